@@ -1,0 +1,156 @@
+/** Builds, checks and names the release binaries: one per target, plus this machine's own with the links of both roles. */
+import { rmSync } from "node:fs";
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, stat, symlink } from "node:fs/promises";
+import { join } from "node:path";
+import manifest from "../package.json" with { type: "json" };
+import { FAULTS, NegotiatorError } from "../src/errors.ts";
+import { BUILD_HELP, parseBuildOptions } from "./build-options.ts";
+import type { BuildName } from "./build-options.ts";
+import { removeChecksums, writeChecksums } from "./checksums.ts";
+import { describeCommit } from "./commit.ts";
+import { compile, WORKERS } from "./compile.ts";
+import { findElfProblems, newestGlibc } from "./elf-check.ts";
+import { readElf } from "./elf.ts";
+import { smokeRun } from "./smoke-run.ts";
+import { TARGETS } from "./targets.ts";
+import type { TargetName } from "./targets.ts";
+import { hostTarget, inspectThisMachine, reasonNotToRun } from "./this-machine.ts";
+import type { ThisMachine } from "./this-machine.ts";
+
+const ROOT = join(import.meta.dir, "..");
+const DIST = join(ROOT, "dist");
+const ROLE_LINKS = ["negotiator-host", "negotiator-guest"] as const;
+const FAILED = "FAILED";
+
+/** What every build of one run shares. `workshop` is a folder in `dist` where unfinished binaries live. */
+type Run = { machine: ThisMachine; commit: string; workshop: string };
+
+/** One row of the table at the end; `outcome` says how the smoke run went, or that the build failed. */
+type Row = {
+  file: string;
+  target: string;
+  megabytes: string;
+  seconds: string;
+  glibc: string;
+  outcome: string;
+};
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(words: readonly string[]): Promise<number> {
+  try {
+    const names = parseBuildOptions(words);
+    if (names !== "help") return await buildAll(names);
+    process.stdout.write(BUILD_HELP);
+    return 0;
+  } catch (thrown) {
+    const error = NegotiatorError.from(thrown);
+    process.stderr.write(`build-binaries: ${error.message}\n`);
+    return error.code === "BAD_USAGE" ? FAULTS.BAD_USAGE.exitCode : 1;
+  }
+}
+
+async function buildAll(names: readonly BuildName[]): Promise<number> {
+  process.chdir(ROOT);
+  const machine = await inspectThisMachine();
+  const builds = names.map((name) => ({ name, target: name === "host" ? hostTarget(machine) : name }));
+  await mkdir(DIST, { recursive: true });
+  await using workshop = await openWorkshop();
+  const run: Run = { machine, commit: await describeCommit(ROOT), workshop: workshop.path };
+  await removeChecksums(DIST);
+  const rows: Row[] = [];
+  for (const { name, target } of builds) rows.push(await buildOne(name, target, run));
+  await writeChecksums(DIST);
+  process.stdout.write(`\n${formatTable(rows)}\n`);
+  const failed = rows.filter(({ outcome }) => outcome === FAILED).map(({ file }) => file);
+  if (failed.length === 0) return 0;
+  process.stderr.write(`build-binaries: ${failed.length} of ${rows.length} failed: ${failed.join(", ")}\n`);
+  return 1;
+}
+
+/** A failed build takes the older binary of its name away, so that nobody ships that one for this. */
+async function buildOne(name: BuildName, target: TargetName, run: Run): Promise<Row> {
+  const file = name === "host" ? "negotiator" : `negotiator-${name}`;
+  const row: Row = { file, target, megabytes: "", seconds: "", glibc: "", outcome: FAILED };
+  const startedMs = performance.now();
+  process.stdout.write(`${file}: `);
+  try {
+    const path = join(run.workshop, file);
+    await compile({ root: ROOT, workers: WORKERS, target, commit: run.commit, outfile: path });
+    await chmod(path, 0o755);
+    row.megabytes = ((await stat(path)).size / 1e6).toFixed(1);
+    const elf = readElf(await readFile(path), file);
+    row.glibc = newestGlibc(elf) ?? "";
+    const problems = findElfProblems(elf, TARGETS[target]).map((problem) => `${file} ${problem}`);
+    if (problems.length > 0) throw new NegotiatorError("UNSUPPORTED", problems.join("\n"));
+    const reason = reasonNotToRun(TARGETS[target], elf, run.machine);
+    if (reason === undefined) await smokeRun(path, versionLine(run.commit, target));
+    await rename(path, join(DIST, file));
+    if (name === "host") await linkRoles(run.workshop);
+    row.outcome = reason === undefined ? "runs" : `not run here: ${reason}`;
+  } catch (thrown) {
+    const stale = name === "host" ? [file, ...ROLE_LINKS] : [file];
+    for (const path of stale) await rm(join(DIST, path), { force: true });
+    process.stdout.write(`${FAILED}\n`);
+    process.stderr.write(`${NegotiatorError.from(thrown).message}\n`);
+    return row;
+  }
+  row.seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+  process.stdout.write(`${row.megabytes} MB in ${row.seconds} s, ${row.outcome}\n`);
+  return row;
+}
+
+/** A new link takes the old one's place in one step, as the binaries do. */
+async function linkRoles(workshop: string): Promise<void> {
+  for (const link of ROLE_LINKS) {
+    await symlink("negotiator", join(workshop, link));
+    await rename(join(workshop, link), join(DIST, link));
+  }
+}
+
+/** What `formatVersion` of the program must say. */
+function versionLine(commit: string, target: TargetName): string {
+  return `negotiator ${manifest.version} (commit ${commit}, ${target}, bun ${Bun.version})`;
+}
+
+/** Inside of `dist`, because a file takes its final name in one step only within one file system. */
+async function openWorkshop(): Promise<AsyncDisposable & { path: string }> {
+  const path = await mkdtemp(join(DIST, ".build-"));
+  const abandon = (_signal: string, number: number): never => {
+    rmSync(path, { recursive: true, force: true });
+    process.exit(128 + number);
+  };
+  process.once("SIGINT", abandon).once("SIGTERM", abandon);
+  return {
+    path,
+    async [Symbol.asyncDispose]() {
+      process.off("SIGINT", abandon).off("SIGTERM", abandon);
+      await rm(path, { recursive: true, force: true });
+    },
+  };
+}
+
+function formatTable(rows: readonly Row[]): string {
+  const head: Row = {
+    file: "file",
+    target: "target",
+    megabytes: "MB",
+    seconds: "s",
+    glibc: "glibc",
+    outcome: "smoke run",
+  };
+  const all = [head, ...rows];
+  const width = (column: keyof Row): number => Math.max(...all.map((row) => row[column].length));
+  return all
+    .map((row) =>
+      [
+        row.file.padEnd(width("file")),
+        row.target.padEnd(width("target")),
+        row.megabytes.padStart(width("megabytes")),
+        row.seconds.padStart(width("seconds")),
+        row.glibc.padStart(width("glibc")),
+        row.outcome,
+      ].join("  "),
+    )
+    .join("\n");
+}

@@ -1,0 +1,105 @@
+/** Shows the program at work: builds it, lets a host and a guest talk to each other, and checks what they say. */
+import { join } from "node:path";
+import { constants } from "node:os";
+import { printable } from "../src/printable.ts";
+import type { OutputLine } from "./demo-processes.ts";
+import { openStage } from "./demo-stage.ts";
+import type { Stage } from "./demo-stage.ts";
+import { problemOf, STEPS } from "./demo-steps.ts";
+import type { Step } from "./demo-steps.ts";
+
+const ROOT = join(import.meta.dir, "..");
+const BINARY = join(ROOT, "dist/negotiator");
+
+const HELP = `Show negotiator at work on this machine: a host, a guest, and calls between them.
+
+Usage:
+  bun run demo [--vm]
+
+Without --vm the guest is a process of this machine, and the port between them
+is emulated. It takes some ten seconds, needs no root, and leaves nothing behind
+but the binary in dist/.
+
+Options:
+  --vm         Boot a real guest with QEMU (Debian on x86-64; root where QEMU
+               has to be installed first)
+  -h, --help   Show this help
+
+Exit code: 0 every step did what it should, 1 one did not, 2 wrong usage
+`;
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(words: readonly string[]): Promise<number> {
+  if (words.includes("--help") || words.includes("-h")) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const stranger = words.find((word) => word !== "--vm");
+  if (stranger !== undefined) {
+    process.stderr.write(`demo: unknown word "${printable(stranger)}": there is only --vm (see --help)\n`);
+    return 2;
+  }
+  const stop = new AbortController();
+  let exitCode: number | undefined;
+  const leave = (signal: NodeJS.Signals): void => {
+    exitCode = 128 + constants.signals[signal];
+    stop.abort(new Error(`ended by ${signal}`));
+  };
+  process.on("SIGINT", leave).on("SIGTERM", leave).on("SIGHUP", leave);
+  process.stdout.on("error", () => stop.abort(new Error("nobody reads the output")));
+  try {
+    await using held = new AsyncDisposableStack();
+    return await perform(words.includes("--vm"), held, stop.signal);
+  } catch (thrown) {
+    process.stderr.write(`\ndemo: ${thrown instanceof Error ? thrown.message : String(thrown)}\n`);
+    return exitCode ?? 1;
+  }
+}
+
+/** Builds, opens the stage and plays all steps, a failed one included: what comes after it may tell why. */
+async function perform(isVm: boolean, held: AsyncDisposableStack, signal: AbortSignal): Promise<number> {
+  await report("Building the binary", () => build(signal));
+  const open = isVm ? (await import("./demo-vm.ts")).openVmStage : openStage;
+  const what = isVm ? "Booting a guest, starting both daemons" : "Starting a host and a guest";
+  const stage = await report(what, () => open({ binary: BINARY, held, signal }));
+  process.stdout.write(
+    "Each line below runs as it stands; NEGOTIATOR_CONFIG names the demo's own settings.\n",
+  );
+  let failures = 0;
+  for (const step of STEPS) {
+    const problem = await play(step, stage);
+    if (problem === undefined) continue;
+    failures++;
+    process.stdout.write(`FAILED: ${problem}\n`);
+  }
+  process.stdout.write(`\n${STEPS.length - failures} of ${STEPS.length} steps did what they should\n`);
+  return failures === 0 ? 0 : 1;
+}
+
+async function play(step: Step, stage: Stage): Promise<string | undefined> {
+  process.stdout.write(`\n# ${step.title}\n$ ${step.line}\n`);
+  const show = ({ text, atMs }: OutputLine): void => {
+    const clock = step.spreadMs === undefined ? "" : `${(atMs / 1000).toFixed(1)} s  `;
+    process.stdout.write(`${clock}${printable(text)}\n`);
+  };
+  const finished = await stage.run(step.side, step.line, show);
+  if (finished.exitCode !== 0) process.stdout.write(`(exit code ${finished.exitCode})\n`);
+  return problemOf(step, finished);
+}
+
+async function report<T>(what: string, work: () => Promise<T>): Promise<T> {
+  const startMs = performance.now();
+  process.stdout.write(`${what} … `);
+  const result = await work();
+  process.stdout.write(`${((performance.now() - startMs) / 1000).toFixed(1)} s\n`);
+  return result;
+}
+
+async function build(signal: AbortSignal): Promise<void> {
+  const words = [process.execPath, join(ROOT, "scripts/build-binaries.ts"), "--target", "host"];
+  const child = Bun.spawn(words, { stdin: "ignore", stdout: "pipe", stderr: "pipe", signal });
+  const [exitCode, ...talk] = await Promise.all([child.exited, child.stdout.text(), child.stderr.text()]);
+  signal.throwIfAborted();
+  if (exitCode !== 0) throw new Error(`The build failed with exit code ${exitCode}\n${talk.join("")}`);
+}

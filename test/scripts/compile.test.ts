@@ -1,0 +1,111 @@
+import { describe, expect, test } from "bun:test";
+import { mkdir, mkdtempDisposable, readdir, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { compile, WORKERS } from "../../scripts/compile.ts";
+import { hostTarget, inspectThisMachine } from "../../scripts/this-machine.ts";
+import { readSourceTree } from "../support/source-tree.ts";
+
+const TIMEOUT_MS = 60_000;
+
+describe("compile", () => {
+  test(
+    "puts in commit, target and a worker that is started from another folder",
+    async () => {
+      await using folder = await mkdtempDisposable(join(tmpdir(), "compile-"));
+      const target = hostTarget(await inspectThisMachine());
+      const outfile = await compileSources(folder.path, {
+        "src/main.ts": 'void import("./ears/ear.ts").then(({ listen }) => listen());',
+        "src/ears/ear.ts": `
+          export function listen() {
+            const worker = new Worker(new URL("./drum.ts", import.meta.url).href);
+            worker.onmessage = ({ data }) => {
+              console.log(NEGOTIATOR_COMMIT, NEGOTIATOR_TARGET, data);
+              worker.terminate();
+            };
+          }`,
+        "src/ears/drum.ts": 'postMessage("boom");',
+      });
+      expect(run(outfile, "/")).toEqual({ exitCode: 0, output: `0ff1ce-dirty ${target} boom\n` });
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "names source files in stacks, and takes nothing from the current directory or the builder's environment",
+    async () => {
+      await using folder = await mkdtempDisposable(join(tmpdir(), "compile-"));
+      const outfile = await compileSources(folder.path, {
+        "src/main.ts": `
+          console.log(process.env.PATH, process.env.FROM_DOTENV);
+          console.log(new Error("here").stack);`,
+      });
+      await using planted = await mkdtempDisposable(join(tmpdir(), "planted-"));
+      await writeFile(join(planted.path, ".env"), "FROM_DOTENV=leaked\n");
+      await writeFile(join(planted.path, "bunfig.toml"), 'preload = ["./preload.ts"]\n');
+      await writeFile(join(planted.path, "preload.ts"), 'console.log("preloaded");\n');
+      const { exitCode, output } = run(outfile, planted.path);
+      expect(exitCode).toBe(0);
+      expect(output).toStartWith("undefined undefined\nError: here\n");
+      expect(output).toContain("src/main.ts:3:");
+    },
+    TIMEOUT_MS,
+  );
+
+  const refused: Record<string, [source: string, message: RegExp]> = {
+    "an import of what is not there": [
+      '\nimport { gone } from "./gone.ts";\ngone();',
+      /src\/main\.ts:2:\d+: Could not resolve: ".\/gone.ts"$/,
+    ],
+    "a syntax error": ["\n\nexport const bad = ;", /src\/main\.ts:3:\d+: Unexpected ;$/],
+  };
+  for (const [name, [source, message]] of Object.entries(refused)) {
+    test(`says where the source is wrong: ${name}`, async () => {
+      await using folder = await mkdtempDisposable(join(tmpdir(), "compile-"));
+      const compiled = await compileSources(folder.path, { "src/main.ts": source }).catch(String);
+      expect(compiled).toContain('Cannot compile "program":\n');
+      expect(compiled).toMatch(message);
+      expect(await readdir(folder.path)).toEqual(["src"]);
+    });
+  }
+});
+
+describe("WORKERS", () => {
+  test("holds every worker that the source starts, in one spelling", async () => {
+    const started: string[] = [];
+    for (const { path, text } of await readSourceTree(["src"])) {
+      const literal = text.matchAll(/\bnew Worker\(\s*new URL\(\s*"\.\/([\w-]+\.ts)"/g);
+      const names = [...literal].map(([, name = ""]) => join(dirname(path), name));
+      expect([path, names.length]).toEqual([path, text.split("new Worker(").length - 1]);
+      started.push(...names);
+    }
+    expect([...new Set(started)].toSorted()).toEqual([...WORKERS].toSorted());
+  });
+
+  test("have file names of their own, and none of them is the program", () => {
+    const names = ["src/main.ts", ...WORKERS].map((path) => basename(path));
+    expect(new Set(names).size).toBe(names.length);
+  });
+});
+
+/** Compiles a project of these files for this machine; a `drum.ts` is a worker. */
+async function compileSources(root: string, files: Readonly<Record<string, string>>): Promise<string> {
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await writeFile(join(root, path), text);
+  }
+  const outfile = join(root, "program");
+  await compile({
+    root,
+    workers: Object.keys(files).filter((path) => path.endsWith("/drum.ts")),
+    target: hostTarget(await inspectThisMachine()),
+    commit: "0ff1ce-dirty",
+    outfile,
+  });
+  return outfile;
+}
+
+function run(path: string, cwd: string): { exitCode: number; output: string } {
+  const { exitCode, stdout, stderr } = Bun.spawnSync([path], { cwd, env: {}, timeout: 20_000 });
+  return { exitCode, output: stdout.toString() + stderr.toString() };
+}

@@ -1,0 +1,74 @@
+import { describe, expect, test } from "bun:test";
+import { LOADERS, TARGETS } from "../../scripts/targets.ts";
+import type { TargetName } from "../../scripts/targets.ts";
+import { hostTarget, inspectThisMachine, reasonNotToRun } from "../../scripts/this-machine.ts";
+import type { ThisMachine } from "../../scripts/this-machine.ts";
+
+function machine(differences: Partial<ThisMachine> = {}): ThisMachine {
+  const interpreter = LOADERS.glibc.x64;
+  return {
+    platform: "linux",
+    architecture: "x64",
+    interpreter,
+    hasAvx2: true,
+    exists: (path) => path === interpreter,
+    ...differences,
+  };
+}
+
+describe("hostTarget", () => {
+  const cases: [TargetName, Partial<ThisMachine>][] = [
+    ["linux-x64", {}],
+    ["linux-x64-baseline", { hasAvx2: false }],
+    ["linux-x64-musl", { interpreter: LOADERS.musl.x64 }],
+    ["linux-x64-musl-baseline", { interpreter: LOADERS.musl.x64, hasAvx2: false }],
+    ["linux-arm64", { architecture: "arm64", interpreter: LOADERS.glibc.arm64, hasAvx2: false }],
+    ["linux-arm64-musl", { architecture: "arm64", interpreter: LOADERS.musl.arm64, hasAvx2: false }],
+  ];
+  for (const [name, differences] of cases) {
+    test(`finds ${name}`, () => expect(hostTarget(machine(differences))).toBe(name));
+  }
+
+  for (const differences of [{ platform: "darwin", architecture: "arm64" }, { architecture: "riscv64" }]) {
+    test(`says that there is none for ${JSON.stringify(differences)}`, () => {
+      expect(() => hostTarget(machine(differences))).toThrow(
+        "Cannot build for this machine: there is no target",
+      );
+    });
+  }
+
+  test("knows the machine that runs this", async () => {
+    const here = await inspectThisMachine();
+    expect(TARGETS[hostTarget(here)].architecture as string).toBe(process.arch);
+  });
+});
+
+describe("reasonNotToRun", () => {
+  test("runs its own kind", () => {
+    expect(reason("linux-x64", machine())).toBeUndefined();
+    expect(reason("linux-x64-baseline", machine({ hasAvx2: false }))).toBeUndefined();
+  });
+
+  test("knows another architecture, another system, an old CPU, a missing loader", () => {
+    expect(reason("linux-arm64", machine())).toBe("this machine is linux-x64");
+    expect(reason("linux-x64", machine({ platform: "darwin" }))).toBe("this machine is darwin-x64");
+    expect(reason("linux-x64", machine({ hasAvx2: false }))).toBe("this CPU has no AVX2");
+    expect(reason("linux-x64-musl", machine())).toBe(`no ${LOADERS.musl.x64}`);
+  });
+
+  test("wants musl's own libstdc++ beside the loader", () => {
+    expect(reason("linux-x64-musl", withFiles(LOADERS.musl.x64))).toBe("no libstdc++ for musl");
+    expect(reason("linux-x64-musl", withFiles(LOADERS.musl.x64, "/usr/lib/libstdc++.so.6"))).toBeUndefined();
+  });
+});
+
+function withFiles(...files: string[]): ThisMachine {
+  return machine({ exists: (path) => files.includes(path) });
+}
+
+function reason(name: TargetName, here: ThisMachine): string | undefined {
+  const target = TARGETS[name];
+  const { architecture, libc } = target;
+  const elf = { architecture, interpreter: LOADERS[libc][architecture], libraries: [], versionNeeds: [] };
+  return reasonNotToRun(target, elf, here);
+}

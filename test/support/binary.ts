@@ -1,0 +1,39 @@
+/** Owns the compiled binary under test: built when it is older than what it is made of. */
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { $ } from "bun";
+import { withLock } from "./lock.ts";
+
+const ROOT = join(import.meta.dir, "../..");
+const BINARY = join(ROOT, "dist/negotiator");
+const SOURCES = ["src", "scripts", "package.json", "bun.lock"];
+
+let built: Promise<string> | undefined;
+
+/** The path of this machine's `negotiator`, built at most once per process. */
+export function hostBinary(): Promise<string> {
+  built ??= withLock(join(ROOT, ".cache/binary.lock"), buildWhenOld);
+  return built;
+}
+
+async function buildWhenOld(): Promise<string> {
+  const newest = Math.max(...(await Promise.all(SOURCES.map(newestChange))));
+  if ((await changedAt(BINARY)) < newest) {
+    await $`${process.execPath} scripts/build-binaries.ts --target host`.cwd(ROOT).quiet();
+  }
+  return BINARY;
+}
+
+async function newestChange(source: string): Promise<number> {
+  const path = join(ROOT, source);
+  const inside = await readdir(path, { recursive: true }).catch(() => []);
+  return Math.max(...(await Promise.all([path, ...inside.map((name) => join(path, name))].map(changedAt))));
+}
+
+/** In milliseconds; 0 for what is not there. */
+async function changedAt(path: string): Promise<number> {
+  return stat(path).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => 0,
+  );
+}

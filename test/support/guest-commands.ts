@@ -1,0 +1,32 @@
+/** Owns the commands that both sides of the real-VM tests offer to each other. */
+import type { GuestFile } from "./guest-image.ts";
+
+/** Shell scripts by name. Each `hang` says its process number first. */
+export const SCRIPTS = {
+  show: `#!/bin/sh\nfor word in "$@"; do echo "[$word]"; done\n`,
+  cat: "#!/bin/sh\nexec cat\n",
+  fail: "#!/bin/sh\necho out\necho err >&2\nexit 3\n",
+  die: "#!/bin/sh\nkill -9 $$\n",
+  hang: "#!/bin/sh\necho $$\nexec sleep 1000\n",
+  whoami: '#!/bin/sh\necho "$NEGOTIATOR_ROLE $NEGOTIATOR_COMMAND $NEGOTIATOR_GUEST $NEGOTIATOR_GUEST_UUID"\n',
+  // Says its process number, then gives back line for line what it reads.
+  echo: '#!/bin/sh\necho $$\nwhile read -r line; do echo "$line"; done\n',
+} as const;
+
+/** The same as files of a guest. */
+export const COMMAND_FILES: Readonly<Record<string, GuestFile>> = Object.fromEntries(
+  Object.entries(SCRIPTS).map(([name, text]) => [
+    `/usr/lib/negotiator/commands/${name}`,
+    { text, mode: 0o755 },
+  ]),
+);
+
+/** What `list-commands` shows of them: with the built-in ones, sorted. */
+export const COMMAND_LIST = [
+  ...Object.keys(SCRIPTS),
+  "find-disk-usage",
+  "find-distribution-codename",
+  "find-distribution-release",
+  "find-distributor-id",
+  "find-ip-addresses",
+].sort();

@@ -1,0 +1,83 @@
+/** A guest that breaks the rules: it greets a host properly, and then says whatever the test wants. */
+import { connect } from "node:net";
+import type { Socket } from "node:net";
+import { once } from "node:events";
+import { createBell } from "../../src/channels/bell.ts";
+import { encodeWelcome } from "../../src/wire/handshake.ts";
+import { isJsonObject } from "../../src/wire/json.ts";
+import type { JsonObject } from "../../src/wire/json.ts";
+import { until } from "./until.ts";
+
+export type HostileGuest = Disposable & {
+  readonly socket: Socket;
+  /** How often the host has said hello. */
+  hellos(): number;
+  /** The first message of the host with that method. */
+  heard(method: string): Promise<JsonObject>;
+  /** Writes as fast as the port takes it. */
+  raw(bytes: Uint8Array | string): Promise<void>;
+  /** A line of JSON-RPC as it is. */
+  line(members: JsonObject): string;
+  /** A line with the next number. */
+  counted(members: JsonObject): string;
+};
+
+/** Connects to the guest's end of a port, and answers every hello. */
+export async function createHostileGuest(path: string): Promise<HostileGuest> {
+  const socket = connect(path);
+  await once(socket, "connect");
+  const bell = createBell();
+  socket.setMaxListeners(100);
+  socket
+    .on("error", () => undefined)
+    .on("drain", () => bell.ring())
+    .on("close", () => bell.ring());
+  const heard: JsonObject[] = [];
+  let hellos = 0;
+  let seq = 0;
+  let rest = "";
+  socket.setEncoding("utf8").on("data", (text: string) => {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    for (const message of lines.flatMap(parse)) {
+      heard.push(message);
+      if (typeof message["method"] === "string" && message["method"].startsWith("negotiate:")) greet(message);
+    }
+  });
+  const greet = ({ id, params }: JsonObject): void => {
+    hellos++;
+    seq = 0;
+    const session = isJsonObject(params) && isJsonObject(params["session"]) ? params["session"]["id"] : "";
+    const welcome = {
+      version: 1,
+      capabilities: ["streams", "resume"],
+      agent: { name: "hostile", version: "6.6.6", role: "guest" },
+      session: { id: String(session), instance: `evil-${hellos}`, received: 0 },
+      limits: { lineBytes: 1024 * 1024 },
+    };
+    socket.write(encodeWelcome(String(id), welcome));
+  };
+  return {
+    socket,
+    hellos: () => hellos,
+    heard: (method) =>
+      until(`the host says ${method}`, () => heard.find((message) => message["method"] === method)),
+    async raw(bytes) {
+      const ready = bell.wait();
+      if (!socket.destroyed && !socket.write(bytes)) await ready;
+    },
+    line: formatLine,
+    counted: (members) => formatLine({ seq: ++seq, ...members }),
+    [Symbol.dispose]: () => void socket.destroy(),
+  };
+}
+
+function formatLine(members: JsonObject): string {
+  return `${JSON.stringify({ jsonrpc: "2.0", ...members })}\n`;
+}
+
+function parse(line: string): JsonObject[] {
+  if (!line.startsWith("{")) return [];
+  const value: unknown = JSON.parse(line);
+  return isJsonObject(value) ? [value] : [];
+}

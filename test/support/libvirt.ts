@@ -1,0 +1,189 @@
+/** Owns a libvirt of the test's own: the daemon in session mode, under a user without rights, with all its files in one directory. */
+import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createGuestShell } from "./guest-shell.ts";
+import type { GuestProcess, GuestResult } from "./guest-shell.ts";
+import { writeGuestImage } from "./guest-image.ts";
+import type { GuestFile } from "./guest-image.ts";
+import { listenForLines } from "./lines.ts";
+import { formatMissing, vmRequirements } from "./requirements.ts";
+import type { Tool } from "./requirements.ts";
+import { until } from "./until.ts";
+import { within } from "./deadline.ts";
+
+/** What libvirt's tests need beside QEMU; libvirt-daemon brings its driver for QEMU along. */
+export const LIBVIRT_TOOLS: readonly Tool[] = [
+  { program: "libvirtd", package: "libvirt-daemon" },
+  { program: "virsh", package: "libvirt-clients" },
+];
+
+export type Libvirt = AsyncDisposable & {
+  /** The connection URI; works for every user who may enter the socket, root among them. */
+  readonly uri: string;
+  /** The directory that libvirt's user may write to. */
+  at(...names: string[]): string;
+  /** Runs `virsh` and gives its output; rejects with what it says when it fails. */
+  virsh(...words: string[]): Promise<string>;
+  /** Makes a domain known, and boots it. */
+  createDomain(options: DomainOptions): Promise<LibvirtDomain>;
+};
+
+/** `channels` are names of ports; libvirt chooses the places of their sockets. */
+export type DomainOptions = { name: string; channels: readonly string[] };
+
+/** A guest in libvirt's hands. Disposing ends it. */
+export type LibvirtDomain = AsyncDisposable & {
+  readonly name: string;
+  /** Boots it and waits until it runs commands. */
+  start(): Promise<void>;
+  run(command: string): Promise<GuestResult>;
+  spawn(command: string): GuestProcess;
+};
+
+const NOBODY = 65534;
+/** Without virtlogd, cgroups and a security driver, which all need more of a machine than a test should touch. */
+const QEMU_CONFIG = 'security_driver = "none"\nstdio_handler = "file"\n';
+const TIMEOUT_MS = 60_000;
+
+/** Starts libvirtd. `binary` and `files` go into all its guests. Throws when something is missing. */
+export async function startLibvirt(options: {
+  binary: string;
+  files: Readonly<Record<string, GuestFile>>;
+}): Promise<Libvirt> {
+  const requirements = await vmRequirements(LIBVIRT_TOOLS);
+  if (!requirements.ready) throw new Error(formatMissing("libvirt", requirements));
+  await using owned = new AsyncDisposableStack();
+  // Short, as a socket's path has at most 107 bytes and libvirt adds seventy.
+  const directory = await mkdtemp("/tmp/lv-");
+  owned.defer(() => rm(directory, { recursive: true }));
+  const at = (...names: string[]): string => join(directory, ...names);
+  await chmod(directory, 0o755);
+  await mkdir(at("libvirt"));
+  await writeFile(at("libvirt/qemu.conf"), QEMU_CONFIG);
+  for (const path of [directory, at("libvirt")]) await chown(path, NOBODY, NOBODY);
+  const kernel = at("kernel");
+  await Bun.write(kernel, Bun.file(requirements.parts.kernel));
+  const initramfs = at("initramfs");
+  await writeGuestImage(initramfs, requirements.parts, { ...options, init: [] });
+  for (const path of [kernel, initramfs]) await chmod(path, 0o644);
+
+  const identity = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", "--pdeathsig=KILL"];
+  const daemon = Bun.spawn(["setpriv", ...identity, "libvirtd"], {
+    cwd: "/",
+    env: {
+      PATH: process.env["PATH"] ?? "",
+      HOME: directory,
+      XDG_RUNTIME_DIR: directory,
+      XDG_CONFIG_HOME: directory,
+      XDG_CACHE_HOME: directory,
+      XDG_DATA_HOME: directory,
+    },
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: Bun.file(at("libvirtd.log")),
+  });
+  owned.defer(async () => {
+    daemon.kill("SIGKILL");
+    await daemon.exited;
+  });
+  const uri = `qemu:///session?socket=${at("libvirt/libvirt-sock")}`;
+  const virsh = (...words: string[]): Promise<string> => runVirsh(uri, words);
+  await until("libvirtd answers", () =>
+    virsh("uri").then(
+      () => true,
+      () => false,
+    ),
+  );
+  const life = owned.move();
+  return {
+    uri,
+    at,
+    virsh,
+    async createDomain(domain) {
+      const created = await createDomain(domain, { at, virsh, kernel, initramfs });
+      life.use(created);
+      return created;
+    },
+    [Symbol.asyncDispose]: () => life.disposeAsync(),
+  };
+}
+
+type Home = Pick<Libvirt, "at" | "virsh"> & { kernel: string; initramfs: string };
+
+async function createDomain({ name, channels }: DomainOptions, home: Home): Promise<LibvirtDomain> {
+  const { at, virsh } = home;
+  const control = at(`control-${Bun.hash(name)}`);
+  const shell = createGuestShell((line) => server.send(line));
+  const server = await listenForLines(control, (line) => shell.receive(line));
+  await chmod(control, 0o666);
+  const file = at(`domain-${Bun.hash(name)}.xml`);
+  await writeFile(file, domainXml(name, channels, { ...home, control }));
+  await virsh("define", file);
+  return {
+    name,
+    async start() {
+      const booted = shell.booted();
+      await virsh("start", name);
+      await within(booted, TIMEOUT_MS, () => new Error(`The domain "${name}" does not boot`));
+    },
+    run(command) {
+      const { exited } = shell.start(command);
+      return within(exited, TIMEOUT_MS, () => new Error(`In "${name}", "${command}" does not end`));
+    },
+    spawn: (command) => shell.start(command),
+    async [Symbol.asyncDispose]() {
+      await virsh("destroy", name).catch(() => undefined);
+      shell.fail(new Error("The domain is gone"));
+      server.close();
+    },
+  };
+}
+
+async function runVirsh(uri: string, words: readonly string[]): Promise<string> {
+  const child = Bun.spawn(["virsh", "--quiet", `--connect=${uri}`, ...words], {
+    env: { PATH: process.env["PATH"] ?? "", LC_ALL: "C" },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [stdout, stderr, exitCode] = await Promise.all([
+    child.stdout.text(),
+    child.stderr.text(),
+    child.exited,
+  ]);
+  if (exitCode !== 0) throw new Error(`virsh ${words.join(" ")} failed: ${stderr.trim()}`);
+  return stdout;
+}
+
+/** A port as `virsh attach-device` takes it. */
+export function channelXml(port: string): string {
+  return `<channel type='unix'><target type='virtio' name='${port}'/></channel>`;
+}
+
+function domainXml(
+  name: string,
+  channels: readonly string[],
+  { kernel, initramfs, control }: Pick<Home, "kernel" | "initramfs"> & { control: string },
+): string {
+  return `<domain type='qemu'>
+  <name>${name}</name>
+  <memory unit='MiB'>512</memory>
+  <vcpu>1</vcpu>
+  <os>
+    <type arch='x86_64' machine='pc'>hvm</type>
+    <kernel>${kernel}</kernel>
+    <initrd>${initramfs}</initrd>
+    <cmdline>console=ttyS0 quiet panic=-1 mitigations=off</cmdline>
+  </os>
+  <features><acpi/></features>
+  <cpu mode='maximum'/>
+  <devices>
+    <serial type='file'><source path='${control}.console'/></serial>
+    <serial type='unix'><source mode='connect' path='${control}'/></serial>
+    <controller type='virtio-serial'/>
+    ${channels.map(channelXml).join("\n    ")}
+    <memballoon model='none'/>
+  </devices>
+</domain>
+`;
+}

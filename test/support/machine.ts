@@ -1,0 +1,121 @@
+/** Owns one QEMU process: its command line, its monitor, its console, its end. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
+import { chooseAccelerator } from "./accelerator.ts";
+import { within } from "./deadline.ts";
+import { type LineServer, listenForLines } from "./lines.ts";
+import { listenForQmp, type Qmp } from "./qmp.ts";
+
+/** What to run; every socket and log lands in `folder`. */
+export interface MachineOptions {
+  readonly folder: string;
+  readonly kernel: string;
+  readonly initramfs: string;
+  readonly cpus: number;
+  readonly memoryMb: number;
+  /** Names of the virtio-serial ports, and the unix socket of each on this machine. */
+  readonly sockets: Readonly<Record<string, string>>;
+  /** Takes what the guest says on its second serial port. */
+  readonly receive: (line: string) => void;
+}
+
+/** A running QEMU; disposing kills it. */
+export interface Machine extends AsyncDisposable {
+  readonly qmp: Qmp;
+  /** The guest's second serial port. */
+  readonly control: LineServer;
+  readonly pid: number;
+  /** Settles with QEMU's exit code, 128 + N after signal N. */
+  readonly exited: Promise<number>;
+}
+
+/** Starts QEMU and waits until its monitor answers; as `incoming` it waits for a migration instead of booting. */
+export async function startMachine(options: MachineOptions, incoming?: "incoming"): Promise<Machine> {
+  const { folder } = options;
+  const qmp = await listenForQmp(join(folder, "qmp"));
+  const control = await listenForLines(join(folder, "control"), options.receive);
+  // The kernel ends QEMU with this process, even when that is killed and disposes of nothing.
+  const command = ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", ...(await qemuArguments(options))];
+  const qemu = Bun.spawn(incoming !== undefined ? [...command, "-incoming", "defer"] : command, {
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: Bun.file(join(folder, "qemu.log")),
+  });
+  const machine: Machine = {
+    qmp,
+    control,
+    pid: qemu.pid,
+    exited: qemu.exited,
+    async [Symbol.asyncDispose]() {
+      qemu.kill("SIGKILL");
+      await qemu.exited;
+      qmp.close();
+      control.close();
+    },
+  };
+  try {
+    await within(
+      Promise.race([qmp.ready, endOf(machine)]),
+      MONITOR_TIMEOUT_MS,
+      () => new Error("QEMU's monitor is silent"),
+    );
+  } catch (cause) {
+    await machine[Symbol.asyncDispose]();
+    throw withConsole(`Cannot start QEMU: ${String(cause)}`, folder, cause);
+  }
+  return machine;
+}
+
+/** Rejects when QEMU ends. */
+export async function endOf(machine: Machine): Promise<never> {
+  throw new Error(`QEMU ended with exit code ${await machine.exited}`);
+}
+
+/** All that the guest's console and QEMU itself said so far, as plain text. */
+export function readConsole(folder: string): string {
+  return ["console.log", "qemu.log"].map((name) => readPlain(join(folder, name))).join("");
+}
+
+/** An error that shows what the guest said last; a VM test that fails is read from here. */
+export function withConsole(message: string, folder: string, cause?: unknown): Error {
+  const tail = readConsole(folder).trimEnd().split("\n").slice(-CONSOLE_TAIL_LINES).join("\n");
+  return new Error(`${message}\n--- console ---\n${tail}\n--- end of console ---`, { cause });
+}
+
+const CONSOLE_TAIL_LINES = 60;
+const MONITOR_TIMEOUT_MS = 30_000;
+
+async function qemuArguments(options: MachineOptions): Promise<string[]> {
+  const { folder, kernel, initramfs, cpus, memoryMb, sockets } = options;
+  const ports = Object.entries(sockets).flatMap(([name, path], index) => [
+    ["-chardev", `socket,id=port${index},path=${path},server=on,wait=off`],
+    ["-device", `virtserialport,chardev=port${index},name=${name}`],
+  ]);
+  return [
+    await chooseAccelerator(),
+    ["-nodefaults", "-no-user-config", "-no-reboot"],
+    ["-display", "none"],
+    ["-smp", String(cpus)],
+    ["-m", String(memoryMb)],
+    ["-kernel", kernel],
+    ["-initrd", initramfs],
+    ["-append", "console=ttyS0 quiet panic=-1 mitigations=off"],
+    ["-chardev", `file,id=console,path=${join(folder, "console.log")},append=on`],
+    ["-serial", "chardev:console"],
+    ["-chardev", `socket,id=control,path=${join(folder, "control")}`],
+    ["-serial", "chardev:control"],
+    ["-qmp", `unix:${join(folder, "qmp")}`],
+    ["-device", "virtio-serial"],
+    ...ports,
+  ].flat();
+}
+
+function readPlain(path: string): string {
+  try {
+    // Firmware and kernel colour and position their text.
+    return stripVTControlCharacters(readFileSync(path, "utf8")).replaceAll("\r", "");
+  } catch {
+    return "";
+  }
+}

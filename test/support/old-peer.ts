@@ -1,0 +1,215 @@
+/**
+ * A python-negotiator that answers, as fragile as the original: it reads as C's stdio does, serves one call at a time, and
+ * dies of what 0.12.2 was seen to die of.
+ */
+import type { Channel } from "../../src/wire/channel.ts";
+
+/** How a command ends: `exit` is Python's return code, so -9 for signal 9. `fault` is an error text instead of an end. */
+export type OldOutcome = { stdout?: string | Uint8Array; exit?: number; fault?: string };
+export type OldCommand = (args: readonly string[], input: string | null) => OldOutcome;
+export type OldCall = { method: string; args: readonly unknown[]; kw: Record<string, unknown> };
+
+export type OldServerOptions = {
+  commands: Readonly<Record<string, OldCommand>>;
+  /** Its output; called twice for an answer, as the original writes the count by itself. */
+  write: (bytes: Uint8Array) => void | Promise<void>;
+  /** How long a call takes. */
+  work?: (call: OldCall) => Promise<void>;
+};
+
+export type OldServer = {
+  /** What one read of its device would give; it takes up to 4096 bytes of it at a time. */
+  receive(bytes: Uint8Array): void;
+  /** What it died of. */
+  readonly death: string | undefined;
+  /** Calls that it understood, hellos included. */
+  readonly calls: readonly OldCall[];
+  /** Whether it waits for a count line with nothing left to read. */
+  readonly isIdle: boolean;
+};
+
+const STDIO_BYTES = 4096;
+const COMMANDS_DIRECTORY = "/usr/lib/negotiator/commands";
+/** Public attributes of the original's channel object. Nobody who means well calls them. */
+const EXPOSED = new Set(
+  "prepare_environment read write raw_read raw_readline raw_write call_remote_method enter_main_loop retry_open".split(
+    " ",
+  ),
+);
+
+export function createOldServer({ commands, write, work }: OldServerOptions): OldServer {
+  const device: Uint8Array[] = [];
+  const calls: OldCall[] = [];
+  let stdio = new Uint8Array(0);
+  let death: string | undefined;
+  let isIdle = true;
+  let arrived = Promise.withResolvers<void>();
+
+  const fill = async (): Promise<void> => {
+    while (device.length === 0) {
+      arrived = Promise.withResolvers();
+      await arrived.promise;
+    }
+    const [piece = new Uint8Array(0)] = device.splice(0, 1);
+    if (piece.length > STDIO_BYTES) device.unshift(piece.slice(STDIO_BYTES));
+    stdio = piece.slice(0, STDIO_BYTES);
+  };
+  const take = (count: number): Uint8Array => {
+    const taken = stdio.slice(0, count);
+    stdio = stdio.slice(count);
+    return taken;
+  };
+  const readLine = async (): Promise<string> => {
+    const parts: Uint8Array[] = [];
+    for (;;) {
+      isIdle = parts.length === 0 && stdio.length === 0 && device.length === 0;
+      if (stdio.length === 0) await fill();
+      isIdle = false;
+      const end = stdio.indexOf(0x0a);
+      parts.push(take(end === -1 ? stdio.length : end + 1));
+      if (end !== -1) return Buffer.concat(parts).toString("latin1");
+    }
+  };
+  const readBody = async (count: number): Promise<Uint8Array> => {
+    const parts: Uint8Array[] = [];
+    for (let missing = count; missing > 0;) {
+      if (stdio.length === 0) await fill();
+      const part = take(missing);
+      parts.push(part);
+      missing -= part.length;
+    }
+    return Buffer.concat(parts);
+  };
+  const respond = async (answer: Record<string, unknown>): Promise<void> => {
+    // A device cannot seek, which stdio has to before it writes behind what it read ahead.
+    if (stdio.length > 0) throw new Error(`ESPIPE: ${stdio.length} bytes stand behind the request`);
+    const body = dumps(answer);
+    await write(Buffer.from(`${body.length}\n`));
+    await write(Buffer.from(body));
+  };
+  const serve = async (): Promise<void> => {
+    for (;;) {
+      const count = readCount(await readLine());
+      const call = readCall(await readBody(count));
+      calls.push(call);
+      await work?.(call);
+      await respond(answer(call, commands));
+    }
+  };
+
+  void serve().catch((thrown: unknown) => {
+    death = thrown instanceof Error ? thrown.message : String(thrown);
+  });
+  return {
+    receive(bytes) {
+      if (bytes.length > 0) device.push(bytes.slice());
+      arrived.resolve();
+    },
+    get death() {
+      return death;
+    },
+    calls,
+    get isIdle() {
+      return isIdle && death === undefined && device.length === 0;
+    },
+  };
+}
+
+/** An old server at the far end of a channel, for as long as the channel lasts. */
+export function serveOldPeer(channel: Channel, options: Omit<OldServerOptions, "write">): OldServer {
+  const server = createOldServer({
+    ...options,
+    write: (bytes) => channel.write(bytes).catch(() => undefined),
+  });
+  void (async () => {
+    for await (const bytes of channel) server.receive(bytes);
+  })();
+  return server;
+}
+
+function readCount(line: string): number {
+  const digits = line.trim();
+  if (!/^\d+$/.test(digits)) throw new Error(`ProtocolError: the count line is ${JSON.stringify(line)}`);
+  const count = Number(digits);
+  if (count > 2 ** 31) throw new Error(`MemoryError: ${digits} bytes`);
+  return count;
+}
+
+function readCall(body: Uint8Array): OldCall {
+  const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body);
+  const request: (Partial<Omit<OldCall, "method">> & { method?: unknown }) | null = JSON.parse(text);
+  if (typeof request !== "object" || request === null || Array.isArray(request))
+    throw new Error("AttributeError: the request is no object");
+  const { method, args = [], kw = {} } = request;
+  if (typeof method !== "string") throw new Error("KeyError: the request has no method");
+  if (/[^ -~]/.test(method)) throw new Error("UnicodeEncodeError: the method's name is not ASCII");
+  if (EXPOSED.has(method)) throw new Error(`The caller reached for ${method}`);
+  return { method, args, kw };
+}
+
+function answer(
+  { method, args, kw }: OldCall,
+  commands: OldServerOptions["commands"],
+): Record<string, unknown> {
+  if (method === "list_commands") return { result: Object.keys(commands), success: true };
+  if (method !== "execute") return failure(`Method ${method} not supported`);
+  if (args.length === 0) return failure("tuple index out of range");
+  if (!args.every((arg) => typeof arg === "string"))
+    return failure("expected a string or other character buffer object");
+  const [path = "", ...rest] = args;
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  const words =
+    rest.length === 0
+      ? ["bash", "-c", `${COMMANDS_DIRECTORY}/${name}`]
+      : [`${COMMANDS_DIRECTORY}/${name}`, ...rest];
+  const command = commands[name];
+  const input = typeof kw["input"] === "string" ? kw["input"] : null;
+  const { stdout = "", exit = 0, fault } = command?.(rest, input) ?? { exit: 127 };
+  return fault === undefined ? finish(stdout, exit, words) : failure(fault);
+}
+
+function finish(
+  stdout: string | Uint8Array,
+  exit: number,
+  words: readonly string[],
+): Record<string, unknown> {
+  const text = typeof stdout === "string" ? stdout : new TextDecoder().decode(stdout);
+  const stripped = strip(text);
+  if (exit === 0) return { result: stripped.includes("\n") ? text : stripped, success: true };
+  const command = `\n\nCommand:\n${words.map(quote).join(" ")}`;
+  const output = stripped === "" ? "" : `\n\nStandard output:\n${stripped}`;
+  if (exit === 127) {
+    const searchPath = "\n\nSearch path:\n['/usr/bin', '/bin']";
+    return failure(`External command isn't available!${command}${searchPath}${output}`);
+  }
+  return failure(`External command failed with exit code ${exit}!${command}${output}`);
+}
+
+/** ASCII blanks only, which is what the commands of the tests write; `trim` would take a byte order mark, too. */
+function strip(text: string): string {
+  let [start, end] = [0, text.length];
+  while (start < end && " \t\r\n".includes(text.charAt(start))) start++;
+  while (end > start && " \t\r\n".includes(text.charAt(end - 1))) end--;
+  return text.slice(start, end);
+}
+
+function failure(error: string): Record<string, unknown> {
+  return { success: false, error };
+}
+
+function quote(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
+}
+
+/** JSON as Python 2's `json.dumps` writes it. */
+function dumps(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(dumps).join(", ")}]`;
+  if (typeof value === "object" && value !== null)
+    return `{${Object.entries(value)
+      .map(([key, member]) => `${dumps(key)}: ${dumps(member)}`)
+      .join(", ")}}`;
+  return JSON.stringify(value).replace(
+    /[^ -~]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}

@@ -1,0 +1,31 @@
+/** A caller and a callee in one process, each with its session, joined in memory. */
+import { createMemoryPair } from "../../src/channels/memory.ts";
+import { createLink } from "../../src/peers/link.ts";
+import type { IncomingCall } from "../../src/wire/incoming-call.ts";
+import type { Session } from "../../src/wire/session.ts";
+
+export type ServedLink = AsyncDisposable & { readonly caller: Session; readonly callee: Session };
+
+let ids = 0;
+
+export function createServedLink(onCall: (call: IncomingCall) => void | Promise<void>): ServedLink {
+  const pair = createMemoryPair();
+  pair.flow();
+  const open = (side: "dialler" | "listener") =>
+    createLink({
+      side,
+      agent: { name: "test", version: "1", role: side },
+      makeId: () => `test-id-${++ids}`,
+      onCall: (call) => void onCall(call),
+    });
+  const links = { dialler: open("dialler"), listener: open("listener") };
+  const running = [links.dialler.run(pair.ends[0]), links.listener.run(pair.ends[1])];
+  return {
+    caller: links.dialler.session,
+    callee: links.listener.session,
+    async [Symbol.asyncDispose]() {
+      pair.cut();
+      await Promise.allSettled(running);
+    },
+  };
+}

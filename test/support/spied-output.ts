@@ -1,0 +1,21 @@
+/** Owns what this process writes to stdout and stderr while some code runs. */
+import { spyOn } from "bun:test";
+
+export type SpiedOutput<Result> = { result: Result; stdout: string; stderr: string };
+
+/** Nothing that `talk` writes reaches the terminal. */
+export async function spyOnOutput<Result>(
+  talk: () => Result | Promise<Result>,
+): Promise<SpiedOutput<Result>> {
+  const written = { stdout: "", stderr: "" };
+  const take = (name: keyof typeof written) => (text: string | Uint8Array) => {
+    written[name] += String(text);
+    return true;
+  };
+  using stdout = spyOn(process.stdout, "write").mockImplementation(take("stdout"));
+  using stderr = spyOn(process.stderr, "write").mockImplementation(take("stderr"));
+  const result = await talk();
+  stdout.mockRestore();
+  stderr.mockRestore();
+  return { result, ...written };
+}

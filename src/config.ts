@@ -1,0 +1,166 @@
+/** The settings: defaults, then the file, then the environment, then flags. The only reader of the environment and of config files. */
+import { readFileSync, statSync } from "node:fs";
+import { userInfo } from "node:os";
+import { errnoOf, NegotiatorError } from "./errors.ts";
+import { findOwnershipFault } from "./ownership.ts";
+import { DEFAULT_POLICY, parsePolicy } from "./policy.ts";
+import type { Policy } from "./policy.ts";
+import { DEFAULTS, SettingsSchema } from "./settings.ts";
+import type { Settings, SettingsLayer } from "./settings.ts";
+import { printable } from "./printable.ts";
+import { checkStrict, parseStrictToml } from "./strict.ts";
+
+/** Where the config file is looked for when neither `--config` nor `NEGOTIATOR_CONFIG` names one; it may be absent. */
+const CONFIG_FILE = "/etc/negotiator/negotiator.toml";
+
+/** The settings in force, and for each dotted key who said so: `default`, a file, a variable, a flag. */
+export type Config = { settings: Settings; origins: ReadonlyMap<string, string> };
+
+/** `file` is the value of `--config`; `flags` gets the settings that the layers below give, as `-v` is relative to them. */
+export type ConfigSources = {
+  file?: string | undefined;
+  flags?: (below: Settings) => SettingsLayer;
+  environment?: Environment;
+};
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Throws `BAD_CONFIG` that lists every problem with its place and what is allowed there. */
+export function loadConfig(sources: ConfigSources = {}): Config {
+  const environment = sources.environment ?? process.env;
+  const path = sources.file ?? environment["NEGOTIATOR_CONFIG"];
+  const origins = new Map<string, string>();
+  const table: Record<string, unknown> = {};
+  applyLayer(table, origins, { origin: () => "default", settings: DEFAULTS });
+  applyLayer(table, origins, readFileLayer(path ?? CONFIG_FILE, path !== undefined));
+  applyLayer(table, origins, readEnvironmentLayer(environment));
+  // DEFAULTS was applied first and has every key, so the table is complete.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  const settings = table as Settings;
+  const flags = checkStrict(SettingsSchema, sources.flags?.(settings) ?? {}, "the options");
+  applyLayer(table, origins, { origin: () => "option", settings: flags });
+  return { settings, origins };
+}
+
+/** Where the service manager wants to hear from us, if there is one. */
+export function notifySocket(): string | undefined {
+  return process.env["NOTIFY_SOCKET"];
+}
+
+/** What child processes of ours, such as virsh, need to know of our environment. */
+export function toolEnvironment(): Record<string, string> {
+  const { PATH = "/usr/sbin:/usr/bin:/sbin:/bin", HOME = "/", XDG_RUNTIME_DIR } = process.env;
+  return { PATH, HOME, ...(XDG_RUNTIME_DIR === undefined ? {} : { XDG_RUNTIME_DIR }) };
+}
+
+/** The policy at `path`; the one without rules when there is no such file. Throws `BAD_CONFIG`. */
+export function readPolicyFile(path: string): Policy {
+  const text = readOptional(path);
+  return text === undefined ? DEFAULT_POLICY : parsePolicy(text, path);
+}
+
+/** The value at a dotted key such as `log.level`. */
+export function settingAt(settings: Settings, key: string): unknown {
+  return key
+    .split(".")
+    .reduce<unknown>((value, part) => (isTable(value) ? value[part] : undefined), settings);
+}
+
+/** The variable that sets a dotted key: `log.level` is `NEGOTIATOR_LOG_LEVEL`. */
+export function variableOf(key: string): string {
+  const words = key.replaceAll(".", "_").replace(/[A-Z]/g, (letter) => `_${letter}`);
+  return `NEGOTIATOR_${words.toUpperCase()}`;
+}
+
+type Layer = { settings: SettingsLayer; origin: (key: string) => string };
+
+function readFileLayer(path: string, isRequired: boolean): Layer {
+  const origin = (): string => path;
+  const text = readOptional(path);
+  if (text !== undefined) return { origin, settings: parseStrictToml(SettingsSchema, text, path) };
+  if (!isRequired) return { origin, settings: {} };
+  throw new NegotiatorError(
+    "BAD_CONFIG",
+    `Cannot read the config file "${printable(path)}": there is no such file`,
+  );
+}
+
+/**
+ * The text of a file that need not be there. Throws `BAD_CONFIG` when it is there and cannot be read, or when somebody may
+ * write to it who is neither root nor us: it says what is run here, and who may call it.
+ */
+function readOptional(path: string): string | undefined {
+  try {
+    const text = readFileSync(path, "utf8");
+    checkOwnership(path);
+    return text;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return undefined;
+    if (error instanceof NegotiatorError) throw error;
+    const message = `Cannot read the file "${path}": ${NegotiatorError.from(error).message}`;
+    throw new NegotiatorError("BAD_CONFIG", printable(message), { cause: error });
+  }
+}
+
+/** A pipe or a device, such as a shell's `<(…)`, has no owner that would say anything. */
+function checkOwnership(path: string): void {
+  const stats = statSync(path);
+  const fault = stats.isFile() ? findOwnershipFault(stats, userInfo().uid) : undefined;
+  if (fault === undefined) return;
+  const shown = printable(path);
+  throw new NegotiatorError("BAD_CONFIG", `Cannot use the file "${shown}": ${fault.problem}`, {
+    remedy: `Correct it with: ${fault.remedy} ${shown}`,
+  });
+}
+
+function readEnvironmentLayer(environment: Environment): Layer {
+  const settings: Record<string, unknown> = {};
+  for (const [key, fallback] of leavesOf(DEFAULTS)) {
+    const text = environment[variableOf(key)];
+    if (text !== undefined) setAt(settings, key, coerce(text, fallback));
+  }
+  return {
+    origin: variableOf,
+    settings: checkStrict(SettingsSchema, settings, "the environment (NEGOTIATOR_…)"),
+  };
+}
+
+/** A variable is text; its setting's default says which type it stands for. Anything unfit is left for the schema to refuse. */
+function coerce(text: string, fallback: unknown): unknown {
+  if (typeof fallback === "number") {
+    const number = Number(text);
+    return text.trim() !== "" && Number.isFinite(number) ? number : text;
+  }
+  if (typeof fallback === "boolean") return text === "true" ? true : text === "false" ? false : text;
+  if (Array.isArray(fallback)) return text.split(",").filter((item) => item !== "");
+  return text;
+}
+
+function applyLayer(settings: Record<string, unknown>, origins: Map<string, string>, layer: Layer): void {
+  for (const [key, value] of leavesOf(layer.settings)) {
+    setAt(settings, key, value);
+    origins.set(key, layer.origin(key));
+  }
+}
+
+/** Every value that is not a table, with its dotted key. */
+function leavesOf(table: object, prefix = ""): [string, unknown][] {
+  return Object.entries(table).flatMap(([name, value]): [string, unknown][] =>
+    isTable(value) ? leavesOf(value, `${prefix}${name}.`) : [[`${prefix}${name}`, value]],
+  );
+}
+
+function setAt(table: Record<string, unknown>, key: string, value: unknown): void {
+  const [name = "", ...rest] = key.split(".");
+  if (rest.length === 0) {
+    table[name] = value;
+    return;
+  }
+  const inner = table[name];
+  const next = isTable(inner) ? inner : {};
+  table[name] = next;
+  setAt(next, rest.join("."), value);
+}
+
+function isTable(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

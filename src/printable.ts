@@ -1,0 +1,28 @@
+/** Makes text from outside harmless for terminals and logs. */
+
+/** C0 and C1 control characters, DEL, line separators, and the bidirectional marks and overrides that reorder what is shown. */
+// oxlint-disable-next-line no-control-regex -- control characters are what this file is about
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/** Shows every control character as an escape such as `\x1b` or `\n`; other text stays as it is. */
+export function printable(text: string): string {
+  return text.replace(UNSAFE, escapeCharacter).toWellFormed();
+}
+
+/** The same for finished JSON: what it leaves raw becomes `\u009b` and the like, so that it reads back unchanged. */
+export function printableJson(json: string): string {
+  return json.replace(UNSAFE, escapeUnit);
+}
+
+function escapeCharacter(character: string): string {
+  const named = NAMED[character];
+  if (named !== undefined) return named;
+  const code = character.charCodeAt(0);
+  return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : escapeUnit(character);
+}
+
+function escapeUnit(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}
+
+const NAMED: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };

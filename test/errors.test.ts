@@ -1,0 +1,100 @@
+/** The one error type and its table. */
+import { describe, expect, test } from "bun:test";
+import { errnoOf, FAULTS, isFaultCode, NegotiatorError } from "../src/errors.ts";
+
+describe("the table of faults", () => {
+  const faults = Object.entries(FAULTS);
+
+  test("every code has a JSON-RPC code of its own, in the ranges that the specification leaves to us", () => {
+    const codes = faults.map(([, fault]) => fault.rpcCode);
+    expect(new Set(codes).size).toBe(codes.length);
+    const standard = new Set<number>([-32700, -32600, -32601, -32602, -32603]);
+    const strange = codes.filter((code) => !standard.has(code) && (code < -32099 || code > -32000));
+    expect(strange).toEqual([]);
+  });
+
+  test("exit codes are those of the contract, and none looks like success", () => {
+    const used = new Set<number>(faults.map(([, fault]) => fault.exitCode));
+    expect([...used].sort((one, other) => one - other)).toEqual([2, 124, 125, 126, 127]);
+    expect(FAULTS.TIMEOUT.exitCode).toBe(124);
+    expect(FAULTS.DENIED.exitCode).toBe(126);
+    expect(FAULTS.NO_COMMAND.exitCode).toBe(127);
+    expect(FAULTS.BAD_USAGE.exitCode).toBe(2);
+  });
+
+  test("what may have been done already is not tried again", () => {
+    expect(FAULTS.UNKNOWN_OUTCOME.retryable).toBe(false);
+    expect(FAULTS.DENIED.retryable).toBe(false);
+  });
+});
+
+test("an error carries code, data and cause, and the remedy is its second line", () => {
+  const cause = new Error("below");
+  const error = new NegotiatorError("BUSY", "Cannot open", { remedy: "Close it", data: [1], cause });
+  expect(error).toMatchObject({ name: "NegotiatorError", code: "BUSY", data: [1] });
+  expect(error.message).toBe("Cannot open\nClose it");
+  expect(error.cause).toBe(cause);
+  expect(new NegotiatorError("BUSY", "Cannot open").message).toBe("Cannot open");
+});
+
+describe("from", () => {
+  test("ours pass unchanged", () => {
+    const error = new NegotiatorError("DENIED", "no");
+    expect(NegotiatorError.from(error)).toBe(error);
+  });
+
+  test("another error keeps its message and becomes the cause", () => {
+    const cause = new TypeError("x is not a function");
+    const error = NegotiatorError.from(cause);
+    expect(error).toMatchObject({ code: "INTERNAL", message: "x is not a function" });
+    expect(error.cause).toBe(cause);
+  });
+
+  test.each([
+    ["a string", "text", "text"],
+    ["undefined", undefined, "undefined"],
+    ["null", null, "null"],
+    ["a number", 7, "7"],
+    ["a symbol", Symbol("s"), "Symbol(s)"],
+    ["an object without a prototype", Object.create(null), "[object Object]"],
+    [
+      "an object that refuses to be a string",
+      {
+        toString: () => {
+          throw new Error("no");
+        },
+      },
+      "[object Object]",
+    ],
+  ])("%s becomes INTERNAL", (_, thrown, message) => {
+    const error = NegotiatorError.from(thrown);
+    expect(error).toMatchObject({ code: "INTERNAL", message });
+    expect(error.cause).toBe(thrown);
+  });
+});
+
+test.each([
+  ["TIMEOUT", true],
+  ["INTERNAL", true],
+  ["timeout", false],
+  ["", false],
+  ["constructor", false],
+  ["__proto__", false],
+  ["toString", false],
+  [undefined, false],
+  [["TIMEOUT"], false],
+])("isFaultCode(%j) is %p", (value, isCode) => {
+  expect(isFaultCode(value)).toBe(isCode);
+});
+
+test.each([
+  ["an error of a system call", Object.assign(new Error("x"), { code: "ENOENT" }), "ENOENT"],
+  ["an object with a code", { code: "EBUSY" }, "EBUSY"],
+  ["a code that is no text", { code: 5 }, undefined],
+  ["any other error", new Error("x"), undefined],
+  ["a string", "ENOENT", undefined],
+  ["null", null, undefined],
+  ["undefined", undefined, undefined],
+])("the errno of %s", (_, thrown, errno) => {
+  expect(errnoOf(thrown)).toBe(errno);
+});

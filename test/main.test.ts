@@ -1,0 +1,208 @@
+/** The process as it is called: exit codes, stdout and stderr, help that is true, output that nobody reads. */
+import { describe, expect, test } from "bun:test";
+import { chmod } from "node:fs/promises";
+import manifest from "../package.json" with { type: "json" };
+import { MAIN, runProcess, runSource } from "./support/source-run.ts";
+import type { SourceRun } from "./support/source-run.ts";
+import { createTemporaryDirectory } from "./support/temporary-directory.ts";
+import type { TemporaryDirectory } from "./support/temporary-directory.ts";
+
+const ROLES = ["host", "guest"] as const;
+const TIMEOUT_MS = 60_000;
+
+/** A module that lets citty read a command line, and run nothing. */
+const RUN_NOTHING = `
+  import { runCommand } from ${JSON.stringify(Bun.resolveSync("citty", import.meta.dir))};
+  const exports = { runCommand: ({ args }, options) => runCommand({ args, run: () => 0 }, options) };
+  Bun.plugin({ name: "run-nothing", setup: (build) => build.module("citty", () => ({ exports, loader: "object" })) });
+`;
+
+/** A directory with a program "negotiator" that reads its words, and does nothing. */
+async function createHarmlessProgram(): Promise<TemporaryDirectory> {
+  const directory = await createTemporaryDirectory();
+  const preload = await directory.write("run-nothing.ts", RUN_NOTHING);
+  const words = [process.execPath, "--preload", preload, MAIN].map(quote).join(" ");
+  await chmod(await directory.write("negotiator", `#!/bin/sh\nexec ${words} "$@"\n`), 0o755);
+  return directory;
+}
+
+/** As one word of a shell. */
+function quote(text: string): string {
+  return `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+/** Runs one command line in a shell, where the program, and each file that the line reads from, is there. */
+async function tryExample(example: string, program: TemporaryDirectory): Promise<SourceRun> {
+  for (const [, file = ""] of example.matchAll(/<\s*([\w.-]+)/g)) await program.write(file, "");
+  return runProcess(["/bin/sh", "-c", `cd "$0" && ${example}`, program.path], { PATH: program.path });
+}
+
+async function helpOf(words: readonly string[]): Promise<string> {
+  const { exitCode, stdout, stderr } = await runSource([...words, "--help"]);
+  expect({ words, exitCode, stderr }).toEqual({ words, exitCode: 0, stderr: "" });
+  return stdout;
+}
+
+/** The lines of a help text's section, without their indent. */
+function sectionOf(help: string, title: string): string[] {
+  const body = new RegExp(`^${title}:\\n((?: .*\\n)+)`, "m").exec(help)?.[1] ?? "";
+  return body.split("\n").flatMap((line) => /^ {2}(\S.*)$/.exec(line)?.[1] ?? []);
+}
+
+/** Every command that has a help of its own: the words that lead to it. */
+async function walkCommands(): Promise<string[][]> {
+  const found: string[][] = [[]];
+  for (const role of ROLES) {
+    const names = sectionOf(await helpOf([role]), "Subcommands").map((line) => line.split(" ")[0] ?? "");
+    expect(names).not.toEqual([]);
+    found.push([role], ...names.map((name) => [role, name]));
+  }
+  return found;
+}
+
+describe("help", () => {
+  test(
+    "of every command fits a terminal, and its examples are command lines that are accepted",
+    async () => {
+      await using program = await createHarmlessProgram();
+      for (const words of await walkCommands()) {
+        const help = await helpOf(words);
+        expect(help.split("\n").filter((line) => line.length > 80)).toEqual([]);
+        const examples = sectionOf(help, "Examples");
+        expect({ words, examples }).not.toEqual({ words, examples: [] });
+        for (const example of examples) {
+          const run = await tryExample(example, program);
+          expect({ example, ...run, stdout: "" }).toEqual({ example, exitCode: 0, stdout: "", stderr: "" });
+        }
+      }
+    },
+    TIMEOUT_MS,
+  );
+
+  test("an example that is wrong would be noticed", async () => {
+    await using program = await createHarmlessProgram();
+    const wrong = await tryExample("negotiator host print-config --jsno", program);
+    expect(wrong).toMatchObject({ exitCode: 2 });
+    const right = await tryExample("negotiator host print-config", program);
+    expect(right).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+  });
+
+  test.each(["-h", "--help"])("%s shows the roles", async (word) => {
+    const { exitCode, stdout, stderr } = await runSource([word]);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    for (const role of ROLES) expect(stdout).toContain(`negotiator ${role} SUBCOMMAND`);
+  });
+});
+
+test.each(["-V", "--version"])("%s says which build this is", async (word) => {
+  const line = `negotiator ${manifest.version} (commit source, source, bun ${Bun.version})\n`;
+  expect(await runSource([word])).toEqual({ exitCode: 0, stdout: line, stderr: "" });
+});
+
+describe("a wrong command line is one line on stderr and exit code 2", () => {
+  test.each([
+    [[], "missing role or option: one of: host, guest, --help, --version (see negotiator --help)"],
+    [["hots"], 'unknown role or option "hots": did you mean "host"? (see negotiator --help)'],
+    [["--verison"], 'unknown role or option "--verison": did you mean "--version"? (see negotiator --help)'],
+    [["constructor"], 'unknown role or option "constructor": one of: host'],
+    [["__proto__", "x"], 'unknown role or option "__proto__": one of: host'],
+    [[""], 'unknown role or option "": one of: host'],
+    [["Host"], 'unknown role or option "Host": did you mean "host"?'],
+    [["\u001b[31m\nred\u202e"], 'unknown role or option "\\x1b[31m\\nred\\u202e": one of: host'],
+    [["host"], "missing subcommand: one of: "],
+    [
+      ["guest", "prnt-config"],
+      'unknown subcommand "prnt-config": did you mean "print-config"? (see negotiator',
+    ],
+    [["host", "toString"], 'unknown subcommand "toString": one of: '],
+    [["host", "print-config", "--jsno"], 'unknown option "--jsno": did you mean "--json"? (see negotiator'],
+    [["host", "print-config", "--config"], "option --config needs a value (see negotiator host print-config"],
+    [["host", "print-config", "x\n"], 'surplus word "x\\n" (see negotiator host print-config --help)'],
+  ])("%j", async (words, message) => {
+    const { exitCode, stdout, stderr } = await runSource(words);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
+    expect(stderr).toStartWith(`negotiator: ${message}`);
+    expect(stderr).toEndWith("\n");
+    expect(stderr.slice(0, -1)).not.toMatch(/\p{Cc}/u);
+  });
+});
+
+test("a failure of ours never has the exit code of a command that is executed", async () => {
+  for (const words of [
+    ["host", "execute", "web1", "x"],
+    ["guest", "execute", "x"],
+  ]) {
+    const environment = { NEGOTIATOR_CONFIG: "/no/such/file" };
+    const { exitCode, stderr } = await runSource(words, { environment });
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 125,
+      stderr: 'negotiator: Cannot read the config file "/no/such/file": there is no such file\n',
+    });
+  }
+});
+
+test("a bad setting is named on stderr, with exit code 1", async () => {
+  const environment = { NEGOTIATOR_CONFIG: "/dev/null", NEGOTIATOR_LOG_LEVEL: "loud\nnegotiator: forged" };
+  const { exitCode, stdout, stderr } = await runSource(["host", "print-config"], { environment });
+  expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
+  expect(stderr).toStartWith("negotiator: Cannot use the environment (NEGOTIATOR_…):\n  log.level: ");
+  expect(stderr).toContain("loud\\nnegotiator: forged");
+});
+
+describe("an error of our own making", () => {
+  const broken = 'process.stdout.write = () => { throw new Error("broken\\u001b[31m"); };';
+
+  test.each([
+    ["has no stack on stderr", [], "negotiator: broken\\x1b[31m\n"],
+    [
+      "has its stack in the log at level debug",
+      ["-v"],
+      "negotiator: broken\\x1b[31m\nDEBUG main: Error: broken\\x1b[31m\n",
+    ],
+  ])("%s", async (_, options, expected) => {
+    await using directory = await createTemporaryDirectory();
+    const preload = await directory.write("broken.ts", broken);
+    const environment = { NEGOTIATOR_CONFIG: "/dev/null" };
+    const run = await runSource(["host", "print-config", ...options], { environment, preload });
+    expect(run).toMatchObject({ exitCode: 1, stdout: "" });
+    expect(run.stderr).toStartWith(expected);
+    expect(run.stderr.includes("cli-output.ts")).toBe(options.length > 0);
+  });
+});
+
+describe("output that nobody takes", () => {
+  const environment = { NEGOTIATOR_CONFIG: "/dev/null" };
+  const shell = (script: string, words: readonly string[]) =>
+    runProcess(["/bin/sh", "-c", script, process.execPath, MAIN, ...words], environment);
+
+  test.each([
+    [["--help"], 0],
+    [["--version"], 0],
+    [["host", "--help"], 0],
+    [["host", "print-config"], 0],
+    [["nonsense"], 2],
+  ])("%j into a closed pipe ends quietly", async (words, exitCode) => {
+    await using directory = await createTemporaryDirectory();
+    // The program starts only once the other end of its pipe is closed.
+    const script = `cd '${directory.path}' && mkfifo gate &&
+      { read _ < gate; "$0" "$@"; echo $? > code; } | { exec <&-; echo go > gate; }
+      exit $(cat code)`;
+    const run = await shell(script, words);
+    expect({ exitCode: run.exitCode, stdout: run.stdout }).toEqual({ exitCode, stdout: "" });
+    expect(run.stderr.split("\n").length - 1).toBe(exitCode === 0 ? 0 : 1);
+  });
+
+  test("onto a full disk is a failure that is said", async () => {
+    const { exitCode, stderr } = await shell('"$0" "$@" > /dev/full', ["host", "print-config"]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^negotiator: Cannot write to stdout: ENOSPC[^\n]*\n$/);
+  });
+
+  test.each([
+    ["a full disk", '"$0" "$@" 2> /dev/full'],
+    ["nothing", '"$0" "$@" 2>&-'],
+  ])("with stderr on %s keeps its exit code", async (_, script) => {
+    expect(await shell(script, ["nonsense"])).toEqual({ exitCode: 2, stdout: "", stderr: "" });
+    expect(await shell(script, ["host", "print-config"])).toMatchObject({ exitCode: 0, stderr: "" });
+  });
+});

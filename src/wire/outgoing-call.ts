@@ -1,0 +1,175 @@
+/** A call that this side made: waits for the answer, and for its streams to end. */
+import { NegotiatorError } from "../errors.ts";
+import { createCallStreams } from "./call-streams.ts";
+import type { StreamMessage } from "./call-streams.ts";
+import { fromWireError } from "./message.ts";
+import type { CallId, Message, Request, StreamTotals } from "./message.ts";
+import type { Outlet } from "./outbox.ts";
+import { findExcess } from "./sendable.ts";
+import type { StreamReader } from "./stream-reader.ts";
+import type { StreamWriter } from "./stream-writer.ts";
+
+export type CallOptions = {
+  method: string;
+  params?: unknown;
+  /** Made by the session when absent. The same id again attaches to the running or finished call. */
+  id?: CallId;
+  /** Milliseconds that the other side lets it run. */
+  timeoutMs?: number;
+  /** The call goes on when this side is gone. */
+  isDetached?: boolean;
+  /** Names of streams that come from the other side, and of those that go there. */
+  read?: readonly string[];
+  write?: readonly string[];
+  /** Told whenever the call reports something before its answer. */
+  onProgress?: (value: unknown) => void;
+};
+
+export type Answer = { result: unknown; streams: StreamTotals };
+
+export interface OutgoingCall {
+  readonly id: CallId;
+  /** Whether the request may have reached the other side. */
+  readonly isSent: boolean;
+  /** Comes when the call has ended, which may be before its streams were read to their ends. Rejects with `NegotiatorError`. */
+  readonly answer: Promise<Answer>;
+  reader(stream: string): StreamReader;
+  writer(stream: string): StreamWriter;
+  /** Asks the other side to end it; the answer then says how it ended. */
+  cancel(reason?: string): void;
+  /** Waits no more: the answer rejects with `error`, and one that comes yet is not heard. */
+  giveUp(error: NegotiatorError): void;
+}
+
+type AnswerMessage = Extract<Message, { kind: "result" | "failure" }>;
+type CallMessage = Extract<Message, { kind: "progress" | "attached" }>;
+
+/** What the session does with it. Each `take` returns what the peer did wrong, if anything. */
+export type OutgoingEnd = {
+  readonly call: OutgoingCall;
+  readonly request: Request;
+  /** Puts the request into the outlet; again when the first was never sent before its session was lost. */
+  submit(): void;
+  /** The request has not begun anything at the other side, and never will by this sending. */
+  unsend(): void;
+  takeAnswer(message: AnswerMessage): NegotiatorError | undefined;
+  takeNotice(message: CallMessage): NegotiatorError | undefined;
+  takeStream(message: StreamMessage): NegotiatorError | undefined;
+  fail(error: NegotiatorError): void;
+};
+
+type OutgoingOptions = CallOptions & {
+  id: CallId;
+  creditBytes: number;
+  outlet: Outlet;
+  /** Longest line, in bytes, that the peer of the moment takes. */
+  peerLineBytes: () => number;
+  onOver: () => void;
+};
+
+export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
+  const { id, outlet } = options;
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  // A caller that only reads the streams learns of a failure there; an answer that nobody waits for is no crash.
+  promise.catch(() => {});
+  let isSent = false;
+  let isAnswered = false;
+
+  const settle = (): void => {
+    if (isAnswered && streams.isDone) options.onOver();
+  };
+  const read = Object.fromEntries((options.read ?? []).map((name) => [name, options.creditBytes]));
+  const write = Object.fromEntries((options.write ?? []).map((name) => [name, 0]));
+  const streams = createCallStreams({ call: id, outlet, read, write, onDone: settle });
+  const request = toRequest(options, read);
+
+  const fail = (error: NegotiatorError): void => {
+    isAnswered = true;
+    reject(error);
+    streams.fail(error);
+    settle();
+  };
+
+  return {
+    call: {
+      id,
+      get isSent() {
+        return isSent;
+      },
+      answer: promise,
+      giveUp: fail,
+      reader: streams.reader,
+      writer: streams.writer,
+      cancel(reason) {
+        if (isAnswered) return;
+        if (!isSent) fail(new NegotiatorError("CANCELLED", "The call was cancelled before it was sent"));
+        else
+          outlet.control(() => ({
+            kind: "cancel",
+            call: id,
+            ...(reason === undefined ? {} : { reason: shorten(reason) }),
+          }));
+      },
+    },
+    request,
+    submit() {
+      outlet.control(() => {
+        if (isAnswered) return undefined;
+        const excess = findExcess(request, options.peerLineBytes());
+        if (excess !== undefined) {
+          fail(excess);
+          return undefined;
+        }
+        isSent = true;
+        return request;
+      });
+      // A stream that was cancelled before the session was lost.
+      for (const [stream, end] of streams.readers)
+        if (end.isDone) outlet.control(() => (isAnswered ? undefined : { kind: "stop", call: id, stream }));
+    },
+    unsend() {
+      isSent = false;
+    },
+    takeAnswer(message) {
+      isAnswered = true;
+      const totals = message.streams ?? {};
+      const flaw = streams.finish(totals);
+      if (flaw !== undefined) fail(flaw);
+      else if (message.kind === "result") resolve({ result: message.result, streams: totals });
+      else reject(fromWireError(message.error));
+      settle();
+      return flaw;
+    },
+    takeNotice(message) {
+      if (message.kind === "progress") {
+        options.onProgress?.(message.value);
+        return undefined;
+      }
+      const flaws = Object.entries(message.offsets).map(([name, offset]) =>
+        streams.readers.get(name)?.jump(offset),
+      );
+      return flaws.find((flaw) => flaw !== undefined);
+    },
+    takeStream: streams.take,
+    fail,
+  };
+}
+
+/** To what any peer can read. */
+function shorten(reason: string): string {
+  return reason.slice(0, 1000).toWellFormed();
+}
+
+function toRequest(options: OutgoingOptions, read: Record<string, number>): Request {
+  const { id, method, params, timeoutMs, isDetached, write = [] } = options;
+  const hasStreams = write.length > 0 || Object.keys(read).length > 0;
+  return {
+    kind: "request",
+    id,
+    method,
+    params,
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(isDetached === true ? { isDetached } : {}),
+    ...(hasStreams ? { streams: { read, write } } : {}),
+  };
+}

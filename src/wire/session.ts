@@ -1,0 +1,326 @@
+/**
+ * A native session on a channel that can be cut at any moment: hellos and their answers, who listens at the other end,
+ * liveness, and an orderly end. Bytes go in, bytes come out; the time comes in as an argument, in milliseconds.
+ */
+import { NegotiatorError } from "../errors.ts";
+import { createAside } from "./aside.ts";
+import { createConversation } from "./conversation.ts";
+import type { Dialect } from "./dialect.ts";
+import { native } from "./dialects/native.ts";
+import { createEpochs } from "./epochs.ts";
+import type { Continuation } from "./epochs.ts";
+import { createFramer } from "./framing.ts";
+import type { Frame } from "./framing.ts";
+import { encodeRefusal, isHello, isLegacyRefusal, isProbe } from "./handshake.ts";
+import type { Agent } from "./handshake.ts";
+import type { IncomingCall } from "./incoming-call.ts";
+import { DEFAULT_LIMITS } from "../limits.ts";
+import type { Limits } from "../limits.ts";
+import { createLiveness } from "./liveness.ts";
+import { clipText, toWireError } from "./message.ts";
+import type { Message, Request } from "./message.ts";
+import type { CallOptions, OutgoingCall } from "./outgoing-call.ts";
+import { readMessage } from "./reading.ts";
+import { createServedCalls } from "./served-calls.ts";
+import type { ServedCalls } from "./served-calls.ts";
+
+/**
+ * `idle`: nobody has said hello. `dialling`: our hello waits for its answer. `open`: messages flow.
+ * `cut`: the channel is gone, or what comes over it makes no sense; the dialler has to dial again. `foreign`: the peer
+ * speaks another dialect, as far as is known. `ended`: closed by this side, for good.
+ */
+export type SessionState = "idle" | "dialling" | "open" | "cut" | "foreign" | "ended";
+
+export type SessionOptions = {
+  /** The dialler begins epochs: it says hello. */
+  side: "dialler" | "listener";
+  agent: Agent;
+  /** Random text that nobody else makes, 22 printable characters or more. */
+  makeId: () => string;
+  limits?: Limits;
+  /** Shared by the sessions of one peer, so that calls outlive them. */
+  served?: ServedCalls;
+  onCall: (call: IncomingCall) => void;
+  onNotice?: (method: string, params: unknown) => void;
+  /** `next` has something to give. */
+  onOutput: () => void;
+  onState?: (state: SessionState, reason?: NegotiatorError) => void;
+  /** A message in another dialect; what answers it goes out through `sendForeign`. */
+  onForeign?: (message: Message, dialect: Dialect) => void;
+};
+
+export type Session = {
+  readonly state: SessionState;
+  /** Known once the session was open. */
+  readonly peer: Agent | undefined;
+  /** False while the peer has been silent for too long, though it was asked. */
+  readonly isResponsive: boolean;
+  /** The time, as `receive` was told it, at which something last came in an open session; 0 is never. */
+  readonly heardMs: number;
+  /** Calls of this side that wait. */
+  readonly outgoingCount: number;
+  /** Calls of the peer that are served. */
+  readonly incomingCount: number;
+  /** Lines outside the order that wait, those of other dialects among them. */
+  readonly unsentLines: number;
+  /** A new channel is there: say hello on it. Dialler only. */
+  dial(): void;
+  /** The channel is gone. */
+  cut(): void;
+  receive(bytes: Uint8Array, nowMs: number): void;
+  /** Asks the peer for a sign of life, if it can be asked now. */
+  ask(): void;
+  /** The next bytes to write, at most one message; undefined when there is nothing to say now. */
+  next(): Uint8Array | undefined;
+  /** To be called about once a second. */
+  tick(nowMs: number): void;
+  /** Throws `TOO_LARGE`, `BAD_REQUEST` or `CLOSED`; every later failure goes to the call's answer. */
+  call(options: CallOptions): OutgoingCall;
+  /** Throws `TOO_LARGE`, `BAD_REQUEST`, and `BUSY` when too much waits already. */
+  notify(method: string, params?: unknown): void;
+  sendForeign(bytes: Uint8Array): void;
+  /** Tells the peer that it is over, and ends every open call. */
+  close(reason: string): void;
+};
+
+export function createSession(options: SessionOptions): Session {
+  const limits = options.limits ?? DEFAULT_LIMITS;
+  const served = options.served ?? createServedCalls(limits);
+  const epochs = createEpochs({ agent: options.agent, limits, makeId: options.makeId });
+  const liveness = createLiveness(limits);
+  let state: SessionState = "idle";
+  let framer = createFramer(limits);
+  const aside = createAside(options.onOutput);
+  let nonce = "";
+  let strangers = 0;
+  let clockMs = 0;
+
+  const change = (next: SessionState, reason?: NegotiatorError): void => {
+    if (state === next) return;
+    state = next;
+    options.onState?.(next, reason);
+  };
+
+  /** The order is lost, or the peer makes no sense: nothing counts until the next hello. */
+  const breakOff = (reason: NegotiatorError): void => {
+    aside.clear();
+    change("cut", reason);
+  };
+
+  const conversation = createConversation({
+    limits,
+    served,
+    epochs,
+    aside,
+    onCall: options.onCall,
+    onNotice: (method, params) => options.onNotice?.(method, params),
+    onOutput: options.onOutput,
+    onBroken: breakOff,
+    onResync: () => {
+      if (options.side === "dialler")
+        breakOff(new NegotiatorError("BAD_FRAME", "The other side misses messages"));
+    },
+    onGoodbye: (reason) => leave(reason),
+  });
+
+  const open = (continuation: Continuation): void => {
+    strangers = 0;
+    liveness.heard(clockMs);
+    conversation.begin(continuation);
+    change("open");
+    options.onOutput();
+  };
+
+  /** The peer has gone in order, or for good: a dialler may try again, a listener waits for the next hello. */
+  const leave = (reason: NegotiatorError): void => {
+    conversation.end(reason);
+    change(options.side === "dialler" ? "cut" : "idle", reason);
+  };
+
+  const ask = (): void => {
+    if (state === "open") aside.say({ kind: "ping" });
+  };
+
+  const takeFrame = (frame: Frame): void => {
+    // A frame before it in the same bytes may have ended the session.
+    if (state === "ended") return;
+    if (frame.kind === "message") takeBytes(frame.bytes);
+    else takeFault(frame.error);
+  };
+
+  const takeBytes = (bytes: Uint8Array): void => {
+    const read = readMessage(bytes);
+    if (read.kind === "unreadable") takeFault(read.error);
+    else if (read.dialect !== native) takeForeign(read.message, read.dialect);
+    else if (bytes.length > limits.lineBytes) takeFault(tooLong(bytes.length));
+    else takeNative(read.message, bytes.length);
+  };
+
+  const takeNative = (message: Message, length: number): void => {
+    if (options.side === "listener" && isHello(message)) greet(message);
+    else if (state === "dialling") takeWelcome(message);
+    else if (state === "open") conversation.take(message, length);
+    else if (state === "idle") refuseStranger(message);
+  };
+
+  /** Before a hello it may be the torn end of anything, and a python-negotiator may be listening: it dies of a complaint. */
+  const takeFault = (error: NegotiatorError): void => {
+    if (state === "open") conversation.fault(error);
+  };
+
+  const takeForeign = (message: Message, dialect: Dialect): void => {
+    if (options.side === "dialler") {
+      if (state === "dialling" && isLegacyRefusal(message, nonce)) meetLegacy();
+      return;
+    }
+    // An old host has taken the channel over. Our own session may come back with a hello.
+    if (state === "open")
+      breakOff(new NegotiatorError("CLOSED", "A host that speaks another dialect took the channel over"));
+    options.onForeign?.(message, dialect);
+  };
+
+  const meetLegacy = (): void => {
+    const reason = new NegotiatorError("UNSUPPORTED", "The agent at the other end is a python-negotiator");
+    conversation.end(reason);
+    change("foreign", reason);
+  };
+
+  const greet = (request: Request): void => {
+    const helloNonce = String(request.id);
+    if (isProbe(request)) {
+      // Who asks without listening is not answered for ever.
+      if (aside.length < limits.faults) aside.write(encodeRefusal(helloNonce, probed()));
+      return;
+    }
+    aside.clear();
+    try {
+      const { answer, continuation } = epochs.greet(request);
+      aside.write(answer);
+      open(continuation);
+    } catch (thrown) {
+      aside.write(encodeRefusal(helloNonce, NegotiatorError.from(thrown)));
+    }
+  };
+
+  const takeWelcome = (message: Message): void => {
+    if ((message.kind !== "result" && message.kind !== "failure") || message.id !== nonce) return;
+    if (message.kind === "failure") {
+      const { code, message: text } = message.error;
+      const refusal = new NegotiatorError(code, `The other side refuses to talk: ${clipText(text)}`);
+      conversation.end(refusal);
+      breakOff(refusal);
+      return;
+    }
+    try {
+      open(epochs.welcome(message.result));
+    } catch (thrown) {
+      breakOff(NegotiatorError.from(thrown));
+    }
+  };
+
+  /**
+   * The peer talks as in a session, so it does not know that this side was started anew: it has to say hello. A request
+   * that is refused by its id has not begun.
+   */
+  const refuseStranger = (message: Message): void => {
+    if (++strangers > limits.faults) return;
+    const error = new NegotiatorError(
+      "CLOSED",
+      "No session is open: say hello first (method negotiate:NONCE)",
+    );
+    if (message.kind === "request" && message.id !== undefined) {
+      aside.say({ kind: "failure", id: message.id, error: toWireError(error) });
+    }
+    aside.say({ kind: "resync", received: 0 });
+  };
+
+  return {
+    get state() {
+      return state;
+    },
+    get peer() {
+      return epochs.peer?.agent;
+    },
+    get isResponsive() {
+      return liveness.isResponsive;
+    },
+    get heardMs() {
+      return liveness.heardMs;
+    },
+    get outgoingCount() {
+      return conversation.outgoingCount;
+    },
+    get incomingCount() {
+      return conversation.incomingCount;
+    },
+    get unsentLines() {
+      return aside.length;
+    },
+    dial() {
+      if (options.side === "listener" || state === "ended") return;
+      framer = createFramer(limits);
+      const hello = epochs.hello();
+      nonce = hello.nonce;
+      change("dialling");
+      aside.clear();
+      aside.write(hello.bytes);
+    },
+    cut() {
+      if (state !== "ended") breakOff(new NegotiatorError("CLOSED", "The channel was cut"));
+    },
+    receive(bytes, nowMs) {
+      if (state === "ended") return;
+      clockMs = nowMs;
+      if (state === "open") liveness.heard(nowMs);
+      for (const frame of framer.push(bytes)) takeFrame(frame);
+      if (epochs.sequence.acknowledgement === "due") options.onOutput();
+    },
+    ask,
+    next() {
+      const first = aside.shift();
+      if (first !== undefined) return first;
+      return state === "open" ? conversation.next() : undefined;
+    },
+    tick(nowMs) {
+      clockMs = nowMs;
+      served.expire(nowMs);
+      // A listener that was cut by a gap may wait for its next hello in vain.
+      if (state !== "open" && (state !== "cut" || options.side === "dialler")) return;
+      // Who listens to a session that was cut may be an old host: it is told nothing.
+      if (state === "open") epochs.sequence.hasten();
+      if (epochs.sequence.acknowledgement === "due") options.onOutput();
+      const silence = liveness.tick(nowMs);
+      if (silence === "ask") ask();
+      const isLong = silence === "unresponsive" || silence === "abandon";
+      if (isLong && options.side === "dialler") breakOff(silent());
+      if (silence === "abandon" && options.side === "listener") leave(silent());
+    },
+    call({ id = options.makeId(), ...rest }) {
+      if (state === "ended" || state === "foreign")
+        throw new NegotiatorError("CLOSED", "The session has ended");
+      return conversation.call({ id, ...rest });
+    },
+    notify: (method, params = {}) => conversation.notify(method, params),
+    sendForeign: (bytes) => aside.write(bytes),
+    close(reason) {
+      if (state === "open") aside.say({ kind: "goodbye", reason });
+      const closed = new NegotiatorError("CLOSED", `The session was closed: ${reason}`);
+      conversation.end(closed);
+      served.cancelAll(closed);
+      change("ended", closed);
+    },
+  };
+}
+
+function silent(): NegotiatorError {
+  return new NegotiatorError("CLOSED", "The other side has been silent for too long");
+}
+
+function probed(): NegotiatorError {
+  return new NegotiatorError("UNSUPPORTED", "This hello only asked what is spoken here: no session begins");
+}
+
+/** A counted frame may be longer than a line, but only an old peer's. */
+function tooLong(bytes: number): NegotiatorError {
+  return new NegotiatorError("TOO_LARGE", `Cannot take a message of ${bytes} bytes`);
+}

@@ -1,0 +1,168 @@
+/** Mutated and random bytes against the framer, the dialects and an open session: no exception, no growth, no lasting harm. */
+import { describe, expect, test } from "bun:test";
+import { heapStats } from "bun:jsc";
+import { NegotiatorError } from "../../src/errors.ts";
+import { DIALECTS } from "../../src/wire/dialects/registry.ts";
+import { createFramer } from "../../src/wire/framing.ts";
+import { chooseSeed, createRandom } from "../support/random.ts";
+import type { Random } from "../support/random.ts";
+import { legacyTable } from "../wire/legacy-table.ts";
+import { nativeTable } from "../wire/native-table.ts";
+import { createScriptedPeer } from "../wire/scripted-peer.ts";
+import type { ScriptedPeer } from "../wire/scripted-peer.ts";
+import { FRESH, TORN } from "../wire/torn-frames.ts";
+
+/** Each of the three targets has a third of it. */
+const BUDGET_MS = Number(process.env["NEGOTIATOR_FUZZ_MS"] ?? 3000);
+const SEED = chooseSeed();
+const LIMITS = { lineBytes: 8192, countedBytes: 16_384, streamCreditBytes: 4096 };
+const MIB = 1024 * 1024;
+
+const CORPUS: readonly Uint8Array[] = [
+  ...[...nativeTable.cases, ...legacyTable.cases, ...nativeTable.spellings, ...legacyTable.spellings]
+    .map(({ wire }) => new TextEncoder().encode(wire))
+    .filter(({ length }) => length < 4096),
+  ...Object.values(TORN),
+  ...Object.values(FRESH),
+];
+
+console.log(`Fuzzing the wire with NEGOTIATOR_TEST_SEED=${SEED}`);
+
+describe("fuzzed bytes", () => {
+  test("never make the framer throw or keep more than its limits", () => {
+    const framer = createFramer(LIMITS);
+    repeat((random) => {
+      for (const piece of pieces(makeBytes(random), random)) {
+        for (const frame of framer.push(piece)) {
+          if (frame.kind === "message" && frame.bytes.length > LIMITS.countedBytes)
+            throw new Error("too long");
+        }
+      }
+    });
+  });
+
+  test("are refused by a dialect with BAD_FRAME, or read as a message that it would know again", () => {
+    repeat((random) => {
+      const bytes = makeBytes(random);
+      for (const dialect of DIALECTS) {
+        try {
+          dialect.decode(bytes);
+        } catch (thrown) {
+          if (!(thrown instanceof NegotiatorError) || thrown.code !== "BAD_FRAME") throw thrown;
+        }
+      }
+    });
+  });
+
+  test("never harm a session beyond the next hello", () => {
+    let peer = openPeer();
+    let rounds = 0;
+    repeat((random) => {
+      if (++rounds % 500 === 0) peer = openPeer();
+      for (const piece of pieces(makeBytes(random), random)) peer.send(piece);
+      if (random.oneIn(3)) peer.drain();
+      if (random.oneIn(10)) peer.tick(1000);
+      if (random.oneIn(20)) answerSome(peer, random);
+      if (!random.oneIn(8)) return;
+      peer.send(FRESH.hello);
+      if (peer.session.state !== "open") throw new Error(`no session after a hello: ${peer.session.state}`);
+      peer.drain();
+      const id = `good-${rounds}`;
+      peer.say({ id, method: "good" });
+      const call = peer.calls.at(-1);
+      if (call?.id !== id) throw new Error("a good call was not taken");
+      call.respond(1);
+      if (!peer.drain().some((said) => said["id"] === id && said["result"] === 1))
+        throw new Error("a good call was not answered");
+    });
+  });
+});
+
+function openPeer(): ScriptedPeer {
+  return createScriptedPeer({ limits: { ...LIMITS, openCalls: 1_000_000 } });
+}
+
+function answerSome({ calls }: ScriptedPeer, random: Random): void {
+  for (const call of calls.splice(0, random.below(calls.length + 1))) call.respond({ a: 1 });
+}
+
+/** Runs seeded rounds for a third of the time, and looks at the memory that is left over. */
+function repeat(round: (random: Random) => void): void {
+  const end = performance.now() + BUDGET_MS / 3;
+  const before = heldBytes();
+  for (let seed = SEED; performance.now() < end; seed++) {
+    try {
+      round(createRandom(seed));
+    } catch (cause) {
+      throw new Error(`Repeat it with NEGOTIATOR_TEST_SEED=${seed}, or ${SEED} from the beginning`, {
+        cause,
+      });
+    }
+  }
+  expect(heldBytes() - before).toBeLessThan(32 * MIB);
+}
+
+function makeBytes(random: Random): Uint8Array {
+  if (random.oneIn(12)) return random.bytes(random.below(300));
+  let bytes = new Uint8Array(random.pick(CORPUS));
+  for (let count = random.below(4); count > 0; count--) bytes = mutate(bytes, random);
+  return bytes;
+}
+
+function mutate(bytes: Uint8Array, random: Random): Uint8Array<ArrayBuffer> {
+  const at = random.below(bytes.length + 1);
+  const to = at + random.below(bytes.length - at + 1);
+  const other = random.pick(CORPUS);
+  const text = new TextDecoder("latin1").decode(bytes);
+  switch (random.below(7)) {
+    case 0: {
+      const flipped = new Uint8Array(bytes);
+      if (at < flipped.length) flipped[at] = (flipped[at] ?? 0) ^ (1 << random.below(8));
+      return flipped;
+    }
+    case 1:
+      return bytes.slice(0, at);
+    case 2:
+      return bytes.slice(at);
+    case 3:
+      return join(bytes.subarray(0, at), other.subarray(random.below(other.length + 1)));
+    case 4:
+      return join(bytes.subarray(0, to), bytes.subarray(at));
+    case 5:
+      return join(bytes.subarray(0, at), bytes.subarray(to));
+    default: {
+      const number = random.pick([
+        "0",
+        "-1",
+        "1e400",
+        "9007199254740993",
+        "99999999999999999999",
+        "0.5",
+        "7",
+      ]);
+      return Uint8Array.from(
+        Buffer.from(
+          text.replace(/\d+/g, (old) => (random.oneIn(3) ? number : old)),
+          "latin1",
+        ),
+      );
+    }
+  }
+}
+
+function* pieces(bytes: Uint8Array, random: Random): Generator<Uint8Array> {
+  for (let start = 0; start < bytes.length;) {
+    const end = start + 1 + random.below(bytes.length);
+    yield bytes.subarray(start, end);
+    start = end;
+  }
+}
+
+function join(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.concat(parts));
+}
+
+function heldBytes(): number {
+  Bun.gc(true);
+  return heapStats().heapSize;
+}

@@ -1,0 +1,175 @@
+/** Hellos that have to be refused, and what makes no sense before or instead of one. */
+import type { SessionState } from "../../src/wire/session.ts";
+
+const limits = { lineBytes: 131_072 };
+const GOOD = {
+  versions: { min: 1, max: 1 },
+  capabilities: [],
+  agent: { name: "n", version: "v", role: "r" },
+  session: { id: "s", received: 0 },
+  limits,
+};
+
+const hello = (changes: object, id: unknown = "n1"): string => {
+  const params = { ...GOOD, ...changes };
+  return `\n${JSON.stringify({ jsonrpc: "2.0", id, method: "negotiate:n1", params })}\n`;
+};
+const refuse = (name: string, changes: object, code = "BAD_REQUEST"): BadHello => ({
+  name,
+  input: hello(changes),
+  answer: `n1 ${code}`,
+});
+
+/** The answer to a hello of a dialler whose first id names the session. */
+const welcome = (changes: object): string => {
+  const session = { id: "made-1", instance: "i", received: 0 };
+  const result = { ...GOOD, version: 1, session, ...changes };
+  return `${JSON.stringify({ jsonrpc: "2.0", id: "NONCE", result })}\n`;
+};
+
+export type BadHello = { name: string; input: string; answer: string };
+
+export const BAD_HELLOS: readonly BadHello[] = [
+  refuse("without versions", { versions: undefined }),
+  refuse("with half a range of versions", { versions: { min: 1 } }),
+  refuse("with versions as text", { versions: { min: "1", max: "1" } }),
+  refuse("with only newer versions", { versions: { min: 2, max: 9 } }, "UNSUPPORTED"),
+  refuse("with only older versions", { versions: { min: 0, max: 0 } }, "UNSUPPORTED"),
+  refuse("with a range turned round", { versions: { min: 9, max: 1 } }, "UNSUPPORTED"),
+  refuse("with negative versions", { versions: { min: -1, max: 1 } }),
+  refuse("without capabilities", { capabilities: undefined }),
+  refuse("with 65 capabilities", { capabilities: Array.from({ length: 65 }, () => "c") }),
+  refuse("with a capability of 65 characters", { capabilities: ["c".repeat(65)] }),
+  refuse("with capabilities as numbers", { capabilities: [1] }),
+  refuse("without an agent", { agent: undefined }),
+  refuse("with an agent of 65 characters", { agent: { ...GOOD.agent, name: "n".repeat(65) } }),
+  refuse("without a session", { session: undefined }),
+  refuse("with a session of no name", { session: { id: "", received: 0 } }),
+  refuse("with a session of 65 characters", { session: { id: "s".repeat(65), received: 0 } }),
+  refuse("with a session outside of ASCII", { session: { id: "é", received: 0 } }),
+  refuse("with an instance that is null", { session: { id: "s", instance: null, received: 0 } }),
+  refuse("that received less than nothing", { session: { id: "s", received: -1 } }),
+  refuse("that received half a message", { session: { id: "s", received: 0.5 } }),
+  refuse("without limits", { limits: undefined }),
+  refuse("with a negative limit", { limits: { ...limits, lineBytes: -1 } }),
+  refuse("with a limit as text", { limits: { lineBytes: "many" } }),
+  refuse("with lines that a piece of a stream would not fit into", { limits: { lineBytes: 131_071 } }),
+  {
+    name: "with a list as its members",
+    input: hello({}).replace(/"params":.*/, '"params":[]}'),
+    answer: "n1 BAD_REQUEST",
+  },
+  { name: "with nothing", input: hello({}).replace(/,"params":.*/, "}"), answer: "n1 BAD_REQUEST" },
+];
+
+type Greeting = {
+  during: "idle" | "cut" | "dialling";
+  name: string;
+  /** `NONCE` stands for the nonce of the session's hello. */
+  input: string;
+  answers: readonly string[];
+  /** The state afterwards, where that is another. */
+  state?: SessionState;
+};
+
+const rows = (
+  during: Greeting["during"],
+  answers: readonly string[],
+  inputs: Readonly<Record<string, string>>,
+  state?: SessionState,
+): Greeting[] =>
+  Object.entries(inputs).map(([name, input]) => ({
+    during,
+    name,
+    input,
+    answers,
+    ...(state ? { state } : {}),
+  }));
+
+const line = (members: string): string => `{"jsonrpc":"2.0",${members}}\n`;
+const REFUSAL = '{"success": false, "error": "Method negotiate:other not supported"}';
+const DATA = '"method":"stream.data","params":{"call":1,"stream":"stdin","offset":0,"text":"a"}';
+
+export const BAD_GREETINGS: readonly Greeting[] = [
+  ...rows("idle", [], {
+    garbage: "garbage\n",
+    "a torn frame": '99\n{"method": "neg\n',
+    "an object of no dialect": "{}\n",
+  }),
+  ...rows("idle", ["9 CLOSED", "session.resync"], {
+    "a call": line('"id":9,"method":"info"'),
+    "a numbered call": line('"seq":77,"id":9,"method":"info"'),
+  }),
+  ...rows("idle", ["session.resync"], {
+    "an event": line('"method":"guest.joined","params":{}'),
+    "an answer": line('"id":9,"result":1'),
+    data: line(DATA),
+    "a ping": line('"method":"session.ping"'),
+    "a goodbye": line('"method":"session.goodbye"'),
+    "a call without sense": line('"id":9,"method":7'),
+  }),
+  ...rows("idle", [], {
+    "a call of an old host": '41\n{"args": [], "kw": {}, "method": "other"}',
+  }),
+  ...rows("idle", [], { "a flood": "garbage\n".repeat(99) }),
+  ...rows("idle", Array.from({ length: 32 }, () => ["9 CLOSED", "session.resync"]).flat(), {
+    "a flood of calls": line('"id":9,"method":"info"').repeat(99),
+  }),
+  ...rows("cut", [], {
+    garbage: "garbage\n",
+    "a flood": "garbage\n".repeat(99),
+    "a call": line('"id":9,"method":"info"'),
+    "the next number": line('"seq":1,"id":9,"method":"info"'),
+    "an answer": line('"id":9,"result":1'),
+    data: line(DATA),
+    "a ping": line('"method":"session.ping"'),
+    "a goodbye": line('"method":"session.goodbye"'),
+  }),
+  ...rows("dialling", [], {
+    garbage: "garbage\n",
+    "a flood": "garbage\n".repeat(99),
+    "a call": line('"id":9,"method":"info"'),
+    "the answer to another hello": line('"id":"other","result":{}'),
+    "the refusal of another hello": line('"id":"other","error":{"code":1,"message":""}'),
+    "an error of no call": line('"id":null,"error":{"code":1,"message":""}'),
+    "a goodbye": line('"method":"session.goodbye"'),
+    "a late answer of an old agent": '{"result": "slept 3", "success": true}\n',
+    "an old agent's refusal of another hello": `${REFUSAL}\n`,
+    "an old agent's request": '{"method": "negotiate:NONCE"}\n',
+    "the torn end of a long answer": `${"x".repeat(200_000)}", "success": true}`,
+  }),
+  ...rows(
+    "dialling",
+    [],
+    {
+      "an answer without members": line('"id":"NONCE","result":{}'),
+      "an answer of null": line('"id":"NONCE","result":null'),
+      "an answer with a bad session": line(
+        `"id":"NONCE","result":${JSON.stringify({ ...GOOD, version: 1, session: { id: "made-1", received: 0 } })}`,
+      ),
+      "an answer about another session": welcome({ session: { id: "s", instance: "i", received: 0 } }),
+      "an answer with a version that was never offered": welcome({ version: 99 }),
+      "an answer with lines that a piece of a stream would not fit into": welcome({
+        limits: { lineBytes: 131_071 },
+      }),
+    },
+    "cut",
+  ),
+  ...rows(
+    "dialling",
+    [],
+    {
+      "the refusal of its hello": line('"id":"NONCE","error":{"code":-32014,"message":"no"}'),
+    },
+    "cut",
+  ),
+  ...rows(
+    "dialling",
+    [],
+    {
+      "an old agent's refusal of its hello":
+        '{"success": false, "error": "Method negotiate:NONCE not supported"}\n',
+    },
+    "foreign",
+  ),
+];

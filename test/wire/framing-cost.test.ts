@@ -1,0 +1,76 @@
+/** What endless frames cost: bounded memory, and work in proportion to the bytes. */
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { heapStats } from "bun:jsc";
+import { createFramer } from "../../src/wire/framing.ts";
+
+/** A busy machine takes longer for hundreds of megabytes. */
+setDefaultTimeout(60_000);
+
+const MIB = 1024 * 1024;
+const LIMITS = { lineBytes: MIB, countedBytes: 16 * MIB };
+const FILLER = new Uint8Array(64 * 1024).fill(0x78);
+const BEGINNINGS = { line: '{"a":"', object: '99999999999\n{"a":"' } as const;
+type Beginning = keyof typeof BEGINNINGS;
+
+function push(beginning: Beginning, bytes: number, pieceBytes: number): number {
+  const framer = createFramer(LIMITS);
+  const start = new TextEncoder().encode(BEGINNINGS[beginning]);
+  const piece = FILLER.subarray(0, pieceBytes);
+  let frames = framer.push(start).length;
+  for (let sent = 0; sent < bytes; sent += pieceBytes) frames += framer.push(piece).length;
+  return frames;
+}
+
+const names = Object.keys(BEGINNINGS).filter((name): name is Beginning => Object.hasOwn(BEGINNINGS, name));
+
+describe.each(names)("an endless %s", (beginning) => {
+  test("of 100 MiB holds no more memory than its limit", () => {
+    const framer = createFramer(LIMITS);
+    framer.push(new TextEncoder().encode(BEGINNINGS[beginning]));
+    const before = heldBytes();
+    let most = 0;
+    for (let sent = 0; sent < 100 * MIB; sent += FILLER.length) {
+      framer.push(FILLER);
+      if (sent % (4 * MIB) === 0) most = Math.max(most, heldBytes() - before);
+    }
+    expect(heldBytes() - before).toBeLessThan(4 * MIB);
+    expect(most).toBeLessThan(3 * LIMITS.countedBytes);
+    expect(framer.push(new TextEncoder().encode('"}\n{"b":1}\n')).at(-1)?.kind).toBe("message");
+  });
+
+  test("in single bytes holds no more memory than its limit", () => {
+    const framer = createFramer({ lineBytes: 64 * 1024, countedBytes: 64 * 1024 });
+    framer.push(new TextEncoder().encode(BEGINNINGS[beginning]));
+    const before = heldBytes();
+    for (let sent = 0; sent < 2 * MIB; sent++) framer.push(FILLER.subarray(0, 1));
+    expect(heldBytes() - before).toBeLessThan(4 * MIB);
+  });
+
+  test.each([
+    [1, 256 * 1024],
+    [64 * 1024, 12 * MIB],
+  ])("in pieces of %i costs in proportion", (pieceBytes, bytes) => {
+    const ratios = Array.from({ length: 5 }, () => {
+      const once = timeOf(() => push(beginning, bytes, pieceBytes));
+      return timeOf(() => push(beginning, 2 * bytes, pieceBytes)) / once;
+    });
+    expect(Math.min(...ratios)).toBeLessThan(3);
+  });
+
+  test("is reported once", () => {
+    const frames = push(beginning, 20 * MIB, 64 * 1024);
+    expect(frames).toBe(beginning === "object" ? 1 : 0);
+  });
+});
+
+function heldBytes(): number {
+  Bun.gc(true);
+  const { heapSize, extraMemorySize } = heapStats();
+  return heapSize + extraMemorySize;
+}
+
+function timeOf(run: () => unknown): number {
+  const start = Bun.nanoseconds();
+  run();
+  return Bun.nanoseconds() - start;
+}

@@ -1,0 +1,47 @@
+/** What a peer says costs no more than its bytes: no check makes an object of every wrong item, no text is passed on whole. */
+import { expect, test } from "bun:test";
+import { fromWireError } from "../../src/wire/message.ts";
+import { native } from "../../src/wire/dialects/native.ts";
+import { createOpenListener } from "./scripted-peer.ts";
+
+test("a list of a hundred thousand wrong items is refused as fast as it is read", () => {
+  const wrong = Array.from({ length: 100_000 }, () => 0);
+  const request = {
+    jsonrpc: "2.0",
+    seq: 1,
+    id: 1,
+    method: "m",
+    params: {},
+    streams: { read: {}, write: wrong },
+  };
+  const bytes = new TextEncoder().encode(JSON.stringify(request));
+  const decode = (): number => {
+    const start = performance.now();
+    expect(native.decode(bytes).kind).toBe("senseless");
+    return performance.now() - start;
+  };
+  const parse = (): number => {
+    const start = performance.now();
+    for (let times = 0; times < 10; times++) JSON.parse(new TextDecoder().decode(bytes));
+    return performance.now() - start;
+  };
+  // With an object for each item it takes some hundred times as long as the reading.
+  expect(best(decode)).toBeLessThan(Math.max(3 * best(parse), 20));
+});
+
+test("a peer's text is cut where it comes in", () => {
+  const { message } = fromWireError({ code: "INTERNAL", message: "A".repeat(1_000_000) });
+  expect(message.length).toBeLessThan(1100);
+});
+
+test("a native message in a counted frame is no longer than a line may be", () => {
+  const peer = createOpenListener();
+  const body = JSON.stringify({ jsonrpc: "2.0", seq: 1, id: 1, method: "m", params: "x".repeat(2_000_000) });
+  peer.session.receive(new TextEncoder().encode(`${body.length}\n${body}`), 0);
+  expect(peer.calls).toHaveLength(0);
+});
+
+/** The best of several, as machines are noisy. */
+function best(measureMs: () => number): number {
+  return Math.min(...Array.from({ length: 5 }, measureMs));
+}

@@ -1,0 +1,63 @@
+/** What counts as an object from a peer. */
+import { describe, expect, test } from "bun:test";
+import { parseJsonObject } from "../../src/wire/json.ts";
+import { errorOf } from "../support/error-of.ts";
+
+const parse = (text: string): unknown => parseJsonObject(new TextEncoder().encode(text));
+const nested = (depth: number): string => `{"a":${"[".repeat(depth - 1)}${"]".repeat(depth - 1)}}`;
+
+describe("an object is read", () => {
+  test.each([
+    [
+      "the largest exact integers",
+      '{"a":[9007199254740991,-9007199254740991]}',
+      { a: [2 ** 53 - 1, 1 - 2 ** 53] },
+    ],
+    ["fractions", '{"a":0.1,"b":-1e-7}', { a: 0.1, b: -1e-7 }],
+    ["pairs of surrogates", '{"\\ud83d\\ude00":"\\ud83d\\ude00"}', { "😀": "😀" }],
+    ["repeated names, of which the last counts", '{"a":1,"a":2}', { a: 2 }],
+    ["blanks around it", ' \t{"a":null}\r\n', { a: null }],
+  ])("with %s", (_, text, value) => expect(parse(text)).toEqual(value));
+
+  test("32 levels deep", () => expect(parse(nested(32))).toBeDefined());
+
+  test("with __proto__ as a member like any other", () => {
+    const object = parse('{"__proto__":{"a":1},"constructor":2}');
+    expect(Object.getPrototypeOf(object)).toBe(Object.prototype);
+    expect(Object.keys(Object(object))).toEqual(["__proto__", "constructor"]);
+  });
+});
+
+describe("BAD_FRAME is", () => {
+  test.each([
+    ["nothing", ""],
+    ["a list", "[]"],
+    ["text", '"a"'],
+    ["a number", "1"],
+    ["null", "null"],
+    ["two objects", "{}{}"],
+    ["a comma too many", '{"a":1,}'],
+    ["a comment", "{}//"],
+    ["NaN", '{"a":NaN}'],
+    ["a byte order mark", "\ufeff{}"],
+    ["2^53", '{"a":9007199254740992}'],
+    ["-2^53, deep inside", '{"a":[{"b":[-9007199254740992]}]}'],
+    ["infinity", '{"a":1e999}'],
+    ["half of a pair", '{"a":"x\\ud800y"}'],
+    ["the other half", '{"a":["\\udc00"]}'],
+    ["halves in the wrong order", '{"a":"\\ude00\\ud83d"}'],
+    ["half of a pair in a name", '{"\\ud800":1}'],
+    ["33 levels", nested(33)],
+    ["100,000 levels", nested(100_000)],
+    ["100,000 levels without an end", `{"a":${"[".repeat(100_000)}`],
+    ["100,000 objects in one another", '{"a":'.repeat(100_000)],
+  ])("%s", (_, text) => expect(errorOf(() => parse(text)).code).toBe("BAD_FRAME"));
+
+  test.each([[[0xff]], [[0xc0, 0x80]], [[0xed, 0xa0, 0x80]], [[0xf4, 0x90, 0x80, 0x80]], [[0xe2, 0x82]]])(
+    "a string of the bytes %p",
+    (inner) => {
+      const bytes = Uint8Array.from([...Buffer.from('{"a":"'), ...inner, ...Buffer.from('"}')]);
+      expect(errorOf(() => parseJsonObject(bytes)).code).toBe("BAD_FRAME");
+    },
+  );
+});

@@ -1,0 +1,301 @@
+/** Watching a finder: no clock, the test says when a wait is over. */
+import { expect, test } from "bun:test";
+import type { Endpoint, Scan } from "../../src/discovery/endpoint.ts";
+import { watchEndpoints } from "../../src/discovery/watch.ts";
+import type { News } from "../../src/discovery/watch.ts";
+import { NegotiatorError } from "../../src/errors.ts";
+import { turns } from "../support/turns.ts";
+import { endpoint } from "./endpoint-sample.ts";
+import { createChanges, createStage, found, POLL, SETTLE, until } from "./watch-stage.ts";
+import type { ChangeSource } from "./watch-stage.ts";
+
+const A = endpoint({ guest: "a", path: "/a", source: "libvirt", uuid: "ua" });
+const B = endpoint({ guest: "b", path: "/b", source: "libvirt", uuid: "ub" });
+const C = endpoint({ guest: "c", path: "/c", source: "qemu" });
+const names = (list: readonly Endpoint[]): string[] => list.map(({ guest }) => guest);
+
+test("tells at once what is there, even if nothing", async () => {
+  const stage = createStage([found()]);
+  expect(await stage.next()).toEqual({ appeared: [], changed: [], gone: [], problems: [] });
+  const other = createStage([found(A, B)]);
+  expect(names((await other.next()).appeared)).toEqual(["a", "b"]);
+  await Promise.all([stage.watch.return(), other.watch.return()]);
+});
+
+test("a poll finds what came and went, and is silent when nothing did", async () => {
+  const stage = createStage([found(A), found(A), found(B)]);
+  await stage.next();
+  const news = stage.next();
+  await stage.endWait(POLL);
+  await until(() => stage.scanCount() === 2);
+  await stage.endWait(POLL);
+  expect(await news).toEqual({ appeared: [B], changed: [], gone: [A], problems: [] });
+  await stage.watch.return();
+});
+
+test("a change leads to a scan after the burst has settled, and ends the poll's wait", async () => {
+  const stage = createStage([found(A), found(A, B)]);
+  await stage.next();
+  const news = stage.next();
+  await until(() => stage.waiting().includes(POLL));
+  stage.followers[0]?.change();
+  await until(() => stage.waiting().includes(SETTLE));
+  expect(stage.waiting()).toEqual([SETTLE]);
+  expect(stage.scanCount()).toBe(1);
+  stage.followers[0]?.change();
+  await stage.endWait(SETTLE);
+  expect(names((await news).appeared)).toEqual(["b"]);
+  expect(stage.scanCount()).toBe(2);
+  const later = stage.next();
+  await until(() => stage.waiting().length > 0);
+  expect(stage.waiting()).toEqual([POLL]);
+  stage.controller.abort();
+  expect(later).rejects.toThrow("the watch ended");
+});
+
+test("a change during a scan is not lost", async () => {
+  const slow = Promise.withResolvers<Scan>();
+  const followers: ChangeSource[] = [];
+  const waits: number[] = [];
+  let count = 0;
+  const controller = new AbortController();
+  const watch = watchEndpoints(
+    {
+      find: () => (count++ === 0 ? slow.promise : Promise.resolve(found(A))),
+      follow: (signal) => createChanges(signal, followers),
+      wait: (milliseconds, signal) => {
+        waits.push(milliseconds);
+        return milliseconds === SETTLE
+          ? Promise.resolve()
+          : new Promise((resolve) => signal.addEventListener("abort", () => resolve()));
+      },
+      now: () => 0,
+      pollMs: POLL,
+      settleMs: SETTLE,
+    },
+    controller.signal,
+  );
+  const first = watch.next();
+  await until(() => followers.length === 1);
+  followers[0]?.change();
+  await new Promise((resolve) => setImmediate(resolve));
+  slow.resolve(found());
+  await first;
+  expect(names((await watch.next()).value?.appeared ?? [])).toEqual(["a"]);
+  expect(waits).toContain(SETTLE);
+  await watch.return();
+});
+
+test("tells that a guest was paused", async () => {
+  const paused = { ...A, state: "paused" } as const;
+  const stage = createStage([found(A), found(paused)]);
+  await stage.next();
+  const news = stage.next();
+  await stage.endWait(POLL);
+  expect(await news).toEqual({ appeared: [], changed: [paused], gone: [], problems: [] });
+  await stage.watch.return();
+});
+
+test("a restarted guest, with its new socket, is gone and appeared", async () => {
+  const restarted = { ...A, path: "/a2" };
+  const stage = createStage([found(A), found(restarted)]);
+  await stage.next();
+  const news = stage.next();
+  await stage.endWait(POLL);
+  expect(await news).toEqual({ appeared: [restarted], changed: [], gone: [A], problems: [] });
+  await stage.watch.return();
+});
+
+test("a saved guest stays, and moves with its state when it is restored elsewhere", async () => {
+  const saved = { ...A, state: "saved" } as const;
+  const restored = { ...A, path: "/a2", state: "running", movedFrom: "/a" } as const;
+  const { movedFrom: _, ...settled } = restored;
+  const stage = createStage([found(A), found(saved), found(restored), found(settled), found(B)]);
+  const poll = async (): Promise<News> => {
+    const news = stage.next();
+    await stage.endWait(POLL);
+    return news;
+  };
+  await stage.next();
+  expect(await poll()).toEqual({ appeared: [], changed: [saved], gone: [], problems: [] });
+  expect(await poll()).toEqual({ appeared: [], changed: [restored], gone: [], problems: [] });
+  const last = poll();
+  await until(() => stage.scanCount() === 4);
+  await stage.endWait(POLL);
+  expect(await last).toEqual({ appeared: [B], changed: [], gone: [settled], problems: [] });
+  expect(stage.known).toEqual([[], [A], [saved], [restored], [settled]]);
+  await stage.watch.return();
+});
+
+test("an event that a guest was saved is told to the finder, of libvirt's guest of that name only", async () => {
+  const stage = createStage([found(A, B, C)]);
+  await stage.next();
+  const end = stage.watch.next();
+  await until(() => stage.waiting().includes(POLL));
+  stage.followers[0]?.change("a");
+  await until(() => stage.waiting().includes(SETTLE));
+  stage.followers[0]?.change("c");
+  await stage.endWait(SETTLE);
+  await until(() => stage.scanCount() === 2);
+  expect(stage.known[1]).toEqual([{ ...A, state: "saved", awaitedUntilMs: 3_600_000 }, B, C]);
+  // The scan found it running all the same, and an event counts once.
+  await stage.endWait(POLL);
+  await until(() => stage.scanCount() === 3);
+  expect(stage.known[2]).toEqual([A, B, C]);
+  stage.controller.abort();
+  expect((await end).done).toBe(true);
+});
+
+test("an event that a guest was saved counts also when it comes during the scan that misses the guest", async () => {
+  const stage = createStage([
+    found(A, B),
+    async () => {
+      stage.followers[0]?.change("a");
+      await turns(3);
+      return found(B);
+    },
+    found(B),
+  ]);
+  await stage.next();
+  const second = stage.next();
+  await stage.endWait(POLL);
+  const saved = { ...A, state: "saved", awaitedUntilMs: 3_600_000 } as const;
+  expect(await second).toEqual({ appeared: [], changed: [saved], gone: [], problems: [] });
+  // What a later scan says of it counts again.
+  const third = stage.next();
+  await stage.endWait(SETTLE);
+  expect(await third).toEqual({ appeared: [], changed: [], gone: [saved], problems: [] });
+  stage.controller.abort();
+});
+
+test("a guest that libvirt has forgotten is awaited for an hour, and no longer", async () => {
+  const awaited = { ...A, state: "saved", awaitedUntilMs: 3_600_000 } as const;
+  const down = new NegotiatorError("NO_CHANNEL", "libvirt is down");
+  const stage = createStage([found(A), found(awaited), found(awaited), down]);
+  await stage.next();
+  const first = stage.next();
+  await stage.endWait(POLL);
+  expect((await first).changed).toEqual([awaited]);
+  const second = stage.next();
+  stage.setNow(3_599_999);
+  await stage.endWait(POLL);
+  await until(() => stage.scanCount() === 3);
+  expect(stage.known[2]).toEqual([awaited]);
+  stage.setNow(3_600_000);
+  await stage.endWait(POLL);
+  expect((await second).gone).toEqual([awaited]);
+  expect(stage.known[3]).toEqual([]);
+  await stage.watch.return();
+});
+
+test("a failing scan is told once and removes nothing", async () => {
+  const down = new NegotiatorError("NO_CHANNEL", "libvirt is down");
+  const stage = createStage([found(A), down, down, new Error("odd"), found(A), down, found(B)]);
+  await stage.next();
+  const problems: string[][] = [];
+  const poll = async (): Promise<News> => {
+    const news = stage.next();
+    const scans = stage.scanCount();
+    for (let told = false; !told;) {
+      await stage.endWait(POLL);
+      told = await Promise.race([
+        news.then(() => true),
+        until(() => stage.waiting().length > 0).then(() => false),
+      ]);
+    }
+    expect(stage.scanCount()).toBeGreaterThan(scans);
+    return news;
+  };
+  for (let round = 0; round < 3; round++) {
+    const { appeared, gone, problems: told } = await poll();
+    expect([appeared, gone]).toEqual([[], []]);
+    problems.push(told.map(({ message }) => message));
+  }
+  expect(problems).toEqual([["libvirt is down"], ["odd"], ["libvirt is down"]]);
+  const { appeared, gone } = await poll();
+  expect([names(appeared), names(gone)]).toEqual([["b"], ["a"]]);
+  await stage.watch.return();
+});
+
+test("what a scan could not look at stays as it was; the rest goes", async () => {
+  const problem = new NegotiatorError("TIMEOUT", "too slow");
+  const stage = createStage([
+    found(A, B, C),
+    { endpoints: [], problems: [problem], unread: [{ source: "libvirt", uuid: "ua" }] },
+    { endpoints: [], problems: [problem], unread: [{ source: "libvirt" }] },
+    found(),
+  ]);
+  await stage.next();
+  const first = stage.next();
+  await stage.endWait(POLL);
+  expect(names((await first).gone)).toEqual(["b", "c"]);
+  const second = stage.next();
+  await stage.endWait(POLL);
+  await until(() => stage.scanCount() === 3);
+  await stage.endWait(POLL);
+  expect(names((await second).gone)).toEqual(["a"]);
+  await stage.watch.return();
+});
+
+test.each([
+  ["ends", undefined, "the source of events ended"],
+  ["fails", new Error("virsh died"), "virsh died"],
+])("when following %s that is told, polls go on, and it is started anew", async (_, error, text) => {
+  const stage = createStage([found(A), found(A), found(B)]);
+  await stage.next();
+  const news = stage.next();
+  stage.followers[0]?.fail(error);
+  await stage.endWait(POLL);
+  expect((await news).problems.map(({ message }) => message)).toEqual([expect.stringContaining(text)]);
+  expect(stage.followers).toHaveLength(2);
+  const later = stage.next();
+  await until(() => stage.waiting().includes(POLL));
+  stage.followers[1]?.change();
+  await stage.endWait(SETTLE);
+  expect(names((await later).appeared)).toEqual(["b"]);
+  await stage.watch.return();
+});
+
+test("works without anything to follow", async () => {
+  const stage = createStage([found(), found(A)], false);
+  await stage.next();
+  const news = stage.next();
+  await stage.endWait(POLL);
+  expect(names((await news).appeared)).toEqual(["a"]);
+  await stage.watch.return();
+});
+
+test("ends when its signal aborts, with the follower stopped and no wait left", async () => {
+  const stage = createStage([found(A)]);
+  await stage.next();
+  const end = stage.watch.next();
+  await until(() => stage.waiting().includes(POLL));
+  stage.controller.abort();
+  expect(await end).toEqual({ done: true, value: undefined });
+  expect(stage.followers[0]?.signal.aborted).toBe(true);
+  expect(stage.waiting()).toEqual([]);
+});
+
+test("leaving the loop stops the follower", async () => {
+  const stage = createStage([found(A)]);
+  for await (const news of stage.watch) {
+    expect(names(news.appeared)).toEqual(["a"]);
+    break;
+  }
+  expect(stage.followers[0]?.signal.aborted).toBe(true);
+});
+
+test("a wait that breaks for another reason is not hidden", async () => {
+  const watch = watchEndpoints(
+    {
+      find: async () => found(),
+      wait: () => Promise.reject(new Error("no clock")),
+      now: () => 0,
+      pollMs: POLL,
+      settleMs: SETTLE,
+    },
+    new AbortController().signal,
+  );
+  await watch.next();
+  expect(watch.next()).rejects.toThrow("no clock");
+});

@@ -1,0 +1,129 @@
+/** `find-disk-usage`: the disks that `df -B 1` shows, without df. */
+import { readFile, realpath, stat, statfs } from "node:fs/promises";
+
+/** Sizes in bytes. */
+export type Disk = { device: string; mountPoint: string; totalBytes: number; usedBytes: number };
+
+/** Where the facts come from. `deviceAt` and `usageOf` give undefined for what cannot be looked at. */
+export type DiskSource = {
+  /** The text of /proc/self/mountinfo (proc(5)). */
+  mountinfo(): Promise<string>;
+  /** The device number `MAJOR:MINOR` of what is seen at a mount point now. */
+  deviceAt(mountPoint: string): Promise<string | undefined>;
+  usageOf(mountPoint: string): Promise<{ totalBytes: number; freeBytes: number } | undefined>;
+  /** A link's target, for device names that only udev understands. */
+  resolve(device: string): Promise<string>;
+};
+
+/** One line per disk: device, mount point, total and used bytes, blanks between. */
+export function formatDiskUsage(disks: readonly Disk[]): string {
+  return disks
+    .map(({ device, mountPoint, totalBytes, usedBytes }) =>
+      [maskControls(device), maskControls(mountPoint), totalBytes, usedBytes].join(" "),
+    )
+    .map((line) => `${line}\n`)
+    .join("");
+}
+
+/** The mounted file systems whose device is a path below /dev, each once, in the order of their mounting. */
+export async function readDisks(source: DiskSource = SYSTEM): Promise<Disk[]> {
+  const mounts = parseMountinfo(await source.mountinfo());
+  const disks: Disk[] = [];
+  for (const mount of await chooseMounts(mounts, source)) {
+    if (!isDisk(mount) || !mount.mountPoint.startsWith("/")) continue;
+    const usage = await source.usageOf(mount.mountPoint);
+    if (usage === undefined || usage.totalBytes === 0) continue;
+    const { totalBytes, freeBytes } = usage;
+    disks.push({
+      device: ENDS_IN_UUID.test(mount.device) ? await source.resolve(mount.device) : mount.device,
+      mountPoint: mount.mountPoint,
+      totalBytes,
+      usedBytes: totalBytes - freeBytes,
+    });
+  }
+  return disks;
+}
+
+/** `root` is the directory of the file system that is mounted; `number` is `MAJOR:MINOR`. */
+type Mount = { number: string; root: string; mountPoint: string; device: string };
+
+function parseMountinfo(text: string): Mount[] {
+  return text.split("\n").flatMap((line) => {
+    const [left = "", right = ""] = line.split(" - ", 2);
+    const [, , number, root, mountPoint] = left.split(" ");
+    const [, device] = right.split(" ");
+    if (number === undefined || root === undefined || mountPoint === undefined || device === undefined)
+      return [];
+    return [{ number, root: unescape(root), mountPoint: unescape(mountPoint), device: unescape(device) }];
+  });
+}
+
+/** Blanks, tabs, line feeds, backslashes and `#` are written as three octal digits (fs/proc_namespace.c). */
+function unescape(field: string): string {
+  return field.replace(/\\([0-7]{3})/g, (_, digits: string) =>
+    String.fromCharCode(Number.parseInt(digits, 8)),
+  );
+}
+
+/**
+ * One mount for each device number, chosen as df does (filter_mount_list in coreutils' df.c): a path below /dev beats
+ * other names, then the shorter mount point, unless it shows only a deeper part of the device; and what was mounted over
+ * an older mount at the same place. Only disks are looked at: a network file system that hangs would hang us.
+ */
+async function chooseMounts(mounts: readonly Mount[], source: DiskSource): Promise<Mount[]> {
+  const chosen = new Map<string, Mount>();
+  for (const mount of mounts) {
+    const seen = isDisk(mount) ? await source.deviceAt(mount.mountPoint) : undefined;
+    const number = seen ?? mount.number;
+    const rival = chosen.get(number);
+    if (rival === undefined || beats(mount, rival)) chosen.set(number, mount);
+  }
+  return [...chosen.values()];
+}
+
+function beats(mount: Mount, rival: Mount): boolean {
+  if (mount.device.includes("/") && !rival.device.includes("/")) return true;
+  const isNearer = mount.mountPoint.length < rival.mountPoint.length;
+  if (isNearer && mount.root.length <= rival.root.length) return true;
+  return mount.device !== rival.device && mount.mountPoint === rival.mountPoint;
+}
+
+function isDisk({ device }: Mount): boolean {
+  return device.startsWith("/dev/");
+}
+
+const ENDS_IN_UUID = /.[0-9a-f-]{36}$/i;
+
+/** As df does when it does not write to a terminal: nobody can forge a line with a mount point's name. */
+function maskControls(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what this is about
+  return text.replace(/[\u0000-\u001f\u007f]/g, "?");
+}
+
+const SYSTEM: DiskSource = {
+  mountinfo: () => readFile("/proc/self/mountinfo", "utf8"),
+  deviceAt: (mountPoint) => unlessHidden(async () => formatDeviceNumber((await stat(mountPoint)).dev)),
+  usageOf: (mountPoint) =>
+    unlessHidden(async () => {
+      const { frsize, blocks, bfree } = await statfs(mountPoint);
+      return { totalBytes: blocks * frsize, freeBytes: bfree * frsize };
+    }),
+  resolve: async (device) => (await unlessHidden(() => realpath(device))) ?? device,
+};
+
+/** A mount may have gone, or be out of our sight, since it was listed. */
+async function unlessHidden<T>(look: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await look();
+  } catch {
+    return undefined;
+  }
+}
+
+/** The kernel's `MAJOR:MINOR` from a device number as stat(2) gives it (gnu_dev_major, gnu_dev_minor in glibc). */
+function formatDeviceNumber(dev: number): string {
+  const number = BigInt(dev);
+  const major = ((number >> 8n) & 0xfffn) | ((number >> 32n) & ~0xfffn);
+  const minor = (number & 0xffn) | ((number >> 12n) & ~0xffn & 0xffff_ffffn);
+  return `${major}:${minor}`;
+}

@@ -1,0 +1,168 @@
+/** `execute`: runs a command by its name, its streams attached. */
+import * as v from "valibot";
+import { NegotiatorError } from "../errors.ts";
+import { run } from "../run.ts";
+import type { ByteSink } from "../pump.ts";
+import { lookUpUser } from "../users.ts";
+import type { User } from "../users.ts";
+import type { IncomingCall } from "../wire/incoming-call.ts";
+import type { StreamWriter } from "../wire/stream-writer.ts";
+import { resolveCommand } from "./commands.ts";
+import type { Command, CommandSources } from "./commands.ts";
+import { defineMethod } from "./method.ts";
+import type { Caller, Method, MethodContext, Outcome } from "./method.ts";
+import { refusal } from "./refusal.ts";
+
+/** Longest name of a command, which is a file's. */
+const NAME_LENGTH = 255;
+/** Most arguments of one call, and most bytes of all of them; Linux takes 128 KiB in one argument. */
+const ARGUMENT_COUNT = 4096;
+const ARGUMENT_BYTES = 256 * 1024;
+
+/** The messages stand behind the parameter's name: `Cannot call "execute": command: it is empty`. */
+export const ExecuteParams = v.object({
+  command: v.pipe(
+    v.string("it has to be text"),
+    v.minLength(1, "it is empty"),
+    v.maxLength(NAME_LENGTH, `it is longer than ${NAME_LENGTH} characters`),
+  ),
+  args: v.optional(
+    v.pipe(
+      v.array(
+        v.pipe(
+          v.string("an argument has to be text"),
+          v.check((arg) => !arg.includes("\0"), "an argument cannot hold a NUL"),
+        ),
+        "they have to be a list",
+      ),
+      v.maxLength(ARGUMENT_COUNT, `more than ${ARGUMENT_COUNT} arguments`),
+      v.check((args) => bytesOf(args) <= ARGUMENT_BYTES, `more than ${ARGUMENT_BYTES} bytes of arguments`),
+    ),
+    [],
+  ),
+});
+
+/** What `execute` answers; `exitCode` is null when a signal ended the command. */
+export const ExecuteResultSchema = v.object({
+  exitCode: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(255))),
+  signal: v.nullable(v.pipe(v.string(), v.maxLength(32))),
+  timedOut: v.boolean(),
+  cancelled: v.boolean(),
+  durationMs: v.number(),
+});
+export type ExecuteResult = v.InferOutput<typeof ExecuteResultSchema>;
+
+type ExecuteOptions = { role: "host" | "guest"; sources: () => CommandSources };
+
+export function createExecute({ role, sources }: ExecuteOptions): Method {
+  return defineMethod({
+    name: "execute",
+    params: ExecuteParams,
+    subject: ({ command, args }) => ({ command, args }),
+    async run({ command: name, args }, context) {
+      const command = await resolveCommand(name, sources(), context.isOffered);
+      if (command.kind === "builtin") return runBuiltin(command, context.call);
+      return runUserCommand(command, args, role, context);
+    },
+  });
+}
+
+type Ended = { result: ExecuteResult; outcome: Outcome };
+
+async function runBuiltin(command: Command & { kind: "builtin" }, call: IncomingCall): Promise<Ended> {
+  const start = performance.now();
+  const bytes = new TextEncoder().encode(await command.builtin.run());
+  // The answer does not wait for a caller that reads slowly, or never: the bytes go out as it gives credit.
+  void writerOf(call, "stdout")
+    ?.write(bytes)
+    .catch(() => undefined);
+  const durationMs = performance.now() - start;
+  const result = { exitCode: 0, signal: null, timedOut: false, cancelled: false, durationMs };
+  return { result, outcome: { exitCode: 0, bytes: { stdin: 0, stdout: bytes.length, stderr: 0 } } };
+}
+
+async function runUserCommand(
+  command: Command & { kind: "user" },
+  args: readonly string[],
+  role: "host" | "guest",
+  { call, caller, grant }: MethodContext,
+): Promise<Ended> {
+  const userName = grant.user ?? command.user;
+  const ourselves = process.getuid?.() ?? 0;
+  const { uid, gid, ...user } = findUser(userName ?? ourselves, command.name);
+  const stdin = command.stdin === false ? null : readerOf(call, "stdin");
+  const outputs = { stdout: writerOf(call, "stdout"), stderr: writerOf(call, "stderr") };
+  const ended = await run({
+    calledAs: command.name,
+    argv: [command.path, ...args],
+    env: environmentOf(command.name, role, call, caller, user),
+    cwd: "/",
+    ...(userName === undefined ? {} : { user: { uid, gid } }),
+    stdin,
+    stdout: outputs.stdout ?? DISCARD,
+    stderr: outputs.stderr ?? DISCARD,
+    signal: call.signal,
+    timeoutMs: shortest([call.timeoutMs, grant.timeoutMs, (command.timeoutSeconds ?? 0) * 1000]),
+    onExit: (exit) => call.progress(exit),
+  });
+  const { stdout, stderr, ...result } = ended;
+  outputs.stdout?.end({ truncated: stdout.truncated });
+  outputs.stderr?.end({ truncated: stderr.truncated });
+  const { durationMs: _, ...outcome } = result;
+  const bytes = { stdin: stdin?.bytes ?? 0, stdout: stdout.bytes, stderr: stderr.bytes };
+  return { result, outcome: { ...outcome, bytes } };
+}
+
+/** Whom the policy or the command's description names is our own affair. */
+function findUser(nameOrUid: string | number, command: string): User {
+  try {
+    return lookUpUser(nameOrUid);
+  } catch (thrown) {
+    const reason = "the user it is to run as cannot be found";
+    throw refusal(command, { reason, error: NegotiatorError.from(thrown) });
+  }
+}
+
+const DISCARD: ByteSink = { write: () => Promise.resolve() };
+
+/** A clean environment: nothing of ours leaks into a command, and all that it can rely on is here. */
+function environmentOf(
+  name: string,
+  role: "host" | "guest",
+  { id }: IncomingCall,
+  { guest, uuid }: Caller,
+  user: Pick<User, "name" | "home">,
+): Record<string, string> {
+  return {
+    PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    LANG: "C.UTF-8",
+    HOME: user.home,
+    USER: user.name,
+    LOGNAME: user.name,
+    SHELL: "/bin/sh",
+    NEGOTIATOR_ROLE: role,
+    NEGOTIATOR_COMMAND: name,
+    NEGOTIATOR_CALL_ID: String(id),
+    ...(guest === undefined ? {} : { NEGOTIATOR_GUEST: guest }),
+    ...(uuid === undefined ? {} : { NEGOTIATOR_GUEST_UUID: uuid }),
+  };
+}
+
+/** The shortest of several deadlines in milliseconds; 0 and undefined are none. */
+function shortest(deadlines: readonly (number | undefined)[]): number {
+  const set = deadlines.filter((deadline) => deadline !== undefined && deadline > 0);
+  return set.length === 0 ? 0 : Math.min(...set.map(Number));
+}
+
+/** A caller need not ask for every stream. */
+function writerOf(call: IncomingCall, stream: string): StreamWriter | undefined {
+  return call.streams.written.includes(stream) ? call.writer(stream) : undefined;
+}
+
+function readerOf(call: IncomingCall, stream: string): ReturnType<IncomingCall["reader"]> | null {
+  return call.streams.read.includes(stream) ? call.reader(stream) : null;
+}
+
+function bytesOf(args: readonly string[]): number {
+  return args.reduce((sum, arg) => sum + Buffer.byteLength(arg) + 1, 0);
+}

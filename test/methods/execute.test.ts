@@ -1,0 +1,309 @@
+/** `execute`: from a name and arguments to a process, its streams, its user, its deadline. The rest is in test/roles. */
+import { describe, expect, test } from "bun:test";
+import { chmod } from "node:fs/promises";
+import type { AuditEntry } from "../../src/audit-line.ts";
+import { createExecute } from "../../src/methods/execute.ts";
+import { createDispatcher } from "../../src/methods/method.ts";
+import { DEFAULT_POLICY, parsePolicy } from "../../src/policy.ts";
+import type { Policy } from "../../src/policy.ts";
+import { createQuota } from "../../src/quota.ts";
+import type { CallOptions } from "../../src/wire/outgoing-call.ts";
+import type { StreamReader } from "../../src/wire/stream-reader.ts";
+import { rejectionOf } from "../support/error-of.ts";
+import { createServedLink } from "../support/served-link.ts";
+import { spyOnOutput } from "../support/spied-output.ts";
+import { createTemporaryDirectory } from "../support/temporary-directory.ts";
+import type { TemporaryDirectory } from "../support/temporary-directory.ts";
+import { until } from "../support/until.ts";
+
+const CALLER = { guest: "web1", uuid: "00000000-0000-4000-8000-000000000001" };
+
+/** Where the caller is sent for what it is not told. */
+const MORE = "The log of the host's daemon says more";
+
+async function readAll(reader: StreamReader): Promise<string> {
+  return Buffer.concat(await Array.fromAsync(reader)).toString();
+}
+
+function serve(directory: TemporaryDirectory, policy: Policy = DEFAULT_POLICY) {
+  const builtin = { name: "built", description: "built in", run: () => "inside\n" };
+  const sources = () => ({
+    directories: [directory.path],
+    builtins: [builtin],
+    uid: process.getuid?.() ?? 0,
+  });
+  const lines: AuditEntry[] = [];
+  const link = createServedLink(
+    createDispatcher({
+      role: "host",
+      direction: "incoming",
+      caller: CALLER,
+      methods: [createExecute({ role: "host", sources })],
+      policy: () => policy,
+      quota: createQuota(),
+      audit: { record: (entry) => void lines.push(entry) },
+      now: () => performance.now(),
+    }),
+  );
+  const execute = (command: string, args: string[] = [], changes: Partial<CallOptions> = {}) =>
+    link.caller.call({
+      method: "execute",
+      params: { command, args },
+      read: ["stdout", "stderr"],
+      ...changes,
+    });
+  return { link, lines, execute };
+}
+
+async function plant(
+  directory: TemporaryDirectory,
+  name: string,
+  script: string,
+  toml?: string,
+): Promise<void> {
+  await chmod(await directory.write(name, `#!/bin/sh\n${script}\n`), 0o755);
+  if (toml !== undefined) await directory.write(`${name}.toml`, toml);
+}
+
+async function executable(directory: TemporaryDirectory, text: string): Promise<string> {
+  const path = await directory.write("it", text);
+  await chmod(path, 0o755);
+  return path;
+}
+
+test("the result, both outputs and the audit's bytes", async () => {
+  await using directory = await createTemporaryDirectory();
+  await plant(directory, "both", "cat; echo error >&2; exit 4");
+  const { link, lines, execute } = serve(directory);
+  await using _ = link;
+  const progress: unknown[] = [];
+  const call = execute("both", [], { write: ["stdin"], onProgress: (value) => void progress.push(value) });
+  await call.writer("stdin").write(Buffer.from("input"));
+  call.writer("stdin").end();
+  const outputs = await Promise.all([readAll(call.reader("stdout")), readAll(call.reader("stderr"))]);
+  const { result, streams } = await call.answer;
+  expect(outputs).toEqual(["input", "error\n"]);
+  expect(streams).toMatchObject({ stdout: { bytes: 5 }, stderr: { bytes: 6 } });
+  expect(progress).toEqual([{ exitCode: 4, signal: null }]);
+  expect(Object.keys(Object(result)).sort()).toEqual([
+    "cancelled",
+    "durationMs",
+    "exitCode",
+    "signal",
+    "timedOut",
+  ]);
+  expect(result).toMatchObject({ exitCode: 4, signal: null, timedOut: false, cancelled: false });
+  await until("it is written down", () => lines.length === 1);
+  expect(lines[0]).toMatchObject({ exitCode: 4, bytes: { stdin: 5, stdout: 5, stderr: 6 } });
+});
+
+test("a caller that asks for no streams gets none, and the command reads nothing", async () => {
+  await using directory = await createTemporaryDirectory();
+  await plant(directory, "loud", "echo out; echo err >&2; exit $(cat | wc -c)");
+  const { link, execute } = serve(directory);
+  await using _ = link;
+  expect((await execute("loud", [], { read: [] }).answer).result).toMatchObject({ exitCode: 0 });
+});
+
+test("who called is in the environment", async () => {
+  await using directory = await createTemporaryDirectory();
+  await plant(directory, "who", 'echo "$NEGOTIATOR_GUEST $NEGOTIATOR_GUEST_UUID $NEGOTIATOR_CALL_ID"');
+  const { link, execute } = serve(directory);
+  await using _ = link;
+  const call = execute("who", [], { id: "call-1" });
+  expect(await readAll(call.reader("stdout"))).toBe(`${CALLER.guest} ${CALLER.uuid} call-1\n`);
+});
+
+test("the policy's user is whom it runs as, before the command's own", async () => {
+  await using directory = await createTemporaryDirectory();
+  await chmod(directory.path, 0o755);
+  await plant(directory, "own", "id -un; echo $HOME", 'user = "daemon"\n');
+  await plant(directory, "free", "id -un; id -G");
+  const asOwn = serve(directory);
+  await using owned = new AsyncDisposableStack();
+  owned.use(asOwn.link);
+  expect(await readAll(asOwn.execute("own").reader("stdout"))).toBe("daemon\n/usr/sbin\n");
+  const asNobody = serve(directory, parsePolicy('[[rules]]\naction = "allow"\nuser = "nobody"\n'));
+  owned.use(asNobody.link);
+  expect(await readAll(asNobody.execute("own").reader("stdout"))).toStartWith("nobody\n");
+  expect(await readAll(asNobody.execute("free").reader("stdout"))).toBe("nobody\n65534\n");
+  const asGhost = serve(directory, parsePolicy('[[rules]]\naction = "allow"\nuser = "no-such-user"\n'));
+  owned.use(asGhost.link);
+  expect(await rejectionOf(asGhost.execute("free").answer)).toMatchObject({
+    code: "BAD_CONFIG",
+    message: `Cannot run "free": the user it is to run as cannot be found\n${MORE}`,
+  });
+  await until("it is written down", () => asGhost.lines.length === 1);
+  expect(asGhost.lines[0]?.problem).toBe('Cannot find the user "no-such-user" in /etc/passwd');
+});
+
+describe("what cannot be started", () => {
+  const CASES: [string, (directory: TemporaryDirectory) => Promise<string>, string, string][] = [
+    [
+      "no executable bit",
+      async (directory) => directory.write("it", "#!/bin/sh\n"),
+      "it has no executable bit",
+      "Set it with: chmod 755 ",
+    ],
+    [
+      "no interpreter",
+      async (directory) => executable(directory, "#!/no/such/interpreter\n"),
+      "its interpreter is missing",
+      '"/no/such/interpreter" is missing',
+    ],
+    [
+      "no #! line",
+      async (directory) => executable(directory, "echo\n"),
+      'it has no "#!" line that names its interpreter',
+      "Add a first line such as: #!/bin/sh",
+    ],
+  ];
+
+  test.each(CASES)(
+    "%s: the caller learns name and reason, log and audit all",
+    async (_what, plantIt, reason, detail) => {
+      await using directory = await createTemporaryDirectory();
+      const path = await plantIt(directory);
+      const { link, lines, execute } = serve(directory);
+      await using _ = link;
+      const { result: error, stderr } = await spyOnOutput(async () => {
+        const refused = await rejectionOf(execute("it").answer);
+        await until("it is written down", () => lines.length === 1);
+        return refused;
+      });
+      expect(error.code).toBe("NOT_EXECUTABLE");
+      expect(error.message).toBe(`Cannot run "it": ${reason}\n${MORE}`);
+      const [{ problem = "" } = {}] = lines;
+      expect(problem).toStartWith(`Cannot run "${path}": `);
+      expect(problem).toContain(detail);
+      expect(stderr).toStartWith(`WARN calls: guest "web1" called "it": Cannot run "${path}": `);
+      expect(stderr).toContain(detail);
+    },
+  );
+
+  test("what the caller itself can mend is told whole, by name", async () => {
+    await using directory = await createTemporaryDirectory();
+    await plant(directory, "it", "");
+    const { link, lines, execute } = serve(directory);
+    await using _ = link;
+    const error = await rejectionOf(execute("it", ["x".repeat(131_072)]).answer);
+    expect(error.code).toBe("TOO_LARGE");
+    expect(error.message).toStartWith('Cannot run "it": its arguments and environment are too long (');
+    expect(error.message).toEndWith("send more than that on standard input");
+    await until("it is written down", () => lines.length === 1);
+    expect(lines[0]).not.toHaveProperty("problem");
+  });
+
+  test("a caller that fails again and again does not fill the log", async () => {
+    await using directory = await createTemporaryDirectory();
+    await directory.write("it", "#!/bin/sh\n");
+    const { link, execute } = serve(directory);
+    await using _ = link;
+    const { stderr } = await spyOnOutput(async () => {
+      for (let count = 0; count < 50; count++) await rejectionOf(execute("it").answer);
+    });
+    expect(stderr.match(/called "it"/g)).toHaveLength(10);
+  });
+});
+
+test("a guess names nothing that the policy denies to this caller", async () => {
+  await using directory = await createTemporaryDirectory();
+  await plant(directory, "wipe-disk", "");
+  await plant(directory, "wipe-desk", "");
+  const rules = `
+    [[rules]]
+    action = "deny"
+    commands = ["wipe-disk"]
+    [[rules]]
+    action = "allow"
+  `;
+  const { link, execute } = serve(directory, parsePolicy(rules));
+  await using _ = link;
+  expect((await rejectionOf(execute("wipe-dusk").answer)).message).toEndWith('\nDid you mean "wipe-desk"?');
+});
+
+test("the shortest deadline counts: the caller's, the policy's, the command's", async () => {
+  await using directory = await createTemporaryDirectory();
+  await plant(directory, "slow", "exec sleep 600");
+  await plant(directory, "brief", "exec sleep 600", "timeoutSeconds = 0.1\n");
+  const timedOut = { timedOut: true, cancelled: false, signal: "SIGTERM" };
+  const plain = serve(directory);
+  await using owned = new AsyncDisposableStack();
+  owned.use(plain.link);
+  expect((await plain.execute("slow", [], { timeoutMs: 100 }).answer).result).toMatchObject(timedOut);
+  expect((await plain.execute("brief", [], { timeoutMs: 60_000 }).answer).result).toMatchObject(timedOut);
+  const strict = serve(directory, parsePolicy('[[rules]]\naction = "allow"\ntimeoutSeconds = 0.1\n'));
+  owned.use(strict.link);
+  expect((await strict.execute("slow").answer).result).toMatchObject(timedOut);
+});
+
+test("a command that reads no input gets none, though the caller has some", async () => {
+  await using directory = await createTemporaryDirectory();
+  await plant(directory, "blind", "wc -c", "stdin = false\n");
+  const { link, execute } = serve(directory);
+  await using _ = link;
+  const call = execute("blind", [], { write: ["stdin"] });
+  void call
+    .writer("stdin")
+    .write(Buffer.from("unread"))
+    .catch(() => undefined);
+  expect(await readAll(call.reader("stdout"))).toBe("0\n");
+  expect((await call.answer).result).toMatchObject({ exitCode: 0 });
+});
+
+test("a built-in command answers without a process", async () => {
+  await using directory = await createTemporaryDirectory();
+  const { link, execute } = serve(directory);
+  await using _ = link;
+  const call = execute("built", ["ignored"]);
+  expect(await readAll(call.reader("stdout"))).toBe("inside\n");
+  expect((await call.answer).result).toMatchObject({ exitCode: 0, timedOut: false });
+  expect((await execute("built", [], { read: [] }).answer).result).toMatchObject({ exitCode: 0 });
+});
+
+test("a cancel ends the command, and its result says so", async () => {
+  await using directory = await createTemporaryDirectory();
+  await plant(directory, "slow", "echo on; exec sleep 600");
+  const { link, execute } = serve(directory);
+  await using _ = link;
+  const call = execute("slow");
+  await call.reader("stdout")[Symbol.asyncIterator]().next();
+  call.cancel("enough");
+  expect((await call.answer).result).toMatchObject({ cancelled: true, signal: "SIGTERM" });
+});
+
+test.each<[string, unknown, string]>([
+  ["no name", { args: [] }, "command: "],
+  ["an empty name", { command: "" }, "command: it is empty"],
+  ["a name that is a number", { command: 5 }, "command: it has to be text"],
+  ["a long name", { command: "x".repeat(256) }, "command: it is longer than 255 characters"],
+  ["no list of arguments", { command: "x", args: "y" }, "args: they have to be a list"],
+  ["an argument that is no text", { command: "x", args: [1] }, "args.0: an argument has to be text"],
+  ["a NUL", { command: "x", args: ["a", "b\0"] }, "args.1: an argument cannot hold a NUL"],
+  [
+    "too many",
+    { command: "x", args: Array.from({ length: 4097 }, () => "") },
+    "args: more than 4096 arguments",
+  ],
+  ["too much", { command: "x", args: ["x".repeat(256 * 1024)] }, "more than 262144 bytes of arguments"],
+])("%s is refused", async (what, params, part) => {
+  await using directory = await createTemporaryDirectory();
+  const { link, execute } = serve(directory);
+  await using _ = link;
+  const error = await rejectionOf(execute("x", [], { params }).answer);
+  expect({ what, code: error.code }).toEqual({ what, code: "BAD_REQUEST" });
+  expect(error.message).toContain(part);
+  expect(error.message.length).toBeLessThan(1000);
+});
+
+test.each(["missing", "../missing", ".hidden", "a/b", "built.toml"])(
+  "there is no command %j",
+  async (name) => {
+    await using directory = await createTemporaryDirectory();
+    const { link, lines, execute } = serve(directory);
+    await using _ = link;
+    expect((await rejectionOf(execute(name).answer)).code).toBe("NO_COMMAND");
+    await until("it is written down", () => lines.length === 1);
+    expect(lines[0]).toMatchObject({ command: name, errorCode: "NO_COMMAND", decision: "allowed" });
+  },
+);

@@ -1,0 +1,148 @@
+/** A session on a channel: hello, calls, the ends of both, and what is left of them. */
+import { expect, jest, test } from "bun:test";
+import { createMemoryPair } from "../../src/channels/memory.ts";
+import type { MemoryPair } from "../../src/channels/memory.ts";
+import type { FaultCode } from "../../src/errors.ts";
+import { createLink } from "../../src/peers/link.ts";
+import type { Link, LinkOptions } from "../../src/peers/link.ts";
+import type { Channel } from "../../src/wire/channel.ts";
+import type { IncomingCall } from "../../src/wire/incoming-call.ts";
+import { within } from "../support/deadline.ts";
+import { rejectionOf } from "../support/error-of.ts";
+import { turns } from "../support/turns.ts";
+import { until } from "../support/until.ts";
+
+let ids = 0;
+
+function createTestLink(side: "dialler" | "listener", options: Partial<LinkOptions> = {}): Link {
+  const agent = { name: "test", version: "1", role: side };
+  const makeId = (): string => `${side}-id-number-${++ids}`;
+  return createLink({ side, agent, makeId, onCall: () => undefined, ...options });
+}
+
+function flowingPair(): MemoryPair {
+  const pair = createMemoryPair();
+  pair.flow();
+  return pair;
+}
+
+/** A channel that fails where it is told to. */
+function failing(failure: Error, where: "read" | "write"): Channel & { isClosed: boolean } {
+  const { promise: never } = Promise.withResolvers<never>();
+  const channel = {
+    label: "failing",
+    isClosed: false,
+    async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+      if (where === "read") throw failure;
+      yield await never;
+    },
+    write: () => (where === "write" ? Promise.reject(failure) : Promise.resolve()),
+    close: async () => void (channel.isClosed = true),
+    [Symbol.asyncDispose]: () => channel.close(),
+  };
+  return channel;
+}
+
+test("the dialler says hello, calls are answered, an abort ends both", async () => {
+  const pair = flowingPair();
+  const stop = new AbortController();
+  const dialler = createTestLink("dialler");
+  const listener = createTestLink("listener", { onCall: (call) => call.respond({ youSaid: call.params }) });
+  const running = [dialler.run(pair.ends[0], stop.signal), listener.run(pair.ends[1])];
+  const { result } = await dialler.session.call({ method: "echo", params: { a: 1 } }).answer;
+  expect(result).toEqual({ youSaid: { a: 1 } });
+  expect(listener.session.peer).toMatchObject({ role: "dialler" });
+  stop.abort();
+  expect(await running[0]).toEqual({ state: "open" });
+  expect((await running[1])?.state).toBe("open");
+  expect([dialler.session.state, listener.session.state]).toEqual(["cut", "cut"]);
+});
+
+test("a call lives through a change of the channel", async () => {
+  const dialler = createTestLink("dialler");
+  const calls: IncomingCall[] = [];
+  const listener = createTestLink("listener", { onCall: (call) => void calls.push(call) });
+  const first = flowingPair();
+  const firstRuns = [dialler.run(first.ends[0]), listener.run(first.ends[1])];
+  const { answer } = dialler.session.call({ method: "slow" });
+  await until("the call is there", () => calls.length === 1);
+  first.cut();
+  await Promise.all(firstRuns);
+  calls[0]?.respond("done");
+  const second = flowingPair();
+  const secondRuns = [dialler.run(second.ends[0]), listener.run(second.ends[1])];
+  expect((await answer).result).toBe("done");
+  expect(calls).toHaveLength(1);
+  second.cut();
+  await Promise.all(secondRuns);
+});
+
+test("whoever closes says goodbye first: the other side knows why its calls ended", async () => {
+  const pair = flowingPair();
+  const dialler = createTestLink("dialler");
+  const listener = createTestLink("listener", { onCall: () => listener.session.close("going home") });
+  const running = [dialler.run(pair.ends[0]), listener.run(pair.ends[1])];
+  const error = await rejectionOf(dialler.session.call({ method: "x" }).answer);
+  expect(error).toMatchObject({ code: "UNKNOWN_OUTCOME", message: expect.stringContaining("going home") });
+  const ends = await Promise.all(running);
+  expect(ends[0]).toMatchObject({ state: "cut", reason: { code: "CLOSED" } });
+  expect(ends[1]).toMatchObject({ state: "ended" });
+});
+
+test("a hello that nobody answers is given up, later and later, and told at last; an answer starts that anew", async () => {
+  jest.useFakeTimers();
+  try {
+    const link = createTestLink("dialler", { firstHelloMs: 1000 });
+    const expectPatience = async (patienceMs: number, code?: FaultCode): Promise<void> => {
+      const running = link.run(flowingPair().ends[0]);
+      jest.advanceTimersByTime(patienceMs - 1);
+      expect(await Promise.race([running, turns(5)])).toBeUndefined();
+      jest.advanceTimersByTime(1);
+      const { state, reason } = await running;
+      expect({ state, code: reason?.code }).toEqual({ state: "dialling", code });
+    };
+    for (const patienceMs of [1000, 2000, 4000, 8000]) await expectPatience(patienceMs);
+    for (const patienceMs of [15_000, 15_000]) await expectPatience(patienceMs, "NO_CHANNEL");
+    const pair = flowingPair();
+    const listener = createTestLink("listener");
+    const running = [link.run(pair.ends[0]), listener.run(pair.ends[1])];
+    while (link.session.state !== "open") await turns(1);
+    listener.session.close("done");
+    await Promise.all(running);
+    await expectPatience(1000);
+  } finally {
+    jest.useRealTimers();
+  }
+});
+
+test.each(["read", "write"] as const)(
+  "a channel that fails to %s is closed, and the failure told",
+  async (where) => {
+    const channel = failing(new Error("broken"), where);
+    expect(await createTestLink("dialler").run(channel).catch(String)).toBe("Error: broken");
+    expect(channel.isClosed).toBe(true);
+  },
+);
+
+test("a signal that was aborted before ends the link as well", async () => {
+  const pair = flowingPair();
+  const running = createTestLink("dialler").run(pair.ends[0], AbortSignal.abort());
+  expect(await within(running, 5000, () => new Error("it goes on"))).toEqual({ state: "idle" });
+});
+
+test("the other side's end is the link's end", async () => {
+  const pair = flowingPair();
+  const running = createTestLink("listener").run(pair.ends[1]);
+  await pair.ends[0].close();
+  expect((await running).state).toBe("idle");
+});
+
+test("an end that does not read cannot hold the farewell up", async () => {
+  const pair = createMemoryPair({ capacityBytes: 1 });
+  const stop = new AbortController();
+  const running = createTestLink("dialler").run(pair.ends[0], stop.signal);
+  const startMs = performance.now();
+  stop.abort();
+  await running;
+  expect(performance.now() - startMs).toBeLessThan(2000);
+});

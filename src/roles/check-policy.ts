@@ -1,0 +1,14 @@
+/** `check-policy`: what the policy would say to a call, and why. */
+import { readPolicyFile } from "../config.ts";
+import { decide, explain } from "../policy.ts";
+import type { PolicyRequest } from "../policy.ts";
+import { printable } from "../printable.ts";
+import { print } from "./cli-output.ts";
+import type { Invocation, Outcome } from "./subcommand.ts";
+
+/** Throws `BAD_CONFIG` when the policy cannot be used: then a daemon denies everything. */
+export function checkPolicy({ config }: Invocation, request: PolicyRequest): Outcome {
+  const policy = readPolicyFile(config.settings.policyFile);
+  print(explain(policy, request).map(printable).join("\n"));
+  return { exitCode: decide(policy, request).allowed ? 0 : 1 };
+}

@@ -1,0 +1,73 @@
+/** The life that both daemons share: ready, reload, drain, stop. They stay in the foreground. */
+import { notifySocket, settingAt } from "../config.ts";
+import { NegotiatorError } from "../errors.ts";
+import { DEFAULT_LIMITS } from "../limits.ts";
+import { configureLog, logFor } from "../log.ts";
+import { notifyService, reloadingNow } from "../service-manager.ts";
+import type { Settings } from "../settings.ts";
+import type { Invocation } from "./subcommand.ts";
+import { pause } from "./supervise.ts";
+
+export type DaemonLife = {
+  role: "host" | "guest";
+  /** The settings that the daemon was started with, and how to read them again. */
+  invocation: Pick<Invocation, "config" | "reload">;
+  /** Puts new settings in force; what it throws is logged, and it must have changed nothing then. */
+  apply: (settings: Settings) => void;
+  /** Calls that are under way; the daemon waits for them to end before it does. */
+  openCalls: () => number;
+};
+
+const log = logFor("daemon");
+/** How often a draining daemon looks whether its calls have ended. */
+const DRAIN_STEP_MS = 50;
+
+/** Says that the daemon serves, then waits: SIGHUP reloads, SIGTERM and SIGINT end it. Resolves when it has drained. */
+export async function live({ role, invocation, apply, openCalls }: DaemonLife): Promise<void> {
+  const first = invocation.config.settings;
+  let settings = first;
+  const { promise: stopped, resolve: stop } = Promise.withResolvers<string>();
+  const reload = (): void => {
+    notifyService(notifySocket(), reloadingNow());
+    try {
+      const next = invocation.reload().settings;
+      apply(next);
+      settings = next;
+      for (const key of findUnapplied(role, first, settings))
+        log.warn(`"${key}" takes effect when the daemon is started anew`);
+      log.info("The configuration and the policy were read again");
+    } catch (thrown) {
+      // Reading the new settings has set the log to them already.
+      configureLog(settings.log);
+      log.error(`The old configuration stays: ${NegotiatorError.from(thrown).message}`);
+    }
+    notifyService(notifySocket(), "READY=1");
+  };
+  process.on("SIGHUP", reload).on("SIGTERM", stop).on("SIGINT", stop);
+  notifyService(notifySocket(), "READY=1");
+  const signal = await stopped;
+  notifyService(notifySocket(), "STOPPING=1");
+  log.info(`${signal}: waiting up to ${settings.drainSeconds} s for ${openCalls()} calls`);
+  await drain(openCalls, settings.drainSeconds * 1000);
+  process.off("SIGHUP", reload).off("SIGTERM", stop).off("SIGINT", stop);
+}
+
+/**
+ * The keys of settings that hold from a daemon's start to its end and that are others now: its socket has users, and its
+ * limits were told to the other side of every conversation.
+ */
+function findUnapplied(role: DaemonLife["role"], first: Settings, next: Settings): string[] {
+  const fixed = [`${role}.control`, ...Object.keys(DEFAULT_LIMITS).map((name) => `limits.${name}`)];
+  return fixed.filter((key) => settingAt(first, key) !== settingAt(next, key));
+}
+
+async function drain(openCalls: () => number, limitMs: number): Promise<void> {
+  const endMs = performance.now() + limitMs;
+  const hurry = new AbortController();
+  const stop = (): void => hurry.abort();
+  process.once("SIGTERM", stop).once("SIGINT", stop);
+  while (openCalls() > 0 && performance.now() < endMs && !hurry.signal.aborted) {
+    await pause(DRAIN_STEP_MS, hurry.signal);
+  }
+  process.off("SIGTERM", stop).off("SIGINT", stop);
+}

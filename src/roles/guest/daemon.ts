@@ -1,0 +1,76 @@
+/** The guest's daemon: holds the port, serves the host's calls, and passes local users' calls on to the host. */
+import { logFor } from "../../log.ts";
+import { createNativePeer } from "../../peers/peer.ts";
+import { listenControl } from "../control.ts";
+import { live } from "../daemon.ts";
+import { createLinkStatus } from "../link-status.ts";
+import { createRelay } from "../relay.ts";
+import { createServices } from "../services.ts";
+import { createServingLink } from "../serving-link.ts";
+import type { Invocation, Outcome } from "../subcommand.ts";
+import { pause, supervise } from "../supervise.ts";
+import { findChannel, openChannel, SERVING_PORTS } from "./port.ts";
+import { silentHost } from "./silence.ts";
+import { createHostStatus } from "./status.ts";
+
+const log = logFor("daemon");
+
+/** Resolves when the daemon was told to stop and has drained. */
+export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
+  let { settings } = invocation.config;
+  await using services = createServices("guest", settings);
+  const keeper = createLinkStatus();
+  const link = createServingLink({
+    side: "listener",
+    role: "guest",
+    caller: {},
+    services,
+    onState(state, reason) {
+      keeper.follow(link.session);
+      log.debug(`host: ${state}${reason === undefined ? "" : `, ${reason.message}`}`);
+    },
+  });
+  const { session } = link;
+  const host = createNativePeer(session, { explainSilence: silentHost });
+  const relay = services.relay([
+    ...createRelay(() => Promise.resolve(host)),
+    createHostStatus(() => keeper.status(session)),
+  ]);
+  await using held = new AsyncDisposableStack();
+  held.use(await listenControl("guest", settings.guest.control, { limits: services.limits, onCall: relay }));
+
+  log.info(`Serving local users at ${settings.guest.control}`);
+
+  const stop = new AbortController();
+  /** Ends what is done with the old device when the settings name another: an open port would stay so for ever. */
+  let moved = new AbortController();
+  const holding = supervise({
+    signal: stop.signal,
+    onFailure: (error) => keeper.note(error) && log.error(error.message),
+    async attempt(signal) {
+      const leave = AbortSignal.any([signal, moved.signal]);
+      const channel = await openChannel(await findChannel(settings, SERVING_PORTS), signal);
+      log.info(`Serving the host at ${channel.label}`);
+      await link.run(channel, leave);
+      return true;
+    },
+    wait: (ms, signal) => pause(ms, AbortSignal.any([signal, moved.signal])),
+  });
+  await live({
+    role: "guest",
+    invocation,
+    apply(next) {
+      const isMoved = next.guest.characterDevice !== settings.guest.characterDevice;
+      settings = next;
+      services.reload(next);
+      if (!isMoved) return;
+      moved.abort();
+      moved = new AbortController();
+    },
+    openCalls: () => services.runningCount,
+  });
+  session.close("the guest's daemon stops");
+  stop.abort();
+  await holding;
+  return { exitCode: 0 };
+}

@@ -1,0 +1,43 @@
+/** The ways from a guest's command line to its host: through the daemon, or over a port itself. */
+import { PORT_NAMES } from "../../discovery/endpoint.ts";
+import { findPort } from "../../discovery/virtio.ts";
+import type { Channel } from "../../wire/channel.ts";
+import { dialControl, noDaemon, silentDaemon } from "../control.ts";
+import type { Reach } from "../execute.ts";
+import type { Settings } from "../../settings.ts";
+import type { Invocation } from "../subcommand.ts";
+import { reachOver, reachWhoever } from "../talk.ts";
+import type { Talk } from "../talk.ts";
+import { awaitChannel, CALLING_PORTS, findChannel } from "./port.ts";
+import { silentHost } from "./silence.ts";
+import { askStatus } from "./status.ts";
+
+/** Goes through the daemon when one runs, unless `--direct` or a device says otherwise. Throws `NO_CHANNEL`, `BUSY`. */
+export async function reachHost({ words, config: { settings } }: Invocation): Promise<Reach> {
+  const isDirect = words.options.has("direct");
+  if (!isDirect && !words.options.has("character-device")) {
+    const control = await dialControl("guest", settings.guest.control);
+    if (control !== undefined && (await isBestWay(control))) return reachOver(control, silentDaemon);
+    await control?.[Symbol.asyncDispose]();
+  }
+  const found = await findChannel(settings, CALLING_PORTS).catch((thrown: unknown) => {
+    if (isDirect) throw thrown;
+    return explainNoWay(thrown, settings);
+  });
+  // On the one port that both use it is the host that says hello.
+  const side = found.port === PORT_NAMES.bothWays ? "listener" : "dialler";
+  const timeoutMs = settings.timeoutSeconds * 1000;
+  const open = (signal?: AbortSignal): Promise<Channel> => awaitChannel(found, { timeoutMs, signal });
+  return reachWhoever({ role: "guest", side, open, timeoutMs, explainSilence: silentHost });
+}
+
+/** Where only the daemon's own port is, it is the daemon that is missing. */
+async function explainNoWay(thrown: unknown, { guest }: Settings): Promise<never> {
+  throw (await findPort(PORT_NAMES.hostToGuest)) === undefined ? thrown : noDaemon("guest", guest.control);
+}
+
+/** Whether the host talks with the daemon, or could not be reached otherwise: an old one listens on the other port only. */
+async function isBestWay(control: Talk): Promise<boolean> {
+  const { state } = await askStatus(control);
+  return state === "open" || (await findPort(PORT_NAMES.guestToHost)) === undefined;
+}

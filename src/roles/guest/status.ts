@@ -1,0 +1,41 @@
+/** `status`: how the guest's daemon gets on with the host. */
+import * as v from "valibot";
+import { defineMethod } from "../../methods/method.ts";
+import type { Method } from "../../methods/method.ts";
+import { check } from "../../peers/peer.ts";
+import { printable, printableJson } from "../../printable.ts";
+import { print } from "../cli-output.ts";
+import { dialControl, noDaemon } from "../control.ts";
+import { formatLinkStatus, LinkStatusSchema } from "../link-status.ts";
+import type { LinkStatus } from "../link-status.ts";
+import type { Talk } from "../talk.ts";
+import type { Invocation, Outcome } from "../subcommand.ts";
+
+const StatusSchema = v.object({ host: LinkStatusSchema });
+
+export function createHostStatus(status: () => LinkStatus): Method {
+  return defineMethod({
+    name: "status",
+    isOpen: true,
+    params: v.optional(v.object({})),
+    run: () => Promise.resolve({ result: { host: status() } }),
+  });
+}
+
+/** How the daemon at the other end of `session` gets on with the host. */
+export async function askStatus({ session }: Talk): Promise<LinkStatus> {
+  return (await check(session.call({ method: "status" }).answer, StatusSchema)).host;
+}
+
+/** Throws `NO_CHANNEL` when no daemon runs. */
+export async function showStatus({ words, config }: Invocation): Promise<Outcome> {
+  const path = config.settings.guest.control;
+  await using control = await dialControl("guest", path);
+  if (control === undefined) throw noDaemon("guest", path);
+  const host = await askStatus(control);
+  return print(
+    words.options.has("json")
+      ? printableJson(JSON.stringify(host))
+      : printable(`host: ${formatLinkStatus(host)}`),
+  );
+}

@@ -1,0 +1,84 @@
+/** Help texts made from the declared commands; no line is wider than 80 columns. */
+import type { ArgDef, ArgsDef } from "citty";
+import { aliasesOf, COMMON_OPTIONS } from "./options.ts";
+import type { RoleDefinition, Subcommand } from "./subcommand.ts";
+
+const COLUMNS = 80;
+/** Where the second column starts; a longer first column pushes its text to the next line. */
+const TEXT_COLUMN = 28;
+
+export function formatRoleHelp(definition: RoleDefinition): string {
+  const name = `negotiator ${definition.role}`;
+  const rows = Object.entries(definition.subcommands).map(([word, { summary }]): Row => [word, summary]);
+  const examples = Object.values(definition.subcommands).flatMap((subcommand) =>
+    subcommand.examples.slice(0, 1),
+  );
+  return sections([
+    wrap(definition.summary, 0),
+    `Usage:\n  ${name} SUBCOMMAND [OPTION...]\n  ${name} SUBCOMMAND --help`,
+    `Subcommands:\n${formatRows(rows)}`,
+    formatExamples(examples),
+  ]);
+}
+
+/** `fullName` is what the user types before the options, for example `negotiator host execute`. */
+export function formatSubcommandHelp(fullName: string, subcommand: Subcommand): string {
+  const positionals = Object.entries(subcommand.args).filter(([, arg]) => arg.type === "positional");
+  const words = positionals.map(([name, arg]) => formatPositional(name, arg));
+  const rest = subcommand.cutAfter === undefined ? "" : " [ARG...]";
+  const options = { ...subcommand.args, ...COMMON_OPTIONS };
+  return sections([
+    wrap(subcommand.summary, 0),
+    `Usage:\n  ${[fullName, "[OPTION...]", ...words].join(" ")}${rest}`,
+    subcommand.notes === undefined ? "" : wrap(subcommand.notes, 0),
+    `Options:\n${formatRows(optionRows(options))}`,
+    formatExamples(subcommand.examples),
+  ]);
+}
+
+type Row = [left: string, text: string];
+
+function optionRows(args: ArgsDef): Row[] {
+  return Object.entries(args)
+    .filter(([, arg]) => arg.type !== "positional")
+    .map(([name, arg]): Row => {
+      const short = aliasesOf(arg).map((alias) => `-${alias}, `);
+      const hint = arg.type === "string" ? ` ${(arg.valueHint ?? "value").toUpperCase()}` : "";
+      return [`${short.join("")}--${name}${hint}`, arg.description ?? ""];
+    });
+}
+
+function formatPositional(name: string, arg: ArgDef): string {
+  const word = (arg.valueHint ?? name).toUpperCase();
+  return arg.required === false ? `[${word}]` : word;
+}
+
+function formatExamples(examples: readonly string[]): string {
+  return examples.length === 0 ? "" : `Examples:\n${examples.map((example) => `  ${example}`).join("\n")}`;
+}
+
+function formatRows(rows: readonly Row[]): string {
+  return rows
+    .map(([left, text]) => {
+      const start = `  ${left}`;
+      const body = wrap(text, TEXT_COLUMN);
+      if (start.length < TEXT_COLUMN) return `${start.padEnd(TEXT_COLUMN)}${body}`.trimEnd();
+      return `${start}\n${" ".repeat(TEXT_COLUMN)}${body}`.trimEnd();
+    })
+    .join("\n");
+}
+
+/** Breaks `text` at blanks so that, indented by `indent` after the first line, it stays within the columns. */
+function wrap(text: string, indent: number): string {
+  const lines: string[] = [""];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1) ?? "";
+    if (line !== "" && indent + line.length + 1 + word.length > COLUMNS) lines.push(word);
+    else lines[lines.length - 1] = line === "" ? word : `${line} ${word}`;
+  }
+  return lines.join(`\n${" ".repeat(indent)}`);
+}
+
+function sections(parts: readonly string[]): string {
+  return `${parts.filter((part) => part !== "").join("\n\n")}\n`;
+}

@@ -1,0 +1,17 @@
+/** Asks the host's daemon what it knows of its guests. */
+import { check } from "../../peers/peer.ts";
+import { dialControl } from "../control.ts";
+import { StatusSchema } from "./status.ts";
+import type { GuestStatus } from "./status.ts";
+
+/** The guests that run; undefined when no daemon listens at `controlPath`. */
+export async function askStatus(controlPath: string): Promise<GuestStatus[] | undefined> {
+  return (await askWholeStatus(controlPath))?.filter(({ state }) => state !== "saved");
+}
+
+/** The same with the guests that are saved. */
+export async function askWholeStatus(controlPath: string): Promise<GuestStatus[] | undefined> {
+  await using control = await dialControl("host", controlPath);
+  if (control === undefined) return undefined;
+  return (await check(control.session.call({ method: "status" }).answer, StatusSchema)).guests;
+}

@@ -1,0 +1,63 @@
+/** The host's daemon: one process that holds the channels of all guests and serves them and the local users. */
+import { readSocketFlags } from "../../discovery/named.ts";
+import { watchEndpoints } from "../../discovery/watch.ts";
+import { logFor } from "../../log.ts";
+import type { Settings } from "../../settings.ts";
+import { listenControl } from "../control.ts";
+import { live } from "../daemon.ts";
+import { createRelay } from "../relay.ts";
+import { createServices } from "../services.ts";
+import type { Invocation, Outcome } from "../subcommand.ts";
+import { createFinders } from "./finders.ts";
+import { createGuests } from "./guests.ts";
+import type { Guests } from "./guests.ts";
+import { createLookout } from "./lookout.ts";
+import type { Lookout, Outlook } from "./lookout.ts";
+import { createStatus } from "./status.ts";
+
+const log = logFor("daemon");
+
+/** Resolves when the daemon was told to stop and has drained. */
+export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
+  const { words, config } = invocation;
+  const { settings } = config;
+  const flagged = readSocketFlags(words.options.get("socket") ?? []);
+  await using services = createServices("host", settings);
+  await using guests = createGuests(services);
+  const stop = new AbortController();
+  const relay = services.relay([
+    ...createRelay((name, timeoutMs) => guests.peer(name ?? "", timeoutMs)),
+    createStatus(() => guests.status()),
+  ]);
+  await using held = new AsyncDisposableStack();
+  held.use(await listenControl("host", settings.host.control, { limits: services.limits, onCall: relay }));
+  const outlook = (under: Settings): Outlook => ({
+    ...createFinders(under, flagged),
+    pollMs: under.host.rescanSeconds * 1000,
+  });
+  const lookout = createLookout(outlook(settings));
+  const watching = watch(lookout, guests, stop.signal);
+  log.info(`Serving local users at ${settings.host.control}`);
+  await live({
+    role: "host",
+    invocation,
+    apply(next) {
+      // Guests that make no sense are refused here, before anything has changed.
+      lookout.replace(outlook(next));
+      services.reload(next);
+    },
+    openCalls: () => services.runningCount,
+  });
+  stop.abort();
+  await watching;
+  return { exitCode: 0 };
+}
+
+async function watch(lookout: Lookout, guests: Guests, signal: AbortSignal): Promise<void> {
+  for await (const news of watchEndpoints(lookout, signal)) {
+    for (const problem of news.problems) log.warn(problem.message);
+    for (const { guest, port } of news.appeared) log.info(`guest "${guest}": found the port ${port}`);
+    for (const { guest, port } of news.gone) log.info(`guest "${guest}": lost the port ${port}`);
+    guests.update(news);
+  }
+}

@@ -1,0 +1,226 @@
+/**
+ * One guest as the host daemon holds it: its channels, redialled for as long as it exists, and its peer. While it is saved
+ * it has no channels, but its conversation stays, and goes on when it has some again.
+ */
+import { dialSocket } from "../../channels/socket.ts";
+import { PORT_NAMES } from "../../discovery/endpoint.ts";
+import type { Endpoint, PortName } from "../../discovery/endpoint.ts";
+import { NegotiatorError } from "../../errors.ts";
+import { logFor } from "../../log.ts";
+import { makeFence } from "../../peers/legacy-conversation.ts";
+import { createLegacyPeer } from "../../peers/legacy-peer.ts";
+import type { Link } from "../../peers/link.ts";
+import { createNativePeer } from "../../peers/peer.ts";
+import type { Peer } from "../../peers/peer.ts";
+import { describeAgent, makeId } from "../identity.ts";
+import { createLinkStatus } from "../link-status.ts";
+import type { Services } from "../services.ts";
+import { createServingLink } from "../serving-link.ts";
+import { createSpeech } from "../speech.ts";
+import { expectOtherRole } from "../wrong-side.ts";
+import { pause, supervise } from "../supervise.ts";
+import { waitForTurn } from "../turn.ts";
+import { noCallingPort, silentGuest } from "./silence.ts";
+import type { GuestStatus } from "./status.ts";
+
+export type Guest = {
+  readonly isSaved: boolean;
+  /** Waits for the guest to show what it speaks; throws `NO_CHANNEL` when it does not in time, or when it is saved. */
+  peer(timeoutMs: number): Promise<Peer>;
+  add(endpoint: Endpoint): void;
+  /** Gives a channel back whose guest was saved: nothing is dialled and no call ended until it is added anew. */
+  park(endpoint: Endpoint): void;
+  /** Lets go of a channel; `empty` when it was the last one. */
+  remove(endpoint: Endpoint): "left" | "empty";
+  status(): GuestStatus;
+  /** Lets go of all channels and ends all calls, for that reason. */
+  close(reason: string): Promise<void>;
+};
+
+type Line = { endpoint: Endpoint; link: Link; stop: AbortController; ended: Promise<void> };
+
+/** A conversation that lasted so long was a good one: after it the next try comes soon. */
+const GOOD_MS = 5000;
+/** An old agent writes every hello into its log, and its channel may be wanted by the old host program. */
+const LEGACY_RECHECK_MS = 5 * 60_000;
+const LEGACY_STEP_MS = 500;
+
+const log = logFor("guests");
+
+export function connectGuest({ guest: name, uuid }: Endpoint, services: Services): Guest {
+  const caller = uuid === undefined ? { guest: name } : { guest: name, uuid };
+  const lines = new Map<PortName, Line>();
+  /** The one port for both ways of a guest that has the pair as well: only one of them carries the conversation. */
+  let spare: Endpoint | undefined;
+  /** Where the guest was last, and since when it is saved. */
+  let saved: { endpoint: Endpoint; since: Date } | undefined;
+  /** A session goes over one channel at a time: the next one waits until this has ended. */
+  let released: Promise<void> = Promise.resolve();
+  const keeper = createLinkStatus();
+
+  const speech = createSpeech();
+  let openedMs = 0;
+  /** The host's calls, and the calls of a guest's daemon, share one session. */
+  const main = createServingLink({
+    side: "dialler",
+    role: "host",
+    caller,
+    services,
+    onState(state) {
+      keeper.follow(main.session);
+      speech.onState(state);
+      if (state !== "open") return;
+      openedMs = performance.now();
+      legacy.retire();
+    },
+  });
+  let recheck = new AbortController();
+  /** Ends with the guest: whoever waits for it is told why. */
+  const life = new AbortController();
+  /** Why the calling port could not be opened at the last try. */
+  let unreachable: NegotiatorError | undefined;
+
+  const hold = (endpoint: Endpoint, link: Link, signal: AbortSignal): Promise<void> => {
+    /** Of each port on its own: two that fail by turns would be news for ever. */
+    let told: string | undefined;
+    const note = (error: NegotiatorError): void => {
+      keeper.note(error);
+      if (error.message !== told) log.warn(`guest "${name}": ${error.message}`);
+      told = error.message;
+    };
+    return supervise({
+      signal,
+      onFailure(error) {
+        if (link === main) unreachable = error;
+        note(error);
+      },
+      async attempt() {
+        const startMs = performance.now();
+        const channel = await dialSocket(endpoint.path, { signal });
+        if (link === main) unreachable = undefined;
+        const { state, reason } = await link.run(channel, signal);
+        if (state === "foreign") await leaveToOldAgent(signal);
+        else if (reason !== undefined && !signal.aborted) note(reason);
+        // A guest that only refuses to talk is not asked again and again; one that is silent has had its time.
+        const isRefused = link === main && state === "cut" && openedMs < startMs;
+        return !isRefused && performance.now() - startMs > GOOD_MS;
+      },
+    });
+  };
+
+  /** Until it is time to look whether the guest was upgraded. A call under way has the channel until it ends. */
+  const leaveToOldAgent = async (signal: AbortSignal): Promise<void> => {
+    await pause(LEGACY_RECHECK_MS, AbortSignal.any([signal, recheck.signal]));
+    while (legacy.queueLength > 0 && !signal.aborted) await pause(LEGACY_STEP_MS, signal);
+  };
+
+  const add = (endpoint: Endpoint): void => {
+    const { port, path } = endpoint;
+    if (port === PORT_NAMES.bothWays) spare = endpoint;
+    // Of the two kinds the pair of ports is the newer.
+    if (port === PORT_NAMES.bothWays && lines.has(PORT_NAMES.hostToGuest)) return;
+    if (port === PORT_NAMES.hostToGuest) release(PORT_NAMES.bothWays);
+    const line = lines.get(port);
+    if (line?.endpoint.path === path) {
+      line.endpoint = endpoint;
+      return;
+    }
+    release(port);
+    if (saved !== undefined) log.info(`guest "${name}" is back: its calls go on`);
+    saved = undefined;
+    const stop = new AbortController();
+    const isCalling = port !== PORT_NAMES.guestToHost;
+    const link = isCalling ? main : createServingLink({ side: "listener", role: "host", caller, services });
+    const free = isCalling ? released : Promise.resolve();
+    lines.set(port, { endpoint, link, stop, ended: free.then(() => hold(endpoint, link, stop.signal)) });
+  };
+
+  const release = (port: PortName): void => {
+    const line = lines.get(port);
+    lines.delete(port);
+    if (line === undefined) return;
+    line.stop.abort();
+    if (line.link === main) released = line.ended;
+    // Nobody comes back to a port that is gone: what runs for it here has to end.
+    else line.link.session.close("the port is gone");
+  };
+
+  const drop = (port: PortName): void => {
+    if (port === PORT_NAMES.bothWays) spare = undefined;
+    release(port);
+  };
+
+  const savedNow = (): typeof saved => (lines.size === 0 ? saved : undefined);
+  const callingEndpoint = (): Endpoint | undefined =>
+    (lines.get(PORT_NAMES.hostToGuest) ?? lines.get(PORT_NAMES.bothWays))?.endpoint ?? saved?.endpoint;
+  const explainSilence = (): NegotiatorError =>
+    silentGuest(name, main.session, callingEndpoint(), unreachable);
+  const native = createNativePeer(main.session, { explainSilence });
+  const legacy = createLegacyPeer({
+    async dial(signal) {
+      const endpoint = callingEndpoint();
+      if (endpoint === undefined || savedNow() !== undefined) throw explainSilence();
+      return waitForTurn(() => dialSocket(endpoint.path, { signal }), { signal });
+    },
+    makeFence: () => makeFence(describeAgent("host"), makeId),
+    /** Its hello was answered by a native agent; the next one of the session will be too. */
+    async successor(signal) {
+      if (speech.dialect === "legacy") speech.doubt();
+      recheck.abort();
+      recheck = new AbortController();
+      if ((await speech.heard(0, signal)) === "native") return native;
+      throw new NegotiatorError("CLOSED", `The agent of guest "${name}" was exchanged while it was called`, {
+        remedy: "Call again",
+      });
+    },
+    isReplaced: () => speech.dialect === "native",
+    life: life.signal,
+  });
+
+  return {
+    get isSaved() {
+      return savedNow() !== undefined;
+    },
+    async peer(timeoutMs) {
+      if (savedNow() !== undefined) throw explainSilence();
+      if (callingEndpoint() === undefined) throw noCallingPort(name);
+      const dialect = await speech.heard(timeoutMs);
+      life.signal.throwIfAborted();
+      if (dialect === undefined) throw explainSilence();
+      expectOtherRole(main.session, "host");
+      return dialect === "legacy" ? legacy : native;
+    },
+    add,
+    park(endpoint) {
+      drop(endpoint.port);
+      if (saved === undefined) log.info(`guest "${name}" was saved: its calls wait until it is restored`);
+      const { since = new Date() } = saved ?? {};
+      saved = { endpoint, since };
+      speech.release();
+    },
+    remove({ port }) {
+      drop(port);
+      if (port === PORT_NAMES.hostToGuest && spare !== undefined) add(spare);
+      return lines.size === 0 ? "empty" : "left";
+    },
+    status() {
+      const status = { name, uuid: uuid ?? null, ...keeper.status(main.session) };
+      const calls = { outgoing: legacy.queueLength, incoming: status.calls.incoming };
+      const shown: GuestStatus =
+        speech.dialect === "legacy"
+          ? { ...status, state: "legacy", dialect: "legacy", version: null, calls }
+          : status;
+      const parked = savedNow();
+      if (parked === undefined) return shown;
+      // That its socket is gone, which the last tries found out, is nothing to mend.
+      return { ...shown, state: "saved", since: parked.since.toISOString(), lastError: null };
+    },
+    async close(reason) {
+      life.abort(new NegotiatorError("CLOSED", `The call was ended: ${reason}`));
+      main.session.close(reason);
+      const ends = [...lines.values()].map(({ ended }) => ended);
+      for (const port of lines.keys()) release(port);
+      await Promise.all([...ends, released]);
+    },
+  };
+}

@@ -1,0 +1,35 @@
+/** `list-guests`: who could be called now. */
+import { printable, printableJson } from "../../printable.ts";
+import { print } from "../cli-output.ts";
+import type { Invocation, Outcome } from "../subcommand.ts";
+import { askStatus } from "./ask-status.ts";
+import { findEndpoints } from "./reach.ts";
+import type { GuestStatus } from "./status.ts";
+
+type Row = Pick<GuestStatus, "name" | "uuid"> & {
+  state: GuestStatus["state"] | null;
+  dialect: GuestStatus["dialect"];
+};
+
+/** Asks the daemon when one runs: it knows guests that were named to it only. */
+export async function listGuests(invocation: Invocation): Promise<Outcome> {
+  const rows = (await askRows(invocation)) ?? (await findRows(invocation));
+  if (rows.length === 0) return { exitCode: 0 };
+  const isJson = invocation.words.options.has("json");
+  return print(
+    rows.map((row) => (isJson ? printableJson(JSON.stringify(row)) : printable(row.name))).join("\n"),
+  );
+}
+
+async function askRows({ words, config }: Invocation): Promise<Row[] | undefined> {
+  if (["direct", "connect", "socket"].some((option) => words.options.has(option))) return undefined;
+  const guests = await askStatus(config.settings.host.control);
+  return guests?.map(({ name, uuid, state, dialect }) => ({ name, uuid, state, dialect }));
+}
+
+async function findRows(invocation: Invocation): Promise<Row[]> {
+  const uuids = new Map((await findEndpoints(invocation)).map(({ guest, uuid }) => [guest, uuid ?? null]));
+  return [...uuids]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, uuid]) => ({ name, uuid, state: null, dialect: null }));
+}

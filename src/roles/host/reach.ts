@@ -1,0 +1,67 @@
+/** The ways from a host's command line to a guest: through the daemon, or over the guest's channel itself. */
+import { dialSocket } from "../../channels/socket.ts";
+import type { Endpoint } from "../../discovery/endpoint.ts";
+import { PORT_NAMES } from "../../discovery/endpoint.ts";
+import { readSocketFlags } from "../../discovery/named.ts";
+import { NegotiatorError } from "../../errors.ts";
+import { logFor } from "../../log.ts";
+import { dialControl, silentDaemon } from "../control.ts";
+import type { Reach } from "../execute.ts";
+import type { Invocation } from "../subcommand.ts";
+import { reachOver, reachWhoever } from "../talk.ts";
+import { waitForTurn } from "../turn.ts";
+import { createFinders } from "./finders.ts";
+import { noGuest } from "./guests.ts";
+import { noCallingPort, silentGuest } from "./silence.ts";
+
+const log = logFor("host");
+
+/** Goes through the daemon when one runs, unless `--direct` or `--socket` says otherwise. Throws `NO_GUEST`, `NO_CHANNEL`. */
+export async function reachGuest(name: string, invocation: Invocation): Promise<Reach> {
+  const { words, config } = invocation;
+  if (!words.options.has("direct") && !words.options.has("socket")) {
+    const control = await dialControl("host", config.settings.host.control);
+    if (control !== undefined) return reachOver(control, silentDaemon, { guest: name });
+  }
+  const endpoint = await findGuest(name, invocation);
+  const timeoutMs = config.settings.timeoutSeconds * 1000;
+  return reachWhoever({
+    role: "host",
+    side: "dialler",
+    open: (given) =>
+      waitForTurn((signal) => dialSocket(endpoint.path, { signal }), { timeoutMs, signal: given }),
+    timeoutMs,
+    explainSilence: (session) => silentGuest(name, session, endpoint),
+  });
+}
+
+/** The channels of all guests that can be found now, the daemon not asked. */
+export async function findEndpoints({ words, config }: Invocation): Promise<readonly Endpoint[]> {
+  const flagged = readSocketFlags(words.options.get("socket") ?? []);
+  const { find } = createFinders(config.settings, flagged);
+  const { endpoints, problems } = await find(new AbortController().signal);
+  const [first] = problems;
+  if (endpoints.length === 0 && first !== undefined) throw first;
+  for (const problem of problems) log.warn(problem.message);
+  return endpoints;
+}
+
+async function findGuest(name: string, invocation: Invocation): Promise<Endpoint> {
+  const endpoints = await findEndpoints(invocation);
+  const own = endpoints.filter(({ guest }) => guest === name);
+  if (own.length === 0) throw noGuest(name, [...new Set(endpoints.map(({ guest }) => guest))]);
+  const endpoint =
+    own.find(({ port }) => port === PORT_NAMES.hostToGuest) ??
+    own.find(({ port }) => port === PORT_NAMES.bothWays);
+  if (endpoint === undefined) {
+    throw noCallingPort(name);
+  }
+  if (endpoint.machine === undefined) return endpoint;
+  throw new NegotiatorError(
+    "NO_CHANNEL",
+    `Guest "${name}" runs on ${endpoint.machine}: its channel is there`,
+    {
+      remedy: `Run this command on ${endpoint.machine}`,
+    },
+  );
+}

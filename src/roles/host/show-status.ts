@@ -1,0 +1,26 @@
+/** `status`: the daemon's guests, for people or for programs. */
+import { printable, printableJson } from "../../printable.ts";
+import { noDaemon } from "../control.ts";
+import { print } from "../cli-output.ts";
+import { formatLinkStatus } from "../link-status.ts";
+import type { Invocation, Outcome } from "../subcommand.ts";
+import { askWholeStatus } from "./ask-status.ts";
+import { noGuest } from "./guests.ts";
+
+/** Throws `NO_CHANNEL` when no daemon runs, `NO_GUEST` when it has no guest of that name. */
+export async function showStatus({ words, config }: Invocation): Promise<Outcome> {
+  const { control } = config.settings.host;
+  const guests = await askWholeStatus(control);
+  if (guests === undefined) throw noDaemon("host", control);
+  const [wanted] = words.positionals;
+  const shown = guests.filter(({ name }) => wanted === undefined || name === wanted);
+  if (wanted !== undefined && shown.length === 0)
+    throw noGuest(
+      wanted,
+      guests.map(({ name }) => name),
+    );
+  if (shown.length === 0) return { exitCode: 0 };
+  if (words.options.has("json"))
+    return print(shown.map((guest) => printableJson(JSON.stringify(guest))).join("\n"));
+  return print(shown.map((guest) => printable(`${guest.name}: ${formatLinkStatus(guest)}`)).join("\n"));
+}

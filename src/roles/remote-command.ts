@@ -1,0 +1,82 @@
+/** A remote command at our own terminal or pipe: its streams are ours, its end is our exit code. */
+import { constants } from "node:os";
+import { FAULTS, NegotiatorError } from "../errors.ts";
+import type { ExecuteResult } from "../methods/execute.ts";
+import type { RemoteCommand } from "../peers/peer.ts";
+import type { StreamWriter } from "../wire/stream-writer.ts";
+import { readInput, writeOutput } from "./cli-streams.ts";
+import type { Outcome } from "./subcommand.ts";
+
+/** What a shell gives a command that a signal of this number ended. */
+const SIGNAL_BASE = 128;
+
+/**
+ * Carries the streams until the command has ended and all its output is written; the outcome has the exit code that it
+ * gives us, and says so if it ended at a deadline.
+ * The first interrupt cancels it at the other end, a second one gives up waiting.
+ */
+export async function attend(remote: RemoteCommand): Promise<Outcome> {
+  const { promise: abandoned, resolve: abandon } = Promise.withResolvers<number>();
+  const over = new AbortController();
+  let interrupts = 0;
+  const interrupt = (signal: NodeJS.Signals): void => {
+    interrupts++;
+    if (interrupts > 1) abandon(SIGNAL_BASE + constants.signals[signal]);
+    else remote.cancel(`interrupted by ${signal}`);
+  };
+  process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+  try {
+    if (remote.stdin !== undefined) void feed(remote.stdin, over.signal);
+    const outputs = [drain(remote, "stdout", abandon), drain(remote, "stderr", abandon)];
+    const finished = remote.ended.then(async (result) => {
+      await Promise.all(outputs);
+      return { exitCode: exitCodeOf(result), ...(result.timedOut ? { error: deadlinePassed() } : {}) };
+    });
+    return await Promise.race([finished, abandoned.then((exitCode) => ({ exitCode }))]);
+  } finally {
+    over.abort();
+    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+  }
+}
+
+/** 124 for a passed deadline, 128 + n for signal n (real-time ones are `SIGn`), else the command's own. */
+export function exitCodeOf({ exitCode, signal, timedOut }: ExecuteResult): number {
+  if (timedOut) return FAULTS.TIMEOUT.exitCode;
+  if (exitCode !== null) return exitCode;
+  const named = Object.entries(constants.signals).find(([name]) => name === signal)?.[1];
+  const number = named ?? Number(/^SIG(\d{1,2})$/.exec(signal ?? "")?.[1]);
+  return Number.isNaN(number) ? FAULTS.INTERNAL.exitCode : SIGNAL_BASE + number;
+}
+
+function deadlinePassed(): NegotiatorError {
+  return new NegotiatorError("TIMEOUT", "The command was ended: its deadline has passed", {
+    remedy: "Give it more time with --timeout SECONDS, as far as the other side allows",
+  });
+}
+
+async function feed(stdin: StreamWriter, signal: AbortSignal): Promise<void> {
+  try {
+    for await (const bytes of readInput(signal)) await stdin.write(bytes);
+  } catch {
+    // The command reads no more, or its call has ended: what is left of the input is nobody's.
+  }
+  stdin.end();
+}
+
+/** A reader of ours that is gone ends the command, as a broken pipe would where it runs. */
+async function drain(
+  remote: RemoteCommand,
+  stream: "stdout" | "stderr",
+  abandon: (exitCode: number) => void,
+): Promise<void> {
+  try {
+    for await (const bytes of remote[stream]) {
+      if (await writeOutput(stream, bytes)) continue;
+      remote.cancel(`nobody reads its ${stream}`);
+      abandon(SIGNAL_BASE + constants.signals.SIGPIPE);
+      return;
+    }
+  } catch {
+    // Why the stream broke off is what `ended` rejects with.
+  }
+}

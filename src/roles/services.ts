@@ -1,0 +1,107 @@
+/** What a daemon offers to its peers, under its policy and with its audit trail; what a reload renews. */
+import { userInfo } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
+import { openAudit } from "../audit.ts";
+import type { Audit } from "../audit.ts";
+import type { AuditEntry } from "../audit-line.ts";
+import { readPolicyFile } from "../config.ts";
+import { NegotiatorError } from "../errors.ts";
+import type { Limits } from "../limits.ts";
+import { logFor } from "../log.ts";
+import { BUILTINS } from "../methods/builtin.ts";
+import type { CommandSources } from "../methods/commands.ts";
+import { createExecute } from "../methods/execute.ts";
+import { createInfo } from "../methods/info.ts";
+import { createListCommands } from "../methods/list-commands.ts";
+import { createDispatcher } from "../methods/method.ts";
+import type { Caller, Method } from "../methods/method.ts";
+import { DEFAULT_POLICY, denyAll } from "../policy.ts";
+import type { Policy } from "../policy.ts";
+import { createQuota } from "../quota.ts";
+import type { Settings } from "../settings.ts";
+import type { IncomingCall } from "../wire/incoming-call.ts";
+
+/** Disposing waits for the calls that still run, as long as it takes to end them the hard way, and then closes the audit. */
+export type Services = AsyncDisposable & {
+  /** Calls that run here or are passed on, whoever made them. */
+  readonly runningCount: number;
+  /** Serves the calls of one caller. */
+  serve: (caller: Caller) => (call: IncomingCall) => void;
+  /** Serves local users' calls, which these methods pass on. */
+  relay: (methods: readonly Method[]) => (call: IncomingCall) => void;
+  /** What one peer may cost, from the start to the end: every conversation goes by the same. */
+  readonly limits: Limits;
+  /** Takes new settings and reads the policy again; calls that run go on under the old ones. */
+  reload: (settings: Settings) => void;
+};
+
+const log = logFor("services");
+/** From SIGTERM to SIGKILL a command has five seconds, and its output five more. */
+const LAST_CALLS_MS = 11_000;
+
+export function createServices(role: "host" | "guest", first: Settings): Services {
+  let settings = first;
+  let policy = loadPolicy(settings.policyFile);
+  let audit = startAudit(settings);
+  const { uid } = userInfo();
+  const sources = (): CommandSources => ({
+    directories: settings.commandsDirectory,
+    builtins: BUILTINS,
+    uid,
+  });
+  const methods = [createExecute({ role, sources }), createListCommands({ sources }), createInfo({ role })];
+  const quota = createQuota();
+
+  const running = new Set<Promise<void>>();
+  const track =
+    (dispatch: (call: IncomingCall) => Promise<void>) =>
+    (call: IncomingCall): void => {
+      const ended = dispatch(call).finally(() => running.delete(ended));
+      running.add(ended);
+    };
+  const record = (entry: AuditEntry): void => audit.record(entry);
+  const common = { role, quota, audit: { record }, now: () => performance.now() };
+  return {
+    serve: (caller) =>
+      track(createDispatcher({ ...common, direction: "incoming", caller, methods, policy: () => policy })),
+    relay: (relayed) =>
+      track(
+        createDispatcher({
+          ...common,
+          direction: "outgoing",
+          caller: {},
+          methods: relayed,
+          policy: () => DEFAULT_POLICY,
+        }),
+      ),
+    get runningCount() {
+      return running.size;
+    },
+    limits: first.limits,
+    reload(next) {
+      settings = next;
+      policy = loadPolicy(next.policyFile);
+      audit[Symbol.dispose]();
+      audit = startAudit(next);
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.race([Promise.all(running), delay(LAST_CALLS_MS, undefined, { ref: false })]);
+      audit[Symbol.dispose]();
+    },
+  };
+}
+
+function startAudit({ audit: { file, ...rest } }: Settings): Audit {
+  return openAudit({ path: file, ...rest, onProblem: (problem) => log.error(problem.message) });
+}
+
+/** A policy that cannot be read denies everything, loudly: an administrator who wrote one wants it to hold. */
+function loadPolicy(path: string): Policy {
+  try {
+    return readPolicyFile(path);
+  } catch (thrown) {
+    const problem = NegotiatorError.from(thrown).message;
+    log.error(`Every call is denied until the policy is mended: ${problem}`);
+    return denyAll(problem);
+  }
+}

@@ -1,0 +1,45 @@
+/** A daemon's link: serves whoever is at the other end, in the native dialect or in python-negotiator's. */
+import { createLegacyServer } from "../peers/legacy-server.ts";
+import { createLink } from "../peers/link.ts";
+import type { Link, LinkOptions } from "../peers/link.ts";
+import type { Caller } from "../methods/method.ts";
+import { describeAgent, makeId } from "./identity.ts";
+import type { Services } from "./services.ts";
+
+type ServingOptions = Pick<LinkOptions, "side" | "onState"> & {
+  role: "host" | "guest";
+  caller: Caller;
+  services: Services;
+};
+
+/** An agent that was started anew is met after about so long; who is there and idle answers within milliseconds. */
+const FIRST_HELLO_MS = 1000;
+
+export function createServingLink({ role, caller, services, side, onState }: ServingOptions): Link {
+  /** Nobody will come back: what runs for the peer ends. */
+  const over = new AbortController();
+  const { limits } = services;
+  const serve = services.serve(caller);
+  const link: Link = createLink({
+    side,
+    firstHelloMs: FIRST_HELLO_MS,
+    onState(state, reason) {
+      if (state === "ended") over.abort(reason);
+      onState?.(state, reason);
+    },
+    agent: describeAgent(role),
+    makeId,
+    limits,
+    onCall: serve,
+    onForeign: (message) => serveLegacy(message),
+  });
+  const serveLegacy = createLegacyServer({
+    serve,
+    send: (bytes) => link.session.sendForeign(bytes),
+    unsent: () => link.session.unsentLines,
+    signal: over.signal,
+    makeId,
+    outputBytes: limits.countedBytes,
+  });
+  return link;
+}

@@ -1,0 +1,112 @@
+/** One conversation of a command line, over a channel that it opened itself. */
+import { NegotiatorError } from "../errors.ts";
+import { logFor } from "../log.ts";
+import { makeFence } from "../peers/legacy-conversation.ts";
+import { createLegacyPeer } from "../peers/legacy-peer.ts";
+import { createLink } from "../peers/link.ts";
+import type { Link } from "../peers/link.ts";
+import { createNativePeer } from "../peers/peer.ts";
+import type { Channel } from "../wire/channel.ts";
+import type { IncomingCall } from "../wire/incoming-call.ts";
+import type { Session } from "../wire/session.ts";
+import type { Reach } from "./execute.ts";
+import { describeAgent, makeId } from "./identity.ts";
+import { createSpeech } from "./speech.ts";
+import type { Speech } from "./speech.ts";
+import { expectOtherRole } from "./wrong-side.ts";
+
+/** A conversation that ends with the command line, or with its channel. */
+export type Talk = AsyncDisposable & { session: Session; speech: Speech };
+
+const log = logFor("talk");
+
+export function talk(role: "host" | "guest", side: "dialler" | "listener", channel: Channel): Talk {
+  const speech = createSpeech();
+  const { onState } = speech;
+  const link = createLink({ side, agent: describeAgent(role), makeId, onCall: refuseCall, onState });
+  const over = endWithChannel(link, channel);
+  return {
+    session: link.session,
+    speech,
+    async [Symbol.asyncDispose]() {
+      link.session.close("done");
+      await over;
+    },
+  };
+}
+
+/** `explainSilence` is told the session, to say why it does not answer. */
+export function reachOver(
+  conversation: Talk,
+  explainSilence: (session: Session) => NegotiatorError,
+  extra: Record<string, string> = {},
+): Reach {
+  const { session } = conversation;
+  return {
+    peer: createNativePeer(session, { extra, explainSilence: () => explainSilence(session) }),
+    [Symbol.asyncDispose]: () => conversation[Symbol.asyncDispose](),
+  };
+}
+
+type OpenOptions = {
+  role: "host" | "guest";
+  side: "dialler" | "listener";
+  /** Opens the channel; a second time when the other side turns out to be a python-negotiator. */
+  open: (signal?: AbortSignal) => Promise<Channel>;
+  /** How long the other side may take to show what it speaks; 0 is as long as it takes. */
+  timeoutMs: number;
+  explainSilence: (session: Session) => NegotiatorError;
+};
+
+/** The way to whoever is at the other end of a channel, whatever it speaks. */
+export async function reachWhoever({
+  role,
+  side,
+  open,
+  timeoutMs,
+  explainSilence,
+}: OpenOptions): Promise<Reach> {
+  const conversation = talk(role, side, await open());
+  try {
+    const dialect = await conversation.speech.heard(timeoutMs);
+    if (dialect === undefined) throw explainSilence(conversation.session);
+    expectOtherRole(conversation.session, role);
+    if (dialect === "native") return reachOver(conversation, explainSilence);
+  } catch (thrown) {
+    await conversation[Symbol.asyncDispose]();
+    throw thrown;
+  }
+  await conversation[Symbol.asyncDispose]();
+  const peer = createLegacyPeer({
+    dial: (signal) => open(signal),
+    makeFence: () => makeFence(describeAgent(role), makeId),
+    successor: () => Promise.reject(exchanged()),
+    isReplaced: () => false,
+    life: new AbortController().signal,
+  });
+  return { peer, [Symbol.asyncDispose]: () => Promise.resolve() };
+}
+
+/** Between two conversations of one command line another agent has come. */
+function exchanged(): NegotiatorError {
+  return new NegotiatorError("CLOSED", "The agent at the other end was exchanged for a newer one just now", {
+    remedy: "Call again",
+  });
+}
+
+/** Nobody redials for a command line: what its channel cannot carry any more has failed. */
+async function endWithChannel(link: Link, channel: Channel): Promise<void> {
+  let why = "the channel ended";
+  try {
+    const { state, reason } = await link.run(channel);
+    why = reason?.message ?? why;
+    log.debug(`${channel.label}: ${state}, ${why}`);
+  } catch (thrown) {
+    why = NegotiatorError.from(thrown).message;
+  }
+  if (link.session.state !== "ended") link.session.close(why);
+}
+
+function refuseCall(call: IncomingCall): void {
+  call.fail(new NegotiatorError("UNSUPPORTED", "A command line serves no calls"));
+}

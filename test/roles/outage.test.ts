@@ -1,0 +1,141 @@
+/** What calls live through: channels that are cut, daemons that are killed and started anew. */
+import { expect, test } from "bun:test";
+import { listGroup } from "../support/captured-run.ts";
+import { chooseSeed, createRandom } from "../support/random.ts";
+import { createStage } from "../support/stage.ts";
+import { until } from "../support/until.ts";
+
+const TIMEOUT_MS = 60_000;
+/** The pauses between two tries grow with each of them. */
+const MOST_CUTS = 4;
+/** Silence is noticed soon. */
+const IMPATIENT = "[limits]\npingAfterMs = 200\nunresponsiveAfterMs = 600\n";
+
+test.concurrent(
+  "a channel that is cut at random moments loses nothing of 5 MB both ways, and doubles nothing",
+  async () => {
+    const seed = chooseSeed();
+    const random = createRandom(seed);
+    await using stage = await createStage();
+    await stage.guest().command("cat", "#!/bin/sh\nexec cat\n");
+    const input = random.bytes(5_000_000);
+    await using running = stage.host.launch(["execute", "-t", "0", "web1", "cat"], { stdin: input });
+    const pieces: Uint8Array[] = [];
+    let length = 0;
+    let cutAt = random.below(1_000_000);
+    let cuts = 0;
+    for (let bytes = await running.read(); bytes !== undefined; bytes = await running.read()) {
+      pieces.push(bytes);
+      length += bytes.length;
+      if (length < cutAt) continue;
+      stage.guest().port.dropHost();
+      cuts++;
+      cutAt = cuts < MOST_CUTS ? length + random.below(1_500_000) : Infinity;
+    }
+    const { exitCode, stderr } = await running.ended();
+    expect({ seed, exitCode, length, stderr }).toEqual({
+      seed,
+      exitCode: 0,
+      length: input.length,
+      stderr: "",
+    });
+    expect(Buffer.compare(Buffer.concat(pieces), input)).toBe(0);
+    expect(cuts).toBeGreaterThan(1);
+  },
+  TIMEOUT_MS,
+);
+
+test.concurrent(
+  "a guest's daemon that is killed and started anew: the call's outcome is unknown, the next call works",
+  async () => {
+    await using stage = await createStage({ settings: IMPATIENT });
+    await stage.guest().command("sleeper", "#!/bin/sh\necho $$\nexec sleep 600\n");
+    await using running = stage.host.launch(["execute", "-t", "0", "web1", "sleeper"]);
+    const pid = Number(await running.firstLine());
+    stage.guest().daemon.kill("SIGKILL");
+    await stage.guest().daemon.exited;
+
+    await stage.guest().start();
+    const { exitCode, stderr } = await running.ended();
+
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 125,
+      stderr: "negotiator: The other side was started anew: nobody knows how the call ended\n",
+    });
+    expect(await stage.host.run(["execute", "web1", "find-distributor-id"])).toMatchObject({ exitCode: 0 });
+    const audit = await stage.host.audit();
+    expect(audit[0]).toMatchObject({ command: "sleeper", errorCode: "UNKNOWN_OUTCOME" });
+    process.kill(pid, "SIGKILL");
+  },
+  TIMEOUT_MS,
+);
+
+test.concurrent(
+  "the host's daemon that is killed and started anew: its callers are told, commands over there end",
+  async () => {
+    await using stage = await createStage({ settings: IMPATIENT });
+    await stage.guest().command("sleeper", "#!/bin/sh\necho $$\nexec sleep 600\n");
+    await using running = stage.host.launch(["execute", "-t", "0", "web1", "sleeper"]);
+    const group = Number(await running.firstLine());
+    stage.host.daemon.kill("SIGKILL");
+    const { exitCode, stderr } = await running.ended();
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 125,
+      stderr: "negotiator: Nobody knows how the call ended: The session was closed: the channel ended\n",
+    });
+    await stage.host.start();
+    await stage.open();
+    await until("the command has ended", async () => (await listGroup(group)).length === 0);
+    expect(await stage.host.run(["execute", "web1", "find-distributor-id"])).toMatchObject({ exitCode: 0 });
+  },
+  TIMEOUT_MS,
+);
+
+test.concurrent(
+  "a guest that stands still: the caller is told soon after its deadline, and later calls work",
+  async () => {
+    await using stage = await createStage();
+    stage.guest().daemon.kill("SIGSTOP");
+    const words = ["execute", "-t", "0.5", "web1", "find-distributor-id"];
+    const { exitCode, stderr, durationMs } = await stage.host.run(words);
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 124,
+      stderr:
+        "negotiator: The deadline has passed, and the other side does not say how the call ended. " +
+        'Guest "web1" does not answer: its agent did answer before, and is silent now\n' +
+        "Start the agent in the guest: negotiator guest daemon\n",
+    });
+    expect(durationMs).toBeLessThan(15_000);
+    stage.guest().daemon.kill("SIGCONT");
+    await stage.open();
+    expect(await stage.host.run(["execute", "web1", "find-distributor-id"])).toMatchObject({ exitCode: 0 });
+  },
+  TIMEOUT_MS,
+);
+
+test.concurrent(
+  "a caller that is killed takes its command along",
+  async () => {
+    await using stage = await createStage();
+    await stage.guest().command("sleeper", "#!/bin/sh\necho $$\nexec sleep 600\n");
+    await using running = stage.host.launch(["execute", "-t", "0", "web1", "sleeper"]);
+    const group = Number(await running.firstLine());
+    running.kill("SIGKILL");
+    await until("the command has ended", async () => (await listGroup(group)).length === 0);
+    await until("nobody waits for it", async () => (await stage.open()).calls.outgoing === 0);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "a call right after the guest's daemon was started anew finds the new one",
+  async () => {
+    await using stage = await createStage();
+    stage.guest().daemon.kill("SIGKILL");
+    await stage.guest().daemon.exited;
+    await stage.guest().start();
+    const ended = await stage.host.run(["execute", "web1", "find-distributor-id"]);
+    expect(ended).toMatchObject({ exitCode: 0, stderr: "" });
+  },
+  TIMEOUT_MS,
+);

@@ -1,0 +1,31 @@
+/** An agent of the wrong side on the port is named as such, through the daemon and without it. */
+import { expect, test } from "bun:test";
+import { createLink } from "../../src/peers/link.ts";
+import { dialSocket } from "../../src/channels/socket.ts";
+import { createEmulatedPort } from "../../scripts/emulated-port.ts";
+import { runSource } from "../support/source-run.ts";
+import { createTemporaryDirectory } from "../support/temporary-directory.ts";
+
+test("a host's agent where a guest's should be is an error that says so", async () => {
+  await using directory = await createTemporaryDirectory();
+  await using port = await createEmulatedPort(directory.path, "crossed");
+  const stop = new AbortController();
+  const impostor = createLink({
+    side: "listener",
+    agent: { name: "negotiator", version: "1", role: "host" },
+    makeId: () => "impostor",
+    onCall: (call) => call.respond(null),
+  });
+  const running = impostor.run(await dialSocket(port.guestPath), stop.signal);
+  const { exitCode, stderr } = await runSource([
+    "host",
+    "list-commands",
+    "--socket",
+    `web1=${port.hostPath}`,
+    "web1",
+  ]);
+  expect(exitCode).toBe(1);
+  expect(stderr).toContain("The agent at the other end is a host's, not a guest's");
+  stop.abort();
+  await running;
+});

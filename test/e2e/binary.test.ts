@@ -1,0 +1,148 @@
+import { describe, expect, test } from "bun:test";
+import { mkdir, mkdtempDisposable, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import manifest from "../../package.json" with { type: "json" };
+import { isTargetName } from "../../scripts/targets.ts";
+import { hostBinary } from "../support/binary.ts";
+
+const BUILD_TIMEOUT_MS = 120_000;
+const RUN_TIMEOUT_MS = 20_000;
+const ROLES = ["host", "guest"] as const;
+
+describe("the compiled binary", () => {
+  test(
+    "says version, commit, target and Bun version in one line",
+    async () => {
+      const { exitCode, stdout, stderr } = run([await hostBinary(), "--version"]);
+      expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+      const line = /^negotiator (\S+) \(commit (\S+), (\S+), bun (\S+)\)\n$/.exec(stdout);
+      const [, version, commit, target = "", bun] = line ?? [];
+      expect(version).toBe(manifest.version);
+      expect(commit).toMatch(/^(?:[0-9a-f]{7,}(?:-dirty)?|unknown)$/);
+      expect(target).toSatisfy(isTargetName);
+      expect(bun).toBe(Bun.version);
+    },
+    BUILD_TIMEOUT_MS,
+  );
+
+  test(
+    "shows help under its own name, also with a directory in front",
+    async () => {
+      const binary = await hostBinary();
+      for (const words of [["--help"], ["-h"]]) {
+        const { exitCode, stdout, stderr } = run([binary, ...words]);
+        expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+        for (const role of ROLES) expect(stdout).toContain(`negotiator ${role} SUBCOMMAND`);
+      }
+      expect(run([`./${basename(binary)}`, "--help"], { cwd: dirname(binary) }).exitCode).toBe(0);
+    },
+    BUILD_TIMEOUT_MS,
+  );
+
+  for (const role of ROLES) {
+    test(
+      `plays the ${role} when told by a word or by any kind of link`,
+      async () => {
+        const binary = await hostBinary();
+        const link = `negotiator-${role}`;
+        await using folder = await mkdtempDisposable(join(tmpdir(), "binary-"));
+        await symlink(binary, join(folder.path, link));
+        await symlink(link, join(folder.path, "second"));
+        await symlink(join(folder.path, "second"), join(folder.path, "third"));
+        await symlink(binary, join(folder.path, `${link}.exe`));
+        const expected = run([binary, role, "--help"]);
+        expect(expected).toMatchObject({ exitCode: 0, stderr: "" });
+        expect(expected.stdout).toContain(`negotiator ${role} SUBCOMMAND`);
+        expect(expected.stdout).not.toBe(run([binary, "--help"]).stdout);
+        const asked = run([join(folder.path, link), "--version"]);
+        expect(asked).toEqual(run([binary, "--version"]));
+        const calls: Record<string, ReturnType<typeof run>> = {
+          "link of the build": run([join(dirname(binary), link), "--help"]),
+          "link elsewhere": run([join(folder.path, link), "--help"]),
+          "link with a suffix": run([join(folder.path, `${link}.exe`), "--help"]),
+          "relative path": run([`./${link}`, "--help"], { cwd: folder.path }),
+          "link to a link": run([join(folder.path, "second"), "--help"]),
+          "link to a link to a link": run([join(folder.path, "third"), "--help"]),
+          "search path": run(["sh", "-c", `${link} --help`], { path: folder.path }),
+          "link to a link, search path": run(["sh", "-c", "second --help"], { path: folder.path }),
+        };
+        for (const [way, outcome] of Object.entries(calls)) {
+          expect({ way, ...outcome }).toEqual({ way, ...expected });
+        }
+      },
+      BUILD_TIMEOUT_MS,
+    );
+  }
+
+  test(
+    "a link of any other name plays no role",
+    async () => {
+      await using folder = await mkdtempDisposable(join(tmpdir(), "binary-"));
+      const link = join(folder.path, "negotiator-hostess");
+      await symlink(await hostBinary(), link);
+      expect(run([link, "--version"]).exitCode).toBe(0);
+    },
+    BUILD_TIMEOUT_MS,
+  );
+
+  const wrong: readonly (readonly string[])[] = [
+    [],
+    ["--nonsense"],
+    ["nonsense"],
+    ["--verison"],
+    ["\u001b[31m\nred"],
+    ["host"],
+    ["host", "--nonsense"],
+    ["guest", "nonsense"],
+  ];
+  for (const words of wrong) {
+    test(
+      `refuses ${JSON.stringify(words)} with exit code 2 and one line`,
+      async () => {
+        const { exitCode, stdout, stderr } = run([await hostBinary(), ...words]);
+        expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
+        // oxlint-disable-next-line no-control-regex -- none may get through
+        expect(stderr).toMatch(/^negotiator: [^\u0000-\u001f]+\n$/);
+      },
+      BUILD_TIMEOUT_MS,
+    );
+  }
+
+  test(
+    "takes nothing from the directory that it is started in",
+    async () => {
+      const binary = await hostBinary();
+      await using folder = await mkdtempDisposable(join(tmpdir(), "binary-"));
+      const marker = join(folder.path, "marker");
+      const preload = `require("node:fs").writeFileSync(${JSON.stringify(marker)}, ""); console.log("preloaded");`;
+      await writeFile(join(folder.path, "preload.js"), preload);
+      await writeFile(join(folder.path, "bunfig.toml"), 'preload = ["./preload.js"]\n[run]\nbun = true\n');
+      for (const name of [".env", ".env.local", ".env.production"]) {
+        await writeFile(join(folder.path, name), "NEGOTIATOR_LOG_LEVEL=trace\n");
+      }
+      await mkdir(join(folder.path, "node_modules/citty"), { recursive: true });
+      await writeFile(join(folder.path, "node_modules/citty/index.js"), preload);
+      await writeFile(join(folder.path, "package.json"), '{ "name": "planted", "version": "6.6.6" }\n');
+      await writeFile(join(folder.path, "tsconfig.json"), "{ not json\n");
+      for (const words of [["--version"], ["--help"], ["host", "--help"], ["host", "print-config"]]) {
+        const planted = run([binary, ...words], { cwd: folder.path });
+        expect(planted).toEqual(run([binary, ...words], { cwd: "/" }));
+        expect(await Bun.file(marker).exists()).toBe(false);
+      }
+    },
+    BUILD_TIMEOUT_MS,
+  );
+});
+
+type Place = { cwd?: string; path?: string };
+
+/** `path` goes in front of the search path; nothing else of our environment is passed on. */
+function run(words: string[], { cwd = "/", path = "/nonexistent" }: Place = {}) {
+  const { exitCode, stdout, stderr } = Bun.spawnSync(words, {
+    cwd,
+    env: { PATH: `${path}:/usr/bin:/bin` },
+    timeout: RUN_TIMEOUT_MS,
+  });
+  return { exitCode, stdout: stdout.toString(), stderr: stderr.toString() };
+}

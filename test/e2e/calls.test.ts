@@ -1,0 +1,213 @@
+/** Calls between this machine and a real guest, both ways, with the compiled program on both sides. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { hostBinary } from "../support/binary.ts";
+import { describeWithVm } from "../support/describe-with-vm.ts";
+import { COMMAND_FILES, COMMAND_LIST, SCRIPTS } from "../support/guest-commands.ts";
+import { createHostProgram } from "../support/host-program.ts";
+import type { HostProgram, ProgramRun } from "../support/host-program.ts";
+import { until } from "../support/until.ts";
+import type { VirtualMachine } from "../support/virtual-machine.ts";
+import { bootVm } from "../support/vm.ts";
+
+const CALLS = "negotiator-host-to-guest.0";
+const ASKS = "negotiator-guest-to-host.0";
+const TIMEOUT_MS = 90_000;
+/** A program in an emulated guest passes on 1 MB/s or so; the second is what a guest sends, through two of them. */
+const BULK_BYTES = { there: 20_000_000, back: 5_000_000 };
+
+const OS_RELEASE = 'ID=debian\nNAME="Debian GNU/Linux"\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\n';
+
+/** Words that a shell, a line-based protocol or a careless join would garble. */
+const WORDS = ["a b", "", "ü\n'", "--help", "$HOME", "\\", '"*"'];
+
+await describeWithVm("a host and a guest", () => {
+  let vm: VirtualMachine<typeof CALLS | typeof ASKS>;
+  let host: HostProgram;
+  const disposal = new AsyncDisposableStack();
+
+  beforeAll(async () => {
+    const binary = await hostBinary();
+    host = disposal.use(await createHostProgram({ binary, commands: SCRIPTS }));
+    const files = { ...COMMAND_FILES, "/etc/os-release": { text: OS_RELEASE } };
+    vm = disposal.use(await bootVm({ binary, ports: [CALLS, ASKS], files }));
+    const sockets = [`web=${vm.sockets[CALLS]}`, `web:${ASKS}=${vm.sockets[ASKS]}`];
+    disposal.use(await host.startDaemon(sockets.flatMap((socket) => ["--socket", socket])));
+    vm.spawn("exec negotiator guest daemon");
+    await until("the guest's agent answers", async () => (await host.guest("web"))?.state === "open");
+  }, TIMEOUT_MS);
+  afterAll(() => disposal.disposeAsync(), TIMEOUT_MS);
+
+  const execute = (words: readonly string[], input?: Uint8Array | string): Promise<ProgramRun> =>
+    host.run(["host", "execute", "web", ...words], input);
+  const isAliveInGuest = async (pid: string): Promise<boolean> =>
+    (await vm.run(`kill -0 ${pid}`)).exitCode === 0;
+
+  test(
+    "the host runs commands in the guest: words, output, exit codes, signals",
+    async () => {
+      const shown = WORDS.map((word) => `[${word}]\n`).join("");
+      expect(await execute(["show", ...WORDS])).toMatchObject({ exitCode: 0, stdout: shown, stderr: "" });
+      expect(await execute(["fail"])).toMatchObject({ exitCode: 3, stdout: "out\n", stderr: "err\n" });
+      expect(await execute(["die"])).toMatchObject({ exitCode: 137, stdout: "", stderr: "" });
+      expect(await execute(["cat"], "héllo\n")).toMatchObject({ exitCode: 0, stdout: "héllo\n", stderr: "" });
+      expect(await execute(["cat"])).toMatchObject({ exitCode: 0, stdout: "", stderr: "" });
+      expect(await execute(["whoami"])).toMatchObject({ exitCode: 0, stdout: "guest whoami  \n" });
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "the guest runs commands on the host: through its daemon, and over its own port",
+    async () => {
+      const quoted = WORDS.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
+      const shown = WORDS.map((word) => `[${word}]\n`).join("");
+      for (const way of ["", "--direct"]) {
+        const run = (words: string): Promise<unknown> => vm.run(`negotiator guest execute ${way} ${words}`);
+        expect(await run(`show ${quoted}`)).toMatchObject({ exitCode: 0, stdout: shown, stderr: "" });
+        expect(await run("fail")).toMatchObject({ exitCode: 3, stdout: "out\n", stderr: "err\n" });
+        expect(await run("die")).toMatchObject({ exitCode: 137, stdout: "", stderr: "" });
+        expect(await run("whoami")).toMatchObject({ exitCode: 0, stdout: "host whoami web \n" });
+        expect(await run("cat <<.\nhéllo\n.")).toMatchObject({ exitCode: 0, stdout: "héllo\n" });
+      }
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "what cannot be run is refused with the exit code of its kind, both ways",
+    async () => {
+      expect(await execute(["shwo"])).toMatchObject({
+        exitCode: 127,
+        stderr: 'negotiator: Cannot run "shwo": there is no such command\nDid you mean "show"?\n',
+      });
+      expect(await execute(["../show"])).toMatchObject({ exitCode: 127 });
+      expect(await host.run(["host", "execute", "wob", "show"])).toMatchObject({
+        exitCode: 125,
+        stderr:
+          'negotiator: No running guest with a negotiator channel is called "wob"\nDid you mean "web"?\n',
+      });
+      expect(await vm.run("negotiator guest execute shwo")).toMatchObject({
+        exitCode: 127,
+        stderr: 'negotiator: Cannot run "shwo": there is no such command\nDid you mean "show"?\n',
+      });
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "a deadline ends the command on the other side",
+    async () => {
+      const there = await host.run(["host", "execute", "-t", "1.5", "web", "hang"]);
+      expect(there.exitCode).toBe(124);
+      expect(there.stdout).toMatch(/^\d+\n$/);
+      expect(await isAliveInGuest(there.stdout.trim())).toBe(false);
+      const here = await vm.run("negotiator guest execute -t 1.5 hang");
+      expect(here.exitCode).toBe(124);
+      expect(here.stdout).toMatch(/^\d+\n$/);
+      expect(existsSync(`/proc/${here.stdout.trim()}`)).toBe(false);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "an interrupt, or the caller's death, ends the command on the other side",
+    async () => {
+      for (const [signal, exitCode] of [
+        ["SIGINT", 143],
+        ["SIGKILL", 137],
+      ] as const) {
+        await using caller = host.start(["host", "execute", "-t", "0", "web", "hang"]);
+        await until("the command runs in the guest", () => caller.stdout().endsWith("\n"));
+        caller.signal(signal);
+        expect(await caller.exited).toMatchObject({ exitCode });
+        await until(`${signal} ended it`, async () => !(await isAliveInGuest(caller.stdout().trim())));
+      }
+      for (const [signal, exitCode] of [
+        ["INT", 143],
+        ["KILL", 137],
+      ] as const) {
+        const caller = vm.spawn("exec negotiator guest execute -t 0 hang >/tmp/pid");
+        const pid = await until("the command runs on the host", async () => {
+          const { stdout } = await vm.run("cat /tmp/pid");
+          return stdout.endsWith("\n") && stdout.trim();
+        });
+        await vm.signal(caller, signal);
+        expect(await caller.exited).toMatchObject({ exitCode });
+        await until(`${signal} ended it`, () => !existsSync(`/proc/${pid}`));
+        await vm.run("rm /tmp/pid");
+      }
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "each side lists what the other offers, and says how it gets on with it",
+    async () => {
+      const list = `${COMMAND_LIST.join("\n")}\n`;
+      expect(await host.run(["host", "list-commands", "web"])).toMatchObject({ exitCode: 0, stdout: list });
+      expect(await vm.run("negotiator guest list-commands")).toMatchObject({ exitCode: 0, stdout: list });
+      expect(await host.run(["host", "list-guests"])).toMatchObject({ exitCode: 0, stdout: "web\n" });
+      const status = {
+        state: "open",
+        dialect: "native",
+        calls: { outgoing: 0, incoming: 0 },
+        lastError: null,
+      };
+      const there = await host.run(["host", "status", "web", "--json"]);
+      expect(JSON.parse(there.stdout)).toMatchObject({ name: "web", uuid: null, ...status });
+      expect(JSON.parse((await vm.run("negotiator guest status --json")).stdout)).toMatchObject(status);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "the built-in commands tell of the guest, not of the host",
+    async () => {
+      await vm.run("ip addr add 192.0.2.7/24 dev lo");
+      expect((await execute(["find-ip-addresses"])).stdout.split("\n")).toContain("192.0.2.7/24");
+      expect((await execute(["find-distribution-release"])).stdout).toBe("12\n");
+      expect((await execute(["find-distribution-codename"])).stdout).toBe("bookworm\n");
+      expect((await execute(["find-distributor-id"])).stdout).toBe("Debian\n");
+      expect(await execute(["find-disk-usage"])).toMatchObject({ exitCode: 0, stderr: "" });
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "a hundred calls at once get each its own answer",
+    async () => {
+      const numbers = Array.from({ length: 100 }, (_, index) => String(index));
+      const runs = await Promise.all(
+        numbers.map((number) => host.run(["host", "execute", "-t", "80", "web", "cat"], number.repeat(5000))),
+      );
+      expect(runs.map(({ exitCode, stderr }) => ({ exitCode, stderr }))).toEqual(
+        numbers.map(() => ({ exitCode: 0, stderr: "" })),
+      );
+      expect(runs.map(({ stdout }, index) => stdout === String(index).repeat(5000))).toEqual(
+        numbers.map(() => true),
+      );
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "many bytes pass through unharmed, both ways",
+    async () => {
+      const sent = randomBytes(BULK_BYTES.there);
+      const back = await host.run(["host", "execute", "-t", "80", "web", "cat"], sent);
+      expect({ exitCode: back.exitCode, stderr: back.stderr }).toEqual({ exitCode: 0, stderr: "" });
+      expect(back.stdoutBytes.equals(sent)).toBe(true);
+      const script =
+        `head -c ${BULK_BYTES.back} /dev/urandom >/tmp/sent && ` +
+        "negotiator guest execute -t 80 cat </tmp/sent >/tmp/back && cmp /tmp/sent /tmp/back";
+      expect(await vm.run(script, { timeoutMs: 80_000 })).toMatchObject({
+        exitCode: 0,
+        stdout: "",
+        stderr: "",
+      });
+    },
+    TIMEOUT_MS,
+  );
+});

@@ -1,0 +1,177 @@
+/** The demo as a newcomer starts it, and what is left when it is over. */
+import { describe, expect, test } from "bun:test";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { printable } from "../../src/printable.ts";
+import { problemOf, STEPS } from "../../scripts/demo-steps.ts";
+import type { Step } from "../../scripts/demo-steps.ts";
+import { describeWithVm } from "../support/describe-with-vm.ts";
+import { createTemporaryDirectory } from "../support/temporary-directory.ts";
+
+const DEMO = join(import.meta.dir, "../../scripts/demo.ts");
+const TIMEOUT_MS = 120_000;
+
+describe("the demo", () => {
+  test(
+    "shows every step, each with its line and what it brings, and leaves nothing behind",
+    async () => {
+      await using directory = await createTemporaryDirectory();
+      const { exitCode, stdout, stderr } = await finish(start(directory.path));
+      expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+      expectSteps(stdout);
+      expect(await leftovers(directory.path)).toEqual({ files: [], processes: [] });
+    },
+    TIMEOUT_MS,
+  );
+
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    test(
+      `that ${signal} interrupts in the middle of a call leaves nothing behind`,
+      async () => {
+        await using directory = await createTemporaryDirectory();
+        const demo = start(directory.path);
+        await shows(demo.stdout, "copied file 2 of 5");
+        demo.kill(signal);
+        const exitCode = await demo.exited;
+        expect(exitCode).toBe({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }[signal]);
+        expect(await demo.stderr.text()).toBe(`\ndemo: ended by ${signal}\n`);
+        expect(await leftovers(directory.path)).toEqual({ files: [], processes: [] });
+      },
+      TIMEOUT_MS,
+    );
+  }
+
+  test(
+    "whose reader goes away leaves nothing behind",
+    async () => {
+      await using directory = await createTemporaryDirectory();
+      const demo = start(directory.path);
+      await shows(demo.stdout, "copied file 1 of 5");
+      await demo.stdout.cancel();
+      expect(await demo.exited).toBe(1);
+      expect(await leftovers(directory.path)).toEqual({ files: [], processes: [] });
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "that cannot write its files says so",
+    async () => {
+      const { exitCode, stderr } = await finish(start("/proc"));
+      expect(exitCode).toBe(1);
+      expect(stderr).toMatch(/^\ndemo: .*\/proc\/negotiator-demo-/);
+    },
+    TIMEOUT_MS,
+  );
+
+  test("has help, and refuses other words", async () => {
+    const help = await finish(start("/nonexistent", ["--help"]));
+    expect(help).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(help.stdout).toContain("--vm");
+    const wrong = await finish(start("/nonexistent", ["--vn"]));
+    expect(wrong).toMatchObject({ exitCode: 2, stdout: "" });
+    expect(wrong.stderr).toContain('unknown word "--vn"');
+  });
+});
+
+await describeWithVm("the demo with a real guest", () => {
+  test(
+    "shows every step",
+    async () => {
+      await using directory = await createTemporaryDirectory();
+      const { exitCode, stdout, stderr } = await finish(start(directory.path, ["--vm"]));
+      expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+      expectSteps(stdout);
+      expect(await leftovers(directory.path)).toEqual({ files: [], processes: [] });
+    },
+    TIMEOUT_MS,
+  );
+});
+
+describe("a step", () => {
+  const step: Step = {
+    title: "",
+    side: "host",
+    line: "",
+    exitCode: 3,
+    shows: [/^a$/m, /^b$/m],
+    spreadMs: 500,
+  };
+  const lines = [
+    { text: "a", atMs: 100 },
+    { text: "b", atMs: 600 },
+  ];
+
+  test("is right when all that it promises is there", () => {
+    expect(problemOf(step, { exitCode: 3, lines })).toBeUndefined();
+  });
+
+  test("is wrong with another exit code, without a line, or with everything at once", () => {
+    expect(problemOf(step, { exitCode: 0, lines })).toBe("its exit code is 0 instead of 3");
+    expect(problemOf(step, { exitCode: 3, lines: lines.slice(0, 1) })).toBe("its output lacks /^b$/m");
+    expect(problemOf(step, { exitCode: 3, lines: lines.map(({ text }) => ({ text, atMs: 1 })) })).toBe(
+      "its output came at once, within 0 ms",
+    );
+  });
+});
+
+type Demo = ReturnType<typeof start>;
+
+/** `temporary` is where it may leave files, and what its processes can be told by. */
+function start(temporary: string, words: readonly string[] = []) {
+  return Bun.spawn([process.execPath, DEMO, ...words], {
+    env: { ...process.env, TMPDIR: temporary },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+}
+
+async function finish(demo: Demo): Promise<{ exitCode: number; stdout: string; stderr: string }> {
+  const [exitCode, stdout, stderr] = await Promise.all([demo.exited, demo.stdout.text(), demo.stderr.text()]);
+  return { exitCode, stdout, stderr };
+}
+
+/** Waits until the output has that text; the stream can be read or cancelled afterwards. */
+async function shows(stream: Demo["stdout"], text: string): Promise<void> {
+  const reader = stream.getReader();
+  const decoder = new TextDecoder();
+  let seen = "";
+  while (!seen.includes(text)) {
+    const { value } = await reader.read();
+    if (value === undefined) throw new Error(`The demo ended without "${text}":\n${seen}`);
+    seen += decoder.decode(value, { stream: true });
+  }
+  reader.releaseLock();
+}
+
+function expectSteps(stdout: string): void {
+  const [, ...shown] = stdout.split("\n# ");
+  expect(shown).toHaveLength(STEPS.length);
+  for (const [index, step] of STEPS.entries()) {
+    const [title, command, ...output] = (shown[index] ?? "").split("\n");
+    expect({ title, command }).toEqual({ title: step.title, command: `$ ${printable(step.line)}` });
+    const text = output.join("\n").replace(/^\d+\.\d s {2}/gm, "");
+    for (const pattern of step.shows) expect(text).toMatch(pattern);
+    const code = /^\(exit code (\d+)\)$/m.exec(text)?.[1] ?? "0";
+    expect({ title, code }).toEqual({ title, code: String(step.exitCode) });
+  }
+  expect(stdout).not.toContain("FAILED");
+  expect(stdout).toEndWith(`\n${STEPS.length} of ${STEPS.length} steps did what they should\n`);
+}
+
+/** Files in the directory, and processes that were started with it in their environment or words. */
+async function leftovers(directory: string): Promise<{ files: string[]; processes: string[] }> {
+  const processes: string[] = [];
+  for (const pid of await readdir("/proc")) {
+    if (!/^\d+$/.test(pid) || pid === String(process.pid)) continue;
+    const facts = await Promise.all(["cmdline", "environ"].map((name) => readFacts(`/proc/${pid}/${name}`)));
+    if (facts.some((text) => text.includes(directory))) processes.push(facts[0] ?? pid);
+  }
+  return { files: await readdir(directory), processes };
+}
+
+/** A process may end at any time, or belong to another user. */
+async function readFacts(path: string): Promise<string> {
+  return readFile(path, "utf8").catch(() => "");
+}

@@ -1,0 +1,182 @@
+/** What happens to calls between this machine and a real guest when something between them is cut, stopped or replaced. */
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
+import { hostBinary } from "../support/binary.ts";
+import { describeWithVm } from "../support/describe-with-vm.ts";
+import { COMMAND_FILES, SCRIPTS } from "../support/guest-commands.ts";
+import type { GuestProcess } from "../support/guest-shell.ts";
+import { createHostProgram } from "../support/host-program.ts";
+import type { HostProgram, StartedProgram } from "../support/host-program.ts";
+import { createSocketRelay } from "../support/socket-relay.ts";
+import type { SocketRelay } from "../support/socket-relay.ts";
+import { until } from "../support/until.ts";
+import type { VirtualMachine } from "../support/virtual-machine.ts";
+import { bootVm } from "../support/vm.ts";
+
+const PORT = "negotiator-host-to-guest.0";
+const TIMEOUT_MS = 90_000;
+const LINES = 150_000;
+/** Soon enough for a test; the daemons think so of each other after 30 s by default. */
+const LIMITS = "[limits]\npingAfterMs = 1000\nunresponsiveAfterMs = 3000\n";
+
+await describeWithVm("a call to a real guest", () => {
+  let vm: VirtualMachine<typeof PORT>;
+  let host: HostProgram;
+  let relay: SocketRelay;
+  let daemon: StartedProgram;
+  let agent: GuestProcess;
+  const disposal = new AsyncDisposableStack();
+
+  beforeAll(async () => {
+    const binary = await hostBinary();
+    host = disposal.use(await createHostProgram({ binary, commands: SCRIPTS, config: LIMITS }));
+    const files = { ...COMMAND_FILES, "/etc/negotiator/negotiator.toml": { text: LIMITS } };
+    vm = disposal.use(await bootVm({ binary, ports: [PORT], files }));
+    relay = disposal.use(await createSocketRelay(host.at("port"), vm.sockets[PORT]));
+  }, TIMEOUT_MS);
+  afterAll(() => disposal.disposeAsync(), TIMEOUT_MS);
+
+  const startDaemon = async (): Promise<void> => {
+    daemon = await host.startDaemon(["--socket", `web=${host.at("port")}`]);
+  };
+  const startAgent = (): void => {
+    agent = vm.spawn("exec negotiator guest daemon");
+  };
+  const isIn = (state: string): Promise<unknown> =>
+    until(`the guest is "${state}"`, async () => (await host.guest("web"))?.state === state, 30_000);
+
+  beforeEach(async () => {
+    await startDaemon();
+    startAgent();
+    await isIn("open");
+  }, TIMEOUT_MS);
+  afterEach(async () => {
+    await daemon[Symbol.asyncDispose]();
+    await vm.signal(agent, "KILL");
+    await agent.exited;
+  }, TIMEOUT_MS);
+
+  const startCall = async (): Promise<StartedProgram> => {
+    const call = host.start(["host", "execute", "-t", "0", "web", "echo"], "pipe");
+    await until("the command runs", () => call.stdout().endsWith("\n"));
+    return call;
+  };
+
+  test(
+    "loses nothing and repeats nothing while its channel is cut again and again",
+    async () => {
+      const text = Array.from({ length: LINES }, (_, index) => `line ${index}\n`).join("");
+      await using call = host.start(["host", "execute", "-t", "0", "web", "cat"], Buffer.from(text));
+      for (const share of [0.05, 0.2, 0.35, 0.5]) {
+        await until("more has come back", () => call.stdout().length > text.length * share);
+        await until("there is a connection to cut", () => relay.cut() > 0);
+      }
+      const seenAtLastCut = call.stdout().length;
+      const { exitCode, stdout, stderr } = await call.exited;
+      expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+      expect(seenAtLastCut).toBeLessThan(text.length);
+      expect(stdout === text).toBe(true);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "from the guest ends as unknown when the host's daemon is another one, and the next call works",
+    async () => {
+      const call = vm.spawn("echo x | negotiator guest execute -t 0 hang >/tmp/hang");
+      await until("it runs", async () => (await vm.run("cat /tmp/hang")).stdout.endsWith("\n"));
+      await daemon[Symbol.asyncDispose]();
+      await startDaemon();
+      const { exitCode, stderr } = await call.exited;
+      expect(exitCode).toBe(125);
+      expect(stderr).toContain("The other side was started anew: nobody knows how the call ended");
+      expect(await vm.run("negotiator guest execute show 1; rm /tmp/hang")).toMatchObject({
+        stdout: "[1]\n",
+      });
+      expect(await host.run(["host", "execute", "web", "show", "2"])).toMatchObject({ stdout: "[2]\n" });
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "from a command line ends at once when its daemon is killed, and so does its command",
+    async () => {
+      await using call = await startCall();
+      await daemon[Symbol.asyncDispose]();
+      const { exitCode, stderr } = await call.exited;
+      expect(exitCode).toBe(125);
+      expect(stderr).toContain("Nobody knows how the call ended");
+      const pid = call.stdout().split("\n")[0];
+      await startDaemon();
+      await until("its command is ended", async () => (await vm.run(`kill -0 ${pid}`)).exitCode !== 0);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "ends as unknown when the guest's agent is another one, and the next call works",
+    async () => {
+      await using call = await startCall();
+      await vm.signal(agent, "KILL");
+      await agent.exited;
+      startAgent();
+      const { exitCode, stderr } = await call.exited;
+      expect(exitCode).toBe(125);
+      expect(stderr).toContain("The other side was started anew: nobody knows how the call ended");
+      expect(await host.run(["host", "execute", "web", "show", "1"])).toMatchObject({ stdout: "[1]\n" });
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "goes on after a pause in which the guest counts as unresponsive",
+    async () => {
+      await using call = await startCall();
+      await exchange(call, "before");
+      await vm.pause();
+      await isIn("unresponsive");
+      await vm.resume();
+      await isIn("open");
+      await exchange(call, "after");
+      expect(await finish(call)).toEqual({ exitCode: 0, words: ["before", "after"], stderr: "" });
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "goes on in the QEMU that the guest was restored in",
+    async () => {
+      await using call = await startCall();
+      await exchange(call, "before");
+      await vm.saveAndRestore();
+      await exchange(call, "after");
+      expect(await finish(call)).toEqual({ exitCode: 0, words: ["before", "after"], stderr: "" });
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "that runs when the daemon is told to stop is waited for",
+    async () => {
+      await using call = await startCall();
+      daemon.signal("SIGTERM");
+      await until("the daemon waits", () => daemon.stderr().includes("waiting up to 10 s for 1 calls"));
+      await exchange(call, "last words");
+      expect(await finish(call)).toEqual({ exitCode: 0, words: ["last words"], stderr: "" });
+      expect((await daemon.exited).exitCode).toBe(0);
+    },
+    TIMEOUT_MS,
+  );
+});
+
+/** Says a word and waits for its echo. */
+async function exchange(call: StartedProgram, word: string): Promise<void> {
+  await call.stdin?.write(`${word}\n`);
+  await call.stdin?.flush();
+  await until(`"${word}" comes back`, () => call.stdout().endsWith(`\n${word}\n`));
+}
+
+async function finish(call: StartedProgram): Promise<unknown> {
+  await call.stdin?.end();
+  const { exitCode, stdout, stderr } = await call.exited;
+  return { exitCode, words: stdout.split("\n").slice(1, -1), stderr };
+}

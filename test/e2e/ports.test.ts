@@ -1,0 +1,140 @@
+/** Real guests with all their ports, with one for both ways, and with none: who gets through, and what the others are told. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { hostBinary } from "../support/binary.ts";
+import { describeWithVm } from "../support/describe-with-vm.ts";
+import { COMMAND_FILES, SCRIPTS } from "../support/guest-commands.ts";
+import type { GuestProcess } from "../support/guest-shell.ts";
+import { createHostProgram } from "../support/host-program.ts";
+import type { HostProgram } from "../support/host-program.ts";
+import { until } from "../support/until.ts";
+import type { VirtualMachine } from "../support/virtual-machine.ts";
+import { bootVm } from "../support/vm.ts";
+
+const CALLS = "negotiator-host-to-guest.0";
+const ASKS = "negotiator-guest-to-host.0";
+const BOTH = "negotiator-channel.0";
+const TIMEOUT_MS = 90_000;
+/** Only silence tells the host's daemon that an agent was killed, and then it says hello to the next one: 30 s by default. */
+const LIMITS = "[limits]\npingAfterMs = 1000\nunresponsiveAfterMs = 3000\n";
+const HELLO_MS = 45_000;
+const AGENT = "exec negotiator guest daemon";
+
+await describeWithVm("guests with different ports", () => {
+  let host: HostProgram;
+  let pair: VirtualMachine<typeof CALLS | typeof ASKS>;
+  let single: VirtualMachine<typeof BOTH>;
+  const disposal = new AsyncDisposableStack();
+
+  beforeAll(async () => {
+    const binary = await hostBinary();
+    host = disposal.use(await createHostProgram({ binary, commands: SCRIPTS, config: LIMITS }));
+    [pair, single] = await Promise.all([
+      bootVm({ binary, ports: [CALLS, ASKS], files: COMMAND_FILES }),
+      bootVm({ binary, ports: [BOTH], files: COMMAND_FILES }),
+    ]);
+    disposal.use(pair);
+    disposal.use(single);
+    const sockets = [
+      `pair=${pair.sockets[CALLS]}`,
+      `pair:${ASKS}=${pair.sockets[ASKS]}`,
+      `single:${BOTH}=${single.sockets[BOTH]}`,
+    ];
+    disposal.use(await host.startDaemon(sockets.flatMap((socket) => ["--socket", socket])));
+  }, TIMEOUT_MS);
+  afterAll(() => disposal.disposeAsync(), TIMEOUT_MS);
+
+  /** Runs a guest's agent as long as the test needs it. */
+  const startAgent = async (name: "pair" | "single"): Promise<AsyncDisposable> => {
+    const vm: Pick<VirtualMachine<string>, "run" | "spawn" | "signal"> = name === "pair" ? pair : single;
+    const agent: GuestProcess = vm.spawn(AGENT);
+    // The daemon may still take the agent of the test before for alive; the agent itself knows better.
+    const isOpen = async (): Promise<boolean> =>
+      (await vm.run("negotiator guest status --json")).stdout.includes('"state":"open"');
+    await until(`the agent of "${name}" hears the host`, isOpen, HELLO_MS);
+    return {
+      async [Symbol.asyncDispose]() {
+        await vm.signal(agent, "KILL");
+        await agent.exited;
+      },
+    };
+  };
+
+  test(
+    "are served by one daemon at once, none mistaken for the other",
+    async () => {
+      await using agents = new AsyncDisposableStack();
+      agents.use(await startAgent("pair"));
+      agents.use(await startAgent("single"));
+      expect((await host.run(["host", "list-guests"])).stdout).toBe("pair\nsingle\n");
+      const [there, here] = await Promise.all([
+        Promise.all(["pair", "single"].map((name) => host.run(["host", "execute", name, "show", name]))),
+        Promise.all([pair, single].map((vm) => vm.run("negotiator guest execute whoami"))),
+      ]);
+      expect(there.map(({ stdout }) => stdout)).toEqual(["[pair]\n", "[single]\n"]);
+      expect(here.map(({ stdout }) => stdout)).toEqual(["host whoami pair \n", "host whoami single \n"]);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "that have one port for both ways use it for both, with an agent and without",
+    async () => {
+      {
+        await using _ = await startAgent("single");
+        const answer = { exitCode: 0, stdout: "x\n", stderr: "" };
+        expect(await host.run(["host", "execute", "single", "cat"], "x\n")).toMatchObject(answer);
+        expect(await single.run("echo x | negotiator guest execute cat")).toMatchObject(answer);
+      }
+      const direct = single.run("negotiator guest execute -t 40 whoami", { timeoutMs: HELLO_MS });
+      expect(await direct).toMatchObject({ exitCode: 0, stdout: "host whoami single \n" });
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "reach their host over the port for their own calls when they have no agent, one after the other",
+    async () => {
+      const calls = [1, 2, 3].map((number) => pair.run(`negotiator guest execute -t 20 show ${number}`));
+      expect((await Promise.all(calls)).map(({ stdout }) => stdout)).toEqual(["[1]\n", "[2]\n", "[3]\n"]);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "are told who holds a port that is taken",
+    async () => {
+      const holder = pair.spawn("exec negotiator guest execute -t 0 hang >/tmp/held");
+      await until("the port is held", async () => (await pair.run("cat /tmp/held")).stdout !== "");
+      const { exitCode, stderr } = await pair.run("negotiator guest execute -t 1 whoami");
+      await pair.signal(holder, "TERM");
+      await holder.exited;
+      expect(exitCode).toBe(125);
+      expect(stderr).toMatch(
+        /^negotiator: Cannot open port "negotiator-guest-to-host\.0": process (\d+) \(negotiator.*\) has "\/dev\/vport0p2" open\nStop it with: kill \1\n$/,
+      );
+      await pair.run("rm /tmp/held");
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "without any port are told how to get one, and their agent waits for it",
+    async () => {
+      await using bare = await bootVm({ binary: await hostBinary() });
+      const { exitCode, stderr } = await bare.run("negotiator guest execute show");
+      expect(exitCode).toBe(125);
+      expect(stderr).toStartWith(`negotiator: ${reason(ASKS)}Add the port on the host: `);
+      bare.spawn(`${AGENT} 2>/tmp/log`);
+      await until("the agent says so", async () =>
+        (await bare.run("cat /tmp/log")).stdout.includes(reason(CALLS)),
+      );
+      const status = await bare.run("negotiator guest status --json");
+      expect(JSON.parse(status.stdout)).toMatchObject({ state: "waiting", dialect: null });
+    },
+    TIMEOUT_MS,
+  );
+});
+
+function reason(port: string): string {
+  return `Cannot find port "${port}": the host gives this guest no port\n`;
+}

@@ -99,16 +99,17 @@ test(
   "it may send more output than it has credit for: its call fails",
   async () => {
     using evil = await attack();
-    await using running = stage.host.launch(["execute", "-t", "2", evil.name, "x"]);
+    await using running = stage.host.launch(["execute", evil.name, "x"]);
     const { id } = await evil.heard("execute");
     const text = "x".repeat(32 * 1024);
+    // Nobody reads the caller's output until all is sent, so the credit ends, sooner or later.
     for (let offset = 0; offset < 10 * MIB && !evil.socket.destroyed; offset += text.length) {
       const params = { call: id, stream: "stdout", offset, text };
       await evil.raw(evil.counted({ method: "stream.data", params }));
     }
     const { exitCode, stderr } = await running.ended();
     expect(exitCode).toBe(125);
-    expect(stderr).toContain("it overran its credit of 131072 bytes");
+    expect(stderr).toMatch(/it overran its credit of \d+ bytes\n$/);
     await expectUnharmed();
   },
   TIMEOUT_MS,

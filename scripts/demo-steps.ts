@@ -77,7 +77,7 @@ export const STEPS: readonly Step[] = [
     side: "host",
     line: "negotiator host execute --timeout 1 web1 wait-forever",
     exitCode: 124,
-    shows: [/its deadline has passed/],
+    shows: [/its deadline of \d+ s has passed/],
   },
   {
     title: "How do both sides fare?",

@@ -19,7 +19,7 @@ export async function executeThrough(
 ): Promise<Outcome> {
   try {
     await using way = await reach();
-    return await attend(way.peer.execute({ command, args, hasInput: hasInput(), timeoutMs }));
+    return await attend(way.peer.execute({ command, args, hasInput: hasInput(), timeoutMs }), timeoutMs);
   } catch (thrown) {
     const error = NegotiatorError.from(thrown);
     return { exitCode: FAULTS[error.code].exitCode, error };

@@ -10,12 +10,15 @@ import type { Outcome } from "./subcommand.ts";
 /** What a shell gives a command that a signal of this number ended. */
 const SIGNAL_BASE = 128;
 
+/** A timer of the other side may be so much early, by our clock. */
+const TOLERANCE_MS = 50;
+
 /**
  * Carries the streams until the command has ended and all its output is written; the outcome has the exit code that it
- * gives us, and says so if it ended at a deadline.
+ * gives us, and says so if it ended at a deadline: at ours of `timeoutMs` (0 is none), or earlier at one of the other side.
  * The first interrupt cancels it at the other end, a second one gives up waiting.
  */
-export async function attend(remote: RemoteCommand): Promise<Outcome> {
+export async function attend(remote: RemoteCommand, timeoutMs: number): Promise<Outcome> {
   const { promise: abandoned, resolve: abandon } = Promise.withResolvers<number>();
   const over = new AbortController();
   let interrupts = 0;
@@ -30,7 +33,8 @@ export async function attend(remote: RemoteCommand): Promise<Outcome> {
     const outputs = [drain(remote, "stdout", abandon), drain(remote, "stderr", abandon)];
     const finished = remote.ended.then(async (result) => {
       await Promise.all(outputs);
-      return { exitCode: exitCodeOf(result), ...(result.timedOut ? { error: deadlinePassed() } : {}) };
+      const error = explainDeadline(result, timeoutMs);
+      return { exitCode: exitCodeOf(result), ...(error === undefined ? {} : { error }) };
     });
     return await Promise.race([finished, abandoned.then((exitCode) => ({ exitCode }))]);
   } finally {
@@ -48,9 +52,21 @@ export function exitCodeOf({ exitCode, signal, timedOut }: ExecuteResult): numbe
   return Number.isNaN(number) ? FAULTS.INTERNAL.exitCode : SIGNAL_BASE + number;
 }
 
-function deadlinePassed(): NegotiatorError {
-  return new NegotiatorError("TIMEOUT", "The command was ended: its deadline has passed", {
-    remedy: "Give it more time with --timeout SECONDS, as far as the other side allows",
+/** Which deadline a command was ended at; undefined when it was none. */
+export function explainDeadline(
+  { timedOut, durationMs }: ExecuteResult,
+  timeoutMs: number,
+): NegotiatorError | undefined {
+  if (!timedOut) return undefined;
+  if (timeoutMs > 0 && durationMs >= timeoutMs - TOLERANCE_MS) {
+    const deadline = `its deadline of ${timeoutMs / 1000} s has passed`;
+    return new NegotiatorError("TIMEOUT", `The command was ended: ${deadline}`, {
+      remedy: "Give it more time with --timeout SECONDS, as far as the other side allows",
+    });
+  }
+  const spent = `after ${Math.round(durationMs / 100) / 10} s`;
+  return new NegotiatorError("TIMEOUT", `The command was ended ${spent}: the other side gives it no more`, {
+    remedy: "There, the policy or the command's NAME.toml sets timeoutSeconds; --timeout can only shorten it",
   });
 }
 

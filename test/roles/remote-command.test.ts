@@ -1,6 +1,6 @@
-/** From how a remote command ended to our exit code. What it does with streams is in the tests of `execute`. */
+/** From how a remote command ended to our exit code, and to what we say of it. What it does with streams is in the tests of `execute`. */
 import { expect, test } from "bun:test";
-import { exitCodeOf } from "../../src/roles/remote-command.ts";
+import { exitCodeOf, explainDeadline } from "../../src/roles/remote-command.ts";
 
 const ENDED = { exitCode: null, signal: null, timedOut: false, cancelled: false, durationMs: 1 };
 
@@ -20,4 +20,26 @@ test.each([
   [{}, 125],
 ])("%j gives %d", (changes, exitCode) => {
   expect(exitCodeOf({ ...ENDED, ...changes })).toBe(exitCode);
+});
+
+const OURS = "The command was ended: its deadline of 10 s has passed";
+
+test.each([
+  [{ timedOut: false, durationMs: 11_000 }, 10_000, undefined],
+  [{ timedOut: true, durationMs: 10_012 }, 10_000, OURS],
+  [{ timedOut: true, durationMs: 9999 }, 10_000, OURS],
+  [{ timedOut: true, durationMs: 15_003 }, 10_000, OURS],
+  [
+    { timedOut: true, durationMs: 2004 },
+    10_000,
+    "The command was ended after 2 s: the other side gives it no more",
+  ],
+  [
+    { timedOut: true, durationMs: 2512 },
+    0,
+    "The command was ended after 2.5 s: the other side gives it no more",
+  ],
+  [{ timedOut: true, durationMs: 251 }, 250, "The command was ended: its deadline of 0.25 s has passed"],
+])("%j under a deadline of %d ms says %p", (changes, timeoutMs, message) => {
+  expect(explainDeadline({ ...ENDED, ...changes }, timeoutMs)?.message.split("\n")[0]).toBe(message);
 });

@@ -46,6 +46,11 @@ export function notifySocket(): string | undefined {
   return process.env["NOTIFY_SOCKET"];
 }
 
+/** Which stream the service manager has joined to its journal, if it has. */
+export function journalStream(): string | undefined {
+  return process.env["JOURNAL_STREAM"];
+}
+
 /** What child processes of ours, such as virsh, need to know of our environment. */
 export function toolEnvironment(): Record<string, string> {
   const { PATH = "/usr/sbin:/usr/bin:/sbin:/bin", HOME = "/", XDG_RUNTIME_DIR } = process.env;

@@ -10,6 +10,9 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 export const LOG_FORMATS = ["text", "json"] as const;
 export type LogFormat = (typeof LOG_FORMATS)[number];
 
+/** A time is for a log that nobody else dates, a priority for systemd's journal (sd-daemon(3)), which reads and removes it. */
+export type LineBeginning = "nothing" | "time" | "priority";
+
 /** Named values that go with a message; secrets in them, at any depth, are hidden, errors become their message. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
@@ -17,6 +20,8 @@ export type LogFields = Readonly<Record<string, unknown>>;
 export type Log = {
   readonly [level in Exclude<LogLevel, "silent">]: (message: string, fields?: LogFields) => void;
 };
+
+let lineBeginning: LineBeginning = "nothing";
 
 const instance = createConsola({
   level: 3,
@@ -33,6 +38,11 @@ export function configureLog(options: { level: LogLevel; format: LogFormat }): v
   const format = options.format === "json" ? formatJson : formatText;
   const reporter: ConsolaReporter = { log: (entry) => writeLine(format(entry)) };
   instance.setReporters([reporter]);
+}
+
+/** What lines of text begin with; those of JSON say all of it in themselves. */
+export function beginLines(beginning: LineBeginning): void {
+  lineBeginning = beginning;
 }
 
 /** The log of one module; `tag` is the module's name. */
@@ -65,6 +75,15 @@ const CONSOLA_LEVELS: Record<LogLevel, number> = {
   trace: 5,
 };
 
+/** Of syslog(3); the journal knows nothing below debug. */
+const PRIORITIES = new Map([
+  ["error", "<3>"],
+  ["warn", "<4>"],
+  ["info", "<6>"],
+  ["debug", "<7>"],
+  ["trace", "<7>"],
+]);
+
 /** What `logFor` hands to consola: in one box, because consola takes objects with a `message` apart. */
 type Entry = { tag: string; message: string; fields: LogFields };
 
@@ -72,7 +91,9 @@ function formatText(line: LogObject): string {
   const { tag, message, fields } = entryOf(line);
   const tail = Object.entries(fields).map(([name, value]) => ` ${name}=${JSON.stringify(value)}`);
   const lines = `${message}${tail.join("")}`.split("\n").map(printable);
-  return `${line.type.toUpperCase()} ${tag}: ${lines.join("\n  ")}`;
+  const priority = lineBeginning === "priority" ? (PRIORITIES.get(line.type) ?? "") : "";
+  const time = lineBeginning === "time" ? `${line.date.toISOString()} ` : "";
+  return `${priority}${time}${line.type.toUpperCase()} ${tag}: ${lines.join(`\n${priority}  `)}`;
 }
 
 function formatJson(line: LogObject): string {

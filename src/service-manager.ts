@@ -1,4 +1,5 @@
-/** Tells systemd how the daemon fares, by the datagrams of sd_notify(3). */
+/** What systemd and the daemon tell each other: how it fares, by the datagrams of sd_notify(3), and where its log goes. */
+import { fstatSync } from "node:fs";
 import { dlopen, ptr } from "bun:ffi";
 import { logFor } from "./log.ts";
 
@@ -32,6 +33,16 @@ export function notifyService(socket: string | undefined, news: ServiceNews): vo
   if (!sendDatagram(address, new TextEncoder().encode(news))) {
     log.warn(`Cannot notify the service manager at "${socket}"`);
   }
+}
+
+/**
+ * Whether the journal reads `descriptor`: whether that is the stream that `$JOURNAL_STREAM` names
+ * by device and inode, in decimal (systemd.exec(5)). The variable alone says nothing, as children inherit it.
+ */
+export function isJournal(stream: string | undefined, descriptor: number): boolean {
+  if (stream === undefined) return false;
+  const { dev, ino } = fstatSync(descriptor, { bigint: true });
+  return stream === `${dev}:${ino}`;
 }
 
 /** The news of a reload that begins now, with its time by CLOCK_MONOTONIC, as sd_notify(3) asks. */

@@ -1,7 +1,7 @@
 /** The program's own talk: every line, every field, no secret, nothing on stdout, nothing that steers a terminal. */
 import { afterEach, describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { configureLog, LOG_LEVELS, logFor, shiftLevel } from "../src/log.ts";
+import { beginLines, configureLog, LOG_LEVELS, logFor, shiftLevel } from "../src/log.ts";
 import type { LogFields, LogFormat, LogLevel } from "../src/log.ts";
 import { runProcess } from "./support/source-run.ts";
 import { spyOnOutput } from "./support/spied-output.ts";
@@ -10,7 +10,10 @@ import { createTemporaryDirectory } from "./support/temporary-directory.ts";
 const UNSAFE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u;
 const log = logFor("test");
 
-afterEach(() => configureLog({ level: "info", format: "text" }));
+afterEach(() => {
+  configureLog({ level: "info", format: "text" });
+  beginLines("nothing");
+});
 
 async function linesOf(level: LogLevel, format: LogFormat, talk: () => void): Promise<string[]> {
   configureLog({ level, format });
@@ -87,6 +90,25 @@ describe("text lines", () => {
   test("further lines of a message are indented, so that none looks like one of its own", async () => {
     const lines = await linesOf("info", "text", () => log.error("Cannot open\nERROR test: forged"));
     expect(lines).toEqual(["ERROR test: Cannot open", "  ERROR test: forged"]);
+  });
+
+  test("begin with their time where nobody else dates them", async () => {
+    beginLines("time");
+    const lines = await linesOf("info", "text", () => log.warn("lost\nand found"));
+    expect(lines).toEqual([
+      expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z WARN test: lost$/),
+      "  and found",
+    ]);
+  });
+
+  test("begin with their priority where the journal reads them, every one of a message", async () => {
+    beginLines("priority");
+    const lines = await linesOf("trace", "text", () => {
+      talkAtEveryLevel();
+      log.warn("lost\nand found");
+    });
+    expect(lines.map((line) => line.slice(0, 3))).toEqual(["<3>", "<4>", "<6>", "<7>", "<7>", "<4>", "<4>"]);
+    expect(lines.slice(-2)).toEqual(["<4>WARN test: lost", "<4>  and found"]);
   });
 
   test("hostile text is shown escaped", async () => {

@@ -1,6 +1,7 @@
 /** News for systemd: datagrams to a socket with a name in the file system or without. */
 import { expect, test } from "bun:test";
-import { notifyService } from "../src/service-manager.ts";
+import { closeSync, openSync, statSync } from "node:fs";
+import { isJournal, notifyService } from "../src/service-manager.ts";
 import { listenForNews } from "./support/notify-socket.ts";
 import { spyOnOutput } from "./support/spied-output.ts";
 import { createTemporaryDirectory } from "./support/temporary-directory.ts";
@@ -28,4 +29,20 @@ test.each([
   const { stderr } = await spyOnOutput(() => notifyService(socket, "READY=1"));
   expect(stderr).toStartWith("WARN service: ");
   expect(stderr).toContain(part);
+});
+
+test.each([
+  ["of this very file", (path: string) => path, true],
+  ["of another one", () => "/dev/null", false],
+])("the journal's stream is known by device and inode: %s", async (_, named, expected) => {
+  await using directory = await createTemporaryDirectory();
+  const path = await directory.write("stream", "");
+  const { dev, ino } = statSync(named(path), { bigint: true });
+  const descriptor = openSync(path, "r");
+  expect(isJournal(`${dev}:${ino}`, descriptor)).toBe(expected);
+  closeSync(descriptor);
+});
+
+test("without the journal's variable there is no journal", () => {
+  expect(isJournal(undefined, 2)).toBe(false);
 });

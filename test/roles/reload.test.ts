@@ -222,7 +222,7 @@ describe.concurrent.each(["host", "guest"] as const)("the %s's daemon", (role) =
         side.daemon
           .log()
           .split("\n")
-          .filter((line) => line.startsWith("WARN"));
+          .flatMap((line) => /^\S+Z (WARN .*)$/.exec(line)?.[1] ?? []);
       const told = expected.map((key) => `WARN daemon: ${key} takes effect when the daemon is started anew`);
       expect(warnings()).toEqual(told);
       expect(await side.run(["status", "--control", side.control])).toMatchObject({ exitCode: 0 });

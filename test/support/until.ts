@@ -7,7 +7,7 @@ const STEP_MS = 10;
 export async function until<T>(
   what: string,
   look: () => T | Promise<T>,
-  timeoutMs = 15_000,
+  timeoutMs = 40_000,
 ): Promise<Exclude<T, undefined | false>> {
   const endMs = performance.now() + timeoutMs;
   for (;;) {

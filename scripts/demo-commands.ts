@@ -1,4 +1,4 @@
-/** What the demo's host and guest offer to each other, and the guest's policy: small scripts by name. */
+/** What the demo's host and guest offer to each other, small scripts by name, and the policy of each. */
 
 export type Side = "host" | "guest";
 
@@ -32,15 +32,20 @@ export const COMMANDS: Readonly<Record<Side, Readonly<Record<string, string>>>> 
   },
 };
 
-/** The guest's `policy.toml`. */
-export const GUEST_POLICY = `[[rules]]
+/** Each side's `policy.toml`. */
+export const POLICIES: Readonly<Record<Side, string>> = {
+  guest: `[[rules]]
 action = "deny"
 commands = ["wipe-*"]
 reason = "the guest's policy forbids it"
 
 [[rules]]
 action = "allow"
-`;
+`,
+  host: `[[rules]]
+action = "allow"
+`,
+};
 
 function script(description: string, ...lines: string[]): string {
   return ["#!/bin/sh", `# negotiator: ${description}`, ...lines, ""].join("\n");

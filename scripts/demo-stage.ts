@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { COMMANDS, GUEST_POLICY } from "./demo-commands.ts";
+import { COMMANDS, POLICIES } from "./demo-commands.ts";
 import type { Side } from "./demo-commands.ts";
 import { createProcesses } from "./demo-processes.ts";
 import type { Finished, OutputLine, Processes } from "./demo-processes.ts";
@@ -87,7 +87,7 @@ async function writeSide(directory: string, side: Side): Promise<void> {
   for (const [name, text] of Object.entries(COMMANDS[side])) {
     await writeFile(join(commands, name), text, { mode: 0o755 });
   }
-  if (side === "guest") await writeFile(at("policy.toml"), GUEST_POLICY, { mode: 0o644 });
+  await writeFile(at("policy.toml"), POLICIES[side], { mode: 0o644 });
   const config = [
     `commandsDirectory = [${quote(commands)}]`,
     `policyFile = ${quote(at("policy.toml"))}`,

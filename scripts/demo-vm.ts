@@ -1,6 +1,6 @@
 /** A host on this machine and a guest in a real virtual machine, joined by a virtio-serial port. */
 import { bootVm } from "../test/support/vm.ts";
-import { COMMANDS, GUEST_POLICY } from "./demo-commands.ts";
+import { COMMANDS, POLICIES } from "./demo-commands.ts";
 import { openHostSide, startHost } from "./demo-stage.ts";
 import type { Stage, StageOptions } from "./demo-stage.ts";
 
@@ -12,7 +12,7 @@ export async function openVmStage(options: StageOptions): Promise<Stage> {
   const host = await openHostSide(options);
   const { processes, environment } = host;
   const files = Object.fromEntries([
-    ["/etc/negotiator/policy.toml", { text: GUEST_POLICY }],
+    ["/etc/negotiator/policy.toml", { text: POLICIES.guest }],
     ...Object.entries(COMMANDS.guest).map(([name, text]) => [
       `/etc/negotiator/commands/${name}`,
       { text, mode: 0o755 },

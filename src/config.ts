@@ -1,5 +1,5 @@
 /** The settings: defaults, then the file, then the environment, then flags. The only reader of the environment and of config files. */
-import { readFileSync, statSync } from "node:fs";
+import { lstatSync, readFileSync, statSync } from "node:fs";
 import { userInfo } from "node:os";
 import { errnoOf, NegotiatorError } from "./errors.ts";
 import { findOwnershipFault } from "./ownership.ts";
@@ -8,13 +8,23 @@ import type { Policy } from "./policy.ts";
 import { DEFAULTS, SettingsSchema } from "./settings.ts";
 import type { Settings, SettingsLayer } from "./settings.ts";
 import { printable } from "./printable.ts";
+import { warnOfStrays } from "./stray-variables.ts";
 import { checkStrict, parseStrictToml } from "./strict.ts";
 
 /** Where the config file is looked for when neither `--config` nor `NEGOTIATOR_CONFIG` names one; it may be absent. */
 const CONFIG_FILE = "/etc/negotiator/negotiator.toml";
+const DEFAULT_ORIGIN = "default";
+const CONFIG_VARIABLE = "NEGOTIATOR_CONFIG";
 
-/** The settings in force, and for each dotted key who said so: `default`, a file, a variable, a flag. */
-export type Config = { settings: Settings; origins: ReadonlyMap<string, string> };
+/**
+ * The settings in force, and for each dotted key who said so: `default`, a file, a variable, a flag. `warnings` are
+ * sentences about what was given and sets nothing.
+ */
+export type Config = {
+  settings: Settings;
+  origins: ReadonlyMap<string, string>;
+  warnings: readonly string[];
+};
 
 /** `file` is the value of `--config`; `flags` gets the settings that the layers below give, as `-v` is relative to them. */
 export type ConfigSources = {
@@ -27,10 +37,10 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** Throws `BAD_CONFIG` that lists every problem with its place and what is allowed there. */
 export function loadConfig(sources: ConfigSources = {}): Config {
   const environment = sources.environment ?? process.env;
-  const path = sources.file ?? environment["NEGOTIATOR_CONFIG"];
+  const path = sources.file ?? environment[CONFIG_VARIABLE];
   const origins = new Map<string, string>();
   const table: Record<string, unknown> = {};
-  applyLayer(table, origins, { origin: () => "default", settings: DEFAULTS });
+  applyLayer(table, origins, { origin: () => DEFAULT_ORIGIN, settings: DEFAULTS });
   applyLayer(table, origins, readFileLayer(path ?? CONFIG_FILE, path !== undefined));
   applyLayer(table, origins, readEnvironmentLayer(environment));
   // DEFAULTS was applied first and has every key, so the table is complete.
@@ -38,7 +48,8 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   const settings = table as Settings;
   const flags = checkStrict(SettingsSchema, sources.flags?.(settings) ?? {}, "the options");
   applyLayer(table, origins, { origin: () => "option", settings: flags });
-  return { settings, origins };
+  const variables = [CONFIG_VARIABLE, ...leavesOf(DEFAULTS).map(([key]) => variableOf(key))];
+  return { settings, origins, warnings: warnOfStrays(Object.keys(environment), variables) };
 }
 
 /** Where the service manager wants to hear from us, if there is one. */
@@ -57,10 +68,19 @@ export function toolEnvironment(): Record<string, string> {
   return { PATH, HOME, ...(XDG_RUNTIME_DIR === undefined ? {} : { XDG_RUNTIME_DIR }) };
 }
 
-/** The policy at `path`; the one without rules when there is no such file. Throws `BAD_CONFIG`. */
-export function readPolicyFile(path: string): Policy {
-  const text = readOptional(path);
-  return text === undefined ? DEFAULT_POLICY : parsePolicy(text, path);
+/**
+ * The policy that the settings name. Without a file there is no policy, but only where nobody has named one: a misspelled
+ * path must not allow everything. Throws `BAD_CONFIG`.
+ */
+export function readPolicy({ settings: { policyFile }, origins }: Config): Policy {
+  const text = readOptional(policyFile);
+  if (text !== undefined) return parsePolicy(text, policyFile);
+  const origin = origins.get("policyFile") ?? "the settings";
+  if (origin === DEFAULT_ORIGIN) return DEFAULT_POLICY;
+  const shown = printable(policyFile);
+  throw new NegotiatorError("BAD_CONFIG", `Cannot read the policy "${shown}": there is no such file`, {
+    remedy: `Make it, or correct the setting policyFile, which comes from ${printable(origin)}`,
+  });
 }
 
 /** The value at a dotted key such as `log.level`. */
@@ -99,11 +119,20 @@ function readOptional(path: string): string | undefined {
     checkOwnership(path);
     return text;
   } catch (error) {
-    if (errnoOf(error) === "ENOENT") return undefined;
     if (error instanceof NegotiatorError) throw error;
-    const message = `Cannot read the file "${path}": ${NegotiatorError.from(error).message}`;
+    const isAbsent = errnoOf(error) === "ENOENT";
+    if (isAbsent && !isLink(path)) return undefined;
+    const condition = isAbsent
+      ? "it is a symbolic link that leads nowhere"
+      : NegotiatorError.from(error).message;
+    const message = `Cannot read the file "${path}": ${condition}`;
     throw new NegotiatorError("BAD_CONFIG", printable(message), { cause: error });
   }
+}
+
+/** Somebody has made such a link on purpose: what it should lead to is wanted, and its absence is no default. */
+function isLink(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
 }
 
 /** A pipe or a device, such as a shell's `<(…)`, has no owner that would say anything. */

@@ -44,12 +44,28 @@ function parseToml(text: string, source: string): unknown {
 
 function describeIssue(schema: v.GenericSchema, issue: v.BaseIssue<unknown>): string {
   const path = issue.path ?? [];
-  const place = v.getDotPath(issue) ?? "the file";
+  const place = describePlace(path.map(({ key }) => key));
   if (issue.type !== "strict_object" || issue.expected !== "never") {
     return `${place}: ${issue.message}`;
   }
   const parent = path.slice(0, -1).map((item) => item.key);
   return `${place}: unknown key; allowed here: ${keysAt(schema, parent).join(", ")}`;
+}
+
+/** People count from 1: `rule 2: action` is the key `action` of the second table `[[rules]]`. */
+function describePlace(path: readonly unknown[]): string {
+  const places: string[] = [];
+  let keys: unknown[] = [];
+  for (const key of path) {
+    if (typeof key !== "number") {
+      keys.push(key);
+      continue;
+    }
+    places.push(`${keys.join(".").replace(/s$/, "")} ${key + 1}`);
+    keys = [];
+  }
+  if (keys.length > 0) places.push(keys.join("."));
+  return places.length === 0 ? "the file" : places.join(": ");
 }
 
 /** The keys that the schema's object at `path` knows. */

@@ -1,13 +1,15 @@
 /** Defaults, file, environment, options: who wins, who is named, and how each is refused. */
 import { describe, expect, test } from "bun:test";
 import { chmod, chown, mkdir, symlink } from "node:fs/promises";
-import { loadConfig, readPolicyFile, settingAt, variableOf } from "../src/config.ts";
+import { loadConfig, readPolicy, settingAt, variableOf } from "../src/config.ts";
 import type { Config, ConfigSources } from "../src/config.ts";
 import { DEFAULT_POLICY } from "../src/policy.ts";
 import { DEFAULTS } from "../src/settings.ts";
 import type { SettingsLayer } from "../src/settings.ts";
 import { errorOf } from "./support/error-of.ts";
+import { readSourceTree } from "./support/source-tree.ts";
 import { createTemporaryDirectory } from "./support/temporary-directory.ts";
+import { unsetConfig } from "./support/unset-config.ts";
 
 type Layers = { toml?: string; environment?: Record<string, string>; flags?: ConfigSources["flags"] };
 
@@ -26,6 +28,12 @@ async function problemsOf(layers: Layers): Promise<unknown[]> {
   const error = errorOf(() => loadConfig({ file, environment, flags }));
   expect(error.code).toBe("BAD_CONFIG");
   return error.message.replace(file, "FILE").split("\n");
+}
+
+/** The warnings under an environment of these variables. */
+function warningsOf(...names: string[]): readonly string[] {
+  const environment = Object.fromEntries(names.map((name) => [name, "x"]));
+  return loadConfig({ file: "/dev/null", environment }).warnings;
 }
 
 /** Who set `log.level`. */
@@ -210,6 +218,43 @@ describe("the environment", () => {
   });
 });
 
+describe("a variable that looks like ours and sets nothing", () => {
+  test.each([
+    ["NEGOTIATOR_LOG_LVL", "did you mean NEGOTIATOR_LOG_LEVEL?"],
+    ["NEGOTIATOR_POLICYFILE", "did you mean NEGOTIATOR_POLICY_FILE?"],
+    ["NEGOTIATOR_AUDIT_MAXBYTES", "did you mean NEGOTIATOR_AUDIT_MAX_BYTES?"],
+    ["NEGOTIATOR_CONFG", "did you mean NEGOTIATOR_CONFIG?"],
+    ["NEGOTIATOR_log_level", "did you mean NEGOTIATOR_LOG_LEVEL?"],
+    ["negotiator_log_level", "did you mean NEGOTIATOR_LOG_LEVEL?"],
+    ["NEGOTIATOR_COLOR", "there is no such setting; print-config shows all"],
+    ["NEGOTIATOR_", "there is no such setting; print-config shows all"],
+    ["NEGOTIATOR_\u001b\nforged", "there is no such setting; print-config shows all"],
+  ])("%j is told", (name, says) => {
+    const shown = name.replace("\u001b\n", "\\x1b\\n");
+    expect(warningsOf(name, "PATH", "NEGOTIATORS", "MY_NEGOTIATOR_LOG_LVL")).toEqual([
+      `The variable ${shown} sets nothing: ${says}`,
+    ]);
+  });
+
+  test("is told for itself, and the settings stay as they were", () => {
+    const environment = { NEGOTIATOR_LOG_LVL: "debug", NEGOTIATOR_LOG_FORMT: "json" };
+    const { settings, warnings } = loadConfig({ file: "/dev/null", environment });
+    expect(warnings).toHaveLength(2);
+    expect(settings).toEqual(structuredClone(DEFAULTS));
+  });
+
+  test("is none that sets something, or that a command of ours gets", async () => {
+    const settings = [...loadConfig({ file: "/dev/null", environment: {} }).origins.keys()];
+    const environment = Object.fromEntries(settings.map((key) => [variableOf(key), undefined]));
+    expect(loadConfig({ file: "/dev/null", environment }).warnings).toEqual([]);
+    const files = await readSourceTree(["src"]);
+    const execute = files.find(({ path }) => path === "src/methods/execute.ts")?.text ?? "";
+    const given = [...execute.matchAll(/NEGOTIATOR_\w+/g)].map(([name]) => name);
+    expect(given).toContain("NEGOTIATOR_GUEST_UUID");
+    expect(warningsOf(...given)).toEqual([]);
+  });
+});
+
 test("bad options are refused too", async () => {
   // As if a command line had let something through.
   const layer: SettingsLayer = JSON.parse('{ "log": { "level": "loud", "color": true } }');
@@ -256,12 +301,54 @@ describe("a variable is text", () => {
   });
 });
 
-test("a policy file may be absent, but not unreadable", async () => {
-  await using directory = await createTemporaryDirectory();
-  expect(readPolicyFile(directory.at("absent"))).toBe(DEFAULT_POLICY);
-  const error = errorOf(() => readPolicyFile(directory.path));
-  expect(error.code).toBe("BAD_CONFIG");
-  expect(error.message).toStartWith(`Cannot read the file "${directory.path}": EISDIR`);
+describe("the policy file", () => {
+  test("may be absent where nobody has set it, but not unreadable", async () => {
+    await using directory = await createTemporaryDirectory();
+    expect(readPolicy(policyAt(directory.at("absent")))).toBe(DEFAULT_POLICY);
+    const error = errorOf(() => readPolicy(policyAt(directory.path)));
+    expect(error.code).toBe("BAD_CONFIG");
+    expect(error.message).toStartWith(`Cannot read the file "${directory.path}": EISDIR`);
+    await symlink(directory.at("absent"), directory.at("link"));
+    expect(errorOf(() => readPolicy(policyAt(directory.at("link"))))).toMatchObject({
+      code: "BAD_CONFIG",
+      message: `Cannot read the file "${directory.at("link")}": it is a symbolic link that leads nowhere`,
+    });
+  });
+
+  test("must be there when somebody has set it", async () => {
+    await using directory = await createTemporaryDirectory();
+    for (const path of [directory.at("absent"), directory.at("no", "absent")]) {
+      const file = await directory.write("config.toml", `policyFile = "${path}"\n`);
+      const environment = { NEGOTIATOR_POLICY_FILE: path };
+      for (const [config, origin] of [
+        [loadConfig({ file, environment: {} }), file],
+        [loadConfig({ file: "/dev/null", environment }), "NEGOTIATOR_POLICY_FILE"],
+      ] as const) {
+        expect(errorOf(() => readPolicy(config))).toMatchObject({
+          code: "BAD_CONFIG",
+          message:
+            `Cannot read the policy "${path}": there is no such file\n` +
+            `Make it, or correct the setting policyFile, which comes from ${origin}`,
+        });
+      }
+    }
+  });
+
+  test("that is set and there is read", async () => {
+    await using directory = await createTemporaryDirectory();
+    const path = await directory.write("policy.toml", '[[rules]]\naction = "allow"\n');
+    const config = loadConfig({ file: "/dev/null", environment: { NEGOTIATOR_POLICY_FILE: path } });
+    expect(readPolicy(config)).toMatchObject({ kind: "rules", rules: [{ action: "allow" }] });
+  });
+
+  test.if(process.getuid?.() === 0)("of another user is refused by root", async () => {
+    await using directory = await createTemporaryDirectory();
+    const path = await directory.write("policy.toml", "");
+    await chown(path, 65534, 65534);
+    expect(errorOf(() => readPolicy(policyAt(path))).message).toContain(
+      "it belongs to user 65534, not to root",
+    );
+  });
 });
 
 test.each([0o664, 0o646])(
@@ -269,9 +356,12 @@ test.each([0o664, 0o646])(
   async (mode) => {
     await using directory = await createTemporaryDirectory();
     const path = await directory.write("file.toml", "");
-    expect(readPolicyFile(path)).toBeDefined();
+    expect(readPolicy(policyAt(path))).toBeDefined();
     await chmod(path, mode);
-    for (const load of [() => readPolicyFile(path), () => loadConfig({ file: path, environment: {} })]) {
+    for (const load of [
+      () => readPolicy(policyAt(path)),
+      () => loadConfig({ file: path, environment: {} }),
+    ]) {
       expect(errorOf(load)).toMatchObject({
         code: "BAD_CONFIG",
         message:
@@ -283,12 +373,10 @@ test.each([0o664, 0o646])(
   },
 );
 
-test.if(process.getuid?.() === 0)("a policy of another user is refused by root", async () => {
-  await using directory = await createTemporaryDirectory();
-  const path = await directory.write("policy.toml", "");
-  await chown(path, 65534, 65534);
-  expect(errorOf(() => readPolicyFile(path)).message).toContain("it belongs to user 65534, not to root");
-});
+/** As if this were the usual place of the policy. */
+function policyAt(policyFile: string): Config {
+  return unsetConfig({ ...DEFAULTS, policyFile });
+}
 
 test("a setting is found by its dotted key", async () => {
   const { settings } = (await load({ toml: '[log]\nlevel = "warn"' })).config;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { COMMANDS } from "../scripts/demo-commands.ts";
 import { TARGET_NAMES } from "../scripts/targets.ts";
 import { dialSocket } from "../src/channels/socket.ts";
-import { loadConfig } from "../src/config.ts";
+import { loadConfig, readPolicy } from "../src/config.ts";
 import { PORT_NAMES } from "../src/discovery/endpoint.ts";
 import { explainMissing, explainRefusal } from "../src/discovery/port-trouble.ts";
 import { explainStart } from "../src/discovery/virsh.ts";
@@ -20,7 +20,7 @@ import { noCallingPort, silentGuest } from "../src/roles/host/silence.ts";
 import { splitWords } from "../src/roles/shell-words.ts";
 import { DEFAULTS } from "../src/settings.ts";
 import { blocksOf, expectGoodUsage, expectMessage, README, ROOT } from "./support/readme.ts";
-import { rejectionOf } from "./support/error-of.ts";
+import { errorOf, rejectionOf } from "./support/error-of.ts";
 import { createTemporaryDirectory } from "./support/temporary-directory.ts";
 
 describe("the README has the message", () => {
@@ -66,6 +66,11 @@ describe("the README has the message", () => {
     expectMessage(noGuest("web2", ["web1"]));
     expectMessage(noDaemon("host", DEFAULTS.host.control));
     expectMessage(explainStart(new NegotiatorError("NO_COMMAND", "no virsh")));
+  });
+
+  test("of a policy that is set and not there", () => {
+    const environment = { NEGOTIATOR_POLICY_FILE: "/etc/negotiator/polcy.toml" };
+    expectMessage(errorOf(() => readPolicy(loadConfig({ file: "/dev/null", environment }))));
   });
 
   test("of a command without its executable bit", async () => {

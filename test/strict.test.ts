@@ -15,6 +15,7 @@ const SCHEMA = v.strictObject({
   rule: v.optional(
     v.array(v.pipe(v.strictObject({ guest: v.string(), deny: v.optional(v.boolean()) }), v.readonly())),
   ),
+  paths: v.optional(v.array(v.string())),
 });
 
 function problemsOf(text: string): string[] {
@@ -54,9 +55,9 @@ test("all problems are listed at once, each with its place and what is allowed t
     "name: Invalid type: Expected string but received 2",
     "limits.timeoutMs: Invalid value: Expected >=0 but received -1",
     'limits.mode: Invalid type: Expected ("a" | "b") but received "c"',
-    "rule.1.guest: Invalid type: Expected string but received true",
-    "rule.1.dney: unknown key; allowed here: guest, deny",
-    "nmae: unknown key; allowed here: name, limits, rule",
+    "rule 2: guest: Invalid type: Expected string but received true",
+    "rule 2: dney: unknown key; allowed here: guest, deny",
+    "nmae: unknown key; allowed here: name, limits, rule, paths",
   ]);
 });
 
@@ -64,9 +65,19 @@ test.each([
   ["a missing key", "[limits]", 'limits.mode: Invalid key: Expected "mode" but received undefined'],
   ["a value for a table", "limits = 3", "limits: Invalid type: Expected Object but received 3"],
   ["a table for a list", "[rule]\nguest = 1", "rule: Invalid type: Expected Array but received Object"],
-  ["an item that is no table", 'rule = ["web"]', 'rule.0: Invalid type: Expected Object but received "web"'],
-  ["a prototype", "[__proto__]\nname = 1", "__proto__: unknown key; allowed here: name, limits, rule"],
-  ["an inherited name", "constructor = 1", "constructor: unknown key; allowed here: name, limits, rule"],
+  ["an item that is no table", 'rule = ["web"]', 'rule 1: Invalid type: Expected Object but received "web"'],
+  ["an item of a list", 'paths = ["a", 1]', "path 2: Invalid type: Expected string but received 1"],
+  [
+    "a key that looks like a place in a list",
+    "[limits]\nmode = 'a'\n0 = 1",
+    "limits.0: unknown key; allowed here: timeoutMs, mode",
+  ],
+  ["a prototype", "[__proto__]\nname = 1", "__proto__: unknown key; allowed here: name, limits, rule, paths"],
+  [
+    "an inherited name",
+    "constructor = 1",
+    "constructor: unknown key; allowed here: name, limits, rule, paths",
+  ],
 ])("%s", (_, text, problem) => {
   expect(problemsOf(text)).toEqual([problem]);
 });

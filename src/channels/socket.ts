@@ -7,14 +7,18 @@ import type { Channel } from "../wire/channel.ts";
 import { explainFailure } from "./failure.ts";
 import type { FailureCase } from "./failure.ts";
 import { connectionOptions } from "./socket-connection.ts";
+import { explainEntry, findGroup } from "./socket-group.ts";
 import { checkDirectory, checkLength, findSocket } from "./socket-path.ts";
+
+/** `group`: members of it may use the socket, where the group exists; a user who may not connect is told how to join. */
+export type DialOptions = { signal?: AbortSignal; group?: string };
 
 /**
  * Connects to the socket at `path`. A listener that takes one client at a time, as QEMU does, lets the next one connect and
  * wait without an answer. Throws `NO_CHANNEL` when nobody listens there, `DENIED`, `BUSY` when too many wait in line,
  * `CANCELLED` after `signal` was aborted.
  */
-export async function dialSocket(path: string, { signal }: { signal?: AbortSignal } = {}): Promise<Channel> {
+export async function dialSocket(path: string, { signal, group }: DialOptions = {}): Promise<Channel> {
   const action = `Cannot connect to "${printable(path)}"`;
   checkLength(action, path);
   const { promise, resolve } = Promise.withResolvers<Channel>();
@@ -24,7 +28,10 @@ export async function dialSocket(path: string, { signal }: { signal?: AbortSigna
   } catch (thrown) {
     // Bun calls both refused: a socket without a listener, and one at which too many wait.
     if (errnoOf(thrown) === "ECONNREFUSED" && (await isListening(path))) throw tooMany(action, path);
-    throw explainFailure(action, thrown, dialCases(path));
+    const look = `Run as root, or look at: ls -l ${printable(path)}`;
+    const isRefused = ["EACCES", "EPERM"].includes(errnoOf(thrown) ?? "");
+    const entry = isRefused && group !== undefined ? await explainEntry(path, group) : look;
+    throw explainFailure(action, thrown, dialCases(entry));
   }
   const channel = await promise;
   if (signal?.aborted === true) await channel.close();
@@ -126,14 +133,6 @@ function unless(errno: string): (thrown: unknown) => undefined {
   };
 }
 
-/** The group's number in /etc/group; undefined when it is not there (group(5)), or the file itself is missing. */
-async function findGroup(name: string): Promise<number | undefined> {
-  const text = await readFile("/etc/group", "utf8").catch(unless("ENOENT"));
-  const lines = text?.split("\n") ?? [];
-  const [, , gid] = lines.map((line) => line.split(":")).find(([group]) => group === name) ?? [];
-  return gid === undefined ? undefined : Number(gid);
-}
-
 /** Whether the kernel has a listener of that name (proc_pid_net(5): `unix`, of which the flag is __SO_ACCEPTCON). */
 async function isListening(path: string): Promise<boolean> {
   const lines = (await readFile("/proc/net/unix", "utf8").catch(() => "")).split("\n");
@@ -152,9 +151,9 @@ function inUse(action: string, path: string): NegotiatorError {
   return new NegotiatorError("BUSY", `${action}: another process listens there`, { remedy });
 }
 
-function dialCases(path: string): Record<string, FailureCase> {
-  const shown = printable(path);
-  const denied = noPermission(`ls -l ${shown}`);
+/** `entry` is the remedy for somebody who may not connect. */
+function dialCases(entry: string): Record<string, FailureCase> {
+  const denied = noPermission(entry);
   return {
     ENOENT: {
       code: "NO_CHANNEL",
@@ -173,7 +172,7 @@ function dialCases(path: string): Record<string, FailureCase> {
 
 function listenCases(path: string): Record<string, FailureCase> {
   const directory = printable(dirname(path));
-  const denied = noPermission(`ls -ld ${directory}`);
+  const denied = noPermission(`Run as root, or look at: ls -ld ${directory}`);
   return {
     ENOENT: {
       code: "NO_CHANNEL",
@@ -186,6 +185,6 @@ function listenCases(path: string): Record<string, FailureCase> {
   };
 }
 
-function noPermission(look: string): FailureCase {
-  return { code: "DENIED", condition: "no permission", remedy: `Run as root, or look at: ${look}` };
+function noPermission(remedy: string): FailureCase {
+  return { code: "DENIED", condition: "no permission", remedy };
 }

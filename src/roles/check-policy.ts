@@ -1,5 +1,5 @@
 /** `check-policy`: what the policy would say to a call, and why. */
-import { readPolicyFile } from "../config.ts";
+import { readPolicy } from "../config.ts";
 import { decide, explain } from "../policy.ts";
 import type { PolicyRequest } from "../policy.ts";
 import { printable } from "../printable.ts";
@@ -8,7 +8,7 @@ import type { Invocation, Outcome } from "./subcommand.ts";
 
 /** Throws `BAD_CONFIG` when the policy cannot be used: then a daemon denies everything. */
 export function checkPolicy({ config }: Invocation, request: PolicyRequest): Outcome {
-  const policy = readPolicyFile(config.settings.policyFile);
+  const policy = readPolicy(config);
   print(explain(policy, request).map(printable).join("\n"));
   return { exitCode: decide(policy, request).allowed ? 0 : 1 };
 }

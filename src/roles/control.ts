@@ -38,7 +38,7 @@ export function listenControl(
 /** Connects to the daemon; undefined when none runs. Throws `DENIED` when this user may not. */
 export async function dialControl(role: "host" | "guest", path: string): Promise<Talk | undefined> {
   try {
-    return talk(role, "dialler", await dialSocket(path));
+    return talk(role, "dialler", await dialSocket(path, { group: CONTROL_GROUP }));
   } catch (thrown) {
     const error = NegotiatorError.from(thrown);
     if (error.code === "NO_CHANNEL") return undefined;

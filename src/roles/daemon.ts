@@ -1,5 +1,6 @@
 /** The life that both daemons share: ready, reload, drain, stop. They stay in the foreground. */
 import { notifySocket, settingAt } from "../config.ts";
+import type { Config } from "../config.ts";
 import { NegotiatorError } from "../errors.ts";
 import { DEFAULT_LIMITS } from "../limits.ts";
 import { configureLog, logFor } from "../log.ts";
@@ -13,7 +14,7 @@ export type DaemonLife = {
   /** The settings that the daemon was started with, and how to read them again. */
   invocation: Pick<Invocation, "config" | "reload">;
   /** Puts new settings in force; what it throws is logged, and it must have changed nothing then. */
-  apply: (settings: Settings) => void;
+  apply: (config: Config) => void;
   /** Calls that are under way; the daemon waits for them to end before it does. */
   openCalls: () => number;
 };
@@ -24,15 +25,16 @@ const DRAIN_STEP_MS = 50;
 
 /** Says that the daemon serves, then waits: SIGHUP reloads, SIGTERM and SIGINT end it. Resolves when it has drained. */
 export async function live({ role, invocation, apply, openCalls }: DaemonLife): Promise<void> {
-  const first = invocation.config.settings;
+  const { settings: first, warnings } = invocation.config;
   let settings = first;
+  for (const warning of warnings) log.warn(warning);
   const { promise: stopped, resolve: stop } = Promise.withResolvers<string>();
   const reload = (): void => {
     notifyService(notifySocket(), reloadingNow());
     try {
-      const next = invocation.reload().settings;
+      const next = invocation.reload();
       apply(next);
-      settings = next;
+      ({ settings } = next);
       for (const key of findUnapplied(role, first, settings))
         log.warn(`"${key}" takes effect when the daemon is started anew`);
       log.info("The configuration and the policy were read again");

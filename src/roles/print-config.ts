@@ -1,8 +1,11 @@
 /** `print-config`: the settings in force and where each came from. */
 import { settingAt } from "../config.ts";
+import { logFor } from "../log.ts";
 import { printable, printableJson } from "../printable.ts";
 import { print } from "./cli-output.ts";
 import type { Invocation, Outcome, Subcommand } from "./subcommand.ts";
+
+const log = logFor("config");
 
 export function createPrintConfig(role: "host" | "guest"): Subcommand {
   return {
@@ -21,6 +24,7 @@ export function createPrintConfig(role: "host" | "guest"): Subcommand {
 }
 
 function runPrintConfig({ words, config }: Invocation): Outcome {
+  for (const warning of config.warnings) log.warn(warning);
   const rows = [...config.origins].map(([key, origin]) => ({
     key,
     origin,

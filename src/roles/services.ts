@@ -4,8 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { openAudit } from "../audit.ts";
 import type { Audit } from "../audit.ts";
 import type { AuditEntry } from "../audit-line.ts";
-import { readPolicyFile } from "../config.ts";
-import { NegotiatorError } from "../errors.ts";
+import type { Config } from "../config.ts";
 import type { Limits } from "../limits.ts";
 import { logFor } from "../log.ts";
 import { BUILTINS } from "../methods/builtin.ts";
@@ -15,11 +14,11 @@ import { createInfo } from "../methods/info.ts";
 import { createListCommands } from "../methods/list-commands.ts";
 import { createDispatcher } from "../methods/method.ts";
 import type { Caller, Method } from "../methods/method.ts";
-import { DEFAULT_POLICY, denyAll } from "../policy.ts";
-import type { Policy } from "../policy.ts";
+import { DEFAULT_POLICY } from "../policy.ts";
 import { createQuota } from "../quota.ts";
 import type { Settings } from "../settings.ts";
 import type { IncomingCall } from "../wire/incoming-call.ts";
+import { loadPolicy } from "./policy-file.ts";
 
 /** Disposing waits for the calls that still run, as long as it takes to end them the hard way, and then closes the audit. */
 export type Services = AsyncDisposable & {
@@ -32,16 +31,16 @@ export type Services = AsyncDisposable & {
   /** What one peer may cost, from the start to the end: every conversation goes by the same. */
   readonly limits: Limits;
   /** Takes new settings and reads the policy again; calls that run go on under the old ones. */
-  reload: (settings: Settings) => void;
+  reload: (config: Config) => void;
 };
 
 const log = logFor("services");
 /** From SIGTERM to SIGKILL a command has five seconds, and its output five more. */
 const LAST_CALLS_MS = 11_000;
 
-export function createServices(role: "host" | "guest", first: Settings): Services {
-  let settings = first;
-  let policy = loadPolicy(settings.policyFile);
+export function createServices(role: "host" | "guest", first: Config): Services {
+  let { settings } = first;
+  let policy = loadPolicy(first);
   let audit = startAudit(settings);
   const { uid } = userInfo();
   const sources = (): CommandSources => ({
@@ -77,12 +76,12 @@ export function createServices(role: "host" | "guest", first: Settings): Service
     get runningCount() {
       return running.size;
     },
-    limits: first.limits,
+    limits: first.settings.limits,
     reload(next) {
-      settings = next;
-      policy = loadPolicy(next.policyFile);
+      ({ settings } = next);
+      policy = loadPolicy(next, policy);
       audit[Symbol.dispose]();
-      audit = startAudit(next);
+      audit = startAudit(settings);
     },
     async [Symbol.asyncDispose]() {
       await Promise.race([Promise.all(running), delay(LAST_CALLS_MS, undefined, { ref: false })]);
@@ -93,15 +92,4 @@ export function createServices(role: "host" | "guest", first: Settings): Service
 
 function startAudit({ audit: { file, ...rest } }: Settings): Audit {
   return openAudit({ path: file, ...rest, onProblem: (problem) => log.error(problem.message) });
-}
-
-/** A policy that cannot be read denies everything, loudly: an administrator who wrote one wants it to hold. */
-function loadPolicy(path: string): Policy {
-  try {
-    return readPolicyFile(path);
-  } catch (thrown) {
-    const problem = NegotiatorError.from(thrown).message;
-    log.error(`Every call is denied until the policy is mended: ${problem}`);
-    return denyAll(problem);
-  }
 }

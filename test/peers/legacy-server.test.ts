@@ -11,6 +11,7 @@ import type { OldClient } from "../support/old-client.ts";
 import { chooseSeed, createRandom } from "../support/random.ts";
 import { spyOnOutput } from "../support/spied-output.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
+import { unsetConfig } from "../support/unset-config.ts";
 import { until } from "../support/until.ts";
 
 const SCRIPTS: Record<string, string> = {
@@ -42,7 +43,7 @@ async function createStage({ policy }: { policy?: string } = {}): Promise<Stage>
     audit: { ...DEFAULTS.audit, file: directory.at("audit.jsonl") },
     limits: { ...DEFAULTS.limits, countedBytes: 256 * 1024 },
   };
-  const services = owned.use(createServices("host", settings));
+  const services = owned.use(createServices("host", unsetConfig(settings)));
   const caller = { guest: "web1" };
   const link = createServingLink({ side: "listener", role: "host", caller, services });
   const pair = createMemoryPair();

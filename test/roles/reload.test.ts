@@ -9,6 +9,7 @@ import { createSocketRelay } from "../support/socket-relay.ts";
 import { createStage } from "../support/stage.ts";
 import type { Side, Stage } from "../support/stage.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
+import { unsetConfig } from "../support/unset-config.ts";
 import { until } from "../support/until.ts";
 
 const TIMEOUT_MS = 60_000;
@@ -242,7 +243,7 @@ test("conversations that begin after a reload have the limits of those before", 
   await using directory = await createTemporaryDirectory();
   const audit = { ...DEFAULTS.audit, file: directory.at("audit.jsonl") };
   const settings = { ...DEFAULTS, audit, policyFile: directory.at("none.toml") };
-  await using services = createServices("host", settings);
-  services.reload({ ...settings, limits: { ...settings.limits, openCalls: 1 } });
+  await using services = createServices("host", unsetConfig(settings));
+  services.reload(unsetConfig({ ...settings, limits: { ...settings.limits, openCalls: 1 } }));
   expect(services.limits).toEqual(DEFAULTS.limits);
 });

@@ -4,13 +4,14 @@ import type { Guests } from "../../src/roles/host/guests.ts";
 import { createServices } from "../../src/roles/services.ts";
 import { DEFAULTS } from "../../src/settings.ts";
 import type { Stage } from "./stage.ts";
+import { unsetConfig } from "./unset-config.ts";
 import { until } from "./until.ts";
 
 export const NO_NEWS = { appeared: [], changed: [], gone: [] };
 
 export function createHostGuests(stage: Stage): Guests {
   const places = { policyFile: stage.at("none.toml"), audit: { ...DEFAULTS.audit, file: stage.at("audit") } };
-  const services = createServices("host", { ...DEFAULTS, ...places });
+  const services = createServices("host", unsetConfig({ ...DEFAULTS, ...places }));
   const guests = createGuests(services);
   return {
     ...guests,

@@ -50,6 +50,7 @@ export async function createHostProgram(options: HostProgramOptions): Promise<Ho
   const at = (...names: string[]): string => directory.at(...names);
   for (const [name, text] of Object.entries(commands))
     await chmod(await directory.write(`commands/${name}`, text), 0o755);
+  await directory.write("policy.toml", '[[rules]]\naction = "allow"\n');
   const file = await directory.write(
     "negotiator.toml",
     [

@@ -17,6 +17,7 @@ export type Side = {
   command(name: string, script: string, mode?: number): Promise<string>;
   /** Replaces what its config says beside the places. */
   configure(toml: string): Promise<void>;
+  /** Replaces its policy, which allows everything. */
   setPolicy(toml: string): Promise<void>;
   /** The lines of its audit file. */
   audit(): Promise<Record<string, unknown>[]>;
@@ -53,6 +54,9 @@ export type StageOptions = {
   /** Leaves the daemons to the test. */
   isDark?: boolean;
 };
+
+/** The policy that this machine may have is not asked. */
+const ALLOW_ALL = '[[rules]]\naction = "allow"\n';
 
 export async function createStage({
   guests: names = ["web1"],
@@ -125,7 +129,9 @@ async function createSide(
     const places = `commandsDirectory = ["${commands}"]\npolicyFile = "${policy}"\n`;
     await Bun.write(config, `${places}${toml}\n[audit]\nfile = "${audit}"\n${own(control)}`);
   };
+  const setPolicy = async (toml: string): Promise<void> => void (await Bun.write(policy, toml));
   await configure(settings);
+  await setPolicy(ALLOW_ALL);
   const env = { NEGOTIATOR_CONFIG: config };
   const launchHere = (words: readonly string[], options: LaunchOptions = {}): Launched =>
     launch([role, ...words], { ...options, env: { ...env, ...options.env } });
@@ -140,7 +146,7 @@ async function createSide(
       return `${commands}/${name}`;
     },
     configure,
-    setPolicy: async (toml) => void (await Bun.write(policy, toml)),
+    setPolicy,
     audit: async () => (await readFile(audit, "utf8").catch(() => "")).split("\n").filter(Boolean).map(parse),
     async start(more = {}) {
       const started = daemons.use(launchDaemon([role, "daemon"], { ...env, ...more }));

@@ -18,7 +18,7 @@ const log = logFor("daemon");
 /** Resolves when the daemon was told to stop and has drained. */
 export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
   let { settings } = invocation.config;
-  await using services = createServices("guest", settings);
+  await using services = createServices("guest", invocation.config);
   const keeper = createLinkStatus();
   const link = createServingLink({
     side: "listener",
@@ -60,8 +60,8 @@ export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
     role: "guest",
     invocation,
     apply(next) {
-      const isMoved = next.guest.characterDevice !== settings.guest.characterDevice;
-      settings = next;
+      const isMoved = next.settings.guest.characterDevice !== settings.guest.characterDevice;
+      ({ settings } = next);
       services.reload(next);
       if (!isMoved) return;
       moved.abort();

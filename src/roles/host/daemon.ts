@@ -22,7 +22,7 @@ export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
   const { words, config } = invocation;
   const { settings } = config;
   const flagged = readSocketFlags(words.options.get("socket") ?? []);
-  await using services = createServices("host", settings);
+  await using services = createServices("host", config);
   await using guests = createGuests(services);
   const stop = new AbortController();
   const relay = services.relay([
@@ -43,7 +43,7 @@ export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
     invocation,
     apply(next) {
       // Guests that make no sense are refused here, before anything has changed.
-      lookout.replace(outlook(next));
+      lookout.replace(outlook(next.settings));
       services.reload(next);
     },
     openCalls: () => services.runningCount,

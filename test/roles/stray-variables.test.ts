@@ -1,0 +1,32 @@
+/** A variable that is mistyped is told where somebody looks at the settings, and stops nothing. */
+import { expect, test } from "bun:test";
+import { runSource } from "../support/source-run.ts";
+import { createStage } from "../support/stage.ts";
+
+const MISTYPED = { NEGOTIATOR_LOG_LVL: "debug", NEGOTIATOR_CONFIG: "/dev/null" };
+const SAYS = "The variable NEGOTIATOR_LOG_LVL sets nothing: did you mean NEGOTIATOR_LOG_LEVEL?\n";
+
+test.each(["host", "guest"])("print-config of the %s tells it on standard error", async (role) => {
+  const good = await runSource([role, "print-config", "--json"], {
+    environment: { NEGOTIATOR_CONFIG: "/dev/null" },
+  });
+  expect(good).toMatchObject({ exitCode: 0, stderr: "" });
+  const { stderr, ...mistyped } = await runSource([role, "print-config", "--json"], {
+    environment: MISTYPED,
+  });
+  expect(mistyped).toEqual({ exitCode: 0, stdout: good.stdout });
+  expect(stderr).toBe(`WARN config: ${SAYS}`);
+});
+
+test("both daemons tell it once, and what a command of theirs is given they do not", async () => {
+  await using stage = await createStage({ isDark: true });
+  const given = { NEGOTIATOR_ROLE: "host", NEGOTIATOR_CALL_ID: "1", NEGOTIATOR_GUEST: "web1" };
+  for (const side of [stage.host, stage.guest()]) {
+    const daemon = await side.start({ NEGOTIATOR_LOG_LVL: "debug", ...given });
+    await daemon.says(`WARN daemon: ${SAYS}`);
+    daemon.kill("SIGHUP");
+    await daemon.says("The configuration and the policy were read again");
+    expect(daemon.log().match(/WARN/g)).toHaveLength(1);
+    expect((await side.run(["status"], { env: { NEGOTIATOR_LOG_LVL: "debug" } })).stderr).toBe("");
+  }
+});

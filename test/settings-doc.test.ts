@@ -11,6 +11,7 @@ import { configureLog } from "../src/log.ts";
 import { readDescription } from "../src/methods/describe.ts";
 import { parsePolicy } from "../src/policy.ts";
 import { live } from "../src/roles/daemon.ts";
+import { catchSignals } from "../src/roles/life-signals.ts";
 import { DEFAULTS } from "../src/settings.ts";
 import type { Settings } from "../src/settings.ts";
 import { errorOf, rejectionOf } from "./support/error-of.ts";
@@ -229,10 +230,16 @@ async function keysKeptBy(role: "host" | "guest"): Promise<string[]> {
   const reload = () => loadConfig({ file: NO_FILE, environment: Object.fromEntries(changes) });
   configureLog(DEFAULTS.log);
   const { stderr } = await spyOnOutput(async () => {
-    const life = live({ role, invocation: { config, reload }, apply: () => undefined, openCalls: () => 0 });
+    using signals = catchSignals();
     process.emit("SIGHUP", "SIGHUP");
     process.emit("SIGTERM", "SIGTERM");
-    await life;
+    await live({
+      role,
+      signals,
+      invocation: { config, reload },
+      apply: () => undefined,
+      openCalls: () => 0,
+    });
   });
   return [...stderr.matchAll(/"([\w.]+)" takes effect when/g)].map(([, key = ""]) => key);
 }

@@ -6,11 +6,13 @@ import { DEFAULT_LIMITS } from "../limits.ts";
 import { configureLog, logFor } from "../log.ts";
 import { notifyService, reloadingNow } from "../service-manager.ts";
 import type { Settings } from "../settings.ts";
+import type { LifeSignals } from "./life-signals.ts";
 import type { Invocation } from "./subcommand.ts";
 import { pause } from "./supervise.ts";
 
 export type DaemonLife = {
   role: "host" | "guest";
+  signals: LifeSignals;
   /** The settings that the daemon was started with, and how to read them again. */
   invocation: Pick<Invocation, "config" | "reload">;
   /** Puts new settings in force; what it throws is logged, and it must have changed nothing then. */
@@ -24,11 +26,10 @@ const log = logFor("daemon");
 const DRAIN_STEP_MS = 50;
 
 /** Says that the daemon serves, then waits: SIGHUP reloads, SIGTERM and SIGINT end it. Resolves when it has drained. */
-export async function live({ role, invocation, apply, openCalls }: DaemonLife): Promise<void> {
+export async function live({ role, signals, invocation, apply, openCalls }: DaemonLife): Promise<void> {
   const { settings: first, warnings } = invocation.config;
   let settings = first;
   for (const warning of warnings) log.warn(warning);
-  const { promise: stopped, resolve: stop } = Promise.withResolvers<string>();
   const reload = (): void => {
     notifyService(notifySocket(), reloadingNow());
     try {
@@ -45,13 +46,14 @@ export async function live({ role, invocation, apply, openCalls }: DaemonLife): 
     }
     notifyService(notifySocket(), "READY=1");
   };
-  process.on("SIGHUP", reload).on("SIGTERM", stop).on("SIGINT", stop);
   notifyService(notifySocket(), "READY=1");
-  const signal = await stopped;
+  signals.onReload(reload);
+  const signal = await signals.stopped;
   notifyService(notifySocket(), "STOPPING=1");
   log.info(`${signal}: waiting up to ${settings.drainSeconds} s for ${openCalls()} calls`);
-  await drain(openCalls, settings.drainSeconds * 1000);
-  process.off("SIGHUP", reload).off("SIGTERM", stop).off("SIGINT", stop);
+  await drain(openCalls, settings.drainSeconds * 1000, signals.hurry);
+  // Whoever has no patience for what is left may end it the hard way.
+  signals[Symbol.dispose]();
 }
 
 /**
@@ -63,13 +65,7 @@ function findUnapplied(role: DaemonLife["role"], first: Settings, next: Settings
   return fixed.filter((key) => settingAt(first, key) !== settingAt(next, key));
 }
 
-async function drain(openCalls: () => number, limitMs: number): Promise<void> {
+async function drain(openCalls: () => number, limitMs: number, hurry: AbortSignal): Promise<void> {
   const endMs = performance.now() + limitMs;
-  const hurry = new AbortController();
-  const stop = (): void => hurry.abort();
-  process.once("SIGTERM", stop).once("SIGINT", stop);
-  while (openCalls() > 0 && performance.now() < endMs && !hurry.signal.aborted) {
-    await pause(DRAIN_STEP_MS, hurry.signal);
-  }
-  process.off("SIGTERM", stop).off("SIGINT", stop);
+  while (openCalls() > 0 && performance.now() < endMs && !hurry.aborted) await pause(DRAIN_STEP_MS, hurry);
 }

@@ -3,6 +3,7 @@ import { logFor } from "../../log.ts";
 import { createNativePeer } from "../../peers/peer.ts";
 import { listenControl } from "../control.ts";
 import { live } from "../daemon.ts";
+import { catchSignals } from "../life-signals.ts";
 import { createLinkStatus } from "../link-status.ts";
 import { createRelay } from "../relay.ts";
 import { createServices } from "../services.ts";
@@ -17,6 +18,7 @@ const log = logFor("daemon");
 
 /** Resolves when the daemon was told to stop and has drained. */
 export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
+  using signals = catchSignals();
   let { settings } = invocation.config;
   await using services = createServices("guest", invocation.config);
   const keeper = createLinkStatus();
@@ -58,6 +60,7 @@ export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
   });
   await live({
     role: "guest",
+    signals,
     invocation,
     apply(next) {
       const isMoved = next.settings.guest.characterDevice !== settings.guest.characterDevice;

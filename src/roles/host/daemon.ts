@@ -5,6 +5,7 @@ import { logFor } from "../../log.ts";
 import type { Settings } from "../../settings.ts";
 import { listenControl } from "../control.ts";
 import { live } from "../daemon.ts";
+import { catchSignals } from "../life-signals.ts";
 import { createRelay } from "../relay.ts";
 import { createServices } from "../services.ts";
 import type { Invocation, Outcome } from "../subcommand.ts";
@@ -19,6 +20,7 @@ const log = logFor("daemon");
 
 /** Resolves when the daemon was told to stop and has drained. */
 export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
+  using signals = catchSignals();
   const { words, config } = invocation;
   const { settings } = config;
   const flagged = readSocketFlags(words.options.get("socket") ?? []);
@@ -40,6 +42,7 @@ export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
   log.info(`Serving local users at ${settings.host.control}`);
   await live({
     role: "host",
+    signals,
     invocation,
     apply(next) {
       // Guests that make no sense are refused here, before anything has changed.

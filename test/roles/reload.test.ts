@@ -18,8 +18,8 @@ const RELOADED = "The configuration and the policy were read again";
 const NEVER = "rescanSeconds = 3600\n";
 /** Says "ready" and ends when its input does. */
 const PATIENT = "#!/bin/sh\necho ready\ncat\necho done\n";
-/** Each one doubles the pause before the next try, which is 15 s at most. */
-const FAILURES = 10;
+/** Each one doubles the pause before the next try, which is 15 s at most: so many take some two minutes and a half. */
+const FAILURES = 16;
 
 /** A side's config, to be changed at its places; `SIGHUP` is the test's. */
 async function configOf(stage: Stage, name: string) {
@@ -202,7 +202,7 @@ test.concurrent(
     await stage.open();
   },
   // Much less than the pauses between so many tries take.
-  20_000,
+  60_000,
 );
 
 describe.concurrent.each(["host", "guest"] as const)("the %s's daemon", (role) => {

@@ -55,7 +55,8 @@ export async function listenSocket(path: string, options: ListenOptions): Promis
   try {
     await mkdir(directory, { mode: 0o755 }).catch(unless("EEXIST"));
     await checkDirectory(action, directory);
-    const workshop = await mkdtemp(join(directory, "."));
+    // `join` would take the dot away, and the parent is not ours to write to.
+    const workshop = await mkdtemp(`${directory}/.`);
     try {
       await removeDead(action, path, workshop);
       return await publish(path, join(workshop, BOUND_NAME), options);

@@ -10,16 +10,23 @@ import type { Outcome } from "./subcommand.ts";
 /** A way to the other side, for as long as one command line needs it. */
 export type Reach = AsyncDisposable & { peer: Peer };
 
-export type ExecuteLine = { command: string; args: readonly string[]; timeoutMs: number };
+/** `wantsInput`: our standard input is the command's, where there is any. */
+export type ExecuteLine = {
+  command: string;
+  args: readonly string[];
+  timeoutMs: number;
+  wantsInput: boolean;
+};
 
 /** Makes the command's output and exit code ours. A failure on the way has the exit code of its fault. */
 export async function executeThrough(
   reach: () => Promise<Reach>,
-  { command, args, timeoutMs }: ExecuteLine,
+  { wantsInput, ...line }: ExecuteLine,
 ): Promise<Outcome> {
   try {
     await using way = await reach();
-    return await attend(way.peer.execute({ command, args, hasInput: hasInput(), timeoutMs }), timeoutMs);
+    const remote = way.peer.execute({ ...line, hasInput: wantsInput && hasInput() });
+    return await attend(remote, line.timeoutMs);
   } catch (thrown) {
     const error = NegotiatorError.from(thrown);
     return { exitCode: FAULTS[error.code].exitCode, error };

@@ -28,6 +28,9 @@ export const JSON_OPTION = {
 export const CONTROL_OPTION = {
   control: { type: "string", valueHint: "path", description: "The daemon's control socket" },
 } as const satisfies ArgsDef;
+export const NO_STDIN_OPTION = {
+  "no-stdin": { type: "boolean", alias: "n", description: "Send no standard input, and leave it alone" },
+} as const satisfies ArgsDef;
 export const DIRECT_OPTION = {
   direct: { type: "boolean", description: "Open the channel itself, without the daemon" },
 } as const satisfies ArgsDef;

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { chmod, chown, lstat, readdir, rename, stat, symlink } from "node:fs/promises";
+import { watch } from "node:fs";
+import { chmod, chown, lstat, mkdir, readdir, rename, stat, symlink } from "node:fs/promises";
 import { createServer } from "node:net";
 import { dialSocket, listenSocket } from "../../src/channels/socket.ts";
 import type { Channel } from "../../src/wire/channel.ts";
@@ -298,4 +299,15 @@ test("what cannot be dialled or served says why", async () => {
   await Bun.write(directory.at("file"), "");
   expect((await rejectionOf(dialSocket(directory.at("file")))).code).toBe("NO_CHANNEL");
   expect((await rejectionOf(dialSocket(missing, { signal: AbortSignal.abort() }))).code).toBe("CANCELLED");
+});
+
+test("is made ready inside its own directory: the parent may be another file system, or somebody else's", async () => {
+  await using directory = await createTemporaryDirectory();
+  await mkdir(directory.at("own"));
+  const { promise: first, resolve: tell } = Promise.withResolvers<string | null>();
+  const watcher = watch(directory.path, (_, name) => tell(name));
+  await using _ = await listenSocket(directory.at("own", "socket"), QUIET);
+  await directory.write("after", "");
+  expect(await first).toBe("after");
+  watcher.close();
 });

@@ -90,6 +90,13 @@ describe.each(WAYS)("%s", (_, way) => {
     expect(await execute(["count"], { stdin: "" })).toMatchObject({ exitCode: 0, stdout: "0\n" });
   });
 
+  test.each(["-n", "--no-stdin"])("with %s the input is left to others", async (option) => {
+    const { caller, to } = way();
+    await using running = caller.launch(["execute", option, ...to, "count"], { isOpen: true });
+    await running.feed("for somebody else");
+    expect(await running.ended()).toMatchObject({ exitCode: 0, stdout: "0\n", stderr: "" });
+  });
+
   test("a command that closes its input early ends as it likes", async () => {
     const input = new Uint8Array(2_000_000);
     expect(await execute(["deaf"], { stdin: input })).toMatchObject({ exitCode: 4, stdout: "deaf\n" });

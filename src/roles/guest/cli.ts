@@ -3,7 +3,7 @@ import { runRole } from "../cli.ts";
 import { executeThrough, listThrough } from "../execute.ts";
 import { GUEST_LEGACY_OPTIONS } from "../legacy-form.ts";
 import { CHECK_POLICY_NOTES, EXECUTE_NOTES } from "../notes.ts";
-import { CONTROL_OPTION, DIRECT_OPTION, JSON_OPTION, TIMEOUT_OPTION } from "../options.ts";
+import { CONTROL_OPTION, DIRECT_OPTION, JSON_OPTION, NO_STDIN_OPTION, TIMEOUT_OPTION } from "../options.ts";
 import { createPrintConfig } from "../print-config.ts";
 import type { Outcome, Subcommand } from "../subcommand.ts";
 
@@ -55,6 +55,7 @@ const execute: Subcommand = {
   summary: "Run a command on the host; its output and exit code become ours.",
   args: {
     command: { type: "positional", description: "Name of a command that the host offers" },
+    ...NO_STDIN_OPTION,
     ...TIMEOUT_OPTION,
     ...CONTROL_OPTION,
     ...DIRECT_OPTION,
@@ -70,8 +71,9 @@ const execute: Subcommand = {
   async run(invocation) {
     const { reachHost } = await import("./reach.ts");
     const [command = "", ...args] = invocation.words.positionals;
+    const wantsInput = !invocation.words.options.has("no-stdin");
     const timeoutMs = invocation.config.settings.timeoutSeconds * 1000;
-    return executeThrough(() => reachHost(invocation), { command, args, timeoutMs });
+    return executeThrough(() => reachHost(invocation), { command, args, timeoutMs, wantsInput });
   },
 };
 

@@ -2,7 +2,7 @@
 import { runRole } from "../cli.ts";
 import { executeThrough, listThrough } from "../execute.ts";
 import { HOST_LEGACY_OPTIONS } from "../legacy-form.ts";
-import { CONTROL_OPTION, DIRECT_OPTION, JSON_OPTION, TIMEOUT_OPTION } from "../options.ts";
+import { CONTROL_OPTION, DIRECT_OPTION, JSON_OPTION, NO_STDIN_OPTION, TIMEOUT_OPTION } from "../options.ts";
 import { createPrintConfig } from "../print-config.ts";
 import { CHECK_POLICY_NOTES, EXECUTE_NOTES } from "../notes.ts";
 import type { Outcome, Subcommand } from "../subcommand.ts";
@@ -68,6 +68,7 @@ const execute: Subcommand = {
   args: {
     ...GUEST,
     command: { type: "positional", description: "Name of a command that the guest offers" },
+    ...NO_STDIN_OPTION,
     ...TIMEOUT_OPTION,
     ...CONTROL_OPTION,
     ...DIRECT_OPTION,
@@ -83,8 +84,9 @@ const execute: Subcommand = {
   async run(invocation) {
     const { reachGuest } = await import("./reach.ts");
     const [guest = "", command = "", ...args] = invocation.words.positionals;
+    const wantsInput = !invocation.words.options.has("no-stdin");
     const timeoutMs = invocation.config.settings.timeoutSeconds * 1000;
-    return executeThrough(() => reachGuest(guest, invocation), { command, args, timeoutMs });
+    return executeThrough(() => reachGuest(guest, invocation), { command, args, timeoutMs, wantsInput });
   },
 };
 

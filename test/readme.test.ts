@@ -10,9 +10,8 @@ import { decide, parsePolicy } from "../src/policy.ts";
 import { splitWords } from "../src/roles/shell-words.ts";
 import { DEFAULTS } from "../src/settings.ts";
 import { hostBinary } from "./support/binary.ts";
+import { TEST_PATIENCE_MS } from "./support/patience.ts";
 import { blocksOf, expectGoodUsage, expectMessage, ROOT } from "./support/readme.ts";
-
-const TIMEOUT_MS = 60_000;
 
 /** Lines that are run on the demo's stage, and what they must bring. */
 const RUN: Readonly<Record<string, { exitCode?: number; shows: RegExp }>> = {
@@ -43,6 +42,9 @@ const RUN: Readonly<Record<string, { exitCode?: number; shows: RegExp }>> = {
   },
   "negotiator-guest --list-commands": { shows: /^request-backup$/m },
   "negotiator-guest --execute='request-backup --full /srv'": { shows: /^queued for web1: --full \/srv$/ },
+  'for guest in $(negotiator host list-guests); do negotiator host execute -n "$guest" find-disk-usage; done': {
+    shows: / \/ \d+ \d+$/m,
+  },
   "negotiator host status": { shows: /^web1: open/ },
   "negotiator guest status": { shows: /^host: open/ },
 };
@@ -105,8 +107,8 @@ describe("on a stage,", () => {
   beforeAll(async () => {
     const { signal } = new AbortController();
     stage = await openStage({ binary: await hostBinary(), held, signal });
-  }, TIMEOUT_MS);
-  afterAll(() => held.disposeAsync(), TIMEOUT_MS);
+  }, TEST_PATIENCE_MS);
+  afterAll(() => held.disposeAsync(), TEST_PATIENCE_MS);
 
   for (const [line, { exitCode = 0, shows }] of Object.entries(RUN)) {
     test(
@@ -116,7 +118,7 @@ describe("on a stage,", () => {
         expect(textOf(finished)).toMatch(shows);
         expect(finished.exitCode).toBe(exitCode);
       },
-      TIMEOUT_MS,
+      TEST_PATIENCE_MS,
     );
   }
 
@@ -136,7 +138,7 @@ describe("on a stage,", () => {
           .split("\n");
         expectMessage(message.replace(/"\/[^"]*\/control\.sock"/, `"${DEFAULTS.host.control}"`));
       },
-      TIMEOUT_MS,
+      TEST_PATIENCE_MS,
     );
   }
 
@@ -156,7 +158,7 @@ describe("on a stage,", () => {
       expect(denial).not.toBe("");
       expectMessage(`${denial}${decision.allowed ? "" : decision.reason}`);
     },
-    TIMEOUT_MS,
+    TEST_PATIENCE_MS,
   );
 });
 

@@ -6,7 +6,7 @@ import { CommandListSchema } from "../methods/list-commands.ts";
 import { legacy } from "../wire/dialects/legacy.ts";
 import type { LegacyParams } from "../wire/dialects/legacy.ts";
 import type { IncomingCall } from "../wire/incoming-call.ts";
-import { FIRST_FLAW } from "../wire/json.ts";
+import { FIRST_FLAW, isJsonObject } from "../wire/json.ts";
 import type { CallId, Message, Request } from "../wire/message.ts";
 import { createCollectedCall } from "./collected-call.ts";
 import { toLegacyFailure, toLegacyRefusal, toLegacyResult } from "./legacy-text.ts";
@@ -15,44 +15,91 @@ type LegacyServerOptions = {
   /** Where the calls go; every one gets its answer. */
   serve: (call: IncomingCall) => void;
   send: (bytes: Uint8Array) => void;
-  /** Answers that the peer has not taken yet; while there are many, its requests are not answered. */
+  /** What was sent and has not gone out yet; while there is any, no further request is answered. */
   unsent: () => number;
   makeId: () => CallId;
-  /** Ends what runs when it aborts. */
-  signal: AbortSignal;
-  /** Most output of one command, in bytes. */
-  outputBytes: number;
+  /** Most output of one command, and most text of the requests that wait, in bytes. */
+  countedBytes: number;
 };
 
-/** The original's clients send one request and wait; more of them at once are answered in order, up to so many. */
-const WAITING_REQUESTS = 64;
+export type LegacyServer = {
+  /** Takes each message of the peer; answers go to `send`. */
+  take(message: Message): void;
+  /** There may be room for an answer again. */
+  resume(): void;
+  /** Nobody is there any more to hear an answer: what waits is forgotten, what runs is ended. */
+  hangUp(): void;
+};
 
-const UNSENT_ANSWERS = 8;
+/**
+ * The original's clients send one request and wait; more of them at once are answered in order, up to so many. What is over
+ * that, or over their bytes, is never answered: an answer out of its order would be another request's.
+ */
+const WAITING_REQUESTS = 64;
+/** An empty text still takes so much room, roughly. */
+const WORD_BYTES = 32;
 /** Longest method name that a refusal repeats: enough for a hello's nonce. */
 const NAME_LENGTH = 128;
 
-/** Takes each message of the peer; answers go to `send`. */
-export function createLegacyServer(options: LegacyServerOptions): (message: Message) => void {
-  const queue: Request[] = [];
+type Waiting = { request: Request; bytes: number };
+
+export function createLegacyServer(options: LegacyServerOptions): LegacyServer {
+  const queue: Waiting[] = [];
+  let waitingBytes = 0;
   let isBusy = false;
+  let presence = new AbortController();
+
+  const next = (): Request | undefined => {
+    const waiting = options.unsent() > 0 ? undefined : queue.shift();
+    waitingBytes -= waiting?.bytes ?? 0;
+    return waiting?.request;
+  };
 
   const work = async (): Promise<void> => {
+    if (isBusy) return;
     isBusy = true;
-    for (let request = queue.shift(); request !== undefined; request = queue.shift()) {
-      options.send(legacy.encode(await answer(request, options)));
+    for (let request = next(); request !== undefined; request = next()) {
+      const { signal } = presence;
+      const message = await answer(request, { ...options, signal });
+      // Whoever is there now would take it for the answer to another request.
+      if (!signal.aborted) options.send(legacy.encode(message));
     }
     isBusy = false;
   };
 
-  return (message) => {
-    if (message.kind !== "request" || queue.length >= WAITING_REQUESTS || options.unsent() >= UNSENT_ANSWERS)
-      return;
-    queue.push(message);
-    if (!isBusy) void work();
+  return {
+    take(message) {
+      if (message.kind !== "request" || queue.length >= WAITING_REQUESTS) return;
+      const bytes = sizeOf(message.params);
+      if (queue.length > 0 && waitingBytes + bytes > options.countedBytes) return;
+      queue.push({ request: message, bytes });
+      waitingBytes += bytes;
+      void work();
+    },
+    resume: () => void work(),
+    hangUp() {
+      queue.length = 0;
+      waitingBytes = 0;
+      presence.abort(new NegotiatorError("CANCELLED", "The caller is gone"));
+      presence = new AbortController();
+    },
   };
 }
 
-async function answer({ method, params }: Request, options: LegacyServerOptions): Promise<Message> {
+/** Roughly the bytes that a parsed value takes; its depth is bounded where it is read. */
+function sizeOf(value: unknown): number {
+  if (typeof value === "string") return WORD_BYTES + Buffer.byteLength(value);
+  let bytes = WORD_BYTES;
+  if (Array.isArray(value)) for (const item of value) bytes += sizeOf(item);
+  else if (isJsonObject(value))
+    for (const [key, member] of Object.entries(value)) bytes += sizeOf(key) + sizeOf(member);
+  return bytes;
+}
+
+/** `signal` ends what runs when it aborts. */
+type AnswerOptions = LegacyServerOptions & { signal: AbortSignal };
+
+async function answer({ method, params }: Request, options: AnswerOptions): Promise<Message> {
   try {
     // The legacy dialect makes these parameters for every request.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
@@ -69,14 +116,14 @@ async function answer({ method, params }: Request, options: LegacyServerOptions)
   }
 }
 
-async function listCommands({ serve, makeId, signal, outputBytes }: LegacyServerOptions): Promise<string[]> {
+async function listCommands({ serve, makeId, signal, countedBytes }: AnswerOptions): Promise<string[]> {
   const { call, ended } = createCollectedCall({
     id: makeId(),
     method: "list-commands",
     params: {},
     input: null,
     signal,
-    outputBytes,
+    outputBytes: countedBytes,
   });
   serve(call);
   const { answer: reply } = await ended;
@@ -89,7 +136,7 @@ const Words = v.pipe(v.array(v.string()), v.minLength(1));
 async function execute(
   args: readonly unknown[],
   { input = null }: LegacyParams["kw"],
-  { serve, makeId, signal, outputBytes }: LegacyServerOptions,
+  { serve, makeId, signal, countedBytes }: AnswerOptions,
 ): Promise<string> {
   const checked = v.safeParse(Words, args, FIRST_FLAW);
   if (!checked.success)
@@ -106,7 +153,7 @@ async function execute(
     params: { command, args: rest },
     input,
     signal,
-    outputBytes,
+    outputBytes: countedBytes,
   });
   serve(call);
   const { answer: reply, stdout } = await ended;

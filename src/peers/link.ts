@@ -25,6 +25,8 @@ export type LinkOptions = Omit<SessionOptions, "onOutput"> & {
    * agent has its time.
    */
   firstHelloMs?: number;
+  /** Something of the session's has gone out. */
+  onWritten?: () => void;
 };
 
 const TICK_MS = 1000;
@@ -60,8 +62,10 @@ export function createLink(options: LinkOptions): Link {
     for (;;) {
       const { promise, resolve } = Promise.withResolvers<void>();
       wake = resolve;
-      for (let batch = gather(session); batch !== undefined; batch = gather(session))
+      for (let batch = gather(session); batch !== undefined; batch = gather(session)) {
         await channel.write(batch);
+        options.onWritten?.();
+      }
       if (isEnding()) return;
       await promise;
     }

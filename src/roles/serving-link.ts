@@ -16,30 +16,32 @@ type ServingOptions = Pick<LinkOptions, "side" | "onState"> & {
 const FIRST_HELLO_MS = 1000;
 
 export function createServingLink({ role, caller, services, side, onState }: ServingOptions): Link {
-  /** Nobody will come back: what runs for the peer ends. */
-  const over = new AbortController();
   const { limits } = services;
   const serve = services.serve(caller);
   const link: Link = createLink({
     side,
     firstHelloMs: FIRST_HELLO_MS,
     onState(state, reason) {
-      if (state === "ended") over.abort(reason);
+      // Nobody will come back; or who said hello has taken the place of an old peer.
+      if (state === "ended" || state === "open") legacy.hangUp();
       onState?.(state, reason);
     },
     agent: describeAgent(role),
     makeId,
     limits,
     onCall: serve,
-    onForeign: (message) => serveLegacy(message),
+    onForeign: (message) => legacy.take(message),
+    onWritten: () => legacy.resume(),
   });
-  const serveLegacy = createLegacyServer({
+  const legacy = createLegacyServer({
     serve,
     send: (bytes) => link.session.sendForeign(bytes),
     unsent: () => link.session.unsentLines,
-    signal: over.signal,
     makeId,
-    outputBytes: limits.countedBytes,
+    countedBytes: limits.countedBytes,
   });
-  return link;
+  return {
+    session: link.session,
+    run: (channel, signal) => link.run(channel, signal).finally(() => legacy.hangUp()),
+  };
 }

@@ -88,15 +88,15 @@ async function answerOf(request: string, pieceBytes = Infinity): Promise<string>
     agent: describeAgent("guest"),
     makeId,
     onCall: serveRecorded,
-    onForeign: (message) => answer(message),
+    onForeign: (message) => server.take(message),
+    onWritten: () => server.resume(),
   });
-  const answer = createLegacyServer({
+  const server = createLegacyServer({
     serve: serveRecorded,
     send: (bytes) => link.session.sendForeign(bytes),
     unsent: () => link.session.unsentLines,
-    signal: new AbortController().signal,
     makeId,
-    outputBytes: 16 * 1024 * 1024,
+    countedBytes: 16 * 1024 * 1024,
   });
   const running = link.run(pair.ends[1]);
   await pair.ends[0].write(Buffer.from(request));

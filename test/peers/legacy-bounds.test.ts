@@ -1,0 +1,127 @@
+/** What an old peer that asks without end, or reads nothing, can cost us: a few requests and one answer. */
+import { expect, test } from "bun:test";
+import { createMemoryPair } from "../../src/channels/memory.ts";
+import { createLegacyServer } from "../../src/peers/legacy-server.ts";
+import type { LegacyServer } from "../../src/peers/legacy-server.ts";
+import { createServices } from "../../src/roles/services.ts";
+import { createServingLink } from "../../src/roles/serving-link.ts";
+import { DEFAULTS } from "../../src/settings.ts";
+import type { IncomingCall } from "../../src/wire/incoming-call.ts";
+import type { Message } from "../../src/wire/message.ts";
+import { createOldClient, frame } from "../support/old-client.ts";
+import { createTemporaryDirectory } from "../support/temporary-directory.ts";
+import { turns } from "../support/turns.ts";
+import { unsetConfig } from "../support/unset-config.ts";
+import { until } from "../support/until.ts";
+
+const COUNTED_BYTES = 64 * 1024;
+const RESULT = { exitCode: 0, signal: null, timedOut: false, cancelled: false, durationMs: 1 };
+
+type Bench = { server: LegacyServer; calls: IncomingCall[]; answers: string[] };
+
+/** A server whose calls stay open until the test ends them; its answers wait in `answers` until the test takes them. */
+function createBench(): Bench {
+  const calls: IncomingCall[] = [];
+  const answers: string[] = [];
+  const server = createLegacyServer({
+    serve: (call) => void calls.push(call),
+    send: (bytes) => void answers.push(new TextDecoder().decode(bytes)),
+    unsent: () => answers.length,
+    makeId: () => `call-${calls.length}`,
+    countedBytes: COUNTED_BYTES,
+  });
+  return { server, calls, answers };
+}
+
+function execute(command: string, input?: string): Message {
+  return { kind: "request", method: "execute", params: { args: [command], kw: { input } } };
+}
+
+/** Ends every call that comes, and takes every answer, until nothing more comes. */
+async function drain({ server, calls, answers }: Bench): Promise<unknown[]> {
+  for (let ended = 0; ended < calls.length; ended++) {
+    calls[ended]?.respond(RESULT);
+    await until("the answer is there", () => answers.length > 0);
+    answers.length = 0;
+    server.resume();
+    await turns(5);
+  }
+  return calls.map(({ params }) => params);
+}
+
+test("requests wait up to so many bytes: one that is large has nothing behind it", async () => {
+  const bench = createBench();
+  bench.server.take(execute("first"));
+  for (const command of ["large", "no-room"]) bench.server.take(execute(command, "€".repeat(20_000)));
+  for (const command of ["small", "too"]) bench.server.take(execute(command));
+  expect(await drain(bench)).toMatchObject(
+    ["first", "large", "small", "too"].map((command) => ({ command })),
+  );
+});
+
+test("many small words count for what they take", async () => {
+  const bench = createBench();
+  bench.server.take(execute("first"));
+  bench.server.take(execute("second"));
+  const args = Array.from({ length: 10_000 }, () => "x");
+  bench.server.take({ kind: "request", method: "execute", params: { args, kw: {} } });
+  expect(await drain(bench)).toHaveLength(2);
+});
+
+test("the next request is answered only when the last answer has gone out", async () => {
+  const bench = createBench();
+  for (const command of ["one", "two", "three"]) bench.server.take(execute(command));
+  bench.calls[0]?.respond(RESULT);
+  await until("the answer is there", () => bench.answers.length === 1);
+  bench.server.take(execute("four"));
+  await turns(5);
+  expect(bench.calls).toHaveLength(1);
+  expect(await drain(bench)).toHaveLength(4);
+});
+
+test("who hangs up leaves no request behind, and what runs is ended without an answer", async () => {
+  const bench = createBench();
+  for (const command of ["runs", "waits"]) bench.server.take(execute(command));
+  bench.server.hangUp();
+  expect(bench.calls[0]?.signal.aborted).toBe(true);
+  bench.server.take(execute("next"));
+  bench.calls[0]?.respond(RESULT);
+  await until("the next one is served", () => bench.calls.length === 2);
+  expect(bench.answers).toEqual([]);
+  expect(bench.calls[1]).toMatchObject({ params: { command: "next" }, signal: { aborted: false } });
+});
+
+test("a daemon's link hangs up when its channel ends, and serves the next one", async () => {
+  await using directory = await createTemporaryDirectory();
+  const settings = { ...DEFAULTS, audit: { ...DEFAULTS.audit, file: directory.at("audit.jsonl") } };
+  await using services = createServices("host", unsetConfig(settings));
+  const calls: IncomingCall[] = [];
+  const link = createServingLink({
+    side: "listener",
+    role: "host",
+    caller: { guest: "web1" },
+    services: { ...services, serve: () => (call) => void calls.push(call) },
+  });
+  const first = createMemoryPair();
+  first.flow();
+  const running = link.run(first.ends[1]);
+  const request = frame({ method: "execute", args: ["hang"] });
+  await createOldClient(first.ends[0]).send(request + request);
+  await until("it runs", () => calls.length === 1);
+  await first.ends[0].close();
+  await running;
+  expect(calls[0]?.signal.aborted).toBe(true);
+  calls[0]?.respond(RESULT);
+
+  const second = createMemoryPair();
+  second.flow();
+  const runningAgain = link.run(second.ends[1]);
+  const client = createOldClient(second.ends[0]);
+  const answer = client.call("execute", ["next"]);
+  await until("it runs", () => calls.length === 2);
+  expect(calls[1]?.params).toMatchObject({ command: "next" });
+  calls[1]?.respond(RESULT);
+  expect(await answer).toEqual({ result: "", success: true });
+  await client.close();
+  await runningAgain;
+});

@@ -41,6 +41,7 @@ export function createInputCollector(): InputCollector {
             new NegotiatorError("BAD_REQUEST", "An old agent takes only UTF-8 text as input", { cause }),
           );
         }
+        parts.length = 0;
       },
     },
   };

@@ -5,6 +5,7 @@ import type { CommandSummary } from "../methods/list-commands.ts";
 import { cancelled } from "../wire/calls.ts";
 import type { Channel } from "../wire/channel.ts";
 import type { StreamWriter } from "../wire/stream-writer.ts";
+import { createCallQueue } from "./call-queue.ts";
 import { untilAborted } from "./deadline.ts";
 import { createInputCollector } from "./input-collector.ts";
 import { createLateReader, readText } from "./late-reader.ts";
@@ -39,8 +40,7 @@ type LegacyPeerOptions = {
 const WAITING_CALLS = 32;
 
 export function createLegacyPeer(options: LegacyPeerOptions): LegacyPeer {
-  let queueLength = 0;
-  let last: Promise<unknown> = Promise.resolve();
+  const queue = createCallQueue();
   let retirement = new AbortController();
 
   const retire = (): void => {
@@ -61,21 +61,17 @@ export function createLegacyPeer(options: LegacyPeerOptions): LegacyPeer {
    * the call was not made, because the guest was upgraded.
    */
   const enqueue: Enqueue = (queued) => {
-    if (queueLength >= WAITING_CALLS) {
+    if (queue.length >= WAITING_CALLS) {
       const message = `${WAITING_CALLS} calls wait already for the old agent, which takes one at a time`;
       return Promise.reject(new NegotiatorError("BUSY", message));
     }
-    queueLength++;
     const { signal: retired } = retirement;
-    const call = last.then(() => takeTurn(queued, retired));
-    // Who gives up in the queue leaves it, but those behind still wait for the one under way.
-    last = call.catch(() => undefined);
-    return untilAborted(call, queued.signal).finally(() => queueLength--);
+    return queue.run(() => takeTurn(queued, retired), queued.signal);
   };
 
   return {
     get queueLength() {
-      return queueLength;
+      return queue.length;
     },
     retire,
     execute: (request) => execute(request, enqueue, options),

@@ -4,6 +4,7 @@ import type { ExecuteResult } from "../methods/execute.ts";
 import type { CommandSummary } from "../methods/list-commands.ts";
 import { cancelled } from "../wire/calls.ts";
 import type { Channel } from "../wire/channel.ts";
+import { clipText } from "../wire/message.ts";
 import type { StreamWriter } from "../wire/stream-writer.ts";
 import { createCallQueue } from "./call-queue.ts";
 import { untilAborted } from "./deadline.ts";
@@ -83,7 +84,7 @@ export function createLegacyPeer(options: LegacyPeerOptions): LegacyPeer {
         const peer = await untilAborted(options.successor(deadline.signal), deadline.signal);
         return peer.listCommands(deadline.handOver());
       }
-      if (answer.kind === "failure") throw new NegotiatorError("INTERNAL", answer.text);
+      if (answer.kind === "failure") throw new NegotiatorError("INTERNAL", clipText(answer.text));
       return readNames(answer.result).map((name): CommandSummary => ({ name, kind: "user" }));
     },
   };

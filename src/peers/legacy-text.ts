@@ -3,6 +3,7 @@ import { constants } from "node:os";
 import { NegotiatorError } from "../errors.ts";
 import type { ExecuteResult } from "../methods/execute.ts";
 import { printable } from "../printable.ts";
+import { clipText } from "../wire/message.ts";
 
 /**
  * What a command wrote, as its result: a single line loses the blanks around it, several stay as they are. Throws
@@ -103,7 +104,7 @@ function perhapsNotStarted(exitCode: number | null, name: string, text: string):
 }
 
 function notStarted(code: ReturnType<typeof legacyFault>, name: string, text: string): NegotiatorError {
-  if (code === "INTERNAL") return new NegotiatorError(code, `The old agent says: ${text}`);
+  if (code === "INTERNAL") return new NegotiatorError(code, `The old agent says: ${clipText(text)}`);
   const words = `Cannot run "${name}": the old agent`;
   return code === "NO_COMMAND"
     ? noCommand(`${words} did not find it, or what starts it, such as its interpreter`, text)
@@ -112,12 +113,12 @@ function notStarted(code: ReturnType<typeof legacyFault>, name: string, text: st
 
 function noCommand(message: string, text: string): NegotiatorError {
   return new NegotiatorError("NO_COMMAND", message, {
-    remedy: `list-commands shows what there is; the old agent says: ${text}`,
+    remedy: `list-commands shows what there is; the old agent says: ${clipText(text)}`,
   });
 }
 
 function quoting(text: string): { remedy: string } {
-  return { remedy: `The old agent says: ${text}` };
+  return { remedy: `The old agent says: ${clipText(text)}` };
 }
 
 /** What `unicode.strip` of Python 2.7 takes away: other characters than `trim` does, which knows U+FEFF but not U+0085. */

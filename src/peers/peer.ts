@@ -6,6 +6,7 @@ import type { ExecuteResult } from "../methods/execute.ts";
 import { CommandListSchema } from "../methods/list-commands.ts";
 import type { CommandSummary } from "../methods/list-commands.ts";
 import { FIRST_FLAW } from "../wire/json.ts";
+import { clipText } from "../wire/message.ts";
 import type { CallId } from "../wire/message.ts";
 import type { Answer } from "../wire/outgoing-call.ts";
 import type { Session } from "../wire/session.ts";
@@ -48,13 +49,15 @@ export interface Peer {
 type NativePeerOptions = {
   /** Goes into the parameters of every call: to a host's daemon, the guest that it is about. */
   extra?: Record<string, string>;
+  /** As for `Session.call`. */
+  keepsLines?: boolean;
   /** Why the other side does not answer. */
   explainSilence: () => NegotiatorError;
 };
 
 export function createNativePeer(
   session: Pick<Session, "call"> & Pulse,
-  { extra = {}, explainSilence }: NativePeerOptions,
+  { extra = {}, keepsLines = false, explainSilence }: NativePeerOptions,
 ): Peer {
   return {
     execute({ callId, command, args, hasInput, timeoutMs }) {
@@ -64,6 +67,7 @@ export function createNativePeer(
         params: { ...extra, command, args },
         read: ["stdout", "stderr"],
         write: hasInput ? ["stdin"] : [],
+        keepsLines,
         ...(timeoutMs > 0 ? { timeoutMs } : {}),
       });
       const ended = check(answerInTime(call, timeoutMs, session, explainSilence), ExecuteResultSchema);
@@ -84,6 +88,7 @@ export function createNativePeer(
       const call = session.call({
         method: "list-commands",
         params: extra,
+        keepsLines,
         ...(timeoutMs > 0 ? { timeoutMs } : {}),
       });
       return (await check(answerInTime(call, timeoutMs, session, explainSilence), CommandListSchema))
@@ -102,5 +107,5 @@ export async function check<Schema extends v.GenericSchema>(
   if (checked.success) return checked.output;
   const [issue] = checked.issues;
   const problem = `${v.getDotPath(issue) ?? "answer"}: ${issue.message}`;
-  throw new NegotiatorError("BAD_REQUEST", `Cannot understand the other side's answer: ${problem}`);
+  throw new NegotiatorError("BAD_REQUEST", `Cannot understand the other side's answer: ${clipText(problem)}`);
 }

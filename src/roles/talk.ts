@@ -6,6 +6,7 @@ import { createLegacyPeer } from "../peers/legacy-peer.ts";
 import { createLink } from "../peers/link.ts";
 import type { Link } from "../peers/link.ts";
 import { createNativePeer } from "../peers/peer.ts";
+import type { Peer } from "../peers/peer.ts";
 import type { Channel } from "../wire/channel.ts";
 import type { IncomingCall } from "../wire/incoming-call.ts";
 import type { Session } from "../wire/session.ts";
@@ -35,17 +36,19 @@ export function talk(role: "host" | "guest", side: "dialler" | "listener", chann
   };
 }
 
-/** `explainSilence` is told the session, to say why it does not answer. */
+/** The way through this machine's own daemon. `explainSilence` is told the session, to say why it does not answer. */
 export function reachOver(
   conversation: Talk,
   explainSilence: (session: Session) => NegotiatorError,
   extra: Record<string, string> = {},
 ): Reach {
   const { session } = conversation;
-  return {
-    peer: createNativePeer(session, { extra, explainSilence: () => explainSilence(session) }),
-    [Symbol.asyncDispose]: () => conversation[Symbol.asyncDispose](),
-  };
+  const options = { extra, keepsLines: true, explainSilence: () => explainSilence(session) };
+  return reachPeer(conversation, createNativePeer(session, options));
+}
+
+function reachPeer(conversation: Talk, peer: Peer): Reach {
+  return { peer, [Symbol.asyncDispose]: () => conversation[Symbol.asyncDispose]() };
 }
 
 type OpenOptions = {
@@ -71,7 +74,11 @@ export async function reachWhoever({
     const dialect = await conversation.speech.heard(timeoutMs);
     if (dialect === undefined) throw explainSilence(conversation.session);
     expectOtherRole(conversation.session, role);
-    if (dialect === "native") return reachOver(conversation, explainSilence);
+    if (dialect === "native") {
+      const { session } = conversation;
+      const native = createNativePeer(session, { explainSilence: () => explainSilence(session) });
+      return reachPeer(conversation, native);
+    }
   } catch (thrown) {
     await conversation[Symbol.asyncDispose]();
     throw thrown;

@@ -65,12 +65,20 @@ export function toWireError(error: NegotiatorError): WireError {
   return data === undefined ? { code, message } : { code, message, data };
 }
 
-export function fromWireError({ code, message, data }: WireError): NegotiatorError {
-  return new NegotiatorError(code, clipText(message), { data });
+/** `keepsLines` is for the words of somebody who may begin a line of our log or on a terminal: this machine's own daemon. */
+export function fromWireError({ code, message, data }: WireError, keepsLines = false): NegotiatorError {
+  return new NegotiatorError(code, keepsLines ? shorten(message) : clipText(message), { data });
 }
 
-/** A peer's words, as far as they fit into a message of ours: they are shown, logged, and passed on. */
+/**
+ * A peer's words in one line, as far as they fit into a message of ours: they are shown, logged, and passed on. In lines of
+ * their own they would look like ours.
+ */
 export function clipText(text: string): string {
+  return shorten(text).replaceAll(/\s*\n\s*/g, "; ");
+}
+
+function shorten(text: string): string {
   return text.length <= TEXT_LENGTH ? text : `${text.slice(0, TEXT_LENGTH).toWellFormed()}…`;
 }
 

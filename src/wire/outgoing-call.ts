@@ -23,6 +23,8 @@ export type CallOptions = {
   write?: readonly string[];
   /** Told whenever the call reports something before its answer. */
   onProgress?: (value: unknown) => void;
+  /** The other side is this machine's own daemon: an error of its may have several lines, as ours have. */
+  keepsLines?: boolean;
 };
 
 export type Answer = { result: unknown; streams: StreamTotals };
@@ -136,7 +138,7 @@ export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
       const flaw = streams.finish(totals);
       if (flaw !== undefined) fail(flaw);
       else if (message.kind === "result") resolve({ result: message.result, streams: totals });
-      else reject(fromWireError(message.error));
+      else reject(fromWireError(message.error, options.keepsLines));
       settle();
       return flaw;
     },

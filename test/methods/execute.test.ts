@@ -131,7 +131,7 @@ test("the policy's user is whom it runs as, before the command's own", async () 
   owned.use(asGhost.link);
   expect(await rejectionOf(asGhost.execute("free").answer)).toMatchObject({
     code: "BAD_CONFIG",
-    message: `Cannot run "free": the user it is to run as cannot be found\n${MORE}`,
+    message: `Cannot run "free": the user it is to run as cannot be found; ${MORE}`,
   });
   await until("it is written down", () => asGhost.lines.length === 1);
   expect(asGhost.lines[0]?.problem).toBe('Cannot find the user "no-such-user" in /etc/passwd');
@@ -172,7 +172,7 @@ describe("what cannot be started", () => {
         return refused;
       });
       expect(error.code).toBe("NOT_EXECUTABLE");
-      expect(error.message).toBe(`Cannot run "it": ${reason}\n${MORE}`);
+      expect(error.message).toBe(`Cannot run "it": ${reason}; ${MORE}`);
       const [{ problem = "" } = {}] = lines;
       expect(problem).toStartWith(`Cannot run "${path}": `);
       expect(problem).toContain(detail);
@@ -219,7 +219,7 @@ test("a guess names nothing that the policy denies to this caller", async () => 
   `;
   const { link, execute } = serve(directory, parsePolicy(rules));
   await using _ = link;
-  expect((await rejectionOf(execute("wipe-dusk").answer)).message).toEndWith('\nDid you mean "wipe-desk"?');
+  expect((await rejectionOf(execute("wipe-dusk").answer)).message).toEndWith('; Did you mean "wipe-desk"?');
 });
 
 test("the shortest deadline counts: the caller's, the policy's, the command's", async () => {

@@ -136,7 +136,7 @@ test.each(["nonsense", "constructor", "toString", "__proto__"])("there is no met
 });
 
 const MORE = "The log of the host's daemon says more";
-const SHORT = `Cannot answer "fail": something failed that should not\n${MORE}`;
+const SHORT = `Cannot answer "fail": something failed that should not; ${MORE}`;
 const ACCOUNTS = new NegotiatorError("BUSY", "Cannot do it: later", {
   cause: new NegotiatorError("INTERNAL", "/path: full", { remedy: "Make room" }),
 });
@@ -145,7 +145,7 @@ test.each<[string, string, unknown, string | undefined]>([
   ["NO_COMMAND", "no such thing", new NegotiatorError("NO_COMMAND", "no such thing"), undefined],
   ["INTERNAL", SHORT, new TypeError("a bug at /a/path"), "a bug at /a/path"],
   ["INTERNAL", SHORT, "a string", "a string"],
-  ["BUSY", `Cannot do it: later\n${MORE}`, ACCOUNTS, "/path: full\nMake room"],
+  ["BUSY", `Cannot do it: later; ${MORE}`, ACCOUNTS, "/path: full\nMake room"],
 ])("a method that throws fails its call with %s, and no more", async (code, message, thrown, problem) => {
   const { link, call, written } = serve({ methods: [failing(thrown), hello] });
   await using _ = link;

@@ -190,7 +190,8 @@ describe("an end", () => {
     const error = errorOf(() => readLegacyFailure(text, "x"));
     expect(error.code).toBe(code);
     expect(error.message).toStartWith(`${line}\n`);
-    expect(error.message.toLowerCase()).toEndWith(`the old agent says: ${text.toLowerCase()}`);
+    const inOneLine = text.replaceAll(/\n+/g, "; ").toLowerCase();
+    expect(error.message.toLowerCase()).toEndWith(`the old agent says: ${inOneLine}`);
     expect(error.message.includes("list-commands")).toBe(code === "NO_COMMAND");
   });
 
@@ -210,6 +211,22 @@ describe("an end", () => {
   test.each(NO_END)("%j tells of no end, and is passed on", (text) => {
     const { code, message } = errorOf(() => readLegacyFailure(text, "x"));
     expect({ code, message }).toEqual({ code: "INTERNAL", message: `The old agent says: ${text}` });
+  });
+
+  test("an agent's own text is cut, and begins no line; the output that it quotes is whole", () => {
+    const long = "no\nnegotiator: Done.\n".repeat(100_000);
+    for (const text of [
+      long,
+      `[Errno 2] ${long.replaceAll(":", "")}`,
+      `External command isn't available!${long}`,
+    ]) {
+      const lines = errorOf(() => readLegacyFailure(text, "x")).message.split("\n");
+      expect(lines.filter((line) => line.startsWith("negotiator"))).toEqual([]);
+      expect(lines.length).toBeLessThan(3);
+      expect(lines.join("").length).toBeLessThan(2500);
+    }
+    const text = `External command failed with exit code 3!\n\nCommand:\nx\n\nStandard output:\n${long}`;
+    expect(readLegacyFailure(text, "x").output).toBe(`${long}\n`);
   });
 
   test("a name from outside is shown harmless", () => {

@@ -7,6 +7,7 @@ import { peakBytes } from "../support/program.ts";
 import { createRandom } from "../support/random.ts";
 import { createStage } from "../support/stage.ts";
 import type { Stage } from "../support/stage.ts";
+import { until } from "../support/until.ts";
 
 const MIB = 1024 * 1024;
 const TIMEOUT_MS = 60_000;
@@ -14,7 +15,7 @@ const TIMEOUT_MS = 60_000;
 const GROWTH_BYTES = 192 * MIB;
 
 /** Each attack has a guest of its own, as the pauses between two tries of a bad one grow. */
-const EVILS = Array.from({ length: 12 }, (_, index) => `evil${index}`);
+const EVILS = Array.from({ length: 13 }, (_, index) => `evil${index}`);
 
 let stage: Stage;
 let attacks = 0;
@@ -125,6 +126,26 @@ test(
     const { exitCode, stderr } = await running.ended();
     expect(exitCode).toBe(125);
     expect(stderr).toContain("Cannot understand the other side's answer: exitCode: ");
+    await expectUnharmed();
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "it may put line ends into its words: they begin no line, on a terminal or in the log; our own remedies do",
+  async () => {
+    using evil = await attack();
+    const words = "no\nnegotiator: forged\n<2>forged";
+    await using running = stage.host.launch(["execute", evil.name, "x"]);
+    const { id } = await evil.heard("execute");
+    const error = { code: -32603, message: words, data: { code: "INTERNAL" } };
+    await evil.raw(evil.counted({ id: String(id), error, streams: {} }));
+    expect((await running.ended()).stderr).toBe("negotiator: no; negotiator: forged; <2>forged\n");
+    await evil.raw(evil.line({ method: "session.goodbye", params: { reason: words } }));
+    await until("it is logged", () => stage.host.daemon.log().includes("has ended the session: no; "));
+    expect(stage.host.daemon.log()).not.toMatch(/^\W*forged|^\s*negotiator: forged/m);
+    const { stderr } = await stage.host.run(["execute", "godo", "x"]);
+    expect(stderr).toEndWith('is called "godo"\nDid you mean "good"?\n');
     await expectUnharmed();
   },
   TIMEOUT_MS,

@@ -34,6 +34,12 @@ test("a peer's text is cut where it comes in", () => {
   expect(message.length).toBeLessThan(1100);
 });
 
+test("a peer's text begins no line of ours, unless it is our own daemon's", () => {
+  const error = { code: "INTERNAL", message: "no\n \r\nnegotiator: Done." } as const;
+  expect(fromWireError(error).message).toBe("no; negotiator: Done.");
+  expect(fromWireError(error, true).message).toBe(error.message);
+});
+
 test("a native message in a counted frame is no longer than a line may be", () => {
   const peer = createOpenListener();
   const body = JSON.stringify({ jsonrpc: "2.0", seq: 1, id: 1, method: "m", params: "x".repeat(2_000_000) });

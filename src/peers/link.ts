@@ -94,7 +94,9 @@ export function createLink(options: LinkOptions): Link {
         const end = await Promise.race([ended, failed]);
         isEnding = true;
         wake?.();
-        await Promise.race([writing, delay(FAREWELL_MS, undefined, { ref: false })]);
+        // Last words that cannot be said do not change how it ended.
+        const said = writing.catch(() => undefined);
+        await Promise.race([said, delay(FAREWELL_MS, undefined, { ref: false })]);
         return end;
       } finally {
         signal?.removeEventListener("abort", abort);

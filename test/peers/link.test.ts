@@ -124,6 +124,18 @@ test.each(["read", "write"] as const)(
   },
 );
 
+test("last words that cannot be written change nothing of the end", async () => {
+  const channel = failing(new Error("broken"), "write");
+  const stop = new AbortController();
+  const link = createTestLink("listener");
+  const running = link.run(channel, stop.signal);
+  await turns(1);
+  stop.abort();
+  link.session.sendForeign(new Uint8Array(1));
+  expect(await running).toEqual({ state: "idle" });
+  expect(channel.isClosed).toBe(true);
+});
+
 test("a signal that was aborted before ends the link as well", async () => {
   const pair = flowingPair();
   const running = createTestLink("dialler").run(pair.ends[0], AbortSignal.abort());

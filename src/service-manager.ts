@@ -63,10 +63,13 @@ function sendDatagram(address: Uint8Array, message: Uint8Array): boolean {
     close: { args: ["i32"], returns: "i32" },
   });
   const { symbols: libc } = library;
-  const descriptor = libc.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (descriptor < 0) return false;
-  const sent = libc.sendto(descriptor, ptr(message), message.length, 0, ptr(address), address.length);
-  libc.close(descriptor);
-  library.close();
-  return Number(sent) === message.length;
+  try {
+    const descriptor = libc.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return false;
+    const sent = libc.sendto(descriptor, ptr(message), message.length, 0, ptr(address), address.length);
+    libc.close(descriptor);
+    return Number(sent) === message.length;
+  } finally {
+    library.close();
+  }
 }

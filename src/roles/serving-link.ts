@@ -6,7 +6,8 @@ import type { Caller } from "../methods/method.ts";
 import { describeAgent, makeId } from "./identity.ts";
 import type { Services } from "./services.ts";
 
-type ServingOptions = Pick<LinkOptions, "side" | "onState"> & {
+/** `served`: the peer's calls that run here, where it has more links than this one. */
+type ServingOptions = Pick<LinkOptions, "side" | "onState" | "served"> & {
   role: "host" | "guest";
   caller: Caller;
   services: Services;
@@ -15,16 +16,16 @@ type ServingOptions = Pick<LinkOptions, "side" | "onState"> & {
 /** An agent that was started anew is met after about so long; who is there and idle answers within milliseconds. */
 const FIRST_HELLO_MS = 1000;
 
-export function createServingLink({ role, caller, services, side, onState }: ServingOptions): Link {
+export function createServingLink({ role, caller, services, ...rest }: ServingOptions): Link {
   const { limits } = services;
   const serve = services.serve(caller);
   const link: Link = createLink({
-    side,
+    ...rest,
     firstHelloMs: FIRST_HELLO_MS,
     onState(state, reason) {
       // Nobody will come back; or who said hello has taken the place of an old peer.
       if (state === "ended" || state === "open") legacy.hangUp();
-      onState?.(state, reason);
+      rest.onState?.(state, reason);
     },
     agent: describeAgent(role),
     makeId,

@@ -5,6 +5,7 @@ import { configureLog } from "../../src/log.ts";
 import { createHostGuests, NO_NEWS, untilOpen } from "../support/host-guests.ts";
 import { createSocketRelay } from "../support/socket-relay.ts";
 import { createStage } from "../support/stage.ts";
+import { until } from "../support/until.ts";
 
 beforeAll(() => configureLog({ level: "silent", format: "text" }));
 afterAll(() => configureLog({ level: "info", format: "text" }));
@@ -45,4 +46,20 @@ test("the pair's port comes first, the port for both ways takes over when that i
 
   guests.update({ ...NO_NEWS, gone: [pair] });
   expect(guests.status()).toEqual([]);
+}, 60_000);
+
+test("a guest has no more calls at once for calling over both ports", async () => {
+  await using stage = await createStage({ settings: "limits.openCalls = 1" });
+  await stage.host.command("cat", "#!/bin/sh\nexec cat\n");
+  const guest = stage.guest();
+  await using first = guest.launch(["execute", "-t", "0", "cat"], { isOpen: true });
+  await until("the call runs", async () => (await stage.open()).calls.incoming === 1);
+  const over = ["execute", "-c", guest.back.guestPath, "cat"];
+  const second = await guest.run(over, { stdin: "in" });
+  expect(second.stderr).toContain("Cannot take the call: the limit of 1 open calls is reached");
+  expect(second.exitCode).toBe(125);
+  first.endInput();
+  expect(await first.ended()).toMatchObject({ exitCode: 0 });
+  await until("the call has ended", async () => (await stage.open()).calls.incoming === 0);
+  expect(await guest.run(over, { stdin: "in" })).toMatchObject({ exitCode: 0, stdout: "in" });
 }, 60_000);

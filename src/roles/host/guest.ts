@@ -19,6 +19,7 @@ import { createServingLink } from "../serving-link.ts";
 import { createSpeech } from "../speech.ts";
 import { expectOtherRole } from "../wrong-side.ts";
 import { pause, supervise } from "../supervise.ts";
+import { createTally } from "../tally.ts";
 import { waitForTurn } from "../turn.ts";
 import { noCallingPort, silentGuest } from "./silence.ts";
 import type { GuestStatus } from "./status.ts";
@@ -58,14 +59,15 @@ export function connectGuest({ guest: name, uuid }: Endpoint, services: Services
   let released: Promise<void> = Promise.resolve();
   const keeper = createLinkStatus();
 
+  const tally = createTally(services.limits);
+  const shared = { role: "host", caller, services } as const;
   const speech = createSpeech();
   let openedMs = 0;
   /** The host's calls, and the calls of a guest's daemon, share one session. */
   const main = createServingLink({
+    ...shared,
     side: "dialler",
-    role: "host",
-    caller,
-    services,
+    served: tally.open(),
     onState(state) {
       keeper.follow(main.session);
       speech.onState(state);
@@ -130,7 +132,7 @@ export function connectGuest({ guest: name, uuid }: Endpoint, services: Services
     saved = undefined;
     const stop = new AbortController();
     const isCalling = port !== PORT_NAMES.guestToHost;
-    const link = isCalling ? main : createServingLink({ side: "listener", role: "host", caller, services });
+    const link = isCalling ? main : createServingLink({ ...shared, side: "listener", served: tally.open() });
     const free = isCalling ? released : Promise.resolve();
     lines.set(port, { endpoint, link, stop, ended: free.then(() => hold(endpoint, link, stop.signal)) });
   };

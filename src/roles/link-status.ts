@@ -1,6 +1,7 @@
 /** How a conversation fares, as `status` shows it. */
 import * as v from "valibot";
 import type { NegotiatorError } from "../errors.ts";
+import type { Limits } from "../limits.ts";
 import type { Session } from "../wire/session.ts";
 
 export const LINK_STATES = ["open", "unresponsive", "waiting", "legacy"] as const;
@@ -29,14 +30,14 @@ export type LinkStatusKeeper = {
   status(session: Session): LinkStatus;
 };
 
-export function createLinkStatus(): LinkStatusKeeper {
+export function createLinkStatus(limits: Pick<Limits, "unresponsiveAfterMs">): LinkStatusKeeper {
   let lastError: string | null = null;
   let lastState: LinkStatus["state"] = "waiting";
   let since = new Date();
 
   const follow = (session: Session): void => {
     const state = stateOf(session);
-    if (state !== lastState) since = new Date();
+    if (state !== lastState) since = beginningOf(state, session, limits.unresponsiveAfterMs);
     if (state === "open") lastError = null;
     lastState = state;
   };
@@ -66,6 +67,16 @@ function stateOf({ state, peer, isResponsive }: Session): LinkStatus["state"] {
   if (state === "foreign") return "legacy";
   if (peer === undefined) return "waiting";
   return state === "open" && isResponsive ? "open" : "unresponsive";
+}
+
+/** Now, but for a silence: a listener tells nobody that it has lasted too long by now. */
+function beginningOf(
+  state: LinkStatus["state"],
+  { isResponsive, heardMs }: Session,
+  unresponsiveAfterMs: number,
+): Date {
+  if (state !== "unresponsive" || isResponsive) return new Date();
+  return new Date(Date.now() + heardMs + unresponsiveAfterMs - performance.now());
 }
 
 /** One line for people; a side may have states of its own besides. */

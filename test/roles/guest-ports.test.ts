@@ -63,3 +63,17 @@ test("a guest has no more calls at once for calling over both ports", async () =
   await until("the call has ended", async () => (await stage.open()).calls.incoming === 0);
   expect(await guest.run(over, { stdin: "in" })).toMatchObject({ exitCode: 0, stdout: "in" });
 }, 60_000);
+
+test("the status counts the calls over both ports", async () => {
+  await using stage = await createStage();
+  await stage.host.command("cat", "#!/bin/sh\nexec cat\n");
+  const guest = stage.guest();
+  await using first = guest.launch(["execute", "-t", "0", "cat"], { isOpen: true });
+  await using second = guest.launch(["execute", "-t", "0", "-c", guest.back.guestPath, "cat"], {
+    isOpen: true,
+  });
+  await until("both calls run", async () => (await stage.open()).calls.incoming === 2);
+  first.endInput();
+  second.endInput();
+  await until("both have ended", async () => (await stage.open()).calls.incoming === 0);
+}, 60_000);

@@ -21,7 +21,7 @@ export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
   using signals = catchSignals();
   let { settings } = invocation.config;
   await using services = createServices("guest", invocation.config);
-  const keeper = createLinkStatus();
+  const keeper = createLinkStatus(services.limits);
   const link = createServingLink({
     side: "listener",
     role: "guest",

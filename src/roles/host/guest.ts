@@ -57,7 +57,7 @@ export function connectGuest({ guest: name, uuid }: Endpoint, services: Services
   let saved: { endpoint: Endpoint; since: Date } | undefined;
   /** A session goes over one channel at a time: the next one waits until this has ended. */
   let released: Promise<void> = Promise.resolve();
-  const keeper = createLinkStatus();
+  const keeper = createLinkStatus(services.limits);
 
   const tally = createTally(services.limits);
   const shared = { role: "host", caller, services } as const;
@@ -152,6 +152,11 @@ export function connectGuest({ guest: name, uuid }: Endpoint, services: Services
     release(port);
   };
 
+  /** The calls of the guest that are served, over all its ports. */
+  const countIncoming = (): number => {
+    const links = new Set([main, ...lines.values().map(({ link }) => link)]);
+    return links.values().reduce((sum, { session }) => sum + session.incomingCount, 0);
+  };
   const savedNow = (): typeof saved => (lines.size === 0 ? saved : undefined);
   const callingEndpoint = (): Endpoint | undefined =>
     (lines.get(PORT_NAMES.hostToGuest) ?? lines.get(PORT_NAMES.bothWays))?.endpoint ?? saved?.endpoint;
@@ -206,8 +211,10 @@ export function connectGuest({ guest: name, uuid }: Endpoint, services: Services
       return lines.size === 0 ? "empty" : "left";
     },
     status() {
-      const status = { name, uuid: uuid ?? null, ...keeper.status(main.session) };
-      const calls = { outgoing: legacy.queueLength, incoming: status.calls.incoming };
+      const own = keeper.status(main.session);
+      const incoming = countIncoming();
+      const status = { name, uuid: uuid ?? null, ...own, calls: { ...own.calls, incoming } };
+      const calls = { outgoing: legacy.queueLength, incoming };
       const shown: GuestStatus =
         speech.dialect === "legacy"
           ? { ...status, state: "legacy", dialect: "legacy", version: null, calls }

@@ -14,12 +14,15 @@ export type Readiness = {
   stop(): Promise<void>;
 };
 
-/** Watches `portFd`, which has to be non-blocking. Keeps the process alive until it is stopped. Throws when no pipe can be made. */
+/**
+ * Watches `portFd`, which has to be non-blocking. Keeps the process alive until it is stopped. Throws when no pipe can be
+ * made or no thread started.
+ */
 export function watchReadiness(portFd: number): Readiness {
   const { readFd: wakeFd, writeFd } = createPipe();
   const interest = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   const job: PollerJob = { portFd, wakeFd, interest };
-  const worker = new Worker(new URL("./port-poller.ts", import.meta.url), { workerData: job });
+  const worker = startThread(job, writeFd);
   const ended = Promise.withResolvers<void>();
   const waits = new Map<number, PromiseWithResolvers<void>>();
   let failure: NegotiatorError | undefined;
@@ -73,6 +76,16 @@ export function watchReadiness(portFd: number): Readiness {
       return stopping;
     },
   };
+}
+
+function startThread(job: PollerJob, writeFd: number): Worker {
+  try {
+    return new Worker(new URL("./port-poller.ts", import.meta.url), { workerData: job });
+  } catch (thrown) {
+    closeSync(job.wakeFd);
+    closeSync(writeFd);
+    throw thrown;
+  }
 }
 
 const WAKE = new Uint8Array(1);

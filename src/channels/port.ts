@@ -7,6 +7,7 @@ import type { Channel } from "../wire/channel.ts";
 import { closedError, explainFailure } from "./failure.ts";
 import type { FailureCase } from "./failure.ts";
 import { watchReadiness } from "./port-readiness.ts";
+import type { Readiness } from "./port-readiness.ts";
 import { dialSocket } from "./socket.ts";
 
 /**
@@ -25,12 +26,13 @@ export async function openCharacterDevice(
  * Opens the character device at `path`. While the host is away the iteration waits, and so does `write`; neither ends,
  * because a guest cannot tell a host that left from one that will be back. After `close` the port can be opened anew at
  * once. A pty has to be in raw mode; its iteration ends when the far end closes. An open port keeps the process alive.
- * Throws `BUSY` when somebody has the port open, `DENIED`, or `NO_CHANNEL`, with the system's error as its cause.
+ * Throws `BUSY` when somebody has the port open or no descriptors are left, `DENIED`, or `NO_CHANNEL`, with the system's
+ * error as its cause.
  */
 export function openPort(path: string): Channel {
   const label = printable(path);
   const { fd, endsWhenEmpty } = openDevice(path);
-  const readiness = watchReadiness(fd);
+  const readiness = watchOrClose(fd);
   const scratch = new Uint8Array(PIECE_BYTES);
   let closing: Promise<void> | undefined;
 
@@ -111,6 +113,16 @@ function openDevice(path: string): { fd: number; endsWhenEmpty: boolean } {
     throw explainFailure(action, thrown, openCases(path));
   }
   throw new NegotiatorError("NO_CHANNEL", `${action}: it is no character device`);
+}
+
+/** An open port that nobody holds would be one that nobody else can open. */
+function watchOrClose(fd: number): Readiness {
+  try {
+    return watchReadiness(fd);
+  } catch (thrown) {
+    closeSync(fd);
+    throw thrown;
+  }
 }
 
 /** Major numbers 136 to 143 (Documentation/admin-guide/devices.txt); see makedev(3) for where they are in `rdev`. */

@@ -119,6 +119,15 @@ test("a far end that stays away costs next to nothing, and is noticed when it is
   expect(cpuMs / elapsedMs).toBeLessThan(0.3);
 });
 
+test("a port that cannot be watched, for want of descriptors, is not left open", async () => {
+  await using pty = await openPty();
+  const program = join(import.meta.dir, "../fixtures/port-program.ts");
+  const limited = ["/bin/sh", "-c", 'ulimit -n 64; exec "$0" "$@"', process.execPath, program];
+  const { stdout, stderr } = await runProcess([...limited, "crowded", pty.path]);
+  expect(stderr).toBe("");
+  expect(JSON.parse(stdout)).toMatchObject({ refusal: { code: "BUSY" }, open: [] });
+});
+
 test("a device, a pty or a socket: the file says which", async () => {
   await using pty = await openPty();
   await using directory = await createTemporaryDirectory();

@@ -3,6 +3,7 @@ import { readSocketFlags } from "../../discovery/named.ts";
 import { watchEndpoints } from "../../discovery/watch.ts";
 import { logFor } from "../../log.ts";
 import type { Settings } from "../../settings.ts";
+import { withCompanion } from "../companion.ts";
 import { listenControl } from "../control.ts";
 import { live } from "../daemon.ts";
 import { catchSignals } from "../life-signals.ts";
@@ -26,7 +27,6 @@ export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
   const flagged = readSocketFlags(words.options.get("socket") ?? []);
   await using services = createServices("host", config);
   await using guests = createGuests(services);
-  const stop = new AbortController();
   const relay = services.relay([
     ...createRelay((name, timeoutMs) => guests.peer(name ?? "", timeoutMs)),
     createStatus(() => guests.status()),
@@ -38,21 +38,20 @@ export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
     pollMs: under.host.rescanSeconds * 1000,
   });
   const lookout = createLookout(outlook(settings));
-  const watching = watch(lookout, guests, stop.signal);
   log.info(`Serving local users at ${settings.host.control}`);
-  await live({
-    role: "host",
-    signals,
-    invocation,
-    apply(next) {
-      // Guests that make no sense are refused here, before anything has changed.
-      lookout.replace(outlook(next.settings));
-      services.reload(next);
-    },
-    openCalls: () => services.runningCount,
-  });
-  stop.abort();
-  await watching;
+  const serve = (): Promise<void> =>
+    live({
+      role: "host",
+      signals,
+      invocation,
+      apply(next) {
+        // Guests that make no sense are refused here, before anything has changed.
+        lookout.replace(outlook(next.settings));
+        services.reload(next);
+      },
+      openCalls: () => services.runningCount,
+    });
+  await withCompanion((signal) => watch(lookout, guests, signal), serve);
   return { exitCode: 0 };
 }
 

@@ -33,17 +33,33 @@ export function createQemuFinder(options: QemuOptions = {}): Finder {
   const { procDirectory = "/proc", program = /^(qemu-system-[\w.-]+|qemu-kvm|kvm)$/ } = options;
   const trustedUids = options.trustedUids ?? [0, process.geteuid?.() ?? 0];
   return async (signal) => {
-    const scans: Scan[] = [];
+    const sights: Sight[] = [];
     for (const pid of await listProcesses(procDirectory)) {
       signal.throwIfAborted();
-      scans.push(await readProcess({ pid, directory: join(procDirectory, pid), program, trustedUids }));
+      sights.push(await readProcess({ pid, directory: join(procDirectory, pid), program, trustedUids }));
     }
+    const strangers = sights.flatMap(({ stranger = [] }) => stranger);
     return {
-      endpoints: scans.flatMap((scan) => scan.endpoints),
-      problems: scans.flatMap((scan) => scan.problems),
+      endpoints: sights.flatMap(({ endpoints = [] }) => endpoints),
+      problems: [...sights.flatMap(({ problems = [] }) => problems), ...clipStrangers(strangers)],
       unread: [],
     };
   };
+}
+
+/** What one process has to tell; `stranger`, when its user is not trusted. */
+type Sight = Partial<Pick<Scan, "endpoints" | "problems">> & { stranger?: NegotiatorError };
+
+/** Any local user can be as many strangers as he likes, under names of any length: they must not fill the log. */
+const TOLD_STRANGERS = 8;
+const SHOWN_NAME = 64;
+
+/** What is said about more of them is the same for any number, so that it is news once. */
+function clipStrangers(problems: readonly NegotiatorError[]): readonly NegotiatorError[] {
+  if (problems.length <= TOLD_STRANGERS) return problems;
+  const remedy = "List them with: ps -eo pid,user,args | grep qemu";
+  const message = `Cannot use further QEMU processes: more than ${TOLD_STRANGERS} run as users who are not trusted to name guests`;
+  return [...problems.slice(0, TOLD_STRANGERS), new NegotiatorError("DENIED", message, { remedy })];
 }
 
 type Place = { pid: string; directory: string; program: RegExp; trustedUids: readonly number[] };
@@ -60,32 +76,32 @@ async function listProcesses(procDirectory: string): Promise<string[]> {
   }
 }
 
-const NOTHING: Scan = { endpoints: [], problems: [], unread: [] };
-
 /** A process that ends meanwhile, or that another user owns and we may not look into, has nothing to tell. */
-async function readProcess(place: Place): Promise<Scan> {
+async function readProcess(place: Place): Promise<Sight> {
   try {
     const executable = await readlink(join(place.directory, "exe"));
     // A QEMU that was upgraded while it runs has a program file that is gone.
-    if (!place.program.test(basename(executable.replace(/ \(deleted\)$/, "")))) return NOTHING;
+    if (!place.program.test(basename(executable.replace(/ \(deleted\)$/, "")))) return {};
     const commandLine = await readFile(join(place.directory, "cmdline"), "utf8");
     const guest = parseQemuCommandLine(commandLine.split("\0").slice(1, -1));
-    return guest.sockets.length === 0 ? NOTHING : await checkGuest(guest, place);
+    return guest.sockets.length === 0 ? {} : await checkGuest(guest, place);
   } catch (error) {
-    if (["ENOENT", "ESRCH", "EACCES", "EPERM"].includes(errnoOf(error) ?? "")) return NOTHING;
+    if (["ENOENT", "ESRCH", "EACCES", "EPERM"].includes(errnoOf(error) ?? "")) return {};
     throw error;
   }
 }
 
-async function checkGuest(guest: QemuGuest, place: Place): Promise<Scan> {
+async function checkGuest(guest: QemuGuest, place: Place): Promise<Sight> {
   const { uuid, name = uuid ?? `qemu-${place.pid}` } = guest;
-  const who = `guest "${printable(name)}" of QEMU process ${place.pid}`;
+  const shown = printable(name.length > SHOWN_NAME ? `${name.slice(0, SHOWN_NAME)}…` : name);
+  const who = `guest "${shown}" of QEMU process ${place.pid}`;
   const uids = await readUids(place.directory);
   const stranger = uids.find((uid) => !place.trustedUids.includes(uid));
   // The effective one, as which it made its sockets.
   const [, uid] = uids;
   if (stranger !== undefined || uid === undefined) {
-    return refuse(who, `it runs as user ${stranger ?? "unknown"}, who is not trusted to name guests`);
+    const objection = `it runs as user ${stranger ?? "unknown"}, who is not trusted to name guests`;
+    return { stranger: refusal(who, objection) };
   }
   const directory = await readlink(join(place.directory, "cwd"));
   const endpoints: Endpoint[] = [];
@@ -93,13 +109,13 @@ async function checkGuest(guest: QemuGuest, place: Place): Promise<Scan> {
   for (const socket of guest.sockets) {
     const path = resolve(directory, socket.path);
     const objection = await checkSocket(path, { uid, root: join(place.directory, "root") });
-    if (objection !== undefined) problems.push(...refuse(who, objection).problems);
+    if (objection !== undefined) problems.push(refusal(who, objection));
     else {
       const shared = { guest: name, port: socket.port, path, source: "qemu", uid } as const;
       endpoints.push(uuid === undefined ? shared : { ...shared, uuid });
     }
   }
-  return { endpoints, problems, unread: [] };
+  return { endpoints, problems };
 }
 
 /** Real, effective, saved and file system user id. Source: proc(5), `/proc/PID/status`. */
@@ -109,8 +125,7 @@ async function readUids(processDirectory: string): Promise<number[]> {
   return uids.trim().split(/\s+/).filter(Boolean).map(Number);
 }
 
-function refuse(who: string, objection: string): Scan {
+function refusal(who: string, objection: string): NegotiatorError {
   const remedy = "If it is wanted, name it: --socket GUEST=PATH, or a [[guests]] table in the config";
-  const problem = new NegotiatorError("DENIED", `Cannot use the ${who}: ${objection}`, { remedy });
-  return { endpoints: [], problems: [problem], unread: [] };
+  return new NegotiatorError("DENIED", `Cannot use the ${who}: ${objection}`, { remedy });
 }

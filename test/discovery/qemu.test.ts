@@ -134,6 +134,25 @@ test("a stranger without our ports is nobody's business", async () => {
   expect((await host.find()).problems).toEqual([]);
 });
 
+test("strangers fill nobody's log, neither by their number nor by their names", async () => {
+  await using host = await createHost();
+  const { directory, path } = host;
+  const uids = [SELF + 1, SELF + 1, SELF + 1, SELF + 1];
+  const messages = async (): Promise<string[]> =>
+    (await host.find()).problems.map((problem) => problem.message);
+  for (let pid = 1000; pid < 1012; pid++)
+    await addProcess(directory, pid, words(path, "x".repeat(10_000)), { uids });
+  const told = await messages();
+  expect(told).toHaveLength(9);
+  expect(told[0]).toStartWith(`Cannot use the guest "${"x".repeat(64)}…" of QEMU process 1000: `);
+  for (const message of told) expect(message.length).toBeLessThan(400);
+  await addProcess(directory, 1012, words(path, "more"), { uids });
+  expect(await messages()).toEqual(told);
+  // What is wrong with a process of somebody who is trusted is told all the same.
+  await addProcess(directory, 2000, words("/nowhere", "trusted"));
+  expect((await messages())[0]).toStartWith('Cannot use the guest "trusted" of QEMU process 2000: ');
+});
+
 async function objections(host: Awaited<ReturnType<typeof createHost>>, path: string, options?: Process) {
   await addProcess(host.directory, 11, words(path, "a"), options);
   const { endpoints, problems } = await host.find();

@@ -12,6 +12,7 @@ import { createLegacyPeer } from "../../peers/legacy-peer.ts";
 import type { Link } from "../../peers/link.ts";
 import { createNativePeer } from "../../peers/peer.ts";
 import type { Peer } from "../../peers/peer.ts";
+import type { Session } from "../../wire/session.ts";
 import { describeAgent, makeId } from "../identity.ts";
 import { createLinkStatus } from "../link-status.ts";
 import type { Services } from "../services.ts";
@@ -21,6 +22,8 @@ import { expectOtherRole } from "../wrong-side.ts";
 import { pause, supervise } from "../supervise.ts";
 import { createTally } from "../tally.ts";
 import { waitForTurn } from "../turn.ts";
+import { createLinkLog } from "./link-log.ts";
+import type { LinkLog } from "./link-log.ts";
 import { noCallingPort, silentGuest } from "./silence.ts";
 import type { GuestStatus } from "./status.ts";
 
@@ -61,6 +64,8 @@ export function connectGuest({ guest: name, uuid }: Endpoint, services: Services
 
   const tally = createTally(services.limits);
   const shared = { role: "host", caller, services } as const;
+  const createLog = (): LinkLog => createLinkLog(name, () => performance.now());
+  const mainLog = createLog();
   const speech = createSpeech();
   let openedMs = 0;
   /** The host's calls, and the calls of a guest's daemon, share one session. */
@@ -71,7 +76,9 @@ export function connectGuest({ guest: name, uuid }: Endpoint, services: Services
     onState(state) {
       keeper.follow(main.session);
       speech.onState(state);
+      if (state === "foreign") mainLog.talks("python-negotiator");
       if (state !== "open") return;
+      mainLog.talks(agentOf(main.session));
       openedMs = performance.now();
       legacy.retire();
     },
@@ -83,12 +90,11 @@ export function connectGuest({ guest: name, uuid }: Endpoint, services: Services
   let unreachable: NegotiatorError | undefined;
 
   const hold = (endpoint: Endpoint, link: Link, signal: AbortSignal): Promise<void> => {
-    /** Of each port on its own: two that fail by turns would be news for ever. */
-    let told: string | undefined;
+    /** Of each link on its own: two that fail by turns would be news for ever. */
+    const linkLog = link === main ? mainLog : createLog();
     const note = (error: NegotiatorError): void => {
       keeper.note(error);
-      if (error.message !== told) log.warn(`guest "${name}": ${error.message}`);
-      told = error.message;
+      linkLog.trouble(error);
     };
     return supervise({
       signal,
@@ -232,4 +238,9 @@ export function connectGuest({ guest: name, uuid }: Endpoint, services: Services
       await Promise.all([...ends, released]);
     },
   };
+}
+
+/** Who is at the other end, as it says itself. */
+function agentOf({ peer }: Session): string {
+  return peer === undefined ? "nobody" : `${peer.name} ${peer.version}`;
 }

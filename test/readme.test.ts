@@ -42,9 +42,10 @@ const RUN: Readonly<Record<string, { exitCode?: number; shows: RegExp }>> = {
   },
   "negotiator-guest --list-commands": { shows: /^request-backup$/m },
   "negotiator-guest --execute='request-backup --full /srv'": { shows: /^queued for web1: --full \/srv$/ },
-  'for guest in $(negotiator host list-guests); do negotiator host execute -n "$guest" find-disk-usage; done': {
-    shows: / \/ \d+ \d+$/m,
-  },
+  'for guest in $(negotiator host list-guests); do negotiator host execute -n "$guest" find-disk-usage; done':
+    {
+      shows: / \/ \d+ \d+$/m,
+    },
   "negotiator host status": { shows: /^web1: open/ },
   "negotiator guest status": { shows: /^host: open/ },
 };

@@ -34,8 +34,12 @@ export interface RemoteCommand {
   readonly stdin: StreamWriter | undefined;
   readonly stdout: StreamReader;
   readonly stderr: StreamReader;
-  /** Rejects with a `NegotiatorError` when it never ran, or when nobody knows how it ended. */
+  /**
+   * Comes when the command has ended and its output has come, which somebody has to read. Rejects with a `NegotiatorError`
+   * when it never ran, when nobody knows how it ended, or when its output broke off.
+   */
   readonly ended: Promise<ExecuteResult>;
+  /** Ends the command, and when that has ended already, what is left of its output. */
   cancel(reason: string): void;
 }
 

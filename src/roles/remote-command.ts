@@ -88,8 +88,8 @@ async function drain(
   try {
     for await (const bytes of remote[stream]) {
       if (await writeOutput(stream, bytes)) continue;
-      remote.cancel(`nobody reads its ${stream}`);
       abandon(SIGNAL_BASE + constants.signals.SIGPIPE);
+      remote.cancel(`nobody reads its ${stream}`);
       return;
     }
   } catch {

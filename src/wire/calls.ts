@@ -107,9 +107,7 @@ export function createCalls({ limits, served, outlet, onCall, peerLineBytes }: C
   /** A call whose rules the peer has broken ends, on both sides. */
   const breakCall = (id: CallId, flaw: NegotiatorError | undefined): NegotiatorError | undefined => {
     if (flaw === undefined) return undefined;
-    const mine = outgoing.get(id);
-    mine?.call.cancel(flaw.message);
-    mine?.fail(flaw);
+    outgoing.get(id)?.breakOff(flaw);
     incoming.get(id)?.cancel(flaw);
     return flaw;
   };

@@ -35,11 +35,17 @@ export interface OutgoingCall {
   readonly isSent: boolean;
   /** Comes when the call has ended, which may be before its streams were read to their ends. Rejects with `NegotiatorError`. */
   readonly answer: Promise<Answer>;
+  /** Comes when it is answered, with a failure too, and its streams have ended. Rejects with what broke either off. */
+  readonly over: Promise<void>;
+  /** Whether somebody has read all that came of a stream, and waits for more. */
+  readonly isAwaited: boolean;
+  /** Bytes of its streams that have come so far. */
+  readonly receivedBytes: number;
   reader(stream: string): StreamReader;
   writer(stream: string): StreamWriter;
-  /** Asks the other side to end it; the answer then says how it ended. */
+  /** Asks the other side to end it; the answer then says how it ended. After the answer its streams end, with `CANCELLED`. */
   cancel(reason?: string): void;
-  /** Waits no more: the answer rejects with `error`, and one that comes yet is not heard. */
+  /** Waits no more: the answer, if it has not come, and the streams that are open reject with `error`. */
   giveUp(error: NegotiatorError): void;
 }
 
@@ -58,6 +64,8 @@ export type OutgoingEnd = {
   takeNotice(message: CallMessage): NegotiatorError | undefined;
   takeStream(message: StreamMessage): NegotiatorError | undefined;
   fail(error: NegotiatorError): void;
+  /** Ends it on both sides: the peer has broken its rules. */
+  breakOff(flaw: NegotiatorError): void;
 };
 
 type OutgoingOptions = CallOptions & {
@@ -74,11 +82,15 @@ export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   // A caller that only reads the streams learns of a failure there; an answer that nobody waits for is no crash.
   promise.catch(() => {});
+  const over = Promise.withResolvers<void>();
+  over.promise.catch(() => {});
   let isSent = false;
   let isAnswered = false;
 
   const settle = (): void => {
-    if (isAnswered && streams.isDone) options.onOver();
+    if (!isAnswered || !streams.isDone) return;
+    over.resolve();
+    options.onOver();
   };
   const read = Object.fromEntries((options.read ?? []).map((name) => [name, options.creditBytes]));
   const write = Object.fromEntries((options.write ?? []).map((name) => [name, 0]));
@@ -88,9 +100,17 @@ export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
   const fail = (error: NegotiatorError): void => {
     isAnswered = true;
     reject(error);
+    over.reject(error);
     streams.fail(error);
     settle();
   };
+
+  const tellCancel = (reason?: string): void =>
+    outlet.control(() => ({
+      kind: "cancel",
+      call: id,
+      ...(reason === undefined ? {} : { reason: shorten(reason) }),
+    }));
 
   return {
     call: {
@@ -99,18 +119,20 @@ export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
         return isSent;
       },
       answer: promise,
+      over: over.promise,
+      get isAwaited() {
+        return streams.readers.values().some((end) => end.isAwaited);
+      },
+      get receivedBytes() {
+        return streams.readers.values().reduce((sum, end) => sum + end.reader.bytes, 0);
+      },
       giveUp: fail,
       reader: streams.reader,
       writer: streams.writer,
       cancel(reason) {
-        if (isAnswered) return;
-        if (!isSent) fail(new NegotiatorError("CANCELLED", "The call was cancelled before it was sent"));
-        else
-          outlet.control(() => ({
-            kind: "cancel",
-            call: id,
-            ...(reason === undefined ? {} : { reason: shorten(reason) }),
-          }));
+        if (isAnswered) fail(cancelledBefore("its output had come"));
+        else if (isSent) tellCancel(reason);
+        else fail(cancelledBefore("it was sent"));
       },
     },
     request,
@@ -154,7 +176,15 @@ export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
     },
     takeStream: streams.take,
     fail,
+    breakOff(flaw) {
+      if (isSent && !isAnswered) tellCancel(flaw.message);
+      fail(flaw);
+    },
   };
+}
+
+function cancelledBefore(step: string): NegotiatorError {
+  return new NegotiatorError("CANCELLED", `The call was cancelled before ${step}`);
 }
 
 /** To what any peer can read. */

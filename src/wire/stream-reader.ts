@@ -21,6 +21,8 @@ export type ReaderEnd = {
   /** The sender may send up to this offset. */
   readonly limit: number;
   readonly isDone: boolean;
+  /** Who reads it has all that came, and waits for more. */
+  readonly isAwaited: boolean;
   receive(offset: number, bytes: Uint8Array): NegotiatorError | undefined;
   /** The stream has this many bytes in all. */
   finish(total: StreamTotal): NegotiatorError | undefined;
@@ -47,6 +49,7 @@ export function createReader(options: ReaderOptions): ReaderEnd {
   let failure: NegotiatorError | undefined;
   let isCancelled = false;
   let isDone = false;
+  let isAwaited = false;
   let wake = Promise.withResolvers<void>();
 
   const settle = (): void => {
@@ -79,7 +82,9 @@ export function createReader(options: ReaderOptions): ReaderEnd {
       } else if (isDone) {
         return;
       } else {
+        isAwaited = true;
         await wake.promise;
+        isAwaited = false;
       }
     }
   }
@@ -111,6 +116,9 @@ export function createReader(options: ReaderOptions): ReaderEnd {
     },
     get isDone() {
       return isDone;
+    },
+    get isAwaited() {
+      return isAwaited && !isDone;
     },
     receive(offset, bytes) {
       if (isCancelled) return undefined;

@@ -4,6 +4,7 @@ import { NegotiatorError } from "../../src/errors.ts";
 import { answerInTime } from "../../src/peers/deadline.ts";
 import type { Answer, OutgoingCall } from "../../src/wire/outgoing-call.ts";
 import { rejectionOf } from "../support/error-of.ts";
+import { settle } from "../wire/scripted-peer.ts";
 
 const ANSWER: Answer = { result: "done", streams: {} };
 const silence = (): NegotiatorError => new NegotiatorError("NO_CHANNEL", "nobody there");
@@ -18,25 +19,31 @@ function noStream(): never {
   throw new Error("no streams");
 }
 
-function createCall(isSent: boolean) {
+function createCall(isSent: boolean, isAwaited = true) {
   const { promise: answer, resolve } = Promise.withResolvers<Answer>();
   const cancels: (string | undefined)[] = [];
-  const call: OutgoingCall = {
+  const over = Promise.withResolvers<void>();
+  over.promise.catch(() => undefined);
+  const call = {
     id: "c1",
     isSent,
     answer,
+    over: over.promise,
+    isAwaited,
+    receivedBytes: 0,
     reader: noStream,
     writer: noStream,
     cancel: (reason) => void cancels.push(reason),
-    giveUp: () => undefined,
-  };
-  return { call, cancels, resolve };
+    giveUp: over.reject,
+  } satisfies OutgoingCall;
+  return { call, cancels, resolve, end: over.resolve };
 }
 
 test("an answer in time is the answer", async () => {
-  const { call, cancels, resolve } = createCall(true);
+  const { call, cancels, resolve, end } = createCall(true);
   const waiting = answerInTime(call, 60_000, createPulse(true), silence);
   resolve(ANSWER);
+  end();
   expect(await waiting).toBe(ANSWER);
   expect(cancels).toEqual([]);
 });
@@ -69,7 +76,76 @@ test.each([
   }
 });
 
-test("without a deadline nobody watches", () => {
-  const { call } = createCall(false);
-  expect(answerInTime(call, 0, createPulse(false), silence)).toBe(call.answer);
+test("without a deadline nobody watches a call that is not answered", async () => {
+  jest.useFakeTimers();
+  try {
+    const { call, cancels, resolve, end } = createCall(false);
+    const waiting = answerInTime(call, 0, createPulse(false), silence);
+    jest.advanceTimersByTime(24 * 3_600_000);
+    resolve(ANSWER);
+    end();
+    expect(await waiting).toBe(ANSWER);
+    expect(cancels).toEqual([]);
+  } finally {
+    jest.useRealTimers();
+  }
+});
+
+type Course = { timeoutMs: number; isAlive: boolean; isAwaited: boolean; bytesPerS: number };
+
+/** The seconds after its answer at which a call is given up whose output does not come whole; undefined within `mostS`. */
+async function giveUpAfterAnswer(course: Course, mostS: number): Promise<number | undefined> {
+  jest.useFakeTimers();
+  try {
+    const { call, resolve } = createCall(true, course.isAwaited);
+    const pulse = createPulse(course.isAlive);
+    let error: NegotiatorError | undefined;
+    answerInTime(call, course.timeoutMs, pulse, silence).catch((thrown: unknown) => {
+      error = NegotiatorError.from(thrown);
+    });
+    resolve(ANSWER);
+    await settle();
+    for (let seconds = 1; seconds <= mostS; seconds++) {
+      call.receivedBytes += course.bytesPerS;
+      jest.advanceTimersByTime(1000);
+      await settle();
+      if (error === undefined) continue;
+      expect(error).toMatchObject({
+        code: "TIMEOUT",
+        message: expect.stringContaining("keeps its output back"),
+      });
+      return seconds;
+    }
+    return undefined;
+  } finally {
+    jest.useRealTimers();
+  }
+}
+
+const STALLED = { timeoutMs: 0, isAlive: true, isAwaited: true, bytesPerS: 0 };
+
+test.each<[string, Course, number | undefined]>([
+  ["is alive and sends nothing", STALLED, 5],
+  ["is alive and sends too little", { ...STALLED, timeoutMs: 2000, bytesPerS: 1 }, 18],
+  ["is alive and sends, without a deadline", { ...STALLED, bytesPerS: 1 }, undefined],
+  ["is cut off, until long after the deadline", { ...STALLED, timeoutMs: 2000, isAlive: false }, 18],
+  ["is cut off, without a deadline", { ...STALLED, isAlive: false }, undefined],
+  ["waits for us to read", { ...STALLED, timeoutMs: 2000, isAwaited: false }, undefined],
+])("the output of one that has answered and %s", async (_, course, seconds) => {
+  expect(await giveUpAfterAnswer(course, 100)).toBe(seconds);
+});
+
+test("the output of a call that failed is given up as well", async () => {
+  jest.useFakeTimers();
+  try {
+    const { call } = createCall(true);
+    const failed = { ...call, answer: Promise.reject(silence()) };
+    expect(await rejectionOf(answerInTime(failed, 0, createPulse(true), silence))).toMatchObject({
+      code: "NO_CHANNEL",
+    });
+    jest.advanceTimersByTime(5000);
+    expect(await rejectionOf(call.over)).toMatchObject({ code: "TIMEOUT" });
+  } finally {
+    jest.useRealTimers();
+  }
 });

@@ -152,6 +152,30 @@ test(
 );
 
 test(
+  "it may answer and keep the output back that it names: its call fails, and is under way no more",
+  async () => {
+    using evil = await attack();
+    await using running = stage.host.launch(["execute", "-t", "0", evil.name, "x"]);
+    const { id } = await evil.heard("execute");
+    const result = { exitCode: 0, signal: null, timedOut: false, cancelled: false, durationMs: 1 };
+    const streams = { stdout: { bytes: 1000 }, stderr: { bytes: 0 } };
+    await evil.raw(evil.counted({ id: String(id), result, streams }));
+    const pong = evil.line({ method: "session.pong", params: {} });
+    const alive = setInterval(() => void evil.raw(pong), 100);
+    const { exitCode, stderr } = await running.ended();
+    clearInterval(alive);
+    expect(exitCode).toBe(124);
+    expect(stderr).toContain("keeps its output back: 0 bytes came");
+    expect(await stage.open(evil.name)).toMatchObject({ calls: { outgoing: 0 } });
+    expect(await stage.host.audit()).toContainEqual(
+      expect.objectContaining({ peer: { guest: evil.name }, command: "x", errorCode: "TIMEOUT" }),
+    );
+    await expectUnharmed();
+  },
+  TIMEOUT_MS,
+);
+
+test(
   "it may take nothing and acknowledge nothing: the caller can give up, and nothing piles up",
   async () => {
     using evil = await attack();

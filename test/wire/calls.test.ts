@@ -1,5 +1,8 @@
 /** When a call is over: answered, its streams at their ends, on both sides; or ended by what its peer did. */
 import { describe, expect, test } from "bun:test";
+import { NegotiatorError } from "../../src/errors.ts";
+import type { FaultCode } from "../../src/errors.ts";
+import type { OutgoingCall } from "../../src/wire/outgoing-call.ts";
 import { rejectionOf } from "../support/error-of.ts";
 import { createOpenDialler, createScriptedPeer, settle } from "./scripted-peer.ts";
 import type { ScriptedPeer } from "./scripted-peer.ts";
@@ -149,6 +152,42 @@ describe("a call that the other side answers without sense", () => {
   });
 });
 
+describe("a call that was answered, and whose output has not come whole,", () => {
+  test.each<[string, FaultCode, (peer: ScriptedPeer, call: OutgoingCall, id: unknown) => void]>([
+    ["is cancelled", "CANCELLED", (_, call) => call.cancel("enough")],
+    ["is given up", "TIMEOUT", (_, call) => call.giveUp(new NegotiatorError("TIMEOUT", "too long"))],
+    ["loses its session", "UNKNOWN_OUTCOME", (peer) => peer.session.close("done")],
+    [
+      "gets a piece of it at a wrong place",
+      "BAD_FRAME",
+      (peer, _, id) =>
+        peer.count({ method: "stream.data", params: { call: id, stream: "stdout", offset: 7, text: "x" } }),
+    ],
+  ])("is over when it %s, with its reader", async (_, code, end) => {
+    const peer = createOpenDialler();
+    const { call, id } = answerAhead(peer);
+    const read = rejectionOf(readText(call.reader("stdout")));
+    await settle();
+    expect([call.isAwaited, call.receivedBytes, peer.session.outgoingCount]).toEqual([true, 3, 1]);
+    end(peer, call, id);
+    expect([call.isAwaited, peer.session.outgoingCount]).toEqual([false, 0]);
+    expect([(await read).code, (await rejectionOf(call.over)).code]).toEqual([code, code]);
+    expect((await call.answer).result).toBe(1);
+    expect(peer.drain().map(({ method }) => method)).not.toContain("call.cancel");
+  });
+
+  test("is awaited by nobody until what came is read", async () => {
+    const { call } = answerAhead(createOpenDialler());
+    expect(call.isAwaited).toBe(false);
+    const reading = call.reader("stdout")[Symbol.asyncIterator]();
+    await reading.next();
+    expect(call.isAwaited).toBe(false);
+    void reading.next();
+    await settle();
+    expect(call.isAwaited).toBe(true);
+  });
+});
+
 describe("a call that was sent has an unknown outcome, and one that was not fails for the reason,", () => {
   test("after a goodbye", async () => {
     const { peer, codes } = openBusy();
@@ -210,4 +249,13 @@ test.each([
 
 function never(): never {
   throw new Error("the other side was given no call");
+}
+
+/** A call of which three bytes came, the answer, and none of the seven bytes more that it names. */
+function answerAhead(peer: ScriptedPeer) {
+  const call = peer.session.call({ method: "m", read: ["stdout"] });
+  const id = peer.drain()[0]?.["id"];
+  peer.count({ method: "stream.data", params: { call: id, stream: "stdout", offset: 0, text: "abc" } });
+  peer.count({ id, result: 1, streams: { stdout: { bytes: 10 } } });
+  return { call, id };
 }

@@ -142,7 +142,8 @@ function environmentOf(
     SHELL: "/bin/sh",
     NEGOTIATOR_ROLE: role,
     NEGOTIATOR_COMMAND: name,
-    NEGOTIATOR_CALL_ID: String(id),
+    // The caller made it, and a script may build a path or a command line of it.
+    NEGOTIATOR_CALL_ID: String(id).replaceAll(/[^A-Za-z0-9._-]/g, "_"),
     ...(guest === undefined ? {} : { NEGOTIATOR_GUEST: guest }),
     ...(uuid === undefined ? {} : { NEGOTIATOR_GUEST_UUID: uuid }),
   };

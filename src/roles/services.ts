@@ -18,6 +18,7 @@ import { DEFAULT_POLICY } from "../policy.ts";
 import { createQuota } from "../quota.ts";
 import type { Settings } from "../settings.ts";
 import type { IncomingCall } from "../wire/incoming-call.ts";
+import { makeId } from "./identity.ts";
 import { loadPolicy } from "./policy-file.ts";
 
 /** Disposing waits for the calls that still run, as long as it takes to end them the hard way, and then closes the audit. */
@@ -26,7 +27,7 @@ export type Services = AsyncDisposable & {
   readonly runningCount: number;
   /** Serves the calls of one caller. */
   serve: (caller: Caller) => (call: IncomingCall) => void;
-  /** Serves local users' calls, which these methods pass on. */
+  /** Serves local users' calls, which these methods pass on; under ids of ours, in the audit and to the peer. */
   relay: (methods: readonly Method[]) => (call: IncomingCall) => void;
   /** What one peer may cost, from the start to the end: every conversation goes by the same. */
   readonly limits: Limits;
@@ -63,16 +64,17 @@ export function createServices(role: "host" | "guest", first: Config): Services 
   return {
     serve: (caller) =>
       track(createDispatcher({ ...common, direction: "incoming", caller, methods, policy: () => policy })),
-    relay: (relayed) =>
-      track(
-        createDispatcher({
-          ...common,
-          direction: "outgoing",
-          caller: {},
-          methods: relayed,
-          policy: () => DEFAULT_POLICY,
-        }),
-      ),
+    relay(relayed) {
+      const dispatch = createDispatcher({
+        ...common,
+        direction: "outgoing",
+        caller: {},
+        methods: relayed,
+        policy: () => DEFAULT_POLICY,
+      });
+      // Local users share our one conversation with the peer: an id that one of them made may be another's already.
+      return track((call) => dispatch({ ...call, id: makeId() }));
+    },
     get runningCount() {
       return running.size;
     },

@@ -1,6 +1,7 @@
 /** The open calls of one session, in both directions, and what the peer says about them. */
 import { NegotiatorError } from "../errors.ts";
 import type { StreamMessage } from "./call-streams.ts";
+import { fingerprint } from "./fingerprint.ts";
 import { createIncomingCall } from "./incoming-call.ts";
 import type { IncomingCall, IncomingEnd } from "./incoming-call.ts";
 import type { Limits } from "../limits.ts";
@@ -57,7 +58,9 @@ export function createCalls({ limits, served, outlet, onCall, peerLineBytes }: C
     const call = { ...request, id };
     const running = served.running(id);
     const finished = served.finished(id);
+    const isKnown = running !== undefined || finished !== undefined;
     if (outgoing.has(id)) refuse(id, clash(id));
+    else if (isKnown && served.fingerprintOf(id) !== fingerprint(request)) refuse(id, mistaken(id));
     else if (running !== undefined) attach(call, running);
     else if (finished !== undefined) repeat(call, finished);
     else if (countStreams(request) > limits.streamsPerCall)
@@ -77,7 +80,7 @@ export function createCalls({ limits, served, outlet, onCall, peerLineBytes }: C
       onAnswer: (answer) => served.finish(id, answer),
       onOver: () => incoming.delete(id),
     });
-    served.start(id, end);
+    served.start(id, end, fingerprint(request));
     incoming.set(id, end);
     onCall(end.call);
   };
@@ -184,6 +187,13 @@ function countStreams({ streams }: Request): number {
 
 function clash(id: CallId): NegotiatorError {
   return new NegotiatorError("BAD_REQUEST", `The call id "${id}" belongs to an open call`);
+}
+
+function mistaken(id: CallId): NegotiatorError {
+  return new NegotiatorError(
+    "BAD_REQUEST",
+    `The call id "${id}" belongs to a call that asked for something else`,
+  );
 }
 
 function tooMany(what: string, limit: number): NegotiatorError {

@@ -12,7 +12,9 @@ export type ServedCalls = {
   readonly runningCount: number;
   running(id: CallId): IncomingEnd | undefined;
   finished(id: CallId): FinalMessage | undefined;
-  start(id: CallId, call: IncomingEnd): void;
+  /** The `fingerprint` of the request that began the call of this id, as long as it is running or remembered. */
+  fingerprintOf(id: CallId): number | undefined;
+  start(id: CallId, call: IncomingEnd, fingerprint: number): void;
   /** Moves the call from the running ones to the memory, as far as that has room. */
   finish(id: CallId, answer: FinalMessage): void;
   /** Nobody will come back for them: also those that their callers left running. */
@@ -21,12 +23,13 @@ export type ServedCalls = {
   expire(nowMs: number): void;
 };
 
-type Remembered = { answer: FinalMessage; bytes: number; atMs: number };
+type Running = { call: IncomingEnd; fingerprint: number };
+type Remembered = { answer: FinalMessage; fingerprint: number | undefined; bytes: number; atMs: number };
 
 export function createServedCalls(
   limits: Pick<Limits, "finishedCalls" | "finishedBytes" | "finishedMs">,
 ): ServedCalls {
-  const running = new Map<CallId, IncomingEnd>();
+  const running = new Map<CallId, Running>();
   /** Oldest first. */
   const finished = new Map<CallId, Remembered>();
   let finishedBytes = 0;
@@ -41,14 +44,16 @@ export function createServedCalls(
     get runningCount() {
       return running.size;
     },
-    running: (id) => running.get(id),
+    running: (id) => running.get(id)?.call,
     finished: (id) => finished.get(id)?.answer,
-    start: (id, call) => void running.set(id, call),
+    fingerprintOf: (id) => (running.get(id) ?? finished.get(id))?.fingerprint,
+    start: (id, call, fingerprint) => void running.set(id, { call, fingerprint }),
     finish(id, answer) {
+      const fingerprint = running.get(id)?.fingerprint;
       running.delete(id);
       const bytes = native.encode(answer).length;
       forget(id);
-      finished.set(id, { answer, bytes, atMs: clockMs });
+      finished.set(id, { answer, fingerprint, bytes, atMs: clockMs });
       finishedBytes += bytes;
       for (const oldest of finished.keys()) {
         if (finished.size <= limits.finishedCalls && finishedBytes <= limits.finishedBytes) break;
@@ -56,7 +61,7 @@ export function createServedCalls(
       }
     },
     cancelAll(reason) {
-      for (const call of running.values()) call.cancel(reason);
+      for (const { call } of running.values()) call.cancel(reason);
     },
     expire(nowMs) {
       clockMs = nowMs;

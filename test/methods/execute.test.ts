@@ -114,6 +114,18 @@ test("who called is in the environment", async () => {
   expect(await readAll(call.reader("stdout"))).toBe(`${CALLER.guest} ${CALLER.uuid} call-1\n`);
 });
 
+test.each([
+  ["aB3-_.x", "aB3-_.x"],
+  ["../$(id);`x`'\"|&", "..___id___x_____"],
+  [-7, "-7"],
+])("the call id %p is %s in the environment", async (id, shown) => {
+  await using directory = await createTemporaryDirectory();
+  await plant(directory, "which", 'echo "$NEGOTIATOR_CALL_ID"');
+  const { link, execute } = serve(directory);
+  await using _ = link;
+  expect(await readAll(execute("which", [], { id }).reader("stdout"))).toBe(`${shown}\n`);
+});
+
 test("the policy's user is whom it runs as, before the command's own", async () => {
   await using directory = await createTemporaryDirectory();
   await chmod(directory.path, 0o755);

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { uptime } from "node:os";
+import { dialControl } from "../../src/roles/control.ts";
 import { listenForNews } from "../support/notify-socket.ts";
 import { createStage } from "../support/stage.ts";
 import type { Side, Stage } from "../support/stage.ts";
@@ -198,4 +199,23 @@ test("both sides write a call down under the same id", async () => {
     { ...counted, role: "guest", direction: "incoming", bytes: { stdin: 5, stdout: 2, stderr: 0 } },
     { ...missing, role: "guest", direction: "outgoing" },
   ]);
+});
+
+test("local users whose calls have the same id each get their own, and so does the audit", async () => {
+  await using stage = await createStage();
+  await stage.guest().command("say", '#!/bin/sh\nprintf %s "$1"; exit "$2"\n');
+  const say = async (word: string, exitCode: string) => {
+    await using control = await dialControl("host", stage.host.control);
+    const params = { guest: "web1", command: "say", args: [word, exitCode] };
+    const call = control?.session.call({ id: 1, method: "execute", params, read: ["stdout"] });
+    if (call === undefined) throw new Error("No daemon is there");
+    const words = await Array.fromAsync(call.reader("stdout"), (bytes) => Buffer.from(bytes).toString());
+    return { said: words.join(""), result: (await call.answer).result };
+  };
+  expect(await say("mine", "1")).toMatchObject({ said: "mine", result: { exitCode: 1 } });
+  expect(await say("yours", "2")).toMatchObject({ said: "yours", result: { exitCode: 2 } });
+  const [host, guest] = [await stage.host.audit(), await stage.guest().audit()];
+  expect(guest).toMatchObject([{ arguments: ["mine", "1"] }, { arguments: ["yours", "2"] }]);
+  expect(host.map(({ callId }) => callId)).toEqual(guest.map(({ callId }) => callId));
+  expect(new Set(host.map(({ callId }) => callId)).size).toBe(2);
 });

@@ -115,6 +115,48 @@ describe("a served call", () => {
   });
 });
 
+describe("a request with the id of another call", () => {
+  const first = { method: "m", params: { command: "one" } };
+
+  test.each([
+    ["another method", { ...first, method: "n" }],
+    ["other parameters", { ...first, params: { command: "two" } }],
+    ["no parameters", { method: "m" }],
+  ])("and %s is refused, while that runs and when it has ended", async (_, second) => {
+    const link = await createLink();
+    link.host.call({ ...first, id: "a", isDetached: true }).answer.catch(() => {});
+    await link.flow();
+    link.restart("host");
+    const whileItRuns = link.host.call({ ...second, id: "a" });
+    await link.flow();
+    expect((await rejectionOf(whileItRuns.answer)).code).toBe("BAD_REQUEST");
+    link.calls.guest[0]?.respond(1);
+    await link.flow();
+    const afterwards = link.host.call({ ...second, id: "a" });
+    await link.flow();
+    expect(await rejectionOf(afterwards.answer)).toMatchObject({
+      code: "BAD_REQUEST",
+      message: 'The call id "a" belongs to a call that asked for something else',
+    });
+    expect(link.calls.guest).toHaveLength(1);
+  });
+
+  test("and the same method and parameters attaches, while that runs and when it has ended", async () => {
+    const link = await createLink();
+    link.host.call({ ...first, id: "a", isDetached: true }).answer.catch(() => {});
+    await link.flow();
+    link.restart("host");
+    const whileItRuns = link.host.call({ ...first, id: "a", timeoutMs: 5 });
+    await link.flow();
+    link.calls.guest[0]?.respond(1);
+    await link.flow();
+    const afterwards = link.host.call({ ...first, id: "a" });
+    await link.flow();
+    expect([(await whileItRuns.answer).result, (await afterwards.answer).result]).toEqual([1, 1]);
+    expect(link.calls.guest).toHaveLength(1);
+  });
+});
+
 describe("a call that the other side answers without sense", () => {
   test.each([
     ["a negative total", { result: 1, streams: { stdout: { bytes: -1 } } }],

@@ -25,11 +25,12 @@ const remembered = (served: ServedCalls): number[] =>
 test("a call is running until it has finished", () => {
   const served = createServedCalls(LIMITS);
   const end = call(1);
-  served.start(1, end);
+  served.start(1, end, 42);
   expect([served.runningCount, served.running(1), served.finished(1)]).toEqual([1, end, undefined]);
   remember(served, 1);
   expect([served.runningCount, served.running(1)]).toEqual([0, undefined]);
   expect(served.finished(1)).toEqual({ kind: "result", id: 1, result: 1 });
+  expect([served.fingerprintOf(1), served.fingerprintOf(2)]).toEqual([42, undefined]);
 });
 
 test("an id that is a number is not the same as text", () => {

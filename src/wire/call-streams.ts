@@ -1,6 +1,7 @@
 /** The streams of one call, on either side of it. */
 import { NegotiatorError } from "../errors.ts";
 import type { CallId, Message, StreamTotals } from "./message.ts";
+import { saying } from "./outbox.ts";
 import type { Outlet, Sender } from "./outbox.ts";
 import { createReader } from "./stream-reader.ts";
 import type { ReaderEnd, StreamReader } from "./stream-reader.ts";
@@ -45,14 +46,14 @@ export function createCallStreams({ call, outlet, read, write, onDone }: Streams
     if (isDone()) onDone();
   };
   const tellCredit = (stream: string, end: ReaderEnd): void => {
-    outlet.control(() => (end.isDone ? undefined : { kind: "credit", call, stream, limit: end.limit }));
+    outlet.control(() => (end.isDone ? undefined : { kind: "credit", call, stream, limit: end.limit }), call);
   };
 
   for (const [stream, windowBytes] of Object.entries(read)) {
     const end: ReaderEnd = createReader({
       windowBytes,
       onCredit: () => tellCredit(stream, end),
-      onCancel: () => outlet.control(() => ({ kind: "stop", call, stream })),
+      onCancel: () => outlet.control(saying({ kind: "stop", call, stream })),
       onDone: settle,
     });
     readers.set(stream, end);

@@ -9,6 +9,7 @@ import { clipText, toWireError } from "./message.ts";
 import type { CallId, Message, Request } from "./message.ts";
 import { createOutgoingCall } from "./outgoing-call.ts";
 import type { CallOptions, OutgoingCall, OutgoingEnd } from "./outgoing-call.ts";
+import { saying } from "./outbox.ts";
 import type { Outlet } from "./outbox.ts";
 import { checkSendable, findExcess } from "./sendable.ts";
 import type { ServedCalls } from "./served-calls.ts";
@@ -50,7 +51,12 @@ export function createCalls({ limits, served, outlet, onCall, peerLineBytes }: C
   const incoming = new Map<CallId, IncomingEnd>();
 
   const refuse = (id: CallId, error: NegotiatorError): void =>
-    outlet.control(() => ({ kind: "failure", id, error: toWireError(error) }));
+    outlet.control(saying({ kind: "failure", id, error: toWireError(error) }));
+
+  const leave = (open: Map<CallId, unknown>, id: CallId): void => {
+    open.delete(id);
+    outlet.leave(id);
+  };
 
   const takeRequest = (request: Request): void => {
     const { id } = request;
@@ -78,7 +84,7 @@ export function createCalls({ limits, served, outlet, onCall, peerLineBytes }: C
       outlet,
       answerBytes: peerLineBytes,
       onAnswer: (answer) => served.finish(id, answer),
-      onOver: () => incoming.delete(id),
+      onOver: () => leave(incoming, id),
     });
     served.start(id, end, fingerprint(request));
     incoming.set(id, end);
@@ -89,16 +95,16 @@ export function createCalls({ limits, served, outlet, onCall, peerLineBytes }: C
     const { id } = request;
     if (incoming.get(id) === end) return;
     incoming.set(id, end);
-    end.attach(request, outlet, () => incoming.delete(id));
+    end.attach(request, outlet, () => leave(incoming, id));
   };
 
   /** The bytes of a finished call's streams are gone: they count as missed. */
   const repeat = ({ id }: { id: CallId }, answer: Extract<Message, { kind: "result" | "failure" }>): void => {
     const totals = Object.entries(answer.streams ?? {});
     const offsets = Object.fromEntries(totals.map(([name, { bytes }]) => [name, bytes]));
-    outlet.control(() => ({ kind: "attached", call: id, offsets }));
+    outlet.control(saying({ kind: "attached", call: id, offsets }));
     const excess = findExcess(answer, peerLineBytes());
-    if (excess === undefined) outlet.control(() => answer);
+    if (excess === undefined) outlet.control(saying(answer));
     else refuse(id, excess);
   };
 
@@ -125,7 +131,7 @@ export function createCalls({ limits, served, outlet, onCall, peerLineBytes }: C
     start(options) {
       const { id } = options;
       if (outgoing.has(id) || incoming.has(id)) throw clash(id);
-      const onOver = (): void => void outgoing.delete(id);
+      const onOver = (): void => leave(outgoing, id);
       const end = createOutgoingCall({
         ...options,
         creditBytes: limits.streamCreditBytes,

@@ -63,7 +63,11 @@ export function createConversation(options: ConversationOptions): Conversation {
   const calls = createCalls({
     limits,
     served,
-    outlet: { control: (message) => outbox.control(message), ready: (sender) => outbox.ready(sender) },
+    outlet: {
+      control: (message, call) => outbox.control(message, call),
+      ready: (sender) => outbox.ready(sender),
+      leave: (call) => outbox.leave(call),
+    },
     onCall,
     peerLineBytes,
   });

@@ -4,6 +4,7 @@ import { createCallStreams } from "./call-streams.ts";
 import type { StreamMessage } from "./call-streams.ts";
 import { toWireError } from "./message.ts";
 import type { CallId, Failure, Request, Result, StreamTotals } from "./message.ts";
+import { saying } from "./outbox.ts";
 import type { Outlet } from "./outbox.ts";
 import { checkSendable } from "./sendable.ts";
 import type { StreamReader } from "./stream-reader.ts";
@@ -54,7 +55,7 @@ type IncomingOptions = {
   onOver: () => void;
 };
 
-const NOWHERE: Outlet = { control: () => {}, ready: () => {} };
+const NOWHERE: Outlet = { control: () => {}, ready: () => {}, leave: () => {} };
 
 export function createIncomingCall(options: IncomingOptions): IncomingEnd {
   const { request, creditBytes } = options;
@@ -69,7 +70,11 @@ export function createIncomingCall(options: IncomingOptions): IncomingEnd {
   };
   const streams = createCallStreams({
     call: id,
-    outlet: { control: (message) => outlet.control(message), ready: (sender) => outlet.ready(sender) },
+    outlet: {
+      control: (message, call) => outlet.control(message, call),
+      ready: (sender) => outlet.ready(sender),
+      leave: (call) => outlet.leave(call),
+    },
     read: Object.fromEntries((request.streams?.write ?? []).map((name) => [name, creditBytes])),
     write: request.streams?.read ?? {},
     onDone: settle,
@@ -82,7 +87,7 @@ export function createIncomingCall(options: IncomingOptions): IncomingEnd {
     const totals = Object.fromEntries([...streams.writers].map(([name, end]) => [name, end.total]));
     const final = fitted(make(totals), options.answerBytes());
     answer = final;
-    outlet.control(() => final);
+    outlet.control(saying(final));
     options.onAnswer(final);
     settle();
   };
@@ -101,7 +106,7 @@ export function createIncomingCall(options: IncomingOptions): IncomingEnd {
       writer: streams.writer,
       progress(value) {
         checkSendable({ kind: "progress", call: id, value }, options.answerBytes());
-        outlet.control(() => ({ kind: "progress", call: id, value }));
+        outlet.control(saying({ kind: "progress", call: id, value }));
       },
       respond: (result) => finish((totals) => ({ kind: "result", id, result, streams: totals })),
       fail: (error) =>
@@ -113,10 +118,10 @@ export function createIncomingCall(options: IncomingOptions): IncomingEnd {
       outlet = newOutlet;
       onOver = newOnOver;
       const offsets = Object.fromEntries([...streams.writers].map(([name, end]) => [name, end.offset]));
-      outlet.control(() => ({ kind: "attached", call: id, offsets }));
+      outlet.control(saying({ kind: "attached", call: id, offsets }));
       const { read = {}, write = [] } = newRequest.streams ?? {};
       // Half of an input cannot be gone on with, and output that the new caller does not read is not kept for it.
-      for (const stream of write) outlet.control(() => ({ kind: "stop", call: id, stream }));
+      for (const stream of write) outlet.control(saying({ kind: "stop", call: id, stream }));
       for (const [name, end] of streams.writers) {
         const creditBytes = read[name];
         if (creditBytes === undefined) end.stop();

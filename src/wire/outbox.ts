@@ -12,9 +12,17 @@ export type Sender = { call: CallId; stream: string; writer: WriterEnd };
 
 /** Where calls put what they have to say. */
 export type Outlet = {
-  control(message: ControlMessage): void;
+  /** With `call`, the message makes sense only until `leave` is called for it. */
+  control(message: ControlMessage, call?: CallId): void;
   ready(sender: Sender): void;
+  /** The call is over: what waits for it alone is let go of, as a peer that takes nothing would make it pile up. */
+  leave(call: CallId): void;
 };
+
+/** A control message that keeps nothing else alive while it waits. */
+export function saying(message: MessageBody): ControlMessage {
+  return () => message;
+}
 
 export type Outbox = Outlet & {
   /** Control messages that wait. */
@@ -25,12 +33,12 @@ export type Outbox = Outlet & {
 
 /** `onOutput` is called when something was put in. */
 export function createOutbox(onOutput: () => void): Outbox {
-  const controls: ControlMessage[] = [];
+  let controls: { make: ControlMessage; call: CallId | undefined }[] = [];
   const senders = new Set<Sender>();
 
   const nextControl = (): MessageBody | undefined => {
-    for (let make = controls.shift(); make !== undefined; make = controls.shift()) {
-      const message = make();
+    for (let first = controls.shift(); first !== undefined; first = controls.shift()) {
+      const message = first.make();
       if (message !== undefined) return message;
     }
     return undefined;
@@ -55,13 +63,17 @@ export function createOutbox(onOutput: () => void): Outbox {
     get length() {
       return controls.length;
     },
-    control(message) {
-      controls.push(message);
+    control(make, call) {
+      controls.push({ make, call });
       onOutput();
     },
     ready(sender) {
       senders.add(sender);
       onOutput();
+    },
+    leave(call) {
+      if (controls.length > 0) controls = controls.filter((waiting) => waiting.call !== call);
+      for (const sender of senders) if (sender.call === call) senders.delete(sender);
     },
     pull(sequence) {
       const kept = sequence.resend();

@@ -4,6 +4,7 @@ import { createCallStreams } from "./call-streams.ts";
 import type { StreamMessage } from "./call-streams.ts";
 import { fromWireError } from "./message.ts";
 import type { CallId, Message, Request, StreamTotals } from "./message.ts";
+import { saying } from "./outbox.ts";
 import type { Outlet } from "./outbox.ts";
 import { findExcess } from "./sendable.ts";
 import type { StreamReader } from "./stream-reader.ts";
@@ -106,11 +107,9 @@ export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
   };
 
   const tellCancel = (reason?: string): void =>
-    outlet.control(() => ({
-      kind: "cancel",
-      call: id,
-      ...(reason === undefined ? {} : { reason: shorten(reason) }),
-    }));
+    outlet.control(
+      saying({ kind: "cancel", call: id, ...(reason === undefined ? {} : { reason: shorten(reason) }) }),
+    );
 
   return {
     call: {
@@ -146,10 +145,11 @@ export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
         }
         isSent = true;
         return request;
-      });
+      }, id);
       // A stream that was cancelled before the session was lost.
       for (const [stream, end] of streams.readers)
-        if (end.isDone) outlet.control(() => (isAnswered ? undefined : { kind: "stop", call: id, stream }));
+        if (end.isDone)
+          outlet.control(() => (isAnswered ? undefined : { kind: "stop", call: id, stream }), id);
     },
     unsend() {
       isSent = false;

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { NegotiatorError } from "../../src/errors.ts";
 import type { FaultCode } from "../../src/errors.ts";
+import { DEFAULT_LIMITS } from "../../src/limits.ts";
 import type { OutgoingCall } from "../../src/wire/outgoing-call.ts";
 import { rejectionOf } from "../support/error-of.ts";
 import { createOpenDialler, createScriptedPeer, settle } from "./scripted-peer.ts";
@@ -251,6 +252,21 @@ describe("a call that was sent has an unknown outcome, and one that was not fail
     expect(await codes).toEqual(["UNKNOWN_OUTCOME", "UNSUPPORTED"]);
     expect([peer.session.state, peer.session.outgoingCount]).toEqual(["foreign", 0]);
   });
+});
+
+test("calls that are given up while the peer acknowledges nothing leave nothing behind", async () => {
+  const peer = createOpenDialler({ limits: { ...DEFAULT_LIMITS, unacknowledgedBytes: 10 } });
+  peer.session.call({ method: "m" });
+  peer.drain();
+  // More than may wait for a peer that makes us answer it.
+  for (let round = 0; round < 5000; round++) {
+    const call = peer.session.call({ method: "m", read: ["stdout"], write: ["stdin"] });
+    call.writer("stdin").end();
+    call.giveUp(new NegotiatorError("TIMEOUT", "too long"));
+  }
+  expect([peer.session.outgoingCount, peer.drain()]).toEqual([1, []]);
+  peer.count({ method: "call.cancel", params: { call: "none" } });
+  expect(peer.session.state).toBe("open");
 });
 
 describe("a call that waits for a session", () => {

@@ -119,6 +119,24 @@ test("resends go before everything else", () => {
   ]);
 });
 
+test("a call that is over leaves with what was for it alone", () => {
+  const outbox = createOutbox(() => {});
+  const sequence = createSequence(1e9);
+  outbox.control(() => ({ kind: "cancel", call: "going" }));
+  outbox.control(() => ({ kind: "credit", call: "going", stream: "stdout", limit: 1 }), "going");
+  outbox.control(() => ({ kind: "credit", call: "staying", stream: "stdout", limit: 1 }), "staying");
+  send(outbox, "going", 10);
+  send(outbox, "staying", 10);
+  outbox.leave("going");
+  expect(outbox.length).toBe(2);
+  expect(pullAll(outbox, sequence)).toEqual([
+    "call.cancel going",
+    "stream.credit staying",
+    "stream.data staying",
+    "stream.end staying 10",
+  ]);
+});
+
 test("whoever puts something in is heard", async () => {
   let heard = 0;
   const outbox = createOutbox(() => heard++);

@@ -1,4 +1,6 @@
 /** `execute` and `list-commands`: the same for both roles, once there is a way to the other side. */
+import { countDown } from "../delay.ts";
+import type { TimeLeft } from "../delay.ts";
 import { FAULTS, NegotiatorError } from "../errors.ts";
 import type { Peer } from "../peers/peer.ts";
 import { printable, printableJson } from "../printable.ts";
@@ -10,6 +12,9 @@ import type { Outcome } from "./subcommand.ts";
 /** A way to the other side, for as long as one command line needs it. */
 export type Reach = AsyncDisposable & { peer: Peer };
 
+/** Finds the way within the time that is left for all of the call. */
+type FindReach = (left: TimeLeft) => Promise<Reach>;
+
 /** `wantsInput`: our standard input is the command's, where there is any. */
 export type ExecuteLine = {
   command: string;
@@ -20,13 +25,16 @@ export type ExecuteLine = {
 
 /** Makes the command's output and exit code ours. A failure on the way has the exit code of its fault. */
 export async function executeThrough(
-  reach: () => Promise<Reach>,
-  { wantsInput, ...line }: ExecuteLine,
+  reach: FindReach,
+  { command, args, timeoutMs, wantsInput }: ExecuteLine,
 ): Promise<Outcome> {
   try {
-    await using way = await reach();
-    const remote = way.peer.execute({ ...line, hasInput: wantsInput && hasInput() });
-    return await attend(remote, line.timeoutMs);
+    const left = countDown(timeoutMs);
+    await using way = await reach(left);
+    const givenMs = left();
+    const input = wantsInput && hasInput();
+    const remote = way.peer.execute({ command, args, hasInput: input, timeoutMs: givenMs });
+    return await attend(remote, { timeoutMs, givenMs });
   } catch (thrown) {
     const error = NegotiatorError.from(thrown);
     return { exitCode: FAULTS[error.code].exitCode, error };
@@ -35,11 +43,12 @@ export async function executeThrough(
 
 /** One name a line, or with `isJson` one object a line; sorted by name. */
 export async function listThrough(
-  reach: () => Promise<Reach>,
+  reach: FindReach,
   { timeoutMs, isJson }: { timeoutMs: number; isJson: boolean },
 ): Promise<Outcome> {
-  await using way = await reach();
-  const commands = await way.peer.listCommands(timeoutMs);
+  const left = countDown(timeoutMs);
+  await using way = await reach(left);
+  const commands = await way.peer.listCommands(left());
   if (commands.length > 0) {
     print(
       commands

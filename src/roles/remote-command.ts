@@ -13,12 +13,15 @@ const SIGNAL_BASE = 128;
 /** A timer of the other side may be so much early, by our clock. */
 const TOLERANCE_MS = 50;
 
+/** The caller's deadline, and what of it was left for the command; in milliseconds, 0 is none. */
+type Deadline = { timeoutMs: number; givenMs: number };
+
 /**
  * Carries the streams until the command has ended and all its output is written; the outcome has the exit code that it
- * gives us, and says so if it ended at a deadline: at ours of `timeoutMs` (0 is none), or earlier at one of the other side.
+ * gives us, and says so if it ended at a deadline: at ours, or earlier at one of the other side.
  * The first interrupt cancels it at the other end, a second one gives up waiting.
  */
-export async function attend(remote: RemoteCommand, timeoutMs: number): Promise<Outcome> {
+export async function attend(remote: RemoteCommand, deadline: Deadline): Promise<Outcome> {
   const { promise: abandoned, resolve: abandon } = Promise.withResolvers<number>();
   const over = new AbortController();
   let interrupts = 0;
@@ -33,7 +36,7 @@ export async function attend(remote: RemoteCommand, timeoutMs: number): Promise<
     const outputs = [drain(remote, "stdout", abandon), drain(remote, "stderr", abandon)];
     const finished = remote.ended.then(async (result) => {
       await Promise.all(outputs);
-      const error = explainDeadline(result, timeoutMs);
+      const error = explainDeadline(result, deadline);
       return { exitCode: exitCodeOf(result), ...(error === undefined ? {} : { error }) };
     });
     return await Promise.race([finished, abandoned.then((exitCode) => ({ exitCode }))]);
@@ -55,12 +58,12 @@ export function exitCodeOf({ exitCode, signal, timedOut }: ExecuteResult): numbe
 /** Which deadline a command was ended at; undefined when it was none. */
 export function explainDeadline(
   { timedOut, durationMs }: ExecuteResult,
-  timeoutMs: number,
+  { timeoutMs, givenMs }: Deadline,
 ): NegotiatorError | undefined {
   if (!timedOut) return undefined;
-  if (timeoutMs > 0 && durationMs >= timeoutMs - TOLERANCE_MS) {
-    const deadline = `its deadline of ${timeoutMs / 1000} s has passed`;
-    return new NegotiatorError("TIMEOUT", `The command was ended: ${deadline}`, {
+  if (timeoutMs > 0 && durationMs >= givenMs - TOLERANCE_MS) {
+    const passed = `its deadline of ${timeoutMs / 1000} s has passed`;
+    return new NegotiatorError("TIMEOUT", `The command was ended: ${passed}`, {
       remedy: "Give it more time with --timeout SECONDS, as far as the other side allows",
     });
   }

@@ -1,4 +1,5 @@
 /** One conversation of a command line, over a channel that it opened itself. */
+import type { TimeLeft } from "../delay.ts";
 import { NegotiatorError } from "../errors.ts";
 import { logFor } from "../log.ts";
 import { makeFence } from "../peers/legacy-conversation.ts";
@@ -56,22 +57,16 @@ type OpenOptions = {
   side: "dialler" | "listener";
   /** Opens the channel; a second time when the other side turns out to be a python-negotiator. */
   open: (signal?: AbortSignal) => Promise<Channel>;
-  /** How long the other side may take to show what it speaks; 0 is as long as it takes. */
-  timeoutMs: number;
+  /** How long the other side may take to show what it speaks. */
+  left: TimeLeft;
   explainSilence: (session: Session) => NegotiatorError;
 };
 
 /** The way to whoever is at the other end of a channel, whatever it speaks. */
-export async function reachWhoever({
-  role,
-  side,
-  open,
-  timeoutMs,
-  explainSilence,
-}: OpenOptions): Promise<Reach> {
+export async function reachWhoever({ role, side, open, left, explainSilence }: OpenOptions): Promise<Reach> {
   const conversation = talk(role, side, await open());
   try {
-    const dialect = await conversation.speech.heard(timeoutMs);
+    const dialect = await conversation.speech.heard(left());
     if (dialect === undefined) throw explainSilence(conversation.session);
     expectOtherRole(conversation.session, role);
     if (dialect === "native") {

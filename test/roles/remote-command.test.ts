@@ -41,5 +41,12 @@ test.each([
   ],
   [{ timedOut: true, durationMs: 251 }, 250, "The command was ended: its deadline of 0.25 s has passed"],
 ])("%j under a deadline of %d ms says %p", (changes, timeoutMs, message) => {
-  expect(explainDeadline({ ...ENDED, ...changes }, timeoutMs)?.message.split("\n")[0]).toBe(message);
+  expect(
+    explainDeadline({ ...ENDED, ...changes }, { timeoutMs, givenMs: timeoutMs })?.message.split("\n")[0],
+  ).toBe(message);
+});
+
+test("a deadline of which a part was spent on the way has passed when the rest has", () => {
+  const ended = { ...ENDED, timedOut: true, durationMs: 1500 };
+  expect(explainDeadline(ended, { timeoutMs: 6000, givenMs: 1500 })?.message).toContain("deadline of 6 s");
 });

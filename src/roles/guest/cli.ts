@@ -44,7 +44,7 @@ const listCommands: Subcommand = {
   async run(invocation) {
     const { reachHost } = await import("./reach.ts");
     const timeoutMs = invocation.config.settings.timeoutSeconds * 1000;
-    return listThrough(() => reachHost(invocation), {
+    return listThrough((left) => reachHost(invocation, left), {
       timeoutMs,
       isJson: invocation.words.options.has("json"),
     });
@@ -73,7 +73,7 @@ const execute: Subcommand = {
     const [command = "", ...args] = invocation.words.positionals;
     const wantsInput = !invocation.words.options.has("no-stdin");
     const timeoutMs = invocation.config.settings.timeoutSeconds * 1000;
-    return executeThrough(() => reachHost(invocation), { command, args, timeoutMs, wantsInput });
+    return executeThrough((left) => reachHost(invocation, left), { command, args, timeoutMs, wantsInput });
   },
 };
 

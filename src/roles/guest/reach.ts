@@ -1,4 +1,5 @@
 /** The ways from a guest's command line to its host: through the daemon, or over a port itself. */
+import type { TimeLeft } from "../../delay.ts";
 import { PORT_NAMES } from "../../discovery/endpoint.ts";
 import { findPort } from "../../discovery/virtio.ts";
 import type { Channel } from "../../wire/channel.ts";
@@ -13,7 +14,7 @@ import { silentHost } from "./silence.ts";
 import { askStatus } from "./status.ts";
 
 /** Goes through the daemon when one runs, unless `--direct` or a device says otherwise. Throws `NO_CHANNEL`, `BUSY`. */
-export async function reachHost({ words, config: { settings } }: Invocation): Promise<Reach> {
+export async function reachHost({ words, config: { settings } }: Invocation, left: TimeLeft): Promise<Reach> {
   const isDirect = words.options.has("direct");
   if (!isDirect && !words.options.has("character-device")) {
     const control = await dialControl("guest", settings.guest.control);
@@ -26,9 +27,8 @@ export async function reachHost({ words, config: { settings } }: Invocation): Pr
   });
   // On the one port that both use it is the host that says hello.
   const side = found.port === PORT_NAMES.bothWays ? "listener" : "dialler";
-  const timeoutMs = settings.timeoutSeconds * 1000;
-  const open = (signal?: AbortSignal): Promise<Channel> => awaitChannel(found, { timeoutMs, signal });
-  return reachWhoever({ role: "guest", side, open, timeoutMs, explainSilence: silentHost });
+  const open = (signal?: AbortSignal): Promise<Channel> => awaitChannel(found, { timeoutMs: left(), signal });
+  return reachWhoever({ role: "guest", side, open, left, explainSilence: silentHost });
 }
 
 /** Where only the daemon's own port is, it is the daemon that is missing. */

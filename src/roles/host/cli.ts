@@ -56,7 +56,7 @@ const listCommands: Subcommand = {
     const { reachGuest } = await import("./reach.ts");
     const { words, config } = invocation;
     const [guest = ""] = words.positionals;
-    return listThrough(() => reachGuest(guest, invocation), {
+    return listThrough((left) => reachGuest(guest, invocation, left), {
       timeoutMs: config.settings.timeoutSeconds * 1000,
       isJson: words.options.has("json"),
     });
@@ -86,7 +86,12 @@ const execute: Subcommand = {
     const [guest = "", command = "", ...args] = invocation.words.positionals;
     const wantsInput = !invocation.words.options.has("no-stdin");
     const timeoutMs = invocation.config.settings.timeoutSeconds * 1000;
-    return executeThrough(() => reachGuest(guest, invocation), { command, args, timeoutMs, wantsInput });
+    return executeThrough((left) => reachGuest(guest, invocation, left), {
+      command,
+      args,
+      timeoutMs,
+      wantsInput,
+    });
   },
 };
 

@@ -28,7 +28,7 @@ export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
   await using services = createServices("host", config);
   await using guests = createGuests(services);
   const relay = services.relay([
-    ...createRelay((name, timeoutMs) => guests.peer(name ?? "", timeoutMs)),
+    ...createRelay((name, timeoutMs, signal) => guests.peer(name ?? "", timeoutMs, signal)),
     createStatus(() => guests.status()),
   ]);
   await using held = new AsyncDisposableStack();

@@ -29,8 +29,8 @@ import type { GuestStatus } from "./status.ts";
 
 export type Guest = {
   readonly isSaved: boolean;
-  /** Waits for the guest to show what it speaks; throws `NO_CHANNEL` when it does not in time, or when it is saved. */
-  peer(timeoutMs: number): Promise<Peer>;
+  /** Waits for the guest to show what it speaks; throws `NO_CHANNEL` when it does not in time, or until `signal`, or when it is saved. */
+  peer(timeoutMs: number, signal?: AbortSignal): Promise<Peer>;
   add(endpoint: Endpoint): void;
   /** Gives a channel back whose guest was saved: nothing is dialled and no call ended until it is added anew. */
   park(endpoint: Endpoint): void;
@@ -194,10 +194,10 @@ export function connectGuest({ guest: name, uuid }: Endpoint, services: Services
     get isSaved() {
       return savedNow() !== undefined;
     },
-    async peer(timeoutMs) {
+    async peer(timeoutMs, signal) {
       if (savedNow() !== undefined) throw explainSilence();
       if (callingEndpoint() === undefined) throw noCallingPort(name);
-      const dialect = await speech.heard(timeoutMs);
+      const dialect = await speech.heard(timeoutMs, signal);
       life.signal.throwIfAborted();
       if (dialect === undefined) throw explainSilence();
       expectOtherRole(main.session, "host");

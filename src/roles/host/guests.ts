@@ -12,8 +12,8 @@ import type { GuestStatus } from "./status.ts";
 export type Guests = AsyncDisposable & {
   /** Takes note of channels that came and went. */
   update(news: Pick<News, "appeared" | "changed" | "gone">): void;
-  /** Rejects with `NO_GUEST` and the nearest names, or with why the guest does not answer within `timeoutMs`. */
-  peer(name: string, timeoutMs: number): Promise<Peer>;
+  /** Rejects with `NO_GUEST` and the nearest names, or with why the guest does not answer within `timeoutMs`, or until `signal`. */
+  peer(name: string, timeoutMs: number, signal?: AbortSignal): Promise<Peer>;
   /** Sorted by name. */
   status(): GuestStatus[];
 };
@@ -57,10 +57,10 @@ export function createGuests(services: Services): Guests {
       for (const endpoint of gone) disconnect(endpoint);
       for (const endpoint of appeared) connect(endpoint);
     },
-    async peer(name, timeoutMs) {
+    async peer(name, timeoutMs, signal) {
       const guest = guests.get(name);
       if (guest === undefined) throw noGuest(name, [...guests.keys()]);
-      return guest.peer(timeoutMs);
+      return guest.peer(timeoutMs, signal);
     },
     status: () => [...guests.keys()].sort().flatMap((name) => guests.get(name)?.status() ?? []),
     async [Symbol.asyncDispose]() {

@@ -1,5 +1,6 @@
 /** The ways from a host's command line to a guest: through the daemon, or over the guest's channel itself. */
 import { dialSocket } from "../../channels/socket.ts";
+import type { TimeLeft } from "../../delay.ts";
 import type { Endpoint } from "../../discovery/endpoint.ts";
 import { PORT_NAMES } from "../../discovery/endpoint.ts";
 import { readSocketFlags } from "../../discovery/named.ts";
@@ -17,20 +18,19 @@ import { noCallingPort, silentGuest } from "./silence.ts";
 const log = logFor("host");
 
 /** Goes through the daemon when one runs, unless `--direct` or `--socket` says otherwise. Throws `NO_GUEST`, `NO_CHANNEL`. */
-export async function reachGuest(name: string, invocation: Invocation): Promise<Reach> {
+export async function reachGuest(name: string, invocation: Invocation, left: TimeLeft): Promise<Reach> {
   const { words, config } = invocation;
   if (!words.options.has("direct") && !words.options.has("socket")) {
     const control = await dialControl("host", config.settings.host.control);
     if (control !== undefined) return reachOver(control, silentDaemon, { guest: name });
   }
   const endpoint = await findGuest(name, invocation);
-  const timeoutMs = config.settings.timeoutSeconds * 1000;
   return reachWhoever({
     role: "host",
     side: "dialler",
     open: (given) =>
-      waitForTurn((signal) => dialSocket(endpoint.path, { signal }), { timeoutMs, signal: given }),
-    timeoutMs,
+      waitForTurn((signal) => dialSocket(endpoint.path, { signal }), { timeoutMs: left(), signal: given }),
+    left,
     explainSilence: (session) => silentGuest(name, session, endpoint),
   });
 }

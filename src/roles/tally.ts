@@ -21,9 +21,9 @@ export function createTally(limits: Limits): Tally {
         get runningCount() {
           return runningCount;
         },
-        start(id, call) {
+        start(id, call, fingerprint) {
           runningCount++;
-          own.start(id, call);
+          own.start(id, call, fingerprint);
         },
         finish(id, answer) {
           runningCount--;

@@ -15,7 +15,7 @@ const TIMEOUT_MS = 60_000;
 const GROWTH_BYTES = 192 * MIB;
 
 /** Each attack has a guest of its own, as the pauses between two tries of a bad one grow. */
-const EVILS = Array.from({ length: 13 }, (_, index) => `evil${index}`);
+const EVILS = Array.from({ length: 14 }, (_, index) => `evil${index}`);
 
 let stage: Stage;
 let attacks = 0;

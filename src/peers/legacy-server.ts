@@ -70,7 +70,7 @@ export function createLegacyServer(options: LegacyServerOptions): LegacyServer {
   return {
     take(message) {
       if (message.kind !== "request" || queue.length >= WAITING_REQUESTS) return;
-      const bytes = sizeOf(message.params);
+      const bytes = sizeOf(message.method) + sizeOf(message.params);
       if (queue.length > 0 && waitingBytes + bytes > options.countedBytes) return;
       queue.push({ request: message, bytes });
       waitingBytes += bytes;

@@ -17,20 +17,25 @@ import { until } from "../support/until.ts";
 const COUNTED_BYTES = 64 * 1024;
 const RESULT = { exitCode: 0, signal: null, timedOut: false, cancelled: false, durationMs: 1 };
 
-type Bench = { server: LegacyServer; calls: IncomingCall[]; answers: string[] };
+type Bench = { server: LegacyServer; calls: IncomingCall[]; answers: string[]; sent: string[] };
 
-/** A server whose calls stay open until the test ends them; its answers wait in `answers` until the test takes them. */
+/** A server whose calls stay open until the test ends them; `answers` wait until the test takes them, `sent` has all. */
 function createBench(): Bench {
   const calls: IncomingCall[] = [];
   const answers: string[] = [];
+  const sent: string[] = [];
   const server = createLegacyServer({
     serve: (call) => void calls.push(call),
-    send: (bytes) => void answers.push(new TextDecoder().decode(bytes)),
+    send(bytes) {
+      const answer = new TextDecoder().decode(bytes);
+      answers.push(answer);
+      sent.push(answer);
+    },
     unsent: () => answers.length,
     makeId: () => `call-${calls.length}`,
     countedBytes: COUNTED_BYTES,
   });
-  return { server, calls, answers };
+  return { server, calls, answers, sent };
 }
 
 function execute(command: string, input?: string): Message {
@@ -57,6 +62,19 @@ test("requests wait up to so many bytes: one that is large has nothing behind it
   expect(await drain(bench)).toMatchObject(
     ["first", "large", "small", "too"].map((command) => ({ command })),
   );
+});
+
+test("a method that nobody knows counts as well", async () => {
+  const bench = createBench();
+  for (const command of ["first", "second"]) bench.server.take(execute(command));
+  bench.server.take({
+    kind: "request",
+    method: "x".repeat(COUNTED_BYTES),
+    params: { args: [], kw: {} },
+  });
+  bench.server.take(execute("third"));
+  expect(await drain(bench)).toHaveLength(3);
+  expect(bench.sent.filter((answer) => answer.includes("not supported"))).toEqual([]);
 });
 
 test("many small words count for what they take", async () => {

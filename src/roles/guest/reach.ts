@@ -17,9 +17,8 @@ import { askStatus } from "./status.ts";
 export async function reachHost({ words, config: { settings } }: Invocation, left: TimeLeft): Promise<Reach> {
   const isDirect = words.options.has("direct");
   if (!isDirect && !words.options.has("character-device")) {
-    const control = await dialControl("guest", settings.guest.control);
-    if (control !== undefined && (await isBestWay(control))) return reachOver(control, silentDaemon);
-    await control?.[Symbol.asyncDispose]();
+    const reach = await reachOverDaemon(settings, left);
+    if (reach !== undefined) return reach;
   }
   const found = await findChannel(settings, CALLING_PORTS).catch((thrown: unknown) => {
     if (isDirect) throw thrown;
@@ -31,13 +30,24 @@ export async function reachHost({ words, config: { settings } }: Invocation, lef
   return reachWhoever({ role: "guest", side, open, left, explainSilence: silentHost });
 }
 
+/** Undefined when no daemon runs, or when there is a better way. */
+async function reachOverDaemon({ guest }: Settings, left: TimeLeft): Promise<Reach | undefined> {
+  await using held = new AsyncDisposableStack();
+  const control = await dialControl("guest", guest.control);
+  if (control === undefined) return undefined;
+  held.use(control);
+  if (!(await isBestWay(control, left()))) return undefined;
+  held.move();
+  return reachOver(control, silentDaemon);
+}
+
 /** Where only the daemon's own port is, it is the daemon that is missing. */
 async function explainNoWay(thrown: unknown, { guest }: Settings): Promise<never> {
   throw (await findPort(PORT_NAMES.hostToGuest)) === undefined ? thrown : noDaemon("guest", guest.control);
 }
 
 /** Whether the host talks with the daemon, or could not be reached otherwise: an old one listens on the other port only. */
-async function isBestWay(control: Talk): Promise<boolean> {
-  const { state } = await askStatus(control);
+async function isBestWay(control: Talk, timeoutMs: number): Promise<boolean> {
+  const { state } = await askStatus(control, timeoutMs);
   return state === "open" || (await findPort(PORT_NAMES.guestToHost)) === undefined;
 }

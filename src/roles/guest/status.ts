@@ -2,10 +2,10 @@
 import * as v from "valibot";
 import { defineMethod } from "../../methods/method.ts";
 import type { Method } from "../../methods/method.ts";
-import { check } from "../../peers/peer.ts";
 import { printable, printableJson } from "../../printable.ts";
 import { print } from "../cli-output.ts";
 import { dialControl, noDaemon } from "../control.ts";
+import { askDaemon } from "../daemon-question.ts";
 import { formatLinkStatus, LinkStatusSchema } from "../link-status.ts";
 import type { LinkStatus } from "../link-status.ts";
 import type { Talk } from "../talk.ts";
@@ -22,9 +22,9 @@ export function createHostStatus(status: () => LinkStatus): Method {
   });
 }
 
-/** How the daemon at the other end of `session` gets on with the host. */
-export async function askStatus({ session }: Talk): Promise<LinkStatus> {
-  return (await check(session.call({ method: "status" }).answer, StatusSchema)).host;
+/** How the daemon at the other end of `control` gets on with the host. It has `timeoutMs` to say so, 0 is no limit. */
+export async function askStatus(control: Talk, timeoutMs?: number): Promise<LinkStatus> {
+  return (await askDaemon(control, "status", StatusSchema, timeoutMs)).host;
 }
 
 /** Throws `NO_CHANNEL` when no daemon runs. */

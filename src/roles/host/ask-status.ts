@@ -1,6 +1,6 @@
 /** Asks the host's daemon what it knows of its guests. */
-import { check } from "../../peers/peer.ts";
 import { dialControl } from "../control.ts";
+import { askDaemon } from "../daemon-question.ts";
 import { StatusSchema } from "./status.ts";
 import type { GuestStatus } from "./status.ts";
 
@@ -13,5 +13,5 @@ export async function askStatus(controlPath: string): Promise<GuestStatus[] | un
 export async function askWholeStatus(controlPath: string): Promise<GuestStatus[] | undefined> {
   await using control = await dialControl("host", controlPath);
   if (control === undefined) return undefined;
-  return (await check(control.session.call({ method: "status" }).answer, StatusSchema)).guests;
+  return (await askDaemon(control, "status", StatusSchema)).guests;
 }

@@ -8,6 +8,7 @@ import { printableJson } from "./printable.ts";
  * `incoming` calls run here. `rule` and `reason` are the policy's. Everything from `exitCode` on is there for finished
  * calls; `bytes` counts each stream as it went over the channel, `errorCode` says why a call ended without an exit.
  * `problem` is the whole account of an error of which the caller was told less: it has paths of ours and the remedy.
+ * `builtin` marks a call that ran a built-in command; as those ignore their arguments, there are no `args`.
  */
 export type AuditEntry = {
   role: "host" | "guest";
@@ -17,6 +18,7 @@ export type AuditEntry = {
   method: string;
   command?: string | undefined;
   args?: readonly string[] | undefined;
+  builtin?: boolean | undefined;
   decision: "allowed" | "denied";
   rule?: number | string | undefined;
   reason?: string | undefined;
@@ -30,15 +32,19 @@ export type AuditEntry = {
   problem?: string | undefined;
 };
 
-/** How many entries of a peer were not written (see `audit-limit.ts`); the first came at `sinceMs`, milliseconds since 1970. */
-export type LeftOut = Pick<AuditEntry, "role" | "peer"> & { leftOut: number; sinceMs: number };
+/**
+ * How many entries of a peer were not written (see `audit-limit.ts`); the first came at `sinceMs`, milliseconds since 1970.
+ * `ran`: whether they ran commands, other than built-in ones.
+ */
+export type LeftOut = Pick<AuditEntry, "role" | "peer"> & { ran: boolean; leftOut: number; sinceMs: number };
 
 /**
  * One line without its end, at most 64 KiB: long members and argument lists are cut, and say so. `time` is ISO 8601 in UTC.
  * With `redactArguments` the arguments are replaced by their number and digest.
  */
 export function formatAuditLine(entry: AuditEntry, time: string, redactArguments: boolean): string {
-  const { role, direction, peer, callId, method, command, args, decision, rule, reason, ...outcome } = entry;
+  const { role, direction, peer, callId, method, command, args, ...verdict } = entry;
+  const { builtin, decision, rule, reason, ...outcome } = verdict;
   const line = {
     time,
     role,
@@ -48,6 +54,7 @@ export function formatAuditLine(entry: AuditEntry, time: string, redactArguments
     method: clip(method),
     command: clip(command),
     ...(args === undefined ? {} : formatArguments(args, redactArguments)),
+    builtin,
     decision,
     rule,
     reason: clip(reason),
@@ -65,32 +72,53 @@ export function formatAuditLine(entry: AuditEntry, time: string, redactArguments
 
 /**
  * The line that stands for entries left out, without its end: `{"time", "event":"left-out", "role", "direction", "peer",
- * "leftOut", "since"}`. All of them came within one minute from `since`; `time` is when the line was written.
+ * "ran", "leftOut", "since"}`. All of them came within one minute from `since`; `time` is when the line was written.
  */
-export function formatLeftOut({ role, peer, leftOut, sinceMs }: LeftOut, time: string): string {
+export function formatLeftOut({ role, peer, ran, leftOut, sinceMs }: LeftOut, time: string): string {
   const since = new Date(sinceMs).toISOString();
-  const line = { role, direction: "incoming", peer: clipPeer(peer), leftOut, since };
+  const line = { role, direction: "incoming", peer: clipPeer(peer), ran, leftOut, since };
   return printableJson(JSON.stringify({ time, event: "left-out", ...line }));
 }
 
-/** Longest text of one member, and of all arguments together before they are clipped, in UTF-16 units. */
+/** Longest text of one member, in UTF-16 units. */
 const MEMBER_LENGTH = 512;
-const ARGUMENTS_LENGTH = 4096;
-/** Of clipped arguments so many are shown, each with an equal share of `ARGUMENTS_LENGTH`. */
+/** Most bytes of the list of arguments as it stands in the line, before it is clipped. */
+const ARGUMENTS_BYTES = 4096;
+/** Of clipped arguments so many are shown, each with an equal share of `ARGUMENTS_BYTES`. */
 const CLIPPED_ARGUMENTS = 64;
 
 /** Arguments that are not shown whole have their number and a digest, by which a known call can be recognised. */
 function formatArguments(args: readonly string[], isRedacted: boolean): Record<string, unknown> {
-  const length = args.reduce((sum, argument) => sum + argument.length + 3, 0);
-  if (!isRedacted && length <= ARGUMENTS_LENGTH) return { arguments: args };
+  if (!isRedacted && encodedBytes(args) <= ARGUMENTS_BYTES) return { arguments: args };
   const summary = {
     argumentCount: args.length,
     argumentsSha256: createHash("sha256").update(JSON.stringify(args)).digest("hex"),
   };
   if (isRedacted) return summary;
   const shown = args.slice(0, CLIPPED_ARGUMENTS);
-  const share = Math.floor(ARGUMENTS_LENGTH / shown.length);
-  return { arguments: shown.map((argument) => argument.slice(0, share)), argumentsClipped: true, ...summary };
+  const share = Math.floor(ARGUMENTS_BYTES / shown.length);
+  return {
+    arguments: shown.map((argument) => clipBytes(argument, share)),
+    argumentsClipped: true,
+    ...summary,
+  };
+}
+
+/** What a value has in the line, where a control character or half a character takes six bytes and not one. */
+function encodedBytes(value: unknown): number {
+  return Buffer.byteLength(printableJson(JSON.stringify(value)));
+}
+
+/** The characters at the start of a text that have no more bytes than that in the line, with quotes and a comma. */
+function clipBytes(text: string, bytes: number): string {
+  let left = bytes - 3;
+  let length = 0;
+  for (const character of text) {
+    left -= encodedBytes(character) - 2;
+    if (left < 0) break;
+    length += character.length;
+  }
+  return text.slice(0, length);
 }
 
 function clipPeer({ guest, uuid }: AuditEntry["peer"]): AuditEntry["peer"] {

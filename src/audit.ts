@@ -44,13 +44,13 @@ export type Audit = Disposable & {
  * Never throws: what is wrong goes to `onProblem`, every record tries again, and when writing works again the first line
  * says how many were lost: `{"time", "event":"lost", "lostLines", "since"}`. Several processes may share the file.
  *
- * Of a peer's incoming calls that ran nothing at most 60 a minute are written. How many were left out is the line of
+ * Of a peer's incoming calls only those are written that `createAuditLimit` admits. How many were left out is the line of
  * `formatLeftOut`, in front of the first entry of any peer after that minute, or the last thing before the end.
  */
 export function openAudit(options: AuditOptions): Audit {
   const { path, maxBytes, keep, redactArguments, onProblem, now = Date.now } = options;
   const reported = new Set<string>();
-  const limit = createAuditLimit();
+  const limit = createAuditLimit(maxBytes * (keep + 1));
   let file: OpenFile | undefined;
   let lost: { lines: number; since: string } | undefined;
   let isClosed = false;
@@ -118,7 +118,10 @@ export function openAudit(options: AuditOptions): Audit {
       const nowMs = now();
       const time = new Date(nowMs).toISOString();
       tellLeftOut(nowMs, time);
-      if (limit.admit(entry, nowMs)) put(formatAuditLine(entry, time, redactArguments), time);
+      if (!limit.admit(entry, nowMs)) return;
+      const line = formatAuditLine(entry, time, redactArguments);
+      put(line, time);
+      limit.charge(entry, Buffer.byteLength(line) + LINE_END.length);
     },
     reopen() {
       attempt(release);

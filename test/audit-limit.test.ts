@@ -1,4 +1,4 @@
-/** Calls that ran nothing: how many are written, and what is told of the others. */
+/** How many calls of one peer are written, and what is told of the others. */
 import { expect, test } from "bun:test";
 import { readFile } from "node:fs/promises";
 import { openAudit } from "../src/audit.ts";
@@ -27,7 +27,7 @@ function admitted(limit: ReturnType<typeof createAuditLimit>, entry: AuditEntry,
 }
 
 test("sixty a minute are written for each peer, the rest is counted", () => {
-  const limit = createAuditLimit();
+  const limit = createAuditLimit(0);
   expect(admitted(limit, DENIED, START, 59)).toBe(59);
   expect(admitted(limit, DENIED, START + 59_000)).toBe(1);
   expect(admitted(limit, OTHER, START + 59_000)).toBe(60);
@@ -49,13 +49,73 @@ test.each<[string, AuditEntry]>([
   ["that a signal ended", { ...RAN, exitCode: null, signal: "SIGKILL" }],
   ["of our own, which a peer cannot make", { ...DENIED, direction: "outgoing" }],
 ])("calls %s are all written", (_, entry) => {
-  const limit = createAuditLimit();
+  const limit = createAuditLimit(0);
   expect(admitted(limit, entry, START, 500)).toBe(500);
   expect(limit.settle(Infinity)).toEqual([]);
 });
 
+test("a built-in command counts as none, and calls that ran one are counted apart", () => {
+  const limit = createAuditLimit(0);
+  const builtin = { ...RAN, builtin: true };
+  expect(admitted(limit, builtin, START, 40)).toBe(40);
+  expect(admitted(limit, DENIED, START, 40)).toBe(20);
+  expect(admitted(limit, RAN, START, 100)).toBe(100);
+  expect(limit.settle(Infinity)).toMatchObject([{ ran: false, leftOut: 20 }]);
+});
+
+/** The default: six files of 10 MiB. */
+const TRAIL_BYTES = 6 * 10 * 1024 * 1024;
+const LINE_BYTES = 500;
+
+/** How many of `count` entries are admitted and written, each so much later than the one before. */
+function written(
+  limit: ReturnType<typeof createAuditLimit>,
+  entry: AuditEntry,
+  count: number,
+  stepMs: number,
+) {
+  let lines = 0;
+  for (let call = 0; call < count; call++) {
+    const nowMs = START + call * stepMs;
+    limit.settle(nowMs);
+    if (!limit.admit(entry, nowMs)) continue;
+    limit.charge(entry, LINE_BYTES);
+    lines++;
+  }
+  return lines;
+}
+
+test("a busy peer's calls are all written: one a second for a day, and thousands at once", () => {
+  for (const trailBytes of [0, TRAIL_BYTES]) {
+    expect(written(createAuditLimit(trailBytes), RAN, 86_400, 1000)).toBe(86_400);
+    expect(written(createAuditLimit(trailBytes), RAN, 2000, 1)).toBe(2000);
+  }
+});
+
+test("no peer fills all files within an hour, whatever it calls; what is left out is told", () => {
+  const limit = createAuditLimit(TRAIL_BYTES);
+  const lines = written(limit, RAN, 360_000, 10);
+  expect(lines * LINE_BYTES).toBeGreaterThan(TRAIL_BYTES / 16);
+  expect(lines * LINE_BYTES).toBeLessThan(TRAIL_BYTES / 4);
+  expect(limit.settle(Infinity)).toMatchObject([{ ran: true, peer: RAN.peer }]);
+  expect(limit.admit(OTHER, START)).toBe(true);
+  expect(limit.admit(DENIED, START + 3_600_000)).toBe(true);
+});
+
+test("lines of calls that ran nothing are bounded by their bytes too", () => {
+  const limit = createAuditLimit(TRAIL_BYTES);
+  let bytes = 0;
+  for (let nowMs = START; nowMs < START + 3_600_000; nowMs += 1000) {
+    limit.settle(nowMs);
+    if (!limit.admit(DENIED, nowMs)) continue;
+    limit.charge(DENIED, 30_000);
+    bytes += 30_000;
+  }
+  expect(bytes).toBeLessThan(TRAIL_BYTES / 4);
+});
+
 test("guests of one name and different uuids are different peers; the host is one without either", () => {
-  const limit = createAuditLimit();
+  const limit = createAuditLimit(0);
   for (const peer of [{ guest: "a", uuid: "u-1" }, { guest: "a", uuid: "u-2" }, {}])
     expect(admitted(limit, { ...DENIED, peer }, START, 61)).toBe(60);
   expect(limit.settle(Infinity).map(({ peer }) => peer)).toEqual([
@@ -66,14 +126,14 @@ test("guests of one name and different uuids are different peers; the host is on
 });
 
 test("a clock that is set back silences nobody", () => {
-  const limit = createAuditLimit();
+  const limit = createAuditLimit(0);
   admitted(limit, DENIED, START, 70);
   expect(limit.settle(START - 1)).toMatchObject([{ leftOut: 10 }]);
   expect(limit.admit(DENIED, START - 1)).toBe(true);
 });
 
 test("what is over is forgotten", () => {
-  const limit = createAuditLimit();
+  const limit = createAuditLimit(0);
   for (let guest = 0; guest < 1000; guest++)
     admitted(limit, { ...DENIED, peer: { guest: `g${guest}` } }, START, 61);
   expect(limit.settle(START + 60_000)).toHaveLength(1000);
@@ -124,6 +184,7 @@ test("the first entry after the minute has the line in front of it, whoever's it
         role: "host",
         direction: "incoming",
         peer: { guest: "web1" },
+        ran: false,
         leftOut: 140,
         since: "2026-01-02T03:04:05.000Z",
       },

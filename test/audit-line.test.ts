@@ -45,7 +45,7 @@ test.each([
 
 test("what was left out is a short line, whoever it is about", () => {
   const peer = { guest: "\u001b".repeat(1e5), uuid: undefined };
-  const line = formatLeftOut({ role: "host", peer, leftOut: 7, sinceMs: Date.parse(TIME) }, TIME);
+  const line = formatLeftOut({ role: "host", peer, ran: false, leftOut: 7, sinceMs: Date.parse(TIME) }, TIME);
   expect(line.length).toBeLessThan(4096);
   expect(JSON.parse(line)).toEqual({
     time: TIME,
@@ -53,9 +53,32 @@ test("what was left out is a short line, whoever it is about", () => {
     role: "host",
     direction: "incoming",
     peer: { guest: `${"\u001b".repeat(512)}…` },
+    ran: false,
     leftOut: 7,
     since: TIME,
   });
+});
+
+test.each([
+  ["control characters", Array.from({ length: 64 }, () => "\u009b".repeat(60))],
+  ["quotes", ['"'.repeat(2100)]],
+  ["letters of three bytes", ["€".repeat(1400), "x"]],
+  ["halves of characters", ["\ud800".repeat(4000)]],
+  ["empty ones", Array.from({ length: 4096 }, () => "")],
+])("arguments are bounded by the bytes that they have in the line: %s", (_, args) => {
+  const line = formatAuditLine({ ...FINISHED, args }, TIME, false);
+  const { arguments: shown, ...others } = JSON.parse(line);
+  expect(others).toMatchObject({ argumentsClipped: true, argumentCount: args.length });
+  expect(Buffer.byteLength(line)).toBeLessThan(4096 + 700);
+  for (const [index, argument] of shown.entries()) expect(args[index]).toStartWith(argument);
+});
+
+test("arguments that fit are whole, and those of a built-in command are none of them", () => {
+  const args = ["x".repeat(2000), "y".repeat(2000)];
+  expect(JSON.parse(formatAuditLine({ ...FINISHED, args }, TIME, false))).toMatchObject({ arguments: args });
+  const builtin = JSON.parse(formatAuditLine({ ...FINISHED, args: undefined, builtin: true }, TIME, false));
+  expect(builtin).toMatchObject({ command: "uptime", builtin: true });
+  expect(builtin).not.toHaveProperty("arguments");
 });
 
 test("padding in front does not hide the arguments behind it", () => {

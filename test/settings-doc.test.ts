@@ -142,8 +142,14 @@ describe("docs/SETTINGS.md has", () => {
       formatAuditLine(ASKED, "2026-01-02T03:04:05.680Z", false),
     ];
     expect(blockOf("json").trimEnd().split("\n")).toEqual(lines);
-    const more = { args: ["x".repeat(5000)], reason: "none", errorCode: "BUSY", problem: "none" } as const;
-    const leftOut = { role: "host", peer: {}, leftOut: 1, sinceMs: 0 } as const;
+    const more = {
+      args: ["x".repeat(5000)],
+      builtin: true,
+      reason: "none",
+      errorCode: "BUSY",
+      problem: "none",
+    } as const;
+    const leftOut = { role: "host", peer: {}, ran: false, leftOut: 1, sinceMs: 0 } as const;
     const whole = [formatAuditLine({ ...EXECUTED, ...more }, "", false), formatLeftOut(leftOut, "")];
     // What counts lost lines is made in src/audit.ts, where nothing can be written.
     const members = new Set([...whole.flatMap(membersOf), "lostLines"]);

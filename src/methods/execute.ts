@@ -78,7 +78,9 @@ async function runBuiltin(command: Command & { kind: "builtin" }, call: Incoming
     .catch(() => undefined);
   const durationMs = performance.now() - start;
   const result = { exitCode: 0, signal: null, timedOut: false, cancelled: false, durationMs };
-  return { result, outcome: { exitCode: 0, bytes: { stdin: 0, stdout: bytes.length, stderr: 0 } } };
+  const sizes = { stdin: 0, stdout: bytes.length, stderr: 0 };
+  // It ignored its arguments, and a peer could fill the audit with them.
+  return { result, outcome: { exitCode: 0, bytes: sizes, builtin: true, args: undefined } };
 }
 
 async function runUserCommand(

@@ -18,8 +18,13 @@ export type Caller = { guest?: string; uuid?: string };
 /** What the policy decides about and the audit writes down. */
 export type Subject = { command?: string; args?: readonly string[]; peer?: Caller };
 
-/** How a call ended, for the audit. */
-export type Outcome = Pick<AuditEntry, "exitCode" | "signal" | "timedOut" | "cancelled" | "bytes">;
+/** How a call ended, for the audit; `args` only where they are not to be written down after all. */
+export type Outcome = Pick<
+  AuditEntry,
+  "exitCode" | "signal" | "timedOut" | "cancelled" | "bytes" | "builtin"
+> & {
+  args?: undefined;
+};
 
 export type Grant = Extract<Decision, { allowed: true }>;
 

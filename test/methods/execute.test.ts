@@ -97,6 +97,16 @@ test("the result, both outputs and the audit's bytes", async () => {
   expect(lines[0]).toMatchObject({ exitCode: 4, bytes: { stdin: 5, stdout: 5, stderr: 6 } });
 });
 
+test("a built-in command is written down as one, without the arguments that it ignored", async () => {
+  await using directory = await createTemporaryDirectory();
+  const { link, lines, execute } = serve(directory);
+  await using _ = link;
+  await execute("built", ["ignored"]).answer;
+  await until("it is written down", () => lines.length === 1);
+  expect(lines[0]).toMatchObject({ command: "built", exitCode: 0, builtin: true });
+  expect(lines[0]?.args).toBeUndefined();
+});
+
 test("a caller that asks for no streams gets none, and the command reads nothing", async () => {
   await using directory = await createTemporaryDirectory();
   await plant(directory, "loud", "echo out; echo err >&2; exit $(cat | wc -c)");

@@ -1,8 +1,5 @@
 /** The settings: defaults, then the file, then the environment, then flags. The only reader of the environment and of config files. */
-import { lstatSync, readFileSync, statSync } from "node:fs";
-import { userInfo } from "node:os";
-import { errnoOf, NegotiatorError } from "./errors.ts";
-import { findOwnershipFault } from "./ownership.ts";
+import { NegotiatorError } from "./errors.ts";
 import { DEFAULT_POLICY, parsePolicy } from "./policy.ts";
 import type { Policy } from "./policy.ts";
 import { DEFAULTS, SettingsSchema } from "./settings.ts";
@@ -10,6 +7,7 @@ import type { Settings, SettingsLayer } from "./settings.ts";
 import { printable } from "./printable.ts";
 import { warnOfStrays } from "./stray-variables.ts";
 import { checkStrict, parseStrictToml } from "./strict.ts";
+import { readTrustedFile } from "./trusted-file.ts";
 
 /** Where the config file is looked for when neither `--config` nor `NEGOTIATOR_CONFIG` names one; it may be absent. */
 const CONFIG_FILE = "/etc/negotiator/negotiator.toml";
@@ -73,7 +71,7 @@ export function toolEnvironment(): Record<string, string> {
  * path must not allow everything. Throws `BAD_CONFIG`.
  */
 export function readPolicy({ settings: { policyFile }, origins }: Config): Policy {
-  const text = readOptional(policyFile);
+  const text = readTrustedFile(policyFile);
   if (text !== undefined) return parsePolicy(text, policyFile);
   const origin = origins.get("policyFile") ?? "the settings";
   if (origin === DEFAULT_ORIGIN) return DEFAULT_POLICY;
@@ -100,50 +98,13 @@ type Layer = { settings: SettingsLayer; origin: (key: string) => string };
 
 function readFileLayer(path: string, isRequired: boolean): Layer {
   const origin = (): string => path;
-  const text = readOptional(path);
+  const text = readTrustedFile(path);
   if (text !== undefined) return { origin, settings: parseStrictToml(SettingsSchema, text, path) };
   if (!isRequired) return { origin, settings: {} };
   throw new NegotiatorError(
     "BAD_CONFIG",
     `Cannot read the config file "${printable(path)}": there is no such file`,
   );
-}
-
-/**
- * The text of a file that need not be there. Throws `BAD_CONFIG` when it is there and cannot be read, or when somebody may
- * write to it who is neither root nor us: it says what is run here, and who may call it.
- */
-function readOptional(path: string): string | undefined {
-  try {
-    const text = readFileSync(path, "utf8");
-    checkOwnership(path);
-    return text;
-  } catch (error) {
-    if (error instanceof NegotiatorError) throw error;
-    const isAbsent = errnoOf(error) === "ENOENT";
-    if (isAbsent && !isLink(path)) return undefined;
-    const condition = isAbsent
-      ? "it is a symbolic link that leads nowhere"
-      : NegotiatorError.from(error).message;
-    const message = `Cannot read the file "${path}": ${condition}`;
-    throw new NegotiatorError("BAD_CONFIG", printable(message), { cause: error });
-  }
-}
-
-/** Somebody has made such a link on purpose: what it should lead to is wanted, and its absence is no default. */
-function isLink(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
-}
-
-/** A pipe or a device, such as a shell's `<(…)`, has no owner that would say anything. */
-function checkOwnership(path: string): void {
-  const stats = statSync(path);
-  const fault = stats.isFile() ? findOwnershipFault(stats, userInfo().uid) : undefined;
-  if (fault === undefined) return;
-  const shown = printable(path);
-  throw new NegotiatorError("BAD_CONFIG", `Cannot use the file "${shown}": ${fault.problem}`, {
-    remedy: `Correct it with: ${fault.remedy} ${shown}`,
-  });
 }
 
 function readEnvironmentLayer(environment: Environment): Layer {

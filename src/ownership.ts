@@ -26,4 +26,9 @@ export function findOwnershipFault(
   return undefined;
 }
 
+/** Our own user id, as which files are made and read; there need not be a name for it in /etc/passwd. */
+export function ourUid(): number {
+  return process.geteuid?.() ?? 0;
+}
+
 const WRITABLE_BY_OTHERS = 0o022;

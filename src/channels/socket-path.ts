@@ -1,6 +1,7 @@
 /** What may be at the path of a socket that we serve: nothing, or a socket of ours, where nobody else can replace it. */
 import { lstat, stat } from "node:fs/promises";
 import { errnoOf, NegotiatorError } from "../errors.ts";
+import { ourUid } from "../ownership.ts";
 import { printable } from "../printable.ts";
 
 /** Bytes in `sun_path` without its closing NUL (unix(7)). */
@@ -46,7 +47,7 @@ export async function findSocket(action: string, path: string): Promise<"socket"
 }
 
 function isTrusted(uid: number): boolean {
-  return uid === 0 || uid === process.getuid?.();
+  return uid === 0 || uid === ourUid();
 }
 
 function denied(action: string, condition: string, remedy: string): NegotiatorError {

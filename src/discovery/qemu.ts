@@ -14,6 +14,7 @@
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { errnoOf, NegotiatorError } from "../errors.ts";
+import { ourUid } from "../ownership.ts";
 import { printable } from "../printable.ts";
 import type { Endpoint, Finder, Scan } from "./endpoint.ts";
 import { parseQemuCommandLine } from "./qemu-options.ts";
@@ -31,7 +32,7 @@ export type QemuOptions = {
 /** Finds the channels of QEMU processes; throws `NO_CHANNEL` when /proc cannot be read. */
 export function createQemuFinder(options: QemuOptions = {}): Finder {
   const { procDirectory = "/proc", program = /^(qemu-system-[\w.-]+|qemu-kvm|kvm)$/ } = options;
-  const trustedUids = options.trustedUids ?? [0, process.geteuid?.() ?? 0];
+  const trustedUids = options.trustedUids ?? [0, ourUid()];
   return async (signal) => {
     const sights: Sight[] = [];
     for (const pid of await listProcesses(procDirectory)) {

@@ -1,6 +1,7 @@
 /** `execute`: runs a command by its name, its streams attached. */
 import * as v from "valibot";
 import { NegotiatorError } from "../errors.ts";
+import { ourUid } from "../ownership.ts";
 import { run } from "../run.ts";
 import type { ByteSink } from "../pump.ts";
 import { lookUpUser } from "../users.ts";
@@ -90,8 +91,7 @@ async function runUserCommand(
   { call, caller, grant }: MethodContext,
 ): Promise<Ended> {
   const userName = grant.user ?? command.user;
-  const ourselves = process.getuid?.() ?? 0;
-  const { uid, gid, ...user } = findUser(userName ?? ourselves, command.name);
+  const { uid, gid, ...user } = findUser(userName ?? ourUid(), command.name);
   const stdin = command.stdin === false ? null : readerOf(call, "stdin");
   const outputs = { stdout: writerOf(call, "stdout"), stderr: writerOf(call, "stderr") };
   const ended = await run({

@@ -1,5 +1,4 @@
 /** What a daemon offers to its peers, under its policy and with its audit trail; what a reload renews. */
-import { userInfo } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { openAudit } from "../audit.ts";
 import type { Audit } from "../audit.ts";
@@ -14,6 +13,7 @@ import { createInfo } from "../methods/info.ts";
 import { createListCommands } from "../methods/list-commands.ts";
 import { createDispatcher } from "../methods/method.ts";
 import type { Caller, Method } from "../methods/method.ts";
+import { ourUid } from "../ownership.ts";
 import { DEFAULT_POLICY } from "../policy.ts";
 import { createQuota } from "../quota.ts";
 import type { Settings } from "../settings.ts";
@@ -43,7 +43,7 @@ export function createServices(role: "host" | "guest", first: Config): Services 
   let { settings } = first;
   let policy = loadPolicy(first);
   let audit = startAudit(settings);
-  const { uid } = userInfo();
+  const uid = ourUid();
   const sources = (): CommandSources => ({
     directories: settings.commandsDirectory,
     builtins: BUILTINS,

@@ -115,7 +115,7 @@ export const OWNERS = [
   },
 ] as const;
 
-/** Functions of node:fs that give a descriptor: for channels, and for the audit file, which must not follow links. */
+/** Functions of node:fs that give a descriptor: for channels, the audit file, and files whose owner is looked at before they are read. */
 export const OPENERS =
   /^(?:\*|default|promises|open|openSync|createReadStream|createWriteStream|ReadStream|WriteStream)$/;
-export const MAY_OPEN = /^src\/(?:channels\/|audit\.ts$)/;
+export const MAY_OPEN = /^src\/(?:channels\/|(?:audit|trusted-file)\.ts$)/;

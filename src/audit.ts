@@ -16,6 +16,9 @@ import { createAuditLimit } from "./audit-limit.ts";
 import { formatAuditLine, formatLeftOut } from "./audit-line.ts";
 import type { AuditEntry } from "./audit-line.ts";
 import { errnoOf, NegotiatorError } from "./errors.ts";
+import { findOwnershipFault, ourUid } from "./ownership.ts";
+import type { OwnershipFault } from "./ownership.ts";
+import { findPathFault } from "./path-trust.ts";
 
 /**
  * `maxBytes` is the size past which `path` becomes `path.1`, that `path.2`, and so on up to `path.KEEP`. With
@@ -40,7 +43,8 @@ export type Audit = Disposable & {
 };
 
 /**
- * Opens the audit file for appending, with mode 0640, in a directory that is made with mode 0750 if it is missing.
+ * Opens the audit file for appending, with mode 0640, in a directory that is made with mode 0750 if it is missing. What
+ * somebody besides root and us could change or replace is refused.
  * Never throws: what is wrong goes to `onProblem`, every record tries again, and when writing works again the first line
  * says how many were lost: `{"time", "event":"lost", "lostLines", "since"}`. Several processes may share the file.
  *
@@ -87,7 +91,7 @@ export function openAudit(options: AuditOptions): Audit {
       return true;
     } catch (thrown) {
       const problem = describe(path, thrown);
-      const kind = errnoOf(thrown) ?? problem.message;
+      const kind = problem === thrown ? problem.message : (errnoOf(thrown) ?? problem.message);
       if (!reported.has(kind)) {
         reported.add(kind);
         onProblem(problem);
@@ -139,15 +143,30 @@ type OpenFile = { descriptor: number; device: number; inode: number };
 
 const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
 
-/** O_NONBLOCK because opening a device may wait. */
+/**
+ * O_NONBLOCK because opening a device may wait. A directory that a group may write to is taken as meant so: /var/log is
+ * one on Ubuntu.
+ */
 function openFile(path: string): OpenFile {
   mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
+  const misplaced = findPathFault(dirname(path), { uid: ourUid(), groups: "meant" });
+  if (misplaced !== undefined) throw refusal(path, misplaced);
   const descriptor = openSync(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o640);
   const status = fstatSync(descriptor);
-  if (status.isFile()) return { descriptor, device: status.dev, inode: status.ino };
+  const fault = status.isFile() ? findOwnershipFault(status, ourUid(), path) : NO_FILE;
+  if (fault === undefined) return { descriptor, device: status.dev, inode: status.ino };
   closeSync(descriptor);
-  throw new NegotiatorError("BAD_CONFIG", `Cannot write the audit file "${path}": it is not a regular file`, {
-    remedy: "Remove it, or set another path for the audit file.",
+  throw refusal(path, fault);
+}
+
+const NO_FILE = { problem: "it is not a regular file", remedy: "Remove it" };
+
+function refusal(
+  path: string,
+  { problem, remedy }: Pick<OwnershipFault, "problem" | "remedy">,
+): NegotiatorError {
+  return new NegotiatorError("BAD_CONFIG", `Cannot write the audit file "${path}": ${problem}`, {
+    remedy: `${remedy}, or set another path for the audit file.`,
   });
 }
 

@@ -1,14 +1,16 @@
 /** Reads a file that we go by, such as the config: opened once, so that what is read is what was looked at. */
 import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, readSync } from "node:fs";
 import type { Stats } from "node:fs";
+import { resolve } from "node:path";
 import { errnoOf, NegotiatorError } from "./errors.ts";
 import { findOwnershipFault, ourUid } from "./ownership.ts";
 import type { OwnershipFault } from "./ownership.ts";
+import { findPathFault } from "./path-trust.ts";
 import { printable } from "./printable.ts";
 
 /**
  * The text of a file, or undefined when there is none. Throws `BAD_CONFIG` when it is there and cannot be read, or when
- * somebody may write to it who is neither root nor us. A pipe of ours, such as a shell's `<(…)`, is read to its end; one
+ * somebody may write to it, or put another in its place, who is neither root nor us. A pipe of ours, such as a shell's `<(…)`, is read to its end; one
  * that nobody writes to is refused.
  */
 export function readTrustedFile(path: string): string | undefined {
@@ -16,11 +18,10 @@ export function readTrustedFile(path: string): string | undefined {
   if (descriptor === undefined) return undefined;
   try {
     const status = fstatSync(descriptor);
-    const fault = findFault(status);
+    const fault = findFault(path, status);
     if (fault === undefined) return status.isFIFO() ? readPipe(descriptor) : readFileSync(descriptor, "utf8");
-    const shown = printable(path);
-    throw new NegotiatorError("BAD_CONFIG", `Cannot use the file "${shown}": ${fault.problem}`, {
-      remedy: `Correct it with: ${fault.remedy} ${shown}`,
+    throw new NegotiatorError("BAD_CONFIG", `Cannot use the file "${printable(path)}": ${fault.problem}`, {
+      remedy: fault.remedy,
     });
   } catch (thrown) {
     throw unreadable(path, thrown);
@@ -47,10 +48,15 @@ function isLink(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
 }
 
-/** What is written to a device, such as /dev/null, is not what is read from it: only its owner counts. */
-function findFault(status: Stats): OwnershipFault | undefined {
+/**
+ * What is written to a device, such as /dev/null, is not what is read from it: only its owner counts. A pipe of a shell,
+ * or a file that was deleted since it was opened, is in no directory.
+ */
+function findFault(path: string, status: Stats): OwnershipFault | undefined {
   const { uid, mode } = status;
-  return findOwnershipFault({ uid, mode: status.isCharacterDevice() ? 0 : mode }, ourUid());
+  const own = findOwnershipFault({ uid, mode: status.isCharacterDevice() ? 0 : mode }, ourUid(), path);
+  if (own !== undefined || !status.isFile() || status.nlink === 0) return own;
+  return findPathFault(resolve(path), { uid: ourUid(), groups: "own" });
 }
 
 /** Without a writer a pipe ends at once, so an empty text would stand for one that nobody has written. */

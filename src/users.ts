@@ -1,6 +1,6 @@
-/** Local users, as /etc/passwd has them. */
+/** Local users and their groups, as /etc/passwd and /etc/group have them. */
 import { readFileSync } from "node:fs";
-import { NegotiatorError } from "./errors.ts";
+import { errnoOf, NegotiatorError } from "./errors.ts";
 
 export type User = { name: string; uid: number; gid: number; home: string };
 
@@ -22,4 +22,38 @@ export function lookUpUser(nameOrUid: string | number, passwdFile = "/etc/passwd
       };
   }
   throw new NegotiatorError("BAD_CONFIG", `Cannot find the user "${nameOrUid}" in ${passwdFile}`);
+}
+
+/**
+ * Whether nobody is in the group but root and the user `uid`: it is root's own, or these files know the group, and no
+ * other user as its member. `staff` on Debian, to which /usr/local belongs there, is such a one as long as it is empty.
+ */
+export function isGroupOf(
+  gid: number,
+  uid: number,
+  { passwdFile = "/etc/passwd", groupFile = "/etc/group" } = {},
+): boolean {
+  if (gid === 0) return true;
+  const users = readRows(passwdFile);
+  const group = readRows(groupFile).find(([, , number]) => Number(number) === gid);
+  if (group === undefined) return false;
+  const named = (group[3] ?? "").split(",").filter((name) => name !== "");
+  const strangers = users.filter(([, , number]) => ![0, uid].includes(Number(number)));
+  const isMember = ([name = "", , , primary]: string[]): boolean =>
+    Number(primary) === gid || named.includes(name);
+  const isKnown = (name: string): boolean => users.some(([user]) => user === name);
+  return !strangers.some(isMember) && named.every(isKnown);
+}
+
+/** The lines of a file whose fields stand between colons; none where there is no such file. */
+function readRows(path: string): string[][] {
+  try {
+    return readFileSync(path, "utf8")
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => line.split(":"));
+  } catch (thrown) {
+    if (errnoOf(thrown) === "ENOENT") return [];
+    throw thrown;
+  }
 }

@@ -1,7 +1,19 @@
 /** The audit file: what a line holds, rotation, and what happens when it cannot be written. */
 import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  chown,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openAudit } from "../src/audit.ts";
@@ -89,7 +101,7 @@ test("a finished and a denied call are a line each, in a file and directory for 
 test("lines are added behind what is there", async () => {
   await using folder = await createFolder();
   const path = join(folder.path, "audit.jsonl");
-  await writeFile(path, '{"callId":"before"}\n');
+  await writeFile(path, '{"callId":"before"}\n', { mode: 0o640 });
   using audit = openAudit(optionsFor(path)[0]);
   audit.record(FINISHED);
   expect(await members(path, "callId")).toEqual(["before", "c-1"]);
@@ -98,7 +110,7 @@ test("lines are added behind what is there", async () => {
 test("a line left half by a crash does not swallow the next", async () => {
   await using folder = await createFolder();
   const path = join(folder.path, "audit.jsonl");
-  await writeFile(path, '{"callId":"bef');
+  await writeFile(path, '{"callId":"bef', { mode: 0o640 });
   using audit = openAudit(optionsFor(path)[0]);
   audit.record(FINISHED);
   audit.record(FINISHED);
@@ -188,6 +200,43 @@ test("what is not a regular file is refused and left alone", async () => {
   }
   expect(await readFile(target, "utf8")).toBe("untouched");
   expect(existsSync(join(folder.path, "absent"))).toBe(false);
+});
+
+test("a file or a directory that others may write to is refused, and taken when that is mended", async () => {
+  await using folder = await createFolder();
+  const path = join(folder.path, "audit.jsonl");
+  const [options, problems] = optionsFor(path);
+  await chmod(folder.path, 0o777);
+  using audit = openAudit(options);
+  expect(await readdir(folder.path)).toEqual([]);
+  await chmod(folder.path, 0o1777);
+  await writeFile(path, "");
+  await chmod(path, 0o666);
+  audit.reopen();
+  await chmod(path, 0o640);
+  audit.record(FINISHED);
+  expect(problems.map(({ message }) => message)).toEqual([
+    `Cannot write the audit file "${path}": everybody may write to "${folder.path}"\n` +
+      `Correct it with: chmod o-w ${folder.path}, or set another path for the audit file.`,
+    `Cannot write the audit file "${path}": its group or everybody may write to it\n` +
+      `Correct it with: chmod go-w ${path}, or set another path for the audit file.`,
+  ]);
+  expect(await members(path, "callId")).toEqual(["c-1"]);
+});
+
+test.if(process.getuid?.() === 0)("a file that another user made is refused (needs root)", async () => {
+  await using folder = await createFolder();
+  await chmod(folder.path, 0o1777);
+  const path = join(folder.path, "audit.jsonl");
+  await writeFile(path, "", { mode: 0o640 });
+  await chown(path, 65_534, 65_534);
+  const [options, problems] = optionsFor(path);
+  using audit = openAudit(options);
+  audit.record(FINISHED);
+  expect(problems.map(({ message }) => message)).toEqual([
+    expect.stringContaining("it belongs to user 65534, not to root\n"),
+  ]);
+  expect(await readFile(path, "utf8")).toBe("");
 });
 
 test("a link put in the place of the open file is refused too", async () => {

@@ -53,6 +53,21 @@ test("a pipe without a writer is refused at once", async () => {
   expect(readApart("<(true)")).toEndWith(condition);
 });
 
+test("what others could replace is refused", async () => {
+  await using directory = await createTemporaryDirectory();
+  const path = await directory.write("open/file", "text");
+  expect(readTrustedFile(path)).toBe("text");
+  await chmod(directory.at("open"), 0o777);
+  expect(errorOf(() => readTrustedFile(path)).message).toBe(
+    `Cannot use the file "${path}": everybody may write to "${directory.at("open")}"\n` +
+      `Correct it with: chmod o-w ${directory.at("open")}`,
+  );
+  // What has no name any more has no place either.
+  expect(readApart(`/dev/stdin < ${path}`)).toStartWith('Cannot use the file "/dev/stdin"');
+  const remove = `import { rmSync } from "node:fs"; rmSync("${path}");`;
+  expect(readApart(`/dev/stdin < ${path}`, remove)).toBe('"text"');
+});
+
 test("a pipe that others may write to is refused", async () => {
   await using directory = await createTemporaryDirectory();
   const pipe = directory.at("pipe");

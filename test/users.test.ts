@@ -1,6 +1,6 @@
 /** Users of /etc/passwd, by name and by number. */
 import { expect, test } from "bun:test";
-import { lookUpUser } from "../src/users.ts";
+import { isGroupOf, lookUpUser } from "../src/users.ts";
 import { errorOf } from "./support/error-of.ts";
 import { createTemporaryDirectory } from "./support/temporary-directory.ts";
 
@@ -35,6 +35,25 @@ test.each([["nobody-here"], [""], ["ro"], ["root:x"], ["# a comment"], ["broken"
     expect(error).toMatchObject({ code: "BAD_CONFIG", message: `Cannot find the user "${user}" in ${file}` });
   },
 );
+
+test.each([
+  ["root's", 0, 1000, true],
+  ["an empty one", 50, 1000, true],
+  ["the user's own", 1001, 1000, true],
+  ["another user's own", 1001, 34, false],
+  ["one with the user as a member", 60, 1000, true],
+  ["one with another member", 60, 34, false],
+  ["one with root and somebody who is in no file", 70, 0, false],
+  ["one that is in no file", 4242, 0, false],
+])("whether only root and the user are in a group: %s", async (_, gid, uid, expected) => {
+  await using directory = await createTemporaryDirectory();
+  const passwdFile = await directory.write("passwd", PASSWD);
+  const text =
+    "root:x:0:backup\nstaff:x:50:\nweb:x:1001:\nusers:x:60:web\nother:x:70:root,stranger\nbroken\n";
+  const groupFile = await directory.write("group", text);
+  expect(isGroupOf(gid, uid, { passwdFile, groupFile })).toBe(expected);
+  expect(isGroupOf(gid, uid, { passwdFile, groupFile: directory.at("absent") })).toBe(gid === 0);
+});
 
 test("this machine has a root", () => {
   expect(lookUpUser("root")).toMatchObject({ uid: 0, gid: 0 });

@@ -1,13 +1,13 @@
 /** What may be at the path of a socket that we serve: nothing, or a socket of ours, where nobody else can replace it. */
-import { lstat, stat } from "node:fs/promises";
+import { lstat } from "node:fs/promises";
+import { resolve } from "node:path";
 import { errnoOf, NegotiatorError } from "../errors.ts";
 import { ourUid } from "../ownership.ts";
+import { findPathFault } from "../path-trust.ts";
 import { printable } from "../printable.ts";
 
 /** Bytes in `sun_path` without its closing NUL (unix(7)). */
 const LONGEST_BYTES = 107;
-const WRITABLE_FOR_ALL = 0o002;
-const STICKY = 0o1000;
 
 /** Throws `NO_CHANNEL` when one of the paths does not fit into a socket's address. */
 export function checkLength(action: string, ...paths: readonly string[]): void {
@@ -23,13 +23,9 @@ export function checkLength(action: string, ...paths: readonly string[]): void {
 }
 
 /** Throws `DENIED` when somebody besides root and us could put another file in the place of one in `directory`. */
-export async function checkDirectory(action: string, directory: string): Promise<void> {
-  const { uid, mode } = await stat(directory);
-  const shown = printable(directory);
-  if (!isTrusted(uid)) throw denied(action, `"${shown}" belongs to user ${uid}`, `chown root ${shown}`);
-  if ((mode & WRITABLE_FOR_ALL) !== 0 && (mode & STICKY) === 0) {
-    throw denied(action, `everybody may write to "${shown}"`, `chmod o-w ${shown}`);
-  }
+export function checkDirectory(action: string, directory: string): void {
+  const fault = findPathFault(resolve(directory), { uid: ourUid(), groups: "own" });
+  if (fault !== undefined) throw denied(action, fault.problem, fault.remedy);
 }
 
 /** Whether there is a socket of ours at `path`. Throws `DENIED` when there is anything else. */

@@ -54,7 +54,7 @@ export async function listenSocket(path: string, options: ListenOptions): Promis
   checkLength(action, path, join(directory, ".XXXXXX", BOUND_NAME));
   try {
     await mkdir(directory, { mode: 0o755 }).catch(unless("EEXIST"));
-    await checkDirectory(action, directory);
+    checkDirectory(action, directory);
     // `join` would take the dot away, and the parent is not ours to write to.
     const workshop = await mkdtemp(`${directory}/.`);
     try {

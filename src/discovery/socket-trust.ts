@@ -1,7 +1,8 @@
 /** Whether a socket's place in the file system lets only its rightful owner put something there. */
-import { lstat, realpath, stat } from "node:fs/promises";
+import { lstat, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errnoOf } from "../errors.ts";
+import { findPathFault } from "../path-trust.ts";
 import { printable } from "../printable.ts";
 
 /**
@@ -23,24 +24,10 @@ export async function checkSocket(
     if (theirs.ino !== facts.ino || theirs.dev !== facts.dev) {
       return `"${printable(path)}" is another file where it runs (a container?)`;
     }
-    return await checkDirectories(await realpath(dirname(path)), uid);
+    return findPathFault(dirname(path), { uid, groups: "meant" })?.problem;
   } catch (error) {
     const reason = errnoOf(error);
     if (reason === undefined) throw error;
     return `"${printable(path)}" cannot be looked at (${reason})`;
-  }
-}
-
-const STICKY = 0o1000;
-const WRITABLE_FOR_ALL = 0o002;
-
-async function checkDirectories(deepest: string, uid: number): Promise<string | undefined> {
-  for (let directory = deepest; ; directory = dirname(directory)) {
-    const { uid: owner, mode } = await stat(directory);
-    if (owner !== 0 && owner !== uid) return `"${printable(directory)}" belongs to user ${owner}`;
-    if ((mode & WRITABLE_FOR_ALL) !== 0 && (mode & STICKY) === 0) {
-      return `everybody may write to "${printable(directory)}"`;
-    }
-    if (directory === dirname(directory)) return undefined;
   }
 }

@@ -276,6 +276,27 @@ test("a directory where everybody may write is refused, unless it is sticky", as
   await using _ = await listenSocket(directory.at("socket"), QUIET);
 });
 
+test("a directory that others could move away is refused", async () => {
+  await using directory = await createTemporaryDirectory();
+  await directory.write("open/inner/file", "");
+  await chmod(directory.at("open"), 0o777);
+  expect(await rejectionOf(listenSocket(directory.at("open", "inner", "socket"), QUIET))).toMatchObject({
+    code: "DENIED",
+    message: expect.stringContaining(
+      `everybody may write to "${directory.at("open")}"\nCorrect it with: chmod o-w`,
+    ),
+  });
+});
+
+test.skipIf(process.getuid?.() !== 0)("a group's directory is refused (needs root)", async () => {
+  await using directory = await createTemporaryDirectory();
+  await chown(directory.path, 0, 54_321);
+  await chmod(directory.path, 0o770);
+  expect((await rejectionOf(listenSocket(directory.at("socket"), QUIET))).message).toContain(
+    "group 54321 may write to",
+  );
+});
+
 test("what cannot be dialled or served says why", async () => {
   await using directory = await createTemporaryDirectory();
   const long = directory.at("x".repeat(108));

@@ -290,3 +290,47 @@ test("a NAME.toml that others may write to makes the command unusable", async ()
   await commands.add("first/backup.toml", "", 0o666);
   expect(await commands.refusalOf("backup")).toMatchObject({ code: "BAD_CONFIG" });
 });
+
+test("a command that is a link to where others may put something is refused", async () => {
+  await using commands = await createCommands();
+  const tool = await commands.add("home/tool");
+  await symlink(tool, commands.at("first/tool"));
+  expect(await commands.names()).toEqual(["find-it", "tool"]);
+  await chmod(commands.at("home"), 0o777);
+  const whole =
+    `Cannot run "${commands.at("first/tool")}": everybody may write to "${commands.at("home")}"\n` +
+    `Correct it with: chmod o-w ${commands.at("home")}`;
+  expect(await commands.problems()).toEqual([whole]);
+  expect(await commands.names()).toEqual(["find-it"]);
+  const told = 'Cannot run "tool": it can be replaced by others';
+  expect(await commands.accountsOf("tool")).toEqual({ code: "NOT_EXECUTABLE", told, whole });
+});
+
+test("a NAME.toml that is a link to where others may put something makes the command unusable", async () => {
+  await using commands = await createCommands();
+  await commands.add("first/backup");
+  const path = await commands.add("home/its.toml", "stdin = false\n", 0o644);
+  await symlink(path, commands.at("first/backup.toml"));
+  expect(await commands.names()).toEqual(["backup", "find-it"]);
+  await chmod(commands.at("home"), 0o777);
+  expect(await commands.refusalOf("backup")).toMatchObject({ code: "BAD_CONFIG" });
+});
+
+test("a directory of commands that others could exchange gives none, be it a link or not", async () => {
+  await using commands = await createCommands();
+  await commands.add("app/commands/uptime");
+  await rm(commands.at("first"), { recursive: true });
+  await symlink(commands.at("app/commands"), commands.at("first"));
+  const direct = { ...commands.sources, directories: [commands.at("app/commands")] };
+  expect(await commands.names()).toEqual(["find-it", "uptime"]);
+  await chmod(commands.at("app"), 0o777);
+  expect(await commands.names()).toEqual(["find-it"]);
+  expect(await commands.problems()).toEqual([
+    `Cannot use commands in "${commands.at("first")}": everybody may write to "${commands.at("app")}"\n` +
+      `Correct it with: chmod o-w ${commands.at("app")}`,
+  ]);
+  expect((await commands.accountsOf("uptime")).told).toBe(
+    'Cannot run "uptime": the directory it is in can be replaced by others',
+  );
+  expect((await listCommands(direct)).commands.map(({ name }) => name)).toEqual(["find-it"]);
+});

@@ -1,24 +1,16 @@
 /** Finds what a mistyped word was probably meant to be. */
 
-/**
- * The candidates that are near `word`, nearest first, at most three; none if none is near. Where only digits differ nothing
- * was mistyped: `web2` is another one than `web1`.
- */
+/** The candidates that are near `word`, nearest first, at most three; none if none is near. */
 export function nearest(word: string, candidates: readonly string[]): string[] {
   if (word === "" || word.length > MAX_LENGTH) return [];
   const allowed = Math.min(Math.ceil(word.length / 4), MAX_DISTANCE);
   return candidates
     .filter(({ length }) => length <= MAX_LENGTH && Math.abs(length - word.length) <= allowed)
-    .filter((candidate) => candidate === word || withoutDigits(candidate) !== withoutDigits(word))
     .map((candidate) => ({ candidate, distance: countEdits(word, candidate) }))
     .filter(({ distance }) => distance <= allowed)
     .sort((one, other) => one.distance - other.distance || compare(one.candidate, other.candidate))
     .slice(0, MAX_GUESSES)
     .map(({ candidate }) => candidate);
-}
-
-function withoutDigits(word: string): string {
-  return word.replaceAll(/\d+/g, "0");
 }
 
 /** The work grows with the product of both lengths, and words come from a peer. */

@@ -71,7 +71,8 @@ export function createGuests(services: Services): Guests {
 
 /** What is said when no running guest has that name. */
 export function noGuest(name: string, known: readonly string[]): NegotiatorError {
-  const guesses = nearest(name, known);
+  // Guests are numbered: web2 is not a mistyped web1.
+  const guesses = nearest(name, known).filter((guess) => withoutDigits(guess) !== withoutDigits(name));
   const remedy =
     guesses.length > 0
       ? `Did you mean ${guesses.map((guess) => `"${guess}"`).join(", ")}?`
@@ -79,4 +80,8 @@ export function noGuest(name: string, known: readonly string[]): NegotiatorError
   return new NegotiatorError("NO_GUEST", `No running guest with a negotiator channel is called "${name}"`, {
     remedy,
   });
+}
+
+function withoutDigits(name: string): string {
+  return name.replaceAll(/\d+/g, "0");
 }

@@ -50,10 +50,11 @@ function isLink(path: string): boolean {
 
 /**
  * What is written to a device, such as /dev/null, is not what is read from it: only its owner counts. A pipe of a shell,
- * or a file that was deleted since it was opened, is in no directory.
+ * or a file that was deleted since it was opened, is in no directory. A directory cannot be read, whosever it is.
  */
 function findFault(path: string, status: Stats): OwnershipFault | undefined {
   const { uid, mode } = status;
+  if (status.isDirectory()) return undefined;
   const own = findOwnershipFault({ uid, mode: status.isCharacterDevice() ? 0 : mode }, ourUid(), path);
   if (own !== undefined || !status.isFile() || status.nlink === 0) return own;
   return findPathFault(resolve(path), { uid: ourUid(), groups: "own" });

@@ -33,6 +33,7 @@ test("a text is read, and nothing is none", async () => {
   await symlink("absent", directory.at("link"));
   expect(errorOf(() => readTrustedFile(directory.at("link"))).message).toEndWith("leads nowhere");
   await mkdir(directory.at("folder"));
+  await chmod(directory.at("folder"), 0o775);
   expect(errorOf(() => readTrustedFile(directory.at("folder"))).message).toContain("EISDIR");
 });
 

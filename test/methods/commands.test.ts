@@ -319,6 +319,7 @@ test("a NAME.toml that is a link to where others may put something makes the com
 test("a directory of commands that others could exchange gives none, be it a link or not", async () => {
   await using commands = await createCommands();
   await commands.add("app/commands/uptime");
+  await chmod(commands.at("app/commands"), 0o755);
   await rm(commands.at("first"), { recursive: true });
   await symlink(commands.at("app/commands"), commands.at("first"));
   const direct = { ...commands.sources, directories: [commands.at("app/commands")] };

@@ -33,3 +33,8 @@ export type Limits = { readonly [name in keyof typeof DEFAULT_LIMITS]: number };
 export const CHUNK_BYTES = 32 * 1024;
 /** Deepest nesting of objects and arrays in a message. Part of the protocol, not a setting. */
 export const MESSAGE_DEPTH = 32;
+/**
+ * Most commas, colons and opening brackets outside of the strings of one message: each stands for a value or a name that
+ * takes far more memory and time than its bytes. As many as this are read in a tenth of a second. Part of the protocol.
+ */
+export const MESSAGE_MARKS = 131_072;

@@ -3,7 +3,7 @@ import type { JsonObject } from "./json.ts";
 import type { Message } from "./message.ts";
 
 /**
- * An envelope and nothing more: no state, no vocabulary. A peer's bytes come from the framer, one frame a call.
+ * An envelope and nothing more: no state, no vocabulary. What a peer says comes parsed, one frame a call.
  */
 export interface Dialect {
   readonly name: string;
@@ -11,8 +11,8 @@ export interface Dialect {
   readonly can: { readonly ids: boolean; readonly streams: boolean; readonly events: boolean };
   /** Whether a peer that says this speaks this dialect. Exactly one dialect recognises any message that makes sense. */
   recognises(object: JsonObject): boolean;
-  /** Throws `BAD_FRAME` when the bytes are no message of this dialect. */
-  decode(bytes: Uint8Array): Message;
+  /** Throws `BAD_FRAME` when the object is no message of this dialect. */
+  decode(object: JsonObject): Message;
   /** The message with its framing, ready to be written. Throws `UNSUPPORTED` when the dialect has no word for it. */
   encode(message: Message): Uint8Array;
 }

@@ -1,6 +1,6 @@
-/** JSON from a peer: an object that is safe to keep, or a `BAD_FRAME`. */
+/** JSON from a peer: an object that is safe to keep, or why it is none. */
 import { NegotiatorError } from "../errors.ts";
-import { MESSAGE_DEPTH } from "../limits.ts";
+import { MESSAGE_DEPTH, MESSAGE_MARKS } from "../limits.ts";
 
 /**
  * For every check of what a peer says: one flaw is enough to refuse it. All of them would be an object each, and a list of a
@@ -14,10 +14,12 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
  * Reads one JSON object. Refuses, with `BAD_FRAME`: bytes that are not UTF-8, anything that is not an object, strings
- * with half of a surrogate pair, integers that a double cannot hold, and nesting deeper than `MESSAGE_DEPTH`.
- * A `__proto__` key is an ordinary own member.
+ * with half of a surrogate pair, integers that a double cannot hold, and nesting deeper than `MESSAGE_DEPTH`; with
+ * `TOO_LARGE`, before anything is made of it, what has more than `MESSAGE_MARKS`. A `__proto__` key is an ordinary own
+ * member.
  */
 export function parseJsonObject(bytes: Uint8Array): JsonObject {
+  if (hasTooManyMarks(bytes)) throw tooManyValues();
   const value = parse(decodeUtf8(bytes));
   if (!isJsonObject(value)) throw badFrame("not a JSON object");
   const flaw = findFlaw(value, 0);
@@ -27,6 +29,30 @@ export function parseJsonObject(bytes: Uint8Array): JsonObject {
 
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_LIST = 0x5b;
+const OPEN = 0x7b;
+
+/** What comes behind the first flaw of the JSON may be counted wrong; a parser does not get there. */
+function hasTooManyMarks(bytes: Uint8Array): boolean {
+  let marks = 0;
+  let isInString = false;
+  for (let index = 0; index < bytes.length; index++) {
+    const byte = bytes[index];
+    if (isInString) {
+      if (byte === BACKSLASH) index++;
+      else if (byte === QUOTE) isInString = false;
+    } else if (byte === QUOTE) isInString = true;
+    else if (byte === COMMA || byte === COLON || byte === OPEN_LIST || byte === OPEN) {
+      if (++marks > MESSAGE_MARKS) return true;
+    }
+  }
+  return false;
 }
 
 function decodeUtf8(bytes: Uint8Array): string {
@@ -71,6 +97,10 @@ function findFlawOf(object: object, depth: number): string | undefined {
 
 function isExact(value: number): boolean {
   return Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value));
+}
+
+function tooManyValues(): NegotiatorError {
+  return new NegotiatorError("TOO_LARGE", "Cannot take a message: it is made of too many values");
 }
 
 function badFrame(flaw: string, cause?: unknown): NegotiatorError {

@@ -9,19 +9,13 @@ import type { Message } from "./message.ts";
 type Reading =
   { kind: "message"; dialect: Dialect; message: Message } | { kind: "unreadable"; error: NegotiatorError };
 
+/** Unreadable is what `parseJsonObject` refuses, with its codes, and with `BAD_FRAME` what no dialect knows. */
 export function readMessage(bytes: Uint8Array): Reading {
   try {
-    // Nearly everything is native: looking for the dialect first would read every message twice.
-    return { kind: "message", dialect: native, message: native.decode(bytes) };
-  } catch (thrown) {
-    return readForeign(bytes) ?? { kind: "unreadable", error: NegotiatorError.from(thrown) };
-  }
-}
-
-function readForeign(bytes: Uint8Array): Reading | undefined {
-  try {
-    const dialect = recognise(parseJsonObject(bytes));
-    return dialect === undefined ? undefined : { kind: "message", dialect, message: dialect.decode(bytes) };
+    const object = parseJsonObject(bytes);
+    // What nobody knows, the native dialect refuses best.
+    const dialect = recognise(object) ?? native;
+    return { kind: "message", dialect, message: dialect.decode(object) };
   } catch (thrown) {
     return { kind: "unreadable", error: NegotiatorError.from(thrown) };
   }

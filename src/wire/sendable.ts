@@ -2,6 +2,7 @@
 import { NegotiatorError } from "../errors.ts";
 import { native } from "./dialects/native.ts";
 import { isHello } from "./handshake.ts";
+import { parseJsonObject } from "./json.ts";
 import type { MessageBody } from "./message.ts";
 
 /**
@@ -33,7 +34,7 @@ function encode(message: MessageBody): Uint8Array {
 
 function decode(bytes: Uint8Array): MessageBody {
   try {
-    return native.decode(bytes);
+    return native.decode(parseJsonObject(bytes));
   } catch (cause) {
     throw unsayable(cause);
   }

@@ -10,7 +10,7 @@ import { native } from "./dialects/native.ts";
 import { createEpochs } from "./epochs.ts";
 import type { Continuation } from "./epochs.ts";
 import { createFramer } from "./framing.ts";
-import type { Frame } from "./framing.ts";
+import type { Frame, Framer } from "./framing.ts";
 import { encodeRefusal, isHello, isLegacyRefusal, isProbe } from "./handshake.ts";
 import type { Agent } from "./handshake.ts";
 import type { IncomingCall } from "./incoming-call.ts";
@@ -89,11 +89,17 @@ export function createSession(options: SessionOptions): Session {
   const epochs = createEpochs({ agent: options.agent, limits, makeId: options.makeId });
   const liveness = createLiveness(limits);
   let state: SessionState = "idle";
-  let framer = createFramer(limits);
+  let framer = createSideFramer();
   const aside = createAside(options.onOutput);
   let nonce = "";
   let strangers = 0;
   let clockMs = 0;
+
+  /** Only an old caller's message may be longer than a line, and a dialler is called by none. */
+  function createSideFramer(): Framer {
+    const countedBytes = Math.min(limits.countedBytes, limits.lineBytes);
+    return createFramer(options.side === "dialler" ? { ...limits, countedBytes } : limits);
+  }
 
   const change = (next: SessionState, reason?: NegotiatorError): void => {
     if (state === next) return;
@@ -258,7 +264,7 @@ export function createSession(options: SessionOptions): Session {
     },
     dial() {
       if (options.side === "listener" || state === "ended") return;
-      framer = createFramer(limits);
+      framer = createSideFramer();
       const hello = epochs.hello();
       nonce = hello.nonce;
       change("dialling");

@@ -4,6 +4,7 @@ import { heapStats } from "bun:jsc";
 import { NegotiatorError } from "../../src/errors.ts";
 import { DIALECTS } from "../../src/wire/dialects/registry.ts";
 import { createFramer } from "../../src/wire/framing.ts";
+import { parseJsonObject } from "../../src/wire/json.ts";
 import { chooseSeed, createRandom } from "../support/random.ts";
 import type { Random } from "../support/random.ts";
 import { legacyTable } from "../wire/legacy-table.ts";
@@ -46,7 +47,7 @@ describe("fuzzed bytes", () => {
       const bytes = makeBytes(random);
       for (const dialect of DIALECTS) {
         try {
-          dialect.decode(bytes);
+          dialect.decode(parseJsonObject(bytes));
         } catch (thrown) {
           if (!(thrown instanceof NegotiatorError) || thrown.code !== "BAD_FRAME") throw thrown;
         }

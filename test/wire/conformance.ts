@@ -83,7 +83,7 @@ export function describeDialect(table: DialectTable): void {
         expect(readAll(dialect, [bytes])).toEqual(readable.map(({ message }) => message));
       });
       test.each(unreadable)("no %s", (text) => {
-        expect(errorOf(() => dialect.decode(encoder.encode(text))).code).toBe("BAD_FRAME");
+        expect(errorOf(() => dialect.decode(parseJsonObject(encoder.encode(text)))).code).toBe("BAD_FRAME");
       });
     });
 
@@ -101,7 +101,7 @@ function readAll(dialect: Dialect, pieces: readonly Uint8Array[]): Message[] {
   const frames = pieces.flatMap((piece) => framer.push(piece));
   return frames.map((frame) => {
     if (frame.kind === "fault") throw frame.error;
-    return dialect.decode(frame.bytes);
+    return dialect.decode(parseJsonObject(frame.bytes));
   });
 }
 

@@ -1,8 +1,10 @@
 /** What a peer says costs no more than its bytes: no check makes an object of every wrong item, no text is passed on whole. */
 import { expect, test } from "bun:test";
 import { fromWireError } from "../../src/wire/message.ts";
+import { encodeCounted } from "../../src/wire/dialects/legacy.ts";
 import { native } from "../../src/wire/dialects/native.ts";
-import { createOpenListener } from "./scripted-peer.ts";
+import { parseJsonObject } from "../../src/wire/json.ts";
+import { createOpenListener, createScriptedPeer } from "./scripted-peer.ts";
 
 test("a list of a hundred thousand wrong items is refused as fast as it is read", () => {
   const wrong = Array.from({ length: 100_000 }, () => 0);
@@ -17,7 +19,7 @@ test("a list of a hundred thousand wrong items is refused as fast as it is read"
   const bytes = new TextEncoder().encode(JSON.stringify(request));
   const decode = (): number => {
     const start = performance.now();
-    expect(native.decode(bytes).kind).toBe("senseless");
+    expect(native.decode(parseJsonObject(bytes)).kind).toBe("senseless");
     return performance.now() - start;
   };
   const parse = (): number => {
@@ -45,6 +47,16 @@ test("a native message in a counted frame is no longer than a line may be", () =
   const body = JSON.stringify({ jsonrpc: "2.0", seq: 1, id: 1, method: "m", params: "x".repeat(2_000_000) });
   peer.session.receive(new TextEncoder().encode(`${body.length}\n${body}`), 0);
   expect(peer.calls).toHaveLength(0);
+});
+
+test("a dialler takes no counted frame that is longer than a line, and hears what comes behind it", () => {
+  const peer = createScriptedPeer({ side: "dialler" });
+  peer.session.dial();
+  peer.send(encodeCounted({ result: "x".repeat(2_000_000), success: true }));
+  peer.welcome();
+  expect(peer.session.state).toBe("open");
+  peer.send(encodeCounted({ result: "x".repeat(2_000_000), success: true }));
+  expect(peer.drain()).toMatchObject([{ error: { data: { code: "TOO_LARGE" } } }]);
 });
 
 /** The best of several, as machines are noisy. */

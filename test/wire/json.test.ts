@@ -1,5 +1,6 @@
 /** What counts as an object from a peer. */
 import { describe, expect, test } from "bun:test";
+import { MESSAGE_MARKS } from "../../src/limits.ts";
 import { parseJsonObject } from "../../src/wire/json.ts";
 import { errorOf } from "../support/error-of.ts";
 
@@ -50,7 +51,7 @@ describe("BAD_FRAME is", () => {
     ["33 levels", nested(33)],
     ["100,000 levels", nested(100_000)],
     ["100,000 levels without an end", `{"a":${"[".repeat(100_000)}`],
-    ["100,000 objects in one another", '{"a":'.repeat(100_000)],
+    ["50,000 objects in one another", '{"a":'.repeat(50_000)],
   ])("%s", (_, text) => expect(errorOf(() => parse(text)).code).toBe("BAD_FRAME"));
 
   test.each([[[0xff]], [[0xc0, 0x80]], [[0xed, 0xa0, 0x80]], [[0xf4, 0x90, 0x80, 0x80]], [[0xe2, 0x82]]])(
@@ -60,4 +61,27 @@ describe("BAD_FRAME is", () => {
       expect(errorOf(() => parseJsonObject(bytes)).code).toBe("BAD_FRAME");
     },
   );
+});
+
+describe("TOO_LARGE is, without a look at the rest,", () => {
+  test.each([
+    ["empty lists", `{"a":[${"[],".repeat(70_000)}[]]}`],
+    ["numbers", `{"a":[${"1,".repeat(140_000)}1]}`],
+    ["members", `{${'"":0,'.repeat(70_000)}"":0}`],
+    ["one list in another", "[".repeat(140_000)],
+    ["what is no JSON behind that", `{"a":[${"1,".repeat(140_000)}\ud800]`],
+  ])("an object of more %s than can be read at once", (_, text) =>
+    expect(errorOf(() => parse(text)).code).toBe("TOO_LARGE"),
+  );
+
+  test("but not what stands in strings, however many marks that has", () => {
+    const text = ',:{[\\"'.repeat(100_000);
+    expect(parse(JSON.stringify({ a: text, [text]: 1 }))).toEqual({ a: text, [text]: 1 });
+  });
+
+  test("and not as many as a message may have", () => {
+    const items = Array.from({ length: MESSAGE_MARKS - 2 }, () => 0);
+    expect(parse(JSON.stringify({ a: items }))).toEqual({ a: items });
+    expect(errorOf(() => parse(JSON.stringify({ a: [...items, 0, 0] }))).code).toBe("TOO_LARGE");
+  });
 });

@@ -24,6 +24,12 @@ test("what has its place in the order but makes no sense is a message", () => {
   expect(read).toMatchObject({ kind: "message", message: { kind: "senseless", seq: 3, id: 1 } });
 });
 
+test("what is made of too many values is unreadable in any dialect", () => {
+  const list = `[${"[],".repeat(140_000)}[]]`;
+  for (const text of [`{"jsonrpc":"2.0","method":"m","params":${list}}`, `{"method":"m","args":${list}}`])
+    expect(readMessage(encode(text))).toMatchObject({ kind: "unreadable", error: { code: "TOO_LARGE" } });
+});
+
 test.each([
   ["no text", Uint8Array.of(0xff)],
   ["no JSON", encode("{")],

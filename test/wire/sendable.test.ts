@@ -45,6 +45,12 @@ describe("a message is refused", () => {
     expect(errorOf(() => checkSendable(message, LINE_BYTES)).code).toBe("BAD_REQUEST");
   });
 
+  test("with more values than its reader takes", () => {
+    const result = Array.from({ length: 140_000 }, () => 0);
+    const error = errorOf(() => checkSendable({ kind: "result", id: 1, result }, 1024 * 1024));
+    expect(error).toMatchObject({ code: "BAD_REQUEST", message: expect.stringContaining("too many values") });
+  });
+
   test("with what its reader would find wrong", () => {
     const message: MessageBody = { kind: "request", id: 1, method: "m", params: {}, timeoutMs: 0 };
     expect(errorOf(() => checkSendable(message, LINE_BYTES)).message).toContain(">=1");

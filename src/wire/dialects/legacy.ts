@@ -4,7 +4,7 @@
  */
 import { NegotiatorError } from "../../errors.ts";
 import type { Dialect } from "../dialect.ts";
-import { isJsonObject, parseJsonObject } from "../json.ts";
+import { isJsonObject } from "../json.ts";
 import type { JsonObject } from "../json.ts";
 import type { Message } from "../message.ts";
 
@@ -15,7 +15,7 @@ export const legacy: Dialect = {
   name: "legacy",
   can: { ids: false, streams: false, events: false },
   recognises: (object) => !("jsonrpc" in object) && ("success" in object || "method" in object),
-  decode: (bytes) => decodeObject(parseJsonObject(bytes)),
+  decode: decodeObject,
   encode: (message) => encodeCounted(toObject(message)),
 };
 

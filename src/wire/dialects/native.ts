@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { FAULTS, isFaultCode, NegotiatorError } from "../../errors.ts";
 import type { FaultCode } from "../../errors.ts";
 import type { Dialect } from "../dialect.ts";
-import { isJsonObject, parseJsonObject } from "../json.ts";
+import { isJsonObject } from "../json.ts";
 import type { JsonObject } from "../json.ts";
 import type { Message, MessageBody, WireError } from "../message.ts";
 import { FIRST_FLAW } from "../json.ts";
@@ -20,7 +20,7 @@ export const native: Dialect = {
   name: "native",
   can: { ids: true, streams: true, events: true },
   recognises: (object) => object["jsonrpc"] === "2.0",
-  decode: (bytes) => decodeObject(parseJsonObject(bytes)),
+  decode: decodeObject,
   encode: (message) => new TextEncoder().encode(`${JSON.stringify(toObject(message))}\n`),
 };
 

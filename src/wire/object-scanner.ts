@@ -11,6 +11,10 @@ export type ObjectScanner = {
   push(bytes: Uint8Array): ScanStep;
 };
 
+/** Made once: an error for each of thousands of bad frames would cost far more than their bytes. */
+const NO_OBJECT = badFrame("a count without an object behind it");
+const CUT_OFF = badFrame("it was cut off by the next one");
+const TOO_LONG = badFrame("it is longer than its count");
 const LF = 0x0a;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -21,6 +25,7 @@ const CLOSE_LIST = 0x5d;
 
 export function createObjectScanner(limitBytes: number): ObjectScanner {
   const collector = createCollector(limitBytes);
+  const tooLarge = new NegotiatorError("TOO_LARGE", `Cannot take a message of more than ${limitBytes} bytes`);
   let bound = 0;
   let depth = 0;
   let isInString = false;
@@ -64,7 +69,7 @@ export function createObjectScanner(limitBytes: number): ObjectScanner {
     const start = bytes.findIndex((byte) => !isBlank(byte));
     if (start === -1) return { taken: bytes.length, isDone: false };
     if (bytes[start] === OPEN) return start;
-    const fault = bound === Infinity ? {} : { fault: badFrame("a count without an object behind it") };
+    const fault = bound === Infinity ? {} : { fault: NO_OBJECT };
     return { taken: start, isDone: true, ...fault };
   };
 
@@ -76,16 +81,14 @@ export function createObjectScanner(limitBytes: number): ObjectScanner {
       const object = collector.take();
       return { taken, isDone: true, ...(flaw === undefined ? { object } : report(flaw)) };
     }
-    const fault = report(badFrame("it was cut off by the next one"));
+    const fault = report(CUT_OFF);
     begin(Infinity);
     return { taken, isDone: reason === "torn", ...fault };
   };
 
   const flawOfLength = (): NegotiatorError | undefined => {
-    if (collector.isOver) {
-      return new NegotiatorError("TOO_LARGE", `Cannot take a message of more than ${limitBytes} bytes`);
-    }
-    return collector.length > bound ? badFrame("it is longer than its count") : undefined;
+    if (collector.isOver) return tooLarge;
+    return collector.length > bound ? TOO_LONG : undefined;
   };
 
   /** One fault a frame: after the first, the rest of the frame is only followed to its end. */

@@ -98,7 +98,7 @@ export function describeDialect(table: DialectTable): void {
 
 function readAll(dialect: Dialect, pieces: readonly Uint8Array[]): Message[] {
   const framer = createFramer(LIMITS);
-  const frames = pieces.flatMap((piece) => framer.push(piece));
+  const frames = pieces.flatMap((piece) => [...framer.push(piece)]);
   return frames.map((frame) => {
     if (frame.kind === "fault") throw frame.error;
     return dialect.decode(parseJsonObject(frame.bytes));

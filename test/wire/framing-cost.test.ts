@@ -16,8 +16,8 @@ function push(beginning: Beginning, bytes: number, pieceBytes: number): number {
   const framer = createFramer(LIMITS);
   const start = new TextEncoder().encode(BEGINNINGS[beginning]);
   const piece = FILLER.subarray(0, pieceBytes);
-  let frames = framer.push(start).length;
-  for (let sent = 0; sent < bytes; sent += pieceBytes) frames += framer.push(piece).length;
+  let frames = [...framer.push(start)].length;
+  for (let sent = 0; sent < bytes; sent += pieceBytes) frames += [...framer.push(piece)].length;
   return frames;
 }
 
@@ -26,23 +26,25 @@ const names = Object.keys(BEGINNINGS).filter((name): name is Beginning => Object
 describe.each(names)("an endless %s", (beginning) => {
   test("of 100 MiB holds no more memory than its limit", () => {
     const framer = createFramer(LIMITS);
-    framer.push(new TextEncoder().encode(BEGINNINGS[beginning]));
+    expect([...framer.push(new TextEncoder().encode(BEGINNINGS[beginning]))]).toEqual([]);
     const before = heldBytes();
     let most = 0;
     for (let sent = 0; sent < 100 * MIB; sent += FILLER.length) {
-      framer.push(FILLER);
+      expect([...framer.push(FILLER)].length).toBeLessThan(2);
       if (sent % (4 * MIB) === 0) most = Math.max(most, heldBytes() - before);
     }
     expect(heldBytes() - before).toBeLessThan(4 * MIB);
     expect(most).toBeLessThan(3 * LIMITS.countedBytes);
-    expect(framer.push(new TextEncoder().encode('"}\n{"b":1}\n')).at(-1)?.kind).toBe("message");
+    expect([...framer.push(new TextEncoder().encode('"}\n{"b":1}\n'))].at(-1)?.kind).toBe("message");
   });
 
   test("in single bytes holds no more memory than its limit", () => {
     const framer = createFramer({ lineBytes: 64 * 1024, countedBytes: 64 * 1024 });
-    framer.push(new TextEncoder().encode(BEGINNINGS[beginning]));
+    expect([...framer.push(new TextEncoder().encode(BEGINNINGS[beginning]))]).toEqual([]);
     const before = heldBytes();
-    for (let sent = 0; sent < 2 * MIB; sent++) framer.push(FILLER.subarray(0, 1));
+    let faults = 0;
+    for (let sent = 0; sent < 2 * MIB; sent++) faults += [...framer.push(FILLER.subarray(0, 1))].length;
+    expect(faults).toBeLessThan(2);
     expect(heldBytes() - before).toBeLessThan(4 * MIB);
   });
 
@@ -61,6 +63,16 @@ describe.each(names)("an endless %s", (beginning) => {
     const frames = push(beginning, 20 * MIB, 64 * 1024);
     expect(frames).toBe(beginning === "object" ? 1 : 0);
   });
+});
+
+test("a fault is no more than its bytes, and what nobody asks for is not cut", () => {
+  const framer = createFramer(LIMITS);
+  const faults = [...framer.push(new TextEncoder().encode("1\n".repeat(1000)))];
+  expect(faults).toHaveLength(999);
+  expect(new Set(faults.map((frame) => frame.kind === "fault" && frame.error)).size).toBe(1);
+  let seen = 0;
+  for (const _ of framer.push(new TextEncoder().encode("1\n".repeat(1000)))) if (++seen === 3) break;
+  expect([...framer.push(new TextEncoder().encode("{}\n"))]).toMatchObject([{ kind: "message" }]);
 });
 
 function heldBytes(): number {

@@ -17,7 +17,7 @@ export const DEFAULT_LIMITS = {
   finishedCalls: 256,
   finishedBytes: 1024 * 1024,
   finishedMs: 10 * 60_000,
-  /** Frames that make no sense, within one epoch, before the peer is cut off. */
+  /** Frames that make no sense, within one epoch or before it, until the peer is cut off. */
   faults: 32,
   /** Silence after which the other side is asked whether it is there. */
   pingAfterMs: 10_000,

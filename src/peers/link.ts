@@ -13,12 +13,13 @@ export type Link = {
   /**
    * Holds the conversation on `channel` and closes it at the end; a dialler says hello first. Resolves when the channel
    * has ended, when the session cannot go on over it (states other than `dialling` and `open`; a listener stays, as
-   * its next hello comes over the same channel), or when `signal` is aborted. One channel at a time.
+   * its next hello comes over the same channel), when the other side keeps sending what makes no sense, or when `signal`
+   * is aborted. One channel at a time.
    */
   run(channel: Channel, signal?: AbortSignal): Promise<LinkEnd>;
 };
 
-export type LinkOptions = Omit<SessionOptions, "onOutput"> & {
+export type LinkOptions = Omit<SessionOptions, "onOutput" | "onNonsense"> & {
   /**
    * How long the first hello may wait for its answer, in milliseconds; each further one in a row may wait twice as long, up
    * to 15 s, which is also the default. So a hello that a stopping agent took with it is soon said anew, and a slow
@@ -44,6 +45,7 @@ export function createLink(options: LinkOptions): Link {
   const session = createSession({
     ...options,
     onOutput: () => wake?.(),
+    onNonsense: (reason) => stop?.({ state: session.state, reason }),
     onState(state, reason) {
       options.onState?.(state, reason);
       if (state === "open" || state === "foreign") helloMs = firstHelloMs;

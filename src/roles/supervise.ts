@@ -11,6 +11,14 @@ export type SuperviseOptions = {
   wait?: (ms: number, signal: AbortSignal) => Promise<void>;
 };
 
+/** A conversation that lasted so long was a good one. */
+const GOOD_MS = 5000;
+
+/** Whether what began at `startMs`, on the clock of `performance.now`, lasted so long that it went well. */
+export function wentWell(startMs: number): boolean {
+  return performance.now() - startMs > GOOD_MS;
+}
+
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 15_000;
 

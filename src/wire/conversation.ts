@@ -1,4 +1,4 @@
-/** What an open session says: counted messages in both directions, the calls they are about, and the peer's faults. */
+/** What an open session says: counted messages in both directions, and the calls they are about. */
 import { NegotiatorError } from "../errors.ts";
 import type { Aside } from "./aside.ts";
 import { createCalls } from "./calls.ts";
@@ -6,7 +6,7 @@ import { native } from "./dialects/native.ts";
 import type { Continuation, Epochs } from "./epochs.ts";
 import type { IncomingCall } from "./incoming-call.ts";
 import type { Limits } from "../limits.ts";
-import { clipText, toWireError } from "./message.ts";
+import { clipText } from "./message.ts";
 import type { CallId, Message, MessageBody } from "./message.ts";
 import { createOutbox } from "./outbox.ts";
 import type { CallOptions, OutgoingCall } from "./outgoing-call.ts";
@@ -23,7 +23,9 @@ export type ConversationOptions = {
   onNotice: (method: string, params: unknown) => void;
   /** `next` has something to give. */
   onOutput: () => void;
-  /** The order is lost, or the peer makes no sense. May come more than once. */
+  /** The peer has said what makes no sense. */
+  onFault: (error: NegotiatorError) => void;
+  /** The order is lost. May come more than once. */
   onBroken: (reason: NegotiatorError) => void;
   /** The peer misses messages of ours. */
   onResync: () => void;
@@ -41,8 +43,6 @@ export type Conversation = {
   end(reason: NegotiatorError): void;
   /** A message of `bytes` bytes that has come in this epoch. */
   take(message: Message, bytes: number): void;
-  /** Something has come that is no message: the peer is told, but not for ever. */
-  fault(error: NegotiatorError): void;
   /** The next acknowledgement or counted message; undefined when there is nothing to say, or no room. */
   next(): Uint8Array | undefined;
   /** Throws `TOO_LARGE`, `BAD_REQUEST`. */
@@ -55,9 +55,8 @@ export type Conversation = {
 const WAITING_CONTROLS = 4096;
 
 export function createConversation(options: ConversationOptions): Conversation {
-  const { limits, served, epochs, aside, onCall, onNotice, onOutput } = options;
+  const { limits, served, epochs, aside, onCall, onNotice, onOutput, onFault } = options;
   let outbox = createOutbox(onOutput);
-  let faults = 0;
 
   const peerLineBytes = (): number => epochs.peer?.limits.lineBytes ?? limits.lineBytes;
   const calls = createCalls({
@@ -71,12 +70,6 @@ export function createConversation(options: ConversationOptions): Conversation {
     onCall,
     peerLineBytes,
   });
-
-  const fault = (error: NegotiatorError): void => {
-    if (++faults > limits.faults) {
-      options.onBroken(new NegotiatorError("BAD_FRAME", "The other side keeps sending what makes no sense"));
-    } else aside.say({ kind: "failure", id: null, error: toWireError(error) });
-  };
 
   const takeCounted = (seq: number, body: MessageBody, bytes: number): void => {
     const { sequence } = epochs;
@@ -97,7 +90,7 @@ export function createConversation(options: ConversationOptions): Conversation {
     switch (message.kind) {
       case "ack":
         if (epochs.sequence.release(message.received)) onOutput();
-        else fault(neverSent());
+        else onFault(neverSent());
         return;
       case "ping":
         aside.pong();
@@ -118,7 +111,7 @@ export function createConversation(options: ConversationOptions): Conversation {
         return;
       default: {
         const flaw = calls.take(message);
-        if (flaw !== undefined) fault(flaw);
+        if (flaw !== undefined) onFault(flaw);
         if (outbox.length > WAITING_CONTROLS)
           options.onBroken(new NegotiatorError("TOO_LARGE", "The other side takes no answers"));
       }
@@ -126,8 +119,8 @@ export function createConversation(options: ConversationOptions): Conversation {
   };
 
   const takeSenseless = ({ id, error }: Extract<MessageBody, { kind: "senseless" }>): void => {
-    fault(error);
-    if (id !== undefined && faults <= limits.faults) calls.refuse(id, error);
+    onFault(error);
+    if (id !== undefined) calls.refuse(id, error);
   };
 
   return {
@@ -138,7 +131,6 @@ export function createConversation(options: ConversationOptions): Conversation {
       return calls.incomingCount;
     },
     begin(continuation) {
-      faults = 0;
       if (continuation !== "lost") return;
       outbox = createOutbox(onOutput);
       calls.lose(unknownOutcome("The other side was started anew: nobody knows how the call ended"));
@@ -152,7 +144,6 @@ export function createConversation(options: ConversationOptions): Conversation {
       if (seq === undefined) takeUncounted(body);
       else takeCounted(seq, body, bytes);
     },
-    fault,
     next() {
       const { sequence } = epochs;
       if (sequence.acknowledgement !== "due") return outbox.pull(sequence);

@@ -45,6 +45,11 @@ export type SessionOptions = {
   /** `next` has something to give. */
   onOutput: () => void;
   onState?: (state: SessionState, reason?: NegotiatorError) => void;
+  /**
+   * The peer keeps sending what makes no sense. Nothing more is heard from it until `dial` or `cut`; whoever holds the
+   * channel is to close it.
+   */
+  onNonsense?: (reason: NegotiatorError) => void;
   /** A message in another dialect; what answers it goes out through `sendForeign`. */
   onForeign?: (message: Message, dialect: Dialect) => void;
 };
@@ -93,6 +98,9 @@ export function createSession(options: SessionOptions): Session {
   const aside = createAside(options.onOutput);
   let nonce = "";
   let strangers = 0;
+  /** What made no sense since the channel came, or since the last hello or call of an old host. */
+  let faults = 0;
+  let isDeaf = false;
   let clockMs = 0;
 
   /** Only an old caller's message may be longer than a line, and a dialler is called by none. */
@@ -113,11 +121,32 @@ export function createSession(options: SessionOptions): Session {
     change("cut", reason);
   };
 
+  /** Before a hello nothing is said of it: a python-negotiator may be listening, and it dies of a complaint. */
+  const takeFault = (error: NegotiatorError): void => {
+    if (++faults > limits.faults) stopListening();
+    else if (state === "open") aside.say({ kind: "failure", id: null, error: toWireError(error) });
+  };
+
+  const stopListening = (): void => {
+    if (isDeaf) return;
+    isDeaf = true;
+    framer = createSideFramer();
+    const reason = new NegotiatorError("BAD_FRAME", "The other side keeps sending what makes no sense");
+    breakOff(reason);
+    options.onNonsense?.(reason);
+  };
+
+  const listenAgain = (): void => {
+    isDeaf = false;
+    faults = 0;
+  };
+
   const conversation = createConversation({
     limits,
     served,
     epochs,
     aside,
+    onFault: takeFault,
     onCall: options.onCall,
     onNotice: (method, params) => options.onNotice?.(method, params),
     onOutput: options.onOutput,
@@ -130,7 +159,7 @@ export function createSession(options: SessionOptions): Session {
   });
 
   const open = (continuation: Continuation): void => {
-    strangers = 0;
+    strangers = faults = 0;
     liveness.heard(clockMs);
     conversation.begin(continuation);
     change("open");
@@ -147,9 +176,10 @@ export function createSession(options: SessionOptions): Session {
     if (state === "open") aside.say({ kind: "ping" });
   };
 
+  /** Whatever is left of the bytes at hand counts no more. */
+  const hasEnough = (): boolean => isDeaf || state === "ended";
+
   const takeFrame = (frame: Frame): void => {
-    // A frame before it in the same bytes may have ended the session.
-    if (state === "ended") return;
     if (frame.kind === "message") takeBytes(frame.bytes);
     else takeFault(frame.error);
   };
@@ -169,16 +199,12 @@ export function createSession(options: SessionOptions): Session {
     else if (state === "idle") refuseStranger(message);
   };
 
-  /** Before a hello it may be the torn end of anything, and a python-negotiator may be listening: it dies of a complaint. */
-  const takeFault = (error: NegotiatorError): void => {
-    if (state === "open") conversation.fault(error);
-  };
-
   const takeForeign = (message: Message, dialect: Dialect): void => {
     if (options.side === "dialler") {
       if (state === "dialling" && isLegacyRefusal(message, nonce)) meetLegacy();
       return;
     }
+    faults = 0;
     // An old host has taken the channel over. Our own session may come back with a hello.
     if (state === "open")
       breakOff(new NegotiatorError("CLOSED", "A host that speaks another dialect took the channel over"));
@@ -265,6 +291,7 @@ export function createSession(options: SessionOptions): Session {
     dial() {
       if (options.side === "listener" || state === "ended") return;
       framer = createSideFramer();
+      listenAgain();
       const hello = epochs.hello();
       nonce = hello.nonce;
       change("dialling");
@@ -272,13 +299,17 @@ export function createSession(options: SessionOptions): Session {
       aside.write(hello.bytes);
     },
     cut() {
+      listenAgain();
       if (state !== "ended") breakOff(new NegotiatorError("CLOSED", "The channel was cut"));
     },
     receive(bytes, nowMs) {
-      if (state === "ended") return;
+      if (hasEnough()) return;
       clockMs = nowMs;
       if (state === "open") liveness.heard(nowMs);
-      for (const frame of framer.push(bytes)) takeFrame(frame);
+      for (const frame of framer.push(bytes)) {
+        takeFrame(frame);
+        if (hasEnough()) break;
+      }
       if (epochs.sequence.acknowledgement === "due") options.onOutput();
     },
     ask,

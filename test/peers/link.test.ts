@@ -7,6 +7,7 @@ import { createLink } from "../../src/peers/link.ts";
 import type { Link, LinkOptions } from "../../src/peers/link.ts";
 import type { Channel } from "../../src/wire/channel.ts";
 import type { IncomingCall } from "../../src/wire/incoming-call.ts";
+import { collect } from "../support/collect.ts";
 import { within } from "../support/deadline.ts";
 import { rejectionOf } from "../support/error-of.ts";
 import { turns } from "../support/turns.ts";
@@ -141,6 +142,26 @@ test("a signal that was aborted before ends the link as well", async () => {
   const running = createTestLink("dialler").run(pair.ends[0], AbortSignal.abort());
   expect(await within(running, 5000, () => new Error("it goes on"))).toEqual({ state: "idle" });
 });
+
+test.each(["dialler", "listener"] as const)(
+  "a %s hangs up on who keeps sending what makes no sense, without a word, and hears the next channel",
+  async (side) => {
+    const link = createTestLink(side);
+    const pair = flowingPair();
+    const running = link.run(pair.ends[0]);
+    const said = collect(pair.ends[1]);
+    await pair.ends[1].write(new TextEncoder().encode("rubbish\n".repeat(1000)));
+    expect(await running).toMatchObject({ state: "cut", reason: { code: "BAD_FRAME" } });
+    const hello = side === "dialler" ? /^\d+\n\n\{.*\}\n$/ : /^$/;
+    expect((await said).toString()).toMatch(hello);
+    const next = flowingPair();
+    const other = createTestLink(side === "dialler" ? "listener" : "dialler");
+    const runs = [link.run(next.ends[0]), other.run(next.ends[1])];
+    await until("the session is open", () => link.session.state === "open");
+    next.cut();
+    await Promise.all(runs);
+  },
+);
 
 test("the other side's end is the link's end", async () => {
   const pair = flowingPair();

@@ -1,7 +1,9 @@
 /** The life of both daemons: ready, reload, drain, stop, and what they write down. */
 import { describe, expect, test } from "bun:test";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
+import { connect } from "node:net";
 import { uptime } from "node:os";
 import { dialControl } from "../../src/roles/control.ts";
 import { listenForNews } from "../support/notify-socket.ts";
@@ -21,6 +23,25 @@ const WAYS: [string, (stage: Stage) => { caller: Side; served: Side; to: string[
 
 /** A command that says "ready" and ends when its input does. */
 const PATIENT = "#!/bin/sh\necho ready\ncat\necho done\n";
+
+test(
+  "a guest's daemon that hears nothing but rubbish closes the port, opens it again, and serves the next host",
+  async () => {
+    await using stage = await createStage({ isDark: true });
+    const guest = stage.guest();
+    const daemon = await guest.start();
+    const rubbish = connect(guest.port.hostPath);
+    await once(rubbish, "connect");
+    rubbish.write("rubbish\n".repeat(1000));
+    await daemon.says("The other side keeps sending what makes no sense");
+    rubbish.destroy();
+    await stage.host.start();
+    await stage.open();
+    expect(daemon.log().match(/Serving the host at/g)?.length).toBeGreaterThan(1);
+    expect(await stage.host.run(["execute", "web1", "find-distributor-id"])).toMatchObject({ exitCode: 0 });
+  },
+  TIMEOUT_MS,
+);
 
 describe.concurrent.each(WAYS)("%s", (_, way) => {
   test(

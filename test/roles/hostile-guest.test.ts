@@ -14,8 +14,11 @@ const TIMEOUT_MS = 60_000;
 /** What the host's daemon may grow by through one attack. */
 const GROWTH_BYTES = 192 * MIB;
 
+/** One counted frame of 15 MiB that holds five million lists. */
+const FRAME_OF_LISTS = encodeFrame(`{"method":"x","args":[${"[],".repeat(5_000_000)}[]]}`);
+
 /** Each attack has a guest of its own, as the pauses between two tries of a bad one grow. */
-const EVILS = Array.from({ length: 14 }, (_, index) => `evil${index}`);
+const EVILS = Array.from({ length: 20 }, (_, index) => `evil${index}`);
 
 let stage: Stage;
 let attacks = 0;
@@ -39,6 +42,10 @@ async function expectUnharmed(): Promise<void> {
   expect(grownBytes).toBeLessThan(GROWTH_BYTES);
 }
 
+function encodeFrame(body: string): string {
+  return `${body.length}\n${body}`;
+}
+
 async function attack(): Promise<HostileGuest & { name: string }> {
   const name = EVILS[attacks++] ?? "";
   const guest = await createHostileGuest(stage.guest(name).port.guestPath);
@@ -53,6 +60,8 @@ test.each<[string, (random: ReturnType<typeof createRandom>) => Uint8Array | str
   ["open braces", () => "{".repeat(64 * 1024)],
   ["open brackets in lines", () => `${"[".repeat(1000)}\n`.repeat(64)],
   ["huge counts", () => "99999999999999999999\n9999999\n"],
+  ["counts without objects", () => "1\n".repeat(32 * 1024)],
+  ["frames of millions of lists", () => FRAME_OF_LISTS],
   ["broken messages", () => '{"jsonrpc":"2.0","method":"execute","id":{}}\n'.repeat(1000)],
 ])(
   "it may send %s",
@@ -60,6 +69,17 @@ test.each<[string, (random: ReturnType<typeof createRandom>) => Uint8Array | str
     using evil = await attack();
     const piece = make(createRandom(7));
     for (let sent = 0; sent < 8 * MIB && !evil.socket.destroyed; sent += piece.length) await evil.raw(piece);
+    await expectUnharmed();
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "it may send frames of millions of lists to where it calls: the host is back at its work at once",
+  async () => {
+    const { back } = stage.guest(EVILS[attacks++] ?? "");
+    using evil = await createHostileGuest(back.guestPath);
+    for (let frames = 0; frames < 8 && !evil.socket.destroyed; frames++) await evil.raw(FRAME_OF_LISTS);
     await expectUnharmed();
   },
   TIMEOUT_MS,

@@ -68,7 +68,7 @@ describe("an open session", () => {
     expect(peer.session.state).toBe(state);
   });
 
-  test("is cut by garbage beyond its limit, and comes back with a hello", () => {
+  test("is cut by garbage beyond its limit, and comes back with a hello on another channel", () => {
     const peer = openBusy();
     for (let index = 0; index < 32; index++) peer.send("garbage\n");
     expect(peer.session.state).toBe("open");
@@ -78,6 +78,7 @@ describe("an open session", () => {
     peer.send("garbage\n".repeat(1000));
     peer.say({ id: 5, method: "m" });
     expect(peer.drain()).toEqual([]);
+    peer.session.cut();
     peer.greet();
     for (let index = 0; index < 32; index++) peer.send("garbage\n");
     expect(peer.session.state).toBe("open");
@@ -151,6 +152,61 @@ describe("a session that is", () => {
       expectService(peer);
     },
   );
+});
+
+const NONSENSE = {
+  "lines that are no JSON": "garbage\n",
+  "counts without objects": "1\n",
+  "objects of no dialect": "{}\n",
+  "objects cut off in a string": '99\n{"a":"x\n',
+  "numbers behind torn lines": "a1\n",
+} as const;
+
+describe.each(Object.entries(NONSENSE))("endless %s", (_, piece) => {
+  const DURINGS = ["idle", "cut", "dialling", "open"] as const;
+  test.each(DURINGS)("are heard to the limit only, in a session that is %s, and told once", (during) => {
+    const reasons: string[] = [];
+    const peer = createScriptedPeer({
+      limits: LIMITS,
+      side: during === "dialling" ? "dialler" : "listener",
+      onNonsense: ({ message }) => reasons.push(message),
+    });
+    if (during === "dialling") peer.session.dial();
+    if (during === "cut") peer.session.cut();
+    if (during === "open") peer.greet();
+    peer.drain();
+    peer.send(piece.repeat(20_000));
+    peer.send(piece.repeat(20_000));
+    expect(reasons).toEqual(["The other side keeps sending what makes no sense"]);
+    expect(peer.session.state).toBe("cut");
+    // Whatever was said about it was said for nobody; and an old peer would die of it.
+    expect(peer.drain()).toEqual([]);
+    if (during !== "dialling") expect(peer.greet()).toEqual([]);
+    expect(peer.session.state).toBe("cut");
+    if (during === "dialling") {
+      peer.session.dial();
+      peer.welcome();
+    } else {
+      peer.session.cut();
+      peer.greet();
+    }
+    expect(peer.session.state).toBe("open");
+    expectService(peer);
+  });
+});
+
+test("an old host's calls are no nonsense, and after one the count begins anew", () => {
+  const reasons: string[] = [];
+  const peer = createScriptedPeer({ limits: LIMITS, onNonsense: ({ message }) => reasons.push(message) });
+  for (let calls = 1; calls <= 5; calls++) {
+    peer.send('120\n{"args": ["ab\n'.repeat(32));
+    peer.send('41\n{"args": [], "kw": {}, "method": "other"}');
+    expect(peer.foreign).toHaveLength(calls);
+  }
+  expect(reasons).toEqual([]);
+  expect(peer.drain()).toEqual([]);
+  peer.greet();
+  expectService(peer);
 });
 
 /** 2,000 take a minute and find the same; a leak of a kilobyte a frame is seen with fewer. */

@@ -9,7 +9,7 @@ import { createRelay } from "../relay.ts";
 import { createServices } from "../services.ts";
 import { createServingLink } from "../serving-link.ts";
 import type { Invocation, Outcome } from "../subcommand.ts";
-import { pause, supervise } from "../supervise.ts";
+import { pause, supervise, wentWell } from "../supervise.ts";
 import { findChannel, openChannel, SERVING_PORTS } from "./port.ts";
 import { silentHost } from "./silence.ts";
 import { createHostStatus } from "./status.ts";
@@ -53,8 +53,11 @@ export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
       const leave = AbortSignal.any([signal, moved.signal]);
       const channel = await openChannel(await findChannel(settings, SERVING_PORTS), signal);
       log.info(`Serving the host at ${channel.label}`);
-      await link.run(channel, leave);
-      return true;
+      const startMs = performance.now();
+      const { state, reason } = await link.run(channel, leave);
+      if (state !== "ended" && reason !== undefined && keeper.note(reason))
+        log.warn(`host: ${reason.message}`);
+      return leave.aborted || wentWell(startMs);
     },
     wait: (ms, signal) => pause(ms, AbortSignal.any([signal, moved.signal])),
   });

@@ -19,7 +19,7 @@ import type { Services } from "../services.ts";
 import { createServingLink } from "../serving-link.ts";
 import { createSpeech } from "../speech.ts";
 import { expectOtherRole } from "../wrong-side.ts";
-import { pause, supervise } from "../supervise.ts";
+import { pause, supervise, wentWell } from "../supervise.ts";
 import { createTally } from "../tally.ts";
 import { waitForTurn } from "../turn.ts";
 import { createLinkLog } from "./link-log.ts";
@@ -43,8 +43,6 @@ export type Guest = {
 
 type Line = { endpoint: Endpoint; link: Link; stop: AbortController; ended: Promise<void> };
 
-/** A conversation that lasted so long was a good one: after it the next try comes soon. */
-const GOOD_MS = 5000;
 /** An old agent writes every hello into its log, and its channel may be wanted by the old host program. */
 const LEGACY_RECHECK_MS = 5 * 60_000;
 const LEGACY_STEP_MS = 500;
@@ -111,7 +109,7 @@ export function connectGuest({ guest: name, uuid }: Endpoint, services: Services
         else if (reason !== undefined && !signal.aborted) note(reason);
         // A guest that only refuses to talk is not asked again and again; one that is silent has had its time.
         const isRefused = link === main && state === "cut" && openedMs < startMs;
-        return !isRefused && performance.now() - startMs > GOOD_MS;
+        return !isRefused && wentWell(startMs);
       },
     });
   };

@@ -31,6 +31,8 @@ export type Calls = {
   unsend(id: CallId): void;
   /** What came with this id made no sense: our call of that id ends, theirs is refused. */
   refuse(id: CallId, error: NegotiatorError): void;
+  /** Their calls are cancelled, except those that are detached. */
+  dismiss(reason: string): void;
   /** The session is lost, and a new one begins: calls that were never sent go into it. */
   lose(sent: NegotiatorError): void;
   /** The session has ended for good. */
@@ -167,6 +169,9 @@ export function createCalls({ limits, served, outlet, onCall, peerLineBytes }: C
       const mine = outgoing.get(id);
       if (mine === undefined) refuse(id, error);
       else mine.fail(error);
+    },
+    dismiss(reason) {
+      for (const end of incoming.values()) if (!end.call.isDetached) end.cancel(cancelled(reason));
     },
     lose(sent) {
       abandon(incoming);

@@ -41,6 +41,8 @@ export type Conversation = {
   begin(continuation: Continuation): void;
   /** The session has ended, for good or until the next hello. */
   end(reason: NegotiatorError): void;
+  /** Cancels the calls that are served, except those that are detached. */
+  dismiss(reason: string): void;
   /** A message of `bytes` bytes that has come in this epoch. */
   take(message: Message, bytes: number): void;
   /** The next acknowledgement or counted message; undefined when there is nothing to say, or no room. */
@@ -140,6 +142,7 @@ export function createConversation(options: ConversationOptions): Conversation {
       epochs.forget();
       outbox = createOutbox(onOutput);
     },
+    dismiss: (reason) => calls.dismiss(reason),
     take({ seq, ...body }, bytes) {
       if (seq === undefined) takeUncounted(body);
       else takeCounted(seq, body, bytes);

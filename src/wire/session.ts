@@ -84,6 +84,11 @@ export type Session = {
   /** Throws `TOO_LARGE`, `BAD_REQUEST`, and `BUSY` when too much waits already. */
   notify(method: string, params?: unknown): void;
   sendForeign(bytes: Uint8Array): void;
+  /**
+   * Ends the calls that are served here, except those that are detached, for a peer that seems to be gone. If it comes
+   * back, the session goes on, and they are answered as ended by `cancel`.
+   */
+  dismiss(reason: string): void;
   /** Tells the peer that it is over, and ends every open call. */
   close(reason: string): void;
 };
@@ -339,6 +344,7 @@ export function createSession(options: SessionOptions): Session {
     },
     notify: (method, params = {}) => conversation.notify(method, params),
     sendForeign: (bytes) => aside.write(bytes),
+    dismiss: (reason) => conversation.dismiss(reason),
     close(reason) {
       if (state === "open") aside.say({ kind: "goodbye", reason });
       const closed = new NegotiatorError("CLOSED", `The session was closed: ${reason}`);

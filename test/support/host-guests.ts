@@ -3,15 +3,17 @@ import { createGuests } from "../../src/roles/host/guests.ts";
 import type { Guests } from "../../src/roles/host/guests.ts";
 import { createServices } from "../../src/roles/services.ts";
 import { DEFAULTS } from "../../src/settings.ts";
+import type { Settings } from "../../src/settings.ts";
 import type { Stage } from "./stage.ts";
 import { unsetConfig } from "./unset-config.ts";
 import { until } from "./until.ts";
 
 export const NO_NEWS = { appeared: [], changed: [], gone: [] };
 
-export function createHostGuests(stage: Stage): Guests {
+/** `changes` goes over the defaults; without it no guest may call here. */
+export function createHostGuests(stage: Stage, changes: Partial<Settings> = {}): Guests {
   const places = { policyFile: stage.at("none.toml"), audit: { ...DEFAULTS.audit, file: stage.at("audit") } };
-  const services = createServices("host", unsetConfig({ ...DEFAULTS, ...places }));
+  const services = createServices("host", unsetConfig({ ...DEFAULTS, ...places, ...changes }));
   const guests = createGuests(services);
   return {
     ...guests,

@@ -1,5 +1,6 @@
 /** What a session makes of silence, and what it says of itself then. */
 import { describe, expect, test } from "bun:test";
+import { NegotiatorError } from "../../src/errors.ts";
 import { createOpenDialler, createOpenListener } from "./scripted-peer.ts";
 
 describe("a silence", () => {
@@ -91,6 +92,22 @@ describe("a silence", () => {
     for (let count = 0; count < 16; count++) peer.count({ method: "event.a", params: {} });
     expect(peer.drain()).toEqual([{ jsonrpc: "2.0", method: "session.ack", params: { received: 17 } }]);
   });
+});
+
+test("who seems to be gone is dismissed: what is detached runs on, and if it comes back, it hears how the rest ended", () => {
+  const peer = createOpenDialler();
+  peer.count({ id: 1, method: "m" });
+  peer.count({ id: 2, method: "m", isDetached: true });
+  peer.session.cut();
+  peer.session.dismiss("it was silent");
+  expect(peer.calls.map(({ signal }) => signal.aborted)).toEqual([true, false]);
+  peer.calls[0]?.fail(new NegotiatorError("CANCELLED", "cancelled"));
+  peer.session.dial();
+  peer.welcome({ received: 0 });
+  const answers = peer.drain().filter(({ id }) => id === 1);
+  expect(answers).toMatchObject([{ error: { data: { code: "CANCELLED" } } }]);
+  peer.calls[1]?.respond("done");
+  expect(peer.drain()).toMatchObject([{ id: 2, result: "done" }]);
 });
 
 test("a dialler whose peer is silent for too long is cut, so that it dials again; its calls wait for that", () => {

@@ -22,6 +22,7 @@ import { expectOtherRole } from "../wrong-side.ts";
 import { pause, supervise, wentWell } from "../supervise.ts";
 import { createTally } from "../tally.ts";
 import { waitForTurn } from "../turn.ts";
+import { watchAbsence } from "./absence.ts";
 import { createLinkLog } from "./link-log.ts";
 import type { LinkLog } from "./link-log.ts";
 import { noCallingPort, silentGuest } from "./silence.ts";
@@ -79,6 +80,16 @@ export function connectGuest({ guest: name, uuid }: Endpoint, services: Services
       mainLog.talks(agentOf(main.session));
       openedMs = performance.now();
       legacy.retire();
+    },
+  });
+  const absence = watchAbsence({
+    isExcused: () =>
+      main.session.state === "open" || savedNow() !== undefined || callingEndpoint()?.state === "paused",
+    afterMs: services.limits.abandonAfterMs,
+    onGone() {
+      const { incomingCount } = main.session;
+      if (incomingCount > 0) log.info(`guest "${name}" has been silent for too long: its calls are ended`);
+      main.session.dismiss("its caller has been silent for too long");
     },
   });
   let recheck = new AbortController();
@@ -229,6 +240,7 @@ export function connectGuest({ guest: name, uuid }: Endpoint, services: Services
       return { ...shown, state: "saved", since: parked.since.toISOString(), lastError: null };
     },
     async close(reason) {
+      absence[Symbol.dispose]();
       life.abort(new NegotiatorError("CLOSED", `The call was ended: ${reason}`));
       main.session.close(reason);
       const ends = [...lines.values()].map(({ ended }) => ended);

@@ -77,12 +77,20 @@ function listen(channel: Channel): AsyncIterableIterator<Heard> {
 
 async function* hear(channel: Channel): AsyncGenerator<Heard, void, undefined> {
   const framer = createFramer(DEFAULT_LIMITS);
+  let faults = 0;
   for await (const bytes of channel) {
     for (const frame of framer.push(bytes)) {
-      if (frame.kind === "fault") yield { message: frame.error, isNative: false };
-      else yield hearMessage(frame.bytes);
+      const heard =
+        frame.kind === "fault" ? { message: frame.error, isNative: false } : hearMessage(frame.bytes);
+      if (heard.message instanceof NegotiatorError && ++faults > DEFAULT_LIMITS.faults)
+        throw nonsense(channel);
+      yield heard;
     }
   }
+}
+
+function nonsense({ label }: Channel): NegotiatorError {
+  return new NegotiatorError("BAD_FRAME", `What comes over the channel "${label}" makes no sense`);
 }
 
 function hearMessage(bytes: Uint8Array): Heard {

@@ -116,6 +116,15 @@ describe("one conversation", () => {
       expect(await talk([late.subarray(start)], fail("no"))).toEqual({ kind: "failure", text: "no" });
   });
 
+  test("rubbish without end before the refusal is BAD_FRAME, however much of it there is", async () => {
+    const pair = createMemoryPair({ capacityBytes: 8 * 1024 * 1024 });
+    const [host, agent] = pair.ends;
+    pair.flow();
+    await agent.write(new TextEncoder().encode("rubbish\n".repeat(500_000)));
+    const conversation = converse(host, makeFence(describeAgent("host"), makeId), ECHO, () => {});
+    expect((await rejectionOf(conversation)).code).toBe("BAD_FRAME");
+  });
+
   test("the channel's end before the answer is CLOSED", async () => {
     const pair = createMemoryPair();
     const fence = makeFence(describeAgent("host"), makeId);

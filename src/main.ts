@@ -16,9 +16,11 @@ async function start(): Promise<void> {
   // A log that nobody can read any more is no reason to stop.
   process.stderr.on("error", () => undefined);
   try {
-    const { exitCode, error } = await dispatch(process.argv0, process.argv.slice(2));
+    const { exitCode, error, signal } = await dispatch(process.argv0, process.argv.slice(2));
     if (error !== undefined) await report(error);
     process.exitCode ||= exitCode;
+    // A shell leaves its loop only if what it ran was ended by the signal that it got itself.
+    if (signal !== undefined) process.kill(process.pid, signal);
   } catch (thrown) {
     const error = NegotiatorError.from(thrown);
     await report(error);

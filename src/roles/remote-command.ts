@@ -19,16 +19,16 @@ type Deadline = { timeoutMs: number; givenMs: number };
 /**
  * Carries the streams until the command has ended and all its output is written; the outcome has the exit code that it
  * gives us, and says so if it ended at a deadline: at ours, or earlier at one of the other side.
- * The first interrupt cancels it at the other end, a second one gives up waiting.
+ * The first interrupt cancels it at the other end, a second one gives up waiting; the outcome then has its signal.
  */
 export async function attend(remote: RemoteCommand, deadline: Deadline): Promise<Outcome> {
-  const { promise: abandoned, resolve: abandon } = Promise.withResolvers<number>();
+  const { promise: abandoned, resolve: abandon } = Promise.withResolvers<Outcome>();
   const over = new AbortController();
-  let interrupts = 0;
+  let interruptedBy: NodeJS.Signals | undefined;
   const interrupt = (signal: NodeJS.Signals): void => {
-    interrupts++;
-    if (interrupts > 1) abandon(SIGNAL_BASE + constants.signals[signal]);
+    if (interruptedBy !== undefined) abandon({ exitCode: codeOfSignal(signal), signal });
     else remote.cancel(`interrupted by ${signal}`);
+    interruptedBy = signal;
   };
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
   try {
@@ -37,13 +37,26 @@ export async function attend(remote: RemoteCommand, deadline: Deadline): Promise
     const finished = remote.ended.then(async (result) => {
       await Promise.all(outputs);
       const error = explainDeadline(result, deadline);
-      return { exitCode: exitCodeOf(result), ...(error === undefined ? {} : { error }) };
+      const signal = result.cancelled ? interruptedBy : undefined;
+      return {
+        exitCode: exitCodeOf(result),
+        ...(error === undefined ? {} : { error }),
+        ...(signal === undefined ? {} : { signal }),
+      };
     });
-    return await Promise.race([finished, abandoned.then((exitCode) => ({ exitCode }))]);
+    return await Promise.race([finished, abandoned]);
+  } catch (thrown) {
+    const error = NegotiatorError.from(thrown);
+    if (interruptedBy === undefined || error.code !== "CANCELLED") throw error;
+    return { exitCode: codeOfSignal(interruptedBy), error, signal: interruptedBy };
   } finally {
     over.abort();
     process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
   }
+}
+
+function codeOfSignal(signal: NodeJS.Signals): number {
+  return SIGNAL_BASE + constants.signals[signal];
 }
 
 /** 124 for a passed deadline, 128 + n for signal n (real-time ones are `SIGn`), else the command's own. */
@@ -86,12 +99,12 @@ async function feed(stdin: StreamWriter, signal: AbortSignal): Promise<void> {
 async function drain(
   remote: RemoteCommand,
   stream: "stdout" | "stderr",
-  abandon: (exitCode: number) => void,
+  abandon: (outcome: Outcome) => void,
 ): Promise<void> {
   try {
     for await (const bytes of remote[stream]) {
       if (await writeOutput(stream, bytes)) continue;
-      abandon(SIGNAL_BASE + constants.signals.SIGPIPE);
+      abandon({ exitCode: codeOfSignal("SIGPIPE") });
       remote.cancel(`nobody reads its ${stream}`);
       return;
     }

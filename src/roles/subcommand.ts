@@ -13,8 +13,8 @@ export type Invocation = {
   reload: () => Config;
 };
 
-/** How a command line ended; `error` is what main tells the user. */
-export type Outcome = { exitCode: number; error?: NegotiatorError };
+/** How a command line ended; `error` is what main tells the user, `signal` is what it is to end by. */
+export type Outcome = { exitCode: number; error?: NegotiatorError; signal?: NodeJS.Signals };
 
 /** A citty command and what citty cannot say about it. */
 export type Subcommand = {

@@ -115,7 +115,7 @@ await describeWithVm("a host and a guest", () => {
     "an interrupt, or the caller's death, ends the command on the other side",
     async () => {
       for (const [signal, exitCode] of [
-        ["SIGINT", 143],
+        ["SIGINT", 130],
         ["SIGKILL", 137],
       ] as const) {
         await using caller = host.start(["host", "execute", "-t", "0", "web", "hang"]);
@@ -125,7 +125,7 @@ await describeWithVm("a host and a guest", () => {
         await until(`${signal} ended it`, async () => !(await isAliveInGuest(caller.stdout().trim())));
       }
       for (const [signal, exitCode] of [
-        ["INT", 143],
+        ["INT", 130],
         ["KILL", 137],
       ] as const) {
         const caller = vm.spawn("exec negotiator guest execute -t 0 hang >/tmp/pid");

@@ -173,7 +173,8 @@ describe.each(WAYS)("%s", (_, way) => {
     await using running = caller.launch(["execute", "-t", "0", ...to, "sleeper"]);
     const group = Number(await running.firstLine());
     running.kill("SIGINT");
-    expect(await running.exited).toBe(128 + 15);
+    expect(await running.exited).toBe(128 + 2);
+    expect(running.signal()).toBe("SIGINT");
     expect(await listGroup(group)).toEqual([]);
   });
 

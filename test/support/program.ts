@@ -18,6 +18,8 @@ export type Ended = {
 export type Launched = AsyncDisposable & {
   readonly pid: number;
   readonly exited: Promise<number>;
+  /** The signal that ended it, if one did. */
+  signal(): NodeJS.Signals | number | null;
   /** Sends input; resolves when it was taken, or when nobody is there to take it. */
   feed(input: string | Uint8Array): Promise<void>;
   endInput(): void;
@@ -62,6 +64,7 @@ export function launch(
   return {
     pid: child.pid,
     exited: child.exited,
+    signal: () => child.signalCode,
     async feed(input) {
       if (typeof child.stdin !== "object") throw new Error("Its input is not open");
       try {

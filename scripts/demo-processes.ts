@@ -19,7 +19,7 @@ export type Processes = AsyncDisposable & {
 type Child = { pid: number; exited: Promise<number>; exitCode: number | null };
 
 /** A process that is told to end and has not done so by then is killed. */
-const PATIENCE_MS = 3000;
+const PATIENCE_MS = 20_000;
 
 /**
  * On disposal everything that still runs is ended, the newest first, each with the group of processes that it leads. When

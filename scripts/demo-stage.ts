@@ -24,7 +24,7 @@ export type HostSide = {
 export const GUEST_NAME = "web1";
 
 /** How long anything of the stage may take to get ready. */
-const READY_MS = 30_000;
+const READY_MS = 180_000;
 
 /** `binary` is called `negotiator`. Everything that is started or made is put on `held`; `signal` ends all waiting. */
 export type StageOptions = { binary: string; held: AsyncDisposableStack; signal: AbortSignal };
@@ -91,6 +91,8 @@ async function writeSide(directory: string, side: Side): Promise<void> {
   const config = [
     `commandsDirectory = [${quote(commands)}]`,
     `policyFile = ${quote(at("policy.toml"))}`,
+    // The default of ten seconds is too short for an emulated guest on a busy machine.
+    "timeoutSeconds = 120",
     "drainSeconds = 0",
     `audit.file = ${quote(at("audit.jsonl"))}`,
     `${side}.control = ${quote(at("control.sock"))}`,

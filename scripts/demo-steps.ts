@@ -12,6 +12,8 @@ export type Step = {
   shows: readonly RegExp[];
   /** The output must come over at least this time; each of its lines is shown with the second it came in. */
   spreadMs?: number;
+  /** How often it may be played until it succeeds, once by default: some go wrong when the machine stands still. */
+  tries?: number;
 };
 
 export const STEPS: readonly Step[] = [
@@ -50,6 +52,7 @@ export const STEPS: readonly Step[] = [
     exitCode: 0,
     shows: [/^copied file 1 of 5$/m, /^copied file 5 of 5$/m],
     spreadMs: 800,
+    tries: 3,
   },
   {
     title: "Input goes along",
@@ -78,6 +81,7 @@ export const STEPS: readonly Step[] = [
     line: "negotiator host execute --timeout 1 web1 wait-forever",
     exitCode: 124,
     shows: [/its deadline of \d+ s has passed/],
+    tries: 3,
   },
   {
     title: "How do both sides fare?",

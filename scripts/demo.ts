@@ -68,17 +68,28 @@ async function perform(isVm: boolean, held: AsyncDisposableStack, signal: AbortS
   );
   let failures = 0;
   for (const step of STEPS) {
-    const problem = await play(step, stage);
-    if (problem === undefined) continue;
-    failures++;
-    process.stdout.write(`FAILED: ${problem}\n`);
+    process.stdout.write(`\n# ${step.title}\n$ ${step.line}\n`);
+    if (!(await succeeds(step, stage))) failures++;
   }
   process.stdout.write(`\n${STEPS.length - failures} of ${STEPS.length} steps did what they should\n`);
   return failures === 0 ? 0 : 1;
 }
 
+async function succeeds(step: Step, stage: Stage): Promise<boolean> {
+  for (let triesLeft = step.tries ?? 1; ; triesLeft--) {
+    const problem = await play(step, stage);
+    if (problem === undefined) return true;
+    if (triesLeft > 1) {
+      process.stdout.write(`Once more, as this machine may have stood still: ${problem}\n`);
+      continue;
+    }
+    process.stdout.write(`FAILED: ${problem}\n`);
+    return false;
+  }
+}
+
+/** What was wrong, if anything was. */
 async function play(step: Step, stage: Stage): Promise<string | undefined> {
-  process.stdout.write(`\n# ${step.title}\n$ ${step.line}\n`);
   const show = ({ text, atMs }: OutputLine): void => {
     const clock = step.spreadMs === undefined ? "" : `${(atMs / 1000).toFixed(1)} s  `;
     process.stdout.write(`${clock}${printable(text)}\n`);

@@ -13,23 +13,27 @@ export type EmulatedPort = AsyncDisposable & {
 };
 
 /**
- * Makes both sockets in `directory`. While no host is there, what the guest writes is lost; what the host writes while
- * no guest is there waits, as in QEMU's buffers.
+ * Makes both sockets in `directory`. While no host is there, what the guest writes is lost. What the host writes while no
+ * guest is there waits for one, and goes with the host: QEMU leaves it unread in the host's socket (`virtio-console.c`).
  */
 export async function createEmulatedPort(directory: string, name: string): Promise<EmulatedPort> {
   const waiting: Socket[] = [];
   let host: Socket | undefined;
   let guest: Socket | undefined;
+  let unread: (Uint8Array | string)[] = [];
 
   const serveNext = (): void => {
     const socket = waiting.shift();
     host = socket;
+    unread = [];
     socket?.on("data", (bytes) => {
-      if (guest?.write(bytes) === false) socket.pause();
+      if (guest === undefined) unread.push(bytes);
+      else if (!guest.write(bytes)) socket.pause();
     });
     // The next one may have been served already by the time that this one's end is told.
     socket?.on("close", () => host === socket && serveNext());
-    if (guest !== undefined) socket?.resume();
+    // Without a guest too: a socket that is paused does not tell of its end.
+    socket?.resume();
   };
   const acceptHost = (socket: Socket): void => {
     socket.pause();
@@ -39,6 +43,7 @@ export async function createEmulatedPort(directory: string, name: string): Promi
   };
   const acceptGuest = (socket: Socket): void => {
     guest = socket;
+    for (const bytes of unread.splice(0)) socket.write(bytes);
     socket.on("error", () => socket.destroy());
     socket.on("drain", () => host?.resume());
     socket.on("data", (bytes) => {
@@ -55,7 +60,7 @@ export async function createEmulatedPort(directory: string, name: string): Promi
       // A newer guest may be there already.
       if (guest !== socket) return;
       guest = undefined;
-      host?.pause();
+      host?.resume();
     });
     host?.resume();
   };

@@ -1,11 +1,29 @@
 /** Ending commands: deadlines, cancels, groups, and pipes that somebody else holds. */
 import { expect, test } from "bun:test";
 import { createCapturingSink, endLater, listGroup, runScript } from "./support/captured-run.ts";
+import type { CapturedRun } from "./support/captured-run.ts";
+import { withMoreTime } from "./support/more-time.ts";
 import { watchOpenFiles } from "./support/open-files.ts";
 import { until } from "./support/until.ts";
 
+const TIMEOUT_MS = 60_000;
+
+/** A run that its deadline ended after it had said `ready`. */
+function runPastDeadline(script: string, ready: RegExp, graceMs = 5000): Promise<CapturedRun> {
+  return withMoreTime(
+    (timeoutMs) => runScript(script, { timeoutMs, graceMs }),
+    ({ stdout }) => ready.test(stdout),
+  );
+}
+
+/** A killed process goes when it next gets a processor. */
+async function expectGroupEnds(groupId: number): Promise<void> {
+  expect(groupId).toBeGreaterThan(1);
+  await until("nobody is left of the group", async () => (await listGroup(groupId)).length === 0);
+}
+
 test("a deadline ends the command and all of its group", async () => {
-  const { result, stdout } = await runScript("echo $$; sleep 600 & sleep 600", { timeoutMs: 100 });
+  const { result, stdout } = await runPastDeadline("echo $$; sleep 600 & sleep 600", /^\d+\n/);
   expect(result).toMatchObject({ exitCode: null, signal: "SIGTERM", timedOut: true, cancelled: false });
   expect(result.stdout.truncated).toBe(false);
   expect(await listGroup(Number(stdout))).toEqual([]);
@@ -24,28 +42,34 @@ test("a cancel does the same, and what was printed before it arrives", async () 
 
 test("who ignores SIGTERM is killed after the grace", async () => {
   const script = "trap '' TERM; echo $$; while :; do sleep 0.05; done";
-  const { result, stdout } = await runScript(script, { timeoutMs: 100, graceMs: 100 });
+  const { result, stdout } = await runPastDeadline(script, /^\d+\n/, 100);
   expect(result).toMatchObject({ exitCode: null, signal: "SIGKILL", timedOut: true });
-  expect(await listGroup(Number(stdout))).toEqual([]);
+  await expectGroupEnds(Number(stdout));
 });
 
 test("a child that ignores SIGTERM is killed too, though its leader obeyed", async () => {
   const script = "(trap '' TERM; echo $$ ready; while :; do sleep 0.05; done) & wait";
-  const control = new AbortController();
-  const stdout = createCapturingSink();
-  const running = runScript(script, { signal: control.signal, graceMs: 100, stdout });
-  await stdout.contains("ready");
-  control.abort();
-  const { result } = await running;
+  const { result, text } = await withMoreTime(
+    async (graceMs) => {
+      const control = new AbortController();
+      const stdout = createCapturingSink();
+      const running = runScript(script, { signal: control.signal, graceMs, stdout });
+      await stdout.contains("ready");
+      control.abort();
+      return { ...(await running), text: stdout.text() };
+    },
+    // A leader that did not come to obey within the grace was killed as well.
+    (ended) => ended.result.signal === "SIGTERM",
+  );
   expect(result).toMatchObject({ signal: "SIGTERM", cancelled: true });
-  expect(await listGroup(Number.parseInt(stdout.text(), 10))).toEqual([]);
+  await expectGroupEnds(Number.parseInt(text, 10));
 });
 
 test("a child may clean up within the grace, though its leader has gone", async () => {
   const script = "(trap 'sleep 0.1; echo clean; exit' TERM; echo ready; while :; do sleep 0.01; done) & wait";
   const control = new AbortController();
   const stdout = createCapturingSink();
-  const running = runScript(script, { signal: control.signal, stdout });
+  const running = runScript(script, { signal: control.signal, graceMs: TIMEOUT_MS, stdout });
   await stdout.contains("ready");
   control.abort();
   expect((await running).result).toMatchObject({ signal: "SIGTERM", stdout: { truncated: false } });
@@ -54,19 +78,33 @@ test("a child may clean up within the grace, though its leader has gone", async 
 
 test("a command may clean up within the grace, and its last words arrive", async () => {
   const script = "trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.01; done";
-  const { result, stdout } = await runScript(script, { timeoutMs: 100 });
+  const { result, stdout } = await runPastDeadline(script, /^ready\n/);
   expect(stdout).toBe("ready\nbye\n");
   expect(result).toMatchObject({ exitCode: 7, signal: null, timedOut: true });
 });
 
 test("the first reason counts", async () => {
   const script = "trap '' TERM; echo $$; while :; do sleep 0.02; done";
-  const control = new AbortController();
-  const stdout = createCapturingSink();
-  const running = runScript(script, { signal: control.signal, timeoutMs: 150, graceMs: 300, stdout });
-  await stdout.contains("\n");
-  control.abort();
-  expect((await running).result).toMatchObject({ timedOut: false, cancelled: true });
+  const { result } = await withMoreTime(
+    async (timeoutMs) => {
+      const startMs = performance.now();
+      const control = new AbortController();
+      const stdout = createCapturingSink();
+      const running = runScript(script, {
+        signal: control.signal,
+        timeoutMs,
+        graceMs: 2 * timeoutMs,
+        stdout,
+      });
+      await Promise.race([stdout.contains("\n"), running]);
+      // The deadline passes within the grace; the cancel has to come before it.
+      const isFirst = performance.now() - startMs < 0.9 * timeoutMs;
+      control.abort();
+      return { ...(await running), isFirst };
+    },
+    ({ isFirst }) => isFirst,
+  );
+  expect(result).toMatchObject({ timedOut: false, cancelled: true });
 });
 
 test("a command that ends in time is not touched by its deadline, however long that is", async () => {
@@ -85,7 +123,7 @@ test("a child in the background is left alone, its pipe is dropped after the dra
 
 test("a child in the background that still prints is heard until the drain ends", async () => {
   const script = "(sleep 0.1; echo late) & exit 0";
-  const { result, stdout } = await runScript(script);
+  const { result, stdout } = await runScript(script, { drainMs: TIMEOUT_MS });
   expect(stdout).toBe("late\n");
   expect(result.stdout).toEqual({ bytes: 5, truncated: false });
 });

@@ -91,8 +91,14 @@ export function createLink(options: LinkOptions): Link {
       if (signal?.aborted === true) abort();
       try {
         if (options.side === "dialler") session.dial();
+        const reading = read(channel);
         const writing = write(channel, () => isEnding);
-        const failed = Promise.race([read(channel), writing]).then(() => ({ state: session.state }));
+        const broken = writing.catch(async (failure: unknown) => {
+          // Who takes no more may have said its last words before that: a call's answer can be among them.
+          await Promise.race([reading, delay(FAREWELL_MS, undefined, { ref: false })]);
+          throw failure;
+        });
+        const failed = Promise.race([reading, broken]).then(() => ({ state: session.state }));
         const end = await Promise.race([ended, failed]);
         isEnding = true;
         wake?.();

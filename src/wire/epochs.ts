@@ -39,6 +39,8 @@ export function createEpochs({ agent, limits, makeId }: EpochsOptions): Epochs {
   /** Made by the dialler, and by the listener: a restart of either makes another pair. */
   let id: string | undefined;
   let instance: string | undefined;
+  /** Listener: the instance, of an agent before us or none, that the hello named with which the session began. */
+  let before: string | undefined;
 
   /** There was a session: what it had under way is lost if another begins. */
   let hasBegun = false;
@@ -81,12 +83,16 @@ export function createEpochs({ agent, limits, makeId }: EpochsOptions): Epochs {
     greet(request) {
       const hello = readHello(request);
       const version = chooseVersion(hello.versions);
-      // A dialler that names no instance never saw our answer; that is the same session if it said nothing in it.
       const isNamed = hello.session.instance === instance;
-      const isUnanswered = hello.session.instance === undefined && sequence.received === 0;
+      // One that names the same as at the beginning never saw our answer, and nothing else of this session.
+      const isUnanswered = hello.session.instance === before && sequence.received === 0;
       const isSame = instance !== undefined && hello.session.id === id && (isNamed || isUnanswered);
-      const continuation = isSame && sequence.rewind(hello.session.received) ? "resumed" : restart();
-      if (continuation !== "resumed") instance = makeId();
+      const seen = isNamed ? hello.session.received : 0;
+      const continuation = isSame && sequence.rewind(seen) ? "resumed" : restart();
+      if (continuation !== "resumed") {
+        instance = makeId();
+        before = hello.session.instance;
+      }
       id = hello.session.id;
       peer = { agent: hello.agent, limits: hello.limits };
       const session = { id, instance: instance ?? "", received: sequence.received };
@@ -95,7 +101,7 @@ export function createEpochs({ agent, limits, makeId }: EpochsOptions): Epochs {
     forget() {
       restart();
       hasBegun = false;
-      id = instance = undefined;
+      id = instance = before = undefined;
     },
   };
 }

@@ -33,7 +33,8 @@ export function createStage(scans: (Scan | Error | (() => Promise<Scan>))[], fol
           const entry = { milliseconds, end: resolve };
           waits.push(entry);
           signal.addEventListener("abort", () => {
-            waits.splice(waits.indexOf(entry), 1);
+            const place = waits.indexOf(entry);
+            if (place !== -1) waits.splice(place, 1);
             resolve();
           });
         }),
@@ -91,7 +92,13 @@ function fail(reason: string): never {
   throw new Error(reason);
 }
 
-/** Waits for a condition, one turn of the event loop after the other. */
+/** Waits for a condition, one turn of the event loop after the other; not for ever, as that would slow all later tests down. */
 export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+  const endMs = performance.now() + LONGEST_WAIT_MS;
+  while (!condition()) {
+    if (performance.now() > endMs) throw new Error(`Waited in vain until ${String(condition)}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
+
+const LONGEST_WAIT_MS = 45_000;

@@ -196,12 +196,11 @@ test("a failing scan is told once and removes nothing", async () => {
   const poll = async (): Promise<News> => {
     const news = stage.next();
     const scans = stage.scanCount();
-    for (let told = false; !told;) {
+    const told: News[] = [];
+    void news.then((next) => told.push(next));
+    while (told.length === 0) {
       await stage.endWait(POLL);
-      told = await Promise.race([
-        news.then(() => true),
-        until(() => stage.waiting().length > 0).then(() => false),
-      ]);
+      await until(() => told.length > 0 || stage.waiting().length > 0);
     }
     expect(stage.scanCount()).toBeGreaterThan(scans);
     return news;

@@ -5,9 +5,8 @@ import { basename, dirname, join } from "node:path";
 import manifest from "../../package.json" with { type: "json" };
 import { isTargetName } from "../../scripts/targets.ts";
 import { hostBinary } from "../support/binary.ts";
+import { STEP_PATIENCE_MS, TEST_PATIENCE_MS } from "../support/patience.ts";
 
-const BUILD_TIMEOUT_MS = 120_000;
-const RUN_TIMEOUT_MS = 20_000;
 const ROLES = ["host", "guest"] as const;
 
 describe("the compiled binary", () => {
@@ -23,7 +22,7 @@ describe("the compiled binary", () => {
       expect(target).toSatisfy(isTargetName);
       expect(bun).toBe(Bun.version);
     },
-    BUILD_TIMEOUT_MS,
+    TEST_PATIENCE_MS,
   );
 
   test(
@@ -37,7 +36,7 @@ describe("the compiled binary", () => {
       }
       expect(run([`./${basename(binary)}`, "--help"], { cwd: dirname(binary) }).exitCode).toBe(0);
     },
-    BUILD_TIMEOUT_MS,
+    TEST_PATIENCE_MS,
   );
 
   for (const role of ROLES) {
@@ -71,7 +70,7 @@ describe("the compiled binary", () => {
           expect({ way, ...outcome }).toEqual({ way, ...expected });
         }
       },
-      BUILD_TIMEOUT_MS,
+      TEST_PATIENCE_MS,
     );
   }
 
@@ -83,7 +82,7 @@ describe("the compiled binary", () => {
       await symlink(await hostBinary(), link);
       expect(run([link, "--version"]).exitCode).toBe(0);
     },
-    BUILD_TIMEOUT_MS,
+    TEST_PATIENCE_MS,
   );
 
   const wrong: readonly (readonly string[])[] = [
@@ -105,7 +104,7 @@ describe("the compiled binary", () => {
         // oxlint-disable-next-line no-control-regex -- none may get through
         expect(stderr).toMatch(/^negotiator: [^\u0000-\u001f]+\n$/);
       },
-      BUILD_TIMEOUT_MS,
+      TEST_PATIENCE_MS,
     );
   }
 
@@ -131,7 +130,7 @@ describe("the compiled binary", () => {
         expect(await Bun.file(marker).exists()).toBe(false);
       }
     },
-    BUILD_TIMEOUT_MS,
+    TEST_PATIENCE_MS,
   );
 });
 
@@ -142,7 +141,7 @@ function run(words: string[], { cwd = "/", path = "/nonexistent" }: Place = {}) 
   const { exitCode, stdout, stderr } = Bun.spawnSync(words, {
     cwd,
     env: { PATH: `${path}:/usr/bin:/bin` },
-    timeout: RUN_TIMEOUT_MS,
+    timeout: STEP_PATIENCE_MS,
   });
   return { exitCode, stdout: stdout.toString(), stderr: stderr.toString() };
 }

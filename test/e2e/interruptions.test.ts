@@ -6,6 +6,7 @@ import { COMMAND_FILES, SCRIPTS } from "../support/guest-commands.ts";
 import type { GuestProcess } from "../support/guest-shell.ts";
 import { createHostProgram } from "../support/host-program.ts";
 import type { HostProgram, StartedProgram } from "../support/host-program.ts";
+import { STEP_PATIENCE_MS, TEST_PATIENCE_MS } from "../support/patience.ts";
 import { createSocketRelay } from "../support/socket-relay.ts";
 import type { SocketRelay } from "../support/socket-relay.ts";
 import { until } from "../support/until.ts";
@@ -13,8 +14,11 @@ import type { VirtualMachine } from "../support/virtual-machine.ts";
 import { bootVm } from "../support/vm.ts";
 
 const PORT = "negotiator-host-to-guest.0";
-const TIMEOUT_MS = 90_000;
-const LINES = 150_000;
+/** How much comes back between two cuts of a call's channel. */
+const CUT_BYTES = 250_000;
+const CUTS = 4;
+/** Lines that are given at once. */
+const LINES = 2000;
 /** Soon enough for a test; the daemons think so of each other after 30 s by default. */
 const LIMITS = "[limits]\npingAfterMs = 1000\nunresponsiveAfterMs = 3000\n";
 
@@ -32,8 +36,8 @@ await describeWithVm("a call to a real guest", () => {
     const files = { ...COMMAND_FILES, "/etc/negotiator/negotiator.toml": { text: LIMITS } };
     vm = disposal.use(await bootVm({ binary, ports: [PORT], files }));
     relay = disposal.use(await createSocketRelay(host.at("port"), vm.sockets[PORT]));
-  }, TIMEOUT_MS);
-  afterAll(() => disposal.disposeAsync(), TIMEOUT_MS);
+  }, TEST_PATIENCE_MS);
+  afterAll(() => disposal.disposeAsync(), TEST_PATIENCE_MS);
 
   const startDaemon = async (): Promise<void> => {
     daemon = await host.startDaemon(["--socket", `web=${host.at("port")}`]);
@@ -42,48 +46,58 @@ await describeWithVm("a call to a real guest", () => {
     agent = vm.spawn("exec negotiator guest daemon");
   };
   const isIn = (state: string): Promise<unknown> =>
-    until(`the guest is "${state}"`, async () => (await host.guest("web"))?.state === state, 30_000);
+    until(
+      `the guest is "${state}"`,
+      async () => (await host.guest("web"))?.state === state,
+      STEP_PATIENCE_MS,
+    );
 
   beforeEach(async () => {
     await startDaemon();
     startAgent();
     await isIn("open");
-  }, TIMEOUT_MS);
+  }, TEST_PATIENCE_MS);
   afterEach(async () => {
     await daemon[Symbol.asyncDispose]();
     await vm.signal(agent, "KILL");
     await agent.exited;
-  }, TIMEOUT_MS);
+  }, TEST_PATIENCE_MS);
 
   const startCall = async (): Promise<StartedProgram> => {
     const call = host.start(["host", "execute", "-t", "0", "web", "echo"], "pipe");
-    await until("the command runs", () => call.stdout().endsWith("\n"));
+    await until("the command runs", () => call.stdout().endsWith("\n"), STEP_PATIENCE_MS);
     return call;
   };
 
   test(
     "loses nothing and repeats nothing while its channel is cut again and again",
     async () => {
-      const text = Array.from({ length: LINES }, (_, index) => `line ${index}\n`).join("");
-      await using call = host.start(["host", "execute", "-t", "0", "web", "cat"], Buffer.from(text));
-      for (const share of [0.05, 0.2, 0.35, 0.5]) {
-        await until("more has come back", () => call.stdout().length > text.length * share);
-        await until("there is a connection to cut", () => relay.cut() > 0);
+      await using call = host.start(["host", "execute", "-t", "0", "web", "cat"], "pipe");
+      // However fast they pass, there are more lines under way at each cut.
+      let areCutsDone = false;
+      const feeding = feed(call, () => areCutsDone);
+      for (let cut = 1; cut <= CUTS; cut++) {
+        const isMore = (): boolean => call.stdout().length > cut * CUT_BYTES;
+        await until("more has come back", isMore, STEP_PATIENCE_MS);
+        await until("there is a connection to cut", () => relay.cut() > 0, STEP_PATIENCE_MS);
       }
       const seenAtLastCut = call.stdout().length;
+      areCutsDone = true;
+      const text = await feeding;
       const { exitCode, stdout, stderr } = await call.exited;
       expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
       expect(seenAtLastCut).toBeLessThan(text.length);
       expect(stdout === text).toBe(true);
     },
-    TIMEOUT_MS,
+    TEST_PATIENCE_MS,
   );
 
   test(
     "from the guest ends as unknown when the host's daemon is another one, and the next call works",
     async () => {
       const call = vm.spawn("echo x | negotiator guest execute -t 0 hang >/tmp/hang");
-      await until("it runs", async () => (await vm.run("cat /tmp/hang")).stdout.endsWith("\n"));
+      const isRunning = async (): Promise<boolean> => (await vm.run("cat /tmp/hang")).stdout.endsWith("\n");
+      await until("it runs", isRunning, STEP_PATIENCE_MS);
       await daemon[Symbol.asyncDispose]();
       await startDaemon();
       const { exitCode, stderr } = await call.exited;
@@ -94,7 +108,7 @@ await describeWithVm("a call to a real guest", () => {
       });
       expect(await host.run(["host", "execute", "web", "show", "2"])).toMatchObject({ stdout: "[2]\n" });
     },
-    TIMEOUT_MS,
+    TEST_PATIENCE_MS,
   );
 
   test(
@@ -107,9 +121,10 @@ await describeWithVm("a call to a real guest", () => {
       expect(stderr).toContain("Nobody knows how the call ended");
       const pid = call.stdout().split("\n")[0];
       await startDaemon();
-      await until("its command is ended", async () => (await vm.run(`kill -0 ${pid}`)).exitCode !== 0);
+      const isEnded = async (): Promise<boolean> => (await vm.run(`kill -0 ${pid}`)).exitCode !== 0;
+      await until("its command is ended", isEnded, STEP_PATIENCE_MS);
     },
-    TIMEOUT_MS,
+    TEST_PATIENCE_MS,
   );
 
   test(
@@ -124,7 +139,7 @@ await describeWithVm("a call to a real guest", () => {
       expect(stderr).toContain("The other side was started anew: nobody knows how the call ended");
       expect(await host.run(["host", "execute", "web", "show", "1"])).toMatchObject({ stdout: "[1]\n" });
     },
-    TIMEOUT_MS,
+    TEST_PATIENCE_MS,
   );
 
   test(
@@ -139,7 +154,7 @@ await describeWithVm("a call to a real guest", () => {
       await exchange(call, "after");
       expect(await finish(call)).toEqual({ exitCode: 0, words: ["before", "after"], stderr: "" });
     },
-    TIMEOUT_MS,
+    TEST_PATIENCE_MS,
   );
 
   test(
@@ -151,7 +166,7 @@ await describeWithVm("a call to a real guest", () => {
       await exchange(call, "after");
       expect(await finish(call)).toEqual({ exitCode: 0, words: ["before", "after"], stderr: "" });
     },
-    TIMEOUT_MS,
+    TEST_PATIENCE_MS,
   );
 
   test(
@@ -159,20 +174,34 @@ await describeWithVm("a call to a real guest", () => {
     async () => {
       await using call = await startCall();
       daemon.signal("SIGTERM");
-      await until("the daemon waits", () => daemon.stderr().includes("waiting up to 10 s for 1 calls"));
+      await until("the daemon waits", () => /waiting up to \d+ s for 1 calls/.test(daemon.stderr()));
       await exchange(call, "last words");
       expect(await finish(call)).toEqual({ exitCode: 0, words: ["last words"], stderr: "" });
       expect((await daemon.exited).exitCode).toBe(0);
     },
-    TIMEOUT_MS,
+    TEST_PATIENCE_MS,
   );
 });
+
+/** Gives a call numbered lines as its input, as fast as it takes them, until `isEnough`; all of them in one text. */
+async function feed(call: StartedProgram, isEnough: () => boolean): Promise<string> {
+  let text = "";
+  for (let first = 0; !isEnough(); first += LINES) {
+    const lines = Array.from({ length: LINES }, (_, index) => `line ${first + index}\n`).join("");
+    text += lines;
+    await call.stdin?.write(lines);
+    await call.stdin?.flush();
+  }
+  await call.stdin?.end();
+  return text;
+}
 
 /** Says a word and waits for its echo. */
 async function exchange(call: StartedProgram, word: string): Promise<void> {
   await call.stdin?.write(`${word}\n`);
   await call.stdin?.flush();
-  await until(`"${word}" comes back`, () => call.stdout().endsWith(`\n${word}\n`));
+  const isBack = (): boolean => call.stdout().endsWith(`\n${word}\n`);
+  await until(`"${word}" comes back`, isBack, STEP_PATIENCE_MS);
 }
 
 async function finish(call: StartedProgram): Promise<unknown> {

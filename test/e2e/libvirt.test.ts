@@ -10,6 +10,7 @@ import { createHostProgram } from "../support/host-program.ts";
 import type { HostProgram, StartedProgram } from "../support/host-program.ts";
 import { channelXml, LIBVIRT_TOOLS, startLibvirt } from "../support/libvirt.ts";
 import type { Libvirt, LibvirtDomain } from "../support/libvirt.ts";
+import { STEP_PATIENCE_MS, TEST_PATIENCE_MS } from "../support/patience.ts";
 import { until } from "../support/until.ts";
 
 const CALLS = "negotiator-host-to-guest.0";
@@ -18,13 +19,10 @@ const ASKS = "negotiator-guest-to-host.0";
 const NAME = "my guest";
 /** Stays, with its process number in a file. */
 const LINGER = '#!/bin/sh\necho $$ >"$1"\nexec sleep 1000\n';
-const TIMEOUT_MS = 90_000;
-/** A word and its echo; time enough to dial again. */
-const ECHO_MS = 8000;
-/** How soon a call has to fail that cannot be made: that it is said at all, on a busy machine. */
-const SOON_MS = 5000;
-/** How soon the daemon has to see what happened. */
-const NOTICE_MS = 2000;
+/** When the daemon looks for guests unasked. */
+const RESCAN_SECONDS = 90;
+/** What the daemon sees by then it was told by libvirt. */
+const NOTICE_MS = 60_000;
 
 await describeWithVm(
   "a host with libvirt",
@@ -38,7 +36,7 @@ await describeWithVm(
     beforeAll(async () => {
       const binary = await hostBinary();
       libvirt = disposal.use(await startLibvirt({ binary, files: COMMAND_FILES }));
-      const connect = `libvirt = "yes"\nconnect = "${libvirt.uri}"`;
+      const connect = `libvirt = "yes"\nconnect = "${libvirt.uri}"\nrescanSeconds = ${RESCAN_SECONDS}`;
       host = disposal.use(
         await createHostProgram({ binary, commands: { ...SCRIPTS, linger: LINGER }, host: connect }),
       );
@@ -47,21 +45,22 @@ await describeWithVm(
       await domain.start();
       domain.spawn("exec negotiator guest daemon");
       await isOpen(NAME);
-    }, TIMEOUT_MS);
-    afterAll(() => disposal.disposeAsync(), TIMEOUT_MS);
+    }, TEST_PATIENCE_MS);
+    afterAll(() => disposal.disposeAsync(), TEST_PATIENCE_MS);
 
     const isOpen = (name: string): Promise<unknown> =>
-      until(`"${name}" answers`, async () => (await host.guest(name))?.state === "open");
+      until(`"${name}" answers`, async () => (await host.guest(name))?.state === "open", STEP_PATIENCE_MS);
     /** Starts a command that gives back line by line, and waits until it runs. */
     const converse = async (name: string): Promise<Conversation> => {
       const call = host.start(["host", "execute", "-t", "0", name, "echo"], "pipe");
-      await until("the command runs", () => call.stdout().endsWith("\n"));
+      await until("the command runs", () => call.stdout().endsWith("\n"), STEP_PATIENCE_MS);
       const say = async (line: string): Promise<void> => {
         await call.stdin?.write(`${line}\n`);
         await call.stdin?.flush();
       };
       const hear = async (line: string): Promise<void> => {
-        await until(`"${line}" comes back`, () => call.stdout().endsWith(`\n${line}\n`), ECHO_MS);
+        const isBack = (): boolean => call.stdout().endsWith(`\n${line}\n`);
+        await until(`"${line}" comes back`, isBack, NOTICE_MS);
       };
       return { say, hear, call, [Symbol.asyncDispose]: () => call[Symbol.asyncDispose]() };
     };
@@ -90,7 +89,7 @@ await describeWithVm(
           expect(seen).toContainEqual({ name: NAME, uuid, ...row });
         }
       },
-      TIMEOUT_MS,
+      TEST_PATIENCE_MS,
     );
 
     test(
@@ -104,7 +103,7 @@ await describeWithVm(
         await conversation.call.stdin?.end();
         expect((await conversation.call.exited).exitCode).toBe(0);
       },
-      TIMEOUT_MS,
+      TEST_PATIENCE_MS,
     );
 
     test(
@@ -120,7 +119,7 @@ await describeWithVm(
           stdout: "[2]\n",
         });
       },
-      TIMEOUT_MS,
+      TEST_PATIENCE_MS,
     );
 
     test(
@@ -132,9 +131,8 @@ await describeWithVm(
         await conversation.say("are you there");
         const listed = await host.run(["host", "list-guests"]);
         const status = await host.run(["host", "status", NAME]);
-        const startMs = performance.now();
+        // Without a deadline: a call that waited for the guest would wait for ever.
         const refused = await host.run(["host", "execute", "-t", "0", NAME, "show", "1"]);
-        const refusalMs = performance.now() - startMs;
         await libvirt.virsh("restore", libvirt.at("state"));
         await conversation.hear("are you there");
         await conversation.call.stdin?.end();
@@ -146,9 +144,8 @@ await describeWithVm(
         expect(refused.stderr).toBe(
           `negotiator: Guest "${NAME}" does not answer: it is saved\nBring it back: virsh restore FILE, with the file of virsh save\n`,
         );
-        expect(refusalMs).toBeLessThan(SOON_MS);
       },
-      TIMEOUT_MS,
+      TEST_PATIENCE_MS,
     );
 
     test(
@@ -160,7 +157,7 @@ await describeWithVm(
         await conversation.say("are you there");
         await conversation.hear("are you there");
       },
-      TIMEOUT_MS,
+      TEST_PATIENCE_MS,
     );
 
     test(
@@ -187,7 +184,7 @@ await describeWithVm(
         await conversation.say("are you there");
         await conversation.hear("are you there");
       },
-      TIMEOUT_MS,
+      TEST_PATIENCE_MS,
     );
 
     const saveAndRestore = async (): Promise<void> => {
@@ -198,10 +195,12 @@ await describeWithVm(
       await isOpen(NAME);
     };
     const isSaved = (name: string): Promise<unknown> =>
-      until(`"${name}" is saved`, async () => {
+      notices(`that "${name}" is saved`, async () => {
         const guests = await askWholeStatus(host.at("host.sock"));
         return guests?.find((guest) => guest.name === name)?.state === "saved";
       });
+    const notices = (what: string, look: () => boolean | Promise<boolean>): Promise<unknown> =>
+      until(() => `the daemon notices ${what}; it said:\n${daemon.stderr()}`, look, NOTICE_MS);
 
     test(
       "notices soon that a guest starts, gets a port, and is destroyed in the middle of a call",
@@ -211,17 +210,13 @@ await describeWithVm(
         await until("libvirt has started it", async () =>
           /^other$/m.test(await libvirt.virsh("list", "--name")),
         );
-        await until("the daemon knows it", async () => await host.guest("other"), NOTICE_MS);
+        await notices("that it runs", async () => (await host.guest("other")) !== undefined);
         await started;
 
         const file = libvirt.at("channel.xml");
         await Bun.write(file, channelXml(ASKS));
         await libvirt.virsh("attach-device", "other", file, "--live");
-        await until(
-          "the daemon has found the port",
-          () => daemon.stderr().includes(`guest "other": found the port ${ASKS}`),
-          NOTICE_MS,
-        );
+        await notices("the port", () => daemon.stderr().includes(`guest "other": found the port ${ASKS}`));
         const asked = await other.run("negotiator guest execute whoami");
         expect(asked).toMatchObject({ exitCode: 0, stderr: "" });
         expect(asked.stdout).toStartWith("host whoami other ");
@@ -230,20 +225,17 @@ await describeWithVm(
         await isOpen("other");
         await using conversation = await converse("other");
         other.spawn(`exec negotiator guest execute --direct -t 0 linger ${host.at("pid")}`);
-        const pid = await until("the guest's own call runs here", () => readPid(host.at("pid")));
+        const readOwnPid = (): Promise<string | undefined> => readPid(host.at("pid"));
+        const pid = await until("the guest's own call runs here", readOwnPid, STEP_PATIENCE_MS);
         await libvirt.virsh("destroy", "other");
-        await until(
-          "the daemon forgets it",
-          async () => (await host.guest("other")) === undefined,
-          NOTICE_MS,
-        );
+        await notices("that it is gone", async () => (await host.guest("other")) === undefined);
         await until("what the guest ran here has ended", () => !existsSync(`/proc/${pid}`));
         const { exitCode, stderr } = await conversation.call.exited;
         expect(exitCode).toBe(125);
         expect(stderr).toContain('guest "other" is gone');
         expect(await host.run(["host", "execute", NAME, "show", "1"])).toMatchObject({ stdout: "[1]\n" });
       },
-      TIMEOUT_MS,
+      TEST_PATIENCE_MS,
     );
   },
   LIBVIRT_TOOLS,

@@ -6,6 +6,7 @@ import { COMMAND_FILES, SCRIPTS } from "../support/guest-commands.ts";
 import type { GuestProcess } from "../support/guest-shell.ts";
 import { createHostProgram } from "../support/host-program.ts";
 import type { HostProgram } from "../support/host-program.ts";
+import { STEP_PATIENCE_MS, TEST_PATIENCE_MS } from "../support/patience.ts";
 import { until } from "../support/until.ts";
 import type { VirtualMachine } from "../support/virtual-machine.ts";
 import { bootVm } from "../support/vm.ts";
@@ -13,10 +14,8 @@ import { bootVm } from "../support/vm.ts";
 const CALLS = "negotiator-host-to-guest.0";
 const ASKS = "negotiator-guest-to-host.0";
 const BOTH = "negotiator-channel.0";
-const TIMEOUT_MS = 90_000;
 /** Only silence tells the host's daemon that an agent was killed, and then it says hello to the next one: 30 s by default. */
 const LIMITS = "[limits]\npingAfterMs = 1000\nunresponsiveAfterMs = 3000\n";
-const HELLO_MS = 45_000;
 const AGENT = "exec negotiator guest daemon";
 
 await describeWithVm("guests with different ports", () => {
@@ -40,8 +39,8 @@ await describeWithVm("guests with different ports", () => {
       `single:${BOTH}=${single.sockets[BOTH]}`,
     ];
     disposal.use(await host.startDaemon(sockets.flatMap((socket) => ["--socket", socket])));
-  }, TIMEOUT_MS);
-  afterAll(() => disposal.disposeAsync(), TIMEOUT_MS);
+  }, TEST_PATIENCE_MS);
+  afterAll(() => disposal.disposeAsync(), TEST_PATIENCE_MS);
 
   /** Runs a guest's agent as long as the test needs it. */
   const startAgent = async (name: "pair" | "single"): Promise<AsyncDisposable> => {
@@ -50,7 +49,7 @@ await describeWithVm("guests with different ports", () => {
     // The daemon may still take the agent of the test before for alive; the agent itself knows better.
     const isOpen = async (): Promise<boolean> =>
       (await vm.run("negotiator guest status --json")).stdout.includes('"state":"open"');
-    await until(`the agent of "${name}" hears the host`, isOpen, HELLO_MS);
+    await until(`the agent of "${name}" hears the host`, isOpen, STEP_PATIENCE_MS);
     return {
       async [Symbol.asyncDispose]() {
         await vm.signal(agent, "KILL");
@@ -73,7 +72,7 @@ await describeWithVm("guests with different ports", () => {
       expect(there.map(({ stdout }) => stdout)).toEqual(["[pair]\n", "[single]\n"]);
       expect(here.map(({ stdout }) => stdout)).toEqual(["host whoami pair \n", "host whoami single \n"]);
     },
-    TIMEOUT_MS,
+    TEST_PATIENCE_MS,
   );
 
   test(
@@ -85,26 +84,27 @@ await describeWithVm("guests with different ports", () => {
         expect(await host.run(["host", "execute", "single", "cat"], "x\n")).toMatchObject(answer);
         expect(await single.run("echo x | negotiator guest execute cat")).toMatchObject(answer);
       }
-      const direct = single.run("negotiator guest execute -t 40 whoami", { timeoutMs: HELLO_MS });
-      expect(await direct).toMatchObject({ exitCode: 0, stdout: "host whoami single \n" });
+      const direct = await single.run("negotiator guest execute whoami");
+      expect(direct).toMatchObject({ exitCode: 0, stdout: "host whoami single \n" });
     },
-    TIMEOUT_MS,
+    TEST_PATIENCE_MS,
   );
 
   test(
     "reach their host over the port for their own calls when they have no agent, one after the other",
     async () => {
-      const calls = [1, 2, 3].map((number) => pair.run(`negotiator guest execute -t 20 show ${number}`));
+      const calls = [1, 2, 3].map((number) => pair.run(`negotiator guest execute show ${number}`));
       expect((await Promise.all(calls)).map(({ stdout }) => stdout)).toEqual(["[1]\n", "[2]\n", "[3]\n"]);
     },
-    TIMEOUT_MS,
+    TEST_PATIENCE_MS,
   );
 
   test(
     "are told who holds a port that is taken",
     async () => {
       const holder = pair.spawn("exec negotiator guest execute -t 0 hang >/tmp/held");
-      await until("the port is held", async () => (await pair.run("cat /tmp/held")).stdout !== "");
+      const isHeld = async (): Promise<boolean> => (await pair.run("cat /tmp/held")).stdout !== "";
+      await until("the port is held", isHeld, STEP_PATIENCE_MS);
       const { exitCode, stderr } = await pair.run("negotiator guest execute -t 1 whoami");
       await pair.signal(holder, "TERM");
       await holder.exited;
@@ -114,7 +114,7 @@ await describeWithVm("guests with different ports", () => {
       );
       await pair.run("rm /tmp/held");
     },
-    TIMEOUT_MS,
+    TEST_PATIENCE_MS,
   );
 
   test(
@@ -125,13 +125,15 @@ await describeWithVm("guests with different ports", () => {
       expect(exitCode).toBe(125);
       expect(stderr).toStartWith(`negotiator: ${reason(ASKS)}Add the port on the host: `);
       bare.spawn(`${AGENT} 2>/tmp/log`);
-      await until("the agent says so", async () =>
-        (await bare.run("cat /tmp/log")).stdout.includes(reason(CALLS)),
+      await until(
+        "the agent says so",
+        async () => (await bare.run("cat /tmp/log")).stdout.includes(reason(CALLS)),
+        STEP_PATIENCE_MS,
       );
       const status = await bare.run("negotiator guest status --json");
       expect(JSON.parse(status.stdout)).toMatchObject({ state: "waiting", dialect: null });
     },
-    TIMEOUT_MS,
+    TEST_PATIENCE_MS,
   );
 });
 

@@ -1,5 +1,5 @@
 /** `execute`: from a name and arguments to a process, its streams, its user, its deadline. The rest is in test/roles. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmod } from "node:fs/promises";
 import type { AuditEntry } from "../../src/audit-line.ts";
 import { createExecute } from "../../src/methods/execute.ts";
@@ -15,6 +15,8 @@ import { spyOnOutput } from "../support/spied-output.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 import type { TemporaryDirectory } from "../support/temporary-directory.ts";
 import { until } from "../support/until.ts";
+
+setDefaultTimeout(60_000);
 
 const CALLER = { guest: "web1", uuid: "00000000-0000-4000-8000-000000000001" };
 

@@ -26,8 +26,8 @@ test(`${SCHEDULES} random schedules of deadlines, cancels, cuts and late answers
     expect({ seed, found: found.flat() }).toEqual({ seed, found: [] });
   }
   // The schedules are worth something only if all of this happens often.
-  for (const end of ["right", "TIMEOUT", "CANCELLED", "CLOSED"]) expect(tally[end]).toBeGreaterThan(50);
-}, 30_000);
+  for (const end of ["right", "TIMEOUT", "CANCELLED", "CLOSED"]) expect(tally[end]).toBeGreaterThan(20);
+}, 120_000);
 
 /** A few callers of one old agent; what went wrong, in words. */
 async function playSchedule(random: Random, tally: Record<string, number>): Promise<string[]> {
@@ -57,7 +57,7 @@ async function playSchedule(random: Random, tally: Record<string, number>): Prom
     const calling = call(`call-${index}`, 1 + random.below(20), random.oneIn(3) ? random.below(10) : 60_000);
     pending.push(calling);
     if (random.oneIn(2)) await calling;
-    if (random.oneIn(4)) port.cut();
+    if (random.oneIn(2)) port.cut();
   }
   await Promise.all(pending);
   const last = await runOn(peer, { command: "echo", args: ["last"] });

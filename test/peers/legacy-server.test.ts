@@ -1,5 +1,5 @@
 /** Our daemon under the calls of an old peer: its holes are not there, and policy, audit and bounds are. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmod, readFile } from "node:fs/promises";
 import { createMemoryPair } from "../../src/channels/memory.ts";
 import { createServices } from "../../src/roles/services.ts";
@@ -13,6 +13,8 @@ import { spyOnOutput } from "../support/spied-output.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 import { unsetConfig } from "../support/unset-config.ts";
 import { until } from "../support/until.ts";
+
+setDefaultTimeout(60_000);
 
 const SCRIPTS: Record<string, string> = {
   show: '#!/bin/sh\nfor word in "$@"; do echo "[$word]"; done\n',

@@ -137,10 +137,44 @@ test("last words that cannot be written change nothing of the end", async () => 
   expect(channel.isClosed).toBe(true);
 });
 
+test("an answer that came before the channel broke is heard, though a write fails first", async () => {
+  const [near, far] = flowingPair().ends;
+  const { promise: broken, resolve: breakOff } = Promise.withResolvers<void>();
+  let isAnswered = false;
+  const channel: Channel = {
+    ...near,
+    async *[Symbol.asyncIterator]() {
+      for await (const bytes of near) {
+        if (isAnswered) await broken;
+        yield bytes;
+      }
+    },
+    write(bytes) {
+      if (!isAnswered) return near.write(bytes);
+      breakOff();
+      return Promise.reject(new Error("broken"));
+    },
+  };
+  const dialler = createTestLink("dialler");
+  const listener = createTestLink("listener", {
+    onCall(call) {
+      isAnswered = true;
+      call.respond("done");
+    },
+  });
+  const running = [dialler.run(channel), listener.run(far)];
+  const { answer } = dialler.session.call({ method: "x" });
+  await until("it was asked", () => isAnswered);
+  dialler.session.notify("y");
+  expect((await answer).result).toBe("done");
+  await far.close();
+  expect((await Promise.all(running))[0]).toEqual({ state: "open" });
+});
+
 test("a signal that was aborted before ends the link as well", async () => {
   const pair = flowingPair();
   const running = createTestLink("dialler").run(pair.ends[0], AbortSignal.abort());
-  expect(await within(running, 5000, () => new Error("it goes on"))).toEqual({ state: "idle" });
+  expect(await within(running, 20_000, () => new Error("it goes on"))).toEqual({ state: "idle" });
 });
 
 test.each(["dialler", "listener"] as const)(
@@ -174,8 +208,6 @@ test("an end that does not read cannot hold the farewell up", async () => {
   const pair = createMemoryPair({ capacityBytes: 1 });
   const stop = new AbortController();
   const running = createTestLink("dialler").run(pair.ends[0], stop.signal);
-  const startMs = performance.now();
   stop.abort();
-  await running;
-  expect(performance.now() - startMs).toBeLessThan(2000);
+  expect(await within(running, 20_000, () => new Error("it goes on"))).toEqual({ state: "dialling" });
 });

@@ -46,7 +46,7 @@ test("the pair's port comes first, the port for both ways takes over when that i
 
   guests.update({ ...NO_NEWS, gone: [pair] });
   expect(guests.status()).toEqual([]);
-}, 60_000);
+}, 120_000);
 
 test("a guest has no more calls at once for calling over both ports", async () => {
   await using stage = await createStage({ settings: "limits.openCalls = 1" });
@@ -62,7 +62,7 @@ test("a guest has no more calls at once for calling over both ports", async () =
   expect(await first.ended()).toMatchObject({ exitCode: 0 });
   await until("the call has ended", async () => (await stage.open()).calls.incoming === 0);
   expect(await guest.run(over, { stdin: "in" })).toMatchObject({ exitCode: 0, stdout: "in" });
-}, 60_000);
+}, 120_000);
 
 test("the status counts the calls over both ports", async () => {
   await using stage = await createStage();
@@ -76,4 +76,4 @@ test("the status counts the calls over both ports", async () => {
   first.endInput();
   second.endInput();
   await until("both have ended", async () => (await stage.open()).calls.incoming === 0);
-}, 60_000);
+}, 120_000);

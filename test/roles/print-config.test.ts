@@ -1,8 +1,10 @@
 /** `print-config`: one line for each setting, its value, and who said so. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { loadConfig } from "../../src/config.ts";
 import { runSource } from "../support/source-run.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
+
+setDefaultTimeout(60_000);
 
 describe.each(["host", "guest"])("of the %s", (role) => {
   test("prints one line for each setting, with its origin", async () => {

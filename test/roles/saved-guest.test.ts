@@ -11,7 +11,7 @@ import { createSocketRelay } from "../support/socket-relay.ts";
 import { createStage } from "../support/stage.ts";
 import { until } from "../support/until.ts";
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 120_000;
 /** Of each of several calls; together more than what the sockets on the way hold. */
 const INPUT_BYTES = 500_000;
 const ECHO = "#!/bin/sh\nexec cat\n";

@@ -1,10 +1,12 @@
 /** An agent of the wrong side on the port is named as such, through the daemon and without it. */
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { createLink } from "../../src/peers/link.ts";
 import { dialSocket } from "../../src/channels/socket.ts";
 import { createEmulatedPort } from "../../scripts/emulated-port.ts";
 import { runSource } from "../support/source-run.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
+
+setDefaultTimeout(60_000);
 
 test("a host's agent where a guest's should be is an error that says so", async () => {
   await using directory = await createTemporaryDirectory();

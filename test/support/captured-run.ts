@@ -58,11 +58,11 @@ export function endLater(pid: number): Disposable {
   return { [Symbol.dispose]: () => process.kill(pid, "SIGKILL") };
 }
 
-/** The process ids in a group, zombies left out. */
+/** The process ids in a group, those that have ended left out. */
 export async function listGroup(groupId: number): Promise<number[]> {
   const { stdout } = await runScript("ps -eo pid=,pgid=,stat=");
   return stdout.split("\n").flatMap((line) => {
     const [pid, group, state = ""] = line.trim().split(/\s+/);
-    return Number(group) === groupId && !state.startsWith("Z") ? [Number(pid)] : [];
+    return Number(group) === groupId && !/^[ZX]/.test(state) ? [Number(pid)] : [];
   });
 }

@@ -3,6 +3,7 @@ import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { type CpioEntry, writeCpio } from "./cpio.ts";
 import type { GuestParts } from "./guest-parts.ts";
+import { CALL_PATIENCE_SECONDS } from "./patience.ts";
 
 /** A file to plant in the guest, by absolute path; folders above it are made. */
 export interface GuestFile {
@@ -150,6 +151,7 @@ while read -r id code; do
 done <>/run/control/ended >&3 &
 cd /root
 export HOME=/root USER=root PATH=/usr/sbin:/usr/bin:/sbin:/bin
+export NEGOTIATOR_TIMEOUT_SECONDS=${CALL_PATIENCE_SECONDS}
 echo ready >&3
 while read -r id command <&3; do
   mkdir "/run/control/$id"

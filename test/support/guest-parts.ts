@@ -2,6 +2,7 @@
 import { access, copyFile, mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { $ } from "bun";
+import { downloadPackages } from "./apt.ts";
 
 /** Paths on this machine. */
 export interface GuestParts {
@@ -53,8 +54,7 @@ export async function bringGuestParts(): Promise<void> {
   const work = await mkdtemp(join(CACHE, "work-"));
   try {
     const kernelPackage = await currentKernelPackage();
-    // apt would drop to the user _apt, who cannot write here.
-    await $`apt-get -q -o APT::Sandbox::User=root download ${kernelPackage} busybox-static`.cwd(work).quiet();
+    await downloadPackages([kernelPackage, "busybox-static"], work);
     const packages = (await readdir(work)).filter((name) => name.endsWith(".deb"));
     for (const name of packages) {
       await $`dpkg-deb -x ${name} unpacked`.cwd(work).quiet();

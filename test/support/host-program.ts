@@ -3,6 +3,7 @@ import { chmod } from "node:fs/promises";
 import { askStatus } from "../../src/roles/host/ask-status.ts";
 import type { GuestStatus } from "../../src/roles/host/status.ts";
 import { within } from "./deadline.ts";
+import { CALL_PATIENCE_SECONDS, STEP_PATIENCE_MS } from "./patience.ts";
 import { until } from "./until.ts";
 import { createTemporaryDirectory } from "./temporary-directory.ts";
 
@@ -24,7 +25,7 @@ export type StartedProgram = AsyncDisposable & {
 export type HostProgram = AsyncDisposable & {
   /** The absolute path of a name in the program's own directory. */
   at(...names: string[]): string;
-  /** Runs one line, such as `["host", "status"]`. Rejects after a minute. */
+  /** Runs one line, such as `["host", "status"]`. Rejects when that takes far too long. */
   run(words: readonly string[], input?: Uint8Array | string): Promise<ProgramRun>;
   /** Starts one line; with `"pipe"` its input is written by the test, else there is none. */
   start(words: readonly string[], input?: "pipe" | Uint8Array): StartedProgram;
@@ -42,7 +43,7 @@ export type HostProgramOptions = {
   config?: string;
 };
 
-const RUN_TIMEOUT_MS = 60_000;
+const DEADLINES = `timeoutSeconds = ${CALL_PATIENCE_SECONDS}\ndrainSeconds = ${CALL_PATIENCE_SECONDS}`;
 
 export async function createHostProgram(options: HostProgramOptions): Promise<HostProgram> {
   const { binary, commands = {}, host = "", config = "" } = options;
@@ -54,6 +55,7 @@ export async function createHostProgram(options: HostProgramOptions): Promise<Ho
   const file = await directory.write(
     "negotiator.toml",
     [
+      DEADLINES,
       `commandsDirectory = ["${at("commands")}"]`,
       `policyFile = "${at("policy.toml")}"`,
       `audit.file = "${at("audit.jsonl")}"`,
@@ -96,7 +98,7 @@ export async function createHostProgram(options: HostProgramOptions): Promise<Ho
     async run(words, input) {
       await using program = start(words, typeof input === "string" ? Buffer.from(input) : input);
       const late = (): Error => new Error(`"${words.join(" ")}" does not end; it says: ${program.stderr()}`);
-      return await within(program.exited, RUN_TIMEOUT_MS, late);
+      return await within(program.exited, STEP_PATIENCE_MS, late);
     },
     async startDaemon(words = []) {
       const daemon = start(["host", "daemon", ...words]);

@@ -6,14 +6,17 @@ import type { GuestProcess, GuestResult } from "./guest-shell.ts";
 import { writeGuestImage } from "./guest-image.ts";
 import type { GuestFile } from "./guest-image.ts";
 import { listenForLines } from "./lines.ts";
+import { KERNEL_ARGUMENTS } from "./machine.ts";
+import { STEP_PATIENCE_MS } from "./patience.ts";
 import { formatMissing, vmRequirements } from "./requirements.ts";
 import type { Tool } from "./requirements.ts";
 import { until } from "./until.ts";
 import { within } from "./deadline.ts";
 
-/** What libvirt's tests need beside QEMU; libvirt-daemon brings its driver for QEMU along. */
+/** What libvirt's tests need beside QEMU; libvirt-daemon need not bring its driver for QEMU along. */
 export const LIBVIRT_TOOLS: readonly Tool[] = [
   { program: "libvirtd", package: "libvirt-daemon" },
+  { program: "libvirtd", package: "libvirt-daemon-driver-qemu" },
   { program: "virsh", package: "libvirt-clients" },
 ];
 
@@ -43,7 +46,6 @@ export type LibvirtDomain = AsyncDisposable & {
 const NOBODY = 65534;
 /** Without virtlogd, cgroups and a security driver, which all need more of a machine than a test should touch. */
 const QEMU_CONFIG = 'security_driver = "none"\nstdio_handler = "file"\n';
-const TIMEOUT_MS = 60_000;
 
 /** Starts libvirtd. `binary` and `files` go into all its guests. Throws when something is missing. */
 export async function startLibvirt(options: {
@@ -55,7 +57,7 @@ export async function startLibvirt(options: {
   await using owned = new AsyncDisposableStack();
   // Short, as a socket's path has at most 107 bytes and libvirt adds seventy.
   const directory = await mkdtemp("/tmp/lv-");
-  owned.defer(() => rm(directory, { recursive: true }));
+  owned.defer(() => rm(directory, { recursive: true, force: true }));
   const at = (...names: string[]): string => join(directory, ...names);
   await chmod(directory, 0o755);
   await mkdir(at("libvirt"));
@@ -88,11 +90,14 @@ export async function startLibvirt(options: {
   });
   const uri = `qemu:///session?socket=${at("libvirt/libvirt-sock")}`;
   const virsh = (...words: string[]): Promise<string> => runVirsh(uri, words);
-  await until("libvirtd answers", () =>
-    virsh("uri").then(
-      () => true,
-      () => false,
-    ),
+  await until(
+    "libvirtd answers",
+    () =>
+      virsh("uri").then(
+        () => true,
+        () => false,
+      ),
+    STEP_PATIENCE_MS,
   );
   const life = owned.move();
   return {
@@ -124,11 +129,11 @@ async function createDomain({ name, channels }: DomainOptions, home: Home): Prom
     async start() {
       const booted = shell.booted();
       await virsh("start", name);
-      await within(booted, TIMEOUT_MS, () => new Error(`The domain "${name}" does not boot`));
+      await within(booted, STEP_PATIENCE_MS, () => new Error(`The domain "${name}" does not boot`));
     },
     run(command) {
       const { exited } = shell.start(command);
-      return within(exited, TIMEOUT_MS, () => new Error(`In "${name}", "${command}" does not end`));
+      return within(exited, STEP_PATIENCE_MS, () => new Error(`In "${name}", "${command}" does not end`));
     },
     spawn: (command) => shell.start(command),
     async [Symbol.asyncDispose]() {
@@ -173,7 +178,7 @@ function domainXml(
     <type arch='x86_64' machine='pc'>hvm</type>
     <kernel>${kernel}</kernel>
     <initrd>${initramfs}</initrd>
-    <cmdline>console=ttyS0 quiet panic=-1 mitigations=off</cmdline>
+    <cmdline>${KERNEL_ARGUMENTS}</cmdline>
   </os>
   <features><acpi/></features>
   <cpu mode='maximum'/>

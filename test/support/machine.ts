@@ -5,6 +5,7 @@ import { stripVTControlCharacters } from "node:util";
 import { chooseAccelerator } from "./accelerator.ts";
 import { within } from "./deadline.ts";
 import { type LineServer, listenForLines } from "./lines.ts";
+import { STEP_PATIENCE_MS } from "./patience.ts";
 import { listenForQmp, type Qmp } from "./qmp.ts";
 
 /** What to run; every socket and log lands in `folder`. */
@@ -29,6 +30,9 @@ export interface Machine extends AsyncDisposable {
   /** Settles with QEMU's exit code, 128 + N after signal N. */
   readonly exited: Promise<number>;
 }
+
+/** `no_timer_check`: a guest that stands still while it starts would take its timer for broken, and panic. */
+export const KERNEL_ARGUMENTS = "console=ttyS0 quiet panic=-1 mitigations=off no_timer_check";
 
 /** Starts QEMU and waits until its monitor answers; as `incoming` it waits for a migration instead of booting. */
 export async function startMachine(options: MachineOptions, incoming?: "incoming"): Promise<Machine> {
@@ -57,7 +61,7 @@ export async function startMachine(options: MachineOptions, incoming?: "incoming
   try {
     await within(
       Promise.race([qmp.ready, endOf(machine)]),
-      MONITOR_TIMEOUT_MS,
+      STEP_PATIENCE_MS,
       () => new Error("QEMU's monitor is silent"),
     );
   } catch (cause) {
@@ -84,7 +88,6 @@ export function withConsole(message: string, folder: string, cause?: unknown): E
 }
 
 const CONSOLE_TAIL_LINES = 60;
-const MONITOR_TIMEOUT_MS = 30_000;
 
 async function qemuArguments(options: MachineOptions): Promise<string[]> {
   const { folder, kernel, initramfs, cpus, memoryMb, sockets } = options;
@@ -100,7 +103,7 @@ async function qemuArguments(options: MachineOptions): Promise<string[]> {
     ["-m", String(memoryMb)],
     ["-kernel", kernel],
     ["-initrd", initramfs],
-    ["-append", "console=ttyS0 quiet panic=-1 mitigations=off"],
+    ["-append", KERNEL_ARGUMENTS],
     ["-chardev", `file,id=console,path=${join(folder, "console.log")},append=on`],
     ["-serial", "chardev:console"],
     ["-chardev", `socket,id=control,path=${join(folder, "control")}`],

@@ -119,8 +119,16 @@ export function launchDaemon(words: readonly string[], env: Record<string, strin
     pid: child.pid,
     exited: child.exited.then(() => child.signalCode ?? child.exitCode ?? -1),
     log: () => log,
-    says: async (text, count = 1) => {
-      await until(`the daemon says "${text}"; it said:\n${log}`, () => log.split(text).length > count);
+    async says(text, count = 1) {
+      const isSaid = (): boolean => log.split(text).length > count;
+      const what = (): string => `the daemon says "${text}"; it said:\n${log}`;
+      await until(what, async () => {
+        if (isSaid()) return true;
+        if (child.exitCode === null && child.signalCode === null) return false;
+        await reading;
+        if (isSaid()) return true;
+        throw new Error(`Ended with ${child.signalCode ?? child.exitCode} before ${what()}`);
+      });
     },
     kill: (signal) => child.kill(signal),
     async [Symbol.asyncDispose]() {

@@ -1,6 +1,6 @@
 /** Owns the answer to "can this machine run the VM tests", and brings what is missing where it may. */
 import { readFile } from "node:fs/promises";
-import { $ } from "bun";
+import { installPackages, withFreshLists } from "./apt.ts";
 import { bringGuestParts, CACHE_LOCK, findGuestParts, type GuestParts } from "./guest-parts.ts";
 import { withLock } from "./lock.ts";
 
@@ -60,7 +60,9 @@ async function meetRequirements(tools: readonly Tool[]): Promise<VmRequirements>
 }
 
 async function look(wanted: readonly Tool[]): Promise<VmRequirements> {
-  const tools = missingTools(wanted).map(({ program, package: owner }) => `${program} (package ${owner})`);
+  const tools = (await missingTools(wanted)).map(
+    ({ program, package: owner }) => `${program} (package ${owner})`,
+  );
   const parts = await findGuestParts();
   if (parts !== undefined && tools.length === 0) {
     return { ready: true, parts };
@@ -69,8 +71,17 @@ async function look(wanted: readonly Tool[]): Promise<VmRequirements> {
   return { ready: false, missing, remedy: REMEDY };
 }
 
-function missingTools(wanted: readonly Tool[]): Tool[] {
-  return wanted.filter(({ program }) => Bun.which(program) === null);
+async function missingTools(wanted: readonly Tool[]): Promise<Tool[]> {
+  const present = await Promise.all(wanted.map(({ program }) => runs(program)));
+  return wanted.filter((_, index) => present[index] === false);
+}
+
+/** One that lies there may still lack its libraries: an installation can be broken off in the middle. */
+async function runs(program: string): Promise<boolean> {
+  const path = Bun.which(program);
+  if (path === null) return false;
+  const child = Bun.spawn([path, "--version"], { stdin: "ignore", stdout: "ignore", stderr: "ignore" });
+  return (await child.exited) === 0;
 }
 
 async function mayBring(): Promise<boolean> {
@@ -79,17 +90,9 @@ async function mayBring(): Promise<boolean> {
 }
 
 async function bring(wanted: readonly Tool[]): Promise<void> {
-  // Somebody else's apt may be at work on this machine.
-  const patience = "DPkg::Lock::Timeout=300";
-  const environment = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  await $`apt-get -q -o ${patience} update`.env(environment).quiet();
-  const packages = [...new Set(missingTools(wanted).map((tool) => tool.package))];
-  if (packages.length > 0) {
-    await $`apt-get -q -o ${patience} install -y --no-install-recommends ${packages}`
-      .env(environment)
-      .quiet();
-  }
-  if ((await findGuestParts()) === undefined) {
-    await bringGuestParts();
-  }
+  await withFreshLists(async () => {
+    const packages = new Set((await missingTools(wanted)).map((tool) => tool.package));
+    if (packages.size > 0) await installPackages([...packages]);
+    if ((await findGuestParts()) === undefined) await bringGuestParts();
+  });
 }

@@ -9,6 +9,9 @@ import type { Daemon, Ended, Launched, LaunchOptions } from "./program.ts";
 import { createTemporaryDirectory } from "./temporary-directory.ts";
 import { until } from "./until.ts";
 
+/** What a command line's call may take by itself: on a busy machine the default would pass before the test's own time. */
+const PATIENT = { NEGOTIATOR_TIMEOUT_SECONDS: "50" };
+
 /** One installation of the program, with places of its own. */
 export type Side = {
   readonly role: "host" | "guest";
@@ -134,7 +137,7 @@ async function createSide(
   await setPolicy(ALLOW_ALL);
   const env = { NEGOTIATOR_CONFIG: config };
   const launchHere = (words: readonly string[], options: LaunchOptions = {}): Launched =>
-    launch([role, ...words], { ...options, env: { ...env, ...options.env } });
+    launch([role, ...words], { ...options, env: { ...env, ...PATIENT, ...options.env } });
   let daemon: Daemon | undefined;
 
   return {

@@ -3,17 +3,22 @@ import { setTimeout as delay } from "node:timers/promises";
 
 const STEP_MS = 10;
 
-/** What `look` gives as soon as it is neither undefined nor false. Throws with `what` after `timeoutMs`. */
+/**
+ * What `look` gives as soon as it is neither undefined nor false. Throws with `what`, as it is by then, after `timeoutMs`,
+ * but never without a look after that time: a process that stood still meanwhile has not missed what came true.
+ */
 export async function until<T>(
-  what: string,
+  what: string | (() => string),
   look: () => T | Promise<T>,
-  timeoutMs = 40_000,
+  timeoutMs = 45_000,
 ): Promise<Exclude<T, undefined | false>> {
   const endMs = performance.now() + timeoutMs;
   for (;;) {
+    const isLast = performance.now() > endMs;
     const seen = await look();
     if (isSeen(seen)) return seen;
-    if (performance.now() > endMs) throw new Error(`Waited ${timeoutMs} ms in vain until ${what}`);
+    if (isLast)
+      throw new Error(`Waited ${timeoutMs} ms in vain until ${typeof what === "string" ? what : what()}`);
     await delay(STEP_MS);
   }
 }

@@ -12,25 +12,20 @@ import {
   withConsole,
 } from "./machine.ts";
 import { loadState, saveState } from "./migration.ts";
+import { STEP_PATIENCE_MS } from "./patience.ts";
 
 /** A booted guest. An error that comes from it shows the end of its console. */
 export class VirtualMachine<Port extends string> implements AsyncDisposable {
   /** The unix socket of each port on this machine; QEMU listens there. */
   readonly sockets: Readonly<Record<Port, string>>;
   readonly #options: MachineOptions;
-  readonly #bootTimeoutMs: number;
   readonly #shell = createGuestShell((line) => this.#running.control.send(line));
   #machine: Machine | undefined;
 
   /** `bootVm` makes it. */
-  constructor(
-    options: Omit<MachineOptions, "sockets" | "receive">,
-    sockets: Record<Port, string>,
-    bootTimeoutMs: number,
-  ) {
+  constructor(options: Omit<MachineOptions, "sockets" | "receive">, sockets: Record<Port, string>) {
     this.#options = { ...options, sockets, receive: (line) => this.#shell.receive(line) };
     this.sockets = sockets;
-    this.#bootTimeoutMs = bootTimeoutMs;
   }
 
   /** QEMU's process id; another one after `saveAndRestore`. */
@@ -52,18 +47,15 @@ export class VirtualMachine<Port extends string> implements AsyncDisposable {
   async boot(): Promise<void> {
     const booted = this.#shell.booted();
     await this.#start();
-    await this.#watch("booting", booted, this.#bootTimeoutMs);
+    await this.#watch("booting", booted, STEP_PATIENCE_MS);
     // Until here a panic should end QEMU; from here on a reboot may be the test's own wish.
     await this.qmp("set-action", { reboot: "reset" });
   }
 
-  /** Runs a line of shell as root. A non-zero exit is a result; after `timeoutMs` (30 s) it is killed, and this rejects. */
-  async run(
-    command: string,
-    { timeoutMs = 30_000 }: { readonly timeoutMs?: number } = {},
-  ): Promise<GuestResult> {
+  /** Runs a line of shell as root. A non-zero exit is a result; what takes far too long is killed, and this rejects. */
+  async run(command: string): Promise<GuestResult> {
     const process = this.spawn(command);
-    return this.#watch(command, process.exited, timeoutMs, () => this.#killLate(process));
+    return this.#watch(command, process.exited, STEP_PATIENCE_MS, () => this.#killLate(process));
   }
 
   /** Starts a line of shell as root and does not wait for it. */
@@ -80,7 +72,7 @@ export class VirtualMachine<Port extends string> implements AsyncDisposable {
     const { exitCode, stderr } = await this.#watch(
       `kill -${name}`,
       this.#shell.signal(process, name).exited,
-      SMALL_TIMEOUT_MS,
+      STEP_PATIENCE_MS,
     );
     if (exitCode !== 0) {
       throw new Error(`Cannot send ${name} to command ${process.id}: ${stderr}`);
@@ -89,7 +81,7 @@ export class VirtualMachine<Port extends string> implements AsyncDisposable {
 
   /** One command of QEMU's monitor protocol; gives its `return` value. */
   async qmp(command: string, args: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
-    return this.#watch(command, this.#running.qmp.command(command, args), SMALL_TIMEOUT_MS);
+    return this.#watch(command, this.#running.qmp.command(command, args), STEP_PATIENCE_MS);
   }
 
   /** Stops the guest's processors. */
@@ -106,7 +98,7 @@ export class VirtualMachine<Port extends string> implements AsyncDisposable {
   async reset(): Promise<void> {
     const booted = this.#shell.booted();
     await this.qmp("system_reset");
-    await this.#watch("booting after a reset", booted, this.#bootTimeoutMs);
+    await this.#watch("booting after a reset", booted, STEP_PATIENCE_MS);
   }
 
   /**
@@ -115,14 +107,14 @@ export class VirtualMachine<Port extends string> implements AsyncDisposable {
    */
   async saveAndRestore(beforeResume: () => Promise<void> = async () => undefined): Promise<void> {
     const state = join(this.#options.folder, "state");
-    await this.#watch("saving", saveState(this.#running, state), this.#bootTimeoutMs);
+    await this.#watch("saving", saveState(this.#running, state), STEP_PATIENCE_MS);
     const left = this.#running;
     this.#machine = undefined;
     await left[Symbol.asyncDispose]();
     await this.#start("incoming");
     await this.qmp("set-action", { reboot: "reset" });
     await beforeResume();
-    await this.#watch("restoring", loadState(this.#running, state), this.#bootTimeoutMs);
+    await this.#watch("restoring", loadState(this.#running, state), STEP_PATIENCE_MS);
     await rm(state);
   }
 
@@ -179,5 +171,4 @@ export class VirtualMachine<Port extends string> implements AsyncDisposable {
   }
 }
 
-const SMALL_TIMEOUT_MS = 10_000;
-const KILL_TIMEOUT_MS = 2000;
+const KILL_TIMEOUT_MS = 10_000;

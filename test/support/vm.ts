@@ -20,8 +20,6 @@ export interface VmOptions<Port extends string> {
   readonly files?: Readonly<Record<string, GuestFile>>;
   /** Shell lines run as root before the guest counts as booted; the first that fails ends the boot. */
   readonly init?: readonly string[];
-  /** One minute by default. */
-  readonly bootTimeoutMs?: number;
 }
 
 /** Boots a guest and waits until it runs commands. Throws with the console when that fails. */
@@ -32,15 +30,7 @@ export async function bootVm<const Port extends string = never>(
   if (!requirements.ready) {
     throw new Error(formatMissing("a virtual machine", requirements));
   }
-  const {
-    binary,
-    ports = [],
-    cpus = 1,
-    memoryMb = 512,
-    files = {},
-    init = [],
-    bootTimeoutMs = 60_000,
-  } = options;
+  const { binary, ports = [], cpus = 1, memoryMb = 512, files = {}, init = [] } = options;
   const folder = await mkdtemp(join(shortTemporaryFolder(), "vm-"));
   const initramfs = join(folder, "initramfs");
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Object.fromEntries forgets the names of its keys
@@ -50,7 +40,6 @@ export async function bootVm<const Port extends string = never>(
   const vm = new VirtualMachine(
     { folder, kernel: requirements.parts.kernel, initramfs, cpus, memoryMb },
     sockets,
-    bootTimeoutMs,
   );
   try {
     await writeGuestImage(initramfs, requirements.parts, { binary, files, init });

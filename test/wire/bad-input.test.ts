@@ -211,6 +211,7 @@ test("an old host's calls are no nonsense, and after one the count begins anew",
 
 /** 2,000 take a minute and find the same; a leak of a kilobyte a frame is seen with fewer. */
 const REPEATS = Number(process.env["NEGOTIATOR_REPEATS"] ?? 300);
+const MOST_ROUNDS = 10;
 
 test(`no bad frame, sent ${REPEATS} times over fresh hellos, costs memory`, () => {
   for (const { name, input } of BAD_FRAMES) {
@@ -223,11 +224,13 @@ test(`no bad frame, sent ${REPEATS} times over fresh hellos, costs memory`, () =
       }
     };
     repeat(100);
-    // What the runtime keeps for itself grows in some round; a leak grows in each.
+    // What the runtime keeps for itself grows in the first rounds, for the longer the busier the machine is; a leak grows in each.
     const grows = (): boolean => growthOf(() => repeat(REPEATS)) > 256 * 1024;
-    expect([name, grows() && grows() && grows()]).toEqual([name, false]);
+    let rounds = 1;
+    while (rounds < MOST_ROUNDS && grows()) rounds++;
+    expect({ name, isLeaking: rounds === MOST_ROUNDS }).toEqual({ name, isLeaking: false });
   }
-}, 120_000);
+}, 600_000);
 
 function growthOf(work: () => void): number {
   const before = heldBytes();

@@ -196,6 +196,29 @@ describe("a dialler that never saw the answer to its hello", () => {
     expect(instances[0]).toBe(instances[1]);
   });
 
+  test("goes on with the session if it still names the one before, and is told all of it again", async () => {
+    const peer = createScriptedPeer();
+    const dialler = { session: { id: "mine", instance: "before", received: 5 } };
+    const [first] = peer.greet(dialler);
+    const call = peer.session.call({ method: "m" });
+    const [request] = peer.drain();
+    const [second, again] = peer.greet(dialler);
+    expect(sessionIn(second).instance).toBe(sessionIn(first).instance);
+    expect(again).toEqual(request);
+    peer.count({ id: request?.["id"], result: "done" });
+    expect((await call.answer).result).toBe("done");
+  });
+
+  test("begins another if it names a third one", async () => {
+    const peer = createScriptedPeer();
+    const [first] = peer.greet({ session: { id: "mine", instance: "before", received: 5 } });
+    const call = peer.session.call({ method: "m" });
+    peer.drain();
+    const [second] = peer.greet({ session: { id: "mine", instance: "after", received: 5 } });
+    expect(sessionIn(second).instance).not.toBe(sessionIn(first).instance);
+    expect((await rejectionOf(call.answer)).code).toBe("UNKNOWN_OUTCOME");
+  });
+
   test("begins another if it cannot be the same", () => {
     const peer = createScriptedPeer();
     const [first] = peer.greet(DIALLER);

@@ -20,7 +20,7 @@ async function start(): Promise<void> {
     if (error !== undefined) await report(error);
     process.exitCode ||= exitCode;
     // A shell leaves its loop only if what it ran was ended by the signal that it got itself.
-    if (signal !== undefined) process.kill(process.pid, signal);
+    if (signal !== undefined) (await import("./run.ts")).signalSelf(signal);
   } catch (thrown) {
     const error = NegotiatorError.from(thrown);
     await report(error);

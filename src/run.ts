@@ -229,3 +229,8 @@ async function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boo
   clearTimeout(timer);
   return isSettled;
 }
+
+/** Sends this process a signal, which ends it unless somebody here listens for it. */
+export function signalSelf(signal: NodeJS.Signals): void {
+  process.kill(process.pid, signal);
+}

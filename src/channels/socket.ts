@@ -1,5 +1,6 @@
 /** Owns unix sockets: dials them, and serves one that has the right mode and group from its first moment. */
-import { chmod, chown, link, lstat, mkdir, mkdtemp, readFile, rename, rm, unlink } from "node:fs/promises";
+import { lstatSync, renameSync } from "node:fs";
+import { chmod, chown, link, lstat, mkdir, mkdtemp, readFile, rm, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errnoOf, NegotiatorError } from "../errors.ts";
 import { printable } from "../printable.ts";
@@ -78,13 +79,29 @@ function refuseAborted(action: string, signal: AbortSignal | undefined): void {
 /** Makes way at `path` when nobody listens there any more. */
 async function removeDead(action: string, path: string, workshop: string): Promise<void> {
   if ((await findSocket(action, path)) === "nothing") return;
+  const found = (await lstat(path).catch(unless("ENOENT")))?.ino;
   if (await isAlive(path)) throw inUse(action, path);
-  // Between this look and the removal somebody else may begin to listen, so it is taken aside and looked at again.
   const aside = join(workshop, DEAD_NAME);
-  await rename(path, aside).catch(unless("ENOENT"));
-  if (!(await isAlive(aside))) return;
+  if (!takeAside(path, found, aside) || !(await isAlive(aside))) return;
   await link(aside, path);
   throw inUse(action, path);
+}
+
+/**
+ * Moves the file aside if it is still the one that was `found`; whether it was moved. Somebody else may listen there by
+ * now, and while a living socket is aside a third one could take its place. Hence nothing of this process comes between
+ * look and move; another process has hardly time to, and what was moved is looked at again for that.
+ */
+function takeAside(path: string, found: number | undefined, aside: string): boolean {
+  const present = lstatSync(path, { throwIfNoEntry: false })?.ino;
+  if (present === undefined || present !== found) return false;
+  try {
+    renameSync(path, aside);
+    return true;
+  } catch (thrown) {
+    if (errnoOf(thrown) === "ENOENT") return false;
+    throw thrown;
+  }
 }
 
 async function isAlive(path: string): Promise<boolean> {

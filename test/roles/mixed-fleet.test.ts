@@ -3,6 +3,8 @@ import { expect, test } from "bun:test";
 import { createEmulatedPort } from "../../scripts/emulated-port.ts";
 import type { EmulatedPort } from "../../scripts/emulated-port.ts";
 import { dialSocket } from "../../src/channels/socket.ts";
+import { askStatus } from "../../src/roles/host/ask-status.ts";
+import type { GuestStatus } from "../../src/roles/host/status.ts";
 import { createOldClient } from "../support/old-client.ts";
 import { createOldHost } from "../support/old-port.ts";
 import { serveOldPeer } from "../support/old-peer.ts";
@@ -70,15 +72,14 @@ async function createFleet(): Promise<Fleet> {
   };
 }
 
-async function statusOf(stage: Stage, name: string): Promise<Record<string, unknown>> {
-  const { stdout } = await stage.host.run(["status", name, "--json"]);
-  return JSON.parse(stdout === "" ? "{}" : stdout);
+async function statusOf(stage: Stage, name: string): Promise<Partial<GuestStatus>> {
+  return (await askStatus(stage.host.control))?.find((guest) => guest.name === name) ?? {};
 }
 
 async function waitForLegacy(stage: Stage): Promise<void> {
   await until(
     "the host knows what old1 speaks",
-    async () => (await statusOf(stage, "old1"))["state"] === "legacy",
+    async () => (await statusOf(stage, "old1")).state === "legacy",
   );
 }
 
@@ -186,8 +187,13 @@ test.concurrent(
     await until("it waits", async () =>
       JSON.stringify(await statusOf(stage, "old1")).includes('"outgoing":1'),
     );
-    port.dropHost();
-    expect(await cut.ended()).toMatchObject({ exitCode: 125, stdout: "" });
+    const ending = cut.ended();
+    const ended = await until("the call has ended", () => {
+      // The port may hear of the call's connection later than the daemon tells of the call.
+      port.dropHost();
+      return Promise.race([ending, Promise.resolve(undefined)]);
+    });
+    expect(ended).toMatchObject({ exitCode: 125, stdout: "" });
     await using lost = host.launch(["execute", "-t", "0", "old1", "echo", "three"]);
     await until("it waits", async () =>
       JSON.stringify(await statusOf(stage, "old1")).includes('"outgoing":1'),
@@ -280,7 +286,7 @@ test.concurrent(
     const speaks = async (dialect: string): Promise<void> => {
       await until(
         `the guest speaks ${dialect}`,
-        async () => (await statusOf(stage, "web1"))["dialect"] === dialect,
+        async () => (await statusOf(stage, "web1")).dialect === dialect,
       );
     };
     const channel = await dialSocket(guest.port.guestPath);
@@ -298,7 +304,7 @@ test.concurrent(
 
     guest.daemon.kill("SIGTERM");
     await guest.daemon.exited;
-    await until("the host knows", async () => (await statusOf(stage, "web1"))["state"] !== "open");
+    await until("the host knows", async () => (await statusOf(stage, "web1")).state !== "open");
     const early = host.run(["execute", "-t", "0", "web1", "echo", "early"]);
     await using again = await dialSocket(guest.port.guestPath);
     const after = serveOldPeer(again, { commands: COMMANDS });

@@ -29,6 +29,8 @@ export type OldServer = {
 };
 
 const STDIO_BYTES = 4096;
+/** Where a hello of ours begins: its count, an empty line, its method. */
+const BEFORE_HELLO = /(?<!\d)(?=\d+\n\n\{"method": ?"negotiate:)/;
 const COMMANDS_DIRECTORY = "/usr/lib/negotiator/commands";
 /** Public attributes of the original's channel object. Nobody who means well calls them. */
 const EXPOSED = new Set(
@@ -115,14 +117,20 @@ export function createOldServer({ commands, write, work }: OldServerOptions): Ol
   };
 }
 
-/** An old server at the far end of a channel, for as long as the channel lasts. */
+/**
+ * An old server at the far end of a channel, for as long as the channel lasts. A port gives what one client of the host
+ * wrote and what the next one wrote in reads of their own, and each of ours begins with a hello; a socket joins them.
+ */
 export function serveOldPeer(channel: Channel, options: Omit<OldServerOptions, "write">): OldServer {
   const server = createOldServer({
     ...options,
     write: (bytes) => channel.write(bytes).catch(() => undefined),
   });
   void (async () => {
-    for await (const bytes of channel) server.receive(bytes);
+    for await (const bytes of channel) {
+      const parts = Buffer.from(bytes).toString("latin1").split(BEFORE_HELLO);
+      for (const part of parts) server.receive(Buffer.from(part, "latin1"));
+    }
   })();
   return server;
 }

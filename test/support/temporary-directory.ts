@@ -11,9 +11,13 @@ export type TemporaryDirectory = AsyncDisposable & {
   write(name: string, text: string): Promise<string>;
 };
 
+/** A unix socket's path has at most 107 bytes, and some machines have long temporary directories. */
+const LONGEST_BASE = 40;
+
 /** Rejects when the system's directory for temporary files cannot be written. */
 export async function createTemporaryDirectory(): Promise<TemporaryDirectory> {
-  const path = await mkdtemp(join(tmpdir(), "negotiator-"));
+  const base = tmpdir().length <= LONGEST_BASE ? tmpdir() : "/tmp";
+  const path = await mkdtemp(join(base, "negotiator-"));
   const at = (...names: string[]): string => join(path, ...names);
   return {
     path,

@@ -13,7 +13,7 @@ const STEPS: readonly Step[] = [
   { name: "types", words: [bun, "check", "--no-script"] },
   { name: "lint", words: [bun, "x", "--no-install", "oxlint"] },
   { name: "dead code", words: [bun, "x", "--no-install", "knip"] },
-  { name: "tests", words: [bun, "test", "--timeout", "60000"] },
+  { name: "tests", words: [bun, "test", "--timeout", "180000"] },
 ];
 
 process.exitCode = await verify(process.argv.slice(2));

@@ -138,3 +138,21 @@ test(
   },
   TIMEOUT_MS,
 );
+
+test.concurrent(
+  "a guest's caller is told why the daemon has no channel to the host",
+  async () => {
+    await using stage = await createStage({ isDark: true });
+    const guest = stage.guest();
+    await guest.start({ NEGOTIATOR_GUEST_CHARACTER_DEVICE: "/dev/no-port" });
+    await guest.daemon.says('Cannot open port "/dev/no-port"');
+    const { exitCode, stderr } = await guest.run(["execute", "-t", "1", "find-distributor-id"]);
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 125,
+      stderr: expect.stringMatching(
+        /^negotiator: The host does not answer: Cannot open port "\/dev\/no-port": there is no such file\n.*ls -l /,
+      ),
+    });
+  },
+  TIMEOUT_MS,
+);

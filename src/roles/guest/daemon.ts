@@ -1,4 +1,5 @@
 /** The guest's daemon: holds the port, serves the host's calls, and passes local users' calls on to the host. */
+import type { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
 import { createNativePeer } from "../../peers/peer.ts";
 import { listenControl } from "../control.ts";
@@ -33,7 +34,9 @@ export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
     },
   });
   const { session } = link;
-  const host = createNativePeer(session, { explainSilence: silentHost });
+  /** Why there is no channel to the host, as long as there is none. */
+  let missing: NegotiatorError | undefined;
+  const host = createNativePeer(session, { explainSilence: () => silentHost(missing) });
   const relay = services.relay([
     ...createRelay(() => Promise.resolve(host)),
     createHostStatus(() => keeper.status(session)),
@@ -48,10 +51,14 @@ export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
   let moved = new AbortController();
   const holding = supervise({
     signal: stop.signal,
-    onFailure: (error) => keeper.note(error) && log.error(error.message),
+    onFailure(error) {
+      missing = error;
+      if (keeper.note(error)) log.error(error.message);
+    },
     async attempt(signal) {
       const leave = AbortSignal.any([signal, moved.signal]);
       const channel = await openChannel(await findChannel(settings, SERVING_PORTS), signal);
+      missing = undefined;
       log.info(`Serving the host at ${channel.label}`);
       const startMs = performance.now();
       const { state, reason } = await link.run(channel, leave);

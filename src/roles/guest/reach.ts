@@ -27,7 +27,7 @@ export async function reachHost({ words, config: { settings } }: Invocation, lef
   // On the one port that both use it is the host that says hello.
   const side = found.port === PORT_NAMES.bothWays ? "listener" : "dialler";
   const open = (signal?: AbortSignal): Promise<Channel> => awaitChannel(found, { timeoutMs: left(), signal });
-  return reachWhoever({ role: "guest", side, open, left, explainSilence: silentHost });
+  return reachWhoever({ role: "guest", side, open, left, explainSilence: () => silentHost() });
 }
 
 /** Undefined when no daemon runs, or when there is a better way. */

@@ -121,9 +121,12 @@ async function readNames(directory: string): Promise<string[]> {
 /** The longest name that a file can have. */
 const MAX_NAME_BYTES = 255;
 
+/** What editors and package managers leave beside a file: the old version of a command that nobody means to offer. */
+const LEFTOVER = /~$|\.(?:bak|orig|swp|dpkg-[a-z]+|rpm(?:new|orig|save))$/;
+
 function isCommandName(name: string): boolean {
   if (name === "" || Buffer.byteLength(name) > MAX_NAME_BYTES) return false;
-  return !/^\.|\/|\.toml$/.test(name) && printable(name) === name;
+  return !/^\.|\/|\.toml$/.test(name) && !LEFTOVER.test(name) && printable(name) === name;
 }
 
 /** Names come from peers, and an error must not grow with them. */

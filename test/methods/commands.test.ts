@@ -73,8 +73,19 @@ test("a missing directory has no commands, and is no problem", async () => {
   expect(await commands.problems()).toEqual([]);
 });
 
-test("what is not executable, hidden, no file or a description is not listed", async () => {
+const LEFTOVERS = [
+  "wipe~",
+  "wipe.bak",
+  "wipe.orig",
+  "wipe.swp",
+  "wipe.dpkg-old",
+  "wipe.rpmsave",
+  "wipe.rpmnew",
+];
+
+test("what is not executable, hidden, left behind, no file or a description is not listed", async () => {
   await using commands = await createCommands();
+  for (const leftover of LEFTOVERS) await commands.add(`first/${leftover}`);
   await commands.add("first/README", "text", 0o644);
   await commands.add("first/.hidden");
   await commands.add("first/uptime.toml");
@@ -170,6 +181,7 @@ test.each([
   "first/uptime",
   ".hidden",
   "uptime.toml",
+  ...LEFTOVERS,
   "a\nb",
   "a\0b",
   "x".repeat(256),
@@ -177,6 +189,7 @@ test.each([
   await using commands = await createCommands();
   await commands.add("first/.hidden");
   await commands.add("first/uptime.toml");
+  for (const leftover of LEFTOVERS) await commands.add(`first/${leftover}`);
   const { code, message } = await commands.refusalOf(name);
   expect(code).toBe("NO_COMMAND");
   expect(message.length).toBeLessThan(250);

@@ -25,11 +25,10 @@ test.each([
 });
 
 test("a pattern made to explode takes steps in proportion to pattern and text", () => {
+  const costMs = processorMsOf(() => {
+    expect(parseGlob(`${"*a".repeat(50)}b`).matches("a".repeat(20_000))).toBe(false);
+    expect(parseGlob(`${"**/*".repeat(20)}x`).matches("a/".repeat(10_000))).toBe(false);
+  });
   // A slow machine takes a second; a step for each way to divide the text would take for ever.
-  expect(processorMsOf(matchExplosives)).toBeLessThan(20_000);
+  expect(costMs).toBeLessThan(20_000);
 });
-
-function matchExplosives(): void {
-  expect(parseGlob(`${"*a".repeat(50)}b`).matches("a".repeat(20_000))).toBe(false);
-  expect(parseGlob(`${"**/*".repeat(20)}x`).matches("a/".repeat(10_000))).toBe(false);
-}

@@ -8,7 +8,7 @@ import { createTemporaryDirectory } from "./support/temporary-directory.ts";
 import type { TemporaryDirectory } from "./support/temporary-directory.ts";
 
 const ROLES = ["host", "guest"] as const;
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 240_000;
 
 /** A module that lets citty read a command line, and run nothing. */
 const RUN_NOTHING = `

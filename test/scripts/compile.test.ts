@@ -6,7 +6,7 @@ import { compile, WORKERS } from "../../scripts/compile.ts";
 import { hostTarget, inspectThisMachine } from "../../scripts/this-machine.ts";
 import { readSourceTree } from "../support/source-tree.ts";
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 240_000;
 
 describe("compile", () => {
   test(

@@ -29,7 +29,7 @@ export type DialectTable = {
 };
 
 /** A busy machine takes longer for messages of 1 MiB that are cut at hundreds of places. */
-setDefaultTimeout(60_000);
+setDefaultTimeout(240_000);
 
 const encoder = new TextEncoder();
 /** Wide enough for every case; the limits have tests of their own. */

@@ -5,7 +5,7 @@ import { createFramer } from "../../src/wire/framing.ts";
 import { processorMsOf } from "../support/processor-time.ts";
 
 /** A busy machine takes longer for hundreds of megabytes. */
-setDefaultTimeout(60_000);
+setDefaultTimeout(240_000);
 
 const MIB = 1024 * 1024;
 const LIMITS = { lineBytes: MIB, countedBytes: 16 * MIB };

@@ -32,7 +32,7 @@ export type ConfigSources = {
 };
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Throws `BAD_CONFIG` that lists every problem with its place and what is allowed there. */
+/** Throws `BAD_CONFIG`, or `BAD_USAGE` for flags, that lists every problem with its place and what is allowed there. */
 export function loadConfig(sources: ConfigSources = {}): Config {
   const environment = sources.environment ?? process.env;
   const path = sources.file ?? environment[CONFIG_VARIABLE];
@@ -44,7 +44,7 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   // DEFAULTS was applied first and has every key, so the table is complete.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   const settings = table as Settings;
-  const flags = checkStrict(SettingsSchema, sources.flags?.(settings) ?? {}, "the options");
+  const flags = checkStrict(SettingsSchema, sources.flags?.(settings) ?? {}, "the options", "BAD_USAGE");
   applyLayer(table, origins, { origin: () => "option", settings: flags });
   const variables = [CONFIG_VARIABLE, ...leavesOf(DEFAULTS).map(([key]) => variableOf(key))];
   return { settings, origins, warnings: warnOfStrays(Object.keys(environment), variables) };

@@ -1,6 +1,7 @@
 /** Strict reading of TOML that an administrator wrote: every problem is named with its place and what is allowed there. */
 import * as v from "valibot";
 import { NegotiatorError } from "./errors.ts";
+import type { FaultCode } from "./errors.ts";
 import { printable } from "./printable.ts";
 
 /**
@@ -15,17 +16,18 @@ export function parseStrictToml<Schema extends v.GenericSchema>(
   return checkStrict(schema, parseToml(text, source), source);
 }
 
-/** Checks an already parsed value; throws as `parseStrictToml` does. */
+/** Checks an already parsed value; throws as `parseStrictToml` does, or with another code. */
 export function checkStrict<Schema extends v.GenericSchema>(
   schema: Schema,
   value: unknown,
   source: string,
+  code: FaultCode = "BAD_CONFIG",
 ): v.InferOutput<Schema> {
   const result = v.safeParse(schema, value);
   if (result.success) return result.output;
   const problems = result.issues.map((issue) => describeIssue(schema, issue));
   throw new NegotiatorError(
-    "BAD_CONFIG",
+    code,
     `Cannot use ${printable(source)}:\n  ${problems.map(printable).join("\n  ")}`,
   );
 }

@@ -26,7 +26,7 @@ async function problemsOf(layers: Layers): Promise<unknown[]> {
   const file = await directory.write("config.toml", layers.toml ?? "");
   const { environment = {}, flags = () => ({}) } = layers;
   const error = errorOf(() => loadConfig({ file, environment, flags }));
-  expect(error.code).toBe("BAD_CONFIG");
+  expect(error.code).toBe(error.message.startsWith("Cannot use the options") ? "BAD_USAGE" : "BAD_CONFIG");
   return error.message.replace(file, "FILE").split("\n");
 }
 

@@ -13,7 +13,7 @@ export const COMMON_OPTIONS = {
   help: { type: "boolean", alias: "h", description: "Show this help" },
 } as const satisfies ArgsDef;
 
-/** Options that several subcommands take. The ones that set something have a place in `SETTING_OPTIONS`. */
+/** Options that several subcommands take. */
 export const TIMEOUT_OPTION = {
   timeout: {
     type: "string",

@@ -181,6 +181,8 @@ describe("said when something is missing", () => {
     [["execute", "--socket", "lab=/nonexistent.sock", "lab", "say"], 125, ['connect to "/nonexistent.sock"']],
     [["execute", "-t", "soon", "web1", "say"], 2, ['"soon" is no number of seconds']],
     [["execute", "-t", "-1", "web1", "say"], 2, ['"-1" is no number of seconds']],
+    [["execute", "-t", "99999999999", "web1", "say"], 2, ["timeoutSeconds: ", "31536000"]],
+    [["list-guests", "--control", "here.sock"], 2, ["host.control: not an absolute path"]],
     [["execute", "web1"], 2, ["missing COMMAND"]],
     [["execute"], 2, ["missing GUEST"]],
   ])("host %j", async (words, exitCode, parts) => {

@@ -3,8 +3,7 @@
  * it has no channels, but its conversation stays, and goes on when it has some again.
  */
 import { dialSocket } from "../../channels/socket.ts";
-import { PORT_NAMES } from "../../discovery/endpoint.ts";
-import type { Endpoint, PortName } from "../../discovery/endpoint.ts";
+import type { Endpoint } from "../../discovery/endpoint.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
 import { makeFence } from "../../peers/legacy-conversation.ts";
@@ -23,6 +22,7 @@ import { pause, supervise, wentWell } from "../supervise.ts";
 import { createTally } from "../tally.ts";
 import { waitForTurn } from "../turn.ts";
 import { watchAbsence } from "./absence.ts";
+import { createGuestLines } from "./guest-lines.ts";
 import { createLinkLog } from "./link-log.ts";
 import type { LinkLog } from "./link-log.ts";
 import { noCallingPort, silentGuest } from "./silence.ts";
@@ -42,8 +42,6 @@ export type Guest = {
   close(reason: string): Promise<void>;
 };
 
-type Line = { endpoint: Endpoint; link: Link; stop: AbortController; ended: Promise<void> };
-
 /** An old agent writes every hello into its log, and its channel may be wanted by the old host program. */
 const LEGACY_RECHECK_MS = 5 * 60_000;
 const LEGACY_STEP_MS = 500;
@@ -52,13 +50,6 @@ const log = logFor("guests");
 
 export function connectGuest({ guest: name, uuid }: Endpoint, services: Services): Guest {
   const caller = uuid === undefined ? { guest: name } : { guest: name, uuid };
-  const lines = new Map<PortName, Line>();
-  /** The one port for both ways of a guest that has the pair as well: only one of them carries the conversation. */
-  let spare: Endpoint | undefined;
-  /** Where the guest was last, and since when it is saved. */
-  let saved: { endpoint: Endpoint; since: Date } | undefined;
-  /** A session goes over one channel at a time: the next one waits until this has ended. */
-  let released: Promise<void> = Promise.resolve();
   const keeper = createLinkStatus(services.limits);
 
   const tally = createTally(services.limits);
@@ -84,7 +75,7 @@ export function connectGuest({ guest: name, uuid }: Endpoint, services: Services
   });
   const absence = watchAbsence({
     isExcused: () =>
-      main.session.state === "open" || savedNow() !== undefined || callingEndpoint()?.state === "paused",
+      main.session.state === "open" || lines.saved !== undefined || lines.calling?.state === "paused",
     afterMs: services.limits.abandonAfterMs,
     onGone() {
       const { incomingCount } = main.session;
@@ -131,57 +122,24 @@ export function connectGuest({ guest: name, uuid }: Endpoint, services: Services
     while (legacy.queueLength > 0 && !signal.aborted) await pause(LEGACY_STEP_MS, signal);
   };
 
-  const add = (endpoint: Endpoint): void => {
-    const { port, path } = endpoint;
-    if (port === PORT_NAMES.bothWays) spare = endpoint;
-    // Of the two kinds the pair of ports is the newer.
-    if (port === PORT_NAMES.bothWays && lines.has(PORT_NAMES.hostToGuest)) return;
-    if (port === PORT_NAMES.hostToGuest) release(PORT_NAMES.bothWays);
-    const line = lines.get(port);
-    if (line?.endpoint.path === path) {
-      line.endpoint = endpoint;
-      return;
-    }
-    release(port);
-    if (saved !== undefined) log.info(`guest "${name}" is back: its calls go on`);
-    saved = undefined;
-    const stop = new AbortController();
-    const isCalling = port !== PORT_NAMES.guestToHost;
-    const link = isCalling ? main : createServingLink({ ...shared, side: "listener", served: tally.open() });
-    const free = isCalling ? released : Promise.resolve();
-    lines.set(port, { endpoint, link, stop, ended: free.then(() => hold(endpoint, link, stop.signal)) });
-  };
-
-  const release = (port: PortName): void => {
-    const line = lines.get(port);
-    lines.delete(port);
-    if (line === undefined) return;
-    line.stop.abort();
-    if (line.link === main) released = line.ended;
-    // Nobody comes back to a port that is gone: what runs for it here has to end.
-    else line.link.session.close("the port is gone");
-  };
-
-  const drop = (port: PortName): void => {
-    if (port === PORT_NAMES.bothWays) spare = undefined;
-    release(port);
-  };
+  const lines = createGuestLines({
+    main,
+    createBackLink: () => createServingLink({ ...shared, side: "listener", served: tally.open() }),
+    hold,
+  });
 
   /** The calls of the guest that are served, over all its ports. */
-  const countIncoming = (): number => {
-    const links = new Set([main, ...lines.values().map(({ link }) => link)]);
-    return links.values().reduce((sum, { session }) => sum + session.incomingCount, 0);
-  };
-  const savedNow = (): typeof saved => (lines.size === 0 ? saved : undefined);
-  const callingEndpoint = (): Endpoint | undefined =>
-    (lines.get(PORT_NAMES.hostToGuest) ?? lines.get(PORT_NAMES.bothWays))?.endpoint ?? saved?.endpoint;
-  const explainSilence = (): NegotiatorError =>
-    silentGuest(name, main.session, callingEndpoint(), unreachable);
+  const countIncoming = (): number =>
+    lines
+      .links()
+      .values()
+      .reduce((sum, { session }) => sum + session.incomingCount, 0);
+  const explainSilence = (): NegotiatorError => silentGuest(name, main.session, lines.calling, unreachable);
   const native = createNativePeer(main.session, { explainSilence });
   const legacy = createLegacyPeer({
     async dial(signal) {
-      const endpoint = callingEndpoint();
-      if (endpoint === undefined || savedNow() !== undefined) throw explainSilence();
+      const endpoint = lines.calling;
+      if (endpoint === undefined || lines.saved !== undefined) throw explainSilence();
       return waitForTurn(() => dialSocket(endpoint.path, { signal }), { signal });
     },
     makeFence: () => makeFence(describeAgent("host"), makeId),
@@ -201,29 +159,29 @@ export function connectGuest({ guest: name, uuid }: Endpoint, services: Services
 
   return {
     get isSaved() {
-      return savedNow() !== undefined;
+      return lines.saved !== undefined;
     },
     async peer(timeoutMs, signal) {
-      if (savedNow() !== undefined) throw explainSilence();
-      if (callingEndpoint() === undefined) throw noCallingPort(name);
+      if (lines.saved !== undefined) throw explainSilence();
+      if (lines.calling === undefined) throw noCallingPort(name);
       const dialect = await speech.heard(timeoutMs, signal);
       life.signal.throwIfAborted();
       if (dialect === undefined) throw explainSilence();
       expectOtherRole(main.session, "host");
       return dialect === "legacy" ? legacy : native;
     },
-    add,
+    add(endpoint) {
+      const { isBack } = lines.add(endpoint);
+      if (isBack) log.info(`guest "${name}" is back: its calls go on`);
+    },
     park(endpoint) {
-      drop(endpoint.port);
-      if (saved === undefined) log.info(`guest "${name}" was saved: its calls wait until it is restored`);
-      const { since = new Date() } = saved ?? {};
-      saved = { endpoint, since };
+      const { isNews } = lines.park(endpoint);
+      if (isNews) log.info(`guest "${name}" was saved: its calls wait until it is restored`);
       speech.release();
     },
     remove({ port }) {
-      drop(port);
-      if (port === PORT_NAMES.hostToGuest && spare !== undefined) add(spare);
-      return lines.size === 0 ? "empty" : "left";
+      lines.remove(port);
+      return lines.isEmpty ? "empty" : "left";
     },
     status() {
       const own = keeper.status(main.session);
@@ -234,18 +192,15 @@ export function connectGuest({ guest: name, uuid }: Endpoint, services: Services
         speech.dialect === "legacy"
           ? { ...status, state: "legacy", dialect: "legacy", version: null, calls }
           : status;
-      const parked = savedNow();
-      if (parked === undefined) return shown;
+      if (lines.saved === undefined) return shown;
       // That its socket is gone, which the last tries found out, is nothing to mend.
-      return { ...shown, state: "saved", since: parked.since.toISOString(), lastError: null };
+      return { ...shown, state: "saved", since: lines.saved.since.toISOString(), lastError: null };
     },
     async close(reason) {
       absence[Symbol.dispose]();
       life.abort(new NegotiatorError("CLOSED", `The call was ended: ${reason}`));
       main.session.close(reason);
-      const ends = [...lines.values()].map(({ ended }) => ended);
-      for (const port of lines.keys()) release(port);
-      await Promise.all([...ends, released]);
+      await lines.close();
     },
   };
 }

@@ -2,7 +2,7 @@
 import { basename } from "node:path";
 import { NegotiatorError } from "../src/errors.ts";
 
-const TIMEOUT_MS = 20_000;
+const TIMEOUT_MS = 60_000;
 
 /** Runs `--version`, which must print `expected` and nothing else; throws `INTERNAL` that shows what came instead. */
 export async function smokeRun(path: string, expected: string): Promise<void> {

@@ -6,7 +6,7 @@ import { withMoreTime } from "./support/more-time.ts";
 import { watchOpenFiles } from "./support/open-files.ts";
 import { until } from "./support/until.ts";
 
-const TIMEOUT_MS = 60_000;
+const LONG_MS = 60_000;
 
 /** A run that its deadline ended after it had said `ready`. */
 function runPastDeadline(script: string, ready: RegExp, graceMs = 5000): Promise<CapturedRun> {
@@ -69,7 +69,7 @@ test("a child may clean up within the grace, though its leader has gone", async 
   const script = "(trap 'sleep 0.1; echo clean; exit' TERM; echo ready; while :; do sleep 0.01; done) & wait";
   const control = new AbortController();
   const stdout = createCapturingSink();
-  const running = runScript(script, { signal: control.signal, graceMs: TIMEOUT_MS, stdout });
+  const running = runScript(script, { signal: control.signal, graceMs: LONG_MS, stdout });
   await stdout.contains("ready");
   control.abort();
   expect((await running).result).toMatchObject({ signal: "SIGTERM", stdout: { truncated: false } });
@@ -123,7 +123,7 @@ test("a child in the background is left alone, its pipe is dropped after the dra
 
 test("a child in the background that still prints is heard until the drain ends", async () => {
   const script = "(sleep 0.1; echo late) & exit 0";
-  const { result, stdout } = await runScript(script, { drainMs: TIMEOUT_MS });
+  const { result, stdout } = await runScript(script, { drainMs: LONG_MS });
   expect(stdout).toBe("late\n");
   expect(result.stdout).toEqual({ bytes: 5, truncated: false });
 });

@@ -40,6 +40,8 @@ const OPEN = 0x7b;
 
 /** What comes behind the first flaw of the JSON may be counted wrong; a parser does not get there. */
 function hasTooManyMarks(bytes: Uint8Array): boolean {
+  // Each takes a byte: a piece of a stream, of which there are many, need not be looked through.
+  if (bytes.length <= MESSAGE_MARKS) return false;
   let marks = 0;
   let isInString = false;
   for (let index = 0; index < bytes.length; index++) {

@@ -1,12 +1,11 @@
 /** What both command lines share: finding the subcommand, its settings, help, and the exit code. */
 import { runCommand } from "citty";
 import type { CommandDef } from "citty";
-import { journalStream, loadConfig } from "../config.ts";
+import { loadConfig } from "../config.ts";
 import type { Config } from "../config.ts";
 import { FAULTS, NegotiatorError } from "../errors.ts";
-import { beginLines, configureLog, LOG_FORMATS, shiftLevel } from "../log.ts";
+import { configureLog, LOG_FORMATS, shiftLevel } from "../log.ts";
 import { printable } from "../printable.ts";
-import { isJournal } from "../service-manager.ts";
 import type { Settings, SettingsLayer } from "../settings.ts";
 import { formatRoleHelp, formatSubcommandHelp } from "./help.ts";
 import { readLegacyForm } from "./legacy-form.ts";
@@ -15,8 +14,6 @@ import type { Words } from "./options.ts";
 import { print } from "./cli-output.ts";
 import type { Outcome, RoleDefinition, Subcommand } from "./subcommand.ts";
 import { usageError } from "./usage.ts";
-
-const STDERR = 2;
 
 /** Runs a role's command line. Throws `NegotiatorError`. */
 export async function runRole(definition: RoleDefinition, words: readonly string[]): Promise<Outcome> {
@@ -69,7 +66,6 @@ async function runSubcommand(
     configureLog(config.settings.log);
     return config;
   };
-  if (subcommand.isDaemon === true) beginLines(isJournal(journalStream(), STDERR) ? "priority" : "time");
   let outcome: Outcome = { exitCode: 0 };
   const command: CommandDef = {
     args,

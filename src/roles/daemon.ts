@@ -1,11 +1,12 @@
 /** The life that both daemons share: ready, reload, drain, stop. They stay in the foreground. */
-import { notifySocket, settingAt } from "../config.ts";
+import { journalStream, notifySocket, settingAt } from "../config.ts";
 import type { Config } from "../config.ts";
 import { NegotiatorError } from "../errors.ts";
 import { DEFAULT_LIMITS } from "../limits.ts";
-import { configureLog, logFor } from "../log.ts";
-import { notifyService, reloadingNow } from "../service-manager.ts";
+import { beginLines, configureLog, logFor } from "../log.ts";
+import { isJournal, notifyService, reloadingNow } from "../service-manager.ts";
 import type { Settings } from "../settings.ts";
+import { catchSignals } from "./life-signals.ts";
 import type { LifeSignals } from "./life-signals.ts";
 import type { Invocation } from "./subcommand.ts";
 import { pause } from "./supervise.ts";
@@ -24,6 +25,14 @@ export type DaemonLife = {
 const log = logFor("daemon");
 /** How often a draining daemon looks whether its calls have ended. */
 const DRAIN_STEP_MS = 50;
+
+const STDERR = 2;
+
+/** The first thing that a daemon does: its log begins its lines as their reader needs them, and its signals are heard. */
+export function beginDaemon(): LifeSignals {
+  beginLines(isJournal(journalStream(), STDERR) ? "priority" : "time");
+  return catchSignals();
+}
 
 /** Says that the daemon serves, then waits: SIGHUP reloads, SIGTERM and SIGINT end it. Resolves when it has drained. */
 export async function live({ role, signals, invocation, apply, openCalls }: DaemonLife): Promise<void> {

@@ -27,8 +27,6 @@ export type Subcommand = {
   cutAfter?: number;
   /** Its exit code is a foreign command's: a failure of ours, at whatever point, has the exit code of its fault. */
   hasForeignExit?: true;
-  /** It stays and keeps a log, whose lines need their times. */
-  isDaemon?: true;
   run: (invocation: Invocation) => Promise<Outcome> | Outcome;
 };
 

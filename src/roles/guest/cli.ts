@@ -83,7 +83,6 @@ const daemon: Subcommand = {
   notes:
     "SIGHUP reads the configuration and the policy again (limits and the control socket stay); SIGTERM and SIGINT end it when its calls have ended.",
   examples: ["negotiator guest daemon", "negotiator guest daemon --character-device /dev/vport1p1"],
-  isDaemon: true,
   run: async (invocation) => (await import("./daemon.ts")).runGuestDaemon(invocation),
 };
 

@@ -3,8 +3,7 @@ import type { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
 import { createNativePeer } from "../../peers/peer.ts";
 import { listenControl } from "../control.ts";
-import { live } from "../daemon.ts";
-import { catchSignals } from "../life-signals.ts";
+import { beginDaemon, live } from "../daemon.ts";
 import { createLinkStatus } from "../link-status.ts";
 import { createRelay } from "../relay.ts";
 import { createServices } from "../services.ts";
@@ -19,7 +18,7 @@ const log = logFor("daemon");
 
 /** Resolves when the daemon was told to stop and has drained. */
 export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
-  using signals = catchSignals();
+  using signals = beginDaemon();
   let { settings } = invocation.config;
   await using services = createServices("guest", invocation.config);
   const keeper = createLinkStatus(services.limits);

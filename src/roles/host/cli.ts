@@ -101,7 +101,6 @@ const daemon: Subcommand = {
   notes:
     "SIGHUP reads the configuration and the policy again (limits and the control socket stay); SIGTERM and SIGINT end it when its calls have ended.",
   examples: ["negotiator host daemon", "negotiator host daemon --socket lab=/run/lab/host-to-guest.sock"],
-  isDaemon: true,
   run: async (invocation) => (await import("./daemon.ts")).runHostDaemon(invocation),
 };
 

@@ -5,8 +5,7 @@ import { logFor } from "../../log.ts";
 import type { Settings } from "../../settings.ts";
 import { withCompanion } from "../companion.ts";
 import { listenControl } from "../control.ts";
-import { live } from "../daemon.ts";
-import { catchSignals } from "../life-signals.ts";
+import { beginDaemon, live } from "../daemon.ts";
 import { createRelay } from "../relay.ts";
 import { createServices } from "../services.ts";
 import type { Invocation, Outcome } from "../subcommand.ts";
@@ -21,7 +20,7 @@ const log = logFor("daemon");
 
 /** Resolves when the daemon was told to stop and has drained. */
 export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
-  using signals = catchSignals();
+  using signals = beginDaemon();
   const { words, config } = invocation;
   const { settings } = config;
   const flagged = readSocketFlags(words.options.get("socket") ?? []);

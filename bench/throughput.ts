@@ -2,10 +2,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { dialSocket, listenSocket } from "../src/channels/socket.ts";
+import { dialSocket, listenSocket } from "../src/channels/socket/socket.ts";
 import { createLink } from "../src/peers/link.ts";
 import type { Channel } from "../src/wire/channel.ts";
-import type { IncomingCall } from "../src/wire/incoming-call.ts";
+import type { IncomingCall } from "../src/wire/calls/incoming-call.ts";
 
 const MEGABYTES = 128;
 const PIECE_BYTES = 32 * 1024;

@@ -8,7 +8,7 @@ import type { TargetName } from "./targets.ts";
  * Every file that a `new Worker(new URL("./NAME.ts", import.meta.url).href)` starts, relative to the repository: a
  * worker is not found by following imports. They lie side by side in the binary, so each needs a file name of its own.
  */
-export const WORKERS: readonly string[] = ["src/channels/port-poller.ts"];
+export const WORKERS: readonly string[] = ["src/channels/port/port-poller.ts"];
 
 /** `root` is the repository: `src/main.ts` and `workers` are relative to it. Run there, else stack traces name files oddly. */
 export type Compilation = {

@@ -4,7 +4,7 @@ export const DEFAULT_LIMITS = {
   /** Longest native line, in bytes without its LF. */
   lineBytes: 1024 * 1024,
   /** Longest body of a counted (legacy) frame, in bytes. */
-  countedBytes: 16 * 1024 * 1024,
+  lengthPrefixedBytes: 16 * 1024 * 1024,
   /** Calls of one peer that run here at once. */
   openCalls: 128,
   /** Streams that one call may open. */

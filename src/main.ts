@@ -3,7 +3,7 @@ import { readlinkSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { errnoOf, FAULTS, NegotiatorError } from "./errors.ts";
 import { printable } from "./printable.ts";
-import type { Outcome } from "./roles/subcommand.ts";
+import type { Outcome } from "./roles/cli/subcommand.ts";
 
 const ROLES = ["host", "guest"] as const;
 type Role = (typeof ROLES)[number];
@@ -20,7 +20,7 @@ async function start(): Promise<void> {
     if (error !== undefined) await report(error);
     process.exitCode ||= exitCode;
     // A shell leaves its loop only if what it ran was ended by the signal that it got itself.
-    if (signal !== undefined) (await import("./run.ts")).signalSelf(signal);
+    if (signal !== undefined) (await import("./process/run.ts")).signalSelf(signal);
   } catch (thrown) {
     const error = NegotiatorError.from(thrown);
     await report(error);
@@ -72,7 +72,7 @@ async function runBare(first: string | undefined): Promise<Outcome> {
     process.stdout.write(HELP);
     return { exitCode: 0 };
   }
-  const { usageError } = await import("./roles/usage.ts");
+  const { usageError } = await import("./roles/cli/usage.ts");
   throw usageError("role or option", first, [...ROLES, "--help", "--version"], "negotiator --help");
 }
 

@@ -4,21 +4,21 @@ import { chmod, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { COMMANDS } from "../scripts/demo-commands.ts";
 import { TARGET_NAMES } from "../scripts/targets.ts";
-import { dialSocket } from "../src/channels/socket.ts";
-import { loadConfig, readPolicy } from "../src/config.ts";
+import { dialSocket } from "../src/channels/socket/socket.ts";
+import { loadConfig, readPolicy } from "../src/config/config.ts";
 import { PORT_NAMES } from "../src/discovery/endpoint.ts";
-import { explainMissing, explainRefusal } from "../src/discovery/port-trouble.ts";
-import { explainStart } from "../src/discovery/virsh.ts";
+import { explainMissing, explainRefusal } from "../src/discovery/ports/port-trouble.ts";
+import { explainStart } from "../src/discovery/libvirt/virsh.ts";
 import { NegotiatorError } from "../src/errors.ts";
 import { resolveCommand } from "../src/methods/commands.ts";
 import { readDescription } from "../src/methods/describe.ts";
-import { decide, parsePolicy } from "../src/policy.ts";
-import { noDaemon } from "../src/roles/control.ts";
-import { silentHost } from "../src/roles/guest/silence.ts";
+import { decide, parsePolicy } from "../src/policy/policy.ts";
+import { noDaemon } from "../src/roles/daemon/control.ts";
+import { explainHostSilence } from "../src/roles/guest/no-answer.ts";
 import { noGuest } from "../src/roles/host/guests.ts";
-import { noCallingPort, silentGuest } from "../src/roles/host/silence.ts";
-import { splitWords } from "../src/roles/shell-words.ts";
-import { DEFAULTS } from "../src/settings.ts";
+import { noCallingPort, explainGuestSilence } from "../src/roles/host/no-answer.ts";
+import { splitWords } from "../src/roles/cli/shell-words.ts";
+import { DEFAULTS } from "../src/config/settings.ts";
 import { blocksOf, expectGoodUsage, expectMessage, README, ROOT } from "./support/readme.ts";
 import { errorOf, rejectionOf } from "./support/error-of.ts";
 import { createTemporaryDirectory } from "./support/temporary-directory.ts";
@@ -51,15 +51,17 @@ describe("the README has the message", () => {
   test("of a side that is silent", async () => {
     const silent = { peer: undefined, state: "idle" } as const;
     const endpoint = { path: "/run/vm/web1.sock", state: "running" } as const;
-    expectMessage(silentGuest("web1", silent, endpoint));
-    expectMessage(silentGuest("web1", silent, { ...endpoint, connected: false }));
-    expectMessage(silentGuest("web1", silent, { ...endpoint, state: "paused" }));
-    expectMessage(silentGuest("web1", silent, { ...endpoint, state: "saved" }));
-    expectMessage(silentGuest("web1", { peer: { name: "n", version: "1", role: "guest" } }, endpoint));
+    expectMessage(explainGuestSilence("web1", silent, endpoint));
+    expectMessage(explainGuestSilence("web1", silent, { ...endpoint, connected: false }));
+    expectMessage(explainGuestSilence("web1", silent, { ...endpoint, state: "paused" }));
+    expectMessage(explainGuestSilence("web1", silent, { ...endpoint, state: "saved" }));
+    expectMessage(
+      explainGuestSilence("web1", { peer: { name: "n", version: "1", role: "guest" } }, endpoint),
+    );
     const path = "/run/vm/web1.sock";
-    expectMessage(silentGuest("web1", silent, endpoint, await rejectionOf(dialSocket(path))));
+    expectMessage(explainGuestSilence("web1", silent, endpoint, await rejectionOf(dialSocket(path))));
     expectMessage(noCallingPort("web1"));
-    expectMessage(silentHost());
+    expectMessage(explainHostSilence());
   });
 
   test("of what is not there", () => {

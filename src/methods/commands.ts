@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { errnoOf, NegotiatorError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import { printable } from "../printable.ts";
-import type { Builtin } from "./builtin.ts";
+import type { Builtin } from "./builtin/builtins.ts";
 import { readDescription } from "./describe.ts";
 import type { CommandDescription } from "./describe.ts";
 import { inspectDirectory, inspectFile } from "./inspect.ts";

@@ -1,13 +1,13 @@
 /** `execute`: runs a command by its name, its streams attached. */
 import * as v from "valibot";
 import { NegotiatorError } from "../errors.ts";
-import { ourUid } from "../ownership.ts";
-import { run } from "../run.ts";
-import type { ByteSink } from "../pump.ts";
-import { lookUpUser } from "../users.ts";
-import type { User } from "../users.ts";
-import type { IncomingCall } from "../wire/incoming-call.ts";
-import type { StreamWriter } from "../wire/stream-writer.ts";
+import { ourUid } from "../trust/ownership.ts";
+import { run } from "../process/run.ts";
+import type { ByteSink } from "../process/pump.ts";
+import { lookUpUser } from "../trust/users.ts";
+import type { User } from "../trust/users.ts";
+import type { IncomingCall } from "../wire/calls/incoming-call.ts";
+import type { StreamWriter } from "../wire/calls/stream-writer.ts";
 import { resolveCommand } from "./commands.ts";
 import type { Command, CommandSources } from "./commands.ts";
 import { defineMethod } from "./method.ts";

@@ -2,9 +2,9 @@
 import { lstat, stat } from "node:fs/promises";
 import type { Stats } from "node:fs";
 import { errnoOf, NegotiatorError } from "../errors.ts";
-import { findOwnershipFault } from "../ownership.ts";
-import type { OwnershipFault } from "../ownership.ts";
-import { findPathFault } from "../path-trust.ts";
+import { findOwnershipFault } from "../trust/ownership.ts";
+import type { OwnershipFault } from "../trust/ownership.ts";
+import { findPathFault } from "../trust/path-trust.ts";
 import type { Flaw } from "./refusal.ts";
 
 /** `absent`: no such file, or not a file at all. `plain`: nobody meant it to be run. `unsafe`: it must not be run. */

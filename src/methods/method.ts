@@ -1,15 +1,15 @@
 /** What a peer can ask for, and the one way in: find the method, ask the policy, check, run, write down, answer. */
 import * as v from "valibot";
-import type { Audit } from "../audit.ts";
-import type { AuditEntry } from "../audit-line.ts";
+import type { Audit } from "../audit/audit.ts";
+import type { AuditEntry } from "../audit/audit-line.ts";
 import { NegotiatorError } from "../errors.ts";
 import { logFor } from "../log.ts";
-import type { Decision, Policy } from "../policy.ts";
-import { decide, mayEverExecute } from "../policy.ts";
+import type { Decision, Policy } from "../policy/policy.ts";
+import { decide, mayEverExecute } from "../policy/policy.ts";
 import { printable } from "../printable.ts";
-import type { Quota } from "../quota.ts";
+import type { Quota } from "../policy/quota.ts";
 import { FIRST_FLAW } from "../wire/json.ts";
-import type { IncomingCall } from "../wire/incoming-call.ts";
+import type { IncomingCall } from "../wire/calls/incoming-call.ts";
 import { disclose } from "./refusal.ts";
 
 /** Who calls, as the channel says; a guest sees the host, which has neither name nor uuid. */

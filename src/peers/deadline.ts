@@ -1,8 +1,8 @@
 /** The caller's own watch over a call's deadline. */
 import { clampDelay } from "../delay.ts";
 import { NegotiatorError } from "../errors.ts";
-import type { Answer, OutgoingCall } from "../wire/outgoing-call.ts";
-import type { Session } from "../wire/session.ts";
+import type { Answer, OutgoingCall } from "../wire/calls/outgoing-call.ts";
+import type { Session } from "../wire/session/session.ts";
 
 /** What tells whether the other side is still there. */
 export type Pulse = Pick<Session, "ask" | "heardMs">;
@@ -107,13 +107,4 @@ function noWord(why: string): NegotiatorError {
     "TIMEOUT",
     `The deadline has passed, and the other side does not say how the call ended. ${why}`,
   );
-}
-
-/** What `promise` gives; but rejects with the reason of `signal` as soon as that aborts. */
-export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(signal.reason);
-  if (signal.aborted) abort();
-  signal.addEventListener("abort", abort, { once: true });
-  return Promise.race([promise, aborted]).finally(() => signal.removeEventListener("abort", abort));
 }

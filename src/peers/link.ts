@@ -2,8 +2,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { NegotiatorError } from "../errors.ts";
 import type { Channel } from "../wire/channel.ts";
-import { createSession } from "../wire/session.ts";
-import type { Session, SessionOptions, SessionState } from "../wire/session.ts";
+import { createSession } from "../wire/session/session.ts";
+import type { Session, SessionOptions, SessionState } from "../wire/session/session.ts";
 
 /** Why a link ended: the state of the session, and what was wrong if anything was. */
 export type LinkEnd = { state: SessionState; reason?: NegotiatorError };

@@ -8,10 +8,10 @@ import type { CommandSummary } from "../methods/list-commands.ts";
 import { FIRST_FLAW } from "../wire/json.ts";
 import { clipText } from "../wire/message.ts";
 import type { CallId } from "../wire/message.ts";
-import type { Answer } from "../wire/outgoing-call.ts";
-import type { Session } from "../wire/session.ts";
-import type { StreamReader } from "../wire/stream-reader.ts";
-import type { StreamWriter } from "../wire/stream-writer.ts";
+import type { Answer } from "../wire/calls/outgoing-call.ts";
+import type { Session } from "../wire/session/session.ts";
+import type { StreamReader } from "../wire/calls/stream-reader.ts";
+import type { StreamWriter } from "../wire/calls/stream-writer.ts";
 import { answerInTime } from "./deadline.ts";
 import type { Pulse } from "./deadline.ts";
 

@@ -1,7 +1,7 @@
 /** What a session of this program says about itself. */
 import { randomBytes } from "node:crypto";
 import { VERSION } from "../version.ts";
-import type { Agent } from "../wire/handshake.ts";
+import type { Agent } from "../wire/session/handshake.ts";
 
 export function describeAgent(role: "host" | "guest"): Agent {
   return { name: "negotiator", version: VERSION, role };

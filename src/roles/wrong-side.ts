@@ -1,6 +1,6 @@
 /** Notices an agent of the same role at the other end: ports or sockets were mixed up. */
 import { NegotiatorError } from "../errors.ts";
-import type { Session } from "../wire/session.ts";
+import type { Session } from "../wire/session/session.ts";
 
 /** Throws `BAD_REQUEST` when the other side says that it plays our own role. */
 export function expectOtherRole({ peer }: Pick<Session, "peer">, role: "host" | "guest"): void {

@@ -1,21 +1,21 @@
-/** From a frame's bytes to a message, in whatever dialect it is. */
+/** From the bytes of one frame to a native message, or to the object of another dialect. */
 import { NegotiatorError } from "../errors.ts";
-import type { Dialect } from "./dialect.ts";
 import { native } from "./dialects/native.ts";
-import { recognise } from "./dialects/registry.ts";
 import { parseJsonObject } from "./json.ts";
+import type { JsonObject } from "./json.ts";
 import type { Message } from "./message.ts";
 
-type Reading =
-  { kind: "message"; dialect: Dialect; message: Message } | { kind: "unreadable"; error: NegotiatorError };
+export type Reading =
+  | { kind: "native"; message: Message }
+  | { kind: "foreign"; object: JsonObject }
+  | { kind: "unreadable"; error: NegotiatorError };
 
-/** Unreadable is what `parseJsonObject` refuses, with its codes, and with `BAD_FRAME` what no dialect knows. */
-export function readMessage(bytes: Uint8Array): Reading {
+/** `unreadable` has the error of `parseJsonObject`, or `BAD_FRAME` for a native message without a valid `seq`. */
+export function readFrame(bytes: Uint8Array): Reading {
   try {
     const object = parseJsonObject(bytes);
-    // What nobody knows, the native dialect refuses best.
-    const dialect = recognise(object) ?? native;
-    return { kind: "message", dialect, message: dialect.decode(object) };
+    if (!native.recognises(object)) return { kind: "foreign", object };
+    return { kind: "native", message: native.decode(object) };
   } catch (thrown) {
     return { kind: "unreadable", error: NegotiatorError.from(thrown) };
   }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
-import { dialSocket } from "../../src/channels/socket.ts";
+import { dialSocket } from "../../src/channels/socket/socket.ts";
 import { describeWithVm } from "../support/describe-with-vm.ts";
 import { TEST_PATIENCE_MS } from "../support/patience.ts";
 import { chooseSeed, createRandom } from "../support/random.ts";
@@ -160,7 +160,7 @@ function expectAlive(facts: Facts, expected: Record<string, unknown>): void {
 
 async function compileProgram(outfile: string): Promise<void> {
   await Bun.build({
-    entrypoints: ["test/fixtures/port-program.ts", "src/channels/port-poller.ts"].map((path) =>
+    entrypoints: ["test/fixtures/port-program.ts", "src/channels/port/port-poller.ts"].map((path) =>
       join(ROOT, path),
     ),
     root: ROOT,

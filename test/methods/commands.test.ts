@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { chmod, chown, mkdir, rm, symlink } from "node:fs/promises";
 import { NegotiatorError } from "../../src/errors.ts";
-import type { Builtin } from "../../src/methods/builtin.ts";
+import type { Builtin } from "../../src/methods/builtin/builtins.ts";
 import { listCommands, resolveCommand } from "../../src/methods/commands.ts";
 import { rejectionOf } from "../support/error-of.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";

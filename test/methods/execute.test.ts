@@ -1,14 +1,14 @@
 /** `execute`: from a name and arguments to a process, its streams, its user, its deadline. The rest is in test/roles. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmod } from "node:fs/promises";
-import type { AuditEntry } from "../../src/audit-line.ts";
+import type { AuditEntry } from "../../src/audit/audit-line.ts";
 import { createExecute } from "../../src/methods/execute.ts";
 import { createDispatcher } from "../../src/methods/method.ts";
-import { DEFAULT_POLICY, parsePolicy } from "../../src/policy.ts";
-import type { Policy } from "../../src/policy.ts";
-import { createQuota } from "../../src/quota.ts";
-import type { CallOptions } from "../../src/wire/outgoing-call.ts";
-import type { StreamReader } from "../../src/wire/stream-reader.ts";
+import { DEFAULT_POLICY, parsePolicy } from "../../src/policy/policy.ts";
+import type { Policy } from "../../src/policy/policy.ts";
+import { createQuota } from "../../src/policy/quota.ts";
+import type { CallOptions } from "../../src/wire/calls/outgoing-call.ts";
+import type { StreamReader } from "../../src/wire/calls/stream-reader.ts";
 import { rejectionOf } from "../support/error-of.ts";
 import { createServedLink } from "../support/served-link.ts";
 import { spyOnOutput } from "../support/spied-output.ts";

@@ -1,13 +1,13 @@
 /** `list-commands`: what a caller learns of the commands, and what it does not. */
 import { expect, test } from "bun:test";
 import { chmod } from "node:fs/promises";
-import { BUILTINS } from "../../src/methods/builtin.ts";
+import { BUILTINS } from "../../src/methods/builtin/builtins.ts";
 import { createListCommands } from "../../src/methods/list-commands.ts";
 import { createDispatcher } from "../../src/methods/method.ts";
 import { createNativePeer } from "../../src/peers/peer.ts";
-import { DEFAULT_POLICY, denyAll, parsePolicy } from "../../src/policy.ts";
-import type { Policy } from "../../src/policy.ts";
-import { createQuota } from "../../src/quota.ts";
+import { DEFAULT_POLICY, denyAll, parsePolicy } from "../../src/policy/policy.ts";
+import type { Policy } from "../../src/policy/policy.ts";
+import { createQuota } from "../../src/policy/quota.ts";
 import { NegotiatorError } from "../../src/errors.ts";
 import { createServedLink } from "../support/served-link.ts";
 import { spyOnOutput } from "../support/spied-output.ts";

@@ -1,12 +1,12 @@
 /** The dispatcher: what gets through to a method, and what is answered and written down of everything else. */
 import { expect, test } from "bun:test";
 import * as v from "valibot";
-import type { AuditEntry } from "../../src/audit-line.ts";
+import type { AuditEntry } from "../../src/audit/audit-line.ts";
 import { NegotiatorError } from "../../src/errors.ts";
 import { createDispatcher, defineMethod } from "../../src/methods/method.ts";
 import type { DispatcherOptions, Method } from "../../src/methods/method.ts";
-import { DEFAULT_POLICY, denyAll, parsePolicy } from "../../src/policy.ts";
-import { createQuota } from "../../src/quota.ts";
+import { DEFAULT_POLICY, denyAll, parsePolicy } from "../../src/policy/policy.ts";
+import { createQuota } from "../../src/policy/quota.ts";
 import { rejectionOf } from "../support/error-of.ts";
 import { createServedLink } from "../support/served-link.ts";
 import { until } from "../support/until.ts";

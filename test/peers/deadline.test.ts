@@ -2,9 +2,9 @@
 import { expect, jest, test } from "bun:test";
 import { NegotiatorError } from "../../src/errors.ts";
 import { answerInTime } from "../../src/peers/deadline.ts";
-import type { Answer, OutgoingCall } from "../../src/wire/outgoing-call.ts";
+import type { Answer, OutgoingCall } from "../../src/wire/calls/outgoing-call.ts";
 import { rejectionOf } from "../support/error-of.ts";
-import { settle } from "../wire/scripted-peer.ts";
+import { settle } from "../wire/session/scripted-peer.ts";
 
 const ANSWER: Answer = { result: "done", streams: {} };
 const silence = (): NegotiatorError => new NegotiatorError("NO_CHANNEL", "nobody there");

@@ -1,12 +1,12 @@
 /** A session on a channel: hello, calls, the ends of both, and what is left of them. */
 import { expect, jest, test } from "bun:test";
-import { createMemoryPair } from "../../src/channels/memory.ts";
-import type { MemoryPair } from "../../src/channels/memory.ts";
+import { createMemoryPair } from "../support/memory-channel.ts";
+import type { MemoryPair } from "../support/memory-channel.ts";
 import type { FaultCode } from "../../src/errors.ts";
 import { createLink } from "../../src/peers/link.ts";
 import type { Link, LinkOptions } from "../../src/peers/link.ts";
 import type { Channel } from "../../src/wire/channel.ts";
-import type { IncomingCall } from "../../src/wire/incoming-call.ts";
+import type { IncomingCall } from "../../src/wire/calls/incoming-call.ts";
 import { collect } from "../support/collect.ts";
 import { within } from "../support/deadline.ts";
 import { rejectionOf } from "../support/error-of.ts";

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { NegotiatorError } from "../../src/errors.ts";
 import { createNativePeer } from "../../src/peers/peer.ts";
-import type { IncomingCall } from "../../src/wire/incoming-call.ts";
+import type { IncomingCall } from "../../src/wire/calls/incoming-call.ts";
 import { rejectionOf } from "../support/error-of.ts";
 import { createServedLink } from "../support/served-link.ts";
 

@@ -1,11 +1,11 @@
 /** Much at once: calls, guests, directions, bytes; each gets what is its own, and memory stays bounded. */
 import { expect, test } from "bun:test";
-import { dialSocket } from "../../src/channels/socket.ts";
+import { dialSocket } from "../../src/channels/socket/socket.ts";
 import { createNativePeer } from "../../src/peers/peer.ts";
 import type { Peer } from "../../src/peers/peer.ts";
-import { noDaemon } from "../../src/roles/control.ts";
-import { talk } from "../../src/roles/talk.ts";
-import type { Talk } from "../../src/roles/talk.ts";
+import { noDaemon } from "../../src/roles/daemon/control.ts";
+import { talk } from "../../src/roles/cli/cli-session.ts";
+import type { CliSession } from "../../src/roles/cli/cli-session.ts";
 import { peakBytes } from "../support/program.ts";
 import { createStage } from "../support/stage.ts";
 import type { Side } from "../support/stage.ts";
@@ -17,11 +17,11 @@ const FLOOD_TIMEOUT_MS = 400_000;
 const MIB = 1024 * 1024;
 
 /** A local user's conversation with a daemon, without a process for each call. */
-async function converse(side: Side): Promise<Talk> {
+async function converse(side: Side): Promise<CliSession> {
   return talk(side.role, "dialler", await dialSocket(side.control));
 }
 
-function peerOver({ session }: Talk, extra: Record<string, string>): Peer {
+function peerOver({ session }: CliSession, extra: Record<string, string>): Peer {
   return createNativePeer(session, { extra, explainSilence: () => noDaemon("host", "?") });
 }
 

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { createEmulatedPort } from "../../scripts/emulated-port.ts";
 import type { EmulatedPort } from "../../scripts/emulated-port.ts";
-import { dialSocket } from "../../src/channels/socket.ts";
+import { dialSocket } from "../../src/channels/socket/socket.ts";
 import { askStatus } from "../../src/roles/host/ask-status.ts";
 import type { GuestStatus } from "../../src/roles/host/status.ts";
 import { createOldClient } from "../support/old-client.ts";

@@ -1,7 +1,7 @@
 /** An agent of the wrong side on the port is named as such, through the daemon and without it. */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { createLink } from "../../src/peers/link.ts";
-import { dialSocket } from "../../src/channels/socket.ts";
+import { dialSocket } from "../../src/channels/socket/socket.ts";
 import { createEmulatedPort } from "../../scripts/emulated-port.ts";
 import { runSource } from "../support/source-run.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";

@@ -1,5 +1,5 @@
 /** A call that has ended, as the audit gets it. */
-import type { AuditEntry } from "../../src/audit-line.ts";
+import type { AuditEntry } from "../../src/audit/audit-line.ts";
 
 export const FINISHED: AuditEntry = {
   role: "host",

@@ -1,7 +1,7 @@
 /** Runs a command with everything it prints kept in memory. */
-import { run } from "../../src/run.ts";
-import type { RunOptions, RunResult } from "../../src/run.ts";
-import type { ByteSink } from "../../src/pump.ts";
+import { run } from "../../src/process/run.ts";
+import type { RunOptions, RunResult } from "../../src/process/run.ts";
+import type { ByteSink } from "../../src/process/pump.ts";
 
 export type CapturedRun = { result: RunResult; stdout: string; stderr: string };
 

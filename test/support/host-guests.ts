@@ -1,9 +1,9 @@
 /** The host's side of a stage's guests in the test's own hands: it is told what appears and goes, as the watch would. */
 import { createGuests } from "../../src/roles/host/guests.ts";
 import type { Guests } from "../../src/roles/host/guests.ts";
-import { createServices } from "../../src/roles/services.ts";
-import { DEFAULTS } from "../../src/settings.ts";
-import type { Settings } from "../../src/settings.ts";
+import { createServices } from "../../src/roles/daemon/services.ts";
+import { DEFAULTS } from "../../src/config/settings.ts";
+import type { Settings } from "../../src/config/settings.ts";
 import type { Stage } from "./stage.ts";
 import { unsetConfig } from "./unset-config.ts";
 import { until } from "./until.ts";

@@ -2,8 +2,8 @@
 import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { once } from "node:events";
-import { createBell } from "../../src/channels/bell.ts";
-import { encodeWelcome } from "../../src/wire/handshake.ts";
+import { createCondition } from "../../src/channels/condition.ts";
+import { encodeWelcome } from "../../src/wire/session/handshake.ts";
 import { isJsonObject } from "../../src/wire/json.ts";
 import type { JsonObject } from "../../src/wire/json.ts";
 import { until } from "./until.ts";
@@ -26,7 +26,7 @@ export type HostileGuest = Disposable & {
 export async function createHostileGuest(path: string): Promise<HostileGuest> {
   const socket = connect(path);
   await once(socket, "connect");
-  const bell = createBell();
+  const bell = createCondition();
   socket.setMaxListeners(100);
   socket
     .on("error", () => undefined)

@@ -2,16 +2,29 @@
 
 /** Who may import which zone. A file belongs to the first zone whose pattern fits its path. */
 export const ZONES = [
-  { name: "main", files: /^src\/main\.ts$/, may: ["root", "roles", "guest", "host"] },
+  { name: "main", files: /^src\/main\.ts$/, may: ["root", "process", "roles", "guest", "host"] },
   { name: "root", files: /^src\/[^/]+\.ts$/, may: ["root"] },
+  { name: "trust", files: /^src\/trust\//, may: ["root", "trust"] },
+  { name: "policy", files: /^src\/policy\//, may: ["root", "trust", "policy"] },
+  { name: "config", files: /^src\/config\//, may: ["root", "trust", "policy", "config"] },
+  { name: "audit", files: /^src\/audit\//, may: ["root", "trust", "policy", "config", "audit"] },
+  {
+    name: "process",
+    files: /^src\/process\//,
+    may: ["root", "trust", "policy", "config", "audit", "process"],
+  },
   { name: "wire", files: /^src\/wire\//, may: ["errors", "limits", "wire"] },
-  { name: "channels", files: /^src\/channels\//, may: ["root", "channels", "channel"] },
-  { name: "discovery", files: /^src\/discovery\//, may: ["root", "discovery"] },
-  { name: "methods", files: /^src\/methods\//, may: ["root", "wire", "methods"] },
+  { name: "channels", files: /^src\/channels\//, may: ["root", "trust", "process", "channels", "channel"] },
+  { name: "discovery", files: /^src\/discovery\//, may: ["root", "trust", "process", "discovery"] },
+  {
+    name: "methods",
+    files: /^src\/methods\//,
+    may: ["root", "trust", "policy", "audit", "process", "wire", "methods"],
+  },
   { name: "peers", files: /^src\/peers\//, may: ["root", "wire", "methods", "peers"] },
   { name: "guest", files: /^src\/roles\/guest\//, may: ["inner", "roles", "guest"] },
   { name: "host", files: /^src\/roles\/host\//, may: ["inner", "roles", "host"] },
-  { name: "roles", files: /^src\/roles\/[^/]+\.ts$/, may: ["inner", "roles"] },
+  { name: "roles", files: /^src\/roles\/(?:(?:cli|daemon)\/)?[^/]+\.ts$/, may: ["inner", "roles"] },
 ] as const;
 
 /** Names for groups of files in the `may` lists, besides the zones themselves. */
@@ -20,11 +33,13 @@ export const GROUPS: Record<string, RegExp> = {
   errors: /^src\/errors\.ts$/,
   limits: /^src\/limits\.ts$/,
   channel: /^src\/wire\/channel\.ts$/,
-  inner: /^src\/(?!main\.ts$)(?:[^/]+\.ts$|(?:wire|channels|discovery|methods|peers)\/)/,
+  inner:
+    /^src\/(?!main\.ts$)(?:[^/]+\.ts$|(?:trust|policy|config|audit|process|wire|channels|discovery|methods|peers)\/)/,
 };
 
 /** Files without I/O, clock, randomness or log: what they need comes in as arguments. */
-export const PURE = /^src\/(?:wire\/.+|(?:errors|glob|limits|policy|printable|quota|strict)\.ts)$/;
+export const PURE =
+  /^src\/(?:wire\/.+|policy\/(?:glob|policy|quota)\.ts|(?:errors|limits|printable|strict)\.ts)$/;
 export const PURE_BREAKERS =
   /(?<![\w$.])(?:Date\b|performance\s*\.|Math\s*\.\s*random|crypto\s*\.|process\b|console\b|fetch\s*\(|Bun\s*\.\s*(?!TOML\b)\w)/g;
 
@@ -34,15 +49,15 @@ const ANYONE = /^src\//;
 export const MODULES: Record<string, RegExp> = {
   citty: /^src\/roles\//,
   consola: /^src\/log\.ts$/,
-  valibot: /^src\/(?:(?:policy|settings|strict)\.ts$|(?:wire|methods|peers|roles)\/)/,
-  "fast-xml-parser": /^src\/discovery\//,
+  valibot: /^src\/(?:strict\.ts$|(?:policy|config|wire|methods|peers|roles)\/)/,
+  "fast-xml-parser": /^src\/discovery\/libvirt\//,
   "package.json": /^src\/version\.ts$/,
-  "node:child_process": /^src\/run\.ts$/,
+  "node:child_process": /^src\/process\//,
   "node:net": /^src\/channels\//,
   "node:worker_threads": /^src\/channels\//,
-  "bun:ffi": /^src\/(?:(?:pipe|service-manager)\.ts$|channels\/)/,
-  "node:timers": /^src\/(?:run\.ts$|(?:roles|peers)\/)/,
-  "node:timers/promises": /^src\/(?:run\.ts$|(?:roles|peers)\/)/,
+  "bun:ffi": /^src\/(?:process\/|channels\/|roles\/daemon\/service-manager\.ts$)/,
+  "node:timers": /^src\/(?:process|roles|peers)\//,
+  "node:timers/promises": /^src\/(?:process|roles|peers)\//,
   "node:buffer": ANYONE,
   "node:crypto": ANYONE,
   "node:events": ANYONE,
@@ -66,33 +81,33 @@ export const OWNERS = [
   {
     resource: "the environment",
     use: /(?<![\w$.])(?:(?:process\s*\??|Bun|import\s*\.\s*meta)\s*\.\s*env\b)/g,
-    owner: /^src\/config\.ts$/,
-    remedy: "make it a setting in src/config.ts",
+    owner: /^src\/config\//,
+    remedy: "make it a setting in src/config/config.ts",
   },
   {
     resource: "TOML files",
     use: /(?<![\w$.])Bun\s*\.\s*TOML\b/g,
     owner: /^src\/strict\.ts$/,
-    remedy: "let src/config.ts read the file and src/strict.ts check it",
+    remedy: "let src/config/config.ts read the file and src/strict.ts check it",
   },
   {
     // main.ts has the last word when nothing else works, the log included.
     resource: "stderr",
     use: /(?<![\w$.])(?:process\s*\??\.\s*stderr\b|Bun\s*\.\s*stderr\b|console\s*[.[])/g,
-    owner: /^src\/(?:(?:log|main)\.ts$|roles\/cli-streams\.ts$)/,
+    owner: /^src\/(?:(?:log|main)\.ts$|roles\/cli\/streams\.ts$)/,
     remedy: "talk through logFor of src/log.ts, or throw a NegotiatorError",
   },
   {
     resource: "stdout",
     use: /(?<![\w$.])(?:process\s*\??\.\s*stdout\b|Bun\s*\.\s*stdout\b)/g,
-    owner: /^src\/(?:main\.ts|roles\/(?:[^/]+\/)?cli[^/]*\.ts)$/,
-    remedy: "return the text to a cli file below src/roles",
+    owner: /^src\/(?:main\.ts$|roles\/cli\/)/,
+    remedy: "return the text to src/roles/cli",
   },
   {
     resource: "child processes",
     use: /(?<![\w$.])(?:Bun\s*\.\s*(?:spawn|spawnSync|\$)|process\s*\??\.\s*kill\b)/g,
-    owner: /^src\/run\.ts$/,
-    remedy: "start and signal processes through src/run.ts",
+    owner: /^src\/process\//,
+    remedy: "start and signal processes through src/process/run.ts",
   },
   {
     resource: "network and device descriptors",
@@ -103,7 +118,7 @@ export const OWNERS = [
   {
     resource: "timers",
     use: /(?<![\w$.])(?:setTimeout|setInterval|Bun\s*\.\s*sleep(?:Sync)?|AbortSignal\s*\.\s*timeout|Atomics\s*\.\s*wait)\b/g,
-    owner: /^src\/(?:run\.ts$|(?:roles|peers)\/)/,
+    owner: /^src\/(?:process|roles|peers)\//,
     remedy: "take an AbortSignal or the present time as an argument",
   },
   {
@@ -118,4 +133,4 @@ export const OWNERS = [
 /** Functions of node:fs that give a descriptor: for channels, the audit file, and files whose owner is looked at before they are read. */
 export const OPENERS =
   /^(?:\*|default|promises|open|openSync|createReadStream|createWriteStream|ReadStream|WriteStream)$/;
-export const MAY_OPEN = /^src\/(?:channels\/|(?:audit|trusted-file)\.ts$)/;
+export const MAY_OPEN = /^src\/(?:channels\/|audit\/audit\.ts$|trust\/trusted-file\.ts$)/;

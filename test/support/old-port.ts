@@ -1,7 +1,7 @@
 /** Old agents behind ports: a guest's in memory, with one host client at a time as QEMU has it, and a host's as a socket. */
-import { createMemoryPair } from "../../src/channels/memory.ts";
-import { listenSocket } from "../../src/channels/socket.ts";
-import type { MemoryPair } from "../../src/channels/memory.ts";
+import { createMemoryPair } from "./memory-channel.ts";
+import { listenSocket } from "../../src/channels/socket/socket.ts";
+import type { MemoryPair } from "./memory-channel.ts";
 import type { Channel } from "../../src/wire/channel.ts";
 import { createOldServer } from "./old-peer.ts";
 import type { OldServer, OldServerOptions } from "./old-peer.ts";

@@ -1,5 +1,5 @@
 /** A pseudoterminal in raw mode: the test holds one end, a path leads to the other. */
-import { createBell } from "../../src/channels/bell.ts";
+import { createCondition } from "../../src/channels/condition.ts";
 
 export type Pty = AsyncDisposable & {
   /** The other end's device. */
@@ -14,7 +14,7 @@ export type Pty = AsyncDisposable & {
 /** A child keeps the other end open, so that it can be opened and closed any number of times. */
 export async function openPty(): Promise<Pty> {
   let received = Buffer.alloc(0);
-  const bell = createBell();
+  const bell = createCondition();
   const terminal = new Bun.Terminal({
     data(_terminal, bytes) {
       received = Buffer.concat([received, bytes]);

@@ -1,8 +1,8 @@
 /** A caller and a callee in one process, each with its session, joined in memory. */
-import { createMemoryPair } from "../../src/channels/memory.ts";
+import { createMemoryPair } from "./memory-channel.ts";
 import { createLink } from "../../src/peers/link.ts";
-import type { IncomingCall } from "../../src/wire/incoming-call.ts";
-import type { Session } from "../../src/wire/session.ts";
+import type { IncomingCall } from "../../src/wire/calls/incoming-call.ts";
+import type { Session } from "../../src/wire/session/session.ts";
 
 export type ServedLink = AsyncDisposable & { readonly caller: Session; readonly callee: Session };
 

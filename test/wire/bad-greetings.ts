@@ -1,5 +1,5 @@
 /** Hellos that have to be refused, and what makes no sense before or instead of one. */
-import type { SessionState } from "../../src/wire/session.ts";
+import type { SessionState } from "../../src/wire/session/session.ts";
 
 const limits = { lineBytes: 131_072 };
 const GOOD = {

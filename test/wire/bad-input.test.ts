@@ -5,12 +5,12 @@ import { isJsonObject } from "../../src/wire/json.ts";
 import type { JsonObject } from "../../src/wire/json.ts";
 import { BAD_FRAMES, COUNTED_BYTES, CREDIT_BYTES, LINE_BYTES } from "./bad-frames.ts";
 import { BAD_GREETINGS, BAD_HELLOS } from "./bad-greetings.ts";
-import { createScriptedPeer } from "./scripted-peer.ts";
-import type { ScriptedOptions, ScriptedPeer } from "./scripted-peer.ts";
+import { createScriptedPeer } from "./session/scripted-peer.ts";
+import type { ScriptedOptions, ScriptedPeer } from "./session/scripted-peer.ts";
 
 const LIMITS = {
   lineBytes: LINE_BYTES,
-  countedBytes: COUNTED_BYTES,
+  lengthPrefixedBytes: COUNTED_BYTES,
   streamCreditBytes: CREDIT_BYTES,
   streamsPerCall: 3,
   openCalls: 8,
@@ -215,7 +215,7 @@ const MOST_ROUNDS = 10;
 
 test(`no bad frame, sent ${REPEATS} times over fresh hellos, costs memory`, () => {
   for (const { name, input } of BAD_FRAMES) {
-    const peer = openBusy({ onCall: () => {}, onForeign: () => {}, onNotice: () => {}, onState: () => {} });
+    const peer = openBusy({ onCall: () => {}, onForeign: () => true, onNotice: () => {}, onState: () => {} });
     const repeat = (times: number): void => {
       for (let index = 0; index < times; index++) {
         if (index % 16 === 0) greetBusily(peer);

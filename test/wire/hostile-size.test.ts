@@ -1,11 +1,11 @@
 /** What a peer says costs no more than its bytes: no check makes an object of every wrong item, no text is passed on whole. */
 import { expect, test } from "bun:test";
 import { fromWireError } from "../../src/wire/message.ts";
-import { encodeCounted } from "../../src/wire/dialects/legacy.ts";
+import { encodeLengthPrefixed } from "../../src/wire/frames/length-prefixed.ts";
 import { native } from "../../src/wire/dialects/native.ts";
 import { parseJsonObject } from "../../src/wire/json.ts";
 import { processorMsOf } from "../support/processor-time.ts";
-import { createOpenListener, createScriptedPeer } from "./scripted-peer.ts";
+import { createOpenListener, createScriptedPeer } from "./session/scripted-peer.ts";
 
 test("a list of a hundred thousand wrong items is refused as fast as it is read", () => {
   const wrong = Array.from({ length: 100_000 }, () => 0);
@@ -47,9 +47,9 @@ test("a native message in a counted frame is no longer than a line may be", () =
 test("a dialler takes no counted frame that is longer than a line, and hears what comes behind it", () => {
   const peer = createScriptedPeer({ side: "dialler" });
   peer.session.dial();
-  peer.send(encodeCounted({ result: "x".repeat(2_000_000), success: true }));
+  peer.send(encodeLengthPrefixed({ result: "x".repeat(2_000_000), success: true }));
   peer.welcome();
   expect(peer.session.state).toBe("open");
-  peer.send(encodeCounted({ result: "x".repeat(2_000_000), success: true }));
+  peer.send(encodeLengthPrefixed({ result: "x".repeat(2_000_000), success: true }));
   expect(peer.drain()).toMatchObject([{ error: { data: { code: "TOO_LARGE" } } }]);
 });

@@ -1,6 +1,6 @@
 /** What src/wire does not do, each with the smallest case that shows it. A gap that is closed moves to its own file. */
 import { describe, expect, test } from "bun:test";
-import { findLost, FRESH, TORN } from "./torn-frames.ts";
+import { findLost, FRESH, TORN } from "./frames/torn-frames.ts";
 
 describe("behind the torn start of a counted frame", () => {
   // An answer to a hello has no count in front, so that nothing shows where it begins inside of a counted frame cut off

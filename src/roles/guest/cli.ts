@@ -1,11 +1,17 @@
 /** The guest's command line. */
-import { runRole } from "../cli.ts";
-import { executeThrough, listThrough } from "../execute.ts";
-import { GUEST_LEGACY_OPTIONS } from "../legacy-form.ts";
-import { CHECK_POLICY_NOTES, EXECUTE_NOTES } from "../notes.ts";
-import { CONTROL_OPTION, DIRECT_OPTION, JSON_OPTION, NO_STDIN_OPTION, TIMEOUT_OPTION } from "../options.ts";
-import { createPrintConfig } from "../print-config.ts";
-import type { Outcome, Subcommand } from "../subcommand.ts";
+import { runRole } from "../cli/run-role.ts";
+import { executeThrough, listThrough } from "../cli/execute-through.ts";
+import { GUEST_LEGACY_OPTIONS } from "../cli/option-form.ts";
+import { CHECK_POLICY_NOTES, EXECUTE_NOTES } from "../cli/notes.ts";
+import {
+  CONTROL_OPTION,
+  DIRECT_OPTION,
+  JSON_OPTION,
+  NO_STDIN_OPTION,
+  TIMEOUT_OPTION,
+} from "../cli/options.ts";
+import { createPrintConfig } from "../cli/print-config.ts";
+import type { Outcome, Subcommand } from "../cli/subcommand.ts";
 
 /** Runs `negotiator guest …`; `words` is what stands behind the role. */
 export function runGuest(words: readonly string[]): Promise<Outcome> {
@@ -42,9 +48,9 @@ const listCommands: Subcommand = {
   notes: "With --json each line is { name, kind, description, timeoutSeconds, stdin }.",
   examples: ["negotiator guest list-commands"],
   async run(invocation) {
-    const { reachHost } = await import("./reach.ts");
+    const { connectHost } = await import("./connect.ts");
     const timeoutMs = invocation.config.settings.timeoutSeconds * 1000;
-    return listThrough((left) => reachHost(invocation, left), {
+    return listThrough((left) => connectHost(invocation, left), {
       timeoutMs,
       isJson: invocation.words.options.has("json"),
     });
@@ -69,11 +75,11 @@ const execute: Subcommand = {
     "negotiator guest execute -t 0 store-backup < dump",
   ],
   async run(invocation) {
-    const { reachHost } = await import("./reach.ts");
+    const { connectHost } = await import("./connect.ts");
     const [command = "", ...args] = invocation.words.positionals;
     const wantsInput = !invocation.words.options.has("no-stdin");
     const timeoutMs = invocation.config.settings.timeoutSeconds * 1000;
-    return executeThrough((left) => reachHost(invocation, left), { command, args, timeoutMs, wantsInput });
+    return executeThrough((left) => connectHost(invocation, left), { command, args, timeoutMs, wantsInput });
   },
 };
 
@@ -103,7 +109,7 @@ const checkPolicy: Subcommand = {
   cutAfter: 1,
   examples: ["negotiator guest check-policy restart-service nginx"],
   async run(invocation) {
-    const { checkPolicy: check } = await import("../check-policy.ts");
+    const { checkPolicy: check } = await import("../cli/check-policy.ts");
     const [command, ...args] = invocation.words.positionals;
     return check(invocation, { peer: {}, method: "execute", command, args });
   },

@@ -2,16 +2,16 @@
 import type { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
 import { createNativePeer } from "../../peers/peer.ts";
-import { listenControl } from "../control.ts";
-import { beginDaemon, live } from "../daemon.ts";
-import { createLinkStatus } from "../link-status.ts";
-import { createRelay } from "../relay.ts";
-import { createServices } from "../services.ts";
-import { createServingLink } from "../serving-link.ts";
-import type { Invocation, Outcome } from "../subcommand.ts";
-import { pause, supervise, wentWell } from "../supervise.ts";
+import { listenControl } from "../daemon/control.ts";
+import { beginDaemon, live } from "../daemon/daemon.ts";
+import { createLinkStatus } from "../daemon/link-status.ts";
+import { createRelay } from "../daemon/relay.ts";
+import { createServices } from "../daemon/services.ts";
+import { createServingLink } from "../daemon/serving-link.ts";
+import type { Invocation, Outcome } from "../cli/subcommand.ts";
+import { pause, supervise, wentWell } from "../../peers/supervise.ts";
 import { findChannel, openChannel, SERVING_PORTS } from "./port.ts";
-import { silentHost } from "./silence.ts";
+import { explainHostSilence } from "./no-answer.ts";
 import { createHostStatus } from "./status.ts";
 
 const log = logFor("daemon");
@@ -35,7 +35,7 @@ export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
   const { session } = link;
   /** Why there is no channel to the host, as long as there is none. */
   let missing: NegotiatorError | undefined;
-  const host = createNativePeer(session, { explainSilence: () => silentHost(missing) });
+  const host = createNativePeer(session, { explainSilence: () => explainHostSilence(missing) });
   const relay = services.relay([
     ...createRelay(() => Promise.resolve(host)),
     createHostStatus(() => keeper.status(session)),

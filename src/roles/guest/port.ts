@@ -1,14 +1,14 @@
 /** The guest's ends of its channels: which device it is, and opening it. */
-import { openCharacterDevice } from "../../channels/port.ts";
+import { openCharacterDevice } from "../../channels/port/port.ts";
 import { PORT_NAMES } from "../../discovery/endpoint.ts";
 import type { PortName } from "../../discovery/endpoint.ts";
-import { explainMissing, explainRefusal } from "../../discovery/port-trouble.ts";
-import { findPort } from "../../discovery/virtio.ts";
+import { explainMissing, explainRefusal } from "../../discovery/ports/port-trouble.ts";
+import { findPort } from "../../discovery/ports/virtio.ts";
 import { NegotiatorError } from "../../errors.ts";
-import type { Settings } from "../../settings.ts";
+import type { Settings } from "../../config/settings.ts";
 import type { Channel } from "../../wire/channel.ts";
-import { waitForTurn } from "../turn.ts";
-import type { Patience } from "../turn.ts";
+import { retryWhileBusy } from "../../peers/retry-while-busy.ts";
+import type { RetryLimit } from "../../peers/retry-while-busy.ts";
 
 /** `port` is undefined for a device that was named instead of found. */
 type FoundPort = { port: PortName | undefined; device: string };
@@ -32,8 +32,8 @@ export function openChannel(found: FoundPort, signal: AbortSignal): Promise<Chan
 }
 
 /** The same, but waits while another process has the port. */
-export function awaitChannel(found: FoundPort, patience: Patience): Promise<Channel> {
-  const opening = waitForTurn((signal) => openCharacterDevice(found.device, { signal }), patience);
+export function awaitChannel(found: FoundPort, patience: RetryLimit): Promise<Channel> {
+  const opening = retryWhileBusy((signal) => openCharacterDevice(found.device, { signal }), patience);
   return explained(found, opening, patience.signal);
 }
 

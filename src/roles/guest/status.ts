@@ -3,13 +3,13 @@ import * as v from "valibot";
 import { defineMethod } from "../../methods/method.ts";
 import type { Method } from "../../methods/method.ts";
 import { printable, printableJson } from "../../printable.ts";
-import { print } from "../cli-output.ts";
-import { dialControl, noDaemon } from "../control.ts";
-import { askDaemon } from "../daemon-question.ts";
-import { formatLinkStatus, LinkStatusSchema } from "../link-status.ts";
-import type { LinkStatus } from "../link-status.ts";
-import type { Talk } from "../talk.ts";
-import type { Invocation, Outcome } from "../subcommand.ts";
+import { print } from "../cli/output.ts";
+import { dialControl, noDaemon } from "../daemon/control.ts";
+import { askDaemon } from "../cli/ask-daemon.ts";
+import { formatLinkStatus, LinkStatusSchema } from "../daemon/link-status.ts";
+import type { LinkStatus } from "../daemon/link-status.ts";
+import type { CliSession } from "../cli/cli-session.ts";
+import type { Invocation, Outcome } from "../cli/subcommand.ts";
 
 const StatusSchema = v.object({ host: LinkStatusSchema });
 
@@ -23,7 +23,7 @@ export function createHostStatus(status: () => LinkStatus): Method {
 }
 
 /** How the daemon at the other end of `control` gets on with the host. It has `timeoutMs` to say so, 0 is no limit. */
-export async function askStatus(control: Talk, timeoutMs?: number): Promise<LinkStatus> {
+export async function askStatus(control: CliSession, timeoutMs?: number): Promise<LinkStatus> {
   return (await askDaemon(control, "status", StatusSchema, timeoutMs)).host;
 }
 

@@ -1,6 +1,6 @@
 /** Asks the host's daemon what it knows of its guests. */
-import { dialControl } from "../control.ts";
-import { askDaemon } from "../daemon-question.ts";
+import { dialControl } from "../daemon/control.ts";
+import { askDaemon } from "../cli/ask-daemon.ts";
 import { StatusSchema } from "./status.ts";
 import type { GuestStatus } from "./status.ts";
 

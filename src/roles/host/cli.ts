@@ -1,11 +1,17 @@
 /** The host's command line. */
-import { runRole } from "../cli.ts";
-import { executeThrough, listThrough } from "../execute.ts";
-import { HOST_LEGACY_OPTIONS } from "../legacy-form.ts";
-import { CONTROL_OPTION, DIRECT_OPTION, JSON_OPTION, NO_STDIN_OPTION, TIMEOUT_OPTION } from "../options.ts";
-import { createPrintConfig } from "../print-config.ts";
-import { CHECK_POLICY_NOTES, EXECUTE_NOTES } from "../notes.ts";
-import type { Outcome, Subcommand } from "../subcommand.ts";
+import { runRole } from "../cli/run-role.ts";
+import { executeThrough, listThrough } from "../cli/execute-through.ts";
+import { HOST_LEGACY_OPTIONS } from "../cli/option-form.ts";
+import {
+  CONTROL_OPTION,
+  DIRECT_OPTION,
+  JSON_OPTION,
+  NO_STDIN_OPTION,
+  TIMEOUT_OPTION,
+} from "../cli/options.ts";
+import { createPrintConfig } from "../cli/print-config.ts";
+import { CHECK_POLICY_NOTES, EXECUTE_NOTES } from "../cli/notes.ts";
+import type { Outcome, Subcommand } from "../cli/subcommand.ts";
 
 /** Runs `negotiator host …`; `words` is what stands behind the role. */
 export function runHost(words: readonly string[]): Promise<Outcome> {
@@ -53,10 +59,10 @@ const listCommands: Subcommand = {
   notes: "With --json each line is { name, kind, description, timeoutSeconds, stdin }.",
   examples: ["negotiator host list-commands web1"],
   async run(invocation) {
-    const { reachGuest } = await import("./reach.ts");
+    const { connectGuest } = await import("./connect.ts");
     const { words, config } = invocation;
     const [guest = ""] = words.positionals;
-    return listThrough((left) => reachGuest(guest, invocation, left), {
+    return listThrough((left) => connectGuest(guest, invocation, left), {
       timeoutMs: config.settings.timeoutSeconds * 1000,
       isJson: words.options.has("json"),
     });
@@ -82,11 +88,11 @@ const execute: Subcommand = {
     "negotiator host execute -t 60 web1 restore --verbose < backup.sql",
   ],
   async run(invocation) {
-    const { reachGuest } = await import("./reach.ts");
+    const { connectGuest } = await import("./connect.ts");
     const [guest = "", command = "", ...args] = invocation.words.positionals;
     const wantsInput = !invocation.words.options.has("no-stdin");
     const timeoutMs = invocation.config.settings.timeoutSeconds * 1000;
-    return executeThrough((left) => reachGuest(guest, invocation, left), {
+    return executeThrough((left) => connectGuest(guest, invocation, left), {
       command,
       args,
       timeoutMs,
@@ -126,7 +132,7 @@ const checkPolicy: Subcommand = {
   cutAfter: 2,
   examples: ["negotiator host check-policy web1 restart-service nginx"],
   async run(invocation) {
-    const { checkPolicy: check } = await import("../check-policy.ts");
+    const { checkPolicy: check } = await import("../cli/check-policy.ts");
     const [guest, command, ...args] = invocation.words.positionals;
     return check(invocation, { peer: { guest }, method: "execute", command, args });
   },

@@ -2,18 +2,18 @@
 import { readSocketFlags } from "../../discovery/named.ts";
 import { watchEndpoints } from "../../discovery/watch.ts";
 import { logFor } from "../../log.ts";
-import type { Settings } from "../../settings.ts";
-import { withCompanion } from "../companion.ts";
-import { listenControl } from "../control.ts";
-import { beginDaemon, live } from "../daemon.ts";
-import { createRelay } from "../relay.ts";
-import { createServices } from "../services.ts";
-import type { Invocation, Outcome } from "../subcommand.ts";
+import type { Settings } from "../../config/settings.ts";
+import { runAlongside } from "../daemon/run-alongside.ts";
+import { listenControl } from "../daemon/control.ts";
+import { beginDaemon, live } from "../daemon/daemon.ts";
+import { createRelay } from "../daemon/relay.ts";
+import { createServices } from "../daemon/services.ts";
+import type { Invocation, Outcome } from "../cli/subcommand.ts";
 import { createFinders } from "./finders.ts";
 import { createGuests } from "./guests.ts";
 import type { Guests } from "./guests.ts";
-import { createLookout } from "./lookout.ts";
-import type { Lookout, Outlook } from "./lookout.ts";
+import { createReloadableWatch } from "./reloadable-watch.ts";
+import type { ReloadableWatch, WatchTarget } from "./reloadable-watch.ts";
 import { createStatus } from "./status.ts";
 
 const log = logFor("daemon");
@@ -32,11 +32,11 @@ export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
   ]);
   await using held = new AsyncDisposableStack();
   held.use(await listenControl("host", settings.host.control, { limits: services.limits, onCall: relay }));
-  const outlook = (under: Settings): Outlook => ({
+  const outlook = (under: Settings): WatchTarget => ({
     ...createFinders(under, flagged),
     pollMs: under.host.rescanSeconds * 1000,
   });
-  const lookout = createLookout(outlook(settings));
+  const lookout = createReloadableWatch(outlook(settings));
   log.info(`Serving local users at ${settings.host.control}`);
   const serve = (): Promise<void> =>
     live({
@@ -50,11 +50,11 @@ export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
       },
       openCalls: () => services.runningCount,
     });
-  await withCompanion((signal) => watch(lookout, guests, signal), serve);
+  await runAlongside((signal) => watch(lookout, guests, signal), serve);
   return { exitCode: 0 };
 }
 
-async function watch(lookout: Lookout, guests: Guests, signal: AbortSignal): Promise<void> {
+async function watch(lookout: ReloadableWatch, guests: Guests, signal: AbortSignal): Promise<void> {
   for await (const news of watchEndpoints(lookout, signal)) {
     for (const problem of news.problems) log.warn(problem.message);
     for (const { guest, port } of news.appeared) log.info(`guest "${guest}": found the port ${port}`);

@@ -1,12 +1,12 @@
 /** Where a host looks for its guests, as its settings say. */
-import { createLibvirtFinder, followLibvirt } from "../../discovery/libvirt.ts";
+import { createLibvirtFinder, followLibvirt } from "../../discovery/libvirt/libvirt.ts";
 import type { Endpoint, Finder } from "../../discovery/endpoint.ts";
 import { combineFinders, createFixedFinder } from "../../discovery/merge.ts";
 import { readNamedGuests } from "../../discovery/named.ts";
-import { createQemuFinder } from "../../discovery/qemu.ts";
-import { runText, spawnLines } from "../../run-text.ts";
+import { createQemuFinder } from "../../discovery/qemu/qemu.ts";
+import { runText, spawnLines } from "../../process/run-text.ts";
 import type { Follow } from "../../discovery/watch.ts";
-import type { Settings } from "../../settings.ts";
+import type { Settings } from "../../config/settings.ts";
 
 export type Finders = {
   find: Finder;

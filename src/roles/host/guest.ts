@@ -2,30 +2,30 @@
  * One guest as the host daemon holds it: its channels, redialled for as long as it exists, and its peer. While it is saved
  * it has no channels, but its conversation stays, and goes on when it has some again.
  */
-import { dialSocket } from "../../channels/socket.ts";
+import { dialSocket } from "../../channels/socket/socket.ts";
 import type { Endpoint } from "../../discovery/endpoint.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
-import { makeFence } from "../../peers/legacy-conversation.ts";
-import { createLegacyPeer } from "../../peers/legacy-peer.ts";
+import { makeSyncProbe } from "../../peers/legacy/exchange.ts";
+import { createLegacyPeer } from "../../peers/legacy/legacy-peer.ts";
 import type { Link } from "../../peers/link.ts";
 import { createNativePeer } from "../../peers/peer.ts";
 import type { Peer } from "../../peers/peer.ts";
-import type { Session } from "../../wire/session.ts";
+import type { Session } from "../../wire/session/session.ts";
 import { describeAgent, makeId } from "../identity.ts";
-import { createLinkStatus } from "../link-status.ts";
-import type { Services } from "../services.ts";
-import { createServingLink } from "../serving-link.ts";
-import { createSpeech } from "../speech.ts";
+import { createLinkStatus } from "../daemon/link-status.ts";
+import type { Services } from "../daemon/services.ts";
+import { createServingLink } from "../daemon/serving-link.ts";
+import { createDialectDetection } from "../../peers/dialect-detection.ts";
 import { expectOtherRole } from "../wrong-side.ts";
-import { pause, supervise, wentWell } from "../supervise.ts";
-import { createTally } from "../tally.ts";
-import { waitForTurn } from "../turn.ts";
-import { watchAbsence } from "./absence.ts";
-import { createGuestLines } from "./guest-lines.ts";
+import { pause, supervise, wentWell } from "../../peers/supervise.ts";
+import { createSharedCallCount } from "../daemon/shared-call-count.ts";
+import { retryWhileBusy } from "../../peers/retry-while-busy.ts";
+import { watchPeerTimeout } from "./peer-timeout.ts";
+import { createGuestPorts } from "./guest-ports.ts";
 import { createLinkLog } from "./link-log.ts";
 import type { LinkLog } from "./link-log.ts";
-import { noCallingPort, silentGuest } from "./silence.ts";
+import { noCallingPort, explainGuestSilence } from "./no-answer.ts";
 import type { GuestStatus } from "./status.ts";
 
 export type Guest = {
@@ -48,15 +48,15 @@ const LEGACY_STEP_MS = 500;
 
 const log = logFor("guests");
 
-export function connectGuest({ guest: name, uuid }: Endpoint, services: Services): Guest {
+export function createGuest({ guest: name, uuid }: Endpoint, services: Services): Guest {
   const caller = uuid === undefined ? { guest: name } : { guest: name, uuid };
   const keeper = createLinkStatus(services.limits);
 
-  const tally = createTally(services.limits);
+  const tally = createSharedCallCount(services.limits);
   const shared = { role: "host", caller, services } as const;
   const createLog = (): LinkLog => createLinkLog(name, () => performance.now());
   const mainLog = createLog();
-  const speech = createSpeech();
+  const speech = createDialectDetection();
   let openedMs = 0;
   /** The host's calls, and the calls of a guest's daemon, share one session. */
   const main = createServingLink({
@@ -73,7 +73,7 @@ export function connectGuest({ guest: name, uuid }: Endpoint, services: Services
       legacy.retire();
     },
   });
-  const absence = watchAbsence({
+  const absence = watchPeerTimeout({
     isExcused: () =>
       main.session.state === "open" || lines.saved !== undefined || lines.calling?.state === "paused",
     afterMs: services.limits.abandonAfterMs,
@@ -122,7 +122,7 @@ export function connectGuest({ guest: name, uuid }: Endpoint, services: Services
     while (legacy.queueLength > 0 && !signal.aborted) await pause(LEGACY_STEP_MS, signal);
   };
 
-  const lines = createGuestLines({
+  const lines = createGuestPorts({
     main,
     createBackLink: () => createServingLink({ ...shared, side: "listener", served: tally.open() }),
     hold,
@@ -134,15 +134,16 @@ export function connectGuest({ guest: name, uuid }: Endpoint, services: Services
       .links()
       .values()
       .reduce((sum, { session }) => sum + session.incomingCount, 0);
-  const explainSilence = (): NegotiatorError => silentGuest(name, main.session, lines.calling, unreachable);
+  const explainSilence = (): NegotiatorError =>
+    explainGuestSilence(name, main.session, lines.calling, unreachable);
   const native = createNativePeer(main.session, { explainSilence });
   const legacy = createLegacyPeer({
     async dial(signal) {
       const endpoint = lines.calling;
       if (endpoint === undefined || lines.saved !== undefined) throw explainSilence();
-      return waitForTurn(() => dialSocket(endpoint.path, { signal }), { signal });
+      return retryWhileBusy(() => dialSocket(endpoint.path, { signal }), { signal });
     },
-    makeFence: () => makeFence(describeAgent("host"), makeId),
+    makeSyncProbe: () => makeSyncProbe(describeAgent("host"), makeId),
     /** Its hello was answered by a native agent; the next one of the session will be too. */
     async successor(signal) {
       if (speech.dialect === "legacy") speech.doubt();

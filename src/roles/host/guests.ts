@@ -4,8 +4,8 @@ import type { News } from "../../discovery/watch.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
 import type { Peer } from "../../peers/peer.ts";
-import type { Services } from "../services.ts";
-import { connectGuest } from "./guest.ts";
+import type { Services } from "../daemon/services.ts";
+import { createGuest } from "./guest.ts";
 import type { Guest } from "./guest.ts";
 import type { GuestStatus } from "./status.ts";
 
@@ -28,7 +28,7 @@ export function createGuests(services: Services): Guests {
     // A guest on another machine can be listed, but its socket is not here.
     if (endpoint.machine !== undefined) return;
     if (endpoint.state === "saved") return park(endpoint);
-    const guest = guests.get(endpoint.guest) ?? connectGuest(endpoint, services);
+    const guest = guests.get(endpoint.guest) ?? createGuest(endpoint, services);
     guests.set(endpoint.guest, guest);
     guest.add(endpoint);
   };

@@ -1,7 +1,7 @@
 /** What the log says of one link to a guest: its troubles, and that the guest talks, at first and after each of them. */
 import type { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
-import { createQuota } from "../../quota.ts";
+import { createQuota } from "../../policy/quota.ts";
 
 export type LinkLog = {
   /** A failure; the same one is told once until the guest talks again. */

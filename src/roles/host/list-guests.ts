@@ -1,9 +1,9 @@
 /** `list-guests`: who could be called now. */
 import { printable, printableJson } from "../../printable.ts";
-import { print } from "../cli-output.ts";
-import type { Invocation, Outcome } from "../subcommand.ts";
+import { print } from "../cli/output.ts";
+import type { Invocation, Outcome } from "../cli/subcommand.ts";
 import { askStatus } from "./ask-status.ts";
-import { findEndpoints } from "./reach.ts";
+import { findEndpoints } from "./connect.ts";
 import type { GuestStatus } from "./status.ts";
 
 type Row = Pick<GuestStatus, "name" | "uuid"> & {

@@ -1,9 +1,9 @@
 /** `status`: the daemon's guests, for people or for programs. */
 import { printable, printableJson } from "../../printable.ts";
-import { noDaemon } from "../control.ts";
-import { print } from "../cli-output.ts";
-import { formatLinkStatus } from "../link-status.ts";
-import type { Invocation, Outcome } from "../subcommand.ts";
+import { noDaemon } from "../daemon/control.ts";
+import { print } from "../cli/output.ts";
+import { formatLinkStatus } from "../daemon/link-status.ts";
+import type { Invocation, Outcome } from "../cli/subcommand.ts";
 import { askWholeStatus } from "./ask-status.ts";
 import { noGuest } from "./guests.ts";
 

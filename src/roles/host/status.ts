@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { defineMethod } from "../../methods/method.ts";
 import type { Method } from "../../methods/method.ts";
-import { LINK_STATES, LinkStatusEntries } from "../link-status.ts";
+import { LINK_STATES, LinkStatusEntries } from "../daemon/link-status.ts";
 
 /** `state` is `saved` while the guest lies in a file: its conversation waits until it is restored. */
 const GuestStatusSchema = v.object({

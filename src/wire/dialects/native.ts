@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { FAULTS, isFaultCode, NegotiatorError } from "../../errors.ts";
 import type { FaultCode } from "../../errors.ts";
-import type { Dialect } from "../dialect.ts";
+import type { Envelope } from "../envelope.ts";
 import { isJsonObject } from "../json.ts";
 import type { JsonObject } from "../json.ts";
 import type { Message, MessageBody, WireError } from "../message.ts";
@@ -14,11 +14,9 @@ import {
   StreamNameSchema,
   TotalEntries,
   writeNotice,
-} from "./notices.ts";
+} from "./protocol-messages.ts";
 
-export const native: Dialect = {
-  name: "native",
-  can: { ids: true, streams: true, events: true },
+export const native: Envelope = {
   recognises: (object) => object["jsonrpc"] === "2.0",
   decode: decodeObject,
   encode: (message) => new TextEncoder().encode(`${JSON.stringify(toObject(message))}\n`),
@@ -51,7 +49,7 @@ const FailureEnvelope = v.object({
 
 /** What stands in front of the message decides its place in the order, so that is read even if the rest makes no sense. */
 function decodeObject(object: JsonObject): Message {
-  if (object["jsonrpc"] !== "2.0")
+  if (!native.recognises(object))
     throw new NegotiatorError("BAD_FRAME", 'Cannot read a message: "jsonrpc" is not "2.0"');
   const envelope = v.safeParse(Envelope, object);
   if (!envelope.success)

@@ -1,0 +1,161 @@
+/** The settings: defaults, then the file, then the environment, then flags. The only reader of the environment and of config files. */
+import { NegotiatorError } from "../errors.ts";
+import { DEFAULT_POLICY, parsePolicy } from "../policy/policy.ts";
+import type { Policy } from "../policy/policy.ts";
+import { DEFAULTS, SettingsSchema } from "./settings.ts";
+import type { Settings, SettingsLayer } from "./settings.ts";
+import { printable } from "../printable.ts";
+import { warnOfStrays } from "./stray-variables.ts";
+import { checkStrict, parseStrictToml } from "../strict.ts";
+import { readTrustedFile } from "../trust/trusted-file.ts";
+
+/** Where the config file is looked for when neither `--config` nor `NEGOTIATOR_CONFIG` names one; it may be absent. */
+const CONFIG_FILE = "/etc/negotiator/negotiator.toml";
+const DEFAULT_ORIGIN = "default";
+const CONFIG_VARIABLE = "NEGOTIATOR_CONFIG";
+
+/**
+ * The settings in force, and for each dotted key who said so: `default`, a file, a variable, a flag. `warnings` are
+ * sentences about what was given and sets nothing.
+ */
+export type Config = {
+  settings: Settings;
+  origins: ReadonlyMap<string, string>;
+  warnings: readonly string[];
+};
+
+/** `file` is the value of `--config`; `flags` gets the settings that the layers below give, as `-v` is relative to them. */
+export type ConfigSources = {
+  file?: string | undefined;
+  flags?: (below: Settings) => SettingsLayer;
+  environment?: Environment;
+};
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Throws `BAD_CONFIG`, or `BAD_USAGE` for flags, that lists every problem with its place and what is allowed there. */
+export function loadConfig(sources: ConfigSources = {}): Config {
+  const environment = sources.environment ?? process.env;
+  const path = sources.file ?? environment[CONFIG_VARIABLE];
+  const origins = new Map<string, string>();
+  const table: Record<string, unknown> = {};
+  applyLayer(table, origins, { origin: () => DEFAULT_ORIGIN, settings: DEFAULTS });
+  applyLayer(table, origins, readFileLayer(path ?? CONFIG_FILE, path !== undefined));
+  applyLayer(table, origins, readEnvironmentLayer(environment));
+  // DEFAULTS was applied first and has every key, so the table is complete.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  const settings = table as Settings;
+  const flags = checkStrict(SettingsSchema, sources.flags?.(settings) ?? {}, "the options", "BAD_USAGE");
+  applyLayer(table, origins, { origin: () => "option", settings: flags });
+  const variables = [CONFIG_VARIABLE, ...leavesOf(DEFAULTS).map(([key]) => variableOf(key))];
+  return { settings, origins, warnings: warnOfStrays(Object.keys(environment), variables) };
+}
+
+/** Where the service manager wants to hear from us, if there is one. */
+export function notifySocket(): string | undefined {
+  return process.env["NOTIFY_SOCKET"];
+}
+
+/** Which stream the service manager has joined to its journal, if it has. */
+export function journalStream(): string | undefined {
+  return process.env["JOURNAL_STREAM"];
+}
+
+/** What child processes of ours, such as virsh, need to know of our environment. */
+export function toolEnvironment(): Record<string, string> {
+  const { PATH = "/usr/sbin:/usr/bin:/sbin:/bin", HOME = "/", XDG_RUNTIME_DIR } = process.env;
+  return { PATH, HOME, ...(XDG_RUNTIME_DIR === undefined ? {} : { XDG_RUNTIME_DIR }) };
+}
+
+/**
+ * The policy that the settings name. Without a file there is no policy, but only where nobody has named one: a misspelled
+ * path must not allow everything. Throws `BAD_CONFIG`.
+ */
+export function readPolicy({ settings: { policyFile }, origins }: Config): Policy {
+  const text = readTrustedFile(policyFile);
+  if (text !== undefined) return parsePolicy(text, policyFile);
+  const origin = origins.get("policyFile") ?? "the settings";
+  if (origin === DEFAULT_ORIGIN) return DEFAULT_POLICY;
+  const shown = printable(policyFile);
+  throw new NegotiatorError("BAD_CONFIG", `Cannot read the policy "${shown}": there is no such file`, {
+    remedy: `Make it, or correct the setting policyFile, which comes from ${printable(origin)}`,
+  });
+}
+
+/** The value at a dotted key such as `log.level`. */
+export function settingAt(settings: Settings, key: string): unknown {
+  return key
+    .split(".")
+    .reduce<unknown>((value, part) => (isTable(value) ? value[part] : undefined), settings);
+}
+
+/** The variable that sets a dotted key: `log.level` is `NEGOTIATOR_LOG_LEVEL`. */
+export function variableOf(key: string): string {
+  const words = key.replaceAll(".", "_").replace(/[A-Z]/g, (letter) => `_${letter}`);
+  return `NEGOTIATOR_${words.toUpperCase()}`;
+}
+
+type Layer = { settings: SettingsLayer; origin: (key: string) => string };
+
+function readFileLayer(path: string, isRequired: boolean): Layer {
+  const origin = (): string => path;
+  const text = readTrustedFile(path);
+  if (text !== undefined) return { origin, settings: parseStrictToml(SettingsSchema, text, path) };
+  if (!isRequired) return { origin, settings: {} };
+  throw new NegotiatorError(
+    "BAD_CONFIG",
+    `Cannot read the config file "${printable(path)}": there is no such file`,
+  );
+}
+
+function readEnvironmentLayer(environment: Environment): Layer {
+  const settings: Record<string, unknown> = {};
+  for (const [key, fallback] of leavesOf(DEFAULTS)) {
+    const text = environment[variableOf(key)];
+    if (text !== undefined) setAt(settings, key, coerce(text, fallback));
+  }
+  return {
+    origin: variableOf,
+    settings: checkStrict(SettingsSchema, settings, "the environment (NEGOTIATOR_…)"),
+  };
+}
+
+/** A variable is text; its setting's default says which type it stands for. Anything unfit is left for the schema to refuse. */
+function coerce(text: string, fallback: unknown): unknown {
+  if (typeof fallback === "number") {
+    const number = Number(text);
+    return text.trim() !== "" && Number.isFinite(number) ? number : text;
+  }
+  if (typeof fallback === "boolean") return text === "true" ? true : text === "false" ? false : text;
+  if (Array.isArray(fallback)) return text.split(",").filter((item) => item !== "");
+  return text;
+}
+
+function applyLayer(settings: Record<string, unknown>, origins: Map<string, string>, layer: Layer): void {
+  for (const [key, value] of leavesOf(layer.settings)) {
+    setAt(settings, key, value);
+    origins.set(key, layer.origin(key));
+  }
+}
+
+/** Every value that is not a table, with its dotted key. */
+function leavesOf(table: object, prefix = ""): [string, unknown][] {
+  return Object.entries(table).flatMap(([name, value]): [string, unknown][] =>
+    isTable(value) ? leavesOf(value, `${prefix}${name}.`) : [[`${prefix}${name}`, value]],
+  );
+}
+
+function setAt(table: Record<string, unknown>, key: string, value: unknown): void {
+  const [name = "", ...rest] = key.split(".");
+  if (rest.length === 0) {
+    table[name] = value;
+    return;
+  }
+  const inner = table[name];
+  const next = isTable(inner) ? inner : {};
+  table[name] = next;
+  setAt(next, rest.join("."), value);
+}
+
+function isTable(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

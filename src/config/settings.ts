@@ -1,0 +1,110 @@
+/** What can be set: every key with its type, its unit in its name, and its default. */
+import * as v from "valibot";
+import { DEFAULT_LIMITS } from "../limits.ts";
+import type { Limits } from "../limits.ts";
+import { LOG_FORMATS, LOG_LEVELS } from "../log.ts";
+
+const Path = v.pipe(v.string(), v.startsWith("/", "not an absolute path"), v.maxLength(4096));
+const OptionalPath = v.union([v.literal(""), Path]);
+const Seconds = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(31_536_000));
+const Positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
+
+const LimitsSchema = v.strictObject({
+  /** A piece of a stream has to fit in. */
+  lineBytes: v.optional(v.pipe(Positive, v.minValue(128 * 1024))),
+  lengthPrefixedBytes: v.optional(Positive),
+  openCalls: v.optional(Positive),
+  streamsPerCall: v.optional(Positive),
+  streamCreditBytes: v.optional(Positive),
+  unacknowledgedBytes: v.optional(Positive),
+  finishedCalls: v.optional(Positive),
+  finishedBytes: v.optional(Positive),
+  finishedMs: v.optional(Positive),
+  faults: v.optional(Positive),
+  pingAfterMs: v.optional(Positive),
+  unresponsiveAfterMs: v.optional(Positive),
+  abandonAfterMs: v.optional(Positive),
+} satisfies Record<keyof Limits, unknown>);
+
+/** What the file may say. Every key is optional in every layer; `DEFAULTS` has them all. */
+export const SettingsSchema = v.strictObject({
+  /** How long a command may run that is called without `--timeout`; 0 is no limit. */
+  timeoutSeconds: v.optional(Seconds),
+  /** Where user commands are looked for; the first that has a name wins. */
+  commandsDirectory: v.optional(v.array(Path)),
+  policyFile: v.optional(Path),
+  /** How long running calls may go on when the daemon is told to stop. */
+  drainSeconds: v.optional(Seconds),
+  log: v.optional(
+    v.strictObject({
+      level: v.optional(v.picklist(LOG_LEVELS)),
+      format: v.optional(v.picklist(LOG_FORMATS)),
+    }),
+  ),
+  audit: v.optional(
+    v.strictObject({
+      file: v.optional(Path),
+      maxBytes: v.optional(Positive),
+      keep: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(1000))),
+      redactArguments: v.optional(v.boolean()),
+    }),
+  ),
+  host: v.optional(
+    v.strictObject({
+      control: v.optional(Path),
+      /** The libvirt URI; empty leaves the choice to libvirt. */
+      connect: v.optional(v.string()),
+      /** Whether guests are looked for through libvirt, and among the running QEMU processes; `auto`: QEMU without libvirt. */
+      libvirt: v.optional(v.picklist(["auto", "yes", "no"])),
+      qemu: v.optional(v.picklist(["auto", "yes", "no"])),
+      rescanSeconds: v.optional(v.pipe(Seconds, v.minValue(1))),
+    }),
+  ),
+  guest: v.optional(
+    v.strictObject({
+      control: v.optional(Path),
+      /** A device, pty or unix socket instead of the port that is found by its name. */
+      characterDevice: v.optional(OptionalPath),
+    }),
+  ),
+  /** Guests whose sockets no finder knows. */
+  guests: v.optional(
+    v.array(v.strictObject({ name: v.string(), socket: Path, port: v.optional(v.string()) })),
+  ),
+  limits: v.optional(LimitsSchema),
+});
+
+/** One layer of settings: any part of them. */
+export type SettingsLayer = v.InferOutput<typeof SettingsSchema>;
+
+export const DEFAULTS = {
+  timeoutSeconds: 10,
+  commandsDirectory: ["/usr/lib/negotiator/commands", "/etc/negotiator/commands"],
+  policyFile: "/etc/negotiator/policy.toml",
+  drainSeconds: 10,
+  log: { level: "info", format: "text" },
+  audit: {
+    file: "/var/log/negotiator/audit.jsonl",
+    maxBytes: 10 * 1024 * 1024,
+    keep: 5,
+    redactArguments: false,
+  },
+  host: {
+    control: "/run/negotiator/host.sock",
+    connect: "",
+    libvirt: "auto",
+    qemu: "auto",
+    rescanSeconds: 30,
+  },
+  guest: { control: "/run/negotiator/guest.sock", characterDevice: "" },
+  guests: [],
+  limits: DEFAULT_LIMITS,
+} satisfies SettingsLayer;
+
+/** All settings, none missing. */
+export type Settings = Complete<SettingsLayer>;
+type Complete<T> = T extends readonly unknown[]
+  ? T
+  : T extends object
+    ? { [K in keyof T]-?: Complete<NonNullable<T[K]>> }
+    : T;

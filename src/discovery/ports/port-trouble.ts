@@ -1,0 +1,94 @@
+/** In a guest: why a port is not there or does not open, and what to do about it. */
+import { access, readFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { errnoOf, NegotiatorError } from "../../errors.ts";
+import { printable } from "../../printable.ts";
+import { findHolders } from "./holders.ts";
+import type { Holder } from "./holders.ts";
+import { findPorts } from "./virtio.ts";
+import type { Port, PortPlaces } from "./virtio.ts";
+
+/** Why there is no port of that name in this guest: always `NO_CHANNEL`, as the host can add it at any time. */
+export async function explainMissing(name: string, places: PortPlaces = {}): Promise<NegotiatorError> {
+  const { sysDirectory = "/sys/class/virtio-ports", procDirectory = "/proc" } = places;
+  const missing = (condition: string, remedy: string): NegotiatorError =>
+    new NegotiatorError("NO_CHANNEL", `Cannot find port "${name}": ${condition}`, { remedy });
+
+  if (!(await exists(sysDirectory))) {
+    const modules = await readFile(join(procDirectory, "modules"), "utf8").catch(() => "");
+    if (/^virtio_console /m.test(modules)) {
+      const remedy = "Run outside of the container, or mount it: mount -t sysfs sysfs /sys";
+      return missing(`the driver virtio_console is loaded, but "${sysDirectory}" is not there`, remedy);
+    }
+    const remedy = `Load it with: modprobe virtio_console; if that does not help, this machine has no virtio-serial device. ${attach(name)}`;
+    return missing("the driver virtio_console is not loaded", remedy);
+  }
+  const names = (await findPorts(places)).map((port) => `"${printable(port.name)}"`);
+  if (names.length === 0) return missing("the host gives this guest no port", attach(name));
+  return missing(`the host gives this guest only ${names.join(", ")}`, attach(name));
+}
+
+/**
+ * Why opening the port's device failed with `thrown`: `BUSY` with the processes that hold it, `DENIED`, or `NO_CHANNEL`.
+ * The processes can only be seen by root, or when they are one's own.
+ */
+export async function explainRefusal(
+  port: Port,
+  thrown: unknown,
+  places: PortPlaces = {},
+): Promise<NegotiatorError> {
+  const { name, device } = port;
+  const refusal = (code: "BUSY" | "DENIED" | "NO_CHANNEL", condition: string, remedy: string) =>
+    new NegotiatorError(code, `Cannot open port "${name}": ${condition}`, { remedy, cause: thrown });
+
+  switch (errnoOf(thrown)) {
+    case "EBUSY": {
+      const holders = await findHolders(device, places.procDirectory);
+      const who = holders.length === 0 ? "another process" : holders.map(describeHolder).join(", ");
+      return refusal("BUSY", `${who} has "${device}" open`, freeing(device, holders));
+    }
+    case "EACCES":
+    case "EPERM":
+      return refusal("DENIED", `no permission to use "${device}"`, "Run as root");
+    case "ENOENT":
+      return refusal("NO_CHANNEL", `the device node "${device}" is missing`, await nodeRemedy(port, places));
+    case "ENODEV":
+    case "ENXIO":
+      return refusal("NO_CHANNEL", `"${device}" leads to no port, or the host took it away`, attach(name));
+    default:
+      return refusal("NO_CHANNEL", NegotiatorError.from(thrown).message, `Look at: ls -l "${device}"`);
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function attach(name: string): string {
+  const xml = `<channel type='unix'><target type='virtio' name='${name}'/></channel>`;
+  return `Add the port on the host: echo "${xml}" >channel.xml; virsh attach-device GUEST channel.xml --live --config`;
+}
+
+function describeHolder({ pid, command, unit }: Holder): string {
+  const self = pid === process.pid ? "this process" : `process ${pid} (${printable(command)})`;
+  return unit === undefined ? self : `${self} of ${printable(unit)}`;
+}
+
+function freeing(device: string, holders: readonly Holder[]): string {
+  const [holder] = holders;
+  if (holder === undefined) return `Find it as root with: fuser -v ${device}`;
+  if (holder.pid === process.pid) return "Open each port only once";
+  return `Stop it with: ${holder.unit === undefined ? `kill ${holder.pid}` : `systemctl stop ${holder.unit}`}`;
+}
+
+/** The kernel tells the device number in `dev`; without udev or mdev nobody makes the node. */
+async function nodeRemedy(port: Port, places: PortPlaces): Promise<string> {
+  const { sysDirectory = "/sys/class/virtio-ports" } = places;
+  const numbers = await readFile(join(sysDirectory, basename(port.device), "dev"), "utf8").catch(() => "");
+  const [, major, minor] = /^(\d+):(\d+)/.exec(numbers) ?? [];
+  if (major === undefined || minor === undefined) return "Let udev make it: udevadm trigger --settle";
+  return `Let udev make it (udevadm trigger --settle), or by hand: mknod -m 600 ${port.device} c ${major} ${minor}`;
+}

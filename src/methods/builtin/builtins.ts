@@ -1,0 +1,36 @@
+/** The built-in commands: they only read, and need no program of the system. */
+import { formatDiskUsage, readDisks } from "./disk-usage.ts";
+import { readDistribution } from "./distribution.ts";
+import { formatAddresses } from "./ip-addresses.ts";
+
+/** `run` gives what the command prints, every line ended; arguments and input are ignored. */
+export type Builtin = { name: string; description: string; run: () => Promise<string> | string };
+
+/** Names and formats are those of the scripts that came with python-negotiator. Sorted by name. */
+export const BUILTINS: readonly Builtin[] = [
+  {
+    name: "find-disk-usage",
+    description: "each mounted disk: device, mount point, total bytes, used bytes",
+    run: async () => formatDiskUsage(await readDisks()),
+  },
+  {
+    name: "find-distribution-codename",
+    description: "the code name of the Linux distribution, such as bookworm",
+    run: async () => `${(await readDistribution()).codename}\n`,
+  },
+  {
+    name: "find-distribution-release",
+    description: "the release of the Linux distribution, such as 12",
+    run: async () => `${(await readDistribution()).release}\n`,
+  },
+  {
+    name: "find-distributor-id",
+    description: "the name of the Linux distribution, such as Debian",
+    run: async () => `${(await readDistribution()).id}\n`,
+  },
+  {
+    name: "find-ip-addresses",
+    description: "the IPv4 addresses with their prefix lengths, one per line",
+    run: () => formatAddresses(),
+  },
+];

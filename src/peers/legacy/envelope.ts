@@ -1,0 +1,59 @@
+/**
+ * The envelope of python-negotiator: a decimal byte count, LF, and that many bytes of JSON. Requests have a method with
+ * positional and keyword arguments, answers say whether they succeeded. One call at a time, no ids.
+ */
+import { NegotiatorError } from "../../errors.ts";
+import type { Envelope } from "../../wire/envelope.ts";
+import { asciiJson, encodeLengthPrefixed } from "../../wire/frames/length-prefixed.ts";
+import { isJsonObject } from "../../wire/json.ts";
+import type { JsonObject } from "../../wire/json.ts";
+import type { Message } from "../../wire/message.ts";
+import { helloMethod } from "../../wire/session/handshake.ts";
+
+/** `params` of a legacy request. */
+export type LegacyParams = { args: readonly unknown[]; kw: JsonObject };
+
+export const legacyEnvelope: Envelope = {
+  recognises: (object) => !("jsonrpc" in object) && ("success" in object || "method" in object),
+  decode: decodeObject,
+  encode: (message) => encodeLengthPrefixed(toObject(message)),
+};
+
+/** Whether the object is an agent's refusal of the hello with this nonce, and not a late answer to something else. */
+export function refusesHello({ success, error }: JsonObject, nonce: string): boolean {
+  return success === false && typeof error === "string" && error.includes(helloMethod(nonce));
+}
+
+function decodeObject(object: JsonObject): Message {
+  const { success, method } = object;
+  if (success === true) return { kind: "result", result: object["result"] ?? null };
+  if (success === false) {
+    const text = typeof object["error"] === "string" ? object["error"] : asciiJson(object["error"] ?? null);
+    return { kind: "failure", error: { code: "INTERNAL", message: text } };
+  }
+  if (success !== undefined) throw badFrame('"success" is neither true nor false');
+  if (typeof method !== "string") throw badFrame('"method" is not a string');
+  const { args = [], kw = {} } = object;
+  if (!Array.isArray(args)) throw badFrame('"args" is not a list');
+  if (!isJsonObject(kw)) throw badFrame('"kw" is not an object');
+  const params: LegacyParams = { args, kw };
+  return { kind: "request", method, params };
+}
+
+/** Members in the order in which the original writes them, which is that of a Python 2 dict. */
+function toObject(message: Message): JsonObject {
+  if (message.kind === "result") return { result: message.result, success: true };
+  if (message.kind === "failure") return { success: false, error: message.error.message };
+  if (message.kind === "request" && isLegacyParams(message.params)) {
+    return { args: message.params.args, kw: message.params.kw, method: message.method };
+  }
+  throw new NegotiatorError("UNSUPPORTED", `Cannot say "${message.kind}" to a python-negotiator peer`);
+}
+
+function isLegacyParams(params: unknown): params is LegacyParams {
+  return isJsonObject(params) && Array.isArray(params["args"]) && isJsonObject(params["kw"]);
+}
+
+function badFrame(flaw: string): NegotiatorError {
+  return new NegotiatorError("BAD_FRAME", `Cannot read a python-negotiator message: ${flaw}`);
+}

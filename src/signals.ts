@@ -1,0 +1,15 @@
+/** Names and numbers of the signals of this system (signal(7)). */
+import { constants } from "node:os";
+
+/** The number of a signal such as `SIGTERM` or `SIG34`, the form of real-time signals; undefined for any other text. */
+export function signalNumber(name: string): number | undefined {
+  const named = Object.entries(constants.signals).find(([known]) => known === name)?.[1];
+  if (named !== undefined) return named;
+  const [, digits] = /^SIG([1-9]\d?)$/.exec(name) ?? [];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/** The name of a signal: `SIGTERM` for 15, `SIG34` where the system has no name for the number. */
+export function signalName(number: number): string {
+  return Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? `SIG${number}`;
+}

@@ -1,0 +1,23 @@
+/** Writes length-prefixed frames: a decimal byte count, LF, and that many bytes of JSON. */
+import type { JsonObject } from "../json.ts";
+import { isJsonObject } from "../json.ts";
+
+/** A length-prefixed frame around any object, in the bytes that Python's `json.dumps` would give. */
+export function encodeLengthPrefixed(object: JsonObject): Uint8Array {
+  const body = asciiJson(object);
+  return new TextEncoder().encode(`${body.length}\n${body}`);
+}
+
+/** JSON as Python 2 writes it: a blank after commas and colons, and everything outside ASCII escaped. */
+export function asciiJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(asciiJson).join(", ")}]`;
+  if (isJsonObject(value)) {
+    const members = Object.entries(value).filter(([, member]) => member !== undefined);
+    return `{${members.map(([key, member]) => `${asciiJson(key)}: ${asciiJson(member)}`).join(", ")}}`;
+  }
+  return JSON.stringify(value).replace(/[\u007f-\uffff]/g, escapeUnit);
+}
+
+function escapeUnit(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}

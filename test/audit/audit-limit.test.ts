@@ -1,0 +1,220 @@
+/** How many calls of one peer are written, and what is told of the others. */
+import { expect, test } from "bun:test";
+import { readFile } from "node:fs/promises";
+import { openAudit } from "../../src/audit/audit.ts";
+import { createAuditLimit } from "../../src/audit/audit-limit.ts";
+import type { AuditEntry } from "../../src/audit/audit-line.ts";
+import { createTemporaryDirectory } from "../support/temporary-directory.ts";
+
+const START = Date.parse("2026-01-02T03:04:05.000Z");
+
+const DENIED: AuditEntry = {
+  role: "host",
+  direction: "incoming",
+  peer: { guest: "web1" },
+  callId: "c-1",
+  method: "execute",
+  command: "reboot",
+  decision: "denied",
+  errorCode: "DENIED",
+};
+const RAN: AuditEntry = { ...DENIED, decision: "allowed", errorCode: undefined, exitCode: 0 };
+const OTHER: AuditEntry = { ...DENIED, peer: { guest: "web2" } };
+
+/** How many of `count` entries at that time are admitted. */
+function admitted(limit: ReturnType<typeof createAuditLimit>, entry: AuditEntry, nowMs: number, count = 100) {
+  return Array.from({ length: count }, () => limit.admit(entry, nowMs)).filter(Boolean).length;
+}
+
+test("sixty a minute are written for each peer, the rest is counted", () => {
+  const limit = createAuditLimit(0);
+  expect(admitted(limit, DENIED, START, 59)).toBe(59);
+  expect(admitted(limit, DENIED, START + 59_000)).toBe(1);
+  expect(admitted(limit, OTHER, START + 59_000)).toBe(60);
+  expect(admitted(limit, DENIED, START + 59_500, 1)).toBe(0);
+  expect(limit.settle(START + 59_999)).toEqual([]);
+  expect(limit.settle(START + 60_000)).toMatchObject([
+    { role: "host", peer: { guest: "web1" }, leftOut: 100, sinceMs: START + 59_000 },
+  ]);
+  expect(admitted(limit, DENIED, START + 60_000)).toBe(60);
+  expect(limit.settle(Infinity).map(({ peer, leftOut }) => [peer.guest, leftOut])).toEqual([
+    ["web2", 40],
+    ["web1", 40],
+  ]);
+  expect(limit.settle(Infinity)).toEqual([]);
+});
+
+test.each<[string, AuditEntry]>([
+  ["that ran something", RAN],
+  ["that a signal ended", { ...RAN, exitCode: null, signal: "SIGKILL" }],
+  ["of our own, which a peer cannot make", { ...DENIED, direction: "outgoing" }],
+])("calls %s are all written", (_, entry) => {
+  const limit = createAuditLimit(0);
+  expect(admitted(limit, entry, START, 500)).toBe(500);
+  expect(limit.settle(Infinity)).toEqual([]);
+});
+
+test("a built-in command counts as none, and calls that ran one are counted apart", () => {
+  const limit = createAuditLimit(0);
+  const builtin = { ...RAN, builtin: true };
+  expect(admitted(limit, builtin, START, 40)).toBe(40);
+  expect(admitted(limit, DENIED, START, 40)).toBe(20);
+  expect(admitted(limit, RAN, START, 100)).toBe(100);
+  expect(limit.settle(Infinity)).toMatchObject([{ ran: false, leftOut: 20 }]);
+});
+
+/** The default: six files of 10 MiB. */
+const TRAIL_BYTES = 6 * 10 * 1024 * 1024;
+const LINE_BYTES = 500;
+
+/** How many of `count` entries are admitted and written, each so much later than the one before. */
+function written(
+  limit: ReturnType<typeof createAuditLimit>,
+  entry: AuditEntry,
+  count: number,
+  stepMs: number,
+) {
+  let lines = 0;
+  for (let call = 0; call < count; call++) {
+    const nowMs = START + call * stepMs;
+    limit.settle(nowMs);
+    if (!limit.admit(entry, nowMs)) continue;
+    limit.charge(entry, LINE_BYTES);
+    lines++;
+  }
+  return lines;
+}
+
+test("a busy peer's calls are all written: one a second for a day, and thousands at once", () => {
+  for (const trailBytes of [0, TRAIL_BYTES]) {
+    expect(written(createAuditLimit(trailBytes), RAN, 86_400, 1000)).toBe(86_400);
+    expect(written(createAuditLimit(trailBytes), RAN, 2000, 1)).toBe(2000);
+  }
+});
+
+test("no peer fills all files within an hour, whatever it calls; what is left out is told", () => {
+  const limit = createAuditLimit(TRAIL_BYTES);
+  const lines = written(limit, RAN, 360_000, 10);
+  expect(lines * LINE_BYTES).toBeGreaterThan(TRAIL_BYTES / 16);
+  expect(lines * LINE_BYTES).toBeLessThan(TRAIL_BYTES / 4);
+  expect(limit.settle(Infinity)).toMatchObject([{ ran: true, peer: RAN.peer }]);
+  expect(limit.admit(OTHER, START)).toBe(true);
+  expect(limit.admit(DENIED, START + 3_600_000)).toBe(true);
+});
+
+test("lines of calls that ran nothing are bounded by their bytes too", () => {
+  const limit = createAuditLimit(TRAIL_BYTES);
+  let bytes = 0;
+  for (let nowMs = START; nowMs < START + 3_600_000; nowMs += 1000) {
+    limit.settle(nowMs);
+    if (!limit.admit(DENIED, nowMs)) continue;
+    limit.charge(DENIED, 30_000);
+    bytes += 30_000;
+  }
+  expect(bytes).toBeLessThan(TRAIL_BYTES / 4);
+});
+
+test("guests of one name and different uuids are different peers; the host is one without either", () => {
+  const limit = createAuditLimit(0);
+  for (const peer of [{ guest: "a", uuid: "u-1" }, { guest: "a", uuid: "u-2" }, {}])
+    expect(admitted(limit, { ...DENIED, peer }, START, 61)).toBe(60);
+  expect(limit.settle(Infinity).map(({ peer }) => peer)).toEqual([
+    { guest: "a", uuid: "u-1" },
+    { guest: "a", uuid: "u-2" },
+    {},
+  ]);
+});
+
+test("a clock that is set back silences nobody", () => {
+  const limit = createAuditLimit(0);
+  admitted(limit, DENIED, START, 70);
+  expect(limit.settle(START - 1)).toMatchObject([{ leftOut: 10 }]);
+  expect(limit.admit(DENIED, START - 1)).toBe(true);
+});
+
+test("what is over is forgotten", () => {
+  const limit = createAuditLimit(0);
+  for (let guest = 0; guest < 1000; guest++)
+    admitted(limit, { ...DENIED, peer: { guest: `g${guest}` } }, START, 61);
+  expect(limit.settle(START + 60_000)).toHaveLength(1000);
+  expect(limit.settle(Infinity)).toEqual([]);
+});
+
+/** An audit whose clock stands, and the lines of its file. */
+async function createAudit() {
+  const directory = await createTemporaryDirectory();
+  const path = directory.at("audit.jsonl");
+  const clock = { nowMs: START };
+  const now = (): number => clock.nowMs;
+  const problems: Error[] = [];
+  const onProblem = (problem: Error): void => void problems.push(problem);
+  const audit = openAudit({ path, maxBytes: 1e6, keep: 0, redactArguments: false, onProblem, now });
+  return {
+    audit,
+    clock,
+    async lines(): Promise<Record<string, unknown>[]> {
+      const text = await readFile(path, "utf8");
+      return text
+        .split("\n")
+        .filter(Boolean)
+        .map((line): Record<string, unknown> => JSON.parse(line));
+    },
+    async [Symbol.asyncDispose]() {
+      audit[Symbol.dispose]();
+      await directory[Symbol.asyncDispose]();
+      expect(problems).toEqual([]);
+    },
+  };
+}
+
+test("the first entry after the minute has the line in front of it, whoever's it is", async () => {
+  for (const next of [DENIED, OTHER, RAN]) {
+    await using stage = await createAudit();
+    for (let count = 0; count < 200; count++) stage.audit.record(DENIED);
+    stage.audit.record(RAN);
+    expect((await stage.lines()).map(({ event }) => event)).toEqual(
+      Array.from({ length: 61 }, () => undefined),
+    );
+    stage.clock.nowMs += 60_000;
+    stage.audit.record(next);
+    expect((await stage.lines()).slice(61)).toEqual([
+      {
+        time: "2026-01-02T03:05:05.000Z",
+        event: "left-out",
+        role: "host",
+        direction: "incoming",
+        peer: { guest: "web1" },
+        ran: false,
+        leftOut: 140,
+        since: "2026-01-02T03:04:05.000Z",
+      },
+      expect.objectContaining({ peer: next.peer, decision: next.decision }),
+    ]);
+    stage.audit.record(next);
+    expect(await stage.lines()).toHaveLength(64);
+  }
+});
+
+test("what is not told by the end is told then, once", async () => {
+  await using stage = await createAudit();
+  for (const entry of [DENIED, OTHER]) for (let count = 0; count < 61; count++) stage.audit.record(entry);
+  stage.audit[Symbol.dispose]();
+  stage.audit[Symbol.dispose]();
+  const lines = await stage.lines();
+  expect(lines).toHaveLength(122);
+  expect(lines.slice(120)).toMatchObject([
+    { event: "left-out", peer: { guest: "web1" }, leftOut: 1 },
+    { event: "left-out", peer: { guest: "web2" }, leftOut: 1 },
+  ]);
+});
+
+test("where nothing was left out, nothing is told", async () => {
+  await using stage = await createAudit();
+  for (let count = 0; count < 60; count++) stage.audit.record(DENIED);
+  stage.clock.nowMs += 60_000;
+  stage.audit.record(DENIED);
+  stage.audit[Symbol.dispose]();
+  expect((await stage.lines()).map(({ event }) => event)).toEqual(
+    Array.from({ length: 61 }, () => undefined),
+  );
+});

@@ -1,0 +1,96 @@
+/** One line of the audit file: bounded, harmless, and honest about what it leaves out. */
+import { expect, test } from "bun:test";
+import { formatAuditLine, formatLeftOut } from "../../src/audit/audit-line.ts";
+import type { AuditEntry } from "../../src/audit/audit-line.ts";
+import { FINISHED } from "../support/audit-sample.ts";
+
+const TIME = "2026-01-02T03:04:05.678Z";
+
+test("arguments are replaced by number and digest where that is wanted", async () => {
+  const line = formatAuditLine({ ...FINISHED, args: ["--password", "s3cret"] }, TIME, true);
+  expect(line).not.toContain("s3cret");
+  expect(JSON.parse(line)).toMatchObject({
+    argumentCount: 2,
+    argumentsSha256: new Bun.CryptoHasher("sha256").update('["--password","s3cret"]').digest("hex"),
+  });
+  expect(JSON.parse(line)).not.toHaveProperty("arguments");
+});
+
+test.each([
+  ["one huge argument", ["\u0000".repeat(1e6)]],
+  ["many arguments", Array.from({ length: 1e5 }, (_, index) => `argument ${index}`)],
+  ["many huge arguments", Array.from({ length: 1000 }, () => "\u009b".repeat(1000))],
+])("a line stays below 64 KiB and says what was cut: %s", (_, args) => {
+  const long = "\u0001".repeat(1e5);
+  const entry: AuditEntry = {
+    ...FINISHED,
+    peer: { guest: long, uuid: long },
+    callId: long,
+    method: long,
+    command: long,
+    reason: long,
+    signal: long,
+    problem: long,
+    args,
+  };
+  const line = formatAuditLine(entry, TIME, false);
+  expect(Buffer.byteLength(line)).toBeLessThan(65_536);
+  expect(JSON.parse(line)).toMatchObject({
+    argumentsClipped: true,
+    argumentCount: args.length,
+    argumentsSha256: new Bun.CryptoHasher("sha256").update(JSON.stringify(args)).digest("hex"),
+    command: `${"\u0001".repeat(512)}…`,
+  });
+});
+
+test("what was left out is a short line, whoever it is about", () => {
+  const peer = { guest: "\u001b".repeat(1e5), uuid: undefined };
+  const line = formatLeftOut({ role: "host", peer, ran: false, leftOut: 7, sinceMs: Date.parse(TIME) }, TIME);
+  expect(line.length).toBeLessThan(4096);
+  expect(JSON.parse(line)).toEqual({
+    time: TIME,
+    event: "left-out",
+    role: "host",
+    direction: "incoming",
+    peer: { guest: `${"\u001b".repeat(512)}…` },
+    ran: false,
+    leftOut: 7,
+    since: TIME,
+  });
+});
+
+test.each([
+  ["control characters", Array.from({ length: 64 }, () => "\u009b".repeat(60))],
+  ["quotes", ['"'.repeat(2100)]],
+  ["letters of three bytes", ["€".repeat(1400), "x"]],
+  ["halves of characters", ["\ud800".repeat(4000)]],
+  ["empty ones", Array.from({ length: 4096 }, () => "")],
+])("arguments are bounded by the bytes that they have in the line: %s", (_, args) => {
+  const line = formatAuditLine({ ...FINISHED, args }, TIME, false);
+  const { arguments: shown, ...others } = JSON.parse(line);
+  expect(others).toMatchObject({ argumentsClipped: true, argumentCount: args.length });
+  expect(Buffer.byteLength(line)).toBeLessThan(4096 + 700);
+  for (const [index, argument] of shown.entries()) expect(args[index]).toStartWith(argument);
+});
+
+test("arguments that fit are whole, and those of a built-in command are none of them", () => {
+  const args = ["x".repeat(2000), "y".repeat(2000)];
+  expect(JSON.parse(formatAuditLine({ ...FINISHED, args }, TIME, false))).toMatchObject({ arguments: args });
+  const builtin = JSON.parse(formatAuditLine({ ...FINISHED, args: undefined, builtin: true }, TIME, false));
+  expect(builtin).toMatchObject({ command: "uptime", builtin: true });
+  expect(builtin).not.toHaveProperty("arguments");
+});
+
+test("padding in front does not hide the arguments behind it", () => {
+  const line = formatAuditLine({ ...FINISHED, args: ["x".repeat(1e6), "--force"] }, TIME, false);
+  expect(line).toContain('"--force"');
+});
+
+test("hostile text stays one line, harmless to a terminal, and reads back the same", () => {
+  const args = ['a\n{"callId":"forged"}', "\u001b[2J\u009b2J\u007f", "\u202egpj.exe\u2028", "\ud800", "é😀"];
+  const line = formatAuditLine({ ...FINISHED, args }, TIME, false);
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+  expect(line).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028\u202e]/);
+  expect(JSON.parse(line)).toMatchObject({ arguments: args });
+  expect(line).toContain("é😀");
+});

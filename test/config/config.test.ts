@@ -1,0 +1,387 @@
+/** Defaults, file, environment, options: who wins, who is named, and how each is refused. */
+import { describe, expect, test } from "bun:test";
+import { chmod, chown, mkdir, symlink } from "node:fs/promises";
+import { loadConfig, readPolicy, settingAt, variableOf } from "../../src/config/config.ts";
+import type { Config, ConfigSources } from "../../src/config/config.ts";
+import { DEFAULT_POLICY } from "../../src/policy/policy.ts";
+import { DEFAULTS } from "../../src/config/settings.ts";
+import type { SettingsLayer } from "../../src/config/settings.ts";
+import { errorOf } from "../support/error-of.ts";
+import { readSourceTree } from "../support/source-tree.ts";
+import { createTemporaryDirectory } from "../support/temporary-directory.ts";
+import { unsetConfig } from "../support/unset-config.ts";
+
+type Layers = { toml?: string; environment?: Record<string, string>; flags?: ConfigSources["flags"] };
+
+/** `configFile` is where `toml` was written to; nothing of this machine is read. */
+async function load(layers: Layers): Promise<{ config: Config; configFile: string }> {
+  await using directory = await createTemporaryDirectory();
+  const configFile = await directory.write("config.toml", layers.toml ?? "");
+  const { environment = {}, flags = () => ({}) } = layers;
+  return { config: loadConfig({ file: configFile, environment, flags }), configFile };
+}
+
+async function problemsOf(layers: Layers): Promise<unknown[]> {
+  await using directory = await createTemporaryDirectory();
+  const file = await directory.write("config.toml", layers.toml ?? "");
+  const { environment = {}, flags = () => ({}) } = layers;
+  const error = errorOf(() => loadConfig({ file, environment, flags }));
+  expect(error.code).toBe(error.message.startsWith("Cannot use the options") ? "BAD_USAGE" : "BAD_CONFIG");
+  return error.message.replace(file, "FILE").split("\n");
+}
+
+/** The warnings under an environment of these variables. */
+function warningsOf(...names: string[]): readonly string[] {
+  const environment = Object.fromEntries(names.map((name) => [name, "x"]));
+  return loadConfig({ file: "/dev/null", environment }).warnings;
+}
+
+/** Who set `log.level`. */
+function levelOrigin(sources: ConfigSources): string | undefined {
+  return loadConfig(sources).origins.get("log.level");
+}
+
+describe("who wins", () => {
+  test.each([
+    [false, false, false, "info", "default"],
+    [true, false, false, "error", "FILE"],
+    [false, true, false, "debug", "NEGOTIATOR_LOG_LEVEL"],
+    [false, false, true, "trace", "option"],
+    [true, true, false, "debug", "NEGOTIATOR_LOG_LEVEL"],
+    [true, false, true, "trace", "option"],
+    [false, true, true, "trace", "option"],
+    [true, true, true, "trace", "option"],
+  ])(
+    "file %p, environment %p, options %p: %s by %s",
+    async (inFile, inEnvironment, inFlags, level, origin) => {
+      const { config, configFile } = await load({
+        toml: inFile ? '[log]\nlevel = "error"' : "",
+        environment: inEnvironment ? { NEGOTIATOR_LOG_LEVEL: "debug" } : {},
+        flags: () => (inFlags ? { log: { level: "trace" } } : {}),
+      });
+      expect(settingAt(config.settings, "log.level")).toBe(level);
+      expect(config.origins.get("log.level")).toBe(origin.replace("FILE", configFile));
+      expect(config.settings.log.format).toBe(DEFAULTS.log.format);
+      expect(config.origins.get("log.format")).toBe("default");
+    },
+  );
+
+  test("each setting is decided for itself", async () => {
+    const { config, configFile } = await load({
+      toml: '[log]\nlevel = "warn"',
+      environment: { NEGOTIATOR_LOG_FORMAT: "json" },
+    });
+    expect(config.settings.log).toEqual({ level: "warn", format: "json" });
+    expect([...config.origins].filter(([, origin]) => origin !== "default")).toEqual([
+      ["log.level", configFile],
+      ["log.format", "NEGOTIATOR_LOG_FORMAT"],
+    ]);
+  });
+
+  test("options are told what the layers below them say", async () => {
+    const seen: unknown[] = [];
+    await load({
+      toml: '[log]\nlevel = "warn"\nformat = "text"',
+      environment: { NEGOTIATOR_LOG_FORMAT: "json" },
+      flags: (below): SettingsLayer => {
+        seen.push(structuredClone(below.log));
+        return {};
+      },
+    });
+    expect(seen).toEqual([{ level: "warn", format: "json" }]);
+  });
+
+  test("the file of --config goes before the one that NEGOTIATOR_CONFIG names", async () => {
+    await using directory = await createTemporaryDirectory();
+    const named = await directory.write("named.toml", '[log]\nlevel = "warn"');
+    const given = await directory.write("given.toml", '[log]\nlevel = "error"');
+    const environment = { NEGOTIATOR_CONFIG: named };
+    expect(levelOrigin({ environment })).toBe(named);
+    expect(levelOrigin({ environment, file: given })).toBe(given);
+    expect(levelOrigin({ environment: { NEGOTIATOR_CONFIG: "/none" }, file: given })).toBe(given);
+  });
+
+  test("without a named file only the one in /etc is looked at, and it may be absent", () => {
+    const origin = loadConfig({ environment: {} }).origins.get("log.level") ?? "";
+    expect(["default", "/etc/negotiator/negotiator.toml"]).toContain(origin);
+  });
+
+  test("loading leaves the defaults as they are", async () => {
+    const before = structuredClone(DEFAULTS);
+    const { config } = await load({ toml: '[log]\nlevel = "error"' });
+    config.settings.log.format = "json";
+    config.settings.limits.openCalls = 1;
+    expect(DEFAULTS).toEqual(before);
+    expect((await load({})).config.settings).toEqual(before);
+  });
+});
+
+describe("the file", () => {
+  test("all its problems are listed at once", async () => {
+    expect(await problemsOf({ toml: '[log]\nlevel = "loud"\nformat = 3\nfoo = 1\n[lgo]\nx = 1' })).toEqual([
+      "Cannot use FILE:",
+      '  log.level: Invalid type: Expected ("silent" | "error" | "warn" | "info" | "debug" | "trace") but received "loud"',
+      '  log.format: Invalid type: Expected ("text" | "json") but received 3',
+      "  log.foo: unknown key; allowed here: level, format",
+      expect.stringMatching(/^ {2}lgo: unknown key; allowed here: (?:\w+, )*log(?:, \w+)*$/),
+    ]);
+  });
+
+  test("a bad file is refused though every layer above it is good", async () => {
+    const [head] = await problemsOf({
+      toml: "[log",
+      environment: { NEGOTIATOR_LOG_LEVEL: "debug" },
+      flags: () => ({ log: { level: "warn" } }),
+    });
+    expect(head).toBe("Cannot use FILE:");
+  });
+
+  test("a prototype in it is an unknown key", async () => {
+    expect(await problemsOf({ toml: '[__proto__]\nlevel = "x"\n[log.__proto__]\nlevel = "x"' })).toEqual([
+      "Cannot use FILE:",
+      "  log.__proto__: unknown key; allowed here: level, format",
+      expect.stringMatching(/^ {2}__proto__: unknown key; allowed here: .*log/),
+    ]);
+    expect({}).not.toHaveProperty("level");
+  });
+
+  test.each(["file", "NEGOTIATOR_CONFIG"] as const)("named by %s it must be readable", async (by) => {
+    await using directory = await createTemporaryDirectory();
+    await mkdir(directory.at("folder"));
+    await directory.write("plain", "");
+    await symlink("circle", directory.at("circle"));
+    const bad = [
+      [directory.at("absent"), "there is no such file"],
+      ["", "there is no such file"],
+      [directory.at("folder"), "EISDIR"],
+      [directory.at("plain", "below"), "ENOTDIR"],
+      [directory.at("circle"), "ELOOP"],
+    ] as const;
+    for (const [path, errno] of bad) {
+      const error = errorOf(() =>
+        loadConfig(
+          by === "file" ? { file: path, environment: {} } : { environment: { NEGOTIATOR_CONFIG: path } },
+        ),
+      );
+      expect(error.code).toBe("BAD_CONFIG");
+      expect(error.message.replace("config ", "")).toStartWith(`Cannot read the file "${path}": ${errno}`);
+    }
+  });
+
+  test("control characters in its name are shown escaped", () => {
+    const { message } = errorOf(() => loadConfig({ file: "/none\u001b[31m\nx", environment: {} }));
+    expect(message).toStartWith('Cannot read the config file "/none\\x1b[31m\\nx": ');
+    expect(message).not.toMatch(/\p{Cc}/u);
+  });
+});
+
+describe("the environment", () => {
+  test("all its problems are listed at once, escaped", async () => {
+    const environment = { NEGOTIATOR_LOG_LEVEL: "x\u001b\nforged: line", NEGOTIATOR_LOG_FORMAT: "" };
+    expect(await problemsOf({ environment })).toEqual([
+      "Cannot use the environment (NEGOTIATOR_…):",
+      '  log.level: Invalid type: Expected ("silent" | "error" | "warn" | "info" | "debug" | "trace") but received "x\\x1b\\nforged: line"',
+      '  log.format: Invalid type: Expected ("text" | "json") but received ""',
+    ]);
+  });
+
+  test("what is no setting of ours is ignored", async () => {
+    const names = ["ROLE", "COMMAND", "CALL_ID", "GUEST", "GUEST_UUID", "LOG", "LOG_LEVEL_X", "log_level"];
+    const hostile = [
+      "",
+      "CONSTRUCTOR",
+      "__PROTO__",
+      "__proto__",
+      "LOG_CONSTRUCTOR",
+      "LOG.LEVEL",
+      "HOST",
+      "LIMITS",
+    ];
+    const environment = Object.fromEntries([
+      ...[...names, ...hostile].map((name) => [`NEGOTIATOR_${name}`, "error"] as const),
+      ["LOG_LEVEL", "error"],
+      ["negotiator_log_level", "error"],
+      ["__proto__", "error"],
+    ]);
+    const { config } = await load({ environment });
+    expect(config.settings).toEqual(structuredClone(DEFAULTS));
+    expect(new Set(config.origins.values())).toEqual(new Set(["default"]));
+  });
+
+  test("every setting has a variable of its own", async () => {
+    const { config } = await load({});
+    const variables = [...config.origins.keys()].map(variableOf);
+    expect(new Set(variables).size).toBe(config.origins.size);
+    for (const variable of variables) expect(variable).toMatch(/^NEGOTIATOR(?:_[A-Z0-9]+)+$/);
+    expect(variableOf("commandsDirectory")).toBe("NEGOTIATOR_COMMANDS_DIRECTORY");
+    expect(variableOf("call.timeoutMs")).toBe("NEGOTIATOR_CALL_TIMEOUT_MS");
+  });
+});
+
+describe("a variable that looks like ours and sets nothing", () => {
+  test.each([
+    ["NEGOTIATOR_LOG_LVL", "did you mean NEGOTIATOR_LOG_LEVEL?"],
+    ["NEGOTIATOR_POLICYFILE", "did you mean NEGOTIATOR_POLICY_FILE?"],
+    ["NEGOTIATOR_AUDIT_MAXBYTES", "did you mean NEGOTIATOR_AUDIT_MAX_BYTES?"],
+    ["NEGOTIATOR_CONFG", "did you mean NEGOTIATOR_CONFIG?"],
+    ["NEGOTIATOR_log_level", "did you mean NEGOTIATOR_LOG_LEVEL?"],
+    ["negotiator_log_level", "did you mean NEGOTIATOR_LOG_LEVEL?"],
+    ["NEGOTIATOR_COLOR", "there is no such setting; print-config shows all"],
+    ["NEGOTIATOR_", "there is no such setting; print-config shows all"],
+    ["NEGOTIATOR_\u001b\nforged", "there is no such setting; print-config shows all"],
+  ])("%j is told", (name, says) => {
+    const shown = name.replace("\u001b\n", "\\x1b\\n");
+    expect(warningsOf(name, "PATH", "NEGOTIATORS", "MY_NEGOTIATOR_LOG_LVL")).toEqual([
+      `The variable ${shown} sets nothing: ${says}`,
+    ]);
+  });
+
+  test("is told for itself, and the settings stay as they were", () => {
+    const environment = { NEGOTIATOR_LOG_LVL: "debug", NEGOTIATOR_LOG_FORMT: "json" };
+    const { settings, warnings } = loadConfig({ file: "/dev/null", environment });
+    expect(warnings).toHaveLength(2);
+    expect(settings).toEqual(structuredClone(DEFAULTS));
+  });
+
+  test("is none that sets something, or that a command of ours gets", async () => {
+    const settings = [...loadConfig({ file: "/dev/null", environment: {} }).origins.keys()];
+    const environment = Object.fromEntries(settings.map((key) => [variableOf(key), undefined]));
+    expect(loadConfig({ file: "/dev/null", environment }).warnings).toEqual([]);
+    const files = await readSourceTree(["src"]);
+    const execute = files.find(({ path }) => path === "src/methods/execute.ts")?.text ?? "";
+    const given = [...execute.matchAll(/NEGOTIATOR_\w+/g)].map(([name]) => name);
+    expect(given).toContain("NEGOTIATOR_GUEST_UUID");
+    expect(warningsOf(...given)).toEqual([]);
+  });
+});
+
+test("bad options are refused too", async () => {
+  // As if a command line had let something through.
+  const layer: SettingsLayer = JSON.parse('{ "log": { "level": "loud", "color": true } }');
+  expect(await problemsOf({ flags: () => layer })).toEqual([
+    "Cannot use the options:",
+    expect.stringContaining("log.level: "),
+    expect.stringContaining("log.color: unknown key"),
+  ]);
+});
+
+describe("a variable is text", () => {
+  test.each([
+    ["a number", "timeoutSeconds", "1.5", 1.5],
+    ["a number with blanks", "timeoutSeconds", " 7 ", 7],
+    ["nothing where a number stands", "timeoutSeconds", "0", 0],
+    ["a whole number", "limits.openCalls", "8", 8],
+    ["true", "audit.redactArguments", "true", true],
+    ["false", "audit.redactArguments", "false", false],
+    ["a list", "commandsDirectory", "/a,/b c,,/d", ["/a", "/b c", "/d"]],
+    ["an empty list", "commandsDirectory", "", []],
+    ["an empty text", "host.connect", "", ""],
+    ["a text that looks like a number", "host.connect", "7", "7"],
+  ])("%s is understood", async (_, key, text, value) => {
+    const { config } = await load({ environment: { [variableOf(key)]: text } });
+    expect(settingAt(config.settings, key)).toEqual(value);
+    expect(config.origins.get(key)).toBe(variableOf(key));
+  });
+
+  test.each([
+    ["no number", "timeoutSeconds", "seven"],
+    ["a number and more", "timeoutSeconds", "7s"],
+    ["nothing for a number", "timeoutSeconds", ""],
+    ["a blank for a number", "timeoutSeconds", " "],
+    ["an endless number", "timeoutSeconds", "Infinity"],
+    ["a number by no name", "timeoutSeconds", "NaN"],
+    ["1 for a switch", "audit.redactArguments", "1"],
+    ["TRUE for a switch", "audit.redactArguments", "TRUE"],
+    ["nothing for a switch", "audit.redactArguments", ""],
+  ])("%s is refused, and shown as it was given", async (_, key, text) => {
+    const problems = await problemsOf({ environment: { [variableOf(key)]: text } });
+    expect(problems).toHaveLength(2);
+    expect(problems[1]).toStartWith(`  ${key}: `);
+    expect(problems[1]).toEndWith(` received "${text}"`);
+  });
+});
+
+describe("the policy file", () => {
+  test("may be absent where nobody has set it, but not unreadable", async () => {
+    await using directory = await createTemporaryDirectory();
+    expect(readPolicy(policyAt(directory.at("absent")))).toBe(DEFAULT_POLICY);
+    const error = errorOf(() => readPolicy(policyAt(directory.path)));
+    expect(error.code).toBe("BAD_CONFIG");
+    expect(error.message).toStartWith(`Cannot read the file "${directory.path}": EISDIR`);
+    await symlink(directory.at("absent"), directory.at("link"));
+    expect(errorOf(() => readPolicy(policyAt(directory.at("link"))))).toMatchObject({
+      code: "BAD_CONFIG",
+      message: `Cannot read the file "${directory.at("link")}": it is a symbolic link that leads nowhere`,
+    });
+  });
+
+  test("must be there when somebody has set it", async () => {
+    await using directory = await createTemporaryDirectory();
+    for (const path of [directory.at("absent"), directory.at("no", "absent")]) {
+      const file = await directory.write("config.toml", `policyFile = "${path}"\n`);
+      const environment = { NEGOTIATOR_POLICY_FILE: path };
+      for (const [config, origin] of [
+        [loadConfig({ file, environment: {} }), file],
+        [loadConfig({ file: "/dev/null", environment }), "NEGOTIATOR_POLICY_FILE"],
+      ] as const) {
+        expect(errorOf(() => readPolicy(config))).toMatchObject({
+          code: "BAD_CONFIG",
+          message:
+            `Cannot read the policy "${path}": there is no such file\n` +
+            `Make it, or correct the setting policyFile, which comes from ${origin}`,
+        });
+      }
+    }
+  });
+
+  test("that is set and there is read", async () => {
+    await using directory = await createTemporaryDirectory();
+    const path = await directory.write("policy.toml", '[[rules]]\naction = "allow"\n');
+    const config = loadConfig({ file: "/dev/null", environment: { NEGOTIATOR_POLICY_FILE: path } });
+    expect(readPolicy(config)).toMatchObject({ kind: "rules", rules: [{ action: "allow" }] });
+  });
+
+  test.if(process.getuid?.() === 0)("of another user is refused by root", async () => {
+    await using directory = await createTemporaryDirectory();
+    const path = await directory.write("policy.toml", "");
+    await chown(path, 65534, 65534);
+    expect(errorOf(() => readPolicy(policyAt(path))).message).toContain(
+      "it belongs to user 65534, not to root",
+    );
+  });
+});
+
+test.each([0o664, 0o646])(
+  "a config or a policy with mode %o is refused, as others could write to it",
+  async (mode) => {
+    await using directory = await createTemporaryDirectory();
+    const path = await directory.write("file.toml", "");
+    expect(readPolicy(policyAt(path))).toBeDefined();
+    await chmod(path, mode);
+    for (const load of [
+      () => readPolicy(policyAt(path)),
+      () => loadConfig({ file: path, environment: {} }),
+    ]) {
+      expect(errorOf(load)).toMatchObject({
+        code: "BAD_CONFIG",
+        message:
+          `Cannot use the file "${path}": its group or everybody may write to it\n` +
+          `Correct it with: chmod go-w ${path}`,
+      });
+    }
+    expect(loadConfig({ file: "/dev/null", environment: {} }).settings).toEqual(DEFAULTS);
+  },
+);
+
+/** As if this were the usual place of the policy. */
+function policyAt(policyFile: string): Config {
+  return unsetConfig({ ...DEFAULTS, policyFile });
+}
+
+test("a setting is found by its dotted key", async () => {
+  const { settings } = (await load({ toml: '[log]\nlevel = "warn"' })).config;
+  expect(settingAt(settings, "log.level")).toBe("warn");
+  expect(settingAt(settings, "log")).toEqual({ level: "warn", format: "text" });
+  expect(settingAt(settings, "log.level.deeper")).toBeUndefined();
+  expect(settingAt(settings, "nothing.there")).toBeUndefined();
+});

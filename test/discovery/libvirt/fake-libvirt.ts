@@ -1,0 +1,68 @@
+/** A libvirt made of plain data: what `virsh` would print. Used in memory and behind an executable script. */
+import type { SpawnLines } from "../../../src/discovery/libvirt/libvirt.ts";
+import type { RunText } from "../../../src/discovery/libvirt/virsh.ts";
+
+export const UUIDS = [
+  "64800e11-3e0a-4844-b181-5e5b9a9fed46",
+  "6695eb01-f6a4-8304-79aa-97f2502e193f",
+  "c7a5fdbd-cdaf-9455-926a-d65c16db1809",
+] as const;
+
+/** The XML of a running domain with both ports; `place` is the directory of its sockets. */
+export function domainXml(name: string, uuid: string, place = `/run/${uuid}`): string {
+  const escaped = Bun.escapeHTML(name).replaceAll("&#x27;", "&apos;");
+  const channels = ["host-to-guest", "guest-to-host"].map(
+    (way) =>
+      `<channel type='unix'><source mode='bind' path='${place}/${way}'/>` +
+      `<target type='virtio' name='negotiator-${way}.0' state='disconnected'/></channel>`,
+  );
+  return `<domain type='kvm' id='1'>\n<name>${escaped}</name>\n<uuid>${uuid}</uuid>\n<devices>${channels.join("")}</devices>\n</domain>\n\n`;
+}
+
+export type Answer = { exitCode: number | null; stdout: string; stderr: string };
+
+export function answer(stdout: string): Answer {
+  return { exitCode: 0, stdout, stderr: "" };
+}
+
+export function complaint(...lines: string[]): Answer {
+  return { exitCode: 1, stdout: "", stderr: lines.map((line) => `error: ${line}\n`).join("") };
+}
+
+/** Answers by the words after virsh's own options, such as `list --uuid`; keeps all words in `calls`. */
+export function fakeVirsh(answers: Readonly<Record<string, Answer | (() => Promise<Answer>)>>) {
+  const calls: string[][] = [];
+  const environments: unknown[] = [];
+  const runText: RunText = async (argv, { environment, signal }) => {
+    signal.throwIfAborted();
+    calls.push([...argv]);
+    environments.push(environment);
+    const words = argv
+      .slice(argv.findIndex((word) => ["list", "dumpxml", "domstate"].includes(word)))
+      .join(" ");
+    const found = answers[words] ?? complaint(`no answer for ${words}`);
+    return typeof found === "function" ? found() : found;
+  };
+  return { runText, calls, environments };
+}
+
+/** Runs programs for real, without limits: what `src/process/run.ts` does in the product. */
+export const spawnText: RunText = async (argv, { environment }) => {
+  const child = Bun.spawn([...argv], { env: environment, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  const [stdout, stderr, exitCode] = await Promise.all([
+    child.stdout.text(),
+    child.stderr.text(),
+    child.exited,
+  ]);
+  return { exitCode, stdout, stderr };
+};
+
+/** Yields these lines and ends. */
+export function linesOf(...lines: string[]): { spawnLines: SpawnLines; calls: string[][] } {
+  const calls: string[][] = [];
+  const spawnLines: SpawnLines = async function* (argv) {
+    calls.push([...argv]);
+    yield* lines;
+  };
+  return { spawnLines, calls };
+}

@@ -1,0 +1,248 @@
+/** Finding guests through virsh: with made-up answers, and with a script in virsh's place. */
+import { expect, test } from "bun:test";
+import { chmod } from "node:fs/promises";
+import { createLibvirtFinder, followLibvirt } from "../../../src/discovery/libvirt/libvirt.ts";
+import { NegotiatorError } from "../../../src/errors.ts";
+import { rejectionOf } from "../../support/error-of.ts";
+import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
+import { answer, complaint, domainXml, fakeVirsh, linesOf, spawnText, UUIDS } from "./fake-libvirt.ts";
+
+const signal = new AbortController().signal;
+const [A, B, C] = UUIDS;
+const VANISHED = complaint(`failed to get domain '${B}'`);
+
+test("finds both ports of running and paused guests", async () => {
+  const { runText, calls, environments } = fakeVirsh({
+    "list --uuid": answer(`${A}\n${B}\n\n`),
+    "list --uuid --state-paused": answer(`${B}\n\n`),
+    [`dumpxml -- ${A}`]: answer(domainXml("web1", A)),
+    [`dumpxml -- ${B}`]: answer(domainXml("-c \"d'b'\" <ä>", B)),
+  });
+  const scan = await createLibvirtFinder({ runText })(signal);
+  expect(scan.problems).toEqual([]);
+  expect(scan.endpoints.map(({ guest, state, port }) => [guest, state, port])).toEqual([
+    ["web1", "running", "negotiator-host-to-guest.0"],
+    ["web1", "running", "negotiator-guest-to-host.0"],
+    ["-c \"d'b'\" <ä>", "paused", "negotiator-host-to-guest.0"],
+    ["-c \"d'b'\" <ä>", "paused", "negotiator-guest-to-host.0"],
+  ]);
+  expect(scan.endpoints[0]).toEqual({
+    guest: "web1",
+    uuid: A,
+    port: "negotiator-host-to-guest.0",
+    path: `/run/${A}/host-to-guest`,
+    source: "libvirt",
+    state: "running",
+    connected: false,
+  });
+  expect(calls[0]).toEqual(["virsh", "--quiet", "--readonly", "list", "--uuid"]);
+  expect(environments).toContainEqual({ LC_ALL: "C" });
+});
+
+test("gives the URI as one word and tells a remote machine", async () => {
+  const { runText, calls } = fakeVirsh({
+    "list --uuid": answer(`${A}\n`),
+    "list --uuid --state-paused": answer(""),
+    [`dumpxml -- ${A}`]: answer(domainXml("web1", A)),
+  });
+  const machineFor = async (connect: string) =>
+    (await createLibvirtFinder({ connect, runText })(signal)).endpoints[0]?.machine;
+  expect(await machineFor("qemu+ssh://root@kvm2.example:2222/system?no_tty=1")).toBe("kvm2.example");
+  expect(calls[0]).toContain("--connect=qemu+ssh://root@kvm2.example:2222/system?no_tty=1");
+  expect(await machineFor("qemu+tls://[2001:db8::1]/system")).toBe("[2001:db8::1]");
+  expect(await machineFor("qemu:///system")).toBeUndefined();
+  expect(await machineFor("qemu+unix:///system?socket=/run/x")).toBeUndefined();
+});
+
+test("a guest that vanishes meanwhile is left out without a word", async () => {
+  const { runText } = fakeVirsh({
+    "list --uuid": answer(`${A}\n${B}\n`),
+    "list --uuid --state-paused": answer(""),
+    [`dumpxml -- ${A}`]: answer(domainXml("web1", A)),
+    [`dumpxml -- ${B}`]: VANISHED,
+  });
+  const { endpoints, problems, unread } = await createLibvirtFinder({ runText })(signal);
+  expect(endpoints).toHaveLength(2);
+  expect([problems, unread]).toEqual([[], []]);
+});
+
+test("one guest that cannot be read does not hide the others", async () => {
+  const { runText } = fakeVirsh({
+    "list --uuid": answer(`${A}\n${B}\n${C}\n`),
+    "list --uuid --state-paused": answer(""),
+    [`dumpxml -- ${A}`]: () => Promise.reject(new NegotiatorError("TIMEOUT", "Cannot run virsh: too slow")),
+    [`dumpxml -- ${B}`]: answer("<domain><name>cut sh"),
+    [`dumpxml -- ${C}`]: answer(domainXml("web3", C)),
+  });
+  const { endpoints, problems, unread } = await createLibvirtFinder({ runText })(signal);
+  expect(endpoints.map(({ guest }) => guest)).toEqual(["web3", "web3"]);
+  expect(problems.map(({ code }) => code)).toEqual(["TIMEOUT", "BAD_FRAME"]);
+  expect(problems[0]?.message).toContain(A);
+  expect(unread).toEqual([
+    { source: "libvirt", uuid: A },
+    { source: "libvirt", uuid: B },
+  ]);
+});
+
+const CONNECT = "failed to connect to the hypervisor";
+
+test.each([
+  [
+    "NO_CHANNEL",
+    "systemctl start",
+    [CONNECT, "Failed to connect socket to '/run/libvirt/libvirt-sock-ro': No such file or directory"],
+  ],
+  [
+    "NO_CHANNEL",
+    "systemctl start",
+    [CONNECT, "unable to connect to server at 'kvm2:16509': Connection refused"],
+  ],
+  [
+    "DENIED",
+    "Run as root",
+    [CONNECT, "Failed to connect socket to '/run/libvirt/libvirt-sock-ro': Permission denied"],
+  ],
+  ["DENIED", "Run as root", [CONNECT, "authentication unavailable: no polkit agent available"]],
+  ["BAD_CONFIG", "--connect qemu:///system", [CONNECT, "no connection driver available for foo:///x"]],
+  [
+    "BAD_CONFIG",
+    "--connect qemu:///system",
+    [CONNECT, "internal error: unexpected qemu URI path '/nosuch', try qemu:///system"],
+  ],
+  ["NO_CHANNEL", "virsh uri", [CONNECT, "something that nobody has seen\u001b[2J"]],
+] as const)("libvirt's refusal becomes %s: %s", async (code, remedy, lines) => {
+  const { runText } = fakeVirsh({ "list --uuid": complaint(...lines) });
+  const error = await rejectionOf(createLibvirtFinder({ runText })(signal));
+  expect(error.code).toBe(code);
+  const [first = "", second] = error.message.split("\n");
+  expect(first).not.toContain("\u001b");
+  expect(first).toContain(lines[1].slice(0, 20));
+  expect(second).toContain(remedy);
+});
+
+test.each([
+  ["errno", Object.assign(new Error("spawn virsh ENOENT"), { code: "ENOENT" })],
+  ["NO_COMMAND", new NegotiatorError("NO_COMMAND", 'Cannot run "virsh"')],
+])("a missing virsh is UNSUPPORTED (%s)", async (_, cause) => {
+  const error = await rejectionOf(createLibvirtFinder({ runText: () => Promise.reject(cause) })(signal));
+  expect(error.code).toBe("UNSUPPORTED");
+  expect(error.message).toContain("libvirt-clients");
+});
+
+test("libvirt going down halfway is one error, and the calls under way are cancelled", async () => {
+  const { runText } = fakeVirsh({
+    "list --uuid": answer(`${A}\n${B}\n`),
+    "list --uuid --state-paused": answer(""),
+    [`dumpxml -- ${B}`]: complaint(CONNECT, "Failed to connect socket to '/x': Connection refused"),
+  });
+  const cancelled = Promise.withResolvers<void>();
+  const find = createLibvirtFinder({
+    runText: (argv, options) => {
+      if (argv.at(-1) !== A) return runText(argv, options);
+      options.signal.addEventListener("abort", () => cancelled.resolve());
+      return new Promise(() => {});
+    },
+  });
+  expect((await rejectionOf(find(signal))).code).toBe("NO_CHANNEL");
+  await cancelled.promise;
+});
+
+test("asks about at most four guests at once, and about all of them", async () => {
+  const uuids = Array.from({ length: 30 }, (_, n) => A.slice(0, -2) + String(n + 10));
+  let running = 0;
+  let most = 0;
+  const { runText } = fakeVirsh({
+    "list --uuid": answer(uuids.join("\n")),
+    "list --uuid --state-paused": answer(""),
+    ...Object.fromEntries(
+      uuids.map((uuid) => [
+        `dumpxml -- ${uuid}`,
+        async () => {
+          most = Math.max(most, ++running);
+          await new Promise((resolve) => setImmediate(resolve));
+          running--;
+          return answer(domainXml(`g${uuid.slice(-2)}`, uuid));
+        },
+      ]),
+    ),
+  });
+  const { endpoints } = await createLibvirtFinder({ runText })(signal);
+  expect(endpoints.map(({ uuid }) => uuid)).toEqual(uuids.flatMap((uuid) => [uuid, uuid]));
+  expect(most).toBe(4);
+});
+
+test("lines that are no UUID never become words of a call", async () => {
+  const { runText, calls } = fakeVirsh({
+    "list --uuid": answer(` Id Name\n--all\n${A}x\n${A} ; reboot\n-\n`),
+    "list --uuid --state-paused": answer(""),
+  });
+  expect((await createLibvirtFinder({ runText })(signal)).endpoints).toEqual([]);
+  expect(calls).toHaveLength(2);
+});
+
+test("works with a program in virsh's place", async () => {
+  await using directory = await createTemporaryDirectory();
+  await directory.write("web.xml", domainXml("a  b", A));
+  const script = await directory.write(
+    "virsh",
+    `#!/bin/sh
+[ "$LC_ALL" = C ] || exit 9
+case "$*" in
+  "--quiet --readonly --connect=test:///x y list --uuid") printf '%s\\n' ${A} ${B} '' ;;
+  *"list --uuid --state-paused") echo ;;
+  *"dumpxml -- ${A}") cat '${directory.at("web.xml")}' ;;
+  *) echo "error: failed to get domain '$4'" >&2; exit 1 ;;
+esac
+`,
+  );
+  await chmod(script, 0o755);
+  const find = createLibvirtFinder({
+    connect: "test:///x y",
+    runText: ([, ...words], options) => spawnText([script, ...words], options),
+  });
+  const { endpoints, problems } = await find(signal);
+  expect(problems).toEqual([]);
+  expect(endpoints.map(({ guest }) => guest)).toEqual(["a  b", "a  b"]);
+});
+
+test("follows only events that can move a socket", async () => {
+  const { spawnLines, calls } = linesOf(
+    "event 'lifecycle' for domain '-we \"ird'  näme <a>': Suspended Paused",
+    "event 'rtc-change' for domain 'web1': 0",
+    "event 'agent-lifecycle' for domain 'web1': state: 'connected' reason: 'channel event'",
+    "event 'balloon-change' for domain 'x event 'lifecycle' for domain ': 1",
+    "event 'device-added' for domain 'web1': channel4",
+    "event 'device-removed' for domain 'web1': channel4",
+    "warning: event 'lifecycle' for domain 'web1': odd",
+    "events received: 6",
+    "",
+  );
+  const events = await Array.fromAsync(followLibvirt({ connect: "qemu:///system", spawnLines }, signal));
+  expect(events).toEqual([{ kind: "lifecycle" }, { kind: "device-added" }, { kind: "device-removed" }]);
+  expect(calls).toEqual([
+    ["virsh", "--quiet", "--readonly", "--connect=qemu:///system", "event", "--all", "--loop"],
+  ]);
+});
+
+test("tells which guest was saved, whatever its name", async () => {
+  const { spawnLines } = linesOf(
+    "event 'lifecycle' for domain 'my 'g': Stopped Saved': Stopped Saved",
+    "event 'lifecycle' for domain 'my 'g': Stopped Saved': Stopped Destroyed",
+    "event 'device-added' for domain 'x': Stopped Saved': Stopped Saved",
+  );
+  const events = await Array.fromAsync(followLibvirt({ spawnLines }, signal));
+  expect(events).toEqual([
+    { kind: "lifecycle", saved: "my 'g': Stopped Saved" },
+    { kind: "lifecycle" },
+    { kind: "device-added" },
+  ]);
+});
+
+function spawnNothing(): AsyncIterable<string> {
+  throw Object.assign(new Error("spawn virsh ENOENT"), { code: "ENOENT" });
+}
+
+test("following without virsh is UNSUPPORTED", async () => {
+  const error = await rejectionOf(followLibvirt({ spawnLines: spawnNothing }, signal).next());
+  expect(error.code).toBe("UNSUPPORTED");
+});

@@ -1,0 +1,182 @@
+/** The built-in commands: formats, and how they agree with the programs of this system. */
+import { expect, test } from "bun:test";
+import { formatDiskUsage, readDisks } from "../../../src/methods/builtin/disk-usage.ts";
+import type { DiskSource } from "../../../src/methods/builtin/disk-usage.ts";
+import { parseDistribution, readDistribution } from "../../../src/methods/builtin/distribution.ts";
+import { formatAddresses } from "../../../src/methods/builtin/ip-addresses.ts";
+import { BUILTINS } from "../../../src/methods/builtin/builtins.ts";
+import { runScript } from "../../support/captured-run.ts";
+import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
+
+test("has the five names of the original, sorted, each with a description", () => {
+  expect(BUILTINS.map(({ name }) => name)).toEqual([
+    "find-disk-usage",
+    "find-distribution-codename",
+    "find-distribution-release",
+    "find-distributor-id",
+    "find-ip-addresses",
+  ]);
+  for (const { description } of BUILTINS) expect(description).not.toBe("");
+});
+
+test("each of them runs here and ends every line", async () => {
+  for (const { run } of BUILTINS) expect(await run()).toMatch(/^(?:.+\n)*$/);
+});
+
+/** A disk of `blocks` KiB, a quarter of it free, for each mount point; what is over another is told by `over`. */
+function createSource(mountinfo: string, over: Record<string, string> = {}): DiskSource {
+  const numbers = new Map(
+    mountinfo.split("\n").map((line) => [line.split(" ")[4]?.replaceAll("\\040", " "), line.split(" ")[2]]),
+  );
+  return {
+    mountinfo: async () => mountinfo,
+    deviceAt: async (mountPoint) => over[mountPoint] ?? numbers.get(mountPoint),
+    usageOf: async (mountPoint) =>
+      mountPoint === "/gone"
+        ? undefined
+        : { totalBytes: mountPoint === "/empty" ? 0 : 4096, freeBytes: 1024 },
+    resolve: async () => "/dev/dm-0",
+  };
+}
+
+async function usageOf(mountinfo: string, over?: Record<string, string>): Promise<string[]> {
+  const text = formatDiskUsage(await readDisks(createSource(mountinfo, over)));
+  return text.split("\n").slice(0, -1);
+}
+
+test("shows disks with device, mount point, total and used bytes, and no other file systems", async () => {
+  const mountinfo = [
+    "22 27 0:21 / /proc rw,relatime - proc proc rw",
+    "25 24 0:23 / /dev/shm rw - tmpfs tmpfs rw",
+    "27 1 254:0 / / rw,relatime shared:1 master:2 - ext4 /dev/vda rw",
+    "28 27 8:1 / /srv/two\\040words rw - xfs /dev/sda1 rw",
+    "29 27 0:50 / /net rw - nfs4 server:/export rw",
+    "30 27 8:2 / /gone rw - ext4 /dev/sda2 rw",
+    "31 27 8:3 / /empty rw - ext4 /dev/sda3 rw",
+    "",
+  ].join("\n");
+  expect(await usageOf(mountinfo)).toEqual(["/dev/vda / 4096 3072", "/dev/sda1 /srv/two words 4096 3072"]);
+});
+
+test("shows a device once: the shortest mount point, unless it is only a part of the device", async () => {
+  expect(
+    await usageOf(
+      [
+        "1 1 8:1 / /long/place rw - ext4 /dev/sda1 rw",
+        "2 1 8:1 / /short rw - ext4 /dev/sda1 rw",
+        "3 1 8:1 /part /s rw - ext4 /dev/sda1 rw",
+        "4 1 8:2 /part /b/deep rw - ext4 /dev/sdb1 rw",
+        "5 1 8:2 / /b rw - ext4 /dev/sdb1 rw",
+      ].join("\n"),
+    ),
+  ).toEqual(["/dev/sda1 /short 4096 3072", "/dev/sdb1 /b 4096 3072"]);
+});
+
+test("leaves out what is mounted over, by a disk or by something else", async () => {
+  const mountinfo = [
+    "1 1 8:1 / /a rw - ext4 /dev/sda1 rw",
+    "2 1 8:2 / /a rw - ext4 /dev/sda2 rw",
+    "3 1 8:3 / /b rw - ext4 /dev/sda3 rw",
+    "4 3 0:60 / /b rw - tmpfs none rw",
+  ].join("\n");
+  expect(await usageOf(mountinfo, { "/a": "8:2", "/b": "0:60" })).toEqual(["/dev/sda2 /a 4096 3072"]);
+});
+
+test("btrfs subvolumes are told apart by the numbers that stat gives", async () => {
+  const mountinfo = [
+    "1 1 0:30 /@ / rw - btrfs /dev/sda2 rw",
+    "2 1 0:30 /@home /home rw - btrfs /dev/sda2 rw",
+  ].join("\n");
+  expect(await usageOf(mountinfo, { "/": "0:31", "/home": "0:32" })).toEqual([
+    "/dev/sda2 / 4096 3072",
+    "/dev/sda2 /home 4096 3072",
+  ]);
+});
+
+test("a hostile mount point cannot forge a line, a device named by its UUID is resolved", async () => {
+  const uuid = "828fc648-9f30-43d8-a0b1-f7196a2edb66";
+  expect(
+    await usageOf(
+      [
+        "1 1 8:1 / /x\\012/dev/forged\\040/\\0401\\0401 rw - ext4 /dev/sda1 rw",
+        `2 1 8:2 / /y rw - ext4 /dev/mapper/luks-${uuid} rw`,
+        "torn line",
+      ].join("\n"),
+    ),
+  ).toEqual(["/dev/sda1 /x?/dev/forged / 1 1 4096 3072", "/dev/dm-0 /y 4096 3072"]);
+});
+
+test("agrees with df where df is installed", async () => {
+  if (Bun.which("df") === null) return expect(await BUILTINS[0]?.run()).toBeString();
+  const { stdout } = await runScript("df -B 1 --output=source,target,size");
+  const expected = stdout.split("\n").flatMap((line) => {
+    const [, device, mountPoint, total] = /^(\/dev\/\S+) +(\/.*?) +(\d+)$/.exec(line) ?? [];
+    return device === undefined ? [] : [`${device} ${mountPoint} ${total}`];
+  });
+  const disks = await readDisks();
+  expect(disks.map(({ device, mountPoint, totalBytes }) => `${device} ${mountPoint} ${totalBytes}`)).toEqual(
+    expected,
+  );
+});
+
+const DISTRIBUTIONS: [string, string, string, [string, string, string]][] = [
+  [
+    "Debian 12",
+    "",
+    'NAME="Debian GNU/Linux"\nVERSION_ID="12"\nVERSION="12 (bookworm)"\nVERSION_CODENAME=bookworm\nID=debian\n',
+    ["Debian", "12", "bookworm"],
+  ],
+  ["Debian 8", "", 'VERSION_ID="8"\nVERSION="8 (jessie)"\nID=debian\n', ["Debian", "8", "jessie"]],
+  [
+    "Ubuntu 22.04",
+    'DISTRIB_ID=Ubuntu\nDISTRIB_RELEASE=22.04\nDISTRIB_CODENAME=jammy\nDISTRIB_DESCRIPTION="Ubuntu 22.04"\n',
+    'NAME="Ubuntu"\nVERSION_ID="22.04"\nVERSION="22.04.4 LTS (Jammy Jellyfish)"\nVERSION_CODENAME=jammy\nID=ubuntu\n',
+    ["Ubuntu", "22.04", "jammy"],
+  ],
+  [
+    "CentOS 7",
+    "LSB_VERSION=core\n",
+    'ID="centos"\nVERSION_ID="7"\nVERSION="7 (Core)"\n',
+    ["CentOS", "7", "Core"],
+  ],
+  [
+    "Fedora",
+    "",
+    'NAME="Fedora Linux"\nVERSION="40 (Server Edition)"\nID=fedora\nVERSION_ID=40\nVERSION_CODENAME=""\n',
+    ["Fedora", "40", "n/a"],
+  ],
+  ["AlmaLinux", "", "NAME='AlmaLinux'\nID=almalinux\n", ["AlmaLinux", "n/a", "n/a"]],
+  ["RHEL", "", 'ID="rhel"\nVERSION_ID="8.5"\nVERSION="8.5 (Ootpa)"\n', ["RedHatEnterprise", "8.5", "Ootpa"]],
+  ["quotes", "", String.raw`ID="a\"b\$c"` + "\n# ID=no\nVERSION_ID=1=2\n", ['A"b$c', "1=2", "n/a"]],
+  ["nothing", "", "", ["n/a", "n/a", "n/a"]],
+];
+
+test.each(DISTRIBUTIONS)("names %s as lsb_release does", (_name, lsb, system, [id, release, codename]) => {
+  expect(parseDistribution(lsb, system)).toEqual({ id, release, codename });
+});
+
+test("reads /usr/lib/os-release where /etc has none, and bears neither", async () => {
+  await using root = await createTemporaryDirectory();
+  expect(await readDistribution(root.path)).toEqual({ id: "n/a", release: "n/a", codename: "n/a" });
+  await root.write("usr/lib/os-release", "ID=debian\nVERSION_ID=11\n");
+  expect(await readDistribution(root.path)).toMatchObject({ id: "Debian", release: "11" });
+  await root.write("etc/os-release", "ID=arch\n");
+  expect(await readDistribution(root.path)).toMatchObject({ id: "Arch", release: "n/a" });
+});
+
+test("lists IPv4 addresses only, in the order of the interfaces, secondary ones too", () => {
+  const addresses = formatAddresses({
+    lo: [
+      { family: "IPv4", cidr: "127.0.0.1/8" },
+      { family: "IPv6", cidr: "::1/128" },
+    ],
+    down: undefined,
+    eth0: [
+      { family: "IPv4", cidr: "192.0.2.2/24" },
+      { family: "IPv4", cidr: "192.0.2.3/24" },
+      { family: "IPv4", cidr: null },
+    ],
+  });
+  expect(addresses).toBe("127.0.0.1/8\n192.0.2.2/24\n192.0.2.3/24\n");
+  expect(formatAddresses({})).toBe("");
+});

@@ -1,0 +1,150 @@
+/** The fence: whatever callers do and however slow the old agent is, nobody gets another's answer, and the agent lives. */
+import { describe, expect, test } from "bun:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { createMemoryPair } from "../../support/memory-channel.ts";
+import { NegotiatorError } from "../../../src/errors.ts";
+import { converse, makeSyncProbe } from "../../../src/peers/legacy/exchange.ts";
+import { describeAgent, makeId } from "../../../src/roles/identity.ts";
+import { encodeLengthPrefixed } from "../../../src/wire/frames/length-prefixed.ts";
+import { createOldPort } from "../../support/old-port.ts";
+import { chooseSeed, createRandom } from "../../support/random.ts";
+import type { Random } from "../../support/random.ts";
+import { rejectionOf } from "../../support/error-of.ts";
+import { COMMANDS, createPeerOver, runOn } from "./legacy-calls.ts";
+
+const SCHEDULES = 400;
+const AT_ONCE = 40;
+const ECHO = { method: "execute", args: ["echo", "mine"], kw: { capture: true } };
+
+test(`${SCHEDULES} random schedules of deadlines, cancels, cuts and late answers`, async () => {
+  const seed = chooseSeed();
+  const random = createRandom(seed);
+  const tally: Record<string, number> = {};
+  for (let first = 0; first < SCHEDULES; first += AT_ONCE) {
+    const seeds = Array.from({ length: AT_ONCE }, () => random.below(2 ** 31));
+    const found = await Promise.all(seeds.map((own) => playSchedule(createRandom(own), tally)));
+    expect({ seed, found: found.flat() }).toEqual({ seed, found: [] });
+  }
+  // The schedules are worth something only if all of this happens often.
+  for (const end of ["right", "TIMEOUT", "CANCELLED", "CLOSED"]) expect(tally[end]).toBeGreaterThan(20);
+}, 120_000);
+
+/** A few callers of one old agent; what went wrong, in words. */
+async function playSchedule(random: Random, tally: Record<string, number>): Promise<string[]> {
+  const port = createOldPort({
+    commands: COMMANDS,
+    work: () => (random.oneIn(2) ? Promise.resolve() : delay(random.below(12))),
+    keepsOutput: () => random.oneIn(2),
+  });
+  const peer = createPeerOver(port.dial);
+  const wrong: string[] = [];
+  const call = async (tag: string, timeoutMs: number, cancelMs: number): Promise<void> => {
+    const remote = peer.execute({ command: "echo", args: [tag], hasInput: false, timeoutMs });
+    const timer = setTimeout(() => remote.cancel("as the schedule wants"), cancelMs);
+    const end = await remote.ended.catch((thrown: unknown) => NegotiatorError.from(thrown));
+    clearTimeout(timer);
+    const got = end instanceof NegotiatorError ? end.code : "right";
+    if (!(end instanceof NegotiatorError)) {
+      for await (const bytes of remote.stdout) {
+        const text = Buffer.from(bytes).toString();
+        if (text !== `${tag}\n`) wrong.push(`${tag} got ${JSON.stringify(text)}`);
+      }
+    } else if (!["TIMEOUT", "CANCELLED", "CLOSED"].includes(end.code)) wrong.push(`${tag}: ${end.message}`);
+    tally[got] = (tally[got] ?? 0) + 1;
+  };
+  const pending: Promise<void>[] = [];
+  for (let index = 0; index < 6; index++) {
+    const calling = call(`call-${index}`, 1 + random.below(20), random.oneIn(3) ? random.below(10) : 60_000);
+    pending.push(calling);
+    if (random.oneIn(2)) await calling;
+    if (random.oneIn(2)) port.cut();
+  }
+  await Promise.all(pending);
+  const last = await runOn(peer, { command: "echo", args: ["last"] });
+  if (last instanceof NegotiatorError || last.stdout !== "last\n")
+    wrong.push(`the last call: ${JSON.stringify(last)}`);
+  if (port.agent.death !== undefined) wrong.push(`the agent died: ${port.agent.death}`);
+  return wrong;
+}
+
+const fail = (error: string): Uint8Array => encodeLengthPrefixed({ success: false, error });
+const succeed = (result: unknown): Uint8Array => encodeLengthPrefixed({ result, success: true });
+
+describe("one conversation", () => {
+  /** With an agent that says `before` and then refuses the hello, and says `answer` to the call. */
+  const talk = (before: readonly Uint8Array[], answer: Uint8Array, pieceBytes = Infinity) => {
+    const pair = createMemoryPair({ capacityBytes: 1024 * 1024 });
+    const [host, agent] = pair.ends;
+    const fence = makeSyncProbe(describeAgent("host"), makeId);
+    const play = async (): Promise<void> => {
+      let said = Buffer.concat([...before, fail(`Method negotiate:${fence.nonce} not supported`)]);
+      for await (const _ of agent) {
+        await agent.write(said);
+        pair.deliver(1, Infinity, () => pieceBytes);
+        said = Buffer.from(answer);
+      }
+    };
+    void play();
+    const write = async (bytes: Uint8Array): Promise<void> => {
+      await host.write(bytes);
+      pair.deliver(0);
+    };
+    return converse({ ...host, write }, fence, ECHO, () => undefined);
+  };
+
+  const BEFORE: [string, Uint8Array[]][] = [
+    ["nothing", []],
+    ["a late answer", [succeed("somebody else's")]],
+    ["several late answers", [succeed("a"), fail("External command failed"), succeed(["c"])]],
+    ["an older hello's refusal", [fail("Method negotiate:somebody-elses-nonce not supported")]],
+    ["the torn end of an answer", [Buffer.from('omebody else\'s", "success": true}')]],
+    ["the torn end of an answer with digits", [Buffer.from('lse 17", "success": true}')]],
+    ["a torn end that looks like JSON", [Buffer.from('{"x": 1}, "success": true}')]],
+    ["half a count and an answer", [Buffer.from("9\n"), succeed("a")]],
+    ["garbage", [Uint8Array.from({ length: 300 }, (_, index) => index % 256)]],
+  ];
+  for (const [what, before] of BEFORE) {
+    test(`${what} before the refusal answers nobody's call`, async () => {
+      for (const pieceBytes of [Infinity, 1, 7])
+        expect(await talk(before, succeed("mine"), pieceBytes)).toEqual({ kind: "result", result: "mine" });
+    });
+  }
+
+  test("an answer torn at any byte does not hide the refusal behind it", async () => {
+    const late = succeed('late 12 {"x": [3]}\n\\\u0000 4');
+    for (let start = 0; start <= late.length; start++)
+      expect(await talk([late.subarray(start)], fail("no"))).toEqual({ kind: "failure", text: "no" });
+  });
+
+  test("rubbish without end before the refusal is BAD_FRAME, however much of it there is", async () => {
+    const pair = createMemoryPair({ capacityBytes: 8 * 1024 * 1024 });
+    const [host, agent] = pair.ends;
+    pair.flow();
+    await agent.write(new TextEncoder().encode("rubbish\n".repeat(500_000)));
+    const conversation = converse(host, makeSyncProbe(describeAgent("host"), makeId), ECHO, () => {});
+    expect((await rejectionOf(conversation)).code).toBe("BAD_FRAME");
+  });
+
+  test("the channel's end before the answer is CLOSED", async () => {
+    const pair = createMemoryPair();
+    const fence = makeSyncProbe(describeAgent("host"), makeId);
+    const conversation = converse(pair.ends[0], fence, ECHO, () => undefined);
+    pair.flow();
+    await pair.ends[1].close();
+    expect((await rejectionOf(conversation)).code).toBe("CLOSED");
+  });
+
+  test("a native answer to the hello shows an upgrade, and no request follows", async () => {
+    const answer = Buffer.from('\n{"jsonrpc":"2.0","id":"x","result":{}}\n');
+    const pair = createMemoryPair();
+    pair.flow();
+    await pair.ends[1].write(answer);
+    const fence = makeSyncProbe(describeAgent("host"), makeId);
+    let requests = 0;
+    expect(await converse(pair.ends[0], fence, ECHO, () => requests++)).toBeUndefined();
+    await pair.ends[0].close();
+    let heard = 0;
+    for await (const bytes of pair.ends[1]) heard += bytes.length;
+    expect({ heard, requests }).toEqual({ heard: fence.bytes.length, requests: 0 });
+  });
+});

@@ -1,0 +1,146 @@
+/** What an old peer that asks without end, or reads nothing, can cost us: a few requests and one answer. */
+import { expect, test } from "bun:test";
+import { createMemoryPair } from "../../support/memory-channel.ts";
+import { createLegacyServer } from "../../../src/peers/legacy/legacy-server.ts";
+import type { LegacyServer } from "../../../src/peers/legacy/legacy-server.ts";
+import { createServices } from "../../../src/roles/daemon/services.ts";
+import { createServingLink } from "../../../src/roles/daemon/serving-link.ts";
+import { DEFAULTS } from "../../../src/config/settings.ts";
+import type { IncomingCall } from "../../../src/wire/calls/incoming-call.ts";
+import type { JsonObject } from "../../../src/wire/json.ts";
+import { createOldClient, frame } from "../../support/old-client.ts";
+import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
+import { turns } from "../../support/turns.ts";
+import { unsetConfig } from "../../support/unset-config.ts";
+import { until } from "../../support/until.ts";
+
+const COUNTED_BYTES = 64 * 1024;
+const RESULT = { exitCode: 0, signal: null, timedOut: false, cancelled: false, durationMs: 1 };
+
+type Bench = { server: LegacyServer; calls: IncomingCall[]; answers: string[]; sent: string[] };
+
+/** A server whose calls stay open until the test ends them; `answers` wait until the test takes them, `sent` has all. */
+function createBench(): Bench {
+  const calls: IncomingCall[] = [];
+  const answers: string[] = [];
+  const sent: string[] = [];
+  const server = createLegacyServer({
+    serve: (call) => void calls.push(call),
+    send(bytes) {
+      const answer = new TextDecoder().decode(bytes);
+      answers.push(answer);
+      sent.push(answer);
+    },
+    unsent: () => answers.length,
+    makeId: () => `call-${calls.length}`,
+    lengthPrefixedBytes: COUNTED_BYTES,
+  });
+  return { server, calls, answers, sent };
+}
+
+function execute(command: string, input?: string): JsonObject {
+  return { method: "execute", args: [command], kw: { input } };
+}
+
+/** Ends every call that comes, and takes every answer, until nothing more comes. */
+async function drain({ server, calls, answers }: Bench): Promise<unknown[]> {
+  for (let ended = 0; ended < calls.length; ended++) {
+    calls[ended]?.respond(RESULT);
+    await until("the answer is there", () => answers.length > 0);
+    answers.length = 0;
+    server.resume();
+    await turns(5);
+  }
+  return calls.map(({ params }) => params);
+}
+
+test("requests wait up to so many bytes: one that is large has nothing behind it", async () => {
+  const bench = createBench();
+  bench.server.take(execute("first"));
+  for (const command of ["large", "no-room"]) bench.server.take(execute(command, "€".repeat(20_000)));
+  for (const command of ["small", "too"]) bench.server.take(execute(command));
+  expect(await drain(bench)).toMatchObject(
+    ["first", "large", "small", "too"].map((command) => ({ command })),
+  );
+});
+
+test("a method that nobody knows counts as well", async () => {
+  const bench = createBench();
+  for (const command of ["first", "second"]) bench.server.take(execute(command));
+  bench.server.take({ method: "x".repeat(COUNTED_BYTES), args: [], kw: {} });
+  bench.server.take(execute("third"));
+  expect(await drain(bench)).toHaveLength(3);
+  expect(bench.sent.filter((answer) => answer.includes("not supported"))).toEqual([]);
+});
+
+test.each([{ success: 1 }, { method: 7 }, { method: "m", args: {} }, {}])(
+  "an object that is not a message is not taken: %j",
+  (object) => expect(createBench().server.take(object)).toBe(false),
+);
+
+test("many small words count for what they take", async () => {
+  const bench = createBench();
+  bench.server.take(execute("first"));
+  bench.server.take(execute("second"));
+  const args = Array.from({ length: 10_000 }, () => "x");
+  bench.server.take({ method: "execute", args, kw: {} });
+  expect(await drain(bench)).toHaveLength(2);
+});
+
+test("the next request is answered only when the last answer has gone out", async () => {
+  const bench = createBench();
+  for (const command of ["one", "two", "three"]) bench.server.take(execute(command));
+  bench.calls[0]?.respond(RESULT);
+  await until("the answer is there", () => bench.answers.length === 1);
+  bench.server.take(execute("four"));
+  await turns(5);
+  expect(bench.calls).toHaveLength(1);
+  expect(await drain(bench)).toHaveLength(4);
+});
+
+test("who hangs up leaves no request behind, and what runs is ended without an answer", async () => {
+  const bench = createBench();
+  for (const command of ["runs", "waits"]) bench.server.take(execute(command));
+  bench.server.hangUp();
+  expect(bench.calls[0]?.signal.aborted).toBe(true);
+  bench.server.take(execute("next"));
+  bench.calls[0]?.respond(RESULT);
+  await until("the next one is served", () => bench.calls.length === 2);
+  expect(bench.answers).toEqual([]);
+  expect(bench.calls[1]).toMatchObject({ params: { command: "next" }, signal: { aborted: false } });
+});
+
+test("a daemon's link hangs up when its channel ends, and serves the next one", async () => {
+  await using directory = await createTemporaryDirectory();
+  const settings = { ...DEFAULTS, audit: { ...DEFAULTS.audit, file: directory.at("audit.jsonl") } };
+  await using services = createServices("host", unsetConfig(settings));
+  const calls: IncomingCall[] = [];
+  const link = createServingLink({
+    side: "listener",
+    role: "host",
+    caller: { guest: "web1" },
+    services: { ...services, serve: () => (call) => void calls.push(call) },
+  });
+  const first = createMemoryPair();
+  first.flow();
+  const running = link.run(first.ends[1]);
+  const request = frame({ method: "execute", args: ["hang"] });
+  await createOldClient(first.ends[0]).send(request + request);
+  await until("it runs", () => calls.length === 1);
+  await first.ends[0].close();
+  await running;
+  expect(calls[0]?.signal.aborted).toBe(true);
+  calls[0]?.respond(RESULT);
+
+  const second = createMemoryPair();
+  second.flow();
+  const runningAgain = link.run(second.ends[1]);
+  const client = createOldClient(second.ends[0]);
+  const answer = client.call("execute", ["next"]);
+  await until("it runs", () => calls.length === 2);
+  expect(calls[1]?.params).toMatchObject({ command: "next" });
+  calls[1]?.respond(RESULT);
+  expect(await answer).toEqual({ result: "", success: true });
+  await client.close();
+  await runningAgain;
+});

@@ -1,0 +1,165 @@
+/** Every recorded conversation of the original, held with us: once as the one that answers, once as the one that asks. */
+import { describe, expect, test } from "bun:test";
+import { createMemoryPair } from "../../support/memory-channel.ts";
+import { createLink } from "../../../src/peers/link.ts";
+import { makeSyncProbe } from "../../../src/peers/legacy/exchange.ts";
+import { createLegacyPeer } from "../../../src/peers/legacy/legacy-peer.ts";
+import type { LegacyPeer } from "../../../src/peers/legacy/legacy-peer.ts";
+import { createLegacyServer } from "../../../src/peers/legacy/legacy-server.ts";
+import { NegotiatorError } from "../../../src/errors.ts";
+import { encodeLengthPrefixed } from "../../../src/wire/frames/length-prefixed.ts";
+import { describeAgent, makeId } from "../../../src/roles/identity.ts";
+import { collect } from "../../support/collect.ts";
+import { bodyOf, readCapturedCalls } from "./captured-calls.ts";
+import type { CapturedCall } from "./captured-calls.ts";
+import { DIFFERENCES, expectedOutcome, RECORDED_NAMES, serveRecorded } from "./recorded-commands.ts";
+
+const CALLS = readCapturedCalls();
+
+test("the captures are all there", () => {
+  expect(CALLS).toHaveLength(42);
+  const names = CALLS.map(shortName);
+  for (const name of Object.keys(DIFFERENCES)) expect(names).toContain(name);
+});
+
+describe("as the one that answers", () => {
+  for (const call of CALLS) {
+    const difference = DIFFERENCES[shortName(call)];
+    const title = difference === undefined ? "the recorded bytes" : `other bytes: ${difference.why}`;
+    test(`${call.name}: ${title}`, async () => {
+      const reply = await answerOf(call.request);
+      if (difference === undefined) expect(reply).toBe(recordedReply(call));
+      else {
+        expect(reply).toBe(frame(difference.answer));
+        expect(reply).not.toBe(call.reply ?? "");
+      }
+    });
+  }
+
+  test("in pieces of any size the requests mean the same", async () => {
+    for (const call of CALLS.filter(({ request }) => request.length < 100)) {
+      expect(await answerOf(call.request, 1)).toBe(await answerOf(call.request));
+    }
+  });
+});
+
+describe("as the one that asks", () => {
+  // The original's own mistake: it sends a call without a command, which ours refuses on the command line.
+  const askable = CALLS.filter(({ method, args }) => method !== "execute" || args.length > 0);
+
+  for (const call of askable) {
+    test(`${call.name}: the recorded bytes behind the hello, and the right outcome`, async () => {
+      await using old = recordedPeer(call);
+      const [name = "", ...args] = call.args;
+      if (call.method === "list_commands") {
+        expect((await old.peer.listCommands(0)).map((command) => command.name)).toEqual(RECORDED_NAMES);
+      } else if (call.reply === undefined && call.late === "") {
+        expect(await outcomeOf(old.peer, name, args, 30)).toBe("TIMEOUT");
+      } else {
+        expect(await outcomeOf(old.peer, name, args, 0)).toEqual(expectedOutcome(name, args));
+      }
+      expect(old.heard()).toBe(call.request);
+    });
+  }
+});
+
+function shortName({ name }: CapturedCall): string {
+  return name.slice(name.indexOf("/") + 1);
+}
+
+function frame(answer: unknown): string {
+  const isFailure = typeof answer === "object" && answer !== null && "error" in answer;
+  const object = isFailure ? { success: false, ...answer } : { result: answer, success: true };
+  return new TextDecoder().decode(encodeLengthPrefixed(object));
+}
+
+/** The recorded reply; where the recorded client got another's, or did not wait, the one that belonged to its call. */
+function recordedReply({ reply, args, name }: CapturedCall): string {
+  if (reply !== undefined) return reply;
+  if (name.includes("41-h2g-timeout")) return frame("slept 3");
+  return frame(`1 ['${args[1]}']`);
+}
+
+/** What our server says to a client that sends `request`, in pieces of `pieceBytes`. */
+async function answerOf(request: string, pieceBytes = Infinity): Promise<string> {
+  const pair = createMemoryPair({ capacityBytes: 4 * 1024 * 1024 });
+  const link = createLink({
+    side: "listener",
+    agent: describeAgent("guest"),
+    makeId,
+    onCall: serveRecorded,
+    onForeign: ({ object }) => server.take(object),
+    onWritten: () => server.resume(),
+  });
+  const server = createLegacyServer({
+    serve: serveRecorded,
+    send: (bytes) => link.session.sendForeign(bytes),
+    unsent: () => link.session.unsentLines,
+    makeId,
+    lengthPrefixedBytes: 16 * 1024 * 1024,
+  });
+  const running = link.run(pair.ends[1]);
+  await pair.ends[0].write(Buffer.from(request));
+  pair.deliver(0, Infinity, () => pieceBytes);
+  pair.flow();
+  let text = "";
+  for await (const bytes of pair.ends[0]) {
+    text += Buffer.from(bytes).toString();
+    const count = Number.parseInt(text, 10);
+    if (text.includes("\n") && Buffer.byteLength(bodyOf(text)) >= count) break;
+  }
+  await pair.ends[0].close();
+  await running;
+  return text;
+}
+
+type RecordedPeer = AsyncDisposable & { peer: LegacyPeer; heard: () => string };
+
+/** An old agent that refuses the hello and then plays its part of the recorded call. */
+function recordedPeer(call: CapturedCall): RecordedPeer {
+  const pair = createMemoryPair({ capacityBytes: 4 * 1024 * 1024 });
+  pair.flow();
+  const [ours, theirs] = pair.ends;
+  let heard = "";
+  const play = async (): Promise<void> => {
+    let isGreeted = false;
+    if (call.late !== "") await theirs.write(Buffer.from(call.late));
+    for await (const bytes of theirs) {
+      heard += Buffer.from(bytes).toString();
+      if (isGreeted) {
+        if (heard.length === call.request.length && (call.reply !== undefined || call.late !== ""))
+          await theirs.write(Buffer.from(recordedReply(call)));
+        continue;
+      }
+      const { method }: { method: string } = JSON.parse(bodyOf(heard));
+      heard = "";
+      isGreeted = true;
+      await theirs.write(encodeLengthPrefixed({ success: false, error: `Method ${method} not supported` }));
+    }
+  };
+  void play();
+  const peer = createLegacyPeer({
+    dial: () => Promise.resolve(ours),
+    makeSyncProbe: () => makeSyncProbe(describeAgent("host"), makeId),
+    successor: () => Promise.reject(new Error("nobody is upgraded here")),
+    isReplaced: () => false,
+    life: new AbortController().signal,
+  });
+  return { peer, heard: () => heard, [Symbol.asyncDispose]: () => theirs.close() };
+}
+
+/** How a command without input ended, or the code of why it did not. */
+async function outcomeOf(
+  peer: LegacyPeer,
+  command: string,
+  args: readonly string[],
+  timeoutMs: number,
+): Promise<unknown> {
+  const remote = peer.execute({ command, args, hasInput: false, timeoutMs });
+  try {
+    const { exitCode, signal } = await remote.ended;
+    return { stdout: (await collect(remote.stdout)).toString(), exitCode, signal };
+  } catch (thrown) {
+    return NegotiatorError.from(thrown).code;
+  }
+}

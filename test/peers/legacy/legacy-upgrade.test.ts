@@ -1,0 +1,176 @@
+/** A guest whose old agent is exchanged for a native one while it is called: no call fails because of it. */
+import { expect, test } from "bun:test";
+import { createMemoryPair } from "../../support/memory-channel.ts";
+import { NegotiatorError } from "../../../src/errors.ts";
+import { createLink } from "../../../src/peers/link.ts";
+import { createNativePeer } from "../../../src/peers/peer.ts";
+import type { Peer } from "../../../src/peers/peer.ts";
+import { describeAgent, makeId } from "../../../src/roles/identity.ts";
+import type { Channel } from "../../../src/wire/channel.ts";
+import type { IncomingCall } from "../../../src/wire/calls/incoming-call.ts";
+import { collect } from "../../support/collect.ts";
+import { rejectionOf } from "../../support/error-of.ts";
+import type { OldCall } from "../../support/old-peer.ts";
+import { createOldPort } from "../../support/old-port.ts";
+import { createServedLink } from "../../support/served-link.ts";
+import { turns } from "../../support/turns.ts";
+import { until } from "../../support/until.ts";
+import { COMMANDS, createPeerOver, runOn } from "./legacy-calls.ts";
+
+const explainSilence = (): NegotiatorError => new NegotiatorError("NO_CHANNEL", "never sent");
+const RESULT = { signal: null, timedOut: false, cancelled: false, durationMs: 1 };
+
+/** A channel to a native agent that takes no calls, and how often it was dialled. */
+function createNativePort() {
+  let dials = 0;
+  const dial = async (): Promise<Channel> => {
+    dials++;
+    const pair = createMemoryPair();
+    pair.flow();
+    void createLink({
+      side: "listener",
+      agent: describeAgent("guest"),
+      makeId,
+      onCall: (call) => call.fail(new NegotiatorError("INTERNAL", "nobody should call it")),
+      onState: (state) => expect(state).not.toBe("open"),
+    }).run(pair.ends[1]);
+    return pair.ends[0];
+  };
+  return { dial, dials: () => dials };
+}
+
+/** A native agent, whose commands say who they are and how much input they had, with exit code 5. */
+function createSuccessor() {
+  const calls: IncomingCall[] = [];
+  const link = createServedLink(async (call) => {
+    calls.push(call);
+    const stdout = call.writer("stdout");
+    await stdout.write(Buffer.from(`native ${JSON.stringify(call.params)}\n`));
+    const input = call.streams.read.includes("stdin") ? await collect(call.reader("stdin")) : Buffer.alloc(0);
+    await stdout.write(Buffer.from(`${input.length} bytes\n`));
+    stdout.end();
+    call.writer("stderr").end();
+    call.respond({ ...RESULT, exitCode: 5 });
+  });
+  return { peer: createNativePeer(link.caller, { explainSilence }), calls, link };
+}
+
+test("the first call's hello shows it; that call and the rest of the queue go to the new agent", async () => {
+  const port = createNativePort();
+  const { peer: successor, calls, link } = createSuccessor();
+  await using _ = link;
+  let asked = 0;
+  const peer = createPeerOver(port.dial, async () => (asked++, successor));
+  const ends = [1, 2, 3].map((number) =>
+    runOn(peer, { command: "echo", args: [String(number)], callId: `c${number}` }),
+  );
+  expect(await Promise.all(ends)).toEqual(
+    [1, 2, 3].map((number) => ({
+      stdout: `native {"command":"echo","args":["${number}"]}\n0 bytes\n`,
+      exitCode: 5,
+      signal: null,
+    })),
+  );
+  expect({ dials: port.dials(), asked, left: peer.queueLength }).toEqual({ dials: 1, asked: 3, left: 0 });
+  expect(calls.map(({ id }) => id)).toEqual(["c1", "c2", "c3"]);
+});
+
+test("input and deadline go along", async () => {
+  const { peer: successor, calls, link } = createSuccessor();
+  await using _ = link;
+  const peer = createPeerOver(createNativePort().dial, async () => successor);
+  const input = "line\n".repeat(100_000);
+  const ended = await runOn(peer, { command: "cat", input, timeoutMs: 60_000 });
+  expect(ended).toMatchObject({ exitCode: 5, stdout: expect.stringContaining("500000 bytes") });
+  expect(calls[0]?.timeoutMs).toBeWithin(1, 60_001);
+});
+
+test("a list is asked of the new agent", async () => {
+  await using link = createServedLink((call) => call.respond({ commands: [{ name: "new", kind: "user" }] }));
+  const successor = createNativePeer(link.caller, { explainSilence });
+  const peer = createPeerOver(createNativePort().dial, async () => successor);
+  expect(await peer.listCommands(60_000)).toEqual([{ name: "new", kind: "user" }]);
+});
+
+test("a cancel reaches the new agent", async () => {
+  const started = Promise.withResolvers<IncomingCall>();
+  await using link = createServedLink((call) => started.resolve(call));
+  const successor = createNativePeer(link.caller, { explainSilence });
+  const peer = createPeerOver(createNativePort().dial, async () => successor);
+  const remote = peer.execute({ command: "sleep", args: [], hasInput: false, timeoutMs: 0 });
+  const call = await started.promise;
+  remote.cancel("the test wants it so");
+  await until("it was heard", () => call.signal.aborted);
+  call.fail(NegotiatorError.from(call.signal.reason));
+  expect(await rejectionOf(remote.ended)).toMatchObject({
+    code: "CANCELLED",
+    message: "The call was cancelled: the test wants it so",
+  });
+});
+
+test("a call that waits for its channel goes to the new agent when that is met elsewhere", async () => {
+  const { peer: successor, link } = createSuccessor();
+  await using _ = link;
+  const pair = createMemoryPair();
+  pair.flow();
+  const peer = createPeerOver(
+    async () => pair.ends[0],
+    async () => successor,
+  );
+  const ended = runOn(peer, { command: "echo" });
+  await turns(5);
+  peer.retire();
+  expect(await ended).toMatchObject({ exitCode: 5 });
+});
+
+test("a call whose input ends after that never meets the old agent's channel", async () => {
+  const { peer: successor, link } = createSuccessor();
+  await using _ = link;
+  let isReplaced = false;
+  let dials = 0;
+  const dial = () => Promise.reject(new Error(`dial ${++dials}`));
+  const peer = createPeerOver(dial, async () => successor, { isReplaced: () => isReplaced });
+  const remote = peer.execute({ command: "cat", args: [], hasInput: true, timeoutMs: 0 });
+  peer.retire();
+  isReplaced = true;
+  await remote.stdin?.write(Buffer.from("late"));
+  remote.stdin?.end();
+  expect(await remote.ended).toMatchObject({ exitCode: 5 });
+  expect(dials).toBe(0);
+});
+
+test("all calls end with the guest, wherever they are", async () => {
+  const life = new AbortController();
+  const gate = Promise.withResolvers<void>();
+  const port = createOldPort({ commands: COMMANDS, work: () => gate.promise });
+  const peer = createPeerOver(port.dial, undefined, { life: life.signal });
+  const calls = [runOn(peer, { command: "echo" }), runOn(peer, { command: "echo" }), peer.listCommands(0)];
+  const input = peer.execute({ command: "cat", args: [], hasInput: true, timeoutMs: 0 });
+  const ends = [...calls, input.ended].map((end) => end.catch((thrown: unknown) => thrown));
+  await until("the agent works", () => port.agent.calls.length > 0);
+  life.abort(new NegotiatorError("CLOSED", "the guest is gone"));
+  for (const end of await Promise.all(ends)) expect(end).toMatchObject({ message: "the guest is gone" });
+  expect(peer.queueLength).toBe(0);
+});
+
+test("a call that was made stays with the old agent", async () => {
+  const gate = Promise.withResolvers<void>();
+  const work = ({ args }: OldCall): Promise<void> => (args[1] === "old" ? gate.promise : Promise.resolve());
+  const port = createOldPort({ commands: COMMANDS, work });
+  const peer = createPeerOver(port.dial);
+  const ended = runOn(peer, { command: "echo", args: ["old"] });
+  await until("the agent works", () => port.agent.calls.length === 2);
+  peer.retire();
+  await turns(5);
+  gate.resolve();
+  expect(await ended).toMatchObject({ stdout: "old\n", exitCode: 0 });
+  expect(await runOn(peer, { command: "echo", args: ["still"] })).toMatchObject({ stdout: "still\n" });
+});
+
+test("nothing is made when the deadline passes before the new agent is there", async () => {
+  const peer = createPeerOver(createNativePort().dial, () => Promise.withResolvers<Peer>().promise);
+  expect(await runOn(peer, { command: "echo", timeoutMs: 30 })).toMatchObject({
+    code: "TIMEOUT",
+    message: expect.stringContaining("was not made"),
+  });
+});

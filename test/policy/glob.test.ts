@@ -1,0 +1,34 @@
+/** Wildcards: what they stand for, and that no pattern takes long. */
+import { expect, test } from "bun:test";
+import { parseGlob } from "../../src/policy/glob.ts";
+import { processorMsOf } from "../support/processor-time.ts";
+
+test.each([
+  ["uptime", ["uptime"], ["uptime2", "xuptime", "", "Uptime", "uptime\n"]],
+  ["web*", ["web", "web1", "web\n1"], ["we", "aweb", "web/1"]],
+  ["*-disk-*", ["find-disk-usage", "-disk-"], ["find-disk", "disk-"]],
+  ["?", ["a", "é", "😀", "\n"], ["", "ab", "/"]],
+  ["/var/log/*", ["/var/log/x", "/var/log/"], ["/var/log/x/y", "/var/log"]],
+  ["/var/log/**", ["/var/log/", "/var/log/x/y"], ["/var/log", "/var/lo"]],
+  ["**/*.conf", ["/a.conf", "a/b/c.conf", "a/b.conf.conf"], ["a.conf", "a/b.conf/c"]],
+  ["*/**", ["a/", "a/b/c", "/"], ["a", ""]],
+  ["***", ["", "a/b"], []],
+  ["", [""], ["a"]],
+  ["\\*", ["*"], ["a", "\\*", ""]],
+  ["\\...", ["..."], ["....", "\\..."]],
+  ["a\\", ["a\\"], ["a"]],
+  ["[ab].+(x|y)$^", ["[ab].+(x|y)$^"], ["a.+x"]],
+])("%j", (pattern, fitting, others) => {
+  const glob = parseGlob(pattern);
+  expect(fitting.filter((text) => !glob.matches(text))).toEqual([]);
+  expect(others.filter((text) => glob.matches(text))).toEqual([]);
+});
+
+test("a pattern made to explode takes steps in proportion to pattern and text", () => {
+  const costMs = processorMsOf(() => {
+    expect(parseGlob(`${"*a".repeat(50)}b`).matches("a".repeat(20_000))).toBe(false);
+    expect(parseGlob(`${"**/*".repeat(20)}x`).matches("a/".repeat(10_000))).toBe(false);
+  });
+  // A slow machine takes a second; a step for each way to divide the text would take for ever.
+  expect(costMs).toBeLessThan(20_000);
+});

@@ -1,0 +1,257 @@
+/** Who may call what: rules in order, careful patterns, and files with mistakes in them. */
+import { describe, expect, test } from "bun:test";
+import { NegotiatorError } from "../../src/errors.ts";
+import { decide, DEFAULT_POLICY, denyAll, explain, parsePolicy } from "../../src/policy/policy.ts";
+import type { PolicyRequest } from "../../src/policy/policy.ts";
+
+const UUID = "2b7c3f5e-1d2a-4c3b-9e8f-0a1b2c3d4e5f";
+
+function call(command: string, args: string[] = [], guest = "web1"): PolicyRequest {
+  return { peer: { guest, uuid: UUID }, method: "execute", command, args };
+}
+
+/** The decision on one rule with the given body, for a call that names `command` with `args`. */
+function fits(body: string, request: PolicyRequest): boolean {
+  return decide(parsePolicy(`[[rules]]\naction = "allow"\n${body}`), request).allowed;
+}
+
+describe("decide", () => {
+  test("without a policy everything is allowed", () => {
+    expect(decide(DEFAULT_POLICY, call("reboot"))).toEqual({ allowed: true, rule: "default" });
+  });
+
+  test("a policy that cannot be used denies everything and keeps the problem from the peer", () => {
+    const policy = denyAll("Cannot use /etc/negotiator/policy.toml:\n  line 3: secret");
+    const reason = "the policy cannot be read, so nothing is allowed";
+    expect(decide(policy, call("uptime"))).toEqual({ allowed: false, rule: "invalid", reason });
+    expect(decide(policy, { peer: {}, method: "ping", args: [] }).allowed).toBe(false);
+  });
+
+  test.each(["", "# nothing\n", "rules = []"])("a policy without rules denies everything: %j", (text) => {
+    const reason = "no rule of the policy allows it";
+    expect(decide(parsePolicy(text), call("uptime"))).toEqual({ allowed: false, rule: "no-match", reason });
+  });
+
+  test("the first rule that fits decides", () => {
+    const policy = parsePolicy(`
+      [[rules]]
+      action = "deny"
+      guests = ["web*"]
+      commands = ["reboot"]
+      reason = "web servers stay up"
+
+      [[rules]]
+      action = "allow"
+      guests = ["web*", "db1"]
+
+      [[rules]]
+      action = "deny"
+      commands = ["uptime"]
+    `);
+    const reason = "web servers stay up";
+    expect(decide(policy, call("reboot"))).toEqual({ allowed: false, rule: 1, reason });
+    expect(decide(policy, call("uptime"))).toEqual({ allowed: true, rule: 2 });
+    expect(decide(policy, call("reboot", [], "db1"))).toEqual({ allowed: true, rule: 2 });
+    expect(decide(policy, call("uptime", [], "db2"))).toMatchObject({ allowed: false, rule: 3 });
+    expect(decide(policy, call("date", [], "db2"))).toMatchObject({ allowed: false, rule: "no-match" });
+  });
+
+  test("an allowing rule hands its limits on, in our units", () => {
+    const policy = parsePolicy(`
+      [[rules]]
+      action = "allow"
+      user = "nobody"
+      timeoutSeconds = 2.5
+      concurrency = 3
+      rate = "10/minute"
+    `);
+    expect(decide(policy, call("uptime"))).toEqual({
+      allowed: true,
+      rule: 1,
+      user: "nobody",
+      timeoutMs: 2500,
+      concurrency: 3,
+      rate: { calls: 10, perMs: 60_000 },
+    });
+  });
+
+  test("all conditions of a rule must hold", () => {
+    const body = `guests = ["web1"]\nuuids = ["${UUID}"]\nmethods = ["execute"]\ncommands = ["up*"]\narguments = []`;
+    const good = call("uptime");
+    expect(fits(body, good)).toBe(true);
+    expect(fits(body, { ...good, peer: { guest: "web2", uuid: UUID } })).toBe(false);
+    expect(fits(body, { ...good, peer: { guest: "web1", uuid: UUID.replace("2b", "2c") } })).toBe(false);
+    expect(fits(body, { ...good, method: "list-commands" })).toBe(false);
+    expect(fits(body, { ...good, command: "down" })).toBe(false);
+    expect(fits(body, { ...good, args: ["-p"] })).toBe(false);
+  });
+
+  test("what a call does not have fits no condition", () => {
+    const host: PolicyRequest = { peer: {}, method: "info", args: [] };
+    expect(fits("", host)).toBe(true);
+    expect(fits('methods = ["inf?"]', host)).toBe(true);
+    expect(fits('guests = ["*"]', host)).toBe(false);
+    expect(fits(`uuids = ["${UUID}"]`, host)).toBe(false);
+    expect(fits('commands = ["*"]', host)).toBe(false);
+    expect(fits("arguments = []", host)).toBe(false);
+    expect(fits('arguments = ["..."]', host)).toBe(false);
+  });
+
+  test("uuids are compared without regard to case, names with it", () => {
+    expect(fits(`uuids = ["${UUID.toUpperCase()}"]`, call("uptime"))).toBe(true);
+    const shouting = { ...call("uptime"), peer: { uuid: UUID.toUpperCase() } };
+    expect(fits(`uuids = ["${UUID}"]`, shouting)).toBe(true);
+    expect(fits('guests = ["WEB1"]', call("uptime"))).toBe(false);
+  });
+});
+
+describe("arguments", () => {
+  test.each<[patterns: string, fitting: string[][], others: string[][]]>([
+    ["[]", [[]], [[""], ["a"]]],
+    ["['...']", [[], ["a"], ["-rf", "/", "../../.."]], []],
+    [
+      "['status', '*']",
+      [
+        ["status", "nginx"],
+        ["status", ""],
+      ],
+      [["status"], ["status", "a", "b"], ["stop", "a"]],
+    ],
+    ["['status', '...']", [["status"], ["status", "-H", "x"]], [[], ["stop"], ["status2"]]],
+    [
+      "['*', 'x']",
+      [["a", "x"]],
+      [
+        ["x", "a"],
+        ["a", "xx"],
+        ["a", "x\n"],
+      ],
+    ],
+    ["['*']", [["a"], ["a b; $(c)"], ["a..b"], ["..."]], [["-a"], ["--help"], ["a/b"], [".."]]],
+    ["['-*']", [["-a"], ["--help"], ["-"]], [["a"], ["--output=/etc/x"], ["--output=.."]]],
+    ["['/var/log/*']", [["/var/log/syslog"]], [["/var/log/a/b"], ["/var/log/.."], ["/var/log"]]],
+    ["['/var/log/**']", [["/var/log/a/b"]], [["/var/log/../../etc/shadow"], ["/var/log/a/.."]]],
+    ["['/srv/../**']", [["/srv/../x"]], [["/srv/../x/../y"], ["/srv/../.."]]],
+    ["['--file=**']", [["--file=/a/b"]], [["--file=../x"], ["--file=/a:../x"]]],
+    ["['\\...']", [["..."]], [[], ["a"]]],
+    ["['']", [[""]], [[], ["a"]]],
+  ])("%s", (patterns, fitting, others) => {
+    const body = `arguments = ${patterns}`;
+    expect(fitting.filter((args) => !fits(body, call("x", args)))).toEqual([]);
+    expect(others.filter((args) => fits(body, call("x", args)))).toEqual([]);
+  });
+
+  test("a denying rule does not let itself be dodged by what an allowing one is careful about", () => {
+    const policy = parsePolicy(`
+      [[rules]]
+      action = "deny"
+      arguments = ["**"]
+      [[rules]]
+      action = "allow"
+    `);
+    expect(decide(policy, call("cat", ["-n"])).allowed).toBe(false);
+    expect(decide(policy, call("cat", ["/a/../b"])).allowed).toBe(false);
+    expect(decide(policy, call("cat")).allowed).toBe(true);
+  });
+});
+
+describe("parsePolicy", () => {
+  test.each<[text: string, says: string[]]>([
+    ["[[rules]", ["Expected"]],
+    ["[[rule]]\naction = 'deny'", ["rule: unknown key; allowed here: rules"]],
+    ["rules = 1", ["rules: ", "Array"]],
+    ["[[rules]]\ncommands = ['a']", ["rule 1: action: ", '"action"']],
+    ["[[rules]]\naction = 'permit'", ["rule 1: action: ", '("allow" | "deny")', '"permit"']],
+    [
+      "[[rules]]\naction = 'deny'\nguest = ['a']",
+      ["rule 1: guest: unknown key; allowed here: action, guests"],
+    ],
+    ["[[rules]]\naction = 'deny'\nguests = []", ["rule 1: guests: an empty list fits nothing"]],
+    ["[[rules]]\naction = 'deny'\nguests = 'a'", ["rule 1: guests: ", "Array"]],
+    ["[[rules]]\naction = 'deny'\ncommands = ['a', '']", ["rule 1: command 2: an empty pattern"]],
+    ["[[rules]]\naction = 'deny'\nuuids = ['web1']", ["rule 1: uuid 1: ", "UUID", "web1"]],
+    ["[[rules]]\naction = 'deny'\narguments = ['...', 'a']", ['rule 1: arguments: "..." must be the last']],
+    ["[[rules]]\naction = 'deny'\narguments = [1]", ["rule 1: argument 1: ", "string"]],
+    ["[[rules]]\naction = 'allow'\nrate = '10/fortnight'", ["rule 1: rate: ", "10/fortnight", "10/minute"]],
+    ["[[rules]]\naction = 'allow'\nrate = '0/minute'", ["rule 1: rate: "]],
+    ["[[rules]]\naction = 'allow'\ntimeoutSeconds = 0", ["rule 1: timeoutSeconds: ", ">0"]],
+    ["[[rules]]\naction = 'allow'\ntimeoutSeconds = nan", ["rule 1: timeoutSeconds: "]],
+    ["[[rules]]\naction = 'allow'\nconcurrency = 1.5", ["rule 1: concurrency: "]],
+    ["[[rules]]\naction = 'allow'\nconcurrency = 0", ["rule 1: concurrency: ", ">=1"]],
+    ["[[rules]]\naction = 'allow'\nuser = 'root; id'", ["rule 1: user: not a user's name"]],
+    [
+      "[[rules]]\naction = 'allow'\nreason = 'x'",
+      ['rule 1: reason: has no meaning in a rule whose action is "allow"'],
+    ],
+    [
+      "[[rules]]\naction = 'deny'\nuser = 'x'\nrate = '1/hour'",
+      ['rule 1: user: has no meaning in a rule whose action is "deny"', "rule 1: rate: has no meaning"],
+    ],
+    [
+      "[[rules]]\naction = 'maybe'\nguests = 1\n[[rules]]\naction = 'deny'\nx = 1",
+      ["rule 1: action: ", "rule 1: guests: ", "rule 2: x: unknown key"],
+    ],
+  ])("%j", (text, says) => {
+    let thrown: unknown;
+    try {
+      parsePolicy(text, "policy.toml");
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toBeInstanceOf(NegotiatorError);
+    expect(thrown).toMatchObject({ code: "BAD_CONFIG" });
+    const { message } = NegotiatorError.from(thrown);
+    for (const part of ["Cannot use policy.toml", ...says]) expect(message).toContain(part);
+  });
+});
+
+describe("explain", () => {
+  test("tells for each rule up to the deciding one why it fits or not", () => {
+    const policy = parsePolicy(`
+      [[rules]]
+      action = "deny"
+      guests = ["db*", "mail"]
+      [[rules]]
+      action = "deny"
+      uuids = ["00000000-0000-4000-8000-000000000000"]
+      [[rules]]
+      action = "allow"
+      commands = ["service"]
+      arguments = ["restart", "*"]
+      [[rules]]
+      action = "allow"
+      commands = ["service"]
+      user = "ops"
+      timeoutSeconds = 30
+      concurrency = 1
+      rate = "6/hour"
+      [[rules]]
+      action = "deny"
+    `);
+    expect(explain(policy, call("service", ["restart", "-f"]))).toEqual([
+      'rule 1 (deny): does not fit, the guest "web1" is none of "db*", "mail"',
+      `rule 2 (deny): does not fit, the uuid "${UUID}" is not in its list`,
+      'rule 3 (allow): does not fit, argument 2 "-f" starts with a "-" that "*" does not name',
+      "rule 4 (allow): fits",
+      "allowed, as user ops, for 30 s, 1 at once, 6 in 3600 s",
+    ]);
+    expect(explain(policy, call("x", ["a\nb"])).at(-1)).toBe("denied: a rule of the policy denies it");
+  });
+
+  test("covers the ends without a deciding rule", () => {
+    const none = parsePolicy('[[rules]]\naction = "allow"\nguests = ["a"]\n');
+    const host: PolicyRequest = { peer: {}, method: "ping", args: [] };
+    expect(explain(none, host)).toEqual([
+      "rule 1 (allow): does not fit, the peer has no guest name",
+      "denied: no rule of the policy allows it",
+    ]);
+    expect(explain(DEFAULT_POLICY, host)).toEqual([
+      "allowed: there is no policy, so everything offered may be called",
+    ]);
+    expect(explain(denyAll("Cannot use it:\n  line 1"), host)).toEqual([
+      "Cannot use it:",
+      "  line 1",
+      "denied: the policy cannot be read, so nothing is allowed",
+    ]);
+  });
+});

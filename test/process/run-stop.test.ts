@@ -1,0 +1,175 @@
+/** Ending commands: deadlines, cancels, groups, and pipes that somebody else holds. */
+import { expect, test } from "bun:test";
+import { createCapturingSink, endLater, listGroup, runScript } from "../support/captured-run.ts";
+import type { CapturedRun } from "../support/captured-run.ts";
+import { withMoreTime } from "../support/more-time.ts";
+import { watchOpenFiles } from "../support/open-files.ts";
+import { until } from "../support/until.ts";
+
+const LONG_MS = 60_000;
+
+/** A run that its deadline ended after it had said `ready`. */
+function runPastDeadline(script: string, ready: RegExp, graceMs = 5000): Promise<CapturedRun> {
+  return withMoreTime(
+    (timeoutMs) => runScript(script, { timeoutMs, graceMs }),
+    ({ stdout }) => ready.test(stdout),
+  );
+}
+
+/** A killed process goes when it next gets a processor. */
+async function expectGroupEnds(groupId: number): Promise<void> {
+  expect(groupId).toBeGreaterThan(1);
+  await until("nobody is left of the group", async () => (await listGroup(groupId)).length === 0);
+}
+
+test("a deadline ends the command and all of its group", async () => {
+  const { result, stdout } = await runPastDeadline("echo $$; sleep 600 & sleep 600", /^\d+\n/);
+  expect(result).toMatchObject({ exitCode: null, signal: "SIGTERM", timedOut: true, cancelled: false });
+  expect(result.stdout.truncated).toBe(false);
+  expect(await listGroup(Number(stdout))).toEqual([]);
+});
+
+test("a cancel does the same, and what was printed before it arrives", async () => {
+  const control = new AbortController();
+  const stdout = createCapturingSink();
+  const running = runScript("echo $$; sleep 600 | sleep 600", { signal: control.signal, stdout });
+  await stdout.contains("\n");
+  control.abort();
+  const { result } = await running;
+  expect(result).toMatchObject({ signal: "SIGTERM", timedOut: false, cancelled: true });
+  expect(await listGroup(Number(stdout.text()))).toEqual([]);
+});
+
+test("who ignores SIGTERM is killed after the grace", async () => {
+  const script = "trap '' TERM; echo $$; while :; do sleep 0.05; done";
+  const { result, stdout } = await runPastDeadline(script, /^\d+\n/, 100);
+  expect(result).toMatchObject({ exitCode: null, signal: "SIGKILL", timedOut: true });
+  await expectGroupEnds(Number(stdout));
+});
+
+test("a child that ignores SIGTERM is killed too, though its leader obeyed", async () => {
+  const script = "(trap '' TERM; echo $$ ready; while :; do sleep 0.05; done) & wait";
+  const { result, text } = await withMoreTime(
+    async (graceMs) => {
+      const control = new AbortController();
+      const stdout = createCapturingSink();
+      const running = runScript(script, { signal: control.signal, graceMs, stdout });
+      await stdout.contains("ready");
+      control.abort();
+      return { ...(await running), text: stdout.text() };
+    },
+    // A leader that did not come to obey within the grace was killed as well.
+    (ended) => ended.result.signal === "SIGTERM",
+  );
+  expect(result).toMatchObject({ signal: "SIGTERM", cancelled: true });
+  await expectGroupEnds(Number.parseInt(text, 10));
+});
+
+test("a child may clean up within the grace, though its leader has gone", async () => {
+  const script = "(trap 'sleep 0.1; echo clean; exit' TERM; echo ready; while :; do sleep 0.01; done) & wait";
+  const control = new AbortController();
+  const stdout = createCapturingSink();
+  const running = runScript(script, { signal: control.signal, graceMs: LONG_MS, stdout });
+  await stdout.contains("ready");
+  control.abort();
+  expect((await running).result).toMatchObject({ signal: "SIGTERM", stdout: { truncated: false } });
+  expect(stdout.text()).toBe("ready\nclean\n");
+});
+
+test("a command may clean up within the grace, and its last words arrive", async () => {
+  const script = "trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.01; done";
+  const { result, stdout } = await runPastDeadline(script, /^ready\n/);
+  expect(stdout).toBe("ready\nbye\n");
+  expect(result).toMatchObject({ exitCode: 7, signal: null, timedOut: true });
+});
+
+test("the first reason counts", async () => {
+  const script = "trap '' TERM; echo $$; while :; do sleep 0.02; done";
+  const { result } = await withMoreTime(
+    async (timeoutMs) => {
+      const startMs = performance.now();
+      const control = new AbortController();
+      const stdout = createCapturingSink();
+      const running = runScript(script, {
+        signal: control.signal,
+        timeoutMs,
+        graceMs: 2 * timeoutMs,
+        stdout,
+      });
+      await Promise.race([stdout.contains("\n"), running]);
+      // The deadline passes within the grace; the cancel has to come before it.
+      const isFirst = performance.now() - startMs < 0.9 * timeoutMs;
+      control.abort();
+      return { ...(await running), isFirst };
+    },
+    ({ isFirst }) => isFirst,
+  );
+  expect(result).toMatchObject({ timedOut: false, cancelled: true });
+});
+
+test("a command that ends in time is not touched by its deadline, however long that is", async () => {
+  const { result } = await runScript("sleep 0.05; exit 2", { timeoutMs: Number.MAX_SAFE_INTEGER });
+  expect(result).toMatchObject({ exitCode: 2, timedOut: false });
+});
+
+test("a child in the background is left alone, its pipe is dropped after the drain", async () => {
+  const { result, stdout } = await runScript("sleep 600 2>/dev/null & echo $!", { drainMs: 50 });
+  using cleanup = new DisposableStack();
+  cleanup.use(endLater(Number(stdout)));
+  expect(result).toMatchObject({ exitCode: 0, stdout: { truncated: true }, stderr: { truncated: false } });
+  expect(result.durationMs).toBeGreaterThan(45);
+  expect(() => process.kill(Number(stdout), 0)).not.toThrow();
+});
+
+test("a child in the background that still prints is heard until the drain ends", async () => {
+  const script = "(sleep 0.1; echo late) & exit 0";
+  const { result, stdout } = await runScript(script, { drainMs: LONG_MS });
+  expect(stdout).toBe("late\n");
+  expect(result.stdout).toEqual({ bytes: 5, truncated: false });
+});
+
+test("a slow sink loses nothing of a command that has ended", async () => {
+  const pieces: number[] = [];
+  const { promise: exited, resolve } = Promise.withResolvers<unknown>();
+  const stdout = {
+    async write(bytes: Uint8Array): Promise<void> {
+      await exited;
+      await Bun.sleep(60);
+      pieces.push(bytes.byteLength);
+    },
+  };
+  const { result } = await runScript("head -c 60000 /dev/zero", { stdout, drainMs: 20, onExit: resolve });
+  expect(result.stdout).toEqual({ bytes: 60_000, truncated: false });
+  expect(pieces.reduce((sum, bytes) => sum + bytes, 0)).toBe(60_000);
+});
+
+test("a sink that is stuck does not hold up a command that was cancelled", async () => {
+  const control = new AbortController();
+  const { promise: stuck } = Promise.withResolvers<void>();
+  const stdout = {
+    write(): Promise<void> {
+      control.abort();
+      return stuck;
+    },
+  };
+  const { result } = await runScript("echo x; sleep 600", { stdout, signal: control.signal, drainMs: 50 });
+  expect(result).toMatchObject({ cancelled: true, stdout: { bytes: 2, truncated: true } });
+});
+
+test("many at once, ended in every way, leave no descriptor behind", async () => {
+  const leftBehind = await watchOpenFiles(/^pipe:/);
+  const scripts = ["exit 0", "sleep 600", "yes", "exec 1>&-; sleep 600", "cat"];
+  for (let round = 0; round < 6; round += 1) {
+    await Promise.all(
+      scripts.map((script) => {
+        const { promise: never } = Promise.withResolvers<void>();
+        const stdin = (async function* () {
+          yield new Uint8Array(300_000);
+          await never;
+        })();
+        return runScript(script, { timeoutMs: 60, stdin, stdout: { write: async () => undefined } });
+      }),
+    );
+  }
+  await until("the pipes are closed", async () => (await leftBehind()).length === 0);
+});

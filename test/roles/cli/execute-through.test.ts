@@ -1,0 +1,220 @@
+/** `execute` through both daemons: what the command at the other end does, says and becomes is ours. */
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { listGroup } from "../../support/captured-run.ts";
+import { createStage } from "../../support/stage.ts";
+import type { Side, Stage } from "../../support/stage.ts";
+import { until } from "../../support/until.ts";
+
+setDefaultTimeout(120_000);
+/** Of a deadline that passes: a call has to be under way by then, on a busy machine too. */
+const SECONDS = "6";
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await createStage();
+  for (const side of [stage.host, stage.guest()]) await plant(side);
+});
+afterAll(() => stage[Symbol.asyncDispose]());
+
+/** Shell scripts that both sides offer. */
+const SCRIPTS = {
+  end: 'exit "$1"',
+  die: 'kill -"$1" $$',
+  echo: String.raw`for word; do printf '[%s]' "$word"; done`,
+  copy: "exec cat",
+  count: "exec wc -c",
+  both: "echo out; echo err >&2; exit 5",
+  bytes: String.raw`printf '\377\376\000\303\050\200\n\355\240\200'`,
+  halves: String.raw`printf 'gr\303'; sleep 0.1; printf '\274n'`,
+  deaf: "exec 0<&-; echo deaf; sleep 0.1; exit 4",
+  env: "env | sort",
+  sleeper: "echo $$; sleep 600 & sleep 600",
+  parent: "sleep 600 & echo $!; exit 6",
+} as const;
+
+async function plant(side: Side): Promise<void> {
+  for (const [name, script] of Object.entries(SCRIPTS)) await side.command(name, `#!/bin/sh\n${script}\n`);
+  await side.command("plain", "#!/bin/sh\n", 0o644);
+  await side.command("bare", "echo no shell reads this\n");
+}
+
+/** The same for both ways: from the host into a guest, and from a guest to its host. */
+const WAYS: [string, () => { caller: Side; served: Side; to: string[] }][] = [
+  ["into a guest", () => ({ caller: stage.host, served: stage.guest(), to: ["web1"] })],
+  ["to the host", () => ({ caller: stage.guest(), served: stage.host, to: [] })],
+];
+
+describe.each(WAYS)("%s", (_, way) => {
+  const execute = (words: string[], options = {}) => {
+    const { caller, to } = way();
+    return caller.run(["execute", ...to, ...words], options);
+  };
+
+  test.each([
+    [["end", "0"], 0],
+    [["end", "7"], 7],
+    [["end", "255"], 255],
+    [["die", "TERM"], 128 + 15],
+    [["die", "KILL"], 128 + 9],
+    [["die", "HUP"], 128 + 1],
+    [["die", "ABRT"], 128 + 6],
+  ])("%j gives the exit code %d", async (words, exitCode) => {
+    expect(await execute(words)).toMatchObject({ exitCode, stdout: "", stderr: "" });
+  });
+
+  test("both outputs arrive where they belong", async () => {
+    expect(await execute(["both"])).toMatchObject({ exitCode: 5, stdout: "out\n", stderr: "err\n" });
+  });
+
+  test.each([
+    [["a b", "'c' \"d\"", "", "\\", "$HOME `id`; |&", "*", "\n", "grün 🦀", "\u001b[31m"]],
+    [["--help", "-v", "--json", "-t", "0", "--", "-"]],
+    [["--"]],
+  ])("the arguments %j arrive as they are", async (args) => {
+    const expected = args.map((arg) => `[${arg}]`).join("");
+    expect(await execute(["echo", ...args])).toMatchObject({ exitCode: 0, stdout: expected, stderr: "" });
+  });
+
+  test("output that is no text arrives byte for byte", async () => {
+    const { exitCode, output } = await execute(["bytes"]);
+    expect({ exitCode, output: [...output] }).toEqual({
+      exitCode: 0,
+      output: [0xff, 0xfe, 0, 0xc3, 0x28, 0x80, 0x0a, 0xed, 0xa0, 0x80],
+    });
+    expect(await execute(["halves"])).toMatchObject({ exitCode: 0, stdout: "grün" });
+  });
+
+  test("input is carried whole, text and bytes", async () => {
+    const input = Uint8Array.from({ length: 1_000_000 }, (_, index) => (index * 7919) >> 3);
+    const { exitCode, output } = await execute(["copy"], { stdin: input });
+    expect({ exitCode, isSame: Buffer.compare(output, input) }).toEqual({ exitCode: 0, isSame: 0 });
+    expect(await execute(["copy"], { stdin: "grün\n" })).toMatchObject({ exitCode: 0, stdout: "grün\n" });
+    expect(await execute(["count"], { stdin: "" })).toMatchObject({ exitCode: 0, stdout: "0\n" });
+  });
+
+  test.each(["-n", "--no-stdin"])("with %s the input is left to others", async (option) => {
+    const { caller, to } = way();
+    await using running = caller.launch(["execute", option, ...to, "count"], { isOpen: true });
+    await running.feed("for somebody else");
+    expect(await running.ended()).toMatchObject({ exitCode: 0, stdout: "0\n", stderr: "" });
+  });
+
+  test("a command that closes its input early ends as it likes", async () => {
+    const input = new Uint8Array(2_000_000);
+    expect(await execute(["deaf"], { stdin: input })).toMatchObject({ exitCode: 4, stdout: "deaf\n" });
+  });
+
+  test("input that stays open keeps nobody from ending", async () => {
+    const { caller, to } = way();
+    await using running = caller.launch(["execute", ...to, "end", "9"], { isOpen: true });
+    expect(await running.ended()).toMatchObject({ exitCode: 9, stderr: "" });
+  });
+
+  test("its environment is a clean one", async () => {
+    const { served } = way();
+    const { stdout } = await execute(["env"], { env: { SECRET: "1", LD_PRELOAD: "" } });
+    const names = stdout.split("\n").map((line) => line.split("=")[0]);
+    const guest = served.role === "host" ? ["NEGOTIATOR_GUEST"] : [];
+    // PWD is the shell's own.
+    expect(names.filter((name) => name !== "" && name !== "PWD")).toEqual([
+      "HOME",
+      "LANG",
+      "LOGNAME",
+      "NEGOTIATOR_CALL_ID",
+      "NEGOTIATOR_COMMAND",
+      ...guest,
+      "NEGOTIATOR_ROLE",
+      "PATH",
+      "SHELL",
+      "USER",
+    ]);
+    expect(stdout).toContain(`NEGOTIATOR_ROLE=${served.role}\n`);
+    expect(stdout).toContain("NEGOTIATOR_COMMAND=env\n");
+    expect(stdout.includes("NEGOTIATOR_GUEST=web1\n")).toBe(served.role === "host");
+  });
+
+  test.each([
+    [["hallo"], 127, "there is no such command"],
+    [["cop"], 127, 'Did you mean "copy"?'],
+    [["../bin/sh"], 127, "there is no such command"],
+    [["/bin/sh"], 127, "there is no such command"],
+    [[""], 125, "command"],
+    [["\u001b[31mred"], 127, 'Cannot run "\\x1b[31mred"'],
+    [["plain"], 126, "plain"],
+    [["bare"], 126, "#!"],
+  ])("%j is refused with exit code %d", async (words, exitCode, part) => {
+    const ended = await execute(words);
+    expect(ended).toMatchObject({ exitCode, stdout: "" });
+    expect(ended.stderr).toStartWith("negotiator: ");
+    expect(ended.stderr).toContain(part);
+    expect(ended.stderr).not.toContain("\u001b");
+  });
+
+  test("arguments are bounded in number and in bytes", async () => {
+    const many = Array.from({ length: 4096 }, (_, index) => `${index}`);
+    expect((await execute(["echo", ...many])).stdout).toBe(many.map((word) => `[${word}]`).join(""));
+    const tooMany = await execute(["echo", ...many, "x"]);
+    expect(tooMany).toMatchObject({ exitCode: 125, stdout: "", stderr: expect.stringContaining("4096") });
+    const tooLong = await execute(["echo", ...["x", "y", "z"].map((letter) => letter.repeat(100_000))]);
+    expect(tooLong.stderr.length).toBeLessThan(1000);
+    expect(tooLong).toMatchObject({
+      exitCode: 125,
+      stderr: expect.stringContaining("more than 262144 bytes of arguments"),
+    });
+  });
+
+  test("an interrupt ends the command over there", async () => {
+    const { caller, to } = way();
+    await using running = caller.launch(["execute", "-t", "0", ...to, "sleeper"]);
+    const group = Number(await running.firstLine());
+    running.kill("SIGINT");
+    expect(await running.exited).toBe(128 + 2);
+    expect(running.signal()).toBe("SIGINT");
+    expect(await listGroup(group)).toEqual([]);
+  });
+
+  test("when nobody reads our stdout any more, the command ends over there", async () => {
+    const { caller, served, to } = way();
+    await served.command("endless", "#!/bin/sh\necho $$\nexec yes\n");
+    await using running = caller.launch(["execute", "-t", "0", ...to, "endless"]);
+    const group = Number(await running.firstLine());
+    expect(await listGroup(group)).toEqual([group]);
+    await running.hangUp();
+    expect(await running.exited).toBe(128 + 13);
+    await until("the command has ended", async () => (await listGroup(group)).length === 0);
+  });
+});
+
+describe.concurrent("what takes its time", () => {
+  test.each(WAYS)(
+    "a deadline ends the command with exit code 124, and nothing of it goes on, %s",
+    async (_, way) => {
+      const { caller, to } = way();
+      const ended = await caller.run(["execute", "-t", SECONDS, ...to, "sleeper"]);
+      expect(ended).toMatchObject({ exitCode: 124 });
+      expect(ended.stdout).toMatch(/^\d+\n$/);
+      expect(await listGroup(Number(ended.stdout))).toEqual([]);
+    },
+  );
+
+  test.each(WAYS)("a child that holds the output does not hold the call for ever, %s", async (_, way) => {
+    const { caller, to } = way();
+    const ended = await caller.run(["execute", ...to, "parent"]);
+    expect(ended).toMatchObject({ exitCode: 6, stderr: "" });
+    expect(ended.stdout).toMatch(/^\d+\n$/);
+    process.kill(Number(ended.stdout), "SIGKILL");
+    expect(ended.durationMs).toBeGreaterThan(4500);
+  });
+
+  test("a second interrupt gives up waiting", async () => {
+    const script = "trap '' TERM INT\necho $$\nwhile :; do sleep 0.05; done";
+    await stage.guest().command("stubborn", `#!/bin/sh\n${script}\n`);
+    await using running = stage.host.launch(["execute", "-t", "0", "web1", "stubborn"]);
+    const group = Number(await running.firstLine());
+    // Two of the same kind could become one on their way.
+    running.kill("SIGINT");
+    running.kill("SIGTERM");
+    expect([128 + 2, 128 + 15]).toContain(await running.exited);
+    await until("the command is killed", async () => (await listGroup(group)).length === 0);
+  });
+});

@@ -1,0 +1,152 @@
+/** The original's option form: which subcommands it stands for, and what it must not be taken for. */
+import { describe, expect, test } from "bun:test";
+import {
+  GUEST_LEGACY_OPTIONS,
+  HOST_LEGACY_OPTIONS,
+  readLegacyForm,
+} from "../../../src/roles/cli/option-form.ts";
+import { errorOf } from "../../support/error-of.ts";
+
+const SUBCOMMANDS = new Set(["list-guests", "list-commands", "execute", "daemon", "status", "print-config"]);
+
+function host(...words: string[]): string[][] | undefined {
+  return readLegacyForm(words, HOST_LEGACY_OPTIONS, (word) => SUBCOMMANDS.has(word));
+}
+
+function guest(...words: string[]): string[][] | undefined {
+  return readLegacyForm(words, GUEST_LEGACY_OPTIONS, (word) => SUBCOMMANDS.has(word));
+}
+
+const LIST_GUESTS = ["list-guests", "--"];
+const LIST_WEB1 = ["list-commands", "--", "web1"];
+const LS_WEB1 = ["execute", "--", "web1", "ls"];
+
+describe("on a host", () => {
+  test.each([
+    [["-g"], [LIST_GUESTS]],
+    [["--list-guests"], [LIST_GUESTS]],
+    [["-c", "web1"], [LIST_WEB1]],
+    [["web1", "-c"], [LIST_WEB1]],
+    [["--list-commands", "web1"], [LIST_WEB1]],
+    [["-e", "ls", "web1"], [LS_WEB1]],
+    [["web1", "-e", "ls"], [LS_WEB1]],
+    [["-els", "web1"], [LS_WEB1]],
+    [["--execute=ls", "web1"], [LS_WEB1]],
+    [["--execute", "ls", "web1"], [LS_WEB1]],
+    [["--exec=ls", "web1"], [LS_WEB1]],
+    [["-e", "ls", "--", "web1"], [LS_WEB1]],
+    [["-e", "ls", "--", "-web1"], [["execute", "--", "-web1", "ls"]]],
+    [["-e", "execute", "web1"], [["execute", "--", "web1", "execute"]]],
+    [["-e", "ls", "status"], [["execute", "--", "status", "ls"]]],
+    [
+      ["-e", `say 'a b' "" --help -- -v`, "web1"],
+      [["execute", "--", "web1", "say", "a b", "", "--help", "--", "-v"]],
+    ],
+    [["--execute=a=b", "web1"], [["execute", "--", "web1", "a=b"]]],
+    [["-e", "", "web1"], [["execute", "--", "web1"]]],
+    [["-d"], [["daemon", "--"]]],
+    [
+      ["-gc", "web1"],
+      [LIST_GUESTS, LIST_WEB1],
+    ],
+    [
+      ["-c", "-g", "web1"],
+      [LIST_WEB1, LIST_GUESTS],
+    ],
+    [
+      ["-e", "a", "-e", "b", "web1"],
+      [
+        ["execute", "--", "web1", "a"],
+        ["execute", "--", "web1", "b"],
+      ],
+    ],
+    [["-vvqe", "ls", "web1"], [["execute", "--verbose", "--verbose", "--quiet", "--", "web1", "ls"]]],
+    [["-vt5", "-c", "web1"], [["list-commands", "--verbose", "--timeout=5", "--", "web1"]]],
+    [
+      ["-t", "5", "-g", "-d", "-e", "ls", "web1"],
+      [LIST_GUESTS, ["daemon", "--"], ["execute", "--timeout=5", "--", "web1", "ls"]],
+    ],
+    [
+      ["--config", "a b", "--connect=x", "--socket", "a=b", "--control", "c", "-g"],
+      [["list-guests", "--config=a b", "--connect=x", "--socket=a=b", "--control=c", "--"]],
+    ],
+    [["-h"], [["--help"]]],
+    [["-g", "--help"], [["--help"]]],
+    [["-gh"], [["--help"]]],
+    [["-v", "--help", "web1", "surplus"], [["--help"]]],
+    [["-e", "--help", "web1"], [["execute", "--", "web1", "--help"]]],
+  ])("%j", (words, lines) => {
+    expect(host(...words)).toEqual(lines);
+  });
+});
+
+describe("in a guest", () => {
+  test.each([
+    [["-l"], [["list-commands", "--"]]],
+    [["-e", "ls -l"], [["execute", "--", "ls", "-l"]]],
+    [["-c", "/dev/x", "-l"], [["list-commands", "--character-device=/dev/x", "--"]]],
+    [["-lc/dev/x"], [["list-commands", "--character-device=/dev/x", "--"]]],
+    [["-d", "--character-device=/dev/x"], [["daemon", "--character-device=/dev/x", "--"]]],
+    [
+      ["-l", "-e", "ls", "-t1.5"],
+      [
+        ["list-commands", "--timeout=1.5", "--"],
+        ["execute", "--timeout=1.5", "--", "ls"],
+      ],
+    ],
+    [["-l", "-h"], [["--help"]]],
+  ])("%j", (words, lines) => {
+    expect(guest(...words)).toEqual(lines);
+  });
+});
+
+test.each([
+  [[]],
+  [["web1"]],
+  [["-v"]],
+  [["-t", "5"]],
+  [["execute", "-e", "ls"]],
+  [["-v", "execute", "web1", "ls"]],
+  [["web1", "status", "-g"]],
+  [["-g", "-x"]],
+  [["-gx"]],
+  [["--nonsense", "-g"]],
+  [["--list", "web1"]],
+  [["--l"]],
+  [["-l"]],
+  [["--"]],
+  [["--", "-g"]],
+  [["-"]],
+  [[""]],
+])("%j is no option form of a host", (words) => {
+  expect(host(...words)).toBeUndefined();
+});
+
+describe("refused", () => {
+  test.each([
+    [["-e", "ls"], "missing GUEST (see --help)"],
+    [["-c"], "missing GUEST (see --help)"],
+    [["-e", "ls", "web1", "rm"], 'surplus word "rm" (see --help)'],
+    [["web1", "-e", "ls", "rm"], 'surplus word "rm" (see --help)'],
+    [["web1", "rm", "-e", "ls"], 'surplus word "rm" (see --help)'],
+    [["-g", "web1"], 'surplus word "web1" (see --help)'],
+    [["-d", "\u001b"], 'surplus word "\\x1b" (see --help)'],
+    [["-c", "web1", "web2"], 'surplus word "web2" (see --help)'],
+    [["-e"], "option -e needs a value (see --help)"],
+    [["web1", "--exec"], "option --exec needs a value (see --help)"],
+    [["-g", "-t"], "option -t needs a value (see --help)"],
+    [["--list-guests=all"], "option --list-guests takes no value (see --help)"],
+    [["-e", "it's", "web1"], `Cannot split the command "it's": the quote ' has no end`],
+  ])("on a host: %j", (words, message) => {
+    expect(errorOf(() => host(...words))).toMatchObject({ code: "BAD_USAGE", message });
+  });
+
+  test.each([
+    [["-e", "ls -l", "foo"], 'surplus word "foo" (see --help)'],
+    [["foo", "-e", "ls"], 'surplus word "foo" (see --help)'],
+    [["-l", "foo"], 'surplus word "foo" (see --help)'],
+    [["-l", "-c"], "option -c needs a value (see --help)"],
+  ])("in a guest: %j", (words, message) => {
+    expect(errorOf(() => guest(...words))).toMatchObject({ code: "BAD_USAGE", message });
+  });
+});

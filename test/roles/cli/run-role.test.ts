@@ -1,0 +1,147 @@
+/** Both command lines: from words to a subcommand that runs, to help, or to one line that says what is wrong. */
+import { afterEach, describe, expect, test } from "bun:test";
+import { configureLog, logFor } from "../../../src/log.ts";
+import { runRole } from "../../../src/roles/cli/run-role.ts";
+import type { Invocation, Outcome, RoleDefinition, Subcommand } from "../../../src/roles/cli/subcommand.ts";
+import { NegotiatorError } from "../../../src/errors.ts";
+import { errorOf, rejectionOf } from "../../support/error-of.ts";
+import { spyOnOutput } from "../../support/spied-output.ts";
+import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
+
+afterEach(() => configureLog({ level: "info", format: "text" }));
+
+/** A role whose one subcommand writes down how it was called. */
+function createRole(run: () => Promise<Outcome> | Outcome = () => ({ exitCode: 0 })): {
+  role: RoleDefinition;
+  calls: Invocation[];
+} {
+  const calls: Invocation[] = [];
+  const execute: Subcommand = {
+    summary: "Run it.",
+    args: {
+      guest: { type: "positional", required: true },
+      command: { type: "positional", required: true },
+      json: { type: "boolean" },
+    },
+    examples: ["negotiator host execute web1 uptime"],
+    cutAfter: 2,
+    run: (invocation) => {
+      calls.push(invocation);
+      return run();
+    },
+  };
+  const subcommands = { execute };
+  return { role: { role: "host", summary: "Test.", legacyOptions: [], subcommands }, calls };
+}
+
+describe("a subcommand", () => {
+  test("gets its words and the settings, and says how it ended", async () => {
+    await using directory = await createTemporaryDirectory();
+    const config = await directory.write("config.toml", '[log]\nlevel = "warn"');
+    const outcome = { exitCode: 7, error: new NegotiatorError("DENIED", "no") };
+    const { role, calls } = createRole(() => outcome);
+    const words = ["execute", "--config", config, "--log-format=json", "--json", "web1", "ls", "--help"];
+    expect(await spyOnOutput(() => runRole(role, words))).toEqual({
+      result: outcome,
+      stdout: "",
+      stderr: "",
+    });
+    expect(calls).toHaveLength(1);
+    expect(calls[0]?.words.positionals).toEqual(["web1", "ls", "--help"]);
+    expect(calls[0]?.words.options.has("json")).toBe(true);
+    expect(calls[0]?.config.settings.log.format).toBe("json");
+    expect(calls[0]?.config.origins.get("log.format")).toBe("option");
+  });
+
+  test("may end later, and its errors come through", async () => {
+    await using directory = await createTemporaryDirectory();
+    const words = ["execute", "--config", await directory.write("config.toml", ""), "web1", "ls"];
+    expect(await runRole(createRole(async () => ({ exitCode: 3 })).role, words)).toEqual({ exitCode: 3 });
+    const error = new NegotiatorError("NO_GUEST", "x");
+    const { role } = createRole(() => Promise.reject(error));
+    expect(await rejectionOf(runRole(role, words))).toBe(error);
+  });
+
+  test.each([
+    [["-v"], "debug"],
+    [["-vv"], "trace"],
+    [["-vvvvvv"], "trace"],
+    [["-q"], "warn"],
+    [["-qqqqqq"], "silent"],
+    [["-vv", "-q"], "debug"],
+    [["-q", "--verbose"], "info"],
+  ])("with %j logs at level %s", async (options, level) => {
+    await using directory = await createTemporaryDirectory();
+    const config = await directory.write("config.toml", '[log]\nlevel = "info"');
+    const { role, calls } = createRole(() => {
+      logFor("test").debug("chatter");
+      return { exitCode: 0 };
+    });
+    const words = ["execute", ...options, "--config", config, "web1", "ls", "-v", "-q"];
+    const { stderr } = await spyOnOutput(() => runRole(role, words));
+    expect<string | undefined>(calls[0]?.config.settings.log.level).toBe(level);
+    expect(stderr).toBe(level === "debug" || level === "trace" ? "DEBUG test: chatter\n" : "");
+  });
+});
+
+test("a subcommand can read its settings anew, under the same options", async () => {
+  await using directory = await createTemporaryDirectory();
+  const file = await directory.write("config.toml", '[log]\nlevel = "warn"');
+  const { role, calls } = createRole();
+  await runRole(role, ["execute", "-v", "--config", file, "web1", "ls"]);
+  expect(calls[0]?.config.settings.log.level).toBe("info");
+  await directory.write("config.toml", '[log]\nlevel = "debug"');
+  expect(calls[0]?.reload().settings.log.level).toBe("trace");
+  await directory.write("config.toml", "[log");
+  expect(errorOf(() => calls[0]?.reload()).code).toBe("BAD_CONFIG");
+});
+
+describe("help", () => {
+  test.each([
+    [["--help"], "SUBCOMMAND"],
+    [["-h"], "SUBCOMMAND"],
+    [["--help", "nonsense"], "SUBCOMMAND"],
+    [["execute", "--help"], "GUEST COMMAND"],
+    [["execute", "-h"], "GUEST COMMAND"],
+    [["execute", "web1", "-vh"], "GUEST COMMAND"],
+    [["execute", "--config", "/none", "--help"], "GUEST COMMAND"],
+  ])("%j goes to stdout with exit code 0 and runs nothing", async (words, part) => {
+    const { role, calls } = createRole();
+    const { result, stdout, stderr } = await spyOnOutput(() => runRole(role, words));
+    expect({ result, stderr }).toEqual({ result: { exitCode: 0 }, stderr: "" });
+    expect(stdout).toContain(part);
+    expect(calls).toEqual([]);
+  });
+});
+
+describe("refused without running anything", () => {
+  test.each([
+    [[], "missing subcommand: one of: execute (see negotiator host --help)"],
+    [["exeucte"], 'unknown subcommand "exeucte": did you mean "execute"? (see negotiator host --help)'],
+    [["constructor"], noSubcommand("constructor")],
+    [["__proto__"], noSubcommand("__proto__")],
+    [["toString"], noSubcommand("toString")],
+    [["hasOwnProperty", "--help"], noSubcommand("hasOwnProperty")],
+    [[""], noSubcommand("")],
+    [["--"], noSubcommand("--")],
+    [["-v"], noSubcommand("-v")],
+    [["\u001b[31m\nred\u202e"], noSubcommand("\\x1b[31m\\nred\\u202e")],
+    [["execute"], "missing GUEST (see negotiator host execute --help)"],
+    [["execute", "web1"], "missing COMMAND (see negotiator host execute --help)"],
+    [["execute", "--jsno", "web1", "ls"], 'unknown option "--jsno": did you mean "--json"?'],
+    [["execute", "--jsno", "--help"], 'unknown option "--jsno": did you mean "--json"?'],
+    [["execute", "--log-format", "jsno", "a", "b"], 'unknown value of --log-format "jsno": did you mean'],
+    [["execute", "--log-format=", "a", "b"], 'unknown value of --log-format "": one of: text, json'],
+  ])("%j", async (words, message) => {
+    const { role, calls } = createRole();
+    const { result, stdout, stderr } = await spyOnOutput(() => rejectionOf(runRole(role, words)));
+    expect(result.code).toBe("BAD_USAGE");
+    expect(result.message).toStartWith(message);
+    expect(result.message).not.toMatch(/\p{Cc}/u);
+    expect({ stdout, stderr, calls }).toEqual({ stdout: "", stderr: "", calls: [] });
+  });
+});
+
+function noSubcommand(shown: string): string {
+  return `unknown subcommand "${shown}": one of: execute (see negotiator host --help)`;
+}

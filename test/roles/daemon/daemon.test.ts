@@ -1,0 +1,251 @@
+/** The life of both daemons: ready, reload, drain, stop, and what they write down. */
+import { describe, expect, test } from "bun:test";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { stat } from "node:fs/promises";
+import { connect } from "node:net";
+import { uptime } from "node:os";
+import { dialControl } from "../../../src/roles/daemon/control.ts";
+import { listenForNews } from "../../support/notify-socket.ts";
+import { createStage } from "../../support/stage.ts";
+import type { Side, Stage } from "../../support/stage.ts";
+import { until } from "../../support/until.ts";
+
+const TIMEOUT_MS = 120_000;
+const DENY_ALL = "rules = []\n";
+const RELOADED = "The configuration and the policy were read again";
+
+/** What is asked of one side, and who serves it. */
+const WAYS: [string, (stage: Stage) => { caller: Side; served: Side; to: string[] }][] = [
+  ["a guest's daemon", (stage) => ({ caller: stage.host, served: stage.guest(), to: ["web1"] })],
+  ["the host's daemon", (stage) => ({ caller: stage.guest(), served: stage.host, to: [] })],
+];
+
+/** A command that says "ready" and ends when its input does. */
+const PATIENT = "#!/bin/sh\necho ready\ncat\necho done\n";
+
+test(
+  "a guest's daemon that hears nothing but rubbish closes the port, opens it again, and serves the next host",
+  async () => {
+    await using stage = await createStage({ isDark: true });
+    const guest = stage.guest();
+    const daemon = await guest.start();
+    const rubbish = connect(guest.port.hostPath);
+    await once(rubbish, "connect");
+    rubbish.write("rubbish\n".repeat(1000));
+    await daemon.says("The other side keeps sending what makes no sense");
+    rubbish.destroy();
+    await stage.host.start();
+    await stage.open();
+    expect(daemon.log().match(/Serving the host at/g)?.length).toBeGreaterThan(1);
+    expect(await stage.host.run(["execute", "web1", "find-distributor-id"])).toMatchObject({ exitCode: 0 });
+  },
+  TIMEOUT_MS,
+);
+
+describe.concurrent.each(WAYS)("%s", (_, way) => {
+  test(
+    "reads its policy and config anew at SIGHUP, and running calls go on",
+    async () => {
+      await using stage = await createStage();
+      const { caller, served, to } = way(stage);
+      await served.command("patient", PATIENT);
+      await using running = caller.launch(["execute", "-t", "0", ...to, "patient"], { isOpen: true });
+      expect(await running.firstLine()).toBe("ready");
+
+      await served.setPolicy(DENY_ALL);
+      served.daemon.kill("SIGHUP");
+      await served.daemon.says(RELOADED);
+      expect(await caller.run(["execute", ...to, "find-distributor-id"])).toMatchObject({
+        exitCode: 126,
+        stdout: "",
+        stderr: expect.stringContaining(
+          `denies the command "find-distributor-id": no rule of the policy allows it`,
+        ),
+      });
+      expect(await caller.run(["list-commands", ...to])).toMatchObject({
+        exitCode: 0,
+        stdout: "",
+        stderr: "",
+      });
+
+      await served.setPolicy('[[rules]]\naction = "deny"\ncommands = ["find-dist*"]\nreason = "not today"\n');
+      served.daemon.kill("SIGHUP");
+      await served.daemon.says(RELOADED, 2);
+      expect(await caller.run(["execute", ...to, "find-distributor-id"])).toMatchObject({
+        exitCode: 126,
+        stderr: expect.stringContaining("not today"),
+      });
+
+      await running.feed("input\n");
+      running.endInput();
+      expect(await running.ended()).toMatchObject({ exitCode: 0, stdout: "input\ndone\n", stderr: "" });
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "denies everything under an invalid policy, and says so",
+    async () => {
+      await using stage = await createStage();
+      const { caller, served, to } = way(stage);
+      await served.setPolicy('[[rules]]\naction = "alow"\n');
+      served.daemon.kill("SIGHUP");
+      await served.daemon.says("Every call is denied until the policy is mended");
+      await served.daemon.says(RELOADED);
+      const denied = await caller.run(["execute", ...to, "find-distributor-id"]);
+      expect(denied).toMatchObject({ exitCode: 126, stdout: "" });
+      expect(denied.stderr).toContain("the policy cannot be read, so nothing is allowed");
+      expect(denied.stderr).not.toContain("alow");
+      expect(await served.audit()).toEqual([
+        expect.objectContaining({ decision: "denied", command: "find-distributor-id", errorCode: "DENIED" }),
+      ]);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "keeps the old config when the new one is invalid",
+    async () => {
+      await using stage = await createStage();
+      const { caller, served, to } = way(stage);
+      await served.command("mine", "#!/bin/sh\necho mine\n");
+      await served.configure("timeoutSeconds = -1\n");
+      served.daemon.kill("SIGHUP");
+      await served.daemon.says("The old configuration stays: ");
+      expect(served.daemon.log()).toContain("timeoutSeconds");
+      expect(await caller.run(["execute", ...to, "mine"])).toMatchObject({ exitCode: 0, stdout: "mine\n" });
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "lets a running call end at SIGTERM, then exits and takes its socket away",
+    async () => {
+      await using stage = await createStage();
+      const { caller, served, to } = way(stage);
+      await served.command("patient", PATIENT);
+      await using running = caller.launch(["execute", "-t", "0", ...to, "patient"], { isOpen: true });
+      expect(await running.firstLine()).toBe("ready");
+      served.daemon.kill("SIGTERM");
+      await served.daemon.says("SIGTERM: waiting up to 10 s for 1 calls");
+      await running.feed("last words\n");
+      running.endInput();
+      expect(await running.ended()).toMatchObject({ exitCode: 0, stdout: "last words\ndone\n", stderr: "" });
+      expect(await served.daemon.exited).toBe(0);
+      expect(existsSync(served.control)).toBe(false);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "ends calls that outlive its patience, and at a second SIGTERM at once",
+    async () => {
+      await using stage = await createStage();
+      const { caller, served, to } = way(stage);
+      await served.command("patient", PATIENT);
+      await using running = caller.launch(["execute", "-t", "0", ...to, "patient"], { isOpen: true });
+      expect(await running.firstLine()).toBe("ready");
+      served.daemon.kill("SIGTERM");
+      await served.daemon.says("SIGTERM: waiting");
+      served.daemon.kill("SIGTERM");
+      expect(await served.daemon.exited).toBe(0);
+      const { exitCode, stderr } = await running.ended();
+      expect(exitCode).toBe(125);
+      expect(stderr).toContain("Nobody knows how the call ended");
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "tells the service manager how it fares",
+    async () => {
+      await using stage = await createStage({ isDark: true });
+      const { served } = way(stage);
+      const path = stage.at("notify");
+      const beforeMs = performance.now();
+      using news = listenForNews(path);
+      const daemon = await served.start({ NOTIFY_SOCKET: path });
+      await until("it is ready", () => news.messages().length === 1);
+      daemon.kill("SIGHUP");
+      await until("it has reloaded", () => news.messages().length === 3);
+      daemon.kill("SIGTERM");
+      expect(await daemon.exited).toBe(0);
+      expect(news.messages()).toEqual([
+        "READY=1",
+        expect.stringMatching(/^RELOADING=1\nMONOTONIC_USEC=\d+$/),
+        "READY=1",
+        "STOPPING=1",
+      ]);
+      // The machine is older than this test, and that is older than the daemon.
+      const monotonicSeconds = Number(news.messages()[1]?.split("=").at(-1)) / 1e6;
+      expect(monotonicSeconds).toBeWithin((performance.now() - beforeMs) / 1000, uptime() + 1);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "is the only one at its control socket, which others cannot open",
+    async () => {
+      await using stage = await createStage({ isDark: true });
+      const { served } = way(stage);
+      await served.start();
+      expect((await stat(served.control)).mode & 0o777).toBe(0o660);
+      const { exitCode, stderr } = await served.run(["daemon"]);
+      expect(exitCode).toBe(1);
+      expect(stderr).toContain(`Cannot listen at "${served.control}": another process listens there`);
+      expect(stderr).toContain(`ss -xlp src "${served.control}"`);
+      expect(await served.run(["status"])).toMatchObject({ exitCode: 0 });
+    },
+    TIMEOUT_MS,
+  );
+});
+
+test(
+  "both sides write a call down under the same id",
+  async () => {
+    await using stage = await createStage();
+    await stage.guest().command("count", "#!/bin/sh\nwc -c\nexit 3\n");
+    await stage.host.run(["execute", "web1", "count", "a b"], { stdin: "12345" });
+    await stage.guest().run(["execute", "no-such"]);
+    const [host, guest] = [await stage.host.audit(), await stage.guest().audit()];
+    expect(host.map(({ callId }) => callId)).toEqual(guest.map(({ callId }) => callId));
+    expect(new Set(host.map(({ callId }) => callId)).size).toBe(2);
+    const common = { method: "execute", decision: "allowed" };
+    const counted = { ...common, command: "count", arguments: ["a b"], exitCode: 3, timedOut: false };
+    const missing = { ...common, command: "no-such", arguments: [], errorCode: "NO_COMMAND" };
+    const peer = { guest: "web1" };
+    expect(host).toMatchObject([
+      { ...counted, role: "host", direction: "outgoing", peer },
+      { ...missing, role: "host", direction: "incoming", peer },
+    ]);
+    expect(guest).toMatchObject([
+      { ...counted, role: "guest", direction: "incoming", bytes: { stdin: 5, stdout: 2, stderr: 0 } },
+      { ...missing, role: "guest", direction: "outgoing" },
+    ]);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "local users whose calls have the same id each get their own, and so does the audit",
+  async () => {
+    await using stage = await createStage();
+    await stage.guest().command("say", '#!/bin/sh\nprintf %s "$1"; exit "$2"\n');
+    const say = async (word: string, exitCode: string) => {
+      await using control = await dialControl("host", stage.host.control);
+      const params = { guest: "web1", command: "say", args: [word, exitCode] };
+      const call = control?.session.call({ id: 1, method: "execute", params, read: ["stdout"] });
+      if (call === undefined) throw new Error("No daemon is there");
+      const words = await Array.fromAsync(call.reader("stdout"), (bytes) => Buffer.from(bytes).toString());
+      return { said: words.join(""), result: (await call.answer).result };
+    };
+    expect(await say("mine", "1")).toMatchObject({ said: "mine", result: { exitCode: 1 } });
+    expect(await say("yours", "2")).toMatchObject({ said: "yours", result: { exitCode: 2 } });
+    const [host, guest] = [await stage.host.audit(), await stage.guest().audit()];
+    expect(guest).toMatchObject([{ arguments: ["mine", "1"] }, { arguments: ["yours", "2"] }]);
+    expect(host.map(({ callId }) => callId)).toEqual(guest.map(({ callId }) => callId));
+    expect(new Set(host.map(({ callId }) => callId)).size).toBe(2);
+  },
+  TIMEOUT_MS,
+);

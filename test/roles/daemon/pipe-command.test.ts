@@ -1,0 +1,137 @@
+/** A call that is passed on: streams, cancel and end go through, failures too. */
+import { expect, test } from "bun:test";
+import { NegotiatorError } from "../../../src/errors.ts";
+import { createNativePeer } from "../../../src/peers/peer.ts";
+import type { RemoteCommand } from "../../../src/peers/peer.ts";
+import { pipeCommand } from "../../../src/roles/daemon/pipe-command.ts";
+import type { IncomingCall } from "../../../src/wire/calls/incoming-call.ts";
+import type { Session } from "../../../src/wire/session/session.ts";
+import { rejectionOf } from "../../support/error-of.ts";
+import { createServedLink } from "../../support/served-link.ts";
+import { until } from "../../support/until.ts";
+
+const RESULT = { exitCode: 3, signal: null, timedOut: false, cancelled: false, durationMs: 1 };
+
+function executeOver(session: Session, hasInput: boolean): RemoteCommand {
+  const peer = createNativePeer(session, {
+    explainSilence: () => new NegotiatorError("NO_CHANNEL", "never"),
+  });
+  return peer.execute({ command: "x", args: ["y"], hasInput, timeoutMs: 0 });
+}
+
+/** A caller, the one who passes on, and the one at the far end, whose calls `onCall` gets. */
+function createChain(onCall: (call: IncomingCall) => void, hasInput = true) {
+  const far = createServedLink(onCall);
+  const near = createServedLink((call) => {
+    pipeCommand(call, executeOver(far.caller, hasInput)).then(
+      (result) => call.respond(result),
+      (thrown: unknown) => call.fail(NegotiatorError.from(thrown)),
+    );
+  });
+  return {
+    far,
+    execute: () => executeOver(near.caller, hasInput),
+    async [Symbol.asyncDispose]() {
+      await near[Symbol.asyncDispose]();
+      await far[Symbol.asyncDispose]();
+    },
+  };
+}
+
+test("both ways, whole and in order, then the result", async () => {
+  await using chain = createChain((call) => {
+    void (async () => {
+      for await (const bytes of call.reader("stdin")) await call.writer("stdout").write(bytes);
+      await call.writer("stderr").write(Buffer.from("bye"));
+      call.respond(RESULT);
+    })();
+  });
+  const remote = chain.execute();
+  const input = Uint8Array.from({ length: 700_000 }, (_, index) => (index * 31) >> 2);
+  void remote.stdin?.write(input).then(() => remote.stdin?.end());
+  const [stdout, stderr] = await Promise.all([
+    Array.fromAsync(remote.stdout),
+    Array.fromAsync(remote.stderr),
+  ]);
+  expect(Buffer.compare(Buffer.concat(stdout), input)).toBe(0);
+  expect(Buffer.concat(stderr).toString()).toBe("bye");
+  expect(await remote.ended).toEqual(RESULT);
+});
+
+test("a cancel reaches the far end with its reason, and its result comes back", async () => {
+  const reasons: string[] = [];
+  await using chain = createChain((call) => {
+    call.signal.addEventListener("abort", () => {
+      reasons.push(NegotiatorError.from(call.signal.reason).message);
+      call.respond({ ...RESULT, cancelled: true });
+    });
+  }, false);
+  const remote = chain.execute();
+  await until("it is under way", () => chain.far.callee.incomingCount === 1);
+  remote.cancel("enough of it");
+  expect(await remote.ended).toMatchObject({ cancelled: true });
+  expect(reasons).toHaveLength(1);
+  expect(reasons[0]).toContain("enough of it");
+});
+
+test("a failure over there is the caller's failure", async () => {
+  await using chain = createChain((call) => call.fail(new NegotiatorError("NO_COMMAND", "none such")), false);
+  expect(await rejectionOf(chain.execute().ended)).toMatchObject({
+    code: "NO_COMMAND",
+    message: "none such",
+  });
+});
+
+test("a caller that takes no more output stops the far end's stream, not its call", async () => {
+  let isBroken = false;
+  await using chain = createChain((call) => {
+    void (async () => {
+      try {
+        for (;;) await call.writer("stdout").write(new Uint8Array(1000));
+      } catch {
+        isBroken = true;
+        call.respond(RESULT);
+      }
+    })();
+  }, false);
+  const remote = chain.execute();
+  await remote.stdout[Symbol.asyncIterator]().next();
+  remote.stdout.cancel();
+  expect(await remote.ended).toEqual(RESULT);
+  expect(isBroken).toBe(true);
+});
+
+test("output that was cut short over there is marked so here", async () => {
+  await using chain = createChain((call) => {
+    call.writer("stdout").end({ truncated: true });
+    call.writer("stderr").end();
+    call.respond(RESULT);
+  }, false);
+  const { stdout, stderr, ended } = chain.execute();
+  await Promise.all([Array.fromAsync(stdout), Array.fromAsync(stderr), ended]);
+  expect([stdout.isTruncated, stderr.isTruncated]).toEqual([true, false]);
+});
+
+test("input that the far end does not want is not waited for", async () => {
+  await using chain = createChain((call) => {
+    call.reader("stdin").cancel();
+    call.respond(RESULT);
+  });
+  const remote = chain.execute();
+  void remote.stdin?.write(new Uint8Array(1_000_000)).catch(() => undefined);
+  expect(await remote.ended).toEqual(RESULT);
+});
+
+test("a caller that asked for no streams gets its answer, and the far end's failure ends no process", async () => {
+  const far = createServedLink((call) => call.fail(new NegotiatorError("NO_COMMAND", "there is none")));
+  const near = createServedLink((call) => {
+    pipeCommand(call, executeOver(far.caller, false)).then(
+      (result) => call.respond(result),
+      (thrown: unknown) => call.fail(NegotiatorError.from(thrown)),
+    );
+  });
+  const error = await rejectionOf(near.caller.call({ method: "execute" }).answer);
+  expect(error.code).toBe("NO_COMMAND");
+  await near[Symbol.asyncDispose]();
+  await far[Symbol.asyncDispose]();
+});

@@ -1,0 +1,90 @@
+/** What a call that is passed on may take: its one deadline holds for all the steps. */
+import { expect, test } from "bun:test";
+import { NegotiatorError } from "../../../src/errors.ts";
+import { createDispatcher } from "../../../src/methods/method.ts";
+import type { Peer } from "../../../src/peers/peer.ts";
+import { DEFAULT_POLICY } from "../../../src/policy/policy.ts";
+import { createQuota } from "../../../src/policy/quota.ts";
+import { createRelay } from "../../../src/roles/daemon/relay.ts";
+import { isJsonObject } from "../../../src/wire/json.ts";
+import { rejectionOf } from "../../support/error-of.ts";
+import { createServedLink } from "../../support/served-link.ts";
+import { until } from "../../support/until.ts";
+
+const WAITED_MS = 30;
+const RESULT = { exitCode: null, signal: "SIGTERM", timedOut: true, cancelled: false, durationMs: 100 };
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
+const noOutput = {
+  [Symbol.asyncIterator]: nothing,
+  bytes: 0,
+  isTruncated: false,
+  missedBytes: 0,
+  cancel() {},
+};
+
+/** A peer that tells how long it was given. */
+function createWitness() {
+  const givenMs: number[] = [];
+  const peer: Peer = {
+    execute({ timeoutMs }) {
+      givenMs.push(timeoutMs);
+      const ended = Promise.resolve(RESULT);
+      return { isSent: true, stdin: undefined, stdout: noOutput, stderr: noOutput, ended, cancel() {} };
+    },
+    listCommands(timeoutMs) {
+      givenMs.push(timeoutMs);
+      return Promise.resolve([]);
+    },
+  };
+  return { peer, givenMs };
+}
+
+function relayTo(peerOf: Parameters<typeof createRelay>[0]) {
+  return createServedLink(
+    createDispatcher({
+      role: "host",
+      direction: "outgoing",
+      caller: {},
+      methods: createRelay(peerOf),
+      policy: () => DEFAULT_POLICY,
+      quota: createQuota(),
+      audit: { record: () => undefined },
+      now: () => performance.now(),
+    }),
+  );
+}
+
+test.each([
+  ["execute", { guest: "web1", command: "x", args: [] }],
+  ["list-commands", { guest: "web1" }],
+])("what the wait for the guest took of the deadline is not given to %s", async (method, params) => {
+  const { peer, givenMs } = createWitness();
+  await using link = relayTo(async (_guest, timeoutMs) => {
+    const startMs = performance.now();
+    givenMs.push(timeoutMs);
+    await until("time has passed", () => performance.now() - startMs >= WAITED_MS);
+    return peer;
+  });
+  const { result } = await link.caller.call({ method, params, timeoutMs: 60_000 }).answer;
+  expect(givenMs[0]).toBeWithin(1, 60_001);
+  expect(givenMs[1]).toBeWithin(1, 60_001 - WAITED_MS);
+  // What the caller is told has to fit its own clock.
+  const { durationMs } = isJsonObject(result) ? result : {};
+  if (method === "execute") expect(durationMs).toBeGreaterThanOrEqual(RESULT.durationMs + WAITED_MS);
+  await link.caller.call({ method, params }).answer;
+  expect(givenMs.slice(2)).toEqual([0, 0]);
+});
+
+test("a caller that gives up is waited for by nobody", async () => {
+  const signals: AbortSignal[] = [];
+  await using link = relayTo((_guest, _timeoutMs, signal) => {
+    signals.push(signal);
+    return new Promise<never>(() => undefined);
+  });
+  const call = link.caller.call({ method: "list-commands", params: { guest: "web1" } });
+  await until("it waits for the guest", () => signals.length === 1);
+  call.cancel("enough");
+  expect((await rejectionOf(call.answer)).code).toBe("CANCELLED");
+  expect(NegotiatorError.from(signals[0]?.reason).code).toBe("CANCELLED");
+});

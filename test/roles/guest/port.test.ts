@@ -1,0 +1,79 @@
+/** A guest with both kinds of ports: the conversation goes over the better one that is there. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import type { Endpoint } from "../../../src/discovery/endpoint.ts";
+import { configureLog } from "../../../src/log.ts";
+import { createHostGuests, NO_NEWS, untilOpen } from "../../support/host-guests.ts";
+import { createSocketRelay } from "../../support/socket-relay.ts";
+import { createStage } from "../../support/stage.ts";
+import { until } from "../../support/until.ts";
+
+beforeAll(() => configureLog({ level: "silent", format: "text" }));
+afterAll(() => configureLog({ level: "info", format: "text" }));
+
+test("the pair's port comes first, the port for both ways takes over when that is gone", async () => {
+  await using stage = await createStage({ isDark: true });
+  const guest = stage.guest();
+  await guest.command("cat", "#!/bin/sh\nexec cat\n");
+  await guest.start();
+  const both = stage.at("both.sock");
+  await using relay = await createSocketRelay(both, guest.port.hostPath);
+  await using guests = createHostGuests(stage);
+  const source = { guest: "web1", source: "libvirt" } as const;
+  const pair: Endpoint = { ...source, port: "negotiator-host-to-guest.0", path: guest.port.hostPath };
+  const bothWays: Endpoint = { ...source, port: "negotiator-channel.0", path: both };
+  guests.update({ ...NO_NEWS, appeared: [bothWays, pair] });
+  await untilOpen(guests);
+  const peer = await guests.peer("web1", 5000);
+  const remote = peer.execute({ command: "cat", args: [], hasInput: true, timeoutMs: 0 });
+  const output = remote.stdout[Symbol.asyncIterator]();
+  const say = async (word: string): Promise<void> => {
+    await remote.stdin?.write(Buffer.from(word));
+    expect(Buffer.from((await output.next()).value ?? []).toString()).toBe(word);
+  };
+
+  await say("over the pair");
+  expect(relay.cut()).toBe(0);
+  guests.update({ ...NO_NEWS, gone: [pair] });
+  await say("over the other one");
+  expect(relay.cut()).toBe(1);
+  guests.update({ ...NO_NEWS, appeared: [pair] });
+  await say("over the pair again");
+  guests.update({ ...NO_NEWS, gone: [bothWays] });
+  await say("and still");
+  expect(relay.cut()).toBe(0);
+  remote.stdin?.end();
+  expect(await remote.ended).toMatchObject({ exitCode: 0 });
+
+  guests.update({ ...NO_NEWS, gone: [pair] });
+  expect(guests.status()).toEqual([]);
+}, 120_000);
+
+test("a guest has no more calls at once for calling over both ports", async () => {
+  await using stage = await createStage({ settings: "limits.openCalls = 1" });
+  await stage.host.command("cat", "#!/bin/sh\nexec cat\n");
+  const guest = stage.guest();
+  await using first = guest.launch(["execute", "-t", "0", "cat"], { isOpen: true });
+  await until("the call runs", async () => (await stage.open()).calls.incoming === 1);
+  const over = ["execute", "-c", guest.back.guestPath, "cat"];
+  const second = await guest.run(over, { stdin: "in" });
+  expect(second.stderr).toContain("Cannot take the call: the limit of 1 open calls is reached");
+  expect(second.exitCode).toBe(125);
+  first.endInput();
+  expect(await first.ended()).toMatchObject({ exitCode: 0 });
+  await until("the call has ended", async () => (await stage.open()).calls.incoming === 0);
+  expect(await guest.run(over, { stdin: "in" })).toMatchObject({ exitCode: 0, stdout: "in" });
+}, 120_000);
+
+test("the status counts the calls over both ports", async () => {
+  await using stage = await createStage();
+  await stage.host.command("cat", "#!/bin/sh\nexec cat\n");
+  const guest = stage.guest();
+  await using first = guest.launch(["execute", "-t", "0", "cat"], { isOpen: true });
+  await using second = guest.launch(["execute", "-t", "0", "-c", guest.back.guestPath, "cat"], {
+    isOpen: true,
+  });
+  await until("both calls run", async () => (await stage.open()).calls.incoming === 2);
+  first.endInput();
+  second.endInput();
+  await until("both have ended", async () => (await stage.open()).calls.incoming === 0);
+}, 120_000);

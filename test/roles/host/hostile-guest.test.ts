@@ -1,0 +1,234 @@
+/** What a guest that means harm can do to its host: cost itself its own calls, and nobody else anything. */
+import { expect, test } from "bun:test";
+import { DEFAULT_LIMITS } from "../../../src/limits.ts";
+import { createHostileGuest } from "../../support/hostile-guest.ts";
+import type { HostileGuest } from "../../support/hostile-guest.ts";
+import { peakBytes } from "../../support/program.ts";
+import { createRandom } from "../../support/random.ts";
+import { createStage } from "../../support/stage.ts";
+import type { Stage } from "../../support/stage.ts";
+import { until } from "../../support/until.ts";
+
+const MIB = 1024 * 1024;
+const TIMEOUT_MS = 120_000;
+/**
+ * What the host's daemon may grow by through one attack: more than twice what garbage takes. The attacks of which something could
+ * pile up send so much that it would be more.
+ */
+const GROWTH_BYTES = 128 * MIB;
+/** While frames of 15 MiB come, several of them are garbage. */
+const FRAMES_GROWTH_BYTES = 320 * MIB;
+
+/** One counted frame that holds five million lists, which would take a gigabyte. */
+const FRAME_OF_LISTS = encodeFrame(`{"method":"x","args":[${"[],".repeat(5_000_000)}[]]}`);
+
+function encodeFrame(body: string): string {
+  return `${body.length}\n${body}`;
+}
+
+type Scene = AsyncDisposable & {
+  stage: Stage;
+  evil: HostileGuest;
+  /** The host still serves the other guest, and has grown by no more than an attack may cost. */
+  expectUnharmed: (growthBytes?: number) => Promise<void>;
+};
+
+/**
+ * A host's daemon, a good guest, and the evil one, which has greeted it. Each attack has a daemon of its own: how much
+ * that grows depends on what is garbage in it already.
+ */
+async function createScene(): Promise<Scene> {
+  await using owned = new AsyncDisposableStack();
+  const stage = owned.use(await createStage({ guests: ["good", "evil", "other"], isDark: true }));
+  await Promise.all([stage.host.start(), stage.guest("good").start()]);
+  const evil = owned.use(await createHostileGuest(stage.guest("evil").port.guestPath));
+  await Promise.all([stage.open("good"), stage.open("evil")]);
+  const { pid } = stage.host.daemon;
+  const beforeBytes = await peakBytes(pid);
+  const held = owned.move();
+  return {
+    stage,
+    evil,
+    async expectUnharmed(growthBytes = GROWTH_BYTES) {
+      const ended = await stage.host.run(["execute", "-t", "20", "good", "find-distributor-id"]);
+      expect(ended).toMatchObject({ exitCode: 0, stderr: "" });
+      const grownBytes = (await peakBytes(pid)) - beforeBytes;
+      expect(grownBytes).toBeLessThan(growthBytes);
+    },
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
+  };
+}
+
+test.each<[string, (random: ReturnType<typeof createRandom>) => Uint8Array | string]>([
+  ["random bytes", (random) => random.bytes(64 * 1024)],
+  ["a line without end", () => "a".repeat(64 * 1024)],
+  ["an object without end", () => `{"jsonrpc":"2.0","method":"${"x".repeat(64 * 1024)}`],
+  ["open braces", () => "{".repeat(64 * 1024)],
+  ["open brackets in lines", () => `${"[".repeat(1000)}\n`.repeat(64)],
+  ["huge counts", () => "99999999999999999999\n9999999\n"],
+  ["counts without objects", () => "1\n".repeat(32 * 1024)],
+  ["broken messages", () => '{"jsonrpc":"2.0","method":"execute","id":{}}\n'.repeat(1000)],
+])(
+  "it may send %s",
+  async (_, make) => {
+    await using scene = await createScene();
+    const { evil } = scene;
+    const piece = make(createRandom(7));
+    for (let sent = 0; sent < 8 * MIB && !evil.socket.destroyed; sent += piece.length) await evil.raw(piece);
+    await scene.expectUnharmed();
+  },
+  TIMEOUT_MS,
+);
+
+test.each([
+  ["where it is called", "port"],
+  ["where it calls", "back"],
+] as const)(
+  "it may send frames of millions of lists to %s: the host is back at its work at once",
+  async (_, port) => {
+    await using scene = await createScene();
+    const { stage } = scene;
+    using evil = await createHostileGuest(stage.guest("other")[port].guestPath);
+    for (let frames = 0; frames < 8 && !evil.socket.destroyed; frames++) await evil.raw(FRAME_OF_LISTS);
+    await scene.expectUnharmed(FRAMES_GROWTH_BYTES);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "it may ask whether we are there without end, and read no answer",
+  async () => {
+    await using scene = await createScene();
+    const { evil } = scene;
+    evil.socket.pause();
+    const pings = evil.line({ method: "session.ping", params: {} }).repeat(1000);
+    for (let round = 0; round < 1000; round++) await evil.raw(pings);
+    await scene.expectUnharmed();
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "it may call more than it is allowed to: the surplus is refused, other guests are served",
+  async () => {
+    await using scene = await createScene();
+    const { stage, evil } = scene;
+    await stage.host.command("waiter", "#!/bin/sh\nexec cat\n");
+    for (let index = 0; index < 3000; index++) {
+      const streams = { read: { stdout: 1024, stderr: 1024 }, write: ["stdin"] };
+      const call = { id: `c${index}`, method: "execute", params: { command: "waiter", args: [] }, streams };
+      await evil.raw(evil.counted(call));
+    }
+    await scene.expectUnharmed();
+    await stage.guest("good").command("x", "#!/bin/sh\n");
+    expect(await stage.guest("good").run(["execute", "waiter"], { stdin: "in" })).toMatchObject({
+      stdout: "in",
+    });
+    expect(await stage.open("evil")).toMatchObject({ calls: { incoming: DEFAULT_LIMITS.openCalls } });
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "it may send more output than it has credit for: its call fails",
+  async () => {
+    await using scene = await createScene();
+    const { stage, evil } = scene;
+    await using running = stage.host.launch(["execute", "evil", "x"]);
+    const { id } = await evil.heard("execute");
+    const text = "x".repeat(32 * 1024);
+    // Nobody reads the caller's output until all is sent, so the credit ends, sooner or later.
+    for (let offset = 0; offset < 10 * MIB && !evil.socket.destroyed; offset += text.length) {
+      const params = { call: id, stream: "stdout", offset, text };
+      await evil.raw(evil.counted({ method: "stream.data", params }));
+    }
+    const { exitCode, stderr } = await running.ended();
+    expect(exitCode).toBe(125);
+    expect(stderr).toMatch(/it overran its credit of \d+ bytes\n$/);
+    await scene.expectUnharmed();
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "it may answer what makes no sense",
+  async () => {
+    await using scene = await createScene();
+    const { stage, evil } = scene;
+    await using running = stage.host.launch(["execute", "evil", "x"]);
+    const { id } = await evil.heard("execute");
+    await evil.raw(evil.counted({ id: String(id), result: { exitCode: "zero" }, streams: {} }));
+    const { exitCode, stderr } = await running.ended();
+    expect(exitCode).toBe(125);
+    expect(stderr).toContain("Cannot understand the other side's answer: exitCode: ");
+    await scene.expectUnharmed();
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "it may put line ends into its words: they begin no line, on a terminal or in the log; our own remedies do",
+  async () => {
+    await using scene = await createScene();
+    const { stage, evil } = scene;
+    const words = "no\nnegotiator: forged\n<2>forged";
+    await using running = stage.host.launch(["execute", "evil", "x"]);
+    const { id } = await evil.heard("execute");
+    const error = { code: -32603, message: words, data: { code: "INTERNAL" } };
+    await evil.raw(evil.counted({ id: String(id), error, streams: {} }));
+    expect((await running.ended()).stderr).toBe("negotiator: no; negotiator: forged; <2>forged\n");
+    await evil.raw(evil.line({ method: "session.goodbye", params: { reason: words } }));
+    await until("it is logged", () => stage.host.daemon.log().includes("has ended the session: no; "));
+    expect(stage.host.daemon.log()).not.toMatch(/^\W*forged|^\s*negotiator: forged/m);
+    const { stderr } = await stage.host.run(["execute", "godo", "x"]);
+    expect(stderr).toEndWith('is called "godo"\nDid you mean "good"?\n');
+    await scene.expectUnharmed();
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "it may answer and keep the output back that it names: its call fails, and is under way no more",
+  async () => {
+    await using scene = await createScene();
+    const { stage, evil } = scene;
+    await using running = stage.host.launch(["execute", "-t", "0", "evil", "x"]);
+    const { id } = await evil.heard("execute");
+    const result = { exitCode: 0, signal: null, timedOut: false, cancelled: false, durationMs: 1 };
+    const streams = { stdout: { bytes: 1000 }, stderr: { bytes: 0 } };
+    await evil.raw(evil.counted({ id: String(id), result, streams }));
+    const pong = evil.line({ method: "session.pong", params: {} });
+    const alive = setInterval(() => void evil.raw(pong), 100);
+    const { exitCode, stderr } = await running.ended();
+    clearInterval(alive);
+    expect(exitCode).toBe(124);
+    expect(stderr).toContain("keeps its output back: 0 bytes came");
+    expect(await stage.open("evil")).toMatchObject({ calls: { outgoing: 0 } });
+    expect(await stage.host.audit()).toContainEqual(
+      expect.objectContaining({ peer: { guest: "evil" }, command: "x", errorCode: "TIMEOUT" }),
+    );
+    await scene.expectUnharmed();
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "it may take nothing and acknowledge nothing: the caller can give up, and nothing piles up",
+  async () => {
+    await using scene = await createScene();
+    const { stage, evil } = scene;
+    await using running = stage.host.launch(["execute", "-t", "0", "evil", "x"], { isOpen: true });
+    const { id } = await evil.heard("execute");
+    await evil.raw(
+      evil.counted({ method: "stream.credit", params: { call: id, stream: "stdin", limit: 2 ** 50 } }),
+    );
+    evil.socket.pause();
+    void running.feed(new Uint8Array(200 * MIB));
+    await scene.expectUnharmed();
+    running.kill("SIGINT");
+    running.kill("SIGTERM");
+    expect([128 + 2, 128 + 15]).toContain(await running.exited);
+    await scene.expectUnharmed();
+  },
+  TIMEOUT_MS,
+);

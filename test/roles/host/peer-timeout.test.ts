@@ -1,0 +1,94 @@
+/** A guest's agent that is gone for good: what runs on the host for it ends, but not for one that cannot know of the time. */
+import { readFile } from "node:fs/promises";
+import { afterAll, beforeAll, expect, jest, test } from "bun:test";
+import type { Endpoint } from "../../../src/discovery/endpoint.ts";
+import { DEFAULT_LIMITS } from "../../../src/limits.ts";
+import { configureLog } from "../../../src/log.ts";
+import { watchPeerTimeout } from "../../../src/roles/host/peer-timeout.ts";
+import { createHostGuests, NO_NEWS } from "../../support/host-guests.ts";
+import { createStage } from "../../support/stage.ts";
+import { until } from "../../support/until.ts";
+
+beforeAll(() => configureLog({ level: "silent", format: "text" }));
+afterAll(() => configureLog({ level: "info", format: "text" }));
+
+test("an absence is told when it has lasted, once, and counted anew after every excuse", () => {
+  jest.useFakeTimers();
+  try {
+    let isExcused = false;
+    let told = 0;
+    using _ = watchPeerTimeout({ isExcused: () => isExcused, afterMs: 5000, onGone: () => told++ });
+    jest.advanceTimersByTime(4900);
+    isExcused = true;
+    jest.advanceTimersByTime(100_000);
+    isExcused = false;
+    jest.advanceTimersByTime(3900);
+    expect(told).toBe(0);
+    jest.advanceTimersByTime(100_000);
+    expect(told).toBe(1);
+  } finally {
+    jest.useRealTimers();
+  }
+});
+
+test("what a guest left running on its host ends though its agent never comes back", async () => {
+  await using stage = await createStage({
+    settings: "[limits]\npingAfterMs=300\nunresponsiveAfterMs=1000\nabandonAfterMs=2000\n",
+  });
+  await stage.host.command("patient", "#!/bin/sh\necho ready\nexec sleep 1000\n");
+  await using running = stage.guest().launch(["execute", "-t", "0", "patient"], { isOpen: true });
+  expect(await running.firstLine()).toBe("ready");
+  stage.guest().daemon.kill("SIGKILL");
+  await stage.host.daemon.says("its calls are ended");
+  const ended = await until("the command has ended", async () =>
+    (await stage.host.audit()).find((line) => line["command"] === "patient" && "durationMs" in line),
+  );
+  expect(ended).toMatchObject({ direction: "incoming", cancelled: true });
+}, 60_000);
+
+test("a guest that is paused keeps what it runs on its host, as one that hangs does not, and goes on when it is woken", async () => {
+  await using stage = await createStage({ guests: ["paused", "hangs"], isDark: true });
+  await stage.host.command("echo", "#!/bin/sh\nexec cat\n");
+  const limits = {
+    ...DEFAULT_LIMITS,
+    pingAfterMs: 300,
+    unresponsiveAfterMs: 1000,
+    abandonAfterMs: 2000,
+  };
+  const places = {
+    commandsDirectory: [stage.at("host.commands")],
+    policyFile: stage.at("host.policy.toml"),
+  };
+  await using guests = createHostGuests(stage, { limits, ...places });
+  const calling = { port: "negotiator-host-to-guest.0", source: "libvirt", state: "running" } as const;
+  const endpoints = ["paused", "hangs"].map((guest): Endpoint => {
+    return { guest, ...calling, path: stage.guest(guest).port.hostPath };
+  });
+  const daemons = await Promise.all(["paused", "hangs"].map((name) => stage.guest(name).start()));
+  guests.update({ ...NO_NEWS, appeared: endpoints });
+  await using paused = stage.guest("paused").launch(["execute", "-t", "0", "echo"], { isOpen: true });
+  await using hangs = stage.guest("hangs").launch(["execute", "-t", "0", "echo"], { isOpen: true });
+  for (const caller of [paused, hangs]) {
+    await caller.feed("first\n");
+    expect(await caller.firstLine()).toBe("first");
+  }
+
+  /** Guests whose commands have ended on the host. */
+  const endedFor = async (): Promise<string[]> => {
+    const lines = (await readFile(stage.at("audit"), "utf8")).split("\n").filter(Boolean);
+    return lines.filter((line) => line.includes('"durationMs"')).map((line) => JSON.parse(line).peer.guest);
+  };
+  const [endpoint] = endpoints;
+  if (endpoint !== undefined) guests.update({ ...NO_NEWS, changed: [{ ...endpoint, state: "paused" }] });
+  daemons[0]?.kill("SIGSTOP");
+  await until("the paused one is missed", () =>
+    guests.status().some(({ state }) => state === "unresponsive"),
+  );
+  daemons[1]?.kill("SIGSTOP");
+  await until("the one that hangs has lost its call", async () => (await endedFor()).includes("hangs"));
+  expect(await endedFor()).toEqual(["hangs"]);
+  daemons[0]?.kill("SIGCONT");
+  if (endpoint !== undefined) guests.update({ ...NO_NEWS, changed: [endpoint] });
+  await paused.feed("second\n");
+  expect(await paused.firstLine()).toBe("second");
+}, 60_000);

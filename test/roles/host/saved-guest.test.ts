@@ -1,0 +1,217 @@
+/** The host's guests while one of them is saved: its calls wait for it, new ones are refused, and nobody waits for ever. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { readFile, rm } from "node:fs/promises";
+import type { Endpoint } from "../../../src/discovery/endpoint.ts";
+import { configureLog } from "../../../src/log.ts";
+import type { Guests } from "../../../src/roles/host/guests.ts";
+import type { RemoteCommand } from "../../../src/peers/peer.ts";
+import { rejectionOf } from "../../support/error-of.ts";
+import { createHostGuests, NO_NEWS, untilOpen } from "../../support/host-guests.ts";
+import { createSocketRelay } from "../../support/socket-relay.ts";
+import { createStage } from "../../support/stage.ts";
+import { until } from "../../support/until.ts";
+
+const TIMEOUT_MS = 120_000;
+/** Of each of several calls; together more than what the sockets on the way hold. */
+const INPUT_BYTES = 500_000;
+const ECHO = "#!/bin/sh\nexec cat\n";
+
+beforeAll(() => configureLog({ level: "silent", format: "text" }));
+afterAll(() => configureLog({ level: "info", format: "text" }));
+
+/** A guest whose daemon runs, and the host's side of it in the test's hands. */
+async function createScene() {
+  await using owned = new AsyncDisposableStack();
+  const stage = owned.use(await createStage({ isDark: true }));
+  const guest = stage.guest();
+  await guest.command("echo", ECHO);
+  await guest.start();
+  owned.use(await createSocketRelay(stage.at("after.sock"), guest.port.hostPath));
+  const guests = owned.use(createHostGuests(stage));
+  const calling = { port: "negotiator-host-to-guest.0", path: guest.port.hostPath } as const;
+  const running: Endpoint = { guest: "web1", uuid: "u", ...calling, source: "libvirt", state: "running" };
+  const saved: Endpoint = { ...running, state: "saved", isManaged: true };
+  const restored: Endpoint = { ...running, path: stage.at("after.sock"), movedFrom: running.path };
+  guests.update({ ...NO_NEWS, appeared: [running] });
+  await untilOpen(guests);
+  const held = owned.move();
+  const dispose = (): Promise<void> => held.disposeAsync();
+  return {
+    guests,
+    guest,
+    running,
+    saved,
+    restored,
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+/** A command that gives back what it gets, and has done so once. */
+async function converse(guests: Guests) {
+  const peer = await guests.peer("web1", 5000);
+  const remote = peer.execute({ command: "echo", args: [], hasInput: true, timeoutMs: 0 });
+  const output = remote.stdout[Symbol.asyncIterator]();
+  const say = async (text: string): Promise<string> => {
+    // Nobody could write it all at once to a command whose output is not read.
+    const written = remote.stdin?.write(Buffer.from(text));
+    let heard = "";
+    while (heard.length < text.length) {
+      const { done, value } = await output.next();
+      if (done === true) throw new Error(`The output ended after ${heard.length} bytes`);
+      heard += new TextDecoder().decode(value);
+    }
+    await written;
+    return heard;
+  };
+  expect(await say("first")).toBe("first");
+  return { peer, remote, say };
+}
+
+/** Connections that were accepted at a unix socket. Source: proc(5), `/proc/net/unix`, where state 03 is connected. */
+async function countClients(path: string): Promise<number> {
+  const lines = (await readFile("/proc/net/unix", "utf8")).split("\n").map((line) => line.split(/ +/));
+  return lines.filter((words) => words[5] === "03" && words.at(-1) === path).length;
+}
+
+const endOf = (remote: RemoteCommand) => rejectionOf(remote.ended);
+
+test(
+  "a call goes on where its guest is restored, and the old place is left alone",
+  async () => {
+    await using scene = await createScene();
+    const { guests, running, saved, restored } = scene;
+    const { remote, say } = await converse(guests);
+
+    guests.update({ ...NO_NEWS, changed: [saved] });
+    expect(guests.status()).toMatchObject([
+      { name: "web1", uuid: "u", state: "saved", dialect: "native", lastError: null, calls: { outgoing: 1 } },
+    ]);
+    await until("the old channel is given back", async () => (await countClients(running.path)) === 0);
+    const heard = say("while it was saved");
+
+    guests.update({ ...NO_NEWS, changed: [restored] });
+    expect(await heard).toBe("while it was saved");
+    expect(guests.status()).toMatchObject([{ state: "open", calls: { outgoing: 1 } }]);
+    remote.stdin?.end();
+    expect(await remote.ended).toMatchObject({ exitCode: 0 });
+    expect(await countClients(restored.path)).toBe(1);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "a guest that is restored before its old channel was given back goes on all the same",
+  async () => {
+    await using scene = await createScene();
+    const { guests, guest, running, saved, restored } = scene;
+    const calls = await Promise.all(Array.from({ length: 6 }, () => converse(guests)));
+    // The last words wait for a guest that does not read.
+    guest.daemon.kill("SIGSTOP");
+    const echoes = calls.map(({ say }) => say("x".repeat(INPUT_BYTES)));
+    guests.update({ ...NO_NEWS, changed: [saved] });
+    guests.update({ ...NO_NEWS, changed: [restored] });
+    await until("the old channel is given back", async () => (await countClients(running.path)) < 2);
+    guest.daemon.kill("SIGCONT");
+    for (const echo of echoes) expect(await echo).toHaveLength(INPUT_BYTES);
+    await untilOpen(guests);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "a new call to a saved guest is refused at once, and one that waits at its deadline",
+  async () => {
+    await using scene = await createScene();
+    const { guests, running, saved } = scene;
+    const { peer } = await converse(guests);
+    await rm(running.path);
+    scene.guest.port.dropHost();
+    await until("its socket is missed", () => guests.status()[0]?.lastError !== null);
+    guests.update({ ...NO_NEWS, changed: [saved] });
+    expect(guests.status()).toMatchObject([{ state: "saved", lastError: null }]);
+
+    const refused = await rejectionOf(guests.peer("web1", 0));
+    expect(refused.code).toBe("NO_CHANNEL");
+    expect(refused.message).toBe(
+      'Guest "web1" does not answer: it is saved\nBring it back: virsh start web1',
+    );
+    const late = peer.execute({ command: "echo", args: [], hasInput: false, timeoutMs: 100 });
+    expect((await endOf(late)).message).toStartWith('Guest "web1" does not answer: it is saved');
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "calls end when a saved guest is gone after all",
+  async () => {
+    await using scene = await createScene();
+    const { guests, saved } = scene;
+    const { remote } = await converse(guests);
+    guests.update({ ...NO_NEWS, changed: [saved] });
+    guests.update({ ...NO_NEWS, gone: [saved] });
+    expect(await endOf(remote)).toMatchObject({
+      code: "UNKNOWN_OUTCOME",
+      message: expect.stringContaining('guest "web1" is gone'),
+    });
+    expect(guests.status()).toEqual([]);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "calls end when another run of the guest takes its place",
+  async () => {
+    await using scene = await createScene();
+    const { guests, saved, restored } = scene;
+    const { remote } = await converse(guests);
+    guests.update({ ...NO_NEWS, changed: [saved] });
+    const { movedFrom: _, ...afresh } = restored;
+    guests.update({ ...NO_NEWS, gone: [saved], appeared: [afresh] });
+    expect((await endOf(remote)).message).toContain('guest "web1" is gone');
+    await untilOpen(guests);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "a guest that is restored with one port less keeps its calls",
+  async () => {
+    await using scene = await createScene();
+    const { guests, running, saved, restored } = scene;
+    const other = { port: "negotiator-guest-to-host.0", path: `${running.path}.none` } as const;
+    guests.update({ ...NO_NEWS, appeared: [{ ...running, ...other }] });
+    const { say } = await converse(guests);
+    guests.update({ ...NO_NEWS, changed: [saved, { ...saved, ...other }] });
+    guests.update({ ...NO_NEWS, changed: [restored], gone: [{ ...saved, ...other }] });
+    expect(await say("second")).toBe("second");
+  },
+  TIMEOUT_MS,
+);
+
+test("a bounded number of saved guests is waited for, and none that was not known", async () => {
+  await using stage = await createStage({ isDark: true, guests: [] });
+  await using guests = createHostGuests(stage);
+  const saved = Array.from({ length: 300 }, (_, index): Endpoint => {
+    const guest = `web${index}`;
+    return {
+      guest,
+      uuid: guest,
+      port: "negotiator-host-to-guest.0",
+      path: stage.at(guest),
+      source: "libvirt",
+      state: "saved",
+    };
+  });
+  guests.update({ ...NO_NEWS, changed: saved });
+  expect(guests.status()).toEqual([]);
+  guests.update({
+    ...NO_NEWS,
+    appeared: saved.map((endpoint) => ({ ...endpoint, state: "running" as const })),
+  });
+  expect(guests.status()).toHaveLength(300);
+  guests.update({ ...NO_NEWS, changed: saved });
+  expect(guests.status().map(({ state }) => state)).toEqual(Array(256).fill("saved"));
+  // Once more, as when libvirt was asked anew: they are counted once.
+  guests.update({ ...NO_NEWS, changed: saved });
+  expect(guests.status()).toHaveLength(256);
+});

@@ -1,0 +1,106 @@
+/** Who can put something else at a path: every directory on the way to it, and on the way of its links. */
+import { expect, test } from "bun:test";
+import { chmod, chown, lchown, mkdir, symlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { ourUid } from "../../src/trust/ownership.ts";
+import { findPathFault } from "../../src/trust/path-trust.ts";
+import type { PathTrust } from "../../src/trust/path-trust.ts";
+import { createTemporaryDirectory } from "../support/temporary-directory.ts";
+import type { TemporaryDirectory } from "../support/temporary-directory.ts";
+
+const IS_ROOT = process.getuid?.() === 0;
+const OWN: PathTrust = { uid: ourUid(), groups: "own" };
+const MEANT: PathTrust = { ...OWN, groups: "meant" };
+const STRANGER = 65_534;
+
+/** A directory `way/place` with a file in it, and what is found wrong with the way to it. */
+async function createPlace() {
+  const directory = await createTemporaryDirectory();
+  const path = await directory.write("way/place/file", "");
+  await chmod(directory.at("way"), 0o755);
+  await chmod(directory.at("way/place"), 0o755);
+  return {
+    directory,
+    path,
+    way: directory.at("way"),
+    find: (trust = OWN, at = path) => findPathFault(at, trust),
+    [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
+  };
+}
+
+test("what lies in directories of root and ourselves is safe, below /tmp too", async () => {
+  await using place = await createPlace();
+  for (const path of [place.path, dirname(place.path), "/", "/usr/bin", "/bin/sh", "/dev/null", "/tmp"])
+    expect(findPathFault(path, OWN)).toBeUndefined();
+  expect(place.find(OWN, `${place.way}/../way/./place//file`)).toBeUndefined();
+  expect(() => place.find(OWN, join(place.way, "absent"))).toThrow("ENOENT");
+});
+
+test("a directory for all on the way is not, except a sticky one", async () => {
+  await using place = await createPlace();
+  await chmod(place.way, 0o757);
+  const fault = {
+    problem: `everybody may write to "${place.way}"`,
+    brief: "can be replaced by others",
+    remedy: `Correct it with: chmod o-w ${place.way}`,
+  };
+  for (const trust of [OWN, MEANT]) expect(place.find(trust)).toEqual(fault);
+  await chmod(place.way, 0o1777);
+  expect(place.find()).toBeUndefined();
+});
+
+test("every link on the way is followed by itself", async () => {
+  await using place = await createPlace();
+  const { directory } = place;
+  await mkdir(directory.at("open"));
+  await symlink("../way/place", directory.at("open/second"));
+  await symlink(directory.at("open/second"), directory.at("first"));
+  const path = directory.at("first/file");
+  expect(place.find(OWN, path)).toBeUndefined();
+  await chmod(directory.at("open"), 0o777);
+  expect(place.find(OWN, path)?.problem).toBe(`everybody may write to "${directory.at("open")}"`);
+  expect(place.find(OWN, directory.at("way/place/file"))).toBeUndefined();
+});
+
+test("links without an end are refused", async () => {
+  await using place = await createPlace();
+  await symlink("circle", place.directory.at("circle"));
+  expect(() => place.find(OWN, place.directory.at("circle"))).toThrow("more than 40 symbolic links");
+});
+
+test.if(IS_ROOT)(
+  "a stranger's directory, or his link in a sticky one, is not safe (needs root)",
+  async () => {
+    await using place = await createPlace();
+    await chown(place.way, STRANGER, STRANGER);
+    expect(place.find()?.problem).toBe(`"${place.way}" belongs to user ${STRANGER}`);
+    expect(place.find({ ...OWN, uid: STRANGER })).toBeUndefined();
+    await chown(place.way, 0, 0);
+    await chmod(place.way, 0o1777);
+    const link = join(place.way, "link");
+    await symlink("place", link);
+    expect(place.find(OWN, join(link, "file"))).toBeUndefined();
+    await lchown(link, STRANGER, STRANGER);
+    expect(place.find(OWN, join(link, "file"))?.remedy).toEndWith(`: chown -h root: ${link}`);
+  },
+);
+
+test.if(IS_ROOT)(
+  "a group's directory is safe if root is alone in it, or where it is meant (needs root)",
+  async () => {
+    await using place = await createPlace();
+    await giveToGroup(place.directory, 0);
+    expect(place.find()).toBeUndefined();
+    await giveToGroup(place.directory, 54_321);
+    expect(place.find()).toMatchObject({
+      problem: `group 54321 may write to "${place.way}", and others may be in it`,
+      remedy: `Correct it with: chmod g-w ${place.way}`,
+    });
+    expect(place.find(MEANT)).toBeUndefined();
+  },
+);
+
+async function giveToGroup(directory: TemporaryDirectory, gid: number): Promise<void> {
+  await chown(directory.at("way"), 0, gid);
+  await chmod(directory.at("way"), 0o775);
+}

@@ -1,0 +1,120 @@
+/** Files that we go by: whose they may be, and what else than a file may stand for one. */
+import { expect, test } from "bun:test";
+import { chmod, chown, mkdir, symlink } from "node:fs/promises";
+import { join } from "node:path";
+import { readTrustedFile } from "../../src/trust/trusted-file.ts";
+import { errorOf } from "../support/error-of.ts";
+import { createTemporaryDirectory } from "../support/temporary-directory.ts";
+
+const IS_ROOT = process.getuid?.() === 0;
+const MODULE = join(import.meta.dir, "../../src/trust/trusted-file.ts");
+
+/** What a process of its own makes of the file that `words`, read by bash, name: a pipe could make it wait. `first` is code. */
+function readApart(words: string, first = ""): string {
+  const script = `
+    import { readTrustedFile } from "${MODULE}";
+    const path = process.argv.at(-1);
+    ${first}
+    try { console.log(JSON.stringify(readTrustedFile(path) ?? null)); } catch ({ message }) { console.log(message); }
+  `;
+  const child = Bun.spawnSync(["bash", "-c", `"$@" ${words}`, "bash", process.execPath, "-e", script], {
+    timeout: 60_000,
+    stderr: "inherit",
+  });
+  return child.stdout.toString().trimEnd();
+}
+
+test("a text is read, and nothing is none", async () => {
+  await using directory = await createTemporaryDirectory();
+  const path = await directory.write("file", "text");
+  expect(readTrustedFile(path)).toBe("text");
+  expect(readTrustedFile(directory.at("absent"))).toBeUndefined();
+  expect(readTrustedFile("/dev/null")).toBe("");
+  await symlink("absent", directory.at("link"));
+  expect(errorOf(() => readTrustedFile(directory.at("link"))).message).toEndWith("leads nowhere");
+  await mkdir(directory.at("folder"));
+  await chmod(directory.at("folder"), 0o775);
+  expect(errorOf(() => readTrustedFile(directory.at("folder"))).message).toContain("EISDIR");
+});
+
+test("a pipe of our own is read to its end, however it comes", () => {
+  const text = "head -c 200000 /dev/zero | tr '\\0' x; echo end";
+  const whole = JSON.stringify(`${"x".repeat(200_000)}end\n`);
+  expect(readApart(`<(${text})`)).toBe(whole);
+  expect(readApart(`<(sleep 0.2; echo start; sleep 0.2; ${text})`)).toBe(whole.replace('"', '"start\\n'));
+  expect(readApart(`/dev/stdin < <(${text})`)).toBe(whole);
+});
+
+test("a pipe without a writer is refused at once", async () => {
+  await using directory = await createTemporaryDirectory();
+  const pipe = directory.at("pipe");
+  expect(Bun.spawnSync(["mkfifo", "-m", "600", pipe]).exitCode).toBe(0);
+  const condition = "it is a pipe, and nobody writes to it";
+  expect(readApart(pipe)).toBe(`Cannot read the file "${pipe}": ${condition}`);
+  expect(readApart("<(true)")).toEndWith(condition);
+});
+
+test("what others could replace is refused", async () => {
+  await using directory = await createTemporaryDirectory();
+  const path = await directory.write("open/file", "text");
+  expect(readTrustedFile(path)).toBe("text");
+  await chmod(directory.at("open"), 0o777);
+  expect(errorOf(() => readTrustedFile(path)).message).toBe(
+    `Cannot use the file "${path}": everybody may write to "${directory.at("open")}"\n` +
+      `Correct it with: chmod o-w ${directory.at("open")}`,
+  );
+  // What has no name any more has no place either.
+  expect(readApart(`/dev/stdin < ${path}`)).toStartWith('Cannot use the file "/dev/stdin"');
+  const remove = `import { rmSync } from "node:fs"; rmSync("${path}");`;
+  expect(readApart(`/dev/stdin < ${path}`, remove)).toBe('"text"');
+});
+
+test("a pipe that others may write to is refused", async () => {
+  await using directory = await createTemporaryDirectory();
+  const pipe = directory.at("pipe");
+  expect(Bun.spawnSync(["mkfifo", "-m", "622", pipe]).exitCode).toBe(0);
+  expect(readApart(pipe)).toStartWith(
+    `Cannot use the file "${pipe}": its group or everybody may write to it`,
+  );
+});
+
+test.if(IS_ROOT)("what belongs to another user is refused, whatever it is (needs root)", async () => {
+  await using directory = await createTemporaryDirectory();
+  const file = await directory.write("file", "text");
+  const pipe = directory.at("pipe");
+  expect(Bun.spawnSync(["mkfifo", "-m", "600", pipe]).exitCode).toBe(0);
+  for (const path of [file, pipe]) {
+    await chown(path, 65_534, 65_534);
+    expect(readApart(path)).toStartWith(
+      `Cannot use the file "${path}": it belongs to user 65534, not to root`,
+    );
+  }
+});
+
+test.if(IS_ROOT)("a user without an entry in /etc/passwd reads what root wrote (needs root)", async () => {
+  await using directory = await createTemporaryDirectory();
+  await chmod(directory.path, 0o755);
+  const path = await directory.write("file", "text");
+  expect(readApart(path, "process.setegid(54321); process.seteuid(54321);")).toBe('"text"');
+});
+
+test.if(IS_ROOT)("a link that another user turns to and fro never yields his text (needs root)", async () => {
+  await using directory = await createTemporaryDirectory();
+  await directory.write("ours", "ours");
+  await directory.write("theirs", "theirs");
+  await chown(directory.at("theirs"), 65_534, 65_534);
+  await symlink("ours", directory.at("link"));
+  const turn = `cd ${directory.path}; while :; do ln -sfn theirs link; ln -sfn ours link; done`;
+  await using turning = Bun.spawn(["sh", "-c", turn]);
+  const seen = new Set<string>();
+  while (!seen.has("theirs refused") || !seen.has("ours")) {
+    try {
+      seen.add(readTrustedFile(directory.at("link")) ?? "none");
+    } catch {
+      seen.add("theirs refused");
+    }
+  }
+  turning.kill();
+  await turning.exited;
+  expect(seen).not.toContain("theirs");
+});

@@ -1,0 +1,60 @@
+/** Users of /etc/passwd, by name and by number. */
+import { expect, test } from "bun:test";
+import { isGroupOf, lookUpUser } from "../../src/trust/users.ts";
+import { errorOf } from "../support/error-of.ts";
+import { createTemporaryDirectory } from "../support/temporary-directory.ts";
+
+const PASSWD = `root:x:0:0:root:/root:/bin/bash
+# a comment
++nis
+broken
+empty::
+backup:x:34:35:backup::/bin/sh
+12:x:99:99::/home/twelve:/bin/sh
+web:x:1000:1001:Web,,,:/home/web:/bin/sh
+again:x:1000:7::/elsewhere:
+`;
+
+test("a user is found by name or number, the first line counts", async () => {
+  await using directory = await createTemporaryDirectory();
+  const file = await directory.write("passwd", PASSWD);
+  const web = { name: "web", uid: 1000, gid: 1001, home: "/home/web" };
+  expect(lookUpUser("web", file)).toEqual(web);
+  expect(lookUpUser(1000, file)).toEqual(web);
+  expect(lookUpUser("12", file)).toMatchObject({ uid: 99 });
+  expect(lookUpUser("backup", file)).toEqual({ name: "backup", uid: 34, gid: 35, home: "/" });
+  expect(lookUpUser(0, file)).toMatchObject({ name: "root", home: "/root" });
+});
+
+test.each([["nobody-here"], [""], ["ro"], ["root:x"], ["# a comment"], ["broken"], ["empty"], [4242]])(
+  "%j is not found",
+  async (user) => {
+    await using directory = await createTemporaryDirectory();
+    const file = await directory.write("passwd", PASSWD);
+    const error = errorOf(() => lookUpUser(user, file));
+    expect(error).toMatchObject({ code: "BAD_CONFIG", message: `Cannot find the user "${user}" in ${file}` });
+  },
+);
+
+test.each([
+  ["root's", 0, 1000, true],
+  ["an empty one", 50, 1000, true],
+  ["the user's own", 1001, 1000, true],
+  ["another user's own", 1001, 34, false],
+  ["one with the user as a member", 60, 1000, true],
+  ["one with another member", 60, 34, false],
+  ["one with root and somebody who is in no file", 70, 0, false],
+  ["one that is in no file", 4242, 0, false],
+])("whether only root and the user are in a group: %s", async (_, gid, uid, expected) => {
+  await using directory = await createTemporaryDirectory();
+  const passwdFile = await directory.write("passwd", PASSWD);
+  const text =
+    "root:x:0:backup\nstaff:x:50:\nweb:x:1001:\nusers:x:60:web\nother:x:70:root,stranger\nbroken\n";
+  const groupFile = await directory.write("group", text);
+  expect(isGroupOf(gid, uid, { passwdFile, groupFile })).toBe(expected);
+  expect(isGroupOf(gid, uid, { passwdFile, groupFile: directory.at("absent") })).toBe(gid === 0);
+});
+
+test("this machine has a root", () => {
+  expect(lookUpUser("root")).toMatchObject({ uid: 0, gid: 0 });
+});

@@ -1,0 +1,21 @@
+/** What makes two requests the same, and what does not. */
+import { expect, test } from "bun:test";
+import { fingerprint } from "../../../src/wire/calls/fingerprint.ts";
+
+test("the same method and parameters have the same fingerprint, a safe integer", () => {
+  const params = { command: "x", args: ["é", "\u{1f600}", "y".repeat(100_000)] };
+  const first = fingerprint({ method: "execute", params });
+  expect(fingerprint({ method: "execute", params: structuredClone(params) })).toBe(first);
+  expect(Number.isSafeInteger(first)).toBe(true);
+});
+
+test("requests that differ in little have fingerprints of their own", () => {
+  const many = Array.from({ length: 100_000 }, (_, n) => fingerprint({ method: "execute", params: { n } }));
+  const others = [
+    fingerprint({ method: "execute", params: undefined }),
+    fingerprint({ method: "execute", params: {} }),
+    fingerprint({ method: "executf", params: {} }),
+    fingerprint({ method: "execute", params: { n: "1" } }),
+  ];
+  expect(new Set([...many, ...others]).size).toBe(many.length + others.length);
+});

@@ -1,0 +1,226 @@
+/** The reading end of a stream: every byte once, credit to the byte, every wrong claim refused. */
+import { describe, expect, test } from "bun:test";
+import { NegotiatorError } from "../../../src/errors.ts";
+import { createReader } from "../../../src/wire/calls/stream-reader.ts";
+import type { ReaderEnd } from "../../../src/wire/calls/stream-reader.ts";
+import { rejectionOf } from "../../support/error-of.ts";
+import { settle } from "../session/scripted-peer.ts";
+
+const WINDOW = 100;
+const bytes = (length: number): Uint8Array => new Uint8Array(length).fill(7);
+
+type Watched = ReaderEnd & { told: string[] };
+
+function watch(windowBytes = WINDOW): Watched {
+  const told: string[] = [];
+  const end = createReader({
+    windowBytes,
+    onCredit: () => told.push("credit"),
+    onCancel: () => told.push("cancel"),
+    onDone: () => told.push("done"),
+  });
+  return Object.assign(end, { told });
+}
+
+async function readAll(end: ReaderEnd): Promise<number> {
+  let length = 0;
+  for await (const piece of end.reader) length += piece.length;
+  return length;
+}
+
+describe("credit", () => {
+  test("to the last byte is taken, one byte more is not", () => {
+    const end = watch();
+    expect(end.receive(0, bytes(60))).toBeUndefined();
+    expect(end.receive(60, bytes(41))?.code).toBe("BAD_FRAME");
+    expect(end.reader.bytes).toBe(60);
+    expect(end.receive(60, bytes(40))).toBeUndefined();
+    expect(end.receive(100, bytes(1))?.code).toBe("BAD_FRAME");
+    expect(end.receive(100, bytes(0))).toBeUndefined();
+  });
+
+  test("is given back when half of the window was read, and not before", async () => {
+    const end = watch(20_000);
+    for (let offset = 0; offset < 20_000; offset += 2000) end.receive(offset, bytes(2000));
+    const pieces = end.reader[Symbol.asyncIterator]();
+    for (let read = 1; read <= 4; read++) await pieces.next();
+    expect([end.limit, end.told]).toEqual([20_000, []]);
+    await pieces.next();
+    expect([end.limit, end.told]).toEqual([30_000, ["credit"]]);
+    expect(end.receive(20_000, bytes(10_001))?.code).toBe("BAD_FRAME");
+    expect(end.receive(20_000, bytes(10_000))).toBeUndefined();
+  });
+
+  test("is not given for bytes that nobody reads", async () => {
+    const end = watch();
+    end.receive(0, bytes(100));
+    await settle();
+    expect([end.limit, end.told]).toEqual([100, []]);
+  });
+
+  test("is not given when all has come", async () => {
+    const end = watch();
+    end.receive(0, bytes(100));
+    end.finish({ bytes: 100 });
+    expect(await readAll(end)).toBe(100);
+    expect(end.told).toEqual(["done"]);
+  });
+});
+
+describe("claims", () => {
+  test("of another offset are refused", () => {
+    const end = watch();
+    end.receive(0, bytes(10));
+    expect([0, 9, 11].map((offset) => end.receive(offset, bytes(1))?.code)).toEqual([
+      "BAD_FRAME",
+      "BAD_FRAME",
+      "BAD_FRAME",
+    ]);
+    expect(end.receive(10, bytes(1))).toBeUndefined();
+  });
+
+  test("of an end are taken once, or twice in the same place", () => {
+    const end = watch();
+    end.receive(0, bytes(10));
+    expect(end.finish({ bytes: 9 })?.code).toBe("BAD_FRAME");
+    expect(end.finish({ bytes: 12 })).toBeUndefined();
+    expect(end.finish({ bytes: 12 })).toBeUndefined();
+    expect(end.finish({ bytes: 13 })?.code).toBe("BAD_FRAME");
+    expect(end.receive(10, bytes(3))?.code).toBe("BAD_FRAME");
+    expect(end.isDone).toBe(false);
+    expect(end.receive(10, bytes(2))).toBeUndefined();
+    expect([end.isDone, end.told]).toEqual([true, ["done"]]);
+  });
+});
+
+describe("the iteration", () => {
+  test("gives what came before and after it began, and ends with the stream", async () => {
+    const end = watch();
+    end.receive(0, bytes(10));
+    const length = readAll(end);
+    await settle();
+    end.receive(10, bytes(20));
+    await settle();
+    end.finish({ bytes: 30, truncated: true });
+    expect(await length).toBe(30);
+    expect(end.reader.isTruncated).toBe(true);
+  });
+
+  test("of an empty stream is empty", async () => {
+    const end = watch();
+    end.finish({ bytes: 0 });
+    expect(await readAll(end)).toBe(0);
+    expect(end.reader.isTruncated).toBe(false);
+  });
+
+  test("gives what came, then throws what ended the call", async () => {
+    const end = watch();
+    end.receive(0, bytes(10));
+    const pieces = end.reader[Symbol.asyncIterator]();
+    end.fail(new NegotiatorError("UNKNOWN_OUTCOME", "gone"));
+    expect(await pieces.next()).toEqual({ done: false, value: bytes(10) });
+    expect((await rejectionOf(pieces.next())).code).toBe("UNKNOWN_OUTCOME");
+    expect(end.told).toEqual(["done"]);
+  });
+
+  test("does not throw for what happens after the end", async () => {
+    const end = watch();
+    end.receive(0, bytes(10));
+    end.finish({ bytes: 10 });
+    end.fail(new NegotiatorError("CLOSED", "gone"));
+    expect(await readAll(end)).toBe(10);
+  });
+});
+
+describe("a cancel", () => {
+  test("drops what is queued, tells the sender, and takes whatever still comes", async () => {
+    const end = watch();
+    end.receive(0, bytes(10));
+    end.reader.cancel();
+    end.reader.cancel();
+    expect(end.told).toEqual(["cancel", "done"]);
+    expect(await readAll(end)).toBe(0);
+    expect(end.receive(10, bytes(1000))).toBeUndefined();
+    expect(end.finish({ bytes: 3 })).toBeUndefined();
+    expect(end.told).toEqual(["cancel", "done"]);
+  });
+
+  test("ends an iteration that waits", async () => {
+    const end = watch();
+    const length = readAll(end);
+    await settle();
+    end.reader.cancel();
+    expect(await length).toBe(0);
+  });
+
+  test("after the end tells nobody", async () => {
+    const end = watch();
+    end.receive(0, bytes(10));
+    end.finish({ bytes: 10 });
+    end.reader.cancel();
+    expect(end.told).toEqual(["done"]);
+    expect(await readAll(end)).toBe(0);
+  });
+});
+
+describe("a jump", () => {
+  test("counts what is gone as missed, and goes on with a whole window", async () => {
+    const end = watch();
+    expect(end.jump(40)).toBeUndefined();
+    expect([end.reader.missedBytes, end.reader.bytes, end.limit]).toEqual([40, 0, 140]);
+    expect(end.receive(0, bytes(1))?.code).toBe("BAD_FRAME");
+    expect(end.receive(40, bytes(100))).toBeUndefined();
+    end.finish({ bytes: 140 });
+    expect(await readAll(end)).toBe(100);
+    expect(end.reader.bytes).toBe(100);
+  });
+
+  test("to the beginning changes nothing", () => {
+    const end = watch();
+    expect(end.jump(0)).toBeUndefined();
+    expect([end.reader.missedBytes, end.limit]).toEqual([0, 100]);
+  });
+
+  test("is refused once bytes came, wherever it goes, and changes nothing", async () => {
+    const end = watch();
+    end.receive(0, bytes(50));
+    await end.reader[Symbol.asyncIterator]().next();
+    for (const offset of [200, 50, 10, 0]) expect(end.jump(offset)?.code).toBe("BAD_FRAME");
+    expect([end.reader.missedBytes, end.reader.bytes, end.limit]).toEqual([0, 50, 150]);
+    expect(end.receive(50, bytes(100))).toBeUndefined();
+  });
+
+  test("is refused the second time", () => {
+    const end = watch();
+    end.jump(40);
+    expect(end.jump(50)?.code).toBe("BAD_FRAME");
+    expect([end.reader.missedBytes, end.limit]).toEqual([40, 140]);
+  });
+
+  test("to the end ends it", async () => {
+    const end = watch();
+    end.jump(40);
+    end.finish({ bytes: 40 });
+    expect(await readAll(end)).toBe(0);
+    expect(end.reader.missedBytes).toBe(40);
+  });
+
+  test("gives no credit for bytes that nobody has read", () => {
+    const end = watch();
+    let queuedBytes = 0;
+    for (let round = 1; round <= 50; round++) {
+      const offset = end.reader.bytes + end.reader.missedBytes;
+      if (end.receive(offset, bytes(WINDOW)) === undefined) queuedBytes += WINDOW;
+      end.jump(offset + WINDOW + 1);
+    }
+    expect(queuedBytes).toBeLessThanOrEqual(2 * WINDOW);
+  });
+
+  test("beyond the end is refused", () => {
+    const end = watch();
+    end.finish({ bytes: 10 });
+    expect(end.jump(20)?.code).toBe("BAD_FRAME");
+    expect(end.receive(0, bytes(10))).toBeUndefined();
+    expect(end.isDone).toBe(true);
+  });
+});

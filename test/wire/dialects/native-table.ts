@@ -1,0 +1,206 @@
+/** The native dialect: JSON-RPC 2.0, one message a line. */
+import { legacyEnvelope } from "../../../src/peers/legacy/envelope.ts";
+import { native } from "../../../src/wire/dialects/native.ts";
+import type { Message, MessageBody } from "../../../src/wire/message.ts";
+import type { EnvelopeCase, EnvelopeTable } from "./conformance.ts";
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const LONG = "x".repeat(1024 * 1024);
+
+/** The line of a message is the members behind `jsonrpc`. */
+const line = (name: string, message: Message, members: string): EnvelopeCase => ({
+  name,
+  message,
+  wire: `{"jsonrpc":"2.0",${members}}\n`,
+});
+const notice = (name: string, message: MessageBody, method: string, params: string): EnvelopeCase =>
+  line(name, message, `"method":"${method}","params":${params}`);
+
+export const nativeTable: EnvelopeTable = {
+  name: "native",
+  envelope: native,
+  strangers: [legacyEnvelope],
+  cases: [
+    line(
+      "a request",
+      { kind: "request", id: "c1", method: "info", params: { deep: [1, { a: null }] } },
+      '"id":"c1","method":"info","params":{"deep":[1,{"a":null}]}',
+    ),
+    line(
+      "a request with all it can have",
+      {
+        kind: "request",
+        seq: 7,
+        id: -4,
+        method: "execute",
+        params: {},
+        timeoutMs: 1500,
+        isDetached: true,
+        streams: { read: { stdout: 131072, stderr: 0 }, write: ["stdin"] },
+      },
+      '"seq":7,"id":-4,"method":"execute","params":{},"timeoutMs":1500,"isDetached":true,' +
+        '"streams":{"read":{"stdout":131072,"stderr":0},"write":["stdin"]}',
+    ),
+    line("a result", { kind: "result", id: 1, result: { exitCode: 0 } }, '"id":1,"result":{"exitCode":0}'),
+    line("an empty result", { kind: "result", id: 1, result: null }, '"id":1,"result":null'),
+    line(
+      "a result with totals",
+      { kind: "result", seq: 9, id: "c1", result: "", streams: { stdout: { bytes: 5, truncated: true } } },
+      '"seq":9,"id":"c1","result":"","streams":{"stdout":{"bytes":5,"truncated":true}}',
+    ),
+    line("a result of 1 MiB", { kind: "result", id: 1, result: LONG }, `"id":1,"result":"${LONG}"`),
+    line(
+      "text that has to be escaped, and text that has not",
+      { kind: "result", id: 1, result: '\u0000\n"\\/ é ☃ 😀\u2028' },
+      '"id":1,"result":"\\u0000\\n\\"\\\\/ é ☃ 😀\u2028"',
+    ),
+    line(
+      "a failure",
+      { kind: "failure", id: "c1", error: { code: "DENIED", message: "No" } },
+      '"id":"c1","error":{"code":-32003,"message":"No","data":{"code":"DENIED"}}',
+    ),
+    line(
+      "a failure with details and totals",
+      {
+        kind: "failure",
+        id: 1,
+        error: { code: "TIMEOUT", message: "", data: [1] },
+        streams: { stdout: { bytes: 0 } },
+      },
+      '"id":1,"error":{"code":-32010,"message":"","data":{"code":"TIMEOUT","details":[1]}},' +
+        '"streams":{"stdout":{"bytes":0}}',
+    ),
+    line(
+      "a failure of no call",
+      { kind: "failure", id: null, error: { code: "BAD_FRAME", message: "?" } },
+      '"id":null,"error":{"code":-32700,"message":"?","data":{"code":"BAD_FRAME"}}',
+    ),
+    line(
+      "an event",
+      { kind: "notice", method: "guest.joined", params: { guest: "web1" } },
+      '"method":"guest.joined","params":{"guest":"web1"}',
+    ),
+    notice(
+      "text of a stream",
+      { kind: "data", call: "c1", stream: "stdout", offset: 0, bytes: bytes("naïve 😀 {") },
+      "stream.data",
+      '{"call":"c1","stream":"stdout","offset":0,"text":"naïve 😀 {"}',
+    ),
+    notice(
+      "bytes of a stream that are no text",
+      { kind: "data", call: 1, stream: "stdout", offset: 4096, bytes: Uint8Array.of(0xff, 0, 0x0a) },
+      "stream.data",
+      '{"call":1,"stream":"stdout","offset":4096,"base64":"/wAK"}',
+    ),
+    notice(
+      "text of a stream in which escapes would cost too much",
+      { kind: "data", call: 1, stream: "stdout", offset: 0, bytes: bytes("\u001b[1m\u001b[2m") },
+      "stream.data",
+      '{"call":1,"stream":"stdout","offset":0,"base64":"G1sxbRtbMm0="}',
+    ),
+    notice(
+      "credit",
+      { kind: "credit", call: 1, stream: "stdin", limit: 131072 },
+      "stream.credit",
+      '{"call":1,"stream":"stdin","limit":131072}',
+    ),
+    notice(
+      "the end of a stream",
+      { kind: "end", call: 1, stream: "stdin", bytes: 12 },
+      "stream.end",
+      '{"call":1,"stream":"stdin","bytes":12}',
+    ),
+    notice(
+      "the end of a stream that was cut short",
+      { kind: "end", call: 1, stream: "stdin", bytes: 12, truncated: true },
+      "stream.end",
+      '{"call":1,"stream":"stdin","bytes":12,"truncated":true}',
+    ),
+    notice(
+      "a stop",
+      { kind: "stop", call: 1, stream: "std-err2" },
+      "stream.stop",
+      '{"call":1,"stream":"std-err2"}',
+    ),
+    notice("a cancel", { kind: "cancel", call: "c1" }, "call.cancel", '{"call":"c1"}'),
+    notice(
+      "a cancel with its reason",
+      { kind: "cancel", call: "c1", reason: "^C" },
+      "call.cancel",
+      '{"call":"c1","reason":"^C"}',
+    ),
+    notice(
+      "progress",
+      { kind: "progress", call: "c1", value: { percent: 0.5 } },
+      "call.progress",
+      '{"call":"c1","value":{"percent":0.5}}',
+    ),
+    notice(
+      "an attachment",
+      { kind: "attached", call: "c1", offsets: { stdout: 9 } },
+      "call.attached",
+      '{"call":"c1","offsets":{"stdout":9}}',
+    ),
+    notice("an acknowledgement", { kind: "ack", received: 16 }, "session.ack", '{"received":16}'),
+    notice("a ping", { kind: "ping" }, "session.ping", "{}"),
+    notice("a pong", { kind: "pong" }, "session.pong", "{}"),
+    notice("a resync", { kind: "resync", received: 0 }, "session.resync", '{"received":0}'),
+    notice("a goodbye", { kind: "goodbye", reason: "restart" }, "session.goodbye", '{"reason":"restart"}'),
+  ],
+  spellings: [
+    {
+      name: "members in another order, with blanks and members nobody knows",
+      wire: ' {"id" : 1 , "more": {}, "params": [2], "method":"m", "jsonrpc":"2.0"}\t\r\n',
+      message: { kind: "request", id: 1, method: "m", params: [2] },
+    },
+    {
+      name: "a request behind its length",
+      wire: '40\n{"jsonrpc":"2.0","id":1,"method":"info"}',
+      message: { kind: "request", id: 1, method: "info", params: undefined },
+    },
+    {
+      name: "an error of another implementation",
+      wire: '{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"no","data":"text"}}\n',
+      message: { kind: "failure", id: 1, error: { code: "UNKNOWN_METHOD", message: "no" } },
+    },
+    {
+      name: "an error with a number that nobody knows",
+      wire: '{"jsonrpc":"2.0","id":1,"error":{"code":3,"message":"no"}}\n',
+      message: { kind: "failure", id: 1, error: { code: "INTERNAL", message: "no" } },
+    },
+    {
+      name: "a stream request that names only what it writes",
+      wire: '{"jsonrpc":"2.0","id":1,"method":"m","streams":{"write":["in"]}}\n',
+      message: {
+        kind: "request",
+        id: 1,
+        method: "m",
+        params: undefined,
+        streams: { read: {}, write: ["in"] },
+      },
+    },
+    {
+      name: "escaped text",
+      wire: '{"jsonrpc":"2.0","id":1,"result":"\\u00e9\\ud83d\\ude00\\/"}\n',
+      message: { kind: "result", id: 1, result: "é😀/" },
+    },
+  ],
+  unsayable: [
+    {
+      kind: "senseless",
+      error: { code: "BAD_FRAME", message: "", name: "NegotiatorError", data: undefined },
+    },
+  ],
+  unreadable: [
+    "{}",
+    '{"jsonrpc":"1.0","id":1,"method":"m"}',
+    '{"jsonrpc":2,"id":1,"method":"m"}',
+    '{"jsonrpc":"2.0","seq":0,"id":1,"method":"m"}',
+    '{"jsonrpc":"2.0","seq":"1","id":1,"method":"m"}',
+    '{"jsonrpc":"2.0","seq":1.5,"id":1,"method":"m"}',
+    "[]",
+    '"text"',
+    "null",
+    '{"jsonrpc":"2.0"',
+  ],
+};

@@ -1,0 +1,45 @@
+/** Bytes gathered from pieces: all of them, or none when there are too many. */
+import { expect, test } from "bun:test";
+import { createCollector } from "../../../src/wire/frames/collector.ts";
+
+test("pieces of any size come back as one", () => {
+  const collector = createCollector(100_000);
+  const parts = Array.from({ length: 300 }, (_, index) => new Uint8Array(index).fill(index));
+  for (const part of parts) collector.add(part);
+  expect([collector.length, collector.isOver]).toEqual([44_850, false]);
+  expect(Buffer.compare(collector.take(), Buffer.concat(parts))).toBe(0);
+  expect(collector.length).toBe(0);
+  expect(collector.take()).toHaveLength(0);
+});
+
+test("the limit itself is not over it, one byte more is", () => {
+  const collector = createCollector(10);
+  collector.add(new Uint8Array(10).fill(1));
+  expect(collector.isOver).toBe(false);
+  expect(collector.take()).toEqual(new Uint8Array(10).fill(1));
+  collector.add(new Uint8Array(10));
+  collector.add(new Uint8Array(1));
+  expect([collector.isOver, collector.length]).toEqual([true, 11]);
+});
+
+test("what was over is gone, and the next is gathered whole", () => {
+  const collector = createCollector(10);
+  collector.add(new Uint8Array(8).fill(1));
+  collector.add(new Uint8Array(8).fill(2));
+  collector.add(new Uint8Array(8).fill(3));
+  expect(collector.take()).toHaveLength(0);
+  expect(collector.isOver).toBe(false);
+  collector.add(new Uint8Array(9).fill(4));
+  expect(collector.take()).toEqual(new Uint8Array(9).fill(4));
+});
+
+test("what was taken stays as it is", () => {
+  const collector = createCollector(1_000_000);
+  for (const size of [10, 300_000]) {
+    collector.add(new Uint8Array(size).fill(1));
+    const taken = collector.take();
+    collector.add(new Uint8Array(size).fill(2));
+    expect(taken.every((byte) => byte === 1)).toBe(true);
+    collector.take();
+  }
+});

@@ -1,0 +1,82 @@
+/** Two sessions and a simulated virtio-serial port between them, which can be cut, torn and restarted at any byte. */
+import type { IncomingCall } from "../../../src/wire/calls/incoming-call.ts";
+import { createSession } from "../../../src/wire/session/session.ts";
+import type { Session, SessionOptions } from "../../../src/wire/session/session.ts";
+import type { Random } from "../../support/random.ts";
+
+type Side = "host" | "guest";
+
+export type SessionPair = {
+  readonly host: Session;
+  readonly guest: Session;
+  /** Moves some bytes, of a random number, from one side's session to the other's. */
+  move(from: Side): void;
+  /** The host leaves and comes back at once. What was under way may be lost, whole or in part, as QEMU does it. */
+  cut(): void;
+  tick(): void;
+  readonly isQuiet: boolean;
+};
+
+export type PairOptions = {
+  random: Random;
+  onCall: Record<Side, (call: IncomingCall) => void>;
+  options?: Partial<SessionOptions>;
+};
+
+export function createSessionPair({ random, onCall, options = {} }: PairOptions): SessionPair {
+  let ids = 0;
+  let clockMs = 0;
+  /** Bytes that a side's session gave out and the other side's has not read yet. */
+  let wires: Record<Side, Uint8Array> = { host: new Uint8Array(0), guest: new Uint8Array(0) };
+
+  const create = (side: Side): Session =>
+    createSession({
+      side: side === "host" ? "dialler" : "listener",
+      agent: { name: "test", version: "0", role: side },
+      makeId: () => `${side}-${++ids}`,
+      onCall: onCall[side],
+      onOutput: () => {},
+      ...options,
+    });
+  const sessions: Record<Side, Session> = { host: create("host"), guest: create("guest") };
+
+  const fill = (from: Side): void => {
+    for (let count = random.below(3); count >= 0 && wires[from].length < 100_000; count--) {
+      const bytes = sessions[from].next();
+      if (bytes === undefined) return;
+      wires[from] = Buffer.concat([wires[from], bytes]);
+    }
+  };
+
+  const cut = (): void => {
+    sessions.host.cut();
+    // The guest may still read the beginning of what the host had sent; the host misses the beginning of what the guest had.
+    const kept = random.below(wires.host.length + 1);
+    const lost = random.oneIn(2) ? wires.guest.length : random.below(wires.guest.length + 1);
+    wires = { host: wires.host.slice(0, kept), guest: wires.guest.slice(lost) };
+    sessions.host.dial();
+  };
+
+  return {
+    host: sessions.host,
+    guest: sessions.guest,
+    move(from) {
+      fill(from);
+      const length = random.oneIn(4)
+        ? wires[from].length
+        : random.below(Math.min(wires[from].length, 5000) + 1);
+      const bytes = wires[from].slice(0, length);
+      wires[from] = wires[from].slice(length);
+      if (length > 0) sessions[from === "host" ? "guest" : "host"].receive(bytes, clockMs);
+    },
+    cut,
+    tick() {
+      clockMs += 1000;
+      sessions.host.tick(clockMs);
+      sessions.guest.tick(clockMs);
+    },
+    get isQuiet() {
+      return wires.host.length === 0 && wires.guest.length === 0;
+    },
+  };
+}

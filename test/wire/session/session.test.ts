@@ -1,0 +1,268 @@
+/** What a conversation promises: one run per call id, no guess about an outcome, and an end in good order. */
+import { describe, expect, test } from "bun:test";
+import { NegotiatorError } from "../../../src/errors.ts";
+import { rejectionOf } from "../../support/error-of.ts";
+import { createLink, readText } from "./session-link.ts";
+
+const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+/** The shortest line that a peer may ask for. */
+const LINE_BYTES = 128 * 1024;
+
+describe("a call id", () => {
+  test("names one call: again while it runs attaches, again afterwards repeats the answer", async () => {
+    const link = await createLink();
+    const first = link.host.call({ method: "m", id: "same", isDetached: true });
+    await link.flow();
+    link.restart("host");
+    const second = link.host.call({ method: "m", id: "same", isDetached: true });
+    await link.flow();
+    expect(link.calls.guest).toHaveLength(1);
+    link.calls.guest[0]?.respond({ exitCode: 3 });
+    await link.flow();
+    expect((await second.answer).result).toEqual({ exitCode: 3 });
+    link.restart("host");
+    const third = link.host.call({ method: "m", id: "same" });
+    await link.flow();
+    expect((await third.answer).result).toEqual({ exitCode: 3 });
+    expect(link.calls.guest).toHaveLength(1);
+    first.answer.catch(() => {});
+  });
+
+  test("repeats a failure too", async () => {
+    const link = await createLink();
+    const first = link.host.call({ method: "m", id: "same" });
+    await link.flow();
+    link.calls.guest[0]?.fail(new NegotiatorError("DENIED", "No", { data: { rule: 1 } }));
+    await link.flow();
+    const second = link.host.call({ method: "m", id: "same" });
+    await link.flow();
+    for (const call of [first, second]) {
+      const { code, message, data } = await rejectionOf(call.answer);
+      expect([code, message, data]).toEqual(["DENIED", "No", { rule: 1 }]);
+    }
+  });
+
+  test("is forgotten after its time, and then starts anew", async () => {
+    const link = await createLink({ finishedMs: 5000 });
+    for (const expected of [1, 1, 2]) {
+      void link.host.call({ method: "m", id: "same" });
+      await link.flow();
+      link.calls.guest.at(-1)?.respond(expected);
+      await link.flow();
+      expect(link.calls.guest).toHaveLength(expected);
+      link.tick(3000);
+    }
+  });
+
+  test("of an open call is not used twice by one side", async () => {
+    const link = await createLink();
+    link.host.call({ method: "m", id: "same" });
+    expect(() => link.host.call({ method: "m", id: "same" })).toThrow("belongs to an open call");
+    await link.flow();
+    expect(() => link.guest.call({ method: "m", id: "same" })).toThrow("belongs to an open call");
+  });
+
+  test("that both sides take at once is refused on both", async () => {
+    const link = await createLink();
+    const calls = [link.host.call({ method: "m", id: "same" }), link.guest.call({ method: "m", id: "same" })];
+    await link.flow();
+    for (const call of calls) expect((await rejectionOf(call.answer)).code).toBe("BAD_REQUEST");
+    expect([link.calls.host, link.calls.guest]).toEqual([[], []]);
+    expect([link.host.outgoingCount, link.guest.outgoingCount]).toEqual([0, 0]);
+  });
+});
+
+describe("a detached call", () => {
+  test("outlives its caller, and tells the next one what it missed", async () => {
+    const link = await createLink();
+    const first = link.host.call({ method: "m", id: "long", isDetached: true, read: ["stdout"] });
+    await link.flow();
+    const [call] = link.calls.guest;
+    void call?.writer("stdout").write(encode("before "));
+    await link.flow();
+    expect(first.reader("stdout").bytes).toBe(7);
+    link.restart("host");
+    await link.flow();
+    const written = call?.writer("stdout").write(encode("after"));
+    await link.flow();
+    expect(call?.signal.aborted).toBe(false);
+    const second = link.host.call({ method: "m", id: "long", isDetached: true, read: ["stdout"] });
+    await link.flow();
+    await written;
+    call?.respond(0);
+    await link.flow();
+    expect(await readText(second.reader("stdout"))).toBe("after");
+    expect(second.reader("stdout").missedBytes).toBe(7);
+    expect((await second.answer).streams).toEqual({ stdout: { bytes: 12 } });
+    first.answer.catch(() => {});
+  });
+
+  test("any other is cancelled when its caller is another process", async () => {
+    const link = await createLink();
+    link.host.call({ method: "m", read: ["stdout"] }).answer.catch(() => {});
+    await link.flow();
+    const [call] = link.calls.guest;
+    const written = rejectionOf(Promise.resolve(call?.writer("stdout").write(new Uint8Array(1e6))));
+    link.restart("host");
+    await link.flow();
+    expect(call?.signal.reason).toMatchObject({ code: "CANCELLED" });
+    expect((await written).code).toBe("CANCELLED");
+    expect(link.guest.incomingCount).toBe(0);
+  });
+});
+
+describe("an outcome that nobody knows", () => {
+  test.each(["host", "guest"] as const)("is told when the %s's peer is another process", async (caller) => {
+    const link = await createLink();
+    const peer = caller === "host" ? "guest" : "host";
+    const sent = link[caller].call({ method: "m", read: ["stdout"] });
+    await link.flow();
+    const unsent = link[caller].call({ method: "m" });
+    expect([sent.isSent, unsent.isSent]).toEqual([true, false]);
+    link.restart(peer);
+    await link.flow();
+    expect((await rejectionOf(sent.answer)).code).toBe("UNKNOWN_OUTCOME");
+    expect((await rejectionOf(readText(sent.reader("stdout")))).code).toBe("UNKNOWN_OUTCOME");
+    expect(link.calls[peer].map(({ id }) => id)).toEqual([link.calls[peer][0]?.id ?? "", unsent.id]);
+    link.calls[peer].at(-1)?.respond("into the new session");
+    await link.flow();
+    expect((await unsent.answer).result).toBe("into the new session");
+  });
+
+  test("is not told after a cut that both survive", async () => {
+    const link = await createLink();
+    const call = link.host.call({ method: "m" });
+    await link.flow();
+    link.redial();
+    await link.flow();
+    link.calls.guest[0]?.respond(1);
+    await link.flow();
+    expect((await call.answer).result).toBe(1);
+  });
+
+  test("is told of calls that were sent when this side closes, CLOSED of the others", async () => {
+    const link = await createLink();
+    const sent = link.host.call({ method: "m" });
+    await link.flow();
+    const unsent = link.host.call({ method: "m" });
+    link.host.close("stop");
+    expect((await rejectionOf(sent.answer)).code).toBe("UNKNOWN_OUTCOME");
+    expect((await rejectionOf(unsent.answer)).code).toBe("CLOSED");
+    expect(() => link.host.call({ method: "m" })).toThrow("has ended");
+  });
+});
+
+describe("cancel", () => {
+  test("reaches the other side, whose answer counts", async () => {
+    const link = await createLink();
+    const call = link.host.call({ method: "m" });
+    await link.flow();
+    call.cancel("^C");
+    await link.flow();
+    const [served] = link.calls.guest;
+    expect(served?.signal.reason).toMatchObject({
+      code: "CANCELLED",
+      message: expect.stringContaining("^C"),
+    });
+    served?.respond({ signal: "SIGTERM" });
+    await link.flow();
+    expect((await call.answer).result).toEqual({ signal: "SIGTERM" });
+  });
+
+  test("of a call that was never sent ends it at once", async () => {
+    const link = await createLink();
+    const call = link.host.call({ method: "m" });
+    call.cancel();
+    expect((await rejectionOf(call.answer)).code).toBe("CANCELLED");
+    await link.flow();
+    expect(link.calls.guest).toEqual([]);
+  });
+});
+
+describe("the order", () => {
+  test("progress comes before the answer, and no second answer counts", async () => {
+    const link = await createLink();
+    const told: unknown[] = [];
+    const call = link.host.call({ method: "m", onProgress: (value) => told.push(value) });
+    await link.flow();
+    const [served] = link.calls.guest;
+    served?.progress(1);
+    served?.progress(2);
+    served?.respond("done");
+    served?.fail(new NegotiatorError("INTERNAL", "no"));
+    served?.respond("again");
+    await link.flow();
+    expect([told, (await call.answer).result]).toEqual([[1, 2], "done"]);
+  });
+
+  test("the answer overtakes data, which still arrives whole", async () => {
+    const link = await createLink({ streamCreditBytes: 1000 });
+    const call = link.host.call({ method: "m", read: ["stdout"] });
+    await link.flow();
+    const [served] = link.calls.guest;
+    void served?.writer("stdout").write(encode("x".repeat(5000)));
+    served?.respond("early");
+    await link.flow();
+    expect((await call.answer).streams).toEqual({ stdout: { bytes: 5000 } });
+    expect(link.host.outgoingCount).toBe(1);
+    const text = readText(call.reader("stdout"));
+    await link.flow();
+    expect((await text).length).toBe(5000);
+    expect(link.host.outgoingCount).toBe(0);
+  });
+
+  test("events go both ways", async () => {
+    const link = await createLink();
+    link.host.notify("a", { b: 1 });
+    link.guest.notify("c");
+    await link.flow();
+    expect(link.notices).toEqual([
+      { side: "guest", method: "a", params: { b: 1 } },
+      { side: "host", method: "c", params: {} },
+    ]);
+  });
+});
+
+describe("a stream that nobody reads", () => {
+  test("holds its credit at most, and no other stream or call up", async () => {
+    const link = await createLink({ streamCreditBytes: 10_000 });
+    const stuck = link.host.call({ method: "m", read: ["stdout", "stderr"] });
+    await link.flow();
+    const [served] = link.calls.guest;
+    const written = rejectionOf(Promise.resolve(served?.writer("stdout").write(new Uint8Array(1e6))));
+    void served?.writer("stderr").write(encode("heard"));
+    const other = link.host.call({ method: "m" });
+    await link.flow();
+    expect(stuck.reader("stdout").bytes).toBe(10_000);
+    expect(stuck.reader("stderr").bytes).toBe(5);
+    link.calls.guest[1]?.respond(1);
+    await link.flow();
+    expect((await other.answer).result).toBe(1);
+    stuck.reader("stdout").cancel();
+    await link.flow();
+    expect((await written).code).toBe("CLOSED");
+    expect(served?.writer("stdout").stopped.aborted).toBe(true);
+  });
+});
+
+describe("too large", () => {
+  test("is a request that the other side would not take", async () => {
+    const link = await createLink({ lineBytes: LINE_BYTES });
+    expect(() => link.host.call({ method: "m", params: "x".repeat(LINE_BYTES) })).toThrow(
+      "Send long content through a stream",
+    );
+    expect(link.host.outgoingCount).toBe(0);
+  });
+
+  test("is an answer that the caller would not take, and its failure still tells the totals", async () => {
+    const link = await createLink({ lineBytes: LINE_BYTES });
+    const call = link.host.call({ method: "m", read: ["stdout"] });
+    await link.flow();
+    void link.calls.guest[0]?.writer("stdout").write(encode("abc"));
+    link.calls.guest[0]?.respond("x".repeat(LINE_BYTES));
+    await link.flow();
+    expect((await rejectionOf(call.answer)).code).toBe("TOO_LARGE");
+    expect(await readText(call.reader("stdout"))).toBe("abc");
+  });
+});

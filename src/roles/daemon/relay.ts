@@ -21,7 +21,8 @@ export function createRelay(peerOf: PeerOf): Method[] {
     name: "execute",
     isOpen: true,
     params: v.object({ ...Target, ...ExecuteParams.entries }),
-    subject: ({ guest, command, args }) => ({ command, args, peer: guest === undefined ? {} : { guest } }),
+    resource: ({ command, args }) => ({ kind: "command", name: command, args }),
+    target: ({ guest }) => (guest === undefined ? {} : { guest }),
     async run({ guest, command, args }, { call }) {
       const hasInput = call.streams.read.includes("stdin");
       const left = countDown(call.timeoutMs ?? 0);
@@ -29,9 +30,9 @@ export function createRelay(peerOf: PeerOf): Method[] {
       const peer = await reach(guest, left(), call.signal);
       const waitedMs = performance.now() - startMs;
       const remote = peer.execute({ callId: call.id, command, args, hasInput, timeoutMs: left() });
-      const { durationMs, ...outcome } = await pipeCommand(call, remote);
+      const { durationMs, ...audit } = await pipeCommand(call, remote);
       // To the caller it has taken as long as its deadline counts.
-      return { result: { ...outcome, durationMs: waitedMs + durationMs }, outcome };
+      return { result: { ...audit, durationMs: waitedMs + durationMs }, audit };
     },
   });
   const list = defineMethod({

@@ -3,7 +3,7 @@ import { legacyEnvelope, refusesHello } from "../../peers/legacy/envelope.ts";
 import { createLegacyServer } from "../../peers/legacy/legacy-server.ts";
 import { createLink } from "../../peers/link.ts";
 import type { Link, LinkOptions } from "../../peers/link.ts";
-import type { Caller } from "../../methods/method.ts";
+import type { Caller } from "../../methods/caller.ts";
 import { describeAgent, makeId } from "../identity.ts";
 import type { Services } from "./services.ts";
 
@@ -31,7 +31,8 @@ export function createServingLink({ role, caller, services, ...rest }: ServingOp
     agent: describeAgent(role),
     makeId,
     limits,
-    onCall: serve,
+    onCall: serve.call,
+    onNotice: (method, params) => serve.notice({ method, params }),
     onForeign({ object, hello }) {
       if (!legacyEnvelope.recognises(object)) return false;
       if (rest.side === "dialler") {
@@ -45,7 +46,7 @@ export function createServingLink({ role, caller, services, ...rest }: ServingOp
     onWritten: () => legacy.resume(),
   });
   const legacy = createLegacyServer({
-    serve,
+    serve: serve.call,
     send: (bytes) => link.session.sendForeign(bytes),
     unsent: () => link.session.unsentLines,
     makeId,

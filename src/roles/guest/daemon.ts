@@ -25,7 +25,7 @@ export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
   const link = createServingLink({
     side: "listener",
     role: "guest",
-    caller: {},
+    caller: { via: "host" },
     services,
     onState(state, reason) {
       keeper.follow(link.session);
@@ -41,7 +41,9 @@ export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
     createHostStatus(() => keeper.status(session)),
   ]);
   await using held = new AsyncDisposableStack();
-  held.use(await listenControl("guest", settings.guest.control, { limits: services.limits, onCall: relay }));
+  held.use(
+    await listenControl("guest", settings.guest.control, { limits: services.limits, onCall: relay.call }),
+  );
 
   log.info(`Serving local users at ${settings.guest.control}`);
 

@@ -31,7 +31,9 @@ export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
     createStatus(() => guests.status()),
   ]);
   await using held = new AsyncDisposableStack();
-  held.use(await listenControl("host", settings.host.control, { limits: services.limits, onCall: relay }));
+  held.use(
+    await listenControl("host", settings.host.control, { limits: services.limits, onCall: relay.call }),
+  );
   const outlook = (under: Settings): WatchTarget => ({
     ...createFinders(under, flagged),
     pollMs: under.host.rescanSeconds * 1000,

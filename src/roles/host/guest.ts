@@ -6,6 +6,7 @@ import { dialSocket } from "../../channels/socket/socket.ts";
 import type { Endpoint } from "../../discovery/endpoint.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
+import type { Caller } from "../../methods/caller.ts";
 import { makeSyncProbe } from "../../peers/legacy/exchange.ts";
 import { createLegacyPeer } from "../../peers/legacy/legacy-peer.ts";
 import type { Link } from "../../peers/link.ts";
@@ -49,7 +50,7 @@ const LEGACY_STEP_MS = 500;
 const log = logFor("guests");
 
 export function createGuest({ guest: name, uuid }: Endpoint, services: Services): Guest {
-  const caller = uuid === undefined ? { guest: name } : { guest: name, uuid };
+  const caller: Caller = uuid === undefined ? { via: "guest", name } : { via: "guest", name, uuid };
   const keeper = createLinkStatus(services.limits);
 
   const tally = createSharedCallCount(services.limits);

@@ -118,8 +118,8 @@ test("a daemon's link hangs up when its channel ends, and serves the next one", 
   const link = createServingLink({
     side: "listener",
     role: "host",
-    caller: { guest: "web1" },
-    services: { ...services, serve: () => (call) => void calls.push(call) },
+    caller: { via: "guest", name: "web1" },
+    services: { ...services, serve: () => ({ call: (call) => void calls.push(call), notice: () => {} }) },
   });
   const first = createMemoryPair();
   first.flow();

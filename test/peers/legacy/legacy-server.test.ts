@@ -2,6 +2,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmod, readFile } from "node:fs/promises";
 import { createMemoryPair } from "../../support/memory-channel.ts";
+import type { Caller } from "../../../src/methods/caller.ts";
 import { createServices } from "../../../src/roles/daemon/services.ts";
 import { createServingLink } from "../../../src/roles/daemon/serving-link.ts";
 import { DEFAULTS } from "../../../src/config/settings.ts";
@@ -46,7 +47,7 @@ async function createStage({ policy }: { policy?: string } = {}): Promise<Stage>
     limits: { ...DEFAULTS.limits, lengthPrefixedBytes: 256 * 1024 },
   };
   const services = owned.use(createServices("host", unsetConfig(settings)));
-  const caller = { guest: "web1" };
+  const caller: Caller = { via: "guest", name: "web1" };
   const link = createServingLink({ side: "listener", role: "host", caller, services });
   const pair = createMemoryPair();
   pair.flow();

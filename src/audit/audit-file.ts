@@ -17,10 +17,15 @@ import { findOwnershipFault, ourUid } from "../trust/ownership.ts";
 import type { TrustFault } from "../trust/ownership.ts";
 import { findPathFault } from "../trust/path-trust.ts";
 
-/** When the file would grow past `maxBytes`, `path` becomes `path.1`, that becomes `path.2`, up to `path.KEEP`. */
+/**
+ * When the file would grow past `maxBytes`, `path` becomes `path.1`, that becomes `path.2`, up to
+ * `path.KEEP`.
+ */
 export type AuditFileOptions = { path: string; maxBytes: number; keep: number };
 
-/** All functions throw `BAD_CONFIG` for an unsafe file or place, and otherwise the errors of the system calls. */
+/**
+ * All functions throw `BAD_CONFIG` for an unsafe file or place, and otherwise the errors of the system calls.
+ */
 export type AuditFile = {
   /** Opens the file if it is not open. */
   open: () => void;
@@ -31,8 +36,8 @@ export type AuditFile = {
 };
 
 /**
- * Returns the file, not open yet. It gets mode 0640; a missing directory is created with mode 0750. Several processes may
- * share the file.
+ * Returns the file, not open yet. It gets mode 0640; a missing directory is created with mode 0750. Several
+ * processes may share the file.
  */
 export function createAuditFile({ path, maxBytes, keep }: AuditFileOptions): AuditFile {
   let file: OpenFile | undefined;

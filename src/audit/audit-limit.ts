@@ -7,24 +7,25 @@ export type AuditLimit = {
   admit: (entry: AuditEntry, nowMs: number) => boolean;
   /** Charges the bytes of an admitted line to its peer's share. */
   charge: (entry: AuditEntry, bytes: number) => void;
-  /** Returns the counts of left-out entries of all minutes that have ended, oldest first. `Infinity` ends all minutes. */
+  /** Returns the left-out entries of all minutes that have ended, oldest first. `Infinity` ends all. */
   settle: (nowMs: number) => LeftOut[];
 };
 
-/** Lines of one peer in a minute, for incoming calls that did not run a user command. The first line starts the minute. */
+/** For incoming calls that did not run a user command. The first line starts the minute. */
 const LINES_A_MINUTE = 60;
 const MINUTE_MS = 60_000;
-/** The share of all files that one peer may fill at once, and the share that it gets back in a minute. */
+
 const SHARE_AT_ONCE = 1 / 16;
 const SHARE_A_MINUTE = 1 / 360;
-/** The smallest share, for small files: two thousand calls at once, and one call a second after that. */
+/** For small files: two thousand calls at once, and one call a second after that. */
 const LEAST_AT_ONCE_BYTES = 1024 * 1024;
 const LEAST_A_MINUTE_BYTES = 32 * 1024;
 
 /**
- * Returns a limit for files of `trailBytes` bytes altogether. Calls that ran a user command and calls that did not are
- * counted separately, so that neither hide the other. Keeps at most two records for each peer that called in the last
- * minutes.
+ * Returns a limit for files of `trailBytes` bytes altogether: the share of them that one peer may fill at
+ * once, and the share that it gets back in a minute. Calls that ran a user command and calls that did not
+ * have separate limits, so that neither hide the other. Keeps at most two records for each peer that called
+ * in the last minutes.
  */
 export function createAuditLimit(trailBytes: number): AuditLimit {
   const mostBytes = Math.max(LEAST_AT_ONCE_BYTES, trailBytes * SHARE_AT_ONCE);
@@ -32,7 +33,6 @@ export function createAuditLimit(trailBytes: number): AuditLimit {
   const minutes = new Map<string, Minute>();
   const fills = new Map<string, Fill>();
 
-  /** If the clock was set back, the peer gets nothing back. */
   function filledBytes({ bytes, atMs }: Fill, nowMs: number): number {
     return Math.max(0, bytes - Math.max(0, nowMs - atMs) * bytesPerMs);
   }
@@ -76,7 +76,6 @@ export function createAuditLimit(trailBytes: number): AuditLimit {
 
 type Minute = LeftOut & { startMs: number; lines: number };
 
-/** The bytes that a peer has filled at `atMs` and not got back. */
 type Fill = { bytes: number; atMs: number };
 
 /** The key is JSON, so that no name of a guest equals the uuid of another or stands for the host. */
@@ -85,12 +84,11 @@ function keyOf(entry: AuditEntry): string {
   return JSON.stringify([hasRun(entry), uuid === undefined ? { guest } : { uuid }]);
 }
 
-/** A built-in command costs its caller nothing, like a denied call. */
 function hasRun({ exitCode, builtin }: AuditEntry): boolean {
   return exitCode !== undefined && builtin !== true;
 }
 
-/** A minute that starts in the future counts as ended, because the clock was set back. */
+/** A minute that starts in the future was left by a clock that was set back. */
 function isOver(startMs: number, nowMs: number): boolean {
   return nowMs < startMs || nowMs - startMs >= MINUTE_MS;
 }

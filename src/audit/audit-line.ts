@@ -4,12 +4,12 @@ import type { FaultCode } from "../errors.ts";
 import { printableJson } from "../printable.ts";
 import { shorten } from "../shorten.ts";
 
-/** Who called or was called, as the channel identifies it. The host has neither name nor uuid. */
+/** The other end of a call, as the channel identifies it. The host has neither name nor uuid. */
 export type AuditPeer = { guest?: string | undefined; uuid?: string | undefined };
 
 /**
- * How a call ended, if it ran something. `bytes` counts each stream as it went over the channel. `builtin` marks a built-in
- * command.
+ * The end of a call that ran something. `bytes` counts each stream as it went over the channel. `builtin`
+ * marks a built-in command.
  */
 export type AuditResult = {
   builtin?: boolean | undefined;
@@ -21,10 +21,11 @@ export type AuditResult = {
 };
 
 /**
- * One call or notice. Undefined members are left out of the line. `direction` is seen from us: `incoming` calls run here.
- * `peer` is the other end: who made an incoming call, who gets an outgoing one. A notice has no `callId`. `command` and
- * `args` are there if the resource is a command. `rule` and `reason` come from the policy. `errorCode` says why a call ended
- * without an exit. `problem` is the full message of an error whose caller got a public one; it may have our paths in it.
+ * One call or notice. Undefined members are left out of the line. `direction` is seen from us: `incoming`
+ * calls run here. `peer` made an incoming call, or gets an outgoing one. A notice has no `callId`. `command`
+ * and `args` are there if the resource is a command. `rule` and `reason` come from the policy. `errorCode` is
+ * the reason why a call ended without an exit. `problem` is the full message of an error whose caller got a
+ * public one; it may have our paths in it.
  */
 export type AuditEntry = AuditResult & {
   role: "host" | "guest";
@@ -43,14 +44,14 @@ export type AuditEntry = AuditResult & {
 };
 
 /**
- * How many entries of a peer were not written (see `audit-limit.ts`). The first came at `sinceMs`, in milliseconds since
- * 1970. `ran`: they ran user commands.
+ * The number of entries of a peer that were not written (see `audit-limit.ts`). The first came at `sinceMs`,
+ * in milliseconds since 1970. `ran`: they ran user commands.
  */
 export type LeftOut = Pick<AuditEntry, "role" | "peer"> & { ran: boolean; leftOut: number; sinceMs: number };
 
 /**
- * Returns one line without its end, at most 64 KiB. Long members and argument lists are shortened and marked. `time` is
- * ISO 8601 in UTC. With `redactArguments` the arguments are replaced by their count and digest.
+ * Returns one line without its end, at most 64 KiB. Long members and argument lists are shortened and marked.
+ * `time` is ISO 8601 in UTC. With `redactArguments` the arguments are replaced by their count and digest.
  */
 export function formatAuditLine(entry: AuditEntry, time: string, redactArguments: boolean): string {
   const { role, direction, peer, callId, method, command, args, ...verdict } = entry;
@@ -81,8 +82,9 @@ export function formatAuditLine(entry: AuditEntry, time: string, redactArguments
 }
 
 /**
- * Returns the line that replaces entries left out, without its end: `{"time", "event":"left-out", "role", "direction",
- * "peer", "ran", "leftOut", "since"}`. All of them came within one minute after `since`; `time` is when the line is written.
+ * Returns the line that replaces entries left out, without its end: `{"time", "event":"left-out", "role",
+ * "direction", "peer", "ran", "leftOut", "since"}`. All of them came within one minute after `since`; `time`
+ * is when the line is written.
  */
 export function formatLeftOut({ role, peer, ran, leftOut, sinceMs }: LeftOut, time: string): string {
   const since = new Date(sinceMs).toISOString();

@@ -1,4 +1,6 @@
-/** The record of calls: one JSON line for each denied and each finished call, in a file that rotates by size. */
+/**
+ * The record of calls: one JSON line for each denied and each finished call, in a file that rotates by size.
+ */
 import { createAuditFile } from "./audit-file.ts";
 import type { AuditFileOptions } from "./audit-file.ts";
 import { createAuditLimit } from "./audit-limit.ts";
@@ -6,7 +8,7 @@ import { formatAuditLine, formatLeftOut } from "./audit-line.ts";
 import type { AuditEntry } from "./audit-line.ts";
 import { errnoOf, NegotiatorError } from "../errors.ts";
 
-/** Where the lines go, and who gets the problems. */
+/** Options of the audit: its file, its lines, and the receiver of problems. */
 export type AuditOptions = AuditFileOptions & {
   /** Lines have the number of arguments and their digest instead of the arguments. */
   redactArguments: boolean;
@@ -25,13 +27,15 @@ export type Audit = Disposable & {
 };
 
 /**
- * Opens the audit file for appending, and refuses a file or a directory that another user than root and ours can change.
+ * Opens the audit file for appending, and refuses a file or a directory that another user than root and ours
+ * can change.
  *
- * Never throws. A failure goes to `onProblem`, and every record tries again. When writing works again, the first line says
- * how many lines were lost: `{"time", "event":"lost", "lostLines", "since"}`.
+ * Never throws. A failure goes to `onProblem`, and every record tries again. When writing works again, the
+ * first line has the number of lost lines: `{"time", "event":"lost", "lostLines", "since"}`.
  *
- * `createAuditLimit` limits the incoming calls of one peer. The number of entries that were left out is written as the line
- * of `formatLeftOut`: before the next entry of any peer after that minute, or before the file is closed.
+ * `createAuditLimit` limits the incoming calls of one peer. The number of entries that were left out is
+ * written as the line of `formatLeftOut`: before the next entry of any peer after that minute, or before the
+ * file is closed.
  */
 export function openAudit(options: AuditOptions): Audit {
   const { path, maxBytes, keep, redactArguments, onProblem, now = Date.now } = options;

@@ -10,7 +10,7 @@ import type { Defined, Grant } from "./method.ts";
 import { formatResource } from "./resource.ts";
 import type { Resource } from "./resource.ts";
 
-/** What an admission depends on besides the request. */
+/** Options of an admission. */
 export type AdmissionOptions = {
   role: "host" | "guest";
   caller: Caller;
@@ -23,8 +23,9 @@ export type AdmissionOptions = {
 };
 
 /**
- * A request after these steps. `resource`, `target` and `rule` are there as far as the request got. The owner of an
- * admitted request disposes of `lease` when it ends; `thrown` says why a request was not admitted.
+ * A request after these steps. A step that failed leaves the members of later steps unset. The receiver of an
+ * admitted request must dispose of `lease` when the request ends. `thrown` is the reason why a request was
+ * not admitted.
  */
 export type Admission<Context, Ended> = Known &
   (
@@ -39,7 +40,10 @@ type Known = {
   rule?: Decision["rule"] | undefined;
 };
 
-/** Returns the admission of a request with these parameters; `find` returns or throws its method. Never throws. */
+/**
+ * Returns the admission of a request with these parameters; `find` returns or throws its method. Never
+ * throws.
+ */
 export function admit<Context, Ended>(
   params: unknown,
   find: () => Defined<Context, Ended>,
@@ -76,7 +80,9 @@ function judge({ name, isOpen }: Named, resource: Resource, options: AdmissionOp
   return isOverlooked ? { allowed: true, rule: "default" } : decision;
 }
 
-/** Counts the call under the limits of the method and of the rule. Throws `BUSY` if one of them is reached. */
+/**
+ * Counts the call under the limits of the method and of the rule. Throws `BUSY` if one of them is reached.
+ */
 function take({ name, limits }: Named, grant: Grant, { caller, quota, now }: AdmissionOptions): Lease {
   const ofMethod = limits && { key: ["method", name, ...callerKey(caller)], limits };
   const ofRule = { key: ["rule", grant.rule, ...callerKey(caller)], limits: grant };

@@ -1,4 +1,6 @@
-/** The commands that a peer can call by name: executables in the command directories, then the built-in ones. */
+/**
+ * The commands that a peer can call by name: executables in the command directories, then the built-in ones.
+ */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf, NegotiatorError } from "../errors.ts";
@@ -13,7 +15,7 @@ import { inspectDirectory, inspectFile } from "./inspect.ts";
 import type { FileState } from "./inspect.ts";
 import { cannotRun, fullErrorOf } from "./public-error.ts";
 
-/** Where commands come from. The first directory with a file of that name decides, then the built-ins. */
+/** The sources of commands. The first directory with a file of that name decides, then the built-ins. */
 export type CommandSources = {
   directories: readonly string[];
   builtins: readonly Builtin[];
@@ -26,12 +28,15 @@ export type Command =
   | (CommandDescription & { name: string; kind: "user"; path: string })
   | { name: string; kind: "builtin"; description: string; builtin: Builtin };
 
-/** `problems` are the full errors of files and directories that are meant for commands and unsafe: for our own log. */
+/**
+ * `problems` are the full errors of files and directories that are meant for commands and unsafe: for our own
+ * log.
+ */
 export type CommandList = { commands: Command[]; problems: NegotiatorError[] };
 
 /**
- * Returns all commands, sorted by name. A file that is not executable is neither a command nor a problem. Rejects if a
- * directory cannot be read.
+ * Returns all commands, sorted by name. A file that is not executable is neither a command nor a problem.
+ * Rejects if a directory cannot be read.
  */
 export async function listCommands(sources: CommandSources): Promise<CommandList> {
   const found = new Map<string, Command | undefined>();
@@ -57,11 +62,13 @@ export async function listCommands(sources: CommandSources): Promise<CommandList
 }
 
 /**
- * Returns the command with that name. Throws public errors (see `public-error.ts`): `NO_COMMAND` with similar names that
- * `isOffered` accepts, `NOT_EXECUTABLE` for a file that must not be run, `BAD_CONFIG` for an unusable description.
+ * Returns the command with that name. Throws public errors (see `public-error.ts`): `NO_COMMAND` with similar
+ * names that `isOffered` accepts, `NOT_EXECUTABLE` for a file that must not be run, `BAD_CONFIG` for an
+ * unusable description.
  *
- * The file is checked here and run later. Only users who may write to its directory can replace it in between. The checks
- * allow only root and our own user there, and we do not protect against them. A link is as safe as the place it leads to.
+ * The file is checked here and run later. Only users who may write to its directory can replace it in
+ * between. The checks allow only root and our own user there, and we do not protect against them. A link is
+ * as safe as the place it leads to.
  */
 export async function resolveCommand(
   name: string,
@@ -124,7 +131,7 @@ async function readNames(directory: string): Promise<string[]> {
 /** The longest file name on Linux (NAME_MAX). */
 const MAX_NAME_BYTES = 255;
 
-/** Editors and package managers leave old versions beside a file. Nobody means to offer them. */
+/** Editors and package managers leave old versions beside a file. They are not meant as commands. */
 const LEFTOVER = /~$|\.(?:bak|orig|swp|dpkg-[a-z]+|rpm(?:new|orig|save))$/;
 
 function isCommandName(name: string): boolean {

@@ -10,7 +10,7 @@ import { inspectSettings } from "./inspect.ts";
 const DescriptionSchema = v.strictObject({
   /** One line of text for lists. */
   description: v.optional(v.pipe(v.string(), v.maxLength(200), v.transform(printable))),
-  /** How long the command may run; a caller may ask for less. */
+  /** The deadline of the command; a caller may set a shorter one. */
   timeoutSeconds: v.optional(v.pipe(v.number(), v.finite(), v.minValue(0.001), v.maxValue(31_536_000))),
   /** The name of the user to run it as. */
   user: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/, "not a user's name"))),
@@ -22,9 +22,9 @@ const DescriptionSchema = v.strictObject({
 export type CommandDescription = v.InferOutput<typeof DescriptionSchema>;
 
 /**
- * Returns the description of the command at `path`. NAME.toml comes before a `# negotiator: TEXT` line in the first bytes
- * of the script. Throws `BAD_CONFIG` if NAME.toml is invalid, too long, or could be changed by others. An unusable NAME.toml
- * is never ignored, because it can name the user that the command runs as.
+ * Returns the description of the command at `path`. NAME.toml comes before a `# negotiator: TEXT` line in the
+ * first bytes of the script. Throws `BAD_CONFIG` if NAME.toml is invalid, too long, or could be changed by
+ * others. An unusable NAME.toml is never ignored, because it can name the user that the command runs as.
  */
 export async function readDescription(path: string, uid: number): Promise<CommandDescription> {
   const settings = await readSettings(`${path}.toml`, uid);

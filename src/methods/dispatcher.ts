@@ -1,4 +1,4 @@
-/** The one way to a method: find, validate, ask the policy, count (`admission.ts`), run, audit, answer. */
+/** Serves calls and notices: find, validate, ask the policy, count (`admission.ts`), run, answer, audit. */
 import type { Audit } from "../audit/audit.ts";
 import type { AuditEntry, AuditResult } from "../audit/audit-line.ts";
 import { NegotiatorError } from "../errors.ts";
@@ -14,15 +14,15 @@ import type { CallMethod, IncomingNotice, Method, NoticeMethod } from "./method.
 import { fullErrorOf, toPublicError } from "./public-error.ts";
 import { formatAction, formatResource } from "./resource.ts";
 
-/** What a dispatcher for one caller works with. */
+/** Options of a dispatcher, which serves one caller. */
 export type DispatcherOptions = AdmissionOptions & {
-  /** Incoming calls run here; outgoing ones are passed on to the method's target. The audit shows which. */
+  /** Incoming calls run here; outgoing calls are passed on to the method's target. */
   direction: "incoming" | "outgoing";
   methods: readonly Method[];
   audit: Pick<Audit, "record">;
 };
 
-/** Neither function rejects. Both resolve when the method has ended, the call is answered and the audit has its entry. */
+/** Neither function rejects. Both resolve after the method has ended and the audit has its entry. */
 export type Dispatcher = {
   call: (call: IncomingCall) => Promise<void>;
   notice: (notice: IncomingNotice) => Promise<void>;
@@ -34,7 +34,7 @@ const log = logFor("calls");
 const LOGGED_FAILURES = { calls: 10, perMs: 60_000 };
 const LOGGED_UNKNOWN_NOTICES = { calls: 1, perMs: 60_000 };
 
-/** Returns a dispatcher for one caller. Every call gets an answer; `NoticeDefinition` says when a notice is lost. */
+/** Returns a dispatcher for one caller. Every call is answered. `NoticeDefinition` lists lost notices. */
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { caller, quota, now, audit } = options;
   const methods = new Map(options.methods.map((method) => [method.name, method]));
@@ -97,7 +97,6 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   };
 }
 
-/** A notice has no `callId`. */
 type Request = { callId?: string; method: string; startMs: number };
 type Seen = Admission<never, unknown>;
 type Ending = { isDone: true; ran: AuditResult | undefined } | { isDone: false; thrown: unknown };
@@ -122,7 +121,6 @@ function findNoticeMethod(methods: ReadonlyMap<string, Method>, name: string): N
   throw new NegotiatorError("BAD_REQUEST", `Cannot take the notice "${name}": it is a method with an answer`);
 }
 
-/** Runs an admitted request and gives its lease back. Never rejects. */
 async function settle<Context, Ended>(
   admission: Admission<Context, Ended>,
   start: (
@@ -138,12 +136,11 @@ async function settle<Context, Ended>(
   }
 }
 
-/** A peer learns no more of our machine than it needs. A local user, whose call is passed on, gets the full error. */
+/** A local user gets full errors. A peer must not learn more of our machine than it needs. */
 function isPublic({ direction }: DispatcherOptions): boolean {
   return direction === "incoming";
 }
 
-/** The error that the caller gets, or would get if a notice had an answer. */
 function failureOf(
   { method }: Request,
   { resource }: Seen,

@@ -18,11 +18,13 @@ import { cannotRun } from "./public-error.ts";
 
 /** Longest name of a command in characters, as for a file (NAME_MAX). */
 const NAME_LENGTH = 255;
-/** Limits of all arguments of one call together. Linux takes 128 KiB in one argument (MAX_ARG_STRLEN in execve(2)). */
+/** For all arguments of one call. Linux takes 128 KiB in one of them (MAX_ARG_STRLEN in execve(2)). */
 const ARGUMENT_COUNT = 4096;
 const ARGUMENT_BYTES = 256 * 1024;
 
-/** The parameters of `execute`. A message follows the parameter's name: `Cannot call "execute": command: it is empty`. */
+/**
+ * The parameters of `execute`. Messages follow a name, as in `Cannot call "execute": command: it is empty`.
+ */
 export const ExecuteParams = v.object({
   command: v.pipe(
     v.string("it has to be text"),
@@ -45,7 +47,7 @@ export const ExecuteParams = v.object({
   ),
 });
 
-/** The answer of `execute`. `exitCode` is null if a signal ended the command; `durationMs` is in milliseconds. */
+/** The answer of `execute`. `exitCode` is null if a signal ended the command. */
 export const ExecuteResultSchema = v.object({
   exitCode: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(255))),
   signal: v.nullable(v.pipe(v.string(), v.maxLength(32))),

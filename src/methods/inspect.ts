@@ -9,15 +9,16 @@ import { findPathFault } from "../trust/path-trust.ts";
 import { cannotRun } from "./public-error.ts";
 
 /**
- * `absent`: there is no such file, or it is a directory or a device. `plain`: it is a file that is not meant as a command.
- * `unsafe`: it must not be run. `error` is a public error (see `public-error.ts`).
+ * `absent`: nothing has that name, or a directory or a device has it. `plain`: it is a file that is not meant
+ * as a command. `unsafe`: it must not be run. `error` is a public error (see `public-error.ts`).
  */
 export type FileState =
   { kind: "usable" } | { kind: "absent" } | { kind: "plain" | "unsafe"; error: NegotiatorError };
 
 /**
- * Returns the state of the file of a command, with `NOT_EXECUTABLE` if it must not be run. Follows links. The owner of a
- * file and everybody who may write to it, or replace a link to it, can make us run anything: they must be root or `uid`.
+ * Returns the state of the file of a command, with `NOT_EXECUTABLE` if it must not be run. Follows links. The
+ * owner of a file and everybody who may write to it, or replace a link to it, can make us run anything: they
+ * must be root or `uid`.
  */
 export async function inspectFile(path: string, uid: number): Promise<FileState> {
   const stats = await statsOf(path);
@@ -40,8 +41,8 @@ export async function inspectFile(path: string, uid: number): Promise<FileState>
 }
 
 /**
- * Returns what is wrong with a directory of commands, if others could put files into it or replace it. Throws what `stat`
- * throws.
+ * Returns what is wrong with a directory of commands, if others could put files into it or replace it. Throws
+ * what `stat` throws.
  */
 export async function inspectDirectory(path: string, uid: number): Promise<TrustFault | undefined> {
   return findOwnershipFault(await stat(path), uid, path) ?? findPathFault(path, { uid, groups: "own" });

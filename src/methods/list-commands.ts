@@ -7,7 +7,7 @@ import type { Command, CommandSources } from "./commands.ts";
 import { defineMethod } from "./method.ts";
 import type { Method } from "./method.ts";
 
-/** What a peer learns of a command: not its path and not the user it runs as. */
+/** The public description of a command. It has neither the path nor the user that the command runs as. */
 export const CommandSummarySchema = v.object({
   name: v.string(),
   kind: v.picklist(["user", "builtin"]),

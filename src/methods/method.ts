@@ -1,4 +1,4 @@
-/** The definition of a method: what a peer can call, or send as a notice. `dispatcher.ts` serves it. */
+/** Defines methods: a peer calls them, or sends them as notices. `dispatcher.ts` serves them. */
 import * as v from "valibot";
 import type { AuditPeer, AuditResult } from "../audit/audit-line.ts";
 import { NegotiatorError } from "../errors.ts";
@@ -9,35 +9,38 @@ import type { IncomingCall } from "../wire/calls/incoming-call.ts";
 import type { Caller } from "./caller.ts";
 import type { Resource } from "./resource.ts";
 
-/** A message without an answer, as it came from the peer. */
+/** A message without an answer, as the peer sent it; `params` are unchecked. */
 export type IncomingNotice = { method: string; params: unknown };
 
-/** Serves the calls and the notices of one caller, in whatever dialect they came. Neither function throws. */
+/** Serves the calls and notices of one caller, in every dialect. Neither function throws. */
 export type Serve = { call: (call: IncomingCall) => void; notice: (notice: IncomingNotice) => void };
 
 /** The decision of a policy that allows a call, with the limits that it sets. */
 export type Grant = Extract<Decision, { allowed: true }>;
 
-/** What a running method knows. `isOffered` returns whether the caller may know of a command: it may run it in some way. */
+/**
+ * The context of a running method. `isOffered` returns whether the policy lets the caller run a command with
+ * some arguments.
+ */
 export type MethodContext = {
   caller: Caller;
   grant: Grant;
   isOffered: (command: string) => boolean;
 };
 
-/** What a method that answers knows. */
+/** The context of a method that answers. */
 export type CallContext = MethodContext & { call: IncomingCall };
 
-/** How a method answers: `result` goes to the caller, `audit` into the audit's entry. */
+/** The answer of a method: `result` goes to the caller, `audit` into the audit's entry. */
 export type Answer = { result: unknown; audit?: AuditResult };
 
 type Definition<Params> = {
   name: string;
-  /** Has to bound the length and the number of everything in it. */
+  /** Has to limit the length of each value and the number of values. */
   params: v.GenericSchema<unknown, Params>;
-  /** What the call asks for; `none` by default. */
+  /** Returns the resource that the call asks for. Default: none. */
   resource?: (params: Params) => Resource;
-  /** Who gets a call that is passed on. The audit names it as the peer. */
+  /** Returns the receiver of a call that is passed on, for the audit. */
   target?: (params: Params) => AuditPeer;
   /** The method runs nothing, so it needs no rule that allows it. A rule that denies it still counts. */
   isOpen?: boolean;
@@ -51,12 +54,16 @@ export type CallDefinition<Params> = Definition<Params> & {
 };
 
 /**
- * A notice: a method without an answer. It must have limits, because no answer slows the sender down. The sender never
- * learns what became of a notice. It is lost, without a retry, if
- * - this side has no method of that name: it is counted and logged at level debug, within a rate;
- * - the method is one that answers, the parameters are invalid, the policy denies it, a limit is reached, or `run` throws:
- *   the audit gets an entry with the error's code.
- * An open notice that succeeds leaves no entry, as an open call does.
+ * A notice: a method without an answer. It must have limits, because the sender does not wait for an answer.
+ *
+ * The sender does not learn whether a notice was lost. There is no retry. The dispatcher loses a notice in
+ * these cases:
+ *
+ * - This side has no method of that name. The dispatcher counts the notice and logs the count at level debug.
+ * - The method is one that answers, the parameters are invalid, the policy denies the notice, a limit is
+ *   reached, or `run` throws. The audit gets an entry with the code of the error.
+ *
+ * An open notice that succeeds leaves no entry in the audit, like an open call.
  */
 export type NoticeDefinition<Params> = Definition<Params> & {
   answers: false;

@@ -1,10 +1,13 @@
 /**
- * What a peer may learn of a failure here. A public error has a short message without paths, users or remedies. Its cause
- * is the full error, which stays on this machine: the log and the audit get it.
+ * Errors for peers. A public error has a short message without paths, users or remedies. Its cause is the
+ * full error, which stays on this machine: the log and the audit get it.
  */
 import { NegotiatorError } from "../errors.ts";
 
-/** Returns a public error for a command that exists and cannot be run. `reason` is public; `full` is the full error. */
+/**
+ * Returns a public error for a command that exists and cannot be run. `reason` is public; `full` is the full
+ * error.
+ */
 export function cannotRun(name: string, reason: string, full: NegotiatorError): NegotiatorError {
   return new NegotiatorError(full.code, `Cannot run "${name}": ${reason}`, { cause: full });
 }
@@ -15,8 +18,9 @@ export function fullErrorOf(error: NegotiatorError): NegotiatorError {
 }
 
 /**
- * Returns the error that a peer gets for what was thrown. An error of ours without a full error is public already. The
- * message of any other error could have a path in it, so the peer learns only that `action`, such as `run "uptime"`, failed.
+ * Returns the error that a peer gets for what was thrown. An error of ours without a full error is public
+ * already. The message of an unknown error could contain a path, so the peer learns only that `action`, such
+ * as `run "uptime"`, failed.
  */
 export function toPublicError(thrown: unknown, action: string, role: "host" | "guest"): NegotiatorError {
   const remedy = `The log of the ${role}'s daemon says more`;

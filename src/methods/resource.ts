@@ -1,9 +1,13 @@
-/** What a call asks for, known after its parameters are checked. Policy, audit, log and errors name its kind. */
+/**
+ * The resource that a call asks for, known after its parameters are checked. Denials and log lines name its
+ * kind.
+ */
 import { printable } from "../printable.ts";
 
 /**
- * A command with its arguments, or nothing besides the method itself. A new kind gets a member here, a row in `KINDS`, a
- * condition in the policy's rules and a member in the audit's entries.
+ * A command with its arguments, or nothing besides the method itself. A new kind gets a member here, a row in
+ * `KINDS`, a condition in the policy's rules and a member of the audit's entries, which is named after the
+ * kind.
  */
 export type Resource = { kind: "command"; name: string; args: readonly string[] } | { kind: "none" };
 
@@ -13,7 +17,7 @@ export function formatResource(resource: Resource, method: string): string {
   return `the ${noun} "${nameOf(resource, method)}"`;
 }
 
-/** Returns what we do with the resource, to follow "Cannot": `run "uptime"` or `answer "info"`. */
+/** Returns the action on the resource, to follow "Cannot": `run "uptime"` or `answer "info"`. */
 export function formatAction(resource: Resource, method: string): string {
   const { verb } = KINDS[resource.kind];
   return `${verb} "${nameOf(resource, method)}"`;

@@ -1,11 +1,12 @@
 /** Patterns with wildcards. Matching takes time in proportion to pattern × text, for every pattern. */
 
-/** A parsed pattern. `source` is its text. `startsWild`: it begins with a wildcard. `matches` compares the whole text. */
+/** A parsed pattern. `startsWild`: it begins with a wildcard. `matches` compares the whole text. */
 export type Glob = { source: string; startsWild: boolean; matches: (text: string) => boolean };
 
 /**
- * Parses a pattern; every text is a valid one. `*` stands for any characters except `/`, or none; `**` for any characters,
- * or none; `?` for one character except `/`. A backslash makes the next character literal. Upper and lower case differ.
+ * Parses a pattern; every text is a valid one. `*` stands for any characters except `/`, or none; `**` for
+ * any characters, or none; `?` for one character except `/`. A backslash makes the next character literal.
+ * Upper and lower case differ.
  */
 export function parseGlob(source: string): Glob {
   const tokens = tokenize(source);
@@ -28,7 +29,7 @@ function tokenize(source: string): Token[] {
   });
 }
 
-/** Follows all ways through the pattern at once. `reached[i]` is 1 if the text so far matches the first `i` tokens. */
+/** Follows all ways at once. `reached[i]` is 1 if the text so far matches the first `i` tokens. */
 function matches(tokens: readonly Token[], text: string): boolean {
   let reached = skipRuns(tokens, new Uint8Array(tokens.length + 1).fill(1, 0, 1));
   for (const character of text) {

@@ -3,8 +3,8 @@ import { createQuota } from "./quota.ts";
 import type { Quota, QuotaKey, Rate } from "./quota.ts";
 
 /**
- * Writes one line, unless the rate under `key` is used up. Returns whether the line was written. Keys are independent of
- * each other; one limited log for a single subject uses the key `[]`.
+ * Writes one line, unless the rate under `key` is used up. Returns whether the line was written. Keys are
+ * independent of each other; one limited log for a single subject uses the key `[]`.
  */
 export type LimitedLog = (key: QuotaKey, message: string) => boolean;
 
@@ -13,7 +13,10 @@ export type LimitedLogOptions = {
   write: (message: string) => void;
   rate: Rate;
   now: () => number;
-  /** Several limited logs may share one quota, if their keys differ. Without it, this log has a quota for itself. */
+  /**
+   * Several limited logs may share one quota, if their keys differ. Without it, this log has a quota for
+   * itself.
+   */
   quota?: Quota;
 };
 

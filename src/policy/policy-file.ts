@@ -12,8 +12,8 @@ export type PolicyFile = { path: string; setBy: string | undefined };
 const log = logFor("policy");
 
 /**
- * Returns the policy in the file, or `DEFAULT_POLICY` if there is no file at the default path. Throws `BAD_CONFIG` if the
- * file is unusable, or missing at a path that somebody set: a misspelled path must not allow everything.
+ * Returns the policy in the file, or `DEFAULT_POLICY` if the default path has no file. Throws `BAD_CONFIG` if
+ * the file is unusable, or missing at a path that was set: a misspelled path must not allow everything.
  */
 export function readPolicy({ path, setBy }: PolicyFile): Policy {
   const text = readTrustedFile(path);
@@ -27,9 +27,9 @@ export function readPolicy({ path, setBy }: PolicyFile): Policy {
 }
 
 /**
- * Returns the policy for a daemon; `previous` is the one that a reload replaces. If the file cannot be read, logs that and
- * denies everything. A file that was there before and has disappeared counts as unreadable: only a restart leads from a
- * policy to none.
+ * Returns the policy for a daemon; `previous` is the one that a reload replaces. If the file cannot be read,
+ * logs that and denies everything. A file that was there before and has disappeared counts as unreadable:
+ * only a restart leads from a policy to none.
  */
 export function loadPolicy(file: PolicyFile, previous?: Policy): Policy {
   try {

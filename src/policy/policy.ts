@@ -1,4 +1,6 @@
-/** Decides whether a caller may make a call, and explains the decision. Pure; `policy-file.ts` reads the file. */
+/**
+ * Decides whether a caller may make a call, and explains the decision. Pure; `policy-file.ts` reads the file.
+ */
 import * as v from "valibot";
 import type { QuotaLimits } from "./quota.ts";
 import { findMismatch, RuleSchema } from "./rule.ts";
@@ -6,8 +8,8 @@ import type { PolicyRequest, Rule } from "./rule.ts";
 import { parseStrictToml } from "../strict.ts";
 
 /**
- * Rules are numbered from 1 in the order of the file. `no-match`: no rule matches. `invalid`: the policy cannot be read.
- * `default`: there is no policy. `reason` may be shown to the caller.
+ * Rules are numbered from 1 in the order of the file. `no-match`: no rule matches. `invalid`: the policy
+ * cannot be read. `default`: no policy file exists. `reason` may be shown to the caller.
  */
 export type Decision =
   | ({ allowed: true; rule: number | "default"; user?: string; timeoutMs?: number } & QuotaLimits)
@@ -17,10 +19,13 @@ export type Decision =
 export type Policy =
   { kind: "default" } | { kind: "invalid"; problem: string } | { kind: "rules"; rules: readonly Rule[] };
 
-/** The policy when there is no policy file: everything that is offered may be called. */
+/** The policy without a policy file: everything that is offered may be called. */
 export const DEFAULT_POLICY: Policy = { kind: "default" };
 
-/** Returns a policy that denies everything, for a file that cannot be read. Only the administrator sees `problem`. */
+/**
+ * Returns a policy that denies everything, for a file that cannot be read. Only the administrator sees
+ * `problem`.
+ */
 export function denyAll(problem: string): Policy {
   return { kind: "invalid", problem };
 }
@@ -28,18 +33,19 @@ export function denyAll(problem: string): Policy {
 const PolicySchema = v.strictObject({ rules: v.optional(v.array(RuleSchema), []) });
 
 /**
- * Parses a policy: TOML with `[[rules]]`. The first rule that matches decides; if none does, the call is denied. A rule
- * matches if all its conditions hold. A rule without conditions matches every call.
+ * Parses a policy: TOML with `[[rules]]`. The first rule that matches decides; if none does, the call is
+ * denied. A rule matches if all its conditions hold. A rule without conditions matches every call.
  *
  * - `action` is `"allow"` or `"deny"`. It is the only key that every rule must have.
- * - `guests`, `methods` and `commands` are lists of globs (see `parseGlob`), `uuids` is a list of complete uuids. One of the
- *   list must match. A caller without a name matches no `guests`; a call without a command matches no `commands` and no
- *   `arguments`.
- * - `arguments` has one glob for each argument, in order. The numbers must be equal; `[]` means no arguments. A last
- *   `"..."` stands for any further arguments. In an allowing rule wildcards are careful: one at the start of a glob does
- *   not match an argument that starts with `-`, and no wildcard matches a `..` between slashes. Write them out instead.
- * - An allowing rule may have `user` (who runs the command), `timeoutSeconds`, `concurrency` (calls at once), and `rate`,
- *   such as `"10/minute"` (also second, hour). A denying rule may have `reason`.
+ * - `guests`, `methods` and `commands` are lists of globs (see `parseGlob`), `uuids` is a list of complete
+ *   uuids. One of the list must match. A caller without a name matches no `guests`; a call without a command
+ *   matches no `commands` and no `arguments`.
+ * - `arguments` has one glob for each argument, in order. The numbers must be equal; `[]` means no arguments.
+ *   A last `"..."` stands for any further arguments. In an allowing rule wildcards are careful: one at the
+ *   start of a glob does not match an argument that starts with `-`, and no wildcard matches a `..` between
+ *   slashes. Write them out instead.
+ * - An allowing rule may have `user` (who runs the command), `timeoutSeconds`, `concurrency` (calls at once),
+ *   and `rate`, such as `"10/minute"` (also second, hour). A denying rule may have `reason`.
  *
  * Throws `BAD_CONFIG` with one line for each problem; `source` names the file in it.
  */
@@ -72,7 +78,10 @@ export function decide(policy: Policy, request: PolicyRequest): Decision {
   };
 }
 
-/** Returns whether the policy lets this caller execute the command with some arguments, so that it may be offered. */
+/**
+ * Returns whether the policy lets this caller execute the command with some arguments, so that it may be
+ * offered.
+ */
 export function mayEverExecute(policy: Policy, peer: PolicyRequest["peer"], command: string): boolean {
   if (policy.kind !== "rules") return policy.kind === "default";
   const request = { peer, method: "execute", command, args: [] };
@@ -85,8 +94,8 @@ export function mayEverExecute(policy: Policy, peer: PolicyRequest["peer"], comm
 }
 
 /**
- * Returns the steps to the decision: a line for each rule up to the deciding one, and then the decision. Quoted values may
- * contain any character except line ends.
+ * Returns the steps to the decision: a line for each rule up to the deciding one, and then the decision.
+ * Quoted values may contain any character except line ends.
  */
 export function explain(policy: Policy, request: PolicyRequest): string[] {
   const decision = decide(policy, request);

@@ -1,4 +1,4 @@
-/** Counts running calls and calls per time for each key, such as one caller under one rule. Reads no clock. */
+/** Counts running calls and calls per time for each key, such as one caller under one rule. Pure. */
 
 /** At most `calls` at once; after that, one more call for every `perMs / calls` milliseconds. */
 export type Rate = { calls: number; perMs: number };
@@ -6,7 +6,10 @@ export type Rate = { calls: number; perMs: number };
 /** The limits of one key. A missing limit means that there is none. */
 export type QuotaLimits = { concurrency?: number | undefined; rate?: Rate | undefined };
 
-/** Two keys are equal if they have equal parts in the same order: `["a b"]` is not `["a", "b"]`, and `1` is not `"1"`. */
+/**
+ * Two keys are equal if they have equal parts in the same order: `["a b"]` is not `["a", "b"]`, and `1` is
+ * not `"1"`.
+ */
 export type QuotaKey = readonly (string | number)[];
 
 /** One key that a call counts under, with the limits that apply to it. */
@@ -29,11 +32,14 @@ export type Quota = {
   take: (key: QuotaKey, limits: QuotaLimits, nowMs: number) => Lease | Refusal;
   /** Counts one call under several keys, or under none of them if one refuses. */
   takeAll: (claims: readonly Claim[], nowMs: number) => Lease | Refusal;
-  /** How many keys are counted now. */
+  /** The number of keys that are in use now. */
   readonly size: number;
 };
 
-/** Counts at most `maxKeys` keys. Keys that limit nothing now are removed first; then calls under new keys are refused. */
+/**
+ * Returns a quota for at most `maxKeys` keys. It removes keys that limit nothing now, and then refuses new
+ * keys.
+ */
 export function createQuota(options: { maxKeys?: number } = {}): Quota {
   const { maxKeys = 10_000 } = options;
   const accounts = new Map<string, Account>();
@@ -114,7 +120,7 @@ function removeUnused(accounts: Map<string, Account>, id: string, account: Accou
   if (account.running === 0 && account.bucket === undefined) accounts.delete(id);
 }
 
-/** After a change of the rate, the caller keeps what is left of the old rate, up to what the new rate allows. */
+/** After a change of the rate, the rest of the old rate stays, up to the new rate. */
 function refill(bucket: Bucket | undefined, rate: Rate, nowMs: number): Bucket {
   if (bucket === undefined) return { rate, calls: rate.calls, atMs: nowMs };
   const atMs = Math.max(nowMs, bucket.atMs);

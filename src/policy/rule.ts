@@ -1,11 +1,11 @@
-/** One rule of a policy: what may be in it, and whether it matches a call. */
+/** One rule of a policy: its keys, and whether it matches a call. */
 import * as v from "valibot";
 import { parseGlob } from "./glob.ts";
 import type { Glob } from "./glob.ts";
 
 /**
- * The call to decide on. `peer` is the caller as the channel identifies it; a caller that is not a guest has neither name
- * nor uuid. `command` is missing if the method runs none; `args` are the command's.
+ * The call to decide on. `peer` is the caller as the channel identifies it; a caller that is not a guest has
+ * neither name nor uuid. `command` is missing if the method runs none; `args` are the command's.
  */
 export type PolicyRequest = {
   peer: { guest?: string | undefined; uuid?: string | undefined };
@@ -14,7 +14,10 @@ export type PolicyRequest = {
   args: readonly string[];
 };
 
-/** Returns the first condition of the rule that the call does not meet, in words, or undefined if the rule matches. */
+/**
+ * Returns the first condition of the rule that the call does not meet, in words, or undefined if the rule
+ * matches.
+ */
 export function findMismatch(rule: Rule, request: PolicyRequest): string | undefined {
   const { peer, method, command } = request;
   return (
@@ -66,7 +69,9 @@ function findArgumentMismatch(rule: Rule, { command, args }: PolicyRequest): str
   return undefined;
 }
 
-/** How often `..` stands alone, as in a path, and also after `=` or before `:`. `a..b` and `...` have none. */
+/**
+ * Counts each `..` that stands alone, as in a path, also after `=` or before `:`. `a..b` and `...` have none.
+ */
 function countParents(text: string): number {
   return [...text.matchAll(/(?<![\w.])\.\.(?![\w.])/g)].length;
 }

@@ -1,14 +1,14 @@
-/** Checks owner and mode: only root and our own user may change a file that we trust or a program that we run. */
+/** Checks owner and mode of trusted files: only root and our own user may change them. */
 import type { Stats } from "node:fs";
 import { printable } from "../printable.ts";
 
 /**
- * Why a file or a place is not safe to use. `problem` and `remedy` are for the administrator of this machine;
- * `publicProblem` has no paths or users and may go to a peer. It completes a sentence such as "it …".
+ * The reason why a file or a place is unsafe. `problem` and `remedy` are for the administrator of this
+ * machine; `publicProblem` has no paths or users and may go to a peer; it follows "it".
  */
 export type TrustFault = { problem: string; publicProblem: string; remedy: string };
 
-/** Returns what is wrong with the owner or the mode of the file at `path` for the user `uid`, or undefined. */
+/** Returns the fault in owner or mode of the file at `path`, if we are the user `uid`, or undefined. */
 export function findOwnershipFault(
   { uid: owner, mode }: Pick<Stats, "uid" | "mode">,
   uid: number,

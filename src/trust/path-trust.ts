@@ -1,4 +1,4 @@
-/** Checks every directory and link on the way to a path: only trusted users may be able to replace what is there. */
+/** Checks the directories and links on the way to a path: only trusted users may change them. */
 import { lstatSync, readlinkSync } from "node:fs";
 import type { Stats } from "node:fs";
 import { join } from "node:path";
@@ -8,20 +8,21 @@ import { printable } from "../printable.ts";
 import { isGroupOf } from "./users.ts";
 
 /**
- * Root and the user `uid` are trusted. `groups` decides about directories that a group with other members may write
- * to: `meant` accepts them as the administrator's decision, `own` refuses them.
+ * Root and the user `uid` are trusted. `groups` decides about directories that a group with other members may
+ * write to: `meant` accepts them as the administrator's decision, `own` refuses them.
  */
 export type PathTrust = { uid: number; groups: "meant" | "own" };
 
 /**
  * Returns the first unsafe directory or link on the way to `path`, which must be absolute, or undefined.
  *
- * A directory must belong to a trusted user, and others must not be able to write to it. A sticky directory such as
- * /tmp is accepted, because nobody can replace another user's entry there; its links must belong to a trusted user.
- * The file at the end is not checked, unless it is a directory. Throws the errors of `lstat`, and `BAD_CONFIG` for too
- * many links.
+ * A directory must belong to a trusted user, and others must not be able to write to it. A sticky directory
+ * such as /tmp is accepted, because a user cannot replace the entries of others there; its links must belong
+ * to a trusted user. The file at the end is not checked, unless it is a directory. Throws the errors of
+ * `lstat`, and `BAD_CONFIG` for too many links.
  *
- * `realpath` would show only where the links end, and an unsafe link can point to a safe place. So each link is checked.
+ * `realpath` would show only where the links end, and an unsafe link can point to a safe place. So each link
+ * is checked.
  */
 export function findPathFault(path: string, trust: PathTrust): TrustFault | undefined {
   // The first name is empty and stands for "/".

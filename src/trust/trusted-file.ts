@@ -1,4 +1,4 @@
-/** Reads files that we trust, such as the config, after it has checked that nobody else could have written them. */
+/** Reads trusted files, such as the config, after a check that no other user could have written them. */
 import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, readSync } from "node:fs";
 import type { Stats } from "node:fs";
 import { resolve } from "node:path";
@@ -9,11 +9,12 @@ import { findPathFault } from "./path-trust.ts";
 import { printable } from "../printable.ts";
 
 /**
- * Returns the text of a file, or undefined if there is no file. Opens the file once and checks the open descriptor, so
- * the file cannot be swapped between check and read. A pipe of our own, such as `<(…)` in a shell, is read to its end.
+ * Returns the text of a file, or undefined if the file does not exist. Opens the file once and checks the
+ * open descriptor, so the file cannot be swapped between check and read. A pipe of our own, such as `<(…)` in
+ * a shell, is read to its end.
  *
- * Throws `BAD_CONFIG` if the file cannot be read, if another user than root and ours could write or replace it, and for a
- * pipe that has no writer.
+ * Throws `BAD_CONFIG` if the file cannot be read, if another user than root and ours could write or replace
+ * it, and for a pipe that has no writer.
  */
 export function readTrustedFile(path: string): string | undefined {
   const descriptor = openFile(path);
@@ -40,7 +41,7 @@ function openFile(path: string): number | undefined {
     return openSync(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
   } catch (thrown) {
     if (errnoOf(thrown) !== "ENOENT") throw unreadable(path, thrown);
-    // An administrator made this link on purpose, so its missing target is an error and not an absent file.
+    // The link was made on purpose, so a missing target is an error and not an absent file.
     if (!isLink(path)) return undefined;
     throw unreadable(path, new Error("it is a symbolic link that leads nowhere", { cause: thrown }));
   }
@@ -52,11 +53,11 @@ function isLink(path: string): boolean {
 
 function findFault(path: string, status: Stats): TrustFault | undefined {
   const { uid, mode } = status;
-  // Reading a directory fails anyway, with a better message.
+
   if (status.isDirectory()) return undefined;
   // A device such as /dev/null does not return what others write to it, so its mode does not matter.
   const own = findOwnershipFault({ uid, mode: status.isCharacterDevice() ? 0 : mode }, ourUid(), path);
-  // A pipe of a shell and a file that was deleted after it was opened are in no directory that could be checked.
+  // A pipe of a shell and a deleted file are in no directory that could be checked.
   if (own !== undefined || !status.isFile() || status.nlink === 0) return own;
   return findPathFault(resolve(path), { uid: ourUid(), groups: "own" });
 }

@@ -6,8 +6,8 @@ import { errnoOf, NegotiatorError } from "../errors.ts";
 export type User = { name: string; uid: number; gid: number; home: string };
 
 /**
- * Returns the user with that name, or with that numeric id. Reads only /etc/passwd, because a static binary cannot ask a
- * directory service. Throws `BAD_CONFIG` if there is no such user.
+ * Returns the user with that name, or with that numeric id. Reads only /etc/passwd, because a static binary
+ * cannot ask a directory service. Throws `BAD_CONFIG` if the user is not in it.
  */
 export function lookUpUser(nameOrUid: string | number, passwdFile = "/etc/passwd"): User {
   for (const line of readFileSync(passwdFile, "utf8").split("\n")) {
@@ -26,9 +26,9 @@ export function lookUpUser(nameOrUid: string | number, passwdFile = "/etc/passwd
 }
 
 /**
- * Returns whether the group has no members besides root and the user `uid`. True for root's own group. False for a group
- * that the files do not know or that names an unknown member. An empty group counts: on Debian, /usr/local belongs to
- * the group `staff`, which is empty by default.
+ * Returns whether the group has no members besides root and the user `uid`. True for root's own group. False
+ * for a group that the files do not know or that names an unknown member. An empty group counts: on Debian,
+ * /usr/local belongs to the group `staff`, which is empty by default.
  */
 export function isGroupOf(
   gid: number,
@@ -47,7 +47,6 @@ export function isGroupOf(
   return !others.some(isMember) && named.every(isKnown);
 }
 
-/** Returns the colon-separated fields of each line, or no lines if there is no such file. */
 function readRows(path: string): string[][] {
   try {
     return readFileSync(path, "utf8")

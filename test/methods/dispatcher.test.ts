@@ -1,4 +1,7 @@
-/** The dispatcher: which calls reach a method, what the others get as an answer, and what the audit has of all. */
+/**
+ * The dispatcher: which calls reach a method, what the others get as an answer, and what the audit has of
+ * all.
+ */
 import { describe, expect, test } from "bun:test";
 import * as v from "valibot";
 import type { AuditEntry } from "../../src/audit/audit-line.ts";
@@ -185,7 +188,7 @@ test("an open method is denied by a rule that denies it, and runs if no rule mat
   expect(await call("hello")).toBeDefined();
 });
 
-describe("the entry of a call that is passed on", () => {
+test("the audit's entry of a call that is passed on has its target as the peer", async () => {
   const pass = defineMethod({
     name: "pass",
     params: v.object({ guest: v.string() }),
@@ -193,17 +196,14 @@ describe("the entry of a call that is passed on", () => {
     target: ({ guest }) => ({ guest }),
     run: async () => ({ result: null, audit: { exitCode: 0 } }),
   });
-
-  test("names the target as the peer", async () => {
-    const { link, call, written } = serve({
-      direction: "outgoing",
-      caller: { via: "local" },
-      methods: [pass],
-    });
-    await using _ = link;
-    await call("pass", { guest: "web2" });
-    expect(await written(1)).toMatchObject([{ direction: "outgoing", peer: { guest: "web2" } }]);
+  const { link, call, written } = serve({
+    direction: "outgoing",
+    caller: { via: "local" },
+    methods: [pass],
   });
+  await using _ = link;
+  await call("pass", { guest: "web2" });
+  expect(await written(1)).toMatchObject([{ direction: "outgoing", peer: { guest: "web2" } }]);
 });
 
 describe("limits of a method", () => {
@@ -299,13 +299,13 @@ describe("quota keys", () => {
     ["a name with a blank and a name", guest("web1 1"), guest("web1")],
     ["names with quotes", guest('a","b'), guest("a")],
     ["equal names with different uuids", guest("web1", "u-1"), guest("web1", "u-2")],
-  ])("are separate, in the rate and in the log: %s", async (_, used, other) => {
+  ])("%s have separate rates and separate log limits", async (_, used, other) => {
     const { code, after } = await exhaust(used, other);
     expect(code).toBe("INTERNAL");
     expect(after).toContain('called the method "fail": a bug');
   });
 
-  test("are equal for two links of one guest, which share its rate", async () => {
+  test("two links of one guest share its rate, also after the guest is renamed", async () => {
     expect((await exhaust(guest("web1", "u-1"), guest("renamed", "u-1"))).code).toBe("BUSY");
   });
 });

@@ -1,4 +1,6 @@
-/** `execute`: the process, its streams, its user and its deadline. Tests through daemons are in test/roles. */
+/**
+ * `execute`: the process, its streams, its user and its deadline. Tests through daemons are in test/roles.
+ */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmod } from "node:fs/promises";
 import type { AuditEntry } from "../../src/audit/audit-line.ts";

@@ -76,7 +76,13 @@ describe("decide", () => {
   });
 
   test("a rule does not match if one of its conditions does not hold", () => {
-    const body = `guests = ["web1"]\nuuids = ["${UUID}"]\nmethods = ["execute"]\ncommands = ["up*"]\narguments = []`;
+    const body = `
+      guests = ["web1"]
+      uuids = ["${UUID}"]
+      methods = ["execute"]
+      commands = ["up*"]
+      arguments = []
+    `;
     const good = call("uptime");
     expect(fits(body, good)).toBe(true);
     expect(fits(body, { ...good, peer: { guest: "web2", uuid: UUID } })).toBe(false);

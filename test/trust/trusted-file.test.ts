@@ -10,15 +10,16 @@ const IS_ROOT = process.getuid?.() === 0;
 const MODULE = join(import.meta.dir, "../../src/trust/trusted-file.ts");
 
 /**
- * What another process reads from the file that `words` of bash name. A pipe could block this process. `first` is code
- * that runs before.
+ * Returns the text that another process reads from the file that `words` of bash name. A pipe could block
+ * this process. `first` is code that runs before.
  */
 function readApart(words: string, first = ""): string {
   const script = `
     import { readTrustedFile } from "${MODULE}";
     const path = process.argv.at(-1);
     ${first}
-    try { console.log(JSON.stringify(readTrustedFile(path) ?? null)); } catch ({ message }) { console.log(message); }
+    try { console.log(JSON.stringify(readTrustedFile(path) ?? null)); }
+    catch ({ message }) { console.log(message); }
   `;
   const child = Bun.spawnSync(["bash", "-c", `"$@" ${words}`, "bash", process.execPath, "-e", script], {
     timeout: 60_000,

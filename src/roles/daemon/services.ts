@@ -1,4 +1,7 @@
-/** The methods that a daemon serves, under its policy and with its audit. A reload renews policy, audit and settings. */
+/**
+ * Serves the methods of a daemon, under its policy and with its audit. A reload renews these and the
+ * settings.
+ */
 import { setTimeout as delay } from "node:timers/promises";
 import { openAudit } from "../../audit/audit.ts";
 import type { Audit } from "../../audit/audit.ts";
@@ -23,13 +26,18 @@ import { createQuota } from "../../policy/quota.ts";
 import { ourUid } from "../../trust/ownership.ts";
 import { makeId } from "../identity.ts";
 
-/** Disposing waits until the running calls have ended, for at most as long as it takes to kill them. Then closes the audit. */
+/**
+ * Disposing waits until the running calls have ended, for at most as long as it takes to kill them. Then
+ * closes the audit.
+ */
 export type Services = AsyncDisposable & {
-  /** How many calls and notices run here or are passed on now. */
+  /** The number of calls and notices that run here or are passed on now. */
   readonly runningCount: number;
   /** Returns what serves one caller. */
   serve: (caller: Caller) => Serve;
-  /** Returns what serves local users with these methods, which pass their calls on. Every call gets a new id. */
+  /**
+   * Returns what serves local users with these methods, which pass their calls on. Every call gets a new id.
+   */
   relay: (methods: readonly Method[]) => Serve;
   /** The limits of one peer, as at the start: a reload does not change them. */
   readonly limits: Limits;

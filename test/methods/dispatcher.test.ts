@@ -267,6 +267,10 @@ describe("limits of a method", () => {
   });
 });
 
+function guest(name: string, uuid?: string): Caller {
+  return uuid === undefined ? { via: "guest", name } : { via: "guest", name, uuid };
+}
+
 describe("quota keys", () => {
   const bug = new TypeError("a bug");
   const limited = parsePolicy('[[rules]]\naction = "allow"\nrate = "1/hour"\n');
@@ -287,9 +291,6 @@ describe("quota keys", () => {
     const { result, stderr: after } = await spyOnOutput(() => rejectionOf(two.call("fail")));
     return { code: result.code, before: stderr, after };
   }
-
-  const guest = (name: string, uuid?: string): Caller =>
-    uuid === undefined ? { via: "guest", name } : { via: "guest", name, uuid };
 
   test.each<[string, Caller, Caller]>([
     ["a guest called log and a guest called 1", guest("log"), guest("1")],

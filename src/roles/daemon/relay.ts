@@ -11,7 +11,10 @@ import { pipeCommand } from "./pipe-command.ts";
 
 const Target = { guest: v.exactOptional(v.string()) };
 
-/** The peer that a call is for: on a host the guest of that name, on a guest the host. Takes up to `timeoutMs`, 0 is no limit. */
+/**
+ * The peer that a call is for: on a host the guest of that name, on a guest the host. Takes up to
+ * `timeoutMs`, 0 is no limit.
+ */
 export type PeerOf = (guest: string | undefined, timeoutMs: number, signal: AbortSignal) => Promise<Peer>;
 
 /** `execute` and `list-commands`, passed on to the peer that `peerOf` gives. */

@@ -1,4 +1,6 @@
-/** The guest's daemon: holds the ports, serves the host's calls, and passes local users' calls on to the host. */
+/**
+ * The guest's daemon: holds the ports, serves the host's calls, and passes local users' calls on to the host.
+ */
 import { logFor } from "../../log.ts";
 import { DIALECTS } from "../../peers/dialects.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";

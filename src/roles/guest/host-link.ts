@@ -1,4 +1,7 @@
-/** The guest daemon's links to its host: the session over the best port, and each dialect that has ports to itself. */
+/**
+ * The guest daemon's links to its host: the session over the best port, and each dialect that has ports to
+ * itself.
+ */
 import type { Settings } from "../../config/settings.ts";
 import type { PortPlaces } from "../../discovery/ports/virtio.ts";
 import type { NegotiatorError } from "../../errors.ts";

@@ -1,4 +1,6 @@
-/** The host's daemon: one process that holds the channels of all guests and serves them and the local users. */
+/**
+ * The host's daemon: one process that holds the channels of all guests and serves them and the local users.
+ */
 import { readSocketFlags } from "../../discovery/named.ts";
 import { watchEndpoints } from "../../discovery/watch.ts";
 import { logFor } from "../../log.ts";

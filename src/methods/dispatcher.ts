@@ -10,9 +10,10 @@ import type { IncomingCall } from "../wire/calls/incoming-call.ts";
 import { admit } from "./admission.ts";
 import type { Admission, AdmissionOptions } from "./admission.ts";
 import { callerKey, formatCaller, identifyCaller } from "./caller.ts";
-import type { CallMethod, IncomingNotice, Method, NoticeMethod } from "./method.ts";
+import type { CallMethod, Method, NoticeMethod } from "./method.ts";
 import { fullErrorOf, toPublicError } from "./public-error.ts";
 import { formatAction, formatResource } from "./resource.ts";
+import type { IncomingNotice } from "./serve.ts";
 
 /** Options of a dispatcher, which serves one caller. */
 export type DispatcherOptions = AdmissionOptions & {

@@ -9,12 +9,6 @@ import type { IncomingCall } from "../wire/calls/incoming-call.ts";
 import type { Caller } from "./caller.ts";
 import type { Resource } from "./resource.ts";
 
-/** A message without an answer, as the peer sent it; `params` are unchecked. */
-export type IncomingNotice = { method: string; params: unknown };
-
-/** Serves the calls and notices of one caller, in every dialect. Neither function throws. */
-export type Serve = { call: (call: IncomingCall) => void; notice: (notice: IncomingNotice) => void };
-
 /** The decision of a policy that allows a call, with the limits that it sets. */
 export type Grant = Extract<Decision, { allowed: true }>;
 

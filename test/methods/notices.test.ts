@@ -1,5 +1,5 @@
 /** Notices through the dispatcher: which ones run, which are lost, and what audit and log have of them. */
-import { describe, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import * as v from "valibot";
 import type { AuditEntry } from "../../src/audit/audit-line.ts";
 import { configureLog } from "../../src/log.ts";
@@ -144,38 +144,37 @@ test("a call of a notice gets BAD_REQUEST, and UNKNOWN_METHOD does not list noti
   expect(received).toEqual([]);
 });
 
-describe("unknown notices", () => {
-  const debugging = async (run: () => Promise<void>): Promise<string> => {
-    configureLog({ level: "debug", format: "text" });
-    try {
-      return (await spyOnOutput(run)).stderr;
-    } finally {
-      configureLog({ level: "info", format: "text" });
-    }
-  };
+/** The log of `run` at level debug. */
+async function debugLogOf(run: () => Promise<void>): Promise<string> {
+  configureLog({ level: "debug", format: "text" });
+  try {
+    return (await spyOnOutput(run)).stderr;
+  } finally {
+    configureLog({ level: "info", format: "text" });
+  }
+}
 
-  test("unknown notices leave no entry; a debug line a minute has their number", async () => {
-    let nowMs = 0;
-    const { send, entries } = createStage({ now: () => nowMs });
-    const stderr = await debugging(async () => {
-      for (let count = 0; count < 1000; count++) await send(`unknown-${count}`);
-      nowMs = 60_000;
-      await send(`unknown-${"x".repeat(1000)}\n`);
-    });
-    expect(entries).toEqual([]);
-    const lines = stderr.trimEnd().split("\n");
-    expect(lines).toEqual([
-      'DEBUG calls: guest "web1" sent an unknown notice "unknown-0"; unknown notices so far: 1',
-      expect.stringMatching(/ "unknown-x{92}…"; unknown notices so far: 1001$/),
-    ]);
+test("unknown notices leave no entry; a debug line a minute has their number", async () => {
+  let nowMs = 0;
+  const { send, entries } = createStage({ now: () => nowMs });
+  const stderr = await debugLogOf(async () => {
+    for (let count = 0; count < 1000; count++) await send(`unknown-${count}`);
+    nowMs = 60_000;
+    await send(`unknown-${"x".repeat(1000)}\n`);
   });
-
-  test.each(["constructor", "toString", "__proto__"])(
-    "a notice called %s is unknown and does not run",
-    async (method) => {
-      const { send, received, entries } = createStage();
-      await send(method);
-      expect({ received, entries }).toEqual({ received: [], entries: [] });
-    },
-  );
+  expect(entries).toEqual([]);
+  const lines = stderr.trimEnd().split("\n");
+  expect(lines).toEqual([
+    'DEBUG calls: guest "web1" sent an unknown notice "unknown-0"; unknown notices so far: 1',
+    expect.stringMatching(/ "unknown-x{92}…"; unknown notices so far: 1001$/),
+  ]);
 });
+
+test.each(["constructor", "toString", "__proto__"])(
+  "a notice called %s is unknown and does not run",
+  async (method) => {
+    const { send, received, entries } = createStage();
+    await send(method);
+    expect({ received, entries }).toEqual({ received: [], entries: [] });
+  },
+);

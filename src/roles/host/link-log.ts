@@ -1,4 +1,7 @@
-/** What the log says of one link to a guest: its troubles, and that the guest talks, at first and after each of them. */
+/**
+ * What the log says of one link to a guest: its troubles, and that the guest talks, at first and after each
+ * of them.
+ */
 import type { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
 import { createLimitedLog } from "../../policy/limited-log.ts";

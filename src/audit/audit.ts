@@ -1,6 +1,4 @@
-/**
- * The record of calls: one JSON line for each denied and each finished call, in a file that rotates by size.
- */
+/** The record of denied and finished calls: JSON lines in a file that rotates by size. */
 import { createAuditFile } from "./audit-file.ts";
 import type { AuditFileOptions } from "./audit-file.ts";
 import { createAuditLimit } from "./audit-limit.ts";

@@ -1,6 +1,4 @@
-/**
- * The commands that a peer can call by name: executables in the command directories, then the built-in ones.
- */
+/** The commands that peers can call: executables in the command directories, then built-in ones. */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf, NegotiatorError } from "../errors.ts";

@@ -1,4 +1,4 @@
-/** Serves calls and notices: find, validate, ask the policy, count (`admission.ts`), run, answer, audit. */
+/** Serves calls and notices: find, validate, ask the policy, count (`admission.ts`), run, audit, answer. */
 import type { Audit } from "../audit/audit.ts";
 import type { AuditEntry, AuditResult } from "../audit/audit-line.ts";
 import { NegotiatorError } from "../errors.ts";
@@ -58,7 +58,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     debug(["unknown notices", ...callerKey(caller)], line);
   }
 
-  function conclude(request: Request, admission: Seen, ending: Ending, failure?: NegotiatorError): void {
+  function record(concluded: Concluded): void {
+    const { request, admission, failure } = concluded;
     const full = failure !== undefined && isPublic(options) ? fullErrorOf(failure) : undefined;
     const problem = full === failure ? undefined : full?.message;
     if (problem !== undefined) {
@@ -68,7 +69,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     // Lists and greetings run nothing. Their entries would bury the important ones.
     const isHarmless = admission.isOpen && admission.resource.kind === "none";
     if (isHarmless && failure?.code !== "DENIED") return;
-    audit.record(createEntry({ request, admission, ending, failure, problem }, options));
+    audit.record(createEntry(concluded, problem, options));
   }
 
   return {
@@ -76,31 +77,35 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       const { method, params } = call;
       const request = { callId: String(call.id), method, startMs: now() };
       const admission = admit(params, () => findCallMethod(methods, method), options);
-      const ending = await settle(admission, async ({ run, grant }) => {
-        const { result, audit: ran } = await run({ call, caller, grant, isOffered });
+      const ending = await settle(admission, ({ run, grant }) => run({ call, caller, grant, isOffered }));
+      const toError = (thrown: unknown): NegotiatorError => errorFor(thrown, request, admission, options);
+      if (!ending.isDone) {
+        const failure = toError(ending.thrown);
+        record({ request, admission, failure });
+        return call.fail(failure);
+      }
+      const { result, audit: ran } = ending.value;
+      record({ request, admission, ran });
+      try {
         call.respond(result);
-        return ran;
-      });
-      const failure = failureOf(request, admission, ending, options);
-      if (failure !== undefined) call.fail(failure);
-      conclude(request, admission, ending, failure);
+      } catch (thrown) {
+        call.fail(toError(thrown));
+      }
     },
     async notice({ method, params }) {
       if (!methods.has(method)) return ignoreUnknown(method);
       const request = { method, startMs: now() };
       const admission = admit(params, () => findNoticeMethod(methods, method), options);
-      const ending = await settle(admission, async ({ run, grant }) => {
-        await run({ caller, grant, isOffered });
-        return undefined;
-      });
-      conclude(request, admission, ending, failureOf(request, admission, ending, options));
+      const ending = await settle(admission, ({ run, grant }) => run({ caller, grant, isOffered }));
+      if (ending.isDone) return record({ request, admission });
+      record({ request, admission, failure: errorFor(ending.thrown, request, admission, options) });
     },
   };
 }
 
 type Request = { callId?: string; method: string; startMs: number };
 type Seen = Admission<never, unknown>;
-type Ending = { isDone: true; ran: AuditResult | undefined } | { isDone: false; thrown: unknown };
+type Ending<Ended> = { isDone: true; value: Ended } | { isDone: false; thrown: unknown };
 
 /** Names come from peers, and a message must not grow with them. */
 const SHOWN_NAME_LENGTH = 100;
@@ -124,14 +129,12 @@ function findNoticeMethod(methods: ReadonlyMap<string, Method>, name: string): N
 
 async function settle<Context, Ended>(
   admission: Admission<Context, Ended>,
-  start: (
-    admitted: Extract<Admission<Context, Ended>, { isAdmitted: true }>,
-  ) => Promise<AuditResult | undefined>,
-): Promise<Ending> {
+  start: (admitted: Extract<Admission<Context, Ended>, { isAdmitted: true }>) => Promise<Ended>,
+): Promise<Ending<Ended>> {
   if (!admission.isAdmitted) return { isDone: false, thrown: admission.thrown };
   using _ = admission.lease;
   try {
-    return { isDone: true, ran: await start(admission) };
+    return { isDone: true, value: await start(admission) };
   } catch (thrown) {
     return { isDone: false, thrown };
   }
@@ -142,32 +145,30 @@ function isPublic({ direction }: DispatcherOptions): boolean {
   return direction === "incoming";
 }
 
-function failureOf(
+function errorFor(
+  thrown: unknown,
   { method }: Request,
   { resource }: Seen,
-  ending: Ending,
   options: DispatcherOptions,
-): NegotiatorError | undefined {
-  if (ending.isDone) return undefined;
-  if (!isPublic(options)) return NegotiatorError.from(ending.thrown);
-  return toPublicError(ending.thrown, formatAction(resource, method), options.role);
+): NegotiatorError {
+  if (!isPublic(options)) return NegotiatorError.from(thrown);
+  return toPublicError(thrown, formatAction(resource, method), options.role);
 }
 
 type Concluded = {
   request: Request;
   admission: Seen;
-  ending: Ending;
-  failure: NegotiatorError | undefined;
-  problem: string | undefined;
+  failure?: NegotiatorError;
+  ran?: AuditResult | undefined;
 };
 
 function createEntry(
-  { request, admission, ending, failure, problem }: Concluded,
+  { request, admission, failure, ran }: Concluded,
+  problem: string | undefined,
   { role, direction, caller, now }: DispatcherOptions,
 ): AuditEntry {
   const { callId, method, startMs } = request;
   const { resource, target = identifyCaller(caller), rule } = admission;
-  const ran = ending.isDone ? ending.ran : undefined;
   // A built-in command ignores its arguments, and a peer could fill the audit with them.
   const command =
     resource.kind === "command"

@@ -50,14 +50,14 @@ export type CallDefinition<Params> = Definition<Params> & {
 /**
  * A notice: a method without an answer. It must have limits, because the sender does not wait for an answer.
  *
- * The sender does not learn whether a notice was lost. There is no retry. The dispatcher loses a notice in
- * these cases:
+ * The sender does not learn whether a notice was lost. There is no retry. A session that ends loses the
+ * notices that it has not delivered. The dispatcher loses a notice in these cases:
  *
  * - This side has no method of that name. The dispatcher counts the notice and logs the count at level debug.
  * - The method is one that answers, the parameters are invalid, the policy denies the notice, a limit is
  *   reached, or `run` throws. The audit gets an entry with the code of the error.
  *
- * An open notice that succeeds leaves no entry in the audit, like an open call.
+ * An open notice leaves an entry only if it is denied, like an open call.
  */
 export type NoticeDefinition<Params> = Definition<Params> & {
   answers: false;

@@ -1,6 +1,6 @@
 /**
- * Errors for peers. A public error has a short message without paths, users or remedies. Its cause is the
- * full error, which stays on this machine: the log and the audit get it.
+ * Public errors for peers: their messages have no paths and users. The cause of a public error is the full
+ * error, which stays on this machine: the log and the audit get it.
  */
 import { NegotiatorError } from "../errors.ts";
 

@@ -1,7 +1,4 @@
-/**
- * The resource that a call asks for, known after its parameters are checked. Denials and log lines name its
- * kind.
- */
+/** The resource of a call, known after its parameters are checked. Errors and log lines name its kind. */
 import { printable } from "../printable.ts";
 
 /**

@@ -52,7 +52,7 @@ function serve(changes: Partial<DispatcherOptions> = {}) {
   const call = async (method: string, params?: unknown) =>
     (await link.caller.call({ method, params }).answer).result;
   const written = (count: number) => until("the audit has the entries", () => lines.length >= count && lines);
-  return { link, lines, call, written };
+  return { dispatcher, link, lines, call, written };
 }
 
 test("an allowed call is answered, and the audit has an entry with its result", async () => {
@@ -204,6 +204,55 @@ test("the audit's entry of a call that is passed on has its target as the peer",
   await using _ = link;
   await call("pass", { guest: "web2" });
   expect(await written(1)).toMatchObject([{ direction: "outgoing", peer: { guest: "web2" } }]);
+});
+
+test("the audit has its entry before the caller has its answer", async () => {
+  const order: string[] = [];
+  const dispatcher = createDispatcher({
+    role: "host",
+    direction: "incoming",
+    caller: { via: "host" },
+    methods: [add, failing(new TypeError("a bug"))],
+    policy: () => DEFAULT_POLICY,
+    quota: createQuota(),
+    audit: { record: ({ method }) => void order.push(`entry of ${method}`) },
+    now: () => 0,
+  });
+  await using link = createServedLink((call) =>
+    dispatcher.call({
+      ...call,
+      respond(result) {
+        order.push("result");
+        call.respond(result);
+      },
+      fail(error) {
+        order.push("error");
+        call.fail(error);
+      },
+    }),
+  );
+  await link.caller.call({ method: "add", params: { a: 1, b: 1 } }).answer;
+  await rejectionOf(link.caller.call({ method: "fail" }).answer);
+  expect(order).toEqual(["entry of add", "result", "entry of fail", "error"]);
+});
+
+test("a result that cannot be sent fails its call, and the dispatcher does not reject", async () => {
+  const errors: NegotiatorError[] = [];
+  const { dispatcher } = serve();
+  await using link = createServedLink((call) =>
+    dispatcher.call({
+      ...call,
+      respond() {
+        throw new TypeError("not encodable");
+      },
+      fail(error) {
+        errors.push(error);
+        call.fail(error);
+      },
+    }),
+  );
+  await rejectionOf(link.caller.call({ method: "add", params: { a: 1, b: 1 } }).answer);
+  expect(errors).toMatchObject([{ code: "INTERNAL" }]);
 });
 
 describe("limits of a method", () => {

@@ -79,6 +79,12 @@ test("an open notice runs under a policy that denies everything, and leaves no e
   expect(entries).toEqual([]);
 });
 
+test("an open notice with invalid parameters is lost and leaves no entry", async () => {
+  const { send, received, entries } = createStage();
+  await send("open-news", 5);
+  expect({ received, entries }).toEqual({ received: [], entries: [] });
+});
+
 test("a denied notice does not run, and the audit has the rule and the reason", async () => {
   const policy = parsePolicy('[[rules]]\naction = "deny"\nmethods = ["*news"]\nreason = "no news"\n');
   const { send, received, entries } = createStage({ policy: () => policy });

@@ -1,7 +1,4 @@
-/**
- * Serves the methods of a daemon, under its policy and with its audit. A reload renews these and the
- * settings.
- */
+/** The methods of a daemon, under its policy and with its audit. A reload renews both. */
 import { setTimeout as delay } from "node:timers/promises";
 import { openAudit } from "../../audit/audit.ts";
 import type { Audit } from "../../audit/audit.ts";
@@ -36,9 +33,7 @@ export type Services = AsyncDisposable & {
   readonly runningCount: number;
   /** Returns what serves one caller. */
   serve: (caller: Caller) => Serve;
-  /**
-   * Returns what serves local users with these methods, which pass their calls on. Every call gets a new id.
-   */
+  /** Returns what serves local users with these methods, which pass calls on. Every call gets a new id. */
   relay: (methods: readonly Method[]) => Serve;
   /** The limits of one peer, as at the start: a reload does not change them. */
   readonly limits: Limits;

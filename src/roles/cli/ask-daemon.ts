@@ -9,8 +9,9 @@ import type { CliSession } from "./cli-session.ts";
 const PATIENCE_MS = 10_000;
 
 /**
- * What the daemon answers to `method`. Rejects with `NO_CHANNEL` or `TIMEOUT` when it does not within `timeoutMs`, 0 is no
- * limit; with `BAD_REQUEST` when the answer has another shape, as a daemon of another version may give.
+ * What the daemon answers to `method`. Rejects with `NO_CHANNEL` or `TIMEOUT` when it does not within
+ * `timeoutMs`, 0 is no limit; with `BAD_REQUEST` when the answer has another shape, as a daemon of another
+ * version may give.
  */
 export function askDaemon<Schema extends v.GenericSchema>(
   { session }: CliSession,

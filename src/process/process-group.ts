@@ -1,11 +1,49 @@
-/** Looks into /proc for the processes of a group. */
+/** Ends process groups, and finds in /proc whether one still runs. */
 import { readdir, readFile } from "node:fs/promises";
+import { errnoOf } from "../errors.ts";
+import { settlesWithin } from "./settling.ts";
+
+/** The process that leads a group of the same number; `exit` resolves when it has ended. */
+export type GroupLeader = { pid: number; exit: Promise<unknown> };
+
+/** Sends SIGTERM to the group and SIGKILL to what is left after `graceMs`. Resolves when the whole group has ended. */
+export async function endGroup({ pid, exit }: GroupLeader, graceMs: number): Promise<void> {
+  const killAt = performance.now() + graceMs;
+  signalGroup(pid, "SIGTERM");
+  await settlesWithin(exit, graceMs);
+  await waitForGroupEnd(pid, killAt);
+  signalGroup(pid, "SIGKILL");
+  await exit;
+  await waitForGroupEnd(pid, performance.now() + KILL_MS);
+}
+
+/** A process that is stuck in the kernel ends only when the kernel lets it go, so we stop waiting after this time. */
+const KILL_MS = 1000;
+
+async function waitForGroupEnd(groupId: number, untilMs: number): Promise<void> {
+  // The members may not be our children, so nothing reports their end and we poll, at growing intervals.
+  for (let pauseMs = 5; signalGroup(groupId, 0) && (await isGroupRunning(groupId)); pauseMs *= 2) {
+    const leftMs = untilMs - performance.now();
+    if (leftMs <= 0) return;
+    await Bun.sleep(Math.min(pauseMs, leftMs, 200));
+  }
+}
 
 /**
- * Whether a process of the group still runs. Zombies do not count: kill(2) meets them too, and where nobody reaps
- * orphans quickly a finished group would look alive to it.
+ * Sends a signal to the group, or only checks with 0. Returns whether the group has members. The kernel does not reuse a
+ * group's number while a member is left, even after the leader was reaped, so a late signal cannot hit another group.
  */
-export async function isGroupRunning(groupId: number): Promise<boolean> {
+function signalGroup(groupId: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    process.kill(-groupId, signal);
+    return true;
+  } catch (error) {
+    return errnoOf(error) !== "ESRCH";
+  }
+}
+
+/** Ignores zombies. kill(2) counts them, so a group would look alive as long as its orphans are not reaped. */
+async function isGroupRunning(groupId: number): Promise<boolean> {
   for (const name of await readdir("/proc")) {
     if (!/^[0-9]+$/.test(name)) continue;
     const member = parseStat(await readStat(name));
@@ -14,7 +52,7 @@ export async function isGroupRunning(groupId: number): Promise<boolean> {
   return false;
 }
 
-/** State and process group from a line of /proc/PID/stat (proc(5)); the name before them may contain anything. */
+/** Source: proc(5), /proc/PID/stat. The name before the last `)` can contain anything. */
 function parseStat(line: string): { state: string; groupId: number } | undefined {
   const [state, , groupId] = line.slice(line.lastIndexOf(")") + 2).split(" ");
   return state === undefined || groupId === undefined ? undefined : { state, groupId: Number(groupId) };
@@ -24,7 +62,7 @@ async function readStat(processId: string): Promise<string> {
   try {
     return await readFile(`/proc/${processId}/stat`, "utf8");
   } catch {
-    // It ended since the directory was read.
+    // The process has ended since the directory was read.
     return "";
   }
 }

@@ -2,7 +2,7 @@
 import type * as v from "valibot";
 import { answerInTime } from "../../peers/deadline.ts";
 import { check } from "../../peers/peer.ts";
-import { silentDaemon } from "../daemon/control.ts";
+import { unresponsiveDaemon } from "../daemon/control.ts";
 import type { CliSession } from "./cli-session.ts";
 
 /** A daemon that says nothing for so long stands still. */
@@ -18,5 +18,5 @@ export function askDaemon<Schema extends v.GenericSchema>(
   schema: Schema,
   timeoutMs: number = PATIENCE_MS,
 ): Promise<v.InferOutput<Schema>> {
-  return check(answerInTime(session.call({ method }), timeoutMs, session, silentDaemon), schema);
+  return check(answerInTime(session.call({ method }), timeoutMs, session, unresponsiveDaemon), schema);
 }

@@ -3,7 +3,7 @@ import type { TimeLeft } from "../../delay.ts";
 import { PORT_NAMES } from "../../discovery/endpoint.ts";
 import { findPort } from "../../discovery/ports/virtio.ts";
 import type { Channel } from "../../wire/channel.ts";
-import { dialControl, noDaemon, silentDaemon } from "../daemon/control.ts";
+import { dialControl, noDaemon, unresponsiveDaemon } from "../daemon/control.ts";
 import type { PeerConnection } from "../cli/execute-through.ts";
 import type { Settings } from "../../config/settings.ts";
 import type { Invocation } from "../cli/subcommand.ts";
@@ -41,7 +41,7 @@ async function reachOverDaemon({ guest }: Settings, left: TimeLeft): Promise<Pee
   held.use(control);
   if (!(await isBestWay(control, left()))) return undefined;
   held.move();
-  return connectThroughDaemon(control, silentDaemon);
+  return connectThroughDaemon(control, unresponsiveDaemon);
 }
 
 /** Where only the daemon's own port is, it is the daemon that is missing. */

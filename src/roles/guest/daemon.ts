@@ -3,7 +3,7 @@ import type { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
 import { createNativePeer } from "../../peers/peer.ts";
 import { listenControl } from "../daemon/control.ts";
-import { beginDaemon, live } from "../daemon/daemon.ts";
+import { beginDaemon, runDaemon } from "../daemon/daemon.ts";
 import { createLinkStatus } from "../daemon/link-status.ts";
 import { createRelay } from "../daemon/relay.ts";
 import { createServices } from "../daemon/services.ts";
@@ -67,7 +67,7 @@ export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
     },
     wait: (ms, signal) => pause(ms, AbortSignal.any([signal, moved.signal])),
   });
-  await live({
+  await runDaemon({
     role: "guest",
     signals,
     invocation,

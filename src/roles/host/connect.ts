@@ -3,15 +3,14 @@ import { dialSocket } from "../../channels/socket/socket.ts";
 import type { TimeLeft } from "../../delay.ts";
 import type { Endpoint } from "../../discovery/endpoint.ts";
 import { PORT_NAMES } from "../../discovery/endpoint.ts";
-import { readSocketFlags } from "../../discovery/named.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
-import { dialControl, silentDaemon } from "../daemon/control.ts";
+import { dialControl, unresponsiveDaemon } from "../daemon/control.ts";
 import type { PeerConnection } from "../cli/execute-through.ts";
 import type { Invocation } from "../cli/subcommand.ts";
 import { connectThroughDaemon, connectDirectly } from "../cli/cli-session.ts";
 import { retryWhileBusy } from "../../peers/retry-while-busy.ts";
-import { createFinders } from "./finders.ts";
+import { createFinders, readFlaggedGuests } from "./finders.ts";
 import { noGuest } from "./guests.ts";
 import { noCallingPort, explainGuestSilence } from "./no-answer.ts";
 
@@ -26,7 +25,7 @@ export async function connectGuest(
   const { words, config } = invocation;
   if (!words.options.has("direct") && !words.options.has("socket")) {
     const control = await dialControl("host", config.settings.host.control);
-    if (control !== undefined) return connectThroughDaemon(control, silentDaemon, { guest: name });
+    if (control !== undefined) return connectThroughDaemon(control, unresponsiveDaemon, { guest: name });
   }
   const endpoint = await findGuest(name, invocation);
   return connectDirectly({
@@ -41,7 +40,7 @@ export async function connectGuest(
 
 /** The channels of all guests that can be found now, the daemon not asked. */
 export async function findEndpoints({ words, config }: Invocation): Promise<readonly Endpoint[]> {
-  const flagged = readSocketFlags(words.options.get("socket") ?? []);
+  const flagged = readFlaggedGuests(words.options.get("socket") ?? []);
   const { find } = createFinders(config.settings, flagged);
   const { endpoints, problems } = await find(new AbortController().signal);
   const [first] = problems;

@@ -1,32 +1,44 @@
-/** Where a host looks for its guests, as its settings say. */
-import { createLibvirtFinder, followLibvirt } from "../../discovery/libvirt/libvirt.ts";
+/** Chooses where a host looks for its guests, by its settings. */
+import type { Settings } from "../../config/settings.ts";
+import { PORT_NAMES } from "../../discovery/endpoint.ts";
 import type { Endpoint, Finder } from "../../discovery/endpoint.ts";
+import type { Follow } from "../../discovery/follower.ts";
+import { createLibvirtFinder, followLibvirt } from "../../discovery/libvirt/libvirt.ts";
 import { combineFinders, createFixedFinder } from "../../discovery/merge.ts";
-import { readNamedGuests } from "../../discovery/named.ts";
+import { readNamedGuests, readSocketFlags } from "../../discovery/named.ts";
 import { createQemuFinder } from "../../discovery/qemu/qemu.ts";
 import { runText, spawnLines } from "../../process/run-text.ts";
-import type { Follow } from "../../discovery/watch.ts";
-import type { Settings } from "../../config/settings.ts";
 
+/** A finder for all sources in use. `follow` is absent when none of them reports events. */
 export type Finders = {
   find: Finder;
-  /** Yields when something may have changed; absent where nothing tells. */
   follow?: Follow;
 };
 
-/** `flagged` are the guests of `--socket`. Throws `BAD_CONFIG` for a guest in the config that makes no sense. */
+const KNOWN_PORTS = {
+  ports: new Set<string>(Object.values(PORT_NAMES)),
+  defaultPort: PORT_NAMES.hostToGuest,
+} as const;
+
+/** Returns the endpoints of the `--socket` flags. Throws `BAD_USAGE` for an invalid flag. */
+export function readFlaggedGuests(texts: readonly string[]): Endpoint[] {
+  return readSocketFlags(texts, KNOWN_PORTS);
+}
+
+/** `flagged` are the endpoints of `readFlaggedGuests`. Throws `BAD_CONFIG` for an invalid guest in the config. */
 export function createFinders({ host, guests }: Settings, flagged: readonly Endpoint[]): Finders {
+  const { ports } = KNOWN_PORTS;
   const hasVirsh = Bun.which("virsh") !== null;
-  // Guests that were named are all that is meant, unless a finder is asked for by name.
+  // A user who names guests by flag wants only these, so the automatic choice adds no other source.
   const isAuto = flagged.length === 0;
   const usesLibvirt = host.libvirt === "yes" || (host.libvirt === "auto" && hasVirsh && isAuto);
   const usesQemu = host.qemu === "yes" || (host.qemu === "auto" && !usesLibvirt && isAuto);
   const connect = host.connect === "" ? undefined : host.connect;
   const find = combineFinders({
     ...(flagged.length === 0 ? {} : { flag: createFixedFinder(flagged) }),
-    ...(guests.length === 0 ? {} : { config: createFixedFinder(readNamedGuests(guests)) }),
-    ...(usesLibvirt ? { libvirt: createLibvirtFinder({ connect, runText }) } : {}),
-    ...(usesQemu ? { qemu: createQemuFinder() } : {}),
+    ...(guests.length === 0 ? {} : { config: createFixedFinder(readNamedGuests(guests, KNOWN_PORTS)) }),
+    ...(usesLibvirt ? { libvirt: createLibvirtFinder({ ports, connect, runText }) } : {}),
+    ...(usesQemu ? { qemu: createQemuFinder({ ports }) } : {}),
   });
   if (!usesLibvirt) return { find };
   return { find, follow: (signal) => followLibvirt({ connect, spawnLines }, signal) };

@@ -1,6 +1,6 @@
 /** The ports of one guest, each held by a link: which of them carries the conversation, and where it was when it was saved. */
 import { PORT_NAMES } from "../../discovery/endpoint.ts";
-import type { Endpoint, PortName } from "../../discovery/endpoint.ts";
+import type { Endpoint } from "../../discovery/endpoint.ts";
 import type { Link } from "../../peers/link.ts";
 
 /** Where a guest was last, and since when it is saved. */
@@ -19,7 +19,7 @@ export type GuestPorts = {
   /** Lets go of a port whose guest was saved. `isNews`: it was not known to be saved. */
   park(endpoint: Endpoint): { isNews: boolean };
   /** Lets go of a port that is gone. */
-  remove(port: PortName): void;
+  remove(port: string): void;
   /** Lets go of all ports; resolves when nothing is held any more. */
   close(): Promise<void>;
 };
@@ -36,7 +36,7 @@ export type GuestPortsOptions = {
 type Line = { endpoint: Endpoint; link: Link; stop: AbortController; ended: Promise<void> };
 
 export function createGuestPorts({ main, createBackLink, hold }: GuestPortsOptions): GuestPorts {
-  const lines = new Map<PortName, Line>();
+  const lines = new Map<string, Line>();
   /** The one port for both ways of a guest that has the pair as well: only one of them carries the conversation. */
   let spare: Endpoint | undefined;
   let saved: Saved | undefined;
@@ -65,7 +65,7 @@ export function createGuestPorts({ main, createBackLink, hold }: GuestPortsOptio
     return { isBack };
   };
 
-  const release = (port: PortName): void => {
+  const release = (port: string): void => {
     const line = lines.get(port);
     lines.delete(port);
     if (line === undefined) return;
@@ -75,7 +75,7 @@ export function createGuestPorts({ main, createBackLink, hold }: GuestPortsOptio
     else line.link.session.close("the port is gone");
   };
 
-  const drop = (port: PortName): void => {
+  const drop = (port: string): void => {
     if (port === PORT_NAMES.bothWays) spare = undefined;
     release(port);
   };

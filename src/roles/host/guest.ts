@@ -66,18 +66,18 @@ export function createGuest({ guest: name, uuid }: Endpoint, services: Services)
     onState(state) {
       keeper.follow(main.session);
       speech.onState(state);
-      if (state === "foreign") mainLog.talks("python-negotiator");
+      if (state === "foreign") mainLog.connected("python-negotiator");
       if (state !== "open") return;
-      mainLog.talks(agentOf(main.session));
+      mainLog.connected(agentOf(main.session));
       openedMs = performance.now();
       legacy.retire();
     },
   });
   const absence = watchPeerTimeout({
-    isExcused: () =>
+    isSuspended: () =>
       main.session.state === "open" || lines.saved !== undefined || lines.calling?.state === "paused",
     afterMs: services.limits.abandonAfterMs,
-    onGone() {
+    onTimeout() {
       const { incomingCount } = main.session;
       if (incomingCount > 0) log.info(`guest "${name}" has been silent for too long: its calls are ended`);
       main.session.dismiss("its caller has been silent for too long");
@@ -94,7 +94,7 @@ export function createGuest({ guest: name, uuid }: Endpoint, services: Services)
     const linkLog = link === main ? mainLog : createLog();
     const note = (error: NegotiatorError): void => {
       keeper.note(error);
-      linkLog.trouble(error);
+      linkLog.failed(error);
     };
     return supervise({
       signal,

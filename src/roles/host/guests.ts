@@ -1,6 +1,6 @@
 /** The guests of this host: a name for each, and behind it whoever answers there. */
 import type { Endpoint } from "../../discovery/endpoint.ts";
-import type { News } from "../../discovery/watch.ts";
+import type { News } from "../../discovery/news.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
 import type { Peer } from "../../peers/peer.ts";

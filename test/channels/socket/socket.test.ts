@@ -2,7 +2,8 @@ import { expect, test } from "bun:test";
 import { watch } from "node:fs";
 import { chmod, chown, lstat, mkdir, readdir, rename, stat, symlink } from "node:fs/promises";
 import { createServer } from "node:net";
-import { dialSocket, listenSocket } from "../../../src/channels/socket/socket.ts";
+import { dialSocket } from "../../../src/channels/socket/socket.ts";
+import { listenSocket } from "../../../src/channels/socket/socket-listener.ts";
 import type { Channel } from "../../../src/wire/channel.ts";
 import { listenDeaf } from "../../support/deaf-socket.ts";
 import { rejectionOf } from "../../support/error-of.ts";
@@ -13,7 +14,7 @@ import { turns } from "../../support/turns.ts";
 const random = createRandom(11);
 const QUIET = { mode: 0o600, onChannel: () => undefined };
 
-/** Both ends of one connection. */
+/** Returns both ends of one connection. */
 async function connect(
   path: string,
 ): Promise<AsyncDisposable & { near: Channel; far: Channel; server: AsyncDisposable }> {
@@ -24,12 +25,12 @@ async function connect(
 }
 
 async function readAll(channel: Channel): Promise<Buffer> {
-  const pieces: Uint8Array[] = [];
-  for await (const piece of channel) pieces.push(piece);
-  return Buffer.concat(pieces);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of channel) chunks.push(chunk);
+  return Buffer.concat(chunks);
 }
 
-/** A socket file that nobody listens at. */
+/** Makes a socket file without a listener. */
 async function leaveDeadSocket(path: string): Promise<void> {
   const server = createServer();
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -47,7 +48,7 @@ async function send(channel: Channel, bytes: Uint8Array): Promise<void> {
   }
 }
 
-test("bytes pass both ways; what was written before a close arrives", async () => {
+test("bytes pass both ways, and bytes written before a close arrive", async () => {
   await using directory = await createTemporaryDirectory();
   await using pair = await connect(directory.at("socket"));
   const there = random.bytes(3_000_000);
@@ -63,7 +64,7 @@ test("bytes pass both ways; what was written before a close arrives", async () =
   await sending;
 });
 
-test("a reader that does not iterate holds the writer up, and nothing piles up here", async () => {
+test("a reader that does not iterate blocks the writer, and this process buffers almost nothing", async () => {
   await using directory = await createTemporaryDirectory();
   await using pair = await connect(directory.at("socket"));
   const MIB = 1024 * 1024;
@@ -76,7 +77,7 @@ test("a reader that does not iterate holds the writer up, and nothing piles up h
     }
     await pair.near.close();
   })();
-  /** Waits until the writer makes no headway, and gives what was written and not read. */
+  /** Waits until the writer is blocked, and returns the number of bytes written and not read. */
   const untilStuck = async (): Promise<number> => {
     for (let before = -1; before !== written;) {
       before = written;
@@ -84,19 +85,19 @@ test("a reader that does not iterate holds the writer up, and nothing piles up h
     }
     return written - total;
   };
-  // What the kernel holds: 200 KiB by default, more where net.core.wmem_default says so.
+  // The kernel buffers 200 KiB by default, more with another net.core.wmem_default.
   const kernelBytes = await untilStuck();
   expect(kernelBytes).toBeLessThan(32 * MIB);
-  for await (const piece of pair.far) {
-    total += piece.length;
-    expect(piece.length).toBeLessThanOrEqual(512 * 1024);
+  for await (const chunk of pair.far) {
+    total += chunk.length;
+    expect(chunk.length).toBeLessThanOrEqual(512 * 1024);
     expect(await untilStuck()).toBeLessThan(2 * kernelBytes + MIB);
   }
   await writing;
   expect(total).toBe(64 * MIB);
 });
 
-test("a far end that sends no more ends the iteration, and can still be answered", async () => {
+test("when the far end shuts down its sending side, the iteration ends and writes still arrive", async () => {
   await using directory = await createTemporaryDirectory();
   const path = directory.at("socket");
   const answer = random.bytes(1_000_000);
@@ -130,7 +131,7 @@ test("a far end that sends no more ends the iteration, and can still be answered
   expect(Buffer.concat(received).equals(Buffer.concat([Buffer.from("question"), answer]))).toBe(true);
 });
 
-test("after a close, of either end, writes are rejected and the iterations end", async () => {
+test("after a close of either end, writes reject with CLOSED and both iterations end", async () => {
   await using directory = await createTemporaryDirectory();
   await using pair = await connect(directory.at("socket"));
   const reading = readAll(pair.near);
@@ -148,7 +149,7 @@ test("after a close, of either end, writes are rejected and the iterations end",
   expect((await rejectionOf(pair.near.write(new Uint8Array(1)))).code).toBe("CLOSED");
 });
 
-test("bytes that the far end sent before it left in a hurry are not lost", async () => {
+test("bytes arrive that the far end sent before it reset the connection", async () => {
   await using directory = await createTemporaryDirectory();
   await using pair = await connect(directory.at("socket"));
   await pair.near.write(Buffer.from("never read, so the kernel resets the connection"));
@@ -157,7 +158,7 @@ test("bytes that the far end sent before it left in a hurry are not lost", async
   expect(await readAll(pair.near)).toHaveLength(100_000);
 });
 
-test("the file has the mode from its first moment, and nothing else is left in the directory", async () => {
+test("a new socket has the given mode and is the only file in its directory", async () => {
   await using directory = await createTemporaryDirectory();
   const path = directory.at("made", "socket");
   await using _ = await listenSocket(path, {
@@ -170,7 +171,7 @@ test("the file has the mode from its first moment, and nothing else is left in t
   expect((await stat(directory.at("made"))).mode & 0o022).toBe(0);
 });
 
-test.skipIf(process.getuid?.() !== 0)("the file belongs to the group (needs root)", async () => {
+test.skipIf(process.getuid?.() !== 0)("a new socket belongs to the given group (needs root)", async () => {
   await using directory = await createTemporaryDirectory();
   await using _ = await listenSocket(directory.at("socket"), {
     ...QUIET,
@@ -181,14 +182,14 @@ test.skipIf(process.getuid?.() !== 0)("the file belongs to the group (needs root
   expect({ uid, gid }).toEqual({ uid: 0, gid: 1 });
 });
 
-test("a living socket is left alone, a dead one is replaced", async () => {
+test("listenSocket replaces a socket without a listener and refuses one that has a listener with BUSY", async () => {
   await using directory = await createTemporaryDirectory();
   const path = directory.at("socket");
   await leaveDeadSocket(path);
   expect((await lstat(path)).isSocket()).toBe(true);
   expect(await rejectionOf(dialSocket(path))).toMatchObject({
     code: "NO_CHANNEL",
-    message: expect.stringContaining("nobody listens there\n"),
+    message: expect.stringContaining("no process listens there\n"),
   });
   await using _ = await listenSocket(path, QUIET);
   const { ino } = await lstat(path);
@@ -199,7 +200,7 @@ test("a living socket is left alone, a dead one is replaced", async () => {
   expect((await lstat(path)).ino).toBe(ino);
 });
 
-test("a listener at which too many wait is busy, and alive", async () => {
+test("a listener with too many waiting clients is BUSY, and its socket is not replaced", async () => {
   await using directory = await createTemporaryDirectory();
   const path = directory.at("the socket");
   using _ = listenDeaf(path, 2);
@@ -207,12 +208,12 @@ test("a listener at which too many wait is busy, and alive", async () => {
   for (let client = 0; client < 2; client++) waiting.use(await dialSocket(path));
   expect(await rejectionOf(dialSocket(path))).toMatchObject({
     code: "BUSY",
-    message: `Cannot connect to "${path}": too many clients wait there already\nFind them with: ss -xp src "${path}"`,
+    message: `Cannot connect to "${path}": too many clients wait there\nFind them with: ss -xp src "${path}"`,
   });
   expect(await rejectionOf(listenSocket(path, QUIET))).toMatchObject({ code: "BUSY" });
 });
 
-test("of two that begin at the same moment one wins, whole", async () => {
+test("of three listeners that start at the same moment one succeeds, and the others are BUSY", async () => {
   await using directory = await createTemporaryDirectory();
   const path = directory.at("socket");
   for (let round = 0; round < 10; round++) {
@@ -228,7 +229,7 @@ test("of two that begin at the same moment one wins, whole", async () => {
   }
 });
 
-test("disposing removes the file only while it is ours, and ends the connections", async () => {
+test("disposing a listener ends its connections and leaves the socket of another listener", async () => {
   await using directory = await createTemporaryDirectory();
   const path = directory.at("socket");
   const first = await connect(path);
@@ -241,35 +242,40 @@ test("disposing removes the file only while it is ours, and ends the connections
 
 const REFUSED: Record<string, [(path: string) => Promise<unknown>, string]> = {
   "a symbolic link": [(path) => symlink("/nowhere", path), "a symbolic link is there"],
-  "a file": [(path) => Bun.write(path, "precious"), "a file is there that is no socket"],
+  "a file": [(path) => Bun.write(path, "precious"), "a file is there that is not a socket"],
 };
 
 test.each(Object.entries(REFUSED))(
-  "%s in the place of the socket is refused and stays",
-  async (_, [plant, says]) => {
+  "listenSocket refuses %s at its path with DENIED and does not replace it",
+  async (_, [plant, reason]) => {
     await using directory = await createTemporaryDirectory();
     const path = directory.at("socket");
     await plant(path);
     const { ino } = await lstat(path);
     expect(await rejectionOf(listenSocket(path, QUIET))).toMatchObject({
       code: "DENIED",
-      message: expect.stringContaining(says),
+      message: expect.stringContaining(reason),
     });
     expect((await lstat(path)).ino).toBe(ino);
   },
 );
 
-test.skipIf(process.getuid?.() !== 0)("what belongs to somebody else is refused (needs root)", async () => {
-  await using directory = await createTemporaryDirectory();
-  const path = directory.at("socket");
-  await leaveDeadSocket(path);
-  await chown(path, 65_534, 65_534);
-  expect((await rejectionOf(listenSocket(path, QUIET))).message).toContain("a socket of user 65534 is there");
-  await chown(directory.path, 65_534, 65_534);
-  expect((await rejectionOf(listenSocket(path, QUIET))).message).toContain("belongs to user 65534");
-});
+test.skipIf(process.getuid?.() !== 0)(
+  "listenSocket refuses a socket and a directory of another user (needs root)",
+  async () => {
+    await using directory = await createTemporaryDirectory();
+    const path = directory.at("socket");
+    await leaveDeadSocket(path);
+    await chown(path, 65_534, 65_534);
+    expect((await rejectionOf(listenSocket(path, QUIET))).message).toContain(
+      "a socket of user 65534 is there",
+    );
+    await chown(directory.path, 65_534, 65_534);
+    expect((await rejectionOf(listenSocket(path, QUIET))).message).toContain("belongs to user 65534");
+  },
+);
 
-test("a directory where everybody may write is refused, unless it is sticky", async () => {
+test("listenSocket refuses a directory that is writable for all, except with the sticky bit", async () => {
   await using directory = await createTemporaryDirectory();
   await chmod(directory.path, 0o777);
   expect((await rejectionOf(listenSocket(directory.at("socket"), QUIET))).message).toContain(
@@ -279,7 +285,7 @@ test("a directory where everybody may write is refused, unless it is sticky", as
   await using _ = await listenSocket(directory.at("socket"), QUIET);
 });
 
-test("a directory that others could move away is refused", async () => {
+test("listenSocket refuses a path below a directory that is writable for all", async () => {
   await using directory = await createTemporaryDirectory();
   await directory.write("open/inner/file", "");
   await chmod(directory.at("open"), 0o777);
@@ -291,26 +297,29 @@ test("a directory that others could move away is refused", async () => {
   });
 });
 
-test.skipIf(process.getuid?.() !== 0)("a group's directory is refused (needs root)", async () => {
-  await using directory = await createTemporaryDirectory();
-  await chown(directory.path, 0, 54_321);
-  await chmod(directory.path, 0o770);
-  expect((await rejectionOf(listenSocket(directory.at("socket"), QUIET))).message).toContain(
-    "group 54321 may write to",
-  );
-});
+test.skipIf(process.getuid?.() !== 0)(
+  "listenSocket refuses a directory that a group may write to (needs root)",
+  async () => {
+    await using directory = await createTemporaryDirectory();
+    await chown(directory.path, 0, 54_321);
+    await chmod(directory.path, 0o770);
+    expect((await rejectionOf(listenSocket(directory.at("socket"), QUIET))).message).toContain(
+      "group 54321 may write to",
+    );
+  },
+);
 
-test("what cannot be dialled or served says why", async () => {
+test("the error for a path that is too long or missing gives the reason", async () => {
   await using directory = await createTemporaryDirectory();
   const long = directory.at("x".repeat(108));
   const missing = directory.at("no", "such", "socket");
   expect(await rejectionOf(dialSocket(long))).toMatchObject({
     code: "NO_CHANNEL",
-    message: expect.stringContaining("107 at most"),
+    message: expect.stringContaining("107 at most are possible"),
   });
   expect(await rejectionOf(listenSocket(long, QUIET))).toMatchObject({
     code: "NO_CHANNEL",
-    message: expect.stringContaining("107 at most"),
+    message: expect.stringContaining("107 at most are possible"),
   });
   expect(await rejectionOf(dialSocket(missing))).toMatchObject({
     code: "NO_CHANNEL",
@@ -325,7 +334,7 @@ test("what cannot be dialled or served says why", async () => {
   expect((await rejectionOf(dialSocket(missing, { signal: AbortSignal.abort() }))).code).toBe("CANCELLED");
 });
 
-test("is made ready inside its own directory: the parent may be another file system, or somebody else's", async () => {
+test("listenSocket makes its temporary files in the socket's directory, not in the parent", async () => {
   await using directory = await createTemporaryDirectory();
   await mkdir(directory.at("own"));
   const { promise: first, resolve: tell } = Promise.withResolvers<string | null>();

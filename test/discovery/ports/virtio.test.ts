@@ -1,4 +1,4 @@
-/** Finding ports in a guest, and saying why there is none. */
+/** Finding ports in a guest, and explaining why one is missing or does not open. */
 import { expect, test } from "bun:test";
 import { mkdir, open, symlink } from "node:fs/promises";
 import { NegotiatorError } from "../../../src/errors.ts";
@@ -21,7 +21,7 @@ async function createGuest(names: Record<string, string>) {
   return { directory, places, [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose]() };
 }
 
-test("lists named ports in the order of their numbers", async () => {
+test("findPorts lists named ports in the order of their numbers", async () => {
   await using guest = await createGuest({ vport0p10: "ten", vport0p2: "two", vport0p1: "" });
   expect(await findPorts(guest.places)).toEqual([
     { name: "two", device: guest.directory.at("dev/vport0p2") },
@@ -29,7 +29,7 @@ test("lists named ports in the order of their numbers", async () => {
   ]);
 });
 
-test("prefers udev's link, but only one that leads to this port", async () => {
+test("a port's device is udev's link if the link leads to that port, otherwise the node", async () => {
   await using guest = await createGuest({ vport0p1: PORT, vport0p2: "stale", vport0p3: "../vport0p1" });
   await mkdir(guest.directory.at("dev/virtio-ports"));
   await symlink("../vport0p1", guest.directory.at("dev/virtio-ports", PORT));
@@ -42,7 +42,7 @@ test("prefers udev's link, but only one that leads to this port", async () => {
   ]);
 });
 
-test("finds a port by its exact name", async () => {
+test("findPort finds a port only by its exact name", async () => {
   await using guest = await createGuest({ vport0p1: "negotiator-host-to-guest.01", vport0p2: PORT });
   expect(await findPort(PORT, guest.places)).toEqual({
     name: PORT,
@@ -51,14 +51,14 @@ test("finds a port by its exact name", async () => {
   expect(await findPort("other", guest.places)).toBeUndefined();
 });
 
-test("survives a port whose name cannot be read any more", async () => {
+test("a port whose name is missing and a file in the class do not hide a port", async () => {
   await using guest = await createGuest({ vport0p2: PORT });
   await mkdir(guest.directory.at("sys/vport0p1"));
   await guest.directory.write("sys/odd", "a file where a port should be");
   expect(await findPorts(guest.places)).toHaveLength(1);
 });
 
-test("without the class the driver is missing", async () => {
+test("without the driver's class, the error says that the driver is not loaded", async () => {
   await using directory = await createTemporaryDirectory();
   await directory.write("proc/modules", "virtio_rng 16384 0 - Live 0x0\n");
   const places = { sysDirectory: directory.at("sys"), procDirectory: directory.at("proc") };
@@ -70,7 +70,7 @@ test("without the class the driver is missing", async () => {
   );
 });
 
-test("with the driver but without the class there is no sysfs", async () => {
+test("with the driver but without its class, the remedy is to mount sysfs", async () => {
   await using directory = await createTemporaryDirectory();
   await directory.write("proc/modules", "virtio_rng 1 0 -\nvirtio_console 40960 0 - Live 0x0\n");
   const error = await explainMissing(PORT, {
@@ -80,7 +80,7 @@ test("with the driver but without the class there is no sysfs", async () => {
   expect(error.message).toContain("mount -t sysfs sysfs /sys");
 });
 
-test("says that there is no port, or which others", async () => {
+test("the error for a missing port lists the ports that the guest has", async () => {
   await using bare = await createGuest({});
   expect((await explainMissing(PORT, bare.places)).message).toMatch(
     /the host gives this guest no port\n.*<target type='virtio' name='negotiator-host-to-guest.0'\/>.*virsh attach-device/,
@@ -101,7 +101,7 @@ test.each([
   ["ENXIO", "NO_CHANNEL", "virsh attach-device"],
   ["EIO", "NO_CHANNEL", "ls -l"],
   ["EBUSY", "BUSY", "fuser -v"],
-] as const)("%s becomes %s with a remedy", async (errno, code, remedy) => {
+] as const)("a port that fails to open with %s gives %s with the remedy %s", async (errno, code, remedy) => {
   await using guest = await createGuest({ vport0p1: PORT });
   const device = guest.directory.at("dev/vport0p1");
   const cause = failure(errno);
@@ -112,14 +112,14 @@ test.each([
   expect(error.message.split("\n")[1]).toContain(remedy);
 });
 
-test("a missing node's remedy has the kernel's numbers", async () => {
+test("the remedy for a missing device node has the kernel's device numbers", async () => {
   await using guest = await createGuest({ vport0p1: PORT });
   const device = guest.directory.at("dev/vport0p1");
   const error = await explainRefusal({ name: PORT, device }, failure("ENOENT"), guest.places);
   expect(error.message).toEndWith(`mknod -m 600 ${device} c 247 3`);
 });
 
-test("finds who has a file open, this process included", async () => {
+test("findHolders finds this process while it has the file open", async () => {
   await using directory = await createTemporaryDirectory();
   const path = await directory.write("port", "");
   expect(await findHolders(path)).toEqual([]);
@@ -131,7 +131,7 @@ test("finds who has a file open, this process included", async () => {
   expect(error.message).toContain("Open each port only once");
 });
 
-test("knows a device by its number, whatever the name it was opened by", async () => {
+test("findHolders finds a process that opened the same device by another name", async () => {
   await using directory = await createTemporaryDirectory();
   await mkdir(directory.at("proc/77/fd"), { recursive: true });
   await mkdir(directory.at("proc/78/fd"), { recursive: true });

@@ -4,7 +4,9 @@
 export type Condition = {
   /** Ends the present wait, if there is one. */
   notify(): void;
-  /** Resolves at the next `notify`. One wait at a time: check first, then wait without an `await` in between. */
+  /**
+   * Resolves at the next `notify`. One wait at a time: check first, then wait without an `await` in between.
+   */
   wait(): Promise<void>;
 };
 

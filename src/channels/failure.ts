@@ -7,8 +7,9 @@ import { printable } from "../printable.ts";
 export type FailureCase = { code: FaultCode; condition: string; remedy?: string };
 
 /**
- * Returns the error for a failed `action`, which names its object: `Cannot open port "/dev/vport0p1"`. An errno that is
- * not in `cases` becomes `NO_CHANNEL`; an error without an errno passes through `NegotiatorError.from`.
+ * Returns the error for a failed `action`, which names its object: `Cannot open port "/dev/vport0p1"`. An
+ * errno that is not in `cases` becomes `NO_CHANNEL`; an error without an errno passes through
+ * `NegotiatorError.from`.
  */
 export function explainFailure(
   action: string,

@@ -1,7 +1,10 @@
 /** Defines what every finder returns: the place of one guest's port, as plain data. */
 import type { NegotiatorError } from "../errors.ts";
 
-/** Names of the ports that carry negotiator's own channels. A guest has the first two, or the third, or all of them. */
+/**
+ * Names of the ports that carry negotiator's own channels. A guest has the first two, or the third, or all of
+ * them.
+ */
 export const PORT_NAMES = {
   /** The guest listens, the host calls. */
   hostToGuest: "negotiator-host-to-guest.0",
@@ -14,19 +17,14 @@ export const PORT_NAMES = {
 /** One of `PORT_NAMES`. */
 export type PortName = (typeof PORT_NAMES)[keyof typeof PORT_NAMES];
 
-/** Returns whether `name` is one of `PORT_NAMES`. */
-export function isPortName(name: string): name is PortName {
-  return Object.values<string>(PORT_NAMES).includes(name);
-}
-
 /** Kinds of finders, the most trusted first. When two of them disagree, the earlier one counts. */
 export const SOURCES = ["flag", "config", "libvirt", "qemu"] as const;
 /** One of `SOURCES`. */
 export type Source = (typeof SOURCES)[number];
 
 /**
- * `paused`: the machine exists but its processors stand still, so it cannot answer now. `saved`: its memory is in a
- * file and it has no socket, but it may be restored as it was.
+ * `paused`: the machine exists but its processors stand still, so it cannot answer now. `saved`: its memory
+ * is in a file and it has no socket, but it may be restored as it was.
  */
 export type GuestState = "running" | "paused" | "saved";
 
@@ -39,14 +37,22 @@ export type Endpoint = {
   /** Absolute path of the unix socket on which the hypervisor listens. */
   path: string;
   source: Source;
-  /** The remote machine that has `path`; absent for this machine. A remote endpoint can be listed but not dialled. */
+  /**
+   * The remote machine that has `path`; absent for this machine. A remote endpoint can be listed but not
+   * dialled.
+   */
   machine?: string;
   state?: GuestState;
   /** The port's path before the guest was saved and restored. The guest is still in the same run. */
   movedFrom?: string;
-  /** Only on a saved guest: libvirt keeps the memory file (`virsh managedsave`) and reports when the file is removed. */
+  /**
+   * Only on a saved guest: libvirt keeps the memory file (`virsh managedsave`) and reports when the file is
+   * removed.
+   */
   isManaged?: boolean;
-  /** Only on a saved guest that libvirt has forgotten: when to stop waiting for it, by the clock of the watch. */
+  /**
+   * Only on a saved guest that libvirt has forgotten: when to stop waiting for it, by the clock of the watch.
+   */
   awaitedUntilMs?: number;
   /** Whether a process in the guest has the port open. */
   connected?: boolean;
@@ -55,8 +61,8 @@ export type Endpoint = {
 };
 
 /**
- * The result of one scan. `problems` explain what is missing from `endpoints`. `unread` names what the scan could not
- * read, so a guest that is missing there may still exist.
+ * The result of one scan. `problems` explain what is missing from `endpoints`. `unread` names what the scan
+ * could not read, so a guest that is missing there may still exist.
  */
 export type Scan = {
   endpoints: readonly Endpoint[];

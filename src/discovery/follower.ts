@@ -2,8 +2,8 @@
 import { NegotiatorError } from "../errors.ts";
 
 /**
- * Yields whenever something may have changed, until `signal` aborts; `saved` is the name of a guest that was saved. An
- * earlier end is a problem, after which the watch follows again.
+ * Yields whenever something may have changed, until `signal` aborts; `saved` is the name of a guest that was
+ * saved. An earlier end is a problem, after which the watch follows again.
  */
 export type Follow = (signal: AbortSignal) => AsyncIterable<{ saved?: string }>;
 

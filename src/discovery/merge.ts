@@ -5,8 +5,9 @@ import { SOURCES } from "./endpoint.ts";
 import type { Endpoint, Finder, Scan, Source } from "./endpoint.ts";
 
 /**
- * Returns a finder that asks all of `finders` at once and merges what they find. A finder that throws becomes a problem
- * and its whole source is `unread`; the others still count. Throws the reason of an aborted `signal`.
+ * Returns a finder that asks all of `finders` at once and merges what they find. A finder that throws becomes
+ * a problem and its whole source is `unread`; the others still count. Throws the reason of an aborted
+ * `signal`.
  */
 export function combineFinders(finders: Readonly<Partial<Record<Source, Finder>>>): Finder {
   return async (signal, known) => {
@@ -31,11 +32,12 @@ export function createFixedFinder(endpoints: readonly Endpoint[]): Finder {
 }
 
 /**
- * Removes duplicates: an endpoint whose socket, or whose port of the same UUID, an earlier source of `SOURCES` has.
+ * Removes duplicates: an endpoint whose socket, or whose port of the same UUID, an earlier source of
+ * `SOURCES` has.
  *
- * Resolves clashes, each with a problem `BAD_CONFIG`. When two machines have one name, the earlier source keeps it. When
- * both are from one source, neither keeps it, because a call could reach the wrong machine. All endpoints of the losing
- * guest are removed, so that its name does not stand for two machines.
+ * Resolves clashes, each with a problem `BAD_CONFIG`. When two machines have one name, the earlier source
+ * keeps it. When both are from one source, neither keeps it, because a call could reach the wrong machine.
+ * All endpoints of the losing guest are removed, so that its name does not stand for two machines.
  *
  * Removes a saved guest when a live one has its name or UUID; that is not a problem.
  */
@@ -82,7 +84,10 @@ function isSame(left: Endpoint, right: Endpoint): boolean {
   return left.source !== right.source && isSamePort(left, right);
 }
 
-/** A copied machine keeps its UUID, so one source can have two sockets for the same port of one UUID: that is a clash. */
+/**
+ * A copied machine keeps its UUID, so one source can have two sockets for the same port of one UUID: that is
+ * a clash.
+ */
 function isRival(left: Endpoint, right: Endpoint): boolean {
   if (left.guest !== right.guest) return left.source === right.source && isSamePort(left, right);
   if (left.port === right.port) return true;
@@ -103,8 +108,8 @@ function explainClash(rival: Endpoint, endpoint: Endpoint): NegotiatorError {
   const [first, second] = [rival, endpoint].map(
     ({ guest, path, source }) => `"${printable(guest)}" at "${printable(path)}" (${source})`,
   );
-  const message = `Cannot tell two guests apart: ${first} and ${second} have the same name or UUID; ${outcome}`;
-  return new NegotiatorError("BAD_CONFIG", message, {
+  const condition = `${first} and ${second} have the same name or UUID; ${outcome}`;
+  return new NegotiatorError("BAD_CONFIG", `Cannot tell two guests apart: ${condition}`, {
     remedy: "Give each guest its own name and UUID",
   });
 }

@@ -7,9 +7,9 @@ import type { Endpoint } from "./endpoint.ts";
 export type NamedPorts = { ports: ReadonlySet<string>; defaultPort: string };
 
 /**
- * Returns the endpoints of all `--socket` flags, in the form `GUEST=PATH` or `GUEST:PORTNAME=PATH`. The first `=` ends
- * the guest's part, and the last `:` in that part starts a port's name. A relative path starts at the working directory.
- * Throws `BAD_USAGE` for another form, an unknown port or a repeated entry.
+ * Returns the endpoints of all `--socket` flags, in the form `GUEST=PATH` or `GUEST:PORTNAME=PATH`. The first
+ * `=` ends the guest's part, and the last `:` in that part starts a port's name. A relative path starts at
+ * the working directory. Throws `BAD_USAGE` for another form, an unknown port or a repeated entry.
  */
 export function readSocketFlags(texts: readonly string[], known: NamedPorts): Endpoint[] {
   const endpoints = texts.map((text) => parseSocketFlag(text, known));
@@ -20,7 +20,10 @@ export function readSocketFlags(texts: readonly string[], known: NamedPorts): En
 /** One `[[guests]]` table of the config. */
 export type NamedGuest = { name: string; socket: string; port?: string | undefined };
 
-/** Returns the endpoints of the config's guests. Throws `BAD_CONFIG` for an unknown port, a relative path or a repeated entry. */
+/**
+ * Returns the endpoints of the config's guests. Throws `BAD_CONFIG` for an unknown port, a relative path or a
+ * repeated entry.
+ */
 export function readNamedGuests(guests: readonly NamedGuest[], known: NamedPorts): Endpoint[] {
   const endpoints = guests.map(({ name, socket, port = known.defaultPort }): Endpoint => {
     const wrong = (condition: string, remedy: string): NegotiatorError =>
@@ -56,7 +59,8 @@ function refuseRepeated(endpoints: readonly Endpoint[], code: "BAD_USAGE" | "BAD
   for (const [index, { guest, port, path }] of endpoints.entries()) {
     const twin = endpoints.slice(0, index).find((other) => other.guest === guest && other.port === port);
     if (twin === undefined) continue;
-    const message = `Cannot use two sockets for port "${port}" of guest "${guest}": "${twin.path}" and "${path}"`;
+    const paths = `"${twin.path}" and "${path}"`;
+    const message = `Cannot use two sockets for port "${port}" of guest "${guest}": ${paths}`;
     throw new NegotiatorError(code, message, { remedy: "Remove one of them" });
   }
 }

@@ -3,9 +3,9 @@ import type { NegotiatorError } from "../errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 /**
- * The difference between two scans. `changed` has endpoints at the same place of which something else is new, such as
- * `state`, and endpoints that moved with their guest when it was restored. `problems` has those that the scan before did
- * not have, so that each lasting problem is reported once.
+ * The difference between two scans. `changed` has endpoints at the same place of which something else is new,
+ * such as `state`, and endpoints that moved with their guest when it was restored. `problems` has those that
+ * the scan before did not have, so that each lasting problem is reported once.
  */
 export type News = {
   appeared: readonly Endpoint[];
@@ -43,7 +43,7 @@ export function compareScans({ before, after, problems, reported }: ScanPair): N
   };
 }
 
-/** A restarted domain has a new socket, and a new guest may get an old path, so all of these identify an endpoint. */
+/** A restarted domain has a new socket, and a new guest may get an old path, so all of these count. */
 function placeOf({ guest, uuid, port, path, machine }: Endpoint): string {
   return JSON.stringify([guest, uuid, port, path, machine]);
 }

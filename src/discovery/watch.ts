@@ -1,4 +1,7 @@
-/** Watches a finder: scans again and again, and yields what is new. */
+/**
+ * Watches a finder: scans again and again, and yields what is new. libvirt keeps nothing of a transient
+ * domain that was saved, so the watch keeps its endpoints, for an hour at most.
+ */
 import { NegotiatorError } from "../errors.ts";
 import type { Endpoint, Finder, Scan } from "./endpoint.ts";
 import { createFollower } from "./follower.ts";
@@ -7,7 +10,7 @@ import { mergeEndpoints } from "./merge.ts";
 import { compareScans } from "./news.ts";
 import type { News } from "./news.ts";
 
-/** What to watch, and how often. */
+/** Options of a watch. */
 export type WatchOptions = {
   find: Finder;
   follow?: Follow;
@@ -15,16 +18,19 @@ export type WatchOptions = {
   wait: (milliseconds: number, signal: AbortSignal) => Promise<void>;
   /** Returns the time in milliseconds, by a clock that does not jump. */
   now: () => number;
-  /** The pause between two scans when nothing happens. A failing `follow` is not restarted more often than that. */
+  /**
+   * The pause between two scans when nothing happens. A failing `follow` is not restarted more often than
+   * that.
+   */
   pollMs: number;
   /** The pause between a change and its scan, because changes come in bursts. */
   settleMs: number;
 };
 
 /**
- * Scans at once, on every change and on every poll, and yields when there is news. It always yields the first news, even
- * if empty. A scan that fails is a problem and removes no endpoint; endpoints that a scan calls `unread` stay as they
- * were. Ends only when `signal` aborts.
+ * Scans at once, on every change and on every poll, and yields when there is news. It always yields the first
+ * news, even if empty. A scan that fails is a problem and removes no endpoint; endpoints that a scan calls
+ * `unread` stay as they were. Ends only when `signal` aborts.
  */
 export async function* watchEndpoints(
   options: WatchOptions,
@@ -62,10 +68,9 @@ export async function* watchEndpoints(
   }
 }
 
-/** How long a saved transient domain is awaited. libvirt keeps nothing of it, so nothing reports if it never comes back. */
 const AWAITED_MS = 3_600_000;
 
-/** Returns the known endpoints with the state `saved` for those in `saved`, and without those awaited for too long. */
+/** Returns `known` with the state `saved` for guests in `saved`, without those awaited for too long. */
 function markSaved(known: readonly Endpoint[], saved: ReadonlySet<string>, nowMs: number): Endpoint[] {
   return known.flatMap((endpoint): Endpoint[] => {
     const { guest, source, state, awaitedUntilMs = Infinity } = endpoint;
@@ -75,7 +80,7 @@ function markSaved(known: readonly Endpoint[], saved: ReadonlySet<string>, nowMs
   });
 }
 
-/** Returns the endpoints of guests that were saved during the scan: the scan misses them and did not know the event. */
+/** Returns the endpoints that a scan misses because their guests were saved during that scan. */
 function findSavedMeanwhile(
   found: readonly Endpoint[],
   expected: readonly Endpoint[],
@@ -88,7 +93,6 @@ function findSavedMeanwhile(
   return markSaved(missing, saved, nowMs).filter(({ state }) => state === "saved");
 }
 
-/** Returns what a scan found, and the known endpoints that it could not read. */
 async function tryScan(
   find: Finder,
   known: readonly Endpoint[],

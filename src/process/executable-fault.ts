@@ -3,9 +3,9 @@ import { accessSync, constants, statSync } from "node:fs";
 import type { FaultCode } from "../errors.ts";
 
 /**
- * Why a start failed. `problem` and `remedy` are for the machine's administrator. A caller at the other end gets `reason`,
- * or `problem` if there is no `reason` because it reveals nothing of the machine. `isForCaller`: the caller can follow the
- * remedy and gets it too.
+ * The reason of a failed start. `problem` and `remedy` are for the machine's administrator. A caller at the
+ * other end gets `reason`; without a `reason`, it gets `problem`, which then reveals nothing of the machine.
+ * `isForCaller`: the caller can follow the remedy and gets it too.
  */
 export type StartFault = {
   code: FaultCode;

@@ -1,7 +1,11 @@
-/** Owns libc: the system calls that neither Bun nor node's modules offer. */
+/**
+ * Owns libc: the system calls that neither Bun nor node's modules offer. It loads the library at the first
+ * call, so that a command line without such a call does not pay for it. musl replaces every library name that
+ * starts with `libc.` (ldso/dynlink.c), so glibc's name works for both.
+ */
 import { dlopen, ptr } from "bun:ffi";
 
-/** Makes a close-on-exec pipe by pipe2(2). Returns its reading and its writing end; undefined when the call failed. */
+/** Makes a close-on-exec pipe by pipe2(2). Returns its two ends, undefined when the call failed. */
 export function openPipe(): [readFd: number, writeFd: number] | undefined {
   const ends = new Int32Array(2);
   if (libc().pipe2(ptr(ends), O_CLOEXEC) !== 0) return undefined;
@@ -10,8 +14,8 @@ export function openPipe(): [readFd: number, writeFd: number] | undefined {
 }
 
 /**
- * Blocks the thread in poll(2) until a descriptor is ready or `timeoutMs` is over; -1 waits without a limit. `table` is an
- * array of `struct pollfd`, 8 bytes each, to which the kernel writes the events.
+ * Blocks the thread in poll(2) until a descriptor is ready or `timeoutMs` is over; -1 waits without a limit.
+ * `table` is an array of `struct pollfd`, 8 bytes each, to which the kernel writes the events.
  */
 export function poll(table: ArrayBuffer, timeoutMs: number): void {
   libc().poll(ptr(table), table.byteLength / POLLFD_BYTES, timeoutMs);
@@ -29,8 +33,8 @@ export function readMonotonicUs(): bigint {
 export const SOCKET_PATH_BYTES = 108;
 
 /**
- * Sends one datagram to the unix socket at `path`, which has fewer than `SOCKET_PATH_BYTES`; a leading NUL names an
- * abstract socket. Returns whether the kernel took all of `message`.
+ * Sends one datagram to the unix socket at `path`, which has fewer than `SOCKET_PATH_BYTES`; a leading NUL
+ * names an abstract socket. Returns whether the kernel took all of `message`.
  */
 export function sendDatagram(path: Uint8Array, message: Uint8Array): boolean {
   const address = new Uint8Array(2 + path.length);
@@ -54,13 +58,11 @@ const SOCK_CLOEXEC = O_CLOEXEC;
 
 let symbols: ReturnType<typeof load>["symbols"] | undefined;
 
-/** Loads the library at the first call, so that a command line without such a call does not pay for it. */
 function libc(): ReturnType<typeof load>["symbols"] {
   symbols ??= load().symbols;
   return symbols;
 }
 
-/** musl replaces every library name that starts with `libc.` (ldso/dynlink.c), so glibc's name works for both. */
 function load() {
   return dlopen("libc.so.6", {
     pipe2: { args: ["ptr", "i32"], returns: "i32" },

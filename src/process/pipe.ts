@@ -7,8 +7,8 @@ export type Pipe = { readFd: number; writeFd: number };
 
 /**
  * Makes a pipe. Bun's own "pipe" is a socket pair, and a socket cannot be opened again through `/dev/stdin`,
- * `/dev/stdout` or `/dev/stderr`: a script's `echo … >/dev/stderr` would fail with ENXIO. Throws `BUSY` when no
- * descriptors are left.
+ * `/dev/stdout` or `/dev/stderr`: a script's `echo … >/dev/stderr` would fail with ENXIO. Throws `BUSY` when
+ * no descriptors are left.
  */
 export function createPipe(): Pipe {
   const ends = openPipe();

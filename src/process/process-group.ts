@@ -1,4 +1,8 @@
-/** Ends process groups, and finds in /proc whether one still runs. */
+/**
+ * Ends process groups. The members may not be our children, so nothing reports their ends and this file polls
+ * /proc. It ignores zombies there: kill(2) counts them, so a group would look alive until its orphans are
+ * reaped.
+ */
 import { readdir, readFile } from "node:fs/promises";
 import { errnoOf } from "../errors.ts";
 import { settlesWithin } from "./settling.ts";
@@ -6,7 +10,10 @@ import { settlesWithin } from "./settling.ts";
 /** The process that leads a group of the same number; `exit` resolves when it has ended. */
 export type GroupLeader = { pid: number; exit: Promise<unknown> };
 
-/** Sends SIGTERM to the group and SIGKILL to what is left after `graceMs`. Resolves when the whole group has ended. */
+/**
+ * Sends SIGTERM to the group and SIGKILL to what is left after `graceMs`. Resolves when the whole group has
+ * ended, or a second after SIGKILL, because a process that is stuck in the kernel may not end.
+ */
 export async function endGroup({ pid, exit }: GroupLeader, graceMs: number): Promise<void> {
   const killAt = performance.now() + graceMs;
   signalGroup(pid, "SIGTERM");
@@ -17,11 +24,9 @@ export async function endGroup({ pid, exit }: GroupLeader, graceMs: number): Pro
   await waitForGroupEnd(pid, performance.now() + KILL_MS);
 }
 
-/** A process that is stuck in the kernel ends only when the kernel lets it go, so we stop waiting after this time. */
 const KILL_MS = 1000;
 
 async function waitForGroupEnd(groupId: number, untilMs: number): Promise<void> {
-  // The members may not be our children, so nothing reports their end and we poll, at growing intervals.
   for (let pauseMs = 5; signalGroup(groupId, 0) && (await isGroupRunning(groupId)); pauseMs *= 2) {
     const leftMs = untilMs - performance.now();
     if (leftMs <= 0) return;
@@ -29,10 +34,7 @@ async function waitForGroupEnd(groupId: number, untilMs: number): Promise<void> 
   }
 }
 
-/**
- * Sends a signal to the group, or only checks with 0. Returns whether the group has members. The kernel does not reuse a
- * group's number while a member is left, even after the leader was reaped, so a late signal cannot hit another group.
- */
+/** The kernel does not reuse a group's number while a member is left, so this cannot hit another group. */
 function signalGroup(groupId: number, signal: NodeJS.Signals | 0): boolean {
   try {
     process.kill(-groupId, signal);
@@ -42,7 +44,6 @@ function signalGroup(groupId: number, signal: NodeJS.Signals | 0): boolean {
   }
 }
 
-/** Ignores zombies. kill(2) counts them, so a group would look alive as long as its orphans are not reaped. */
 async function isGroupRunning(groupId: number): Promise<boolean> {
   for (const name of await readdir("/proc")) {
     if (!/^[0-9]+$/.test(name)) continue;
@@ -52,7 +53,7 @@ async function isGroupRunning(groupId: number): Promise<boolean> {
   return false;
 }
 
-/** Source: proc(5), /proc/PID/stat. The name before the last `)` can contain anything. */
+/** Source: proc(5). The name before the last `)` can contain anything. */
 function parseStat(line: string): { state: string; groupId: number } | undefined {
   const [state, , groupId] = line.slice(line.lastIndexOf(")") + 2).split(" ");
   return state === undefined || groupId === undefined ? undefined : { state, groupId: Number(groupId) };

@@ -1,11 +1,11 @@
-/** Moves bytes between a command's pipes and our streams, one chunk at a time, so that memory stays bounded. */
+/** Moves bytes between a command's pipes and our streams, one chunk at a time, to bound the memory. */
 import { closeSync } from "node:fs";
 import { settlesWithin } from "./settling.ts";
 
-/** A destination of bytes. The next chunk is read only after `write` resolves; its rejection closes the pipe. */
+/** A destination of bytes. The next chunk is read after `write` resolves; its rejection closes the pipe. */
 export type ByteSink = { write(bytes: Uint8Array): Promise<void> };
 
-/** What one output stream delivered. `bytes` went to the sink; `truncated`: there may have been more. */
+/** Facts about one output stream. `bytes` went to the sink; `truncated`: there may have been more. */
 export type StreamFacts = { bytes: number; truncated: boolean };
 
 /** A command's output pipe on its way to a sink. */
@@ -62,9 +62,10 @@ export function pumpOutput(readFd: number, sink: ByteSink): OutputPump {
 }
 
 /**
- * Waits for the ends of the pumps and then aborts them, because a process in the background may keep a pipe open. After a
- * normal exit, only the time spent waiting for the pipe counts, so a slow sink loses nothing; `aborted` ends the wait. A
- * command that was ended, without `aborted`, gets `drainMs` in all, because its caller may have stopped reading too.
+ * Waits for the ends of the pumps and then aborts them, because a process in the background may keep a pipe
+ * open. After a normal exit, only the time spent waiting for the pipe counts, so a slow sink loses nothing;
+ * `aborted` ends the wait. A command that was ended, without `aborted`, gets `drainMs` in all, because its
+ * caller may have stopped reading too.
  */
 export async function drain(
   pumps: readonly OutputPump[],
@@ -88,7 +89,6 @@ async function waitForEnd(pump: OutputPump, drainMs: number, done: Promise<unkno
   }
 }
 
-/** The shortest interval at which a drain checks a pump whose sink is slow. */
 const DRAIN_STEP_MS = 20;
 
 /** A source on its way to a command's input pipe. */
@@ -98,8 +98,8 @@ export type InputPump = {
 };
 
 /**
- * Carries the source to the pipe and closes the pipe at the end. Takes over the descriptor. A command that closes its
- * input early ends the pump without an error; `onFailure` is called when the source itself throws.
+ * Carries the source to the pipe and closes the pipe at the end. Takes over the descriptor. A command that
+ * closes its input early ends the pump without an error; `onFailure` is called when the source itself throws.
  */
 export function pumpInput(
   source: AsyncIterable<Uint8Array>,
@@ -107,7 +107,7 @@ export function pumpInput(
   onFailure: (cause: unknown) => void,
 ): InputPump {
   const sink = Bun.file(writeFd).writer();
-  // The writer uses a duplicate of the descriptor.
+  // The writer has its own duplicate.
   closeSync(writeFd);
   const iterator = source[Symbol.asyncIterator]();
   let isOpen = true;
@@ -146,8 +146,7 @@ export function pumpInput(
 }
 
 /**
- * The default capacity of a pipe (pipe(7)). A writer that is ended while the pipe is full keeps its last chunk and its
- * descriptor until the last reader has gone, so small chunks limit what a process in the background can pin.
+ * The default capacity of a pipe (pipe(7)), because a writer keeps one chunk until the last reader has gone.
  */
 const CHUNK_BYTES = 65_536;
 
@@ -155,6 +154,6 @@ async function ignoreFailure(action: () => unknown): Promise<void> {
   try {
     await action();
   } catch {
-    // The other end has gone, so there is nothing left to close.
+    // The other end has gone.
   }
 }

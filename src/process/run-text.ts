@@ -24,8 +24,8 @@ export type SpawnLines = (
 ) => AsyncIterable<string>;
 
 /**
- * Runs a program with an empty stdin and returns its output. Rejects with `NO_COMMAND` when the PATH has no such program,
- * `TIMEOUT`, `TOO_LARGE` or `CANCELLED`.
+ * Runs a program with an empty stdin and returns its output. Rejects with `NO_COMMAND` when the PATH has no
+ * such program, `TIMEOUT`, `TOO_LARGE` or `CANCELLED`.
  */
 export async function runText(
   argv: readonly string[],
@@ -45,7 +45,9 @@ export async function runText(
   return { exitCode: ended.exitCode, stdout: stdout.text(), stderr: stderr.text() };
 }
 
-/** Yields the program's stdout line by line. Ends the program when `signal` aborts or the loop over it ends. */
+/**
+ * Yields the program's stdout line by line. Ends the program when `signal` aborts or the loop over it ends.
+ */
 export async function* spawnLines(
   argv: readonly string[],
   { environment, signal }: Pick<RunTextOptions, "environment" | "signal">,

@@ -22,13 +22,16 @@ export type RunOptions = {
   cwd: string;
   /** The user and group to run as. All supplementary groups are removed, and the user's own are not added. */
   user?: { uid: number; gid: number };
-  /** The command's input; null is `/dev/null`. A source that throws cancels the command, because its input is incomplete. */
+  /**
+   * The command's input; null is `/dev/null`. A source that throws cancels the command, because its input is
+   * incomplete.
+   */
   stdin: AsyncIterable<Uint8Array> | null;
   stdout: ByteSink;
   stderr: ByteSink;
   /** Cancels the command when it aborts. */
   signal?: AbortSignal;
-  /** The deadline, counted from the start; 0 or absent is no deadline. */
+  /** The time from the start to the deadline; 0 or absent means without limit. */
   timeoutMs?: number;
   /** The time from SIGTERM to SIGKILL. */
   graceMs?: number;
@@ -38,7 +41,9 @@ export type RunOptions = {
   onExit?: (exit: ExitFacts) => void;
 };
 
-/** How a process ended: with an exit code, or by a signal such as `SIGTERM` (`SIG34` for one without a name). */
+/**
+ * The end of a process: with an exit code, or by a signal such as `SIGTERM` (`SIG34` for one without a name).
+ */
 export type ExitFacts = { exitCode: number | null; signal: string | null };
 
 /** `timedOut` and `cancelled` give the reason why we ended the command: at most one of them is true. */
@@ -52,11 +57,12 @@ export type RunResult = ExitFacts & {
 };
 
 /**
- * Runs a command to its end. It leads its own session and process group, has no descriptors but 0, 1 and 2, and default
- * signal handling (Bun's spawn does that). After a deadline or a cancel, its whole group has ended. After a normal exit,
- * the processes that it left in the background go on.
+ * Runs a command to its end. It leads its own session and process group, has no descriptors but 0, 1 and 2,
+ * and default signal handling (Bun's spawn does that). After a deadline or a cancel, its whole group has
+ * ended. After a normal exit, the processes that it left in the background go on.
  *
- * Rejects only if nothing was started: `NO_COMMAND`, `NOT_EXECUTABLE`, `TOO_LARGE`, `BAD_REQUEST`, `BUSY`, `CANCELLED`.
+ * Rejects only if nothing was started: `NO_COMMAND`, `NOT_EXECUTABLE`, `TOO_LARGE`, `BAD_REQUEST`, `BUSY`,
+ * `CANCELLED`.
  */
 export async function run(options: RunOptions): Promise<RunResult> {
   const { argv, signal, onExit, graceMs = 5000, drainMs = 5000 } = options;
@@ -146,7 +152,9 @@ async function start(options: RunOptions): Promise<Child> {
 
 type EndReason = "deadline" | "cancel";
 
-/** `reason` resolves with the first reason to end the command; disposing removes the timer and the listener. */
+/**
+ * `reason` resolves with the first reason to end the command; disposing removes the timer and the listener.
+ */
 type EndReasons = Disposable & { reason: Promise<EndReason>; cancel: () => void };
 
 function watchEndReasons({ signal, timeoutMs = 0 }: RunOptions): EndReasons {

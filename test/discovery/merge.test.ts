@@ -34,7 +34,7 @@ test("two sources with one port of one UUID give one endpoint, even if the paths
   expect(problems).toEqual([]);
 });
 
-test("of two machines with one name, the earlier source keeps it, and all ports of the other are removed", () => {
+test("of two machines with one name, only that of the earlier source keeps its ports", () => {
   const { endpoints, problems } = mergeEndpoints([
     endpoint({ source: "libvirt", uuid: "u", path: "/libvirt/a" }),
     endpoint({ source: "libvirt", uuid: "u", path: "/libvirt/b", port: OTHER_PORT }),

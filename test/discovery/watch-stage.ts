@@ -13,8 +13,8 @@ export const SETTLE = 100;
 export const found = (...endpoints: Endpoint[]): Scan => ({ endpoints, problems: [], unread: [] });
 
 /**
- * Starts a watch whose scans come from a list. The last one repeats; an `Error` is a scan that fails; a function is a scan
- * that takes its time.
+ * Starts a watch whose scans come from a list. The last one repeats; an `Error` is a scan that fails; a
+ * function is a scan that takes its time.
  */
 export function createStage(scans: (Scan | Error | (() => Promise<Scan>))[], follow = true) {
   const controller = new AbortController();
@@ -98,7 +98,10 @@ function fail(reason: string): never {
   throw new Error(reason);
 }
 
-/** Waits for a condition, turn by turn of the event loop. Throws after 45 s, so that a failed test does not spin for ever. */
+/**
+ * Waits for a condition, turn by turn of the event loop. Throws after 45 s, so that a failed test does not
+ * spin for ever.
+ */
 export async function until(condition: () => boolean): Promise<void> {
   const endMs = performance.now() + LONGEST_WAIT_MS;
   while (!condition()) {

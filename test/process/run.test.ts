@@ -1,4 +1,4 @@
-/** What `run` gives to a command, and what it returns. */
+/** The surroundings that `run` gives to a command, and its result. */
 import { expect, test } from "bun:test";
 import { closeSync } from "node:fs";
 import { createPipe } from "../../src/process/pipe.ts";

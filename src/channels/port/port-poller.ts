@@ -1,30 +1,35 @@
-/** A thread that waits until a port can be read or written. `port-readiness.ts` starts it. */
+/**
+ * A thread that waits until a port can be read or written. `port-readiness.ts` starts it.
+ *
+ * While the host is away, poll(2) returns at once (drivers/char/virtio_console.c), so the thread sleeps
+ * between calls. A host that came, wrote and left between two calls leaves bytes without an event, so every
+ * twentieth call counts as readable. The events of poll(2) have the same numbers on all architectures we
+ * build for (include/uapi/asm-generic/poll.h).
+ */
 import { readSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import { poll } from "../../process/libc.ts";
 
 /**
- * The thread's start data. `interest` is one 32-bit word in which the owner sets bits of `INTEREST`. After each change the
- * owner writes a byte into the pipe whose reading end is `wakeFd`. The thread answers with a message: the ready bits,
- * which it has cleared in the word. Its last message is `STOP`; after it, the thread does not use the descriptors.
+ * The thread's start data. `interest` is one 32-bit word in which the owner sets bits of `INTEREST`. After
+ * each change the owner writes a byte into the pipe whose reading end is `wakeFd`. The thread answers with a
+ * message: the ready bits, which it has cleared in the word. Its last message is `STOP`; after it, the thread
+ * does not use the descriptors.
  */
 export type PollerJob = { portFd: number; wakeFd: number; interest: Int32Array };
 
 /** The bits of `PollerJob.interest`. */
 export const INTEREST = { READ: 1, WRITE: 2, STOP: 4 } as const;
 
-/** Events of poll(2), the same numbers on all architectures we build for (include/uapi/asm-generic/poll.h). */
 const POLLIN = 0x01;
 const POLLOUT = 0x04;
 const POLLHUP = 0x10;
 
-/** While the host is away, poll(2) returns at once (drivers/char/virtio_console.c), so the thread sleeps between calls. */
 const FIRST_PAUSE_MS = 5;
 const LONGEST_PAUSE_MS = 50;
-/** A host that came, wrote and left between two polls leaves bytes without an event, so every so many polls we read. */
 const POLLS_PER_READ = 20;
 
-/** Two `struct pollfd`: the pipe and the port. Each has a 32-bit descriptor, 16 bits asked and 16 bits answered. */
+/** Two `struct pollfd`, pipe and port: a 32-bit descriptor, 16 bits asked and 16 bits answered. */
 const table = new ArrayBuffer(16);
 const descriptors = new Int32Array(table);
 const events = new Int16Array(table);
@@ -42,9 +47,8 @@ function watch({ portFd, wakeFd, interest }: PollerJob): void {
   descriptors[WAKE.descriptor] = wakeFd;
   events[WAKE.asked] = POLLIN;
 
-  /** Returns the port's events; 0 when the owner has set new bits or the time is over. */
+  /** Returns the port's events, 0 for none. poll(2) skips a negative `fd`. */
   const pollPort = (fd: number, asked: number, timeoutMs: number): number => {
-    // poll(2) skips a negative descriptor.
     descriptors[PORT.descriptor] = fd;
     events[PORT.asked] = asked;
     events[WAKE.answered] = events[PORT.answered] = 0;

@@ -9,15 +9,18 @@ import type { PollerJob } from "./port-poller.ts";
 /** A watch of one port's descriptor. */
 export type Readiness = {
   readonly isClosed: boolean;
-  /** Resolves when an attempt may succeed, or after `close`. One wait per direction at a time. Rejects when the thread fails. */
+  /**
+   * Resolves when an attempt may succeed, or after `close`. One wait per direction at a time. Rejects when
+   * the thread fails.
+   */
   wait(direction: "READ" | "WRITE"): Promise<void>;
   /** Resolves when the thread no longer uses the descriptor. */
   close(): Promise<void>;
 };
 
 /**
- * Watches `portFd`, which must be non-blocking, and keeps the process alive until it is closed. Throws when it cannot make
- * a pipe or start a thread.
+ * Watches `portFd`, which must be non-blocking, and keeps the process alive until it is closed. Throws when
+ * it cannot make a pipe or start a thread.
  */
 export function watchReadiness(portFd: number): Readiness {
   const { readFd: wakeFd, writeFd } = createPipe();

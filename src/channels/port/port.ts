@@ -11,8 +11,8 @@ import { watchReadiness } from "./port-readiness.ts";
 import type { Readiness } from "./port-readiness.ts";
 
 /**
- * Opens the path of `--character-device`: a unix socket, as an emulated machine has, with `dialSocket`, all else with
- * `openPort`. Throws what they throw.
+ * Opens the path of `--character-device`: a unix socket, as an emulated machine has, with `dialSocket`, all
+ * else with `openPort`. Throws what they throw.
  */
 export async function openCharacterDevice(
   path: string,
@@ -23,12 +23,13 @@ export async function openCharacterDevice(
 }
 
 /**
- * Opens the character device at `path`. While the host is away, the iteration and `write` wait and do not end, because a
- * guest cannot tell whether the host will come back. After `close`, the port can be opened again at once. A pty must be in
- * raw mode; its iteration ends when the far end closes. An open port keeps the process alive.
+ * Opens the character device at `path`. While the host is away, the iteration and `write` wait and do not
+ * end, because a guest does not know whether the host will come back. After `close`, the port can be opened
+ * again at once. A pty must be in raw mode; its iteration ends when the far end closes. An open port keeps
+ * the process alive.
  *
- * Throws `BUSY` when another process has the port open or no descriptors are left, `DENIED`, or `NO_CHANNEL`, with the
- * system's error as its cause.
+ * Throws `BUSY` when another process has the port open or no descriptors are left, `DENIED`, or `NO_CHANNEL`,
+ * with the system's error as its cause.
  */
 export function openPort(path: string): Channel {
   const label = printable(path);
@@ -49,7 +50,7 @@ export function openPort(path: string): Channel {
         return { bytes: scratch.slice(0, length), rest: count === 0 ? "away" : "later" };
       }
       length += count;
-      // A short read means that the port is empty, so another attempt would only cost time.
+      // A short read means that the port is empty.
       if (count < FULL_READ_BYTES) return { bytes: scratch.slice(0, length), rest: "later" };
     }
     return { bytes: scratch.slice(), rest: "more" };
@@ -90,17 +91,13 @@ export function openPort(path: string): Channel {
   };
 }
 
-/** The driver takes at most 32 KiB per write, and gives at most one page per read (drivers/char/virtio_console.c). */
+/** The driver takes 32 KiB per write and gives one page per read at most (drivers/char/virtio_console.c). */
 const CHUNK_BYTES = 64 * 1024;
 const FULL_READ_BYTES = 4096;
 
-/**
- * Attempts, one per turn of the event loop, before we wait through the thread. Bytes come in bursts, and the thread takes
- * as long as a whole round trip to the host (measured with one processor).
- */
+/** Bytes come in bursts and the thread takes as long as a round trip to the host, so we try again first. */
 const ATTEMPTS = 5;
 
-/** Non-blocking, so that no system call waits; a pty must not become our controlling terminal. */
 const FLAGS = constants.O_RDWR | constants.O_NONBLOCK | constants.O_NOCTTY;
 
 function openDevice(path: string): { fd: number; endsWhenEmpty: boolean } {
@@ -126,7 +123,7 @@ function watchOrClose(fd: number): Readiness {
   }
 }
 
-/** Major numbers 136 to 143 (Documentation/admin-guide/devices.txt); makedev(3) gives their place in `rdev`. */
+/** Source: Documentation/admin-guide/devices.txt, and makedev(3) for the place of the major number. */
 function isPty(rdev: number): boolean {
   const major = (rdev >>> 8) & 0xfff;
   return major >= 136 && major <= 143;
@@ -136,7 +133,7 @@ function readPty(fd: number, room: Uint8Array): number {
   try {
     return readSync(fd, room);
   } catch (thrown) {
-    // A pty gives EIO from its hangup until its end of file is in place (drivers/tty/n_tty.c), so EIO is its end too.
+    // A pty gives EIO between its hangup and its end of file (drivers/tty/n_tty.c).
     if (errnoOf(thrown) === "EIO") return 0;
     throw thrown;
   }
@@ -164,7 +161,7 @@ function openCases(path: string): Record<string, FailureCase> {
   };
 }
 
-/** Returns the result of `call`; undefined when the port has nothing to read, or no room to write, at present. */
+/** Returns undefined when the port has nothing to read, or no room to write, at present. */
 function attempt(action: string, call: () => number): number | undefined {
   try {
     return call();

@@ -1,4 +1,7 @@
-/** Makes a channel of one connected unix socket. Bytes that are not read or not sent yet wait in the kernel. */
+/**
+ * Makes a channel of one connected unix socket. It reads only while the channel is iterated, one chunk of at
+ * most 512 KiB (Bun's receive buffer) at a time, so all other bytes wait in the kernel.
+ */
 import { printable } from "../../printable.ts";
 import type { Channel } from "../../wire/channel.ts";
 import { createCondition } from "../condition.ts";
@@ -15,8 +18,8 @@ export type Connection = {
 };
 
 /**
- * Returns the options for `Bun.connect` and `Bun.listen`. `onOpen` gets the channel before its first byte. A half-open
- * socket stays writable.
+ * Returns the options for `Bun.connect` and `Bun.listen`. `onOpen` gets the channel before its first byte. A
+ * half-open socket stays writable.
  */
 export function connectionOptions(path: string, onOpen?: (channel: Channel) => void) {
   return {
@@ -37,10 +40,7 @@ export function connectionOptions(path: string, onOpen?: (channel: Channel) => v
   };
 }
 
-/**
- * Reads only while the channel is iterated, one chunk of at most 512 KiB (Bun's receive buffer) at a time. The iteration
- * ends when the far end has closed its socket or has shut down its sending side; then `write` still works.
- */
+/** The iteration also ends when the far end shuts down its sending side; then `write` still works. */
 function createConnection(socket: Bun.Socket<Connection | undefined>, label: string): Connection {
   const chunks: Uint8Array[] = [];
   let isEnded = false;

@@ -14,8 +14,9 @@ export async function findGroup(name: string, groupFile = GROUP_FILE): Promise<n
 }
 
 /**
- * Returns the remedy for a user who may not connect to the socket at `path`: join the socket's own group. If only root may
- * use the socket, it is the group `wanted`, which `listenSocket` uses as soon as that group exists.
+ * Returns the remedy for a user who may not connect to the socket at `path`: join the socket's own group. If
+ * only root may use the socket, it is the group `wanted`, which `listenSocket` uses as soon as that group
+ * exists.
  */
 export async function explainEntry(path: string, wanted: string, groupFile = GROUP_FILE): Promise<string> {
   const shown = printable(path);

@@ -12,23 +12,24 @@ import { connectionOptions } from "./socket-connection.ts";
 import { findGroup } from "./socket-group.ts";
 import { checkDirectory, checkLength, findSocket } from "./socket-path.ts";
 
-/** `mode`: permission bits. `group`: the socket's group, if /etc/group has it. `onChannel` gets each new connection. */
+/** `mode`: permission bits. `group`: the socket's group, if it exists. `onChannel` gets each connection. */
 export type ListenOptions = { mode: number; group?: string; onChannel: (channel: Channel) => void };
 
 /**
- * Listens at `path`. Disposing ends all connections and removes the file. Makes the last directory if it is missing, and
- * replaces a socket of ours without a listener. Throws `BUSY` when another process listens there, `DENIED` when the file
- * there is not ours or other users could replace it, `NO_CHANNEL` when a socket is not possible there.
+ * Listens at `path`. Disposing ends all connections and removes the file. Makes the last directory if it is
+ * missing, and replaces a socket of ours without a listener. Throws `BUSY` when another process listens
+ * there, `DENIED` when the file there is not ours or other users could replace it, `NO_CHANNEL` when a socket
+ * is not possible there.
  */
 export async function listenSocket(path: string, options: ListenOptions): Promise<AsyncDisposable> {
   const action = `Cannot listen at "${printable(path)}"`;
   const directory = dirname(path);
-  // The second path is the longest one that is bound or dialled.
-  checkLength(action, path, join(directory, ".XXXXXX", BOUND_NAME));
+  const longestPath = join(directory, ".XXXXXX", BOUND_NAME);
+  checkLength(action, path, longestPath);
   try {
     await mkdir(directory, { mode: 0o755 }).catch(unless("EEXIST"));
     checkDirectory(action, directory);
-    // `join` would remove the dot, and then the new directory would be in the parent, which may not be ours.
+    // `join` would remove the dot, so the new directory would be in the parent, which may not be ours.
     const workshop = await mkdtemp(`${directory}/.`);
     try {
       await removeDead(action, path, workshop);
@@ -44,7 +45,6 @@ export async function listenSocket(path: string, options: ListenOptions): Promis
 const BOUND_NAME = "s";
 const DEAD_NAME = "d";
 
-/** Removes a socket without a listener from `path`. Throws `BUSY` when the socket has one. */
 async function removeDead(action: string, path: string, workshop: string): Promise<void> {
   if ((await findSocket(action, path)) === "nothing") return;
   const found = (await lstat(path).catch(unless("ENOENT")))?.ino;
@@ -55,11 +55,7 @@ async function removeDead(action: string, path: string, workshop: string): Promi
   throw inUse(action, path);
 }
 
-/**
- * Moves the file if its inode is still `found`, and returns whether it did. Another process may have begun to listen at
- * `path`, and while its socket is moved, a third process could take the path. So no other code of this process runs
- * between check and move. Another process hardly can, and for that case the caller checks the moved socket again.
- */
+/** Another process may listen at `path` by now, so nothing of ours may run between check and move. */
 function moveIfSame(path: string, found: number | undefined, target: string): boolean {
   const present = lstatSync(path, { throwIfNoEntry: false })?.ino;
   if (present === undefined || present !== found) return false;
@@ -87,7 +83,7 @@ async function isAlive(path: string): Promise<boolean> {
 
 async function publish(path: string, bound: string, options: ListenOptions): Promise<AsyncDisposable> {
   const { mode, group, onChannel } = options;
-  // A new socket has the wrong mode and group at first, so it is bound in a directory that no other user can enter.
+  // A new socket has the wrong mode and group at first, so no other user may enter its directory.
   const server = Bun.listen({ ...connectionOptions(path, onChannel), unix: bound });
   try {
     const gid = group === undefined ? undefined : await findGroup(group);
@@ -109,7 +105,6 @@ async function publish(path: string, bound: string, options: ListenOptions): Pro
   }
 }
 
-/** Returns a handler that turns the error `errno` into undefined and throws all others. */
 function unless(errno: string): (thrown: unknown) => undefined {
   return (thrown) => {
     if (errnoOf(thrown) !== errno) throw thrown;

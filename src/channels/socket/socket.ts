@@ -9,13 +9,13 @@ import { connectionOptions } from "./socket-connection.ts";
 import { explainEntry } from "./socket-group.ts";
 import { checkLength } from "./socket-path.ts";
 
-/** `group`: the group that may use the socket, if it exists. The error for another user explains how to join it. */
+/** `group`: the group that may use the socket. The error for another user explains how to join it. */
 export type DialOptions = { signal?: AbortSignal; group?: string };
 
 /**
- * Connects to the socket at `path`. A listener that serves one client at a time, as QEMU does, lets further clients connect
- * and wait without an answer. Throws `NO_CHANNEL` when no process listens there, `DENIED`, `BUSY` when too many clients
- * wait, `CANCELLED` after `signal` aborted.
+ * Connects to the socket at `path`. A listener that serves one client at a time, as QEMU does, lets further
+ * clients connect and wait without an answer. Throws `NO_CHANNEL` when no process listens there, `DENIED`,
+ * `BUSY` when too many clients wait, `CANCELLED` after `signal` aborted.
  */
 export async function dialSocket(path: string, { signal, group }: DialOptions = {}): Promise<Channel> {
   const action = `Cannot connect to "${printable(path)}"`;
@@ -44,7 +44,7 @@ function refuseAborted(action: string, signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw new NegotiatorError("CANCELLED", `${action}: it was cancelled`);
 }
 
-/** Returns whether the kernel has a listener at `path`. Source: proc_pid_net(5), `unix`; the flag is __SO_ACCEPTCON. */
+/** Source: proc_pid_net(5), `unix`; the flag in `LISTENER` is __SO_ACCEPTCON. */
 async function isListening(path: string): Promise<boolean> {
   const lines = (await readFile("/proc/net/unix", "utf8").catch(() => "")).split("\n");
   return lines.some((line) => LISTENER.exec(line)?.[1] === path);

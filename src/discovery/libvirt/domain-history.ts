@@ -1,20 +1,23 @@
 /**
- * Finds out what happened to a known domain: whether it was saved, and whether the domain that runs now is the same run,
- * restored. A restored domain has a new id and so new sockets, but the same UUID.
+ * Finds out what happened to a known domain: whether it was saved, and whether the domain that runs now is
+ * the same run, restored. A restored domain has a new id and so new sockets, but the same UUID.
  */
 import type { Endpoint, Scan } from "../endpoint.ts";
 
 /** The questions that libvirt has to answer for it. */
 export type HistoryQuestions = {
-  /** Returns the output of `virsh domstate --reason`, such as `shut off (saved)`; undefined for an unknown domain. */
+  /**
+   * Returns the output of `virsh domstate --reason`, such as `shut off (saved)`; undefined for an unknown
+   * domain.
+   */
   state: (uuid: string) => Promise<string | undefined>;
   /** Returns the UUIDs of the inactive domains whose memory file libvirt keeps. */
   managedSaves: () => Promise<ReadonlySet<string>>;
 };
 
 /**
- * Returns the endpoints in `before` of a domain that does not run any longer, with the state `saved`, or none if the
- * domain cannot be restored. Source of the states: libvirt's `tools/virsh-domain-monitor.c`.
+ * Returns the endpoints in `before` of a domain that does not run any longer, with the state `saved`, or none
+ * if the domain cannot be restored. Source of the states: libvirt's `tools/virsh-domain-monitor.c`.
  */
 export async function traceStopped(
   uuid: string,
@@ -27,7 +30,6 @@ export async function traceStopped(
   // libvirt keeps nothing of a transient domain that was saved, so only the event counts.
   if (state === undefined)
     return { ...NOTHING, endpoints: before.filter(({ awaitedUntilMs }) => awaitedUntilMs !== undefined) };
-  // It runs again, and the next scan will find its sockets.
   if (!state.startsWith("shut off")) return { ...NOTHING, unread: [{ source: "libvirt", uuid }] };
   // A restart of libvirt loses the reason and nothing else.
   const isSaved =
@@ -40,8 +42,8 @@ export async function traceStopped(
 }
 
 /**
- * Returns the `endpoints` of a running domain. Those that had another path in `before`, in the same run of the domain,
- * get it as `movedFrom`.
+ * Returns the `endpoints` of a running domain. Those that had another path in `before`, in the same run of
+ * the domain, get it as `movedFrom`.
  */
 export async function traceMoves(
   uuid: string,

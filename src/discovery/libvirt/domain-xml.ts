@@ -2,14 +2,14 @@
 import { XMLParser } from "fast-xml-parser";
 import { NegotiatorError } from "../../errors.ts";
 
-/** One port on whose socket the hypervisor listens. `connected`: whether a process in the guest has the port open. */
+/** A port on whose socket the hypervisor listens. `connected`: a process in the guest has it open. */
 export type DomainChannel = { port: string; path: string; connected?: boolean };
-/** `isActive`: it runs or is paused. Otherwise the XML is its definition, and the sockets in it do not exist. */
+/** `isActive`: it runs or is paused. Otherwise the XML is only its definition, without sockets. */
 export type Domain = { name: string; uuid: string; isActive: boolean; channels: DomainChannel[] };
 
 /**
- * Returns the domain's name, its UUID and its channels: those whose port name is in `ports` and on whose socket the
- * hypervisor listens. Throws `BAD_FRAME` when the text is not a domain's XML.
+ * Returns the domain's name, its UUID and its channels: those whose port name is in `ports` and on whose
+ * socket the hypervisor listens. Throws `BAD_FRAME` when the text is not a domain's XML.
  * Source: libvirt's `docs/formatdomain.rst`, "Channel".
  */
 export function parseDomainXml(text: string, ports: ReadonlySet<string>): Domain {
@@ -21,10 +21,9 @@ export function parseDomainXml(text: string, ports: ReadonlySet<string>): Domain
   }
   const elements = member(member(domain, "devices"), "channel");
   const channels = Array.isArray(elements) ? elements.flatMap(readChannel) : [];
-  // Only an active domain has an id.
-  const isActive = member(domain, "@id") !== undefined;
+  const hasId = member(domain, "@id") !== undefined;
   const known = channels.filter(({ port }) => ports.has(port));
-  return { name: decode(name), uuid: decode(uuid), isActive, channels: known };
+  return { name: decode(name), uuid: decode(uuid), isActive: hasId, channels: known };
 }
 
 function parseXml(text: string): unknown {
@@ -49,7 +48,6 @@ function createParser(): XMLParser {
   });
 }
 
-/** The parser returns an element as an object, or as a string when it has neither children nor attributes. */
 function member(element: unknown, name: string): unknown {
   return isRecord(element) ? element[name] : undefined;
 }

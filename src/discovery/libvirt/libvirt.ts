@@ -1,4 +1,7 @@
-/** Finds the ports of libvirt's domains on a host, and follows libvirt's events. */
+/**
+ * Finds the ports of libvirt's domains on a host, and follows libvirt's events. It lists domains by UUID,
+ * because `virsh list` garbles names in the C locale.
+ */
 import { NegotiatorError } from "../../errors.ts";
 import { traceMoves, traceStopped } from "./domain-history.ts";
 import type { HistoryQuestions } from "./domain-history.ts";
@@ -16,17 +19,17 @@ import {
 } from "./virsh.ts";
 import type { VirshOptions } from "./virsh.ts";
 
-/** A `virsh` call takes 15–35 ms of one processor, so more calls at once would slow down the host's own work. */
+/** A `virsh` call takes 15–35 ms of one processor, so more of them would slow down the host's own work. */
 const PARALLEL_CALLS = 4;
 
 /** `ports` are the names of the ports to report; the finder skips all others. */
 export type LibvirtOptions = VirshOptions & { ports: ReadonlySet<string> };
 
 /**
- * Returns a finder for the ports of all running and paused domains, and of the known domains that were saved. It calls
- * virsh once for each of these domains. It leaves out a domain that ends during the scan; a domain that it cannot read
- * is a problem and `unread`. It throws when libvirt does not answer: `UNSUPPORTED` (no virsh), `NO_CHANNEL`, `DENIED`,
- * `BAD_CONFIG` (the URI), `TIMEOUT`.
+ * Returns a finder for the ports of all running and paused domains, and of the known domains that were saved.
+ * It calls virsh once for each of these domains. It leaves out a domain that ends during the scan; a domain
+ * that it cannot read is a problem and `unread`. It throws when libvirt does not answer: `UNSUPPORTED` (no
+ * virsh), `NO_CHANNEL`, `DENIED`, `BAD_CONFIG` (the URI), `TIMEOUT`.
  */
 export function createLibvirtFinder(options: LibvirtOptions): Finder {
   return async (caller, known = []) => {
@@ -52,18 +55,19 @@ export function createLibvirtFinder(options: LibvirtOptions): Finder {
         unread: parts.flatMap((part) => part.unread),
       };
     } finally {
-      // When libvirt is gone, the first failed call ends the others too.
       scan.abort();
     }
   };
 }
 
-/** An event after which a scan may find something new. `saved` is the guest's name if the event is its save. */
+/**
+ * An event after which a scan may find something new. `saved` is the guest's name if the event is its save.
+ */
 export type LibvirtEvent = { kind: string; saved?: string };
 
 /**
- * Yields each event after which a scan may find something new; ends when libvirt stops. It misses events of the first
- * 20 ms or so, before libvirt has registered the watcher. Throws `UNSUPPORTED` without virsh.
+ * Yields each event after which a scan may find something new; ends when libvirt stops. It misses events of
+ * the first 20 ms or so, before libvirt has registered the watcher. Throws `UNSUPPORTED` without virsh.
  */
 export async function* followLibvirt(
   options: { connect?: string | undefined; spawnLines: SpawnLines },
@@ -82,23 +86,16 @@ export async function* followLibvirt(
   }
 }
 
-/** Source: libvirt's `tools/virsh-domain-event.c`. The domain's name follows, and it can contain anything. */
+/**
+ * Source: libvirt's `tools/virsh-domain-event.c`. The domain's name can contain anything but a line break
+ * (`src/conf/domain_conf.c`), so it cannot forge the end of the line.
+ */
 const EVENT = /^event '([a-z0-9-]+)' for domain /;
-
-/** A name cannot contain a line break (libvirt's `src/conf/domain_conf.c`), so it cannot forge the end of the line. */
 const SAVED = /^event 'lifecycle' for domain '(.*)': Stopped Saved$/;
 
-/**
- * Starts, stops and pauses, and ports that are attached or detached. A guest can cause the other events as often as it
- * likes (its clock, its balloon), and none of them moves a socket. `agent-lifecycle` reports only who has the port
- * `org.qemu.guest_agent.0` open; other ports have no such event (libvirt's `src/qemu/qemu_process.c`).
- */
+/** A guest can cause the other events as often as it likes, and none of them moves a socket. */
 const SCANNED_EVENTS: ReadonlySet<string> = new Set(["lifecycle", "device-added", "device-removed"]);
 
-/**
- * Lists domains by UUID, because `virsh list` garbles names in the C locale. A domain can change its state between the
- * two calls; the next scan corrects that.
- */
 async function listDomains(options: VirshOptions, signal: AbortSignal): Promise<Map<string, GuestState>> {
   const active = await listUuids([], options, signal);
   const paused = new Set(await listUuids(["--state-paused"], options, signal));
@@ -115,7 +112,6 @@ function createQuestions(options: VirshOptions, signal: AbortSignal): HistoryQue
   };
 }
 
-/** A domain that is active or known; `state` is undefined when it is not active. */
 type Candidate = { uuid: string; state: GuestState | undefined; before: readonly Endpoint[] };
 type ScanContext = { options: LibvirtOptions; signal: AbortSignal; questions: HistoryQuestions };
 
@@ -137,7 +133,6 @@ async function readDomain({ uuid, state, before }: Candidate, context: ScanConte
   }
 }
 
-/** Returns undefined when the domain is no longer active. */
 async function readActive(
   uuid: string,
   options: LibvirtOptions,

@@ -5,7 +5,7 @@ import { printable } from "../../printable.ts";
 import type { RunText } from "../../process/run-text.ts";
 import { shorten } from "../../shorten.ts";
 
-/** How to call virsh. `connect` is a connection URI; without it libvirt chooses one. */
+/** Options for calls of virsh. `connect` is a connection URI; without it libvirt chooses one. */
 export type VirshOptions = { connect?: string | undefined; runText: RunText; callTimeoutMs?: number };
 
 /** Variables for every call: in another locale, virsh translates its messages and changes names. */
@@ -15,16 +15,18 @@ const CALL_TIMEOUT_MS = 10_000;
 /** A domain with a hundred disks has about 60 kB of XML; parsing a mebibyte takes about half a second. */
 const OUTPUT_BYTES = 1 << 20;
 
-/** Returns the argv of a virsh call over a read-only connection, which has all the rights that reading needs. */
+/**
+ * Returns the argv of a virsh call over a read-only connection, which has all the rights that reading needs.
+ */
 export function virshWords(connect: string | undefined, words: readonly string[]): string[] {
   const connection = connect === undefined ? [] : [`--connect=${connect}`];
   return ["virsh", "--quiet", "--readonly", ...connection, ...words];
 }
 
 /**
- * Returns the stdout of a virsh call, undefined when the domain is gone. Throws `UNSUPPORTED` (no virsh), `DENIED`,
- * `BAD_CONFIG` (the URI), `NO_CHANNEL` (libvirt does not run), `INTERNAL` (libvirt reports another error), or what
- * `runText` throws.
+ * Returns the stdout of a virsh call, undefined when the domain is gone. Throws `UNSUPPORTED` (no virsh),
+ * `DENIED`, `BAD_CONFIG` (the URI), `NO_CHANNEL` (libvirt does not run), `INTERNAL` (libvirt reports another
+ * error), or what `runText` throws.
  */
 export async function askVirsh(
   words: readonly string[],
@@ -43,7 +45,10 @@ export async function askVirsh(
   }
 }
 
-/** Returns the UUIDs that `virsh list` prints. It drops all other lines, so that none of them gets into another call. */
+/**
+ * Returns the UUIDs that `virsh list` prints. It drops all other lines, so that none of them gets into
+ * another call.
+ */
 export async function listUuids(
   words: readonly string[],
   options: VirshOptions,
@@ -72,7 +77,7 @@ export function explainStart(thrown: unknown): NegotiatorError {
   const error = NegotiatorError.from(thrown);
   if (error.code !== "NO_COMMAND" && errnoOf(thrown) !== "ENOENT") return error;
   const remedy =
-    "Install the package libvirt-clients (or libvirt-client), or name the guests' sockets: --socket GUEST=PATH";
+    "Install the package libvirt-clients (or libvirt-client), or name the sockets: --socket GUEST=PATH";
   return new NegotiatorError("UNSUPPORTED", 'Cannot ask libvirt for guests: there is no program "virsh"', {
     remedy,
     cause: thrown,
@@ -96,7 +101,9 @@ function explainVirsh(stderr: string, connect: string | undefined): NegotiatorEr
 
 const UNKNOWN_COMPLAINT = { code: "NO_CHANNEL", remedy: "Check the connection: virsh uri" } as const;
 
-/** Source of the words: libvirt's `src/rpc/virnetsocket.c`, `src/remote/remote_driver.c` and `src/libvirt.c`. */
+/**
+ * Source of the words: libvirt's `src/rpc/virnetsocket.c`, `src/remote/remote_driver.c` and `src/libvirt.c`.
+ */
 const COMPLAINTS = [
   {
     words: /permission denied|authentication|access denied|polkit|system bus/i,
@@ -112,6 +119,7 @@ const COMPLAINTS = [
     words: /failed to connect socket|unable to connect to server|no such file|connection refused/i,
     code: "NO_CHANNEL",
     remedy:
-      'Start libvirt: systemctl start libvirtd (or virtqemud). If this host does not use it, set host.libvirt = "no"',
+      "Start libvirt: systemctl start libvirtd (or virtqemud). " +
+      'If this host does not use it, set host.libvirt = "no"',
   },
 ] as const;

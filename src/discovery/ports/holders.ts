@@ -6,8 +6,8 @@ import { dirname, join } from "node:path";
 export type Holder = { pid: number; command: string; unit?: string };
 
 /**
- * Returns the processes that have `path` open, under any name of the same device. Only root sees the processes of all
- * users, so for others an empty list proves nothing. Source: proc(5), `/proc/PID/fd`.
+ * Returns the processes that have `path` open, under any name of the same device. Only root sees the
+ * processes of all users, so for others an empty list proves nothing. Source: proc(5), `/proc/PID/fd`.
  */
 export async function findHolders(path: string, procDirectory = "/proc"): Promise<Holder[]> {
   const target = await describeTarget(path);

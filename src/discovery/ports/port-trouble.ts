@@ -8,7 +8,10 @@ import type { Holder } from "./holders.ts";
 import { findPorts } from "./virtio.ts";
 import type { Port, PortPlaces } from "./virtio.ts";
 
-/** Explains why this guest has no port of that name. Returns `NO_CHANNEL`, because the host can add it at any time. */
+/**
+ * Explains why this guest has no port of that name. Returns `NO_CHANNEL`, because the host can add it at any
+ * time.
+ */
 export async function explainMissing(name: string, places: PortPlaces = {}): Promise<NegotiatorError> {
   const { sysDirectory = "/sys/class/virtio-ports", procDirectory = "/proc" } = places;
   const missing = (condition: string, remedy: string): NegotiatorError =>
@@ -21,8 +24,8 @@ export async function explainMissing(name: string, places: PortPlaces = {}): Pro
       return missing(`the driver virtio_console is loaded, but "${sysDirectory}" is missing`, remedy);
     }
     const remedy =
-      "Load it with: modprobe virtio_console; if that does not help, this machine has no virtio-serial device. " +
-      attach(name);
+      "Load it with: modprobe virtio_console; " +
+      `if that does not help, this machine has no virtio-serial device. ${attach(name)}`;
     return missing("the driver virtio_console is not loaded", remedy);
   }
   const names = (await findPorts(places)).map((port) => `"${printable(port.name)}"`);
@@ -31,8 +34,8 @@ export async function explainMissing(name: string, places: PortPlaces = {}): Pro
 }
 
 /**
- * Explains why opening the port's device threw `thrown`. Returns `BUSY` with the processes that have it open, `DENIED` or
- * `NO_CHANNEL`. Only root sees the processes of all users.
+ * Explains why opening the port's device threw `thrown`. Returns `BUSY` with the processes that have it open,
+ * `DENIED` or `NO_CHANNEL`. Only root sees the processes of all users.
  */
 export async function explainRefusal(
   port: Port,
@@ -88,7 +91,8 @@ function explainFreeing(device: string, holders: readonly Holder[]): string {
   const [holder] = holders;
   if (holder === undefined) return `Find it as root with: fuser -v ${device}`;
   if (holder.pid === process.pid) return "Open each port only once";
-  return `Stop it with: ${holder.unit === undefined ? `kill ${holder.pid}` : `systemctl stop ${holder.unit}`}`;
+  const { pid, unit } = holder;
+  return `Stop it with: ${unit === undefined ? `kill ${pid}` : `systemctl stop ${unit}`}`;
 }
 
 async function nodeRemedy(port: Port, places: PortPlaces): Promise<string> {
@@ -97,5 +101,6 @@ async function nodeRemedy(port: Port, places: PortPlaces): Promise<string> {
   const numbers = await readFile(join(sysDirectory, basename(port.device), "dev"), "utf8").catch(() => "");
   const [, major, minor] = /^(\d+):(\d+)/.exec(numbers) ?? [];
   if (major === undefined || minor === undefined) return "Let udev make it: udevadm trigger --settle";
-  return `Let udev make it (udevadm trigger --settle), or by hand: mknod -m 600 ${port.device} c ${major} ${minor}`;
+  const makeNode = `mknod -m 600 ${port.device} c ${major} ${minor}`;
+  return `Let udev make it (udevadm trigger --settle), or by hand: ${makeNode}`;
 }

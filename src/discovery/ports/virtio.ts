@@ -3,15 +3,18 @@ import { readdir, readFile, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf } from "../../errors.ts";
 
-/** A port. `device` is the path to open: udev's link `/dev/virtio-ports/NAME`, or `/dev/vportXpY` without it. */
+/**
+ * A port. `device` is the path to open: udev's link `/dev/virtio-ports/NAME`, or `/dev/vportXpY` without it.
+ */
 export type Port = { name: string; device: string };
 
 /** The directories to read; tests pass others. */
 export type PortPlaces = { sysDirectory?: string; devDirectory?: string; procDirectory?: string };
 
 /**
- * Returns all named ports in the order of their numbers, none when the driver is not loaded. It does not check that the
- * device node exists. Source: `drivers/char/virtio_console.c`, class `virtio-ports`, attribute `name`.
+ * Returns all named ports in the order of their numbers, none when the driver is not loaded. It does not
+ * check that the device node exists. Source: `drivers/char/virtio_console.c`, class `virtio-ports`, attribute
+ * `name`.
  */
 export async function findPorts(places: PortPlaces = {}): Promise<Port[]> {
   const { sysDirectory = "/sys/class/virtio-ports", devDirectory = "/dev" } = places;

@@ -6,10 +6,11 @@ export type QemuSocket = { port: string; path: string };
 export type QemuGuest = { name?: string; uuid?: string; sockets: QemuSocket[] };
 
 /**
- * Returns the guest that `argv` (without the program's name) describes, with the sockets of those ports whose names are
- * in `known`. It skips sockets that QEMU dials itself, abstract sockets, and those that libvirt passes as `fd=`, because
- * they have no path. Ports that were added later through the monitor are not on the command line. Not every option of
- * QEMU is known here: a value of another option that reads `-device` counts as that option.
+ * Returns the guest that `argv` (without the program's name) describes, with the sockets of those ports whose
+ * names are in `known`. It skips sockets that QEMU dials itself, abstract sockets, and those that libvirt
+ * passes as `fd=`, because they have no path. Ports that were added later through the monitor are not on the
+ * command line. Not every option of QEMU is known here: a value of another option that reads `-device` counts
+ * as that option.
  * Source: qemu(1), `util/qemu-option.c`.
  */
 export function parseQemuCommandLine(argv: readonly string[], known: ReadonlySet<string>): QemuGuest {
@@ -31,8 +32,8 @@ export function parseQemuCommandLine(argv: readonly string[], known: ReadonlySet
 }
 
 /**
- * Returns the keys and values of a QEMU option's value: `a=1,b,c=x,,y` → a: "1", b: "on", c: "x,y", and `nob` → b: "off".
- * A first item without `=` is the value of `firstKey`. The last of repeated keys counts.
+ * Returns the keys and values of a QEMU option's value: `a=1,b,c=x,,y` → a: "1", b: "on", c: "x,y", and `nob`
+ * → b: "off". A first item without `=` is the value of `firstKey`. The last of repeated keys counts.
  */
 export function parseOptionList(text: string, firstKey: string): Map<string, string> {
   const options = new Map<string, string>();

@@ -1,14 +1,15 @@
 /**
  * Finds guests on a host without libvirt: reads the command lines of the QEMU processes that run here.
  *
- * A local user can start a process with another guest's name and would then get that guest's calls and their input.
- * So a process counts only if all of this holds:
+ * A local user can start a process with another guest's name and would then get that guest's calls and their
+ * input. So a process counts only if all of this holds:
  * - All of its user ids are trusted: root and our own, unless the caller passes others. The ids come from
  *   `/proc/PID/status`, because root owns `/proc/PID` of every process that made itself undumpable.
  * - `/proc/PID/exe` is QEMU. The program's name in argv does not count, so `sudo qemu…` is not a guest.
  * - The socket passes `checkSocket`.
  *
- * A guest that fails these checks becomes a problem. The administrator can still name its socket in the config.
+ * A guest that fails these checks becomes a problem. The administrator can still name its socket in the
+ * config.
  */
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
@@ -21,7 +22,7 @@ import { parseQemuCommandLine } from "./qemu-options.ts";
 import type { QemuGuest } from "./qemu-options.ts";
 import { checkSocket } from "./socket-trust.ts";
 
-/** How to look for QEMU processes. */
+/** Options of the QEMU finder. */
 export type QemuOptions = {
   /** Names of the ports to report; the finder skips all others. */
   ports: ReadonlySet<string>;
@@ -65,7 +66,7 @@ function limitUntrusted(problems: readonly NegotiatorError[]): readonly Negotiat
   if (problems.length <= REPORTED_UNTRUSTED) return problems;
   const remedy = "List them: ps -eo pid,user,args | grep qemu";
   // The watch logs each text once, so the text must not contain their number.
-  const message = `Cannot use more QEMU processes: over ${REPORTED_UNTRUSTED} run as users who may not name guests`;
+  const message = `Cannot use more QEMU processes: over ${REPORTED_UNTRUSTED} belong to untrusted users`;
   return [...problems.slice(0, REPORTED_UNTRUSTED), new NegotiatorError("DENIED", message, { remedy })];
 }
 
@@ -81,7 +82,8 @@ async function listProcesses(procDirectory: string): Promise<string[]> {
       .filter((entry) => /^\d+$/.test(entry))
       .toSorted((left, right) => Number(left) - Number(right));
   } catch (error) {
-    const message = `Cannot look for QEMU processes in "${procDirectory}": ${NegotiatorError.from(error).message}`;
+    const reason = NegotiatorError.from(error).message;
+    const message = `Cannot look for QEMU processes in "${procDirectory}": ${reason}`;
     throw new NegotiatorError("NO_CHANNEL", message, { cause: error });
   }
 }

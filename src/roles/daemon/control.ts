@@ -1,4 +1,4 @@
-/** The control socket: how a command line talks to the daemon on its own machine. The native dialect over unix. */
+/** Owns the control socket, on which a daemon serves the command lines of the same machine. */
 import { dialSocket } from "../../channels/socket/socket.ts";
 import { listenSocket } from "../../channels/socket/socket-listener.ts";
 import { NegotiatorError } from "../../errors.ts";
@@ -12,7 +12,7 @@ import { describeAgent, makeId } from "../identity.ts";
 import { talk } from "../cli/cli-session.ts";
 import type { CliSession } from "../cli/cli-session.ts";
 
-/** Members of this group may use the control socket, where the group exists; others need to be root. */
+/** Besides root, members of this group may use the control socket, if the group exists. */
 const CONTROL_GROUP = "negotiator";
 const CONTROL_MODE = 0o660;
 
@@ -20,14 +20,13 @@ const CONTROL_MODE = 0o660;
 const SERVED_CONNECTIONS = 512;
 /** Further connections that get an answer with the reason; the daemon closes all others at once. */
 const REFUSED_CONNECTIONS = 32;
-/** The longest time of a connection without an open session: before the first hello, and after the session's end. */
+/** The longest time of a connection without an open session: before the hello or after the end. */
 const IDLE_MS = 10_000;
-/** The shortest time between two warnings about too many connections. */
 const WARNING_INTERVAL_MS = 60_000;
 
 const log = logFor("control");
 
-/** How to serve local users. */
+/** Options of the control socket. */
 export type ControlOptions = {
   limits: Limits;
   onCall: (call: IncomingCall) => void;
@@ -38,8 +37,8 @@ export type ControlOptions = {
 };
 
 /**
- * Serves every connection until it is disposed. While too many are open, it answers the calls of further ones with `BUSY`.
- * Throws `BUSY` when a daemon serves there already.
+ * Serves every connection until it is disposed. While too many are open, it answers the calls of further ones
+ * with `BUSY`. Throws `BUSY` when a daemon serves there already.
  */
 export function listenControl(
   role: "host" | "guest",

@@ -11,7 +11,7 @@ import { catchSignals } from "./life-signals.ts";
 import type { LifeSignals } from "./life-signals.ts";
 import { isJournal, notifyService, reloadingNow } from "./service-manager.ts";
 
-/** What differs between daemons. */
+/** The parts that differ between daemons. */
 export type DaemonOptions = {
   role: "host" | "guest";
   signals: LifeSignals;
@@ -28,15 +28,17 @@ const DRAIN_STEP_MS = 50;
 
 const STDERR = 2;
 
-/** Sets the form of log lines for the journal or a terminal, and catches signals. A daemon calls this first. */
+/**
+ * Sets the form of log lines for the journal or a terminal, and catches signals. A daemon calls this first.
+ */
 export function beginDaemon(): LifeSignals {
   beginLines(isJournal(journalStream(), STDERR) ? "priority" : "time");
   return catchSignals();
 }
 
 /**
- * Notifies the service manager that the daemon is ready, reloads at SIGHUP, and drains at SIGTERM or SIGINT. Resolves when
- * it has drained; a second SIGTERM or SIGINT ends the drain.
+ * Notifies the service manager that the daemon is ready, reloads at SIGHUP, and drains at SIGTERM or SIGINT.
+ * Resolves when it has drained; a second SIGTERM or SIGINT ends the drain.
  */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
   const { role, signals, invocation, apply, openCalls } = options;
@@ -70,10 +72,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   signals[Symbol.dispose]();
 }
 
-/**
- * Returns the changed keys that hold until the daemon's end. Users are connected to its control socket, and its limits
- * were sent to the other side of every session.
- */
+/** Its socket has users, and its limits were sent to the other sides, so these keys hold to the end. */
 function findUnapplied(role: DaemonOptions["role"], first: Settings, next: Settings): string[] {
   const fixed = [`${role}.control`, ...Object.keys(DEFAULT_LIMITS).map((name) => `limits.${name}`)];
   return fixed.filter((key) => settingAt(first, key) !== settingAt(next, key));

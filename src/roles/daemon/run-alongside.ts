@@ -1,8 +1,10 @@
-/** Runs a task in the background of another one, so that neither outlives the other and no failure is lost. */
+/**
+ * Runs a task in the background of another one, so that neither outlives the other and no failure is lost.
+ */
 
 /**
- * Resolves when `main` has resolved and `background`, whose signal then aborts, has ended. It stops waiting for `main` when
- * `background` fails or ends by itself. Throws the error of the first one that fails.
+ * Resolves when `main` has resolved and `background`, whose signal then aborts, has ended. It stops waiting
+ * for `main` when `background` fails or ends by itself. Throws the error of the first one that fails.
  */
 export async function runAlongside(
   background: (signal: AbortSignal) => Promise<void>,

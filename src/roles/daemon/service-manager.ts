@@ -1,4 +1,7 @@
-/** Notifies systemd of the daemon's state by the datagrams of sd_notify(3), and finds out whether the journal reads its log. */
+/**
+ * Notifies systemd of the daemon's state by the datagrams of sd_notify(3), and finds out whether the journal
+ * reads its log.
+ */
 import { fstatSync } from "node:fs";
 import { logFor } from "../../log.ts";
 import { readMonotonicUs, sendDatagram, SOCKET_PATH_BYTES } from "../../process/libc.ts";
@@ -9,8 +12,8 @@ export type ServiceState = string;
 const log = logFor("service");
 
 /**
- * Sends `state` to `socket`, the value of `$NOTIFY_SOCKET`; without a socket it does nothing. A failure is only logged,
- * because the daemon can serve without a service manager.
+ * Sends `state` to `socket`, the value of `$NOTIFY_SOCKET`; without a socket it does nothing. A failure is
+ * only logged, because the daemon can serve without a service manager.
  */
 export function notifyService(socket: string | undefined, state: ServiceState): void {
   if (socket === undefined || socket === "") return;
@@ -23,8 +26,9 @@ export function notifyService(socket: string | undefined, state: ServiceState): 
 }
 
 /**
- * Returns whether the journal reads `descriptor`. `stream` is `$JOURNAL_STREAM`: device and inode of the journal's stream
- * in decimal (systemd.exec(5)). Children inherit the variable, so it counts only for the same stream.
+ * Returns whether the journal reads `descriptor`. `stream` is `$JOURNAL_STREAM`: device and inode of the
+ * journal's stream in decimal (systemd.exec(5)). Children inherit the variable, so it counts only for the
+ * same stream.
  */
 export function isJournal(stream: string | undefined, descriptor: number): boolean {
   if (stream === undefined) return false;

@@ -1,4 +1,6 @@
-/** Runs the host's daemon, which owns the channels of all guests and serves the guests and the local users. */
+/**
+ * Runs the host's daemon, which owns the channels of all guests and serves the guests and the local users.
+ */
 import type { Settings } from "../../config/settings.ts";
 import { watchEndpoints } from "../../discovery/watch.ts";
 import { logFor } from "../../log.ts";

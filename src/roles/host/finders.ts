@@ -25,7 +25,9 @@ export function readFlaggedGuests(texts: readonly string[]): Endpoint[] {
   return readSocketFlags(texts, KNOWN_PORTS);
 }
 
-/** `flagged` are the endpoints of `readFlaggedGuests`. Throws `BAD_CONFIG` for an invalid guest in the config. */
+/**
+ * `flagged` are the endpoints of `readFlaggedGuests`. Throws `BAD_CONFIG` for an invalid guest in the config.
+ */
 export function createFinders({ host, guests }: Settings, flagged: readonly Endpoint[]): Finders {
   const { ports } = KNOWN_PORTS;
   const hasVirsh = Bun.which("virsh") !== null;

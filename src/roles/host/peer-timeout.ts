@@ -1,10 +1,10 @@
 /** Measures how long a guest's agent has been gone, so that its calls on the host do not run for ever. */
 
-/** What counts as gone, and for how long. */
+/** Options of a peer timeout. */
 export type PeerTimeoutOptions = {
   /**
-   * Returns whether the time does not count now: while the guest is connected, and while it is paused or saved, because
-   * then it cannot know how much time passes.
+   * Returns whether the time does not count now: while the guest is connected, and while it is paused or
+   * saved, because then it cannot know how much time passes.
    */
   isSuspended: () => boolean;
   afterMs: number;

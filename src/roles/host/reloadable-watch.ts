@@ -4,7 +4,7 @@ import type { WatchOptions } from "../../discovery/watch.ts";
 import { pause } from "../../peers/supervise.ts";
 import type { Finders } from "./finders.ts";
 
-/** Where to look, and the pause between two scans when nothing happens. */
+/** The finders to use, and the pause between two scans when nothing happens. */
 export type WatchTarget = Finders & { pollMs: number };
 
 /** Options for `watchEndpoints`. */

@@ -39,7 +39,7 @@ test("random bytes pass both ways, and an empty write resolves", async () => {
   expect((await collect(port, 4)).toString()).toBe("more");
 });
 
-test("a pty's iteration ends at any moment of the far end's close, and writes reject with CLOSED", async () => {
+test("when the far end of a pty closes, the iteration ends and writes reject with CLOSED", async () => {
   // The kernel gives EIO first and the end of the file afterwards, so one round seldom meets EIO.
   for (let round = 0; round < 60; round++) {
     const pty = await openPty();

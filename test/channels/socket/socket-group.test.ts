@@ -31,7 +31,8 @@ test.if(IS_ROOT)(
     const ask = (wanted: string): Promise<string> => explainEntry(path, wanted, groups);
 
     expect(await ask("other")).toBe(
-      'Run as root, or make the group "other" and join it: groupadd --system other; usermod -aG other USER. ' +
+      'Run as root, or make the group "other" and join it: ' +
+        "groupadd --system other; usermod -aG other USER. " +
         "Then restart the daemon and log in again",
     );
     expect(await ask("team")).toBe(
@@ -51,7 +52,9 @@ test.if(IS_ROOT)(
   },
 );
 
-/** Runs as root without the capability to ignore permissions (capabilities(7)), so no other user is needed. */
+/**
+ * Runs as root without the capability to ignore permissions (capabilities(7)), so no other user is needed.
+ */
 const POWERLESS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"];
 
 function run(...words: string[]): Promise<SourceRun> {

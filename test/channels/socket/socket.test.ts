@@ -64,7 +64,7 @@ test("bytes pass both ways, and bytes written before a close arrive", async () =
   await sending;
 });
 
-test("a reader that does not iterate blocks the writer, and this process buffers almost nothing", async () => {
+test("a reader that does not iterate blocks the writer after less than 32 MiB", async () => {
   await using directory = await createTemporaryDirectory();
   await using pair = await connect(directory.at("socket"));
   const MIB = 1024 * 1024;
@@ -182,7 +182,7 @@ test.skipIf(process.getuid?.() !== 0)("a new socket belongs to the given group (
   expect({ uid, gid }).toEqual({ uid: 0, gid: 1 });
 });
 
-test("listenSocket replaces a socket without a listener and refuses one that has a listener with BUSY", async () => {
+test("listenSocket replaces a socket without a listener; with a listener it is BUSY", async () => {
   await using directory = await createTemporaryDirectory();
   const path = directory.at("socket");
   await leaveDeadSocket(path);

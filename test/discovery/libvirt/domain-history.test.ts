@@ -102,7 +102,7 @@ test.each<[string, Endpoint, Libvirt, Endpoint[]]>([
   expect(found).toMatchObject({ endpoints, problems: [], unread: [] });
 });
 
-test("a domain that stops between two calls gives its saved endpoints, not those of its definition", async () => {
+test("a domain that is saved between two calls gives its saved endpoints", async () => {
   const definition = domainXml("web1", A).replace(" id='1'", "");
   const found = await scan([RUNNING], {
     active: [A],

@@ -7,14 +7,18 @@ import { AGENT_PORT, OWN_PORTS, PORTS_WITH_AGENT } from "../endpoint-sample.ts";
 const HOST_TO_GUEST = "negotiator-host-to-guest.0";
 
 function domain(devices: string, name = "web1", rest = ""): string {
-  return `<domain type='kvm' id='3'>\n  <name>${name}</name>\n  <uuid>64800e11-3e0a-4844-b181-5e5b9a9fed46</uuid>${rest}
+  return `<domain type='kvm' id='3'>\n  <name>${name}</name>
+  <uuid>64800e11-3e0a-4844-b181-5e5b9a9fed46</uuid>${rest}
   <devices>${devices}</devices>\n</domain>\n`;
 }
 
 const parse = (text: string) => parseDomainXml(text, OWN_PORTS);
 
 function channel(source: string, target: string, type = "unix"): string {
-  return `\n<channel type='${type}'>\n <source ${source}/>\n <target ${target}/>\n <alias name='channel0'/></channel>`;
+  return `\n<channel type='${type}'>
+ <source ${source}/>
+ <target ${target}/>
+ <alias name='channel0'/></channel>`;
 }
 
 const OURS = channel("mode='bind' path='/run/a'", `type='virtio' name='${HOST_TO_GUEST}' state='connected'`);
@@ -90,7 +94,8 @@ test("channels outside the domain's devices are ignored", () => {
 
 test("nested entity declarations are not expanded", () => {
   const bomb = Array.from({ length: 30 }, (_, n) => `<!ENTITY e${n + 1} "&e${n};&e${n};">`).join("");
-  const text = `<!DOCTYPE d [<!ENTITY e0 "boom">${bomb}<!ENTITY f SYSTEM "file:///etc/passwd">]>${domain("", "&e30;")}`;
+  const declarations = `<!ENTITY e0 "boom">${bomb}<!ENTITY f SYSTEM "file:///etc/passwd">`;
+  const text = `<!DOCTYPE d [${declarations}]>${domain("", "&e30;")}`;
   const name = (): string => parse(text).name;
   let result = "";
   try {

@@ -16,7 +16,9 @@ export function domainXml(name: string, uuid: string, place = `/run/${uuid}`): s
       `<channel type='unix'><source mode='bind' path='${place}/${way}'/>` +
       `<target type='virtio' name='negotiator-${way}.0' state='disconnected'/></channel>`,
   );
-  return `<domain type='kvm' id='1'>\n<name>${escaped}</name>\n<uuid>${uuid}</uuid>\n<devices>${channels.join("")}</devices>\n</domain>\n\n`;
+  const start = "<domain type='kvm' id='1'>";
+  const devices = `<devices>${channels.join("")}</devices>`;
+  return `${start}\n<name>${escaped}</name>\n<uuid>${uuid}</uuid>\n${devices}\n</domain>\n\n`;
 }
 
 /** Returns the result of a virsh call that succeeds. */
@@ -29,7 +31,9 @@ export function complaint(...lines: string[]): RunTextResult {
   return { exitCode: 1, stdout: "", stderr: lines.map((line) => `error: ${line}\n`).join("") };
 }
 
-/** Fakes virsh. Answers by the words after its own options, such as `list --uuid`; keeps all words in `calls`. */
+/**
+ * Fakes virsh. Answers by the words after its own options, such as `list --uuid`; keeps all words in `calls`.
+ */
 export function fakeVirsh(answers: Readonly<Record<string, RunTextResult | (() => Promise<RunTextResult>)>>) {
   const calls: string[][] = [];
   const environments: unknown[] = [];

@@ -153,7 +153,7 @@ test.each([
   expect(error.message).toContain("libvirt-clients");
 });
 
-test("when libvirt stops during a scan, the scan rejects with NO_CHANNEL and cancels its other calls", async () => {
+test("a scan during which libvirt stops rejects with NO_CHANNEL and aborts its other calls", async () => {
   const { runText } = fakeVirsh({
     "list --uuid": answer(`${A}\n${B}\n`),
     "list --uuid --state-paused": answer(""),

@@ -58,7 +58,7 @@ test("a port whose name is missing and a file in the class do not hide a port", 
   expect(await findPorts(guest.places)).toHaveLength(1);
 });
 
-test("without the driver's class, the error says that the driver is not loaded", async () => {
+test("without the driver's class, the error is that the driver is not loaded", async () => {
   await using directory = await createTemporaryDirectory();
   await directory.write("proc/modules", "virtio_rng 16384 0 - Live 0x0\n");
   const places = { sysDirectory: directory.at("sys"), procDirectory: directory.at("proc") };
@@ -66,7 +66,8 @@ test("without the driver's class, the error says that the driver is not loaded",
   const error = await explainMissing(PORT, places);
   expect(error.code).toBe("NO_CHANNEL");
   expect(error.message).toStartWith(
-    `Cannot find port "${PORT}": the driver virtio_console is not loaded\nLoad it with: modprobe virtio_console`,
+    `Cannot find port "${PORT}": the driver virtio_console is not loaded\n` +
+      "Load it with: modprobe virtio_console",
   );
 });
 
@@ -83,7 +84,7 @@ test("with the driver but without its class, the remedy is to mount sysfs", asyn
 test("the error for a missing port lists the ports that the guest has", async () => {
   await using bare = await createGuest({});
   expect((await explainMissing(PORT, bare.places)).message).toMatch(
-    /the host gives this guest no port\n.*<target type='virtio' name='negotiator-host-to-guest.0'\/>.*virsh attach-device/,
+    /this guest no port\n.*<target type='virtio' name='negotiator-host-to-guest.0'\/>.*virsh attach-device/,
   );
   await using other = await createGuest({ vport0p1: "org.qemu.guest_agent.0", vport0p2: "a\u001b[2J" });
   expect((await explainMissing(PORT, other.places)).message).toContain(

@@ -32,7 +32,7 @@ async function closed(channel: Channel): Promise<void> {
   for await (const _ of channel);
 }
 
-test("the daemon closes a connection without a session after idleMs, and one with a session stays", async () => {
+test("after idleMs the daemon closes a connection without a session", async () => {
   await using directory = await createTemporaryDirectory();
   const path = directory.at("socket");
   await using _ = await listenControl("host", path, { ...OPTIONS, idleMs: 500 });

@@ -1,5 +1,5 @@
 /**
- * Finds the ports of libvirt's domains on a host, and follows libvirt's events. It lists domains by UUID,
+ * Finds the ports of libvirt's domains on a host. It lists domains by UUID,
  * because `virsh list` garbles names in the C locale.
  */
 import { NegotiatorError } from "../../errors.ts";
@@ -8,15 +8,7 @@ import type { HistoryQuestions } from "./domain-history.ts";
 import { parseDomainXml } from "./domain-xml.ts";
 import type { Domain } from "./domain-xml.ts";
 import type { Endpoint, Finder, GuestState, Scan } from "../endpoint.ts";
-import type { SpawnLines } from "../../process/run-text.ts";
-import {
-  askVirsh,
-  explainStart,
-  isGeneralFailure,
-  listUuids,
-  VIRSH_ENVIRONMENT,
-  virshWords,
-} from "./virsh.ts";
+import { askVirsh, isGeneralFailure, listUuids } from "./virsh.ts";
 import type { VirshOptions } from "./virsh.ts";
 
 /** A `virsh` call takes 15–35 ms of one processor, so more of them would slow down the host's own work. */
@@ -59,42 +51,6 @@ export function createLibvirtFinder(options: LibvirtOptions): Finder {
     }
   };
 }
-
-/**
- * An event after which a scan may find something new. `saved` is the guest's name if the event is its save.
- */
-export type LibvirtEvent = { kind: string; saved?: string };
-
-/**
- * Yields each event after which a scan may find something new; ends when libvirt stops. It misses events of
- * the first 20 ms or so, before libvirt has registered the watcher. Throws `UNSUPPORTED` without virsh.
- */
-export async function* followLibvirt(
-  options: { connect?: string | undefined; spawnLines: SpawnLines },
-  signal: AbortSignal,
-): AsyncGenerator<LibvirtEvent, void, undefined> {
-  const words = virshWords(options.connect, ["event", "--all", "--loop"]);
-  try {
-    for await (const line of options.spawnLines(words, { environment: VIRSH_ENVIRONMENT, signal })) {
-      const [, kind] = EVENT.exec(line) ?? [];
-      if (kind === undefined || !SCANNED_EVENTS.has(kind)) continue;
-      const [, saved] = SAVED.exec(line) ?? [];
-      yield saved === undefined ? { kind } : { kind, saved };
-    }
-  } catch (error) {
-    throw explainStart(error);
-  }
-}
-
-/**
- * Source: libvirt's `tools/virsh-domain-event.c`. The domain's name can contain anything but a line break
- * (`src/conf/domain_conf.c`), so it cannot forge the end of the line.
- */
-const EVENT = /^event '([a-z0-9-]+)' for domain /;
-const SAVED = /^event 'lifecycle' for domain '(.*)': Stopped Saved$/;
-
-/** A guest can cause the other events as often as it likes, and none of them moves a socket. */
-const SCANNED_EVENTS: ReadonlySet<string> = new Set(["lifecycle", "device-added", "device-removed"]);
 
 async function listDomains(options: VirshOptions, signal: AbortSignal): Promise<Map<string, GuestState>> {
   const active = await listUuids([], options, signal);

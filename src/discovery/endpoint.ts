@@ -14,9 +14,6 @@ export const PORT_NAMES = {
   bothWays: "negotiator-channel.0",
 } as const;
 
-/** One of `PORT_NAMES`. */
-export type PortName = (typeof PORT_NAMES)[keyof typeof PORT_NAMES];
-
 /** Kinds of finders, the most trusted first. When two of them disagree, the earlier one counts. */
 export const SOURCES = ["flag", "config", "libvirt", "qemu"] as const;
 /** One of `SOURCES`. */

@@ -85,7 +85,7 @@ function tooLong({ argv, env }: StartAttempt): StartFault {
   return {
     code: "TOO_LARGE",
     problem: `its arguments and environment are too long (${bytes} bytes)`,
-    remedy: "Limits are 128 KiB per argument and about 2 MiB in all; send more than that on standard input",
+    remedy: "The limit is 128 KiB an argument and about 2 MiB in all; send more than that on standard input",
     isForCaller: true,
   };
 }

@@ -5,11 +5,12 @@ import { NegotiatorError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
 import { logFor } from "../../log.ts";
 import { createLink } from "../../peers/link.ts";
+import { createLimitedLog } from "../../policy/limited-log.ts";
 import { printable } from "../../printable.ts";
 import type { Channel } from "../../wire/channel.ts";
 import type { IncomingCall } from "../../wire/calls/incoming-call.ts";
 import { describeAgent, makeId } from "../identity.ts";
-import { talk } from "../cli/cli-session.ts";
+import { openCliSession } from "../cli/cli-session.ts";
 import type { CliSession } from "../cli/cli-session.ts";
 
 /** Besides root, members of this group may use the control socket, if the group exists. */
@@ -22,7 +23,7 @@ const SERVED_CONNECTIONS = 512;
 const REFUSED_CONNECTIONS = 32;
 /** The longest time of a connection without an open session: before the hello or after the end. */
 const IDLE_MS = 10_000;
-const WARNING_INTERVAL_MS = 60_000;
+const WARNING_RATE = { calls: 1, perMs: 60_000 };
 
 const log = logFor("control");
 
@@ -47,7 +48,11 @@ export function listenControl(
 ): Promise<AsyncDisposable> {
   let served = 0;
   let refused = 0;
-  let warnedMs = -Infinity;
+  const warn = createLimitedLog({
+    write: (line) => log.warn(line),
+    rate: WARNING_RATE,
+    now: () => performance.now(),
+  });
 
   const serve = async (channel: Channel, answer: (call: IncomingCall) => void): Promise<void> => {
     const idle = new AbortController();
@@ -75,13 +80,6 @@ export function listenControl(
     }
   };
 
-  const warnTooMany = (): void => {
-    const nowMs = performance.now();
-    if (nowMs - warnedMs < WARNING_INTERVAL_MS) return;
-    warnedMs = nowMs;
-    log.warn(`${served} local connections are open: the daemon refuses more\n${listConnections(path)}`);
-  };
-
   return listenSocket(path, {
     mode: CONTROL_MODE,
     group: CONTROL_GROUP,
@@ -90,7 +88,7 @@ export function listenControl(
         served++;
         return void serve(channel, onCall).finally(() => served--);
       }
-      warnTooMany();
+      warn([], `${served} local connections are open: the daemon refuses more\n${listConnections(path)}`);
       if (refused >= REFUSED_CONNECTIONS) return void channel.close();
       refused++;
       return void serve(channel, (call) => call.fail(tooMany(path, maxConnections))).finally(() => refused--);
@@ -101,7 +99,7 @@ export function listenControl(
 /** Connects to the daemon; undefined when no daemon runs. Throws `DENIED` when this user may not connect. */
 export async function dialControl(role: "host" | "guest", path: string): Promise<CliSession | undefined> {
   try {
-    return talk(role, "dialler", await dialSocket(path, { group: CONTROL_GROUP }));
+    return openCliSession(role, await dialSocket(path, { group: CONTROL_GROUP }));
   } catch (thrown) {
     const error = NegotiatorError.from(thrown);
     if (error.code === "NO_CHANNEL") return undefined;

@@ -4,6 +4,7 @@
 import type { Settings } from "../../config/settings.ts";
 import { watchEndpoints } from "../../discovery/watch.ts";
 import { logFor } from "../../log.ts";
+import { DIALECTS } from "../../peers/dialects.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
 import { listenControl } from "../daemon/control.ts";
 import { beginDaemon, runDaemon } from "../daemon/daemon.ts";
@@ -22,21 +23,21 @@ const log = logFor("daemon");
 /** Resolves when the daemon has stopped after a signal and has drained. */
 export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
   using signals = beginDaemon();
-  const { words, config } = invocation;
+  const { words, config, dialects = DIALECTS } = invocation;
   const { settings } = config;
-  const flagged = readFlaggedGuests(words.options.get("socket") ?? []);
+  const flagged = readFlaggedGuests(words.options.get("socket") ?? [], dialects);
   await using services = createServices("host", config);
-  await using guests = createGuests(services);
+  await using guests = createGuests(services, dialects);
   const relay = services.relay([
     ...createRelay((name, timeoutMs, signal) => guests.peer(name ?? "", timeoutMs, signal)),
     createStatus(() => guests.status()),
   ]);
   await using resources = new AsyncDisposableStack();
   resources.use(
-    await listenControl("host", settings.host.control, { limits: services.limits, onCall: relay }),
+    await listenControl("host", settings.host.control, { limits: services.limits, onCall: relay.call }),
   );
   const targetFor = (current: Settings): WatchTarget => ({
-    ...createFinders(current, flagged),
+    ...createFinders(current, flagged, dialects),
     pollMs: current.host.rescanSeconds * 1000,
   });
   const watch = createReloadableWatch(targetFor(settings));

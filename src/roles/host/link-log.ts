@@ -1,7 +1,7 @@
 /** Logs the connections and failures of one link to a guest. */
 import type { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
-import { createQuota } from "../../policy/quota.ts";
+import { createLimitedLog } from "../../policy/limited-log.ts";
 
 /** The log of one link. */
 export type LinkLog = {
@@ -13,22 +13,19 @@ export type LinkLog = {
 
 const log = logFor("guests");
 /** Limits log lines per link. A flapping or hostile agent must not fill the log. */
-const FAILURES_LOGGED = { rate: { calls: 10, perMs: 10 * 60_000 } };
+const FAILURES_LOGGED = { calls: 10, perMs: 10 * 60_000 };
 
 /** `now` returns the time in milliseconds, by a clock that does not jump. */
 export function createLinkLog(guest: string, now: () => number): LinkLog {
-  const quota = createQuota();
+  const warn = createLimitedLog({ write: (line) => log.warn(line), rate: FAILURES_LOGGED, now });
   let logged: string | undefined;
   let isConnectionNews = true;
   return {
     failed({ message }) {
       if (message === logged) return;
-      const lease = quota.take("", FAILURES_LOGGED, now());
-      if (!lease.granted) return;
-      lease[Symbol.dispose]();
+      if (!warn([], `guest "${guest}": ${message}`)) return;
       logged = message;
       isConnectionNews = true;
-      log.warn(`guest "${guest}": ${message}`);
     },
     connected(agent) {
       logged = undefined;

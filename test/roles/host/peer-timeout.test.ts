@@ -43,7 +43,7 @@ test("a guest's command on the host ends when its agent does not come back", asy
   await using running = stage.guest().launch(["execute", "-t", "0", "patient"], { isOpen: true });
   expect(await running.firstLine()).toBe("ready");
   stage.guest().daemon.kill("SIGKILL");
-  await stage.host.daemon.says("its calls are ended");
+  await stage.host.daemon.says("its calls are cancelled");
   const ended = await until("the command has ended", async () =>
     (await stage.host.audit()).find((line) => line["command"] === "patient" && "durationMs" in line),
   );

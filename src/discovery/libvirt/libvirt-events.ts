@@ -1,4 +1,8 @@
-/** Follows libvirt's events through `virsh event`. */
+/**
+ * Follows libvirt's events through `virsh event`. Source of the lines: libvirt's
+ * `tools/virsh-domain-event.c`. A domain's name can contain anything but a line break
+ * (`src/conf/domain_conf.c`), so it cannot forge the end of a line.
+ */
 import type { SpawnLines } from "../../process/run-text.ts";
 import { explainStart, VIRSH_ENVIRONMENT, virshWords } from "./virsh.ts";
 
@@ -28,10 +32,6 @@ export async function* followLibvirt(
   }
 }
 
-/**
- * Source: libvirt's `tools/virsh-domain-event.c`. The domain's name can contain anything but a line break
- * (`src/conf/domain_conf.c`), so it cannot forge the end of the line.
- */
 const EVENT = /^event '([a-z0-9-]+)' for domain /;
 const SAVED = /^event 'lifecycle' for domain '(.*)': Stopped Saved$/;
 

@@ -2,7 +2,7 @@
 import type * as v from "valibot";
 import { answerInTime } from "../../peers/deadline.ts";
 import { checkResult } from "../../peers/remote-command.ts";
-import { silentDaemon } from "../daemon/control.ts";
+import { unresponsiveDaemon } from "../daemon/control.ts";
 import type { CliSession } from "./cli-session.ts";
 
 /** A daemon that says nothing for so long stands still. */
@@ -19,7 +19,7 @@ export function askDaemon<Schema extends v.GenericSchema>(
   schema: Schema,
   timeoutMs: number = PATIENCE_MS,
 ): Promise<v.InferOutput<Schema>> {
-  const answer = answerInTime(session.call({ method }), timeoutMs, session, silentDaemon);
+  const answer = answerInTime(session.call({ method }), timeoutMs, session, unresponsiveDaemon);
   return checkResult(
     answer.then(({ result }) => result),
     schema,

@@ -5,7 +5,7 @@ import { logFor } from "../../log.ts";
 import { DIALECTS } from "../../peers/dialects.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
 import { listenControl } from "../daemon/control.ts";
-import { beginDaemon, live } from "../daemon/daemon.ts";
+import { beginDaemon, runDaemon } from "../daemon/daemon.ts";
 import { createRelay } from "../daemon/relay.ts";
 import { createServices } from "../daemon/services.ts";
 import { createHostLink } from "./host-link.ts";
@@ -32,7 +32,7 @@ export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
 
   const stop = new AbortController();
   const holding = host.hold(stop.signal);
-  await live({
+  await runDaemon({
     role: "guest",
     signals,
     invocation,

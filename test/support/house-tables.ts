@@ -39,9 +39,9 @@ export const GROUPS: Record<string, RegExp> = {
 
 /** Files without I/O, clock, randomness or log: what they need comes in as arguments. */
 export const PURE =
-  /^src\/(?:wire\/.+|policy\/(?:glob|limited-log|policy|quota|rule)\.ts|(?:errors|limits|printable|strict)\.ts)$/;
+  /^src\/(?:wire\/.+|policy\/(?:glob|limited-log|policy|quota|rule)\.ts|(?:errors|limits|printable|problems|strict)\.ts)$/;
 export const PURE_BREAKERS =
-  /(?<![\w$.])(?:Date\b|performance\s*\.|Math\s*\.\s*random|crypto\s*\.|process\b|console\b|fetch\s*\(|Bun\s*\.\s*(?!TOML\b)\w)/g;
+  /(?<![\w$.])(?:Date\b|performance\s*\.|Math\s*\.\s*random|crypto\s*\.|process\b|console\b|fetch\s*\(|Bun\s*\.\s*\w)/g;
 
 const ANYONE = /^src\//;
 
@@ -49,8 +49,9 @@ const ANYONE = /^src\//;
 export const MODULES: Record<string, RegExp> = {
   citty: /^src\/roles\//,
   consola: /^src\/log\.ts$/,
-  valibot: /^src\/(?:strict\.ts$|(?:policy|config|wire|methods|peers|roles)\/)/,
+  valibot: /^src\/(?:(?:problems|strict)\.ts$|(?:policy|config|wire|methods|peers|roles)\/)/,
   "fast-xml-parser": /^src\/discovery\/libvirt\//,
+  "smol-toml": /^src\/strict\.ts$/,
   "package.json": /^src\/version\.ts$/,
   "node:child_process": /^src\/process\//,
   "node:net": /^src\/channels\//,
@@ -83,12 +84,6 @@ export const OWNERS = [
     use: /(?<![\w$.])(?:(?:process\s*\??|Bun|import\s*\.\s*meta)\s*\.\s*env\b)/g,
     owner: /^src\/config\//,
     remedy: "make it a setting in src/config/config.ts",
-  },
-  {
-    resource: "TOML files",
-    use: /(?<![\w$.])Bun\s*\.\s*TOML\b/g,
-    owner: /^src\/strict\.ts$/,
-    remedy: "let src/config/config.ts read the file and src/strict.ts check it",
   },
   {
     // main.ts has the last word when nothing else works, the log included.

@@ -27,7 +27,10 @@ describe("each kind of entry says in plain words what it needs", () => {
     [
       "text with a pattern",
       v.pipe(v.string(), v.regex(/^x$/)),
-      [['"y"', 'other text is needed; this is the text "y"']],
+      [
+        ['"y"', 'the text "y" is not allowed'],
+        ["1", "text is needed; this is 1"],
+      ],
     ],
     ["text with its own message", v.pipe(v.string(), v.regex(/^x$/, "not an x")), [['"y"', "not an x"]]],
     [

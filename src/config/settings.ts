@@ -1,39 +1,30 @@
-/** What can be set: every key with its type, its unit in its name, and its default. */
+/** Every setting: its key, its type, its range and its default. Units are in the names. */
 import * as v from "valibot";
 import { DEFAULT_LIMITS } from "../limits.ts";
-import type { Limits } from "../limits.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "../log.ts";
 
-const Path = v.pipe(v.string(), v.startsWith("/", "not an absolute path"), v.maxLength(4096));
+const Path = v.pipe(v.string(), v.startsWith("/"), v.maxLength(4096));
 const OptionalPath = v.union([v.literal(""), Path]);
 const Seconds = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(31_536_000));
 const Positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
 
 const LimitsSchema = v.strictObject({
-  /** A piece of a stream has to fit in. */
+  /** At least a stream chunk of the largest size must fit into a line. */
   lineBytes: v.optional(v.pipe(Positive, v.minValue(128 * 1024))),
-  lengthPrefixedBytes: v.optional(Positive),
   openCalls: v.optional(Positive),
-  streamsPerCall: v.optional(Positive),
-  streamCreditBytes: v.optional(Positive),
-  unacknowledgedBytes: v.optional(Positive),
-  finishedCalls: v.optional(Positive),
-  finishedBytes: v.optional(Positive),
-  finishedMs: v.optional(Positive),
-  faults: v.optional(Positive),
   pingAfterMs: v.optional(Positive),
   unresponsiveAfterMs: v.optional(Positive),
   abandonAfterMs: v.optional(Positive),
-} satisfies Record<keyof Limits, unknown>);
+});
 
-/** What the file may say. Every key is optional in every layer; `DEFAULTS` has them all. */
+/** One layer of settings, such as the config file. Every key may be missing; `DEFAULTS` has them all. */
 export const SettingsSchema = v.strictObject({
-  /** How long a command may run that is called without `--timeout`; 0 is no limit. */
+  /** The deadline of a call without `--timeout`. 0 means none. */
   timeoutSeconds: v.optional(Seconds),
-  /** Where user commands are looked for; the first that has a name wins. */
+  /** Directories of user commands. The first one that has the command wins. */
   commandsDirectory: v.optional(v.array(Path)),
   policyFile: v.optional(Path),
-  /** How long running calls may go on when the daemon is told to stop. */
+  /** How long a daemon that stops waits for running calls. */
   drainSeconds: v.optional(Seconds),
   log: v.optional(
     v.strictObject({
@@ -52,9 +43,12 @@ export const SettingsSchema = v.strictObject({
   host: v.optional(
     v.strictObject({
       control: v.optional(Path),
-      /** The libvirt URI; empty leaves the choice to libvirt. */
+      /** The URI of libvirt. If it is empty, libvirt chooses one. */
       connect: v.optional(v.string()),
-      /** Whether guests are looked for through libvirt, and among the running QEMU processes; `auto`: QEMU without libvirt. */
+      /**
+       * Whether to ask libvirt for guests, and whether to search QEMU processes. `auto`: QEMU only without
+       * libvirt.
+       */
       libvirt: v.optional(v.picklist(["auto", "yes", "no"])),
       qemu: v.optional(v.picklist(["auto", "yes", "no"])),
       rescanSeconds: v.optional(v.pipe(Seconds, v.minValue(1))),
@@ -63,20 +57,21 @@ export const SettingsSchema = v.strictObject({
   guest: v.optional(
     v.strictObject({
       control: v.optional(Path),
-      /** A device, pty or unix socket instead of the port that is found by its name. */
+      /** A device, pty or unix socket to use as the port. If it is empty, the port is found by its name. */
       characterDevice: v.optional(OptionalPath),
     }),
   ),
-  /** Guests whose sockets no finder knows. */
+  /** Guests whose sockets the administrator names. */
   guests: v.optional(
     v.array(v.strictObject({ name: v.string(), socket: Path, port: v.optional(v.string()) })),
   ),
   limits: v.optional(LimitsSchema),
 });
 
-/** One layer of settings: any part of them. */
+/** One layer of settings: any part of them, checked. */
 export type SettingsLayer = v.InferOutput<typeof SettingsSchema>;
 
+/** The defaults of all settings. */
 export const DEFAULTS = {
   timeoutSeconds: 10,
   commandsDirectory: ["/usr/lib/negotiator/commands", "/etc/negotiator/commands"],
@@ -98,10 +93,16 @@ export const DEFAULTS = {
   },
   guest: { control: "/run/negotiator/guest.sock", characterDevice: "" },
   guests: [],
-  limits: DEFAULT_LIMITS,
+  limits: {
+    lineBytes: DEFAULT_LIMITS.lineBytes,
+    openCalls: DEFAULT_LIMITS.openCalls,
+    pingAfterMs: DEFAULT_LIMITS.pingAfterMs,
+    unresponsiveAfterMs: DEFAULT_LIMITS.unresponsiveAfterMs,
+    abandonAfterMs: DEFAULT_LIMITS.abandonAfterMs,
+  },
 } satisfies SettingsLayer;
 
-/** All settings, none missing. */
+/** All settings: no key is missing. */
 export type Settings = Complete<SettingsLayer>;
 type Complete<T> = T extends readonly unknown[]
   ? T

@@ -1,4 +1,4 @@
-/** Defaults, file, environment, options: who wins, who is named, and how each is refused. */
+/** Defaults, file, environment and options: which one wins, and how each rejects bad values. */
 import { describe, expect, test } from "bun:test";
 import { chmod, mkdir, symlink } from "node:fs/promises";
 import { loadConfig, settingAt, variableOf } from "../../src/config/config.ts";
@@ -9,9 +9,11 @@ import { errorOf } from "../support/error-of.ts";
 import { readSourceTree } from "../support/source-tree.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 
+const LEVEL_NEEDED = 'one of "silent", "error", "warn", "info", "debug", "trace" is needed';
+
 type Layers = { toml?: string; environment?: Record<string, string>; flags?: ConfigSources["flags"] };
 
-/** `configFile` is where `toml` was written to; nothing of this machine is read. */
+/** Loads `toml` from a temporary `configFile`, without the settings of this machine. */
 async function load(layers: Layers): Promise<{ config: Config; configFile: string }> {
   await using directory = await createTemporaryDirectory();
   const configFile = await directory.write("config.toml", layers.toml ?? "");
@@ -28,18 +30,18 @@ async function problemsOf(layers: Layers): Promise<unknown[]> {
   return error.message.replace(file, "FILE").split("\n");
 }
 
-/** The warnings under an environment of these variables. */
+/** The warnings about an environment with these variables. */
 function warningsOf(...names: string[]): readonly string[] {
   const environment = Object.fromEntries(names.map((name) => [name, "x"]));
   return loadConfig({ file: "/dev/null", environment }).warnings;
 }
 
-/** Who set `log.level`. */
+/** The origin of `log.level`. */
 function levelOrigin(sources: ConfigSources): string | undefined {
   return loadConfig(sources).origins.get("log.level");
 }
 
-describe("who wins", () => {
+describe("the layers of settings", () => {
   test.each([
     [false, false, false, "info", "default"],
     [true, false, false, "error", "FILE"],
@@ -50,7 +52,7 @@ describe("who wins", () => {
     [false, true, true, "trace", "option"],
     [true, true, true, "trace", "option"],
   ])(
-    "file %p, environment %p, options %p: %s by %s",
+    "with a file: %p, a variable: %p, an option: %p, log.level is %s, set by %s",
     async (inFile, inEnvironment, inFlags, level, origin) => {
       const { config, configFile } = await load({
         toml: inFile ? '[log]\nlevel = "error"' : "",
@@ -64,7 +66,7 @@ describe("who wins", () => {
     },
   );
 
-  test("each setting is decided for itself", async () => {
+  test("a file and a variable that set different keys both count", async () => {
     const { config, configFile } = await load({
       toml: '[log]\nlevel = "warn"',
       environment: { NEGOTIATOR_LOG_FORMAT: "json" },
@@ -76,7 +78,7 @@ describe("who wins", () => {
     ]);
   });
 
-  test("options are told what the layers below them say", async () => {
+  test("the options get the settings of the file and the environment", async () => {
     const seen: unknown[] = [];
     await load({
       toml: '[log]\nlevel = "warn"\nformat = "text"',
@@ -89,7 +91,7 @@ describe("who wins", () => {
     expect(seen).toEqual([{ level: "warn", format: "json" }]);
   });
 
-  test("the file of --config goes before the one that NEGOTIATOR_CONFIG names", async () => {
+  test("the file of --config wins over the file of NEGOTIATOR_CONFIG", async () => {
     await using directory = await createTemporaryDirectory();
     const named = await directory.write("named.toml", '[log]\nlevel = "warn"');
     const given = await directory.write("given.toml", '[log]\nlevel = "error"');
@@ -99,12 +101,12 @@ describe("who wins", () => {
     expect(levelOrigin({ environment: { NEGOTIATOR_CONFIG: "/none" }, file: given })).toBe(given);
   });
 
-  test("without a named file only the one in /etc is looked at, and it may be absent", () => {
+  test("without a named file, the one in /etc is read if it exists", () => {
     const origin = loadConfig({ environment: {} }).origins.get("log.level") ?? "";
     expect(["default", "/etc/negotiator/negotiator.toml"]).toContain(origin);
   });
 
-  test("loading leaves the defaults as they are", async () => {
+  test("changing loaded settings does not change the defaults", async () => {
     const before = structuredClone(DEFAULTS);
     const { config } = await load({ toml: '[log]\nlevel = "error"' });
     config.settings.log.format = "json";
@@ -114,27 +116,27 @@ describe("who wins", () => {
   });
 });
 
-describe("the file", () => {
-  test("all its problems are listed at once", async () => {
+describe("the config file", () => {
+  test("a file with four bad keys is rejected with all four problems", async () => {
     expect(await problemsOf({ toml: '[log]\nlevel = "loud"\nformat = 3\nfoo = 1\n[lgo]\nx = 1' })).toEqual([
       "Cannot use FILE:",
-      '  log.level: Invalid type: Expected ("silent" | "error" | "warn" | "info" | "debug" | "trace") but received "loud"',
-      '  log.format: Invalid type: Expected ("text" | "json") but received 3',
+      `  log.level: ${LEVEL_NEEDED}; this is the text "loud"`,
+      '  log.format: "text" or "json" is needed; this is 3',
       "  log.foo: unknown key; allowed here: level, format",
       expect.stringMatching(/^ {2}lgo: unknown key; allowed here: (?:\w+, )*log(?:, \w+)*$/),
     ]);
   });
 
-  test("a bad file is refused though every layer above it is good", async () => {
+  test("a file that is not TOML is rejected also when a variable and an option set the same key", async () => {
     const [head] = await problemsOf({
       toml: "[log",
       environment: { NEGOTIATOR_LOG_LEVEL: "debug" },
       flags: () => ({ log: { level: "warn" } }),
     });
-    expect(head).toBe("Cannot use FILE:");
+    expect(head).toBe("Cannot use FILE: line 1, column 2: a key or a table name does not end");
   });
 
-  test("a prototype in it is an unknown key", async () => {
+  test("the key __proto__ in a file is rejected as unknown", async () => {
     expect(await problemsOf({ toml: '[__proto__]\nlevel = "x"\n[log.__proto__]\nlevel = "x"' })).toEqual([
       "Cannot use FILE:",
       "  log.__proto__: unknown key; allowed here: level, format",
@@ -143,30 +145,33 @@ describe("the file", () => {
     expect({}).not.toHaveProperty("level");
   });
 
-  test.each(["file", "NEGOTIATOR_CONFIG"] as const)("named by %s it must be readable", async (by) => {
-    await using directory = await createTemporaryDirectory();
-    await mkdir(directory.at("folder"));
-    await directory.write("plain", "");
-    await symlink("circle", directory.at("circle"));
-    const bad = [
-      [directory.at("absent"), "there is no such file"],
-      ["", "there is no such file"],
-      [directory.at("folder"), "EISDIR"],
-      [directory.at("plain", "below"), "ENOTDIR"],
-      [directory.at("circle"), "ELOOP"],
-    ] as const;
-    for (const [path, errno] of bad) {
-      const error = errorOf(() =>
-        loadConfig(
-          by === "file" ? { file: path, environment: {} } : { environment: { NEGOTIATOR_CONFIG: path } },
-        ),
-      );
-      expect(error.code).toBe("BAD_CONFIG");
-      expect(error.message.replace("config ", "")).toStartWith(`Cannot read the file "${path}": ${errno}`);
-    }
-  });
+  test.each(["file", "NEGOTIATOR_CONFIG"] as const)(
+    "a config named by %s that cannot be read is rejected",
+    async (by) => {
+      await using directory = await createTemporaryDirectory();
+      await mkdir(directory.at("folder"));
+      await directory.write("plain", "");
+      await symlink("circle", directory.at("circle"));
+      const bad = [
+        [directory.at("absent"), "there is no such file"],
+        ["", "there is no such file"],
+        [directory.at("folder"), "EISDIR"],
+        [directory.at("plain", "below"), "ENOTDIR"],
+        [directory.at("circle"), "ELOOP"],
+      ] as const;
+      for (const [path, errno] of bad) {
+        const error = errorOf(() =>
+          loadConfig(
+            by === "file" ? { file: path, environment: {} } : { environment: { NEGOTIATOR_CONFIG: path } },
+          ),
+        );
+        expect(error.code).toBe("BAD_CONFIG");
+        expect(error.message.replace("config ", "")).toStartWith(`Cannot read the file "${path}": ${errno}`);
+      }
+    },
+  );
 
-  test("control characters in its name are shown escaped", () => {
+  test("control characters in the name of a missing file are shown escaped", () => {
     const { message } = errorOf(() => loadConfig({ file: "/none\u001b[31m\nx", environment: {} }));
     expect(message).toStartWith('Cannot read the config file "/none\\x1b[31m\\nx": ');
     expect(message).not.toMatch(/\p{Cc}/u);
@@ -174,16 +179,16 @@ describe("the file", () => {
 });
 
 describe("the environment", () => {
-  test("all its problems are listed at once, escaped", async () => {
+  test("two bad variables are rejected with both problems, shown escaped", async () => {
     const environment = { NEGOTIATOR_LOG_LEVEL: "x\u001b\nforged: line", NEGOTIATOR_LOG_FORMAT: "" };
     expect(await problemsOf({ environment })).toEqual([
       "Cannot use the environment (NEGOTIATOR_…):",
-      '  log.level: Invalid type: Expected ("silent" | "error" | "warn" | "info" | "debug" | "trace") but received "x\\x1b\\nforged: line"',
-      '  log.format: Invalid type: Expected ("text" | "json") but received ""',
+      `  log.level: ${LEVEL_NEEDED}; this is the text "x\\x1b\\nforged: line"`,
+      '  log.format: "text" or "json" is needed; this is the text ""',
     ]);
   });
 
-  test("what is no setting of ours is ignored", async () => {
+  test("variables that are not settings leave the defaults as they are", async () => {
     const names = ["ROLE", "COMMAND", "CALL_ID", "GUEST", "GUEST_UUID", "LOG", "LOG_LEVEL_X", "log_level"];
     const hostile = [
       "",
@@ -206,7 +211,7 @@ describe("the environment", () => {
     expect(new Set(config.origins.values())).toEqual(new Set(["default"]));
   });
 
-  test("every setting has a variable of its own", async () => {
+  test("each setting has its own variable", async () => {
     const { config } = await load({});
     const variables = [...config.origins.keys()].map(variableOf);
     expect(new Set(variables).size).toBe(config.origins.size);
@@ -216,7 +221,7 @@ describe("the environment", () => {
   });
 });
 
-describe("a variable that looks like ours and sets nothing", () => {
+describe("a variable that starts with NEGOTIATOR_ and is not a setting", () => {
   test.each([
     ["NEGOTIATOR_LOG_LVL", "did you mean NEGOTIATOR_LOG_LEVEL?"],
     ["NEGOTIATOR_POLICYFILE", "did you mean NEGOTIATOR_POLICY_FILE?"],
@@ -227,21 +232,21 @@ describe("a variable that looks like ours and sets nothing", () => {
     ["NEGOTIATOR_COLOR", "there is no such setting; print-config shows all"],
     ["NEGOTIATOR_", "there is no such setting; print-config shows all"],
     ["NEGOTIATOR_\u001b\nforged", "there is no such setting; print-config shows all"],
-  ])("%j is told", (name, says) => {
+  ])("%j gives a warning: %s", (name, says) => {
     const shown = name.replace("\u001b\n", "\\x1b\\n");
     expect(warningsOf(name, "PATH", "NEGOTIATORS", "MY_NEGOTIATOR_LOG_LVL")).toEqual([
       `The variable ${shown} sets nothing: ${says}`,
     ]);
   });
 
-  test("is told for itself, and the settings stay as they were", () => {
+  test("two unknown variables give two warnings and leave the settings as they are", () => {
     const environment = { NEGOTIATOR_LOG_LVL: "debug", NEGOTIATOR_LOG_FORMT: "json" };
     const { settings, warnings } = loadConfig({ file: "/dev/null", environment });
     expect(warnings).toHaveLength(2);
     expect(settings).toEqual(structuredClone(DEFAULTS));
   });
 
-  test("is none that sets something, or that a command of ours gets", async () => {
+  test("settings and the variables that commands get give no warning", async () => {
     const settings = [...loadConfig({ file: "/dev/null", environment: {} }).origins.keys()];
     const environment = Object.fromEntries(settings.map((key) => [variableOf(key), undefined]));
     expect(loadConfig({ file: "/dev/null", environment }).warnings).toEqual([]);
@@ -253,8 +258,8 @@ describe("a variable that looks like ours and sets nothing", () => {
   });
 });
 
-test("bad options are refused too", async () => {
-  // As if a command line had let something through.
+test("bad options are rejected with BAD_USAGE", async () => {
+  // The command line checks its options, so only a fault of ours could cause this.
   const layer: SettingsLayer = JSON.parse('{ "log": { "level": "loud", "color": true } }');
   expect(await problemsOf({ flags: () => layer })).toEqual([
     "Cannot use the options:",
@@ -267,7 +272,7 @@ describe("a variable is text", () => {
   test.each([
     ["a number", "timeoutSeconds", "1.5", 1.5],
     ["a number with blanks", "timeoutSeconds", " 7 ", 7],
-    ["nothing where a number stands", "timeoutSeconds", "0", 0],
+    ["a zero", "timeoutSeconds", "0", 0],
     ["a whole number", "limits.openCalls", "8", 8],
     ["true", "audit.redactArguments", "true", true],
     ["false", "audit.redactArguments", "false", false],
@@ -275,44 +280,47 @@ describe("a variable is text", () => {
     ["an empty list", "commandsDirectory", "", []],
     ["an empty text", "host.connect", "", ""],
     ["a text that looks like a number", "host.connect", "7", "7"],
-  ])("%s is understood", async (_, key, text, value) => {
+  ])("%s in a variable becomes its value", async (_, key, text, value) => {
     const { config } = await load({ environment: { [variableOf(key)]: text } });
     expect(settingAt(config.settings, key)).toEqual(value);
     expect(config.origins.get(key)).toBe(variableOf(key));
   });
 
   test.each([
-    ["no number", "timeoutSeconds", "seven"],
-    ["a number and more", "timeoutSeconds", "7s"],
-    ["nothing for a number", "timeoutSeconds", ""],
+    ["text for a number", "timeoutSeconds", "seven"],
+    ["a number with a unit", "timeoutSeconds", "7s"],
+    ["an empty text for a number", "timeoutSeconds", ""],
     ["a blank for a number", "timeoutSeconds", " "],
-    ["an endless number", "timeoutSeconds", "Infinity"],
-    ["a number by no name", "timeoutSeconds", "NaN"],
+    ["an infinite number", "timeoutSeconds", "Infinity"],
+    ["NaN for a number", "timeoutSeconds", "NaN"],
     ["1 for a switch", "audit.redactArguments", "1"],
     ["TRUE for a switch", "audit.redactArguments", "TRUE"],
-    ["nothing for a switch", "audit.redactArguments", ""],
-  ])("%s is refused, and shown as it was given", async (_, key, text) => {
+    ["an empty text for a switch", "audit.redactArguments", ""],
+  ])("%s in a variable is rejected, and the message quotes it", async (_, key, text) => {
     const problems = await problemsOf({ environment: { [variableOf(key)]: text } });
     expect(problems).toHaveLength(2);
     expect(problems[1]).toStartWith(`  ${key}: `);
-    expect(problems[1]).toEndWith(` received "${text}"`);
+    expect(problems[1]).toEndWith(`; this is the text "${text}"`);
   });
 });
 
-test.each([0o664, 0o646])("a config with mode %o is refused, as others could write to it", async (mode) => {
-  await using directory = await createTemporaryDirectory();
-  const path = await directory.write("file.toml", "");
-  await chmod(path, mode);
-  expect(errorOf(() => loadConfig({ file: path, environment: {} }))).toMatchObject({
-    code: "BAD_CONFIG",
-    message:
-      `Cannot use the file "${path}": its group or everybody may write to it\n` +
-      `Correct it with: chmod go-w ${path}`,
-  });
-  expect(loadConfig({ file: "/dev/null", environment: {} }).settings).toEqual(DEFAULTS);
-});
+test.each([0o664, 0o646])(
+  "a config with mode %o is rejected, because others could write to it",
+  async (mode) => {
+    await using directory = await createTemporaryDirectory();
+    const path = await directory.write("file.toml", "");
+    await chmod(path, mode);
+    expect(errorOf(() => loadConfig({ file: path, environment: {} }))).toMatchObject({
+      code: "BAD_CONFIG",
+      message:
+        `Cannot use the file "${path}": its group or everybody may write to it\n` +
+        `Correct it with: chmod go-w ${path}`,
+    });
+    expect(loadConfig({ file: "/dev/null", environment: {} }).settings).toEqual(DEFAULTS);
+  },
+);
 
-test("a setting is found by its dotted key", async () => {
+test("settingAt returns the value of a dotted key, and undefined for an unknown key", async () => {
   const { settings } = (await load({ toml: '[log]\nlevel = "warn"' })).config;
   expect(settingAt(settings, "log.level")).toBe("warn");
   expect(settingAt(settings, "log")).toEqual({ level: "warn", format: "text" });

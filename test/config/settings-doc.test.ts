@@ -57,7 +57,8 @@ describe("docs/SETTINGS.md has, of the config file,", () => {
         else refused.push(least + 0.5);
       }
       for (const value of refused) expect(() => setTo(key, value)).toThrow(key);
-      const choice = `(${literals.map((value) => JSON.stringify(value)).join(" | ")})`;
+      const words = literals.map((value) => JSON.stringify(value));
+      const choice = words.length > 2 ? `one of ${words.join(", ")} is` : words.join(" or ");
       if (values.startsWith('`"')) expect(() => setTo(key, "other")).toThrow(choice);
     }
   });

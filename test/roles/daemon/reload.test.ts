@@ -4,6 +4,7 @@ import { chmod, readFile } from "node:fs/promises";
 import { askStatus } from "../../../src/roles/host/ask-status.ts";
 import { createServices } from "../../../src/roles/daemon/services.ts";
 import { DEFAULTS } from "../../../src/config/settings.ts";
+import { DEFAULT_LIMITS } from "../../../src/limits.ts";
 import type { Launched } from "../../support/program.ts";
 import { createSocketRelay } from "../../support/socket-relay.ts";
 import { createStage } from "../../support/stage.ts";
@@ -249,5 +250,5 @@ test("a reload keeps the limits for new sessions", async () => {
   const settings = { ...DEFAULTS, audit, policyFile: directory.at("none.toml") };
   await using services = createServices("host", unsetConfig(settings));
   services.reload(unsetConfig({ ...settings, limits: { ...settings.limits, openCalls: 1 } }));
-  expect(services.limits).toEqual(DEFAULTS.limits);
+  expect(services.limits).toEqual(DEFAULT_LIMITS);
 });

@@ -1,8 +1,12 @@
-/** The one error type, and the table of what can go wrong. Every boundary gives each code a face of its own. */
+/** The only error class, and the table of its codes. */
 
-/** What a code means at the edges: our exit code of `execute`, the JSON-RPC code. */
+/** The exit code of `execute`, and the JSON-RPC code. */
 type Fault = { exitCode: number; rpcCode: number };
 
+/**
+ * Every code of an error. The JSON-RPC codes are standard or in the range of servers (JSON-RPC 2.0, section
+ * 5.1).
+ */
 export const FAULTS = {
   BAD_FRAME: { exitCode: 125, rpcCode: -32700 },
   BAD_REQUEST: { exitCode: 125, rpcCode: -32602 },
@@ -24,14 +28,15 @@ export const FAULTS = {
   INTERNAL: { exitCode: 125, rpcCode: -32603 },
 } as const satisfies Record<string, Fault>;
 
+/** A code of an error, such as `TIMEOUT`. */
 export type FaultCode = keyof typeof FAULTS;
 
-/** `remedy` is the second line of the message: what the reader can do about it. */
+/** `remedy` becomes the second line of the message: what the reader can do. */
 export type FaultDetails = { remedy?: string; data?: unknown; cause?: unknown };
 
 /**
- * The only error that crosses a boundary of this program. `message` names the action that failed, quotes the value,
- * states the present condition; a second line, if any, says what to do.
+ * The only error that peers and users get. `message` names the action that failed, quotes the value, and
+ * states the condition. A second line, if there is one, is the remedy.
  */
 export class NegotiatorError extends Error {
   override readonly name = "NegotiatorError";
@@ -44,7 +49,10 @@ export class NegotiatorError extends Error {
     this.data = details.data;
   }
 
-  /** The one funnel for unknown throwables: ours pass unchanged, everything else becomes `INTERNAL` with its cause. */
+  /**
+   * Returns what was thrown as a `NegotiatorError`. Anything else becomes `INTERNAL`, with the thrown value
+   * as cause.
+   */
   static from(thrown: unknown): NegotiatorError {
     if (thrown instanceof NegotiatorError) return thrown;
     const message = thrown instanceof Error ? thrown.message : describe(thrown);
@@ -52,18 +60,18 @@ export class NegotiatorError extends Error {
   }
 }
 
-/** Whether a string from outside names one of our codes. */
+/** Returns whether a value from outside is one of our codes. */
 export function isFaultCode(value: unknown): value is FaultCode {
   return typeof value === "string" && Object.hasOwn(FAULTS, value);
 }
 
-/** The errno name (`ENOENT`, `EBUSY`, …) of an error that a system call caused, else undefined. */
+/** Returns the errno name of a system error, such as `ENOENT`, or undefined for another value. */
 export function errnoOf(thrown: unknown): string | undefined {
   if (typeof thrown !== "object" || thrown === null || !("code" in thrown)) return undefined;
   return typeof thrown.code === "string" ? thrown.code : undefined;
 }
 
-/** Some objects cannot be made a string, one without a prototype for example. */
+/** `String` throws for some objects, such as one without a prototype. */
 function describe(thrown: unknown): string {
   return typeof thrown === "object" && thrown !== null
     ? Object.prototype.toString.call(thrown)

@@ -1,4 +1,4 @@
-/** What one peer may cost us. Each limit is checked before memory is taken. */
+/** The limits of one peer. Each one is checked before memory is taken. */
 
 /**
  * The defaults of the limits. A setting can change `lineBytes`, `openCalls` and the last three. Tests pass

@@ -1,15 +1,17 @@
-/** Makes text from outside harmless for terminals and logs. */
+/** Escapes characters that could control a terminal or forge a log line. */
 
-/** C0 and C1 control characters, DEL, line separators, and the bidirectional marks and overrides that reorder what is shown. */
-// oxlint-disable-next-line no-control-regex -- control characters are what this file is about
+/**
+ * Control characters, line separators, and bidirectional marks and overrides, which reorder the shown text.
+ */
+// oxlint-disable-next-line no-control-regex -- this file escapes control characters
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
-/** Shows every control character as an escape such as `\x1b` or `\n`; other text stays as it is. */
+/** Returns the text with each control character as an escape, such as `\x1b` or `\n`. */
 export function printable(text: string): string {
   return text.replace(UNSAFE, escapeCharacter).toWellFormed();
 }
 
-/** The same for finished JSON: what it leaves raw becomes `\u009b` and the like, so that it reads back unchanged. */
+/** Does the same for JSON text, with JSON escapes such as `\u009b`. The parsed value stays the same. */
 export function printableJson(json: string): string {
   return json.replace(UNSAFE, escapeUnit);
 }

@@ -1,11 +1,11 @@
-/** Says in plain words which value a valibot schema needs, where, and which value is there. */
+/** Describes in plain words where a value does not fit a valibot schema, and what the schema needs there. */
 import type * as v from "valibot";
 import { shorten } from "./shorten.ts";
 
 /**
- * Returns one line about a problem: the place, what is needed there, what is there. `schema` and `value` are
- * those that were checked. A schema with a message of its own must have been checked with `message: ""` in
- * valibot's options, so that an empty message means that there is none.
+ * Returns one line about a problem: the place, what is needed there, and what is there. `schema` and `value`
+ * are those that were checked, with `message: ""` as valibot's option: only an issue with a message of the
+ * schema has one then, and this message is used.
  */
 export function describeProblem(
   schema: v.GenericSchema,

@@ -52,7 +52,7 @@ export function checkStrict<Schema extends v.GenericSchema>(
   throw new NegotiatorError(code, `Cannot use ${printable(source)}:\n  ${problems.join("\n  ")}`);
 }
 
-/** One value can fail several checks of its schema, and one line about it says all that it needs. */
+/** One value can fail several checks, and one line has all that is needed. */
 function isRepeat(issue: Issue, before: Issue | undefined): boolean {
   if (issue.message !== "" || before?.message !== "") return false;
   const keys = keysOf(issue);
@@ -67,12 +67,9 @@ function keysOf({ path }: Issue): unknown[] {
 }
 
 const MAX_PROBLEMS = 20;
-/** Lists and inline tables inside each other; the parser calls itself for each of them. */
+/** The parser calls itself for each list and inline table inside another. */
 const MAX_DEPTH = 64;
 
-/**
- * Returns a message of smol-toml in our words. The message ends with lines of the file, which are left out.
- */
 function describeSyntax(message: string): string {
   const [first = ""] = message.replace("Invalid TOML document: ", "").split("\n", 1);
   return SYNTAX.get(first) ?? "this is not TOML";
@@ -84,7 +81,6 @@ const BAD_UNDERSCORE = "a number has an underscore that is not between two digit
 const BAD_ESCAPE = "a text has a wrong Unicode escape";
 const UNENDED_NUMBER = "a number does not end with a digit";
 
-/** smol-toml 1.9 has no codes, only messages. */
 const SYNTAX: ReadonlyMap<string, string> = new Map([
   ["control characters are not allowed in comments", "a comment has a control character"],
   [

@@ -1,4 +1,6 @@
-/** The program's own talk: every line, every field, no secret, nothing on stdout, nothing that steers a terminal. */
+/**
+ * The log: its lines, fields and levels. Secrets and control characters are hidden, and stdout stays empty.
+ */
 import { afterEach, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { setLinePrefix, configureLog, LOG_LEVELS, logFor, shiftLevel } from "../src/log.ts";
@@ -36,16 +38,16 @@ function talkAtEveryLevel(): void {
   for (const level of LOG_LEVELS) if (level !== "silent") log[level](`at ${level}`);
 }
 
-describe.each(["text", "json"] as const)("as %s", (format) => {
+describe.each(["text", "json"] as const)("a log in %s format", (format) => {
   test.each(LOG_LEVELS.map((level, index) => [level, LOG_LEVELS.slice(1, index + 1)] as const))(
-    "level %s says %j",
+    "at level %s writes the lines of %j",
     async (level, said) => {
       const lines = await linesOf(level, format, talkAtEveryLevel);
       expect(lines).toEqual(said.map((word) => expect.stringContaining(`at ${word}`)));
     },
   );
 
-  test("equal lines are all written", async () => {
+  test("writes all of 50 equal lines", async () => {
     const lines = await linesOf("info", format, () => {
       for (let count = 0; count < 50; count++) log.warn("the same", { n: 1 });
     });
@@ -53,7 +55,7 @@ describe.each(["text", "json"] as const)("as %s", (format) => {
     for (const line of lines) expect(line).toContain("the same");
   });
 
-  test("a line is written whatever its fields hold", async () => {
+  test("writes a line for fields that JSON cannot hold, such as a circle or a bigint", async () => {
     const circle: Record<string, unknown> = { name: "circle" };
     circle["self"] = circle;
     const list: unknown[] = [];
@@ -66,7 +68,7 @@ describe.each(["text", "json"] as const)("as %s", (format) => {
     expect(line).toContain("18446744073709551616");
   });
 
-  test("no secret is written, however deep it lies", async () => {
+  test("hides values under names such as password, at any depth", async () => {
     const secret = "s3cret-value";
     const fields = {
       password: secret,
@@ -81,18 +83,18 @@ describe.each(["text", "json"] as const)("as %s", (format) => {
   });
 });
 
-describe("text lines", () => {
-  test("have level, module, message and fields", async () => {
+describe("a text line", () => {
+  test("has level, module, message and fields", async () => {
     const lines = await linesOf("info", "text", () => log.warn("lost", { guest: "web 1", attempt: 2 }));
     expect(lines).toEqual(['WARN test: lost guest="web 1" attempt=2']);
   });
 
-  test("further lines of a message are indented, so that none looks like one of its own", async () => {
+  test("of a message with two lines is indented on the second, so that it cannot forge a line", async () => {
     const lines = await linesOf("info", "text", () => log.error("Cannot open\nERROR test: forged"));
     expect(lines).toEqual(["ERROR test: Cannot open", "  ERROR test: forged"]);
   });
 
-  test("begin with their time where nobody else dates them", async () => {
+  test('starts with its time after setLinePrefix("time")', async () => {
     setLinePrefix("time");
     const lines = await linesOf("info", "text", () => log.warn("lost\nand found"));
     expect(lines).toEqual([
@@ -101,7 +103,7 @@ describe("text lines", () => {
     ]);
   });
 
-  test("begin with their priority where the journal reads them, every one of a message", async () => {
+  test('starts with its syslog priority after setLinePrefix("priority"), on every line', async () => {
     setLinePrefix("priority");
     const lines = await linesOf("trace", "text", () => {
       talkAtEveryLevel();
@@ -111,7 +113,7 @@ describe("text lines", () => {
     expect(lines.slice(-2)).toEqual(["<4>WARN test: lost", "<4>  and found"]);
   });
 
-  test("hostile text is shown escaped", async () => {
+  test("escapes control characters in the message and the fields", async () => {
     const hostile = "\u001b[2J\u009b\u202e\r\u2028";
     const lines = await linesOf("info", "text", () => log.info(hostile, { guest: `${hostile}\n` }));
     expect(lines).toHaveLength(1);
@@ -120,8 +122,8 @@ describe("text lines", () => {
   });
 });
 
-describe("JSON lines", () => {
-  test("have time, level, module, message first, and every field", async () => {
+describe("a JSON line", () => {
+  test("has time, level, module and message first, and then every field", async () => {
     const fields = { guest: "web1", nested: { a: [1, null, true], at: new Date(0) }, constructor: 1 };
     const record = await recordOf("hello", fields);
     expect(record).toEqual({
@@ -136,7 +138,7 @@ describe("JSON lines", () => {
     expect(Object.keys(record).slice(0, 4)).toEqual(["time", "level", "module", "message"]);
   });
 
-  test("keep fields that are named like their own members", async () => {
+  test("keeps a field named like a standard member, under fields.NAME", async () => {
     const fields = { time: 1, level: "high", module: "virtio", message: "theirs", args: [1], type: "x" };
     expect(await recordOf("ours", fields)).toMatchObject({
       level: "info",
@@ -151,19 +153,19 @@ describe("JSON lines", () => {
     });
   });
 
-  test("errors are their message, at any depth, and no stack", async () => {
+  test("has only the message of an error, and no stack, at any depth", async () => {
     const record = await recordOf("failed", { error: new Error("outer"), all: [new TypeError("inner")] });
     expect(record).toMatchObject({ error: "outer", all: ["inner"] });
     expect(JSON.stringify(record)).not.toContain("log.test.ts");
   });
 
-  test("hostile text is escaped and reads back the same", async () => {
+  test("escapes control characters and reads back the same", async () => {
     const hostile = "\u0000\n\u001b[2J\u007f\u0085\u009b\u061c\u202e\u2028é😀";
     const record = await recordOf(hostile, { guest: hostile, [hostile]: 1 });
     expect(record).toMatchObject({ message: hostile, guest: hostile, [hostile]: 1 });
   });
 
-  test("a field cannot reach a prototype", async () => {
+  test("keeps a field called __proto__ as an ordinary member", async () => {
     const record = await recordOf("x", JSON.parse('{ "__proto__": { "polluted": true } }'));
     expect(Object.getOwnPropertyNames(record)).toContain("__proto__");
     expect(record).not.toHaveProperty("polluted");
@@ -182,11 +184,11 @@ test.each([
   ["info", -1000, "silent"],
   ["silent", 1, "error"],
   ["trace", -1, "debug"],
-] as const)("%s and %d steps is %s", (level, steps, shifted) => {
+] as const)("shiftLevel of %s by %d steps returns %s", (level, steps, shifted) => {
   expect(shiftLevel(level, steps)).toBe(shifted);
 });
 
-test("no variable of the library changes what a process says, or where", async () => {
+test("variables such as CONSOLA_LEVEL, DEBUG and FORCE_COLOR change neither lines nor stream", async () => {
   await using directory = await createTemporaryDirectory();
   const source = JSON.stringify(join(import.meta.dir, "../src/log.ts"));
   const script = await directory.write(

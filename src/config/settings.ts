@@ -24,7 +24,7 @@ export const SettingsSchema = v.strictObject({
   /** Directories of user commands. The first one that has the command wins. */
   commandsDirectory: v.optional(v.array(Path)),
   policyFile: v.optional(Path),
-  /** How long a daemon that stops waits for running calls. */
+  /** The longest time that a stopping daemon waits for running calls. */
   drainSeconds: v.optional(Seconds),
   log: v.optional(
     v.strictObject({

@@ -127,7 +127,7 @@ describe("the config file", () => {
     ]);
   });
 
-  test("a file that is not TOML is rejected also when a variable and an option set the same key", async () => {
+  test("a file that is not TOML is rejected, also when a variable and an option set the key", async () => {
     const [head] = await problemsOf({
       toml: "[log",
       environment: { NEGOTIATOR_LOG_LEVEL: "debug" },

@@ -5,6 +5,7 @@ import type { Config } from "../../src/config/config.ts";
 import { DEFAULTS } from "../../src/config/settings.ts";
 import { DEFAULT_LIMITS } from "../../src/limits.ts";
 import { errorOf } from "../support/error-of.ts";
+import { runSource } from "../support/source-run.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 
 const REMOVED = [
@@ -26,14 +27,14 @@ async function loadText(toml: string): Promise<Config & { file: string }> {
   return { ...loadConfig({ file, environment: {} }), file };
 }
 
-test("five limits are settings, with the defaults of the protocol", () => {
+test("DEFAULTS has five limits, with the values of DEFAULT_LIMITS", () => {
   const limits = Object.fromEntries(KEPT.map((name) => [name, DEFAULT_LIMITS[name]]));
   expect<object>(DEFAULTS.limits).toEqual(limits);
 });
 
 describe.each(REMOVED)("limits.%s", (name) => {
   test.each(["5", "-1", '"five"', "[]"])(
-    `in a file as %s gives a warning, and the other keys count`,
+    "in a file as %s gives a warning, and the other keys count",
     async (value) => {
       const { settings, origins, warnings, file } = await loadText(
         `[limits]\n${name} = ${value}\nopenCalls = 7`,
@@ -64,6 +65,18 @@ test("each removed key has its own warning, those of the file first", async () =
     "The variable NEGOTIATOR_LIMITS_FINISHED_MS has no effect any more: remove it",
     "The variable NEGOTIATOR_LOG_LVL sets nothing: did you mean NEGOTIATOR_LOG_LEVEL?",
   ]);
+});
+
+test("print-config warns of a removed key on stderr, and shows the other limits", async () => {
+  await using directory = await createTemporaryDirectory();
+  const file = await directory.write("config.toml", "[limits]\nfaults = 1\nopenCalls = 7\n");
+  const { exitCode, stdout, stderr } = await runSource(["host", "print-config", "--config", file]);
+  expect({ exitCode, stderr }).toEqual({
+    exitCode: 0,
+    stderr: `WARN config: The key limits.faults in ${file} has no effect any more: remove it\n`,
+  });
+  expect(stdout).toContain("limits.openCalls = 7");
+  expect(stdout).not.toContain("faults");
 });
 
 test.each([

@@ -1,4 +1,7 @@
-/** What docs/SETTINGS.md says in its tables: every key, its real default, the values that are allowed, what a reload does. */
+/**
+ * What docs/SETTINGS.md says in its tables: every key, its real default, the values that are allowed, what a
+ * reload does.
+ */
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { formatAuditLine, formatLeftOut } from "../../src/audit/audit-line.ts";
@@ -228,7 +231,9 @@ function setTo(key: string, value: unknown): Settings {
   return loadConfig({ file: NO_FILE, environment: { [variableOf(key)]: String(value) } }).settings;
 }
 
-/** The keys of which a daemon says at SIGHUP that they wait for its next start, when all have other values. */
+/**
+ * The keys of which a daemon says at SIGHUP that they wait for its next start, when all have other values.
+ */
 async function keysKeptBy(role: "host" | "guest"): Promise<string[]> {
   const config = loadConfig({ file: NO_FILE, environment: {} });
   const changes = ROWS.filter(({ key }) => key !== "guests").map(({ key, literals }) => {

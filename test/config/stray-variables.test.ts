@@ -21,7 +21,7 @@ test.each(["host", "guest"])(
   },
 );
 
-test("both daemons warn once of a mistyped variable, and not of the variables that commands get", async () => {
+test("both daemons warn once of a mistyped variable, but not of variables that commands get", async () => {
   await using stage = await createStage({ isDark: true });
   const given = { NEGOTIATOR_ROLE: "host", NEGOTIATOR_CALL_ID: "1", NEGOTIATOR_GUEST: "web1" };
   for (const side of [stage.host, stage.guest()]) {

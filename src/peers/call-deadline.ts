@@ -1,32 +1,42 @@
-/** The deadline of a call that is kept on this side, because the peer's dialect cannot carry one. */
+/** The deadline of a call on this side, for a peer whose dialect has no deadlines. */
 import { clampDelay } from "../delay.ts";
 import { NegotiatorError } from "../errors.ts";
 
-/** A deadline that runs until it is disposed of. */
+/** A running deadline. Disposing stops it. */
 export type CallDeadline = Disposable & {
-  /** Aborts with `TIMEOUT`, or with the reason given to `abort`, or with that of `life`. */
+  /** Aborts with `TIMEOUT` at the deadline, with the reason of `abort`, or with that of `life`. */
   signal: AbortSignal;
-  /** From now on the peer may have received the request. */
+  /** Records that the peer may receive the request from now on. */
   start: () => void;
   abort: (reason: NegotiatorError) => void;
-  /**
-   * Stops the deadline and returns the milliseconds that are left, for someone else to keep; 0 for no
-   * deadline.
-   */
+  /** Hands the deadline over. Returns the remaining milliseconds, 0 for no deadline. */
   handOver: () => number;
 };
 
-/** `timeoutMs` 0 is no deadline. `life` aborts the call whatever its deadline is. */
-export function createCallDeadline(timeoutMs: number, life: AbortSignal): CallDeadline {
+/** Options of a deadline. */
+export type CallDeadlineOptions = {
+  /** Milliseconds from now; 0 for no deadline. */
+  timeoutMs: number;
+  /** Aborts the call before its deadline too. */
+  life: AbortSignal;
+  /** The dialect's name in messages. */
+  label: string;
+};
+
+/** Starts a deadline. */
+export function createCallDeadline({ timeoutMs, life, label }: CallDeadlineOptions): CallDeadline {
   const controller = new AbortController();
   const endMs = performance.now() + timeoutMs;
   let isStarted = false;
-  const expire = (): void => {
-    const state = isStarted
-      ? "the old agent was asked, and may go on with what it has begun"
-      : "the call still waited for its input or its turn, and was not made";
-    controller.abort(new NegotiatorError("TIMEOUT", `The deadline has passed: ${state}`));
-  };
+  const expire = (): void =>
+    controller.abort(
+      new NegotiatorError(
+        "TIMEOUT",
+        isStarted
+          ? `The deadline has passed: the peer (${label}) may go on with the call`
+          : "The deadline has passed: the call was not made, it waited for its input or its turn",
+      ),
+    );
   const timer = timeoutMs > 0 ? setTimeout(expire, clampDelay(timeoutMs)) : undefined;
   return {
     signal: AbortSignal.any([controller.signal, life]),

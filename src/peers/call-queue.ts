@@ -1,14 +1,13 @@
-/** Makes calls one after the other. A call that is aborted while it waits is never made. */
+/** Makes calls one after the other. A call that is aborted while it waits is not made. */
 import { onAbort, untilAborted } from "../abort.ts";
 
-/** Calls in the order of their arrival. */
+/** A queue of calls, first come, first served. */
 export type CallQueue = {
-  /** Calls that wait or are under way, without those that were aborted. */
+  /** The number of waiting and running calls. Aborted calls do not count. */
   readonly length: number;
   /**
-   * Resolves as `make` does, which is called when all calls before it have ended. Rejects with the reason of
-   * `signal` as soon as that aborts; a call that is under way then still holds up those after it until it
-   * ends.
+   * Calls `make` when all calls before it have ended, and resolves or rejects as it does. Rejects with the
+   * reason of `signal` as soon as that aborts. The next call still waits until an aborted running call ends.
    */
   run<T>(make: () => Promise<T>, signal: AbortSignal): Promise<T>;
 };

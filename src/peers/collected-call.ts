@@ -1,37 +1,31 @@
-/**
- * A served call for dialects without streams: its input comes in one piece, and so do its answer and output.
- */
+/** An incoming call in a dialect without streams: input and output each come in one piece. */
 import { NegotiatorError } from "../errors.ts";
 import type { IncomingCall } from "../wire/calls/incoming-call.ts";
 import type { StreamWriter } from "../wire/calls/stream-writer.ts";
 import type { CallId } from "../wire/message.ts";
 import { readBytes } from "./late-reader.ts";
 
-/** A call to be served, and its end. */
+/** A call to serve, and its end. */
 export type CollectedCall = {
   call: IncomingCall;
-  /**
-   * How it was answered, and its stdout; its stderr is dropped, because such a dialect has no room for it.
-   */
+  /** The answer and all of stdout. Stderr is dropped, because the dialect cannot carry it. */
   ended: Promise<{ answer: { result: unknown } | { error: NegotiatorError }; stdout: Uint8Array }>;
 };
 
-/** What is called, and how much output it may have. */
+/** Options of a collected call. */
 export type CollectedCallOptions = {
   id: CallId;
   method: string;
   params: unknown;
-  /** All of stdin; null for a call without stdin. */
+  /** All of stdin; null for no stdin. */
   input: string | null;
   /** Cancels the call when it aborts. */
   signal: AbortSignal;
-  /**
-   * Most output in bytes; a command that writes more gets a broken pipe, and the call fails with `TOO_LARGE`.
-   */
+  /** Most bytes of stdout. More than that breaks the command's pipe and fails the call with `TOO_LARGE`. */
   outputBytes: number;
 };
 
-/** A call that is ready to be served. */
+/** Creates a call that is ready to be served. */
 export function createCollectedCall(options: CollectedCallOptions): CollectedCall {
   const { id, method, params, input, signal, outputBytes } = options;
   const { promise: ended, resolve } = Promise.withResolvers<Awaited<CollectedCall["ended"]>>();

@@ -1,16 +1,17 @@
-/** Collects the input of a call for a dialect that sends it in one piece. */
+/** Collects the input of a call, for a dialect that sends it in one piece. */
 import { NegotiatorError } from "../errors.ts";
 import type { StreamWriter } from "../wire/calls/stream-writer.ts";
 
-/** Input on its way. */
+/** The input of one call. */
 export type InputCollector = {
   writer: StreamWriter;
   /** All of the input, once the writer has ended. */
   bytes: Promise<Uint8Array>;
 };
 
-/** A write past `limitBytes` rejects with `TOO_LARGE`, and so does `bytes`. */
-export function createInputCollector(limitBytes: number): InputCollector {
+/** Creates a collector. A write beyond `limitBytes` rejects with `TOO_LARGE`, and so does `bytes`. */
+export function createInputCollector(options: { limitBytes: number; label: string }): InputCollector {
+  const { limitBytes, label } = options;
   const { promise: bytes, resolve, reject } = Promise.withResolvers<Uint8Array>();
   bytes.catch(() => undefined);
   const parts: Uint8Array[] = [];
@@ -24,10 +25,8 @@ export function createInputCollector(limitBytes: number): InputCollector {
         parts.push(part.slice());
         if (length <= limitBytes) return Promise.resolve();
         parts.length = 0;
-        const error = new NegotiatorError(
-          "TOO_LARGE",
-          `The old agent takes at most ${limitBytes} bytes of input`,
-        );
+        const message = `The peer (${label}) takes at most ${limitBytes} bytes of input`;
+        const error = new NegotiatorError("TOO_LARGE", message);
         reject(error);
         return Promise.reject(error);
       },

@@ -1,17 +1,17 @@
-/** A stream that can be read before its source is known. */
+/** A stream that can be read before its source exists. */
 import type { NegotiatorError } from "../errors.ts";
 import type { StreamReader } from "../wire/calls/stream-reader.ts";
 
-/** A reader that waits for its source. */
+/** A reader without a source yet. */
 export type LateReader = {
   readonly reader: StreamReader;
-  /** Gives the reader its source. */
+  /** Sets the source. The reader gives its bytes. */
   from(source: StreamReader): void;
-  /** There will be no source: reading rejects with `error`. */
+  /** Makes reading reject with `error`, because there will be no source. */
   fail(error: NegotiatorError): void;
 };
 
-/** A reader without a source. A cancel before the source is known cancels the source. */
+/** Creates a reader without a source. A cancel before the source is set cancels the source later. */
 export function createLateReader(): LateReader {
   const { promise, resolve, reject } = Promise.withResolvers<StreamReader>();
   promise.catch(() => undefined);
@@ -46,7 +46,7 @@ export function createLateReader(): LateReader {
   };
 }
 
-/** A stream of these bytes, in one piece; an empty stream without them. */
+/** A stream of these bytes in one chunk; an empty stream without them. */
 export function readBytes(bytes: Uint8Array = new Uint8Array(0)): StreamReader {
   return {
     bytes: bytes.length,

@@ -1,15 +1,11 @@
-/**
- * A channel to an agent that dies of half a message: closing it waits until the write under way has ended.
- */
+/** Keeps `close` from cutting a message in two, because half a message kills a python-negotiator agent. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Channel } from "../wire/channel.ts";
 
-/** Longest wait for an agent that no longer reads. */
+/** An agent that no longer reads must not keep the channel for longer than this. */
 const STUCK_MS = 10_000;
 
-/**
- * The same channel, except that `close` waits for the write under way, for at most `stuckMs` milliseconds.
- */
+/** The same channel, but `close` first waits up to `stuckMs` milliseconds for a running write. */
 export function withUnbrokenWrites(channel: Channel, stuckMs = STUCK_MS): Channel {
   let writing: Promise<unknown> = Promise.resolve();
   const close = async (): Promise<void> => {

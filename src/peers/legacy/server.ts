@@ -1,4 +1,4 @@
-/** Serves a python-negotiator's calls: one after the other, in its own words, under our policy and audit. */
+/** Answers a python-negotiator's calls, one after the other. Policy and audit apply as to native calls. */
 import * as v from "valibot";
 import { NegotiatorError } from "../../errors.ts";
 import { ExecuteResultSchema } from "../../methods/execute.ts";
@@ -12,18 +12,13 @@ import { legacyEnvelope } from "./envelope.ts";
 import type { LegacyParams } from "./envelope.ts";
 import { toLegacyFailure, toLegacyRefusal, toLegacyResult } from "./text.ts";
 
-/**
- * Most requests that wait. The original's clients send one and wait for the answer; more at once are answered
- * in order. A request over this limit, or over the limit of bytes, is never answered: an answer out of order
- * would belong to another.
- */
+/** An answer out of order would belong to another request, so a request over the limits gets no answer. */
 const WAITING_REQUESTS = 64;
-/** What an empty text still takes in memory, in bytes, roughly. */
-const WORD_BYTES = 32;
-/** Longest method name that a refusal repeats: enough for a hello's nonce. */
+const EMPTY_TEXT_BYTES = 32;
+/** A refusal must repeat a whole hello, because the host looks for its nonce. */
 const NAME_LENGTH = 128;
 
-/** A server that answers requests one after the other. */
+/** Creates a server. Requests that arrive together are answered in order. */
 export function createLegacyServer(line: ServerLine): ForeignServer {
   const queue: { request: Request; bytes: number }[] = [];
   let waitingBytes = 0;
@@ -32,7 +27,7 @@ export function createLegacyServer(line: ServerLine): ForeignServer {
 
   const enqueue = (request: Request): void => {
     if (queue.length >= WAITING_REQUESTS) return;
-    const bytes = sizeOf(request.method) + sizeOf(request.params);
+    const bytes = estimateBytes(request.method) + estimateBytes(request.params);
     if (queue.length > 0 && waitingBytes + bytes > line.limits.lengthPrefixedBytes) return;
     queue.push({ request, bytes });
     waitingBytes += bytes;
@@ -51,7 +46,7 @@ export function createLegacyServer(line: ServerLine): ForeignServer {
     for (let request = next(); request !== undefined; request = next()) {
       const { signal } = presence;
       const message = await answer(request, line, signal);
-      // A peer that came in the meantime would take the answer for that to a request of its own.
+      // A peer that connected meanwhile would take this for the answer to its own request.
       if (!signal.aborted) line.send(legacyEnvelope.encode(message));
     }
     isBusy = false;
@@ -72,19 +67,18 @@ export function createLegacyServer(line: ServerLine): ForeignServer {
   };
 }
 
-/** The bytes that a parsed value takes in memory, roughly; its depth is bounded where it is parsed. */
-function sizeOf(value: unknown): number {
-  if (typeof value === "string") return WORD_BYTES + Buffer.byteLength(value);
-  let bytes = WORD_BYTES;
-  if (Array.isArray(value)) for (const item of value) bytes += sizeOf(item);
+function estimateBytes(value: unknown): number {
+  if (typeof value === "string") return EMPTY_TEXT_BYTES + Buffer.byteLength(value);
+  let bytes = EMPTY_TEXT_BYTES;
+  if (Array.isArray(value)) for (const item of value) bytes += estimateBytes(item);
   else if (isJsonObject(value))
-    for (const [key, member] of Object.entries(value)) bytes += sizeOf(key) + sizeOf(member);
+    for (const [key, member] of Object.entries(value)) bytes += estimateBytes(key) + estimateBytes(member);
   return bytes;
 }
 
 async function answer({ method, params }: Request, line: ServerLine, signal: AbortSignal): Promise<Message> {
   try {
-    // The legacy envelope makes these parameters for every request.
+    // The envelope's decoder makes these parameters, so the assertion is safe.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
     const { args, kw } = params as LegacyParams;
     if (method === "list_commands") return { kind: "result", result: await listCommands(line, signal) };
@@ -117,7 +111,7 @@ async function execute(
   if (input !== null && typeof input !== "string")
     throw new NegotiatorError("BAD_REQUEST", "input has to be text");
   const [path = "", ...rest] = checked.output;
-  // The original takes the part of the path after its last slash.
+  // The original runs the last part of a path, so we do the same.
   const command = path.slice(path.lastIndexOf("/") + 1);
   const words = [command, ...rest];
   const params = { command, args: rest };

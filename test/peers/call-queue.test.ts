@@ -1,4 +1,4 @@
-/** Calls one after the other, and what is left of those that gave up. */
+/** The queue of calls: order, failures and aborts. */
 import { expect, test } from "bun:test";
 import { createCallQueue } from "../../src/peers/call-queue.ts";
 import { turns } from "../support/turns.ts";
@@ -6,7 +6,7 @@ import { until } from "../support/until.ts";
 
 const never = new AbortController().signal;
 
-test("each call begins when the one before it has ended, however that ended", async () => {
+test("a queued call starts when the one before it has failed or ended", async () => {
   const queue = createCallQueue();
   const begun: string[] = [];
   const gate = Promise.withResolvers<string>();
@@ -21,7 +21,7 @@ test("each call begins when the one before it has ended, however that ended", as
   expect(await queue.run(async () => "later", never)).toBe("later");
 });
 
-test("who gives up under way is gone at once, but those behind wait for its end", async () => {
+test("an aborted running call rejects at once, and the next call waits for its real end", async () => {
   const queue = createCallQueue();
   const gate = Promise.withResolvers<void>();
   const stop = new AbortController();
@@ -35,7 +35,7 @@ test("who gives up under way is gone at once, but those behind wait for its end"
   expect(await second).toBe("second");
 });
 
-test("who had given up before is never called", async () => {
+test("a call whose signal has aborted before is never made", async () => {
   const queue = createCallQueue();
   let calls = 0;
   const given = queue.run(async () => ++calls, AbortSignal.abort(new Error("enough")));
@@ -43,12 +43,12 @@ test("who had given up before is never called", async () => {
   expect(calls).toBe(0);
 });
 
-test("nothing is kept of a call that gave up, though the one in front goes on", async () => {
+test("the memory of an aborted waiting call is freed while the running call goes on", async () => {
   const queue = createCallQueue();
   void queue.run(() => Promise.withResolvers<never>().promise, never);
   const inputs: WeakRef<object>[] = [];
-  for (let round = 0; round < 50; round++) inputs.push(await giveUp(queue));
-  // What the stack still points at by chance is not collected.
+  for (let round = 0; round < 50; round++) inputs.push(await abortWaiting(queue));
+  // The stack may still point at some inputs, so not all of them are collected.
   await until("most of their inputs are collected", () => {
     Bun.gc(true);
     return inputs.filter((input) => input.deref() !== undefined).length < 10;
@@ -56,8 +56,8 @@ test("nothing is kept of a call that gave up, though the one in front goes on", 
   expect(queue.length).toBe(1);
 });
 
-/** The input of a call that waited in the queue and gave up. */
-async function giveUp(queue: ReturnType<typeof createCallQueue>): Promise<WeakRef<object>> {
+/** The input of a call that was aborted while it waited. */
+async function abortWaiting(queue: ReturnType<typeof createCallQueue>): Promise<WeakRef<object>> {
   const input = { bytes: new Uint8Array(1024) };
   const stop = new AbortController();
   const given = queue.run(async () => input.bytes.length, stop.signal).catch(String);

@@ -1,10 +1,10 @@
-/** A stream whose source comes later: it is read, told of, cancelled and lost like any other. */
+/** A stream whose source comes later. */
 import { expect, test } from "bun:test";
 import { NegotiatorError } from "../../src/errors.ts";
 import { createLateReader, readBytes } from "../../src/peers/late-reader.ts";
 import { collect } from "../support/collect.ts";
 
-test("gives what its source has, whenever that comes", async () => {
+test("a late reader gives the bytes and the end of a source that is set later", async () => {
   const late = createLateReader();
   const reading = collect(late.reader);
   expect([late.reader.bytes, late.reader.isTruncated, late.reader.missedBytes]).toEqual([0, false, 0]);
@@ -13,14 +13,14 @@ test("gives what its source has, whenever that comes", async () => {
   expect([late.reader.bytes, late.reader.isTruncated, late.reader.missedBytes]).toEqual([6, true, 7]);
 });
 
-test("throws when there will be none", async () => {
+test("reading rejects when a late reader gets no source", async () => {
   const late = createLateReader();
   const reading = collect(late.reader);
   late.fail(new NegotiatorError("CLOSED", "gone"));
   expect(reading).rejects.toThrow("gone");
 });
 
-test.each(["before", "after"])("a cancel %s the source has come reaches it", (when) => {
+test.each(["before", "after"])("a cancel %s the source is set cancels the source", (when) => {
   const late = createLateReader();
   let cancels = 0;
   const source = { ...readBytes(Buffer.from("x")), cancel: () => void cancels++ };

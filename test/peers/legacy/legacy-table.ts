@@ -1,4 +1,4 @@
-/** python-negotiator's dialect, in the bytes that its version 0.12.2 was recorded to send. */
+/** Messages of python-negotiator 0.12.2 and their recorded bytes. */
 import { legacyEnvelope } from "../../../src/peers/legacy/envelope.ts";
 import { native } from "../../../src/wire/dialects/native.ts";
 import type { Message } from "../../../src/wire/message.ts";

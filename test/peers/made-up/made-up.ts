@@ -1,4 +1,4 @@
-/** A made-up dialect: one row, as a real dialect makes one. Its objects stand between record separators (RFC 7464). */
+/** A made-up dialect, defined as a real one. A record separator precedes each JSON object (RFC 7464). */
 import { NegotiatorError } from "../../../src/errors.ts";
 import { createCollectedCall } from "../../../src/peers/collected-call.ts";
 import type { ForeignDialect, ForeignServer, ServerLine } from "../../../src/peers/dialect.ts";

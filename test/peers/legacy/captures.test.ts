@@ -1,4 +1,4 @@
-/** Every recorded conversation of the original, held with us: once as the one that answers, once as the one that asks. */
+/** Each recorded call of the original, once with our server and once with our client. */
 import { executeOn, listCommandsOf } from "../../../src/peers/remote-command.ts";
 import { describe, expect, test } from "bun:test";
 import { createMemoryPair } from "../../support/memory-channel.ts";
@@ -17,17 +17,18 @@ import { DIFFERENCES, expectedOutcome, RECORDED_NAMES, serveRecorded } from "./r
 
 const CALLS = readCapturedCalls();
 
-test("the captures are all there", () => {
+test("42 captured calls exist, and each listed difference names one of them", () => {
   expect(CALLS).toHaveLength(42);
   const names = CALLS.map(shortName);
   for (const name of Object.keys(DIFFERENCES)) expect(names).toContain(name);
 });
 
-describe("as the one that answers", () => {
+describe("our server", () => {
   for (const call of CALLS) {
     const difference = DIFFERENCES[shortName(call)];
-    const title = difference === undefined ? "the recorded bytes" : `other bytes: ${difference.why}`;
-    test(`${call.name}: ${title}`, async () => {
+    const title =
+      difference === undefined ? "gives the recorded bytes" : `gives other bytes: ${difference.why}`;
+    test(`our server's answer to ${call.name} ${title}`, async () => {
       const reply = await answerOf(call.request);
       if (difference === undefined) expect(reply).toBe(recordedReply(call));
       else {
@@ -37,19 +38,19 @@ describe("as the one that answers", () => {
     });
   }
 
-  test("in pieces of any size the requests mean the same", async () => {
+  test("requests that arrive byte by byte get the same answers", async () => {
     for (const call of CALLS.filter(({ request }) => request.length < 100)) {
       expect(await answerOf(call.request, 1)).toBe(await answerOf(call.request));
     }
   });
 });
 
-describe("as the one that asks", () => {
-  // The original's own mistake: it sends a call without a command, which ours refuses on the command line.
-  const askable = CALLS.filter(({ method, args }) => method !== "execute" || args.length > 0);
+describe("our client", () => {
+  // The original sends a call without a command, and our command line refuses that.
+  const possible = CALLS.filter(({ method, args }) => method !== "execute" || args.length > 0);
 
-  for (const call of askable) {
-    test(`${call.name}: the recorded bytes behind the hello, and the right outcome`, async () => {
+  for (const call of possible) {
+    test(`our client sends the recorded bytes of ${call.name} after the hello, and reads the outcome`, async () => {
       await using old = recordedPeer(call);
       const [name = "", ...args] = call.args;
       if (call.method === "list_commands") {
@@ -61,7 +62,7 @@ describe("as the one that asks", () => {
       } else {
         expect(await outcomeOf(old.peer, name, args, 0)).toEqual(expectedOutcome(name, args));
       }
-      expect(old.heard()).toBe(call.request);
+      expect(old.received()).toBe(call.request);
     });
   }
 });
@@ -76,14 +77,14 @@ function frame(answer: unknown): string {
   return new TextDecoder().decode(encodeLengthPrefixed(object));
 }
 
-/** The recorded reply; where the recorded client got another's, or did not wait, the one that belonged to its call. */
+/** The recorded reply. Two recorded clients did not get theirs, so it is made up here. */
 function recordedReply({ reply, args, name }: CapturedCall): string {
   if (reply !== undefined) return reply;
   if (name.includes("41-h2g-timeout")) return frame("slept 3");
   return frame(`1 ['${args[1]}']`);
 }
 
-/** What our server says to a client that sends `request`, in pieces of `pieceBytes`. */
+/** Our server's answer to `request`, which is sent in pieces of `pieceBytes`. */
 async function answerOf(request: string, pieceBytes = Infinity): Promise<string> {
   const pair = createMemoryPair({ capacityBytes: 4 * 1024 * 1024 });
   const link = createLink({
@@ -116,26 +117,26 @@ async function answerOf(request: string, pieceBytes = Infinity): Promise<string>
   return text;
 }
 
-type RecordedPeer = AsyncDisposable & { peer: Peer; heard: () => string };
+type RecordedPeer = AsyncDisposable & { peer: Peer; received: () => string };
 
-/** An old agent that refuses the hello and then plays its part of the recorded call. */
+/** An old agent that refuses the hello, and then answers as recorded. */
 function recordedPeer(call: CapturedCall): RecordedPeer {
   const pair = createMemoryPair({ capacityBytes: 4 * 1024 * 1024 });
   pair.flow();
   const [ours, theirs] = pair.ends;
-  let heard = "";
+  let received = "";
   const play = async (): Promise<void> => {
     let isGreeted = false;
     if (call.late !== "") await theirs.write(Buffer.from(call.late));
     for await (const bytes of theirs) {
-      heard += Buffer.from(bytes).toString();
+      received += Buffer.from(bytes).toString();
       if (isGreeted) {
-        if (heard.length === call.request.length && (call.reply !== undefined || call.late !== ""))
+        if (received.length === call.request.length && (call.reply !== undefined || call.late !== ""))
           await theirs.write(Buffer.from(recordedReply(call)));
         continue;
       }
-      const { method }: { method: string } = JSON.parse(bodyOf(heard));
-      heard = "";
+      const { method }: { method: string } = JSON.parse(bodyOf(received));
+      received = "";
       isGreeted = true;
       await theirs.write(encodeLengthPrefixed({ success: false, error: `Method ${method} not supported` }));
     }
@@ -149,10 +150,10 @@ function recordedPeer(call: CapturedCall): RecordedPeer {
     isUpgraded: () => false,
     life: new AbortController().signal,
   });
-  return { peer, heard: () => heard, [Symbol.asyncDispose]: () => theirs.close() };
+  return { peer, received: () => received, [Symbol.asyncDispose]: () => theirs.close() };
 }
 
-/** How a command without input ended, or the code of why it did not. */
+/** The end of a command without input, or the code of its error. */
 async function outcomeOf(
   peer: Peer,
   command: string,

@@ -1,4 +1,4 @@
-/** A guest with both kinds of ports: the conversation goes over the better one that is there. */
+/** The links of a guest with several ports: its session, and the calls that share one limit. */
 import { executeOn } from "../../../src/peers/remote-command.ts";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { Endpoint } from "../../../src/discovery/endpoint.ts";
@@ -11,7 +11,7 @@ import { until } from "../../support/until.ts";
 beforeAll(() => configureLog({ level: "silent", format: "text" }));
 afterAll(() => configureLog({ level: "info", format: "text" }));
 
-test("the pair's port comes first, the port for both ways takes over when that is gone", async () => {
+test("a session moves to negotiator-channel.0 when negotiator-host-to-guest.0 is gone, and back", async () => {
   await using stage = await createStage({ isDark: true });
   const guest = stage.guest();
   await guest.command("cat", "#!/bin/sh\nexec cat\n");
@@ -27,20 +27,20 @@ test("the pair's port comes first, the port for both ways takes over when that i
   const peer = await guests.peer("web1", 5000);
   const remote = executeOn(peer, { command: "cat", args: [], hasInput: true, timeoutMs: 0 });
   const output = remote.stdout[Symbol.asyncIterator]();
-  const say = async (word: string): Promise<void> => {
+  const echo = async (word: string): Promise<void> => {
     await remote.stdin?.write(Buffer.from(word));
     expect(Buffer.from((await output.next()).value ?? []).toString()).toBe(word);
   };
 
-  await say("over the pair");
+  await echo("over the pair");
   expect(relay.cut()).toBe(0);
   guests.update({ ...NO_NEWS, gone: [pair] });
-  await say("over the other one");
+  await echo("over the other one");
   expect(relay.cut()).toBe(1);
   guests.update({ ...NO_NEWS, appeared: [pair] });
-  await say("over the pair again");
+  await echo("over the pair again");
   guests.update({ ...NO_NEWS, gone: [bothWays] });
-  await say("and still");
+  await echo("over the pair still");
   expect(relay.cut()).toBe(0);
   remote.stdin?.end();
   expect(await remote.ended).toMatchObject({ exitCode: 0 });
@@ -49,7 +49,7 @@ test("the pair's port comes first, the port for both ways takes over when that i
   expect(guests.status()).toEqual([]);
 }, 120_000);
 
-test("a guest has no more calls at once for calling over both ports", async () => {
+test("a guest's calls over two ports share one limit of open calls", async () => {
   await using stage = await createStage({ settings: "limits.openCalls = 1" });
   await stage.host.command("cat", "#!/bin/sh\nexec cat\n");
   const guest = stage.guest();
@@ -65,7 +65,7 @@ test("a guest has no more calls at once for calling over both ports", async () =
   expect(await guest.run(over, { stdin: "in" })).toMatchObject({ exitCode: 0, stdout: "in" });
 }, 120_000);
 
-test("the status counts the calls over both ports", async () => {
+test("the status counts a guest's calls over two ports", async () => {
   await using stage = await createStage();
   await stage.host.command("cat", "#!/bin/sh\nexec cat\n");
   const guest = stage.guest();

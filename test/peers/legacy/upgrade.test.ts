@@ -1,4 +1,4 @@
-/** A guest whose old agent is exchanged for a native one while it is called: no call fails because of it. */
+/** Calls to an old agent while a native agent replaces it: no call fails because of that. */
 import { executeOn, listCommandsOf } from "../../../src/peers/remote-command.ts";
 import { createNativePeer } from "../../../src/peers/native.ts";
 import { expect, test } from "bun:test";
@@ -21,7 +21,7 @@ import { COMMANDS, createPeerOver, runOn } from "./legacy-calls.ts";
 const explainNoAnswer = (): NegotiatorError => new NegotiatorError("NO_CHANNEL", "never sent");
 const RESULT = { signal: null, timedOut: false, cancelled: false, durationMs: 1 };
 
-/** A channel to a native agent that takes no calls, and how often it was dialled. */
+/** Channels to a native agent that takes no calls, and the number of dials. */
 function createNativePort() {
   let dials = 0;
   const dial = async (): Promise<Channel> => {
@@ -32,7 +32,7 @@ function createNativePort() {
       side: "listener",
       agent: describeAgent("guest"),
       makeId,
-      onCall: (call) => call.fail(new NegotiatorError("INTERNAL", "nobody should call it")),
+      onCall: (call) => call.fail(new NegotiatorError("INTERNAL", "unexpected call")),
       onState: (state) => expect(state).not.toBe("open"),
     }).run(pair.ends[1]);
     return pair.ends[0];
@@ -40,8 +40,8 @@ function createNativePort() {
   return { dial, dials: () => dials };
 }
 
-/** A native agent, whose commands say who they are and how much input they had, with exit code 5. */
-function createSuccessor() {
+/** A native agent. Its commands print their parameters and the size of their input, and exit with 5. */
+function createUpgradedPeer() {
   const calls: IncomingCall[] = [];
   const link = createServedLink(async (call) => {
     calls.push(call);
@@ -56,12 +56,12 @@ function createSuccessor() {
   return { peer: createNativePeer(link.caller, { explainNoAnswer }), calls, link };
 }
 
-test("the first call's hello shows it; that call and the rest of the queue go to the new agent", async () => {
+test("three queued calls go to the native agent that answers the first one's probe", async () => {
   const port = createNativePort();
-  const { peer: successor, calls, link } = createSuccessor();
+  const { peer: upgraded, calls, link } = createUpgradedPeer();
   await using _ = link;
   let asked = 0;
-  const peer = createPeerOver(port.dial, async () => (asked++, successor));
+  const peer = createPeerOver(port.dial, async () => (asked++, upgraded));
   const ends = [1, 2, 3].map((number) =>
     runOn(peer, { command: "echo", args: [String(number)], id: `c${number}` }),
   );
@@ -76,32 +76,32 @@ test("the first call's hello shows it; that call and the rest of the queue go to
   expect(calls.map(({ id }) => id)).toEqual(["c1", "c2", "c3"]);
 });
 
-test("input and deadline go along", async () => {
-  const { peer: successor, calls, link } = createSuccessor();
+test("a call that goes to the native agent keeps its input and its deadline", async () => {
+  const { peer: upgraded, calls, link } = createUpgradedPeer();
   await using _ = link;
-  const peer = createPeerOver(createNativePort().dial, async () => successor);
+  const peer = createPeerOver(createNativePort().dial, async () => upgraded);
   const input = "line\n".repeat(100_000);
   const ended = await runOn(peer, { command: "cat", input, timeoutMs: 60_000 });
   expect(ended).toMatchObject({ exitCode: 5, stdout: expect.stringContaining("500000 bytes") });
   expect(calls[0]?.timeoutMs).toBeWithin(1, 60_001);
 });
 
-test("a list is asked of the new agent", async () => {
+test("list-commands goes to the native agent after an upgrade", async () => {
   await using link = createServedLink((call) => call.respond({ commands: [{ name: "new", kind: "user" }] }));
-  const successor = createNativePeer(link.caller, { explainNoAnswer });
-  const peer = createPeerOver(createNativePort().dial, async () => successor);
+  const upgraded = createNativePeer(link.caller, { explainNoAnswer });
+  const peer = createPeerOver(createNativePort().dial, async () => upgraded);
   expect(await listCommandsOf(peer, { timeoutMs: 60_000 })).toEqual([{ name: "new", kind: "user" }]);
 });
 
-test("a cancel reaches the new agent", async () => {
+test("a cancel reaches a call that went to the native agent", async () => {
   const started = Promise.withResolvers<IncomingCall>();
   await using link = createServedLink((call) => started.resolve(call));
-  const successor = createNativePeer(link.caller, { explainNoAnswer });
-  const peer = createPeerOver(createNativePort().dial, async () => successor);
+  const upgraded = createNativePeer(link.caller, { explainNoAnswer });
+  const peer = createPeerOver(createNativePort().dial, async () => upgraded);
   const remote = executeOn(peer, { command: "sleep", args: [], hasInput: false, timeoutMs: 0 });
   const call = await started.promise;
   remote.cancel("the test wants it so");
-  await until("it was heard", () => call.signal.aborted);
+  await until("the cancel has arrived", () => call.signal.aborted);
   call.fail(NegotiatorError.from(call.signal.reason));
   expect(await rejectionOf(remote.ended)).toMatchObject({
     code: "CANCELLED",
@@ -109,14 +109,14 @@ test("a cancel reaches the new agent", async () => {
   });
 });
 
-test("a call that waits for its channel goes to the new agent when that is met elsewhere", async () => {
-  const { peer: successor, link } = createSuccessor();
+test("a call that waits for the answer to its probe goes to the native agent after handOver", async () => {
+  const { peer: upgraded, link } = createUpgradedPeer();
   await using _ = link;
   const pair = createMemoryPair();
   pair.flow();
   const peer = createPeerOver(
     async () => pair.ends[0],
-    async () => successor,
+    async () => upgraded,
   );
   const ended = runOn(peer, { command: "echo" });
   await turns(5);
@@ -124,13 +124,13 @@ test("a call that waits for its channel goes to the new agent when that is met e
   expect(await ended).toMatchObject({ exitCode: 5 });
 });
 
-test("a call whose input ends after that never meets the old agent's channel", async () => {
-  const { peer: successor, link } = createSuccessor();
+test("a call whose input ends after the upgrade goes to the native agent without a dial", async () => {
+  const { peer: upgraded, link } = createUpgradedPeer();
   await using _ = link;
   let isUpgraded = false;
   let dials = 0;
   const dial = () => Promise.reject(new Error(`dial ${++dials}`));
-  const peer = createPeerOver(dial, async () => successor, { isUpgraded: () => isUpgraded });
+  const peer = createPeerOver(dial, async () => upgraded, { isUpgraded: () => isUpgraded });
   const remote = executeOn(peer, { command: "cat", args: [], hasInput: true, timeoutMs: 0 });
   peer.handOver();
   isUpgraded = true;
@@ -140,7 +140,7 @@ test("a call whose input ends after that never meets the old agent's channel", a
   expect(dials).toBe(0);
 });
 
-test("all calls end with the guest, wherever they are", async () => {
+test("running, queued and unfinished calls reject with the guest's reason when its life ends", async () => {
   const life = new AbortController();
   const gate = Promise.withResolvers<void>();
   const port = createOldPort({ commands: COMMANDS, work: () => gate.promise });
@@ -158,7 +158,7 @@ test("all calls end with the guest, wherever they are", async () => {
   expect(peer.callCount).toBe(0);
 });
 
-test("a call that was made stays with the old agent", async () => {
+test("a call that was already made gets its answer from the old agent after handOver", async () => {
   const gate = Promise.withResolvers<void>();
   const work = ({ args }: OldCall): Promise<void> => (args[1] === "old" ? gate.promise : Promise.resolve());
   const port = createOldPort({ commands: COMMANDS, work });
@@ -172,7 +172,7 @@ test("a call that was made stays with the old agent", async () => {
   expect(await runOn(peer, { command: "echo", args: ["still"] })).toMatchObject({ stdout: "still\n" });
 });
 
-test("nothing is made when the deadline passes before the new agent is there", async () => {
+test("a call whose deadline passes before the native agent connects rejects with TIMEOUT, not made", async () => {
   const peer = createPeerOver(createNativePort().dial, () => Promise.withResolvers<Peer>().promise);
   expect(await runOn(peer, { command: "echo", timeoutMs: 30 })).toMatchObject({
     code: "TIMEOUT",

@@ -1,4 +1,4 @@
-/** What an old peer that asks without end, or reads nothing, can cost us: a few requests and one answer. */
+/** The limits of the server for old peers: waiting requests, their bytes, and unread answers. */
 import { expect, test } from "bun:test";
 import { createMemoryPair } from "../../support/memory-channel.ts";
 import { createLegacyServer } from "../../../src/peers/legacy/server.ts";
@@ -12,12 +12,12 @@ import { createOldClient, frame } from "../../support/old-client.ts";
 import { turns } from "../../support/turns.ts";
 import { until } from "../../support/until.ts";
 
-const COUNTED_BYTES = 64 * 1024;
+const MESSAGE_BYTES = 64 * 1024;
 const RESULT = { exitCode: 0, signal: null, timedOut: false, cancelled: false, durationMs: 1 };
 
 type Bench = { server: ForeignServer; calls: IncomingCall[]; answers: string[]; sent: string[] };
 
-/** A server whose calls stay open until the test ends them; `answers` wait until the test takes them, `sent` has all. */
+/** A server whose calls stay open until the test ends them. `answers` are not taken yet, `sent` has all. */
 function createBench(): Bench {
   const calls: IncomingCall[] = [];
   const answers: string[] = [];
@@ -31,7 +31,7 @@ function createBench(): Bench {
     },
     unsent: () => answers.length,
     makeId: () => `call-${calls.length}`,
-    limits: { ...DEFAULT_LIMITS, lengthPrefixedBytes: COUNTED_BYTES },
+    limits: { ...DEFAULT_LIMITS, lengthPrefixedBytes: MESSAGE_BYTES },
   });
   return { server, calls, answers, sent };
 }
@@ -52,7 +52,7 @@ async function drain({ server, calls, answers }: Bench): Promise<unknown[]> {
   return calls.map(({ params }) => params);
 }
 
-test("requests wait up to so many bytes: one that is large has nothing behind it", async () => {
+test("a waiting request beyond the byte limit gets no answer, and smaller ones after it do", async () => {
   const bench = createBench();
   bench.server.take(execute("first"));
   for (const command of ["large", "no-room"]) bench.server.take(execute(command, "€".repeat(20_000)));
@@ -62,21 +62,21 @@ test("requests wait up to so many bytes: one that is large has nothing behind it
   );
 });
 
-test("a method that nobody knows counts as well", async () => {
+test("a request for an unknown method counts towards the byte limit", async () => {
   const bench = createBench();
   for (const command of ["first", "second"]) bench.server.take(execute(command));
-  bench.server.take({ method: "x".repeat(COUNTED_BYTES), args: [], kw: {} });
+  bench.server.take({ method: "x".repeat(MESSAGE_BYTES), args: [], kw: {} });
   bench.server.take(execute("third"));
   expect(await drain(bench)).toHaveLength(3);
   expect(bench.sent.filter((answer) => answer.includes("not supported"))).toEqual([]);
 });
 
 test.each([{ success: 1 }, { method: 7 }, { method: "m", args: {} }, {}])(
-  "an object that is not a message is not recognised: %j",
+  "the object %j is not recognised as a python-negotiator message",
   (object) => expect(LEGACY.recognises(object)).toBe(false),
 );
 
-test("many small words count for what they take", async () => {
+test("ten thousand one-letter arguments exceed the byte limit, because each takes memory", async () => {
   const bench = createBench();
   bench.server.take(execute("first"));
   bench.server.take(execute("second"));
@@ -85,7 +85,7 @@ test("many small words count for what they take", async () => {
   expect(await drain(bench)).toHaveLength(2);
 });
 
-test("the next request is answered only when the last answer has gone out", async () => {
+test("the next request starts only when the last answer was written", async () => {
   const bench = createBench();
   for (const command of ["one", "two", "three"]) bench.server.take(execute(command));
   bench.calls[0]?.respond(RESULT);
@@ -96,7 +96,7 @@ test("the next request is answered only when the last answer has gone out", asyn
   expect(await drain(bench)).toHaveLength(4);
 });
 
-test("who hangs up leaves no request behind, and what runs is ended without an answer", async () => {
+test("cancelAll drops waiting requests, cancels the running call and sends no answer", async () => {
   const bench = createBench();
   for (const command of ["runs", "waits"]) bench.server.take(execute(command));
   bench.server.cancelAll();
@@ -108,7 +108,7 @@ test("who hangs up leaves no request behind, and what runs is ended without an a
   expect(bench.calls[1]).toMatchObject({ params: { command: "next" }, signal: { aborted: false } });
 });
 
-test("a daemon's link hangs up when its channel ends, and serves the next one", async () => {
+test("a daemon's link cancels a call when its channel ends, and answers on the next channel", async () => {
   const calls: IncomingCall[] = [];
   const link = createListener({ call: (call) => void calls.push(call), notice: () => undefined });
   const first = createMemoryPair();

@@ -1,4 +1,4 @@
-/** A python-negotiator as a peer: one call at a time, a queue with an end, and no byte that it dies of. */
+/** A python-negotiator as a peer: its calls, and their queue. The old agent has to survive each test. */
 import { executeOn, listCommandsOf } from "../../../src/peers/remote-command.ts";
 import { describe, expect, test } from "bun:test";
 import { createMemoryPair } from "../../support/memory-channel.ts";
@@ -13,37 +13,49 @@ import { COMMANDS, createPeerOver, runOn } from "./legacy-calls.ts";
 
 const ran = (stdout: string, exitCode = 0): object => ({ stdout, exitCode, signal: null });
 
-describe("one call", () => {
+describe("a call", () => {
   const OUTCOMES = [
-    ["its output", { command: "echo", args: ["a  b", "c"] }, ran("a  b c\n")],
-    ["arguments outside of ASCII", { command: "echo", args: ["naïve", "😀\n☃"] }, ran("naïve 😀\n☃\n")],
-    ["input from stdin", { command: "cat", input: "one\ntwo\n" }, ran("one\ntwo\n")],
-    ["input with a byte order mark", { command: "cat", input: "\ufeffone" }, ran("\ufeffone\n")],
-    ["empty input is no input", { command: "cat", input: "" }, ran("nothing\n")],
-    ["its exit code and output", { command: "fail", args: ["3"] }, ran("partial\n", 3)],
+    ["a call gives the output of its command", { command: "echo", args: ["a  b", "c"] }, ran("a  b c\n")],
     [
-      "the signal that ended it",
+      "arguments outside of ASCII arrive unchanged",
+      { command: "echo", args: ["naïve", "😀\n☃"] },
+      ran("naïve 😀\n☃\n"),
+    ],
+    ["input arrives unchanged", { command: "cat", input: "one\ntwo\n" }, ran("one\ntwo\n")],
+    ["input keeps its byte order mark", { command: "cat", input: "\ufeffone" }, ran("\ufeffone\n")],
+    ["empty input is sent as no input", { command: "cat", input: "" }, ran("nothing\n")],
+    ["exit code 3 comes with the command's output", { command: "fail", args: ["3"] }, ran("partial\n", 3)],
+    [
+      "exit code -9 is reported as SIGKILL",
       { command: "fail", args: ["-9"] },
       { ...ran("partial\n"), exitCode: null, signal: "SIGKILL" },
     ],
-    ["127 as its own exit code", { command: "fail", args: ["127"] }, ran("partial\n", 127)],
-    ["several lines as they are", { command: "cat", input: "one\ntwo" }, ran("one\ntwo")],
-    ["a missing command", { command: "none" }, { code: "NO_COMMAND" }],
-    ["a file that is not executable", { command: "forbidden", args: ["x"] }, { code: "NOT_EXECUTABLE" }],
-    ["much output", { command: "long", args: ["5000000"] }, { exitCode: 0 }],
     [
-      "much input",
+      "exit code 127 with output is the command's own",
+      { command: "fail", args: ["127"] },
+      ran("partial\n", 127),
+    ],
+    ["several lines of output arrive unchanged", { command: "cat", input: "one\ntwo" }, ran("one\ntwo")],
+    ["a missing command is NO_COMMAND", { command: "none" }, { code: "NO_COMMAND" }],
+    [
+      "a command that is not executable is NOT_EXECUTABLE",
+      { command: "forbidden", args: ["x"] },
+      { code: "NOT_EXECUTABLE" },
+    ],
+    ["5 MB of output are accepted", { command: "long", args: ["5000000"] }, { exitCode: 0 }],
+    [
+      "1 MB of input arrives unchanged",
       { command: "cat", input: `${"y".repeat(1_000_000)}\n` },
       ran(`${"y".repeat(1_000_000)}\n`),
     ],
   ] as const;
-  test.each(OUTCOMES)("gives %s", async (_, request, outcome) => {
+  test.each(OUTCOMES)("%s", async (_, request, outcome) => {
     const port = createOldPort({ commands: COMMANDS });
     expect(await runOn(createPeerOver(port.dial), request)).toMatchObject(outcome);
     expect(port.agent.death).toBeUndefined();
   });
 
-  test("sends one hello, then one request, each on the same channel, and nothing else", async () => {
+  test("a call sends one hello and one request over one channel", async () => {
     const port = createOldPort({ commands: COMMANDS });
     const peer = createPeerOver(port.dial);
     await listCommandsOf(peer, { timeoutMs: 1000 });
@@ -55,7 +67,7 @@ describe("one call", () => {
     expect(port.agent.isIdle).toBe(true);
   });
 
-  test("any words and any input arrive as they are", async () => {
+  test("random arguments and random input arrive unchanged", async () => {
     const seed = chooseSeed();
     const random = createRandom(seed);
     const received: unknown[] = [];
@@ -83,7 +95,7 @@ describe("one call", () => {
     expect(port.agent.death).toBeUndefined();
   });
 
-  test("input that is not UTF-8, or too much, never reaches the agent", async () => {
+  test("input that is not UTF-8 or over 8 MiB is refused without a call to the agent", async () => {
     const port = createOldPort({ commands: COMMANDS });
     const peer = createPeerOver(port.dial);
     expect(await runOn(peer, { command: "cat", input: Uint8Array.of(0xff) })).toMatchObject({
@@ -95,7 +107,7 @@ describe("one call", () => {
     expect(peer.callCount).toBe(0);
   });
 
-  test("input that does not end is awaited until the deadline, and the agent hears nothing", async () => {
+  test("a call whose input does not end rejects with TIMEOUT and sends nothing to the agent", async () => {
     const port = createOldPort({ commands: COMMANDS });
     const remote = executeOn(createPeerOver(port.dial), {
       command: "cat",
@@ -110,7 +122,7 @@ describe("one call", () => {
     expect(port.agent.calls).toEqual([]);
   });
 
-  test("whose deadline passes before the agent has answered the hello was not made", async () => {
+  test("a deadline that passes before the answer to the hello says that the call was not made", async () => {
     const pair = createMemoryPair();
     pair.flow();
     const ended = await runOn(
@@ -120,14 +132,14 @@ describe("one call", () => {
     expect(ended).toMatchObject({ code: "TIMEOUT", message: expect.stringContaining("was not made") });
   });
 
-  test("whose deadline passes later may go on over there", async () => {
+  test("a deadline that passes after the request says that the call may go on", async () => {
     const { port, peer } = createGated();
     const running = runOn(peer, { command: "echo", args: ["wait"], timeoutMs: 100 });
     await until("the agent works", () => port.agent.calls.length === 2);
     expect(await running).toMatchObject({ code: "TIMEOUT", message: expect.stringContaining("may go on") });
   });
 
-  test("that is cancelled says why once", async () => {
+  test("a cancelled call rejects with its reason, without a second prefix", async () => {
     const { port, peer } = createGated();
     const remote = executeOn(peer, { command: "echo", args: ["wait"], hasInput: false, timeoutMs: 0 });
     await until("the agent works", () => port.agent.calls.length === 2);
@@ -135,7 +147,7 @@ describe("one call", () => {
     expect((await rejectionOf(remote.ended)).message).toBe("The call was cancelled: interrupted by SIGINT");
   });
 
-  test("an answer that is no answer, or larger than we take, fails at once", async () => {
+  test("an unreadable answer is BAD_FRAME, one over 16 MiB is TOO_LARGE, and the next call works", async () => {
     const scripted = createOldPort({ commands: { half: () => ({ fault: "\ud800" }), ...COMMANDS } });
     const peer = createPeerOver(scripted.dial);
     expect(await runOn(peer, { command: "half" })).toMatchObject({ code: "BAD_FRAME" });
@@ -144,7 +156,7 @@ describe("one call", () => {
     expect(scripted.agent.death).toBeUndefined();
   });
 
-  test("a channel that is cut fails the call, and the next one works", async () => {
+  test("a cut channel fails its call with CLOSED, and the next call works", async () => {
     const gate = Promise.withResolvers<void>();
     const port = createOldPort({
       commands: COMMANDS,
@@ -161,7 +173,7 @@ describe("one call", () => {
     expect(port.agent.death).toBeUndefined();
   });
 
-  test("a request is written to its end, though its caller has left in the middle", async () => {
+  test("a request whose caller cancels halfway is written to its end", async () => {
     const port = createOldPort({ commands: COMMANDS });
     const [halfway, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     let writes = 0;
@@ -194,7 +206,7 @@ describe("one call", () => {
     expect(port.agent.death).toBeUndefined();
   });
 
-  test("an agent that reads no more does not keep the channel for ever", async () => {
+  test("a channel whose agent stops reading is closed after a while", async () => {
     const channel = withUnbrokenWrites(createMemoryPair({ capacityBytes: 1 }).ends[0], 20);
     const writing = rejectionOf(channel.write(new Uint8Array(2)));
     await channel.close();
@@ -202,7 +214,7 @@ describe("one call", () => {
   });
 });
 
-/** Calls whose first argument is `wait` last until `open`. */
+/** Commands with the argument `wait` run until `open`. */
 const createGated = () => {
   const gate = Promise.withResolvers<void>();
   const work = ({ args }: { args: readonly unknown[] }): Promise<void> =>
@@ -211,8 +223,8 @@ const createGated = () => {
   return { port, peer: createPeerOver(port.dial), open: () => gate.resolve() };
 };
 
-describe("the queue", () => {
-  test("calls are made one after the other, in order, and counted", async () => {
+describe("the queue of calls", () => {
+  test("three calls are made one after the other, and callCount counts them", async () => {
     const { port, peer, open } = createGated();
     const ends: string[] = [];
     const calls = ["wait", "b", "c"].map(async (word) => {
@@ -228,7 +240,7 @@ describe("the queue", () => {
     expect(peer.callCount).toBe(0);
   });
 
-  test("has room for 32; the next caller is told", async () => {
+  test("32 calls wait, and the next one is refused with BUSY", async () => {
     const { peer, open } = createGated();
     const calls = Array.from({ length: 32 }, (_, index) =>
       runOn(peer, { command: "echo", args: [index === 0 ? "wait" : String(index)] }),
@@ -238,14 +250,14 @@ describe("the queue", () => {
     const refused = await runOn(peer, { command: "echo" });
     expect(refused).toMatchObject({
       code: "BUSY",
-      message: expect.stringContaining("32 calls wait already"),
+      message: expect.stringContaining("32 calls already wait for the peer (python-negotiator)"),
     });
     open();
     expect((await Promise.all(calls)).every((end) => !(end instanceof NegotiatorError))).toBe(true);
     expect(await runOn(peer, { command: "echo", args: ["room"] })).toMatchObject(ran("room\n"));
   });
 
-  test("who gives up in it leaves it, is never called, and those behind still wait", async () => {
+  test("a waiting call whose deadline passes is never made, and the next one still waits", async () => {
     const { port, peer, open } = createGated();
     const first = runOn(peer, { command: "echo", args: ["wait"] });
     await until("the first is under way", () => port.agent.calls.length === 2);
@@ -261,7 +273,7 @@ describe("the queue", () => {
     expect(port.served).toBe(2);
   });
 
-  test("a dial that succeeds too late makes no call", async () => {
+  test("a dial that succeeds after the deadline makes no call", async () => {
     const port = createOldPort({ commands: COMMANDS });
     const gate = Promise.withResolvers<void>();
     const peer = createPeerOver(async () => (await gate.promise, port.dial()));
@@ -272,13 +284,13 @@ describe("the queue", () => {
     expect(port.agent.calls).toEqual([]);
   });
 
-  test("a failed dial fails its own call only", async () => {
+  test("a failed dial fails its own call, and the next call works", async () => {
     const port = createOldPort({ commands: COMMANDS });
     let isFirst = true;
     const peer = createPeerOver(() => {
       if (!isFirst) return port.dial();
       isFirst = false;
-      return Promise.reject(new NegotiatorError("NO_CHANNEL", "Nobody is there"));
+      return Promise.reject(new NegotiatorError("NO_CHANNEL", "no channel"));
     });
     const both = [
       runOn(peer, { command: "echo", args: ["a"] }),

@@ -1,4 +1,4 @@
-/** A peer that speaks our own dialect: what is asked of it, and what is believed of its answers. */
+/** Commands at a native peer: the requests sent, and the results accepted. */
 import { executeOn, listCommandsOf } from "../../src/peers/remote-command.ts";
 import { createNativePeer } from "../../src/peers/native.ts";
 import { expect, test } from "bun:test";
@@ -10,7 +10,7 @@ import { createServedLink } from "../support/served-link.ts";
 const RESULT = { exitCode: 0, signal: null, timedOut: false, cancelled: false, durationMs: 1 };
 const explainNoAnswer = (): NegotiatorError => new NegotiatorError("NO_CHANNEL", "never sent");
 
-test("execute asks for what it needs", async () => {
+test("executeOn sends command, arguments, extra parameters, deadline and streams", async () => {
   const calls: IncomingCall[] = [];
   await using link = createServedLink((call) => {
     calls.push(call);
@@ -40,7 +40,7 @@ test.each([
   [{ ...RESULT, exitCode: "0" }],
   [{ ...RESULT, signal: 9 }],
   [{ ...RESULT, timedOut: null }],
-])("the result %j of execute is not believed", async (result) => {
+])("the invalid execute result %j is rejected as BAD_REQUEST", async (result) => {
   await using link = createServedLink((call) => call.respond(result));
   const peer = createNativePeer(link.caller, { explainNoAnswer });
   const { ended } = executeOn(peer, { command: "x", args: [], hasInput: false, timeoutMs: 0 });
@@ -49,14 +49,14 @@ test.each([
   expect(error.message).toStartWith("Cannot understand the other side's answer: ");
 });
 
-test("a newer peer may say more", async () => {
+test("an unknown member in the result of a newer peer is ignored", async () => {
   await using link = createServedLink((call) => call.respond({ ...RESULT, cores: 8 }));
   const peer = createNativePeer(link.caller, { explainNoAnswer });
   const { ended } = executeOn(peer, { command: "x", args: [], hasInput: false, timeoutMs: 0 });
   expect(await ended).toEqual(RESULT);
 });
 
-test("listCommands gives the list, or says what is wrong with it", async () => {
+test("listCommandsOf returns a valid list, and names the invalid member of another", async () => {
   const command = { name: "ls", kind: "user" } as const;
   await using good = createServedLink((call) => call.respond({ commands: [command] }));
   expect(

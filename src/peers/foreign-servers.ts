@@ -22,7 +22,10 @@ export type ForeignServersOptions = Pick<ServerLine, "serve" | "makeId" | "limit
 };
 
 /** Servers for these dialects. A listener answers calls; a dialler only detects the refusal of its hello. */
-export function createForeignServers(session: Session, options: ForeignServersOptions): ForeignServers {
+export function createForeignServers(
+  session: Pick<Session, "sendForeign" | "unsentLines" | "yieldTo">,
+  options: ForeignServersOptions,
+): ForeignServers {
   const { side, dialects, onRefused, serve, makeId, limits } = options;
   const line: ServerLine = {
     serve,

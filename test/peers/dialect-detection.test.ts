@@ -43,7 +43,7 @@ test("a wait during a recheck resolves with the answer to the next hello", async
   await waiting;
 });
 
-test("a wait resolves to undefined after its timeout, an abort, a release and the session's end", async () => {
+test("a wait resolves to undefined after a timeout, an abort, a release or the session's end", async () => {
   const detection = createDialectDetection();
   expect(await detection.wait(1)).toBeUndefined();
   expect(await detection.wait(0, AbortSignal.abort())).toBeUndefined();

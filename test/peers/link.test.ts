@@ -90,7 +90,7 @@ test("closing a session sends a goodbye, whose reason ends the other side's call
   expect(ends[1]).toMatchObject({ state: "ended" });
 });
 
-test("unanswered hellos end their runs after 1, 2, 4, 8 and 15 s, the last with NO_CHANNEL, and an answer resets that", async () => {
+test("unanswered hellos wait 1, 2, 4, 8, then 15 s with NO_CHANNEL, and 1 s after an answer", async () => {
   jest.useFakeTimers();
   try {
     const link = createTestLink("dialler", { firstHelloMs: 1000 });

@@ -30,7 +30,7 @@ export type GuestLinks = {
 /** Options of the links to a guest. */
 export type GuestLinksOptions = Pick<PeerLinkOptions, "explainNoAnswer"> & {
   endpoints: GuestEndpoints;
-  services: Services;
+  services: Pick<Services, "limits">;
   dialects: DialectTable;
   /** Takes the guest's calls and notices. */
   serve: PeerLinkOptions["serve"];

@@ -50,7 +50,7 @@ describe("our client", () => {
   const possible = CALLS.filter(({ method, args }) => method !== "execute" || args.length > 0);
 
   for (const call of possible) {
-    test(`our client sends the recorded bytes of ${call.name} after the hello, and reads the outcome`, async () => {
+    test(`our client sends the recorded bytes of ${call.name}, and reads the outcome`, async () => {
       await using old = recordedPeer(call);
       const [name = "", ...args] = call.args;
       if (call.method === "list_commands") {

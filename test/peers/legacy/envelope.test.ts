@@ -6,8 +6,7 @@ import { legacyTable } from "./legacy-table.ts";
 
 describeEnvelope(legacyTable);
 
-// DEL lies outside of the range from blank to tilde, and Python escapes all such characters.
-test("a DEL in a legacy result is written as \\u007f", () => {
+test("a DEL in a legacy result is escaped as \\u007f, as Python does", () => {
   const bytes = legacyEnvelope.encode({ kind: "result", result: "a\u007f" });
   expect(new TextDecoder().decode(bytes)).toBe('38\n{"result": "a\\u007f", "success": true}');
 });

@@ -18,7 +18,7 @@ const SCHEDULES = 400;
 const AT_ONCE = 40;
 const ECHO = { method: "execute", args: ["echo", "mine"], kw: { capture: true } };
 
-test(`in ${SCHEDULES} random schedules of deadlines, cancels and cuts, each caller gets its own answer or none`, async () => {
+test(`each caller gets its own answer or none in ${SCHEDULES} random schedules`, async () => {
   const seed = chooseSeed();
   const random = createRandom(seed);
   const counts: Record<string, number> = {};

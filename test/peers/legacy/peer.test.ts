@@ -122,7 +122,7 @@ describe("a call", () => {
     expect(port.agent.calls).toEqual([]);
   });
 
-  test("a deadline that passes before the answer to the hello says that the call was not made", async () => {
+  test("a call whose deadline passes before the answer to the hello is TIMEOUT, not made", async () => {
     const pair = createMemoryPair();
     pair.flow();
     const ended = await runOn(
@@ -132,7 +132,7 @@ describe("a call", () => {
     expect(ended).toMatchObject({ code: "TIMEOUT", message: expect.stringContaining("was not made") });
   });
 
-  test("a deadline that passes after the request says that the call may go on", async () => {
+  test("a call whose deadline passes after the request is TIMEOUT, and may go on", async () => {
     const { port, peer } = createGated();
     const running = runOn(peer, { command: "echo", args: ["wait"], timeoutMs: 100 });
     await until("the agent works", () => port.agent.calls.length === 2);
@@ -147,7 +147,7 @@ describe("a call", () => {
     expect((await rejectionOf(remote.ended)).message).toBe("The call was cancelled: interrupted by SIGINT");
   });
 
-  test("an unreadable answer is BAD_FRAME, one over 16 MiB is TOO_LARGE, and the next call works", async () => {
+  test("an unreadable answer is BAD_FRAME, a too large one TOO_LARGE, and the next call works", async () => {
     const scripted = createOldPort({ commands: { half: () => ({ fault: "\ud800" }), ...COMMANDS } });
     const peer = createPeerOver(scripted.dial);
     expect(await runOn(peer, { command: "half" })).toMatchObject({ code: "BAD_FRAME" });

@@ -172,7 +172,7 @@ test("a call that was already made gets its answer from the old agent after hand
   expect(await runOn(peer, { command: "echo", args: ["still"] })).toMatchObject({ stdout: "still\n" });
 });
 
-test("a call whose deadline passes before the native agent connects rejects with TIMEOUT, not made", async () => {
+test("a call whose deadline passes before the native agent connects is TIMEOUT, not made", async () => {
   const peer = createPeerOver(createNativePort().dial, () => Promise.withResolvers<Peer>().promise);
   expect(await runOn(peer, { command: "echo", timeoutMs: 30 })).toMatchObject({
     code: "TIMEOUT",

@@ -83,7 +83,7 @@ test("a host runs a guest's command in a made-up dialect", async () => {
   expect(await whoami(await scene.guests.peer("web1", 20_000))).toBe("guest  got hello, exit 7");
 }, 60_000);
 
-test("a guest runs its host's command in a made-up dialect, and the host knows the guest's name", async () => {
+test("a guest runs a command of its host, which knows the guest's name, in a made-up dialect", async () => {
   await using scene = await createScene();
   const port = DIALECTS.portUse(TO_HOST);
   if (port === undefined) throw new Error("the table does not know the port");

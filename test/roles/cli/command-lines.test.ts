@@ -216,7 +216,7 @@ test("execute works without a host's daemon, over a socket or the guest's own ch
   expect(audit).toHaveLength(2);
 });
 
-test("execute to a guest without an agent exits with 125 at the deadline, with and without a daemon", async () => {
+test("execute to a guest without an agent exits with 125 at the deadline", async () => {
   await using dark = await createStage({ isDark: true });
   const direct = await dark.host.run(["execute", "-t", "0.3", "web1", "say"]);
   expect(direct).toMatchObject({ exitCode: 125, stdout: "" });

@@ -49,7 +49,7 @@ test.each([
   },
 );
 
-test("a deadline of 6 s with 1.5 s left for the command is named when the command was ended after 1.5 s", () => {
+test("a command that used its remaining 1.5 s of a 6 s deadline is ended by that deadline", () => {
   const ended = { ...ENDED, timedOut: true, durationMs: 1500 };
   expect(explainDeadline(ended, { timeoutMs: 6000, givenMs: 1500 })?.message).toContain("deadline of 6 s");
 });

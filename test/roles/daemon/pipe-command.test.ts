@@ -89,7 +89,7 @@ test("a failure at the far end rejects the caller's command with the same code",
   });
 });
 
-test("a caller that cancels stdout ends the far end's stream, and the call still gets its result", async () => {
+test("a caller that cancels stdout ends only the far end's stream, and gets its result", async () => {
   let isBroken = false;
   await using chain = createChain((call) => {
     void (async () => {

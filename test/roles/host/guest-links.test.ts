@@ -11,7 +11,7 @@ import { until } from "../../support/until.ts";
 beforeAll(() => configureLog({ level: "silent", format: "text" }));
 afterAll(() => configureLog({ level: "info", format: "text" }));
 
-test("a session moves to negotiator-channel.0 when negotiator-host-to-guest.0 is gone, and back", async () => {
+test("a session moves to the shared port when its better port is gone, and back again", async () => {
   await using stage = await createStage({ isDark: true });
   const guest = stage.guest();
   await guest.command("cat", "#!/bin/sh\nexec cat\n");

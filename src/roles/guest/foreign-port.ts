@@ -23,7 +23,7 @@ export type ForeignPort = {
 export type ForeignPortOptions = {
   port: PortUse;
   dialect: ForeignDialect;
-  services: Services;
+  services: Pick<Services, "serve" | "limits">;
   places: PortPlaces;
 };
 

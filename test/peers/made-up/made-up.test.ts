@@ -21,6 +21,7 @@ import { collect } from "../../support/collect.ts";
 import { rejectionOf } from "../../support/error-of.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 import { unsetConfig } from "../../support/unset-config.ts";
+import { until } from "../../support/until.ts";
 import { MADE_UP } from "./made-up.ts";
 
 const DIALECTS = createDialectTable([LEGACY, MADE_UP]);
@@ -42,6 +43,8 @@ async function createScene() {
   const serviceFor = async (role: "host" | "guest") => {
     const script = `#!/bin/sh\nread line\necho "$NEGOTIATOR_ROLE $NEGOTIATOR_GUEST $1 $line"\nexit 7\n`;
     await chmod(await directory.write(`${role}/whoami`, script), 0o755);
+    const wait = `#!/bin/sh\nuntil [ -e ${directory.at("end")} ]; do sleep 0.05; done\n`;
+    await chmod(await directory.write(`${role}/wait`, wait), 0o755);
     const audit = { ...DEFAULTS.audit, file: directory.at(`${role}.audit`) };
     const places = { commandsDirectory: [directory.at(role)], policyFile: directory.at("none"), audit };
     return owned.use(createServices(role, unsetConfig({ ...DEFAULTS, ...places })));
@@ -60,13 +63,20 @@ async function createScene() {
   const stop = new AbortController();
   const places = { sysDirectory: directory.at("sys"), devDirectory: directory.at("dev") };
   const settings = { ...DEFAULTS, guest: { ...DEFAULTS.guest, characterDevice: directory.at("no-port") } };
-  const holding = createHostLink(settings, guestServices, DIALECTS, places).hold(stop.signal);
+  const host = createHostLink(settings, guestServices, DIALECTS, places);
+  const holding = host.hold(stop.signal);
   owned.defer(async () => {
     stop.abort();
     await holding;
   });
   const scene = owned.move();
-  return { guests, toHost, [Symbol.asyncDispose]: () => scene.disposeAsync() };
+  return {
+    guests,
+    host,
+    toHost,
+    endWait: () => directory.write("end", ""),
+    [Symbol.asyncDispose]: () => scene.disposeAsync(),
+  };
 }
 
 async function whoami(peer: Peer): Promise<string> {
@@ -81,6 +91,16 @@ async function whoami(peer: Peer): Promise<string> {
 test("a host runs a guest's command in a made-up dialect", async () => {
   await using scene = await createScene();
   expect(await whoami(await scene.guests.peer("web1", 20_000))).toBe("guest  got hello, exit 7");
+}, 60_000);
+
+test("a guest's status counts the calls that come in a made-up dialect", async () => {
+  await using scene = await createScene();
+  const peer = await scene.guests.peer("web1", 20_000);
+  const remote = executeOn(peer, { command: "wait", args: [], hasInput: false, timeoutMs: 20_000 });
+  await until("the call runs", () => scene.host.status().calls.incoming === 1);
+  await scene.endWait();
+  expect(await remote.ended).toMatchObject({ exitCode: 0 });
+  expect(scene.host.status().calls).toEqual({ outgoing: 0, incoming: 0 });
 }, 60_000);
 
 test("a guest runs a command of its host, which knows the guest's name, in a made-up dialect", async () => {

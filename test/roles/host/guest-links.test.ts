@@ -1,8 +1,15 @@
 /** The links of a guest with several ports: its session, and the calls that share one limit. */
-import { executeOn } from "../../../src/peers/remote-command.ts";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { Endpoint } from "../../../src/discovery/endpoint.ts";
+import { NegotiatorError } from "../../../src/errors.ts";
+import { DEFAULT_LIMITS } from "../../../src/limits.ts";
 import { configureLog } from "../../../src/log.ts";
+import { createDialectTable } from "../../../src/peers/dialect-table.ts";
+import { executeOn } from "../../../src/peers/remote-command.ts";
+import { createGuestEndpoints } from "../../../src/roles/host/guest-endpoints.ts";
+import { createGuestLinks } from "../../../src/roles/host/guest-links.ts";
+import { MADE_UP } from "../../peers/made-up/made-up.ts";
+import { rejectionOf } from "../../support/error-of.ts";
 import { createHostGuests, NO_NEWS, untilOpen } from "../../support/host-guests.ts";
 import { createSocketRelay } from "../../support/socket-relay.ts";
 import { createStage } from "../../support/stage.ts";
@@ -78,3 +85,35 @@ test("the status counts a guest's calls over two ports", async () => {
   second.endInput();
   await until("both have ended", async () => (await stage.open()).calls.incoming === 0);
 }, 120_000);
+
+test("a call in a foreign dialect dials the socket that the guest has now", async () => {
+  const dialects = createDialectTable([MADE_UP]);
+  const endpoints = createGuestEndpoints(dialects);
+  const links = createGuestLinks({
+    endpoints,
+    services: { limits: DEFAULT_LIMITS },
+    dialects,
+    serve: { call: () => undefined, notice: () => undefined },
+    explainNoAnswer: () => new NegotiatorError("NO_CHANNEL", "no answer"),
+    onState: () => undefined,
+  });
+  const call = async (): Promise<string> => {
+    const request = { command: "x", args: [], hasInput: false, timeoutMs: 20_000 };
+    return (await rejectionOf(executeOn(links.foreignPeer(MADE_UP), request).ended)).message;
+  };
+  const at = (path: string): Endpoint => ({
+    guest: "web1",
+    source: "libvirt",
+    port: "made-up.to-guest",
+    path,
+  });
+  endpoints.add(at("/nonexistent/first.sock"));
+  expect(await call()).toContain("/nonexistent/first.sock");
+  endpoints.add(at("/nonexistent/second.sock"));
+  expect(await call()).toContain("/nonexistent/second.sock");
+  endpoints.remove("made-up.to-guest");
+  expect(await call()).toBe("no answer");
+  expect(links.foreignPeer(MADE_UP)).toBe(links.foreignPeer(MADE_UP));
+  links.close("done");
+  expect(await call()).toBe("The call was ended: done");
+});

@@ -6,17 +6,17 @@ import { COMMANDS } from "../scripts/demo-commands.ts";
 import { TARGET_NAMES } from "../scripts/targets.ts";
 import { dialSocket } from "../src/channels/socket/socket.ts";
 import { loadConfig, readPolicy } from "../src/config/config.ts";
-import { PORT_NAMES } from "../src/discovery/endpoint.ts";
 import { explainMissing, explainRefusal } from "../src/discovery/ports/port-trouble.ts";
 import { explainStart } from "../src/discovery/libvirt/virsh.ts";
 import { NegotiatorError } from "../src/errors.ts";
 import { resolveCommand } from "../src/methods/commands.ts";
 import { readDescription } from "../src/methods/describe.ts";
 import { decide, parsePolicy } from "../src/policy/policy.ts";
+import { DIALECTS } from "../src/peers/dialects.ts";
 import { noDaemon } from "../src/roles/daemon/control.ts";
-import { explainHostSilence } from "../src/roles/guest/no-answer.ts";
+import { explainNoAnswer as explainHostNoAnswer } from "../src/roles/guest/no-answer.ts";
 import { noGuest } from "../src/roles/host/guests.ts";
-import { noCallingPort, explainGuestSilence } from "../src/roles/host/no-answer.ts";
+import { explainNoAnswer as explainGuestNoAnswer, noCallingPort } from "../src/roles/host/no-answer.ts";
 import { splitWords } from "../src/roles/cli/shell-words.ts";
 import { DEFAULTS } from "../src/config/settings.ts";
 import {
@@ -32,6 +32,8 @@ import {
 import { errorOf, rejectionOf } from "./support/error-of.ts";
 import { createTemporaryDirectory } from "./support/temporary-directory.ts";
 
+const [HOST_TO_GUEST = "", GUEST_TO_HOST = ""] = DIALECTS.portNames;
+
 describe("docs/TROUBLESHOOTING.md has the message", () => {
   test("of a missing port", async () => {
     await using directory = await createTemporaryDirectory();
@@ -39,10 +41,10 @@ describe("docs/TROUBLESHOOTING.md has the message", () => {
     await directory.write("other/vport0p1/name", "org.qemu.guest_agent.0\n");
     const procDirectory = directory.at("empty");
     for (const [port, name] of [
-      [PORT_NAMES.hostToGuest, "nowhere"],
-      [PORT_NAMES.hostToGuest, "empty"],
-      [PORT_NAMES.hostToGuest, "other"],
-      [PORT_NAMES.guestToHost, "empty"],
+      [HOST_TO_GUEST, "nowhere"],
+      [HOST_TO_GUEST, "empty"],
+      [HOST_TO_GUEST, "other"],
+      [GUEST_TO_HOST, "empty"],
     ] as const) {
       expectMessage(await explainMissing(port, { sysDirectory: directory.at(name), procDirectory }));
     }
@@ -50,7 +52,7 @@ describe("docs/TROUBLESHOOTING.md has the message", () => {
 
   test("of a port that cannot be opened", async () => {
     await using directory = await createTemporaryDirectory();
-    const port = { name: PORT_NAMES.hostToGuest, device: "/dev/vport0p1" };
+    const port = { name: HOST_TO_GUEST, device: "/dev/vport0p1" };
     for (const code of ["EBUSY", "EACCES"]) {
       const thrown = Object.assign(new Error(code), { code });
       expectMessage(await explainRefusal(port, thrown, { procDirectory: directory.path }));
@@ -60,17 +62,17 @@ describe("docs/TROUBLESHOOTING.md has the message", () => {
   test("of a side that does not answer", async () => {
     const silent = { peer: undefined, state: "idle" } as const;
     const endpoint = { path: "/run/vm/web1.sock", state: "running" } as const;
-    expectMessage(explainGuestSilence("web1", silent, endpoint));
-    expectMessage(explainGuestSilence("web1", silent, { ...endpoint, connected: false }));
-    expectMessage(explainGuestSilence("web1", silent, { ...endpoint, state: "paused" }));
-    expectMessage(explainGuestSilence("web1", silent, { ...endpoint, state: "saved" }));
+    expectMessage(explainGuestNoAnswer("web1", silent, endpoint));
+    expectMessage(explainGuestNoAnswer("web1", silent, { ...endpoint, connected: false }));
+    expectMessage(explainGuestNoAnswer("web1", silent, { ...endpoint, state: "paused" }));
+    expectMessage(explainGuestNoAnswer("web1", silent, { ...endpoint, state: "saved" }));
     expectMessage(
-      explainGuestSilence("web1", { peer: { name: "n", version: "1", role: "guest" } }, endpoint),
+      explainGuestNoAnswer("web1", { peer: { name: "n", version: "1", role: "guest" } }, endpoint),
     );
     const path = "/run/vm/web1.sock";
-    expectMessage(explainGuestSilence("web1", silent, endpoint, await rejectionOf(dialSocket(path))));
-    expectMessage(noCallingPort("web1"));
-    expectMessage(explainHostSilence());
+    expectMessage(explainGuestNoAnswer("web1", silent, endpoint, await rejectionOf(dialSocket(path))));
+    expectMessage(noCallingPort("web1", HOST_TO_GUEST));
+    expectMessage(explainHostNoAnswer());
   });
 
   test("of a missing guest, daemon, and virsh", () => {
@@ -162,7 +164,7 @@ describe("the pages name", () => {
   });
 
   test("every port, in docs/LIMITS.md", () => {
-    expect(firstColumnOf(pageAt("docs/LIMITS.md"), "The ports")).toEqual(Object.values(PORT_NAMES));
+    expect(firstColumnOf(pageAt("docs/LIMITS.md"), "The ports")).toEqual([...DIALECTS.portNames]);
   });
 });
 

@@ -32,7 +32,7 @@ export type GuestState = "running" | "paused" | "saved";
 export type Endpoint = {
   guest: string;
   uuid?: string;
-  port: PortName;
+  port: string;
   /** Absolute path of the unix socket on which the hypervisor listens. */
   path: string;
   source: Source;

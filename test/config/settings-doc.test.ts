@@ -3,11 +3,11 @@ import { describe, expect, test } from "bun:test";
 import { formatAuditLine, formatLeftOut } from "../../src/audit/audit-line.ts";
 import type { AuditEntry } from "../../src/audit/audit-line.ts";
 import { loadConfig, settingAt, variableOf } from "../../src/config/config.ts";
-import { PORT_NAMES } from "../../src/discovery/endpoint.ts";
 import { readNamedGuests } from "../../src/discovery/named.ts";
 import { isFaultCode } from "../../src/errors.ts";
 import { configureLog } from "../../src/log.ts";
 import { readDescription } from "../../src/methods/describe.ts";
+import { DIALECTS } from "../../src/peers/dialects.ts";
 import { parsePolicy } from "../../src/policy/policy.ts";
 import { live } from "../../src/roles/daemon/daemon.ts";
 import { catchSignals } from "../../src/roles/daemon/life-signals.ts";
@@ -102,7 +102,7 @@ describe("docs/SETTINGS.md lists", () => {
     const [, standard, ports] = rowsOf(SETTINGS, "Named guests").find(([key]) => key === "`port`") ?? [];
     const [endpoint] = readNamedGuests([{ name: "web1", socket: "/run/vm/web1.sock" }]);
     expect(toValue(standard)).toBe(endpoint?.port);
-    expect(literalsOf(ports).map(toValue)).toEqual(Object.values(PORT_NAMES));
+    expect(literalsOf(ports).map(toValue)).toEqual([...DIALECTS.portNames]);
   });
 });
 

@@ -1,10 +1,11 @@
 /** `list-commands`: what a caller learns of the commands, and what it does not. */
+import { listCommandsOf } from "../../src/peers/remote-command.ts";
+import { createNativePeer } from "../../src/peers/native.ts";
 import { expect, test } from "bun:test";
 import { chmod } from "node:fs/promises";
 import { BUILTINS } from "../../src/methods/builtin/builtins.ts";
 import { createListCommands } from "../../src/methods/list-commands.ts";
 import { createDispatcher } from "../../src/methods/method.ts";
-import { createNativePeer } from "../../src/peers/peer.ts";
 import { DEFAULT_POLICY, denyAll, parsePolicy } from "../../src/policy/policy.ts";
 import type { Policy } from "../../src/policy/policy.ts";
 import { createQuota } from "../../src/policy/quota.ts";
@@ -13,7 +14,7 @@ import { createServedLink } from "../support/served-link.ts";
 import { spyOnOutput } from "../support/spied-output.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 
-const explainSilence = (): NegotiatorError => new NegotiatorError("NO_CHANNEL", "never sent");
+const explainNoAnswer = (): NegotiatorError => new NegotiatorError("NO_CHANNEL", "never sent");
 
 async function listUnder(policy: Policy, directories: string[]) {
   const sources = () => ({ directories, builtins: BUILTINS.slice(0, 1), uid: process.getuid?.() ?? 0 });
@@ -30,7 +31,7 @@ async function listUnder(policy: Policy, directories: string[]) {
       now: () => 0,
     }),
   );
-  return await createNativePeer(link.caller, { explainSilence }).listCommands(5000);
+  return await listCommandsOf(createNativePeer(link.caller, { explainNoAnswer }), { timeoutMs: 5000 });
 }
 
 test("names and descriptions are told, places are not", async () => {

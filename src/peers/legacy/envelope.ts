@@ -14,10 +14,19 @@ import { helloMethod } from "../../wire/session/handshake.ts";
 export type LegacyParams = { args: readonly unknown[]; kw: JsonObject };
 
 export const legacyEnvelope: Envelope = {
-  recognises: (object) => !("jsonrpc" in object) && ("success" in object || "method" in object),
+  recognises: (object) => !("jsonrpc" in object) && isReadable(object),
   decode: decodeObject,
   encode: (message) => encodeLengthPrefixed(toObject(message)),
 };
+
+function isReadable(object: JsonObject): boolean {
+  try {
+    decodeObject(object);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** Whether the object is an agent's refusal of the hello with this nonce, and not a late answer to something else. */
 export function refusesHello({ success, error }: JsonObject, nonce: string): boolean {

@@ -1,7 +1,7 @@
 /** Asking our own daemon what it knows at once. */
 import type * as v from "valibot";
 import { answerInTime } from "../../peers/deadline.ts";
-import { check } from "../../peers/peer.ts";
+import { checkResult } from "../../peers/remote-command.ts";
 import { silentDaemon } from "../daemon/control.ts";
 import type { CliSession } from "./cli-session.ts";
 
@@ -18,5 +18,9 @@ export function askDaemon<Schema extends v.GenericSchema>(
   schema: Schema,
   timeoutMs: number = PATIENCE_MS,
 ): Promise<v.InferOutput<Schema>> {
-  return check(answerInTime(session.call({ method }), timeoutMs, session, silentDaemon), schema);
+  const answer = answerInTime(session.call({ method }), timeoutMs, session, silentDaemon);
+  return checkResult(
+    answer.then(({ result }) => result),
+    schema,
+  );
 }

@@ -3,12 +3,15 @@ import type { ArgsDef } from "citty";
 import type { Config } from "../../config/config.ts";
 import type { NegotiatorError } from "../../errors.ts";
 import type { LegacyOptions } from "./option-form.ts";
+import type { DialectTable } from "../../peers/dialect-table.ts";
 import type { Words } from "./options.ts";
 
 /** What a subcommand is given. */
 export type Invocation = {
   words: Words;
   config: Config;
+  /** The dialects that peers may speak; those of the program by default. */
+  dialects?: DialectTable;
   /** Reads the configuration anew, under the same options. */
   reload: () => Config;
 };

@@ -8,7 +8,7 @@ import { printable } from "../../printable.ts";
 import type { Channel } from "../../wire/channel.ts";
 import type { IncomingCall } from "../../wire/calls/incoming-call.ts";
 import { describeAgent, makeId } from "../identity.ts";
-import { talk } from "../cli/cli-session.ts";
+import { openCliSession } from "../cli/cli-session.ts";
 import type { CliSession } from "../cli/cli-session.ts";
 
 /** Members of this group may use the control socket, where the group exists; others need to be root. */
@@ -99,7 +99,7 @@ export function listenControl(
 /** Connects to the daemon; undefined when none runs. Throws `DENIED` when this user may not. */
 export async function dialControl(role: "host" | "guest", path: string): Promise<CliSession | undefined> {
   try {
-    return talk(role, "dialler", await dialSocket(path, { group: CONTROL_GROUP }));
+    return openCliSession(role, await dialSocket(path, { group: CONTROL_GROUP }));
   } catch (thrown) {
     const error = NegotiatorError.from(thrown);
     if (error.code === "NO_CHANNEL") return undefined;

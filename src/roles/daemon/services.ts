@@ -13,6 +13,7 @@ import { createInfo } from "../../methods/info.ts";
 import { createListCommands } from "../../methods/list-commands.ts";
 import { createDispatcher } from "../../methods/method.ts";
 import type { Caller, Method } from "../../methods/method.ts";
+import type { Serve } from "../../methods/serve.ts";
 import { ourUid } from "../../trust/ownership.ts";
 import { DEFAULT_POLICY } from "../../policy/policy.ts";
 import { createQuota } from "../../policy/quota.ts";
@@ -26,7 +27,7 @@ export type Services = AsyncDisposable & {
   /** Calls that run here or are passed on, whoever made them. */
   readonly runningCount: number;
   /** Serves the calls of one caller. */
-  serve: (caller: Caller) => (call: IncomingCall) => void;
+  serve: (caller: Caller) => Serve;
   /** Serves local users' calls, which these methods pass on; under ids of ours, in the audit and to the peer. */
   relay: (methods: readonly Method[]) => (call: IncomingCall) => void;
   /** What one peer may cost, from the start to the end: every conversation goes by the same. */
@@ -62,8 +63,12 @@ export function createServices(role: "host" | "guest", first: Config): Services 
   const record = (entry: AuditEntry): void => audit.record(entry);
   const common = { role, quota, audit: { record }, now: () => performance.now() };
   return {
-    serve: (caller) =>
-      track(createDispatcher({ ...common, direction: "incoming", caller, methods, policy: () => policy })),
+    serve: (caller) => ({
+      call: track(
+        createDispatcher({ ...common, direction: "incoming", caller, methods, policy: () => policy }),
+      ),
+      notice: () => undefined,
+    }),
     relay(relayed) {
       const dispatch = createDispatcher({
         ...common,

@@ -77,9 +77,9 @@ const execute: Subcommand = {
   async run(invocation) {
     const { connectHost } = await import("./connect.ts");
     const [command = "", ...args] = invocation.words.positionals;
-    const wantsInput = !invocation.words.options.has("no-stdin");
+    const sendsInput = !invocation.words.options.has("no-stdin");
     const timeoutMs = invocation.config.settings.timeoutSeconds * 1000;
-    return executeThrough((left) => connectHost(invocation, left), { command, args, timeoutMs, wantsInput });
+    return executeThrough((left) => connectHost(invocation, left), { command, args, timeoutMs, sendsInput });
   },
 };
 

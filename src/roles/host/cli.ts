@@ -90,13 +90,13 @@ const execute: Subcommand = {
   async run(invocation) {
     const { connectGuest } = await import("./connect.ts");
     const [guest = "", command = "", ...args] = invocation.words.positionals;
-    const wantsInput = !invocation.words.options.has("no-stdin");
+    const sendsInput = !invocation.words.options.has("no-stdin");
     const timeoutMs = invocation.config.settings.timeoutSeconds * 1000;
     return executeThrough((left) => connectGuest(guest, invocation, left), {
       command,
       args,
       timeoutMs,
-      wantsInput,
+      sendsInput,
     });
   },
 };

@@ -2,6 +2,7 @@
 import { readSocketFlags } from "../../discovery/named.ts";
 import { watchEndpoints } from "../../discovery/watch.ts";
 import { logFor } from "../../log.ts";
+import { DIALECTS } from "../../peers/dialects.ts";
 import type { Settings } from "../../config/settings.ts";
 import { runAlongside } from "../daemon/run-alongside.ts";
 import { listenControl } from "../daemon/control.ts";
@@ -25,7 +26,7 @@ export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
   const { settings } = config;
   const flagged = readSocketFlags(words.options.get("socket") ?? []);
   await using services = createServices("host", config);
-  await using guests = createGuests(services);
+  await using guests = createGuests(services, invocation.dialects ?? DIALECTS);
   const relay = services.relay([
     ...createRelay((name, timeoutMs, signal) => guests.peer(name ?? "", timeoutMs, signal)),
     createStatus(() => guests.status()),

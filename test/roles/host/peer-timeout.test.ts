@@ -39,7 +39,7 @@ test("what a guest left running on its host ends though its agent never comes ba
   await using running = stage.guest().launch(["execute", "-t", "0", "patient"], { isOpen: true });
   expect(await running.firstLine()).toBe("ready");
   stage.guest().daemon.kill("SIGKILL");
-  await stage.host.daemon.says("its calls are ended");
+  await stage.host.daemon.says("its calls are cancelled");
   const ended = await until("the command has ended", async () =>
     (await stage.host.audit()).find((line) => line["command"] === "patient" && "durationMs" in line),
   );

@@ -1,11 +1,11 @@
-/** A channel to an agent that dies of half a message: hanging up waits until what is being written is written. */
+/** A channel to an agent that dies of half a message: closing it waits until the write under way has ended. */
 import { setTimeout as delay } from "node:timers/promises";
-import type { Channel } from "../../wire/channel.ts";
+import type { Channel } from "../wire/channel.ts";
 
-/** How long an agent may keep us that reads no more. */
+/** Longest wait for an agent that no longer reads. */
 const STUCK_MS = 10_000;
 
-/** The same channel, but `close` lets a write end first, or gives up on it after `stuckMs` (10 s by default). */
+/** The same channel, except that `close` waits for the write under way, for at most `stuckMs` milliseconds. */
 export function withUnbrokenWrites(channel: Channel, stuckMs = STUCK_MS): Channel {
   let writing: Promise<unknown> = Promise.resolve();
   const close = async (): Promise<void> => {

@@ -1,8 +1,8 @@
 /** Calls one after the other, and what is left of those that gave up. */
 import { expect, test } from "bun:test";
-import { createCallQueue } from "../../../src/peers/legacy/call-queue.ts";
-import { turns } from "../../support/turns.ts";
-import { until } from "../../support/until.ts";
+import { createCallQueue } from "../../src/peers/call-queue.ts";
+import { turns } from "../support/turns.ts";
+import { until } from "../support/until.ts";
 
 const never = new AbortController().signal;
 

@@ -1,15 +1,17 @@
-/** A stream that can be read before it is known where it comes from. */
-import type { NegotiatorError } from "../../errors.ts";
-import type { StreamReader } from "../../wire/calls/stream-reader.ts";
+/** A stream that can be read before its source is known. */
+import type { NegotiatorError } from "../errors.ts";
+import type { StreamReader } from "../wire/calls/stream-reader.ts";
 
+/** A reader that waits for its source. */
 export type LateReader = {
   readonly reader: StreamReader;
-  /** Gives what the reader is to read. */
+  /** Gives the reader its source. */
   from(source: StreamReader): void;
-  /** There will be no source: the reader throws. */
+  /** There will be no source: reading rejects with `error`. */
   fail(error: NegotiatorError): void;
 };
 
+/** A reader without a source. A cancel before the source is known cancels the source. */
 export function createLateReader(): LateReader {
   const { promise, resolve, reject } = Promise.withResolvers<StreamReader>();
   promise.catch(() => undefined);
@@ -44,9 +46,8 @@ export function createLateReader(): LateReader {
   };
 }
 
-/** A stream of that text, in one piece. */
-export function readText(text: string): StreamReader {
-  const bytes = new TextEncoder().encode(text);
+/** A stream of these bytes, in one piece; an empty stream without them. */
+export function readBytes(bytes: Uint8Array = new Uint8Array(0)): StreamReader {
   return {
     bytes: bytes.length,
     isTruncated: false,

@@ -6,8 +6,8 @@ import {
   toLegacyFailure,
   toLegacyRefusal,
   toLegacyResult,
-} from "../../../src/peers/legacy/legacy-text.ts";
-import type { LegacyEnd } from "../../../src/peers/legacy/legacy-text.ts";
+} from "../../../src/peers/legacy/text.ts";
+import type { LegacyEnd } from "../../../src/peers/legacy/text.ts";
 import { NegotiatorError } from "../../../src/errors.ts";
 import { chooseSeed, createRandom } from "../../support/random.ts";
 import { errorOf } from "../../support/error-of.ts";

@@ -1,19 +1,20 @@
-/** The deadline of a call to a python-negotiator, which is kept on this side: the old agent cannot be told. */
-import { clampDelay } from "../../delay.ts";
-import { NegotiatorError } from "../../errors.ts";
+/** The deadline of a call that is kept on this side, because the peer's dialect cannot carry one. */
+import { clampDelay } from "../delay.ts";
+import { NegotiatorError } from "../errors.ts";
 
-export type LegacyDeadline = Disposable & {
-  /** Aborts with `TIMEOUT`, or with the reason of `abort` or of `life`. */
+/** A deadline that runs until it is disposed of. */
+export type CallDeadline = Disposable & {
+  /** Aborts with `TIMEOUT`, or with the reason given to `abort`, or with that of `life`. */
   signal: AbortSignal;
-  /** The agent may hear of the call from now on. */
+  /** From now on the peer may have received the request. */
   start: () => void;
   abort: (reason: NegotiatorError) => void;
-  /** Somebody else keeps it from now on: the milliseconds that are left, 0 for no deadline. */
+  /** Stops the deadline and returns the milliseconds that are left, for someone else to keep; 0 for no deadline. */
   handOver: () => number;
 };
 
-/** `timeoutMs` 0 is no deadline. `life` ends the call whatever its deadline is. */
-export function createLegacyDeadline(timeoutMs: number, life: AbortSignal): LegacyDeadline {
+/** `timeoutMs` 0 is no deadline. `life` aborts the call whatever its deadline is. */
+export function createCallDeadline(timeoutMs: number, life: AbortSignal): CallDeadline {
   const controller = new AbortController();
   const endMs = performance.now() + timeoutMs;
   let isStarted = false;

@@ -3,7 +3,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmod, readFile } from "node:fs/promises";
 import { createMemoryPair } from "../../support/memory-channel.ts";
 import { createServices } from "../../../src/roles/daemon/services.ts";
-import { createServingLink } from "../../../src/roles/daemon/serving-link.ts";
+import { createListener } from "../listener.ts";
 import { DEFAULTS } from "../../../src/config/settings.ts";
 import type { Settings } from "../../../src/config/settings.ts";
 import { createOldClient, frame } from "../../support/old-client.ts";
@@ -46,11 +46,10 @@ async function createStage({ policy }: { policy?: string } = {}): Promise<Stage>
     limits: { ...DEFAULTS.limits, lengthPrefixedBytes: 256 * 1024 },
   };
   const services = owned.use(createServices("host", unsetConfig(settings)));
-  const caller = { guest: "web1" };
-  const link = createServingLink({ side: "listener", role: "host", caller, services });
+  const link = createListener(services.serve({ guest: "web1" }), services.limits);
   const pair = createMemoryPair();
   pair.flow();
-  const running = link.run(pair.ends[1]);
+  const running = link.run(pair.ends[1], new AbortController().signal);
   owned.defer(async () => {
     await pair.ends[0].close();
     await running;

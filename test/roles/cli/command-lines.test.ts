@@ -240,6 +240,6 @@ test("a guest without a host's daemon: said after the deadline", async () => {
   await dark.guest().start();
   const ended = await dark.guest().run(["execute", "-t", "0.3", "say"]);
   expect(ended).toMatchObject({ exitCode: 125, stdout: "" });
-  expect(ended.stderr).toContain("The host does not answer");
+  expect(ended.stderr).toContain("No host daemon has connected to this guest yet");
   expect(ended.stderr).toContain("negotiator host daemon");
 });

@@ -1,36 +1,33 @@
-/** A call that comes in one piece and is answered in one piece, for dialects without streams. */
-import { NegotiatorError } from "../../errors.ts";
-import type { IncomingCall } from "../../wire/calls/incoming-call.ts";
-import type { CallId } from "../../wire/message.ts";
-import type { StreamWriter } from "../../wire/calls/stream-writer.ts";
-import { readText } from "./late-reader.ts";
+/** A served call for dialects without streams: its input comes in one piece, and so do its answer and output. */
+import { NegotiatorError } from "../errors.ts";
+import type { IncomingCall } from "../wire/calls/incoming-call.ts";
+import type { StreamWriter } from "../wire/calls/stream-writer.ts";
+import type { CallId } from "../wire/message.ts";
+import { readBytes } from "./late-reader.ts";
 
+/** A call to be served, and its end. */
 export type CollectedCall = {
   call: IncomingCall;
-  /** How it was answered, and what it wrote to stdout; stderr goes nowhere, as such a dialect has no room for it. */
+  /** How it was answered, and its stdout; its stderr is dropped, because such a dialect has no room for it. */
   ended: Promise<{ answer: { result: unknown } | { error: NegotiatorError }; stdout: Uint8Array }>;
 };
 
-type CollectedOptions = {
+/** What is called, and how much output it may have. */
+export type CollectedCallOptions = {
   id: CallId;
   method: string;
   params: unknown;
-  /** What is on stdin; null when nothing is. */
+  /** All of stdin; null for a call without stdin. */
   input: string | null;
-  /** Ends the call when it aborts. */
+  /** Cancels the call when it aborts. */
   signal: AbortSignal;
-  /** Most output that is kept; a command that writes more is ended by a broken pipe. */
+  /** Most output in bytes; a command that writes more gets a broken pipe, and the call fails with `TOO_LARGE`. */
   outputBytes: number;
 };
 
-export function createCollectedCall({
-  id,
-  method,
-  params,
-  input,
-  signal,
-  outputBytes,
-}: CollectedOptions): CollectedCall {
+/** A call that is ready to be served. */
+export function createCollectedCall(options: CollectedCallOptions): CollectedCall {
+  const { id, method, params, input, signal, outputBytes } = options;
   const { promise: ended, resolve } = Promise.withResolvers<Awaited<CollectedCall["ended"]>>();
   const parts: Uint8Array[] = [];
   let length = 0;
@@ -43,7 +40,8 @@ export function createCollectedCall({
   const collect = (bytes: Uint8Array): Promise<void> => {
     length += bytes.length;
     isOver = length > outputBytes;
-    if (isOver) return Promise.reject(new NegotiatorError("TOO_LARGE", "No more output is taken"));
+    if (isOver)
+      return Promise.reject(new NegotiatorError("TOO_LARGE", "The output is larger than its limit"));
     parts.push(bytes.slice());
     return Promise.resolve();
   };
@@ -56,7 +54,7 @@ export function createCollectedCall({
     isDetached: false,
     signal,
     streams: { read: input === null ? [] : ["stdin"], written: ["stdout"] },
-    reader: () => readText(input ?? ""),
+    reader: () => readBytes(new TextEncoder().encode(input ?? "")),
     writer: () => createSink(collect),
     progress: () => undefined,
     respond: (result) => end({ result }),

@@ -3,6 +3,7 @@ import { constants } from "node:os";
 import { NegotiatorError } from "../../errors.ts";
 import type { ExecuteResult } from "../../methods/execute.ts";
 import { printable } from "../../printable.ts";
+import { signalName, signalNumber } from "../../signals.ts";
 import { clipText } from "../../wire/message.ts";
 
 /**
@@ -25,7 +26,7 @@ export function toLegacyFailure(
   if (timedOut) return `External command was ended at its deadline!${command}`;
   const output = strip(new TextDecoder().decode(stdout));
   const tail = output === "" ? "" : `\n\nStandard output:\n${output}`;
-  return `External command failed with exit code ${exitCode ?? -signalNumber(signal)}!${command}${tail}`;
+  return `External command failed with exit code ${exitCode ?? -(signalNumber(signal ?? "") ?? 0)}!${command}${tail}`;
 }
 
 /** Why a command was not even started. */
@@ -171,12 +172,4 @@ function quoteWords(words: readonly string[]): string {
 
 function quoteWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
-}
-
-function signalNumber(signal: string | null): number {
-  return Object.entries(constants.signals).find(([name]) => name === signal)?.[1] ?? 0;
-}
-
-function signalName(number: number): string {
-  return Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? `SIG${number}`;
 }

@@ -1,4 +1,4 @@
-/** AGENTS.md is a true map: it names every file and room, nothing that does not exist, and the real import rules. */
+/** AGENTS.md is a true map: it names every file and room, no others, and the real import rules. */
 import { describe, expect, test } from "bun:test";
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";

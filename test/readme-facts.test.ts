@@ -1,4 +1,4 @@
-/** What the pages state beside their lines of shell: messages, settings, policies, commands, paths, and service files. */
+/** The pages are right about messages, settings, policies, commands, paths, and service files. */
 import { describe, expect, test } from "bun:test";
 import { chmod, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -168,7 +168,7 @@ describe("the pages name", () => {
   });
 });
 
-test("the service files in examples/ start the daemon of their role with words that the program accepts", async () => {
+test("every service file in examples/ starts the daemon of its role with valid words", async () => {
   const paths = (await readdir(join(ROOT, "examples"), { recursive: true })).filter((path) =>
     path.includes("/"),
   );

@@ -157,7 +157,7 @@ describe("the pages list", () => {
     const leftOut = { role: "host", peer: {}, ran: false, leftOut: 1, sinceMs: 0 } as const;
     const whole = [formatAuditLine({ ...EXECUTED, ...more }, "", false), formatLeftOut(leftOut, "")];
     expect(membersOf(blocksOf(AUDIT, "json")[1] ?? "{}")).toEqual(membersOf(formatLeftOut(leftOut, "")));
-    // What counts lost lines is made in src/audit/audit.ts, where nothing can be written.
+    // Only a file that cannot be written makes a line with this member.
     const members = new Set([...whole.flatMap(membersOf), "lostLines"]);
     expect(
       new Set([...firstColumnOf(AUDIT, "An audit line"), ...firstColumnOf(AUDIT, "Missing lines")]),
@@ -210,7 +210,7 @@ function setTo(key: string, value: unknown): Settings {
   return loadConfig({ file: NO_FILE, environment: { [variableOf(key)]: String(value) } }).settings;
 }
 
-/** The keys that a daemon warns about at SIGHUP if all have other values: they take effect at its next start. */
+/** The keys that a daemon warns about at SIGHUP when all values have changed: a reload does not apply them. */
 async function keysKeptBy(role: "host" | "guest"): Promise<string[]> {
   const config = loadConfig({ file: NO_FILE, environment: {} });
   const changes = ROWS.filter(({ key }) => key !== "guests").map(({ key, literals }) => {

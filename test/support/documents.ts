@@ -1,4 +1,4 @@
-/** The project's pages as tests read them: sections, tables, fenced blocks, links, and the lines of shell in them. */
+/** Reads the project's pages: sections, tables, fenced blocks, links, and lines of shell. */
 import { expect } from "bun:test";
 import { readdir } from "node:fs/promises";
 import { join, posix } from "node:path";
@@ -14,7 +14,7 @@ export type Page = { path: string; text: string };
 /** Every page of the project, the README first. */
 export const PAGES: readonly Page[] = await readPages();
 
-/** The text of the page at `path`. Throws if there is no such page. */
+/** The text of the page at `path`. Throws if the page does not exist. */
 export function pageAt(path: string): string {
   const page = PAGES.find((candidate) => candidate.path === path);
   if (page === undefined) throw new Error(`There is no page "${path}"`);
@@ -46,7 +46,7 @@ export function sectionOf(text: string, heading: string): string {
   return after.slice(0, end === -1 ? undefined : end).join("\n");
 }
 
-/** The cells of each row in a section's tables, rows of headings left out. Throws if there is no row. */
+/** The cells of each row in a section's tables, rows of headings left out. Throws if the section has no row. */
 export function rowsOf(text: string, heading: string): string[][] {
   const lines = sectionOf(text, heading).split("\n");
   const rows = lines.filter((line, index) => line.startsWith("| ") && !lines[index + 1]?.startsWith("|---"));
@@ -87,7 +87,7 @@ export function anchorsOf(text: string): string[] {
   );
 }
 
-/** Every relative link of a page: the path it leads to from the repository's root, and its anchor if it has one. */
+/** Every relative link of a page: its path from the repository's root, and its anchor if it has one. */
 export function linksOf({ path, text }: Page): { target: string; anchor: string | undefined }[] {
   const links = [...withoutBlocks(text).matchAll(/\]\(([^()\s]+)\)/g)].map(([, link = ""]) => link);
   return links
@@ -98,7 +98,7 @@ export function linksOf({ path, text }: Page): { target: string; anchor: string 
     });
 }
 
-/** The error texts that docs/TROUBLESHOOTING.md has as headings; `isOurs` is false for a message of another program. */
+/** The error texts in the headings of docs/TROUBLESHOOTING.md. `isOurs`: this program prints them. */
 export function quotedMessages(): { message: string; isOurs: boolean }[] {
   const text = pageAt("docs/TROUBLESHOOTING.md");
   return headingsOf(text).flatMap((heading) => {
@@ -108,13 +108,13 @@ export function quotedMessages(): { message: string; isOurs: boolean }[] {
   });
 }
 
-/** docs/TROUBLESHOOTING.md has the first line of the message as a heading. */
+/** Expects docs/TROUBLESHOOTING.md to have the first line of the message as a heading. */
 export function expectMessage(message: string | Error): void {
   const [line = ""] = (message instanceof Error ? message.message : message).split("\n");
   expect(quotedMessages().map((quoted) => quoted.message)).toContain(line);
 }
 
-/** The program accepts the words. Settings are read after the words, so a bad setting shows that the words were good. */
+/** Expects the program to accept the words. It reads settings after words, so a bad setting proves good words. */
 export async function expectGoodUsage(words: readonly string[]): Promise<void> {
   const { exitCode, stderr } = await runSource(words, { environment: { NEGOTIATOR_LOG_LEVEL: "bad" } });
   expect(stderr).toContain("NEGOTIATOR_");

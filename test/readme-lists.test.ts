@@ -1,4 +1,4 @@
-/** The lists in the pages equal the tables in the source: commands, options, methods, states, codes, limits. */
+/** Lists in the pages equal the tables in the source: commands, options, methods, states, codes, limits. */
 import { describe, expect, test } from "bun:test";
 import { DEFAULTS } from "../src/config/settings.ts";
 import { FAULTS } from "../src/errors.ts";

@@ -210,7 +210,7 @@ function setTo(key: string, value: unknown): Settings {
   return loadConfig({ file: NO_FILE, environment: { [variableOf(key)]: String(value) } }).settings;
 }
 
-/** The keys that a daemon warns about at SIGHUP when all values have changed: a reload does not apply them. */
+/** The keys that a reload does not apply: a daemon warns about them at SIGHUP if all values have changed. */
 async function keysKeptBy(role: "host" | "guest"): Promise<string[]> {
   const config = loadConfig({ file: NO_FILE, environment: {} });
   const changes = ROWS.filter(({ key }) => key !== "guests").map(({ key, literals }) => {

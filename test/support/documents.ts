@@ -46,7 +46,7 @@ export function sectionOf(text: string, heading: string): string {
   return after.slice(0, end === -1 ? undefined : end).join("\n");
 }
 
-/** The cells of each row in a section's tables, rows of headings left out. Throws if the section has no row. */
+/** The cells of each row in a section's tables, without table headings. Throws if there is none. */
 export function rowsOf(text: string, heading: string): string[][] {
   const lines = sectionOf(text, heading).split("\n");
   const rows = lines.filter((line, index) => line.startsWith("| ") && !lines[index + 1]?.startsWith("|---"));
@@ -114,11 +114,11 @@ export function expectMessage(message: string | Error): void {
   expect(quotedMessages().map((quoted) => quoted.message)).toContain(line);
 }
 
-/** Expects the program to accept the words. It reads settings after words, so a bad setting proves good words. */
+/** Expects the program to accept the words. It reads settings after them, so a bad setting proves that. */
 export async function expectGoodUsage(words: readonly string[]): Promise<void> {
   const { exitCode, stderr } = await runSource(words, { environment: { NEGOTIATOR_LOG_LEVEL: "bad" } });
   expect(stderr).toContain("NEGOTIATOR_");
-  // `execute` has an exit code of its own for a bad setting; wrong usage is 2 everywhere.
+  // `execute` has another exit code for a bad setting; wrong usage is 2 everywhere.
   expect([1, FAULTS.BAD_CONFIG.exitCode]).toContain(exitCode);
 }
 

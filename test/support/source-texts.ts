@@ -4,7 +4,7 @@ import { maskLiterals } from "./source-scan.ts";
 /** Stands in a text for the value of an expression in a template. */
 const HOLE = "\0";
 
-/** Every string and template of a file, with one character for each `${…}`. Strings joined by `+` are one text. */
+/** Every string and template of a file, with one character for each `${…}`. `+` joins strings to one text. */
 export function findTexts(source: string): string[] {
   const masked = maskLiterals(source);
   const found: { start: number; end: number; text: string }[] = [];
@@ -60,8 +60,8 @@ export function findTexts(source: string): string[] {
 }
 
 /**
- * Returns a check for messages of one line. A message is known if a text of the source matches all of it, or all of
- * it up to the last value. A value must be a word, words in quotes, or itself a text of the source.
+ * Returns a check for messages of one line. A message is known if a text of the source matches it, with or
+ * without a value at its end. A value must be a word, words in quotes, or itself a text of the source.
  */
 export function createMessageCheck(sources: readonly string[]): (message: string) => boolean {
   const texts = [...new Set(sources.flatMap(findTexts).flatMap((text) => text.split("\n")))];

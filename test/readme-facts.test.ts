@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { COMMANDS } from "../scripts/demo-commands.ts";
 import { TARGET_NAMES } from "../scripts/targets.ts";
 import { dialSocket } from "../src/channels/socket/socket.ts";
-import { loadConfig, readPolicy } from "../src/config/config.ts";
+import { findPolicyFile, loadConfig } from "../src/config/config.ts";
 import { explainMissing, explainRefusal } from "../src/discovery/ports/port-trouble.ts";
 import { explainStart } from "../src/discovery/libvirt/virsh.ts";
 import { NegotiatorError } from "../src/errors.ts";
@@ -13,6 +13,7 @@ import { resolveCommand } from "../src/methods/commands.ts";
 import { readDescription } from "../src/methods/describe.ts";
 import { decide, parsePolicy } from "../src/policy/policy.ts";
 import { DIALECTS } from "../src/peers/dialects.ts";
+import { readPolicy } from "../src/policy/policy-file.ts";
 import { noDaemon } from "../src/roles/daemon/control.ts";
 import { explainNoAnswer as explainHostNoAnswer } from "../src/roles/guest/no-answer.ts";
 import { noGuest } from "../src/roles/host/guests.ts";
@@ -83,7 +84,7 @@ describe("docs/TROUBLESHOOTING.md has the message", () => {
 
   test("of a policy that is set and does not exist", () => {
     const environment = { NEGOTIATOR_POLICY_FILE: "/etc/negotiator/polcy.toml" };
-    expectMessage(errorOf(() => readPolicy(loadConfig({ file: "/dev/null", environment }))));
+    expectMessage(errorOf(() => readPolicy(findPolicyFile(loadConfig({ file: "/dev/null", environment })))));
   });
 
   test("of a command without its executable bit", async () => {

@@ -1,8 +1,11 @@
-/** Where the calls and notices of one caller go. */
+/** The way of a peer's calls and notices from a link to the dispatcher. */
 import type { IncomingCall } from "../wire/calls/incoming-call.ts";
 
-/** Serves one caller. Every call gets its answer. */
-export type Serve = {
-  call: (call: IncomingCall) => void;
-  notice: (notice: { method: string; params: unknown }) => void;
-};
+/** A message without an answer, as the peer sent it; `params` are unchecked. */
+export type IncomingNotice = { method: string; params: unknown };
+
+/**
+ * Serves the calls and notices of one caller, in every dialect. Every call is answered. Neither function
+ * throws.
+ */
+export type Serve = { call: (call: IncomingCall) => void; notice: (notice: IncomingNotice) => void };

@@ -9,7 +9,10 @@ export type CallDeadline = Disposable & {
   /** From now on the peer may have received the request. */
   start: () => void;
   abort: (reason: NegotiatorError) => void;
-  /** Stops the deadline and returns the milliseconds that are left, for someone else to keep; 0 for no deadline. */
+  /**
+   * Stops the deadline and returns the milliseconds that are left, for someone else to keep; 0 for no
+   * deadline.
+   */
   handOver: () => number;
 };
 

@@ -6,8 +6,9 @@ export type CallQueue = {
   /** Calls that wait or are under way, without those that were aborted. */
   readonly length: number;
   /**
-   * Resolves as `make` does, which is called when all calls before it have ended. Rejects with the reason of `signal` as
-   * soon as that aborts; a call that is under way then still holds up those after it until it ends.
+   * Resolves as `make` does, which is called when all calls before it have ended. Rejects with the reason of
+   * `signal` as soon as that aborts; a call that is under way then still holds up those after it until it
+   * ends.
    */
   run<T>(make: () => Promise<T>, signal: AbortSignal): Promise<T>;
 };

@@ -1,4 +1,6 @@
-/** A served call for dialects without streams: its input comes in one piece, and so do its answer and output. */
+/**
+ * A served call for dialects without streams: its input comes in one piece, and so do its answer and output.
+ */
 import { NegotiatorError } from "../errors.ts";
 import type { IncomingCall } from "../wire/calls/incoming-call.ts";
 import type { StreamWriter } from "../wire/calls/stream-writer.ts";
@@ -8,7 +10,9 @@ import { readBytes } from "./late-reader.ts";
 /** A call to be served, and its end. */
 export type CollectedCall = {
   call: IncomingCall;
-  /** How it was answered, and its stdout; its stderr is dropped, because such a dialect has no room for it. */
+  /**
+   * How it was answered, and its stdout; its stderr is dropped, because such a dialect has no room for it.
+   */
   ended: Promise<{ answer: { result: unknown } | { error: NegotiatorError }; stdout: Uint8Array }>;
 };
 
@@ -21,7 +25,9 @@ export type CollectedCallOptions = {
   input: string | null;
   /** Cancels the call when it aborts. */
   signal: AbortSignal;
-  /** Most output in bytes; a command that writes more gets a broken pipe, and the call fails with `TOO_LARGE`. */
+  /**
+   * Most output in bytes; a command that writes more gets a broken pipe, and the call fails with `TOO_LARGE`.
+   */
   outputBytes: number;
 };
 

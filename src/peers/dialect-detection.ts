@@ -8,15 +8,21 @@ import { NATIVE } from "./native.ts";
 /** What is known of the peer's dialect. */
 export type DialectDetection = {
   /**
-   * The peer's dialect; undefined before it is known, and again when a native session is cut, because an agent of another
-   * dialect may take the native one's place.
+   * The peer's dialect; undefined before it is known, and again when a native session is cut, because an
+   * agent of another dialect may take the native one's place.
    */
   readonly dialect: Dialect | undefined;
-  /** To be called with every state of the session, and with the dialect that refused our hello if the state is `foreign`. */
+  /**
+   * To be called with every state of the session, and with the dialect that refused our hello if the state is
+   * `foreign`.
+   */
   follow(state: SessionState, foreign: Dialect | undefined): void;
   /** Forgets the dialect: the next hello shows it. */
   recheck(): void;
-  /** The dialect, as soon as it is known; undefined after `timeoutMs` (0 is no limit), after `release`, or on abort. */
+  /**
+   * The dialect, as soon as it is known; undefined after `timeoutMs` (0 is no limit), after `release`, or on
+   * abort.
+   */
   wait(timeoutMs: number, signal?: AbortSignal): Promise<Dialect | undefined>;
   /** Ends all waiting: no answer can come now. */
   release(): void;

@@ -1,4 +1,7 @@
-/** Looks things up in the rows of dialects: which ports there are, who uses them for what, and what is spoken there. */
+/**
+ * Looks things up in the rows of dialects: which ports there are, who uses them for what, and what is spoken
+ * there.
+ */
 import { NegotiatorError } from "../errors.ts";
 import type { Dialect, DialectPort, ForeignDialect, Role } from "./dialect.ts";
 import { NATIVE } from "./native.ts";
@@ -26,7 +29,9 @@ export type DialectTable = {
   callingPorts(role: Role): readonly PortUse[];
 };
 
-/** A table of the native dialect and these. Throws `INTERNAL` when two rows use one port in different ways. */
+/**
+ * A table of the native dialect and these. Throws `INTERNAL` when two rows use one port in different ways.
+ */
 export function createDialectTable(foreign: readonly ForeignDialect[]): DialectTable {
   const ports = new Map<string, PortUse>();
   for (const port of NATIVE.ports) ports.set(port.name, { ...port, isNative: true, foreign: [] });

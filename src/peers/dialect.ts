@@ -1,4 +1,7 @@
-/** What a dialect is: one row of the table in `dialects.ts`, and for a foreign one a folder that makes the row. */
+/**
+ * What a dialect is: one row of the table in `dialects.ts`, and for a foreign one a folder that makes the
+ * row.
+ */
 import type { Serve } from "../methods/serve.ts";
 import type { Limits } from "../limits.ts";
 import type { Channel } from "../wire/channel.ts";
@@ -31,11 +34,17 @@ export type Dialect = {
   readonly can: Abilities;
 };
 
-/** A dialect other than the native one. On a port that it shares with the native one, the hello tells which is spoken. */
+/**
+ * A dialect other than the native one. On a port that it shares with the native one, the hello tells which is
+ * spoken.
+ */
 export type ForeignDialect = Dialect & {
   /** Whether the object is a message of this dialect. */
   recognises(object: JsonObject): boolean;
-  /** Whether the object is a peer's refusal of the hello with this nonce. Only asked on ports shared with the native dialect. */
+  /**
+   * Whether the object is a peer's refusal of the hello with this nonce. Only asked on ports shared with the
+   * native dialect.
+   */
   refusesHello(object: JsonObject, nonce: string): boolean;
   /** Cuts the bytes of a channel of its own into objects; on shared ports the session does that. */
   createFramer(limits: Limits): ObjectFramer;
@@ -72,7 +81,9 @@ export type ServerLine = {
   /** Where calls and notices go. Every call is answered. */
   serve: Serve;
   send: (bytes: Uint8Array) => void;
-  /** Messages that were sent and have not gone out yet; while there are any, no further request is answered. */
+  /**
+   * Messages that were sent and have not gone out yet; while there are any, no further request is answered.
+   */
   unsent: () => number;
   makeId: () => CallId;
   limits: Limits;

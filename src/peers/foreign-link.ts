@@ -10,8 +10,9 @@ export type ForeignLink = {
   /** The peer's calls that run here; this side makes none. */
   readonly calls: { outgoing: number; incoming: number };
   /**
-   * Answers the peer's calls on `channel` and closes the channel at the end. Resolves when the channel has ended, or when
-   * `signal` aborts. Rejects when reading or writing failed, and with `BAD_FRAME` when the peer sent too many invalid messages.
+   * Answers the peer's calls on `channel` and closes the channel at the end. Resolves when the channel has
+   * ended, or when `signal` aborts. Rejects when reading or writing failed, and with `BAD_FRAME` when the
+   * peer sent too many invalid messages.
    */
   run(channel: Channel, signal: AbortSignal): Promise<undefined>;
   /** Cancels the calls that run here, and closes the channel. */

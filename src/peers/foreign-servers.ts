@@ -21,7 +21,10 @@ export type ForeignServersOptions = Pick<ServerLine, "serve" | "makeId" | "limit
   onRefused: (dialect: ForeignDialect) => void;
 };
 
-/** Servers for these dialects. A listener answers their calls; a dialler only learns from the refusal of its hello. */
+/**
+ * Servers for these dialects. A listener answers their calls; a dialler only learns from the refusal of its
+ * hello.
+ */
 export function createForeignServers(session: Session, options: ForeignServersOptions): ForeignServers {
   const { side, dialects, onRefused, serve, makeId, limits } = options;
   const line: ServerLine = {

@@ -14,10 +14,10 @@ export type LinkEnd = { state: SessionState; reason?: NegotiatorError };
 export type Link = {
   readonly session: Session;
   /**
-   * Carries the session over `channel` and closes the channel at the end; a dialler sends a hello first. Resolves when the
-   * channel has ended, when the session cannot go on over it (states other than `dialling` and `open`; a listener stays,
-   * because its next hello comes over the same channel), when the peer has sent too many invalid messages, or when `signal`
-   * aborts. Rejects when reading or writing failed.
+   * Carries the session over `channel` and closes the channel at the end; a dialler sends a hello first.
+   * Resolves when the channel has ended, when the session cannot go on over it (states other than `dialling`
+   * and `open`; a listener stays, because its next hello comes over the same channel), when the peer has sent
+   * too many invalid messages, or when `signal` aborts. Rejects when reading or writing failed.
    */
   run(channel: Channel, signal?: AbortSignal): Promise<LinkEnd>;
 };
@@ -25,8 +25,9 @@ export type Link = {
 /** The session's options, and the link's own. */
 export type LinkOptions = Omit<SessionOptions, "onOutput" | "onNonsense" | "onForeign"> & {
   /**
-   * How long the first hello may wait for its answer, in milliseconds, 15 s by default. Each further hello in a row may wait
-   * twice as long, up to 15 s: a hello that was lost with a stopping agent is soon sent again, and a slow agent has time.
+   * How long the first hello may wait for its answer, in milliseconds, 15 s by default. Each further hello in
+   * a row may wait twice as long, up to 15 s: a hello that was lost with a stopping agent is soon sent again,
+   * and a slow agent has time.
    */
   firstHelloMs?: number;
   /** Makes the servers of the dialects that share the channel with the native one. */
@@ -68,7 +69,10 @@ export function createLink(options: LinkOptions): Link {
     for await (const bytes of channel) session.receive(bytes, performance.now());
   };
 
-  /** Ends when a write fails, as it does on a closed channel; or, while `isEnding`, when everything is written. */
+  /**
+   * Ends when a write fails, as it does on a closed channel; or, while `isEnding`, when everything is
+   * written.
+   */
   const write = async (channel: Channel, isEnding: () => boolean): Promise<void> => {
     for (;;) {
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -119,7 +123,10 @@ export function createLink(options: LinkOptions): Link {
   };
 }
 
-/** A channel that takes no more bytes may still hold the peer's last messages, such as a call's answer: those are read first. */
+/**
+ * A channel that takes no more bytes may still hold the peer's last messages, such as a call's answer: those
+ * are read first.
+ */
 async function carry(reading: Promise<void>, writing: Promise<void>): Promise<void> {
   const broken = writing.catch(async (failure: unknown) => {
     await Promise.race([reading, waitForLastMessages()]);

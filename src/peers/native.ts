@@ -7,7 +7,9 @@ import type { Pulse } from "./deadline.ts";
 import type { Dialect } from "./dialect.ts";
 import type { Peer } from "./peer.ts";
 
-/** The ports of negotiator, the best for each purpose first. A guest has the first two, or the third, or all. */
+/**
+ * The ports of negotiator, the best for each purpose first. A guest has the first two, or the third, or all.
+ */
 export const NATIVE: Dialect = {
   name: "native",
   label: "negotiator",

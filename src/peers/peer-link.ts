@@ -1,6 +1,6 @@
 /**
- * One channel's other end, whatever it speaks. The only place that decides which dialect a link follows now, and that
- * switches between dialects while the program runs.
+ * One channel's other end, whatever it speaks. The only place that decides which dialect a link follows now,
+ * and that switches between dialects while the program runs.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { NegotiatorError } from "../errors.ts";
@@ -44,13 +44,14 @@ export type PeerLink = {
   /** Our calls under way, and the peer's that run here. */
   readonly calls: { outgoing: number; incoming: number };
   /**
-   * As `Link.run`. When the peer speaks a foreign dialect, the channel is closed, so that others can use it, and the
-   * promise resolves only when it is time to look for an upgrade: to dial again.
+   * As `Link.run`. When the peer speaks a foreign dialect, the channel is closed, so that others can use it,
+   * and the promise resolves only when it is time to look for an upgrade: to dial again.
    */
   run(channel: Channel, signal: AbortSignal): Promise<LinkEnd>;
   /**
-   * The peer, once its dialect is known. Rejects with what `explainNoAnswer` gives when that takes longer than `timeoutMs`
-   * (0 is no limit), when `signal` aborts or after `release`; and with `BAD_REQUEST` when the peer has our own role.
+   * The peer, once its dialect is known. Rejects with what `explainNoAnswer` gives when that takes longer
+   * than `timeoutMs` (0 is no limit), when `signal` aborts or after `release`; and with `BAD_REQUEST` when
+   * the peer has our own role.
    */
   peer(timeoutMs: number, signal?: AbortSignal): Promise<Peer>;
   /** Ends all waiting for the peer. */
@@ -59,7 +60,10 @@ export type PeerLink = {
   close(reason: string): void;
 };
 
-/** A foreign agent logs every hello, and its channel may be wanted by an old host program: so it is rarely dialled again. */
+/**
+ * A foreign agent logs every hello, and its channel may be wanted by an old host program: so it is rarely
+ * dialled again.
+ */
 const FOREIGN_RECHECK_MS = 5 * 60_000;
 /** How often a recheck looks whether the calls under way have ended. */
 const CALLS_STEP_MS = 500;

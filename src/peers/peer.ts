@@ -4,7 +4,10 @@ import type { StreamReader } from "../wire/calls/stream-reader.ts";
 import type { StreamWriter } from "../wire/calls/stream-writer.ts";
 import type { CallId } from "../wire/message.ts";
 
-/** The part of our methods and notices that a dialect can carry. Add a word together with the code that reads it. */
+/**
+ * The part of our methods and notices that a dialect can carry. Add a word together with the code that reads
+ * it.
+ */
 export type Abilities = {
   /** Names of the methods that it can call; undefined when it can call any method. */
   methods: readonly string[] | undefined;
@@ -29,8 +32,8 @@ export interface PeerCall {
   /** Whether the peer may have received the request. */
   readonly isSent: boolean;
   /**
-   * The result, once the streams have arrived whole; someone has to read them. Rejects with a `NegotiatorError` when the
-   * call failed, passed its deadline, or when its outcome is not known.
+   * The result, once the streams have arrived whole; someone has to read them. Rejects with a
+   * `NegotiatorError` when the call failed, passed its deadline, or when its outcome is not known.
    */
   readonly result: Promise<unknown>;
   /** Throw `UNSUPPORTED` for a stream that was not asked for. */
@@ -49,7 +52,10 @@ export interface Peer {
   notify(name: string, params: unknown): void;
 }
 
-/** Throws `UNSUPPORTED` when a peer with these abilities cannot be asked for the method. `label` names its dialect. */
+/**
+ * Throws `UNSUPPORTED` when a peer with these abilities cannot be asked for the method. `label` names its
+ * dialect.
+ */
 export function checkMethod(can: Abilities, label: string, method: string): void {
   if (can.methods === undefined || can.methods.includes(method)) return;
   throw unsupported(label, `does not know "${method}"`);

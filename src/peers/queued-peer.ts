@@ -1,4 +1,7 @@
-/** A peer of a dialect without ids: calls wait for each other, and each has a channel of its own while it takes. */
+/**
+ * A peer of a dialect without ids: calls wait for each other, and each has a channel of its own while it
+ * takes.
+ */
 import { onAbort, untilAborted } from "../abort.ts";
 import { NegotiatorError } from "../errors.ts";
 import { cancelled } from "../wire/calls/calls.ts";
@@ -26,8 +29,8 @@ export type QueuedDialect<Request> = {
   /** The call in the dialect's words. Throws `BAD_REQUEST` for what it cannot say. */
   createRequest: (method: string, params: unknown, input: Uint8Array) => Request;
   /**
-   * Makes the call on a fresh channel; `onSend` is called before the peer can receive the request. Resolves to undefined,
-   * without having made the call, when a native agent answers.
+   * Makes the call on a fresh channel; `onSend` is called before the peer can receive the request. Resolves
+   * to undefined, without having made the call, when a native agent answers.
    */
   exchange: (channel: Channel, request: Request, onSend: () => void) => Promise<ExchangeAnswer | undefined>;
 };

@@ -55,7 +55,10 @@ export function executeOn(
   };
 }
 
-/** The commands that the peer offers. The answer may take `timeoutMs`; 0 is no limit. Rejects as `PeerCall.result` does. */
+/**
+ * The commands that the peer offers. The answer may take `timeoutMs`; 0 is no limit. Rejects as
+ * `PeerCall.result` does.
+ */
 export async function listCommandsOf(
   peer: Peer,
   options: Pick<CallOptions, "timeoutMs" | "signal">,

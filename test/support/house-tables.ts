@@ -39,7 +39,7 @@ export const GROUPS: Record<string, RegExp> = {
 
 /** Files without I/O, clock, randomness or log: what they need comes in as arguments. */
 export const PURE =
-  /^src\/(?:wire\/.+|policy\/(?:glob|policy|quota)\.ts|(?:errors|limits|printable|strict)\.ts)$/;
+  /^src\/(?:wire\/.+|policy\/(?:glob|limited-log|policy|quota|rule)\.ts|(?:errors|limits|printable|strict)\.ts)$/;
 export const PURE_BREAKERS =
   /(?<![\w$.])(?:Date\b|performance\s*\.|Math\s*\.\s*random|crypto\s*\.|process\b|console\b|fetch\s*\(|Bun\s*\.\s*(?!TOML\b)\w)/g;
 
@@ -133,4 +133,4 @@ export const OWNERS = [
 /** Functions of node:fs that give a descriptor: for channels, the audit file, and files whose owner is looked at before they are read. */
 export const OPENERS =
   /^(?:\*|default|promises|open|openSync|createReadStream|createWriteStream|ReadStream|WriteStream)$/;
-export const MAY_OPEN = /^src\/(?:channels\/|audit\/audit\.ts$|trust\/trusted-file\.ts$)/;
+export const MAY_OPEN = /^src\/(?:channels\/|audit\/audit-file\.ts$|trust\/trusted-file\.ts$)/;

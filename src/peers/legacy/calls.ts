@@ -27,8 +27,8 @@ export function createLegacyRequest(name: string, params: unknown, input: Uint8A
 }
 
 /**
- * The answer as a result of our method. Throws the error that the old server's text stands for, and `BAD_REQUEST` for a
- * list that is not a list of names. `durationMs` is how long the call took.
+ * The answer as a result of our method. Throws the error that the old server's text stands for, and
+ * `BAD_REQUEST` for a list that is not a list of names. `durationMs` is how long the call took.
  */
 export function readLegacyAnswer(
   { name, args: [command] }: LegacyRequest,

@@ -1,6 +1,7 @@
 /**
- * The envelope of python-negotiator: a decimal byte count, LF, and that many bytes of JSON. Requests have a method with
- * positional and keyword arguments, answers say whether they succeeded. One call at a time, no ids.
+ * The envelope of python-negotiator: a decimal byte count, LF, and that many bytes of JSON. Requests have a
+ * method with positional and keyword arguments, answers say whether they succeeded. One call at a time, no
+ * ids.
  */
 import { NegotiatorError } from "../../errors.ts";
 import type { Envelope } from "../../wire/envelope.ts";
@@ -28,7 +29,10 @@ function isReadable(object: JsonObject): boolean {
   }
 }
 
-/** Whether the object is an agent's refusal of the hello with this nonce, and not a late answer to something else. */
+/**
+ * Whether the object is an agent's refusal of the hello with this nonce, and not a late answer to something
+ * else.
+ */
 export function refusesHello({ success, error }: JsonObject, nonce: string): boolean {
   return success === false && typeof error === "string" && error.includes(helloMethod(nonce));
 }

@@ -1,4 +1,7 @@
-/** One call to a python-negotiator on a fresh channel: hello, request, answer, and nothing that it could die of. */
+/**
+ * One call to a python-negotiator on a fresh channel: hello, request, answer, and nothing that it could die
+ * of.
+ */
 import { NegotiatorError } from "../../errors.ts";
 import { DEFAULT_LIMITS } from "../../limits.ts";
 import type { Channel } from "../../wire/channel.ts";
@@ -12,9 +15,9 @@ import type { LegacyParams } from "./envelope.ts";
 import type { SyncProbe } from "./sync-probe.ts";
 
 /**
- * Sends the probe, and the request once the probe was refused; `onSend` is called between the two. Resolves to undefined
- * when a native agent answers the probe: the guest was upgraded. Rejects with `CLOSED` when the channel ends before the
- * answer, and with `BAD_FRAME` or `TOO_LARGE` for an answer that cannot be read.
+ * Sends the probe, and the request once the probe was refused; `onSend` is called between the two. Resolves
+ * to undefined when a native agent answers the probe: the guest was upgraded. Rejects with `CLOSED` when the
+ * channel ends before the answer, and with `BAD_FRAME` or `TOO_LARGE` for an answer that cannot be read.
  */
 export async function exchange(
   channel: Channel,
@@ -36,7 +39,10 @@ export async function exchange(
 
 type Objects = AsyncIterableIterator<JsonObject | NegotiatorError>;
 
-/** Who answers the probe; undefined when the channel ends before. Everything unreadable is the end of something older. */
+/**
+ * Who answers the probe; undefined when the channel ends before. Everything unreadable is the end of
+ * something older.
+ */
 async function findAnswerer(objects: Objects, nonce: string): Promise<"native" | "legacy" | undefined> {
   for await (const object of objects) {
     if (object instanceof NegotiatorError) continue;
@@ -57,7 +63,10 @@ async function findAnswer(objects: Objects): Promise<LegacyAnswer | undefined> {
   return undefined;
 }
 
-/** A `for await` loop that is left early does not end this iterator: the next loop goes on where the first stopped. */
+/**
+ * A `for await` loop that is left early does not end this iterator: the next loop goes on where the first
+ * stopped.
+ */
 function receive(channel: Channel): Objects {
   const objects = readObjects(channel);
   const iterator: Objects = { next: () => objects.next(), [Symbol.asyncIterator]: () => iterator };

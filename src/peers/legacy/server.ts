@@ -13,8 +13,9 @@ import type { LegacyParams } from "./envelope.ts";
 import { toLegacyFailure, toLegacyRefusal, toLegacyResult } from "./text.ts";
 
 /**
- * Most requests that wait. The original's clients send one and wait for the answer; more at once are answered in order.
- * A request over this limit, or over the limit of bytes, is never answered: an answer out of order would belong to another.
+ * Most requests that wait. The original's clients send one and wait for the answer; more at once are answered
+ * in order. A request over this limit, or over the limit of bytes, is never answered: an answer out of order
+ * would belong to another.
  */
 const WAITING_REQUESTS = 64;
 /** What an empty text still takes in memory, in bytes, roughly. */

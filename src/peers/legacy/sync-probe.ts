@@ -7,8 +7,8 @@ import type { Agent } from "../../wire/session/handshake.ts";
 export type SyncProbe = { nonce: string; bytes: Uint8Array };
 
 /**
- * A hello of a session that never begins. An old server refuses it by its nonce; an answer that arrives before the refusal
- * was meant for a host program that has left. A native agent shows itself by its answer.
+ * A hello of a session that never begins. An old server refuses it by its nonce; an answer that arrives
+ * before the refusal was meant for a host program that has left. A native agent shows itself by its answer.
  */
 export function createSyncProbe(agent: Agent, makeId: () => string): SyncProbe {
   const nonce = makeId();

@@ -1,4 +1,7 @@
-/** The words in which python-negotiator tells how a command ended. They are all that its clients learn of an exit code. */
+/**
+ * The words in which python-negotiator tells how a command ended. They are all that its clients learn of an
+ * exit code.
+ */
 import { constants } from "node:os";
 import { NegotiatorError } from "../../errors.ts";
 import type { ExecuteResult } from "../../methods/execute.ts";
@@ -7,8 +10,8 @@ import { signalName, signalNumber } from "../../signals.ts";
 import { clipText } from "../../wire/message.ts";
 
 /**
- * What a command wrote, as its result: a single line loses the blanks around it, several stay as they are. Throws
- * `BAD_REQUEST` in Python's words when it is not UTF-8.
+ * What a command wrote, as its result: a single line loses the blanks around it, several stay as they are.
+ * Throws `BAD_REQUEST` in Python's words when it is not UTF-8.
  */
 export function toLegacyResult(stdout: Uint8Array): string {
   const text = decode(stdout);
@@ -38,8 +41,8 @@ export function toLegacyRefusal({ code, message }: NegotiatorError, words: reado
 }
 
 /**
- * What a command wrote, out of the result of an old server: several lines come as they were; a single one has lost the
- * blanks around it and gets a line end again.
+ * What a command wrote, out of the result of an old server: several lines come as they were; a single one has
+ * lost the blanks around it and gets a line end again.
  */
 export function fromLegacyResult(text: string): string {
   return text === "" || text.includes("\n") ? text : `${text}\n`;
@@ -49,7 +52,8 @@ export type LegacyEnd = { exit: Pick<ExecuteResult, "exitCode" | "signal">; outp
 
 /**
  * How a command ended, and what it wrote, out of the failure text of an old server. Throws `NO_COMMAND` or
- * `NOT_EXECUTABLE` where it was not started, or may not have been; `INTERNAL` when the text tells of no end at all.
+ * `NOT_EXECUTABLE` where it was not started, or may not have been; `INTERNAL` when the text tells of no end
+ * at all.
  */
 export function readLegacyFailure(text: string, command: string): LegacyEnd {
   const exit = fromLegacyFailure(text);
@@ -60,7 +64,9 @@ export function readLegacyFailure(text: string, command: string): LegacyEnd {
   return { exit, output };
 }
 
-/** How the failure text of an old server is understood: an exit code, or the signal that it has the number of. */
+/**
+ * How the failure text of an old server is understood: an exit code, or the signal that it has the number of.
+ */
 function fromLegacyFailure(text: string): Pick<ExecuteResult, "exitCode" | "signal"> | undefined {
   if (text.startsWith("External command isn't available!")) return { exitCode: 127, signal: null };
   const [, number] = /^External command failed with exit code (-?\d+)!/.exec(text) ?? [];
@@ -70,9 +76,9 @@ function fromLegacyFailure(text: string): Pick<ExecuteResult, "exitCode" | "sign
 }
 
 /**
- * Of a failure text that tells of no exit: what the kernel did not find or did not start is the command's fault, all else
- * the agent's. Such a text is an `OSError` of Python 2's `subprocess`, which names no file; one that does is of another
- * file.
+ * Of a failure text that tells of no exit: what the kernel did not find or did not start is the command's
+ * fault, all else the agent's. Such a text is an `OSError` of Python 2's `subprocess`, which names no file;
+ * one that does is of another file.
  */
 function legacyFault(text: string): "NO_COMMAND" | "NOT_EXECUTABLE" | "INTERNAL" {
   const [, errno] = /^\[Errno (\d+)\] [^:]*$/.exec(text) ?? [];
@@ -89,9 +95,9 @@ function outputOfLegacyFailure(text: string): string {
 }
 
 /**
- * Where the original has one text for a command that it did not start and one that exited with 126 or 127 itself. Its
- * shell says both numbers; "isn't available" are the words of executor 7.4 and later for each 127, the other form in
- * parentheses is that of all before 19.0.
+ * Where the original has one text for a command that it did not start and one that exited with 126 or 127
+ * itself. Its shell says both numbers; "isn't available" are the words of executor 7.4 and later for each
+ * 127, the other form in parentheses is that of all before 19.0.
  */
 const DOUBTFUL =
   /^External command (?:isn't available!|failed with exit code 12[67]!(?:\n\nCommand:\n| \(command: )bash -c )/;
@@ -122,7 +128,10 @@ function quoting(text: string): { remedy: string } {
   return { remedy: `The old agent says: ${clipText(text)}` };
 }
 
-/** What `unicode.strip` of Python 2.7 takes away: other characters than `trim` does, which knows U+FEFF but not U+0085. */
+/**
+ * What `unicode.strip` of Python 2.7 takes away: other characters than `trim` does, which knows U+FEFF but
+ * not U+0085.
+ */
 const BLANKS =
   "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u180e\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a" +
   "\u2028\u2029\u202f\u205f\u3000";

@@ -9,7 +9,10 @@ import type { Channel } from "../../wire/channel.ts";
 import type { Session } from "../../wire/session/session.ts";
 import { describeAgent, makeId } from "../identity.ts";
 
-/** A session that ends with the command line, or with its channel. Disposing says goodbye and closes the channel. */
+/**
+ * A session that ends with the command line, or with its channel. Disposing says goodbye and closes the
+ * channel.
+ */
 export type CliSession = AsyncDisposable & { session: Session };
 
 const log = logFor("cli");

@@ -18,7 +18,9 @@ export type ExecuteLine = {
   sendsInput: boolean;
 };
 
-/** Runs the command; its output and exit code become ours. A failure of ours has the exit code of its fault. */
+/**
+ * Runs the command; its output and exit code become ours. A failure of ours has the exit code of its fault.
+ */
 export async function executeThrough(
   connect: Connect,
   { command, args, timeoutMs, sendsInput }: ExecuteLine,

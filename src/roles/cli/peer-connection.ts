@@ -1,4 +1,7 @@
-/** The ways from a command line to a peer: through this machine's daemon, or over a channel that it opens itself. */
+/**
+ * The ways from a command line to a peer: through this machine's daemon, or over a channel that it opens
+ * itself.
+ */
 import type { TimeLeft } from "../../delay.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { DEFAULT_LIMITS } from "../../limits.ts";

@@ -1,4 +1,6 @@
-/** A remote command at our own terminal or pipe: its streams become ours, and its end becomes our exit code. */
+/**
+ * A remote command at our own terminal or pipe: its streams become ours, and its end becomes our exit code.
+ */
 import { FAULTS, NegotiatorError } from "../../errors.ts";
 import type { ExecuteResult } from "../../methods/execute.ts";
 import type { RemoteCommand } from "../../peers/remote-command.ts";
@@ -17,10 +19,12 @@ const TOLERANCE_MS = 50;
 export type Deadline = { timeoutMs: number; givenMs: number };
 
 /**
- * Carries the streams until the command has ended and all its output is written. The outcome has the command's exit code,
- * and an error that names the deadline if one ended it: ours, or a shorter one of the other side.
+ * Carries the streams until the command has ended and all its output is written. The outcome has the
+ * command's exit code, and an error that names the deadline if one ended it: ours, or a shorter one of the
+ * other side.
  *
- * The first INT or TERM cancels the command at the other end; a second one ends the waiting. The outcome then has the signal.
+ * The first INT or TERM cancels the command at the other end; a second one ends the waiting. The outcome then
+ * has the signal.
  */
 export async function waitForCommand(remote: RemoteCommand, deadline: Deadline): Promise<Outcome> {
   const { promise: aborted, resolve: abort } = Promise.withResolvers<Outcome>();
@@ -61,7 +65,10 @@ function exitCodeOfSignal(name: string): number {
   return number === undefined ? FAULTS.INTERNAL.exitCode : SIGNAL_BASE + number;
 }
 
-/** 124 for a passed deadline, 128 + n for signal n (`SIGn` for a real-time signal), else the command's own exit code. */
+/**
+ * 124 for a passed deadline, 128 + n for signal n (`SIGn` for a real-time signal), else the command's own
+ * exit code.
+ */
 export function exitCodeOf({ exitCode, signal, timedOut }: ExecuteResult): number {
   if (timedOut) return FAULTS.TIMEOUT.exitCode;
   return exitCode ?? exitCodeOfSignal(signal ?? "");

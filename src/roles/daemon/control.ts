@@ -4,6 +4,7 @@ import { NegotiatorError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
 import { logFor } from "../../log.ts";
 import { createLink } from "../../peers/link.ts";
+import { createLimitedLog } from "../../policy/limited-log.ts";
 import { printable } from "../../printable.ts";
 import type { Channel } from "../../wire/channel.ts";
 import type { IncomingCall } from "../../wire/calls/incoming-call.ts";
@@ -22,7 +23,7 @@ const REFUSED_CONNECTIONS = 32;
 /** How long a connection may stay without a conversation: before the first hello, and after the conversation's end. */
 const SPEECHLESS_MS = 10_000;
 /** A crowd at the door is told of once in so long. */
-const CROWD_NEWS_MS = 60_000;
+const CROWD_NEWS = { calls: 1, perMs: 60_000 };
 
 const log = logFor("control");
 
@@ -45,7 +46,11 @@ export function listenControl(
 ): Promise<AsyncDisposable> {
   let served = 0;
   let refused = 0;
-  let toldMs = -Infinity;
+  const warn = createLimitedLog({
+    write: (line) => log.warn(line),
+    rate: CROWD_NEWS,
+    now: () => performance.now(),
+  });
 
   /** Nobody comes back to the connection of a command line: what it had asked for ends with it. */
   const serve = async (channel: Channel, answer: (call: IncomingCall) => void): Promise<void> => {
@@ -73,13 +78,6 @@ export function listenControl(
     }
   };
 
-  const tellOfCrowd = (): void => {
-    const nowMs = performance.now();
-    if (nowMs - toldMs < CROWD_NEWS_MS) return;
-    toldMs = nowMs;
-    log.warn(`${served} connections of local users are open: others are refused\n${findThem(path)}`);
-  };
-
   return listenSocket(path, {
     mode: CONTROL_MODE,
     group: CONTROL_GROUP,
@@ -88,7 +86,7 @@ export function listenControl(
         served++;
         return void serve(channel, onCall).finally(() => served--);
       }
-      tellOfCrowd();
+      warn([], `${served} connections of local users are open: others are refused\n${findThem(path)}`);
       if (refused >= REFUSED_CONNECTIONS) return void channel.close();
       refused++;
       return void serve(channel, (call) => call.fail(crowded(path))).finally(() => refused--);

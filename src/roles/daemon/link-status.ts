@@ -6,9 +6,9 @@ import { NATIVE } from "../../peers/native.ts";
 import type { PeerLink } from "../../peers/peer-link.ts";
 
 /**
- * `state`: `open` when the peer answers, `unresponsive` when it answered before and is silent now, `waiting` when it never
- * answered, or the name of the foreign dialect that it speaks. `since`: when that began, ISO 8601. `calls` under way: ours
- * there, and the peer's here.
+ * `state`: `open` when the peer answers, `unresponsive` when it answered before and is silent now, `waiting`
+ * when it never answered, or the name of the foreign dialect that it speaks. `since`: when that began, ISO
+ * 8601. `calls` under way: ours there, and the peer's here.
  */
 export const LinkStatusEntries = {
   state: v.pipe(v.string(), v.maxLength(64)),

@@ -5,7 +5,10 @@ import type { IncomingCall } from "../../wire/calls/incoming-call.ts";
 import type { StreamReader } from "../../wire/calls/stream-reader.ts";
 import type { StreamWriter } from "../../wire/calls/stream-writer.ts";
 
-/** Resolves to how the command ended, once its output has gone to the caller, as much of it as the caller takes. */
+/**
+ * Resolves to how the command ended, once its output has gone to the caller, as much of it as the caller
+ * takes.
+ */
 export async function pipeCommand(call: IncomingCall, remote: RemoteCommand): Promise<ExecuteResult> {
   if (remote.stdin !== undefined) void pipeInput(call.reader("stdin"), remote.stdin);
   const outputs = Promise.all([

@@ -11,7 +11,10 @@ import { pipeCommand } from "./pipe-command.ts";
 
 const Target = { guest: v.exactOptional(v.string()) };
 
-/** The peer that a call is for: on a host the guest of that name, on a guest the host. Takes up to `timeoutMs`, 0 is no limit. */
+/**
+ * The peer that a call is for: on a host the guest of that name, on a guest the host. Takes up to
+ * `timeoutMs`, 0 is no limit.
+ */
 export type PeerOf = (guest: string | undefined, timeoutMs: number, signal: AbortSignal) => Promise<Peer>;
 
 /** `execute` and `list-commands`, passed on to the peer that `peerOf` gives. */
@@ -23,7 +26,8 @@ export function createRelay(peerOf: PeerOf): Method[] {
     name: "execute",
     isOpen: true,
     params: v.object({ ...Target, ...ExecuteParams.entries }),
-    subject: ({ guest, command, args }) => ({ command, args, peer: guest === undefined ? {} : { guest } }),
+    resource: ({ command, args }) => ({ kind: "command", name: command, args }),
+    target: ({ guest }) => (guest === undefined ? {} : { guest }),
     async run({ guest, command, args }, { call }) {
       const hasInput = call.streams.read.includes("stdin");
       const left = countDown(call.timeoutMs ?? 0);
@@ -32,9 +36,9 @@ export function createRelay(peerOf: PeerOf): Method[] {
       const waitedMs = performance.now() - startMs;
       const { id, signal } = call;
       const remote = executeOn(peer, { id, command, args, hasInput, timeoutMs: left(), signal });
-      const { durationMs, ...outcome } = await pipeCommand(call, remote);
+      const { durationMs, ...audit } = await pipeCommand(call, remote);
       // The caller's deadline began before the peer was found, and so does the duration that it compares.
-      return { result: { ...outcome, durationMs: waitedMs + durationMs }, outcome };
+      return { result: { ...audit, durationMs: waitedMs + durationMs }, audit };
     },
   });
   const list = defineMethod({

@@ -13,7 +13,10 @@ import { awaitChannel, findChannel, findFirst } from "./port.ts";
 import type { FoundPort } from "./port.ts";
 import { askStatus } from "./status.ts";
 
-/** Goes through the daemon when one runs, unless `--direct` or a device says otherwise. Throws `NO_CHANNEL`, `BUSY`. */
+/**
+ * Goes through the daemon when one runs, unless `--direct` or a device says otherwise. Throws `NO_CHANNEL`,
+ * `BUSY`.
+ */
 export async function connectHost(invocation: Invocation, left: TimeLeft): Promise<PeerConnection> {
   const { words, config, dialects = DIALECTS } = invocation;
   const { settings } = config;
@@ -48,8 +51,8 @@ async function connectOverDaemon(
 }
 
 /**
- * Whether the host talks with the daemon, or could not be reached in another way: an old host listens only on the port that
- * the guest dials.
+ * Whether the host talks with the daemon, or could not be reached in another way: an old host listens only on
+ * the port that the guest dials.
  */
 async function isBestWay(daemon: CliSession, dialects: DialectTable, timeoutMs: number): Promise<boolean> {
   const { state } = await askStatus(daemon, timeoutMs);

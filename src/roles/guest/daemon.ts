@@ -1,4 +1,6 @@
-/** The guest's daemon: holds the ports, serves the host's calls, and passes local users' calls on to the host. */
+/**
+ * The guest's daemon: holds the ports, serves the host's calls, and passes local users' calls on to the host.
+ */
 import { logFor } from "../../log.ts";
 import { DIALECTS } from "../../peers/dialects.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
@@ -22,7 +24,10 @@ export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
     createHostStatus(() => host.status()),
   ]);
   await using held = new AsyncDisposableStack();
-  held.use(await listenControl("guest", settings.guest.control, { limits: services.limits, onCall: relay }));
+  held.use(
+    await listenControl("guest", settings.guest.control, { limits: services.limits, onCall: relay.call }),
+  );
+
   log.info(`Serving local users at ${settings.guest.control}`);
 
   const stop = new AbortController();

@@ -1,4 +1,7 @@
-/** The guest daemon's links to its host: the session over the best port, and each dialect that has ports to itself. */
+/**
+ * The guest daemon's links to its host: the session over the best port, and each dialect that has ports to
+ * itself.
+ */
 import type { Settings } from "../../config/settings.ts";
 import type { PortPlaces } from "../../discovery/ports/virtio.ts";
 import type { NegotiatorError } from "../../errors.ts";
@@ -45,7 +48,7 @@ export function createHostLink(
   let missing: NegotiatorError | undefined;
   /** Aborts what is done with the old device when the settings name another. */
   let moved = new AbortController();
-  const serve = services.serve({});
+  const serve = services.serve({ via: "host" });
   const ports = dialects.callingPorts("host").filter(({ isNative }) => isNative);
   const session = createPeerLink({
     role: "guest",
@@ -131,6 +134,9 @@ async function serveForeign(
   log.info(`Serving the host at ${channel.label} (${dialect.label})`);
   const startMs = performance.now();
   const { limits } = services;
-  await createForeignLink(dialect, { serve: services.serve({}), makeId, limits }).run(channel, signal);
+  await createForeignLink(dialect, { serve: services.serve({ via: "host" }), makeId, limits }).run(
+    channel,
+    signal,
+  );
   return wentWell(startMs);
 }

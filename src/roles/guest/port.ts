@@ -14,8 +14,8 @@ import type { Channel } from "../../wire/channel.ts";
 export type FoundPort = { port: PortUse | undefined; device: string };
 
 /**
- * The device that the settings name, or the first of these ports that the guest has. Throws `NO_CHANNEL` with what to do
- * about a missing port; that error names the first of them.
+ * The device that the settings name, or the first of these ports that the guest has. Throws `NO_CHANNEL` with
+ * what to do about a missing port; that error names the first of them.
  */
 export async function findChannel({ guest }: Settings, ports: readonly PortUse[]): Promise<FoundPort> {
   if (guest.characterDevice !== "") return { port: undefined, device: guest.characterDevice };

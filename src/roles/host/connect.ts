@@ -18,7 +18,10 @@ import { explainNoAnswer, noCallingPort } from "./no-answer.ts";
 
 const log = logFor("host");
 
-/** Goes through the daemon when one runs, unless `--direct` or `--socket` says otherwise. Throws `NO_GUEST`, `NO_CHANNEL`. */
+/**
+ * Goes through the daemon when one runs, unless `--direct` or `--socket` says otherwise. Throws `NO_GUEST`,
+ * `NO_CHANNEL`.
+ */
 export async function connectGuest(
   name: string,
   invocation: Invocation,

@@ -1,4 +1,6 @@
-/** The host's daemon: one process that holds the channels of all guests and serves them and the local users. */
+/**
+ * The host's daemon: one process that holds the channels of all guests and serves them and the local users.
+ */
 import { readSocketFlags } from "../../discovery/named.ts";
 import { watchEndpoints } from "../../discovery/watch.ts";
 import { logFor } from "../../log.ts";
@@ -32,7 +34,9 @@ export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
     createStatus(() => guests.status()),
   ]);
   await using held = new AsyncDisposableStack();
-  held.use(await listenControl("host", settings.host.control, { limits: services.limits, onCall: relay }));
+  held.use(
+    await listenControl("host", settings.host.control, { limits: services.limits, onCall: relay.call }),
+  );
   const outlook = (under: Settings): WatchTarget => ({
     ...createFinders(under, flagged),
     pollMs: under.host.rescanSeconds * 1000,

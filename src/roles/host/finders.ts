@@ -14,7 +14,9 @@ export type Finders = {
   follow?: Follow;
 };
 
-/** `flagged` are the guests of `--socket`. Throws `BAD_CONFIG` for a guest in the config that makes no sense. */
+/**
+ * `flagged` are the guests of `--socket`. Throws `BAD_CONFIG` for a guest in the config that makes no sense.
+ */
 export function createFinders({ host, guests }: Settings, flagged: readonly Endpoint[]): Finders {
   const hasVirsh = Bun.which("virsh") !== null;
   // Guests that were named are all that is meant, unless a finder is asked for by name.

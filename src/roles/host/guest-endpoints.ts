@@ -1,4 +1,7 @@
-/** The channels that one guest has now, as plain data: which are to be held, and where it was when it was saved. */
+/**
+ * The channels that one guest has now, as plain data: which are to be held, and where it was when it was
+ * saved.
+ */
 import type { Endpoint } from "../../discovery/endpoint.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
 import type { ForeignDialect } from "../../peers/dialect.ts";

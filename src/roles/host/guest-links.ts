@@ -1,4 +1,7 @@
-/** The links to one guest: the session that the host dials, and one for each port on which the guest speaks first. */
+/**
+ * The links to one guest: the session that the host dials, and one for each port on which the guest speaks
+ * first.
+ */
 import { dialSocket } from "../../channels/socket/socket.ts";
 import { NegotiatorError } from "../../errors.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
@@ -37,7 +40,10 @@ export type GuestLinksOptions = Pick<PeerLinkOptions, "explainNoAnswer"> & {
   onState: (session: PeerLink) => void;
 };
 
-/** An agent that was just restarted answers after about this time; one that runs and is idle, within milliseconds. */
+/**
+ * An agent that was just restarted answers after about this time; one that runs and is idle, within
+ * milliseconds.
+ */
 const FIRST_HELLO_MS = 1000;
 
 /** Links that are not run yet. */

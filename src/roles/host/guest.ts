@@ -1,6 +1,6 @@
 /**
- * One guest as the host's daemon holds it: its channels, dialled again for as long as it exists, and its peer. A guest that
- * is saved has no channels, but its session stays, and goes on when it has some again.
+ * One guest as the host's daemon holds it: its channels, dialled again for as long as it exists, and its
+ * peer. A guest that is saved has no channels, but its session stays, and goes on when it has some again.
  */
 import { dialSocket } from "../../channels/socket/socket.ts";
 import type { Endpoint } from "../../discovery/endpoint.ts";
@@ -27,12 +27,15 @@ import type { GuestStatus } from "./status.ts";
 export type Guest = {
   readonly isSaved: boolean;
   /**
-   * The guest's peer, once its dialect is known. Rejects with `NO_CHANNEL` when that takes longer than `timeoutMs` (0 is no
-   * limit), when `signal` aborts, when the guest is saved or has no port for calls.
+   * The guest's peer, once its dialect is known. Rejects with `NO_CHANNEL` when that takes longer than
+   * `timeoutMs` (0 is no limit), when `signal` aborts, when the guest is saved or has no port for calls.
    */
   peer(timeoutMs: number, signal?: AbortSignal): Promise<Peer>;
   add(endpoint: Endpoint): void;
-  /** Gives back a channel of a guest that was saved: nothing is dialled, and no call ends, until it is added again. */
+  /**
+   * Gives back a channel of a guest that was saved: nothing is dialled, and no call ends, until it is added
+   * again.
+   */
   save(endpoint: Endpoint): void;
   /** Gives back a channel that is gone; `empty` when it was the last one. */
   remove(endpoint: Endpoint): "left" | "empty";
@@ -61,7 +64,7 @@ export function createGuest(
     endpoints,
     services,
     dialects,
-    serve: services.serve(uuid === undefined ? { guest: name } : { guest: name, uuid }),
+    serve: services.serve({ via: "guest", name, ...(uuid === undefined ? {} : { uuid }) }),
     explainNoAnswer: () => explain(links.session),
     onState(session) {
       tracker.follow(session);

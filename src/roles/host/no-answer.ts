@@ -10,7 +10,10 @@ export function noCallingPort(guest: string, port: string): NegotiatorError {
   });
 }
 
-/** The error for a guest that does not answer. `unreachable` is why its channel could not be opened, if that failed. */
+/**
+ * The error for a guest that does not answer. `unreachable` is why its channel could not be opened, if that
+ * failed.
+ */
 export function explainNoAnswer(
   guest: string,
   session: Pick<Session, "peer"> | undefined,

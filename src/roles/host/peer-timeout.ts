@@ -10,7 +10,10 @@ export type PeerTimeoutOptions = {
 
 const TICK_MS = 1000;
 
-/** Counts on while nothing is connected, until it is disposed of. Time in which this side itself stood still is not counted. */
+/**
+ * Counts on while nothing is connected, until it is disposed of. Time in which this side itself stood still
+ * is not counted.
+ */
 export function watchPeerTimeout({ isExcused, afterMs, onGone }: PeerTimeoutOptions): Disposable {
   let absentMs = 0;
   const look = (): void => {

@@ -1,4 +1,7 @@
-/** The host's lookout for guests: a watch's options that stay the same while what they look at is replaced by a reload. */
+/**
+ * The host's lookout for guests: a watch's options that stay the same while what they look at is replaced by
+ * a reload.
+ */
 import { once } from "node:events";
 import type { WatchOptions } from "../../discovery/watch.ts";
 import { pause } from "../../peers/supervise.ts";
@@ -15,7 +18,10 @@ export type ReloadableWatch = WatchOptions & {
 /** Changes come in bursts: a guest that starts has several. */
 const SETTLE_MS = 200;
 
-/** For `watchEndpoints`. `wait` resolves after so many milliseconds or when its signal aborts; another is for tests. */
+/**
+ * For `watchEndpoints`. `wait` resolves after so many milliseconds or when its signal aborts; another is for
+ * tests.
+ */
 export function createReloadableWatch(
   first: WatchTarget,
   wait: WatchOptions["wait"] = pause,

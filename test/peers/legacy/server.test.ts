@@ -46,7 +46,7 @@ async function createStage({ policy }: { policy?: string } = {}): Promise<Stage>
     limits: { ...DEFAULTS.limits, lengthPrefixedBytes: 256 * 1024 },
   };
   const services = owned.use(createServices("host", unsetConfig(settings)));
-  const link = createListener(services.serve({ guest: "web1" }), services.limits);
+  const link = createListener(services.serve({ via: "guest", name: "web1" }), services.limits);
   const pair = createMemoryPair();
   pair.flow();
   const running = link.run(pair.ends[1], new AbortController().signal);

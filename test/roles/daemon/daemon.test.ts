@@ -91,7 +91,7 @@ describe.concurrent.each(WAYS)("%s", (_, way) => {
       const { caller, served, to } = way(stage);
       await served.setPolicy('[[rules]]\naction = "alow"\n');
       served.daemon.kill("SIGHUP");
-      await served.daemon.says("Every call is denied until the policy is mended");
+      await served.daemon.says("Every call is denied until the policy is corrected");
       await served.daemon.says(RELOADED);
       const denied = await caller.run(["execute", ...to, "find-distributor-id"]);
       expect(denied).toMatchObject({ exitCode: 126, stdout: "" });

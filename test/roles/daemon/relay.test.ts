@@ -1,7 +1,7 @@
 /** What a call that is passed on may take: its one deadline holds for all the steps. */
 import { expect, test } from "bun:test";
 import { NegotiatorError } from "../../../src/errors.ts";
-import { createDispatcher } from "../../../src/methods/method.ts";
+import { createDispatcher } from "../../../src/methods/dispatcher.ts";
 import { NATIVE } from "../../../src/peers/native.ts";
 import type { Peer } from "../../../src/peers/peer.ts";
 import { DEFAULT_POLICY } from "../../../src/policy/policy.ts";
@@ -48,13 +48,13 @@ function relayTo(peerOf: Parameters<typeof createRelay>[0]) {
     createDispatcher({
       role: "host",
       direction: "outgoing",
-      caller: {},
+      caller: { via: "local" },
       methods: createRelay(peerOf),
       policy: () => DEFAULT_POLICY,
       quota: createQuota(),
       audit: { record: () => undefined },
       now: () => performance.now(),
-    }),
+    }).call,
   );
 }
 

@@ -14,7 +14,7 @@ import { readDescription } from "../src/methods/describe.ts";
 import { decide, parsePolicy } from "../src/policy/policy.ts";
 import { DIALECTS } from "../src/peers/dialects.ts";
 import { readPolicy } from "../src/policy/policy-file.ts";
-import { noDaemon } from "../src/roles/daemon/control.ts";
+import { noDaemon } from "../src/roles/cli/control-client.ts";
 import { explainNoAnswer as explainHostNoAnswer } from "../src/roles/guest/no-answer.ts";
 import { noGuest } from "../src/roles/host/guests.ts";
 import { explainNoAnswer as explainGuestNoAnswer, noCallingPort } from "../src/roles/host/no-answer.ts";

@@ -5,8 +5,9 @@ import { FAULTS } from "../src/errors.ts";
 import { DEFAULT_LIMITS } from "../src/limits.ts";
 import { BUILTINS } from "../src/methods/builtin/builtins.ts";
 import { DIALECTS } from "../src/peers/dialects.ts";
-import { GUEST_LEGACY_OPTIONS, HOST_LEGACY_OPTIONS } from "../src/roles/cli/option-form.ts";
-import type { LegacyOptions } from "../src/roles/cli/option-form.ts";
+import { GUEST_FORM, HOST_FORM } from "../src/roles/cli/option-form.ts";
+import type { OptionForm } from "../src/roles/cli/option-form.ts";
+import { aliasesOf } from "../src/roles/cli/tokenizer.ts";
 import { createLinkStatus } from "../src/roles/daemon/link-status.ts";
 import { firstColumnOf, literalsOf, pageAt, rowsOf, sectionOf } from "./support/documents.ts";
 import { runSource } from "./support/source-run.ts";
@@ -51,8 +52,8 @@ describe("docs/COMMAND-LINE.md lists", () => {
   test("every option of the option form for each role and no other", () => {
     const rows = rowsOf(page, "The option form");
     const listed = (column: number) => rows.flatMap((row) => literalsOf(row[column])).toSorted();
-    expect(listed(0)).toEqual(namesOf(HOST_LEGACY_OPTIONS));
-    expect(listed(1)).toEqual(namesOf(GUEST_LEGACY_OPTIONS));
+    expect(listed(0)).toEqual(namesOf(HOST_FORM));
+    expect(listed(1)).toEqual(namesOf(GUEST_FORM));
   });
 });
 
@@ -102,6 +103,9 @@ test("docs/LIMITS.md has every limit that is not a setting, with its value", () 
   expect(rows.map(([name, value]) => [literalsOf(name)[0], Number(literalsOf(value)[0])])).toEqual(fixed);
 });
 
-function namesOf(options: LegacyOptions): string[] {
-  return options.flatMap(({ names }) => names).toSorted();
+/** The spellings of all options, the short ones too. */
+function namesOf({ args }: OptionForm): string[] {
+  return Object.entries(args)
+    .flatMap(([name, arg]) => [`--${name}`, ...aliasesOf(arg).map((alias) => `-${alias}`)])
+    .toSorted();
 }

@@ -9,7 +9,7 @@ import { configureLog } from "../../src/log.ts";
 import { readDescription } from "../../src/methods/describe.ts";
 import { DIALECTS } from "../../src/peers/dialects.ts";
 import { parsePolicy } from "../../src/policy/policy.ts";
-import { live } from "../../src/roles/daemon/daemon.ts";
+import { runDaemon } from "../../src/roles/daemon/daemon.ts";
 import { catchSignals } from "../../src/roles/daemon/life-signals.ts";
 import { DEFAULTS } from "../../src/config/settings.ts";
 import type { Settings } from "../../src/config/settings.ts";
@@ -100,7 +100,10 @@ describe("docs/SETTINGS.md lists", () => {
     const error = errorOf(() => loadConfig({ file, environment: {} }));
     expect(firstColumnOf(SETTINGS, "Named guests")).toEqual(keysAllowedBy(error));
     const [, standard, ports] = rowsOf(SETTINGS, "Named guests").find(([key]) => key === "`port`") ?? [];
-    const [endpoint] = readNamedGuests([{ name: "web1", socket: "/run/vm/web1.sock" }]);
+    const [endpoint] = readNamedGuests([{ name: "web1", socket: "/run/vm/web1.sock" }], {
+      ports: DIALECTS.portNames,
+      defaultPort: DIALECTS.defaultPort,
+    });
     expect(toValue(standard)).toBe(endpoint?.port);
     expect(literalsOf(ports).map(toValue)).toEqual([...DIALECTS.portNames]);
   });
@@ -225,7 +228,7 @@ async function keysKeptBy(role: "host" | "guest"): Promise<string[]> {
     using signals = catchSignals();
     process.emit("SIGHUP", "SIGHUP");
     process.emit("SIGTERM", "SIGTERM");
-    await live({
+    await runDaemon({
       role,
       signals,
       invocation: { config, reload },

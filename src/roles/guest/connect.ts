@@ -7,7 +7,7 @@ import { connectDirectly, connectThroughDaemon } from "../cli/peer-connection.ts
 import type { PeerConnection } from "../cli/peer-connection.ts";
 import type { CliSession } from "../cli/cli-session.ts";
 import type { Invocation } from "../cli/subcommand.ts";
-import { dialControl, noDaemon, silentDaemon } from "../daemon/control.ts";
+import { dialControl, noDaemon, unresponsiveDaemon } from "../cli/control-client.ts";
 import { explainNoAnswer } from "./no-answer.ts";
 import { awaitChannel, findChannel, findFirst } from "./port.ts";
 import type { FoundPort } from "./port.ts";
@@ -46,7 +46,7 @@ async function connectOverDaemon(
   held.use(daemon);
   if (!(await isBestWay(daemon, dialects, left()))) return undefined;
   held.move();
-  return connectThroughDaemon(daemon, silentDaemon);
+  return connectThroughDaemon(daemon, unresponsiveDaemon);
 }
 
 /** An old host listens only on the port that the guest dials, so the daemon may not have a link to it. */

@@ -4,8 +4,8 @@
 import { logFor } from "../../log.ts";
 import { DIALECTS } from "../../peers/dialects.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
-import { listenControl } from "../daemon/control.ts";
-import { beginDaemon, live } from "../daemon/daemon.ts";
+import { listenControl } from "../daemon/control-server.ts";
+import { beginDaemon, runDaemon } from "../daemon/daemon.ts";
 import { createRelay } from "../daemon/relay.ts";
 import { createServices } from "../daemon/services.ts";
 import { createHostLink } from "./host-link.ts";
@@ -24,15 +24,13 @@ export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
     createHostStatus(() => host.status()),
   ]);
   await using held = new AsyncDisposableStack();
-  held.use(
-    await listenControl("guest", settings.guest.control, { limits: services.limits, onCall: relay.call }),
-  );
+  held.use(await listenControl("guest", settings.guest.control, { limits: services.limits, serve: relay }));
 
   log.info(`Serving local users at ${settings.guest.control}`);
 
   const stop = new AbortController();
   const holding = host.hold(stop.signal);
-  await live({
+  await runDaemon({
     role: "guest",
     signals,
     invocation,

@@ -2,7 +2,6 @@
 import { dialSocket } from "../../channels/socket/socket.ts";
 import type { TimeLeft } from "../../delay.ts";
 import type { Endpoint } from "../../discovery/endpoint.ts";
-import { readSocketFlags } from "../../discovery/named.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
 import { DIALECTS } from "../../peers/dialects.ts";
@@ -11,8 +10,8 @@ import { retryWhileBusy } from "../../peers/retry-while-busy.ts";
 import { connectDirectly, connectThroughDaemon } from "../cli/peer-connection.ts";
 import type { PeerConnection } from "../cli/peer-connection.ts";
 import type { Invocation } from "../cli/subcommand.ts";
-import { dialControl, silentDaemon } from "../daemon/control.ts";
-import { createFinders } from "./finders.ts";
+import { dialControl, unresponsiveDaemon } from "../cli/control-client.ts";
+import { createFinders, readFlaggedGuests } from "./finders.ts";
 import { noGuest } from "./guests.ts";
 import { explainNoAnswer, noCallingPort } from "./no-answer.ts";
 
@@ -30,7 +29,7 @@ export async function connectGuest(
   const { words, config } = invocation;
   if (!words.options.has("direct") && !words.options.has("socket")) {
     const daemon = await dialControl("host", config.settings.host.control);
-    if (daemon !== undefined) return connectThroughDaemon(daemon, silentDaemon, { guest: name });
+    if (daemon !== undefined) return connectThroughDaemon(daemon, unresponsiveDaemon, { guest: name });
   }
   const { endpoint, port } = await findGuest(name, invocation);
   return connectDirectly({
@@ -44,9 +43,10 @@ export async function connectGuest(
 }
 
 /** Finds the channels of all guests, without the daemon. Throws the first problem if it finds none. */
-export async function findEndpoints({ words, config }: Invocation): Promise<readonly Endpoint[]> {
-  const flagged = readSocketFlags(words.options.get("socket") ?? []);
-  const { find } = createFinders(config.settings, flagged);
+export async function findEndpoints(invocation: Invocation): Promise<readonly Endpoint[]> {
+  const { words, config, dialects = DIALECTS } = invocation;
+  const flagged = readFlaggedGuests(words.options.get("socket") ?? [], dialects);
+  const { find } = createFinders(config.settings, flagged, dialects);
   const { endpoints, problems } = await find(new AbortController().signal);
   const [first] = problems;
   if (endpoints.length === 0 && first !== undefined) throw first;

@@ -69,7 +69,7 @@ export function createGuest(
       tracker.follow(session);
       const { state } = session.session;
       if (state === "open") last.openedMs = performance.now();
-      if (state === "open" || state === "foreign") sessionLog.talks(describePeer(session));
+      if (state === "open" || state === "foreign") sessionLog.connected(describePeer(session));
     },
   });
   const { session } = links;
@@ -82,12 +82,12 @@ export function createGuest(
         : redial({ endpoint, link, signal, onError: report(tracker, createLog(name)) }),
   });
   const peerTimeout = watchPeerTimeout({
-    isExcused: () =>
+    isSuspended: () =>
       session.session.state === "open" ||
       endpoints.saved !== undefined ||
       endpoints.calling?.state === "paused",
     afterMs: services.limits.abandonAfterMs,
-    onGone: () => endCalls(name, session),
+    onTimeout: () => endCalls(name, session),
   });
 
   return {
@@ -175,7 +175,7 @@ function createLog(name: string): LinkLog {
 function report(tracker: LinkStatusTracker, linkLog: LinkLog): (error: NegotiatorError) => void {
   return (error) => {
     tracker.recordError(error);
-    linkLog.trouble(error);
+    linkLog.failed(error);
   };
 }
 

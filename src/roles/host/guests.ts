@@ -1,6 +1,6 @@
 /** All guests of this host, by name. */
 import type { Endpoint } from "../../discovery/endpoint.ts";
-import type { News } from "../../discovery/watch.ts";
+import type { News } from "../../discovery/news.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";

@@ -1,9 +1,9 @@
 /** Words of a command line: every option is declared, a foreign command's words stay untouched. */
 import { describe, expect, test } from "bun:test";
-import { runCommand } from "citty";
 import type { ArgsDef } from "citty";
-import { checkPositionals, COMMON_OPTIONS, readWords, spellOut } from "../../../src/roles/cli/options.ts";
-import type { Grammar } from "../../../src/roles/cli/options.ts";
+import { COMMON_OPTIONS } from "../../../src/roles/cli/options.ts";
+import { checkPositionals, readWords } from "../../../src/roles/cli/tokenizer.ts";
+import type { Grammar } from "../../../src/roles/cli/tokenizer.ts";
 import { errorOf } from "../../support/error-of.ts";
 
 const ARGS = {
@@ -13,8 +13,8 @@ const ARGS = {
   json: { type: "boolean" },
   ...COMMON_OPTIONS,
 } as const satisfies ArgsDef;
-const LIST: Grammar = { name: "negotiator host list", args: ARGS };
-const EXECUTE: Grammar = { name: "negotiator host execute", args: ARGS, cutAfter: 2 };
+const LIST: Grammar = { help: "negotiator host list --help", args: ARGS };
+const EXECUTE: Grammar = { help: "negotiator host execute --help", args: ARGS, restAfter: 2 };
 
 function read(words: readonly string[], grammar = LIST) {
   const { options, positionals } = readWords(words, grammar);
@@ -127,20 +127,4 @@ describe("behind the cut", () => {
     expect(() => checkPositionals(readWords(["a", "b", "c", "d"], EXECUTE), EXECUTE)).not.toThrow();
     expect(refuse(["--json"], EXECUTE)).toBe("missing GUEST (see negotiator host execute --help)");
   });
-});
-
-test("citty reads what is spelled out as it was meant", async () => {
-  const words = readWords(["-vv", "-t", "--no-x", "--config=--json", "--", "--json", "-q"], LIST);
-  const rawArgs = spellOut(words, ARGS);
-  expect(rawArgs).toEqual(["--verbose", "--timeout=--no-x", "--config=--json", "--", "--json", "-q"]);
-  const { result } = await runCommand({ args: ARGS, run: ({ args }) => args }, { rawArgs });
-  expect(result).toMatchObject({
-    guest: "--json",
-    note: "-q",
-    verbose: true,
-    timeout: "--no-x",
-    config: "--json",
-  });
-  expect(result).not.toHaveProperty("json");
-  expect(result).not.toHaveProperty("quiet");
 });

@@ -67,7 +67,7 @@ test("a peer that answers the hello is native, and gets calls over the session",
   expect(await running).toMatchObject({ state: "ended" });
 });
 
-test("a peer that refuses the hello is python-negotiator, and its channel is free for other programs", async () => {
+test("a peer that refuses the hello is python-negotiator, and its channel is given back", async () => {
   const port = createOldPort({ commands: COMMANDS });
   const { link, peer, isEnded } = await createForeignScene(port);
   expect(link.dialect?.name).toBe("legacy");
@@ -78,7 +78,7 @@ test("a peer that refuses the hello is python-negotiator, and its channel is fre
   expect({ isEnded: isEnded(), death: port.agent.death }).toEqual({ isEnded: false, death: undefined });
 });
 
-test("a call that meets a native agent ends the run for a redial, and goes over the new session", async () => {
+test("a call that meets a native agent asks for a redial, and goes over the new session", async () => {
   const old = createOldPort({ commands: COMMANDS });
   let dial = old.dial;
   const { link, run, peer } = await createForeignScene(old, { dial: () => dial() });

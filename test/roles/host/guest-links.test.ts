@@ -86,6 +86,13 @@ test("the status counts a guest's calls over two ports", async () => {
   await until("both have ended", async () => (await stage.open()).calls.incoming === 0);
 }, 120_000);
 
+const toGuestAt = (path: string): Endpoint => ({
+  guest: "web1",
+  source: "libvirt",
+  port: "made-up.to-guest",
+  path,
+});
+
 test("a call in a foreign dialect dials the socket that the guest has now", async () => {
   const dialects = createDialectTable([MADE_UP]);
   const endpoints = createGuestEndpoints(dialects);
@@ -101,15 +108,9 @@ test("a call in a foreign dialect dials the socket that the guest has now", asyn
     const request = { command: "x", args: [], hasInput: false, timeoutMs: 20_000 };
     return (await rejectionOf(executeOn(links.foreignPeer(MADE_UP), request).ended)).message;
   };
-  const at = (path: string): Endpoint => ({
-    guest: "web1",
-    source: "libvirt",
-    port: "made-up.to-guest",
-    path,
-  });
-  endpoints.add(at("/nonexistent/first.sock"));
+  endpoints.add(toGuestAt("/nonexistent/first.sock"));
   expect(await call()).toContain("/nonexistent/first.sock");
-  endpoints.add(at("/nonexistent/second.sock"));
+  endpoints.add(toGuestAt("/nonexistent/second.sock"));
   expect(await call()).toContain("/nonexistent/second.sock");
   endpoints.remove("made-up.to-guest");
   expect(await call()).toBe("no answer");

@@ -1,4 +1,4 @@
-/** The held channels of one guest: each is dialled until it is given back, and the session has one at a time. */
+/** The held channels of one guest, each dialled until it is given back. The session has one at a time. */
 import { expect, test } from "bun:test";
 import type { Endpoint } from "../../../src/discovery/endpoint.ts";
 import { createHeldChannels } from "../../../src/roles/host/held-channels.ts";

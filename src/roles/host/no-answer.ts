@@ -6,7 +6,7 @@ import type { Session } from "../../wire/session/session.ts";
 /** The error for a guest without a port on which the host can call it. `port` is the port to add. */
 export function noCallingPort(guest: string, port: string): NegotiatorError {
   return new NegotiatorError("NO_CHANNEL", `Guest "${guest}" has no port ${port}`, {
-    remedy: "Add it to the guest's definition; the README's \"Start with libvirt\" says how",
+    remedy: 'Add the port to the guest\'s definition, as README.md shows in "Start with libvirt"',
   });
 }
 
@@ -31,7 +31,7 @@ export function explainNoAnswer(
   if (endpoint?.connected === false)
     return unanswered(guest, "no program in it has the channel open", START_AGENT);
   const holders = `ss -xp | grep ${endpoint?.path ?? "negotiator"}`;
-  const remedy = `${START_AGENT}; or another program on this host holds the channel, see: ${holders}`;
+  const remedy = `${START_AGENT}. If it runs, find the program that holds the channel: ${holders}`;
   return unanswered(guest, "its channel is there, but no agent answers on it", remedy);
 }
 

@@ -96,7 +96,7 @@ async function qemuArguments(options: MachineOptions): Promise<string[]> {
     ["-device", `virtserialport,chardev=port${index},name=${name}`],
   ]);
   return [
-    await chooseAccelerator(),
+    await chooseAccelerator(kernel),
     ["-nodefaults", "-no-user-config", "-no-reboot"],
     ["-display", "none"],
     ["-smp", String(cpus)],

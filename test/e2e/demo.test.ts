@@ -172,7 +172,7 @@ function expectSteps(stdout: string): void {
     expect({ title, code }).toEqual({ title, code: String(step.exitCode) });
   }
   expect(stdout).not.toContain("FAILED");
-  expect(stdout).toEndWith(`\n${STEPS.length} of ${STEPS.length} steps did what they should\n`);
+  expect(stdout).toEndWith(`\n${STEPS.length} of ${STEPS.length} steps succeeded\n`);
 }
 
 /** Files in the directory, and processes that were started with it in their environment or words. */

@@ -28,7 +28,7 @@ const PLANTED: Record<keyof typeof FORM_RULES, Planted[]> = {
   "comment-share": [],
   "folder-size": [],
   "doc-comments": [
-    ["src/log.ts", "\nexport function log(): void {}", 2, '"log" is exported without a doc comment'],
+    ["src/log.ts", "\nexport function log(): void {}", 2, '"log" has no doc comment'],
     ["src/log.ts", '/** The log. */\nimport "./x.ts";\nexport type Log = string;', 3, '"Log"'],
     ["src/log.ts", "/** A. */\n/* No doc comment. */\nexport interface Log {}", 3, '"Log"'],
     ["src/log.ts", "// The log.\nexport class Log {}", 2, '"Log"'],

@@ -10,7 +10,7 @@ import { decide, parsePolicy } from "../src/policy/policy.ts";
 import { splitWords } from "../src/roles/cli/shell-words.ts";
 import { DEFAULTS } from "../src/config/settings.ts";
 import { hostBinary } from "./support/binary.ts";
-import { TEST_PATIENCE_MS } from "./support/patience.ts";
+import { TEST_TIMEOUT_MS } from "./support/timeouts.ts";
 import { blocksOf, expectGoodUsage, expectMessage, ROOT } from "./support/readme.ts";
 
 /** Lines that are run on the demo's stage, and what they must bring. */
@@ -108,8 +108,8 @@ describe("on a stage,", () => {
   beforeAll(async () => {
     const { signal } = new AbortController();
     stage = await openStage({ binary: await hostBinary(), held, signal });
-  }, TEST_PATIENCE_MS);
-  afterAll(() => held.disposeAsync(), TEST_PATIENCE_MS);
+  }, TEST_TIMEOUT_MS);
+  afterAll(() => held.disposeAsync(), TEST_TIMEOUT_MS);
 
   for (const [line, { exitCode = 0, shows }] of Object.entries(RUN)) {
     test(
@@ -119,7 +119,7 @@ describe("on a stage,", () => {
         expect(textOf(finished)).toMatch(shows);
         expect(finished.exitCode).toBe(exitCode);
       },
-      TEST_PATIENCE_MS,
+      TEST_TIMEOUT_MS,
     );
   }
 
@@ -139,7 +139,7 @@ describe("on a stage,", () => {
           .split("\n");
         expectMessage(message.replace(/"\/[^"]*\/control\.sock"/, `"${DEFAULTS.host.control}"`));
       },
-      TEST_PATIENCE_MS,
+      TEST_TIMEOUT_MS,
     );
   }
 
@@ -159,7 +159,7 @@ describe("on a stage,", () => {
       expect(denial).not.toBe("");
       expectMessage(`${denial}${decision.allowed ? "" : decision.reason}`);
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 });
 

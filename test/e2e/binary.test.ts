@@ -5,7 +5,7 @@ import { basename, dirname, join } from "node:path";
 import manifest from "../../package.json" with { type: "json" };
 import { isTargetName } from "../../scripts/targets.ts";
 import { hostBinary } from "../support/binary.ts";
-import { STEP_PATIENCE_MS, TEST_PATIENCE_MS } from "../support/patience.ts";
+import { STEP_TIMEOUT_MS, TEST_TIMEOUT_MS } from "../support/timeouts.ts";
 
 const ROLES = ["host", "guest"] as const;
 
@@ -22,7 +22,7 @@ describe("the compiled binary", () => {
       expect(target).toSatisfy(isTargetName);
       expect(bun).toBe(Bun.version);
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
@@ -36,7 +36,7 @@ describe("the compiled binary", () => {
       }
       expect(run([`./${basename(binary)}`, "--help"], { cwd: dirname(binary) }).exitCode).toBe(0);
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   for (const role of ROLES) {
@@ -70,7 +70,7 @@ describe("the compiled binary", () => {
           expect({ way, ...outcome }).toEqual({ way, ...expected });
         }
       },
-      TEST_PATIENCE_MS,
+      TEST_TIMEOUT_MS,
     );
   }
 
@@ -82,7 +82,7 @@ describe("the compiled binary", () => {
       await symlink(await hostBinary(), link);
       expect(run([link, "--version"]).exitCode).toBe(0);
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   const wrong: readonly (readonly string[])[] = [
@@ -104,7 +104,7 @@ describe("the compiled binary", () => {
         // oxlint-disable-next-line no-control-regex -- none may get through
         expect(stderr).toMatch(/^negotiator: [^\u0000-\u001f]+\n$/);
       },
-      TEST_PATIENCE_MS,
+      TEST_TIMEOUT_MS,
     );
   }
 
@@ -130,7 +130,7 @@ describe("the compiled binary", () => {
         expect(await Bun.file(marker).exists()).toBe(false);
       }
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 });
 
@@ -141,7 +141,7 @@ function run(words: string[], { cwd = "/", path = "/nonexistent" }: Place = {}) 
   const { exitCode, stdout, stderr } = Bun.spawnSync(words, {
     cwd,
     env: { PATH: `${path}:/usr/bin:/bin` },
-    timeout: STEP_PATIENCE_MS,
+    timeout: STEP_TIMEOUT_MS,
   });
   return { exitCode, stdout: stdout.toString(), stderr: stderr.toString() };
 }

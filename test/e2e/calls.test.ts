@@ -7,7 +7,7 @@ import { describeWithVm } from "../support/describe-with-vm.ts";
 import { COMMAND_FILES, COMMAND_LIST, SCRIPTS } from "../support/guest-commands.ts";
 import { createHostProgram } from "../support/host-program.ts";
 import type { HostProgram, ProgramRun } from "../support/host-program.ts";
-import { STEP_PATIENCE_MS, TEST_PATIENCE_MS } from "../support/patience.ts";
+import { STEP_TIMEOUT_MS, TEST_TIMEOUT_MS } from "../support/timeouts.ts";
 import { until } from "../support/until.ts";
 import type { VirtualMachine } from "../support/virtual-machine.ts";
 import { bootVm } from "../support/vm.ts";
@@ -36,9 +36,9 @@ await describeWithVm("a host and a guest", () => {
     disposal.use(await host.startDaemon(sockets.flatMap((socket) => ["--socket", socket])));
     vm.spawn("exec negotiator guest daemon");
     const isOpen = async (): Promise<boolean> => (await host.guest("web"))?.state === "open";
-    await until("the guest's agent answers", isOpen, STEP_PATIENCE_MS);
-  }, TEST_PATIENCE_MS);
-  afterAll(() => disposal.disposeAsync(), TEST_PATIENCE_MS);
+    await until("the guest's agent answers", isOpen, STEP_TIMEOUT_MS);
+  }, TEST_TIMEOUT_MS);
+  afterAll(() => disposal.disposeAsync(), TEST_TIMEOUT_MS);
 
   const execute = (words: readonly string[], input?: Uint8Array | string): Promise<ProgramRun> =>
     host.run(["host", "execute", "web", ...words], input);
@@ -56,7 +56,7 @@ await describeWithVm("a host and a guest", () => {
       expect(await execute(["cat"])).toMatchObject({ exitCode: 0, stdout: "", stderr: "" });
       expect(await execute(["whoami"])).toMatchObject({ exitCode: 0, stdout: "guest whoami  \n" });
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
@@ -73,7 +73,7 @@ await describeWithVm("a host and a guest", () => {
         expect(await run("cat <<.\nhéllo\n.")).toMatchObject({ exitCode: 0, stdout: "héllo\n" });
       }
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
@@ -94,7 +94,7 @@ await describeWithVm("a host and a guest", () => {
         stderr: 'negotiator: Cannot run "shwo": there is no such command; Did you mean "show"?\n',
       });
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
@@ -107,7 +107,7 @@ await describeWithVm("a host and a guest", () => {
       const here = await endAtDeadline((seconds) => vm.run(`negotiator guest execute -t ${seconds} hang`));
       await until("it is ended here", () => !existsSync(`/proc/${here}`));
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
@@ -119,7 +119,7 @@ await describeWithVm("a host and a guest", () => {
       ] as const) {
         await using caller = host.start(["host", "execute", "-t", "0", "web", "hang"]);
         const isRunning = (): boolean => caller.stdout().endsWith("\n");
-        await until("the command runs in the guest", isRunning, STEP_PATIENCE_MS);
+        await until("the command runs in the guest", isRunning, STEP_TIMEOUT_MS);
         caller.signal(signal);
         expect(await caller.exited).toMatchObject({ exitCode });
         await until(`${signal} ended it`, async () => !(await isAliveInGuest(caller.stdout().trim())));
@@ -133,14 +133,14 @@ await describeWithVm("a host and a guest", () => {
           const { stdout } = await vm.run("cat /tmp/pid");
           return stdout.endsWith("\n") && stdout.trim();
         };
-        const pid = await until("the command runs on the host", readPid, STEP_PATIENCE_MS);
+        const pid = await until("the command runs on the host", readPid, STEP_TIMEOUT_MS);
         await vm.signal(caller, signal);
         expect(await caller.exited).toMatchObject({ exitCode });
         await until(`${signal} ended it`, () => !existsSync(`/proc/${pid}`));
         await vm.run("rm /tmp/pid");
       }
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
@@ -166,7 +166,7 @@ await describeWithVm("a host and a guest", () => {
         return Bun.deepMatch(status, JSON.parse(stdout));
       });
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
@@ -179,7 +179,7 @@ await describeWithVm("a host and a guest", () => {
       expect((await execute(["find-distributor-id"])).stdout).toBe("Debian\n");
       expect(await execute(["find-disk-usage"])).toMatchObject({ exitCode: 0, stderr: "" });
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
@@ -196,7 +196,7 @@ await describeWithVm("a host and a guest", () => {
         numbers.map(() => true),
       );
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
@@ -215,7 +215,7 @@ await describeWithVm("a host and a guest", () => {
         stderr: "",
       });
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 });
 

@@ -6,7 +6,7 @@ import { printable } from "../../src/printable.ts";
 import { problemOf, STEPS } from "../../scripts/demo-steps.ts";
 import type { Step } from "../../scripts/demo-steps.ts";
 import { describeWithVm } from "../support/describe-with-vm.ts";
-import { TEST_PATIENCE_MS } from "../support/patience.ts";
+import { TEST_TIMEOUT_MS } from "../support/timeouts.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 
 const DEMO = join(import.meta.dir, "../../scripts/demo.ts");
@@ -23,7 +23,7 @@ describe("the demo", () => {
       expectSteps(stdout);
       expect(await leftovers(directory.path)).toEqual({ files: [], processes: [] });
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -36,7 +36,7 @@ describe("the demo", () => {
         expect(await demo.stderr.text()).toBe(`\ndemo: ended by ${signal}\n`);
         expect(await leftovers(directory.path)).toEqual({ files: [], processes: [] });
       },
-      TEST_PATIENCE_MS,
+      TEST_TIMEOUT_MS,
     );
   }
 
@@ -48,7 +48,7 @@ describe("the demo", () => {
       expect(await demo.exited).toBe(1);
       expect(await leftovers(directory.path)).toEqual({ files: [], processes: [] });
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
@@ -58,7 +58,7 @@ describe("the demo", () => {
       expect(exitCode).toBe(1);
       expect(stderr).toMatch(/^\ndemo: .*\/proc\/negotiator-demo-/);
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test("has help, and refuses other words", async () => {
@@ -81,7 +81,7 @@ await describeWithVm("the demo with a real guest", () => {
       expectSteps(stdout);
       expect(await leftovers(directory.path)).toEqual({ files: [], processes: [] });
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 });
 

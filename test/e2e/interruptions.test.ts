@@ -6,7 +6,7 @@ import { COMMAND_FILES, SCRIPTS } from "../support/guest-commands.ts";
 import type { GuestProcess } from "../support/guest-shell.ts";
 import { createHostProgram } from "../support/host-program.ts";
 import type { HostProgram, StartedProgram } from "../support/host-program.ts";
-import { STEP_PATIENCE_MS, TEST_PATIENCE_MS } from "../support/patience.ts";
+import { STEP_TIMEOUT_MS, TEST_TIMEOUT_MS } from "../support/timeouts.ts";
 import { createSocketRelay } from "../support/socket-relay.ts";
 import type { SocketRelay } from "../support/socket-relay.ts";
 import { until } from "../support/until.ts";
@@ -36,8 +36,8 @@ await describeWithVm("a call to a real guest", () => {
     const files = { ...COMMAND_FILES, "/etc/negotiator/negotiator.toml": { text: LIMITS } };
     vm = disposal.use(await bootVm({ binary, ports: [PORT], files }));
     relay = disposal.use(await createSocketRelay(host.at("port"), vm.sockets[PORT]));
-  }, TEST_PATIENCE_MS);
-  afterAll(() => disposal.disposeAsync(), TEST_PATIENCE_MS);
+  }, TEST_TIMEOUT_MS);
+  afterAll(() => disposal.disposeAsync(), TEST_TIMEOUT_MS);
 
   const startDaemon = async (): Promise<void> => {
     daemon = await host.startDaemon(["--socket", `web=${host.at("port")}`]);
@@ -46,26 +46,22 @@ await describeWithVm("a call to a real guest", () => {
     agent = vm.spawn("exec negotiator guest daemon");
   };
   const isIn = (state: string): Promise<unknown> =>
-    until(
-      `the guest is "${state}"`,
-      async () => (await host.guest("web"))?.state === state,
-      STEP_PATIENCE_MS,
-    );
+    until(`the guest is "${state}"`, async () => (await host.guest("web"))?.state === state, STEP_TIMEOUT_MS);
 
   beforeEach(async () => {
     await startDaemon();
     startAgent();
     await isIn("open");
-  }, TEST_PATIENCE_MS);
+  }, TEST_TIMEOUT_MS);
   afterEach(async () => {
     await daemon[Symbol.asyncDispose]();
     await vm.signal(agent, "KILL");
     await agent.exited;
-  }, TEST_PATIENCE_MS);
+  }, TEST_TIMEOUT_MS);
 
   const startCall = async (): Promise<StartedProgram> => {
     const call = host.start(["host", "execute", "-t", "0", "web", "echo"], "pipe");
-    await until("the command runs", () => call.stdout().endsWith("\n"), STEP_PATIENCE_MS);
+    await until("the command runs", () => call.stdout().endsWith("\n"), STEP_TIMEOUT_MS);
     return call;
   };
 
@@ -78,8 +74,8 @@ await describeWithVm("a call to a real guest", () => {
       const feeding = feed(call, () => areCutsDone);
       for (let cut = 1; cut <= CUTS; cut++) {
         const isMore = (): boolean => call.stdout().length > cut * CUT_BYTES;
-        await until("more has come back", isMore, STEP_PATIENCE_MS);
-        await until("there is a connection to cut", () => relay.cut() > 0, STEP_PATIENCE_MS);
+        await until("more has come back", isMore, STEP_TIMEOUT_MS);
+        await until("there is a connection to cut", () => relay.cut() > 0, STEP_TIMEOUT_MS);
       }
       const seenAtLastCut = call.stdout().length;
       areCutsDone = true;
@@ -89,7 +85,7 @@ await describeWithVm("a call to a real guest", () => {
       expect(seenAtLastCut).toBeLessThan(text.length);
       expect(stdout === text).toBe(true);
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
@@ -97,7 +93,7 @@ await describeWithVm("a call to a real guest", () => {
     async () => {
       const call = vm.spawn("echo x | negotiator guest execute -t 0 hang >/tmp/hang");
       const isRunning = async (): Promise<boolean> => (await vm.run("cat /tmp/hang")).stdout.endsWith("\n");
-      await until("it runs", isRunning, STEP_PATIENCE_MS);
+      await until("it runs", isRunning, STEP_TIMEOUT_MS);
       await daemon[Symbol.asyncDispose]();
       await startDaemon();
       const { exitCode, stderr } = await call.exited;
@@ -108,7 +104,7 @@ await describeWithVm("a call to a real guest", () => {
       });
       expect(await host.run(["host", "execute", "web", "show", "2"])).toMatchObject({ stdout: "[2]\n" });
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
@@ -122,9 +118,9 @@ await describeWithVm("a call to a real guest", () => {
       const pid = call.stdout().split("\n")[0];
       await startDaemon();
       const isEnded = async (): Promise<boolean> => (await vm.run(`kill -0 ${pid}`)).exitCode !== 0;
-      await until("its command is ended", isEnded, STEP_PATIENCE_MS);
+      await until("its command is ended", isEnded, STEP_TIMEOUT_MS);
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
@@ -139,7 +135,7 @@ await describeWithVm("a call to a real guest", () => {
       expect(stderr).toContain("The other side was started anew: nobody knows how the call ended");
       expect(await host.run(["host", "execute", "web", "show", "1"])).toMatchObject({ stdout: "[1]\n" });
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
@@ -154,7 +150,7 @@ await describeWithVm("a call to a real guest", () => {
       await exchange(call, "after");
       expect(await finish(call)).toEqual({ exitCode: 0, words: ["before", "after"], stderr: "" });
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
@@ -166,7 +162,7 @@ await describeWithVm("a call to a real guest", () => {
       await exchange(call, "after");
       expect(await finish(call)).toEqual({ exitCode: 0, words: ["before", "after"], stderr: "" });
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
@@ -179,7 +175,7 @@ await describeWithVm("a call to a real guest", () => {
       expect(await finish(call)).toEqual({ exitCode: 0, words: ["last words"], stderr: "" });
       expect((await daemon.exited).exitCode).toBe(0);
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 });
 
@@ -201,7 +197,7 @@ async function exchange(call: StartedProgram, word: string): Promise<void> {
   await call.stdin?.write(`${word}\n`);
   await call.stdin?.flush();
   const isBack = (): boolean => call.stdout().endsWith(`\n${word}\n`);
-  await until(`"${word}" comes back`, isBack, STEP_PATIENCE_MS);
+  await until(`"${word}" comes back`, isBack, STEP_TIMEOUT_MS);
 }
 
 async function finish(call: StartedProgram): Promise<unknown> {

@@ -10,7 +10,7 @@ import { createHostProgram } from "../support/host-program.ts";
 import type { HostProgram, StartedProgram } from "../support/host-program.ts";
 import { channelXml, LIBVIRT_TOOLS, startLibvirt } from "../support/libvirt.ts";
 import type { Libvirt, LibvirtDomain } from "../support/libvirt.ts";
-import { STEP_PATIENCE_MS, TEST_PATIENCE_MS } from "../support/patience.ts";
+import { STEP_TIMEOUT_MS, TEST_TIMEOUT_MS } from "../support/timeouts.ts";
 import { until } from "../support/until.ts";
 
 const CALLS = "negotiator-host-to-guest.0";
@@ -45,15 +45,15 @@ await describeWithVm(
       await domain.start();
       domain.spawn("exec negotiator guest daemon");
       await isOpen(NAME);
-    }, TEST_PATIENCE_MS);
-    afterAll(() => disposal.disposeAsync(), TEST_PATIENCE_MS);
+    }, TEST_TIMEOUT_MS);
+    afterAll(() => disposal.disposeAsync(), TEST_TIMEOUT_MS);
 
     const isOpen = (name: string): Promise<unknown> =>
-      until(`"${name}" answers`, async () => (await host.guest(name))?.state === "open", STEP_PATIENCE_MS);
+      until(`"${name}" answers`, async () => (await host.guest(name))?.state === "open", STEP_TIMEOUT_MS);
     /** Starts a command that gives back line by line, and waits until it runs. */
     const converse = async (name: string): Promise<Conversation> => {
       const call = host.start(["host", "execute", "-t", "0", name, "echo"], "pipe");
-      await until("the command runs", () => call.stdout().endsWith("\n"), STEP_PATIENCE_MS);
+      await until("the command runs", () => call.stdout().endsWith("\n"), STEP_TIMEOUT_MS);
       const say = async (line: string): Promise<void> => {
         await call.stdin?.write(`${line}\n`);
         await call.stdin?.flush();
@@ -89,7 +89,7 @@ await describeWithVm(
           expect(seen).toContainEqual({ name: NAME, uuid, ...row });
         }
       },
-      TEST_PATIENCE_MS,
+      TEST_TIMEOUT_MS,
     );
 
     test(
@@ -103,7 +103,7 @@ await describeWithVm(
         await conversation.call.stdin?.end();
         expect((await conversation.call.exited).exitCode).toBe(0);
       },
-      TEST_PATIENCE_MS,
+      TEST_TIMEOUT_MS,
     );
 
     test(
@@ -119,7 +119,7 @@ await describeWithVm(
           stdout: "[2]\n",
         });
       },
-      TEST_PATIENCE_MS,
+      TEST_TIMEOUT_MS,
     );
 
     test(
@@ -145,7 +145,7 @@ await describeWithVm(
           `negotiator: Guest "${NAME}" does not answer: it is saved\nBring it back: virsh restore FILE, with the file of virsh save\n`,
         );
       },
-      TEST_PATIENCE_MS,
+      TEST_TIMEOUT_MS,
     );
 
     test(
@@ -157,7 +157,7 @@ await describeWithVm(
         await conversation.say("are you there");
         await conversation.hear("are you there");
       },
-      TEST_PATIENCE_MS,
+      TEST_TIMEOUT_MS,
     );
 
     test(
@@ -184,7 +184,7 @@ await describeWithVm(
         await conversation.say("are you there");
         await conversation.hear("are you there");
       },
-      TEST_PATIENCE_MS,
+      TEST_TIMEOUT_MS,
     );
 
     const saveAndRestore = async (): Promise<void> => {
@@ -226,7 +226,7 @@ await describeWithVm(
         await using conversation = await converse("other");
         other.spawn(`exec negotiator guest execute --direct -t 0 linger ${host.at("pid")}`);
         const readOwnPid = (): Promise<string | undefined> => readPid(host.at("pid"));
-        const pid = await until("the guest's own call runs here", readOwnPid, STEP_PATIENCE_MS);
+        const pid = await until("the guest's own call runs here", readOwnPid, STEP_TIMEOUT_MS);
         await libvirt.virsh("destroy", "other");
         await notices("that it is gone", async () => (await host.guest("other")) === undefined);
         await until("what the guest ran here has ended", () => !existsSync(`/proc/${pid}`));
@@ -235,7 +235,7 @@ await describeWithVm(
         expect(stderr).toContain('guest "other" is gone');
         expect(await host.run(["host", "execute", NAME, "show", "1"])).toMatchObject({ stdout: "[1]\n" });
       },
-      TEST_PATIENCE_MS,
+      TEST_TIMEOUT_MS,
     );
   },
   LIBVIRT_TOOLS,

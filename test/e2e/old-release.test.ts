@@ -5,7 +5,7 @@ import type { Program } from "../support/program.ts";
 import { createRandom, chooseSeed } from "../support/random.ts";
 import { createStage } from "../support/stage.ts";
 import type { Side, Stage } from "../support/stage.ts";
-import { TEST_PATIENCE_MS } from "../support/patience.ts";
+import { TEST_TIMEOUT_MS } from "../support/timeouts.ts";
 import { until } from "../support/until.ts";
 
 const OLD_BINARY = process.env["NEGOTIATOR_OLD_BINARY"];
@@ -57,7 +57,7 @@ describe.skipIf(OLD_BINARY === undefined).each(releases)("%s", (_, old) => {
         expect(unknown.stderr).toContain("show");
       }
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
@@ -79,7 +79,7 @@ describe.skipIf(OLD_BINARY === undefined).each(releases)("%s", (_, old) => {
       }
       expect(await stage.host.run(["list-guests"])).toMatchObject({ exitCode: 0, stdout: "web1\n" });
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
@@ -105,7 +105,7 @@ describe.skipIf(OLD_BINARY === undefined).each(releases)("%s", (_, old) => {
         expect(Buffer.compare(Buffer.concat(pieces), input)).toBe(0);
       }
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
@@ -119,7 +119,7 @@ describe.skipIf(OLD_BINARY === undefined).each(releases)("%s", (_, old) => {
         await until("the command has ended", () => !isAlive(group));
       }
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
@@ -136,7 +136,7 @@ describe.skipIf(OLD_BINARY === undefined).each(releases)("%s", (_, old) => {
         expect(JSON.parse(status.stdout)).toMatchObject({ state: "open", dialect: "native" });
       }
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 });
 

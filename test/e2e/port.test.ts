@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
 import { dialSocket } from "../../src/channels/socket/socket.ts";
 import { describeWithVm } from "../support/describe-with-vm.ts";
-import { TEST_PATIENCE_MS } from "../support/patience.ts";
+import { TEST_TIMEOUT_MS } from "../support/timeouts.ts";
 import { chooseSeed, createRandom } from "../support/random.ts";
 import type { Random } from "../support/random.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
@@ -30,8 +30,8 @@ await describeWithVm("a port in a guest with one processor", () => {
     const program = directory.at("program");
     await compileProgram(program);
     vm = disposal.use(await bootVm({ binary: program, ports: [PORT] }));
-  }, TEST_PATIENCE_MS);
-  afterAll(() => disposal.disposeAsync(), TEST_PATIENCE_MS);
+  }, TEST_TIMEOUT_MS);
+  afterAll(() => disposal.disposeAsync(), TEST_TIMEOUT_MS);
 
   const dial = () => dialSocket(vm.sockets[PORT]);
   /** What the program says of one action. */
@@ -64,7 +64,7 @@ await describeWithVm("a port in a guest with one processor", () => {
       expect(facts).toMatchObject({ refusals: [refusal, refusal], bytes: 0 });
       expect(facts.closeMs).toBeLessThan(AT_ONCE_MS);
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
@@ -74,7 +74,7 @@ await describeWithVm("a port in a guest with one processor", () => {
       await using _ = await dial();
       expect(await leastShare(0.2)).toBeLessThan(0.2);
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   const STUCK = { said: "child\n", wasWriting: true, outcome: "CLOSED" };
@@ -82,7 +82,7 @@ await describeWithVm("a port in a guest with one processor", () => {
   test(
     "with a write that waits for an absent host leaves the process alive",
     async () => expectAlive(await perform(`stuck ${DEVICE}`), STUCK),
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
@@ -92,7 +92,7 @@ await describeWithVm("a port in a guest with one processor", () => {
       await channel.write(Buffer.from("hear me"));
       expectAlive(await perform(`stuck ${DEVICE} heard`), { ...STUCK, heard: "hear me" });
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
@@ -106,7 +106,7 @@ await describeWithVm("a port in a guest with one processor", () => {
       }
       expect(await perform(`busy ${DEVICE}`)).toMatchObject({ bytes: 0 });
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
@@ -124,7 +124,7 @@ await describeWithVm("a port in a guest with one processor", () => {
       await vm.signal(program, "KILL");
       expect((await program.exited).stderr).toBe("");
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 });
 

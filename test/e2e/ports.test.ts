@@ -6,7 +6,7 @@ import { COMMAND_FILES, SCRIPTS } from "../support/guest-commands.ts";
 import type { GuestProcess } from "../support/guest-shell.ts";
 import { createHostProgram } from "../support/host-program.ts";
 import type { HostProgram } from "../support/host-program.ts";
-import { STEP_PATIENCE_MS, TEST_PATIENCE_MS } from "../support/patience.ts";
+import { STEP_TIMEOUT_MS, TEST_TIMEOUT_MS } from "../support/timeouts.ts";
 import { until } from "../support/until.ts";
 import type { VirtualMachine } from "../support/virtual-machine.ts";
 import { bootVm } from "../support/vm.ts";
@@ -39,8 +39,8 @@ await describeWithVm("guests with different ports", () => {
       `single:${BOTH}=${single.sockets[BOTH]}`,
     ];
     disposal.use(await host.startDaemon(sockets.flatMap((socket) => ["--socket", socket])));
-  }, TEST_PATIENCE_MS);
-  afterAll(() => disposal.disposeAsync(), TEST_PATIENCE_MS);
+  }, TEST_TIMEOUT_MS);
+  afterAll(() => disposal.disposeAsync(), TEST_TIMEOUT_MS);
 
   /** Runs a guest's agent as long as the test needs it. */
   const startAgent = async (name: "pair" | "single"): Promise<AsyncDisposable> => {
@@ -49,7 +49,7 @@ await describeWithVm("guests with different ports", () => {
     // The daemon may still take the agent of the test before for alive; the agent itself knows better.
     const isOpen = async (): Promise<boolean> =>
       (await vm.run("negotiator guest status --json")).stdout.includes('"state":"open"');
-    await until(`the agent of "${name}" hears the host`, isOpen, STEP_PATIENCE_MS);
+    await until(`the agent of "${name}" hears the host`, isOpen, STEP_TIMEOUT_MS);
     return {
       async [Symbol.asyncDispose]() {
         await vm.signal(agent, "KILL");
@@ -72,7 +72,7 @@ await describeWithVm("guests with different ports", () => {
       expect(there.map(({ stdout }) => stdout)).toEqual(["[pair]\n", "[single]\n"]);
       expect(here.map(({ stdout }) => stdout)).toEqual(["host whoami pair \n", "host whoami single \n"]);
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
@@ -87,7 +87,7 @@ await describeWithVm("guests with different ports", () => {
       const direct = await single.run("negotiator guest execute whoami");
       expect(direct).toMatchObject({ exitCode: 0, stdout: "host whoami single \n" });
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
@@ -96,7 +96,7 @@ await describeWithVm("guests with different ports", () => {
       const calls = [1, 2, 3].map((number) => pair.run(`negotiator guest execute show ${number}`));
       expect((await Promise.all(calls)).map(({ stdout }) => stdout)).toEqual(["[1]\n", "[2]\n", "[3]\n"]);
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
@@ -104,7 +104,7 @@ await describeWithVm("guests with different ports", () => {
     async () => {
       const holder = pair.spawn("exec negotiator guest execute -t 0 hang >/tmp/held");
       const isHeld = async (): Promise<boolean> => (await pair.run("cat /tmp/held")).stdout !== "";
-      await until("the port is held", isHeld, STEP_PATIENCE_MS);
+      await until("the port is held", isHeld, STEP_TIMEOUT_MS);
       const { exitCode, stderr } = await pair.run("negotiator guest execute -t 1 whoami");
       await pair.signal(holder, "TERM");
       await holder.exited;
@@ -114,7 +114,7 @@ await describeWithVm("guests with different ports", () => {
       );
       await pair.run("rm /tmp/held");
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
@@ -128,12 +128,12 @@ await describeWithVm("guests with different ports", () => {
       await until(
         "the agent says so",
         async () => (await bare.run("cat /tmp/log")).stdout.includes(reason(CALLS)),
-        STEP_PATIENCE_MS,
+        STEP_TIMEOUT_MS,
       );
       const status = await bare.run("negotiator guest status --json");
       expect(JSON.parse(status.stdout)).toMatchObject({ state: "waiting", dialect: null });
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 });
 

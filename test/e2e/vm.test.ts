@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { hostBinary } from "../support/binary.ts";
 import { describeWithVm } from "../support/describe-with-vm.ts";
-import { TEST_PATIENCE_MS } from "../support/patience.ts";
+import { TEST_TIMEOUT_MS } from "../support/timeouts.ts";
 import { bootVm } from "../support/vm.ts";
 
 const PORT = "negotiator-host-to-guest.0";
@@ -15,7 +15,7 @@ await describeWithVm("a real guest", () => {
       expect(result).toMatchObject({ exitCode: 0, stderr: "" });
       expect(result.stdout).toMatch(/^\S*\s?v?\d+\.\d+\.\d+.*\n$/);
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
@@ -29,7 +29,7 @@ await describeWithVm("a real guest", () => {
       expect(result).toMatchObject({ exitCode: 0, stderr: "" });
       expect(JSON.parse(result.stdout)).toMatchObject({ state: "waiting" });
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
@@ -40,6 +40,6 @@ await describeWithVm("a real guest", () => {
       const boot = bootVm({ binary: "/bin/true", init });
       expect(await boot.catch(String)).toMatch(/QEMU ended with exit code 0[^]*the disk is on fire/);
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 });

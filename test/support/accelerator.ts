@@ -1,4 +1,7 @@
-/** Owns the choice between KVM and emulation: KVM counts as working only after it has booted the guest's kernel. */
+/**
+ * Owns the choice between KVM and emulation: KVM counts as working only after it has booted the guest's
+ * kernel.
+ */
 import { constants } from "node:fs";
 import { access, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -6,8 +9,8 @@ import { dirname, join } from "node:path";
 let chosen: Promise<readonly string[]> | undefined;
 
 /**
- * QEMU's arguments for the fastest accelerator that boots `kernel` on this machine. The verdict on KVM is kept beside
- * the kernel until this machine reboots, so that only the first test process pays for the probe.
+ * QEMU's arguments for the fastest accelerator that boots `kernel` on this machine. The verdict on KVM is
+ * kept beside the kernel until this machine reboots, so that only the first test process pays for the probe.
  */
 export function chooseAccelerator(kernel: string): Promise<readonly string[]> {
   chosen ??= readVerdict(kernel).then((works) => (works ? KVM : TCG));
@@ -17,7 +20,10 @@ export function chooseAccelerator(kernel: string): Promise<readonly string[]> {
 const KVM = ["-accel", "kvm", "-cpu", "host"] as const;
 const TCG = ["-accel", "tcg", "-cpu", "max"] as const;
 
-/** A working KVM needs about 1 s. If a busy machine needs longer, the tests are emulated, which is only slower. */
+/**
+ * A working KVM needs about 1 s. If a busy machine needs longer, the tests are emulated, which is only
+ * slower.
+ */
 const PROBE_TIMEOUT_MS = 15_000;
 
 async function readVerdict(kernel: string): Promise<boolean> {
@@ -31,9 +37,9 @@ async function readVerdict(kernel: string): Promise<boolean> {
 }
 
 /**
- * Under nested hypervisors, opening /dev/kvm and even running a few instructions succeed on machines where QEMU then
- * aborts, stops with "KVM internal error", or spins without an end. So the probe boots the kernel without a root
- * device and waits for its panic, which ends QEMU because of `panic=-1` and `-no-reboot`.
+ * Under nested hypervisors, opening /dev/kvm and even running a few instructions succeed on machines where
+ * QEMU then aborts, stops with "KVM internal error", or spins without an end. So the probe boots the kernel
+ * without a root device and waits for its panic, which ends QEMU because of `panic=-1` and `-no-reboot`.
  */
 async function bootsWithKvm(kernel: string): Promise<boolean> {
   const isOpenable = await access("/dev/kvm", constants.R_OK | constants.W_OK).then(

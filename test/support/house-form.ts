@@ -1,4 +1,7 @@
-/** The rules of form: sizes, comments, doc comments, words and names. `house-tables.ts` has the figures and words. */
+/**
+ * The rules of form: sizes, comments, doc comments, words and names. `house-tables.ts` has the figures and
+ * words.
+ */
 import { COLUMNS, COMMENT_PERCENT, FOLDER_FILES, FUNCTION_LINES, SAME_NAME, WORDS } from "./house-tables.ts";
 import { sources } from "./house-rule.ts";
 import type { HouseRule, Violation } from "./house-rule.ts";
@@ -59,7 +62,9 @@ function checkComments(files: readonly SourceFile[]): Violation[] {
     if (commentLines * 100 <= lines * COMMENT_PERCENT) return [];
     const most = counts.toSorted((a, b) => b.commentLines - a.commentLines).slice(0, 5);
     const places = most.map(({ path, commentLines }) => `${path} (${commentLines})`).join(", ");
-    const message = `${commentLines} comment lines in ${lines}, more than ${COMMENT_PERCENT} %: delete some, as in ${places}`;
+    const message =
+      `${commentLines} comment lines in ${lines}, more than ${COMMENT_PERCENT} %: ` +
+      `delete some, as in ${places}`;
     return [{ path: folder, line: 1, message }];
   });
 }
@@ -87,7 +92,7 @@ function checkDocs(files: readonly SourceFile[]): Violation[] {
       .map(({ name, line }) => ({
         path: file.path,
         line,
-        message: `"${name}" is exported without a doc comment: say what it returns or does, with units and errors`,
+        message: `"${name}" has no doc comment: say what it returns or does, with units and errors`,
       })),
   );
 }

@@ -1,7 +1,9 @@
 /** The shape of a house rule, and what several rules share. */
 import type { SourceFile } from "./source-tree.ts";
 
-/** `message` says what is wrong and what to do. `path` is a file, or a folder for a rule about a whole folder. */
+/**
+ * `message` says what is wrong and what to do. `path` is a file, or a folder for a rule about a whole folder.
+ */
 export type Violation = { path: string; line: number; message: string };
 
 /** Returns every place in `files` that breaks the rule. */

@@ -1,4 +1,7 @@
-/** Owns the rules of the source tree: which files may import, open and use what. Everything not allowed is denied. */
+/**
+ * Owns the rules of the source tree: which files may import, open and use what. Everything not allowed is
+ * denied.
+ */
 import { posix } from "node:path";
 import { FORM_RULES } from "./house-form.ts";
 import { sources } from "./house-rule.ts";
@@ -12,7 +15,9 @@ const FILE_NAME = /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.test)?\.ts$/;
 const FOLDER_NAME = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
 const VAGUE_NAME = /(?:^|-)(?:utils?|helpers?|common|types?|index|misc)$/;
 
-/** All rules by name. The rules on imports and owners look at `src`; those on names and sizes at every file. */
+/**
+ * All rules by name. The rules on imports and owners look at `src`; those on names and sizes at every file.
+ */
 export const HOUSE_RULES = {
   "file-size": checkSize,
   "file-names": checkNames,
@@ -35,7 +40,9 @@ export const PENDING: readonly (keyof typeof HOUSE_RULES)[] = [
   "unique-names",
 ];
 
-/** Checks all rules but those in `except`. Returns one line for each violation: `path:line: [rule] message`. */
+/**
+ * Checks all rules but those in `except`. Returns one line for each violation: `path:line: [rule] message`.
+ */
 export async function checkHouse(
   files: readonly SourceFile[],
   except: readonly string[] = [],
@@ -97,7 +104,7 @@ function judgeImport(path: string, specifier: string | undefined): string | unde
     if (importers?.test(path) === true) return undefined;
     const owner =
       importers === undefined ? "no file may" : `only ${importers.source.replaceAll(/[\\^$]|\?:/g, "")} may`;
-    return `imports "${specifier}", which ${owner}: leave that to its owner, or add it to MODULES with a reason`;
+    return `imports "${specifier}", which ${owner}: leave that to its owner, or add it to MODULES`;
   }
   if (!target.endsWith(".ts")) return `imports "${specifier}": name the .ts file`;
   const isAllowed = zone.may.some((name) => {
@@ -105,7 +112,8 @@ function judgeImport(path: string, specifier: string | undefined): string | unde
     return group?.test(target) === true;
   });
   if (isAllowed) return undefined;
-  return `${zone.name} may import ${zone.may.join(", ")}, not ${target}: pass it in from a role, or move the code`;
+  const allowed = zone.may.join(", ");
+  return `${zone.name} may import ${allowed}, not ${target}: pass it in from a role, or move the code`;
 }
 
 /** The repository path that a relative specifier names, undefined for a module from outside. */
@@ -184,8 +192,7 @@ function checkPurity(files: readonly SourceFile[]): Violation[] {
       matchesIn(
         file,
         PURE_BREAKERS,
-        (text) =>
-          `"${text}" in a pure file: let the caller read the clock, random numbers or files, and pass the value in`,
+        (text) => `"${text}" in a pure file: let the caller read the clock or files, and pass the value in`,
       ),
     );
 }

@@ -1,6 +1,8 @@
 /** Owns the tables of the house: who may import whom, who owns what, and the figures and words of form. */
 
-/** The zones, and which zones each may import. A file belongs to the first zone whose pattern fits its path. */
+/**
+ * The zones, and which zones each may import. A file belongs to the first zone whose pattern fits its path.
+ */
 export const ZONES = [
   { name: "main", files: /^src\/main\.ts$/, may: ["root", "run", "roles", "guest", "host"] },
   { name: "root", files: /^src\/[^/]+\.ts$/, may: ["root"] },
@@ -34,19 +36,24 @@ export const GROUPS: Record<string, RegExp> = {
   limits: /^src\/limits\.ts$/,
   channel: /^src\/wire\/channel\.ts$/,
   run: /^src\/process\/run\.ts$/,
-  inner:
-    /^src\/(?!main\.ts$)(?:[^/]+\.ts$|(?:trust|policy|config|audit|process|wire|channels|discovery|methods|peers)\/)/,
+  inner: /^src\/(?!main\.ts$|roles\/)(?:[^/]+\.ts$|[a-z]+\/)/,
 };
 
 /** Files without I/O, clock, random numbers or log. Their callers pass such values in. */
 export const PURE =
   /^src\/(?:wire\/.+|policy\/(?:glob|policy|quota)\.ts|(?:errors|limits|printable|strict)\.ts)$/;
-export const PURE_BREAKERS =
-  /(?<![\w$.])(?:Date\b|performance\s*\.|Math\s*\.\s*random|crypto\s*\.|process\b|console\b|fetch\s*\(|Bun\s*\.\s*(?!TOML\b)\w)/g;
+/** The clock, random numbers and the world: no pure file uses them. */
+export const PURE_BREAKERS = useOf(
+  /Date\b|performance\s*\.|Math\s*\.\s*random|crypto\s*\./,
+  /process\b|console\b|fetch\s*\(|Bun\s*\.\s*(?!TOML\b)\w/,
+);
 
 const ANYONE = /^src\//;
 
-/** Modules from outside, and the files that may import each. Other modules are denied, and `node:` and `bun:` in pure files. */
+/**
+ * Modules from outside, and the files that may import each. Other modules are denied, and `node:` and `bun:`
+ * in pure files.
+ */
 export const MODULES: Record<string, RegExp> = {
   citty: /^src\/roles\//,
   consola: /^src\/log\.ts$/,
@@ -71,11 +78,16 @@ export const MODULES: Record<string, RegExp> = {
   "node:util": ANYONE,
 };
 
+/** A pattern for any of the parts, where a name begins. */
+function useOf(...parts: readonly RegExp[]): RegExp {
+  return new RegExp(`(?<![\\w$.])(?:${parts.map(({ source }) => source).join("|")})`, "g");
+}
+
 /** Each resource has one owner. No other file may use it. */
 export const OWNERS = [
   {
     resource: "argv and the exit code",
-    use: /(?<![\w$.])(?:process\s*\??\.\s*(?:argv0?|execArgv|exit|exitCode|abort|reallyExit)\b|Bun\s*\.\s*argv\b)/g,
+    use: useOf(/process\s*\??\.\s*(?:argv0?|execArgv|exit|exitCode|abort|reallyExit)\b/, /Bun\s*\.\s*argv\b/),
     owner: /^src\/main\.ts$/,
     remedy: "take the words as an argument, return the exit code",
   },
@@ -118,14 +130,21 @@ export const OWNERS = [
   },
   {
     resource: "timers",
-    use: /(?<![\w$.])(?:setTimeout|setInterval|Bun\s*\.\s*sleep(?:Sync)?|AbortSignal\s*\.\s*timeout|Atomics\s*\.\s*wait)\b/g,
+    use: useOf(
+      /(?:setTimeout|setInterval|Bun\s*\.\s*sleep(?:Sync)?)\b/,
+      /(?:AbortSignal\s*\.\s*timeout|Atomics\s*\.\s*wait)\b/,
+    ),
     owner: /^src\/(?:process|roles|peers)\//,
     remedy: "take an AbortSignal or the present time as an argument",
   },
   {
     // Under another name, the other patterns would not find the use.
     resource: "no file under another name",
-    use: /(?:[=(,]\s*(?:process|Bun|globalThis|console)\s*[;,)}]|(?<![\w$.])(?:(?:process|Bun)\s*\[|globalThis\s*[.[]))/g,
+    use: new RegExp(
+      `[=(,]\\s*(?:process|Bun|globalThis|console)\\s*[;,)}]|` +
+        useOf(/(?:process|Bun)\s*\[/, /globalThis\s*[.[]/).source,
+      "g",
+    ),
     owner: /^$/,
     remedy: "write process.member or Bun.member in full; call a child process `child`",
   },

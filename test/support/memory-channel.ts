@@ -15,8 +15,8 @@ export type MemoryPair = {
   /** How many bytes were written at `from` and not delivered yet. */
   inFlightBytes(from: End): number;
   /**
-   * Delivers up to `maxBytes` (all by default) that were written at `from`, and returns how many bytes that were.
-   * `pieceBytes` gives the size of each piece, at least 1; without it they arrive in one piece.
+   * Delivers up to `maxBytes` (all by default) that were written at `from`, and returns how many bytes that
+   * were. `pieceBytes` gives the size of each piece, at least 1; without it they arrive in one piece.
    */
   deliver(from: End, maxBytes?: number, pieceBytes?: () => number): number;
   /** Delivers all bytes at once from now on. */
@@ -28,8 +28,8 @@ export type MemoryPair = {
 };
 
 /**
- * Creates both ends. Bytes written before an end closes can still be delivered; then the far end's iteration ends.
- * Uses neither timers nor random numbers.
+ * Creates both ends. Bytes written before an end closes can still be delivered; then the far end's iteration
+ * ends. Uses neither timers nor random numbers.
  */
 export function createMemoryPair({
   labels = ["memory 0", "memory 1"],

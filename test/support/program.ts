@@ -8,7 +8,9 @@ export type Program = readonly string[];
 
 const SOURCE: Program = [process.execPath, MAIN];
 
-/** Without `stdin` the input is empty; with `isOpen` the test writes it. `program` is the source by default. */
+/**
+ * Without `stdin` the input is empty; with `isOpen` the test writes it. `program` is the source by default.
+ */
 export type LaunchOptions = {
   stdin?: string | Uint8Array;
   isOpen?: boolean;

@@ -3,7 +3,9 @@ import { parseSync, Visitor } from "oxc-parser";
 import type { Declaration, Expression, ParseResult, Program } from "oxc-parser";
 import type { SourceFile } from "./source-tree.ts";
 
-/** `role` tells a file's header and the doc comment of an export or of its members from all other comments. */
+/**
+ * `role` tells a file's header and the doc comment of an export or of its members from all other comments.
+ */
 export type SourceComment = { text: string; line: number; lines: number; role: "header" | "doc" | "other" };
 /** One exported declaration; `documented` says whether a doc comment stands right before it. */
 export type SourceExport = {
@@ -13,7 +15,10 @@ export type SourceExport = {
   documented: boolean;
 };
 export type SourceFunction = { line: number; lines: number };
-/** A string, or the literal text of a template. `isTitle` marks the first argument of `test`, `describe` and `it`. */
+/**
+ * A string, or the literal text of a template. `isTitle` marks the first argument of `test`, `describe` and
+ * `it`.
+ */
 export type SourceText = { text: string; line: number; isTitle: boolean };
 
 export type SourceSyntax = {

@@ -1,4 +1,7 @@
-/** A host and its guests without virtual machines: daemons as processes, joined by ports that behave like QEMU's. */
+/**
+ * A host and its guests without virtual machines: daemons as processes, joined by ports that behave like
+ * QEMU's.
+ */
 import { chmod, readFile } from "node:fs/promises";
 import { createEmulatedPort } from "../../scripts/emulated-port.ts";
 import type { EmulatedPort } from "../../scripts/emulated-port.ts";
@@ -34,7 +37,9 @@ export type Side = {
   launch(words: readonly string[], options?: LaunchOptions): Launched;
 };
 
-/** A guest. The host calls it over `port`; its command line can call the host over `back` without a daemon. */
+/**
+ * A guest. The host calls it over `port`; its command line can call the host over `back` without a daemon.
+ */
 export type StagedGuest = Side & {
   readonly name: string;
   readonly port: EmulatedPort;
@@ -52,7 +57,7 @@ export type Stage = AsyncDisposable & {
   open(name?: string): Promise<GuestStatus>;
 };
 
-/** What is on a stage. */
+/** The sides of a stage and their settings. */
 export type StageOptions = {
   /** Names of the guests; `["web1"]` by default. */
   guests?: readonly string[];
@@ -60,7 +65,7 @@ export type StageOptions = {
   settings?: string;
   /** Starts no daemon: the test starts them. */
   isDark?: boolean;
-  /** What runs each role, the source by default. */
+  /** The program of each role, the source by default. */
   programs?: { host?: Program; guest?: Program };
 };
 

@@ -72,7 +72,7 @@ test("function-length accepts 100 lines, and longer functions in tests", () => {
   expect(check("function-length", { "test/log.test.ts": longFunction("function log()", 200) })).toEqual([]);
 });
 
-test("comment-share reports a folder with more than 5 comments in 100 lines, and the files with the most", () => {
+test("comment-share reports a folder with more than 5 comment lines in 100, and its worst files", () => {
   const files = {
     "src/a.ts": "x();\n".repeat(80),
     "src/b.ts": "/** B. */\nx();\n// a\n/* a\nb\nc\nd */ x();\n",
@@ -87,7 +87,7 @@ test("comment-share reports a folder with more than 5 comments in 100 lines, and
   expect(check("comment-share", files)[0]?.message).toEndWith("as in src/b.ts (5), src/a.ts (0)");
 });
 
-test("comment-share does not count headers, linter directives, and doc comments of exports and their members", () => {
+test("comment-share does not count headers, directives, and doc comments of exports and members", () => {
   const text = [
     "/** The log. */",
     "/** A log. */",
@@ -145,7 +145,7 @@ test("plain-words accepts good English, quoted words, code, and strings of tests
   expect(check("plain-words", { "src/log.ts": text, "test/log.ts": 'x("it starts anew");' })).toEqual([]);
 });
 
-test("unique-names reports a type or function that two files export, and accepts values and sibling rooms", () => {
+test("unique-names reports types and functions that two files export, not values and sibling rooms", () => {
   const files = {
     "src/a.ts": "export type Outcome = 1;\nexport const X = 1;",
     "src/roles/guest/cli.ts": "export function run() {}",

@@ -1,6 +1,9 @@
-/** Calls between this build and release 0.1.0, in both roles and both directions, over emulated ports. */
+/**
+ * Tests calls between this build and release 0.1.0, in both roles and both directions, over emulated ports.
+ */
 import { describe, expect, test } from "bun:test";
 import { hostBinary } from "../support/binary.ts";
+import { SCRIPTS } from "../support/guest-commands.ts";
 import type { Program } from "../support/program.ts";
 import { createRandom, chooseSeed } from "../support/random.ts";
 import { createStage } from "../support/stage.ts";
@@ -9,18 +12,9 @@ import { TEST_TIMEOUT_MS } from "../support/timeouts.ts";
 import { until } from "../support/until.ts";
 
 const OLD_BINARY = process.env["NEGOTIATOR_OLD_BINARY"];
-/** Enough that most of it is still under way when the channel is cut. */
+/** So many bytes that most of them are in flight at each cut. */
 const CUT_BYTES = 2_000_000;
 const CUTS = 2;
-
-const SCRIPTS = {
-  show: '#!/bin/sh\n# negotiator: Show each argument\nfor word in "$@"; do echo "[$word]"; done\n',
-  cat: "#!/bin/sh\nexec cat\n",
-  fail: "#!/bin/sh\necho out\necho err >&2\nexit 3\n",
-  die: "#!/bin/sh\nkill -9 $$\n",
-  whoami: '#!/bin/sh\necho "$NEGOTIATOR_ROLE $NEGOTIATOR_COMMAND $NEGOTIATOR_GUEST"\n',
-  hang: "#!/bin/sh\necho $$\nexec sleep 600\n",
-};
 
 if (OLD_BINARY === undefined) {
   console.warn(
@@ -35,7 +29,7 @@ const releases: [title: string, old: "host" | "guest"][] = [
 
 describe.skipIf(OLD_BINARY === undefined).each(releases)("%s", (_, old) => {
   test(
-    "run each other's commands with arguments, input, output and exit codes",
+    "both releases run each other's commands with arguments, input, output and exit codes",
     async () => {
       await using stage = await createMixedStage(old);
       for (const [caller, before] of directions(stage)) {
@@ -50,7 +44,7 @@ describe.skipIf(OLD_BINARY === undefined).each(releases)("%s", (_, old) => {
         expect(await run(["cat"])).toMatchObject({ ...works, stdout: "" });
         expect(await run(["fail"])).toMatchObject({ exitCode: 3, stdout: "out\n", stderr: "err\n" });
         expect(await run(["die"])).toMatchObject({ exitCode: 137, stdout: "", stderr: "" });
-        const other = caller.role === "host" ? "guest whoami \n" : "host whoami web1\n";
+        const other = caller.role === "host" ? "guest whoami  \n" : "host whoami web1 \n";
         expect(await run(["whoami"])).toMatchObject({ ...works, stdout: other });
         const unknown = await run(["shwo"]);
         expect(unknown).toMatchObject({ exitCode: 127, stdout: "" });
@@ -61,7 +55,7 @@ describe.skipIf(OLD_BINARY === undefined).each(releases)("%s", (_, old) => {
   );
 
   test(
-    "list each other's commands and report an open native session",
+    "both releases list each other's commands and report an open native session",
     async () => {
       await using stage = await createMixedStage(old);
       for (const [caller, before] of directions(stage)) {
@@ -83,7 +77,7 @@ describe.skipIf(OLD_BINARY === undefined).each(releases)("%s", (_, old) => {
   );
 
   test(
-    "lose and repeat no byte of a call whose channel is cut",
+    "a call between two releases loses and repeats no byte when its channel is cut",
     async () => {
       const seed = chooseSeed();
       await using stage = await createMixedStage(old);
@@ -109,7 +103,7 @@ describe.skipIf(OLD_BINARY === undefined).each(releases)("%s", (_, old) => {
   );
 
   test(
-    "end a command at its caller's deadline with exit code 124",
+    "a deadline ends the command of the other release with exit code 124",
     async () => {
       await using stage = await createMixedStage(old);
       for (const [caller, before] of directions(stage)) {
@@ -123,7 +117,7 @@ describe.skipIf(OLD_BINARY === undefined).each(releases)("%s", (_, old) => {
   );
 
   test(
-    "serve a command line of the other release at their control sockets",
+    "a daemon serves a command line of the other release at its control socket",
     async () => {
       await using stage = await createMixedStage(old);
       const other = await programs();
@@ -144,7 +138,7 @@ async function programs(): Promise<{ old: Program; new: Program }> {
   return { old: [OLD_BINARY ?? ""], new: [await hostBinary()] };
 }
 
-/** A host and a guest with their daemons; the side `old` runs release 0.1.0. */
+/** Starts a host and a guest; the side `old` runs release 0.1.0. */
 async function createMixedStage(old: "host" | "guest"): Promise<Stage> {
   const { old: oldProgram, new: newProgram } = await programs();
   const stage = await createStage({
@@ -157,7 +151,7 @@ async function createMixedStage(old: "host" | "guest"): Promise<Stage> {
   return stage;
 }
 
-/** Both callers, each with the words that name whom it calls. */
+/** Returns both callers, each with the words that name its peer. */
 function directions(stage: Stage): [caller: Side, before: string[]][] {
   return [
     [stage.host, ["web1"]],

@@ -60,8 +60,10 @@ await describeWithVm("a port in a guest with one processor", () => {
       await using _ = await dial();
       const refusal = {
         code: "BUSY",
-        message:
-          `Cannot open port "${DEVICE}": another process has it open\n` + `Find it with: fuser -v ${DEVICE}`,
+        message: [
+          `Cannot open port "${DEVICE}": another process has it open`,
+          `Find it with: fuser -v ${DEVICE}`,
+        ].join("\n"),
       };
       const facts = await perform(`busy ${DEVICE}`);
       expect(facts).toMatchObject({ refusals: [refusal, refusal], bytes: 0 });

@@ -41,7 +41,7 @@ export const GROUPS: Record<string, RegExp> = {
 
 /** Files without I/O, clock, random numbers or log. Their callers pass such values in. */
 export const PURE =
-  /^src\/(?:wire\/.+|policy\/(?:glob|policy|quota)\.ts|(?:errors|limits|printable|strict)\.ts)$/;
+  /^src\/(?:wire\/.+|policy\/(?:glob|limited-log|policy|quota|rule)\.ts|(?:errors|limits|printable|strict)\.ts)$/;
 /** The clock, random numbers and the world: no pure file uses them. */
 export const PURE_BREAKERS = useOf(
   /Date\b|performance\s*\.|Math\s*\.\s*random|crypto\s*\./,
@@ -63,7 +63,7 @@ export const MODULES: Record<string, RegExp> = {
   "node:child_process": /^src\/process\//,
   "node:net": /^src\/channels\//,
   "node:worker_threads": /^src\/channels\//,
-  "bun:ffi": /^src\/(?:process\/|channels\/|roles\/daemon\/service-manager\.ts$)/,
+  "bun:ffi": /^src\/process\/libc\.ts$/,
   "node:timers": /^src\/(?:process|roles|peers)\//,
   "node:timers/promises": /^src\/(?:process|roles|peers)\//,
   "node:buffer": ANYONE,
@@ -153,7 +153,7 @@ export const OWNERS = [
 /** Functions of node:fs that return a descriptor, and the files that may use them. */
 export const OPENERS =
   /^(?:\*|default|promises|open|openSync|createReadStream|createWriteStream|ReadStream|WriteStream)$/;
-export const MAY_OPEN = /^src\/(?:channels\/|audit\/audit\.ts$|trust\/trusted-file\.ts$)/;
+export const MAY_OPEN = /^src\/(?:channels\/|audit\/audit-file\.ts$|trust\/trusted-file\.ts$)/;
 
 /** The most columns of a line, the most lines of a function, and the most comments in 100 lines. */
 export const COLUMNS = 110;

@@ -95,14 +95,14 @@ function createWire(label: string, capacityBytes: number): Wire {
       deliveredBytes += size;
       left -= size;
     }
-    readable.ring();
+    readable.notify();
     return total;
   };
   const end = (next: "finished" | "cut"): void => {
     state = state === "cut" ? "cut" : next;
     if (state === "cut") inFlight = new Uint8Array(0);
-    readable.ring();
-    writable.ring();
+    readable.notify();
+    writable.notify();
   };
 
   return {
@@ -126,7 +126,7 @@ function createWire(label: string, capacityBytes: number): Wire {
         const piece = delivered.shift();
         if (piece !== undefined) {
           deliveredBytes -= piece.length;
-          writable.ring();
+          writable.notify();
           yield piece;
         } else if (state === "cut" || (state === "finished" && inFlight.length === 0)) {
           return;

@@ -40,8 +40,15 @@ const BEFORE_HELLO = /(?<!\d)(?=\d+\n\n\{"method": ?"negotiate:)/;
 const COMMANDS_DIRECTORY = "/usr/lib/negotiator/commands";
 /** Public attributes of the original's channel object, which a peer can call as methods. */
 const EXPOSED: ReadonlySet<string> = new Set([
-  ...["prepare_environment", "read", "write", "raw_read", "raw_readline", "raw_write"],
-  ...["call_remote_method", "enter_main_loop", "retry_open"],
+  "prepare_environment",
+  "read",
+  "write",
+  "raw_read",
+  "raw_readline",
+  "raw_write",
+  "call_remote_method",
+  "enter_main_loop",
+  "retry_open",
 ]);
 
 /** Creates a server that waits for its first call. */

@@ -3,7 +3,7 @@
  * socket.
  */
 import { createMemoryPair } from "./memory-channel.ts";
-import { listenSocket } from "../../src/channels/socket/socket.ts";
+import { listenSocket } from "../../src/channels/socket/socket-listener.ts";
 import type { MemoryPair } from "./memory-channel.ts";
 import type { Channel } from "../../src/wire/channel.ts";
 import { createOldServer } from "./old-peer.ts";

@@ -9,8 +9,11 @@ export type ServedLink = AsyncDisposable & { readonly caller: Session; readonly 
 
 let ids = 0;
 
-/** Creates two open sessions; `onCall` gets the callee's calls. */
-export function createServedLink(onCall: (call: IncomingCall) => void | Promise<void>): ServedLink {
+/** Creates two open sessions; `onCall` and `onNotice` get the calls and notices of the callee. */
+export function createServedLink(
+  onCall: (call: IncomingCall) => void | Promise<void>,
+  onNotice: (method: string, params: unknown) => void = () => {},
+): ServedLink {
   const pair = createMemoryPair();
   pair.flow();
   const open = (side: "dialler" | "listener") =>
@@ -19,6 +22,7 @@ export function createServedLink(onCall: (call: IncomingCall) => void | Promise<
       agent: { name: "test", version: "1", role: side },
       makeId: () => `test-id-${++ids}`,
       onCall: (call) => void onCall(call),
+      onNotice,
     });
   const links = { dialler: open("dialler"), listener: open("listener") };
   const running = [links.dialler.run(pair.ends[0]), links.listener.run(pair.ends[1])];

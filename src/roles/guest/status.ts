@@ -22,7 +22,10 @@ export function createHostStatus(status: () => LinkStatus): Method {
   });
 }
 
-/** How the daemon at the other end of `control` gets on with the host. It has `timeoutMs` to say so, 0 is no limit. */
+/**
+ * How the daemon at the other end of `control` gets on with the host. It has `timeoutMs` to say so, 0 is no
+ * limit.
+ */
 export async function askStatus(control: CliSession, timeoutMs?: number): Promise<LinkStatus> {
   return (await askDaemon(control, "status", StatusSchema, timeoutMs)).host;
 }

@@ -1,4 +1,4 @@
-/** The daemon's end of the control socket: who stays connected, and who is turned away. */
+/** The daemon's end of the control socket: which connections it serves, closes and refuses. */
 import { expect, test } from "bun:test";
 import { dialSocket } from "../../../src/channels/socket/socket.ts";
 import { DEFAULT_LIMITS } from "../../../src/limits.ts";
@@ -14,7 +14,7 @@ const OPTIONS: ControlOptions = { limits: DEFAULT_LIMITS, onCall: (call) => call
 
 async function dial(path: string): Promise<CliSession> {
   const control = await dialControl("host", path);
-  if (control === undefined) throw new Error("No daemon is there");
+  if (control === undefined) throw new Error("No daemon listens");
   return control;
 }
 
@@ -22,57 +22,57 @@ async function ask({ session }: CliSession): Promise<unknown> {
   return (await session.call({ method: "status" }).answer).result;
 }
 
-async function askAnew(path: string): Promise<unknown> {
+async function askOnce(path: string): Promise<unknown> {
   await using control = await dial(path);
   return await ask(control);
 }
 
-/** Resolves when the other side has hung up. */
-async function hungUp(channel: Channel): Promise<void> {
+/** Resolves when the daemon has closed the connection. */
+async function closed(channel: Channel): Promise<void> {
   for await (const _ of channel);
 }
 
-test("a connection without a conversation is ended, one with a conversation stays", async () => {
+test("after idleMs the daemon closes a connection without a session", async () => {
   await using directory = await createTemporaryDirectory();
   const path = directory.at("socket");
-  await using _ = await listenControl("host", path, { ...OPTIONS, speechlessMs: 500 });
-  // A machine that stands still for so long ends a connection that was about to say hello.
-  await using control = await until("a conversation is open", async () => {
-    const begun = await dial(path);
-    return ask(begun).then(
-      () => begun,
+  await using _ = await listenControl("host", path, { ...OPTIONS, idleMs: 500 });
+  // On a busy machine the time can be over before the hello, so this tries again.
+  await using control = await until("a session is open", async () => {
+    const session = await dial(path);
+    return ask(session).then(
+      () => session,
       () => undefined,
     );
   });
-  await hungUp(await dialSocket(path));
-  const babbler = await dialSocket(path);
-  await babbler.write(Buffer.from('{"jsonrpc":"2.0","method":"x"}\n'));
-  await hungUp(babbler);
+  await closed(await dialSocket(path));
+  const withoutHello = await dialSocket(path);
+  await withoutHello.write(Buffer.from('{"jsonrpc":"2.0","method":"x"}\n'));
+  await closed(withoutHello);
   expect(await ask(control)).toBe("served");
 });
 
-test("one connection too many is told so, and served when another has ended", async () => {
+test("a connection above maxConnections gets BUSY, and is served after another one has ended", async () => {
   await using directory = await createTemporaryDirectory();
   const path = directory.at("socket");
-  await using _ = await listenControl("host", path, { ...OPTIONS, most: 1 });
+  await using _ = await listenControl("host", path, { ...OPTIONS, maxConnections: 1 });
   const control = await dial(path);
   expect(await ask(control)).toBe("served");
-  expect(await rejectionOf(askAnew(path))).toMatchObject({
+  expect(await rejectionOf(askOnce(path))).toMatchObject({
     code: "BUSY",
-    message: expect.stringContaining("The daemon serves as many local connections as it may at once"),
+    message: expect.stringContaining("Too many local connections (1 of 1)"),
   });
   await control[Symbol.asyncDispose]();
-  await until("there is room again", () => askAnew(path).catch(() => false));
+  await until("a connection is served", () => askOnce(path).catch(() => false));
 });
 
-test("a crowd that says nothing is not let in without end", async () => {
+test("the daemon closes the 34th idle connection at once", async () => {
   await using directory = await createTemporaryDirectory();
   const path = directory.at("socket");
-  await using _ = await listenControl("host", path, { ...OPTIONS, most: 1, speechlessMs: 60_000 });
-  const crowd: Channel[] = [];
-  for (let count = 0; count < 33; count++) crowd.push(await dialSocket(path));
-  await hungUp(await dialSocket(path));
-  await crowd[0]?.close();
-  await until("there is room again", () => askAnew(path).catch(() => false));
-  for (const channel of crowd) await channel.close();
+  await using _ = await listenControl("host", path, { ...OPTIONS, maxConnections: 1, idleMs: 60_000 });
+  const idle: Channel[] = [];
+  for (let count = 0; count < 33; count++) idle.push(await dialSocket(path));
+  await closed(await dialSocket(path));
+  await idle[0]?.close();
+  await until("a connection is served", () => askOnce(path).catch(() => false));
+  for (const channel of idle) await channel.close();
 });

@@ -136,9 +136,17 @@ test("doc-comments accepts documented exports, a header right before one, and ex
   expect(check("doc-comments", { "src/log.ts": text, "test/log.ts": "export const X = 1;" })).toEqual([]);
 });
 
+test("doc-comments and unique-names take the overloads of a function as one export", () => {
+  const text = "/** A. */\nexport function f(a: 1): 1;\nexport function f(a: 2): 2;\nexport function f() {}";
+  expect(check("doc-comments", { "src/log.ts": text })).toEqual([]);
+  expect(check("unique-names", { "src/log.ts": text })).toEqual([]);
+  const undocumented = check("doc-comments", { "src/log.ts": text.replace("/** A. */", "") });
+  expect(undocumented.map(({ line }) => line)).toEqual([2]);
+});
+
 test("plain-words accepts good English, quoted words, code, and strings of tests", () => {
   const text = [
-    '// There is no such file, and it is no longer needed. `anew`, "whoever"',
+    '// There is no such file, and it is no longer needed; 0 is no limit. `anew`, "whoever"',
     'const anew = "anew";',
     'x("What does it say? There is no port");',
   ].join("\n");

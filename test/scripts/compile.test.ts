@@ -33,7 +33,7 @@ describe("compile", () => {
   );
 
   test(
-    "a compiled binary has source files in its stacks, and ignores planted files and the builder's environment",
+    "a compiled binary names source files in stacks, and ignores planted files and the environment",
     async () => {
       await using folder = await mkdtempDisposable(join(tmpdir(), "compile-"));
       const outfile = await compileSources(folder.path, {

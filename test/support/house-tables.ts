@@ -41,7 +41,7 @@ export const GROUPS: Record<string, RegExp> = {
 
 /** Files without I/O, clock, random numbers or log. Their callers pass such values in. */
 export const PURE =
-  /^src\/(?:wire\/.+|policy\/(?:glob|limited-log|policy|quota|rule)\.ts|(?:errors|limits|printable|strict)\.ts)$/;
+  /^src\/(?:wire\/.+|(?:errors|limits|printable|strict|policy\/(?:glob|limited-log|policy|quota|rule))\.ts)$/;
 /** The clock, random numbers and the world: no pure file uses them. */
 export const PURE_BREAKERS = useOf(
   /Date\b|performance\s*\.|Math\s*\.\s*random|crypto\s*\./,
@@ -174,9 +174,12 @@ export const WORDS: readonly { use: RegExp; say: string }[] = [
   { use: /\b(?:nobody|somebody)\b/i, say: "who it is" },
   { use: /\bany ?more\b/i, say: "no longer" },
   { use: /\bas far as\b|\bthat which\b/i, say: "it without the detour" },
-  { use: /\bof (?:its|their|his|our) own\b/i, say: "its own, or a separate one" },
+  { use: /\bof (?:its|their|his) own\b/i, say: "its own, or a separate one" },
   { use: /\bmakes? no sense\b|\bsenseless\b|\bnonsense\b|\bflaws?\b/i, say: "invalid, or the reason" },
-  { use: /(?<!\b(?:there|that|it) )\b(?:is|are) no\b(?! (?:longer|more|other|such|one))/i, say: "is not a" },
+  {
+    use: /(?<!\b(?:there|that|it) )\b(?:is|are) no\b(?! (?:longer|more|other|such|one|limit|deadline))/i,
+    say: "is not a",
+  },
   { use: /\b(?:is|are|was|were|be|been) (?:told|heard)\b/i, say: "who does what" },
   { use: /\bcounted (?:frame|message)s?\b/i, say: "length-prefixed, or numbered" },
   { use: /\bfenc(?:e|es|ed|ing)\b/i, say: "sync probe" },

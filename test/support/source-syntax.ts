@@ -66,7 +66,7 @@ function parse({ path, text }: SourceFile): SourceSyntax {
     [...docEnds].some((end) => end <= start && text.slice(end, start).trim() === "");
   return {
     comments,
-    exports: exported.map(({ name, kind, span }) => ({
+    exports: firstOfEachName(exported).map(({ name, kind, span }) => ({
       name,
       kind,
       line: lineOf(span.start),
@@ -101,6 +101,11 @@ function exportsOf(program: Program): Exported[] {
     const members = membersOf({ ...program, body: [statement] });
     return namesOf(declaration).map(({ name, kind }) => ({ name, kind, span: statement, members }));
   });
+}
+
+/** Overloads of a function are one export, documented at the first of them. */
+function firstOfEachName(exported: readonly Exported[]): Exported[] {
+  return [...Map.groupBy(exported, ({ name }) => name).values()].flatMap((group) => group.slice(0, 1));
 }
 
 function namesOf(declaration: Declaration): Pick<Exported, "name" | "kind">[] {

@@ -6,7 +6,7 @@ import { COMMANDS } from "../scripts/demo-commands.ts";
 import { TARGET_NAMES } from "../scripts/targets.ts";
 import { dialSocket } from "../src/channels/socket/socket.ts";
 import { findPolicyFile, loadConfig } from "../src/config/config.ts";
-import { PORT_NAMES } from "../src/discovery/endpoint.ts";
+import { NATIVE_PORTS as PORT_NAMES } from "../src/peers/native.ts";
 import { explainMissing, explainRefusal } from "../src/discovery/ports/port-trouble.ts";
 import { explainStart } from "../src/discovery/libvirt/virsh.ts";
 import { NegotiatorError } from "../src/errors.ts";
@@ -14,7 +14,7 @@ import { resolveCommand } from "../src/methods/commands.ts";
 import { readDescription } from "../src/methods/describe.ts";
 import { decide, parsePolicy } from "../src/policy/policy.ts";
 import { readPolicy } from "../src/policy/policy-file.ts";
-import { noDaemon } from "../src/roles/daemon/control.ts";
+import { noDaemon } from "../src/roles/cli/control-client.ts";
 import { explainNoAnswer as explainHostNoAnswer } from "../src/roles/guest/no-answer.ts";
 import { noGuest } from "../src/roles/host/guests.ts";
 import { explainNoAnswer as explainGuestNoAnswer, noCallingPort } from "../src/roles/host/no-answer.ts";
@@ -98,7 +98,11 @@ describe("the README's", () => {
   test("policy means what its rules look like", () => {
     const text = tomlOf("policy.toml on a host");
     const ask = (guest: string, command: string, ...args: string[]) =>
-      decide(parsePolicy(text), { peer: { guest }, method: "execute", command, args });
+      decide(parsePolicy(text), {
+        caller: { via: "guest", name: guest },
+        method: "execute",
+        resource: { kind: "command", name: command, args },
+      });
     expect(ask("web1", "request-backup", "--full", "/srv/data")).toMatchObject({ allowed: true, rule: 2 });
     expect(ask("web1", "request-backup", "--full", "/etc")).toMatchObject({ allowed: false });
     expect(ask("web1", "find-ip-addresses")).toMatchObject({ allowed: true, rule: 3 });

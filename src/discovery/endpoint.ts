@@ -1,19 +1,6 @@
 /** Defines what every finder returns: the place of one guest's port, as plain data. */
 import type { NegotiatorError } from "../errors.ts";
 
-/**
- * Names of the ports that carry negotiator's own channels. A guest has the first two, or the third, or all of
- * them.
- */
-export const PORT_NAMES = {
-  /** The guest listens, the host calls. */
-  hostToGuest: "negotiator-host-to-guest.0",
-  /** The host listens, the guest calls. */
-  guestToHost: "negotiator-guest-to-host.0",
-  /** One port for both directions; the only one in the first releases of python-negotiator. */
-  bothWays: "negotiator-channel.0",
-} as const;
-
 /** Kinds of finders, the most trusted first. When two of them disagree, the earlier one counts. */
 export const SOURCES = ["flag", "config", "libvirt", "qemu"] as const;
 /** One of `SOURCES`. */

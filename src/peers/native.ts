@@ -7,17 +7,24 @@ import type { Pulse } from "./deadline.ts";
 import type { Dialect } from "./dialect.ts";
 import type { Peer } from "./peer.ts";
 
-/**
- * The ports of negotiator, the best for each purpose first. A guest has the first two, or the third, or all.
- */
+/** The ports of negotiator. A guest has the first two, or the third, or all of them. */
+export const NATIVE_PORTS = {
+  /** The host calls over it; a guest's daemon calls over it too, while the session is open. */
+  hostToGuest: "negotiator-host-to-guest.0",
+  /** The guest calls over it. */
+  guestToHost: "negotiator-guest-to-host.0",
+  /** Both call over it. The only port of the first releases of python-negotiator. */
+  bothWays: "negotiator-channel.0",
+} as const;
+
+/** The row of the native dialect. The best port for each purpose stands first. */
 export const NATIVE: Dialect = {
   name: "native",
   label: "negotiator",
   ports: [
-    { name: "negotiator-host-to-guest.0", dialler: "host", callers: "host" },
-    { name: "negotiator-guest-to-host.0", dialler: "guest", callers: "guest" },
-    // The only port of the first releases of python-negotiator.
-    { name: "negotiator-channel.0", dialler: "host", callers: "both" },
+    { name: NATIVE_PORTS.hostToGuest, dialler: "host", callers: "host" },
+    { name: NATIVE_PORTS.guestToHost, dialler: "guest", callers: "guest" },
+    { name: NATIVE_PORTS.bothWays, dialler: "host", callers: "both" },
   ],
   can: { methods: undefined, notices: true },
 };

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { formatAuditLine, formatLeftOut } from "../../src/audit/audit-line.ts";
 import type { AuditEntry } from "../../src/audit/audit-line.ts";
 import { loadConfig, settingAt, variableOf } from "../../src/config/config.ts";
-import { PORT_NAMES } from "../../src/discovery/endpoint.ts";
+import { NATIVE_PORTS as PORT_NAMES } from "../../src/peers/native.ts";
 import { readNamedGuests } from "../../src/discovery/named.ts";
 import { isFaultCode } from "../../src/errors.ts";
 import { configureLog } from "../../src/log.ts";

@@ -1,5 +1,5 @@
 /** Sample data for the tests of discovery. */
-import { PORT_NAMES } from "../../src/discovery/endpoint.ts";
+import { NATIVE_PORTS as PORT_NAMES } from "../../src/peers/native.ts";
 import type { Endpoint } from "../../src/discovery/endpoint.ts";
 
 /** The names of negotiator's own ports. */

@@ -4,7 +4,7 @@ import { createNativePeer } from "../../src/peers/native.ts";
 import { expect, test } from "bun:test";
 import { dialSocket } from "../../src/channels/socket/socket.ts";
 import type { Peer } from "../../src/peers/peer.ts";
-import { noDaemon } from "../../src/roles/daemon/control.ts";
+import { noDaemon } from "../../src/roles/cli/control-client.ts";
 import { openCliSession } from "../../src/roles/cli/cli-session.ts";
 import type { CliSession } from "../../src/roles/cli/cli-session.ts";
 import { peakBytes } from "../support/program.ts";

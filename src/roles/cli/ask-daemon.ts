@@ -2,7 +2,7 @@
 import type * as v from "valibot";
 import { answerInTime } from "../../peers/deadline.ts";
 import { checkResult } from "../../peers/remote-command.ts";
-import { unresponsiveDaemon } from "../daemon/control.ts";
+import { unresponsiveDaemon } from "./control-client.ts";
 import type { CliSession } from "./cli-session.ts";
 
 /** A daemon that says nothing for so long stands still. */

@@ -7,7 +7,7 @@ import { connectDirectly, connectThroughDaemon } from "../cli/peer-connection.ts
 import type { PeerConnection } from "../cli/peer-connection.ts";
 import type { CliSession } from "../cli/cli-session.ts";
 import type { Invocation } from "../cli/subcommand.ts";
-import { dialControl, noDaemon, unresponsiveDaemon } from "../daemon/control.ts";
+import { dialControl, noDaemon, unresponsiveDaemon } from "../cli/control-client.ts";
 import { explainNoAnswer } from "./no-answer.ts";
 import { awaitChannel, findChannel, findFirst } from "./port.ts";
 import type { FoundPort } from "./port.ts";

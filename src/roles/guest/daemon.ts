@@ -4,7 +4,7 @@
 import { logFor } from "../../log.ts";
 import { DIALECTS } from "../../peers/dialects.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
-import { listenControl } from "../daemon/control.ts";
+import { listenControl } from "../daemon/control-server.ts";
 import { beginDaemon, runDaemon } from "../daemon/daemon.ts";
 import { createRelay } from "../daemon/relay.ts";
 import { createServices } from "../daemon/services.ts";
@@ -24,9 +24,7 @@ export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
     createHostStatus(() => host.status()),
   ]);
   await using held = new AsyncDisposableStack();
-  held.use(
-    await listenControl("guest", settings.guest.control, { limits: services.limits, onCall: relay.call }),
-  );
+  held.use(await listenControl("guest", settings.guest.control, { limits: services.limits, serve: relay }));
 
   log.info(`Serving local users at ${settings.guest.control}`);
 

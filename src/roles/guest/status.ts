@@ -4,7 +4,7 @@ import { defineMethod } from "../../methods/method.ts";
 import type { Method } from "../../methods/method.ts";
 import { printable, printableJson } from "../../printable.ts";
 import { print } from "../cli/output.ts";
-import { dialControl, noDaemon } from "../daemon/control.ts";
+import { dialControl, noDaemon } from "../cli/control-client.ts";
 import { askDaemon } from "../cli/ask-daemon.ts";
 import { formatLinkStatus, LinkStatusSchema } from "../daemon/link-status.ts";
 import type { LinkStatus } from "../daemon/link-status.ts";

@@ -10,7 +10,7 @@ import { retryWhileBusy } from "../../peers/retry-while-busy.ts";
 import { connectDirectly, connectThroughDaemon } from "../cli/peer-connection.ts";
 import type { PeerConnection } from "../cli/peer-connection.ts";
 import type { Invocation } from "../cli/subcommand.ts";
-import { dialControl, unresponsiveDaemon } from "../daemon/control.ts";
+import { dialControl, unresponsiveDaemon } from "../cli/control-client.ts";
 import { createFinders, readFlaggedGuests } from "./finders.ts";
 import { noGuest } from "./guests.ts";
 import { explainNoAnswer, noCallingPort } from "./no-answer.ts";

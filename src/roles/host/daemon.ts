@@ -6,7 +6,7 @@ import { watchEndpoints } from "../../discovery/watch.ts";
 import { logFor } from "../../log.ts";
 import { DIALECTS } from "../../peers/dialects.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
-import { listenControl } from "../daemon/control.ts";
+import { listenControl } from "../daemon/control-server.ts";
 import { beginDaemon, runDaemon } from "../daemon/daemon.ts";
 import { createRelay } from "../daemon/relay.ts";
 import { runAlongside } from "../daemon/run-alongside.ts";
@@ -34,7 +34,7 @@ export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
   ]);
   await using resources = new AsyncDisposableStack();
   resources.use(
-    await listenControl("host", settings.host.control, { limits: services.limits, onCall: relay.call }),
+    await listenControl("host", settings.host.control, { limits: services.limits, serve: relay }),
   );
   const targetFor = (current: Settings): WatchTarget => ({
     ...createFinders(current, flagged, dialects),

@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { connect } from "node:net";
 import { uptime } from "node:os";
-import { dialControl } from "../../../src/roles/daemon/control.ts";
+import { dialControl } from "../../../src/roles/cli/control-client.ts";
 import { listenForNews } from "../../support/notify-socket.ts";
 import { createStage } from "../../support/stage.ts";
 import type { Side, Stage } from "../../support/stage.ts";

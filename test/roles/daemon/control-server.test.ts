@@ -2,15 +2,19 @@
 import { expect, test } from "bun:test";
 import { dialSocket } from "../../../src/channels/socket/socket.ts";
 import { DEFAULT_LIMITS } from "../../../src/limits.ts";
-import { dialControl, listenControl } from "../../../src/roles/daemon/control.ts";
-import type { ControlOptions } from "../../../src/roles/daemon/control.ts";
+import { dialControl } from "../../../src/roles/cli/control-client.ts";
+import { listenControl } from "../../../src/roles/daemon/control-server.ts";
+import type { ControlOptions } from "../../../src/roles/daemon/control-server.ts";
 import type { CliSession } from "../../../src/roles/cli/cli-session.ts";
 import type { Channel } from "../../../src/wire/channel.ts";
 import { rejectionOf } from "../../support/error-of.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 import { until } from "../../support/until.ts";
 
-const OPTIONS: ControlOptions = { limits: DEFAULT_LIMITS, onCall: (call) => call.respond("served") };
+const OPTIONS: ControlOptions = {
+  limits: DEFAULT_LIMITS,
+  serve: { call: (call) => call.respond("served"), notice: () => undefined },
+};
 
 async function dial(path: string): Promise<CliSession> {
   const control = await dialControl("host", path);

@@ -1,20 +1,17 @@
 /** Owns the control socket, on which a daemon serves the command lines of the same machine. */
-import { dialSocket } from "../../channels/socket/socket.ts";
 import { listenSocket } from "../../channels/socket/socket-listener.ts";
 import { NegotiatorError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
 import { logFor } from "../../log.ts";
+import type { Serve } from "../../methods/serve.ts";
 import { createLink } from "../../peers/link.ts";
 import { createLimitedLog } from "../../policy/limited-log.ts";
 import { printable } from "../../printable.ts";
 import type { Channel } from "../../wire/channel.ts";
-import type { IncomingCall } from "../../wire/calls/incoming-call.ts";
 import { describeAgent, makeId } from "../identity.ts";
-import { openCliSession } from "../cli/cli-session.ts";
-import type { CliSession } from "../cli/cli-session.ts";
+import { CONTROL_GROUP } from "../cli/control-client.ts";
 
-/** Besides root, members of this group may use the control socket, if the group exists. */
-const CONTROL_GROUP = "negotiator";
+/** Root and the members of the group may use the control socket. */
 const CONTROL_MODE = 0o660;
 
 /** Each connection needs a descriptor, and the daemon needs descriptors for the other side too. */
@@ -30,7 +27,8 @@ const log = logFor("control");
 /** Options of the control socket. */
 export type ControlOptions = {
   limits: Limits;
-  onCall: (call: IncomingCall) => void;
+  /** Where the calls and notices of local users go. */
+  serve: Serve;
   /** Connections that are served at once; tests pass another number. */
   maxConnections?: number;
   /** The longest time of a connection without an open session; tests pass another number. */
@@ -44,7 +42,7 @@ export type ControlOptions = {
 export function listenControl(
   role: "host" | "guest",
   path: string,
-  { limits, onCall, maxConnections = SERVED_CONNECTIONS, idleMs = IDLE_MS }: ControlOptions,
+  { limits, serve, maxConnections = SERVED_CONNECTIONS, idleMs = IDLE_MS }: ControlOptions,
 ): Promise<AsyncDisposable> {
   let served = 0;
   let refused = 0;
@@ -54,7 +52,7 @@ export function listenControl(
     now: () => performance.now(),
   });
 
-  const serve = async (channel: Channel, answer: (call: IncomingCall) => void): Promise<void> => {
+  const answer = async (channel: Channel, { call, notice }: Serve): Promise<void> => {
     const idle = new AbortController();
     const abort = (): void => idle.abort();
     let idleTimer = setTimeout(abort, idleMs);
@@ -63,7 +61,8 @@ export function listenControl(
       agent: describeAgent(role),
       makeId,
       limits,
-      onCall: answer,
+      onCall: call,
+      onNotice: (method, params) => notice({ method, params }),
       onState(state) {
         clearTimeout(idleTimer);
         if (state !== "open") idleTimer = setTimeout(abort, idleMs);
@@ -86,37 +85,17 @@ export function listenControl(
     onChannel(channel) {
       if (served < maxConnections) {
         served++;
-        return void serve(channel, onCall).finally(() => served--);
+        return void answer(channel, serve).finally(() => served--);
       }
       warn([], `${served} local connections are open: the daemon refuses more\n${listConnections(path)}`);
       if (refused >= REFUSED_CONNECTIONS) return void channel.close();
       refused++;
-      return void serve(channel, (call) => call.fail(tooMany(path, maxConnections))).finally(() => refused--);
+      const refuse: Serve = {
+        call: (call) => call.fail(tooMany(path, maxConnections)),
+        notice: () => undefined,
+      };
+      return void answer(channel, refuse).finally(() => refused--);
     },
-  });
-}
-
-/** Connects to the daemon; undefined when no daemon runs. Throws `DENIED` when this user may not connect. */
-export async function dialControl(role: "host" | "guest", path: string): Promise<CliSession | undefined> {
-  try {
-    return openCliSession(role, await dialSocket(path, { group: CONTROL_GROUP }));
-  } catch (thrown) {
-    const error = NegotiatorError.from(thrown);
-    if (error.code === "NO_CHANNEL") return undefined;
-    throw error;
-  }
-}
-
-/** Returns the error for a request that only a daemon can answer, when no daemon runs. */
-export function noDaemon(role: "host" | "guest", path: string): NegotiatorError {
-  const remedy = `Start it: negotiator ${role} daemon`;
-  return new NegotiatorError("NO_CHANNEL", `No daemon of negotiator listens at "${path}"`, { remedy });
-}
-
-/** Returns the error for a daemon that listens but does not answer. */
-export function unresponsiveDaemon(): NegotiatorError {
-  return new NegotiatorError("NO_CHANNEL", "The daemon has its control socket open, but does not answer", {
-    remedy: "Check its log, and restart it",
   });
 }
 

@@ -1,4 +1,4 @@
-/** Gives everything else its turn: callbacks, input and output, promises. */
+/** Waits for `count` rounds of the event loop, in which callbacks, I/O and promises run. */
 export async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn++) {
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -221,7 +221,7 @@ test.concurrent(
     await using port = await createEmulatedPort(directory.path, "out");
     await using channel = await dialSocket(port.guestPath);
     const agent = serveOldPeer(channel, { commands: COMMANDS });
-    await using stage = await createStage({ isDark: true });
+    await using stage = await createStage({ withoutDaemons: true });
     const socket = ["--socket", `old1=${port.hostPath}`];
     const { host } = stage;
     expect(await host.run(["execute", ...socket, "old1", "echo", "x"])).toMatchObject({
@@ -240,7 +240,7 @@ test.concurrent(
 test.concurrent(
   "a guest's daemon serves old and new hosts in turn over one port",
   async () => {
-    await using stage = await createStage({ isDark: true });
+    await using stage = await createStage({ withoutDaemons: true });
     const guest = stage.guest();
     await guest.command("show", '#!/bin/sh\nfor word in "$@"; do echo "[$word]"; done\n');
     await guest.start();
@@ -283,7 +283,7 @@ test.concurrent(
 test.concurrent(
   "no call fails while a guest is upgraded, and downgraded, under a running host",
   async () => {
-    await using stage = await createStage({ isDark: true });
+    await using stage = await createStage({ withoutDaemons: true });
     const { host } = stage;
     const guest = stage.guest();
     const untilDialect = async (dialect: string): Promise<void> => {
@@ -355,7 +355,7 @@ test.concurrent.each([
 ])(
   "a new guest %s calls an old host's daemon",
   async (_, hasDaemon) => {
-    await using stage = await createStage({ isDark: true });
+    await using stage = await createStage({ withoutDaemons: true });
     const guest = stage.guest();
     if (hasDaemon) await guest.start();
     await using old = await createOldHost(stage.at("back"), { commands: COMMANDS });

@@ -142,7 +142,7 @@ test(
 test.concurrent(
   "a guest's caller gets the reason why the daemon has no channel to the host",
   async () => {
-    await using stage = await createStage({ isDark: true });
+    await using stage = await createStage({ withoutDaemons: true });
     const guest = stage.guest();
     await guest.start({ NEGOTIATOR_GUEST_CHARACTER_DEVICE: "/dev/no-port" });
     await guest.daemon.says('Cannot open port "/dev/no-port"');

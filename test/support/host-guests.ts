@@ -13,7 +13,7 @@ import { unsetConfig } from "./unset-config.ts";
 import { until } from "./until.ts";
 
 /** A report of the watch without any change. */
-export const NO_NEWS = { appeared: [], changed: [], gone: [] };
+export const NO_CHANGES = { appeared: [], changed: [], gone: [] };
 
 /** Creates the guests with the default settings and `changes`. By default no guest may call this host. */
 export function createHostGuests(stage: Stage, changes: Partial<Settings> = {}): Guests {

@@ -13,7 +13,7 @@ const SOCK_DGRAM = 2;
 const MSG_DONTWAIT = 0x40;
 
 /** Listens at `path`. A path that starts with `@` is an abstract name, without a file. */
-export function listenForNews(path: string): NotifySocket {
+export function listenForNotifications(path: string): NotifySocket {
   const libc = dlopen("libc.so.6", {
     socket: { args: ["i32", "i32", "i32"], returns: "i32" },
     bind: { args: ["i32", "ptr", "u32"], returns: "i32" },

@@ -42,7 +42,7 @@ export type Launched = AsyncDisposable & {
   /** The first line of its stdout, without the newline. */
   firstLine(): Promise<string>;
   /** Closes the reading end of its stdout: its next write there fails with EPIPE. */
-  hangUp(): Promise<void>;
+  closeOutput(): Promise<void>;
   /** Waits for its end and returns all output that was not read before. */
   ended(): Promise<Ended>;
 };
@@ -101,7 +101,7 @@ export function launch(
       }
       return text.split("\n")[0] ?? "";
     },
-    hangUp: () => reader.cancel(),
+    closeOutput: () => reader.cancel(),
     async ended() {
       const [output, stderr, exitCode] = await Promise.all([
         readAll(read),

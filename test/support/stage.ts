@@ -64,7 +64,7 @@ export type StageOptions = {
   /** TOML for the config of every side. */
   settings?: string;
   /** Starts no daemon: the test starts them. */
-  isDark?: boolean;
+  withoutDaemons?: boolean;
   /** The program of each role, the source by default. */
   programs?: { host?: Program; guest?: Program };
 };
@@ -76,7 +76,7 @@ const ALLOW_ALL = '[[rules]]\naction = "allow"\n';
 export async function createStage({
   guests: names = ["web1"],
   settings = "",
-  isDark = false,
+  withoutDaemons = false,
   programs = {},
 }: StageOptions = {}): Promise<Stage> {
   await using owned = new AsyncDisposableStack();
@@ -105,7 +105,7 @@ export async function createStage({
       (await askStatus(host.control))?.find((guest) => guest.name === name && guest.state === "open"),
     );
   owned.use(daemons);
-  if (!isDark) {
+  if (!withoutDaemons) {
     await Promise.all([host.start(), ...guests.map((guest) => guest.start())]);
     await Promise.all(names.map(open));
   }

@@ -6,7 +6,7 @@ const AF_UNIX = 1;
 const SOCK_STREAM = 1;
 
 /** Listens at `path`. Up to `waiting` clients can connect; the kernel rejects the next one with EAGAIN. */
-export function listenDeaf(path: string, waiting: number): Disposable {
+export function listenWithoutAccepting(path: string, waiting: number): Disposable {
   const libc = dlopen("libc.so.6", {
     socket: { args: ["i32", "i32", "i32"], returns: "i32" },
     bind: { args: ["i32", "ptr", "u32"], returns: "i32" },

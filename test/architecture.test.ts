@@ -65,7 +65,7 @@ const PLANTED: Record<keyof typeof HOUSE_RULES, Planted[]> = {
       "src/wire/frames/framing.ts",
       'import type { Log } from "../../log.ts";',
       1,
-      "wire may import errors, limits, wire",
+      "wire may import errors, limits, shorten, wire",
     ],
     ["src/wire/dialects/native.ts", 'import { x } from "../../printable.ts";', 1, "not src/printable.ts"],
     [

@@ -8,7 +8,7 @@ import type { Decision, Policy } from "../policy/policy.ts";
 import { decide, mayEverExecute } from "../policy/policy.ts";
 import { printable } from "../printable.ts";
 import type { Quota } from "../policy/quota.ts";
-import { FIRST_FLAW } from "../wire/json.ts";
+import { FIRST_ISSUE } from "../wire/json.ts";
 import type { IncomingCall } from "../wire/calls/incoming-call.ts";
 import { disclose } from "./refusal.ts";
 
@@ -61,7 +61,7 @@ export function defineMethod<Params>(definition: MethodDefinition<Params>): Meth
     name,
     isOpen,
     prepare(raw) {
-      const checked = v.safeParse(schema, raw, FIRST_FLAW);
+      const checked = v.safeParse(schema, raw, FIRST_ISSUE);
       if (!checked.success) throw badParameter(name, checked.issues[0]);
       const params = checked.output;
       return { subject: subject?.(params) ?? {}, run: (context) => run(params, context) };

@@ -50,7 +50,7 @@ function answerUntil(
   const giveUp = (error: NegotiatorError): void => {
     reject(error);
     call.cancel(error.message);
-    call.giveUp(error);
+    call.abort(error);
   };
   const checkPulse = (sinceMs: number): void => {
     if (pulse.heardMs < sinceMs) giveUp(noWord(explainSilence().message));
@@ -88,7 +88,7 @@ function watchOutput(call: OutgoingCall, leftMs: number, pulse: Pulse): Promise<
     else if (isAlive) stalledMs += WATCH_MS;
     if (!call.isAwaited) return;
     awaitedMs += WATCH_MS;
-    if (stalledMs >= STALLED_MS || awaitedMs > leftMs) call.giveUp(keptBack(bytes));
+    if (stalledMs >= STALLED_MS || awaitedMs > leftMs) call.abort(keptBack(bytes));
     else if (!hasMoved) pulse.ask();
   };
   const timer = setInterval(look, WATCH_MS);

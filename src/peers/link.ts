@@ -19,7 +19,7 @@ export type Link = {
   run(channel: Channel, signal?: AbortSignal): Promise<LinkEnd>;
 };
 
-export type LinkOptions = Omit<SessionOptions, "onOutput" | "onNonsense"> & {
+export type LinkOptions = Omit<SessionOptions, "onOutput" | "onInvalid"> & {
   /**
    * How long the first hello may wait for its answer, in milliseconds; each further one in a row may wait twice as long, up
    * to 15 s, which is also the default. So a hello that a stopping agent took with it is soon said anew, and a slow
@@ -45,7 +45,7 @@ export function createLink(options: LinkOptions): Link {
   const session = createSession({
     ...options,
     onOutput: () => wake?.(),
-    onNonsense: (reason) => stop?.({ state: session.state, reason }),
+    onInvalid: (reason) => stop?.({ state: session.state, reason }),
     onState(state, reason) {
       options.onState?.(state, reason);
       if (state === "open" || state === "foreign") helloMs = firstHelloMs;
@@ -112,7 +112,7 @@ export function createLink(options: LinkOptions): Link {
         clearTimeout(impatience);
         wake = stop = undefined;
         await channel.close();
-        session.cut();
+        session.detach();
       }
     },
   };

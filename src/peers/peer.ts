@@ -5,7 +5,7 @@ import { ExecuteResultSchema } from "../methods/execute.ts";
 import type { ExecuteResult } from "../methods/execute.ts";
 import { CommandListSchema } from "../methods/list-commands.ts";
 import type { CommandSummary } from "../methods/list-commands.ts";
-import { FIRST_FLAW } from "../wire/json.ts";
+import { FIRST_ISSUE } from "../wire/json.ts";
 import { clipText } from "../wire/message.ts";
 import type { CallId } from "../wire/message.ts";
 import type { Answer } from "../wire/calls/outgoing-call.ts";
@@ -107,7 +107,7 @@ export async function check<Schema extends v.GenericSchema>(
   schema: Schema,
 ): Promise<v.InferOutput<Schema>> {
   const { result } = await answer;
-  const checked = v.safeParse(schema, result, FIRST_FLAW);
+  const checked = v.safeParse(schema, result, FIRST_ISSUE);
   if (checked.success) return checked.output;
   const [issue] = checked.issues;
   const problem = `${v.getDotPath(issue) ?? "answer"}: ${issue.message}`;

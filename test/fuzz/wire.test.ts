@@ -69,7 +69,7 @@ describe("fuzzed bytes", () => {
       if (random.oneIn(20)) answerSome(peer, random);
       if (!random.oneIn(8)) return;
       // Behind too much of it only another channel helps.
-      if (isTooMuch) peer.session.cut();
+      if (isTooMuch) peer.session.detach();
       isTooMuch = false;
       peer.send(FRESH.hello);
       if (peer.session.state !== "open") throw new Error(`no session after a hello: ${peer.session.state}`);
@@ -85,8 +85,8 @@ describe("fuzzed bytes", () => {
   });
 });
 
-function openPeer(onNonsense: () => void): ScriptedPeer {
-  return createScriptedPeer({ limits: { ...LIMITS, openCalls: 1_000_000 }, onNonsense });
+function openPeer(onInvalid: () => void): ScriptedPeer {
+  return createScriptedPeer({ limits: { ...LIMITS, openCalls: 1_000_000 }, onInvalid });
 }
 
 function answerSome({ calls }: ScriptedPeer, random: Random): void {

@@ -13,7 +13,7 @@ export const ZONES = [
     files: /^src\/process\//,
     may: ["root", "trust", "policy", "config", "audit", "process"],
   },
-  { name: "wire", files: /^src\/wire\//, may: ["errors", "limits", "wire"] },
+  { name: "wire", files: /^src\/wire\//, may: ["errors", "limits", "shorten", "wire"] },
   { name: "channels", files: /^src\/channels\//, may: ["root", "trust", "process", "channels", "channel"] },
   { name: "discovery", files: /^src\/discovery\//, may: ["root", "trust", "process", "discovery"] },
   {
@@ -32,6 +32,7 @@ export const GROUPS: Record<string, RegExp> = {
   root: /^src\/(?!main\.ts$)[^/]+\.ts$/,
   errors: /^src\/errors\.ts$/,
   limits: /^src\/limits\.ts$/,
+  shorten: /^src\/shorten\.ts$/,
   channel: /^src\/wire\/channel\.ts$/,
   inner:
     /^src\/(?!main\.ts$)(?:[^/]+\.ts$|(?:trust|policy|config|audit|process|wire|channels|discovery|methods|peers)\/)/,
@@ -39,9 +40,9 @@ export const GROUPS: Record<string, RegExp> = {
 
 /** Files without I/O, clock, randomness or log: what they need comes in as arguments. */
 export const PURE =
-  /^src\/(?:wire\/.+|policy\/(?:glob|policy|quota)\.ts|(?:errors|limits|printable|strict)\.ts)$/;
+  /^src\/(?:wire\/.+|policy\/(?:glob|policy|quota)\.ts|(?:errors|limits|printable|shorten|strict)\.ts)$/;
 export const PURE_BREAKERS =
-  /(?<![\w$.])(?:Date\b|performance\s*\.|Math\s*\.\s*random|crypto\s*\.|process\b|console\b|fetch\s*\(|Bun\s*\.\s*(?!TOML\b)\w)/g;
+  /(?<![\w$.])(?:Date\b|performance\s*\.|Math\s*\.\s*random|crypto\s*\.|process\b|console\b|fetch\s*\(|Bun\s*\.\s*(?!(?:TOML|hash)\b)\w)/g;
 
 const ANYONE = /^src\//;
 

@@ -78,7 +78,7 @@ describe("an open session", () => {
     peer.send("garbage\n".repeat(1000));
     peer.say({ id: 5, method: "m" });
     expect(peer.drain()).toEqual([]);
-    peer.session.cut();
+    peer.session.detach();
     peer.greet();
     for (let index = 0; index < 32; index++) peer.send("garbage\n");
     expect(peer.session.state).toBe("open");
@@ -117,7 +117,7 @@ describe("a listener", () => {
   test.each(BAD_HELLOS.map((row) => [row.name, row] as const))("refuses a hello %s", (_, row) => {
     const open = openBusy();
     const cut = openBusy();
-    cut.session.cut();
+    cut.session.detach();
     for (const peer of [createScriptedPeer({ limits: LIMITS }), open, cut]) {
       const before = peer.session.state;
       peer.send(row.input);
@@ -138,7 +138,7 @@ describe("a session that is", () => {
         side: row.during === "dialling" ? "dialler" : "listener",
       });
       if (row.during === "dialling") peer.session.dial();
-      if (row.during === "cut") peer.session.cut();
+      if (row.during === "cut") peer.session.detach();
       const hello = row.during === "dialling" ? peer.drain()[0] : undefined;
       const nonce = String(hello?.["id"]);
       peer.send(row.input.replaceAll("NONCE", nonce));
@@ -169,15 +169,15 @@ describe.each(Object.entries(NONSENSE))("endless %s", (_, piece) => {
     const peer = createScriptedPeer({
       limits: LIMITS,
       side: during === "dialling" ? "dialler" : "listener",
-      onNonsense: ({ message }) => reasons.push(message),
+      onInvalid: ({ message }) => reasons.push(message),
     });
     if (during === "dialling") peer.session.dial();
-    if (during === "cut") peer.session.cut();
+    if (during === "cut") peer.session.detach();
     if (during === "open") peer.greet();
     peer.drain();
     peer.send(piece.repeat(20_000));
     peer.send(piece.repeat(20_000));
-    expect(reasons).toEqual(["The other side keeps sending what makes no sense"]);
+    expect(reasons).toEqual(["The peer sent too many invalid messages"]);
     expect(peer.session.state).toBe("cut");
     // Whatever was said about it was said for nobody; and an old peer would die of it.
     expect(peer.drain()).toEqual([]);
@@ -187,7 +187,7 @@ describe.each(Object.entries(NONSENSE))("endless %s", (_, piece) => {
       peer.session.dial();
       peer.welcome();
     } else {
-      peer.session.cut();
+      peer.session.detach();
       peer.greet();
     }
     expect(peer.session.state).toBe("open");
@@ -197,7 +197,7 @@ describe.each(Object.entries(NONSENSE))("endless %s", (_, piece) => {
 
 test("an old host's calls are no nonsense, and after one the count begins anew", () => {
   const reasons: string[] = [];
-  const peer = createScriptedPeer({ limits: LIMITS, onNonsense: ({ message }) => reasons.push(message) });
+  const peer = createScriptedPeer({ limits: LIMITS, onInvalid: ({ message }) => reasons.push(message) });
   for (let calls = 1; calls <= 5; calls++) {
     peer.send('120\n{"args": ["ab\n'.repeat(32));
     peer.send('41\n{"args": [], "kw": {}, "method": "other"}');

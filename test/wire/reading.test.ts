@@ -17,7 +17,7 @@ test("a native message is decoded, and an object of another dialect is handed on
 
 test("what has its place in the order but makes no sense is a message", () => {
   const read = readFrame(encode('{"jsonrpc":"2.0","seq":3,"id":1,"method":7}'));
-  expect(read).toMatchObject({ kind: "native", message: { kind: "senseless", seq: 3, id: 1 } });
+  expect(read).toMatchObject({ kind: "native", message: { kind: "invalid", seq: 3, id: 1 } });
 });
 
 test("what is made of too many values is unreadable in any dialect", () => {

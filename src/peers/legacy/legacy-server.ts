@@ -4,7 +4,7 @@ import { NegotiatorError } from "../../errors.ts";
 import { ExecuteResultSchema } from "../../methods/execute.ts";
 import { CommandListSchema } from "../../methods/list-commands.ts";
 import type { IncomingCall } from "../../wire/calls/incoming-call.ts";
-import { FIRST_FLAW, isJsonObject } from "../../wire/json.ts";
+import { FIRST_ISSUE, isJsonObject } from "../../wire/json.ts";
 import type { JsonObject } from "../../wire/json.ts";
 import type { CallId, Message, Request } from "../../wire/message.ts";
 import { legacyEnvelope } from "./envelope.ts";
@@ -158,7 +158,7 @@ async function execute(
   { input = null }: LegacyParams["kw"],
   { serve, makeId, signal, lengthPrefixedBytes }: AnswerOptions,
 ): Promise<string> {
-  const checked = v.safeParse(Words, args, FIRST_FLAW);
+  const checked = v.safeParse(Words, args, FIRST_ISSUE);
   if (!checked.success)
     throw new NegotiatorError("BAD_REQUEST", "execute takes the command's name and its arguments, as text");
   if (input !== null && typeof input !== "string")

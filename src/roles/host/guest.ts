@@ -80,7 +80,7 @@ export function createGuest({ guest: name, uuid }: Endpoint, services: Services)
     onGone() {
       const { incomingCount } = main.session;
       if (incomingCount > 0) log.info(`guest "${name}" has been silent for too long: its calls are ended`);
-      main.session.dismiss("its caller has been silent for too long");
+      main.session.cancelServed("its caller has been silent for too long");
     },
   });
   let recheck = new AbortController();

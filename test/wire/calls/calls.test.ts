@@ -25,7 +25,7 @@ const openBusy = (): { peer: ScriptedPeer; codes: Promise<string[]> } => {
 };
 /** Says hello on another channel; returns the nonce. */
 const redial = (peer: ScriptedPeer): unknown => {
-  peer.session.cut();
+  peer.session.detach();
   peer.session.dial();
   return peer.drain()[0]?.["id"];
 };
@@ -137,7 +137,7 @@ describe("a request with the id of another call", () => {
     await link.flow();
     expect(await rejectionOf(afterwards.answer)).toMatchObject({
       code: "BAD_REQUEST",
-      message: 'The call id "a" belongs to a call that asked for something else',
+      message: 'The call id "a" belongs to a different request',
     });
     expect(link.calls.guest).toHaveLength(1);
   });
@@ -198,7 +198,7 @@ describe("a call that the other side answers without sense", () => {
 describe("a call that was answered, and whose output has not come whole,", () => {
   test.each<[string, FaultCode, (peer: ScriptedPeer, call: OutgoingCall, id: unknown) => void]>([
     ["is cancelled", "CANCELLED", (_, call) => call.cancel("enough")],
-    ["is given up", "TIMEOUT", (_, call) => call.giveUp(new NegotiatorError("TIMEOUT", "too long"))],
+    ["is given up", "TIMEOUT", (_, call) => call.abort(new NegotiatorError("TIMEOUT", "too long"))],
     ["loses its session", "UNKNOWN_OUTCOME", (peer) => peer.session.close("done")],
     [
       "gets a piece of it at a wrong place",
@@ -262,7 +262,7 @@ test("calls that are given up while the peer acknowledges nothing leave nothing 
   for (let round = 0; round < 5000; round++) {
     const call = peer.session.call({ method: "m", read: ["stdout"], write: ["stdin"] });
     call.writer("stdin").end();
-    call.giveUp(new NegotiatorError("TIMEOUT", "too long"));
+    call.abort(new NegotiatorError("TIMEOUT", "too long"));
   }
   expect([peer.session.outgoingCount, peer.drain()]).toEqual([1, []]);
   peer.count({ method: "call.cancel", params: { call: "none" } });

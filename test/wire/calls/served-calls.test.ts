@@ -12,7 +12,7 @@ const call = (id: number): IncomingEnd =>
     request: { kind: "request", id, method: "m", params: {} },
     creditBytes: 0,
     answerBytes: () => 1000,
-    outlet: { control: () => {}, ready: () => {}, leave: () => {} },
+    outlet: { control: () => {}, ready: () => {}, removeCall: () => {} },
     onAnswer: () => {},
     onOver: () => {},
   });

@@ -187,7 +187,7 @@ export const nativeTable: EnvelopeTable = {
   ],
   unsayable: [
     {
-      kind: "senseless",
+      kind: "invalid",
       error: { code: "BAD_FRAME", message: "", name: "NegotiatorError", data: undefined },
     },
   ],

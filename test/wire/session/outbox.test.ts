@@ -127,7 +127,7 @@ test("a call that is over leaves with what was for it alone", () => {
   outbox.control(() => ({ kind: "credit", call: "staying", stream: "stdout", limit: 1 }), "staying");
   send(outbox, "going", 10);
   send(outbox, "staying", 10);
-  outbox.leave("going");
+  outbox.removeCall("going");
   expect(outbox.length).toBe(2);
   expect(pullAll(outbox, sequence)).toEqual([
     "call.cancel going",

@@ -51,10 +51,10 @@ describe("what comes in", () => {
 
   test("is acknowledged before its time when it is hastened, and nothing is for that", () => {
     const sequence = createSequence(ROOM);
-    sequence.hasten();
+    sequence.flushAcknowledgement();
     sequence.take(1, 1);
     expect(sequence.acknowledgement).toBe("pending");
-    sequence.hasten();
+    sequence.flushAcknowledgement();
     expect([sequence.acknowledgement, sequence.acknowledge(), sequence.acknowledgement]).toEqual([
       "due",
       1,
@@ -106,9 +106,9 @@ describe("what goes out", () => {
     const sequence = sent(5);
     sequence.release(2);
     expect([-1, 0, 1, 6, 99].map((seq) => sequence[verb](seq))).toEqual([false, false, false, false, false]);
-    expect(sequence.isAwaited).toBe(true);
+    expect(sequence.unacknowledgedNotices).toBe(3);
     expect([2, 3, 5, 5].map((seq) => sequence[verb](seq))).toEqual([true, true, true, true]);
-    expect(sequence.isAwaited).toBe(false);
+    expect(sequence.unacknowledgedNotices).toBe(0);
   });
 
   test("has room until its bytes are reached, one message more, and again when they are released", () => {

@@ -75,7 +75,7 @@ describe("a session that was closed", () => {
     expect(peer.drain().map(({ method }) => method)).toEqual(["session.goodbye"]);
     expect(peer.greet()).toEqual([]);
     peer.send('37\n{"method": "list_commands", "kw": {}}garbage\n');
-    peer.session.cut();
+    peer.session.detach();
     peer.session.dial();
     peer.tick(1000);
     expect([peer.session.state, peer.drain(), peer.foreign]).toEqual(["ended", [], []]);
@@ -101,7 +101,7 @@ test("a listener that refuses a hello goes on with the session that was open", (
 test("an answer that has seen what was never sent is no session, nor is its id used again", () => {
   const peer = createOpenDialler();
   const redial = (): unknown => {
-    peer.session.cut();
+    peer.session.detach();
     peer.session.dial();
     const [hello] = peer.drain();
     peer.session.dial();
@@ -143,7 +143,7 @@ describe("another dialect", () => {
     const peer = createScriptedPeer({ side: "dialler" });
     peer.session.dial();
     const first = String(peer.drain()[0]?.["id"]);
-    peer.session.cut();
+    peer.session.detach();
     peer.session.dial();
     const second = String(peer.drain()[0]?.["id"]);
     const refuse = (nonce: string): void => {
@@ -162,7 +162,7 @@ describe("another dialect", () => {
     const peer = createScriptedPeer({ side: "dialler" });
     peer.session.dial();
     const [hello] = peer.drain();
-    peer.session.cut();
+    peer.session.detach();
     peer.session.dial();
     peer.drain();
     peer.say({ id: hello?.["id"], result: {} });
@@ -273,7 +273,7 @@ test("a new channel begins with a new line, whatever the last one ended with", (
     peer.session.dial();
     peer.drain();
     peer.send(end);
-    peer.session.cut();
+    peer.session.detach();
     peer.session.dial();
     const [hello] = peer.drain();
     peer.say({ id: hello?.["id"], error: { code: -32014, message: "no" } });

@@ -77,7 +77,7 @@ export async function createLink(changes: Partial<Limits> = {}): Promise<Session
       }
     },
     redial() {
-      sessions.host.cut();
+      sessions.host.detach();
       sessions.host.dial();
     },
     replace(side, isKept = false) {

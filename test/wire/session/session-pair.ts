@@ -49,7 +49,7 @@ export function createSessionPair({ random, onCall, options = {} }: PairOptions)
   };
 
   const cut = (): void => {
-    sessions.host.cut();
+    sessions.host.detach();
     // The guest may still read the beginning of what the host had sent; the host misses the beginning of what the guest had.
     const kept = random.below(wires.host.length + 1);
     const lost = random.oneIn(2) ? wires.guest.length : random.below(wires.guest.length + 1);

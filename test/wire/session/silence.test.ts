@@ -21,7 +21,7 @@ describe("a silence", () => {
     expect(peer.session.heardMs).toBe(openedMs);
     peer.say({ method: "session.pong" });
     expect(peer.session.heardMs).toBe(openedMs + 3000);
-    peer.session.cut();
+    peer.session.detach();
     peer.session.ask();
     expect(peer.drain()).toEqual([]);
   });
@@ -98,8 +98,8 @@ test("who seems to be gone is dismissed: what is detached runs on, and if it com
   const peer = createOpenDialler();
   peer.count({ id: 1, method: "m" });
   peer.count({ id: 2, method: "m", isDetached: true });
-  peer.session.cut();
-  peer.session.dismiss("it was silent");
+  peer.session.detach();
+  peer.session.cancelServed("it was silent");
   expect(peer.calls.map(({ signal }) => signal.aborted)).toEqual([true, false]);
   peer.calls[0]?.fail(new NegotiatorError("CANCELLED", "cancelled"));
   peer.session.dial();

@@ -16,10 +16,7 @@ export type Liveness = {
   tick(nowMs: number): LivenessStep;
 };
 
-/**
- * This side itself stood still during a longer gap between two ticks, so the gap does not count against the
- * peer.
- */
+/** This side stood still in a longer gap between ticks, so that gap does not count against the peer. */
 const STANDSTILL_MS = 5000;
 
 /** Creates a timeout with the three limits, in milliseconds. It starts with the first `restart` or `tick`. */

@@ -1,4 +1,4 @@
-/** The lines beside the order: as they were put in, and one pong for any number of pings. */
+/** The control queue keeps the order of its lines, and answers any number of pings with one pong. */
 import { expect, test } from "bun:test";
 import { createControlQueue } from "../../../src/wire/session/control-queue.ts";
 import type { ControlQueue } from "../../../src/wire/session/control-queue.ts";
@@ -13,7 +13,7 @@ function shiftAll(queue: ControlQueue): string[] {
   return lines;
 }
 
-test("lines come out in their order, each once", () => {
+test("the control queue gives out each line once, in order", () => {
   const queue = createControlQueue(() => {});
   queue.pushBytes(new TextEncoder().encode("any bytes"));
   queue.push({ kind: "ping" });
@@ -21,7 +21,7 @@ test("lines come out in their order, each once", () => {
   expect(shiftAll(queue)).toEqual([]);
 });
 
-test("any number of pings is answered once, behind the lines that wait, and the next again", () => {
+test("1000 pings get one pong after the waiting lines, and a later ping gets another", () => {
   const queue = createControlQueue(() => {});
   for (let count = 0; count < 1000; count++) queue.answerPing();
   queue.push({ kind: "ping" });
@@ -30,7 +30,7 @@ test("any number of pings is answered once, behind the lines that wait, and the 
   expect(shiftAll(queue)).toEqual([PONG]);
 });
 
-test("what was cleared is not said, nor is the pong that was owed", () => {
+test("clear removes the waiting lines and the owed pong", () => {
   const queue = createControlQueue(() => {});
   queue.push({ kind: "ping" });
   queue.answerPing();
@@ -38,11 +38,11 @@ test("what was cleared is not said, nor is the pong that was owed", () => {
   expect(shiftAll(queue)).toEqual([]);
 });
 
-test("whoever puts something in is heard", () => {
-  let heard = 0;
-  const queue = createControlQueue(() => heard++);
+test("each addition to the control queue calls onOutput", () => {
+  let outputs = 0;
+  const queue = createControlQueue(() => outputs++);
   queue.pushBytes(new Uint8Array(1));
   queue.push({ kind: "ping" });
   queue.answerPing();
-  expect(heard).toBe(3);
+  expect(outputs).toBe(3);
 });

@@ -3,7 +3,7 @@ import { NegotiatorError } from "../errors.ts";
 import { MESSAGE_DEPTH, MESSAGE_MARKS } from "../limits.ts";
 
 /**
- * * The valibot option for every check of a peer's input: stop at the first issue. A list of a million wrong
+ * The valibot option for every check of a peer's input: stop at the first issue. A list of a million wrong
  * items would otherwise make a million issue objects, which take gigabytes.
  */
 export const FIRST_ISSUE = { abortEarly: true } as const;
@@ -14,7 +14,7 @@ export type JsonObject = { readonly [member: string]: unknown };
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
- * * Returns the JSON object in the bytes; a `__proto__` key becomes an ordinary own member. Throws
+ * Returns the JSON object in the bytes; a `__proto__` key becomes an ordinary own member. Throws
  * `TOO_LARGE`, before it parses anything, when the text has more than `MESSAGE_MARKS`. Throws `BAD_FRAME` for
  * bytes that are not UTF-8, a value that is not an object, strings with half of a surrogate pair, integers
  * that a double cannot hold, and nesting deeper than `MESSAGE_DEPTH`.

@@ -6,10 +6,7 @@ import { shorten } from "../shorten.ts";
 /** The caller makes the id. It differs from the ids of all open calls of both sides. */
 export type CallId = string | number;
 
-/**
- * The streams of a call, seen from its caller: those it reads, each with its first credit in bytes, and those
- * it writes.
- */
+/** The streams that a caller reads, each with its first credit in bytes, and those that it writes. */
 export type StreamRequest = { read: Readonly<Record<string, number>>; write: readonly string[] };
 
 /** The final length of a stream, in bytes; `truncated` is true when a limit cut the stream short. */
@@ -35,10 +32,7 @@ export type Request = {
 };
 /** Answers a request with success. */
 export type Result = { kind: "result"; id?: CallId; result: unknown; streams?: StreamTotals };
-/**
- * Answers a request with an error. `id` is null when the error belongs to no call, as for an unreadable
- * frame.
- */
+/** Answers a request with an error. `id` is null when the error belongs to no call. */
 export type Failure = { kind: "failure"; id?: CallId | null; error: WireError; streams?: StreamTotals };
 /** A user's message without an answer. */
 export type Notice = { kind: "notice"; method: string; params: unknown };
@@ -71,10 +65,7 @@ type Invalid = { kind: "invalid"; id?: CallId; error: NegotiatorError };
 export type MessageBody =
   Request | Result | Failure | Notice | StreamMessage | CallControl | SessionControl | Invalid;
 
-/**
- * Any message. `seq` is its place among its sender's numbered messages; it is absent when the message has no
- * number.
- */
+/** Any message. `seq` is its number; it is absent from a message without a number. */
 export type Message = MessageBody & { seq?: number };
 
 /** Returns the parts of an error that a peer may see: code, message and data. */
@@ -84,7 +75,7 @@ export function toWireError(error: NegotiatorError): WireError {
 }
 
 /**
- * * Returns a peer's error as one of ours. Its message is shortened, and put on one line unless `keepsLines`
+ * Returns a peer's error as one of ours. Its message is shortened, and put on one line unless `keepsLines`
  * is true. Only this machine's own daemon may send several lines: they can begin a line of our log or of a
  * terminal.
  */
@@ -93,7 +84,7 @@ export function fromWireError({ code, message, data }: WireError, keepsLines = f
 }
 
 /**
- * * Returns a peer's text on one line of at most 1,000 characters, for a log, a terminal or another message.
+ * Returns a peer's text on one line of at most 1,000 characters, for a log, a terminal or another message.
  * A second line would look like a line of ours.
  */
 export function clipText(text: string): string {

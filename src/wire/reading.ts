@@ -12,7 +12,7 @@ export type Reading =
   | { kind: "unreadable"; error: NegotiatorError };
 
 /**
- * * Reads one frame and never throws. `unreadable` carries the error of `parseJsonObject`, or `BAD_FRAME` for
+ * Reads one frame and never throws. `unreadable` carries the error of `parseJsonObject`, or `BAD_FRAME` for
  * a native message whose `seq` is invalid.
  */
 export function readFrame(bytes: Uint8Array): Reading {

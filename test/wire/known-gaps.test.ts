@@ -1,5 +1,5 @@
 /**
- * * Known gaps of src/wire, each with its smallest case. A closed gap moves to another file. Nothing marks
+ * Known gaps of src/wire, each with its smallest case. A closed gap moves to another file. Nothing marks
  * the start of a hello answer inside a torn frame, so the answer is read as a part of that frame. No session
  * meets this case: only a dialler waits for an answer, and it has a new framer for every hello.
  */

@@ -4,10 +4,7 @@
 export type ByteQueue = {
   /** Adds bytes. A large chunk is kept, a small one is copied; an empty one does nothing. */
   push(bytes: Uint8Array): void;
-  /**
-   * Removes and returns the oldest bytes, which may join several small chunks; undefined when the queue is
-   * empty.
-   */
+  /** Removes and returns the oldest bytes, which may join small chunks; undefined when the queue is empty. */
   shift(): Uint8Array | undefined;
   /** Removes all bytes. */
   clear(): void;

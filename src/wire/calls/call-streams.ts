@@ -20,10 +20,7 @@ export type CallStreams = {
   readonly writer: (name: string) => StreamWriter;
   /** Takes a message of the peer. Returns the peer's violation, if there is one. */
   readonly take: (message: StreamMessage) => NegotiatorError | undefined;
-  /**
-   * Stops the writers and sets the readers' totals, as the peer has answered. Returns its violation, if there
-   * is one.
-   */
+  /** The peer has answered: stops the writers and sets the readers' totals. Returns the peer's violation. */
   finish(totals: StreamTotals): NegotiatorError | undefined;
   /** Sends each reader's credit to the peer. */
   announceCredit(): void;

@@ -31,10 +31,7 @@ export type Calls = {
   refuse(id: CallId, error: NegotiatorError): void;
   /** Cancels the peer's calls that are not detached. */
   cancelServed(reason: string): void;
-  /**
-   * The session is lost and another begins: sent calls fail with `error`, the others go into the next
-   * session.
-   */
+  /** The session is lost: sent calls fail with `error`, the others go into the next session. */
   lose(error: NegotiatorError): void;
   /** The session has ended: calls fail with `sent` if they were sent, else with `unsent`. */
   end(sent: NegotiatorError, unsent: NegotiatorError): void;
@@ -112,10 +109,7 @@ function duplicateId(id: CallId): NegotiatorError {
 
 const CANCELLED = "The call was cancelled: ";
 
-/**
- * Returns the error of a cancelled call. `reason` may be the message of such an error, which came through
- * another daemon.
- */
+/** Returns the error of a cancelled call. `reason` may be the message of another such error. */
 export function cancelled(reason = "the caller cancelled it"): NegotiatorError {
   return new NegotiatorError("CANCELLED", `${CANCELLED}${clipText(reason.replace(CANCELLED, ""))}`);
 }

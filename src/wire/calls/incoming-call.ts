@@ -1,7 +1,4 @@
-/**
- * A call that the other side made and this side serves. It can outlive its caller, and another caller can
- * attach to it.
- */
+/** A call that this side serves. It can outlive its caller, and another caller can attach to it. */
 import { NegotiatorError } from "../../errors.ts";
 import { createCallStreams } from "./call-streams.ts";
 import type { CallStreams } from "./call-streams.ts";
@@ -32,15 +29,9 @@ export interface IncomingCall {
   reader(stream: string): StreamReader;
   /** Returns a stream to the caller. Throws `UNSUPPORTED` when the caller asked for no such stream. */
   writer(stream: string): StreamWriter;
-  /**
-   * Reports a value to the caller before the answer. Throws `BAD_REQUEST` or `TOO_LARGE` when it cannot be
-   * encoded.
-   */
+  /** Reports a value before the answer. Throws `BAD_REQUEST` or `TOO_LARGE` when it cannot be sent. */
   progress(value: unknown): void;
-  /**
-   * Answers with a result and ends the open streams. Bytes written before still go out as the caller reads
-   * them.
-   */
+  /** Answers with a result and ends the open streams. Bytes written before are still sent. */
   respond(result: unknown): void;
   /** Answers with an error and ends the open streams, as `respond` does. */
   fail(error: NegotiatorError): void;

@@ -42,14 +42,11 @@ export interface OutgoingCall {
   /** Whether the request may have reached the other side. */
   readonly isSent: boolean;
   /**
-   * * Resolves with the answer, possibly before the streams were read to their ends. Rejects with the
+   * Resolves with the answer, possibly before the streams were read to their ends. Rejects with the
    * `NegotiatorError` that ended the call.
    */
   readonly answer: Promise<Answer>;
-  /**
-   * Resolves when the call is answered, even with a failure, and its streams have ended. Rejects when either
-   * is lost.
-   */
+  /** Resolves when the call is answered, even with a failure, and its streams have ended. */
   readonly over: Promise<void>;
   /** Whether the reader of some stream has taken all received bytes and waits for more. */
   readonly isAwaited: boolean;
@@ -60,14 +57,11 @@ export interface OutgoingCall {
   /** Returns a sent stream. Throws `UNSUPPORTED` when the call has no such stream. */
   writer(stream: string): StreamWriter;
   /**
-   * * Asks the other side to end the call; the answer still comes. A call that was not sent, or was answered
+   * Asks the other side to end the call; the answer still comes. A call that was not sent, or was answered
    * already, ends at once with `CANCELLED`.
    */
   cancel(reason?: string): void;
-  /**
-   * Ends the call on this side at once. The answer, if it has not come, and the open streams reject with
-   * `error`.
-   */
+  /** Ends the call on this side at once. The pending answer and the open streams reject with `error`. */
   abort(error: NegotiatorError): void;
 }
 

@@ -1,7 +1,4 @@
-/**
- * Counts the bytes of one received stream, and checks each claim of its sender against its credit and its
- * end.
- */
+/** Counts the bytes of one received stream, and checks each chunk against its credit and its end. */
 import { NegotiatorError } from "../../errors.ts";
 import type { StreamTotal } from "../message.ts";
 

@@ -1,5 +1,5 @@
 /**
- * * The calls that one peer made here: the running ones, and the answers of the finished ones. They outlive
+ * The calls that one peer made here: the running ones, and the answers of the finished ones. They outlive
  * the sessions, so that a repeated call id finds its call instead of starting a second one.
  */
 import type { NegotiatorError } from "../../errors.ts";
@@ -84,7 +84,7 @@ export function createServedCalls(
 }
 
 /**
- * * Returns a hash that is equal for requests with the same method and parameters, their members in the same
+ * Returns a hash that is equal for requests with the same method and parameters, their members in the same
  * order. A peer could make two requests with one hash, but it would only get an answer to a request of its
  * own.
  */

@@ -4,10 +4,7 @@ import { createByteQueue } from "./byte-queue.ts";
 import type { StreamTotal } from "../message.ts";
 import { createReceiveWindow } from "./receive-window.ts";
 
-/**
- * A received stream. It is iterated once; the iteration ends with the stream, and throws when the call
- * failed.
- */
+/** A received stream, iterated once. The iteration ends with the stream, and throws when the call failed. */
 export interface StreamReader extends AsyncIterable<Uint8Array> {
   /** Bytes received so far. */
   readonly bytes: number;
@@ -19,10 +16,7 @@ export interface StreamReader extends AsyncIterable<Uint8Array> {
   cancel(): void;
 }
 
-/**
- * The session's side of a reader. `receive`, `finish` and `jump` return the peer's violation, if there is
- * one.
- */
+/** The session's side of a reader. `receive`, `finish` and `jump` return the peer's violation, if any. */
 export type ReaderEnd = {
   readonly reader: StreamReader;
   /** The sender may send up to this offset. */

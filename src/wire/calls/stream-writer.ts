@@ -8,7 +8,7 @@ import type { StreamTotal } from "../message.ts";
 /** A sent stream. */
 export interface StreamWriter {
   /**
-   * * Resolves when all the bytes were sent. Rejects with `CLOSED` after `end` and when the reader wants no
+   * Resolves when all the bytes were sent. Rejects with `CLOSED` after `end` and when the reader wants no
    * more, or with the error that ended the call.
    */
   write(bytes: Uint8Array): Promise<void>;

@@ -15,10 +15,7 @@ export function encodeChunk(bytes: Uint8Array): ChunkMembers {
   return text === undefined ? { base64: bytes.toBase64() } : { text };
 }
 
-/**
- * Returns the bytes of a chunk. Throws `BAD_FRAME` unless exactly one of `text` and `base64` is there, valid
- * and short enough.
- */
+/** Returns the bytes of a chunk. Throws `BAD_FRAME` unless it has one valid member of at most 32 KiB. */
 export function decodeChunk(members: { text?: string; base64?: string }): Uint8Array {
   const { text, base64 } = members;
   if ((text === undefined) === (base64 === undefined)) throw badChunk('it needs one of "text" and "base64"');

@@ -1,7 +1,4 @@
-/**
- * The native envelope: JSON-RPC 2.0 with a few more members, one message per line. docs/PROTOCOL.md specifies
- * it.
- */
+/** The native envelope: JSON-RPC 2.0 with a few more members, one message per line (docs/PROTOCOL.md). */
 import * as v from "valibot";
 import { FAULTS, isFaultCode, NegotiatorError } from "../../errors.ts";
 import type { FaultCode } from "../../errors.ts";

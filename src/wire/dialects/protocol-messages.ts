@@ -55,7 +55,7 @@ const ReceivedParams = v.object({ received: Count });
 const GoodbyeParams = v.object({ reason: v.optional(v.string(), "") });
 
 /**
- * * Returns the protocol message that has this method, or undefined when no protocol message has it. Throws
+ * Returns the protocol message that has this method, or undefined when no protocol message has it. Throws
  * `ValiError` or `BAD_FRAME` when the parameters are invalid.
  */
 export function readProtocolMessage(method: unknown, params: unknown): ProtocolMessage | undefined {

@@ -1,5 +1,5 @@
 /**
- * * Cuts one byte stream into messages: lines, and length-prefixed frames as python-negotiator sends them.
+ * Cuts one byte stream into messages: lines, and length-prefixed frames as python-negotiator sends them.
  * After a torn frame it finds the next one by fixed rules; docs/PROTOCOL.md, "Frames", lists each rule with
  * the input that needs it.
  */
@@ -14,17 +14,14 @@ export type Frame = { kind: "message"; bytes: Uint8Array } | { kind: "fault"; er
 /** Cuts bytes into frames. */
 export type Framer = {
   /**
-   * * Takes the next bytes and yields the frames that they complete, in order. It works on a frame only when
+   * Takes the next bytes and yields the frames that they complete, in order. It works on a frame only when
    * that is asked for, so a caller that stops early saves the work. The caller takes all frames before it
    * pushes again, or stops using the framer. The work is linear in the input.
    */
   push(bytes: Uint8Array): Generator<Frame, void, undefined>;
 };
 
-/**
- * An error costs far more than its bytes, and some bytes hold thousands of faults, so each error is made
- * once.
- */
+/** An error costs far more than the bytes of a fault, so each error is made once. */
 const TORN_LINE = new NegotiatorError(
   "BAD_FRAME",
   "Cannot read a message: the line ends in a digit, not in a brace",

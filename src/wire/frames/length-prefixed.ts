@@ -8,10 +8,7 @@ export function encodeLengthPrefixed(object: JsonObject): Uint8Array {
   return new TextEncoder().encode(`${body.length}\n${body}`);
 }
 
-/**
- * Returns JSON as Python 2 writes it: a blank after each comma and colon, and escapes for everything outside
- * ASCII.
- */
+/** Returns JSON as Python 2 writes it: in ASCII, with a blank after each comma and colon. */
 export function asciiJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(asciiJson).join(", ")}]`;
   if (isJsonObject(value)) {

@@ -1,22 +1,16 @@
-/**
- * Follows one JSON object through its bytes to its closing brace, and detects a new frame that begins inside
- * it.
- */
+/** Follows one JSON object to its closing brace, and detects a new frame that begins inside it. */
 import { NegotiatorError } from "../../errors.ts";
 import { createCollector } from "./collector.ts";
 
 /**
- * * The result of a scan. `taken` is how many bytes of the input were used. `isDone` means that the rest of
+ * The result of a scan. `taken` is how many bytes of the input were used. `isDone` means that the rest of
  * the input is to be read as lines again.
  */
 export type ScanStep = { taken: number; isDone: boolean; object?: Uint8Array; fault?: NegotiatorError };
 
 /** Reads the object of a length-prefixed frame. */
 export type ObjectScanner = {
-  /**
-   * Begins an object of at most `byteCount` bytes, without the blanks in front of it. `Infinity` is for an
-   * unknown length.
-   */
+  /** Begins an object of at most `byteCount` bytes. `Infinity` is for an unknown length. */
   start(byteCount: number): void;
   /** Takes the next bytes. */
   push(bytes: Uint8Array): ScanStep;
@@ -49,10 +43,7 @@ export function createObjectScanner(limitBytes: number): ObjectScanner {
     isReported = false;
   };
 
-  /**
-   * Returns the first fault of a frame only: the rest of that frame is followed to its end without more of
-   * them.
-   */
+  /** Returns only the first fault of each frame. */
   const report = (fault: NegotiatorError | undefined): { fault?: NegotiatorError } => {
     if (fault === undefined || isReported) return {};
     isReported = true;
@@ -104,10 +95,7 @@ export function createObjectScanner(limitBytes: number): ObjectScanner {
   };
 }
 
-/**
- * `closed`: the object ends here. `torn`: a line ends here, inside the object. `new`: a new frame begins
- * here.
- */
+/** `closed`: the object ends here. `torn`: a line ends inside the object. `new`: a new frame begins here. */
 type Meaning = "more" | "closed" | "torn" | "new";
 
 function createNesting() {
@@ -116,10 +104,7 @@ function createNesting() {
   let isEscaped = false;
   /** Whether the last byte that is not blank was a digit. */
   let isAfterDigit = false;
-  /**
-   * Whether a number and a line end stand here. JSON has no brace there, but a length-prefixed frame begins
-   * so.
-   */
+  /** Whether a number and a line end were just read: before a brace that is a length prefix, never JSON. */
   let isAfterPrefix = false;
 
   const stepInString = (byte: number): Meaning => {
@@ -160,10 +145,7 @@ function badFrame(reason: string): NegotiatorError {
   return new NegotiatorError("BAD_FRAME", `Cannot read a message: ${reason}`);
 }
 
-/**
- * Whether the byte is a space, tab, CR or LF. JSON allows these between tokens; Python strips them around a
- * length prefix.
- */
+/** Whether the byte is a space, tab, CR or LF: the blanks that JSON allows between tokens (RFC 8259). */
 export function isBlank(byte: number): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }

@@ -1,7 +1,4 @@
-/**
- * The lines of a session without a number: hellos, acknowledgements, pings, complaints. They go out before
- * all others.
- */
+/** The lines without a number: hellos, acknowledgements, pings, complaints. They go out before all others. */
 import { native } from "../dialects/native.ts";
 import type { MessageBody } from "../message.ts";
 

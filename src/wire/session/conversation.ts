@@ -14,7 +14,7 @@ import type { CallOptions, OutgoingCall } from "../calls/outgoing-call.ts";
 import type { ServedCalls } from "../calls/served-calls.ts";
 import type { SessionState, Status } from "./status.ts";
 
-/** The surroundings of a conversation. */
+/** The options of a conversation. */
 export type ConversationOptions = {
   side: "dialler" | "listener";
   limits: Limits;
@@ -38,17 +38,11 @@ export type Conversation = {
   readonly outgoingCount: number;
   /** Calls of the peer whose answers or streams are not complete. */
   readonly incomingCount: number;
-  /**
-   * Begins an epoch. Calls and notices of a lost session end; those that were never sent go into the next
-   * one.
-   */
+  /** Begins an epoch. If a session was lost, its unsent calls and notices go into the next one. */
   begin(continuation: Continuation): void;
   /** Ends the session, its calls and its notices, and sets the state `next`. */
   end(next: SessionState, reason: NegotiatorError): void;
-  /**
-   * Ends the session as `end` does, because the peer has left. The dialler may dial again, the listener waits
-   * for a hello.
-   */
+  /** Ends the session because the peer has left. A dialler is `cut`, a listener `idle`. */
   endWithPeer(reason: NegotiatorError): void;
   /** Cancels the peer's calls that are not detached. */
   cancelServed(reason: string): void;
@@ -60,10 +54,7 @@ export type Conversation = {
   next(): Uint8Array | undefined;
   /** Starts a call. Throws `BAD_REQUEST`, or `TOO_LARGE` when the request cannot be sent. */
   call(options: CallOptions & { id: CallId }): OutgoingCall;
-  /**
-   * Sends a notice. Throws `TOO_LARGE` or `BAD_REQUEST` when it cannot be sent, `BUSY` when too many messages
-   * wait.
-   */
+  /** Sends a notice. Throws `TOO_LARGE` or `BAD_REQUEST`, and `BUSY` when too many messages wait. */
   notify(method: string, params: unknown): void;
 };
 

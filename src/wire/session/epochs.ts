@@ -1,7 +1,4 @@
-/**
- * Decides which session an epoch continues: by the names that both sides gave it, and by the order of its
- * messages.
- */
+/** Decides which session an epoch continues, by the two names of a session and the order of its messages. */
 import { NegotiatorError } from "../../errors.ts";
 import {
   CAPABILITIES,

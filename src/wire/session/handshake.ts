@@ -1,7 +1,4 @@
-/**
- * Writes and reads the hello and its answer. They carry versions, capabilities, limits, and the session to
- * resume.
- */
+/** Writes and reads the hello and its answer: versions, capabilities, limits, and the session to resume. */
 import * as v from "valibot";
 import { NegotiatorError } from "../../errors.ts";
 import { encodeLengthPrefixed } from "../frames/length-prefixed.ts";
@@ -59,7 +56,7 @@ export type Hello = v.InferOutput<typeof HelloSchema> & { nonce: string };
 export type Welcome = v.InferOutput<typeof WelcomeSchema>;
 
 /**
- * * Returns a hello as a length-prefixed frame, the only thing that a python-negotiator can read. The line
+ * Returns a hello as a length-prefixed frame, the only thing that a python-negotiator can read. The line
  * ends around its object are blanks for that reader, and separate the hello from a torn line in front of it.
  */
 export function encodeHello({ nonce, ...params }: Hello): Uint8Array {
@@ -95,7 +92,7 @@ export function encodeRefusal(nonce: string, error: NegotiatorError): Uint8Array
 }
 
 /**
- * * Returns the welcome in an answer. Throws `BAD_REQUEST` when members are missing or invalid, or when the
+ * Returns the welcome in an answer. Throws `BAD_REQUEST` when members are missing or invalid, or when the
  * answer is not about the session `id`; `UNSUPPORTED` when its version was not offered.
  */
 export function readWelcome(result: unknown, id: string | undefined): Welcome {

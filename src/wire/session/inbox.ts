@@ -28,10 +28,7 @@ type InboxOptions = {
   onOutput: () => void;
 };
 
-/**
- * The most control messages that may wait. A peer that asks for more answers than it reads must not fill our
- * memory.
- */
+/** The most control messages that may wait. Answers that a peer does not read must not fill our memory. */
 export const WAITING_CONTROLS = 4096;
 
 /** Creates the inbox of a session. */

@@ -1,7 +1,4 @@
-/**
- * Takes what a channel's bytes hold, and hands each message to the part that takes messages in the present
- * state.
- */
+/** Reads a channel's bytes, and hands each message to the part that takes it in the present state. */
 import { NegotiatorError } from "../../errors.ts";
 import type { Conversation } from "./conversation.ts";
 import type { Dialling } from "./dialling.ts";

@@ -10,10 +10,7 @@ import type { Message, Request } from "../message.ts";
 export type Listening = {
   /** Answers a hello. */
   greet(request: Request): void;
-  /**
-   * Asks the peer for a hello. A request is refused by its id first, so that its caller knows that nothing
-   * began.
-   */
+  /** Asks the peer for a hello. Refuses a request by its id first, so that the peer can send it again. */
   refuse(message: Message): void;
 };
 

@@ -1,7 +1,4 @@
-/**
- * This side's notices that wait to be sent. They go into the next session when theirs is lost before it could
- * send them.
- */
+/** This side's notices that wait to be sent, in this session or in the one after a lost session. */
 import type { Notice } from "../message.ts";
 import type { Outlet } from "./outbox.ts";
 import { checkSendable, findExcess } from "./sendable.ts";

@@ -1,5 +1,5 @@
 /**
- * * Picks the next numbered message to send: unacknowledged messages first, then control messages, then
+ * Picks the next numbered message to send: unacknowledged messages first, then control messages, then
  * stream data in round-robin order.
  */
 import type { CallId, MessageBody } from "../message.ts";
@@ -34,7 +34,7 @@ export type Outbox = Outlet & {
   /** The number of waiting control messages. */
   readonly length: number;
   /**
-   * * Removes the next message, gives it a number in `sequence`, and returns its bytes. Returns undefined
+   * Removes the next message, gives it a number in `sequence`, and returns its bytes. Returns undefined
    * when there is no message, or no room until the peer acknowledges some.
    */
   pull(sequence: Sequence): Uint8Array | undefined;

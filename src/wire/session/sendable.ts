@@ -6,7 +6,7 @@ import { parseJsonObject } from "../json.ts";
 import type { MessageBody } from "../message.ts";
 
 /**
- * * Throws `TOO_LARGE` when the message is longer than `mostBytes`, and `BAD_REQUEST` when the peer would not
+ * Throws `TOO_LARGE` when the message is longer than `mostBytes`, and `BAD_REQUEST` when the peer would not
  * read it as the same message. A numbered message that the peer refuses leaves a gap that no resend can fill,
  * so it must not go out.
  */

@@ -1,7 +1,4 @@
-/**
- * The order of a session's numbered messages: their numbers, their acknowledgement, and what is sent again
- * after a cut.
- */
+/** The order of a session's numbered messages: numbers, acknowledgements, and resends after a cut. */
 import type { MessageBody } from "../message.ts";
 import { native } from "../dialects/native.ts";
 
@@ -13,19 +10,13 @@ export type Sequence = {
   readonly hasRoom: boolean;
   /** The number of notices that were sent and not acknowledged. */
   readonly unacknowledgedNotices: number;
-  /**
-   * `due`: an acknowledgement is to go out at once. `pending`: it can wait. `none`: nothing was received
-   * since the last.
-   */
+  /** `due`: an acknowledgement must go out now. `pending`: it can wait. `none`: it is not needed. */
   readonly acknowledgement: "none" | "pending" | "due";
   /** Gives the message its number, keeps it, and returns its bytes. */
   number(message: MessageBody): Uint8Array;
   /** Returns the next message that is to be sent again; undefined when there is none. */
   resend(): Uint8Array | undefined;
-  /**
-   * Counts a received message of `bytes` bytes. `duplicate`: it came before. `gap`: a message before it is
-   * missing.
-   */
+  /** Counts a received message. `duplicate`: it came before. `gap`: a message before it is missing. */
   take(seq: number, bytes: number): "next" | "duplicate" | "gap";
   /** Makes a pending acknowledgement due. */
   flushAcknowledgement(): void;
@@ -44,7 +35,7 @@ const ACK_MESSAGES = 16;
 const ACK_BYTES = 128 * 1024;
 
 /**
- * * Creates a sequence that begins at 1 in both directions. `roomBytes` bounds the unacknowledged messages;
+ * Creates a sequence that begins at 1 in both directions. `roomBytes` bounds the unacknowledged messages;
  * one more message is let through, so that any message fits.
  */
 export function createSequence(roomBytes: number): Sequence {

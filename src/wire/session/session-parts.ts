@@ -21,7 +21,7 @@ import type { ServedCalls } from "../calls/served-calls.ts";
 import { createStatus } from "./status.ts";
 import type { SessionState } from "./status.ts";
 
-/** The surroundings of a session. */
+/** The options of a session. */
 export type SessionOptions = {
   /** The dialler begins epochs: it sends hellos. The listener answers them. */
   side: "dialler" | "listener";
@@ -35,7 +35,7 @@ export type SessionOptions = {
   /** Called once for each notice of the peer. */
   onNotice?: (method: string, params: unknown) => void;
   /**
-   * * Called when notices of this side are lost, with their number. A notice is lost when its session ends,
+   * Called when notices of this side are lost, with their number. A notice is lost when its session ends,
    * or is lost after the notice was sent; it may have arrived without an acknowledgement.
    */
   onNoticesLost?: (count: number) => void;
@@ -43,14 +43,11 @@ export type SessionOptions = {
   onOutput: () => void;
   onState?: (state: SessionState, reason?: NegotiatorError) => void;
   /**
-   * * Called when the peer has sent too much invalid input. The session reads nothing more until `dial` or
+   * Called when the peer has sent too much invalid input. The session reads nothing more until `dial` or
    * `detach`, and the owner of the channel is to close it.
    */
   onInvalid?: (reason: NegotiatorError) => void;
-  /**
-   * Takes each object that is not native. Returns whether it is a message of another dialect; if not, it is
-   * invalid.
-   */
+  /** Takes each object that is not native. Returns whether it is a message of another dialect. */
   onForeign?: (frame: ForeignFrame) => boolean;
 };
 

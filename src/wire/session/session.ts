@@ -1,5 +1,5 @@
 /**
- * * A native session on a channel that can be cut at any moment: greeting, liveness, calls, notices, and an
+ * A native session on a channel that can be cut at any moment: greeting, liveness, calls, notices, and an
  * orderly end. Bytes go in and come out; the time comes in as an argument, in milliseconds.
  */
 import { NegotiatorError } from "../../errors.ts";
@@ -44,7 +44,7 @@ export type Session = {
    */
   call(options: CallOptions): OutgoingCall;
   /**
-   * * Sends a notice: exactly once in a session that resumes, at most once in one that is lost. Throws
+   * Sends a notice: exactly once in a session that resumes, at most once in one that is lost. Throws
    * `CLOSED` when the session has ended or is foreign, `TOO_LARGE` or `BAD_REQUEST` when the notice cannot be
    * sent, and `BUSY` when too many messages wait.
    */
@@ -52,12 +52,12 @@ export type Session = {
   /** Sends bytes of another dialect before all waiting numbered messages. */
   sendForeign(bytes: Uint8Array): void;
   /**
-   * * Gives way to another dialect, which messages call `label`. A dialler's session ends, and it is silent
+   * Gives way to another dialect, which messages call `label`. A dialler's session ends, and it is silent
    * until `dial`. A listener's open session is cut; the next hello can resume it.
    */
   yieldTo(label: string): void;
   /**
-   * * Cancels the peer's calls that are not detached, because the peer seems to be gone. The session stays,
+   * Cancels the peer's calls that are not detached, because the peer seems to be gone. The session stays,
    * so a peer that comes back gets the answers.
    */
   cancelServed(reason: string): void;

@@ -3,7 +3,7 @@ import type { NegotiatorError } from "../../errors.ts";
 import type { ControlQueue } from "./control-queue.ts";
 
 /**
- * * `idle`: no hello came yet. `dialling`: this side's hello waits for its answer. `open`: messages flow.
+ * `idle`: no hello came yet. `dialling`: this side's hello waits for its answer. `open`: messages flow.
  * `cut`: the channel is gone, or the order of messages is lost, or the peer sent too much invalid input; the
  * dialler has to dial again. `foreign`: the peer speaks another dialect. `ended`: this side has closed the
  * session.

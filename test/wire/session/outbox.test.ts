@@ -1,7 +1,4 @@
-/**
- * The outbox sends unacknowledged messages first, then control messages, then stream data in round-robin
- * order.
- */
+/** The outbox sends unacknowledged messages first, then control messages, then stream data in turns. */
 import { expect, test } from "bun:test";
 import { createOutbox } from "../../../src/wire/session/outbox.ts";
 import type { Outbox, Sender } from "../../../src/wire/session/outbox.ts";

@@ -2,7 +2,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { dialSocket, listenSocket } from "../src/channels/socket/socket.ts";
+import { dialSocket } from "../src/channels/socket/socket.ts";
+import { listenSocket } from "../src/channels/socket/socket-listener.ts";
 import { createLink } from "../src/peers/link.ts";
 import type { Channel } from "../src/wire/channel.ts";
 import type { IncomingCall } from "../src/wire/calls/incoming-call.ts";

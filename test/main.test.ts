@@ -12,8 +12,8 @@ const TIMEOUT_MS = 240_000;
 
 /** A module that lets citty read a command line, and run nothing. */
 const RUN_NOTHING = `
-  import { runCommand } from ${JSON.stringify(Bun.resolveSync("citty", import.meta.dir))};
-  const exports = { runCommand: ({ args }, options) => runCommand({ args, run: () => 0 }, options) };
+  import { defineCommand, runCommand } from ${JSON.stringify(Bun.resolveSync("citty", import.meta.dir))};
+  const exports = { defineCommand, runCommand: ({ args }, options) => runCommand({ args, run: () => ({ exitCode: 0 }) }, options) };
   Bun.plugin({ name: "run-nothing", setup: (build) => build.module("citty", () => ({ exports, loader: "object" })) });
 `;
 
@@ -166,7 +166,7 @@ describe("an error of our own making", () => {
     const run = await runSource(["host", "print-config", ...options], { environment, preload });
     expect(run).toMatchObject({ exitCode: 1, stdout: "" });
     expect(run.stderr).toStartWith(expected);
-    expect(run.stderr.includes("cli-output.ts")).toBe(options.length > 0);
+    expect(run.stderr.includes("cli/output.ts")).toBe(options.length > 0);
   });
 });
 

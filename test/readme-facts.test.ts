@@ -5,18 +5,19 @@ import { join } from "node:path";
 import { COMMANDS } from "../scripts/demo-commands.ts";
 import { TARGET_NAMES } from "../scripts/targets.ts";
 import { dialSocket } from "../src/channels/socket/socket.ts";
-import { loadConfig, readPolicy } from "../src/config/config.ts";
-import { PORT_NAMES } from "../src/discovery/endpoint.ts";
+import { findPolicyFile, loadConfig } from "../src/config/config.ts";
+import { NATIVE_PORTS as PORT_NAMES } from "../src/peers/native.ts";
 import { explainMissing, explainRefusal } from "../src/discovery/ports/port-trouble.ts";
 import { explainStart } from "../src/discovery/libvirt/virsh.ts";
 import { NegotiatorError } from "../src/errors.ts";
 import { resolveCommand } from "../src/methods/commands.ts";
 import { readDescription } from "../src/methods/describe.ts";
 import { decide, parsePolicy } from "../src/policy/policy.ts";
-import { noDaemon } from "../src/roles/daemon/control.ts";
-import { explainHostSilence } from "../src/roles/guest/no-answer.ts";
+import { readPolicy } from "../src/policy/policy-file.ts";
+import { noDaemon } from "../src/roles/cli/control-client.ts";
+import { explainNoAnswer as explainHostNoAnswer } from "../src/roles/guest/no-answer.ts";
 import { noGuest } from "../src/roles/host/guests.ts";
-import { noCallingPort, explainGuestSilence } from "../src/roles/host/no-answer.ts";
+import { explainNoAnswer as explainGuestNoAnswer, noCallingPort } from "../src/roles/host/no-answer.ts";
 import { splitWords } from "../src/roles/cli/shell-words.ts";
 import { DEFAULTS } from "../src/config/settings.ts";
 import { blocksOf, expectGoodUsage, expectMessage, README, ROOT } from "./support/readme.ts";
@@ -51,17 +52,17 @@ describe("the README has the message", () => {
   test("of a side that is silent", async () => {
     const silent = { peer: undefined, state: "idle" } as const;
     const endpoint = { path: "/run/vm/web1.sock", state: "running" } as const;
-    expectMessage(explainGuestSilence("web1", silent, endpoint));
-    expectMessage(explainGuestSilence("web1", silent, { ...endpoint, connected: false }));
-    expectMessage(explainGuestSilence("web1", silent, { ...endpoint, state: "paused" }));
-    expectMessage(explainGuestSilence("web1", silent, { ...endpoint, state: "saved" }));
+    expectMessage(explainGuestNoAnswer("web1", silent, endpoint));
+    expectMessage(explainGuestNoAnswer("web1", silent, { ...endpoint, connected: false }));
+    expectMessage(explainGuestNoAnswer("web1", silent, { ...endpoint, state: "paused" }));
+    expectMessage(explainGuestNoAnswer("web1", silent, { ...endpoint, state: "saved" }));
     expectMessage(
-      explainGuestSilence("web1", { peer: { name: "n", version: "1", role: "guest" } }, endpoint),
+      explainGuestNoAnswer("web1", { peer: { name: "n", version: "1", role: "guest" } }, endpoint),
     );
     const path = "/run/vm/web1.sock";
-    expectMessage(explainGuestSilence("web1", silent, endpoint, await rejectionOf(dialSocket(path))));
-    expectMessage(noCallingPort("web1"));
-    expectMessage(explainHostSilence());
+    expectMessage(explainGuestNoAnswer("web1", silent, endpoint, await rejectionOf(dialSocket(path))));
+    expectMessage(noCallingPort("web1", PORT_NAMES.hostToGuest));
+    expectMessage(explainHostNoAnswer());
   });
 
   test("of what is not there", () => {
@@ -72,7 +73,7 @@ describe("the README has the message", () => {
 
   test("of a policy that is set and not there", () => {
     const environment = { NEGOTIATOR_POLICY_FILE: "/etc/negotiator/polcy.toml" };
-    expectMessage(errorOf(() => readPolicy(loadConfig({ file: "/dev/null", environment }))));
+    expectMessage(errorOf(() => readPolicy(findPolicyFile(loadConfig({ file: "/dev/null", environment })))));
   });
 
   test("of a command without its executable bit", async () => {

@@ -1,29 +1,31 @@
-/** Keeps one peer's calls from pushing all else out of the audit files. */
+/** Limits the audit lines of each peer, so that one peer cannot push all other lines out of the files. */
 import type { AuditEntry, LeftOut } from "./audit-line.ts";
 
+/** Made by `createAuditLimit`. Times are milliseconds since 1970. */
 export type AuditLimit = {
-  /** Whether the entry is to be written; if not, it is counted. `nowMs` is in milliseconds since 1970. */
+  /** Returns whether the entry is to be written. If it is not, counts it as left out. */
   admit: (entry: AuditEntry, nowMs: number) => boolean;
-  /** Takes the bytes that an admitted entry has in the file from what its peer may still fill. */
+  /** Charges the bytes of an admitted line to its peer's share. */
   charge: (entry: AuditEntry, bytes: number) => void;
-  /** Forgets the minutes that are over by now, oldest first, and tells of those that lack something; at Infinity all are. */
+  /** Returns the left-out entries of all minutes that have ended, oldest first. `Infinity` ends all. */
   settle: (nowMs: number) => LeftOut[];
 };
 
-/** Of the incoming calls of one peer that ran no command of the owner's, so many are written in one minute, which begins with the first. */
+/** For incoming calls that did not run a user command. The first line starts the minute. */
 const LINES_A_MINUTE = 60;
 const MINUTE_MS = 60_000;
-/** What one peer's calls may fill of all files: so much at once, and what is gained back in a minute, all of it in six hours. */
+
 const SHARE_AT_ONCE = 1 / 16;
 const SHARE_A_MINUTE = 1 / 360;
-/** However small the files are, this may be filled: two thousand calls at once, and one a second ever after. */
+/** For small files: two thousand calls at once, and one call a second after that. */
 const LEAST_AT_ONCE_BYTES = 1024 * 1024;
 const LEAST_A_MINUTE_BYTES = 32 * 1024;
 
 /**
- * `trailBytes` is the size of all audit files together. Calls that ran a command of the owner's and calls that did not are
- * counted apart, so that neither hide the other. What it remembers is two records at most for each peer that called in the
- * last minutes.
+ * Returns a limit for files of `trailBytes` bytes altogether: the share of them that one peer may fill at
+ * once, and the share that it gets back in a minute. Calls that ran a user command and calls that did not
+ * have separate limits, so that neither hide the other. Keeps at most two records for each peer that called
+ * in the last minutes.
  */
 export function createAuditLimit(trailBytes: number): AuditLimit {
   const mostBytes = Math.max(LEAST_AT_ONCE_BYTES, trailBytes * SHARE_AT_ONCE);
@@ -31,7 +33,6 @@ export function createAuditLimit(trailBytes: number): AuditLimit {
   const minutes = new Map<string, Minute>();
   const fills = new Map<string, Fill>();
 
-  /** What is filled by now; a clock that was set back gains nothing back. */
   function filledBytes({ bytes, atMs }: Fill, nowMs: number): number {
     return Math.max(0, bytes - Math.max(0, nowMs - atMs) * bytesPerMs);
   }
@@ -73,23 +74,21 @@ export function createAuditLimit(trailBytes: number): AuditLimit {
   };
 }
 
-/** A minute of one peer: when it began, and how many entries there were in it. */
 type Minute = LeftOut & { startMs: number; lines: number };
 
-/** What a peer had filled at that time, and has not gained back. */
 type Fill = { bytes: number; atMs: number };
 
+/** The key is JSON, so that no name of a guest equals the uuid of another or stands for the host. */
 function keyOf(entry: AuditEntry): string {
-  const { peer } = entry;
-  return `${hasRun(entry)} ${peer.uuid ?? peer.guest ?? "host"}`;
+  const { guest, uuid } = entry.peer;
+  return JSON.stringify([hasRun(entry), uuid === undefined ? { guest } : { uuid }]);
 }
 
-/** A built-in command costs its caller nothing, as a denied call does. */
 function hasRun({ exitCode, builtin }: AuditEntry): boolean {
   return exitCode !== undefined && builtin !== true;
 }
 
-/** The clock may be set back: a minute that has yet to begin is none. */
+/** A minute that starts in the future was left by a clock that was set back. */
 function isOver(startMs: number, nowMs: number): boolean {
   return nowMs < startMs || nowMs - startMs >= MINUTE_MS;
 }

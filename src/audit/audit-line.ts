@@ -1,46 +1,57 @@
-/** What the audit file has of one call, or of those left out: a line of JSON, bounded in length and harmless to look at. */
+/** Formats the lines of the audit file: JSON, bounded in length, without control characters. */
 import { createHash } from "node:crypto";
 import type { FaultCode } from "../errors.ts";
 import { printableJson } from "../printable.ts";
+import { shorten } from "../shorten.ts";
+
+/** The other end of a call, as the channel identifies it. The host has neither name nor uuid. */
+export type AuditPeer = { guest?: string | undefined; uuid?: string | undefined };
 
 /**
- * One call as it is written down; a member that is undefined is left out of the line. `direction` is seen from us:
- * `incoming` calls run here. `rule` and `reason` are the policy's. Everything from `exitCode` on is there for finished
- * calls; `bytes` counts each stream as it went over the channel, `errorCode` says why a call ended without an exit.
- * `problem` is the whole account of an error of which the caller was told less: it has paths of ours and the remedy.
- * `builtin` marks a call that ran a built-in command; as those ignore their arguments, there are no `args`.
+ * The end of a call that ran something. `bytes` counts each stream as it went over the channel. `builtin`
+ * marks a built-in command.
  */
-export type AuditEntry = {
-  role: "host" | "guest";
-  direction: "incoming" | "outgoing";
-  peer: { guest?: string | undefined; uuid?: string | undefined };
-  callId: string;
-  method: string;
-  command?: string | undefined;
-  args?: readonly string[] | undefined;
+export type AuditResult = {
   builtin?: boolean | undefined;
-  decision: "allowed" | "denied";
-  rule?: number | string | undefined;
-  reason?: string | undefined;
   exitCode?: number | null | undefined;
   signal?: string | null | undefined;
   timedOut?: boolean | undefined;
   cancelled?: boolean | undefined;
   bytes?: { stdin: number; stdout: number; stderr: number } | undefined;
+};
+
+/**
+ * One call or notice. Undefined members are left out of the line. `direction` is seen from us: `incoming`
+ * calls run here. `peer` made an incoming call, or gets an outgoing one. A notice has no `callId`. `command`
+ * and `args` are there if the resource is a command. `rule` and `reason` come from the policy. `errorCode` is
+ * the reason why a call ended without an exit. `problem` is the full message of an error whose caller got a
+ * public one; it may have our paths in it.
+ */
+export type AuditEntry = AuditResult & {
+  role: "host" | "guest";
+  direction: "incoming" | "outgoing";
+  peer: AuditPeer;
+  callId?: string | undefined;
+  method: string;
+  command?: string | undefined;
+  args?: readonly string[] | undefined;
+  decision: "allowed" | "denied";
+  rule?: number | string | undefined;
+  reason?: string | undefined;
   durationMs?: number | undefined;
   errorCode?: FaultCode | undefined;
   problem?: string | undefined;
 };
 
 /**
- * How many entries of a peer were not written (see `audit-limit.ts`); the first came at `sinceMs`, milliseconds since 1970.
- * `ran`: whether they ran commands, other than built-in ones.
+ * The number of entries of a peer that were not written (see `audit-limit.ts`). The first came at `sinceMs`,
+ * in milliseconds since 1970. `ran`: they ran user commands.
  */
 export type LeftOut = Pick<AuditEntry, "role" | "peer"> & { ran: boolean; leftOut: number; sinceMs: number };
 
 /**
- * One line without its end, at most 64 KiB: long members and argument lists are cut, and say so. `time` is ISO 8601 in UTC.
- * With `redactArguments` the arguments are replaced by their number and digest.
+ * Returns one line without its end, at most 64 KiB. Long members and argument lists are shortened and marked.
+ * `time` is ISO 8601 in UTC. With `redactArguments` the arguments are replaced by their count and digest.
  */
 export function formatAuditLine(entry: AuditEntry, time: string, redactArguments: boolean): string {
   const { role, direction, peer, callId, method, command, args, ...verdict } = entry;
@@ -71,8 +82,9 @@ export function formatAuditLine(entry: AuditEntry, time: string, redactArguments
 }
 
 /**
- * The line that stands for entries left out, without its end: `{"time", "event":"left-out", "role", "direction", "peer",
- * "ran", "leftOut", "since"}`. All of them came within one minute from `since`; `time` is when the line was written.
+ * Returns the line that replaces entries left out, without its end: `{"time", "event":"left-out", "role",
+ * "direction", "peer", "ran", "leftOut", "since"}`. All of them came within one minute after `since`; `time`
+ * is when the line is written.
  */
 export function formatLeftOut({ role, peer, ran, leftOut, sinceMs }: LeftOut, time: string): string {
   const since = new Date(sinceMs).toISOString();
@@ -82,12 +94,12 @@ export function formatLeftOut({ role, peer, ran, leftOut, sinceMs }: LeftOut, ti
 
 /** Longest text of one member, in UTF-16 units. */
 const MEMBER_LENGTH = 512;
-/** Most bytes of the list of arguments as it stands in the line, before it is clipped. */
+/** A longer argument list, in bytes of the line, is shortened. */
 const ARGUMENTS_BYTES = 4096;
-/** Of clipped arguments so many are shown, each with an equal share of `ARGUMENTS_BYTES`. */
+/** A shortened list shows so many arguments, each with an equal share of `ARGUMENTS_BYTES`. */
 const CLIPPED_ARGUMENTS = 64;
 
-/** Arguments that are not shown whole have their number and a digest, by which a known call can be recognised. */
+/** Long arguments are replaced by their count and a digest, so that equal calls stay recognisable. */
 function formatArguments(args: readonly string[], isRedacted: boolean): Record<string, unknown> {
   if (!isRedacted && encodedBytes(args) <= ARGUMENTS_BYTES) return { arguments: args };
   const summary = {
@@ -104,12 +116,12 @@ function formatArguments(args: readonly string[], isRedacted: boolean): Record<s
   };
 }
 
-/** What a value has in the line, where a control character or half a character takes six bytes and not one. */
+/** The bytes of a value in the line. A control character takes six bytes there, not one. */
 function encodedBytes(value: unknown): number {
   return Buffer.byteLength(printableJson(JSON.stringify(value)));
 }
 
-/** The characters at the start of a text that have no more bytes than that in the line, with quotes and a comma. */
+/** The start of a text that takes at most `bytes` in the line, with quotes and a comma. */
 function clipBytes(text: string, bytes: number): string {
   let left = bytes - 3;
   let length = 0;
@@ -121,10 +133,10 @@ function clipBytes(text: string, bytes: number): string {
   return text.slice(0, length);
 }
 
-function clipPeer({ guest, uuid }: AuditEntry["peer"]): AuditEntry["peer"] {
+function clipPeer({ guest, uuid }: AuditPeer): AuditPeer {
   return { guest: clip(guest), uuid: clip(uuid) };
 }
 
 function clip<Missing extends null | undefined>(text: string | Missing): string | Missing {
-  return typeof text !== "string" || text.length <= MEMBER_LENGTH ? text : `${text.slice(0, MEMBER_LENGTH)}…`;
+  return typeof text === "string" ? shorten(text, MEMBER_LENGTH) : text;
 }

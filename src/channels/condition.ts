@@ -1,22 +1,26 @@
-/** Lets one waiter sleep until something has changed; it then looks for itself what. */
+/** Lets one task wait until something has changed. */
 
+/** A condition for one waiter, which checks by itself what has changed. */
 export type Condition = {
   /** Ends the present wait, if there is one. */
-  ring(): void;
-  /** Resolves at the next `ring`. One wait at a time: look first, wait without an `await` in between. */
+  notify(): void;
+  /**
+   * Resolves at the next `notify`. One wait at a time: check first, then wait without an `await` in between.
+   */
   wait(): Promise<void>;
 };
 
+/** Makes a condition that nothing waits for yet. */
 export function createCondition(): Condition {
-  let present: PromiseWithResolvers<void> | undefined;
+  let waiter: PromiseWithResolvers<void> | undefined;
   return {
-    ring() {
-      present?.resolve();
-      present = undefined;
+    notify() {
+      waiter?.resolve();
+      waiter = undefined;
     },
     wait() {
-      present = Promise.withResolvers<void>();
-      return present.promise;
+      waiter = Promise.withResolvers<void>();
+      return waiter.promise;
     },
   };
 }

@@ -1,14 +1,15 @@
-/** How a channel's failures are told: which of our codes an errno becomes, the state of things, and what to do. */
+/** Turns a channel's system errors into errors of ours. */
 import { errnoOf, NegotiatorError } from "../errors.ts";
 import type { FaultCode } from "../errors.ts";
 import { printable } from "../printable.ts";
 
-/** What an errno name means for one action. */
+/** The meaning of an errno name for one action. */
 export type FailureCase = { code: FaultCode; condition: string; remedy?: string };
 
 /**
- * `action` names what failed, with its object: `Cannot open port "/dev/vport0p1"`. An errno that is not in `cases` becomes
- * `NO_CHANNEL`; what did not come from a system call goes through `NegotiatorError.from`.
+ * Returns the error for a failed `action`, which names its object: `Cannot open port "/dev/vport0p1"`. An
+ * errno that is not in `cases` becomes `NO_CHANNEL`; an error without an errno passes through
+ * `NegotiatorError.from`.
  */
 export function explainFailure(
   action: string,
@@ -26,7 +27,7 @@ export function explainFailure(
   });
 }
 
-/** What `write` rejects with once a channel is closed, by us or by the far end. */
+/** Returns the error of a `write` to a channel that this side or the far end has closed. */
 export function closedError(label: string, cause?: unknown): NegotiatorError {
   return new NegotiatorError("CLOSED", `Cannot write to "${printable(label)}": the channel is closed`, {
     cause,

@@ -1,7 +1,5 @@
 /** The settings: defaults, then the file, then the environment, then flags. The only reader of the environment and of config files. */
 import { NegotiatorError } from "../errors.ts";
-import { DEFAULT_POLICY, parsePolicy } from "../policy/policy.ts";
-import type { Policy } from "../policy/policy.ts";
 import { DEFAULTS, SettingsSchema } from "./settings.ts";
 import type { Settings, SettingsLayer } from "./settings.ts";
 import { printable } from "../printable.ts";
@@ -66,19 +64,10 @@ export function toolEnvironment(): Record<string, string> {
   return { PATH, HOME, ...(XDG_RUNTIME_DIR === undefined ? {} : { XDG_RUNTIME_DIR }) };
 }
 
-/**
- * The policy that the settings name. Without a file there is no policy, but only where nobody has named one: a misspelled
- * path must not allow everything. Throws `BAD_CONFIG`.
- */
-export function readPolicy({ settings: { policyFile }, origins }: Config): Policy {
-  const text = readTrustedFile(policyFile);
-  if (text !== undefined) return parsePolicy(text, policyFile);
+/** Returns where the policy's file is, and the file, variable or option that set this; undefined for the default. */
+export function findPolicyFile({ settings, origins }: Config): { path: string; setBy: string | undefined } {
   const origin = origins.get("policyFile") ?? "the settings";
-  if (origin === DEFAULT_ORIGIN) return DEFAULT_POLICY;
-  const shown = printable(policyFile);
-  throw new NegotiatorError("BAD_CONFIG", `Cannot read the policy "${shown}": there is no such file`, {
-    remedy: `Make it, or correct the setting policyFile, which comes from ${printable(origin)}`,
-  });
+  return { path: settings.policyFile, setBy: origin === DEFAULT_ORIGIN ? undefined : origin };
 }
 
 /** The value at a dotted key such as `log.level`. */

@@ -1,49 +1,42 @@
-/** What every finder returns: the place of one guest's channel, as plain data. */
+/** Defines what every finder returns: the place of one guest's port, as plain data. */
 import type { NegotiatorError } from "../errors.ts";
 
-/** The ports that carry our channels; one guest has the first two, or the third, or all. */
-export const PORT_NAMES = {
-  /** The guest listens, the host calls. */
-  hostToGuest: "negotiator-host-to-guest.0",
-  /** The host listens, the guest calls. */
-  guestToHost: "negotiator-guest-to-host.0",
-  /** One port for both directions; the only one that the first releases of python-negotiator knew. */
-  bothWays: "negotiator-channel.0",
-} as const;
-
-export type PortName = (typeof PORT_NAMES)[keyof typeof PORT_NAMES];
-
-/** Whether a port's name is one of ours. */
-export function isPortName(name: string): name is PortName {
-  return Object.values<string>(PORT_NAMES).includes(name);
-}
-
-/** Who said that an endpoint exists, the most trusted first: where two disagree, the earlier one counts. */
+/** Kinds of finders, the most trusted first. When two of them disagree, the earlier one counts. */
 export const SOURCES = ["flag", "config", "libvirt", "qemu"] as const;
+/** One of `SOURCES`. */
 export type Source = (typeof SOURCES)[number];
 
 /**
- * `paused`: the machine exists but its processors stand still, so it cannot answer now. `saved`: it lies in a file and
- * has no socket, but it may come back as it was.
+ * `paused`: the machine exists but its processors stand still, so it cannot answer now. `saved`: its memory
+ * is in a file and it has no socket, but it may be restored as it was.
  */
 export type GuestState = "running" | "paused" | "saved";
 
-/** The host's end of one port of one guest. Members that the source does not tell are absent. */
+/** The host's end of one port of one guest. A member is absent when its source does not have it. */
 export type Endpoint = {
   guest: string;
   uuid?: string;
-  port: PortName;
+  /** The port's name, as in the `name` of QEMU's `virtserialport`. */
+  port: string;
   /** Absolute path of the unix socket on which the hypervisor listens. */
   path: string;
   source: Source;
-  /** The machine that `path` is on when it is not this one: such an endpoint can be listed but not dialled. */
+  /**
+   * The remote machine that has `path`; absent for this machine. A remote endpoint can be listed but not
+   * dialled.
+   */
   machine?: string;
   state?: GuestState;
-  /** The path that this port had before the guest was saved and restored: it is still the same run of the guest. */
+  /** The port's path before the guest was saved and restored. The guest is still in the same run. */
   movedFrom?: string;
-  /** Of a saved guest: libvirt itself keeps the file (`virsh managedsave`), and tells when it is gone. */
+  /**
+   * Only on a saved guest: libvirt keeps the memory file (`virsh managedsave`) and reports when the file is
+   * removed.
+   */
   isManaged?: boolean;
-  /** Of a saved guest that libvirt knows nothing of any more: how long to wait for it, by the clock of the watch. */
+  /**
+   * Only on a saved guest that libvirt has forgotten: when to stop waiting for it, by the clock of the watch.
+   */
   awaitedUntilMs?: number;
   /** Whether a process in the guest has the port open. */
   connected?: boolean;
@@ -52,8 +45,8 @@ export type Endpoint = {
 };
 
 /**
- * What one look around found. `problems` say why something is missing from `endpoints`; `unread` names what could not
- * be looked at this time, so that its absence proves nothing.
+ * The result of one scan. `problems` explain what is missing from `endpoints`. `unread` names what the scan
+ * could not read, so a guest that is missing there may still exist.
  */
 export type Scan = {
   endpoints: readonly Endpoint[];
@@ -65,7 +58,7 @@ export type Scan = {
 export type Unread = { source: Source; uuid?: string };
 
 /**
- * Looks around once. `known` is what is known from before: what of it was saved is among the endpoints still. May throw a
- * `NegotiatorError` when nothing at all could be learnt.
+ * Scans once. `known` are the endpoints of the scan before; the result keeps those of saved guests. Throws a
+ * `NegotiatorError` when the source cannot be read at all.
  */
 export type Finder = (signal: AbortSignal, known?: readonly Endpoint[]) => Promise<Scan>;

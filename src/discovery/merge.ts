@@ -1,12 +1,13 @@
-/** Makes one picture of what several sources say: the same endpoint once, and no guest's name for two machines. */
+/** Merges the scans of several sources: each endpoint once, and each guest's name for one machine only. */
 import { NegotiatorError } from "../errors.ts";
 import { printable } from "../printable.ts";
 import { SOURCES } from "./endpoint.ts";
 import type { Endpoint, Finder, Scan, Source } from "./endpoint.ts";
 
 /**
- * Asks all finders at once. One that throws becomes a problem, and its whole source is `unread`; the others still count.
- * An aborted `signal` is thrown on.
+ * Returns a finder that asks all of `finders` at once and merges what they find. A finder that throws becomes
+ * a problem and its whole source is `unread`; the others still count. Throws the reason of an aborted
+ * `signal`.
  */
 export function combineFinders(finders: Readonly<Partial<Record<Source, Finder>>>): Finder {
   return async (signal, known) => {
@@ -25,16 +26,20 @@ export function combineFinders(finders: Readonly<Partial<Record<Source, Finder>>
   };
 }
 
-/** A finder for endpoints that are known from the start. */
+/** Returns a finder that always finds `endpoints`. */
 export function createFixedFinder(endpoints: readonly Endpoint[]): Finder {
   return () => Promise.resolve({ endpoints, problems: [], unread: [] });
 }
 
 /**
- * Drops what an earlier source of `SOURCES` has said already: the same socket, or the same port of the same UUID. Where
- * two machines claim one name, the earlier source has it; where one source says so of two, neither has it, as a call could
- * hit the wrong machine. All that the loser's source says of the guest is dropped, or the name would stand for a mixture.
- * Each such clash is a problem `BAD_CONFIG`. A saved guest gives way to a live one of its name or UUID without a word.
+ * Removes duplicates: an endpoint whose socket, or whose port of the same UUID, an earlier source of
+ * `SOURCES` has.
+ *
+ * Resolves clashes, each with a problem `BAD_CONFIG`. When two machines have one name, the earlier source
+ * keeps it. When both are from one source, neither keeps it, because a call could reach the wrong machine.
+ * All endpoints of the losing guest are removed, so that its name does not stand for two machines.
+ *
+ * Removes a saved guest when a live one has its name or UUID; that is not a problem.
  */
 export function mergeEndpoints(endpoints: readonly Endpoint[]): Pick<Scan, "endpoints" | "problems"> {
   const problems: NegotiatorError[] = [];
@@ -48,7 +53,7 @@ export function mergeEndpoints(endpoints: readonly Endpoint[]): Pick<Scan, "endp
       accepted.push(endpoint);
       continue;
     }
-    problems.push(describeClash(rival, endpoint));
+    problems.push(explainClash(rival, endpoint));
     rejected.add(claimOf(endpoint));
     if (rival.source === endpoint.source) rejected.add(claimOf(rival));
   }
@@ -79,7 +84,10 @@ function isSame(left: Endpoint, right: Endpoint): boolean {
   return left.source !== right.source && isSamePort(left, right);
 }
 
-/** One source that has two sockets for the same port of the same UUID speaks of a copy whose UUID was not changed. */
+/**
+ * A copied machine keeps its UUID, so one source can have two sockets for the same port of one UUID: that is
+ * a clash.
+ */
 function isRival(left: Endpoint, right: Endpoint): boolean {
   if (left.guest !== right.guest) return left.source === right.source && isSamePort(left, right);
   if (left.port === right.port) return true;
@@ -94,14 +102,14 @@ function claimOf({ source, guest }: Endpoint): string {
   return `${source} ${guest}`;
 }
 
-function describeClash(rival: Endpoint, endpoint: Endpoint): NegotiatorError {
+function explainClash(rival: Endpoint, endpoint: Endpoint): NegotiatorError {
   const outcome =
     rival.source === endpoint.source ? "neither is used" : `that of the ${rival.source} is used`;
   const [first, second] = [rival, endpoint].map(
     ({ guest, path, source }) => `"${printable(guest)}" at "${printable(path)}" (${source})`,
   );
-  const message = `Cannot tell two guests apart: ${first} and ${second} have the same name or UUID; ${outcome}`;
-  return new NegotiatorError("BAD_CONFIG", message, {
-    remedy: "Give each guest a name and a UUID of its own",
+  const condition = `${first} and ${second} have the same name or UUID; ${outcome}`;
+  return new NegotiatorError("BAD_CONFIG", `Cannot tell two guests apart: ${condition}`, {
+    remedy: "Give each guest its own name and UUID",
   });
 }

@@ -1,83 +1,77 @@
-/** Turns a finder into news: what appeared, what changed, what is gone. */
+/**
+ * Watches a finder: scans again and again, and yields what is new. libvirt keeps nothing of a transient
+ * domain that was saved, so the watch keeps its endpoints, for an hour at most.
+ */
 import { NegotiatorError } from "../errors.ts";
 import type { Endpoint, Finder, Scan } from "./endpoint.ts";
+import { createFollower } from "./follower.ts";
+import type { Follow, Follower } from "./follower.ts";
 import { mergeEndpoints } from "./merge.ts";
+import { compareScans } from "./news.ts";
+import type { News } from "./news.ts";
 
-/**
- * The difference between two scans. `changed` holds endpoints at the same place of which something else is new, such as
- * `state`, and those that moved with their guest when it was restored. `problems` holds those that the scan before did not
- * have, so a lasting one is told once.
- */
-export type News = {
-  appeared: readonly Endpoint[];
-  changed: readonly Endpoint[];
-  gone: readonly Endpoint[];
-  problems: readonly NegotiatorError[];
-};
-
-/**
- * Yields whenever something may have changed, until the signal aborts; with a `saved`, that the guest of that name was
- * saved. Another end is a problem, and it is started anew.
- */
-export type Follow = (signal: AbortSignal) => AsyncIterable<{ saved?: string }>;
-
+/** Options of a watch. */
 export type WatchOptions = {
   find: Finder;
   follow?: Follow;
   /** Resolves after so many milliseconds; resolves or rejects at once when the signal aborts. */
   wait: (milliseconds: number, signal: AbortSignal) => Promise<void>;
-  /** The time in milliseconds, by a clock that does not jump. */
+  /** Returns the time in milliseconds, by a clock that does not jump. */
   now: () => number;
-  /** Pause between scans when nothing happens; it also bounds how fast a broken `follow` is started anew. */
+  /**
+   * The pause between two scans when nothing happens. A failing `follow` is not restarted more often than
+   * that.
+   */
   pollMs: number;
-  /** Pause between a change and the scan for it: changes come in bursts. */
+  /** The pause between a change and its scan, because changes come in bursts. */
   settleMs: number;
 };
 
 /**
- * Scans at once and then on every change and poll, and yields when there is news; the first one is always yielded, even
- * if empty. A failing scan is a problem and removes nothing; what a scan calls `unread` stays as it was known. Ends
- * only when `signal` aborts.
+ * Scans at once, on every change and on every poll, and yields when there is news. It always yields the first
+ * news, even if empty. A scan that fails is a problem and removes no endpoint; endpoints that a scan calls
+ * `unread` stay as they were. Ends only when `signal` aborts.
  */
 export async function* watchEndpoints(
   options: WatchOptions,
   signal: AbortSignal,
 ): AsyncGenerator<News, void, undefined> {
-  const life = new AbortController();
-  const whole = AbortSignal.any([signal, life.signal]);
-  const changes = createFollower(options.follow, whole);
+  const left = new AbortController();
+  const ending = AbortSignal.any([signal, left.signal]);
+  const follower = createFollower(options.follow, ending);
   let known: readonly Endpoint[] = [];
   let reported: ReadonlySet<string> | undefined;
   try {
-    while (!whole.aborted) {
-      changes.listen();
-      const expected = foresee(known, changes.takeSaved(), options.now());
-      const scan = await tryScan(options.find, expected, whole);
-      if (whole.aborted) return;
-      const problems = [...changes.takeProblems(), ...scan.problems];
-      const late = savedMeanwhile(scan.endpoints, expected, changes.takeSaved(), options.now());
+    while (!ending.aborted) {
+      follower.listen();
+      const expected = markSaved(known, follower.takeSaved(), options.now());
+      const scan = await tryScan(options.find, expected, ending);
+      if (ending.aborted) return;
+      const problems = [...follower.takeProblems(), ...scan.problems];
+      const late = findSavedMeanwhile(scan.endpoints, expected, follower.takeSaved(), options.now());
       const endpoints = [...scan.endpoints, ...late];
-      const news = compare(known, endpoints, problems, reported);
+      const news = compareScans({
+        before: known,
+        after: endpoints,
+        problems,
+        reported: reported ?? new Set(),
+      });
       const isFirst = reported === undefined;
       known = endpoints;
       reported = new Set(problems.map((problem) => problem.message));
       if (isFirst || Object.values(news).some((list) => list.length > 0)) yield news;
-      if (await waitForChange(changes, options, whole)) await pause(options.wait, options.settleMs, whole);
+      if (await waitForChange(follower, options, ending)) await pause(options.wait, options.settleMs, ending);
     }
   } finally {
-    life.abort();
-    await changes.ended();
+    left.abort();
+    await follower.ended();
   }
 }
 
-/**
- * A transient domain leaves nothing in libvirt when it is saved, so that nobody will say if it is never restored: whoever
- * waits for it is let go after an hour.
- */
 const AWAITED_MS = 3_600_000;
 
-/** What is known, with what the events told since, and without what has been awaited for too long. */
-function foresee(known: readonly Endpoint[], saved: ReadonlySet<string>, nowMs: number): Endpoint[] {
+/** Returns `known` with the state `saved` for guests in `saved`, without those awaited for too long. */
+function markSaved(known: readonly Endpoint[], saved: ReadonlySet<string>, nowMs: number): Endpoint[] {
   return known.flatMap((endpoint): Endpoint[] => {
     const { guest, source, state, awaitedUntilMs = Infinity } = endpoint;
     if (awaitedUntilMs <= nowMs) return [];
@@ -86,8 +80,8 @@ function foresee(known: readonly Endpoint[], saved: ReadonlySet<string>, nowMs: 
   });
 }
 
-/** Those that were saved while the scan ran: they are missing from it, and the event came too late to be heeded by it. */
-function savedMeanwhile(
+/** Returns the endpoints that a scan misses because their guests were saved during that scan. */
+function findSavedMeanwhile(
   found: readonly Endpoint[],
   expected: readonly Endpoint[],
   saved: ReadonlySet<string>,
@@ -96,10 +90,9 @@ function savedMeanwhile(
   const missing = expected.filter(
     ({ guest }) => saved.has(guest) && !found.some((endpoint) => endpoint.guest === guest),
   );
-  return foresee(missing, saved, nowMs).filter(({ state }) => state === "saved");
+  return markSaved(missing, saved, nowMs).filter(({ state }) => state === "saved");
 }
 
-/** What is known after a scan: what it found, and what it could not look at. */
 async function tryScan(
   find: Finder,
   known: readonly Endpoint[],
@@ -119,94 +112,16 @@ async function tryScan(
   }
 }
 
-function compare(
-  before: readonly Endpoint[],
-  after: readonly Endpoint[],
-  problems: readonly NegotiatorError[],
-  reported: ReadonlySet<string> = new Set(),
-): News {
-  const old = new Map(before.map((endpoint) => [placeOf(endpoint), endpoint]));
-  const pairs = after.map((endpoint) => {
-    const { movedFrom: path = endpoint.path } = endpoint;
-    return { endpoint, earlier: old.get(placeOf(endpoint)) ?? old.get(placeOf({ ...endpoint, path })) };
-  });
-  const stayed = new Set(pairs.map(({ earlier }) => earlier));
-  return {
-    appeared: pairs.flatMap(({ endpoint, earlier }) => (earlier === undefined ? [endpoint] : [])),
-    changed: pairs.flatMap(({ endpoint, earlier }) => {
-      if (earlier === undefined) return [];
-      // That it moved is news with the move itself, and not once more when it is told no longer.
-      const { movedFrom: _, ...rest } = earlier;
-      return Bun.deepEquals(rest, endpoint) ? [] : [endpoint];
-    }),
-    gone: before.filter((endpoint) => !stayed.has(endpoint)),
-    problems: problems.filter((problem) => !reported.has(problem.message)),
-  };
-}
-
-/** What makes an endpoint another one: a restarted domain has a new socket, a new guest may take over an old path. */
-function placeOf({ guest, uuid, port, path, machine }: Endpoint): string {
-  return JSON.stringify([guest, uuid, port, path, machine]);
-}
-
-type Follower = {
-  /** Starts following if it is not under way, and forgets the changes so far. */
-  listen(): void;
-  /** Resolves at the first change since `listen`. */
-  changed(): Promise<void>;
-  takeProblems(): NegotiatorError[];
-  /** The names of guests that were saved since they were last taken. */
-  takeSaved(): ReadonlySet<string>;
-  ended(): Promise<void>;
-};
-
-function createFollower(follow: WatchOptions["follow"], signal: AbortSignal): Follower {
-  let running: Promise<void> | undefined;
-  let change = Promise.withResolvers<void>();
-  const problems: NegotiatorError[] = [];
-  let saved = new Set<string>();
-  const run = async (source: NonNullable<WatchOptions["follow"]>): Promise<void> => {
-    try {
-      for await (const news of source(signal)) {
-        if (news.saved !== undefined) saved.add(news.saved);
-        change.resolve();
-      }
-      problems.push(
-        new NegotiatorError("CLOSED", "Cannot follow the guests' changes: the source of events ended"),
-      );
-    } catch (error) {
-      problems.push(NegotiatorError.from(error));
-    }
-  };
-  const forget = (): void => {
-    running = undefined;
-  };
-  return {
-    listen() {
-      change = Promise.withResolvers<void>();
-      if (follow !== undefined) running ??= run(follow).finally(forget);
-    },
-    changed: () => change.promise,
-    takeProblems: () => problems.splice(0),
-    takeSaved() {
-      const taken = saved;
-      saved = new Set();
-      return taken;
-    },
-    ended: () => running ?? Promise.resolve(),
-  };
-}
-
-/** True after a change, false when the poll's time has come or the watch ends. */
+/** Returns true after a change, false when the time for a poll has come or the watch ends. */
 async function waitForChange(
-  changes: Follower,
+  follower: Follower,
   options: WatchOptions,
   signal: AbortSignal,
 ): Promise<boolean> {
   const poll = new AbortController();
   try {
     const polled = pause(options.wait, options.pollMs, AbortSignal.any([signal, poll.signal]));
-    return await Promise.race([changes.changed().then(() => true), polled.then(() => false)]);
+    return await Promise.race([follower.changed().then(() => true), polled.then(() => false)]);
   } finally {
     poll.abort();
   }

@@ -1,50 +1,55 @@
-/** The commands that a peer may name: executables in the command directories, then the built-in ones. */
+/** The commands that peers can call: executables in the command directories, then built-in ones. */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf, NegotiatorError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import { printable } from "../printable.ts";
+import { shorten } from "../shorten.ts";
+import type { TrustFault } from "../trust/ownership.ts";
 import type { Builtin } from "./builtin/builtins.ts";
 import { readDescription } from "./describe.ts";
 import type { CommandDescription } from "./describe.ts";
 import { inspectDirectory, inspectFile } from "./inspect.ts";
 import type { FileState } from "./inspect.ts";
-import { refusal } from "./refusal.ts";
+import { cannotRun, fullErrorOf } from "./public-error.ts";
 
-/** Where commands come from. The first directory that has a file of the name decides, then the built-ins. */
+/** The sources of commands. The first directory with a file of that name decides, then the built-ins. */
 export type CommandSources = {
   directories: readonly string[];
   builtins: readonly Builtin[];
-  /** Our own user id: root and this user may own commands. */
+  /** Our own user id. Root and this user may own commands. */
   uid: number;
 };
 
-/** A command that can be run. */
+/** A command that can be run; `path` is absolute. */
 export type Command =
   | (CommandDescription & { name: string; kind: "user"; path: string })
   | { name: string; kind: "builtin"; description: string; builtin: Builtin };
 
-/** `problems` tells of files meant as commands that may not be used, and of such directories: for our own log. */
+/**
+ * `problems` are the full errors of files and directories that are meant for commands and unsafe: for our own
+ * log.
+ */
 export type CommandList = { commands: Command[]; problems: NegotiatorError[] };
 
 /**
- * Everything that can be run, sorted by name. Files that are not executable are no commands and no problem. Rejects if
- * a directory cannot be read.
+ * Returns all commands, sorted by name. A file that is not executable is neither a command nor a problem.
+ * Rejects if a directory cannot be read.
  */
 export async function listCommands(sources: CommandSources): Promise<CommandList> {
   const found = new Map<string, Command | undefined>();
   const problems: NegotiatorError[] = [];
   for (const directory of sources.directories) {
     const names = await readNames(directory);
-    const flaw = names.length === 0 ? undefined : await inspectDirectory(directory, sources.uid);
-    if (flaw !== undefined) problems.push(flaw.error);
+    const fault = names.length === 0 ? undefined : await inspectDirectory(directory, sources.uid);
+    if (fault !== undefined) problems.push(unsafeDirectory(directory, fault));
     for (const name of names) {
       if (found.has(name)) continue;
       const file = await examine(directory, name, sources.uid);
       if (file.kind === "absent") continue;
-      // What may not be run still hides what has its name further on: it would be refused if asked for.
-      found.set(name, file.kind === "user" && flaw === undefined ? file : undefined);
-      if (file.kind === "unsafe") problems.push(file.flaw.error);
+      // A file that must not be run still hides later commands of its name, as in `resolveCommand`.
+      found.set(name, file.kind === "user" && fault === undefined ? file : undefined);
+      if (file.kind === "unsafe") problems.push(fullErrorOf(file.error));
     }
   }
   for (const builtin of sources.builtins) {
@@ -55,12 +60,12 @@ export async function listCommands(sources: CommandSources): Promise<CommandList
 }
 
 /**
- * The command of that name. Throws `NO_COMMAND`, with those names that may have been meant and that `isOffered` lets the
- * caller know of; `NOT_EXECUTABLE` for a file that may not be run; `BAD_CONFIG` for a broken description beside it. The
- * latter two are short accounts (`refusal`): the path and the remedy are in their cause.
+ * Returns the command with that name. Throws public errors (see `public-error.ts`): `NO_COMMAND` with similar
+ * names that `isOffered` accepts, `NOT_EXECUTABLE` for a file that must not be run, `BAD_CONFIG` for an
+ * unusable description.
  *
- * The file is looked at here and run later. In between, only those can exchange it who may write to its directory, and
- * the checks see to it that these are root and ourselves: nobody is protected from them. A link out of the directory is
+ * The file is checked here and run later. Only users who may write to its directory can replace it in
+ * between. The checks allow only root and our own user there, and we do not protect against them. A link is
  * as safe as the place it leads to.
  */
 export async function resolveCommand(
@@ -72,18 +77,23 @@ export async function resolveCommand(
     for (const directory of sources.directories) {
       const file = await examine(directory, name, sources.uid);
       if (file.kind === "absent") continue;
-      const misplaced = await inspectDirectory(directory, sources.uid);
-      if (misplaced !== undefined) throw refusal(name, misplaced);
+      const fault = await inspectDirectory(directory, sources.uid);
+      if (fault !== undefined) {
+        const reason = `the directory it is in ${fault.publicProblem}`;
+        throw cannotRun(name, reason, unsafeDirectory(directory, fault));
+      }
       if (file.kind === "user") return file;
-      throw refusal(name, file.flaw);
+      throw file.error;
     }
     const builtin = sources.builtins.find((candidate) => candidate.name === name);
     if (builtin !== undefined) return fromBuiltin(builtin);
   }
+  // Names come from peers, and an error must not grow with them.
+  const shown = printable(shorten(name, 100));
   const { commands } = await listCommands(sources);
   const offered = commands.map((command) => command.name).filter(isOffered);
   const guesses = nearest(name, offered).map((guess) => `"${guess}"`);
-  throw new NegotiatorError("NO_COMMAND", `Cannot run "${quote(name)}": there is no such command`, {
+  throw new NegotiatorError("NO_COMMAND", `Cannot run "${shown}": there is no such command`, {
     remedy:
       guesses.length === 0 ? "list-commands shows what there is" : `Did you mean ${guesses.join(" or ")}?`,
   });
@@ -91,7 +101,6 @@ export async function resolveCommand(
 
 type UserCommand = Extract<Command, { kind: "user" }>;
 
-/** What a directory has under a name. */
 async function examine(
   directory: string,
   name: string,
@@ -103,12 +112,11 @@ async function examine(
   try {
     return { name, kind: "user", path, ...(await readDescription(path, uid)) };
   } catch (error) {
-    const flaw = { reason: "its description cannot be used", error: NegotiatorError.from(error) };
-    return { kind: "unsafe", flaw };
+    const full = NegotiatorError.from(error);
+    return { kind: "unsafe", error: cannotRun(name, "its description cannot be used", full) };
   }
 }
 
-/** The names in a directory that could be commands; none if there is no such directory. */
 async function readNames(directory: string): Promise<string[]> {
   try {
     return (await readdir(directory)).filter(isCommandName);
@@ -118,10 +126,10 @@ async function readNames(directory: string): Promise<string[]> {
   }
 }
 
-/** The longest name that a file can have. */
+/** The longest file name on Linux (NAME_MAX). */
 const MAX_NAME_BYTES = 255;
 
-/** What editors and package managers leave beside a file: the old version of a command that nobody means to offer. */
+/** Editors and package managers leave old versions beside a file. They are not meant as commands. */
 const LEFTOVER = /~$|\.(?:bak|orig|swp|dpkg-[a-z]+|rpm(?:new|orig|save))$/;
 
 function isCommandName(name: string): boolean {
@@ -129,9 +137,9 @@ function isCommandName(name: string): boolean {
   return !/^\.|\/|\.toml$/.test(name) && !LEFTOVER.test(name) && printable(name) === name;
 }
 
-/** Names come from peers, and an error must not grow with them. */
-function quote(name: string): string {
-  return printable(name.length > 100 ? `${name.slice(0, 100)}…` : name);
+function unsafeDirectory(path: string, { problem, remedy }: TrustFault): NegotiatorError {
+  const message = `Cannot use commands in "${path}": ${problem}`;
+  return new NegotiatorError("NOT_EXECUTABLE", message, { remedy });
 }
 
 function fromBuiltin(builtin: Builtin): Command {

@@ -1,4 +1,4 @@
-/** Reads what the maker of a user command says about it: a comment in it, or a TOML file beside it. */
+/** Reads the description of a user command: a TOML file beside it, or a comment in the script. */
 import { readFile } from "node:fs/promises";
 import * as v from "valibot";
 import { errnoOf, NegotiatorError } from "../errors.ts";
@@ -6,11 +6,11 @@ import { printable } from "../printable.ts";
 import { parseStrictToml } from "../strict.ts";
 import { inspectSettings } from "./inspect.ts";
 
-/** What NAME.toml may say about the command NAME. */
+/** The keys of NAME.toml, the description of the command NAME. */
 const DescriptionSchema = v.strictObject({
-  /** One line for lists. */
+  /** One line of text for lists. */
   description: v.optional(v.pipe(v.string(), v.maxLength(200), v.transform(printable))),
-  /** The deadline of the command; a caller may ask for less. */
+  /** The deadline of the command; a caller may set a shorter one. */
   timeoutSeconds: v.optional(v.pipe(v.number(), v.finite(), v.minValue(0.001), v.maxValue(31_536_000))),
   /** The name of the user to run it as. */
   user: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/, "not a user's name"))),
@@ -18,12 +18,13 @@ const DescriptionSchema = v.strictObject({
   stdin: v.optional(v.boolean()),
 });
 
+/** The content of NAME.toml, with the description from the script if NAME.toml has none. */
 export type CommandDescription = v.InferOutput<typeof DescriptionSchema>;
 
 /**
- * What is said about the command at `path`. NAME.toml comes before a `# negotiator: TEXT` line in the script's first
- * bytes. Throws `BAD_CONFIG` for a NAME.toml that is wrong, too long or not safely ours: it may say whom to run as, so
- * it is never passed over.
+ * Returns the description of the command at `path`. NAME.toml comes before a `# negotiator: TEXT` line in the
+ * first bytes of the script. Throws `BAD_CONFIG` if NAME.toml is invalid, too long, or could be changed by
+ * others. An unusable NAME.toml is never ignored, because it can name the user that the command runs as.
  */
 export async function readDescription(path: string, uid: number): Promise<CommandDescription> {
   const settings = await readSettings(`${path}.toml`, uid);

@@ -1,4 +1,4 @@
-/** `execute`: runs a command by its name, its streams attached. */
+/** `execute`: runs a command by its name and connects its streams to the call. */
 import * as v from "valibot";
 import { NegotiatorError } from "../errors.ts";
 import { ourUid } from "../trust/ownership.ts";
@@ -10,17 +10,21 @@ import type { IncomingCall } from "../wire/calls/incoming-call.ts";
 import type { StreamWriter } from "../wire/calls/stream-writer.ts";
 import { resolveCommand } from "./commands.ts";
 import type { Command, CommandSources } from "./commands.ts";
+import { identifyCaller } from "./caller.ts";
+import type { Caller } from "./caller.ts";
 import { defineMethod } from "./method.ts";
-import type { Caller, Method, MethodContext, Outcome } from "./method.ts";
-import { refusal } from "./refusal.ts";
+import type { Answer, CallContext, Method } from "./method.ts";
+import { cannotRun } from "./public-error.ts";
 
-/** Longest name of a command, which is a file's. */
+/** Longest name of a command in characters, as for a file (NAME_MAX). */
 const NAME_LENGTH = 255;
-/** Most arguments of one call, and most bytes of all of them; Linux takes 128 KiB in one argument. */
+/** For all arguments of one call. Linux takes 128 KiB in one of them (MAX_ARG_STRLEN in execve(2)). */
 const ARGUMENT_COUNT = 4096;
 const ARGUMENT_BYTES = 256 * 1024;
 
-/** The messages stand behind the parameter's name: `Cannot call "execute": command: it is empty`. */
+/**
+ * The parameters of `execute`. Messages follow a name, as in `Cannot call "execute": command: it is empty`.
+ */
 export const ExecuteParams = v.object({
   command: v.pipe(
     v.string("it has to be text"),
@@ -43,7 +47,7 @@ export const ExecuteParams = v.object({
   ),
 });
 
-/** What `execute` answers; `exitCode` is null when a signal ended the command. */
+/** The answer of `execute`. `exitCode` is null if a signal ended the command. */
 export const ExecuteResultSchema = v.object({
   exitCode: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(255))),
   signal: v.nullable(v.pipe(v.string(), v.maxLength(32))),
@@ -51,15 +55,17 @@ export const ExecuteResultSchema = v.object({
   cancelled: v.boolean(),
   durationMs: v.number(),
 });
+/** The answer of `execute`, parsed. */
 export type ExecuteResult = v.InferOutput<typeof ExecuteResultSchema>;
 
 type ExecuteOptions = { role: "host" | "guest"; sources: () => CommandSources };
 
+/** Returns the method; `sources` is called for every call, so that a reload counts at once. */
 export function createExecute({ role, sources }: ExecuteOptions): Method {
   return defineMethod({
     name: "execute",
     params: ExecuteParams,
-    subject: ({ command, args }) => ({ command, args }),
+    resource: ({ command, args }) => ({ kind: "command", name: command, args }),
     async run({ command: name, args }, context) {
       const command = await resolveCommand(name, sources(), context.isOffered);
       if (command.kind === "builtin") return runBuiltin(command, context.call);
@@ -68,28 +74,25 @@ export function createExecute({ role, sources }: ExecuteOptions): Method {
   });
 }
 
-type Ended = { result: ExecuteResult; outcome: Outcome };
-
-async function runBuiltin(command: Command & { kind: "builtin" }, call: IncomingCall): Promise<Ended> {
+async function runBuiltin(command: Command & { kind: "builtin" }, call: IncomingCall): Promise<Answer> {
   const start = performance.now();
   const bytes = new TextEncoder().encode(await command.builtin.run());
-  // The answer does not wait for a caller that reads slowly, or never: the bytes go out as it gives credit.
+  // A caller may read slowly or never, so the answer does not wait until the bytes are written.
   void writerOf(call, "stdout")
     ?.write(bytes)
     .catch(() => undefined);
   const durationMs = performance.now() - start;
   const result = { exitCode: 0, signal: null, timedOut: false, cancelled: false, durationMs };
   const sizes = { stdin: 0, stdout: bytes.length, stderr: 0 };
-  // It ignored its arguments, and a peer could fill the audit with them.
-  return { result, outcome: { exitCode: 0, bytes: sizes, builtin: true, args: undefined } };
+  return { result, audit: { exitCode: 0, bytes: sizes, builtin: true } };
 }
 
 async function runUserCommand(
   command: Command & { kind: "user" },
   args: readonly string[],
   role: "host" | "guest",
-  { call, caller, grant }: MethodContext,
-): Promise<Ended> {
+  { call, caller, grant }: CallContext,
+): Promise<Answer> {
   const userName = grant.user ?? command.user;
   const { uid, gid, ...user } = findUser(userName ?? ourUid(), command.name);
   const stdin = command.stdin === false ? null : readerOf(call, "stdin");
@@ -107,34 +110,35 @@ async function runUserCommand(
     timeoutMs: shortest([call.timeoutMs, grant.timeoutMs, (command.timeoutSeconds ?? 0) * 1000]),
     onExit: (exit) => call.progress(exit),
   });
-  const { stdout, stderr, ...result } = ended;
+  const { stdout, stderr, ...rest } = ended;
+  const result: ExecuteResult = rest;
   outputs.stdout?.end({ truncated: stdout.truncated });
   outputs.stderr?.end({ truncated: stderr.truncated });
-  const { durationMs: _, ...outcome } = result;
+  const { durationMs: _, ...audit } = result;
   const bytes = { stdin: stdin?.bytes ?? 0, stdout: stdout.bytes, stderr: stderr.bytes };
-  return { result, outcome: { ...outcome, bytes } };
+  return { result, audit: { ...audit, bytes } };
 }
 
-/** Whom the policy or the command's description names is our own affair. */
+/** Policy and description are private, so the peer does not learn which user they name. */
 function findUser(nameOrUid: string | number, command: string): User {
   try {
     return lookUpUser(nameOrUid);
   } catch (thrown) {
-    const reason = "the user it is to run as cannot be found";
-    throw refusal(command, { reason, error: NegotiatorError.from(thrown) });
+    throw cannotRun(command, "the user it is to run as cannot be found", NegotiatorError.from(thrown));
   }
 }
 
 const DISCARD: ByteSink = { write: () => Promise.resolve() };
 
-/** A clean environment: nothing of ours leaks into a command, and all that it can rely on is here. */
+/** Nothing of our own environment leaks into a command. It can rely on these variables. */
 function environmentOf(
   name: string,
   role: "host" | "guest",
   { id }: IncomingCall,
-  { guest, uuid }: Caller,
+  caller: Caller,
   user: Pick<User, "name" | "home">,
 ): Record<string, string> {
+  const { guest, uuid } = identifyCaller(caller);
   return {
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     LANG: "C.UTF-8",
@@ -144,20 +148,19 @@ function environmentOf(
     SHELL: "/bin/sh",
     NEGOTIATOR_ROLE: role,
     NEGOTIATOR_COMMAND: name,
-    // The caller made it, and a script may build a path or a command line of it.
+    // The caller chose the id, and a script may use it in a path or a command line.
     NEGOTIATOR_CALL_ID: String(id).replaceAll(/[^A-Za-z0-9._-]/g, "_"),
     ...(guest === undefined ? {} : { NEGOTIATOR_GUEST: guest }),
     ...(uuid === undefined ? {} : { NEGOTIATOR_GUEST_UUID: uuid }),
   };
 }
 
-/** The shortest of several deadlines in milliseconds; 0 and undefined are none. */
+/** The shortest of several deadlines in milliseconds. 0 and undefined mean that there is none. */
 function shortest(deadlines: readonly (number | undefined)[]): number {
   const set = deadlines.filter((deadline) => deadline !== undefined && deadline > 0);
   return set.length === 0 ? 0 : Math.min(...set.map(Number));
 }
 
-/** A caller need not ask for every stream. */
 function writerOf(call: IncomingCall, stream: string): StreamWriter | undefined {
   return call.streams.written.includes(stream) ? call.writer(stream) : undefined;
 }

@@ -1,11 +1,11 @@
-/** `info`: who answers here. */
+/** `info`: describes this agent and its machine. */
 import { hostname, release, uptime } from "node:os";
 import * as v from "valibot";
 import { VERSION } from "../version.ts";
 import { defineMethod } from "./method.ts";
 import type { Method } from "./method.ts";
 
-/** `uptimeSeconds` is the machine's, `agentSeconds` the agent's. */
+/** The answer of `info`. The machine has run for `uptimeSeconds`, this process for `agentSeconds`. */
 export const InfoSchema = v.object({
   role: v.picklist(["host", "guest"]),
   version: v.string(),
@@ -14,8 +14,10 @@ export const InfoSchema = v.object({
   uptimeSeconds: v.number(),
   agentSeconds: v.number(),
 });
+/** The answer of `info`, parsed. */
 export type Info = v.InferOutput<typeof InfoSchema>;
 
+/** Returns the method. */
 export function createInfo({ role }: { role: "host" | "guest" }): Method {
   return defineMethod({
     name: "info",

@@ -1,12 +1,13 @@
-/** `list-commands`: what this side offers to the caller. */
+/** `list-commands`: lists the commands that the caller may run. */
 import * as v from "valibot";
 import { logFor } from "../log.ts";
+import { createLimitedLog } from "../policy/limited-log.ts";
 import { listCommands } from "./commands.ts";
 import type { Command, CommandSources } from "./commands.ts";
 import { defineMethod } from "./method.ts";
 import type { Method } from "./method.ts";
 
-/** What a peer learns of a command; where it lies is nobody else's business. */
+/** The public description of a command. It has neither the path nor the user that the command runs as. */
 export const CommandSummarySchema = v.object({
   name: v.string(),
   kind: v.picklist(["user", "builtin"]),
@@ -14,37 +15,37 @@ export const CommandSummarySchema = v.object({
   timeoutSeconds: v.exactOptional(v.number()),
   stdin: v.exactOptional(v.boolean()),
 });
+/** One command of the list, parsed. */
 export type CommandSummary = v.InferOutput<typeof CommandSummarySchema>;
 
+/** The answer of `list-commands`. */
 export const CommandListSchema = v.object({ commands: v.array(CommandSummarySchema) });
 
 const log = logFor("commands");
 
+/** Callers may ask often, so each unsafe file is logged once a day. */
+const LOGGED_PROBLEMS = { calls: 1, perMs: 24 * 3_600_000 };
+
 type ListOptions = { sources: () => CommandSources };
 
+/** Returns the method. Logs the problems of unsafe files that it finds. */
 export function createListCommands({ sources }: ListOptions): Method {
+  const warn = createLimitedLog({
+    write: (message) => log.warn(message),
+    rate: LOGGED_PROBLEMS,
+    now: () => performance.now(),
+  });
   return defineMethod({
     name: "list-commands",
     isOpen: true,
     params: v.optional(v.object({})),
     async run(_params, { isOffered }) {
       const { commands, problems } = await listCommands(sources());
-      for (const { message } of problems) warnOnce(message);
+      for (const { message } of problems) warn([message], message);
       const offered = commands.filter(({ name }) => isOffered(name));
       return { result: { commands: offered.map(summarise) } };
     },
   });
-}
-
-/** Problems that were told: a peer that asks again and again must not fill the log with them. */
-const told = new Set<string>();
-const TOLD_PROBLEMS = 1000;
-
-function warnOnce(message: string): void {
-  if (told.has(message)) return;
-  if (told.size >= TOLD_PROBLEMS) told.clear();
-  told.add(message);
-  log.warn(message);
 }
 
 function summarise(command: Command): CommandSummary {

@@ -1,39 +1,40 @@
-/** The caller's own watch over a call's deadline. */
+/** Watches over the deadline of a call on the caller's side, in case the side that runs it does not. */
 import { clampDelay } from "../delay.ts";
 import { NegotiatorError } from "../errors.ts";
 import type { Answer, OutgoingCall } from "../wire/calls/outgoing-call.ts";
 import type { Session } from "../wire/session/session.ts";
 
-/** What tells whether the other side is still there. */
+/** Shows whether the peer is still there. */
 export type Pulse = Pick<Session, "ask" | "heardMs">;
 
-/** Long enough for the other side to end a command the hard way and to drain its output. */
+/** The peer needs so long to end a command with KILL and to drain its output. */
 const LATE_MS = 15_000;
-/** Who says nothing for so long after the deadline, though it is asked, enforces no deadline: it is paused, or gone. */
+/** A peer that sends nothing for so long after the deadline, though it was pinged, is paused or gone. */
 const SILENT_MS = 5000;
-/** Who has answered has all the output in its hands. */
+/** How often the output is looked at, and how long it may stand still once the call was answered. */
 const WATCH_MS = 1000;
 const STALLED_MS = 5000;
 
 /**
- * The call's answer, when its output has come whole: somebody has to read that. A failure comes without the output.
+ * The call's answer, once its output has arrived whole; someone has to read that. A failure comes without the
+ * output.
  *
- * Rejects with what `explainSilence` says when the call has not even begun by its deadline, and with `TIMEOUT` when it has
- * not ended long after it, or soon after it when the other side says nothing at all. The other side enforces the deadline
- * of what it runs, but somebody has to be there to do it. `timeoutMs` 0 is no deadline. Rejects with `TIMEOUT`, too, when
- * the other side has answered, and lives, but keeps back the output that it named.
+ * Rejects with what `explainNoAnswer` gives when the call was not sent by its deadline. Rejects with `TIMEOUT`
+ * when the call has not ended 15 s after it, or 5 s after it if the peer sends nothing at all; and when the
+ * peer has answered, and sends other messages, but not the output that it announced. `timeoutMs` 0 is no
+ * deadline.
  */
 export async function answerInTime(
   call: OutgoingCall,
   timeoutMs: number,
   pulse: Pulse,
-  explainSilence: () => NegotiatorError,
+  explainNoAnswer: () => NegotiatorError,
 ): Promise<Answer> {
   const startMs = performance.now();
-  const answered = timeoutMs > 0 ? answerUntil(call, timeoutMs, pulse, explainSilence) : call.answer;
+  const answered = timeoutMs > 0 ? answerUntil(call, timeoutMs, pulse, explainNoAnswer) : call.answer;
   const leftMs = (): number =>
     timeoutMs > 0 ? Math.max(0, timeoutMs - (performance.now() - startMs)) + LATE_MS : Infinity;
-  // The output of a call that failed must not be waited for without end either.
+  // The output of a failed call must not be waited for without end either.
   const watched = answered.catch(() => undefined).then(() => watchOutput(call, leftMs(), pulse));
   const answer = await answered;
   await Promise.all([call.over, watched]);
@@ -44,25 +45,25 @@ function answerUntil(
   call: OutgoingCall,
   timeoutMs: number,
   pulse: Pulse,
-  explainSilence: () => NegotiatorError,
+  explainNoAnswer: () => NegotiatorError,
 ): Promise<Answer> {
   const { promise: late, reject } = Promise.withResolvers<never>();
-  const giveUp = (error: NegotiatorError): void => {
+  const abort = (error: NegotiatorError): void => {
     reject(error);
     call.cancel(error.message);
     call.abort(error);
   };
   const checkPulse = (sinceMs: number): void => {
-    if (pulse.heardMs < sinceMs) giveUp(noWord(explainSilence().message));
+    if (pulse.heardMs < sinceMs) abort(deadlinePassed(explainNoAnswer().message));
   };
   const atDeadline = (): void => {
-    if (!call.isSent) return giveUp(explainSilence());
+    if (!call.isSent) return abort(explainNoAnswer());
     pulse.ask();
     timers.push(setTimeout(checkPulse, SILENT_MS, performance.now()));
   };
   const timers = [
     setTimeout(atDeadline, clampDelay(timeoutMs)),
-    setTimeout(() => giveUp(noWord("It answers, but not this")), clampDelay(timeoutMs + LATE_MS)),
+    setTimeout(() => abort(deadlinePassed("It answers, but not this")), clampDelay(timeoutMs + LATE_MS)),
   ];
   return Promise.race([call.answer, late]).finally(() => {
     for (const timer of timers) clearTimeout(timer);
@@ -70,9 +71,9 @@ function answerUntil(
 }
 
 /**
- * Gives the call up when its output does not come. Only time counts in which our reader waits for it: for `leftMs` in
- * all, and for less without a byte; there only while the other side says something else, as one that was cut off or
- * paused has its output still. Resolves when the call is over; never rejects.
+ * Aborts the call when its output does not arrive. Only time counts in which our reader waits for it: `leftMs`
+ * in all, or 5 s without a byte while the peer sends something else; a peer that was cut off or paused still
+ * has its output. Resolves when the call is over; never rejects.
  */
 function watchOutput(call: OutgoingCall, leftMs: number, pulse: Pulse): Promise<void> {
   let awaitedMs = 0;
@@ -88,21 +89,21 @@ function watchOutput(call: OutgoingCall, leftMs: number, pulse: Pulse): Promise<
     else if (isAlive) stalledMs += WATCH_MS;
     if (!call.isAwaited) return;
     awaitedMs += WATCH_MS;
-    if (stalledMs >= STALLED_MS || awaitedMs > leftMs) call.abort(keptBack(bytes));
+    if (stalledMs >= STALLED_MS || awaitedMs > leftMs) call.abort(outputWithheld(bytes));
     else if (!hasMoved) pulse.ask();
   };
   const timer = setInterval(look, WATCH_MS);
   return call.over.catch(() => undefined).finally(() => clearInterval(timer));
 }
 
-function keptBack(bytes: number): NegotiatorError {
+function outputWithheld(bytes: number): NegotiatorError {
   return new NegotiatorError(
     "TIMEOUT",
-    `The other side says that the call has ended, but keeps its output back: ${bytes} bytes came, and it named more`,
+    `The other side has answered, but sends no more of its output: ${bytes} bytes came, and it named more`,
   );
 }
 
-function noWord(why: string): NegotiatorError {
+function deadlinePassed(why: string): NegotiatorError {
   return new NegotiatorError(
     "TIMEOUT",
     `The deadline has passed, and the other side does not say how the call ended. ${why}`,

@@ -1,28 +1,38 @@
-/** Finding out what the other side speaks, which takes until it has answered a hello. */
+/** Finds out which dialect the peer speaks: known once it has answered a hello, or refused one. */
+import { onAbort } from "../abort.ts";
 import { clampDelay } from "../delay.ts";
 import type { SessionState } from "../wire/session/session.ts";
+import type { Dialect } from "./dialect.ts";
+import { NATIVE } from "./native.ts";
 
+/** What is known of the peer's dialect. */
 export type DialectDetection = {
   /**
-   * What the other side speaks, as far as is known now; undefined before it was heard, and again when a native session is
-   * cut: an agent that speaks something else may come in its place.
+   * The peer's dialect; undefined before it is known, and again when a native session is cut, because an
+   * agent of another dialect may take the native one's place.
    */
-  readonly dialect: "native" | "legacy" | undefined;
-  /** To be told every state of the session. */
-  onState: (state: SessionState) => void;
-  /** What was heard need not hold any more: the next hello will tell. */
-  doubt(): void;
-  /** The dialect, as soon as it is known; undefined after `timeoutMs` (0 is no limit), or when there is no use in waiting. */
-  heard(timeoutMs: number, signal?: AbortSignal): Promise<DialectDetection["dialect"]>;
-  /** There is no use in waiting now: who waits need not. */
+  readonly dialect: Dialect | undefined;
+  /**
+   * To be called with every state of the session, and with the dialect that refused our hello if the state is
+   * `foreign`.
+   */
+  follow(state: SessionState, foreign: Dialect | undefined): void;
+  /** Forgets the dialect: the next hello shows it. */
+  recheck(): void;
+  /**
+   * The dialect, as soon as it is known; undefined after `timeoutMs` (0 is no limit), after `release`, or on
+   * abort.
+   */
+  wait(timeoutMs: number, signal?: AbortSignal): Promise<Dialect | undefined>;
+  /** Ends all waiting: no answer can come now. */
   release(): void;
 };
 
+/** Detection that knows nothing yet. */
 export function createDialectDetection(): DialectDetection {
-  let dialect: DialectDetection["dialect"];
+  let dialect: Dialect | undefined;
   let isEnded = false;
-  /** Not one promise for all: those who gave up would stay with it. */
-  const waiting = new Set<(heard: DialectDetection["dialect"]) => void>();
+  const waiting = new Set<(dialect: Dialect | undefined) => void>();
 
   const release = (): void => {
     for (const resolve of waiting) resolve(dialect);
@@ -33,29 +43,27 @@ export function createDialectDetection(): DialectDetection {
     get dialect() {
       return dialect;
     },
-    onState(state) {
-      // A command line's conversation that has ended will hear nothing more.
+    follow(state, foreign) {
       if (state === "ended") isEnded = true;
-      if (state === "open") dialect = "native";
-      else if (state === "foreign") dialect = "legacy";
-      else if (dialect === "native") dialect = undefined;
+      if (state === "open") dialect = NATIVE;
+      else if (state === "foreign") dialect = foreign;
+      else if (dialect === NATIVE) dialect = undefined;
       if (isEnded || dialect !== undefined) release();
     },
-    doubt() {
+    recheck() {
       dialect = undefined;
     },
-    async heard(timeoutMs, signal) {
+    async wait(timeoutMs, signal) {
       if (dialect !== undefined || isEnded || signal?.aborted === true) return dialect;
-      const { promise, resolve } = Promise.withResolvers<DialectDetection["dialect"]>();
-      const giveUp = (): void => resolve(undefined);
-      const timer = timeoutMs > 0 ? setTimeout(giveUp, clampDelay(timeoutMs)) : undefined;
-      signal?.addEventListener("abort", giveUp, { once: true });
+      const { promise, resolve } = Promise.withResolvers<Dialect | undefined>();
+      const giveNothing = (): void => resolve(undefined);
+      const timer = timeoutMs > 0 ? setTimeout(giveNothing, clampDelay(timeoutMs)) : undefined;
+      using _ = signal === undefined ? undefined : onAbort(signal, giveNothing);
       waiting.add(resolve);
-      const heard = await promise;
+      const detected = await promise;
       waiting.delete(resolve);
       clearTimeout(timer);
-      signal?.removeEventListener("abort", giveUp);
-      return heard;
+      return detected;
     },
     release,
   };

@@ -1,124 +1,145 @@
-/** Joins a session to a channel: what one gives out goes into the other, until the channel or the conversation ends. */
+/** Joins a session to a channel: carries its bytes both ways until the channel or the session ends. */
 import { setTimeout as delay } from "node:timers/promises";
+import { onAbort } from "../abort.ts";
 import { NegotiatorError } from "../errors.ts";
 import type { Channel } from "../wire/channel.ts";
 import { createSession } from "../wire/session/session.ts";
 import type { Session, SessionOptions, SessionState } from "../wire/session/session.ts";
+import type { ForeignServers } from "./foreign-servers.ts";
 
-/** Why a link ended: the state of the session, and what was wrong if anything was. */
+/** Why a link ended: the state of the session, and the error if there was one. */
 export type LinkEnd = { state: SessionState; reason?: NegotiatorError };
 
+/** A session and its way onto channels, one at a time. */
 export type Link = {
   readonly session: Session;
   /**
-   * Holds the conversation on `channel` and closes it at the end; a dialler says hello first. Resolves when the channel
-   * has ended, when the session cannot go on over it (states other than `dialling` and `open`; a listener stays, as
-   * its next hello comes over the same channel), when the other side keeps sending what makes no sense, or when `signal`
-   * is aborted. One channel at a time.
+   * Carries the session over `channel` and closes the channel at the end; a dialler sends a hello first.
+   * Resolves when the channel has ended, when the session cannot go on over it (states other than `dialling`
+   * and `open`; a listener stays, because its next hello comes over the same channel), when the peer has sent
+   * too many invalid messages, or when `signal` aborts. Rejects when reading or writing failed.
    */
   run(channel: Channel, signal?: AbortSignal): Promise<LinkEnd>;
 };
 
-export type LinkOptions = Omit<SessionOptions, "onOutput" | "onInvalid"> & {
+/** The session's options, and the link's own. */
+export type LinkOptions = Omit<SessionOptions, "onOutput" | "onInvalid" | "onForeign"> & {
   /**
-   * How long the first hello may wait for its answer, in milliseconds; each further one in a row may wait twice as long, up
-   * to 15 s, which is also the default. So a hello that a stopping agent took with it is soon said anew, and a slow
-   * agent has its time.
+   * How long the first hello may wait for its answer, in milliseconds, 15 s by default. Each further hello in
+   * a row may wait twice as long, up to 15 s: a hello that was lost with a stopping agent is soon sent again,
+   * and a slow agent has time.
    */
   firstHelloMs?: number;
-  /** Something of the session's has gone out. */
-  onWritten?: () => void;
+  /** Makes the servers of the dialects that share the channel with the native one. */
+  createForeign?: (session: Session) => ForeignServers;
 };
 
 const TICK_MS = 1000;
 const LONGEST_HELLO_MS = 15_000;
-/** How long the last words may take when the other side does not read. */
-const FAREWELL_MS = 500;
+/** Longest wait for the last messages to be written, to a peer that does not read. */
+const LAST_MESSAGES_MS = 500;
 /** Messages are gathered up to this size before they are written: one system call instead of many. */
 const BATCH_BYTES = 64 * 1024;
 
+/** A link without a channel. */
 export function createLink(options: LinkOptions): Link {
-  let wake: (() => void) | undefined;
-  let stop: ((end: LinkEnd) => void) | undefined;
   const { firstHelloMs = LONGEST_HELLO_MS } = options;
+  let wake: (() => void) | undefined;
+  let end: ((how: LinkEnd) => void) | undefined;
   let helloMs = firstHelloMs;
+
   const session = createSession({
     ...options,
     onOutput: () => wake?.(),
-    onInvalid: (reason) => stop?.({ state: session.state, reason }),
+    onForeign: (frame) => foreign?.take(frame) ?? false,
+    onInvalid: (reason) => end?.({ state: session.state, reason }),
     onState(state, reason) {
-      options.onState?.(state, reason);
+      // No foreign peer takes an answer now: a native one is there, or this side has closed the session.
+      if (state === "ended" || state === "open") foreign?.cancelAll();
       if (state === "open" || state === "foreign") helloMs = firstHelloMs;
-      const staysOpen = state === "open" || state === "dialling";
-      if (staysOpen || (options.side === "listener" && state !== "ended")) return;
-      stop?.(reason === undefined ? { state } : { state, reason });
+      options.onState?.(state, reason);
+      const isUsable = state === "open" || state === "dialling";
+      if (isUsable || (options.side === "listener" && state !== "ended")) return;
+      end?.(reason === undefined ? { state } : { state, reason });
     },
   });
+  const foreign = options.createForeign?.(session);
 
   const read = async (channel: Channel): Promise<void> => {
     for await (const bytes of channel) session.receive(bytes, performance.now());
   };
 
-  /** Ends when a write fails, which a closed channel makes it do; or, while `isEnding`, when all is said. */
+  /**
+   * Ends when a write fails, as it does on a closed channel; or, while `isEnding`, when everything is
+   * written.
+   */
   const write = async (channel: Channel, isEnding: () => boolean): Promise<void> => {
     for (;;) {
       const { promise, resolve } = Promise.withResolvers<void>();
       wake = resolve;
       for (let batch = gather(session); batch !== undefined; batch = gather(session)) {
         await channel.write(batch);
-        options.onWritten?.();
+        foreign?.resume();
       }
       if (isEnding()) return;
       await promise;
     }
   };
 
+  /** Only a hello that has waited for the longest time is an error: a guest that is starting answers late. */
+  const giveHelloUp = (): void => {
+    if (session.state !== "dialling") return;
+    end?.({ state: "dialling", ...(helloMs === LONGEST_HELLO_MS ? { reason: noAnswer() } : {}) });
+    helloMs = Math.min(2 * helloMs, LONGEST_HELLO_MS);
+  };
+
   return {
     session,
-    async run(channel, signal) {
+    async run(channel, signal = new AbortController().signal) {
       const { promise: ended, resolve } = Promise.withResolvers<LinkEnd>();
-      stop = resolve;
+      end = resolve;
       let isEnding = false;
       const ticker = setInterval(() => session.tick(performance.now()), TICK_MS);
-      const impatience = setTimeout(() => {
-        if (session.state !== "dialling") return;
-        // A guest that is starting is no news: only a long silence is.
-        resolve({ state: "dialling", ...(helloMs === LONGEST_HELLO_MS ? { reason: noAnswer() } : {}) });
-        helloMs = Math.min(2 * helloMs, LONGEST_HELLO_MS);
-      }, helloMs);
-      const abort = (): void => resolve({ state: session.state });
-      signal?.addEventListener("abort", abort);
-      if (signal?.aborted === true) abort();
+      const helloTimer = setTimeout(giveHelloUp, helloMs);
+      using _ = onAbort(signal, () => resolve({ state: session.state }));
       try {
         if (options.side === "dialler") session.dial();
-        const reading = read(channel);
         const writing = write(channel, () => isEnding);
-        const broken = writing.catch(async (failure: unknown) => {
-          // Who takes no more may have said its last words before that: a call's answer can be among them.
-          await Promise.race([reading, delay(FAREWELL_MS, undefined, { ref: false })]);
-          throw failure;
-        });
-        const failed = Promise.race([reading, broken]).then(() => ({ state: session.state }));
-        const end = await Promise.race([ended, failed]);
+        const failed = carry(read(channel), writing).then(() => ({ state: session.state }));
+        const how = await Promise.race([ended, failed]);
         isEnding = true;
         wake?.();
-        // Last words that cannot be said do not change how it ended.
-        const said = writing.catch(() => undefined);
-        await Promise.race([said, delay(FAREWELL_MS, undefined, { ref: false })]);
-        return end;
+        await Promise.race([writing.catch(() => undefined), waitForLastMessages()]);
+        return how;
       } finally {
-        signal?.removeEventListener("abort", abort);
         clearInterval(ticker);
-        clearTimeout(impatience);
-        wake = stop = undefined;
+        clearTimeout(helloTimer);
+        wake = end = undefined;
         await channel.close();
         session.detach();
+        foreign?.cancelAll();
       }
     },
   };
 }
 
-/** The session's next messages in one piece; undefined when it has nothing to say. */
+/**
+ * A channel that takes no more bytes may still hold the peer's last messages, such as a call's answer: those
+ * are read first.
+ */
+async function carry(reading: Promise<void>, writing: Promise<void>): Promise<void> {
+  const broken = writing.catch(async (failure: unknown) => {
+    await Promise.race([reading, waitForLastMessages()]);
+    throw failure;
+  });
+  await Promise.race([reading, broken]);
+}
+
+async function waitForLastMessages(): Promise<void> {
+  await delay(LAST_MESSAGES_MS, undefined, { ref: false });
+}
+
+/** The session's next messages in one piece; undefined when there are none. */
 function gather(session: Session): Uint8Array | undefined {
   const parts: Uint8Array[] = [];
   let bytes = 0;

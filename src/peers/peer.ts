@@ -1,115 +1,73 @@
-/** The other end as an object: each thing that can be asked of it is one method, whatever dialect it speaks. */
-import * as v from "valibot";
+/** The other end of a channel as an object, whatever dialect it speaks. */
 import { NegotiatorError } from "../errors.ts";
-import { ExecuteResultSchema } from "../methods/execute.ts";
-import type { ExecuteResult } from "../methods/execute.ts";
-import { CommandListSchema } from "../methods/list-commands.ts";
-import type { CommandSummary } from "../methods/list-commands.ts";
-import { FIRST_ISSUE } from "../wire/json.ts";
-import { clipText } from "../wire/message.ts";
-import type { CallId } from "../wire/message.ts";
-import type { Answer } from "../wire/calls/outgoing-call.ts";
-import type { Session } from "../wire/session/session.ts";
 import type { StreamReader } from "../wire/calls/stream-reader.ts";
 import type { StreamWriter } from "../wire/calls/stream-writer.ts";
-import { answerInTime } from "./deadline.ts";
-import type { Pulse } from "./deadline.ts";
+import type { CallId } from "../wire/message.ts";
 
-export type ExecuteRequest = {
-  /** The id that the call has elsewhere already, so that all audit trails name it alike. */
-  callId?: CallId;
-  command: string;
-  args: readonly string[];
-  /** Whether there is input; without it the command reads nothing. */
-  hasInput: boolean;
-  /** Milliseconds that the command may run; 0 is no limit. */
-  timeoutMs: number;
+/**
+ * The part of our methods and notices that a dialect can carry. Add a word together with the code that reads
+ * it.
+ */
+export type Abilities = {
+  /** Names of the methods that it can call; undefined when it can call any method. */
+  methods: readonly string[] | undefined;
+  notices: boolean;
 };
 
-/** A command that runs at the other end. */
-export interface RemoteCommand {
-  /** Whether the other side may have heard of it. */
+/** How to make one call. */
+export type CallOptions = {
+  /** The id of the call elsewhere, so that all audit files name the call alike; made here by default. */
+  id?: CallId;
+  /** Names of the streams that come from the peer, and of those that go to it. */
+  read?: readonly string[];
+  write?: readonly string[];
+  /** Milliseconds that the call may take; 0 is no limit. */
+  timeoutMs: number;
+  /** Cancels the call when it aborts, with the message of its reason. */
+  signal?: AbortSignal;
+};
+
+/** A call under way. */
+export interface PeerCall {
+  /** Whether the peer may have received the request. */
   readonly isSent: boolean;
-  /** Undefined when the command has no input. */
-  readonly stdin: StreamWriter | undefined;
-  readonly stdout: StreamReader;
-  readonly stderr: StreamReader;
   /**
-   * Comes when the command has ended and its output has come, which somebody has to read. Rejects with a `NegotiatorError`
-   * when it never ran, when nobody knows how it ended, or when its output broke off.
+   * The result, once the streams have arrived whole; someone has to read them. Rejects with a
+   * `NegotiatorError` when the call failed, passed its deadline, or when its outcome is not known.
    */
-  readonly ended: Promise<ExecuteResult>;
-  /** Ends the command, and when that has ended already, what is left of its output. */
+  readonly result: Promise<unknown>;
+  /** Throw `UNSUPPORTED` for a stream that was not asked for. */
+  reader(stream: string): StreamReader;
+  writer(stream: string): StreamWriter;
+  /** Asks the peer to end the call. After the result, ends the streams that are still open. */
   cancel(reason: string): void;
 }
 
+/** One peer. */
 export interface Peer {
-  /** Throws what `Session.call` throws; later failures go to `ended`. */
-  execute(request: ExecuteRequest): RemoteCommand;
-  /** Milliseconds that the answer may take; 0 is no limit. */
-  listCommands(timeoutMs: number): Promise<CommandSummary[]>;
+  readonly can: Abilities;
+  /** Throws `UNSUPPORTED` for a method that the dialect cannot carry, and what `Session.call` throws. */
+  call(method: string, params: unknown, options: CallOptions): PeerCall;
+  /** Throws `UNSUPPORTED` where the dialect has no notices, and what `Session.notify` throws. */
+  notify(name: string, params: unknown): void;
 }
 
-type NativePeerOptions = {
-  /** Goes into the parameters of every call: to a host's daemon, the guest that it is about. */
-  extra?: Record<string, string>;
-  /** As for `Session.call`. */
-  keepsLines?: boolean;
-  /** Why the other side does not answer. */
-  explainSilence: () => NegotiatorError;
-};
-
-export function createNativePeer(
-  session: Pick<Session, "call"> & Pulse,
-  { extra = {}, keepsLines = false, explainSilence }: NativePeerOptions,
-): Peer {
-  return {
-    execute({ callId, command, args, hasInput, timeoutMs }) {
-      const call = session.call({
-        method: "execute",
-        ...(callId === undefined ? {} : { id: callId }),
-        params: { ...extra, command, args },
-        read: ["stdout", "stderr"],
-        write: hasInput ? ["stdin"] : [],
-        keepsLines,
-        ...(timeoutMs > 0 ? { timeoutMs } : {}),
-      });
-      const ended = check(answerInTime(call, timeoutMs, session, explainSilence), ExecuteResultSchema);
-      // Who started it may read its streams only; an end that nobody waits for is no crash.
-      ended.catch(() => undefined);
-      return {
-        get isSent() {
-          return call.isSent;
-        },
-        stdin: hasInput ? call.writer("stdin") : undefined,
-        stdout: call.reader("stdout"),
-        stderr: call.reader("stderr"),
-        ended,
-        cancel: (reason) => call.cancel(reason),
-      };
-    },
-    async listCommands(timeoutMs) {
-      const call = session.call({
-        method: "list-commands",
-        params: extra,
-        keepsLines,
-        ...(timeoutMs > 0 ? { timeoutMs } : {}),
-      });
-      return (await check(answerInTime(call, timeoutMs, session, explainSilence), CommandListSchema))
-        .commands;
-    },
-  };
+/**
+ * Throws `UNSUPPORTED` when a peer with these abilities cannot be asked for the method. `label` names its
+ * dialect.
+ */
+export function checkMethod(can: Abilities, label: string, method: string): void {
+  if (can.methods === undefined || can.methods.includes(method)) return;
+  throw unsupported(label, `does not know "${method}"`);
 }
 
-/** The result of a call when it has the right shape. Rejects with `BAD_REQUEST` when it has not. */
-export async function check<Schema extends v.GenericSchema>(
-  answer: Promise<Answer>,
-  schema: Schema,
-): Promise<v.InferOutput<Schema>> {
-  const { result } = await answer;
-  const checked = v.safeParse(schema, result, FIRST_ISSUE);
-  if (checked.success) return checked.output;
-  const [issue] = checked.issues;
-  const problem = `${v.getDotPath(issue) ?? "answer"}: ${issue.message}`;
-  throw new NegotiatorError("BAD_REQUEST", `Cannot understand the other side's answer: ${clipText(problem)}`);
+/** Throws `UNSUPPORTED` when a peer with these abilities takes no notices. `label` names its dialect. */
+export function checkNotices(can: Abilities, label: string): void {
+  if (!can.notices) throw unsupported(label, "takes no notices");
+}
+
+function unsupported(label: string, condition: string): NegotiatorError {
+  return new NegotiatorError("UNSUPPORTED", `The peer is a ${label}, which ${condition}`, {
+    remedy: "Install negotiator at the other end: MIGRATING.md says how",
+  });
 }

@@ -1,17 +1,17 @@
-/** Waiting for a channel that another process has: only one at a time can, the others take turns. */
+/** Waits for a channel that another process holds: only one process at a time can. */
 import { NegotiatorError } from "../errors.ts";
 import type { Channel } from "../wire/channel.ts";
 import { pause } from "./supervise.ts";
 
-/** How often a channel is tried that is taken, give or take a half. */
+/** The pause between two tries, give or take a half. */
 const BUSY_PAUSE_MS = 200;
 
-/** `timeoutMs` 0 or none is no limit. */
+/** When to stop trying: after `timeoutMs` (0 or none is no limit), or when `signal` aborts. */
 export type RetryLimit = { timeoutMs?: number; signal?: AbortSignal | undefined };
 
 /**
- * What `open` gives, which is tried again as long as it throws `BUSY`: until `timeoutMs` have passed, 0 is no limit, or
- * `signal` is aborted. Then it throws what `open` threw last.
+ * Resolves to the channel that `open` gives, which is called again while it rejects with `BUSY`. At the limit
+ * it rejects with the last error.
  */
 export async function retryWhileBusy(
   open: (signal: AbortSignal) => Promise<Channel>,

@@ -1,20 +1,21 @@
-/** Keeps something going that may end at any time: tries again, less and less often, never in step with others. */
+/** Tries something again whenever it ends, with growing pauses that are never in step with others. */
 import { setTimeout as delay } from "node:timers/promises";
 import { NegotiatorError } from "../errors.ts";
 
+/** What is tried, and until when. */
 export type SuperviseOptions = {
-  /** Does the thing until it ends; resolves true when it went well for a while, so that the next try comes soon. */
+  /** Resolves when it has ended: to true when it went well for a while, so that the next try comes soon. */
   attempt: (signal: AbortSignal) => Promise<boolean>;
   onFailure: (error: NegotiatorError) => void;
   signal: AbortSignal;
-  /** Waits so many milliseconds between two tries, `pause` unless another is given. */
+  /** Waits so many milliseconds between two tries; `pause` by default. */
   wait?: (ms: number, signal: AbortSignal) => Promise<void>;
 };
 
-/** A conversation that lasted so long was a good one. */
+/** A session that lasted longer than this went well. */
 const GOOD_MS = 5000;
 
-/** Whether what began at `startMs`, on the clock of `performance.now`, lasted so long that it went well. */
+/** Whether something that began at `startMs`, by `performance.now`, has lasted long enough to have gone well. */
 export function wentWell(startMs: number): boolean {
   return performance.now() - startMs > GOOD_MS;
 }
@@ -22,7 +23,7 @@ export function wentWell(startMs: number): boolean {
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 15_000;
 
-/** Resolves when `signal` is aborted; never rejects. */
+/** Tries until `signal` aborts, then resolves; never rejects. */
 export async function supervise({
   attempt,
   onFailure,
@@ -36,13 +37,13 @@ export async function supervise({
     } catch (thrown) {
       if (!signal.aborted) onFailure(NegotiatorError.from(thrown));
     }
-    // A crowd of guests that lost the same host must not come back in one instant.
+    // Many guests that lost the same host must not come back at the same moment.
     await wait(pauseMs * (0.5 + Math.random()), signal);
     pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
   }
 }
 
-/** Resolves after `ms` milliseconds, or when `signal` is aborted. */
+/** Resolves after `ms` milliseconds, or when `signal` aborts. */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await delay(ms, undefined, { signal }).catch(() => undefined);
 }

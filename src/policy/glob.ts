@@ -1,14 +1,12 @@
-/** Patterns with wildcards, matched in time proportional to pattern × text, whatever they contain. */
+/** Patterns with wildcards. Matching takes time in proportion to pattern × text, for every pattern. */
 
-/**
- * A parsed pattern. `source` is what was written; `startsWild` says that it begins with a wildcard. `matches` compares
- * the whole text, case included.
- */
+/** A parsed pattern. `startsWild`: it begins with a wildcard. `matches` compares the whole text. */
 export type Glob = { source: string; startsWild: boolean; matches: (text: string) => boolean };
 
 /**
- * `*` stands for any run of characters without `/`, also an empty one; `**` for any run with or without `/`; `?` for one
- * character other than `/`; a backslash takes the next character's meaning away. Every text is a valid pattern.
+ * Parses a pattern; every text is a valid one. `*` stands for any characters except `/`, or none; `**` for
+ * any characters, or none; `?` for one character except `/`. A backslash makes the next character literal.
+ * Upper and lower case differ.
  */
 export function parseGlob(source: string): Glob {
   const tokens = tokenize(source);
@@ -31,7 +29,7 @@ function tokenize(source: string): Token[] {
   });
 }
 
-/** Follows all ways through the pattern at once: `reached[i]` says that the text so far fits the first `i` tokens. */
+/** Follows all ways at once. `reached[i]` is 1 if the text so far matches the first `i` tokens. */
 function matches(tokens: readonly Token[], text: string): boolean {
   let reached = skipRuns(tokens, new Uint8Array(tokens.length + 1).fill(1, 0, 1));
   for (const character of text) {
@@ -50,7 +48,7 @@ function matches(tokens: readonly Token[], text: string): boolean {
   return reached[tokens.length] === 1;
 }
 
-/** A run may be empty, so a place in front of one is also a place behind it. */
+/** A run may be empty, so a place before a run is also a place after it. */
 function skipRuns(tokens: readonly Token[], reached: Uint8Array): Uint8Array {
   for (const [index, token] of tokens.entries()) {
     if (reached[index] === 1 && token.kind === "run") reached[index + 1] = 1;

@@ -1,91 +1,126 @@
-/** Counts calls in progress and calls per time for each key, such as one peer under one policy rule. Reads no clock. */
+/** Counts running calls and calls per time for each key, such as one caller under one rule. Pure. */
 
-/** At most `calls` at once; from then on one more for every `perMs / calls` that pass. */
+/** At most `calls` at once; after that, one more call for every `perMs / calls` milliseconds. */
 export type Rate = { calls: number; perMs: number };
 
-/** A limit that is left out does not limit. */
+/** The limits of one key. A missing limit means that there is none. */
 export type QuotaLimits = { concurrency?: number | undefined; rate?: Rate | undefined };
 
-/** Permission for one call; dispose of it when the call has ended. Disposing twice does nothing. */
+/**
+ * Two keys are equal if they have equal parts in the same order: `["a b"]` is not `["a", "b"]`, and `1` is
+ * not `"1"`.
+ */
+export type QuotaKey = readonly (string | number)[];
+
+/** One key that a call counts under, with the limits that apply to it. */
+export type Claim = { key: QuotaKey; limits: QuotaLimits };
+
+/** Permission for one call. Dispose of it when the call ends; disposing twice does nothing. */
 export type Lease = Disposable & { granted: true };
 
-/** `cause` names the limit; `retryAfterMs` is known where only time has to pass. */
+/** `limit` is the limit that was reached and `claim` is whose it is. `reason` may be shown to the caller. */
 export type Refusal = {
   granted: false;
-  cause: "concurrency" | "rate" | "keys";
-  message: string;
-  retryAfterMs?: number;
+  claim: Claim;
+  limit: "concurrency" | "rate" | "keys";
+  reason: string;
 };
 
+/** Made by `createQuota`. */
 export type Quota = {
-  /** `nowMs` is from one monotonic clock; a refused call counts for nothing. */
-  take: (key: string, limits: QuotaLimits, nowMs: number) => Lease | Refusal;
-  /** How many keys are remembered now. */
+  /** Counts one call under `key`. `nowMs` is from a monotonic clock. A refused call is not counted. */
+  take: (key: QuotaKey, limits: QuotaLimits, nowMs: number) => Lease | Refusal;
+  /** Counts one call under several keys, or under none of them if one refuses. */
+  takeAll: (claims: readonly Claim[], nowMs: number) => Lease | Refusal;
+  /** The number of keys that are in use now. */
   readonly size: number;
 };
 
-/** A call under a new key is refused while `maxKeys` others are in use; keys without calls are forgotten first. */
+/**
+ * Returns a quota for at most `maxKeys` keys. It removes keys that limit nothing now, and then refuses new
+ * keys.
+ */
 export function createQuota(options: { maxKeys?: number } = {}): Quota {
   const { maxKeys = 10_000 } = options;
   const accounts = new Map<string, Account>();
 
-  function open(key: string, nowMs: number): Account | undefined {
+  function open(id: string, nowMs: number): Account | undefined {
     if (accounts.size >= maxKeys) {
       for (const [other, account] of accounts) if (isIdle(account, nowMs)) accounts.delete(other);
       if (accounts.size >= maxKeys) return undefined;
     }
     const account: Account = { running: 0, bucket: undefined };
-    accounts.set(key, account);
+    accounts.set(id, account);
     return account;
   }
 
-  return {
-    take(key, limits, nowMs) {
-      const account = accounts.get(key) ?? open(key, nowMs);
-      if (account === undefined) {
-        return { granted: false, cause: "keys", message: `${maxKeys} callers are being counted already` };
-      }
-      const refusal = refuse(account, limits, nowMs);
-      if (refusal !== undefined) return refusal;
+  function takeAll(claims: readonly Claim[], nowMs: number): Lease | Refusal {
+    const taken: [id: string, account: Account][] = [];
+    for (const claim of claims) {
+      // Map compares arrays by identity. Their JSON is equal only if all their parts are.
+      const id = JSON.stringify(claim.key);
+      const account = accounts.get(id) ?? open(id, nowMs);
+      const refusal = account === undefined ? tooManyKeys(claim, maxKeys) : refuse(account, claim, nowMs);
+      if (account !== undefined) taken.push([id, account]);
+      if (refusal === undefined) continue;
+      for (const [opened, unused] of taken) removeUnused(accounts, opened, unused);
+      return refusal;
+    }
+    for (const [, account] of taken) {
       if (account.bucket !== undefined) account.bucket.calls -= 1;
       account.running += 1;
-      let isHeld = true;
-      return {
-        granted: true,
-        [Symbol.dispose]() {
-          if (!isHeld) return;
-          isHeld = false;
+    }
+    let isHeld = true;
+    return {
+      granted: true,
+      [Symbol.dispose]() {
+        if (!isHeld) return;
+        isHeld = false;
+        for (const [id, account] of taken) {
           account.running -= 1;
-          if (account.running === 0 && account.bucket === undefined) accounts.delete(key);
-        },
-      };
-    },
+          removeUnused(accounts, id, account);
+        }
+      },
+    };
+  }
+
+  return {
+    take: (key, limits, nowMs) => takeAll([{ key, limits }], nowMs),
+    takeAll,
     get size() {
       return accounts.size;
     },
   };
 }
 
-/** `calls` is how many may start at `atMs`, fractions included. */
+/** `calls` is how many calls may start at `atMs`, with fractions. */
 type Bucket = { rate: Rate; calls: number; atMs: number };
 type Account = { running: number; bucket: Bucket | undefined };
 
-function refuse(account: Account, limits: QuotaLimits, nowMs: number): Refusal | undefined {
-  account.bucket = limits.rate === undefined ? undefined : refill(account.bucket, limits.rate, nowMs);
-  const { concurrency } = limits;
+function refuse(account: Account, claim: Claim, nowMs: number): Refusal | undefined {
+  const { concurrency, rate } = claim.limits;
+  account.bucket = rate === undefined ? undefined : refill(account.bucket, rate, nowMs);
   if (concurrency !== undefined && account.running >= concurrency) {
-    const message = `${account.running} calls are running, ${concurrency} are allowed at once`;
-    return { granted: false, cause: "concurrency", message };
+    const reason = `${account.running} calls are running, ${concurrency} are allowed at once`;
+    return { granted: false, claim, limit: "concurrency", reason };
   }
   const { bucket } = account;
   if (bucket === undefined || bucket.calls >= 1) return undefined;
   const { calls, perMs } = bucket.rate;
-  const retryAfterMs = Math.ceil((1 - bucket.calls) * (perMs / calls));
-  const message = `more than ${calls} calls in ${perMs / 1000} s; the next may start in ${Math.ceil(retryAfterMs / 1000)} s`;
-  return { granted: false, cause: "rate", message, retryAfterMs };
+  const waitSeconds = Math.ceil(((1 - bucket.calls) * (perMs / calls)) / 1000);
+  const reason = `more than ${calls} calls in ${perMs / 1000} s; the next may start in ${waitSeconds} s`;
+  return { granted: false, claim, limit: "rate", reason };
 }
 
-/** A changed rate keeps what is left of the old one, up to what the new one allows. */
+function tooManyKeys(claim: Claim, maxKeys: number): Refusal {
+  return { granted: false, claim, limit: "keys", reason: `${maxKeys} callers are being counted already` };
+}
+
+function removeUnused(accounts: Map<string, Account>, id: string, account: Account): void {
+  if (account.running === 0 && account.bucket === undefined) accounts.delete(id);
+}
+
+/** After a change of the rate, the rest of the old rate stays, up to the new rate. */
 function refill(bucket: Bucket | undefined, rate: Rate, nowMs: number): Bucket {
   if (bucket === undefined) return { rate, calls: rate.calls, atMs: nowMs };
   const atMs = Math.max(nowMs, bucket.atMs);
@@ -93,7 +128,7 @@ function refill(bucket: Bucket | undefined, rate: Rate, nowMs: number): Bucket {
   return { rate, calls, atMs };
 }
 
-/** Forgetting an idle account changes nothing: a new one would be just as full. */
+/** A new account would be just as full, so removing an idle one changes nothing. */
 function isIdle({ running, bucket }: Account, nowMs: number): boolean {
   if (running > 0) return false;
   return bucket === undefined || refill(bucket, bucket.rate, nowMs).calls >= bucket.rate.calls;

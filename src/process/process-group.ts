@@ -1,11 +1,50 @@
-/** Looks into /proc for the processes of a group. */
+/**
+ * Ends process groups. The members may not be our children, so nothing reports their ends and this file polls
+ * /proc. It ignores zombies there: kill(2) counts them, so a group would look alive until its orphans are
+ * reaped.
+ */
 import { readdir, readFile } from "node:fs/promises";
+import { errnoOf } from "../errors.ts";
+import { settlesWithin } from "./settling.ts";
+
+/** The process that leads a group of the same number; `exit` resolves when it has ended. */
+export type GroupLeader = { pid: number; exit: Promise<unknown> };
 
 /**
- * Whether a process of the group still runs. Zombies do not count: kill(2) meets them too, and where nobody reaps
- * orphans quickly a finished group would look alive to it.
+ * Sends SIGTERM to the group and SIGKILL to what is left after `graceMs`. Resolves when the whole group has
+ * ended, or a second after SIGKILL, because a process that is stuck in the kernel may not end.
  */
-export async function isGroupRunning(groupId: number): Promise<boolean> {
+export async function endGroup({ pid, exit }: GroupLeader, graceMs: number): Promise<void> {
+  const killAt = performance.now() + graceMs;
+  signalGroup(pid, "SIGTERM");
+  await settlesWithin(exit, graceMs);
+  await waitForGroupEnd(pid, killAt);
+  signalGroup(pid, "SIGKILL");
+  await exit;
+  await waitForGroupEnd(pid, performance.now() + KILL_MS);
+}
+
+const KILL_MS = 1000;
+
+async function waitForGroupEnd(groupId: number, untilMs: number): Promise<void> {
+  for (let pauseMs = 5; signalGroup(groupId, 0) && (await isGroupRunning(groupId)); pauseMs *= 2) {
+    const leftMs = untilMs - performance.now();
+    if (leftMs <= 0) return;
+    await Bun.sleep(Math.min(pauseMs, leftMs, 200));
+  }
+}
+
+/** The kernel does not reuse a group's number while a member is left, so this cannot hit another group. */
+function signalGroup(groupId: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    process.kill(-groupId, signal);
+    return true;
+  } catch (error) {
+    return errnoOf(error) !== "ESRCH";
+  }
+}
+
+async function isGroupRunning(groupId: number): Promise<boolean> {
   for (const name of await readdir("/proc")) {
     if (!/^[0-9]+$/.test(name)) continue;
     const member = parseStat(await readStat(name));
@@ -14,7 +53,7 @@ export async function isGroupRunning(groupId: number): Promise<boolean> {
   return false;
 }
 
-/** State and process group from a line of /proc/PID/stat (proc(5)); the name before them may contain anything. */
+/** Source: proc(5). The name before the last `)` can contain anything. */
 function parseStat(line: string): { state: string; groupId: number } | undefined {
   const [state, , groupId] = line.slice(line.lastIndexOf(")") + 2).split(" ");
   return state === undefined || groupId === undefined ? undefined : { state, groupId: Number(groupId) };
@@ -24,7 +63,7 @@ async function readStat(processId: string): Promise<string> {
   try {
     return await readFile(`/proc/${processId}/stat`, "utf8");
   } catch {
-    // It ended since the directory was read.
+    // The process has ended since the directory was read.
     return "";
   }
 }

@@ -1,23 +1,25 @@
-/** Moves bytes between a command's pipes and our streams, one piece at a time, so that memory stays bounded. */
+/** Moves bytes between a command's pipes and our streams, one chunk at a time, to bound the memory. */
 import { closeSync } from "node:fs";
+import { settlesWithin } from "./settling.ts";
 
-/** Where bytes go. The next piece is read only after `write` resolved; its rejection closes the pipe. */
+/** A destination of bytes. The next chunk is read after `write` resolves; its rejection closes the pipe. */
 export type ByteSink = { write(bytes: Uint8Array): Promise<void> };
 
-/** What one output stream of a command gave. `bytes` were handed to the sink; `truncated`: there may have been more. */
+/** Facts about one output stream. `bytes` went to the sink; `truncated`: there may have been more. */
 export type StreamFacts = { bytes: number; truncated: boolean };
 
+/** A command's output pipe on its way to a sink. */
 export type OutputPump = {
-  /** Resolves when the pipe ended or was dropped; never rejects. */
+  /** Resolves when the pipe has ended or was aborted; never rejects. */
   readonly ended: Promise<void>;
   facts(): StreamFacts;
-  /** How long the pump has waited for the pipe so far; the time that the sink took is not in it. */
+  /** Returns the milliseconds spent waiting for the pipe so far, without the time that the sink took. */
   waitedMs(): number;
-  /** Closes the pipe now: whoever still writes to it gets SIGPIPE. Does nothing once `ended`. */
-  drop(): void;
+  /** Closes the pipe now: a process that still writes to it gets SIGPIPE. Does nothing after the end. */
+  abort(): void;
 };
 
-/** Carries everything from the pipe to the sink. Takes over the descriptor. */
+/** Carries all bytes from the pipe to the sink. Takes over the descriptor. */
 export function pumpOutput(readFd: number, sink: ByteSink): OutputPump {
   const reader = Bun.file(readFd).stream().getReader();
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
@@ -28,14 +30,14 @@ export function pumpOutput(readFd: number, sink: ByteSink): OutputPump {
   const close = (): void => {
     if (!isOpen) return;
     isOpen = false;
-    // A read that is under way ends with `done`; only then is nobody left who would use the descriptor.
+    // A read in progress still uses the descriptor, so it is closed after the cancel.
     void reader
       .cancel()
       .catch(() => undefined)
       .then(() => closeSync(readFd));
     end();
   };
-  const drop = (): void => {
+  const abort = (): void => {
     if (isOpen) facts.truncated = true;
     close();
   };
@@ -50,23 +52,54 @@ export function pumpOutput(readFd: number, sink: ByteSink): OutputPump {
       await sink.write(value);
     }
   };
-  void carry().then(close, drop);
+  void carry().then(close, abort);
   return {
     ended,
     facts: () => ({ ...facts }),
     waitedMs: () => waitedMs + (waitingSince === undefined ? 0 : performance.now() - waitingSince),
-    drop,
+    abort,
   };
 }
 
+/**
+ * Waits for the ends of the pumps and then aborts them, because a process in the background may keep a pipe
+ * open. After a normal exit, only the time spent waiting for the pipe counts, so a slow sink loses nothing;
+ * `aborted` ends the wait. A command that was ended, without `aborted`, gets `drainMs` in all, because its
+ * caller may have stopped reading too.
+ */
+export async function drain(
+  pumps: readonly OutputPump[],
+  drainMs: number,
+  aborted?: Promise<unknown>,
+): Promise<void> {
+  await Promise.all(
+    pumps.map(async (pump) => {
+      if (aborted === undefined) await settlesWithin(pump.ended, drainMs);
+      else await waitForEnd(pump, drainMs, Promise.race([pump.ended, aborted]));
+      pump.abort();
+    }),
+  );
+}
+
+async function waitForEnd(pump: OutputPump, drainMs: number, done: Promise<unknown>): Promise<void> {
+  const limitMs = pump.waitedMs() + drainMs;
+  for (;;) {
+    const leftMs = limitMs - pump.waitedMs();
+    if (leftMs <= 0 || (await settlesWithin(done, Math.max(leftMs, DRAIN_STEP_MS)))) return;
+  }
+}
+
+const DRAIN_STEP_MS = 20;
+
+/** A source on its way to a command's input pipe. */
 export type InputPump = {
-  /** Closes the command's standard input and lets go of the source. Stopping twice does nothing. */
-  stop(): void;
+  /** Closes the command's standard input and the source. */
+  close(): void;
 };
 
 /**
- * Carries the source to the pipe and closes it at the end. Takes over the descriptor. A command that closes its input
- * early ends the pump quietly; `onFailure` is called when the source itself throws.
+ * Carries the source to the pipe and closes the pipe at the end. Takes over the descriptor. A command that
+ * closes its input early ends the pump without an error; `onFailure` is called when the source itself throws.
  */
 export function pumpInput(
   source: AsyncIterable<Uint8Array>,
@@ -74,29 +107,29 @@ export function pumpInput(
   onFailure: (cause: unknown) => void,
 ): InputPump {
   const sink = Bun.file(writeFd).writer();
-  // The writer works on a duplicate of its own.
+  // The writer has its own duplicate.
   closeSync(writeFd);
   const iterator = source[Symbol.asyncIterator]();
   let isOpen = true;
-  const stop = (): void => {
+  const close = (): void => {
     if (!isOpen) return;
     isOpen = false;
-    void settle(() => sink.end());
-    // Not awaited: a generator that waits for its next piece answers only after that piece.
-    void settle(() => iterator.return?.());
+    void ignoreFailure(() => sink.end());
+    // Not awaited, because a generator that waits for its next chunk returns only after that chunk.
+    void ignoreFailure(() => iterator.return?.());
   };
   const carry = async (): Promise<void> => {
     for (;;) {
       const next = await iterator.next();
-      if (next.done === true || !(await isTaken(next.value))) return;
+      if (next.done === true || !(await writeAll(next.value))) return;
     }
   };
-  /** Whether the pipe took all of it; false when the reader is gone (EPIPE) or we were stopped. */
-  const isTaken = async (bytes: Uint8Array): Promise<boolean> => {
-    for (let start = 0; start < bytes.byteLength; start += PIECE_BYTES) {
+  /** Returns false when the reader has gone (EPIPE) or the pump was closed. */
+  const writeAll = async (bytes: Uint8Array): Promise<boolean> => {
+    for (let start = 0; start < bytes.byteLength; start += CHUNK_BYTES) {
       if (!isOpen) return false;
       try {
-        await sink.write(bytes.subarray(start, start + PIECE_BYTES));
+        await sink.write(bytes.subarray(start, start + CHUNK_BYTES));
         await sink.flush();
       } catch {
         return false;
@@ -104,25 +137,23 @@ export function pumpInput(
     }
     return isOpen;
   };
-  void carry().then(stop, (cause: unknown) => {
+  void carry().then(close, (cause: unknown) => {
     const wasOpen = isOpen;
-    stop();
+    close();
     if (wasOpen) onFailure(cause);
   });
-  return { stop };
+  return { close };
 }
 
 /**
- * What a pipe holds by default (pipe(7)). A writer that is ended while the pipe is full keeps its last piece and its
- * descriptor until the last reader is gone; with small pieces a left-over process pins little.
+ * The default capacity of a pipe (pipe(7)), because a writer keeps one chunk until the last reader has gone.
  */
-const PIECE_BYTES = 65_536;
+const CHUNK_BYTES = 65_536;
 
-/** Runs to the end of `action`, whatever comes of it. */
-async function settle(action: () => unknown): Promise<void> {
+async function ignoreFailure(action: () => unknown): Promise<void> {
   try {
     await action();
   } catch {
-    // The other end is gone, which is what letting go means.
+    // The other end has gone.
   }
 }

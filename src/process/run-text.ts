@@ -1,9 +1,9 @@
-/** Programs of the system that are asked for text, such as virsh: found on PATH, bounded in time and output. */
+/** Runs programs for their text output, such as virsh: found on PATH, limited in time and output. */
 import { toolEnvironment } from "../config/config.ts";
 import { NegotiatorError } from "../errors.ts";
 import { run } from "./run.ts";
 
-/** `environment` is added to what every child of ours gets. Output past `outputBytes` is an error. */
+/** `environment` is added to the usual one of our children. More output than `outputBytes` is an error. */
 export type RunTextOptions = {
   timeoutMs: number;
   outputBytes: number;
@@ -11,17 +11,26 @@ export type RunTextOptions = {
   signal: AbortSignal;
 };
 
-/** Longest line of a program that is followed. */
-const LINE_LENGTH = 64 * 1024;
+/** The output and the exit code of a program; the code is null after a signal. */
+export type RunTextResult = { exitCode: number | null; stdout: string; stderr: string };
+
+/** The type of `runText`, for those that get it as an argument. */
+export type RunText = (argv: readonly string[], options: RunTextOptions) => Promise<RunTextResult>;
+
+/** The type of `spawnLines`, for those that get it as an argument. */
+export type SpawnLines = (
+  argv: readonly string[],
+  options: Pick<RunTextOptions, "environment" | "signal">,
+) => AsyncIterable<string>;
 
 /**
- * What the program wrote, and its exit code. Nothing is on its stdin. Rejects with `NO_COMMAND` when there is no such
- * program, `TIMEOUT`, `TOO_LARGE`, `CANCELLED`.
+ * Runs a program with an empty stdin and returns its output. Rejects with `NO_COMMAND` when the PATH has no
+ * such program, `TIMEOUT`, `TOO_LARGE` or `CANCELLED`.
  */
 export async function runText(
   argv: readonly string[],
   { timeoutMs, outputBytes, environment, signal }: RunTextOptions,
-): Promise<{ exitCode: number | null; stdout: string; stderr: string }> {
+): Promise<RunTextResult> {
   const stdout = createBuffer(outputBytes);
   const stderr = createBuffer(outputBytes);
   const words = resolveWords(argv);
@@ -36,7 +45,9 @@ export async function runText(
   return { exitCode: ended.exitCode, stdout: stdout.text(), stderr: stderr.text() };
 }
 
-/** Yields the program's stdout line by line until it ends; ends it when `signal` aborts or the iteration is left. */
+/**
+ * Yields the program's stdout line by line. Ends the program when `signal` aborts or the loop over it ends.
+ */
 export async function* spawnLines(
   argv: readonly string[],
   { environment, signal }: Pick<RunTextOptions, "environment" | "signal">,
@@ -72,17 +83,22 @@ async function* splitLines(stream: ReadableStream<Uint8Array>): AsyncGenerator<s
   }
 }
 
+/** Limits the memory for an unfinished line: the part after these characters is lost. */
+const LINE_LENGTH = 64 * 1024;
+
 function resolveWords([program = "", ...words]: readonly string[]): [string, ...string[]] {
   const path = Bun.which(program);
   if (path === null) throw new NegotiatorError("NO_COMMAND", `There is no program "${program}" on the PATH`);
   return [path, ...words];
 }
 
-function createBuffer(limitBytes: number): {
+type Buffered = {
   readonly isFull: boolean;
   text: () => string;
   write: (bytes: Uint8Array) => Promise<void>;
-} {
+};
+
+function createBuffer(limitBytes: number): Buffered {
   const parts: Uint8Array[] = [];
   let length = 0;
   return {

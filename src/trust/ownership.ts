@@ -1,34 +1,37 @@
-/** Who may change a file that we go by, or a program that we run: root and ourselves, nobody else. */
+/** Checks owner and mode of trusted files: only root and our own user may change them. */
 import type { Stats } from "node:fs";
 import { printable } from "../printable.ts";
 
-/** `problem` and `remedy` are for the administrator here, `brief` is for anybody: it follows what it is about. */
-export type OwnershipFault = { problem: string; brief: string; remedy: string };
+/**
+ * The reason why a file or a place is unsafe. `problem` and `remedy` are for the administrator of this
+ * machine; `publicProblem` has no paths or users and may go to a peer; it follows "it".
+ */
+export type TrustFault = { problem: string; publicProblem: string; remedy: string };
 
-/** What is wrong with the owner or the mode of the file at `path`, if we are the user `uid`. */
+/** Returns the fault in owner or mode of the file at `path`, if we are the user `uid`, or undefined. */
 export function findOwnershipFault(
   { uid: owner, mode }: Pick<Stats, "uid" | "mode">,
   uid: number,
   path: string,
-): OwnershipFault | undefined {
+): TrustFault | undefined {
   if (owner !== 0 && owner !== uid) {
     return {
       problem: `it belongs to user ${owner}, not to root`,
-      brief: "does not belong to root",
+      publicProblem: "does not belong to root",
       remedy: `Correct it with: chown root: ${printable(path)}`,
     };
   }
   if ((mode & WRITABLE_BY_OTHERS) !== 0) {
     return {
       problem: "its group or everybody may write to it",
-      brief: "can be written by others",
+      publicProblem: "can be written by others",
       remedy: `Correct it with: chmod go-w ${printable(path)}`,
     };
   }
   return undefined;
 }
 
-/** Our own user id, as which files are made and read; there need not be a name for it in /etc/passwd. */
+/** Returns our effective user id. /etc/passwd may have no name for it. */
 export function ourUid(): number {
   return process.geteuid?.() ?? 0;
 }

@@ -1,28 +1,31 @@
-/** Whether a place in the file system is safe: nobody but those who are trusted can put something else there. */
+/** Checks the directories and links on the way to a path: only trusted users may change them. */
 import { lstatSync, readlinkSync } from "node:fs";
 import type { Stats } from "node:fs";
 import { join } from "node:path";
 import { NegotiatorError } from "../errors.ts";
-import type { OwnershipFault } from "./ownership.ts";
+import type { TrustFault } from "./ownership.ts";
 import { printable } from "../printable.ts";
 import { isGroupOf } from "./users.ts";
 
 /**
- * Root is always trusted, and so is `uid`. `groups`: whether directories may be writable for a group that has other
- * members: `meant` takes it as the administrator's will, `own` does not.
+ * Root and the user `uid` are trusted. `groups` decides about directories that a group with other members may
+ * write to: `meant` accepts them as the administrator's decision, `own` refuses them.
  */
 export type PathTrust = { uid: number; groups: "meant" | "own" };
 
 /**
- * The first thing on the way to `path`, which is absolute, that is not safe; undefined when there is none. Each directory
- * on it, and on the way of each symbolic link, has to belong to somebody trusted and be writable for nobody else,
- * except with the sticky bit, as /tmp: there nobody can replace another's entry, so links have to be a trusted one's. What
- * the path leads to is looked at only if it is a directory. Throws what `lstat` does.
+ * Returns the first unsafe directory or link on the way to `path`, which must be absolute, or undefined.
  *
- * The way is walked link by link, as `realpath` shows only where it ends: somebody may lead it to another safe place.
+ * A directory must belong to a trusted user, and others must not be able to write to it. A sticky directory
+ * such as /tmp is accepted, because a user cannot replace the entries of others there; its links must belong
+ * to a trusted user. The file at the end is not checked, unless it is a directory. Throws the errors of
+ * `lstat`, and `BAD_CONFIG` for too many links.
+ *
+ * `realpath` would show only where the links end, and an unsafe link can point to a safe place. So each link
+ * is checked.
  */
-export function findPathFault(path: string, trust: PathTrust): OwnershipFault | undefined {
-  // The first name is empty: it stands for "/".
+export function findPathFault(path: string, trust: PathTrust): TrustFault | undefined {
+  // The first name is empty and stands for "/".
   const names = path.split("/");
   let place = "/";
   let links = 0;
@@ -31,56 +34,56 @@ export function findPathFault(path: string, trust: PathTrust): OwnershipFault | 
     const status = lstatSync(next);
     if (status.isSymbolicLink()) {
       links++;
-      if (links > MOST_LINKS) throw endless(path);
-      if (!isTrusted(status.uid, trust)) return foreign(next, status.uid);
+      if (links > MOST_LINKS) throw tooManyLinks(path);
+      if (!isTrusted(status.uid, trust)) return foreignOwner(next, status.uid);
       const target = readlinkSync(next);
       if (target.startsWith("/")) place = "/";
       names.unshift(...target.split("/"));
       continue;
     }
     if (!status.isDirectory()) return undefined;
-    const fault = judgeDirectory(next, status, trust);
+    const fault = checkDirectory(next, status, trust);
     if (fault !== undefined) return fault;
     place = next;
   }
   return undefined;
 }
 
-/** As the kernel (path_resolution(7)). */
+/** The kernel's own limit (path_resolution(7)). */
 const MOST_LINKS = 40;
 const STICKY = 0o1000;
-const WRITABLE_FOR_GROUP = 0o020;
-const WRITABLE_FOR_ALL = 0o002;
-const BRIEF = "can be replaced by others";
+const WRITABLE_BY_GROUP = 0o020;
+const WRITABLE_BY_ALL = 0o002;
+const PUBLIC_PROBLEM = "can be replaced by others";
 
-function judgeDirectory(directory: string, status: Stats, trust: PathTrust): OwnershipFault | undefined {
+function checkDirectory(directory: string, status: Stats, trust: PathTrust): TrustFault | undefined {
   const { uid, gid, mode } = status;
-  if (!isTrusted(uid, trust)) return foreign(directory, uid);
+  if (!isTrusted(uid, trust)) return foreignOwner(directory, uid);
   if ((mode & STICKY) !== 0) return undefined;
   const shown = printable(directory);
-  if ((mode & WRITABLE_FOR_ALL) !== 0) {
+  if ((mode & WRITABLE_BY_ALL) !== 0) {
     return {
       problem: `everybody may write to "${shown}"`,
-      brief: BRIEF,
+      publicProblem: PUBLIC_PROBLEM,
       remedy: `Correct it with: chmod o-w ${shown}`,
     };
   }
-  if ((mode & WRITABLE_FOR_GROUP) === 0 || trust.groups === "meant" || isGroupOf(gid, trust.uid)) {
+  if ((mode & WRITABLE_BY_GROUP) === 0 || trust.groups === "meant" || isGroupOf(gid, trust.uid)) {
     return undefined;
   }
   return {
     problem: `group ${gid} may write to "${shown}", and others may be in it`,
-    brief: BRIEF,
+    publicProblem: PUBLIC_PROBLEM,
     remedy: `Correct it with: chmod g-w ${shown}`,
   };
 }
 
-function foreign(path: string, owner: number): OwnershipFault {
+function foreignOwner(path: string, owner: number): TrustFault {
   const shown = printable(path);
   return {
     problem: `"${shown}" belongs to user ${owner}`,
-    brief: BRIEF,
-    remedy: `Use a place of root's, or give it to root: chown -h root: ${shown}`,
+    publicProblem: PUBLIC_PROBLEM,
+    remedy: `Use another place, or give it to root: chown -h root: ${shown}`,
   };
 }
 
@@ -88,7 +91,7 @@ function isTrusted(owner: number, { uid }: PathTrust): boolean {
   return owner === 0 || owner === uid;
 }
 
-function endless(path: string): NegotiatorError {
+function tooManyLinks(path: string): NegotiatorError {
   const problem = `it leads through more than ${MOST_LINKS} symbolic links`;
   return new NegotiatorError("BAD_CONFIG", `Cannot use "${printable(path)}": ${problem}`);
 }

@@ -1,17 +1,20 @@
-/** Reads a file that we go by, such as the config: opened once, so that what is read is what was looked at. */
+/** Reads trusted files, such as the config, after a check that no other user could have written them. */
 import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, readSync } from "node:fs";
 import type { Stats } from "node:fs";
 import { resolve } from "node:path";
 import { errnoOf, NegotiatorError } from "../errors.ts";
 import { findOwnershipFault, ourUid } from "./ownership.ts";
-import type { OwnershipFault } from "./ownership.ts";
+import type { TrustFault } from "./ownership.ts";
 import { findPathFault } from "./path-trust.ts";
 import { printable } from "../printable.ts";
 
 /**
- * The text of a file, or undefined when there is none. Throws `BAD_CONFIG` when it is there and cannot be read, or when
- * somebody may write to it, or put another in its place, who is neither root nor us. A pipe of ours, such as a shell's `<(…)`, is read to its end; one
- * that nobody writes to is refused.
+ * Returns the text of a file, or undefined if the file does not exist. Opens the file once and checks the
+ * open descriptor, so the file cannot be swapped between check and read. A pipe of our own, such as `<(…)` in
+ * a shell, is read to its end.
+ *
+ * Throws `BAD_CONFIG` if the file cannot be read, if another user than root and ours could write or replace
+ * it, and for a pipe that has no writer.
  */
 export function readTrustedFile(path: string): string | undefined {
   const descriptor = openFile(path);
@@ -32,51 +35,50 @@ export function readTrustedFile(path: string): string | undefined {
 
 const { O_NOCTTY, O_NONBLOCK, O_RDONLY } = constants;
 
-/** O_NONBLOCK because opening a pipe waits until somebody writes to it. */
 function openFile(path: string): number | undefined {
   try {
+    // Without O_NONBLOCK, opening a pipe would wait for a writer.
     return openSync(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
   } catch (thrown) {
     if (errnoOf(thrown) !== "ENOENT") throw unreadable(path, thrown);
+    // The link was made on purpose, so a missing target is an error and not an absent file.
     if (!isLink(path)) return undefined;
     throw unreadable(path, new Error("it is a symbolic link that leads nowhere", { cause: thrown }));
   }
 }
 
-/** Somebody has made such a link on purpose: what it should lead to is wanted, and its absence is no default. */
 function isLink(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
 }
 
-/**
- * What is written to a device, such as /dev/null, is not what is read from it: only its owner counts. A pipe of a shell,
- * or a file that was deleted since it was opened, is in no directory. A directory cannot be read, whosever it is.
- */
-function findFault(path: string, status: Stats): OwnershipFault | undefined {
+function findFault(path: string, status: Stats): TrustFault | undefined {
   const { uid, mode } = status;
+
   if (status.isDirectory()) return undefined;
+  // A device such as /dev/null does not return what others write to it, so its mode does not matter.
   const own = findOwnershipFault({ uid, mode: status.isCharacterDevice() ? 0 : mode }, ourUid(), path);
+  // A pipe of a shell and a deleted file are in no directory that could be checked.
   if (own !== undefined || !status.isFile() || status.nlink === 0) return own;
   return findPathFault(resolve(path), { uid: ourUid(), groups: "own" });
 }
 
-/** Without a writer a pipe ends at once, so an empty text would stand for one that nobody has written. */
 function readPipe(descriptor: number): string {
   const pieces: Buffer[] = [];
   for (let piece = readPiece(descriptor); piece.length > 0; piece = readPiece(descriptor)) pieces.push(piece);
+  // A pipe without a writer ends at once, which would look like an empty file.
   if (pieces.length === 0) throw new Error("it is a pipe, and nobody writes to it");
   return Buffer.concat(pieces).toString();
 }
 
 const PIECE_BYTES = 65_536;
 
-/** Empty at the end. EAGAIN says that there is a writer, so a descriptor that waits will be told all the rest. */
 function readPiece(descriptor: number): Buffer {
   const piece = Buffer.alloc(PIECE_BYTES);
   try {
     return piece.subarray(0, readSync(descriptor, piece));
   } catch (thrown) {
     if (errnoOf(thrown) !== "EAGAIN") throw thrown;
+    // EAGAIN means that there is a writer, so a new descriptor that waits reads all the rest.
     return readFileSync(`/proc/self/fd/${descriptor}`);
   }
 }

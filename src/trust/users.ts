@@ -1,12 +1,13 @@
-/** Local users and their groups, as /etc/passwd and /etc/group have them. */
+/** Looks up local users and groups in /etc/passwd and /etc/group. */
 import { readFileSync } from "node:fs";
 import { errnoOf, NegotiatorError } from "../errors.ts";
 
+/** A line of /etc/passwd; `home` is "/" if the line has none. */
 export type User = { name: string; uid: number; gid: number; home: string };
 
 /**
- * The user of that name or number. Only /etc/passwd is read: users of a directory service are not found, as a static
- * binary cannot ask for them. Throws `BAD_CONFIG` when there is none.
+ * Returns the user with that name, or with that numeric id. Reads only /etc/passwd, because a static binary
+ * cannot ask a directory service. Throws `BAD_CONFIG` if the user is not in it.
  */
 export function lookUpUser(nameOrUid: string | number, passwdFile = "/etc/passwd"): User {
   for (const line of readFileSync(passwdFile, "utf8").split("\n")) {
@@ -25,8 +26,9 @@ export function lookUpUser(nameOrUid: string | number, passwdFile = "/etc/passwd
 }
 
 /**
- * Whether nobody is in the group but root and the user `uid`: it is root's own, or these files know the group, and no
- * other user as its member. `staff` on Debian, to which /usr/local belongs there, is such a one as long as it is empty.
+ * Returns whether the group has no members besides root and the user `uid`. True for root's own group. False
+ * for a group that the files do not know or that names an unknown member. An empty group counts: on Debian,
+ * /usr/local belongs to the group `staff`, which is empty by default.
  */
 export function isGroupOf(
   gid: number,
@@ -38,14 +40,13 @@ export function isGroupOf(
   const group = readRows(groupFile).find(([, , number]) => Number(number) === gid);
   if (group === undefined) return false;
   const named = (group[3] ?? "").split(",").filter((name) => name !== "");
-  const strangers = users.filter(([, , number]) => ![0, uid].includes(Number(number)));
+  const others = users.filter(([, , number]) => ![0, uid].includes(Number(number)));
   const isMember = ([name = "", , , primary]: string[]): boolean =>
     Number(primary) === gid || named.includes(name);
   const isKnown = (name: string): boolean => users.some(([user]) => user === name);
-  return !strangers.some(isMember) && named.every(isKnown);
+  return !others.some(isMember) && named.every(isKnown);
 }
 
-/** The lines of a file whose fields stand between colons; none where there is no such file. */
 function readRows(path: string): string[][] {
   try {
     return readFileSync(path, "utf8")

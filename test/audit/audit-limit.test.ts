@@ -1,4 +1,4 @@
-/** How many calls of one peer are written, and what is told of the others. */
+/** The number of calls of one peer that are written, and the report of the others. */
 import { expect, test } from "bun:test";
 import { readFile } from "node:fs/promises";
 import { openAudit } from "../../src/audit/audit.ts";
@@ -21,12 +21,12 @@ const DENIED: AuditEntry = {
 const RAN: AuditEntry = { ...DENIED, decision: "allowed", errorCode: undefined, exitCode: 0 };
 const OTHER: AuditEntry = { ...DENIED, peer: { guest: "web2" } };
 
-/** How many of `count` entries at that time are admitted. */
+/** The number of entries that are admitted, of `count` at that time. */
 function admitted(limit: ReturnType<typeof createAuditLimit>, entry: AuditEntry, nowMs: number, count = 100) {
   return Array.from({ length: count }, () => limit.admit(entry, nowMs)).filter(Boolean).length;
 }
 
-test("sixty a minute are written for each peer, the rest is counted", () => {
+test("sixty denied calls a minute are written for each peer, the others are counted as left out", () => {
   const limit = createAuditLimit(0);
   expect(admitted(limit, DENIED, START, 59)).toBe(59);
   expect(admitted(limit, DENIED, START + 59_000)).toBe(1);
@@ -45,16 +45,16 @@ test("sixty a minute are written for each peer, the rest is counted", () => {
 });
 
 test.each<[string, AuditEntry]>([
-  ["that ran something", RAN],
+  ["that ran a user command", RAN],
   ["that a signal ended", { ...RAN, exitCode: null, signal: "SIGKILL" }],
-  ["of our own, which a peer cannot make", { ...DENIED, direction: "outgoing" }],
+  ["that go out, which a peer cannot make", { ...DENIED, direction: "outgoing" }],
 ])("calls %s are all written", (_, entry) => {
   const limit = createAuditLimit(0);
   expect(admitted(limit, entry, START, 500)).toBe(500);
   expect(limit.settle(Infinity)).toEqual([]);
 });
 
-test("a built-in command counts as none, and calls that ran one are counted apart", () => {
+test("calls of built-in commands share the limit of denied calls, calls of user commands do not", () => {
   const limit = createAuditLimit(0);
   const builtin = { ...RAN, builtin: true };
   expect(admitted(limit, builtin, START, 40)).toBe(40);
@@ -67,7 +67,7 @@ test("a built-in command counts as none, and calls that ran one are counted apar
 const TRAIL_BYTES = 6 * 10 * 1024 * 1024;
 const LINE_BYTES = 500;
 
-/** How many of `count` entries are admitted and written, each so much later than the one before. */
+/** The number of entries that are admitted, of `count` with `stepMs` between them. */
 function written(
   limit: ReturnType<typeof createAuditLimit>,
   entry: AuditEntry,
@@ -85,14 +85,14 @@ function written(
   return lines;
 }
 
-test("a busy peer's calls are all written: one a second for a day, and thousands at once", () => {
+test("one call a second for a day, and two thousand calls at once, are all written", () => {
   for (const trailBytes of [0, TRAIL_BYTES]) {
     expect(written(createAuditLimit(trailBytes), RAN, 86_400, 1000)).toBe(86_400);
     expect(written(createAuditLimit(trailBytes), RAN, 2000, 1)).toBe(2000);
   }
 });
 
-test("no peer fills all files within an hour, whatever it calls; what is left out is told", () => {
+test("one peer fills less than a quarter of all files in an hour; the rest is counted as left out", () => {
   const limit = createAuditLimit(TRAIL_BYTES);
   const lines = written(limit, RAN, 360_000, 10);
   expect(lines * LINE_BYTES).toBeGreaterThan(TRAIL_BYTES / 16);
@@ -102,7 +102,7 @@ test("no peer fills all files within an hour, whatever it calls; what is left ou
   expect(limit.admit(DENIED, START + 3_600_000)).toBe(true);
 });
 
-test("lines of calls that ran nothing are bounded by their bytes too", () => {
+test("long lines of denied calls fill less than a quarter of all files in an hour", () => {
   const limit = createAuditLimit(TRAIL_BYTES);
   let bytes = 0;
   for (let nowMs = START; nowMs < START + 3_600_000; nowMs += 1000) {
@@ -114,7 +114,7 @@ test("lines of calls that ran nothing are bounded by their bytes too", () => {
   expect(bytes).toBeLessThan(TRAIL_BYTES / 4);
 });
 
-test("guests of one name and different uuids are different peers; the host is one without either", () => {
+test("guests with equal names and different uuids, and the host, are limited separately", () => {
   const limit = createAuditLimit(0);
   for (const peer of [{ guest: "a", uuid: "u-1" }, { guest: "a", uuid: "u-2" }, {}])
     expect(admitted(limit, { ...DENIED, peer }, START, 61)).toBe(60);
@@ -125,14 +125,25 @@ test("guests of one name and different uuids are different peers; the host is on
   ]);
 });
 
-test("a clock that is set back silences nobody", () => {
+test.each<[string, AuditEntry["peer"], AuditEntry["peer"]]>([
+  ["a guest called host and the host", { guest: "host" }, {}],
+  ["a uuid and a guest of that name", { guest: "web1", uuid: "web2" }, { guest: "web2" }],
+  ["an empty name and the host", { guest: "" }, {}],
+  ["a guest called true x and a guest called x", { guest: "true x" }, { guest: "x" }],
+])("%s are limited separately", (_, used, other) => {
+  const limit = createAuditLimit(0);
+  expect(admitted(limit, { ...DENIED, peer: used }, START, 61)).toBe(60);
+  expect(admitted(limit, { ...DENIED, peer: other }, START, 61)).toBe(60);
+});
+
+test("after the clock is set back, calls are written and the left-out ones are counted", () => {
   const limit = createAuditLimit(0);
   admitted(limit, DENIED, START, 70);
   expect(limit.settle(START - 1)).toMatchObject([{ leftOut: 10 }]);
   expect(limit.admit(DENIED, START - 1)).toBe(true);
 });
 
-test("what is over is forgotten", () => {
+test("the counts of a minute are removed when it is over", () => {
   const limit = createAuditLimit(0);
   for (let guest = 0; guest < 1000; guest++)
     admitted(limit, { ...DENIED, peer: { guest: `g${guest}` } }, START, 61);
@@ -140,7 +151,7 @@ test("what is over is forgotten", () => {
   expect(limit.settle(Infinity)).toEqual([]);
 });
 
-/** An audit whose clock stands, and the lines of its file. */
+/** An audit with a clock of the test, and the lines of its file. */
 async function createAudit() {
   const directory = await createTemporaryDirectory();
   const path = directory.at("audit.jsonl");
@@ -167,7 +178,7 @@ async function createAudit() {
   };
 }
 
-test("the first entry after the minute has the line in front of it, whoever's it is", async () => {
+test("left-out entries are reported before the first entry of any peer after the minute", async () => {
   for (const next of [DENIED, OTHER, RAN]) {
     await using stage = await createAudit();
     for (let count = 0; count < 200; count++) stage.audit.record(DENIED);
@@ -195,7 +206,7 @@ test("the first entry after the minute has the line in front of it, whoever's it
   }
 });
 
-test("what is not told by the end is told then, once", async () => {
+test("closing the audit writes the counts of left-out entries, once", async () => {
   await using stage = await createAudit();
   for (const entry of [DENIED, OTHER]) for (let count = 0; count < 61; count++) stage.audit.record(entry);
   stage.audit[Symbol.dispose]();
@@ -208,7 +219,7 @@ test("what is not told by the end is told then, once", async () => {
   ]);
 });
 
-test("where nothing was left out, nothing is told", async () => {
+test("a minute without left-out entries writes no line about them", async () => {
   await using stage = await createAudit();
   for (let count = 0; count < 60; count++) stage.audit.record(DENIED);
   stage.clock.nowMs += 60_000;

@@ -1,4 +1,7 @@
-/** One line of the audit file: bounded, harmless, and honest about what it leaves out. */
+/**
+ * One line of the audit file: bounded in length, without control characters, with marks where it is
+ * shortened.
+ */
 import { expect, test } from "bun:test";
 import { formatAuditLine, formatLeftOut } from "../../src/audit/audit-line.ts";
 import type { AuditEntry } from "../../src/audit/audit-line.ts";
@@ -6,7 +9,7 @@ import { FINISHED } from "../support/audit-sample.ts";
 
 const TIME = "2026-01-02T03:04:05.678Z";
 
-test("arguments are replaced by number and digest where that is wanted", async () => {
+test("with redactArguments a line has the count and digest of the arguments instead", async () => {
   const line = formatAuditLine({ ...FINISHED, args: ["--password", "s3cret"] }, TIME, true);
   expect(line).not.toContain("s3cret");
   expect(JSON.parse(line)).toMatchObject({
@@ -20,7 +23,7 @@ test.each([
   ["one huge argument", ["\u0000".repeat(1e6)]],
   ["many arguments", Array.from({ length: 1e5 }, (_, index) => `argument ${index}`)],
   ["many huge arguments", Array.from({ length: 1000 }, () => "\u009b".repeat(1000))],
-])("a line stays below 64 KiB and says what was cut: %s", (_, args) => {
+])("a line with %s stays below 64 KiB and is marked as clipped", (_, args) => {
   const long = "\u0001".repeat(1e5);
   const entry: AuditEntry = {
     ...FINISHED,
@@ -43,7 +46,7 @@ test.each([
   });
 });
 
-test("what was left out is a short line, whoever it is about", () => {
+test("a line about left-out entries stays below 4 KiB, with a long guest name too", () => {
   const peer = { guest: "\u001b".repeat(1e5), uuid: undefined };
   const line = formatLeftOut({ role: "host", peer, ran: false, leftOut: 7, sinceMs: Date.parse(TIME) }, TIME);
   expect(line.length).toBeLessThan(4096);
@@ -60,12 +63,12 @@ test("what was left out is a short line, whoever it is about", () => {
 });
 
 test.each([
-  ["control characters", Array.from({ length: 64 }, () => "\u009b".repeat(60))],
-  ["quotes", ['"'.repeat(2100)]],
-  ["letters of three bytes", ["€".repeat(1400), "x"]],
-  ["halves of characters", ["\ud800".repeat(4000)]],
-  ["empty ones", Array.from({ length: 4096 }, () => "")],
-])("arguments are bounded by the bytes that they have in the line: %s", (_, args) => {
+  ["of control characters", Array.from({ length: 64 }, () => "\u009b".repeat(60))],
+  ["of quotes", ['"'.repeat(2100)]],
+  ["of three-byte letters", ["€".repeat(1400), "x"]],
+  ["of half surrogate pairs", ["\ud800".repeat(4000)]],
+  ["that are empty", Array.from({ length: 4096 }, () => "")],
+])("arguments %s take at most 4 KiB of the line", (_, args) => {
   const line = formatAuditLine({ ...FINISHED, args }, TIME, false);
   const { arguments: shown, ...others } = JSON.parse(line);
   expect(others).toMatchObject({ argumentsClipped: true, argumentCount: args.length });
@@ -73,7 +76,7 @@ test.each([
   for (const [index, argument] of shown.entries()) expect(args[index]).toStartWith(argument);
 });
 
-test("arguments that fit are whole, and those of a built-in command are none of them", () => {
+test("arguments below 4 KiB are complete; a built-in command has no arguments member", () => {
   const args = ["x".repeat(2000), "y".repeat(2000)];
   expect(JSON.parse(formatAuditLine({ ...FINISHED, args }, TIME, false))).toMatchObject({ arguments: args });
   const builtin = JSON.parse(formatAuditLine({ ...FINISHED, args: undefined, builtin: true }, TIME, false));
@@ -81,12 +84,12 @@ test("arguments that fit are whole, and those of a built-in command are none of 
   expect(builtin).not.toHaveProperty("arguments");
 });
 
-test("padding in front does not hide the arguments behind it", () => {
+test("a huge first argument does not hide the next one", () => {
   const line = formatAuditLine({ ...FINISHED, args: ["x".repeat(1e6), "--force"] }, TIME, false);
   expect(line).toContain('"--force"');
 });
 
-test("hostile text stays one line, harmless to a terminal, and reads back the same", () => {
+test("control characters in arguments are escaped, and parsing the line returns the same arguments", () => {
   const args = ['a\n{"callId":"forged"}', "\u001b[2J\u009b2J\u007f", "\u202egpj.exe\u2028", "\ud800", "é😀"];
   const line = formatAuditLine({ ...FINISHED, args }, TIME, false);
   // oxlint-disable-next-line no-control-regex -- control characters are what is looked for

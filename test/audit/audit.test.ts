@@ -1,4 +1,4 @@
-/** The audit file: what a line holds, rotation, and what happens when it cannot be written. */
+/** The audit file: its lines, its rotation, unsafe places, and failures to write. */
 import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import {
@@ -47,7 +47,7 @@ async function members(path: string, name: string): Promise<unknown[]> {
   return lines.map((line) => Object.entries<unknown>(JSON.parse(line)).find(([key]) => key === name)?.[1]);
 }
 
-test("a finished and a denied call are a line each, in a file and directory for few eyes", async () => {
+test("a finished and a denied call are a line each, in a file of mode 0640 at most", async () => {
   await using folder = await createFolder();
   const path = join(folder.path, "log/negotiator/audit.jsonl");
   const [options, problems] = optionsFor(path);
@@ -98,7 +98,7 @@ test("a finished and a denied call are a line each, in a file and directory for 
   expect((await stat(join(folder.path, "log"))).mode & 0o777 & ~0o750).toBe(0);
 });
 
-test("lines are added behind what is there", async () => {
+test("new lines are appended to an existing file", async () => {
   await using folder = await createFolder();
   const path = join(folder.path, "audit.jsonl");
   await writeFile(path, '{"callId":"before"}\n', { mode: 0o640 });
@@ -107,7 +107,7 @@ test("lines are added behind what is there", async () => {
   expect(await members(path, "callId")).toEqual(["before", "c-1"]);
 });
 
-test("a line left half by a crash does not swallow the next", async () => {
+test("a new line after half a line starts with a line end", async () => {
   await using folder = await createFolder();
   const path = join(folder.path, "audit.jsonl");
   await writeFile(path, '{"callId":"bef', { mode: 0o640 });
@@ -118,7 +118,7 @@ test("a line left half by a crash does not swallow the next", async () => {
   expect(lines.map((line) => line.slice(0, 8))).toEqual(['{"callId', '{"time":', '{"time":', ""]);
 });
 
-test("a full file is renamed, older ones move up, and the oldest goes", async () => {
+test("a full file becomes .1, .1 becomes .2, and the oldest is removed", async () => {
   await using folder = await createFolder();
   const path = join(folder.path, "audit.jsonl");
   const lineBytes = formatAuditLine(FINISHED, TIME, false).length + 1;
@@ -132,7 +132,7 @@ test("a full file is renamed, older ones move up, and the oldest goes", async ()
   expect(problems).toEqual([]);
 });
 
-test("with nothing to keep a full file starts anew; a line larger than the limit is still written", async () => {
+test("with keep 0 a full file is replaced; a line longer than maxBytes is still written", async () => {
   await using folder = await createFolder();
   const path = join(folder.path, "audit.jsonl");
   using audit = openAudit(optionsFor(path, { maxBytes: 10, keep: 0 })[0]);
@@ -142,7 +142,7 @@ test("with nothing to keep a full file starts anew; a line larger than the limit
   expect(await members(path, "callId")).toEqual(["c-2"]);
 });
 
-test("two writers share a file through each other's rotations", async () => {
+test("two writers of one file lose no line when either rotates it", async () => {
   await using folder = await createFolder();
   const path = join(folder.path, "audit.jsonl");
   const lineBytes = formatAuditLine(FINISHED, TIME, false).length + 1;
@@ -156,7 +156,7 @@ test("two writers share a file through each other's rotations", async () => {
   expect(ids).toEqual([["0", "1", "2"], ["3", "4", "5"], ["6", "7", "8"], ["9"]]);
 });
 
-test("a file that was renamed or removed is made anew, with and without reopen", async () => {
+test("a file that was renamed or removed is created again, with and without reopen", async () => {
   await using folder = await createFolder();
   const path = join(folder.path, "audit.jsonl");
   using audit = openAudit(optionsFor(path)[0]);
@@ -172,7 +172,7 @@ test("a file that was renamed or removed is made anew, with and without reopen",
   expect(await members(`${path}.old`, "callId")).toEqual(["c-1"]);
 });
 
-test("what is not a regular file is refused and left alone", async () => {
+test("links, pipes, directories and devices are refused and not changed", async () => {
   await using folder = await createFolder();
   const target = join(folder.path, "target");
   await writeFile(target, "untouched");
@@ -202,7 +202,7 @@ test("what is not a regular file is refused and left alone", async () => {
   expect(existsSync(join(folder.path, "absent"))).toBe(false);
 });
 
-test("a file or a directory that others may write to is refused, and taken when that is mended", async () => {
+test("a file or directory that others may write to is refused until its mode is corrected", async () => {
   await using folder = await createFolder();
   const path = join(folder.path, "audit.jsonl");
   const [options, problems] = optionsFor(path);
@@ -224,7 +224,7 @@ test("a file or a directory that others may write to is refused, and taken when 
   expect(await members(path, "callId")).toEqual(["c-1"]);
 });
 
-test.if(process.getuid?.() === 0)("a file that another user made is refused (needs root)", async () => {
+test.if(process.getuid?.() === 0)("a file of another user is refused (needs root)", async () => {
   await using folder = await createFolder();
   await chmod(folder.path, 0o1777);
   const path = join(folder.path, "audit.jsonl");
@@ -239,7 +239,7 @@ test.if(process.getuid?.() === 0)("a file that another user made is refused (nee
   expect(await readFile(path, "utf8")).toBe("");
 });
 
-test("a link put in the place of the open file is refused too", async () => {
+test("a link that replaces the open file is refused", async () => {
   await using folder = await createFolder();
   const path = join(folder.path, "audit.jsonl");
   const target = join(folder.path, "target");
@@ -253,7 +253,7 @@ test("a link put in the place of the open file is refused too", async () => {
   expect(await readFile(target, "utf8")).toBe("");
 });
 
-test("each kind of failure is told once until it works again, and lost lines are counted", async () => {
+test("each kind of failure is reported once, and the next line that works counts the lost ones", async () => {
   await using folder = await createFolder();
   const parent = join(folder.path, "log");
   const path = join(parent, "audit.jsonl");
@@ -273,7 +273,7 @@ test("each kind of failure is told once until it works again, and lost lines are
   expect(await members(path, "since")).toEqual([TIME, undefined, undefined]);
 });
 
-test("a failure that comes back after a success is told again", async () => {
+test("a failure after a success is reported again", async () => {
   await using folder = await createFolder();
   const path = join(folder.path, "audit.jsonl");
   const [options, problems] = optionsFor(path);
@@ -290,7 +290,7 @@ test("a failure that comes back after a success is told again", async () => {
   }
 });
 
-test("a file that cannot grow, as on a full disk, loses lines aloud and recovers", async () => {
+test("a full disk is reported, and the next line that fits has the number of lost lines", async () => {
   await using folder = await createFolder();
   const path = join(folder.path, "audit.jsonl");
   const script = `
@@ -302,12 +302,12 @@ test("a file that cannot grow, as on a full disk, loses lines aloud and recovers
     const entry = ${JSON.stringify(FINISHED)};
     for (let call = 1; call <= 20; call++) audit.record({ ...entry, callId: "c-" + call });
     const text = await Bun.file("${path}").text();
-    // Room again, behind one whole line and a part of the next.
+    // Makes room again: one whole line and a part of the next one stay.
     truncateSync("${path}", text.indexOf("\\n") + 11);
     audit.record({ ...entry, callId: "last" });
     console.log(JSON.stringify({ problems, kept: text.split("\\n").length - 1 }));
   `;
-  // A process's own limit on file size, its signal ignored: a write stores a part, the next one fails.
+  // With this limit on file size and SIGXFSZ ignored, one write stores a part and the next one fails.
   const limited = 'trap "" XFSZ; ulimit -f 4; exec "$@"';
   const child = Bun.spawnSync(["sh", "-c", limited, "sh", process.execPath, "-e", script], {
     stderr: "inherit",
@@ -324,7 +324,7 @@ test("a file that cannot grow, as on a full disk, loses lines aloud and recovers
   expect(JSON.parse(lines[3] ?? "")).toMatchObject({ callId: "last" });
 });
 
-test("after the end nothing is written, and that is told", async () => {
+test("an entry after the audit was closed is reported as CLOSED and not written", async () => {
   await using folder = await createFolder();
   const path = join(folder.path, "audit.jsonl");
   const [options, problems] = optionsFor(path);
@@ -336,7 +336,7 @@ test("after the end nothing is written, and that is told", async () => {
   expect(await readFile(path, "utf8")).toBe("");
 });
 
-test("no descriptor is left open", async () => {
+test("opening, reopening and refusing files a hundred times leaves no descriptor open", async () => {
   await using folder = await createFolder();
   const path = join(folder.path, "audit.jsonl");
   const leftBehind = await watchOpenFiles(/\/(?:negotiator-audit-|full$)/);

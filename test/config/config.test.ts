@@ -1,15 +1,13 @@
 /** Defaults, file, environment, options: who wins, who is named, and how each is refused. */
 import { describe, expect, test } from "bun:test";
-import { chmod, chown, mkdir, symlink } from "node:fs/promises";
-import { loadConfig, readPolicy, settingAt, variableOf } from "../../src/config/config.ts";
+import { chmod, mkdir, symlink } from "node:fs/promises";
+import { loadConfig, settingAt, variableOf } from "../../src/config/config.ts";
 import type { Config, ConfigSources } from "../../src/config/config.ts";
-import { DEFAULT_POLICY } from "../../src/policy/policy.ts";
 import { DEFAULTS } from "../../src/config/settings.ts";
 import type { SettingsLayer } from "../../src/config/settings.ts";
 import { errorOf } from "../support/error-of.ts";
 import { readSourceTree } from "../support/source-tree.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
-import { unsetConfig } from "../support/unset-config.ts";
 
 type Layers = { toml?: string; environment?: Record<string, string>; flags?: ConfigSources["flags"] };
 
@@ -301,82 +299,18 @@ describe("a variable is text", () => {
   });
 });
 
-describe("the policy file", () => {
-  test("may be absent where nobody has set it, but not unreadable", async () => {
-    await using directory = await createTemporaryDirectory();
-    expect(readPolicy(policyAt(directory.at("absent")))).toBe(DEFAULT_POLICY);
-    const error = errorOf(() => readPolicy(policyAt(directory.path)));
-    expect(error.code).toBe("BAD_CONFIG");
-    expect(error.message).toStartWith(`Cannot read the file "${directory.path}": EISDIR`);
-    await symlink(directory.at("absent"), directory.at("link"));
-    expect(errorOf(() => readPolicy(policyAt(directory.at("link"))))).toMatchObject({
-      code: "BAD_CONFIG",
-      message: `Cannot read the file "${directory.at("link")}": it is a symbolic link that leads nowhere`,
-    });
+test.each([0o664, 0o646])("a config with mode %o is refused, as others could write to it", async (mode) => {
+  await using directory = await createTemporaryDirectory();
+  const path = await directory.write("file.toml", "");
+  await chmod(path, mode);
+  expect(errorOf(() => loadConfig({ file: path, environment: {} }))).toMatchObject({
+    code: "BAD_CONFIG",
+    message:
+      `Cannot use the file "${path}": its group or everybody may write to it\n` +
+      `Correct it with: chmod go-w ${path}`,
   });
-
-  test("must be there when somebody has set it", async () => {
-    await using directory = await createTemporaryDirectory();
-    for (const path of [directory.at("absent"), directory.at("no", "absent")]) {
-      const file = await directory.write("config.toml", `policyFile = "${path}"\n`);
-      const environment = { NEGOTIATOR_POLICY_FILE: path };
-      for (const [config, origin] of [
-        [loadConfig({ file, environment: {} }), file],
-        [loadConfig({ file: "/dev/null", environment }), "NEGOTIATOR_POLICY_FILE"],
-      ] as const) {
-        expect(errorOf(() => readPolicy(config))).toMatchObject({
-          code: "BAD_CONFIG",
-          message:
-            `Cannot read the policy "${path}": there is no such file\n` +
-            `Make it, or correct the setting policyFile, which comes from ${origin}`,
-        });
-      }
-    }
-  });
-
-  test("that is set and there is read", async () => {
-    await using directory = await createTemporaryDirectory();
-    const path = await directory.write("policy.toml", '[[rules]]\naction = "allow"\n');
-    const config = loadConfig({ file: "/dev/null", environment: { NEGOTIATOR_POLICY_FILE: path } });
-    expect(readPolicy(config)).toMatchObject({ kind: "rules", rules: [{ action: "allow" }] });
-  });
-
-  test.if(process.getuid?.() === 0)("of another user is refused by root", async () => {
-    await using directory = await createTemporaryDirectory();
-    const path = await directory.write("policy.toml", "");
-    await chown(path, 65534, 65534);
-    expect(errorOf(() => readPolicy(policyAt(path))).message).toContain(
-      "it belongs to user 65534, not to root",
-    );
-  });
+  expect(loadConfig({ file: "/dev/null", environment: {} }).settings).toEqual(DEFAULTS);
 });
-
-test.each([0o664, 0o646])(
-  "a config or a policy with mode %o is refused, as others could write to it",
-  async (mode) => {
-    await using directory = await createTemporaryDirectory();
-    const path = await directory.write("file.toml", "");
-    expect(readPolicy(policyAt(path))).toBeDefined();
-    await chmod(path, mode);
-    for (const load of [
-      () => readPolicy(policyAt(path)),
-      () => loadConfig({ file: path, environment: {} }),
-    ]) {
-      expect(errorOf(load)).toMatchObject({
-        code: "BAD_CONFIG",
-        message:
-          `Cannot use the file "${path}": its group or everybody may write to it\n` +
-          `Correct it with: chmod go-w ${path}`,
-      });
-    }
-    expect(loadConfig({ file: "/dev/null", environment: {} }).settings).toEqual(DEFAULTS);
-  },
-);
-
-/** As if this were the usual place of the policy. */
-function policyAt(policyFile: string): Config {
-  return unsetConfig({ ...DEFAULTS, policyFile });
-}
 
 test("a setting is found by its dotted key", async () => {
   const { settings } = (await load({ toml: '[log]\nlevel = "warn"' })).config;

@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { formatAuditLine, formatLeftOut } from "../../src/audit/audit-line.ts";
 import type { AuditEntry } from "../../src/audit/audit-line.ts";
 import { loadConfig, settingAt, variableOf } from "../../src/config/config.ts";
-import { PORT_NAMES } from "../../src/discovery/endpoint.ts";
+import { NATIVE_PORTS as PORT_NAMES } from "../../src/peers/native.ts";
 import { readNamedGuests } from "../../src/discovery/named.ts";
 import { isFaultCode } from "../../src/errors.ts";
 import { configureLog } from "../../src/log.ts";
 import { readDescription } from "../../src/methods/describe.ts";
 import { parsePolicy } from "../../src/policy/policy.ts";
-import { live } from "../../src/roles/daemon/daemon.ts";
+import { runDaemon } from "../../src/roles/daemon/daemon.ts";
 import { catchSignals } from "../../src/roles/daemon/life-signals.ts";
 import { DEFAULTS } from "../../src/config/settings.ts";
 import type { Settings } from "../../src/config/settings.ts";
@@ -97,7 +97,10 @@ describe("docs/SETTINGS.md has, of the config file,", () => {
     const error = errorOf(() => loadConfig({ file, environment: {} }));
     expect(firstColumnOf("Named guests")).toEqual(keysAllowedBy(error));
     const [, standard, ports] = rowsOf("Named guests").find(([key]) => key === "`port`") ?? [];
-    const [endpoint] = readNamedGuests([{ name: "web1", socket: "/run/vm/web1.sock" }]);
+    const [endpoint] = readNamedGuests([{ name: "web1", socket: "/run/vm/web1.sock" }], {
+      ports: new Set(Object.values(PORT_NAMES)),
+      defaultPort: PORT_NAMES.hostToGuest,
+    });
     expect(toValue(standard)).toBe(endpoint?.port);
     expect(literalsOf(ports).map(toValue)).toEqual(Object.values(PORT_NAMES));
   });
@@ -239,7 +242,7 @@ async function keysKeptBy(role: "host" | "guest"): Promise<string[]> {
     using signals = catchSignals();
     process.emit("SIGHUP", "SIGHUP");
     process.emit("SIGTERM", "SIGTERM");
-    await live({
+    await runDaemon({
       role,
       signals,
       invocation: { config, reload },

@@ -1,14 +1,14 @@
-/** One picture from several sources. */
+/** Merging what several sources find. */
 import { expect, test } from "bun:test";
 import type { Finder } from "../../src/discovery/endpoint.ts";
 import { combineFinders, createFixedFinder, mergeEndpoints } from "../../src/discovery/merge.ts";
 import { NegotiatorError } from "../../src/errors.ts";
-import { endpoint } from "./endpoint-sample.ts";
+import { AGENT_PORT, endpoint } from "./endpoint-sample.ts";
 
 const signal = new AbortController().signal;
 const OTHER_PORT = "negotiator-guest-to-host.0";
 
-test("the same socket counts once, as the most trusted source tells it", () => {
+test("four sources of one socket give one endpoint, that of the most trusted source", () => {
   const { endpoints, problems } = mergeEndpoints([
     endpoint({ source: "qemu" }),
     endpoint({ source: "libvirt", uuid: "u" }),
@@ -19,12 +19,12 @@ test("the same socket counts once, as the most trusted source tells it", () => {
   expect(problems).toEqual([]);
 });
 
-test("the same path on another machine is another socket", () => {
+test("the same path on two machines gives two endpoints", () => {
   const { endpoints } = mergeEndpoints([endpoint({}), endpoint({ guest: "b", machine: "kvm2" })]);
   expect(endpoints).toHaveLength(2);
 });
 
-test("the same port of one UUID counts once, whatever the paths", () => {
+test("two sources with one port of one UUID give one endpoint, even if the paths differ", () => {
   const { endpoints, problems } = mergeEndpoints([
     endpoint({ source: "qemu", uuid: "u", path: "/var/run/a" }),
     endpoint({ source: "libvirt", uuid: "u", path: "/run/a" }),
@@ -34,7 +34,7 @@ test("the same port of one UUID counts once, whatever the paths", () => {
   expect(problems).toEqual([]);
 });
 
-test("where two machines claim a name, the earlier source has it and the loser's other ports go too", () => {
+test("of two machines with one name, only that of the earlier source keeps its ports", () => {
   const { endpoints, problems } = mergeEndpoints([
     endpoint({ source: "libvirt", uuid: "u", path: "/libvirt/a" }),
     endpoint({ source: "libvirt", uuid: "u", path: "/libvirt/b", port: OTHER_PORT }),
@@ -45,7 +45,7 @@ test("where two machines claim a name, the earlier source has it and the loser's
   expect(problems[0]?.message).toContain('"/flag" (flag) and "web1" at "/libvirt/a" (libvirt)');
 });
 
-test("a name never stands for ports of two UUIDs", () => {
+test("two sources with one name but two UUIDs clash, and the earlier one keeps the name", () => {
   const { endpoints, problems } = mergeEndpoints([
     endpoint({ source: "libvirt", uuid: "u", path: "/a" }),
     endpoint({ source: "qemu", uuid: "v", path: "/b", port: OTHER_PORT }),
@@ -54,7 +54,7 @@ test("a name never stands for ports of two UUIDs", () => {
   expect(problems).toHaveLength(1);
 });
 
-test("two of one source with one name are both left out", () => {
+test("two machines of one source with one name are both removed", () => {
   const { endpoints, problems } = mergeEndpoints([
     endpoint({ source: "qemu", path: "/a" }),
     endpoint({ source: "qemu", path: "/b" }),
@@ -64,7 +64,7 @@ test("two of one source with one name are both left out", () => {
   expect(problems[0]?.message).toContain("neither is used");
 });
 
-test("a copied UUID under another name is a clash too", () => {
+test("two names with one UUID in one source are both removed", () => {
   const { endpoints, problems } = mergeEndpoints([
     endpoint({ source: "qemu", path: "/a", uuid: "u" }),
     endpoint({ source: "qemu", path: "/b", uuid: "u", guest: "copy" }),
@@ -73,7 +73,7 @@ test("a copied UUID under another name is a clash too", () => {
   expect(problems).toHaveLength(1);
 });
 
-test("a saved guest gives way to a live one of its name or UUID, and stays otherwise", () => {
+test("a saved guest is removed when a live one has its name or UUID, and stays otherwise", () => {
   const saved = endpoint({ source: "libvirt", uuid: "u", path: "/old", state: "saved" });
   const other = endpoint({ source: "libvirt", uuid: "v", path: "/b", guest: "web2" });
   for (const live of [
@@ -86,18 +86,31 @@ test("a saved guest gives way to a live one of its name or UUID, and stays other
   expect(mergeEndpoints([saved, other]).endpoints).toContain(saved);
 });
 
-test("every source is told what is known", async () => {
-  const told: unknown[] = [];
-  const listen: Finder = async (_, known) => {
-    told.push(known);
+test("a port of another program is kept beside those of negotiator, and merged in the same way", () => {
+  const { endpoints, problems } = mergeEndpoints([
+    endpoint({ source: "libvirt", uuid: "u", path: "/libvirt/a" }),
+    endpoint({ source: "qemu", uuid: "u", path: "/qemu/qga", port: AGENT_PORT }),
+    endpoint({ source: "libvirt", uuid: "u", path: "/libvirt/qga", port: AGENT_PORT }),
+  ]);
+  expect(endpoints.map(({ port, path }) => [port, path])).toEqual([
+    ["negotiator-host-to-guest.0", "/libvirt/a"],
+    [AGENT_PORT, "/libvirt/qga"],
+  ]);
+  expect(problems).toEqual([]);
+});
+
+test("every finder gets the known endpoints", async () => {
+  const received: unknown[] = [];
+  const record: Finder = async (_, known) => {
+    received.push(known);
     return { endpoints: [], problems: [], unread: [] };
   };
   const known = [endpoint({})];
-  await combineFinders({ libvirt: listen, qemu: listen })(signal, known);
-  expect(told).toEqual([known, known]);
+  await combineFinders({ libvirt: record, qemu: record })(signal, known);
+  expect(received).toEqual([known, known]);
 });
 
-test("a failing source does not silence the others", async () => {
+test("a finder that throws becomes a problem, and the endpoints of the others stay", async () => {
   const find = combineFinders({
     libvirt: () => Promise.reject(new NegotiatorError("NO_CHANNEL", "libvirt is down")),
     qemu: () => {

@@ -1,20 +1,26 @@
-/** Puts a watch on a stage without a clock: scans, changes and the ends of waits are in the test's hands. */
+/** Runs a watch without a clock: the test controls its scans, its changes and the ends of its waits. */
+import { onAbort } from "../../src/abort.ts";
 import type { Endpoint, Scan } from "../../src/discovery/endpoint.ts";
 import { watchEndpoints } from "../../src/discovery/watch.ts";
-import type { News } from "../../src/discovery/watch.ts";
+import type { News } from "../../src/discovery/news.ts";
 
+/** `pollMs` of the watch. */
 export const POLL = 60_000;
+/** `settleMs` of the watch. */
 export const SETTLE = 100;
 
-/** A scan without trouble. */
+/** Returns a scan without problems. */
 export const found = (...endpoints: Endpoint[]): Scan => ({ endpoints, problems: [], unread: [] });
 
-/** A watch whose scans come from a list (the last repeats; a function is a scan that takes its time), with waits and changes in the test's hands. */
+/**
+ * Starts a watch whose scans come from a list. The last one repeats; an `Error` is a scan that fails; a
+ * function is a scan that takes its time.
+ */
 export function createStage(scans: (Scan | Error | (() => Promise<Scan>))[], follow = true) {
   const controller = new AbortController();
   const waits: { milliseconds: number; end: () => void }[] = [];
   const followers: ChangeSource[] = [];
-  /** What each scan was told to be known. */
+  /** The known endpoints that each scan got. */
   const known: (readonly Endpoint[])[] = [];
   let scanCount = 0;
   let nowMs = 0;
@@ -32,7 +38,7 @@ export function createStage(scans: (Scan | Error | (() => Promise<Scan>))[], fol
         new Promise((resolve) => {
           const entry = { milliseconds, end: resolve };
           waits.push(entry);
-          signal.addEventListener("abort", () => {
+          onAbort(signal, () => {
             const place = waits.indexOf(entry);
             if (place !== -1) waits.splice(place, 1);
             resolve();
@@ -52,7 +58,7 @@ export function createStage(scans: (Scan | Error | (() => Promise<Scan>))[], fol
     setNow: (milliseconds: number) => void (nowMs = milliseconds),
     scanCount: () => scanCount,
     next: async (): Promise<News> => (await watch.next()).value ?? fail("the watch ended"),
-    /** Waits until somebody waits that long, and ends it. */
+    /** Waits until the watch waits for so long, and ends that wait. */
     async endWait(milliseconds: number) {
       await until(() => waits.some((wait) => wait.milliseconds === milliseconds));
       const index = waits.findIndex((wait) => wait.milliseconds === milliseconds);
@@ -62,14 +68,14 @@ export function createStage(scans: (Scan | Error | (() => Promise<Scan>))[], fol
   };
 }
 
-/** A source of changes in the test's hands; a change may tell that a guest was saved. */
+/** A source of changes that the test controls. `saved` is the name of a guest that was saved. */
 export type ChangeSource = {
   change: (saved?: string) => void;
   fail: (error?: Error) => void;
   signal: AbortSignal;
 };
 
-/** A source of changes that registers itself in `followers` when it is started. */
+/** Returns a source of changes, which the test controls through its new entry in `followers`. */
 export async function* createChanges(
   signal: AbortSignal,
   followers: ChangeSource[],
@@ -81,7 +87,7 @@ export async function* createChanges(
     fail: (error) => (error === undefined ? turn.resolve(undefined) : turn.reject(error)),
     signal,
   });
-  signal.addEventListener("abort", () => turn.resolve(undefined));
+  onAbort(signal, () => turn.resolve(undefined));
   for (let change = await turn.promise; change !== undefined; change = await turn.promise) {
     turn = Promise.withResolvers();
     yield change;
@@ -92,11 +98,14 @@ function fail(reason: string): never {
   throw new Error(reason);
 }
 
-/** Waits for a condition, one turn of the event loop after the other; not for ever, as that would slow all later tests down. */
+/**
+ * Waits for a condition, turn by turn of the event loop. Throws after 45 s, so that a failed test does not
+ * spin for ever.
+ */
 export async function until(condition: () => boolean): Promise<void> {
   const endMs = performance.now() + LONGEST_WAIT_MS;
   while (!condition()) {
-    if (performance.now() > endMs) throw new Error(`Waited in vain until ${String(condition)}`);
+    if (performance.now() > endMs) throw new Error(`The condition stayed false: ${String(condition)}`);
     await new Promise((resolve) => setImmediate(resolve));
   }
 }

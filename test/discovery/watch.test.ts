@@ -1,11 +1,11 @@
-/** Watching a finder: no clock, the test says when a wait is over. */
+/** Watching a finder without a clock: the test ends each wait. */
 import { expect, test } from "bun:test";
+import { onAbort } from "../../src/abort.ts";
 import type { Endpoint, Scan } from "../../src/discovery/endpoint.ts";
 import { watchEndpoints } from "../../src/discovery/watch.ts";
-import type { News } from "../../src/discovery/watch.ts";
+import type { News } from "../../src/discovery/news.ts";
 import { NegotiatorError } from "../../src/errors.ts";
-import { turns } from "../support/turns.ts";
-import { endpoint } from "./endpoint-sample.ts";
+import { AGENT_PORT, endpoint } from "./endpoint-sample.ts";
 import { createChanges, createStage, found, POLL, SETTLE, until } from "./watch-stage.ts";
 import type { ChangeSource } from "./watch-stage.ts";
 
@@ -14,7 +14,7 @@ const B = endpoint({ guest: "b", path: "/b", source: "libvirt", uuid: "ub" });
 const C = endpoint({ guest: "c", path: "/c", source: "qemu" });
 const names = (list: readonly Endpoint[]): string[] => list.map(({ guest }) => guest);
 
-test("tells at once what is there, even if nothing", async () => {
+test("the first news comes at once, even if nothing was found", async () => {
   const stage = createStage([found()]);
   expect(await stage.next()).toEqual({ appeared: [], changed: [], gone: [], problems: [] });
   const other = createStage([found(A, B)]);
@@ -22,7 +22,7 @@ test("tells at once what is there, even if nothing", async () => {
   await Promise.all([stage.watch.return(), other.watch.return()]);
 });
 
-test("a poll finds what came and went, and is silent when nothing did", async () => {
+test("a poll yields appeared and gone guests, and nothing when nothing changed", async () => {
   const stage = createStage([found(A), found(A), found(B)]);
   await stage.next();
   const news = stage.next();
@@ -33,7 +33,7 @@ test("a poll finds what came and went, and is silent when nothing did", async ()
   await stage.watch.return();
 });
 
-test("a change leads to a scan after the burst has settled, and ends the poll's wait", async () => {
+test("a change ends the wait for the poll and leads to one scan after the burst", async () => {
   const stage = createStage([found(A), found(A, B)]);
   await stage.next();
   const news = stage.next();
@@ -53,7 +53,7 @@ test("a change leads to a scan after the burst has settled, and ends the poll's 
   expect(later).rejects.toThrow("the watch ended");
 });
 
-test("a change during a scan is not lost", async () => {
+test("a change during a scan leads to another scan", async () => {
   const slow = Promise.withResolvers<Scan>();
   const followers: ChangeSource[] = [];
   const waits: number[] = [];
@@ -67,7 +67,7 @@ test("a change during a scan is not lost", async () => {
         waits.push(milliseconds);
         return milliseconds === SETTLE
           ? Promise.resolve()
-          : new Promise((resolve) => signal.addEventListener("abort", () => resolve()));
+          : new Promise((resolve) => void onAbort(signal, resolve));
       },
       now: () => 0,
       pollMs: POLL,
@@ -86,7 +86,21 @@ test("a change during a scan is not lost", async () => {
   await watch.return();
 });
 
-test("tells that a guest was paused", async () => {
+test("the port of another program appears, changes and goes like those of negotiator", async () => {
+  const agent = endpoint({ ...A, port: AGENT_PORT, path: "/a/qga", connected: false });
+  const open = { ...agent, connected: true };
+  const stage = createStage([found(A, agent), found(A, open), found(A)]);
+  expect((await stage.next()).appeared).toEqual([A, agent]);
+  const changed = stage.next();
+  await stage.endWait(POLL);
+  expect(await changed).toEqual({ appeared: [], changed: [open], gone: [], problems: [] });
+  const gone = stage.next();
+  await stage.endWait(POLL);
+  expect(await gone).toEqual({ appeared: [], changed: [], gone: [open], problems: [] });
+  await stage.watch.return();
+});
+
+test("a guest that was paused is a changed endpoint", async () => {
   const paused = { ...A, state: "paused" } as const;
   const stage = createStage([found(A), found(paused)]);
   await stage.next();
@@ -96,7 +110,7 @@ test("tells that a guest was paused", async () => {
   await stage.watch.return();
 });
 
-test("a restarted guest, with its new socket, is gone and appeared", async () => {
+test("a restarted guest with a new socket is a gone and an appeared endpoint", async () => {
   const restarted = { ...A, path: "/a2" };
   const stage = createStage([found(A), found(restarted)]);
   await stage.next();
@@ -106,89 +120,7 @@ test("a restarted guest, with its new socket, is gone and appeared", async () =>
   await stage.watch.return();
 });
 
-test("a saved guest stays, and moves with its state when it is restored elsewhere", async () => {
-  const saved = { ...A, state: "saved" } as const;
-  const restored = { ...A, path: "/a2", state: "running", movedFrom: "/a" } as const;
-  const { movedFrom: _, ...settled } = restored;
-  const stage = createStage([found(A), found(saved), found(restored), found(settled), found(B)]);
-  const poll = async (): Promise<News> => {
-    const news = stage.next();
-    await stage.endWait(POLL);
-    return news;
-  };
-  await stage.next();
-  expect(await poll()).toEqual({ appeared: [], changed: [saved], gone: [], problems: [] });
-  expect(await poll()).toEqual({ appeared: [], changed: [restored], gone: [], problems: [] });
-  const last = poll();
-  await until(() => stage.scanCount() === 4);
-  await stage.endWait(POLL);
-  expect(await last).toEqual({ appeared: [B], changed: [], gone: [settled], problems: [] });
-  expect(stage.known).toEqual([[], [A], [saved], [restored], [settled]]);
-  await stage.watch.return();
-});
-
-test("an event that a guest was saved is told to the finder, of libvirt's guest of that name only", async () => {
-  const stage = createStage([found(A, B, C)]);
-  await stage.next();
-  const end = stage.watch.next();
-  await until(() => stage.waiting().includes(POLL));
-  stage.followers[0]?.change("a");
-  await until(() => stage.waiting().includes(SETTLE));
-  stage.followers[0]?.change("c");
-  await stage.endWait(SETTLE);
-  await until(() => stage.scanCount() === 2);
-  expect(stage.known[1]).toEqual([{ ...A, state: "saved", awaitedUntilMs: 3_600_000 }, B, C]);
-  // The scan found it running all the same, and an event counts once.
-  await stage.endWait(POLL);
-  await until(() => stage.scanCount() === 3);
-  expect(stage.known[2]).toEqual([A, B, C]);
-  stage.controller.abort();
-  expect((await end).done).toBe(true);
-});
-
-test("an event that a guest was saved counts also when it comes during the scan that misses the guest", async () => {
-  const stage = createStage([
-    found(A, B),
-    async () => {
-      stage.followers[0]?.change("a");
-      await turns(3);
-      return found(B);
-    },
-    found(B),
-  ]);
-  await stage.next();
-  const second = stage.next();
-  await stage.endWait(POLL);
-  const saved = { ...A, state: "saved", awaitedUntilMs: 3_600_000 } as const;
-  expect(await second).toEqual({ appeared: [], changed: [saved], gone: [], problems: [] });
-  // What a later scan says of it counts again.
-  const third = stage.next();
-  await stage.endWait(SETTLE);
-  expect(await third).toEqual({ appeared: [], changed: [], gone: [saved], problems: [] });
-  stage.controller.abort();
-});
-
-test("a guest that libvirt has forgotten is awaited for an hour, and no longer", async () => {
-  const awaited = { ...A, state: "saved", awaitedUntilMs: 3_600_000 } as const;
-  const down = new NegotiatorError("NO_CHANNEL", "libvirt is down");
-  const stage = createStage([found(A), found(awaited), found(awaited), down]);
-  await stage.next();
-  const first = stage.next();
-  await stage.endWait(POLL);
-  expect((await first).changed).toEqual([awaited]);
-  const second = stage.next();
-  stage.setNow(3_599_999);
-  await stage.endWait(POLL);
-  await until(() => stage.scanCount() === 3);
-  expect(stage.known[2]).toEqual([awaited]);
-  stage.setNow(3_600_000);
-  await stage.endWait(POLL);
-  expect((await second).gone).toEqual([awaited]);
-  expect(stage.known[3]).toEqual([]);
-  await stage.watch.return();
-});
-
-test("a failing scan is told once and removes nothing", async () => {
+test("a scan that fails again is reported once and removes no endpoint", async () => {
   const down = new NegotiatorError("NO_CHANNEL", "libvirt is down");
   const stage = createStage([found(A), down, down, new Error("odd"), found(A), down, found(B)]);
   await stage.next();
@@ -196,18 +128,18 @@ test("a failing scan is told once and removes nothing", async () => {
   const poll = async (): Promise<News> => {
     const news = stage.next();
     const scans = stage.scanCount();
-    const isTold = (): boolean => Bun.peek.status(news) !== "pending";
-    while (!isTold()) {
+    const hasNews = (): boolean => Bun.peek.status(news) !== "pending";
+    while (!hasNews()) {
       await stage.endWait(POLL);
-      await until(() => isTold() || stage.waiting().length > 0);
+      await until(() => hasNews() || stage.waiting().length > 0);
     }
     expect(stage.scanCount()).toBeGreaterThan(scans);
     return news;
   };
   for (let round = 0; round < 3; round++) {
-    const { appeared, gone, problems: told } = await poll();
+    const { appeared, gone, problems: reported } = await poll();
     expect([appeared, gone]).toEqual([[], []]);
-    problems.push(told.map(({ message }) => message));
+    problems.push(reported.map(({ message }) => message));
   }
   expect(problems).toEqual([["libvirt is down"], ["odd"], ["libvirt is down"]]);
   const { appeared, gone } = await poll();
@@ -215,7 +147,7 @@ test("a failing scan is told once and removes nothing", async () => {
   await stage.watch.return();
 });
 
-test("what a scan could not look at stays as it was; the rest goes", async () => {
+test("endpoints that a scan could not read stay, and other missing ones are gone", async () => {
   const problem = new NegotiatorError("TIMEOUT", "too slow");
   const stage = createStage([
     found(A, B, C),
@@ -238,23 +170,26 @@ test("what a scan could not look at stays as it was; the rest goes", async () =>
 test.each([
   ["ends", undefined, "the source of events ended"],
   ["fails", new Error("virsh died"), "virsh died"],
-])("when following %s that is told, polls go on, and it is started anew", async (_, error, text) => {
-  const stage = createStage([found(A), found(A), found(B)]);
-  await stage.next();
-  const news = stage.next();
-  stage.followers[0]?.fail(error);
-  await stage.endWait(POLL);
-  expect((await news).problems.map(({ message }) => message)).toEqual([expect.stringContaining(text)]);
-  expect(stage.followers).toHaveLength(2);
-  const later = stage.next();
-  await until(() => stage.waiting().includes(POLL));
-  stage.followers[1]?.change();
-  await stage.endWait(SETTLE);
-  expect(names((await later).appeared)).toEqual(["b"]);
-  await stage.watch.return();
-});
+])(
+  "when the source of events %s, the watch reports it, goes on with polls and follows again",
+  async (_, error, text) => {
+    const stage = createStage([found(A), found(A), found(B)]);
+    await stage.next();
+    const news = stage.next();
+    stage.followers[0]?.fail(error);
+    await stage.endWait(POLL);
+    expect((await news).problems.map(({ message }) => message)).toEqual([expect.stringContaining(text)]);
+    expect(stage.followers).toHaveLength(2);
+    const later = stage.next();
+    await until(() => stage.waiting().includes(POLL));
+    stage.followers[1]?.change();
+    await stage.endWait(SETTLE);
+    expect(names((await later).appeared)).toEqual(["b"]);
+    await stage.watch.return();
+  },
+);
 
-test("works without anything to follow", async () => {
+test("without a source of events, polls find new guests", async () => {
   const stage = createStage([found(), found(A)], false);
   await stage.next();
   const news = stage.next();
@@ -263,7 +198,7 @@ test("works without anything to follow", async () => {
   await stage.watch.return();
 });
 
-test("ends when its signal aborts, with the follower stopped and no wait left", async () => {
+test("when its signal aborts, the watch ends, stops the follower and leaves no wait", async () => {
   const stage = createStage([found(A)]);
   await stage.next();
   const end = stage.watch.next();
@@ -274,7 +209,7 @@ test("ends when its signal aborts, with the follower stopped and no wait left", 
   expect(stage.waiting()).toEqual([]);
 });
 
-test("leaving the loop stops the follower", async () => {
+test("a break out of the loop over the watch stops the follower", async () => {
   const stage = createStage([found(A)]);
   for await (const news of stage.watch) {
     expect(names(news.appeared)).toEqual(["a"]);
@@ -283,7 +218,7 @@ test("leaving the loop stops the follower", async () => {
   expect(stage.followers[0]?.signal.aborted).toBe(true);
 });
 
-test("a wait that breaks for another reason is not hidden", async () => {
+test("a wait that rejects before an abort makes the watch reject", async () => {
   const watch = watchEndpoints(
     {
       find: async () => found(),

@@ -1,4 +1,4 @@
-/** Which commands there are, and which files are none. */
+/** Commands: which files and built-ins can be called, and the errors of the others. */
 import { expect, test } from "bun:test";
 import { chmod, chown, mkdir, rm, symlink } from "node:fs/promises";
 import { NegotiatorError } from "../../src/errors.ts";
@@ -31,20 +31,24 @@ async function createCommands() {
     async problems(): Promise<string[]> {
       return (await listCommands(sources)).problems.map(({ message }) => message);
     },
-    async refusalOf(name: string) {
+    async errorOf(name: string) {
       const { code, message } = await rejectionOf(resolveCommand(name, sources, isOffered));
       return { code, message };
     },
-    /** What the caller is told, and the whole of it, which stays here. */
-    async accountsOf(name: string) {
+    /** The public message, and the full one, which stays on this machine. */
+    async messagesOf(name: string) {
       const { code, message, cause } = await rejectionOf(resolveCommand(name, sources, isOffered));
-      return { code, told: message, whole: cause instanceof NegotiatorError ? cause.message : undefined };
+      return {
+        code,
+        publicMessage: message,
+        fullMessage: cause instanceof NegotiatorError ? cause.message : undefined,
+      };
     },
     [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
   };
 }
 
-test("lists executables of all directories and the built-ins, sorted, each name once", async () => {
+test("executables of all directories and the built-ins are listed, sorted, each name once", async () => {
   await using commands = await createCommands();
   await commands.add("second/uptime");
   await commands.add("first/two words");
@@ -65,7 +69,7 @@ test("lists executables of all directories and the built-ins, sorted, each name 
   }
 });
 
-test("a missing directory has no commands, and is no problem", async () => {
+test("a missing directory has no commands and is not a problem", async () => {
   await using commands = await createCommands();
   await rm(commands.at("first"), { recursive: true });
   await commands.add("second/uptime");
@@ -83,7 +87,7 @@ const LEFTOVERS = [
   "wipe.rpmnew",
 ];
 
-test("what is not executable, hidden, left behind, no file or a description is not listed", async () => {
+test("hidden files, leftovers, directories and files without executable bit are not listed", async () => {
   await using commands = await createCommands();
   for (const leftover of LEFTOVERS) await commands.add(`first/${leftover}`);
   await commands.add("first/README", "text", 0o644);
@@ -96,7 +100,7 @@ test("what is not executable, hidden, left behind, no file or a description is n
   expect(await commands.problems()).toEqual([]);
 });
 
-test("a user command hides the built-in of its name, even one that may not be run; a folder does not", async () => {
+test("a file hides the built-in of its name, also if it must not be run; a directory does not", async () => {
   await using commands = await createCommands();
   const folder = commands.at("first/find-it");
   await mkdir(folder);
@@ -107,37 +111,46 @@ test("a user command hides the built-in of its name, even one that may not be ru
   expect(await resolveCommand("find-it", commands.sources, isOffered)).toMatchObject({ kind: "user", path });
   await chmod(path, 0o644);
   expect(await commands.names()).toEqual([]);
-  expect(await commands.accountsOf("find-it")).toEqual({
+  expect(await commands.messagesOf("find-it")).toEqual({
     code: "NOT_EXECUTABLE",
-    told: 'Cannot run "find-it": it has no executable bit',
-    whole: `Cannot run "${path}": it has no executable bit\nSet it with: chmod 755 ${path}`,
+    publicMessage: 'Cannot run "find-it": it has no executable bit',
+    fullMessage: `Cannot run "${path}": it has no executable bit\nSet it with: chmod 755 ${path}`,
   });
 });
 
-test("links to files count, links to nowhere are told", async () => {
+test("a link to a file is a command; a link to nowhere is a problem and gets NOT_EXECUTABLE", async () => {
   await using commands = await createCommands();
   await symlink("/bin/true", commands.at("first/good"));
   await symlink("nowhere", commands.at("first/bad"));
   expect(await commands.names()).toEqual(["find-it", "good"]);
   expect(await commands.problems()).toEqual([expect.stringContaining("it is a link that leads nowhere")]);
-  expect(await commands.accountsOf("bad")).toEqual({
+  expect(await commands.messagesOf("bad")).toEqual({
     code: "NOT_EXECUTABLE",
-    told: 'Cannot run "bad": it is a link that leads nowhere',
-    whole: expect.stringContaining(`readlink -f ${commands.at("first/bad")}`),
+    publicMessage: 'Cannot run "bad": it is a link that leads nowhere',
+    fullMessage: expect.stringContaining(`readlink -f ${commands.at("first/bad")}`),
   });
 });
 
-test.each([0o775, 0o757, 0o777])("a file of mode %o may not be run", async (mode) => {
-  await using commands = await createCommands();
-  const path = await commands.add("first/open", "#!/bin/sh\n", mode);
-  expect(await commands.names()).toEqual(["find-it"]);
-  const message = `Cannot run "${path}": its group or everybody may write to it\nCorrect it with: chmod go-w ${path}`;
-  expect(await commands.problems()).toEqual([message]);
-  const told = 'Cannot run "open": it can be written by others';
-  expect(await commands.accountsOf("open")).toEqual({ code: "NOT_EXECUTABLE", told, whole: message });
-});
+test.each([0o775, 0o757, 0o777])(
+  "a file of mode %o gets NOT_EXECUTABLE: others can write to it",
+  async (mode) => {
+    await using commands = await createCommands();
+    const path = await commands.add("first/open", "#!/bin/sh\n", mode);
+    expect(await commands.names()).toEqual(["find-it"]);
+    const message =
+      `Cannot run "${path}": its group or everybody may write to it\n` +
+      `Correct it with: chmod go-w ${path}`;
+    expect(await commands.problems()).toEqual([message]);
+    const publicMessage = 'Cannot run "open": it can be written by others';
+    expect(await commands.messagesOf("open")).toEqual({
+      code: "NOT_EXECUTABLE",
+      publicMessage,
+      fullMessage: message,
+    });
+  },
+);
 
-test("a directory that others may write to gives no commands", async () => {
+test("commands in a directory that others may write to get NOT_EXECUTABLE", async () => {
   await using commands = await createCommands();
   await commands.add("first/uptime");
   await commands.add("second/uptime");
@@ -147,22 +160,24 @@ test("a directory that others may write to gives no commands", async () => {
     `Cannot use commands in "${commands.at("first")}": its group or everybody may write to it\n` +
     `Correct it with: chmod go-w ${commands.at("first")}`;
   expect(await commands.problems()).toEqual([message]);
-  expect(await commands.accountsOf("uptime")).toEqual({
+  expect(await commands.messagesOf("uptime")).toEqual({
     code: "NOT_EXECUTABLE",
-    told: 'Cannot run "uptime": the directory it is in can be written by others',
-    whole: message,
+    publicMessage: 'Cannot run "uptime": the directory it is in can be written by others',
+    fullMessage: message,
   });
   expect(await resolveCommand("find-it", commands.sources, isOffered)).toMatchObject({ kind: "builtin" });
 });
 
-test.if(UID === 0)("only root and our own user may own files and directories", async () => {
+test.if(UID === 0)("files and directories of another user get NOT_EXECUTABLE (needs root)", async () => {
   await using commands = await createCommands();
   const path = await commands.add("first/foreign");
   await chown(path, 65534, 65534);
-  expect(await commands.accountsOf("foreign")).toEqual({
+  expect(await commands.messagesOf("foreign")).toEqual({
     code: "NOT_EXECUTABLE",
-    told: 'Cannot run "foreign": it does not belong to root',
-    whole: `Cannot run "${path}": it belongs to user 65534, not to root\nCorrect it with: chown root: ${path}`,
+    publicMessage: 'Cannot run "foreign": it does not belong to root',
+    fullMessage:
+      `Cannot run "${path}": it belongs to user 65534, not to root\n` +
+      `Correct it with: chown root: ${path}`,
   });
   const asThatUser = { ...commands.sources, uid: 65534 };
   expect(await resolveCommand("foreign", asThatUser, isOffered)).toMatchObject({ kind: "user" });
@@ -185,12 +200,12 @@ test.each([
   "a\nb",
   "a\0b",
   "x".repeat(256),
-])("no command can be named %j", async (name) => {
+])("the name %j gets NO_COMMAND with a short message", async (name) => {
   await using commands = await createCommands();
   await commands.add("first/.hidden");
   await commands.add("first/uptime.toml");
   for (const leftover of LEFTOVERS) await commands.add(`first/${leftover}`);
-  const { code, message } = await commands.refusalOf(name);
+  const { code, message } = await commands.errorOf(name);
   expect(code).toBe("NO_COMMAND");
   expect(message.length).toBeLessThan(250);
   expect(message.split("\n")).toHaveLength(2);
@@ -198,28 +213,28 @@ test.each([
   expect(message).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
 });
 
-test("no name leads out of the directory or below it", async () => {
+test("a name with a slash gets NO_COMMAND", async () => {
   await using commands = await createCommands();
   await commands.add("outside");
   await commands.add("first/below/inner");
   for (const name of ["../outside", "below/inner", "../first/below/inner", commands.at("outside")]) {
-    expect((await commands.refusalOf(name)).code).toBe("NO_COMMAND");
+    expect((await commands.errorOf(name)).code).toBe("NO_COMMAND");
   }
 });
 
-test("an unknown name is answered with the nearest ones", async () => {
+test("an unknown name gets NO_COMMAND with similar names", async () => {
   await using commands = await createCommands();
   await commands.add("first/uptime");
-  expect(await commands.refusalOf("uptmie")).toEqual({
+  expect(await commands.errorOf("uptmie")).toEqual({
     code: "NO_COMMAND",
     message: 'Cannot run "uptmie": there is no such command\nDid you mean "uptime"?',
   });
-  expect((await commands.refusalOf("reboot")).message).toBe(
+  expect((await commands.errorOf("reboot")).message).toBe(
     'Cannot run "reboot": there is no such command\nlist-commands shows what there is',
   );
 });
 
-test("what is not offered to the caller is no guess, however near it is", async () => {
+test("similar names that are not offered to the caller are not suggested", async () => {
   await using commands = await createCommands();
   for (const name of ["wipe-disk", "wipe-disc"]) await commands.add(`first/${name}`);
   const guessesFor = async (offered: readonly string[]) =>
@@ -230,7 +245,7 @@ test("what is not offered to the caller is no guess, however near it is", async 
   expect(await guessesFor(["wipe-disc"])).toBe(`${missing}Did you mean "wipe-disc"?`);
 });
 
-test("a comment in the script describes it", async () => {
+test("the description comes from a comment in the first bytes of a script", async () => {
   await using commands = await createCommands();
   await commands.add("first/a", "#!/bin/sh\n# Copyright\n#  negotiator:  Shows \u001b[31mit \r\necho\n");
   await commands.add("first/b", "# negotiator: no script\n");
@@ -244,7 +259,7 @@ test("a comment in the script describes it", async () => {
   ]);
 });
 
-test("NAME.toml describes it, before the comment", async () => {
+test("the description in NAME.toml comes before the comment in the script", async () => {
   await using commands = await createCommands();
   const path = await commands.add("first/backup", "#!/bin/sh\n# negotiator: old\n");
   await commands.add(
@@ -277,59 +292,59 @@ test.each([
   ["user = '../root'", "user: not a user's name"],
   ["[description]", "description: "],
   ["= broken", "Expected a key"],
-])("a NAME.toml that says %j makes the command unusable, and says why", async (text, says) => {
+])("a NAME.toml with %j makes its command unusable: BAD_CONFIG", async (text, says) => {
   await using commands = await createCommands();
   await commands.add("first/backup");
   const path = await commands.add("first/backup.toml", text, 0o644);
-  const { code, told, whole = "" } = await commands.accountsOf("backup");
+  const { code, publicMessage, fullMessage = "" } = await commands.messagesOf("backup");
   expect(code).toBe("BAD_CONFIG");
-  expect(told).toBe('Cannot run "backup": its description cannot be used');
-  expect(whole).toStartWith(`Cannot use ${path}:`);
-  expect(whole).toContain(says);
+  expect(publicMessage).toBe('Cannot run "backup": its description cannot be used');
+  expect(fullMessage).toStartWith(`Cannot use ${path}:`);
+  expect(fullMessage).toContain(says);
   expect(await commands.names()).toEqual(["find-it"]);
-  expect(await commands.problems()).toEqual([whole]);
+  expect(await commands.problems()).toEqual([fullMessage]);
 });
 
-test("a NAME.toml of any size is not read", async () => {
+test("a NAME.toml of more than 64 KiB makes its command unusable", async () => {
   await using commands = await createCommands();
   await commands.add("first/backup");
   await commands.add("first/backup.toml", `# ${"x".repeat(70_000)}`, 0o644);
-  expect((await commands.accountsOf("backup")).whole).toEndWith("it has more than 65536 bytes");
+  expect((await commands.messagesOf("backup")).fullMessage).toEndWith("it has more than 65536 bytes");
 });
 
-test("a NAME.toml that others may write to makes the command unusable", async () => {
+test("a NAME.toml that others may write to makes its command unusable", async () => {
   await using commands = await createCommands();
   await commands.add("first/backup");
   await commands.add("first/backup.toml", "", 0o666);
-  expect(await commands.refusalOf("backup")).toMatchObject({ code: "BAD_CONFIG" });
+  expect(await commands.errorOf("backup")).toMatchObject({ code: "BAD_CONFIG" });
 });
 
-test("a command that is a link to where others may put something is refused", async () => {
+test("a link to a file in a directory that others may write to gets NOT_EXECUTABLE", async () => {
   await using commands = await createCommands();
   const tool = await commands.add("home/tool");
   await symlink(tool, commands.at("first/tool"));
   expect(await commands.names()).toEqual(["find-it", "tool"]);
   await chmod(commands.at("home"), 0o777);
-  const whole =
+  const fullMessage =
     `Cannot run "${commands.at("first/tool")}": everybody may write to "${commands.at("home")}"\n` +
     `Correct it with: chmod o-w ${commands.at("home")}`;
-  expect(await commands.problems()).toEqual([whole]);
+  expect(await commands.problems()).toEqual([fullMessage]);
   expect(await commands.names()).toEqual(["find-it"]);
-  const told = 'Cannot run "tool": it can be replaced by others';
-  expect(await commands.accountsOf("tool")).toEqual({ code: "NOT_EXECUTABLE", told, whole });
+  const publicMessage = 'Cannot run "tool": it can be replaced by others';
+  expect(await commands.messagesOf("tool")).toEqual({ code: "NOT_EXECUTABLE", publicMessage, fullMessage });
 });
 
-test("a NAME.toml that is a link to where others may put something makes the command unusable", async () => {
+test("a NAME.toml that links into a directory of others makes its command unusable", async () => {
   await using commands = await createCommands();
   await commands.add("first/backup");
   const path = await commands.add("home/its.toml", "stdin = false\n", 0o644);
   await symlink(path, commands.at("first/backup.toml"));
   expect(await commands.names()).toEqual(["backup", "find-it"]);
   await chmod(commands.at("home"), 0o777);
-  expect(await commands.refusalOf("backup")).toMatchObject({ code: "BAD_CONFIG" });
+  expect(await commands.errorOf("backup")).toMatchObject({ code: "BAD_CONFIG" });
 });
 
-test("a directory of commands that others could exchange gives none, be it a link or not", async () => {
+test("commands in a directory that others can replace get NOT_EXECUTABLE, also through a link", async () => {
   await using commands = await createCommands();
   await commands.add("app/commands/uptime");
   await chmod(commands.at("app/commands"), 0o755);
@@ -343,7 +358,7 @@ test("a directory of commands that others could exchange gives none, be it a lin
     `Cannot use commands in "${commands.at("first")}": everybody may write to "${commands.at("app")}"\n` +
       `Correct it with: chmod o-w ${commands.at("app")}`,
   ]);
-  expect((await commands.accountsOf("uptime")).told).toBe(
+  expect((await commands.messagesOf("uptime")).publicMessage).toBe(
     'Cannot run "uptime": the directory it is in can be replaced by others',
   );
   expect((await listCommands(direct)).commands.map(({ name }) => name)).toEqual(["find-it"]);

@@ -1,9 +1,11 @@
-/** `execute`: from a name and arguments to a process, its streams, its user, its deadline. The rest is in test/roles. */
+/**
+ * `execute`: the process, its streams, its user and its deadline. Tests through daemons are in test/roles.
+ */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmod } from "node:fs/promises";
 import type { AuditEntry } from "../../src/audit/audit-line.ts";
+import { createDispatcher } from "../../src/methods/dispatcher.ts";
 import { createExecute } from "../../src/methods/execute.ts";
-import { createDispatcher } from "../../src/methods/method.ts";
 import { DEFAULT_POLICY, parsePolicy } from "../../src/policy/policy.ts";
 import type { Policy } from "../../src/policy/policy.ts";
 import { createQuota } from "../../src/policy/quota.ts";
@@ -18,9 +20,9 @@ import { until } from "../support/until.ts";
 
 setDefaultTimeout(60_000);
 
-const CALLER = { guest: "web1", uuid: "00000000-0000-4000-8000-000000000001" };
+const CALLER = { via: "guest", name: "web1", uuid: "00000000-0000-4000-8000-000000000001" } as const;
 
-/** Where the caller is sent for what it is not told. */
+/** The second line of a public error. */
 const MORE = "The log of the host's daemon says more";
 
 async function readAll(reader: StreamReader): Promise<string> {
@@ -49,7 +51,7 @@ function serve(
       quota: createQuota(),
       audit: { record: (entry) => void lines.push(entry) },
       now,
-    }),
+    }).call,
   );
   const execute = (command: string, args: string[] = [], changes: Partial<CallOptions> = {}) =>
     link.caller.call({
@@ -77,7 +79,7 @@ async function executable(directory: TemporaryDirectory, text: string): Promise<
   return path;
 }
 
-test("the result, both outputs and the audit's bytes", async () => {
+test("a command's exit code, outputs and byte counts reach the caller and the audit", async () => {
   await using directory = await createTemporaryDirectory();
   await plant(directory, "both", "cat; echo error >&2; exit 4");
   const { link, lines, execute } = serve(directory);
@@ -99,21 +101,21 @@ test("the result, both outputs and the audit's bytes", async () => {
     "timedOut",
   ]);
   expect(result).toMatchObject({ exitCode: 4, signal: null, timedOut: false, cancelled: false });
-  await until("it is written down", () => lines.length === 1);
+  await until("the audit has an entry", () => lines.length === 1);
   expect(lines[0]).toMatchObject({ exitCode: 4, bytes: { stdin: 5, stdout: 5, stderr: 6 } });
 });
 
-test("a built-in command is written down as one, without the arguments that it ignored", async () => {
+test("the audit's entry of a built-in command has builtin: true and no arguments", async () => {
   await using directory = await createTemporaryDirectory();
   const { link, lines, execute } = serve(directory);
   await using _ = link;
   await execute("built", ["ignored"]).answer;
-  await until("it is written down", () => lines.length === 1);
+  await until("the audit has an entry", () => lines.length === 1);
   expect(lines[0]).toMatchObject({ command: "built", exitCode: 0, builtin: true });
   expect(lines[0]?.args).toBeUndefined();
 });
 
-test("a caller that asks for no streams gets none, and the command reads nothing", async () => {
+test("a command whose caller asks for no streams runs, and reads an empty input", async () => {
   await using directory = await createTemporaryDirectory();
   await plant(directory, "loud", "echo out; echo err >&2; exit $(cat | wc -c)");
   const { link, execute } = serve(directory);
@@ -121,20 +123,20 @@ test("a caller that asks for no streams gets none, and the command reads nothing
   expect((await execute("loud", [], { read: [] }).answer).result).toMatchObject({ exitCode: 0 });
 });
 
-test("who called is in the environment", async () => {
+test("the command's environment has the guest's name and uuid and the call id", async () => {
   await using directory = await createTemporaryDirectory();
   await plant(directory, "who", 'echo "$NEGOTIATOR_GUEST $NEGOTIATOR_GUEST_UUID $NEGOTIATOR_CALL_ID"');
   const { link, execute } = serve(directory);
   await using _ = link;
   const call = execute("who", [], { id: "call-1" });
-  expect(await readAll(call.reader("stdout"))).toBe(`${CALLER.guest} ${CALLER.uuid} call-1\n`);
+  expect(await readAll(call.reader("stdout"))).toBe(`${CALLER.name} ${CALLER.uuid} call-1\n`);
 });
 
 test.each([
   ["aB3-_.x", "aB3-_.x"],
   ["../$(id);`x`'\"|&", "..___id___x_____"],
   [-7, "-7"],
-])("the call id %p is %s in the environment", async (id, shown) => {
+])("the call id %p becomes %s in the environment", async (id, shown) => {
   await using directory = await createTemporaryDirectory();
   await plant(directory, "which", 'echo "$NEGOTIATOR_CALL_ID"');
   const { link, execute } = serve(directory);
@@ -142,7 +144,7 @@ test.each([
   expect(await readAll(execute("which", [], { id }).reader("stdout"))).toBe(`${shown}\n`);
 });
 
-test("the policy's user is whom it runs as, before the command's own", async () => {
+test("a command runs as the policy's user, or else as its own; an unknown user gets BAD_CONFIG", async () => {
   await using directory = await createTemporaryDirectory();
   await chmod(directory.path, 0o755);
   await plant(directory, "own", "id -un; echo $HOME", 'user = "daemon"\n');
@@ -161,11 +163,11 @@ test("the policy's user is whom it runs as, before the command's own", async () 
     code: "BAD_CONFIG",
     message: `Cannot run "free": the user it is to run as cannot be found; ${MORE}`,
   });
-  await until("it is written down", () => asGhost.lines.length === 1);
+  await until("the audit has an entry", () => asGhost.lines.length === 1);
   expect(asGhost.lines[0]?.problem).toBe('Cannot find the user "no-such-user" in /etc/passwd');
 });
 
-describe("what cannot be started", () => {
+describe("a command that cannot be started", () => {
   const CASES: [string, (directory: TemporaryDirectory) => Promise<string>, string, string][] = [
     [
       "no executable bit",
@@ -188,7 +190,7 @@ describe("what cannot be started", () => {
   ];
 
   test.each(CASES)(
-    "%s: the caller learns name and reason, log and audit all",
+    "%s: the caller gets a public reason, log and audit get the path and the remedy",
     async (_what, plantIt, reason, detail) => {
       await using directory = await createTemporaryDirectory();
       const path = await plantIt(directory);
@@ -196,7 +198,7 @@ describe("what cannot be started", () => {
       await using _ = link;
       const { result: error, stderr } = await spyOnOutput(async () => {
         const refused = await rejectionOf(execute("it").answer);
-        await until("it is written down", () => lines.length === 1);
+        await until("the audit has an entry", () => lines.length === 1);
         return refused;
       });
       expect(error.code).toBe("NOT_EXECUTABLE");
@@ -204,12 +206,12 @@ describe("what cannot be started", () => {
       const [{ problem = "" } = {}] = lines;
       expect(problem).toStartWith(`Cannot run "${path}": `);
       expect(problem).toContain(detail);
-      expect(stderr).toStartWith(`WARN calls: guest "web1" called "it": Cannot run "${path}": `);
+      expect(stderr).toStartWith(`WARN calls: guest "web1" called the command "it": Cannot run "${path}": `);
       expect(stderr).toContain(detail);
     },
   );
 
-  test("what the caller itself can mend is told whole, by name", async () => {
+  test("arguments that are too long get TOO_LARGE, with the full message for the caller", async () => {
     await using directory = await createTemporaryDirectory();
     await plant(directory, "it", "");
     const { link, lines, execute } = serve(directory);
@@ -218,24 +220,24 @@ describe("what cannot be started", () => {
     expect(error.code).toBe("TOO_LARGE");
     expect(error.message).toStartWith('Cannot run "it": its arguments and environment are too long (');
     expect(error.message).toEndWith("send more than that on standard input");
-    await until("it is written down", () => lines.length === 1);
+    await until("the audit has an entry", () => lines.length === 1);
     expect(lines[0]).not.toHaveProperty("problem");
   });
 
-  test("a caller that fails again and again does not fill the log", async () => {
+  test("fifty failed calls in a minute are ten log lines", async () => {
     await using directory = await createTemporaryDirectory();
     await directory.write("it", "#!/bin/sh\n");
-    // A minute's lines are counted: a clock that goes on lets through more of them the longer this takes.
+    // The clock stands still, because a slow test would get further lines.
     const { link, execute } = serve(directory, DEFAULT_POLICY, () => 0);
     await using _ = link;
     const { stderr } = await spyOnOutput(async () => {
       for (let count = 0; count < 50; count++) await rejectionOf(execute("it").answer);
     });
-    expect(stderr.match(/called "it"/g)).toHaveLength(10);
+    expect(stderr.match(/called the command "it"/g)).toHaveLength(10);
   });
 });
 
-test("a guess names nothing that the policy denies to this caller", async () => {
+test("did-you-mean names no command that the policy denies to the caller", async () => {
   await using directory = await createTemporaryDirectory();
   await plant(directory, "wipe-disk", "");
   await plant(directory, "wipe-desk", "");
@@ -251,7 +253,7 @@ test("a guess names nothing that the policy denies to this caller", async () => 
   expect((await rejectionOf(execute("wipe-dusk").answer)).message).toEndWith('; Did you mean "wipe-desk"?');
 });
 
-test("the shortest deadline counts: the caller's, the policy's, the command's", async () => {
+test("the shortest deadline of caller, policy and command ends the command", async () => {
   await using directory = await createTemporaryDirectory();
   await plant(directory, "slow", "exec sleep 600");
   await plant(directory, "brief", "exec sleep 600", "timeoutSeconds = 0.1\n");
@@ -266,7 +268,7 @@ test("the shortest deadline counts: the caller's, the policy's, the command's", 
   expect((await strict.execute("slow").answer).result).toMatchObject(timedOut);
 });
 
-test("a command that reads no input gets none, though the caller has some", async () => {
+test("a command with stdin = false gets no input, though the caller sends some", async () => {
   await using directory = await createTemporaryDirectory();
   await plant(directory, "blind", "wc -c", "stdin = false\n");
   const { link, execute } = serve(directory);
@@ -280,7 +282,7 @@ test("a command that reads no input gets none, though the caller has some", asyn
   expect((await call.answer).result).toMatchObject({ exitCode: 0 });
 });
 
-test("a built-in command answers without a process", async () => {
+test("a built-in command writes its output and exits with 0", async () => {
   await using directory = await createTemporaryDirectory();
   const { link, execute } = serve(directory);
   await using _ = link;
@@ -290,7 +292,7 @@ test("a built-in command answers without a process", async () => {
   expect((await execute("built", [], { read: [] }).answer).result).toMatchObject({ exitCode: 0 });
 });
 
-test("a cancel ends the command, and its result says so", async () => {
+test("a cancelled command ends by SIGTERM, with cancelled: true in the result", async () => {
   await using directory = await createTemporaryDirectory();
   await plant(directory, "slow", "echo on; exec sleep 600");
   const { link, execute } = serve(directory);
@@ -306,16 +308,20 @@ test.each<[string, unknown, string]>([
   ["an empty name", { command: "" }, "command: it is empty"],
   ["a name that is a number", { command: 5 }, "command: it has to be text"],
   ["a long name", { command: "x".repeat(256) }, "command: it is longer than 255 characters"],
-  ["no list of arguments", { command: "x", args: "y" }, "args: they have to be a list"],
-  ["an argument that is no text", { command: "x", args: [1] }, "args.0: an argument has to be text"],
-  ["a NUL", { command: "x", args: ["a", "b\0"] }, "args.1: an argument cannot hold a NUL"],
+  ["arguments that are not a list", { command: "x", args: "y" }, "args: they have to be a list"],
+  ["an argument that is not text", { command: "x", args: [1] }, "args.0: an argument has to be text"],
+  ["a NUL in an argument", { command: "x", args: ["a", "b\0"] }, "args.1: an argument cannot hold a NUL"],
   [
-    "too many",
+    "too many arguments",
     { command: "x", args: Array.from({ length: 4097 }, () => "") },
     "args: more than 4096 arguments",
   ],
-  ["too much", { command: "x", args: ["x".repeat(256 * 1024)] }, "more than 262144 bytes of arguments"],
-])("%s is refused", async (what, params, part) => {
+  [
+    "arguments of too many bytes",
+    { command: "x", args: ["x".repeat(256 * 1024)] },
+    "more than 262144 bytes of arguments",
+  ],
+])("execute with %s gets BAD_REQUEST", async (what, params, part) => {
   await using directory = await createTemporaryDirectory();
   const { link, execute } = serve(directory);
   await using _ = link;
@@ -326,13 +332,13 @@ test.each<[string, unknown, string]>([
 });
 
 test.each(["missing", "../missing", ".hidden", "a/b", "built.toml"])(
-  "there is no command %j",
+  "execute of %j gets NO_COMMAND, and the audit has the name",
   async (name) => {
     await using directory = await createTemporaryDirectory();
     const { link, lines, execute } = serve(directory);
     await using _ = link;
     expect((await rejectionOf(execute(name).answer)).code).toBe("NO_COMMAND");
-    await until("it is written down", () => lines.length === 1);
+    await until("the audit has an entry", () => lines.length === 1);
     expect(lines[0]).toMatchObject({ command: name, errorCode: "NO_COMMAND", decision: "allowed" });
   },
 );

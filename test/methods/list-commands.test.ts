@@ -1,10 +1,11 @@
-/** `list-commands`: what a caller learns of the commands, and what it does not. */
+/** `list-commands`: what a caller learns of the commands. */
 import { expect, test } from "bun:test";
 import { chmod } from "node:fs/promises";
 import { BUILTINS } from "../../src/methods/builtin/builtins.ts";
+import { createDispatcher } from "../../src/methods/dispatcher.ts";
 import { createListCommands } from "../../src/methods/list-commands.ts";
-import { createDispatcher } from "../../src/methods/method.ts";
-import { createNativePeer } from "../../src/peers/peer.ts";
+import { createNativePeer } from "../../src/peers/native.ts";
+import { listCommandsOf } from "../../src/peers/remote-command.ts";
 import { DEFAULT_POLICY, denyAll, parsePolicy } from "../../src/policy/policy.ts";
 import type { Policy } from "../../src/policy/policy.ts";
 import { createQuota } from "../../src/policy/quota.ts";
@@ -13,7 +14,7 @@ import { createServedLink } from "../support/served-link.ts";
 import { spyOnOutput } from "../support/spied-output.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 
-const explainSilence = (): NegotiatorError => new NegotiatorError("NO_CHANNEL", "never sent");
+const explainNoAnswer = (): NegotiatorError => new NegotiatorError("NO_CHANNEL", "never sent");
 
 async function listUnder(policy: Policy, directories: string[]) {
   const sources = () => ({ directories, builtins: BUILTINS.slice(0, 1), uid: process.getuid?.() ?? 0 });
@@ -22,18 +23,18 @@ async function listUnder(policy: Policy, directories: string[]) {
     createDispatcher({
       role: "host",
       direction: "incoming",
-      caller: { guest: "web1" },
+      caller: { via: "guest", name: "web1" },
       methods,
       policy: () => policy,
       quota: createQuota(),
       audit: { record: () => undefined },
       now: () => 0,
-    }),
+    }).call,
   );
-  return await createNativePeer(link.caller, { explainSilence }).listCommands(5000);
+  return await listCommandsOf(createNativePeer(link.caller, { explainNoAnswer }), { timeoutMs: 5000 });
 }
 
-test("names and descriptions are told, places are not", async () => {
+test("the list has names and descriptions, and neither paths nor users", async () => {
   await using directory = await createTemporaryDirectory();
   await chmod(await directory.write("zap", "#!/bin/sh\n# negotiator: zaps\n"), 0o755);
   await directory.write("zap.toml", 'user = "root"\ntimeoutSeconds = 3\n');
@@ -44,7 +45,7 @@ test("names and descriptions are told, places are not", async () => {
   ]);
 });
 
-test("only what the policy may ever let the caller run is offered", async () => {
+test("the list has only commands that some rule lets the caller run", async () => {
   await using directory = await createTemporaryDirectory();
   for (const name of ["one", "two", "three"]) await chmod(await directory.write(name, "#!/bin/sh\n"), 0o755);
   const rules = `
@@ -63,7 +64,7 @@ test("only what the policy may ever let the caller run is offered", async () => 
   expect(await names(denyAll("broken"))).toEqual([]);
 });
 
-test("a file that may not be run is a warning in our own log, and nothing to the caller", async () => {
+test("an unsafe file is not in the list, and the log has a warning", async () => {
   await using directory = await createTemporaryDirectory();
   await chmod(await directory.write("open-to-all", "#!/bin/sh\n"), 0o777);
   const { result, stderr } = await spyOnOutput(() => listUnder(DEFAULT_POLICY, [directory.path]));

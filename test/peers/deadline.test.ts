@@ -112,7 +112,7 @@ async function giveUpAfterAnswer(course: Course, mostS: number): Promise<number 
       if (error === undefined) continue;
       expect(error).toMatchObject({
         code: "TIMEOUT",
-        message: expect.stringContaining("keeps its output back"),
+        message: expect.stringContaining("sends no more of its output"),
       });
       return seconds;
     }

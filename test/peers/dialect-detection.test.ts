@@ -1,9 +1,11 @@
-/** What is known of the other side's language, from one state of the session to the next. */
+/** The dialect that is known of a peer, from one state of the session to the next. */
 import { expect, test } from "bun:test";
 import { createDialectDetection } from "../../src/peers/dialect-detection.ts";
+import type { DialectDetection } from "../../src/peers/dialect-detection.ts";
+import { LEGACY } from "../../src/peers/legacy/legacy.ts";
 import type { SessionState } from "../../src/wire/session/session.ts";
 
-const HISTORIES: [states: SessionState[], dialect: "native" | "legacy" | undefined][] = [
+const HISTORIES: [states: SessionState[], dialect: string | undefined][] = [
   [[], undefined],
   [["dialling"], undefined],
   [["dialling", "open"], "native"],
@@ -16,43 +18,46 @@ const HISTORIES: [states: SessionState[], dialect: "native" | "legacy" | undefin
   [["dialling", "open", "cut", "dialling", "foreign"], "legacy"],
 ];
 
-test.each(HISTORIES)("after %p it is %p", (states, dialect) => {
-  const speech = createDialectDetection();
-  for (const state of states) speech.onState(state);
-  expect(speech.dialect).toBe(dialect);
+const follow = (detection: DialectDetection, ...states: SessionState[]): void => {
+  for (const state of states) detection.follow(state, LEGACY);
+};
+
+test.each(HISTORIES)("after the session states %p the dialect is %p", (states, dialect) => {
+  const detection = createDialectDetection();
+  follow(detection, ...states);
+  expect(detection.dialect?.name).toBe(dialect);
 });
 
-test("who asks while it is in doubt waits for the next hello", async () => {
-  const speech = createDialectDetection();
-  speech.onState("foreign");
-  await speech.heard(0);
-  speech.doubt();
-  expect(speech.dialect).toBeUndefined();
-  let isHeard = false;
-  const hearing = speech.heard(0).then(() => (isHeard = true));
-  speech.onState("dialling");
+test("a wait during a recheck ends with the next hello's answer", async () => {
+  const detection = createDialectDetection();
+  follow(detection, "foreign");
+  await detection.wait(0);
+  detection.recheck();
+  expect(detection.dialect).toBeUndefined();
+  let isDetected = false;
+  const waiting = detection.wait(0).then(() => (isDetected = true));
+  follow(detection, "dialling");
   await Promise.resolve();
-  expect(isHeard).toBe(false);
-  speech.onState("open");
-  await hearing;
+  expect(isDetected).toBe(false);
+  follow(detection, "open");
+  await waiting;
 });
 
-test("who asks waits no longer than it said, and not for a conversation that has ended", async () => {
-  const speech = createDialectDetection();
-  expect(await speech.heard(1)).toBeUndefined();
-  expect(await speech.heard(0, AbortSignal.abort())).toBeUndefined();
-  const hearing = speech.heard(0);
-  speech.release();
-  expect(await hearing).toBeUndefined();
-  speech.onState("ended");
-  expect(await speech.heard(0)).toBeUndefined();
+test("a wait gives undefined after its time, on abort, on release, and once the session has ended", async () => {
+  const detection = createDialectDetection();
+  expect(await detection.wait(1)).toBeUndefined();
+  expect(await detection.wait(0, AbortSignal.abort())).toBeUndefined();
+  const waiting = detection.wait(0);
+  detection.release();
+  expect(await waiting).toBeUndefined();
+  follow(detection, "ended");
+  expect(await detection.wait(0)).toBeUndefined();
 });
 
-test("who waits is told what was heard, though it is in doubt again at once", async () => {
-  const speech = createDialectDetection();
-  const hearing = speech.heard(0);
-  speech.onState("open");
-  speech.onState("cut");
-  expect(await hearing).toBe("native");
-  expect(speech.dialect).toBeUndefined();
+test("a wait gives the detected dialect, though the session is cut right after", async () => {
+  const detection = createDialectDetection();
+  const waiting = detection.wait(0);
+  follow(detection, "open", "cut");
+  expect((await waiting)?.name).toBe("native");
+  expect(detection.dialect).toBeUndefined();
 });

@@ -1,13 +1,14 @@
 /** A peer that speaks our own dialect: what is asked of it, and what is believed of its answers. */
+import { executeOn, listCommandsOf } from "../../src/peers/remote-command.ts";
+import { createNativePeer } from "../../src/peers/native.ts";
 import { expect, test } from "bun:test";
 import { NegotiatorError } from "../../src/errors.ts";
-import { createNativePeer } from "../../src/peers/peer.ts";
 import type { IncomingCall } from "../../src/wire/calls/incoming-call.ts";
 import { rejectionOf } from "../support/error-of.ts";
 import { createServedLink } from "../support/served-link.ts";
 
 const RESULT = { exitCode: 0, signal: null, timedOut: false, cancelled: false, durationMs: 1 };
-const explainSilence = (): NegotiatorError => new NegotiatorError("NO_CHANNEL", "never sent");
+const explainNoAnswer = (): NegotiatorError => new NegotiatorError("NO_CHANNEL", "never sent");
 
 test("execute asks for what it needs", async () => {
   const calls: IncomingCall[] = [];
@@ -15,12 +16,12 @@ test("execute asks for what it needs", async () => {
     calls.push(call);
     call.respond(RESULT);
   });
-  const peer = createNativePeer(link.caller, { extra: { guest: "web1" }, explainSilence });
+  const peer = createNativePeer(link.caller, { extra: { guest: "web1" }, explainNoAnswer });
   const request = { command: "ls", args: ["-l"], timeoutMs: 0 };
-  const quiet = peer.execute({ ...request, hasInput: false });
+  const quiet = executeOn(peer, { ...request, hasInput: false });
   expect(quiet.stdin).toBeUndefined();
   expect(await quiet.ended).toEqual(RESULT);
-  const fed = peer.execute({ ...request, hasInput: true, callId: "mine", timeoutMs: 5000 });
+  const fed = executeOn(peer, { ...request, hasInput: true, id: "mine", timeoutMs: 5000 });
   expect(fed.stdin).toBeDefined();
   await fed.ended;
   expect(fed.isSent).toBe(true);
@@ -41,8 +42,8 @@ test.each([
   [{ ...RESULT, timedOut: null }],
 ])("the result %j of execute is not believed", async (result) => {
   await using link = createServedLink((call) => call.respond(result));
-  const peer = createNativePeer(link.caller, { explainSilence });
-  const { ended } = peer.execute({ command: "x", args: [], hasInput: false, timeoutMs: 0 });
+  const peer = createNativePeer(link.caller, { explainNoAnswer });
+  const { ended } = executeOn(peer, { command: "x", args: [], hasInput: false, timeoutMs: 0 });
   const error = await rejectionOf(ended);
   expect(error.code).toBe("BAD_REQUEST");
   expect(error.message).toStartWith("Cannot understand the other side's answer: ");
@@ -50,16 +51,20 @@ test.each([
 
 test("a newer peer may say more", async () => {
   await using link = createServedLink((call) => call.respond({ ...RESULT, cores: 8 }));
-  const peer = createNativePeer(link.caller, { explainSilence });
-  const { ended } = peer.execute({ command: "x", args: [], hasInput: false, timeoutMs: 0 });
+  const peer = createNativePeer(link.caller, { explainNoAnswer });
+  const { ended } = executeOn(peer, { command: "x", args: [], hasInput: false, timeoutMs: 0 });
   expect(await ended).toEqual(RESULT);
 });
 
 test("listCommands gives the list, or says what is wrong with it", async () => {
   const command = { name: "ls", kind: "user" } as const;
   await using good = createServedLink((call) => call.respond({ commands: [command] }));
-  expect(await createNativePeer(good.caller, { explainSilence }).listCommands(5000)).toEqual([command]);
+  expect(
+    await listCommandsOf(createNativePeer(good.caller, { explainNoAnswer }), { timeoutMs: 5000 }),
+  ).toEqual([command]);
   await using bad = createServedLink((call) => call.respond({ commands: [command, { name: 1, kind: "?" }] }));
-  const error = await rejectionOf(createNativePeer(bad.caller, { explainSilence }).listCommands(0));
+  const error = await rejectionOf(
+    listCommandsOf(createNativePeer(bad.caller, { explainNoAnswer }), { timeoutMs: 0 }),
+  );
   expect(error.message).toContain("commands.1.name: ");
 });

@@ -1,8 +1,8 @@
-/** Who may call what: rules in order, careful patterns, and files with mistakes in them. */
+/** Policies: the order of rules, careful patterns, explanations, and files with mistakes. */
 import { describe, expect, test } from "bun:test";
 import { NegotiatorError } from "../../src/errors.ts";
 import { decide, DEFAULT_POLICY, denyAll, explain, parsePolicy } from "../../src/policy/policy.ts";
-import type { PolicyRequest } from "../../src/policy/policy.ts";
+import type { PolicyRequest } from "../../src/policy/rule.ts";
 
 const UUID = "2b7c3f5e-1d2a-4c3b-9e8f-0a1b2c3d4e5f";
 
@@ -10,29 +10,29 @@ function call(command: string, args: string[] = [], guest = "web1"): PolicyReque
   return { peer: { guest, uuid: UUID }, method: "execute", command, args };
 }
 
-/** The decision on one rule with the given body, for a call that names `command` with `args`. */
+/** Whether a policy of one allowing rule with this body allows the call. */
 function fits(body: string, request: PolicyRequest): boolean {
   return decide(parsePolicy(`[[rules]]\naction = "allow"\n${body}`), request).allowed;
 }
 
 describe("decide", () => {
-  test("without a policy everything is allowed", () => {
+  test("without a policy every call is allowed", () => {
     expect(decide(DEFAULT_POLICY, call("reboot"))).toEqual({ allowed: true, rule: "default" });
   });
 
-  test("a policy that cannot be used denies everything and keeps the problem from the peer", () => {
+  test("an unreadable policy denies every call, and its reason does not contain the problem", () => {
     const policy = denyAll("Cannot use /etc/negotiator/policy.toml:\n  line 3: secret");
     const reason = "the policy cannot be read, so nothing is allowed";
     expect(decide(policy, call("uptime"))).toEqual({ allowed: false, rule: "invalid", reason });
     expect(decide(policy, { peer: {}, method: "ping", args: [] }).allowed).toBe(false);
   });
 
-  test.each(["", "# nothing\n", "rules = []"])("a policy without rules denies everything: %j", (text) => {
+  test.each(["", "# nothing\n", "rules = []"])("a policy without rules (%j) denies every call", (text) => {
     const reason = "no rule of the policy allows it";
     expect(decide(parsePolicy(text), call("uptime"))).toEqual({ allowed: false, rule: "no-match", reason });
   });
 
-  test("the first rule that fits decides", () => {
+  test("the first matching rule decides", () => {
     const policy = parsePolicy(`
       [[rules]]
       action = "deny"
@@ -56,7 +56,7 @@ describe("decide", () => {
     expect(decide(policy, call("date", [], "db2"))).toMatchObject({ allowed: false, rule: "no-match" });
   });
 
-  test("an allowing rule hands its limits on, in our units", () => {
+  test("the decision has the limits of the allowing rule, with times in milliseconds", () => {
     const policy = parsePolicy(`
       [[rules]]
       action = "allow"
@@ -75,8 +75,14 @@ describe("decide", () => {
     });
   });
 
-  test("all conditions of a rule must hold", () => {
-    const body = `guests = ["web1"]\nuuids = ["${UUID}"]\nmethods = ["execute"]\ncommands = ["up*"]\narguments = []`;
+  test("a rule does not match if one of its conditions does not hold", () => {
+    const body = `
+      guests = ["web1"]
+      uuids = ["${UUID}"]
+      methods = ["execute"]
+      commands = ["up*"]
+      arguments = []
+    `;
     const good = call("uptime");
     expect(fits(body, good)).toBe(true);
     expect(fits(body, { ...good, peer: { guest: "web2", uuid: UUID } })).toBe(false);
@@ -86,7 +92,7 @@ describe("decide", () => {
     expect(fits(body, { ...good, args: ["-p"] })).toBe(false);
   });
 
-  test("what a call does not have fits no condition", () => {
+  test("a call without a guest name, uuid or command matches no condition about them", () => {
     const host: PolicyRequest = { peer: {}, method: "info", args: [] };
     expect(fits("", host)).toBe(true);
     expect(fits('methods = ["inf?"]', host)).toBe(true);
@@ -97,7 +103,7 @@ describe("decide", () => {
     expect(fits('arguments = ["..."]', host)).toBe(false);
   });
 
-  test("uuids are compared without regard to case, names with it", () => {
+  test("uuids match in upper and lower case, guest names only as written", () => {
     expect(fits(`uuids = ["${UUID.toUpperCase()}"]`, call("uptime"))).toBe(true);
     const shouting = { ...call("uptime"), peer: { uuid: UUID.toUpperCase() } };
     expect(fits(`uuids = ["${UUID}"]`, shouting)).toBe(true);
@@ -135,13 +141,13 @@ describe("arguments", () => {
     ["['--file=**']", [["--file=/a/b"]], [["--file=../x"], ["--file=/a:../x"]]],
     ["['\\...']", [["..."]], [[], ["a"]]],
     ["['']", [[""]], [[], ["a"]]],
-  ])("%s", (patterns, fitting, others) => {
+  ])("arguments = %s matches exactly the listed argument lists", (patterns, fitting, others) => {
     const body = `arguments = ${patterns}`;
     expect(fitting.filter((args) => !fits(body, call("x", args)))).toEqual([]);
     expect(others.filter((args) => fits(body, call("x", args)))).toEqual([]);
   });
 
-  test("a denying rule does not let itself be dodged by what an allowing one is careful about", () => {
+  test("the wildcards of a denying rule match arguments with a leading - or with ..", () => {
     const policy = parsePolicy(`
       [[rules]]
       action = "deny"
@@ -166,7 +172,7 @@ describe("parsePolicy", () => {
       "[[rules]]\naction = 'deny'\nguest = ['a']",
       ["rule 1: guest: unknown key; allowed here: action, guests"],
     ],
-    ["[[rules]]\naction = 'deny'\nguests = []", ["rule 1: guests: an empty list fits nothing"]],
+    ["[[rules]]\naction = 'deny'\nguests = []", ["rule 1: guests: an empty list matches nothing"]],
     ["[[rules]]\naction = 'deny'\nguests = 'a'", ["rule 1: guests: ", "Array"]],
     ["[[rules]]\naction = 'deny'\ncommands = ['a', '']", ["rule 1: command 2: an empty pattern"]],
     ["[[rules]]\naction = 'deny'\nuuids = ['web1']", ["rule 1: uuid 1: ", "UUID", "web1"]],
@@ -191,7 +197,7 @@ describe("parsePolicy", () => {
       "[[rules]]\naction = 'maybe'\nguests = 1\n[[rules]]\naction = 'deny'\nx = 1",
       ["rule 1: action: ", "rule 1: guests: ", "rule 2: x: unknown key"],
     ],
-  ])("%j", (text, says) => {
+  ])("parsePolicy rejects %j with BAD_CONFIG and names the place", (text, says) => {
     let thrown: unknown;
     try {
       parsePolicy(text, "policy.toml");
@@ -206,7 +212,7 @@ describe("parsePolicy", () => {
 });
 
 describe("explain", () => {
-  test("tells for each rule up to the deciding one why it fits or not", () => {
+  test("explain has a line for each rule up to the deciding one, with the mismatch", () => {
     const policy = parsePolicy(`
       [[rules]]
       action = "deny"
@@ -238,7 +244,7 @@ describe("explain", () => {
     expect(explain(policy, call("x", ["a\nb"])).at(-1)).toBe("denied: a rule of the policy denies it");
   });
 
-  test("covers the ends without a deciding rule", () => {
+  test("explain ends with the reason when no rule decides", () => {
     const none = parsePolicy('[[rules]]\naction = "allow"\nguests = ["a"]\n');
     const host: PolicyRequest = { peer: {}, method: "ping", args: [] };
     expect(explain(none, host)).toEqual([

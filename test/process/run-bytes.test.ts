@@ -1,10 +1,10 @@
-/** Much output, slow and failing sinks, and standard input in every shape. */
+/** A command's bytes: much output, slow and failing sinks, and all kinds of input. */
 import { expect, test } from "bun:test";
 import { runScript } from "../support/captured-run.ts";
 
 const MIB = 1 << 20;
 
-test("carries 1 GiB without keeping it", async () => {
+test("1 GiB of output passes through with less than 512 MiB of memory", async () => {
   let highest = 0;
   const before = process.memoryUsage.rss();
   const stdout = {
@@ -17,23 +17,22 @@ test("carries 1 GiB without keeping it", async () => {
   expect(highest - before).toBeLessThan(512 * MIB);
 }, 240_000);
 
-test("reads no further than the sink goes", async () => {
+test("a sink that is blocked blocks the command after less than 2 MiB", async () => {
   const { promise: open, resolve: release } = Promise.withResolvers<void>();
   const { promise: first, resolve: reach } = Promise.withResolvers<void>();
   let bytes = 0;
   const stdout = {
-    async write(piece: Uint8Array): Promise<void> {
+    async write(chunk: Uint8Array): Promise<void> {
       reach();
       await open;
-      bytes += piece.byteLength;
+      bytes += chunk.byteLength;
     },
   };
   const script = "head -c 8M /dev/zero & echo $! >&2; wait";
   const { promise: started, resolve: start } = Promise.withResolvers<number>();
-  const stderr = { write: async (piece: Uint8Array) => start(Number(Buffer.from(piece).toString())) };
+  const stderr = { write: async (chunk: Uint8Array) => start(Number(Buffer.from(chunk).toString())) };
   const running = runScript(script, { stdout, stderr });
   await first;
-  // The writer sleeps in the pipe's write once pipe and read-ahead are full.
   const written = await settledCount(await started);
   expect(written).toBeLessThan(2 * MIB);
   release();
@@ -41,7 +40,7 @@ test("reads no further than the sink goes", async () => {
   expect(bytes).toBe(8 * MIB);
 });
 
-/** How many bytes a process has written, once that stays the same. */
+/** Returns how many bytes a process has written, once the number stays the same. */
 async function settledCount(processId: number): Promise<number> {
   let last = -1;
   for (let equal = 0; equal < 5;) {
@@ -54,7 +53,7 @@ async function settledCount(processId: number): Promise<number> {
   return last;
 }
 
-test("a sink that fails closes the pipe: the command gets SIGPIPE, the other stream goes on", async () => {
+test("a sink that fails ends its writer with SIGPIPE, and the other stream goes on", async () => {
   const stdout = { write: () => Promise.reject(new Error("the far end is gone")) };
   const { result, stderr } = await runScript("yes; echo $? >&2; sleep 0.1; echo more >&2", { stdout });
   expect(stderr).toBe("141\nmore\n");
@@ -62,19 +61,19 @@ test("a sink that fails closes the pipe: the command gets SIGPIPE, the other str
   expect(result.stderr).toEqual({ bytes: 9, truncated: false });
 });
 
-test("without an input the command reads /dev/null", async () => {
+test("a command without input reads /dev/null", async () => {
   const { stdout } = await runScript("readlink /proc/self/fd/0; wc -c");
   expect(stdout).toBe("/dev/null\n0\n");
 });
 
-test("carries input of any size, in order, and its end", async () => {
+test("input chunks of any size arrive in order, with the end of the input", async () => {
   const random = crypto.getRandomValues(new Uint8Array(65_536));
   const digest = new Bun.CryptoHasher("sha256");
   const stdin = (async function* () {
     for (const length of [0, 1, 65_536, 3, 65_535, ...Array<number>(400).fill(65_536)]) {
-      const piece = random.slice(0, length);
-      digest.update(piece);
-      yield piece;
+      const chunk = random.slice(0, length);
+      digest.update(chunk);
+      yield chunk;
       await Promise.resolve();
     }
     const large = new Uint8Array(5 * MIB).fill(7);
@@ -85,7 +84,7 @@ test("carries input of any size, in order, and its end", async () => {
   expect(stdout.slice(0, 64)).toBe(digest.digest("hex"));
 });
 
-test("asks the source for no more than the command reads", async () => {
+test("the source is asked for fewer than ten chunks when the command reads two", async () => {
   let asked = 0;
   const stdin = (async function* () {
     for (;;) {
@@ -99,7 +98,7 @@ test("asks the source for no more than the command reads", async () => {
   expect(asked).toBeLessThan(10);
 });
 
-test("a live answer to live input", async () => {
+test("a command can answer the first line of its input before the second one comes", async () => {
   const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
   let stdout = "";
   const sink = {
@@ -118,8 +117,8 @@ test("a live answer to live input", async () => {
   expect(result.exitCode).toBe(0);
 });
 
-test("a command that closes its input early is no error, and the source is let go", async () => {
-  let isLetGo = false;
+test("a command that closes its input early succeeds, and its source is closed", async () => {
+  let isClosed = false;
   const stdin = (async function* () {
     try {
       for (;;) {
@@ -127,23 +126,23 @@ test("a command that closes its input early is no error, and the source is let g
         await Promise.resolve();
       }
     } finally {
-      isLetGo = true;
+      isClosed = true;
     }
   })();
   const { result, stdout } = await runScript("exec 0<&-; sleep 0.1; echo done", { stdin });
   expect(stdout).toBe("done\n");
   expect(result).toMatchObject({ exitCode: 0, cancelled: false });
-  expect(isLetGo).toBe(true);
+  expect(isClosed).toBe(true);
 });
 
-test("a source that never yields does not hold up a command that ended", async () => {
+test("a source that never yields does not delay the end of a command", async () => {
   const { promise: never } = Promise.withResolvers<IteratorResult<Uint8Array>>();
   const stdin = { [Symbol.asyncIterator]: () => ({ next: () => never }) };
   const { result } = await runScript("exit 5", { stdin });
   expect(result.exitCode).toBe(5);
 });
 
-test("a source that fails cancels the command: half an input must not look whole", async () => {
+test("a source that throws cancels the command", async () => {
   const stdin = (async function* () {
     yield Buffer.from("half");
     await Promise.resolve();
@@ -153,7 +152,7 @@ test("a source that fails cancels the command: half an input must not look whole
   expect(result).toMatchObject({ signal: "SIGTERM", cancelled: true });
 });
 
-test("a child that outlives the command with a full input of it does no harm", async () => {
+test("a child in the background with the command's full input does not delay its end", async () => {
   const stdin = (async function* () {
     for (;;) {
       yield new Uint8Array(65_536);

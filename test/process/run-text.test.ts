@@ -1,4 +1,4 @@
-/** Programs that are asked for text: their answers, and each way in which they may fail to give one. */
+/** Programs that are run for their text output: results and failures. */
 import { describe, expect, test } from "bun:test";
 import { runText, spawnLines } from "../../src/process/run-text.ts";
 import { listGroup } from "../support/captured-run.ts";
@@ -21,18 +21,18 @@ function follow(script: string, signal = OPTIONS.signal) {
 }
 
 describe("runText", () => {
-  test("gives both outputs and the exit code", async () => {
+  test("runText returns both outputs and the exit code", async () => {
     const asked = ask("echo grün; echo $LC_ALL >&2; exit 3", { environment: { LC_ALL: "C" } });
     expect(await asked).toEqual({ exitCode: 3, stdout: "grün\n", stderr: "C\n" });
   });
 
-  test("leaves nothing on its input, and passes on no more of our environment than it needs", async () => {
+  test("runText gives the program an empty input and only a few variables", async () => {
     const { stdout } = await ask("cat; env | cut -d= -f1");
     const allowed = new Set(["HOME", "PATH", "PWD", "XDG_RUNTIME_DIR", "_", "SHLVL", "OLDPWD"]);
     expect(stdout.split("\n").filter((name) => name !== "" && !allowed.has(name))).toEqual([]);
   });
 
-  test("takes as much as it may, and not a byte more", async () => {
+  test("runText takes outputBytes of output and rejects one byte more with TOO_LARGE", async () => {
     expect((await ask("head -c 1000 /dev/zero")).stdout).toHaveLength(1000);
     const surplus = await rejectionOf(ask("head -c 1001 /dev/zero"));
     expect(surplus).toMatchObject({
@@ -42,7 +42,7 @@ describe("runText", () => {
     expect((await rejectionOf(ask("cat /dev/zero >&2"))).code).toBe("TOO_LARGE");
   });
 
-  test("ends at its deadline or when it is cancelled", async () => {
+  test("runText rejects with TIMEOUT at its deadline and with CANCELLED after an abort", async () => {
     expect((await rejectionOf(ask("sleep 600", { timeoutMs: 50 }))).code).toBe("TIMEOUT");
     const stop = new AbortController();
     const asked = ask("sleep 600", { signal: stop.signal });
@@ -51,7 +51,7 @@ describe("runText", () => {
     expect((await rejectionOf(ask("true", { signal: AbortSignal.abort() }))).code).toBe("CANCELLED");
   });
 
-  test("says which program is missing", async () => {
+  test("runText rejects a missing program with NO_COMMAND and its name", async () => {
     const error = await rejectionOf(runText(["no-such-program", "x"], OPTIONS));
     expect(error).toMatchObject({
       code: "NO_COMMAND",
@@ -61,20 +61,20 @@ describe("runText", () => {
 });
 
 describe("spawnLines", () => {
-  test("yields whole lines, also of letters that came in two pieces", async () => {
+  test("spawnLines yields whole lines, even if a letter comes in two chunks", async () => {
     const lines = await Array.fromAsync(
       follow(String.raw`printf 'one\ngr\303'; sleep 0.05; printf '\274n\nrest'`),
     );
     expect(lines).toEqual(["one", "grün"]);
   });
 
-  test("a line without end does not pile up", async () => {
+  test("spawnLines yields the lines after one of 3 MB", async () => {
     expect(
       await Array.fromAsync(follow("head -c 3000000 /dev/zero | tr '\\0' x; echo; echo last")),
     ).toHaveLength(2);
   });
 
-  test("ends the program when it is left, and when it is cancelled", async () => {
+  test("spawnLines ends the program after a break out of the loop and after an abort", async () => {
     const stop = new AbortController();
     for (const isLeft of [true, false]) {
       let group = 0;
@@ -87,7 +87,7 @@ describe("spawnLines", () => {
     }
   });
 
-  test("says which program is missing", async () => {
+  test("spawnLines rejects a missing program with NO_COMMAND", async () => {
     const lines = spawnLines(["no-such-program"], { environment: {}, signal: OPTIONS.signal });
     expect((await rejectionOf(Array.fromAsync(lines))).code).toBe("NO_COMMAND");
   });

@@ -1,4 +1,4 @@
-/** Every way in which a command cannot be started says what is wrong and what to do. */
+/** Each failure to start a command: its code, its reason and its remedy. */
 import { expect, test } from "bun:test";
 import { chmod, copyFile, mkdir, open, symlink } from "node:fs/promises";
 import { run } from "../../src/process/run.ts";
@@ -24,45 +24,50 @@ async function writeScript(directory: TemporaryDirectory, text: string, mode = 0
   return path;
 }
 
-const SCRIPTS: { name: string; text: string; code: FaultCode; says: string }[] = [
+const SCRIPTS: { name: string; text: string; code: FaultCode; reason: string }[] = [
   {
-    name: "no #! line",
+    name: "a script without a #! line",
     text: "echo hello\n",
     code: "NOT_EXECUTABLE",
-    says: `it has no "#!" line that names its interpreter\nAdd a first line such as: #!/bin/sh`,
+    reason: `it has no "#!" line that names its interpreter\nAdd a first line such as: #!/bin/sh`,
   },
-  { name: "an empty file", text: "", code: "NOT_EXECUTABLE", says: `it has no "#!" line` },
-  { name: "half a program", text: "\u007fELF…", code: "NOT_EXECUTABLE", says: "it is damaged, or was built" },
+  { name: "an empty file", text: "", code: "NOT_EXECUTABLE", reason: `it has no "#!" line` },
   {
-    name: "a missing interpreter",
+    name: "half a program",
+    text: "\u007fELF…",
+    code: "NOT_EXECUTABLE",
+    reason: "it is damaged, or was built",
+  },
+  {
+    name: "a script with a missing interpreter",
     text: "#! /no/such/interpreter -x\n",
     code: "NOT_EXECUTABLE",
-    says: `the file is there, but its interpreter "/no/such/interpreter" is missing`,
+    reason: `the file is there, but its interpreter "/no/such/interpreter" is missing`,
   },
   {
-    name: "an interpreter line with a carriage return",
+    name: "a #! line with a carriage return",
     text: "#!/bin/sh\r\necho\r\n",
     code: "NOT_EXECUTABLE",
-    says: `its "#!" line ends with a carriage return\nGive it Unix line ends: sed -i`,
+    reason: `its "#!" line ends with a carriage return\nGive it Unix line ends: sed -i`,
   },
   {
-    name: "an interpreter that is not executable",
+    name: "a script with an interpreter that is not executable",
     text: "#!/etc/passwd\n",
     code: "NOT_EXECUTABLE",
-    says: `permission denied\nCheck its mode, its "#!" interpreter`,
+    reason: `permission denied\nCheck its mode, its "#!" interpreter`,
   },
 ];
 
-test.each(SCRIPTS)("$name", async ({ text, code, says }) => {
+test.each(SCRIPTS)("$name is refused with $code and the reason", async ({ text, code, reason }) => {
   await using directory = await createTemporaryDirectory();
   const path = await writeScript(directory, text);
   const failure = await failureOf([path]);
   expect(failure.code).toBe(code);
   expect(failure.message).toStartWith(`Cannot run "${path}": `);
-  expect(failure.message).toContain(says);
+  expect(failure.message).toContain(reason);
 });
 
-test("no executable bit", async () => {
+test("a file without an executable bit is refused with NOT_EXECUTABLE and the chmod to run", async () => {
   await using directory = await createTemporaryDirectory();
   const path = await writeScript(directory, "#!/bin/sh\n", 0o644);
   expect(await failureOf([path])).toEqual({
@@ -71,48 +76,61 @@ test("no executable bit", async () => {
   });
 });
 
-/** What a caller at the other end is told, and the whole account behind it. */
-async function accountsOf(argv: readonly [string, ...string[]], options: Partial<RunOptions> = {}) {
+/** Returns the public message for a caller at the other end, and the full message in its cause. */
+async function messagesOf(argv: readonly [string, ...string[]], options: Partial<RunOptions> = {}) {
   const sink = { write: async () => undefined };
   const { code, message, cause } = await rejectionOf(
     run({ calledAs: "it", argv, env: {}, cwd: "/", stdin: null, stdout: sink, stderr: sink, ...options }),
   );
-  return { code, told: message, whole: cause instanceof NegotiatorError ? cause.message : undefined };
+  return {
+    code,
+    publicMessage: message,
+    fullMessage: cause instanceof NegotiatorError ? cause.message : undefined,
+  };
 }
 
-test.each(SCRIPTS)("$name: a caller at the other end learns neither path nor remedy", async (script) => {
-  await using directory = await createTemporaryDirectory();
-  const path = await writeScript(directory, script.text);
-  const { code, told, whole } = await accountsOf([path]);
-  expect(code).toBe(script.code);
-  expect(told).toStartWith('Cannot run "it": ');
-  expect(told).not.toMatch(/\n|\/(?!bin)/);
-  expect(whole).toStartWith(`Cannot run "${path}": `);
-  expect(whole).toContain(script.says);
-});
+test.each(SCRIPTS)(
+  "$name: the public message has neither path nor remedy, and the full message has both",
+  async (script) => {
+    await using directory = await createTemporaryDirectory();
+    const path = await writeScript(directory, script.text);
+    const { code, publicMessage, fullMessage } = await messagesOf([path]);
+    expect(code).toBe(script.code);
+    expect(publicMessage).toStartWith('Cannot run "it": ');
+    expect(publicMessage).not.toMatch(/\n|\/(?!bin)/);
+    expect(fullMessage).toStartWith(`Cannot run "${path}": `);
+    expect(fullMessage).toContain(script.reason);
+  },
+);
 
 test.each<[string, string, Partial<RunOptions>, FaultCode, string]>([
-  ["no file", "/no/such/it", {}, "NO_COMMAND", "it is not there any more"],
-  ["no directory to run in", "/bin/true", { cwd: "/no/dir" }, "INTERNAL", "its working directory is missing"],
+  ["a missing file", "/no/such/it", {}, "NO_COMMAND", "its file was removed"],
+  [
+    "a missing working directory",
+    "/bin/true",
+    { cwd: "/no/dir" },
+    "INTERNAL",
+    "its working directory is missing",
+  ],
   ["a directory", "/", {}, "NOT_EXECUTABLE", "it is a directory"],
-])("%s is told shortly", async (_, path, options, code, reason) => {
-  const accounts = await accountsOf([path], options);
-  expect(accounts).toMatchObject({ code, told: `Cannot run "it": ${reason}` });
-  expect(accounts.whole).toStartWith(`Cannot run "${path}": `);
+])("%s has a short public message without the path", async (_, path, options, code, reason) => {
+  const messages = await messagesOf([path], options);
+  expect(messages).toMatchObject({ code, publicMessage: `Cannot run "it": ${reason}` });
+  expect(messages.fullMessage).toStartWith(`Cannot run "${path}": `);
 });
 
-test("what the caller can mend is told with its remedy", async () => {
-  expect(await accountsOf(["/bin/true", "x".repeat(131_072)])).toEqual({
+test("the public message of a fault in the caller's arguments has a remedy", async () => {
+  expect(await messagesOf(["/bin/true", "x".repeat(131_072)])).toEqual({
     code: "TOO_LARGE",
-    told: expect.stringMatching(/^Cannot run "it": its arguments .*\n.*on standard input$/),
-    whole: undefined,
+    publicMessage: expect.stringMatching(/^Cannot run "it": its arguments .*\n.*on standard input$/),
+    fullMessage: undefined,
   });
-  expect(await accountsOf(["/bin/true", "a\0b"])).toMatchObject({
-    told: expect.stringMatching(/^Cannot run "it": .*NUL character\nSend such bytes/),
+  expect(await messagesOf(["/bin/true", "a\0b"])).toMatchObject({
+    publicMessage: expect.stringMatching(/^Cannot run "it": .*NUL character\nSend such bytes/),
   });
 });
 
-test("a missing file, a directory, a circle of links", async () => {
+test("a missing file is NO_COMMAND; a directory and a loop of links are NOT_EXECUTABLE", async () => {
   await using directory = await createTemporaryDirectory();
   const path = directory.at("it");
   expect(await failureOf([path])).toEqual({
@@ -125,27 +143,27 @@ test("a missing file, a directory, a circle of links", async () => {
   expect((await failureOf([directory.at("folder")])).message).toEndWith("it is a directory");
 });
 
-test("a missing working directory is not taken for a missing command", async () => {
+test("a missing working directory is INTERNAL, not NO_COMMAND", async () => {
   const { code, message } = await failureOf(["/bin/sh"], { cwd: "/no/such/place" });
   expect(code).toBe("INTERNAL");
   expect(message).toContain('its working directory "/no/such/place" is not a directory');
 });
 
-test("arguments that are too long, one alone and all together", async () => {
+test("one argument of 128 KiB and ten megabytes of arguments are TOO_LARGE", async () => {
   const single = await failureOf(["/bin/true", "x".repeat(131_072)]);
   expect(single.code).toBe("TOO_LARGE");
   expect(single.message).toContain("its arguments and environment are too long (131083 bytes)");
-  // The kernel takes 6 MiB at most, however large the stack may grow (fs/exec.c).
+  // The kernel accepts at most 6 MiB, even with a larger stack limit (fs/exec.c).
   const many = Array.from({ length: 100_000 }, () => "y".repeat(100));
   expect(await failureOf(["/bin/true", ...many])).toMatchObject({ code: "TOO_LARGE" });
 });
 
-test("a NUL character in an argument or a variable", async () => {
+test("a NUL character in an argument or a variable is a BAD_REQUEST", async () => {
   expect(await failureOf(["/bin/true", "a\0b"])).toMatchObject({ code: "BAD_REQUEST" });
   expect(await failureOf(["/bin/true"], { env: { A: "\0" } })).toMatchObject({ code: "BAD_REQUEST" });
 });
 
-test("a program that is being written", async () => {
+test("a program that is open for writing is BUSY", async () => {
   await using directory = await createTemporaryDirectory();
   const path = directory.at("busy");
   await copyFile("/bin/true", path);
@@ -155,17 +173,23 @@ test("a program that is being written", async () => {
   expect(await failureOf([path])).toMatchObject({ code: "BUSY" });
 });
 
-test.if(process.getuid?.() === 0)("a program that the other user may not reach", async () => {
-  await using directory = await createTemporaryDirectory();
-  const path = await writeScript(directory, "#!/bin/sh\n");
-  const { code, message } = await failureOf([path], { user: { uid: 65534, gid: 65534 } });
-  expect(code).toBe("NOT_EXECUTABLE");
-  expect(message).toContain("permission denied for user 65534, group 65534");
-  const { told, whole } = await accountsOf([path], { user: { uid: 65534, gid: 65534 } });
-  expect({ told, whole }).toEqual({ told: 'Cannot run "it": permission denied', whole: message });
-});
+test.if(process.getuid?.() === 0)(
+  "a program that the other user may not run is NOT_EXECUTABLE, with the user in the full message only",
+  async () => {
+    await using directory = await createTemporaryDirectory();
+    const path = await writeScript(directory, "#!/bin/sh\n");
+    const { code, message } = await failureOf([path], { user: { uid: 65534, gid: 65534 } });
+    expect(code).toBe("NOT_EXECUTABLE");
+    expect(message).toContain("permission denied for user 65534, group 65534");
+    const { publicMessage, fullMessage } = await messagesOf([path], { user: { uid: 65534, gid: 65534 } });
+    expect({ publicMessage, fullMessage }).toEqual({
+      publicMessage: 'Cannot run "it": permission denied',
+      fullMessage: message,
+    });
+  },
+);
 
-test("descriptors are not lost by failures", async () => {
+test("twenty failed starts leave no pipe open", async () => {
   const leftBehind = await watchOpenFiles(/^pipe:/);
   for (let round = 0; round < 20; round += 1) await failureOf(["/no/such/command"]);
   expect(await leftBehind()).toEqual([]);

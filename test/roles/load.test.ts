@@ -1,10 +1,11 @@
 /** Much at once: calls, guests, directions, bytes; each gets what is its own, and memory stays bounded. */
+import { executeOn } from "../../src/peers/remote-command.ts";
+import { createNativePeer } from "../../src/peers/native.ts";
 import { expect, test } from "bun:test";
 import { dialSocket } from "../../src/channels/socket/socket.ts";
-import { createNativePeer } from "../../src/peers/peer.ts";
 import type { Peer } from "../../src/peers/peer.ts";
-import { noDaemon } from "../../src/roles/daemon/control.ts";
-import { talk } from "../../src/roles/cli/cli-session.ts";
+import { noDaemon } from "../../src/roles/cli/control-client.ts";
+import { openCliSession } from "../../src/roles/cli/cli-session.ts";
 import type { CliSession } from "../../src/roles/cli/cli-session.ts";
 import { peakBytes } from "../support/program.ts";
 import { createStage } from "../support/stage.ts";
@@ -18,15 +19,15 @@ const MIB = 1024 * 1024;
 
 /** A local user's conversation with a daemon, without a process for each call. */
 async function converse(side: Side): Promise<CliSession> {
-  return talk(side.role, "dialler", await dialSocket(side.control));
+  return openCliSession(side.role, await dialSocket(side.control));
 }
 
 function peerOver({ session }: CliSession, extra: Record<string, string>): Peer {
-  return createNativePeer(session, { extra, explainSilence: () => noDaemon("host", "?") });
+  return createNativePeer(session, { extra, explainNoAnswer: () => noDaemon("host", "?") });
 }
 
 async function callOnce(peer: Peer, command: string, args: string[], input: string): Promise<string> {
-  const remote = peer.execute({ command, args, hasInput: true, timeoutMs: 0 });
+  const remote = executeOn(peer, { command, args, hasInput: true, timeoutMs: 0 });
   const feeding = remote.stdin?.write(Buffer.from(input)).then(() => remote.stdin?.end());
   const pieces: Uint8Array[] = [];
   for await (const bytes of remote.stdout) pieces.push(bytes);

@@ -102,7 +102,7 @@ test.concurrent(
       exitCode: 124,
       stderr:
         "negotiator: The deadline has passed, and the other side does not say how the call ended. " +
-        'Guest "web1" does not answer: its agent did answer before, and is silent now\n' +
+        'Guest "web1" does not answer: its agent answered before, and is silent now\n' +
         "Start the agent in the guest: negotiator guest daemon\n",
     });
     stage.guest().daemon.kill("SIGCONT");

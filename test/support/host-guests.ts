@@ -1,6 +1,7 @@
 /** The host's side of a stage's guests in the test's own hands: it is told what appears and goes, as the watch would. */
 import { createGuests } from "../../src/roles/host/guests.ts";
 import type { Guests } from "../../src/roles/host/guests.ts";
+import { DIALECTS } from "../../src/peers/dialects.ts";
 import { createServices } from "../../src/roles/daemon/services.ts";
 import { DEFAULTS } from "../../src/config/settings.ts";
 import type { Settings } from "../../src/config/settings.ts";
@@ -14,7 +15,7 @@ export const NO_NEWS = { appeared: [], changed: [], gone: [] };
 export function createHostGuests(stage: Stage, changes: Partial<Settings> = {}): Guests {
   const places = { policyFile: stage.at("none.toml"), audit: { ...DEFAULTS.audit, file: stage.at("audit") } };
   const services = createServices("host", unsetConfig({ ...DEFAULTS, ...places, ...changes }));
-  const guests = createGuests(services);
+  const guests = createGuests(services, DIALECTS);
   return {
     ...guests,
     async [Symbol.asyncDispose]() {

@@ -30,8 +30,8 @@ export async function createHostileGuest(path: string): Promise<HostileGuest> {
   socket.setMaxListeners(100);
   socket
     .on("error", () => undefined)
-    .on("drain", () => bell.ring())
-    .on("close", () => bell.ring());
+    .on("drain", () => bell.notify())
+    .on("close", () => bell.notify());
   const heard: JsonObject[] = [];
   let hellos = 0;
   let seq = 0;

@@ -40,7 +40,7 @@ export const GROUPS: Record<string, RegExp> = {
 
 /** Files without I/O, clock, randomness or log: what they need comes in as arguments. */
 export const PURE =
-  /^src\/(?:wire\/.+|policy\/(?:glob|policy|quota)\.ts|(?:errors|limits|printable|shorten|strict)\.ts)$/;
+  /^src\/(?:wire\/.+|policy\/(?:glob|limited-log|policy|quota|rule)\.ts|(?:errors|limits|printable|shorten|strict)\.ts)$/;
 export const PURE_BREAKERS =
   /(?<![\w$.])(?:Date\b|performance\s*\.|Math\s*\.\s*random|crypto\s*\.|process\b|console\b|fetch\s*\(|Bun\s*\.\s*(?!(?:TOML|hash)\b)\w)/g;
 
@@ -56,7 +56,7 @@ export const MODULES: Record<string, RegExp> = {
   "node:child_process": /^src\/process\//,
   "node:net": /^src\/channels\//,
   "node:worker_threads": /^src\/channels\//,
-  "bun:ffi": /^src\/(?:process\/|channels\/|roles\/daemon\/service-manager\.ts$)/,
+  "bun:ffi": /^src\/process\/libc\.ts$/,
   "node:timers": /^src\/(?:process|roles|peers)\//,
   "node:timers/promises": /^src\/(?:process|roles|peers)\//,
   "node:buffer": ANYONE,
@@ -134,4 +134,4 @@ export const OWNERS = [
 /** Functions of node:fs that give a descriptor: for channels, the audit file, and files whose owner is looked at before they are read. */
 export const OPENERS =
   /^(?:\*|default|promises|open|openSync|createReadStream|createWriteStream|ReadStream|WriteStream)$/;
-export const MAY_OPEN = /^src\/(?:channels\/|audit\/audit\.ts$|trust\/trusted-file\.ts$)/;
+export const MAY_OPEN = /^src\/(?:channels\/|audit\/audit-file\.ts$|trust\/trusted-file\.ts$)/;

@@ -35,14 +35,14 @@ export function createMemoryWire(label: string, capacityBytes: number): MemoryWi
       deliveredBytes += size;
       left -= size;
     }
-    readerBell.ring();
+    readerBell.notify();
     return total;
   };
   const end = (next: "finished" | "cut"): void => {
     state = state === "cut" ? "cut" : next;
     if (state === "cut") inFlight = new Uint8Array(0);
-    readerBell.ring();
-    writerBell.ring();
+    readerBell.notify();
+    writerBell.notify();
   };
 
   return {
@@ -66,7 +66,7 @@ export function createMemoryWire(label: string, capacityBytes: number): MemoryWi
         const piece = delivered.shift();
         if (piece !== undefined) {
           deliveredBytes -= piece.length;
-          writerBell.ring();
+          writerBell.notify();
           yield piece;
         } else if (state === "cut" || (state === "finished" && inFlight.length === 0)) {
           return;

@@ -1,6 +1,6 @@
 /** Old agents behind ports: a guest's in memory, with one host client at a time as QEMU has it, and a host's as a socket. */
 import { createMemoryPair } from "./memory-channel.ts";
-import { listenSocket } from "../../src/channels/socket/socket.ts";
+import { listenSocket } from "../../src/channels/socket/socket-listener.ts";
 import type { MemoryPair } from "./memory-channel.ts";
 import type { Channel } from "../../src/wire/channel.ts";
 import { createOldServer } from "./old-peer.ts";

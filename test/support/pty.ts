@@ -18,7 +18,7 @@ export async function openPty(): Promise<Pty> {
   const terminal = new Bun.Terminal({
     data(_terminal, bytes) {
       received = Buffer.concat([received, bytes]);
-      bell.ring();
+      bell.notify();
     },
   });
   const child = Bun.spawn(["sh", "-c", "tty; exec sleep 600"], { terminal });

@@ -8,7 +8,10 @@ export type ServedLink = AsyncDisposable & { readonly caller: Session; readonly 
 
 let ids = 0;
 
-export function createServedLink(onCall: (call: IncomingCall) => void | Promise<void>): ServedLink {
+export function createServedLink(
+  onCall: (call: IncomingCall) => void | Promise<void>,
+  onNotice: (method: string, params: unknown) => void = () => {},
+): ServedLink {
   const pair = createMemoryPair();
   pair.flow();
   const open = (side: "dialler" | "listener") =>
@@ -17,6 +20,7 @@ export function createServedLink(onCall: (call: IncomingCall) => void | Promise<
       agent: { name: "test", version: "1", role: side },
       makeId: () => `test-id-${++ids}`,
       onCall: (call) => void onCall(call),
+      onNotice,
     });
   const links = { dialler: open("dialler"), listener: open("listener") };
   const running = [links.dialler.run(pair.ends[0]), links.listener.run(pair.ends[1])];

@@ -1,4 +1,4 @@
-/** Who can put something else at a path: every directory on the way to it, and on the way of its links. */
+/** Unsafe directories and links on the way to a path. */
 import { expect, test } from "bun:test";
 import { chmod, chown, lchown, mkdir, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -11,9 +11,9 @@ import type { TemporaryDirectory } from "../support/temporary-directory.ts";
 const IS_ROOT = process.getuid?.() === 0;
 const OWN: PathTrust = { uid: ourUid(), groups: "own" };
 const MEANT: PathTrust = { ...OWN, groups: "meant" };
-const STRANGER = 65_534;
+const OTHER_USER = 65_534;
 
-/** A directory `way/place` with a file in it, and what is found wrong with the way to it. */
+/** A file `way/place/file`; `find` returns what is wrong with the way to it. */
 async function createPlace() {
   const directory = await createTemporaryDirectory();
   const path = await directory.write("way/place/file", "");
@@ -28,7 +28,7 @@ async function createPlace() {
   };
 }
 
-test("what lies in directories of root and ourselves is safe, below /tmp too", async () => {
+test("a path through directories of root and our own user is safe, also below /tmp", async () => {
   await using place = await createPlace();
   for (const path of [place.path, dirname(place.path), "/", "/usr/bin", "/bin/sh", "/dev/null", "/tmp"])
     expect(findPathFault(path, OWN)).toBeUndefined();
@@ -36,12 +36,12 @@ test("what lies in directories of root and ourselves is safe, below /tmp too", a
   expect(() => place.find(OWN, join(place.way, "absent"))).toThrow("ENOENT");
 });
 
-test("a directory for all on the way is not, except a sticky one", async () => {
+test("a directory that everybody may write to is unsafe, unless it is sticky", async () => {
   await using place = await createPlace();
   await chmod(place.way, 0o757);
   const fault = {
     problem: `everybody may write to "${place.way}"`,
-    brief: "can be replaced by others",
+    publicProblem: "can be replaced by others",
     remedy: `Correct it with: chmod o-w ${place.way}`,
   };
   for (const trust of [OWN, MEANT]) expect(place.find(trust)).toEqual(fault);
@@ -49,7 +49,7 @@ test("a directory for all on the way is not, except a sticky one", async () => {
   expect(place.find()).toBeUndefined();
 });
 
-test("every link on the way is followed by itself", async () => {
+test("an unsafe directory on the way of a link makes the path unsafe", async () => {
   await using place = await createPlace();
   const { directory } = place;
   await mkdir(directory.at("open"));
@@ -62,31 +62,31 @@ test("every link on the way is followed by itself", async () => {
   expect(place.find(OWN, directory.at("way/place/file"))).toBeUndefined();
 });
 
-test("links without an end are refused", async () => {
+test("a link to itself throws: more than 40 symbolic links", async () => {
   await using place = await createPlace();
   await symlink("circle", place.directory.at("circle"));
   expect(() => place.find(OWN, place.directory.at("circle"))).toThrow("more than 40 symbolic links");
 });
 
 test.if(IS_ROOT)(
-  "a stranger's directory, or his link in a sticky one, is not safe (needs root)",
+  "a directory of another user, or his link in a sticky directory, is unsafe (needs root)",
   async () => {
     await using place = await createPlace();
-    await chown(place.way, STRANGER, STRANGER);
-    expect(place.find()?.problem).toBe(`"${place.way}" belongs to user ${STRANGER}`);
-    expect(place.find({ ...OWN, uid: STRANGER })).toBeUndefined();
+    await chown(place.way, OTHER_USER, OTHER_USER);
+    expect(place.find()?.problem).toBe(`"${place.way}" belongs to user ${OTHER_USER}`);
+    expect(place.find({ ...OWN, uid: OTHER_USER })).toBeUndefined();
     await chown(place.way, 0, 0);
     await chmod(place.way, 0o1777);
     const link = join(place.way, "link");
     await symlink("place", link);
     expect(place.find(OWN, join(link, "file"))).toBeUndefined();
-    await lchown(link, STRANGER, STRANGER);
+    await lchown(link, OTHER_USER, OTHER_USER);
     expect(place.find(OWN, join(link, "file"))?.remedy).toEndWith(`: chown -h root: ${link}`);
   },
 );
 
 test.if(IS_ROOT)(
-  "a group's directory is safe if root is alone in it, or where it is meant (needs root)",
+  "a directory of a group with other members is unsafe, unless groups are meant (needs root)",
   async () => {
     await using place = await createPlace();
     await giveToGroup(place.directory, 0);

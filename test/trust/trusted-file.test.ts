@@ -1,4 +1,4 @@
-/** Files that we go by: whose they may be, and what else than a file may stand for one. */
+/** Trusted files: whose they may be, and pipes, devices and links in place of a file. */
 import { expect, test } from "bun:test";
 import { chmod, chown, mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,13 +9,17 @@ import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 const IS_ROOT = process.getuid?.() === 0;
 const MODULE = join(import.meta.dir, "../../src/trust/trusted-file.ts");
 
-/** What a process of its own makes of the file that `words`, read by bash, name: a pipe could make it wait. `first` is code. */
+/**
+ * Returns the text that another process reads from the file that `words` of bash name. A pipe could block
+ * this process. `first` is code that runs before.
+ */
 function readApart(words: string, first = ""): string {
   const script = `
     import { readTrustedFile } from "${MODULE}";
     const path = process.argv.at(-1);
     ${first}
-    try { console.log(JSON.stringify(readTrustedFile(path) ?? null)); } catch ({ message }) { console.log(message); }
+    try { console.log(JSON.stringify(readTrustedFile(path) ?? null)); }
+    catch ({ message }) { console.log(message); }
   `;
   const child = Bun.spawnSync(["bash", "-c", `"$@" ${words}`, "bash", process.execPath, "-e", script], {
     timeout: 60_000,
@@ -24,7 +28,7 @@ function readApart(words: string, first = ""): string {
   return child.stdout.toString().trimEnd();
 }
 
-test("a text is read, and nothing is none", async () => {
+test("a file is read; a missing one is undefined, a link to nowhere and a directory throw", async () => {
   await using directory = await createTemporaryDirectory();
   const path = await directory.write("file", "text");
   expect(readTrustedFile(path)).toBe("text");
@@ -37,7 +41,7 @@ test("a text is read, and nothing is none", async () => {
   expect(errorOf(() => readTrustedFile(directory.at("folder"))).message).toContain("EISDIR");
 });
 
-test("a pipe of our own is read to its end, however it comes", () => {
+test("a pipe of our own is read to its end, also if its writer is slow", () => {
   const text = "head -c 200000 /dev/zero | tr '\\0' x; echo end";
   const whole = JSON.stringify(`${"x".repeat(200_000)}end\n`);
   expect(readApart(`<(${text})`)).toBe(whole);
@@ -45,7 +49,7 @@ test("a pipe of our own is read to its end, however it comes", () => {
   expect(readApart(`/dev/stdin < <(${text})`)).toBe(whole);
 });
 
-test("a pipe without a writer is refused at once", async () => {
+test("a pipe without a writer is refused without waiting", async () => {
   await using directory = await createTemporaryDirectory();
   const pipe = directory.at("pipe");
   expect(Bun.spawnSync(["mkfifo", "-m", "600", pipe]).exitCode).toBe(0);
@@ -54,7 +58,7 @@ test("a pipe without a writer is refused at once", async () => {
   expect(readApart("<(true)")).toEndWith(condition);
 });
 
-test("what others could replace is refused", async () => {
+test("a file in a directory that everybody may write to is refused", async () => {
   await using directory = await createTemporaryDirectory();
   const path = await directory.write("open/file", "text");
   expect(readTrustedFile(path)).toBe("text");
@@ -63,7 +67,7 @@ test("what others could replace is refused", async () => {
     `Cannot use the file "${path}": everybody may write to "${directory.at("open")}"\n` +
       `Correct it with: chmod o-w ${directory.at("open")}`,
   );
-  // What has no name any more has no place either.
+  // A deleted file is in no directory.
   expect(readApart(`/dev/stdin < ${path}`)).toStartWith('Cannot use the file "/dev/stdin"');
   const remove = `import { rmSync } from "node:fs"; rmSync("${path}");`;
   expect(readApart(`/dev/stdin < ${path}`, remove)).toBe('"text"');
@@ -78,7 +82,7 @@ test("a pipe that others may write to is refused", async () => {
   );
 });
 
-test.if(IS_ROOT)("what belongs to another user is refused, whatever it is (needs root)", async () => {
+test.if(IS_ROOT)("a file or a pipe of another user is refused (needs root)", async () => {
   await using directory = await createTemporaryDirectory();
   const file = await directory.write("file", "text");
   const pipe = directory.at("pipe");
@@ -91,30 +95,36 @@ test.if(IS_ROOT)("what belongs to another user is refused, whatever it is (needs
   }
 });
 
-test.if(IS_ROOT)("a user without an entry in /etc/passwd reads what root wrote (needs root)", async () => {
-  await using directory = await createTemporaryDirectory();
-  await chmod(directory.path, 0o755);
-  const path = await directory.write("file", "text");
-  expect(readApart(path, "process.setegid(54321); process.seteuid(54321);")).toBe('"text"');
-});
+test.if(IS_ROOT)(
+  "a process whose user is not in /etc/passwd can read a file of root (needs root)",
+  async () => {
+    await using directory = await createTemporaryDirectory();
+    await chmod(directory.path, 0o755);
+    const path = await directory.write("file", "text");
+    expect(readApart(path, "process.setegid(54321); process.seteuid(54321);")).toBe('"text"');
+  },
+);
 
-test.if(IS_ROOT)("a link that another user turns to and fro never yields his text (needs root)", async () => {
-  await using directory = await createTemporaryDirectory();
-  await directory.write("ours", "ours");
-  await directory.write("theirs", "theirs");
-  await chown(directory.at("theirs"), 65_534, 65_534);
-  await symlink("ours", directory.at("link"));
-  const turn = `cd ${directory.path}; while :; do ln -sfn theirs link; ln -sfn ours link; done`;
-  await using turning = Bun.spawn(["sh", "-c", turn]);
-  const seen = new Set<string>();
-  while (!seen.has("theirs refused") || !seen.has("ours")) {
-    try {
-      seen.add(readTrustedFile(directory.at("link")) ?? "none");
-    } catch {
-      seen.add("theirs refused");
+test.if(IS_ROOT)(
+  "a link that is switched between two files never returns the text of another user (needs root)",
+  async () => {
+    await using directory = await createTemporaryDirectory();
+    await directory.write("ours", "ours");
+    await directory.write("theirs", "theirs");
+    await chown(directory.at("theirs"), 65_534, 65_534);
+    await symlink("ours", directory.at("link"));
+    const switching = `cd ${directory.path}; while :; do ln -sfn theirs link; ln -sfn ours link; done`;
+    await using switcher = Bun.spawn(["sh", "-c", switching]);
+    const seen = new Set<string>();
+    while (!seen.has("theirs refused") || !seen.has("ours")) {
+      try {
+        seen.add(readTrustedFile(directory.at("link")) ?? "none");
+      } catch {
+        seen.add("theirs refused");
+      }
     }
-  }
-  turning.kill();
-  await turning.exited;
-  expect(seen).not.toContain("theirs");
-});
+    switcher.kill();
+    await switcher.exited;
+    expect(seen).not.toContain("theirs");
+  },
+);

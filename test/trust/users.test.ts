@@ -1,4 +1,4 @@
-/** Users of /etc/passwd, by name and by number. */
+/** Users and groups of /etc/passwd and /etc/group. */
 import { expect, test } from "bun:test";
 import { isGroupOf, lookUpUser } from "../../src/trust/users.ts";
 import { errorOf } from "../support/error-of.ts";
@@ -15,7 +15,7 @@ web:x:1000:1001:Web,,,:/home/web:/bin/sh
 again:x:1000:7::/elsewhere:
 `;
 
-test("a user is found by name or number, the first line counts", async () => {
+test("a user is found by name or by numeric id; the first line counts", async () => {
   await using directory = await createTemporaryDirectory();
   const file = await directory.write("passwd", PASSWD);
   const web = { name: "web", uid: 1000, gid: 1001, home: "/home/web" };
@@ -27,7 +27,7 @@ test("a user is found by name or number, the first line counts", async () => {
 });
 
 test.each([["nobody-here"], [""], ["ro"], ["root:x"], ["# a comment"], ["broken"], ["empty"], [4242]])(
-  "%j is not found",
+  "the user %j is not found: BAD_CONFIG",
   async (user) => {
     await using directory = await createTemporaryDirectory();
     const file = await directory.write("passwd", PASSWD);
@@ -37,15 +37,15 @@ test.each([["nobody-here"], [""], ["ro"], ["root:x"], ["# a comment"], ["broken"
 );
 
 test.each([
-  ["root's", 0, 1000, true],
-  ["an empty one", 50, 1000, true],
-  ["the user's own", 1001, 1000, true],
-  ["another user's own", 1001, 34, false],
-  ["one with the user as a member", 60, 1000, true],
-  ["one with another member", 60, 34, false],
-  ["one with root and somebody who is in no file", 70, 0, false],
-  ["one that is in no file", 4242, 0, false],
-])("whether only root and the user are in a group: %s", async (_, gid, uid, expected) => {
+  ["the group of root", 0, 1000, true],
+  ["an empty group", 50, 1000, true],
+  ["the user's own group", 1001, 1000, true],
+  ["another user's own group", 1001, 34, false],
+  ["a group with the user as its member", 60, 1000, true],
+  ["a group with another member", 60, 34, false],
+  ["a group with root and an unknown member", 70, 0, false],
+  ["an unknown group", 4242, 0, false],
+])("%s (gid %i) has no members besides root and user %i: %p", async (_, gid, uid, expected) => {
   await using directory = await createTemporaryDirectory();
   const passwdFile = await directory.write("passwd", PASSWD);
   const text =
@@ -55,6 +55,6 @@ test.each([
   expect(isGroupOf(gid, uid, { passwdFile, groupFile: directory.at("absent") })).toBe(gid === 0);
 });
 
-test("this machine has a root", () => {
+test("the user root is found on this machine", () => {
   expect(lookUpUser("root")).toMatchObject({ uid: 0, gid: 0 });
 });

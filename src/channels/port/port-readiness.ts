@@ -1,22 +1,26 @@
-/** Tells when a port can be read or written, through a thread that waits for it (`port-poller.ts`). */
+/** Waits until a port can be read or written, with the help of a thread (`port-poller.ts`). */
 import { closeSync, writeSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { NegotiatorError } from "../../errors.ts";
 import { createPipe } from "../../process/pipe.ts";
-import { INTEREST } from "./port-job.ts";
-import type { PollerJob } from "./port-job.ts";
+import { INTEREST } from "./port-poller.ts";
+import type { PollerJob } from "./port-poller.ts";
 
+/** A watch of one port's descriptor. */
 export type Readiness = {
-  readonly isStopped: boolean;
-  /** Resolves when an attempt may succeed, or after `stop`. One wait per direction at a time. Rejects when the thread died. */
+  readonly isClosed: boolean;
+  /**
+   * Resolves when an attempt may succeed, or after `close`. One wait per direction at a time. Rejects when
+   * the thread fails.
+   */
   wait(direction: "READ" | "WRITE"): Promise<void>;
-  /** Afterwards nobody but the caller uses the descriptor. Stopping twice does nothing. */
-  stop(): Promise<void>;
+  /** Resolves when the thread no longer uses the descriptor. */
+  close(): Promise<void>;
 };
 
 /**
- * Watches `portFd`, which has to be non-blocking. Keeps the process alive until it is stopped. Throws when no pipe can be
- * made or no thread started.
+ * Watches `portFd`, which must be non-blocking, and keeps the process alive until it is closed. Throws when
+ * it cannot make a pipe or start a thread.
  */
 export function watchReadiness(portFd: number): Readiness {
   const { readFd: wakeFd, writeFd } = createPipe();
@@ -26,9 +30,9 @@ export function watchReadiness(portFd: number): Readiness {
   const ended = Promise.withResolvers<void>();
   const waits = new Map<number, PromiseWithResolvers<void>>();
   let failure: NegotiatorError | undefined;
-  let stopping: Promise<void> | undefined;
+  let closing: Promise<void> | undefined;
 
-  const tell = (bits: number): void => {
+  const request = (bits: number): void => {
     Atomics.or(interest, 0, bits);
     writeSync(writeFd, WAKE);
   };
@@ -53,27 +57,27 @@ export function watchReadiness(portFd: number): Readiness {
   });
 
   return {
-    get isStopped() {
-      return stopping !== undefined;
+    get isClosed() {
+      return closing !== undefined;
     },
     wait(direction) {
       if (failure !== undefined) return Promise.reject(failure);
-      if (stopping !== undefined) return Promise.resolve();
+      if (closing !== undefined) return Promise.resolve();
       const wait = Promise.withResolvers<void>();
       waits.set(INTEREST[direction], wait);
-      tell(INTEREST[direction]);
+      request(INTEREST[direction]);
       return wait.promise;
     },
-    stop() {
-      stopping ??= (async () => {
-        if (failure === undefined) tell(INTEREST.STOP);
+    close() {
+      closing ??= (async () => {
+        if (failure === undefined) request(INTEREST.STOP);
         settle(ALL);
         await ended.promise;
         await worker.terminate();
         closeSync(wakeFd);
         closeSync(writeFd);
       })();
-      return stopping;
+      return closing;
     },
   };
 }

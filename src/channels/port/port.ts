@@ -1,4 +1,4 @@
-/** Owns a virtio-serial port in a guest, or a pty: reads and writes that never make the process wait. */
+/** Owns the guest's end of a virtio-serial port, or a pty: reads and writes that never block the process. */
 import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { errnoOf, NegotiatorError } from "../../errors.ts";
@@ -6,13 +6,13 @@ import { printable } from "../../printable.ts";
 import type { Channel } from "../../wire/channel.ts";
 import { closedError, explainFailure } from "../failure.ts";
 import type { FailureCase } from "../failure.ts";
+import { dialSocket } from "../socket/socket.ts";
 import { watchReadiness } from "./port-readiness.ts";
 import type { Readiness } from "./port-readiness.ts";
-import { dialSocket } from "../socket/socket.ts";
 
 /**
- * Opens what `--character-device` names: with `openPort`, or with `dialSocket` when it is a unix socket, as an emulated
- * machine has. Throws what they throw.
+ * Opens the path of `--character-device`: a unix socket, as an emulated machine has, with `dialSocket`, all
+ * else with `openPort`. Throws what they throw.
  */
 export async function openCharacterDevice(
   path: string,
@@ -23,23 +23,25 @@ export async function openCharacterDevice(
 }
 
 /**
- * Opens the character device at `path`. While the host is away the iteration waits, and so does `write`; neither ends,
- * because a guest cannot tell a host that left from one that will be back. After `close` the port can be opened anew at
- * once. A pty has to be in raw mode; its iteration ends when the far end closes. An open port keeps the process alive.
- * Throws `BUSY` when somebody has the port open or no descriptors are left, `DENIED`, or `NO_CHANNEL`, with the system's
- * error as its cause.
+ * Opens the character device at `path`. While the host is away, the iteration and `write` wait and do not
+ * end, because a guest does not know whether the host will come back. After `close`, the port can be opened
+ * again at once. A pty must be in raw mode; its iteration ends when the far end closes. An open port keeps
+ * the process alive.
+ *
+ * Throws `BUSY` when another process has the port open or no descriptors are left, `DENIED`, or `NO_CHANNEL`,
+ * with the system's error as its cause.
  */
 export function openPort(path: string): Channel {
   const label = printable(path);
   const { fd, endsWhenEmpty } = openDevice(path);
   const readiness = watchOrClose(fd);
-  const scratch = new Uint8Array(PIECE_BYTES);
+  const scratch = new Uint8Array(CHUNK_BYTES);
   let closing: Promise<void> | undefined;
 
-  /** Takes what is there, up to one piece. */
-  const readPiece = (): { bytes: Uint8Array; rest: "more" | "later" | "away" } => {
+  /** Reads what is there, up to one chunk. */
+  const readChunk = (): { bytes: Uint8Array; rest: "more" | "later" | "away" } => {
     let length = 0;
-    while (length < PIECE_BYTES) {
+    while (length < CHUNK_BYTES) {
       const room = scratch.subarray(length);
       const count = attempt(`read port "${label}"`, () =>
         endsWhenEmpty ? readPty(fd, room) : readSync(fd, room),
@@ -48,40 +50,40 @@ export function openPort(path: string): Channel {
         return { bytes: scratch.slice(0, length), rest: count === 0 ? "away" : "later" };
       }
       length += count;
-      // A short read says that there was no more, without the cost of another attempt; if there is, poll(2) tells.
+      // A short read means that the port is empty.
       if (count < FULL_READ_BYTES) return { bytes: scratch.slice(0, length), rest: "later" };
     }
     return { bytes: scratch.slice(), rest: "more" };
   };
 
   const close = (): Promise<void> => {
-    closing ??= readiness.stop().then(() => closeSync(fd));
+    closing ??= readiness.close().then(() => closeSync(fd));
     return closing;
   };
 
   return {
     label,
     async *[Symbol.asyncIterator]() {
-      let looks = 0;
-      while (!readiness.isStopped) {
-        const { bytes, rest } = readPiece();
+      let attempts = 0;
+      while (!readiness.isClosed) {
+        const { bytes, rest } = readChunk();
         if (bytes.length > 0) yield bytes;
         if (rest === "away" && endsWhenEmpty) return;
-        looks = bytes.length > 0 ? 0 : looks + 1;
-        await (rest === "away" || looks >= LOOKS ? readiness.wait("READ") : nextTurn());
+        attempts = bytes.length > 0 ? 0 : attempts + 1;
+        await (rest === "away" || attempts >= ATTEMPTS ? readiness.wait("READ") : nextTurn());
       }
     },
     async write(bytes) {
       let start = 0;
-      let looks = 0;
+      let attempts = 0;
       do {
-        if (readiness.isStopped) throw closedError(label);
-        const piece = bytes.subarray(start, start + PIECE_BYTES);
-        const count = attempt(`write to port "${label}"`, () => writeSync(fd, piece));
+        if (readiness.isClosed) throw closedError(label);
+        const chunk = bytes.subarray(start, start + CHUNK_BYTES);
+        const count = attempt(`write to port "${label}"`, () => writeSync(fd, chunk));
         start += count ?? 0;
-        looks = count === undefined ? (looks + 1) % LOOKS : 0;
+        attempts = count === undefined ? (attempts + 1) % ATTEMPTS : 0;
         if (start < bytes.length)
-          await (count !== undefined || looks > 0 ? nextTurn() : readiness.wait("WRITE"));
+          await (count !== undefined || attempts > 0 ? nextTurn() : readiness.wait("WRITE"));
       } while (start < bytes.length);
     },
     close,
@@ -89,17 +91,13 @@ export function openPort(path: string): Channel {
   };
 }
 
-/** The driver takes at most 32 KiB per write, and gives at most one page per read (drivers/char/virtio_console.c). */
-const PIECE_BYTES = 64 * 1024;
+/** The driver takes 32 KiB per write and gives one page per read at most (drivers/char/virtio_console.c). */
+const CHUNK_BYTES = 64 * 1024;
 const FULL_READ_BYTES = 4096;
 
-/**
- * How often one looks again, each time after everybody else had a turn, before the thread is asked to wait. Bytes come in
- * trains, and the way through the thread takes as long as a whole round trip to the host (measured with one processor).
- */
-const LOOKS = 5;
+/** Bytes come in bursts and the thread takes as long as a round trip to the host, so we try again first. */
+const ATTEMPTS = 5;
 
-/** Non-blocking, so that nothing ever waits in a system call; no controlling terminal, should it be a pty. */
 const FLAGS = constants.O_RDWR | constants.O_NONBLOCK | constants.O_NOCTTY;
 
 function openDevice(path: string): { fd: number; endsWhenEmpty: boolean } {
@@ -112,30 +110,30 @@ function openDevice(path: string): { fd: number; endsWhenEmpty: boolean } {
   } catch (thrown) {
     throw explainFailure(action, thrown, openCases(path));
   }
-  throw new NegotiatorError("NO_CHANNEL", `${action}: it is no character device`);
+  throw new NegotiatorError("NO_CHANNEL", `${action}: it is not a character device`);
 }
 
-/** An open port that nobody holds would be one that nobody else can open. */
 function watchOrClose(fd: number): Readiness {
   try {
     return watchReadiness(fd);
   } catch (thrown) {
+    // A port has room for one process, so a leaked descriptor would keep all others out.
     closeSync(fd);
     throw thrown;
   }
 }
 
-/** Major numbers 136 to 143 (Documentation/admin-guide/devices.txt); see makedev(3) for where they are in `rdev`. */
+/** Source: Documentation/admin-guide/devices.txt, and makedev(3) for the place of the major number. */
 function isPty(rdev: number): boolean {
   const major = (rdev >>> 8) & 0xfff;
   return major >= 136 && major <= 143;
 }
 
-/** As `readSync`. A pty that is being hung up says EIO until its end of file is in place (drivers/tty/n_tty.c): that is its end too. */
 function readPty(fd: number, room: Uint8Array): number {
   try {
     return readSync(fd, room);
   } catch (thrown) {
+    // A pty gives EIO between its hangup and its end of file (drivers/tty/n_tty.c).
     if (errnoOf(thrown) === "EIO") return 0;
     throw thrown;
   }
@@ -146,8 +144,8 @@ function openCases(path: string): Record<string, FailureCase> {
   const denied: FailureCase = { code: "DENIED", condition: "no permission", remedy: "Run as root" };
   const unplugged: FailureCase = {
     code: "NO_CHANNEL",
-    condition: "no port is behind it, or the host took it away",
-    remedy: "List the ports with: ls -l /dev/virtio-ports /sys/class/virtio-ports",
+    condition: "it has no port, or the host removed the port",
+    remedy: "List the ports: ls -l /dev/virtio-ports /sys/class/virtio-ports",
   };
   return {
     EBUSY: {
@@ -163,7 +161,7 @@ function openCases(path: string): Record<string, FailureCase> {
   };
 }
 
-/** What `call` gives; undefined when the port has nothing to read, or no room to write, at present. */
+/** Returns undefined when the port has nothing to read, or no room to write, at present. */
 function attempt(action: string, call: () => number): number | undefined {
   try {
     return call();
@@ -175,11 +173,11 @@ function attempt(action: string, call: () => number): number | undefined {
 }
 
 const USE_CASES: Record<string, FailureCase> = {
-  ENODEV: { code: "NO_CHANNEL", condition: "the host took the port away" },
-  EIO: { code: "CLOSED", condition: "the far end is gone" },
+  ENODEV: { code: "NO_CHANNEL", condition: "the host removed the port" },
+  EIO: { code: "CLOSED", condition: "the far end is closed" },
 };
 
-/** Lets timers, sockets and children have their turn while bytes come faster than they are used. */
+/** Lets timers, sockets and children run while bytes come faster than they are used. */
 function nextTurn(): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   setImmediate(resolve);

@@ -1,10 +1,13 @@
-/** Makes a channel of one connected unix socket: what is not read or not sent yet waits in the kernel, not here. */
+/**
+ * Makes a channel of one connected unix socket. It reads only while the channel is iterated, one chunk of at
+ * most 512 KiB (Bun's receive buffer) at a time, so all other bytes wait in the kernel.
+ */
 import { printable } from "../../printable.ts";
 import type { Channel } from "../../wire/channel.ts";
 import { createCondition } from "../condition.ts";
 import { closedError } from "../failure.ts";
 
-/** A socket's channel, and what Bun calls when something happens to the socket; kept in `socket.data`. */
+/** A socket's channel, and the handlers for Bun's events of that socket. */
 export type Connection = {
   readonly channel: Channel;
   onData(bytes: Uint8Array): void;
@@ -14,7 +17,10 @@ export type Connection = {
   onClose(): void;
 };
 
-/** The callbacks that all our sockets share; `onOpen` comes before any byte. A half-open socket can still be written to. */
+/**
+ * Returns the options for `Bun.connect` and `Bun.listen`. `onOpen` gets the channel before its first byte. A
+ * half-open socket stays writable.
+ */
 export function connectionOptions(path: string, onOpen?: (channel: Channel) => void) {
   return {
     unix: path,
@@ -34,30 +40,27 @@ export function connectionOptions(path: string, onOpen?: (channel: Channel) => v
   };
 }
 
-/**
- * Nothing is read before somebody iterates, and then one piece at a time, of at most 512 KiB (Bun's receive buffer). The
- * iteration ends when the far end has closed, or has said that it sends no more; in the second case `write` still works.
- */
+/** The iteration also ends when the far end shuts down its sending side; then `write` still works. */
 function createConnection(socket: Bun.Socket<Connection | undefined>, label: string): Connection {
-  const pieces: Uint8Array[] = [];
+  const chunks: Uint8Array[] = [];
   let isEnded = false;
   let isClosed = false;
-  const readerBell = createCondition();
-  const writerBell = createCondition();
+  const readable = createCondition();
+  const writable = createCondition();
   socket.pause();
 
   const end = (): void => {
     isEnded = true;
-    readerBell.ring();
+    readable.notify();
   };
   const closeBoth = (): void => {
     isClosed = true;
     end();
-    writerBell.ring();
+    writable.notify();
   };
   const close = async (): Promise<void> => {
     if (!isClosed) socket.terminate();
-    pieces.length = 0;
+    chunks.length = 0;
     closeBoth();
   };
 
@@ -65,23 +68,23 @@ function createConnection(socket: Bun.Socket<Connection | undefined>, label: str
     label,
     async *[Symbol.asyncIterator]() {
       for (;;) {
-        const piece = pieces.shift();
-        if (piece !== undefined) yield piece;
+        const chunk = chunks.shift();
+        if (chunk !== undefined) yield chunk;
         else if (isEnded) return;
         else {
           socket.resume();
-          await readerBell.wait();
+          await readable.wait();
         }
       }
     },
     async write(bytes) {
       for (let start = 0; ;) {
         const count = isClosed ? -1 : socket.write(bytes.subarray(start));
-        // Bun gives -1 when the far end does not take any more.
+        // Bun returns -1 when the far end has closed.
         if (count < 0) throw closedError(label);
         start += count;
         if (start >= bytes.length) return;
-        await writerBell.wait();
+        await writable.wait();
       }
     },
     close,
@@ -90,12 +93,12 @@ function createConnection(socket: Bun.Socket<Connection | undefined>, label: str
   return {
     channel,
     onData(bytes) {
-      // Also comes while paused: when the far end resets the connection, Bun reads what it had sent.
-      pieces.push(bytes);
+      // Bun calls this while paused too: when the far end resets the connection, Bun reads what it had sent.
+      chunks.push(bytes);
       socket.pause();
-      readerBell.ring();
+      readable.notify();
     },
-    onDrain: () => writerBell.ring(),
+    onDrain: () => writable.notify(),
     onEnd: end,
     onClose: closeBoth,
   };

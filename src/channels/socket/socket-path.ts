@@ -1,10 +1,10 @@
-/** What may be at the path of a socket that we serve: nothing, or a socket of ours, where nobody else can replace it. */
+/** Checks the path of a unix socket: its length, its directory, and the file that is there already. */
 import { lstat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { errnoOf, NegotiatorError } from "../../errors.ts";
+import { printable } from "../../printable.ts";
 import { ourUid } from "../../trust/ownership.ts";
 import { findPathFault } from "../../trust/path-trust.ts";
-import { printable } from "../../printable.ts";
 
 /** Bytes in `sun_path` without its closing NUL (unix(7)). */
 const LONGEST_BYTES = 107;
@@ -15,29 +15,27 @@ export function checkLength(action: string, ...paths: readonly string[]): void {
   if (longest <= LONGEST_BYTES) return;
   throw new NegotiatorError(
     "NO_CHANNEL",
-    `${action}: ${longest} bytes of path, a socket's has ${LONGEST_BYTES} at most`,
-    {
-      remedy: "Choose a shorter path",
-    },
+    `${action}: the path has ${longest} bytes, ${LONGEST_BYTES} at most are possible`,
+    { remedy: "Choose a shorter path" },
   );
 }
 
-/** Throws `DENIED` when somebody besides root and us could put another file in the place of one in `directory`. */
+/** Throws `DENIED` when a user other than root and us could replace files in `directory`. */
 export function checkDirectory(action: string, directory: string): void {
   const fault = findPathFault(resolve(directory), { uid: ourUid(), groups: "own" });
   if (fault !== undefined) throw denied(action, fault.problem, fault.remedy);
 }
 
-/** Whether there is a socket of ours at `path`. Throws `DENIED` when there is anything else. */
+/** Returns whether `path` has a socket of ours or no file. Throws `DENIED` for any other file. */
 export async function findSocket(action: string, path: string): Promise<"socket" | "nothing"> {
   const facts = await lstat(path).catch((thrown: unknown) => {
     if (errnoOf(thrown) === "ENOENT") return undefined;
     throw thrown;
   });
   if (facts === undefined) return "nothing";
-  const remedy = `Look at it, and remove it if nobody needs it: ls -l ${printable(path)}`;
+  const remedy = `Check it, and remove it if it is not needed: ls -l ${printable(path)}`;
   if (facts.isSymbolicLink()) throw denied(action, "a symbolic link is there", remedy);
-  if (!facts.isSocket()) throw denied(action, "a file is there that is no socket", remedy);
+  if (!facts.isSocket()) throw denied(action, "a file is there that is not a socket", remedy);
   if (!isTrusted(facts.uid)) throw denied(action, `a socket of user ${facts.uid} is there`, remedy);
   return "socket";
 }

@@ -1,20 +1,23 @@
 /**
- * What became of a domain that was known: whether it was saved, and whether what runs now is that same run, restored. A
- * restored domain has a new id, and so other sockets; its UUID stays.
+ * Finds out what happened to a known domain: whether it was saved, and whether the domain that runs now is
+ * the same run, restored. A restored domain has a new id and so new sockets, but the same UUID.
  */
 import type { Endpoint, Scan } from "../endpoint.ts";
 
-/** What has to be asked of libvirt for it. */
+/** The questions that libvirt has to answer for it. */
 export type HistoryQuestions = {
-  /** What `virsh domstate --reason` says, such as `shut off (saved)`; undefined when there is no such domain. */
+  /**
+   * Returns the output of `virsh domstate --reason`, such as `shut off (saved)`; undefined for an unknown
+   * domain.
+   */
   state: (uuid: string) => Promise<string | undefined>;
-  /** The inactive domains whose memory libvirt itself keeps. */
+  /** Returns the UUIDs of the inactive domains whose memory file libvirt keeps. */
   managedSaves: () => Promise<ReadonlySet<string>>;
 };
 
 /**
- * Of a domain that does not run any more, its endpoints from `before`, with the state `saved`, as far as it may come
- * back as it was. The words are those of libvirt's `tools/virsh-domain-monitor.c`.
+ * Returns the endpoints in `before` of a domain that does not run any longer, with the state `saved`, or none
+ * if the domain cannot be restored. Source of the states: libvirt's `tools/virsh-domain-monitor.c`.
  */
 export async function traceStopped(
   uuid: string,
@@ -24,22 +27,24 @@ export async function traceStopped(
   if (before.length === 0) return NOTHING;
   const isManaged = (await managedSaves()).has(uuid);
   const state = await ask(uuid);
-  // A transient domain that was saved is gone without a trace: only the event told.
+  // libvirt keeps nothing of a transient domain that was saved, so only the event counts.
   if (state === undefined)
     return { ...NOTHING, endpoints: before.filter(({ awaitedUntilMs }) => awaitedUntilMs !== undefined) };
-  // It runs again already, and the next scan will see where.
   if (!state.startsWith("shut off")) return { ...NOTHING, unread: [{ source: "libvirt", uuid }] };
-  // A libvirt that was restarted has forgotten the reason, and only that.
+  // A restart of libvirt loses the reason and nothing else.
   const isSaved =
     state.endsWith("(saved)") ||
     (state.endsWith("(unknown)") && before.some((known) => known.state === "saved"));
-  // The reason stays `saved` when the file that libvirt kept was removed.
+  // libvirt still gives the reason `saved` after its memory file was removed.
   const isRemoved = !isManaged && before.some((known) => known.isManaged === true);
   if (!isManaged && (isRemoved || !isSaved)) return NOTHING;
-  return { ...NOTHING, endpoints: before.map((known) => saved(uuid, known, isManaged)) };
+  return { ...NOTHING, endpoints: before.map((known) => toSaved(uuid, known, isManaged)) };
 }
 
-/** The endpoints of a domain that runs; those that it had elsewhere, in the same run of it, say where. */
+/**
+ * Returns the `endpoints` of a running domain. Those that had another path in `before`, in the same run of
+ * the domain, get it as `movedFrom`.
+ */
 export async function traceMoves(
   uuid: string,
   endpoints: readonly Endpoint[],
@@ -53,7 +58,7 @@ export async function traceMoves(
   if (endpoints.every((endpoint) => earlier(endpoint) === undefined)) return endpoints;
   const state = (await ask(uuid)) ?? "";
   const wasSaved = before.some((known) => known.state === "saved");
-  // What has happened since hides the reason: one that was restored and then paused is `paused (user)`.
+  // libvirt reports only the last reason: a domain that was restored and then paused is `paused (user)`.
   const isSameRun = wasSaved ? !state.endsWith("(booted)") : state.endsWith("(restored)");
   if (!isSameRun) return endpoints;
   return endpoints.map((endpoint) => {
@@ -64,7 +69,11 @@ export async function traceMoves(
 
 const NOTHING: Scan = { endpoints: [], problems: [], unread: [] };
 
-function saved(uuid: string, { guest, port, path, source, machine }: Endpoint, isManaged: boolean): Endpoint {
-  const elsewhere = machine === undefined ? {} : { machine };
-  return { guest, uuid, port, path, source, state: "saved", isManaged, ...elsewhere };
+function toSaved(
+  uuid: string,
+  { guest, port, path, source, machine }: Endpoint,
+  isManaged: boolean,
+): Endpoint {
+  const place = machine === undefined ? {} : { machine };
+  return { guest, uuid, port, path, source, state: "saved", isManaged, ...place };
 }

@@ -1,29 +1,29 @@
-/** Reads the few things we want from a domain's XML as `virsh dumpxml` prints it for a running domain. */
+/** Reads a domain's name, UUID and channels from the XML that `virsh dumpxml` prints. */
 import { XMLParser } from "fast-xml-parser";
 import { NegotiatorError } from "../../errors.ts";
-import { isPortName } from "../endpoint.ts";
-import type { PortName } from "../endpoint.ts";
 
-export type DomainChannel = { port: PortName; path: string; connected?: boolean };
-/** `isActive`: it runs or is paused; else the XML is its definition, and the sockets in it do not exist. */
+/** A port on whose socket the hypervisor listens. `connected`: a process in the guest has it open. */
+export type DomainChannel = { port: string; path: string; connected?: boolean };
+/** `isActive`: it runs or is paused. Otherwise the XML is only its definition, without sockets. */
 export type Domain = { name: string; uuid: string; isActive: boolean; channels: DomainChannel[] };
 
 /**
- * The domain's name, UUID and those of its channels that are ours and on whose socket the hypervisor listens. Throws
- * `BAD_FRAME` when the text is not a domain's XML. Source: libvirt's `docs/formatdomain.rst`, "Channel".
+ * Returns the domain's name, its UUID and its channels: those whose port name is in `ports` and on whose
+ * socket the hypervisor listens. Throws `BAD_FRAME` when the text is not a domain's XML.
+ * Source: libvirt's `docs/formatdomain.rst`, "Channel".
  */
-export function parseDomainXml(text: string): Domain {
+export function parseDomainXml(text: string, ports: ReadonlySet<string>): Domain {
   const domain = member(parseXml(text), "domain");
   const name = member(domain, "name");
   const uuid = member(domain, "uuid");
   if (typeof name !== "string" || typeof uuid !== "string") {
     throw new NegotiatorError("BAD_FRAME", "Cannot read a domain's XML: it lacks the domain's name or UUID");
   }
-  const channels = member(member(domain, "devices"), "channel");
-  const ours = Array.isArray(channels) ? channels.flatMap(readChannel) : [];
-  // Only a domain that is active has an id.
-  const isActive = member(domain, "@id") !== undefined;
-  return { name: decode(name), uuid: decode(uuid), isActive, channels: ours };
+  const elements = member(member(domain, "devices"), "channel");
+  const channels = Array.isArray(elements) ? elements.flatMap(readChannel) : [];
+  const hasId = member(domain, "@id") !== undefined;
+  const known = channels.filter(({ port }) => ports.has(port));
+  return { name: decode(name), uuid: decode(uuid), isActive: hasId, channels: known };
 }
 
 function parseXml(text: string): unknown {
@@ -35,7 +35,7 @@ function parseXml(text: string): unknown {
   }
 }
 
-/** Values stay text as written and entities stay unread, so nothing declared inside the text can grow. */
+/** Expands no entities, so a declaration inside the text cannot make it grow. */
 function createParser(): XMLParser {
   return new XMLParser({
     ignoreAttributes: false,
@@ -48,7 +48,6 @@ function createParser(): XMLParser {
   });
 }
 
-/** The parser gives an element as an object, or as a string when it has neither children nor attributes. */
 function member(element: unknown, name: string): unknown {
   return isRecord(element) ? element[name] : undefined;
 }
@@ -57,24 +56,24 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null;
 }
 
-/** A channel of another kind, however odd, is none of ours and no reason to miss the guest. */
 function readChannel(element: unknown): DomainChannel[] {
   const attribute = (child: string, name: string): string => {
     const value = member(member(element, child), `@${name}`);
     return typeof value === "string" ? decode(value) : "";
   };
+  // A malformed channel must not hide the guest, so this returns nothing for it.
   if (member(element, "@type") !== "unix" || attribute("target", "type") !== "virtio") return [];
   const port = attribute("target", "name");
   const path = attribute("source", "path");
-  // With mode "connect" it is QEMU that dials, so nobody listens for us at that path.
-  if (!isPortName(port) || !path.startsWith("/") || attribute("source", "mode") === "connect") return [];
+  // With mode "connect" QEMU dials, so nothing listens at that path.
+  if (port === "" || !path.startsWith("/") || attribute("source", "mode") === "connect") return [];
   const state = attribute("target", "state");
   return [{ port, path, ...(state === "" ? {} : { connected: state === "connected" }) }];
 }
 
+/** The five entities of XML 1.0. Besides these, libvirt writes only numeric character references. */
 const ENTITIES: Readonly<Record<string, string>> = { lt: "<", gt: ">", amp: "&", quot: '"', apos: "'" };
 
-/** XML 1.0's five entities and numeric character references; libvirt writes no others. */
 function decode(text: string): string {
   return text.replace(/&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|(\w+));/gi, (whole, decimal, hex, name) => {
     if (name !== undefined) return ENTITIES[name] ?? whole;

@@ -1,42 +1,33 @@
-/** Asking libvirt through its own client `virsh`: the words of a call, and what its complaints mean. */
+/** Calls libvirt's client `virsh` and turns its failures into errors of ours. */
 import { errnoOf, NegotiatorError } from "../../errors.ts";
 import type { FaultCode } from "../../errors.ts";
 import { printable } from "../../printable.ts";
+import type { RunText } from "../../process/run-text.ts";
+import { shorten } from "../../shorten.ts";
 
-/** `environment` is added to the one the program gives its children. Output past `outputBytes` is an error. */
-export type RunTextOptions = {
-  timeoutMs: number;
-  outputBytes: number;
-  environment: Readonly<Record<string, string>>;
-  signal: AbortSignal;
-};
-
-/**
- * Runs a program with nothing on its stdin and gives back what it wrote. Rejects with a `NegotiatorError` when the
- * deadline or the limit is passed, and with `NO_COMMAND` or an error of errno `ENOENT` when there is no such program.
- */
-export type RunText = (
-  argv: readonly string[],
-  options: RunTextOptions,
-) => Promise<{ exitCode: number | null; stdout: string; stderr: string }>;
-
-/** Which libvirt is asked (a connection URI; libvirt's own default when absent), and how. */
+/** Options for calls of virsh. `connect` is a connection URI; without it libvirt chooses one. */
 export type VirshOptions = { connect?: string | undefined; runText: RunText; callTimeoutMs?: number };
 
-/** virsh translates its messages and mangles names when the locale is not this one. */
+/** Variables for every call: in another locale, virsh translates its messages and changes names. */
 export const VIRSH_ENVIRONMENT = { LC_ALL: "C" } as const;
 
 const CALL_TIMEOUT_MS = 10_000;
-/** A domain with a hundred disks has some 60 kB of XML; parsing a mebibyte takes about half a second. */
+/** A domain with a hundred disks has about 60 kB of XML; parsing a mebibyte takes about half a second. */
 const OUTPUT_BYTES = 1 << 20;
 
-/** The words of a call. Reading needs no more rights than the read-only connection gives. */
+/**
+ * Returns the argv of a virsh call over a read-only connection, which has all the rights that reading needs.
+ */
 export function virshWords(connect: string | undefined, words: readonly string[]): string[] {
   const connection = connect === undefined ? [] : [`--connect=${connect}`];
   return ["virsh", "--quiet", "--readonly", ...connection, ...words];
 }
 
-/** What virsh printed, or undefined when it says that the domain is gone. Throws what `explainVirsh` makes of the rest. */
+/**
+ * Returns the stdout of a virsh call, undefined when the domain is gone. Throws `UNSUPPORTED` (no virsh),
+ * `DENIED`, `BAD_CONFIG` (the URI), `NO_CHANNEL` (libvirt does not run), `INTERNAL` (libvirt reports another
+ * error), or what `runText` throws.
+ */
 export async function askVirsh(
   words: readonly string[],
   options: VirshOptions,
@@ -54,7 +45,10 @@ export async function askVirsh(
   }
 }
 
-/** The UUIDs that `virsh list` prints with these words; a line that is none never becomes a word of another call. */
+/**
+ * Returns the UUIDs that `virsh list` prints. It drops all other lines, so that none of them gets into
+ * another call.
+ */
 export async function listUuids(
   words: readonly string[],
   options: VirshOptions,
@@ -65,7 +59,7 @@ export async function listUuids(
   return lines.filter((line) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(line));
 }
 
-/** Whether the error concerns libvirt as a whole, so that every other call would meet it as well. */
+/** Returns whether every other call to libvirt would fail with the same error. */
 export function isGeneralFailure(error: NegotiatorError): boolean {
   return GENERAL_FAULTS.has(error.code);
 }
@@ -78,37 +72,38 @@ const GENERAL_FAULTS: ReadonlySet<FaultCode> = new Set<FaultCode>([
   "CANCELLED",
 ]);
 
-/** Turns a failure to start virsh into `UNSUPPORTED` with what to do; other errors pass. */
+/** Returns `UNSUPPORTED` with a remedy when virsh is missing; otherwise the same error, as ours. */
 export function explainStart(thrown: unknown): NegotiatorError {
   const error = NegotiatorError.from(thrown);
   if (error.code !== "NO_COMMAND" && errnoOf(thrown) !== "ENOENT") return error;
   const remedy =
-    "Install it (package libvirt-clients or libvirt-client), or name the guests' sockets: --socket GUEST=PATH";
+    "Install the package libvirt-clients (or libvirt-client), or name the sockets: --socket GUEST=PATH";
   return new NegotiatorError("UNSUPPORTED", 'Cannot ask libvirt for guests: there is no program "virsh"', {
     remedy,
     cause: thrown,
   });
 }
 
-/**
- * `DENIED`, `BAD_CONFIG` (the URI) or `NO_CHANNEL` (libvirt does not run) by virsh's words, which are those of libvirt's
- * `src/rpc/virnetsocket.c`, `src/remote/remote_driver.c` and `src/libvirt.c`; `INTERNAL` when libvirt answered but would
- * not tell.
- */
+/** Characters of virsh's messages in an error of ours. */
+const REASON_LENGTH = 500;
+
 function explainVirsh(stderr: string, connect: string | undefined): NegotiatorError {
   const lines = stderr.split("\n").map((line) => line.replace(/^error: /, "").trim());
-  const told = lines.filter((line) => line !== "" && line !== "failed to connect to the hypervisor");
-  const reason = printable(told.join("; ").slice(0, 500)) || "virsh failed without a word";
+  const reasons = lines.filter((line) => line !== "" && line !== "failed to connect to the hypervisor");
+  const reason = printable(shorten(reasons.join("; "), REASON_LENGTH)) || "virsh failed without a message";
   const where = connect === undefined ? "" : ` at "${printable(connect)}"`;
   if (!stderr.includes("failed to connect to the hypervisor")) {
-    return new NegotiatorError("INTERNAL", `Cannot read what libvirt${where} knows: ${reason}`);
+    return new NegotiatorError("INTERNAL", `libvirt${where} cannot answer: ${reason}`);
   }
   const { code, remedy } = COMPLAINTS.find(({ words }) => words.test(reason)) ?? UNKNOWN_COMPLAINT;
   return new NegotiatorError(code, `Cannot ask libvirt${where} for guests: ${reason}`, { remedy });
 }
 
-const UNKNOWN_COMPLAINT = { code: "NO_CHANNEL", remedy: "See what says: virsh uri" } as const;
+const UNKNOWN_COMPLAINT = { code: "NO_CHANNEL", remedy: "Check the connection: virsh uri" } as const;
 
+/**
+ * Source of the words: libvirt's `src/rpc/virnetsocket.c`, `src/remote/remote_driver.c` and `src/libvirt.c`.
+ */
 const COMPLAINTS = [
   {
     words: /permission denied|authentication|access denied|polkit|system bus/i,
@@ -124,6 +119,7 @@ const COMPLAINTS = [
     words: /failed to connect socket|unable to connect to server|no such file|connection refused/i,
     code: "NO_CHANNEL",
     remedy:
-      'Start libvirt, for example with: systemctl start libvirtd (or virtqemud); where it is not used, set host.libvirt = "no"',
+      "Start libvirt: systemctl start libvirtd (or virtqemud). " +
+      'If this host does not use it, set host.libvirt = "no"',
   },
 ] as const;

@@ -1,13 +1,13 @@
-/** Which processes have a file or device open, as /proc shows it. */
+/** Finds the processes that have a file or device open. */
 import { readdir, readFile, readlink, realpath, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
-/** `command` is the kernel's short name of the process; `unit` the systemd service it belongs to, if any. */
+/** A process. `command` is the kernel's short name for it; `unit` is its systemd service, if it has one. */
 export type Holder = { pid: number; command: string; unit?: string };
 
 /**
- * The processes that have `path` open, under any name of the same device. Processes that may not be looked into are left
- * out, so an empty list proves nothing unless root asks. Source: proc(5), `/proc/PID/fd`.
+ * Returns the processes that have `path` open, under any name of the same device. Only root sees the
+ * processes of all users, so for others an empty list proves nothing. Source: proc(5), `/proc/PID/fd`.
  */
 export async function findHolders(path: string, procDirectory = "/proc"): Promise<Holder[]> {
   const target = await describeTarget(path);
@@ -20,7 +20,7 @@ export async function findHolders(path: string, procDirectory = "/proc"): Promis
   return holders;
 }
 
-/** `device` is the device number of a device node; two nodes with the same number are the same port. */
+/** `device` is the number of a device node: nodes with the same number are the same port. */
 type Target = { path: string; directory: string; device: number | undefined };
 
 async function describeTarget(path: string): Promise<Target> {
@@ -36,7 +36,7 @@ async function holds(processDirectory: string, target: Target): Promise<boolean>
     const link = join(processDirectory, "fd", descriptor);
     const opened = await readlink(link).catch(() => "");
     if (opened === target.path) return true;
-    // Only nodes next to it are looked at: a stat of just any open file can hang, for example on a dead NFS server.
+    // A stat can hang, for example on a dead NFS server, so this checks only nodes in the same directory.
     if (target.device === undefined || !opened.startsWith(target.directory)) continue;
     const facts = await stat(link).catch(() => undefined);
     if (facts?.isCharacterDevice() === true && facts.rdev === target.device) return true;

@@ -1,4 +1,4 @@
-/** In a guest: why a port is not there or does not open, and what to do about it. */
+/** Explains in a guest why a port is missing or does not open, and what to do about it. */
 import { access, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { errnoOf, NegotiatorError } from "../../errors.ts";
@@ -8,7 +8,10 @@ import type { Holder } from "./holders.ts";
 import { findPorts } from "./virtio.ts";
 import type { Port, PortPlaces } from "./virtio.ts";
 
-/** Why there is no port of that name in this guest: always `NO_CHANNEL`, as the host can add it at any time. */
+/**
+ * Explains why this guest has no port of that name. Returns `NO_CHANNEL`, because the host can add it at any
+ * time.
+ */
 export async function explainMissing(name: string, places: PortPlaces = {}): Promise<NegotiatorError> {
   const { sysDirectory = "/sys/class/virtio-ports", procDirectory = "/proc" } = places;
   const missing = (condition: string, remedy: string): NegotiatorError =>
@@ -17,10 +20,12 @@ export async function explainMissing(name: string, places: PortPlaces = {}): Pro
   if (!(await exists(sysDirectory))) {
     const modules = await readFile(join(procDirectory, "modules"), "utf8").catch(() => "");
     if (/^virtio_console /m.test(modules)) {
-      const remedy = "Run outside of the container, or mount it: mount -t sysfs sysfs /sys";
-      return missing(`the driver virtio_console is loaded, but "${sysDirectory}" is not there`, remedy);
+      const remedy = "Run outside the container, or mount it: mount -t sysfs sysfs /sys";
+      return missing(`the driver virtio_console is loaded, but "${sysDirectory}" is missing`, remedy);
     }
-    const remedy = `Load it with: modprobe virtio_console; if that does not help, this machine has no virtio-serial device. ${attach(name)}`;
+    const remedy =
+      "Load it with: modprobe virtio_console; " +
+      `if that does not help, this machine has no virtio-serial device. ${attach(name)}`;
     return missing("the driver virtio_console is not loaded", remedy);
   }
   const names = (await findPorts(places)).map((port) => `"${printable(port.name)}"`);
@@ -29,8 +34,8 @@ export async function explainMissing(name: string, places: PortPlaces = {}): Pro
 }
 
 /**
- * Why opening the port's device failed with `thrown`: `BUSY` with the processes that hold it, `DENIED`, or `NO_CHANNEL`.
- * The processes can only be seen by root, or when they are one's own.
+ * Explains why opening the port's device threw `thrown`. Returns `BUSY` with the processes that have it open,
+ * `DENIED` or `NO_CHANNEL`. Only root sees the processes of all users.
  */
 export async function explainRefusal(
   port: Port,
@@ -45,7 +50,7 @@ export async function explainRefusal(
     case "EBUSY": {
       const holders = await findHolders(device, places.procDirectory);
       const who = holders.length === 0 ? "another process" : holders.map(describeHolder).join(", ");
-      return refusal("BUSY", `${who} has "${device}" open`, freeing(device, holders));
+      return refusal("BUSY", `${who} has "${device}" open`, explainFreeing(device, holders));
     }
     case "EACCES":
     case "EPERM":
@@ -54,9 +59,13 @@ export async function explainRefusal(
       return refusal("NO_CHANNEL", `the device node "${device}" is missing`, await nodeRemedy(port, places));
     case "ENODEV":
     case "ENXIO":
-      return refusal("NO_CHANNEL", `"${device}" leads to no port, or the host took it away`, attach(name));
+      return refusal("NO_CHANNEL", `"${device}" has no port, or the host removed the port`, attach(name));
     default:
-      return refusal("NO_CHANNEL", NegotiatorError.from(thrown).message, `Look at: ls -l "${device}"`);
+      return refusal(
+        "NO_CHANNEL",
+        NegotiatorError.from(thrown).message,
+        `Check the device: ls -l "${device}"`,
+      );
   }
 }
 
@@ -69,7 +78,8 @@ async function exists(path: string): Promise<boolean> {
 
 function attach(name: string): string {
   const xml = `<channel type='unix'><target type='virtio' name='${name}'/></channel>`;
-  return `Add the port on the host: echo "${xml}" >channel.xml; virsh attach-device GUEST channel.xml --live --config`;
+  const attachDevice = "virsh attach-device GUEST channel.xml --live --config";
+  return `Add the port on the host: echo "${xml}" >channel.xml; ${attachDevice}`;
 }
 
 function describeHolder({ pid, command, unit }: Holder): string {
@@ -77,18 +87,20 @@ function describeHolder({ pid, command, unit }: Holder): string {
   return unit === undefined ? self : `${self} of ${printable(unit)}`;
 }
 
-function freeing(device: string, holders: readonly Holder[]): string {
+function explainFreeing(device: string, holders: readonly Holder[]): string {
   const [holder] = holders;
   if (holder === undefined) return `Find it as root with: fuser -v ${device}`;
   if (holder.pid === process.pid) return "Open each port only once";
-  return `Stop it with: ${holder.unit === undefined ? `kill ${holder.pid}` : `systemctl stop ${holder.unit}`}`;
+  const { pid, unit } = holder;
+  return `Stop it with: ${unit === undefined ? `kill ${pid}` : `systemctl stop ${unit}`}`;
 }
 
-/** The kernel tells the device number in `dev`; without udev or mdev nobody makes the node. */
 async function nodeRemedy(port: Port, places: PortPlaces): Promise<string> {
   const { sysDirectory = "/sys/class/virtio-ports" } = places;
+  // Without udev or mdev, nothing makes the node of the device number that the kernel shows in `dev`.
   const numbers = await readFile(join(sysDirectory, basename(port.device), "dev"), "utf8").catch(() => "");
   const [, major, minor] = /^(\d+):(\d+)/.exec(numbers) ?? [];
   if (major === undefined || minor === undefined) return "Let udev make it: udevadm trigger --settle";
-  return `Let udev make it (udevadm trigger --settle), or by hand: mknod -m 600 ${port.device} c ${major} ${minor}`;
+  const makeNode = `mknod -m 600 ${port.device} c ${major} ${minor}`;
+  return `Let udev make it (udevadm trigger --settle), or by hand: ${makeNode}`;
 }

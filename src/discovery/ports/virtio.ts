@@ -1,17 +1,20 @@
-/** In a guest: which virtio-serial ports the kernel has, by the names that the host gave them. */
+/** Finds the virtio-serial ports of a guest's kernel by the names that the host gave them. */
 import { readdir, readFile, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf } from "../../errors.ts";
 
-/** `device` is the path to open: `/dev/virtio-ports/NAME` where udev made that link, else `/dev/vportXpY`. */
+/**
+ * A port. `device` is the path to open: udev's link `/dev/virtio-ports/NAME`, or `/dev/vportXpY` without it.
+ */
 export type Port = { name: string; device: string };
 
-/** Where the kernel shows things; other directories are for tests. */
+/** The directories to read; tests pass others. */
 export type PortPlaces = { sysDirectory?: string; devDirectory?: string; procDirectory?: string };
 
 /**
- * All named ports, in the order of their device names; none when the driver is not loaded. Whether a device node exists
- * is not checked. Source: `drivers/char/virtio_console.c`, class `virtio-ports`, attribute `name`.
+ * Returns all named ports in the order of their numbers, none when the driver is not loaded. It does not
+ * check that the device node exists. Source: `drivers/char/virtio_console.c`, class `virtio-ports`, attribute
+ * `name`.
  */
 export async function findPorts(places: PortPlaces = {}): Promise<Port[]> {
   const { sysDirectory = "/sys/class/virtio-ports", devDirectory = "/dev" } = places;
@@ -25,7 +28,7 @@ export async function findPorts(places: PortPlaces = {}): Promise<Port[]> {
   return ports.flat();
 }
 
-/** The port of that name; undefined when there is none, and `explainMissing` then says why. */
+/** Returns the port of that name; undefined when it is missing, and then `explainMissing` has the reason. */
 export async function findPort(name: string, places: PortPlaces = {}): Promise<Port | undefined> {
   const ports = await findPorts(places);
   return ports.find((port) => port.name === name);
@@ -33,7 +36,7 @@ export async function findPort(name: string, places: PortPlaces = {}): Promise<P
 
 const byNumber = new Intl.Collator("en", { numeric: true }).compare;
 
-/** Empty for ports without a name (consoles) and for a port that was unplugged meanwhile. */
+/** Returns an empty name for consoles, which have none, and for a port that was unplugged meanwhile. */
 async function readName(path: string): Promise<string> {
   try {
     return (await readFile(path, "utf8")).replace(/\n$/, "");
@@ -46,7 +49,7 @@ async function readName(path: string): Promise<string> {
 async function deviceOf(node: string, name: string, devDirectory: string): Promise<string> {
   const device = join(devDirectory, node);
   const link = join(devDirectory, "virtio-ports", name);
-  // A link left over from another numbering of the ports would lead to a foreign port.
+  // An old link from another numbering of the ports would lead to the wrong port.
   const [target, real] = await Promise.all(
     [link, device].map((path) => realpath(path).catch(() => undefined)),
   );

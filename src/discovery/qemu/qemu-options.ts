@@ -1,38 +1,39 @@
-/** Reads a QEMU command line: the guest's name and UUID, and the sockets behind its virtio-serial ports. Pure. */
-import { isPortName } from "../endpoint.ts";
-import type { PortName } from "../endpoint.ts";
+/** Reads a QEMU command line: the guest's name, its UUID and the sockets of its virtio-serial ports. */
 
-/** `path` is as the command line has it; a relative one counts from the process's working directory. */
-export type QemuSocket = { port: PortName; path: string };
+/** `path` is written as on the command line; a relative one starts at the process's working directory. */
+export type QemuSocket = { port: string; path: string };
+/** A guest as its command line describes it; a member that is missing there is absent. */
 export type QemuGuest = { name?: string; uuid?: string; sockets: QemuSocket[] };
 
 /**
- * The guest that `argv` (without the program's name) describes. Options and forms that don't matter here are passed over,
- * so are sockets that QEMU dials itself, abstract ones, and those handed over as `fd=` (libvirt's way), which have no
- * path. What was added later through the monitor is not on the command line. As not every option of QEMU is known here,
- * the value of another one that reads like `-device` is taken for that. Source: qemu(1), `util/qemu-option.c`.
+ * Returns the guest that `argv` (without the program's name) describes, with the sockets of those ports whose
+ * names are in `known`. It skips sockets that QEMU dials itself, abstract sockets, and those that libvirt
+ * passes as `fd=`, because they have no path. Ports that were added later through the monitor are not on the
+ * command line. Not every option of QEMU is known here: a value of another option that reads `-device` counts
+ * as that option.
+ * Source: qemu(1), `util/qemu-option.c`.
  */
-export function parseQemuCommandLine(argv: readonly string[]): QemuGuest {
+export function parseQemuCommandLine(argv: readonly string[], known: ReadonlySet<string>): QemuGuest {
   const guest: QemuGuest = { sockets: [] };
   const paths = new Map<string, string>();
-  const ports: { chardev: string; port: PortName }[] = [];
+  const devices: QemuPort[] = [];
   for (const [option, value] of optionsIn(argv)) {
     if (option === "name")
       Object.assign(guest, nonEmpty("name", parseOptionList(value, "guest").get("guest")));
     else if (option === "uuid") Object.assign(guest, nonEmpty("uuid", value.toLowerCase()));
     else if (option === "chardev") readChardev(parseOptionList(value, "backend"), paths);
-    else ports.push(...readDevice(value));
+    else devices.push(...readDevice(value));
   }
-  guest.sockets = ports.flatMap(({ chardev, port }) => {
+  guest.sockets = devices.flatMap(({ chardev, port }) => {
     const path = paths.get(chardev);
-    return path === undefined ? [] : [{ port, path }];
+    return path === undefined || !known.has(port) ? [] : [{ port, path }];
   });
   return guest;
 }
 
 /**
- * `a=1,b,c=x,,y` → a: "1", b: "on", c: "x,y", and `nob` → b: "off". A first item without `=` belongs to `firstKey`; of
- * repeated keys the last counts.
+ * Returns the keys and values of a QEMU option's value: `a=1,b,c=x,,y` → a: "1", b: "on", c: "x,y", and `nob`
+ * → b: "off". A first item without `=` is the value of `firstKey`. The last of repeated keys counts.
  */
 export function parseOptionList(text: string, firstKey: string): Map<string, string> {
   const options = new Map<string, string>();
@@ -64,20 +65,23 @@ function nonEmpty(key: "name" | "uuid", value = ""): Partial<QemuGuest> {
 
 function readChardev(options: ReadonlyMap<string, string>, paths: Map<string, string>): void {
   const [id, path] = [options.get("id"), options.get("path")];
-  const isOurs = options.get("backend") === "socket" && isOn(options, "server") && !isOn(options, "abstract");
-  if (isOurs && id !== undefined && path !== undefined) paths.set(id, path);
+  const isListener =
+    options.get("backend") === "socket" && isOn(options, "server") && !isOn(options, "abstract");
+  if (isListener && id !== undefined && path !== undefined) paths.set(id, path);
 }
 
 function isOn(options: ReadonlyMap<string, string>, key: string): boolean {
   return ["on", "yes", "true", "y"].includes(options.get(key) ?? "");
 }
 
-/** The JSON form of `-device` came with QEMU 6.0 and is what libvirt writes. */
-function readDevice(text: string): { chardev: string; port: PortName }[] {
+type QemuPort = { chardev: string; port: string };
+
+function readDevice(text: string): QemuPort[] {
+  // QEMU accepts JSON since 6.0, and libvirt writes it.
   const device = text.startsWith("{") ? parseJson(text) : parseOptionList(text, "driver");
   const [driver, chardev, name] = ["driver", "chardev", "name"].map((key) => device.get(key));
   if (driver !== "virtserialport" || typeof chardev !== "string") return [];
-  return typeof name === "string" && isPortName(name) ? [{ chardev, port: name }] : [];
+  return typeof name === "string" ? [{ chardev, port: name }] : [];
 }
 
 function parseJson(text: string): ReadonlyMap<string, unknown> {

@@ -1,12 +1,12 @@
-/** The built-in commands: they only read, and need no program of the system. */
+/** The table of built-in commands. They only read, and need no program of the system. */
 import { formatDiskUsage, readDisks } from "./disk-usage.ts";
 import { readDistribution } from "./distribution.ts";
 import { formatAddresses } from "./ip-addresses.ts";
 
-/** `run` gives what the command prints, every line ended; arguments and input are ignored. */
+/** `run` returns the output of the command, with an end after each line. Arguments and input are ignored. */
 export type Builtin = { name: string; description: string; run: () => Promise<string> | string };
 
-/** Names and formats are those of the scripts that came with python-negotiator. Sorted by name. */
+/** All built-in commands, sorted by name. Names and formats are those of the scripts in python-negotiator. */
 export const BUILTINS: readonly Builtin[] = [
   {
     name: "find-disk-usage",

@@ -1,21 +1,21 @@
-/** `find-disk-usage`: the disks that `df -B 1` shows, without df. */
+/** `find-disk-usage`: lists the disks that `df -B 1` shows, without df. */
 import { readFile, realpath, stat, statfs } from "node:fs/promises";
 
-/** Sizes in bytes. */
+/** A mounted disk. */
 export type Disk = { device: string; mountPoint: string; totalBytes: number; usedBytes: number };
 
-/** Where the facts come from. `deviceAt` and `usageOf` give undefined for what cannot be looked at. */
+/** The source of the facts. `deviceAt` and `usageOf` return undefined for an unreadable mount point. */
 export type DiskSource = {
-  /** The text of /proc/self/mountinfo (proc(5)). */
+  /** Returns the text of /proc/self/mountinfo (proc(5)). */
   mountinfo(): Promise<string>;
-  /** The device number `MAJOR:MINOR` of what is seen at a mount point now. */
+  /** Returns the device number `MAJOR:MINOR` that stat(2) sees at a mount point. */
   deviceAt(mountPoint: string): Promise<string | undefined>;
   usageOf(mountPoint: string): Promise<{ totalBytes: number; freeBytes: number } | undefined>;
-  /** A link's target, for device names that only udev understands. */
+  /** Returns the target of a link, for device names that udev makes. */
   resolve(device: string): Promise<string>;
 };
 
-/** One line per disk: device, mount point, total and used bytes, blanks between. */
+/** Returns one line for each disk: device, mount point, total and used bytes, with blanks between. */
 export function formatDiskUsage(disks: readonly Disk[]): string {
   return disks
     .map(({ device, mountPoint, totalBytes, usedBytes }) =>
@@ -25,7 +25,7 @@ export function formatDiskUsage(disks: readonly Disk[]): string {
     .join("");
 }
 
-/** The mounted file systems whose device is a path below /dev, each once, in the order of their mounting. */
+/** Returns the mounts whose device is a path below /dev, each device once, in the order of mounting. */
 export async function readDisks(source: DiskSource = SYSTEM): Promise<Disk[]> {
   const mounts = parseMountinfo(await source.mountinfo());
   const disks: Disk[] = [];
@@ -44,7 +44,6 @@ export async function readDisks(source: DiskSource = SYSTEM): Promise<Disk[]> {
   return disks;
 }
 
-/** `root` is the directory of the file system that is mounted; `number` is `MAJOR:MINOR`. */
 type Mount = { number: string; root: string; mountPoint: string; device: string };
 
 function parseMountinfo(text: string): Mount[] {
@@ -58,7 +57,7 @@ function parseMountinfo(text: string): Mount[] {
   });
 }
 
-/** Blanks, tabs, line feeds, backslashes and `#` are written as three octal digits (fs/proc_namespace.c). */
+/** The kernel writes blanks, line ends and backslashes as octal digits (fs/proc_namespace.c). */
 function unescape(field: string): string {
   return field.replace(/\\([0-7]{3})/g, (_, digits: string) =>
     String.fromCharCode(Number.parseInt(digits, 8)),
@@ -66,9 +65,8 @@ function unescape(field: string): string {
 }
 
 /**
- * One mount for each device number, chosen as df does (filter_mount_list in coreutils' df.c): a path below /dev beats
- * other names, then the shorter mount point, unless it shows only a deeper part of the device; and what was mounted over
- * an older mount at the same place. Only disks are looked at: a network file system that hangs would hang us.
+ * Chooses one mount for each device number like df (filter_mount_list in coreutils' df.c). Only disks are
+ * read, because a network file system could hang.
  */
 async function chooseMounts(mounts: readonly Mount[], source: DiskSource): Promise<Mount[]> {
   const chosen = new Map<string, Mount>();
@@ -94,7 +92,7 @@ function isDisk({ device }: Mount): boolean {
 
 const ENDS_IN_UUID = /.[0-9a-f-]{36}$/i;
 
-/** As df does when it does not write to a terminal: nobody can forge a line with a mount point's name. */
+/** The name of a mount point must not forge a line. df does the same if its output is not a terminal. */
 function maskControls(text: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what this is about
   return text.replace(/[\u0000-\u001f\u007f]/g, "?");
@@ -111,7 +109,6 @@ const SYSTEM: DiskSource = {
   resolve: async (device) => (await unlessHidden(() => realpath(device))) ?? device,
 };
 
-/** A mount may have gone, or be out of our sight, since it was listed. */
 async function unlessHidden<T>(look: () => Promise<T>): Promise<T | undefined> {
   try {
     return await look();
@@ -120,7 +117,7 @@ async function unlessHidden<T>(look: () => Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** The kernel's `MAJOR:MINOR` from a device number as stat(2) gives it (gnu_dev_major, gnu_dev_minor in glibc). */
+/** Formats a device number of stat(2) as `MAJOR:MINOR` (gnu_dev_major and gnu_dev_minor in glibc). */
 function formatDeviceNumber(dev: number): string {
   const number = BigInt(dev);
   const major = ((number >> 8n) & 0xfffn) | ((number >> 32n) & ~0xfffn);

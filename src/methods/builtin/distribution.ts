@@ -1,11 +1,11 @@
-/** `find-distributor-id`, `-release`, `-codename`: what `lsb_release --short` prints, where it is not installed too. */
+/** `find-distributor-id`, `-release`, `-codename`: the output of `lsb_release --short`. */
 import { readFile } from "node:fs/promises";
 import { errnoOf } from "../../errors.ts";
 
-/** `n/a` where the system does not say, as lsb_release has it. */
+/** A value is `n/a`, as in lsb_release, if the system has none. */
 export type Distribution = { id: string; release: string; codename: string };
 
-/** Reads /etc/lsb-release, whose values lsb_release prints as they are, and os-release(5) for what is not there. */
+/** Returns the values of /etc/lsb-release, like lsb_release, and else those of os-release(5). */
 export async function readDistribution(root = "/"): Promise<Distribution> {
   const [lsb, system] = await Promise.all([
     readFirst([`${root}/etc/lsb-release`]),
@@ -14,7 +14,7 @@ export async function readDistribution(root = "/"): Promise<Distribution> {
   return parseDistribution(lsb, system);
 }
 
-/** From the texts of both files, each empty where there is none. */
+/** Parses the texts of both files. The text of a missing file is empty. */
 export function parseDistribution(lsbRelease: string, osRelease: string): Distribution {
   const lsb = parseAssignments(lsbRelease);
   const system = parseAssignments(osRelease);
@@ -25,7 +25,7 @@ export function parseDistribution(lsbRelease: string, osRelease: string): Distri
   };
 }
 
-/** Distributors that lsb_release names neither like the ID nor like the NAME of their os-release. */
+/** lsb_release has other names for these distributors than the ID or the NAME of their os-release. */
 const DISTRIBUTORS = new Map([
   ["centos", "CentOS"],
   ["ol", "OracleServer"],
@@ -35,7 +35,7 @@ const DISTRIBUTORS = new Map([
   ["sles", "SUSE"],
 ]);
 
-/** The ID with a capital letter, or NAME where both differ in capitals only, as Debian's lsb_release does it. */
+/** Debian's lsb_release takes the NAME if it differs from the ID in capitals only. */
 function distributorOf(system: ReadonlyMap<string, string>): string {
   const id = system.get("ID") ?? "";
   const name = system.get("NAME") ?? "";
@@ -43,12 +43,12 @@ function distributorOf(system: ReadonlyMap<string, string>): string {
   return DISTRIBUTORS.get(id) ?? `${id.slice(0, 1).toUpperCase()}${id.slice(1)}`;
 }
 
-/** Systems without VERSION_CODENAME put it in parentheses: `8 (jessie)`, `7 (Core)`; several words are an edition. */
+/** Without VERSION_CODENAME it is in parentheses, as in `8 (jessie)`. Several words there are an edition. */
 function codenameOf(system: ReadonlyMap<string, string>): string | undefined {
   return system.get("VERSION_CODENAME") || /\((\S+)\)/.exec(system.get("VERSION") ?? "")?.[1];
 }
 
-/** Shell assignments as os-release(5) allows them: plain, in single or double quotes, with backslashes. */
+/** Parses shell assignments as in os-release(5): plain, in single or double quotes, with backslashes. */
 function parseAssignments(text: string): Map<string, string> {
   const found = new Map<string, string>();
   for (const line of text.split("\n")) {

@@ -1,15 +1,15 @@
-/** `find-ip-addresses`: the IPv4 addresses as `ip addr show` lists them. */
+/** `find-ip-addresses`: lists the IPv4 addresses like `ip addr show`. */
 import { networkInterfaces } from "node:os";
 
-/** What is used of `os.networkInterfaces()`. */
+/** The part of `os.networkInterfaces()` that is used here. */
 export type Interfaces = Readonly<
   Record<string, readonly { family: string; cidr: string | null }[] | undefined>
 >;
 
 /**
- * One address with its prefix length per line, loopback included, in the order of the interfaces and of their
- * addresses. Unlike `ip`, it leaves out interfaces that are down, as getifaddrs(3) is read here; the far end of a
- * point-to-point link is not shown, its near end has the prefix length 32.
+ * Returns one line for each address, with its prefix length, in the order of the interfaces. Includes
+ * loopback. Differs from `ip`, because the source is getifaddrs(3): interfaces that are down are missing. A
+ * point-to-point link has only its near end, with the prefix length 32.
  */
 export function formatAddresses(interfaces: Interfaces = networkInterfaces()): string {
   return Object.values(interfaces)

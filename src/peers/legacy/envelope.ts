@@ -1,6 +1,7 @@
 /**
- * The envelope of python-negotiator: a decimal byte count, LF, and that many bytes of JSON. Requests have a method with
- * positional and keyword arguments, answers say whether they succeeded. One call at a time, no ids.
+ * The envelope of python-negotiator: a decimal byte count, LF, and that many bytes of JSON. Requests have a
+ * method with positional and keyword arguments, answers say whether they succeeded. One call at a time, no
+ * ids.
  */
 import { NegotiatorError } from "../../errors.ts";
 import type { Envelope } from "../../wire/envelope.ts";
@@ -14,12 +15,24 @@ import { helloMethod } from "../../wire/session/handshake.ts";
 export type LegacyParams = { args: readonly unknown[]; kw: JsonObject };
 
 export const legacyEnvelope: Envelope = {
-  recognises: (object) => !("jsonrpc" in object) && ("success" in object || "method" in object),
+  recognises: (object) => !("jsonrpc" in object) && isReadable(object),
   decode: decodeObject,
   encode: (message) => encodeLengthPrefixed(toObject(message)),
 };
 
-/** Whether the object is an agent's refusal of the hello with this nonce, and not a late answer to something else. */
+function isReadable(object: JsonObject): boolean {
+  try {
+    decodeObject(object);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Whether the object is an agent's refusal of the hello with this nonce, and not a late answer to something
+ * else.
+ */
 export function refusesHello({ success, error }: JsonObject, nonce: string): boolean {
   return success === false && typeof error === "string" && error.includes(helloMethod(nonce));
 }

@@ -1,35 +1,29 @@
-/** One conversation of a command line, over a channel that it opened itself. */
-import type { TimeLeft } from "../../delay.ts";
+/** One session of a command line, over a channel that the command line opened itself. */
 import { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
-import { makeSyncProbe } from "../../peers/legacy/exchange.ts";
-import { createLegacyPeer } from "../../peers/legacy/legacy-peer.ts";
+import type { Serve } from "../../methods/serve.ts";
 import { createLink } from "../../peers/link.ts";
-import type { Link } from "../../peers/link.ts";
-import { createNativePeer } from "../../peers/peer.ts";
-import type { Peer } from "../../peers/peer.ts";
+import type { LinkEnd } from "../../peers/link.ts";
+import type { Role } from "../../peers/dialect.ts";
 import type { Channel } from "../../wire/channel.ts";
-import type { IncomingCall } from "../../wire/calls/incoming-call.ts";
 import type { Session } from "../../wire/session/session.ts";
-import type { PeerConnection } from "./execute-through.ts";
 import { describeAgent, makeId } from "../identity.ts";
-import { createDialectDetection } from "../../peers/dialect-detection.ts";
-import type { DialectDetection } from "../../peers/dialect-detection.ts";
-import { expectOtherRole } from "../wrong-side.ts";
 
-/** A conversation that ends with the command line, or with its channel. */
-export type CliSession = AsyncDisposable & { session: Session; speech: DialectDetection };
+/**
+ * A session that ends with the command line, or with its channel. Disposing says goodbye and closes the
+ * channel.
+ */
+export type CliSession = AsyncDisposable & { session: Session };
 
-const log = logFor("talk");
+const log = logFor("cli");
 
-export function talk(role: "host" | "guest", side: "dialler" | "listener", channel: Channel): CliSession {
-  const speech = createDialectDetection();
-  const { onState } = speech;
-  const link = createLink({ side, agent: describeAgent(role), makeId, onCall: refuseCall, onState });
-  const over = endWithChannel(link, channel);
+/** Opens a native session with this machine's daemon over `channel`. */
+export function openCliSession(role: Role, channel: Channel): CliSession {
+  const { call: onCall } = REFUSE;
+  const link = createLink({ side: "dialler", agent: describeAgent(role), makeId, onCall });
+  const over = endWithChannel(link.session, channel, () => link.run(channel));
   return {
     session: link.session,
-    speech,
     async [Symbol.asyncDispose]() {
       link.session.close("done");
       await over;
@@ -37,84 +31,25 @@ export function talk(role: "host" | "guest", side: "dialler" | "listener", chann
   };
 }
 
-/** The way through this machine's own daemon. `explainSilence` is told the session, to say why it does not answer. */
-export function connectThroughDaemon(
-  conversation: CliSession,
-  explainSilence: (session: Session) => NegotiatorError,
-  extra: Record<string, string> = {},
-): PeerConnection {
-  const { session } = conversation;
-  const options = { extra, keepsLines: true, explainSilence: () => explainSilence(session) };
-  return reachPeer(conversation, createNativePeer(session, options));
-}
-
-function reachPeer(conversation: CliSession, peer: Peer): PeerConnection {
-  return { peer, [Symbol.asyncDispose]: () => conversation[Symbol.asyncDispose]() };
-}
-
-type OpenOptions = {
-  role: "host" | "guest";
-  side: "dialler" | "listener";
-  /** Opens the channel; a second time when the other side turns out to be a python-negotiator. */
-  open: (signal?: AbortSignal) => Promise<Channel>;
-  /** How long the other side may take to show what it speaks. */
-  left: TimeLeft;
-  explainSilence: (session: Session) => NegotiatorError;
-};
-
-/** The way to whoever is at the other end of a channel, whatever it speaks. */
-export async function connectDirectly({
-  role,
-  side,
-  open,
-  left,
-  explainSilence,
-}: OpenOptions): Promise<PeerConnection> {
-  const conversation = talk(role, side, await open());
-  try {
-    const dialect = await conversation.speech.heard(left());
-    if (dialect === undefined) throw explainSilence(conversation.session);
-    expectOtherRole(conversation.session, role);
-    if (dialect === "native") {
-      const { session } = conversation;
-      const native = createNativePeer(session, { explainSilence: () => explainSilence(session) });
-      return reachPeer(conversation, native);
-    }
-  } catch (thrown) {
-    await conversation[Symbol.asyncDispose]();
-    throw thrown;
-  }
-  await conversation[Symbol.asyncDispose]();
-  const peer = createLegacyPeer({
-    dial: (signal) => open(signal),
-    makeSyncProbe: () => makeSyncProbe(describeAgent(role), makeId),
-    successor: () => Promise.reject(exchanged()),
-    isReplaced: () => false,
-    life: new AbortController().signal,
-  });
-  return { peer, [Symbol.asyncDispose]: () => Promise.resolve() };
-}
-
-/** Between two conversations of one command line another agent has come. */
-function exchanged(): NegotiatorError {
-  return new NegotiatorError("CLOSED", "The agent at the other end was exchanged for a newer one just now", {
-    remedy: "Call again",
-  });
-}
-
-/** Nobody redials for a command line: what its channel cannot carry any more has failed. */
-async function endWithChannel(link: Link, channel: Channel): Promise<void> {
+/** Ends `session` with its channel: a command line does not dial again. Never rejects. */
+export async function endWithChannel(
+  session: Session,
+  { label }: Channel,
+  run: () => Promise<LinkEnd>,
+): Promise<void> {
   let why = "the channel ended";
   try {
-    const { state, reason } = await link.run(channel);
+    const { state, reason } = await run();
     why = reason?.message ?? why;
-    log.debug(`${channel.label}: ${state}, ${why}`);
+    log.debug(`${label}: ${state}, ${why}`);
   } catch (thrown) {
     why = NegotiatorError.from(thrown).message;
   }
-  if (link.session.state !== "ended") link.session.close(why);
+  if (session.state !== "ended") session.close(why);
 }
 
-function refuseCall(call: IncomingCall): void {
-  call.fail(new NegotiatorError("UNSUPPORTED", "A command line serves no calls"));
-}
+/** A command line calls, and serves no calls. */
+export const REFUSE: Serve = {
+  call: (call) => call.fail(new NegotiatorError("UNSUPPORTED", "A command line serves no calls")),
+  notice: () => undefined,
+};

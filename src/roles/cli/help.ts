@@ -1,7 +1,8 @@
 /** Help texts made from the declared commands; no line is wider than 80 columns. */
 import type { ArgDef, ArgsDef } from "citty";
-import { aliasesOf, COMMON_OPTIONS } from "./options.ts";
+import { COMMON_OPTIONS } from "./options.ts";
 import type { RoleDefinition, Subcommand } from "./subcommand.ts";
+import { aliasesOf } from "./tokenizer.ts";
 
 const COLUMNS = 80;
 /** Where the second column starts; a longer first column pushes its text to the next line. */
@@ -9,8 +10,8 @@ const TEXT_COLUMN = 28;
 
 export function formatRoleHelp(definition: RoleDefinition): string {
   const name = `negotiator ${definition.role}`;
-  const rows = Object.entries(definition.subcommands).map(([word, { summary }]): Row => [word, summary]);
-  const examples = Object.values(definition.subcommands).flatMap((subcommand) =>
+  const rows = Object.entries(definition.subCommands).map(([word, { summary }]): Row => [word, summary]);
+  const examples = Object.values(definition.subCommands).flatMap((subcommand) =>
     subcommand.examples.slice(0, 1),
   );
   return sections([
@@ -25,7 +26,7 @@ export function formatRoleHelp(definition: RoleDefinition): string {
 export function formatSubcommandHelp(fullName: string, subcommand: Subcommand): string {
   const positionals = Object.entries(subcommand.args).filter(([, arg]) => arg.type === "positional");
   const words = positionals.map(([name, arg]) => formatPositional(name, arg));
-  const rest = subcommand.cutAfter === undefined ? "" : " [ARG...]";
+  const rest = subcommand.restAfter === undefined ? "" : " [ARG...]";
   const options = { ...subcommand.args, ...COMMON_OPTIONS };
   return sections([
     wrap(subcommand.summary, 0),
@@ -68,7 +69,9 @@ function formatRows(rows: readonly Row[]): string {
     .join("\n");
 }
 
-/** Breaks `text` at blanks so that, indented by `indent` after the first line, it stays within the columns. */
+/**
+ * Breaks `text` at blanks so that, indented by `indent` after the first line, it stays within the columns.
+ */
 function wrap(text: string, indent: number): string {
   const lines: string[] = [""];
   for (const word of text.split(" ")) {

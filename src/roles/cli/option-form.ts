@@ -1,152 +1,108 @@
 /**
- * The command line of python-negotiator: actions are options, before or after the guest's name. Each action becomes the
- * line of the subcommand that does it.
+ * The command line of python-negotiator: actions are options, before or after the guest's name. The same
+ * tokenizer reads it by a table of its own, and each action becomes the words of a subcommand.
  */
-import { NegotiatorError } from "../../errors.ts";
+import type { ArgsDef } from "citty";
 import { printable } from "../../printable.ts";
+import { COMMON_OPTIONS, CONTROL_OPTION, DEVICE_OPTION, FINDER_OPTIONS, TIMEOUT_OPTION } from "./options.ts";
 import { splitWords } from "./shell-words.ts";
+import { badUsage, tokenize } from "./tokenizer.ts";
+import type { Grammar, Token, Words } from "./tokenizer.ts";
 
-/** One of the original's options, or one of ours that may stand among them. */
-type LegacyOption = {
-  names: readonly string[];
-  takesValue?: boolean;
-  /** The subcommand that does it; an option without an action is passed on. */
-  action?: "list-guests" | "list-commands" | "execute" | "daemon" | "help";
-  /** Its action is about the guest that is named. */
-  takesGuest?: boolean;
-  /** The actions that it is passed on to; all by default. */
-  isFor?: readonly LegacyOption["action"][];
+/** The options of one role's option form. Those that name a subcommand are its actions. */
+export type OptionForm = {
+  args: ArgsDef;
+  /** The actions that are about a guest, which must be named. */
+  guestActions: readonly string[];
 };
-export type LegacyOptions = readonly LegacyOption[];
 
-const EXECUTE = { names: ["--execute", "-e"], takesValue: true, action: "execute" } as const;
-const COMMON: LegacyOptions = [
-  { names: ["--daemon", "-d"], action: "daemon" },
-  { names: ["--help", "-h"], action: "help" },
-  { names: ["--timeout", "-t"], takesValue: true, isFor: ["list-commands", "execute"] },
-  { names: ["--verbose", "-v"] },
-  { names: ["--quiet", "-q"] },
-  { names: ["--config"], takesValue: true },
-  { names: ["--log-format"], takesValue: true },
-  { names: ["--control"], takesValue: true },
-];
+/** One action: the subcommand that does it, and its words. */
+export type FormLine = { subcommand: string; words: Words };
 
-export const HOST_LEGACY_OPTIONS: LegacyOptions = [
-  ...COMMON,
-  { ...EXECUTE, takesGuest: true },
-  { names: ["--list-guests", "-g"], action: "list-guests" },
-  { names: ["--list-commands", "-c"], action: "list-commands", takesGuest: true },
-  { names: ["--connect"], takesValue: true },
-  { names: ["--socket"], takesValue: true },
-];
+const ACTIONS = ["list-guests", "list-commands", "execute", "daemon"] as const;
 
-export const GUEST_LEGACY_OPTIONS: LegacyOptions = [
-  ...COMMON,
-  EXECUTE,
-  { names: ["--list-commands", "-l"], action: "list-commands" },
-  { names: ["--character-device", "-c"], takesValue: true },
-];
+const SHARED = {
+  ...COMMON_OPTIONS,
+  ...CONTROL_OPTION,
+  ...TIMEOUT_OPTION,
+  execute: { type: "string", alias: "e" },
+  daemon: { type: "boolean", alias: "d" },
+} as const satisfies ArgsDef;
 
-type Said = { option: LegacyOption; value: string };
-type Token = Said | { word: string };
+/** `negotiator-host` as the original had it. */
+export const HOST_FORM: OptionForm = {
+  args: {
+    ...SHARED,
+    ...FINDER_OPTIONS,
+    "list-guests": { type: "boolean", alias: "g" },
+    "list-commands": { type: "boolean", alias: "c" },
+  },
+  guestActions: ["list-commands", "execute"],
+};
+
+/** `negotiator-guest` as the original had it. */
+export const GUEST_FORM: OptionForm = {
+  args: { ...SHARED, ...DEVICE_OPTION, "list-commands": { type: "boolean", alias: "l" } },
+  guestActions: [],
+};
 
 /**
- * The lines that do what an option form asks for, in its order; undefined when `words` is no option form, which is when
- * a subcommand stands in front of all actions, or there is no action. Throws `BAD_USAGE` for a word or a value too many,
- * and for one that is missing.
+ * The lines that do what argv asks for, in its order; `"help"` when it asks for help. Undefined when argv is
+ * not an option form: a subcommand stands before all actions, an option is unknown, or there is no action.
+ * Throws `BAD_USAGE` for a word or value that is missing or too many.
  */
-export function readLegacyForm(
-  words: readonly string[],
-  options: LegacyOptions,
+export function readOptionForm(
+  argv: readonly string[],
+  form: OptionForm,
   isSubcommand: (word: string) => boolean,
-): string[][] | undefined {
-  const said: Said[] = [];
+): FormLine[] | "help" | undefined {
+  const grammar: Grammar = { args: form.args, help: "--help", allowsAbbreviation: true };
+  const actions: OptionToken[] = [];
+  const options: OptionToken[] = [];
   const positionals: string[] = [];
-  const queue = [...words];
-  for (let word = queue.shift(); word !== undefined; word = queue.shift()) {
-    if (word === "--") {
-      positionals.push(...queue.splice(0));
-      break;
-    }
-    const isForm = said.some(({ option }) => option.action !== undefined);
-    if (!isForm && isSubcommand(word)) return undefined;
-    const tokens = word.startsWith("-") && word.length > 1 ? readOption(word, queue, options) : [{ word }];
-    if (tokens === undefined) return undefined;
-    for (const token of tokens) {
-      if ("word" in token) positionals.push(token.word);
-      else said.push(token);
-    }
+  let asksForHelp = false;
+  for (const token of tokenize(argv, grammar)) {
+    if (token.kind === "unknown") return undefined;
+    if (token.kind === "positional") {
+      if (actions.length === 0 && !asksForHelp && isSubcommand(token.word)) return undefined;
+      positionals.push(token.word);
+    } else if (token.name === "help") asksForHelp = true;
+    else (isAction(token.name) ? actions : options).push(token);
   }
-  const actions = said.filter(({ option }) => option.action !== undefined);
+  if (asksForHelp) return "help";
   if (actions.length === 0) return undefined;
-  if (actions.some(({ option }) => option.action === "help")) return [["--help"]];
-  checkGuest(positionals, actions);
-  return actions.map((action) => makeLine(action, said, positionals));
+  checkGuest(positionals, actions, form, grammar);
+  return actions.map((action) => toLine(action, options, positionals, form));
 }
 
-/** The tokens of one word, which may be several short options; undefined when it is none of these options. */
-function readOption(word: string, queue: string[], options: LegacyOptions): Token[] | undefined {
-  if (word.startsWith("--")) {
-    const [name = "", ...rest] = word.split("=");
-    const option = findLong(name, options);
-    return option === undefined
-      ? undefined
-      : [readValue(option, name, rest.length > 0 ? rest.join("=") : undefined, queue)];
-  }
-  const tokens: Token[] = [];
-  for (let index = 1; index < word.length; index++) {
-    const flag = `-${word[index]}`;
-    const option = options.find(({ names }) => names.includes(flag));
-    if (option === undefined) return undefined;
-    const attached = word.slice(index + 1);
-    if (option.takesValue === true)
-      return [...tokens, readValue(option, flag, attached === "" ? undefined : attached, queue)];
-    tokens.push({ option, value: "" });
-  }
-  return tokens;
-}
+type OptionToken = Extract<Token, { kind: "option" }>;
 
-function readValue(option: LegacyOption, flag: string, attached: string | undefined, queue: string[]): Said {
-  if (option.takesValue !== true) {
-    if (attached !== undefined) throw badUsage(`option ${flag} takes no value`);
-    return { option, value: "" };
-  }
-  const value = attached ?? queue.shift();
-  if (value === undefined) throw badUsage(`option ${flag} needs a value`);
-  return { option, value };
-}
-
-/** Long options may be cut short, as long as only one begins so. */
-function findLong(name: string, options: LegacyOptions): LegacyOption | undefined {
-  const exact = options.find(({ names }) => names.includes(name));
-  const near = options.filter(({ names }) =>
-    names.some((long) => long.startsWith("--") && long.startsWith(name)),
-  );
-  return exact ?? (near.length === 1 ? near[0] : undefined);
+function isAction(name: string): boolean {
+  return ACTIONS.some((action) => action === name);
 }
 
 /** A word that no action takes must not become a part of a command. */
-function checkGuest(positionals: readonly string[], actions: readonly Said[]): void {
-  const takesGuest = actions.some(({ option }) => option.takesGuest === true);
-  if (takesGuest && positionals.length === 0) throw badUsage("missing GUEST");
-  const surplus = positionals[takesGuest ? 1 : 0];
-  if (surplus !== undefined) throw badUsage(`surplus word "${printable(surplus)}"`);
+function checkGuest(
+  positionals: readonly string[],
+  actions: readonly OptionToken[],
+  { guestActions }: OptionForm,
+  grammar: Grammar,
+): void {
+  const needsGuest = actions.some(({ name }) => guestActions.includes(name));
+  if (needsGuest && positionals.length === 0) throw badUsage("missing GUEST", grammar);
+  const surplus = positionals[needsGuest ? 1 : 0];
+  if (surplus !== undefined) throw badUsage(`surplus word "${printable(surplus)}"`, grammar);
 }
 
-function makeLine({ option, value }: Said, said: readonly Said[], positionals: readonly string[]): string[] {
-  const { action = "", takesGuest = false } = option;
-  const passed = said.filter(
-    ({ option: other }) => other.action === undefined && (other.isFor?.includes(option.action) ?? true),
-  );
-  const command = action === "execute" ? splitWords(value) : [];
-  return [action, ...passed.map(spell), "--", ...(takesGuest ? positionals : []), ...command];
-}
-
-function spell({ option, value }: Said): string {
-  const [name = ""] = option.names;
-  return option.takesValue === true ? `${name}=${value}` : name;
-}
-
-function badUsage(problem: string): NegotiatorError {
-  return new NegotiatorError("BAD_USAGE", `${problem} (see --help)`);
+function toLine(
+  { name: subcommand, value }: OptionToken,
+  options: readonly OptionToken[],
+  guest: readonly string[],
+  { guestActions }: OptionForm,
+): FormLine {
+  const command = subcommand === "execute" ? splitWords(value) : [];
+  const positionals = [...(guestActions.includes(subcommand) ? guest : []), ...command];
+  const values = Map.groupBy(options, ({ name }) => name);
+  const read = [...values].map(([name, said]) => [name, said.map((token) => token.value)] as const);
+  return { subcommand, words: { options: new Map(read), positionals } };
 }

@@ -3,12 +3,14 @@ import { settingAt } from "../../config/config.ts";
 import { logFor } from "../../log.ts";
 import { printable, printableJson } from "../../printable.ts";
 import { print } from "./output.ts";
+import { defineSubcommand } from "./subcommand.ts";
 import type { Invocation, Outcome, Subcommand } from "./subcommand.ts";
 
 const log = logFor("config");
 
+/** The subcommand of a role; both roles have it. */
 export function createPrintConfig(role: "host" | "guest"): Subcommand {
-  return {
+  return defineSubcommand({
     summary: "Show the settings in force, and who set each of them.",
     args: { json: { type: "boolean", description: "One JSON object: { KEY: { value, origin } }" } },
     notes:
@@ -20,7 +22,7 @@ export function createPrintConfig(role: "host" | "guest"): Subcommand {
       `NEGOTIATOR_LOG_LEVEL=debug negotiator ${role} print-config --json`,
     ],
     run: runPrintConfig,
-  };
+  });
 }
 
 function runPrintConfig({ words, config }: Invocation): Outcome {

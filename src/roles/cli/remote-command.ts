@@ -1,40 +1,45 @@
-/** A remote command at our own terminal or pipe: its streams are ours, its end is our exit code. */
-import { constants } from "node:os";
+/**
+ * A remote command at our own terminal or pipe: its streams become ours, and its end becomes our exit code.
+ */
 import { FAULTS, NegotiatorError } from "../../errors.ts";
 import type { ExecuteResult } from "../../methods/execute.ts";
-import type { RemoteCommand } from "../../peers/peer.ts";
+import type { RemoteCommand } from "../../peers/remote-command.ts";
+import { signalNumber } from "../../signals.ts";
 import type { StreamWriter } from "../../wire/calls/stream-writer.ts";
 import { readInput, writeOutput } from "./streams.ts";
 import type { Outcome } from "./subcommand.ts";
 
-/** What a shell gives a command that a signal of this number ended. */
+/** A shell adds this to the number of the signal that ended a command. */
 const SIGNAL_BASE = 128;
 
-/** A timer of the other side may be so much early, by our clock. */
+/** The other side's clock may run this much ahead of ours, in milliseconds. */
 const TOLERANCE_MS = 50;
 
-/** The caller's deadline, and what of it was left for the command; in milliseconds, 0 is none. */
-type Deadline = { timeoutMs: number; givenMs: number };
+/** The caller's deadline, and how much of it was left for the command; in milliseconds, 0 is none. */
+export type Deadline = { timeoutMs: number; givenMs: number };
 
 /**
- * Carries the streams until the command has ended and all its output is written; the outcome has the exit code that it
- * gives us, and says so if it ended at a deadline: at ours, or earlier at one of the other side.
- * The first interrupt cancels it at the other end, a second one gives up waiting; the outcome then has its signal.
+ * Carries the streams until the command has ended and all its output is written. The outcome has the
+ * command's exit code, and an error that names the deadline if one ended it: ours, or a shorter one of the
+ * other side.
+ *
+ * The first INT or TERM cancels the command at the other end; a second one ends the waiting. The outcome then
+ * has the signal.
  */
 export async function waitForCommand(remote: RemoteCommand, deadline: Deadline): Promise<Outcome> {
-  const { promise: abandoned, resolve: abandon } = Promise.withResolvers<Outcome>();
+  const { promise: aborted, resolve: abort } = Promise.withResolvers<Outcome>();
   const over = new AbortController();
   let interruptedBy: NodeJS.Signals | undefined;
   const interrupt = (signal: NodeJS.Signals): void => {
-    if (interruptedBy !== undefined) abandon({ exitCode: codeOfSignal(signal), signal });
+    if (interruptedBy !== undefined) abort({ exitCode: exitCodeOfSignal(signal), signal });
     else remote.cancel(`interrupted by ${signal}`);
     interruptedBy = signal;
   };
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
   try {
-    if (remote.stdin !== undefined) void feed(remote.stdin, over.signal);
-    const outputs = [drain(remote, "stdout", abandon), drain(remote, "stderr", abandon)];
-    const finished = remote.ended.then(async (result) => {
+    if (remote.stdin !== undefined) void sendInput(remote.stdin, over.signal);
+    const outputs = [takeOutput(remote, "stdout", abort), takeOutput(remote, "stderr", abort)];
+    const finished = remote.ended.then(async (result): Promise<Outcome> => {
       await Promise.all(outputs);
       const error = explainDeadline(result, deadline);
       const signal = result.cancelled ? interruptedBy : undefined;
@@ -44,31 +49,32 @@ export async function waitForCommand(remote: RemoteCommand, deadline: Deadline):
         ...(signal === undefined ? {} : { signal }),
       };
     });
-    return await Promise.race([finished, abandoned]);
+    return await Promise.race([finished, aborted]);
   } catch (thrown) {
     const error = NegotiatorError.from(thrown);
     if (interruptedBy === undefined || error.code !== "CANCELLED") throw error;
-    return { exitCode: codeOfSignal(interruptedBy), error, signal: interruptedBy };
+    return { exitCode: exitCodeOfSignal(interruptedBy), error, signal: interruptedBy };
   } finally {
     over.abort();
     process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
   }
 }
 
-function codeOfSignal(signal: NodeJS.Signals): number {
-  return SIGNAL_BASE + constants.signals[signal];
+function exitCodeOfSignal(name: string): number {
+  const number = signalNumber(name);
+  return number === undefined ? FAULTS.INTERNAL.exitCode : SIGNAL_BASE + number;
 }
 
-/** 124 for a passed deadline, 128 + n for signal n (real-time ones are `SIGn`), else the command's own. */
+/**
+ * 124 for a passed deadline, 128 + n for signal n (`SIGn` for a real-time signal), else the command's own
+ * exit code.
+ */
 export function exitCodeOf({ exitCode, signal, timedOut }: ExecuteResult): number {
   if (timedOut) return FAULTS.TIMEOUT.exitCode;
-  if (exitCode !== null) return exitCode;
-  const named = Object.entries(constants.signals).find(([name]) => name === signal)?.[1];
-  const number = named ?? Number(/^SIG(\d{1,2})$/.exec(signal ?? "")?.[1]);
-  return Number.isNaN(number) ? FAULTS.INTERNAL.exitCode : SIGNAL_BASE + number;
+  return exitCode ?? exitCodeOfSignal(signal ?? "");
 }
 
-/** Which deadline a command was ended at; undefined when it was none. */
+/** The deadline that ended a command, as an error for the user; undefined when no deadline did. */
 export function explainDeadline(
   { timedOut, durationMs }: ExecuteResult,
   { timeoutMs, givenMs }: Deadline,
@@ -86,29 +92,29 @@ export function explainDeadline(
   });
 }
 
-async function feed(stdin: StreamWriter, signal: AbortSignal): Promise<void> {
+async function sendInput(stdin: StreamWriter, signal: AbortSignal): Promise<void> {
   try {
     for await (const bytes of readInput(signal)) await stdin.write(bytes);
   } catch {
-    // The command reads no more, or its call has ended: what is left of the input is nobody's.
+    // The command reads no more, or its call has ended: the rest of the input is dropped.
   }
   stdin.end();
 }
 
-/** A reader of ours that is gone ends the command, as a broken pipe would where it runs. */
-async function drain(
+/** When our own stdout or stderr is closed, the command is cancelled, as SIGPIPE would end it locally. */
+async function takeOutput(
   remote: RemoteCommand,
   stream: "stdout" | "stderr",
-  abandon: (outcome: Outcome) => void,
+  abort: (outcome: Outcome) => void,
 ): Promise<void> {
   try {
     for await (const bytes of remote[stream]) {
       if (await writeOutput(stream, bytes)) continue;
-      abandon({ exitCode: codeOfSignal("SIGPIPE") });
+      abort({ exitCode: exitCodeOfSignal("SIGPIPE") });
       remote.cancel(`nobody reads its ${stream}`);
       return;
     }
   } catch {
-    // Why the stream broke off is what `ended` rejects with.
+    // `ended` rejects with the reason why the stream broke off.
   }
 }

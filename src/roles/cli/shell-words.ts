@@ -1,4 +1,7 @@
-/** Splits one string into words as a POSIX shell would: quotes and backslashes, and nothing else that a shell knows. */
+/**
+ * Splits one string into words as a POSIX shell would: quotes and backslashes, and nothing else that a shell
+ * knows.
+ */
 import { NegotiatorError } from "../../errors.ts";
 import { printable } from "../../printable.ts";
 
@@ -23,7 +26,10 @@ export function splitWords(text: string): string[] {
   return word === undefined ? words : [...words, word];
 }
 
-/** Within double quotes a backslash before a line end takes that away, before four other characters only itself. */
+/**
+ * Within double quotes a backslash before a line end takes that away, before four other characters only
+ * itself.
+ */
 function unescape(_match: string, character: string): string {
   return character === "\n" ? "" : character;
 }

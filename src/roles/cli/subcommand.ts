@@ -1,39 +1,58 @@
-/** What a subcommand is: declared words, a text for help, and what it does. */
-import type { ArgsDef } from "citty";
+/** A subcommand is a citty command with the few things that citty cannot say. */
+import { defineCommand } from "citty";
+import type { ArgsDef, CommandDef } from "citty";
 import type { Config } from "../../config/config.ts";
 import type { NegotiatorError } from "../../errors.ts";
-import type { LegacyOptions } from "./option-form.ts";
-import type { Words } from "./options.ts";
+import type { DialectTable } from "../../peers/dialect-table.ts";
+import type { Role } from "../../peers/dialect.ts";
+import type { OptionForm } from "./option-form.ts";
+import type { Words } from "./tokenizer.ts";
 
-/** What a subcommand is given. */
+/** What a subcommand is run with. */
 export type Invocation = {
   words: Words;
   config: Config;
-  /** Reads the configuration anew, under the same options. */
+  /** The dialects that peers may speak; those of the program by default. */
+  dialects?: DialectTable;
+  /** Reads the configuration again, under the same options. */
   reload: () => Config;
 };
 
-/** How a command line ended; `error` is what main tells the user, `signal` is what it is to end by. */
+/** How a command line ended: our exit code, the error to show, and the signal to end by. */
 export type Outcome = { exitCode: number; error?: NegotiatorError; signal?: NodeJS.Signals };
 
-/** A citty command and what citty cannot say about it. */
-export type Subcommand = {
+/** One line in the role's help, the words that it takes, and what it does. */
+export type SubcommandDefinition = {
   summary: string;
   args: ArgsDef;
   examples: readonly string[];
   /** A paragraph under the usage line of its help. */
   notes?: string;
-  /** After this many positional words the rest belongs to a foreign command. */
-  cutAfter?: number;
-  /** Its exit code is a foreign command's: a failure of ours, at whatever point, has the exit code of its fault. */
+  /** After this many positional words, everything else belongs to a foreign command. */
+  restAfter?: number;
+  /** Its exit code is a foreign command's: any failure of ours then has the exit code of its fault. */
   hasForeignExit?: true;
   run: (invocation: Invocation) => Promise<Outcome> | Outcome;
 };
 
+/** A subcommand in the command tree. */
+export type Subcommand = Omit<CommandDef, "args"> & Omit<SubcommandDefinition, "run">;
+
+/** Makes the citty command, which gets its invocation as citty's `data`. */
+export function defineSubcommand({ run, ...definition }: SubcommandDefinition): Subcommand {
+  const command = defineCommand({
+    meta: { description: definition.summary },
+    args: definition.args,
+    run: ({ data }) => run(data),
+  });
+  return { ...command, ...definition };
+}
+
+/** The command tree of one role. */
 export type RoleDefinition = {
-  role: "host" | "guest";
+  role: Role;
   summary: string;
-  /** The original's short options of this role: what each does, or that it takes a value. */
-  legacyOptions: LegacyOptions;
-  subcommands: Readonly<Record<string, Subcommand>>;
+  /** The original's command line of this role. */
+  optionForm: OptionForm;
+  subCommands: Readonly<Record<string, Subcommand>>;
 };

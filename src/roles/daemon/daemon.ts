@@ -1,41 +1,47 @@
-/** The life that both daemons share: ready, reload, drain, stop. They stay in the foreground. */
+/** Runs a daemon of either role in the foreground: ready, reload, drain, stop. */
 import { journalStream, notifySocket, settingAt } from "../../config/config.ts";
 import type { Config } from "../../config/config.ts";
+import type { Settings } from "../../config/settings.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { DEFAULT_LIMITS } from "../../limits.ts";
 import { beginLines, configureLog, logFor } from "../../log.ts";
-import { isJournal, notifyService, reloadingNow } from "./service-manager.ts";
-import type { Settings } from "../../config/settings.ts";
+import { pause } from "../../peers/supervise.ts";
+import type { Invocation } from "../cli/subcommand.ts";
 import { catchSignals } from "./life-signals.ts";
 import type { LifeSignals } from "./life-signals.ts";
-import type { Invocation } from "../cli/subcommand.ts";
-import { pause } from "../../peers/supervise.ts";
+import { isJournal, notifyService, reloadingNow } from "./service-manager.ts";
 
-export type DaemonLife = {
+/** The parts that differ between daemons. */
+export type DaemonOptions = {
   role: "host" | "guest";
   signals: LifeSignals;
-  /** The settings that the daemon was started with, and how to read them again. */
+  /** The settings at the start, and a function that reads them again. */
   invocation: Pick<Invocation, "config" | "reload">;
-  /** Puts new settings in force; what it throws is logged, and it must have changed nothing then. */
+  /** Puts new settings in force. If it throws, it must have changed nothing; the error is logged. */
   apply: (config: Config) => void;
-  /** Calls that are under way; the daemon waits for them to end before it does. */
+  /** Returns the number of running calls; the daemon waits for their ends before its own. */
   openCalls: () => number;
 };
 
 const log = logFor("daemon");
-/** How often a draining daemon looks whether its calls have ended. */
 const DRAIN_STEP_MS = 50;
 
 const STDERR = 2;
 
-/** The first thing that a daemon does: its log begins its lines as their reader needs them, and its signals are heard. */
+/**
+ * Sets the form of log lines for the journal or a terminal, and catches signals. A daemon calls this first.
+ */
 export function beginDaemon(): LifeSignals {
   beginLines(isJournal(journalStream(), STDERR) ? "priority" : "time");
   return catchSignals();
 }
 
-/** Says that the daemon serves, then waits: SIGHUP reloads, SIGTERM and SIGINT end it. Resolves when it has drained. */
-export async function live({ role, signals, invocation, apply, openCalls }: DaemonLife): Promise<void> {
+/**
+ * Notifies the service manager that the daemon is ready, reloads at SIGHUP, and drains at SIGTERM or SIGINT.
+ * Resolves when it has drained; a second SIGTERM or SIGINT ends the drain.
+ */
+export async function runDaemon(options: DaemonOptions): Promise<void> {
+  const { role, signals, invocation, apply, openCalls } = options;
   const { settings: first, warnings } = invocation.config;
   let settings = first;
   for (const warning of warnings) log.warn(warning);
@@ -45,11 +51,12 @@ export async function live({ role, signals, invocation, apply, openCalls }: Daem
       const next = invocation.reload();
       apply(next);
       ({ settings } = next);
-      for (const key of findUnapplied(role, first, settings))
-        log.warn(`"${key}" takes effect when the daemon is started anew`);
+      for (const key of findUnapplied(role, first, settings)) {
+        log.warn(`"${key}" takes effect when the daemon is restarted`);
+      }
       log.info("The configuration and the policy were read again");
     } catch (thrown) {
-      // Reading the new settings has set the log to them already.
+      // Reading the new settings has configured the log already.
       configureLog(settings.log);
       log.error(`The old configuration stays: ${NegotiatorError.from(thrown).message}`);
     }
@@ -57,24 +64,21 @@ export async function live({ role, signals, invocation, apply, openCalls }: Daem
   };
   notifyService(notifySocket(), "READY=1");
   signals.onReload(reload);
-  const signal = await signals.stopped;
+  const signal = await signals.stopSignal;
   notifyService(notifySocket(), "STOPPING=1");
   log.info(`${signal}: waiting up to ${settings.drainSeconds} s for ${openCalls()} calls`);
-  await drain(openCalls, settings.drainSeconds * 1000, signals.hurry);
-  // Whoever has no patience for what is left may end it the hard way.
+  await drain(openCalls, settings.drainSeconds * 1000, signals.abort);
+  // From here on, another signal ends the process at once.
   signals[Symbol.dispose]();
 }
 
-/**
- * The keys of settings that hold from a daemon's start to its end and that are others now: its socket has users, and its
- * limits were told to the other side of every conversation.
- */
-function findUnapplied(role: DaemonLife["role"], first: Settings, next: Settings): string[] {
+/** Its socket has users, and its limits were sent to the other sides, so these keys hold to the end. */
+function findUnapplied(role: DaemonOptions["role"], first: Settings, next: Settings): string[] {
   const fixed = [`${role}.control`, ...Object.keys(DEFAULT_LIMITS).map((name) => `limits.${name}`)];
   return fixed.filter((key) => settingAt(first, key) !== settingAt(next, key));
 }
 
-async function drain(openCalls: () => number, limitMs: number, hurry: AbortSignal): Promise<void> {
+async function drain(openCalls: () => number, limitMs: number, abort: AbortSignal): Promise<void> {
   const endMs = performance.now() + limitMs;
-  while (openCalls() > 0 && performance.now() < endMs && !hurry.aborted) await pause(DRAIN_STEP_MS, hurry);
+  while (openCalls() > 0 && performance.now() < endMs && !abort.aborted) await pause(DRAIN_STEP_MS, abort);
 }

@@ -1,35 +1,36 @@
-/** The signals that steer a daemon, heard from its first moment: one that comes while it is being set up is not lost, and kills nobody. */
+/** Handles the signals that control a daemon. It keeps a signal that comes during the start for later. */
 
+/** The signals of one daemon. Disposing gives the signals their usual meaning again. */
 export type LifeSignals = Disposable & {
-  /** Resolves with the name of the first signal that ends the daemon. */
-  readonly stopped: Promise<NodeJS.Signals>;
-  /** Aborted by the second of these. */
-  readonly hurry: AbortSignal;
+  /** Resolves with the name of the first SIGTERM or SIGINT. */
+  readonly stopSignal: Promise<NodeJS.Signals>;
+  /** Aborts at the second SIGTERM or SIGINT. */
+  readonly abort: AbortSignal;
   /** Calls `reload` at each SIGHUP, and now if there was one already. */
   onReload(reload: () => void): void;
 };
 
-/** To be called before anything else of a daemon; disposing gives the signals their usual meaning again. */
+/** Catches SIGHUP, SIGTERM and SIGINT. A daemon calls this before anything else. */
 export function catchSignals(): LifeSignals {
-  const { promise: stopped, resolve } = Promise.withResolvers<NodeJS.Signals>();
-  const hurry = new AbortController();
-  let isStopped = false;
+  const { promise: stopSignal, resolve } = Promise.withResolvers<NodeJS.Signals>();
+  const abort = new AbortController();
+  let isStopping = false;
   const stop = (signal: NodeJS.Signals): void => {
-    if (isStopped) hurry.abort();
-    isStopped = true;
+    if (isStopping) abort.abort();
+    isStopping = true;
     resolve(signal);
   };
-  let isDue = false;
-  let reload = (): void => void (isDue = true);
-  const hangUp = (): void => reload();
-  process.on("SIGHUP", hangUp).on("SIGTERM", stop).on("SIGINT", stop);
+  let isReloadDue = false;
+  let reload = (): void => void (isReloadDue = true);
+  const onHangup = (): void => reload();
+  process.on("SIGHUP", onHangup).on("SIGTERM", stop).on("SIGINT", stop);
   return {
-    stopped,
-    hurry: hurry.signal,
+    stopSignal,
+    abort: abort.signal,
     onReload(next) {
       reload = next;
-      if (isDue) next();
+      if (isReloadDue) next();
     },
-    [Symbol.dispose]: () => void process.off("SIGHUP", hangUp).off("SIGTERM", stop).off("SIGINT", stop),
+    [Symbol.dispose]: () => void process.off("SIGHUP", onHangup).off("SIGTERM", stop).off("SIGINT", stop),
   };
 }

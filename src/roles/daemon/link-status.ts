@@ -1,87 +1,99 @@
-/** How a conversation fares, as `status` shows it. */
+/** How a link to a peer is doing, as `status` shows it. */
 import * as v from "valibot";
 import type { NegotiatorError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
-import type { Session } from "../../wire/session/session.ts";
-
-export const LINK_STATES = ["open", "unresponsive", "waiting", "legacy"] as const;
+import { NATIVE } from "../../peers/native.ts";
+import type { PeerLink } from "../../peers/peer-link.ts";
 
 /**
- * `state`: `open` when the other side answers, `unresponsive` when it did once and is silent now, `waiting` when it never
- * did, `legacy` when it is a python-negotiator. `since`: ISO 8601, when that began. `calls` under way: ours there, and
- * theirs here.
+ * `state`: `open` when the peer answers, `unresponsive` when it answered before and is silent now, `waiting`
+ * when it never answered, or the name of the foreign dialect that it speaks. `since`: when that began, ISO
+ * 8601. `calls` under way: ours there, and the peer's here.
  */
 export const LinkStatusEntries = {
-  state: v.picklist(LINK_STATES),
-  dialect: v.nullable(v.picklist(["native", "legacy"])),
+  state: v.pipe(v.string(), v.maxLength(64)),
+  dialect: v.nullable(v.pipe(v.string(), v.maxLength(64))),
   version: v.nullable(v.string()),
   since: v.string(),
   calls: v.object({ outgoing: v.number(), incoming: v.number() }),
   lastError: v.nullable(v.string()),
 };
+
+/** The answer to `status` about one link. */
 export const LinkStatusSchema = v.object(LinkStatusEntries);
+
+/** How one link is doing. */
 export type LinkStatus = v.InferOutput<typeof LinkStatusSchema>;
 
-export type LinkStatusTracker = {
-  /** Takes note of a failure; whether it is news. */
-  note(error: NegotiatorError): boolean;
-  /** To be called whenever the session's state has changed. */
-  follow(session: Session): void;
-  status(session: Session): LinkStatus;
+/** The members of a link that its status is made from. */
+export type StatusSource = Pick<PeerLink, "dialect" | "calls"> & {
+  session: Pick<PeerLink["session"], "state" | "peer" | "isResponsive" | "heardMs">;
 };
 
+/** Follows one link from state to state. */
+export type LinkStatusTracker = {
+  /** Records a failure. Returns whether it is another one than the last. */
+  recordError(error: NegotiatorError): boolean;
+  /** To be called whenever the session's state has changed. */
+  follow(link: StatusSource): void;
+  status(link: StatusSource): LinkStatus;
+};
+
+/** A tracker of a link that has never been open. */
 export function createLinkStatus(limits: Pick<Limits, "unresponsiveAfterMs">): LinkStatusTracker {
   let lastError: string | null = null;
-  let lastState: LinkStatus["state"] = "waiting";
+  let lastState = "waiting";
   let since = new Date();
 
-  const follow = (session: Session): void => {
-    const state = stateOf(session);
-    if (state !== lastState) since = beginningOf(state, session, limits.unresponsiveAfterMs);
+  const follow = (link: StatusSource): void => {
+    const state = stateOf(link);
+    if (state !== lastState) since = beginningOf(state, link, limits.unresponsiveAfterMs);
     if (state === "open") lastError = null;
     lastState = state;
   };
 
   return {
-    note({ message }) {
+    recordError({ message }) {
       const isNews = message !== lastError;
       lastError = message;
       return isNews;
     },
     follow,
-    status(session) {
-      follow(session);
+    status(link) {
+      follow(link);
+      const { calls, dialect, session } = link;
+      const isForeign = dialect !== undefined && dialect !== NATIVE;
+      const peer = isForeign ? undefined : session.peer;
       return {
         state: lastState,
-        dialect: lastState === "legacy" ? "legacy" : session.peer === undefined ? null : "native",
-        version: session.peer?.version ?? null,
+        dialect: isForeign ? dialect.name : peer === undefined ? null : NATIVE.name,
+        version: peer?.version ?? null,
         since: since.toISOString(),
-        calls: { outgoing: session.outgoingCount, incoming: session.incomingCount },
+        calls,
         lastError,
       };
     },
   };
 }
 
-function stateOf({ state, peer, isResponsive }: Session): LinkStatus["state"] {
-  if (state === "foreign") return "legacy";
+function stateOf({ dialect, session: { state, peer, isResponsive } }: StatusSource): string {
+  if (dialect !== undefined && dialect !== NATIVE) return dialect.name;
   if (peer === undefined) return "waiting";
   return state === "open" && isResponsive ? "open" : "unresponsive";
 }
 
-/** Now, but for a silence: a listener tells nobody that it has lasted too long by now. */
+/** Now, except for a silence that has just become too long: that began earlier. */
 function beginningOf(
-  state: LinkStatus["state"],
-  { isResponsive, heardMs }: Session,
+  state: string,
+  { session: { isResponsive, heardMs } }: StatusSource,
   unresponsiveAfterMs: number,
 ): Date {
   if (state !== "unresponsive" || isResponsive) return new Date();
   return new Date(Date.now() + heardMs + unresponsiveAfterMs - performance.now());
 }
 
-/** One line for people; a side may have states of its own besides. */
-export function formatLinkStatus(status: Omit<LinkStatus, "state"> & { state: string }): string {
-  const { state, version, since, calls, lastError } = status;
+/** One line for people. */
+export function formatLinkStatus({ state, version, since, calls, lastError }: LinkStatus): string {
   const parts = [
     state,
     version === null ? [] : [`negotiator ${version}`],

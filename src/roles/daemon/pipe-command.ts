@@ -1,38 +1,35 @@
-/** Passes a caller's command on to whom it is for: streams, progress, cancel and end, both ways. */
-import { NegotiatorError } from "../../errors.ts";
+/** Joins a caller's command to the peer that runs it: streams, cancel and end, both ways. */
 import type { ExecuteResult } from "../../methods/execute.ts";
-import type { RemoteCommand } from "../../peers/peer.ts";
+import type { RemoteCommand } from "../../peers/remote-command.ts";
 import type { IncomingCall } from "../../wire/calls/incoming-call.ts";
 import type { StreamReader } from "../../wire/calls/stream-reader.ts";
 import type { StreamWriter } from "../../wire/calls/stream-writer.ts";
 
-/** Resolves with how the command ended, its output passed on as far as the caller takes it. */
+/**
+ * Resolves to how the command ended, once its output has gone to the caller, as much of it as the caller
+ * takes.
+ */
 export async function pipeCommand(call: IncomingCall, remote: RemoteCommand): Promise<ExecuteResult> {
-  const cancel = (): void => remote.cancel(NegotiatorError.from(call.signal.reason).message);
-  call.signal.addEventListener("abort", cancel, { once: true });
-  if (call.signal.aborted) cancel();
-  if (remote.stdin !== undefined) void passInput(call.reader("stdin"), remote.stdin);
+  if (remote.stdin !== undefined) void pipeInput(call.reader("stdin"), remote.stdin);
   const outputs = Promise.all([
-    passOutput(remote.stdout, writerOf(call, "stdout")),
-    passOutput(remote.stderr, writerOf(call, "stderr")),
+    pipeOutput(remote.stdout, writerOf(call, "stdout")),
+    pipeOutput(remote.stderr, writerOf(call, "stderr")),
   ]);
-  try {
-    const result = await remote.ended;
-    await outputs;
-    return result;
-  } finally {
-    call.signal.removeEventListener("abort", cancel);
-  }
+  const result = await remote.ended;
+  await outputs;
+  return result;
 }
 
-/** A caller need not ask for every stream; what it did not ask for is read and forgotten. */
-function writerOf(call: IncomingCall, stream: string): Pick<StreamWriter, "write" | "end"> {
+type Sink = Pick<StreamWriter, "write" | "end">;
+
+/** A stream that the caller did not ask for is read and dropped. */
+function writerOf(call: IncomingCall, stream: string): Sink {
   if (call.streams.written.includes(stream)) return call.writer(stream);
   return { write: () => Promise.resolve(), end: () => undefined };
 }
 
-/** Input that breaks off ends; the caller's own failure comes through `signal`. */
-async function passInput(from: StreamReader, to: StreamWriter): Promise<void> {
+/** Input that breaks off ends; the caller's own failure comes through the call's signal. */
+async function pipeInput(from: StreamReader, to: StreamWriter): Promise<void> {
   try {
     for await (const bytes of from) await to.write(bytes);
   } catch {
@@ -41,8 +38,8 @@ async function passInput(from: StreamReader, to: StreamWriter): Promise<void> {
   to.end();
 }
 
-/** When the caller wants no more, the command at the other end is told so by its broken pipe. */
-async function passOutput(from: StreamReader, to: Pick<StreamWriter, "write" | "end">): Promise<void> {
+/** When the caller reads no more, the command at the other end gets a broken pipe. */
+async function pipeOutput(from: StreamReader, to: Sink): Promise<void> {
   try {
     for await (const bytes of from) await to.write(bytes);
     to.end({ truncated: from.isTruncated });

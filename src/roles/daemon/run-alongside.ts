@@ -1,20 +1,22 @@
-/** Does one thing while another goes on beside it, so that neither outlives the other or fails unheard. */
+/**
+ * Runs a task in the background of another one, so that neither outlives the other and no failure is lost.
+ */
 
 /**
- * Resolves when `main` has, after `companion` was told to end by its signal and has ended. When `companion` fails, or ends
- * by itself, `main` is waited for no longer. Throws what the first of them that failed has thrown.
+ * Resolves when `main` has resolved and `background`, whose signal then aborts, has ended. It stops waiting
+ * for `main` when `background` fails or ends by itself. Throws the error of the first one that fails.
  */
 export async function runAlongside(
-  companion: (signal: AbortSignal) => Promise<void>,
+  background: (signal: AbortSignal) => Promise<void>,
   main: () => Promise<void>,
 ): Promise<void> {
   const stop = new AbortController();
-  const going = companion(stop.signal);
+  const running = background(stop.signal);
   try {
-    await Promise.race([main(), going]);
+    await Promise.race([main(), running]);
   } finally {
     stop.abort();
-    await Promise.allSettled([going]);
+    await Promise.allSettled([running]);
   }
-  await going;
+  await running;
 }

@@ -1,47 +1,54 @@
-/** What a daemon offers to its peers, under its policy and with its audit trail; what a reload renews. */
+/** The methods of a daemon, under its policy and with its audit. A reload renews both. */
 import { setTimeout as delay } from "node:timers/promises";
 import { openAudit } from "../../audit/audit.ts";
 import type { Audit } from "../../audit/audit.ts";
 import type { AuditEntry } from "../../audit/audit-line.ts";
+import { findPolicyFile } from "../../config/config.ts";
 import type { Config } from "../../config/config.ts";
+import type { Settings } from "../../config/settings.ts";
 import type { Limits } from "../../limits.ts";
 import { logFor } from "../../log.ts";
 import { BUILTINS } from "../../methods/builtin/builtins.ts";
+import type { Caller } from "../../methods/caller.ts";
 import type { CommandSources } from "../../methods/commands.ts";
+import { createDispatcher } from "../../methods/dispatcher.ts";
+import type { Dispatcher } from "../../methods/dispatcher.ts";
 import { createExecute } from "../../methods/execute.ts";
 import { createInfo } from "../../methods/info.ts";
 import { createListCommands } from "../../methods/list-commands.ts";
-import { createDispatcher } from "../../methods/method.ts";
-import type { Caller, Method } from "../../methods/method.ts";
-import { ourUid } from "../../trust/ownership.ts";
+import type { Method } from "../../methods/method.ts";
+import type { Serve } from "../../methods/serve.ts";
 import { DEFAULT_POLICY } from "../../policy/policy.ts";
+import { loadPolicy } from "../../policy/policy-file.ts";
 import { createQuota } from "../../policy/quota.ts";
-import type { Settings } from "../../config/settings.ts";
-import type { IncomingCall } from "../../wire/calls/incoming-call.ts";
+import { ourUid } from "../../trust/ownership.ts";
 import { makeId } from "../identity.ts";
-import { loadPolicy } from "./policy-file.ts";
 
-/** Disposing waits for the calls that still run, as long as it takes to end them the hard way, and then closes the audit. */
+/**
+ * Disposing waits until the running calls have ended, for at most as long as it takes to kill them. Then
+ * closes the audit.
+ */
 export type Services = AsyncDisposable & {
-  /** Calls that run here or are passed on, whoever made them. */
+  /** The number of calls and notices that run here or are passed on now. */
   readonly runningCount: number;
-  /** Serves the calls of one caller. */
-  serve: (caller: Caller) => (call: IncomingCall) => void;
-  /** Serves local users' calls, which these methods pass on; under ids of ours, in the audit and to the peer. */
-  relay: (methods: readonly Method[]) => (call: IncomingCall) => void;
-  /** What one peer may cost, from the start to the end: every conversation goes by the same. */
+  /** Returns what serves one caller. */
+  serve: (caller: Caller) => Serve;
+  /** Returns what serves local users with these methods, which pass calls on. Every call gets a new id. */
+  relay: (methods: readonly Method[]) => Serve;
+  /** The limits of one peer, as at the start: a reload does not change them. */
   readonly limits: Limits;
-  /** Takes new settings and reads the policy again; calls that run go on under the old ones. */
+  /** Takes new settings and reads the policy again. Running calls go on under the old ones. */
   reload: (config: Config) => void;
 };
 
 const log = logFor("services");
-/** From SIGTERM to SIGKILL a command has five seconds, and its output five more. */
+/** A command has five seconds from SIGTERM to SIGKILL, and its output has five more. */
 const LAST_CALLS_MS = 11_000;
 
+/** Returns the services of a daemon. Reads the policy and opens the audit; failures of both are logged. */
 export function createServices(role: "host" | "guest", first: Config): Services {
   let { settings } = first;
-  let policy = loadPolicy(first);
+  let policy = loadPolicy(findPolicyFile(first));
   let audit = startAudit(settings);
   const uid = ourUid();
   const sources = (): CommandSources => ({
@@ -53,27 +60,29 @@ export function createServices(role: "host" | "guest", first: Config): Services 
   const quota = createQuota();
 
   const running = new Set<Promise<void>>();
-  const track =
-    (dispatch: (call: IncomingCall) => Promise<void>) =>
-    (call: IncomingCall): void => {
-      const ended = dispatch(call).finally(() => running.delete(ended));
-      running.add(ended);
-    };
+  const track = (promise: Promise<void>): void => {
+    const ended = promise.finally(() => running.delete(ended));
+    running.add(ended);
+  };
+  const trackAll = ({ call, notice }: Dispatcher): Serve => ({
+    call: (incoming) => track(call(incoming)),
+    notice: (incoming) => track(notice(incoming)),
+  });
   const record = (entry: AuditEntry): void => audit.record(entry);
   const common = { role, quota, audit: { record }, now: () => performance.now() };
   return {
     serve: (caller) =>
-      track(createDispatcher({ ...common, direction: "incoming", caller, methods, policy: () => policy })),
+      trackAll(createDispatcher({ ...common, direction: "incoming", caller, methods, policy: () => policy })),
     relay(relayed) {
-      const dispatch = createDispatcher({
+      const { call, notice } = createDispatcher({
         ...common,
         direction: "outgoing",
-        caller: {},
+        caller: { via: "local" },
         methods: relayed,
         policy: () => DEFAULT_POLICY,
       });
-      // Local users share our one conversation with the peer: an id that one of them made may be another's already.
-      return track((call) => dispatch({ ...call, id: makeId() }));
+      // All local users share our one session with the peer, so their own ids could collide there.
+      return trackAll({ call: (incoming) => call({ ...incoming, id: makeId() }), notice });
     },
     get runningCount() {
       return running.size;
@@ -81,7 +90,7 @@ export function createServices(role: "host" | "guest", first: Config): Services 
     limits: first.settings.limits,
     reload(next) {
       ({ settings } = next);
-      policy = loadPolicy(next, policy);
+      policy = loadPolicy(findPolicyFile(next), policy);
       audit[Symbol.dispose]();
       audit = startAudit(settings);
     },

@@ -1,56 +1,75 @@
 /** The ways from a guest's command line to its host: through the daemon, or over a port itself. */
-import type { TimeLeft } from "../../delay.ts";
-import { PORT_NAMES } from "../../discovery/endpoint.ts";
-import { findPort } from "../../discovery/ports/virtio.ts";
-import type { Channel } from "../../wire/channel.ts";
-import { dialControl, noDaemon, silentDaemon } from "../daemon/control.ts";
-import type { PeerConnection } from "../cli/execute-through.ts";
 import type { Settings } from "../../config/settings.ts";
-import type { Invocation } from "../cli/subcommand.ts";
-import { connectThroughDaemon, connectDirectly } from "../cli/cli-session.ts";
+import type { TimeLeft } from "../../delay.ts";
+import { DIALECTS } from "../../peers/dialects.ts";
+import type { DialectTable } from "../../peers/dialect-table.ts";
+import { connectDirectly, connectThroughDaemon } from "../cli/peer-connection.ts";
+import type { PeerConnection } from "../cli/peer-connection.ts";
 import type { CliSession } from "../cli/cli-session.ts";
-import { awaitChannel, CALLING_PORTS, findChannel } from "./port.ts";
-import { explainHostSilence } from "./no-answer.ts";
+import type { Invocation } from "../cli/subcommand.ts";
+import { dialControl, noDaemon, unresponsiveDaemon } from "../cli/control-client.ts";
+import { explainNoAnswer } from "./no-answer.ts";
+import { awaitChannel, findChannel, findFirst } from "./port.ts";
+import type { FoundPort } from "./port.ts";
 import { askStatus } from "./status.ts";
 
-/** Goes through the daemon when one runs, unless `--direct` or a device says otherwise. Throws `NO_CHANNEL`, `BUSY`. */
-export async function connectHost(
-  { words, config: { settings } }: Invocation,
-  left: TimeLeft,
-): Promise<PeerConnection> {
+/**
+ * Goes through the daemon when one runs, unless `--direct` or a device says otherwise. Throws `NO_CHANNEL`,
+ * `BUSY`.
+ */
+export async function connectHost(invocation: Invocation, left: TimeLeft): Promise<PeerConnection> {
+  const { words, config, dialects = DIALECTS } = invocation;
+  const { settings } = config;
   const isDirect = words.options.has("direct");
   if (!isDirect && !words.options.has("character-device")) {
-    const reach = await reachOverDaemon(settings, left);
-    if (reach !== undefined) return reach;
+    const connection = await connectOverDaemon(settings, dialects, left);
+    if (connection !== undefined) return connection;
   }
-  const found = await findChannel(settings, CALLING_PORTS).catch((thrown: unknown) => {
-    if (isDirect) throw thrown;
-    return explainNoWay(thrown, settings);
+  const found = await findCallingPort(settings, dialects, isDirect);
+  return connectDirectly({
+    role: "guest",
+    port: found.port ?? { dialler: "guest", isNative: true, foreign: dialects.besideNative },
+    open: (signal) => awaitChannel(found, { timeoutMs: left(), signal }),
+    left,
+    explainNoAnswer: () => explainNoAnswer(),
   });
-  // On the one port that both use it is the host that says hello.
-  const side = found.port === PORT_NAMES.bothWays ? "listener" : "dialler";
-  const open = (signal?: AbortSignal): Promise<Channel> => awaitChannel(found, { timeoutMs: left(), signal });
-  return connectDirectly({ role: "guest", side, open, left, explainSilence: () => explainHostSilence() });
 }
 
 /** Undefined when no daemon runs, or when there is a better way. */
-async function reachOverDaemon({ guest }: Settings, left: TimeLeft): Promise<PeerConnection | undefined> {
+async function connectOverDaemon(
+  { guest }: Settings,
+  dialects: DialectTable,
+  left: TimeLeft,
+): Promise<PeerConnection | undefined> {
   await using held = new AsyncDisposableStack();
-  const control = await dialControl("guest", guest.control);
-  if (control === undefined) return undefined;
-  held.use(control);
-  if (!(await isBestWay(control, left()))) return undefined;
+  const daemon = await dialControl("guest", guest.control);
+  if (daemon === undefined) return undefined;
+  held.use(daemon);
+  if (!(await isBestWay(daemon, dialects, left()))) return undefined;
   held.move();
-  return connectThroughDaemon(control, silentDaemon);
+  return connectThroughDaemon(daemon, unresponsiveDaemon);
 }
 
-/** Where only the daemon's own port is, it is the daemon that is missing. */
-async function explainNoWay(thrown: unknown, { guest }: Settings): Promise<never> {
-  throw (await findPort(PORT_NAMES.hostToGuest)) === undefined ? thrown : noDaemon("guest", guest.control);
+/**
+ * Whether the host talks with the daemon, or could not be reached in another way: an old host listens only on
+ * the port that the guest dials.
+ */
+async function isBestWay(daemon: CliSession, dialects: DialectTable, timeoutMs: number): Promise<boolean> {
+  const { state } = await askStatus(daemon, timeoutMs);
+  const dialled = dialects.callingPorts("guest").filter(({ dialler }) => dialler === "guest");
+  return state === "open" || (await findFirst(dialled)) === undefined;
 }
 
-/** Whether the host talks with the daemon, or could not be reached otherwise: an old one listens on the other port only. */
-async function isBestWay(control: CliSession, timeoutMs: number): Promise<boolean> {
-  const { state } = await askStatus(control, timeoutMs);
-  return state === "open" || (await findPort(PORT_NAMES.guestToHost)) === undefined;
+async function findCallingPort(
+  settings: Settings,
+  dialects: DialectTable,
+  isDirect: boolean,
+): Promise<FoundPort> {
+  try {
+    return await findChannel(settings, dialects.callingPorts("guest"));
+  } catch (thrown) {
+    // Where the guest has only ports of the daemon, it is the daemon that is missing.
+    const isDaemonMissing = !isDirect && (await findFirst(dialects.callingPorts("host"))) !== undefined;
+    throw isDaemonMissing ? noDaemon("guest", settings.guest.control) : thrown;
+  }
 }

@@ -1,29 +1,39 @@
 /** The guest's ends of its channels: which device it is, and opening it. */
 import { openCharacterDevice } from "../../channels/port/port.ts";
-import { PORT_NAMES } from "../../discovery/endpoint.ts";
-import type { PortName } from "../../discovery/endpoint.ts";
+import type { Settings } from "../../config/settings.ts";
 import { explainMissing, explainRefusal } from "../../discovery/ports/port-trouble.ts";
 import { findPort } from "../../discovery/ports/virtio.ts";
+import type { PortPlaces } from "../../discovery/ports/virtio.ts";
 import { NegotiatorError } from "../../errors.ts";
-import type { Settings } from "../../config/settings.ts";
-import type { Channel } from "../../wire/channel.ts";
+import type { PortUse } from "../../peers/dialect-table.ts";
 import { retryWhileBusy } from "../../peers/retry-while-busy.ts";
 import type { RetryLimit } from "../../peers/retry-while-busy.ts";
+import type { Channel } from "../../wire/channel.ts";
 
-/** `port` is undefined for a device that was named instead of found. */
-type FoundPort = { port: PortName | undefined; device: string };
+/** A device that carries a channel; `port` is undefined for one that the settings name. */
+export type FoundPort = { port: PortUse | undefined; device: string };
 
-/** The first of these ports that the guest has, or the device that the settings name. Throws `NO_CHANNEL` with what to do. */
-export async function findChannel(
-  { guest }: Settings,
-  ports: readonly [PortName, ...PortName[]],
-): Promise<FoundPort> {
+/**
+ * The device that the settings name, or the first of these ports that the guest has. Throws `NO_CHANNEL` with
+ * what to do about a missing port; that error names the first of them.
+ */
+export async function findChannel({ guest }: Settings, ports: readonly PortUse[]): Promise<FoundPort> {
   if (guest.characterDevice !== "") return { port: undefined, device: guest.characterDevice };
+  const found = await findFirst(ports);
+  if (found === undefined) throw await explainMissing(ports[0]?.name ?? "");
+  return found;
+}
+
+/** The first of these ports that the guest has. Other `places` than the kernel's are for tests. */
+export async function findFirst(
+  ports: readonly PortUse[],
+  places: PortPlaces = {},
+): Promise<FoundPort | undefined> {
   for (const port of ports) {
-    const found = await findPort(port);
+    const found = await findPort(port.name, places);
     if (found !== undefined) return { port, device: found.device };
   }
-  throw await explainMissing(ports[0]);
+  return undefined;
 }
 
 /** Throws `BUSY` with the process that holds the port, and other `NegotiatorError`s that say what to do. */
@@ -32,9 +42,9 @@ export function openChannel(found: FoundPort, signal: AbortSignal): Promise<Chan
 }
 
 /** The same, but waits while another process has the port. */
-export function awaitChannel(found: FoundPort, patience: RetryLimit): Promise<Channel> {
-  const opening = retryWhileBusy((signal) => openCharacterDevice(found.device, { signal }), patience);
-  return explained(found, opening, patience.signal);
+export function awaitChannel(found: FoundPort, limit: RetryLimit): Promise<Channel> {
+  const opening = retryWhileBusy((signal) => openCharacterDevice(found.device, { signal }), limit);
+  return explained(found, opening, limit.signal);
 }
 
 async function explained(
@@ -47,11 +57,6 @@ async function explained(
   } catch (thrown) {
     const error = NegotiatorError.from(thrown);
     if (port === undefined || signal?.aborted === true) throw error;
-    throw await explainRefusal({ name: port, device }, error.cause ?? error);
+    throw await explainRefusal({ name: port.name, device }, error.cause ?? error);
   }
 }
-
-/** Over these the host calls, the better one first. */
-export const SERVING_PORTS = [PORT_NAMES.hostToGuest, PORT_NAMES.bothWays] as const;
-/** Over these the guest calls when no daemon of its own does. */
-export const CALLING_PORTS = [PORT_NAMES.guestToHost, PORT_NAMES.bothWays] as const;

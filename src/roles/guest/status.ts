@@ -4,7 +4,7 @@ import { defineMethod } from "../../methods/method.ts";
 import type { Method } from "../../methods/method.ts";
 import { printable, printableJson } from "../../printable.ts";
 import { print } from "../cli/output.ts";
-import { dialControl, noDaemon } from "../daemon/control.ts";
+import { dialControl, noDaemon } from "../cli/control-client.ts";
 import { askDaemon } from "../cli/ask-daemon.ts";
 import { formatLinkStatus, LinkStatusSchema } from "../daemon/link-status.ts";
 import type { LinkStatus } from "../daemon/link-status.ts";
@@ -22,7 +22,10 @@ export function createHostStatus(status: () => LinkStatus): Method {
   });
 }
 
-/** How the daemon at the other end of `control` gets on with the host. It has `timeoutMs` to say so, 0 is no limit. */
+/**
+ * How the daemon at the other end of `control` gets on with the host. It has `timeoutMs` to say so, 0 is no
+ * limit.
+ */
 export async function askStatus(control: CliSession, timeoutMs?: number): Promise<LinkStatus> {
   return (await askDaemon(control, "status", StatusSchema, timeoutMs)).host;
 }

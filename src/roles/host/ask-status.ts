@@ -1,5 +1,5 @@
 /** Asks the host's daemon what it knows of its guests. */
-import { dialControl } from "../daemon/control.ts";
+import { dialControl } from "../cli/control-client.ts";
 import { askDaemon } from "../cli/ask-daemon.ts";
 import { StatusSchema } from "./status.ts";
 import type { GuestStatus } from "./status.ts";

@@ -1,62 +1,42 @@
 /** The host's command line. */
-import { runRole } from "../cli/run-role.ts";
+import type { DialectTable } from "../../peers/dialect-table.ts";
 import { executeThrough, listThrough } from "../cli/execute-through.ts";
-import { HOST_LEGACY_OPTIONS } from "../cli/option-form.ts";
+import { CHECK_POLICY_NOTES, DAEMON_NOTES, EXECUTE_NOTES, LIST_COMMANDS_NOTES } from "../cli/notes.ts";
+import { HOST_FORM } from "../cli/option-form.ts";
 import {
   CONTROL_OPTION,
   DIRECT_OPTION,
+  FINDER_OPTIONS,
   JSON_OPTION,
   NO_STDIN_OPTION,
   TIMEOUT_OPTION,
 } from "../cli/options.ts";
 import { createPrintConfig } from "../cli/print-config.ts";
-import { CHECK_POLICY_NOTES, EXECUTE_NOTES } from "../cli/notes.ts";
-import type { Outcome, Subcommand } from "../cli/subcommand.ts";
-
-/** Runs `negotiator host …`; `words` is what stands behind the role. */
-export function runHost(words: readonly string[]): Promise<Outcome> {
-  return runRole(
-    {
-      role: "host",
-      summary: "Run commands in guests from their hypervisor, and serve the guests' calls.",
-      legacyOptions: HOST_LEGACY_OPTIONS,
-      subcommands: {
-        "list-guests": listGuests,
-        "list-commands": listCommands,
-        execute,
-        daemon,
-        status,
-        "check-policy": checkPolicy,
-        "print-config": createPrintConfig("host"),
-      },
-    },
-    words,
-  );
-}
+import { runRole } from "../cli/run-role.ts";
+import { defineSubcommand } from "../cli/subcommand.ts";
+import type { Outcome, RoleDefinition } from "../cli/subcommand.ts";
 
 const GUEST = { guest: { type: "positional", description: "Name of a running guest" } } as const;
-const WHERE = {
-  connect: { type: "string", valueHint: "uri", description: "The libvirt to ask, such as qemu:///system" },
-  socket: {
-    type: "string",
-    valueHint: "guest=path",
-    description: "A guest's host-to-guest socket, or GUEST:PORT=PATH; repeatable, asks no libvirt",
-  },
-} as const;
 
-const listGuests: Subcommand = {
+const listGuests = defineSubcommand({
   summary: "Show the running guests that have a negotiator channel.",
-  args: { ...JSON_OPTION, ...CONTROL_OPTION, ...DIRECT_OPTION, ...WHERE },
-  notes:
-    "With --json each line is { name, uuid, state, dialect }; state and dialect are known to the daemon only.",
+  args: { ...JSON_OPTION, ...CONTROL_OPTION, ...DIRECT_OPTION, ...FINDER_OPTIONS },
+  notes: "With --json each line is { name, uuid, state, dialect }; only the daemon knows state and dialect.",
   examples: ["negotiator host list-guests", "negotiator host list-guests --connect qemu+ssh://kvm2/system"],
   run: async (invocation) => (await import("./list-guests.ts")).listGuests(invocation),
-};
+});
 
-const listCommands: Subcommand = {
+const listCommands = defineSubcommand({
   summary: "Show the commands that a guest offers.",
-  args: { ...GUEST, ...JSON_OPTION, ...TIMEOUT_OPTION, ...CONTROL_OPTION, ...DIRECT_OPTION, ...WHERE },
-  notes: "With --json each line is { name, kind, description, timeoutSeconds, stdin }.",
+  args: {
+    ...GUEST,
+    ...JSON_OPTION,
+    ...TIMEOUT_OPTION,
+    ...CONTROL_OPTION,
+    ...DIRECT_OPTION,
+    ...FINDER_OPTIONS,
+  },
+  notes: LIST_COMMANDS_NOTES,
   examples: ["negotiator host list-commands web1"],
   async run(invocation) {
     const { connectGuest } = await import("./connect.ts");
@@ -67,9 +47,9 @@ const listCommands: Subcommand = {
       isJson: words.options.has("json"),
     });
   },
-};
+});
 
-const execute: Subcommand = {
+const execute = defineSubcommand({
   summary: "Run a command in a guest; its output and exit code become ours.",
   args: {
     ...GUEST,
@@ -78,39 +58,35 @@ const execute: Subcommand = {
     ...TIMEOUT_OPTION,
     ...CONTROL_OPTION,
     ...DIRECT_OPTION,
-    ...WHERE,
+    ...FINDER_OPTIONS,
   },
   notes: EXECUTE_NOTES,
   hasForeignExit: true,
-  cutAfter: 2,
+  restAfter: 2,
   examples: [
     "negotiator host execute web1 find-ip-addresses",
     "negotiator host execute -t 60 web1 restore --verbose < backup.sql",
   ],
   async run(invocation) {
     const { connectGuest } = await import("./connect.ts");
-    const [guest = "", command = "", ...args] = invocation.words.positionals;
-    const wantsInput = !invocation.words.options.has("no-stdin");
-    const timeoutMs = invocation.config.settings.timeoutSeconds * 1000;
-    return executeThrough((left) => connectGuest(guest, invocation, left), {
-      command,
-      args,
-      timeoutMs,
-      wantsInput,
-    });
+    const { words, config } = invocation;
+    const [guest = "", command = "", ...args] = words.positionals;
+    const sendsInput = !words.options.has("no-stdin");
+    const timeoutMs = config.settings.timeoutSeconds * 1000;
+    const line = { command, args, timeoutMs, sendsInput };
+    return executeThrough((left) => connectGuest(guest, invocation, left), line);
   },
-};
+});
 
-const daemon: Subcommand = {
+const daemon = defineSubcommand({
   summary: "Hold the channels of all guests, and serve their calls; stays in the foreground.",
-  args: { ...CONTROL_OPTION, ...WHERE },
-  notes:
-    "SIGHUP reads the configuration and the policy again (limits and the control socket stay); SIGTERM and SIGINT end it when its calls have ended.",
+  args: { ...CONTROL_OPTION, ...FINDER_OPTIONS },
+  notes: DAEMON_NOTES,
   examples: ["negotiator host daemon", "negotiator host daemon --socket lab=/run/lab/host-to-guest.sock"],
   run: async (invocation) => (await import("./daemon.ts")).runHostDaemon(invocation),
-};
+});
 
-const status: Subcommand = {
+const status = defineSubcommand({
   summary: "Show what the daemon knows of its guests, or of one.",
   args: {
     guest: { type: "positional", required: false, description: "Name of a guest" },
@@ -118,22 +94,45 @@ const status: Subcommand = {
     ...CONTROL_OPTION,
   },
   notes:
-    "With --json each line is { name, uuid, state, dialect, version, since, calls, lastError }. state is open, " +
-    "waiting (no agent has answered yet), unresponsive (it did, and is silent now), legacy, " +
-    "or saved (it lies in a file until it is restored).",
+    "With --json each line is { name, uuid, state, dialect, version, since, calls, lastError }. state is " +
+    "open, waiting (no agent has answered yet), unresponsive (it answered before, and is silent now), " +
+    "legacy (a python-negotiator), or saved (in a file, until it is restored).",
   examples: ["negotiator host status", "negotiator host status web1 --json"],
   run: async (invocation) => (await import("./show-status.ts")).showStatus(invocation),
-};
+});
 
-const checkPolicy: Subcommand = {
-  summary: "Tell whether a guest may run a command on this host, and which rule says so.",
+const checkPolicy = defineSubcommand({
+  summary: "Show whether a guest may run a command on this host, and which rule decides.",
   args: { ...GUEST, command: { type: "positional", description: "Name of a command of this host" } },
   notes: CHECK_POLICY_NOTES,
-  cutAfter: 2,
+  restAfter: 2,
   examples: ["negotiator host check-policy web1 restart-service nginx"],
   async run(invocation) {
     const { checkPolicy: check } = await import("../cli/check-policy.ts");
     const [guest, command, ...args] = invocation.words.positionals;
     return check(invocation, { peer: { guest }, method: "execute", command, args });
   },
+});
+
+const HOST: RoleDefinition = {
+  role: "host",
+  summary: "Run commands in guests from their hypervisor, and serve the guests' calls.",
+  optionForm: HOST_FORM,
+  subCommands: {
+    "list-guests": listGuests,
+    "list-commands": listCommands,
+    execute,
+    daemon,
+    status,
+    "check-policy": checkPolicy,
+    "print-config": createPrintConfig("host"),
+  },
 };
+
+/**
+ * Runs `negotiator host …`; `argv` is what stands after the role. Other `dialects` than the program's are for
+ * tests.
+ */
+export function runHost(argv: readonly string[], dialects?: DialectTable): Promise<Outcome> {
+  return runRole(HOST, argv, dialects);
+}

@@ -2,22 +2,25 @@
 import { dialSocket } from "../../channels/socket/socket.ts";
 import type { TimeLeft } from "../../delay.ts";
 import type { Endpoint } from "../../discovery/endpoint.ts";
-import { PORT_NAMES } from "../../discovery/endpoint.ts";
-import { readSocketFlags } from "../../discovery/named.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
-import { dialControl, silentDaemon } from "../daemon/control.ts";
-import type { PeerConnection } from "../cli/execute-through.ts";
-import type { Invocation } from "../cli/subcommand.ts";
-import { connectThroughDaemon, connectDirectly } from "../cli/cli-session.ts";
+import { DIALECTS } from "../../peers/dialects.ts";
+import type { PortUse } from "../../peers/dialect-table.ts";
 import { retryWhileBusy } from "../../peers/retry-while-busy.ts";
-import { createFinders } from "./finders.ts";
+import { connectDirectly, connectThroughDaemon } from "../cli/peer-connection.ts";
+import type { PeerConnection } from "../cli/peer-connection.ts";
+import type { Invocation } from "../cli/subcommand.ts";
+import { dialControl, unresponsiveDaemon } from "../cli/control-client.ts";
+import { createFinders, readFlaggedGuests } from "./finders.ts";
 import { noGuest } from "./guests.ts";
-import { noCallingPort, explainGuestSilence } from "./no-answer.ts";
+import { explainNoAnswer, noCallingPort } from "./no-answer.ts";
 
 const log = logFor("host");
 
-/** Goes through the daemon when one runs, unless `--direct` or `--socket` says otherwise. Throws `NO_GUEST`, `NO_CHANNEL`. */
+/**
+ * Goes through the daemon when one runs, unless `--direct` or `--socket` says otherwise. Throws `NO_GUEST`,
+ * `NO_CHANNEL`.
+ */
 export async function connectGuest(
   name: string,
   invocation: Invocation,
@@ -25,24 +28,25 @@ export async function connectGuest(
 ): Promise<PeerConnection> {
   const { words, config } = invocation;
   if (!words.options.has("direct") && !words.options.has("socket")) {
-    const control = await dialControl("host", config.settings.host.control);
-    if (control !== undefined) return connectThroughDaemon(control, silentDaemon, { guest: name });
+    const daemon = await dialControl("host", config.settings.host.control);
+    if (daemon !== undefined) return connectThroughDaemon(daemon, unresponsiveDaemon, { guest: name });
   }
-  const endpoint = await findGuest(name, invocation);
+  const { endpoint, port } = await findGuest(name, invocation);
   return connectDirectly({
     role: "host",
-    side: "dialler",
+    port,
     open: (given) =>
       retryWhileBusy((signal) => dialSocket(endpoint.path, { signal }), { timeoutMs: left(), signal: given }),
     left,
-    explainSilence: (session) => explainGuestSilence(name, session, endpoint),
+    explainNoAnswer: (session) => explainNoAnswer(name, session, endpoint),
   });
 }
 
-/** The channels of all guests that can be found now, the daemon not asked. */
-export async function findEndpoints({ words, config }: Invocation): Promise<readonly Endpoint[]> {
-  const flagged = readSocketFlags(words.options.get("socket") ?? []);
-  const { find } = createFinders(config.settings, flagged);
+/** The channels of all guests that can be found now, without the daemon. */
+export async function findEndpoints(invocation: Invocation): Promise<readonly Endpoint[]> {
+  const { words, config, dialects = DIALECTS } = invocation;
+  const flagged = readFlaggedGuests(words.options.get("socket") ?? [], dialects);
+  const { find } = createFinders(config.settings, flagged, dialects);
   const { endpoints, problems } = await find(new AbortController().signal);
   const [first] = problems;
   if (endpoints.length === 0 && first !== undefined) throw first;
@@ -50,22 +54,24 @@ export async function findEndpoints({ words, config }: Invocation): Promise<read
   return endpoints;
 }
 
-async function findGuest(name: string, invocation: Invocation): Promise<Endpoint> {
+async function findGuest(
+  name: string,
+  invocation: Invocation,
+): Promise<{ endpoint: Endpoint; port: PortUse }> {
+  const dialects = invocation.dialects ?? DIALECTS;
   const endpoints = await findEndpoints(invocation);
   const own = endpoints.filter(({ guest }) => guest === name);
   if (own.length === 0) throw noGuest(name, [...new Set(endpoints.map(({ guest }) => guest))]);
-  const endpoint =
-    own.find(({ port }) => port === PORT_NAMES.hostToGuest) ??
-    own.find(({ port }) => port === PORT_NAMES.bothWays);
-  if (endpoint === undefined) {
-    throw noCallingPort(name);
+  for (const port of dialects.callingPorts("host")) {
+    const endpoint = own.find((candidate) => candidate.port === port.name);
+    if (endpoint?.machine !== undefined) throw onAnotherMachine(name, endpoint.machine);
+    if (endpoint !== undefined) return { endpoint, port };
   }
-  if (endpoint.machine === undefined) return endpoint;
-  throw new NegotiatorError(
-    "NO_CHANNEL",
-    `Guest "${name}" runs on ${endpoint.machine}: its channel is there`,
-    {
-      remedy: `Run this command on ${endpoint.machine}`,
-    },
-  );
+  throw noCallingPort(name, dialects.defaultPort);
+}
+
+function onAnotherMachine(name: string, machine: string): NegotiatorError {
+  return new NegotiatorError("NO_CHANNEL", `Guest "${name}" runs on ${machine}: its channel is there`, {
+    remedy: `Run this command on ${machine}`,
+  });
 }

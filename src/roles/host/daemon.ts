@@ -1,15 +1,17 @@
-/** The host's daemon: one process that holds the channels of all guests and serves them and the local users. */
-import { readSocketFlags } from "../../discovery/named.ts";
+/**
+ * Runs the host's daemon, which owns the channels of all guests and serves the guests and the local users.
+ */
+import type { Settings } from "../../config/settings.ts";
 import { watchEndpoints } from "../../discovery/watch.ts";
 import { logFor } from "../../log.ts";
-import type { Settings } from "../../config/settings.ts";
-import { runAlongside } from "../daemon/run-alongside.ts";
-import { listenControl } from "../daemon/control.ts";
-import { beginDaemon, live } from "../daemon/daemon.ts";
-import { createRelay } from "../daemon/relay.ts";
-import { createServices } from "../daemon/services.ts";
+import { DIALECTS } from "../../peers/dialects.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
-import { createFinders } from "./finders.ts";
+import { listenControl } from "../daemon/control-server.ts";
+import { beginDaemon, runDaemon } from "../daemon/daemon.ts";
+import { createRelay } from "../daemon/relay.ts";
+import { runAlongside } from "../daemon/run-alongside.ts";
+import { createServices } from "../daemon/services.ts";
+import { createFinders, readFlaggedGuests } from "./finders.ts";
 import { createGuests } from "./guests.ts";
 import type { Guests } from "./guests.ts";
 import { createReloadableWatch } from "./reloadable-watch.ts";
@@ -18,44 +20,46 @@ import { createStatus } from "./status.ts";
 
 const log = logFor("daemon");
 
-/** Resolves when the daemon was told to stop and has drained. */
+/** Resolves when the daemon has stopped after a signal and has drained. */
 export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
   using signals = beginDaemon();
-  const { words, config } = invocation;
+  const { words, config, dialects = DIALECTS } = invocation;
   const { settings } = config;
-  const flagged = readSocketFlags(words.options.get("socket") ?? []);
+  const flagged = readFlaggedGuests(words.options.get("socket") ?? [], dialects);
   await using services = createServices("host", config);
-  await using guests = createGuests(services);
+  await using guests = createGuests(services, dialects);
   const relay = services.relay([
     ...createRelay((name, timeoutMs, signal) => guests.peer(name ?? "", timeoutMs, signal)),
     createStatus(() => guests.status()),
   ]);
-  await using held = new AsyncDisposableStack();
-  held.use(await listenControl("host", settings.host.control, { limits: services.limits, onCall: relay }));
-  const outlook = (under: Settings): WatchTarget => ({
-    ...createFinders(under, flagged),
-    pollMs: under.host.rescanSeconds * 1000,
+  await using resources = new AsyncDisposableStack();
+  resources.use(
+    await listenControl("host", settings.host.control, { limits: services.limits, serve: relay }),
+  );
+  const targetFor = (current: Settings): WatchTarget => ({
+    ...createFinders(current, flagged, dialects),
+    pollMs: current.host.rescanSeconds * 1000,
   });
-  const lookout = createReloadableWatch(outlook(settings));
+  const watch = createReloadableWatch(targetFor(settings));
   log.info(`Serving local users at ${settings.host.control}`);
   const serve = (): Promise<void> =>
-    live({
+    runDaemon({
       role: "host",
       signals,
       invocation,
       apply(next) {
-        // Guests that make no sense are refused here, before anything has changed.
-        lookout.replace(outlook(next.settings));
+        // This throws for an invalid guest, so it comes before anything changes.
+        watch.replace(targetFor(next.settings));
         services.reload(next);
       },
       openCalls: () => services.runningCount,
     });
-  await runAlongside((signal) => watch(lookout, guests, signal), serve);
+  await runAlongside((signal) => updateGuests(guests, watch, signal), serve);
   return { exitCode: 0 };
 }
 
-async function watch(lookout: ReloadableWatch, guests: Guests, signal: AbortSignal): Promise<void> {
-  for await (const news of watchEndpoints(lookout, signal)) {
+async function updateGuests(guests: Guests, watch: ReloadableWatch, signal: AbortSignal): Promise<void> {
+  for await (const news of watchEndpoints(watch, signal)) {
     for (const problem of news.problems) log.warn(problem.message);
     for (const { guest, port } of news.appeared) log.info(`guest "${guest}": found the port ${port}`);
     for (const { guest, port } of news.gone) log.info(`guest "${guest}": lost the port ${port}`);

@@ -1,50 +1,52 @@
-/** The guests of this host: a name for each, and behind it whoever answers there. */
+/** The guests of this host, by name. */
 import type { Endpoint } from "../../discovery/endpoint.ts";
-import type { News } from "../../discovery/watch.ts";
+import type { News } from "../../discovery/news.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
+import type { DialectTable } from "../../peers/dialect-table.ts";
 import type { Peer } from "../../peers/peer.ts";
 import type { Services } from "../daemon/services.ts";
 import { createGuest } from "./guest.ts";
 import type { Guest } from "./guest.ts";
 import type { GuestStatus } from "./status.ts";
 
+/** All guests that are known. Disposing ends all their calls. */
 export type Guests = AsyncDisposable & {
-  /** Takes note of channels that came and went. */
+  /** Adds channels that appeared, removes those that are gone. */
   update(news: Pick<News, "appeared" | "changed" | "gone">): void;
-  /** Rejects with `NO_GUEST` and the nearest names, or with why the guest does not answer within `timeoutMs`, or until `signal`. */
+  /** As `Guest.peer`; rejects with `NO_GUEST` and the nearest names when there is no guest of that name. */
   peer(name: string, timeoutMs: number, signal?: AbortSignal): Promise<Peer>;
   /** Sorted by name. */
   status(): GuestStatus[];
 };
 
-/** Saved guests that are waited for at once: a saved one costs no more than the memory of its conversation. */
+/** Most saved guests whose sessions are kept: each costs memory. */
 const MOST_SAVED = 256;
 
-export function createGuests(services: Services): Guests {
+/** No guests yet. `dialects` are those that guests may speak. */
+export function createGuests(services: Services, dialects: DialectTable): Guests {
   const guests = new Map<string, Guest>();
 
-  const connect = (endpoint: Endpoint): void => {
+  const add = (endpoint: Endpoint): void => {
     // A guest on another machine can be listed, but its socket is not here.
     if (endpoint.machine !== undefined) return;
-    if (endpoint.state === "saved") return park(endpoint);
-    const guest = guests.get(endpoint.guest) ?? createGuest(endpoint, services);
+    if (endpoint.state === "saved") return save(endpoint);
+    const guest = guests.get(endpoint.guest) ?? createGuest(endpoint, services, dialects);
     guests.set(endpoint.guest, guest);
     guest.add(endpoint);
   };
-  /** There is nothing to keep for a guest that nobody could talk with since it was saved. */
-  const park = (endpoint: Endpoint): void => {
+  const save = (endpoint: Endpoint): void => {
     const guest = guests.get(endpoint.guest);
     if (guest === undefined) return;
-    if (guest.isSaved || countSaved() < MOST_SAVED) guest.park(endpoint);
-    else letGo(endpoint.guest, `guest "${endpoint.guest}" was saved, as were ${MOST_SAVED} others`);
+    if (guest.isSaved || countSaved() < MOST_SAVED) guest.save(endpoint);
+    else close(endpoint.guest, `guest "${endpoint.guest}" was saved, as were ${MOST_SAVED} others`);
   };
   const countSaved = (): number => [...guests.values()].filter(({ isSaved }) => isSaved).length;
-  const disconnect = (endpoint: Endpoint): void => {
+  const remove = (endpoint: Endpoint): void => {
     if (guests.get(endpoint.guest)?.remove(endpoint) === "empty")
-      letGo(endpoint.guest, `guest "${endpoint.guest}" is gone`);
+      close(endpoint.guest, `guest "${endpoint.guest}" is gone`);
   };
-  const letGo = (name: string, reason: string): void => {
+  const close = (name: string, reason: string): void => {
     const guest = guests.get(name);
     guests.delete(name);
     void guest?.close(reason);
@@ -52,10 +54,10 @@ export function createGuests(services: Services): Guests {
 
   return {
     update({ appeared, changed, gone }) {
-      // A restored guest is at its new places before the old ones, if it lost some, could be its last.
-      for (const endpoint of changed) connect(endpoint);
-      for (const endpoint of gone) disconnect(endpoint);
-      for (const endpoint of appeared) connect(endpoint);
+      // A restored guest gets its new channels before it loses the old ones, so that it is never without any.
+      for (const endpoint of changed) add(endpoint);
+      for (const endpoint of gone) remove(endpoint);
+      for (const endpoint of appeared) add(endpoint);
     },
     async peer(name, timeoutMs, signal) {
       const guest = guests.get(name);
@@ -69,7 +71,7 @@ export function createGuests(services: Services): Guests {
   };
 }
 
-/** What is said when no running guest has that name. */
+/** The error for a name that no running guest has; `known` are the names that there are. */
 export function noGuest(name: string, known: readonly string[]): NegotiatorError {
   // Guests are numbered: web2 is not a mistyped web1.
   const guesses = nearest(name, known).filter((guess) => withoutDigits(guess) !== withoutDigits(name));

@@ -1,38 +1,36 @@
-/** What the log says of one link to a guest: its troubles, and that the guest talks, at first and after each of them. */
+/** Logs the connections and failures of one link to a guest. */
 import type { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
-import { createQuota } from "../../policy/quota.ts";
+import { createLimitedLog } from "../../policy/limited-log.ts";
 
+/** The log of one link. */
 export type LinkLog = {
-  /** A failure; the same one is told once until the guest talks again. */
-  trouble(error: NegotiatorError): void;
-  /** The conversation is open; `agent` says with whom. */
-  talks(agent: string): void;
+  /** Logs a failure, and the same one again only after a connection. */
+  failed(error: NegotiatorError): void;
+  /** Logs that a session with `agent` is open: the first time, and the first time after each failure. */
+  connected(agent: string): void;
 };
 
 const log = logFor("guests");
-/** A guest whose agent comes and goes, or means harm, must not fill the log. */
-const TROUBLES_LOGGED = { rate: { calls: 10, perMs: 10 * 60_000 } };
+/** Limits log lines per link. A flapping or hostile agent must not fill the log. */
+const FAILURES_LOGGED = { calls: 10, perMs: 10 * 60_000 };
 
-/** `now` is the time in milliseconds, by a clock that does not jump. */
+/** `now` returns the time in milliseconds, by a clock that does not jump. */
 export function createLinkLog(guest: string, now: () => number): LinkLog {
-  const quota = createQuota();
-  let told: string | undefined;
-  let isTalkNews = true;
+  const warn = createLimitedLog({ write: (line) => log.warn(line), rate: FAILURES_LOGGED, now });
+  let logged: string | undefined;
+  let isConnectionNews = true;
   return {
-    trouble({ message }) {
-      if (message === told) return;
-      const lease = quota.take("", TROUBLES_LOGGED, now());
-      if (!lease.granted) return;
-      lease[Symbol.dispose]();
-      told = message;
-      isTalkNews = true;
-      log.warn(`guest "${guest}": ${message}`);
+    failed({ message }) {
+      if (message === logged) return;
+      if (!warn([], `guest "${guest}": ${message}`)) return;
+      logged = message;
+      isConnectionNews = true;
     },
-    talks(agent) {
-      told = undefined;
-      if (isTalkNews) log.info(`guest "${guest}": talks (${agent})`);
-      isTalkNews = false;
+    connected(agent) {
+      logged = undefined;
+      if (isConnectionNews) log.info(`guest "${guest}": connected (${agent})`);
+      isConnectionNews = false;
     },
   };
 }

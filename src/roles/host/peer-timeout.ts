@@ -1,27 +1,31 @@
-/** How long a guest's agent has been gone: what runs here for it must not run for ever. */
+/** Measures how long a guest's agent has been gone, so that its calls on the host do not run for ever. */
 
+/** Options of a peer timeout. */
 export type PeerTimeoutOptions = {
-  /** Whether the guest is there; or is paused or saved, so that it knows nothing of the time that passes. */
-  isExcused: () => boolean;
+  /**
+   * Returns whether the time does not count now: while the guest is connected, and while it is paused or
+   * saved, because then it cannot know how much time passes.
+   */
+  isSuspended: () => boolean;
   afterMs: number;
-  /** The guest has been away for `afterMs`; told once for each time that it was there before. */
-  onGone: () => void;
+  /** Called when the guest has been gone for `afterMs`; again only after the count was suspended. */
+  onTimeout: () => void;
 };
 
 const TICK_MS = 1000;
 
-/** Counts on while nothing is connected, until it is disposed of. Time in which this side itself stood still is not counted. */
-export function watchPeerTimeout({ isExcused, afterMs, onGone }: PeerTimeoutOptions): Disposable {
-  let absentMs = 0;
-  const look = (): void => {
-    if (isExcused()) {
-      absentMs = 0;
+/** Counts until it is disposed. Time in which this process itself stood still does not count. */
+export function watchPeerTimeout({ isSuspended, afterMs, onTimeout }: PeerTimeoutOptions): Disposable {
+  let goneMs = 0;
+  const check = (): void => {
+    if (isSuspended()) {
+      goneMs = 0;
       return;
     }
-    const wasGone = absentMs >= afterMs;
-    absentMs += TICK_MS;
-    if (!wasGone && absentMs >= afterMs) onGone();
+    const wasTimedOut = goneMs >= afterMs;
+    goneMs += TICK_MS;
+    if (!wasTimedOut && goneMs >= afterMs) onTimeout();
   };
-  const timer = setInterval(look, TICK_MS);
+  const timer = setInterval(check, TICK_MS);
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }

@@ -1,60 +1,61 @@
-/** The host's lookout for guests: a watch's options that stay the same while what they look at is replaced by a reload. */
-import { once } from "node:events";
+/** Makes the options of the host's watch for guests, whose target a reload can replace. */
+import { onAbort } from "../../abort.ts";
 import type { WatchOptions } from "../../discovery/watch.ts";
 import { pause } from "../../peers/supervise.ts";
 import type { Finders } from "./finders.ts";
 
-/** Where to look, and the pause in milliseconds between two looks when nothing happens. */
+/** The finders to use, and the pause between two scans when nothing happens. */
 export type WatchTarget = Finders & { pollMs: number };
 
+/** Options for `watchEndpoints`. */
 export type ReloadableWatch = WatchOptions & {
-  /** The watch looks again at once, with this; the old follower ends and the new one takes its place. */
+  /** Makes the watch scan `next` at once; the old follower ends and that of `next` starts. */
   replace: (next: WatchTarget) => void;
 };
 
-/** Changes come in bursts: a guest that starts has several. */
+/** Changes come in bursts: the start of one guest causes several. */
 const SETTLE_MS = 200;
 
-/** For `watchEndpoints`. `wait` resolves after so many milliseconds or when its signal aborts; another is for tests. */
+/** `wait` resolves after so many milliseconds or when its signal aborts; tests pass another one. */
 export function createReloadableWatch(
   first: WatchTarget,
   wait: WatchOptions["wait"] = pause,
 ): ReloadableWatch {
   let current = createView(first);
-  /** What the last look was at: when that is replaced, however early, nobody waits for the next one. */
-  let seen = current;
+  /** The view of the last scan. Once it is replaced, no wait keeps the next scan back. */
+  let scanned = current;
 
   return {
     async find(signal, known = []) {
-      seen = current;
-      const { outlook, replaced } = seen;
+      scanned = current;
+      const { target, replaced } = scanned;
       try {
-        return await outlook.find(AbortSignal.any([signal, replaced.signal]), known);
+        return await target.find(AbortSignal.any([signal, replaced.signal]), known);
       } catch (thrown) {
         if (!replaced.signal.aborted) throw thrown;
-        // Nothing was learnt from a look that was broken off.
+        // An aborted scan found nothing new.
         return { endpoints: known, problems: [], unread: [] };
       }
     },
     async *follow(signal) {
       while (!signal.aborted) {
-        const { outlook, replaced } = current;
+        const { target, replaced } = current;
         const ending = AbortSignal.any([signal, replaced.signal]);
         try {
-          if (outlook.follow === undefined) await once(ending, "abort");
-          else yield* outlook.follow(ending);
+          if (target.follow === undefined) await untilAbort(ending);
+          else yield* target.follow(ending);
           if (!replaced.signal.aborted) return;
         } catch (thrown) {
           if (!replaced.signal.aborted) throw thrown;
         }
-        // The old one may have taken its time to end: what happened meanwhile nobody told.
+        // Changes during the end of the old follower were not reported, so this asks for a scan.
         yield {};
       }
     },
-    wait: (milliseconds, signal) => wait(milliseconds, AbortSignal.any([signal, seen.replaced.signal])),
+    wait: (milliseconds, signal) => wait(milliseconds, AbortSignal.any([signal, scanned.replaced.signal])),
     now: () => performance.now(),
     get pollMs() {
-      return current.outlook.pollMs;
+      return current.target.pollMs;
     },
     settleMs: SETTLE_MS,
     replace(next) {
@@ -65,8 +66,14 @@ export function createReloadableWatch(
   };
 }
 
-type View = { outlook: WatchTarget; replaced: AbortController };
+type View = { target: WatchTarget; replaced: AbortController };
 
-function createView(outlook: WatchTarget): View {
-  return { outlook, replaced: new AbortController() };
+function createView(target: WatchTarget): View {
+  return { target, replaced: new AbortController() };
+}
+
+async function untilAbort(signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  using _ = onAbort(signal, resolve);
+  await promise;
 }

@@ -1,6 +1,6 @@
 /** `status`: the daemon's guests, for people or for programs. */
 import { printable, printableJson } from "../../printable.ts";
-import { noDaemon } from "../daemon/control.ts";
+import { noDaemon } from "../cli/control-client.ts";
 import { print } from "../cli/output.ts";
 import { formatLinkStatus } from "../daemon/link-status.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";

@@ -2,14 +2,13 @@
 import * as v from "valibot";
 import { defineMethod } from "../../methods/method.ts";
 import type { Method } from "../../methods/method.ts";
-import { LINK_STATES, LinkStatusEntries } from "../daemon/link-status.ts";
+import { LinkStatusEntries } from "../daemon/link-status.ts";
 
 /** `state` is `saved` while the guest lies in a file: its conversation waits until it is restored. */
 const GuestStatusSchema = v.object({
   name: v.string(),
   uuid: v.nullable(v.string()),
   ...LinkStatusEntries,
-  state: v.picklist([...LINK_STATES, "saved"]),
 });
 export type GuestStatus = v.InferOutput<typeof GuestStatusSchema>;
 

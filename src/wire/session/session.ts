@@ -9,6 +9,7 @@ import { createSessionParts } from "./session-parts.ts";
 import type { SessionOptions } from "./session-parts.ts";
 import type { SessionState } from "./status.ts";
 
+export type { ForeignFrame } from "./intake.ts";
 export type { SessionOptions } from "./session-parts.ts";
 export type { SessionState } from "./status.ts";
 

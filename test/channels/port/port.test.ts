@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { openCharacterDevice, openPort } from "../../../src/channels/port/port.ts";
-import { listenSocket } from "../../../src/channels/socket/socket.ts";
+import { listenSocket } from "../../../src/channels/socket/socket-listener.ts";
 import type { Channel } from "../../../src/wire/channel.ts";
 import { errorOf, rejectionOf } from "../../support/error-of.ts";
 import { watchOpenFiles } from "../../support/open-files.ts";
@@ -14,17 +14,17 @@ import { turns } from "../../support/turns.ts";
 const random = createRandom(7);
 
 async function collect(channel: Channel, length: number): Promise<Buffer> {
-  const pieces: Uint8Array[] = [];
+  const chunks: Uint8Array[] = [];
   let left = length;
-  for await (const piece of channel) {
-    pieces.push(piece);
-    left -= piece.length;
+  for await (const chunk of channel) {
+    chunks.push(chunk);
+    left -= chunk.length;
     if (left <= 0) break;
   }
-  return Buffer.concat(pieces);
+  return Buffer.concat(chunks);
 }
 
-test("bytes pass both ways, whatever their values and number", async () => {
+test("random bytes pass both ways, and an empty write resolves", async () => {
   await using pty = await openPty();
   await using port = openPort(pty.path);
   const out = random.bytes(100_000);
@@ -39,23 +39,23 @@ test("bytes pass both ways, whatever their values and number", async () => {
   expect((await collect(port, 4)).toString()).toBe("more");
 });
 
-test("a pty's iteration ends when the far end hangs up, at whichever moment of that it looks", async () => {
-  // The kernel says EIO at first and the end of the file afterwards: one round seldom meets the first.
+test("when the far end of a pty closes, the iteration ends and writes reject with CLOSED", async () => {
+  // The kernel gives EIO first and the end of the file afterwards, so one round seldom meets EIO.
   for (let round = 0; round < 60; round++) {
     const pty = await openPty();
     await using port = openPort(pty.path);
     pty.write(Buffer.from("last words"));
-    const pieces: string[] = [];
-    for await (const piece of port) {
-      pieces.push(Buffer.from(piece).toString());
+    const chunks: string[] = [];
+    for await (const chunk of port) {
+      chunks.push(Buffer.from(chunk).toString());
       await pty.close();
     }
-    expect(pieces.join("")).toBe("last words");
+    expect(chunks.join("")).toBe("last words");
     expect((await rejectionOf(port.write(Buffer.from("x")))).code).toBe("CLOSED");
   }
 });
 
-test("a write that cannot go on leaves reading alone and is rejected by close", async () => {
+test("a blocked write does not block another port, and rejects with CLOSED after close", async () => {
   await using pty = await openPty();
   const port = openPort(pty.path);
   await using full = await openPty();
@@ -76,13 +76,13 @@ async function blockedWrite(port: Channel): Promise<never> {
   for (;;) await port.write(new Uint8Array(1 << 20));
 }
 
-test("close ends a waiting iteration, lets go of every descriptor, and may come twice", async () => {
+test("close ends a waiting iteration, closes every descriptor, and can be called twice", async () => {
   await using pty = await openPty();
   const leftBehind = await watchOpenFiles(/^(?:\/dev\/pts\/|pipe:)/);
   for (const hasReader of [true, false, true]) {
     const port = openPort(pty.path);
     const reading = hasReader ? collect(port, 1) : Promise.resolve(Buffer.alloc(0));
-    // Long enough for the reader to have asked the thread.
+    // The reader must have reached the wait through the thread.
     await turns(20);
     await Promise.all([port.close(), port.close()]);
     expect(await reading).toHaveLength(0);
@@ -93,23 +93,25 @@ test("close ends a waiting iteration, lets go of every descriptor, and may come 
   expect(await leftBehind()).toEqual([]);
 });
 
-test("what cannot be opened says why", async () => {
+test("the error for a missing file, a plain file or a directory gives the reason", async () => {
   await using directory = await createTemporaryDirectory();
   const file = await directory.write("file", "precious");
   const missing = directory.at("mis\x1bsing");
   expect(errorOf(() => openPort(missing))).toMatchObject({
     code: "NO_CHANNEL",
-    message: `Cannot open port "${directory.at("mis\\x1bsing")}": there is no such file\nList the ports with: ls -l /dev/virtio-ports /sys/class/virtio-ports`,
+    message:
+      `Cannot open port "${directory.at("mis\\x1bsing")}": there is no such file\n` +
+      "List the ports: ls -l /dev/virtio-ports /sys/class/virtio-ports",
     cause: { code: "ENOENT" },
   });
   expect(errorOf(() => openPort(file))).toMatchObject({
     code: "NO_CHANNEL",
-    message: `Cannot open port "${file}": it is no character device`,
+    message: `Cannot open port "${file}": it is not a character device`,
   });
   expect(errorOf(() => openPort(directory.path)).code).toBe("NO_CHANNEL");
 });
 
-test("a far end that stays away costs next to nothing, and is noticed when it is back", async () => {
+test("waiting for a far end that is away takes less than 30 % of one processor", async () => {
   const { stdout } = await runProcess([
     process.execPath,
     join(import.meta.dir, "../../fixtures/absent-host.ts"),
@@ -119,7 +121,7 @@ test("a far end that stays away costs next to nothing, and is noticed when it is
   expect(cpuMs / elapsedMs).toBeLessThan(0.3);
 });
 
-test("a port that cannot be watched, for want of descriptors, is not left open", async () => {
+test("a port that cannot be watched without more descriptors is BUSY and is closed", async () => {
   await using pty = await openPty();
   const program = join(import.meta.dir, "../../fixtures/port-program.ts");
   const limited = ["/bin/sh", "-c", 'ulimit -n 64; exec "$0" "$@"', process.execPath, program];
@@ -128,7 +130,7 @@ test("a port that cannot be watched, for want of descriptors, is not left open",
   expect(JSON.parse(stdout)).toMatchObject({ refusal: { code: "BUSY" }, open: [] });
 });
 
-test("a device, a pty or a socket: the file says which", async () => {
+test("openCharacterDevice opens a pty and a socket by their paths", async () => {
   await using pty = await openPty();
   await using directory = await createTemporaryDirectory();
   const { promise, resolve } = Promise.withResolvers<Channel>();

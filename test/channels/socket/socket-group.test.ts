@@ -1,8 +1,8 @@
-/** What somebody is told who may not use a socket that is for root and a group. */
+/** The remedy for a user who may not use a socket of root and a group. */
 import { expect, test } from "bun:test";
 import { chmod, chown } from "node:fs/promises";
 import { explainEntry, findGroup } from "../../../src/channels/socket/socket-group.ts";
-import { listenSocket } from "../../../src/channels/socket/socket.ts";
+import { listenSocket } from "../../../src/channels/socket/socket-listener.ts";
 import { DEFAULTS } from "../../../src/config/settings.ts";
 import { expectMessage } from "../../support/readme.ts";
 import { MAIN, runProcess } from "../../support/source-run.ts";
@@ -13,7 +13,7 @@ const IS_ROOT = process.getuid?.() === 0;
 const GROUPS = "root:x:0:\nteam:x:4711:ann,bob\nbroken\n#other:x:1:\n";
 const QUIET = { mode: 0o660, onChannel: () => undefined };
 
-test("a group is found by its name", async () => {
+test("findGroup finds a group by its exact name, and none in a missing file", async () => {
   await using directory = await createTemporaryDirectory();
   const file = await directory.write("group", GROUPS);
   expect(await findGroup("team", file)).toBe(4711);
@@ -22,7 +22,7 @@ test("a group is found by its name", async () => {
 });
 
 test.if(IS_ROOT)(
-  "the remedy follows the socket's group and mode, and the groups that there are",
+  "the remedy depends on the socket's group and mode, and on the groups in /etc/group",
   async () => {
     await using directory = await createTemporaryDirectory();
     const path = directory.at("host.sock");
@@ -31,29 +31,30 @@ test.if(IS_ROOT)(
     const ask = (wanted: string): Promise<string> => explainEntry(path, wanted, groups);
 
     expect(await ask("other")).toBe(
-      'Run as root, or make the group "other" and join it: groupadd --system other; usermod -aG other USER. ' +
-        "Then start the daemon anew, and log in anew",
+      'Run as root, or make the group "other" and join it: ' +
+        "groupadd --system other; usermod -aG other USER. " +
+        "Then restart the daemon and log in again",
     );
     expect(await ask("team")).toBe(
-      'Run as root, or start the daemon anew: the group "team" was made after its start. ' +
-        "Who is in it may use the socket then",
+      'Run as root, or restart the daemon: the group "team" is newer than its socket',
     );
     await chown(path, 0, 4711);
-    const join =
-      'Run as root, or join the group "team", which may use it: usermod -aG team USER. Then log in anew';
+    const join = 'Run as root, or join the group "team": usermod -aG team USER. Then log in again';
     expect(await ask("team")).toBe(join);
     expect(await ask("other")).toBe(join);
     await chown(path, 0, 4712);
     expect(await ask("team")).toBe("Run as root, or as a member of group 4712, which may use it");
     await chmod(path, 0o600);
-    expect(await ask("team")).toBe(`Run as root, or look at: ls -l ${path}`);
+    expect(await ask("team")).toBe(`Run as root, or check the owner and mode: ls -l ${path}`);
     expect(await explainEntry(directory.at("none", "host.sock"), "team", groups)).toBe(
-      `Run as root, or look at: ls -ld ${directory.at("none")}`,
+      `Run as root, or check the owner and mode: ls -ld ${directory.at("none")}`,
     );
   },
 );
 
-/** Root without the capability that lets root pass all permissions (capabilities(7)), so that any machine has such a user. */
+/**
+ * Runs as root without the capability to ignore permissions (capabilities(7)), so no other user is needed.
+ */
 const POWERLESS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"];
 
 function run(...words: string[]): Promise<SourceRun> {
@@ -61,7 +62,7 @@ function run(...words: string[]): Promise<SourceRun> {
 }
 
 test.if(IS_ROOT && Bun.which("setpriv") !== null)(
-  "who may not use a daemon's control socket is told of its group, who may not use a port is not",
+  "the error for a daemon's control socket names the group to join, that for a guest's socket does not",
   async () => {
     await using directory = await createTemporaryDirectory();
     const path = directory.at("control.sock");
@@ -77,11 +78,11 @@ test.if(IS_ROOT && Bun.which("setpriv") !== null)(
       const { exitCode, stderr } = await run(role, subcommand, "--control", path, ...words);
       expect(exitCode).not.toBe(0);
       expect(stderr).toContain(`${refused}\n`);
-      expect(stderr).toContain('or join the group "daemon", which may use it: usermod -aG daemon USER');
+      expect(stderr).toContain('or join the group "daemon": usermod -aG daemon USER');
     }
     const port = await run("host", "execute", "--socket", `web1=${path}`, "web1", "uptime");
     expect(port.stderr).toContain(`${refused}\n`);
-    expect(port.stderr).toContain(`Run as root, or look at: ls -l ${path}`);
+    expect(port.stderr).toContain(`Run as root, or check the owner and mode: ls -l ${path}`);
     expect(port.stderr).not.toContain("join");
   },
 );

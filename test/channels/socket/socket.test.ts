@@ -1,45 +1,16 @@
+/** Connected unix sockets: bytes both ways, back pressure, closing, and paths that cannot be dialled. */
 import { expect, test } from "bun:test";
-import { watch } from "node:fs";
-import { chmod, chown, lstat, mkdir, readdir, rename, stat, symlink } from "node:fs/promises";
-import { createServer } from "node:net";
-import { dialSocket, listenSocket } from "../../../src/channels/socket/socket.ts";
+import { dialSocket } from "../../../src/channels/socket/socket.ts";
+import { listenSocket } from "../../../src/channels/socket/socket-listener.ts";
 import type { Channel } from "../../../src/wire/channel.ts";
-import { listenDeaf } from "../../support/deaf-socket.ts";
 import { rejectionOf } from "../../support/error-of.ts";
 import { createRandom } from "../../support/random.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 import { turns } from "../../support/turns.ts";
+import { connect, readAll } from "./socket-pair.ts";
 
 const random = createRandom(11);
 const QUIET = { mode: 0o600, onChannel: () => undefined };
-
-/** Both ends of one connection. */
-async function connect(
-  path: string,
-): Promise<AsyncDisposable & { near: Channel; far: Channel; server: AsyncDisposable }> {
-  const { promise, resolve } = Promise.withResolvers<Channel>();
-  const server = await listenSocket(path, { mode: 0o600, onChannel: resolve });
-  const near = await dialSocket(path);
-  return { near, far: await promise, server, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
-}
-
-async function readAll(channel: Channel): Promise<Buffer> {
-  const pieces: Uint8Array[] = [];
-  for await (const piece of channel) pieces.push(piece);
-  return Buffer.concat(pieces);
-}
-
-/** A socket file that nobody listens at. */
-async function leaveDeadSocket(path: string): Promise<void> {
-  const server = createServer();
-  const { promise, resolve } = Promise.withResolvers<void>();
-  server.listen(`${path}.bound`, resolve);
-  await promise;
-  await rename(`${path}.bound`, path);
-  const closed = Promise.withResolvers<void>();
-  server.close(() => closed.resolve());
-  await closed.promise;
-}
 
 async function send(channel: Channel, bytes: Uint8Array): Promise<void> {
   for (let start = 0; start < bytes.length; start += 70_001) {
@@ -47,7 +18,7 @@ async function send(channel: Channel, bytes: Uint8Array): Promise<void> {
   }
 }
 
-test("bytes pass both ways; what was written before a close arrives", async () => {
+test("bytes pass both ways, and bytes written before a close arrive", async () => {
   await using directory = await createTemporaryDirectory();
   await using pair = await connect(directory.at("socket"));
   const there = random.bytes(3_000_000);
@@ -63,7 +34,7 @@ test("bytes pass both ways; what was written before a close arrives", async () =
   await sending;
 });
 
-test("a reader that does not iterate holds the writer up, and nothing piles up here", async () => {
+test("a reader that does not iterate blocks the writer after less than 32 MiB", async () => {
   await using directory = await createTemporaryDirectory();
   await using pair = await connect(directory.at("socket"));
   const MIB = 1024 * 1024;
@@ -76,7 +47,7 @@ test("a reader that does not iterate holds the writer up, and nothing piles up h
     }
     await pair.near.close();
   })();
-  /** Waits until the writer makes no headway, and gives what was written and not read. */
+  /** Waits until the writer is blocked, and returns the number of bytes written and not read. */
   const untilStuck = async (): Promise<number> => {
     for (let before = -1; before !== written;) {
       before = written;
@@ -84,19 +55,19 @@ test("a reader that does not iterate holds the writer up, and nothing piles up h
     }
     return written - total;
   };
-  // What the kernel holds: 200 KiB by default, more where net.core.wmem_default says so.
+  // The kernel buffers 200 KiB by default, more with another net.core.wmem_default.
   const kernelBytes = await untilStuck();
   expect(kernelBytes).toBeLessThan(32 * MIB);
-  for await (const piece of pair.far) {
-    total += piece.length;
-    expect(piece.length).toBeLessThanOrEqual(512 * 1024);
+  for await (const chunk of pair.far) {
+    total += chunk.length;
+    expect(chunk.length).toBeLessThanOrEqual(512 * 1024);
     expect(await untilStuck()).toBeLessThan(2 * kernelBytes + MIB);
   }
   await writing;
   expect(total).toBe(64 * MIB);
 });
 
-test("a far end that sends no more ends the iteration, and can still be answered", async () => {
+test("when the far end shuts down its sending side, the iteration ends and writes still arrive", async () => {
   await using directory = await createTemporaryDirectory();
   const path = directory.at("socket");
   const answer = random.bytes(1_000_000);
@@ -130,7 +101,7 @@ test("a far end that sends no more ends the iteration, and can still be answered
   expect(Buffer.concat(received).equals(Buffer.concat([Buffer.from("question"), answer]))).toBe(true);
 });
 
-test("after a close, of either end, writes are rejected and the iterations end", async () => {
+test("after a close of either end, writes reject with CLOSED and both iterations end", async () => {
   await using directory = await createTemporaryDirectory();
   await using pair = await connect(directory.at("socket"));
   const reading = readAll(pair.near);
@@ -148,7 +119,7 @@ test("after a close, of either end, writes are rejected and the iterations end",
   expect((await rejectionOf(pair.near.write(new Uint8Array(1)))).code).toBe("CLOSED");
 });
 
-test("bytes that the far end sent before it left in a hurry are not lost", async () => {
+test("bytes arrive that the far end sent before it reset the connection", async () => {
   await using directory = await createTemporaryDirectory();
   await using pair = await connect(directory.at("socket"));
   await pair.near.write(Buffer.from("never read, so the kernel resets the connection"));
@@ -157,160 +128,17 @@ test("bytes that the far end sent before it left in a hurry are not lost", async
   expect(await readAll(pair.near)).toHaveLength(100_000);
 });
 
-test("the file has the mode from its first moment, and nothing else is left in the directory", async () => {
-  await using directory = await createTemporaryDirectory();
-  const path = directory.at("made", "socket");
-  await using _ = await listenSocket(path, {
-    mode: 0o640,
-    group: "no-such-group",
-    onChannel: () => undefined,
-  });
-  expect((await stat(path)).mode & 0o7777).toBe(0o640);
-  expect(await readdir(directory.at("made"))).toEqual(["socket"]);
-  expect((await stat(directory.at("made"))).mode & 0o022).toBe(0);
-});
-
-test.skipIf(process.getuid?.() !== 0)("the file belongs to the group (needs root)", async () => {
-  await using directory = await createTemporaryDirectory();
-  await using _ = await listenSocket(directory.at("socket"), {
-    ...QUIET,
-    mode: 0o660,
-    group: "daemon",
-  });
-  const { uid, gid } = await stat(directory.at("socket"));
-  expect({ uid, gid }).toEqual({ uid: 0, gid: 1 });
-});
-
-test("a living socket is left alone, a dead one is replaced", async () => {
-  await using directory = await createTemporaryDirectory();
-  const path = directory.at("socket");
-  await leaveDeadSocket(path);
-  expect((await lstat(path)).isSocket()).toBe(true);
-  expect(await rejectionOf(dialSocket(path))).toMatchObject({
-    code: "NO_CHANNEL",
-    message: expect.stringContaining("nobody listens there\n"),
-  });
-  await using _ = await listenSocket(path, QUIET);
-  const { ino } = await lstat(path);
-  expect(await rejectionOf(listenSocket(path, QUIET))).toMatchObject({
-    code: "BUSY",
-    message: `Cannot listen at "${path}": another process listens there\nFind it with: ss -xlp src "${path}"`,
-  });
-  expect((await lstat(path)).ino).toBe(ino);
-});
-
-test("a listener at which too many wait is busy, and alive", async () => {
-  await using directory = await createTemporaryDirectory();
-  const path = directory.at("the socket");
-  using _ = listenDeaf(path, 2);
-  await using waiting = new AsyncDisposableStack();
-  for (let client = 0; client < 2; client++) waiting.use(await dialSocket(path));
-  expect(await rejectionOf(dialSocket(path))).toMatchObject({
-    code: "BUSY",
-    message: `Cannot connect to "${path}": too many clients wait there already\nFind them with: ss -xp src "${path}"`,
-  });
-  expect(await rejectionOf(listenSocket(path, QUIET))).toMatchObject({ code: "BUSY" });
-});
-
-test("of two that begin at the same moment one wins, whole", async () => {
-  await using directory = await createTemporaryDirectory();
-  const path = directory.at("socket");
-  for (let round = 0; round < 10; round++) {
-    if (round % 2 === 0) await leaveDeadSocket(path);
-    const tries = await Promise.allSettled([1, 2, 3].map(() => listenSocket(path, QUIET)));
-    const winners = tries.filter((result) => result.status === "fulfilled");
-    for (const result of tries)
-      if (result.status === "rejected") expect(result.reason).toMatchObject({ code: "BUSY" });
-    expect(winners).toHaveLength(1);
-    await (await dialSocket(path)).close();
-    for (const { value } of winners) await value[Symbol.asyncDispose]();
-    expect(await readdir(directory.path)).toEqual([]);
-  }
-});
-
-test("disposing removes the file only while it is ours, and ends the connections", async () => {
-  await using directory = await createTemporaryDirectory();
-  const path = directory.at("socket");
-  const first = await connect(path);
-  await rename(path, `${path}.old`);
-  await using _ = await listenSocket(path, QUIET);
-  await first.server[Symbol.asyncDispose]();
-  expect(await readAll(first.near)).toHaveLength(0);
-  await (await dialSocket(path)).close();
-});
-
-const REFUSED: Record<string, [(path: string) => Promise<unknown>, string]> = {
-  "a symbolic link": [(path) => symlink("/nowhere", path), "a symbolic link is there"],
-  "a file": [(path) => Bun.write(path, "precious"), "a file is there that is no socket"],
-};
-
-test.each(Object.entries(REFUSED))(
-  "%s in the place of the socket is refused and stays",
-  async (_, [plant, says]) => {
-    await using directory = await createTemporaryDirectory();
-    const path = directory.at("socket");
-    await plant(path);
-    const { ino } = await lstat(path);
-    expect(await rejectionOf(listenSocket(path, QUIET))).toMatchObject({
-      code: "DENIED",
-      message: expect.stringContaining(says),
-    });
-    expect((await lstat(path)).ino).toBe(ino);
-  },
-);
-
-test.skipIf(process.getuid?.() !== 0)("what belongs to somebody else is refused (needs root)", async () => {
-  await using directory = await createTemporaryDirectory();
-  const path = directory.at("socket");
-  await leaveDeadSocket(path);
-  await chown(path, 65_534, 65_534);
-  expect((await rejectionOf(listenSocket(path, QUIET))).message).toContain("a socket of user 65534 is there");
-  await chown(directory.path, 65_534, 65_534);
-  expect((await rejectionOf(listenSocket(path, QUIET))).message).toContain("belongs to user 65534");
-});
-
-test("a directory where everybody may write is refused, unless it is sticky", async () => {
-  await using directory = await createTemporaryDirectory();
-  await chmod(directory.path, 0o777);
-  expect((await rejectionOf(listenSocket(directory.at("socket"), QUIET))).message).toContain(
-    "everybody may write",
-  );
-  await chmod(directory.path, 0o1777);
-  await using _ = await listenSocket(directory.at("socket"), QUIET);
-});
-
-test("a directory that others could move away is refused", async () => {
-  await using directory = await createTemporaryDirectory();
-  await directory.write("open/inner/file", "");
-  await chmod(directory.at("open"), 0o777);
-  expect(await rejectionOf(listenSocket(directory.at("open", "inner", "socket"), QUIET))).toMatchObject({
-    code: "DENIED",
-    message: expect.stringContaining(
-      `everybody may write to "${directory.at("open")}"\nCorrect it with: chmod o-w`,
-    ),
-  });
-});
-
-test.skipIf(process.getuid?.() !== 0)("a group's directory is refused (needs root)", async () => {
-  await using directory = await createTemporaryDirectory();
-  await chown(directory.path, 0, 54_321);
-  await chmod(directory.path, 0o770);
-  expect((await rejectionOf(listenSocket(directory.at("socket"), QUIET))).message).toContain(
-    "group 54321 may write to",
-  );
-});
-
-test("what cannot be dialled or served says why", async () => {
+test("the error for a path that is too long or missing gives the reason", async () => {
   await using directory = await createTemporaryDirectory();
   const long = directory.at("x".repeat(108));
   const missing = directory.at("no", "such", "socket");
   expect(await rejectionOf(dialSocket(long))).toMatchObject({
     code: "NO_CHANNEL",
-    message: expect.stringContaining("107 at most"),
+    message: expect.stringContaining("107 at most are possible"),
   });
   expect(await rejectionOf(listenSocket(long, QUIET))).toMatchObject({
     code: "NO_CHANNEL",
-    message: expect.stringContaining("107 at most"),
+    message: expect.stringContaining("107 at most are possible"),
   });
   expect(await rejectionOf(dialSocket(missing))).toMatchObject({
     code: "NO_CHANNEL",
@@ -323,15 +151,4 @@ test("what cannot be dialled or served says why", async () => {
   await Bun.write(directory.at("file"), "");
   expect((await rejectionOf(dialSocket(directory.at("file")))).code).toBe("NO_CHANNEL");
   expect((await rejectionOf(dialSocket(missing, { signal: AbortSignal.abort() }))).code).toBe("CANCELLED");
-});
-
-test("is made ready inside its own directory: the parent may be another file system, or somebody else's", async () => {
-  await using directory = await createTemporaryDirectory();
-  await mkdir(directory.at("own"));
-  const { promise: first, resolve: tell } = Promise.withResolvers<string | null>();
-  const watcher = watch(directory.path, (_, name) => tell(name));
-  await using _ = await listenSocket(directory.at("own", "socket"), QUIET);
-  await directory.write("after", "");
-  expect(await first).toBe("after");
-  watcher.close();
 });

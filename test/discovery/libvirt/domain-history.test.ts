@@ -1,10 +1,10 @@
-/** What became of known guests, through the libvirt finder: saved, restored, or gone for good. */
+/** The libvirt finder on known guests: saved, restored, or gone. */
 import { expect, test } from "bun:test";
 import type { Endpoint, Scan } from "../../../src/discovery/endpoint.ts";
 import { createLibvirtFinder } from "../../../src/discovery/libvirt/libvirt.ts";
-import { endpoint } from "../endpoint-sample.ts";
+import type { RunTextResult } from "../../../src/process/run-text.ts";
+import { endpoint, OWN_PORTS } from "../endpoint-sample.ts";
 import { answer, complaint, domainXml, fakeVirsh, UUIDS } from "./fake-libvirt.ts";
-import type { Answer } from "./fake-libvirt.ts";
 
 const signal = new AbortController().signal;
 const [A, B] = UUIDS;
@@ -22,11 +22,11 @@ const VANISHED = complaint(`failed to get domain '${A}'`);
 type Libvirt = {
   active?: string[];
   managed?: string[];
-  state?: Answer;
-  xml?: Answer;
+  state?: RunTextResult;
+  xml?: RunTextResult;
 };
 
-/** One scan of a libvirt that says this of its domain A. */
+/** Scans a libvirt that has these answers for its domain A. */
 async function scan(known: readonly Endpoint[], libvirt: Libvirt): Promise<Scan & { calls: string[] }> {
   const { active = [], managed = [], state, xml } = libvirt;
   const { runText, calls } = fakeVirsh({
@@ -36,38 +36,73 @@ async function scan(known: readonly Endpoint[], libvirt: Libvirt): Promise<Scan 
     ...(state === undefined ? {} : { [`domstate --reason -- ${A}`]: state }),
     ...(xml === undefined ? {} : { [`dumpxml -- ${A}`]: xml }),
   });
-  const found = await createLibvirtFinder({ runText })(signal, known);
+  const found = await createLibvirtFinder({ runText, ports: OWN_PORTS })(signal, known);
   return { ...found, calls: calls.map((words) => words.slice(3).join(" ")) };
 }
 
 test.each<[string, Endpoint, Libvirt, Endpoint[]]>([
-  ["saved to a file", RUNNING, { state: answer("shut off (saved)\n\n") }, [SAVED]],
-  ["saved still", SAVED, { state: answer("shut off (saved)\n\n") }, [SAVED]],
-  ["saved, as the event told", AWAITED, { state: answer("shut off (saved)\n\n") }, [SAVED]],
-  ["saved by libvirt", RUNNING, { state: answer("shut off (saved)\n"), managed: [A] }, [MANAGED]],
+  ["was saved to a file is kept as saved", RUNNING, { state: answer("shut off (saved)\n\n") }, [SAVED]],
+  ["is still saved is kept as saved", SAVED, { state: answer("shut off (saved)\n\n") }, [SAVED]],
   [
-    "saved by libvirt, which was restarted",
+    "was saved, by an event and by libvirt, is kept as saved",
+    AWAITED,
+    { state: answer("shut off (saved)\n\n") },
+    [SAVED],
+  ],
+  [
+    "was saved by libvirt is kept as a managed save",
+    RUNNING,
+    { state: answer("shut off (saved)\n"), managed: [A] },
+    [MANAGED],
+  ],
+  [
+    "was saved by libvirt, which was restarted, is kept as a managed save",
     MANAGED,
     { state: answer("shut off (unknown)\n"), managed: [A] },
     [MANAGED],
   ],
-  ["saved to a file, and libvirt restarted", SAVED, { state: answer("shut off (unknown)\n") }, [SAVED]],
-  ["shut off with libvirt", RUNNING, { state: answer("shut off (unknown)\n") }, []],
-  ["what libvirt had saved was removed", MANAGED, { state: answer("shut off (saved)\n") }, []],
-  ["that, and libvirt was restarted", MANAGED, { state: answer("shut off (unknown)\n") }, []],
-  ["shut down", RUNNING, { state: answer("shut off (shutdown)\n") }, []],
-  ["destroyed", RUNNING, { state: answer("shut off (destroyed)\n") }, []],
-  ["migrated away", RUNNING, { state: answer("shut off (migrated)\n") }, []],
-  ["saved, then started and destroyed", SAVED, { state: answer("shut off (destroyed)\n") }, []],
-  ["saved and undefined", SAVED, { state: VANISHED }, []],
-  ["transient, without a word about it", RUNNING, { state: VANISHED }, []],
-  ["transient, and saved as an event told", AWAITED, { state: VANISHED }, [AWAITED]],
-])("a guest that is gone: %s", async (_, before, libvirt, endpoints) => {
+  [
+    "was saved to a file before libvirt was restarted is kept as saved",
+    SAVED,
+    { state: answer("shut off (unknown)\n") },
+    [SAVED],
+  ],
+  [
+    "was shut off while libvirt was restarted is removed",
+    RUNNING,
+    { state: answer("shut off (unknown)\n") },
+    [],
+  ],
+  [
+    "was saved by libvirt, which then removed the file, is removed",
+    MANAGED,
+    { state: answer("shut off (saved)\n") },
+    [],
+  ],
+  [
+    "lost its saved file before libvirt was restarted is removed",
+    MANAGED,
+    { state: answer("shut off (unknown)\n") },
+    [],
+  ],
+  ["was shut down is removed", RUNNING, { state: answer("shut off (shutdown)\n") }, []],
+  ["was destroyed is removed", RUNNING, { state: answer("shut off (destroyed)\n") }, []],
+  ["migrated to another host is removed", RUNNING, { state: answer("shut off (migrated)\n") }, []],
+  [
+    "was saved, then started and destroyed, is removed",
+    SAVED,
+    { state: answer("shut off (destroyed)\n") },
+    [],
+  ],
+  ["was saved and undefined is removed", SAVED, { state: VANISHED }, []],
+  ["was transient and ended without an event is removed", RUNNING, { state: VANISHED }, []],
+  ["was transient and was saved by an event is kept", AWAITED, { state: VANISHED }, [AWAITED]],
+])("a guest that %s", async (_, before, libvirt, endpoints) => {
   const found = await scan([before], libvirt);
   expect(found).toMatchObject({ endpoints, problems: [], unread: [] });
 });
 
-test("a definition is no running guest: it was saved between two questions", async () => {
+test("a domain that is saved between two calls gives its saved endpoints", async () => {
   const definition = domainXml("web1", A).replace(" id='1'", "");
   const found = await scan([RUNNING], {
     active: [A],
@@ -78,26 +113,26 @@ test("a definition is no running guest: it was saved between two questions", asy
   expect((await scan([], { active: [A], xml: answer(definition) })).endpoints).toEqual([]);
 });
 
-test("a guest that runs again at the second look stays as it was", async () => {
+test("a saved guest that runs again at the second call is unread", async () => {
   const found = await scan([SAVED], { state: answer("running (restored)\n") });
   expect(found).toMatchObject({ endpoints: [], problems: [], unread: [{ source: "libvirt", uuid: A }] });
 });
 
-test("a guest whose fate cannot be learnt stays as it was, with a problem", async () => {
+test("a saved guest whose state cannot be read is unread, with a problem", async () => {
   const found = await scan([SAVED], { state: complaint("internal error: odd") });
   expect(found).toMatchObject({ endpoints: [], unread: [{ source: "libvirt", uuid: A }] });
   expect(found.problems.map(({ message }) => message)).toEqual([expect.stringContaining("odd")]);
 });
 
 test.each<[string, Endpoint, string, boolean]>([
-  ["restored", SAVED, "running (restored)", true],
-  ["restored, and more has happened since", SAVED, "paused (user)", true],
-  ["restored, which libvirt had forgotten", AWAITED, "running (unpaused)", true],
-  ["saved and restored between two scans", RUNNING, "running (restored)", true],
-  ["saved, but started afresh", SAVED, "running (booted)", false],
-  ["restarted between two scans", RUNNING, "running (booted)", false],
-  ["back from somewhere", RUNNING, "running (migrated)", false],
-])("a guest with a new socket: %s", async (_, before, state, isSameRun) => {
+  ["was saved and is running (restored) gets movedFrom", SAVED, "running (restored)", true],
+  ["was saved and is paused (user) gets movedFrom", SAVED, "paused (user)", true],
+  ["was saved by an event and is running (unpaused) gets movedFrom", AWAITED, "running (unpaused)", true],
+  ["was running and is running (restored) gets movedFrom", RUNNING, "running (restored)", true],
+  ["was saved and is running (booted) gets no movedFrom", SAVED, "running (booted)", false],
+  ["was running and is running (booted) gets no movedFrom", RUNNING, "running (booted)", false],
+  ["was running and is running (migrated) gets no movedFrom", RUNNING, "running (migrated)", false],
+])("a guest with a new socket that %s", async (_, before, state, isSameRun) => {
   const { endpoints } = await scan([before], {
     active: [A],
     xml: answer(domainXml("web1", A, "/new")),
@@ -112,7 +147,7 @@ test.each<[string, Endpoint, string, boolean]>([
   );
 });
 
-test("a guest that was renamed meanwhile is another one", async () => {
+test("a restored guest with a new name gets no movedFrom", async () => {
   const { endpoints } = await scan([SAVED], {
     active: [A],
     xml: answer(domainXml("web2", A, "/new")),
@@ -124,7 +159,7 @@ test("a guest that was renamed meanwhile is another one", async () => {
   ]);
 });
 
-test("asks no more than usual while nothing happens, and never about guests of another source", async () => {
+test("a scan without changes makes three calls, none of them for guests of another source", async () => {
   const foreign = endpoint({ uuid: B, source: "qemu" });
   const known = { ...RUNNING, path: "/run/a/host-to-guest" };
   const { calls } = await scan([known, foreign], {
@@ -134,7 +169,7 @@ test("asks no more than usual while nothing happens, and never about guests of a
   expect(calls).toEqual(["list --uuid", "list --uuid --state-paused", `dumpxml -- ${A}`]);
 });
 
-test("asks once for what libvirt keeps, and once about each saved guest", async () => {
+test("a scan with saved guests asks once for managed saves and once for each guest", async () => {
   const ports = [
     SAVED,
     { ...SAVED, port: "negotiator-guest-to-host.0", path: "/old/guest-to-host" } as const,
@@ -149,6 +184,6 @@ test("asks once for what libvirt keeps, and once about each saved guest", async 
     ),
   });
   const known = [...ports, ...others];
-  expect((await createLibvirtFinder({ runText })(signal, known)).endpoints).toEqual(known);
+  expect((await createLibvirtFinder({ runText, ports: OWN_PORTS })(signal, known)).endpoints).toEqual(known);
   expect(calls).toHaveLength(3 + UUIDS.length);
 });

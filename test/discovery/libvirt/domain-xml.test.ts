@@ -1,29 +1,36 @@
-/** Reading a domain's XML, friendly and hostile. */
+/** Reading a domain's XML, valid and hostile. */
 import { expect, test } from "bun:test";
 import { parseDomainXml } from "../../../src/discovery/libvirt/domain-xml.ts";
 import { errorOf } from "../../support/error-of.ts";
+import { AGENT_PORT, OWN_PORTS, PORTS_WITH_AGENT } from "../endpoint-sample.ts";
 
 const HOST_TO_GUEST = "negotiator-host-to-guest.0";
 
 function domain(devices: string, name = "web1", rest = ""): string {
-  return `<domain type='kvm' id='3'>\n  <name>${name}</name>\n  <uuid>64800e11-3e0a-4844-b181-5e5b9a9fed46</uuid>${rest}
+  return `<domain type='kvm' id='3'>\n  <name>${name}</name>
+  <uuid>64800e11-3e0a-4844-b181-5e5b9a9fed46</uuid>${rest}
   <devices>${devices}</devices>\n</domain>\n`;
 }
 
+const parse = (text: string) => parseDomainXml(text, OWN_PORTS);
+
 function channel(source: string, target: string, type = "unix"): string {
-  return `\n<channel type='${type}'>\n <source ${source}/>\n <target ${target}/>\n <alias name='channel0'/></channel>`;
+  return `\n<channel type='${type}'>
+ <source ${source}/>
+ <target ${target}/>
+ <alias name='channel0'/></channel>`;
 }
 
 const OURS = channel("mode='bind' path='/run/a'", `type='virtio' name='${HOST_TO_GUEST}' state='connected'`);
 
-test("reads name, UUID and our channels among others", () => {
+test("a domain gives its name, its UUID and the channels whose ports are known", () => {
   const text = domain(
     OURS +
       channel("mode='bind' path='/run/qga'", "type='virtio' name='org.qemu.guest_agent.0'") +
       channel("path='/run/b'", "type='virtio' name='negotiator-guest-to-host.0' state='disconnected'") +
       channel("path='/run/c'", "type='virtio' name='negotiator-channel.0'"),
   );
-  expect(parseDomainXml(text)).toEqual({
+  expect(parse(text)).toEqual({
     name: "web1",
     uuid: "64800e11-3e0a-4844-b181-5e5b9a9fed46",
     isActive: true,
@@ -35,24 +42,32 @@ test("reads name, UUID and our channels among others", () => {
   });
 });
 
-test.each([
-  ["a pty", channel("path='/dev/pts/0'", `type='virtio' name='${HOST_TO_GUEST}'`, "pty")],
-  ["QEMU dials", channel("mode='connect' path='/x'", `type='virtio' name='${HOST_TO_GUEST}'`)],
-  ["no path", channel("mode='bind'", `type='virtio' name='${HOST_TO_GUEST}'`)],
-  ["relative path", channel("path='x'", `type='virtio' name='${HOST_TO_GUEST}'`)],
-  ["another target", channel("path='/x'", `type='guestfwd' name='${HOST_TO_GUEST}'`)],
-  ["no name", channel("path='/x'", "type='virtio'")],
-  ["empty elements", "<channel/><channel type='unix'/><channel type='unix'><source/><target/></channel>"],
-  ["two sources", `<channel type='unix'><source path='/a'/><source path='/b'/></channel>`],
-  ["text only", "\n  "],
-  ["a metadata lookalike", `<x:channel type='unix' xmlns:x='u'/>`],
-])("passes over a channel that is not ours: %s", (_, devices) => {
-  expect(parseDomainXml(domain(devices)).channels).toEqual([]);
+test("the port of another program is reported when it is known, and otherwise not", () => {
+  const text = domain(OURS + channel("mode='bind' path='/run/qga'", `type='virtio' name='${AGENT_PORT}'`));
+  const portsIn = (ports: ReadonlySet<string>) =>
+    parseDomainXml(text, ports).channels.map(({ port }) => port);
+  expect(portsIn(PORTS_WITH_AGENT)).toEqual([HOST_TO_GUEST, AGENT_PORT]);
+  expect(portsIn(OWN_PORTS)).toEqual([HOST_TO_GUEST]);
 });
 
-test("a domain without an id is not active, and one without devices is a domain", () => {
+test.each([
+  ["a pty", channel("path='/dev/pts/0'", `type='virtio' name='${HOST_TO_GUEST}'`, "pty")],
+  ["a socket that QEMU dials", channel("mode='connect' path='/x'", `type='virtio' name='${HOST_TO_GUEST}'`)],
+  ["a channel without a path", channel("mode='bind'", `type='virtio' name='${HOST_TO_GUEST}'`)],
+  ["a relative path", channel("path='x'", `type='virtio' name='${HOST_TO_GUEST}'`)],
+  ["a target that is not virtio", channel("path='/x'", `type='guestfwd' name='${HOST_TO_GUEST}'`)],
+  ["a channel without a name", channel("path='/x'", "type='virtio'")],
+  ["empty elements", "<channel/><channel type='unix'/><channel type='unix'><source/><target/></channel>"],
+  ["a channel with two sources", `<channel type='unix'><source path='/a'/><source path='/b'/></channel>`],
+  ["text without elements", "\n  "],
+  ["a channel in another namespace", `<x:channel type='unix' xmlns:x='u'/>`],
+])("a domain with %s has no channels", (_, devices) => {
+  expect(parse(domain(devices)).channels).toEqual([]);
+});
+
+test("a domain without an id is not active, and without devices it has no channels", () => {
   const text = "<domain><name>a</name><uuid>b</uuid></domain>";
-  expect(parseDomainXml(text)).toEqual({ name: "a", uuid: "b", isActive: false, channels: [] });
+  expect(parse(text)).toEqual({ name: "a", uuid: "b", isActive: false, channels: [] });
 });
 
 test.each([
@@ -64,23 +79,24 @@ test.each([
   ["&#xE4;&#228;&#x1F600;", "ää😀"],
   ["&nosuch;&#x110000;&#99999999;", "&nosuch;&#x110000;&#99999999;"],
   ["<![CDATA[a<b]]>", "a<b"],
-])("takes the name %s for %s", (written, meant) => {
-  expect(parseDomainXml(domain("", written)).name).toBe(meant);
+])("the name %j in XML is read as %j", (written, meant) => {
+  expect(parse(domain("", written)).name).toBe(meant);
 });
 
-test("channels outside of the domain's devices do not count", () => {
+test("channels outside the domain's devices are ignored", () => {
   const text = domain(
     OURS,
     "a",
     `<metadata><devices>${OURS}</devices><!-- </metadata> -->${OURS}</metadata>`,
   );
-  expect(parseDomainXml(text).channels).toHaveLength(1);
+  expect(parse(text).channels).toHaveLength(1);
 });
 
-test("declared entities stay unread, however they nest", () => {
+test("nested entity declarations are not expanded", () => {
   const bomb = Array.from({ length: 30 }, (_, n) => `<!ENTITY e${n + 1} "&e${n};&e${n};">`).join("");
-  const text = `<!DOCTYPE d [<!ENTITY e0 "boom">${bomb}<!ENTITY f SYSTEM "file:///etc/passwd">]>${domain("", "&e30;")}`;
-  const name = (): string => parseDomainXml(text).name;
+  const declarations = `<!ENTITY e0 "boom">${bomb}<!ENTITY f SYSTEM "file:///etc/passwd">`;
+  const text = `<!DOCTYPE d [${declarations}]>${domain("", "&e30;")}`;
+  const name = (): string => parse(text).name;
   let result = "";
   try {
     result = name();
@@ -91,16 +107,16 @@ test("declared entities stay unread, however they nest", () => {
 });
 
 test.each([
-  ["nothing", ""],
-  ["no XML", "error: failed"],
-  ["cut short", domain(OURS).slice(0, -12)],
-  ["cut short before the devices", "<domain><name>a</name><uuid>b</uuid>"],
+  ["an empty text", ""],
+  ["a text that is not XML", "error: failed"],
+  ["a domain that is cut short", domain(OURS).slice(0, -12)],
+  ["a domain that is cut short before its devices", "<domain><name>a</name><uuid>b</uuid>"],
   ["crossed tags", "<domain><name>a</domain></name>"],
-  ["no name", "<domain><uuid>a</uuid></domain>"],
-  ["two names", "<domain><name>a</name><name>b</name><uuid>c</uuid></domain>"],
-  ["no domain", "<network><name>a</name><uuid>b</uuid></network>"],
-  ["deep", "<domain>".repeat(100_000)],
-  ["a dangerous name", "<domain><__proto__><name>a</name></__proto__></domain>"],
-])("refuses %s", (_, text) => {
-  expect(errorOf(() => parseDomainXml(text)).code).toBe("BAD_FRAME");
+  ["a domain without a name", "<domain><uuid>a</uuid></domain>"],
+  ["a domain with two names", "<domain><name>a</name><name>b</name><uuid>c</uuid></domain>"],
+  ["a network", "<network><name>a</name><uuid>b</uuid></network>"],
+  ["100,000 nested elements", "<domain>".repeat(100_000)],
+  ["an element called __proto__", "<domain><__proto__><name>a</name></__proto__></domain>"],
+])("%s is refused with BAD_FRAME", (_, text) => {
+  expect(errorOf(() => parse(text)).code).toBe("BAD_FRAME");
 });

@@ -1,14 +1,14 @@
-/** A libvirt made of plain data: what `virsh` would print. Used in memory and behind an executable script. */
-import type { SpawnLines } from "../../../src/discovery/libvirt/libvirt.ts";
-import type { RunText } from "../../../src/discovery/libvirt/virsh.ts";
+/** A fake libvirt: the output that `virsh` would print. */
+import type { RunText, RunTextResult, SpawnLines } from "../../../src/process/run-text.ts";
 
+/** UUIDs of three domains. */
 export const UUIDS = [
   "64800e11-3e0a-4844-b181-5e5b9a9fed46",
   "6695eb01-f6a4-8304-79aa-97f2502e193f",
   "c7a5fdbd-cdaf-9455-926a-d65c16db1809",
 ] as const;
 
-/** The XML of a running domain with both ports; `place` is the directory of its sockets. */
+/** Returns the XML of a running domain with both ports; `place` is the directory of their sockets. */
 export function domainXml(name: string, uuid: string, place = `/run/${uuid}`): string {
   const escaped = Bun.escapeHTML(name).replaceAll("&#x27;", "&apos;");
   const channels = ["host-to-guest", "guest-to-host"].map(
@@ -16,21 +16,25 @@ export function domainXml(name: string, uuid: string, place = `/run/${uuid}`): s
       `<channel type='unix'><source mode='bind' path='${place}/${way}'/>` +
       `<target type='virtio' name='negotiator-${way}.0' state='disconnected'/></channel>`,
   );
-  return `<domain type='kvm' id='1'>\n<name>${escaped}</name>\n<uuid>${uuid}</uuid>\n<devices>${channels.join("")}</devices>\n</domain>\n\n`;
+  const start = "<domain type='kvm' id='1'>";
+  const devices = `<devices>${channels.join("")}</devices>`;
+  return `${start}\n<name>${escaped}</name>\n<uuid>${uuid}</uuid>\n${devices}\n</domain>\n\n`;
 }
 
-export type Answer = { exitCode: number | null; stdout: string; stderr: string };
-
-export function answer(stdout: string): Answer {
+/** Returns the result of a virsh call that succeeds. */
+export function answer(stdout: string): RunTextResult {
   return { exitCode: 0, stdout, stderr: "" };
 }
 
-export function complaint(...lines: string[]): Answer {
+/** Returns the result of a virsh call that fails with these messages. */
+export function complaint(...lines: string[]): RunTextResult {
   return { exitCode: 1, stdout: "", stderr: lines.map((line) => `error: ${line}\n`).join("") };
 }
 
-/** Answers by the words after virsh's own options, such as `list --uuid`; keeps all words in `calls`. */
-export function fakeVirsh(answers: Readonly<Record<string, Answer | (() => Promise<Answer>)>>) {
+/**
+ * Fakes virsh. Answers by the words after its own options, such as `list --uuid`; keeps all words in `calls`.
+ */
+export function fakeVirsh(answers: Readonly<Record<string, RunTextResult | (() => Promise<RunTextResult>)>>) {
   const calls: string[][] = [];
   const environments: unknown[] = [];
   const runText: RunText = async (argv, { environment, signal }) => {
@@ -46,7 +50,7 @@ export function fakeVirsh(answers: Readonly<Record<string, Answer | (() => Promi
   return { runText, calls, environments };
 }
 
-/** Runs programs for real, without limits: what `src/process/run.ts` does in the product. */
+/** Runs a real program, without limits. */
 export const spawnText: RunText = async (argv, { environment }) => {
   const child = Bun.spawn([...argv], { env: environment, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
   const [stdout, stderr, exitCode] = await Promise.all([
@@ -57,7 +61,7 @@ export const spawnText: RunText = async (argv, { environment }) => {
   return { exitCode, stdout, stderr };
 };
 
-/** Yields these lines and ends. */
+/** Fakes a program that prints these lines and ends; keeps all words in `calls`. */
 export function linesOf(...lines: string[]): { spawnLines: SpawnLines; calls: string[][] } {
   const calls: string[][] = [];
   const spawnLines: SpawnLines = async function* (argv) {

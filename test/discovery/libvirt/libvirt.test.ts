@@ -1,24 +1,27 @@
-/** Finding guests through virsh: with made-up answers, and with a script in virsh's place. */
+/** Finding guests through virsh: with made-up answers, and with a script instead of virsh. */
 import { expect, test } from "bun:test";
 import { chmod } from "node:fs/promises";
-import { createLibvirtFinder, followLibvirt } from "../../../src/discovery/libvirt/libvirt.ts";
+import { onAbort } from "../../../src/abort.ts";
+import { createLibvirtFinder } from "../../../src/discovery/libvirt/libvirt.ts";
 import { NegotiatorError } from "../../../src/errors.ts";
 import { rejectionOf } from "../../support/error-of.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
-import { answer, complaint, domainXml, fakeVirsh, linesOf, spawnText, UUIDS } from "./fake-libvirt.ts";
+import { AGENT_PORT, OWN_PORTS, PORTS_WITH_AGENT } from "../endpoint-sample.ts";
+import { answer, complaint, domainXml, fakeVirsh, spawnText, UUIDS } from "./fake-libvirt.ts";
 
 const signal = new AbortController().signal;
 const [A, B, C] = UUIDS;
+const ports = OWN_PORTS;
 const VANISHED = complaint(`failed to get domain '${B}'`);
 
-test("finds both ports of running and paused guests", async () => {
+test("a scan finds both ports of running and paused guests", async () => {
   const { runText, calls, environments } = fakeVirsh({
     "list --uuid": answer(`${A}\n${B}\n\n`),
     "list --uuid --state-paused": answer(`${B}\n\n`),
     [`dumpxml -- ${A}`]: answer(domainXml("web1", A)),
     [`dumpxml -- ${B}`]: answer(domainXml("-c \"d'b'\" <ä>", B)),
   });
-  const scan = await createLibvirtFinder({ runText })(signal);
+  const scan = await createLibvirtFinder({ runText, ports })(signal);
   expect(scan.problems).toEqual([]);
   expect(scan.endpoints.map(({ guest, state, port }) => [guest, state, port])).toEqual([
     ["web1", "running", "negotiator-host-to-guest.0"],
@@ -39,14 +42,29 @@ test("finds both ports of running and paused guests", async () => {
   expect(environments).toContainEqual({ LC_ALL: "C" });
 });
 
-test("gives the URI as one word and tells a remote machine", async () => {
+test("a scan reports the port of another program when it is known, and otherwise not", async () => {
+  const target = `<target type='virtio' name='${AGENT_PORT}'/>`;
+  const channel = `<channel type='unix'><source mode='bind' path='/run/qga'/>${target}</channel>`;
+  const { runText } = fakeVirsh({
+    "list --uuid": answer(`${A}\n`),
+    "list --uuid --state-paused": answer(""),
+    [`dumpxml -- ${A}`]: answer(domainXml("web1", A).replace("<devices>", `<devices>${channel}`)),
+  });
+  const portsIn = async (known: ReadonlySet<string>) =>
+    (await createLibvirtFinder({ runText, ports: known })(signal)).endpoints.map(({ port }) => port);
+  const own = ["negotiator-host-to-guest.0", "negotiator-guest-to-host.0"];
+  expect(await portsIn(PORTS_WITH_AGENT)).toEqual([AGENT_PORT, ...own]);
+  expect(await portsIn(OWN_PORTS)).toEqual(own);
+});
+
+test("a connection URI is one word of the call, and its host becomes the endpoint's machine", async () => {
   const { runText, calls } = fakeVirsh({
     "list --uuid": answer(`${A}\n`),
     "list --uuid --state-paused": answer(""),
     [`dumpxml -- ${A}`]: answer(domainXml("web1", A)),
   });
   const machineFor = async (connect: string) =>
-    (await createLibvirtFinder({ connect, runText })(signal)).endpoints[0]?.machine;
+    (await createLibvirtFinder({ connect, runText, ports })(signal)).endpoints[0]?.machine;
   expect(await machineFor("qemu+ssh://root@kvm2.example:2222/system?no_tty=1")).toBe("kvm2.example");
   expect(calls[0]).toContain("--connect=qemu+ssh://root@kvm2.example:2222/system?no_tty=1");
   expect(await machineFor("qemu+tls://[2001:db8::1]/system")).toBe("[2001:db8::1]");
@@ -54,19 +72,19 @@ test("gives the URI as one word and tells a remote machine", async () => {
   expect(await machineFor("qemu+unix:///system?socket=/run/x")).toBeUndefined();
 });
 
-test("a guest that vanishes meanwhile is left out without a word", async () => {
+test("a guest that ends during the scan is left out without a problem", async () => {
   const { runText } = fakeVirsh({
     "list --uuid": answer(`${A}\n${B}\n`),
     "list --uuid --state-paused": answer(""),
     [`dumpxml -- ${A}`]: answer(domainXml("web1", A)),
     [`dumpxml -- ${B}`]: VANISHED,
   });
-  const { endpoints, problems, unread } = await createLibvirtFinder({ runText })(signal);
+  const { endpoints, problems, unread } = await createLibvirtFinder({ runText, ports })(signal);
   expect(endpoints).toHaveLength(2);
   expect([problems, unread]).toEqual([[], []]);
 });
 
-test("one guest that cannot be read does not hide the others", async () => {
+test("a guest that cannot be read is a problem and unread, and the others are found", async () => {
   const { runText } = fakeVirsh({
     "list --uuid": answer(`${A}\n${B}\n${C}\n`),
     "list --uuid --state-paused": answer(""),
@@ -74,7 +92,7 @@ test("one guest that cannot be read does not hide the others", async () => {
     [`dumpxml -- ${B}`]: answer("<domain><name>cut sh"),
     [`dumpxml -- ${C}`]: answer(domainXml("web3", C)),
   });
-  const { endpoints, problems, unread } = await createLibvirtFinder({ runText })(signal);
+  const { endpoints, problems, unread } = await createLibvirtFinder({ runText, ports })(signal);
   expect(endpoints.map(({ guest }) => guest)).toEqual(["web3", "web3"]);
   expect(problems.map(({ code }) => code)).toEqual(["TIMEOUT", "BAD_FRAME"]);
   expect(problems[0]?.message).toContain(A);
@@ -109,27 +127,32 @@ test.each([
     "--connect qemu:///system",
     [CONNECT, "internal error: unexpected qemu URI path '/nosuch', try qemu:///system"],
   ],
-  ["NO_CHANNEL", "virsh uri", [CONNECT, "something that nobody has seen\u001b[2J"]],
-] as const)("libvirt's refusal becomes %s: %s", async (code, remedy, lines) => {
-  const { runText } = fakeVirsh({ "list --uuid": complaint(...lines) });
-  const error = await rejectionOf(createLibvirtFinder({ runText })(signal));
-  expect(error.code).toBe(code);
-  const [first = "", second] = error.message.split("\n");
-  expect(first).not.toContain("\u001b");
-  expect(first).toContain(lines[1].slice(0, 20));
-  expect(second).toContain(remedy);
-});
+  ["NO_CHANNEL", "virsh uri", [CONNECT, "a message without a known cause\u001b[2J"]],
+] as const)(
+  "a failed connection to libvirt rejects with %s and the remedy %j",
+  async (code, remedy, lines) => {
+    const { runText } = fakeVirsh({ "list --uuid": complaint(...lines) });
+    const error = await rejectionOf(createLibvirtFinder({ runText, ports })(signal));
+    expect(error.code).toBe(code);
+    const [first = "", second] = error.message.split("\n");
+    expect(first).not.toContain("\u001b");
+    expect(first).toContain(lines[1].slice(0, 20));
+    expect(second).toContain(remedy);
+  },
+);
 
 test.each([
-  ["errno", Object.assign(new Error("spawn virsh ENOENT"), { code: "ENOENT" })],
+  ["an errno", Object.assign(new Error("spawn virsh ENOENT"), { code: "ENOENT" })],
   ["NO_COMMAND", new NegotiatorError("NO_COMMAND", 'Cannot run "virsh"')],
-])("a missing virsh is UNSUPPORTED (%s)", async (_, cause) => {
-  const error = await rejectionOf(createLibvirtFinder({ runText: () => Promise.reject(cause) })(signal));
+])("a missing virsh, reported by %s, is UNSUPPORTED", async (_, cause) => {
+  const error = await rejectionOf(
+    createLibvirtFinder({ ports, runText: () => Promise.reject(cause) })(signal),
+  );
   expect(error.code).toBe("UNSUPPORTED");
   expect(error.message).toContain("libvirt-clients");
 });
 
-test("libvirt going down halfway is one error, and the calls under way are cancelled", async () => {
+test("a scan during which libvirt stops rejects with NO_CHANNEL and aborts its other calls", async () => {
   const { runText } = fakeVirsh({
     "list --uuid": answer(`${A}\n${B}\n`),
     "list --uuid --state-paused": answer(""),
@@ -137,9 +160,10 @@ test("libvirt going down halfway is one error, and the calls under way are cance
   });
   const cancelled = Promise.withResolvers<void>();
   const find = createLibvirtFinder({
+    ports,
     runText: (argv, options) => {
       if (argv.at(-1) !== A) return runText(argv, options);
-      options.signal.addEventListener("abort", () => cancelled.resolve());
+      onAbort(options.signal, cancelled.resolve);
       return new Promise(() => {});
     },
   });
@@ -147,7 +171,7 @@ test("libvirt going down halfway is one error, and the calls under way are cance
   await cancelled.promise;
 });
 
-test("asks about at most four guests at once, and about all of them", async () => {
+test("a scan of 30 guests runs at most four calls at once", async () => {
   const uuids = Array.from({ length: 30 }, (_, n) => A.slice(0, -2) + String(n + 10));
   let running = 0;
   let most = 0;
@@ -166,21 +190,21 @@ test("asks about at most four guests at once, and about all of them", async () =
       ]),
     ),
   });
-  const { endpoints } = await createLibvirtFinder({ runText })(signal);
+  const { endpoints } = await createLibvirtFinder({ runText, ports })(signal);
   expect(endpoints.map(({ uuid }) => uuid)).toEqual(uuids.flatMap((uuid) => [uuid, uuid]));
   expect(most).toBe(4);
 });
 
-test("lines that are no UUID never become words of a call", async () => {
+test("a line of virsh list that is not a UUID causes no call", async () => {
   const { runText, calls } = fakeVirsh({
     "list --uuid": answer(` Id Name\n--all\n${A}x\n${A} ; reboot\n-\n`),
     "list --uuid --state-paused": answer(""),
   });
-  expect((await createLibvirtFinder({ runText })(signal)).endpoints).toEqual([]);
+  expect((await createLibvirtFinder({ runText, ports })(signal)).endpoints).toEqual([]);
   expect(calls).toHaveLength(2);
 });
 
-test("works with a program in virsh's place", async () => {
+test("a scan works with a script instead of virsh", async () => {
   await using directory = await createTemporaryDirectory();
   await directory.write("web.xml", domainXml("a  b", A));
   const script = await directory.write(
@@ -197,52 +221,11 @@ esac
   );
   await chmod(script, 0o755);
   const find = createLibvirtFinder({
+    ports,
     connect: "test:///x y",
     runText: ([, ...words], options) => spawnText([script, ...words], options),
   });
   const { endpoints, problems } = await find(signal);
   expect(problems).toEqual([]);
   expect(endpoints.map(({ guest }) => guest)).toEqual(["a  b", "a  b"]);
-});
-
-test("follows only events that can move a socket", async () => {
-  const { spawnLines, calls } = linesOf(
-    "event 'lifecycle' for domain '-we \"ird'  näme <a>': Suspended Paused",
-    "event 'rtc-change' for domain 'web1': 0",
-    "event 'agent-lifecycle' for domain 'web1': state: 'connected' reason: 'channel event'",
-    "event 'balloon-change' for domain 'x event 'lifecycle' for domain ': 1",
-    "event 'device-added' for domain 'web1': channel4",
-    "event 'device-removed' for domain 'web1': channel4",
-    "warning: event 'lifecycle' for domain 'web1': odd",
-    "events received: 6",
-    "",
-  );
-  const events = await Array.fromAsync(followLibvirt({ connect: "qemu:///system", spawnLines }, signal));
-  expect(events).toEqual([{ kind: "lifecycle" }, { kind: "device-added" }, { kind: "device-removed" }]);
-  expect(calls).toEqual([
-    ["virsh", "--quiet", "--readonly", "--connect=qemu:///system", "event", "--all", "--loop"],
-  ]);
-});
-
-test("tells which guest was saved, whatever its name", async () => {
-  const { spawnLines } = linesOf(
-    "event 'lifecycle' for domain 'my 'g': Stopped Saved': Stopped Saved",
-    "event 'lifecycle' for domain 'my 'g': Stopped Saved': Stopped Destroyed",
-    "event 'device-added' for domain 'x': Stopped Saved': Stopped Saved",
-  );
-  const events = await Array.fromAsync(followLibvirt({ spawnLines }, signal));
-  expect(events).toEqual([
-    { kind: "lifecycle", saved: "my 'g': Stopped Saved" },
-    { kind: "lifecycle" },
-    { kind: "device-added" },
-  ]);
-});
-
-function spawnNothing(): AsyncIterable<string> {
-  throw Object.assign(new Error("spawn virsh ENOENT"), { code: "ENOENT" });
-}
-
-test("following without virsh is UNSUPPORTED", async () => {
-  const error = await rejectionOf(followLibvirt({ spawnLines: spawnNothing }, signal).next());
-  expect(error.code).toBe("UNSUPPORTED");
 });

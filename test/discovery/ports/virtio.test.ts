@@ -1,27 +1,12 @@
-/** Finding ports in a guest, and saying why there is none. */
+/** Finding ports in a guest. */
 import { expect, test } from "bun:test";
-import { mkdir, open, symlink } from "node:fs/promises";
-import { NegotiatorError } from "../../../src/errors.ts";
-import { findHolders } from "../../../src/discovery/ports/holders.ts";
-import { explainMissing, explainRefusal } from "../../../src/discovery/ports/port-trouble.ts";
+import { mkdir, symlink } from "node:fs/promises";
 import { findPort, findPorts } from "../../../src/discovery/ports/virtio.ts";
-import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
+import { createGuest } from "./guest-sample.ts";
 
 const PORT = "negotiator-host-to-guest.0";
 
-async function createGuest(names: Record<string, string>) {
-  const directory = await createTemporaryDirectory();
-  await mkdir(directory.at("sys"));
-  for (const [node, name] of Object.entries(names)) {
-    await directory.write(`sys/${node}/name`, `${name}\n`);
-    await directory.write(`sys/${node}/dev`, "247:3\n");
-    await directory.write(`dev/${node}`, "");
-  }
-  const places = { sysDirectory: directory.at("sys"), devDirectory: directory.at("dev") };
-  return { directory, places, [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose]() };
-}
-
-test("lists named ports in the order of their numbers", async () => {
+test("findPorts lists named ports in the order of their numbers", async () => {
   await using guest = await createGuest({ vport0p10: "ten", vport0p2: "two", vport0p1: "" });
   expect(await findPorts(guest.places)).toEqual([
     { name: "two", device: guest.directory.at("dev/vport0p2") },
@@ -29,7 +14,7 @@ test("lists named ports in the order of their numbers", async () => {
   ]);
 });
 
-test("prefers udev's link, but only one that leads to this port", async () => {
+test("a port's device is udev's link if the link leads to that port, otherwise the node", async () => {
   await using guest = await createGuest({ vport0p1: PORT, vport0p2: "stale", vport0p3: "../vport0p1" });
   await mkdir(guest.directory.at("dev/virtio-ports"));
   await symlink("../vport0p1", guest.directory.at("dev/virtio-ports", PORT));
@@ -42,7 +27,7 @@ test("prefers udev's link, but only one that leads to this port", async () => {
   ]);
 });
 
-test("finds a port by its exact name", async () => {
+test("findPort finds a port only by its exact name", async () => {
   await using guest = await createGuest({ vport0p1: "negotiator-host-to-guest.01", vport0p2: PORT });
   expect(await findPort(PORT, guest.places)).toEqual({
     name: PORT,
@@ -51,105 +36,9 @@ test("finds a port by its exact name", async () => {
   expect(await findPort("other", guest.places)).toBeUndefined();
 });
 
-test("survives a port whose name cannot be read any more", async () => {
+test("a port whose name is missing and a file in the class do not hide a port", async () => {
   await using guest = await createGuest({ vport0p2: PORT });
   await mkdir(guest.directory.at("sys/vport0p1"));
   await guest.directory.write("sys/odd", "a file where a port should be");
   expect(await findPorts(guest.places)).toHaveLength(1);
-});
-
-test("without the class the driver is missing", async () => {
-  await using directory = await createTemporaryDirectory();
-  await directory.write("proc/modules", "virtio_rng 16384 0 - Live 0x0\n");
-  const places = { sysDirectory: directory.at("sys"), procDirectory: directory.at("proc") };
-  expect(await findPorts(places)).toEqual([]);
-  const error = await explainMissing(PORT, places);
-  expect(error.code).toBe("NO_CHANNEL");
-  expect(error.message).toStartWith(
-    `Cannot find port "${PORT}": the driver virtio_console is not loaded\nLoad it with: modprobe virtio_console`,
-  );
-});
-
-test("with the driver but without the class there is no sysfs", async () => {
-  await using directory = await createTemporaryDirectory();
-  await directory.write("proc/modules", "virtio_rng 1 0 -\nvirtio_console 40960 0 - Live 0x0\n");
-  const error = await explainMissing(PORT, {
-    sysDirectory: directory.at("sys"),
-    procDirectory: directory.at("proc"),
-  });
-  expect(error.message).toContain("mount -t sysfs sysfs /sys");
-});
-
-test("says that there is no port, or which others", async () => {
-  await using bare = await createGuest({});
-  expect((await explainMissing(PORT, bare.places)).message).toMatch(
-    /the host gives this guest no port\n.*<target type='virtio' name='negotiator-host-to-guest.0'\/>.*virsh attach-device/,
-  );
-  await using other = await createGuest({ vport0p1: "org.qemu.guest_agent.0", vport0p2: "a\u001b[2J" });
-  expect((await explainMissing(PORT, other.places)).message).toContain(
-    'only "org.qemu.guest_agent.0", "a\\x1b[2J"\n',
-  );
-});
-
-const failure = (code: string): Error => Object.assign(new Error(`${code}: failed`), { code });
-
-test.each([
-  ["EACCES", "DENIED", "Run as root"],
-  ["EPERM", "DENIED", "Run as root"],
-  ["ENOENT", "NO_CHANNEL", "mknod -m 600"],
-  ["ENODEV", "NO_CHANNEL", "virsh attach-device"],
-  ["ENXIO", "NO_CHANNEL", "virsh attach-device"],
-  ["EIO", "NO_CHANNEL", "ls -l"],
-  ["EBUSY", "BUSY", "fuser -v"],
-] as const)("%s becomes %s with a remedy", async (errno, code, remedy) => {
-  await using guest = await createGuest({ vport0p1: PORT });
-  const device = guest.directory.at("dev/vport0p1");
-  const cause = failure(errno);
-  const error = await explainRefusal({ name: PORT, device }, cause, guest.places);
-  expect(error).toBeInstanceOf(NegotiatorError);
-  expect(error.code).toBe(code);
-  expect(error.cause).toBe(cause);
-  expect(error.message.split("\n")[1]).toContain(remedy);
-});
-
-test("a missing node's remedy has the kernel's numbers", async () => {
-  await using guest = await createGuest({ vport0p1: PORT });
-  const device = guest.directory.at("dev/vport0p1");
-  const error = await explainRefusal({ name: PORT, device }, failure("ENOENT"), guest.places);
-  expect(error.message).toEndWith(`mknod -m 600 ${device} c 247 3`);
-});
-
-test("finds who has a file open, this process included", async () => {
-  await using directory = await createTemporaryDirectory();
-  const path = await directory.write("port", "");
-  expect(await findHolders(path)).toEqual([]);
-  await using _ = await open(path);
-  const holders = await findHolders(path);
-  expect(holders.map(({ pid }) => pid)).toEqual([process.pid]);
-  const error = await explainRefusal({ name: PORT, device: path }, failure("EBUSY"));
-  expect(error.message).toContain("this process");
-  expect(error.message).toContain("Open each port only once");
-});
-
-test("knows a device by its number, whatever the name it was opened by", async () => {
-  await using directory = await createTemporaryDirectory();
-  await mkdir(directory.at("proc/77/fd"), { recursive: true });
-  await mkdir(directory.at("proc/78/fd"), { recursive: true });
-  await directory.write("proc/77/comm", "python\n");
-  await directory.write("proc/77/cgroup", "0::/system.slice/negotiator-guest.service\n");
-  await directory.write("proc/self/comm", "not a process id\n");
-  await symlink("/dev/null", directory.at("proc/77/fd/5"));
-  await symlink("/dev/zero", directory.at("proc/78/fd/5"));
-  await symlink("/dev/null", directory.at("null"));
-  const device = directory.at("null");
-  expect(await findHolders(device, directory.at("proc"))).toEqual([
-    { pid: 77, command: "python", unit: "negotiator-guest.service" },
-  ]);
-  const error = await explainRefusal({ name: PORT, device }, failure("EBUSY"), {
-    procDirectory: directory.at("proc"),
-  });
-  expect(error.message).toBe(
-    `Cannot open port "${PORT}": process 77 (python) of negotiator-guest.service has "${device}" open\n` +
-      "Stop it with: systemctl stop negotiator-guest.service",
-  );
 });

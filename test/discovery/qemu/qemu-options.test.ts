@@ -1,9 +1,10 @@
-/** Reading QEMU command lines of all ages. */
+/** Reading command lines of old and new QEMU versions. */
 import { expect, test } from "bun:test";
 import { parseOptionList, parseQemuCommandLine } from "../../../src/discovery/qemu/qemu-options.ts";
+import { AGENT_PORT, OWN_PORTS, PORTS_WITH_AGENT } from "../endpoint-sample.ts";
 
 const PORT = "negotiator-host-to-guest.0";
-const parse = (line: string) => parseQemuCommandLine(line.trim().split(/\s+/));
+const parse = (line: string) => parseQemuCommandLine(line.trim().split(/\s+/), OWN_PORTS);
 const CHARDEV = "-chardev socket,id=c0,path=/run/s,server=on,wait=off";
 const DEVICE = `-device virtserialport,chardev=c0,name=${PORT}`;
 
@@ -19,48 +20,62 @@ test.each([
   ["a,,b='c',d", { first: "a,b='c'", d: "on" }],
   ["", {}],
   [",", {}],
-])("the list %j", (text, expected) => {
+])("the option list %j is read as %j", (text, expected) => {
   expect(Object.fromEntries(parseOptionList(text, "first"))).toEqual(expected);
 });
 
 test.each([
-  ["today's form", `${CHARDEV} ${DEVICE}`],
-  ["the old form", `-chardev socket,id=c0,path=/run/s,server,nowait ${DEVICE}`],
-  ["waiting", `-chardev socket,id=c0,path=/run/s,server ${DEVICE}`],
-  ["named first keys", `-chardev backend=socket,id=c0,path=/run/s,server=yes ${DEVICE}`],
-  ["two dashes, any order", `-${DEVICE} -${CHARDEV}`],
-  ["JSON", `${CHARDEV} -device {"driver":"virtserialport","chardev":"c0","nr":1,"name":"${PORT}"}`],
-  ["driver=", `${CHARDEV} -device driver=virtserialport,chardev=c0,name=${PORT}`],
-])("finds the socket: %s", (_, line) => {
+  ["server=on,wait=off", `${CHARDEV} ${DEVICE}`],
+  ["server,nowait", `-chardev socket,id=c0,path=/run/s,server,nowait ${DEVICE}`],
+  ["server without nowait", `-chardev socket,id=c0,path=/run/s,server ${DEVICE}`],
+  ["backend= as a key", `-chardev backend=socket,id=c0,path=/run/s,server=yes ${DEVICE}`],
+  ["two dashes and the device first", `-${DEVICE} -${CHARDEV}`],
+  ["a JSON device", `${CHARDEV} -device {"driver":"virtserialport","chardev":"c0","nr":1,"name":"${PORT}"}`],
+  ["driver= as a key", `${CHARDEV} -device driver=virtserialport,chardev=c0,name=${PORT}`],
+])("a command line with %s gives the port's socket", (_, line) => {
   expect(parse(`-m 512 ${line} -nographic`).sockets).toEqual([{ port: PORT, path: "/run/s" }]);
 });
 
 test.each([
-  ["no such chardev", DEVICE],
-  ["no device", CHARDEV],
-  ["libvirt's descriptor", `-chardev socket,id=c0,fd=28,server=on,wait=off ${DEVICE}`],
-  ["QEMU dials", `-chardev socket,id=c0,path=/run/s ${DEVICE}`],
-  ["QEMU dials", `-chardev socket,id=c0,path=/run/s,server=off ${DEVICE}`],
-  ["abstract", `-chardev socket,id=c0,path=s,server=on,abstract=on ${DEVICE}`],
-  ["TCP", `-chardev socket,id=c0,host=h,port=1,server=on ${DEVICE}`],
+  ["a device without its chardev", DEVICE],
+  ["a chardev without a device", CHARDEV],
+  [
+    "a chardev on a file descriptor, as from libvirt",
+    `-chardev socket,id=c0,fd=28,server=on,wait=off ${DEVICE}`,
+  ],
+  ["a socket without server, which QEMU dials", `-chardev socket,id=c0,path=/run/s ${DEVICE}`],
+  ["a socket with server=off, which QEMU dials", `-chardev socket,id=c0,path=/run/s,server=off ${DEVICE}`],
+  ["an abstract socket", `-chardev socket,id=c0,path=s,server=on,abstract=on ${DEVICE}`],
+  ["a TCP socket", `-chardev socket,id=c0,host=h,port=1,server=on ${DEVICE}`],
   ["a pty", `-chardev pty,id=c0,path=/run/s ${DEVICE}`],
-  ["a console", `${CHARDEV} -device virtconsole,chardev=c0,name=${PORT}`],
-  ["another port", `${CHARDEV} -device virtserialport,chardev=c0,name=org.qemu.guest_agent.0`],
-  ["no name", `${CHARDEV} -device virtserialport,chardev=c0`],
-  ["broken JSON", `${CHARDEV} -device {"driver":"virtserialport"`],
-  ["odd JSON", `${CHARDEV} -device {"driver":["virtserialport"],"chardev":1,"name":null}`],
-  ["nothing follows", `${CHARDEV} -device`],
-])("passes over: %s", (_, line) => {
+  ["a console on the socket", `${CHARDEV} -device virtconsole,chardev=c0,name=${PORT}`],
+  ["a port that is not known", `${CHARDEV} -device virtserialport,chardev=c0,name=${AGENT_PORT}`],
+  ["a port without a name", `${CHARDEV} -device virtserialport,chardev=c0`],
+  ["a device with invalid JSON", `${CHARDEV} -device {"driver":"virtserialport"`],
+  [
+    "a JSON device with members of wrong types",
+    `${CHARDEV} -device {"driver":["virtserialport"],"chardev":1,"name":null}`,
+  ],
+  ["-device as the last word", `${CHARDEV} -device`],
+])("a command line with %s gives no socket", (_, line) => {
   expect(parse(line).sockets).toEqual([]);
 });
 
-test("reads name and UUID", () => {
+test("the port of another program gives its socket when it is known", () => {
+  const line = `${CHARDEV} -device virtserialport,chardev=c0,name=${AGENT_PORT}`.split(" ");
+  expect(parseQemuCommandLine(line, PORTS_WITH_AGENT).sockets).toEqual([
+    { port: AGENT_PORT, path: "/run/s" },
+  ]);
+  expect(parseQemuCommandLine(line, OWN_PORTS).sockets).toEqual([]);
+});
+
+test("-name and -uuid give the guest's name and its UUID in lower case; empty ones give none", () => {
   expect(parse("-name guest=web1,debug-threads=on -uuid C7A5FDBD-cdaf-9455-926a-d65c16db1809")).toEqual({
     name: "web1",
     uuid: "c7a5fdbd-cdaf-9455-926a-d65c16db1809",
     sockets: [],
   });
-  expect(parseQemuCommandLine(["-name", "a b,,c='d'"]).name).toBe("a b,c='d'");
+  expect(parseQemuCommandLine(["-name", "a b,,c='d'"], OWN_PORTS).name).toBe("a b,c='d'");
   expect(parse("-name process=x")).toEqual({ sockets: [] });
-  expect(parseQemuCommandLine(["-name", ""])).toEqual({ sockets: [] });
+  expect(parseQemuCommandLine(["-name", ""], OWN_PORTS)).toEqual({ sockets: [] });
 });

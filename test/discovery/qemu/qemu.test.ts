@@ -1,8 +1,9 @@
-/** Finding QEMU processes, and which of them are believed. A made-up /proc leads to real sockets. */
+/** Finding QEMU processes, and which of them are trusted. A made-up /proc leads to real sockets. */
 import { expect, test } from "bun:test";
 import { chmod, chown, mkdir, rm, symlink } from "node:fs/promises";
 import { createQemuFinder } from "../../../src/discovery/qemu/qemu.ts";
 import { rejectionOf } from "../../support/error-of.ts";
+import { AGENT_PORT, OWN_PORTS, PORTS_WITH_AGENT } from "../endpoint-sample.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 import type { TemporaryDirectory } from "../../support/temporary-directory.ts";
 
@@ -12,7 +13,7 @@ const SELF = process.geteuid?.() ?? 0;
 
 type Process = { exe?: string; uids?: number[]; root?: string; cwd?: string };
 
-/** Puts a process into the made-up /proc; its socket is that of `listen`. */
+/** Adds a process to the made-up /proc. */
 async function addProcess(
   directory: TemporaryDirectory,
   pid: number,
@@ -27,14 +28,14 @@ async function addProcess(
   await symlink(cwd ?? directory.path, directory.at(`proc/${pid}/cwd`));
 }
 
-function words(path: string, name?: string): string[] {
+function words(path: string, name?: string, port = PORT): string[] {
   const escaped = path.replaceAll(",", ",,");
   return [
     ...(name === undefined ? [] : ["-name", `guest=${name},debug-threads=on`]),
     "-chardev",
     `socket,id=c0,path=${escaped},server=on,wait=off`,
     "-device",
-    `virtserialport,chardev=c0,name=${PORT}`,
+    `virtserialport,chardev=c0,name=${port}`,
   ];
 }
 
@@ -44,8 +45,10 @@ async function createHost() {
   await mkdir(directory.at("run"));
   const path = directory.at("run", "s,1");
   const listener = Bun.listen({ unix: path, socket: { data() {} } });
-  const find = (trustedUids?: number[]) =>
-    createQemuFinder({ procDirectory: directory.at("proc"), ...(trustedUids && { trustedUids }) })(signal);
+  const find = (trustedUids?: number[], ports = OWN_PORTS) =>
+    createQemuFinder({ ports, procDirectory: directory.at("proc"), ...(trustedUids && { trustedUids }) })(
+      signal,
+    );
   return {
     directory,
     path,
@@ -57,7 +60,7 @@ async function createHost() {
   };
 }
 
-test("finds guests by name, by UUID, by process", async () => {
+test("a guest is called by its name, without one by its UUID, without both by its process", async () => {
   await using host = await createHost();
   const { directory, path } = host;
   await addProcess(directory, 11, words(path, "web1,,a"));
@@ -76,14 +79,25 @@ test("finds guests by name, by UUID, by process", async () => {
   ]);
 });
 
-test("a relative path counts from the process's directory", async () => {
+test("the port of another program is reported when it is known, and otherwise not", async () => {
+  await using host = await createHost();
+  await addProcess(host.directory, 11, words(host.path, "web1", AGENT_PORT));
+  expect(await host.find(undefined, PORTS_WITH_AGENT)).toEqual({
+    endpoints: [{ guest: "web1", port: AGENT_PORT, path: host.path, source: "qemu", uid: SELF }],
+    problems: [],
+    unread: [],
+  });
+  expect(await host.find()).toEqual({ endpoints: [], problems: [], unread: [] });
+});
+
+test("a relative path starts at the process's working directory", async () => {
   await using host = await createHost();
   await addProcess(host.directory, 11, words("s,1", "a"), { cwd: host.directory.at("run") });
   expect((await host.find()).endpoints.map(({ path }) => path)).toEqual([host.path]);
 });
 
 test.each(["/usr/bin/qemu-system-aarch64", "/usr/libexec/qemu-kvm", "/opt/qemu-system-x86_64 (deleted)"])(
-  "knows the program %s",
+  "the program %s counts as QEMU",
   async (exe) => {
     await using host = await createHost();
     await addProcess(host.directory, 11, words(host.path, "a"), { exe });
@@ -92,7 +106,7 @@ test.each(["/usr/bin/qemu-system-aarch64", "/usr/libexec/qemu-kvm", "/opt/qemu-s
 );
 
 test.each(["/usr/bin/sudo", "/usr/bin/python3", "/tmp/not-qemu-system-x86_64", "/usr/bin/qemu-img"])(
-  "passes over the program %s",
+  "the program %s does not count as QEMU",
   async (exe) => {
     await using host = await createHost();
     await addProcess(host.directory, 11, words(host.path, "a"), { exe });
@@ -100,7 +114,7 @@ test.each(["/usr/bin/sudo", "/usr/bin/python3", "/tmp/not-qemu-system-x86_64", "
   },
 );
 
-test("survives processes that end meanwhile and odd entries", async () => {
+test("processes that end during the scan and other files in /proc do not hide a guest", async () => {
   await using host = await createHost();
   await mkdir(host.directory.at("proc/21"));
   await mkdir(host.directory.at("proc/22"));
@@ -115,7 +129,7 @@ test.each([
   ["real", [4711, SELF, SELF, SELF]],
   ["effective", [SELF, 4711, SELF, SELF]],
   ["saved", [SELF, SELF, 4711, SELF]],
-])("a stranger's process is refused by its %s user", async (_, uids) => {
+])("a process with an untrusted %s user id is refused with DENIED", async (_, uids) => {
   await using host = await createHost();
   await addProcess(host.directory, 11, words(host.path, "web1\u001b[2J"), { uids });
   const { endpoints, problems } = await host.find();
@@ -128,13 +142,13 @@ test.each([
   );
 });
 
-test("a stranger without our ports is nobody's business", async () => {
+test("a process of an untrusted user without known ports is not a problem", async () => {
   await using host = await createHost();
   await addProcess(host.directory, 11, ["-name", "a"], { uids: [4711, 4711, 4711, 4711] });
   expect((await host.find()).problems).toEqual([]);
 });
 
-test("strangers fill nobody's log, neither by their number nor by their names", async () => {
+test("12 untrusted processes with long names give nine short problems", async () => {
   await using host = await createHost();
   const { directory, path } = host;
   const uids = [SELF + 1, SELF + 1, SELF + 1, SELF + 1];
@@ -142,13 +156,12 @@ test("strangers fill nobody's log, neither by their number nor by their names", 
     (await host.find()).problems.map((problem) => problem.message);
   for (let pid = 1000; pid < 1012; pid++)
     await addProcess(directory, pid, words(path, "x".repeat(10_000)), { uids });
-  const told = await messages();
-  expect(told).toHaveLength(9);
-  expect(told[0]).toStartWith(`Cannot use the guest "${"x".repeat(64)}…" of QEMU process 1000: `);
-  for (const message of told) expect(message.length).toBeLessThan(400);
+  const reported = await messages();
+  expect(reported).toHaveLength(9);
+  expect(reported[0]).toStartWith(`Cannot use the guest "${"x".repeat(64)}…" of QEMU process 1000: `);
+  for (const message of reported) expect(message.length).toBeLessThan(400);
   await addProcess(directory, 1012, words(path, "more"), { uids });
-  expect(await messages()).toEqual(told);
-  // What is wrong with a process of somebody who is trusted is told all the same.
+  expect(await messages()).toEqual(reported);
   await addProcess(directory, 2000, words("/nowhere", "trusted"));
   expect((await messages())[0]).toStartWith('Cannot use the guest "trusted" of QEMU process 2000: ');
 });
@@ -161,18 +174,18 @@ async function objections(host: Awaited<ReturnType<typeof createHost>>, path: st
   return problems[0]?.message;
 }
 
-test("refuses what is no socket, a link, or not there", async () => {
+test("a path that is a file, a link or missing is refused with DENIED", async () => {
   await using host = await createHost();
   const file = await host.directory.write("run/file", "");
-  expect(await objections(host, file)).toContain("is no socket");
+  expect(await objections(host, file)).toContain("is not a socket");
   await rm(host.directory.at("proc/11"), { recursive: true });
   await symlink(host.path, host.directory.at("run/link"));
-  expect(await objections(host, host.directory.at("run/link"))).toContain("is no socket");
+  expect(await objections(host, host.directory.at("run/link"))).toContain("is not a socket");
   await rm(host.directory.at("proc/11"), { recursive: true });
   expect(await objections(host, host.directory.at("run/none"))).toContain("ENOENT");
 });
 
-test("refuses a directory that everybody may write to, but not with the sticky bit", async () => {
+test("a socket in a directory that is writable for all is refused, except with the sticky bit", async () => {
   await using host = await createHost();
   await chmod(host.directory.path, 0o777);
   expect(await objections(host, host.path)).toContain(`everybody may write to "${host.directory.path}"`);
@@ -180,15 +193,17 @@ test("refuses a directory that everybody may write to, but not with the sticky b
   expect((await host.find()).endpoints).toHaveLength(1);
 });
 
-test("refuses a path that is another file where the process runs", async () => {
+test("a path that is another file in the process's root directory is refused", async () => {
   await using host = await createHost();
   const root = host.directory.at("container");
   const inside = `container${host.path}`;
   await host.directory.write(inside, "");
-  expect(await objections(host, host.path, { root })).toContain("is another file where it runs");
+  expect(await objections(host, host.path, { root })).toContain(
+    "is another file in the process's root directory",
+  );
 });
 
-const GIVING_AWAY = "refuses a socket or a directory of somebody else";
+const GIVING_AWAY = "a socket or a directory of another user is refused";
 if (SELF === 0 || process.env["CI"] === "true") {
   test(GIVING_AWAY, async () => {
     await using host = await createHost();
@@ -202,16 +217,16 @@ if (SELF === 0 || process.env["CI"] === "true") {
     expect((await host.find([0, 4711])).endpoints.map(({ guest }) => guest)).toEqual(["b"]);
   });
 } else {
-  console.warn(`Left out: "${GIVING_AWAY}": only root can give a file away\nRun the tests as root`);
+  console.warn(`Skipped: "${GIVING_AWAY}": only root can change a file's owner\nRun the tests as root`);
 }
 
-test("says so when there is no /proc", async () => {
+test("a missing /proc rejects with NO_CHANNEL", async () => {
   await using directory = await createTemporaryDirectory();
-  const find = createQemuFinder({ procDirectory: directory.at("none") });
+  const find = createQemuFinder({ ports: OWN_PORTS, procDirectory: directory.at("none") });
   expect((await rejectionOf(find(signal))).code).toBe("NO_CHANNEL");
 });
 
-test("looks at the real /proc without harm", async () => {
-  const { unread } = await createQemuFinder()(signal);
+test("a scan of this machine's /proc reads everything", async () => {
+  const { unread } = await createQemuFinder({ ports: OWN_PORTS })(signal);
   expect(unread).toEqual([]);
 });

@@ -1,4 +1,4 @@
-/** The built-in commands: formats, and how they agree with the programs of this system. */
+/** The built-in commands: their formats, and comparisons with the programs of this system. */
 import { expect, test } from "bun:test";
 import { formatDiskUsage, readDisks } from "../../../src/methods/builtin/disk-usage.ts";
 import type { DiskSource } from "../../../src/methods/builtin/disk-usage.ts";
@@ -8,7 +8,7 @@ import { BUILTINS } from "../../../src/methods/builtin/builtins.ts";
 import { runScript } from "../../support/captured-run.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 
-test("has the five names of the original, sorted, each with a description", () => {
+test("the built-ins have the five names of python-negotiator, sorted, each with a description", () => {
   expect(BUILTINS.map(({ name }) => name)).toEqual([
     "find-disk-usage",
     "find-distribution-codename",
@@ -19,11 +19,13 @@ test("has the five names of the original, sorted, each with a description", () =
   for (const { description } of BUILTINS) expect(description).not.toBe("");
 });
 
-test("each of them runs here and ends every line", async () => {
+test("each built-in runs on this machine and ends every line", async () => {
   for (const { run } of BUILTINS) expect(await run()).toMatch(/^(?:.+\n)*$/);
 });
 
-/** A disk of `blocks` KiB, a quarter of it free, for each mount point; what is over another is told by `over`. */
+/**
+ * A source with a disk of 4096 bytes for each mount point, 1024 of them free. `over` has mounts over others.
+ */
 function createSource(mountinfo: string, over: Record<string, string> = {}): DiskSource {
   const numbers = new Map(
     mountinfo.split("\n").map((line) => [line.split(" ")[4]?.replaceAll("\\040", " "), line.split(" ")[2]]),
@@ -44,7 +46,7 @@ async function usageOf(mountinfo: string, over?: Record<string, string>): Promis
   return text.split("\n").slice(0, -1);
 }
 
-test("shows disks with device, mount point, total and used bytes, and no other file systems", async () => {
+test("find-disk-usage shows device, mount point, total and used bytes of disks only", async () => {
   const mountinfo = [
     "22 27 0:21 / /proc rw,relatime - proc proc rw",
     "25 24 0:23 / /dev/shm rw - tmpfs tmpfs rw",
@@ -58,7 +60,7 @@ test("shows disks with device, mount point, total and used bytes, and no other f
   expect(await usageOf(mountinfo)).toEqual(["/dev/vda / 4096 3072", "/dev/sda1 /srv/two words 4096 3072"]);
 });
 
-test("shows a device once: the shortest mount point, unless it is only a part of the device", async () => {
+test("find-disk-usage shows the shortest mount point of a device that is not only a part of it", async () => {
   expect(
     await usageOf(
       [
@@ -72,7 +74,7 @@ test("shows a device once: the shortest mount point, unless it is only a part of
   ).toEqual(["/dev/sda1 /short 4096 3072", "/dev/sdb1 /b 4096 3072"]);
 });
 
-test("leaves out what is mounted over, by a disk or by something else", async () => {
+test("find-disk-usage leaves out a disk that another mount covers", async () => {
   const mountinfo = [
     "1 1 8:1 / /a rw - ext4 /dev/sda1 rw",
     "2 1 8:2 / /a rw - ext4 /dev/sda2 rw",
@@ -82,7 +84,7 @@ test("leaves out what is mounted over, by a disk or by something else", async ()
   expect(await usageOf(mountinfo, { "/a": "8:2", "/b": "0:60" })).toEqual(["/dev/sda2 /a 4096 3072"]);
 });
 
-test("btrfs subvolumes are told apart by the numbers that stat gives", async () => {
+test("find-disk-usage shows btrfs subvolumes separately, by the device numbers of stat", async () => {
   const mountinfo = [
     "1 1 0:30 /@ / rw - btrfs /dev/sda2 rw",
     "2 1 0:30 /@home /home rw - btrfs /dev/sda2 rw",
@@ -93,7 +95,7 @@ test("btrfs subvolumes are told apart by the numbers that stat gives", async () 
   ]);
 });
 
-test("a hostile mount point cannot forge a line, a device named by its UUID is resolved", async () => {
+test("find-disk-usage masks control characters and resolves devices named by UUID", async () => {
   const uuid = "828fc648-9f30-43d8-a0b1-f7196a2edb66";
   expect(
     await usageOf(
@@ -106,7 +108,7 @@ test("a hostile mount point cannot forge a line, a device named by its UUID is r
   ).toEqual(["/dev/sda1 /x?/dev/forged / 1 1 4096 3072", "/dev/dm-0 /y 4096 3072"]);
 });
 
-test("agrees with df where df is installed", async () => {
+test("find-disk-usage agrees with df on this machine", async () => {
   if (Bun.which("df") === null) return expect(await BUILTINS[0]?.run()).toBeString();
   const { stdout } = await runScript("df -B 1 --output=source,target,size");
   const expected = stdout.split("\n").flatMap((line) => {
@@ -123,14 +125,16 @@ const DISTRIBUTIONS: [string, string, string, [string, string, string]][] = [
   [
     "Debian 12",
     "",
-    'NAME="Debian GNU/Linux"\nVERSION_ID="12"\nVERSION="12 (bookworm)"\nVERSION_CODENAME=bookworm\nID=debian\n',
+    'NAME="Debian GNU/Linux"\nVERSION_ID="12"\nVERSION="12 (bookworm)"\n' +
+      "VERSION_CODENAME=bookworm\nID=debian\n",
     ["Debian", "12", "bookworm"],
   ],
   ["Debian 8", "", 'VERSION_ID="8"\nVERSION="8 (jessie)"\nID=debian\n', ["Debian", "8", "jessie"]],
   [
     "Ubuntu 22.04",
     'DISTRIB_ID=Ubuntu\nDISTRIB_RELEASE=22.04\nDISTRIB_CODENAME=jammy\nDISTRIB_DESCRIPTION="Ubuntu 22.04"\n',
-    'NAME="Ubuntu"\nVERSION_ID="22.04"\nVERSION="22.04.4 LTS (Jammy Jellyfish)"\nVERSION_CODENAME=jammy\nID=ubuntu\n',
+    'NAME="Ubuntu"\nVERSION_ID="22.04"\nVERSION="22.04.4 LTS (Jammy Jellyfish)"\n' +
+      "VERSION_CODENAME=jammy\nID=ubuntu\n",
     ["Ubuntu", "22.04", "jammy"],
   ],
   [
@@ -147,15 +151,23 @@ const DISTRIBUTIONS: [string, string, string, [string, string, string]][] = [
   ],
   ["AlmaLinux", "", "NAME='AlmaLinux'\nID=almalinux\n", ["AlmaLinux", "n/a", "n/a"]],
   ["RHEL", "", 'ID="rhel"\nVERSION_ID="8.5"\nVERSION="8.5 (Ootpa)"\n', ["RedHatEnterprise", "8.5", "Ootpa"]],
-  ["quotes", "", String.raw`ID="a\"b\$c"` + "\n# ID=no\nVERSION_ID=1=2\n", ['A"b$c', "1=2", "n/a"]],
-  ["nothing", "", "", ["n/a", "n/a", "n/a"]],
+  [
+    "a system with quotes",
+    "",
+    String.raw`ID="a\"b\$c"` + "\n# ID=no\nVERSION_ID=1=2\n",
+    ['A"b$c', "1=2", "n/a"],
+  ],
+  ["a system without files", "", "", ["n/a", "n/a", "n/a"]],
 ];
 
-test.each(DISTRIBUTIONS)("names %s as lsb_release does", (_name, lsb, system, [id, release, codename]) => {
-  expect(parseDistribution(lsb, system)).toEqual({ id, release, codename });
-});
+test.each(DISTRIBUTIONS)(
+  "the os-release of %s gives the values of lsb_release",
+  (_name, lsb, system, [id, release, codename]) => {
+    expect(parseDistribution(lsb, system)).toEqual({ id, release, codename });
+  },
+);
 
-test("reads /usr/lib/os-release where /etc has none, and bears neither", async () => {
+test("/usr/lib/os-release counts if /etc has no os-release; without both every value is n/a", async () => {
   await using root = await createTemporaryDirectory();
   expect(await readDistribution(root.path)).toEqual({ id: "n/a", release: "n/a", codename: "n/a" });
   await root.write("usr/lib/os-release", "ID=debian\nVERSION_ID=11\n");
@@ -164,7 +176,7 @@ test("reads /usr/lib/os-release where /etc has none, and bears neither", async (
   expect(await readDistribution(root.path)).toMatchObject({ id: "Arch", release: "n/a" });
 });
 
-test("lists IPv4 addresses only, in the order of the interfaces, secondary ones too", () => {
+test("find-ip-addresses lists IPv4 addresses, also secondary ones, in the order of the interfaces", () => {
   const addresses = formatAddresses({
     lo: [
       { family: "IPv4", cidr: "127.0.0.1/8" },

@@ -1,9 +1,11 @@
-/** The fence: whatever callers do and however slow the old agent is, nobody gets another's answer, and the agent lives. */
+/** The probe: whatever callers do and however slow the old agent is, nobody gets another's answer, and the agent lives. */
+import { executeOn } from "../../../src/peers/remote-command.ts";
 import { describe, expect, test } from "bun:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { createMemoryPair } from "../../support/memory-channel.ts";
 import { NegotiatorError } from "../../../src/errors.ts";
-import { converse, makeSyncProbe } from "../../../src/peers/legacy/exchange.ts";
+import { exchange } from "../../../src/peers/legacy/exchange.ts";
+import { createSyncProbe } from "../../../src/peers/legacy/sync-probe.ts";
 import { describeAgent, makeId } from "../../../src/roles/identity.ts";
 import { encodeLengthPrefixed } from "../../../src/wire/frames/length-prefixed.ts";
 import { createOldPort } from "../../support/old-port.ts";
@@ -39,7 +41,7 @@ async function playSchedule(random: Random, tally: Record<string, number>): Prom
   const peer = createPeerOver(port.dial);
   const wrong: string[] = [];
   const call = async (tag: string, timeoutMs: number, cancelMs: number): Promise<void> => {
-    const remote = peer.execute({ command: "echo", args: [tag], hasInput: false, timeoutMs });
+    const remote = executeOn(peer, { command: "echo", args: [tag], hasInput: false, timeoutMs });
     const timer = setTimeout(() => remote.cancel("as the schedule wants"), cancelMs);
     const end = await remote.ended.catch((thrown: unknown) => NegotiatorError.from(thrown));
     clearTimeout(timer);
@@ -75,9 +77,9 @@ describe("one conversation", () => {
   const talk = (before: readonly Uint8Array[], answer: Uint8Array, pieceBytes = Infinity) => {
     const pair = createMemoryPair({ capacityBytes: 1024 * 1024 });
     const [host, agent] = pair.ends;
-    const fence = makeSyncProbe(describeAgent("host"), makeId);
+    const probe = createSyncProbe(describeAgent("host"), makeId);
     const play = async (): Promise<void> => {
-      let said = Buffer.concat([...before, fail(`Method negotiate:${fence.nonce} not supported`)]);
+      let said = Buffer.concat([...before, fail(`Method negotiate:${probe.nonce} not supported`)]);
       for await (const _ of agent) {
         await agent.write(said);
         pair.deliver(1, Infinity, () => pieceBytes);
@@ -89,7 +91,7 @@ describe("one conversation", () => {
       await host.write(bytes);
       pair.deliver(0);
     };
-    return converse({ ...host, write }, fence, ECHO, () => undefined);
+    return exchange({ ...host, write }, probe, ECHO, () => undefined);
   };
 
   const BEFORE: [string, Uint8Array[]][] = [
@@ -121,14 +123,14 @@ describe("one conversation", () => {
     const [host, agent] = pair.ends;
     pair.flow();
     await agent.write(new TextEncoder().encode("rubbish\n".repeat(500_000)));
-    const conversation = converse(host, makeSyncProbe(describeAgent("host"), makeId), ECHO, () => {});
+    const conversation = exchange(host, createSyncProbe(describeAgent("host"), makeId), ECHO, () => {});
     expect((await rejectionOf(conversation)).code).toBe("BAD_FRAME");
   });
 
   test("the channel's end before the answer is CLOSED", async () => {
     const pair = createMemoryPair();
-    const fence = makeSyncProbe(describeAgent("host"), makeId);
-    const conversation = converse(pair.ends[0], fence, ECHO, () => undefined);
+    const probe = createSyncProbe(describeAgent("host"), makeId);
+    const conversation = exchange(pair.ends[0], probe, ECHO, () => undefined);
     pair.flow();
     await pair.ends[1].close();
     expect((await rejectionOf(conversation)).code).toBe("CLOSED");
@@ -139,12 +141,12 @@ describe("one conversation", () => {
     const pair = createMemoryPair();
     pair.flow();
     await pair.ends[1].write(answer);
-    const fence = makeSyncProbe(describeAgent("host"), makeId);
+    const probe = createSyncProbe(describeAgent("host"), makeId);
     let requests = 0;
-    expect(await converse(pair.ends[0], fence, ECHO, () => requests++)).toBeUndefined();
+    expect(await exchange(pair.ends[0], probe, ECHO, () => requests++)).toBeUndefined();
     await pair.ends[0].close();
     let heard = 0;
     for await (const bytes of pair.ends[1]) heard += bytes.length;
-    expect({ heard, requests }).toEqual({ heard: fence.bytes.length, requests: 0 });
+    expect({ heard, requests }).toEqual({ heard: probe.bytes.length, requests: 0 });
   });
 });

@@ -1,23 +1,21 @@
 /** What an old peer that asks without end, or reads nothing, can cost us: a few requests and one answer. */
 import { expect, test } from "bun:test";
 import { createMemoryPair } from "../../support/memory-channel.ts";
-import { createLegacyServer } from "../../../src/peers/legacy/legacy-server.ts";
-import type { LegacyServer } from "../../../src/peers/legacy/legacy-server.ts";
-import { createServices } from "../../../src/roles/daemon/services.ts";
-import { createServingLink } from "../../../src/roles/daemon/serving-link.ts";
-import { DEFAULTS } from "../../../src/config/settings.ts";
+import { createLegacyServer } from "../../../src/peers/legacy/server.ts";
+import type { ForeignServer } from "../../../src/peers/dialect.ts";
+import { LEGACY } from "../../../src/peers/legacy/legacy.ts";
+import { DEFAULT_LIMITS } from "../../../src/limits.ts";
+import { createListener } from "../listener.ts";
 import type { IncomingCall } from "../../../src/wire/calls/incoming-call.ts";
 import type { JsonObject } from "../../../src/wire/json.ts";
 import { createOldClient, frame } from "../../support/old-client.ts";
-import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 import { turns } from "../../support/turns.ts";
-import { unsetConfig } from "../../support/unset-config.ts";
 import { until } from "../../support/until.ts";
 
 const COUNTED_BYTES = 64 * 1024;
 const RESULT = { exitCode: 0, signal: null, timedOut: false, cancelled: false, durationMs: 1 };
 
-type Bench = { server: LegacyServer; calls: IncomingCall[]; answers: string[]; sent: string[] };
+type Bench = { server: ForeignServer; calls: IncomingCall[]; answers: string[]; sent: string[] };
 
 /** A server whose calls stay open until the test ends them; `answers` wait until the test takes them, `sent` has all. */
 function createBench(): Bench {
@@ -25,7 +23,7 @@ function createBench(): Bench {
   const answers: string[] = [];
   const sent: string[] = [];
   const server = createLegacyServer({
-    serve: (call) => void calls.push(call),
+    serve: { call: (call) => void calls.push(call), notice: () => undefined },
     send(bytes) {
       const answer = new TextDecoder().decode(bytes);
       answers.push(answer);
@@ -33,7 +31,7 @@ function createBench(): Bench {
     },
     unsent: () => answers.length,
     makeId: () => `call-${calls.length}`,
-    lengthPrefixedBytes: COUNTED_BYTES,
+    limits: { ...DEFAULT_LIMITS, lengthPrefixedBytes: COUNTED_BYTES },
   });
   return { server, calls, answers, sent };
 }
@@ -74,8 +72,8 @@ test("a method that nobody knows counts as well", async () => {
 });
 
 test.each([{ success: 1 }, { method: 7 }, { method: "m", args: {} }, {}])(
-  "an object that is not a message is not taken: %j",
-  (object) => expect(createBench().server.take(object)).toBe(false),
+  "an object that is not a message is not recognised: %j",
+  (object) => expect(LEGACY.recognises(object)).toBe(false),
 );
 
 test("many small words count for what they take", async () => {
@@ -101,7 +99,7 @@ test("the next request is answered only when the last answer has gone out", asyn
 test("who hangs up leaves no request behind, and what runs is ended without an answer", async () => {
   const bench = createBench();
   for (const command of ["runs", "waits"]) bench.server.take(execute(command));
-  bench.server.hangUp();
+  bench.server.cancelAll();
   expect(bench.calls[0]?.signal.aborted).toBe(true);
   bench.server.take(execute("next"));
   bench.calls[0]?.respond(RESULT);
@@ -111,19 +109,11 @@ test("who hangs up leaves no request behind, and what runs is ended without an a
 });
 
 test("a daemon's link hangs up when its channel ends, and serves the next one", async () => {
-  await using directory = await createTemporaryDirectory();
-  const settings = { ...DEFAULTS, audit: { ...DEFAULTS.audit, file: directory.at("audit.jsonl") } };
-  await using services = createServices("host", unsetConfig(settings));
   const calls: IncomingCall[] = [];
-  const link = createServingLink({
-    side: "listener",
-    role: "host",
-    caller: { guest: "web1" },
-    services: { ...services, serve: () => (call) => void calls.push(call) },
-  });
+  const link = createListener({ call: (call) => void calls.push(call), notice: () => undefined });
   const first = createMemoryPair();
   first.flow();
-  const running = link.run(first.ends[1]);
+  const running = link.run(first.ends[1], new AbortController().signal);
   const request = frame({ method: "execute", args: ["hang"] });
   await createOldClient(first.ends[0]).send(request + request);
   await until("it runs", () => calls.length === 1);
@@ -134,7 +124,7 @@ test("a daemon's link hangs up when its channel ends, and serves the next one", 
 
   const second = createMemoryPair();
   second.flow();
-  const runningAgain = link.run(second.ends[1]);
+  const runningAgain = link.run(second.ends[1], new AbortController().signal);
   const client = createOldClient(second.ends[0]);
   const answer = client.call("execute", ["next"]);
   await until("it runs", () => calls.length === 2);

@@ -1,9 +1,10 @@
 /** An old peer in memory, and the code or output of a call to it. */
+import { executeOn } from "../../../src/peers/remote-command.ts";
 import { NegotiatorError } from "../../../src/errors.ts";
-import { makeSyncProbe } from "../../../src/peers/legacy/exchange.ts";
-import { createLegacyPeer } from "../../../src/peers/legacy/legacy-peer.ts";
-import type { LegacyPeer } from "../../../src/peers/legacy/legacy-peer.ts";
-import type { ExecuteRequest, Peer } from "../../../src/peers/peer.ts";
+import type { ForeignPeer } from "../../../src/peers/dialect.ts";
+import { LEGACY } from "../../../src/peers/legacy/legacy.ts";
+import type { Peer } from "../../../src/peers/peer.ts";
+import type { ExecuteRequest } from "../../../src/peers/remote-command.ts";
 import { describeAgent, makeId } from "../../../src/roles/identity.ts";
 import type { Channel } from "../../../src/wire/channel.ts";
 import { collect } from "../../support/collect.ts";
@@ -18,16 +19,19 @@ export const COMMANDS: Record<string, OldCommand> = {
   long: ([size = "0"]) => ({ stdout: "x".repeat(Number(size)) }),
 };
 
+/** A python-negotiator peer over what `dial` opens. `upgradedPeer` is met when a native agent answers there. */
 export function createPeerOver(
   dial: (signal: AbortSignal) => Promise<Channel>,
-  successor = (): Promise<Peer> => Promise.reject(new NegotiatorError("INTERNAL", "there is no successor")),
-  options: { isReplaced?: () => boolean; life?: AbortSignal } = {},
-): LegacyPeer {
-  return createLegacyPeer({
+  upgradedPeer = (): Promise<Peer> =>
+    Promise.reject(new NegotiatorError("INTERNAL", "there is no other peer")),
+  options: { isUpgraded?: () => boolean; life?: AbortSignal } = {},
+): ForeignPeer {
+  return LEGACY.createPeer({
+    agent: describeAgent("host"),
+    makeId,
     dial,
-    makeSyncProbe: () => makeSyncProbe(describeAgent("host"), makeId),
-    successor,
-    isReplaced: () => false,
+    upgradedPeer,
+    isUpgraded: () => false,
     life: new AbortController().signal,
     ...options,
   });
@@ -37,11 +41,11 @@ export type Ended = { stdout: string; exitCode: number | null; signal: string | 
 
 /** How the command ended, or the error that it failed with. `input` is all of its input. */
 export async function runOn(
-  peer: LegacyPeer,
+  peer: Peer,
   { input, ...request }: Partial<ExecuteRequest> & { command: string; input?: Uint8Array | string },
 ): Promise<Ended | NegotiatorError> {
   const hasInput = input !== undefined;
-  const remote = peer.execute({ args: [], timeoutMs: 0, ...request, hasInput });
+  const remote = executeOn(peer, { args: [], timeoutMs: 0, ...request, hasInput });
   try {
     if (input !== undefined) await remote.stdin?.write(Buffer.from(input)).catch(() => undefined);
     remote.stdin?.end();

@@ -1,11 +1,12 @@
 /** Every recorded conversation of the original, held with us: once as the one that answers, once as the one that asks. */
+import { executeOn, listCommandsOf } from "../../../src/peers/remote-command.ts";
 import { describe, expect, test } from "bun:test";
 import { createMemoryPair } from "../../support/memory-channel.ts";
 import { createLink } from "../../../src/peers/link.ts";
-import { makeSyncProbe } from "../../../src/peers/legacy/exchange.ts";
-import { createLegacyPeer } from "../../../src/peers/legacy/legacy-peer.ts";
-import type { LegacyPeer } from "../../../src/peers/legacy/legacy-peer.ts";
-import { createLegacyServer } from "../../../src/peers/legacy/legacy-server.ts";
+import type { Peer } from "../../../src/peers/peer.ts";
+import { createForeignServers } from "../../../src/peers/foreign-servers.ts";
+import { LEGACY } from "../../../src/peers/legacy/legacy.ts";
+import { DEFAULT_LIMITS } from "../../../src/limits.ts";
 import { NegotiatorError } from "../../../src/errors.ts";
 import { encodeLengthPrefixed } from "../../../src/wire/frames/length-prefixed.ts";
 import { describeAgent, makeId } from "../../../src/roles/identity.ts";
@@ -52,7 +53,9 @@ describe("as the one that asks", () => {
       await using old = recordedPeer(call);
       const [name = "", ...args] = call.args;
       if (call.method === "list_commands") {
-        expect((await old.peer.listCommands(0)).map((command) => command.name)).toEqual(RECORDED_NAMES);
+        expect((await listCommandsOf(old.peer, { timeoutMs: 0 })).map((command) => command.name)).toEqual(
+          RECORDED_NAMES,
+        );
       } else if (call.reply === undefined && call.late === "") {
         expect(await outcomeOf(old.peer, name, args, 30)).toBe("TIMEOUT");
       } else {
@@ -88,15 +91,15 @@ async function answerOf(request: string, pieceBytes = Infinity): Promise<string>
     agent: describeAgent("guest"),
     makeId,
     onCall: serveRecorded,
-    onForeign: ({ object }) => server.take(object),
-    onWritten: () => server.resume(),
-  });
-  const server = createLegacyServer({
-    serve: serveRecorded,
-    send: (bytes) => link.session.sendForeign(bytes),
-    unsent: () => link.session.unsentLines,
-    makeId,
-    lengthPrefixedBytes: 16 * 1024 * 1024,
+    createForeign: (session) =>
+      createForeignServers(session, {
+        side: "listener",
+        dialects: [LEGACY],
+        serve: { call: serveRecorded, notice: () => undefined },
+        makeId,
+        limits: DEFAULT_LIMITS,
+        onRefused: () => undefined,
+      }),
   });
   const running = link.run(pair.ends[1]);
   await pair.ends[0].write(Buffer.from(request));
@@ -113,7 +116,7 @@ async function answerOf(request: string, pieceBytes = Infinity): Promise<string>
   return text;
 }
 
-type RecordedPeer = AsyncDisposable & { peer: LegacyPeer; heard: () => string };
+type RecordedPeer = AsyncDisposable & { peer: Peer; heard: () => string };
 
 /** An old agent that refuses the hello and then plays its part of the recorded call. */
 function recordedPeer(call: CapturedCall): RecordedPeer {
@@ -138,11 +141,12 @@ function recordedPeer(call: CapturedCall): RecordedPeer {
     }
   };
   void play();
-  const peer = createLegacyPeer({
+  const peer = LEGACY.createPeer({
+    agent: describeAgent("host"),
+    makeId,
     dial: () => Promise.resolve(ours),
-    makeSyncProbe: () => makeSyncProbe(describeAgent("host"), makeId),
-    successor: () => Promise.reject(new Error("nobody is upgraded here")),
-    isReplaced: () => false,
+    upgradedPeer: () => Promise.reject(new Error("no agent is upgraded here")),
+    isUpgraded: () => false,
     life: new AbortController().signal,
   });
   return { peer, heard: () => heard, [Symbol.asyncDispose]: () => theirs.close() };
@@ -150,12 +154,12 @@ function recordedPeer(call: CapturedCall): RecordedPeer {
 
 /** How a command without input ended, or the code of why it did not. */
 async function outcomeOf(
-  peer: LegacyPeer,
+  peer: Peer,
   command: string,
   args: readonly string[],
   timeoutMs: number,
 ): Promise<unknown> {
-  const remote = peer.execute({ command, args, hasInput: false, timeoutMs });
+  const remote = executeOn(peer, { command, args, hasInput: false, timeoutMs });
   try {
     const { exitCode, signal } = await remote.ended;
     return { stdout: (await collect(remote.stdout)).toString(), exitCode, signal };

@@ -1,8 +1,9 @@
 /** A python-negotiator as a peer: one call at a time, a queue with an end, and no byte that it dies of. */
+import { executeOn, listCommandsOf } from "../../../src/peers/remote-command.ts";
 import { describe, expect, test } from "bun:test";
 import { createMemoryPair } from "../../support/memory-channel.ts";
 import { NegotiatorError } from "../../../src/errors.ts";
-import { withUnbrokenWrites } from "../../../src/peers/legacy/unbroken-writes.ts";
+import { withUnbrokenWrites } from "../../../src/peers/unbroken-writes.ts";
 import { rejectionOf } from "../../support/error-of.ts";
 import { createOldPort } from "../../support/old-port.ts";
 import { chooseSeed, createRandom } from "../../support/random.ts";
@@ -45,7 +46,7 @@ describe("one call", () => {
   test("sends one hello, then one request, each on the same channel, and nothing else", async () => {
     const port = createOldPort({ commands: COMMANDS });
     const peer = createPeerOver(port.dial);
-    await peer.listCommands(1000);
+    await listCommandsOf(peer, { timeoutMs: 1000 });
     expect(port.agent.calls.map(({ method }) => method)).toEqual([
       expect.stringMatching(/^negotiate:/),
       "list_commands",
@@ -91,12 +92,12 @@ describe("one call", () => {
     const tooLarge = new Uint8Array(8 * 1024 * 1024 + 1);
     expect(await runOn(peer, { command: "cat", input: tooLarge })).toMatchObject({ code: "TOO_LARGE" });
     expect(port.agent.calls).toEqual([]);
-    expect(peer.queueLength).toBe(0);
+    expect(peer.callCount).toBe(0);
   });
 
   test("input that does not end is awaited until the deadline, and the agent hears nothing", async () => {
     const port = createOldPort({ commands: COMMANDS });
-    const remote = createPeerOver(port.dial).execute({
+    const remote = executeOn(createPeerOver(port.dial), {
       command: "cat",
       args: [],
       hasInput: true,
@@ -128,7 +129,7 @@ describe("one call", () => {
 
   test("that is cancelled says why once", async () => {
     const { port, peer } = createGated();
-    const remote = peer.execute({ command: "echo", args: ["wait"], hasInput: false, timeoutMs: 0 });
+    const remote = executeOn(peer, { command: "echo", args: ["wait"], hasInput: false, timeoutMs: 0 });
     await until("the agent works", () => port.agent.calls.length === 2);
     remote.cancel("The call was cancelled: interrupted by SIGINT");
     expect((await rejectionOf(remote.ended)).message).toBe("The call was cancelled: interrupted by SIGINT");
@@ -180,7 +181,7 @@ describe("one call", () => {
         },
       };
     });
-    const remote = peer.execute({ command: "echo", args: ["torn"], hasInput: false, timeoutMs: 0 });
+    const remote = executeOn(peer, { command: "echo", args: ["torn"], hasInput: false, timeoutMs: 0 });
     await halfway.promise;
     remote.cancel("the test wants it so");
     expect((await rejectionOf(remote.ended)).code).toBe("CANCELLED");
@@ -219,12 +220,12 @@ describe("the queue", () => {
       ends.push(word);
     });
     await until("the first is under way", () => port.agent.calls.length === 2);
-    expect(peer.queueLength).toBe(3);
+    expect(peer.callCount).toBe(3);
     expect(port.served).toBe(1);
     open();
     await Promise.all(calls);
     expect(ends).toEqual(["wait", "b", "c"]);
-    expect(peer.queueLength).toBe(0);
+    expect(peer.callCount).toBe(0);
   });
 
   test("has room for 32; the next caller is told", async () => {
@@ -233,7 +234,7 @@ describe("the queue", () => {
       runOn(peer, { command: "echo", args: [index === 0 ? "wait" : String(index)] }),
     );
     await turns(3);
-    expect(peer.queueLength).toBe(32);
+    expect(peer.callCount).toBe(32);
     const refused = await runOn(peer, { command: "echo" });
     expect(refused).toMatchObject({
       code: "BUSY",
@@ -252,7 +253,7 @@ describe("the queue", () => {
     expect(second).toMatchObject({ code: "TIMEOUT", message: expect.stringContaining("was not made") });
     const third = runOn(peer, { command: "echo", args: ["third"] });
     await turns(5);
-    expect({ length: peer.queueLength, dialled: port.dialled }).toEqual({ length: 2, dialled: 1 });
+    expect({ length: peer.callCount, dialled: port.dialled }).toEqual({ length: 2, dialled: 1 });
     open();
     expect(await first).toMatchObject(ran("wait\n"));
     expect(await third).toMatchObject(ran("third\n"));

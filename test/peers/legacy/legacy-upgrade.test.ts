@@ -1,9 +1,10 @@
 /** A guest whose old agent is exchanged for a native one while it is called: no call fails because of it. */
+import { executeOn, listCommandsOf } from "../../../src/peers/remote-command.ts";
+import { createNativePeer } from "../../../src/peers/native.ts";
 import { expect, test } from "bun:test";
 import { createMemoryPair } from "../../support/memory-channel.ts";
 import { NegotiatorError } from "../../../src/errors.ts";
 import { createLink } from "../../../src/peers/link.ts";
-import { createNativePeer } from "../../../src/peers/peer.ts";
 import type { Peer } from "../../../src/peers/peer.ts";
 import { describeAgent, makeId } from "../../../src/roles/identity.ts";
 import type { Channel } from "../../../src/wire/channel.ts";
@@ -17,7 +18,7 @@ import { turns } from "../../support/turns.ts";
 import { until } from "../../support/until.ts";
 import { COMMANDS, createPeerOver, runOn } from "./legacy-calls.ts";
 
-const explainSilence = (): NegotiatorError => new NegotiatorError("NO_CHANNEL", "never sent");
+const explainNoAnswer = (): NegotiatorError => new NegotiatorError("NO_CHANNEL", "never sent");
 const RESULT = { signal: null, timedOut: false, cancelled: false, durationMs: 1 };
 
 /** A channel to a native agent that takes no calls, and how often it was dialled. */
@@ -52,7 +53,7 @@ function createSuccessor() {
     call.writer("stderr").end();
     call.respond({ ...RESULT, exitCode: 5 });
   });
-  return { peer: createNativePeer(link.caller, { explainSilence }), calls, link };
+  return { peer: createNativePeer(link.caller, { explainNoAnswer }), calls, link };
 }
 
 test("the first call's hello shows it; that call and the rest of the queue go to the new agent", async () => {
@@ -62,7 +63,7 @@ test("the first call's hello shows it; that call and the rest of the queue go to
   let asked = 0;
   const peer = createPeerOver(port.dial, async () => (asked++, successor));
   const ends = [1, 2, 3].map((number) =>
-    runOn(peer, { command: "echo", args: [String(number)], callId: `c${number}` }),
+    runOn(peer, { command: "echo", args: [String(number)], id: `c${number}` }),
   );
   expect(await Promise.all(ends)).toEqual(
     [1, 2, 3].map((number) => ({
@@ -71,7 +72,7 @@ test("the first call's hello shows it; that call and the rest of the queue go to
       signal: null,
     })),
   );
-  expect({ dials: port.dials(), asked, left: peer.queueLength }).toEqual({ dials: 1, asked: 3, left: 0 });
+  expect({ dials: port.dials(), asked, left: peer.callCount }).toEqual({ dials: 1, asked: 3, left: 0 });
   expect(calls.map(({ id }) => id)).toEqual(["c1", "c2", "c3"]);
 });
 
@@ -87,17 +88,17 @@ test("input and deadline go along", async () => {
 
 test("a list is asked of the new agent", async () => {
   await using link = createServedLink((call) => call.respond({ commands: [{ name: "new", kind: "user" }] }));
-  const successor = createNativePeer(link.caller, { explainSilence });
+  const successor = createNativePeer(link.caller, { explainNoAnswer });
   const peer = createPeerOver(createNativePort().dial, async () => successor);
-  expect(await peer.listCommands(60_000)).toEqual([{ name: "new", kind: "user" }]);
+  expect(await listCommandsOf(peer, { timeoutMs: 60_000 })).toEqual([{ name: "new", kind: "user" }]);
 });
 
 test("a cancel reaches the new agent", async () => {
   const started = Promise.withResolvers<IncomingCall>();
   await using link = createServedLink((call) => started.resolve(call));
-  const successor = createNativePeer(link.caller, { explainSilence });
+  const successor = createNativePeer(link.caller, { explainNoAnswer });
   const peer = createPeerOver(createNativePort().dial, async () => successor);
-  const remote = peer.execute({ command: "sleep", args: [], hasInput: false, timeoutMs: 0 });
+  const remote = executeOn(peer, { command: "sleep", args: [], hasInput: false, timeoutMs: 0 });
   const call = await started.promise;
   remote.cancel("the test wants it so");
   await until("it was heard", () => call.signal.aborted);
@@ -119,20 +120,20 @@ test("a call that waits for its channel goes to the new agent when that is met e
   );
   const ended = runOn(peer, { command: "echo" });
   await turns(5);
-  peer.retire();
+  peer.handOver();
   expect(await ended).toMatchObject({ exitCode: 5 });
 });
 
 test("a call whose input ends after that never meets the old agent's channel", async () => {
   const { peer: successor, link } = createSuccessor();
   await using _ = link;
-  let isReplaced = false;
+  let isUpgraded = false;
   let dials = 0;
   const dial = () => Promise.reject(new Error(`dial ${++dials}`));
-  const peer = createPeerOver(dial, async () => successor, { isReplaced: () => isReplaced });
-  const remote = peer.execute({ command: "cat", args: [], hasInput: true, timeoutMs: 0 });
-  peer.retire();
-  isReplaced = true;
+  const peer = createPeerOver(dial, async () => successor, { isUpgraded: () => isUpgraded });
+  const remote = executeOn(peer, { command: "cat", args: [], hasInput: true, timeoutMs: 0 });
+  peer.handOver();
+  isUpgraded = true;
   await remote.stdin?.write(Buffer.from("late"));
   remote.stdin?.end();
   expect(await remote.ended).toMatchObject({ exitCode: 5 });
@@ -144,13 +145,17 @@ test("all calls end with the guest, wherever they are", async () => {
   const gate = Promise.withResolvers<void>();
   const port = createOldPort({ commands: COMMANDS, work: () => gate.promise });
   const peer = createPeerOver(port.dial, undefined, { life: life.signal });
-  const calls = [runOn(peer, { command: "echo" }), runOn(peer, { command: "echo" }), peer.listCommands(0)];
-  const input = peer.execute({ command: "cat", args: [], hasInput: true, timeoutMs: 0 });
+  const calls = [
+    runOn(peer, { command: "echo" }),
+    runOn(peer, { command: "echo" }),
+    listCommandsOf(peer, { timeoutMs: 0 }),
+  ];
+  const input = executeOn(peer, { command: "cat", args: [], hasInput: true, timeoutMs: 0 });
   const ends = [...calls, input.ended].map((end) => end.catch((thrown: unknown) => thrown));
   await until("the agent works", () => port.agent.calls.length > 0);
   life.abort(new NegotiatorError("CLOSED", "the guest is gone"));
   for (const end of await Promise.all(ends)) expect(end).toMatchObject({ message: "the guest is gone" });
-  expect(peer.queueLength).toBe(0);
+  expect(peer.callCount).toBe(0);
 });
 
 test("a call that was made stays with the old agent", async () => {
@@ -160,7 +165,7 @@ test("a call that was made stays with the old agent", async () => {
   const peer = createPeerOver(port.dial);
   const ended = runOn(peer, { command: "echo", args: ["old"] });
   await until("the agent works", () => port.agent.calls.length === 2);
-  peer.retire();
+  peer.handOver();
   await turns(5);
   gate.resolve();
   expect(await ended).toMatchObject({ stdout: "old\n", exitCode: 0 });

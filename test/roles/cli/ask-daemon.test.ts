@@ -1,7 +1,7 @@
 /** A command line whose daemon does not say what it is asked: it ends, and says so. */
 import { expect, test } from "bun:test";
 import { DEFAULT_LIMITS } from "../../../src/limits.ts";
-import { listenControl } from "../../../src/roles/daemon/control.ts";
+import { listenControl } from "../../../src/roles/daemon/control-server.ts";
 import { listenDeaf } from "../../support/deaf-socket.ts";
 import { launch } from "../../support/program.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
@@ -27,7 +27,10 @@ test.each([
     const control = directory.at("control.sock");
     await using _ = await listenControl(words[0] === "host" ? "host" : "guest", control, {
       limits: DEFAULT_LIMITS,
-      onCall: (call) => call.respond({ host: { state: "sleeping" }, guests: "many" }),
+      serve: {
+        call: (call) => call.respond({ host: { state: "sleeping" }, guests: "many" }),
+        notice: () => undefined,
+      },
     });
     const ended = await run(words, control);
     expect(ended).toMatchObject({ exitCode, stdout: "" });

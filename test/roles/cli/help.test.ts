@@ -1,10 +1,11 @@
 /** Help texts: every option is there, nothing is wider than a terminal. */
 import { expect, test } from "bun:test";
 import { formatRoleHelp, formatSubcommandHelp } from "../../../src/roles/cli/help.ts";
+import { defineSubcommand } from "../../../src/roles/cli/subcommand.ts";
 import type { RoleDefinition, Subcommand } from "../../../src/roles/cli/subcommand.ts";
 
 const LONG = "a text that goes on and on and must be broken somewhere, ".repeat(6).trim();
-const EXECUTE: Subcommand = {
+const EXECUTE = defineSubcommand({
   summary: LONG,
   args: {
     guest: { type: "positional", required: true },
@@ -16,14 +17,14 @@ const EXECUTE: Subcommand = {
   },
   notes: LONG,
   examples: ["negotiator host execute web1 uptime", "negotiator host execute web1 ls -l"],
-  cutAfter: 2,
+  restAfter: 2,
   run: () => ({ exitCode: 0 }),
-};
+});
 const HOST: RoleDefinition = {
   role: "host",
   summary: LONG,
-  legacyOptions: [],
-  subcommands: { execute: EXECUTE, "a-subcommand-with-a-long-name": { ...EXECUTE, examples: [] } },
+  optionForm: { args: {}, guestActions: [] },
+  subCommands: { execute: EXECUTE, "a-subcommand-with-a-long-name": { ...EXECUTE, examples: [] } },
 };
 const NAME = "negotiator host execute";
 
@@ -44,7 +45,7 @@ test("a subcommand's help fits a terminal and loses no word", () => {
 test("a role's help fits a terminal and has every subcommand, and one example of each", () => {
   const text = formatRoleHelp(HOST);
   expectToFit(text);
-  for (const name of Object.keys(HOST.subcommands)) expect(text).toMatch(new RegExp(`^  ${name}\\b`, "m"));
+  for (const name of Object.keys(HOST.subCommands)) expect(text).toMatch(new RegExp(`^  ${name}\\b`, "m"));
   expect(text).toContain("\n  negotiator host execute web1 uptime\n");
   expect(text).not.toContain("ls -l");
 });
@@ -74,7 +75,7 @@ test("the usage line shows which words must be there, and whose the rest is", ()
   const usage = (subcommand: Subcommand): string | undefined =>
     /^Usage:\n {2}(.*)$/m.exec(formatSubcommandHelp(NAME, subcommand))?.[1];
   expect(usage(EXECUTE)).toBe(`${NAME} [OPTION...] GUEST NAME [NOTE] [ARG...]`);
-  const { cutAfter: _, ...uncut } = EXECUTE;
+  const { restAfter: _, ...uncut } = EXECUTE;
   expect(usage(uncut)).toBe(`${NAME} [OPTION...] GUEST NAME [NOTE]`);
   expect(usage({ ...EXECUTE, args: {} })).toBe(`${NAME} [OPTION...] [ARG...]`);
 });

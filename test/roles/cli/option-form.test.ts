@@ -1,21 +1,25 @@
 /** The original's option form: which subcommands it stands for, and what it must not be taken for. */
 import { describe, expect, test } from "bun:test";
-import {
-  GUEST_LEGACY_OPTIONS,
-  HOST_LEGACY_OPTIONS,
-  readLegacyForm,
-} from "../../../src/roles/cli/option-form.ts";
+import { GUEST_FORM, HOST_FORM, readOptionForm } from "../../../src/roles/cli/option-form.ts";
+import type { OptionForm } from "../../../src/roles/cli/option-form.ts";
 import { errorOf } from "../../support/error-of.ts";
 
 const SUBCOMMANDS = new Set(["list-guests", "list-commands", "execute", "daemon", "status", "print-config"]);
 
-function host(...words: string[]): string[][] | undefined {
-  return readLegacyForm(words, HOST_LEGACY_OPTIONS, (word) => SUBCOMMANDS.has(word));
+/** Each line as a subcommand's argv would be written. */
+function read(argv: readonly string[], form: OptionForm): string[][] | undefined {
+  const lines = readOptionForm(argv, form, (word) => SUBCOMMANDS.has(word));
+  if (lines === "help") return [["--help"]];
+  return lines?.map(({ subcommand, words: { options, positionals } }) => {
+    const said = [...options].flatMap(([name, values]) =>
+      values.map((value) => (value === "" ? `--${name}` : `--${name}=${value}`)),
+    );
+    return [subcommand, ...said, "--", ...positionals];
+  });
 }
 
-function guest(...words: string[]): string[][] | undefined {
-  return readLegacyForm(words, GUEST_LEGACY_OPTIONS, (word) => SUBCOMMANDS.has(word));
-}
+const host = (...argv: string[]): string[][] | undefined => read(argv, HOST_FORM);
+const guest = (...argv: string[]): string[][] | undefined => read(argv, GUEST_FORM);
 
 const LIST_GUESTS = ["list-guests", "--"];
 const LIST_WEB1 = ["list-commands", "--", "web1"];
@@ -64,7 +68,11 @@ describe("on a host", () => {
     [["-vt5", "-c", "web1"], [["list-commands", "--verbose", "--timeout=5", "--", "web1"]]],
     [
       ["-t", "5", "-g", "-d", "-e", "ls", "web1"],
-      [LIST_GUESTS, ["daemon", "--"], ["execute", "--timeout=5", "--", "web1", "ls"]],
+      [
+        ["list-guests", "--timeout=5", "--"],
+        ["daemon", "--timeout=5", "--"],
+        ["execute", "--timeout=5", "--", "web1", "ls"],
+      ],
     ],
     [
       ["--config", "a b", "--connect=x", "--socket", "a=b", "--control", "c", "-g"],

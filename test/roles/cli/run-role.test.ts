@@ -2,7 +2,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { configureLog, logFor } from "../../../src/log.ts";
 import { runRole } from "../../../src/roles/cli/run-role.ts";
-import type { Invocation, Outcome, RoleDefinition, Subcommand } from "../../../src/roles/cli/subcommand.ts";
+import { defineSubcommand } from "../../../src/roles/cli/subcommand.ts";
+import type { Invocation, Outcome, RoleDefinition } from "../../../src/roles/cli/subcommand.ts";
 import { NegotiatorError } from "../../../src/errors.ts";
 import { errorOf, rejectionOf } from "../../support/error-of.ts";
 import { spyOnOutput } from "../../support/spied-output.ts";
@@ -16,7 +17,7 @@ function createRole(run: () => Promise<Outcome> | Outcome = () => ({ exitCode: 0
   calls: Invocation[];
 } {
   const calls: Invocation[] = [];
-  const execute: Subcommand = {
+  const execute = defineSubcommand({
     summary: "Run it.",
     args: {
       guest: { type: "positional", required: true },
@@ -24,14 +25,14 @@ function createRole(run: () => Promise<Outcome> | Outcome = () => ({ exitCode: 0
       json: { type: "boolean" },
     },
     examples: ["negotiator host execute web1 uptime"],
-    cutAfter: 2,
+    restAfter: 2,
     run: (invocation) => {
       calls.push(invocation);
       return run();
     },
-  };
-  const subcommands = { execute };
-  return { role: { role: "host", summary: "Test.", legacyOptions: [], subcommands }, calls };
+  });
+  const optionForm = { args: {}, guestActions: [] };
+  return { role: { role: "host", summary: "Test.", optionForm, subCommands: { execute } }, calls };
 }
 
 describe("a subcommand", () => {

@@ -1,11 +1,11 @@
-/** The life of both daemons: ready, reload, drain, stop, and what they write down. */
+/** Both daemons: ready, reload, drain, stop, and their audit entries. */
 import { describe, expect, test } from "bun:test";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { connect } from "node:net";
 import { uptime } from "node:os";
-import { dialControl } from "../../../src/roles/daemon/control.ts";
+import { dialControl } from "../../../src/roles/cli/control-client.ts";
 import { listenForNews } from "../../support/notify-socket.ts";
 import { createStage } from "../../support/stage.ts";
 import type { Side, Stage } from "../../support/stage.ts";
@@ -15,26 +15,26 @@ const TIMEOUT_MS = 120_000;
 const DENY_ALL = "rules = []\n";
 const RELOADED = "The configuration and the policy were read again";
 
-/** What is asked of one side, and who serves it. */
+/** Each side as the server, with the other one as the caller. */
 const WAYS: [string, (stage: Stage) => { caller: Side; served: Side; to: string[] }][] = [
   ["a guest's daemon", (stage) => ({ caller: stage.host, served: stage.guest(), to: ["web1"] })],
   ["the host's daemon", (stage) => ({ caller: stage.guest(), served: stage.host, to: [] })],
 ];
 
-/** A command that says "ready" and ends when its input does. */
-const PATIENT = "#!/bin/sh\necho ready\ncat\necho done\n";
+/** Prints "ready" and ends at the end of its input. */
+const WAITING = "#!/bin/sh\necho ready\ncat\necho done\n";
 
 test(
-  "a guest's daemon that hears nothing but rubbish closes the port, opens it again, and serves the next host",
+  "a guest's daemon that gets only invalid messages opens its port again and serves the next host",
   async () => {
     await using stage = await createStage({ isDark: true });
     const guest = stage.guest();
     const daemon = await guest.start();
-    const rubbish = connect(guest.port.hostPath);
-    await once(rubbish, "connect");
-    rubbish.write("rubbish\n".repeat(1000));
+    const invalid = connect(guest.port.hostPath);
+    await once(invalid, "connect");
+    invalid.write("rubbish\n".repeat(1000));
     await daemon.says("The peer sent too many invalid messages");
-    rubbish.destroy();
+    invalid.destroy();
     await stage.host.start();
     await stage.open();
     expect(daemon.log().match(/Serving the host at/g)?.length).toBeGreaterThan(1);
@@ -45,12 +45,12 @@ test(
 
 describe.concurrent.each(WAYS)("%s", (_, way) => {
   test(
-    "reads its policy and config anew at SIGHUP, and running calls go on",
+    "applies the new policy at SIGHUP, and a running call goes on",
     async () => {
       await using stage = await createStage();
       const { caller, served, to } = way(stage);
-      await served.command("patient", PATIENT);
-      await using running = caller.launch(["execute", "-t", "0", ...to, "patient"], { isOpen: true });
+      await served.command("waiting", WAITING);
+      await using running = caller.launch(["execute", "-t", "0", ...to, "waiting"], { isOpen: true });
       expect(await running.firstLine()).toBe("ready");
 
       await served.setPolicy(DENY_ALL);
@@ -85,13 +85,13 @@ describe.concurrent.each(WAYS)("%s", (_, way) => {
   );
 
   test(
-    "denies everything under an invalid policy, and says so",
+    "denies every call under an invalid policy and logs it",
     async () => {
       await using stage = await createStage();
       const { caller, served, to } = way(stage);
       await served.setPolicy('[[rules]]\naction = "alow"\n');
       served.daemon.kill("SIGHUP");
-      await served.daemon.says("Every call is denied until the policy is mended");
+      await served.daemon.says("Every call is denied until the policy is corrected");
       await served.daemon.says(RELOADED);
       const denied = await caller.run(["execute", ...to, "find-distributor-id"]);
       expect(denied).toMatchObject({ exitCode: 126, stdout: "" });
@@ -120,12 +120,12 @@ describe.concurrent.each(WAYS)("%s", (_, way) => {
   );
 
   test(
-    "lets a running call end at SIGTERM, then exits and takes its socket away",
+    "waits for a running call after SIGTERM, then removes its socket and exits with 0",
     async () => {
       await using stage = await createStage();
       const { caller, served, to } = way(stage);
-      await served.command("patient", PATIENT);
-      await using running = caller.launch(["execute", "-t", "0", ...to, "patient"], { isOpen: true });
+      await served.command("waiting", WAITING);
+      await using running = caller.launch(["execute", "-t", "0", ...to, "waiting"], { isOpen: true });
       expect(await running.firstLine()).toBe("ready");
       served.daemon.kill("SIGTERM");
       await served.daemon.says("SIGTERM: waiting up to 10 s for 1 calls");
@@ -139,12 +139,12 @@ describe.concurrent.each(WAYS)("%s", (_, way) => {
   );
 
   test(
-    "ends calls that outlive its patience, and at a second SIGTERM at once",
+    "ends a running call at a second SIGTERM",
     async () => {
       await using stage = await createStage();
       const { caller, served, to } = way(stage);
-      await served.command("patient", PATIENT);
-      await using running = caller.launch(["execute", "-t", "0", ...to, "patient"], { isOpen: true });
+      await served.command("waiting", WAITING);
+      await using running = caller.launch(["execute", "-t", "0", ...to, "waiting"], { isOpen: true });
       expect(await running.firstLine()).toBe("ready");
       served.daemon.kill("SIGTERM");
       await served.daemon.says("SIGTERM: waiting");
@@ -158,7 +158,7 @@ describe.concurrent.each(WAYS)("%s", (_, way) => {
   );
 
   test(
-    "tells the service manager how it fares",
+    "notifies the service manager of ready, reload and stop",
     async () => {
       await using stage = await createStage({ isDark: true });
       const { served } = way(stage);
@@ -177,7 +177,7 @@ describe.concurrent.each(WAYS)("%s", (_, way) => {
         "READY=1",
         "STOPPING=1",
       ]);
-      // The machine is older than this test, and that is older than the daemon.
+      // The daemon started after this test did, and the machine started before it.
       const monotonicSeconds = Number(news.messages()[1]?.split("=").at(-1)) / 1e6;
       expect(monotonicSeconds).toBeWithin((performance.now() - beforeMs) / 1000, uptime() + 1);
     },
@@ -185,7 +185,7 @@ describe.concurrent.each(WAYS)("%s", (_, way) => {
   );
 
   test(
-    "is the only one at its control socket, which others cannot open",
+    "refuses a second daemon at its control socket, which has mode 660",
     async () => {
       await using stage = await createStage({ isDark: true });
       const { served } = way(stage);
@@ -202,7 +202,7 @@ describe.concurrent.each(WAYS)("%s", (_, way) => {
 });
 
 test(
-  "both sides write a call down under the same id",
+  "both audits have the same id for a call",
   async () => {
     await using stage = await createStage();
     await stage.guest().command("count", "#!/bin/sh\nwc -c\nexit 3\n");
@@ -228,7 +228,7 @@ test(
 );
 
 test(
-  "local users whose calls have the same id each get their own, and so does the audit",
+  "two local users with the same call id get their own results and audit entries",
   async () => {
     await using stage = await createStage();
     await stage.guest().command("say", '#!/bin/sh\nprintf %s "$1"; exit "$2"\n');
@@ -236,7 +236,7 @@ test(
       await using control = await dialControl("host", stage.host.control);
       const params = { guest: "web1", command: "say", args: [word, exitCode] };
       const call = control?.session.call({ id: 1, method: "execute", params, read: ["stdout"] });
-      if (call === undefined) throw new Error("No daemon is there");
+      if (call === undefined) throw new Error("No daemon listens");
       const words = await Array.fromAsync(call.reader("stdout"), (bytes) => Buffer.from(bytes).toString());
       return { said: words.join(""), result: (await call.answer).result };
     };

@@ -1,9 +1,9 @@
-/** Signals that come before a daemon is ready for them, and after. */
+/** Signals that come before and after a daemon is ready for them. */
 import { expect, test } from "bun:test";
 import { catchSignals } from "../../../src/roles/daemon/life-signals.ts";
 import { until } from "../../support/until.ts";
 
-/** Resolves when a signal of this process has been delivered to whoever listens. */
+/** Sends this process a signal, and resolves when its listeners have been called. */
 async function signal(name: NodeJS.Signals): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   process.once(name, () => resolve());
@@ -11,7 +11,7 @@ async function signal(name: NodeJS.Signals): Promise<void> {
   await promise;
 }
 
-test("a reload that is asked for too early happens as soon as it can, once", async () => {
+test("two SIGHUPs before onReload cause one reload, and a later SIGHUP another one", async () => {
   using signals = catchSignals();
   await signal("SIGHUP");
   await signal("SIGHUP");
@@ -22,29 +22,32 @@ test("a reload that is asked for too early happens as soon as it can, once", asy
   await until("it reloads again", () => reloads === 2);
 });
 
-test("there is no reload that nobody asked for", () => {
+test("without a SIGHUP, onReload does not reload", () => {
   using signals = catchSignals();
   let reloads = 0;
   signals.onReload(() => void reloads++);
   expect(reloads).toBe(0);
 });
 
-test.each(["SIGTERM", "SIGINT"] as const)("%s that comes too early still stops it", async (name) => {
-  using signals = catchSignals();
-  await signal(name);
-  expect(await signals.stopped).toBe(name);
-});
+test.each(["SIGTERM", "SIGINT"] as const)(
+  "%s before the daemon is ready resolves stopSignal",
+  async (name) => {
+    using signals = catchSignals();
+    await signal(name);
+    expect(await signals.stopSignal).toBe(name);
+  },
+);
 
-test("the second one is in a hurry, even when nobody has heard of the first yet", async () => {
+test("a second stop signal aborts, and stopSignal has the name of the first one", async () => {
   using signals = catchSignals();
   await signal("SIGTERM");
-  expect(signals.hurry.aborted).toBe(false);
+  expect(signals.abort.aborted).toBe(false);
   await signal("SIGINT");
-  expect(signals.hurry.aborted).toBe(true);
-  expect(await signals.stopped).toBe("SIGTERM");
+  expect(signals.abort.aborted).toBe(true);
+  expect(await signals.stopSignal).toBe("SIGTERM");
 });
 
-test("afterwards nobody listens", () => {
+test("after the disposal, the process has as many signal listeners as before", () => {
   const names = ["SIGHUP", "SIGTERM", "SIGINT"] as const;
   const counts = (): number[] => names.map((name) => process.listenerCount(name));
   const before = counts();

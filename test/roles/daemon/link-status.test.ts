@@ -2,13 +2,16 @@
 import { expect, setSystemTime, test } from "bun:test";
 import { NegotiatorError } from "../../../src/errors.ts";
 import { DEFAULT_LIMITS } from "../../../src/limits.ts";
+import type { Dialect } from "../../../src/peers/dialect.ts";
+import { LEGACY } from "../../../src/peers/legacy/legacy.ts";
 import { createLinkStatus, formatLinkStatus } from "../../../src/roles/daemon/link-status.ts";
+import type { StatusSource } from "../../../src/roles/daemon/link-status.ts";
 import { createSession } from "../../../src/wire/session/session.ts";
 import type { Session } from "../../../src/wire/session/session.ts";
 
 const PEER = { name: "negotiator", version: "1.2.3", role: "guest" };
 
-function sessionLike(changes: Partial<Session>): Session {
+function linkLike(changes: Partial<Session>, dialect?: Dialect): StatusSource {
   const session = createSession({
     side: "dialler",
     agent: PEER,
@@ -16,46 +19,52 @@ function sessionLike(changes: Partial<Session>): Session {
     onCall: () => undefined,
     onOutput: () => undefined,
   });
-  return { ...session, ...changes };
+  const changed = { ...session, ...changes };
+  const calls = { outgoing: changed.outgoingCount, incoming: changed.incomingCount };
+  return { session: changed, dialect, calls };
 }
 
-test.each<[Partial<Session>, string, string | null]>([
-  [{ state: "idle", peer: undefined }, "waiting", null],
-  [{ state: "dialling", peer: undefined }, "waiting", null],
-  [{ state: "open", peer: PEER, isResponsive: true }, "open", "native"],
-  [{ state: "open", peer: PEER, isResponsive: false }, "unresponsive", "native"],
-  [{ state: "cut", peer: PEER, isResponsive: true }, "unresponsive", "native"],
-  [{ state: "dialling", peer: PEER, isResponsive: true }, "unresponsive", "native"],
-  [{ state: "foreign", peer: undefined }, "legacy", "legacy"],
-])("%j is %s", (changes, state, dialect) => {
-  expect(createLinkStatus(DEFAULT_LIMITS).status(sessionLike(changes))).toMatchObject({ state, dialect });
+test.each<[Partial<Session>, string, string | null, Dialect | undefined]>([
+  [{ state: "idle", peer: undefined }, "waiting", null, undefined],
+  [{ state: "dialling", peer: undefined }, "waiting", null, undefined],
+  [{ state: "open", peer: PEER, isResponsive: true }, "open", "native", undefined],
+  [{ state: "open", peer: PEER, isResponsive: false }, "unresponsive", "native", undefined],
+  [{ state: "cut", peer: PEER, isResponsive: true }, "unresponsive", "native", undefined],
+  [{ state: "dialling", peer: PEER, isResponsive: true }, "unresponsive", "native", undefined],
+  [{ state: "foreign", peer: undefined }, "legacy", "legacy", LEGACY],
+  [{ state: "dialling", peer: PEER }, "legacy", "legacy", LEGACY],
+])("a link with the session %j has the status %s, dialect %j", (changes, state, dialect, spoken) => {
+  expect(createLinkStatus(DEFAULT_LIMITS).status(linkLike(changes, spoken))).toMatchObject({
+    state,
+    dialect,
+  });
 });
 
 test("an error is news once, and forgotten when the conversation is open", () => {
-  const keeper = createLinkStatus(DEFAULT_LIMITS);
+  const tracker = createLinkStatus(DEFAULT_LIMITS);
   const error = new NegotiatorError("NO_CHANNEL", "nobody there");
-  expect([keeper.note(error), keeper.note(error)]).toEqual([true, false]);
-  expect(keeper.note(new NegotiatorError("NO_CHANNEL", "something else"))).toBe(true);
-  expect(keeper.note(error)).toBe(true);
-  expect(keeper.status(sessionLike({ state: "cut" })).lastError).toBe("nobody there");
-  expect(keeper.status(sessionLike({ state: "open", peer: PEER })).lastError).toBeNull();
-  expect(keeper.note(error)).toBe(true);
+  expect([tracker.recordError(error), tracker.recordError(error)]).toEqual([true, false]);
+  expect(tracker.recordError(new NegotiatorError("NO_CHANNEL", "something else"))).toBe(true);
+  expect(tracker.recordError(error)).toBe(true);
+  expect(tracker.status(linkLike({ state: "cut" })).lastError).toBe("nobody there");
+  expect(tracker.status(linkLike({ state: "open", peer: PEER })).lastError).toBeNull();
+  expect(tracker.recordError(error)).toBe(true);
 });
 
 test("since says when the state began", () => {
-  const keeper = createLinkStatus(DEFAULT_LIMITS);
-  const first = keeper.status(sessionLike({ state: "cut" })).since;
-  const again = keeper.status(sessionLike({ state: "dialling" })).since;
+  const tracker = createLinkStatus(DEFAULT_LIMITS);
+  const first = tracker.status(linkLike({ state: "cut" })).since;
+  const again = tracker.status(linkLike({ state: "dialling" })).since;
   expect(again).toBe(first);
   expect(new Date(first).toISOString()).toBe(first);
 });
 
 test("since is the time of the change, not of the question", () => {
-  const keeper = createLinkStatus(DEFAULT_LIMITS);
+  const tracker = createLinkStatus(DEFAULT_LIMITS);
   setSystemTime(new Date("2026-01-01T00:00:00.000Z"));
-  keeper.follow(sessionLike({ state: "open", peer: PEER }));
+  tracker.follow(linkLike({ state: "open", peer: PEER }));
   setSystemTime(new Date("2026-01-01T09:00:00.000Z"));
-  const { since } = keeper.status(sessionLike({ state: "open", peer: PEER }));
+  const { since } = tracker.status(linkLike({ state: "open", peer: PEER }));
   setSystemTime();
   expect(since).toBe("2026-01-01T00:00:00.000Z");
 });
@@ -64,7 +73,7 @@ test("since is the time at which a silence became too long, whoever noticed it a
   const limits = { unresponsiveAfterMs: 30_000 };
   const [earliestMs, nowMs, latestMs] = [Date.now(), performance.now(), Date.now()];
   for (const state of ["open", "idle"] as const) {
-    const session = sessionLike({ state, peer: PEER, isResponsive: false, heardMs: nowMs - 50_000 });
+    const session = linkLike({ state, peer: PEER, isResponsive: false, heardMs: nowMs - 50_000 });
     const { since } = createLinkStatus(limits).status(session);
     expect(Date.parse(since)).toBeGreaterThanOrEqual(earliestMs - 20_000 - 2);
     expect(Date.parse(since)).toBeLessThanOrEqual(latestMs - 20_000 + 2);
@@ -73,7 +82,7 @@ test("since is the time at which a silence became too long, whoever noticed it a
 
 test("one line for people", () => {
   const status = createLinkStatus(DEFAULT_LIMITS).status(
-    sessionLike({ state: "open", peer: PEER, outgoingCount: 2 }),
+    linkLike({ state: "open", peer: PEER, outgoingCount: 2 }),
   );
   const since = "2026-01-02T03:04:05.678Z";
   expect(formatLinkStatus({ ...status, since })).toBe(

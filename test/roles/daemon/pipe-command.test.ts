@@ -1,8 +1,9 @@
 /** A call that is passed on: streams, cancel and end go through, failures too. */
+import { executeOn } from "../../../src/peers/remote-command.ts";
+import { createNativePeer } from "../../../src/peers/native.ts";
 import { expect, test } from "bun:test";
 import { NegotiatorError } from "../../../src/errors.ts";
-import { createNativePeer } from "../../../src/peers/peer.ts";
-import type { RemoteCommand } from "../../../src/peers/peer.ts";
+import type { RemoteCommand } from "../../../src/peers/remote-command.ts";
 import { pipeCommand } from "../../../src/roles/daemon/pipe-command.ts";
 import type { IncomingCall } from "../../../src/wire/calls/incoming-call.ts";
 import type { Session } from "../../../src/wire/session/session.ts";
@@ -12,18 +13,24 @@ import { until } from "../../support/until.ts";
 
 const RESULT = { exitCode: 3, signal: null, timedOut: false, cancelled: false, durationMs: 1 };
 
-function executeOver(session: Session, hasInput: boolean): RemoteCommand {
+function executeOver(session: Session, hasInput: boolean, signal?: AbortSignal): RemoteCommand {
   const peer = createNativePeer(session, {
-    explainSilence: () => new NegotiatorError("NO_CHANNEL", "never"),
+    explainNoAnswer: () => new NegotiatorError("NO_CHANNEL", "never"),
   });
-  return peer.execute({ command: "x", args: ["y"], hasInput, timeoutMs: 0 });
+  return executeOn(peer, {
+    command: "x",
+    args: ["y"],
+    hasInput,
+    timeoutMs: 0,
+    ...(signal === undefined ? {} : { signal }),
+  });
 }
 
 /** A caller, the one who passes on, and the one at the far end, whose calls `onCall` gets. */
 function createChain(onCall: (call: IncomingCall) => void, hasInput = true) {
   const far = createServedLink(onCall);
   const near = createServedLink((call) => {
-    pipeCommand(call, executeOver(far.caller, hasInput)).then(
+    pipeCommand(call, executeOver(far.caller, hasInput, call.signal)).then(
       (result) => call.respond(result),
       (thrown: unknown) => call.fail(NegotiatorError.from(thrown)),
     );

@@ -1,7 +1,8 @@
 /** What a call that is passed on may take: its one deadline holds for all the steps. */
 import { expect, test } from "bun:test";
 import { NegotiatorError } from "../../../src/errors.ts";
-import { createDispatcher } from "../../../src/methods/method.ts";
+import { createDispatcher } from "../../../src/methods/dispatcher.ts";
+import { NATIVE } from "../../../src/peers/native.ts";
 import type { Peer } from "../../../src/peers/peer.ts";
 import { DEFAULT_POLICY } from "../../../src/policy/policy.ts";
 import { createQuota } from "../../../src/policy/quota.ts";
@@ -23,21 +24,23 @@ const noOutput = {
   cancel() {},
 };
 
-/** A peer that tells how long it was given. */
+/** A peer that records how long each call was given. */
 function createWitness() {
   const givenMs: number[] = [];
   const peer: Peer = {
-    execute({ timeoutMs }) {
+    can: NATIVE.can,
+    notify: () => undefined,
+    call(method, _params, { timeoutMs }) {
       givenMs.push(timeoutMs);
-      const ended = Promise.resolve(RESULT);
-      return { isSent: true, stdin: undefined, stdout: noOutput, stderr: noOutput, ended, cancel() {} };
-    },
-    listCommands(timeoutMs) {
-      givenMs.push(timeoutMs);
-      return Promise.resolve([]);
+      const result = Promise.resolve(method === "execute" ? RESULT : { commands: [] });
+      return { isSent: true, result, reader: () => noOutput, writer: noInput, cancel: () => undefined };
     },
   };
   return { peer, givenMs };
+}
+
+function noInput(): never {
+  throw new Error("the call has no input");
 }
 
 function relayTo(peerOf: Parameters<typeof createRelay>[0]) {
@@ -45,13 +48,13 @@ function relayTo(peerOf: Parameters<typeof createRelay>[0]) {
     createDispatcher({
       role: "host",
       direction: "outgoing",
-      caller: {},
+      caller: { via: "local" },
       methods: createRelay(peerOf),
       policy: () => DEFAULT_POLICY,
       quota: createQuota(),
       audit: { record: () => undefined },
       now: () => performance.now(),
-    }),
+    }).call,
   );
 }
 

@@ -1,4 +1,4 @@
-/** What SIGHUP changes in a running daemon, what it cannot change, and what it must not disturb. */
+/** A reload of a running daemon: what SIGHUP changes, what it cannot change, and the calls that go on. */
 import { describe, expect, test } from "bun:test";
 import { chmod, readFile } from "node:fs/promises";
 import { askStatus } from "../../../src/roles/host/ask-status.ts";
@@ -14,14 +14,14 @@ import { until } from "../../support/until.ts";
 
 const TIMEOUT_MS = 60_000;
 const RELOADED = "The configuration and the policy were read again";
-/** No poll comes while a test runs. */
+/** Longer than a test, so no poll comes. */
 const NEVER = "rescanSeconds = 3600\n";
-/** Says "ready" and ends when its input does. */
-const PATIENT = "#!/bin/sh\necho ready\ncat\necho done\n";
-/** Each one doubles the pause before the next try, which is 15 s at most: so many take some two minutes and a half. */
+/** Prints "ready" and ends at the end of its input. */
+const WAITING = "#!/bin/sh\necho ready\ncat\necho done\n";
+/** Each failure doubles the pause before the next attempt, up to 15 s, so 16 of them take about 150 s. */
 const FAILURES = 16;
 
-/** A side's config, to be changed at its places; `SIGHUP` is the test's. */
+/** Returns a side's config, whose text the test replaces; the test sends SIGHUP. */
 async function configOf(stage: Stage, name: string) {
   const path = stage.at(`${name}.toml`);
   let text = await readFile(path, "utf8");
@@ -36,7 +36,7 @@ async function configOf(stage: Stage, name: string) {
   };
 }
 
-/** Tells the daemon to reload and waits until it has, for the `count`th time. */
+/** Sends SIGHUP and waits until the daemon has reloaded for the `count`th time. */
 async function reload({ daemon }: Side, count = 1): Promise<void> {
   daemon.kill("SIGHUP");
   await daemon.says(RELOADED, count);
@@ -49,7 +49,7 @@ async function expectToGoOn(running: Launched): Promise<void> {
 }
 
 test.concurrent(
-  "a guest that is added is found at once, one that is taken out is let go, and the calls of others go on",
+  "a reload finds an added guest, closes a removed one, and does not disturb a call to another",
   async () => {
     await using stage = await createStage({ guests: ["web1", "web2"], isDark: true });
     const { host } = stage;
@@ -59,8 +59,8 @@ test.concurrent(
     await config.replace('qemu = "no"\n', `qemu = "no"\n${NEVER}`);
     await Promise.all([host.start(), stage.guest("web1").start(), stage.guest("web2").start()]);
     await stage.open("web1");
-    await stage.guest("web1").command("patient", PATIENT);
-    await using running = host.launch(["execute", "-t", "0", "web1", "patient"], { isOpen: true });
+    await stage.guest("web1").command("waiting", WAITING);
+    await using running = host.launch(["execute", "-t", "0", "web1", "waiting"], { isOpen: true });
     expect(await running.firstLine()).toBe("ready");
 
     await config.replace(/$/, web2);
@@ -79,7 +79,7 @@ test.concurrent(
 );
 
 test.concurrent(
-  "guests that make no sense leave all as it was, the log too",
+  "a reload with an invalid guest changes nothing, not even the log",
   async () => {
     await using stage = await createStage();
     const { host } = stage;
@@ -98,7 +98,9 @@ test.concurrent(
   TIMEOUT_MS,
 );
 
-/** Notes the URI and the process of each `virsh event`, which then tells nothing; knows no domain. */
+/**
+ * A virsh that writes down the URI and the process of each `virsh event`, and has no domains and no events.
+ */
 const FAKE_VIRSH = `#!/bin/sh
 for word; do case $word in
   --connect=*) uri=\${word#--connect=} ;;
@@ -107,7 +109,7 @@ esac; done
 `;
 
 test.concurrent(
-  "the follower of libvirt's events is another one after each reload, and goes when libvirt is switched off",
+  "a reload replaces the follower of libvirt's events, and ends it when libvirt is switched off",
   async () => {
     await using stage = await createStage({ guests: [], isDark: true });
     await using bin = await createTemporaryDirectory();
@@ -150,27 +152,27 @@ test.concurrent(
   TIMEOUT_MS,
 );
 
-/** Whether there is such a process, and not only what is left of it until its parent has looked. */
+/** Returns whether the process exists and is not a zombie. */
 async function isRunning(pid: string): Promise<boolean> {
   const status = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
   return status !== "" && !/\) Z /.test(status);
 }
 
 test.concurrent(
-  "a guest's daemon goes to another device at once, and its calls go on there",
+  "a guest's daemon moves to another device at a reload, and its calls go on there",
   async () => {
     await using stage = await createStage();
     const guest = stage.guest();
     await using way = await createSocketRelay(stage.at("other"), guest.port.guestPath);
-    await guest.command("patient", PATIENT);
-    await using running = stage.host.launch(["execute", "-t", "0", "web1", "patient"], { isOpen: true });
+    await guest.command("waiting", WAITING);
+    await using running = stage.host.launch(["execute", "-t", "0", "web1", "waiting"], { isOpen: true });
     expect(await running.firstLine()).toBe("ready");
 
     const config = await configOf(stage, "web1");
     await config.replace(guest.port.guestPath, stage.at("other"));
     await reload(guest);
     await guest.daemon.says(`Serving the host at ${stage.at("other")}`);
-    // On a port of its own the host's hello would be waiting already.
+    // On a real second port, the host's hello would be waiting already.
     guest.port.dropHost();
     await expectToGoOn(running);
 
@@ -184,7 +186,7 @@ test.concurrent(
 );
 
 test.concurrent(
-  "a device that the settings name is tried at once, however often the last one was not there",
+  "a new device is opened at the reload, even after 16 failures of the old one",
   async () => {
     await using stage = await createStage({ isDark: true });
     const guest = stage.guest();
@@ -201,13 +203,13 @@ test.concurrent(
     await reload(guest, FAILURES + 1);
     await stage.open();
   },
-  // Much less than the pauses between so many tries take.
+  // Much less than the pauses between so many attempts.
   60_000,
 );
 
 describe.concurrent.each(["host", "guest"] as const)("the %s's daemon", (role) => {
   test(
-    "names each setting that holds until it is started anew, as long as that differs",
+    "warns at each reload of every changed setting that holds until the restart",
     async () => {
       await using stage = await createStage();
       const side = role === "host" ? stage.host : stage.guest();
@@ -224,22 +226,24 @@ describe.concurrent.each(["host", "guest"] as const)("the %s's daemon", (role) =
           .log()
           .split("\n")
           .flatMap((line) => /^\S+Z (WARN .*)$/.exec(line)?.[1] ?? []);
-      const told = expected.map((key) => `WARN daemon: ${key} takes effect when the daemon is started anew`);
-      expect(warnings()).toEqual(told);
+      const expectedWarnings = expected.map(
+        (key) => `WARN daemon: ${key} takes effect when the daemon is restarted`,
+      );
+      expect(warnings()).toEqual(expectedWarnings);
       expect(await side.run(["status", "--control", side.control])).toMatchObject({ exitCode: 0 });
 
       await reload(side, 2);
-      expect(warnings()).toEqual([...told, ...told]);
+      expect(warnings()).toEqual([...expectedWarnings, ...expectedWarnings]);
       await config.replace(more, "");
       await config.replace(stage.at("elsewhere.sock"), side.control);
       await reload(side, 3);
-      expect(warnings()).toEqual([...told, ...told]);
+      expect(warnings()).toEqual([...expectedWarnings, ...expectedWarnings]);
     },
     TIMEOUT_MS,
   );
 });
 
-test("conversations that begin after a reload have the limits of those before", async () => {
+test("a reload keeps the limits for new sessions", async () => {
   await using directory = await createTemporaryDirectory();
   const audit = { ...DEFAULTS.audit, file: directory.at("audit.jsonl") };
   const settings = { ...DEFAULTS, audit, policyFile: directory.at("none.toml") };

@@ -1,45 +1,45 @@
-/** Two things that go on beside each other: how both end. */
+/** A task and its background task: how both end. */
 import { once } from "node:events";
 import { expect, test } from "bun:test";
 import { NegotiatorError } from "../../../src/errors.ts";
 import { runAlongside } from "../../../src/roles/daemon/run-alongside.ts";
 import { rejectionOf } from "../../support/error-of.ts";
 
-const broken = (what: string): Promise<never> =>
-  Promise.reject(new NegotiatorError("INTERNAL", `${what} broke`));
+const fail = (task: string): Promise<never> =>
+  Promise.reject(new NegotiatorError("INTERNAL", `${task} failed`));
 const forever = (): Promise<void> => Promise.withResolvers<void>().promise;
 
-test("the companion is told to end when the main thing has ended, and waited for", async () => {
+test("when main resolves, the background task is aborted and awaited", async () => {
   const steps: string[] = [];
   await runAlongside(
     async (signal) => {
       await once(signal, "abort");
-      steps.push("companion");
+      steps.push("background");
     },
     async () => void steps.push("main"),
   );
-  expect(steps).toEqual(["main", "companion"]);
+  expect(steps).toEqual(["main", "background"]);
 });
 
-test("it is told so as well when the main thing fails", async () => {
-  let told: AbortSignal | undefined;
-  const companion = async (signal: AbortSignal): Promise<void> => {
-    told = signal;
+test("when main fails, the background task is aborted and main's error is thrown", async () => {
+  let received: AbortSignal | undefined;
+  const background = async (signal: AbortSignal): Promise<void> => {
+    received = signal;
     await once(signal, "abort");
   };
-  expect((await rejectionOf(runAlongside(companion, () => broken("main")))).message).toBe("main broke");
-  expect(told?.aborted).toBe(true);
+  expect((await rejectionOf(runAlongside(background, () => fail("main")))).message).toBe("main failed");
+  expect(received?.aborted).toBe(true);
 });
 
-test("its failure ends the whole at once, or at the end", async () => {
-  const atOnce = runAlongside(() => broken("companion"), forever);
-  expect((await rejectionOf(atOnce)).message).toBe("companion broke");
+test("the error of the background task is thrown, at once or after main has resolved", async () => {
+  const atOnce = runAlongside(() => fail("background"), forever);
+  expect((await rejectionOf(atOnce)).message).toBe("background failed");
   const atTheEnd = runAlongside(
     async (signal) => {
       await once(signal, "abort");
-      await broken("companion");
+      await fail("background");
     },
     () => Promise.resolve(),
   );
-  expect((await rejectionOf(atTheEnd)).message).toBe("companion broke");
+  expect((await rejectionOf(atTheEnd)).message).toBe("background failed");
 });

@@ -1,4 +1,4 @@
-/** News for systemd: datagrams to a socket with a name in the file system or without. */
+/** Notifications for systemd: datagrams to a socket with a path or with an abstract name. */
 import { expect, test } from "bun:test";
 import { closeSync, openSync, statSync } from "node:fs";
 import { isJournal, notifyService } from "../../../src/roles/daemon/service-manager.ts";
@@ -6,7 +6,7 @@ import { listenForNews } from "../../support/notify-socket.ts";
 import { spyOnOutput } from "../../support/spied-output.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 
-test("news arrive at a socket of the file system, and at an abstract one", async () => {
+test("notifyService reaches a socket with a path and an abstract socket", async () => {
   await using directory = await createTemporaryDirectory();
   for (const path of [directory.at("notify"), `@negotiator-test-${process.pid}`]) {
     using news = listenForNews(path);
@@ -16,7 +16,7 @@ test("news arrive at a socket of the file system, and at an abstract one", async
   }
 });
 
-test.each([[undefined], [""]])("nothing is done without a service manager: %p", async (socket) => {
+test.each([[undefined], [""]])("notifyService with the socket %p logs nothing", async (socket) => {
   const { stderr } = await spyOnOutput(() => notifyService(socket, "READY=1"));
   expect(stderr).toBe("");
 });
@@ -25,16 +25,16 @@ test.each([
   ["/nonexistent/notify", 'Cannot notify the service manager at "/nonexistent/notify"'],
   [`/${"x".repeat(107)}`, "is too long"],
   ["relative", 'Cannot notify the service manager at "relative"'],
-])("%p is a warning and nothing more", async (socket, part) => {
+])("notifyService with the unusable socket %p only logs a warning", async (socket, part) => {
   const { stderr } = await spyOnOutput(() => notifyService(socket, "READY=1"));
   expect(stderr).toStartWith("WARN service: ");
   expect(stderr).toContain(part);
 });
 
 test.each([
-  ["of this very file", (path: string) => path, true],
-  ["of another one", () => "/dev/null", false],
-])("the journal's stream is known by device and inode: %s", async (_, named, expected) => {
+  ["the same file is", (path: string) => path, true],
+  ["another file is not", () => "/dev/null", false],
+])("%s the journal's stream, by device and inode", async (_, named, expected) => {
   await using directory = await createTemporaryDirectory();
   const path = await directory.write("stream", "");
   const { dev, ino } = statSync(named(path), { bigint: true });
@@ -43,6 +43,6 @@ test.each([
   closeSync(descriptor);
 });
 
-test("without the journal's variable there is no journal", () => {
+test("without $JOURNAL_STREAM, isJournal returns false", () => {
   expect(isJournal(undefined, 2)).toBe(false);
 });

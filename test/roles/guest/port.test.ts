@@ -1,4 +1,5 @@
 /** A guest with both kinds of ports: the conversation goes over the better one that is there. */
+import { executeOn } from "../../../src/peers/remote-command.ts";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { Endpoint } from "../../../src/discovery/endpoint.ts";
 import { configureLog } from "../../../src/log.ts";
@@ -24,7 +25,7 @@ test("the pair's port comes first, the port for both ways takes over when that i
   guests.update({ ...NO_NEWS, appeared: [bothWays, pair] });
   await untilOpen(guests);
   const peer = await guests.peer("web1", 5000);
-  const remote = peer.execute({ command: "cat", args: [], hasInput: true, timeoutMs: 0 });
+  const remote = executeOn(peer, { command: "cat", args: [], hasInput: true, timeoutMs: 0 });
   const output = remote.stdout[Symbol.asyncIterator]();
   const say = async (word: string): Promise<void> => {
     await remote.stdin?.write(Buffer.from(word));

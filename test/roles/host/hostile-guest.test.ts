@@ -202,7 +202,7 @@ test(
     const { exitCode, stderr } = await running.ended();
     clearInterval(alive);
     expect(exitCode).toBe(124);
-    expect(stderr).toContain("keeps its output back: 0 bytes came");
+    expect(stderr).toContain("sends no more of its output: 0 bytes came");
     expect(await stage.open("evil")).toMatchObject({ calls: { outgoing: 0 } });
     expect(await stage.host.audit()).toContainEqual(
       expect.objectContaining({ peer: { guest: "evil" }, command: "x", errorCode: "TIMEOUT" }),

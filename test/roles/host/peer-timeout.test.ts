@@ -1,4 +1,4 @@
-/** A guest's agent that is gone for good: what runs on the host for it ends, but not for one that cannot know of the time. */
+/** A guest's agent that is gone: its calls on the host end, except while the guest is paused. */
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, expect, jest, test } from "bun:test";
 import type { Endpoint } from "../../../src/discovery/endpoint.ts";
@@ -12,26 +12,30 @@ import { until } from "../../support/until.ts";
 beforeAll(() => configureLog({ level: "silent", format: "text" }));
 afterAll(() => configureLog({ level: "info", format: "text" }));
 
-test("an absence is told when it has lasted, once, and counted anew after every excuse", () => {
+test("onTimeout is called once after afterMs, and a suspension starts the count again", () => {
   jest.useFakeTimers();
   try {
-    let isExcused = false;
-    let told = 0;
-    using _ = watchPeerTimeout({ isExcused: () => isExcused, afterMs: 5000, onGone: () => told++ });
+    let isSuspended = false;
+    let timeouts = 0;
+    using _ = watchPeerTimeout({
+      isSuspended: () => isSuspended,
+      afterMs: 5000,
+      onTimeout: () => timeouts++,
+    });
     jest.advanceTimersByTime(4900);
-    isExcused = true;
+    isSuspended = true;
     jest.advanceTimersByTime(100_000);
-    isExcused = false;
+    isSuspended = false;
     jest.advanceTimersByTime(3900);
-    expect(told).toBe(0);
+    expect(timeouts).toBe(0);
     jest.advanceTimersByTime(100_000);
-    expect(told).toBe(1);
+    expect(timeouts).toBe(1);
   } finally {
     jest.useRealTimers();
   }
 });
 
-test("what a guest left running on its host ends though its agent never comes back", async () => {
+test("a guest's command on the host ends when its agent does not come back", async () => {
   await using stage = await createStage({
     settings: "[limits]\npingAfterMs=300\nunresponsiveAfterMs=1000\nabandonAfterMs=2000\n",
   });
@@ -39,14 +43,14 @@ test("what a guest left running on its host ends though its agent never comes ba
   await using running = stage.guest().launch(["execute", "-t", "0", "patient"], { isOpen: true });
   expect(await running.firstLine()).toBe("ready");
   stage.guest().daemon.kill("SIGKILL");
-  await stage.host.daemon.says("its calls are ended");
+  await stage.host.daemon.says("its calls are cancelled");
   const ended = await until("the command has ended", async () =>
     (await stage.host.audit()).find((line) => line["command"] === "patient" && "durationMs" in line),
   );
   expect(ended).toMatchObject({ direction: "incoming", cancelled: true });
 }, 60_000);
 
-test("a guest that is paused keeps what it runs on its host, as one that hangs does not, and goes on when it is woken", async () => {
+test("a paused guest keeps its command on the host, and a guest that hangs loses it", async () => {
   await using stage = await createStage({ guests: ["paused", "hangs"], isDark: true });
   await stage.host.command("echo", "#!/bin/sh\nexec cat\n");
   const limits = {
@@ -73,7 +77,7 @@ test("a guest that is paused keeps what it runs on its host, as one that hangs d
     expect(await caller.firstLine()).toBe("first");
   }
 
-  /** Guests whose commands have ended on the host. */
+  /** Returns the guests whose commands have ended on the host. */
   const endedFor = async (): Promise<string[]> => {
     const lines = (await readFile(stage.at("audit"), "utf8")).split("\n").filter(Boolean);
     return lines.filter((line) => line.includes('"durationMs"')).map((line) => JSON.parse(line).peer.guest);
@@ -81,11 +85,11 @@ test("a guest that is paused keeps what it runs on its host, as one that hangs d
   const [endpoint] = endpoints;
   if (endpoint !== undefined) guests.update({ ...NO_NEWS, changed: [{ ...endpoint, state: "paused" }] });
   daemons[0]?.kill("SIGSTOP");
-  await until("the paused one is missed", () =>
+  await until("the paused guest is unresponsive", () =>
     guests.status().some(({ state }) => state === "unresponsive"),
   );
   daemons[1]?.kill("SIGSTOP");
-  await until("the one that hangs has lost its call", async () => (await endedFor()).includes("hangs"));
+  await until("the guest that hangs has lost its call", async () => (await endedFor()).includes("hangs"));
   expect(await endedFor()).toEqual(["hangs"]);
   daemons[0]?.kill("SIGCONT");
   if (endpoint !== undefined) guests.update({ ...NO_NEWS, changed: [endpoint] });

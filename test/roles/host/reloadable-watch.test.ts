@@ -1,9 +1,10 @@
-/** The host's lookout, watched through `watchEndpoints`: what a reload replaces, while the ends of waits are the test's. */
+/** The host's watch for guests, through `watchEndpoints`: what a reload replaces. The test ends the waits. */
 import { expect, test } from "bun:test";
 import { once } from "node:events";
+import { onAbort } from "../../../src/abort.ts";
 import type { Scan } from "../../../src/discovery/endpoint.ts";
 import { watchEndpoints } from "../../../src/discovery/watch.ts";
-import type { News } from "../../../src/discovery/watch.ts";
+import type { News } from "../../../src/discovery/news.ts";
 import { NegotiatorError } from "../../../src/errors.ts";
 import { createReloadableWatch } from "../../../src/roles/host/reloadable-watch.ts";
 import type { WatchTarget } from "../../../src/roles/host/reloadable-watch.ts";
@@ -18,36 +19,36 @@ const B = endpoint({ guest: "b", path: "/b", source: "config" });
 const SETTLE_MS = 200;
 const SILENT: WatchTarget = { find: () => Promise.resolve(found()), pollMs: 1000 };
 
-/** A source whose looks are counted, and whose followers are in the test's hands; the last of `scans` repeats. */
+/** Returns a target that counts its scans, the last of which repeats. The test controls its followers. */
 function createSource(pollMs: number, ...scans: Scan[]) {
   const followers: ChangeSource[] = [];
-  let looks = 0;
-  const outlook: WatchTarget = {
-    find: () => Promise.resolve(scans[Math.min(looks++, scans.length - 1)] ?? found()),
+  let count = 0;
+  const target: WatchTarget = {
+    find: () => Promise.resolve(scans[Math.min(count++, scans.length - 1)] ?? found()),
     follow: (signal) => createChanges(signal, followers),
     pollMs,
   };
-  return { outlook, followers, looks: () => looks };
+  return { target, followers, scanCount: () => count };
 }
 
-/** A watch over a lookout, whose pauses the test ends, but for those in which a burst settles. */
+/** Starts a watch whose waits the test ends, except those in which a burst settles. */
 function createScene(first: WatchTarget) {
   const controller = new AbortController();
   const waits: { milliseconds: number; end: () => void }[] = [];
-  const lookout = createReloadableWatch(first, (milliseconds, signal) => {
+  const reloadable = createReloadableWatch(first, (milliseconds, signal) => {
     const { promise, resolve } = Promise.withResolvers<void>();
     const entry = { milliseconds, end: () => resolve() };
     if (signal.aborted || milliseconds === SETTLE_MS) return Promise.resolve();
     waits.push(entry);
-    signal.addEventListener("abort", entry.end);
+    onAbort(signal, entry.end);
     return promise.finally(() => waits.splice(waits.indexOf(entry), 1));
   });
-  const watch = watchEndpoints(lookout, controller.signal);
+  const watch = watchEndpoints(reloadable, controller.signal);
   return {
-    lookout,
+    reloadable,
     waiting: () => waits.map(({ milliseconds }) => milliseconds),
     async endWait(milliseconds: number): Promise<void> {
-      const ours = await until(`it pauses for ${milliseconds} ms`, () =>
+      const ours = await until(`it waits for ${milliseconds} ms`, () =>
         waits.find((wait) => wait.milliseconds === milliseconds),
       );
       ours.end();
@@ -64,22 +65,22 @@ function createScene(first: WatchTarget) {
   };
 }
 
-test("what replaces the old is looked at at once, and its pause counts", async () => {
-  const [old, young] = [createSource(30_000, found(A)), createSource(5000, found(B))];
-  await using scene = createScene(old.outlook);
+test("replace scans the new target at once and waits for its pollMs", async () => {
+  const [old, next] = [createSource(30_000, found(A)), createSource(5000, found(B))];
+  await using scene = createScene(old.target);
   expect((await scene.next()).appeared).toEqual([A]);
   const news = scene.next();
-  await until("it pauses", () => scene.waiting().includes(30_000));
-  scene.lookout.replace(young.outlook);
+  await until("it waits", () => scene.waiting().includes(30_000));
+  scene.reloadable.replace(next.target);
   expect(await news).toEqual({ appeared: [B], changed: [], gone: [A], problems: [] });
-  expect([old.looks(), young.looks()]).toEqual([1, 1]);
+  expect([old.scanCount(), next.scanCount()]).toEqual([1, 1]);
   void scene.next().catch(() => undefined);
-  await until("it pauses anew", () => scene.waiting().includes(5000));
+  await until("it waits again", () => scene.waiting().includes(5000));
   expect(scene.waiting()).toEqual([5000]);
 });
 
-test("a look under way is broken off, and is no news", async () => {
-  const young = createSource(5000, found(B));
+test("replace aborts the running scan, which gives no news", async () => {
+  const next = createSource(5000, found(B));
   const looking = Promise.withResolvers<AbortSignal>();
   const hanging: WatchTarget = {
     ...SILENT,
@@ -92,13 +93,13 @@ test("a look under way is broken off, and is no news", async () => {
   await using scene = createScene(hanging);
   const first = scene.next();
   const signal = await looking.promise;
-  scene.lookout.replace(young.outlook);
+  scene.reloadable.replace(next.target);
   expect(signal.aborted).toBe(true);
   expect(await first).toEqual({ appeared: [], changed: [], gone: [], problems: [] });
   expect(await scene.next()).toEqual({ appeared: [B], changed: [], gone: [], problems: [] });
 });
 
-test("a look that fails by itself is told", async () => {
+test("a scan that fails without a replace is a problem", async () => {
   const failing: WatchTarget = {
     ...SILENT,
     find: () => Promise.reject(new NegotiatorError("DENIED", "Not for you")),
@@ -107,63 +108,63 @@ test("a look that fails by itself is told", async () => {
   expect((await scene.next()).problems.map(({ message }) => message)).toEqual(["Not for you"]);
 });
 
-test("what is replaced between a look and the pause after it is not waited for", async () => {
-  const [old, young] = [createSource(30_000, found(A)), createSource(5000, found(B))];
-  await using scene = createScene(old.outlook);
+test("a replace between a scan and its wait leads to a scan at once", async () => {
+  const [old, next] = [createSource(30_000, found(A)), createSource(5000, found(B))];
+  await using scene = createScene(old.target);
   await scene.next();
-  // The watch stands still while its news are worked on, and there is nobody who could tell of a change.
+  // The watch stands still between two calls of `next`, and after this no follower can report a change.
   old.followers[0]?.fail();
   await turns(5);
-  scene.lookout.replace(young.outlook);
+  scene.reloadable.replace(next.target);
   expect((await scene.next()).appeared).toEqual([B]);
 });
 
-test("the old follower ends, the new one begins, and neither is a problem", async () => {
-  const [old, young] = [createSource(30_000, found(A)), createSource(5000, found(A, B), found(B))];
-  await using scene = createScene(old.outlook);
+test("replace ends the old follower and starts the new one without a problem", async () => {
+  const [old, next] = [createSource(30_000, found(A)), createSource(5000, found(A, B), found(B))];
+  await using scene = createScene(old.target);
   await scene.next();
   const first = scene.next();
-  scene.lookout.replace(young.outlook);
+  scene.reloadable.replace(next.target);
   expect(await first).toEqual({ appeared: [B], changed: [], gone: [], problems: [] });
-  await until("the new one is followed", () => young.followers.length === 1);
-  expect([old.followers[0]?.signal.aborted, young.followers[0]?.signal.aborted]).toEqual([true, false]);
+  await until("the new target is followed", () => next.followers.length === 1);
+  expect([old.followers[0]?.signal.aborted, next.followers[0]?.signal.aborted]).toEqual([true, false]);
 
   const second = scene.next();
-  await until("it pauses", () => scene.waiting().includes(5000));
-  young.followers[0]?.change();
+  await until("it waits", () => scene.waiting().includes(5000));
+  next.followers[0]?.change();
   expect(await second).toEqual({ appeared: [], changed: [], gone: [A], problems: [] });
-  expect([old.followers.length, young.followers.length]).toEqual([1, 1]);
-  expect([old.looks(), young.looks()]).toEqual([1, 2]);
+  expect([old.followers.length, next.followers.length]).toEqual([1, 1]);
+  expect([old.scanCount(), next.scanCount()]).toEqual([1, 2]);
 });
 
-test("an old follower that complains of its end is not heard", async () => {
-  const young = createSource(5000, found(B), found());
-  const grumbling: WatchTarget = {
+test("an old follower that rejects at its abort is not a problem", async () => {
+  const next = createSource(5000, found(B), found());
+  const rejecting: WatchTarget = {
     ...SILENT,
-    // oxlint-disable-next-line require-yield -- it only complains
+    // oxlint-disable-next-line require-yield -- it only rejects
     async *follow(signal) {
       await once(signal, "abort");
       throw new NegotiatorError("CANCELLED", "It was cancelled");
     },
   };
-  await using scene = createScene(grumbling);
+  await using scene = createScene(rejecting);
   await scene.next();
   const news = scene.next();
-  scene.lookout.replace(young.outlook);
+  scene.reloadable.replace(next.target);
   expect((await news).problems).toEqual([]);
-  await until("the new one is followed", () => young.followers.length === 1);
+  await until("the new target is followed", () => next.followers.length === 1);
   const more = scene.next();
-  await until("it pauses", () => scene.waiting().includes(5000));
-  young.followers[0]?.change();
+  await until("it waits", () => scene.waiting().includes(5000));
+  next.followers[0]?.change();
   expect(await more).toEqual({ appeared: [], changed: [], gone: [B], problems: [] });
 });
 
-test("what happened while the old follower took its time to end is looked for", async () => {
-  const young = createSource(5000, found(A));
+test("changes during the slow end of the old follower lead to a scan", async () => {
+  const next = createSource(5000, found(A));
   const ending = Promise.withResolvers<void>();
   const slow: WatchTarget = {
     ...SILENT,
-    // oxlint-disable-next-line require-yield -- it only takes its time
+    // oxlint-disable-next-line require-yield -- it only waits
     async *follow() {
       await ending.promise;
     },
@@ -171,49 +172,49 @@ test("what happened while the old follower took its time to end is looked for", 
   await using scene = createScene(slow);
   await scene.next();
   const news = scene.next();
-  scene.lookout.replace(young.outlook);
+  scene.reloadable.replace(next.target);
   expect((await news).appeared).toEqual([A]);
   void scene.next().catch(() => undefined);
-  await until("it pauses", () => scene.waiting().includes(5000));
-  expect([young.looks(), young.followers.length]).toEqual([1, 0]);
+  await until("it waits", () => scene.waiting().includes(5000));
+  expect([next.scanCount(), next.followers.length]).toEqual([1, 0]);
   ending.resolve();
-  await until("it has looked once more", () => young.looks() === 2);
-  expect(young.followers).toHaveLength(1);
+  await until("it has scanned once more", () => next.scanCount() === 2);
+  expect(next.followers).toHaveLength(1);
 });
 
-test("following can be left off and taken up again", async () => {
-  const [old, young] = [createSource(30_000, found()), createSource(5000, found())];
-  await using scene = createScene(old.outlook);
+test("a target without a follower can replace one, and be replaced by one", async () => {
+  const [old, next] = [createSource(30_000, found()), createSource(5000, found())];
+  await using scene = createScene(old.target);
   await scene.next();
   void scene.next().catch(() => undefined);
-  scene.lookout.replace(SILENT);
-  await until("it pauses", () => scene.waiting().includes(SILENT.pollMs));
+  scene.reloadable.replace(SILENT);
+  await until("it waits", () => scene.waiting().includes(SILENT.pollMs));
   expect(old.followers[0]?.signal.aborted).toBe(true);
   Bun.gc(true);
-  scene.lookout.replace(young.outlook);
-  await until("it is followed", () => young.followers.length === 1);
+  scene.reloadable.replace(next.target);
+  await until("the target is followed", () => next.followers.length === 1);
 });
 
-test("a follower that had died is replaced as well, without a pause", async () => {
-  const [old, young] = [createSource(30_000, found()), createSource(5000, found(B))];
-  await using scene = createScene(old.outlook);
+test("a replace after the follower has ended starts the new one at once", async () => {
+  const [old, next] = [createSource(30_000, found()), createSource(5000, found(B))];
+  await using scene = createScene(old.target);
   await scene.next();
   const news = scene.next();
   old.followers[0]?.fail();
   await turns(5);
   expect(scene.waiting()).toEqual([30_000]);
-  scene.lookout.replace(young.outlook);
+  scene.reloadable.replace(next.target);
   const { appeared, problems } = await news;
   expect(appeared).toEqual([B]);
   expect(problems.map(({ code }) => code)).toEqual(["CLOSED"]);
-  await until("it is followed", () => young.followers.length === 1);
+  await until("the target is followed", () => next.followers.length === 1);
 });
 
-test("a follower that dies at once costs no more than one look for each pause", async () => {
-  let [looks, starts] = [0, 0];
+test("a follower that fails at once causes at most one scan per poll", async () => {
+  let [scans, starts] = [0, 0];
   const broken: WatchTarget = {
-    find: () => Promise.resolve((looks++, found())),
-    // oxlint-disable-next-line require-yield -- it never comes that far
+    find: () => Promise.resolve((scans++, found())),
+    // oxlint-disable-next-line require-yield -- it rejects at once
     async *follow() {
       starts++;
       throw new NegotiatorError("UNSUPPORTED", "There is no such program");
@@ -223,27 +224,27 @@ test("a follower that dies at once costs no more than one look for each pause", 
   await using scene = createScene(SILENT);
   await scene.next();
   const news = scene.next();
-  scene.lookout.replace(broken);
+  scene.reloadable.replace(broken);
   expect((await news).problems.map(({ message }) => message)).toEqual(["There is no such program"]);
   void scene.next().catch(() => undefined);
   for (let count = 0; count < 3; count++) {
-    await until("it pauses", () => scene.waiting().includes(5000));
+    await until("it waits", () => scene.waiting().includes(5000));
     await turns(5);
     expect(scene.waiting()).toEqual([5000]);
     await scene.endWait(5000);
   }
-  expect(looks).toBeLessThan(7);
+  expect(scans).toBeLessThan(7);
   expect(starts).toBeLessThan(7);
 });
 
-test("leaving the watch ends whoever is followed, after a reload too", async () => {
-  const [old, young] = [createSource(30_000, found()), createSource(5000, found())];
-  await using scene = createScene(old.outlook);
+test("the end of the watch ends the follower of the new target too", async () => {
+  const [old, next] = [createSource(30_000, found()), createSource(5000, found())];
+  await using scene = createScene(old.target);
   await scene.next();
   void scene.next().catch(() => undefined);
-  scene.lookout.replace(young.outlook);
-  await until("it is followed", () => young.followers.length === 1);
+  scene.reloadable.replace(next.target);
+  await until("the target is followed", () => next.followers.length === 1);
   await scene[Symbol.asyncDispose]();
-  expect(young.followers[0]?.signal.aborted).toBe(true);
+  expect(next.followers[0]?.signal.aborted).toBe(true);
   expect(scene.waiting()).toEqual([]);
 });

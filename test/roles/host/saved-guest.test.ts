@@ -1,10 +1,11 @@
 /** The host's guests while one of them is saved: its calls wait for it, new ones are refused, and nobody waits for ever. */
+import { executeOn } from "../../../src/peers/remote-command.ts";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFile, rm } from "node:fs/promises";
 import type { Endpoint } from "../../../src/discovery/endpoint.ts";
 import { configureLog } from "../../../src/log.ts";
 import type { Guests } from "../../../src/roles/host/guests.ts";
-import type { RemoteCommand } from "../../../src/peers/peer.ts";
+import type { RemoteCommand } from "../../../src/peers/remote-command.ts";
 import { rejectionOf } from "../../support/error-of.ts";
 import { createHostGuests, NO_NEWS, untilOpen } from "../../support/host-guests.ts";
 import { createSocketRelay } from "../../support/socket-relay.ts";
@@ -49,7 +50,7 @@ async function createScene() {
 /** A command that gives back what it gets, and has done so once. */
 async function converse(guests: Guests) {
   const peer = await guests.peer("web1", 5000);
-  const remote = peer.execute({ command: "echo", args: [], hasInput: true, timeoutMs: 0 });
+  const remote = executeOn(peer, { command: "echo", args: [], hasInput: true, timeoutMs: 0 });
   const output = remote.stdout[Symbol.asyncIterator]();
   const say = async (text: string): Promise<string> => {
     // Nobody could write it all at once to a command whose output is not read.
@@ -135,7 +136,7 @@ test(
     expect(refused.message).toBe(
       'Guest "web1" does not answer: it is saved\nBring it back: virsh start web1',
     );
-    const late = peer.execute({ command: "echo", args: [], hasInput: false, timeoutMs: 100 });
+    const late = executeOn(peer, { command: "echo", args: [], hasInput: false, timeoutMs: 100 });
     expect((await endOf(late)).message).toStartWith('Guest "web1" does not answer: it is saved');
   },
   TIMEOUT_MS,

@@ -1,6 +1,6 @@
 /** The beginning, interruption and end of a session. */
 import { describe, expect, test } from "bun:test";
-import { makeSyncProbe } from "../../../src/peers/legacy/exchange.ts";
+import { createSyncProbe } from "../../../src/peers/legacy/sync-probe.ts";
 import { readWelcome } from "../../../src/wire/session/handshake.ts";
 import type { Welcome } from "../../../src/wire/session/handshake.ts";
 import type { JsonObject } from "../../../src/wire/json.ts";
@@ -15,7 +15,7 @@ const sessionIn = (answer: JsonObject | undefined): Welcome["session"] =>
   readWelcome(answer?.["result"], "mine").session;
 
 describe("a probe", () => {
-  const probe = makeSyncProbe(
+  const probe = createSyncProbe(
     { name: "test", version: "1", role: "host" },
     () => "probe-of-22-characters",
   ).bytes;

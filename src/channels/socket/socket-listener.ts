@@ -1,0 +1,137 @@
+/** Owns listening unix sockets: serves one that has the right mode and group from its first moment. */
+import { lstatSync, renameSync } from "node:fs";
+import { chmod, chown, link, lstat, mkdir, mkdtemp, rm, unlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { errnoOf, NegotiatorError } from "../../errors.ts";
+import { printable } from "../../printable.ts";
+import type { Channel } from "../../wire/channel.ts";
+import { explainFailure } from "../failure.ts";
+import type { FailureCase } from "../failure.ts";
+import { dialSocket } from "./socket.ts";
+import { connectionOptions } from "./socket-connection.ts";
+import { findGroup } from "./socket-group.ts";
+import { checkDirectory, checkLength, findSocket } from "./socket-path.ts";
+
+/** `mode`: permission bits. `group`: the socket's group, if it exists. `onChannel` gets each connection. */
+export type ListenOptions = { mode: number; group?: string; onChannel: (channel: Channel) => void };
+
+/**
+ * Listens at `path`. Disposing ends all connections and removes the file. Makes the last directory if it is
+ * missing, and replaces a socket of ours without a listener. Throws `BUSY` when another process listens
+ * there, `DENIED` when the file there is not ours or other users could replace it, `NO_CHANNEL` when a socket
+ * is not possible there.
+ */
+export async function listenSocket(path: string, options: ListenOptions): Promise<AsyncDisposable> {
+  const action = `Cannot listen at "${printable(path)}"`;
+  const directory = dirname(path);
+  const longestPath = join(directory, ".XXXXXX", BOUND_NAME);
+  checkLength(action, path, longestPath);
+  try {
+    await mkdir(directory, { mode: 0o755 }).catch(unless("EEXIST"));
+    checkDirectory(action, directory);
+    // `join` would remove the dot, so the new directory would be in the parent, which may not be ours.
+    const workshop = await mkdtemp(`${directory}/.`);
+    try {
+      await removeDead(action, path, workshop);
+      return await publish(path, join(workshop, BOUND_NAME), options);
+    } finally {
+      await rm(workshop, { recursive: true });
+    }
+  } catch (thrown) {
+    throw explainFailure(action, thrown, listenCases(path));
+  }
+}
+
+const BOUND_NAME = "s";
+const DEAD_NAME = "d";
+
+async function removeDead(action: string, path: string, workshop: string): Promise<void> {
+  if ((await findSocket(action, path)) === "nothing") return;
+  const found = (await lstat(path).catch(unless("ENOENT")))?.ino;
+  if (await isAlive(path)) throw inUse(action, path);
+  const moved = join(workshop, DEAD_NAME);
+  if (!moveIfSame(path, found, moved) || !(await isAlive(moved))) return;
+  await link(moved, path);
+  throw inUse(action, path);
+}
+
+/** Another process may listen at `path` by now, so nothing of ours may run between check and move. */
+function moveIfSame(path: string, found: number | undefined, target: string): boolean {
+  const present = lstatSync(path, { throwIfNoEntry: false })?.ino;
+  if (present === undefined || present !== found) return false;
+  try {
+    renameSync(path, target);
+    return true;
+  } catch (thrown) {
+    if (errnoOf(thrown) === "ENOENT") return false;
+    throw thrown;
+  }
+}
+
+async function isAlive(path: string): Promise<boolean> {
+  try {
+    const channel = await dialSocket(path);
+    await channel.close();
+    return true;
+  } catch (thrown) {
+    const { code } = NegotiatorError.from(thrown);
+    if (code === "NO_CHANNEL") return false;
+    if (code === "BUSY") return true;
+    throw thrown;
+  }
+}
+
+async function publish(path: string, bound: string, options: ListenOptions): Promise<AsyncDisposable> {
+  const { mode, group, onChannel } = options;
+  // A new socket has the wrong mode and group at first, so no other user may enter its directory.
+  const server = Bun.listen({ ...connectionOptions(path, onChannel), unix: bound });
+  try {
+    const gid = group === undefined ? undefined : await findGroup(group);
+    if (gid !== undefined) await chown(bound, -1, gid);
+    await chmod(bound, mode);
+    const { ino } = await lstat(bound);
+    // Unlike `rename`, `link` does not replace an existing file.
+    await link(bound, path);
+    return {
+      async [Symbol.asyncDispose]() {
+        const present = await lstat(path).catch(unless("ENOENT"));
+        if (present?.ino === ino) await unlink(path);
+        server.stop(true);
+      },
+    };
+  } catch (thrown) {
+    server.stop(true);
+    throw thrown;
+  }
+}
+
+function unless(errno: string): (thrown: unknown) => undefined {
+  return (thrown) => {
+    if (errnoOf(thrown) !== errno) throw thrown;
+    return undefined;
+  };
+}
+
+function inUse(action: string, path: string): NegotiatorError {
+  const remedy = `Find it with: ss -xlp src "${printable(path)}"`;
+  return new NegotiatorError("BUSY", `${action}: another process listens there`, { remedy });
+}
+
+function listenCases(path: string): Record<string, FailureCase> {
+  const directory = printable(dirname(path));
+  const denied: FailureCase = {
+    code: "DENIED",
+    condition: "no permission",
+    remedy: `Run as root, or check the owner and mode: ls -ld ${directory}`,
+  };
+  return {
+    ENOENT: {
+      code: "NO_CHANNEL",
+      condition: `there is no directory "${directory}"`,
+      remedy: `Make it: mkdir -p ${directory}`,
+    },
+    EACCES: denied,
+    EPERM: denied,
+    EEXIST: { code: "BUSY", condition: "another process has just begun to listen there" },
+  };
+}

@@ -1,0 +1,30 @@
+/** The resource of a call, known after its parameters are checked. Errors and log lines name its kind. */
+import { printable } from "../printable.ts";
+
+/**
+ * A command with its arguments, or nothing besides the method itself. A new kind gets a member here, a row in
+ * `KINDS`, a condition in the policy's rules and a member of the audit's entries, which is named after the
+ * kind.
+ */
+export type Resource = { kind: "command"; name: string; args: readonly string[] } | { kind: "none" };
+
+/** Returns the resource as an object in a sentence, such as `the command "uptime"` or `the method "info"`. */
+export function formatResource(resource: Resource, method: string): string {
+  const { noun } = KINDS[resource.kind];
+  return `the ${noun} "${nameOf(resource, method)}"`;
+}
+
+/** Returns the action on the resource, to follow "Cannot": `run "uptime"` or `answer "info"`. */
+export function formatAction(resource: Resource, method: string): string {
+  const { verb } = KINDS[resource.kind];
+  return `${verb} "${nameOf(resource, method)}"`;
+}
+
+const KINDS = {
+  command: { noun: "command", verb: "run" },
+  none: { noun: "method", verb: "answer" },
+} as const satisfies Record<Resource["kind"], { noun: string; verb: string }>;
+
+function nameOf(resource: Resource, method: string): string {
+  return printable(resource.kind === "command" ? resource.name : method);
+}

@@ -1,0 +1,124 @@
+/** Serves a foreign dialect on a port that carries nothing else. */
+import { onAbort } from "../abort.ts";
+import { NegotiatorError } from "../errors.ts";
+import type { Serve } from "../methods/serve.ts";
+import type { Channel } from "../wire/channel.ts";
+import type { ForeignDialect, ForeignServer, ServerLine } from "./dialect.ts";
+
+/** A link that only answers. */
+export type ForeignLink = {
+  /** The peer's calls that run here; this side makes none. */
+  readonly calls: { outgoing: number; incoming: number };
+  /**
+   * Answers the peer's calls on `channel` and closes the channel at the end. Resolves when the channel has
+   * ended, or when `signal` aborts. Rejects when reading or writing failed, and with `BAD_FRAME` when the
+   * peer sent too many invalid messages.
+   */
+  run(channel: Channel, signal: AbortSignal): Promise<undefined>;
+  /** Cancels the calls that run here, and closes the channel. */
+  close(): void;
+};
+
+/** A link for the calls that a peer makes in this dialect. */
+export function createForeignLink(
+  dialect: ForeignDialect,
+  { serve, ...options }: Pick<ServerLine, "serve" | "makeId" | "limits">,
+): ForeignLink {
+  const life = new AbortController();
+  const counted = countCalls(serve);
+  return {
+    get calls() {
+      return { outgoing: 0, incoming: counted.count };
+    },
+    async run(channel, signal) {
+      const ending = AbortSignal.any([signal, life.signal]);
+      await using held = new AsyncDisposableStack();
+      held.use(channel);
+      held.use(onAbort(ending, () => void channel.close()));
+      const { promise: broken, reject } = Promise.withResolvers<never>();
+      const output = createOutput(channel, () => server.resume(), reject);
+      const server = dialect.createServer({ ...options, ...output, serve: counted.serve });
+      try {
+        await Promise.race([answerAll(channel, server, dialect, options.limits), broken]);
+      } catch (thrown) {
+        if (!ending.aborted) throw thrown;
+      } finally {
+        server.cancelAll();
+      }
+    },
+    close: () => life.abort(),
+  };
+}
+
+/** The same serving, and how many of its calls have not ended. */
+function countCalls(serve: Serve): { serve: Serve; readonly count: number } {
+  let count = 0;
+  return {
+    get count() {
+      return count;
+    },
+    serve: {
+      notice: serve.notice,
+      call(call) {
+        count++;
+        const end = (): void => void count--;
+        serve.call({
+          ...call,
+          respond(result) {
+            end();
+            call.respond(result);
+          },
+          fail(error) {
+            end();
+            call.fail(error);
+          },
+        });
+      },
+    },
+  };
+}
+
+/** Writes messages one after the other; `onWritten` is called after each. */
+function createOutput(
+  channel: Channel,
+  onWritten: () => void,
+  onFailure: (failure: unknown) => void,
+): Pick<ServerLine, "send" | "unsent"> {
+  let unsent = 0;
+  let writing = Promise.resolve();
+  const write = async (before: Promise<void>, bytes: Uint8Array): Promise<void> => {
+    await before;
+    await channel.write(bytes);
+    unsent--;
+    onWritten();
+  };
+  return {
+    send(bytes) {
+      unsent++;
+      writing = write(writing, bytes);
+      writing.catch(onFailure);
+    },
+    unsent: () => unsent,
+  };
+}
+
+async function answerAll(
+  channel: Channel,
+  server: ForeignServer,
+  dialect: ForeignDialect,
+  limits: ServerLine["limits"],
+): Promise<void> {
+  const framer = dialect.createFramer(limits);
+  let faults = 0;
+  for await (const bytes of channel) {
+    for (const object of framer.push(bytes)) {
+      const isMessage = !(object instanceof NegotiatorError) && dialect.recognises(object);
+      if (isMessage) server.take(object);
+      else if (++faults > limits.faults) throw tooManyFaults(dialect);
+    }
+  }
+}
+
+function tooManyFaults({ label }: ForeignDialect): NegotiatorError {
+  return new NegotiatorError("BAD_FRAME", `The ${label} peer sent too many invalid messages`);
+}

@@ -1,0 +1,40 @@
+/** The row of python-negotiator. README.md says why it is here, and when it can go. */
+import type { ForeignDialect } from "../dialect.ts";
+import { NATIVE } from "../native.ts";
+import { createObjectFramer } from "../object-framer.ts";
+import { createQueuedPeer } from "../queued-peer.ts";
+import { createLegacyRequest, LEGACY_METHODS, readLegacyAnswer } from "./calls.ts";
+import { legacyEnvelope, refusesHello } from "./envelope.ts";
+import { exchange } from "./exchange.ts";
+import { createLegacyServer } from "./server.ts";
+import { createSyncProbe } from "./sync-probe.ts";
+
+/** An old server keeps several copies of its input in memory. */
+const INPUT_BYTES = 8 * 1024 * 1024;
+
+/** python-negotiator shares the ports of the native dialect: the hello tells which of them is spoken. */
+export const LEGACY: ForeignDialect = {
+  name: "legacy",
+  label: "python-negotiator",
+  ports: NATIVE.ports,
+  can: { methods: LEGACY_METHODS, notices: false },
+  recognises: (object) => legacyEnvelope.recognises(object),
+  refusesHello,
+  createFramer: createObjectFramer,
+  createPeer: (line) =>
+    createQueuedPeer(
+      {
+        label: LEGACY.label,
+        can: LEGACY.can,
+        inputBytes: INPUT_BYTES,
+        createRequest: createLegacyRequest,
+        async exchange(channel, request, onSend) {
+          const startMs = performance.now();
+          const answer = await exchange(channel, createSyncProbe(line.agent, line.makeId), request, onSend);
+          return answer && readLegacyAnswer(request, answer, performance.now() - startMs);
+        },
+      },
+      line,
+    ),
+  createServer: createLegacyServer,
+};

@@ -1,0 +1,139 @@
+/** Serves a python-negotiator's calls: one after the other, in its own words, under our policy and audit. */
+import * as v from "valibot";
+import { NegotiatorError } from "../../errors.ts";
+import { ExecuteResultSchema } from "../../methods/execute.ts";
+import { CommandListSchema } from "../../methods/list-commands.ts";
+import { FIRST_ISSUE, isJsonObject } from "../../wire/json.ts";
+import type { Message, Request } from "../../wire/message.ts";
+import { createCollectedCall } from "../collected-call.ts";
+import type { CollectedCallOptions } from "../collected-call.ts";
+import type { ForeignServer, ServerLine } from "../dialect.ts";
+import { legacyEnvelope } from "./envelope.ts";
+import type { LegacyParams } from "./envelope.ts";
+import { toLegacyFailure, toLegacyRefusal, toLegacyResult } from "./text.ts";
+
+/**
+ * Most requests that wait. The original's clients send one and wait for the answer; more at once are answered
+ * in order. A request over this limit, or over the limit of bytes, is never answered: an answer out of order
+ * would belong to another.
+ */
+const WAITING_REQUESTS = 64;
+/** What an empty text still takes in memory, in bytes, roughly. */
+const WORD_BYTES = 32;
+/** Longest method name that a refusal repeats: enough for a hello's nonce. */
+const NAME_LENGTH = 128;
+
+/** A server that answers requests one after the other. */
+export function createLegacyServer(line: ServerLine): ForeignServer {
+  const queue: { request: Request; bytes: number }[] = [];
+  let waitingBytes = 0;
+  let isBusy = false;
+  let presence = new AbortController();
+
+  const enqueue = (request: Request): void => {
+    if (queue.length >= WAITING_REQUESTS) return;
+    const bytes = sizeOf(request.method) + sizeOf(request.params);
+    if (queue.length > 0 && waitingBytes + bytes > line.limits.lengthPrefixedBytes) return;
+    queue.push({ request, bytes });
+    waitingBytes += bytes;
+    void work();
+  };
+
+  const next = (): Request | undefined => {
+    const waiting = line.unsent() > 0 ? undefined : queue.shift();
+    waitingBytes -= waiting?.bytes ?? 0;
+    return waiting?.request;
+  };
+
+  const work = async (): Promise<void> => {
+    if (isBusy) return;
+    isBusy = true;
+    for (let request = next(); request !== undefined; request = next()) {
+      const { signal } = presence;
+      const message = await answer(request, line, signal);
+      // A peer that came in the meantime would take the answer for that to a request of its own.
+      if (!signal.aborted) line.send(legacyEnvelope.encode(message));
+    }
+    isBusy = false;
+  };
+
+  return {
+    take(object) {
+      const message = legacyEnvelope.decode(object);
+      if (message.kind === "request") enqueue(message);
+    },
+    resume: () => void work(),
+    cancelAll() {
+      queue.length = 0;
+      waitingBytes = 0;
+      presence.abort(new NegotiatorError("CANCELLED", "The caller is gone"));
+      presence = new AbortController();
+    },
+  };
+}
+
+/** The bytes that a parsed value takes in memory, roughly; its depth is bounded where it is parsed. */
+function sizeOf(value: unknown): number {
+  if (typeof value === "string") return WORD_BYTES + Buffer.byteLength(value);
+  let bytes = WORD_BYTES;
+  if (Array.isArray(value)) for (const item of value) bytes += sizeOf(item);
+  else if (isJsonObject(value))
+    for (const [key, member] of Object.entries(value)) bytes += sizeOf(key) + sizeOf(member);
+  return bytes;
+}
+
+async function answer({ method, params }: Request, line: ServerLine, signal: AbortSignal): Promise<Message> {
+  try {
+    // The legacy envelope makes these parameters for every request.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    const { args, kw } = params as LegacyParams;
+    if (method === "list_commands") return { kind: "result", result: await listCommands(line, signal) };
+    if (method === "execute") return { kind: "result", result: await execute(args, kw, line, signal) };
+    const name = method.slice(0, NAME_LENGTH).toWellFormed();
+    throw new NegotiatorError("UNKNOWN_METHOD", `Method ${name} not supported`);
+  } catch (thrown) {
+    const { code, message } = NegotiatorError.from(thrown);
+    return { kind: "failure", error: { code, message } };
+  }
+}
+
+async function listCommands(line: ServerLine, signal: AbortSignal): Promise<string[]> {
+  const { answer: reply } = await serve(line, { method: "list-commands", params: {}, input: null, signal });
+  if ("error" in reply) throw reply.error;
+  return v.parse(CommandListSchema, reply.result).commands.map(({ name }) => name);
+}
+
+const Words = v.pipe(v.array(v.string()), v.minLength(1));
+
+async function execute(
+  args: readonly unknown[],
+  { input = null }: LegacyParams["kw"],
+  line: ServerLine,
+  signal: AbortSignal,
+): Promise<string> {
+  const checked = v.safeParse(Words, args, FIRST_ISSUE);
+  if (!checked.success)
+    throw new NegotiatorError("BAD_REQUEST", "execute takes the command's name and its arguments, as text");
+  if (input !== null && typeof input !== "string")
+    throw new NegotiatorError("BAD_REQUEST", "input has to be text");
+  const [path = "", ...rest] = checked.output;
+  // The original takes the part of the path after its last slash.
+  const command = path.slice(path.lastIndexOf("/") + 1);
+  const words = [command, ...rest];
+  const params = { command, args: rest };
+  const { answer: reply, stdout } = await serve(line, { method: "execute", params, input, signal });
+  if ("error" in reply) throw new NegotiatorError(reply.error.code, toLegacyRefusal(reply.error, words));
+  const result = v.parse(ExecuteResultSchema, reply.result);
+  if (result.exitCode === 0) return toLegacyResult(stdout);
+  throw new NegotiatorError("INTERNAL", toLegacyFailure(result, words, stdout));
+}
+
+function serve(
+  { serve: dispatch, makeId, limits }: ServerLine,
+  options: Omit<CollectedCallOptions, "id" | "outputBytes">,
+): ReturnType<typeof createCollectedCall>["ended"] {
+  const outputBytes = limits.lengthPrefixedBytes;
+  const { call, ended } = createCollectedCall({ ...options, id: makeId(), outputBytes });
+  dispatch.call(call);
+  return ended;
+}

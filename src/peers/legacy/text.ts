@@ -1,0 +1,184 @@
+/**
+ * The words in which python-negotiator tells how a command ended. They are all that its clients learn of an
+ * exit code.
+ */
+import { constants } from "node:os";
+import { NegotiatorError } from "../../errors.ts";
+import type { ExecuteResult } from "../../methods/execute.ts";
+import { printable } from "../../printable.ts";
+import { signalName, signalNumber } from "../../signals.ts";
+import { clipText } from "../../wire/message.ts";
+
+/**
+ * What a command wrote, as its result: a single line loses the blanks around it, several stay as they are.
+ * Throws `BAD_REQUEST` in Python's words when it is not UTF-8.
+ */
+export function toLegacyResult(stdout: Uint8Array): string {
+  const text = decode(stdout);
+  const stripped = strip(text);
+  return stripped.includes("\n") ? text : stripped;
+}
+
+/** Why a command that was started counts as failed. */
+export function toLegacyFailure(
+  { exitCode, signal, timedOut }: ExecuteResult,
+  words: readonly string[],
+  stdout: Uint8Array,
+): string {
+  const command = `\n\nCommand:\n${quoteWords(words)}`;
+  if (timedOut) return `External command was ended at its deadline!${command}`;
+  const output = strip(new TextDecoder().decode(stdout));
+  const tail = output === "" ? "" : `\n\nStandard output:\n${output}`;
+  return `External command failed with exit code ${exitCode ?? -(signalNumber(signal ?? "") ?? 0)}!${command}${tail}`;
+}
+
+/** Why a command was not even started. */
+export function toLegacyRefusal({ code, message }: NegotiatorError, words: readonly string[]): string {
+  const command = `\n\nCommand:\n${quoteWords(words)}`;
+  if (code === "NO_COMMAND") return `External command isn't available!${command}`;
+  if (code === "NOT_EXECUTABLE") return `External command failed with exit code 126!${command}`;
+  return message;
+}
+
+/**
+ * What a command wrote, out of the result of an old server: several lines come as they were; a single one has
+ * lost the blanks around it and gets a line end again.
+ */
+export function fromLegacyResult(text: string): string {
+  return text === "" || text.includes("\n") ? text : `${text}\n`;
+}
+
+export type LegacyEnd = { exit: Pick<ExecuteResult, "exitCode" | "signal">; output: string };
+
+/**
+ * How a command ended, and what it wrote, out of the failure text of an old server. Throws `NO_COMMAND` or
+ * `NOT_EXECUTABLE` where it was not started, or may not have been; `INTERNAL` when the text tells of no end
+ * at all.
+ */
+export function readLegacyFailure(text: string, command: string): LegacyEnd {
+  const exit = fromLegacyFailure(text);
+  const output = outputOfLegacyFailure(text);
+  const name = printable(command);
+  if (exit === undefined) throw notStarted(legacyFault(text), name, text);
+  if (output === "" && DOUBTFUL.test(text)) throw perhapsNotStarted(exit.exitCode, name, text);
+  return { exit, output };
+}
+
+/**
+ * How the failure text of an old server is understood: an exit code, or the signal that it has the number of.
+ */
+function fromLegacyFailure(text: string): Pick<ExecuteResult, "exitCode" | "signal"> | undefined {
+  if (text.startsWith("External command isn't available!")) return { exitCode: 127, signal: null };
+  const [, number] = /^External command failed with exit code (-?\d+)!/.exec(text) ?? [];
+  if (number === undefined) return undefined;
+  const code = Number(number);
+  return code < 0 ? { exitCode: null, signal: signalName(-code) } : { exitCode: code, signal: null };
+}
+
+/**
+ * Of a failure text that tells of no exit: what the kernel did not find or did not start is the command's
+ * fault, all else the agent's. Such a text is an `OSError` of Python 2's `subprocess`, which names no file;
+ * one that does is of another file.
+ */
+function legacyFault(text: string): "NO_COMMAND" | "NOT_EXECUTABLE" | "INTERNAL" {
+  const [, errno] = /^\[Errno (\d+)\] [^:]*$/.exec(text) ?? [];
+  if (Number(errno) === constants.errno.ENOENT) return "NO_COMMAND";
+  const isRefused = [constants.errno.EACCES, constants.errno.ENOEXEC].includes(Number(errno));
+  return isRefused ? "NOT_EXECUTABLE" : "INTERNAL";
+}
+
+/** The output that a failure text quotes, as far as it does. */
+function outputOfLegacyFailure(text: string): string {
+  const marker = "\n\nStandard output:\n";
+  const start = text.indexOf(marker);
+  return start === -1 ? "" : `${text.slice(start + marker.length)}\n`;
+}
+
+/**
+ * Where the original has one text for a command that it did not start and one that exited with 126 or 127
+ * itself. Its shell says both numbers; "isn't available" are the words of executor 7.4 and later for each
+ * 127, the other form in parentheses is that of all before 19.0.
+ */
+const DOUBTFUL =
+  /^External command (?:isn't available!|failed with exit code 12[67]!(?:\n\nCommand:\n| \(command: )bash -c )/;
+
+function perhapsNotStarted(exitCode: number | null, name: string, text: string): NegotiatorError {
+  const words = `The command "${name}" failed with exit code ${exitCode}: the old agent`;
+  const itself = "or it chose that exit code itself";
+  return exitCode === 127
+    ? noCommand(`${words} did not find it or its interpreter, ${itself}`, text)
+    : new NegotiatorError("NOT_EXECUTABLE", `${words} could not execute it, ${itself}`, quoting(text));
+}
+
+function notStarted(code: ReturnType<typeof legacyFault>, name: string, text: string): NegotiatorError {
+  if (code === "INTERNAL") return new NegotiatorError(code, `The old agent says: ${clipText(text)}`);
+  const words = `Cannot run "${name}": the old agent`;
+  return code === "NO_COMMAND"
+    ? noCommand(`${words} did not find it, or what starts it, such as its interpreter`, text)
+    : new NegotiatorError(code, `${words} could not execute it`, quoting(text));
+}
+
+function noCommand(message: string, text: string): NegotiatorError {
+  return new NegotiatorError("NO_COMMAND", message, {
+    remedy: `list-commands shows what there is; the old agent says: ${clipText(text)}`,
+  });
+}
+
+function quoting(text: string): { remedy: string } {
+  return { remedy: `The old agent says: ${clipText(text)}` };
+}
+
+/**
+ * What `unicode.strip` of Python 2.7 takes away: other characters than `trim` does, which knows U+FEFF but
+ * not U+0085.
+ */
+const BLANKS =
+  "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u180e\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a" +
+  "\u2028\u2029\u202f\u205f\u3000";
+
+function strip(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && BLANKS.includes(text.charAt(start))) start++;
+  while (end > start && BLANKS.includes(text.charAt(end - 1))) end--;
+  return text.slice(start, end);
+}
+
+function decode(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw notUtf8(bytes, findFlaw(bytes));
+  }
+}
+
+/** Where the first bytes begin that are no character: there a lenient reading, encoded again, differs. */
+function findFlaw(bytes: Uint8Array): number {
+  const again = new TextEncoder().encode(new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes));
+  let position = 0;
+  while (again[position] === bytes[position]) position++;
+  while (isContinuation(again[position])) position--;
+  return position;
+}
+
+function isContinuation(byte = 0): boolean {
+  return byte >= 0x80 && byte < 0xc0;
+}
+
+function notUtf8(bytes: Uint8Array, position: number): NegotiatorError {
+  const byte = bytes[position] ?? 0;
+  const isLead = byte >= 0xc2 && byte <= 0xf4;
+  const reason = isLead ? "invalid continuation byte" : "invalid start byte";
+  const shown = `0x${byte.toString(16).padStart(2, "0")}`;
+  const message = `'utf8' codec can't decode byte ${shown} in position ${position}: ${reason}`;
+  return new NegotiatorError("BAD_REQUEST", message);
+}
+
+/** The words as a shell would take them, with quotes where Python's `pipes.quote` puts them. */
+function quoteWords(words: readonly string[]): string {
+  return words.map(quoteWord).join(" ");
+}
+
+function quoteWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
+}

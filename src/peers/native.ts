@@ -1,0 +1,88 @@
+/** The native dialect: its row of the table, and the peer that speaks it over a session. */
+import { onAbort } from "../abort.ts";
+import { NegotiatorError } from "../errors.ts";
+import type { Session } from "../wire/session/session.ts";
+import { answerInTime } from "./deadline.ts";
+import type { Pulse } from "./deadline.ts";
+import type { Dialect } from "./dialect.ts";
+import type { Peer } from "./peer.ts";
+
+/** The ports of negotiator. A guest has the first two, or the third, or all of them. */
+export const NATIVE_PORTS = {
+  /** The host calls over it; a guest's daemon calls over it too, while the session is open. */
+  hostToGuest: "negotiator-host-to-guest.0",
+  /** The guest calls over it. */
+  guestToHost: "negotiator-guest-to-host.0",
+  /** Both call over it. The only port of the first releases of python-negotiator. */
+  bothWays: "negotiator-channel.0",
+} as const;
+
+/** The row of the native dialect. The best port for each purpose stands first. */
+export const NATIVE: Dialect = {
+  name: "native",
+  label: "negotiator",
+  ports: [
+    { name: NATIVE_PORTS.hostToGuest, dialler: "host", callers: "host" },
+    { name: NATIVE_PORTS.guestToHost, dialler: "guest", callers: "guest" },
+    { name: NATIVE_PORTS.bothWays, dialler: "host", callers: "both" },
+  ],
+  can: { methods: undefined, notices: true },
+};
+
+/** How to speak to a native peer. */
+export type NativePeerOptions = {
+  /** Goes into the parameters of every call: to a host's daemon, the guest that the call is for. */
+  extra?: Readonly<Record<string, string>>;
+  /** As for `Session.call`. */
+  keepsLines?: boolean;
+  /** Why the peer does not answer. */
+  explainNoAnswer: () => NegotiatorError;
+};
+
+/** A peer that is spoken to over a session, which may be cut and resume. */
+export function createNativePeer(
+  session: Pick<Session, "call" | "notify"> & Pulse,
+  { extra = {}, keepsLines = false, explainNoAnswer }: NativePeerOptions,
+): Peer {
+  return {
+    can: NATIVE.can,
+    call(method, params, { id, read = [], write = [], timeoutMs, signal }) {
+      const call = session.call({
+        method,
+        ...(id === undefined ? {} : { id }),
+        params: isEmpty(extra) ? params : Object.assign({}, extra, params),
+        read,
+        write,
+        keepsLines,
+        ...(timeoutMs > 0 ? { timeoutMs } : {}),
+      });
+      const result = answerInTime(call, timeoutMs, session, explainNoAnswer).then((answer) => answer.result);
+      if (signal !== undefined) cancelOnAbort(signal, result, (reason) => call.cancel(reason));
+      return {
+        get isSent() {
+          return call.isSent;
+        },
+        result,
+        reader: (stream) => call.reader(stream),
+        writer: (stream) => call.writer(stream),
+        cancel: (reason) => call.cancel(reason),
+      };
+    },
+    notify: (name, params) => session.notify(name, params),
+  };
+}
+
+/** Calls `cancel` with the message of the signal's reason when `signal` aborts before `result` has come. */
+export function cancelOnAbort(
+  signal: AbortSignal,
+  result: Promise<unknown>,
+  cancel: (reason: string) => void,
+): void {
+  const listening = onAbort(signal, () => cancel(NegotiatorError.from(signal.reason).message));
+  const stop = (): void => listening[Symbol.dispose]();
+  result.then(stop, stop);
+}
+
+function isEmpty(object: object): boolean {
+  return Object.keys(object).length === 0;
+}

@@ -1,0 +1,30 @@
+/** Cuts bytes into JSON objects: lines and length-prefixed frames, as the session reads them. */
+import { NegotiatorError } from "../errors.ts";
+import type { Limits } from "../limits.ts";
+import { createFramer } from "../wire/frames/framing.ts";
+import { parseJsonObject } from "../wire/json.ts";
+import type { JsonObject } from "../wire/json.ts";
+
+/** Cuts a stream of bytes into the objects of a dialect. */
+export type ObjectFramer = {
+  /** The objects that these bytes complete, in order; an error for bytes that are not an object. */
+  push(bytes: Uint8Array): Iterable<JsonObject | NegotiatorError>;
+};
+
+/** A framer for lines and length-prefixed frames within these limits. */
+export function createObjectFramer(limits: Pick<Limits, "lineBytes" | "lengthPrefixedBytes">): ObjectFramer {
+  const framer = createFramer(limits);
+  return {
+    *push(bytes) {
+      for (const frame of framer.push(bytes)) yield frame.kind === "fault" ? frame.error : parse(frame.bytes);
+    },
+  };
+}
+
+function parse(bytes: Uint8Array): JsonObject | NegotiatorError {
+  try {
+    return parseJsonObject(bytes);
+  } catch (thrown) {
+    return NegotiatorError.from(thrown);
+  }
+}

@@ -1,0 +1,32 @@
+/** Connects a command line to the daemon of its own machine. */
+import { dialSocket } from "../../channels/socket/socket.ts";
+import { NegotiatorError } from "../../errors.ts";
+import { openCliSession } from "./cli-session.ts";
+import type { CliSession } from "./cli-session.ts";
+
+/** Besides root, members of this group may use the control socket, if the group exists. */
+export const CONTROL_GROUP = "negotiator";
+
+/** Connects to the daemon; undefined when no daemon runs. Throws `DENIED` when this user may not connect. */
+export async function dialControl(role: "host" | "guest", path: string): Promise<CliSession | undefined> {
+  try {
+    return openCliSession(role, await dialSocket(path, { group: CONTROL_GROUP }));
+  } catch (thrown) {
+    const error = NegotiatorError.from(thrown);
+    if (error.code === "NO_CHANNEL") return undefined;
+    throw error;
+  }
+}
+
+/** Returns the error for a request that only a daemon can answer, when no daemon runs. */
+export function noDaemon(role: "host" | "guest", path: string): NegotiatorError {
+  const remedy = `Start it: negotiator ${role} daemon`;
+  return new NegotiatorError("NO_CHANNEL", `No daemon of negotiator listens at "${path}"`, { remedy });
+}
+
+/** Returns the error for a daemon that listens but does not answer. */
+export function unresponsiveDaemon(): NegotiatorError {
+  return new NegotiatorError("NO_CHANNEL", "The daemon has its control socket open, but does not answer", {
+    remedy: "Check its log, and restart it",
+  });
+}

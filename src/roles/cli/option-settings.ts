@@ -1,0 +1,46 @@
+/** The options of a command line as a layer of settings. */
+import type { Settings, SettingsLayer } from "../../config/settings.ts";
+import { LOG_FORMATS, shiftLevel } from "../../log.ts";
+import type { Role } from "../../peers/dialect.ts";
+import { printable } from "../../printable.ts";
+import { badUsage } from "./tokenizer.ts";
+import type { Words } from "./tokenizer.ts";
+import { usageError } from "./usage.ts";
+
+/**
+ * The layer over the settings `below`, which `-v` and `-q` are relative to. Throws `BAD_USAGE` for a value
+ * that does not fit.
+ */
+export function optionSettings(role: Role, words: Words, below: Settings): SettingsLayer {
+  const value = (option: string): string | undefined => words.options.get(option)?.at(-1);
+  const count = (option: string): number => words.options.get(option)?.length ?? 0;
+  const steps = count("verbose") - count("quiet");
+  const format = readFormat(value("log-format"));
+  const timeoutSeconds = readSeconds(value("timeout"));
+  const own = {
+    control: value("control"),
+    connect: value("connect"),
+    characterDevice: value("character-device"),
+  };
+  return {
+    ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
+    log: {
+      ...(steps === 0 ? {} : { level: shiftLevel(below.log.level, steps) }),
+      ...(format === undefined ? {} : { format }),
+    },
+    [role]: Object.fromEntries(Object.entries(own).filter(([, text]) => text !== undefined)),
+  };
+}
+
+function readFormat(text: string | undefined): (typeof LOG_FORMATS)[number] | undefined {
+  const format = LOG_FORMATS.find((candidate) => candidate === text);
+  if (text !== undefined && format === undefined)
+    throw usageError("value of --log-format", text, LOG_FORMATS, "--help");
+  return format;
+}
+
+function readSeconds(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d+(\.\d+)?$/.test(text)) return Number(text);
+  throw badUsage(`"${printable(text)}" is not a number of seconds`, { help: "--help" });
+}

@@ -1,0 +1,159 @@
+/**
+ * Reads argv by a table of citty's `ArgsDef`, for both forms of the command line. Strict: every option must
+ * be declared.
+ */
+import type { ArgDef, ArgsDef } from "citty";
+import { NegotiatorError } from "../../errors.ts";
+import { printable } from "../../printable.ts";
+import { usageError } from "./usage.ts";
+
+/** What may stand on a command line. */
+export type Grammar = {
+  args: ArgsDef;
+  /** The command that shows the help, for messages: `negotiator host execute --help`. */
+  help: string;
+  /** After this many positional words, everything else belongs to a foreign command. */
+  restAfter?: number;
+  /** Whether a long option may be shortened to any beginning that only one option has. */
+  allowsAbbreviation?: boolean;
+};
+
+/** One piece of argv, in its order. `value` is `""` for a switch. */
+export type Token =
+  | { kind: "option"; name: string; value: string }
+  | { kind: "positional"; word: string }
+  | { kind: "unknown"; flag: string };
+
+/**
+ * A command line as it was read: the values of each option in order (`""` for a switch), and the positional
+ * words.
+ */
+export type Words = {
+  options: ReadonlyMap<string, readonly string[]>;
+  positionals: readonly string[];
+};
+
+/**
+ * The tokens of argv, each read when it is asked for. Throws `BAD_USAGE` for a value that is missing or too
+ * many.
+ */
+export function* tokenize(argv: readonly string[], grammar: Grammar): Generator<Token, void, undefined> {
+  const queue = [...argv];
+  let positionals = 0;
+  for (let word = queue.shift(); word !== undefined; word = queue.shift()) {
+    if (word === "--") break;
+    if (word.startsWith("--")) {
+      yield readLong(word, queue, grammar);
+    } else if (word.startsWith("-") && word.length > 1) {
+      yield* readShort(word, queue, grammar);
+    } else {
+      yield { kind: "positional", word };
+      positionals++;
+    }
+    if (positionals === grammar.restAfter) break;
+  }
+  for (const word of queue) yield { kind: "positional", word };
+}
+
+/** The whole command line. Throws `BAD_USAGE` for an option that is not declared, and as `tokenize` does. */
+export function readWords(argv: readonly string[], grammar: Grammar): Words {
+  const options = new Map<string, string[]>();
+  const positionals: string[] = [];
+  for (const token of tokenize(argv, grammar)) {
+    if (token.kind === "unknown") throw unknownOption(token.flag, grammar);
+    if (token.kind === "positional") positionals.push(token.word);
+    else options.set(token.name, [...(options.get(token.name) ?? []), token.value]);
+  }
+  return { options, positionals };
+}
+
+/** Throws `BAD_USAGE` when a declared positional word is missing, or there is one too many. */
+export function checkPositionals({ positionals }: Words, grammar: Grammar): void {
+  const declared = Object.entries(grammar.args).filter(([, arg]) => arg.type === "positional");
+  const missing = declared.slice(positionals.length).find(([, arg]) => arg.required !== false);
+  if (missing !== undefined) throw badUsage(`missing ${missing[0].toUpperCase()}`, grammar);
+  const surplus = positionals[declared.length];
+  if (surplus === undefined || grammar.restAfter !== undefined) return;
+  throw badUsage(`surplus word "${printable(surplus)}"`, grammar);
+}
+
+/** A `BAD_USAGE` error that says where the help is. */
+export function badUsage(problem: string, { help }: Pick<Grammar, "help">): NegotiatorError {
+  return new NegotiatorError("BAD_USAGE", `${problem} (see ${help})`);
+}
+
+/** The short forms of a declared option. */
+export function aliasesOf(arg: ArgDef): string[] {
+  if (arg.type === "positional" || !("alias" in arg) || arg.alias === undefined) return [];
+  return Array.isArray(arg.alias) ? arg.alias : [arg.alias];
+}
+
+/** `--name`, `--name value`, `--name=value`. */
+function readLong(word: string, queue: string[], grammar: Grammar): Token {
+  const [flag = "", ...rest] = word.split("=");
+  const name = findLong(flag.slice(2), grammar);
+  if (name === undefined) return { kind: "unknown", flag };
+  return readValue(name, flag, rest.length > 0 ? rest.join("=") : undefined, queue, grammar);
+}
+
+/** `-vv`, `-t5`, `-t=5`, `-t 5`: letters up to the first that takes a value. */
+function* readShort(word: string, queue: string[], grammar: Grammar): Generator<Token, void, undefined> {
+  const letters = Array.from(word.slice(1));
+  for (const [index, letter] of letters.entries()) {
+    const flag = `-${letter}`;
+    const name = findShort(letter, grammar);
+    if (name === undefined) {
+      // A word whose first letter is already wrong is more likely a long option with one dash.
+      yield { kind: "unknown", flag: index === 0 ? word : flag };
+      return;
+    }
+    const rest = letters.slice(index + 1).join("");
+    const isLast = !isSwitch(grammar.args[name]) || rest.startsWith("=");
+    const attached = rest === "" ? undefined : rest.replace(/^=/, "");
+    yield readValue(name, flag, isLast ? attached : undefined, queue, grammar);
+    if (isLast) return;
+  }
+}
+
+function readValue(
+  name: string,
+  flag: string,
+  attached: string | undefined,
+  queue: string[],
+  grammar: Grammar,
+): Token {
+  if (isSwitch(grammar.args[name])) {
+    if (attached !== undefined) throw badUsage(`option ${flag} takes no value`, grammar);
+    return { kind: "option", name, value: "" };
+  }
+  const value = attached ?? queue.shift();
+  if (value === undefined) throw badUsage(`option ${flag} needs a value`, grammar);
+  return { kind: "option", name, value };
+}
+
+function findLong(spoken: string, { args, allowsAbbreviation = false }: Grammar): string | undefined {
+  const names = optionNames(args);
+  if (names.includes(spoken)) return spoken;
+  const near = allowsAbbreviation ? names.filter((name) => name.startsWith(spoken)) : [];
+  return near.length === 1 ? near[0] : undefined;
+}
+
+function findShort(letter: string, { args }: Grammar): string | undefined {
+  return optionNames(args).find((name) => aliasesOf(args[name] ?? {}).includes(letter));
+}
+
+function optionNames(args: ArgsDef): string[] {
+  return Object.keys(args).filter((name) => args[name]?.type !== "positional");
+}
+
+function isSwitch(arg: ArgDef | undefined): boolean {
+  return arg?.type === "boolean";
+}
+
+function unknownOption(flag: string, { args, help }: Grammar): NegotiatorError {
+  const spellings = optionNames(args).flatMap((name) => [
+    `--${name}`,
+    ...aliasesOf(args[name] ?? {}).map((alias) => `-${alias}`),
+  ]);
+  return usageError("option", flag, spellings, help);
+}

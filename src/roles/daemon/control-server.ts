@@ -1,0 +1,109 @@
+/** Owns the control socket, on which a daemon serves the command lines of the same machine. */
+import { listenSocket } from "../../channels/socket/socket-listener.ts";
+import { NegotiatorError } from "../../errors.ts";
+import type { Limits } from "../../limits.ts";
+import { logFor } from "../../log.ts";
+import type { Serve } from "../../methods/serve.ts";
+import { createLink } from "../../peers/link.ts";
+import { createLimitedLog } from "../../policy/limited-log.ts";
+import { printable } from "../../printable.ts";
+import type { Channel } from "../../wire/channel.ts";
+import { describeAgent, makeId } from "../identity.ts";
+import { CONTROL_GROUP } from "../cli/control-client.ts";
+
+/** Root and the members of the group may use the control socket. */
+const CONTROL_MODE = 0o660;
+
+/** Each connection needs a descriptor, and the daemon needs descriptors for the other side too. */
+const SERVED_CONNECTIONS = 512;
+/** Further connections that get an answer with the reason; the daemon closes all others at once. */
+const REFUSED_CONNECTIONS = 32;
+/** The longest time of a connection without an open session: before the hello or after the end. */
+const IDLE_MS = 10_000;
+const WARNING_RATE = { calls: 1, perMs: 60_000 };
+
+const log = logFor("control");
+
+/** Options of the control socket. */
+export type ControlOptions = {
+  limits: Limits;
+  /** Where the calls and notices of local users go. */
+  serve: Serve;
+  /** Connections that are served at once; tests pass another number. */
+  maxConnections?: number;
+  /** The longest time of a connection without an open session; tests pass another number. */
+  idleMs?: number;
+};
+
+/**
+ * Serves every connection until it is disposed. While too many are open, it answers the calls of further ones
+ * with `BUSY`. Throws `BUSY` when a daemon serves there already.
+ */
+export function listenControl(
+  role: "host" | "guest",
+  path: string,
+  { limits, serve, maxConnections = SERVED_CONNECTIONS, idleMs = IDLE_MS }: ControlOptions,
+): Promise<AsyncDisposable> {
+  let served = 0;
+  let refused = 0;
+  const warn = createLimitedLog({
+    write: (line) => log.warn(line),
+    rate: WARNING_RATE,
+    now: () => performance.now(),
+  });
+
+  const answer = async (channel: Channel, { call, notice }: Serve): Promise<void> => {
+    const idle = new AbortController();
+    const abort = (): void => idle.abort();
+    let idleTimer = setTimeout(abort, idleMs);
+    const link = createLink({
+      side: "listener",
+      agent: describeAgent(role),
+      makeId,
+      limits,
+      onCall: call,
+      onNotice: (method, params) => notice({ method, params }),
+      onState(state) {
+        clearTimeout(idleTimer);
+        if (state !== "open") idleTimer = setTimeout(abort, idleMs);
+      },
+    });
+    try {
+      await link.run(channel, idle.signal);
+    } catch (thrown) {
+      log.debug(NegotiatorError.from(thrown).message);
+    } finally {
+      // A command line does not connect again, so its calls end with its connection.
+      link.session.close("the connection ended");
+      clearTimeout(idleTimer);
+    }
+  };
+
+  return listenSocket(path, {
+    mode: CONTROL_MODE,
+    group: CONTROL_GROUP,
+    onChannel(channel) {
+      if (served < maxConnections) {
+        served++;
+        return void answer(channel, serve).finally(() => served--);
+      }
+      warn([], `${served} local connections are open: the daemon refuses more\n${listConnections(path)}`);
+      if (refused >= REFUSED_CONNECTIONS) return void channel.close();
+      refused++;
+      const refuse: Serve = {
+        call: (call) => call.fail(tooMany(path, maxConnections)),
+        notice: () => undefined,
+      };
+      return void answer(channel, refuse).finally(() => refused--);
+    },
+  });
+}
+
+function tooMany(path: string, maxConnections: number): NegotiatorError {
+  const message = `Too many local connections (${maxConnections} of ${maxConnections})`;
+  return new NegotiatorError("BUSY", message, { remedy: listConnections(path) });
+}
+
+function listConnections(path: string): string {
+  return `Wait, or find them with: ss -xp src "${printable(path)}"`;
+}

@@ -1,0 +1,74 @@
+/** Holds the channels of one guest, each with its link, which dials again until the channel is given back. */
+import type { Endpoint } from "../../discovery/endpoint.ts";
+import type { LinkEnd } from "../../peers/link.ts";
+import type { PeerLink } from "../../peers/peer-link.ts";
+import type { Channel } from "../../wire/channel.ts";
+
+/** A link that a channel can be held with. */
+export type HeldLink = Pick<PeerLink, "calls" | "close"> & {
+  run(channel: Channel, signal: AbortSignal): Promise<LinkEnd | undefined>;
+};
+
+/** The channels that are held. */
+export type HeldChannels = {
+  /** Holds exactly these channels. */
+  hold(endpoints: readonly Endpoint[]): void;
+  /** The peer's calls that run here, over all channels. */
+  countIncoming(): number;
+  /** Gives back all channels; resolves when that is done. */
+  close(): Promise<void>;
+};
+
+/** How channels are held. */
+export type HeldChannelsOptions = {
+  /** The link of the session, which goes over one channel at a time. */
+  session: HeldLink;
+  /** The link for a channel on this port. */
+  linkFor: (port: string) => HeldLink;
+  /** Dials and runs the link again and again, until the signal aborts. */
+  redial: (endpoint: Endpoint, link: HeldLink, signal: AbortSignal) => Promise<void>;
+};
+
+/** No channels yet. */
+export function createHeldChannels({ session, linkFor, redial }: HeldChannelsOptions): HeldChannels {
+  const lines = new Map<
+    string,
+    { path: string; link: HeldLink; stop: AbortController; ended: Promise<void> }
+  >();
+  /** Resolves when the session's last channel is given back: its next one is dialled then. */
+  let sessionFree: Promise<void> = Promise.resolve();
+
+  const release = (port: string): void => {
+    const line = lines.get(port);
+    lines.delete(port);
+    line?.stop.abort();
+    if (line?.link === session) sessionFree = line.ended;
+    // The guest cannot come back to a channel that is gone, so its calls over that channel end.
+    else line?.link.close("the port is gone");
+  };
+
+  const start = (endpoint: Endpoint): void => {
+    const { port, path } = endpoint;
+    const link = linkFor(port);
+    const stop = new AbortController();
+    const free = link === session ? sessionFree : Promise.resolve();
+    lines.set(port, { path, link, stop, ended: free.then(() => redial(endpoint, link, stop.signal)) });
+  };
+
+  return {
+    hold(endpoints) {
+      const paths = new Map(endpoints.map(({ port, path }) => [port, path]));
+      for (const [port, { path }] of lines) if (paths.get(port) !== path) release(port);
+      for (const endpoint of endpoints) if (!lines.has(endpoint.port)) start(endpoint);
+    },
+    countIncoming() {
+      const links = new Set([session, ...lines.values().map(({ link }) => link)]);
+      return links.values().reduce((sum, { calls }) => sum + calls.incoming, 0);
+    },
+    async close() {
+      const ends = [...lines.values()].map(({ ended }) => ended);
+      for (const port of lines.keys()) release(port);
+      await Promise.all([...ends, sessionFree]);
+    },
+  };
+}

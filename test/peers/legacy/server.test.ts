@@ -1,0 +1,275 @@
+/** Our daemon under the calls of an old peer: its holes are not there, and policy, audit and bounds are. */
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { chmod, readFile } from "node:fs/promises";
+import { createMemoryPair } from "../../support/memory-channel.ts";
+import { createServices } from "../../../src/roles/daemon/services.ts";
+import { createListener } from "../listener.ts";
+import { DEFAULTS } from "../../../src/config/settings.ts";
+import type { Settings } from "../../../src/config/settings.ts";
+import { createOldClient, frame } from "../../support/old-client.ts";
+import type { OldClient } from "../../support/old-client.ts";
+import { chooseSeed, createRandom } from "../../support/random.ts";
+import { spyOnOutput } from "../../support/spied-output.ts";
+import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
+import { unsetConfig } from "../../support/unset-config.ts";
+import { until } from "../../support/until.ts";
+
+setDefaultTimeout(60_000);
+
+const SCRIPTS: Record<string, string> = {
+  show: '#!/bin/sh\nfor word in "$@"; do echo "[$word]"; done\n',
+  cat: "#!/bin/sh\nexec cat\n",
+  fail: "#!/bin/sh\necho out\necho err >&2\nexit 3\n",
+  die: "#!/bin/sh\nkill -9 $$\n",
+  spew: "#!/bin/sh\nwhile :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done\n",
+  guest: '#!/bin/sh\necho "$NEGOTIATOR_ROLE $NEGOTIATOR_GUEST"\n',
+};
+
+type Stage = AsyncDisposable & {
+  client: OldClient;
+  plant: (name: string, text: string, mode: number) => Promise<void>;
+  audit: () => Promise<Record<string, unknown>[]>;
+};
+
+/** A daemon's link for the guest web1, with real commands; `policy` is its policy file. */
+async function createStage({ policy }: { policy?: string } = {}): Promise<Stage> {
+  await using owned = new AsyncDisposableStack();
+  const directory = owned.use(await createTemporaryDirectory());
+  for (const [name, script] of Object.entries(SCRIPTS))
+    await chmod(await directory.write(`commands/${name}`, script), 0o755);
+  if (policy !== undefined) await directory.write("policy.toml", policy);
+  const settings: Settings = {
+    ...DEFAULTS,
+    commandsDirectory: [directory.at("commands")],
+    policyFile: directory.at("policy.toml"),
+    audit: { ...DEFAULTS.audit, file: directory.at("audit.jsonl") },
+    limits: { ...DEFAULTS.limits, lengthPrefixedBytes: 256 * 1024 },
+  };
+  const services = owned.use(createServices("host", unsetConfig(settings)));
+  const link = createListener(services.serve({ via: "guest", name: "web1" }), services.limits);
+  const pair = createMemoryPair();
+  pair.flow();
+  const running = link.run(pair.ends[1], new AbortController().signal);
+  owned.defer(async () => {
+    await pair.ends[0].close();
+    await running;
+  });
+  const stage = owned.move();
+  return {
+    client: createOldClient(pair.ends[0]),
+    plant: async (name, text, mode) => chmod(await directory.write(`commands/${name}`, text), mode),
+    async audit() {
+      const text = await readFile(directory.at("audit.jsonl"), "utf8").catch(() => "");
+      return text
+        .split("\n")
+        .filter(Boolean)
+        .map((line): Record<string, unknown> => JSON.parse(line));
+    },
+    [Symbol.asyncDispose]: () => stage.disposeAsync(),
+  };
+}
+
+const result = (value: unknown): object => ({ result: value, success: true });
+const error = (text: string): object => ({ success: false, error: text });
+
+describe("what the original's programs use", () => {
+  const CALLS: [string, unknown[], Record<string, unknown>, object][] = [
+    ["one line, stripped", ["show", "a b"], { capture: true }, result("[a b]")],
+    ["several lines as they are", ["show", "1", "2"], { capture: true }, result("[1]\n[2]\n")],
+    ["no output", ["show"], {}, result("")],
+    ["input", ["cat"], { input: " é\n\n" }, result("é")],
+    ["no input", ["cat"], { input: null }, result("")],
+    [
+      "an exit code",
+      ["fail", "x"],
+      {},
+      error("External command failed with exit code 3!\n\nCommand:\nfail x\n\nStandard output:\nout"),
+    ],
+    ["a signal", ["die"], {}, error("External command failed with exit code -9!\n\nCommand:\ndie")],
+    ["no such command", ["none"], {}, error("External command isn't available!\n\nCommand:\nnone")],
+    ["a path is its last part", ["/some/where/show", "x"], {}, result("[x]")],
+    ["the same again, as one connection has many calls", ["show", "x"], {}, result("[x]")],
+    ["whose guest it is", ["guest"], {}, result("host web1")],
+    ["unknown keywords", ["show", "x"], { capture: false, shell: true, user: "root" }, result("[x]")],
+  ];
+  test("gives what the original gives", async () => {
+    await using stage = await createStage();
+    for (const [what, args, kw, answer] of CALLS)
+      expect([what, await stage.client.call("execute", args, kw)]).toEqual([what, answer]);
+    expect(await stage.client.call("list_commands")).toEqual(
+      result(expect.arrayContaining(["cat", "die", "fail", "find-ip-addresses", "show"])),
+    );
+  });
+});
+
+describe("the original's holes", () => {
+  test("there is no shell", async () => {
+    await using stage = await createStage();
+    for (const name of ["show; id", "$(id)", "show|id", "`id`", "show\nid", "..", ".", "", "show ", "/"]) {
+      const answer = await stage.client.call("execute", [name]);
+      expect([name, answer]).toEqual([name, expect.objectContaining({ success: false })]);
+    }
+    expect(await stage.client.call("execute", ["show", "$(id)", ";", "`id`"])).toEqual(
+      result("[$(id)]\n[;]\n[`id`]\n"),
+    );
+  });
+
+  test("there is no reflection: every other name is not supported, and that is all", async () => {
+    await using stage = await createStage();
+    const names =
+      "prepare_environment read write raw_read raw_readline raw_write call_remote_method enter_main_loop";
+    for (const name of [
+      ...names.split(" "),
+      "retry_open",
+      "__class__",
+      "list-commands",
+      "info",
+      "execute ",
+      "",
+      "ï",
+    ]) {
+      expect(await stage.client.call(name, ["/tmp/x", "w"])).toEqual(error(`Method ${name} not supported`));
+    }
+  });
+
+  test("nothing is told of the files here", async () => {
+    await using stage = await createStage();
+    await stage.plant("plain", "#!/bin/sh\n", 0o644);
+    await stage.plant("open", "#!/bin/sh\n", 0o777);
+    await stage.plant("described", "#!/bin/sh\n", 0o755);
+    await stage.plant("described.toml", "nonsense = 1\n", 0o644);
+    const { result: answers } = await spyOnOutput(async () => {
+      const told: unknown[] = [];
+      for (const name of ["plain", "open", "described"])
+        told.push(await stage.client.call("execute", [name]));
+      return told;
+    });
+    const notExecutable = "External command failed with exit code 126!\n\nCommand:\n";
+    expect(answers).toEqual([
+      error(`${notExecutable}plain`),
+      error(`${notExecutable}open`),
+      error(
+        'Cannot run "described": its description cannot be used\nThe log of the host\'s daemon says more',
+      ),
+    ]);
+    const problems = (await stage.audit()).map(({ problem }) => problem);
+    expect(problems).toEqual([
+      expect.stringMatching(/^Cannot run "\/.*\/plain": it has no executable bit\nSet it with: chmod 755 \//),
+      expect.stringMatching(/^Cannot run "\/.*\/open": its group or everybody may write to it\nCorrect it/),
+      expect.stringMatching(/^Cannot use \/.*\/described\.toml:/),
+    ]);
+  });
+
+  test("wrong types are refused in words", async () => {
+    await using stage = await createStage();
+    for (const args of [[], [1], ["show", 1], [null], [["show"]]])
+      expect(await stage.client.call("execute", args)).toEqual(error(expect.stringContaining("as text")));
+    for (const name of ["", "/", "show/"]) {
+      const answer = await stage.client.call("execute", [name, "x"]);
+      expect([name, answer]).toEqual([name, error('Cannot call "execute": command: it is empty')]);
+    }
+    expect(await stage.client.call("execute", ["cat"], { input: 5 })).toEqual(error("input has to be text"));
+    const tooMany = await stage.client.call("execute", ["show", ...Array.from({ length: 5000 }, () => "x")]);
+    expect(tooMany).toMatchObject({ success: false });
+    expect(await stage.client.call("execute", ["show", "nul\0"])).toMatchObject({ success: false });
+  });
+
+  test("output has a bound, and the command that passes it is ended", async () => {
+    await using stage = await createStage();
+    expect(await stage.client.call("execute", ["spew"])).toEqual(
+      error("The command wrote more than 262144 bytes"),
+    );
+    expect(await stage.client.call("execute", ["show", "next"])).toEqual(result("[next]"));
+  });
+});
+
+describe("what killed the original", () => {
+  const REQUEST = frame({ args: ["show", "alive"], method: "execute" });
+  const JUNK: [string, string | Uint8Array][] = [
+    ["an empty line", "\n"],
+    ["no count", "hello\n"],
+    ["a count of ten thousand billion", "1000000000000\n"],
+    ["a count past every number", `${"9".repeat(400)}\n`],
+    ["JSON that is no object", '9\n"9 bytes"'],
+    ["no JSON", "9\n{9 bytes}"],
+    ["a request without a method", frame({ args: [] })],
+    ["a method that is a number", frame({ method: 5 })],
+    ["arguments that are text", frame({ method: "execute", args: "show" })],
+    ["a line end behind the request", `${frame({ method: "none" })}\n`],
+    ["a frame that is too large", frame({ method: "execute", args: ["x".repeat(300_000)] })],
+    ["not UTF-8", Buffer.concat([Buffer.from("12\n"), Buffer.from([0x7b, 0xff, 0xfe, 0x7d])])],
+    ["a request cut short", REQUEST.slice(0, -5)],
+  ];
+  test.each(JUNK)("%s leaves it alive", async (_, junk) => {
+    await using stage = await createStage();
+    await stage.client.send(junk);
+    await stage.client.send(`\n${REQUEST}`);
+    await answerOf(stage.client, "alive");
+  });
+
+  test("a count line with blanks and leading zeros is a count", async () => {
+    await using stage = await createStage();
+    await stage.client.send(`  00${REQUEST.replace("\n", "  \r\n")}`);
+    expect(await stage.client.answer()).toEqual(result("[alive]"));
+  });
+
+  test("requests that do not wait are answered in order", async () => {
+    await using stage = await createStage();
+    const words = Array.from({ length: 20 }, (_, index) => String(index));
+    await stage.client.send(words.map((word) => frame({ args: ["show", word], method: "execute" })).join(""));
+    for (const word of words) expect(await stage.client.answer()).toEqual(result(`[${word}]`));
+  });
+
+  test("random bytes between good requests", async () => {
+    const seed = chooseSeed();
+    const random = createRandom(seed);
+    await using stage = await createStage();
+    for (let round = 0; round < 20; round++) {
+      const text = random.bytes(random.below(200));
+      await stage.client.send(text);
+      const word = `round-${round}`;
+      await stage.client.send(`\n${frame({ args: ["show", word], method: "execute" })}`);
+      await answerOf(stage.client, word).catch((cause: unknown) => {
+        throw new Error(`round ${round} of seed ${seed}`, { cause });
+      });
+    }
+  });
+});
+
+/** Reads on until `show` has answered with the word; what comes before are answers to junk, and complaints about it. */
+async function answerOf(client: OldClient, word: string): Promise<void> {
+  await until(`the answer "${word}" comes`, async () => {
+    const answer = await client.answer().catch((thrown: Error) => {
+      if (!thrown.message.startsWith('ProtocolError: the line is "{')) throw thrown;
+    });
+    return JSON.stringify(answer) === JSON.stringify(result(`[${word}]`));
+  });
+}
+
+test("the policy holds for old peers, and the audit has their calls", async () => {
+  const policy =
+    '[[rules]]\naction = "deny"\ncommands = ["fail"]\nreason = "not for guests"\n[[rules]]\naction = "allow"\ncommands = ["show"]\n';
+  await using stage = await createStage({ policy });
+  const { client } = stage;
+  expect(await client.call("execute", ["fail"])).toEqual(
+    error('The host denies the command "fail": not for guests'),
+  );
+  expect(await client.call("execute", ["show", "x"], { input: "abc" })).toEqual(result("[x]"));
+  expect(await client.call("execute", ["../fail"])).toMatchObject({ success: false });
+  expect(await client.call("list_commands")).toEqual(result(["show"]));
+  const peer = { guest: "web1" };
+  await until("all is written down", async () => (await stage.audit()).length === 3);
+  expect(await stage.audit()).toMatchObject([
+    { peer, command: "fail", decision: "denied", errorCode: "DENIED" },
+    {
+      peer,
+      command: "show",
+      arguments: ["x"],
+      decision: "allowed",
+      exitCode: 0,
+      direction: "incoming",
+      bytes: { stdout: 4 },
+    },
+    { peer, command: "fail", decision: "denied" },
+  ]);
+});

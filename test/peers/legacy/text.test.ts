@@ -1,0 +1,257 @@
+/** The words of the original: which blanks it takes away, how it tells of an end, and what we read out of it. */
+import { describe, expect, test } from "bun:test";
+import {
+  fromLegacyResult,
+  readLegacyFailure,
+  toLegacyFailure,
+  toLegacyRefusal,
+  toLegacyResult,
+} from "../../../src/peers/legacy/text.ts";
+import type { LegacyEnd } from "../../../src/peers/legacy/text.ts";
+import { NegotiatorError } from "../../../src/errors.ts";
+import { chooseSeed, createRandom } from "../../support/random.ts";
+import { errorOf } from "../../support/error-of.ts";
+
+const bytes = (text: string): Uint8Array => Buffer.from(text);
+const refuse = (code: "DENIED" | "NO_COMMAND" | "NOT_EXECUTABLE"): string =>
+  toLegacyRefusal(new NegotiatorError(code, "because"), ["x"]);
+const exited = (exitCode: number, output = ""): LegacyEnd => ({ exit: { exitCode, signal: null }, output });
+const ended = { exitCode: 0, signal: null, timedOut: false, cancelled: false, durationMs: 1 };
+
+describe("a result", () => {
+  const RESULTS = [
+    ["", ""],
+    ["\n", ""],
+    ["\n\n\n", ""],
+    ["one\n", "one"],
+    ["  one \t\r\n\n", "one"],
+    ["one\ntwo", "one\ntwo"],
+    [" one\ntwo \n\n", " one\ntwo \n\n"],
+    ["\n\n a\nb \n\n\n", "\n\n a\nb \n\n\n"],
+    ["a\rb\n", "a\rb"],
+    ["a\u2028b\n", "a\u2028b"],
+    ["a\0b\n", "a\0b"],
+    ["\ufeffbom\n", "\ufeffbom"],
+  ] as const;
+  test.each(RESULTS)("%j becomes %j", (stdout, result) => {
+    expect(toLegacyResult(bytes(stdout))).toBe(result);
+  });
+
+  test("loses the blanks of Python 2.7 and no others", () => {
+    // What CPython 2.7.18 gave for: [c for c in range(0x10000) if unichr(c).strip() == u""]
+    const ranges = [
+      [0x9, 0xd],
+      [0x1c, 0x20],
+      [0x85, 0x85],
+      [0xa0, 0xa0],
+      [0x1680, 0x1680],
+      [0x180e, 0x180e],
+    ];
+    ranges.push([0x2000, 0x200a], [0x2028, 0x2029], [0x202f, 0x202f], [0x205f, 0x205f], [0x3000, 0x3000]);
+    for (let code = 1; code < 0x10000; code++) {
+      if (code >= 0xd800 && code < 0xe000) continue;
+      const isBlank = ranges.some(([first = 0, last = 0]) => code >= first && code <= last);
+      const char = String.fromCharCode(code);
+      const result = toLegacyResult(bytes(`${char}x${char}`));
+      if (result !== (isBlank ? "x" : code === 0x0a ? "" : `${char}x${char}`)) {
+        expect({ code: code.toString(16), result }).toEqual({ code: "", result: "" });
+      }
+    }
+  });
+
+  test("is quick with megabytes of blanks", () => {
+    const blanks = `x${" ".repeat(4 * 1024 * 1024)}x\n`;
+    expect(toLegacyResult(bytes(blanks))).toHaveLength(blanks.length - 1);
+  });
+
+  test.each(RESULTS)("%j is read as what is left of it", (stdout, result) => {
+    const isOneLine = !result.includes("\n");
+    expect(fromLegacyResult(toLegacyResult(bytes(stdout)))).toBe(
+      isOneLine && result !== "" ? `${result}\n` : result,
+    );
+  });
+
+  test("of several lines is read byte for byte, with or without a last line end", () => {
+    const seed = chooseSeed();
+    const random = createRandom(seed);
+    for (let round = 0; round < 500; round++) {
+      const piece = (): string =>
+        Array.from({ length: random.below(6) }, () => random.pick([" ", "x", "\t", "\n", "\u0085"])).join("");
+      const stdout = `${piece()}x\n${piece()}x${piece()}`;
+      expect({ seed, read: fromLegacyResult(toLegacyResult(bytes(stdout))) }).toEqual({ seed, read: stdout });
+    }
+  });
+
+  // The texts of CPython 2.7.18 for these bytes.
+  const BAD = [
+    [[0xff], "byte 0xff in position 0: invalid start byte"],
+    [[0x61, 0x80], "byte 0x80 in position 1: invalid start byte"],
+    [[0xc3, 0x28], "byte 0xc3 in position 0: invalid continuation byte"],
+    [[0xc0, 0x80], "byte 0xc0 in position 0: invalid start byte"],
+    [[0xef, 0xbf, 0xbd, 0xff], "byte 0xff in position 3: invalid start byte"],
+    [[0xe2, 0x98, 0x83, 0xf5], "byte 0xf5 in position 3: invalid start byte"],
+  ] as const;
+  test.each(BAD)("of the bytes %j is refused in Python's words", (input, reason) => {
+    const { code, message } = errorOf(() => toLegacyResult(Uint8Array.from(input)));
+    expect(code).toBe("BAD_REQUEST");
+    expect(message).toBe(`'utf8' codec can't decode ${reason}`);
+  });
+
+  test("the place of a flaw is right in any text", () => {
+    const seed = chooseSeed();
+    const random = createRandom(seed);
+    for (let round = 0; round < 500; round++) {
+      const before = Array.from({ length: random.below(20) }, () =>
+        random.pick(["a", "é", "☃", "😀", "\ufffd", "\n"]),
+      );
+      const good = bytes(before.join(""));
+      const bad = random.pick([[0xff], [0xc3], [0xe2, 0x98], [0xef, 0xbf], [0x80]]);
+      const { message } = errorOf(() => toLegacyResult(Buffer.concat([good, Uint8Array.from(bad)])));
+      expect({ seed, round, message }).toMatchObject({
+        message: expect.stringContaining(` in position ${good.length}: `),
+      });
+    }
+  });
+});
+
+describe("an end", () => {
+  test("is told and understood alike", () => {
+    const seed = chooseSeed();
+    const random = createRandom(seed);
+    for (let round = 0; round < 500; round++) {
+      const exit = random.oneIn(3)
+        ? { exitCode: null, signal: random.pick(["SIGKILL", "SIGTERM", "SIGHUP", "SIGSEGV"]) }
+        : { exitCode: 1 + random.below(255), signal: null };
+      const words = Array.from({ length: 1 + random.below(4) }, () =>
+        random.pick(["a", "two words", "q'q", "", "é\n"]),
+      );
+      const output = random.pick(["", "one\n", " a \n b \n", "Standard output:\n"]);
+      const text = toLegacyFailure({ ...ended, ...exit }, words, bytes(output));
+      const quoted = output === "" ? "" : `${output.trim()}\n`;
+      expect({ seed, text, end: readLegacyFailure(text, "x") }).toMatchObject({
+        end: { exit, output: quoted },
+      });
+    }
+  });
+
+  // Each text is one of the original's, with executor 4.5, with one of the releases between 7.4 and 19.0, or with 20.0.
+  const PATH = "/usr/lib/negotiator/commands/x";
+  const SEARCH_PATH = "['/usr/bin', '/bin']";
+  const UNDERSTOOD: [string, LegacyEnd][] = [
+    [`External command failed with exit code 3! (command: ${PATH} y)`, exited(3)],
+    [`External command failed with exit code 3! (command: bash -c ${PATH})`, exited(3)],
+    [`External command failed with exit code 126! (command: ${PATH} y)`, exited(126)],
+    [`External command failed with exit code 127! (command: ${PATH} y)`, exited(127)],
+    [`External command failed with exit code 126!\n\nCommand:\n${PATH} bash -c`, exited(126)],
+    [`External command failed with exit code 128!\n\nCommand:\nbash -c ${PATH}`, exited(128)],
+    [
+      `External command failed with exit code 126!\n\nCommand:\nbash -c ${PATH}\n\nStandard output:\nout`,
+      exited(126, "out\n"),
+    ],
+    [
+      `External command isn't available!\n\nCommand:\n${PATH} y\n\nSearch path:\n${SEARCH_PATH}\n\nStandard output:\n1\n2`,
+      exited(127, "1\n2\n"),
+    ],
+    [
+      `External command failed with exit code -15! (command: bash -c ${PATH})`,
+      { exit: { exitCode: null, signal: "SIGTERM" }, output: "" },
+    ],
+  ];
+  test.each(UNDERSTOOD)("%j is understood", (text, end) => {
+    expect(readLegacyFailure(text, "x")).toEqual(end);
+  });
+
+  const ITSELF = "or it chose that exit code itself";
+  const MISSED = `The command "x" failed with exit code 127: the old agent did not find it or its interpreter, ${ITSELF}`;
+  const UNABLE = `The command "x" failed with exit code 126: the old agent could not execute it, ${ITSELF}`;
+  const IN_DOUBT = [
+    [
+      `External command isn't available!\n\nCommand:\n${PATH} y\n\nSearch path:\n${SEARCH_PATH}`,
+      "NO_COMMAND",
+      MISSED,
+    ],
+    [
+      `External command isn't available! (command: bash -c ${PATH}, search path: ${SEARCH_PATH})`,
+      "NO_COMMAND",
+      MISSED,
+    ],
+    [`External command failed with exit code 127! (command: bash -c ${PATH})`, "NO_COMMAND", MISSED],
+    [`External command failed with exit code 126! (command: bash -c ${PATH})`, "NOT_EXECUTABLE", UNABLE],
+    [`External command failed with exit code 126!\n\nCommand:\nbash -c ${PATH}`, "NOT_EXECUTABLE", UNABLE],
+    [
+      "[Errno 2] No such file or directory",
+      "NO_COMMAND",
+      'Cannot run "x": the old agent did not find it, or what starts it, such as its interpreter',
+    ],
+    ["[Errno 13] Permission denied", "NOT_EXECUTABLE", 'Cannot run "x": the old agent could not execute it'],
+    ["[Errno 8] Exec format error", "NOT_EXECUTABLE", 'Cannot run "x": the old agent could not execute it'],
+  ] as const;
+  test.each(IN_DOUBT)("%j may be that nothing was started", (text, code, line) => {
+    const error = errorOf(() => readLegacyFailure(text, "x"));
+    expect(error.code).toBe(code);
+    expect(error.message).toStartWith(`${line}\n`);
+    const inOneLine = text.replaceAll(/\n+/g, "; ").toLowerCase();
+    expect(error.message.toLowerCase()).toEndWith(`the old agent says: ${inOneLine}`);
+    expect(error.message.includes("list-commands")).toBe(code === "NO_COMMAND");
+  });
+
+  const NO_END = [
+    "[Errno 2] No such file or directory: '/dev/null'",
+    "[Errno 13] Permission denied: '/dev/null'",
+    "[Errno 130] Owner died",
+    "[Errno 7] Argument list too long",
+    "the file is gone: [Errno 2] No such file or directory",
+    "tuple index out of range",
+    "'utf8' codec can't decode byte 0xff in position 1: invalid start byte",
+    "External command was ended at its deadline!",
+    "external command failed with exit code 3!",
+    "External command failed with exit code three!",
+    "",
+  ];
+  test.each(NO_END)("%j tells of no end, and is passed on", (text) => {
+    const { code, message } = errorOf(() => readLegacyFailure(text, "x"));
+    expect({ code, message }).toEqual({ code: "INTERNAL", message: `The old agent says: ${text}` });
+  });
+
+  test("an agent's own text is cut, and begins no line; the output that it quotes is whole", () => {
+    const long = "no\nnegotiator: Done.\n".repeat(100_000);
+    for (const text of [
+      long,
+      `[Errno 2] ${long.replaceAll(":", "")}`,
+      `External command isn't available!${long}`,
+    ]) {
+      const lines = errorOf(() => readLegacyFailure(text, "x")).message.split("\n");
+      expect(lines.filter((line) => line.startsWith("negotiator"))).toEqual([]);
+      expect(lines.length).toBeLessThan(3);
+      expect(lines.join("").length).toBeLessThan(2500);
+    }
+    const text = `External command failed with exit code 3!\n\nCommand:\nx\n\nStandard output:\n${long}`;
+    expect(readLegacyFailure(text, "x").output).toBe(`${long}\n`);
+  });
+
+  test("a name from outside is shown harmless", () => {
+    const { message } = errorOf(() => readLegacyFailure("[Errno 2] No such file or directory", "a\x1b\nb"));
+    expect(message).toStartWith('Cannot run "a\\x1b\\nb": ');
+  });
+
+  test("words are quoted as Python's pipes.quote does", () => {
+    const text = toLegacyFailure(
+      { ...ended, exitCode: 1 },
+      ["a", "", "two words", "q'q", "x@%_-+=:,./", "$HOME", "é"],
+      bytes(""),
+    );
+    expect(text).toEndWith(`\n\nCommand:\na '' 'two words' 'q'"'"'q' x@%_-+=:,./ '$HOME' 'é'`);
+  });
+
+  test("a deadline of ours and refusals have words too", () => {
+    const late = toLegacyFailure(
+      { ...ended, exitCode: null, signal: "SIGTERM", timedOut: true },
+      ["x"],
+      bytes("o"),
+    );
+    expect(late).toBe("External command was ended at its deadline!\n\nCommand:\nx");
+    expect(refuse("DENIED")).toBe("because");
+    expect(refuse("NO_COMMAND")).toBe("External command isn't available!\n\nCommand:\nx");
+    expect(refuse("NOT_EXECUTABLE")).toBe("External command failed with exit code 126!\n\nCommand:\nx");
+  });
+});

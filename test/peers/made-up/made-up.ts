@@ -1,0 +1,104 @@
+/** A made-up dialect: one row, as a real dialect makes one. Its objects stand between record separators (RFC 7464). */
+import { NegotiatorError } from "../../../src/errors.ts";
+import { createCollectedCall } from "../../../src/peers/collected-call.ts";
+import type { ForeignDialect, ForeignServer, ServerLine } from "../../../src/peers/dialect.ts";
+import type { ObjectFramer } from "../../../src/peers/object-framer.ts";
+import { createQueuedPeer } from "../../../src/peers/queued-peer.ts";
+import type { Channel } from "../../../src/wire/channel.ts";
+import { parseJsonObject } from "../../../src/wire/json.ts";
+import type { JsonObject } from "../../../src/wire/json.ts";
+
+type Order = { run: readonly string[]; input: string };
+
+export const MADE_UP: ForeignDialect = {
+  name: "made-up",
+  label: "made-up agent",
+  ports: [
+    { name: "made-up.to-guest", dialler: "host", callers: "host" },
+    { name: "made-up.to-host", dialler: "guest", callers: "guest" },
+  ],
+  can: { methods: ["execute"], notices: false },
+  recognises: (object) => "run" in object || "exit" in object,
+  refusesHello: () => false,
+  createFramer,
+  createServer,
+  createPeer: (line) =>
+    createQueuedPeer(
+      { label: MADE_UP.label, can: MADE_UP.can, inputBytes: 1024, createRequest, exchange },
+      line,
+    ),
+};
+
+const SEPARATOR = 0x1e;
+
+function encode(object: object): Uint8Array {
+  return new TextEncoder().encode(`${String.fromCharCode(SEPARATOR)}${JSON.stringify(object)}\n`);
+}
+
+function createFramer(): ObjectFramer {
+  let text = new Uint8Array(0);
+  return {
+    *push(bytes) {
+      text = new Uint8Array(Buffer.concat([text, bytes]));
+      for (let end = text.indexOf(0x0a); end !== -1; end = text.indexOf(0x0a)) {
+        yield parse(text.subarray(1, end));
+        text = text.slice(end + 1);
+      }
+    },
+  };
+}
+
+function parse(bytes: Uint8Array): JsonObject | NegotiatorError {
+  try {
+    return parseJsonObject(bytes);
+  } catch (thrown) {
+    return NegotiatorError.from(thrown);
+  }
+}
+
+function createRequest(_method: string, params: unknown, input: Uint8Array): Order {
+  // `executeOn` makes these parameters.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  const { command, args } = params as { command: string; args: readonly string[] };
+  return { run: [command, ...args], input: new TextDecoder().decode(input) };
+}
+
+async function exchange(channel: Channel, order: Order, onSend: () => void) {
+  onSend();
+  await channel.write(encode(order));
+  const framer = createFramer();
+  for await (const bytes of channel) {
+    for (const object of framer.push(bytes)) {
+      if (object instanceof NegotiatorError) throw object;
+      const { exit, output } = object;
+      const result = { exitCode: exit, signal: null, timedOut: false, cancelled: false, durationMs: 0 };
+      return { result, streams: { stdout: new TextEncoder().encode(String(output)) } };
+    }
+  }
+  throw new NegotiatorError("CLOSED", "The channel ended before the answer");
+}
+
+function createServer({ serve, send, makeId }: ServerLine): ForeignServer {
+  const leaving = new AbortController();
+  const answer = async ({ run, input }: JsonObject): Promise<void> => {
+    const [command, ...args] = Array.isArray(run) ? run.map(String) : [];
+    const { call, ended } = createCollectedCall({
+      id: makeId(),
+      method: "execute",
+      params: { command, args },
+      input: String(input),
+      signal: leaving.signal,
+      outputBytes: 1024,
+    });
+    serve.call(call);
+    const { answer: reply, stdout } = await ended;
+    const exit = "error" in reply ? 125 : Object(reply.result).exitCode;
+    const output = "error" in reply ? reply.error.message : new TextDecoder().decode(stdout);
+    send(encode({ exit, output }));
+  };
+  return {
+    take: (object) => void answer(object),
+    resume: () => undefined,
+    cancelAll: () => leaving.abort(new NegotiatorError("CANCELLED", "The caller is gone")),
+  };
+}

@@ -1,0 +1,245 @@
+/** The command lines beside `execute`: lists, status, the option form, and what they say when something is missing. */
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { askStatus } from "../../../src/roles/host/ask-status.ts";
+import { createStage } from "../../support/stage.ts";
+import type { Side, Stage } from "../../support/stage.ts";
+import { until } from "../../support/until.ts";
+
+setDefaultTimeout(120_000);
+
+const BUILTINS = [
+  "find-disk-usage",
+  "find-distribution-codename",
+  "find-distribution-release",
+  "find-distributor-id",
+  "find-ip-addresses",
+];
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await createStage({ guests: ["web1", "web2"] });
+  for (const side of [stage.host, stage.guest("web1")]) {
+    const path = await side.command("Zap", "#!/bin/sh\n# negotiator: zaps\necho zap $#\n");
+    await Bun.write(`${path}.toml`, "timeoutSeconds = 7\nstdin = false\n");
+    await side.command(
+      "say",
+      String.raw`#!/bin/sh
+for word; do printf '[%s]' "$word"; done
+echo`,
+    );
+    await side.command("plain", "#!/bin/sh\n", 0o644);
+    await side.command("find-distributor-id", "#!/bin/sh\necho ours\n");
+  }
+});
+afterAll(() => stage[Symbol.asyncDispose]());
+
+const NAMES = ["Zap", ...BUILTINS, "say"];
+
+function objects(text: string): unknown[] {
+  return text
+    .split("\n")
+    .slice(0, -1)
+    .map((line) => JSON.parse(line));
+}
+
+describe.each<[string, () => { caller: Side; to: string[] }]>([
+  ["a guest's", () => ({ caller: stage.host, to: ["web1"] })],
+  ["the host's", () => ({ caller: stage.guest("web1"), to: [] })],
+])("list-commands shows %s commands", (_, way) => {
+  test("one per line, sorted", async () => {
+    const { caller, to } = way();
+    const ended = await caller.run(["list-commands", ...to]);
+    expect(ended).toMatchObject({
+      exitCode: 0,
+      stdout: NAMES.map((name) => `${name}\n`).join(""),
+      stderr: "",
+    });
+  });
+
+  test("with --json one object a line", async () => {
+    const { caller, to } = way();
+    const { stdout } = await caller.run(["list-commands", ...to, "--json"]);
+    const rows = objects(stdout);
+    expect(rows).toHaveLength(NAMES.length);
+    expect(rows[0]).toEqual({
+      name: "Zap",
+      kind: "user",
+      description: "zaps",
+      timeoutSeconds: 7,
+      stdin: false,
+    });
+    expect(rows).toContainEqual({ name: "find-distributor-id", kind: "user" });
+    expect(rows).toContainEqual({
+      name: "find-distribution-release",
+      kind: "builtin",
+      description: expect.any(String),
+    });
+  });
+
+  test("a user command wins over the built-in one of its name", async () => {
+    const { caller, to } = way();
+    const ended = await caller.run(["execute", ...to, "find-distributor-id"]);
+    expect(ended).toMatchObject({ exitCode: 0, stdout: "ours\n" });
+  });
+});
+
+test("list-guests shows the running guests, sorted", async () => {
+  expect(await stage.host.run(["list-guests"])).toMatchObject({
+    exitCode: 0,
+    stdout: "web1\nweb2\n",
+    stderr: "",
+  });
+  const direct = await stage.host.run(["list-guests", "--direct", "--json"]);
+  expect(objects(direct.stdout)).toEqual([
+    { name: "web1", uuid: null, state: null, dialect: null },
+    { name: "web2", uuid: null, state: null, dialect: null },
+  ]);
+  const asked = await stage.host.run(["list-guests", "--json"]);
+  expect(objects(asked.stdout)).toEqual([
+    { name: "web1", uuid: null, state: "open", dialect: "native" },
+    { name: "web2", uuid: null, state: "open", dialect: "native" },
+  ]);
+});
+
+test("status shows each guest, or the one that is named", async () => {
+  const row = {
+    uuid: null,
+    state: "open",
+    dialect: "native",
+    version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+    since: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+    calls: { outgoing: expect.any(Number), incoming: expect.any(Number) },
+    lastError: null,
+  };
+  const all = await stage.host.run(["status", "--json"]);
+  expect(objects(all.stdout)).toEqual([
+    { name: "web1", ...row },
+    { name: "web2", ...row },
+  ]);
+  const one = await stage.host.run(["status", "web2"]);
+  expect(one).toMatchObject({ exitCode: 0, stderr: "" });
+  expect(one.stdout).toMatch(/^web2: open, negotiator \S+, since \S+, 0 calls out, 0 in\n$/);
+  const guest = await stage.guest("web1").run(["status", "--json"]);
+  expect(objects(guest.stdout)).toEqual([{ ...row, uuid: undefined }]);
+  expect(await stage.guest("web1").run(["status"])).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringMatching(/^host: open, negotiator /),
+  });
+});
+
+describe("the option form of the original", () => {
+  test.each([
+    [["-e", "say 'a b' \"\" --help", "web1"], "[a b][][--help]\n"],
+    [["web1", "--execute=say x"], "[x]\n"],
+    [["-gc", "web2"], `web1\nweb2\n${BUILTINS.map((name) => `${name}\n`).join("")}`],
+    [["-vqe", "say $HOME ; id", "web1"], "[$HOME][;][id]\n"],
+    [["-t", "5", "-g"], "web1\nweb2\n"],
+  ])("host %j", async (words, stdout) => {
+    expect(await stage.host.run(words)).toMatchObject({ exitCode: 0, stdout, stderr: "" });
+  });
+
+  test.each([
+    [["-e", "say 'a b'"], "[a b]\n"],
+    [["-l"], NAMES.map((name) => `${name}\n`).join("")],
+    [["--timeout=3", "-e", "Zap 1 2"], "zap 2\n"],
+  ])("guest %j", async (words, stdout) => {
+    expect(await stage.guest("web1").run(words)).toMatchObject({ exitCode: 0, stdout, stderr: "" });
+  });
+
+  test("ends with the first action that fails, and its exit code", async () => {
+    const ended = await stage.host.run(["-e", "nothing", "-e", "say never", "web1"]);
+    expect(ended).toMatchObject({ exitCode: 127, stdout: "" });
+    expect(ended.stderr).toContain('Cannot run "nothing"');
+  });
+
+  test.each([
+    [["-e", "say", "web1", "rm"], 'negotiator: surplus word "rm" (see --help)\n'],
+    [["-e", "say x"], "negotiator: missing GUEST (see --help)\n"],
+    [["-e", "'", "web1"], "negotiator: Cannot split the command \"'\": the quote ' has no end\n"],
+  ])("%j is refused, and nothing runs", async (words, stderr) => {
+    expect(await stage.host.run(words)).toMatchObject({ exitCode: 2, stdout: "", stderr });
+  });
+
+  test("-h shows the role's help", async () => {
+    expect(await stage.host.run(["-g", "-h"])).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringContaining("negotiator host SUBCOMMAND"),
+    });
+  });
+});
+
+describe("said when something is missing", () => {
+  test.each<[string[], number, string[]]>([
+    [["execute", "web", "say"], 125, ['is called "web"', 'Did you mean "web1", "web2"?']],
+    [["execute", "nowhere", "say"], 125, ['is called "nowhere"', "negotiator host list-guests"]],
+    [["execute", "--direct", "wbe1", "say"], 125, ['is called "wbe1"', 'Did you mean "web1"']],
+    [["list-commands", "web"], 1, ['Did you mean "web1"']],
+    [["status", "web"], 1, ['Did you mean "web1"']],
+    [["execute", "\u001b[31m", "say"], 125, ['is called "\\x1b[31m"']],
+    [["execute", "--control", "/nonexistent/x.sock", "web3", "say"], 125, ['is called "web3"']],
+    [["status", "--control", "/nonexistent/x.sock"], 1, ["/nonexistent/x.sock", "negotiator host daemon"]],
+    [["execute", "--socket", "lab=/nonexistent.sock", "lab", "say"], 125, ['connect to "/nonexistent.sock"']],
+    [["execute", "-t", "soon", "web1", "say"], 2, ['"soon" is not a number of seconds']],
+    [["execute", "-t", "-1", "web1", "say"], 2, ['"-1" is not a number of seconds']],
+    [["execute", "-t", "99999999999", "web1", "say"], 2, ["timeoutSeconds: ", "31536000"]],
+    [["list-guests", "--control", "here.sock"], 2, ["host.control: not an absolute path"]],
+    [["execute", "web1"], 2, ["missing COMMAND"]],
+    [["execute"], 2, ["missing GUEST"]],
+  ])("host %j", async (words, exitCode, parts) => {
+    const ended = await stage.host.run(words);
+    expect(ended).toMatchObject({ exitCode, stdout: "" });
+    for (const part of parts) expect(ended.stderr).toContain(part);
+    expect(ended.stderr).not.toContain("\u001b");
+  });
+
+  test("a guest without a daemon: its command line says what to start", async () => {
+    const { stderr, exitCode } = await stage
+      .guest("web1")
+      .run(["status", "--control", "/nonexistent/x.sock"]);
+    expect({ exitCode, stderr }).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining("negotiator guest daemon"),
+    });
+  });
+});
+
+test("without a daemon, a named socket is enough", async () => {
+  await using dark = await createStage({ isDark: true });
+  await dark.guest().start();
+  const socket = `lab=${dark.guest().port.hostPath}`;
+  const answer = await dark.host.run(["execute", "--socket", socket, "lab", "find-distribution-release"]);
+  expect(answer).toMatchObject({ exitCode: 0, stderr: "" });
+  expect(await dark.host.run(["list-guests", "--socket", socket])).toMatchObject({ exitCode: 0 });
+  const again = await dark.host.run(["execute", "web1", "find-distribution-release"]);
+  expect(again).toMatchObject({ exitCode: 0, stdout: answer.stdout, stderr: "" });
+  const audit = await dark.guest().audit();
+  expect(audit).toHaveLength(2);
+});
+
+test("a guest without an agent: said after the deadline, with and without the host's daemon", async () => {
+  await using dark = await createStage({ isDark: true });
+  const direct = await dark.host.run(["execute", "-t", "0.3", "web1", "say"]);
+  expect(direct).toMatchObject({ exitCode: 125, stdout: "" });
+  expect(direct.stderr).toContain(
+    'Guest "web1" does not answer: its channel is there, but no agent answers on it',
+  );
+  expect(direct.stderr).toContain("negotiator guest daemon");
+  await dark.host.start();
+  await until("the daemon has found it", async () => (await askStatus(dark.host.control))?.length === 1);
+  // The daemon has to hear of the call before its deadline, on a busy machine too.
+  const through = await dark.host.run(["execute", "-t", "4", "web1", "say"]);
+  expect(through).toMatchObject({ exitCode: 125, stdout: "" });
+  expect(through.stderr).toContain('Guest "web1" does not answer');
+  expect(through.durationMs).toBeGreaterThan(3900);
+  const { stdout } = await dark.host.run(["status", "--json"]);
+  expect(objects(stdout)).toMatchObject([{ name: "web1", state: "waiting", dialect: null, version: null }]);
+});
+
+test("a guest without a host's daemon: said after the deadline", async () => {
+  await using dark = await createStage({ isDark: true });
+  await dark.guest().start();
+  const ended = await dark.guest().run(["execute", "-t", "0.3", "say"]);
+  expect(ended).toMatchObject({ exitCode: 125, stdout: "" });
+  expect(ended.stderr).toContain("No host daemon has connected to this guest yet");
+  expect(ended.stderr).toContain("negotiator host daemon");
+});

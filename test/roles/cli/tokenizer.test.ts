@@ -1,0 +1,130 @@
+/** Words of a command line: every option is declared, a foreign command's words stay untouched. */
+import { describe, expect, test } from "bun:test";
+import type { ArgsDef } from "citty";
+import { COMMON_OPTIONS } from "../../../src/roles/cli/options.ts";
+import { checkPositionals, readWords } from "../../../src/roles/cli/tokenizer.ts";
+import type { Grammar } from "../../../src/roles/cli/tokenizer.ts";
+import { errorOf } from "../../support/error-of.ts";
+
+const ARGS = {
+  guest: { type: "positional", required: true },
+  note: { type: "positional", required: false },
+  timeout: { type: "string", alias: "t" },
+  json: { type: "boolean" },
+  ...COMMON_OPTIONS,
+} as const satisfies ArgsDef;
+const LIST: Grammar = { help: "negotiator host list --help", args: ARGS };
+const EXECUTE: Grammar = { help: "negotiator host execute --help", args: ARGS, restAfter: 2 };
+
+function read(words: readonly string[], grammar = LIST) {
+  const { options, positionals } = readWords(words, grammar);
+  return { options: Object.fromEntries(options), positionals };
+}
+
+function refuse(words: readonly string[], grammar = LIST): string {
+  const error = errorOf(() => checkPositionals(readWords(words, grammar), grammar));
+  expect(error.code).toBe("BAD_USAGE");
+  expect(error.message).not.toMatch(/\p{Cc}/u);
+  return error.message;
+}
+
+describe("options", () => {
+  test.each([
+    [["-vv"], { verbose: ["", ""] }],
+    [["-v", "-v"], { verbose: ["", ""] }],
+    [["--verbose", "-vqv"], { verbose: ["", "", ""], quiet: [""] }],
+    [["--config=x"], { config: ["x"] }],
+    [["--config", "x"], { config: ["x"] }],
+    [["--config=a=b"], { config: ["a=b"] }],
+    [["--config="], { config: [""] }],
+    [["--config", ""], { config: [""] }],
+    [["--config", "a", "--config", "b"], { config: ["a", "b"] }],
+    [["--config", "--json"], { config: ["--json"] }],
+    [["--config", "--"], { config: ["--"] }],
+    [["-t5"], { timeout: ["5"] }],
+    [["-t=5"], { timeout: ["5"] }],
+    [["-t", "5"], { timeout: ["5"] }],
+    [["-t", "-5"], { timeout: ["-5"] }],
+    [["-t="], { timeout: [""] }],
+    [["-vt5"], { verbose: [""], timeout: ["5"] }],
+    [["-vt", "5"], { verbose: [""], timeout: ["5"] }],
+    [["-tv"], { timeout: ["v"] }],
+    [["-t\u{1f642}"], { timeout: ["\u{1f642}"] }],
+    [["-h"], { help: [""] }],
+  ])("%j", (words, options) => {
+    expect(read(words)).toEqual({ options, positionals: [] });
+    expect(read(["web1", ...words])).toEqual({ options, positionals: ["web1"] });
+    expect(read([...words, "web1"])).toEqual({ options, positionals: ["web1"] });
+    expect(read([...words, "--", "-v", "--", "-x"])).toEqual({ options, positionals: ["-v", "--", "-x"] });
+  });
+
+  test("may stand on both sides of other words", () => {
+    expect(read(["-v", "web1", "--json", "x", "-q"])).toEqual({
+      options: { verbose: [""], json: [""], quiet: [""] },
+      positionals: ["web1", "x"],
+    });
+  });
+
+  test("a dash alone and an empty word are no options", () => {
+    expect(read(["-", ""])).toEqual({ options: {}, positionals: ["-", ""] });
+  });
+});
+
+describe("refused", () => {
+  test.each([
+    [["--jsno"], 'unknown option "--jsno": did you mean "--json"? (see negotiator host list --help)'],
+    [["--jsno=1"], 'unknown option "--jsno": did you mean "--json"? (see negotiator host list --help)'],
+    [["-json"], 'unknown option "-json": did you mean "--json"? (see negotiator host list --help)'],
+    [["--JSON"], 'unknown option "--JSON": one of: '],
+    [["-x"], 'unknown option "-x": one of: --timeout, -t, --json, '],
+    [["-vx"], 'unknown option "-x": one of: '],
+    [["-\u{1f642}"], 'unknown option "-\u{1f642}": one of: '],
+    [["--no-json"], 'unknown option "--no-json": '],
+    [["--v"], 'unknown option "--v": '],
+    [["--="], 'unknown option "--": '],
+    [["--guest", "web1"], 'unknown option "--guest": '],
+    [["--constructor"], 'unknown option "--constructor": '],
+    [["--__proto__=1"], 'unknown option "--__proto__": '],
+    [["--toString"], 'unknown option "--toString": '],
+    [["--\u001b[31m\n"], 'unknown option "--\\x1b[31m\\n": '],
+    [["-\u001b"], 'unknown option "-\\x1b": '],
+    [["--config"], "option --config needs a value (see negotiator host list --help)"],
+    [["web1", "-t"], "option -t needs a value (see negotiator host list --help)"],
+    [["-vt"], "option -t needs a value (see negotiator host list --help)"],
+    [["--json=1"], "option --json takes no value (see negotiator host list --help)"],
+    [["--json="], "option --json takes no value (see negotiator host list --help)"],
+    [["-v=1"], "option -v takes no value (see negotiator host list --help)"],
+    [[], "missing GUEST (see negotiator host list --help)"],
+    [["--json", "--"], "missing GUEST (see negotiator host list --help)"],
+    [["a", "b", "c"], 'surplus word "c" (see negotiator host list --help)'],
+    [["a", "b", ""], 'surplus word "" (see negotiator host list --help)'],
+    [["a", "b", "--", "--json"], 'surplus word "--json" (see negotiator host list --help)'],
+    [["a", "b", "\u001b[2J\n"], 'surplus word "\\x1b[2J\\n" (see negotiator host list --help)'],
+  ])("%j", (words, message) => {
+    expect(refuse(words)).toStartWith(message);
+  });
+});
+
+describe("behind the cut", () => {
+  const foreign = ["--help", "-v", "--", "--config", "", "-\u001b", "--x=y"];
+
+  test.each([
+    ["at once", ["web1", "ls"]],
+    ["behind our options", ["-v", "web1", "--json", "ls"]],
+    ["behind a double dash", ["--", "web1", "ls"]],
+    ["behind a double dash between the words", ["web1", "--", "ls"]],
+  ])("every word is the command's, %s", (_, ours) => {
+    const { positionals, options } = read([...ours, ...foreign], EXECUTE);
+    expect(positionals).toEqual(["web1", "ls", ...foreign]);
+    expect(options).toEqual(ours.includes("-v") ? { verbose: [""], json: [""] } : {});
+  });
+
+  test("a command's name may look like an option behind a double dash", () => {
+    expect(read(["web1", "--", "-v", "x"], EXECUTE).positionals).toEqual(["web1", "-v", "x"]);
+  });
+
+  test("nothing is surplus, but declared words may be missing before it", () => {
+    expect(() => checkPositionals(readWords(["a", "b", "c", "d"], EXECUTE), EXECUTE)).not.toThrow();
+    expect(refuse(["--json"], EXECUTE)).toBe("missing GUEST (see negotiator host execute --help)");
+  });
+});

@@ -1,0 +1,39 @@
+/** A daemon's services: calls and notices of one caller reach the dispatcher and its audit. */
+import { expect, test } from "bun:test";
+import { DEFAULTS } from "../../../src/config/settings.ts";
+import { createServices } from "../../../src/roles/daemon/services.ts";
+import { createServedLink } from "../../support/served-link.ts";
+import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
+import { unsetConfig } from "../../support/unset-config.ts";
+import { until } from "../../support/until.ts";
+
+test("calls and notices of a guest count as running, and the audit file has them", async () => {
+  await using directory = await createTemporaryDirectory();
+  const file = directory.at("audit.jsonl");
+  const places = { policyFile: directory.at("none"), audit: { ...DEFAULTS.audit, file } };
+  await using services = createServices("host", unsetConfig({ ...DEFAULTS, ...places }));
+  const { call, notice } = services.serve({ via: "guest", name: "web1" });
+  const counts: number[] = [];
+  await using link = createServedLink(
+    (incoming) => {
+      call(incoming);
+      counts.push(services.runningCount);
+    },
+    (method, params) => {
+      notice({ method, params });
+      counts.push(services.runningCount);
+    },
+  );
+  link.caller.notify("execute", { command: "uptime" });
+  const params = { command: "find-distributor-id" };
+  expect((await link.caller.call({ method: "execute", params }).answer).result).toMatchObject({
+    exitCode: 0,
+  });
+  await until("both have ended", () => services.runningCount === 0);
+  expect(Math.min(...counts)).toBeGreaterThan(0);
+  const lines = (await Bun.file(file).text()).trimEnd().split("\n");
+  expect(lines.map((line): unknown => JSON.parse(line))).toMatchObject([
+    { peer: { guest: "web1" }, method: "execute", errorCode: "BAD_REQUEST" },
+    { peer: { guest: "web1" }, method: "execute", command: "find-distributor-id", builtin: true },
+  ]);
+});

@@ -98,7 +98,11 @@ describe("the README's", () => {
   test("policy means what its rules look like", () => {
     const text = tomlOf("policy.toml on a host");
     const ask = (guest: string, command: string, ...args: string[]) =>
-      decide(parsePolicy(text), { peer: { guest }, method: "execute", command, args });
+      decide(parsePolicy(text), {
+        caller: { via: "guest", name: guest },
+        method: "execute",
+        resource: { kind: "command", name: command, args },
+      });
     expect(ask("web1", "request-backup", "--full", "/srv/data")).toMatchObject({ allowed: true, rule: 2 });
     expect(ask("web1", "request-backup", "--full", "/etc")).toMatchObject({ allowed: false });
     expect(ask("web1", "find-ip-addresses")).toMatchObject({ allowed: true, rule: 3 });

@@ -151,10 +151,9 @@ describe("on a stage,", () => {
       );
       const [, denial = ""] = /^negotiator: (The guest denies .*: )/.exec(message) ?? [];
       const decision = decide(parsePolicy(""), {
-        peer: {},
+        caller: { via: "host" },
         method: "execute",
-        command: "wipe-disk",
-        args: [],
+        resource: { kind: "command", name: "wipe-disk", args: [] },
       });
       expect(denial).not.toBe("");
       expectMessage(`${denial}${decision.allowed ? "" : decision.reason}`);

@@ -4,11 +4,11 @@ import { NegotiatorError } from "../errors.ts";
 import { decide } from "../policy/policy.ts";
 import type { Decision, Policy } from "../policy/policy.ts";
 import type { Lease, Quota } from "../policy/quota.ts";
-import { callerKey, identifyCaller } from "./caller.ts";
-import type { Caller } from "./caller.ts";
+import { callerKey } from "../policy/caller.ts";
+import type { Caller } from "../policy/caller.ts";
 import type { Defined, Grant } from "./method.ts";
-import { formatResource } from "./resource.ts";
-import type { Resource } from "./resource.ts";
+import { formatResource } from "../policy/resource.ts";
+import type { Resource } from "../policy/resource.ts";
 
 /** Options of an admission. */
 export type AdmissionOptions = {
@@ -70,11 +70,8 @@ export function admit<Context, Ended>(
 
 type Named = Pick<Defined<never, unknown>, "name" | "isOpen" | "limits">;
 
-function judge({ name, isOpen }: Named, resource: Resource, options: AdmissionOptions): Decision {
-  const { name: command, args = [] } =
-    resource.kind === "command" ? resource : { name: undefined, args: undefined };
-  const request = { peer: identifyCaller(options.caller), method: name, command, args };
-  const decision = decide(options.policy(), request);
+function judge({ name, isOpen }: Named, resource: Resource, { caller, policy }: AdmissionOptions): Decision {
+  const decision = decide(policy(), { caller, method: name, resource });
   // An open method needs no rule that allows it. A rule that denies it still counts.
   const isOverlooked = !decision.allowed && isOpen && typeof decision.rule !== "number";
   return isOverlooked ? { allowed: true, rule: "default" } : decision;

@@ -9,10 +9,10 @@ import { shorten } from "../shorten.ts";
 import type { IncomingCall } from "../wire/calls/incoming-call.ts";
 import { admit } from "./admission.ts";
 import type { Admission, AdmissionOptions } from "./admission.ts";
-import { callerKey, formatCaller, identifyCaller } from "./caller.ts";
+import { callerKey, formatCaller, identifyCaller } from "../policy/caller.ts";
 import type { CallMethod, Method, NoticeMethod } from "./method.ts";
 import { fullErrorOf, toPublicError } from "./public-error.ts";
-import { formatAction, formatResource } from "./resource.ts";
+import { formatAction, formatResource } from "../policy/resource.ts";
 import type { IncomingNotice } from "./serve.ts";
 
 /** Options of a dispatcher, which serves one caller. */
@@ -48,8 +48,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   });
   let unknownNotices = 0;
 
-  const isOffered = (command: string): boolean =>
-    mayEverExecute(options.policy(), identifyCaller(caller), command);
+  const isOffered = (command: string): boolean => mayEverExecute(options.policy(), caller, command);
 
   function ignoreUnknown(name: string): void {
     unknownNotices++;

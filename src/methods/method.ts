@@ -6,8 +6,8 @@ import type { Decision } from "../policy/policy.ts";
 import type { QuotaLimits } from "../policy/quota.ts";
 import { FIRST_ISSUE } from "../wire/json.ts";
 import type { IncomingCall } from "../wire/calls/incoming-call.ts";
-import type { Caller } from "./caller.ts";
-import type { Resource } from "./resource.ts";
+import type { Caller } from "../policy/caller.ts";
+import type { Resource } from "../policy/resource.ts";
 
 /** The decision of a policy that allows a call, with the limits that it sets. */
 export type Grant = Extract<Decision, { allowed: true }>;

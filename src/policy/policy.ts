@@ -1,6 +1,7 @@
 /**
  * Decides whether a caller may make a call, and explains the decision. Pure; `policy-file.ts` reads the file.
  */
+import type { Caller } from "./caller.ts";
 import * as v from "valibot";
 import type { QuotaLimits } from "./quota.ts";
 import { findMismatch, RuleSchema } from "./rule.ts";
@@ -82,9 +83,10 @@ export function decide(policy: Policy, request: PolicyRequest): Decision {
  * Returns whether the policy lets this caller execute the command with some arguments, so that it may be
  * offered.
  */
-export function mayEverExecute(policy: Policy, peer: PolicyRequest["peer"], command: string): boolean {
+export function mayEverExecute(policy: Policy, caller: Caller, command: string): boolean {
   if (policy.kind !== "rules") return policy.kind === "default";
-  const request = { peer, method: "execute", command, args: [] };
+  const resource = { kind: "command", name: command, args: [] } as const;
+  const request = { caller, method: "execute", resource };
   for (const rule of policy.rules) {
     if (findMismatch({ ...rule, arguments: undefined }, request) !== undefined) continue;
     if (rule.action === "allow") return true;

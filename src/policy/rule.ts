@@ -1,31 +1,27 @@
 /** One rule of a policy: its keys, and whether it matches a call. */
 import * as v from "valibot";
+import { identifyCaller } from "./caller.ts";
+import type { Caller } from "./caller.ts";
 import { parseGlob } from "./glob.ts";
 import type { Glob } from "./glob.ts";
+import type { Resource } from "./resource.ts";
 
-/**
- * The call to decide on. `peer` is the caller as the channel identifies it; a caller that is not a guest has
- * neither name nor uuid. `command` is missing if the method runs none; `args` are the command's.
- */
-export type PolicyRequest = {
-  peer: { guest?: string | undefined; uuid?: string | undefined };
-  method: string;
-  command?: string | undefined;
-  args: readonly string[];
-};
+/** The call to decide on: who asks, by which method, and for what. */
+export type PolicyRequest = { caller: Caller; method: string; resource: Resource };
 
 /**
  * Returns the first condition of the rule that the call does not meet, in words, or undefined if the rule
  * matches.
  */
-export function findMismatch(rule: Rule, request: PolicyRequest): string | undefined {
-  const { peer, method, command } = request;
+export function findMismatch(rule: Rule, { caller, method, resource }: PolicyRequest): string | undefined {
+  const { guest, uuid } = identifyCaller(caller);
+  const command = resource.kind === "command" ? resource : undefined;
   return (
-    findUuidMismatch(rule.uuids, peer.uuid?.toLowerCase()) ??
-    findNameMismatch("guest", rule.guests, peer.guest) ??
+    findUuidMismatch(rule.uuids, uuid?.toLowerCase()) ??
+    findNameMismatch("guest", rule.guests, guest) ??
     findNameMismatch("method", rule.methods, method) ??
-    findNameMismatch("command", rule.commands, command) ??
-    findArgumentMismatch(rule, request)
+    findNameMismatch("command", rule.commands, command?.name) ??
+    findArgumentMismatch(rule, command?.args)
   );
 }
 
@@ -46,9 +42,9 @@ function findNameMismatch(
   return `the ${what} ${quote(name)} is none of ${globs.map(({ source }) => quote(source)).join(", ")}`;
 }
 
-function findArgumentMismatch(rule: Rule, { command, args }: PolicyRequest): string | undefined {
+function findArgumentMismatch(rule: Rule, args: readonly string[] | undefined): string | undefined {
   if (rule.arguments === undefined) return undefined;
-  if (command === undefined) return "there is no command";
+  if (args === undefined) return "there is no command";
   const { isOpen, globs } = rule.arguments;
   if (isOpen ? args.length < globs.length : args.length !== globs.length) {
     return `${args.length} arguments instead of ${globs.length}${isOpen ? " or more" : ""}`;

@@ -6,7 +6,7 @@ import { describe, expect, test } from "bun:test";
 import * as v from "valibot";
 import type { AuditEntry } from "../../src/audit/audit-line.ts";
 import { NegotiatorError } from "../../src/errors.ts";
-import type { Caller } from "../../src/methods/caller.ts";
+import type { Caller } from "../../src/policy/caller.ts";
 import { createDispatcher } from "../../src/methods/dispatcher.ts";
 import type { DispatcherOptions } from "../../src/methods/dispatcher.ts";
 import { defineMethod } from "../../src/methods/method.ts";

@@ -7,7 +7,11 @@ import type { PolicyRequest } from "../../src/policy/rule.ts";
 const UUID = "2b7c3f5e-1d2a-4c3b-9e8f-0a1b2c3d4e5f";
 
 function call(command: string, args: string[] = [], guest = "web1"): PolicyRequest {
-  return { peer: { guest, uuid: UUID }, method: "execute", command, args };
+  return {
+    caller: { via: "guest", name: guest, uuid: UUID },
+    method: "execute",
+    resource: { kind: "command", name: command, args },
+  };
 }
 
 /** Whether a policy of one allowing rule with this body allows the call. */
@@ -24,7 +28,9 @@ describe("decide", () => {
     const policy = denyAll("Cannot use /etc/negotiator/policy.toml:\n  line 3: secret");
     const reason = "the policy cannot be read, so nothing is allowed";
     expect(decide(policy, call("uptime"))).toEqual({ allowed: false, rule: "invalid", reason });
-    expect(decide(policy, { peer: {}, method: "ping", args: [] }).allowed).toBe(false);
+    expect(
+      decide(policy, { caller: { via: "host" }, method: "ping", resource: { kind: "none" } }).allowed,
+    ).toBe(false);
   });
 
   test.each(["", "# nothing\n", "rules = []"])("a policy without rules (%j) denies every call", (text) => {
@@ -85,15 +91,17 @@ describe("decide", () => {
     `;
     const good = call("uptime");
     expect(fits(body, good)).toBe(true);
-    expect(fits(body, { ...good, peer: { guest: "web2", uuid: UUID } })).toBe(false);
-    expect(fits(body, { ...good, peer: { guest: "web1", uuid: UUID.replace("2b", "2c") } })).toBe(false);
+    expect(fits(body, call("uptime", [], "web2"))).toBe(false);
+    expect(
+      fits(body, { ...good, caller: { via: "guest", name: "web1", uuid: UUID.replace("2b", "2c") } }),
+    ).toBe(false);
     expect(fits(body, { ...good, method: "list-commands" })).toBe(false);
-    expect(fits(body, { ...good, command: "down" })).toBe(false);
-    expect(fits(body, { ...good, args: ["-p"] })).toBe(false);
+    expect(fits(body, call("down"))).toBe(false);
+    expect(fits(body, call("uptime", ["-p"]))).toBe(false);
   });
 
   test("a call without a guest name, uuid or command matches no condition about them", () => {
-    const host: PolicyRequest = { peer: {}, method: "info", args: [] };
+    const host: PolicyRequest = { caller: { via: "host" }, method: "info", resource: { kind: "none" } };
     expect(fits("", host)).toBe(true);
     expect(fits('methods = ["inf?"]', host)).toBe(true);
     expect(fits('guests = ["*"]', host)).toBe(false);
@@ -105,7 +113,8 @@ describe("decide", () => {
 
   test("uuids match in upper and lower case, guest names only as written", () => {
     expect(fits(`uuids = ["${UUID.toUpperCase()}"]`, call("uptime"))).toBe(true);
-    const shouting = { ...call("uptime"), peer: { uuid: UUID.toUpperCase() } };
+    const caller = { via: "guest", name: "web9", uuid: UUID.toUpperCase() } as const;
+    const shouting = { ...call("uptime"), caller };
     expect(fits(`uuids = ["${UUID}"]`, shouting)).toBe(true);
     expect(fits('guests = ["WEB1"]', call("uptime"))).toBe(false);
   });
@@ -246,7 +255,7 @@ describe("explain", () => {
 
   test("explain ends with the reason when no rule decides", () => {
     const none = parsePolicy('[[rules]]\naction = "allow"\nguests = ["a"]\n');
-    const host: PolicyRequest = { peer: {}, method: "ping", args: [] };
+    const host: PolicyRequest = { caller: { via: "host" }, method: "ping", resource: { kind: "none" } };
     expect(explain(none, host)).toEqual([
       "rule 1 (allow): does not fit, the peer has no guest name",
       "denied: no rule of the policy allows it",

@@ -9,7 +9,7 @@ import type { Settings } from "../../config/settings.ts";
 import type { Limits } from "../../limits.ts";
 import { logFor } from "../../log.ts";
 import { BUILTINS } from "../../methods/builtin/builtins.ts";
-import type { Caller } from "../../methods/caller.ts";
+import type { Caller } from "../../policy/caller.ts";
 import type { CommandSources } from "../../methods/commands.ts";
 import { createDispatcher } from "../../methods/dispatcher.ts";
 import type { Dispatcher } from "../../methods/dispatcher.ts";

@@ -85,8 +85,9 @@ const checkPolicy = defineSubcommand({
   examples: ["negotiator guest check-policy restart-service nginx"],
   async run(invocation) {
     const { checkPolicy: check } = await import("../cli/check-policy.ts");
-    const [command, ...args] = invocation.words.positionals;
-    return check(invocation, { peer: {}, method: "execute", command, args });
+    const [command = "", ...args] = invocation.words.positionals;
+    const resource = { kind: "command", name: command, args } as const;
+    return check(invocation, { caller: { via: "host" }, method: "execute", resource });
   },
 });
 

@@ -109,8 +109,10 @@ const checkPolicy = defineSubcommand({
   examples: ["negotiator host check-policy web1 restart-service nginx"],
   async run(invocation) {
     const { checkPolicy: check } = await import("../cli/check-policy.ts");
-    const [guest, command, ...args] = invocation.words.positionals;
-    return check(invocation, { peer: { guest }, method: "execute", command, args });
+    const [guest = "", command = "", ...args] = invocation.words.positionals;
+    const caller = { via: "guest", name: guest } as const;
+    const resource = { kind: "command", name: command, args } as const;
+    return check(invocation, { caller, method: "execute", resource });
   },
 });
 

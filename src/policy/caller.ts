@@ -1,5 +1,5 @@
 /** The caller of a method, as the channel identifies it. The caller's own claims do not count. */
-import type { QuotaKey } from "../policy/quota.ts";
+import type { QuotaKey } from "./quota.ts";
 
 /**
  * `guest`: the domain whose socket the call came through; not every guest has a uuid. `host`: the host, as a

@@ -65,7 +65,7 @@ const PLANTED: Record<Exclude<keyof typeof HOUSE_RULES, keyof typeof FORM_RULES>
       "src/wire/frames/framing.ts",
       'import type { Log } from "../../log.ts";',
       1,
-      "wire may import errors, limits, wire",
+      "wire may import errors, limits, shorten, wire",
     ],
     ["src/wire/dialects/native.ts", 'import { x } from "../../printable.ts";', 1, "not src/printable.ts"],
     [

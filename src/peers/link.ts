@@ -23,7 +23,7 @@ export type Link = {
 };
 
 /** The session's options, and the link's own. */
-export type LinkOptions = Omit<SessionOptions, "onOutput" | "onNonsense" | "onForeign"> & {
+export type LinkOptions = Omit<SessionOptions, "onOutput" | "onInvalid" | "onForeign"> & {
   /**
    * How long the first hello may wait for its answer, in milliseconds, 15 s by default. Each further hello in
    * a row may wait twice as long, up to 15 s: a hello that was lost with a stopping agent is soon sent again,
@@ -52,7 +52,7 @@ export function createLink(options: LinkOptions): Link {
     ...options,
     onOutput: () => wake?.(),
     onForeign: (frame) => foreign?.take(frame) ?? false,
-    onNonsense: (reason) => end?.({ state: session.state, reason }),
+    onInvalid: (reason) => end?.({ state: session.state, reason }),
     onState(state, reason) {
       // No foreign peer takes an answer now: a native one is there, or this side has closed the session.
       if (state === "ended" || state === "open") foreign?.cancelAll();
@@ -116,7 +116,7 @@ export function createLink(options: LinkOptions): Link {
         clearTimeout(helloTimer);
         wake = end = undefined;
         await channel.close();
-        session.cut();
+        session.detach();
         foreign?.cancelAll();
       }
     },

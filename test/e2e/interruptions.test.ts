@@ -98,7 +98,7 @@ await describeWithVm("a call to a real guest", () => {
       await startDaemon();
       const { exitCode, stderr } = await call.exited;
       expect(exitCode).toBe(125);
-      expect(stderr).toContain("The other side was started anew: nobody knows how the call ended");
+      expect(stderr).toContain("The peer was restarted: the outcome of the call is unknown");
       expect(await vm.run("negotiator guest execute show 1; rm /tmp/hang")).toMatchObject({
         stdout: "[1]\n",
       });
@@ -114,7 +114,7 @@ await describeWithVm("a call to a real guest", () => {
       await daemon[Symbol.asyncDispose]();
       const { exitCode, stderr } = await call.exited;
       expect(exitCode).toBe(125);
-      expect(stderr).toContain("Nobody knows how the call ended");
+      expect(stderr).toContain("The outcome of the call is unknown");
       const pid = call.stdout().split("\n")[0];
       await startDaemon();
       const isEnded = async (): Promise<boolean> => (await vm.run(`kill -0 ${pid}`)).exitCode !== 0;
@@ -132,7 +132,7 @@ await describeWithVm("a call to a real guest", () => {
       startAgent();
       const { exitCode, stderr } = await call.exited;
       expect(exitCode).toBe(125);
-      expect(stderr).toContain("The other side was started anew: nobody knows how the call ended");
+      expect(stderr).toContain("The peer was restarted: the outcome of the call is unknown");
       expect(await host.run(["host", "execute", "web", "show", "1"])).toMatchObject({ stdout: "[1]\n" });
     },
     TEST_TIMEOUT_MS,

@@ -60,7 +60,7 @@ test.concurrent(
 
     expect({ exitCode, stderr }).toEqual({
       exitCode: 125,
-      stderr: "negotiator: The other side was started anew: nobody knows how the call ended\n",
+      stderr: "negotiator: The peer was restarted: the outcome of the call is unknown\n",
     });
     expect(await stage.host.run(["execute", "web1", "find-distributor-id"])).toMatchObject({ exitCode: 0 });
     const audit = await stage.host.audit();
@@ -80,7 +80,7 @@ test.concurrent(
     const { exitCode, stderr } = await running.ended();
     expect({ exitCode, stderr }).toEqual({
       exitCode: 125,
-      stderr: "negotiator: Nobody knows how the call ended: The session was closed: the channel ended\n",
+      stderr: "negotiator: The outcome of the call is unknown: The session was closed: the channel ended\n",
     });
     await stage.host.start();
     await stage.open();

@@ -15,7 +15,7 @@ export const ZONES = [
     files: /^src\/process\//,
     may: ["root", "trust", "policy", "config", "audit", "process"],
   },
-  { name: "wire", files: /^src\/wire\//, may: ["errors", "limits", "wire"] },
+  { name: "wire", files: /^src\/wire\//, may: ["errors", "limits", "shorten", "wire"] },
   { name: "channels", files: /^src\/channels\//, may: ["root", "trust", "process", "channels", "channel"] },
   { name: "discovery", files: /^src\/discovery\//, may: ["root", "trust", "process", "discovery"] },
   {
@@ -34,6 +34,7 @@ export const GROUPS: Record<string, RegExp> = {
   root: /^src\/(?!main\.ts$)[^/]+\.ts$/,
   errors: /^src\/errors\.ts$/,
   limits: /^src\/limits\.ts$/,
+  shorten: /^src\/shorten\.ts$/,
   channel: /^src\/wire\/channel\.ts$/,
   run: /^src\/process\/run\.ts$/,
   inner: /^src\/(?!main\.ts$|roles\/)(?:[^/]+\.ts$|[a-z]+\/)/,
@@ -41,11 +42,11 @@ export const GROUPS: Record<string, RegExp> = {
 
 /** Files without I/O, clock, random numbers or log. Their callers pass such values in. */
 export const PURE =
-  /^src\/(?:wire\/.+|(?:errors|limits|printable|strict|policy\/(?:glob|limited-log|policy|quota|rule))\.ts)$/;
+  /^src\/(?:wire\/.+|(?:errors|limits|printable|shorten|strict|policy\/(?:caller|glob|limited-log|policy|quota|resource|rule))\.ts)$/;
 /** The clock, random numbers and the world: no pure file uses them. */
 export const PURE_BREAKERS = useOf(
   /Date\b|performance\s*\.|Math\s*\.\s*random|crypto\s*\./,
-  /process\b|console\b|fetch\s*\(|Bun\s*\.\s*(?!TOML\b)\w/,
+  /process\b|console\b|fetch\s*\(|Bun\s*\.\s*(?!(?:TOML|hash)\b)\w/,
 );
 
 const ANYONE = /^src\//;

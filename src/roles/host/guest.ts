@@ -178,7 +178,7 @@ function report(tracker: LinkStatusTracker, linkLog: LinkLog): (error: Negotiato
 
 function endCalls(name: string, { session, calls }: PeerLink): void {
   if (calls.incoming > 0) log.info(`guest "${name}" has been silent for too long: its calls are cancelled`);
-  session.dismiss("its caller has been silent for too long");
+  session.cancelServed("its caller has been silent for too long");
 }
 
 function describePeer({ session: { state, peer }, dialect }: PeerLink): string {

@@ -33,7 +33,7 @@ test(
     const invalid = connect(guest.port.hostPath);
     await once(invalid, "connect");
     invalid.write("rubbish\n".repeat(1000));
-    await daemon.says("The other side keeps sending what makes no sense");
+    await daemon.says("The peer sent too many invalid messages");
     invalid.destroy();
     await stage.host.start();
     await stage.open();
@@ -152,7 +152,7 @@ describe.concurrent.each(WAYS)("%s", (_, way) => {
       expect(await served.daemon.exited).toBe(0);
       const { exitCode, stderr } = await running.ended();
       expect(exitCode).toBe(125);
-      expect(stderr).toContain("Nobody knows how the call ended");
+      expect(stderr).toContain("The outcome of the call is unknown");
     },
     TIMEOUT_MS,
   );

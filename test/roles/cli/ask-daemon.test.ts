@@ -1,4 +1,4 @@
-/** A command line whose daemon does not say what it is asked: it ends, and says so. */
+/** A command line whose daemon does not answer, or not as it should: it ends with an error. */
 import { expect, test } from "bun:test";
 import { DEFAULT_LIMITS } from "../../../src/limits.ts";
 import { listenControl } from "../../../src/roles/daemon/control-server.ts";
@@ -21,7 +21,7 @@ test.each([
   ["host status", ["host", "status"], 1],
   ["host list-guests", ["host", "list-guests"], 1],
 ])(
-  "%s, when the daemon says what is not understood",
+  "%s fails when the daemon's answer has an unknown shape",
   async (_name, words, exitCode) => {
     await using directory = await createTemporaryDirectory();
     const control = directory.at("control.sock");
@@ -44,7 +44,7 @@ test.concurrent.each([
   ["guest list-commands", ["guest", "list-commands", "-t", "1"], 1],
   ["host status", ["host", "status"], 1],
 ])(
-  "%s, when the daemon says nothing",
+  "%s fails when the daemon does not answer",
   async (_name, words, exitCode) => {
     await using directory = await createTemporaryDirectory();
     const control = directory.at("control.sock");

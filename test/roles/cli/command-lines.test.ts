@@ -1,4 +1,7 @@
-/** The command lines beside `execute`: lists, status, the option form, and what they say when something is missing. */
+/**
+ * The command lines beside `execute`: lists, status, the option form, and what they say when something is
+ * missing.
+ */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { askStatus } from "../../../src/roles/host/ask-status.ts";
 import { createStage } from "../../support/stage.ts";

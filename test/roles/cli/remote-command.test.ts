@@ -1,4 +1,7 @@
-/** From how a remote command ended to our exit code, and to what we say of it. What it does with streams is in the tests of `execute`. */
+/**
+ * From how a remote command ended to our exit code, and to what we say of it. What it does with streams is in
+ * the tests of `execute`.
+ */
 import { expect, test } from "bun:test";
 import { exitCodeOf, explainDeadline } from "../../../src/roles/cli/remote-command.ts";
 

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { DEFAULT_LIMITS } from "../../../src/limits.ts";
 import { listenControl } from "../../../src/roles/daemon/control-server.ts";
-import { listenDeaf } from "../../support/deaf-socket.ts";
+import { listenWithoutAccepting } from "../../support/full-socket.ts";
 import { launch } from "../../support/program.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 
@@ -48,7 +48,7 @@ test.concurrent.each([
   async (_name, words, exitCode) => {
     await using directory = await createTemporaryDirectory();
     const control = directory.at("control.sock");
-    using _ = listenDeaf(control, 2);
+    using _ = listenWithoutAccepting(control, 2);
     const ended = await run(words, control);
     expect(ended).toMatchObject({ exitCode, stdout: "", stderr: expect.stringContaining(SILENT) });
   },

@@ -204,7 +204,7 @@ describe("said when something is missing", () => {
 });
 
 test("without a daemon, a named socket is enough", async () => {
-  await using dark = await createStage({ isDark: true });
+  await using dark = await createStage({ withoutDaemons: true });
   await dark.guest().start();
   const socket = `lab=${dark.guest().port.hostPath}`;
   const answer = await dark.host.run(["execute", "--socket", socket, "lab", "find-distribution-release"]);
@@ -217,7 +217,7 @@ test("without a daemon, a named socket is enough", async () => {
 });
 
 test("a guest without an agent: said after the deadline, with and without the host's daemon", async () => {
-  await using dark = await createStage({ isDark: true });
+  await using dark = await createStage({ withoutDaemons: true });
   const direct = await dark.host.run(["execute", "-t", "0.3", "web1", "say"]);
   expect(direct).toMatchObject({ exitCode: 125, stdout: "" });
   expect(direct.stderr).toContain(
@@ -236,7 +236,7 @@ test("a guest without an agent: said after the deadline, with and without the ho
 });
 
 test("a guest without a host's daemon: said after the deadline", async () => {
-  await using dark = await createStage({ isDark: true });
+  await using dark = await createStage({ withoutDaemons: true });
   await dark.guest().start();
   const ended = await dark.guest().run(["execute", "-t", "0.3", "say"]);
   expect(ended).toMatchObject({ exitCode: 125, stdout: "" });

@@ -3,7 +3,7 @@ import { executeOn } from "../../../src/peers/remote-command.ts";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { Endpoint } from "../../../src/discovery/endpoint.ts";
 import { configureLog } from "../../../src/log.ts";
-import { createHostGuests, NO_NEWS, untilOpen } from "../../support/host-guests.ts";
+import { createHostGuests, NO_CHANGES, untilOpen } from "../../support/host-guests.ts";
 import { createSocketRelay } from "../../support/socket-relay.ts";
 import { createStage } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
@@ -12,7 +12,7 @@ beforeAll(() => configureLog({ level: "silent", format: "text" }));
 afterAll(() => configureLog({ level: "info", format: "text" }));
 
 test("the pair's port comes first, the port for both ways takes over when that is gone", async () => {
-  await using stage = await createStage({ isDark: true });
+  await using stage = await createStage({ withoutDaemons: true });
   const guest = stage.guest();
   await guest.command("cat", "#!/bin/sh\nexec cat\n");
   await guest.start();
@@ -22,7 +22,7 @@ test("the pair's port comes first, the port for both ways takes over when that i
   const source = { guest: "web1", source: "libvirt" } as const;
   const pair: Endpoint = { ...source, port: "negotiator-host-to-guest.0", path: guest.port.hostPath };
   const bothWays: Endpoint = { ...source, port: "negotiator-channel.0", path: both };
-  guests.update({ ...NO_NEWS, appeared: [bothWays, pair] });
+  guests.update({ ...NO_CHANGES, appeared: [bothWays, pair] });
   await untilOpen(guests);
   const peer = await guests.peer("web1", 5000);
   const remote = executeOn(peer, { command: "cat", args: [], hasInput: true, timeoutMs: 0 });
@@ -34,18 +34,18 @@ test("the pair's port comes first, the port for both ways takes over when that i
 
   await say("over the pair");
   expect(relay.cut()).toBe(0);
-  guests.update({ ...NO_NEWS, gone: [pair] });
+  guests.update({ ...NO_CHANGES, gone: [pair] });
   await say("over the other one");
   expect(relay.cut()).toBe(1);
-  guests.update({ ...NO_NEWS, appeared: [pair] });
+  guests.update({ ...NO_CHANGES, appeared: [pair] });
   await say("over the pair again");
-  guests.update({ ...NO_NEWS, gone: [bothWays] });
+  guests.update({ ...NO_CHANGES, gone: [bothWays] });
   await say("and still");
   expect(relay.cut()).toBe(0);
   remote.stdin?.end();
   expect(await remote.ended).toMatchObject({ exitCode: 0 });
 
-  guests.update({ ...NO_NEWS, gone: [pair] });
+  guests.update({ ...NO_CHANGES, gone: [pair] });
   expect(guests.status()).toEqual([]);
 }, 120_000);
 

@@ -39,7 +39,7 @@ type Scene = AsyncDisposable & {
  */
 async function createScene(): Promise<Scene> {
   await using owned = new AsyncDisposableStack();
-  const stage = owned.use(await createStage({ guests: ["good", "evil", "other"], isDark: true }));
+  const stage = owned.use(await createStage({ guests: ["good", "evil", "other"], withoutDaemons: true }));
   await Promise.all([stage.host.start(), stage.guest("good").start()]);
   const evil = owned.use(await createHostileGuest(stage.guest("evil").port.guestPath));
   await Promise.all([stage.open("good"), stage.open("evil")]);

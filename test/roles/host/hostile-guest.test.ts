@@ -144,7 +144,7 @@ test(
     }
     const { exitCode, stderr } = await running.ended();
     expect(exitCode).toBe(125);
-    expect(stderr).toMatch(/it overran its credit of \d+ bytes\n$/);
+    expect(stderr).toMatch(/it exceeds the credit of \d+ bytes\n$/);
     await scene.expectUnharmed();
   },
   TIMEOUT_MS,

@@ -10,15 +10,15 @@ const lengthOf = (bytes: Uint8Array): number => JSON.stringify(encodeChunk(bytes
 
 test.each([
   ["plain text", "text", encode("a b")],
-  ["empty", "text", encode("")],
+  ["no bytes", "text", encode("")],
   ["text outside of ASCII", "text", encode("naïve ☃ 😀")],
-  ["a byte order mark", "text", encode("\ufeffa")],
+  ["text with a byte order mark", "text", encode("\ufeffa")],
   ["bytes that are not UTF-8", "base64", Uint8Array.of(0xff, 0xfe)],
   ["a part of a character", "base64", encode("😀").subarray(0, 2)],
   ["NUL bytes", "base64", new Uint8Array(100)],
-  ["a text with terminal colours", "base64", encode("\u001b[1m\u001b[2m")],
+  ["text with terminal colours", "base64", encode("\u001b[1m\u001b[2m")],
   ["a log", "text", encode("12:00:01 guest web1 came up\n".repeat(10))],
-])("a chunk that is %s is sent as %s", (_, form, bytes) => {
+])("a chunk of %s is sent as %s", (_, form, bytes) => {
   const members = encodeChunk(bytes);
   expect(decodeChunk(members)).toEqual(bytes);
   expect(Object.keys(members)).toEqual([form]);

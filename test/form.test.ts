@@ -44,9 +44,9 @@ const PLANTED: Record<keyof typeof FORM_RULES, Planted[]> = {
     ["test/log.test.ts", 'test("nobody listens", () => 1);', 1, '"nobody": say who it is'],
     [
       "test/log.test.ts",
-      'test.concurrent.each([[1]])("%s: what is lost", () => 1);\n// Fenced.',
+      'test.concurrent.each([[1]])("%s: what is lost", () => 1);\n// A fence.',
       2,
-      '"Fenced"',
+      '"fence"',
     ],
     ["test/log.test.ts", 'describe("a stranger", () => 1);', 1, '"stranger"'],
     ["test/log.test.ts", "test(`whose ${name} ends`, () => 1);", 1, '"whose"'],

@@ -40,9 +40,18 @@ export const GROUPS: Record<string, RegExp> = {
   inner: /^src\/(?!main\.ts$|roles\/)(?:[^/]+\.ts$|[a-z]+\/)/,
 };
 
+const PURE_FILES = [
+  "errors",
+  "limits",
+  "printable",
+  "shorten",
+  "strict",
+  ...["caller", "glob", "limited-log", "policy", "quota", "resource", "rule"].map((name) => `policy/${name}`),
+];
+
 /** Files without I/O, clock, random numbers or log. Their callers pass such values in. */
-export const PURE =
-  /^src\/(?:wire\/.+|(?:errors|limits|printable|shorten|strict|policy\/(?:caller|glob|limited-log|policy|quota|resource|rule))\.ts)$/;
+export const PURE = new RegExp(`^src/(?:wire/.+|(?:${PURE_FILES.join("|")})\\.ts)$`);
+
 /** The clock, random numbers and the world: no pure file uses them. */
 export const PURE_BREAKERS = useOf(
   /Date\b|performance\s*\.|Math\s*\.\s*random|crypto\s*\./,
@@ -183,7 +192,7 @@ export const WORDS: readonly { use: RegExp; say: string }[] = [
   },
   { use: /\b(?:is|are|was|were|be|been) (?:told|heard)\b/i, say: "who does what" },
   { use: /\bcounted (?:frame|message)s?\b/i, say: "length-prefixed, or numbered" },
-  { use: /\bfenc(?:e|es|ed|ing)\b/i, say: "sync probe" },
+  { use: /\bfences?\b/i, say: "sync probe" },
   { use: /\b(?:lookout|outlook)s?\b/i, say: "watch" },
   { use: /\bbells?\b/i, say: "condition" },
   { use: /\b(?:tally|keeper)\b/i, say: "shared call count, link status" },

@@ -11,7 +11,7 @@ import { decide, parsePolicy } from "../src/policy/policy.ts";
 import { splitWords } from "../src/roles/cli/shell-words.ts";
 import { hostBinary } from "./support/binary.ts";
 import { expectGoodUsage, expectMessage, PAGES, ROOT, shellLinesOf } from "./support/documents.ts";
-import { TEST_PATIENCE_MS } from "./support/patience.ts";
+import { TEST_TIMEOUT_MS } from "./support/timeouts.ts";
 
 /** Lines that run on the demo's stage, and their exit code and output. */
 const RUN: Readonly<Record<string, { exitCode?: number; shows: RegExp }>> = {
@@ -129,8 +129,8 @@ describe("with the demo's host and guest", () => {
   beforeAll(async () => {
     const { signal } = new AbortController();
     stage = await openStage({ binary: await hostBinary(), held, signal });
-  }, TEST_PATIENCE_MS);
-  afterAll(() => held.disposeAsync(), TEST_PATIENCE_MS);
+  }, TEST_TIMEOUT_MS);
+  afterAll(() => held.disposeAsync(), TEST_TIMEOUT_MS);
 
   for (const [line, { exitCode = 0, shows }] of Object.entries(RUN)) {
     test(
@@ -140,7 +140,7 @@ describe("with the demo's host and guest", () => {
         expect(textOf(finished)).toMatch(shows);
         expect(finished.exitCode).toBe(exitCode);
       },
-      TEST_PATIENCE_MS,
+      TEST_TIMEOUT_MS,
     );
   }
 
@@ -161,7 +161,7 @@ describe("with the demo's host and guest", () => {
           .split(/\n|; /);
         expectMessage(message.replace(/"\/[^"]*\/control\.sock"/, `"${DEFAULTS.host.control}"`));
       },
-      TEST_PATIENCE_MS,
+      TEST_TIMEOUT_MS,
     );
   }
 
@@ -180,7 +180,7 @@ describe("with the demo's host and guest", () => {
       expect(denial).not.toBe("");
       expectMessage(`${denial}${decision.allowed ? "" : decision.reason}`);
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 });
 

@@ -4,7 +4,7 @@ import type { AuditPeer, AuditResult } from "../audit/audit-line.ts";
 import { NegotiatorError } from "../errors.ts";
 import type { Decision } from "../policy/policy.ts";
 import type { QuotaLimits } from "../policy/quota.ts";
-import { FIRST_FLAW } from "../wire/json.ts";
+import { FIRST_ISSUE } from "../wire/json.ts";
 import type { IncomingCall } from "../wire/calls/incoming-call.ts";
 import type { Caller } from "../policy/caller.ts";
 import type { Resource } from "../policy/resource.ts";
@@ -106,7 +106,7 @@ function define<Params, Context, Ended>(
     isOpen,
     limits,
     prepare(raw) {
-      const checked = v.safeParse(schema, raw, FIRST_FLAW);
+      const checked = v.safeParse(schema, raw, FIRST_ISSUE);
       if (!checked.success) throw invalidParameter(name, checked.issues[0]);
       const params = checked.output;
       return {

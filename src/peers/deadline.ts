@@ -50,7 +50,7 @@ function answerUntil(
   const abort = (error: NegotiatorError): void => {
     reject(error);
     call.cancel(error.message);
-    call.giveUp(error);
+    call.abort(error);
   };
   const checkPulse = (sinceMs: number): void => {
     if (pulse.heardMs < sinceMs) abort(deadlinePassed(explainNoAnswer().message));
@@ -89,7 +89,7 @@ function watchOutput(call: OutgoingCall, leftMs: number, pulse: Pulse): Promise<
     else if (isAlive) stalledMs += WATCH_MS;
     if (!call.isAwaited) return;
     awaitedMs += WATCH_MS;
-    if (stalledMs >= STALLED_MS || awaitedMs > leftMs) call.giveUp(outputWithheld(bytes));
+    if (stalledMs >= STALLED_MS || awaitedMs > leftMs) call.abort(outputWithheld(bytes));
     else if (!hasMoved) pulse.ask();
   };
   const timer = setInterval(look, WATCH_MS);

@@ -23,7 +23,7 @@ export type Link = {
 };
 
 /** Options of the session and of the link. */
-export type LinkOptions = Omit<SessionOptions, "onOutput" | "onNonsense" | "onForeign"> & {
+export type LinkOptions = Omit<SessionOptions, "onOutput" | "onInvalid" | "onForeign"> & {
   /**
    * Milliseconds that the first hello waits for its answer, 15 s by default. Each further unanswered hello
    * waits twice as long, up to 15 s. So a hello that a stopping agent lost is soon repeated, and a slow agent
@@ -52,7 +52,7 @@ export function createLink(options: LinkOptions): Link {
     ...options,
     onOutput: () => wake?.(),
     onForeign: (frame) => foreign?.take(frame) ?? false,
-    onNonsense: (reason) => end?.({ state: session.state, reason }),
+    onInvalid: (reason) => end?.({ state: session.state, reason }),
     onState(state, reason) {
       // A native agent has connected, or this side has closed: no foreign peer would read an answer.
       if (state === "ended" || state === "open") foreign?.cancelAll();
@@ -112,7 +112,7 @@ export function createLink(options: LinkOptions): Link {
         clearTimeout(helloTimer);
         wake = end = undefined;
         await channel.close();
-        session.cut();
+        session.detach();
         foreign?.cancelAll();
       }
     },

@@ -7,7 +7,7 @@ import { CommandListSchema } from "../methods/list-commands.ts";
 import type { CommandSummary } from "../methods/list-commands.ts";
 import type { StreamReader } from "../wire/calls/stream-reader.ts";
 import type { StreamWriter } from "../wire/calls/stream-writer.ts";
-import { FIRST_FLAW } from "../wire/json.ts";
+import { FIRST_ISSUE } from "../wire/json.ts";
 import { clipText } from "../wire/message.ts";
 import type { CallOptions, Peer } from "./peer.ts";
 
@@ -68,7 +68,7 @@ export async function checkResult<Schema extends v.GenericSchema>(
   result: Promise<unknown>,
   schema: Schema,
 ): Promise<v.InferOutput<Schema>> {
-  const checked = v.safeParse(schema, await result, FIRST_FLAW);
+  const checked = v.safeParse(schema, await result, FIRST_ISSUE);
   if (checked.success) return checked.output;
   const [issue] = checked.issues;
   const problem = `${v.getDotPath(issue) ?? "answer"}: ${issue.message}`;

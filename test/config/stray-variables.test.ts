@@ -19,7 +19,7 @@ test.each(["host", "guest"])("print-config of the %s tells it on standard error"
 });
 
 test("both daemons tell it once, and what a command of theirs is given they do not", async () => {
-  await using stage = await createStage({ isDark: true });
+  await using stage = await createStage({ withoutDaemons: true });
   const given = { NEGOTIATOR_ROLE: "host", NEGOTIATOR_CALL_ID: "1", NEGOTIATOR_GUEST: "web1" };
   for (const side of [stage.host, stage.guest()]) {
     const daemon = await side.start({ NEGOTIATOR_LOG_LVL: "debug", ...given });

@@ -1,7 +1,7 @@
 /** The queue of calls: order, failures and aborts. */
 import { expect, test } from "bun:test";
 import { createCallQueue } from "../../src/peers/call-queue.ts";
-import { turns } from "../support/turns.ts";
+import { waitTurns } from "../support/event-loop.ts";
 import { until } from "../support/until.ts";
 
 const never = new AbortController().signal;
@@ -12,7 +12,7 @@ test("a queued call starts when the one before it has failed or ended", async ()
   const gate = Promise.withResolvers<string>();
   const first = queue.run(() => (begun.push("first"), gate.promise), never);
   const second = queue.run(async () => (begun.push("second"), 2), never);
-  await turns(5);
+  await waitTurns(5);
   expect({ begun, length: queue.length }).toEqual({ begun: ["first"], length: 2 });
   gate.reject(new Error("broken"));
   expect(await first.catch(String)).toBe("Error: broken");
@@ -29,7 +29,7 @@ test("an aborted running call rejects at once, and the next call waits for its r
   const second = queue.run(async () => "second", never);
   stop.abort(new Error("enough"));
   expect(await first.catch(String)).toBe("Error: enough");
-  await turns(5);
+  await waitTurns(5);
   expect(queue.length).toBe(1);
   gate.resolve();
   expect(await second).toBe("second");

@@ -34,7 +34,7 @@ function createCall(isSent: boolean, isAwaited = true) {
     reader: noStream,
     writer: noStream,
     cancel: (reason) => void cancels.push(reason),
-    giveUp: over.reject,
+    abort: over.reject,
   } satisfies OutgoingCall;
   return { call, cancels, resolve, end: over.resolve };
 }

@@ -8,7 +8,7 @@ import type { IncomingCall } from "../../src/wire/calls/incoming-call.ts";
 import type { Channel } from "../../src/wire/channel.ts";
 import { createMemoryPair } from "../support/memory-channel.ts";
 import { rejectionOf } from "../support/error-of.ts";
-import { turns } from "../support/turns.ts";
+import { waitTurns } from "../support/event-loop.ts";
 import { until } from "../support/until.ts";
 import { createScriptedDialect } from "./scripted-dialect.ts";
 
@@ -70,11 +70,11 @@ test("answers are written one after the other, and unsent counts down with each"
   for (const answer of ["one", "two", "three"]) line().send(bytesOf(answer));
   expect(line().unsent()).toBe(3);
   for (const [index, answer] of ["one", "two", "three"].entries()) {
-    await turns(2);
+    await waitTurns(2);
     expect(written.slice(index)).toEqual([answer]);
     gates[index]?.resolve();
   }
-  await turns(2);
+  await waitTurns(2);
   expect(events).toEqual(["resume, 2 unsent", "resume, 1 unsent", "resume, 0 unsent"]);
   await channel.close();
   await running;

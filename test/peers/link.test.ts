@@ -10,7 +10,7 @@ import type { IncomingCall } from "../../src/wire/calls/incoming-call.ts";
 import { collect } from "../support/collect.ts";
 import { within } from "../support/deadline.ts";
 import { rejectionOf } from "../support/error-of.ts";
-import { turns } from "../support/turns.ts";
+import { waitTurns } from "../support/event-loop.ts";
 import { until } from "../support/until.ts";
 
 let ids = 0;
@@ -97,7 +97,7 @@ test("unanswered hellos wait 1, 2, 4, 8, then 15 s with NO_CHANNEL, and 1 s afte
     const expectWait = async (waitMs: number, code?: FaultCode): Promise<void> => {
       const running = link.run(flowingPair().ends[0]);
       jest.advanceTimersByTime(waitMs - 1);
-      expect(await Promise.race([running, turns(5)])).toBeUndefined();
+      expect(await Promise.race([running, waitTurns(5)])).toBeUndefined();
       jest.advanceTimersByTime(1);
       const { state, reason } = await running;
       expect({ state, code: reason?.code }).toEqual({ state: "dialling", code });
@@ -107,7 +107,7 @@ test("unanswered hellos wait 1, 2, 4, 8, then 15 s with NO_CHANNEL, and 1 s afte
     const pair = flowingPair();
     const listener = createTestLink("listener");
     const running = [link.run(pair.ends[0]), listener.run(pair.ends[1])];
-    while (link.session.state !== "open") await turns(1);
+    while (link.session.state !== "open") await waitTurns(1);
     listener.session.close("done");
     await Promise.all(running);
     await expectWait(1000);
@@ -130,7 +130,7 @@ test("a failed write after an abort does not change the end of the run", async (
   const stop = new AbortController();
   const link = createTestLink("listener");
   const running = link.run(channel, stop.signal);
-  await turns(1);
+  await waitTurns(1);
   stop.abort();
   link.session.sendForeign(new Uint8Array(1));
   expect(await running).toEqual({ state: "idle" });

@@ -13,7 +13,7 @@ import { createMemoryPair } from "../support/memory-channel.ts";
 import { createOldPort } from "../support/old-port.ts";
 import type { OldPort } from "../support/old-port.ts";
 import { rejectionOf } from "../support/error-of.ts";
-import { turns } from "../support/turns.ts";
+import { waitTurns } from "../support/event-loop.ts";
 import { until } from "../support/until.ts";
 import { COMMANDS, runOn } from "./legacy/legacy-calls.ts";
 
@@ -108,9 +108,9 @@ test("the run of a foreign peer ends after five minutes, for a recheck of its di
   jest.useFakeTimers();
   try {
     const { run, isEnded } = await createForeignScene(createOldPort({ commands: COMMANDS }));
-    await turns(5);
+    await waitTurns(5);
     jest.advanceTimersByTime(RECHECK_MS - 1);
-    await turns(5);
+    await waitTurns(5);
     expect(isEnded()).toBe(false);
     jest.advanceTimersByTime(1);
     expect((await run).state).toBe("foreign");
@@ -128,12 +128,12 @@ test("a recheck waits for the end of a running foreign call", async () => {
     const port = createOldPort({ commands: COMMANDS, work });
     const { link, run, peer, isEnded } = await createForeignScene(port);
     const ended = runOn(peer, { command: "echo", args: ["x"] });
-    await turns(5);
+    await waitTurns(5);
     expect(link.calls).toEqual({ outgoing: 1, incoming: 0 });
     jest.advanceTimersByTime(RECHECK_MS);
-    await turns(5);
+    await waitTurns(5);
     jest.advanceTimersByTime(60_000);
-    await turns(5);
+    await waitTurns(5);
     expect(isEnded()).toBe(false);
     gate.resolve();
     expect(await ended).toMatchObject({ stdout: "x\n" });

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { NegotiatorError } from "../../errors.ts";
 import { ExecuteResultSchema } from "../../methods/execute.ts";
 import { CommandListSchema } from "../../methods/list-commands.ts";
-import { FIRST_FLAW, isJsonObject } from "../../wire/json.ts";
+import { FIRST_ISSUE, isJsonObject } from "../../wire/json.ts";
 import type { Message, Request } from "../../wire/message.ts";
 import { createCollectedCall } from "../collected-call.ts";
 import type { CollectedCallOptions } from "../collected-call.ts";
@@ -105,7 +105,7 @@ async function execute(
   line: ServerLine,
   signal: AbortSignal,
 ): Promise<string> {
-  const checked = v.safeParse(Words, args, FIRST_FLAW);
+  const checked = v.safeParse(Words, args, FIRST_ISSUE);
   if (!checked.success)
     throw new NegotiatorError("BAD_REQUEST", "execute takes the command's name and its arguments, as text");
   if (input !== null && typeof input !== "string")

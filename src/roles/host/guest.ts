@@ -180,8 +180,8 @@ function report(tracker: LinkStatusTracker, linkLog: LinkLog): (error: Negotiato
 }
 
 function endCalls(name: string, { session, calls }: PeerLink): void {
-  if (calls.incoming > 0) log.info(`guest "${name}" has not answered for too long: cancels its calls`);
-  session.dismiss("its caller has not answered for too long");
+  if (calls.incoming > 0) log.info(`guest "${name}" has not answered for too long: its calls are cancelled`);
+  session.cancelServed("its caller has not answered for too long");
 }
 
 function describePeer({ session: { state, peer }, dialect }: PeerLink): string {

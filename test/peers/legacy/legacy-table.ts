@@ -18,7 +18,7 @@ const failure = (message: string): Message => ({ kind: "failure", error: { code:
 export const legacyTable: EnvelopeTable = {
   name: "legacy",
   envelope: legacyEnvelope,
-  strangers: [native],
+  others: [native],
   cases: [
     {
       name: "a call without arguments",
@@ -118,7 +118,7 @@ export const legacyTable: EnvelopeTable = {
       message: failure('{"a": [1]}'),
     },
   ],
-  unsayable: [
+  unencodable: [
     { kind: "notice", method: "m", params: {} },
     { kind: "request", method: "m", params: {} },
     { kind: "request", method: "m", params: [] },

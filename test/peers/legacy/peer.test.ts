@@ -7,7 +7,7 @@ import { withUnbrokenWrites } from "../../../src/peers/unbroken-writes.ts";
 import { rejectionOf } from "../../support/error-of.ts";
 import { createOldPort } from "../../support/old-port.ts";
 import { chooseSeed, createRandom } from "../../support/random.ts";
-import { turns } from "../../support/turns.ts";
+import { waitTurns } from "../../support/event-loop.ts";
 import { until } from "../../support/until.ts";
 import { COMMANDS, createPeerOver, runOn } from "./legacy-calls.ts";
 
@@ -197,7 +197,7 @@ describe("a call", () => {
     await halfway.promise;
     remote.cancel("the test wants it so");
     expect((await rejectionOf(remote.ended)).code).toBe("CANCELLED");
-    await turns(10);
+    await waitTurns(10);
     gate.resolve();
     expect(await runOn(peer, { command: "echo", args: ["next"], timeoutMs: 4000 })).toMatchObject(
       ran("next\n"),
@@ -245,7 +245,7 @@ describe("the queue of calls", () => {
     const calls = Array.from({ length: 32 }, (_, index) =>
       runOn(peer, { command: "echo", args: [index === 0 ? "wait" : String(index)] }),
     );
-    await turns(3);
+    await waitTurns(3);
     expect(peer.callCount).toBe(32);
     const refused = await runOn(peer, { command: "echo" });
     expect(refused).toMatchObject({
@@ -264,7 +264,7 @@ describe("the queue of calls", () => {
     const second = await runOn(peer, { command: "echo", args: ["late"], timeoutMs: 10 });
     expect(second).toMatchObject({ code: "TIMEOUT", message: expect.stringContaining("was not made") });
     const third = runOn(peer, { command: "echo", args: ["third"] });
-    await turns(5);
+    await waitTurns(5);
     expect({ length: peer.callCount, dialled: port.dialled }).toEqual({ length: 2, dialled: 1 });
     open();
     expect(await first).toMatchObject(ran("wait\n"));
@@ -280,7 +280,7 @@ describe("the queue of calls", () => {
     expect(await runOn(peer, { command: "echo", timeoutMs: 10 })).toMatchObject({ code: "TIMEOUT" });
     gate.resolve();
     await until("the channel was used and left", () => port.served === 1);
-    await turns(5);
+    await waitTurns(5);
     expect(port.agent.calls).toEqual([]);
   });
 

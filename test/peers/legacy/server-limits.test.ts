@@ -9,7 +9,7 @@ import { createListener } from "../listener.ts";
 import type { IncomingCall } from "../../../src/wire/calls/incoming-call.ts";
 import type { JsonObject } from "../../../src/wire/json.ts";
 import { createOldClient, frame } from "../../support/old-client.ts";
-import { turns } from "../../support/turns.ts";
+import { waitTurns } from "../../support/event-loop.ts";
 import { until } from "../../support/until.ts";
 
 const MESSAGE_BYTES = 64 * 1024;
@@ -47,7 +47,7 @@ async function drain({ server, calls, answers }: Bench): Promise<unknown[]> {
     await until("the answer is there", () => answers.length > 0);
     answers.length = 0;
     server.resume();
-    await turns(5);
+    await waitTurns(5);
   }
   return calls.map(({ params }) => params);
 }
@@ -91,7 +91,7 @@ test("the next request starts only when the last answer was written", async () =
   bench.calls[0]?.respond(RESULT);
   await until("the answer is there", () => bench.answers.length === 1);
   bench.server.take(execute("four"));
-  await turns(5);
+  await waitTurns(5);
   expect(bench.calls).toHaveLength(1);
   expect(await drain(bench)).toHaveLength(4);
 });

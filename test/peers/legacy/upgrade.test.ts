@@ -14,7 +14,7 @@ import { rejectionOf } from "../../support/error-of.ts";
 import type { OldCall } from "../../support/old-peer.ts";
 import { createOldPort } from "../../support/old-port.ts";
 import { createServedLink } from "../../support/served-link.ts";
-import { turns } from "../../support/turns.ts";
+import { waitTurns } from "../../support/event-loop.ts";
 import { until } from "../../support/until.ts";
 import { COMMANDS, createPeerOver, runOn } from "./legacy-calls.ts";
 
@@ -119,7 +119,7 @@ test("a call that waits for the answer to its probe goes to the native agent aft
     async () => upgraded,
   );
   const ended = runOn(peer, { command: "echo" });
-  await turns(5);
+  await waitTurns(5);
   peer.handOver();
   expect(await ended).toMatchObject({ exitCode: 5 });
 });
@@ -166,7 +166,7 @@ test("a call that was already made gets its answer from the old agent after hand
   const ended = runOn(peer, { command: "echo", args: ["old"] });
   await until("the agent works", () => port.agent.calls.length === 2);
   peer.handOver();
-  await turns(5);
+  await waitTurns(5);
   gate.resolve();
   expect(await ended).toMatchObject({ stdout: "old\n", exitCode: 0 });
   expect(await runOn(peer, { command: "echo", args: ["still"] })).toMatchObject({ stdout: "still\n" });

@@ -204,7 +204,7 @@ describe("error messages", () => {
 });
 
 test("execute works without a host's daemon, over a socket or the guest's own channel", async () => {
-  await using dark = await createStage({ isDark: true });
+  await using dark = await createStage({ withoutDaemons: true });
   await dark.guest().start();
   const socket = `lab=${dark.guest().port.hostPath}`;
   const answer = await dark.host.run(["execute", "--socket", socket, "lab", "find-distribution-release"]);
@@ -217,7 +217,7 @@ test("execute works without a host's daemon, over a socket or the guest's own ch
 });
 
 test("execute to a guest without an agent exits with 125 at the deadline", async () => {
-  await using dark = await createStage({ isDark: true });
+  await using dark = await createStage({ withoutDaemons: true });
   const direct = await dark.host.run(["execute", "-t", "0.3", "web1", "say"]);
   expect(direct).toMatchObject({ exitCode: 125, stdout: "" });
   expect(direct.stderr).toContain(
@@ -236,7 +236,7 @@ test("execute to a guest without an agent exits with 125 at the deadline", async
 });
 
 test("execute in a guest without a host's daemon exits with 125 at the deadline", async () => {
-  await using dark = await createStage({ isDark: true });
+  await using dark = await createStage({ withoutDaemons: true });
   await dark.guest().start();
   const ended = await dark.guest().run(["execute", "-t", "0.3", "say"]);
   expect(ended).toMatchObject({ exitCode: 125, stdout: "" });

@@ -179,7 +179,7 @@ describe.each(WAYS)("execute, %s", (from, way) => {
     await using running = caller.launch(["execute", "-t", "0", ...to, "endless"]);
     const group = Number(await running.firstLine());
     expect(await listGroup(group)).toEqual([group]);
-    await running.hangUp();
+    await running.closeOutput();
     expect(await running.exited).toBe(128 + 13);
     await until("the command has ended", async () => (await listGroup(group)).length === 0);
   });

@@ -51,7 +51,7 @@ async function expectToGoOn(running: Launched): Promise<void> {
 test.concurrent(
   "a reload finds an added guest, closes a removed one, and does not disturb a call to another",
   async () => {
-    await using stage = await createStage({ guests: ["web1", "web2"], isDark: true });
+    await using stage = await createStage({ guests: ["web1", "web2"], withoutDaemons: true });
     const { host } = stage;
     const config = await configOf(stage, "host");
     const [, web2 = ""] = /(\[\[guests\]\]\nname = "web2"[^]*)/.exec(config.text()) ?? [];
@@ -111,7 +111,7 @@ esac; done
 test.concurrent(
   "a reload replaces the follower of libvirt's events, and ends it when libvirt is switched off",
   async () => {
-    await using stage = await createStage({ guests: [], isDark: true });
+    await using stage = await createStage({ guests: [], withoutDaemons: true });
     await using bin = await createTemporaryDirectory();
     await chmod(await bin.write("virsh", FAKE_VIRSH), 0o755);
     const config = await configOf(stage, "host");
@@ -188,7 +188,7 @@ test.concurrent(
 test.concurrent(
   "a new device is opened at the reload, even after 16 failures of the old one",
   async () => {
-    await using stage = await createStage({ isDark: true });
+    await using stage = await createStage({ withoutDaemons: true });
     const guest = stage.guest();
     const config = await configOf(stage, "web1");
     await config.replace(guest.port.guestPath, "/dev/no-port-0");

@@ -10,7 +10,7 @@ import { createGuestEndpoints } from "../../../src/roles/host/guest-endpoints.ts
 import { createGuestLinks } from "../../../src/roles/host/guest-links.ts";
 import { MADE_UP } from "../../peers/made-up/made-up.ts";
 import { rejectionOf } from "../../support/error-of.ts";
-import { createHostGuests, NO_NEWS, untilOpen } from "../../support/host-guests.ts";
+import { createHostGuests, NO_CHANGES, untilOpen } from "../../support/host-guests.ts";
 import { createSocketRelay } from "../../support/socket-relay.ts";
 import { createStage } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
@@ -19,7 +19,7 @@ beforeAll(() => configureLog({ level: "silent", format: "text" }));
 afterAll(() => configureLog({ level: "info", format: "text" }));
 
 test("a session moves to the shared port when its better port is gone, and back again", async () => {
-  await using stage = await createStage({ isDark: true });
+  await using stage = await createStage({ withoutDaemons: true });
   const guest = stage.guest();
   await guest.command("cat", "#!/bin/sh\nexec cat\n");
   await guest.start();
@@ -29,7 +29,7 @@ test("a session moves to the shared port when its better port is gone, and back 
   const source = { guest: "web1", source: "libvirt" } as const;
   const pair: Endpoint = { ...source, port: "negotiator-host-to-guest.0", path: guest.port.hostPath };
   const bothWays: Endpoint = { ...source, port: "negotiator-channel.0", path: both };
-  guests.update({ ...NO_NEWS, appeared: [bothWays, pair] });
+  guests.update({ ...NO_CHANGES, appeared: [bothWays, pair] });
   await untilOpen(guests);
   const peer = await guests.peer("web1", 5000);
   const remote = executeOn(peer, { command: "cat", args: [], hasInput: true, timeoutMs: 0 });
@@ -41,18 +41,18 @@ test("a session moves to the shared port when its better port is gone, and back 
 
   await echo("over the pair");
   expect(relay.cut()).toBe(0);
-  guests.update({ ...NO_NEWS, gone: [pair] });
+  guests.update({ ...NO_CHANGES, gone: [pair] });
   await echo("over the other one");
   expect(relay.cut()).toBe(1);
-  guests.update({ ...NO_NEWS, appeared: [pair] });
+  guests.update({ ...NO_CHANGES, appeared: [pair] });
   await echo("over the pair again");
-  guests.update({ ...NO_NEWS, gone: [bothWays] });
+  guests.update({ ...NO_CHANGES, gone: [bothWays] });
   await echo("over the pair still");
   expect(relay.cut()).toBe(0);
   remote.stdin?.end();
   expect(await remote.ended).toMatchObject({ exitCode: 0 });
 
-  guests.update({ ...NO_NEWS, gone: [pair] });
+  guests.update({ ...NO_CHANGES, gone: [pair] });
   expect(guests.status()).toEqual([]);
 }, 120_000);
 

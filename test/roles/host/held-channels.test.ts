@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import type { Endpoint } from "../../../src/discovery/endpoint.ts";
 import { createHeldChannels } from "../../../src/roles/host/held-channels.ts";
 import type { HeldLink } from "../../../src/roles/host/held-channels.ts";
-import { turns } from "../../support/turns.ts";
+import { waitTurns } from "../../support/event-loop.ts";
 
 const at = (port: string, path: string): Endpoint => ({ guest: "web1", source: "libvirt", port, path });
 const [SESSION, OTHER_SESSION, BACK] = ["session-port", "other-session-port", "back-port"] as const;
@@ -39,7 +39,7 @@ test("hold dials new channels once, and keeps those that stay", async () => {
   const { channels, dials, take } = createBench();
   channels.hold([at(SESSION, "a"), at(BACK, "b")]);
   channels.hold([at(BACK, "b"), at(SESSION, "a")]);
-  await turns(1);
+  await waitTurns(1);
   expect(take()).toEqual(["dials a for session", "dials b for back"]);
   expect([...dials.values()].map(({ signal }) => signal.aborted)).toEqual([false, false]);
 });
@@ -47,7 +47,7 @@ test("hold dials new channels once, and keeps those that stay", async () => {
 test("a channel that is not held any longer is aborted, and its own link is closed", async () => {
   const { channels, dials, take } = createBench();
   channels.hold([at(SESSION, "a"), at(BACK, "b")]);
-  await turns(1);
+  await waitTurns(1);
   take();
   channels.hold([]);
   expect([...dials.values()].map(({ signal }) => signal.aborted)).toEqual([true, true]);
@@ -62,12 +62,12 @@ test.each([
   async (_, next) => {
     const { channels, dials, take } = createBench();
     channels.hold([at(SESSION, "a")]);
-    await turns(1);
+    await waitTurns(1);
     channels.hold([next]);
-    await turns(1);
+    await waitTurns(1);
     expect(take()).toEqual(["dials a for session"]);
     dials.get("a")?.end();
-    await turns(1);
+    await waitTurns(1);
     expect(take()).toEqual(["dials b for session"]);
   },
 );
@@ -84,11 +84,11 @@ test("countIncoming counts the session's calls with and without a channel, and t
 test("close aborts all channels and resolves when each is given back", async () => {
   const { channels, dials } = createBench();
   channels.hold([at(SESSION, "a"), at(BACK, "b")]);
-  await turns(1);
+  await waitTurns(1);
   let isClosed = false;
   const closing = channels.close().then(() => (isClosed = true));
   dials.get("a")?.end();
-  await turns(1);
+  await waitTurns(1);
   expect(isClosed).toBe(false);
   dials.get("b")?.end();
   await closing;

@@ -38,7 +38,7 @@ type Scene = AsyncDisposable & {
  */
 async function createScene(): Promise<Scene> {
   await using owned = new AsyncDisposableStack();
-  const stage = owned.use(await createStage({ guests: ["good", "evil", "other"], isDark: true }));
+  const stage = owned.use(await createStage({ guests: ["good", "evil", "other"], withoutDaemons: true }));
   await Promise.all([stage.host.start(), stage.guest("good").start()]);
   const evil = owned.use(await createHostileGuest(stage.guest("evil").port.guestPath));
   await Promise.all([stage.open("good"), stage.open("evil")]);
@@ -143,7 +143,7 @@ test(
     }
     const { exitCode, stderr } = await running.ended();
     expect(exitCode).toBe(125);
-    expect(stderr).toMatch(/it overran its credit of \d+ bytes\n$/);
+    expect(stderr).toMatch(/it exceeds the credit of \d+ bytes\n$/);
     await scene.expectUnharmed();
   },
   TIMEOUT_MS,

@@ -7,7 +7,7 @@ import { configureLog } from "../../../src/log.ts";
 import type { Guests } from "../../../src/roles/host/guests.ts";
 import type { RemoteCommand } from "../../../src/peers/remote-command.ts";
 import { rejectionOf } from "../../support/error-of.ts";
-import { createHostGuests, NO_NEWS, untilOpen } from "../../support/host-guests.ts";
+import { createHostGuests, NO_CHANGES, untilOpen } from "../../support/host-guests.ts";
 import { createSocketRelay } from "../../support/socket-relay.ts";
 import { createStage } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
@@ -23,7 +23,7 @@ afterAll(() => configureLog({ level: "info", format: "text" }));
 /** A guest whose daemon runs, and a host whose finders the test replaces. */
 async function createScene() {
   await using owned = new AsyncDisposableStack();
-  const stage = owned.use(await createStage({ isDark: true }));
+  const stage = owned.use(await createStage({ withoutDaemons: true }));
   const guest = stage.guest();
   await guest.command("echo", ECHO);
   await guest.start();
@@ -33,7 +33,7 @@ async function createScene() {
   const running: Endpoint = { guest: "web1", uuid: "u", ...calling, source: "libvirt", state: "running" };
   const saved: Endpoint = { ...running, state: "saved", isManaged: true };
   const restored: Endpoint = { ...running, path: stage.at("after.sock"), movedFrom: running.path };
-  guests.update({ ...NO_NEWS, appeared: [running] });
+  guests.update({ ...NO_CHANGES, appeared: [running] });
   await untilOpen(guests);
   const held = owned.move();
   const dispose = (): Promise<void> => held.disposeAsync();
@@ -83,14 +83,14 @@ test(
     const { guests, running, saved, restored } = scene;
     const { remote, echo } = await converse(guests);
 
-    guests.update({ ...NO_NEWS, changed: [saved] });
+    guests.update({ ...NO_CHANGES, changed: [saved] });
     expect(guests.status()).toMatchObject([
       { name: "web1", uuid: "u", state: "saved", dialect: "native", lastError: null, calls: { outgoing: 1 } },
     ]);
     await until("the old channel is given back", async () => (await countClients(running.path)) === 0);
     const echoed = echo("while it was saved");
 
-    guests.update({ ...NO_NEWS, changed: [restored] });
+    guests.update({ ...NO_CHANGES, changed: [restored] });
     expect(await echoed).toBe("while it was saved");
     expect(guests.status()).toMatchObject([{ state: "open", calls: { outgoing: 1 } }]);
     remote.stdin?.end();
@@ -109,8 +109,8 @@ test(
     // A stopped guest does not read, so the last messages hold its old channel.
     guest.daemon.kill("SIGSTOP");
     const echoes = calls.map(({ echo }) => echo("x".repeat(INPUT_BYTES)));
-    guests.update({ ...NO_NEWS, changed: [saved] });
-    guests.update({ ...NO_NEWS, changed: [restored] });
+    guests.update({ ...NO_CHANGES, changed: [saved] });
+    guests.update({ ...NO_CHANGES, changed: [restored] });
     await until("the old channel is given back", async () => (await countClients(running.path)) < 2);
     guest.daemon.kill("SIGCONT");
     for (const echo of echoes) expect(await echo).toHaveLength(INPUT_BYTES);
@@ -128,7 +128,7 @@ test(
     await rm(running.path);
     scene.guest.port.dropHost();
     await until("the socket is missing", () => guests.status()[0]?.lastError !== null);
-    guests.update({ ...NO_NEWS, changed: [saved] });
+    guests.update({ ...NO_CHANGES, changed: [saved] });
     expect(guests.status()).toMatchObject([{ state: "saved", lastError: null }]);
 
     const refused = await rejectionOf(guests.peer("web1", 0));
@@ -148,8 +148,8 @@ test(
     await using scene = await createScene();
     const { guests, saved } = scene;
     const { remote } = await converse(guests);
-    guests.update({ ...NO_NEWS, changed: [saved] });
-    guests.update({ ...NO_NEWS, gone: [saved] });
+    guests.update({ ...NO_CHANGES, changed: [saved] });
+    guests.update({ ...NO_CHANGES, gone: [saved] });
     expect(await endOf(remote)).toMatchObject({
       code: "UNKNOWN_OUTCOME",
       message: expect.stringContaining('guest "web1" is gone'),
@@ -165,9 +165,9 @@ test(
     await using scene = await createScene();
     const { guests, saved, restored } = scene;
     const { remote } = await converse(guests);
-    guests.update({ ...NO_NEWS, changed: [saved] });
+    guests.update({ ...NO_CHANGES, changed: [saved] });
     const { movedFrom: _, ...afresh } = restored;
-    guests.update({ ...NO_NEWS, gone: [saved], appeared: [afresh] });
+    guests.update({ ...NO_CHANGES, gone: [saved], appeared: [afresh] });
     expect((await endOf(remote)).message).toContain('guest "web1" is gone');
     await untilOpen(guests);
   },
@@ -180,17 +180,17 @@ test(
     await using scene = await createScene();
     const { guests, running, saved, restored } = scene;
     const other = { port: "negotiator-guest-to-host.0", path: `${running.path}.none` } as const;
-    guests.update({ ...NO_NEWS, appeared: [{ ...running, ...other }] });
+    guests.update({ ...NO_CHANGES, appeared: [{ ...running, ...other }] });
     const { echo } = await converse(guests);
-    guests.update({ ...NO_NEWS, changed: [saved, { ...saved, ...other }] });
-    guests.update({ ...NO_NEWS, changed: [restored], gone: [{ ...saved, ...other }] });
+    guests.update({ ...NO_CHANGES, changed: [saved, { ...saved, ...other }] });
+    guests.update({ ...NO_CHANGES, changed: [restored], gone: [{ ...saved, ...other }] });
     expect(await echo("second")).toBe("second");
   },
   TIMEOUT_MS,
 );
 
 test("256 saved guests are kept, further ones and unknown ones are not", async () => {
-  await using stage = await createStage({ isDark: true, guests: [] });
+  await using stage = await createStage({ withoutDaemons: true, guests: [] });
   await using guests = createHostGuests(stage);
   const saved = Array.from({ length: 300 }, (_, index): Endpoint => {
     const guest = `web${index}`;
@@ -203,16 +203,16 @@ test("256 saved guests are kept, further ones and unknown ones are not", async (
       state: "saved",
     };
   });
-  guests.update({ ...NO_NEWS, changed: saved });
+  guests.update({ ...NO_CHANGES, changed: saved });
   expect(guests.status()).toEqual([]);
   guests.update({
-    ...NO_NEWS,
+    ...NO_CHANGES,
     appeared: saved.map((endpoint) => ({ ...endpoint, state: "running" as const })),
   });
   expect(guests.status()).toHaveLength(300);
-  guests.update({ ...NO_NEWS, changed: saved });
+  guests.update({ ...NO_CHANGES, changed: saved });
   expect(guests.status().map(({ state }) => state)).toEqual(Array(256).fill("saved"));
   // A finder reports saved guests again after each query, and each counts once.
-  guests.update({ ...NO_NEWS, changed: saved });
+  guests.update({ ...NO_CHANGES, changed: saved });
   expect(guests.status()).toHaveLength(256);
 });

@@ -1,10 +1,10 @@
-/** What a session makes of silence, and what it says of itself then. */
+/** Pings, acknowledgements and the timeout of a peer that sends nothing. */
 import { describe, expect, test } from "bun:test";
 import { NegotiatorError } from "../../../src/errors.ts";
 import { createOpenDialler, createOpenListener } from "./scripted-peer.ts";
 
-describe("a silence", () => {
-  test("is answered with a ping, and a ping with a pong", () => {
+describe("an open session", () => {
+  test("a session sends a ping after pingAfterMs, and answers a ping with a pong", () => {
     const peer = createOpenListener();
     for (let second = 0; second < 11; second++) peer.tick(1000);
     expect(peer.drain().map(({ method }) => method)).toEqual(["session.ping"]);
@@ -12,7 +12,7 @@ describe("a silence", () => {
     expect(peer.drain().map(({ method }) => method)).toEqual(["session.pong"]);
   });
 
-  test("can be broken before that, and who was heard when is known", () => {
+  test("ask sends a ping at once in an open session, and heardMs is the time of the answer", () => {
     const peer = createOpenListener();
     const openedMs = peer.session.heardMs;
     peer.tick(3000);
@@ -21,12 +21,12 @@ describe("a silence", () => {
     expect(peer.session.heardMs).toBe(openedMs);
     peer.say({ method: "session.pong" });
     expect(peer.session.heardMs).toBe(openedMs + 3000);
-    peer.session.cut();
+    peer.session.detach();
     peer.session.ask();
     expect(peer.drain()).toEqual([]);
   });
 
-  test("of two minutes ends what a listener does for its peer, but not what is detached", () => {
+  test("after abandonAfterMs a listener ends its session, and detached calls go on", () => {
     const peer = createOpenListener();
     peer.count({ id: 1, method: "m" });
     peer.count({ id: 2, method: "m", isDetached: true });
@@ -40,7 +40,7 @@ describe("a silence", () => {
     ]);
   });
 
-  test("ends what a listener does for its peer also when a gap had cut it", () => {
+  test("after abandonAfterMs a listener also ends a session that a gap has cut", () => {
     const peer = createOpenListener();
     peer.count({ id: 1, method: "m" });
     peer.say({ seq: 99, method: "event.a" });
@@ -50,7 +50,7 @@ describe("a silence", () => {
     expect(peer.drain().map(({ method }) => method)).toEqual(["session.resync"]);
   });
 
-  test("after an old host took the channel over is kept: not a byte that it did not ask for", () => {
+  test("a session that a python-negotiator has cut ends without sending a byte", () => {
     const peer = createOpenListener();
     peer.count({ id: 1, method: "m" });
     peer.send('37\n{"method": "list_commands", "kw": {}}');
@@ -59,13 +59,13 @@ describe("a silence", () => {
     expect([peer.session.state, peer.drain()]).toEqual(["idle", []]);
   });
 
-  test("in which many pings came is answered with one pong", () => {
+  test("20,000 pings without a reader get one pong", () => {
     const peer = createOpenListener();
     for (let count = 0; count < 20_000; count++) peer.say({ method: "session.ping" });
     expect(peer.drain().map(({ method }) => method)).toEqual(["session.pong"]);
   });
 
-  test("of who takes nothing leaves one acknowledgement, of all that came", () => {
+  test("1000 messages from a peer that reads nothing get one acknowledgement of all", () => {
     const peer = createOpenListener();
     for (let second = 0; second < 1000; second++) {
       peer.count({ method: "event.a", params: {} });
@@ -74,7 +74,7 @@ describe("a silence", () => {
     expect(peer.drain()).toEqual([{ jsonrpc: "2.0", method: "session.ack", params: { received: 1000 } }]);
   });
 
-  test("that a word ends is forgotten", () => {
+  test("a message starts the timeout of an unresponsive peer again", () => {
     const peer = createOpenListener();
     for (let second = 0; second < 100; second++) peer.tick(1000);
     peer.say({ method: "session.pong" });
@@ -83,7 +83,7 @@ describe("a silence", () => {
     expect(peer.session.state).toBe("open");
   });
 
-  test("does not hold acknowledgements back for longer than a tick", () => {
+  test("an acknowledgement is sent with the next tick, or at once after 16 messages", () => {
     const peer = createOpenListener();
     peer.count({ method: "event.a", params: {} });
     expect(peer.drain()).toEqual([]);
@@ -94,12 +94,12 @@ describe("a silence", () => {
   });
 });
 
-test("who seems to be gone is dismissed: what is detached runs on, and if it comes back, it hears how the rest ended", () => {
+test("cancelServed cancels calls that are not detached, and a resumed peer gets all answers", () => {
   const peer = createOpenDialler();
   peer.count({ id: 1, method: "m" });
   peer.count({ id: 2, method: "m", isDetached: true });
-  peer.session.cut();
-  peer.session.dismiss("it was silent");
+  peer.session.detach();
+  peer.session.cancelServed("it sent nothing");
   expect(peer.calls.map(({ signal }) => signal.aborted)).toEqual([true, false]);
   peer.calls[0]?.fail(new NegotiatorError("CANCELLED", "cancelled"));
   peer.session.dial();
@@ -110,7 +110,7 @@ test("who seems to be gone is dismissed: what is detached runs on, and if it com
   expect(peer.drain()).toMatchObject([{ id: 2, result: "done" }]);
 });
 
-test("a dialler whose peer is silent for too long is cut, so that it dials again; its calls wait for that", () => {
+test("a dialler cuts the session of an unresponsive peer, and its calls wait for the next hello", () => {
   const peer = createOpenDialler();
   peer.session.call({ method: "m" }).answer.catch(() => {});
   for (let second = 0; second <= 30; second++) peer.tick(1000);

@@ -1,12 +1,12 @@
-/** Owns a unix socket at which somebody listens who never takes a client, as QEMU while it serves another one. */
+/** Owns a listening unix socket that never accepts a client, like QEMU's while it serves another one. */
 import { dlopen, ptr } from "bun:ffi";
 import { closeSync } from "node:fs";
 
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
 
-/** `waiting` clients may wait in line; the next one is turned away by the kernel with EAGAIN. */
-export function listenDeaf(path: string, waiting: number): Disposable {
+/** Listens at `path`. Up to `waiting` clients can connect; the kernel rejects the next one with EAGAIN. */
+export function listenWithoutAccepting(path: string, waiting: number): Disposable {
   const libc = dlopen("libc.so.6", {
     socket: { args: ["i32", "i32", "i32"], returns: "i32" },
     bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
@@ -15,7 +15,7 @@ export function listenDeaf(path: string, waiting: number): Disposable {
   const descriptor = libc.symbols.socket(AF_UNIX, SOCK_STREAM, 0);
   const address = Buffer.concat([new Uint8Array([AF_UNIX, 0]), Buffer.from(`${path}\0`)]);
   const isBound = libc.symbols.bind(descriptor, ptr(address), address.length) === 0;
-  // Linux lets one more wait than it is told (net/unix/af_unix.c).
+  // Linux queues one client more than the backlog (net/unix/af_unix.c).
   if (!isBound || libc.symbols.listen(descriptor, waiting - 1) !== 0)
     throw new Error(`Cannot listen at "${path}"`);
   return {

@@ -13,8 +13,15 @@ const TIMEOUT_MS = 240_000;
 /** A module that replaces citty's running of a command by doing nothing. */
 const RUN_NOTHING = `
   import { defineCommand, runCommand } from ${JSON.stringify(Bun.resolveSync("citty", import.meta.dir))};
-  const exports = { defineCommand, runCommand: ({ args }, options) => runCommand({ args, run: () => ({ exitCode: 0 }) }, options) };
-  Bun.plugin({ name: "run-nothing", setup: (build) => build.module("citty", () => ({ exports, loader: "object" })) });
+  const run = () => ({ exitCode: 0 });
+  const exports = {
+    defineCommand,
+    runCommand: ({ args }, options) => runCommand({ args, run }, options),
+  };
+  Bun.plugin({
+    name: "run-nothing",
+    setup: (build) => build.module("citty", () => ({ exports, loader: "object" })),
+  });
 `;
 
 /** A directory with a program "negotiator" that reads its argv, and does nothing. */

@@ -26,7 +26,7 @@ export type MethodContext = {
 export type CallContext = MethodContext & { call: IncomingCall };
 
 /** The answer of a method: `result` goes to the caller, `audit` into the audit's entry. */
-export type Answer = { result: unknown; audit?: AuditResult };
+export type MethodAnswer = { result: unknown; audit?: AuditResult };
 
 type Definition<Params> = {
   name: string;
@@ -44,7 +44,7 @@ type Definition<Params> = {
 export type CallDefinition<Params> = Definition<Params> & {
   answers?: true;
   limits?: QuotaLimits;
-  run: (params: Params, context: CallContext) => Promise<Answer>;
+  run: (params: Params, context: CallContext) => Promise<MethodAnswer>;
 };
 
 /**
@@ -82,7 +82,7 @@ export type Defined<Context, Ended> = {
 };
 
 /** Made by `defineMethod`. */
-export type CallMethod = Defined<CallContext, Answer> & { answers: true };
+export type CallMethod = Defined<CallContext, MethodAnswer> & { answers: true };
 /** Made by `defineMethod`, with `answers: false`. */
 export type NoticeMethod = Defined<MethodContext, void> & { answers: false };
 /** Any method. */

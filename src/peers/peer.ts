@@ -15,7 +15,7 @@ export type Abilities = {
 };
 
 /** Options of one call. */
-export type CallOptions = {
+export type PeerCallOptions = {
   /** The call's id, the same in all audit files. By default, a new one. */
   id?: CallId;
   /** Names of the streams from the peer. */
@@ -49,7 +49,7 @@ export interface PeerCall {
 export interface Peer {
   readonly can: Abilities;
   /** Starts a call. Throws `UNSUPPORTED` for a method outside `can`, and what `Session.call` throws. */
-  call(method: string, params: unknown, options: CallOptions): PeerCall;
+  call(method: string, params: unknown, options: PeerCallOptions): PeerCall;
   /** Sends a notice. Throws `UNSUPPORTED` if `can` has no notices, and what `Session.notify` throws. */
   notify(name: string, params: unknown): void;
 }

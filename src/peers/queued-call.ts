@@ -13,7 +13,7 @@ import { createInputCollector } from "./input-collector.ts";
 import { createLateReader, readBytes } from "./late-reader.ts";
 import type { LateReader } from "./late-reader.ts";
 import { cancelOnAbort } from "./native.ts";
-import type { CallOptions, Peer, PeerCall } from "./peer.ts";
+import type { PeerCallOptions, Peer, PeerCall } from "./peer.ts";
 
 /** The result of a call, and its output streams by name. */
 export type ExchangeAnswer = { result: unknown; streams?: Readonly<Record<string, Uint8Array>> };
@@ -22,7 +22,7 @@ export type ExchangeAnswer = { result: unknown; streams?: Readonly<Record<string
 export type QueuedCallOptions = {
   method: string;
   params: unknown;
-  options: CallOptions;
+  options: PeerCallOptions;
   /** The dialect's name in messages. */
   label: string;
   /** Most bytes of input. */

@@ -9,10 +9,10 @@ import type { StreamReader } from "../wire/calls/stream-reader.ts";
 import type { StreamWriter } from "../wire/calls/stream-writer.ts";
 import { FIRST_ISSUE } from "../wire/json.ts";
 import { clipText } from "../wire/message.ts";
-import type { CallOptions, Peer } from "./peer.ts";
+import type { PeerCallOptions, Peer } from "./peer.ts";
 
 /** A command to run at the peer. */
-export type ExecuteRequest = Pick<CallOptions, "id" | "timeoutMs" | "signal"> & {
+export type ExecuteRequest = Pick<PeerCallOptions, "id" | "timeoutMs" | "signal"> & {
   command: string;
   args: readonly string[];
   /** True if the command gets input; otherwise its stdin is empty. */
@@ -58,7 +58,7 @@ export function executeOn(
 /** The commands that the peer offers, within `timeoutMs`. Rejects as `PeerCall.result` does. */
 export async function listCommandsOf(
   peer: Peer,
-  options: Pick<CallOptions, "timeoutMs" | "signal">,
+  options: Pick<PeerCallOptions, "timeoutMs" | "signal">,
 ): Promise<CommandSummary[]> {
   return (await checkResult(peer.call("list-commands", {}, options).result, CommandListSchema)).commands;
 }

@@ -1,6 +1,6 @@
 /**
- * The command line of python-negotiator: actions are options, before or after the guest's name. The same
- * tokenizer reads it by a table of its own, and each action becomes the words of a subcommand.
+ * The command line of python-negotiator: actions are options, before or after the guest's name. The tokenizer
+ * reads it by another table, and each action becomes the words of a subcommand.
  */
 import type { ArgsDef } from "citty";
 import { printable } from "../../printable.ts";

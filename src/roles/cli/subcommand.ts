@@ -8,7 +8,7 @@ import type { Role } from "../../peers/dialect.ts";
 import type { OptionForm } from "./option-form.ts";
 import type { Words } from "./tokenizer.ts";
 
-/** What a subcommand is run with. */
+/** The words and settings that a subcommand is run with. */
 export type Invocation = {
   words: Words;
   config: Config;

@@ -7,7 +7,7 @@ import { NegotiatorError } from "../../errors.ts";
 import { printable } from "../../printable.ts";
 import { usageError } from "./usage.ts";
 
-/** What may stand on a command line. */
+/** The words that a command line may have. */
 export type Grammar = {
   args: ArgsDef;
   /** The command that shows the help, for messages: `negotiator host execute --help`. */

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { NegotiatorError } from "../../src/errors.ts";
 import { DEFAULT_LIMITS } from "../../src/limits.ts";
-import { createCollectedCall } from "../../src/peers/collected-call.ts";
+import { createCollectedCall } from "../../src/peers/queued/collected-call.ts";
 import { createForeignLink } from "../../src/peers/foreign-link.ts";
 import type { IncomingCall } from "../../src/wire/calls/incoming-call.ts";
 import type { Channel } from "../../src/wire/channel.ts";

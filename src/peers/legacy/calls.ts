@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { NegotiatorError } from "../../errors.ts";
 import { ExecuteParams } from "../../methods/execute.ts";
 import { clipText } from "../../wire/message.ts";
-import type { ExchangeAnswer } from "../queued-call.ts";
+import type { ExchangeAnswer } from "../queued/queued-call.ts";
 import type { LegacyParams } from "./envelope.ts";
 import { fromLegacyResult, readLegacyFailure } from "./text.ts";
 import type { LegacyEnd } from "./text.ts";

@@ -2,7 +2,7 @@
 import type { ForeignDialect } from "../dialect.ts";
 import { NATIVE } from "../native.ts";
 import { createObjectFramer } from "../object-framer.ts";
-import { createQueuedPeer } from "../queued-peer.ts";
+import { createQueuedPeer } from "../queued/queued-peer.ts";
 import { createLegacyRequest, LEGACY_METHODS, readLegacyAnswer } from "./calls.ts";
 import { legacyEnvelope, refusesHello } from "./envelope.ts";
 import { exchange } from "./exchange.ts";

@@ -3,7 +3,7 @@ import { executeOn, listCommandsOf } from "../../../src/peers/remote-command.ts"
 import { describe, expect, test } from "bun:test";
 import { createMemoryPair } from "../../support/memory-channel.ts";
 import { NegotiatorError } from "../../../src/errors.ts";
-import { withUnbrokenWrites } from "../../../src/peers/unbroken-writes.ts";
+import { withUnbrokenWrites } from "../../../src/peers/queued/unbroken-writes.ts";
 import { rejectionOf } from "../../support/error-of.ts";
 import { createOldPort } from "../../support/old-port.ts";
 import { chooseSeed, createRandom } from "../../support/random.ts";

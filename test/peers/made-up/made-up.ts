@@ -1,9 +1,9 @@
 /** A made-up dialect, defined as a real one. A record separator precedes each JSON object (RFC 7464). */
 import { NegotiatorError } from "../../../src/errors.ts";
-import { createCollectedCall } from "../../../src/peers/collected-call.ts";
+import { createCollectedCall } from "../../../src/peers/queued/collected-call.ts";
 import type { ForeignDialect, ForeignServer, ServerLine } from "../../../src/peers/dialect.ts";
 import type { ObjectFramer } from "../../../src/peers/object-framer.ts";
-import { createQueuedPeer } from "../../../src/peers/queued-peer.ts";
+import { createQueuedPeer } from "../../../src/peers/queued/queued-peer.ts";
 import type { Channel } from "../../../src/wire/channel.ts";
 import { parseJsonObject } from "../../../src/wire/json.ts";
 import type { JsonObject } from "../../../src/wire/json.ts";

@@ -1,19 +1,19 @@
 /**
  * A call in a dialect without streams: its input goes out in one piece, and its answer comes in one piece.
  */
-import { untilAborted } from "../abort.ts";
-import { NegotiatorError } from "../errors.ts";
-import { cancelled } from "../wire/calls/calls.ts";
-import type { StreamReader } from "../wire/calls/stream-reader.ts";
-import type { StreamWriter } from "../wire/calls/stream-writer.ts";
+import { untilAborted } from "../../abort.ts";
+import { NegotiatorError } from "../../errors.ts";
+import { cancelled } from "../../wire/calls/calls.ts";
+import type { StreamReader } from "../../wire/calls/stream-reader.ts";
+import type { StreamWriter } from "../../wire/calls/stream-writer.ts";
 import { createCallDeadline } from "./call-deadline.ts";
 import type { CallDeadline } from "./call-deadline.ts";
-import type { PeerLine } from "./dialect.ts";
+import type { PeerLine } from "../dialect.ts";
 import { createInputCollector } from "./input-collector.ts";
 import { createLateReader, readBytes } from "./late-reader.ts";
 import type { LateReader } from "./late-reader.ts";
-import { cancelOnAbort } from "./native.ts";
-import type { PeerCallOptions, Peer, PeerCall } from "./peer.ts";
+import { cancelOnAbort } from "../native.ts";
+import type { PeerCallOptions, Peer, PeerCall } from "../peer.ts";
 
 /** The result of a call, and its output streams by name. */
 export type ExchangeAnswer = { result: unknown; streams?: Readonly<Record<string, Uint8Array>> };

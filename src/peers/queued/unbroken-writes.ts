@@ -1,6 +1,6 @@
 /** Keeps `close` from cutting a message in two, because half a message kills a python-negotiator agent. */
 import { setTimeout as delay } from "node:timers/promises";
-import type { Channel } from "../wire/channel.ts";
+import type { Channel } from "../../wire/channel.ts";
 
 /** An agent that no longer reads must not keep the channel for longer than this. */
 const STUCK_MS = 10_000;

@@ -1,6 +1,6 @@
 /** The deadline of a call on this side, for a peer whose dialect has no deadlines. */
-import { clampDelay } from "../delay.ts";
-import { NegotiatorError } from "../errors.ts";
+import { clampDelay } from "../../delay.ts";
+import { NegotiatorError } from "../../errors.ts";
 
 /** A running deadline. Disposing stops it. */
 export type CallDeadline = Disposable & {

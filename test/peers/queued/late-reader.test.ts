@@ -1,8 +1,8 @@
 /** A stream whose source comes later. */
 import { expect, test } from "bun:test";
-import { NegotiatorError } from "../../src/errors.ts";
-import { createLateReader, readBytes } from "../../src/peers/late-reader.ts";
-import { collect } from "../support/collect.ts";
+import { NegotiatorError } from "../../../src/errors.ts";
+import { createLateReader, readBytes } from "../../../src/peers/queued/late-reader.ts";
+import { collect } from "../../support/collect.ts";
 
 test("a late reader gives the bytes and the end of a source that is set later", async () => {
   const late = createLateReader();

@@ -1,8 +1,8 @@
 /** The queue of calls: order, failures and aborts. */
 import { expect, test } from "bun:test";
-import { createCallQueue } from "../../src/peers/call-queue.ts";
-import { waitTurns } from "../support/event-loop.ts";
-import { until } from "../support/until.ts";
+import { createCallQueue } from "../../../src/peers/queued/call-queue.ts";
+import { waitTurns } from "../../support/event-loop.ts";
+import { until } from "../../support/until.ts";
 
 const never = new AbortController().signal;
 

@@ -1,5 +1,5 @@
 /** Makes calls one after the other. A call that is aborted while it waits is not made. */
-import { onAbort, untilAborted } from "../abort.ts";
+import { onAbort, untilAborted } from "../../abort.ts";
 
 /** A queue of calls, first come, first served. */
 export type CallQueue = {

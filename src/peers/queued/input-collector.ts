@@ -1,6 +1,6 @@
 /** Collects the input of a call, for a dialect that sends it in one piece. */
-import { NegotiatorError } from "../errors.ts";
-import type { StreamWriter } from "../wire/calls/stream-writer.ts";
+import { NegotiatorError } from "../../errors.ts";
+import type { StreamWriter } from "../../wire/calls/stream-writer.ts";
 
 /** The input of one call. */
 export type InputCollector = {

@@ -1,6 +1,6 @@
 /** A stream that can be read before its source exists. */
-import type { NegotiatorError } from "../errors.ts";
-import type { StreamReader } from "../wire/calls/stream-reader.ts";
+import type { NegotiatorError } from "../../errors.ts";
+import type { StreamReader } from "../../wire/calls/stream-reader.ts";
 
 /** A reader without a source yet. */
 export type LateReader = {

@@ -1,8 +1,8 @@
 /** An incoming call in a dialect without streams: input and output each come in one piece. */
-import { NegotiatorError } from "../errors.ts";
-import type { IncomingCall } from "../wire/calls/incoming-call.ts";
-import type { StreamWriter } from "../wire/calls/stream-writer.ts";
-import type { CallId } from "../wire/message.ts";
+import { NegotiatorError } from "../../errors.ts";
+import type { IncomingCall } from "../../wire/calls/incoming-call.ts";
+import type { StreamWriter } from "../../wire/calls/stream-writer.ts";
+import type { CallId } from "../../wire/message.ts";
 import { readBytes } from "./late-reader.ts";
 
 /** A call to serve, and its end. */

@@ -1,12 +1,12 @@
 /** A peer of a dialect without call ids. Calls are made one after the other, each on a fresh channel. */
-import { onAbort } from "../abort.ts";
-import { NegotiatorError } from "../errors.ts";
-import type { Channel } from "../wire/channel.ts";
+import { onAbort } from "../../abort.ts";
+import { NegotiatorError } from "../../errors.ts";
+import type { Channel } from "../../wire/channel.ts";
 import type { CallDeadline } from "./call-deadline.ts";
 import { createCallQueue } from "./call-queue.ts";
-import type { ForeignPeer, PeerLine } from "./dialect.ts";
-import { checkMethod, checkNotices } from "./peer.ts";
-import type { Abilities } from "./peer.ts";
+import type { ForeignPeer, PeerLine } from "../dialect.ts";
+import { checkMethod, checkNotices } from "../peer.ts";
+import type { Abilities } from "../peer.ts";
 import { startQueuedCall } from "./queued-call.ts";
 import type { ExchangeAnswer } from "./queued-call.ts";
 import { withUnbrokenWrites } from "./unbroken-writes.ts";

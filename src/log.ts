@@ -1,81 +1,100 @@
-/** The program's own talk: one consola instance that writes to stderr, as text or as JSON lines. */
-import { createConsola } from "consola/basic";
-import type { ConsolaReporter, LogObject } from "consola/basic";
+/** The program's log: consola instances that write to stderr, as text or as JSON lines. */
+import { createConsola, LogLevels } from "consola/basic";
+import type { ConsolaInstance, LogObject } from "consola/basic";
 import { printable, printableJson } from "./printable.ts";
 
-/** Silent to chatty; each `-v` goes one to the right, each `-q` one to the left. */
-export const LOG_LEVELS = ["silent", "error", "warn", "info", "debug", "trace"] as const;
+/**
+ * Names of consola's levels that a setting may have, from none to all. Each `-v` goes one to the right, `-q`
+ * to the left.
+ */
+export const LOG_LEVELS = [
+  "silent",
+  "error",
+  "warn",
+  "info",
+  "debug",
+  "trace",
+] as const satisfies (keyof typeof LogLevels)[];
+/** One of `LOG_LEVELS`. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+/** Text for people, or one JSON object per line. */
 export const LOG_FORMATS = ["text", "json"] as const;
+/** One of `LOG_FORMATS`. */
 export type LogFormat = (typeof LOG_FORMATS)[number];
 
-/** A time is for a log that nobody else dates, a priority for systemd's journal (sd-daemon(3)), which reads and removes it. */
-export type LineBeginning = "nothing" | "time" | "priority";
+/**
+ * What a text line starts with. systemd's journal reads the priority (sd-daemon(3)) and adds the time itself.
+ */
+export type LinePrefix = "none" | "time" | "priority";
 
-/** Named values that go with a message; secrets in them, at any depth, are hidden, errors become their message. */
+/**
+ * Named values of a message. Secrets in them are hidden at any depth, and errors are reduced to their
+ * message.
+ */
 export type LogFields = Readonly<Record<string, unknown>>;
 
-/** What a module uses to talk; made by `logFor`. */
+/** The log of one module, made by `logFor`: one function for each level. */
 export type Log = {
   readonly [level in Exclude<LogLevel, "silent">]: (message: string, fields?: LogFields) => void;
 };
 
-let lineBeginning: LineBeginning = "nothing";
+let linePrefix: LinePrefix = "none";
+let root = createRoot({ level: "info", format: "text" });
+let instances = new Map<string, ConsolaInstance>();
 
-const instance = createConsola({
-  level: 3,
-  stdout: process.stderr,
-  stderr: process.stderr,
-  // Consola folds equal lines into "(repeated n times)"; a log that is read by machines must have every line.
-  throttle: -1,
-  reporters: [{ log: (entry) => writeLine(formatText(entry)) }],
-});
-
-/** Sets level and format for the whole process. */
+/** Sets level and format for the whole process, also for logs that exist already. */
 export function configureLog(options: { level: LogLevel; format: LogFormat }): void {
-  instance.level = CONSOLA_LEVELS[options.level];
-  const format = options.format === "json" ? formatJson : formatText;
-  const reporter: ConsolaReporter = { log: (entry) => writeLine(format(entry)) };
-  instance.setReporters([reporter]);
+  root = createRoot(options);
+  // A tagged instance has copies of the level and the reporters that it was made with.
+  instances = new Map();
 }
 
-/** What lines of text begin with; those of JSON say all of it in themselves. */
-export function beginLines(beginning: LineBeginning): void {
-  lineBeginning = beginning;
+/** Sets what text lines start with. JSON lines always have time and level. */
+export function setLinePrefix(prefix: LinePrefix): void {
+  linePrefix = prefix;
 }
 
-/** The log of one module; `tag` is the module's name. */
+/** Returns the log of one module. `tag` is the name of the module. */
 export function logFor(tag: string): Log {
-  const entry = (message: string, fields: LogFields = {}): { box: Entry } => ({
-    box: { tag, message, fields },
-  });
   return {
-    error: (message, fields) => instance.error(entry(message, fields)),
-    warn: (message, fields) => instance.warn(entry(message, fields)),
-    info: (message, fields) => instance.info(entry(message, fields)),
-    debug: (message, fields) => instance.debug(entry(message, fields)),
-    trace: (message, fields) => instance.trace(entry(message, fields)),
+    error: (message, fields = {}) => taggedInstance(tag).error(message, fields),
+    warn: (message, fields = {}) => taggedInstance(tag).warn(message, fields),
+    info: (message, fields = {}) => taggedInstance(tag).info(message, fields),
+    debug: (message, fields = {}) => taggedInstance(tag).debug(message, fields),
+    trace: (message, fields = {}) => taggedInstance(tag).trace(message, fields),
   };
 }
 
-/** The level `steps` to the right (`-v`) or, when negative, to the left (`-q`) of `level`, within the table. */
+/**
+ * Returns the level that is `steps` more verbose than `level`, or less verbose if negative. Stops at the last
+ * level.
+ */
 export function shiftLevel(level: LogLevel, steps: number): LogLevel {
   const index = Math.min(Math.max(LOG_LEVELS.indexOf(level) + steps, 0), LOG_LEVELS.length - 1);
   return LOG_LEVELS[index] ?? level;
 }
 
-/** Consola's own numbers for our levels. */
-const CONSOLA_LEVELS: Record<LogLevel, number> = {
-  silent: -999,
-  error: 0,
-  warn: 1,
-  info: 3,
-  debug: 4,
-  trace: 5,
-};
+function createRoot({ level, format }: { level: LogLevel; format: LogFormat }): ConsolaInstance {
+  const formatLine = format === "json" ? formatJson : formatText;
+  return createConsola({
+    level: LogLevels[level],
+    stdout: process.stderr,
+    stderr: process.stderr,
+    // Consola would fold equal lines into "(repeated n times)", but programs that read the log need every
+    // line.
+    throttle: -1,
+    reporters: [{ log: (line) => void process.stderr.write(`${formatLine(line)}\n`) }],
+  });
+}
 
-/** Of syslog(3); the journal knows nothing below debug. */
+function taggedInstance(tag: string): ConsolaInstance {
+  const instance = instances.get(tag) ?? root.withTag(tag);
+  instances.set(tag, instance);
+  return instance;
+}
+
+/** Priorities of syslog(3). The journal has none below debug. */
 const PRIORITIES = new Map([
   ["error", "<3>"],
   ["warn", "<4>"],
@@ -84,52 +103,43 @@ const PRIORITIES = new Map([
   ["trace", "<7>"],
 ]);
 
-/** What `logFor` hands to consola: in one box, because consola takes objects with a `message` apart. */
-type Entry = { tag: string; message: string; fields: LogFields };
-
 function formatText(line: LogObject): string {
-  const { tag, message, fields } = entryOf(line);
+  const { message, fields } = contentOf(line);
   const tail = Object.entries(fields).map(([name, value]) => ` ${name}=${JSON.stringify(value)}`);
   const lines = `${message}${tail.join("")}`.split("\n").map(printable);
-  const priority = lineBeginning === "priority" ? (PRIORITIES.get(line.type) ?? "") : "";
-  const time = lineBeginning === "time" ? `${line.date.toISOString()} ` : "";
-  return `${priority}${time}${line.type.toUpperCase()} ${tag}: ${lines.join(`\n${priority}  `)}`;
+  const priority = linePrefix === "priority" ? (PRIORITIES.get(line.type) ?? "") : "";
+  const time = linePrefix === "time" ? `${line.date.toISOString()} ` : "";
+  return `${priority}${time}${line.type.toUpperCase()} ${line.tag}: ${lines.join(`\n${priority}  `)}`;
 }
 
 function formatJson(line: LogObject): string {
-  const { tag, message, fields } = entryOf(line);
-  const own = { time: line.date.toISOString(), level: line.type, module: tag, message };
+  const { message, fields } = contentOf(line);
+  const own = { time: line.date.toISOString(), level: line.type, module: line.tag, message };
   const named = Object.entries(fields).map(([name, value]): [string, unknown] => {
-    // A field neither replaces what every line has nor gets lost to it.
+    // A field with the name of a standard member would replace it, so it gets a prefix.
     return [Object.hasOwn(own, name) ? `fields.${name}` : name, value];
   });
   return printableJson(JSON.stringify({ ...own, ...Object.fromEntries(named) }));
 }
 
-function entryOf(line: LogObject): Entry {
-  const { tag, message, fields }: Entry = line.args[0].box;
+/** `logFor` always gives two arguments, because consola would take a single object apart. */
+function contentOf({ args }: LogObject): { message: string; fields: LogFields } {
+  const [message, fields]: [string, LogFields] = [args[0], args[1]];
   const shown = Object.entries(fields).map(([name, value]) => [name, redact(name, value)]);
-  return { tag, message, fields: Object.fromEntries(shown) };
+  return { message, fields: Object.fromEntries(shown) };
 }
 
-/** Names whose values never reach a log. */
-const SECRET = /password|passwd|secret|token|credential|private.?key/i;
+const SECRET_NAME = /password|passwd|secret|token|credential|private.?key/i;
+const MAX_DEPTH = 4;
 
-/** Tables and lists are shown so deep: one that contains itself still makes a line. */
-const DEPTH = 4;
-
-/** The value as JSON can write it, for a log line must not fail for what it was given. */
+/** Returns a value that JSON can write, also for a bigint or an object that contains itself. */
 function redact(name: string, value: unknown, depth = 0): unknown {
-  if (SECRET.test(name)) return "(hidden)";
+  if (SECRET_NAME.test(name)) return "(hidden)";
   if (value instanceof Error) return value.message;
   if (typeof value === "bigint") return value.toString();
   if (typeof value !== "object" || value === null || value instanceof Date) return value;
-  if (depth === DEPTH) return "(deeper)";
+  if (depth === MAX_DEPTH) return "(deeper)";
   if (Array.isArray(value)) return value.map((item) => redact("", item, depth + 1));
   const shown = Object.entries(value).map(([inner, item]) => [inner, redact(inner, item, depth + 1)]);
   return Object.fromEntries(shown);
-}
-
-function writeLine(line: string): void {
-  process.stderr.write(`${line}\n`);
 }

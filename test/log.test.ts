@@ -1,7 +1,7 @@
 /** The program's own talk: every line, every field, no secret, nothing on stdout, nothing that steers a terminal. */
 import { afterEach, describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { beginLines, configureLog, LOG_LEVELS, logFor, shiftLevel } from "../src/log.ts";
+import { setLinePrefix, configureLog, LOG_LEVELS, logFor, shiftLevel } from "../src/log.ts";
 import type { LogFields, LogFormat, LogLevel } from "../src/log.ts";
 import { runProcess } from "./support/source-run.ts";
 import { spyOnOutput } from "./support/spied-output.ts";
@@ -12,7 +12,7 @@ const log = logFor("test");
 
 afterEach(() => {
   configureLog({ level: "info", format: "text" });
-  beginLines("nothing");
+  setLinePrefix("none");
 });
 
 async function linesOf(level: LogLevel, format: LogFormat, talk: () => void): Promise<string[]> {
@@ -93,7 +93,7 @@ describe("text lines", () => {
   });
 
   test("begin with their time where nobody else dates them", async () => {
-    beginLines("time");
+    setLinePrefix("time");
     const lines = await linesOf("info", "text", () => log.warn("lost\nand found"));
     expect(lines).toEqual([
       expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z WARN test: lost$/),
@@ -102,7 +102,7 @@ describe("text lines", () => {
   });
 
   test("begin with their priority where the journal reads them, every one of a message", async () => {
-    beginLines("priority");
+    setLinePrefix("priority");
     const lines = await linesOf("trace", "text", () => {
       talkAtEveryLevel();
       log.warn("lost\nand found");

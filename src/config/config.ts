@@ -3,8 +3,9 @@ import { NegotiatorError } from "../errors.ts";
 import { DEFAULTS, SettingsSchema } from "./settings.ts";
 import type { Settings, SettingsLayer } from "./settings.ts";
 import { printable } from "../printable.ts";
+import { dropRemovedKeys, REMOVED_KEYS, warnOfRemoved } from "./removed-settings.ts";
 import { warnOfStrays } from "./stray-variables.ts";
-import { checkStrict, parseStrictToml } from "../strict.ts";
+import { checkStrict, parseToml } from "../strict.ts";
 import { readTrustedFile } from "../trust/trusted-file.ts";
 
 /** Where the config file is looked for when neither `--config` nor `NEGOTIATOR_CONFIG` names one; it may be absent. */
@@ -37,15 +38,16 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   const origins = new Map<string, string>();
   const table: Record<string, unknown> = {};
   applyLayer(table, origins, { origin: () => DEFAULT_ORIGIN, settings: DEFAULTS });
-  applyLayer(table, origins, readFileLayer(path ?? CONFIG_FILE, path !== undefined));
+  const file = readFileLayer(path ?? CONFIG_FILE, path !== undefined);
+  applyLayer(table, origins, file);
   applyLayer(table, origins, readEnvironmentLayer(environment));
   // DEFAULTS was applied first and has every key, so the table is complete.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   const settings = table as Settings;
   const flags = checkStrict(SettingsSchema, sources.flags?.(settings) ?? {}, "the options", "BAD_USAGE");
   applyLayer(table, origins, { origin: () => "option", settings: flags });
-  const variables = [CONFIG_VARIABLE, ...leavesOf(DEFAULTS).map(([key]) => variableOf(key))];
-  return { settings, origins, warnings: warnOfStrays(Object.keys(environment), variables) };
+  const warnings = [...(file.warnings ?? []), ...warnOfVariables(Object.keys(environment))];
+  return { settings, origins, warnings };
 }
 
 /** Where the service manager wants to hear from us, if there is one. */
@@ -83,12 +85,16 @@ export function variableOf(key: string): string {
   return `NEGOTIATOR_${words.toUpperCase()}`;
 }
 
-type Layer = { settings: SettingsLayer; origin: (key: string) => string };
+type Layer = { settings: SettingsLayer; origin: (key: string) => string; warnings?: readonly string[] };
 
 function readFileLayer(path: string, isRequired: boolean): Layer {
   const origin = (): string => path;
   const text = readTrustedFile(path);
-  if (text !== undefined) return { origin, settings: parseStrictToml(SettingsSchema, text, path) };
+  if (text !== undefined) {
+    const parsed = parseToml(text, path);
+    const warnings = dropRemovedKeys(parsed, path);
+    return { origin, settings: checkStrict(SettingsSchema, parsed, path), warnings };
+  }
   if (!isRequired) return { origin, settings: {} };
   throw new NegotiatorError(
     "BAD_CONFIG",
@@ -106,6 +112,17 @@ function readEnvironmentLayer(environment: Environment): Layer {
     origin: variableOf,
     settings: checkStrict(SettingsSchema, settings, "the environment (NEGOTIATOR_…)"),
   };
+}
+
+/** Returns a warning for each of the variables that sets nothing, though its name begins like those of settings. */
+function warnOfVariables(names: readonly string[]): string[] {
+  const variables = [CONFIG_VARIABLE, ...leavesOf(DEFAULTS).map(([key]) => variableOf(key))];
+  const removed = REMOVED_KEYS.map(variableOf).filter((name) => names.includes(name));
+  const strays = warnOfStrays(
+    names.filter((name) => !removed.includes(name)),
+    variables,
+  );
+  return [...removed.map(warnOfRemoved), ...strays];
 }
 
 /** A variable is text; its setting's default says which type it stands for. Anything unfit is left for the schema to refuse. */

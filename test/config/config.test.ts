@@ -5,6 +5,7 @@ import { loadConfig, settingAt, variableOf } from "../../src/config/config.ts";
 import type { Config, ConfigSources } from "../../src/config/config.ts";
 import { DEFAULTS } from "../../src/config/settings.ts";
 import type { SettingsLayer } from "../../src/config/settings.ts";
+import { REMOVED_KEYS } from "../../src/config/removed-settings.ts";
 import { errorOf } from "../support/error-of.ts";
 import { readSourceTree } from "../support/source-tree.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
@@ -250,6 +251,49 @@ describe("a variable that looks like ours and sets nothing", () => {
     const given = [...execute.matchAll(/NEGOTIATOR_\w+/g)].map(([name]) => name);
     expect(given).toContain("NEGOTIATOR_GUEST_UUID");
     expect(warningsOf(...given)).toEqual([]);
+  });
+});
+
+describe("a key that was removed", () => {
+  const { limits } = DEFAULTS;
+
+  test("has no effect in the file: a warning says so, and the other keys are applied", async () => {
+    const toml = "[limits]\nfaults = 1\nopenCalls = 3\ncountedBytes = 'x'\n";
+    const { config, configFile } = await load({ toml });
+    expect(config.settings.limits).toEqual({ ...limits, openCalls: 3 });
+    expect(config.warnings).toEqual(
+      ["limits.countedBytes", "limits.faults"].map(
+        (key) => `The key ${key} in ${configFile} has no effect any more: remove it`,
+      ),
+    );
+  });
+
+  test("has no effect as a variable, whatever its value", async () => {
+    const environment = { NEGOTIATOR_LIMITS_FINISHED_MS: "x", NEGOTIATOR_LIMITS_OPEN_CALLS: "3" };
+    const { config } = await load({ environment });
+    expect(config.settings.limits).toEqual({ ...limits, openCalls: 3 });
+    expect(config.warnings).toEqual([
+      "The variable NEGOTIATOR_LIMITS_FINISHED_MS has no effect any more: remove it",
+    ]);
+  });
+
+  test.each(REMOVED_KEYS)("%s is accepted and not in the settings", async (key) => {
+    const { config } = await load({ toml: `${key} = 1`, environment: { [variableOf(key)]: "1" } });
+    expect(config.warnings).toHaveLength(2);
+    expect(config.origins.has(key)).toBe(false);
+    expect(config.settings).toEqual(structuredClone(DEFAULTS));
+  });
+
+  test.each([
+    "limits = 3",
+    "limits = ['faults']",
+    "faults = 1",
+    "[limit]\nfaults = 1",
+    "[[limits]]\nfaults = 1",
+  ])("elsewhere is an error, as in %j", async (toml) => {
+    const [head, ...problems] = await problemsOf({ toml });
+    expect(head).toBe("Cannot use FILE:");
+    expect(problems).toHaveLength(1);
   });
 });
 

@@ -3,7 +3,6 @@ import { journalStream, notifySocket, settingAt } from "../../config/config.ts";
 import type { Config } from "../../config/config.ts";
 import type { Settings } from "../../config/settings.ts";
 import { NegotiatorError } from "../../errors.ts";
-import { DEFAULT_LIMITS } from "../../limits.ts";
 import { configureLog, logFor, setLinePrefix } from "../../log.ts";
 import { pause } from "../../peers/supervise.ts";
 import type { Invocation } from "../cli/subcommand.ts";
@@ -74,7 +73,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
 
 /** Its socket has users, and its limits were sent to the other sides, so these keys hold to the end. */
 function findUnapplied(role: DaemonOptions["role"], first: Settings, next: Settings): string[] {
-  const fixed = [`${role}.control`, ...Object.keys(DEFAULT_LIMITS).map((name) => `limits.${name}`)];
+  const fixed = [`${role}.control`, ...Object.keys(first.limits).map((name) => `limits.${name}`)];
   return fixed.filter((key) => settingAt(first, key) !== settingAt(next, key));
 }
 

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { chmod, readFile } from "node:fs/promises";
 import { askStatus } from "../../../src/roles/host/ask-status.ts";
+import { DEFAULT_LIMITS } from "../../../src/limits.ts";
 import { createServices } from "../../../src/roles/daemon/services.ts";
 import { DEFAULTS } from "../../../src/config/settings.ts";
 import type { Launched } from "../../support/program.ts";
@@ -249,5 +250,5 @@ test("a reload keeps the limits for new sessions", async () => {
   const settings = { ...DEFAULTS, audit, policyFile: directory.at("none.toml") };
   await using services = createServices("host", unsetConfig(settings));
   services.reload(unsetConfig({ ...settings, limits: { ...settings.limits, openCalls: 1 } }));
-  expect(services.limits).toEqual(DEFAULTS.limits);
+  expect(services.limits).toEqual(DEFAULT_LIMITS);
 });

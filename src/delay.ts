@@ -1,14 +1,14 @@
-/** What a timer can be asked for. */
+/** Delays of timers, and deadlines. */
 
-/** A timer with a longer delay than a signed 32-bit number of milliseconds would fire at once. */
+/** Returns the delay in milliseconds, at most 2^31-1. A timer with a longer one fires at once. */
 export function clampDelay(ms: number): number {
   return Math.min(ms, 0x7fff_ffff);
 }
 
-/** What is left of a deadline now, in whole milliseconds: 1 at least, so that it stays one; always 0 when there is none. */
+/** Returns the milliseconds until a deadline: at least 1, even after it; 0 if there is no deadline. */
 export type TimeLeft = () => number;
 
-/** A deadline that begins now, for all the steps of one call together; `timeoutMs` 0 is none. */
+/** Starts a deadline for all steps of one call together. `timeoutMs` 0 means no deadline. */
 export function countDown(timeoutMs: number): TimeLeft {
   const endMs = performance.now() + timeoutMs;
   return () => (timeoutMs > 0 ? Math.max(1, Math.round(endMs - performance.now())) : 0);

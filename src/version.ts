@@ -1,17 +1,18 @@
-/** Which build this is. `scripts/build-binaries.ts` puts commit and target in; a run from source has neither. */
+/** Identifies the build. `scripts/build-binaries.ts` sets commit and target. */
 
 declare const NEGOTIATOR_COMMIT: string | undefined;
 declare const NEGOTIATOR_TARGET: string | undefined;
 
 import manifest from "../package.json" with { type: "json" };
 
+/** The release, such as `0.1.0`. */
 export const VERSION: string = manifest.version;
-/** Short commit hash, `-dirty` behind it when the tree had changes; `source` when run from source. */
+/** The short commit hash, with `-dirty` if there were uncommitted changes; `source` if not a binary. */
 const COMMIT = typeof NEGOTIATOR_COMMIT === "string" ? NEGOTIATOR_COMMIT : "source";
-/** Release target, for example `linux-x64-musl-baseline`; `source` when run from source. */
+/** The target, such as `linux-x64-musl-baseline`; `source` if not a binary. */
 const TARGET = typeof NEGOTIATOR_TARGET === "string" ? NEGOTIATOR_TARGET : "source";
 
-/** One line for `--version` and bug reports: version, commit, target, Bun version. */
+/** Returns the line of `--version`: version, commit, target, version of Bun. */
 export function formatVersion(): string {
   return `negotiator ${VERSION} (commit ${COMMIT}, ${TARGET}, bun ${Bun.version})`;
 }

@@ -1,4 +1,4 @@
-/** The program's own talk: every line, every field, no secret, nothing on stdout, nothing that steers a terminal. */
+/** The log: levels, fields, hidden secrets, and escapes for control characters. Nothing goes to stdout. */
 import { afterEach, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { setLinePrefix, configureLog, LOG_LEVELS, logFor, shiftLevel } from "../src/log.ts";
@@ -32,15 +32,15 @@ async function recordOf(message: string, fields: LogFields): Promise<LogFields> 
   return record;
 }
 
-function talkAtEveryLevel(): void {
+function logAtEveryLevel(): void {
   for (const level of LOG_LEVELS) if (level !== "silent") log[level](`at ${level}`);
 }
 
 describe.each(["text", "json"] as const)("as %s", (format) => {
   test.each(LOG_LEVELS.map((level, index) => [level, LOG_LEVELS.slice(1, index + 1)] as const))(
-    "level %s says %j",
+    "level %s logs %j",
     async (level, said) => {
-      const lines = await linesOf(level, format, talkAtEveryLevel);
+      const lines = await linesOf(level, format, logAtEveryLevel);
       expect(lines).toEqual(said.map((word) => expect.stringContaining(`at ${word}`)));
     },
   );
@@ -53,7 +53,7 @@ describe.each(["text", "json"] as const)("as %s", (format) => {
     for (const line of lines) expect(line).toContain("the same");
   });
 
-  test("a line is written whatever its fields hold", async () => {
+  test("a line is written for fields of any type", async () => {
     const circle: Record<string, unknown> = { name: "circle" };
     circle["self"] = circle;
     const list: unknown[] = [];
@@ -66,7 +66,7 @@ describe.each(["text", "json"] as const)("as %s", (format) => {
     expect(line).toContain("18446744073709551616");
   });
 
-  test("no secret is written, however deep it lies", async () => {
+  test("no secret is written, at any depth", async () => {
     const secret = "s3cret-value";
     const fields = {
       password: secret,
@@ -87,12 +87,12 @@ describe("text lines", () => {
     expect(lines).toEqual(['WARN test: lost guest="web 1" attempt=2']);
   });
 
-  test("further lines of a message are indented, so that none looks like one of its own", async () => {
+  test("the later lines of a message are indented, so that none looks like a separate message", async () => {
     const lines = await linesOf("info", "text", () => log.error("Cannot open\nERROR test: forged"));
     expect(lines).toEqual(["ERROR test: Cannot open", "  ERROR test: forged"]);
   });
 
-  test("begin with their time where nobody else dates them", async () => {
+  test("begin with the time if the prefix is time", async () => {
     setLinePrefix("time");
     const lines = await linesOf("info", "text", () => log.warn("lost\nand found"));
     expect(lines).toEqual([
@@ -101,10 +101,10 @@ describe("text lines", () => {
     ]);
   });
 
-  test("begin with their priority where the journal reads them, every one of a message", async () => {
+  test("begin with the priority if the prefix is priority, also the later lines of a message", async () => {
     setLinePrefix("priority");
     const lines = await linesOf("trace", "text", () => {
-      talkAtEveryLevel();
+      logAtEveryLevel();
       log.warn("lost\nand found");
     });
     expect(lines.map((line) => line.slice(0, 3))).toEqual(["<3>", "<4>", "<6>", "<7>", "<7>", "<4>", "<4>"]);
@@ -136,7 +136,7 @@ describe("JSON lines", () => {
     expect(Object.keys(record).slice(0, 4)).toEqual(["time", "level", "module", "message"]);
   });
 
-  test("keep fields that are named like their own members", async () => {
+  test("rename fields that have the name of a standard member", async () => {
     const fields = { time: 1, level: "high", module: "virtio", message: "theirs", args: [1], type: "x" };
     expect(await recordOf("ours", fields)).toMatchObject({
       level: "info",
@@ -151,7 +151,7 @@ describe("JSON lines", () => {
     });
   });
 
-  test("errors are their message, at any depth, and no stack", async () => {
+  test("show errors as their message, at any depth, without a stack", async () => {
     const record = await recordOf("failed", { error: new Error("outer"), all: [new TypeError("inner")] });
     expect(record).toMatchObject({ error: "outer", all: ["inner"] });
     expect(JSON.stringify(record)).not.toContain("log.test.ts");
@@ -163,7 +163,7 @@ describe("JSON lines", () => {
     expect(record).toMatchObject({ message: hostile, guest: hostile, [hostile]: 1 });
   });
 
-  test("a field cannot reach a prototype", async () => {
+  test("a field named __proto__ stays a field", async () => {
     const record = await recordOf("x", JSON.parse('{ "__proto__": { "polluted": true } }'));
     expect(Object.getOwnPropertyNames(record)).toContain("__proto__");
     expect(record).not.toHaveProperty("polluted");
@@ -186,11 +186,11 @@ test.each([
   expect(shiftLevel(level, steps)).toBe(shifted);
 });
 
-test("no variable of the library changes what a process says, or where", async () => {
+test("no variable of the library changes the log or its stream", async () => {
   await using directory = await createTemporaryDirectory();
   const source = JSON.stringify(join(import.meta.dir, "../src/log.ts"));
   const script = await directory.write(
-    "talk.ts",
+    "log-lines.ts",
     `import { configureLog, LOG_LEVELS, logFor } from ${source};
      const talk = () => LOG_LEVELS.slice(1).forEach((level) => logFor("t")[level]("x"));
      talk();

@@ -1,8 +1,8 @@
-/** Text from outside cannot steer a terminal, forge a line or reorder what is shown. */
+/** Text from outside cannot control a terminal, forge a line or reorder the text on the screen. */
 import { expect, test } from "bun:test";
 import { printable, printableJson } from "../src/printable.ts";
 
-/** By Unicode's own tables: control characters, line and paragraph separators, everything that steers direction. */
+/** By Unicode's tables: control characters, line and paragraph separators, marks of direction. */
 const UNSAFE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u;
 
 test.each([
@@ -22,7 +22,7 @@ test.each([
   expect(printable(text)).toBe(shown);
 });
 
-test("no unsafe character gets through, and no other is changed", () => {
+test("every unsafe character is escaped, and no other is changed", () => {
   const wrong = Array.from({ length: 0x10000 }, (_, unit) => String.fromCharCode(unit)).filter(
     (character) => {
       const isSafe = !UNSAFE.test(character) && character.isWellFormed();
@@ -33,7 +33,7 @@ test("no unsafe character gets through, and no other is changed", () => {
   expect(wrong.map((character) => character.charCodeAt(0).toString(16))).toEqual([]);
 });
 
-test("what is printable already stays as it is", () => {
+test("printable text stays as it is", () => {
   const once = printable("\u001b]0;title\u0007\n\u202e\ud800\\x1b");
   expect(printable(once)).toBe(once);
 });

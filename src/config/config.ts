@@ -5,7 +5,8 @@ import type { Settings, SettingsLayer } from "./settings.ts";
 import { printable } from "../printable.ts";
 import { dropRemovedKeys, REMOVED_KEYS, warnOfRemoved } from "./removed-settings.ts";
 import { warnOfStrays } from "./stray-variables.ts";
-import { checkStrict, parseToml } from "../strict.ts";
+import { checkStrict } from "../strict/strict.ts";
+import { parseToml } from "../strict/toml.ts";
 import { readTrustedFile } from "../trust/trusted-file.ts";
 
 /** The file to read if neither `--config` nor `NEGOTIATOR_CONFIG` is given. It may be missing. */

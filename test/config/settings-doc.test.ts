@@ -59,8 +59,8 @@ describe("docs/SETTINGS.md lists", () => {
         else refused.push(least + 0.5);
       }
       for (const value of refused) expect(() => setTo(key, value)).toThrow(key);
-      const choice = `(${literals.map((value) => JSON.stringify(value)).join(" | ")})`;
-      if (values.startsWith('`"')) expect(() => setTo(key, "other")).toThrow(choice);
+      const choice = literals.map((value) => JSON.stringify(value)).join(literals.length > 2 ? ", " : " or ");
+      if (values.startsWith('`"')) expect(() => setTo(key, "other")).toThrow(`${choice} is needed`);
     }
   });
 

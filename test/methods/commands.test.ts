@@ -291,7 +291,7 @@ test.each([
   ["stdin = 1\nuser = 5", "user: "],
   ["user = '../root'", "user: not a user's name"],
   ["[description]", "description: "],
-  ["= broken", "Expected a key"],
+  ["= broken", "line 1, column 1: a key is missing"],
 ])("a NAME.toml with %j makes its command unusable: BAD_CONFIG", async (text, says) => {
   await using commands = await createCommands();
   await commands.add("first/backup");

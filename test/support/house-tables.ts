@@ -5,7 +5,7 @@
  */
 export const ZONES = [
   { name: "main", files: /^src\/main\.ts$/, may: ["root", "run", "roles", "guest", "host"] },
-  { name: "root", files: /^src\/[^/]+\.ts$/, may: ["root"] },
+  { name: "root", files: /^src\/(?:strict\/)?[^/]+\.ts$/, may: ["root"] },
   { name: "trust", files: /^src\/trust\//, may: ["root", "trust"] },
   { name: "policy", files: /^src\/policy\//, may: ["root", "trust", "policy"] },
   { name: "config", files: /^src\/config\//, may: ["root", "trust", "policy", "config"] },
@@ -31,7 +31,7 @@ export const ZONES = [
 
 /** Groups of files that the `may` lists name besides the zones. */
 export const GROUPS: Record<string, RegExp> = {
-  root: /^src\/(?!main\.ts$)[^/]+\.ts$/,
+  root: /^src\/(?!main\.ts$)(?:strict\/)?[^/]+\.ts$/,
   errors: /^src\/errors\.ts$/,
   limits: /^src\/limits\.ts$/,
   shorten: /^src\/shorten\.ts$/,
@@ -45,7 +45,7 @@ const PURE_FILES = [
   "limits",
   "printable",
   "shorten",
-  "strict",
+  ...["problems", "strict", "toml"].map((name) => `strict/${name}`),
   ...["caller", "glob", "limited-log", "policy", "quota", "resource", "rule"].map((name) => `policy/${name}`),
 ];
 
@@ -55,7 +55,7 @@ export const PURE = new RegExp(`^src/(?:wire/.+|(?:${PURE_FILES.join("|")})\\.ts
 /** The clock, random numbers and the world: no pure file uses them. */
 export const PURE_BREAKERS = useOf(
   /Date\b|performance\s*\.|Math\s*\.\s*random|crypto\s*\./,
-  /process\b|console\b|fetch\s*\(|Bun\s*\.\s*(?!(?:TOML|hash)\b)\w/,
+  /process\b|console\b|fetch\s*\(|Bun\s*\.\s*(?!hash\b)\w/,
 );
 
 const ANYONE = /^src\//;
@@ -67,8 +67,9 @@ const ANYONE = /^src\//;
 export const MODULES: Record<string, RegExp> = {
   citty: /^src\/roles\//,
   consola: /^src\/log\.ts$/,
-  valibot: /^src\/(?:strict\.ts$|(?:policy|config|wire|methods|peers|roles)\/)/,
+  valibot: /^src\/(?:strict|policy|config|wire|methods|peers|roles)\//,
   "fast-xml-parser": /^src\/discovery\/libvirt\//,
+  "smol-toml": /^src\/strict\/toml\.ts$/,
   "package.json": /^src\/version\.ts$/,
   "node:child_process": /^src\/process\//,
   "node:net": /^src\/channels\//,
@@ -106,12 +107,6 @@ export const OWNERS = [
     use: /(?<![\w$.])(?:(?:process\s*\??|Bun|import\s*\.\s*meta)\s*\.\s*env\b)/g,
     owner: /^src\/config\//,
     remedy: "make it a setting in src/config/config.ts",
-  },
-  {
-    resource: "TOML files",
-    use: /(?<![\w$.])Bun\s*\.\s*TOML\b/g,
-    owner: /^src\/strict\.ts$/,
-    remedy: "let src/config/config.ts read the file and src/strict.ts check it",
   },
   {
     // The log itself may fail, so main.ts writes the last error directly.

@@ -1,124 +1,119 @@
-/** The program's own talk: one consola instance that writes to stderr, as text or as JSON lines. */
-import { createConsola } from "consola/basic";
-import type { ConsolaReporter, LogObject } from "consola/basic";
+/** Writes the program's log to stderr, as text or as JSON lines. */
+import { createConsola, LogLevels } from "consola/core";
+import type { ConsolaInstance, ConsolaReporter, LogObject, LogType } from "consola/core";
 import { printable, printableJson } from "./printable.ts";
 
-/** Silent to chatty; each `-v` goes one to the right, each `-q` one to the left. */
-export const LOG_LEVELS = ["silent", "error", "warn", "info", "debug", "trace"] as const;
+/** The levels from quiet to chatty: each `-v` goes one to the right, each `-q` one to the left. */
+export const LOG_LEVELS = ["silent", "error", "warn", "info", "debug", "trace"] as const satisfies LogType[];
+
+/** A level from `LOG_LEVELS`. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+/** The formats of a log line. */
 export const LOG_FORMATS = ["text", "json"] as const;
+
+/** A format from `LOG_FORMATS`. */
 export type LogFormat = (typeof LOG_FORMATS)[number];
 
-/** A time is for a log that nobody else dates, a priority for systemd's journal (sd-daemon(3)), which reads and removes it. */
+/** The start of a text line. systemd's journal reads the priority `<N>` and removes it: sd-daemon(3). */
 export type LineBeginning = "nothing" | "time" | "priority";
 
-/** Named values that go with a message; secrets in them, at any depth, are hidden, errors become their message. */
+/** Named values of a log line. Secrets in them are hidden at any depth; an error is shown as its message. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
-/** What a module uses to talk; made by `logFor`. */
+/** The log of one module, one function for each level. */
 export type Log = {
   readonly [level in Exclude<LogLevel, "silent">]: (message: string, fields?: LogFields) => void;
 };
 
 let lineBeginning: LineBeginning = "nothing";
 
-const instance = createConsola({
-  level: 3,
-  stdout: process.stderr,
-  stderr: process.stderr,
-  // Consola folds equal lines into "(repeated n times)"; a log that is read by machines must have every line.
-  throttle: -1,
-  reporters: [{ log: (entry) => writeLine(formatText(entry)) }],
+const REPORTERS: Record<LogFormat, ConsolaReporter> = {
+  text: { log: (line) => writeLine(formatText(line)) },
+  json: { log: (line) => writeLine(formatJson(line)) },
+};
+
+const root = createConsola({
+  level: LogLevels.info,
+  // Consola folds equal lines into "(repeated n times)", but programs that read a log need every line.
+  throttle: Number.NEGATIVE_INFINITY,
+  reporters: [REPORTERS.text],
 });
 
-/** Sets level and format for the whole process. */
+const taggedLogs = new Map<string, ConsolaInstance>();
+
+/** Sets the level and the format of every module's log, also of those that exist already. */
 export function configureLog(options: { level: LogLevel; format: LogFormat }): void {
-  instance.level = CONSOLA_LEVELS[options.level];
-  const format = options.format === "json" ? formatJson : formatText;
-  const reporter: ConsolaReporter = { log: (entry) => writeLine(format(entry)) };
-  instance.setReporters([reporter]);
+  // A tagged instance of consola is a copy, so it does not follow changes of the root.
+  for (const instance of [root, ...taggedLogs.values()]) {
+    instance.level = LogLevels[options.level];
+    instance.setReporters([REPORTERS[options.format]]);
+  }
 }
 
-/** What lines of text begin with; those of JSON say all of it in themselves. */
+/** Sets how text lines begin. JSON lines have their time and level as members. */
 export function beginLines(beginning: LineBeginning): void {
   lineBeginning = beginning;
 }
 
-/** The log of one module; `tag` is the module's name. */
+/** Returns the log of the module `tag`. Equal tags share one log, and all follow `configureLog`. */
 export function logFor(tag: string): Log {
-  const entry = (message: string, fields: LogFields = {}): { box: Entry } => ({
-    box: { tag, message, fields },
-  });
-  return {
-    error: (message, fields) => instance.error(entry(message, fields)),
-    warn: (message, fields) => instance.warn(entry(message, fields)),
-    info: (message, fields) => instance.info(entry(message, fields)),
-    debug: (message, fields) => instance.debug(entry(message, fields)),
-    trace: (message, fields) => instance.trace(entry(message, fields)),
-  };
+  const existing = taggedLogs.get(tag);
+  if (existing !== undefined) return existing;
+  const tagged = root.withTag(tag);
+  taggedLogs.set(tag, tagged);
+  return tagged;
 }
 
-/** The level `steps` to the right (`-v`) or, when negative, to the left (`-q`) of `level`, within the table. */
+/** Returns the level that is `steps` after `level` in `LOG_LEVELS`, before it if negative, at most an end. */
 export function shiftLevel(level: LogLevel, steps: number): LogLevel {
   const index = Math.min(Math.max(LOG_LEVELS.indexOf(level) + steps, 0), LOG_LEVELS.length - 1);
   return LOG_LEVELS[index] ?? level;
 }
 
-/** Consola's own numbers for our levels. */
-const CONSOLA_LEVELS: Record<LogLevel, number> = {
-  silent: -999,
-  error: 0,
-  warn: 1,
-  info: 3,
-  debug: 4,
-  trace: 5,
+/** The priorities of syslog(3), which has none below debug. */
+const PRIORITIES: Readonly<Partial<Record<LogType, string>>> = {
+  error: "<3>",
+  warn: "<4>",
+  info: "<6>",
+  debug: "<7>",
+  trace: "<7>",
 };
 
-/** Of syslog(3); the journal knows nothing below debug. */
-const PRIORITIES = new Map([
-  ["error", "<3>"],
-  ["warn", "<4>"],
-  ["info", "<6>"],
-  ["debug", "<7>"],
-  ["trace", "<7>"],
-]);
-
-/** What `logFor` hands to consola: in one box, because consola takes objects with a `message` apart. */
-type Entry = { tag: string; message: string; fields: LogFields };
-
 function formatText(line: LogObject): string {
-  const { tag, message, fields } = entryOf(line);
+  const { message, fields } = contentOf(line);
   const tail = Object.entries(fields).map(([name, value]) => ` ${name}=${JSON.stringify(value)}`);
   const lines = `${message}${tail.join("")}`.split("\n").map(printable);
-  const priority = lineBeginning === "priority" ? (PRIORITIES.get(line.type) ?? "") : "";
+  const priority = lineBeginning === "priority" ? (PRIORITIES[line.type] ?? "") : "";
   const time = lineBeginning === "time" ? `${line.date.toISOString()} ` : "";
-  return `${priority}${time}${line.type.toUpperCase()} ${tag}: ${lines.join(`\n${priority}  `)}`;
+  return `${priority}${time}${line.type.toUpperCase()} ${line.tag}: ${lines.join(`\n${priority}  `)}`;
 }
 
 function formatJson(line: LogObject): string {
-  const { tag, message, fields } = entryOf(line);
-  const own = { time: line.date.toISOString(), level: line.type, module: tag, message };
-  const named = Object.entries(fields).map(([name, value]): [string, unknown] => {
-    // A field neither replaces what every line has nor gets lost to it.
-    return [Object.hasOwn(own, name) ? `fields.${name}` : name, value];
-  });
+  const { message, fields } = contentOf(line);
+  const own = { time: line.date.toISOString(), level: line.type, module: line.tag, message };
+  // A field must not replace a member that every line has, so such a field is renamed.
+  const named = Object.entries(fields).map(([name, value]): [string, unknown] => [
+    Object.hasOwn(own, name) ? `fields.${name}` : name,
+    value,
+  ]);
   return printableJson(JSON.stringify({ ...own, ...Object.fromEntries(named) }));
 }
 
-function entryOf(line: LogObject): Entry {
-  const { tag, message, fields }: Entry = line.args[0].box;
+function contentOf(line: LogObject): { message: string; fields: LogFields } {
+  const message: string = line.args[0];
+  const fields: LogFields = line.args[1] ?? {};
   const shown = Object.entries(fields).map(([name, value]) => [name, redact(name, value)]);
-  return { tag, message, fields: Object.fromEntries(shown) };
+  return { message, fields: Object.fromEntries(shown) };
 }
 
-/** Names whose values never reach a log. */
+/** Values of these names never reach a log. */
 const SECRET = /password|passwd|secret|token|credential|private.?key/i;
 
-/** Tables and lists are shown so deep: one that contains itself still makes a line. */
+/** Deeper tables and lists are not shown, so that one that contains itself can be written. */
 const DEPTH = 4;
 
-/** The value as JSON can write it, for a log line must not fail for what it was given. */
+/** JSON cannot write every value and a log line must not fail, so each becomes one that it can write. */
 function redact(name: string, value: unknown, depth = 0): unknown {
   if (SECRET.test(name)) return "(hidden)";
   if (value instanceof Error) return value.message;

@@ -1,27 +1,27 @@
 /** The one error type, and the table of what can go wrong. Every boundary gives each code a face of its own. */
 
-/** What a code means at the edges: our exit code of `execute`, whether trying again can help, the JSON-RPC code. */
-type Fault = { exitCode: number; retryable: boolean; rpcCode: number };
+/** What a code means at the edges: our exit code of `execute`, the JSON-RPC code. */
+type Fault = { exitCode: number; rpcCode: number };
 
 export const FAULTS = {
-  BAD_FRAME: { exitCode: 125, retryable: false, rpcCode: -32700 },
-  BAD_REQUEST: { exitCode: 125, retryable: false, rpcCode: -32602 },
-  UNKNOWN_METHOD: { exitCode: 125, retryable: false, rpcCode: -32601 },
-  BAD_USAGE: { exitCode: 2, retryable: false, rpcCode: -32001 },
-  BAD_CONFIG: { exitCode: 125, retryable: false, rpcCode: -32002 },
-  DENIED: { exitCode: 126, retryable: false, rpcCode: -32003 },
-  NOT_EXECUTABLE: { exitCode: 126, retryable: false, rpcCode: -32004 },
-  NO_COMMAND: { exitCode: 127, retryable: false, rpcCode: -32005 },
-  NO_GUEST: { exitCode: 125, retryable: false, rpcCode: -32006 },
-  NO_CHANNEL: { exitCode: 125, retryable: true, rpcCode: -32007 },
-  BUSY: { exitCode: 125, retryable: true, rpcCode: -32008 },
-  TOO_LARGE: { exitCode: 125, retryable: false, rpcCode: -32009 },
-  TIMEOUT: { exitCode: 124, retryable: true, rpcCode: -32010 },
-  CANCELLED: { exitCode: 125, retryable: false, rpcCode: -32011 },
-  CLOSED: { exitCode: 125, retryable: true, rpcCode: -32012 },
-  UNKNOWN_OUTCOME: { exitCode: 125, retryable: false, rpcCode: -32013 },
-  UNSUPPORTED: { exitCode: 125, retryable: false, rpcCode: -32014 },
-  INTERNAL: { exitCode: 125, retryable: false, rpcCode: -32603 },
+  BAD_FRAME: { exitCode: 125, rpcCode: -32700 },
+  BAD_REQUEST: { exitCode: 125, rpcCode: -32602 },
+  UNKNOWN_METHOD: { exitCode: 125, rpcCode: -32601 },
+  BAD_USAGE: { exitCode: 2, rpcCode: -32001 },
+  BAD_CONFIG: { exitCode: 125, rpcCode: -32002 },
+  DENIED: { exitCode: 126, rpcCode: -32003 },
+  NOT_EXECUTABLE: { exitCode: 126, rpcCode: -32004 },
+  NO_COMMAND: { exitCode: 127, rpcCode: -32005 },
+  NO_GUEST: { exitCode: 125, rpcCode: -32006 },
+  NO_CHANNEL: { exitCode: 125, rpcCode: -32007 },
+  BUSY: { exitCode: 125, rpcCode: -32008 },
+  TOO_LARGE: { exitCode: 125, rpcCode: -32009 },
+  TIMEOUT: { exitCode: 124, rpcCode: -32010 },
+  CANCELLED: { exitCode: 125, rpcCode: -32011 },
+  CLOSED: { exitCode: 125, rpcCode: -32012 },
+  UNKNOWN_OUTCOME: { exitCode: 125, rpcCode: -32013 },
+  UNSUPPORTED: { exitCode: 125, rpcCode: -32014 },
+  INTERNAL: { exitCode: 125, rpcCode: -32603 },
 } as const satisfies Record<string, Fault>;
 
 export type FaultCode = keyof typeof FAULTS;

@@ -1,130 +1,143 @@
-/** Writes the program's log to stderr, as text or as JSON lines. */
+/** The program's log: consola instances that write to stderr, as text or as JSON lines. */
 import { createConsola, LogLevels } from "consola/core";
-import type { ConsolaInstance, ConsolaReporter, LogObject, LogType } from "consola/core";
+import type { ConsolaInstance, LogObject } from "consola/core";
 import { printable, printableJson } from "./printable.ts";
 
-/** The levels from quiet to chatty: each `-v` goes one to the right, each `-q` one to the left. */
-export const LOG_LEVELS = ["silent", "error", "warn", "info", "debug", "trace"] as const satisfies LogType[];
-
-/** A level from `LOG_LEVELS`. */
+/**
+ * Names of consola's levels that a setting may have, from none to all. Each `-v` goes one to the right, `-q`
+ * to the left.
+ */
+export const LOG_LEVELS = [
+  "silent",
+  "error",
+  "warn",
+  "info",
+  "debug",
+  "trace",
+] as const satisfies (keyof typeof LogLevels)[];
+/** One of `LOG_LEVELS`. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** The formats of a log line. */
+/** Text for people, or one JSON object per line. */
 export const LOG_FORMATS = ["text", "json"] as const;
-
-/** A format from `LOG_FORMATS`. */
+/** One of `LOG_FORMATS`. */
 export type LogFormat = (typeof LOG_FORMATS)[number];
 
-/** The start of a text line. systemd's journal reads the priority `<N>` and removes it: sd-daemon(3). */
-export type LineBeginning = "nothing" | "time" | "priority";
+/**
+ * What a text line starts with. systemd's journal reads the priority (sd-daemon(3)) and adds the time itself.
+ */
+export type LinePrefix = "none" | "time" | "priority";
 
-/** Named values of a log line. Secrets in them are hidden at any depth; an error is shown as its message. */
+/**
+ * Named values of a message. Secrets in them are hidden at any depth, and errors are reduced to their
+ * message.
+ */
 export type LogFields = Readonly<Record<string, unknown>>;
 
-/** The log of one module, one function for each level. */
+/** The log of one module, made by `logFor`: one function for each level. */
 export type Log = {
   readonly [level in Exclude<LogLevel, "silent">]: (message: string, fields?: LogFields) => void;
 };
 
-let lineBeginning: LineBeginning = "nothing";
+let linePrefix: LinePrefix = "none";
+let root = createRoot({ level: "info", format: "text" });
+let instances = new Map<string, ConsolaInstance>();
 
-const REPORTERS: Record<LogFormat, ConsolaReporter> = {
-  text: { log: (line) => writeLine(formatText(line)) },
-  json: { log: (line) => writeLine(formatJson(line)) },
-};
-
-const root = createConsola({
-  level: LogLevels.info,
-  // Consola folds equal lines into "(repeated n times)", but programs that read a log need every line.
-  throttle: Number.NEGATIVE_INFINITY,
-  reporters: [REPORTERS.text],
-});
-
-const taggedLogs = new Map<string, ConsolaInstance>();
-
-/** Sets the level and the format of every module's log, also of those that exist already. */
+/** Sets level and format for the whole process, also for logs that exist already. */
 export function configureLog(options: { level: LogLevel; format: LogFormat }): void {
-  // A tagged instance of consola is a copy, so it does not follow changes of the root.
-  for (const instance of [root, ...taggedLogs.values()]) {
-    instance.level = LogLevels[options.level];
-    instance.setReporters([REPORTERS[options.format]]);
-  }
+  root = createRoot(options);
+  // A tagged instance has copies of the level and the reporters that it was made with.
+  instances = new Map();
 }
 
-/** Sets how text lines begin. JSON lines have their time and level as members. */
-export function beginLines(beginning: LineBeginning): void {
-  lineBeginning = beginning;
+/** Sets what text lines start with. JSON lines always have time and level. */
+export function setLinePrefix(prefix: LinePrefix): void {
+  linePrefix = prefix;
 }
 
-/** Returns the log of the module `tag`. Equal tags share one log, and all follow `configureLog`. */
+/** Returns the log of one module. `tag` is the name of the module. */
 export function logFor(tag: string): Log {
-  const existing = taggedLogs.get(tag);
-  if (existing !== undefined) return existing;
-  const tagged = root.withTag(tag);
-  taggedLogs.set(tag, tagged);
-  return tagged;
+  return {
+    error: (message, fields = {}) => taggedInstance(tag).error(message, fields),
+    warn: (message, fields = {}) => taggedInstance(tag).warn(message, fields),
+    info: (message, fields = {}) => taggedInstance(tag).info(message, fields),
+    debug: (message, fields = {}) => taggedInstance(tag).debug(message, fields),
+    trace: (message, fields = {}) => taggedInstance(tag).trace(message, fields),
+  };
 }
 
-/** Returns the level that is `steps` after `level` in `LOG_LEVELS`, before it if negative, at most an end. */
+/**
+ * Returns the level that is `steps` more verbose than `level`, or less verbose if negative. Stops at the last
+ * level.
+ */
 export function shiftLevel(level: LogLevel, steps: number): LogLevel {
   const index = Math.min(Math.max(LOG_LEVELS.indexOf(level) + steps, 0), LOG_LEVELS.length - 1);
   return LOG_LEVELS[index] ?? level;
 }
 
-/** The priorities of syslog(3), which has none below debug. */
-const PRIORITIES: Readonly<Partial<Record<LogType, string>>> = {
-  error: "<3>",
-  warn: "<4>",
-  info: "<6>",
-  debug: "<7>",
-  trace: "<7>",
-};
+function createRoot({ level, format }: { level: LogLevel; format: LogFormat }): ConsolaInstance {
+  const formatLine = format === "json" ? formatJson : formatText;
+  return createConsola({
+    level: LogLevels[level],
+    // Consola would fold equal lines, but programs that read the log need each. -1 would fold some when the
+    // clock is set back.
+    throttle: Number.NEGATIVE_INFINITY,
+    reporters: [{ log: (line) => void process.stderr.write(`${formatLine(line)}\n`) }],
+  });
+}
+
+function taggedInstance(tag: string): ConsolaInstance {
+  const instance = instances.get(tag) ?? root.withTag(tag);
+  instances.set(tag, instance);
+  return instance;
+}
+
+/** Priorities of syslog(3). The journal has none below debug. */
+const PRIORITIES = new Map([
+  ["error", "<3>"],
+  ["warn", "<4>"],
+  ["info", "<6>"],
+  ["debug", "<7>"],
+  ["trace", "<7>"],
+]);
 
 function formatText(line: LogObject): string {
   const { message, fields } = contentOf(line);
   const tail = Object.entries(fields).map(([name, value]) => ` ${name}=${JSON.stringify(value)}`);
   const lines = `${message}${tail.join("")}`.split("\n").map(printable);
-  const priority = lineBeginning === "priority" ? (PRIORITIES[line.type] ?? "") : "";
-  const time = lineBeginning === "time" ? `${line.date.toISOString()} ` : "";
+  const priority = linePrefix === "priority" ? (PRIORITIES.get(line.type) ?? "") : "";
+  const time = linePrefix === "time" ? `${line.date.toISOString()} ` : "";
   return `${priority}${time}${line.type.toUpperCase()} ${line.tag}: ${lines.join(`\n${priority}  `)}`;
 }
 
 function formatJson(line: LogObject): string {
   const { message, fields } = contentOf(line);
   const own = { time: line.date.toISOString(), level: line.type, module: line.tag, message };
-  // A field must not replace a member that every line has, so such a field is renamed.
-  const named = Object.entries(fields).map(([name, value]): [string, unknown] => [
-    Object.hasOwn(own, name) ? `fields.${name}` : name,
-    value,
-  ]);
+  const named = Object.entries(fields).map(([name, value]): [string, unknown] => {
+    // A field with the name of a standard member would replace it, so it gets a prefix.
+    return [Object.hasOwn(own, name) ? `fields.${name}` : name, value];
+  });
   return printableJson(JSON.stringify({ ...own, ...Object.fromEntries(named) }));
 }
 
-function contentOf(line: LogObject): { message: string; fields: LogFields } {
-  const message: string = line.args[0];
-  const fields: LogFields = line.args[1] ?? {};
+/** `logFor` always gives two arguments, because consola would take a single object apart. */
+function contentOf({ args }: LogObject): { message: string; fields: LogFields } {
+  const [message, fields]: [string, LogFields] = [args[0], args[1]];
   const shown = Object.entries(fields).map(([name, value]) => [name, redact(name, value)]);
   return { message, fields: Object.fromEntries(shown) };
 }
 
-/** Values of these names never reach a log. */
-const SECRET = /password|passwd|secret|token|credential|private.?key/i;
+const SECRET_NAME = /password|passwd|secret|token|credential|private.?key/i;
+const MAX_DEPTH = 4;
 
-/** Deeper tables and lists are not shown, so that one that contains itself can be written. */
-const DEPTH = 4;
-
-/** JSON cannot write every value and a log line must not fail, so each becomes one that it can write. */
+/** Returns a value that JSON can write, also for a bigint or an object that contains itself. */
 function redact(name: string, value: unknown, depth = 0): unknown {
-  if (SECRET.test(name)) return "(hidden)";
+  if (SECRET_NAME.test(name)) return "(hidden)";
   if (value instanceof Error) return value.message;
   if (typeof value === "bigint") return value.toString();
   if (typeof value !== "object" || value === null || value instanceof Date) return value;
-  if (depth === DEPTH) return "(deeper)";
+  if (depth === MAX_DEPTH) return "(deeper)";
   if (Array.isArray(value)) return value.map((item) => redact("", item, depth + 1));
   const shown = Object.entries(value).map(([inner, item]) => [inner, redact(inner, item, depth + 1)]);
   return Object.fromEntries(shown);
-}
-
-function writeLine(line: string): void {
-  process.stderr.write(`${line}\n`);
 }

@@ -21,11 +21,6 @@ describe("the table of faults", () => {
     expect(FAULTS.NO_COMMAND.exitCode).toBe(127);
     expect(FAULTS.BAD_USAGE.exitCode).toBe(2);
   });
-
-  test("what may have been done already is not tried again", () => {
-    expect(FAULTS.UNKNOWN_OUTCOME.retryable).toBe(false);
-    expect(FAULTS.DENIED.retryable).toBe(false);
-  });
 });
 
 test("an error carries code, data and cause, and the remedy is its second line", () => {

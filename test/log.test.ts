@@ -1,7 +1,7 @@
 /** Checks each line of the log: all fields, no secret, nothing on stdout, no control characters. */
 import { afterEach, describe, expect, setSystemTime, test } from "bun:test";
 import { join } from "node:path";
-import { beginLines, configureLog, LOG_LEVELS, logFor, shiftLevel } from "../src/log.ts";
+import { setLinePrefix, configureLog, LOG_LEVELS, logFor, shiftLevel } from "../src/log.ts";
 import type { LogFields, LogFormat, LogLevel } from "../src/log.ts";
 import { runProcess } from "./support/source-run.ts";
 import { spyOnOutput } from "./support/spied-output.ts";
@@ -12,7 +12,7 @@ const log = logFor("test");
 
 afterEach(() => {
   configureLog({ level: "info", format: "text" });
-  beginLines("nothing");
+  setLinePrefix("none");
 });
 
 async function linesOf(level: LogLevel, format: LogFormat, writeLog: () => void): Promise<string[]> {
@@ -103,8 +103,8 @@ describe("a text line", () => {
     expect(lines).toEqual(["ERROR test: Cannot open", "  ERROR test: forged"]);
   });
 
-  test("begins with the time after beginLines(time)", async () => {
-    beginLines("time");
+  test("begins with the time after setLinePrefix(time)", async () => {
+    setLinePrefix("time");
     const lines = await linesOf("info", "text", () => log.warn("lost\nand found"));
     expect(lines).toEqual([
       expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z WARN test: lost$/),
@@ -112,8 +112,8 @@ describe("a text line", () => {
     ]);
   });
 
-  test("begins with its priority after beginLines(priority), in every line of its message", async () => {
-    beginLines("priority");
+  test("begins with its priority after setLinePrefix(priority), in every line of its message", async () => {
+    setLinePrefix("priority");
     const lines = await linesOf("trace", "text", () => {
       logAtEveryLevel();
       log.warn("lost\nand found");

@@ -4,7 +4,7 @@ import type { Config } from "../../config/config.ts";
 import type { Settings } from "../../config/settings.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { DEFAULT_LIMITS } from "../../limits.ts";
-import { beginLines, configureLog, logFor } from "../../log.ts";
+import { configureLog, logFor, setLinePrefix } from "../../log.ts";
 import { pause } from "../../peers/supervise.ts";
 import type { Invocation } from "../cli/subcommand.ts";
 import { catchSignals } from "./life-signals.ts";
@@ -32,7 +32,7 @@ const STDERR = 2;
  * Sets the form of log lines for the journal or a terminal, and catches signals. A daemon calls this first.
  */
 export function beginDaemon(): LifeSignals {
-  beginLines(isJournal(journalStream(), STDERR) ? "priority" : "time");
+  setLinePrefix(isJournal(journalStream(), STDERR) ? "priority" : "time");
   return catchSignals();
 }
 

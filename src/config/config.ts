@@ -1,8 +1,10 @@
 /** The settings: defaults, then the file, then the environment, then flags. The only reader of the environment and of config files. */
+import * as v from "valibot";
 import { NegotiatorError } from "../errors.ts";
 import { DEFAULTS, SettingsSchema } from "./settings.ts";
 import type { Settings, SettingsLayer } from "./settings.ts";
 import { printable } from "../printable.ts";
+import { REMOVED_KEYS, withoutRemovedKeys } from "./removed-settings.ts";
 import { warnOfStrays } from "./stray-variables.ts";
 import { checkStrict, parseStrictToml } from "../strict.ts";
 import { readTrustedFile } from "../trust/trusted-file.ts";
@@ -37,15 +39,19 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   const origins = new Map<string, string>();
   const table: Record<string, unknown> = {};
   applyLayer(table, origins, { origin: () => DEFAULT_ORIGIN, settings: DEFAULTS });
-  applyLayer(table, origins, readFileLayer(path ?? CONFIG_FILE, path !== undefined));
+  const file = readFileLayer(path ?? CONFIG_FILE, path !== undefined);
+  applyLayer(table, origins, file);
   applyLayer(table, origins, readEnvironmentLayer(environment));
   // DEFAULTS was applied first and has every key, so the table is complete.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   const settings = table as Settings;
   const flags = checkStrict(SettingsSchema, sources.flags?.(settings) ?? {}, "the options", "BAD_USAGE");
   applyLayer(table, origins, { origin: () => "option", settings: flags });
-  const variables = [CONFIG_VARIABLE, ...leavesOf(DEFAULTS).map(([key]) => variableOf(key))];
-  return { settings, origins, warnings: warnOfStrays(Object.keys(environment), variables) };
+  const strays = warnOfStrays(Object.keys(environment), {
+    known: [CONFIG_VARIABLE, ...leavesOf(DEFAULTS).map(([key]) => variableOf(key))],
+    removed: REMOVED_KEYS.map(variableOf),
+  });
+  return { settings, origins, warnings: [...file.warnings, ...strays] };
 }
 
 /** Where the service manager wants to hear from us, if there is one. */
@@ -83,13 +89,19 @@ export function variableOf(key: string): string {
   return `NEGOTIATOR_${words.toUpperCase()}`;
 }
 
+/** Leaves the check to `SettingsSchema`, because removed keys come out first. */
+const AnyTable = v.custom<Record<string, unknown>>(isTable);
+
 type Layer = { settings: SettingsLayer; origin: (key: string) => string };
 
-function readFileLayer(path: string, isRequired: boolean): Layer {
+function readFileLayer(path: string, isRequired: boolean): Layer & { warnings: readonly string[] } {
   const origin = (): string => path;
   const text = readTrustedFile(path);
-  if (text !== undefined) return { origin, settings: parseStrictToml(SettingsSchema, text, path) };
-  if (!isRequired) return { origin, settings: {} };
+  if (text !== undefined) {
+    const { table, warnings } = withoutRemovedKeys(parseStrictToml(AnyTable, text, path), path);
+    return { origin, settings: checkStrict(SettingsSchema, table, path), warnings };
+  }
+  if (!isRequired) return { origin, settings: {}, warnings: [] };
   throw new NegotiatorError(
     "BAD_CONFIG",
     `Cannot read the config file "${printable(path)}": there is no such file`,

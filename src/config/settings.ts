@@ -1,7 +1,6 @@
 /** What can be set: every key with its type, its unit in its name, and its default. */
 import * as v from "valibot";
 import { DEFAULT_LIMITS } from "../limits.ts";
-import type { Limits } from "../limits.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "../log.ts";
 
 const Path = v.pipe(v.string(), v.startsWith("/", "not an absolute path"), v.maxLength(4096));
@@ -9,22 +8,15 @@ const OptionalPath = v.union([v.literal(""), Path]);
 const Seconds = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(31_536_000));
 const Positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
 
+/** The limits of `DEFAULT_LIMITS` that can be set. */
 const LimitsSchema = v.strictObject({
-  /** A piece of a stream has to fit in. */
+  /** One chunk of a stream must fit into a line. */
   lineBytes: v.optional(v.pipe(Positive, v.minValue(128 * 1024))),
-  lengthPrefixedBytes: v.optional(Positive),
   openCalls: v.optional(Positive),
-  streamsPerCall: v.optional(Positive),
-  streamCreditBytes: v.optional(Positive),
-  unacknowledgedBytes: v.optional(Positive),
-  finishedCalls: v.optional(Positive),
-  finishedBytes: v.optional(Positive),
-  finishedMs: v.optional(Positive),
-  faults: v.optional(Positive),
   pingAfterMs: v.optional(Positive),
   unresponsiveAfterMs: v.optional(Positive),
   abandonAfterMs: v.optional(Positive),
-} satisfies Record<keyof Limits, unknown>);
+});
 
 /** What the file may say. Every key is optional in every layer; `DEFAULTS` has them all. */
 export const SettingsSchema = v.strictObject({
@@ -98,7 +90,13 @@ export const DEFAULTS = {
   },
   guest: { control: "/run/negotiator/guest.sock", characterDevice: "" },
   guests: [],
-  limits: DEFAULT_LIMITS,
+  limits: {
+    lineBytes: DEFAULT_LIMITS.lineBytes,
+    openCalls: DEFAULT_LIMITS.openCalls,
+    pingAfterMs: DEFAULT_LIMITS.pingAfterMs,
+    unresponsiveAfterMs: DEFAULT_LIMITS.unresponsiveAfterMs,
+    abandonAfterMs: DEFAULT_LIMITS.abandonAfterMs,
+  },
 } satisfies SettingsLayer;
 
 /** All settings, none missing. */

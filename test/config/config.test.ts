@@ -216,6 +216,67 @@ describe("the environment", () => {
   });
 });
 
+describe("a key of an earlier release that has no effect any more", () => {
+  const NO_EFFECT = "has no effect any more: remove it";
+  const REMOVED = [
+    "countedBytes",
+    "lengthPrefixedBytes",
+    "streamsPerCall",
+    "streamCreditBytes",
+    "unacknowledgedBytes",
+    "finishedCalls",
+    "finishedBytes",
+    "finishedMs",
+    "faults",
+  ];
+
+  test.each(REMOVED)("limits.%s in the file gets a warning and changes no setting", async (name) => {
+    const { config, configFile } = await load({ toml: `limits.${name} = 7\nlimits.openCalls = 8` });
+    expect(config.warnings).toEqual([`The key limits.${name} in ${configFile} ${NO_EFFECT}`]);
+    expect(config.settings).toEqual({ ...DEFAULTS, limits: { ...DEFAULTS.limits, openCalls: 8 } });
+    expect(config.origins.has(`limits.${name}`)).toBe(false);
+  });
+
+  test("each of several keys gets its warning, whatever its value", async () => {
+    const toml = `[limits]\n${REMOVED.map((name) => `${name} = "x"`).join("\n")}`;
+    const { config, configFile } = await load({ toml });
+    expect(config.warnings).toEqual(
+      REMOVED.map((name) => `The key limits.${name} in ${configFile} ${NO_EFFECT}`),
+    );
+    expect(config.settings).toEqual(structuredClone(DEFAULTS));
+  });
+
+  test.each([
+    ["NEGOTIATOR_LIMITS_FAULTS"],
+    ["NEGOTIATOR_LIMITS_COUNTED_BYTES"],
+    ["NEGOTIATOR_LIMITS_FINISHED_MS"],
+  ])("its variable %s gets a warning", (name) => {
+    expect(warningsOf(name)).toEqual([`The variable ${name} ${NO_EFFECT}`]);
+  });
+
+  test("beside an unknown key, only the unknown key is an error, and the removed key is not offered", async () => {
+    expect(await problemsOf({ toml: "[limits]\nfaults = 1\nlineBites = 1" })).toEqual([
+      "Cannot use FILE:",
+      "  limits.lineBites: unknown key; allowed here: " +
+        "lineBytes, openCalls, pingAfterMs, unresponsiveAfterMs, abandonAfterMs",
+    ]);
+  });
+
+  test.each(["limits = 3", "[[limits]]\nfaults = 1", 'limits = "faults"'])(
+    "the text %j is refused, because its limits are not a table",
+    async (toml) => {
+      expect(await problemsOf({ toml })).toEqual(["Cannot use FILE:", expect.stringContaining("  limits")]);
+    },
+  );
+
+  test("a key called __proto__ in limits stays an error", async () => {
+    expect(await problemsOf({ toml: "[limits]\nfaults = 1\n__proto__ = 1" })).toEqual([
+      "Cannot use FILE:",
+      expect.stringContaining("limits.__proto__: unknown key"),
+    ]);
+  });
+});
+
 describe("a variable that looks like ours and sets nothing", () => {
   test.each([
     ["NEGOTIATOR_LOG_LVL", "did you mean NEGOTIATOR_LOG_LEVEL?"],

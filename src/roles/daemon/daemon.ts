@@ -3,7 +3,6 @@ import { journalStream, notifySocket, settingAt } from "../../config/config.ts";
 import type { Config } from "../../config/config.ts";
 import type { Settings } from "../../config/settings.ts";
 import { NegotiatorError } from "../../errors.ts";
-import { DEFAULT_LIMITS } from "../../limits.ts";
 import { configureLog, logFor, setLinePrefix } from "../../log.ts";
 import { pause } from "../../peers/supervise.ts";
 import type { Invocation } from "../cli/subcommand.ts";
@@ -42,15 +41,16 @@ export function beginDaemon(): LifeSignals {
  */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
   const { role, signals, invocation, apply, openCalls } = options;
-  const { settings: first, warnings } = invocation.config;
-  let settings = first;
+  const { settings: first } = invocation.config;
+  let { settings, warnings } = invocation.config;
   for (const warning of warnings) log.warn(warning);
   const reload = (): void => {
     notifyService(notifySocket(), reloadingNow());
     try {
       const next = invocation.reload();
       apply(next);
-      ({ settings } = next);
+      for (const warning of next.warnings) if (!warnings.includes(warning)) log.warn(warning);
+      ({ settings, warnings } = next);
       for (const key of findUnapplied(role, first, settings)) {
         log.warn(`"${key}" takes effect when the daemon is restarted`);
       }
@@ -74,7 +74,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
 
 /** Its socket has users, and its limits were sent to the other sides, so these keys hold to the end. */
 function findUnapplied(role: DaemonOptions["role"], first: Settings, next: Settings): string[] {
-  const fixed = [`${role}.control`, ...Object.keys(DEFAULT_LIMITS).map((name) => `limits.${name}`)];
+  const fixed = [`${role}.control`, ...Object.keys(first.limits).map((name) => `limits.${name}`)];
   return fixed.filter((key) => settingAt(first, key) !== settingAt(next, key));
 }
 

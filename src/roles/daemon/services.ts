@@ -6,6 +6,7 @@ import type { AuditEntry } from "../../audit/audit-line.ts";
 import { findPolicyFile } from "../../config/config.ts";
 import type { Config } from "../../config/config.ts";
 import type { Settings } from "../../config/settings.ts";
+import { DEFAULT_LIMITS } from "../../limits.ts";
 import type { Limits } from "../../limits.ts";
 import { logFor } from "../../log.ts";
 import { BUILTINS } from "../../methods/builtin/builtins.ts";
@@ -87,7 +88,7 @@ export function createServices(role: "host" | "guest", first: Config): Services 
     get runningCount() {
       return running.size;
     },
-    limits: first.settings.limits,
+    limits: { ...DEFAULT_LIMITS, ...first.settings.limits },
     reload(next) {
       ({ settings } = next);
       policy = loadPolicy(findPolicyFile(next), policy);

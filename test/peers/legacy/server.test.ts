@@ -43,10 +43,10 @@ async function createStage({ policy }: { policy?: string } = {}): Promise<Stage>
     commandsDirectory: [directory.at("commands")],
     policyFile: directory.at("policy.toml"),
     audit: { ...DEFAULTS.audit, file: directory.at("audit.jsonl") },
-    limits: { ...DEFAULTS.limits, lengthPrefixedBytes: 256 * 1024 },
   };
   const services = owned.use(createServices("host", unsetConfig(settings)));
-  const link = createListener(services.serve({ via: "guest", name: "web1" }), services.limits);
+  const limits = { ...services.limits, lengthPrefixedBytes: 256 * 1024 };
+  const link = createListener(services.serve({ via: "guest", name: "web1" }), limits);
   const pair = createMemoryPair();
   pair.flow();
   const running = link.run(pair.ends[1], new AbortController().signal);

@@ -4,6 +4,7 @@ import { chmod, readFile } from "node:fs/promises";
 import { askStatus } from "../../../src/roles/host/ask-status.ts";
 import { createServices } from "../../../src/roles/daemon/services.ts";
 import { DEFAULTS } from "../../../src/config/settings.ts";
+import { DEFAULT_LIMITS } from "../../../src/limits.ts";
 import type { Launched } from "../../support/program.ts";
 import { createSocketRelay } from "../../support/socket-relay.ts";
 import { createStage } from "../../support/stage.ts";
@@ -207,6 +208,21 @@ test.concurrent(
   60_000,
 );
 
+test.concurrent(
+  "a key without effect that appears at a reload gets one warning, also after a second reload",
+  async () => {
+    await using stage = await createStage();
+    const guest = stage.guest();
+    const config = await configOf(stage, "web1");
+    await config.replace(/$/, "[limits]\nfaults = 5\n");
+    await reload(guest);
+    await guest.daemon.says("WARN daemon: The key limits.faults in ");
+    await reload(guest, 2);
+    expect(guest.daemon.log().match(/WARN|ERROR/g)).toEqual(["WARN"]);
+  },
+  TIMEOUT_MS,
+);
+
 describe.concurrent.each(["host", "guest"] as const)("the %s's daemon", (role) => {
   test(
     "warns at each reload of every changed setting that holds until the restart",
@@ -249,5 +265,5 @@ test("a reload keeps the limits for new sessions", async () => {
   const settings = { ...DEFAULTS, audit, policyFile: directory.at("none.toml") };
   await using services = createServices("host", unsetConfig(settings));
   services.reload(unsetConfig({ ...settings, limits: { ...settings.limits, openCalls: 1 } }));
-  expect(services.limits).toEqual(DEFAULTS.limits);
+  expect(services.limits).toEqual(DEFAULT_LIMITS);
 });

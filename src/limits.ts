@@ -1,40 +1,45 @@
-/** What one peer may cost us; each limit has a name in the config and is checked before memory is taken. */
+/** The limits on what one peer may cost. Each is checked before memory is taken. */
 
+/** The values that hold unless a setting changes them: `limits.NAME`, for the names in `config/settings.ts`. */
 export const DEFAULT_LIMITS = {
   /** Longest native line, in bytes without its LF. */
   lineBytes: 1024 * 1024,
-  /** Longest body of a counted (legacy) frame, in bytes. */
+  /** Longest body of a length-prefixed frame, in bytes. */
   lengthPrefixedBytes: 16 * 1024 * 1024,
-  /** Calls of one peer that run here at once. */
+  /** Most calls of one peer that run here at once. */
   openCalls: 128,
-  /** Streams that one call may open. */
+  /** Most streams of one call. */
   streamsPerCall: 8,
-  /** Bytes of one stream that a sender may have under way before its reader has taken some. */
+  /** Most bytes of one stream that a sender may send before the reader has taken some. */
   streamCreditBytes: 128 * 1024,
-  /** Bytes of counted messages kept for a resend; when they are not acknowledged, sending stops. */
+  /** Most bytes of numbered messages that are kept for a resend. Sending stops until they are acknowledged. */
   unacknowledgedBytes: 1024 * 1024,
-  /** Results kept for a caller that asks again with the same call id: how many, how much, how long. */
+  /** Most results kept for a caller that repeats a call id, most bytes of them, and how long they are kept. */
   finishedCalls: 256,
   finishedBytes: 1024 * 1024,
   finishedMs: 10 * 60_000,
-  /** Frames that make no sense, within one epoch or before it, until the peer is cut off. */
+  /** Most invalid frames, in one epoch or before it. After more the peer is cut off. */
   faults: 32,
-  /** Silence after which the other side is asked whether it is there. */
+  /** A peer that sends nothing for so long gets a ping. */
   pingAfterMs: 10_000,
-  /** Silence after which a peer counts as unresponsive. */
+  /** A peer that sends nothing for so long counts as unresponsive. */
   unresponsiveAfterMs: 30_000,
-  /** Silence after which a peer's calls that are not detached are ended. */
+  /** A peer that sends nothing for so long loses its calls, except the detached ones. */
   abandonAfterMs: 120_000,
 } as const;
 
+/** All limits, by their names in `DEFAULT_LIMITS`; bytes, counts, or milliseconds. */
 export type Limits = { readonly [name in keyof typeof DEFAULT_LIMITS]: number };
 
-/** Most payload bytes in one piece of a stream. Part of the protocol, not a setting. */
+/** Most payload bytes in one stream chunk. Part of the protocol, not a setting. */
 export const CHUNK_BYTES = 32 * 1024;
+
 /** Deepest nesting of objects and arrays in a message. Part of the protocol, not a setting. */
 export const MESSAGE_DEPTH = 32;
+
 /**
- * Most commas, colons and opening brackets outside of the strings of one message: each stands for a value or a name that
- * takes far more memory and time than its bytes. As many as this are read in a tenth of a second. Part of the protocol.
+ * Most commas, colons and opening brackets outside the strings of one message. Each stands for a value or a
+ * name, which takes far more memory and time than its bytes; so many are parsed in a tenth of a second. Part
+ * of the protocol, not a setting.
  */
 export const MESSAGE_MARKS = 131_072;

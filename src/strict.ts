@@ -32,7 +32,8 @@ export function checkStrict<Schema extends v.GenericSchema>(
   );
 }
 
-function parseToml(text: string, source: string): unknown {
+/** Reads `text` as TOML; the value is not checked. Throws `BAD_CONFIG`. */
+export function parseToml(text: string, source: string): unknown {
   try {
     return Bun.TOML.parse(text);
   } catch (error) {

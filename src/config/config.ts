@@ -1,12 +1,11 @@
 /** The settings: defaults, then the file, then the environment, then flags. The only reader of the environment and of config files. */
-import * as v from "valibot";
 import { NegotiatorError } from "../errors.ts";
 import { DEFAULTS, SettingsSchema } from "./settings.ts";
 import type { Settings, SettingsLayer } from "./settings.ts";
 import { printable } from "../printable.ts";
-import { REMOVED_KEYS, withoutRemovedKeys } from "./removed-settings.ts";
+import { dropRemovedKeys, REMOVED_KEYS, warnOfRemoved } from "./removed-settings.ts";
 import { warnOfStrays } from "./stray-variables.ts";
-import { checkStrict, parseStrictToml } from "../strict.ts";
+import { checkStrict, parseToml } from "../strict.ts";
 import { readTrustedFile } from "../trust/trusted-file.ts";
 
 /** Where the config file is looked for when neither `--config` nor `NEGOTIATOR_CONFIG` names one; it may be absent. */
@@ -47,11 +46,8 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   const settings = table as Settings;
   const flags = checkStrict(SettingsSchema, sources.flags?.(settings) ?? {}, "the options", "BAD_USAGE");
   applyLayer(table, origins, { origin: () => "option", settings: flags });
-  const strays = warnOfStrays(Object.keys(environment), {
-    known: [CONFIG_VARIABLE, ...leavesOf(DEFAULTS).map(([key]) => variableOf(key))],
-    removed: REMOVED_KEYS.map(variableOf),
-  });
-  return { settings, origins, warnings: [...file.warnings, ...strays] };
+  const warnings = [...(file.warnings ?? []), ...warnOfVariables(Object.keys(environment))];
+  return { settings, origins, warnings };
 }
 
 /** Where the service manager wants to hear from us, if there is one. */
@@ -89,19 +85,17 @@ export function variableOf(key: string): string {
   return `NEGOTIATOR_${words.toUpperCase()}`;
 }
 
-/** Leaves the check to `SettingsSchema`, because removed keys come out first. */
-const AnyTable = v.custom<Record<string, unknown>>(isTable);
+type Layer = { settings: SettingsLayer; origin: (key: string) => string; warnings?: readonly string[] };
 
-type Layer = { settings: SettingsLayer; origin: (key: string) => string };
-
-function readFileLayer(path: string, isRequired: boolean): Layer & { warnings: readonly string[] } {
+function readFileLayer(path: string, isRequired: boolean): Layer {
   const origin = (): string => path;
   const text = readTrustedFile(path);
   if (text !== undefined) {
-    const { table, warnings } = withoutRemovedKeys(parseStrictToml(AnyTable, text, path), path);
-    return { origin, settings: checkStrict(SettingsSchema, table, path), warnings };
+    const parsed = parseToml(text, path);
+    const warnings = dropRemovedKeys(parsed, path);
+    return { origin, settings: checkStrict(SettingsSchema, parsed, path), warnings };
   }
-  if (!isRequired) return { origin, settings: {}, warnings: [] };
+  if (!isRequired) return { origin, settings: {} };
   throw new NegotiatorError(
     "BAD_CONFIG",
     `Cannot read the config file "${printable(path)}": there is no such file`,
@@ -118,6 +112,17 @@ function readEnvironmentLayer(environment: Environment): Layer {
     origin: variableOf,
     settings: checkStrict(SettingsSchema, settings, "the environment (NEGOTIATOR_…)"),
   };
+}
+
+/** Returns a warning for each of the variables that sets nothing, though its name begins like those of settings. */
+function warnOfVariables(names: readonly string[]): string[] {
+  const variables = [CONFIG_VARIABLE, ...leavesOf(DEFAULTS).map(([key]) => variableOf(key))];
+  const removed = REMOVED_KEYS.map(variableOf).filter((name) => names.includes(name));
+  const strays = warnOfStrays(
+    names.filter((name) => !removed.includes(name)),
+    variables,
+  );
+  return [...removed.map(warnOfRemoved), ...strays];
 }
 
 /** A variable is text; its setting's default says which type it stands for. Anything unfit is left for the schema to refuse. */

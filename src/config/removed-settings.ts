@@ -1,36 +1,35 @@
-/** The settings of earlier releases that have no effect any more. They cause a warning, not an error. */
+/** Keys that were settings of 0.1.0. A config that has one is still read; the key has no effect and is reported. */
 import { printable } from "../printable.ts";
 
-/** Limits that are fixed now. `countedBytes` is the name that 0.1.0 has for `lengthPrefixedBytes`. */
-const REMOVED_LIMITS = [
-  "countedBytes",
-  "lengthPrefixedBytes",
-  "streamsPerCall",
-  "streamCreditBytes",
-  "unacknowledgedBytes",
-  "finishedCalls",
-  "finishedBytes",
-  "finishedMs",
-  "faults",
-] as const;
+/** Dotted keys. */
+export const REMOVED_KEYS: readonly string[] = [
+  "limits.countedBytes",
+  "limits.faults",
+  "limits.finishedBytes",
+  "limits.finishedCalls",
+  "limits.finishedMs",
+  "limits.lengthPrefixedBytes",
+  "limits.streamCreditBytes",
+  "limits.streamsPerCall",
+  "limits.unacknowledgedBytes",
+];
 
-/** The dotted keys of the removed settings. */
-export const REMOVED_KEYS: readonly string[] = REMOVED_LIMITS.map((name) => `limits.${name}`);
-
-/**
- * Splits a parsed config file: `table` is a copy without the removed keys, `warnings` has a sentence for each of
- * them. `source` names the file. A value that is not a table comes back as it is.
- */
-export function withoutRemovedKeys(
-  table: Record<string, unknown>,
-  source: string,
-): { table: Record<string, unknown>; warnings: string[] } {
-  const { limits } = table;
-  if (typeof limits !== "object" || limits === null || Array.isArray(limits)) return { table, warnings: [] };
-  const removed = REMOVED_LIMITS.filter((name) => Object.hasOwn(limits, name));
-  const kept = Object.entries(limits).filter(([name]) => !removed.some((other) => other === name));
-  const warnings = removed.map(
-    (name) => `The key limits.${name} in ${printable(source)} has no effect any more: remove it`,
+/** Deletes the removed keys from the parsed TOML of `path`. Returns one warning for each. */
+export function dropRemovedKeys(parsed: unknown, path: string): string[] {
+  return REMOVED_KEYS.filter((key) => dropKey(parsed, key.split("."))).map(
+    (key) => `The key ${key} in ${printable(path)} has no effect any more: remove it`,
   );
-  return { table: { ...table, limits: Object.fromEntries(kept) }, warnings };
+}
+
+/** Returns a warning about a variable that set a removed key. */
+export function warnOfRemoved(variable: string): string {
+  return `The variable ${variable} has no effect any more: remove it`;
+}
+
+/** Returns whether the key was there. */
+function dropKey(table: unknown, [name = "", ...rest]: readonly string[]): boolean {
+  if (typeof table !== "object" || table === null || !Object.hasOwn(table, name)) return false;
+  if (rest.length === 0) return Reflect.deleteProperty(table, name);
+  const inner: unknown = Reflect.get(table, name);
+  return dropKey(inner, rest);
 }

@@ -8,9 +8,8 @@ const OptionalPath = v.union([v.literal(""), Path]);
 const Seconds = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(31_536_000));
 const Positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
 
-/** The limits of `DEFAULT_LIMITS` that can be set. */
 const LimitsSchema = v.strictObject({
-  /** One chunk of a stream must fit into a line. */
+  /** At least a stream chunk and what is around it. */
   lineBytes: v.optional(v.pipe(Positive, v.minValue(128 * 1024))),
   openCalls: v.optional(Positive),
   pingAfterMs: v.optional(Positive),

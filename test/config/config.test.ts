@@ -5,6 +5,7 @@ import { loadConfig, settingAt, variableOf } from "../../src/config/config.ts";
 import type { Config, ConfigSources } from "../../src/config/config.ts";
 import { DEFAULTS } from "../../src/config/settings.ts";
 import type { SettingsLayer } from "../../src/config/settings.ts";
+import { REMOVED_KEYS } from "../../src/config/removed-settings.ts";
 import { errorOf } from "../support/error-of.ts";
 import { readSourceTree } from "../support/source-tree.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
@@ -216,67 +217,6 @@ describe("the environment", () => {
   });
 });
 
-describe("a key of an earlier release that has no effect any more", () => {
-  const NO_EFFECT = "has no effect any more: remove it";
-  const REMOVED = [
-    "countedBytes",
-    "lengthPrefixedBytes",
-    "streamsPerCall",
-    "streamCreditBytes",
-    "unacknowledgedBytes",
-    "finishedCalls",
-    "finishedBytes",
-    "finishedMs",
-    "faults",
-  ];
-
-  test.each(REMOVED)("limits.%s in the file gets a warning and changes no setting", async (name) => {
-    const { config, configFile } = await load({ toml: `limits.${name} = 7\nlimits.openCalls = 8` });
-    expect(config.warnings).toEqual([`The key limits.${name} in ${configFile} ${NO_EFFECT}`]);
-    expect(config.settings).toEqual({ ...DEFAULTS, limits: { ...DEFAULTS.limits, openCalls: 8 } });
-    expect(config.origins.has(`limits.${name}`)).toBe(false);
-  });
-
-  test("each of several keys gets its warning, whatever its value", async () => {
-    const toml = `[limits]\n${REMOVED.map((name) => `${name} = "x"`).join("\n")}`;
-    const { config, configFile } = await load({ toml });
-    expect(config.warnings).toEqual(
-      REMOVED.map((name) => `The key limits.${name} in ${configFile} ${NO_EFFECT}`),
-    );
-    expect(config.settings).toEqual(structuredClone(DEFAULTS));
-  });
-
-  test.each([
-    ["NEGOTIATOR_LIMITS_FAULTS"],
-    ["NEGOTIATOR_LIMITS_COUNTED_BYTES"],
-    ["NEGOTIATOR_LIMITS_FINISHED_MS"],
-  ])("its variable %s gets a warning", (name) => {
-    expect(warningsOf(name)).toEqual([`The variable ${name} ${NO_EFFECT}`]);
-  });
-
-  test("beside an unknown key, only the unknown key is an error, and the removed key is not offered", async () => {
-    expect(await problemsOf({ toml: "[limits]\nfaults = 1\nlineBites = 1" })).toEqual([
-      "Cannot use FILE:",
-      "  limits.lineBites: unknown key; allowed here: " +
-        "lineBytes, openCalls, pingAfterMs, unresponsiveAfterMs, abandonAfterMs",
-    ]);
-  });
-
-  test.each(["limits = 3", "[[limits]]\nfaults = 1", 'limits = "faults"'])(
-    "the text %j is refused, because its limits are not a table",
-    async (toml) => {
-      expect(await problemsOf({ toml })).toEqual(["Cannot use FILE:", expect.stringContaining("  limits")]);
-    },
-  );
-
-  test("a key called __proto__ in limits stays an error", async () => {
-    expect(await problemsOf({ toml: "[limits]\nfaults = 1\n__proto__ = 1" })).toEqual([
-      "Cannot use FILE:",
-      expect.stringContaining("limits.__proto__: unknown key"),
-    ]);
-  });
-});
-
 describe("a variable that looks like ours and sets nothing", () => {
   test.each([
     ["NEGOTIATOR_LOG_LVL", "did you mean NEGOTIATOR_LOG_LEVEL?"],
@@ -311,6 +251,49 @@ describe("a variable that looks like ours and sets nothing", () => {
     const given = [...execute.matchAll(/NEGOTIATOR_\w+/g)].map(([name]) => name);
     expect(given).toContain("NEGOTIATOR_GUEST_UUID");
     expect(warningsOf(...given)).toEqual([]);
+  });
+});
+
+describe("a key that was removed", () => {
+  const { limits } = DEFAULTS;
+
+  test("has no effect in the file: a warning says so, and the other keys are applied", async () => {
+    const toml = "[limits]\nfaults = 1\nopenCalls = 3\ncountedBytes = 'x'\n";
+    const { config, configFile } = await load({ toml });
+    expect(config.settings.limits).toEqual({ ...limits, openCalls: 3 });
+    expect(config.warnings).toEqual(
+      ["limits.countedBytes", "limits.faults"].map(
+        (key) => `The key ${key} in ${configFile} has no effect any more: remove it`,
+      ),
+    );
+  });
+
+  test("has no effect as a variable, whatever its value", async () => {
+    const environment = { NEGOTIATOR_LIMITS_FINISHED_MS: "x", NEGOTIATOR_LIMITS_OPEN_CALLS: "3" };
+    const { config } = await load({ environment });
+    expect(config.settings.limits).toEqual({ ...limits, openCalls: 3 });
+    expect(config.warnings).toEqual([
+      "The variable NEGOTIATOR_LIMITS_FINISHED_MS has no effect any more: remove it",
+    ]);
+  });
+
+  test.each(REMOVED_KEYS)("%s is accepted and not in the settings", async (key) => {
+    const { config } = await load({ toml: `${key} = 1`, environment: { [variableOf(key)]: "1" } });
+    expect(config.warnings).toHaveLength(2);
+    expect(config.origins.has(key)).toBe(false);
+    expect(config.settings).toEqual(structuredClone(DEFAULTS));
+  });
+
+  test.each([
+    "limits = 3",
+    "limits = ['faults']",
+    "faults = 1",
+    "[limit]\nfaults = 1",
+    "[[limits]]\nfaults = 1",
+  ])("elsewhere is an error, as in %j", async (toml) => {
+    const [head, ...problems] = await problemsOf({ toml });
+    expect(head).toBe("Cannot use FILE:");
+    expect(problems).toHaveLength(1);
   });
 });
 

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { chmod, readFile } from "node:fs/promises";
 import { askStatus } from "../../../src/roles/host/ask-status.ts";
+import { DEFAULT_LIMITS } from "../../../src/limits.ts";
 import { createServices } from "../../../src/roles/daemon/services.ts";
 import { DEFAULTS } from "../../../src/config/settings.ts";
 import { DEFAULT_LIMITS } from "../../../src/limits.ts";

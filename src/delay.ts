@@ -1,14 +1,14 @@
-/** What a timer can be asked for. */
+/** Delays and deadlines in milliseconds. */
 
-/** A timer with a longer delay than a signed 32-bit number of milliseconds would fire at once. */
+/** Returns `ms`, at most 2^31 - 1: a timer with a longer delay would fire at once. */
 export function clampDelay(ms: number): number {
   return Math.min(ms, 0x7fff_ffff);
 }
 
-/** What is left of a deadline now, in whole milliseconds: 1 at least, so that it stays one; always 0 when there is none. */
+/** Returns the milliseconds that are left: whole, at least 1, also after the end; 0 without a deadline. */
 export type TimeLeft = () => number;
 
-/** A deadline that begins now, for all the steps of one call together; `timeoutMs` 0 is none. */
+/** Starts one deadline for all steps of a call. `timeoutMs` 0 sets none. */
 export function countDown(timeoutMs: number): TimeLeft {
   const endMs = performance.now() + timeoutMs;
   return () => (timeoutMs > 0 ? Math.max(1, Math.round(endMs - performance.now())) : 0);

@@ -1,6 +1,6 @@
-/** Finds what a mistyped word was probably meant to be. */
+/** Guesses the word that a mistyped one stands for. */
 
-/** The candidates that are near `word`, nearest first, at most three; none if none is near. */
+/** Returns up to three candidates that are near `word`, nearest first; none for over 64 characters. */
 export function nearest(word: string, candidates: readonly string[]): string[] {
   if (word === "" || word.length > MAX_LENGTH) return [];
   const allowed = Math.min(Math.ceil(word.length / 4), MAX_DISTANCE);
@@ -13,12 +13,12 @@ export function nearest(word: string, candidates: readonly string[]): string[] {
     .map(({ candidate }) => candidate);
 }
 
-/** The work grows with the product of both lengths, and words come from a peer. */
+/** Words come from a peer, and the work grows with the product of both lengths. */
 const MAX_LENGTH = 64;
 const MAX_DISTANCE = 3;
 const MAX_GUESSES = 3;
 
-/** Insertions, deletions, replacements and swaps of neighbours that lead from one to the other (optimal alignment). */
+/** Counts insertions, deletions, replacements and swaps of neighbours (optimal string alignment distance). */
 function countEdits(from: string, to: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: to.length + 1 }, (_, column) => column);

@@ -1,15 +1,15 @@
-/** Makes text from outside harmless for terminals and logs. */
+/** Makes text from outside harmless for terminals and logs: control characters are escaped. */
 
-/** C0 and C1 control characters, DEL, line separators, and the bidirectional marks and overrides that reorder what is shown. */
+/** C0 and C1 control characters, DEL, line separators, and bidirectional marks, which reorder the text. */
 // oxlint-disable-next-line no-control-regex -- control characters are what this file is about
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
-/** Shows every control character as an escape such as `\x1b` or `\n`; other text stays as it is. */
+/** Returns `text` with control characters as escapes such as `\x1b` or `\n`, and lone surrogates replaced. */
 export function printable(text: string): string {
   return text.replace(UNSAFE, escapeCharacter).toWellFormed();
 }
 
-/** The same for finished JSON: what it leaves raw becomes `\u009b` and the like, so that it reads back unchanged. */
+/** Returns JSON with control characters as escapes such as `\u009b`, so that it parses to the same value. */
 export function printableJson(json: string): string {
   return json.replace(UNSAFE, escapeUnit);
 }

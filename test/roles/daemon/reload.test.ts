@@ -5,7 +5,6 @@ import { askStatus } from "../../../src/roles/host/ask-status.ts";
 import { DEFAULT_LIMITS } from "../../../src/limits.ts";
 import { createServices } from "../../../src/roles/daemon/services.ts";
 import { DEFAULTS } from "../../../src/config/settings.ts";
-import { DEFAULT_LIMITS } from "../../../src/limits.ts";
 import type { Launched } from "../../support/program.ts";
 import { createSocketRelay } from "../../support/socket-relay.ts";
 import { createStage } from "../../support/stage.ts";

@@ -1,4 +1,4 @@
-/** Guessing what was meant. */
+/** Checks the guesses for a mistyped word. */
 import { expect, test } from "bun:test";
 import { nearest } from "../src/nearest.ts";
 
@@ -13,11 +13,11 @@ test.each([
   ["reboot", ["uptime", "df"], []],
   ["x", [], []],
   ["", ["a"], []],
-])("%p among %p", (word, candidates, expected) => {
+])("the guesses for %p among %p are %p", (word, candidates, expected) => {
   expect(nearest(word, candidates)).toEqual(expected);
 });
 
-test("the nearest comes first, equals by name", () => {
+test("guesses are sorted by distance, and equally near ones by name", () => {
   expect(nearest("backups", ["backsup", "backup", "backu", "bakups"])).toEqual([
     "backup",
     "bakups",
@@ -25,7 +25,7 @@ test("the nearest comes first, equals by name", () => {
   ]);
 });
 
-test("a word of any length costs little", () => {
+test("a word or candidate over 64 characters is no guess and is not compared", () => {
   const huge = "a".repeat(1 << 20);
   expect(nearest(huge, [huge])).toEqual([]);
   expect(nearest("a".repeat(64), ["a".repeat(63), huge])).toEqual(["a".repeat(63)]);

@@ -4,6 +4,7 @@ import { loadConfig } from "../src/config/config.ts";
 import { FAULTS } from "../src/errors.ts";
 import { DEFAULT_LIMITS } from "../src/limits.ts";
 import { BUILTINS } from "../src/methods/builtin/builtins.ts";
+import { NATIVE } from "../src/peers/native.ts";
 import { DIALECTS } from "../src/peers/dialects.ts";
 import { GUEST_FORM, HOST_FORM } from "../src/roles/cli/option-form.ts";
 import type { OptionForm } from "../src/roles/cli/option-form.ts";
@@ -88,7 +89,7 @@ test("docs/TROUBLESHOOTING.md has every state that status shows", () => {
       [true, false].map((isResponsive) => ({ state, peer, isResponsive, heardMs: 0 })),
     ),
   );
-  const states = [undefined, ...DIALECTS.rows].flatMap((dialect) =>
+  const states = [undefined, NATIVE, ...DIALECTS.besideNative].flatMap((dialect) =>
     sessions.map((session) => createLinkStatus(DEFAULT_LIMITS).status({ dialect, calls, session }).state),
   );
   const listed = firstColumnOf(pageAt("docs/TROUBLESHOOTING.md"), "Ask the daemons first");

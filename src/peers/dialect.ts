@@ -72,7 +72,7 @@ export type ForeignPeer = Peer & {
 
 /** Options of a foreign server. */
 export type ServerLine = {
-  /** Takes the peer's calls and notices. Answers every call. */
+  /** Takes the peer's calls and notices. Answers every call: if the dialect has no form for an error, the server sends nothing. */
   serve: Serve;
   send: (bytes: Uint8Array) => void;
   /** The number of unwritten messages. While there are any, the server starts no further request. */

@@ -1,4 +1,5 @@
 /** Owns the commands that both sides of the end-to-end tests offer to each other. */
+import { BUILTINS } from "../../src/methods/builtin/builtins.ts";
 import type { GuestFile } from "./guest-image.ts";
 
 /** Shell scripts by name. `hang` and `echo` print their process id first; `echo` then repeats each line. */
@@ -21,11 +22,4 @@ export const COMMAND_FILES: Readonly<Record<string, GuestFile>> = Object.fromEnt
 );
 
 /** The output lines of `list-commands`: the scripts and the built-in commands, sorted. */
-export const COMMAND_LIST = [
-  ...Object.keys(SCRIPTS),
-  "find-disk-usage",
-  "find-distribution-codename",
-  "find-distribution-release",
-  "find-distributor-id",
-  "find-ip-addresses",
-].sort();
+export const COMMAND_LIST = [...Object.keys(SCRIPTS), ...BUILTINS.map(({ name }) => name)].sort();

@@ -7,64 +7,26 @@ import { FIRST_ISSUE, isJsonObject } from "../../wire/json.ts";
 import type { Message, Request } from "../../wire/message.ts";
 import { createCollectedCall } from "../queued/collected-call.ts";
 import type { CollectedCallOptions } from "../queued/collected-call.ts";
+import { createQueuedServer } from "../queued/queued-server.ts";
 import type { ForeignServer, ServerLine } from "../dialect.ts";
 import { legacyEnvelope } from "./envelope.ts";
 import type { LegacyParams } from "./envelope.ts";
 import { toLegacyFailure, toLegacyRefusal, toLegacyResult } from "./text.ts";
 
-/** An answer out of order would belong to another request, so a request over the limits gets no answer. */
-const WAITING_REQUESTS = 64;
 const EMPTY_TEXT_BYTES = 32;
 /** A refusal must repeat a whole hello, because the host looks for its nonce. */
 const NAME_LENGTH = 128;
 
 /** Creates a server. Requests that arrive together are answered in order. */
 export function createLegacyServer(line: ServerLine): ForeignServer {
-  const queue: { request: Request; bytes: number }[] = [];
-  let waitingBytes = 0;
-  let isBusy = false;
-  let presence = new AbortController();
-
-  const enqueue = (request: Request): void => {
-    if (queue.length >= WAITING_REQUESTS) return;
-    const bytes = estimateBytes(request.method) + estimateBytes(request.params);
-    if (queue.length > 0 && waitingBytes + bytes > line.limits.lengthPrefixedBytes) return;
-    queue.push({ request, bytes });
-    waitingBytes += bytes;
-    void work();
-  };
-
-  const next = (): Request | undefined => {
-    const waiting = line.unsent() > 0 ? undefined : queue.shift();
-    waitingBytes -= waiting?.bytes ?? 0;
-    return waiting?.request;
-  };
-
-  const work = async (): Promise<void> => {
-    if (isBusy) return;
-    isBusy = true;
-    for (let request = next(); request !== undefined; request = next()) {
-      const { signal } = presence;
-      const message = await answer(request, line, signal);
-      // A peer that connected meanwhile would take this for the answer to its own request.
-      if (!signal.aborted) line.send(legacyEnvelope.encode(message));
-    }
-    isBusy = false;
-  };
-
-  return {
-    take(object) {
+  return createQueuedServer<Request>(line, {
+    read(object) {
       const message = legacyEnvelope.decode(object);
-      if (message.kind === "request") enqueue(message);
+      return message.kind === "request" ? message : undefined;
     },
-    resume: () => void work(),
-    cancelAll() {
-      queue.length = 0;
-      waitingBytes = 0;
-      presence.abort(new NegotiatorError("CANCELLED", "The caller is gone"));
-      presence = new AbortController();
-    },
-  };
+    bytesOf: ({ method, params }) => estimateBytes(method) + estimateBytes(params),
+    answer: async (request, signal) => legacyEnvelope.encode(await answer(request, line, signal)),
+  });
 }
 
 function estimateBytes(value: unknown): number {

@@ -1,5 +1,6 @@
 /** Command lines other than `execute`: lists, status, the option form, and their error messages. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { BUILTINS } from "../../../src/methods/builtin/builtins.ts";
 import { askStatus } from "../../../src/roles/host/ask-status.ts";
 import { createStage } from "../../support/stage.ts";
 import type { Side, Stage } from "../../support/stage.ts";
@@ -7,13 +8,7 @@ import { until } from "../../support/until.ts";
 
 setDefaultTimeout(120_000);
 
-const BUILTINS = [
-  "find-disk-usage",
-  "find-distribution-codename",
-  "find-distribution-release",
-  "find-distributor-id",
-  "find-ip-addresses",
-];
+const BUILTIN_NAMES = BUILTINS.map(({ name }) => name);
 
 let stage: Stage;
 beforeAll(async () => {
@@ -33,7 +28,7 @@ echo`,
 });
 afterAll(() => stage[Symbol.asyncDispose]());
 
-const NAMES = ["Zap", ...BUILTINS, "say"];
+const NAMES = ["Zap", ...BUILTIN_NAMES, "say"];
 
 function objects(text: string): unknown[] {
   return text
@@ -131,7 +126,7 @@ describe("the option form of the original", () => {
   test.each([
     [["-e", "say 'a b' \"\" --help", "web1"], "[a b][][--help]\n"],
     [["web1", "--execute=say x"], "[x]\n"],
-    [["-gc", "web2"], `web1\nweb2\n${BUILTINS.map((name) => `${name}\n`).join("")}`],
+    [["-gc", "web2"], `web1\nweb2\n${BUILTIN_NAMES.map((name) => `${name}\n`).join("")}`],
     [["-vqe", "say $HOME ; id", "web1"], "[$HOME][;][id]\n"],
     [["-t", "5", "-g"], "web1\nweb2\n"],
   ])("negotiator-host %j prints %j", async (words, stdout) => {

@@ -1,8 +1,9 @@
-/** The one error type, and the table of what can go wrong. Every boundary gives each code a face of its own. */
+/** The only error class, and the table of its codes. */
 
-/** What a code means at the edges: our exit code of `execute`, the JSON-RPC code. */
+/** A code outside of the program: the exit code of `execute`, the JSON-RPC code. */
 type Fault = { exitCode: number; rpcCode: number };
 
+/** The codes of errors, the same on both sides. */
 export const FAULTS = {
   BAD_FRAME: { exitCode: 125, rpcCode: -32700 },
   BAD_REQUEST: { exitCode: 125, rpcCode: -32602 },
@@ -24,14 +25,15 @@ export const FAULTS = {
   INTERNAL: { exitCode: 125, rpcCode: -32603 },
 } as const satisfies Record<string, Fault>;
 
+/** One of the codes. */
 export type FaultCode = keyof typeof FAULTS;
 
-/** `remedy` is the second line of the message: what the reader can do about it. */
+/** `remedy` becomes the second line of the message. It is an imperative. */
 export type FaultDetails = { remedy?: string; data?: unknown; cause?: unknown };
 
 /**
- * The only error that crosses a boundary of this program. `message` names the action that failed, quotes the value,
- * states the present condition; a second line, if any, says what to do.
+ * An error that a user or a peer can see. The first line of `message` has the action that failed, the value
+ * and its condition. The second line, if any, says what to do.
  */
 export class NegotiatorError extends Error {
   override readonly name = "NegotiatorError";
@@ -44,7 +46,7 @@ export class NegotiatorError extends Error {
     this.data = details.data;
   }
 
-  /** The one funnel for unknown throwables: ours pass unchanged, everything else becomes `INTERNAL` with its cause. */
+  /** Returns a `NegotiatorError` unchanged. Anything else becomes the cause of an `INTERNAL` one. */
   static from(thrown: unknown): NegotiatorError {
     if (thrown instanceof NegotiatorError) return thrown;
     const message = thrown instanceof Error ? thrown.message : describe(thrown);
@@ -52,18 +54,18 @@ export class NegotiatorError extends Error {
   }
 }
 
-/** Whether a string from outside names one of our codes. */
+/** True for the name of one of the codes. */
 export function isFaultCode(value: unknown): value is FaultCode {
   return typeof value === "string" && Object.hasOwn(FAULTS, value);
 }
 
-/** The errno name (`ENOENT`, `EBUSY`, …) of an error that a system call caused, else undefined. */
+/** Returns the name of a system error, such as `ENOENT`; undefined for other errors. */
 export function errnoOf(thrown: unknown): string | undefined {
   if (typeof thrown !== "object" || thrown === null || !("code" in thrown)) return undefined;
   return typeof thrown.code === "string" ? thrown.code : undefined;
 }
 
-/** Some objects cannot be made a string, one without a prototype for example. */
+/** `String()` throws for some objects, such as one without a prototype. */
 function describe(thrown: unknown): string {
   return typeof thrown === "object" && thrown !== null
     ? Object.prototype.toString.call(thrown)

@@ -1,6 +1,6 @@
 /** The limits on what one peer may cost. Each is checked before memory is taken. */
 
-/** The values that hold unless a setting changes them: `limits.NAME`, for the names in `config/settings.ts`. */
+/** The default values. A setting can change those in `DEFAULTS.limits` of `config/settings.ts`. */
 export const DEFAULT_LIMITS = {
   /** Longest native line, in bytes without its LF. */
   lineBytes: 1024 * 1024,
@@ -12,9 +12,13 @@ export const DEFAULT_LIMITS = {
   streamsPerCall: 8,
   /** Most bytes of one stream that a sender may send before the reader has taken some. */
   streamCreditBytes: 128 * 1024,
-  /** Most bytes of numbered messages that are kept for a resend. Sending stops until they are acknowledged. */
+  /**
+   * Most bytes of numbered messages that are kept for a resend. Sending stops until they are acknowledged.
+   */
   unacknowledgedBytes: 1024 * 1024,
-  /** Most results kept for a caller that repeats a call id, most bytes of them, and how long they are kept. */
+  /**
+   * Most results kept for a caller that repeats a call id, most bytes of them, and how long they are kept.
+   */
   finishedCalls: 256,
   finishedBytes: 1024 * 1024,
   finishedMs: 10 * 60_000,

@@ -23,9 +23,7 @@ export const LOG_FORMATS = ["text", "json"] as const;
 /** One of `LOG_FORMATS`. */
 export type LogFormat = (typeof LOG_FORMATS)[number];
 
-/**
- * What a text line starts with. systemd's journal reads the priority (sd-daemon(3)) and adds the time itself.
- */
+/** The start of a text line. systemd's journal reads the priority (sd-daemon(3)) and adds the time itself. */
 export type LinePrefix = "none" | "time" | "priority";
 
 /**

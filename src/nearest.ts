@@ -1,6 +1,6 @@
-/** Guesses the word that a mistyped one stands for. */
+/** Guesses the word that a user meant to type. */
 
-/** Returns up to three candidates that are near `word`, nearest first; none for over 64 characters. */
+/** Returns the candidates that resemble `word`: the nearest first, three at most. */
 export function nearest(word: string, candidates: readonly string[]): string[] {
   if (word === "" || word.length > MAX_LENGTH) return [];
   const allowed = Math.min(Math.ceil(word.length / 4), MAX_DISTANCE);
@@ -13,12 +13,15 @@ export function nearest(word: string, candidates: readonly string[]): string[] {
     .map(({ candidate }) => candidate);
 }
 
-/** Words come from a peer, and the work grows with the product of both lengths. */
+/** A peer can send long words, and the work grows with the product of both lengths. */
 const MAX_LENGTH = 64;
 const MAX_DISTANCE = 3;
 const MAX_GUESSES = 3;
 
-/** Counts insertions, deletions, replacements and swaps of neighbours (optimal string alignment distance). */
+/**
+ * Counts the insertions, deletions, replacements and swaps of neighbours between two words (optimal string
+ * alignment).
+ */
 function countEdits(from: string, to: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: to.length + 1 }, (_, column) => column);

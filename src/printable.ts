@@ -1,15 +1,20 @@
-/** Makes text from outside harmless for terminals and logs: control characters are escaped. */
+/** Makes text from outside harmless for terminals and logs. */
 
-/** C0 and C1 control characters, DEL, line separators, and bidirectional marks, which reorder the text. */
+/**
+ * Control characters (C0, C1, DEL), line separators, and the bidirectional marks and overrides, which
+ * reorder text on the screen.
+ */
 // oxlint-disable-next-line no-control-regex -- control characters are what this file is about
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
-/** Returns `text` with control characters as escapes such as `\x1b` or `\n`, and lone surrogates replaced. */
+/** Returns the text with each unsafe character as an escape, such as `\x1b` or `\n`. */
 export function printable(text: string): string {
   return text.replace(UNSAFE, escapeCharacter).toWellFormed();
 }
 
-/** Returns JSON with control characters as escapes such as `\u009b`, so that it parses to the same value. */
+/**
+ * Returns JSON with each unsafe character as an escape, such as `\u009b`. It still parses to the same value.
+ */
 export function printableJson(json: string): string {
   return json.replace(UNSAFE, escapeUnit);
 }

@@ -1,19 +1,18 @@
-/** Names this build. `scripts/build-binaries.ts` defines the commit and the target. */
+/** Identifies the build. `scripts/build-binaries.ts` sets commit and target. */
 
 declare const NEGOTIATOR_COMMIT: string | undefined;
 declare const NEGOTIATOR_TARGET: string | undefined;
 
 import manifest from "../package.json" with { type: "json" };
 
-/** The version from package.json. */
+/** The release, such as `0.1.0`. */
 export const VERSION: string = manifest.version;
+/** The short commit hash, with `-dirty` if there were uncommitted changes; `source` if not a binary. */
 const COMMIT = typeof NEGOTIATOR_COMMIT === "string" ? NEGOTIATOR_COMMIT : "source";
+/** The target, such as `linux-x64-musl-baseline`; `source` if not a binary. */
 const TARGET = typeof NEGOTIATOR_TARGET === "string" ? NEGOTIATOR_TARGET : "source";
 
-/**
- * Returns one line for `--version` and bug reports: version, commit, target, Bun version. A run from source
- * has `source` as commit and target. A commit ends in `-dirty` when its tree had changes.
- */
+/** Returns the line of `--version`: version, commit, target, version of Bun. */
 export function formatVersion(): string {
   return `negotiator ${VERSION} (commit ${COMMIT}, ${TARGET}, bun ${Bun.version})`;
 }

@@ -1,11 +1,11 @@
-/** The one error type and its table. */
+/** The error class and the table of its codes. */
 import { describe, expect, test } from "bun:test";
 import { errnoOf, FAULTS, isFaultCode, NegotiatorError } from "../src/errors.ts";
 
 describe("the table of faults", () => {
   const faults = Object.entries(FAULTS);
 
-  test("every code has a JSON-RPC code of its own, in the ranges that the specification leaves to us", () => {
+  test("every code has its own JSON-RPC code, from the ranges that the specification leaves free", () => {
     const codes = faults.map(([, fault]) => fault.rpcCode);
     expect(new Set(codes).size).toBe(codes.length);
     const standard = new Set<number>([-32700, -32600, -32601, -32602, -32603]);
@@ -13,7 +13,7 @@ describe("the table of faults", () => {
     expect(strange).toEqual([]);
   });
 
-  test("exit codes are those of the contract, and none looks like success", () => {
+  test("exit codes are 2, 124, 125, 126 and 127", () => {
     const used = new Set<number>(faults.map(([, fault]) => fault.exitCode));
     expect([...used].sort((one, other) => one - other)).toEqual([2, 124, 125, 126, 127]);
     expect(FAULTS.TIMEOUT.exitCode).toBe(124);
@@ -33,7 +33,7 @@ test("an error carries code, data and cause, and the remedy is its second line",
 });
 
 describe("from", () => {
-  test("ours pass unchanged", () => {
+  test("a NegotiatorError passes unchanged", () => {
     const error = new NegotiatorError("DENIED", "no");
     expect(NegotiatorError.from(error)).toBe(error);
   });
@@ -53,7 +53,7 @@ describe("from", () => {
     ["a symbol", Symbol("s"), "Symbol(s)"],
     ["an object without a prototype", Object.create(null), "[object Object]"],
     [
-      "an object that refuses to be a string",
+      "an object whose toString throws",
       {
         toString: () => {
           throw new Error("no");
@@ -85,7 +85,7 @@ test.each([
 test.each([
   ["an error of a system call", Object.assign(new Error("x"), { code: "ENOENT" }), "ENOENT"],
   ["an object with a code", { code: "EBUSY" }, "EBUSY"],
-  ["a code that is no text", { code: 5 }, undefined],
+  ["a code that is not text", { code: 5 }, undefined],
   ["any other error", new Error("x"), undefined],
   ["a string", "ENOENT", undefined],
   ["null", null, undefined],

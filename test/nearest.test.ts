@@ -1,4 +1,4 @@
-/** Checks the guesses for a mistyped word. */
+/** Guessing what was meant. */
 import { expect, test } from "bun:test";
 import { nearest } from "../src/nearest.ts";
 
@@ -13,11 +13,11 @@ test.each([
   ["reboot", ["uptime", "df"], []],
   ["x", [], []],
   ["", ["a"], []],
-])("the guesses for %p among %p are %p", (word, candidates, expected) => {
+])("%p among %p", (word, candidates, expected) => {
   expect(nearest(word, candidates)).toEqual(expected);
 });
 
-test("guesses are sorted by distance, and equally near ones by name", () => {
+test("the nearest comes first, equals by name", () => {
   expect(nearest("backups", ["backsup", "backup", "backu", "bakups"])).toEqual([
     "backup",
     "bakups",
@@ -25,7 +25,7 @@ test("guesses are sorted by distance, and equally near ones by name", () => {
   ]);
 });
 
-test("nearest ignores words and candidates over 64 characters", () => {
+test("a word of any length costs little", () => {
   const huge = "a".repeat(1 << 20);
   expect(nearest(huge, [huge])).toEqual([]);
   expect(nearest("a".repeat(64), ["a".repeat(63), huge])).toEqual(["a".repeat(63)]);

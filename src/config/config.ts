@@ -1,4 +1,4 @@
-/** The settings: defaults, then the file, then the environment, then flags. The only reader of the environment and of config files. */
+/** Reads the settings: defaults, then the file, the environment, and the command line. The last one wins. */
 import { NegotiatorError } from "../errors.ts";
 import { DEFAULTS, SettingsSchema } from "./settings.ts";
 import type { Settings, SettingsLayer } from "./settings.ts";
@@ -8,14 +8,15 @@ import { warnOfStrays } from "./stray-variables.ts";
 import { checkStrict, parseToml } from "../strict.ts";
 import { readTrustedFile } from "../trust/trusted-file.ts";
 
-/** Where the config file is looked for when neither `--config` nor `NEGOTIATOR_CONFIG` names one; it may be absent. */
+/** The file to read if neither `--config` nor `NEGOTIATOR_CONFIG` is given. It may be missing. */
 const CONFIG_FILE = "/etc/negotiator/negotiator.toml";
 const DEFAULT_ORIGIN = "default";
 const CONFIG_VARIABLE = "NEGOTIATOR_CONFIG";
 
 /**
- * The settings in force, and for each dotted key who said so: `default`, a file, a variable, a flag. `warnings` are
- * sentences about what was given and sets nothing.
+ * The settings in force.
+ * - `origins`: for each dotted key `default`, the path of the file, the name of the variable, or `option`.
+ * - `warnings`: sentences about keys and variables that have no effect.
  */
 export type Config = {
   settings: Settings;
@@ -23,7 +24,11 @@ export type Config = {
   warnings: readonly string[];
 };
 
-/** `file` is the value of `--config`; `flags` gets the settings that the layers below give, as `-v` is relative to them. */
+/**
+ * The layers above the defaults.
+ * - `file`: the value of `--config`.
+ * - `flags`: the settings of the options. `-v` is relative, so it gets the settings without options.
+ */
 export type ConfigSources = {
   file?: string | undefined;
   flags?: (below: Settings) => SettingsLayer;
@@ -31,7 +36,7 @@ export type ConfigSources = {
 };
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Throws `BAD_CONFIG`, or `BAD_USAGE` for flags, that lists every problem with its place and what is allowed there. */
+/** Loads the settings. Throws `BAD_CONFIG`, or `BAD_USAGE` for options, with a line for each problem. */
 export function loadConfig(sources: ConfigSources = {}): Config {
   const environment = sources.environment ?? process.env;
   const path = sources.file ?? environment[CONFIG_VARIABLE];
@@ -50,36 +55,38 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   return { settings, origins, warnings };
 }
 
-/** Where the service manager wants to hear from us, if there is one. */
+/** Returns the socket of the service manager (sd_notify(3)); undefined without one. */
 export function notifySocket(): string | undefined {
   return process.env["NOTIFY_SOCKET"];
 }
 
-/** Which stream the service manager has joined to its journal, if it has. */
+/** Returns the device and inode of the stream to the journal (systemd.exec(5)); undefined without one. */
 export function journalStream(): string | undefined {
   return process.env["JOURNAL_STREAM"];
 }
 
-/** What child processes of ours, such as virsh, need to know of our environment. */
+/** Returns the environment for programs such as virsh. */
 export function toolEnvironment(): Record<string, string> {
   const { PATH = "/usr/sbin:/usr/bin:/sbin:/bin", HOME = "/", XDG_RUNTIME_DIR } = process.env;
   return { PATH, HOME, ...(XDG_RUNTIME_DIR === undefined ? {} : { XDG_RUNTIME_DIR }) };
 }
 
-/** Returns where the policy's file is, and the file, variable or option that set this; undefined for the default. */
+/**
+ * Returns the path of the policy. `setBy` is the file, variable or option that set it; undefined by default.
+ */
 export function findPolicyFile({ settings, origins }: Config): { path: string; setBy: string | undefined } {
   const origin = origins.get("policyFile") ?? "the settings";
   return { path: settings.policyFile, setBy: origin === DEFAULT_ORIGIN ? undefined : origin };
 }
 
-/** The value at a dotted key such as `log.level`. */
+/** Returns the value of a dotted key such as `log.level`. */
 export function settingAt(settings: Settings, key: string): unknown {
   return key
     .split(".")
     .reduce<unknown>((value, part) => (isTable(value) ? value[part] : undefined), settings);
 }
 
-/** The variable that sets a dotted key: `log.level` is `NEGOTIATOR_LOG_LEVEL`. */
+/** Returns the variable for a dotted key: `NEGOTIATOR_LOG_LEVEL` for `log.level`. */
 export function variableOf(key: string): string {
   const words = key.replaceAll(".", "_").replace(/[A-Z]/g, (letter) => `_${letter}`);
   return `NEGOTIATOR_${words.toUpperCase()}`;
@@ -114,7 +121,10 @@ function readEnvironmentLayer(environment: Environment): Layer {
   };
 }
 
-/** Returns a warning for each of the variables that sets nothing, though its name begins like those of settings. */
+/**
+ * Returns a warning for each of the variables that sets nothing, though its name begins like those of
+ * settings.
+ */
 function warnOfVariables(names: readonly string[]): string[] {
   const variables = [CONFIG_VARIABLE, ...leavesOf(DEFAULTS).map(([key]) => variableOf(key))];
   const removed = REMOVED_KEYS.map(variableOf).filter((name) => names.includes(name));
@@ -125,7 +135,10 @@ function warnOfVariables(names: readonly string[]): string[] {
   return [...removed.map(warnOfRemoved), ...strays];
 }
 
-/** A variable is text; its setting's default says which type it stands for. Anything unfit is left for the schema to refuse. */
+/**
+ * Converts text to the type of the setting's default. Returns text that does not fit, which the schema
+ * refuses.
+ */
 function coerce(text: string, fallback: unknown): unknown {
   if (typeof fallback === "number") {
     const number = Number(text);
@@ -143,7 +156,7 @@ function applyLayer(settings: Record<string, unknown>, origins: Map<string, stri
   }
 }
 
-/** Every value that is not a table, with its dotted key. */
+/** Returns each value that is not a table, with its dotted key. */
 function leavesOf(table: object, prefix = ""): [string, unknown][] {
   return Object.entries(table).flatMap(([name, value]): [string, unknown][] =>
     isTable(value) ? leavesOf(value, `${prefix}${name}.`) : [[`${prefix}${name}`, value]],

@@ -1,7 +1,7 @@
-/** Keys that were settings of 0.1.0. A config that has one is still read; the key has no effect and is reported. */
+/** Former settings. A config that has one still works; the key has no effect, and a warning says so. */
 import { printable } from "../printable.ts";
 
-/** Dotted keys. */
+/** Dotted keys of release 0.1.0. */
 export const REMOVED_KEYS: readonly string[] = [
   "limits.countedBytes",
   "limits.faults",
@@ -17,13 +17,13 @@ export const REMOVED_KEYS: readonly string[] = [
 /** Deletes the removed keys from the parsed TOML of `path`. Returns one warning for each. */
 export function dropRemovedKeys(parsed: unknown, path: string): string[] {
   return REMOVED_KEYS.filter((key) => dropKey(parsed, key.split("."))).map(
-    (key) => `The key ${key} in ${printable(path)} has no effect any more: remove it`,
+    (key) => `The key ${key} in ${printable(path)} no longer has an effect: remove it`,
   );
 }
 
 /** Returns a warning about a variable that set a removed key. */
 export function warnOfRemoved(variable: string): string {
-  return `The variable ${variable} has no effect any more: remove it`;
+  return `The variable ${variable} no longer has an effect: remove it`;
 }
 
 /** Returns whether the key was there. */

@@ -1,4 +1,4 @@
-/** What can be set: every key with its type, its unit in its name, and its default. */
+/** All settings, with their types and defaults. A name ends in its unit. */
 import * as v from "valibot";
 import { DEFAULT_LIMITS } from "../limits.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "../log.ts";
@@ -17,14 +17,14 @@ const LimitsSchema = v.strictObject({
   abandonAfterMs: v.optional(Positive),
 });
 
-/** What the file may say. Every key is optional in every layer; `DEFAULTS` has them all. */
+/** The schema of the config file. All keys are optional: `DEFAULTS` has a value for each. */
 export const SettingsSchema = v.strictObject({
-  /** How long a command may run that is called without `--timeout`; 0 is no limit. */
+  /** The deadline of a call without `--timeout`. 0 means no deadline. */
   timeoutSeconds: v.optional(Seconds),
-  /** Where user commands are looked for; the first that has a name wins. */
+  /** Directories of commands. The first one that has a command of that name wins. */
   commandsDirectory: v.optional(v.array(Path)),
   policyFile: v.optional(Path),
-  /** How long running calls may go on when the daemon is told to stop. */
+  /** Time for running calls to end after the daemon gets SIGTERM. */
   drainSeconds: v.optional(Seconds),
   log: v.optional(
     v.strictObject({
@@ -43,10 +43,11 @@ export const SettingsSchema = v.strictObject({
   host: v.optional(
     v.strictObject({
       control: v.optional(Path),
-      /** The libvirt URI; empty leaves the choice to libvirt. */
+      /** The libvirt URI. Empty means libvirt's own default. */
       connect: v.optional(v.string()),
-      /** Whether guests are looked for through libvirt, and among the running QEMU processes; `auto`: QEMU without libvirt. */
+      /** Whether the host asks libvirt for guests. */
       libvirt: v.optional(v.picklist(["auto", "yes", "no"])),
+      /** Whether the host looks at the running QEMU processes. `auto`: only if there is no libvirt. */
       qemu: v.optional(v.picklist(["auto", "yes", "no"])),
       rescanSeconds: v.optional(v.pipe(Seconds, v.minValue(1))),
     }),
@@ -54,20 +55,21 @@ export const SettingsSchema = v.strictObject({
   guest: v.optional(
     v.strictObject({
       control: v.optional(Path),
-      /** A device, pty or unix socket instead of the port that is found by its name. */
+      /** The path of a device, pty or unix socket. Empty: find the port by its name. */
       characterDevice: v.optional(OptionalPath),
     }),
   ),
-  /** Guests whose sockets no finder knows. */
+  /** Sockets of guests that no finder reports. */
   guests: v.optional(
     v.array(v.strictObject({ name: v.string(), socket: Path, port: v.optional(v.string()) })),
   ),
   limits: v.optional(LimitsSchema),
 });
 
-/** One layer of settings: any part of them. */
+/** Some of the settings: those of the file, the environment, or the command line. */
 export type SettingsLayer = v.InferOutput<typeof SettingsSchema>;
 
+/** The default of every setting. */
 export const DEFAULTS = {
   timeoutSeconds: 10,
   commandsDirectory: ["/usr/lib/negotiator/commands", "/etc/negotiator/commands"],
@@ -98,7 +100,7 @@ export const DEFAULTS = {
   },
 } satisfies SettingsLayer;
 
-/** All settings, none missing. */
+/** A value for every setting. */
 export type Settings = Complete<SettingsLayer>;
 type Complete<T> = T extends readonly unknown[]
   ? T

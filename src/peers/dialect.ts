@@ -72,7 +72,10 @@ export type ForeignPeer = Peer & {
 
 /** Options of a foreign server. */
 export type ServerLine = {
-  /** Takes the peer's calls and notices. Answers every call: if the dialect has no form for an error, the server sends nothing. */
+  /**
+   * Takes the peer's calls and notices. Answers every call. The server drops an answer for which its dialect
+   * has no form.
+   */
   serve: Serve;
   send: (bytes: Uint8Array) => void;
   /** The number of unwritten messages. While there are any, the server starts no further request. */

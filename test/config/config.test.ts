@@ -35,12 +35,12 @@ function warningsOf(...names: string[]): readonly string[] {
   return loadConfig({ file: "/dev/null", environment }).warnings;
 }
 
-/** Who set `log.level`. */
+/** The origin of `log.level`. */
 function levelOrigin(sources: ConfigSources): string | undefined {
   return loadConfig(sources).origins.get("log.level");
 }
 
-describe("who wins", () => {
+describe("the highest layer that has a key wins", () => {
   test.each([
     [false, false, false, "info", "default"],
     [true, false, false, "error", "FILE"],
@@ -65,7 +65,7 @@ describe("who wins", () => {
     },
   );
 
-  test("each setting is decided for itself", async () => {
+  test("each setting can come from another layer", async () => {
     const { config, configFile } = await load({
       toml: '[log]\nlevel = "warn"',
       environment: { NEGOTIATOR_LOG_FORMAT: "json" },
@@ -77,7 +77,7 @@ describe("who wins", () => {
     ]);
   });
 
-  test("options are told what the layers below them say", async () => {
+  test("the function for options gets the settings of the layers below", async () => {
     const seen: unknown[] = [];
     await load({
       toml: '[log]\nlevel = "warn"\nformat = "text"',
@@ -90,7 +90,7 @@ describe("who wins", () => {
     expect(seen).toEqual([{ level: "warn", format: "json" }]);
   });
 
-  test("the file of --config goes before the one that NEGOTIATOR_CONFIG names", async () => {
+  test("--config wins over NEGOTIATOR_CONFIG", async () => {
     await using directory = await createTemporaryDirectory();
     const named = await directory.write("named.toml", '[log]\nlevel = "warn"');
     const given = await directory.write("given.toml", '[log]\nlevel = "error"');
@@ -100,12 +100,12 @@ describe("who wins", () => {
     expect(levelOrigin({ environment: { NEGOTIATOR_CONFIG: "/none" }, file: given })).toBe(given);
   });
 
-  test("without a named file only the one in /etc is looked at, and it may be absent", () => {
+  test("without --config and NEGOTIATOR_CONFIG the file in /etc is read, and it may be missing", () => {
     const origin = loadConfig({ environment: {} }).origins.get("log.level") ?? "";
     expect(["default", "/etc/negotiator/negotiator.toml"]).toContain(origin);
   });
 
-  test("loading leaves the defaults as they are", async () => {
+  test("a change of loaded settings does not change DEFAULTS", async () => {
     const before = structuredClone(DEFAULTS);
     const { config } = await load({ toml: '[log]\nlevel = "error"' });
     config.settings.log.format = "json";
@@ -126,7 +126,7 @@ describe("the file", () => {
     ]);
   });
 
-  test("a bad file is refused though every layer above it is good", async () => {
+  test("a wrong file is refused even if every layer above it is right", async () => {
     const [head] = await problemsOf({
       toml: "[log",
       environment: { NEGOTIATOR_LOG_LEVEL: "debug" },
@@ -135,7 +135,7 @@ describe("the file", () => {
     expect(head).toBe("Cannot use FILE:");
   });
 
-  test("a prototype in it is an unknown key", async () => {
+  test("__proto__ in it is an unknown key", async () => {
     expect(await problemsOf({ toml: '[__proto__]\nlevel = "x"\n[log.__proto__]\nlevel = "x"' })).toEqual([
       "Cannot use FILE:",
       "  log.__proto__: unknown key; allowed here: level, format",
@@ -144,7 +144,7 @@ describe("the file", () => {
     expect({}).not.toHaveProperty("level");
   });
 
-  test.each(["file", "NEGOTIATOR_CONFIG"] as const)("named by %s it must be readable", async (by) => {
+  test.each(["file", "NEGOTIATOR_CONFIG"] as const)("a file named by %s must be readable", async (by) => {
     await using directory = await createTemporaryDirectory();
     await mkdir(directory.at("folder"));
     await directory.write("plain", "");
@@ -184,7 +184,7 @@ describe("the environment", () => {
     ]);
   });
 
-  test("what is no setting of ours is ignored", async () => {
+  test("other variables are ignored", async () => {
     const names = ["ROLE", "COMMAND", "CALL_ID", "GUEST", "GUEST_UUID", "LOG", "LOG_LEVEL_X", "log_level"];
     const hostile = [
       "",
@@ -207,7 +207,7 @@ describe("the environment", () => {
     expect(new Set(config.origins.values())).toEqual(new Set(["default"]));
   });
 
-  test("every setting has a variable of its own", async () => {
+  test("every setting has its own variable", async () => {
     const { config } = await load({});
     const variables = [...config.origins.keys()].map(variableOf);
     expect(new Set(variables).size).toBe(config.origins.size);
@@ -217,7 +217,7 @@ describe("the environment", () => {
   });
 });
 
-describe("a variable that looks like ours and sets nothing", () => {
+describe("a warning for a variable that starts with NEGOTIATOR_ and sets nothing", () => {
   test.each([
     ["NEGOTIATOR_LOG_LVL", "did you mean NEGOTIATOR_LOG_LEVEL?"],
     ["NEGOTIATOR_POLICYFILE", "did you mean NEGOTIATOR_POLICY_FILE?"],
@@ -228,21 +228,21 @@ describe("a variable that looks like ours and sets nothing", () => {
     ["NEGOTIATOR_COLOR", "there is no such setting; print-config shows all"],
     ["NEGOTIATOR_", "there is no such setting; print-config shows all"],
     ["NEGOTIATOR_\u001b\nforged", "there is no such setting; print-config shows all"],
-  ])("%j is told", (name, says) => {
+  ])("names %j", (name, says) => {
     const shown = name.replace("\u001b\n", "\\x1b\\n");
     expect(warningsOf(name, "PATH", "NEGOTIATORS", "MY_NEGOTIATOR_LOG_LVL")).toEqual([
       `The variable ${shown} sets nothing: ${says}`,
     ]);
   });
 
-  test("is told for itself, and the settings stay as they were", () => {
+  test("comes for each such variable, and the settings stay at their defaults", () => {
     const environment = { NEGOTIATOR_LOG_LVL: "debug", NEGOTIATOR_LOG_FORMT: "json" };
     const { settings, warnings } = loadConfig({ file: "/dev/null", environment });
     expect(warnings).toHaveLength(2);
     expect(settings).toEqual(structuredClone(DEFAULTS));
   });
 
-  test("is none that sets something, or that a command of ours gets", async () => {
+  test("does not come for a setting, or for the variables of a command", async () => {
     const settings = [...loadConfig({ file: "/dev/null", environment: {} }).origins.keys()];
     const environment = Object.fromEntries(settings.map((key) => [variableOf(key), undefined]));
     expect(loadConfig({ file: "/dev/null", environment }).warnings).toEqual([]);
@@ -263,7 +263,7 @@ describe("a key that was removed", () => {
     expect(config.settings.limits).toEqual({ ...limits, openCalls: 3 });
     expect(config.warnings).toEqual(
       ["limits.countedBytes", "limits.faults"].map(
-        (key) => `The key ${key} in ${configFile} has no effect any more: remove it`,
+        (key) => `The key ${key} in ${configFile} no longer has an effect: remove it`,
       ),
     );
   });
@@ -273,7 +273,7 @@ describe("a key that was removed", () => {
     const { config } = await load({ environment });
     expect(config.settings.limits).toEqual({ ...limits, openCalls: 3 });
     expect(config.warnings).toEqual([
-      "The variable NEGOTIATOR_LIMITS_FINISHED_MS has no effect any more: remove it",
+      "The variable NEGOTIATOR_LIMITS_FINISHED_MS no longer has an effect: remove it",
     ]);
   });
 
@@ -297,7 +297,7 @@ describe("a key that was removed", () => {
   });
 });
 
-test("bad options are refused too", async () => {
+test("wrong options are refused", async () => {
   // As if a command line had let something through.
   const layer: SettingsLayer = JSON.parse('{ "log": { "level": "loud", "color": true } }');
   expect(await problemsOf({ flags: () => layer })).toEqual([

@@ -1,4 +1,4 @@
-/** A variable that is mistyped is told where somebody looks at the settings, and stops nothing. */
+/** `print-config` and the daemons warn about a mistyped variable. It stops neither. */
 import { expect, test } from "bun:test";
 import { runSource } from "../support/source-run.ts";
 import { createStage } from "../support/stage.ts";
@@ -6,7 +6,7 @@ import { createStage } from "../support/stage.ts";
 const MISTYPED = { NEGOTIATOR_LOG_LVL: "debug", NEGOTIATOR_CONFIG: "/dev/null" };
 const SAYS = "The variable NEGOTIATOR_LOG_LVL sets nothing: did you mean NEGOTIATOR_LOG_LEVEL?\n";
 
-test.each(["host", "guest"])("print-config of the %s tells it on standard error", async (role) => {
+test.each(["host", "guest"])("print-config of the %s warns on standard error", async (role) => {
   const good = await runSource([role, "print-config", "--json"], {
     environment: { NEGOTIATOR_CONFIG: "/dev/null" },
   });
@@ -18,7 +18,7 @@ test.each(["host", "guest"])("print-config of the %s tells it on standard error"
   expect(stderr).toBe(`WARN config: ${SAYS}`);
 });
 
-test("both daemons tell it once, and what a command of theirs is given they do not", async () => {
+test("both daemons warn once, and not about the variables of a command", async () => {
   await using stage = await createStage({ withoutDaemons: true });
   const given = { NEGOTIATOR_ROLE: "host", NEGOTIATOR_CALL_ID: "1", NEGOTIATOR_GUEST: "web1" };
   for (const side of [stage.host, stage.guest()]) {

@@ -1,18 +1,18 @@
-/** Answers the requests of a peer that has no ids: one request at a time, answers in the order of requests. */
+/** Answers a peer whose messages have no ids: one request at a time, in the order of the requests. */
 import { NegotiatorError } from "../../errors.ts";
 import type { ForeignServer, ServerLine } from "../dialect.ts";
 
-/** What a dialect does with the requests of its peer. */
+/** The parts of a server that depend on the dialect. */
 export type QueuedRequests<Request> = {
   /** Returns the request in a message, or undefined if the message has none. */
   read(object: Parameters<ForeignServer["take"]>[0]): Request | undefined;
   /** Returns how much memory a waiting request takes, in bytes. */
   bytesOf(request: Request): number;
-  /** Returns the bytes of the answer. Stops when `signal` aborts; the answer is then dropped. Never rejects. */
+  /** Returns the encoded answer. Stops when `signal` aborts; the answer is then dropped. Never rejects. */
   answer(request: Request, signal: AbortSignal): Promise<Uint8Array>;
 };
 
-/** A request over this limit, or over `lengthPrefixedBytes` together, gets no answer: in a wrong place it would belong to another. */
+/** More requests get no answer. A refusal out of order would look like the answer to another request. */
 const WAITING_REQUESTS = 64;
 
 /** Creates a server that takes the requests in turn. */

@@ -1,6 +1,6 @@
 /** The program's log: consola instances that write to stderr, as text or as JSON lines. */
-import { createConsola, LogLevels } from "consola/basic";
-import type { ConsolaInstance, LogObject } from "consola/basic";
+import { createConsola, LogLevels } from "consola/core";
+import type { ConsolaInstance, LogObject } from "consola/core";
 import { printable, printableJson } from "./printable.ts";
 
 /**
@@ -77,11 +77,9 @@ function createRoot({ level, format }: { level: LogLevel; format: LogFormat }): 
   const formatLine = format === "json" ? formatJson : formatText;
   return createConsola({
     level: LogLevels[level],
-    stdout: process.stderr,
-    stderr: process.stderr,
-    // Consola would fold equal lines into "(repeated n times)", but programs that read the log need every
-    // line.
-    throttle: -1,
+    // Consola would fold equal lines, but programs that read the log need each. -1 would fold some when the
+    // clock is set back.
+    throttle: Number.NEGATIVE_INFINITY,
     reporters: [{ log: (line) => void process.stderr.write(`${formatLine(line)}\n`) }],
   });
 }

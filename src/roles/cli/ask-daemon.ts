@@ -10,7 +10,7 @@ const TIMEOUT_MS = 10_000;
 
 /**
  * Returns the daemon's answer to `method`. Rejects with `NO_CHANNEL` or `TIMEOUT` when it takes longer than
- * `timeoutMs` (0 is no limit), and with `BAD_REQUEST` when a daemon of another version answers in another
+ * `timeoutMs` (0 for no limit), and with `BAD_REQUEST` when a daemon of another version answers in another
  * shape.
  */
 export function askDaemon<Schema extends v.GenericSchema>(

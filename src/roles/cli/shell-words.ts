@@ -14,7 +14,7 @@ export function splitWords(text: string): string[] {
   let word: string | undefined;
   for (const [piece, single, double, escaped, bare, broken] of text.matchAll(PIECE)) {
     if (broken !== undefined) throw unbalanced(text, piece);
-    // The shell removes a backslash before a line end together with it.
+    // A shell removes both a line end and the backslash before it.
     if (escaped === "\n") continue;
     const part = single ?? double?.replace(/\\(["\\$`\n])/g, unescape) ?? escaped ?? bare;
     if (part !== undefined) word = (word ?? "") + part;

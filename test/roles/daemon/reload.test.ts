@@ -208,6 +208,21 @@ test.concurrent(
   60_000,
 );
 
+test.concurrent(
+  "a key without effect that appears at a reload gets one warning, also after a second reload",
+  async () => {
+    await using stage = await createStage();
+    const guest = stage.guest();
+    const config = await configOf(stage, "web1");
+    await config.replace(/$/, "[limits]\nfaults = 5\n");
+    await reload(guest);
+    await guest.daemon.says("WARN daemon: The key limits.faults in ");
+    await reload(guest, 2);
+    expect(guest.daemon.log().match(/WARN|ERROR/g)).toEqual(["WARN"]);
+  },
+  TIMEOUT_MS,
+);
+
 describe.concurrent.each(["host", "guest"] as const)("the %s's daemon", (role) => {
   test(
     "warns at each reload of every changed setting that holds until the restart",

@@ -31,15 +31,6 @@ export const HOUSE_RULES = {
   ...FORM_RULES,
 } as const satisfies Record<string, HouseRule>;
 
-/** The rules that the tree does not keep yet. Remove a rule from the list as soon as the tree keeps it. */
-export const PENDING: readonly (keyof typeof HOUSE_RULES)[] = [
-  "line-length",
-  "function-length",
-  "doc-comments",
-  "plain-words",
-  "unique-names",
-];
-
 /**
  * Checks all rules but those in `except`. Returns one line for each violation: `path:line: [rule] message`.
  */

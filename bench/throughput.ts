@@ -1,4 +1,7 @@
-/** What the native protocol costs: bytes through two sessions over a unix socket, against the same socket without them. */
+/**
+ * Measures the cost of the native protocol: bytes through two sessions over a unix socket, and through the
+ * raw socket.
+ */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -27,7 +30,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** MB/s of payload for one way of sending. */
+/** Returns MB/s of payload for one way of sending. */
 async function measure(
   send: (path: string, piece: Uint8Array, count: number) => Promise<void>,
   piece: Uint8Array,
@@ -91,7 +94,6 @@ async function swallow(call: IncomingCall): Promise<void> {
 }
 
 function report(name: string, rate: number, yardstick: number): void {
-  console.log(
-    `${name.padEnd(24)} ${rate.toFixed(0).padStart(6)} MB/s   ${(rate / yardstick).toFixed(2)} of the yardstick`,
-  );
+  const speed = `${rate.toFixed(0).padStart(6)} MB/s`;
+  console.log(`${name.padEnd(24)} ${speed}   ${(rate / yardstick).toFixed(2)} of the yardstick`);
 }

@@ -1,4 +1,7 @@
-/** Builds, checks and names the release binaries: one per target, plus this machine's own with the links of both roles. */
+/**
+ * Builds and checks the release binaries: one for each target, and this machine's with the links of both
+ * roles.
+ */
 import { rmSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readFile, rename, rm, stat, symlink } from "node:fs/promises";
 import { join } from "node:path";
@@ -22,10 +25,10 @@ const DIST = join(ROOT, "dist");
 const ROLE_LINKS = ["negotiator-host", "negotiator-guest"] as const;
 const FAILED = "FAILED";
 
-/** What every build of one run shares. `workshop` is a folder in `dist` where unfinished binaries live. */
+/** The values that all builds of a run share. `workshop` is a folder in `dist` for unfinished binaries. */
 type Run = { machine: ThisMachine; commit: string; workshop: string };
 
-/** One row of the table at the end; `outcome` says how the smoke run went, or that the build failed. */
+/** One row of the final table; `outcome` is the result of the smoke run, or `FAILED`. */
 type Row = {
   file: string;
   target: string;
@@ -68,7 +71,10 @@ async function buildAll(names: readonly BuildName[]): Promise<number> {
   return 1;
 }
 
-/** A failed build takes the older binary of its name away, so that nobody ships that one for this. */
+/**
+ * Builds one binary. A failed build removes the older binary of its name, so that it cannot be released by
+ * mistake.
+ */
 async function buildOne(name: BuildName, target: TargetName, run: Run): Promise<Row> {
   const file = name === "host" ? "negotiator" : `negotiator-${name}`;
   const row: Row = { file, target, megabytes: "", seconds: "", glibc: "", outcome: FAILED };
@@ -100,7 +106,7 @@ async function buildOne(name: BuildName, target: TargetName, run: Run): Promise<
   return row;
 }
 
-/** A new link takes the old one's place in one step, as the binaries do. */
+/** Replaces each link in one step, as `rename` does for the binaries. */
 async function linkRoles(workshop: string): Promise<void> {
   for (const link of ROLE_LINKS) {
     await symlink("negotiator", join(workshop, link));
@@ -108,23 +114,23 @@ async function linkRoles(workshop: string): Promise<void> {
   }
 }
 
-/** What `formatVersion` of the program must say. */
+/** The line that the binary must print for `--version`. */
 function versionLine(commit: string, target: TargetName): string {
   return `negotiator ${manifest.version} (commit ${commit}, ${target}, bun ${Bun.version})`;
 }
 
-/** Inside of `dist`, because a file takes its final name in one step only within one file system. */
+/** Creates the folder inside `dist`: a file can be renamed in one step only within one file system. */
 async function openWorkshop(): Promise<AsyncDisposable & { path: string }> {
   const path = await mkdtemp(join(DIST, ".build-"));
-  const abandon = (_signal: string, number: number): never => {
+  const abort = (_signal: string, number: number): never => {
     rmSync(path, { recursive: true, force: true });
     process.exit(128 + number);
   };
-  process.once("SIGINT", abandon).once("SIGTERM", abandon);
+  process.once("SIGINT", abort).once("SIGTERM", abort);
   return {
     path,
     async [Symbol.asyncDispose]() {
-      process.off("SIGINT", abandon).off("SIGTERM", abandon);
+      process.off("SIGINT", abort).off("SIGTERM", abort);
       await rm(path, { recursive: true, force: true });
     },
   };

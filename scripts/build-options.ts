@@ -1,17 +1,20 @@
-/** The command line of the build script. Pure. */
+/** Owns the command line of the build script. Pure. */
 import { NegotiatorError } from "../src/errors.ts";
 import { nearest } from "../src/nearest.ts";
 import { printable } from "../src/printable.ts";
 import { isTargetName, TARGET_NAMES } from "./targets.ts";
 import type { TargetName } from "./targets.ts";
 
-/** `host` is this machine's own binary, called `negotiator` without a suffix. */
+/** The name of a build. `host` is the binary for this machine, called `negotiator` without a suffix. */
 export type BuildName = TargetName | "host";
 
-/** Everything that can be built, in the order in which it is built. */
+/** All builds, in the order in which they run. */
 export const BUILD_NAMES: readonly BuildName[] = ["host", ...TARGET_NAMES];
 
-/** What to build, each name once; `"help"` when that was asked for. Throws `BAD_USAGE` with a message of one line. */
+/**
+ * Returns the builds to run, each once, or `"help"` for `--help`. Throws `BAD_USAGE` with a message of one
+ * line.
+ */
 export function parseBuildOptions(words: readonly string[]): readonly BuildName[] | "help" {
   const chosen = new Set<BuildName>();
   const queue = [...words];
@@ -27,24 +30,25 @@ export function parseBuildOptions(words: readonly string[]): readonly BuildName[
   return chosen.size === 0 ? BUILD_NAMES : BUILD_NAMES.filter((name) => chosen.has(name));
 }
 
+/** The text of `--help`. */
 export const BUILD_HELP = `Build the release binaries into dist/.
 
 Usage:
   bun scripts/build-binaries.ts [--target NAME]...
 
 Options:
-  --target NAME   Build only this one; repeatable. Without it, all are built
+  --target NAME   Build only this one; repeatable (default: build all)
   -h, --help      Show this help
 
 Names:
-  host            This machine's own: dist/negotiator and the links of both roles
+  host            For this machine: dist/negotiator and the links of both roles
 ${TARGET_NAMES.map((name) => `  ${name}`).join("\n")}
 
 Examples:
   bun scripts/build-binaries.ts --target host
   bun scripts/build-binaries.ts --target linux-x64 --target linux-arm64
 
-Exit code: 0 all built, 1 something failed, 2 wrong usage
+Exit code: 0 all built, 1 a build failed, 2 wrong usage
 `;
 
 const OPTIONS = ["--target", "--help"];

@@ -1,13 +1,14 @@
-/** The checksum file that goes with the released binaries. */
+/** Owns the checksum file that is released with the binaries. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 
+/** The name of the file, in the folder of the binaries. */
 export const CHECKSUM_FILE = "SHA256SUMS";
 
-/** Writes the sums of all binaries in `folder` (links left out) as `sha256sum -c` reads them, sorted by name. */
+/** Writes the checksums of all binaries in `folder`, without links, sorted by name, for `sha256sum -c`. */
 export async function writeChecksums(folder: string): Promise<void> {
   const entries = await readdir(folder, { withFileTypes: true });
   const names = entries.filter((entry) => entry.isFile() && BINARY.test(entry.name)).map(({ name }) => name);
@@ -18,7 +19,7 @@ export async function writeChecksums(folder: string): Promise<void> {
   await rename(draft, join(folder, CHECKSUM_FILE));
 }
 
-/** Takes the file away while binaries change, so that it is never wrong. */
+/** Removes the file before binaries change, so that it never has wrong checksums. */
 export async function removeChecksums(folder: string): Promise<void> {
   await rm(join(folder, CHECKSUM_FILE), { force: true });
 }

@@ -1,16 +1,20 @@
-/** Which commit the working tree is at. */
+/** Names the commit of a working tree. */
 
-/** Short hash, `-dirty` behind it when any file is changed or new; `unknown` when `folder` is not the top of a repository. */
+/**
+ * Returns the short hash, with `-dirty` if any file is changed or new. Returns `unknown` if `folder` is not
+ * the top of a repository.
+ */
 export async function describeCommit(folder: string): Promise<string> {
   const position = await git(folder, "rev-parse", "--show-prefix", "--short", "HEAD");
-  // The first line is the way from the repository's top: a tarball unpacked inside another repository is not its commit.
+  // The first line is the path below the repository's top. A tarball inside another repository has one, so
+  // its commit is unknown.
   const hash = /^\n([0-9a-f]+)\n$/.exec(position ?? "")?.[1];
   if (hash === undefined) return "unknown";
   const changes = await git(folder, "status", "--porcelain");
   return changes === "" ? hash : `${hash}-dirty`;
 }
 
-/** What git printed, undefined where it failed or is missing. */
+/** Returns git's output, undefined if git fails or is missing. */
 async function git(folder: string, ...words: string[]): Promise<string | undefined> {
   if (Bun.which("git") === null) return undefined;
   const child = Bun.spawn(["git", ...words], { cwd: folder, stdout: "pipe", stderr: "ignore" });

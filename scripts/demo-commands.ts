@@ -1,8 +1,9 @@
-/** What the demo's host and guest offer to each other, small scripts by name, and the policy of each. */
+/** Owns the commands that the demo's host and guest offer, and the policy of each side. */
 
+/** A side of the demo. */
 export type Side = "host" | "guest";
 
-/** The text of each command by its name, for each side. */
+/** The script of each command by name, for each side. */
 export const COMMANDS: Readonly<Record<Side, Readonly<Record<string, string>>>> = {
   guest: {
     "kernel-release": script("Show which kernel runs here", "exec uname -sr"),
@@ -15,14 +16,14 @@ export const COMMANDS: Readonly<Record<Side, Readonly<Record<string, string>>>> 
       "done",
     ),
     "check-process": script(
-      "Tell by the exit code whether a program runs: 0 or 3",
+      "Exit with 0 if a program runs, else with 3",
       'pidof "$1" || {',
       '  echo "$1 does not run" >&2',
       "  exit 3",
       "}",
     ),
-    "wait-forever": script("Wait until somebody ends it", "exec sleep 600"),
-    "wipe-disk": script("Nothing that a host should be allowed to do", "echo wiped"),
+    "wait-forever": script("Wait until it is stopped", "exec sleep 600"),
+    "wipe-disk": script("Wipe the disk, which no host may do", "echo wiped"),
   },
   host: {
     "request-backup": script(

@@ -1,14 +1,17 @@
-/** The processes of the demo: none outlives it. */
-/** `atMs` counts from the start of the process. */
+/** Owns the processes of the demo, and ends all of them. */
+
+/** One line of output; `atMs` counts from the start of the process. */
 export type OutputLine = { text: string; atMs: number };
+/** How a process ended, with its output lines of both streams. */
 export type Finished = { exitCode: number; lines: OutputLine[] };
 
 type Environment = Record<string, string>;
 
+/** Disposal ends all processes that still run. */
 export type Processes = AsyncDisposable & {
-  /** Starts a daemon. Once it has ended by itself, `finish` rejects with what it said. */
+  /** Starts a daemon. If it ends by itself, `finish` rejects with its output. */
   start: (words: readonly string[], environment: Environment) => void;
-  /** Runs a program to its end; `onLine` is told each line as it comes. */
+  /** Runs a program to its end; `onLine` gets each output line at once. */
   finish: (
     words: readonly string[],
     environment: Environment,
@@ -18,23 +21,23 @@ export type Processes = AsyncDisposable & {
 
 type Child = { pid: number; exited: Promise<number>; exitCode: number | null };
 
-/** A process that is told to end and has not done so by then is killed. */
-const PATIENCE_MS = 20_000;
+/** The time from SIGTERM to SIGKILL. */
+const KILL_AFTER_MS = 20_000;
 
 /**
- * On disposal everything that still runs is ended, the newest first, each with the group of processes that it leads. When
- * `signal` aborts, `finish` rejects with its reason.
+ * Disposal ends all running processes, the newest first, each with its process group. When `signal` aborts,
+ * `finish` rejects with its reason.
  */
 export function createProcesses(signal: AbortSignal): Processes {
   const running: Child[] = [];
   const { promise: broken, reject: breakAll } = Promise.withResolvers<never>();
   broken.catch(() => undefined);
   signal.addEventListener("abort", () => breakAll(signal.reason), { once: true });
-  let isLeaving = false;
+  let isClosing = false;
 
   const spawn = (words: readonly string[], env: Environment, onLine: (line: OutputLine) => void) => {
     const startMs = performance.now();
-    // Bun looks a program up on our PATH, not on the one in `env`.
+    // Bun would look the program up on our PATH, not on the PATH in `env`.
     const [program = "", ...rest] = words;
     const path = Bun.which(program, { PATH: env["PATH"] ?? "" }) ?? program;
     const child = Bun.spawn([path, ...rest], {
@@ -45,22 +48,26 @@ export function createProcesses(signal: AbortSignal): Processes {
       detached: true,
     });
     running.push(child);
-    const tell = (text: string): void => onLine({ text, atMs: performance.now() - startMs });
-    const ended = Promise.all([child.exited, readLines(child.stdout, tell), readLines(child.stderr, tell)]);
+    const report = (text: string): void => onLine({ text, atMs: performance.now() - startMs });
+    const ended = Promise.all([
+      child.exited,
+      readLines(child.stdout, report),
+      readLines(child.stderr, report),
+    ]);
     return { child, ended: ended.then(([exitCode]) => exitCode) };
   };
 
-  const watch = async (words: readonly string[], ended: Promise<number>, said: string[]): Promise<void> => {
+  const watch = async (words: readonly string[], ended: Promise<number>, output: string[]): Promise<void> => {
     const exitCode = await ended;
-    if (isLeaving) return;
-    breakAll(new Error([`"${words.join(" ")}" ended with exit code ${exitCode}:`, ...said].join("\n")));
+    if (isClosing) return;
+    breakAll(new Error([`"${words.join(" ")}" ended with exit code ${exitCode}:`, ...output].join("\n")));
   };
 
   return {
     start(words, environment) {
-      const said: string[] = [];
-      const { ended } = spawn(words, environment, ({ text }) => said.push(text));
-      void watch(words, ended, said);
+      const output: string[] = [];
+      const { ended } = spawn(words, environment, ({ text }) => output.push(text));
+      void watch(words, ended, output);
     },
     async finish(words, environment, onLine = () => undefined) {
       const lines: OutputLine[] = [];
@@ -73,7 +80,7 @@ export function createProcesses(signal: AbortSignal): Processes {
       return { exitCode, lines };
     },
     async [Symbol.asyncDispose]() {
-      isLeaving = true;
+      isClosing = true;
       for (const child of running.toReversed()) await end(child);
     },
   };
@@ -81,18 +88,18 @@ export function createProcesses(signal: AbortSignal): Processes {
 
 async function end(child: Child): Promise<void> {
   signalGroup(child, "SIGTERM");
-  const timer = setTimeout(() => signalGroup(child, "SIGKILL"), PATIENCE_MS);
+  const timer = setTimeout(() => signalGroup(child, "SIGKILL"), KILL_AFTER_MS);
   await child.exited;
   clearTimeout(timer);
 }
 
-/** Each of our processes leads a group of its own. */
+/** Signals the whole process group, which each child leads. */
 function signalGroup({ pid, exitCode }: Child, signal: NodeJS.Signals): void {
   if (exitCode !== null) return;
   try {
     process.kill(-pid, signal);
   } catch {
-    // It ended in this very moment.
+    // The group has ended since the check.
   }
 }
 

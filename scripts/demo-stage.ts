@@ -1,4 +1,4 @@
-/** A host and a guest on one machine: both daemons from the built binary, joined by an emulated port. */
+/** Runs a host's and a guest's daemon on one machine, joined by an emulated port. */
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -8,28 +8,30 @@ import { createProcesses } from "./demo-processes.ts";
 import type { Finished, OutputLine, Processes } from "./demo-processes.ts";
 import { createEmulatedPort } from "./emulated-port.ts";
 
-/** Runs a line of shell on one side, where `negotiator` is on the search path; `onLine` is told each line as it comes. */
+/** Runs a shell line on one side, with `negotiator` on its PATH; `onLine` gets each output line at once. */
 export type Stage = {
   run: (side: Side, line: string, onLine?: (line: OutputLine) => void) => Promise<Finished>;
 };
 
+/** The host's files and processes. */
 export type HostSide = {
   processes: Processes;
-  /** The demo's own directory; short enough for sockets. */
+  /** The demo's directory; its path is short enough for sockets. */
   directory: string;
-  /** What a process of that side has in its environment. */
+  /** Returns the environment of a process on that side. */
   environment: (side: Side) => Record<string, string>;
 };
 
+/** The guest's name on the host. */
 export const GUEST_NAME = "web1";
 
-/** How long anything of the stage may take to get ready. */
+/** How long host and guest may take to open their session. */
 const READY_MS = 180_000;
 
-/** `binary` is called `negotiator`. Everything that is started or made is put on `held`; `signal` ends all waiting. */
+/** `binary` is called `negotiator`. `held` disposes of all processes and files; `signal` ends all waiting. */
 export type StageOptions = { binary: string; held: AsyncDisposableStack; signal: AbortSignal };
 
-/** Resolves when host and guest understand each other. */
+/** Resolves when host and guest have an open session. */
 export async function openStage(options: StageOptions): Promise<Stage> {
   const { held } = options;
   const host = await openHostSide(options);
@@ -45,7 +47,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   return stage;
 }
 
-/** The directory of the demo with the host's configuration; no daemon runs yet. */
+/** Creates the demo's directory with the host's configuration. Starts no daemon. */
 export async function openHostSide({ binary, held, signal }: StageOptions): Promise<HostSide> {
   // A unix socket's path has at most 107 bytes, and some machines have long temporary directories.
   const base = tmpdir().length < 60 ? tmpdir() : "/tmp";
@@ -61,7 +63,9 @@ export async function openHostSide({ binary, held, signal }: StageOptions): Prom
   return { processes: held.use(createProcesses(signal)), directory, environment };
 }
 
-/** Starts the host's daemon and waits until it and the guest understand each other. */
+/**
+ * Starts the host's daemon and waits for an open session with the guest. Rejects if there is none in time.
+ */
 export async function startHost(host: HostSide, socket: string): Promise<void> {
   const { processes, environment } = host;
   processes.start(
@@ -75,7 +79,7 @@ export async function startHost(host: HostSide, socket: string): Promise<void> {
     const output = lines.map(({ text }) => text).join("\n");
     if (output.includes('"state":"open"')) return;
     if (performance.now() > endMs) {
-      throw new Error(`Host and guest did not find each other within ${READY_MS / 1000} s\n${output}`);
+      throw new Error(`Host and guest have no session after ${READY_MS / 1000} s\n${output}`);
     }
   }
 }
@@ -91,7 +95,7 @@ async function writeSide(directory: string, side: Side): Promise<void> {
   const config = [
     `commandsDirectory = [${quote(commands)}]`,
     `policyFile = ${quote(at("policy.toml"))}`,
-    // The default of ten seconds is too short for an emulated guest on a busy machine.
+    // An emulated guest on a busy machine may need more than the default of 10 s.
     "timeoutSeconds = 120",
     "drainSeconds = 0",
     `audit.file = ${quote(at("audit.jsonl"))}`,
@@ -101,7 +105,7 @@ async function writeSide(directory: string, side: Side): Promise<void> {
   await writeFile(at("negotiator.toml"), config.join("\n"), { mode: 0o644 });
 }
 
-/** A path as TOML writes it. */
+/** Formats a path as a TOML string. */
 function quote(text: string): string {
   return JSON.stringify(text);
 }

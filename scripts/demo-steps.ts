@@ -1,21 +1,23 @@
-/** What the demo shows, step by step, and what each step must bring. */
+/** Owns the steps of the demo and the results that they must have. */
 import type { Side } from "./demo-commands.ts";
 import type { Finished } from "./demo-processes.ts";
 
+/** One command line of the demo and its expected result. */
 export type Step = {
   title: string;
   side: Side;
-  /** A line of shell, run as it stands. */
+  /** A shell line, run unchanged. */
   line: string;
   exitCode: number;
-  /** All of these must be in what the line prints. */
+  /** Patterns that the output must contain. */
   shows: readonly RegExp[];
-  /** The output must come over at least this time; each of its lines is shown with the second it came in. */
+  /** The least time between the first and the last output line. Each line is then shown with its time. */
   spreadMs?: number;
-  /** How often it may be played until it succeeds, once by default: some go wrong when the machine stands still. */
+  /** How often the step may run until it succeeds, 1 by default. Some steps fail if the machine stalls. */
   tries?: number;
 };
 
+/** All steps, in order. */
 export const STEPS: readonly Step[] = [
   {
     title: "On the host: which guests can be called?",
@@ -25,7 +27,7 @@ export const STEPS: readonly Step[] = [
     shows: [/^web1$/m],
   },
   {
-    title: "What does this guest offer? Its own scripts, and the built-in commands",
+    title: "Which commands does this guest offer? Scripts and built-in commands",
     side: "host",
     line: "negotiator host list-commands web1",
     exitCode: 0,
@@ -39,14 +41,14 @@ export const STEPS: readonly Step[] = [
     shows: [/^Linux \d/m],
   },
   {
-    title: "In the guest: it runs a command on the host, which knows who calls",
+    title: "The guest runs a command on the host, which knows the guest's name",
     side: "guest",
     line: "negotiator guest execute request-backup --full /srv",
     exitCode: 0,
     shows: [/^queued for web1: --full \/srv$/m],
   },
   {
-    title: "Output comes while the command runs",
+    title: "Output arrives while the command runs",
     side: "host",
     line: "negotiator host execute web1 copy-files",
     exitCode: 0,
@@ -55,28 +57,28 @@ export const STEPS: readonly Step[] = [
     tries: 3,
   },
   {
-    title: "Input goes along",
+    title: "Standard input is passed on",
     side: "host",
     line: "printf 'pear\\nfig\\napple\\n' | negotiator host execute web1 sort-lines",
     exitCode: 0,
     shows: [/^apple\nfig\npear$/m],
   },
   {
-    title: "The command's exit code is ours",
+    title: "The exit code of the command is passed on",
     side: "host",
     line: "negotiator host execute web1 check-process backup-agent",
     exitCode: 3,
     shows: [/^backup-agent does not run$/m],
   },
   {
-    title: "The guest's policy has the last word",
+    title: "The guest's policy decides",
     side: "host",
     line: "negotiator host execute web1 wipe-disk",
     exitCode: 126,
     shows: [/the guest's policy forbids it/],
   },
   {
-    title: "A deadline of one second ends what takes longer",
+    title: "A deadline of one second ends the command",
     side: "host",
     line: "negotiator host execute --timeout 1 web1 wait-forever",
     exitCode: 124,
@@ -84,14 +86,14 @@ export const STEPS: readonly Step[] = [
     tries: 3,
   },
   {
-    title: "How do both sides fare?",
+    title: "What is the state of the session, seen from the host?",
     side: "host",
     line: "negotiator host status",
     exitCode: 0,
     shows: [/^web1: open, negotiator \d/m],
   },
   {
-    title: "And seen from the guest",
+    title: "And seen from the guest?",
     side: "guest",
     line: "negotiator guest status",
     exitCode: 0,
@@ -99,7 +101,7 @@ export const STEPS: readonly Step[] = [
   },
 ];
 
-/** What a step brought that it should not have, or did not bring; undefined when all is well. */
+/** Returns how a result differs from the expected one, undefined if it does not. */
 export function problemOf(step: Step, { exitCode, lines }: Finished): string | undefined {
   if (exitCode !== step.exitCode) return `its exit code is ${exitCode} instead of ${step.exitCode}`;
   const output = lines.map(({ text }) => text).join("\n");

@@ -1,4 +1,4 @@
-/** A host on this machine and a guest in a real virtual machine, joined by a virtio-serial port. */
+/** Runs the host's daemon here and the guest's in a virtual machine, joined by a virtio-serial port. */
 import { bootVm } from "../test/support/vm.ts";
 import { COMMANDS, POLICIES } from "./demo-commands.ts";
 import { openHostSide, startHost } from "./demo-stage.ts";
@@ -6,7 +6,7 @@ import type { Stage, StageOptions } from "./demo-stage.ts";
 
 const PORT = "negotiator-host-to-guest.0";
 
-/** Like `openStage`. Rejects with what is missing where no guest can be booted. */
+/** Like `openStage`. If no guest can boot, rejects with the list of missing programs. */
 export async function openVmStage(options: StageOptions): Promise<Stage> {
   const { binary, held } = options;
   const host = await openHostSide(options);

@@ -1,4 +1,4 @@
-/** Shows the program at work: builds it, lets a host and a guest talk to each other, and checks what they say. */
+/** Builds the program, runs calls between a host and a guest, and checks their results. */
 import { join } from "node:path";
 import { constants } from "node:os";
 import { printable } from "../src/printable.ts";
@@ -11,21 +11,21 @@ import type { Step } from "./demo-steps.ts";
 const ROOT = join(import.meta.dir, "..");
 const BINARY = join(ROOT, "dist/negotiator");
 
-const HELP = `Show negotiator at work on this machine: a host, a guest, and calls between them.
+const HELP = `Run a host, a guest, and calls between them on this machine.
 
 Usage:
   bun run demo [--vm]
 
 Without --vm the guest is a process of this machine, and the port between them
-is emulated. It takes some ten seconds, needs no root, and leaves nothing behind
-but the binary in dist/.
+is emulated. It takes about 10 seconds, needs no root, and leaves only the
+binary in dist/.
 
 Options:
-  --vm         Boot a real guest with QEMU (Debian on x86-64; root where QEMU
-               has to be installed first)
+  --vm         Boot a real guest with QEMU (Debian on x86-64; as root, to
+               install QEMU if it is missing)
   -h, --help   Show this help
 
-Exit code: 0 every step did what it should, 1 one did not, 2 wrong usage
+Exit code: 0 all steps succeeded, 1 a step failed, 2 wrong usage
 `;
 
 process.exitCode = await main(process.argv.slice(2));
@@ -35,19 +35,21 @@ async function main(words: readonly string[]): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  const stranger = words.find((word) => word !== "--vm");
-  if (stranger !== undefined) {
-    process.stderr.write(`demo: unknown word "${printable(stranger)}": there is only --vm (see --help)\n`);
+  const unknown = words.find((word) => word !== "--vm");
+  if (unknown !== undefined) {
+    process.stderr.write(
+      `demo: unknown word "${printable(unknown)}": the only option is --vm (see --help)\n`,
+    );
     return 2;
   }
   const stop = new AbortController();
   let exitCode: number | undefined;
-  const leave = (signal: NodeJS.Signals): void => {
+  const abort = (signal: NodeJS.Signals): void => {
     exitCode = 128 + constants.signals[signal];
     stop.abort(new Error(`ended by ${signal}`));
   };
-  process.on("SIGINT", leave).on("SIGTERM", leave).on("SIGHUP", leave);
-  process.stdout.on("error", () => stop.abort(new Error("nobody reads the output")));
+  process.on("SIGINT", abort).on("SIGTERM", abort).on("SIGHUP", abort);
+  process.stdout.on("error", () => stop.abort(new Error("the reader of the output is gone")));
   try {
     await using held = new AsyncDisposableStack();
     return await perform(words.includes("--vm"), held, stop.signal);
@@ -57,30 +59,30 @@ async function main(words: readonly string[]): Promise<number> {
   }
 }
 
-/** Builds, opens the stage and plays all steps, a failed one included: what comes after it may tell why. */
+/**
+ * Builds, starts both sides and runs all steps. Goes on after a failed step: later ones may show its cause.
+ */
 async function perform(isVm: boolean, held: AsyncDisposableStack, signal: AbortSignal): Promise<number> {
   await report("Building the binary", () => build(signal));
   const open = isVm ? (await import("./demo-vm.ts")).openVmStage : openStage;
   const what = isVm ? "Booting a guest, starting both daemons" : "Starting a host and a guest";
   const stage = await report(what, () => open({ binary: BINARY, held, signal }));
-  process.stdout.write(
-    "Each line below runs as it stands; NEGOTIATOR_CONFIG names the demo's own settings.\n",
-  );
+  process.stdout.write("Each line below runs unchanged; NEGOTIATOR_CONFIG names the demo's settings.\n");
   let failures = 0;
   for (const step of STEPS) {
     process.stdout.write(`\n# ${step.title}\n$ ${step.line}\n`);
     if (!(await succeeds(step, stage))) failures++;
   }
-  process.stdout.write(`\n${STEPS.length - failures} of ${STEPS.length} steps did what they should\n`);
+  process.stdout.write(`\n${STEPS.length - failures} of ${STEPS.length} steps succeeded\n`);
   return failures === 0 ? 0 : 1;
 }
 
 async function succeeds(step: Step, stage: Stage): Promise<boolean> {
   for (let triesLeft = step.tries ?? 1; ; triesLeft--) {
-    const problem = await play(step, stage);
+    const problem = await runStep(step, stage);
     if (problem === undefined) return true;
     if (triesLeft > 1) {
-      process.stdout.write(`Once more, as this machine may have stood still: ${problem}\n`);
+      process.stdout.write(`Trying again, as this machine may have stalled: ${problem}\n`);
       continue;
     }
     process.stdout.write(`FAILED: ${problem}\n`);
@@ -88,8 +90,8 @@ async function succeeds(step: Step, stage: Stage): Promise<boolean> {
   }
 }
 
-/** What was wrong, if anything was. */
-async function play(step: Step, stage: Stage): Promise<string | undefined> {
+/** Returns the problem with the result, undefined if there is none. */
+async function runStep(step: Step, stage: Stage): Promise<string | undefined> {
   const show = ({ text, atMs }: OutputLine): void => {
     const clock = step.spreadMs === undefined ? "" : `${(atMs / 1000).toFixed(1)} s  `;
     process.stdout.write(`${clock}${printable(text)}\n`);
@@ -110,7 +112,7 @@ async function report<T>(what: string, work: () => Promise<T>): Promise<T> {
 async function build(signal: AbortSignal): Promise<void> {
   const words = [process.execPath, join(ROOT, "scripts/build-binaries.ts"), "--target", "host"];
   const child = Bun.spawn(words, { stdin: "ignore", stdout: "pipe", stderr: "pipe", signal });
-  const [exitCode, ...talk] = await Promise.all([child.exited, child.stdout.text(), child.stderr.text()]);
+  const [exitCode, ...output] = await Promise.all([child.exited, child.stdout.text(), child.stderr.text()]);
   signal.throwIfAborted();
-  if (exitCode !== 0) throw new Error(`The build failed with exit code ${exitCode}\n${talk.join("")}`);
+  if (exitCode !== 0) throw new Error(`The build failed with exit code ${exitCode}\n${output.join("")}`);
 }

@@ -1,12 +1,12 @@
-/** Judges whether a binary's ELF header fits the platform that it is released for. Pure. */
+/** Checks whether a binary's ELF header fits its release target. Pure. */
 import type { Elf, VersionNeed } from "./elf.ts";
 import { LIBRARIES, LOADERS } from "./targets.ts";
 import type { Target } from "./targets.ts";
 
-/** The glibc of CentOS 7 and Ubuntu 14.04, the oldest systems that we promise to run on. */
+/** The glibc of CentOS 7, the oldest system that we support. */
 export const NEWEST_GLIBC = "2.17";
 
-/** Everything that is wrong with it, in words that follow the file's name; empty when it fits. */
+/** Returns all problems, each worded to follow the file's name; an empty list if the binary fits. */
 export function findElfProblems(elf: Elf, target: Target): string[] {
   const loader = LOADERS[target.libc][target.architecture];
   const problems: string[] = [];
@@ -28,7 +28,10 @@ export function findElfProblems(elf: Elf, target: Target): string[] {
   return problems;
 }
 
-/** The newest numbered glibc version that the binary needs, for example `2.17`; undefined when it needs none. */
+/**
+ * Returns the newest numbered glibc version that the binary needs, such as `2.17`; undefined if it needs
+ * none.
+ */
 export function newestGlibc(elf: Elf): string | undefined {
   return elf.versionNeeds
     .flatMap(({ version }) => numberOf(version) ?? [])
@@ -36,7 +39,7 @@ export function newestGlibc(elf: Elf): string | undefined {
     .at(-1);
 }
 
-/** Names without a number, such as `GLIBC_ABI_DT_RELR` (2.36), all came after our floor. */
+/** Versions without a number, such as `GLIBC_ABI_DT_RELR` (2.36), are all newer than our oldest glibc. */
 function isTooNew({ version }: VersionNeed): boolean {
   const number = numberOf(version);
   return number === undefined || compareVersions(number, NEWEST_GLIBC) > 0;

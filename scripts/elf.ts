@@ -1,12 +1,12 @@
-/** Reads from an ELF file what decides whether it can start on a machine. Trusts nothing in it. */
+/** Reads the parts of an ELF file that decide where it can start. Checks every offset in it. */
 import { NegotiatorError } from "../src/errors.ts";
 
-/** A symbol version that the dynamic loader must find: `library` is `libc.so.6`, `version` is `GLIBC_2.17`. */
+/** A symbol version that the dynamic loader must find, such as `GLIBC_2.17` of `libc.so.6`. */
 export type VersionNeed = { library: string; version: string };
 
 /**
- * `architecture` is Node's name, or `machine N` for any other. `interpreter` is the loader's path, undefined in a
- * static program.
+ * The parts that matter. `architecture` is Node's name, or `machine N` for any other. `interpreter` is the
+ * loader's path, undefined in a static program.
  */
 export type Elf = {
   architecture: string;
@@ -16,9 +16,10 @@ export type Elf = {
 };
 
 /**
- * Reads a 64-bit little-endian ELF file that is held in memory. Goes by the program headers, as the kernel and the
- * loader do, so it needs no section table. Layout: System V gABI chapters 4 and 5, and the LSB's symbol versioning.
- * Throws `UNSUPPORTED` that names `label` when the bytes are not such a file or contradict themselves.
+ * Reads a 64-bit little-endian ELF file from memory. Follows the program headers, as the kernel and the
+ * loader do, so it needs no section table. Layout: System V gABI chapters 4 and 5, and the LSB's symbol
+ * versioning. Throws `UNSUPPORTED`, which names `label`, if the bytes are not such a file or are
+ * inconsistent.
  */
 export function readElf(bytes: Uint8Array, label: string): Elf {
   const file = openFile(bytes, label);
@@ -45,11 +46,14 @@ const DT_STRTAB = 5;
 const DT_VERNEED = 0x6ffffffe;
 const DT_VERNEEDNUM = 0x6fffffff;
 
-/** Far above any real program; keeps a made-up file from costing time. */
+/** Far above any real program. Bounds the time that a crafted file can cost. */
 const MOST_ENTRIES = 4096;
 const LONGEST_STRING_BYTES = 4096;
 
-/** Numbers and strings at byte offsets; `what` names them in the error when they lie outside of the file. */
+/**
+ * Reads numbers and strings at byte offsets. `what` names the value in the error for an offset outside the
+ * file.
+ */
 type File = {
   u8: (offset: number, what: string) => number;
   u16: (offset: number, what: string) => number;
@@ -75,7 +79,7 @@ function openFile(bytes: Uint8Array, label: string): File {
     u8: (offset, what) => view.getUint8(within(offset, 1, what)),
     u16: (offset, what) => view.getUint16(within(offset, 2, what), true),
     u32: (offset, what) => view.getUint32(within(offset, 4, what), true),
-    // Past 2^53 the number is not exact, but it is outside of every file all the same.
+    // Numbers above 2^53 are not exact, but they are outside every file anyway.
     u64: (offset, what) => Number(view.getBigUint64(within(offset, 8, what), true)),
     string(offset, what) {
       const window = bytes.subarray(within(offset, 1, what), offset + LONGEST_STRING_BYTES);
@@ -145,18 +149,19 @@ function readDynamicEntries(file: File, segment: Segment): { tag: number; value:
   return entries;
 }
 
-/** Where in the file lies what is loaded at `address`. */
+/** Returns the file offset of the byte that is loaded at `address`. */
 function fileOffset(file: File, segments: readonly Segment[], address: number): number {
-  const home = segments.find(
-    (segment) =>
-      segment.type === PT_LOAD && address >= segment.address && address < segment.address + segment.fileBytes,
+  const segment = segments.find(
+    (each) => each.type === PT_LOAD && address >= each.address && address < each.address + each.fileBytes,
   );
-  return home === undefined
+  return segment === undefined
     ? file.fail(`no part of it is loaded at address 0x${address.toString(16)}`)
-    : home.offset + (address - home.address);
+    : segment.offset + (address - segment.address);
 }
 
-/** A list of libraries, each with a list of versions; both are chained by distances, where 0 ends the chain. */
+/**
+ * Reads a list of libraries, each with a list of versions. Both are chained by distances; 0 ends the chain.
+ */
 function readVersionNeeds(file: File, dynamic: Dynamic): VersionNeed[] {
   const needs: VersionNeed[] = [];
   let libraryAt = dynamic.versionNeeds;

@@ -1,20 +1,22 @@
-/** A virtio-serial port without a machine around it: two unix sockets that behave to each other as QEMU's port does. */
+/** Emulates a virtio-serial port without a virtual machine: two unix sockets that behave like QEMU's. */
 import { rmSync } from "node:fs";
 import { createServer } from "node:net";
 import type { Server, Socket } from "node:net";
 
+/** Disposal closes both sockets. */
 export type EmulatedPort = AsyncDisposable & {
-  /** For the host: one client at a time is served, the next one waits without a word. */
+  /** The host's socket. It serves one client at a time; the next one waits in silence. */
   readonly hostPath: string;
-  /** For the guest, in place of the character device. */
+  /** The guest's socket, in place of the character device. */
   readonly guestPath: string;
-  /** Throws the host's client out, as a restart of its program does. */
+  /** Disconnects the host's client, as a restart of its program does. */
   dropHost: () => void;
 };
 
 /**
- * Makes both sockets in `directory`. While no host is there, what the guest writes is lost. What the host writes while no
- * guest is there waits for one, and goes with the host: QEMU leaves it unread in the host's socket (`virtio-console.c`).
+ * Creates both sockets in `directory`. Bytes that the guest writes while no host is connected are lost. Bytes
+ * that the host writes while no guest is connected wait for a guest until the host disconnects: QEMU leaves
+ * them unread in the host's socket (`virtio-console.c`).
  */
 export async function createEmulatedPort(directory: string, name: string): Promise<EmulatedPort> {
   const waiting: Socket[] = [];
@@ -30,9 +32,9 @@ export async function createEmulatedPort(directory: string, name: string): Promi
       if (guest === undefined) unread.push(bytes);
       else if (!guest.write(bytes)) socket.pause();
     });
-    // The next one may have been served already by the time that this one's end is told.
+    // The next client may have been served before this one's `close` event.
     socket?.on("close", () => host === socket && serveNext());
-    // Without a guest too: a socket that is paused does not tell of its end.
+    // A paused socket has no `close` event, so it flows without a guest too.
     socket?.resume();
   };
   const acceptHost = (socket: Socket): void => {
@@ -50,14 +52,14 @@ export async function createEmulatedPort(directory: string, name: string): Promi
       const reader = host;
       if (reader?.destroyed !== false || reader.write(bytes)) return;
       socket.pause();
-      const goOn = (): void => {
-        reader.off("drain", goOn).off("close", goOn);
+      const resume = (): void => {
+        reader.off("drain", resume).off("close", resume);
         socket.resume();
       };
-      reader.on("drain", goOn).on("close", goOn);
+      reader.on("drain", resume).on("close", resume);
     });
     socket.on("close", () => {
-      // A newer guest may be there already.
+      // A newer guest may have connected already.
       if (guest !== socket) return;
       guest = undefined;
       host?.resume();

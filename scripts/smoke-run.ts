@@ -1,13 +1,16 @@
-/** Starts a fresh binary once to see that it lives and is what we think it is. */
+/** Starts a new binary once to check that it runs and has the right version. */
 import { basename } from "node:path";
 import { NegotiatorError } from "../src/errors.ts";
 
 const TIMEOUT_MS = 60_000;
 
-/** Runs `--version`, which must print `expected` and nothing else; throws `INTERNAL` that shows what came instead. */
+/**
+ * Runs `--version`, which must print only `expected`. Throws `INTERNAL` with the exit and the output
+ * otherwise.
+ */
 export async function smokeRun(path: string, expected: string): Promise<void> {
   const child = Bun.spawn([path, "--version"], {
-    // Nothing of the builder's environment: BUN_OPTIONS would make a plain Bun of it.
+    // BUN_OPTIONS in the builder's environment would turn the binary into plain Bun.
     env: {},
     stdin: "ignore",
     stdout: "pipe",

@@ -1,9 +1,13 @@
-/** The platforms that we release for, and what a binary for each of them must look like. */
+/** Owns the release targets and the properties that a binary for each must have. */
 
+/** Node's names of the CPU architectures. */
 export type Architecture = "x64" | "arm64";
+/** The C libraries that targets use. */
 export type Libc = "glibc" | "musl";
 
-/** `compile` is Bun's name for the same platform; `wantsAvx2` says that Bun promises nothing for older CPUs. */
+/**
+ * One platform. `compile` is Bun's name for it; `wantsAvx2`: Bun does not support CPUs without AVX2 there.
+ */
 export type Target = {
   compile: Bun.Build.CompileTarget;
   architecture: Architecture;
@@ -11,9 +15,10 @@ export type Target = {
   wantsAvx2: boolean;
 };
 
+/** The name of a target. */
 export type TargetName = keyof typeof TARGETS;
 
-/** Keys are the suffixes of the file names in `dist`, and the values of `NEGOTIATOR_TARGET`. */
+/** All targets. The keys are the file name suffixes in `dist` and the values of `NEGOTIATOR_TARGET`. */
 export const TARGETS = {
   "linux-x64": { compile: "bun-linux-x64", architecture: "x64", libc: "glibc", wantsAvx2: true },
   "linux-x64-baseline": {
@@ -38,21 +43,21 @@ export const TARGETS = {
   },
 } as const satisfies Record<string, Target>;
 
-/** All names, in the order in which they are built. */
+/** All names, in build order. */
 export const TARGET_NAMES: readonly TargetName[] = Object.keys(TARGETS).filter(isTargetName);
 
-/** Whether a word is one of the names. */
+/** Returns whether `word` is the name of a target. */
 export function isTargetName(word: string): word is TargetName {
   return Object.hasOwn(TARGETS, word);
 }
 
-/** The dynamic loader that the kernel starts for a program of this platform, from the psABI of each architecture and musl. */
+/** The path of the dynamic loader on each platform, from the psABI of each architecture and from musl. */
 export const LOADERS: Readonly<Record<Libc, Readonly<Record<Architecture, string>>>> = {
   glibc: { x64: "/lib64/ld-linux-x86-64.so.2", arm64: "/lib/ld-linux-aarch64.so.1" },
   musl: { x64: "/lib/ld-musl-x86_64.so.1", arm64: "/lib/ld-musl-aarch64.so.1" },
 };
 
-/** The shared libraries that a binary may need: what every small system of its kind has, musl's with libstdc++ added. */
+/** The shared libraries that a binary may need: those of a minimal system, and libstdc++ for musl. */
 export const LIBRARIES: Readonly<Record<Libc, RegExp>> = {
   glibc:
     /^(?:libc\.so\.6|libm\.so\.6|libpthread\.so\.0|libdl\.so\.2|ld-linux-(?:x86-64\.so\.2|aarch64\.so\.1))$/,

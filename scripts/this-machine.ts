@@ -1,4 +1,4 @@
-/** What this machine is and which of our binaries it can run. */
+/** Inspects this machine and decides which of our binaries it can run. */
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
@@ -8,7 +8,7 @@ import type { Elf } from "./elf.ts";
 import { isTargetName } from "./targets.ts";
 import type { Target, TargetName } from "./targets.ts";
 
-/** `interpreter` is the loader of the Bun that runs this; `exists` looks a path up. */
+/** The facts about this machine. `interpreter` is the loader of the running Bun. */
 export type ThisMachine = {
   platform: string;
   architecture: string;
@@ -17,6 +17,7 @@ export type ThisMachine = {
   exists: (path: string) => boolean;
 };
 
+/** Reads the facts from the running Bun and from `/proc/cpuinfo`. */
 export async function inspectThisMachine(): Promise<ThisMachine> {
   const { platform, arch: architecture, execPath } = process;
   const isLinux = platform === "linux";
@@ -29,7 +30,7 @@ export async function inspectThisMachine(): Promise<ThisMachine> {
   };
 }
 
-/** The release target for this machine. Throws `UNSUPPORTED` where we have none. */
+/** Returns the release target for this machine. Throws `UNSUPPORTED` if there is none. */
 export function hostTarget(machine: ThisMachine): TargetName {
   const libc = basename(machine.interpreter ?? "").startsWith("ld-musl-") ? "-musl" : "";
   const cpu = machine.architecture === "x64" && !machine.hasAvx2 ? "-baseline" : "";
@@ -40,17 +41,17 @@ export function hostTarget(machine: ThisMachine): TargetName {
   });
 }
 
-/** Why a binary cannot be started here, undefined when it can. */
+/** Returns why a binary cannot start here, undefined if it can. */
 export function reasonNotToRun(target: Target, elf: Elf, machine: ThisMachine): string | undefined {
   if (machine.platform !== "linux" || machine.architecture !== target.architecture) {
     return `this machine is ${machine.platform}-${machine.architecture}`;
   }
   if (target.wantsAvx2 && !machine.hasAvx2) return "this CPU has no AVX2";
   if (elf.interpreter !== undefined && !machine.exists(elf.interpreter)) return `no ${elf.interpreter}`;
-  // A glibc system with musl beside it has the loader, but a libstdc++ of the wrong kind in another folder.
+  // A glibc system with musl has musl's loader, but no libstdc++ for musl.
   const isWithoutCpp = target.libc === "musl" && !MUSL_CPP.some((path) => machine.exists(path));
   return isWithoutCpp ? "no libstdc++ for musl" : undefined;
 }
 
-/** Where musl's loader looks for it by default. */
+/** The default search path of musl's loader. */
 const MUSL_CPP = ["/lib/libstdc++.so.6", "/usr/local/lib/libstdc++.so.6", "/usr/lib/libstdc++.so.6"];

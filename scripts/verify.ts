@@ -1,11 +1,11 @@
-/** Everything that must hold before a change lands, in one go: `bun run verify`, or `bun run verify tests` for one step. */
+/** Runs all checks of a change: `bun run verify`, or `bun run verify tests` for one step. */
 
 type Step = { name: string; words: string[] };
-type Tally = { passed: number; failed: number };
+type Counts = { passed: number; failed: number };
 
 const bun = process.execPath;
 
-/** Prose is laid out by hand: the formatter would pad every table to its longest cell. */
+/** Without Markdown: the formatter would pad every table to its longest cell. */
 const FORMATTED = ["src", "scripts", "test", "bench", "package.json", "tsconfig.json", "knip.json"];
 
 const STEPS: readonly Step[] = [
@@ -18,35 +18,35 @@ const STEPS: readonly Step[] = [
 
 process.exitCode = await verify(process.argv.slice(2));
 
-/** Runs the named steps, or all; every step runs even when one before it failed. */
+/** Runs the named steps, or all. A failed step does not stop the later ones. Returns the exit code. */
 async function verify(names: readonly string[]): Promise<number> {
   const unknown = names.find((name) => !STEPS.some((step) => step.name === name));
   if (unknown !== undefined) {
-    console.error(`verify: no step "${unknown}"; there are: ${STEPS.map(({ name }) => name).join(", ")}`);
+    console.error(`verify: no step "${unknown}"; the steps are: ${STEPS.map(({ name }) => name).join(", ")}`);
     return 2;
   }
-  const tallies: Tally[] = [];
+  const counts: Counts[] = [];
   for (const step of STEPS) {
-    if (names.length === 0 || names.includes(step.name)) tallies.push(await runStep(step));
+    if (names.length === 0 || names.includes(step.name)) counts.push(await runStep(step));
   }
-  const passed = tallies.reduce((sum, tally) => sum + tally.passed, 0);
-  const failed = tallies.reduce((sum, tally) => sum + tally.failed, 0);
+  const passed = counts.reduce((sum, step) => sum + step.passed, 0);
+  const failed = counts.reduce((sum, step) => sum + step.failed, 0);
   console.log(`\n${passed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
 }
 
-async function runStep({ name, words }: Step): Promise<Tally> {
+async function runStep({ name, words }: Step): Promise<Counts> {
   const start = performance.now();
   console.log(`\n== ${name}`);
   const child = Bun.spawn(words, { stdout: "inherit", stderr: "pipe", stdin: "ignore" });
-  const talk = await forward(child.stderr);
+  const output = await forward(child.stderr);
   const exitCode = await child.exited;
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   console.log(`== ${name}: ${exitCode === 0 ? "ok" : `failed, exit code ${exitCode}`} (${seconds} s)`);
-  return name === "tests" ? countTests(talk, exitCode) : tally(exitCode === 0);
+  return name === "tests" ? countTests(output, exitCode) : countStep(exitCode === 0);
 }
 
-/** Shows what a step says as it comes, and keeps it: bun test writes its counts there. */
+/** Copies a step's output to stderr and returns it: `bun test` prints its counts there. */
 async function forward(stream: ReadableStream<Uint8Array>): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
@@ -57,14 +57,14 @@ async function forward(stream: ReadableStream<Uint8Array>): Promise<string> {
   return text;
 }
 
-function countTests(talk: string, exitCode: number): Tally {
+function countTests(output: string, exitCode: number): Counts {
   const count = (word: string): number =>
-    Number(new RegExp(`^\\s*(\\d+) ${word}$`, "m").exec(talk)?.[1] ?? 0);
+    Number(new RegExp(`^\\s*(\\d+) ${word}$`, "m").exec(output)?.[1] ?? 0);
   const failed = count("fail");
-  // A run that ends badly without a failed test, such as one that was killed, must not count as passed.
+  // A killed run has no failed test, but it must not count as passed.
   return { passed: count("pass"), failed: exitCode !== 0 && failed === 0 ? 1 : failed };
 }
 
-function tally(isPassed: boolean): Tally {
+function countStep(isPassed: boolean): Counts {
   return isPassed ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
 }

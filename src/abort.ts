@@ -1,6 +1,9 @@
-/** Listening to an `AbortSignal`, with the listener taken away again. */
+/** Listens to an `AbortSignal`, and removes the listener. */
 
-/** Calls `react` once when `signal` aborts, or now if it has aborted already. Disposing removes the listener. */
+/**
+ * Calls `react` once when `signal` aborts, or at once if it has aborted already. Disposing removes the
+ * listener.
+ */
 export function onAbort(signal: AbortSignal, react: () => unknown): Disposable {
   const listener = (): void => void react();
   signal.addEventListener("abort", listener, { once: true });

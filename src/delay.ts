@@ -1,14 +1,14 @@
-/** Delays and deadlines in milliseconds. */
+/** Delays of timers, and deadlines. */
 
-/** Returns a delay that timers accept. One of more than 2^31 - 1 ms would fire at once (HTML, Node.js). */
+/** Returns the delay in milliseconds, at most 2^31-1. A timer with a longer one fires at once. */
 export function clampDelay(ms: number): number {
   return Math.min(ms, 0x7fff_ffff);
 }
 
-/** Returns the milliseconds until a deadline, at least 1, or 0 if there is no deadline. */
+/** Returns the milliseconds until a deadline: at least 1, even after it; 0 if there is no deadline. */
 export type TimeLeft = () => number;
 
-/** Starts one deadline for all steps of a call, `timeoutMs` from now. 0 means no deadline. */
+/** Starts a deadline for all steps of one call together. `timeoutMs` 0 means no deadline. */
 export function countDown(timeoutMs: number): TimeLeft {
   const endMs = performance.now() + timeoutMs;
   return () => (timeoutMs > 0 ? Math.max(1, Math.round(endMs - performance.now())) : 0);

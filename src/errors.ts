@@ -1,12 +1,9 @@
 /** The only error class, and the table of its codes. */
 
-/** The exit code of `execute`, and the JSON-RPC code. */
+/** A code outside of the program: the exit code of `execute`, the JSON-RPC code. */
 type Fault = { exitCode: number; rpcCode: number };
 
-/**
- * Every code of an error. The JSON-RPC codes are standard or in the range of servers (JSON-RPC 2.0, section
- * 5.1).
- */
+/** The codes of errors, the same on both sides. */
 export const FAULTS = {
   BAD_FRAME: { exitCode: 125, rpcCode: -32700 },
   BAD_REQUEST: { exitCode: 125, rpcCode: -32602 },
@@ -28,15 +25,15 @@ export const FAULTS = {
   INTERNAL: { exitCode: 125, rpcCode: -32603 },
 } as const satisfies Record<string, Fault>;
 
-/** A code of an error, such as `TIMEOUT`. */
+/** One of the codes. */
 export type FaultCode = keyof typeof FAULTS;
 
-/** `remedy` becomes the second line of the message: what the reader can do. */
+/** `remedy` becomes the second line of the message. It is an imperative. */
 export type FaultDetails = { remedy?: string; data?: unknown; cause?: unknown };
 
 /**
- * The only error that peers and users get. `message` names the action that failed, quotes the value, and
- * states the condition. A second line, if there is one, is the remedy.
+ * An error that a user or a peer can see. The first line of `message` has the action that failed, the value
+ * and its condition. The second line, if any, says what to do.
  */
 export class NegotiatorError extends Error {
   override readonly name = "NegotiatorError";
@@ -49,10 +46,7 @@ export class NegotiatorError extends Error {
     this.data = details.data;
   }
 
-  /**
-   * Returns what was thrown as a `NegotiatorError`. Anything else becomes `INTERNAL`, with the thrown value
-   * as cause.
-   */
+  /** Returns a `NegotiatorError` unchanged. Anything else becomes the cause of an `INTERNAL` one. */
   static from(thrown: unknown): NegotiatorError {
     if (thrown instanceof NegotiatorError) return thrown;
     const message = thrown instanceof Error ? thrown.message : describe(thrown);
@@ -60,18 +54,18 @@ export class NegotiatorError extends Error {
   }
 }
 
-/** Returns whether a value from outside is one of our codes. */
+/** True for the name of one of the codes. */
 export function isFaultCode(value: unknown): value is FaultCode {
   return typeof value === "string" && Object.hasOwn(FAULTS, value);
 }
 
-/** Returns the errno name of a system error, such as `ENOENT`, or undefined for another value. */
+/** Returns the name of a system error, such as `ENOENT`; undefined for other errors. */
 export function errnoOf(thrown: unknown): string | undefined {
   if (typeof thrown !== "object" || thrown === null || !("code" in thrown)) return undefined;
   return typeof thrown.code === "string" ? thrown.code : undefined;
 }
 
-/** `String` throws for some objects, such as one without a prototype. */
+/** `String()` throws for some objects, such as one without a prototype. */
 function describe(thrown: unknown): string {
   return typeof thrown === "object" && thrown !== null
     ? Object.prototype.toString.call(thrown)

@@ -1,46 +1,49 @@
-/** The limits of one peer. Each one is checked before memory is taken. */
+/** The limits on what one peer may cost. Each is checked before memory is taken. */
 
-/**
- * The defaults of the limits. A setting can change `lineBytes`, `openCalls` and the last three. Tests pass
- * other values for the rest.
- */
+/** The default values. A setting can change those in `DEFAULTS.limits` of `config/settings.ts`. */
 export const DEFAULT_LIMITS = {
-  /** The longest native line, in bytes without its LF. */
+  /** Longest native line, in bytes without its LF. */
   lineBytes: 1024 * 1024,
-  /** The longest body of a length-prefixed frame, in bytes. */
+  /** Longest body of a length-prefixed frame, in bytes. */
   lengthPrefixedBytes: 16 * 1024 * 1024,
-  /** Calls of one peer that run here at once. */
+  /** Most calls of one peer that run here at once. */
   openCalls: 128,
-  /** Streams that one call may open. */
+  /** Most streams of one call. */
   streamsPerCall: 8,
-  /** Bytes of one stream that a sender may send before the reader reads some. */
+  /** Most bytes of one stream that a sender may send before the reader has taken some. */
   streamCreditBytes: 128 * 1024,
-  /** Bytes of unacknowledged messages that are kept for sending again. At this limit, sending waits. */
+  /**
+   * Most bytes of numbered messages that are kept for a resend. Sending stops until they are acknowledged.
+   */
   unacknowledgedBytes: 1024 * 1024,
-  /** Results that are kept for a caller that repeats a call id: their number, bytes and age. */
+  /**
+   * Most results kept for a caller that repeats a call id, most bytes of them, and how long they are kept.
+   */
   finishedCalls: 256,
   finishedBytes: 1024 * 1024,
   finishedMs: 10 * 60_000,
-  /** Invalid frames of a peer, in one epoch or before it, until the session ends. */
+  /** Most invalid frames, in one epoch or before it. After more the peer is cut off. */
   faults: 32,
-  /** Silence after which this side pings the peer. */
+  /** A peer that sends nothing for so long gets a ping. */
   pingAfterMs: 10_000,
-  /** Silence after which a peer counts as unresponsive. */
+  /** A peer that sends nothing for so long counts as unresponsive. */
   unresponsiveAfterMs: 30_000,
-  /** Silence after which this side ends the calls of a peer, except detached ones. */
+  /** A peer that sends nothing for so long loses its calls, except the detached ones. */
   abandonAfterMs: 120_000,
 } as const;
 
-/** The limits of one peer. */
+/** All limits, by their names in `DEFAULT_LIMITS`; bytes, counts, or milliseconds. */
 export type Limits = { readonly [name in keyof typeof DEFAULT_LIMITS]: number };
 
-/** The most payload bytes of one stream chunk. A part of the protocol. */
+/** Most payload bytes in one stream chunk. Part of the protocol, not a setting. */
 export const CHUNK_BYTES = 32 * 1024;
-/** The deepest nesting of objects and arrays in a message. A part of the protocol. */
+
+/** Deepest nesting of objects and arrays in a message. Part of the protocol, not a setting. */
 export const MESSAGE_DEPTH = 32;
+
 /**
- * The most commas, colons and opening brackets outside the strings of one message. Each of them stands for a
- * value or a name, which takes far more memory and time than its bytes. So many are read in a tenth of a
- * second. A part of the protocol.
+ * Most commas, colons and opening brackets outside the strings of one message. Each stands for a value or a
+ * name, which takes far more memory and time than its bytes; so many are parsed in a tenth of a second. Part
+ * of the protocol, not a setting.
  */
 export const MESSAGE_MARKS = 131_072;

@@ -1,6 +1,6 @@
 /** The program's log: consola instances that write to stderr, as text or as JSON lines. */
-import { createConsola, LogLevels } from "consola/basic";
-import type { ConsolaInstance, LogObject } from "consola/basic";
+import { createConsola, LogLevels } from "consola/core";
+import type { ConsolaInstance, LogObject } from "consola/core";
 import { printable, printableJson } from "./printable.ts";
 
 /**
@@ -23,9 +23,7 @@ export const LOG_FORMATS = ["text", "json"] as const;
 /** One of `LOG_FORMATS`. */
 export type LogFormat = (typeof LOG_FORMATS)[number];
 
-/**
- * What a text line starts with. systemd's journal reads the priority (sd-daemon(3)) and adds the time itself.
- */
+/** The start of a text line. systemd's journal reads the priority (sd-daemon(3)) and adds the time itself. */
 export type LinePrefix = "none" | "time" | "priority";
 
 /**
@@ -79,11 +77,9 @@ function createRoot({ level, format }: { level: LogLevel; format: LogFormat }): 
   const formatLine = format === "json" ? formatJson : formatText;
   return createConsola({
     level: LogLevels[level],
-    stdout: process.stderr,
-    stderr: process.stderr,
-    // Consola would fold equal lines into "(repeated n times)", but programs that read the log need every
-    // line.
-    throttle: -1,
+    // Consola would fold equal lines, but programs that read the log need each. -1 would fold some when the
+    // clock is set back.
+    throttle: Number.NEGATIVE_INFINITY,
     reporters: [{ log: (line) => void process.stderr.write(`${formatLine(line)}\n`) }],
   });
 }

@@ -1,4 +1,4 @@
-/** The process: which role it plays, and its exit code. The only reader of argv. */
+/** Owns the process: argv, the role, the exit code, and the last error message. */
 import { readlinkSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { errnoOf, FAULTS, NegotiatorError } from "./errors.ts";
@@ -8,18 +8,18 @@ import type { Outcome } from "./roles/cli/subcommand.ts";
 const ROLES = ["host", "guest"] as const;
 type Role = (typeof ROLES)[number];
 
-/** Links that lead to links are followed this far when the role is read from the name. */
+/** Most links that are followed to find the role in a name. */
 const LINK_DEPTH = 16;
 
 async function start(): Promise<void> {
   process.stdout.on("error", reportLostOutput);
-  // A log that nobody can read any more is no reason to stop.
+  // A closed stderr must not end the program.
   process.stderr.on("error", () => undefined);
   try {
     const { exitCode, error, signal } = await dispatch(process.argv0, process.argv.slice(2));
     if (error !== undefined) await report(error);
     process.exitCode ||= exitCode;
-    // A shell leaves its loop only if what it ran was ended by the signal that it got itself.
+    // A shell leaves its loop only when the program was ended by the same signal as the shell got.
     if (signal !== undefined) (await import("./process/run.ts")).signalSelf(signal);
   } catch (thrown) {
     const error = NegotiatorError.from(thrown);
@@ -39,7 +39,7 @@ async function logStack(thrown: unknown): Promise<void> {
   if (thrown instanceof Error && thrown.stack !== undefined) logFor("main").debug(thrown.stack);
 }
 
-/** A reader such as `head` may leave early, and that is its right; a full disk is a failure. */
+/** A reader such as `head` may close our stdout early. A full disk is an error. */
 function reportLostOutput(error: Error): void {
   if (errnoOf(error) === "EPIPE") return;
   process.stderr.write(`negotiator: Cannot write to stdout: ${printable(error.message)}\n`);
@@ -56,7 +56,7 @@ async function dispatch(calledAs: string, words: string[]): Promise<Outcome> {
   return runBare(first);
 }
 
-/** Only the chosen role's code is loaded. */
+/** Loads only the code of the chosen role. */
 async function runRole(role: Role, words: string[]): Promise<Outcome> {
   if (role === "host") return (await import("./roles/host/cli.ts")).runHost(words);
   return (await import("./roles/guest/cli.ts")).runGuest(words);
@@ -76,7 +76,7 @@ async function runBare(first: string | undefined): Promise<Outcome> {
   throw usageError("role or option", first, [...ROLES, "--help", "--version"], "negotiator --help");
 }
 
-/** The role that a name such as `/usr/sbin/negotiator-host` gives, also where a link of another name leads to it. */
+/** Returns the role in a name such as `/usr/sbin/negotiator-host`, or in the name that a link leads to. */
 function roleOfName(calledAs: string): Role | undefined {
   let path = calledAs.includes("/") ? calledAs : (Bun.which(calledAs) ?? calledAs);
   for (let depth = 0; depth < LINK_DEPTH; depth++) {

@@ -1,6 +1,6 @@
-/** Guesses which word was meant by a mistyped one. */
+/** Guesses the word that a user meant to type. */
 
-/** Returns up to three candidates that are similar to `word`, the nearest first. */
+/** Returns the candidates that resemble `word`: the nearest first, three at most. */
 export function nearest(word: string, candidates: readonly string[]): string[] {
   if (word === "" || word.length > MAX_LENGTH) return [];
   const allowed = Math.min(Math.ceil(word.length / 4), MAX_DISTANCE);
@@ -13,12 +13,15 @@ export function nearest(word: string, candidates: readonly string[]): string[] {
     .map(({ candidate }) => candidate);
 }
 
-/** Words come from peers, and the work grows with the product of both lengths. */
+/** A peer can send long words, and the work grows with the product of both lengths. */
 const MAX_LENGTH = 64;
 const MAX_DISTANCE = 3;
 const MAX_GUESSES = 3;
 
-/** The optimal string alignment distance. */
+/**
+ * Counts the insertions, deletions, replacements and swaps of neighbours between two words (optimal string
+ * alignment).
+ */
 function countEdits(from: string, to: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: to.length + 1 }, (_, column) => column);

@@ -1,17 +1,20 @@
-/** Escapes characters that could control a terminal or forge a log line. */
+/** Makes text from outside harmless for terminals and logs. */
 
 /**
- * Control characters, line separators, and bidirectional marks and overrides, which reorder the shown text.
+ * Control characters (C0, C1, DEL), line separators, and the bidirectional marks and overrides, which
+ * reorder text on the screen.
  */
-// oxlint-disable-next-line no-control-regex -- this file escapes control characters
+// oxlint-disable-next-line no-control-regex -- control characters are what this file is about
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
-/** Returns the text with each control character as an escape, such as `\x1b` or `\n`. */
+/** Returns the text with each unsafe character as an escape, such as `\x1b` or `\n`. */
 export function printable(text: string): string {
   return text.replace(UNSAFE, escapeCharacter).toWellFormed();
 }
 
-/** Does the same for JSON text, with JSON escapes such as `\u009b`. The parsed value stays the same. */
+/**
+ * Returns JSON with each unsafe character as an escape, such as `\u009b`. It still parses to the same value.
+ */
 export function printableJson(json: string): string {
   return json.replace(UNSAFE, escapeUnit);
 }

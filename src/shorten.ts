@@ -1,6 +1,9 @@
-/** Cuts text from outside, so that a message cannot grow with it. */
+/** Cuts text from outside, so that messages stay short. */
 
-/** The first `length` UTF-16 units of `text`, with `…` after them when something was cut; never half a character. */
+/**
+ * Returns the first `length` UTF-16 units of `text`, and `…` if it was longer. Never ends in half a
+ * character.
+ */
 export function shorten(text: string, length: number): string {
   return text.length <= length ? text : `${text.slice(0, length).toWellFormed()}…`;
 }

@@ -1,7 +1,9 @@
 /** Names and numbers of the signals of this system (signal(7)). */
 import { constants } from "node:os";
 
-/** The number of a signal such as `SIGTERM` or `SIG34`, the form of real-time signals; undefined for any other text. */
+/**
+ * Returns the number of a signal such as `SIGTERM`, or `SIG34` for a real-time one; undefined for other text.
+ */
 export function signalNumber(name: string): number | undefined {
   const named = Object.entries(constants.signals).find(([known]) => known === name)?.[1];
   if (named !== undefined) return named;
@@ -9,7 +11,7 @@ export function signalNumber(name: string): number | undefined {
   return digits === undefined ? undefined : Number(digits);
 }
 
-/** The name of a signal: `SIGTERM` for 15, `SIG34` where the system has no name for the number. */
+/** Returns the name of a signal: `SIGTERM` for 15; `SIG34` for 34, which has no name. */
 export function signalName(number: number): string {
   return Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? `SIG${number}`;
 }

@@ -1,21 +1,18 @@
-/**
- * The version of this build. `scripts/build-binaries.ts` sets commit and target; a run from source has
- * neither.
- */
+/** Identifies the build. `scripts/build-binaries.ts` sets commit and target. */
 
 declare const NEGOTIATOR_COMMIT: string | undefined;
 declare const NEGOTIATOR_TARGET: string | undefined;
 
 import manifest from "../package.json" with { type: "json" };
 
-/** The version in package.json, such as `0.1.0`. */
+/** The release, such as `0.1.0`. */
 export const VERSION: string = manifest.version;
-/** A short commit hash, with `-dirty` if there were changes. */
+/** The short commit hash, with `-dirty` if there were uncommitted changes; `source` if not a binary. */
 const COMMIT = typeof NEGOTIATOR_COMMIT === "string" ? NEGOTIATOR_COMMIT : "source";
-/** A release target, such as `linux-x64-musl-baseline`. */
+/** The target, such as `linux-x64-musl-baseline`; `source` if not a binary. */
 const TARGET = typeof NEGOTIATOR_TARGET === "string" ? NEGOTIATOR_TARGET : "source";
 
-/** Returns the line of `--version`: version, commit, target, and the version of Bun. */
+/** Returns the line of `--version`: version, commit, target, version of Bun. */
 export function formatVersion(): string {
   return `negotiator ${VERSION} (commit ${COMMIT}, ${TARGET}, bun ${Bun.version})`;
 }

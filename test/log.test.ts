@@ -1,7 +1,5 @@
-/**
- * The log: its lines, fields and levels. Secrets and control characters are hidden, and stdout stays empty.
- */
-import { afterEach, describe, expect, test } from "bun:test";
+/** Checks each line of the log: all fields, no secret, nothing on stdout, no control characters. */
+import { afterEach, describe, expect, setSystemTime, test } from "bun:test";
 import { join } from "node:path";
 import { setLinePrefix, configureLog, LOG_LEVELS, logFor, shiftLevel } from "../src/log.ts";
 import type { LogFields, LogFormat, LogLevel } from "../src/log.ts";
@@ -17,9 +15,9 @@ afterEach(() => {
   setLinePrefix("none");
 });
 
-async function linesOf(level: LogLevel, format: LogFormat, talk: () => void): Promise<string[]> {
+async function linesOf(level: LogLevel, format: LogFormat, writeLog: () => void): Promise<string[]> {
   configureLog({ level, format });
-  const { stdout, stderr } = await spyOnOutput(talk);
+  const { stdout, stderr } = await spyOnOutput(writeLog);
   expect(stdout).toBe("");
   const lines = stderr.split("\n");
   expect(lines.pop()).toBe("");
@@ -34,20 +32,20 @@ async function recordOf(message: string, fields: LogFields): Promise<LogFields> 
   return record;
 }
 
-function talkAtEveryLevel(): void {
+function logAtEveryLevel(): void {
   for (const level of LOG_LEVELS) if (level !== "silent") log[level](`at ${level}`);
 }
 
-describe.each(["text", "json"] as const)("a log in %s format", (format) => {
+describe.each(["text", "json"] as const)("in the format %s", (format) => {
   test.each(LOG_LEVELS.map((level, index) => [level, LOG_LEVELS.slice(1, index + 1)] as const))(
-    "at level %s writes the lines of %j",
-    async (level, said) => {
-      const lines = await linesOf(level, format, talkAtEveryLevel);
-      expect(lines).toEqual(said.map((word) => expect.stringContaining(`at ${word}`)));
+    "level %s writes the lines %j",
+    async (level, written) => {
+      const lines = await linesOf(level, format, logAtEveryLevel);
+      expect(lines).toEqual(written.map((word) => expect.stringContaining(`at ${word}`)));
     },
   );
 
-  test("writes all of 50 equal lines", async () => {
+  test("50 equal lines in a row are all written", async () => {
     const lines = await linesOf("info", format, () => {
       for (let count = 0; count < 50; count++) log.warn("the same", { n: 1 });
     });
@@ -55,7 +53,18 @@ describe.each(["text", "json"] as const)("a log in %s format", (format) => {
     for (const line of lines) expect(line).toContain("the same");
   });
 
-  test("writes a line for fields that JSON cannot hold, such as a circle or a bigint", async () => {
+  test("20 equal lines are all written when the clock is set back before each", async () => {
+    const lines = await linesOf("info", format, () => {
+      for (let count = 20; count > 0; count--) {
+        setSystemTime(new Date(count * 10_000));
+        log.warn("the same");
+      }
+      setSystemTime();
+    });
+    expect(lines).toHaveLength(20);
+  });
+
+  test("fields that contain themselves, a big integer or a function do not prevent the line", async () => {
     const circle: Record<string, unknown> = { name: "circle" };
     circle["self"] = circle;
     const list: unknown[] = [];
@@ -68,7 +77,7 @@ describe.each(["text", "json"] as const)("a log in %s format", (format) => {
     expect(line).toContain("18446744073709551616");
   });
 
-  test("hides values under names such as password, at any depth", async () => {
+  test("values of names such as password and apiToken are hidden at any depth", async () => {
     const secret = "s3cret-value";
     const fields = {
       password: secret,
@@ -84,17 +93,17 @@ describe.each(["text", "json"] as const)("a log in %s format", (format) => {
 });
 
 describe("a text line", () => {
-  test("has level, module, message and fields", async () => {
+  test("shows level, module, message and fields", async () => {
     const lines = await linesOf("info", "text", () => log.warn("lost", { guest: "web 1", attempt: 2 }));
     expect(lines).toEqual(['WARN test: lost guest="web 1" attempt=2']);
   });
 
-  test("of a message with two lines is indented on the second, so that it cannot forge a line", async () => {
+  test("indents the further lines of its message, so that they do not look like log lines", async () => {
     const lines = await linesOf("info", "text", () => log.error("Cannot open\nERROR test: forged"));
     expect(lines).toEqual(["ERROR test: Cannot open", "  ERROR test: forged"]);
   });
 
-  test('starts with its time after setLinePrefix("time")', async () => {
+  test("begins with the time after setLinePrefix(time)", async () => {
     setLinePrefix("time");
     const lines = await linesOf("info", "text", () => log.warn("lost\nand found"));
     expect(lines).toEqual([
@@ -103,17 +112,17 @@ describe("a text line", () => {
     ]);
   });
 
-  test('starts with its syslog priority after setLinePrefix("priority"), on every line', async () => {
+  test("begins with its priority after setLinePrefix(priority), in every line of its message", async () => {
     setLinePrefix("priority");
     const lines = await linesOf("trace", "text", () => {
-      talkAtEveryLevel();
+      logAtEveryLevel();
       log.warn("lost\nand found");
     });
     expect(lines.map((line) => line.slice(0, 3))).toEqual(["<3>", "<4>", "<6>", "<7>", "<7>", "<4>", "<4>"]);
     expect(lines.slice(-2)).toEqual(["<4>WARN test: lost", "<4>  and found"]);
   });
 
-  test("escapes control characters in the message and the fields", async () => {
+  test("shows control characters of its message and fields escaped", async () => {
     const hostile = "\u001b[2J\u009b\u202e\r\u2028";
     const lines = await linesOf("info", "text", () => log.info(hostile, { guest: `${hostile}\n` }));
     expect(lines).toHaveLength(1);
@@ -123,7 +132,7 @@ describe("a text line", () => {
 });
 
 describe("a JSON line", () => {
-  test("has time, level, module and message first, and then every field", async () => {
+  test("starts with time, level, module and message, and has every field", async () => {
     const fields = { guest: "web1", nested: { a: [1, null, true], at: new Date(0) }, constructor: 1 };
     const record = await recordOf("hello", fields);
     expect(record).toEqual({
@@ -138,7 +147,7 @@ describe("a JSON line", () => {
     expect(Object.keys(record).slice(0, 4)).toEqual(["time", "level", "module", "message"]);
   });
 
-  test("keeps a field named like a standard member, under fields.NAME", async () => {
+  test("renames a field called time, level, module or message to fields.NAME", async () => {
     const fields = { time: 1, level: "high", module: "virtio", message: "theirs", args: [1], type: "x" };
     expect(await recordOf("ours", fields)).toMatchObject({
       level: "info",
@@ -153,22 +162,41 @@ describe("a JSON line", () => {
     });
   });
 
-  test("has only the message of an error, and no stack, at any depth", async () => {
+  test("shows an error as its message without the stack, at any depth", async () => {
     const record = await recordOf("failed", { error: new Error("outer"), all: [new TypeError("inner")] });
     expect(record).toMatchObject({ error: "outer", all: ["inner"] });
     expect(JSON.stringify(record)).not.toContain("log.test.ts");
   });
 
-  test("escapes control characters and reads back the same", async () => {
+  test("escapes control characters so that JSON.parse returns the same text", async () => {
     const hostile = "\u0000\n\u001b[2J\u007f\u0085\u009b\u061c\u202e\u2028é😀";
     const record = await recordOf(hostile, { guest: hostile, [hostile]: 1 });
     expect(record).toMatchObject({ message: hostile, guest: hostile, [hostile]: 1 });
   });
 
-  test("keeps a field called __proto__ as an ordinary member", async () => {
+  test("keeps a field called __proto__ as a plain member", async () => {
     const record = await recordOf("x", JSON.parse('{ "__proto__": { "polluted": true } }'));
     expect(Object.getOwnPropertyNames(record)).toContain("__proto__");
     expect(record).not.toHaveProperty("polluted");
+  });
+});
+
+describe("configureLog", () => {
+  test("changes the level and the format of logs that were made before it", async () => {
+    const earlier = logFor("earlier");
+    const lines = await linesOf("debug", "json", () => earlier.debug("x"));
+    expect(lines).toEqual([expect.stringContaining('"level":"debug","module":"earlier","message":"x"')]);
+  });
+
+  test("sets the level and the format of logs that are made after it", async () => {
+    const lines = await linesOf("debug", "json", () => logFor("later").debug("x"));
+    expect(lines).toEqual([expect.stringContaining('"level":"debug","module":"later","message":"x"')]);
+  });
+
+  test("works for two logs of the same module", async () => {
+    const logs = [logFor("twice"), logFor("twice")];
+    const lines = await linesOf("info", "text", () => logs.forEach((each) => each.info("x")));
+    expect(lines).toEqual(["INFO twice: x", "INFO twice: x"]);
   });
 });
 
@@ -184,20 +212,20 @@ test.each([
   ["info", -1000, "silent"],
   ["silent", 1, "error"],
   ["trace", -1, "debug"],
-] as const)("shiftLevel of %s by %d steps returns %s", (level, steps, shifted) => {
+] as const)("level %s shifted by %d is %s", (level, steps, shifted) => {
   expect(shiftLevel(level, steps)).toBe(shifted);
 });
 
-test("variables such as CONSOLA_LEVEL, DEBUG and FORCE_COLOR change neither lines nor stream", async () => {
+test("CONSOLA_LEVEL, FORCE_COLOR, DEBUG and NODE_ENV change nothing about the log", async () => {
   await using directory = await createTemporaryDirectory();
   const source = JSON.stringify(join(import.meta.dir, "../src/log.ts"));
   const script = await directory.write(
-    "talk.ts",
+    "log-all.ts",
     `import { configureLog, LOG_LEVELS, logFor } from ${source};
-     const talk = () => LOG_LEVELS.slice(1).forEach((level) => logFor("t")[level]("x"));
-     talk();
+     const writeAll = () => LOG_LEVELS.slice(1).forEach((level) => logFor("t")[level]("x"));
+     writeAll();
      configureLog({ level: "trace", format: "text" });
-     talk();`,
+     writeAll();`,
   );
   const environment = { CONSOLA_LEVEL: "1", FORCE_COLOR: "1", DEBUG: "1", NODE_ENV: "test" };
   const { exitCode, stdout, stderr } = await runProcess([process.execPath, script], environment);

@@ -1,4 +1,4 @@
-/** The process as it is called: exit codes, stdout and stderr, help that is true, output that nobody reads. */
+/** The process: exit codes, stdout and stderr, help and its examples, and output that cannot be written. */
 import { describe, expect, test } from "bun:test";
 import { chmod } from "node:fs/promises";
 import manifest from "../package.json" with { type: "json" };
@@ -10,14 +10,21 @@ import type { TemporaryDirectory } from "./support/temporary-directory.ts";
 const ROLES = ["host", "guest"] as const;
 const TIMEOUT_MS = 240_000;
 
-/** A module that lets citty read a command line, and run nothing. */
+/** A module that replaces citty's running of a command by doing nothing. */
 const RUN_NOTHING = `
   import { defineCommand, runCommand } from ${JSON.stringify(Bun.resolveSync("citty", import.meta.dir))};
-  const exports = { defineCommand, runCommand: ({ args }, options) => runCommand({ args, run: () => ({ exitCode: 0 }) }, options) };
-  Bun.plugin({ name: "run-nothing", setup: (build) => build.module("citty", () => ({ exports, loader: "object" })) });
+  const run = () => ({ exitCode: 0 });
+  const exports = {
+    defineCommand,
+    runCommand: ({ args }, options) => runCommand({ args, run }, options),
+  };
+  Bun.plugin({
+    name: "run-nothing",
+    setup: (build) => build.module("citty", () => ({ exports, loader: "object" })),
+  });
 `;
 
-/** A directory with a program "negotiator" that reads its words, and does nothing. */
+/** A directory with a program "negotiator" that reads its argv, and does nothing. */
 async function createHarmlessProgram(): Promise<TemporaryDirectory> {
   const directory = await createTemporaryDirectory();
   const preload = await directory.write("run-nothing.ts", RUN_NOTHING);
@@ -26,12 +33,12 @@ async function createHarmlessProgram(): Promise<TemporaryDirectory> {
   return directory;
 }
 
-/** As one word of a shell. */
+/** Quotes a text as one word of a shell. */
 function quote(text: string): string {
   return `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
-/** Runs one command line in a shell, where the program, and each file that the line reads from, is there. */
+/** Runs one command line in a shell that finds the program, and each file that the line reads from. */
 async function tryExample(example: string, program: TemporaryDirectory): Promise<SourceRun> {
   for (const [, file = ""] of example.matchAll(/<\s*([\w.-]+)/g)) await program.write(file, "");
   return runProcess(["/bin/sh", "-c", `cd "$0" && ${example}`, program.path], { PATH: program.path });
@@ -43,13 +50,13 @@ async function helpOf(words: readonly string[]): Promise<string> {
   return stdout;
 }
 
-/** The lines of a help text's section, without their indent. */
+/** Returns the lines of one section of a help text, without their indent. */
 function sectionOf(help: string, title: string): string[] {
   const body = new RegExp(`^${title}:\\n((?: .*\\n)+)`, "m").exec(help)?.[1] ?? "";
   return body.split("\n").flatMap((line) => /^ {2}(\S.*)$/.exec(line)?.[1] ?? []);
 }
 
-/** Every command that has a help of its own: the words that lead to it. */
+/** Returns the argv of every command that has a help text. */
 async function walkCommands(): Promise<string[][]> {
   const found: string[][] = [[]];
   for (const role of ROLES) {
@@ -62,7 +69,7 @@ async function walkCommands(): Promise<string[][]> {
 
 describe("help", () => {
   test(
-    "of every command fits a terminal, and its examples are command lines that are accepted",
+    "the help of every command fits a terminal, and its examples are accepted",
     async () => {
       await using program = await createHarmlessProgram();
       for (const words of await walkCommands()) {
@@ -79,7 +86,7 @@ describe("help", () => {
     TIMEOUT_MS,
   );
 
-  test("an example that is wrong would be noticed", async () => {
+  test("an example with an unknown option is refused", async () => {
     await using program = await createHarmlessProgram();
     const wrong = await tryExample("negotiator host print-config --jsno", program);
     expect(wrong).toMatchObject({ exitCode: 2 });
@@ -87,14 +94,14 @@ describe("help", () => {
     expect(right).toEqual({ exitCode: 0, stdout: "", stderr: "" });
   });
 
-  test.each(["-h", "--help"])("%s shows the roles", async (word) => {
+  test.each(["-h", "--help"])("%s prints the roles", async (word) => {
     const { exitCode, stdout, stderr } = await runSource([word]);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
     for (const role of ROLES) expect(stdout).toContain(`negotiator ${role} SUBCOMMAND`);
   });
 });
 
-test.each(["-V", "--version"])("%s says which build this is", async (word) => {
+test.each(["-V", "--version"])("%s prints version, commit, target and Bun's version", async (word) => {
   const line = `negotiator ${manifest.version} (commit source, source, bun ${Bun.version})\n`;
   expect(await runSource([word])).toEqual({ exitCode: 0, stdout: line, stderr: "" });
 });
@@ -118,7 +125,7 @@ describe("a wrong command line is one line on stderr and exit code 2", () => {
     [["host", "print-config", "--jsno"], 'unknown option "--jsno": did you mean "--json"? (see negotiator'],
     [["host", "print-config", "--config"], "option --config needs a value (see negotiator host print-config"],
     [["host", "print-config", "x\n"], 'surplus word "x\\n" (see negotiator host print-config --help)'],
-  ])("%j", async (words, message) => {
+  ])("%j ends with exit code 2: %s", async (words, message) => {
     const { exitCode, stdout, stderr } = await runSource(words);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
     expect(stderr).toStartWith(`negotiator: ${message}`);
@@ -127,7 +134,7 @@ describe("a wrong command line is one line on stderr and exit code 2", () => {
   });
 });
 
-test("a failure of ours never has the exit code of a command that is executed", async () => {
+test("execute with an unreadable config file ends with exit code 125", async () => {
   for (const words of [
     ["host", "execute", "web1", "x"],
     ["guest", "execute", "x"],
@@ -141,7 +148,7 @@ test("a failure of ours never has the exit code of a command that is executed", 
   }
 });
 
-test("a bad setting is named on stderr, with exit code 1", async () => {
+test("an invalid setting is named on stderr, with exit code 1", async () => {
   const environment = { NEGOTIATOR_CONFIG: "/dev/null", NEGOTIATOR_LOG_LEVEL: "loud\nnegotiator: forged" };
   const { exitCode, stdout, stderr } = await runSource(["host", "print-config"], { environment });
   expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
@@ -149,13 +156,13 @@ test("a bad setting is named on stderr, with exit code 1", async () => {
   expect(stderr).toContain("loud\\nnegotiator: forged");
 });
 
-describe("an error of our own making", () => {
+describe("an internal error", () => {
   const broken = 'process.stdout.write = () => { throw new Error("broken\\u001b[31m"); };';
 
   test.each([
-    ["has no stack on stderr", [], "negotiator: broken\\x1b[31m\n"],
+    ["an internal error prints no stack", [], "negotiator: broken\\x1b[31m\n"],
     [
-      "has its stack in the log at level debug",
+      "an internal error logs its stack at level debug",
       ["-v"],
       "negotiator: broken\\x1b[31m\nDEBUG main: Error: broken\\x1b[31m\n",
     ],
@@ -170,7 +177,7 @@ describe("an error of our own making", () => {
   });
 });
 
-describe("output that nobody takes", () => {
+describe("output that cannot be written", () => {
   const environment = { NEGOTIATOR_CONFIG: "/dev/null" };
   const shell = (script: string, words: readonly string[]) =>
     runProcess(["/bin/sh", "-c", script, process.execPath, MAIN, ...words], environment);
@@ -181,7 +188,7 @@ describe("output that nobody takes", () => {
     [["host", "--help"], 0],
     [["host", "print-config"], 0],
     [["nonsense"], 2],
-  ])("%j into a closed pipe ends quietly", async (words, exitCode) => {
+  ])("%j with a closed stdout ends without an error, exit code %d", async (words, exitCode) => {
     await using directory = await createTemporaryDirectory();
     // The program starts only once the other end of its pipe is closed.
     const script = `cd '${directory.path}' && mkfifo gate &&
@@ -192,7 +199,7 @@ describe("output that nobody takes", () => {
     expect(run.stderr.split("\n").length - 1).toBe(exitCode === 0 ? 0 : 1);
   });
 
-  test("onto a full disk is a failure that is said", async () => {
+  test("output to a full disk is an error with exit code 1", async () => {
     const { exitCode, stderr } = await shell('"$0" "$@" > /dev/full', ["host", "print-config"]);
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(/^negotiator: Cannot write to stdout: ENOSPC[^\n]*\n$/);
@@ -201,7 +208,7 @@ describe("output that nobody takes", () => {
   test.each([
     ["a full disk", '"$0" "$@" 2> /dev/full'],
     ["nothing", '"$0" "$@" 2>&-'],
-  ])("with stderr on %s keeps its exit code", async (_, script) => {
+  ])("an exit code stays the same with stderr on %s", async (_, script) => {
     expect(await shell(script, ["nonsense"])).toEqual({ exitCode: 2, stdout: "", stderr: "" });
     expect(await shell(script, ["host", "print-config"])).toMatchObject({ exitCode: 0, stderr: "" });
   });

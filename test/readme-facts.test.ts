@@ -1,4 +1,4 @@
-/** What the README says beside its lines of shell: messages, settings, policy, paths, and the examples of services. */
+/** The pages are right about messages, settings, policies, commands, paths, and service files. */
 import { describe, expect, test } from "bun:test";
 import { chmod, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -6,13 +6,13 @@ import { COMMANDS } from "../scripts/demo-commands.ts";
 import { TARGET_NAMES } from "../scripts/targets.ts";
 import { dialSocket } from "../src/channels/socket/socket.ts";
 import { findPolicyFile, loadConfig } from "../src/config/config.ts";
-import { NATIVE_PORTS as PORT_NAMES } from "../src/peers/native.ts";
 import { explainMissing, explainRefusal } from "../src/discovery/ports/port-trouble.ts";
 import { explainStart } from "../src/discovery/libvirt/virsh.ts";
 import { NegotiatorError } from "../src/errors.ts";
 import { resolveCommand } from "../src/methods/commands.ts";
 import { readDescription } from "../src/methods/describe.ts";
 import { decide, parsePolicy } from "../src/policy/policy.ts";
+import { DIALECTS } from "../src/peers/dialects.ts";
 import { readPolicy } from "../src/policy/policy-file.ts";
 import { noDaemon } from "../src/roles/cli/control-client.ts";
 import { explainNoAnswer as explainHostNoAnswer } from "../src/roles/guest/no-answer.ts";
@@ -20,36 +20,47 @@ import { noGuest } from "../src/roles/host/guests.ts";
 import { explainNoAnswer as explainGuestNoAnswer, noCallingPort } from "../src/roles/host/no-answer.ts";
 import { splitWords } from "../src/roles/cli/shell-words.ts";
 import { DEFAULTS } from "../src/config/settings.ts";
-import { blocksOf, expectGoodUsage, expectMessage, README, ROOT } from "./support/readme.ts";
+import {
+  blocksOf,
+  expectGoodUsage,
+  expectMessage,
+  firstColumnOf,
+  PAGES,
+  pageAt,
+  ROOT,
+  sectionOf,
+} from "./support/documents.ts";
 import { errorOf, rejectionOf } from "./support/error-of.ts";
 import { createTemporaryDirectory } from "./support/temporary-directory.ts";
 
-describe("the README has the message", () => {
-  test("of a port that is missing", async () => {
+const [HOST_TO_GUEST = "", GUEST_TO_HOST = ""] = DIALECTS.portNames;
+
+describe("docs/TROUBLESHOOTING.md has the message", () => {
+  test("of a missing port", async () => {
     await using directory = await createTemporaryDirectory();
     await mkdir(directory.at("empty"));
     await directory.write("other/vport0p1/name", "org.qemu.guest_agent.0\n");
     const procDirectory = directory.at("empty");
     for (const [port, name] of [
-      [PORT_NAMES.hostToGuest, "nowhere"],
-      [PORT_NAMES.hostToGuest, "empty"],
-      [PORT_NAMES.hostToGuest, "other"],
-      [PORT_NAMES.guestToHost, "empty"],
+      [HOST_TO_GUEST, "nowhere"],
+      [HOST_TO_GUEST, "empty"],
+      [HOST_TO_GUEST, "other"],
+      [GUEST_TO_HOST, "empty"],
     ] as const) {
       expectMessage(await explainMissing(port, { sysDirectory: directory.at(name), procDirectory }));
     }
   });
 
-  test("of a port that does not open", async () => {
+  test("of a port that cannot be opened", async () => {
     await using directory = await createTemporaryDirectory();
-    const port = { name: PORT_NAMES.hostToGuest, device: "/dev/vport0p1" };
+    const port = { name: HOST_TO_GUEST, device: "/dev/vport0p1" };
     for (const code of ["EBUSY", "EACCES"]) {
       const thrown = Object.assign(new Error(code), { code });
       expectMessage(await explainRefusal(port, thrown, { procDirectory: directory.path }));
     }
   });
 
-  test("of a side that is silent", async () => {
+  test("of a side that does not answer", async () => {
     const silent = { peer: undefined, state: "idle" } as const;
     const endpoint = { path: "/run/vm/web1.sock", state: "running" } as const;
     expectMessage(explainGuestNoAnswer("web1", silent, endpoint));
@@ -61,17 +72,17 @@ describe("the README has the message", () => {
     );
     const path = "/run/vm/web1.sock";
     expectMessage(explainGuestNoAnswer("web1", silent, endpoint, await rejectionOf(dialSocket(path))));
-    expectMessage(noCallingPort("web1", PORT_NAMES.hostToGuest));
+    expectMessage(noCallingPort("web1", HOST_TO_GUEST));
     expectMessage(explainHostNoAnswer());
   });
 
-  test("of what is not there", () => {
+  test("of a missing guest, daemon, and virsh", () => {
     expectMessage(noGuest("web2", ["web1"]));
     expectMessage(noDaemon("host", DEFAULTS.host.control));
     expectMessage(explainStart(new NegotiatorError("NO_COMMAND", "no virsh")));
   });
 
-  test("of a policy that is set and not there", () => {
+  test("of a policy that is set and does not exist", () => {
     const environment = { NEGOTIATOR_POLICY_FILE: "/etc/negotiator/polcy.toml" };
     expectMessage(errorOf(() => readPolicy(findPolicyFile(loadConfig({ file: "/dev/null", environment })))));
   });
@@ -85,54 +96,80 @@ describe("the README has the message", () => {
   });
 });
 
-describe("the README's", () => {
-  test("settings are settings", async () => {
+const TOML = PAGES.flatMap(({ path, text }) => blocksOf(text, "toml").map((block) => ({ path, block })));
+
+describe("an example in a page", () => {
+  test("that begins with `# negotiator.toml` is a valid config", async () => {
     await using directory = await createTemporaryDirectory();
-    const blocks = blocksOf("toml").filter((block) => block.startsWith("# negotiator.toml\n"));
-    expect(blocks.length).toBeGreaterThan(0);
-    for (const block of blocks) {
+    const blocks = TOML.filter(({ block }) => block.startsWith("# negotiator.toml\n"));
+    expect(blocks.length).toBeGreaterThan(2);
+    for (const { block } of blocks) {
       loadConfig({ file: await directory.write("negotiator.toml", block), environment: {} });
     }
   });
 
-  test("policy means what its rules look like", () => {
-    const text = tomlOf("policy.toml on a host");
-    const ask = (guest: string, command: string, ...args: string[]) =>
-      decide(parsePolicy(text), {
-        caller: { via: "guest", name: guest },
-        method: "execute",
-        resource: { kind: "command", name: command, args },
-      });
+  test("of TOML names its file in the first line", () => {
+    const unnamed = TOML.filter(({ block }) => !/^# [\w.-]+\.toml( |\n)/.test(block));
+    expect(unnamed).toEqual([]);
+  });
+
+  test("of a host's policy decides as its rules read", () => {
+    const ask = askOf("docs/POLICY.md", "policy.toml on a host");
     expect(ask("web1", "request-backup", "--full", "/srv/data")).toMatchObject({ allowed: true, rule: 2 });
     expect(ask("web1", "request-backup", "--full", "/etc")).toMatchObject({ allowed: false });
     expect(ask("web1", "find-ip-addresses")).toMatchObject({ allowed: true, rule: 3 });
     expect(ask("test-1", "find-ip-addresses")).toMatchObject({ allowed: false, rule: 1 });
   });
 
-  test("command is the demo's, and its description is read", async () => {
-    expect(blocksOf("text")).toContain(COMMANDS.guest["check-process"] ?? "");
-    await using directory = await createTemporaryDirectory();
-    const text = tomlOf("check-process.toml");
-    await directory.write("check-process.toml", text);
-    await chmod(directory.at("check-process.toml"), 0o644);
-    const said = await readDescription(directory.at("check-process"), process.getuid?.() ?? 0);
-    expect(said).toMatchObject({ timeoutSeconds: 5, user: "nobody", stdin: false });
+  test("of the README's policy has ten lines and decides as its rules read", () => {
+    const ask = askOf("README.md", "policy.toml");
+    expect(tomlOf("README.md", "policy.toml").trim().split("\n").filter(Boolean)).toHaveLength(9);
+    expect(ask("web1", "request-backup", "--full", "/srv/data")).toMatchObject({ allowed: true, rule: 2 });
+    expect(ask("test-1", "request-backup", "--full", "/srv/data")).toMatchObject({ allowed: false, rule: 1 });
+    expect(ask("web1", "find-ip-addresses")).toMatchObject({ allowed: false, rule: "no-match" });
   });
 
-  test("paths, ports and files are the real ones", async () => {
-    const { commandsDirectory, policyFile, audit, host, guest } = DEFAULTS;
-    const names = [...commandsDirectory, policyFile, audit.file, host.control, guest.control];
-    const files = TARGET_NAMES.map((name) => `negotiator-${name}`);
-    for (const name of [...names, ...files]) expect(README).toContain(`\`${name}\``);
-    for (const port of [PORT_NAMES.hostToGuest, PORT_NAMES.guestToHost]) expect(README).toContain(port);
-    const links = [...README.matchAll(/\]\(([^#)][^)]*)\)/g)].map(([, path = ""]) => path);
-    for (const path of links) expect(await Bun.file(join(ROOT, path)).exists()).toBe(true);
-    const wide = blocksOf("text").flatMap((block) => block.split("\n").filter((line) => line.length > 80));
-    expect(wide).toEqual([]);
+  test("of a guest's policy allows one command and no built-in one", () => {
+    const ask = askOf("docs/POLICY.md", "policy.toml in a guest");
+    expect(ask(undefined, "check-process", "nginx")).toMatchObject({ allowed: true });
+    expect(ask(undefined, "find-disk-usage")).toMatchObject({ allowed: false });
+  });
+
+  test("of a command is the demo's, and its description is read", async () => {
+    expect(blocksOf(pageAt("README.md"), "text")).toContain(COMMANDS.guest["check-process"] ?? "");
+    await using directory = await createTemporaryDirectory();
+    const text = tomlOf("docs/COMMANDS.md", "check-process.toml");
+    await directory.write("check-process.toml", text);
+    await chmod(directory.at("check-process.toml"), 0o644);
+    const description = await readDescription(directory.at("check-process"), process.getuid?.() ?? 0);
+    expect(description).toMatchObject({ timeoutSeconds: 5, user: "nobody", stdin: false });
+  });
+
+  test("of plain text fits into 80 columns", () => {
+    const blocks = PAGES.flatMap(({ text }) => blocksOf(text, "text"));
+    expect(blocks.flatMap((block) => block.split("\n").filter((line) => line.length > 80))).toEqual([]);
   });
 });
 
-test("the examples of services call the program as it wants to be called", async () => {
+describe("the pages name", () => {
+  test("the default paths, in docs/SETTINGS.md", () => {
+    const { commandsDirectory, policyFile, audit, host, guest } = DEFAULTS;
+    const paths = [...commandsDirectory, policyFile, audit.file, host.control, guest.control];
+    for (const path of paths)
+      expect(sectionOf(pageAt("docs/SETTINGS.md"), "Where things are")).toContain(`\`${path}\``);
+  });
+
+  test("every binary that is built, in docs/INSTALL.md", () => {
+    const files = firstColumnOf(pageAt("docs/INSTALL.md"), "Choose the binary");
+    expect(files.toSorted()).toEqual(TARGET_NAMES.map((name) => `negotiator-${name}`).toSorted());
+  });
+
+  test("every port, in docs/LIMITS.md", () => {
+    expect(firstColumnOf(pageAt("docs/LIMITS.md"), "The ports")).toEqual([...DIALECTS.portNames]);
+  });
+});
+
+test("every service file in examples/ starts the daemon of its role with valid words", async () => {
   const paths = (await readdir(join(ROOT, "examples"), { recursive: true })).filter((path) =>
     path.includes("/"),
   );
@@ -147,7 +184,20 @@ test("the examples of services call the program as it wants to be called", async
   }
 });
 
-/** The block of TOML that begins with this comment. */
-function tomlOf(comment: string): string {
-  return blocksOf("toml").find((block) => block.startsWith(`# ${comment}\n`)) ?? "";
+/** The block of TOML in a page that begins with this comment. */
+function tomlOf(path: string, comment: string): string {
+  const block = blocksOf(pageAt(path), "toml").find((candidate) => candidate.startsWith(`# ${comment}\n`));
+  if (block === undefined) throw new Error(`${path} has no block of TOML "# ${comment}"`);
+  return block;
+}
+
+/** Asks a policy of a page about a command of a guest, or of the host if `guest` is undefined. */
+function askOf(path: string, comment: string) {
+  const policy = parsePolicy(tomlOf(path, comment));
+  return (guest: string | undefined, command: string, ...args: string[]) =>
+    decide(policy, {
+      caller: guest === undefined ? { via: "host" } : { via: "guest", name: guest },
+      method: "execute",
+      resource: { kind: "command", name: command, args },
+    });
 }

@@ -1,23 +1,23 @@
-/**
- * Loads the settings: defaults, then the config file, then the environment, then options. The only reader of
- * the environment and of config files.
- */
+/** Reads the settings: defaults, then the file, the environment, and the command line. The last one wins. */
 import { NegotiatorError } from "../errors.ts";
 import { DEFAULTS, SettingsSchema } from "./settings.ts";
 import type { Settings, SettingsLayer } from "./settings.ts";
 import { printable } from "../printable.ts";
-import { dropRemovedKeys, REMOVED_KEYS, warnOfRemovedVariables } from "./removed-settings.ts";
+import { dropRemovedKeys, REMOVED_KEYS, warnOfRemoved } from "./removed-settings.ts";
 import { warnOfStrays } from "./stray-variables.ts";
-import { checkStrict, parseToml } from "../strict.ts";
+import { checkStrict } from "../strict/strict.ts";
+import { parseToml } from "../strict/toml.ts";
 import { readTrustedFile } from "../trust/trusted-file.ts";
 
+/** The file to read if neither `--config` nor `NEGOTIATOR_CONFIG` is given. It may be missing. */
 const CONFIG_FILE = "/etc/negotiator/negotiator.toml";
 const DEFAULT_ORIGIN = "default";
 const CONFIG_VARIABLE = "NEGOTIATOR_CONFIG";
 
 /**
- * The settings in force. `origins` has for each dotted key who set it: `default`, a file, a variable, or
- * `option`. `warnings` are sentences about keys and variables that set nothing.
+ * The settings in force.
+ * - `origins`: for each dotted key `default`, the path of the file, the name of the variable, or `option`.
+ * - `warnings`: sentences about keys and variables that have no effect.
  */
 export type Config = {
   settings: Settings;
@@ -26,8 +26,9 @@ export type Config = {
 };
 
 /**
- * `file` is the value of `--config`. `flags` returns the layer of the options; it gets the settings of the
- * layers below, because `-v` and `-q` are relative to them.
+ * The layers above the defaults.
+ * - `file`: the value of `--config`.
+ * - `flags`: the settings of the options. `-v` is relative, so it gets the settings without options.
  */
 export type ConfigSources = {
   file?: string | undefined;
@@ -36,10 +37,7 @@ export type ConfigSources = {
 };
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/**
- * Returns the settings in force. Without a named file, `/etc/negotiator/negotiator.toml` is read if it
- * exists. Throws `BAD_CONFIG`, or `BAD_USAGE` for options, which lists the problems with their places.
- */
+/** Loads the settings. Throws `BAD_CONFIG`, or `BAD_USAGE` for options, with a line for each problem. */
 export function loadConfig(sources: ConfigSources = {}): Config {
   const environment = sources.environment ?? process.env;
   const path = sources.file ?? environment[CONFIG_VARIABLE];
@@ -54,71 +52,62 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   const settings = table as Settings;
   const flags = checkStrict(SettingsSchema, sources.flags?.(settings) ?? {}, "the options", "BAD_USAGE");
   applyLayer(table, origins, { origin: () => "option", settings: flags });
-  const warnings = [...file.warnings, ...warnOfVariables(Object.keys(environment))];
+  const warnings = [...(file.warnings ?? []), ...warnOfVariables(Object.keys(environment))];
   return { settings, origins, warnings };
 }
 
-/** Returns the socket that the service manager listens on (sd_notify(3)), if there is one. */
+/** Returns the socket of the service manager (sd_notify(3)); undefined without one. */
 export function notifySocket(): string | undefined {
   return process.env["NOTIFY_SOCKET"];
 }
 
-/**
- * Returns device and inode of the stream that systemd has connected to the journal (systemd.exec(5)), if any.
- */
+/** Returns the device and inode of the stream to the journal (systemd.exec(5)); undefined without one. */
 export function journalStream(): string | undefined {
   return process.env["JOURNAL_STREAM"];
 }
 
-/** Returns the environment of programs that we run ourselves, such as virsh. */
+/** Returns the environment for programs such as virsh. */
 export function toolEnvironment(): Record<string, string> {
   const { PATH = "/usr/sbin:/usr/bin:/sbin:/bin", HOME = "/", XDG_RUNTIME_DIR } = process.env;
   return { PATH, HOME, ...(XDG_RUNTIME_DIR === undefined ? {} : { XDG_RUNTIME_DIR }) };
 }
 
 /**
- * Returns the path of the policy file, and the file, variable or option that set it: undefined for the
- * default.
+ * Returns the path of the policy. `setBy` is the file, variable or option that set it; undefined by default.
  */
 export function findPolicyFile({ settings, origins }: Config): { path: string; setBy: string | undefined } {
   const origin = origins.get("policyFile") ?? "the settings";
   return { path: settings.policyFile, setBy: origin === DEFAULT_ORIGIN ? undefined : origin };
 }
 
-/** Returns the value of a dotted key such as `log.level`, or undefined if there is no such key. */
+/** Returns the value of a dotted key such as `log.level`. */
 export function settingAt(settings: Settings, key: string): unknown {
   return key
     .split(".")
     .reduce<unknown>((value, part) => (isTable(value) ? value[part] : undefined), settings);
 }
 
-/** Returns the variable that sets a dotted key: `log.level` is `NEGOTIATOR_LOG_LEVEL`. */
+/** Returns the variable for a dotted key: `NEGOTIATOR_LOG_LEVEL` for `log.level`. */
 export function variableOf(key: string): string {
   const words = key.replaceAll(".", "_").replace(/[A-Z]/g, (letter) => `_${letter}`);
   return `NEGOTIATOR_${words.toUpperCase()}`;
 }
 
-type Layer = { settings: SettingsLayer; origin: (key: string) => string };
+type Layer = { settings: SettingsLayer; origin: (key: string) => string; warnings?: readonly string[] };
 
-function readFileLayer(path: string, isRequired: boolean): Layer & { warnings: readonly string[] } {
+function readFileLayer(path: string, isRequired: boolean): Layer {
   const origin = (): string => path;
   const text = readTrustedFile(path);
   if (text !== undefined) {
-    const { table, warnings } = dropRemovedKeys(parseToml(text, path), path);
-    return { origin, settings: checkStrict(SettingsSchema, table, path), warnings };
+    const parsed = parseToml(text, path);
+    const warnings = dropRemovedKeys(parsed, path);
+    return { origin, settings: checkStrict(SettingsSchema, parsed, path), warnings };
   }
-  if (!isRequired) return { origin, settings: {}, warnings: [] };
+  if (!isRequired) return { origin, settings: {} };
   throw new NegotiatorError(
     "BAD_CONFIG",
     `Cannot read the config file "${printable(path)}": there is no such file`,
   );
-}
-
-function warnOfVariables(names: readonly string[]): string[] {
-  const removed = REMOVED_KEYS.map(variableOf);
-  const known = [CONFIG_VARIABLE, ...leavesOf(DEFAULTS).map(([key]) => variableOf(key))];
-  const others = names.filter((name) => !removed.includes(name));
-  return [...warnOfRemovedVariables(names, removed), ...warnOfStrays(others, known)];
 }
 
 function readEnvironmentLayer(environment: Environment): Layer {
@@ -133,7 +122,24 @@ function readEnvironmentLayer(environment: Environment): Layer {
   };
 }
 
-/** Converts to the type of the default. Text that does not fit stays text, and the schema rejects it. */
+/**
+ * Returns a warning for each of the variables that sets nothing, though its name begins like those of
+ * settings.
+ */
+function warnOfVariables(names: readonly string[]): string[] {
+  const variables = [CONFIG_VARIABLE, ...leavesOf(DEFAULTS).map(([key]) => variableOf(key))];
+  const removed = REMOVED_KEYS.map(variableOf).filter((name) => names.includes(name));
+  const strays = warnOfStrays(
+    names.filter((name) => !removed.includes(name)),
+    variables,
+  );
+  return [...removed.map(warnOfRemoved), ...strays];
+}
+
+/**
+ * Converts text to the type of the setting's default. Returns text that does not fit, which the schema
+ * refuses.
+ */
 function coerce(text: string, fallback: unknown): unknown {
   if (typeof fallback === "number") {
     const number = Number(text);
@@ -151,6 +157,7 @@ function applyLayer(settings: Record<string, unknown>, origins: Map<string, stri
   }
 }
 
+/** Returns each value that is not a table, with its dotted key. */
 function leavesOf(table: object, prefix = ""): [string, unknown][] {
   return Object.entries(table).flatMap(([name, value]): [string, unknown][] =>
     isTable(value) ? leavesOf(value, `${prefix}${name}.`) : [[`${prefix}${name}`, value]],

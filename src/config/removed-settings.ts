@@ -1,46 +1,35 @@
-/** Settings of 0.1.0 that have no effect any more. A config that still has one is read, with a warning. */
+/** Former settings. A config that has one still works; the key has no effect, and a warning says so. */
 import { printable } from "../printable.ts";
 
-/** The keys of `[limits]` that are fixed now. `countedBytes` is an older name of `lengthPrefixedBytes`. */
-const REMOVED_LIMITS = [
-  "lengthPrefixedBytes",
-  "countedBytes",
-  "streamsPerCall",
-  "streamCreditBytes",
-  "unacknowledgedBytes",
-  "finishedCalls",
-  "finishedBytes",
-  "finishedMs",
-  "faults",
+/** Dotted keys of release 0.1.0. */
+export const REMOVED_KEYS: readonly string[] = [
+  "limits.countedBytes",
+  "limits.faults",
+  "limits.finishedBytes",
+  "limits.finishedCalls",
+  "limits.finishedMs",
+  "limits.lengthPrefixedBytes",
+  "limits.streamCreditBytes",
+  "limits.streamsPerCall",
+  "limits.unacknowledgedBytes",
 ];
 
-/** Dotted keys of the removed settings. */
-export const REMOVED_KEYS: readonly string[] = REMOVED_LIMITS.map((name) => `limits.${name}`);
-
-/**
- * Returns the table of a config file without removed keys, and a warning for each. `source` names the file.
- */
-export function dropRemovedKeys(
-  table: Readonly<Record<string, unknown>>,
-  source: string,
-): { table: Record<string, unknown>; warnings: string[] } {
-  const { limits } = table;
-  if (typeof limits !== "object" || limits === null || Array.isArray(limits)) {
-    return { table: { ...table }, warnings: [] };
-  }
-  const removed = REMOVED_LIMITS.filter((name) => Object.hasOwn(limits, name));
-  const kept = Object.entries(limits).filter(([name]) => !removed.includes(name));
-  return {
-    table: { ...table, limits: Object.fromEntries(kept) },
-    warnings: removed.map((name) => warn(`key limits.${name} in ${printable(source)}`)),
-  };
+/** Deletes the removed keys from the parsed TOML of `path`. Returns one warning for each. */
+export function dropRemovedKeys(parsed: unknown, path: string): string[] {
+  return REMOVED_KEYS.filter((key) => dropKey(parsed, key.split("."))).map(
+    (key) => `The key ${key} in ${printable(path)} no longer has an effect: remove it`,
+  );
 }
 
-/** Returns a warning for each name of a variable that set a removed setting. `removed` are all such names. */
-export function warnOfRemovedVariables(names: readonly string[], removed: readonly string[]): string[] {
-  return names.filter((name) => removed.includes(name)).map((name) => warn(`variable ${name}`));
+/** Returns a warning about a variable that set a removed key. */
+export function warnOfRemoved(variable: string): string {
+  return `The variable ${variable} no longer has an effect: remove it`;
 }
 
-function warn(what: string): string {
-  return `The ${what} has no effect any more: remove it`;
+/** Returns whether the key was there. */
+function dropKey(table: unknown, [name = "", ...rest]: readonly string[]): boolean {
+  if (typeof table !== "object" || table === null || !Object.hasOwn(table, name)) return false;
+  if (rest.length === 0) return Reflect.deleteProperty(table, name);
+  const inner: unknown = Reflect.get(table, name);
+  return dropKey(inner, rest);
 }

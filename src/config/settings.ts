@@ -1,15 +1,15 @@
-/** Every setting: its key, its type, its range and its default. Units are in the names. */
+/** All settings, with their types and defaults. A name ends in its unit. */
 import * as v from "valibot";
 import { DEFAULT_LIMITS } from "../limits.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "../log.ts";
 
-const Path = v.pipe(v.string(), v.startsWith("/"), v.maxLength(4096));
+const Path = v.pipe(v.string(), v.startsWith("/", "not an absolute path"), v.maxLength(4096));
 const OptionalPath = v.union([v.literal(""), Path]);
 const Seconds = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(31_536_000));
 const Positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
 
 const LimitsSchema = v.strictObject({
-  /** At least a stream chunk of the largest size must fit into a line. */
+  /** At least a stream chunk and what is around it. */
   lineBytes: v.optional(v.pipe(Positive, v.minValue(128 * 1024))),
   openCalls: v.optional(Positive),
   pingAfterMs: v.optional(Positive),
@@ -17,14 +17,14 @@ const LimitsSchema = v.strictObject({
   abandonAfterMs: v.optional(Positive),
 });
 
-/** One layer of settings, such as the config file. Every key may be missing; `DEFAULTS` has them all. */
+/** The schema of the config file. All keys are optional: `DEFAULTS` has a value for each. */
 export const SettingsSchema = v.strictObject({
-  /** The deadline of a call without `--timeout`. 0 means none. */
+  /** The deadline of a call without `--timeout`. 0 means no deadline. */
   timeoutSeconds: v.optional(Seconds),
-  /** Directories of user commands. The first one that has the command wins. */
+  /** Directories of commands. The first one that has a command of that name wins. */
   commandsDirectory: v.optional(v.array(Path)),
   policyFile: v.optional(Path),
-  /** The longest time that a stopping daemon waits for running calls. */
+  /** Time for running calls to end after the daemon gets SIGTERM. */
   drainSeconds: v.optional(Seconds),
   log: v.optional(
     v.strictObject({
@@ -43,13 +43,11 @@ export const SettingsSchema = v.strictObject({
   host: v.optional(
     v.strictObject({
       control: v.optional(Path),
-      /** The URI of libvirt. If it is empty, libvirt chooses one. */
+      /** The libvirt URI. Empty means libvirt's own default. */
       connect: v.optional(v.string()),
-      /**
-       * Whether to ask libvirt for guests, and whether to search QEMU processes. `auto`: QEMU only without
-       * libvirt.
-       */
+      /** Whether the host asks libvirt for guests. */
       libvirt: v.optional(v.picklist(["auto", "yes", "no"])),
+      /** Whether the host looks at the running QEMU processes. `auto`: only if there is no libvirt. */
       qemu: v.optional(v.picklist(["auto", "yes", "no"])),
       rescanSeconds: v.optional(v.pipe(Seconds, v.minValue(1))),
     }),
@@ -57,21 +55,21 @@ export const SettingsSchema = v.strictObject({
   guest: v.optional(
     v.strictObject({
       control: v.optional(Path),
-      /** A device, pty or unix socket to use as the port. If it is empty, the port is found by its name. */
+      /** The path of a device, pty or unix socket. Empty: find the port by its name. */
       characterDevice: v.optional(OptionalPath),
     }),
   ),
-  /** Guests whose sockets the administrator names. */
+  /** Sockets of guests that no finder reports. */
   guests: v.optional(
     v.array(v.strictObject({ name: v.string(), socket: Path, port: v.optional(v.string()) })),
   ),
   limits: v.optional(LimitsSchema),
 });
 
-/** One layer of settings: any part of them, checked. */
+/** Some of the settings: those of the file, the environment, or the command line. */
 export type SettingsLayer = v.InferOutput<typeof SettingsSchema>;
 
-/** The defaults of all settings. */
+/** The default of every setting. */
 export const DEFAULTS = {
   timeoutSeconds: 10,
   commandsDirectory: ["/usr/lib/negotiator/commands", "/etc/negotiator/commands"],
@@ -102,7 +100,7 @@ export const DEFAULTS = {
   },
 } satisfies SettingsLayer;
 
-/** All settings: no key is missing. */
+/** A value for every setting. */
 export type Settings = Complete<SettingsLayer>;
 type Complete<T> = T extends readonly unknown[]
   ? T

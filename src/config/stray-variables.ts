@@ -1,8 +1,8 @@
-/** Warns of variables that start with `NEGOTIATOR_` and are not settings, such as a mistyped one. */
+/** Warns about `NEGOTIATOR_…` variables that set nothing: mistyped ones, or those of another program. */
 import { nearest } from "../nearest.ts";
 import { printable } from "../printable.ts";
 
-/** A command that we run gets these variables, and it may call this program. */
+/** Variables of a command that we run. The command may run this program. */
 const GIVEN_TO_COMMANDS: ReadonlySet<string> = new Set([
   "NEGOTIATOR_ROLE",
   "NEGOTIATOR_COMMAND",
@@ -11,7 +11,7 @@ const GIVEN_TO_COMMANDS: ReadonlySet<string> = new Set([
   "NEGOTIATOR_GUEST_UUID",
 ]);
 
-/** Returns a warning for each of `names` that starts like a setting and is not in `known`. */
+/** Returns a warning for each of `names` that starts with `NEGOTIATOR_` and is not in `known`. */
 export function warnOfStrays(names: readonly string[], known: readonly string[]): string[] {
   return names
     .filter((name) => /^negotiator_/i.test(name) && !known.includes(name) && !GIVEN_TO_COMMANDS.has(name))

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import * as v from "valibot";
 import { errnoOf, NegotiatorError } from "../errors.ts";
 import { printable } from "../printable.ts";
-import { parseStrictToml } from "../strict.ts";
+import { parseStrictToml } from "../strict/strict.ts";
 import { inspectSettings } from "./inspect.ts";
 
 /** The keys of NAME.toml, the description of the command NAME. */

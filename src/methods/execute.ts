@@ -13,7 +13,7 @@ import type { Command, CommandSources } from "./commands.ts";
 import { identifyCaller } from "../policy/caller.ts";
 import type { Caller } from "../policy/caller.ts";
 import { defineMethod } from "./method.ts";
-import type { Answer, CallContext, Method } from "./method.ts";
+import type { MethodAnswer, CallContext, Method } from "./method.ts";
 import { cannotRun } from "./public-error.ts";
 
 /** Longest name of a command in characters, as for a file (NAME_MAX). */
@@ -74,7 +74,7 @@ export function createExecute({ role, sources }: ExecuteOptions): Method {
   });
 }
 
-async function runBuiltin(command: Command & { kind: "builtin" }, call: IncomingCall): Promise<Answer> {
+async function runBuiltin(command: Command & { kind: "builtin" }, call: IncomingCall): Promise<MethodAnswer> {
   const start = performance.now();
   const bytes = new TextEncoder().encode(await command.builtin.run());
   // A caller may read slowly or never, so the answer does not wait until the bytes are written.
@@ -92,7 +92,7 @@ async function runUserCommand(
   args: readonly string[],
   role: "host" | "guest",
   { call, caller, grant }: CallContext,
-): Promise<Answer> {
+): Promise<MethodAnswer> {
   const userName = grant.user ?? command.user;
   const { uid, gid, ...user } = findUser(userName ?? ourUid(), command.name);
   const stdin = command.stdin === false ? null : readerOf(call, "stdin");

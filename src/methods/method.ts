@@ -4,7 +4,7 @@ import type { AuditPeer, AuditResult } from "../audit/audit-line.ts";
 import { NegotiatorError } from "../errors.ts";
 import type { Decision } from "../policy/policy.ts";
 import type { QuotaLimits } from "../policy/quota.ts";
-import { FIRST_FLAW } from "../wire/json.ts";
+import { FIRST_ISSUE } from "../wire/json.ts";
 import type { IncomingCall } from "../wire/calls/incoming-call.ts";
 import type { Caller } from "../policy/caller.ts";
 import type { Resource } from "../policy/resource.ts";
@@ -26,7 +26,7 @@ export type MethodContext = {
 export type CallContext = MethodContext & { call: IncomingCall };
 
 /** The answer of a method: `result` goes to the caller, `audit` into the audit's entry. */
-export type Answer = { result: unknown; audit?: AuditResult };
+export type MethodAnswer = { result: unknown; audit?: AuditResult };
 
 type Definition<Params> = {
   name: string;
@@ -44,7 +44,7 @@ type Definition<Params> = {
 export type CallDefinition<Params> = Definition<Params> & {
   answers?: true;
   limits?: QuotaLimits;
-  run: (params: Params, context: CallContext) => Promise<Answer>;
+  run: (params: Params, context: CallContext) => Promise<MethodAnswer>;
 };
 
 /**
@@ -82,7 +82,7 @@ export type Defined<Context, Ended> = {
 };
 
 /** Made by `defineMethod`. */
-export type CallMethod = Defined<CallContext, Answer> & { answers: true };
+export type CallMethod = Defined<CallContext, MethodAnswer> & { answers: true };
 /** Made by `defineMethod`, with `answers: false`. */
 export type NoticeMethod = Defined<MethodContext, void> & { answers: false };
 /** Any method. */
@@ -106,7 +106,7 @@ function define<Params, Context, Ended>(
     isOpen,
     limits,
     prepare(raw) {
-      const checked = v.safeParse(schema, raw, FIRST_FLAW);
+      const checked = v.safeParse(schema, raw, FIRST_ISSUE);
       if (!checked.success) throw invalidParameter(name, checked.issues[0]);
       const params = checked.output;
       return {

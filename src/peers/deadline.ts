@@ -1,28 +1,27 @@
-/** Watches over the deadline of a call on the caller's side, in case the side that runs it does not. */
+/** Enforces the deadline of a call on the caller's side, because the peer may fail to. */
 import { clampDelay } from "../delay.ts";
 import { NegotiatorError } from "../errors.ts";
 import type { Answer, OutgoingCall } from "../wire/calls/outgoing-call.ts";
 import type { Session } from "../wire/session/session.ts";
 
-/** Shows whether the peer is still there. */
+/** The signs of life of a peer. */
 export type Pulse = Pick<Session, "ask" | "heardMs">;
 
-/** The peer needs so long to end a command with KILL and to drain its output. */
+/** A peer needs time to kill a command and to send the rest of its output. */
 const LATE_MS = 15_000;
-/** A peer that sends nothing for so long after the deadline, though it was pinged, is paused or gone. */
 const SILENT_MS = 5000;
-/** How often the output is looked at, and how long it may stand still once the call was answered. */
 const WATCH_MS = 1000;
 const STALLED_MS = 5000;
 
 /**
- * The call's answer, once its output has arrived whole; someone has to read that. A failure comes without the
- * output.
+ * The answer of `call`, once its output has arrived whole, so the caller has to read the output. A failure
+ * does not wait for the output. `timeoutMs` 0 means no deadline.
  *
- * Rejects with what `explainNoAnswer` gives when the call was not sent by its deadline. Rejects with `TIMEOUT`
- * when the call has not ended 15 s after it, or 5 s after it if the peer sends nothing at all; and when the
- * peer has answered, and sends other messages, but not the output that it announced. `timeoutMs` 0 is no
- * deadline.
+ * Rejects with the error of `explainNoAnswer` if the call was not sent by its deadline.
+ * Rejects with `TIMEOUT`
+ * - if the call has not ended 15 s after the deadline,
+ * - if the peer has sent nothing at all 5 s after the deadline,
+ * - if the peer has answered and stays alive, but does not send the output that it announced.
  */
 export async function answerInTime(
   call: OutgoingCall,
@@ -34,7 +33,7 @@ export async function answerInTime(
   const answered = timeoutMs > 0 ? answerUntil(call, timeoutMs, pulse, explainNoAnswer) : call.answer;
   const leftMs = (): number =>
     timeoutMs > 0 ? Math.max(0, timeoutMs - (performance.now() - startMs)) + LATE_MS : Infinity;
-  // The output of a failed call must not be waited for without end either.
+  // A failed call's readers wait for its output too, so that is watched as well.
   const watched = answered.catch(() => undefined).then(() => watchOutput(call, leftMs(), pulse));
   const answer = await answered;
   await Promise.all([call.over, watched]);
@@ -51,7 +50,7 @@ function answerUntil(
   const abort = (error: NegotiatorError): void => {
     reject(error);
     call.cancel(error.message);
-    call.giveUp(error);
+    call.abort(error);
   };
   const checkPulse = (sinceMs: number): void => {
     if (pulse.heardMs < sinceMs) abort(deadlinePassed(explainNoAnswer().message));
@@ -63,7 +62,10 @@ function answerUntil(
   };
   const timers = [
     setTimeout(atDeadline, clampDelay(timeoutMs)),
-    setTimeout(() => abort(deadlinePassed("It answers, but not this")), clampDelay(timeoutMs + LATE_MS)),
+    setTimeout(
+      () => abort(deadlinePassed("It is alive, but does not answer this call")),
+      clampDelay(timeoutMs + LATE_MS),
+    ),
   ];
   return Promise.race([call.answer, late]).finally(() => {
     for (const timer of timers) clearTimeout(timer);
@@ -71,9 +73,7 @@ function answerUntil(
 }
 
 /**
- * Aborts the call when its output does not arrive. Only time counts in which our reader waits for it: `leftMs`
- * in all, or 5 s without a byte while the peer sends something else; a peer that was cut off or paused still
- * has its output. Resolves when the call is over; never rejects.
+ * A peer that was cut off, or waits for our reader, may still send its output, so that time is not counted.
  */
 function watchOutput(call: OutgoingCall, leftMs: number, pulse: Pulse): Promise<void> {
   let awaitedMs = 0;
@@ -89,7 +89,7 @@ function watchOutput(call: OutgoingCall, leftMs: number, pulse: Pulse): Promise<
     else if (isAlive) stalledMs += WATCH_MS;
     if (!call.isAwaited) return;
     awaitedMs += WATCH_MS;
-    if (stalledMs >= STALLED_MS || awaitedMs > leftMs) call.giveUp(outputWithheld(bytes));
+    if (stalledMs >= STALLED_MS || awaitedMs > leftMs) call.abort(outputWithheld(bytes));
     else if (!hasMoved) pulse.ask();
   };
   const timer = setInterval(look, WATCH_MS);
@@ -99,7 +99,7 @@ function watchOutput(call: OutgoingCall, leftMs: number, pulse: Pulse): Promise<
 function outputWithheld(bytes: number): NegotiatorError {
   return new NegotiatorError(
     "TIMEOUT",
-    `The other side has answered, but sends no more of its output: ${bytes} bytes came, and it named more`,
+    `The peer has answered, but sends no more of its output: ${bytes} bytes came, and it announced more`,
   );
 }
 

@@ -1,34 +1,33 @@
-/** Finds out which dialect the peer speaks: known once it has answered a hello, or refused one. */
+/** Detects the peer's dialect from its answer to a hello, or from its refusal. */
 import { onAbort } from "../abort.ts";
 import { clampDelay } from "../delay.ts";
 import type { SessionState } from "../wire/session/session.ts";
 import type { Dialect } from "./dialect.ts";
 import { NATIVE } from "./native.ts";
 
-/** What is known of the peer's dialect. */
+/** The detection of one peer's dialect. */
 export type DialectDetection = {
   /**
-   * The peer's dialect; undefined before it is known, and again when a native session is cut, because an
-   * agent of another dialect may take the native one's place.
+   * The peer's dialect; undefined before it is known. A cut makes a native peer's dialect unknown again,
+   * because an agent of another dialect may replace the native one.
    */
   readonly dialect: Dialect | undefined;
   /**
-   * To be called with every state of the session, and with the dialect that refused our hello if the state is
-   * `foreign`.
+   * Takes every new state of the session. For the state `foreign`, takes the dialect that refused our hello.
    */
   follow(state: SessionState, foreign: Dialect | undefined): void;
-  /** Forgets the dialect: the next hello shows it. */
+  /** Makes the dialect unknown until the next hello shows it. */
   recheck(): void;
   /**
-   * The dialect, as soon as it is known; undefined after `timeoutMs` (0 is no limit), after `release`, or on
-   * abort.
+   * The dialect, as soon as it is known. Undefined when `timeoutMs` has passed (0 for no limit), after
+   * `release`, when the session ends, and when `signal` aborts.
    */
   wait(timeoutMs: number, signal?: AbortSignal): Promise<Dialect | undefined>;
-  /** Ends all waiting: no answer can come now. */
+  /** Ends all waiting, with what is known. */
   release(): void;
 };
 
-/** Detection that knows nothing yet. */
+/** A detection that has seen no state yet. */
 export function createDialectDetection(): DialectDetection {
   let dialect: Dialect | undefined;
   let isEnded = false;
@@ -56,9 +55,9 @@ export function createDialectDetection(): DialectDetection {
     async wait(timeoutMs, signal) {
       if (dialect !== undefined || isEnded || signal?.aborted === true) return dialect;
       const { promise, resolve } = Promise.withResolvers<Dialect | undefined>();
-      const giveNothing = (): void => resolve(undefined);
-      const timer = timeoutMs > 0 ? setTimeout(giveNothing, clampDelay(timeoutMs)) : undefined;
-      using _ = signal === undefined ? undefined : onAbort(signal, giveNothing);
+      const stopWaiting = (): void => resolve(undefined);
+      const timer = timeoutMs > 0 ? setTimeout(stopWaiting, clampDelay(timeoutMs)) : undefined;
+      using _ = signal === undefined ? undefined : onAbort(signal, stopWaiting);
       waiting.add(resolve);
       const detected = await promise;
       waiting.delete(resolve);

@@ -1,37 +1,32 @@
-/**
- * Looks things up in the rows of dialects: which ports there are, who uses them for what, and what is spoken
- * there.
- */
+/** Looks up the rows of dialects by port and by role. */
 import { NegotiatorError } from "../errors.ts";
 import type { Dialect, DialectPort, ForeignDialect, Role } from "./dialect.ts";
 import { NATIVE } from "./native.ts";
 
 /** A port and the dialects that can be spoken on it. */
 export type PortUse = DialectPort & {
-  /** Whether the native dialect is one of them. */
+  /** True if the native dialect is one of them. */
   isNative: boolean;
   /** The foreign dialects among them. */
   foreign: readonly ForeignDialect[];
 };
 
-/** The rows, and answers made from them. */
+/** The rows, and lookups in them. */
 export type DialectTable = {
   readonly rows: readonly Dialect[];
-  /** The foreign dialects that share ports with the native one, where the hello tells which is spoken. */
+  /** The foreign dialects that share ports with the native one. */
   readonly besideNative: readonly ForeignDialect[];
-  /** The names of all ports. */
+  /** The names of all ports in the table. */
   readonly portNames: ReadonlySet<string>;
-  /** The port that is meant where none is named: on it the host calls its guest. */
+  /** The port to use when the user names none: the best one on which a host calls its guest. */
   readonly defaultPort: string;
-  /** Undefined for a port that no dialect uses. */
+  /** The use of a port; undefined for a port that no dialect uses. */
   portUse(name: string): PortUse | undefined;
-  /** The ports over which this role may call, native ones first, the best of each dialect first. */
+  /** The ports over which this role may call: native ones first, each dialect's in its order. */
   callingPorts(role: Role): readonly PortUse[];
 };
 
-/**
- * A table of the native dialect and these. Throws `INTERNAL` when two rows use one port in different ways.
- */
+/** A table of the native dialect and these. Throws `INTERNAL` when two rows use a port differently. */
 export function createDialectTable(foreign: readonly ForeignDialect[]): DialectTable {
   const ports = new Map<string, PortUse>();
   for (const port of NATIVE.ports) ports.set(port.name, { ...port, isNative: true, foreign: [] });
@@ -63,6 +58,6 @@ function addPort(ports: Map<string, PortUse>, port: DialectPort, dialect: Foreig
 function conflict(port: string, { name }: Dialect): NegotiatorError {
   return new NegotiatorError(
     "INTERNAL",
-    `The dialect "${name}" uses port "${port}" in another way than a row before it`,
+    `Dialect "${name}" uses port "${port}" differently than an earlier row`,
   );
 }

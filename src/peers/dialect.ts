@@ -1,6 +1,5 @@
 /**
- * What a dialect is: one row of the table in `dialects.ts`, and for a foreign one a folder that makes the
- * row.
+ * The shape of a dialect: a row of the table in `dialects.ts`. A foreign dialect has a folder of code too.
  */
 import type { Serve } from "../methods/serve.ts";
 import type { Limits } from "../limits.ts";
@@ -11,90 +10,86 @@ import type { Agent } from "../wire/session/handshake.ts";
 import type { ObjectFramer } from "./object-framer.ts";
 import type { Abilities, Peer } from "./peer.ts";
 
-/** The part that this program plays on its machine. */
+/** The role of this program on its machine. */
 export type Role = "host" | "guest";
 
-/** A virtio-serial port by its name, and how a dialect uses it. */
+/** A virtio-serial port and its use by a dialect. */
 export type DialectPort = {
   name: string;
-  /** The role that speaks first on it. */
+  /** The role that sends first. */
   dialler: Role;
-  /** The roles whose command line may call over it. */
+  /** The roles whose command line may call over this port. */
   callers: Role | "both";
 };
 
-/** One row of the table of dialects. */
+/** A row of the table of dialects. */
 export type Dialect = {
-  /** In `status --json`. */
+  /** The name in `status --json`. */
   readonly name: string;
-  /** In sentences: "The peer is a LABEL". */
+  /** The name in messages: "The peer (LABEL) …". */
   readonly label: string;
-  /** The ports that carry it, the best for each purpose first. */
+  /** The ports that carry it, in order of preference. */
   readonly ports: readonly DialectPort[];
+  /** Our methods and notices that it can carry. */
   readonly can: Abilities;
 };
 
-/**
- * A dialect other than the native one. On a port that it shares with the native one, the hello tells which is
- * spoken.
- */
+/** Any dialect but the native one. On a port shared with the native one, the hello shows which is spoken. */
 export type ForeignDialect = Dialect & {
-  /** Whether the object is a message of this dialect. */
+  /** True if the object is a message of this dialect. */
   recognises(object: JsonObject): boolean;
-  /**
-   * Whether the object is a peer's refusal of the hello with this nonce. Only asked on ports shared with the
-   * native dialect.
-   */
+  /** True if the object is a peer's refusal of our hello with this nonce. Used only on shared ports. */
   refusesHello(object: JsonObject, nonce: string): boolean;
-  /** Cuts the bytes of a channel of its own into objects; on shared ports the session does that. */
+  /** Cuts bytes into objects. Used only on unshared ports: on shared ones the session cuts them. */
   createFramer(limits: Limits): ObjectFramer;
-  /** The other end, to be called. */
+  /** Creates the object through which this side calls the peer. */
   createPeer(link: PeerLine): ForeignPeer;
-  /** This end, to be called by the other. */
+  /** Creates the object that answers the peer's calls. */
   createServer(link: ServerLine): ForeignServer;
 };
 
-/** What a foreign peer is built on. */
+/** Options of a foreign peer. */
 export type PeerLine = {
   agent: Agent;
   makeId: () => string;
-  /** Opens a channel to the peer, for one call; the peer closes it. Rejects when `signal` aborts. */
+  /** Opens a channel for one call; the foreign peer closes it. Rejects when `signal` aborts. */
   dial: (signal: AbortSignal) => Promise<Channel>;
-  /** Whether a native agent is known to have taken the foreign one's place. */
+  /** True once a native agent is known to have replaced the foreign one. */
   isUpgraded: () => boolean;
-  /** The native peer that took the foreign one's place, once a call has met it. */
+  /** The native peer that replaced the foreign one. Called after a call has met it. */
   upgradedPeer: (signal: AbortSignal) => Promise<Peer>;
-  /** Aborts all calls when it aborts, with its reason. */
+  /** All calls abort with it, for its reason. */
   life: AbortSignal;
 };
 
-/** A foreign peer, and its calls. */
+/** A peer that speaks a foreign dialect. */
 export type ForeignPeer = Peer & {
-  /** Calls that wait or are under way. */
+  /** The number of waiting and running calls. */
   readonly callCount: number;
-  /** A native agent has taken the place: calls that were not made yet go to the upgraded peer. */
+  /** Sends all calls that were not made yet to the native agent that replaced this peer. */
   handOver(): void;
 };
 
-/** What a foreign server is built on. */
+/** Options of a foreign server. */
 export type ServerLine = {
-  /** Where calls and notices go. Every call is answered. */
+  /**
+   * Takes the peer's calls and notices. Answers every call. The server drops an answer for which its dialect
+   * has no form.
+   */
   serve: Serve;
   send: (bytes: Uint8Array) => void;
-  /**
-   * Messages that were sent and have not gone out yet; while there are any, no further request is answered.
-   */
+  /** The number of unwritten messages. While there are any, the server starts no further request. */
   unsent: () => number;
   makeId: () => CallId;
   limits: Limits;
 };
 
-/** Serves a foreign peer's calls. */
+/** Answers the calls of a foreign peer. */
 export type ForeignServer = {
-  /** Takes a message of the peer; answers go to `send`. */
+  /** Takes a message of the peer. Answers go to `send`. */
   take(object: JsonObject): void;
-  /** An answer has gone out: there may be room for the next. */
+  /** Starts the next request, after a message was written. */
   resume(): void;
-  /** No peer is there to take an answer: drops the requests that wait, cancels the call that runs. */
+  /** Drops the waiting requests and cancels the running call: no peer would read an answer. */
   cancelAll(): void;
 };

@@ -1,6 +1,6 @@
-/** THE TABLE of dialects: one row each. A new dialect is a row here and a folder that makes the row. */
+/** THE TABLE of dialects. To add a dialect, add a folder that defines its row, and list the row here. */
 import { createDialectTable } from "./dialect-table.ts";
 import { LEGACY } from "./legacy/legacy.ts";
 
-/** All dialects that this program speaks. */
+/** All dialects of this program. */
 export const DIALECTS = createDialectTable([LEGACY]);

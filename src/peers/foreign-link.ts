@@ -1,25 +1,25 @@
-/** Serves a foreign dialect on a port that carries nothing else. */
+/** Serves a foreign dialect on a port that carries no other dialect. */
 import { onAbort } from "../abort.ts";
 import { NegotiatorError } from "../errors.ts";
 import type { Serve } from "../methods/serve.ts";
 import type { Channel } from "../wire/channel.ts";
 import type { ForeignDialect, ForeignServer, ServerLine } from "./dialect.ts";
 
-/** A link that only answers. */
+/** A link that answers a peer's calls and makes none. */
 export type ForeignLink = {
-  /** The peer's calls that run here; this side makes none. */
+  /** The running calls; `outgoing` is always 0. */
   readonly calls: { outgoing: number; incoming: number };
   /**
-   * Answers the peer's calls on `channel` and closes the channel at the end. Resolves when the channel has
-   * ended, or when `signal` aborts. Rejects when reading or writing failed, and with `BAD_FRAME` when the
-   * peer sent too many invalid messages.
+   * Answers the peer's calls on `channel`, then closes the channel. Resolves when the channel ends, when
+   * `signal` aborts, and after `close`. Rejects when reading or writing fails, and with `BAD_FRAME` after too
+   * many invalid messages in a row.
    */
   run(channel: Channel, signal: AbortSignal): Promise<undefined>;
-  /** Cancels the calls that run here, and closes the channel. */
+  /** Cancels the running calls and closes the channel. */
   close(): void;
 };
 
-/** A link for the calls that a peer makes in this dialect. */
+/** Creates a link that answers calls in this dialect. */
 export function createForeignLink(
   dialect: ForeignDialect,
   { serve, ...options }: Pick<ServerLine, "serve" | "makeId" | "limits">,
@@ -50,7 +50,6 @@ export function createForeignLink(
   };
 }
 
-/** The same serving, and how many of its calls have not ended. */
 function countCalls(serve: Serve): { serve: Serve; readonly count: number } {
   let count = 0;
   return {
@@ -78,7 +77,6 @@ function countCalls(serve: Serve): { serve: Serve; readonly count: number } {
   };
 }
 
-/** Writes messages one after the other; `onWritten` is called after each. */
 function createOutput(
   channel: Channel,
   onWritten: () => void,
@@ -113,12 +111,14 @@ async function answerAll(
   for await (const bytes of channel) {
     for (const object of framer.push(bytes)) {
       const isMessage = !(object instanceof NegotiatorError) && dialect.recognises(object);
-      if (isMessage) server.take(object);
-      else if (++faults > limits.faults) throw tooManyFaults(dialect);
+      if (!isMessage && ++faults > limits.faults) throw tooManyFaults(dialect);
+      if (!isMessage) continue;
+      faults = 0;
+      server.take(object);
     }
   }
 }
 
 function tooManyFaults({ label }: ForeignDialect): NegotiatorError {
-  return new NegotiatorError("BAD_FRAME", `The ${label} peer sent too many invalid messages`);
+  return new NegotiatorError("BAD_FRAME", `The peer (${label}) sent too many invalid messages`);
 }

@@ -1,31 +1,31 @@
-/** The foreign side of a shared port: takes the frames that are not native to the dialect that knows them. */
+/** Sorts the frames of a shared port that are not native: each goes to the dialect that recognises it. */
 import type { JsonObject } from "../wire/json.ts";
 import type { ForeignFrame, Session } from "../wire/session/session.ts";
 import type { ForeignDialect, ForeignServer, ServerLine } from "./dialect.ts";
 
 /** The servers of the foreign dialects on one session. */
 export type ForeignServers = {
-  /** For `onForeign` of the session. */
+  /** Takes a frame that is not native. Returns false if no dialect recognises it. */
   take(frame: ForeignFrame): boolean;
-  /** Something has gone out: there may be room for an answer. */
+  /** Lets the servers start their next request, after bytes were written. */
   resume(): void;
-  /** No foreign peer is there to take an answer. */
+  /** Cancels the calls of foreign peers: none of them would read an answer. */
   cancelAll(): void;
 };
 
-/** What the servers need besides the session. */
+/** Options of the servers on one session. */
 export type ForeignServersOptions = Pick<ServerLine, "serve" | "makeId" | "limits"> & {
   side: "dialler" | "listener";
   dialects: readonly ForeignDialect[];
-  /** Dialler: the peer has refused our hello in this dialect. Called before the session yields. */
+  /** For a dialler: the peer refused our hello in this dialect. Called before the session yields. */
   onRefused: (dialect: ForeignDialect) => void;
 };
 
-/**
- * Servers for these dialects. A listener answers their calls; a dialler only learns from the refusal of its
- * hello.
- */
-export function createForeignServers(session: Session, options: ForeignServersOptions): ForeignServers {
+/** Servers for these dialects. A listener answers calls; a dialler only detects the refusal of its hello. */
+export function createForeignServers(
+  session: Pick<Session, "sendForeign" | "unsentLines" | "yieldTo">,
+  options: ForeignServersOptions,
+): ForeignServers {
   const { side, dialects, onRefused, serve, makeId, limits } = options;
   const line: ServerLine = {
     serve,
@@ -39,7 +39,7 @@ export function createForeignServers(session: Session, options: ForeignServersOp
   );
 
   const serveCaller = (dialect: ForeignDialect, object: JsonObject): void => {
-    // Yielding empties what the session has to send, so that the answer need not wait for it.
+    // Unsent native messages would hold the answer up, and yielding drops them.
     session.yieldTo(dialect.label);
     servers.get(dialect)?.take(object);
   };

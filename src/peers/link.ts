@@ -1,4 +1,4 @@
-/** Joins a session to a channel: carries its bytes both ways until the channel or the session ends. */
+/** Carries the bytes of a session over a channel, both ways, until the channel or the session ends. */
 import { setTimeout as delay } from "node:timers/promises";
 import { onAbort } from "../abort.ts";
 import { NegotiatorError } from "../errors.ts";
@@ -7,41 +7,41 @@ import { createSession } from "../wire/session/session.ts";
 import type { Session, SessionOptions, SessionState } from "../wire/session/session.ts";
 import type { ForeignServers } from "./foreign-servers.ts";
 
-/** Why a link ended: the state of the session, and the error if there was one. */
+/** The end of a run: the session's state, and the error if there was one. */
 export type LinkEnd = { state: SessionState; reason?: NegotiatorError };
 
-/** A session and its way onto channels, one at a time. */
+/** A session that runs over one channel at a time. */
 export type Link = {
   readonly session: Session;
   /**
-   * Carries the session over `channel` and closes the channel at the end; a dialler sends a hello first.
-   * Resolves when the channel has ended, when the session cannot go on over it (states other than `dialling`
-   * and `open`; a listener stays, because its next hello comes over the same channel), when the peer has sent
-   * too many invalid messages, or when `signal` aborts. Rejects when reading or writing failed.
+   * Runs the session over `channel`, then closes the channel. A dialler sends a hello first.
+   * Resolves when the channel ends, when `signal` aborts, after too many invalid messages, and when the
+   * session cannot go on here (a state other than `dialling` and `open`). A listener stays in every state but
+   * `ended`, because its next hello comes over the same channel. Rejects when reading or writing fails.
    */
   run(channel: Channel, signal?: AbortSignal): Promise<LinkEnd>;
 };
 
-/** The session's options, and the link's own. */
-export type LinkOptions = Omit<SessionOptions, "onOutput" | "onNonsense" | "onForeign"> & {
+/** Options of the session and of the link. */
+export type LinkOptions = Omit<SessionOptions, "onOutput" | "onInvalid" | "onForeign"> & {
   /**
-   * How long the first hello may wait for its answer, in milliseconds, 15 s by default. Each further hello in
-   * a row may wait twice as long, up to 15 s: a hello that was lost with a stopping agent is soon sent again,
-   * and a slow agent has time.
+   * Milliseconds that the first hello waits for its answer, 15 s by default. Each further unanswered hello
+   * waits twice as long, up to 15 s. So a hello that a stopping agent lost is soon repeated, and a slow agent
+   * has time to answer.
    */
   firstHelloMs?: number;
-  /** Makes the servers of the dialects that share the channel with the native one. */
+  /** Creates the servers of the dialects that share the channel with the native one. */
   createForeign?: (session: Session) => ForeignServers;
 };
 
 const TICK_MS = 1000;
 const LONGEST_HELLO_MS = 15_000;
-/** Longest wait for the last messages to be written, to a peer that does not read. */
+/** A peer that does not read must not hold up the end of a run for longer than this. */
 const LAST_MESSAGES_MS = 500;
-/** Messages are gathered up to this size before they are written: one system call instead of many. */
+/** Messages are written together up to this size: one system call instead of many. */
 const BATCH_BYTES = 64 * 1024;
 
-/** A link without a channel. */
+/** Creates a link without a channel. */
 export function createLink(options: LinkOptions): Link {
   const { firstHelloMs = LONGEST_HELLO_MS } = options;
   let wake: (() => void) | undefined;
@@ -52,9 +52,9 @@ export function createLink(options: LinkOptions): Link {
     ...options,
     onOutput: () => wake?.(),
     onForeign: (frame) => foreign?.take(frame) ?? false,
-    onNonsense: (reason) => end?.({ state: session.state, reason }),
+    onInvalid: (reason) => end?.({ state: session.state, reason }),
     onState(state, reason) {
-      // No foreign peer takes an answer now: a native one is there, or this side has closed the session.
+      // A native agent has connected, or this side has closed: no foreign peer would read an answer.
       if (state === "ended" || state === "open") foreign?.cancelAll();
       if (state === "open" || state === "foreign") helloMs = firstHelloMs;
       options.onState?.(state, reason);
@@ -69,10 +69,6 @@ export function createLink(options: LinkOptions): Link {
     for await (const bytes of channel) session.receive(bytes, performance.now());
   };
 
-  /**
-   * Ends when a write fails, as it does on a closed channel; or, while `isEnding`, when everything is
-   * written.
-   */
   const write = async (channel: Channel, isEnding: () => boolean): Promise<void> => {
     for (;;) {
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -86,9 +82,9 @@ export function createLink(options: LinkOptions): Link {
     }
   };
 
-  /** Only a hello that has waited for the longest time is an error: a guest that is starting answers late. */
-  const giveHelloUp = (): void => {
+  const endHello = (): void => {
     if (session.state !== "dialling") return;
+    // A guest that is starting answers late, so only the longest wait counts as an error.
     end?.({ state: "dialling", ...(helloMs === LONGEST_HELLO_MS ? { reason: noAnswer() } : {}) });
     helloMs = Math.min(2 * helloMs, LONGEST_HELLO_MS);
   };
@@ -100,7 +96,7 @@ export function createLink(options: LinkOptions): Link {
       end = resolve;
       let isEnding = false;
       const ticker = setInterval(() => session.tick(performance.now()), TICK_MS);
-      const helloTimer = setTimeout(giveHelloUp, helloMs);
+      const helloTimer = setTimeout(endHello, helloMs);
       using _ = onAbort(signal, () => resolve({ state: session.state }));
       try {
         if (options.side === "dialler") session.dial();
@@ -116,17 +112,14 @@ export function createLink(options: LinkOptions): Link {
         clearTimeout(helloTimer);
         wake = end = undefined;
         await channel.close();
-        session.cut();
+        session.detach();
         foreign?.cancelAll();
       }
     },
   };
 }
 
-/**
- * A channel that takes no more bytes may still hold the peer's last messages, such as a call's answer: those
- * are read first.
- */
+/** A channel that takes no more bytes may still hold the peer's last answers, so they are read first. */
 async function carry(reading: Promise<void>, writing: Promise<void>): Promise<void> {
   const broken = writing.catch(async (failure: unknown) => {
     await Promise.race([reading, waitForLastMessages()]);
@@ -139,7 +132,6 @@ async function waitForLastMessages(): Promise<void> {
   await delay(LAST_MESSAGES_MS, undefined, { ref: false });
 }
 
-/** The session's next messages in one piece; undefined when there are none. */
 function gather(session: Session): Uint8Array | undefined {
   const parts: Uint8Array[] = [];
   let bytes = 0;

@@ -1,4 +1,4 @@
-/** The native dialect: its row of the table, and the peer that speaks it over a session. */
+/** The native dialect: its row of the table, and its peer over a session. */
 import { onAbort } from "../abort.ts";
 import { NegotiatorError } from "../errors.ts";
 import type { Session } from "../wire/session/session.ts";
@@ -29,17 +29,17 @@ export const NATIVE: Dialect = {
   can: { methods: undefined, notices: true },
 };
 
-/** How to speak to a native peer. */
+/** Options of a native peer. */
 export type NativePeerOptions = {
-  /** Goes into the parameters of every call: to a host's daemon, the guest that the call is for. */
+  /** Added to the parameters of every call. A host's daemon needs the name of the guest. */
   extra?: Readonly<Record<string, string>>;
   /** As for `Session.call`. */
   keepsLines?: boolean;
-  /** Why the peer does not answer. */
+  /** The error for a peer that does not answer. */
   explainNoAnswer: () => NegotiatorError;
 };
 
-/** A peer that is spoken to over a session, which may be cut and resume. */
+/** A peer over a session. The session may be cut and go on. */
 export function createNativePeer(
   session: Pick<Session, "call" | "notify"> & Pulse,
   { extra = {}, keepsLines = false, explainNoAnswer }: NativePeerOptions,
@@ -72,7 +72,7 @@ export function createNativePeer(
   };
 }
 
-/** Calls `cancel` with the message of the signal's reason when `signal` aborts before `result` has come. */
+/** Calls `cancel` with the message of the signal's reason if `signal` aborts before `result` settles. */
 export function cancelOnAbort(
   signal: AbortSignal,
   result: Promise<unknown>,

@@ -1,17 +1,17 @@
-/** Cuts bytes into JSON objects: lines and length-prefixed frames, as the session reads them. */
+/** Cuts bytes into JSON objects, by the session's framing: lines and length-prefixed frames. */
 import { NegotiatorError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 import { createFramer } from "../wire/frames/framing.ts";
 import { parseJsonObject } from "../wire/json.ts";
 import type { JsonObject } from "../wire/json.ts";
 
-/** Cuts a stream of bytes into the objects of a dialect. */
+/** Cuts the bytes of a channel into the objects of a dialect. */
 export type ObjectFramer = {
-  /** The objects that these bytes complete, in order; an error for bytes that are not an object. */
+  /** The objects that end in these bytes, in order, with an error in the place of each invalid object. */
   push(bytes: Uint8Array): Iterable<JsonObject | NegotiatorError>;
 };
 
-/** A framer for lines and length-prefixed frames within these limits. */
+/** A framer for lines and length-prefixed frames up to these limits. */
 export function createObjectFramer(limits: Pick<Limits, "lineBytes" | "lengthPrefixedBytes">): ObjectFramer {
   const framer = createFramer(limits);
   return {

@@ -1,6 +1,6 @@
 /**
- * One channel's other end, whatever it speaks. The only place that decides which dialect a link follows now,
- * and that switches between dialects while the program runs.
+ * A link to a peer of any dialect. Only this file decides which dialect a link follows, and switches between
+ * dialects at run time.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { NegotiatorError } from "../errors.ts";
@@ -17,64 +17,64 @@ import { createNativePeer, NATIVE } from "./native.ts";
 import type { Peer } from "./peer.ts";
 import { expectOtherRole } from "./wrong-side.ts";
 
-/** What a peer link is made for. */
+/** Options of a link to a peer. */
 export type PeerLinkOptions = Pick<
   LinkOptions,
   "side" | "agent" | "makeId" | "served" | "firstHelloMs" | "onState"
 > & {
   role: Role;
   limits: Limits;
-  /** Where the peer's calls and notices go. */
+  /** Takes the peer's calls and notices. */
   serve: Serve;
-  /** The foreign dialects that the peer may speak instead of the native one. */
+  /** The foreign dialects that the peer may speak. */
   foreign: readonly ForeignDialect[];
-  /** Opens another channel to the same peer, for one call in a foreign dialect. */
+  /** Opens one more channel to the peer, for one call in a foreign dialect. */
   dial: PeerLine["dial"];
-  /** Whether `run` is called again with a new channel after it has ended. */
+  /** True if the owner calls `run` again with a new channel after each end. */
   isRedialled: boolean;
-  /** Why the peer does not answer. */
+  /** The error for a peer that does not answer. */
   explainNoAnswer: () => NegotiatorError;
 };
 
 /** A link to a peer of any dialect. */
 export type PeerLink = {
   readonly session: Session;
-  /** As far as it is known now. */
+  /** The peer's dialect; undefined while it is not known. */
   readonly dialect: Dialect | undefined;
-  /** Our calls under way, and the peer's that run here. */
+  /** The number of our calls that wait or run, and of the peer's calls that run here. */
   readonly calls: { outgoing: number; incoming: number };
   /**
-   * As `Link.run`. When the peer speaks a foreign dialect, the channel is closed, so that others can use it,
-   * and the promise resolves only when it is time to look for an upgrade: to dial again.
+   * As `Link.run`, with one more step for a foreign peer. Then `run` closes the channel, so that other
+   * programs can use it, and resolves later: when the owner should dial again to look for an upgrade.
    */
   run(channel: Channel, signal: AbortSignal): Promise<LinkEnd>;
   /**
-   * The peer, once its dialect is known. Rejects with what `explainNoAnswer` gives when that takes longer
-   * than `timeoutMs` (0 is no limit), when `signal` aborts or after `release`; and with `BAD_REQUEST` when
-   * the peer has our own role.
+   * The peer, once its dialect is known. Rejects with the error of `explainNoAnswer` when that takes longer
+   * than `timeoutMs` (0 for no limit), when `signal` aborts and after `release`. Rejects with `BAD_REQUEST`
+   * if the peer has our own role, and with `CLOSED` after `close`.
    */
   peer(timeoutMs: number, signal?: AbortSignal): Promise<Peer>;
-  /** Ends all waiting for the peer. */
+  /** Ends all waiting in `peer`. */
   release(): void;
   /** Ends the session and all calls. */
   close(reason: string): void;
 };
 
 /**
- * A foreign agent logs every hello, and its channel may be wanted by an old host program: so it is rarely
- * dialled again.
+ * A foreign agent logs every hello, and an old host program may want its channel, so we rarely dial again.
  */
 const FOREIGN_RECHECK_MS = 5 * 60_000;
-/** How often a recheck looks whether the calls under way have ended. */
+/** The pause between two looks whether the calls have ended, before a recheck. */
 const CALLS_STEP_MS = 500;
 
-/** A link that knows nothing of its peer yet. */
+/** Creates a link to a peer whose dialect is not known yet. */
 export function createPeerLink(options: PeerLinkOptions): PeerLink {
   const { side, role, agent, makeId, limits, serve, foreign, explainNoAnswer } = options;
   const detection = createDialectDetection();
   const life = new AbortController();
   let refusedIn: ForeignDialect | undefined;
   let recheck = new AbortController();
+  const foreignPeers = new Map<Dialect, ForeignPeer>();
 
   const link = createLink({
     ...pickSessionOptions(options),
@@ -98,7 +98,7 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
   const { session } = link;
   const native = createNativePeer(session, { explainNoAnswer });
 
-  /** The native agent answered a call's probe; the session's next hello reaches it too. */
+  // A native agent answered the probe of a call, so it will answer the session's next hello too.
   const upgradedPeer = async (signal: AbortSignal): Promise<Peer> => {
     if (!options.isRedialled) throw upgraded();
     if (detection.dialect !== NATIVE) detection.recheck();
@@ -115,9 +115,7 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
     life: life.signal,
     isUpgraded: () => detection.dialect === NATIVE,
   };
-  const foreignPeers = new Map<Dialect, ForeignPeer>(
-    foreign.map((dialect) => [dialect, dialect.createPeer(line)]),
-  );
+  for (const dialect of foreign) foreignPeers.set(dialect, dialect.createPeer(line));
   const countCalls = (): number => foreignPeers.values().reduce((sum, { callCount }) => sum + callCount, 0);
 
   const leaveChannel = async (signal: AbortSignal): Promise<void> => {
@@ -142,8 +140,10 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
       const dialect = await detection.wait(timeoutMs, signal);
       life.signal.throwIfAborted();
       if (dialect === undefined) throw explainNoAnswer();
+      const peer = foreignPeers.get(dialect);
+      if (peer !== undefined) return peer;
       expectOtherRole(session, role);
-      return foreignPeers.get(dialect) ?? native;
+      return native;
     },
     release: () => detection.release(),
     close(reason) {
@@ -170,7 +170,7 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 function upgraded(): NegotiatorError {
-  return new NegotiatorError("CLOSED", "The agent at the other end was upgraded during the call", {
+  return new NegotiatorError("CLOSED", "The peer's agent was upgraded during the call", {
     remedy: "Call again",
   });
 }

@@ -5,69 +5,68 @@ import type { StreamWriter } from "../wire/calls/stream-writer.ts";
 import type { CallId } from "../wire/message.ts";
 
 /**
- * The part of our methods and notices that a dialect can carry. Add a word together with the code that reads
- * it.
+ * Our methods and notices that a dialect can carry. Add a member together with the code that reads it.
  */
 export type Abilities = {
-  /** Names of the methods that it can call; undefined when it can call any method. */
+  /** Names of the methods that it can carry; undefined for any method. */
   methods: readonly string[] | undefined;
+  /** Whether it can carry notices. */
   notices: boolean;
 };
 
-/** How to make one call. */
-export type CallOptions = {
-  /** The id of the call elsewhere, so that all audit files name the call alike; made here by default. */
+/** Options of one call. */
+export type PeerCallOptions = {
+  /** The call's id, the same in all audit files. By default, a new one. */
   id?: CallId;
-  /** Names of the streams that come from the peer, and of those that go to it. */
+  /** Names of the streams from the peer. */
   read?: readonly string[];
+  /** Names of the streams to the peer. */
   write?: readonly string[];
-  /** Milliseconds that the call may take; 0 is no limit. */
+  /** Most milliseconds for the call; 0 for no limit. */
   timeoutMs: number;
-  /** Cancels the call when it aborts, with the message of its reason. */
+  /** Cancels the call when it aborts, with its reason's message. */
   signal?: AbortSignal;
 };
 
-/** A call under way. */
+/** A call that was started. */
 export interface PeerCall {
   /** Whether the peer may have received the request. */
   readonly isSent: boolean;
   /**
-   * The result, once the streams have arrived whole; someone has to read them. Rejects with a
-   * `NegotiatorError` when the call failed, passed its deadline, or when its outcome is not known.
+   * The result, once the streams have arrived whole, so the caller has to read them. Rejects with a
+   * `NegotiatorError` when the call fails, when its deadline passes, or when its outcome is unknown.
    */
   readonly result: Promise<unknown>;
-  /** Throw `UNSUPPORTED` for a stream that was not asked for. */
+  /** A stream from the peer. Throws `UNSUPPORTED` for a name that is not in `read`. */
   reader(stream: string): StreamReader;
+  /** A stream to the peer. Throws `UNSUPPORTED` for a name that is not in `write`. */
   writer(stream: string): StreamWriter;
-  /** Asks the peer to end the call. After the result, ends the streams that are still open. */
+  /** Asks the peer to end the call. After the result, ends the open streams. */
   cancel(reason: string): void;
 }
 
-/** One peer. */
+/** The other end of a channel. */
 export interface Peer {
   readonly can: Abilities;
-  /** Throws `UNSUPPORTED` for a method that the dialect cannot carry, and what `Session.call` throws. */
-  call(method: string, params: unknown, options: CallOptions): PeerCall;
-  /** Throws `UNSUPPORTED` where the dialect has no notices, and what `Session.notify` throws. */
+  /** Starts a call. Throws `UNSUPPORTED` for a method outside `can`, and what `Session.call` throws. */
+  call(method: string, params: unknown, options: PeerCallOptions): PeerCall;
+  /** Sends a notice. Throws `UNSUPPORTED` if `can` has no notices, and what `Session.notify` throws. */
   notify(name: string, params: unknown): void;
 }
 
-/**
- * Throws `UNSUPPORTED` when a peer with these abilities cannot be asked for the method. `label` names its
- * dialect.
- */
+/** Throws `UNSUPPORTED` for a method outside `can`. The message names the dialect by `label`. */
 export function checkMethod(can: Abilities, label: string, method: string): void {
   if (can.methods === undefined || can.methods.includes(method)) return;
-  throw unsupported(label, `does not know "${method}"`);
+  throw unsupported(label, `has no method "${method}"`);
 }
 
-/** Throws `UNSUPPORTED` when a peer with these abilities takes no notices. `label` names its dialect. */
+/** Throws `UNSUPPORTED` if `can` has no notices. The message names the dialect by `label`. */
 export function checkNotices(can: Abilities, label: string): void {
-  if (!can.notices) throw unsupported(label, "takes no notices");
+  if (!can.notices) throw unsupported(label, "accepts no notices");
 }
 
 function unsupported(label: string, condition: string): NegotiatorError {
-  return new NegotiatorError("UNSUPPORTED", `The peer is a ${label}, which ${condition}`, {
-    remedy: "Install negotiator at the other end: MIGRATING.md says how",
+  return new NegotiatorError("UNSUPPORTED", `The peer (${label}) ${condition}`, {
+    remedy: "Install negotiator at the other end, as MIGRATING.md describes",
   });
 }

@@ -1,4 +1,4 @@
-/** What can be asked of any peer: run a command, list the commands. Written once, for all dialects. */
+/** Runs and lists commands at a peer of any dialect. */
 import * as v from "valibot";
 import { NegotiatorError } from "../errors.ts";
 import { ExecuteResultSchema } from "../methods/execute.ts";
@@ -7,19 +7,19 @@ import { CommandListSchema } from "../methods/list-commands.ts";
 import type { CommandSummary } from "../methods/list-commands.ts";
 import type { StreamReader } from "../wire/calls/stream-reader.ts";
 import type { StreamWriter } from "../wire/calls/stream-writer.ts";
-import { FIRST_FLAW } from "../wire/json.ts";
+import { FIRST_ISSUE } from "../wire/json.ts";
 import { clipText } from "../wire/message.ts";
-import type { CallOptions, Peer } from "./peer.ts";
+import type { PeerCallOptions, Peer } from "./peer.ts";
 
-/** A command to run at the other end. */
-export type ExecuteRequest = Pick<CallOptions, "id" | "timeoutMs" | "signal"> & {
+/** A command to run at the peer. */
+export type ExecuteRequest = Pick<PeerCallOptions, "id" | "timeoutMs" | "signal"> & {
   command: string;
   args: readonly string[];
-  /** Whether there is input; without it the command reads nothing. */
+  /** True if the command gets input; otherwise its stdin is empty. */
   hasInput: boolean;
 };
 
-/** A command that runs at the other end. */
+/** A command that runs at the peer. */
 export interface RemoteCommand {
   /** Whether the peer may have received the request. */
   readonly isSent: boolean;
@@ -27,13 +27,13 @@ export interface RemoteCommand {
   readonly stdin: StreamWriter | undefined;
   readonly stdout: StreamReader;
   readonly stderr: StreamReader;
-  /** How the command ended, once its output has arrived; rejects as `PeerCall.result` does. */
+  /** The command's result, once its output has arrived. Rejects as `PeerCall.result` does. */
   readonly ended: Promise<ExecuteResult>;
-  /** Ends the command, or what is left of its output when the command has ended already. */
+  /** Asks the peer to end the command. After the command's end, ends its remaining output. */
   cancel(reason: string): void;
 }
 
-/** Starts a command at the peer. Throws what `Peer.call` throws; later failures reject `ended`. */
+/** Starts a command at the peer. Throws what `Peer.call` throws. Later failures reject `ended`. */
 export function executeOn(
   peer: Peer,
   { command, args, hasInput, ...options }: ExecuteRequest,
@@ -41,7 +41,7 @@ export function executeOn(
   const write = hasInput ? ["stdin"] : [];
   const call = peer.call("execute", { command, args }, { ...options, read: ["stdout", "stderr"], write });
   const ended = checkResult(call.result, ExecuteResultSchema);
-  // A caller may only read the streams; an end that nothing waits for must not be an unhandled rejection.
+  // A caller may read only the streams. Without this, a failure would be an unhandled rejection.
   ended.catch(() => undefined);
   return {
     get isSent() {
@@ -55,23 +55,20 @@ export function executeOn(
   };
 }
 
-/**
- * The commands that the peer offers. The answer may take `timeoutMs`; 0 is no limit. Rejects as
- * `PeerCall.result` does.
- */
+/** The commands that the peer offers, within `timeoutMs`. Rejects as `PeerCall.result` does. */
 export async function listCommandsOf(
   peer: Peer,
-  options: Pick<CallOptions, "timeoutMs" | "signal">,
+  options: Pick<PeerCallOptions, "timeoutMs" | "signal">,
 ): Promise<CommandSummary[]> {
   return (await checkResult(peer.call("list-commands", {}, options).result, CommandListSchema)).commands;
 }
 
-/** The result of a call, of the schema's shape. Rejects with `BAD_REQUEST` for a result of another shape. */
+/** The result of a call, checked by `schema`. Rejects with `BAD_REQUEST` for an invalid result. */
 export async function checkResult<Schema extends v.GenericSchema>(
   result: Promise<unknown>,
   schema: Schema,
 ): Promise<v.InferOutput<Schema>> {
-  const checked = v.safeParse(schema, await result, FIRST_FLAW);
+  const checked = v.safeParse(schema, await result, FIRST_ISSUE);
   if (checked.success) return checked.output;
   const [issue] = checked.issues;
   const problem = `${v.getDotPath(issue) ?? "answer"}: ${issue.message}`;

@@ -1,17 +1,17 @@
-/** Waits for a channel that another process holds: only one process at a time can. */
+/** Waits for a channel that another process holds. Only one process at a time can hold it. */
 import { NegotiatorError } from "../errors.ts";
 import type { Channel } from "../wire/channel.ts";
 import { pause } from "./supervise.ts";
 
-/** The pause between two tries, give or take a half. */
+/** The mean pause between two tries. */
 const BUSY_PAUSE_MS = 200;
 
-/** When to stop trying: after `timeoutMs` (0 or none is no limit), or when `signal` aborts. */
+/** Trying ends after `timeoutMs` (no limit if 0 or absent), and when `signal` aborts. */
 export type RetryLimit = { timeoutMs?: number; signal?: AbortSignal | undefined };
 
 /**
- * Resolves to the channel that `open` gives, which is called again while it rejects with `BUSY`. At the limit
- * it rejects with the last error.
+ * Resolves to the channel of `open`. Calls `open` again while that rejects with `BUSY`. Rejects with the last
+ * error at the limit, and at once with any other error.
  */
 export async function retryWhileBusy(
   open: (signal: AbortSignal) => Promise<Channel>,

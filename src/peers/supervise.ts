@@ -1,21 +1,22 @@
-/** Tries something again whenever it ends, with growing pauses that are never in step with others. */
+/** Repeats an attempt after each end, with growing random pauses. */
 import { setTimeout as delay } from "node:timers/promises";
 import { NegotiatorError } from "../errors.ts";
 
-/** What is tried, and until when. */
+/** Options of `supervise`. */
 export type SuperviseOptions = {
-  /** Resolves when it has ended: to true when it went well for a while, so that the next try comes soon. */
+  /** Resolves when the attempt ends: to true if it went well, which makes the next pause short again. */
   attempt: (signal: AbortSignal) => Promise<boolean>;
+  /** Takes the error of each attempt that rejects. */
   onFailure: (error: NegotiatorError) => void;
   signal: AbortSignal;
-  /** Waits so many milliseconds between two tries; `pause` by default. */
+  /** Waits between two attempts, for these milliseconds; `pause` by default. */
   wait?: (ms: number, signal: AbortSignal) => Promise<void>;
 };
 
-/** A session that lasted longer than this went well. */
+/** An attempt that lasted longer than this went well. */
 const GOOD_MS = 5000;
 
-/** Whether something that began at `startMs`, by `performance.now`, has lasted long enough to have gone well. */
+/** True if an attempt that began at `startMs`, by `performance.now`, has lasted more than 5 s. */
 export function wentWell(startMs: number): boolean {
   return performance.now() - startMs > GOOD_MS;
 }
@@ -23,7 +24,7 @@ export function wentWell(startMs: number): boolean {
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 15_000;
 
-/** Tries until `signal` aborts, then resolves; never rejects. */
+/** Repeats `attempt` until `signal` aborts, then resolves. Never rejects. */
 export async function supervise({
   attempt,
   onFailure,
@@ -37,7 +38,7 @@ export async function supervise({
     } catch (thrown) {
       if (!signal.aborted) onFailure(NegotiatorError.from(thrown));
     }
-    // Many guests that lost the same host must not come back at the same moment.
+    // Many guests can lose the same host at once, and a random pause spreads their next attempts.
     await wait(pauseMs * (0.5 + Math.random()), signal);
     pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
   }

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import type { QuotaLimits } from "./quota.ts";
 import { findMismatch, RuleSchema } from "./rule.ts";
 import type { PolicyRequest, Rule } from "./rule.ts";
-import { parseStrictToml } from "../strict.ts";
+import { parseStrictToml } from "../strict/strict.ts";
 
 /**
  * Rules are numbered from 1 in the order of the file. `no-match`: no rule matches. `invalid`: the policy

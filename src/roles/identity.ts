@@ -1,13 +1,14 @@
-/** What a session of this program says about itself. */
+/** The identity of this program in a session: its agent and its random ids. */
 import { randomBytes } from "node:crypto";
 import { VERSION } from "../version.ts";
 import type { Agent } from "../wire/session/handshake.ts";
 
+/** This program's agent for a hello. */
 export function describeAgent(role: "host" | "guest"): Agent {
   return { name: "negotiator", version: VERSION, role };
 }
 
-/** 128 random bits in 22 printable characters. */
+/** A new id: 128 random bits in 22 printable characters. */
 export function makeId(): string {
   return randomBytes(16).toString("base64url");
 }

@@ -66,7 +66,7 @@ function readPipe(descriptor: number): string {
   const pieces: Buffer[] = [];
   for (let piece = readPiece(descriptor); piece.length > 0; piece = readPiece(descriptor)) pieces.push(piece);
   // A pipe without a writer ends at once, which would look like an empty file.
-  if (pieces.length === 0) throw new Error("it is a pipe, and nobody writes to it");
+  if (pieces.length === 0) throw new Error("it is a pipe without a writer");
   return Buffer.concat(pieces).toString();
 }
 

@@ -1,18 +1,19 @@
-/** What carries bytes between the two sides; implemented in `src/channels`. */
+/** The interface of a byte path between the two sides. `src/channels` implements it. */
 
 /**
- * A two-way byte path. Iterating yields what the far end sent, in order, in pieces of any size; a piece belongs to the
- * reader. The iteration ends when the far end has left for good or the channel was closed, and throws a
- * `NegotiatorError` when reading failed. One reader only.
+ * A two-way byte path with one reader. Iterating yields the far end's bytes in order, in pieces of any
+ * size; each piece is the reader's to keep. The iteration ends when the far end has left for good or the
+ * channel was closed. It throws a `NegotiatorError` when reading failed.
  */
 export interface Channel extends AsyncIterable<Uint8Array>, AsyncDisposable {
-  /** Names the channel in messages and logs: a path, a guest and port. */
+  /** Names the channel in messages and logs, for example a path, or a guest with its port. */
   readonly label: string;
   /**
-   * Resolves when the channel has taken all the bytes and is ready for more; it may wait as long as the far end does
-   * not read. Rejects with `CLOSED` once the channel is closed. Calls do not overlap: wait for one before the next.
+   * Resolves when the channel has taken all the bytes and can take more. It may wait as long as the far end
+   * does not read. Rejects with `CLOSED` once the channel is closed. The caller awaits one write before it
+   * starts the next.
    */
   write(bytes: Uint8Array): Promise<void>;
-  /** Releases descriptors and ends the iteration; pending writes reject. Closing twice does nothing. */
+  /** Releases the descriptors, ends the iteration, and rejects pending writes. Closing twice does nothing. */
   close(): Promise<void>;
 }

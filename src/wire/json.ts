@@ -1,32 +1,34 @@
-/** JSON from a peer: an object that is safe to keep, or why it is none. */
+/** Parses JSON from a peer into an object that is safe to keep. */
 import { NegotiatorError } from "../errors.ts";
 import { MESSAGE_DEPTH, MESSAGE_MARKS } from "../limits.ts";
 
 /**
- * For every check of what a peer says: one flaw is enough to refuse it. All of them would be an object each, and a list of a
- * million wrong items makes gigabytes of those.
+ * The valibot option for every check of a peer's input: stop at the first issue. A list of a million wrong
+ * items would otherwise make a million issue objects, which take gigabytes.
  */
-export const FIRST_FLAW = { abortEarly: true } as const;
+export const FIRST_ISSUE = { abortEarly: true } as const;
 
+/** A JSON object whose members are not checked yet. */
 export type JsonObject = { readonly [member: string]: unknown };
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
- * Reads one JSON object. Refuses, with `BAD_FRAME`: bytes that are not UTF-8, anything that is not an object, strings
- * with half of a surrogate pair, integers that a double cannot hold, and nesting deeper than `MESSAGE_DEPTH`; with
- * `TOO_LARGE`, before anything is made of it, what has more than `MESSAGE_MARKS`. A `__proto__` key is an ordinary own
- * member.
+ * Returns the JSON object in the bytes; a `__proto__` key becomes an ordinary own member. Throws
+ * `TOO_LARGE`, before it parses anything, when the text has more than `MESSAGE_MARKS`. Throws `BAD_FRAME` for
+ * bytes that are not UTF-8, a value that is not an object, strings with half of a surrogate pair, integers
+ * that a double cannot hold, and nesting deeper than `MESSAGE_DEPTH`.
  */
 export function parseJsonObject(bytes: Uint8Array): JsonObject {
   if (hasTooManyMarks(bytes)) throw tooManyValues();
   const value = parse(decodeUtf8(bytes));
   if (!isJsonObject(value)) throw badFrame("not a JSON object");
-  const flaw = findFlaw(value, 0);
-  if (flaw !== undefined) throw badFrame(flaw);
+  const reason = findInvalid(value, 0);
+  if (reason !== undefined) throw badFrame(reason);
   return value;
 }
 
+/** Whether a parsed JSON value is an object: not an array, and not null. */
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
@@ -38,9 +40,10 @@ const COLON = 0x3a;
 const OPEN_LIST = 0x5b;
 const OPEN = 0x7b;
 
-/** What comes behind the first flaw of the JSON may be counted wrong; a parser does not get there. */
+/** The count may be wrong after the first syntax error, but the parser stops at that error. */
 function hasTooManyMarks(bytes: Uint8Array): boolean {
-  // Each takes a byte: a piece of a stream, of which there are many, need not be looked through.
+  // A short message cannot hold too many values. Most messages are stream chunks, and skipping the scan keeps
+  // them fast.
   if (bytes.length <= MESSAGE_MARKS) return false;
   let marks = 0;
   let isInString = false;
@@ -73,26 +76,26 @@ function parse(text: string): unknown {
   }
 }
 
-function findFlaw(value: unknown, depth: number): string | undefined {
+function findInvalid(value: unknown, depth: number): string | undefined {
   if (typeof value === "string") return value.isWellFormed() ? undefined : "half of a surrogate pair";
   if (typeof value === "number") return isExact(value) ? undefined : "a number that would lose digits";
   if (typeof value !== "object" || value === null) return undefined;
   if (depth === MESSAGE_DEPTH) return `nested deeper than ${MESSAGE_DEPTH} levels`;
-  return Array.isArray(value) ? findFlawIn(value, depth) : findFlawOf(value, depth);
+  return Array.isArray(value) ? findInvalidItem(value, depth) : findInvalidMember(value, depth);
 }
 
-function findFlawIn(items: readonly unknown[], depth: number): string | undefined {
+function findInvalidItem(items: readonly unknown[], depth: number): string | undefined {
   for (const item of items) {
-    const flaw = findFlaw(item, depth + 1);
-    if (flaw !== undefined) return flaw;
+    const reason = findInvalid(item, depth + 1);
+    if (reason !== undefined) return reason;
   }
   return undefined;
 }
 
-function findFlawOf(object: object, depth: number): string | undefined {
+function findInvalidMember(object: object, depth: number): string | undefined {
   for (const [key, member] of Object.entries(object)) {
-    const flaw = key.isWellFormed() ? findFlaw(member, depth + 1) : "half of a surrogate pair";
-    if (flaw !== undefined) return flaw;
+    const reason = key.isWellFormed() ? findInvalid(member, depth + 1) : "half of a surrogate pair";
+    if (reason !== undefined) return reason;
   }
   return undefined;
 }
@@ -102,9 +105,9 @@ function isExact(value: number): boolean {
 }
 
 function tooManyValues(): NegotiatorError {
-  return new NegotiatorError("TOO_LARGE", "Cannot take a message: it is made of too many values");
+  return new NegotiatorError("TOO_LARGE", `Message refused: more than ${MESSAGE_MARKS} values`);
 }
 
-function badFrame(flaw: string, cause?: unknown): NegotiatorError {
-  return new NegotiatorError("BAD_FRAME", `Cannot read a message: ${flaw}`, { cause });
+function badFrame(reason: string, cause?: unknown): NegotiatorError {
+  return new NegotiatorError("BAD_FRAME", `Cannot read a message: ${reason}`, { cause });
 }

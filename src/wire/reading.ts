@@ -1,16 +1,20 @@
-/** From the bytes of one frame to a native message, or to the object of another dialect. */
+/** Reads the bytes of one frame as a native message, or as the object of another dialect. */
 import { NegotiatorError } from "../errors.ts";
 import { native } from "./dialects/native.ts";
 import { parseJsonObject } from "./json.ts";
 import type { JsonObject } from "./json.ts";
 import type { Message } from "./message.ts";
 
+/** A native message, an object of another dialect, or the reason why the frame is neither. */
 export type Reading =
   | { kind: "native"; message: Message }
   | { kind: "foreign"; object: JsonObject }
   | { kind: "unreadable"; error: NegotiatorError };
 
-/** `unreadable` has the error of `parseJsonObject`, or `BAD_FRAME` for a native message without a valid `seq`. */
+/**
+ * Reads one frame and never throws. `unreadable` carries the error of `parseJsonObject`, or `BAD_FRAME` for
+ * a native message whose `seq` is invalid.
+ */
 export function readFrame(bytes: Uint8Array): Reading {
   try {
     const object = parseJsonObject(bytes);

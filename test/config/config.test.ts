@@ -1,19 +1,18 @@
-/** Defaults, file, environment and options: which one wins, and how each rejects bad values. */
+/** Defaults, file, environment, options: who wins, who is named, and how each is refused. */
 import { describe, expect, test } from "bun:test";
 import { chmod, mkdir, symlink } from "node:fs/promises";
 import { loadConfig, settingAt, variableOf } from "../../src/config/config.ts";
 import type { Config, ConfigSources } from "../../src/config/config.ts";
 import { DEFAULTS } from "../../src/config/settings.ts";
 import type { SettingsLayer } from "../../src/config/settings.ts";
+import { REMOVED_KEYS } from "../../src/config/removed-settings.ts";
 import { errorOf } from "../support/error-of.ts";
 import { readSourceTree } from "../support/source-tree.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 
-const LEVEL_NEEDED = 'one of "silent", "error", "warn", "info", "debug", "trace" is needed';
-
 type Layers = { toml?: string; environment?: Record<string, string>; flags?: ConfigSources["flags"] };
 
-/** Loads `toml` from a temporary `configFile`, without the settings of this machine. */
+/** `configFile` is where `toml` was written to; nothing of this machine is read. */
 async function load(layers: Layers): Promise<{ config: Config; configFile: string }> {
   await using directory = await createTemporaryDirectory();
   const configFile = await directory.write("config.toml", layers.toml ?? "");
@@ -30,7 +29,7 @@ async function problemsOf(layers: Layers): Promise<unknown[]> {
   return error.message.replace(file, "FILE").split("\n");
 }
 
-/** The warnings about an environment with these variables. */
+/** The warnings under an environment of these variables. */
 function warningsOf(...names: string[]): readonly string[] {
   const environment = Object.fromEntries(names.map((name) => [name, "x"]));
   return loadConfig({ file: "/dev/null", environment }).warnings;
@@ -41,7 +40,7 @@ function levelOrigin(sources: ConfigSources): string | undefined {
   return loadConfig(sources).origins.get("log.level");
 }
 
-describe("the layers of settings", () => {
+describe("the highest layer that has a key wins", () => {
   test.each([
     [false, false, false, "info", "default"],
     [true, false, false, "error", "FILE"],
@@ -52,7 +51,7 @@ describe("the layers of settings", () => {
     [false, true, true, "trace", "option"],
     [true, true, true, "trace", "option"],
   ])(
-    "with a file: %p, a variable: %p, an option: %p, log.level is %s, set by %s",
+    "file %p, environment %p, options %p: %s by %s",
     async (inFile, inEnvironment, inFlags, level, origin) => {
       const { config, configFile } = await load({
         toml: inFile ? '[log]\nlevel = "error"' : "",
@@ -66,7 +65,7 @@ describe("the layers of settings", () => {
     },
   );
 
-  test("a file and a variable that set different keys both count", async () => {
+  test("each setting can come from another layer", async () => {
     const { config, configFile } = await load({
       toml: '[log]\nlevel = "warn"',
       environment: { NEGOTIATOR_LOG_FORMAT: "json" },
@@ -78,7 +77,7 @@ describe("the layers of settings", () => {
     ]);
   });
 
-  test("the options get the settings of the file and the environment", async () => {
+  test("the function for options gets the settings of the layers below", async () => {
     const seen: unknown[] = [];
     await load({
       toml: '[log]\nlevel = "warn"\nformat = "text"',
@@ -91,7 +90,7 @@ describe("the layers of settings", () => {
     expect(seen).toEqual([{ level: "warn", format: "json" }]);
   });
 
-  test("the file of --config wins over the file of NEGOTIATOR_CONFIG", async () => {
+  test("--config wins over NEGOTIATOR_CONFIG", async () => {
     await using directory = await createTemporaryDirectory();
     const named = await directory.write("named.toml", '[log]\nlevel = "warn"');
     const given = await directory.write("given.toml", '[log]\nlevel = "error"');
@@ -101,12 +100,12 @@ describe("the layers of settings", () => {
     expect(levelOrigin({ environment: { NEGOTIATOR_CONFIG: "/none" }, file: given })).toBe(given);
   });
 
-  test("without a named file, the one in /etc is read if it exists", () => {
+  test("without --config and NEGOTIATOR_CONFIG the file in /etc is read, and it may be missing", () => {
     const origin = loadConfig({ environment: {} }).origins.get("log.level") ?? "";
     expect(["default", "/etc/negotiator/negotiator.toml"]).toContain(origin);
   });
 
-  test("changing loaded settings does not change the defaults", async () => {
+  test("a change of loaded settings does not change DEFAULTS", async () => {
     const before = structuredClone(DEFAULTS);
     const { config } = await load({ toml: '[log]\nlevel = "error"' });
     config.settings.log.format = "json";
@@ -116,27 +115,31 @@ describe("the layers of settings", () => {
   });
 });
 
-describe("the config file", () => {
-  test("a file with four bad keys is rejected with all four problems", async () => {
+const LEVELS = 'one of "silent", "error", "warn", "info", "debug", "trace"';
+
+describe("the file", () => {
+  test("all its problems are listed at once", async () => {
     expect(await problemsOf({ toml: '[log]\nlevel = "loud"\nformat = 3\nfoo = 1\n[lgo]\nx = 1' })).toEqual([
       "Cannot use FILE:",
-      `  log.level: ${LEVEL_NEEDED}; this is the text "loud"`,
+      `  log.level: ${LEVELS} is needed; this is the text "loud"`,
       '  log.format: "text" or "json" is needed; this is 3',
       "  log.foo: unknown key; allowed here: level, format",
       expect.stringMatching(/^ {2}lgo: unknown key; allowed here: (?:\w+, )*log(?:, \w+)*$/),
     ]);
   });
 
-  test("a file that is not TOML is rejected, also when a variable and an option set the key", async () => {
-    const [head] = await problemsOf({
+  test("a wrong file is refused even if every layer above it is right", async () => {
+    const problems = await problemsOf({
       toml: "[log",
       environment: { NEGOTIATOR_LOG_LEVEL: "debug" },
       flags: () => ({ log: { level: "warn" } }),
     });
-    expect(head).toBe("Cannot use FILE: line 1, column 2: a key or a table name does not end");
+    expect(problems).toEqual([
+      "Cannot use FILE: line 1, column 2: after a key = is missing, or after the name of a table ]",
+    ]);
   });
 
-  test("the key __proto__ in a file is rejected as unknown", async () => {
+  test("__proto__ in it is an unknown key", async () => {
     expect(await problemsOf({ toml: '[__proto__]\nlevel = "x"\n[log.__proto__]\nlevel = "x"' })).toEqual([
       "Cannot use FILE:",
       "  log.__proto__: unknown key; allowed here: level, format",
@@ -145,33 +148,30 @@ describe("the config file", () => {
     expect({}).not.toHaveProperty("level");
   });
 
-  test.each(["file", "NEGOTIATOR_CONFIG"] as const)(
-    "a config named by %s that cannot be read is rejected",
-    async (by) => {
-      await using directory = await createTemporaryDirectory();
-      await mkdir(directory.at("folder"));
-      await directory.write("plain", "");
-      await symlink("circle", directory.at("circle"));
-      const bad = [
-        [directory.at("absent"), "there is no such file"],
-        ["", "there is no such file"],
-        [directory.at("folder"), "EISDIR"],
-        [directory.at("plain", "below"), "ENOTDIR"],
-        [directory.at("circle"), "ELOOP"],
-      ] as const;
-      for (const [path, errno] of bad) {
-        const error = errorOf(() =>
-          loadConfig(
-            by === "file" ? { file: path, environment: {} } : { environment: { NEGOTIATOR_CONFIG: path } },
-          ),
-        );
-        expect(error.code).toBe("BAD_CONFIG");
-        expect(error.message.replace("config ", "")).toStartWith(`Cannot read the file "${path}": ${errno}`);
-      }
-    },
-  );
+  test.each(["file", "NEGOTIATOR_CONFIG"] as const)("a file named by %s must be readable", async (by) => {
+    await using directory = await createTemporaryDirectory();
+    await mkdir(directory.at("folder"));
+    await directory.write("plain", "");
+    await symlink("circle", directory.at("circle"));
+    const bad = [
+      [directory.at("absent"), "there is no such file"],
+      ["", "there is no such file"],
+      [directory.at("folder"), "EISDIR"],
+      [directory.at("plain", "below"), "ENOTDIR"],
+      [directory.at("circle"), "ELOOP"],
+    ] as const;
+    for (const [path, errno] of bad) {
+      const error = errorOf(() =>
+        loadConfig(
+          by === "file" ? { file: path, environment: {} } : { environment: { NEGOTIATOR_CONFIG: path } },
+        ),
+      );
+      expect(error.code).toBe("BAD_CONFIG");
+      expect(error.message.replace("config ", "")).toStartWith(`Cannot read the file "${path}": ${errno}`);
+    }
+  });
 
-  test("control characters in the name of a missing file are shown escaped", () => {
+  test("control characters in its name are shown escaped", () => {
     const { message } = errorOf(() => loadConfig({ file: "/none\u001b[31m\nx", environment: {} }));
     expect(message).toStartWith('Cannot read the config file "/none\\x1b[31m\\nx": ');
     expect(message).not.toMatch(/\p{Cc}/u);
@@ -179,16 +179,16 @@ describe("the config file", () => {
 });
 
 describe("the environment", () => {
-  test("two bad variables are rejected with both problems, shown escaped", async () => {
+  test("all its problems are listed at once, escaped", async () => {
     const environment = { NEGOTIATOR_LOG_LEVEL: "x\u001b\nforged: line", NEGOTIATOR_LOG_FORMAT: "" };
     expect(await problemsOf({ environment })).toEqual([
       "Cannot use the environment (NEGOTIATOR_…):",
-      `  log.level: ${LEVEL_NEEDED}; this is the text "x\\x1b\\nforged: line"`,
+      String.raw`  log.level: ${LEVELS} is needed; this is the text "x\x1b\nforged: line"`,
       '  log.format: "text" or "json" is needed; this is the text ""',
     ]);
   });
 
-  test("variables that are not settings leave the defaults as they are", async () => {
+  test("other variables are ignored", async () => {
     const names = ["ROLE", "COMMAND", "CALL_ID", "GUEST", "GUEST_UUID", "LOG", "LOG_LEVEL_X", "log_level"];
     const hostile = [
       "",
@@ -211,7 +211,7 @@ describe("the environment", () => {
     expect(new Set(config.origins.values())).toEqual(new Set(["default"]));
   });
 
-  test("each setting has its own variable", async () => {
+  test("every setting has its own variable", async () => {
     const { config } = await load({});
     const variables = [...config.origins.keys()].map(variableOf);
     expect(new Set(variables).size).toBe(config.origins.size);
@@ -221,7 +221,7 @@ describe("the environment", () => {
   });
 });
 
-describe("a variable that starts with NEGOTIATOR_ and is not a setting", () => {
+describe("a warning for a variable that starts with NEGOTIATOR_ and sets nothing", () => {
   test.each([
     ["NEGOTIATOR_LOG_LVL", "did you mean NEGOTIATOR_LOG_LEVEL?"],
     ["NEGOTIATOR_POLICYFILE", "did you mean NEGOTIATOR_POLICY_FILE?"],
@@ -232,21 +232,21 @@ describe("a variable that starts with NEGOTIATOR_ and is not a setting", () => {
     ["NEGOTIATOR_COLOR", "there is no such setting; print-config shows all"],
     ["NEGOTIATOR_", "there is no such setting; print-config shows all"],
     ["NEGOTIATOR_\u001b\nforged", "there is no such setting; print-config shows all"],
-  ])("%j gives a warning: %s", (name, says) => {
+  ])("names %j", (name, says) => {
     const shown = name.replace("\u001b\n", "\\x1b\\n");
     expect(warningsOf(name, "PATH", "NEGOTIATORS", "MY_NEGOTIATOR_LOG_LVL")).toEqual([
       `The variable ${shown} sets nothing: ${says}`,
     ]);
   });
 
-  test("two unknown variables give two warnings and leave the settings as they are", () => {
+  test("comes for each such variable, and the settings stay at their defaults", () => {
     const environment = { NEGOTIATOR_LOG_LVL: "debug", NEGOTIATOR_LOG_FORMT: "json" };
     const { settings, warnings } = loadConfig({ file: "/dev/null", environment });
     expect(warnings).toHaveLength(2);
     expect(settings).toEqual(structuredClone(DEFAULTS));
   });
 
-  test("settings and the variables that commands get give no warning", async () => {
+  test("does not come for a setting, or for the variables of a command", async () => {
     const settings = [...loadConfig({ file: "/dev/null", environment: {} }).origins.keys()];
     const environment = Object.fromEntries(settings.map((key) => [variableOf(key), undefined]));
     expect(loadConfig({ file: "/dev/null", environment }).warnings).toEqual([]);
@@ -258,8 +258,51 @@ describe("a variable that starts with NEGOTIATOR_ and is not a setting", () => {
   });
 });
 
-test("bad options are rejected with BAD_USAGE", async () => {
-  // The command line checks its options, so only a fault of ours could cause this.
+describe("a key that was removed", () => {
+  const { limits } = DEFAULTS;
+
+  test("has no effect in the file: a warning says so, and the other keys are applied", async () => {
+    const toml = "[limits]\nfaults = 1\nopenCalls = 3\ncountedBytes = 'x'\n";
+    const { config, configFile } = await load({ toml });
+    expect(config.settings.limits).toEqual({ ...limits, openCalls: 3 });
+    expect(config.warnings).toEqual(
+      ["limits.countedBytes", "limits.faults"].map(
+        (key) => `The key ${key} in ${configFile} no longer has an effect: remove it`,
+      ),
+    );
+  });
+
+  test("has no effect as a variable, whatever its value", async () => {
+    const environment = { NEGOTIATOR_LIMITS_FINISHED_MS: "x", NEGOTIATOR_LIMITS_OPEN_CALLS: "3" };
+    const { config } = await load({ environment });
+    expect(config.settings.limits).toEqual({ ...limits, openCalls: 3 });
+    expect(config.warnings).toEqual([
+      "The variable NEGOTIATOR_LIMITS_FINISHED_MS no longer has an effect: remove it",
+    ]);
+  });
+
+  test.each(REMOVED_KEYS)("%s is accepted and not in the settings", async (key) => {
+    const { config } = await load({ toml: `${key} = 1`, environment: { [variableOf(key)]: "1" } });
+    expect(config.warnings).toHaveLength(2);
+    expect(config.origins.has(key)).toBe(false);
+    expect(config.settings).toEqual(structuredClone(DEFAULTS));
+  });
+
+  test.each([
+    "limits = 3",
+    "limits = ['faults']",
+    "faults = 1",
+    "[limit]\nfaults = 1",
+    "[[limits]]\nfaults = 1",
+  ])("elsewhere is an error, as in %j", async (toml) => {
+    const [head, ...problems] = await problemsOf({ toml });
+    expect(head).toBe("Cannot use FILE:");
+    expect(problems).toHaveLength(1);
+  });
+});
+
+test("wrong options are refused", async () => {
+  // As if a command line had let something through.
   const layer: SettingsLayer = JSON.parse('{ "log": { "level": "loud", "color": true } }');
   expect(await problemsOf({ flags: () => layer })).toEqual([
     "Cannot use the options:",
@@ -272,7 +315,7 @@ describe("a variable is text", () => {
   test.each([
     ["a number", "timeoutSeconds", "1.5", 1.5],
     ["a number with blanks", "timeoutSeconds", " 7 ", 7],
-    ["a zero", "timeoutSeconds", "0", 0],
+    ["zero", "timeoutSeconds", "0", 0],
     ["a whole number", "limits.openCalls", "8", 8],
     ["true", "audit.redactArguments", "true", true],
     ["false", "audit.redactArguments", "false", false],
@@ -280,47 +323,44 @@ describe("a variable is text", () => {
     ["an empty list", "commandsDirectory", "", []],
     ["an empty text", "host.connect", "", ""],
     ["a text that looks like a number", "host.connect", "7", "7"],
-  ])("%s in a variable becomes its value", async (_, key, text, value) => {
+  ])("%s is understood", async (_, key, text, value) => {
     const { config } = await load({ environment: { [variableOf(key)]: text } });
     expect(settingAt(config.settings, key)).toEqual(value);
     expect(config.origins.get(key)).toBe(variableOf(key));
   });
 
   test.each([
-    ["text for a number", "timeoutSeconds", "seven"],
-    ["a number with a unit", "timeoutSeconds", "7s"],
-    ["an empty text for a number", "timeoutSeconds", ""],
+    ["a word for a number", "timeoutSeconds", "seven"],
+    ["a number and more", "timeoutSeconds", "7s"],
+    ["nothing for a number", "timeoutSeconds", ""],
     ["a blank for a number", "timeoutSeconds", " "],
-    ["an infinite number", "timeoutSeconds", "Infinity"],
-    ["NaN for a number", "timeoutSeconds", "NaN"],
+    ["infinity", "timeoutSeconds", "Infinity"],
+    ["NaN", "timeoutSeconds", "NaN"],
     ["1 for a switch", "audit.redactArguments", "1"],
     ["TRUE for a switch", "audit.redactArguments", "TRUE"],
-    ["an empty text for a switch", "audit.redactArguments", ""],
-  ])("%s in a variable is rejected, and the message quotes it", async (_, key, text) => {
+    ["nothing for a switch", "audit.redactArguments", ""],
+  ])("%s is refused, and shown as it was given", async (_, key, text) => {
     const problems = await problemsOf({ environment: { [variableOf(key)]: text } });
     expect(problems).toHaveLength(2);
     expect(problems[1]).toStartWith(`  ${key}: `);
-    expect(problems[1]).toEndWith(`; this is the text "${text}"`);
+    expect(problems[1]).toEndWith(` is needed; this is the text "${text}"`);
   });
 });
 
-test.each([0o664, 0o646])(
-  "a config with mode %o is rejected, because others could write to it",
-  async (mode) => {
-    await using directory = await createTemporaryDirectory();
-    const path = await directory.write("file.toml", "");
-    await chmod(path, mode);
-    expect(errorOf(() => loadConfig({ file: path, environment: {} }))).toMatchObject({
-      code: "BAD_CONFIG",
-      message:
-        `Cannot use the file "${path}": its group or everybody may write to it\n` +
-        `Correct it with: chmod go-w ${path}`,
-    });
-    expect(loadConfig({ file: "/dev/null", environment: {} }).settings).toEqual(DEFAULTS);
-  },
-);
+test.each([0o664, 0o646])("a config with mode %o is refused, as others could write to it", async (mode) => {
+  await using directory = await createTemporaryDirectory();
+  const path = await directory.write("file.toml", "");
+  await chmod(path, mode);
+  expect(errorOf(() => loadConfig({ file: path, environment: {} }))).toMatchObject({
+    code: "BAD_CONFIG",
+    message:
+      `Cannot use the file "${path}": its group or everybody may write to it\n` +
+      `Correct it with: chmod go-w ${path}`,
+  });
+  expect(loadConfig({ file: "/dev/null", environment: {} }).settings).toEqual(DEFAULTS);
+});
 
-test("settingAt returns the value of a dotted key, and undefined for an unknown key", async () => {
+test("a setting is found by its dotted key", async () => {
   const { settings } = (await load({ toml: '[log]\nlevel = "warn"' })).config;
   expect(settingAt(settings, "log.level")).toBe("warn");
   expect(settingAt(settings, "log")).toEqual({ level: "warn", format: "text" });

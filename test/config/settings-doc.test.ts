@@ -1,35 +1,34 @@
-/**
- * What docs/SETTINGS.md says in its tables: every key, its real default, the values that are allowed, what a
- * reload does.
- */
+/** The tables of keys in the pages: every key, its default, the allowed values, and what a reload does. */
 import { describe, expect, test } from "bun:test";
-import { join } from "node:path";
 import { formatAuditLine, formatLeftOut } from "../../src/audit/audit-line.ts";
 import type { AuditEntry } from "../../src/audit/audit-line.ts";
 import { loadConfig, settingAt, variableOf } from "../../src/config/config.ts";
-import { NATIVE_PORTS as PORT_NAMES } from "../../src/peers/native.ts";
 import { readNamedGuests } from "../../src/discovery/named.ts";
 import { isFaultCode } from "../../src/errors.ts";
 import { configureLog } from "../../src/log.ts";
 import { readDescription } from "../../src/methods/describe.ts";
+import { DIALECTS } from "../../src/peers/dialects.ts";
 import { parsePolicy } from "../../src/policy/policy.ts";
 import { runDaemon } from "../../src/roles/daemon/daemon.ts";
 import { catchSignals } from "../../src/roles/daemon/life-signals.ts";
 import { DEFAULTS } from "../../src/config/settings.ts";
 import type { Settings } from "../../src/config/settings.ts";
 import { errorOf, rejectionOf } from "../support/error-of.ts";
-import { ROOT } from "../support/readme.ts";
+import { blocksOf, firstColumnOf, literalsOf, pageAt, rowsOf } from "../support/documents.ts";
 import { runSource } from "../support/source-run.ts";
 import { spyOnOutput } from "../support/spied-output.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 
-const TEXT = await Bun.file(join(ROOT, "docs/SETTINGS.md")).text();
-/** There, and empty: the machine's own settings are not looked at. */
+const SETTINGS = pageAt("docs/SETTINGS.md");
+const COMMANDS = pageAt("docs/COMMANDS.md");
+const POLICY = pageAt("docs/POLICY.md");
+const AUDIT = pageAt("docs/AUDIT.md");
+/** An empty file, so that the settings of this machine are not read. */
 const NO_FILE = "/dev/null";
 const KEYS = [...loadConfig({ file: NO_FILE, environment: {} }).origins.keys()];
 
-/** One row for each key of the config file; the values that are quoted in it are in `literals`. */
-const ROWS = [...rowsOf("The config file"), ...rowsOf("Limits")].map(
+/** One row for each key of the config file. The values in backquotes are in `literals`. */
+const ROWS = [...rowsOf(SETTINGS, "The config file"), ...rowsOf(SETTINGS, "Limits")].map(
   ([key, standard = "", values = "", reload = ""]) => {
     return {
       key: literalsOf(key).join(),
@@ -41,15 +40,15 @@ const ROWS = [...rowsOf("The config file"), ...rowsOf("Limits")].map(
   },
 );
 
-describe("docs/SETTINGS.md has, of the config file,", () => {
-  test("every key and no other, with its default", () => {
+describe("docs/SETTINGS.md lists", () => {
+  test("every key of the config file and no other, each with its default", () => {
     expect(ROWS.map(({ key }) => key)).toEqual(KEYS);
     for (const { key, standard } of ROWS) {
       expect({ key, value: toValue(standard) }).toEqual({ key, value: settingAt(DEFAULTS, key) });
     }
   });
 
-  test("the values that are allowed, and where they end", () => {
+  test("the allowed values of every key: each is accepted, and a value outside is refused", () => {
     for (const { key, values, literals } of ROWS) {
       for (const value of literals) expect(settingAt(setTo(key, value), key)).toBe(value);
       const refused: unknown[] = /absolute path|true|"/.test(values) ? ["other"] : [];
@@ -60,33 +59,33 @@ describe("docs/SETTINGS.md has, of the config file,", () => {
         else refused.push(least + 0.5);
       }
       for (const value of refused) expect(() => setTo(key, value)).toThrow(key);
-      const words = literals.map((value) => JSON.stringify(value));
-      const choice = words.length > 2 ? `one of ${words.join(", ")} is` : words.join(" or ");
-      if (values.startsWith('`"')) expect(() => setTo(key, "other")).toThrow(choice);
+      const choice = literals.map((value) => JSON.stringify(value)).join(literals.length > 2 ? ", " : " or ");
+      if (values.startsWith('`"')) expect(() => setTo(key, "other")).toThrow(`${choice} is needed`);
     }
   });
 
-  test("which keys a reload leaves as they were", async () => {
+  test("exactly the keys that a reload does not change as `no`", async () => {
     const warned = new Set([...(await keysKeptBy("host")), ...(await keysKeptBy("guest"))]);
     expect(ROWS.filter(({ reload }) => reload === "no").map(({ key }) => key)).toEqual(
       KEYS.filter((key) => warned.has(key)),
     );
   });
 
-  test("variables and options that there are", async () => {
+  test("only variables and options that exist", async () => {
     const variables = [...KEYS.map(variableOf), "NEGOTIATOR_CONFIG", "NEGOTIATOR_"];
-    for (const [name] of TEXT.matchAll(/NEGOTIATOR_\w*/g)) expect(variables).toContain(name);
+    for (const [name] of SETTINGS.matchAll(/NEGOTIATOR_\w*/g)) expect(variables).toContain(name);
     const lines = ["host daemon", "host execute", "guest execute"];
     const helps = await Promise.all(lines.map((line) => runSource([...line.split(" "), "--help"])));
     const words = new Set(helps.flatMap(({ stdout }) => stdout.split(/[\s,]+/)));
-    const options = firstColumnOf("How they are given").map((option) => option.split(" ")[0]);
+    const options = firstColumnOf(SETTINGS, "How they are given").map((option) => option.split(" ")[0]);
     expect(options).toContain("--socket");
     expect(options.filter((option = "") => !words.has(option))).toEqual([]);
   });
 
-  test("an example that is read as it looks", async () => {
+  test("an example config that sets what it shows", async () => {
     await using directory = await createTemporaryDirectory();
-    const file = await directory.write("negotiator.toml", blockOf("toml"));
+    const [example = ""] = blocksOf(SETTINGS, "toml");
+    const file = await directory.write("negotiator.toml", example);
     expect(loadConfig({ file, environment: {} }).settings).toMatchObject({
       timeoutSeconds: 30,
       host: { rescanSeconds: 60 },
@@ -95,32 +94,32 @@ describe("docs/SETTINGS.md has, of the config file,", () => {
     });
   });
 
-  test("every key of a guest, the ports, and the one by default", async () => {
+  test("every key of a named guest, every port, and the default port", async () => {
     await using directory = await createTemporaryDirectory();
     const file = await directory.write("negotiator.toml", "[[guests]]\nstranger = 1\n");
     const error = errorOf(() => loadConfig({ file, environment: {} }));
-    expect(firstColumnOf("Named guests")).toEqual(keysAllowedBy(error));
-    const [, standard, ports] = rowsOf("Named guests").find(([key]) => key === "`port`") ?? [];
+    expect(firstColumnOf(SETTINGS, "Named guests")).toEqual(keysAllowedBy(error));
+    const [, standard, ports] = rowsOf(SETTINGS, "Named guests").find(([key]) => key === "`port`") ?? [];
     const [endpoint] = readNamedGuests([{ name: "web1", socket: "/run/vm/web1.sock" }], {
-      ports: new Set(Object.values(PORT_NAMES)),
-      defaultPort: PORT_NAMES.hostToGuest,
+      ports: DIALECTS.portNames,
+      defaultPort: DIALECTS.defaultPort,
     });
     expect(toValue(standard)).toBe(endpoint?.port);
-    expect(literalsOf(ports).map(toValue)).toEqual(Object.values(PORT_NAMES));
+    expect(literalsOf(ports).map(toValue)).toEqual([...DIALECTS.portNames]);
   });
 });
 
-describe("docs/SETTINGS.md has", () => {
-  test("every key beside a command", async () => {
+describe("the pages list", () => {
+  test("every key of a NAME.toml, in docs/COMMANDS.md", async () => {
     await using directory = await createTemporaryDirectory();
     await directory.write("command.toml", "stranger = 1\n");
     const error = await rejectionOf(readDescription(directory.at("command"), process.getuid?.() ?? 0));
-    expect(firstColumnOf("Beside a command")).toEqual(keysAllowedBy(error));
+    expect(firstColumnOf(COMMANDS, "Beside a command")).toEqual(keysAllowedBy(error));
   });
 
-  test("every key of a rule, and which rules may have it", () => {
+  test("every key of a policy rule, and in which rules it is allowed, in docs/POLICY.md", () => {
     const error = errorOf(() => parsePolicy('[[rules]]\nstranger = 1\naction = "allow"\n'));
-    expect(firstColumnOf("A policy rule")).toEqual(keysAllowedBy(error));
+    expect(firstColumnOf(POLICY, "A policy rule")).toEqual(keysAllowedBy(error));
     const text = 'user = "nobody"\ntimeoutSeconds = 1\nconcurrency = 1\nrate = "1/hour"\nreason = "none"\n';
     for (const [action, stranger] of [
       ["allow", "denies"],
@@ -128,13 +127,15 @@ describe("docs/SETTINGS.md has", () => {
     ]) {
       const { message } = errorOf(() => parsePolicy(`[[rules]]\naction = "${action}"\n${text}`));
       const misplaced = [...message.matchAll(/(\w+): has no meaning/g)].map(([, key]) => key);
-      const told = rowsOf("A policy rule").filter(([, place]) => place === stranger);
+      const told = rowsOf(POLICY, "A policy rule").filter(([, place]) => place === stranger);
       expect(told.flatMap(([key]) => literalsOf(key))).toEqual(misplaced.map(String));
     }
   });
 
-  test("the values that a rule may have", () => {
-    const literals = new Map(rowsOf("A policy rule").map(([key, , values]) => [key, literalsOf(values)]));
+  test("the allowed values of a policy rule, in docs/POLICY.md", () => {
+    const literals = new Map(
+      rowsOf(POLICY, "A policy rule").map(([key, , values]) => [key, literalsOf(values)]),
+    );
     for (const rate of literals.get("`rate`") ?? []) readRule("rate", rate);
     const [most = "none"] = literals.get("`timeoutSeconds`") ?? [];
     readRule("timeoutSeconds", most);
@@ -143,12 +144,12 @@ describe("docs/SETTINGS.md has", () => {
     expect(() => readRule("concurrency", "0")).toThrow("concurrency");
   });
 
-  test("real audit lines, every member that one can have, and codes that there are", () => {
+  test("real audit lines, every member of one, and codes that exist, in docs/AUDIT.md", () => {
     const lines = [
       formatAuditLine(EXECUTED, "2026-01-02T03:04:05.678Z", false),
       formatAuditLine(ASKED, "2026-01-02T03:04:05.680Z", false),
     ];
-    expect(blockOf("json").trimEnd().split("\n")).toEqual(lines);
+    expect(blocksOf(AUDIT, "json")[0]?.trimEnd().split("\n")).toEqual(lines);
     const more = {
       args: ["x".repeat(5000)],
       builtin: true,
@@ -158,10 +159,13 @@ describe("docs/SETTINGS.md has", () => {
     } as const;
     const leftOut = { role: "host", peer: {}, ran: false, leftOut: 1, sinceMs: 0 } as const;
     const whole = [formatAuditLine({ ...EXECUTED, ...more }, "", false), formatLeftOut(leftOut, "")];
-    // What counts lost lines is made in src/audit/audit.ts, where nothing can be written.
+    expect(membersOf(blocksOf(AUDIT, "json")[1] ?? "{}")).toEqual(membersOf(formatLeftOut(leftOut, "")));
+    // Only a file that cannot be written makes a line with this member.
     const members = new Set([...whole.flatMap(membersOf), "lostLines"]);
-    expect(new Set(firstColumnOf("An audit line"))).toEqual(members);
-    const [, codes] = rowsOf("An audit line").find(([key]) => key === "`errorCode`") ?? [];
+    expect(
+      new Set([...firstColumnOf(AUDIT, "An audit line"), ...firstColumnOf(AUDIT, "Missing lines")]),
+    ).toEqual(members);
+    const [, codes] = rowsOf(AUDIT, "An audit line").find(([key]) => key === "`errorCode`") ?? [];
     expect(literalsOf(codes).filter((word) => !isFaultCode(word))).toEqual(["exitCode"]);
   });
 });
@@ -193,47 +197,23 @@ const ASKED: AuditEntry = {
   durationMs: 14,
 };
 
-/** The cells of each row of a section's tables, those below a heading left out. */
-function rowsOf(heading: string): string[][] {
-  const [, section = ""] = TEXT.split(`\n## ${heading}\n`);
-  const [own = ""] = section.split("\n## ");
-  const rows = own.split("\n").filter((line) => line.startsWith("| `"));
-  if (rows.length === 0) throw new Error(`docs/SETTINGS.md has no table under "${heading}"`);
-  return rows.map((row) => row.slice(2, -2).split(" | "));
-}
-
-function firstColumnOf(heading: string): string[] {
-  return rowsOf(heading).flatMap(([cell]) => literalsOf(cell));
-}
-
-function blockOf(language: string): string {
-  return new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\`$`, "ms").exec(TEXT)?.[1] ?? "";
-}
-
-/** A rule that allows, with this key. */
+/** Parses an allowing rule with this key. */
 function readRule(key: string, value: string): void {
   parsePolicy(`[[rules]]\naction = "allow"\n${key} = ${value}\n`);
 }
 
-/** What stands between backquotes. */
-function literalsOf(cell = ""): string[] {
-  return [...cell.matchAll(/`([^`]*)`/g)].map(([, literal = ""]) => literal);
-}
-
-/** A literal of TOML, with or without its backquotes. */
+/** The value of a TOML literal, with or without backquotes. */
 function toValue(literal = ""): unknown {
   const table = Object.entries(Bun.TOML.parse(`value = ${literal.replaceAll("`", "")}`));
   return table[0]?.[1];
 }
 
-/** The settings with this one given by its variable. */
+/** The settings if this key is set by its variable. */
 function setTo(key: string, value: unknown): Settings {
   return loadConfig({ file: NO_FILE, environment: { [variableOf(key)]: String(value) } }).settings;
 }
 
-/**
- * The keys of which a daemon says at SIGHUP that they wait for its next start, when all have other values.
- */
+/** The keys that a reload does not apply: a daemon warns about them at SIGHUP if all values have changed. */
 async function keysKeptBy(role: "host" | "guest"): Promise<string[]> {
   const config = loadConfig({ file: NO_FILE, environment: {} });
   const changes = ROWS.filter(({ key }) => key !== "guests").map(({ key, literals }) => {
@@ -259,7 +239,7 @@ async function keysKeptBy(role: "host" | "guest"): Promise<string[]> {
   return [...stderr.matchAll(/"([\w.]+)" takes effect when/g)].map(([, key = ""]) => key);
 }
 
-/** The keys that a complaint about an unknown one offers. */
+/** The allowed keys that an error about an unknown key lists. */
 function keysAllowedBy({ message }: Error): string[] {
   return /unknown key; allowed here: (.*)$/m.exec(message)?.[1]?.split(", ") ?? [];
 }

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import type { News } from "../../src/discovery/news.ts";
 import { NegotiatorError } from "../../src/errors.ts";
-import { turns } from "../support/turns.ts";
+import { waitTurns } from "../support/event-loop.ts";
 import { endpoint } from "./endpoint-sample.ts";
 import { createStage, found, POLL, SETTLE, until } from "./watch-stage.ts";
 
@@ -54,7 +54,7 @@ test("a save event during the scan that misses the guest keeps the guest as save
     found(A, B),
     async () => {
       stage.followers[0]?.change("a");
-      await turns(3);
+      await waitTurns(3);
       return found(B);
     },
     found(B),

@@ -1,3 +1,4 @@
+/** Tests the compiled binary: its names, its help, wrong command lines, and planted files. */
 import { describe, expect, test } from "bun:test";
 import { mkdir, mkdtempDisposable, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -5,13 +6,13 @@ import { basename, dirname, join } from "node:path";
 import manifest from "../../package.json" with { type: "json" };
 import { isTargetName } from "../../scripts/targets.ts";
 import { hostBinary } from "../support/binary.ts";
-import { STEP_PATIENCE_MS, TEST_PATIENCE_MS } from "../support/patience.ts";
+import { STEP_TIMEOUT_MS, TEST_TIMEOUT_MS } from "../support/timeouts.ts";
 
 const ROLES = ["host", "guest"] as const;
 
 describe("the compiled binary", () => {
   test(
-    "says version, commit, target and Bun version in one line",
+    "the binary prints version, commit, target and Bun version in one line for --version",
     async () => {
       const { exitCode, stdout, stderr } = run([await hostBinary(), "--version"]);
       expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
@@ -22,11 +23,11 @@ describe("the compiled binary", () => {
       expect(target).toSatisfy(isTargetName);
       expect(bun).toBe(Bun.version);
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
-    "shows help under its own name, also with a directory in front",
+    "the binary prints its help when it is called by name or by path",
     async () => {
       const binary = await hostBinary();
       for (const words of [["--help"], ["-h"]]) {
@@ -36,12 +37,12 @@ describe("the compiled binary", () => {
       }
       expect(run([`./${basename(binary)}`, "--help"], { cwd: dirname(binary) }).exitCode).toBe(0);
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   for (const role of ROLES) {
     test(
-      `plays the ${role} when told by a word or by any kind of link`,
+      `the binary plays the ${role} for its word and for any kind of link to it`,
       async () => {
         const binary = await hostBinary();
         const link = `negotiator-${role}`;
@@ -70,19 +71,19 @@ describe("the compiled binary", () => {
           expect({ way, ...outcome }).toEqual({ way, ...expected });
         }
       },
-      TEST_PATIENCE_MS,
+      TEST_TIMEOUT_MS,
     );
   }
 
   test(
-    "a link of any other name plays no role",
+    "a link with an unknown name is the binary without a role",
     async () => {
       await using folder = await mkdtempDisposable(join(tmpdir(), "binary-"));
       const link = join(folder.path, "negotiator-hostess");
       await symlink(await hostBinary(), link);
       expect(run([link, "--version"]).exitCode).toBe(0);
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   const wrong: readonly (readonly string[])[] = [
@@ -97,24 +98,25 @@ describe("the compiled binary", () => {
   ];
   for (const words of wrong) {
     test(
-      `refuses ${JSON.stringify(words)} with exit code 2 and one line`,
+      `the binary refuses the words ${JSON.stringify(words)} with exit code 2 and one line`,
       async () => {
         const { exitCode, stdout, stderr } = run([await hostBinary(), ...words]);
         expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
-        // oxlint-disable-next-line no-control-regex -- none may get through
+        // oxlint-disable-next-line no-control-regex -- the output must not contain any
         expect(stderr).toMatch(/^negotiator: [^\u0000-\u001f]+\n$/);
       },
-      TEST_PATIENCE_MS,
+      TEST_TIMEOUT_MS,
     );
   }
 
   test(
-    "takes nothing from the directory that it is started in",
+    "the binary ignores planted config and code in its working directory",
     async () => {
       const binary = await hostBinary();
       await using folder = await mkdtempDisposable(join(tmpdir(), "binary-"));
       const marker = join(folder.path, "marker");
-      const preload = `require("node:fs").writeFileSync(${JSON.stringify(marker)}, ""); console.log("preloaded");`;
+      const write = `require("node:fs").writeFileSync(${JSON.stringify(marker)}, "")`;
+      const preload = `${write}; console.log("preloaded");`;
       await writeFile(join(folder.path, "preload.js"), preload);
       await writeFile(join(folder.path, "bunfig.toml"), 'preload = ["./preload.js"]\n[run]\nbun = true\n');
       for (const name of [".env", ".env.local", ".env.production"]) {
@@ -130,18 +132,18 @@ describe("the compiled binary", () => {
         expect(await Bun.file(marker).exists()).toBe(false);
       }
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 });
 
 type Place = { cwd?: string; path?: string };
 
-/** `path` goes in front of the search path; nothing else of our environment is passed on. */
+/** `path` is the first folder of PATH. The child gets no other variables. */
 function run(words: string[], { cwd = "/", path = "/nonexistent" }: Place = {}) {
   const { exitCode, stdout, stderr } = Bun.spawnSync(words, {
     cwd,
     env: { PATH: `${path}:/usr/bin:/bin` },
-    timeout: STEP_PATIENCE_MS,
+    timeout: STEP_TIMEOUT_MS,
   });
   return { exitCode, stdout: stdout.toString(), stderr: stderr.toString() };
 }

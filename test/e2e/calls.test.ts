@@ -1,4 +1,7 @@
-/** Calls between this machine and a real guest, both ways, with the compiled program on both sides. */
+/**
+ * Tests calls between this machine and a real guest in both directions, with the compiled binary on both
+ * sides.
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -7,19 +10,21 @@ import { describeWithVm } from "../support/describe-with-vm.ts";
 import { COMMAND_FILES, COMMAND_LIST, SCRIPTS } from "../support/guest-commands.ts";
 import { createHostProgram } from "../support/host-program.ts";
 import type { HostProgram, ProgramRun } from "../support/host-program.ts";
-import { STEP_PATIENCE_MS, TEST_PATIENCE_MS } from "../support/patience.ts";
+import { STEP_TIMEOUT_MS, TEST_TIMEOUT_MS } from "../support/timeouts.ts";
 import { until } from "../support/until.ts";
 import type { VirtualMachine } from "../support/virtual-machine.ts";
 import { bootVm } from "../support/vm.ts";
 
 const CALLS = "negotiator-host-to-guest.0";
 const ASKS = "negotiator-guest-to-host.0";
-/** A program in an emulated guest passes on 1 MB/s or so; the second is what a guest sends, through two of them. */
+/**
+ * An emulated guest transfers about 1 MB/s. Its own calls are slower: they pass through two programs in it.
+ */
 const BULK_BYTES = { there: 20_000_000, back: 5_000_000 };
 
 const OS_RELEASE = 'ID=debian\nNAME="Debian GNU/Linux"\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\n';
 
-/** Words that a shell, a line-based protocol or a careless join would garble. */
+/** Arguments that a shell, a line-based protocol or a simple join would change. */
 const WORDS = ["a b", "", "ü\n'", "--help", "$HOME", "\\", '"*"'];
 
 await describeWithVm("a host and a guest", () => {
@@ -36,9 +41,9 @@ await describeWithVm("a host and a guest", () => {
     disposal.use(await host.startDaemon(sockets.flatMap((socket) => ["--socket", socket])));
     vm.spawn("exec negotiator guest daemon");
     const isOpen = async (): Promise<boolean> => (await host.guest("web"))?.state === "open";
-    await until("the guest's agent answers", isOpen, STEP_PATIENCE_MS);
-  }, TEST_PATIENCE_MS);
-  afterAll(() => disposal.disposeAsync(), TEST_PATIENCE_MS);
+    await until("the guest's agent answers", isOpen, STEP_TIMEOUT_MS);
+  }, TEST_TIMEOUT_MS);
+  afterAll(() => disposal.disposeAsync(), TEST_TIMEOUT_MS);
 
   const execute = (words: readonly string[], input?: Uint8Array | string): Promise<ProgramRun> =>
     host.run(["host", "execute", "web", ...words], input);
@@ -46,7 +51,7 @@ await describeWithVm("a host and a guest", () => {
     (await vm.run(`kill -0 ${pid}`)).exitCode === 0;
 
   test(
-    "the host runs commands in the guest: words, output, exit codes, signals",
+    "the host runs commands in the guest and gets arguments, output, exit codes and signals right",
     async () => {
       const shown = WORDS.map((word) => `[${word}]\n`).join("");
       expect(await execute(["show", ...WORDS])).toMatchObject({ exitCode: 0, stdout: shown, stderr: "" });
@@ -56,11 +61,11 @@ await describeWithVm("a host and a guest", () => {
       expect(await execute(["cat"])).toMatchObject({ exitCode: 0, stdout: "", stderr: "" });
       expect(await execute(["whoami"])).toMatchObject({ exitCode: 0, stdout: "guest whoami  \n" });
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
-    "the guest runs commands on the host: through its daemon, and over its own port",
+    "the guest runs commands on the host, through its daemon and directly over a port",
     async () => {
       const quoted = WORDS.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
       const shown = WORDS.map((word) => `[${word}]\n`).join("");
@@ -73,11 +78,11 @@ await describeWithVm("a host and a guest", () => {
         expect(await run("cat <<.\nhéllo\n.")).toMatchObject({ exitCode: 0, stdout: "héllo\n" });
       }
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
-    "what cannot be run is refused with the exit code of its kind, both ways",
+    "an unknown command exits with 127 and an unknown guest with 125, in both directions",
     async () => {
       expect(await execute(["shwo"])).toMatchObject({
         exitCode: 127,
@@ -94,24 +99,24 @@ await describeWithVm("a host and a guest", () => {
         stderr: 'negotiator: Cannot run "shwo": there is no such command; Did you mean "show"?\n',
       });
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
-    "a deadline ends the command on the other side",
+    "a deadline ends the command on the other side, in both directions",
     async () => {
       const there = await endAtDeadline((seconds) =>
         host.run(["host", "execute", "-t", seconds, "web", "hang"]),
       );
-      await until("it is ended in the guest", async () => !(await isAliveInGuest(there)));
+      await until("the command has ended in the guest", async () => !(await isAliveInGuest(there)));
       const here = await endAtDeadline((seconds) => vm.run(`negotiator guest execute -t ${seconds} hang`));
-      await until("it is ended here", () => !existsSync(`/proc/${here}`));
+      await until("the command has ended here", () => !existsSync(`/proc/${here}`));
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
-    "an interrupt, or the caller's death, ends the command on the other side",
+    "an interrupted or killed caller ends the command on the other side",
     async () => {
       for (const [signal, exitCode] of [
         ["SIGINT", 130],
@@ -119,7 +124,7 @@ await describeWithVm("a host and a guest", () => {
       ] as const) {
         await using caller = host.start(["host", "execute", "-t", "0", "web", "hang"]);
         const isRunning = (): boolean => caller.stdout().endsWith("\n");
-        await until("the command runs in the guest", isRunning, STEP_PATIENCE_MS);
+        await until("the command runs in the guest", isRunning, STEP_TIMEOUT_MS);
         caller.signal(signal);
         expect(await caller.exited).toMatchObject({ exitCode });
         await until(`${signal} ended it`, async () => !(await isAliveInGuest(caller.stdout().trim())));
@@ -133,18 +138,18 @@ await describeWithVm("a host and a guest", () => {
           const { stdout } = await vm.run("cat /tmp/pid");
           return stdout.endsWith("\n") && stdout.trim();
         };
-        const pid = await until("the command runs on the host", readPid, STEP_PATIENCE_MS);
+        const pid = await until("the command runs on the host", readPid, STEP_TIMEOUT_MS);
         await vm.signal(caller, signal);
         expect(await caller.exited).toMatchObject({ exitCode });
         await until(`${signal} ended it`, () => !existsSync(`/proc/${pid}`));
         await vm.run("rm /tmp/pid");
       }
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
-    "each side lists what the other offers, and says how it gets on with it",
+    "each side lists the other's commands and reports an open session",
     async () => {
       const list = `${COMMAND_LIST.join("\n")}\n`;
       expect(await host.run(["host", "list-commands", "web"])).toMatchObject({ exitCode: 0, stdout: list });
@@ -156,21 +161,21 @@ await describeWithVm("a host and a guest", () => {
         calls: { outgoing: 0, incoming: 0 },
         lastError: null,
       };
-      // The end of a call of the test before may still be on its way.
-      await until("no call is under way", async () => {
+      // The end of a call of the previous test may not have arrived yet.
+      await until("no call is running", async () => {
         const { stdout } = await host.run(["host", "status", "web", "--json"]);
         return Bun.deepMatch({ name: "web", uuid: null, ...status }, JSON.parse(stdout));
       });
-      await until("the guest sees it so, too", async () => {
+      await until("the guest reports the same status", async () => {
         const { stdout } = await vm.run("negotiator guest status --json");
         return Bun.deepMatch(status, JSON.parse(stdout));
       });
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
-    "the built-in commands tell of the guest, not of the host",
+    "the built-in commands report facts of the guest, not of the host",
     async () => {
       await vm.run("ip addr add 192.0.2.7/24 dev lo");
       expect((await execute(["find-ip-addresses"])).stdout.split("\n")).toContain("192.0.2.7/24");
@@ -179,11 +184,11 @@ await describeWithVm("a host and a guest", () => {
       expect((await execute(["find-distributor-id"])).stdout).toBe("Debian\n");
       expect(await execute(["find-disk-usage"])).toMatchObject({ exitCode: 0, stderr: "" });
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
-    "a hundred calls at once get each its own answer",
+    "each of a hundred calls at once gets its own answer",
     async () => {
       const numbers = Array.from({ length: 100 }, (_, index) => String(index));
       const runs = await Promise.all(
@@ -196,11 +201,11 @@ await describeWithVm("a host and a guest", () => {
         numbers.map(() => true),
       );
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
-    "many bytes pass through unharmed, both ways",
+    "megabytes arrive unchanged in both directions",
     async () => {
       const sent = randomBytes(BULK_BYTES.there);
       const back = await host.run(["host", "execute", "-t", "0", "web", "cat"], sent);
@@ -215,13 +220,13 @@ await describeWithVm("a host and a guest", () => {
         stderr: "",
       });
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 });
 
 /**
- * Runs `hang` with more and more time until it was there to be ended: a machine may stand still for a second. Gives the
- * process number that it said.
+ * Runs `hang` until its deadline ends it, and returns the process id that it printed. Repeats with a longer
+ * deadline if the command had not started yet, as a machine may stall for a second.
  */
 async function endAtDeadline(
   run: (seconds: string) => Promise<Pick<ProgramRun, "exitCode" | "stdout">>,
@@ -233,5 +238,5 @@ async function endAtDeadline(
     expect(stdout).toMatch(/^\d+\n$/);
     return stdout.trim();
   }
-  throw new Error("The command said nothing in all that time");
+  throw new Error("The command printed nothing before its deadline");
 }

@@ -1,4 +1,4 @@
-/** The demo as a newcomer starts it, and what is left when it is over. */
+/** Tests the demo as a newcomer starts it, and that it leaves nothing behind. */
 import { describe, expect, test } from "bun:test";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -6,16 +6,16 @@ import { printable } from "../../src/printable.ts";
 import { problemOf, STEPS } from "../../scripts/demo-steps.ts";
 import type { Step } from "../../scripts/demo-steps.ts";
 import { describeWithVm } from "../support/describe-with-vm.ts";
-import { TEST_PATIENCE_MS } from "../support/patience.ts";
+import { TEST_TIMEOUT_MS } from "../support/timeouts.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 
 const DEMO = join(import.meta.dir, "../../scripts/demo.ts");
-/** Demos that may be over before they are interrupted. */
+/** The number of tries: a demo may end before it is interrupted. */
 const TRIES = 5;
 
 describe("the demo", () => {
   test(
-    "shows every step, each with its line and what it brings, and leaves nothing behind",
+    "the demo shows the command line and output of every step, and leaves nothing behind",
     async () => {
       await using directory = await createTemporaryDirectory();
       const { exitCode, stdout, stderr } = await finish(start(directory.path));
@@ -23,12 +23,12 @@ describe("the demo", () => {
       expectSteps(stdout);
       expect(await leftovers(directory.path)).toEqual({ files: [], processes: [] });
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     test(
-      `that ${signal} interrupts in the middle of a call leaves nothing behind`,
+      `the demo leaves nothing behind when ${signal} interrupts it during a call`,
       async () => {
         await using directory = await createTemporaryDirectory();
         const demo = await interrupt(directory.path, "copied file 2 of 5", (running) => running.kill(signal));
@@ -36,32 +36,32 @@ describe("the demo", () => {
         expect(await demo.stderr.text()).toBe(`\ndemo: ended by ${signal}\n`);
         expect(await leftovers(directory.path)).toEqual({ files: [], processes: [] });
       },
-      TEST_PATIENCE_MS,
+      TEST_TIMEOUT_MS,
     );
   }
 
   test(
-    "whose reader goes away leaves nothing behind",
+    "the demo leaves nothing behind when the reader of its output closes the pipe",
     async () => {
       await using directory = await createTemporaryDirectory();
       const demo = await interrupt(directory.path, "copied file 1 of 5", ({ stdout }) => stdout.cancel());
       expect(await demo.exited).toBe(1);
       expect(await leftovers(directory.path)).toEqual({ files: [], processes: [] });
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
-    "that cannot write its files says so",
+    "the demo reports a directory that it cannot write to",
     async () => {
       const { exitCode, stderr } = await finish(start("/proc"));
       expect(exitCode).toBe(1);
       expect(stderr).toMatch(/^\ndemo: .*\/proc\/negotiator-demo-/);
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
-  test("has help, and refuses other words", async () => {
+  test("the demo prints help for --help and refuses unknown words with exit code 2", async () => {
     const help = await finish(start("/nonexistent", ["--help"]));
     expect(help).toMatchObject({ exitCode: 0, stderr: "" });
     expect(help.stdout).toContain("--vm");
@@ -73,7 +73,7 @@ describe("the demo", () => {
 
 await describeWithVm("the demo with a real guest", () => {
   test(
-    "shows every step",
+    "the demo with a real guest shows every step",
     async () => {
       await using directory = await createTemporaryDirectory();
       const { exitCode, stdout, stderr } = await finish(start(directory.path, ["--vm"]));
@@ -81,7 +81,7 @@ await describeWithVm("the demo with a real guest", () => {
       expectSteps(stdout);
       expect(await leftovers(directory.path)).toEqual({ files: [], processes: [] });
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 });
 
@@ -99,11 +99,11 @@ describe("a step", () => {
     { text: "b", atMs: 600 },
   ];
 
-  test("is right when all that it promises is there", () => {
+  test("problemOf returns undefined for the expected exit code and output", () => {
     expect(problemOf(step, { exitCode: 3, lines })).toBeUndefined();
   });
 
-  test("is wrong with another exit code, without a line, or with everything at once", () => {
+  test("problemOf reports a wrong exit code, a missing line, and output that came at once", () => {
     expect(problemOf(step, { exitCode: 0, lines })).toBe("its exit code is 0 instead of 3");
     expect(problemOf(step, { exitCode: 3, lines: lines.slice(0, 1) })).toBe("its output lacks /^b$/m");
     expect(problemOf(step, { exitCode: 3, lines: lines.map(({ text }) => ({ text, atMs: 1 })) })).toBe(
@@ -114,7 +114,7 @@ describe("a step", () => {
 
 type Demo = ReturnType<typeof start>;
 
-/** `temporary` is where it may leave files, and what its processes can be told by. */
+/** Starts a demo with `temporary` as its directory for files. Its processes are found by that path. */
 function start(temporary: string, words: readonly string[] = []) {
   return Bun.spawn([process.execPath, DEMO, ...words], {
     env: { ...process.env, TMPDIR: temporary },
@@ -130,8 +130,8 @@ async function finish(demo: Demo): Promise<{ exitCode: number; stdout: string; s
 }
 
 /**
- * A demo that has ended, after `how` was done to it when it had shown `text`. On a machine that stands still in this very
- * moment it comes to its good end before; then the next one is interrupted.
+ * Starts a demo, calls `how` once it has shown `text`, and returns it when it has ended. On a stalled machine
+ * the demo may succeed before; then this interrupts another one.
  */
 async function interrupt(
   temporary: string,
@@ -146,7 +146,7 @@ async function interrupt(
   }
 }
 
-/** Waits until the output has that text; the stream can be read or cancelled afterwards. */
+/** Waits until the output contains the text. The stream can be read or cancelled afterwards. */
 async function shows(stream: Demo["stdout"], text: string): Promise<void> {
   const reader = stream.getReader();
   const decoder = new TextDecoder();
@@ -167,15 +167,15 @@ function expectSteps(stdout: string): void {
     expect({ title, command }).toEqual({ title: step.title, command: `$ ${printable(step.line)}` });
     const text = output.join("\n").replace(/^\d+\.\d s {2}/gm, "");
     for (const pattern of step.shows) expect(text).toMatch(pattern);
-    // A step that is played again shows the exit code of each time.
+    // A repeated step shows the exit code of each try.
     const code = [...text.matchAll(/^\(exit code (\d+)\)$/gm)].at(-1)?.[1] ?? "0";
     expect({ title, code }).toEqual({ title, code: String(step.exitCode) });
   }
   expect(stdout).not.toContain("FAILED");
-  expect(stdout).toEndWith(`\n${STEPS.length} of ${STEPS.length} steps did what they should\n`);
+  expect(stdout).toEndWith(`\n${STEPS.length} of ${STEPS.length} steps succeeded\n`);
 }
 
-/** Files in the directory, and processes that were started with it in their environment or words. */
+/** Finds files in the directory, and processes with its path in their environment or arguments. */
 async function leftovers(directory: string): Promise<{ files: string[]; processes: string[] }> {
   const processes: string[] = [];
   for (const pid of await readdir("/proc")) {
@@ -186,7 +186,7 @@ async function leftovers(directory: string): Promise<{ files: string[]; processe
   return { files: await readdir(directory), processes };
 }
 
-/** A process may end at any time, or belong to another user. */
+/** Returns "" for a process that has ended or belongs to another user. */
 async function readFacts(path: string): Promise<string> {
   return readFile(path, "utf8").catch(() => "");
 }

@@ -1,4 +1,4 @@
-/** A host's daemon that finds its guests through a real libvirt, and what libvirt does to guests meanwhile. */
+/** Tests a host's daemon that finds its guests through a real libvirt, while libvirt changes the guests. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -10,18 +10,18 @@ import { createHostProgram } from "../support/host-program.ts";
 import type { HostProgram, StartedProgram } from "../support/host-program.ts";
 import { channelXml, LIBVIRT_TOOLS, startLibvirt } from "../support/libvirt.ts";
 import type { Libvirt, LibvirtDomain } from "../support/libvirt.ts";
-import { STEP_PATIENCE_MS, TEST_PATIENCE_MS } from "../support/patience.ts";
+import { STEP_TIMEOUT_MS, TEST_TIMEOUT_MS } from "../support/timeouts.ts";
 import { until } from "../support/until.ts";
 
 const CALLS = "negotiator-host-to-guest.0";
 const ASKS = "negotiator-guest-to-host.0";
-/** A blank in a name is legal, and a common mistake to make of. */
+/** A guest's name may contain a blank. */
 const NAME = "my guest";
-/** Stays, with its process number in a file. */
+/** Writes its process id to a file and keeps running. */
 const LINGER = '#!/bin/sh\necho $$ >"$1"\nexec sleep 1000\n';
-/** When the daemon looks for guests unasked. */
+/** The interval of the daemon's regular scans for guests. */
 const RESCAN_SECONDS = 90;
-/** What the daemon sees by then it was told by libvirt. */
+/** Shorter than the interval: a change that the daemon sees in this time came from a libvirt event. */
 const NOTICE_MS = 60_000;
 
 await describeWithVm(
@@ -45,15 +45,15 @@ await describeWithVm(
       await domain.start();
       domain.spawn("exec negotiator guest daemon");
       await isOpen(NAME);
-    }, TEST_PATIENCE_MS);
-    afterAll(() => disposal.disposeAsync(), TEST_PATIENCE_MS);
+    }, TEST_TIMEOUT_MS);
+    afterAll(() => disposal.disposeAsync(), TEST_TIMEOUT_MS);
 
     const isOpen = (name: string): Promise<unknown> =>
-      until(`"${name}" answers`, async () => (await host.guest(name))?.state === "open", STEP_PATIENCE_MS);
-    /** Starts a command that gives back line by line, and waits until it runs. */
+      until(`"${name}" answers`, async () => (await host.guest(name))?.state === "open", STEP_TIMEOUT_MS);
+    /** Starts a command that repeats its input lines, and waits until it runs. */
     const converse = async (name: string): Promise<Conversation> => {
       const call = host.start(["host", "execute", "-t", "0", name, "echo"], "pipe");
-      await until("the command runs", () => call.stdout().endsWith("\n"), STEP_PATIENCE_MS);
+      await until("the command runs", () => call.stdout().endsWith("\n"), STEP_TIMEOUT_MS);
       const say = async (line: string): Promise<void> => {
         await call.stdin?.write(`${line}\n`);
         await call.stdin?.flush();
@@ -66,7 +66,7 @@ await describeWithVm(
     };
 
     test(
-      "calls its guests by name, and is called by them",
+      "a host with libvirt calls its guests by name, and they call the host",
       async () => {
         const uuid = (await libvirt.virsh("domuuid", NAME)).trim();
         const there = ["host", "execute", NAME, "show", "a b"];
@@ -89,11 +89,11 @@ await describeWithVm(
           expect(seen).toContainEqual({ name: NAME, uuid, ...row });
         }
       },
-      TEST_PATIENCE_MS,
+      TEST_TIMEOUT_MS,
     );
 
     test(
-      "goes on with a call after its guest was suspended",
+      "a call goes on after virsh suspend and resume",
       async () => {
         await using conversation = await converse(NAME);
         await libvirt.virsh("suspend", NAME);
@@ -103,11 +103,11 @@ await describeWithVm(
         await conversation.call.stdin?.end();
         expect((await conversation.call.exited).exitCode).toBe(0);
       },
-      TEST_PATIENCE_MS,
+      TEST_TIMEOUT_MS,
     );
 
     test(
-      "talks again with a guest that was saved and restored",
+      "calls work again after virsh save and restore",
       async () => {
         await saveAndRestore();
         expect(await host.run(["host", "execute", NAME, "show", "1"])).toMatchObject({
@@ -119,11 +119,11 @@ await describeWithVm(
           stdout: "[2]\n",
         });
       },
-      TEST_PATIENCE_MS,
+      TEST_TIMEOUT_MS,
     );
 
     test(
-      "goes on with a call after its guest was saved and restored",
+      "a running call goes on after virsh save and restore",
       async () => {
         await using conversation = await converse(NAME);
         await libvirt.virsh("save", NAME, libvirt.at("state"));
@@ -131,7 +131,7 @@ await describeWithVm(
         await conversation.say("are you there");
         const listed = await host.run(["host", "list-guests"]);
         const status = await host.run(["host", "status", NAME]);
-        // Without a deadline: a call that waited for the guest would wait for ever.
+        // Without a deadline, a call that waits for the guest would never end.
         const refused = await host.run(["host", "execute", "-t", "0", NAME, "show", "1"]);
         await libvirt.virsh("restore", libvirt.at("state"));
         await conversation.hear("are you there");
@@ -142,14 +142,15 @@ await describeWithVm(
         expect(status.stdout).toStartWith(`${NAME}: saved, `);
         expect(refused.exitCode).toBe(125);
         expect(refused.stderr).toBe(
-          `negotiator: Guest "${NAME}" does not answer: it is saved\nBring it back: virsh restore FILE, with the file of virsh save\n`,
+          `negotiator: Guest "${NAME}" does not answer: it is saved\n` +
+            "Bring it back: virsh restore FILE, with the file of virsh save\n",
         );
       },
-      TEST_PATIENCE_MS,
+      TEST_TIMEOUT_MS,
     );
 
     test(
-      "goes on with a call after its guest was saved by libvirt itself, and started in the next moment",
+      "a running call goes on after virsh managedsave and an immediate start",
       async () => {
         await using conversation = await converse(NAME);
         await libvirt.virsh("managedsave", NAME);
@@ -157,11 +158,11 @@ await describeWithVm(
         await conversation.say("are you there");
         await conversation.hear("are you there");
       },
-      TEST_PATIENCE_MS,
+      TEST_TIMEOUT_MS,
     );
 
     test(
-      "ends the calls of a saved guest that is not known any more, and goes on with those of one that never was",
+      "a call to a saved guest ends when the guest is undefined, and goes on for a transient guest",
       async () => {
         const file = libvirt.at("state");
         await using lost = await converse(NAME);
@@ -170,10 +171,10 @@ await describeWithVm(
         await Bun.write(libvirt.at("definition.xml"), await libvirt.virsh("dumpxml", NAME));
         await libvirt.virsh("undefine", NAME);
         const hasEnded = (): boolean => lost.call.stderr().includes(`guest "${NAME}" is gone`);
-        await notices("that it is not known any more", hasEnded);
+        await notices("that the guest is undefined", hasEnded);
         expect((await lost.call.exited).exitCode).toBe(125);
 
-        // From now on it is transient: when it is saved, libvirt has nothing of it but an event.
+        // Now the guest is transient: when it is saved, libvirt reports only an event.
         await libvirt.virsh("restore", file);
         await isOpen(NAME);
         await using conversation = await converse(NAME);
@@ -184,7 +185,7 @@ await describeWithVm(
         await conversation.say("are you there");
         await conversation.hear("are you there");
       },
-      TEST_PATIENCE_MS,
+      TEST_TIMEOUT_MS,
     );
 
     const saveAndRestore = async (): Promise<void> => {
@@ -200,10 +201,10 @@ await describeWithVm(
         return guests?.find((guest) => guest.name === name)?.state === "saved";
       });
     const notices = (what: string, look: () => boolean | Promise<boolean>): Promise<unknown> =>
-      until(() => `the daemon notices ${what}; it said:\n${daemon.stderr()}`, look, NOTICE_MS);
+      until(() => `the daemon notices ${what}; its log:\n${daemon.stderr()}`, look, NOTICE_MS);
 
     test(
-      "notices soon that a guest starts, gets a port, and is destroyed in the middle of a call",
+      "the daemon notices a guest that starts, gets a port, and is destroyed during a call",
       async () => {
         const other = await libvirt.createDomain({ name: "other", channels: [CALLS] });
         const started = other.start();
@@ -226,16 +227,16 @@ await describeWithVm(
         await using conversation = await converse("other");
         other.spawn(`exec negotiator guest execute --direct -t 0 linger ${host.at("pid")}`);
         const readOwnPid = (): Promise<string | undefined> => readPid(host.at("pid"));
-        const pid = await until("the guest's own call runs here", readOwnPid, STEP_PATIENCE_MS);
+        const pid = await until("the guest's call runs here", readOwnPid, STEP_TIMEOUT_MS);
         await libvirt.virsh("destroy", "other");
         await notices("that it is gone", async () => (await host.guest("other")) === undefined);
-        await until("what the guest ran here has ended", () => !existsSync(`/proc/${pid}`));
+        await until("the guest's command here has ended", () => !existsSync(`/proc/${pid}`));
         const { exitCode, stderr } = await conversation.call.exited;
         expect(exitCode).toBe(125);
         expect(stderr).toContain('guest "other" is gone');
         expect(await host.run(["host", "execute", NAME, "show", "1"])).toMatchObject({ stdout: "[1]\n" });
       },
-      TEST_PATIENCE_MS,
+      TEST_TIMEOUT_MS,
     );
   },
   LIBVIRT_TOOLS,

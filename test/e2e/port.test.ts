@@ -1,8 +1,9 @@
+/** Tests channels on a virtio-serial port inside a real guest. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
 import { dialSocket } from "../../src/channels/socket/socket.ts";
 import { describeWithVm } from "../support/describe-with-vm.ts";
-import { TEST_PATIENCE_MS } from "../support/patience.ts";
+import { TEST_TIMEOUT_MS } from "../support/timeouts.ts";
 import { chooseSeed, createRandom } from "../support/random.ts";
 import type { Random } from "../support/random.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
@@ -13,12 +14,12 @@ const ROOT = join(import.meta.dir, "../..");
 const PORT = "negotiator-host-to-guest.0";
 const DEVICE = "/dev/vport0p1";
 const MARK_BYTES = 32;
-/** What has to be done at once would otherwise wait for a host that says nothing: for ever. */
+/** A limit for actions that must not wait: with a silent host they would otherwise wait forever. */
 const AT_ONCE_MS = 30_000;
-/** Measurements of which the least counts. */
+/** The number of measurements; the lowest one counts. */
 const MEASUREMENTS = 5;
 
-/** What the program prints. `share`: of a processor. */
+/** The facts that the program prints. `share` is its share of a processor. */
 type Facts = { share: number; closeMs: number };
 
 await describeWithVm("a port in a guest with one processor", () => {
@@ -30,11 +31,11 @@ await describeWithVm("a port in a guest with one processor", () => {
     const program = directory.at("program");
     await compileProgram(program);
     vm = disposal.use(await bootVm({ binary: program, ports: [PORT] }));
-  }, TEST_PATIENCE_MS);
-  afterAll(() => disposal.disposeAsync(), TEST_PATIENCE_MS);
+  }, TEST_TIMEOUT_MS);
+  afterAll(() => disposal.disposeAsync(), TEST_TIMEOUT_MS);
 
   const dial = () => dialSocket(vm.sockets[PORT]);
-  /** What the program says of one action. */
+  /** Runs one action of the program and returns the facts. */
   const perform = async (words: string): Promise<Facts> => {
     const { exitCode, stdout, stderr } = await vm.run(`negotiator ${words}`);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
@@ -42,8 +43,9 @@ await describeWithVm("a port in a guest with one processor", () => {
     return facts;
   };
   /**
-   * How much of the processor an idle program takes; measured until it is below `limit`, or often enough. Who runs on an
-   * emulated processor is charged for what else its machine does meanwhile; a program that spins has all of it each time.
+   * Measures the processor share of an idle program until it is below `limit`, at most `MEASUREMENTS` times.
+   * On an emulated processor the program is also charged for other work of the machine, but a spinning
+   * program uses all of it every time.
    */
   const leastShare = async (limit: number): Promise<number> => {
     let least = Infinity;
@@ -53,50 +55,53 @@ await describeWithVm("a port in a guest with one processor", () => {
   };
 
   test(
-    "is refused to a second opener, and free at once after close while a read waits",
+    "a port refuses a second opener with BUSY, and is free at once after close during a read",
     async () => {
       await using _ = await dial();
       const refusal = {
         code: "BUSY",
-        message: `Cannot open port "${DEVICE}": another process has it open\nFind it with: fuser -v ${DEVICE}`,
+        message: [
+          `Cannot open port "${DEVICE}": another process has it open`,
+          `Find it with: fuser -v ${DEVICE}`,
+        ].join("\n"),
       };
       const facts = await perform(`busy ${DEVICE}`);
       expect(facts).toMatchObject({ refusals: [refusal, refusal], bytes: 0 });
       expect(facts.closeMs).toBeLessThan(AT_ONCE_MS);
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
-    "costs next to nothing while the host is away, and while it is silent",
+    "an idle port uses little processor time without a host, and with a silent host",
     async () => {
       expect(await leastShare(0.3)).toBeLessThan(0.3);
       await using _ = await dial();
       expect(await leastShare(0.2)).toBeLessThan(0.2);
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
-  const STUCK = { said: "child\n", wasWriting: true, outcome: "CLOSED" };
+  const STUCK = { childOutput: "child\n", wasWriting: true, outcome: "CLOSED" };
 
   test(
-    "with a write that waits for an absent host leaves the process alive",
+    "a write that waits for an absent host does not block the process",
     async () => expectAlive(await perform(`stuck ${DEVICE}`), STUCK),
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
-    "with a write that waits for a host which does not read leaves the process alive, and reads",
+    "a write that waits for a host that does not read blocks neither the process nor reads",
     async () => {
       await using channel = await dial();
-      await channel.write(Buffer.from("hear me"));
-      expectAlive(await perform(`stuck ${DEVICE} heard`), { ...STUCK, heard: "hear me" });
+      await channel.write(Buffer.from("read me"));
+      expectAlive(await perform(`stuck ${DEVICE} read`), { ...STUCK, received: "read me" });
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
-    "is no obstacle to leaving at once, and free afterwards",
+    "a process exits at once with a pending read and write, and the port is free afterwards",
     async () => {
       for (const channel of [undefined, await dial()]) {
         const start = performance.now();
@@ -106,11 +111,11 @@ await describeWithVm("a port in a guest with one processor", () => {
       }
       expect(await perform(`busy ${DEVICE}`)).toMatchObject({ bytes: 0 });
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
-    "carries every byte both ways; only around a cut some are lost",
+    "a port carries every byte in both directions, except around a reconnect",
     async () => {
       const seed = chooseSeed();
       console.log(`NEGOTIATOR_TEST_SEED=${seed}`);
@@ -124,11 +129,11 @@ await describeWithVm("a port in a guest with one processor", () => {
       await vm.signal(program, "KILL");
       expect((await program.exited).stderr).toBe("");
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 });
 
-/** Sends a mark and random bytes, and goes after some of them, or all, are back. Gives what it sent. */
+/** Sends a mark and random bytes, closes once some or all have come back, and returns the sent bytes. */
 async function visitEcho(
   channel: Awaited<ReturnType<typeof dialSocket>>,
   before: Buffer,
@@ -147,7 +152,7 @@ async function visitEcho(
   }
   await channel.close();
   await writing;
-  // What the last visit had sent may be read and echoed late; then comes this visit, without a gap.
+  // Bytes of the last visit may come back late. The bytes of this visit follow without a gap.
   expect(before.includes(received.subarray(0, markAt))).toBe(true);
   expect(sent.subarray(0, received.length - markAt).equals(received.subarray(markAt))).toBe(true);
   return sent;

@@ -1,4 +1,4 @@
-/** Real guests with all their ports, with one for both ways, and with none: who gets through, and what the others are told. */
+/** Tests calls of real guests with two ports, with one port for both directions, and without a port. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { hostBinary } from "../support/binary.ts";
 import { describeWithVm } from "../support/describe-with-vm.ts";
@@ -6,7 +6,7 @@ import { COMMAND_FILES, SCRIPTS } from "../support/guest-commands.ts";
 import type { GuestProcess } from "../support/guest-shell.ts";
 import { createHostProgram } from "../support/host-program.ts";
 import type { HostProgram } from "../support/host-program.ts";
-import { STEP_PATIENCE_MS, TEST_PATIENCE_MS } from "../support/patience.ts";
+import { STEP_TIMEOUT_MS, TEST_TIMEOUT_MS } from "../support/timeouts.ts";
 import { until } from "../support/until.ts";
 import type { VirtualMachine } from "../support/virtual-machine.ts";
 import { bootVm } from "../support/vm.ts";
@@ -14,7 +14,7 @@ import { bootVm } from "../support/vm.ts";
 const CALLS = "negotiator-host-to-guest.0";
 const ASKS = "negotiator-guest-to-host.0";
 const BOTH = "negotiator-channel.0";
-/** Only silence tells the host's daemon that an agent was killed, and then it says hello to the next one: 30 s by default. */
+/** The host's daemon notices a killed agent only by its silence, so this shortens the default of 30 s. */
 const LIMITS = "[limits]\npingAfterMs = 1000\nunresponsiveAfterMs = 3000\n";
 const AGENT = "exec negotiator guest daemon";
 
@@ -39,17 +39,17 @@ await describeWithVm("guests with different ports", () => {
       `single:${BOTH}=${single.sockets[BOTH]}`,
     ];
     disposal.use(await host.startDaemon(sockets.flatMap((socket) => ["--socket", socket])));
-  }, TEST_PATIENCE_MS);
-  afterAll(() => disposal.disposeAsync(), TEST_PATIENCE_MS);
+  }, TEST_TIMEOUT_MS);
+  afterAll(() => disposal.disposeAsync(), TEST_TIMEOUT_MS);
 
-  /** Runs a guest's agent as long as the test needs it. */
+  /** Starts a guest's agent and waits for its session. Disposal kills it. */
   const startAgent = async (name: "pair" | "single"): Promise<AsyncDisposable> => {
     const vm: Pick<VirtualMachine<string>, "run" | "spawn" | "signal"> = name === "pair" ? pair : single;
     const agent: GuestProcess = vm.spawn(AGENT);
-    // The daemon may still take the agent of the test before for alive; the agent itself knows better.
+    // The host's daemon may still report the previous agent as open, so this asks the new agent.
     const isOpen = async (): Promise<boolean> =>
       (await vm.run("negotiator guest status --json")).stdout.includes('"state":"open"');
-    await until(`the agent of "${name}" hears the host`, isOpen, STEP_PATIENCE_MS);
+    await until(`the agent of "${name}" has an open session`, isOpen, STEP_TIMEOUT_MS);
     return {
       async [Symbol.asyncDispose]() {
         await vm.signal(agent, "KILL");
@@ -59,7 +59,7 @@ await describeWithVm("guests with different ports", () => {
   };
 
   test(
-    "are served by one daemon at once, none mistaken for the other",
+    "one daemon serves two guests at once and does not confuse them",
     async () => {
       await using agents = new AsyncDisposableStack();
       agents.use(await startAgent("pair"));
@@ -72,11 +72,11 @@ await describeWithVm("guests with different ports", () => {
       expect(there.map(({ stdout }) => stdout)).toEqual(["[pair]\n", "[single]\n"]);
       expect(here.map(({ stdout }) => stdout)).toEqual(["host whoami pair \n", "host whoami single \n"]);
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
-    "that have one port for both ways use it for both, with an agent and without",
+    "a guest with one port for both directions calls over it, with an agent and without",
     async () => {
       {
         await using _ = await startAgent("single");
@@ -87,38 +87,41 @@ await describeWithVm("guests with different ports", () => {
       const direct = await single.run("negotiator guest execute whoami");
       expect(direct).toMatchObject({ exitCode: 0, stdout: "host whoami single \n" });
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
-    "reach their host over the port for their own calls when they have no agent, one after the other",
+    "calls of a guest without an agent reach the host over its port, one at a time",
     async () => {
       const calls = [1, 2, 3].map((number) => pair.run(`negotiator guest execute show ${number}`));
       expect((await Promise.all(calls)).map(({ stdout }) => stdout)).toEqual(["[1]\n", "[2]\n", "[3]\n"]);
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
-    "are told who holds a port that is taken",
+    "a call over a busy port names the process that has it open",
     async () => {
       const holder = pair.spawn("exec negotiator guest execute -t 0 hang >/tmp/held");
       const isHeld = async (): Promise<boolean> => (await pair.run("cat /tmp/held")).stdout !== "";
-      await until("the port is held", isHeld, STEP_PATIENCE_MS);
+      await until("the port is held", isHeld, STEP_TIMEOUT_MS);
       const { exitCode, stderr } = await pair.run("negotiator guest execute -t 1 whoami");
       await pair.signal(holder, "TERM");
       await holder.exited;
       expect(exitCode).toBe(125);
       expect(stderr).toMatch(
-        /^negotiator: Cannot open port "negotiator-guest-to-host\.0": process (\d+) \(negotiator.*\) has "\/dev\/vport0p2" open\nStop it with: kill \1\n$/,
+        new RegExp(
+          '^negotiator: Cannot open port "negotiator-guest-to-host\\.0": ' +
+            'process (\\d+) \\(negotiator.*\\) has "/dev/vport0p2" open\nStop it with: kill \\1\n$',
+        ),
       );
       await pair.run("rm /tmp/held");
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 
   test(
-    "without any port are told how to get one, and their agent waits for it",
+    "a guest without a port prints how to add one, and its agent waits for it",
     async () => {
       await using bare = await bootVm({ binary: await hostBinary() });
       const { exitCode, stderr } = await bare.run("negotiator guest execute show");
@@ -126,14 +129,14 @@ await describeWithVm("guests with different ports", () => {
       expect(stderr).toStartWith(`negotiator: ${reason(ASKS)}Add the port on the host: `);
       bare.spawn(`${AGENT} 2>/tmp/log`);
       await until(
-        "the agent says so",
+        "the agent logs the reason",
         async () => (await bare.run("cat /tmp/log")).stdout.includes(reason(CALLS)),
-        STEP_PATIENCE_MS,
+        STEP_TIMEOUT_MS,
       );
       const status = await bare.run("negotiator guest status --json");
       expect(JSON.parse(status.stdout)).toMatchObject({ state: "waiting", dialect: null });
     },
-    TEST_PATIENCE_MS,
+    TEST_TIMEOUT_MS,
   );
 });
 

@@ -1,4 +1,4 @@
-/** Mutated and random bytes against the framer, the dialects and an open session: no exception, no growth, no lasting harm. */
+/** Feeds mutated and random bytes to the framer, the dialects and an open session. */
 import { describe, expect, test } from "bun:test";
 import { heapStats } from "bun:jsc";
 import { NegotiatorError } from "../../src/errors.ts";
@@ -14,7 +14,7 @@ import { createScriptedPeer } from "../wire/session/scripted-peer.ts";
 import type { ScriptedPeer } from "../wire/session/scripted-peer.ts";
 import { FRESH, TORN } from "../wire/frames/torn-frames.ts";
 
-/** Each of the three targets has a third of it. */
+/** Each of the three tests gets a third of it. */
 const BUDGET_MS = Number(process.env["NEGOTIATOR_FUZZ_MS"] ?? 3000);
 const SEED = chooseSeed();
 const LIMITS = { lineBytes: 8192, lengthPrefixedBytes: 16_384, streamCreditBytes: 4096 };
@@ -31,7 +31,7 @@ const CORPUS: readonly Uint8Array[] = [
 console.log(`Fuzzing the wire with NEGOTIATOR_TEST_SEED=${SEED}`);
 
 describe("fuzzed bytes", () => {
-  test("never make the framer throw or keep more than its limits", () => {
+  test("fuzzed bytes do not make the framer throw or exceed its limits", () => {
     const framer = createFramer(LIMITS);
     repeat((random) => {
       for (const piece of pieces(makeBytes(random), random)) {
@@ -43,7 +43,7 @@ describe("fuzzed bytes", () => {
     });
   });
 
-  test("are refused by a dialect with BAD_FRAME, or read as a message that it would know again", () => {
+  test("a dialect decodes fuzzed bytes, or refuses them with BAD_FRAME", () => {
     repeat((random) => {
       const bytes = makeBytes(random);
       for (const envelope of [native, legacyEnvelope]) {
@@ -56,7 +56,7 @@ describe("fuzzed bytes", () => {
     });
   });
 
-  test("never harm a session beyond the next hello", () => {
+  test("after fuzzed bytes a session serves a call again with the next hello", () => {
     let isTooMuch = false;
     const open = (): ScriptedPeer => openPeer(() => (isTooMuch = true));
     let peer = open();
@@ -68,8 +68,8 @@ describe("fuzzed bytes", () => {
       if (random.oneIn(10)) peer.tick(1000);
       if (random.oneIn(20)) answerSome(peer, random);
       if (!random.oneIn(8)) return;
-      // Behind too much of it only another channel helps.
-      if (isTooMuch) peer.session.cut();
+      // After too much invalid input the session reads nothing until it has another channel.
+      if (isTooMuch) peer.session.detach();
       isTooMuch = false;
       peer.send(FRESH.hello);
       if (peer.session.state !== "open") throw new Error(`no session after a hello: ${peer.session.state}`);
@@ -85,15 +85,15 @@ describe("fuzzed bytes", () => {
   });
 });
 
-function openPeer(onNonsense: () => void): ScriptedPeer {
-  return createScriptedPeer({ limits: { ...LIMITS, openCalls: 1_000_000 }, onNonsense });
+function openPeer(onInvalid: () => void): ScriptedPeer {
+  return createScriptedPeer({ limits: { ...LIMITS, openCalls: 1_000_000 }, onInvalid });
 }
 
 function answerSome({ calls }: ScriptedPeer, random: Random): void {
   for (const call of calls.splice(0, random.below(calls.length + 1))) call.respond({ a: 1 });
 }
 
-/** Runs seeded rounds for a third of the time, and looks at the memory that is left over. */
+/** Runs seeded rounds for a third of the time, and checks that they keep no memory. */
 function repeat(round: (random: Random) => void): void {
   const end = performance.now() + BUDGET_MS / 3;
   const before = heldBytes();

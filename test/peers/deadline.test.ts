@@ -1,4 +1,4 @@
-/** The caller's own watch over a deadline. */
+/** The deadline of a call, enforced on the caller's side. */
 import { expect, jest, test } from "bun:test";
 import { NegotiatorError } from "../../src/errors.ts";
 import { answerInTime } from "../../src/peers/deadline.ts";
@@ -9,7 +9,7 @@ import { settle } from "../wire/session/scripted-peer.ts";
 const ANSWER: Answer = { result: "done", streams: {} };
 const silence = (): NegotiatorError => new NegotiatorError("NO_CHANNEL", "nobody there");
 
-/** Somebody who is heard all the time, or never again. */
+/** A peer that sends all the time, or never again. */
 function createPulse(isAlive: boolean) {
   const pulse = { asked: 0, ask: () => void pulse.asked++, heardMs: isAlive ? Infinity : 0 };
   return pulse;
@@ -34,12 +34,12 @@ function createCall(isSent: boolean, isAwaited = true) {
     reader: noStream,
     writer: noStream,
     cancel: (reason) => void cancels.push(reason),
-    giveUp: over.reject,
+    abort: over.reject,
   } satisfies OutgoingCall;
   return { call, cancels, resolve, end: over.resolve };
 }
 
-test("an answer in time is the answer", async () => {
+test("an answer before the deadline is returned, and nothing is cancelled", async () => {
   const { call, cancels, resolve, end } = createCall(true);
   const waiting = answerInTime(call, 60_000, createPulse(true), silence);
   resolve(ANSWER);
@@ -48,7 +48,7 @@ test("an answer in time is the answer", async () => {
   expect(cancels).toEqual([]);
 });
 
-test("a call that was not sent by its deadline fails with the explanation, and is cancelled", async () => {
+test("a call that was not sent by its deadline is cancelled and rejects with the explanation", async () => {
   const { call, cancels } = createCall(false);
   const error = await rejectionOf(answerInTime(call, 10, createPulse(true), silence));
   expect(error).toMatchObject({ code: "NO_CHANNEL", message: "nobody there" });
@@ -56,9 +56,9 @@ test("a call that was not sent by its deadline fails with the explanation, and i
 });
 
 test.each([
-  ["waits long for the word of one that lives", true, 16_000, "It answers, but not this"],
-  ["waits a little for one that is silent", false, 6000, "nobody there"],
-])("a call that was sent %s, but not for ever", async (_, isAlive, endMs, why) => {
+  ["a live peer ends in TIMEOUT 15 s after its deadline", true, 16_000, "It is alive, but does not answer"],
+  ["a silent peer ends in TIMEOUT 5 s after its deadline", false, 6000, "nobody there"],
+])("a call that was sent to %s", async (_, isAlive, endMs, why) => {
   jest.useFakeTimers();
   try {
     const { call, cancels } = createCall(true);
@@ -76,7 +76,7 @@ test.each([
   }
 });
 
-test("without a deadline nobody watches a call that is not answered", async () => {
+test("a call without a deadline waits a day for its answer", async () => {
   jest.useFakeTimers();
   try {
     const { call, cancels, resolve, end } = createCall(false);
@@ -93,8 +93,8 @@ test("without a deadline nobody watches a call that is not answered", async () =
 
 type Course = { timeoutMs: number; isAlive: boolean; isAwaited: boolean; bytesPerS: number };
 
-/** The seconds after its answer at which a call is given up whose output does not come whole; undefined within `mostS`. */
-async function giveUpAfterAnswer(course: Course, mostS: number): Promise<number | undefined> {
+/** The seconds from the answer until the call is aborted for missing output; undefined after `mostS`. */
+async function secondsUntilAbort(course: Course, mostS: number): Promise<number | undefined> {
   jest.useFakeTimers();
   try {
     const { call, resolve } = createCall(true, course.isAwaited);
@@ -125,17 +125,29 @@ async function giveUpAfterAnswer(course: Course, mostS: number): Promise<number 
 const STALLED = { timeoutMs: 0, isAlive: true, isAwaited: true, bytesPerS: 0 };
 
 test.each<[string, Course, number | undefined]>([
-  ["is alive and sends nothing", STALLED, 5],
-  ["is alive and sends too little", { ...STALLED, timeoutMs: 2000, bytesPerS: 1 }, 18],
-  ["is alive and sends, without a deadline", { ...STALLED, bytesPerS: 1 }, undefined],
-  ["is cut off, until long after the deadline", { ...STALLED, timeoutMs: 2000, isAlive: false }, 18],
-  ["is cut off, without a deadline", { ...STALLED, isAlive: false }, undefined],
-  ["waits for us to read", { ...STALLED, timeoutMs: 2000, isAwaited: false }, undefined],
-])("the output of one that has answered and %s", async (_, course, seconds) => {
-  expect(await giveUpAfterAnswer(course, 100)).toBe(seconds);
+  ["a live peer withholds ends the call after 5 s", STALLED, 5],
+  [
+    "a live peer sends too slowly ends the call 15 s after the deadline",
+    { ...STALLED, timeoutMs: 2000, bytesPerS: 1 },
+    18,
+  ],
+  ["a live peer sends slowly may take forever without a deadline", { ...STALLED, bytesPerS: 1 }, undefined],
+  [
+    "a cut-off peer owes ends the call 15 s after the deadline",
+    { ...STALLED, timeoutMs: 2000, isAlive: false },
+    18,
+  ],
+  ["a cut-off peer owes is awaited forever without a deadline", { ...STALLED, isAlive: false }, undefined],
+  [
+    "our own reader does not take never ends the call",
+    { ...STALLED, timeoutMs: 2000, isAwaited: false },
+    undefined,
+  ],
+])("announced output that %s", async (_, course, seconds) => {
+  expect(await secondsUntilAbort(course, 100)).toBe(seconds);
 });
 
-test("the output of a call that failed is given up as well", async () => {
+test("a failed call whose output does not come is aborted after 5 s", async () => {
   jest.useFakeTimers();
   try {
     const { call } = createCall(true);

@@ -1,4 +1,4 @@
-/** The dialect that is known of a peer, from one state of the session to the next. */
+/** The detected dialect of a peer, from one state of its session to the next. */
 import { expect, test } from "bun:test";
 import { createDialectDetection } from "../../src/peers/dialect-detection.ts";
 import type { DialectDetection } from "../../src/peers/dialect-detection.ts";
@@ -22,13 +22,13 @@ const follow = (detection: DialectDetection, ...states: SessionState[]): void =>
   for (const state of states) detection.follow(state, LEGACY);
 };
 
-test.each(HISTORIES)("after the session states %p the dialect is %p", (states, dialect) => {
+test.each(HISTORIES)("after the session states %p the detected dialect is %p", (states, dialect) => {
   const detection = createDialectDetection();
   follow(detection, ...states);
   expect(detection.dialect?.name).toBe(dialect);
 });
 
-test("a wait during a recheck ends with the next hello's answer", async () => {
+test("a wait during a recheck resolves with the answer to the next hello", async () => {
   const detection = createDialectDetection();
   follow(detection, "foreign");
   await detection.wait(0);
@@ -43,7 +43,7 @@ test("a wait during a recheck ends with the next hello's answer", async () => {
   await waiting;
 });
 
-test("a wait gives undefined after its time, on abort, on release, and once the session has ended", async () => {
+test("a wait resolves to undefined after a timeout, an abort, a release or the session's end", async () => {
   const detection = createDialectDetection();
   expect(await detection.wait(1)).toBeUndefined();
   expect(await detection.wait(0, AbortSignal.abort())).toBeUndefined();
@@ -54,7 +54,7 @@ test("a wait gives undefined after its time, on abort, on release, and once the 
   expect(await detection.wait(0)).toBeUndefined();
 });
 
-test("a wait gives the detected dialect, though the session is cut right after", async () => {
+test("a wait resolves to the detected dialect even if the session is cut right after", async () => {
   const detection = createDialectDetection();
   const waiting = detection.wait(0);
   follow(detection, "open", "cut");

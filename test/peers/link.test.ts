@@ -1,4 +1,4 @@
-/** A session on a channel: hello, calls, the ends of both, and what is left of them. */
+/** A session on a channel: hello, calls, and the ends of both. */
 import { expect, jest, test } from "bun:test";
 import { createMemoryPair } from "../support/memory-channel.ts";
 import type { MemoryPair } from "../support/memory-channel.ts";
@@ -10,7 +10,7 @@ import type { IncomingCall } from "../../src/wire/calls/incoming-call.ts";
 import { collect } from "../support/collect.ts";
 import { within } from "../support/deadline.ts";
 import { rejectionOf } from "../support/error-of.ts";
-import { turns } from "../support/turns.ts";
+import { waitTurns } from "../support/event-loop.ts";
 import { until } from "../support/until.ts";
 
 let ids = 0;
@@ -27,7 +27,7 @@ function flowingPair(): MemoryPair {
   return pair;
 }
 
-/** A channel that fails where it is told to. */
+/** A channel whose reads or writes fail. */
 function failing(failure: Error, where: "read" | "write"): Channel & { isClosed: boolean } {
   const { promise: never } = Promise.withResolvers<never>();
   const channel = {
@@ -44,7 +44,7 @@ function failing(failure: Error, where: "read" | "write"): Channel & { isClosed:
   return channel;
 }
 
-test("the dialler says hello, calls are answered, an abort ends both", async () => {
+test("a link carries a call and its answer, and an abort ends both sides", async () => {
   const pair = flowingPair();
   const stop = new AbortController();
   const dialler = createTestLink("dialler");
@@ -59,7 +59,7 @@ test("the dialler says hello, calls are answered, an abort ends both", async () 
   expect([dialler.session.state, listener.session.state]).toEqual(["cut", "cut"]);
 });
 
-test("a call lives through a change of the channel", async () => {
+test("a call that is answered between two channels gets its answer over the second", async () => {
   const dialler = createTestLink("dialler");
   const calls: IncomingCall[] = [];
   const listener = createTestLink("listener", { onCall: (call) => void calls.push(call) });
@@ -78,7 +78,7 @@ test("a call lives through a change of the channel", async () => {
   await Promise.all(secondRuns);
 });
 
-test("whoever closes says goodbye first: the other side knows why its calls ended", async () => {
+test("closing a session sends a goodbye, whose reason ends the other side's calls", async () => {
   const pair = flowingPair();
   const dialler = createTestLink("dialler");
   const listener = createTestLink("listener", { onCall: () => listener.session.close("going home") });
@@ -90,34 +90,34 @@ test("whoever closes says goodbye first: the other side knows why its calls ende
   expect(ends[1]).toMatchObject({ state: "ended" });
 });
 
-test("a hello that nobody answers is given up, later and later, and told at last; an answer starts that anew", async () => {
+test("unanswered hellos wait 1, 2, 4, 8, then 15 s with NO_CHANNEL, and 1 s after an answer", async () => {
   jest.useFakeTimers();
   try {
     const link = createTestLink("dialler", { firstHelloMs: 1000 });
-    const expectPatience = async (patienceMs: number, code?: FaultCode): Promise<void> => {
+    const expectWait = async (waitMs: number, code?: FaultCode): Promise<void> => {
       const running = link.run(flowingPair().ends[0]);
-      jest.advanceTimersByTime(patienceMs - 1);
-      expect(await Promise.race([running, turns(5)])).toBeUndefined();
+      jest.advanceTimersByTime(waitMs - 1);
+      expect(await Promise.race([running, waitTurns(5)])).toBeUndefined();
       jest.advanceTimersByTime(1);
       const { state, reason } = await running;
       expect({ state, code: reason?.code }).toEqual({ state: "dialling", code });
     };
-    for (const patienceMs of [1000, 2000, 4000, 8000]) await expectPatience(patienceMs);
-    for (const patienceMs of [15_000, 15_000]) await expectPatience(patienceMs, "NO_CHANNEL");
+    for (const waitMs of [1000, 2000, 4000, 8000]) await expectWait(waitMs);
+    for (const waitMs of [15_000, 15_000]) await expectWait(waitMs, "NO_CHANNEL");
     const pair = flowingPair();
     const listener = createTestLink("listener");
     const running = [link.run(pair.ends[0]), listener.run(pair.ends[1])];
-    while (link.session.state !== "open") await turns(1);
+    while (link.session.state !== "open") await waitTurns(1);
     listener.session.close("done");
     await Promise.all(running);
-    await expectPatience(1000);
+    await expectWait(1000);
   } finally {
     jest.useRealTimers();
   }
 });
 
 test.each(["read", "write"] as const)(
-  "a channel that fails to %s is closed, and the failure told",
+  "a channel that fails to %s is closed, and the run rejects with its failure",
   async (where) => {
     const channel = failing(new Error("broken"), where);
     expect(await createTestLink("dialler").run(channel).catch(String)).toBe("Error: broken");
@@ -125,21 +125,21 @@ test.each(["read", "write"] as const)(
   },
 );
 
-test("last words that cannot be written change nothing of the end", async () => {
+test("a failed write after an abort does not change the end of the run", async () => {
   const channel = failing(new Error("broken"), "write");
   const stop = new AbortController();
   const link = createTestLink("listener");
   const running = link.run(channel, stop.signal);
-  await turns(1);
+  await waitTurns(1);
   stop.abort();
   link.session.sendForeign(new Uint8Array(1));
   expect(await running).toEqual({ state: "idle" });
   expect(channel.isClosed).toBe(true);
 });
 
-test("an answer that came before the channel broke is heard, though a write fails first", async () => {
+test("an answer that arrived before a write failed still reaches its call", async () => {
   const [near, far] = flowingPair().ends;
-  const { promise: broken, resolve: breakOff } = Promise.withResolvers<void>();
+  const { promise: broken, resolve: breakChannel } = Promise.withResolvers<void>();
   let isAnswered = false;
   const channel: Channel = {
     ...near,
@@ -151,7 +151,7 @@ test("an answer that came before the channel broke is heard, though a write fail
     },
     write(bytes) {
       if (!isAnswered) return near.write(bytes);
-      breakOff();
+      breakChannel();
       return Promise.reject(new Error("broken"));
     },
   };
@@ -171,23 +171,23 @@ test("an answer that came before the channel broke is heard, though a write fail
   expect((await Promise.all(running))[0]).toEqual({ state: "open" });
 });
 
-test("a signal that was aborted before ends the link as well", async () => {
+test("a signal that has aborted before ends the run at once", async () => {
   const pair = flowingPair();
   const running = createTestLink("dialler").run(pair.ends[0], AbortSignal.abort());
   expect(await within(running, 20_000, () => new Error("it goes on"))).toEqual({ state: "idle" });
 });
 
 test.each(["dialler", "listener"] as const)(
-  "a %s hangs up on who keeps sending what makes no sense, without a word, and hears the next channel",
+  "a %s closes a channel of invalid messages with BAD_FRAME, sends no complaint, and serves the next channel",
   async (side) => {
     const link = createTestLink(side);
     const pair = flowingPair();
     const running = link.run(pair.ends[0]);
-    const said = collect(pair.ends[1]);
+    const received = collect(pair.ends[1]);
     await pair.ends[1].write(new TextEncoder().encode("rubbish\n".repeat(1000)));
     expect(await running).toMatchObject({ state: "cut", reason: { code: "BAD_FRAME" } });
     const hello = side === "dialler" ? /^\d+\n\n\{.*\}\n$/ : /^$/;
-    expect((await said).toString()).toMatch(hello);
+    expect((await received).toString()).toMatch(hello);
     const next = flowingPair();
     const other = createTestLink(side === "dialler" ? "listener" : "dialler");
     const runs = [link.run(next.ends[0]), other.run(next.ends[1])];
@@ -197,14 +197,14 @@ test.each(["dialler", "listener"] as const)(
   },
 );
 
-test("the other side's end is the link's end", async () => {
+test("a run ends when the other side closes the channel", async () => {
   const pair = flowingPair();
   const running = createTestLink("listener").run(pair.ends[1]);
   await pair.ends[0].close();
   expect((await running).state).toBe("idle");
 });
 
-test("an end that does not read cannot hold the farewell up", async () => {
+test("a peer that does not read cannot hold up the end of a run", async () => {
   const pair = createMemoryPair({ capacityBytes: 1 });
   const stop = new AbortController();
   const running = createTestLink("dialler").run(pair.ends[0], stop.signal);

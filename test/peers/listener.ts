@@ -1,4 +1,4 @@
-/** A listener of any dialect, as a daemon makes it, whose calls the test serves. */
+/** A listening peer link, as a daemon creates it. The test answers its calls. */
 import { NegotiatorError } from "../../src/errors.ts";
 import { DEFAULT_LIMITS } from "../../src/limits.ts";
 import type { Limits } from "../../src/limits.ts";

@@ -1,70 +1,29 @@
-/** A peer that speaks our own dialect: what is asked of it, and what is believed of its answers. */
-import { executeOn, listCommandsOf } from "../../src/peers/remote-command.ts";
-import { createNativePeer } from "../../src/peers/native.ts";
+/** The checks of a peer's abilities. */
 import { expect, test } from "bun:test";
-import { NegotiatorError } from "../../src/errors.ts";
-import type { IncomingCall } from "../../src/wire/calls/incoming-call.ts";
-import { rejectionOf } from "../support/error-of.ts";
-import { createServedLink } from "../support/served-link.ts";
+import { checkMethod, checkNotices } from "../../src/peers/peer.ts";
+import { errorOf } from "../support/error-of.ts";
 
-const RESULT = { exitCode: 0, signal: null, timedOut: false, cancelled: false, durationMs: 1 };
-const explainNoAnswer = (): NegotiatorError => new NegotiatorError("NO_CHANNEL", "never sent");
+const FEW = { methods: ["execute"], notices: false };
+const ALL = { methods: undefined, notices: true };
 
-test("execute asks for what it needs", async () => {
-  const calls: IncomingCall[] = [];
-  await using link = createServedLink((call) => {
-    calls.push(call);
-    call.respond(RESULT);
+test("a peer without the method throws UNSUPPORTED with its dialect and a remedy", () => {
+  const { code, message } = errorOf(() => checkMethod(FEW, "old agent", "info"));
+  expect({ code, message }).toEqual({
+    code: "UNSUPPORTED",
+    message:
+      'The peer (old agent) has no method "info"\n' +
+      "Install negotiator at the other end, as MIGRATING.md describes",
   });
-  const peer = createNativePeer(link.caller, { extra: { guest: "web1" }, explainNoAnswer });
-  const request = { command: "ls", args: ["-l"], timeoutMs: 0 };
-  const quiet = executeOn(peer, { ...request, hasInput: false });
-  expect(quiet.stdin).toBeUndefined();
-  expect(await quiet.ended).toEqual(RESULT);
-  const fed = executeOn(peer, { ...request, hasInput: true, id: "mine", timeoutMs: 5000 });
-  expect(fed.stdin).toBeDefined();
-  await fed.ended;
-  expect(fed.isSent).toBe(true);
-  const params = { guest: "web1", command: "ls", args: ["-l"] };
-  expect(calls).toMatchObject([
-    { method: "execute", params, timeoutMs: undefined, streams: { read: [], written: ["stdout", "stderr"] } },
-    { id: "mine", method: "execute", params, timeoutMs: 5000, streams: { read: ["stdin"] } },
-  ]);
 });
 
-test.each([
-  [undefined],
-  [null],
-  ["ok"],
-  [{}],
-  [{ ...RESULT, exitCode: "0" }],
-  [{ ...RESULT, signal: 9 }],
-  [{ ...RESULT, timedOut: null }],
-])("the result %j of execute is not believed", async (result) => {
-  await using link = createServedLink((call) => call.respond(result));
-  const peer = createNativePeer(link.caller, { explainNoAnswer });
-  const { ended } = executeOn(peer, { command: "x", args: [], hasInput: false, timeoutMs: 0 });
-  const error = await rejectionOf(ended);
-  expect(error.code).toBe("BAD_REQUEST");
-  expect(error.message).toStartWith("Cannot understand the other side's answer: ");
+test("a peer without notices throws UNSUPPORTED with its dialect", () => {
+  const { code, message } = errorOf(() => checkNotices(FEW, "old agent"));
+  expect(code).toBe("UNSUPPORTED");
+  expect(message).toStartWith("The peer (old agent) accepts no notices\n");
 });
 
-test("a newer peer may say more", async () => {
-  await using link = createServedLink((call) => call.respond({ ...RESULT, cores: 8 }));
-  const peer = createNativePeer(link.caller, { explainNoAnswer });
-  const { ended } = executeOn(peer, { command: "x", args: [], hasInput: false, timeoutMs: 0 });
-  expect(await ended).toEqual(RESULT);
-});
-
-test("listCommands gives the list, or says what is wrong with it", async () => {
-  const command = { name: "ls", kind: "user" } as const;
-  await using good = createServedLink((call) => call.respond({ commands: [command] }));
-  expect(
-    await listCommandsOf(createNativePeer(good.caller, { explainNoAnswer }), { timeoutMs: 5000 }),
-  ).toEqual([command]);
-  await using bad = createServedLink((call) => call.respond({ commands: [command, { name: 1, kind: "?" }] }));
-  const error = await rejectionOf(
-    listCommandsOf(createNativePeer(bad.caller, { explainNoAnswer }), { timeoutMs: 0 }),
-  );
-  expect(error.message).toContain("commands.1.name: ");
+test("a peer that can carry the method or any notice passes the checks", () => {
+  expect(() => checkMethod(FEW, "old agent", "execute")).not.toThrow();
+  expect(() => checkMethod(ALL, "negotiator", "anything")).not.toThrow();
+  expect(() => checkNotices(ALL, "negotiator")).not.toThrow();
 });

@@ -1,4 +1,4 @@
-/** Waiting for a channel that is taken: until it is free, until the time is up, until nobody wants it any more. */
+/** Waiting for a busy channel: until it is free, until the timeout, until an abort. */
 import { expect, test } from "bun:test";
 import { createMemoryPair } from "../support/memory-channel.ts";
 import { NegotiatorError } from "../../src/errors.ts";
@@ -7,7 +7,7 @@ import { rejectionOf } from "../support/error-of.ts";
 
 const busy = (): NegotiatorError => new NegotiatorError("BUSY", "taken");
 
-test("it is tried until it is free", async () => {
+test("a busy channel is tried again until it opens", async () => {
   const [channel] = createMemoryPair().ends;
   let tries = 0;
   const open = () => (++tries < 3 ? Promise.reject(busy()) : Promise.resolve(channel));
@@ -15,18 +15,18 @@ test("it is tried until it is free", async () => {
   expect(tries).toBe(3);
 });
 
-test("another failure is final", async () => {
+test("an error other than BUSY rejects at once", async () => {
   let tries = 0;
   const open = () => Promise.reject(++tries === 1 ? busy() : new NegotiatorError("DENIED", "no"));
   expect((await rejectionOf(retryWhileBusy(open, {}))).code).toBe("DENIED");
 });
 
-test("when the time is up the last failure is told", async () => {
+test("a channel that stays busy rejects with BUSY after the timeout", async () => {
   const waiting = retryWhileBusy(() => Promise.reject(busy()), { timeoutMs: 1 });
   expect(await rejectionOf(waiting)).toMatchObject({ code: "BUSY", message: "taken" });
 });
 
-test("nobody waits when it is given up", async () => {
+test("an abort rejects with BUSY, without another try", async () => {
   const stop = new AbortController();
   const open = () => {
     queueMicrotask(() => stop.abort());

@@ -1,9 +1,9 @@
-/** Trying again: after every end, less and less often, and no more once it is told to stop. */
+/** Supervised attempts: the next one after each end, growing pauses, and the stop by a signal. */
 import { expect, test } from "bun:test";
 import { NegotiatorError } from "../../src/errors.ts";
 import { pause, supervise } from "../../src/peers/supervise.ts";
 
-test("every end is followed by another try, and failures are told", async () => {
+test("supervise starts another attempt after each end, and reports each failure as an error", async () => {
   const stop = new AbortController();
   const failures: string[] = [];
   let attempts = 0;
@@ -16,17 +16,17 @@ test("every end is followed by another try, and failures are told", async () => 
       if (attempts === 2) throw new TypeError("broken");
       if (attempts === 3) return true;
       stop.abort();
-      throw new Error("not told: it was stopped");
+      throw new Error("not reported, because the signal aborted");
     },
   });
   expect({ attempts, failures }).toEqual({ attempts: 4, failures: ["NO_CHANNEL: away", "INTERNAL: broken"] });
 });
 
-test("what is stopped before it began is not tried", async () => {
+test("supervise makes no attempt when its signal has aborted before", async () => {
   await supervise({ signal: AbortSignal.abort(), onFailure: fail, attempt: fail });
 });
 
-test("pauses grow to a limit until a try goes well, each shortened or lengthened by chance", async () => {
+test("the random pauses double up to 15 s, and are short again after a good attempt", async () => {
   const stop = new AbortController();
   const pausesMs: number[] = [];
   let attempts = 0;
@@ -46,7 +46,7 @@ test("pauses grow to a limit until a try goes well, each shortened or lengthened
   expect(new Set(shares).size).toBe(shares.length);
 });
 
-test("the pause between two tries ends at once when it is told to stop", async () => {
+test("an abort ends the pause between two attempts at once", async () => {
   const stop = new AbortController();
   await supervise({
     signal: stop.signal,
@@ -60,7 +60,7 @@ test("the pause between two tries ends at once when it is told to stop", async (
   });
 });
 
-test("a pause ends early when its signal is aborted, and never rejects", async () => {
+test("an aborted pause resolves early and never rejects", async () => {
   await pause(60_000, AbortSignal.abort());
   const stop = new AbortController();
   const pausing = pause(60_000, stop.signal);

@@ -14,7 +14,7 @@ const ALLOW_ALL = '[[rules]]\naction = "allow"\n';
 const byDefault = (path: string) => ({ path, setBy: undefined });
 
 describe("readPolicy", () => {
-  test("a missing file at the default path is no policy, an unreadable one throws BAD_CONFIG", async () => {
+  test("without a file at the default path DEFAULT_POLICY holds; an unreadable file throws", async () => {
     await using directory = await createTemporaryDirectory();
     expect(readPolicy(byDefault(directory.at("absent")))).toBe(DEFAULT_POLICY);
     const error = errorOf(() => readPolicy(byDefault(directory.path)));

@@ -1,4 +1,4 @@
-/** Much at once: calls, guests, directions, bytes; each gets what is its own, and memory stays bounded. */
+/** Tests many calls, guests and bytes at once: no call gets another's data, and memory stays bounded. */
 import { executeOn } from "../../src/peers/remote-command.ts";
 import { createNativePeer } from "../../src/peers/native.ts";
 import { expect, test } from "bun:test";
@@ -13,12 +13,12 @@ import type { Side } from "../support/stage.ts";
 import { until } from "../support/until.ts";
 
 const TIMEOUT_MS = 120_000;
-/** What a slow machine needs for 200 MB. */
+/** The time that a slow machine needs for 200 MB. */
 const FLOOD_TIMEOUT_MS = 400_000;
 const MIB = 1024 * 1024;
 
-/** A local user's conversation with a daemon, without a process for each call. */
-async function converse(side: Side): Promise<CliSession> {
+/** Opens a session with a daemon at its control socket, without a process for each call. */
+async function openSession(side: Side): Promise<CliSession> {
   return openCliSession(side.role, await dialSocket(side.control));
 }
 
@@ -37,7 +37,7 @@ async function callOnce(peer: Peer, command: string, args: string[], input: stri
 }
 
 test(
-  "100 calls at once into two guests and to the host: each has its own output, input and exit code",
+  "each of 102 calls at once to two guests and the host gets its own output and exit code",
   async () => {
     await using stage = await createStage({ guests: ["web1", "web2"] });
     const script = `#!/bin/sh\nread line\necho "$NEGOTIATOR_ROLE $1 $line"\nexit "$1"\n`;
@@ -45,8 +45,8 @@ test(
       await side.command("reply", script);
     await stage.guest("web1").command("where", "#!/bin/sh\necho in web1\n");
     await stage.guest("web2").command("where", "#!/bin/sh\necho in web2\n");
-    await using fromHost = await converse(stage.host);
-    await using fromGuest = await converse(stage.guest("web2"));
+    await using fromHost = await openSession(stage.host);
+    await using fromGuest = await openSession(stage.guest("web2"));
     const peers = [
       peerOver(fromHost, { guest: "web1" }),
       peerOver(fromHost, { guest: "web2" }),
@@ -64,13 +64,13 @@ test(
     }
     const hostCalls = (await stage.host.audit()).filter(({ command }) => command === "reply");
     expect(hostCalls).toHaveLength(102);
-    await until("nothing is open", async () => (await stage.open()).calls.outgoing === 0);
+    await until("no call is open", async () => (await stage.open()).calls.outgoing === 0);
   },
   TIMEOUT_MS,
 );
 
 test(
-  "200 MB of output arrive whole, and neither daemon grows with them",
+  "200 MB of output arrive complete, and both daemons stay below 256 MiB",
   async () => {
     await using stage = await createStage();
     const bytes = 200_000_000;
@@ -97,7 +97,7 @@ test(
 );
 
 test(
-  "a caller that does not read holds up its own call only, and nothing piles up",
+  "a caller that does not read blocks only its own call, and the daemon's memory stays bounded",
   async () => {
     await using stage = await createStage();
     await stage.guest().command("endless", "#!/bin/sh\nexec cat /dev/zero\n");

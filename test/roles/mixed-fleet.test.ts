@@ -1,4 +1,6 @@
-/** Old and new programs on both sides, as processes: each pair works, nothing is configured, no old agent dies of us. */
+/**
+ * Tests python-negotiator and this program together, in both roles: all pairs work, and no old agent dies.
+ */
 import { expect, test } from "bun:test";
 import { createEmulatedPort } from "../../scripts/emulated-port.ts";
 import type { EmulatedPort } from "../../scripts/emulated-port.ts";
@@ -15,7 +17,7 @@ import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 import { until } from "../support/until.ts";
 
 const TIMEOUT_MS = 120_000;
-/** Of a deadline that passes: the daemon has to hear of the call before, on a busy machine too. */
+/** A deadline that passes in the test. On a busy machine too, the daemon must get the call before. */
 const SECONDS = "4";
 
 const COMMANDS: Record<string, OldCommand> = {
@@ -24,7 +26,7 @@ const COMMANDS: Record<string, OldCommand> = {
   fail: ([exit = "1"]) => ({ stdout: "partial\n", exit: Number(exit) }),
 };
 
-/** Calls with the argument `wait` last until `open`. */
+/** Delays calls with the argument `wait` until `open`. */
 type Gate = { work: (call: OldCall) => Promise<void>; open: () => void };
 
 function createGate(): Gate {
@@ -32,18 +34,19 @@ function createGate(): Gate {
   return { work: ({ args }) => (args.includes("wait") ? promise : Promise.resolve()), open: resolve };
 }
 
+/** One host with a new and an old guest. */
 type Fleet = AsyncDisposable & {
   stage: Stage;
   agent: OldServer;
   /** The old guest's two ports. */
   port: EmulatedPort;
   back: EmulatedPort;
-  /** Calls that the agent understood, hellos aside. */
-  heard: () => string[];
+  /** The arguments of the calls that the agent has received, without hellos. */
+  received: () => string[];
   gate: Gate;
 };
 
-/** A host's daemon, a new guest web1 and an old guest old1. */
+/** Starts a host's daemon, a new guest `web1` and an old guest `old1`. */
 async function createFleet(): Promise<Fleet> {
   await using owned = new AsyncDisposableStack();
   const directory = owned.use(await createTemporaryDirectory());
@@ -67,7 +70,7 @@ async function createFleet(): Promise<Fleet> {
     port,
     back,
     gate,
-    heard: () => agent.calls.flatMap(({ method, args }) => (method === "execute" ? [args.join(" ")] : [])),
+    received: () => agent.calls.flatMap(({ method, args }) => (method === "execute" ? [args.join(" ")] : [])),
     [Symbol.asyncDispose]: () => fleet.disposeAsync(),
   };
 }
@@ -78,13 +81,13 @@ async function statusOf(stage: Stage, name: string): Promise<Partial<GuestStatus
 
 async function waitForLegacy(stage: Stage): Promise<void> {
   await until(
-    "the host knows what old1 speaks",
+    "the host detects the dialect of old1",
     async () => (await statusOf(stage, "old1")).state === "legacy",
   );
 }
 
 test.concurrent(
-  "a host's daemon serves a new and an old guest alike, and shows which is which",
+  "a host's daemon calls a new and an old guest alike, and shows the dialect of each",
   async () => {
     await using fleet = await createFleet();
     const { stage, agent } = fleet;
@@ -137,13 +140,13 @@ test.concurrent(
 );
 
 test.concurrent(
-  "calls to an old guest wait for each other, in sight of status, up to their deadlines",
+  "calls to an old guest wait for each other until their deadlines, and status counts them",
   async () => {
     await using fleet = await createFleet();
     const { stage, gate } = fleet;
     const { host } = stage;
     await using first = host.launch(["execute", "-t", "0", "old1", "echo", "wait", "first"]);
-    await until("the first is under way", () => fleet.heard().length === 1);
+    await until("the first call has arrived", () => fleet.received().length === 1);
     await using second = host.launch(["execute", "-t", "0", "old1", "echo", "second"]);
     await using third = host.launch(["execute", "-t", "0", "old1", "echo", "third"]);
     const waiting = async (count: number): Promise<void> => {
@@ -161,7 +164,7 @@ test.concurrent(
     gate.open();
     const ends = await Promise.all([first.ended(), second.ended(), third.ended()]);
     expect(ends.map(({ stdout }) => stdout)).toEqual(["wait first\n", "second\n", "third\n"]);
-    expect(fleet.heard()).not.toContain("echo late");
+    expect(fleet.received()).not.toContain("echo late");
     await waiting(0);
     expect(fleet.agent.death).toBeUndefined();
   },
@@ -169,7 +172,7 @@ test.concurrent(
 );
 
 test.concurrent(
-  "after a deadline, a cut and a daemon that is killed, the next caller gets its own answer, and the old agent lives",
+  "after a deadline, a cut and a killed daemon, the next call to an old guest gets its own answer",
   async () => {
     await using fleet = await createFleet();
     const { stage, gate, agent, port } = fleet;
@@ -184,18 +187,18 @@ test.concurrent(
       exitCode: 124,
     });
     await using cut = host.launch(["execute", "-t", "0", "old1", "echo", "wait", "two"]);
-    await until("it waits", async () =>
+    await until("the call waits", async () =>
       JSON.stringify(await statusOf(stage, "old1")).includes('"outgoing":1'),
     );
     const ending = cut.ended();
     const ended = await until("the call has ended", () => {
-      // The port may hear of the call's connection later than the daemon tells of the call.
+      // The daemon may report the call before the port has its connection, so this repeats.
       port.dropHost();
       return Promise.race([ending, Promise.resolve(undefined)]);
     });
     expect(ended).toMatchObject({ exitCode: 125, stdout: "" });
     await using lost = host.launch(["execute", "-t", "0", "old1", "echo", "three"]);
-    await until("it waits", async () =>
+    await until("the call waits", async () =>
       JSON.stringify(await statusOf(stage, "old1")).includes('"outgoing":1'),
     );
     host.daemon.kill("SIGKILL");
@@ -212,13 +215,13 @@ test.concurrent(
 );
 
 test.concurrent(
-  "without the daemon, the host's command line finds out by itself what a guest speaks",
+  "without a daemon, the host's command line detects that a guest is old, and calls it",
   async () => {
     await using directory = await createTemporaryDirectory();
     await using port = await createEmulatedPort(directory.path, "out");
     await using channel = await dialSocket(port.guestPath);
     const agent = serveOldPeer(channel, { commands: COMMANDS });
-    await using stage = await createStage({ isDark: true });
+    await using stage = await createStage({ withoutDaemons: true });
     const socket = ["--socket", `old1=${port.hostPath}`];
     const { host } = stage;
     expect(await host.run(["execute", ...socket, "old1", "echo", "x"])).toMatchObject({
@@ -235,9 +238,9 @@ test.concurrent(
 );
 
 test.concurrent(
-  "a guest's daemon serves whoever comes over its one port: an old host, a new one, an old one again",
+  "a guest's daemon serves old and new hosts in turn over one port",
   async () => {
-    await using stage = await createStage({ isDark: true });
+    await using stage = await createStage({ withoutDaemons: true });
     const guest = stage.guest();
     await guest.command("show", '#!/bin/sh\nfor word in "$@"; do echo "[$word]"; done\n');
     await guest.start();
@@ -259,8 +262,8 @@ test.concurrent(
       });
       stage.host.daemon.kill("SIGTERM");
       await stage.host.daemon.exited;
-      // Until it has heard the goodbye it may speak to the new host, and the port gives that to whoever comes next.
-      await until("the guest knows", async () => {
+      // A guest with an open session may still write, and the port would give that to the next host.
+      await until("the guest's session is closed", async () => {
         const { stdout } = await guest.run(["status", "--json"]);
         return JSON.parse(stdout).state !== "open";
       });
@@ -278,12 +281,12 @@ test.concurrent(
 );
 
 test.concurrent(
-  "a guest is upgraded under a running host, and goes back again, and no call fails because of it",
+  "no call fails while a guest is upgraded, and downgraded, under a running host",
   async () => {
-    await using stage = await createStage({ isDark: true });
+    await using stage = await createStage({ withoutDaemons: true });
     const { host } = stage;
     const guest = stage.guest();
-    const speaks = async (dialect: string): Promise<void> => {
+    const untilDialect = async (dialect: string): Promise<void> => {
       await until(
         `the guest speaks ${dialect}`,
         async () => (await statusOf(stage, "web1")).dialect === dialect,
@@ -292,7 +295,7 @@ test.concurrent(
     const channel = await dialSocket(guest.port.guestPath);
     const before = serveOldPeer(channel, { commands: COMMANDS });
     await host.start();
-    await speaks("legacy");
+    await untilDialect("legacy");
     await channel.close();
 
     await guest.start();
@@ -300,24 +303,24 @@ test.concurrent(
     const call = () => host.run(["execute", "web1", "find-distributor-id"]);
     expect(await Promise.all([call(), call(), call()])).toMatchObject([works, works, works]);
     expect(await call()).toMatchObject(works);
-    await speaks("native");
+    await untilDialect("native");
 
     guest.daemon.kill("SIGTERM");
     await guest.daemon.exited;
-    await until("the host knows", async () => (await statusOf(stage, "web1")).state !== "open");
+    await until("the host's session is closed", async () => (await statusOf(stage, "web1")).state !== "open");
     const early = host.run(["execute", "-t", "0", "web1", "echo", "early"]);
     await using again = await dialSocket(guest.port.guestPath);
     const after = serveOldPeer(again, { commands: COMMANDS });
     expect(await early).toMatchObject({ ...works, stdout: "early\n" });
     expect(await host.run(["execute", "web1", "echo", "x"])).toMatchObject({ ...works, stdout: "x\n" });
-    await speaks("legacy");
+    await untilDialect("legacy");
     expect([before.death, after.death]).toEqual([undefined, undefined]);
   },
   TIMEOUT_MS,
 );
 
 test.concurrent(
-  "an old guest calls the host's new daemon, under its name, its policy and its audit",
+  "calls of an old guest to a new daemon have its name, its policy and its audit entries",
   async () => {
     await using fleet = await createFleet();
     const { host } = fleet.stage;
@@ -347,12 +350,12 @@ test.concurrent(
 );
 
 test.concurrent.each([
-  ["with", true],
-  ["without", false],
+  ["with a daemon", true],
+  ["without a daemon", false],
 ])(
-  "a new guest %s its daemon calls an old host's daemon",
+  "a new guest %s calls an old host's daemon",
   async (_, hasDaemon) => {
-    await using stage = await createStage({ isDark: true });
+    await using stage = await createStage({ withoutDaemons: true });
     const guest = stage.guest();
     if (hasDaemon) await guest.start();
     await using old = await createOldHost(stage.at("back"), { commands: COMMANDS });

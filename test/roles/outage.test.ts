@@ -1,4 +1,4 @@
-/** What calls live through: channels that are cut, daemons that are killed and started anew. */
+/** Tests calls while channels are cut, and daemons are stopped, killed and restarted. */
 import { expect, test } from "bun:test";
 import { endLater, listGroup } from "../support/captured-run.ts";
 import { chooseSeed, createRandom } from "../support/random.ts";
@@ -6,13 +6,13 @@ import { createStage } from "../support/stage.ts";
 import { until } from "../support/until.ts";
 
 const TIMEOUT_MS = 120_000;
-/** The pauses between two tries grow with each of them. */
+/** Reconnects take longer after each cut, so there are only a few. */
 const MOST_CUTS = 4;
-/** Silence is noticed soon. */
-const IMPATIENT = "[limits]\npingAfterMs = 200\nunresponsiveAfterMs = 600\n";
+/** Makes a silent peer unresponsive after 0.6 s. */
+const SHORT_LIMITS = "[limits]\npingAfterMs = 200\nunresponsiveAfterMs = 600\n";
 
 test.concurrent(
-  "a channel that is cut at random moments loses nothing of 5 MB both ways, and doubles nothing",
+  "a call loses and repeats none of 5 MB when its channel is cut at random moments",
   async () => {
     const seed = chooseSeed();
     const random = createRandom(seed);
@@ -46,9 +46,9 @@ test.concurrent(
 );
 
 test.concurrent(
-  "a guest's daemon that is killed and started anew: the call's outcome is unknown, the next call works",
+  "a call ends with 125 when the guest's daemon is restarted, and the next call works",
   async () => {
-    await using stage = await createStage({ settings: IMPATIENT });
+    await using stage = await createStage({ settings: SHORT_LIMITS });
     await stage.guest().command("sleeper", "#!/bin/sh\necho $$\nexec sleep 600\n");
     await using running = stage.host.launch(["execute", "-t", "0", "web1", "sleeper"]);
     using _ = endLater(Number(await running.firstLine()));
@@ -60,7 +60,7 @@ test.concurrent(
 
     expect({ exitCode, stderr }).toEqual({
       exitCode: 125,
-      stderr: "negotiator: The other side was started anew: nobody knows how the call ended\n",
+      stderr: "negotiator: The peer was restarted: the outcome of the call is unknown\n",
     });
     expect(await stage.host.run(["execute", "web1", "find-distributor-id"])).toMatchObject({ exitCode: 0 });
     const audit = await stage.host.audit();
@@ -70,9 +70,9 @@ test.concurrent(
 );
 
 test.concurrent(
-  "the host's daemon that is killed and started anew: its callers are told, commands over there end",
+  "a killed host's daemon ends its callers with 125, and their commands in the guest end",
   async () => {
-    await using stage = await createStage({ settings: IMPATIENT });
+    await using stage = await createStage({ settings: SHORT_LIMITS });
     await stage.guest().command("sleeper", "#!/bin/sh\necho $$\nexec sleep 600\n");
     await using running = stage.host.launch(["execute", "-t", "0", "web1", "sleeper"]);
     const group = Number(await running.firstLine());
@@ -80,7 +80,7 @@ test.concurrent(
     const { exitCode, stderr } = await running.ended();
     expect({ exitCode, stderr }).toEqual({
       exitCode: 125,
-      stderr: "negotiator: Nobody knows how the call ended: The session was closed: the channel ended\n",
+      stderr: "negotiator: The outcome of the call is unknown: The session was closed: the channel ended\n",
     });
     await stage.host.start();
     await stage.open();
@@ -91,11 +91,11 @@ test.concurrent(
 );
 
 test.concurrent(
-  "a guest that stands still: the caller is told soon after its deadline, and later calls work",
+  "a call to a stopped guest ends with 124 after its deadline, and later calls work",
   async () => {
     await using stage = await createStage();
     stage.guest().daemon.kill("SIGSTOP");
-    // A call has to be under way at its deadline, on a busy machine too.
+    // On a busy machine too, the call must have started at its deadline.
     const words = ["execute", "-t", "4", "web1", "find-distributor-id"];
     const { exitCode, stderr } = await stage.host.run(words);
     expect({ exitCode, stderr }).toEqual({
@@ -113,7 +113,7 @@ test.concurrent(
 );
 
 test.concurrent(
-  "a caller that is killed takes its command along",
+  "a killed caller ends its command in the guest",
   async () => {
     await using stage = await createStage();
     await stage.guest().command("sleeper", "#!/bin/sh\necho $$\nexec sleep 600\n");
@@ -121,13 +121,13 @@ test.concurrent(
     const group = Number(await running.firstLine());
     running.kill("SIGKILL");
     await until("the command has ended", async () => (await listGroup(group)).length === 0);
-    await until("nobody waits for it", async () => (await stage.open()).calls.outgoing === 0);
+    await until("no call is open", async () => (await stage.open()).calls.outgoing === 0);
   },
   TIMEOUT_MS,
 );
 
 test(
-  "a call right after the guest's daemon was started anew finds the new one",
+  "a call right after a restart of the guest's daemon reaches the new daemon",
   async () => {
     await using stage = await createStage();
     stage.guest().daemon.kill("SIGKILL");
@@ -140,9 +140,9 @@ test(
 );
 
 test.concurrent(
-  "a guest's caller is told why the daemon has no channel to the host",
+  "a guest's caller gets the reason why the daemon has no channel to the host",
   async () => {
-    await using stage = await createStage({ isDark: true });
+    await using stage = await createStage({ withoutDaemons: true });
     const guest = stage.guest();
     await guest.start({ NEGOTIATOR_GUEST_CHARACTER_DEVICE: "/dev/no-port" });
     await guest.daemon.says('Cannot open port "/dev/no-port"');
@@ -150,7 +150,10 @@ test.concurrent(
     expect({ exitCode, stderr }).toEqual({
       exitCode: 125,
       stderr: expect.stringMatching(
-        /^negotiator: The host does not answer: Cannot open port "\/dev\/no-port": there is no such file\n.*ls -l /,
+        new RegExp(
+          "^negotiator: The host does not answer: " +
+            'Cannot open port "/dev/no-port": there is no such file\n.*ls -l ',
+        ),
       ),
     });
   },

@@ -1,4 +1,4 @@
-/** An agent of the wrong side on the port is named as such, through the daemon and without it. */
+/** Tests a port with an agent of the wrong role. */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { createLink } from "../../src/peers/link.ts";
 import { dialSocket } from "../../src/channels/socket/socket.ts";
@@ -8,17 +8,17 @@ import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 
 setDefaultTimeout(60_000);
 
-test("a host's agent where a guest's should be is an error that says so", async () => {
+test("a call to a guest's port with a host's agent exits with 1 and names the wrong role", async () => {
   await using directory = await createTemporaryDirectory();
   await using port = await createEmulatedPort(directory.path, "crossed");
   const stop = new AbortController();
-  const impostor = createLink({
+  const hostAgent = createLink({
     side: "listener",
     agent: { name: "negotiator", version: "1", role: "host" },
-    makeId: () => "impostor",
+    makeId: () => "host-agent",
     onCall: (call) => call.respond(null),
   });
-  const running = impostor.run(await dialSocket(port.guestPath), stop.signal);
+  const running = hostAgent.run(await dialSocket(port.guestPath), stop.signal);
   const { exitCode, stderr } = await runSource([
     "host",
     "list-commands",

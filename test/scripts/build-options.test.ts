@@ -1,16 +1,19 @@
+/** Tests the command line of the build script. */
 import { describe, expect, test } from "bun:test";
 import { BUILD_HELP, BUILD_NAMES, parseBuildOptions } from "../../scripts/build-options.ts";
 import { NegotiatorError } from "../../src/errors.ts";
 
 describe("parseBuildOptions", () => {
-  test("builds everything when nothing is said", () => expect(parseBuildOptions([])).toEqual(BUILD_NAMES));
+  test("parseBuildOptions returns all builds for no words", () =>
+    expect(parseBuildOptions([])).toEqual(BUILD_NAMES));
 
-  test("takes names in both spellings, each once, in the order of the table", () => {
+  test("parseBuildOptions returns each target once, in the order of the table", () => {
     const words = ["--target", "linux-arm64", "--target=host", "--target", "host"];
     expect(parseBuildOptions(words)).toEqual(["host", "linux-arm64"]);
   });
 
-  test("help wins over what follows", () => expect(parseBuildOptions(["--help", "--nonsense"])).toBe("help"));
+  test("parseBuildOptions returns help for --help, whatever follows", () =>
+    expect(parseBuildOptions(["--help", "--nonsense"])).toBe("help"));
 
   const refused: [words: string[], message: string][] = [
     [["--target", "linux-x46"], 'unknown target "linux-x46": did you mean "linux-x64"'],
@@ -24,7 +27,7 @@ describe("parseBuildOptions", () => {
     [[""], 'unknown word ""'],
   ];
   for (const [words, message] of refused) {
-    test(`refuses ${JSON.stringify(words)} in one line`, () => {
+    test(`parseBuildOptions refuses ${JSON.stringify(words)} with one line`, () => {
       const error = thrownBy(() => parseBuildOptions(words));
       expect(error.code).toBe("BAD_USAGE");
       expect(error.message).toStartWith(message);
@@ -33,7 +36,7 @@ describe("parseBuildOptions", () => {
   }
 });
 
-test("the help names everything that can be built", () => {
+test("the help lists all builds", () => {
   for (const name of BUILD_NAMES) expect(BUILD_HELP).toContain(`\n  ${name}`);
 });
 

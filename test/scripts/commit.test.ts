@@ -1,10 +1,11 @@
+/** Tests the name of a working tree's commit. */
 import { expect, test } from "bun:test";
 import { mkdir, mkdtempDisposable, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describeCommit } from "../../scripts/commit.ts";
 
-test("is the short hash of a clean tree, and dirty with one file more", async () => {
+test("describeCommit returns the short hash, with -dirty for a tree with a new file", async () => {
   await using folder = await mkdtempDisposable(join(tmpdir(), "commit-"));
   commitIn(folder.path);
   expect(await describeCommit(folder.path)).toMatch(/^[0-9a-f]{7,}$/);
@@ -12,18 +13,18 @@ test("is the short hash of a clean tree, and dirty with one file more", async ()
   expect(await describeCommit(folder.path)).toMatch(/^[0-9a-f]{7,}-dirty$/);
 });
 
-test("is unknown outside of a repository", async () => {
+test("describeCommit returns unknown outside of a repository", async () => {
   await using folder = await mkdtempDisposable(join(tmpdir(), "commit-"));
   expect(await describeCommit(folder.path)).toBe("unknown");
 });
 
-test("is unknown before the first commit", async () => {
+test("describeCommit returns unknown before the first commit", async () => {
   await using folder = await mkdtempDisposable(join(tmpdir(), "commit-"));
   git(folder.path, "init", "--quiet");
   expect(await describeCommit(folder.path)).toBe("unknown");
 });
 
-test("is not that of another repository around us", async () => {
+test("describeCommit returns unknown for a folder inside another repository", async () => {
   await using folder = await mkdtempDisposable(join(tmpdir(), "commit-"));
   commitIn(folder.path);
   await mkdir(join(folder.path, "unpacked"));

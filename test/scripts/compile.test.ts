@@ -1,3 +1,4 @@
+/** Tests what a compiled binary contains, and the errors of the compiler. */
 import { describe, expect, test } from "bun:test";
 import { mkdir, mkdtempDisposable, readdir, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -10,7 +11,7 @@ const TIMEOUT_MS = 240_000;
 
 describe("compile", () => {
   test(
-    "puts in commit, target and a worker that is started from another folder",
+    "a compiled binary contains commit, target and a worker from another folder",
     async () => {
       await using folder = await mkdtempDisposable(join(tmpdir(), "compile-"));
       const target = hostTarget(await inspectThisMachine());
@@ -32,7 +33,7 @@ describe("compile", () => {
   );
 
   test(
-    "names source files in stacks, and takes nothing from the current directory or the builder's environment",
+    "a compiled binary names source files in stacks, and ignores planted files and the environment",
     async () => {
       await using folder = await mkdtempDisposable(join(tmpdir(), "compile-"));
       const outfile = await compileSources(folder.path, {
@@ -53,14 +54,14 @@ describe("compile", () => {
   );
 
   const refused: Record<string, [source: string, message: RegExp]> = {
-    "an import of what is not there": [
+    "an import of a missing file": [
       '\nimport { gone } from "./gone.ts";\ngone();',
       /src\/main\.ts:2:\d+: Could not resolve: ".\/gone.ts"$/,
     ],
     "a syntax error": ["\n\nexport const bad = ;", /src\/main\.ts:3:\d+: Unexpected ;$/],
   };
   for (const [name, [source, message]] of Object.entries(refused)) {
-    test(`says where the source is wrong: ${name}`, async () => {
+    test(`compile names the file and position of ${name}`, async () => {
       await using folder = await mkdtempDisposable(join(tmpdir(), "compile-"));
       const compiled = await compileSources(folder.path, { "src/main.ts": source }).catch(String);
       expect(compiled).toContain('Cannot compile "program":\n');
@@ -71,7 +72,7 @@ describe("compile", () => {
 });
 
 describe("WORKERS", () => {
-  test("holds every worker that the source starts, in one spelling", async () => {
+  test("WORKERS lists every worker that the source starts", async () => {
     const started: string[] = [];
     for (const { path, text } of await readSourceTree(["src"])) {
       const literal = text.matchAll(/\bnew Worker\(\s*new URL\(\s*"\.\/([\w-]+\.ts)"/g);
@@ -82,13 +83,13 @@ describe("WORKERS", () => {
     expect([...new Set(started)].toSorted()).toEqual([...WORKERS].toSorted());
   });
 
-  test("have file names of their own, and none of them is the program", () => {
+  test("WORKERS have file names that differ from each other and from the program's", () => {
     const names = ["src/main.ts", ...WORKERS].map((path) => basename(path));
     expect(new Set(names).size).toBe(names.length);
   });
 });
 
-/** Compiles a project of these files for this machine; a `drum.ts` is a worker. */
+/** Compiles a project of the given files for this machine. A `drum.ts` is a worker. */
 async function compileSources(root: string, files: Readonly<Record<string, string>>): Promise<string> {
   for (const [path, text] of Object.entries(files)) {
     await mkdir(dirname(join(root, path)), { recursive: true });

@@ -1,3 +1,4 @@
+/** Tests whether binaries fit their release targets. */
 import { describe, expect, test } from "bun:test";
 import { findElfProblems, newestGlibc } from "../../scripts/elf-check.ts";
 import type { Elf } from "../../scripts/elf.ts";
@@ -21,7 +22,7 @@ const GOOD_MUSL: Elf = {
 };
 
 describe("findElfProblems", () => {
-  test("is content with what fits", () => {
+  test("findElfProblems returns nothing for binaries that fit", () => {
     expect(findElfProblems(GOOD_GLIBC, TARGETS["linux-x64"])).toEqual([]);
     expect(findElfProblems(GOOD_GLIBC, TARGETS["linux-x64-baseline"])).toEqual([]);
     expect(findElfProblems(GOOD_MUSL, TARGETS["linux-arm64-musl"])).toEqual([]);
@@ -35,7 +36,7 @@ describe("findElfProblems", () => {
     "GLIBC_ABI_DT_RELR",
     "GLIBCXX_3.4",
   ]) {
-    test(`refuses a glibc build that needs ${version}`, () => {
+    test(`findElfProblems refuses a glibc build that needs ${version}`, () => {
       const elf = {
         ...GOOD_GLIBC,
         versionNeeds: [...GOOD_GLIBC.versionNeeds, { library: "libm.so.6", version }],
@@ -46,7 +47,7 @@ describe("findElfProblems", () => {
     });
   }
 
-  test("refuses the wrong platform in every respect", () => {
+  test("findElfProblems reports all differences of a binary for another platform", () => {
     expect(findElfProblems(GOOD_MUSL, TARGETS["linux-x64"])).toEqual([
       "is built for arm64, not for x64",
       'asks for the loader "/lib/ld-musl-aarch64.so.1", not for "/lib64/ld-linux-x86-64.so.2"',
@@ -56,20 +57,21 @@ describe("findElfProblems", () => {
     ]);
   });
 
-  test("refuses a program without a loader, and one from a store path", () => {
+  test("findElfProblems refuses a missing loader, and a loader at another path", () => {
     expect(problemsWith(undefined)).toEqual([`asks for no loader, not for "${LOADERS.glibc.x64}"`]);
     expect(problemsWith("/nix/store/x/ld-linux-x86-64.so.2")).toHaveLength(1);
   });
 
-  test("refuses a library that small systems lack", () => {
+  test("findElfProblems refuses libraries that minimal systems lack", () => {
     const elf = { ...GOOD_GLIBC, libraries: [...GOOD_GLIBC.libraries, "libgcc_s.so.1", "xlibc.so.6"] };
     expect(findElfProblems(elf, TARGETS["linux-x64"])).toHaveLength(2);
   });
 });
 
 describe("newestGlibc", () => {
-  test("compares by number", () => expect(newestGlibc(GOOD_GLIBC)).toBe("2.17"));
-  test("knows that musl needs none", () => expect(newestGlibc(GOOD_MUSL)).toBeUndefined());
+  test("newestGlibc compares versions by number", () => expect(newestGlibc(GOOD_GLIBC)).toBe("2.17"));
+  test("newestGlibc returns undefined for a musl binary", () =>
+    expect(newestGlibc(GOOD_MUSL)).toBeUndefined());
 });
 
 function problemsWith(interpreter: string | undefined): string[] {

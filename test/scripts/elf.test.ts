@@ -1,3 +1,4 @@
+/** Tests the ELF reader on real, made-up and damaged programs. */
 import { describe, expect, test } from "bun:test";
 import { readFile } from "node:fs/promises";
 import { NegotiatorError } from "../../src/errors.ts";
@@ -6,7 +7,7 @@ import type { Elf } from "../../scripts/elf.ts";
 
 describe("readElf on real programs", () => {
   for (const path of ["/bin/ls", process.execPath]) {
-    test(`reads ${path === "/bin/ls" ? path : "the running bun"}`, async () => {
+    test(`readElf reads ${path === "/bin/ls" ? path : "the running bun"}`, async () => {
       const elf = readElf(await readFile(path), path);
       expect(elf.architecture).toBe(process.arch);
       expect(elf.interpreter).toMatch(/^\/.*\/ld-[\w.-]+$/);
@@ -18,7 +19,7 @@ describe("readElf on real programs", () => {
     });
   }
 
-  test("refuses a text file", async () => {
+  test("readElf refuses a text file", async () => {
     const text = await readFile(import.meta.path);
     expect(() => readElf(text, "elf.test.ts")).toThrow(
       'Cannot read "elf.test.ts" as an ELF program: it does not begin with the ELF magic number',
@@ -27,7 +28,7 @@ describe("readElf on real programs", () => {
 });
 
 describe("readElf on made-up programs", () => {
-  test("reads every part", () => {
+  test("readElf reads every part of a program", () => {
     const expected: Elf = {
       architecture: "arm64",
       interpreter: "/lib/ld-linux-aarch64.so.1",
@@ -41,19 +42,19 @@ describe("readElf on made-up programs", () => {
     expect(readElf(makeElf(), "made-up")).toEqual(expected);
   });
 
-  test("reads a part of a larger buffer", () => {
+  test("readElf reads a program in the middle of a buffer", () => {
     const elf = makeElf();
     const padded = new Uint8Array(elf.length + 7);
     padded.set(elf, 7);
     expect(readElf(padded.subarray(7), "made-up")).toEqual(readElf(elf, "made-up"));
   });
 
-  test("names an architecture that it does not know", () => {
+  test("readElf returns the number of an unknown architecture", () => {
     const elf = patched((view) => view.setUint16(18, 243, true));
     expect(readElf(elf, "made-up").architecture).toBe("machine 243");
   });
 
-  test("takes a static program, which has neither loader nor libraries", () => {
+  test("readElf reads a static program, without loader and libraries", () => {
     const elf = patched((view) => view.setUint16(56, 1, true));
     const { interpreter, libraries, versionNeeds } = readElf(elf, "made-up");
     expect({ interpreter, libraries, versionNeeds }).toEqual({
@@ -63,14 +64,14 @@ describe("readElf on made-up programs", () => {
     });
   });
 
-  test("refuses it cut at any byte", () => {
+  test("readElf refuses a program that is cut at any byte", () => {
     const elf = makeElf();
     for (let length = 0; length < elf.length; length++) {
       expect(() => readElf(elf.subarray(0, length), "cut")).toThrow(NegotiatorError);
     }
   });
 
-  test("survives any change of single bytes", () => {
+  test("readElf reads or refuses a program with any changed byte", () => {
     const elf = makeElf();
     const values = [0, 1, 0x7f, 0x80, 0xff];
     for (let at = 0; at < elf.length; at++) {
@@ -120,12 +121,12 @@ describe("readElf on made-up programs", () => {
     ],
   };
   for (const [name, [patch, message]] of Object.entries(refused)) {
-    test(`refuses ${name}`, () => {
+    test(`readElf refuses ${name}`, () => {
       expect(() => readElf(patched(patch), "hostile")).toThrow(message);
     });
   }
 
-  test("gives up on a dynamic section that only ends with the file", () => {
+  test("readElf refuses a dynamic section with more than 4096 entries", () => {
     const elf = patched((view) => {
       view.setBigUint64(DYNAMIC_HEADER + 8, BigInt(makeElf().length), true);
       view.setBigUint64(DYNAMIC_HEADER + 32, 2n ** 63n, true);
@@ -135,7 +136,7 @@ describe("readElf on made-up programs", () => {
     expect(() => readElf(long, "hostile")).toThrow("its dynamic section has over 4096 entries");
   });
 
-  test("gives up on thousands of versions", () => {
+  test("readElf refuses more than 4096 symbol versions", () => {
     const elf = makeElf();
     const long = new Uint8Array(elf.length + 16 * 5000);
     long.set(elf);
@@ -162,7 +163,7 @@ function patched(patch: (view: DataView) => void): Uint8Array {
   return elf;
 }
 
-// Where the parts of the made-up program lie. It is loaded at BASE in one piece.
+// The offsets of the parts of the made-up program, which is loaded at BASE in one piece.
 const BASE = 0x400000;
 const LOAD_HEADER = 64;
 const INTERP_HEADER = LOAD_HEADER + 56;
@@ -181,7 +182,7 @@ const NAMES = [
 ];
 const TABLE = Buffer.from(`${NAMES.join("\0")}\0`);
 
-/** An arm64 program that needs two libraries and three symbol versions; the last byte of the file is needed. */
+/** Makes an arm64 program that needs two libraries and three symbol versions. It needs its last byte too. */
 function makeElf(): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(STRINGS + TABLE.length);
   const view = new DataView(bytes.buffer);

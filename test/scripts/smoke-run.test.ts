@@ -1,3 +1,4 @@
+/** Tests the smoke run of a new binary. */
 import { describe, expect, test } from "bun:test";
 import { mkdtempDisposable, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -14,23 +15,23 @@ async function runScript(script: string): Promise<void> {
 }
 
 describe("smokeRun", () => {
-  test("is content with the right line", async () => {
+  test("smokeRun accepts a program that prints the expected line", async () => {
     await runScript(`[ "$1" = --version ] && echo "${EXPECTED}"`);
   });
 
-  test("passes nothing of the environment on", async () => {
+  test("smokeRun starts the program with an empty environment", async () => {
     await runScript(`[ -z "$BUN_OPTIONS$HOME$USER" ] && echo "${EXPECTED}"`);
   });
 
   const refused: Record<string, [script: string, message: string]> = {
-    "another line": ["echo bun", 'ended with exit code 0 and printed "bun\\n", not "negotiator 1.2.3"'],
+    "a wrong line": ["echo bun", 'ended with exit code 0 and printed "bun\\n", not "negotiator 1.2.3"'],
     "a second line": [`echo "${EXPECTED}"; echo more`, "more"],
     "a complaint": [`echo "${EXPECTED}"; echo careful >&2`, "careful"],
     "an exit code": [`echo "${EXPECTED}"; exit 3`, "ended with exit code 3"],
     "a signal": ["kill -ILL $$", "ended with signal SIGILL"],
   };
   for (const [name, [script, message]] of Object.entries(refused)) {
-    test(`refuses ${name}`, async () => {
+    test(`smokeRun refuses a program with ${name}`, async () => {
       expect(runScript(script)).rejects.toThrow(message);
     });
   }

@@ -1,7 +1,8 @@
+/** Tests the table of release targets. */
 import { expect, test } from "bun:test";
 import { LOADERS, TARGET_NAMES, TARGETS } from "../../scripts/targets.ts";
 
-test("the released names are fixed", () => {
+test("the names of the release targets do not change", () => {
   expect(TARGET_NAMES).toEqual([
     "linux-x64",
     "linux-x64-baseline",
@@ -12,7 +13,7 @@ test("the released names are fixed", () => {
   ]);
 });
 
-test("every name says what its row says", () => {
+test("the name of each target agrees with its row", () => {
   for (const name of TARGET_NAMES) {
     const { compile, architecture, libc, wantsAvx2 } = TARGETS[name];
     const words = name.split("-");

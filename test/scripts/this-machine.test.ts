@@ -1,3 +1,4 @@
+/** Tests the choice of the target for a machine, and of the binaries it can run. */
 import { describe, expect, test } from "bun:test";
 import { LOADERS, TARGETS } from "../../scripts/targets.ts";
 import type { TargetName } from "../../scripts/targets.ts";
@@ -26,37 +27,37 @@ describe("hostTarget", () => {
     ["linux-arm64-musl", { architecture: "arm64", interpreter: LOADERS.musl.arm64, hasAvx2: false }],
   ];
   for (const [name, differences] of cases) {
-    test(`finds ${name}`, () => expect(hostTarget(machine(differences))).toBe(name));
+    test(`hostTarget returns ${name}`, () => expect(hostTarget(machine(differences))).toBe(name));
   }
 
   for (const differences of [{ platform: "darwin", architecture: "arm64" }, { architecture: "riscv64" }]) {
-    test(`says that there is none for ${JSON.stringify(differences)}`, () => {
+    test(`hostTarget throws for ${JSON.stringify(differences)}`, () => {
       expect(() => hostTarget(machine(differences))).toThrow(
         "Cannot build for this machine: there is no target",
       );
     });
   }
 
-  test("knows the machine that runs this", async () => {
+  test("hostTarget returns a target with this machine's architecture", async () => {
     const here = await inspectThisMachine();
     expect(TARGETS[hostTarget(here)].architecture as string).toBe(process.arch);
   });
 });
 
 describe("reasonNotToRun", () => {
-  test("runs its own kind", () => {
+  test("reasonNotToRun returns undefined for binaries of this machine's kind", () => {
     expect(reason("linux-x64", machine())).toBeUndefined();
     expect(reason("linux-x64-baseline", machine({ hasAvx2: false }))).toBeUndefined();
   });
 
-  test("knows another architecture, another system, an old CPU, a missing loader", () => {
+  test("reasonNotToRun reports another architecture or system, an old CPU, and a missing loader", () => {
     expect(reason("linux-arm64", machine())).toBe("this machine is linux-x64");
     expect(reason("linux-x64", machine({ platform: "darwin" }))).toBe("this machine is darwin-x64");
     expect(reason("linux-x64", machine({ hasAvx2: false }))).toBe("this CPU has no AVX2");
     expect(reason("linux-x64-musl", machine())).toBe(`no ${LOADERS.musl.x64}`);
   });
 
-  test("wants musl's own libstdc++ beside the loader", () => {
+  test("reasonNotToRun reports a missing libstdc++ for musl", () => {
     expect(reason("linux-x64-musl", withFiles(LOADERS.musl.x64))).toBe("no libstdc++ for musl");
     expect(reason("linux-x64-musl", withFiles(LOADERS.musl.x64, "/usr/lib/libstdc++.so.6"))).toBeUndefined();
   });

@@ -1,18 +1,20 @@
-/** Owns how Debian's packages are asked for: again and again for a while, as mirrors fail, and others hold apt's locks. */
+/**
+ * Installs and downloads Debian packages, with retries: mirrors fail, and other processes hold apt's locks.
+ */
 import { setTimeout as delay } from "node:timers/promises";
 
 const TRIES = 10;
 const PAUSE_MS = 15_000;
-/** Only dpkg's own lock is waited for by apt itself. */
+/** apt waits for dpkg's lock only, so `withFreshLists` retries for the others. */
 const OPTIONS = ["-q", "-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3"];
 
-/** Does `work`, which asks apt for something, with fresh lists. Rejects with what the last of several tries rejected with. */
+/** Runs `work` with fresh package lists, up to 10 times. Rejects with the error of the last try. */
 export async function withFreshLists(work: () => Promise<void>): Promise<void> {
   for (let triesLeft = TRIES; ; triesLeft--) {
     try {
-      // Whoever ended an installation in the middle left this to be done before the next one.
+      // An interrupted installation must be finished before the next one.
       await run(["dpkg", "--configure", "-a"]).catch(() => undefined);
-      // Lists that cannot be had anew may do all the same: `work` tells.
+      // Old lists may still be good enough, so `work` decides.
       await aptGet(["update"]).catch(() => undefined);
       return await work();
     } catch (thrown) {
@@ -22,14 +24,14 @@ export async function withFreshLists(work: () => Promise<void>): Promise<void> {
   }
 }
 
-/** As root. Without what a package only recommends. */
+/** Installs packages as root, without recommended packages. */
 export async function installPackages(names: readonly string[]): Promise<void> {
   await aptGet(["install", "-y", "--fix-broken", "--no-install-recommends", ...names]);
 }
 
-/** Puts the packages' files into `folder`; nothing is installed. */
+/** Downloads package files into `folder` and installs nothing. */
 export async function downloadPackages(names: readonly string[], folder: string): Promise<void> {
-  // apt would drop to the user _apt, who cannot write here.
+  // apt would switch to the user `_apt`, which cannot write here.
   await aptGet(["-o", "APT::Sandbox::User=root", "download", ...names], folder);
 }
 

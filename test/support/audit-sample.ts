@@ -1,6 +1,7 @@
-/** A call that has ended, as the audit gets it. */
+/** Owns a sample audit entry. */
 import type { AuditEntry } from "../../src/audit/audit-line.ts";
 
+/** The entry of a call that succeeded. */
 export const FINISHED: AuditEntry = {
   role: "host",
   direction: "incoming",

@@ -1,4 +1,4 @@
-/** Owns the compiled binary under test: built when it is older than what it is made of. */
+/** Owns the compiled binary under test, and rebuilds it when a source is newer. */
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { $ } from "bun";
@@ -10,7 +10,7 @@ const SOURCES = ["src", "scripts", "package.json", "bun.lock"];
 
 let built: Promise<string> | undefined;
 
-/** The path of this machine's `negotiator`, built at most once per process. */
+/** Returns the path of the `negotiator` for this machine. Builds at most once per process. */
 export function hostBinary(): Promise<string> {
   built ??= withLock(join(ROOT, ".cache/binary.lock"), buildWhenOld);
   return built;
@@ -30,7 +30,7 @@ async function newestChange(source: string): Promise<number> {
   return Math.max(...(await Promise.all([path, ...inside.map((name) => join(path, name))].map(changedAt))));
 }
 
-/** In milliseconds; 0 for what is not there. */
+/** The modification time in milliseconds, 0 if there is no such file. */
 async function changedAt(path: string): Promise<number> {
   return stat(path).then(
     ({ mtimeMs }) => mtimeMs,

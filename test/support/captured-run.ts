@@ -1,17 +1,20 @@
-/** Runs a command with everything it prints kept in memory. */
+/** Runs commands and captures their output in memory. */
 import { run } from "../../src/process/run.ts";
 import type { RunOptions, RunResult } from "../../src/process/run.ts";
 import type { ByteSink } from "../../src/process/pump.ts";
 
+/** A result with the output, one character for each byte. */
 export type CapturedRun = { result: RunResult; stdout: string; stderr: string };
 
-/** A sink that keeps what it gets, and tells who waits for some text in it. */
+/** A sink that keeps all bytes, and can wait for a text in them. */
 export type CapturingSink = ByteSink & {
+  /** All bytes so far, one character for each. */
   text(): string;
   /** Resolves once the text so far contains `part`. */
   contains(part: string): Promise<void>;
 };
 
+/** Creates an empty sink that never makes the writer wait. */
 export function createCapturingSink(): CapturingSink {
   const pieces: Uint8Array[] = [];
   const waiting = new Map<() => void, string>();
@@ -31,7 +34,7 @@ export function createCapturingSink(): CapturingSink {
   };
 }
 
-/** `script` is run by `/bin/sh -c`, with `args` as its parameters. Output is given as one character a byte. */
+/** Runs `script` by `/bin/sh -c`, with `args` as its parameters, and waits for its end. */
 export async function runScript(
   script: string,
   options: Partial<RunOptions> & { args?: readonly string[] } = {},
@@ -51,14 +54,14 @@ export async function runScript(
   return { result, stdout: stdout.text(), stderr: stderr.text() };
 }
 
-/** Ends one process that a test's command left running, by its id, when the test is over. */
+/** On disposal, kills the process with that id, which a test's command left running. */
 export function endLater(pid: number): Disposable {
   if (!Number.isSafeInteger(pid) || pid <= 1)
     throw new Error(`Cannot end process "${pid}": not a process id`);
   return { [Symbol.dispose]: () => process.kill(pid, "SIGKILL") };
 }
 
-/** The process ids in a group, those that have ended left out. */
+/** Returns the ids of the running processes in a process group. */
 export async function listGroup(groupId: number): Promise<number[]> {
   const { stdout } = await runScript("ps -eo pid=,pgid=,stat=");
   return stdout.split("\n").flatMap((line) => {

@@ -1,6 +1,6 @@
-/** Owns reading a stream to its end. */
+/** Owns reading byte streams to their end. */
 
-/** Everything that comes, in one piece. */
+/** Returns all bytes in one buffer. */
 export async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const parts: Uint8Array[] = [];
   for await (const piece of pieces) parts.push(piece);

@@ -1,14 +1,22 @@
-/** Owns the "newc" cpio format, as the Linux kernel reads an initramfs (Documentation/driver-api/early-userspace/buffer-format.rst). */
+/**
+ * Owns the "newc" cpio format that the Linux kernel reads as an initramfs
+ * (Documentation/driver-api/early-userspace/buffer-format.rst).
+ */
 import { open, readFile } from "node:fs/promises";
 
-/** One thing in the archive; a `source` is a file on this machine, `mode` holds permission bits only. */
+/**
+ * A folder, link or file in the archive. `source` is a file on this machine, `mode` has permission bits only.
+ */
 export type CpioEntry =
   | { readonly folder: string }
   | { readonly link: string; readonly to: string }
   | { readonly file: string; readonly text: string; readonly mode: number }
   | { readonly file: string; readonly source: string; readonly mode: number };
 
-/** Writes the entries, in order, to the archive at `path`. Parent folders are entries too: the kernel makes none itself. */
+/**
+ * Writes the entries in order to the archive at `path`. They must include parent folders: the kernel creates
+ * none.
+ */
 export async function writeCpio(path: string, entries: readonly CpioEntry[]): Promise<void> {
   await using archive = await open(path, "w");
   let inode = 0;
@@ -16,7 +24,7 @@ export async function writeCpio(path: string, entries: readonly CpioEntry[]): Pr
     const content = await entry.content();
     inode += 1;
     const size = content.length;
-    // The kernel wants header+name and the content each padded to four bytes.
+    // The kernel requires header with name, and content, each padded to four bytes.
     await archive.writev([pad(Buffer.from(formatHeader(inode, entry, size))), pad(content)]);
   }
 }
@@ -49,7 +57,8 @@ function relative(path: string): string {
 
 function formatHeader(inode: number, { name, mode }: CpioRecord, size: number): string {
   const nameBytes = Buffer.byteLength(name) + 1;
-  // inode, mode, uid, gid, links, mtime, size, device major and minor, rdev major and minor, name size, checksum
+  // inode, mode, uid, gid, links, mtime, size, device major and minor, rdev major and minor, name size,
+  // checksum
   const fields = [inode, mode, 0, 0, 1, 0, size, 0, 0, 0, 0, nameBytes, 0];
   return `070701${fields.map((field) => field.toString(16).padStart(8, "0")).join("")}${name}\0`;
 }

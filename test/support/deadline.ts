@@ -1,6 +1,6 @@
-/** Owns waiting with an end: no test support waits for a condition forever. */
+/** Owns the timeout of a promise. */
 
-/** Settles as `promise` does, or rejects with the error `late` makes when that takes longer than `timeoutMs`. */
+/** Settles like `promise`, or rejects with the error from `late` after `timeoutMs`. */
 export async function within<T>(promise: Promise<T>, timeoutMs: number, late: () => Error): Promise<T> {
   const { promise: deadline, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(late()), timeoutMs);

@@ -1,11 +1,13 @@
-/** Owns what a test run does where VMs cannot be had: it says so, and in CI it fails. */
+/**
+ * Owns the tests that need a virtual machine: without one they are left out with a message, and fail in CI.
+ */
 import { describe, test } from "bun:test";
 import { formatMissing, vmRequirements } from "./requirements.ts";
 import type { Tool } from "./requirements.ts";
 
 /**
- * `describe` for tests that boot VMs: where requirements are missing it prints what is left out and why,
- * and with CI=true it fails. `more` programs are needed, and installed, as QEMU is.
+ * Describes tests that boot virtual machines. If a requirement is missing, prints which tests it leaves out
+ * and why; with `CI=true` it adds a test that fails. Besides QEMU, the tests need the programs `more`.
  */
 export async function describeWithVm(name: string, body: () => void, more?: readonly Tool[]): Promise<void> {
   const requirements = await vmRequirements(more);

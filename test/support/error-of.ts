@@ -1,7 +1,7 @@
-/** The `NegotiatorError` that something throws; anything else is a failed test. */
+/** Gets the `NegotiatorError` that an action throws. Any other outcome fails the test. */
 import { NegotiatorError } from "../../src/errors.ts";
 
-/** Of a call that throws at once. */
+/** Returns the error that `run` throws. */
 export function errorOf(run: () => unknown): NegotiatorError {
   try {
     run();
@@ -11,7 +11,7 @@ export function errorOf(run: () => unknown): NegotiatorError {
   throw new Error("expected a NegotiatorError, but nothing was thrown");
 }
 
-/** Of a promise that rejects. */
+/** Returns the error that `promise` rejects with. */
 export async function rejectionOf(promise: Promise<unknown>): Promise<NegotiatorError> {
   try {
     await promise;

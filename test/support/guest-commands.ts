@@ -1,7 +1,8 @@
-/** Owns the commands that both sides of the real-VM tests offer to each other. */
+/** Owns the commands that both sides of the end-to-end tests offer to each other. */
+import { BUILTINS } from "../../src/methods/builtin/builtins.ts";
 import type { GuestFile } from "./guest-image.ts";
 
-/** Shell scripts by name. Each `hang` says its process number first. */
+/** Shell scripts by name. `hang` and `echo` print their process id first; `echo` then repeats each line. */
 export const SCRIPTS = {
   show: `#!/bin/sh\nfor word in "$@"; do echo "[$word]"; done\n`,
   cat: "#!/bin/sh\nexec cat\n",
@@ -9,11 +10,10 @@ export const SCRIPTS = {
   die: "#!/bin/sh\nkill -9 $$\n",
   hang: "#!/bin/sh\necho $$\nexec sleep 1000\n",
   whoami: '#!/bin/sh\necho "$NEGOTIATOR_ROLE $NEGOTIATOR_COMMAND $NEGOTIATOR_GUEST $NEGOTIATOR_GUEST_UUID"\n',
-  // Says its process number, then gives back line for line what it reads.
   echo: '#!/bin/sh\necho $$\nwhile read -r line; do echo "$line"; done\n',
 } as const;
 
-/** The same as files of a guest. */
+/** The scripts as files of a guest. */
 export const COMMAND_FILES: Readonly<Record<string, GuestFile>> = Object.fromEntries(
   Object.entries(SCRIPTS).map(([name, text]) => [
     `/usr/lib/negotiator/commands/${name}`,
@@ -21,12 +21,5 @@ export const COMMAND_FILES: Readonly<Record<string, GuestFile>> = Object.fromEnt
   ]),
 );
 
-/** What `list-commands` shows of them: with the built-in ones, sorted. */
-export const COMMAND_LIST = [
-  ...Object.keys(SCRIPTS),
-  "find-disk-usage",
-  "find-distribution-codename",
-  "find-distribution-release",
-  "find-distributor-id",
-  "find-ip-addresses",
-].sort();
+/** The output lines of `list-commands`: the scripts and the built-in commands, sorted. */
+export const COMMAND_LIST = [...Object.keys(SCRIPTS), ...BUILTINS.map(({ name }) => name)].sort();

@@ -1,23 +1,23 @@
-/** Owns what is inside the guest: the initramfs with busybox, glibc, the binary, and the scripts that make it a small system. */
+/** Owns the guest's initramfs: busybox, glibc, the binary, and the scripts that boot it. */
 import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { type CpioEntry, writeCpio } from "./cpio.ts";
 import type { GuestParts } from "./guest-parts.ts";
-import { CALL_PATIENCE_SECONDS } from "./patience.ts";
+import { CALL_TIMEOUT_SECONDS } from "./timeouts.ts";
 
-/** A file to plant in the guest, by absolute path; folders above it are made. */
+/** A file to add to the guest, by absolute path; its parent folders are created. */
 export interface GuestFile {
   readonly text: string;
   /** Permission bits; 0o644 when left out. */
   readonly mode?: number;
 }
 
-/** What to put into a guest beside the system itself. */
+/** The contents of a guest besides the system itself. */
 export interface GuestImage {
   /** A glibc x86-64 executable on this machine; becomes /usr/bin/negotiator. */
   readonly binary: string;
   readonly files: Readonly<Record<string, GuestFile>>;
-  /** Shell lines that run as root once the ports are there; the first that fails ends the boot. */
+  /** Shell lines that run as root once the ports exist. The first line that fails ends the boot. */
   readonly init: readonly string[];
 }
 
@@ -39,7 +39,7 @@ export async function writeGuestImage(path: string, parts: GuestParts, image: Gu
     },
     { file: "/etc/group", text: "root:x:0:\nnogroup:x:65534:\n", mode: 0o644 },
     { file: "/etc/hostname", text: "guest\n", mode: 0o644 },
-    // busybox init is process 1, so orphans are reaped as on a real system.
+    // With busybox init as process 1, orphans are reaped as on a real system.
     {
       file: "/etc/inittab",
       text: "::sysinit:/etc/boot\n::once:/etc/control\n",
@@ -85,7 +85,8 @@ async function findLibrary(name: string): Promise<{ name: string; source: string
     }
   }
   throw new Error(
-    `Cannot find glibc's "${name}" in ${LIBRARY_FOLDERS.join(", ")}\nRun the VM tests on a glibc x86-64 machine`,
+    `Cannot find glibc's "${name}" in ${LIBRARY_FOLDERS.join(", ")}\n` +
+      "Run these tests on an x86-64 machine with glibc",
   );
 }
 
@@ -102,9 +103,9 @@ function bootScript(parts: GuestParts, init: readonly string[]): string {
   return [
     "#!/bin/sh",
     "set -e",
-    // Not in inittab: busybox init puts `exec` before a line, so nothing behind `||` would run.
+    // In inittab, busybox init would put `exec` before the line, and the part after `||` would never run.
     "trap '[ $? = 0 ] || /bin/busybox poweroff -f' EXIT",
-    // No applet has its link yet.
+    // The links of the applets do not exist yet.
     "/bin/busybox mount -t proc proc /proc",
     "/bin/busybox --install -s",
     "mount -t devtmpfs devtmpfs /dev",
@@ -112,7 +113,7 @@ function bootScript(parts: GuestParts, init: readonly string[]): string {
     "mount -t tmpfs -o mode=1777 tmpfs /tmp",
     "mount -t tmpfs -o mode=755 tmpfs /run",
     "mkdir /dev/pts /dev/shm",
-    // devtmpfs has none of these; udev makes them.
+    // On a real system udev creates these links.
     "ln -s /proc/self/fd /dev/fd",
     "for number in 0:stdin 1:stdout 2:stderr; do ln -s fd/${number%:*} /dev/${number#*:}; done",
     "mount -t devpts devpts /dev/pts",
@@ -125,9 +126,9 @@ function bootScript(parts: GuestParts, init: readonly string[]): string {
 }
 
 /**
- * The guest's end of the control path (guest-shell.ts has the other): a line `ID COMMAND` on the second serial port
- * starts a command in a session of its own, `ID EXITCODE STDOUT STDERR` answers; the texts are base64. A serial port,
- * because an extra virtio port would show up among the ports under test.
+ * The guest's end of the control path (guest-shell.ts has the other). A line `ID COMMAND` on the second
+ * serial port starts a command in a new session; `ID EXITCODE STDOUT STDERR` answers. The texts are base64.
+ * An extra virtio port would show up among the ports under test, so this is a serial port.
  */
 const CONTROL_SCRIPT = `#!/bin/sh
 exec 3<>/dev/ttyS1
@@ -140,7 +141,7 @@ perform() {
   setsid sh -c 'echo $$ >"$0/pid"; exec sh "$0/command" </dev/null >"$0/stdout" 2>"$0/stderr" 3>&-' "$here"
   echo "$1 $?" >/run/control/ended
 }
-# One writer, so that answers of commands that end together do not mix.
+# Answers of commands that end together would mix, so there is one writer.
 while read -r id code; do
   printf '%s %s ' "$id" "$code"
   base64 -w 0 "/run/control/$id/stdout"
@@ -151,7 +152,7 @@ while read -r id code; do
 done <>/run/control/ended >&3 &
 cd /root
 export HOME=/root USER=root PATH=/usr/sbin:/usr/bin:/sbin:/bin
-export NEGOTIATOR_TIMEOUT_SECONDS=${CALL_PATIENCE_SECONDS}
+export NEGOTIATOR_TIMEOUT_SECONDS=${CALL_TIMEOUT_SECONDS}
 echo ready >&3
 while read -r id command <&3; do
   mkdir "/run/control/$id"

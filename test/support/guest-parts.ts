@@ -1,14 +1,16 @@
-/** Owns the guest's foreign parts: Debian's cloud kernel, its virtio modules and a static busybox, unpacked into a cache. */
+/**
+ * Owns the guest's parts from Debian in a cache: the cloud kernel, its virtio modules and a static busybox.
+ */
 import { access, copyFile, mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { $ } from "bun";
 import { downloadPackages } from "./apt.ts";
 
-/** Paths on this machine. */
+/** The parts, as paths on this machine. */
 export interface GuestParts {
   readonly kernel: string;
   readonly busybox: string;
-  /** In the order in which they must be loaded. */
+  /** In load order. */
   readonly modules: readonly { readonly name: string; readonly path: string }[];
 }
 
@@ -23,10 +25,10 @@ const MODULES = [
   "virtio_console",
 ];
 
-/** Where callers lock while they look for or bring parts. */
+/** The lock file for callers that look for the parts or bring them. */
 export const CACHE_LOCK = join(CACHE, "lock");
 
-/** The parts in the cache, or undefined when they have not been brought yet. */
+/** Returns the parts in the cache, undefined if they have not been downloaded yet. */
 export async function findGuestParts(): Promise<GuestParts | undefined> {
   const complete = await access(PARTS).then(
     () => true,
@@ -35,7 +37,7 @@ export async function findGuestParts(): Promise<GuestParts | undefined> {
   if (!complete) {
     return undefined;
   }
-  // What a kernel has built in has no file.
+  // A module that is built into the kernel has no file.
   const present = new Set(await readdir(join(PARTS, "modules")));
   const modules = MODULES.filter((name) => present.has(`${name}.ko`));
   return {
@@ -46,8 +48,8 @@ export async function findGuestParts(): Promise<GuestParts | undefined> {
 }
 
 /**
- * Downloads Debian's packages and unpacks them; nothing is installed, so this machine's own boot setup stays as it is.
- * Needs apt with fresh lists; delete `.cache/vm` to have a newer kernel.
+ * Downloads Debian's packages and unpacks them into the cache. Installs nothing, so this machine's boot setup
+ * stays unchanged. Needs fresh package lists. Delete `.cache/vm` to get a newer kernel.
  */
 export async function bringGuestParts(): Promise<void> {
   await mkdir(CACHE, { recursive: true });
@@ -67,13 +69,13 @@ export async function bringGuestParts(): Promise<void> {
   }
 }
 
-/** The meta package is empty; its one dependency is the kernel of the day. */
+/** Returns the only dependency of the empty meta package: the current kernel. */
 async function currentKernelPackage(): Promise<string> {
   const depends = await $`apt-cache depends linux-image-cloud-amd64`.text();
   const [, name] = /Depends: (linux-image-\S+)/.exec(depends) ?? [];
   if (name === undefined) {
     throw new Error(
-      `Cannot find the kernel behind "linux-image-cloud-amd64": apt-cache says ${JSON.stringify(depends)}`,
+      `Cannot find the kernel of "linux-image-cloud-amd64": apt-cache printed ${JSON.stringify(depends)}`,
     );
   }
   return name;
@@ -94,7 +96,7 @@ async function arrange(from: string, to: string): Promise<void> {
   }
 }
 
-/** Debian 13 packs its modules; the guest's insmod is spared the unpacking. */
+/** Unpacks a module if needed: Debian 13 compresses them, and busybox's insmod cannot read that. */
 async function copyModule(from: string, packing: string, to: string): Promise<void> {
   if (packing === "") {
     await copyFile(from, to);

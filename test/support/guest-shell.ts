@@ -1,37 +1,41 @@
-/** Owns the host's end of the control path into a guest: commands go in, exit codes and output come back (guest-image.ts has the other end). */
+/**
+ * Owns the host's end of the control path into a guest, which runs commands there (guest-image.ts has the
+ * other end).
+ */
 
 /** How a command ended. */
 export interface GuestResult {
-  /** The shell's: 128 + N after signal N, 127 when not found. */
+  /** The shell's exit code: 128 + N after signal N, 127 if the command was not found. */
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;
-  /** Standard output as it was, for what is not text. */
+  /** Standard output as bytes. */
   readonly stdoutBytes: Buffer;
 }
 
-/** A command at work in the guest. */
+/** A running command in the guest. */
 export interface GuestProcess {
-  /** Names it on the control path; it is no process number. */
+  /** Its id on the control path, which is not a process id. */
   readonly id: number;
-  /** Rejects when the guest ends or starts anew before the command does. */
+  /** Rejects if the guest ends or boots again before the command ends. */
   readonly exited: Promise<GuestResult>;
 }
 
-/** Commands in one guest, any number at a time. */
+/** Runs any number of commands in one guest at a time. */
 export interface GuestShell {
-  /** Settles when the guest says that it takes commands, each time it boots: take it before you cause the boot. */
+  /** Settles when the guest accepts commands after its next boot. Call it before you cause the boot. */
   booted(): Promise<void>;
+  /** Starts a shell line as root. */
   start(command: string): GuestProcess;
-  /** Sends a signal to a command and all that it started in its session's group. */
+  /** Sends a signal to a command and its process group. */
   signal(process: GuestProcess, name: string): GuestProcess;
-  /** Takes one line from the guest. */
+  /** Handles one line from the guest. */
   receive(line: string): void;
-  /** Rejects whatever is still at work. */
+  /** Rejects all running commands. */
   fail(error: Error): void;
 }
 
-/** `send` carries one line to the guest. */
+/** Creates a shell whose `send` writes one line to the guest. */
 export function createGuestShell(send: (line: string) => void): GuestShell {
   const pending = new Map<number, PromiseWithResolvers<GuestResult>>();
   let boot = Promise.withResolvers<void>();
@@ -41,7 +45,7 @@ export function createGuestShell(send: (line: string) => void): GuestShell {
     start(command) {
       lastId += 1;
       const result = Promise.withResolvers<GuestResult>();
-      // A background command nobody waits for must not end the test run.
+      // An unhandled rejection of a background command would end the test run.
       result.promise.catch(() => undefined);
       pending.set(lastId, result);
       send(`${lastId} ${Buffer.from(command).toString("base64")}`);
@@ -49,13 +53,13 @@ export function createGuestShell(send: (line: string) => void): GuestShell {
     },
     signal({ id }, name) {
       const here = `/run/control/${id}`;
-      // A command that was started just now may not have written its number yet.
+      // A new command may not have written its process id yet.
       const begun = `while [ -d ${here} ] && [ ! -s ${here}/pid ]; do usleep 10000; done`;
       return shell.start(`${begun}; pid=$(cat ${here}/pid) && kill -${name} -$pid`);
     },
     receive(line) {
       if (line === "ready") {
-        shell.fail(new Error("The guest started anew"));
+        shell.fail(new Error("The guest booted again"));
         boot.resolve();
         boot = Promise.withResolvers<void>();
         return;

@@ -1,4 +1,7 @@
-/** The host's side of a stage's guests in the test's own hands: it is told what appears and goes, as the watch would. */
+/**
+ * Owns the host's side of a stage's guests in this process; the test reports found guests in place of the
+ * watch.
+ */
 import { createGuests } from "../../src/roles/host/guests.ts";
 import type { Guests } from "../../src/roles/host/guests.ts";
 import { DIALECTS } from "../../src/peers/dialects.ts";
@@ -9,9 +12,10 @@ import type { Stage } from "./stage.ts";
 import { unsetConfig } from "./unset-config.ts";
 import { until } from "./until.ts";
 
-export const NO_NEWS = { appeared: [], changed: [], gone: [] };
+/** A report of the watch without any change. */
+export const NO_CHANGES = { appeared: [], changed: [], gone: [] };
 
-/** `changes` goes over the defaults; without it no guest may call here. */
+/** Creates the guests with the default settings and `changes`. By default no guest may call this host. */
 export function createHostGuests(stage: Stage, changes: Partial<Settings> = {}): Guests {
   const places = { policyFile: stage.at("none.toml"), audit: { ...DEFAULTS.audit, file: stage.at("audit") } };
   const services = createServices("host", unsetConfig({ ...DEFAULTS, ...places, ...changes }));
@@ -25,7 +29,7 @@ export function createHostGuests(stage: Stage, changes: Partial<Settings> = {}):
   };
 }
 
-/** Waits until there is an open conversation with the first guest. */
+/** Waits until the first guest has an open session. */
 export function untilOpen(guests: Guests): Promise<unknown> {
   return until("the guest answers", () => guests.status()[0]?.state === "open");
 }

@@ -1,41 +1,44 @@
-/** Owns the program under test on this machine: command lines and daemons, with a config and places of their own. */
+/** Owns the compiled program on this machine: command lines and daemons, with their own config and files. */
 import { chmod } from "node:fs/promises";
 import { askStatus } from "../../src/roles/host/ask-status.ts";
 import type { GuestStatus } from "../../src/roles/host/status.ts";
 import { within } from "./deadline.ts";
-import { CALL_PATIENCE_SECONDS, STEP_PATIENCE_MS } from "./patience.ts";
+import { CALL_TIMEOUT_SECONDS, STEP_TIMEOUT_MS } from "./timeouts.ts";
 import { until } from "./until.ts";
 import { createTemporaryDirectory } from "./temporary-directory.ts";
 
 /** How one command line ended. */
 export type ProgramRun = { exitCode: number; stdout: string; stderr: string; stdoutBytes: Buffer };
 
-/** A command line that runs. Disposing kills it. */
+/** A running command line. Disposal kills it. */
 export type StartedProgram = AsyncDisposable & {
   readonly pid: number;
-  /** Its standard input, when it was started with some that is given bit by bit. */
+  /** Its standard input, if it was started with "pipe". */
   readonly stdin: Bun.FileSink | undefined;
   readonly exited: Promise<ProgramRun>;
-  /** What it wrote so far. */
+  /** Its output so far. */
   stdout(): string;
   stderr(): string;
   signal(name: NodeJS.Signals): void;
 };
 
+/** An installation of the program in a temporary directory. */
 export type HostProgram = AsyncDisposable & {
-  /** The absolute path of a name in the program's own directory. */
+  /** The absolute path of a name in the program's directory. */
   at(...names: string[]): string;
-  /** Runs one line, such as `["host", "status"]`. Rejects when that takes far too long. */
+  /** Runs one command line, such as `["host", "status"]`. Rejects after a timeout. */
   run(words: readonly string[], input?: Uint8Array | string): Promise<ProgramRun>;
-  /** Starts one line; with `"pipe"` its input is written by the test, else there is none. */
+  /** Starts one command line. With `"pipe"` the test writes its input. */
   start(words: readonly string[], input?: "pipe" | Uint8Array): StartedProgram;
   /** Starts the host's daemon and waits until it serves local users. */
   startDaemon(words?: readonly string[]): Promise<StartedProgram>;
-  /** What the daemon's `status` says of a guest, if anything. */
+  /** The status of a guest in the daemon, undefined if it does not know the guest. */
   guest(name: string): Promise<GuestStatus | undefined>;
 };
 
-/** `commands`: shell scripts by name. `config`: more lines of TOML, tables only. `host`: more lines of its table `[host]`. */
+/**
+ * `commands`: shell scripts by name. `config`: more TOML tables. `host`: more lines of the table `[host]`.
+ */
 export type HostProgramOptions = {
   binary: string;
   commands?: Readonly<Record<string, string>>;
@@ -43,8 +46,9 @@ export type HostProgramOptions = {
   config?: string;
 };
 
-const DEADLINES = `timeoutSeconds = ${CALL_PATIENCE_SECONDS}\ndrainSeconds = ${CALL_PATIENCE_SECONDS}`;
+const DEADLINES = `timeoutSeconds = ${CALL_TIMEOUT_SECONDS}\ndrainSeconds = ${CALL_TIMEOUT_SECONDS}`;
 
+/** Writes the program's files; a policy allows everything. */
 export async function createHostProgram(options: HostProgramOptions): Promise<HostProgram> {
   const { binary, commands = {}, host = "", config = "" } = options;
   const directory = await createTemporaryDirectory();
@@ -97,8 +101,9 @@ export async function createHostProgram(options: HostProgramOptions): Promise<Ho
     start,
     async run(words, input) {
       await using program = start(words, typeof input === "string" ? Buffer.from(input) : input);
-      const late = (): Error => new Error(`"${words.join(" ")}" does not end; it says: ${program.stderr()}`);
-      return await within(program.exited, STEP_PATIENCE_MS, late);
+      const late = (): Error =>
+        new Error(`"${words.join(" ")}" does not end; its stderr: ${program.stderr()}`);
+      return await within(program.exited, STEP_TIMEOUT_MS, late);
     },
     async startDaemon(words = []) {
       const daemon = start(["host", "daemon", ...words]);

@@ -1,4 +1,4 @@
-/** A guest that breaks the rules: it greets a host properly, and then says whatever the test wants. */
+/** Owns a hostile guest: it answers the host's hello correctly, and then sends any bytes for the test. */
 import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { once } from "node:events";
@@ -8,21 +8,22 @@ import { isJsonObject } from "../../src/wire/json.ts";
 import type { JsonObject } from "../../src/wire/json.ts";
 import { until } from "./until.ts";
 
+/** A guest at its end of a port. Disposal disconnects it. */
 export type HostileGuest = Disposable & {
   readonly socket: Socket;
-  /** How often the host has said hello. */
+  /** How many hellos the host has sent. */
   hellos(): number;
-  /** The first message of the host with that method. */
+  /** Waits for the host's first message with that method. */
   heard(method: string): Promise<JsonObject>;
-  /** Writes as fast as the port takes it. */
+  /** Writes any bytes, and waits while the port is full. */
   raw(bytes: Uint8Array | string): Promise<void>;
-  /** A line of JSON-RPC as it is. */
+  /** Formats a JSON-RPC message. */
   line(members: JsonObject): string;
-  /** A line with the next number. */
+  /** Formats a numbered message, with the next `seq`. */
   counted(members: JsonObject): string;
 };
 
-/** Connects to the guest's end of a port, and answers every hello. */
+/** Connects to the guest's end of a port and answers every hello. */
 export async function createHostileGuest(path: string): Promise<HostileGuest> {
   const socket = connect(path);
   await once(socket, "connect");
@@ -61,7 +62,7 @@ export async function createHostileGuest(path: string): Promise<HostileGuest> {
     socket,
     hellos: () => hellos,
     heard: (method) =>
-      until(`the host says ${method}`, () => heard.find((message) => message["method"] === method)),
+      until(`the host sends ${method}`, () => heard.find((message) => message["method"] === method)),
     async raw(bytes) {
       const ready = bell.wait();
       if (!socket.destroyed && !socket.write(bytes)) await ready;

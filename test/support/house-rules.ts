@@ -1,20 +1,23 @@
-/** The rules of the source tree, each a function from file texts to what breaks it. Everything not allowed is denied. */
+/**
+ * Owns the rules of the source tree: which files may import, open and use what. Everything not allowed is
+ * denied.
+ */
 import { posix } from "node:path";
+import { FORM_RULES } from "./house-form.ts";
+import { sources } from "./house-rule.ts";
+import type { HouseRule, Violation } from "./house-rule.ts";
 import { GROUPS, MAY_OPEN, MODULES, OPENERS, OWNERS, PURE, PURE_BREAKERS, ZONES } from "./house-tables.ts";
 import { findImports, lineAt, maskLiterals } from "./source-scan.ts";
 import type { SourceFile } from "./source-tree.ts";
-
-/** `message` says what is wrong and what to do. */
-export type Violation = { path: string; line: number; message: string };
-
-export type HouseRule = (files: readonly SourceFile[]) => Violation[] | Promise<Violation[]>;
 
 const WALL_LINES = 400;
 const FILE_NAME = /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.test)?\.ts$/;
 const FOLDER_NAME = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
 const VAGUE_NAME = /(?:^|-)(?:utils?|helpers?|common|types?|index|misc)$/;
 
-/** All rules by name. The ones on imports and owners look at `src`; names and sizes count everywhere. */
+/**
+ * All rules by name. The rules on imports and owners look at `src`; those on names and sizes at every file.
+ */
 export const HOUSE_RULES = {
   "file-size": checkSize,
   "file-names": checkNames,
@@ -25,12 +28,19 @@ export const HOUSE_RULES = {
   purity: checkPurity,
   "no-default-export": checkDefaultExports,
   "no-top-level-await": checkTopLevelAwait,
+  ...FORM_RULES,
 } as const satisfies Record<string, HouseRule>;
 
-/** What all the rules together have to say, one line each: `path:line: [rule] message`. */
-export async function checkHouse(files: readonly SourceFile[]): Promise<string[]> {
+/**
+ * Checks all rules but those in `except`. Returns one line for each violation: `path:line: [rule] message`.
+ */
+export async function checkHouse(
+  files: readonly SourceFile[],
+  except: readonly string[] = [],
+): Promise<string[]> {
+  const rules = Object.entries(HOUSE_RULES).filter(([rule]) => !except.includes(rule));
   const found = await Promise.all(
-    Object.entries(HOUSE_RULES).map(async ([rule, check]) =>
+    rules.map(async ([rule, check]) =>
       (await check(files)).map(({ path, line, message }) => `${path}:${line}: [${rule}] ${message}`),
     ),
   );
@@ -41,7 +51,7 @@ function checkSize(files: readonly SourceFile[]): Violation[] {
   return files.flatMap(({ path, text }) => {
     const lines = text.trimEnd().split("\n").length;
     if (lines <= WALL_LINES) return [];
-    const message = `${lines} lines, ${WALL_LINES} are the wall: move its second concern to a file of its own`;
+    const message = `${lines} lines, ${WALL_LINES} are the wall: move its second concern to a new file`;
     return [{ path, line: WALL_LINES + 1, message }];
   });
 }
@@ -53,7 +63,7 @@ function checkNames(files: readonly SourceFile[]): Violation[] {
     const stems = [...folders, file.replace(/(?:\.test)?\.ts$/, "")];
     const isKebab = FILE_NAME.test(file) && folders.every((folder) => FOLDER_NAME.test(folder));
     const message = !isKebab
-      ? "not in kebab-case: rename it, for example some-noun.ts"
+      ? "not in kebab-case: rename it, as in some-noun.ts"
       : stems.some((stem) => VAGUE_NAME.test(stem))
         ? "the name says nothing: rename it after what it exports"
         : undefined;
@@ -84,8 +94,8 @@ function judgeImport(path: string, specifier: string | undefined): string | unde
     const importers = Object.hasOwn(MODULES, name) ? MODULES[name] : undefined;
     if (importers?.test(path) === true) return undefined;
     const owner =
-      importers === undefined ? "nobody may" : `only ${importers.source.replaceAll(/[\\^$]|\?:/g, "")} may`;
-    return `imports "${specifier}", which ${owner}: leave that to its owner, or add it to MODULES with a reason`;
+      importers === undefined ? "no file may" : `only ${importers.source.replaceAll(/[\\^$]|\?:/g, "")} may`;
+    return `imports "${specifier}", which ${owner}: leave that to its owner, or add it to MODULES`;
   }
   if (!target.endsWith(".ts")) return `imports "${specifier}": name the .ts file`;
   const isAllowed = zone.may.some((name) => {
@@ -93,7 +103,8 @@ function judgeImport(path: string, specifier: string | undefined): string | unde
     return group?.test(target) === true;
   });
   if (isAllowed) return undefined;
-  return `${zone.name} may import ${zone.may.join(", ")}, not ${target}: pass it in from a role, or move the code`;
+  const allowed = zone.may.join(", ");
+  return `${zone.name} may import ${allowed}, not ${target}: pass it in from a role, or move the code`;
 }
 
 /** The repository path that a relative specifier names, undefined for a module from outside. */
@@ -155,9 +166,11 @@ function checkOpeners(files: readonly SourceFile[]): Violation[] {
       findImports(text).flatMap(({ specifier, names, line }) => {
         const opener = names.find((name) => OPENERS.test(name));
         if (specifier === undefined || !/^node:fs(?:\/promises)?$/.test(specifier)) return [];
-        // An `import()` or a `require` names nothing: which functions are used cannot be seen.
+        // An `import()` or a `require` names no functions, so which of them the file uses stays unknown.
         if (names.length > 0 && opener === undefined) return [];
-        const message = `takes "${opener ?? "all"}" from ${specifier}: import single functions by name, open nothing; descriptors belong to src/channels`;
+        const message =
+          `takes "${opener ?? "all"}" from ${specifier}: import single functions by name, open nothing; ` +
+          "descriptors belong to src/channels";
         return [{ path, line, message }];
       }),
     );
@@ -170,8 +183,7 @@ function checkPurity(files: readonly SourceFile[]): Violation[] {
       matchesIn(
         file,
         PURE_BREAKERS,
-        (text) =>
-          `"${text}" in a pure file: let the caller read clock, chance and world, and pass the value in`,
+        (text) => `"${text}" in a pure file: let the caller read the clock or files, and pass the value in`,
       ),
     );
 }
@@ -183,7 +195,7 @@ function checkDefaultExports(files: readonly SourceFile[]): Violation[] {
   );
 }
 
-/** The parser decides: text that is put into a CommonJS function cannot await outside of an async function. */
+/** Asks Bun's bundler: in CommonJS output, \`await\` outside of an async function is an error. */
 async function checkTopLevelAwait(files: readonly SourceFile[]): Promise<Violation[]> {
   const violations: Violation[] = [];
   for (const { path, text } of sources(files)) {
@@ -198,10 +210,6 @@ async function checkTopLevelAwait(files: readonly SourceFile[]): Promise<Violati
     violations.push({ path, line: first.position?.line ?? 1, message });
   }
   return violations;
-}
-
-function sources(files: readonly SourceFile[]): SourceFile[] {
-  return files.filter(({ path }) => path.startsWith("src/"));
 }
 
 function matchesIn(file: SourceFile, pattern: RegExp, message: (text: string) => string): Violation[] {

@@ -1,9 +1,11 @@
-/** The house's tables: who may import whom and who owns what. `house-rules.ts` holds the tree to them. */
+/** Owns the tables of the house: who may import whom, who owns what, and the figures and words of form. */
 
-/** Who may import which zone. A file belongs to the first zone whose pattern fits its path. */
+/**
+ * The zones, and which zones each may import. A file belongs to the first zone whose pattern fits its path.
+ */
 export const ZONES = [
-  { name: "main", files: /^src\/main\.ts$/, may: ["root", "process", "roles", "guest", "host"] },
-  { name: "root", files: /^src\/[^/]+\.ts$/, may: ["root"] },
+  { name: "main", files: /^src\/main\.ts$/, may: ["root", "run", "roles", "guest", "host"] },
+  { name: "root", files: /^src\/(?:strict\/)?[^/]+\.ts$/, may: ["root"] },
   { name: "trust", files: /^src\/trust\//, may: ["root", "trust"] },
   { name: "policy", files: /^src\/policy\//, may: ["root", "trust", "policy"] },
   { name: "config", files: /^src\/config\//, may: ["root", "trust", "policy", "config"] },
@@ -13,7 +15,7 @@ export const ZONES = [
     files: /^src\/process\//,
     may: ["root", "trust", "policy", "config", "audit", "process"],
   },
-  { name: "wire", files: /^src\/wire\//, may: ["errors", "limits", "wire"] },
+  { name: "wire", files: /^src\/wire\//, may: ["errors", "limits", "shorten", "wire"] },
   { name: "channels", files: /^src\/channels\//, may: ["root", "trust", "process", "channels", "channel"] },
   { name: "discovery", files: /^src\/discovery\//, may: ["root", "trust", "process", "discovery"] },
   {
@@ -27,31 +29,47 @@ export const ZONES = [
   { name: "roles", files: /^src\/roles\/(?:(?:cli|daemon)\/)?[^/]+\.ts$/, may: ["inner", "roles"] },
 ] as const;
 
-/** Names for groups of files in the `may` lists, besides the zones themselves. */
+/** Groups of files that the `may` lists name besides the zones. */
 export const GROUPS: Record<string, RegExp> = {
-  root: /^src\/(?!main\.ts$)[^/]+\.ts$/,
+  root: /^src\/(?!main\.ts$)(?:strict\/)?[^/]+\.ts$/,
   errors: /^src\/errors\.ts$/,
   limits: /^src\/limits\.ts$/,
+  shorten: /^src\/shorten\.ts$/,
   channel: /^src\/wire\/channel\.ts$/,
-  inner:
-    /^src\/(?!main\.ts$)(?:[^/]+\.ts$|(?:trust|policy|config|audit|process|wire|channels|discovery|methods|peers)\/)/,
+  run: /^src\/process\/run\.ts$/,
+  inner: /^src\/(?!main\.ts$|roles\/)(?:[^/]+\.ts$|[a-z]+\/)/,
 };
 
-/** Files without I/O, clock, randomness or log: what they need comes in as arguments. */
-export const PURE =
-  /^src\/(?:wire\/.+|policy\/(?:glob|limited-log|policy|quota|rule)\.ts|(?:errors|limits|printable|problems|strict)\.ts)$/;
-export const PURE_BREAKERS =
-  /(?<![\w$.])(?:Date\b|performance\s*\.|Math\s*\.\s*random|crypto\s*\.|process\b|console\b|fetch\s*\(|Bun\s*\.\s*\w)/g;
+const PURE_FILES = [
+  "errors",
+  "limits",
+  "printable",
+  "shorten",
+  ...["problems", "strict", "toml"].map((name) => `strict/${name}`),
+  ...["caller", "glob", "limited-log", "policy", "quota", "resource", "rule"].map((name) => `policy/${name}`),
+];
+
+/** Files without I/O, clock, random numbers or log. Their callers pass such values in. */
+export const PURE = new RegExp(`^src/(?:wire/.+|(?:${PURE_FILES.join("|")})\\.ts)$`);
+
+/** The clock, random numbers and the world: no pure file uses them. */
+export const PURE_BREAKERS = useOf(
+  /Date\b|performance\s*\.|Math\s*\.\s*random|crypto\s*\./,
+  /process\b|console\b|fetch\s*\(|Bun\s*\.\s*(?!hash\b)\w/,
+);
 
 const ANYONE = /^src\//;
 
-/** Modules from outside and who may import them; one that is not here is denied. Pure files get none of `node:`, `bun:`. */
+/**
+ * Modules from outside, and the files that may import each. Other modules are denied, and `node:` and `bun:`
+ * in pure files.
+ */
 export const MODULES: Record<string, RegExp> = {
   citty: /^src\/roles\//,
   consola: /^src\/log\.ts$/,
-  valibot: /^src\/(?:(?:problems|strict)\.ts$|(?:policy|config|wire|methods|peers|roles)\/)/,
+  valibot: /^src\/(?:strict|policy|config|wire|methods|peers|roles)\//,
   "fast-xml-parser": /^src\/discovery\/libvirt\//,
-  "smol-toml": /^src\/strict\.ts$/,
+  "smol-toml": /^src\/strict\/toml\.ts$/,
   "package.json": /^src\/version\.ts$/,
   "node:child_process": /^src\/process\//,
   "node:net": /^src\/channels\//,
@@ -71,11 +89,16 @@ export const MODULES: Record<string, RegExp> = {
   "node:util": ANYONE,
 };
 
-/** One owner per resource: nobody else touches it. */
+/** A pattern for any of the parts, where a name begins. */
+function useOf(...parts: readonly RegExp[]): RegExp {
+  return new RegExp(`(?<![\\w$.])(?:${parts.map(({ source }) => source).join("|")})`, "g");
+}
+
+/** Each resource has one owner. No other file may use it. */
 export const OWNERS = [
   {
     resource: "argv and the exit code",
-    use: /(?<![\w$.])(?:process\s*\??\.\s*(?:argv0?|execArgv|exit|exitCode|abort|reallyExit)\b|Bun\s*\.\s*argv\b)/g,
+    use: useOf(/process\s*\??\.\s*(?:argv0?|execArgv|exit|exitCode|abort|reallyExit)\b/, /Bun\s*\.\s*argv\b/),
     owner: /^src\/main\.ts$/,
     remedy: "take the words as an argument, return the exit code",
   },
@@ -86,11 +109,11 @@ export const OWNERS = [
     remedy: "make it a setting in src/config/config.ts",
   },
   {
-    // main.ts has the last word when nothing else works, the log included.
+    // The log itself may fail, so main.ts writes the last error directly.
     resource: "stderr",
     use: /(?<![\w$.])(?:process\s*\??\.\s*stderr\b|Bun\s*\.\s*stderr\b|console\s*[.[])/g,
     owner: /^src\/(?:(?:log|main)\.ts$|roles\/cli\/streams\.ts$)/,
-    remedy: "talk through logFor of src/log.ts, or throw a NegotiatorError",
+    remedy: "log through logFor of src/log.ts, or throw a NegotiatorError",
   },
   {
     resource: "stdout",
@@ -112,20 +135,71 @@ export const OWNERS = [
   },
   {
     resource: "timers",
-    use: /(?<![\w$.])(?:setTimeout|setInterval|Bun\s*\.\s*sleep(?:Sync)?|AbortSignal\s*\.\s*timeout|Atomics\s*\.\s*wait)\b/g,
+    use: useOf(
+      /(?:setTimeout|setInterval|Bun\s*\.\s*sleep(?:Sync)?)\b/,
+      /(?:AbortSignal\s*\.\s*timeout|Atomics\s*\.\s*wait)\b/,
+    ),
     owner: /^src\/(?:process|roles|peers)\//,
     remedy: "take an AbortSignal or the present time as an argument",
   },
   {
-    // Behind another name it could not be seen who uses what.
-    resource: "nobody under another name",
-    use: /(?:[=(,]\s*(?:process|Bun|globalThis|console)\s*[;,)}]|(?<![\w$.])(?:(?:process|Bun)\s*\[|globalThis\s*[.[]))/g,
+    // Under another name, the other patterns would not find the use.
+    resource: "no file under another name",
+    use: new RegExp(
+      `[=(,]\\s*(?:process|Bun|globalThis|console)\\s*[;,)}]|` +
+        useOf(/(?:process|Bun)\s*\[/, /globalThis\s*[.[]/).source,
+      "g",
+    ),
     owner: /^$/,
     remedy: "write process.member or Bun.member in full; call a child process `child`",
   },
 ] as const;
 
-/** Functions of node:fs that give a descriptor: for channels, the audit file, and files whose owner is looked at before they are read. */
+/** Functions of node:fs that return a descriptor, and the files that may use them. */
 export const OPENERS =
   /^(?:\*|default|promises|open|openSync|createReadStream|createWriteStream|ReadStream|WriteStream)$/;
 export const MAY_OPEN = /^src\/(?:channels\/|audit\/audit-file\.ts$|trust\/trusted-file\.ts$)/;
+
+/** The most columns of a line, the most lines of a function, and the most comments in 100 lines. */
+export const COLUMNS = 110;
+export const FUNCTION_LINES = 100;
+export const COMMENT_PERCENT = 5;
+
+/** How many files may lie in a folder itself, without those in its subfolders. */
+export const FOLDER_FILES: Readonly<Record<string, number>> = { "src/": 14, "src/roles/": 4 };
+
+/** Sibling rooms with the same contract, whose exports may have the same names. */
+export const SAME_NAME: readonly RegExp[] = [/^src\/roles\/(?:guest|host)\//];
+
+/** Words that comments, messages and test titles do not use, and what they say instead. */
+export const WORDS: readonly { use: RegExp; say: string }[] = [
+  { use: /\banew\b/i, say: "again" },
+  { use: /\bthereby\b/i, say: "who does what, in two sentences" },
+  { use: /\bwho(?:m|so)?ever\b/i, say: "any peer, any caller, or who it is" },
+  { use: /\b(?:nobody|somebody)\b/i, say: "who it is" },
+  { use: /\bany ?more\b/i, say: "no longer" },
+  { use: /\bas far as\b|\bthat which\b/i, say: "it without the detour" },
+  { use: /\bof (?:its|their|his) own\b/i, say: "its own, or a separate one" },
+  { use: /\bmakes? no sense\b|\bsenseless\b|\bnonsense\b|\bflaws?\b/i, say: "invalid, or the reason" },
+  {
+    use: /(?<!\b(?:there|that|it) )\b(?:is|are) no\b(?! (?:longer|more|other|such|one|limit|deadline))/i,
+    say: "is not a",
+  },
+  { use: /\b(?:is|are|was|were|be|been) (?:told|heard)\b/i, say: "who does what" },
+  { use: /\bcounted (?:frame|message)s?\b/i, say: "length-prefixed, or numbered" },
+  { use: /\bfences?\b/i, say: "sync probe" },
+  { use: /\b(?:lookout|outlook)s?\b/i, say: "watch" },
+  { use: /\bbells?\b/i, say: "condition" },
+  { use: /\b(?:tally|keeper)\b/i, say: "shared call count, link status" },
+  { use: /\bcompanions?\b/i, say: "run alongside" },
+  { use: /\bspeech\b/i, say: "dialect" },
+  { use: /\bfate\b/i, say: "how it ended" },
+  { use: /\bhastens?\b/i, say: "flush" },
+  { use: /\bspliced?\b/i, say: "pipe" },
+  { use: /\bunsayable\b/i, say: "unencodable" },
+  { use: /\bpatience\b|\bimpatient\b/i, say: "timeout" },
+  { use: /\bstrangers?\b|\bimpostors?\b/i, say: "unknown connection" },
+  { use: /\bsuccessors?\b/i, say: "upgraded peer, or the next one" },
+  { use: /^\s*(?:What|Who|Whose|Whom)\b(?![^.]*\?)/, say: "the subject first, not a relative clause" },
+  { use: /^\s*(?:what|whose) /, say: "input and outcome" },
+];

@@ -1,4 +1,7 @@
-/** Owns a libvirt of the test's own: the daemon in session mode, under a user without rights, with all its files in one directory. */
+/**
+ * Owns a separate libvirt for tests: a session daemon of an unprivileged user, with all files in one
+ * directory.
+ */
 import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createGuestShell } from "./guest-shell.ts";
@@ -7,47 +10,53 @@ import { writeGuestImage } from "./guest-image.ts";
 import type { GuestFile } from "./guest-image.ts";
 import { listenForLines } from "./lines.ts";
 import { KERNEL_ARGUMENTS } from "./machine.ts";
-import { STEP_PATIENCE_MS } from "./patience.ts";
+import { STEP_TIMEOUT_MS } from "./timeouts.ts";
 import { formatMissing, vmRequirements } from "./requirements.ts";
 import type { Tool } from "./requirements.ts";
+import { runProcess } from "./source-run.ts";
 import { until } from "./until.ts";
 import { within } from "./deadline.ts";
 
-/** What libvirt's tests need beside QEMU; libvirt-daemon need not bring its driver for QEMU along. */
+/** The programs that libvirt's tests need besides QEMU. libvirt-daemon may come without its QEMU driver. */
 export const LIBVIRT_TOOLS: readonly Tool[] = [
   { program: "libvirtd", package: "libvirt-daemon" },
   { program: "libvirtd", package: "libvirt-daemon-driver-qemu" },
   { program: "virsh", package: "libvirt-clients" },
 ];
 
+/** Disposal ends the daemon and its domains. */
 export type Libvirt = AsyncDisposable & {
-  /** The connection URI; works for every user who may enter the socket, root among them. */
+  /** The connection URI, for every user who may open the socket, such as root. */
   readonly uri: string;
-  /** The directory that libvirt's user may write to. */
+  /** The absolute path of a name in the directory that libvirt's user may write to. */
   at(...names: string[]): string;
-  /** Runs `virsh` and gives its output; rejects with what it says when it fails. */
+  /** Runs `virsh` and returns its output. Rejects with its stderr if it fails. */
   virsh(...words: string[]): Promise<string>;
-  /** Makes a domain known, and boots it. */
+  /** Defines a domain. */
   createDomain(options: DomainOptions): Promise<LibvirtDomain>;
 };
 
-/** `channels` are names of ports; libvirt chooses the places of their sockets. */
+/** `channels` are port names; libvirt chooses the paths of their sockets. */
 export type DomainOptions = { name: string; channels: readonly string[] };
 
-/** A guest in libvirt's hands. Disposing ends it. */
+/** A guest of libvirt. Disposal destroys it. */
 export type LibvirtDomain = AsyncDisposable & {
   readonly name: string;
   /** Boots it and waits until it runs commands. */
   start(): Promise<void>;
+  /** Runs a shell line as root in the guest. Rejects after a timeout. */
   run(command: string): Promise<GuestResult>;
+  /** Starts a shell line as root and does not wait for it. */
   spawn(command: string): GuestProcess;
 };
 
 const NOBODY = 65534;
-/** Without virtlogd, cgroups and a security driver, which all need more of a machine than a test should touch. */
+/**
+ * Without virtlogd, cgroups and a security driver: they would change more of the machine than a test should.
+ */
 const QEMU_CONFIG = 'security_driver = "none"\nstdio_handler = "file"\n';
 
-/** Starts libvirtd. `binary` and `files` go into all its guests. Throws when something is missing. */
+/** Starts libvirtd. All its guests contain `binary` and `files`. Throws if a program is missing. */
 export async function startLibvirt(options: {
   binary: string;
   files: Readonly<Record<string, GuestFile>>;
@@ -55,7 +64,7 @@ export async function startLibvirt(options: {
   const requirements = await vmRequirements(LIBVIRT_TOOLS);
   if (!requirements.ready) throw new Error(formatMissing("libvirt", requirements));
   await using owned = new AsyncDisposableStack();
-  // Short, as a socket's path has at most 107 bytes and libvirt adds seventy.
+  // A socket's path has at most 107 bytes, and libvirt adds about 70.
   const directory = await mkdtemp("/tmp/lv-");
   owned.defer(() => rm(directory, { recursive: true, force: true }));
   const at = (...names: string[]): string => join(directory, ...names);
@@ -97,7 +106,7 @@ export async function startLibvirt(options: {
         () => true,
         () => false,
       ),
-    STEP_PATIENCE_MS,
+    STEP_TIMEOUT_MS,
   );
   const life = owned.move();
   return {
@@ -129,38 +138,31 @@ async function createDomain({ name, channels }: DomainOptions, home: Home): Prom
     async start() {
       const booted = shell.booted();
       await virsh("start", name);
-      await within(booted, STEP_PATIENCE_MS, () => new Error(`The domain "${name}" does not boot`));
+      await within(booted, STEP_TIMEOUT_MS, () => new Error(`The domain "${name}" does not boot`));
     },
     run(command) {
       const { exited } = shell.start(command);
-      return within(exited, STEP_PATIENCE_MS, () => new Error(`In "${name}", "${command}" does not end`));
+      return within(exited, STEP_TIMEOUT_MS, () => new Error(`In "${name}", "${command}" does not end`));
     },
     spawn: (command) => shell.start(command),
     async [Symbol.asyncDispose]() {
       await virsh("destroy", name).catch(() => undefined);
-      shell.fail(new Error("The domain is gone"));
+      shell.fail(new Error("The domain was destroyed"));
       server.close();
     },
   };
 }
 
 async function runVirsh(uri: string, words: readonly string[]): Promise<string> {
-  const child = Bun.spawn(["virsh", "--quiet", `--connect=${uri}`, ...words], {
-    env: { PATH: process.env["PATH"] ?? "", LC_ALL: "C" },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
+  const { exitCode, stdout, stderr } = await runProcess(["virsh", "--quiet", `--connect=${uri}`, ...words], {
+    PATH: process.env["PATH"] ?? "",
+    LC_ALL: "C",
   });
-  const [stdout, stderr, exitCode] = await Promise.all([
-    child.stdout.text(),
-    child.stderr.text(),
-    child.exited,
-  ]);
   if (exitCode !== 0) throw new Error(`virsh ${words.join(" ")} failed: ${stderr.trim()}`);
   return stdout;
 }
 
-/** A port as `virsh attach-device` takes it. */
+/** Formats a port for `virsh attach-device`. */
 export function channelXml(port: string): string {
   return `<channel type='unix'><target type='virtio' name='${port}'/></channel>`;
 }

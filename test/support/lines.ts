@@ -1,17 +1,17 @@
-/** Owns line-wise talk with one peer that dials a unix socket of ours: QEMU for its monitor, the guest for its shell. */
+/** Exchanges lines with one peer that connects to a unix socket: QEMU's monitor, or the guest's shell. */
 import { createServer, type Socket } from "node:net";
 
-/** A listening socket that takes the first peer that dials. */
+/** A listening socket for one peer. */
 export interface LineServer {
-  /** Settles when the peer is there; stays pending if none ever comes. */
+  /** Settles when the peer has connected. */
   readonly connected: Promise<void>;
-  /** Writes one line to the peer; throws when none is there, or no longer. */
+  /** Writes one line to the peer. Throws if no peer is connected. */
   send(line: string): void;
-  /** Ends the conversation and removes the socket file. */
+  /** Disconnects the peer and removes the socket file. */
   close(): void;
 }
 
-/** Listens at `path` and gives each line of the peer, without its end, to `receive`. */
+/** Listens at `path`. `receive` gets each line of the peer, without the newline. */
 export async function listenForLines(path: string, receive: (line: string) => void): Promise<LineServer> {
   const { promise: connected, resolve: connect } = Promise.withResolvers<void>();
   let peer: Socket | undefined;
@@ -19,7 +19,7 @@ export async function listenForLines(path: string, receive: (line: string) => vo
     peer = socket;
     const split = createSplitter(receive);
     socket.setEncoding("utf8").on("data", split);
-    // QEMU being killed resets the connection; its exit is watched elsewhere.
+    // A killed QEMU resets the connection; `machine.ts` handles its exit.
     socket.on("error", () => undefined);
     connect();
   });
@@ -30,7 +30,7 @@ export async function listenForLines(path: string, receive: (line: string) => vo
     connected,
     send(line) {
       if (peer === undefined || peer.destroyed) {
-        throw new Error(`Cannot send "${line.slice(0, 60)}": nobody is connected to "${path}"`);
+        throw new Error(`Cannot send "${line.slice(0, 60)}": no peer is connected to "${path}"`);
       }
       peer.write(`${line}\n`);
     },
@@ -41,7 +41,7 @@ export async function listenForLines(path: string, receive: (line: string) => vo
   };
 }
 
-/** Parts are joined once per line, so that one line of many megabytes stays linear. */
+/** Joins the parts of a line only once, so that a line of many megabytes costs linear time. */
 function createSplitter(receive: (line: string) => void): (text: string) => void {
   let parts: string[] = [];
   return (text) => {

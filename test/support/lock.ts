@@ -1,11 +1,14 @@
-/** Owns the one lock between test processes: held through flock(1), so the kernel lets go of it when its holder dies. */
+/** Owns the lock between test processes. It uses flock(1), so the kernel releases it when the holder dies. */
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 
-/** Waits for the lock file at `path` (made if absent) and holds it during `work`. Not reentrant. Throws where flock(1) is missing. */
+/**
+ * Locks the file at `path`, created if missing, during `work`. Not reentrant. Throws if flock(1) is missing.
+ */
 export async function withLock<T>(path: string, work: () => Promise<T>): Promise<T> {
   await mkdir(dirname(path), { recursive: true });
-  // The child says that it has the lock, then lives until its stdin closes: after the work, or with this process.
+  // The child prints a line when it has the lock, and ends when its stdin closes: after `work`, or with this
+  // process.
   const holder = Bun.spawn(["flock", path, "sh", "-c", "echo held; exec cat"], {
     stdin: "pipe",
     stdout: "pipe",

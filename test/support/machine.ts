@@ -1,27 +1,27 @@
-/** Owns one QEMU process: its command line, its monitor, its console, its end. */
+/** Owns one QEMU process: its command line, monitor and console. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { chooseAccelerator } from "./accelerator.ts";
 import { within } from "./deadline.ts";
 import { type LineServer, listenForLines } from "./lines.ts";
-import { STEP_PATIENCE_MS } from "./patience.ts";
+import { STEP_TIMEOUT_MS } from "./timeouts.ts";
 import { listenForQmp, type Qmp } from "./qmp.ts";
 
-/** What to run; every socket and log lands in `folder`. */
+/** The guest to run. All sockets and logs are in `folder`. */
 export interface MachineOptions {
   readonly folder: string;
   readonly kernel: string;
   readonly initramfs: string;
   readonly cpus: number;
   readonly memoryMb: number;
-  /** Names of the virtio-serial ports, and the unix socket of each on this machine. */
+  /** The path of the unix socket for each virtio-serial port, by port name. */
   readonly sockets: Readonly<Record<string, string>>;
-  /** Takes what the guest says on its second serial port. */
+  /** Gets each line from the guest's second serial port. */
   readonly receive: (line: string) => void;
 }
 
-/** A running QEMU; disposing kills it. */
+/** A running QEMU; disposal kills it. */
 export interface Machine extends AsyncDisposable {
   readonly qmp: Qmp;
   /** The guest's second serial port. */
@@ -31,15 +31,15 @@ export interface Machine extends AsyncDisposable {
   readonly exited: Promise<number>;
 }
 
-/** `no_timer_check`: a guest that stands still while it starts would take its timer for broken, and panic. */
+/** `no_timer_check`: a guest that stalls during boot would treat its timer as broken, and panic. */
 export const KERNEL_ARGUMENTS = "console=ttyS0 quiet panic=-1 mitigations=off no_timer_check";
 
-/** Starts QEMU and waits until its monitor answers; as `incoming` it waits for a migration instead of booting. */
+/** Starts QEMU and waits for its monitor. With `incoming` it waits for a migration instead of booting. */
 export async function startMachine(options: MachineOptions, incoming?: "incoming"): Promise<Machine> {
   const { folder } = options;
   const qmp = await listenForQmp(join(folder, "qmp"));
   const control = await listenForLines(join(folder, "control"), options.receive);
-  // The kernel ends QEMU with this process, even when that is killed and disposes of nothing.
+  // A killed test process disposes of nothing, so the kernel ends QEMU with it.
   const command = ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", ...(await qemuArguments(options))];
   const qemu = Bun.spawn(incoming !== undefined ? [...command, "-incoming", "defer"] : command, {
     stdin: "ignore",
@@ -61,8 +61,8 @@ export async function startMachine(options: MachineOptions, incoming?: "incoming
   try {
     await within(
       Promise.race([qmp.ready, endOf(machine)]),
-      STEP_PATIENCE_MS,
-      () => new Error("QEMU's monitor is silent"),
+      STEP_TIMEOUT_MS,
+      () => new Error("QEMU's monitor does not answer"),
     );
   } catch (cause) {
     await machine[Symbol.asyncDispose]();
@@ -76,12 +76,12 @@ export async function endOf(machine: Machine): Promise<never> {
   throw new Error(`QEMU ended with exit code ${await machine.exited}`);
 }
 
-/** All that the guest's console and QEMU itself said so far, as plain text. */
+/** Returns all output of the guest's console and of QEMU so far, as plain text. */
 export function readConsole(folder: string): string {
   return ["console.log", "qemu.log"].map((name) => readPlain(join(folder, name))).join("");
 }
 
-/** An error that shows what the guest said last; a VM test that fails is read from here. */
+/** Returns an error that shows the last lines of the console. */
 export function withConsole(message: string, folder: string, cause?: unknown): Error {
   const tail = readConsole(folder).trimEnd().split("\n").slice(-CONSOLE_TAIL_LINES).join("\n");
   return new Error(`${message}\n--- console ---\n${tail}\n--- end of console ---`, { cause });
@@ -96,7 +96,7 @@ async function qemuArguments(options: MachineOptions): Promise<string[]> {
     ["-device", `virtserialport,chardev=port${index},name=${name}`],
   ]);
   return [
-    await chooseAccelerator(),
+    await chooseAccelerator(kernel),
     ["-nodefaults", "-no-user-config", "-no-reboot"],
     ["-display", "none"],
     ["-smp", String(cpus)],
@@ -116,7 +116,7 @@ async function qemuArguments(options: MachineOptions): Promise<string[]> {
 
 function readPlain(path: string): string {
   try {
-    // Firmware and kernel colour and position their text.
+    // Firmware and kernel print escape sequences.
     return stripVTControlCharacters(readFileSync(path, "utf8")).replaceAll("\r", "");
   } catch {
     return "";

@@ -13,7 +13,7 @@ async function readAll(channel: Channel): Promise<Uint8Array[]> {
 const text = (pieces: readonly Uint8Array[]): string[] =>
   pieces.map((piece) => Buffer.from(piece).toString());
 
-test("nothing arrives before it is delivered, and then in pieces of the given sizes", async () => {
+test("written bytes arrive only when they are delivered, in pieces of the given sizes", async () => {
   const pair = createMemoryPair();
   const [near, far] = pair.ends;
   await near.write(Buffer.from("abcdef"));
@@ -29,7 +29,7 @@ test("nothing arrives before it is delivered, and then in pieces of the given si
   expect(text(await reading)).toEqual(["abc", "d", "e", "fg", "h"]);
 });
 
-test("a cut loses what is under way, ends both iterations, and closes for writing", async () => {
+test("a cut loses the bytes in flight, ends both iterations, and closes both ends for writing", async () => {
   const pair = createMemoryPair({ labels: ["host", "guest"] });
   const [near, far] = pair.ends;
   await near.write(Buffer.from("arrives"));
@@ -47,7 +47,7 @@ test("a cut loses what is under way, ends both iterations, and closes for writin
   expect((await rejectionOf(far.write(Buffer.from("x")))).message).toContain('"guest"');
 });
 
-test("a tear lets a beginning through", async () => {
+test("a tear delivers the first bytes in flight and loses the rest", async () => {
   const pair = createMemoryPair();
   await pair.ends[0].write(Buffer.from("beginning and end"));
   await pair.ends[1].write(Buffer.from("answer"));
@@ -56,14 +56,14 @@ test("a tear lets a beginning through", async () => {
   expect(await readAll(pair.ends[0])).toEqual([]);
 });
 
-test("a full wire holds the writer up until the reader has read, and memory stays bounded", async () => {
+test("a write to a full channel waits until the far end has read", async () => {
   const pair = createMemoryPair({ capacityBytes: 10 });
   const [near, far] = pair.ends;
   let isDone = false;
   const writing = near.write(Buffer.from("0123456789abcdefghijXY")).then(() => (isDone = true));
   expect(pair.inFlightBytes(0)).toBe(10);
   pair.deliver(0, undefined, () => 5);
-  // Delivered, but not read: there is no room yet.
+  // The bytes are delivered but not read, so the channel is still full.
   await Promise.resolve();
   expect(pair.inFlightBytes(0)).toBe(0);
   const reader = far[Symbol.asyncIterator]();
@@ -79,7 +79,7 @@ test("a full wire holds the writer up until the reader has read, and memory stay
   expect(pair.inFlightBytes(0)).toBe(2);
 });
 
-test("a closed end reads no more; what it wrote can still be delivered, and then the far end ends", async () => {
+test("a closed end reads nothing; its last bytes can still be delivered, then the far end ends", async () => {
   const pair = createMemoryPair({ capacityBytes: 4 });
   const [near, far] = pair.ends;
   await near.write(Buffer.from("bye"));
@@ -95,7 +95,7 @@ test("a closed end reads no more; what it wrote can still be delivered, and then
   expect(text(await reading)).toEqual(["bye"]);
 });
 
-test("a flowing pair needs nobody, and a piece belongs to its reader", async () => {
+test("a flowing pair delivers by itself, and copies the bytes it is given", async () => {
   const pair = createMemoryPair({ capacityBytes: 1000 });
   const [near, far] = pair.ends;
   pair.flow();

@@ -1,11 +1,11 @@
-/** Owns tests in which a short time has to pass: on a busy machine it passes before there was anything to see. */
+/** Retries tests that wait for a short time, which may be too short on a busy machine. */
 
 const FIRST_MS = 100;
 const LONGEST_MS = 12_800;
 
 /**
- * Makes attempts, each with twice the time of the one before, and gives the first outcome that `isTelling`. After the
- * longest it gives what there is, so that the test shows what is wrong with it.
+ * Repeats `attempt` with twice the time until its outcome `isTelling`, and returns that outcome. After the
+ * longest time it returns the last outcome, so that the test shows what is wrong with it.
  */
 export async function withMoreTime<Outcome>(
   attempt: (timeMs: number) => Promise<Outcome>,

@@ -1,9 +1,10 @@
-/** Owns a datagram socket that listens as systemd does for its services (sd_notify(3)). */
+/** Owns a datagram socket that receives service notifications, like systemd's (sd_notify(3)). */
 import { dlopen, ptr } from "bun:ffi";
 import { closeSync } from "node:fs";
 
+/** The listening socket. Disposal closes it. */
 export type NotifySocket = Disposable & {
-  /** The messages that have come so far. */
+  /** All messages so far. */
   messages(): string[];
 };
 
@@ -11,8 +12,8 @@ const AF_UNIX = 1;
 const SOCK_DGRAM = 2;
 const MSG_DONTWAIT = 0x40;
 
-/** A name that starts with `@` is one of the abstract kind, without a file. */
-export function listenForNews(path: string): NotifySocket {
+/** Listens at `path`. A path that starts with `@` is an abstract name, without a file. */
+export function listenForNotifications(path: string): NotifySocket {
   const libc = dlopen("libc.so.6", {
     socket: { args: ["i32", "i32", "i32"], returns: "i32" },
     bind: { args: ["i32", "ptr", "u32"], returns: "i32" },

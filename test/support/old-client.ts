@@ -1,35 +1,40 @@
-/** A python-negotiator that asks, over any channel: one request, one answer, as the original's command lines do it. */
+/**
+ * Owns a python-negotiator client: it sends one request and reads one answer, like the original's command
+ * lines.
+ */
 import type { Channel } from "../../src/wire/channel.ts";
 
+/** A client over one channel. */
 export type OldClient = {
-  /** The answer's object. Rejects when the channel ends before it. */
+  /** Calls a method and returns the answer. Rejects if the channel ends before it. */
   call(method: string, args?: readonly unknown[], kw?: Record<string, unknown>): Promise<unknown>;
-  /** Sends any bytes. */
+  /** Writes any bytes. */
   send(bytes: string | Uint8Array): Promise<void>;
-  /** The next frame's object. Rejects with what the original says of a line that is no count. */
+  /** Reads the next frame. Rejects with the original's error if a line is not a length. */
   answer(): Promise<unknown>;
   close(): Promise<void>;
 };
 
+/** Creates a client that reads and writes `channel`. */
 export function createOldClient(channel: Channel): OldClient {
   const pieces = channel[Symbol.asyncIterator]();
-  let heard = Buffer.alloc(0);
+  let received = Buffer.alloc(0);
 
   const more = async (): Promise<void> => {
     const { value, done } = await pieces.next();
     if (done === true) throw new Error("ProtocolError: the line is ''");
-    heard = Buffer.concat([heard, value]);
+    received = Buffer.concat([received, value]);
   };
   const take = (count: number): Buffer => {
-    const taken = heard.subarray(0, count);
-    heard = heard.subarray(count);
+    const taken = received.subarray(0, count);
+    received = received.subarray(count);
     return taken;
   };
   const answer = async (): Promise<unknown> => {
-    while (!heard.includes("\n")) await more();
-    const line = take(heard.indexOf("\n") + 1).toString();
+    while (!received.includes("\n")) await more();
+    const line = take(received.indexOf("\n") + 1).toString();
     if (!/^\d+$/.test(line.trim())) throw new Error(`ProtocolError: the line is ${JSON.stringify(line)}`);
-    while (heard.length < Number(line)) await more();
+    while (received.length < Number(line)) await more();
     return JSON.parse(take(Number(line)).toString("ascii"));
   };
   const send = (bytes: string | Uint8Array): Promise<void> =>
@@ -45,7 +50,7 @@ export function createOldClient(channel: Channel): OldClient {
   };
 }
 
-/** An object behind its count. */
+/** Formats a length-prefixed frame. */
 export function frame(object: object): string {
   const body = JSON.stringify(object);
   return `${Buffer.byteLength(body)}\n${body}`;

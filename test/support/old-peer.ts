@@ -1,44 +1,57 @@
 /**
- * A python-negotiator that answers, as fragile as the original: it reads as C's stdio does, serves one call at a time, and
- * dies of what 0.12.2 was seen to die of.
+ * Owns a python-negotiator server that is as fragile as the original: it reads like C's stdio, serves one
+ * call at a time, and dies of the same input as 0.12.2.
  */
 import type { Channel } from "../../src/wire/channel.ts";
 
-/** How a command ends: `exit` is Python's return code, so -9 for signal 9. `fault` is an error text instead of an end. */
+/**
+ * How a command ends: `exit` is Python's return code, so -9 for signal 9. `fault` is an error text instead.
+ */
 export type OldOutcome = { stdout?: string | Uint8Array; exit?: number; fault?: string };
+/** Runs a command with its arguments and input. */
 export type OldCommand = (args: readonly string[], input: string | null) => OldOutcome;
+/** A call as the original parses it. */
 export type OldCall = { method: string; args: readonly unknown[]; kw: Record<string, unknown> };
 
+/** The commands and the output of a server. */
 export type OldServerOptions = {
   commands: Readonly<Record<string, OldCommand>>;
-  /** Its output; called twice for an answer, as the original writes the count by itself. */
+  /** Writes output, twice for each answer: the original writes the length separately. */
   write: (bytes: Uint8Array) => void | Promise<void>;
-  /** How long a call takes. */
+  /** Delays each call until it resolves. */
   work?: (call: OldCall) => Promise<void>;
 };
 
+/** A server and its state. */
 export type OldServer = {
-  /** What one read of its device would give; it takes up to 4096 bytes of it at a time. */
+  /** Passes in the bytes of one read of its device. The server reads up to 4096 of them at a time. */
   receive(bytes: Uint8Array): void;
-  /** What it died of. */
+  /** The error that it died of, undefined while it lives. */
   readonly death: string | undefined;
-  /** Calls that it understood, hellos included. */
+  /** The calls that it parsed, hellos included. */
   readonly calls: readonly OldCall[];
-  /** Whether it waits for a count line with nothing left to read. */
+  /** Whether it waits for a length line and has read all bytes. */
   readonly isIdle: boolean;
 };
 
 const STDIO_BYTES = 4096;
-/** Where a hello of ours begins: its count, an empty line, its method. */
+/** The start of our hello: its length, an empty line, its method. */
 const BEFORE_HELLO = /(?<!\d)(?=\d+\n\n\{"method": ?"negotiate:)/;
 const COMMANDS_DIRECTORY = "/usr/lib/negotiator/commands";
-/** Public attributes of the original's channel object. Nobody who means well calls them. */
-const EXPOSED = new Set(
-  "prepare_environment read write raw_read raw_readline raw_write call_remote_method enter_main_loop retry_open".split(
-    " ",
-  ),
-);
+/** Public attributes of the original's channel object, which a peer can call as methods. */
+const EXPOSED: ReadonlySet<string> = new Set([
+  "prepare_environment",
+  "read",
+  "write",
+  "raw_read",
+  "raw_readline",
+  "raw_write",
+  "call_remote_method",
+  "enter_main_loop",
+  "retry_open",
+]);
 
+/** Creates a server that waits for its first call. */
 export function createOldServer({ commands, write, work }: OldServerOptions): OldServer {
   const device: Uint8Array[] = [];
   const calls: OldCall[] = [];
@@ -83,8 +96,8 @@ export function createOldServer({ commands, write, work }: OldServerOptions): Ol
     return Buffer.concat(parts);
   };
   const respond = async (answer: Record<string, unknown>): Promise<void> => {
-    // A device cannot seek, which stdio has to before it writes behind what it read ahead.
-    if (stdio.length > 0) throw new Error(`ESPIPE: ${stdio.length} bytes stand behind the request`);
+    // stdio would have to seek before it writes after a read-ahead, and a device cannot.
+    if (stdio.length > 0) throw new Error(`ESPIPE: ${stdio.length} bytes follow the request`);
     const body = dumps(answer);
     await write(Buffer.from(`${body.length}\n`));
     await write(Buffer.from(body));
@@ -118,8 +131,8 @@ export function createOldServer({ commands, write, work }: OldServerOptions): Ol
 }
 
 /**
- * An old server at the far end of a channel, for as long as the channel lasts. A port gives what one client of the host
- * wrote and what the next one wrote in reads of their own, and each of ours begins with a hello; a socket joins them.
+ * Runs an old server at the far end of a channel until the channel ends. A port returns the bytes of two host
+ * clients in separate reads, while a socket joins them. So this splits the bytes before each of our hellos.
  */
 export function serveOldPeer(channel: Channel, options: Omit<OldServerOptions, "write">): OldServer {
   const server = createOldServer({
@@ -147,7 +160,7 @@ function readCall(body: Uint8Array): OldCall {
   const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body);
   const request: (Partial<Omit<OldCall, "method">> & { method?: unknown }) | null = JSON.parse(text);
   if (typeof request !== "object" || request === null || Array.isArray(request))
-    throw new Error("AttributeError: the request is no object");
+    throw new Error("AttributeError: the request is not an object");
   const { method, args = [], kw = {} } = request;
   if (typeof method !== "string") throw new Error("KeyError: the request has no method");
   if (/[^ -~]/.test(method)) throw new Error("UnicodeEncodeError: the method's name is not ASCII");
@@ -193,7 +206,7 @@ function finish(
   return failure(`External command failed with exit code ${exit}!${command}${output}`);
 }
 
-/** ASCII blanks only, which is what the commands of the tests write; `trim` would take a byte order mark, too. */
+/** Strips ASCII blanks only: `trim` would also strip a byte order mark. */
 function strip(text: string): string {
   let [start, end] = [0, text.length];
   while (start < end && " \t\r\n".includes(text.charAt(start))) start++;
@@ -209,7 +222,7 @@ function quote(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
 }
 
-/** JSON as Python 2's `json.dumps` writes it. */
+/** Formats JSON like `json.dumps` of Python 2. */
 function dumps(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(dumps).join(", ")}]`;
   if (typeof value === "object" && value !== null)

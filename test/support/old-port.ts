@@ -1,4 +1,7 @@
-/** Old agents behind ports: a guest's in memory, with one host client at a time as QEMU has it, and a host's as a socket. */
+/**
+ * Owns old agents at ports: a guest's in memory, with one host client at a time like QEMU, and a host's at a
+ * socket.
+ */
 import { createMemoryPair } from "./memory-channel.ts";
 import { listenSocket } from "../../src/channels/socket/socket-listener.ts";
 import type { MemoryPair } from "./memory-channel.ts";
@@ -6,20 +9,23 @@ import type { Channel } from "../../src/wire/channel.ts";
 import { createOldServer } from "./old-peer.ts";
 import type { OldServer, OldServerOptions } from "./old-peer.ts";
 
+/** An old guest's port. */
 export type OldPort = {
   readonly agent: OldServer;
-  /** Connects at once; a second client waits without a word until the first has left. */
+  /** Connects at once. A second client waits in silence until the first one has disconnected. */
   dial: () => Promise<Channel>;
-  /** How many clients have connected, and how many of them were served so far. */
+  /** How many clients have connected so far. */
   readonly dialled: number;
+  /** How many clients were served so far. */
   readonly served: number;
-  /** Ends the connection that is served, in the middle of whatever it says. */
+  /** Cuts the connection of the client that is served now. */
   cut: () => void;
 };
 
-/** `keepsOutput` decides whether the next host client gets what is written while none is there, or nobody. */
+/** `keepsOutput` decides whether output without a host client is kept for the next one, or lost. */
 export type OldPortOptions = Omit<OldServerOptions, "write"> & { keepsOutput?: () => boolean };
 
+/** Creates a port with a running agent. */
 export function createOldPort({ keepsOutput = () => true, ...options }: OldPortOptions): OldPort {
   let current: MemoryPair | undefined;
   let kept: Uint8Array[] = [];
@@ -66,9 +72,10 @@ export function createOldPort({ keepsOutput = () => true, ...options }: OldPortO
   };
 }
 
+/** An old host's worker. Disposal closes its socket. */
 export type OldHost = AsyncDisposable & { readonly worker: OldServer };
 
-/** An old host's worker behind a guest's port, which programs of the guest open one after the other as a socket at `path`. */
+/** Runs an old host's worker. Programs of a guest open its port as a socket at `path`, one at a time. */
 export async function createOldHost(
   path: string,
   options: Omit<OldServerOptions, "write">,

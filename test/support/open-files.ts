@@ -1,10 +1,10 @@
-/** What this process has open, so that a test can tell what the code under it left behind. */
+/** Finds descriptors that the code under test opened and did not close. */
 import { readdir, readlink } from "node:fs/promises";
 
 /**
- * Notes what is open now. The function it gives lists what was opened since and is still open, one item per descriptor,
- * such as `pipe:[4711]` or `/dev/pts/3`. `kind` picks what the code under test opens: the runtime, and what earlier tests
- * left to be collected, open and close others at any time.
+ * Records the open descriptors. The returned function lists those that were opened since and are still open,
+ * such as `pipe:[4711]` or `/dev/pts/3`. `kind` selects the files of the code under test: the runtime and the
+ * garbage of earlier tests open and close other files at any time.
  */
 export async function watchOpenFiles(kind: RegExp): Promise<() => Promise<string[]>> {
   const before = await listOpenFiles(kind);

@@ -1,10 +1,12 @@
-/** Owns what a piece of work costs: time on the processor, so that waiting for one on a busy machine does not count. */
+/** Measures the processor time of work, which does not include waiting on a busy machine. */
 
-/** The kernel counts such time in steps of up to 10 ms, so that shorter work is repeated. */
+/** The kernel counts processor time in steps of up to 10 ms, so shorter work is repeated. */
 const LEAST_MS = 100;
 const MEASUREMENTS = 3;
 
-/** What one run of `work` costs in milliseconds: of this thread alone, without the collector's and the compiler's. */
+/**
+ * Returns the cost of one run of `work` in ms, in this thread only: without garbage collector and compiler.
+ */
 export function processorMsOf(work: () => unknown): number {
   return Math.min(...Array.from({ length: MEASUREMENTS }, () => measure(work)));
 }

@@ -1,12 +1,24 @@
-/** Owns runs of the program from its source: single command lines, and daemons that stay. */
+/** Owns runs of the program as processes: single command lines, and daemons that keep running. */
 import { readFile } from "node:fs/promises";
 import { MAIN } from "./source-run.ts";
 import { until } from "./until.ts";
 
-/** `stdin` is empty when it is missing; with `isOpen` the test feeds it. */
-export type LaunchOptions = { stdin?: string | Uint8Array; isOpen?: boolean; env?: Record<string, string> };
+/** The program and its first words: the source under Bun, or a compiled binary. */
+export type Program = readonly string[];
 
-/** `output` has the bytes of `stdout`. */
+const SOURCE: Program = [process.execPath, MAIN];
+
+/**
+ * Without `stdin` the input is empty; with `isOpen` the test writes it. `program` is the source by default.
+ */
+export type LaunchOptions = {
+  stdin?: string | Uint8Array;
+  isOpen?: boolean;
+  env?: Record<string, string>;
+  program?: Program;
+};
+
+/** How a run ended; `output` has the bytes of `stdout`. */
 export type Ended = {
   exitCode: number;
   stdout: string;
@@ -15,44 +27,46 @@ export type Ended = {
   durationMs: number;
 };
 
+/** A run of the program that has not been waited for; disposal kills it. */
 export type Launched = AsyncDisposable & {
   readonly pid: number;
   readonly exited: Promise<number>;
-  /** The signal that ended it, if one did. */
+  /** The signal that ended it; null if none did. */
   signal(): NodeJS.Signals | number | null;
-  /** Sends input; resolves when it was taken, or when nobody is there to take it. */
+  /** Writes input. Resolves when the process has taken it, or has ended. */
   feed(input: string | Uint8Array): Promise<void>;
   endInput(): void;
   kill(signal: NodeJS.Signals): void;
-  /** The next bytes of its stdout; undefined at the end. What was read so is not in `ended`. */
+  /** The next bytes of its stdout, undefined at the end. `ended` does not return them again. */
   read(): Promise<Uint8Array | undefined>;
-  /** The first line of its stdout, without its end. */
+  /** The first line of its stdout, without the newline. */
   firstLine(): Promise<string>;
-  /** Takes no more of its stdout: the next write there breaks. */
-  hangUp(): Promise<void>;
-  /** Everything else that it prints, and its end. */
+  /** Closes the reading end of its stdout: its next write there fails with EPIPE. */
+  closeOutput(): Promise<void>;
+  /** Waits for its end and returns all output that was not read before. */
   ended(): Promise<Ended>;
 };
 
+/** A daemon of the program; disposal kills it. */
 export type Daemon = AsyncDisposable & {
   readonly pid: number;
-  /** The exit code; a signal's is its name. */
+  /** The exit code, or the name of the signal that ended it. */
   readonly exited: Promise<number | NodeJS.Signals>;
-  /** What it has logged so far. */
+  /** Everything it has logged so far. */
   log(): string;
-  /** Waits until its log contains `text`, `count` times. */
+  /** Waits until its log contains `text` at least `count` times. Rejects if the daemon ends before. */
   says(text: string, count?: number): Promise<void>;
   kill(signal: NodeJS.Signals): void;
 };
 
-/** Starts the program; disposing of it ends it if it still runs. */
+/** Starts the program with a minimal environment, in the root directory. */
 export function launch(
   words: readonly string[],
-  { stdin, isOpen = false, env = {} }: LaunchOptions = {},
+  { stdin, isOpen = false, env = {}, program = SOURCE }: LaunchOptions = {},
 ): Launched {
   const startMs = performance.now();
   const input = isOpen ? "pipe" : stdin === undefined ? "ignore" : Buffer.from(stdin);
-  const child = Bun.spawn([process.execPath, MAIN, ...words], {
+  const child = Bun.spawn([...program, ...words], {
     cwd: "/",
     env: { PATH: "/usr/bin:/bin", ...env },
     stdin: input,
@@ -71,7 +85,7 @@ export function launch(
         await child.stdin.write(input);
         await child.stdin.flush();
       } catch {
-        // It has ended, which is what `exited` tells.
+        // The process has ended; the test sees that in `exited`.
       }
     },
     endInput() {
@@ -87,7 +101,7 @@ export function launch(
       }
       return text.split("\n")[0] ?? "";
     },
-    hangUp: () => reader.cancel(),
+    closeOutput: () => reader.cancel(),
     async ended() {
       const [output, stderr, exitCode] = await Promise.all([
         readAll(read),
@@ -101,9 +115,13 @@ export function launch(
   };
 }
 
-/** Starts the program as a daemon, whose log is kept. */
-export function launchDaemon(words: readonly string[], env: Record<string, string>): Daemon {
-  const child = Bun.spawn([process.execPath, MAIN, ...words], {
+/** Starts the program as a daemon and keeps its log. */
+export function launchDaemon(
+  words: readonly string[],
+  env: Record<string, string>,
+  program: Program = SOURCE,
+): Daemon {
+  const child = Bun.spawn([...program, ...words], {
     cwd: "/",
     env: { PATH: "/usr/bin:/bin", ...env },
     stdin: "ignore",
@@ -121,7 +139,7 @@ export function launchDaemon(words: readonly string[], env: Record<string, strin
     log: () => log,
     async says(text, count = 1) {
       const isSaid = (): boolean => log.split(text).length > count;
-      const what = (): string => `the daemon says "${text}"; it said:\n${log}`;
+      const what = (): string => `the daemon logs "${text}"; its log:\n${log}`;
       await until(what, async () => {
         if (isSaid()) return true;
         if (child.exitCode === null && child.signalCode === null) return false;
@@ -138,7 +156,7 @@ export function launchDaemon(words: readonly string[], env: Record<string, strin
   };
 }
 
-/** The most memory that a process has had so far, in bytes (proc(5)). */
+/** The peak memory of a process so far, in bytes (VmHWM of proc(5)). */
 export async function peakBytes(pid: number): Promise<number> {
   const kib = /^VmHWM:\s+(\d+) kB$/m.exec(await readFile(`/proc/${pid}/status`, "utf8"))?.[1];
   return Number(kib) * 1024;

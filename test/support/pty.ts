@@ -1,17 +1,19 @@
-/** A pseudoterminal in raw mode: the test holds one end, a path leads to the other. */
+/** Owns a pseudoterminal in raw mode: the test has one end, and a device path is the other. */
 import { createCondition } from "../../src/channels/condition.ts";
 
+/** Disposal closes the terminal. */
 export type Pty = AsyncDisposable & {
-  /** The other end's device. */
+  /** The device path of the other end. */
   readonly path: string;
+  /** Sends bytes to the other end. */
   write(bytes: Uint8Array): void;
-  /** What was written at the other end, once that is `length` bytes. */
+  /** Waits for `length` bytes from the other end and returns them. */
   receive(length: number): Promise<Buffer>;
   /** Hangs up. */
   close(): Promise<void>;
 };
 
-/** A child keeps the other end open, so that it can be opened and closed any number of times. */
+/** Opens a terminal. A child keeps the other end open, so that a test can open and close it many times. */
 export async function openPty(): Promise<Pty> {
   let received = Buffer.alloc(0);
   const bell = createCondition();
@@ -26,7 +28,7 @@ export async function openPty(): Promise<Pty> {
   const path = received.toString().trim();
   received = Buffer.alloc(0);
   terminal.setRawMode(true);
-  // As in node, raw mode alone would still turn LF into CR LF.
+  // Raw mode alone would still turn LF into CR LF, as in Node.
   terminal.outputFlags = 0;
   const close = async (): Promise<void> => {
     child.kill("SIGKILL");

@@ -1,15 +1,17 @@
-/** Owns the QEMU Machine Protocol, client side (docs/interop/qmp-spec.txt): commands, answers, events. */
+/** Owns the client side of the QEMU Machine Protocol (docs/interop/qmp-spec.txt). */
 import { listenForLines } from "./lines.ts";
 
-/** One QEMU that can be told what to do. */
+/** The monitor of one QEMU. */
 export interface Qmp {
-  /** Settles once QEMU takes commands. */
+  /** Settles when QEMU accepts commands. */
   readonly ready: Promise<void>;
-  /** Runs one command and gives its `return` value; rejects with QEMU's own words. */
+  /** Runs one command and returns its `return` value. Rejects with QEMU's error. */
   command(name: string, args?: Readonly<Record<string, unknown>>): Promise<unknown>;
-  /** Settles with the data of the next event of this name that `matches`. Ask before you cause it. */
+  /**
+   * Settles with the data of the next event of that name that `matches`. Call it before you cause the event.
+   */
   event(name: string, matches?: (data: Record<string, unknown>) => boolean): Promise<Record<string, unknown>>;
-  /** Ends the conversation; what is still waiting stays unanswered. */
+  /** Disconnects. Pending commands stay pending. */
   close(): void;
 }
 

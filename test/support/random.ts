@@ -1,7 +1,8 @@
-/** Reproducible randomness: the same seed gives the same run. */
+/** Owns reproducible random numbers: the same seed gives the same numbers. */
 
+/** A generator of random values. */
 export type Random = {
-  /** An integer from 0 up to, but without, `below`. */
+  /** An integer from 0 to `below` - 1. */
   below(below: number): number;
   /** True in one of `times` cases. */
   oneIn(times: number): boolean;
@@ -9,7 +10,7 @@ export type Random = {
   pick<T>(items: readonly T[]): T;
 };
 
-/** The mulberry32 generator: 32 bits of state, good enough to shake a schedule. */
+/** Creates a mulberry32 generator, with 32 bits of state. */
 export function createRandom(seed: number): Random {
   let state = seed >>> 0;
   const next = (): number => {
@@ -31,7 +32,7 @@ export function createRandom(seed: number): Random {
   };
 }
 
-/** The seed of this run: `NEGOTIATOR_TEST_SEED` to repeat one, else a new one. */
+/** Returns the seed of this run: `NEGOTIATOR_TEST_SEED`, or a new one. */
 export function chooseSeed(): number {
   const given = process.env["NEGOTIATOR_TEST_SEED"];
   return given === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(given);

@@ -1,23 +1,23 @@
-/** Owns the answer to "can this machine run the VM tests", and brings what is missing where it may. */
+/** Owns the requirements of tests with virtual machines, and installs missing ones on Debian as root. */
 import { readFile } from "node:fs/promises";
 import { installPackages, withFreshLists } from "./apt.ts";
 import { bringGuestParts, CACHE_LOCK, findGuestParts, type GuestParts } from "./guest-parts.ts";
 import { withLock } from "./lock.ts";
 
-/** Either all that a VM needs, or what is missing and what to do about it. */
+/** The parts of a guest, or a list of missing requirements and the remedy. */
 export type VmRequirements =
   | { readonly ready: true; readonly parts: GuestParts }
   | { readonly ready: false; readonly missing: readonly string[]; readonly remedy: string };
 
-/** A program that has to be there, and Debian's package that has it. */
+/** A required program and its Debian package. */
 export type Tool = { readonly program: string; readonly package: string };
 
 const answers = new Map<readonly Tool[], Promise<VmRequirements>>();
 
 /**
- * Looks, and as root on x86-64 Debian also installs QEMU and downloads the guest's parts (a minute, once). One look
- * per process, one bringer per machine. `more` is what else a test needs, the same array each time. Rejects only when
- * bringing itself fails.
+ * Checks the requirements once per process. As root on x86-64 Debian it also installs QEMU and downloads the
+ * guest's parts, which takes a minute the first time. `more` lists further programs; pass the same array each
+ * time. Rejects only if an installation fails.
  */
 export function vmRequirements(more: readonly Tool[] = NO_TOOLS): Promise<VmRequirements> {
   const answer = answers.get(more) ?? meetRequirements([...TOOLS, ...more]);
@@ -25,13 +25,12 @@ export function vmRequirements(more: readonly Tool[] = NO_TOOLS): Promise<VmRequ
   return answer;
 }
 
-/** The text for people: what was left out, why, and the way out of it. */
+/** Formats the message that tests were left out, with the reason and the remedy. */
 export function formatMissing(name: string, { missing, remedy }: VmRequirements & { ready: false }): string {
   return `Left out: "${name}": this machine has no ${missing.join(", no ")}\n${remedy}`;
 }
 
-const REMEDY =
-  "Run the tests as root on x86-64 Debian (a container will do): they bring QEMU and a kernel themselves";
+const REMEDY = "Run the tests as root on x86-64 Debian, or in a container: they install QEMU and a kernel";
 const NO_TOOLS: readonly Tool[] = [];
 const TOOLS: readonly Tool[] = [
   { program: "qemu-system-x86_64", package: "qemu-system-x86" },
@@ -45,16 +44,16 @@ async function meetRequirements(tools: readonly Tool[]): Promise<VmRequirements>
     return { ready: false, missing: ["x86-64 Linux"], remedy: REMEDY };
   }
   const seen = await look(tools);
-  if (seen.ready || !(await mayBring())) {
+  if (seen.ready || !(await mayInstall())) {
     return seen;
   }
   return withLock(CACHE_LOCK, async () => {
-    // Another process may have brought everything while this one waited.
+    // Another process may have installed everything while this one waited for the lock.
     const again = await look(tools);
     if (again.ready) {
       return again;
     }
-    await bring(tools);
+    await install(tools);
     return look(tools);
   });
 }
@@ -76,7 +75,7 @@ async function missingTools(wanted: readonly Tool[]): Promise<Tool[]> {
   return wanted.filter((_, index) => present[index] === false);
 }
 
-/** One that lies there may still lack its libraries: an installation can be broken off in the middle. */
+/** Runs the program: after an interrupted installation it may exist without its libraries. */
 async function runs(program: string): Promise<boolean> {
   const path = Bun.which(program);
   if (path === null) return false;
@@ -84,12 +83,12 @@ async function runs(program: string): Promise<boolean> {
   return (await child.exited) === 0;
 }
 
-async function mayBring(): Promise<boolean> {
+async function mayInstall(): Promise<boolean> {
   const release = await readFile("/etc/os-release", "utf8").catch(() => "");
   return process.getuid?.() === 0 && /^ID=debian$/m.test(release) && Bun.which("flock") !== null;
 }
 
-async function bring(wanted: readonly Tool[]): Promise<void> {
+async function install(wanted: readonly Tool[]): Promise<void> {
   await withFreshLists(async () => {
     const packages = new Set((await missingTools(wanted)).map((tool) => tool.package));
     if (packages.size > 0) await installPackages([...packages]);

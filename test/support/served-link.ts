@@ -1,13 +1,15 @@
-/** A caller and a callee in one process, each with its session, joined in memory. */
+/** Owns a caller and a callee in one process, with their sessions joined in memory. */
 import { createMemoryPair } from "./memory-channel.ts";
 import { createLink } from "../../src/peers/link.ts";
 import type { IncomingCall } from "../../src/wire/calls/incoming-call.ts";
 import type { Session } from "../../src/wire/session/session.ts";
 
+/** Both sessions. Disposal cuts the channel between them. */
 export type ServedLink = AsyncDisposable & { readonly caller: Session; readonly callee: Session };
 
 let ids = 0;
 
+/** Creates two open sessions; `onCall` and `onNotice` get the calls and notices of the callee. */
 export function createServedLink(
   onCall: (call: IncomingCall) => void | Promise<void>,
   onNotice: (method: string, params: unknown) => void = () => {},

@@ -1,13 +1,14 @@
-/** Owns a place on the way to a unix socket where a test can cut what passes. */
+/** Owns a relay to a unix socket whose connections a test can cut. */
 import { connect, createServer } from "node:net";
 import type { Socket } from "node:net";
 
+/** Disposal closes the relay. */
 export type SocketRelay = AsyncDisposable & {
-  /** Breaks the present connections, and says how many these were; the next one passes. */
+  /** Breaks all connections and returns their number. The relay accepts new ones. */
   cut(): number;
 };
 
-/** Listens at `path` and passes everything on to the socket at `target`, and back. */
+/** Listens at `path` and relays each connection to the socket at `target`. */
 export async function createSocketRelay(path: string, target: string): Promise<SocketRelay> {
   const pairs = new Set<readonly [Socket, Socket]>();
   const server = createServer((near) => {

@@ -1,11 +1,16 @@
-/** Runs the program from its source, as a process of its own. */
+/** Runs the program from its source as a process. */
 import { join } from "node:path";
 
+/** The path of the program's entry. */
 export const MAIN = join(import.meta.dir, "../../src/main.ts");
 
+/** The exit code and output of a run. */
 export type SourceRun = { exitCode: number; stdout: string; stderr: string };
 
-/** `environment` is all that the process gets beside a search path; `preload` is a module that runs before it. */
+/**
+ * Runs the source. `environment` is its whole environment besides PATH; `preload` is a module that runs
+ * first.
+ */
 export async function runSource(
   words: readonly string[],
   { environment = {}, preload }: { environment?: Record<string, string>; preload?: string } = {},
@@ -14,7 +19,7 @@ export async function runSource(
   return runProcess([process.execPath, ...before, MAIN, ...words], environment);
 }
 
-/** Runs any command with everything it prints kept; it starts in the root directory and gets no input. */
+/** Runs any command in the root directory without input, and returns its output. */
 export async function runProcess(
   argv: readonly string[],
   environment: Record<string, string> = {},

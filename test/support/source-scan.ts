@@ -1,19 +1,19 @@
-/** Finds in TypeScript text what a transpiler drops: every import, type imports included, and code apart from text. */
+/** Finds all imports in TypeScript text, type imports included, and separates code from text. */
 
 /**
- * One reference to another module. `specifier` is undefined where it is computed. `names` are the imported names as the
- * other module calls them; `*` stands for a default or namespace import.
+ * One reference to another module. `specifier` is undefined if it is computed. `names` are the imported names
+ * as the other module exports them; `*` is a default or namespace import.
  */
 export type Import = { specifier: string | undefined; names: string[]; line: number };
 
-/** The 1-based line of an offset. */
+/** Returns the 1-based line of an offset. */
 export function lineAt(text: string, offset: number): number {
   return text.slice(0, offset).split("\n").length;
 }
 
 /**
- * The same text with the inside of comments, strings, templates and regular expressions turned to spaces. Offsets and
- * lines stay; the quotes stay, and so does the code in `${}`.
+ * Replaces the contents of comments, strings, templates and regular expressions with spaces. Offsets, lines,
+ * quotes and the code in `${}` stay.
  */
 export function maskLiterals(text: string): string {
   const parts: string[] = [];
@@ -66,7 +66,9 @@ export function maskLiterals(text: string): string {
   return parts.join("");
 }
 
-/** Every import of a file in any form: static, type, re-export, `import()`, `require`, and files named for a worker. */
+/**
+ * Returns all imports of a file: static, type, re-export, `import()`, `require`, and the files of workers.
+ */
 export function findImports(text: string): Import[] {
   const code = maskLiterals(text);
   return IMPORT_FORMS.flatMap((form) =>
@@ -88,7 +90,7 @@ const TEMPLATE_CHUNK = /(?:\\[\s\S]|\$(?!\{)|[^\\`$])*(?:`|\$\{|$)/y;
 const REG_EXP = /\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\[\n])+\/[a-z]*/y;
 const BEFORE_REG_EXP = /^(?:return|typeof|case|in|of|delete|void|throw|new|else|do|await|yield|instanceof)$/;
 
-/** A slash divides after a value and starts a regular expression everywhere else. */
+/** After a value a slash divides; elsewhere it starts a regular expression. */
 function mayStartRegExp(previous: string): boolean {
   return BEFORE_REG_EXP.test(previous) || !/^(?:[\w$]+|["'].*|[)\]}`])$/s.test(previous);
 }

@@ -1,13 +1,15 @@
-/** The project's own TypeScript files as text, for tests that hold the rules of the tree. */
+/** Reads the project's TypeScript files for tests of the house's rules. */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-/** `path` is relative to the repository and has forward slashes: `src/wire/channel.ts`. */
+/** One file; `path` is relative to the repository and has forward slashes: `src/wire/channel.ts`. */
 export type SourceFile = { path: string; text: string };
 
 const ROOT = join(import.meta.dir, "../..");
 
-/** All `.ts` files below the given folders of the repository, sorted by path; a folder that is not there counts as empty. */
+/**
+ * Returns all `.ts` files below folders of the repository, sorted by path. A missing folder counts as empty.
+ */
 export async function readSourceTree(folders: readonly string[]): Promise<SourceFile[]> {
   const paths = (await Promise.all(folders.map(listFolder))).flat().sort();
   return Promise.all(paths.map(async (path) => ({ path, text: await readFile(join(ROOT, path), "utf8") })));

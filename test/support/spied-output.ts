@@ -1,11 +1,12 @@
-/** Owns what this process writes to stdout and stderr while some code runs. */
+/** Captures what this process writes to stdout and stderr while some code runs. */
 import { spyOn } from "bun:test";
 
+/** The result of the code, and its output. */
 export type SpiedOutput<Result> = { result: Result; stdout: string; stderr: string };
 
-/** Nothing that `talk` writes reaches the terminal. */
+/** Runs `write` and captures its output, which does not reach the terminal. */
 export async function spyOnOutput<Result>(
-  talk: () => Result | Promise<Result>,
+  write: () => Result | Promise<Result>,
 ): Promise<SpiedOutput<Result>> {
   const written = { stdout: "", stderr: "" };
   const take = (name: keyof typeof written) => (text: string | Uint8Array) => {
@@ -14,7 +15,7 @@ export async function spyOnOutput<Result>(
   };
   using stdout = spyOn(process.stdout, "write").mockImplementation(take("stdout"));
   using stderr = spyOn(process.stderr, "write").mockImplementation(take("stderr"));
-  const result = await talk();
+  const result = await write();
   stdout.mockRestore();
   stderr.mockRestore();
   return { result, ...written };

@@ -1,74 +1,87 @@
-/** A host and its guests without machines: daemons as processes, joined by ports that behave as QEMU's do. */
+/**
+ * A host and its guests without virtual machines: daemons as processes, joined by ports that behave like
+ * QEMU's.
+ */
 import { chmod, readFile } from "node:fs/promises";
 import { createEmulatedPort } from "../../scripts/emulated-port.ts";
 import type { EmulatedPort } from "../../scripts/emulated-port.ts";
 import { askStatus } from "../../src/roles/host/ask-status.ts";
 import type { GuestStatus } from "../../src/roles/host/status.ts";
 import { launch, launchDaemon } from "./program.ts";
-import type { Daemon, Ended, Launched, LaunchOptions } from "./program.ts";
+import type { Daemon, Ended, Launched, LaunchOptions, Program } from "./program.ts";
 import { createTemporaryDirectory } from "./temporary-directory.ts";
 import { until } from "./until.ts";
 
-/** What a command line's call may take by itself: on a busy machine the default would pass before the test's own time. */
-const PATIENT = { NEGOTIATOR_TIMEOUT_SECONDS: "50" };
+/** The default deadline would pass on a busy machine before the test's timeout. */
+const LONG_DEADLINE = { NEGOTIATOR_TIMEOUT_SECONDS: "50" };
 
-/** One installation of the program, with places of its own. */
+/** One installation of the program, with its own config, policy, commands and control socket. */
 export type Side = {
   readonly role: "host" | "guest";
   readonly control: string;
-  /** Puts an executable into its directory of commands. */
+  /** Adds an executable script to its commands directory. Returns its path. */
   command(name: string, script: string, mode?: number): Promise<string>;
-  /** Replaces what its config says beside the places. */
+  /** Replaces its settings, without those for the paths. */
   configure(toml: string): Promise<void>;
-  /** Replaces its policy, which allows everything. */
+  /** Replaces its policy, which at first allows everything. */
   setPolicy(toml: string): Promise<void>;
-  /** The lines of its audit file. */
+  /** The entries of its audit file, oldest first. */
   audit(): Promise<Record<string, unknown>[]>;
-  /** Starts its daemon and waits until its control socket is there. */
+  /** Starts its daemon and waits until its control socket exists. */
   start(env?: Record<string, string>): Promise<Daemon>;
-  /** The daemon that was started last. */
+  /** The daemon that was started last; throws if there was none. */
   readonly daemon: Daemon;
   /** Runs `negotiator ROLE …` to its end. */
   run(words: readonly string[], options?: LaunchOptions): Promise<Ended>;
+  /** Starts `negotiator ROLE …` and does not wait for its end. */
   launch(words: readonly string[], options?: LaunchOptions): Launched;
 };
 
-/** `port` is where the host calls, `back` where the guest can call without its daemon. */
+/**
+ * A guest. The host calls it over `port`; its command line can call the host over `back` without a daemon.
+ */
 export type StagedGuest = Side & {
   readonly name: string;
   readonly port: EmulatedPort;
   readonly back: EmulatedPort;
 };
 
+/** Disposal kills all daemons and removes all files. */
 export type Stage = AsyncDisposable & {
-  /** The absolute path of a name in the stage's directory. */
+  /** The absolute path of `name` in the stage's directory. */
   at(name: string): string;
   readonly host: Side;
+  /** The guest of that name, or the first one. */
   guest(name?: string): StagedGuest;
-  /** Waits until the host's daemon has an open conversation with that guest. */
+  /** Waits until the host's daemon has an open session with that guest, the first one by default. */
   open(name?: string): Promise<GuestStatus>;
 };
 
+/** The sides of a stage and their settings. */
 export type StageOptions = {
   /** Names of the guests; `["web1"]` by default. */
   guests?: readonly string[];
-  /** Goes into every config. */
+  /** TOML for the config of every side. */
   settings?: string;
-  /** Leaves the daemons to the test. */
-  isDark?: boolean;
+  /** Starts no daemon: the test starts them. */
+  withoutDaemons?: boolean;
+  /** The program of each role, the source by default. */
+  programs?: { host?: Program; guest?: Program };
 };
 
-/** The policy that this machine may have is not asked. */
+/** Keeps this machine's own policy out of the tests. */
 const ALLOW_ALL = '[[rules]]\naction = "allow"\n';
 
+/** Creates the host and its guests, starts their daemons, and waits until all sessions are open. */
 export async function createStage({
   guests: names = ["web1"],
   settings = "",
-  isDark = false,
+  withoutDaemons = false,
+  programs = {},
 }: StageOptions = {}): Promise<Stage> {
   await using owned = new AsyncDisposableStack();
   const directory = owned.use(await createTemporaryDirectory());
-  /** Outlives this function, so that daemons can be started later. */
+  // Not in `owned`, because tests add daemons after it has moved.
   const daemons = new AsyncDisposableStack();
   const guests: StagedGuest[] = [];
   for (const name of names) {
@@ -76,21 +89,23 @@ export async function createStage({
     const back = owned.use(await createEmulatedPort(directory.path, `${name}.back`));
     const side = await createSide("guest", directory.at(name), daemons, {
       settings,
+      program: programs.guest,
       own: (control) => `[guest]\ncontrol = "${control}"\ncharacterDevice = "${port.guestPath}"\n`,
     });
     guests.push(Object.assign(side, { name, port, back }));
   }
   const host = await createSide("host", directory.at("host"), daemons, {
     settings,
+    program: programs.host,
     own: (control) =>
       `[host]\ncontrol = "${control}"\nlibvirt = "no"\nqemu = "no"\n${guests.map(namedGuest).join("")}`,
   });
   const open = (name: string): Promise<GuestStatus> =>
-    until(`the host talks with ${name}`, async () =>
+    until(`the host has an open session with ${name}`, async () =>
       (await askStatus(host.control))?.find((guest) => guest.name === name && guest.state === "open"),
     );
   owned.use(daemons);
-  if (!isDark) {
+  if (!withoutDaemons) {
     await Promise.all([host.start(), ...guests.map((guest) => guest.start())]);
     await Promise.all(names.map(open));
   }
@@ -100,7 +115,7 @@ export async function createStage({
     host,
     guest(name = names[0]) {
       const found = guests.find((guest) => guest.name === name);
-      if (found === undefined) throw new Error(`No guest "${name}" is on the stage`);
+      if (found === undefined) throw new Error(`The stage has no guest "${name}"`);
       return found;
     },
     open: (name = names[0] ?? "") => open(name),
@@ -115,13 +130,18 @@ function namedGuest({ name, port, back }: StagedGuest): string {
   ].join("");
 }
 
-type SideOptions = { settings: string; own: (control: string) => string };
+/** `own` returns the role's part of the config. */
+type SideOptions = {
+  settings: string;
+  program: Program | undefined;
+  own: (control: string) => string;
+};
 
 async function createSide(
   role: "host" | "guest",
   path: string,
   daemons: AsyncDisposableStack,
-  { settings, own }: SideOptions,
+  { settings, program, own }: SideOptions,
 ): Promise<Side> {
   const control = `${path}.sock`;
   const config = `${path}.toml`;
@@ -137,7 +157,11 @@ async function createSide(
   await setPolicy(ALLOW_ALL);
   const env = { NEGOTIATOR_CONFIG: config };
   const launchHere = (words: readonly string[], options: LaunchOptions = {}): Launched =>
-    launch([role, ...words], { ...options, env: { ...env, ...PATIENT, ...options.env } });
+    launch([role, ...words], {
+      ...(program && { program }),
+      ...options,
+      env: { ...env, ...LONG_DEADLINE, ...options.env },
+    });
   let daemon: Daemon | undefined;
 
   return {
@@ -152,9 +176,9 @@ async function createSide(
     setPolicy,
     audit: async () => (await readFile(audit, "utf8").catch(() => "")).split("\n").filter(Boolean).map(parse),
     async start(more = {}) {
-      const started = daemons.use(launchDaemon([role, "daemon"], { ...env, ...more }));
+      const started = daemons.use(launchDaemon([role, "daemon"], { ...env, ...more }, program));
       daemon = started;
-      await started.says(`Serving local users at ${control}`);
+      await started.says(` at ${control}`);
       return started;
     },
     get daemon() {

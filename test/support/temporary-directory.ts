@@ -1,20 +1,21 @@
-/** A directory that goes away with its user. */
+/** Owns temporary directories. */
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
+/** A directory. Disposal removes it. */
 export type TemporaryDirectory = AsyncDisposable & {
   readonly path: string;
   /** The absolute path of a name in it. */
   at(...names: string[]): string;
-  /** Writes a file and the directories above it; gives its absolute path. */
+  /** Writes a file, creates its parent directories, and returns its absolute path. */
   write(name: string, text: string): Promise<string>;
 };
 
-/** A unix socket's path has at most 107 bytes, and some machines have long temporary directories. */
+/** A unix socket's path has at most 107 bytes, and some machines have a long TMPDIR. */
 const LONGEST_BASE = 40;
 
-/** Rejects when the system's directory for temporary files cannot be written. */
+/** Creates an empty directory. Rejects if the system's directory for temporary files is not writable. */
 export async function createTemporaryDirectory(): Promise<TemporaryDirectory> {
   const base = tmpdir().length <= LONGEST_BASE ? tmpdir() : "/tmp";
   const path = await mkdtemp(join(base, "negotiator-"));
@@ -24,7 +25,7 @@ export async function createTemporaryDirectory(): Promise<TemporaryDirectory> {
     at,
     async write(name, text) {
       await mkdir(dirname(at(name)), { recursive: true });
-      // Whatever the umask: what others may write to is refused in many places.
+      // The program rejects many files that others may write to, so the umask must not decide.
       await writeFile(at(name), text, { mode: 0o644 });
       return at(name);
     },

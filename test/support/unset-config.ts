@@ -1,8 +1,8 @@
-/** Settings as the program has them where nobody has set anything: all defaults, the test's own among them. */
+/** Makes a config in which every setting counts as a default. */
 import type { Config } from "../../src/config/config.ts";
 import type { Settings } from "../../src/config/settings.ts";
 
-/** A policy file that is not there means no policy, as at its usual place; what the machine has there is not looked at. */
+/** Returns such a config. A missing policy file then means no policy, as at its default path. */
 export function unsetConfig(settings: Settings): Config {
   return { settings, origins: new Map([["policyFile", "default"]]), warnings: [] };
 }

@@ -1,11 +1,11 @@
-/** Owns waiting for what nobody announces: looks again and again, with an end. */
+/** Owns waiting for a condition by polling, with a timeout. */
 import { setTimeout as delay } from "node:timers/promises";
 
 const STEP_MS = 10;
 
 /**
- * What `look` gives as soon as it is neither undefined nor false. Throws with `what`, as it is by then, after `timeoutMs`,
- * but never without a look after that time: a process that stood still meanwhile has not missed what came true.
+ * Calls `look` until it returns neither undefined nor false, and returns that. Throws with `what` after
+ * `timeoutMs`, but only after one more look: the condition may have become true while this process stalled.
  */
 export async function until<T>(
   what: string | (() => string),
@@ -17,8 +17,7 @@ export async function until<T>(
     const isLast = performance.now() > endMs;
     const seen = await look();
     if (isSeen(seen)) return seen;
-    if (isLast)
-      throw new Error(`Waited ${timeoutMs} ms in vain until ${typeof what === "string" ? what : what()}`);
+    if (isLast) throw new Error(`Waited ${timeoutMs} ms until ${typeof what === "string" ? what : what()}`);
     await delay(STEP_MS);
   }
 }

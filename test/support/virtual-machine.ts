@@ -1,4 +1,7 @@
-/** Owns a guest in a test's hands: commands inside, the monitor outside, pauses, resets, moves; every failure shows the console. */
+/**
+ * Owns a virtual machine for tests: runs commands in it, and pauses, resets and moves it. Its errors show the
+ * console.
+ */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { within } from "./deadline.ts";
@@ -12,53 +15,55 @@ import {
   withConsole,
 } from "./machine.ts";
 import { loadState, saveState } from "./migration.ts";
-import { STEP_PATIENCE_MS } from "./patience.ts";
+import { STEP_TIMEOUT_MS } from "./timeouts.ts";
 
-/** A booted guest. An error that comes from it shows the end of its console. */
+/** A booted guest. Its errors show the end of its console. */
 export class VirtualMachine<Port extends string> implements AsyncDisposable {
-  /** The unix socket of each port on this machine; QEMU listens there. */
+  /** The path of each port's unix socket, where QEMU listens. */
   readonly sockets: Readonly<Record<Port, string>>;
   readonly #options: MachineOptions;
   readonly #shell = createGuestShell((line) => this.#running.control.send(line));
   #machine: Machine | undefined;
 
-  /** `bootVm` makes it. */
+  /** Use `bootVm` to create it. */
   constructor(options: Omit<MachineOptions, "sockets" | "receive">, sockets: Record<Port, string>) {
     this.#options = { ...options, sockets, receive: (line) => this.#shell.receive(line) };
     this.sockets = sockets;
   }
 
-  /** QEMU's process id; another one after `saveAndRestore`. */
+  /** QEMU's process id, which changes with `saveAndRestore`. */
   get pid(): number {
     return this.#running.pid;
   }
 
-  /** Settles with QEMU's exit code when the guest powers off, or QEMU dies; of the present QEMU, as `pid`. */
+  /** Settles with the present QEMU's exit code when the guest powers off or QEMU dies. */
   get exited(): Promise<number> {
     return this.#running.exited;
   }
 
-  /** What the console said so far. */
+  /** Returns the console's output so far. */
   console(): string {
     return readConsole(this.#options.folder);
   }
 
-  /** Starts QEMU; `bootVm` has done it. */
+  /** Starts QEMU and waits for the boot; `bootVm` calls it. */
   async boot(): Promise<void> {
     const booted = this.#shell.booted();
     await this.#start();
-    await this.#watch("booting", booted, STEP_PATIENCE_MS);
-    // Until here a panic should end QEMU; from here on a reboot may be the test's own wish.
+    await this.#watch("booting", booted, STEP_TIMEOUT_MS);
+    // A panic during boot should end QEMU. After the boot, a test may want a reboot.
     await this.qmp("set-action", { reboot: "reset" });
   }
 
-  /** Runs a line of shell as root. A non-zero exit is a result; what takes far too long is killed, and this rejects. */
+  /**
+   * Runs a shell line as root. A non-zero exit is a result. After a timeout it kills the command and rejects.
+   */
   async run(command: string): Promise<GuestResult> {
     const process = this.spawn(command);
-    return this.#watch(command, process.exited, STEP_PATIENCE_MS, () => this.#killLate(process));
+    return this.#watch(command, process.exited, STEP_TIMEOUT_MS, () => this.#killLate(process));
   }
 
-  /** Starts a line of shell as root and does not wait for it. */
+  /** Starts a shell line as root and does not wait for it. */
   spawn(command: string): GuestProcess {
     try {
       return this.#shell.start(command);
@@ -67,21 +72,21 @@ export class VirtualMachine<Port extends string> implements AsyncDisposable {
     }
   }
 
-  /** Sends a signal, such as "TERM", to a command that `spawn` started and to its process group. */
+  /** Sends a signal, such as "TERM", to the process group of a command from `spawn`. */
   async signal(process: GuestProcess, name: string): Promise<void> {
     const { exitCode, stderr } = await this.#watch(
       `kill -${name}`,
       this.#shell.signal(process, name).exited,
-      STEP_PATIENCE_MS,
+      STEP_TIMEOUT_MS,
     );
     if (exitCode !== 0) {
       throw new Error(`Cannot send ${name} to command ${process.id}: ${stderr}`);
     }
   }
 
-  /** One command of QEMU's monitor protocol; gives its `return` value. */
+  /** Runs one command of QEMU's monitor and returns its `return` value. */
   async qmp(command: string, args: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
-    return this.#watch(command, this.#running.qmp.command(command, args), STEP_PATIENCE_MS);
+    return this.#watch(command, this.#running.qmp.command(command, args), STEP_TIMEOUT_MS);
   }
 
   /** Stops the guest's processors. */
@@ -94,34 +99,35 @@ export class VirtualMachine<Port extends string> implements AsyncDisposable {
     await this.qmp("cont");
   }
 
-  /** Presses the reset button and waits until the guest, as it was planted first, has booted again. */
+  /** Resets the guest and waits until it has booted again, with its first files. */
   async reset(): Promise<void> {
     const booted = this.#shell.booted();
     await this.qmp("system_reset");
-    await this.#watch("booting after a reset", booted, STEP_PATIENCE_MS);
+    await this.#watch("booting after a reset", booted, STEP_TIMEOUT_MS);
   }
 
   /**
-   * Saves the guest to a file, ends QEMU, and lets a new QEMU go on, as `virsh save` and `restore` do. Sockets keep
-   * their paths and lose their clients. `beforeResume` runs while the new sockets listen and the guest still stands still.
+   * Saves the guest to a file, ends QEMU, and restores the guest in a new QEMU, like `virsh save` and
+   * `restore`. Sockets keep their paths and lose their clients. `beforeResume` runs when the new sockets
+   * listen and the guest is still stopped.
    */
   async saveAndRestore(beforeResume: () => Promise<void> = async () => undefined): Promise<void> {
     const state = join(this.#options.folder, "state");
-    await this.#watch("saving", saveState(this.#running, state), STEP_PATIENCE_MS);
+    await this.#watch("saving", saveState(this.#running, state), STEP_TIMEOUT_MS);
     const left = this.#running;
     this.#machine = undefined;
     await left[Symbol.asyncDispose]();
     await this.#start("incoming");
     await this.qmp("set-action", { reboot: "reset" });
     await beforeResume();
-    await this.#watch("restoring", loadState(this.#running, state), STEP_PATIENCE_MS);
+    await this.#watch("restoring", loadState(this.#running, state), STEP_TIMEOUT_MS);
     await rm(state);
   }
 
-  /** Kills QEMU and removes all that it left. */
+  /** Kills QEMU and removes its files. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#machine?.[Symbol.asyncDispose]();
-    this.#shell.fail(new Error("The VM is gone"));
+    this.#shell.fail(new Error("The virtual machine was closed"));
     await rm(this.#options.folder, { recursive: true });
   }
 
@@ -129,7 +135,7 @@ export class VirtualMachine<Port extends string> implements AsyncDisposable {
     const machine = await startMachine(this.#options, incoming);
     this.#machine = machine;
     void endOf(machine).catch((reason: Error) => {
-      // A machine that was left behind takes no command down with it.
+      // Commands of a restored guest go on when its former QEMU ends.
       if (this.#machine === machine) {
         this.#shell.fail(reason);
       }
@@ -143,7 +149,7 @@ export class VirtualMachine<Port extends string> implements AsyncDisposable {
     return this.#machine;
   }
 
-  /** Waits with an eye on QEMU and on the clock; every failure comes with the console. */
+  /** Waits for `work`. Rejects with the console if it fails, QEMU ends, or the time is over. */
   async #watch<T>(what: string, work: Promise<T>, timeoutMs: number, whenLate = async () => ""): Promise<T> {
     const late = new Error(`not done after ${timeoutMs} ms`);
     try {
@@ -163,10 +169,10 @@ export class VirtualMachine<Port extends string> implements AsyncDisposable {
     );
   }
 
-  /** What a killed command had said tells more than the console; a guest that hangs says nothing. */
+  /** Kills a late command and returns its output, which explains more than the console does. */
   async #killLate(process: GuestProcess): Promise<string> {
     this.#shell.signal(process, "KILL");
-    const result = process.exited.then(({ stdout, stderr }) => `; it had printed:\n${stdout}${stderr}`);
+    const result = process.exited.then(({ stdout, stderr }) => `; its output:\n${stdout}${stderr}`);
     return within(result, KILL_TIMEOUT_MS, () => new Error("hangs")).catch(() => "; it cannot be killed");
   }
 }

@@ -1,4 +1,4 @@
-/** Owns how a test gets a real guest: what it may ask for, and the way from there to a booted one. */
+/** Boots virtual machines for tests. */
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,23 +6,23 @@ import { type GuestFile, writeGuestImage } from "./guest-image.ts";
 import { formatMissing, vmRequirements } from "./requirements.ts";
 import { VirtualMachine } from "./virtual-machine.ts";
 
-/** What kind of guest; all but the binary may be left out. */
+/** The guest to boot; only the binary is required. */
 export interface VmOptions<Port extends string> {
   /** A glibc x86-64 executable on this machine; becomes /usr/bin/negotiator. */
   readonly binary: string;
-  /** Names of the virtio-serial ports, in order; none by default. */
+  /** The names of the virtio-serial ports in order; none by default. */
   readonly ports?: readonly Port[];
-  /** One by default. */
+  /** The number of processors, 1 by default. */
   readonly cpus?: number;
-  /** 512 by default. */
+  /** The memory in MiB, 512 by default. */
   readonly memoryMb?: number;
-  /** Planted in the guest, by absolute path. */
+  /** Files to add, by absolute path. */
   readonly files?: Readonly<Record<string, GuestFile>>;
-  /** Shell lines run as root before the guest counts as booted; the first that fails ends the boot. */
+  /** Shell lines that run as root during boot. The first line that fails ends the boot. */
   readonly init?: readonly string[];
 }
 
-/** Boots a guest and waits until it runs commands. Throws with the console when that fails. */
+/** Boots a guest and waits until it runs commands. Throws with the console if the boot fails. */
 export async function bootVm<const Port extends string = never>(
   options: VmOptions<Port>,
 ): Promise<VirtualMachine<Port>> {
@@ -33,7 +33,7 @@ export async function bootVm<const Port extends string = never>(
   const { binary, ports = [], cpus = 1, memoryMb = 512, files = {}, init = [] } = options;
   const folder = await mkdtemp(join(shortTemporaryFolder(), "vm-"));
   const initramfs = join(folder, "initramfs");
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Object.fromEntries forgets the names of its keys
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- fromEntries has no key names
   const sockets = Object.fromEntries(
     ports.map((name, index) => [name, join(folder, `port${index}`)]),
   ) as Record<Port, string>;
@@ -51,7 +51,9 @@ export async function bootVm<const Port extends string = never>(
   return vm;
 }
 
-/** A unix socket's path has at most 107 bytes, and some machines have long temporary folders. */
+/**
+ * Returns a short folder: a unix socket's path has at most 107 bytes, and some machines have a long TMPDIR.
+ */
 function shortTemporaryFolder(): string {
   return tmpdir().length < 60 ? tmpdir() : "/tmp";
 }

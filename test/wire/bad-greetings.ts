@@ -1,4 +1,4 @@
-/** Hellos that have to be refused, and what makes no sense before or instead of one. */
+/** Invalid hellos, and invalid messages before or instead of a hello. */
 import type { SessionState } from "../../src/wire/session/session.ts";
 
 const limits = { lineBytes: 131_072 };
@@ -20,22 +20,24 @@ const refuse = (name: string, changes: object, code = "BAD_REQUEST"): BadHello =
   answer: `n1 ${code}`,
 });
 
-/** The answer to a hello of a dialler whose first id names the session. */
+/** Returns the answer to a dialler's hello, with the first id that the dialler made. */
 const welcome = (changes: object): string => {
   const session = { id: "made-1", instance: "i", received: 0 };
   const result = { ...GOOD, version: 1, session, ...changes };
   return `${JSON.stringify({ jsonrpc: "2.0", id: "NONCE", result })}\n`;
 };
 
+/** A hello and the answer that refuses it. */
 export type BadHello = { name: string; input: string; answer: string };
 
+/** All invalid hellos. */
 export const BAD_HELLOS: readonly BadHello[] = [
   refuse("without versions", { versions: undefined }),
   refuse("with half a range of versions", { versions: { min: 1 } }),
   refuse("with versions as text", { versions: { min: "1", max: "1" } }),
   refuse("with only newer versions", { versions: { min: 2, max: 9 } }, "UNSUPPORTED"),
   refuse("with only older versions", { versions: { min: 0, max: 0 } }, "UNSUPPORTED"),
-  refuse("with a range turned round", { versions: { min: 9, max: 1 } }, "UNSUPPORTED"),
+  refuse("with a reversed range of versions", { versions: { min: 9, max: 1 } }, "UNSUPPORTED"),
   refuse("with negative versions", { versions: { min: -1, max: 1 } }),
   refuse("without capabilities", { capabilities: undefined }),
   refuse("with 65 capabilities", { capabilities: Array.from({ length: 65 }, () => "c") }),
@@ -44,22 +46,22 @@ export const BAD_HELLOS: readonly BadHello[] = [
   refuse("without an agent", { agent: undefined }),
   refuse("with an agent of 65 characters", { agent: { ...GOOD.agent, name: "n".repeat(65) } }),
   refuse("without a session", { session: undefined }),
-  refuse("with a session of no name", { session: { id: "", received: 0 } }),
-  refuse("with a session of 65 characters", { session: { id: "s".repeat(65), received: 0 } }),
-  refuse("with a session outside of ASCII", { session: { id: "é", received: 0 } }),
+  refuse("with an empty session id", { session: { id: "", received: 0 } }),
+  refuse("with a session id of 65 characters", { session: { id: "s".repeat(65), received: 0 } }),
+  refuse("with a session id outside ASCII", { session: { id: "é", received: 0 } }),
   refuse("with an instance that is null", { session: { id: "s", instance: null, received: 0 } }),
-  refuse("that received less than nothing", { session: { id: "s", received: -1 } }),
+  refuse("that received -1 messages", { session: { id: "s", received: -1 } }),
   refuse("that received half a message", { session: { id: "s", received: 0.5 } }),
   refuse("without limits", { limits: undefined }),
   refuse("with a negative limit", { limits: { ...limits, lineBytes: -1 } }),
   refuse("with a limit as text", { limits: { lineBytes: "many" } }),
-  refuse("with lines that a piece of a stream would not fit into", { limits: { lineBytes: 131_071 } }),
+  refuse("with lineBytes too low for a stream chunk", { limits: { lineBytes: 131_071 } }),
   {
-    name: "with a list as its members",
+    name: "with a list as its parameters",
     input: hello({}).replace(/"params":.*/, '"params":[]}'),
     answer: "n1 BAD_REQUEST",
   },
-  { name: "with nothing", input: hello({}).replace(/,"params":.*/, "}"), answer: "n1 BAD_REQUEST" },
+  { name: "without parameters", input: hello({}).replace(/,"params":.*/, "}"), answer: "n1 BAD_REQUEST" },
 ];
 
 type Greeting = {
@@ -68,7 +70,7 @@ type Greeting = {
   /** `NONCE` stands for the nonce of the session's hello. */
   input: string;
   answers: readonly string[];
-  /** The state afterwards, where that is another. */
+  /** The state afterwards, if it changes. */
   state?: SessionState;
 };
 
@@ -86,10 +88,12 @@ const rows = (
     ...(state ? { state } : {}),
   }));
 
+const NO_INSTANCE = { id: "made-1", received: 0 };
 const line = (members: string): string => `{"jsonrpc":"2.0",${members}}\n`;
 const REFUSAL = '{"success": false, "error": "Method negotiate:other not supported"}';
 const DATA = '"method":"stream.data","params":{"call":1,"stream":"stdin","offset":0,"text":"a"}';
 
+/** All other rows. */
 export const BAD_GREETINGS: readonly Greeting[] = [
   ...rows("idle", [], {
     garbage: "garbage\n",
@@ -101,23 +105,23 @@ export const BAD_GREETINGS: readonly Greeting[] = [
     "a numbered call": line('"seq":77,"id":9,"method":"info"'),
   }),
   ...rows("idle", ["session.resync"], {
-    "an event": line('"method":"guest.joined","params":{}'),
+    "a notice": line('"method":"guest.joined","params":{}'),
     "an answer": line('"id":9,"result":1'),
     data: line(DATA),
     "a ping": line('"method":"session.ping"'),
     "a goodbye": line('"method":"session.goodbye"'),
-    "a call without sense": line('"id":9,"method":7'),
+    "an invalid call": line('"id":9,"method":7'),
   }),
   ...rows("idle", [], {
-    "a call of an old host": '41\n{"args": [], "kw": {}, "method": "other"}',
+    "a python-negotiator's call": '41\n{"args": [], "kw": {}, "method": "other"}',
   }),
-  ...rows("idle", [], { "as much garbage as is borne": "garbage\n".repeat(32) }),
+  ...rows("idle", [], { "as much garbage as the limit allows": "garbage\n".repeat(32) }),
   ...rows("idle", Array.from({ length: 32 }, () => ["9 CLOSED", "session.resync"]).flat(), {
-    "a flood of calls": line('"id":9,"method":"info"').repeat(99),
+    "99 calls": line('"id":9,"method":"info"').repeat(99),
   }),
   ...rows("cut", [], {
     garbage: "garbage\n",
-    "as much garbage as is borne": "garbage\n".repeat(32),
+    "as much garbage as the limit allows": "garbage\n".repeat(32),
     "a call": line('"id":9,"method":"info"'),
     "the next number": line('"seq":1,"id":9,"method":"info"'),
     "an answer": line('"id":9,"result":1'),
@@ -127,15 +131,15 @@ export const BAD_GREETINGS: readonly Greeting[] = [
   }),
   ...rows("dialling", [], {
     garbage: "garbage\n",
-    "as much garbage as is borne": "garbage\n".repeat(32),
+    "as much garbage as the limit allows": "garbage\n".repeat(32),
     "a call": line('"id":9,"method":"info"'),
     "the answer to another hello": line('"id":"other","result":{}'),
     "the refusal of another hello": line('"id":"other","error":{"code":1,"message":""}'),
-    "an error of no call": line('"id":null,"error":{"code":1,"message":""}'),
+    "an error with the id null": line('"id":null,"error":{"code":1,"message":""}'),
     "a goodbye": line('"method":"session.goodbye"'),
-    "a late answer of an old agent": '{"result": "slept 3", "success": true}\n',
-    "an old agent's refusal of another hello": `${REFUSAL}\n`,
-    "an old agent's request": '{"method": "negotiate:NONCE"}\n',
+    "a late answer of a python-negotiator": '{"result": "slept 3", "success": true}\n',
+    "a python-negotiator's refusal of another hello": `${REFUSAL}\n`,
+    "a python-negotiator's request": '{"method": "negotiate:NONCE"}\n',
     "the torn end of a long answer": `${"x".repeat(200_000)}", "success": true}`,
   }),
   ...rows(
@@ -145,11 +149,11 @@ export const BAD_GREETINGS: readonly Greeting[] = [
       "an answer without members": line('"id":"NONCE","result":{}'),
       "an answer of null": line('"id":"NONCE","result":null'),
       "an answer with a bad session": line(
-        `"id":"NONCE","result":${JSON.stringify({ ...GOOD, version: 1, session: { id: "made-1", received: 0 } })}`,
+        `"id":"NONCE","result":${JSON.stringify({ ...GOOD, version: 1, session: NO_INSTANCE })}`,
       ),
       "an answer about another session": welcome({ session: { id: "s", instance: "i", received: 0 } }),
-      "an answer with a version that was never offered": welcome({ version: 99 }),
-      "an answer with lines that a piece of a stream would not fit into": welcome({
+      "an answer with a version that was not offered": welcome({ version: 99 }),
+      "an answer with lineBytes too low for a stream chunk": welcome({
         limits: { lineBytes: 131_071 },
       }),
     },
@@ -167,7 +171,7 @@ export const BAD_GREETINGS: readonly Greeting[] = [
     "dialling",
     [],
     {
-      "an old agent's refusal of its hello":
+      "a python-negotiator's refusal of its hello":
         '{"success": false, "error": "Method negotiate:NONCE not supported"}\n',
     },
     "foreign",

@@ -1,4 +1,6 @@
-/** What a peer says costs no more than its bytes: no check makes an object of every wrong item, no text is passed on whole. */
+/**
+ * Hostile input costs about as much as its bytes: checks stop at the first issue, and texts are shortened.
+ */
 import { expect, test } from "bun:test";
 import { fromWireError } from "../../src/wire/message.ts";
 import { encodeLengthPrefixed } from "../../src/wire/frames/length-prefixed.ts";
@@ -7,7 +9,7 @@ import { parseJsonObject } from "../../src/wire/json.ts";
 import { processorMsOf } from "../support/processor-time.ts";
 import { createOpenListener, createScriptedPeer } from "./session/scripted-peer.ts";
 
-test("a list of a hundred thousand wrong items is refused as fast as it is read", () => {
+test("a list of 100,000 invalid items is refused about as fast as it is parsed", () => {
   const wrong = Array.from({ length: 100_000 }, () => 0);
   const request = {
     jsonrpc: "2.0",
@@ -18,33 +20,33 @@ test("a list of a hundred thousand wrong items is refused as fast as it is read"
     streams: { read: {}, write: wrong },
   };
   const bytes = new TextEncoder().encode(JSON.stringify(request));
-  const decode = (): void => expect(native.decode(parseJsonObject(bytes)).kind).toBe("senseless");
+  const decode = (): void => expect(native.decode(parseJsonObject(bytes)).kind).toBe("invalid");
   const parse = (): void => {
     for (let times = 0; times < 10; times++) JSON.parse(new TextDecoder().decode(bytes));
   };
-  // With an object for each item it takes some hundred times as long as the reading.
+  // An issue object for each item would take some hundred times as long as the parsing.
   expect(processorMsOf(decode)).toBeLessThan(Math.max(3 * processorMsOf(parse), 20));
 });
 
-test("a peer's text is cut where it comes in", () => {
+test("a peer's error text of 1,000,000 characters is shortened", () => {
   const { message } = fromWireError({ code: "INTERNAL", message: "A".repeat(1_000_000) });
   expect(message.length).toBeLessThan(1100);
 });
 
-test("a peer's text begins no line of ours, unless it is our own daemon's", () => {
+test("a peer's error text is put on one line, except from this machine's daemon", () => {
   const error = { code: "INTERNAL", message: "no\n \r\nnegotiator: Done." } as const;
   expect(fromWireError(error).message).toBe("no; negotiator: Done.");
   expect(fromWireError(error, true).message).toBe(error.message);
 });
 
-test("a native message in a counted frame is no longer than a line may be", () => {
+test("a native message in a length-prefixed frame longer than a line is refused", () => {
   const peer = createOpenListener();
   const body = JSON.stringify({ jsonrpc: "2.0", seq: 1, id: 1, method: "m", params: "x".repeat(2_000_000) });
   peer.session.receive(new TextEncoder().encode(`${body.length}\n${body}`), 0);
   expect(peer.calls).toHaveLength(0);
 });
 
-test("a dialler takes no counted frame that is longer than a line, and hears what comes behind it", () => {
+test("a dialler refuses a length-prefixed frame longer than a line, and reads the next message", () => {
   const peer = createScriptedPeer({ side: "dialler" });
   peer.session.dial();
   peer.send(encodeLengthPrefixed({ result: "x".repeat(2_000_000), success: true }));

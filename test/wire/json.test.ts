@@ -1,4 +1,4 @@
-/** What counts as an object from a peer. */
+/** JSON from a peer is parsed, or refused with BAD_FRAME or TOO_LARGE. */
 import { describe, expect, test } from "bun:test";
 import { MESSAGE_MARKS } from "../../src/limits.ts";
 import { parseJsonObject } from "../../src/wire/json.ts";
@@ -7,7 +7,7 @@ import { errorOf } from "../support/error-of.ts";
 const parse = (text: string): unknown => parseJsonObject(new TextEncoder().encode(text));
 const nested = (depth: number): string => `{"a":${"[".repeat(depth - 1)}${"]".repeat(depth - 1)}}`;
 
-describe("an object is read", () => {
+describe("valid objects", () => {
   test.each([
     [
       "the largest exact integers",
@@ -16,46 +16,46 @@ describe("an object is read", () => {
     ],
     ["fractions", '{"a":0.1,"b":-1e-7}', { a: 0.1, b: -1e-7 }],
     ["pairs of surrogates", '{"\\ud83d\\ude00":"\\ud83d\\ude00"}', { "😀": "😀" }],
-    ["repeated names, of which the last counts", '{"a":1,"a":2}', { a: 2 }],
+    ["repeated names, of which the last counts,", '{"a":1,"a":2}', { a: 2 }],
     ["blanks around it", ' \t{"a":null}\r\n', { a: null }],
-  ])("with %s", (_, text, value) => expect(parse(text)).toEqual(value));
+  ])("an object with %s is parsed", (_, text, value) => expect(parse(text)).toEqual(value));
 
-  test("32 levels deep", () => expect(parse(nested(32))).toBeDefined());
+  test("an object with 32 levels is parsed", () => expect(parse(nested(32))).toBeDefined());
 
-  test("with __proto__ as a member like any other", () => {
+  test("__proto__ in an object is an ordinary member", () => {
     const object = parse('{"__proto__":{"a":1},"constructor":2}');
     expect(Object.getPrototypeOf(object)).toBe(Object.prototype);
     expect(Object.keys(Object(object))).toEqual(["__proto__", "constructor"]);
   });
 });
 
-describe("BAD_FRAME is", () => {
+describe("invalid objects", () => {
   test.each([
-    ["nothing", ""],
+    ["an empty text", ""],
     ["a list", "[]"],
-    ["text", '"a"'],
+    ["a string", '"a"'],
     ["a number", "1"],
     ["null", "null"],
     ["two objects", "{}{}"],
-    ["a comma too many", '{"a":1,}'],
-    ["a comment", "{}//"],
+    ["an object with a comma too many", '{"a":1,}'],
+    ["an object with a comment", "{}//"],
     ["NaN", '{"a":NaN}'],
     ["a byte order mark", "\ufeff{}"],
     ["2^53", '{"a":9007199254740992}'],
     ["-2^53, deep inside", '{"a":[{"b":[-9007199254740992]}]}'],
     ["infinity", '{"a":1e999}'],
-    ["half of a pair", '{"a":"x\\ud800y"}'],
-    ["the other half", '{"a":["\\udc00"]}'],
-    ["halves in the wrong order", '{"a":"\\ude00\\ud83d"}'],
-    ["half of a pair in a name", '{"\\ud800":1}'],
+    ["half of a surrogate pair", '{"a":"x\\ud800y"}'],
+    ["the other half of a surrogate pair", '{"a":["\\udc00"]}'],
+    ["a surrogate pair in the wrong order", '{"a":"\\ude00\\ud83d"}'],
+    ["half of a surrogate pair in a name", '{"\\ud800":1}'],
     ["33 levels", nested(33)],
     ["100,000 levels", nested(100_000)],
     ["100,000 levels without an end", `{"a":${"[".repeat(100_000)}`],
     ["50,000 objects in one another", '{"a":'.repeat(50_000)],
-  ])("%s", (_, text) => expect(errorOf(() => parse(text)).code).toBe("BAD_FRAME"));
+  ])("parsing %s throws BAD_FRAME", (_, text) => expect(errorOf(() => parse(text)).code).toBe("BAD_FRAME"));
 
   test.each([[[0xff]], [[0xc0, 0x80]], [[0xed, 0xa0, 0x80]], [[0xf4, 0x90, 0x80, 0x80]], [[0xe2, 0x82]]])(
-    "a string of the bytes %p",
+    "parsing a string of the bytes %p throws BAD_FRAME",
     (inner) => {
       const bytes = Uint8Array.from([...Buffer.from('{"a":"'), ...inner, ...Buffer.from('"}')]);
       expect(errorOf(() => parseJsonObject(bytes)).code).toBe("BAD_FRAME");
@@ -63,23 +63,23 @@ describe("BAD_FRAME is", () => {
   );
 });
 
-describe("TOO_LARGE is, without a look at the rest,", () => {
+describe("objects with too many values", () => {
   test.each([
     ["empty lists", `{"a":[${"[],".repeat(70_000)}[]]}`],
     ["numbers", `{"a":[${"1,".repeat(140_000)}1]}`],
     ["members", `{${'"":0,'.repeat(70_000)}"":0}`],
     ["one list in another", "[".repeat(140_000)],
-    ["what is no JSON behind that", `{"a":[${"1,".repeat(140_000)}\ud800]`],
-  ])("an object of more %s than can be read at once", (_, text) =>
+    ["numbers, with invalid JSON after them", `{"a":[${"1,".repeat(140_000)}\ud800]`],
+  ])("an object with too many values (%s) throws TOO_LARGE", (_, text) =>
     expect(errorOf(() => parse(text)).code).toBe("TOO_LARGE"),
   );
 
-  test("but not what stands in strings, however many marks that has", () => {
+  test("commas, colons and brackets inside strings do not count as values", () => {
     const text = ',:{[\\"'.repeat(100_000);
     expect(parse(JSON.stringify({ a: text, [text]: 1 }))).toEqual({ a: text, [text]: 1 });
   });
 
-  test("and not as many as a message may have", () => {
+  test("an object with exactly the most values is parsed, one with more throws TOO_LARGE", () => {
     const items = Array.from({ length: MESSAGE_MARKS - 2 }, () => 0);
     expect(parse(JSON.stringify({ a: items }))).toEqual({ a: items });
     expect(errorOf(() => parse(JSON.stringify({ a: [...items, 0, 0] }))).code).toBe("TOO_LARGE");

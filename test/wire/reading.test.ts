@@ -1,10 +1,10 @@
-/** From bytes to a native message, or to the object of another dialect; never an exception. */
+/** One frame is read as a native message, a foreign object or an error, and never throws. */
 import { expect, test } from "bun:test";
 import { readFrame } from "../../src/wire/reading.ts";
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-test("a native message is decoded, and an object of another dialect is handed on as it is", () => {
+test("a native message is decoded, and another object is returned as it is", () => {
   expect(readFrame(encode('{"jsonrpc":"2.0","seq":3,"id":1,"result":"a"}'))).toEqual({
     kind: "native",
     message: { kind: "result", seq: 3, id: 1, result: "a" },
@@ -15,23 +15,23 @@ test("a native message is decoded, and an object of another dialect is handed on
   });
 });
 
-test("what has its place in the order but makes no sense is a message", () => {
+test("an invalid message with a valid seq keeps its seq and id", () => {
   const read = readFrame(encode('{"jsonrpc":"2.0","seq":3,"id":1,"method":7}'));
-  expect(read).toMatchObject({ kind: "native", message: { kind: "senseless", seq: 3, id: 1 } });
+  expect(read).toMatchObject({ kind: "native", message: { kind: "invalid", seq: 3, id: 1 } });
 });
 
-test("what is made of too many values is unreadable in any dialect", () => {
+test("a message with too many values is TOO_LARGE in any dialect", () => {
   const list = `[${"[],".repeat(140_000)}[]]`;
   for (const text of [`{"jsonrpc":"2.0","method":"m","params":${list}}`, `{"method":"m","args":${list}}`])
     expect(readFrame(encode(text))).toMatchObject({ kind: "unreadable", error: { code: "TOO_LARGE" } });
 });
 
 test.each([
-  ["no text", Uint8Array.of(0xff)],
-  ["no JSON", encode("{")],
-  ["no object", encode("[]")],
-  ["no number that counts", encode('{"jsonrpc":"2.0","seq":0,"method":"m"}')],
-  ["nothing", new Uint8Array(0)],
-])("%s is unreadable", (_, bytes) => {
+  ["a frame that is not UTF-8", Uint8Array.of(0xff)],
+  ["a frame that is not JSON", encode("{")],
+  ["a frame that is not an object", encode("[]")],
+  ["a message with the seq 0", encode('{"jsonrpc":"2.0","seq":0,"method":"m"}')],
+  ["an empty frame", new Uint8Array(0)],
+])("%s is read as BAD_FRAME", (_, bytes) => {
   expect(readFrame(bytes)).toMatchObject({ kind: "unreadable", error: { code: "BAD_FRAME" } });
 });

@@ -1,20 +1,20 @@
-/** Our calls in the words of python-negotiator, and its answers in ours. */
+/** Translates our calls to python-negotiator's requests, and its answers to our results. */
 import * as v from "valibot";
 import { NegotiatorError } from "../../errors.ts";
 import { ExecuteParams } from "../../methods/execute.ts";
 import { clipText } from "../../wire/message.ts";
-import type { ExchangeAnswer } from "../queued-peer.ts";
+import type { ExchangeAnswer } from "../queued/queued-call.ts";
 import type { LegacyParams } from "./envelope.ts";
 import { fromLegacyResult, readLegacyFailure } from "./text.ts";
 import type { LegacyEnd } from "./text.ts";
 
-/** A request of the original: its method with positional and keyword arguments. `name` is our method's. */
+/** A python-negotiator request: its method, positional and keyword arguments. `name` is our method. */
 export type LegacyRequest = { name: string; method: string } & LegacyParams;
 
-/** `text` is the old server's own account of the failure. */
+/** A python-negotiator answer. `text` is the error text of a failure. */
 export type LegacyAnswer = { kind: "result"; result: unknown } | { kind: "failure"; text: string };
 
-/** The methods of ours that python-negotiator has, by other names. */
+/** Our methods that python-negotiator has too, under other names. */
 export const LEGACY_METHODS = ["execute", "list-commands"] as const;
 
 /** The request for one of `LEGACY_METHODS`. Throws `BAD_REQUEST` for input that is not UTF-8. */
@@ -27,8 +27,8 @@ export function createLegacyRequest(name: string, params: unknown, input: Uint8A
 }
 
 /**
- * The answer as a result of our method. Throws the error that the old server's text stands for, and
- * `BAD_REQUEST` for a list that is not a list of names. `durationMs` is how long the call took.
+ * The answer as a result of our method. Throws the error that a failure's text stands for, and `BAD_REQUEST`
+ * for a command list that is not a list of names. `durationMs` is the duration of the call.
  */
 export function readLegacyAnswer(
   { name, args: [command] }: LegacyRequest,
@@ -44,7 +44,6 @@ export function readLegacyAnswer(
   return { result: { commands: readNames(answer.result).map((found) => ({ name: found, kind: "user" })) } };
 }
 
-/** An old server reports an exit code in words only, and the output in the same text. */
 function readEnd(answer: LegacyAnswer, command: string): LegacyEnd {
   if (answer.kind === "failure") return readLegacyFailure(answer.text, command);
   const text = typeof answer.result === "string" ? answer.result : JSON.stringify(answer.result);
@@ -53,7 +52,10 @@ function readEnd(answer: LegacyAnswer, command: string): LegacyEnd {
 
 function readNames(result: unknown): string[] {
   if (Array.isArray(result) && result.every((name) => typeof name === "string")) return result.toSorted();
-  throw new NegotiatorError("BAD_REQUEST", "The old agent's list of commands is not a list of names");
+  throw new NegotiatorError(
+    "BAD_REQUEST",
+    "The old agent sent a list of commands that is not a list of names",
+  );
 }
 
 function decodeInput(input: Uint8Array): string {

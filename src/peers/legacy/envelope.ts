@@ -1,7 +1,7 @@
 /**
- * The envelope of python-negotiator: a decimal byte count, LF, and that many bytes of JSON. Requests have a
- * method with positional and keyword arguments, answers say whether they succeeded. One call at a time, no
- * ids.
+ * The envelope of python-negotiator: a decimal byte count, LF, and that many bytes of JSON. A request has a
+ * method with positional and keyword arguments. An answer has a success flag. Calls have no ids, so a
+ * peer makes one at a time.
  */
 import { NegotiatorError } from "../../errors.ts";
 import type { Envelope } from "../../wire/envelope.ts";
@@ -11,9 +11,10 @@ import type { JsonObject } from "../../wire/json.ts";
 import type { Message } from "../../wire/message.ts";
 import { helloMethod } from "../../wire/session/handshake.ts";
 
-/** `params` of a legacy request. */
+/** The parameters of a python-negotiator request. */
 export type LegacyParams = { args: readonly unknown[]; kw: JsonObject };
 
+/** Encodes and decodes python-negotiator's messages. */
 export const legacyEnvelope: Envelope = {
   recognises: (object) => !("jsonrpc" in object) && isReadable(object),
   decode: decodeObject,
@@ -29,10 +30,7 @@ function isReadable(object: JsonObject): boolean {
   }
 }
 
-/**
- * Whether the object is an agent's refusal of the hello with this nonce, and not a late answer to something
- * else.
- */
+/** True if the object refuses the hello with this nonce. A late answer to another request does not. */
 export function refusesHello({ success, error }: JsonObject, nonce: string): boolean {
   return success === false && typeof error === "string" && error.includes(helloMethod(nonce));
 }
@@ -53,20 +51,23 @@ function decodeObject(object: JsonObject): Message {
   return { kind: "request", method, params };
 }
 
-/** Members in the order in which the original writes them, which is that of a Python 2 dict. */
+/** Old peers get the members in the original's order, which is that of a Python 2 dict. */
 function toObject(message: Message): JsonObject {
   if (message.kind === "result") return { result: message.result, success: true };
   if (message.kind === "failure") return { success: false, error: message.error.message };
   if (message.kind === "request" && isLegacyParams(message.params)) {
     return { args: message.params.args, kw: message.params.kw, method: message.method };
   }
-  throw new NegotiatorError("UNSUPPORTED", `Cannot say "${message.kind}" to a python-negotiator peer`);
+  throw new NegotiatorError(
+    "UNSUPPORTED",
+    `Cannot send a message of kind "${message.kind}" to a python-negotiator peer`,
+  );
 }
 
 function isLegacyParams(params: unknown): params is LegacyParams {
   return isJsonObject(params) && Array.isArray(params["args"]) && isJsonObject(params["kw"]);
 }
 
-function badFrame(flaw: string): NegotiatorError {
-  return new NegotiatorError("BAD_FRAME", `Cannot read a python-negotiator message: ${flaw}`);
+function badFrame(reason: string): NegotiatorError {
+  return new NegotiatorError("BAD_FRAME", `Cannot read a python-negotiator message: ${reason}`);
 }

@@ -1,6 +1,6 @@
 /**
- * One call to a python-negotiator on a fresh channel: hello, request, answer, and nothing that it could die
- * of.
+ * One call to a python-negotiator on a fresh channel: hello, request, answer. No other byte is sent, because
+ * the old agent dies of bytes that it does not expect.
  */
 import { NegotiatorError } from "../../errors.ts";
 import { DEFAULT_LIMITS } from "../../limits.ts";
@@ -15,9 +15,9 @@ import type { LegacyParams } from "./envelope.ts";
 import type { SyncProbe } from "./sync-probe.ts";
 
 /**
- * Sends the probe, and the request once the probe was refused; `onSend` is called between the two. Resolves
- * to undefined when a native agent answers the probe: the guest was upgraded. Rejects with `CLOSED` when the
- * channel ends before the answer, and with `BAD_FRAME` or `TOO_LARGE` for an answer that cannot be read.
+ * Makes one call: sends the probe, waits for its refusal, calls `onSend`, sends the request. Resolves to
+ * undefined, without the request, if a native agent answers the probe. Rejects with `CLOSED` if the channel
+ * ends before the answer, and with `BAD_FRAME` or `TOO_LARGE` for an unreadable answer.
  */
 export async function exchange(
   channel: Channel,
@@ -39,10 +39,7 @@ export async function exchange(
 
 type Objects = AsyncIterableIterator<JsonObject | NegotiatorError>;
 
-/**
- * Who answers the probe; undefined when the channel ends before. Everything unreadable is the end of
- * something older.
- */
+/** Unreadable objects are skipped, because they can be the end of an older answer. */
 async function findAnswerer(objects: Objects, nonce: string): Promise<"native" | "legacy" | undefined> {
   for await (const object of objects) {
     if (object instanceof NegotiatorError) continue;
@@ -52,7 +49,7 @@ async function findAnswerer(objects: Objects, nonce: string): Promise<"native" |
   return undefined;
 }
 
-/** After the refusal of the probe only our answer can come, so anything unreadable is a failed answer. */
+/** After the probe's refusal only our answer can come, so an unreadable object is a failed answer. */
 async function findAnswer(objects: Objects): Promise<LegacyAnswer | undefined> {
   for await (const object of objects) {
     if (object instanceof NegotiatorError) throw object;
@@ -63,10 +60,7 @@ async function findAnswer(objects: Objects): Promise<LegacyAnswer | undefined> {
   return undefined;
 }
 
-/**
- * A `for await` loop that is left early does not end this iterator: the next loop goes on where the first
- * stopped.
- */
+/** Two loops read one after the other, so this iterator has no `return` for the first loop to call. */
 function receive(channel: Channel): Objects {
   const objects = readObjects(channel);
   const iterator: Objects = { next: () => objects.next(), [Symbol.asyncIterator]: () => iterator };
@@ -85,7 +79,7 @@ async function* readObjects(channel: Channel): AsyncGenerator<JsonObject | Negot
 }
 
 function endedEarly({ label }: Channel): NegotiatorError {
-  return new NegotiatorError("CLOSED", `The channel "${label}" ended before the answer came`);
+  return new NegotiatorError("CLOSED", `The channel "${label}" ended before the answer`);
 }
 
 function tooManyFaults({ label }: Channel): NegotiatorError {

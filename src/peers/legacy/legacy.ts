@@ -1,18 +1,18 @@
-/** The row of python-negotiator. README.md says why it is here, and when it can go. */
+/** The row of python-negotiator. README.md explains why it is here, and when it can be removed. */
 import type { ForeignDialect } from "../dialect.ts";
 import { NATIVE } from "../native.ts";
 import { createObjectFramer } from "../object-framer.ts";
-import { createQueuedPeer } from "../queued-peer.ts";
+import { createQueuedPeer } from "../queued/queued-peer.ts";
 import { createLegacyRequest, LEGACY_METHODS, readLegacyAnswer } from "./calls.ts";
 import { legacyEnvelope, refusesHello } from "./envelope.ts";
 import { exchange } from "./exchange.ts";
 import { createLegacyServer } from "./server.ts";
 import { createSyncProbe } from "./sync-probe.ts";
 
-/** An old server keeps several copies of its input in memory. */
+/** An old server keeps several copies of its input in memory, so the input is limited. */
 const INPUT_BYTES = 8 * 1024 * 1024;
 
-/** python-negotiator shares the ports of the native dialect: the hello tells which of them is spoken. */
+/** The row of python-negotiator. It shares the native ports, so the hello shows which dialect is spoken. */
 export const LEGACY: ForeignDialect = {
   name: "legacy",
   label: "python-negotiator",

@@ -1,90 +1,46 @@
-/** Serves a python-negotiator's calls: one after the other, in its own words, under our policy and audit. */
+/** Answers a python-negotiator's calls, one after the other. Policy and audit apply as to native calls. */
 import * as v from "valibot";
 import { NegotiatorError } from "../../errors.ts";
 import { ExecuteResultSchema } from "../../methods/execute.ts";
 import { CommandListSchema } from "../../methods/list-commands.ts";
-import { FIRST_FLAW, isJsonObject } from "../../wire/json.ts";
+import { FIRST_ISSUE, isJsonObject } from "../../wire/json.ts";
 import type { Message, Request } from "../../wire/message.ts";
-import { createCollectedCall } from "../collected-call.ts";
-import type { CollectedCallOptions } from "../collected-call.ts";
+import { createCollectedCall } from "../queued/collected-call.ts";
+import type { CollectedCallOptions } from "../queued/collected-call.ts";
+import { createQueuedServer } from "../queued/queued-server.ts";
 import type { ForeignServer, ServerLine } from "../dialect.ts";
 import { legacyEnvelope } from "./envelope.ts";
 import type { LegacyParams } from "./envelope.ts";
 import { toLegacyFailure, toLegacyRefusal, toLegacyResult } from "./text.ts";
 
-/**
- * Most requests that wait. The original's clients send one and wait for the answer; more at once are answered
- * in order. A request over this limit, or over the limit of bytes, is never answered: an answer out of order
- * would belong to another.
- */
-const WAITING_REQUESTS = 64;
-/** What an empty text still takes in memory, in bytes, roughly. */
-const WORD_BYTES = 32;
-/** Longest method name that a refusal repeats: enough for a hello's nonce. */
+const EMPTY_TEXT_BYTES = 32;
+/** A refusal must repeat a whole hello, because the host looks for its nonce. */
 const NAME_LENGTH = 128;
 
-/** A server that answers requests one after the other. */
+/** Creates a server. Requests that arrive together are answered in order. */
 export function createLegacyServer(line: ServerLine): ForeignServer {
-  const queue: { request: Request; bytes: number }[] = [];
-  let waitingBytes = 0;
-  let isBusy = false;
-  let presence = new AbortController();
-
-  const enqueue = (request: Request): void => {
-    if (queue.length >= WAITING_REQUESTS) return;
-    const bytes = sizeOf(request.method) + sizeOf(request.params);
-    if (queue.length > 0 && waitingBytes + bytes > line.limits.lengthPrefixedBytes) return;
-    queue.push({ request, bytes });
-    waitingBytes += bytes;
-    void work();
-  };
-
-  const next = (): Request | undefined => {
-    const waiting = line.unsent() > 0 ? undefined : queue.shift();
-    waitingBytes -= waiting?.bytes ?? 0;
-    return waiting?.request;
-  };
-
-  const work = async (): Promise<void> => {
-    if (isBusy) return;
-    isBusy = true;
-    for (let request = next(); request !== undefined; request = next()) {
-      const { signal } = presence;
-      const message = await answer(request, line, signal);
-      // A peer that came in the meantime would take the answer for that to a request of its own.
-      if (!signal.aborted) line.send(legacyEnvelope.encode(message));
-    }
-    isBusy = false;
-  };
-
-  return {
-    take(object) {
+  return createQueuedServer<Request>(line, {
+    read(object) {
       const message = legacyEnvelope.decode(object);
-      if (message.kind === "request") enqueue(message);
+      return message.kind === "request" ? message : undefined;
     },
-    resume: () => void work(),
-    cancelAll() {
-      queue.length = 0;
-      waitingBytes = 0;
-      presence.abort(new NegotiatorError("CANCELLED", "The caller is gone"));
-      presence = new AbortController();
-    },
-  };
+    bytesOf: ({ method, params }) => estimateBytes(method) + estimateBytes(params),
+    answer: async (request, signal) => legacyEnvelope.encode(await answer(request, line, signal)),
+  });
 }
 
-/** The bytes that a parsed value takes in memory, roughly; its depth is bounded where it is parsed. */
-function sizeOf(value: unknown): number {
-  if (typeof value === "string") return WORD_BYTES + Buffer.byteLength(value);
-  let bytes = WORD_BYTES;
-  if (Array.isArray(value)) for (const item of value) bytes += sizeOf(item);
+function estimateBytes(value: unknown): number {
+  if (typeof value === "string") return EMPTY_TEXT_BYTES + Buffer.byteLength(value);
+  let bytes = EMPTY_TEXT_BYTES;
+  if (Array.isArray(value)) for (const item of value) bytes += estimateBytes(item);
   else if (isJsonObject(value))
-    for (const [key, member] of Object.entries(value)) bytes += sizeOf(key) + sizeOf(member);
+    for (const [key, member] of Object.entries(value)) bytes += estimateBytes(key) + estimateBytes(member);
   return bytes;
 }
 
 async function answer({ method, params }: Request, line: ServerLine, signal: AbortSignal): Promise<Message> {
   try {
-    // The legacy envelope makes these parameters for every request.
+    // The envelope's decoder makes these parameters, so the assertion is safe.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
     const { args, kw } = params as LegacyParams;
     if (method === "list_commands") return { kind: "result", result: await listCommands(line, signal) };
@@ -111,13 +67,13 @@ async function execute(
   line: ServerLine,
   signal: AbortSignal,
 ): Promise<string> {
-  const checked = v.safeParse(Words, args, FIRST_FLAW);
+  const checked = v.safeParse(Words, args, FIRST_ISSUE);
   if (!checked.success)
     throw new NegotiatorError("BAD_REQUEST", "execute takes the command's name and its arguments, as text");
   if (input !== null && typeof input !== "string")
     throw new NegotiatorError("BAD_REQUEST", "input has to be text");
   const [path = "", ...rest] = checked.output;
-  // The original takes the part of the path after its last slash.
+  // The original runs the last part of a path, so we do the same.
   const command = path.slice(path.lastIndexOf("/") + 1);
   const words = [command, ...rest];
   const params = { command, args: rest };

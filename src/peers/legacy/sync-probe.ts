@@ -1,14 +1,14 @@
-/** A hello that only synchronises: its refusal proves that every later answer belongs to us. */
+/** A hello that only synchronises: after its refusal, the next answer belongs to our request. */
 import { DEFAULT_LIMITS } from "../../limits.ts";
 import { encodeHello, PROTOCOL_VERSIONS } from "../../wire/session/handshake.ts";
 import type { Agent } from "../../wire/session/handshake.ts";
 
-/** The bytes of a hello, and its nonce. */
+/** The nonce and the bytes of a probe. */
 export type SyncProbe = { nonce: string; bytes: Uint8Array };
 
 /**
- * A hello of a session that never begins. An old server refuses it by its nonce; an answer that arrives
- * before the refusal was meant for a host program that has left. A native agent shows itself by its answer.
+ * Creates a hello for a session that never begins. An old server refuses it and repeats the nonce. An earlier
+ * answer was meant for a host program that has left. A native agent answers in its own dialect.
  */
 export function createSyncProbe(agent: Agent, makeId: () => string): SyncProbe {
   const nonce = makeId();

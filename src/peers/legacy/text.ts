@@ -1,6 +1,6 @@
 /**
- * The words in which python-negotiator tells how a command ended. They are all that its clients learn of an
- * exit code.
+ * The texts in which python-negotiator reports the end of a command. Its clients get exit code and output
+ * only in this form.
  */
 import { constants } from "node:os";
 import { NegotiatorError } from "../../errors.ts";
@@ -10,8 +10,8 @@ import { signalName, signalNumber } from "../../signals.ts";
 import { clipText } from "../../wire/message.ts";
 
 /**
- * What a command wrote, as its result: a single line loses the blanks around it, several stay as they are.
- * Throws `BAD_REQUEST` in Python's words when it is not UTF-8.
+ * The output of a command as an old client expects it: a single line loses the blanks around it, several
+ * lines stay as they are. Throws `BAD_REQUEST` with Python's text for output that is not UTF-8.
  */
 export function toLegacyResult(stdout: Uint8Array): string {
   const text = decode(stdout);
@@ -19,7 +19,7 @@ export function toLegacyResult(stdout: Uint8Array): string {
   return stripped.includes("\n") ? text : stripped;
 }
 
-/** Why a command that was started counts as failed. */
+/** The failure text for a command that ran. `words` are its name and arguments. */
 export function toLegacyFailure(
   { exitCode, signal, timedOut }: ExecuteResult,
   words: readonly string[],
@@ -29,10 +29,11 @@ export function toLegacyFailure(
   if (timedOut) return `External command was ended at its deadline!${command}`;
   const output = strip(new TextDecoder().decode(stdout));
   const tail = output === "" ? "" : `\n\nStandard output:\n${output}`;
-  return `External command failed with exit code ${exitCode ?? -(signalNumber(signal ?? "") ?? 0)}!${command}${tail}`;
+  const code = exitCode ?? -(signalNumber(signal ?? "") ?? 0);
+  return `External command failed with exit code ${code}!${command}${tail}`;
 }
 
-/** Why a command was not even started. */
+/** The failure text for a command that was not started. `words` are its name and arguments. */
 export function toLegacyRefusal({ code, message }: NegotiatorError, words: readonly string[]): string {
   const command = `\n\nCommand:\n${quoteWords(words)}`;
   if (code === "NO_COMMAND") return `External command isn't available!${command}`;
@@ -41,32 +42,30 @@ export function toLegacyRefusal({ code, message }: NegotiatorError, words: reado
 }
 
 /**
- * What a command wrote, out of the result of an old server: several lines come as they were; a single one has
+ * The output of a command from the result of an old server. Several lines stay as they are. A single line has
  * lost the blanks around it and gets a line end again.
  */
 export function fromLegacyResult(text: string): string {
   return text === "" || text.includes("\n") ? text : `${text}\n`;
 }
 
+/** The end of a command and its output. */
 export type LegacyEnd = { exit: Pick<ExecuteResult, "exitCode" | "signal">; output: string };
 
 /**
- * How a command ended, and what it wrote, out of the failure text of an old server. Throws `NO_COMMAND` or
- * `NOT_EXECUTABLE` where it was not started, or may not have been; `INTERNAL` when the text tells of no end
- * at all.
+ * The end of a command and its output, from the failure text of an old server. Throws `NO_COMMAND` or
+ * `NOT_EXECUTABLE` if the command was not started, or perhaps not. Throws `INTERNAL` for any other text.
  */
 export function readLegacyFailure(text: string, command: string): LegacyEnd {
   const exit = fromLegacyFailure(text);
   const output = outputOfLegacyFailure(text);
   const name = printable(command);
   if (exit === undefined) throw notStarted(legacyFault(text), name, text);
-  if (output === "" && DOUBTFUL.test(text)) throw perhapsNotStarted(exit.exitCode, name, text);
+  if (output === "" && AMBIGUOUS.some((form) => form.test(text)))
+    throw perhapsNotStarted(exit.exitCode, name, text);
   return { exit, output };
 }
 
-/**
- * How the failure text of an old server is understood: an exit code, or the signal that it has the number of.
- */
 function fromLegacyFailure(text: string): Pick<ExecuteResult, "exitCode" | "signal"> | undefined {
   if (text.startsWith("External command isn't available!")) return { exitCode: 127, signal: null };
   const [, number] = /^External command failed with exit code (-?\d+)!/.exec(text) ?? [];
@@ -76,9 +75,7 @@ function fromLegacyFailure(text: string): Pick<ExecuteResult, "exitCode" | "sign
 }
 
 /**
- * Of a failure text that tells of no exit: what the kernel did not find or did not start is the command's
- * fault, all else the agent's. Such a text is an `OSError` of Python 2's `subprocess`, which names no file;
- * one that does is of another file.
+ * `subprocess` of Python 2 raises an `OSError` without a file name if the kernel cannot start the command.
  */
 function legacyFault(text: string): "NO_COMMAND" | "NOT_EXECUTABLE" | "INTERNAL" {
   const [, errno] = /^\[Errno (\d+)\] [^:]*$/.exec(text) ?? [];
@@ -87,20 +84,18 @@ function legacyFault(text: string): "NO_COMMAND" | "NOT_EXECUTABLE" | "INTERNAL"
   return isRefused ? "NOT_EXECUTABLE" : "INTERNAL";
 }
 
-/** The output that a failure text quotes, as far as it does. */
 function outputOfLegacyFailure(text: string): string {
   const marker = "\n\nStandard output:\n";
   const start = text.indexOf(marker);
   return start === -1 ? "" : `${text.slice(start + marker.length)}\n`;
 }
 
-/**
- * Where the original has one text for a command that it did not start and one that exited with 126 or 127
- * itself. Its shell says both numbers; "isn't available" are the words of executor 7.4 and later for each
- * 127, the other form in parentheses is that of all before 19.0.
- */
-const DOUBTFUL =
-  /^External command (?:isn't available!|failed with exit code 12[67]!(?:\n\nCommand:\n| \(command: )bash -c )/;
+// Not starting a command and its own exit code 126 or 127 look alike: both codes come from the original's
+// shell. Executor 7.4 and later writes "isn't available" for any 127, and before 19.0 uses the parentheses.
+const AMBIGUOUS = [
+  /^External command isn't available!/,
+  /^External command failed with exit code 12[67]!(?:\n\nCommand:\n| \(command: )bash -c /,
+];
 
 function perhapsNotStarted(exitCode: number | null, name: string, text: string): NegotiatorError {
   const words = `The command "${name}" failed with exit code ${exitCode}: the old agent`;
@@ -111,7 +106,7 @@ function perhapsNotStarted(exitCode: number | null, name: string, text: string):
 }
 
 function notStarted(code: ReturnType<typeof legacyFault>, name: string, text: string): NegotiatorError {
-  if (code === "INTERNAL") return new NegotiatorError(code, `The old agent says: ${clipText(text)}`);
+  if (code === "INTERNAL") return new NegotiatorError(code, `The old agent reports: ${clipText(text)}`);
   const words = `Cannot run "${name}": the old agent`;
   return code === "NO_COMMAND"
     ? noCommand(`${words} did not find it, or what starts it, such as its interpreter`, text)
@@ -120,21 +115,18 @@ function notStarted(code: ReturnType<typeof legacyFault>, name: string, text: st
 
 function noCommand(message: string, text: string): NegotiatorError {
   return new NegotiatorError("NO_COMMAND", message, {
-    remedy: `list-commands shows what there is; the old agent says: ${clipText(text)}`,
+    remedy: `List its commands with list-commands; the old agent reports: ${clipText(text)}`,
   });
 }
 
 function quoting(text: string): { remedy: string } {
-  return { remedy: `The old agent says: ${clipText(text)}` };
+  return { remedy: `The old agent reports: ${clipText(text)}` };
 }
 
-/**
- * What `unicode.strip` of Python 2.7 takes away: other characters than `trim` does, which knows U+FEFF but
- * not U+0085.
- */
+/** `trim` removes other characters than `unicode.strip` of Python 2.7: U+FEFF, but not U+0085. */
 const BLANKS =
-  "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u180e\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a" +
-  "\u2028\u2029\u202f\u205f\u3000";
+  "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u180e\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007" +
+  "\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000";
 
 function strip(text: string): string {
   let start = 0;
@@ -148,12 +140,12 @@ function decode(bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw notUtf8(bytes, findFlaw(bytes));
+    throw notUtf8(bytes, findInvalidByte(bytes));
   }
 }
 
-/** Where the first bytes begin that are no character: there a lenient reading, encoded again, differs. */
-function findFlaw(bytes: Uint8Array): number {
+function findInvalidByte(bytes: Uint8Array): number {
+  // Lenient decoding replaces invalid bytes, so the text encoded again differs first where they begin.
   const again = new TextEncoder().encode(new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes));
   let position = 0;
   while (again[position] === bytes[position]) position++;
@@ -174,7 +166,7 @@ function notUtf8(bytes: Uint8Array, position: number): NegotiatorError {
   return new NegotiatorError("BAD_REQUEST", message);
 }
 
-/** The words as a shell would take them, with quotes where Python's `pipes.quote` puts them. */
+/** Old clients get the quotes of Python's `pipes.quote`. */
 function quoteWords(words: readonly string[]): string {
   return words.map(quoteWord).join(" ");
 }

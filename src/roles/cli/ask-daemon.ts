@@ -1,23 +1,23 @@
-/** Asking our own daemon what it knows at once. */
+/** Asks this machine's daemon for something that it can answer at once. */
 import type * as v from "valibot";
 import { answerInTime } from "../../peers/deadline.ts";
 import { checkResult } from "../../peers/remote-command.ts";
 import { unresponsiveDaemon } from "./control-client.ts";
 import type { CliSession } from "./cli-session.ts";
 
-/** A daemon that says nothing for so long stands still. */
-const PATIENCE_MS = 10_000;
+/** A daemon that runs answers much sooner. */
+const TIMEOUT_MS = 10_000;
 
 /**
- * What the daemon answers to `method`. Rejects with `NO_CHANNEL` or `TIMEOUT` when it does not within
- * `timeoutMs`, 0 is no limit; with `BAD_REQUEST` when the answer has another shape, as a daemon of another
- * version may give.
+ * Returns the daemon's answer to `method`. Rejects with `NO_CHANNEL` or `TIMEOUT` when it takes longer than
+ * `timeoutMs` (0 for no limit), and with `BAD_REQUEST` when a daemon of another version answers in another
+ * shape.
  */
 export function askDaemon<Schema extends v.GenericSchema>(
   { session }: CliSession,
   method: string,
   schema: Schema,
-  timeoutMs: number = PATIENCE_MS,
+  timeoutMs: number = TIMEOUT_MS,
 ): Promise<v.InferOutput<Schema>> {
   const answer = answerInTime(session.call({ method }), timeoutMs, session, unresponsiveDaemon);
   return checkResult(

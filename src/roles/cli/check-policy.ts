@@ -1,4 +1,4 @@
-/** `check-policy`: what the policy would say to a call, and why. */
+/** The subcommand `check-policy`: shows how the policy decides a call, and by which rule. */
 import { findPolicyFile } from "../../config/config.ts";
 import { decide, explain } from "../../policy/policy.ts";
 import { readPolicy } from "../../policy/policy-file.ts";
@@ -7,7 +7,10 @@ import { printable } from "../../printable.ts";
 import { print } from "./output.ts";
 import type { Invocation, Outcome } from "./subcommand.ts";
 
-/** Throws `BAD_CONFIG` when the policy cannot be used: then a daemon denies everything. */
+/**
+ * Prints the rules up to the one that decides. The exit code is 0 for allowed, 1 for denied. Throws
+ * `BAD_CONFIG` for a policy that cannot be used, with which a daemon denies everything.
+ */
 export function checkPolicy({ config }: Invocation, request: PolicyRequest): Outcome {
   const policy = readPolicy(findPolicyFile(config));
   print(explain(policy, request).map(printable).join("\n"));

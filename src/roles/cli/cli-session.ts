@@ -1,4 +1,4 @@
-/** One session of a command line, over a channel that the command line opened itself. */
+/** The session of a command line over its own channel. */
 import { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
 import type { Serve } from "../../methods/serve.ts";
@@ -9,15 +9,12 @@ import type { Channel } from "../../wire/channel.ts";
 import type { Session } from "../../wire/session/session.ts";
 import { describeAgent, makeId } from "../identity.ts";
 
-/**
- * A session that ends with the command line, or with its channel. Disposing says goodbye and closes the
- * channel.
- */
+/** A session that ends with its channel. Disposing sends a goodbye and closes the channel. */
 export type CliSession = AsyncDisposable & { session: Session };
 
 const log = logFor("cli");
 
-/** Opens a native session with this machine's daemon over `channel`. */
+/** Opens a native session over `channel`, which leads to this machine's daemon. */
 export function openCliSession(role: Role, channel: Channel): CliSession {
   const { call: onCall } = REFUSE;
   const link = createLink({ side: "dialler", agent: describeAgent(role), makeId, onCall });
@@ -31,7 +28,7 @@ export function openCliSession(role: Role, channel: Channel): CliSession {
   };
 }
 
-/** Ends `session` with its channel: a command line does not dial again. Never rejects. */
+/** Closes `session` when its `run` has ended, because a command line does not dial again. Never rejects. */
 export async function endWithChannel(
   session: Session,
   { label }: Channel,
@@ -48,8 +45,8 @@ export async function endWithChannel(
   if (session.state !== "ended") session.close(why);
 }
 
-/** A command line calls, and serves no calls. */
+/** Refuses every call with `UNSUPPORTED`, and drops notices. */
 export const REFUSE: Serve = {
-  call: (call) => call.fail(new NegotiatorError("UNSUPPORTED", "A command line serves no calls")),
+  call: (call) => call.fail(new NegotiatorError("UNSUPPORTED", "A command line answers no calls")),
   notice: () => undefined,
 };

@@ -1,4 +1,4 @@
-/** Connects a command line to the daemon of its own machine. */
+/** Connects a command line to this machine's daemon. */
 import { dialSocket } from "../../channels/socket/socket.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { openCliSession } from "./cli-session.ts";

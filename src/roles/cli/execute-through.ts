@@ -1,4 +1,4 @@
-/** `execute` and `list-commands`: the same for both roles, once the peer is connected. */
+/** Runs `execute` and `list-commands` for both roles. */
 import { countDown } from "../../delay.ts";
 import { FAULTS, NegotiatorError } from "../../errors.ts";
 import { executeOn, listCommandsOf } from "../../peers/remote-command.ts";
@@ -9,17 +9,18 @@ import { waitForCommand } from "./remote-command.ts";
 import { hasInput } from "./streams.ts";
 import type { Outcome } from "./subcommand.ts";
 
-/** A command to run. `sendsInput`: our standard input becomes the command's, unless it is a terminal. */
+/** A command to run. */
 export type ExecuteLine = {
   command: string;
   args: readonly string[];
-  /** Milliseconds for all of the call, connecting included; 0 is no limit. */
+  /** Milliseconds for the whole call with its connection; 0 for no limit. */
   timeoutMs: number;
+  /** True if our stdin becomes the command's. A terminal never does. */
   sendsInput: boolean;
 };
 
 /**
- * Runs the command; its output and exit code become ours. A failure of ours has the exit code of its fault.
+ * Runs the command. Its output and its exit code become ours. A failed call gets the exit code of its error.
  */
 export async function executeThrough(
   connect: Connect,
@@ -37,7 +38,7 @@ export async function executeThrough(
   }
 }
 
-/** Prints one name a line, or with `isJson` one object a line; sorted by name. */
+/** Prints the commands sorted by name: one name per line, or with `isJson` one object per line. */
 export async function listThrough(
   connect: Connect,
   { timeoutMs, isJson }: { timeoutMs: number; isJson: boolean },

@@ -1,13 +1,17 @@
-/** Help texts made from the declared commands; no line is wider than 80 columns. */
+/**
+ * Makes help texts from the command tree, at most 80 columns wide. citty's own usage does not wrap lines, and
+ * has no room for examples.
+ */
 import type { ArgDef, ArgsDef } from "citty";
 import { COMMON_OPTIONS } from "./options.ts";
 import type { RoleDefinition, Subcommand } from "./subcommand.ts";
 import { aliasesOf } from "./tokenizer.ts";
 
 const COLUMNS = 80;
-/** Where the second column starts; a longer first column pushes its text to the next line. */
+/** The start of the second column. A longer first column moves its text to the next line. */
 const TEXT_COLUMN = 28;
 
+/** Returns the help of a role: its subcommands, and one example of each. */
 export function formatRoleHelp(definition: RoleDefinition): string {
   const name = `negotiator ${definition.role}`;
   const rows = Object.entries(definition.subCommands).map(([word, { summary }]): Row => [word, summary]);
@@ -22,7 +26,7 @@ export function formatRoleHelp(definition: RoleDefinition): string {
   ]);
 }
 
-/** `fullName` is what the user types before the options, for example `negotiator host execute`. */
+/** Returns the help of a subcommand; `fullName` is for example `negotiator host execute`. */
 export function formatSubcommandHelp(fullName: string, subcommand: Subcommand): string {
   const positionals = Object.entries(subcommand.args).filter(([, arg]) => arg.type === "positional");
   const words = positionals.map(([name, arg]) => formatPositional(name, arg));

@@ -1,6 +1,6 @@
 /**
- * The command line of python-negotiator: actions are options, before or after the guest's name. The same
- * tokenizer reads it by a table of its own, and each action becomes the words of a subcommand.
+ * The command line of python-negotiator: actions are options, before or after the guest's name. The tokenizer
+ * reads it by another table, and each action becomes the words of a subcommand.
  */
 import type { ArgsDef } from "citty";
 import { printable } from "../../printable.ts";
@@ -9,17 +9,15 @@ import { splitWords } from "./shell-words.ts";
 import { badUsage, tokenize } from "./tokenizer.ts";
 import type { Grammar, Token, Words } from "./tokenizer.ts";
 
-/** The options of one role's option form. Those that name a subcommand are its actions. */
+/** The options of one role's option form. An option with the name of a subcommand is an action. */
 export type OptionForm = {
   args: ArgsDef;
-  /** The actions that are about a guest, which must be named. */
+  /** The actions that need the name of a guest. */
   guestActions: readonly string[];
 };
 
 /** One action: the subcommand that does it, and its words. */
 export type FormLine = { subcommand: string; words: Words };
-
-const ACTIONS = ["list-guests", "list-commands", "execute", "daemon"] as const;
 
 const SHARED = {
   ...COMMON_OPTIONS,
@@ -29,7 +27,7 @@ const SHARED = {
   daemon: { type: "boolean", alias: "d" },
 } as const satisfies ArgsDef;
 
-/** `negotiator-host` as the original had it. */
+/** The options of the original `negotiator-host`. */
 export const HOST_FORM: OptionForm = {
   args: {
     ...SHARED,
@@ -40,16 +38,16 @@ export const HOST_FORM: OptionForm = {
   guestActions: ["list-commands", "execute"],
 };
 
-/** `negotiator-guest` as the original had it. */
+/** The options of the original `negotiator-guest`. */
 export const GUEST_FORM: OptionForm = {
   args: { ...SHARED, ...DEVICE_OPTION, "list-commands": { type: "boolean", alias: "l" } },
   guestActions: [],
 };
 
 /**
- * The lines that do what argv asks for, in its order; `"help"` when it asks for help. Undefined when argv is
- * not an option form: a subcommand stands before all actions, an option is unknown, or there is no action.
- * Throws `BAD_USAGE` for a word or value that is missing or too many.
+ * Returns one line for each action, in their order, or `"help"` when argv asks for help. Returns undefined
+ * for argv that is not an option form: a subcommand stands before all actions, an option is unknown, or
+ * there are no actions. Throws `BAD_USAGE` for a missing or surplus word or value.
  */
 export function readOptionForm(
   argv: readonly string[],
@@ -67,7 +65,7 @@ export function readOptionForm(
       if (actions.length === 0 && !asksForHelp && isSubcommand(token.word)) return undefined;
       positionals.push(token.word);
     } else if (token.name === "help") asksForHelp = true;
-    else (isAction(token.name) ? actions : options).push(token);
+    else (isSubcommand(token.name) ? actions : options).push(token);
   }
   if (asksForHelp) return "help";
   if (actions.length === 0) return undefined;
@@ -77,11 +75,7 @@ export function readOptionForm(
 
 type OptionToken = Extract<Token, { kind: "option" }>;
 
-function isAction(name: string): boolean {
-  return ACTIONS.some((action) => action === name);
-}
-
-/** A word that no action takes must not become a part of a command. */
+/** A surplus word must be refused, because it could be a part of the command that lost its quotes. */
 function checkGuest(
   positionals: readonly string[],
   actions: readonly OptionToken[],

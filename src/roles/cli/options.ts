@@ -25,7 +25,7 @@ export const JSON_OPTION = {
   json: { type: "boolean", description: "JSON objects instead of text" },
 } as const satisfies ArgsDef;
 
-/** Where the daemon listens. */
+/** The path of the socket on which the daemon listens. */
 export const CONTROL_OPTION = {
   control: { type: "string", valueHint: "path", description: "The daemon's control socket" },
 } as const satisfies ArgsDef;
@@ -35,12 +35,12 @@ export const NO_STDIN_OPTION = {
   "no-stdin": { type: "boolean", alias: "n", description: "Send no standard input, and leave it alone" },
 } as const satisfies ArgsDef;
 
-/** Goes past the daemon. */
+/** Works without the daemon. */
 export const DIRECT_OPTION = {
   direct: { type: "boolean", description: "Open the channel itself, without the daemon" },
 } as const satisfies ArgsDef;
 
-/** Where a host finds its guests. */
+/** The sources in which a host finds its guests. */
 export const FINDER_OPTIONS = {
   connect: { type: "string", valueHint: "uri", description: "The libvirt to ask, such as qemu:///system" },
   socket: {
@@ -50,7 +50,7 @@ export const FINDER_OPTIONS = {
   },
 } as const satisfies ArgsDef;
 
-/** Where a guest finds its host. */
+/** The port through which a guest reaches its host. */
 export const DEVICE_OPTION = {
   "character-device": {
     type: "string",

@@ -1,7 +1,4 @@
-/**
- * The ways from a command line to a peer: through this machine's daemon, or over a channel that it opens
- * itself.
- */
+/** Connects a command line to a peer: through this machine's daemon, or over its own channel. */
 import type { TimeLeft } from "../../delay.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { DEFAULT_LIMITS } from "../../limits.ts";
@@ -16,13 +13,13 @@ import { describeAgent, makeId } from "../identity.ts";
 import { endWithChannel, REFUSE } from "./cli-session.ts";
 import type { CliSession } from "./cli-session.ts";
 
-/** A peer, for as long as one command line needs it. */
+/** A peer for one command line. Disposing ends its calls and its channels. */
 export type PeerConnection = AsyncDisposable & { peer: Peer };
 
-/** Connects within the time that is left for the whole call. */
+/** Connects within the remaining time of the whole call. */
 export type Connect = (left: TimeLeft) => Promise<PeerConnection>;
 
-/** The peer behind this machine's daemon. `extra` goes into the parameters of every call. */
+/** The peer to which this machine's daemon is connected. Every call gets the parameters of `extra` too. */
 export function connectThroughDaemon(
   daemon: CliSession,
   explainNoAnswer: () => NegotiatorError,
@@ -32,18 +29,19 @@ export function connectThroughDaemon(
   return { peer, [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose]() };
 }
 
-/** How to connect without a daemon. */
+/** Options of a connection without a daemon. */
 export type DirectOptions = {
   role: Role;
   port: Pick<PortUse, "dialler" | "isNative" | "foreign">;
-  /** Opens the channel; again for each call in a foreign dialect. */
+  /** Opens a channel. Called once, and again for each call in a foreign dialect. */
   open: (signal: AbortSignal) => Promise<Channel>;
-  /** How long the peer may take to show which dialect it speaks. */
+  /** The remaining time in which the peer must show its dialect. */
   left: TimeLeft;
+  /** The error for a peer that does not answer. */
   explainNoAnswer: (session?: Session) => NegotiatorError;
 };
 
-/** The peer at the other end of a port, whatever dialect it speaks. */
+/** The peer at the other end of a port, in any dialect. Rejects as `PeerLink.peer` does. */
 export async function connectDirectly(options: DirectOptions): Promise<PeerConnection> {
   const [only] = options.port.foreign;
   return options.port.isNative || only === undefined ? connectShared(options) : connectForeign(only, options);
@@ -70,7 +68,7 @@ async function connectShared({
     explainNoAnswer: () => explainNoAnswer(link.session),
   });
   const channel = await open(life.signal);
-  // A foreign peer's calls dial anew: the link then stays as it is until it is closed.
+  // Each call to a foreign peer opens another channel, so the link only waits for `close`.
   const over = endWithChannel(link.session, channel, () => link.run(channel, life.signal));
   const close = async (): Promise<void> => {
     link.close("done");
@@ -85,15 +83,21 @@ async function connectShared({
   }
 }
 
-/** On a port that carries nothing else there is nothing to find out. */
+/** A port that carries one dialect needs no detection. */
 function connectForeign(dialect: ForeignDialect, { role, open }: DirectOptions): PeerConnection {
+  const life = new AbortController();
   const line: PeerLine = {
     agent: describeAgent(role),
     makeId,
     dial: open,
     isUpgraded: () => false,
     upgradedPeer: () => Promise.reject(new NegotiatorError("CLOSED", "A native agent answered")),
-    life: new AbortController().signal,
+    life: life.signal,
   };
-  return { peer: dialect.createPeer(line), [Symbol.asyncDispose]: () => Promise.resolve() };
+  return {
+    peer: dialect.createPeer(line),
+    async [Symbol.asyncDispose]() {
+      life.abort(new NegotiatorError("CLOSED", "The command line has ended"));
+    },
+  };
 }

@@ -1,4 +1,4 @@
-/** `print-config`: the settings in force and where each came from. */
+/** The subcommand `print-config`: the settings in force, and the origin of each. */
 import { settingAt } from "../../config/config.ts";
 import { logFor } from "../../log.ts";
 import { printable, printableJson } from "../../printable.ts";
@@ -11,12 +11,12 @@ const log = logFor("config");
 /** The subcommand of a role; both roles have it. */
 export function createPrintConfig(role: "host" | "guest"): Subcommand {
   return defineSubcommand({
-    summary: "Show the settings in force, and who set each of them.",
+    summary: "Show the settings in force, and the origin of each.",
     args: { json: { type: "boolean", description: "One JSON object: { KEY: { value, origin } }" } },
     notes:
-      "A setting comes from the defaults, then /etc/negotiator/negotiator.toml (or --config FILE, or the file " +
-      "that NEGOTIATOR_CONFIG names), then the environment (log.level is NEGOTIATOR_LOG_LEVEL), then options; " +
-      "the last one wins.",
+      "A setting comes from the defaults, then /etc/negotiator/negotiator.toml (or --config FILE, or " +
+      "the file that NEGOTIATOR_CONFIG names), then the environment (log.level is " +
+      "NEGOTIATOR_LOG_LEVEL), then options; the last one wins.",
     examples: [
       `negotiator ${role} print-config`,
       `NEGOTIATOR_LOG_LEVEL=debug negotiator ${role} print-config --json`,

@@ -1,6 +1,4 @@
-/**
- * A remote command at our own terminal or pipe: its streams become ours, and its end becomes our exit code.
- */
+/** Connects a remote command to our own stdin, stdout and stderr, and its result to our exit code. */
 import { FAULTS, NegotiatorError } from "../../errors.ts";
 import type { ExecuteResult } from "../../methods/execute.ts";
 import type { RemoteCommand } from "../../peers/remote-command.ts";
@@ -9,22 +7,20 @@ import type { StreamWriter } from "../../wire/calls/stream-writer.ts";
 import { readInput, writeOutput } from "./streams.ts";
 import type { Outcome } from "./subcommand.ts";
 
-/** A shell adds this to the number of the signal that ended a command. */
+/** Shells give a command that a signal ended this number plus the signal's. */
 const SIGNAL_BASE = 128;
 
-/** The other side's clock may run this much ahead of ours, in milliseconds. */
-const TOLERANCE_MS = 50;
+const CLOCK_DIFFERENCE_MS = 50;
 
-/** The caller's deadline, and how much of it was left for the command; in milliseconds, 0 is none. */
+/** The caller's deadline, and the part of it that was left for the command. In milliseconds, 0 for none. */
 export type Deadline = { timeoutMs: number; givenMs: number };
 
 /**
- * Carries the streams until the command has ended and all its output is written. The outcome has the
- * command's exit code, and an error that names the deadline if one ended it: ours, or a shorter one of the
- * other side.
+ * Carries the streams until the command has ended and its output is written. Returns the command's exit code,
+ * with an error if a deadline ended the command: ours, or a shorter one of the peer.
  *
- * The first INT or TERM cancels the command at the other end; a second one ends the waiting. The outcome then
- * has the signal.
+ * The first SIGINT or SIGTERM cancels the command. A second one returns at once. The outcome then has the
+ * signal.
  */
 export async function waitForCommand(remote: RemoteCommand, deadline: Deadline): Promise<Outcome> {
   const { promise: aborted, resolve: abort } = Promise.withResolvers<Outcome>();
@@ -66,42 +62,46 @@ function exitCodeOfSignal(name: string): number {
 }
 
 /**
- * 124 for a passed deadline, 128 + n for signal n (`SIGn` for a real-time signal), else the command's own
- * exit code.
+ * The exit code of a command line for a command's result: 124 for a passed deadline, 128 + n for signal n,
+ * otherwise the command's own.
  */
 export function exitCodeOf({ exitCode, signal, timedOut }: ExecuteResult): number {
   if (timedOut) return FAULTS.TIMEOUT.exitCode;
   return exitCode ?? exitCodeOfSignal(signal ?? "");
 }
 
-/** The deadline that ended a command, as an error for the user; undefined when no deadline did. */
+/** The error for a command that a deadline ended; undefined for any other end. */
 export function explainDeadline(
   { timedOut, durationMs }: ExecuteResult,
   { timeoutMs, givenMs }: Deadline,
 ): NegotiatorError | undefined {
   if (!timedOut) return undefined;
-  if (timeoutMs > 0 && durationMs >= givenMs - TOLERANCE_MS) {
+  if (timeoutMs > 0 && durationMs >= givenMs - CLOCK_DIFFERENCE_MS) {
     const passed = `its deadline of ${timeoutMs / 1000} s has passed`;
     return new NegotiatorError("TIMEOUT", `The command was ended: ${passed}`, {
-      remedy: "Give it more time with --timeout SECONDS, as far as the other side allows",
+      remedy: "Give it more time with: --timeout SECONDS",
     });
   }
   const spent = `after ${Math.round(durationMs / 100) / 10} s`;
-  return new NegotiatorError("TIMEOUT", `The command was ended ${spent}: the other side gives it no more`, {
-    remedy: "There, the policy or the command's NAME.toml sets timeoutSeconds; --timeout can only shorten it",
-  });
+  return new NegotiatorError(
+    "TIMEOUT",
+    `The command was ended ${spent}: the other side allows no more time`,
+    {
+      remedy: "Raise timeoutSeconds there, in the policy or in the command's NAME.toml",
+    },
+  );
 }
 
 async function sendInput(stdin: StreamWriter, signal: AbortSignal): Promise<void> {
   try {
     for await (const bytes of readInput(signal)) await stdin.write(bytes);
   } catch {
-    // The command reads no more, or its call has ended: the rest of the input is dropped.
+    // The command has stopped reading or its call has ended, so the rest of the input is dropped.
   }
   stdin.end();
 }
 
-/** When our own stdout or stderr is closed, the command is cancelled, as SIGPIPE would end it locally. */
+/** A closed stdout or stderr of ours cancels the remote command, as SIGPIPE would end a local one. */
 async function takeOutput(
   remote: RemoteCommand,
   stream: "stdout" | "stderr",
@@ -111,10 +111,10 @@ async function takeOutput(
     for await (const bytes of remote[stream]) {
       if (await writeOutput(stream, bytes)) continue;
       abort({ exitCode: exitCodeOfSignal("SIGPIPE") });
-      remote.cancel(`nobody reads its ${stream}`);
+      remote.cancel(`the caller closed its ${stream}`);
       return;
     }
   } catch {
-    // `ended` rejects with the reason why the stream broke off.
+    // `ended` rejects with the cause, so it is ignored here.
   }
 }

@@ -5,16 +5,16 @@
 import { NegotiatorError } from "../../errors.ts";
 import { printable } from "../../printable.ts";
 
-/** One word, or the blanks between two; quoted and bare pieces stand side by side in a word. */
+/** Matches blanks, or a piece of a word: quoted and bare pieces may follow each other in one word. */
 const PIECE = /\s+|'([^']*)'|"((?:[^"\\]|\\[^])*)"|\\([^])|([^\s'"\\]+)|(.)/gsu;
 
-/** Throws `BAD_USAGE` when a quote or a backslash has nothing behind it. */
+/** Returns the words. Throws `BAD_USAGE` for a quote or a backslash without an end. */
 export function splitWords(text: string): string[] {
   const words: string[] = [];
   let word: string | undefined;
   for (const [piece, single, double, escaped, bare, broken] of text.matchAll(PIECE)) {
     if (broken !== undefined) throw unbalanced(text, piece);
-    // A line that goes on: nothing of it is a part of a word.
+    // A shell removes both a line end and the backslash before it.
     if (escaped === "\n") continue;
     const part = single ?? double?.replace(/\\(["\\$`\n])/g, unescape) ?? escaped ?? bare;
     if (part !== undefined) word = (word ?? "") + part;
@@ -26,10 +26,7 @@ export function splitWords(text: string): string[] {
   return word === undefined ? words : [...words, word];
 }
 
-/**
- * Within double quotes a backslash before a line end takes that away, before four other characters only
- * itself.
- */
+/** Within double quotes a backslash before a line end removes it; before four characters, only itself. */
 function unescape(_match: string, character: string): string {
   return character === "\n" ? "" : character;
 }

@@ -1,15 +1,17 @@
-/** Our own standard streams, as bytes. */
+/** Owns our standard streams, as bytes. */
+import { onAbort } from "../../abort.ts";
 
-/** Whether there is input for a remote command: a terminal's is not sent. */
+/** Returns whether there is input to send: a terminal's input is not sent. */
 export function hasInput(): boolean {
   return !process.stdin.isTTY;
 }
 
-/** Ends with the input, or when `signal` aborts: input that nobody wants must not keep the process. */
+/**
+ * Yields our input; ends with it, or when `signal` aborts, so that unwanted input does not keep the process.
+ */
 export async function* readInput(signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
   const reader = Bun.stdin.stream().getReader();
-  const stop = (): void => void reader.cancel().catch(() => undefined);
-  signal.addEventListener("abort", stop, { once: true });
+  using _ = onAbort(signal, () => reader.cancel().catch(() => undefined));
   for (;;) {
     const { value } = await reader.read();
     if (value === undefined || signal.aborted) return;
@@ -17,7 +19,7 @@ export async function* readInput(signal: AbortSignal): AsyncGenerator<Uint8Array
   }
 }
 
-/** Resolves when the bytes are written, with false when nobody reads them any more. */
+/** Resolves when the bytes are written: to false when the reader has closed the stream. */
 export function writeOutput(stream: "stdout" | "stderr", bytes: Uint8Array): Promise<boolean> {
   const target = stream === "stdout" ? process.stdout : process.stderr;
   return new Promise((resolve) => {

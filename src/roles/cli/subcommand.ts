@@ -1,4 +1,4 @@
-/** A subcommand is a citty command with the few things that citty cannot say. */
+/** Defines subcommands: citty commands with a few more members. */
 import { defineCommand } from "citty";
 import type { ArgsDef, CommandDef } from "citty";
 import type { Config } from "../../config/config.ts";
@@ -8,7 +8,7 @@ import type { Role } from "../../peers/dialect.ts";
 import type { OptionForm } from "./option-form.ts";
 import type { Words } from "./tokenizer.ts";
 
-/** What a subcommand is run with. */
+/** The words and settings that a subcommand is run with. */
 export type Invocation = {
   words: Words;
   config: Config;
@@ -18,19 +18,19 @@ export type Invocation = {
   reload: () => Config;
 };
 
-/** How a command line ended: our exit code, the error to show, and the signal to end by. */
+/** The result of a command line: our exit code, the error to show, and the signal to end by. */
 export type Outcome = { exitCode: number; error?: NegotiatorError; signal?: NodeJS.Signals };
 
-/** One line in the role's help, the words that it takes, and what it does. */
+/** A subcommand: its line in the help of the role, its options and words, and its code. */
 export type SubcommandDefinition = {
   summary: string;
   args: ArgsDef;
   examples: readonly string[];
   /** A paragraph under the usage line of its help. */
   notes?: string;
-  /** After this many positional words, everything else belongs to a foreign command. */
+  /** After this many positional words, everything else belongs to the remote command. */
   restAfter?: number;
-  /** Its exit code is a foreign command's: any failure of ours then has the exit code of its fault. */
+  /** Its exit code is that of a remote command, so a failure of ours has the exit code of its fault. */
   hasForeignExit?: true;
   run: (invocation: Invocation) => Promise<Outcome> | Outcome;
 };

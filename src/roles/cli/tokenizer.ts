@@ -7,12 +7,12 @@ import { NegotiatorError } from "../../errors.ts";
 import { printable } from "../../printable.ts";
 import { usageError } from "./usage.ts";
 
-/** What may stand on a command line. */
+/** The words that a command line may have. */
 export type Grammar = {
   args: ArgsDef;
   /** The command that shows the help, for messages: `negotiator host execute --help`. */
   help: string;
-  /** After this many positional words, everything else belongs to a foreign command. */
+  /** After this many positional words, everything else belongs to the remote command. */
   restAfter?: number;
   /** Whether a long option may be shortened to any beginning that only one option has. */
   allowsAbbreviation?: boolean;
@@ -34,8 +34,8 @@ export type Words = {
 };
 
 /**
- * The tokens of argv, each read when it is asked for. Throws `BAD_USAGE` for a value that is missing or too
- * many.
+ * Yields the tokens of argv one by one. Throws `BAD_USAGE` for an option without its value, and for a switch
+ * with one.
  */
 export function* tokenize(argv: readonly string[], grammar: Grammar): Generator<Token, void, undefined> {
   const queue = [...argv];
@@ -55,7 +55,7 @@ export function* tokenize(argv: readonly string[], grammar: Grammar): Generator<
   for (const word of queue) yield { kind: "positional", word };
 }
 
-/** The whole command line. Throws `BAD_USAGE` for an option that is not declared, and as `tokenize` does. */
+/** Reads the whole command line. Throws `BAD_USAGE` for an undeclared option, and as `tokenize` does. */
 export function readWords(argv: readonly string[], grammar: Grammar): Words {
   const options = new Map<string, string[]>();
   const positionals: string[] = [];
@@ -77,12 +77,12 @@ export function checkPositionals({ positionals }: Words, grammar: Grammar): void
   throw badUsage(`surplus word "${printable(surplus)}"`, grammar);
 }
 
-/** A `BAD_USAGE` error that says where the help is. */
+/** Returns a `BAD_USAGE` error that names the command that shows the help. */
 export function badUsage(problem: string, { help }: Pick<Grammar, "help">): NegotiatorError {
   return new NegotiatorError("BAD_USAGE", `${problem} (see ${help})`);
 }
 
-/** The short forms of a declared option. */
+/** Returns the letters of a declared option, without their dash. */
 export function aliasesOf(arg: ArgDef): string[] {
   if (arg.type === "positional" || !("alias" in arg) || arg.alias === undefined) return [];
   return Array.isArray(arg.alias) ? arg.alias : [arg.alias];
@@ -131,10 +131,10 @@ function readValue(
   return { kind: "option", name, value };
 }
 
-function findLong(spoken: string, { args, allowsAbbreviation = false }: Grammar): string | undefined {
+function findLong(given: string, { args, allowsAbbreviation = false }: Grammar): string | undefined {
   const names = optionNames(args);
-  if (names.includes(spoken)) return spoken;
-  const near = allowsAbbreviation ? names.filter((name) => name.startsWith(spoken)) : [];
+  if (names.includes(given)) return given;
+  const near = allowsAbbreviation ? names.filter((name) => name.startsWith(given)) : [];
   return near.length === 1 ? near[0] : undefined;
 }
 

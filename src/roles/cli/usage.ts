@@ -1,11 +1,11 @@
-/** What is said when a command line is wrong. */
+/** Makes the error for a wrong command line. */
 import { NegotiatorError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
 import { printable } from "../../printable.ts";
 
 /**
- * A `BAD_USAGE` error that names the wrong word, the nearest right one and where help is.
- * `kind` says what was expected there, `word` is undefined when nothing was given.
+ * Returns a `BAD_USAGE` error that names the wrong word, the nearest right one, and the command that shows
+ * help. `kind` names what was expected; `word` is undefined when there was none.
  */
 export function usageError(
   kind: string,
@@ -13,7 +13,7 @@ export function usageError(
   allowed: readonly string[],
   help: string,
 ): NegotiatorError {
-  // Every option of one letter is one letter away from any other: that would be no guess but a die.
+  // Every one-letter option is one edit away from any other, so that a guess would be arbitrary.
   const [guess] = word === undefined || word.length < 3 ? [] : nearest(word, allowed);
   const problem = word === undefined ? `missing ${kind}` : `unknown ${kind} "${printable(word)}"`;
   const hint = guess === undefined ? `one of: ${allowed.join(", ")}` : `did you mean "${guess}"?`;

@@ -41,15 +41,16 @@ export function beginDaemon(): LifeSignals {
  */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
   const { role, signals, invocation, apply, openCalls } = options;
-  const { settings: first, warnings } = invocation.config;
-  let settings = first;
+  const { settings: first } = invocation.config;
+  let { settings, warnings } = invocation.config;
   for (const warning of warnings) log.warn(warning);
   const reload = (): void => {
     notifyService(notifySocket(), reloadingNow());
     try {
       const next = invocation.reload();
       apply(next);
-      ({ settings } = next);
+      for (const warning of next.warnings) if (!warnings.includes(warning)) log.warn(warning);
+      ({ settings, warnings } = next);
       for (const key of findUnapplied(role, first, settings)) {
         log.warn(`"${key}" takes effect when the daemon is restarted`);
       }

@@ -1,4 +1,4 @@
-/** How a link to a peer is doing, as `status` shows it. */
+/** The status of a link to a peer, as `status` shows it. */
 import * as v from "valibot";
 import type { NegotiatorError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
@@ -6,9 +6,11 @@ import { NATIVE } from "../../peers/native.ts";
 import type { PeerLink } from "../../peers/peer-link.ts";
 
 /**
- * `state`: `open` when the peer answers, `unresponsive` when it answered before and is silent now, `waiting`
- * when it never answered, or the name of the foreign dialect that it speaks. `since`: when that began, ISO
- * 8601. `calls` under way: ours there, and the peer's here.
+ * The members of a link's status.
+ * - `state`: `open` while the peer answers, `unresponsive` if it answered earlier, `waiting` if it never
+ *   answered. A foreign dialect's name for a peer that speaks it.
+ * - `since`: the time at which the state began, in ISO 8601.
+ * - `calls`: the number of our calls at the peer, and of the peer's calls here.
  */
 export const LinkStatusEntries = {
   state: v.pipe(v.string(), v.maxLength(64)),
@@ -19,27 +21,28 @@ export const LinkStatusEntries = {
   lastError: v.nullable(v.string()),
 };
 
-/** The answer to `status` about one link. */
+/** Checks the status of one link. */
 export const LinkStatusSchema = v.object(LinkStatusEntries);
 
-/** How one link is doing. */
+/** The status of one link. */
 export type LinkStatus = v.InferOutput<typeof LinkStatusSchema>;
 
-/** The members of a link that its status is made from. */
+/** The members of a link that its status depends on. */
 export type StatusSource = Pick<PeerLink, "dialect" | "calls"> & {
   session: Pick<PeerLink["session"], "state" | "peer" | "isResponsive" | "heardMs">;
 };
 
 /** Follows one link from state to state. */
 export type LinkStatusTracker = {
-  /** Records a failure. Returns whether it is another one than the last. */
+  /** Records a failure. Returns false if the last failure had the same message. */
   recordError(error: NegotiatorError): boolean;
-  /** To be called whenever the session's state has changed. */
+  /** Takes every change of the session's state. */
   follow(link: StatusSource): void;
+  /** The status now. */
   status(link: StatusSource): LinkStatus;
 };
 
-/** A tracker of a link that has never been open. */
+/** Creates a tracker for a link that was never open. */
 export function createLinkStatus(limits: Pick<Limits, "unresponsiveAfterMs">): LinkStatusTracker {
   let lastError: string | null = null;
   let lastState = "waiting";
@@ -82,7 +85,7 @@ function stateOf({ dialect, session: { state, peer, isResponsive } }: StatusSour
   return state === "open" && isResponsive ? "open" : "unresponsive";
 }
 
-/** Now, except for a silence that has just become too long: that began earlier. */
+/** We may notice an unresponsive peer late, so its state began before now. */
 function beginningOf(
   state: string,
   { session: { isResponsive, heardMs } }: StatusSource,
@@ -92,7 +95,7 @@ function beginningOf(
   return new Date(Date.now() + heardMs + unresponsiveAfterMs - performance.now());
 }
 
-/** One line for people. */
+/** The status in one line, for people. */
 export function formatLinkStatus({ state, version, since, calls, lastError }: LinkStatus): string {
   const parts = [
     state,

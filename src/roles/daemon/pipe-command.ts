@@ -1,4 +1,4 @@
-/** Joins a caller's command to the peer that runs it: streams, cancel and end, both ways. */
+/** Pipes a caller's streams to the command at the peer, and the command's output to the caller. */
 import type { ExecuteResult } from "../../methods/execute.ts";
 import type { RemoteCommand } from "../../peers/remote-command.ts";
 import type { IncomingCall } from "../../wire/calls/incoming-call.ts";
@@ -6,8 +6,8 @@ import type { StreamReader } from "../../wire/calls/stream-reader.ts";
 import type { StreamWriter } from "../../wire/calls/stream-writer.ts";
 
 /**
- * Resolves to how the command ended, once its output has gone to the caller, as much of it as the caller
- * takes.
+ * The command's result, once its output has gone to the caller. Output that the caller does not take is
+ * dropped. Rejects if the call fails.
  */
 export async function pipeCommand(call: IncomingCall, remote: RemoteCommand): Promise<ExecuteResult> {
   if (remote.stdin !== undefined) void pipeInput(call.reader("stdin"), remote.stdin);
@@ -22,13 +22,12 @@ export async function pipeCommand(call: IncomingCall, remote: RemoteCommand): Pr
 
 type Sink = Pick<StreamWriter, "write" | "end">;
 
-/** A stream that the caller did not ask for is read and dropped. */
+/** An unread stream would block the command, so a stream that the caller did not ask for is dropped. */
 function writerOf(call: IncomingCall, stream: string): Sink {
   if (call.streams.written.includes(stream)) return call.writer(stream);
   return { write: () => Promise.resolve(), end: () => undefined };
 }
 
-/** Input that breaks off ends; the caller's own failure comes through the call's signal. */
 async function pipeInput(from: StreamReader, to: StreamWriter): Promise<void> {
   try {
     for await (const bytes of from) await to.write(bytes);
@@ -38,7 +37,6 @@ async function pipeInput(from: StreamReader, to: StreamWriter): Promise<void> {
   to.end();
 }
 
-/** When the caller reads no more, the command at the other end gets a broken pipe. */
 async function pipeOutput(from: StreamReader, to: Sink): Promise<void> {
   try {
     for await (const bytes of from) await to.write(bytes);

@@ -1,4 +1,4 @@
-/** The methods of a control socket: local users' calls, which the daemon makes at a peer. */
+/** The methods of the control socket that the daemon passes on to a peer, for local users. */
 import * as v from "valibot";
 import { untilAborted } from "../../abort.ts";
 import { countDown } from "../../delay.ts";
@@ -12,14 +12,14 @@ import { pipeCommand } from "./pipe-command.ts";
 const Target = { guest: v.exactOptional(v.string()) };
 
 /**
- * The peer that a call is for: on a host the guest of that name, on a guest the host. Takes up to
- * `timeoutMs`, 0 is no limit.
+ * Finds the peer for a call: on a host the guest of that name, on a guest the host. Rejects after `timeoutMs`
+ * milliseconds (0 for no limit), and may go on when `signal` aborts.
  */
 export type PeerOf = (guest: string | undefined, timeoutMs: number, signal: AbortSignal) => Promise<Peer>;
 
-/** `execute` and `list-commands`, passed on to the peer that `peerOf` gives. */
+/** The methods `execute` and `list-commands`, which call the peer of `peerOf`. */
 export function createRelay(peerOf: PeerOf): Method[] {
-  /** A caller that aborts must not wait for a guest that does not answer. */
+  // A guest may never answer, so a caller that aborts stops waiting for it.
   const find: PeerOf = (guest, timeoutMs, signal) => untilAborted(peerOf(guest, timeoutMs, signal), signal);
 
   const execute = defineMethod({
@@ -37,7 +37,7 @@ export function createRelay(peerOf: PeerOf): Method[] {
       const { id, signal } = call;
       const remote = executeOn(peer, { id, command, args, hasInput, timeoutMs: left(), signal });
       const { durationMs, ...audit } = await pipeCommand(call, remote);
-      // The caller's deadline began before the peer was found, and so does the duration that it compares.
+      // The caller compares the duration with its deadline, so the wait for the peer counts too.
       return { result: { ...audit, durationMs: waitedMs + durationMs }, audit };
     },
   });

@@ -1,15 +1,15 @@
-/** Counts the calls that one peer has running here over all its links: together they share one limit. */
+/** Counts the running calls of one peer over all its links, because these share one limit. */
 import type { Limits } from "../../limits.ts";
 import { createServedCalls } from "../../wire/calls/served-calls.ts";
 import type { ServedCalls } from "../../wire/calls/served-calls.ts";
 
-/** The count of one peer. */
+/** The calls of one peer. */
 export type SharedCallCount = {
-  /** The calls of one more link, which end with that link; their `runningCount` is that of all links together. */
+  /** The calls of one more link. Their `runningCount` is the sum over all links. */
   open(): ServedCalls;
 };
 
-/** A peer without links. */
+/** The calls of a peer without links. */
 export function createSharedCallCount(limits: Limits): SharedCallCount {
   let runningCount = 0;
   return {

@@ -1,4 +1,4 @@
-/** The ways from a guest's command line to its host: through the daemon, or over a port itself. */
+/** Connects a guest's command line to its host: through the daemon, or over a port. */
 import type { Settings } from "../../config/settings.ts";
 import type { TimeLeft } from "../../delay.ts";
 import { DIALECTS } from "../../peers/dialects.ts";
@@ -14,8 +14,8 @@ import type { FoundPort } from "./port.ts";
 import { askStatus } from "./status.ts";
 
 /**
- * Goes through the daemon when one runs, unless `--direct` or a device says otherwise. Throws `NO_CHANNEL`,
- * `BUSY`.
+ * Connects to the host: through the daemon if one runs, or over a port with `--direct` or
+ * `--character-device`. Throws `NO_CHANNEL` or `BUSY`.
  */
 export async function connectHost(invocation: Invocation, left: TimeLeft): Promise<PeerConnection> {
   const { words, config, dialects = DIALECTS } = invocation;
@@ -35,7 +35,6 @@ export async function connectHost(invocation: Invocation, left: TimeLeft): Promi
   });
 }
 
-/** Undefined when no daemon runs, or when there is a better way. */
 async function connectOverDaemon(
   { guest }: Settings,
   dialects: DialectTable,
@@ -50,10 +49,7 @@ async function connectOverDaemon(
   return connectThroughDaemon(daemon, unresponsiveDaemon);
 }
 
-/**
- * Whether the host talks with the daemon, or could not be reached in another way: an old host listens only on
- * the port that the guest dials.
- */
+/** An old host listens only on the port that the guest dials, so the daemon may not have a link to it. */
 async function isBestWay(daemon: CliSession, dialects: DialectTable, timeoutMs: number): Promise<boolean> {
   const { state } = await askStatus(daemon, timeoutMs);
   const dialled = dialects.callingPorts("guest").filter(({ dialler }) => dialler === "guest");
@@ -68,7 +64,7 @@ async function findCallingPort(
   try {
     return await findChannel(settings, dialects.callingPorts("guest"));
   } catch (thrown) {
-    // Where the guest has only ports of the daemon, it is the daemon that is missing.
+    // Only the daemon uses the guest's other ports, so the error names the missing daemon.
     const isDaemonMissing = !isDirect && (await findFirst(dialects.callingPorts("host"))) !== undefined;
     throw isDaemonMissing ? noDaemon("guest", settings.guest.control) : thrown;
   }

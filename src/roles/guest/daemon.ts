@@ -1,5 +1,5 @@
 /**
- * The guest's daemon: holds the ports, serves the host's calls, and passes local users' calls on to the host.
+ * The guest's daemon: owns the ports, answers the host's calls, and passes local users' calls to the host.
  */
 import { logFor } from "../../log.ts";
 import { DIALECTS } from "../../peers/dialects.ts";
@@ -13,7 +13,7 @@ import { createHostStatus } from "./status.ts";
 
 const log = logFor("daemon");
 
-/** Resolves when the daemon was told to stop and has drained. */
+/** Runs the daemon. Resolves after a stop signal, when the running calls have ended. */
 export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
   using signals = beginDaemon();
   const { settings } = invocation.config;

@@ -1,14 +1,9 @@
-/**
- * The guest daemon's links to its host: the session over the best port, and each dialect that has ports to
- * itself.
- */
+/** The links of the guest's daemon to its host: the session, and one link for each unshared foreign port. */
 import type { Settings } from "../../config/settings.ts";
 import type { PortPlaces } from "../../discovery/ports/virtio.ts";
 import type { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
-import type { DialectTable, PortUse } from "../../peers/dialect-table.ts";
-import type { ForeignDialect } from "../../peers/dialect.ts";
-import { createForeignLink } from "../../peers/foreign-link.ts";
+import type { DialectTable } from "../../peers/dialect-table.ts";
 import { createPeerLink } from "../../peers/peer-link.ts";
 import { createNativePeer } from "../../peers/native.ts";
 import type { PeerLink } from "../../peers/peer-link.ts";
@@ -18,24 +13,26 @@ import { createLinkStatus } from "../daemon/link-status.ts";
 import type { LinkStatus } from "../daemon/link-status.ts";
 import type { Services } from "../daemon/services.ts";
 import { describeAgent, makeId } from "../identity.ts";
+import { createForeignPort } from "./foreign-port.ts";
 import { explainNoAnswer } from "./no-answer.ts";
-import { findChannel, findFirst, openChannel } from "./port.ts";
+import { findChannel, openChannel } from "./port.ts";
 
-/** The links to the host. */
+/** The links of a guest to its host. */
 export type HostLink = {
   readonly session: PeerLink;
-  /** The host, to be called over the session. A call waits until the host has connected. */
+  /** The host, over the session. A call waits until the host connects. */
   readonly peer: Peer;
+  /** The status of the session, with the calls of all links. */
   status(): LinkStatus;
-  /** Holds the ports until `signal` aborts; resolves when nothing is held. */
+  /** Holds the ports until `signal` aborts. Resolves when all ports are given back. */
   hold(signal: AbortSignal): Promise<void>;
-  /** Takes new settings; when they name another device, the old one is given back at once. */
+  /** Applies new settings. If they name another device, gives the old one back at once. */
   reload(settings: Settings): void;
 };
 
 const log = logFor("daemon");
 
-/** Links that hold nothing yet. Other `places` than the kernel's are for tests. */
+/** Creates the links, which hold no port yet. Tests replace the kernel's `places`. */
 export function createHostLink(
   first: Settings,
   services: Services,
@@ -44,12 +41,17 @@ export function createHostLink(
 ): HostLink {
   let settings = first;
   const tracker = createLinkStatus(services.limits);
-  /** Why there is no channel to the host, while there is none. */
+  /** The error of the last failed attempt to open the channel. */
   let missing: NegotiatorError | undefined;
-  /** Aborts what is done with the old device when the settings name another. */
+  /** Aborts when the settings name another device. */
   let moved = new AbortController();
   const serve = services.serve({ via: "host" });
-  const ports = dialects.callingPorts("host").filter(({ isNative }) => isNative);
+  const ports = dialects.callingPorts("host");
+  const sessionPorts = ports.filter(({ isNative }) => isNative);
+  const foreignPorts = ports
+    .filter(({ isNative }) => !isNative)
+    .flatMap((port) => port.foreign.slice(0, 1).map((dialect) => ({ port, dialect })))
+    .map(({ port, dialect }) => createForeignPort({ port, dialect, services, places }));
   const session = createPeerLink({
     role: "guest",
     side: "listener",
@@ -69,7 +71,7 @@ export function createHostLink(
 
   const attempt = async (signal: AbortSignal): Promise<boolean> => {
     const leave = AbortSignal.any([signal, moved.signal]);
-    const channel = await openChannel(await findChannel(settings, ports), signal);
+    const channel = await openChannel(await findChannel(settings, sessionPorts), signal);
     missing = undefined;
     log.info(`Serving the host at ${channel.label}`);
     const startMs = performance.now();
@@ -93,13 +95,13 @@ export function createHostLink(
   return {
     session,
     peer: createNativePeer(session.session, { explainNoAnswer: () => explainNoAnswer(missing) }),
-    status: () => tracker.status(session),
+    status() {
+      const { outgoing, incoming } = session.calls;
+      const foreign = foreignPorts.reduce((sum, port) => sum + port.incoming, 0);
+      return { ...tracker.status(session), calls: { outgoing, incoming: incoming + foreign } };
+    },
     async hold(signal) {
-      const foreign = dialects.callingPorts("host").filter(({ isNative }) => !isNative);
-      await Promise.all([
-        holdSession(signal),
-        ...foreign.map((port) => holdForeign({ port, services, places, signal })),
-      ]);
+      await Promise.all([holdSession(signal), ...foreignPorts.map((port) => port.hold(signal))]);
     },
     reload(next) {
       const isMoved = next.guest.characterDevice !== settings.guest.characterDevice;
@@ -109,34 +111,4 @@ export function createHostLink(
       moved = new AbortController();
     },
   };
-}
-
-type ForeignPort = { port: PortUse; services: Services; places: PortPlaces; signal: AbortSignal };
-
-/** Serves a dialect on its own port while the guest has that port. */
-async function holdForeign({ port, services, places, signal }: ForeignPort): Promise<void> {
-  const [dialect] = port.foreign;
-  if (dialect === undefined) return;
-  await supervise({
-    signal,
-    attempt: (stop) => serveForeign(dialect, { port, services, places, signal: stop }),
-    onFailure: (error) => log.warn(`${dialect.label}: ${error.message}`),
-  });
-}
-
-async function serveForeign(
-  dialect: ForeignDialect,
-  { port, services, places, signal }: ForeignPort,
-): Promise<boolean> {
-  const found = await findFirst([port], places);
-  if (found === undefined) return false;
-  const channel = await openChannel(found, signal);
-  log.info(`Serving the host at ${channel.label} (${dialect.label})`);
-  const startMs = performance.now();
-  const { limits } = services;
-  await createForeignLink(dialect, { serve: services.serve({ via: "host" }), makeId, limits }).run(
-    channel,
-    signal,
-  );
-  return wentWell(startMs);
 }

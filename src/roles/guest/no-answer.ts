@@ -1,8 +1,8 @@
-/** Why the host does not answer, in a guest's view. */
+/** The error that a guest reports when its host does not answer. */
 import { NegotiatorError } from "../../errors.ts";
 
 /**
- * The error for a host that does not answer. `missing` is why there is no channel to it, if there is none.
+ * The error for a host that does not answer. `missing` is the error that left the guest without a channel.
  */
 export function explainNoAnswer(missing?: NegotiatorError): NegotiatorError {
   if (missing !== undefined)

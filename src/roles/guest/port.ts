@@ -1,4 +1,4 @@
-/** The guest's ends of its channels: which device it is, and opening it. */
+/** Finds and opens the guest's character devices. */
 import { openCharacterDevice } from "../../channels/port/port.ts";
 import type { Settings } from "../../config/settings.ts";
 import { explainMissing, explainRefusal } from "../../discovery/ports/port-trouble.ts";
@@ -10,12 +10,12 @@ import { retryWhileBusy } from "../../peers/retry-while-busy.ts";
 import type { RetryLimit } from "../../peers/retry-while-busy.ts";
 import type { Channel } from "../../wire/channel.ts";
 
-/** A device that carries a channel; `port` is undefined for one that the settings name. */
+/** A character device. `port` is undefined for a device from the settings. */
 export type FoundPort = { port: PortUse | undefined; device: string };
 
 /**
- * The device that the settings name, or the first of these ports that the guest has. Throws `NO_CHANNEL` with
- * what to do about a missing port; that error names the first of them.
+ * The device of the settings, or the first of these ports that the guest has. Throws `NO_CHANNEL` if it has
+ * none of them. The error names the first one and a remedy.
  */
 export async function findChannel({ guest }: Settings, ports: readonly PortUse[]): Promise<FoundPort> {
   if (guest.characterDevice !== "") return { port: undefined, device: guest.characterDevice };
@@ -24,7 +24,7 @@ export async function findChannel({ guest }: Settings, ports: readonly PortUse[]
   return found;
 }
 
-/** The first of these ports that the guest has. Other `places` than the kernel's are for tests. */
+/** The first of these ports that the guest has. Tests replace the kernel's `places`. */
 export async function findFirst(
   ports: readonly PortUse[],
   places: PortPlaces = {},
@@ -36,12 +36,14 @@ export async function findFirst(
   return undefined;
 }
 
-/** Throws `BUSY` with the process that holds the port, and other `NegotiatorError`s that say what to do. */
+/**
+ * Opens the device. Rejects with `BUSY` and the name of the process that holds it, or with another remedy.
+ */
 export function openChannel(found: FoundPort, signal: AbortSignal): Promise<Channel> {
   return explained(found, openCharacterDevice(found.device, { signal }), signal);
 }
 
-/** The same, but waits while another process has the port. */
+/** Opens the device as `openChannel` does, but waits while another process holds it. */
 export function awaitChannel(found: FoundPort, limit: RetryLimit): Promise<Channel> {
   const opening = retryWhileBusy((signal) => openCharacterDevice(found.device, { signal }), limit);
   return explained(found, opening, limit.signal);

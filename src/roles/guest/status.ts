@@ -1,4 +1,4 @@
-/** `status`: how the guest's daemon gets on with the host. */
+/** The guest's `status`: the daemon's link to the host. */
 import * as v from "valibot";
 import { defineMethod } from "../../methods/method.ts";
 import type { Method } from "../../methods/method.ts";
@@ -13,6 +13,7 @@ import type { Invocation, Outcome } from "../cli/subcommand.ts";
 
 const StatusSchema = v.object({ host: LinkStatusSchema });
 
+/** The daemon's method `status`, which answers with `status()`. */
 export function createHostStatus(status: () => LinkStatus): Method {
   return defineMethod({
     name: "status",
@@ -22,15 +23,12 @@ export function createHostStatus(status: () => LinkStatus): Method {
   });
 }
 
-/**
- * How the daemon at the other end of `control` gets on with the host. It has `timeoutMs` to say so, 0 is no
- * limit.
- */
+/** Asks the daemon for the status of its link to the host, within `timeoutMs` (0 for no limit). */
 export async function askStatus(control: CliSession, timeoutMs?: number): Promise<LinkStatus> {
   return (await askDaemon(control, "status", StatusSchema, timeoutMs)).host;
 }
 
-/** Throws `NO_CHANNEL` when no daemon runs. */
+/** Prints the status of the daemon's link to the host. Throws `NO_CHANNEL` if no daemon runs. */
 export async function showStatus({ words, config }: Invocation): Promise<Outcome> {
   const path = config.settings.guest.control;
   await using control = await dialControl("guest", path);

@@ -1,4 +1,4 @@
-/** The ways from a host's command line to a guest: through the daemon, or over the guest's channel itself. */
+/** Connects a host's command line to a guest: through the daemon, or over the guest's channel. */
 import { dialSocket } from "../../channels/socket/socket.ts";
 import type { TimeLeft } from "../../delay.ts";
 import type { Endpoint } from "../../discovery/endpoint.ts";
@@ -18,8 +18,8 @@ import { explainNoAnswer, noCallingPort } from "./no-answer.ts";
 const log = logFor("host");
 
 /**
- * Goes through the daemon when one runs, unless `--direct` or `--socket` says otherwise. Throws `NO_GUEST`,
- * `NO_CHANNEL`.
+ * Connects to a guest: through the daemon if one runs, or over its channel with `--direct` or `--socket`.
+ * Throws `NO_GUEST` or `NO_CHANNEL`.
  */
 export async function connectGuest(
   name: string,
@@ -42,7 +42,7 @@ export async function connectGuest(
   });
 }
 
-/** The channels of all guests that can be found now, without the daemon. */
+/** Finds the channels of all guests, without the daemon. Throws the first problem if it finds none. */
 export async function findEndpoints(invocation: Invocation): Promise<readonly Endpoint[]> {
   const { words, config, dialects = DIALECTS } = invocation;
   const flagged = readFlaggedGuests(words.options.get("socket") ?? [], dialects);
@@ -71,7 +71,7 @@ async function findGuest(
 }
 
 function onAnotherMachine(name: string, machine: string): NegotiatorError {
-  return new NegotiatorError("NO_CHANNEL", `Guest "${name}" runs on ${machine}: its channel is there`, {
+  return new NegotiatorError("NO_CHANNEL", `Guest "${name}" runs on another machine: ${machine}`, {
     remedy: `Run this command on ${machine}`,
   });
 }

@@ -1,34 +1,32 @@
-/**
- * The channels that one guest has now, as plain data: which are to be held, and where it was when it was
- * saved.
- */
+/** The channels of one guest as plain data: those that it has, and the last one of a saved guest. */
 import type { Endpoint } from "../../discovery/endpoint.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
 import type { ForeignDialect } from "../../peers/dialect.ts";
 
-/** Where a guest was last, and since when it is saved. */
+/** The last channel of a saved guest, and the time of its save. */
 export type Saved = { endpoint: Endpoint; since: Date };
 
 /** The channels of one guest. */
 export type GuestEndpoints = {
+  /** True if the guest has no channel now. */
   readonly isEmpty: boolean;
-  /** Undefined when the guest has a channel. */
+  /** The last channel of a saved guest; undefined for any other guest. */
   readonly saved: Saved | undefined;
-  /** Where the host calls the guest over the session, or did before it was saved. */
+  /** The channel of the session; the last channel for a saved guest. */
   readonly calling: Endpoint | undefined;
-  /** Where the host calls the guest in a dialect with a port to itself, the first of the table first. */
+  /** The channels on which the host calls the guest in a foreign dialect, in the order of the table. */
   readonly foreignCalling: readonly { dialect: ForeignDialect; endpoint: Endpoint }[];
-  /** The channels to be held: the best one for the session, and each on which the guest speaks first. */
+  /** The channels to hold: the session's, and each one on which the guest sends first. */
   readonly held: readonly Endpoint[];
-  /** Adds a channel, or replaces what is known of it. Returns whether the guest was saved before. */
+  /** Adds or replaces a channel. Returns true if the guest was saved before. */
   add(endpoint: Endpoint): boolean;
-  /** Removes a channel of a guest that was saved. Returns whether that is news. */
+  /** Removes a channel of a saved guest. Returns true for the first one. */
   save(endpoint: Endpoint): boolean;
   /** Removes a channel that is gone. */
   remove(port: string): void;
 };
 
-/** A guest without channels. Ports that no dialect uses are ignored. */
+/** Creates a guest without channels. Ports that no dialect uses are ignored. */
 export function createGuestEndpoints(dialects: DialectTable): GuestEndpoints {
   const present = new Map<string, Endpoint>();
   let saved: Saved | undefined;

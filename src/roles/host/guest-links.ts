@@ -1,7 +1,4 @@
-/**
- * The links to one guest: the session that the host dials, and one for each port on which the guest speaks
- * first.
- */
+/** The links to one guest: the session that the host dials, and one for each port that the guest dials. */
 import { dialSocket } from "../../channels/socket/socket.ts";
 import { NegotiatorError } from "../../errors.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
@@ -17,43 +14,41 @@ import { describeAgent, makeId } from "../identity.ts";
 import type { GuestEndpoints } from "./guest-endpoints.ts";
 import type { HeldLink } from "./held-channels.ts";
 
-/** The links to one guest, and its peers in dialects that have ports to themselves. */
+/** The links to one guest, and its peers in foreign dialects on unshared ports. */
 export type GuestLinks = {
   readonly session: PeerLink;
-  /** Our calls under way, over all links. */
+  /** The number of our calls over all links. */
   countOutgoing(): number;
-  /** The link for a port; a new one for each port on which the guest speaks first. */
+  /** The link for a port: the session, or a new link for a port that the guest dials. */
   linkFor(port: string): HeldLink;
-  /** The peer that is called in this dialect at this socket. */
-  foreignPeer(dialect: ForeignDialect, path: string): ForeignPeer;
+  /** The guest as a peer of this dialect, over the dialect's own port. */
+  foreignPeer(dialect: ForeignDialect): ForeignPeer;
   /** Ends the session and all calls. */
   close(reason: string): void;
 };
 
-/** What the links of a guest are made for. */
+/** Options of the links to a guest. */
 export type GuestLinksOptions = Pick<PeerLinkOptions, "explainNoAnswer"> & {
   endpoints: GuestEndpoints;
-  services: Services;
+  services: Pick<Services, "limits">;
   dialects: DialectTable;
+  /** Takes the guest's calls and notices. */
   serve: PeerLinkOptions["serve"];
-  /** The state of the session has changed. */
+  /** Called after each change of the session's state. */
   onState: (session: PeerLink) => void;
 };
 
-/**
- * An agent that was just restarted answers after about this time; one that runs and is idle, within
- * milliseconds.
- */
+/** An idle agent answers within milliseconds, and one that was just restarted after about this time. */
 const FIRST_HELLO_MS = 1000;
 
-/** Links that are not run yet. */
+/** Creates the links, which have no channel yet. */
 export function createGuestLinks(options: GuestLinksOptions): GuestLinks {
   const { endpoints, services, dialects, serve, explainNoAnswer, onState } = options;
   const { limits } = services;
   const agent = describeAgent("host");
   const callCount = createSharedCallCount(limits);
   const life = new AbortController();
-  const foreignPeers = new Map<string, ForeignPeer>();
+  const foreignPeers = new Map<ForeignDialect, ForeignPeer>();
 
   const shared = {
     role: "host",
@@ -90,18 +85,23 @@ export function createGuestLinks(options: GuestLinksOptions): GuestLinks {
         return createPeerLink({ ...shared, side: "listener", served: callCount.open() });
       return createForeignLink(only, { serve, makeId, limits });
     },
-    foreignPeer(dialect, path) {
-      const known = foreignPeers.get(path);
+    foreignPeer(dialect) {
+      const known = foreignPeers.get(dialect);
       if (known !== undefined) return known;
       const peer = dialect.createPeer({
         agent,
         makeId,
         life: life.signal,
-        dial: (signal) => dialTo(path, signal),
+        async dial(signal) {
+          // A restored guest has its channel elsewhere, so each call looks for it.
+          const found = endpoints.foreignCalling.find((calling) => calling.dialect === dialect);
+          if (found === undefined) throw explainNoAnswer();
+          return dialTo(found.endpoint.path, signal);
+        },
         isUpgraded: () => false,
         upgradedPeer: () => Promise.reject(explainNoAnswer()),
       });
-      foreignPeers.set(path, peer);
+      foreignPeers.set(dialect, peer);
       return peer;
     },
     close(reason) {

@@ -1,6 +1,6 @@
 /**
- * One guest as the host's daemon holds it: its channels, dialled again for as long as it exists, and its
- * peer. A guest that is saved has no channels, but its session stays, and goes on when it has some again.
+ * One guest of the host's daemon: its channels, its links and its peer. A saved guest has no channels, but
+ * keeps its session, which goes on when the guest is restored.
  */
 import { dialSocket } from "../../channels/socket/socket.ts";
 import type { Endpoint } from "../../discovery/endpoint.ts";
@@ -25,28 +25,28 @@ import type { GuestStatus } from "./status.ts";
 
 /** A guest of this host. */
 export type Guest = {
+  /** True while the guest is saved and has no channel. */
   readonly isSaved: boolean;
   /**
-   * The guest's peer, once its dialect is known. Rejects with `NO_CHANNEL` when that takes longer than
-   * `timeoutMs` (0 is no limit), when `signal` aborts, when the guest is saved or has no port for calls.
+   * The guest as a peer, once its dialect is known. Rejects with `NO_CHANNEL` if that takes longer than
+   * `timeoutMs` (0 for no limit), when `signal` aborts, and for a guest that is saved or has no calling port.
    */
   peer(timeoutMs: number, signal?: AbortSignal): Promise<Peer>;
+  /** Adds or replaces a channel, and holds it if it is needed. */
   add(endpoint: Endpoint): void;
-  /**
-   * Gives back a channel of a guest that was saved: nothing is dialled, and no call ends, until it is added
-   * again.
-   */
+  /** Gives back a channel of a saved guest. Calls wait until a channel is added again. */
   save(endpoint: Endpoint): void;
-  /** Gives back a channel that is gone; `empty` when it was the last one. */
+  /** Gives back a channel that is gone. Returns `empty` if it was the last one. */
   remove(endpoint: Endpoint): "left" | "empty";
+  /** The status of the guest, with the calls of all its links. */
   status(): GuestStatus;
-  /** Gives back all channels and ends all calls, with that reason. */
+  /** Gives all channels back, and ends all calls with this reason. */
   close(reason: string): Promise<void>;
 };
 
 const log = logFor("guests");
 
-/** A guest that has no channel yet; the endpoint only says who it is. */
+/** Creates a guest without channels. Only name and UUID of the endpoint are used. */
 export function createGuest(
   { guest: name, uuid }: Endpoint,
   services: Services,
@@ -55,7 +55,6 @@ export function createGuest(
   const endpoints = createGuestEndpoints(dialects);
   const tracker = createLinkStatus(services.limits);
   const sessionLog = createLog(name);
-  /** When the session was last open, and why its channel could not be opened at the last try. */
   const last: LastDial = { openedMs: 0, failure: undefined };
   const explain = (session?: PeerLink): NegotiatorError =>
     explainNoAnswer(name, session?.session, endpoints.calling, last.failure);
@@ -100,10 +99,10 @@ export function createGuest(
       if (endpoints.calling !== undefined) return session.peer(timeoutMs, signal);
       const [foreign] = endpoints.foreignCalling;
       if (foreign === undefined) throw noCallingPort(name, dialects.defaultPort);
-      return links.foreignPeer(foreign.dialect, foreign.endpoint.path);
+      return links.foreignPeer(foreign.dialect);
     },
     add(endpoint) {
-      if (endpoints.add(endpoint)) log.info(`guest "${name}" is back: its calls go on`);
+      if (endpoints.add(endpoint)) log.info(`guest "${name}" was restored: its calls go on`);
       channels.hold(endpoints.held);
     },
     save(endpoint) {
@@ -121,7 +120,7 @@ export function createGuest(
       const calls = { outgoing: links.countOutgoing(), incoming: channels.countIncoming() };
       const shown: GuestStatus = { name, uuid: uuid ?? null, ...tracker.status(session), calls };
       if (endpoints.saved === undefined) return shown;
-      // The last error is that the socket is gone, as it is for every saved guest.
+      // Every saved guest's socket is gone, so that is not an error to show.
       return { ...shown, state: "saved", since: endpoints.saved.since.toISOString(), lastError: null };
     },
     async close(reason) {
@@ -132,7 +131,12 @@ export function createGuest(
   };
 }
 
-type LastDial = { openedMs: number; failure: NegotiatorError | undefined };
+type LastDial = {
+  /** The time at which the session was last open. */
+  openedMs: number;
+  /** The error of the last attempt to open the session's channel. */
+  failure: NegotiatorError | undefined;
+};
 
 type Redialling = {
   endpoint: Endpoint;
@@ -143,7 +147,6 @@ type Redialling = {
   onError: (error: NegotiatorError) => void;
 };
 
-/** Dials the endpoint and runs the link, again and again, until `signal` aborts. */
 function redial({ endpoint, link, signal, last, onError }: Redialling): Promise<void> {
   return supervise({
     signal,
@@ -157,7 +160,7 @@ function redial({ endpoint, link, signal, last, onError }: Redialling): Promise<
       if (last !== undefined) last.failure = undefined;
       const { state, reason } = (await link.run(channel, signal)) ?? {};
       if (state !== "foreign" && reason !== undefined && !signal.aborted) onError(reason);
-      // A guest that refuses the hello is dialled less and less often; a silent one has had its time already.
+      // An agent that refuses the hello is dialled less and less often. A silent one made us wait already.
       const isRefused = last !== undefined && state === "cut" && last.openedMs < startMs;
       return !isRefused && wentWell(startMs);
     },
@@ -168,7 +171,7 @@ function createLog(name: string): LinkLog {
   return createLinkLog(name, () => performance.now());
 }
 
-/** Each link has a log: two links that fail in turn would be news each time. */
+/** Two links that fail in turn would repeat their lines in one log, so each link has its own. */
 function report(tracker: LinkStatusTracker, linkLog: LinkLog): (error: NegotiatorError) => void {
   return (error) => {
     tracker.recordError(error);
@@ -177,8 +180,8 @@ function report(tracker: LinkStatusTracker, linkLog: LinkLog): (error: Negotiato
 }
 
 function endCalls(name: string, { session, calls }: PeerLink): void {
-  if (calls.incoming > 0) log.info(`guest "${name}" has been silent for too long: its calls are cancelled`);
-  session.dismiss("its caller has been silent for too long");
+  if (calls.incoming > 0) log.info(`guest "${name}" has not answered for too long: its calls are cancelled`);
+  session.cancelServed("its caller has not answered for too long");
 }
 
 function describePeer({ session: { state, peer }, dialect }: PeerLink): string {

@@ -1,4 +1,4 @@
-/** The guests of this host, by name. */
+/** All guests of this host, by name. */
 import type { Endpoint } from "../../discovery/endpoint.ts";
 import type { News } from "../../discovery/news.ts";
 import { NegotiatorError } from "../../errors.ts";
@@ -10,25 +10,25 @@ import { createGuest } from "./guest.ts";
 import type { Guest } from "./guest.ts";
 import type { GuestStatus } from "./status.ts";
 
-/** All guests that are known. Disposing ends all their calls. */
+/** The known guests. Disposing closes their channels and ends their calls. */
 export type Guests = AsyncDisposable & {
-  /** Adds channels that appeared, removes those that are gone. */
+  /** Adds the channels that appeared, and removes those that are gone. */
   update(news: Pick<News, "appeared" | "changed" | "gone">): void;
-  /** As `Guest.peer`; rejects with `NO_GUEST` and the nearest names when there is no guest of that name. */
+  /** As `Guest.peer`. Rejects with `NO_GUEST` and similar names if no guest has this name. */
   peer(name: string, timeoutMs: number, signal?: AbortSignal): Promise<Peer>;
-  /** Sorted by name. */
+  /** The status of each guest, sorted by name. */
   status(): GuestStatus[];
 };
 
-/** Most saved guests whose sessions are kept: each costs memory. */
+/** Each kept session of a saved guest costs memory. */
 const MOST_SAVED = 256;
 
-/** No guests yet. `dialects` are those that guests may speak. */
+/** Creates an empty set of guests. Guests may speak these `dialects`. */
 export function createGuests(services: Services, dialects: DialectTable): Guests {
   const guests = new Map<string, Guest>();
 
   const add = (endpoint: Endpoint): void => {
-    // A guest on another machine can be listed, but its socket is not here.
+    // The socket of a guest on another machine is not here, so it gets no link.
     if (endpoint.machine !== undefined) return;
     if (endpoint.state === "saved") return save(endpoint);
     const guest = guests.get(endpoint.guest) ?? createGuest(endpoint, services, dialects);
@@ -54,7 +54,7 @@ export function createGuests(services: Services, dialects: DialectTable): Guests
 
   return {
     update({ appeared, changed, gone }) {
-      // A restored guest gets its new channels before it loses the old ones, so that it is never without any.
+      // A guest without channels would be closed, so a restored one gets its new channels first.
       for (const endpoint of changed) add(endpoint);
       for (const endpoint of gone) remove(endpoint);
       for (const endpoint of appeared) add(endpoint);
@@ -71,9 +71,9 @@ export function createGuests(services: Services, dialects: DialectTable): Guests
   };
 }
 
-/** The error for a name that no running guest has; `known` are the names that there are. */
+/** The error for a name that no running guest has. `known` are the names of the guests. */
 export function noGuest(name: string, known: readonly string[]): NegotiatorError {
-  // Guests are numbered: web2 is not a mistyped web1.
+  // Names are often numbered, so web2 is not a mistyped web1.
   const guesses = nearest(name, known).filter((guess) => withoutDigits(guess) !== withoutDigits(name));
   const remedy =
     guesses.length > 0

@@ -1,41 +1,43 @@
-/** Holds the channels of one guest, each with its link, which dials again until the channel is given back. */
+/**
+ * Holds the channels of one guest. Each has a link, which is dialled again until the channel is given back.
+ */
 import type { Endpoint } from "../../discovery/endpoint.ts";
 import type { LinkEnd } from "../../peers/link.ts";
 import type { PeerLink } from "../../peers/peer-link.ts";
 import type { Channel } from "../../wire/channel.ts";
 
-/** A link that a channel can be held with. */
+/** The link of a held channel. */
 export type HeldLink = Pick<PeerLink, "calls" | "close"> & {
   run(channel: Channel, signal: AbortSignal): Promise<LinkEnd | undefined>;
 };
 
-/** The channels that are held. */
+/** The held channels of one guest. */
 export type HeldChannels = {
-  /** Holds exactly these channels. */
+  /** Holds exactly these channels, and gives all others back. */
   hold(endpoints: readonly Endpoint[]): void;
-  /** The peer's calls that run here, over all channels. */
+  /** The number of the guest's calls that run here, over all channels. */
   countIncoming(): number;
-  /** Gives back all channels; resolves when that is done. */
+  /** Gives all channels back. Resolves when they are closed. */
   close(): Promise<void>;
 };
 
-/** How channels are held. */
+/** Options of held channels. */
 export type HeldChannelsOptions = {
-  /** The link of the session, which goes over one channel at a time. */
+  /** The link of the session, which runs over one channel at a time. */
   session: HeldLink;
   /** The link for a channel on this port. */
   linkFor: (port: string) => HeldLink;
-  /** Dials and runs the link again and again, until the signal aborts. */
+  /** Dials the endpoint and runs the link, again after each end, until `signal` aborts. */
   redial: (endpoint: Endpoint, link: HeldLink, signal: AbortSignal) => Promise<void>;
 };
 
-/** No channels yet. */
+/** Creates an empty set of channels. */
 export function createHeldChannels({ session, linkFor, redial }: HeldChannelsOptions): HeldChannels {
   const lines = new Map<
     string,
     { path: string; link: HeldLink; stop: AbortController; ended: Promise<void> }
   >();
-  /** Resolves when the session's last channel is given back: its next one is dialled then. */
+  // The session runs over one channel at a time, so its next channel waits for this.
   let sessionFree: Promise<void> = Promise.resolve();
 
   const release = (port: string): void => {
@@ -43,7 +45,7 @@ export function createHeldChannels({ session, linkFor, redial }: HeldChannelsOpt
     lines.delete(port);
     line?.stop.abort();
     if (line?.link === session) sessionFree = line.ended;
-    // The guest cannot come back to a channel that is gone, so its calls over that channel end.
+    // The guest cannot return to a channel that is gone, so its calls over that channel end.
     else line?.link.close("the port is gone");
   };
 

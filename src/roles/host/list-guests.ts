@@ -1,4 +1,4 @@
-/** `list-guests`: who could be called now. */
+/** The subcommand `list-guests` of a host. */
 import { printable, printableJson } from "../../printable.ts";
 import { print } from "../cli/output.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
@@ -11,7 +11,10 @@ type Row = Pick<GuestStatus, "name" | "uuid"> & {
   dialect: GuestStatus["dialect"];
 };
 
-/** Asks the daemon when one runs: it knows guests that were named to it only. */
+/**
+ * Prints the running guests. Asks the daemon when one runs, because only it knows guests from its own
+ * options.
+ */
 export async function listGuests(invocation: Invocation): Promise<Outcome> {
   const rows = (await askRows(invocation)) ?? (await findRows(invocation));
   if (rows.length === 0) return { exitCode: 0 };

@@ -1,19 +1,16 @@
-/** Why a guest does not answer, in the host's view. */
+/** The errors that a host reports when a guest does not answer. */
 import type { Endpoint } from "../../discovery/endpoint.ts";
 import { NegotiatorError } from "../../errors.ts";
 import type { Session } from "../../wire/session/session.ts";
 
-/** The error for a guest that has no port over which the host could call it; `port` is the one to add. */
+/** The error for a guest without a port on which the host can call it. `port` is the port to add. */
 export function noCallingPort(guest: string, port: string): NegotiatorError {
   return new NegotiatorError("NO_CHANNEL", `Guest "${guest}" has no port ${port}`, {
-    remedy: "Add it to the guest's definition; the README's \"Start with libvirt\" says how",
+    remedy: 'Add the port to the guest\'s definition, as README.md shows in "Start with libvirt"',
   });
 }
 
-/**
- * The error for a guest that does not answer. `unreachable` is why its channel could not be opened, if that
- * failed.
- */
+/** The error for a guest that does not answer. `unreachable` is the error of a channel that did not open. */
 export function explainNoAnswer(
   guest: string,
   session: Pick<Session, "peer"> | undefined,
@@ -34,7 +31,7 @@ export function explainNoAnswer(
   if (endpoint?.connected === false)
     return unanswered(guest, "no program in it has the channel open", START_AGENT);
   const holders = `ss -xp | grep ${endpoint?.path ?? "negotiator"}`;
-  const remedy = `${START_AGENT}; or another program on this host holds the channel, see: ${holders}`;
+  const remedy = `${START_AGENT}. If it runs, find the program that holds the channel: ${holders}`;
   return unanswered(guest, "its channel is there, but no agent answers on it", remedy);
 }
 

@@ -1,4 +1,4 @@
-/** `status`: the daemon's guests, for people or for programs. */
+/** The subcommand `status` of a host. */
 import { printable, printableJson } from "../../printable.ts";
 import { noDaemon } from "../cli/control-client.ts";
 import { print } from "../cli/output.ts";
@@ -7,7 +7,10 @@ import type { Invocation, Outcome } from "../cli/subcommand.ts";
 import { askWholeStatus } from "./ask-status.ts";
 import { noGuest } from "./guests.ts";
 
-/** Throws `NO_CHANNEL` when no daemon runs, `NO_GUEST` when it has no guest of that name. */
+/**
+ * Prints the daemon's guests, or the named one. Throws `NO_CHANNEL` without a daemon, `NO_GUEST` for an
+ * unknown name.
+ */
 export async function showStatus({ words, config }: Invocation): Promise<Outcome> {
   const { control } = config.settings.host;
   const guests = await askWholeStatus(control);

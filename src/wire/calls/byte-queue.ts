@@ -1,24 +1,28 @@
-/** Bytes that wait for their reader, in pieces as they came; many small pieces do not cost more than their bytes. */
+/** A queue of bytes that wait for their reader. Many small chunks cost little more than their bytes. */
 
+/** Takes chunks of bytes and gives them out in order. */
 export type ByteQueue = {
+  /** Adds bytes. A large chunk is kept, a small one is copied; an empty one does nothing. */
   push(bytes: Uint8Array): void;
-  /** The oldest piece, which may hold several that were pushed. */
+  /** Removes and returns the oldest bytes, which may join small chunks; undefined when the queue is empty. */
   shift(): Uint8Array | undefined;
+  /** Removes all bytes. */
   clear(): void;
 };
 
-/** Pieces below this size are gathered in blocks: an array of its own costs about a hundred bytes. */
+/** An array costs about a hundred bytes, so chunks below this size are copied into blocks. */
 const SMALL_BYTES = 1024;
 const BLOCK_BYTES = 4096;
 
+/** Creates an empty queue. */
 export function createByteQueue(): ByteQueue {
-  const pieces: { buffer: Uint8Array; used: number }[] = [];
+  const blocks: { buffer: Uint8Array; used: number }[] = [];
 
-  const gather = (bytes: Uint8Array): void => {
-    let block = pieces.at(-1);
+  const copy = (bytes: Uint8Array): void => {
+    let block = blocks.at(-1);
     if (block === undefined || block.used + bytes.length > block.buffer.length) {
       block = { buffer: new Uint8Array(BLOCK_BYTES), used: 0 };
-      pieces.push(block);
+      blocks.push(block);
     }
     block.buffer.set(bytes, block.used);
     block.used += bytes.length;
@@ -27,15 +31,15 @@ export function createByteQueue(): ByteQueue {
   return {
     push(bytes) {
       if (bytes.length === 0) return;
-      if (bytes.length < SMALL_BYTES) gather(bytes);
-      else pieces.push({ buffer: bytes, used: bytes.length });
+      if (bytes.length < SMALL_BYTES) copy(bytes);
+      else blocks.push({ buffer: bytes, used: bytes.length });
     },
     shift() {
-      const first = pieces.shift();
+      const first = blocks.shift();
       return first?.buffer.subarray(0, first.used);
     },
     clear() {
-      pieces.length = 0;
+      blocks.length = 0;
     },
   };
 }

@@ -1,70 +1,77 @@
 /** The streams of one call, on either side of it. */
 import { NegotiatorError } from "../../errors.ts";
-import type { CallId, Message, StreamTotals } from "../message.ts";
-import { saying } from "../session/outbox.ts";
+import type { CallId, StreamMessage, StreamTotals } from "../message.ts";
+import { fixed } from "../session/outbox.ts";
 import type { Outlet, Sender } from "../session/outbox.ts";
 import { createReader } from "./stream-reader.ts";
 import type { ReaderEnd, StreamReader } from "./stream-reader.ts";
 import { createWriter } from "./stream-writer.ts";
 import type { StreamWriter, WriterEnd } from "./stream-writer.ts";
 
-export type StreamMessage = Extract<Message, { kind: "data" | "end" | "credit" | "stop" }>;
-
+/** The readers and writers of a call, by stream name. */
 export type CallStreams = {
+  /** Whether all readers and writers are done. */
   readonly isDone: boolean;
   readonly readers: ReadonlyMap<string, ReaderEnd>;
   readonly writers: ReadonlyMap<string, WriterEnd>;
-  /** Throw `UNSUPPORTED` when the call has no such stream. */
+  /** Returns a reader. Throws `UNSUPPORTED` when the call has no such stream. */
   readonly reader: (name: string) => StreamReader;
+  /** Returns a writer. Throws `UNSUPPORTED` when the call has no such stream. */
   readonly writer: (name: string) => StreamWriter;
-  /** Returns what the peer did wrong, if anything. */
+  /** Takes a message of the peer. Returns the peer's violation, if there is one. */
   readonly take: (message: StreamMessage) => NegotiatorError | undefined;
-  /** The other side has answered: no more is read there, and what is read here has these totals. */
+  /** The peer has answered: stops the writers and sets the readers' totals. Returns the peer's violation. */
   finish(totals: StreamTotals): NegotiatorError | undefined;
-  /** Tells the other side how much each reader takes. */
+  /** Sends each reader's credit to the peer. */
   announceCredit(): void;
+  /** Fails all readers and writers that are not done. */
   fail(error: NegotiatorError): void;
 };
 
 type StreamsOptions = {
   call: CallId;
   outlet: Outlet;
-  /** Names of the streams read here, and the credit that each keeps open, in bytes. */
+  /** The streams that are read here, each with its window in bytes. */
   read: Readonly<Record<string, number>>;
-  /** Names of the streams written here, and the credit that each starts with. */
+  /** The streams that are written here, each with its first credit in bytes. */
   write: Readonly<Record<string, number>>;
+  /** Called when all streams are done; not for a call without streams. */
   onDone: () => void;
 };
 
+/** Creates the streams of one call. */
 export function createCallStreams({ call, outlet, read, write, onDone }: StreamsOptions): CallStreams {
   const readers = new Map<string, ReaderEnd>();
   const writers = new Map<string, WriterEnd>();
+  const senders = new Map<string, Sender>();
 
   const isDone = (): boolean =>
     readers.values().every((end) => end.isDone) && writers.values().every((end) => end.isDone);
   const settle = (): void => {
     if (isDone()) onDone();
   };
-  const tellCredit = (stream: string, end: ReaderEnd): void => {
-    outlet.control(() => (end.isDone ? undefined : { kind: "credit", call, stream, limit: end.limit }), call);
-  };
+  const sendCredit = (stream: string): void =>
+    outlet.control(() => {
+      const end = readers.get(stream);
+      return end === undefined || end.isDone ? undefined : { kind: "credit", call, stream, limit: end.limit };
+    }, call);
 
   for (const [stream, windowBytes] of Object.entries(read)) {
-    const end: ReaderEnd = createReader({
-      windowBytes,
-      onCredit: () => tellCredit(stream, end),
-      onCancel: () => outlet.control(saying({ kind: "stop", call, stream })),
-      onDone: settle,
-    });
-    readers.set(stream, end);
+    const onCredit = (): void => sendCredit(stream);
+    const onCancel = (): void => outlet.control(fixed({ kind: "stop", call, stream }));
+    readers.set(stream, createReader({ windowBytes, onCredit, onCancel, onDone: settle }));
   }
   for (const [stream, creditBytes] of Object.entries(write)) {
-    const end: WriterEnd = createWriter({ creditBytes, onReady: () => outlet.ready(sender), onDone: settle });
-    const sender: Sender = { call, stream, writer: end };
-    writers.set(stream, end);
+    const onReady = (): void => {
+      const sender = senders.get(stream);
+      if (sender !== undefined) outlet.ready(sender);
+    };
+    const writer = createWriter({ creditBytes, onReady, onDone: settle });
+    writers.set(stream, writer);
+    senders.set(stream, { call, stream, writer });
   }
 
-  const streams: CallStreams = {
+  return {
     get isDone() {
       return isDone();
     },
@@ -87,22 +94,23 @@ export function createCallStreams({ call, outlet, read, write, onDone }: Streams
     },
     finish(totals) {
       for (const end of writers.values()) end.stop();
-      const flaws = [...readers].map(([name, end]) => end.finish(totals[name] ?? { bytes: endOf(end) }));
-      return flaws.find((flaw) => flaw !== undefined);
+      const violations = [...readers].map(([name, end]) =>
+        end.finish(totals[name] ?? { bytes: receivedEnd(end) }),
+      );
+      return violations.find((violation) => violation !== undefined);
     },
     announceCredit() {
-      for (const [stream, end] of readers) tellCredit(stream, end);
+      for (const stream of readers.keys()) sendCredit(stream);
     },
     fail(error) {
       for (const end of readers.values()) end.fail(error);
       for (const end of writers.values()) end.fail(error);
     },
   };
-  return streams;
 }
 
-/** Where a stream stands whose total was not told. */
-function endOf(end: ReaderEnd): number {
+/** A peer may leave out a stream's total, so the stream ends where it stands. */
+function receivedEnd(end: ReaderEnd): number {
   return end.reader.bytes + end.reader.missedBytes;
 }
 

@@ -1,95 +1,100 @@
-/** A call that the other side made and this side serves. It can outlive its caller, and be taken up by another. */
+/** A call that this side serves. It can outlive its caller, and another caller can attach to it. */
 import { NegotiatorError } from "../../errors.ts";
 import { createCallStreams } from "./call-streams.ts";
-import type { StreamMessage } from "./call-streams.ts";
+import type { CallStreams } from "./call-streams.ts";
+import { createCompletion } from "./completion.ts";
 import { toWireError } from "../message.ts";
-import type { CallId, Failure, Request, Result, StreamTotals } from "../message.ts";
-import { saying } from "../session/outbox.ts";
+import type { CallId, Failure, Request, Result, StreamMessage, StreamTotals } from "../message.ts";
+import { fixed } from "../session/outbox.ts";
 import type { Outlet } from "../session/outbox.ts";
 import { checkSendable } from "../session/sendable.ts";
+import { shorten } from "../../shorten.ts";
 import type { StreamReader } from "./stream-reader.ts";
 import type { StreamWriter } from "./stream-writer.ts";
 
-/** What a method is given. Exactly one of `respond` and `fail` ends it; a second one does nothing. */
+/** A method's side of a call. The first `respond` or `fail` ends it; a second one does nothing. */
 export interface IncomingCall {
   readonly id: CallId;
   readonly method: string;
   readonly params: unknown;
-  /** Milliseconds that the caller lets it run; undefined for no limit of the caller's. */
+  /** The caller's limit for the run, in milliseconds; undefined when the caller sets no limit. */
   readonly timeoutMs: number | undefined;
+  /** Whether the call goes on when its caller is gone. */
   readonly isDetached: boolean;
-  /** Aborted with a `NegotiatorError` when the caller cancels or is gone, or broke the protocol. */
+  /** Aborts with a `NegotiatorError` when the caller cancels, is gone, or has broken the protocol. */
   readonly signal: AbortSignal;
-  /** Names of the streams that the caller asked for, as this side sees them. */
+  /** Names of the streams that the caller asked for: those read here, and those written here. */
   readonly streams: { read: readonly string[]; written: readonly string[] };
-  /** Streams from the caller, and to the caller. Throw `UNSUPPORTED` when the caller asked for no such stream. */
+  /** Returns a stream from the caller. Throws `UNSUPPORTED` when the caller asked for no such stream. */
   reader(stream: string): StreamReader;
+  /** Returns a stream to the caller. Throws `UNSUPPORTED` when the caller asked for no such stream. */
   writer(stream: string): StreamWriter;
-  /** Tells the caller something before the answer. Throws `BAD_REQUEST`, `TOO_LARGE` for what cannot be said. */
+  /** Reports a value before the answer. Throws `BAD_REQUEST` or `TOO_LARGE` when it cannot be sent. */
   progress(value: unknown): void;
-  /** Ends the streams that are still open; what was written before still goes out, as far as the caller reads it. */
+  /** Answers with a result and ends the open streams. Bytes written before are still sent. */
   respond(result: unknown): void;
+  /** Answers with an error and ends the open streams, as `respond` does. */
   fail(error: NegotiatorError): void;
 }
 
+/** The answer of a call. */
 export type FinalMessage = Result | Failure;
 
+/** The session's side of a served call. */
 export type IncomingEnd = {
   readonly call: IncomingCall;
+  /** Takes a message about a stream. Returns the peer's violation, if there is one. */
   takeStream(message: StreamMessage): NegotiatorError | undefined;
+  /** Aborts the call's signal. */
   cancel(reason: NegotiatorError): void;
-  /** A caller took the call up: what is said from now on goes to `outlet`. */
+  /** Gives the call a new caller: messages go to `outlet` from now on. */
   attach(request: Request, outlet: Outlet, onOver: () => void): void;
-  /** The caller is gone. A detached call goes on in silence until another takes it up; any other is cancelled. */
-  abandon(): void;
+  /** The caller is gone. A detached call goes on without a caller; any other is cancelled. */
+  detach(): void;
 };
 
 type IncomingOptions = {
   request: Request & { id: CallId };
   creditBytes: number;
   outlet: Outlet;
-  /** Most bytes that an answer may have; a longer one becomes `TOO_LARGE`. */
+  /** Returns the most bytes that an answer may have. A longer answer becomes `TOO_LARGE`. */
   answerBytes: () => number;
-  /** The answer, to be remembered. */
+  /** Called with the answer, so that it can be kept. */
   onAnswer: (answer: FinalMessage) => void;
   onOver: () => void;
 };
 
-const NOWHERE: Outlet = { control: () => {}, ready: () => {}, leave: () => {} };
+const NOWHERE: Outlet = { control: () => {}, ready: () => {}, removeCall: () => {} };
 
+/** Creates a served call, and sends the credit of its readers. */
 export function createIncomingCall(options: IncomingOptions): IncomingEnd {
   const { request, creditBytes } = options;
   const { id } = request;
-  let outlet = options.outlet;
-  let onOver = options.onOver;
-  let answer: FinalMessage | undefined;
+  const isDetached = request.isDetached === true;
+  let caller: { outlet: Outlet; onOver: () => void } = options;
+  let isAnswered = false;
   const controller = new AbortController();
-
-  const settle = (): void => {
-    if (answer !== undefined && streams.isDone) onOver();
-  };
+  const completion = createCompletion(() => caller.onOver());
   const streams = createCallStreams({
     call: id,
     outlet: {
-      control: (message, call) => outlet.control(message, call),
-      ready: (sender) => outlet.ready(sender),
-      leave: (call) => outlet.leave(call),
+      control: (message, call) => caller.outlet.control(message, call),
+      ready: (sender) => caller.outlet.ready(sender),
+      removeCall: (call) => caller.outlet.removeCall(call),
     },
     read: Object.fromEntries((request.streams?.write ?? []).map((name) => [name, creditBytes])),
     write: request.streams?.read ?? {},
-    onDone: settle,
+    onDone: () => completion.setStreamsEnded(),
   });
+  if (streams.isDone) completion.setStreamsEnded();
 
   const finish = (make: (totals: StreamTotals) => FinalMessage): void => {
-    if (answer !== undefined) return;
-    for (const end of streams.writers.values()) end.writer.end();
-    for (const end of streams.readers.values()) end.reader.cancel();
-    const totals = Object.fromEntries([...streams.writers].map(([name, end]) => [name, end.total]));
-    const final = fitted(make(totals), options.answerBytes());
-    answer = final;
-    outlet.control(saying(final));
-    options.onAnswer(final);
-    settle();
+    if (isAnswered) return;
+    const answer = fitted(make(endStreams(streams)), options.answerBytes());
+    isAnswered = true;
+    caller.outlet.control(fixed(answer));
+    options.onAnswer(answer);
+    completion.setAnswered();
   };
 
   streams.announceCredit();
@@ -99,14 +104,14 @@ export function createIncomingCall(options: IncomingOptions): IncomingEnd {
       method: request.method,
       params: request.params,
       timeoutMs: request.timeoutMs,
-      isDetached: request.isDetached === true,
+      isDetached,
       signal: controller.signal,
       streams: { read: [...streams.readers.keys()], written: [...streams.writers.keys()] },
       reader: streams.reader,
       writer: streams.writer,
       progress(value) {
         checkSendable({ kind: "progress", call: id, value }, options.answerBytes());
-        outlet.control(saying({ kind: "progress", call: id, value }));
+        caller.outlet.control(fixed({ kind: "progress", call: id, value }));
       },
       respond: (result) => finish((totals) => ({ kind: "result", id, result, streams: totals })),
       fail: (error) =>
@@ -114,33 +119,43 @@ export function createIncomingCall(options: IncomingOptions): IncomingEnd {
     },
     takeStream: streams.take,
     cancel: (reason) => controller.abort(reason),
-    attach(newRequest, newOutlet, newOnOver) {
-      outlet = newOutlet;
-      onOver = newOnOver;
-      const offsets = Object.fromEntries([...streams.writers].map(([name, end]) => [name, end.offset]));
-      outlet.control(saying({ kind: "attached", call: id, offsets }));
-      const { read = {}, write = [] } = newRequest.streams ?? {};
-      // Half of an input cannot be gone on with, and output that the new caller does not read is not kept for it.
-      for (const stream of write) outlet.control(saying({ kind: "stop", call: id, stream }));
-      for (const [name, end] of streams.writers) {
-        const creditBytes = read[name];
-        if (creditBytes === undefined) end.stop();
-        else end.rebase(creditBytes);
-      }
+    attach(newRequest, outlet, onOver) {
+      caller = { outlet, onOver };
+      attachStreams(streams, { ...newRequest, id }, outlet);
     },
-    abandon() {
-      outlet = NOWHERE;
-      onOver = () => {};
+    detach() {
+      caller = { outlet: NOWHERE, onOver: () => {} };
       const gone = new NegotiatorError("CANCELLED", "The caller is gone");
       for (const end of streams.readers.values()) end.fail(gone);
-      if (request.isDetached === true) return;
+      if (isDetached) return;
       streams.fail(gone);
       controller.abort(gone);
     },
   };
 }
 
-/** An answer that the caller could not take becomes a failure that says so. */
+/** Ends the writers, cancels the readers, and returns the writers' totals. */
+function endStreams({ readers, writers }: CallStreams): StreamTotals {
+  for (const end of writers.values()) end.writer.end();
+  for (const end of readers.values()) end.reader.cancel();
+  return Object.fromEntries([...writers].map(([name, end]) => [name, end.total]));
+}
+
+function attachStreams({ writers }: CallStreams, request: Request & { id: CallId }, outlet: Outlet): void {
+  const { id: call, streams } = request;
+  const { read = {}, write = [] } = streams ?? {};
+  const offsets = Object.fromEntries([...writers].map(([name, end]) => [name, end.offset]));
+  outlet.control(fixed({ kind: "attached", call, offsets }));
+  // The call has lost a part of its input with its caller, so the new caller's input cannot continue it.
+  for (const stream of write) outlet.control(fixed({ kind: "stop", call, stream }));
+  for (const [name, end] of writers) {
+    const creditBytes = read[name];
+    if (creditBytes === undefined) end.stop();
+    else end.rebase(creditBytes);
+  }
+}
+
+/** The caller must get an answer, so one that cannot be sent becomes a failure with the reason. */
 function fitted(answer: FinalMessage, mostBytes: number): FinalMessage {
   try {
     checkSendable(answer, mostBytes);
@@ -150,7 +165,7 @@ function fitted(answer: FinalMessage, mostBytes: number): FinalMessage {
     const { id, streams } = answer;
     return {
       kind: "failure",
-      error: { code, message: message.slice(0, 1000).toWellFormed() },
+      error: { code, message: shorten(message.toWellFormed(), 1000) },
       ...(typeof id === "string" || typeof id === "number" ? { id } : {}),
       ...(streams ? { streams } : {}),
     };

@@ -1,115 +1,130 @@
-/** A call that this side made: waits for the answer, and for its streams to end. */
+/** A call that this side made: waits for its answer, and for its streams to end. */
 import { NegotiatorError } from "../../errors.ts";
 import { createCallStreams } from "./call-streams.ts";
-import type { StreamMessage } from "./call-streams.ts";
 import { fromWireError } from "../message.ts";
-import type { CallId, Message, Request, StreamTotals } from "../message.ts";
-import { saying } from "../session/outbox.ts";
-import type { Outlet } from "../session/outbox.ts";
+import type { CallId, Message, Request, StreamMessage } from "../message.ts";
+import { fixed } from "../session/outbox.ts";
+import type { ControlMessage, Outlet } from "../session/outbox.ts";
+import { createPendingAnswer } from "./pending-answer.ts";
+import type { Answer } from "./pending-answer.ts";
 import { findExcess } from "../session/sendable.ts";
-import type { StreamReader } from "./stream-reader.ts";
+import { shorten } from "../../shorten.ts";
+import type { ReaderEnd, StreamReader } from "./stream-reader.ts";
 import type { StreamWriter } from "./stream-writer.ts";
 
+export type { Answer } from "./pending-answer.ts";
+
+/** Describes a call. */
 export type CallOptions = {
   method: string;
   params?: unknown;
-  /** Made by the session when absent. The same id again attaches to the running or finished call. */
+  /** The session makes an id when there is none. A repeated id attaches to the running or finished call. */
   id?: CallId;
-  /** Milliseconds that the other side lets it run. */
+  /** The limit for the run on the other side, in milliseconds. */
   timeoutMs?: number;
-  /** The call goes on when this side is gone. */
+  /** Whether the call goes on when this side is gone. */
   isDetached?: boolean;
-  /** Names of streams that come from the other side, and of those that go there. */
+  /** Names of the streams that come from the other side. */
   read?: readonly string[];
+  /** Names of the streams that go to the other side. */
   write?: readonly string[];
-  /** Told whenever the call reports something before its answer. */
+  /** Called with each value that the call reports before its answer. */
   onProgress?: (value: unknown) => void;
-  /** The other side is this machine's own daemon: an error of its may have several lines, as ours have. */
+  /**
+   * Whether an error's message may have several lines. Only this machine's own daemon is trusted with that.
+   */
   keepsLines?: boolean;
 };
 
-export type Answer = { result: unknown; streams: StreamTotals };
-
+/** The caller's side of a call. */
 export interface OutgoingCall {
   readonly id: CallId;
   /** Whether the request may have reached the other side. */
   readonly isSent: boolean;
-  /** Comes when the call has ended, which may be before its streams were read to their ends. Rejects with `NegotiatorError`. */
+  /**
+   * Resolves with the answer, possibly before the streams were read to their ends. Rejects with the
+   * `NegotiatorError` that ended the call.
+   */
   readonly answer: Promise<Answer>;
-  /** Comes when it is answered, with a failure too, and its streams have ended. Rejects with what broke either off. */
+  /** Resolves when the call is answered, even with a failure, and its streams have ended. */
   readonly over: Promise<void>;
-  /** Whether somebody has read all that came of a stream, and waits for more. */
+  /** Whether the reader of some stream has taken all received bytes and waits for more. */
   readonly isAwaited: boolean;
-  /** Bytes of its streams that have come so far. */
+  /** Bytes that its streams have received so far. */
   readonly receivedBytes: number;
+  /** Returns a received stream. Throws `UNSUPPORTED` when the call has no such stream. */
   reader(stream: string): StreamReader;
+  /** Returns a sent stream. Throws `UNSUPPORTED` when the call has no such stream. */
   writer(stream: string): StreamWriter;
-  /** Asks the other side to end it; the answer then says how it ended. After the answer its streams end, with `CANCELLED`. */
+  /**
+   * Asks the other side to end the call; the answer still comes. A call that was not sent, or was answered
+   * already, ends at once with `CANCELLED`.
+   */
   cancel(reason?: string): void;
-  /** Waits no more: the answer, if it has not come, and the streams that are open reject with `error`. */
-  giveUp(error: NegotiatorError): void;
+  /** Ends the call on this side at once. The pending answer and the open streams reject with `error`. */
+  abort(error: NegotiatorError): void;
 }
 
 type AnswerMessage = Extract<Message, { kind: "result" | "failure" }>;
-type CallMessage = Extract<Message, { kind: "progress" | "attached" }>;
+type ReportMessage = Extract<Message, { kind: "progress" | "attached" }>;
 
-/** What the session does with it. Each `take` returns what the peer did wrong, if anything. */
+/** The session's side of a call. Each `take` returns the peer's violation, if there is one. */
 export type OutgoingEnd = {
   readonly call: OutgoingCall;
   readonly request: Request;
-  /** Puts the request into the outlet; again when the first was never sent before its session was lost. */
+  /**
+   * Puts the request into the outlet; once more for each session that was lost before the request was sent.
+   */
   submit(): void;
-  /** The request has not begun anything at the other side, and never will by this sending. */
-  unsend(): void;
+  /** Marks the request as not sent: the other side has refused it before anything began. */
+  markUnsent(): void;
   takeAnswer(message: AnswerMessage): NegotiatorError | undefined;
-  takeNotice(message: CallMessage): NegotiatorError | undefined;
+  takeReport(message: ReportMessage): NegotiatorError | undefined;
   takeStream(message: StreamMessage): NegotiatorError | undefined;
-  fail(error: NegotiatorError): void;
-  /** Ends it on both sides: the peer has broken its rules. */
-  breakOff(flaw: NegotiatorError): void;
+  /** Ends the call on both sides. */
+  abortBoth(error: NegotiatorError): void;
 };
 
 type OutgoingOptions = CallOptions & {
   id: CallId;
   creditBytes: number;
   outlet: Outlet;
-  /** Longest line, in bytes, that the peer of the moment takes. */
+  /** Returns the longest line, in bytes, that the present peer takes. */
   peerLineBytes: () => number;
   onOver: () => void;
 };
 
+/** Creates a call. `submit` sends it. */
 export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
   const { id, outlet } = options;
-  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-  // A caller that only reads the streams learns of a failure there; an answer that nobody waits for is no crash.
-  promise.catch(() => {});
-  const over = Promise.withResolvers<void>();
-  over.promise.catch(() => {});
   let isSent = false;
-  let isAnswered = false;
-
-  const settle = (): void => {
-    if (!isAnswered || !streams.isDone) return;
-    over.resolve();
-    options.onOver();
-  };
+  const pending = createPendingAnswer(options.onOver);
   const read = Object.fromEntries((options.read ?? []).map((name) => [name, options.creditBytes]));
   const write = Object.fromEntries((options.write ?? []).map((name) => [name, 0]));
-  const streams = createCallStreams({ call: id, outlet, read, write, onDone: settle });
+  const onDone = (): void => pending.setStreamsEnded();
+  const streams = createCallStreams({ call: id, outlet, read, write, onDone });
+  if (streams.isDone) pending.setStreamsEnded();
   const request = toRequest(options, read);
 
-  const fail = (error: NegotiatorError): void => {
-    isAnswered = true;
-    reject(error);
-    over.reject(error);
+  const abort = (error: NegotiatorError): void => {
+    pending.rejectAll(error);
     streams.fail(error);
-    settle();
+    pending.setAnswered();
   };
 
-  const tellCancel = (reason?: string): void =>
-    outlet.control(
-      saying({ kind: "cancel", call: id, ...(reason === undefined ? {} : { reason: shorten(reason) }) }),
-    );
+  const sendCancel = (reason?: string): void => {
+    const text = reason === undefined ? {} : { reason: shorten(reason.toWellFormed(), REASON_LENGTH) };
+    outlet.control(fixed({ kind: "cancel", call: id, ...text }));
+  };
+
+  const makeRequest: ControlMessage = () => {
+    if (pending.isAnswered) return undefined;
+    const excess = findExcess(request, options.peerLineBytes());
+    isSent = excess === undefined;
+    if (excess === undefined) return request;
+    abort(excess);
+    return undefined;
+  };
 
   return {
     call: {
@@ -117,80 +132,71 @@ export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
       get isSent() {
         return isSent;
       },
-      answer: promise,
-      over: over.promise,
+      answer: pending.answer,
+      over: pending.over,
       get isAwaited() {
         return streams.readers.values().some((end) => end.isAwaited);
       },
       get receivedBytes() {
         return streams.readers.values().reduce((sum, end) => sum + end.reader.bytes, 0);
       },
-      giveUp: fail,
       reader: streams.reader,
       writer: streams.writer,
       cancel(reason) {
-        if (isAnswered) fail(cancelledBefore("its output had come"));
-        else if (isSent) tellCancel(reason);
-        else fail(cancelledBefore("it was sent"));
+        if (pending.isAnswered) abort(cancelledBefore("its output had come"));
+        else if (isSent) sendCancel(reason);
+        else abort(cancelledBefore("it was sent"));
       },
+      abort,
     },
     request,
     submit() {
-      outlet.control(() => {
-        if (isAnswered) return undefined;
-        const excess = findExcess(request, options.peerLineBytes());
-        if (excess !== undefined) {
-          fail(excess);
-          return undefined;
-        }
-        isSent = true;
-        return request;
-      }, id);
-      // A stream that was cancelled before the session was lost.
+      outlet.control(makeRequest, id);
+      // The stop of a stream that was cancelled before its session was lost went with that session.
       for (const [stream, end] of streams.readers)
         if (end.isDone)
-          outlet.control(() => (isAnswered ? undefined : { kind: "stop", call: id, stream }), id);
+          outlet.control(() => (pending.isAnswered ? undefined : { kind: "stop", call: id, stream }), id);
     },
-    unsend() {
+    markUnsent() {
       isSent = false;
     },
     takeAnswer(message) {
-      isAnswered = true;
+      pending.beginAnswer();
       const totals = message.streams ?? {};
-      const flaw = streams.finish(totals);
-      if (flaw !== undefined) fail(flaw);
-      else if (message.kind === "result") resolve({ result: message.result, streams: totals });
-      else reject(fromWireError(message.error, options.keepsLines));
-      settle();
-      return flaw;
+      const violation = streams.finish(totals);
+      if (violation !== undefined) abort(violation);
+      else if (message.kind === "result") pending.resolve({ result: message.result, streams: totals });
+      else pending.reject(fromWireError(message.error, options.keepsLines));
+      pending.setAnswered();
+      return violation;
     },
-    takeNotice(message) {
-      if (message.kind === "progress") {
-        options.onProgress?.(message.value);
-        return undefined;
-      }
-      const flaws = Object.entries(message.offsets).map(([name, offset]) =>
-        streams.readers.get(name)?.jump(offset),
-      );
-      return flaws.find((flaw) => flaw !== undefined);
+    takeReport(message) {
+      if (message.kind === "attached") return jump(streams.readers, message.offsets);
+      options.onProgress?.(message.value);
+      return undefined;
     },
     takeStream: streams.take,
-    fail,
-    breakOff(flaw) {
-      if (isSent && !isAnswered) tellCancel(flaw.message);
-      fail(flaw);
+    abortBoth(error) {
+      if (isSent && !pending.isAnswered) sendCancel(error.message);
+      abort(error);
     },
   };
+}
+
+function jump(
+  readers: ReadonlyMap<string, ReaderEnd>,
+  offsets: Readonly<Record<string, number>>,
+): NegotiatorError | undefined {
+  const violations = Object.entries(offsets).map(([name, offset]) => readers.get(name)?.jump(offset));
+  return violations.find((violation) => violation !== undefined);
 }
 
 function cancelledBefore(step: string): NegotiatorError {
   return new NegotiatorError("CANCELLED", `The call was cancelled before ${step}`);
 }
 
-/** To what any peer can read. */
-function shorten(reason: string): string {
-  return reason.slice(0, 1000).toWellFormed();
-}
+/** A longer reason might not fit into the line of a peer with a low limit. */
+const REASON_LENGTH = 1000;
 
 function toRequest(options: OutgoingOptions, read: Record<string, number>): Request {
   const { id, method, params, timeoutMs, isDetached, write = [] } = options;

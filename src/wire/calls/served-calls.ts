@@ -1,41 +1,51 @@
 /**
- * The calls that one peer's callers made here: those that run, and the answers of those that ended. It outlives the
- * sessions, so that a caller who comes back with the same call id finds its call instead of starting a second one.
+ * The calls that one peer made here: the running ones, and the answers of the finished ones. They outlive
+ * the sessions, so that a repeated call id finds its call instead of starting a second one.
  */
 import type { NegotiatorError } from "../../errors.ts";
 import type { FinalMessage, IncomingEnd } from "./incoming-call.ts";
 import type { Limits } from "../../limits.ts";
-import type { CallId } from "../message.ts";
+import type { CallId, Request } from "../message.ts";
 import { native } from "../dialects/native.ts";
 
+/** The served calls of one peer, by call id. */
 export type ServedCalls = {
   readonly runningCount: number;
+  /** Returns the running call with this id. */
   running(id: CallId): IncomingEnd | undefined;
+  /** Returns the kept answer of the finished call with this id. */
   finished(id: CallId): FinalMessage | undefined;
-  /** The `fingerprint` of the request that began the call of this id, as long as it is running or remembered. */
-  fingerprintOf(id: CallId): number | undefined;
-  start(id: CallId, call: IncomingEnd, fingerprint: number): void;
-  /** Moves the call from the running ones to the memory, as far as that has room. */
+  /** Returns the fingerprint of the request that began the running or finished call with this id. */
+  fingerprintOf(id: CallId): Fingerprint | undefined;
+  /** Adds a running call. */
+  start(id: CallId, call: IncomingEnd, fingerprint: Fingerprint): void;
+  /** Removes the running call and keeps its answer; the oldest answers are removed to make room. */
   finish(id: CallId, answer: FinalMessage): void;
-  /** Nobody will come back for them: also those that their callers left running. */
+  /** Cancels all running calls, including detached ones. */
   cancelAll(reason: NegotiatorError): void;
-  /** Forgets answers that are too old; `nowMs` is on the clock of every other call of this. */
+  /**
+   * Removes answers that were kept for `finishedMs`. All calls pass the time of one clock, in milliseconds.
+   */
   expire(nowMs: number): void;
 };
 
-type Running = { call: IncomingEnd; fingerprint: number };
-type Remembered = { answer: FinalMessage; fingerprint: number | undefined; bytes: number; atMs: number };
+/** A hash of a request. */
+export type Fingerprint = bigint | number;
 
+type Running = { call: IncomingEnd; fingerprint: Fingerprint };
+type Kept = { answer: FinalMessage; fingerprint: Fingerprint | undefined; bytes: number; atMs: number };
+
+/** Creates an empty store. Its limits bound the kept answers by number, bytes and age. */
 export function createServedCalls(
   limits: Pick<Limits, "finishedCalls" | "finishedBytes" | "finishedMs">,
 ): ServedCalls {
   const running = new Map<CallId, Running>();
-  /** Oldest first. */
-  const finished = new Map<CallId, Remembered>();
+  /** In the order in which the calls finished. */
+  const finished = new Map<CallId, Kept>();
   let finishedBytes = 0;
   let clockMs = 0;
 
-  const forget = (id: CallId): void => {
+  const remove = (id: CallId): void => {
     finishedBytes -= finished.get(id)?.bytes ?? 0;
     finished.delete(id);
   };
@@ -52,12 +62,12 @@ export function createServedCalls(
       const fingerprint = running.get(id)?.fingerprint;
       running.delete(id);
       const bytes = native.encode(answer).length;
-      forget(id);
+      remove(id);
       finished.set(id, { answer, fingerprint, bytes, atMs: clockMs });
       finishedBytes += bytes;
       for (const oldest of finished.keys()) {
         if (finished.size <= limits.finishedCalls && finishedBytes <= limits.finishedBytes) break;
-        forget(oldest);
+        remove(oldest);
       }
     },
     cancelAll(reason) {
@@ -67,8 +77,17 @@ export function createServedCalls(
       clockMs = nowMs;
       for (const [id, { atMs }] of finished) {
         if (nowMs - atMs < limits.finishedMs) break;
-        forget(id);
+        remove(id);
       }
     },
   };
+}
+
+/**
+ * Returns a hash that is equal for requests with the same method and parameters, their members in the same
+ * order. A peer could make two requests with one hash, but it would only get an answer to a request of its
+ * own.
+ */
+export function fingerprint({ method, params }: Pick<Request, "method" | "params">): Fingerprint {
+  return Bun.hash(JSON.stringify([method, params]));
 }

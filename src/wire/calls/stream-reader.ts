@@ -1,51 +1,53 @@
-/** The receiving end of one byte stream: gives its sender credit as its bytes are read, and checks every claim. */
-import { NegotiatorError } from "../../errors.ts";
+/** The receiving end of one byte stream: queues its bytes, and gives its sender credit as they are read. */
+import type { NegotiatorError } from "../../errors.ts";
 import { createByteQueue } from "./byte-queue.ts";
 import type { StreamTotal } from "../message.ts";
+import { createReceiveWindow } from "./receive-window.ts";
 
-/** Iterate it once; the iteration ends with the stream and throws when the stream was lost. */
+/** A received stream, iterated once. The iteration ends with the stream, and throws when the call failed. */
 export interface StreamReader extends AsyncIterable<Uint8Array> {
   /** Bytes received so far. */
   readonly bytes: number;
-  /** A limit on the other side cut the stream short; known when the iteration has ended. */
+  /** Whether a limit on the other side cut the stream short. Known when the iteration has ended. */
   readonly isTruncated: boolean;
-  /** Bytes before the first one received that were lost to an earlier caller of the same call. */
+  /** Bytes before the first received one, which went to an earlier caller of the same call. */
   readonly missedBytes: number;
-  /** No more is wanted: what is queued is dropped and the sender told to stop. */
+  /** Ends the iteration, throws away the queued bytes, and asks the sender to stop. */
   cancel(): void;
 }
 
-/** What the session does with a reader. Each returns what the peer did wrong, if anything. */
+/** The session's side of a reader. `receive`, `finish` and `jump` return the peer's violation, if any. */
 export type ReaderEnd = {
   readonly reader: StreamReader;
   /** The sender may send up to this offset. */
   readonly limit: number;
+  /** Whether all bytes were received, or no more are wanted. */
   readonly isDone: boolean;
-  /** Who reads it has all that came, and waits for more. */
+  /** Whether a reader has taken all received bytes and waits for more. */
   readonly isAwaited: boolean;
+  /** Takes a chunk that begins at `offset`. */
   receive(offset: number, bytes: Uint8Array): NegotiatorError | undefined;
-  /** The stream has this many bytes in all. */
+  /** Sets the stream's total. */
   finish(total: StreamTotal): NegotiatorError | undefined;
-  /** Its first byte is the one at `offset`; the ones before are gone. */
+  /** Starts the stream at `offset`; the bytes before it count as missed. */
   jump(offset: number): NegotiatorError | undefined;
+  /** Makes the iteration throw `error` after the bytes that were received. */
   fail(error: NegotiatorError): void;
 };
 
 type ReaderOptions = {
   windowBytes: number;
+  /** Called when `limit` has grown. */
   onCredit: () => void;
   onCancel: () => void;
-  /** All bytes have come, or no more are wanted. */
+  /** Called once, when the reader is done. */
   onDone: () => void;
 };
 
+/** Creates a reader whose sender may be `windowBytes` ahead of it. */
 export function createReader(options: ReaderOptions): ReaderEnd {
   const queue = createByteQueue();
-  let limit = options.windowBytes;
-  let received = 0;
-  let consumed = 0;
-  let missed = 0;
-  let total: StreamTotal | undefined;
+  const window = createReceiveWindow(options.windowBytes);
   let failure: NegotiatorError | undefined;
   let isCancelled = false;
   let isDone = false;
@@ -55,19 +57,9 @@ export function createReader(options: ReaderOptions): ReaderEnd {
   const settle = (): void => {
     wake.resolve();
     wake = Promise.withResolvers<void>();
-    const isComplete = isCancelled || failure !== undefined || received === total?.bytes;
-    if (!isComplete || isDone) return;
+    if (isDone || !(isCancelled || failure !== undefined || window.isComplete)) return;
     isDone = true;
     options.onDone();
-  };
-
-  /** Credit is given back in halves of the window, so that a stream of small reads does not cost a message each. */
-  const consume = (bytes: number): void => {
-    consumed += bytes;
-    const next = consumed + options.windowBytes;
-    if (isDone || next - limit < options.windowBytes / 2) return;
-    limit = next;
-    options.onCredit();
   };
 
   async function* iterate(): AsyncGenerator<Uint8Array, void, void> {
@@ -75,7 +67,7 @@ export function createReader(options: ReaderOptions): ReaderEnd {
       if (isCancelled) return;
       const bytes = queue.shift();
       if (bytes !== undefined) {
-        consume(bytes.length);
+        if (!isDone && window.consume(bytes.length)) options.onCredit();
         yield bytes;
       } else if (failure !== undefined) {
         throw failure;
@@ -91,13 +83,13 @@ export function createReader(options: ReaderOptions): ReaderEnd {
 
   const reader: StreamReader = {
     get bytes() {
-      return received - missed;
+      return window.offset - window.missedBytes;
     },
     get isTruncated() {
-      return total?.truncated === true;
+      return window.isTruncated;
     },
     get missedBytes() {
-      return missed;
+      return window.missedBytes;
     },
     cancel() {
       const isOpen = !isDone;
@@ -112,7 +104,7 @@ export function createReader(options: ReaderOptions): ReaderEnd {
   return {
     reader,
     get limit() {
-      return limit;
+      return window.limit;
     },
     get isDone() {
       return isDone;
@@ -122,38 +114,23 @@ export function createReader(options: ReaderOptions): ReaderEnd {
     },
     receive(offset, bytes) {
       if (isCancelled) return undefined;
-      if (offset !== received) return violation(`it goes on at ${offset}, not at ${received}`);
-      if (offset + bytes.length > limit) return violation(`it overran its credit of ${limit} bytes`);
-      if (total !== undefined && offset + bytes.length > total.bytes)
-        return violation("it goes on after its end");
-      received += bytes.length;
+      const violation = window.receive(offset, bytes.length);
+      if (violation !== undefined) return violation;
       queue.push(bytes);
       settle();
       return undefined;
     },
-    finish(final) {
+    finish(total) {
       if (isCancelled) return undefined;
-      if (final.bytes < received) return violation(`it ends at ${final.bytes}, but ${received} bytes came`);
-      if (total !== undefined && total.bytes !== final.bytes)
-        return violation("it ends twice, in different places");
-      total = final;
-      settle();
-      return undefined;
+      const violation = window.finish(total);
+      if (violation === undefined) settle();
+      return violation;
     },
-    jump(offset) {
-      if (received > 0 || total !== undefined) return violation("it is taken up in its middle");
-      missed = received = consumed = offset;
-      limit = offset + options.windowBytes;
-      return undefined;
-    },
+    jump: (offset) => window.jump(offset),
     fail(error) {
       if (isDone) return;
       failure = error;
       settle();
     },
   };
-}
-
-function violation(what: string): NegotiatorError {
-  return new NegotiatorError("BAD_FRAME", `Cannot take a piece of a stream: ${what}`);
 }

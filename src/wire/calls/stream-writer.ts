@@ -1,37 +1,48 @@
-/** The sending end of one byte stream: holds what was written until credit lets it go, in pieces of bounded size. */
+/**
+ * The sending end of one byte stream: queues written bytes, and gives them out in chunks as credit allows.
+ */
 import { NegotiatorError } from "../../errors.ts";
 import { CHUNK_BYTES } from "../../limits.ts";
 import type { StreamTotal } from "../message.ts";
 
+/** A sent stream. */
 export interface StreamWriter {
-  /** Resolves when all the bytes have gone out; rejects with `CLOSED` when the reader wants no more, or with what ended the call. */
+  /**
+   * Resolves when all the bytes were sent. Rejects with `CLOSED` after `end` and when the reader wants no
+   * more, or with the error that ended the call.
+   */
   write(bytes: Uint8Array): Promise<void>;
-  /** No more will be written; `truncated` says that a limit cut the stream. Ending twice does nothing. */
+  /**
+   * Ends the stream after the queued bytes. `truncated` marks that a limit cut it. Ending twice does nothing.
+   */
   end(options?: { truncated?: boolean }): void;
-  /** Aborted when the reader wants no more. */
+  /** Aborts when the reader wants no more. */
   readonly stopped: AbortSignal;
 }
 
+/** A chunk of a stream, and the offset of its first byte. */
 export type Chunk = { offset: number; bytes: Uint8Array };
 
-/** What the session does with a writer. */
+/** The session's side of a writer. */
 export type WriterEnd = {
   readonly writer: StreamWriter;
-  /** Bytes written so far, sent or not: after `end` the stream's total. */
+  /** Bytes written so far, sent or queued. After `end` this is the stream's total. */
   readonly total: StreamTotal;
-  /** Offset of the next byte to go out. */
+  /** Offset of the next byte to send. */
   readonly offset: number;
-  /** Nothing more will ever go out. */
+  /** Whether the end was sent, or the stream has failed. */
   readonly isDone: boolean;
-  /** The next piece that credit allows; undefined when there is none. */
+  /** Removes and returns the next chunk that credit allows; undefined when there is none. */
   pull(): Chunk | undefined;
-  /** True once, when everything has gone out and the end has to be told. */
+  /** Returns true once: when all bytes were sent and the end is to be sent. */
   pullEnd(): boolean;
-  /** The reader takes bytes up to this offset; a smaller limit than before changes nothing. */
+  /** Allows bytes up to the offset `limit`. A smaller limit than before does nothing. */
   credit(limit: number): void;
-  /** A new reader starts with this much credit beyond what has gone out already. */
+  /** Gives a new reader's credit: `creditBytes` after the bytes that were sent already. */
   rebase(creditBytes: number): void;
+  /** Rejects queued and later writes with `CLOSED`, and aborts `stopped`: the reader wants no more. */
   stop(): void;
+  /** Rejects queued and later writes with `error`. */
   fail(error: NegotiatorError): void;
 };
 
@@ -39,12 +50,13 @@ type Pending = { bytes: Uint8Array; resolve: () => void; reject: (error: Negotia
 
 type WriterOptions = {
   creditBytes: number;
-  /** There may be something to pull. */
+  /** Called when `pull` or `pullEnd` may have something. */
   onReady: () => void;
-  /** Nothing more will ever go out. */
+  /** Called once, when the writer is done. */
   onDone: () => void;
 };
 
+/** Creates a writer that may send `creditBytes` bytes at first. */
 export function createWriter(options: WriterOptions): WriterEnd {
   const queue: Pending[] = [];
   const stopping = new AbortController();
@@ -52,7 +64,7 @@ export function createWriter(options: WriterOptions): WriterEnd {
   let offset = 0;
   let queuedBytes = 0;
   let isEnded = false;
-  let isEndTold = false;
+  let isEndSent = false;
   let isTruncated = false;
   let closed: NegotiatorError | undefined;
 
@@ -94,7 +106,7 @@ export function createWriter(options: WriterOptions): WriterEnd {
       return offset;
     },
     get isDone() {
-      return closed !== undefined || (isEnded && isEndTold);
+      return closed !== undefined || (isEnded && isEndSent);
     },
     pull() {
       const [first] = queue;
@@ -109,8 +121,8 @@ export function createWriter(options: WriterOptions): WriterEnd {
       return chunk;
     },
     pullEnd() {
-      if (!isEnded || isEndTold || queue.length > 0 || closed !== undefined) return false;
-      isEndTold = true;
+      if (!isEnded || isEndSent || queue.length > 0 || closed !== undefined) return false;
+      isEndSent = true;
       options.onDone();
       return true;
     },
@@ -124,14 +136,14 @@ export function createWriter(options: WriterOptions): WriterEnd {
       options.onReady();
     },
     stop() {
-      close(new NegotiatorError("CLOSED", "Nobody reads this stream any more"));
+      close(new NegotiatorError("CLOSED", "The reader has stopped this stream"));
       stopping.abort();
     },
     fail: close,
   };
 }
 
-/** Where to cut so that a character of UTF-8 text is not split: a piece that is text can then travel as text. */
+/** A chunk travels as text only if it is valid UTF-8, so the cut must not split a character. */
 function cutBetweenCharacters(bytes: Uint8Array, most: number): number {
   if (bytes.length <= most) return bytes.length;
   for (let cut = most; cut > most - 4 && cut > 0; cut--) {

@@ -1,21 +1,22 @@
-/** The native envelope: JSON-RPC 2.0, one message a line, with a few members more. docs/PROTOCOL.md is its specification. */
+/** The native envelope: JSON-RPC 2.0 with a few more members, one message per line (docs/PROTOCOL.md). */
 import * as v from "valibot";
 import { FAULTS, isFaultCode, NegotiatorError } from "../../errors.ts";
 import type { FaultCode } from "../../errors.ts";
 import type { Envelope } from "../envelope.ts";
-import { isJsonObject } from "../json.ts";
+import { FIRST_ISSUE, isJsonObject } from "../json.ts";
 import type { JsonObject } from "../json.ts";
 import type { Message, MessageBody, WireError } from "../message.ts";
-import { FIRST_FLAW } from "../json.ts";
+import { shorten } from "../../shorten.ts";
 import {
   CallIdSchema,
-  readNotice,
+  readProtocolMessage,
   RESERVED_METHOD,
   StreamNameSchema,
   TotalEntries,
-  writeNotice,
+  writeProtocolMessage,
 } from "./protocol-messages.ts";
 
+/** The envelope of the native dialect. */
 export const native: Envelope = {
   recognises: (object) => object["jsonrpc"] === "2.0",
   decode: decodeObject,
@@ -47,13 +48,13 @@ const FailureEnvelope = v.object({
   streams: v.exactOptional(Totals),
 });
 
-/** What stands in front of the message decides its place in the order, so that is read even if the rest makes no sense. */
+/** An invalid body must not leave a gap in the order of messages, so `seq` is read first and kept. */
 function decodeObject(object: JsonObject): Message {
   if (!native.recognises(object))
     throw new NegotiatorError("BAD_FRAME", 'Cannot read a message: "jsonrpc" is not "2.0"');
   const envelope = v.safeParse(Envelope, object);
   if (!envelope.success)
-    throw new NegotiatorError("BAD_FRAME", 'Cannot read a message: "seq" is no positive integer');
+    throw new NegotiatorError("BAD_FRAME", 'Cannot read a message: "seq" is not a positive integer');
   return { ...envelope.output, ...decodeBody(object) };
 }
 
@@ -61,32 +62,32 @@ function decodeBody(object: JsonObject): MessageBody {
   try {
     if ("method" in object) return decodeRequest(object);
     if ("error" in object) return decodeFailure(object);
-    return { kind: "result", ...v.parse(ResultEnvelope, object, FIRST_FLAW) };
+    return { kind: "result", ...v.parse(ResultEnvelope, object, FIRST_ISSUE) };
   } catch (thrown) {
     const id = v.safeParse(CallIdSchema, object["id"]);
-    return { kind: "senseless", error: describe(thrown), ...(id.success ? { id: id.output } : {}) };
+    return { kind: "invalid", error: describe(thrown), ...(id.success ? { id: id.output } : {}) };
   }
 }
 
 function decodeRequest(object: JsonObject): MessageBody {
-  const notice = readNotice(object["method"], object["params"]);
-  if (notice !== undefined) return notice;
-  const { id, method, params, ...rest } = v.parse(RequestEnvelope, object, FIRST_FLAW);
+  const known = readProtocolMessage(object["method"], object["params"]);
+  if (known !== undefined) return known;
+  const { id, method, params, ...rest } = v.parse(RequestEnvelope, object, FIRST_ISSUE);
   if (RESERVED_METHOD.test(method))
-    throw new NegotiatorError("UNKNOWN_METHOD", `No notice is called "${method}"`);
+    throw new NegotiatorError("UNKNOWN_METHOD", `No protocol message has the method "${method}"`);
   if (id === undefined) return { kind: "notice", method, params };
   return { kind: "request", id, method, params, ...rest };
 }
 
 function decodeFailure(object: JsonObject): MessageBody {
-  const { error, ...rest } = v.parse(FailureEnvelope, object, FIRST_FLAW);
+  const { error, ...rest } = v.parse(FailureEnvelope, object, FIRST_ISSUE);
   return { kind: "failure", ...rest, error: decodeError(error) };
 }
 
-/** Our own code travels in `data.code`; an error without one came from another implementation and goes by its number. */
+/** Other implementations may not send our code in `data.code`, so the number decides then. */
 function decodeError({ code, message, data }: { code: number; message: string; data?: unknown }): WireError {
-  const { code: spoken, details } = isJsonObject(data) ? data : {};
-  const known = isFaultCode(spoken) ? spoken : codeOfNumber(code);
+  const { code: sent, details } = isJsonObject(data) ? data : {};
+  const known = isFaultCode(sent) ? sent : codeOfNumber(code);
   return { code: known, message, ...(details === undefined ? {} : { data: details }) };
 }
 
@@ -111,10 +112,10 @@ function toBody(message: MessageBody): JsonObject {
       return { id: message.id ?? null, error: encodeError(message.error), streams: message.streams };
     case "notice":
       return { method: message.method, params: message.params };
-    case "senseless":
-      throw new NegotiatorError("UNSUPPORTED", "A senseless message is only ever received");
+    case "invalid":
+      throw new NegotiatorError("UNSUPPORTED", "Cannot send an invalid message");
     default:
-      return writeNotice(message);
+      return writeProtocolMessage(message);
   }
 }
 
@@ -125,8 +126,5 @@ function encodeError({ code, message, data }: WireError): JsonObject {
 function describe(thrown: unknown): NegotiatorError {
   if (!(thrown instanceof v.ValiError)) return NegotiatorError.from(thrown);
   const problems = v.summarize(thrown.issues).replaceAll(/\s+/g, " ");
-  return new NegotiatorError(
-    "BAD_REQUEST",
-    `Cannot understand a message: ${problems.slice(0, 400).toWellFormed()}`,
-  );
+  return new NegotiatorError("BAD_REQUEST", `Cannot understand a message: ${shorten(problems, 400)}`);
 }

@@ -1,12 +1,11 @@
-/** The notices that the native protocol itself uses: streams, calls, the session. Any other method is the user's. */
+/** The native protocol's own messages without an answer, about streams, calls and the session. */
 import * as v from "valibot";
 import { decodeChunk, encodeChunk } from "./chunk.ts";
-import { FIRST_FLAW } from "../json.ts";
+import { FIRST_ISSUE } from "../json.ts";
 import type { JsonObject } from "../json.ts";
 import type { MessageBody } from "../message.ts";
 
-/** What each is called on the wire. */
-const NOTICE_METHODS = {
+const METHODS = {
   data: "stream.data",
   credit: "stream.credit",
   end: "stream.end",
@@ -21,20 +20,24 @@ const NOTICE_METHODS = {
   goodbye: "session.goodbye",
 } as const;
 
-type NoticeKind = keyof typeof NOTICE_METHODS;
-export type ProtocolNotice = Extract<MessageBody, { kind: NoticeKind }>;
+type ProtocolKind = keyof typeof METHODS;
+/** A message of the protocol itself. It looks like a notice, but its method is reserved. */
+export type ProtocolMessage = Extract<MessageBody, { kind: ProtocolKind }>;
 
-/** Methods that begin so are the protocol's own; nobody may register one. */
+/** Matches the methods that belong to the protocol. A user's method must not match. */
 export const RESERVED_METHOD = /^(session|stream|call)\./;
 
 const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+/** Checks a call id: 1 to 64 printable ASCII characters, or an integer. */
 export const CallIdSchema = v.union([
   v.pipe(v.string(), v.minLength(1), v.maxLength(64), v.regex(/^[\x21-\x7e]+$/)),
   v.pipe(v.number(), v.safeInteger()),
 ]);
+/** Checks a stream name: a lower-case letter, then letters, digits and dashes, 32 characters at most. */
 export const StreamNameSchema = v.pipe(v.string(), v.maxLength(32), v.regex(/^[a-z][a-z0-9-]*$/));
 
 const StreamParams = { call: CallIdSchema, stream: StreamNameSchema };
+/** The members that carry a `StreamTotal`. */
 export const TotalEntries = { bytes: Count, truncated: v.exactOptional(v.boolean()) };
 const DataParams = v.object({
   ...StreamParams,
@@ -51,43 +54,46 @@ const AttachedParams = v.object({ call: CallIdSchema, offsets: v.record(StreamNa
 const ReceivedParams = v.object({ received: Count });
 const GoodbyeParams = v.object({ reason: v.optional(v.string(), "") });
 
-/** The notice that a method names, or undefined when the method is no notice of the protocol. Throws `ValiError`, `BAD_FRAME`. */
-export function readNotice(method: unknown, params: unknown): ProtocolNotice | undefined {
+/**
+ * Returns the protocol message that has this method, or undefined when no protocol message has it. Throws
+ * `ValiError` or `BAD_FRAME` when the parameters are invalid.
+ */
+export function readProtocolMessage(method: unknown, params: unknown): ProtocolMessage | undefined {
   return typeof method === "string" && Object.hasOwn(READERS, method) ? READERS[method]?.(params) : undefined;
 }
 
-const READERS: Readonly<Record<string, (params: unknown) => ProtocolNotice>> = {
-  [NOTICE_METHODS.data]: (params) => {
-    const { call, stream, offset, ...chunk } = v.parse(DataParams, params, FIRST_FLAW);
+const READERS: Readonly<Record<string, (params: unknown) => ProtocolMessage>> = {
+  [METHODS.data]: (params) => {
+    const { call, stream, offset, ...chunk } = v.parse(DataParams, params, FIRST_ISSUE);
     return { kind: "data", call, stream, offset, bytes: decodeChunk(chunk) };
   },
-  [NOTICE_METHODS.credit]: (params) => ({ kind: "credit", ...v.parse(CreditParams, params, FIRST_FLAW) }),
-  [NOTICE_METHODS.end]: (params) => ({ kind: "end", ...v.parse(EndParams, params, FIRST_FLAW) }),
-  [NOTICE_METHODS.stop]: (params) => ({ kind: "stop", ...v.parse(StopParams, params, FIRST_FLAW) }),
-  [NOTICE_METHODS.cancel]: (params) => ({ kind: "cancel", ...v.parse(CancelParams, params, FIRST_FLAW) }),
-  [NOTICE_METHODS.progress]: (params) => ({
+  [METHODS.credit]: (params) => ({ kind: "credit", ...v.parse(CreditParams, params, FIRST_ISSUE) }),
+  [METHODS.end]: (params) => ({ kind: "end", ...v.parse(EndParams, params, FIRST_ISSUE) }),
+  [METHODS.stop]: (params) => ({ kind: "stop", ...v.parse(StopParams, params, FIRST_ISSUE) }),
+  [METHODS.cancel]: (params) => ({ kind: "cancel", ...v.parse(CancelParams, params, FIRST_ISSUE) }),
+  [METHODS.progress]: (params) => ({
     kind: "progress",
-    ...v.parse(ProgressParams, params, FIRST_FLAW),
+    ...v.parse(ProgressParams, params, FIRST_ISSUE),
   }),
-  [NOTICE_METHODS.attached]: (params) => ({
+  [METHODS.attached]: (params) => ({
     kind: "attached",
-    ...v.parse(AttachedParams, params, FIRST_FLAW),
+    ...v.parse(AttachedParams, params, FIRST_ISSUE),
   }),
-  [NOTICE_METHODS.ack]: (params) => ({ kind: "ack", ...v.parse(ReceivedParams, params, FIRST_FLAW) }),
-  [NOTICE_METHODS.ping]: () => ({ kind: "ping" }),
-  [NOTICE_METHODS.pong]: () => ({ kind: "pong" }),
-  [NOTICE_METHODS.resync]: (params) => ({ kind: "resync", ...v.parse(ReceivedParams, params, FIRST_FLAW) }),
-  [NOTICE_METHODS.goodbye]: (params) => ({
+  [METHODS.ack]: (params) => ({ kind: "ack", ...v.parse(ReceivedParams, params, FIRST_ISSUE) }),
+  [METHODS.ping]: () => ({ kind: "ping" }),
+  [METHODS.pong]: () => ({ kind: "pong" }),
+  [METHODS.resync]: (params) => ({ kind: "resync", ...v.parse(ReceivedParams, params, FIRST_ISSUE) }),
+  [METHODS.goodbye]: (params) => ({
     kind: "goodbye",
-    ...v.parse(GoodbyeParams, params ?? {}, FIRST_FLAW),
+    ...v.parse(GoodbyeParams, params ?? {}, FIRST_ISSUE),
   }),
 };
 
-/** The members of a notice's line. */
-export function writeNotice(notice: ProtocolNotice): JsonObject {
-  const { kind, ...members } = notice;
+/** Returns the members that the message has on the wire. */
+export function writeProtocolMessage(message: ProtocolMessage): JsonObject {
+  const { kind, ...members } = message;
   return {
-    method: NOTICE_METHODS[kind],
+    method: METHODS[kind],
     params: "bytes" in members && "offset" in members ? writeData(members) : members,
   };
 }

@@ -1,19 +1,23 @@
-/** Gathers bytes that arrive in pieces: bounded, and linear however small the pieces are. */
+/**
+ * Gathers bytes that arrive in pieces. Its memory is bounded, and its work is linear for pieces of any size.
+ */
 
+/** A growing buffer with a limit. */
 export type Collector = {
-  /** Bytes added since the last `take`, also those that were over the limit and dropped. */
+  /** Bytes added since the last `take`, including bytes over the limit, which were thrown away. */
   readonly length: number;
-  /** More came than the limit allows; what was gathered is gone. */
+  /** Whether more bytes came than the limit allows. If so, all of them were thrown away. */
   readonly isOver: boolean;
   add(bytes: Uint8Array): void;
-  /** The bytes gathered, for the caller to keep; none when over the limit. The collector is empty afterwards. */
+  /** Empties the collector and returns a copy of its bytes; no bytes when they were over the limit. */
   take(): Uint8Array;
 };
 
 const FIRST_BYTES = 4096;
-/** A larger buffer is given back after use, so that one long message does not cost memory for ever. */
+/** One long message must not cost memory for ever, so a larger buffer is released after use. */
 const KEPT_BYTES = 256 * 1024;
 
+/** Creates an empty collector that keeps at most `limitBytes` bytes. */
 export function createCollector(limitBytes: number): Collector {
   let buffer = new Uint8Array(0);
   let length = 0;

@@ -1,33 +1,36 @@
 /**
- * Cuts one byte stream into messages: lines, and counted frames as python-negotiator sends them. After a tear it finds
- * the next frame by rules that need no guess; docs/PROTOCOL.md, "Frames", has each with the torn input that it is for.
+ * Cuts one byte stream into messages: lines, and length-prefixed frames as python-negotiator sends them.
+ * After a torn frame it finds the next one by fixed rules; docs/PROTOCOL.md, "Frames", lists each rule with
+ * the input that needs it.
  */
 import { NegotiatorError } from "../../errors.ts";
 import { createCollector } from "./collector.ts";
 import type { Limits } from "../../limits.ts";
 import { createObjectScanner, isBlank, isDigit } from "./object-scanner.ts";
 
-/** The bytes of one message, not yet looked into; or why some bytes had to be thrown away. */
+/** The unparsed bytes of one message, or the reason why some bytes were thrown away. */
 export type Frame = { kind: "message"; bytes: Uint8Array } | { kind: "fault"; error: NegotiatorError };
 
+/** Cuts bytes into frames. */
 export type Framer = {
   /**
-   * Takes the next bytes; gives the frames that they complete, in order, each when it is asked for: who has seen enough
-   * faults stops, and the rest was not worked on. Until the last was asked for, nothing else may be pushed. The work is
-   * linear in the input.
+   * Takes the next bytes and yields the frames that they complete, in order. It works on a frame only when
+   * that is asked for, so a caller that stops early saves the work. The caller takes all frames before it
+   * pushes again, or stops using the framer. The work is linear in the input.
    */
   push(bytes: Uint8Array): Generator<Frame, void, undefined>;
 };
 
-/** Faults are made once, not for each of the thousands that some bytes may hold: an error costs far more than its bytes. */
+/** An error costs far more than the bytes of a fault, so each error is made once. */
 const TORN_LINE = new NegotiatorError(
   "BAD_FRAME",
-  "Cannot read a message: a line that ends in a number, not in a brace",
+  "Cannot read a message: the line ends in a digit, not in a brace",
 );
 const LF = 0x0a;
-/** How much of the end of an overlong line is kept, to see whether a count stands there. */
+/** The end of an overlong line may be a length prefix, so this much of it is kept. */
 const TAIL_BYTES = 32;
 
+/** Creates a framer for the bytes of one channel. The limits are in bytes. */
 export function createFramer(limits: Pick<Limits, "lineBytes" | "lengthPrefixedBytes">): Framer {
   const line = createCollector(limits.lineBytes);
   const scanner = createObjectScanner(limits.lengthPrefixedBytes);
@@ -38,6 +41,28 @@ export function createFramer(limits: Pick<Limits, "lineBytes" | "lengthPrefixedB
   let isInObject = false;
   let tail: Uint8Array = new Uint8Array(0);
 
+  const startObject = (byteCount: number): void => {
+    isInObject = true;
+    scanner.start(byteCount);
+  };
+
+  const endLine = (bytes: Uint8Array, frames: Frame[]): void => {
+    const content = trimBlanks(bytes);
+    if (!isDigit(content.at(-1))) {
+      if (content.length > 0) frames.push({ kind: "message", bytes: content });
+      return;
+    }
+    // No message ends in a digit, so this is a length prefix, or a torn frame with a length prefix after it.
+    const isPrefix = content.every((byte) => isDigit(byte));
+    startObject(isPrefix ? Number(new TextDecoder().decode(content)) : Infinity);
+    if (!isPrefix) frames.push({ kind: "fault", error: TORN_LINE });
+  };
+
+  const endOverlongLine = (frames: Frame[]): void => {
+    frames.push({ kind: "fault", error: overlong });
+    if (isDigit(trimBlanks(tail).at(-1))) startObject(Infinity);
+  };
+
   const readLine = (bytes: Uint8Array, frames: Frame[]): number => {
     const emptyLines = line.length === 0 ? countLineEnds(bytes) : 0;
     if (emptyLines > 0) return emptyLines;
@@ -45,7 +70,7 @@ export function createFramer(limits: Pick<Limits, "lineBytes" | "lengthPrefixedB
     const part = end === -1 ? bytes : bytes.subarray(0, end);
     const isWhole = end !== -1 && line.length === 0 && part.length <= limits.lineBytes;
     if (isWhole) {
-      endLine(part, false, frames);
+      endLine(part, frames);
       return end + 1;
     }
     line.add(part);
@@ -53,24 +78,10 @@ export function createFramer(limits: Pick<Limits, "lineBytes" | "lengthPrefixedB
     if (end === -1) return bytes.length;
     const isOver = line.isOver;
     const gathered = line.take();
-    endLine(isOver ? tail : gathered, isOver, frames);
+    if (isOver) endOverlongLine(frames);
+    else endLine(gathered, frames);
     tail = new Uint8Array(0);
     return end + 1;
-  };
-
-  /** `bytes` is the line, or only its end when the line was overlong. */
-  const endLine = (bytes: Uint8Array, isOver: boolean, frames: Frame[]): void => {
-    const content = trimBlanks(bytes);
-    if (isOver) frames.push({ kind: "fault", error: overlong });
-    if (!isDigit(content.at(-1))) {
-      if (content.length > 0 && !isOver) frames.push({ kind: "message", bytes: content });
-      return;
-    }
-    // No message ends in a digit: this is a count, or the torn end of something with a count behind it.
-    isInObject = true;
-    const isCount = !isOver && content.every((byte) => isDigit(byte));
-    scanner.start(isCount ? Number(new TextDecoder().decode(content)) : Infinity);
-    if (!isCount && !isOver) frames.push({ kind: "fault", error: TORN_LINE });
   };
 
   const readObject = (bytes: Uint8Array, frames: Frame[]): number => {
@@ -102,7 +113,6 @@ function lastBytes(before: Uint8Array, added: Uint8Array): Uint8Array {
   return joined;
 }
 
-/** How many line ends `bytes` begins with. */
 function countLineEnds(bytes: Uint8Array): number {
   let count = 0;
   while (bytes[count] === LF) count++;

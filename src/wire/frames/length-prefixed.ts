@@ -2,13 +2,13 @@
 import type { JsonObject } from "../json.ts";
 import { isJsonObject } from "../json.ts";
 
-/** A length-prefixed frame around any object, in the bytes that Python's `json.dumps` would give. */
+/** Returns a length-prefixed frame around the object. The body has the bytes of Python's `json.dumps`. */
 export function encodeLengthPrefixed(object: JsonObject): Uint8Array {
   const body = asciiJson(object);
   return new TextEncoder().encode(`${body.length}\n${body}`);
 }
 
-/** JSON as Python 2 writes it: a blank after commas and colons, and everything outside ASCII escaped. */
+/** Returns JSON as Python 2 writes it: in ASCII, with a blank after each comma and colon. */
 export function asciiJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(asciiJson).join(", ")}]`;
   if (isJsonObject(value)) {

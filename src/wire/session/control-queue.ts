@@ -1,24 +1,29 @@
-/** The lines of a session that have no place in its order: hellos, acknowledgements, pings, complaints. They go first. */
+/** The lines without a number: hellos, acknowledgements, pings, complaints. They go out before all others. */
 import { native } from "../dialects/native.ts";
 import type { MessageBody } from "../message.ts";
 
+/** A queue of lines. */
 export type ControlQueue = {
-  /** Lines that wait. */
+  /** The number of waiting lines. */
   readonly length: number;
-  write(bytes: Uint8Array): void;
-  say(message: MessageBody): void;
-  /** Answers a ping, or however many came since the last answer went out. */
-  pong(): void;
+  /** Adds a message. */
+  push(message: MessageBody): void;
+  /** Adds the bytes of a line. */
+  pushBytes(bytes: Uint8Array): void;
+  /** Adds one pong after all other lines. More calls before it goes out add no further pong. */
+  answerPing(): void;
+  /** Removes and returns the next line; undefined when there is none. */
   shift(): Uint8Array | undefined;
+  /** Removes all lines, and the pong. */
   clear(): void;
 };
 
-/** `onOutput` is called when there is something to shift. */
+/** Creates an empty queue. `onOutput` is called when `shift` has something to return. */
 export function createControlQueue(onOutput: () => void): ControlQueue {
   const lines: Uint8Array[] = [];
   let owesPong = false;
 
-  const write = (bytes: Uint8Array): void => {
+  const pushBytes = (bytes: Uint8Array): void => {
     lines.push(bytes);
     onOutput();
   };
@@ -27,9 +32,9 @@ export function createControlQueue(onOutput: () => void): ControlQueue {
     get length() {
       return lines.length;
     },
-    write,
-    say: (message) => write(native.encode(message)),
-    pong() {
+    push: (message) => pushBytes(native.encode(message)),
+    pushBytes,
+    answerPing() {
       owesPong = true;
       onOutput();
     },

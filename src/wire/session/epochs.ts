@@ -1,4 +1,4 @@
-/** Which session an epoch goes on with: both sides' names for it, and the order of its messages. */
+/** Decides which session an epoch continues, by the two names of a session and the order of its messages. */
 import { NegotiatorError } from "../../errors.ts";
 import {
   CAPABILITIES,
@@ -15,34 +15,40 @@ import type { Request } from "../message.ts";
 import { createSequence } from "./sequence.ts";
 import type { Sequence } from "./sequence.ts";
 
-/** What became of the session before: there was none, it goes on, or it is lost with all that was under way. */
+/** `first`: there was no session before. `resumed`: it goes on. `lost`: it has ended with its calls. */
 export type Continuation = "first" | "resumed" | "lost";
 
+/** The names and the order of the present session. */
 export type Epochs = {
   readonly sequence: Sequence;
+  /** Known since the first epoch began. */
   readonly peer: { agent: Agent; limits: PeerLimits } | undefined;
-  /** Dialler: a new hello. Only an answer with its nonce counts from now on. */
+  /** Dialler: returns a new hello. Only an answer with its nonce counts from now on. */
   hello(): { nonce: string; bytes: Uint8Array };
-  /** Dialler: the answer has come. Throws `BAD_REQUEST` when it makes no sense. */
+  /** Dialler: takes the answer. Throws `BAD_REQUEST`, `UNSUPPORTED` or `BAD_FRAME` when it is invalid. */
   welcome(result: unknown): Continuation;
-  /** Listener: a hello has come. Throws `BAD_REQUEST`, `UNSUPPORTED`. */
+  /**
+   * Listener: takes a hello. Throws `BAD_REQUEST` when it is invalid, `UNSUPPORTED` without a common version.
+   */
   greet(request: Request): { answer: Uint8Array; continuation: Continuation };
-  /** The session is over; the next epoch begins another. */
-  forget(): void;
+  /** Ends the session: the next epoch begins another. */
+  endSession(): void;
 };
 
 type EpochsOptions = { agent: Agent; limits: Limits; makeId: () => string };
 
+/** Creates the epochs of one side. `makeId` returns random text for names and nonces. */
 export function createEpochs({ agent, limits, makeId }: EpochsOptions): Epochs {
   let sequence = createSequence(limits.unacknowledgedBytes);
   let peer: Epochs["peer"];
-  /** Made by the dialler, and by the listener: a restart of either makes another pair. */
+  /** The dialler's name for the session. */
   let id: string | undefined;
+  /** The listener's name for the session. */
   let instance: string | undefined;
-  /** Listener: the instance, of an agent before us or none, that the hello named with which the session began. */
-  let before: string | undefined;
-
-  /** There was a session: what it had under way is lost if another begins. */
+  /**
+   * Listener: the instance in the hello that began the session: none, or an instance of an earlier listener.
+   */
+  let firstInstance: string | undefined;
   let hasBegun = false;
 
   const offer = { capabilities: [...CAPABILITIES], agent, limits: { lineBytes: limits.lineBytes } };
@@ -71,9 +77,9 @@ export function createEpochs({ agent, limits, makeId }: EpochsOptions): Epochs {
       const { session, agent: peerAgent, limits: peerLimits } = readWelcome(result, id);
       const isSame = session.instance === instance;
       if (isSame && !sequence.rewind(session.received)) {
-        // The listener thinks that the session goes on, and it cannot: only a new name ends it there as well.
+        // The listener would resume this session again and again, so the next hello must have a new name.
         id = instance = undefined;
-        throw new NegotiatorError("BAD_FRAME", "The other side has seen messages that were never sent");
+        throw new NegotiatorError("BAD_FRAME", "The peer has received messages that were never sent");
       }
       const continuation = isSame ? "resumed" : restart();
       instance = session.instance;
@@ -84,24 +90,25 @@ export function createEpochs({ agent, limits, makeId }: EpochsOptions): Epochs {
       const hello = readHello(request);
       const version = chooseVersion(hello.versions);
       const isNamed = hello.session.instance === instance;
-      // One that names the same as at the beginning never saw our answer, and nothing else of this session.
-      const isUnanswered = hello.session.instance === before && sequence.received === 0;
+      // A dialler that repeats the instance of its first hello has not received our answer, nor anything
+      // after it.
+      const isUnanswered = hello.session.instance === firstInstance && sequence.received === 0;
       const isSame = instance !== undefined && hello.session.id === id && (isNamed || isUnanswered);
-      const seen = isNamed ? hello.session.received : 0;
-      const continuation = isSame && sequence.rewind(seen) ? "resumed" : restart();
+      const received = isNamed ? hello.session.received : 0;
+      const continuation = isSame && sequence.rewind(received) ? "resumed" : restart();
       if (continuation !== "resumed") {
         instance = makeId();
-        before = hello.session.instance;
+        firstInstance = hello.session.instance;
       }
       id = hello.session.id;
       peer = { agent: hello.agent, limits: hello.limits };
       const session = { id, instance: instance ?? "", received: sequence.received };
       return { continuation, answer: encodeWelcome(hello.nonce, { version, session, ...offer }) };
     },
-    forget() {
+    endSession() {
       restart();
       hasBegun = false;
-      id = instance = before = undefined;
+      id = instance = firstInstance = undefined;
     },
   };
 }

@@ -1,17 +1,15 @@
-/**
- * The greeting: a hello that an old python-negotiator refuses and lives on, and its answer. It carries versions,
- * capabilities, limits, and which session goes on.
- */
+/** Writes and reads the hello and its answer: versions, capabilities, limits, and the session to resume. */
 import * as v from "valibot";
 import { NegotiatorError } from "../../errors.ts";
 import { encodeLengthPrefixed } from "../frames/length-prefixed.ts";
 import { native } from "../dialects/native.ts";
-import { FIRST_FLAW } from "../json.ts";
+import { FIRST_ISSUE } from "../json.ts";
 import type { Message, Request } from "../message.ts";
+import { shorten } from "../../shorten.ts";
 
-/** Versions of the native protocol that this program speaks. */
+/** The versions of the native protocol that this program speaks. */
 export const PROTOCOL_VERSIONS = { min: 1, max: 1 } as const;
-/** What version 1 has beyond its core; a peer may lack any of them. */
+/** The parts of version 1 that a peer may lack. */
 export const CAPABILITIES = ["streams", "resume", "detach"] as const;
 
 const HELLO = "negotiate:";
@@ -24,9 +22,10 @@ const AgentSchema = v.object({
   version: v.pipe(v.string(), v.maxLength(64)),
   role: v.pipe(v.string(), v.maxLength(64)),
 });
-/** A piece of a stream must fit into any peer's line: 32 KiB in base64, or in text with escapes, and its envelope. */
+/**
+ * A stream chunk must fit into any peer's line: 32 KiB as base64, or as text with escapes, and its envelope.
+ */
 const MIN_LINE_BYTES = 128 * 1024;
-/** What the peer takes: its longest line, in bytes. */
 const PeerLimitsSchema = v.object({ lineBytes: v.pipe(Count, v.minValue(MIN_LINE_BYTES)) });
 
 const HelloSchema = v.object({
@@ -45,66 +44,78 @@ const WelcomeSchema = v.object({
   limits: PeerLimitsSchema,
 });
 
+/** A program, described for people. */
 export type Agent = v.InferOutput<typeof AgentSchema>;
+/** The longest line, in bytes, that the peer takes. */
 export type PeerLimits = v.InferOutput<typeof PeerLimitsSchema>;
-/** `session.id` is made by the dialler, `session.instance` by the listener; both together name one session. */
+/**
+ * A hello. The dialler makes `session.id`, the listener `session.instance`; together they name one session.
+ */
 export type Hello = v.InferOutput<typeof HelloSchema> & { nonce: string };
+/** The answer to a hello. */
 export type Welcome = v.InferOutput<typeof WelcomeSchema>;
 
 /**
- * A counted frame, as nothing else may be sent to a peer that might be old. The line ends inside the count are blanks
- * to an old peer's JSON reader, and keep the hello apart from whatever torn line stands in front of it.
+ * Returns a hello as a length-prefixed frame, the only thing that a python-negotiator can read. The line
+ * ends around its object are blanks for that reader, and separate the hello from a torn line in front of it.
  */
 export function encodeHello({ nonce, ...params }: Hello): Uint8Array {
-  const counted = encodeLengthPrefixed({ method: helloMethod(nonce), jsonrpc: "2.0", id: nonce, params });
-  const body = counted.subarray(counted.indexOf(0x0a) + 1);
+  const frame = encodeLengthPrefixed({ method: helloMethod(nonce), jsonrpc: "2.0", id: nonce, params });
+  const body = frame.subarray(frame.indexOf(0x0a) + 1);
   return new TextEncoder().encode(`${body.length + 2}\n\n${new TextDecoder().decode(body)}\n`);
 }
 
+/** Whether the message is a hello. */
 export function isHello(message: Message): message is Request {
   return message.kind === "request" && message.method.startsWith(HELLO);
 }
 
-/** Whether a hello only asks what is spoken here: it begins no epoch, and is answered with a failure. */
+/** Whether a hello only asks for the dialect. It begins no epoch, and its answer is a failure. */
 export function isProbe({ params }: Request): boolean {
   return typeof params === "object" && params !== null && "isProbe" in params && params.isProbe === true;
 }
 
-/** Throws `BAD_REQUEST` when members are missing or wrong. */
+/** Returns the hello in a request. Throws `BAD_REQUEST` when members are missing or invalid. */
 export function readHello(request: Request): Hello {
   return { nonce: request.method.slice(HELLO.length), ...read(HelloSchema, request.params, "hello") };
 }
 
-/** The line end in front keeps the answer apart from a torn line. */
+/** Returns the answer that accepts a hello. The line end in front separates it from a torn line. */
 export function encodeWelcome(nonce: string, welcome: Welcome): Uint8Array {
   return afterLineEnd(native.encode({ kind: "result", id: nonce, result: welcome }));
 }
 
+/** Returns the answer that refuses a hello. */
 export function encodeRefusal(nonce: string, error: NegotiatorError): Uint8Array {
   const { code, message, data } = error;
   return afterLineEnd(native.encode({ kind: "failure", id: nonce, error: { code, message, data } }));
 }
 
-/** Throws `BAD_REQUEST` when members are missing or wrong, or do not answer a hello of the session `id`. */
+/**
+ * Returns the welcome in an answer. Throws `BAD_REQUEST` when members are missing or invalid, or when the
+ * answer is not about the session `id`; `UNSUPPORTED` when its version was not offered.
+ */
 export function readWelcome(result: unknown, id: string | undefined): Welcome {
   const welcome = read(WelcomeSchema, result, "answer to the hello");
   chooseVersion({ min: welcome.version, max: welcome.version });
   if (welcome.session.id === id) return welcome;
   throw new NegotiatorError(
     "BAD_REQUEST",
-    "Cannot understand the answer to the hello: it is about another session",
+    "Cannot understand the answer to the hello: it names another session",
   );
 }
 
-/** The highest version that both sides speak. Throws `UNSUPPORTED` when there is none. */
+/** Returns the highest version that both sides speak. Throws `UNSUPPORTED` when there is none. */
 export function chooseVersion(versions: { min: number; max: number }): number {
   const version = Math.min(versions.max, PROTOCOL_VERSIONS.max);
   if (version >= Math.max(versions.min, PROTOCOL_VERSIONS.min)) return version;
   const range = `${PROTOCOL_VERSIONS.min} to ${PROTOCOL_VERSIONS.max}`;
-  throw new NegotiatorError("UNSUPPORTED", `No protocol version in common: this side speaks ${range}`);
+  throw new NegotiatorError("UNSUPPORTED", `No common protocol version: this side speaks ${range}`);
 }
 
-/** The method name of the hello with this nonce. An agent of another dialect repeats it when it refuses the hello. */
+/**
+ * Returns the method of the hello with this nonce. A python-negotiator repeats it when it refuses the hello.
+ */
 export function helloMethod(nonce: string): string {
   return `${HELLO}${nonce}`;
 }
@@ -121,8 +132,8 @@ function read<Schema extends v.GenericSchema>(
   value: unknown,
   what: string,
 ): v.InferOutput<Schema> {
-  const result = v.safeParse(schema, value, FIRST_FLAW);
+  const result = v.safeParse(schema, value, FIRST_ISSUE);
   if (result.success) return result.output;
-  const problems = v.summarize(result.issues).replaceAll(/\s+/g, " ").slice(0, 400).toWellFormed();
+  const problems = shorten(v.summarize(result.issues).replaceAll(/\s+/g, " "), 400);
   throw new NegotiatorError("BAD_REQUEST", `Cannot understand the ${what}: ${problems}`);
 }

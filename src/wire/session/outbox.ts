@@ -1,37 +1,48 @@
-/** Decides what goes out next: what a cut swallowed, then control messages, then data, one piece a stream in turn. */
-import type { MessageBody } from "../message.ts";
+/**
+ * Picks the next numbered message to send: unacknowledged messages first, then control messages, then
+ * stream data in round-robin order.
+ */
+import type { CallId, MessageBody } from "../message.ts";
 import type { Sequence } from "./sequence.ts";
 import type { WriterEnd } from "../calls/stream-writer.ts";
-import type { CallId } from "../message.ts";
 
-/** Makes a control message when its turn has come; undefined when it is no longer needed. */
+/** Makes a control message when its turn has come; undefined when it is not needed any longer. */
 export type ControlMessage = () => MessageBody | undefined;
 
 /** A stream that may have something to send. */
 export type Sender = { call: CallId; stream: string; writer: WriterEnd };
 
-/** Where calls put what they have to say. */
+/** Takes the messages of calls and notices. */
 export type Outlet = {
-  /** With `call`, the message makes sense only until `leave` is called for it. */
+  /** Adds a control message. With `call`, `removeCall` removes the message again. */
   control(message: ControlMessage, call?: CallId): void;
+  /** Adds a stream that has something to send. */
   ready(sender: Sender): void;
-  /** The call is over: what waits for it alone is let go of, as a peer that takes nothing would make it pile up. */
-  leave(call: CallId): void;
+  /**
+   * Removes the messages and streams of a call that is over. They would pile up if the peer reads nothing.
+   */
+  removeCall(call: CallId): void;
 };
 
-/** A control message that keeps nothing else alive while it waits. */
-export function saying(message: MessageBody): ControlMessage {
+/** Returns a control message that does not change while it waits, and keeps no call alive. */
+export function fixed(message: MessageBody): ControlMessage {
   return () => message;
 }
 
+/** The messages of a session that wait to be sent. */
 export type Outbox = Outlet & {
-  /** Control messages that wait. */
+  /** The number of waiting control messages. */
   readonly length: number;
-  /** The next counted message's bytes; undefined when there is nothing, or no room until the peer acknowledges. */
+  /**
+   * Removes the next message, gives it a number in `sequence`, and returns its bytes. Returns undefined
+   * when there is no message, or no room until the peer acknowledges some.
+   */
   pull(sequence: Sequence): Uint8Array | undefined;
+  /** Removes everything. */
+  clear(): void;
 };
 
-/** `onOutput` is called when something was put in. */
+/** Creates an empty outbox. `onOutput` is called when something was added. */
 export function createOutbox(onOutput: () => void): Outbox {
   let controls: { make: ControlMessage; call: CallId | undefined }[] = [];
   const senders = new Set<Sender>();
@@ -44,9 +55,10 @@ export function createOutbox(onOutput: () => void): Outbox {
     return undefined;
   };
 
-  /** A set keeps the order of insertion: a sender that has more goes to its end, so that all have their turn. */
   const nextData = (): MessageBody | undefined => {
     for (const sender of senders) {
+      // A set keeps the order of insertion, so a sender that is added again waits until all others had a
+      // turn.
       senders.delete(sender);
       const { call, stream, writer } = sender;
       const chunk = writer.pull();
@@ -71,7 +83,7 @@ export function createOutbox(onOutput: () => void): Outbox {
       senders.add(sender);
       onOutput();
     },
-    leave(call) {
+    removeCall(call) {
       if (controls.length > 0) controls = controls.filter((waiting) => waiting.call !== call);
       for (const sender of senders) if (sender.call === call) senders.delete(sender);
     },
@@ -81,6 +93,10 @@ export function createOutbox(onOutput: () => void): Outbox {
       if (!sequence.hasRoom) return undefined;
       const message = nextControl() ?? nextData();
       return message === undefined ? undefined : sequence.number(message);
+    },
+    clear() {
+      controls = [];
+      senders.clear();
     },
   };
 }

@@ -1,4 +1,4 @@
-/** Looks whether the other side could take a message, before it has its place in the order. */
+/** Checks that the peer can take a message, before the message gets a number. */
 import { NegotiatorError } from "../../errors.ts";
 import { native } from "../dialects/native.ts";
 import { isHello } from "./handshake.ts";
@@ -6,29 +6,30 @@ import { parseJsonObject } from "../json.ts";
 import type { MessageBody } from "../message.ts";
 
 /**
- * A counted message that the peer refuses would leave a gap that no resend can fill, so it must never go out. Throws
- * `TOO_LARGE` when it is longer than `mostBytes`, `BAD_REQUEST` when it is not what the peer would read.
+ * Throws `TOO_LARGE` when the message is longer than `mostBytes`, and `BAD_REQUEST` when the peer would not
+ * read it as the same message. A numbered message that the peer refuses leaves a gap that no resend can fill,
+ * so it must not go out.
  */
 export function checkSendable(message: MessageBody, mostBytes: number): void {
   const bytes = encode(message);
   if (bytes.length > mostBytes) throw tooLong(bytes.length, mostBytes);
   const read = decode(bytes);
-  if (read.kind === "senseless") throw unsayable(read.error);
-  if (read.kind !== message.kind || isHello(read)) throw unsayable(`its method is one of the protocol's own`);
+  if (read.kind === "invalid") throw unencodable(read.error);
+  if (read.kind !== message.kind || isHello(read)) throw unencodable("the protocol reserves its method");
 }
 
-/** What keeps a message that was sendable before from a peer that takes only `mostBytes`. */
+/** Returns `TOO_LARGE` when a message that was sendable before is longer than `mostBytes`, else undefined. */
 export function findExcess(message: MessageBody, mostBytes: number): NegotiatorError | undefined {
   const { length } = encode(message);
   return length > mostBytes ? tooLong(length, mostBytes) : undefined;
 }
 
-/** With the longest number that it can get. */
+/** The number of the message is not known yet, so the longest one stands for it. */
 function encode(message: MessageBody): Uint8Array {
   try {
     return native.encode({ ...message, seq: Number.MAX_SAFE_INTEGER });
   } catch (cause) {
-    throw unsayable(cause);
+    throw unencodable(cause);
   }
 }
 
@@ -36,16 +37,16 @@ function decode(bytes: Uint8Array): MessageBody {
   try {
     return native.decode(parseJsonObject(bytes));
   } catch (cause) {
-    throw unsayable(cause);
+    throw unencodable(cause);
   }
 }
 
 function tooLong(bytes: number, mostBytes: number): NegotiatorError {
-  const text = `The message of ${bytes} bytes is longer than the ${mostBytes} that the other side takes`;
+  const text = `The message has ${bytes} bytes, but the peer takes at most ${mostBytes}`;
   return new NegotiatorError("TOO_LARGE", text, { remedy: "Send long content through a stream" });
 }
 
-function unsayable(cause: unknown): NegotiatorError {
-  const why = typeof cause === "string" ? cause : NegotiatorError.from(cause).message;
-  return new NegotiatorError("BAD_REQUEST", `Cannot send a message: ${why}`, { cause });
+function unencodable(cause: unknown): NegotiatorError {
+  const reason = typeof cause === "string" ? cause : NegotiatorError.from(cause).message;
+  return new NegotiatorError("BAD_REQUEST", `Cannot send a message: ${reason}`, { cause });
 }

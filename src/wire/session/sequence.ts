@@ -1,54 +1,60 @@
-/** The order of a session's counted messages: numbers, acknowledgement, and the resend of what a cut swallowed. */
+/** The order of a session's numbered messages: numbers, acknowledgements, and resends after a cut. */
 import type { MessageBody } from "../message.ts";
 import { native } from "../dialects/native.ts";
 
+/** Numbers sent messages, and checks the numbers of received ones. */
 export type Sequence = {
-  /** Number of the last message taken from the peer. */
+  /** Number of the last message received in order. */
   readonly received: number;
-  /** Whether the peer has acknowledged enough for another message to be sent. */
+  /** Whether another message may be sent before the peer acknowledges some. */
   readonly hasRoom: boolean;
-  /** Whether messages were sent that the peer has not acknowledged. */
-  readonly isAwaited: boolean;
-  /** Whether enough came since the last acknowledgement that one should go out at once, or any came at all. */
+  /** The number of notices that were sent and not acknowledged. */
+  readonly unacknowledgedNotices: number;
+  /** `due`: an acknowledgement must go out now. `pending`: it can wait. `none`: it is not needed. */
   readonly acknowledgement: "none" | "pending" | "due";
   /** Gives the message its number, keeps it, and returns its bytes. */
   number(message: MessageBody): Uint8Array;
-  /** The next kept message that has to go out again. */
+  /** Returns the next message that is to be sent again; undefined when there is none. */
   resend(): Uint8Array | undefined;
-  /** Takes note of a message from the peer: to be carried out, seen before, or after something that is missing. */
+  /** Counts a received message. `duplicate`: it came before. `gap`: a message before it is missing. */
   take(seq: number, bytes: number): "next" | "duplicate" | "gap";
-  /** What is pending is due now. */
-  hasten(): void;
-  /** The number to acknowledge; counts as told. */
+  /** Makes a pending acknowledgement due. */
+  flushAcknowledgement(): void;
+  /** Returns the number to acknowledge, and marks it as acknowledged. */
   acknowledge(): number;
-  /** The peer has seen everything up to `seq`. False when it cannot have. */
+  /** The peer has received everything up to `seq`. Returns false when that is impossible. */
   release(seq: number): boolean;
-  /** A new epoch: the peer has seen everything up to `seq`, the rest goes out again. False when that cannot be. */
+  /**
+   * An epoch begins: releases up to `seq`, and sends the rest again. Returns false when that is impossible.
+   */
   rewind(seq: number): boolean;
 };
 
-/** An acknowledgement goes out at once after so many messages or bytes; fewer wait until they are hastened. */
+/** An acknowledgement is due after so many messages or bytes. */
 const ACK_MESSAGES = 16;
 const ACK_BYTES = 128 * 1024;
 
-/** `roomBytes` bounds what is kept for a resend; one message more is let through, so that any message fits. */
+/**
+ * Creates a sequence that begins at 1 in both directions. `roomBytes` bounds the unacknowledged messages;
+ * one more message is let through, so that any message fits.
+ */
 export function createSequence(roomBytes: number): Sequence {
-  const kept: Uint8Array[] = [];
+  const kept: { bytes: Uint8Array; isNotice: boolean }[] = [];
   let keptBytes = 0;
-  /** Index in `kept` of the next message to resend; at its end there is none. */
+  /** Index in `kept` of the next message to send again. */
   let cursor = 0;
   let sent = 0;
   let received = 0;
   let newMessages = 0;
   let newBytes = 0;
-  let isHastened = false;
+  let isFlushed = false;
 
   const release = (seq: number): boolean => {
     const first = sent - kept.length + 1;
     if (seq < first - 1 || seq > sent) return false;
-    const gone = kept.splice(0, seq - first + 1);
-    for (const bytes of gone) keptBytes -= bytes.length;
-    cursor = Math.max(0, cursor - gone.length);
+    const released = kept.splice(0, seq - first + 1);
+    for (const { bytes } of released) keptBytes -= bytes.length;
+    cursor = Math.max(0, cursor - released.length);
     return true;
   };
 
@@ -59,22 +65,22 @@ export function createSequence(roomBytes: number): Sequence {
     get hasRoom() {
       return keptBytes < roomBytes;
     },
-    get isAwaited() {
-      return kept.length > 0;
+    get unacknowledgedNotices() {
+      return kept.filter(({ isNotice }) => isNotice).length;
     },
     get acknowledgement() {
       if (newMessages === 0) return "none";
-      return isHastened || newMessages >= ACK_MESSAGES || newBytes >= ACK_BYTES ? "due" : "pending";
+      return isFlushed || newMessages >= ACK_MESSAGES || newBytes >= ACK_BYTES ? "due" : "pending";
     },
     number(message) {
       sent++;
       const bytes = native.encode({ ...message, seq: sent });
-      kept.push(bytes);
+      kept.push({ bytes, isNotice: message.kind === "notice" });
       keptBytes += bytes.length;
       cursor = kept.length;
       return bytes;
     },
-    resend: () => kept[cursor] && kept[cursor++],
+    resend: () => kept[cursor] && kept[cursor++]?.bytes,
     take(seq, bytes) {
       if (seq <= received) return "duplicate";
       if (seq > received + 1) return "gap";
@@ -83,12 +89,12 @@ export function createSequence(roomBytes: number): Sequence {
       newBytes += bytes;
       return "next";
     },
-    hasten() {
-      isHastened = newMessages > 0;
+    flushAcknowledgement() {
+      isFlushed = newMessages > 0;
     },
     acknowledge() {
       newMessages = newBytes = 0;
-      isHastened = false;
+      isFlushed = false;
       return received;
     },
     release,

@@ -9,7 +9,7 @@ import { openPty } from "../../support/pty.ts";
 import { createRandom } from "../../support/random.ts";
 import { runProcess } from "../../support/source-run.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
-import { turns } from "../../support/turns.ts";
+import { waitTurns } from "../../support/event-loop.ts";
 
 const random = createRandom(7);
 
@@ -63,7 +63,7 @@ test("a blocked write does not block another port, and rejects with CLOSED after
   pty.write(Buffer.from("hello"));
   const blocked = rejectionOf(blockedWrite(other));
   expect((await collect(port, 5)).toString()).toBe("hello");
-  await turns(20);
+  await waitTurns(20);
   await other.close();
   expect(await blocked).toMatchObject({
     code: "CLOSED",
@@ -83,7 +83,7 @@ test("close ends a waiting iteration, closes every descriptor, and can be called
     const port = openPort(pty.path);
     const reading = hasReader ? collect(port, 1) : Promise.resolve(Buffer.alloc(0));
     // The reader must have reached the wait through the thread.
-    await turns(20);
+    await waitTurns(20);
     await Promise.all([port.close(), port.close()]);
     expect(await reading).toHaveLength(0);
     await port.close();

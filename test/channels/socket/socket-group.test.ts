@@ -4,7 +4,7 @@ import { chmod, chown } from "node:fs/promises";
 import { explainEntry, findGroup } from "../../../src/channels/socket/socket-group.ts";
 import { listenSocket } from "../../../src/channels/socket/socket-listener.ts";
 import { DEFAULTS } from "../../../src/config/settings.ts";
-import { expectMessage } from "../../support/readme.ts";
+import { expectMessage } from "../../support/documents.ts";
 import { MAIN, runProcess } from "../../support/source-run.ts";
 import type { SourceRun } from "../../support/source-run.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";

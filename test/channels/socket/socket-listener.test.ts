@@ -5,7 +5,7 @@ import { chmod, chown, lstat, mkdir, readdir, rename, stat, symlink } from "node
 import { createServer } from "node:net";
 import { dialSocket } from "../../../src/channels/socket/socket.ts";
 import { listenSocket } from "../../../src/channels/socket/socket-listener.ts";
-import { listenDeaf } from "../../support/deaf-socket.ts";
+import { listenWithoutAccepting } from "../../support/full-socket.ts";
 import { rejectionOf } from "../../support/error-of.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 import { connect, readAll } from "./socket-pair.ts";
@@ -69,7 +69,7 @@ test("listenSocket replaces a socket without a listener; with a listener it is B
 test("a listener with too many waiting clients is BUSY, and its socket is not replaced", async () => {
   await using directory = await createTemporaryDirectory();
   const path = directory.at("the socket");
-  using _ = listenDeaf(path, 2);
+  using _ = listenWithoutAccepting(path, 2);
   await using waiting = new AsyncDisposableStack();
   for (let client = 0; client < 2; client++) waiting.use(await dialSocket(path));
   expect(await rejectionOf(dialSocket(path))).toMatchObject({

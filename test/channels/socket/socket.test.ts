@@ -6,7 +6,7 @@ import type { Channel } from "../../../src/wire/channel.ts";
 import { rejectionOf } from "../../support/error-of.ts";
 import { createRandom } from "../../support/random.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
-import { turns } from "../../support/turns.ts";
+import { waitTurns } from "../../support/event-loop.ts";
 import { connect, readAll } from "./socket-pair.ts";
 
 const random = createRandom(11);
@@ -51,7 +51,7 @@ test("a reader that does not iterate blocks the writer after less than 32 MiB", 
   const untilStuck = async (): Promise<number> => {
     for (let before = -1; before !== written;) {
       before = written;
-      await turns(50);
+      await waitTurns(50);
     }
     return written - total;
   };
@@ -77,7 +77,7 @@ test("when the far end shuts down its sending side, the iteration ends and write
     onChannel(channel) {
       void (async () => {
         const question = await readAll(channel);
-        await turns(20);
+        await waitTurns(20);
         await channel.write(Buffer.concat([question, answer]));
         await channel.close();
         answered.resolve();

@@ -8,7 +8,7 @@ import { BUILTINS } from "../../../src/methods/builtin/builtins.ts";
 import { runScript } from "../../support/captured-run.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 
-test("the built-ins have the five names of python-negotiator, sorted, each with a description", () => {
+test("the built-ins have the names of python-negotiator's, sorted, each with a description", () => {
   expect(BUILTINS.map(({ name }) => name)).toEqual([
     "find-disk-usage",
     "find-distribution-codename",

@@ -1,17 +1,18 @@
-/** The transcripts of the original, cut into calls. */
+/** Reads the recorded transcripts of python-negotiator, call by call. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
+/** One recorded call. */
 export type CapturedCall = {
-  /** That of the transcript, with a number behind it where there are several calls in one. */
+  /** The name of the transcript, followed by a number from its second call on. */
   name: string;
-  /** In the very bytes, count included. */
+  /** The exact bytes, with the byte count. */
   request: string;
-  /** Undefined when the client did not wait for it. */
+  /** Undefined if the client did not wait for it. */
   reply: string | undefined;
   method: string;
   args: readonly string[];
-  /** What came before the request: the answer to somebody else's. */
+  /** The bytes before the request: the answer to another client. */
   late: string;
 };
 
@@ -57,12 +58,12 @@ function cutCall(events: readonly Event[], client: "host" | "guest"): Omit<Captu
   };
 }
 
-/** What stands behind the count. */
+/** The body of a frame, without its byte count. */
 export function bodyOf(frame: string): string {
   return frame.slice(frame.indexOf("\n") + 1);
 }
 
-/** The captures leave out the middle of one reply, which is a line of the letter x. */
+/** The captures shorten one long reply, a line of the letter x, so it is filled up again. */
 function restore(reply: string): string {
   if (!reply.includes(" chars cut]")) return reply;
   const [before, after] = ['{"result": "', '", "success": true}'];

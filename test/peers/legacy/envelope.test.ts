@@ -1,4 +1,4 @@
-/** python-negotiator's envelope, by its table. */
+/** The envelope of python-negotiator, tested by its table. */
 import { expect, test } from "bun:test";
 import { legacyEnvelope } from "../../../src/peers/legacy/envelope.ts";
 import { describeEnvelope } from "../../wire/dialects/conformance.ts";
@@ -6,8 +6,7 @@ import { legacyTable } from "./legacy-table.ts";
 
 describeEnvelope(legacyTable);
 
-// Python escapes everything outside of blank to tilde, and so DEL.
-test("a DEL in a legacy result is written as \\u007f", () => {
+test("a DEL in a legacy result is escaped as \\u007f, as Python does", () => {
   const bytes = legacyEnvelope.encode({ kind: "result", result: "a\u007f" });
   expect(new TextDecoder().decode(bytes)).toBe('38\n{"result": "a\\u007f", "success": true}');
 });

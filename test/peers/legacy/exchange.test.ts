@@ -1,4 +1,4 @@
-/** The probe: whatever callers do and however slow the old agent is, nobody gets another's answer, and the agent lives. */
+/** One exchange with an old agent: each caller gets its own answer or none, and the agent survives. */
 import { executeOn } from "../../../src/peers/remote-command.ts";
 import { describe, expect, test } from "bun:test";
 import { setTimeout as delay } from "node:timers/promises";
@@ -18,21 +18,21 @@ const SCHEDULES = 400;
 const AT_ONCE = 40;
 const ECHO = { method: "execute", args: ["echo", "mine"], kw: { capture: true } };
 
-test(`${SCHEDULES} random schedules of deadlines, cancels, cuts and late answers`, async () => {
+test(`each caller gets its own answer or none in ${SCHEDULES} random schedules`, async () => {
   const seed = chooseSeed();
   const random = createRandom(seed);
-  const tally: Record<string, number> = {};
+  const counts: Record<string, number> = {};
   for (let first = 0; first < SCHEDULES; first += AT_ONCE) {
     const seeds = Array.from({ length: AT_ONCE }, () => random.below(2 ** 31));
-    const found = await Promise.all(seeds.map((own) => playSchedule(createRandom(own), tally)));
+    const found = await Promise.all(seeds.map((own) => playSchedule(createRandom(own), counts)));
     expect({ seed, found: found.flat() }).toEqual({ seed, found: [] });
   }
-  // The schedules are worth something only if all of this happens often.
-  for (const end of ["right", "TIMEOUT", "CANCELLED", "CLOSED"]) expect(tally[end]).toBeGreaterThan(20);
+  // Schedules without these ends would test nothing, so each end has to happen often.
+  for (const end of ["right", "TIMEOUT", "CANCELLED", "CLOSED"]) expect(counts[end]).toBeGreaterThan(20);
 }, 120_000);
 
-/** A few callers of one old agent; what went wrong, in words. */
-async function playSchedule(random: Random, tally: Record<string, number>): Promise<string[]> {
+/** Plays a few callers of one old agent. Returns the mistakes that it found. */
+async function playSchedule(random: Random, counts: Record<string, number>): Promise<string[]> {
   const port = createOldPort({
     commands: COMMANDS,
     work: () => (random.oneIn(2) ? Promise.resolve() : delay(random.below(12))),
@@ -52,7 +52,7 @@ async function playSchedule(random: Random, tally: Record<string, number>): Prom
         if (text !== `${tag}\n`) wrong.push(`${tag} got ${JSON.stringify(text)}`);
       }
     } else if (!["TIMEOUT", "CANCELLED", "CLOSED"].includes(end.code)) wrong.push(`${tag}: ${end.message}`);
-    tally[got] = (tally[got] ?? 0) + 1;
+    counts[got] = (counts[got] ?? 0) + 1;
   };
   const pending: Promise<void>[] = [];
   for (let index = 0; index < 6; index++) {
@@ -72,18 +72,18 @@ async function playSchedule(random: Random, tally: Record<string, number>): Prom
 const fail = (error: string): Uint8Array => encodeLengthPrefixed({ success: false, error });
 const succeed = (result: unknown): Uint8Array => encodeLengthPrefixed({ result, success: true });
 
-describe("one conversation", () => {
-  /** With an agent that says `before` and then refuses the hello, and says `answer` to the call. */
-  const talk = (before: readonly Uint8Array[], answer: Uint8Array, pieceBytes = Infinity) => {
+describe("one exchange", () => {
+  /** Runs an exchange with an agent that sends `before`, refuses the hello, and answers the call. */
+  const converse = (before: readonly Uint8Array[], answer: Uint8Array, pieceBytes = Infinity) => {
     const pair = createMemoryPair({ capacityBytes: 1024 * 1024 });
     const [host, agent] = pair.ends;
     const probe = createSyncProbe(describeAgent("host"), makeId);
     const play = async (): Promise<void> => {
-      let said = Buffer.concat([...before, fail(`Method negotiate:${probe.nonce} not supported`)]);
+      let reply = Buffer.concat([...before, fail(`Method negotiate:${probe.nonce} not supported`)]);
       for await (const _ of agent) {
-        await agent.write(said);
+        await agent.write(reply);
         pair.deliver(1, Infinity, () => pieceBytes);
-        said = Buffer.from(answer);
+        reply = Buffer.from(answer);
       }
     };
     void play();
@@ -96,29 +96,32 @@ describe("one conversation", () => {
 
   const BEFORE: [string, Uint8Array[]][] = [
     ["nothing", []],
-    ["a late answer", [succeed("somebody else's")]],
+    ["a late answer", [succeed("another caller's")]],
     ["several late answers", [succeed("a"), fail("External command failed"), succeed(["c"])]],
-    ["an older hello's refusal", [fail("Method negotiate:somebody-elses-nonce not supported")]],
-    ["the torn end of an answer", [Buffer.from('omebody else\'s", "success": true}')]],
-    ["the torn end of an answer with digits", [Buffer.from('lse 17", "success": true}')]],
+    ["an older hello's refusal", [fail("Method negotiate:another-callers-nonce not supported")]],
+    ["the torn end of an answer", [Buffer.from('nother caller\'s", "success": true}')]],
+    ["the torn end of an answer with digits", [Buffer.from('ler 17", "success": true}')]],
     ["a torn end that looks like JSON", [Buffer.from('{"x": 1}, "success": true}')]],
     ["half a count and an answer", [Buffer.from("9\n"), succeed("a")]],
     ["garbage", [Uint8Array.from({ length: 300 }, (_, index) => index % 256)]],
   ];
   for (const [what, before] of BEFORE) {
-    test(`${what} before the refusal answers nobody's call`, async () => {
+    test(`${what} before the refusal is not taken for the call's answer`, async () => {
       for (const pieceBytes of [Infinity, 1, 7])
-        expect(await talk(before, succeed("mine"), pieceBytes)).toEqual({ kind: "result", result: "mine" });
+        expect(await converse(before, succeed("mine"), pieceBytes)).toEqual({
+          kind: "result",
+          result: "mine",
+        });
     });
   }
 
-  test("an answer torn at any byte does not hide the refusal behind it", async () => {
+  test("an older answer torn at any byte does not hide the refusal that follows", async () => {
     const late = succeed('late 12 {"x": [3]}\n\\\u0000 4');
     for (let start = 0; start <= late.length; start++)
-      expect(await talk([late.subarray(start)], fail("no"))).toEqual({ kind: "failure", text: "no" });
+      expect(await converse([late.subarray(start)], fail("no"))).toEqual({ kind: "failure", text: "no" });
   });
 
-  test("rubbish without end before the refusal is BAD_FRAME, however much of it there is", async () => {
+  test("four megabytes of invalid lines before the refusal reject with BAD_FRAME", async () => {
     const pair = createMemoryPair({ capacityBytes: 8 * 1024 * 1024 });
     const [host, agent] = pair.ends;
     pair.flow();
@@ -127,7 +130,7 @@ describe("one conversation", () => {
     expect((await rejectionOf(conversation)).code).toBe("BAD_FRAME");
   });
 
-  test("the channel's end before the answer is CLOSED", async () => {
+  test("a channel that ends before the answer rejects with CLOSED", async () => {
     const pair = createMemoryPair();
     const probe = createSyncProbe(describeAgent("host"), makeId);
     const conversation = exchange(pair.ends[0], probe, ECHO, () => undefined);
@@ -136,7 +139,7 @@ describe("one conversation", () => {
     expect((await rejectionOf(conversation)).code).toBe("CLOSED");
   });
 
-  test("a native answer to the hello shows an upgrade, and no request follows", async () => {
+  test("a native answer to the probe resolves to undefined, and no request is sent", async () => {
     const answer = Buffer.from('\n{"jsonrpc":"2.0","id":"x","result":{}}\n');
     const pair = createMemoryPair();
     pair.flow();
@@ -145,8 +148,8 @@ describe("one conversation", () => {
     let requests = 0;
     expect(await exchange(pair.ends[0], probe, ECHO, () => requests++)).toBeUndefined();
     await pair.ends[0].close();
-    let heard = 0;
-    for await (const bytes of pair.ends[1]) heard += bytes.length;
-    expect({ heard, requests }).toEqual({ heard: probe.bytes.length, requests: 0 });
+    let sentBytes = 0;
+    for await (const bytes of pair.ends[1]) sentBytes += bytes.length;
+    expect({ sentBytes, requests }).toEqual({ sentBytes: probe.bytes.length, requests: 0 });
   });
 });

@@ -1,4 +1,4 @@
-/** An old peer in memory, and the code or output of a call to it. */
+/** Creates python-negotiator peers over channels in memory, and runs commands on them. */
 import { executeOn } from "../../../src/peers/remote-command.ts";
 import { NegotiatorError } from "../../../src/errors.ts";
 import type { ForeignPeer } from "../../../src/peers/dialect.ts";
@@ -10,7 +10,7 @@ import type { Channel } from "../../../src/wire/channel.ts";
 import { collect } from "../../support/collect.ts";
 import type { OldCommand } from "../../support/old-peer.ts";
 
-/** What the agents of these tests offer. */
+/** The commands of the agents in these tests. */
 export const COMMANDS: Record<string, OldCommand> = {
   echo: (args) => ({ stdout: `${args.join(" ")}\n` }),
   cat: (_, input) => ({ stdout: input ?? "nothing" }),
@@ -19,7 +19,7 @@ export const COMMANDS: Record<string, OldCommand> = {
   long: ([size = "0"]) => ({ stdout: "x".repeat(Number(size)) }),
 };
 
-/** A python-negotiator peer over what `dial` opens. `upgradedPeer` is met when a native agent answers there. */
+/** A python-negotiator peer over the channels of `dial`. `upgradedPeer` gets the calls after an upgrade. */
 export function createPeerOver(
   dial: (signal: AbortSignal) => Promise<Channel>,
   upgradedPeer = (): Promise<Peer> =>
@@ -39,7 +39,7 @@ export function createPeerOver(
 
 export type Ended = { stdout: string; exitCode: number | null; signal: string | null };
 
-/** How the command ended, or the error that it failed with. `input` is all of its input. */
+/** The end of a command, or the error of its call. `input` is all of its input. */
 export async function runOn(
   peer: Peer,
   { input, ...request }: Partial<ExecuteRequest> & { command: string; input?: Uint8Array | string },

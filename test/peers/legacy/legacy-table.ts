@@ -1,4 +1,4 @@
-/** python-negotiator's dialect, in the bytes that its version 0.12.2 was recorded to send. */
+/** Messages of python-negotiator 0.12.2 and their recorded bytes. */
 import { legacyEnvelope } from "../../../src/peers/legacy/envelope.ts";
 import { native } from "../../../src/wire/dialects/native.ts";
 import type { Message } from "../../../src/wire/message.ts";
@@ -18,7 +18,7 @@ const failure = (message: string): Message => ({ kind: "failure", error: { code:
 export const legacyTable: EnvelopeTable = {
   name: "legacy",
   envelope: legacyEnvelope,
-  strangers: [native],
+  others: [native],
   cases: [
     {
       name: "a call without arguments",
@@ -118,7 +118,7 @@ export const legacyTable: EnvelopeTable = {
       message: failure('{"a": [1]}'),
     },
   ],
-  unsayable: [
+  unencodable: [
     { kind: "notice", method: "m", params: {} },
     { kind: "request", method: "m", params: {} },
     { kind: "request", method: "m", params: [] },

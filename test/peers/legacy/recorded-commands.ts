@@ -1,4 +1,6 @@
-/** The commands of the recorded machine: what they did there, what our server is told of them, what our client should learn. */
+/**
+ * The commands of the recorded machine, for our server to run, and the outcomes that our client should read.
+ */
 import * as v from "valibot";
 import { NegotiatorError } from "../../../src/errors.ts";
 import type { IncomingCall } from "../../../src/wire/calls/incoming-call.ts";
@@ -8,7 +10,7 @@ type Ran = { stdout: string | Uint8Array; exitCode: number | null; signal: strin
 const ok = (stdout: string | Uint8Array): Ran => ({ stdout, exitCode: 0, signal: null });
 const repr = (word: string): string => (word.includes("'") ? `"${word}"` : `'${word}'`);
 
-/** What each command wrote, and how it ended. */
+/** The output and the end of each command. */
 const COMMANDS: Record<string, (args: readonly string[]) => Ran> = {
   "find-ip-addresses": () => ok("127.0.0.1/8\n192.0.2.2/24\n"),
   "find-disk-usage": () => ok("/dev/vda / 270553174016 28801077248\n"),
@@ -53,15 +55,15 @@ async function finish(call: IncomingCall, { stdout, exitCode, signal }: Ran): Pr
 
 /** Sorted, as our `list-commands` gives them. */
 export const RECORDED_NAMES = (
-  "big1m blank-lines echo-args echo-stdin empty env-guest exit127 fail3 find-disk-usage find-distribution-codename " +
-  "find-distribution-release find-distributor-id find-ip-addresses killself latin1 nap noshebang nul " +
-  "one-line-padded two_words unicode"
+  "big1m blank-lines echo-args echo-stdin empty env-guest exit127 fail3 find-disk-usage " +
+  "find-distribution-codename find-distribution-release find-distributor-id find-ip-addresses killself " +
+  "latin1 nap noshebang nul one-line-padded two_words unicode"
 )
   .split(" ")
   .map((name) => name.replace("_", " "))
   .sort();
 
-/** Our difference from the original, by transcript: the answer of our server, and why. MIGRATING.md has them in words. */
+/** Our server's answers that differ from the original's, by transcript. MIGRATING.md explains them. */
 export const DIFFERENCES: Record<string, { answer: unknown; why: string }> = {
   ...difference(
     ["01-h2g-list-commands", "30-h2g-two-actions-one-call", "02-g2h-list-commands"],
@@ -127,26 +129,26 @@ function missing(words: string): { error: string } {
   return { error: `External command isn't available!\n\nCommand:\n${words}` };
 }
 
-export type Learnt =
+/** An outcome of a call, as our client reads it. */
+export type ReadOutcome =
   { stdout: string; exitCode: number | null; signal: string | null } | NegotiatorError["code"];
 
-/** What our side makes of the recorded answer: the command's end, or the fault's code. */
-export function expectedOutcome(command: string, args: readonly string[]): Learnt {
+/** The outcome that our client reads from the recorded answer: the command's end, or the error's code. */
+export function expectedOutcome(command: string, args: readonly string[]): ReadOutcome {
   if (command === "exit127") return "NO_COMMAND";
   if (command === "latin1") return "INTERNAL";
   if (command === "notexec") return "NOT_EXECUTABLE";
-  if (command === "noshebang") return args.length > 0 ? "NOT_EXECUTABLE" : said("no shebang ran\n");
+  if (command === "noshebang") return args.length > 0 ? "NOT_EXECUTABLE" : printed("no shebang ran\n");
   if (command === "two words" && args.length === 0) return "NO_COMMAND";
-  if (command === "one-line-padded") return said("x y\n");
+  if (command === "one-line-padded") return printed("x y\n");
   if (command.startsWith("no-such-command;"))
-    return said("uid=0(root) gid=0(root) groups=0(root)\ninjected\n");
-  if (command.startsWith("x;")) return said("uid=0(root) gid=0(root) groups=0(root)\nvm\n");
+    return printed("uid=0(root) gid=0(root) groups=0(root)\ninjected\n");
+  if (command.startsWith("x;")) return printed("uid=0(root) gid=0(root) groups=0(root)\nvm\n");
   const { stdout, ...end } = COMMANDS[command]?.(args) ?? ok("");
   const text = Buffer.from(stdout).toString();
-  // An answer has lost the output of the command as it was; big1m's ends without a line end there.
   return { stdout: text, ...end };
 }
 
-function said(stdout: string): Learnt {
+function printed(stdout: string): ReadOutcome {
   return { stdout, exitCode: 0, signal: null };
 }

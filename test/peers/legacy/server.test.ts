@@ -1,4 +1,4 @@
-/** Our daemon under the calls of an old peer: its holes are not there, and policy, audit and bounds are. */
+/** The daemon's answers to an old peer: the original's results without its holes, under policy and audit. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmod, readFile } from "node:fs/promises";
 import { createMemoryPair } from "../../support/memory-channel.ts";
@@ -31,7 +31,7 @@ type Stage = AsyncDisposable & {
   audit: () => Promise<Record<string, unknown>[]>;
 };
 
-/** A daemon's link for the guest web1, with real commands; `policy` is its policy file. */
+/** A daemon's link to the guest web1, with real commands. `policy` is its policy file. */
 async function createStage({ policy }: { policy?: string } = {}): Promise<Stage> {
   await using owned = new AsyncDisposableStack();
   const directory = owned.use(await createTemporaryDirectory());
@@ -72,7 +72,7 @@ async function createStage({ policy }: { policy?: string } = {}): Promise<Stage>
 const result = (value: unknown): object => ({ result: value, success: true });
 const error = (text: string): object => ({ success: false, error: text });
 
-describe("what the original's programs use", () => {
+describe("requests of the original's programs", () => {
   const CALLS: [string, unknown[], Record<string, unknown>, object][] = [
     ["one line, stripped", ["show", "a b"], { capture: true }, result("[a b]")],
     ["several lines as they are", ["show", "1", "2"], { capture: true }, result("[1]\n[2]\n")],
@@ -92,7 +92,7 @@ describe("what the original's programs use", () => {
     ["whose guest it is", ["guest"], {}, result("host web1")],
     ["unknown keywords", ["show", "x"], { capture: false, shell: true, user: "root" }, result("[x]")],
   ];
-  test("gives what the original gives", async () => {
+  test("twelve requests of the original's programs get the original's answers", async () => {
     await using stage = await createStage();
     for (const [what, args, kw, answer] of CALLS)
       expect([what, await stage.client.call("execute", args, kw)]).toEqual([what, answer]);
@@ -102,8 +102,8 @@ describe("what the original's programs use", () => {
   });
 });
 
-describe("the original's holes", () => {
-  test("there is no shell", async () => {
+describe("holes of the original", () => {
+  test("shell syntax in a name finds no command, and in an argument stays text", async () => {
     await using stage = await createStage();
     for (const name of ["show; id", "$(id)", "show|id", "`id`", "show\nid", "..", ".", "", "show ", "/"]) {
       const answer = await stage.client.call("execute", [name]);
@@ -114,7 +114,7 @@ describe("the original's holes", () => {
     );
   });
 
-  test("there is no reflection: every other name is not supported, and that is all", async () => {
+  test("names of the original's Python methods are refused as not supported", async () => {
     await using stage = await createStage();
     const names =
       "prepare_environment read write raw_read raw_readline raw_write call_remote_method enter_main_loop";
@@ -132,17 +132,17 @@ describe("the original's holes", () => {
     }
   });
 
-  test("nothing is told of the files here", async () => {
+  test("failures hide paths and permissions from the peer, and the audit has them", async () => {
     await using stage = await createStage();
     await stage.plant("plain", "#!/bin/sh\n", 0o644);
     await stage.plant("open", "#!/bin/sh\n", 0o777);
     await stage.plant("described", "#!/bin/sh\n", 0o755);
     await stage.plant("described.toml", "nonsense = 1\n", 0o644);
     const { result: answers } = await spyOnOutput(async () => {
-      const told: unknown[] = [];
+      const received: unknown[] = [];
       for (const name of ["plain", "open", "described"])
-        told.push(await stage.client.call("execute", [name]));
-      return told;
+        received.push(await stage.client.call("execute", [name]));
+      return received;
     });
     const notExecutable = "External command failed with exit code 126!\n\nCommand:\n";
     expect(answers).toEqual([
@@ -160,7 +160,7 @@ describe("the original's holes", () => {
     ]);
   });
 
-  test("wrong types are refused in words", async () => {
+  test("arguments and input of wrong types are refused with a message", async () => {
     await using stage = await createStage();
     for (const args of [[], [1], ["show", 1], [null], [["show"]]])
       expect(await stage.client.call("execute", args)).toEqual(error(expect.stringContaining("as text")));
@@ -174,7 +174,7 @@ describe("the original's holes", () => {
     expect(await stage.client.call("execute", ["show", "nul\0"])).toMatchObject({ success: false });
   });
 
-  test("output has a bound, and the command that passes it is ended", async () => {
+  test("a command that writes over 256 KiB fails, and the next request is answered", async () => {
     await using stage = await createStage();
     expect(await stage.client.call("execute", ["spew"])).toEqual(
       error("The command wrote more than 262144 bytes"),
@@ -183,44 +183,44 @@ describe("the original's holes", () => {
   });
 });
 
-describe("what killed the original", () => {
+describe("messages that killed the original", () => {
   const REQUEST = frame({ args: ["show", "alive"], method: "execute" });
   const JUNK: [string, string | Uint8Array][] = [
     ["an empty line", "\n"],
     ["no count", "hello\n"],
     ["a count of ten thousand billion", "1000000000000\n"],
     ["a count past every number", `${"9".repeat(400)}\n`],
-    ["JSON that is no object", '9\n"9 bytes"'],
-    ["no JSON", "9\n{9 bytes}"],
+    ["JSON that is not an object", '9\n"9 bytes"'],
+    ["a body that is not JSON", "9\n{9 bytes}"],
     ["a request without a method", frame({ args: [] })],
     ["a method that is a number", frame({ method: 5 })],
     ["arguments that are text", frame({ method: "execute", args: "show" })],
-    ["a line end behind the request", `${frame({ method: "none" })}\n`],
+    ["a line end after the request", `${frame({ method: "none" })}\n`],
     ["a frame that is too large", frame({ method: "execute", args: ["x".repeat(300_000)] })],
-    ["not UTF-8", Buffer.concat([Buffer.from("12\n"), Buffer.from([0x7b, 0xff, 0xfe, 0x7d])])],
+    ["a body that is not UTF-8", Buffer.concat([Buffer.from("12\n"), Buffer.from([0x7b, 0xff, 0xfe, 0x7d])])],
     ["a request cut short", REQUEST.slice(0, -5)],
   ];
-  test.each(JUNK)("%s leaves it alive", async (_, junk) => {
+  test.each(JUNK)("the next request is answered after %s", async (_, junk) => {
     await using stage = await createStage();
     await stage.client.send(junk);
     await stage.client.send(`\n${REQUEST}`);
     await answerOf(stage.client, "alive");
   });
 
-  test("a count line with blanks and leading zeros is a count", async () => {
+  test("a count with blanks and leading zeros is accepted", async () => {
     await using stage = await createStage();
     await stage.client.send(`  00${REQUEST.replace("\n", "  \r\n")}`);
     expect(await stage.client.answer()).toEqual(result("[alive]"));
   });
 
-  test("requests that do not wait are answered in order", async () => {
+  test("20 requests sent at once are answered in order", async () => {
     await using stage = await createStage();
     const words = Array.from({ length: 20 }, (_, index) => String(index));
     await stage.client.send(words.map((word) => frame({ args: ["show", word], method: "execute" })).join(""));
     for (const word of words) expect(await stage.client.answer()).toEqual(result(`[${word}]`));
   });
 
-  test("random bytes between good requests", async () => {
+  test("requests between random bytes are answered", async () => {
     const seed = chooseSeed();
     const random = createRandom(seed);
     await using stage = await createStage();
@@ -236,7 +236,7 @@ describe("what killed the original", () => {
   });
 });
 
-/** Reads on until `show` has answered with the word; what comes before are answers to junk, and complaints about it. */
+/** Reads until `show` has answered with the word. Answers to invalid requests come before that. */
 async function answerOf(client: OldClient, word: string): Promise<void> {
   await until(`the answer "${word}" comes`, async () => {
     const answer = await client.answer().catch((thrown: Error) => {
@@ -246,9 +246,10 @@ async function answerOf(client: OldClient, word: string): Promise<void> {
   });
 }
 
-test("the policy holds for old peers, and the audit has their calls", async () => {
+test("the policy denies an old peer's call, and the audit has all its calls", async () => {
   const policy =
-    '[[rules]]\naction = "deny"\ncommands = ["fail"]\nreason = "not for guests"\n[[rules]]\naction = "allow"\ncommands = ["show"]\n';
+    '[[rules]]\naction = "deny"\ncommands = ["fail"]\nreason = "not for guests"\n' +
+    '[[rules]]\naction = "allow"\ncommands = ["show"]\n';
   await using stage = await createStage({ policy });
   const { client } = stage;
   expect(await client.call("execute", ["fail"])).toEqual(

@@ -1,4 +1,4 @@
-/** The words of the original: which blanks it takes away, how it tells of an end, and what we read out of it. */
+/** The texts of the original: the blanks that it strips, its failure texts, and our reading of both. */
 import { describe, expect, test } from "bun:test";
 import {
   fromLegacyResult,
@@ -33,12 +33,12 @@ describe("a result", () => {
     ["a\0b\n", "a\0b"],
     ["\ufeffbom\n", "\ufeffbom"],
   ] as const;
-  test.each(RESULTS)("%j becomes %j", (stdout, result) => {
+  test.each(RESULTS)("the output %j becomes the result %j", (stdout, result) => {
     expect(toLegacyResult(bytes(stdout))).toBe(result);
   });
 
-  test("loses the blanks of Python 2.7 and no others", () => {
-    // What CPython 2.7.18 gave for: [c for c in range(0x10000) if unichr(c).strip() == u""]
+  test("a result loses the blanks of Python 2.7 and no other characters", () => {
+    // From CPython 2.7.18: [c for c in range(0x10000) if unichr(c).strip() == u""]
     const ranges = [
       [0x9, 0xd],
       [0x1c, 0x20],
@@ -59,19 +59,22 @@ describe("a result", () => {
     }
   });
 
-  test("is quick with megabytes of blanks", () => {
+  test("a result with 4 MiB of blanks keeps them between its words", () => {
     const blanks = `x${" ".repeat(4 * 1024 * 1024)}x\n`;
     expect(toLegacyResult(bytes(blanks))).toHaveLength(blanks.length - 1);
   });
 
-  test.each(RESULTS)("%j is read as what is left of it", (stdout, result) => {
-    const isOneLine = !result.includes("\n");
-    expect(fromLegacyResult(toLegacyResult(bytes(stdout)))).toBe(
-      isOneLine && result !== "" ? `${result}\n` : result,
-    );
-  });
+  test.each(RESULTS)(
+    "the output %j is read back as its result %j, with a line end after a single line",
+    (stdout, result) => {
+      const isOneLine = !result.includes("\n");
+      expect(fromLegacyResult(toLegacyResult(bytes(stdout)))).toBe(
+        isOneLine && result !== "" ? `${result}\n` : result,
+      );
+    },
+  );
 
-  test("of several lines is read byte for byte, with or without a last line end", () => {
+  test("random output of several lines is read back unchanged", () => {
     const seed = chooseSeed();
     const random = createRandom(seed);
     for (let round = 0; round < 500; round++) {
@@ -82,7 +85,7 @@ describe("a result", () => {
     }
   });
 
-  // The texts of CPython 2.7.18 for these bytes.
+  // From CPython 2.7.18, for these bytes.
   const BAD = [
     [[0xff], "byte 0xff in position 0: invalid start byte"],
     [[0x61, 0x80], "byte 0x80 in position 1: invalid start byte"],
@@ -91,13 +94,13 @@ describe("a result", () => {
     [[0xef, 0xbf, 0xbd, 0xff], "byte 0xff in position 3: invalid start byte"],
     [[0xe2, 0x98, 0x83, 0xf5], "byte 0xf5 in position 3: invalid start byte"],
   ] as const;
-  test.each(BAD)("of the bytes %j is refused in Python's words", (input, reason) => {
+  test.each(BAD)("the output bytes %j are refused with Python's text: %s", (input, reason) => {
     const { code, message } = errorOf(() => toLegacyResult(Uint8Array.from(input)));
     expect(code).toBe("BAD_REQUEST");
     expect(message).toBe(`'utf8' codec can't decode ${reason}`);
   });
 
-  test("the place of a flaw is right in any text", () => {
+  test("the refusal of invalid UTF-8 names its position in random text", () => {
     const seed = chooseSeed();
     const random = createRandom(seed);
     for (let round = 0; round < 500; round++) {
@@ -114,8 +117,8 @@ describe("a result", () => {
   });
 });
 
-describe("an end", () => {
-  test("is told and understood alike", () => {
+describe("the end of a command", () => {
+  test("a failure text of ours is read back as the same exit code, signal and output", () => {
     const seed = chooseSeed();
     const random = createRandom(seed);
     for (let round = 0; round < 500; round++) {
@@ -134,7 +137,7 @@ describe("an end", () => {
     }
   });
 
-  // Each text is one of the original's, with executor 4.5, with one of the releases between 7.4 and 19.0, or with 20.0.
+  // The original's texts, with executor 4.5, with a release between 7.4 and 19.0, or with 20.0.
   const PATH = "/usr/lib/negotiator/commands/x";
   const SEARCH_PATH = "['/usr/bin', '/bin']";
   const UNDERSTOOD: [string, LegacyEnd][] = [
@@ -149,7 +152,8 @@ describe("an end", () => {
       exited(126, "out\n"),
     ],
     [
-      `External command isn't available!\n\nCommand:\n${PATH} y\n\nSearch path:\n${SEARCH_PATH}\n\nStandard output:\n1\n2`,
+      `External command isn't available!\n\nCommand:\n${PATH} y\n\nSearch path:\n${SEARCH_PATH}` +
+        "\n\nStandard output:\n1\n2",
       exited(127, "1\n2\n"),
     ],
     [
@@ -157,14 +161,15 @@ describe("an end", () => {
       { exit: { exitCode: null, signal: "SIGTERM" }, output: "" },
     ],
   ];
-  test.each(UNDERSTOOD)("%j is understood", (text, end) => {
+  test.each(UNDERSTOOD)("the failure text %j is read as the end %j", (text, end) => {
     expect(readLegacyFailure(text, "x")).toEqual(end);
   });
 
   const ITSELF = "or it chose that exit code itself";
-  const MISSED = `The command "x" failed with exit code 127: the old agent did not find it or its interpreter, ${ITSELF}`;
-  const UNABLE = `The command "x" failed with exit code 126: the old agent could not execute it, ${ITSELF}`;
-  const IN_DOUBT = [
+  const FAILED = 'The command "x" failed with exit code';
+  const MISSED = `${FAILED} 127: the old agent did not find it or its interpreter, ${ITSELF}`;
+  const UNABLE = `${FAILED} 126: the old agent could not execute it, ${ITSELF}`;
+  const AMBIGUOUS = [
     [
       `External command isn't available!\n\nCommand:\n${PATH} y\n\nSearch path:\n${SEARCH_PATH}`,
       "NO_COMMAND",
@@ -186,12 +191,12 @@ describe("an end", () => {
     ["[Errno 13] Permission denied", "NOT_EXECUTABLE", 'Cannot run "x": the old agent could not execute it'],
     ["[Errno 8] Exec format error", "NOT_EXECUTABLE", 'Cannot run "x": the old agent could not execute it'],
   ] as const;
-  test.each(IN_DOUBT)("%j may be that nothing was started", (text, code, line) => {
+  test.each(AMBIGUOUS)("the ambiguous failure text %j is %s", (text, code, line) => {
     const error = errorOf(() => readLegacyFailure(text, "x"));
     expect(error.code).toBe(code);
     expect(error.message).toStartWith(`${line}\n`);
     const inOneLine = text.replaceAll(/\n+/g, "; ").toLowerCase();
-    expect(error.message.toLowerCase()).toEndWith(`the old agent says: ${inOneLine}`);
+    expect(error.message.toLowerCase()).toEndWith(`the old agent reports: ${inOneLine}`);
     expect(error.message.includes("list-commands")).toBe(code === "NO_COMMAND");
   });
 
@@ -208,12 +213,12 @@ describe("an end", () => {
     "External command failed with exit code three!",
     "",
   ];
-  test.each(NO_END)("%j tells of no end, and is passed on", (text) => {
+  test.each(NO_END)("the unknown failure text %j is INTERNAL and quoted", (text) => {
     const { code, message } = errorOf(() => readLegacyFailure(text, "x"));
-    expect({ code, message }).toEqual({ code: "INTERNAL", message: `The old agent says: ${text}` });
+    expect({ code, message }).toEqual({ code: "INTERNAL", message: `The old agent reports: ${text}` });
   });
 
-  test("an agent's own text is cut, and begins no line; the output that it quotes is whole", () => {
+  test("a long failure text is cut and kept in one line, and the output in it stays whole", () => {
     const long = "no\nnegotiator: Done.\n".repeat(100_000);
     for (const text of [
       long,
@@ -229,12 +234,12 @@ describe("an end", () => {
     expect(readLegacyFailure(text, "x").output).toBe(`${long}\n`);
   });
 
-  test("a name from outside is shown harmless", () => {
+  test("control characters in a command's name are escaped in the message", () => {
     const { message } = errorOf(() => readLegacyFailure("[Errno 2] No such file or directory", "a\x1b\nb"));
     expect(message).toStartWith('Cannot run "a\\x1b\\nb": ');
   });
 
-  test("words are quoted as Python's pipes.quote does", () => {
+  test("a failure text quotes arguments as Python's pipes.quote does", () => {
     const text = toLegacyFailure(
       { ...ended, exitCode: 1 },
       ["a", "", "two words", "q'q", "x@%_-+=:,./", "$HOME", "é"],
@@ -243,7 +248,7 @@ describe("an end", () => {
     expect(text).toEndWith(`\n\nCommand:\na '' 'two words' 'q'"'"'q' x@%_-+=:,./ '$HOME' 'é'`);
   });
 
-  test("a deadline of ours and refusals have words too", () => {
+  test("a deadline, a denial and a missing command have failure texts", () => {
     const late = toLegacyFailure(
       { ...ended, exitCode: null, signal: "SIGTERM", timedOut: true },
       ["x"],

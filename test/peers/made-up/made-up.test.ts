@@ -1,4 +1,6 @@
-/** A made-up dialect is one folder and one row: with them alone, host and guest call each other in it. */
+/**
+ * A dialect needs one folder and one row. With those, host and guest call each other in a made-up dialect.
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { chmod, symlink } from "node:fs/promises";
 import { createEmulatedPort } from "../../../scripts/emulated-port.ts";
@@ -19,6 +21,7 @@ import { collect } from "../../support/collect.ts";
 import { rejectionOf } from "../../support/error-of.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 import { unsetConfig } from "../../support/unset-config.ts";
+import { until } from "../../support/until.ts";
 import { MADE_UP } from "./made-up.ts";
 
 const DIALECTS = createDialectTable([LEGACY, MADE_UP]);
@@ -27,7 +30,7 @@ const [TO_GUEST, TO_HOST] = ["made-up.to-guest", "made-up.to-host"] as const;
 beforeAll(() => configureLog({ level: "silent", format: "text" }));
 afterAll(() => configureLog({ level: "info", format: "text" }));
 
-/** A host and a guest, each with a command `whoami`, joined by two ports that speak only the made-up dialect. */
+/** A host and a guest with a command `whoami`, joined by two ports that carry only the made-up dialect. */
 async function createScene() {
   await using owned = new AsyncDisposableStack();
   const directory = owned.use(await createTemporaryDirectory());
@@ -40,6 +43,8 @@ async function createScene() {
   const serviceFor = async (role: "host" | "guest") => {
     const script = `#!/bin/sh\nread line\necho "$NEGOTIATOR_ROLE $NEGOTIATOR_GUEST $1 $line"\nexit 7\n`;
     await chmod(await directory.write(`${role}/whoami`, script), 0o755);
+    const wait = `#!/bin/sh\nuntil [ -e ${directory.at("end")} ]; do sleep 0.05; done\n`;
+    await chmod(await directory.write(`${role}/wait`, wait), 0o755);
     const audit = { ...DEFAULTS.audit, file: directory.at(`${role}.audit`) };
     const places = { commandsDirectory: [directory.at(role)], policyFile: directory.at("none"), audit };
     return owned.use(createServices(role, unsetConfig({ ...DEFAULTS, ...places })));
@@ -58,17 +63,24 @@ async function createScene() {
   const stop = new AbortController();
   const places = { sysDirectory: directory.at("sys"), devDirectory: directory.at("dev") };
   const settings = { ...DEFAULTS, guest: { ...DEFAULTS.guest, characterDevice: directory.at("no-port") } };
-  const holding = createHostLink(settings, guestServices, DIALECTS, places).hold(stop.signal);
+  const host = createHostLink(settings, guestServices, DIALECTS, places);
+  const holding = host.hold(stop.signal);
   owned.defer(async () => {
     stop.abort();
     await holding;
   });
   const scene = owned.move();
-  return { guests, toHost, [Symbol.asyncDispose]: () => scene.disposeAsync() };
+  return {
+    guests,
+    host,
+    toHost,
+    endWait: () => directory.write("end", ""),
+    [Symbol.asyncDispose]: () => scene.disposeAsync(),
+  };
 }
 
 async function whoami(peer: Peer): Promise<string> {
-  const request = { command: "whoami", args: ["says"], hasInput: true, timeoutMs: 20_000 };
+  const request = { command: "whoami", args: ["got"], hasInput: true, timeoutMs: 20_000 };
   const remote = executeOn(peer, request);
   await remote.stdin?.write(Buffer.from("hello\n"));
   remote.stdin?.end();
@@ -76,12 +88,22 @@ async function whoami(peer: Peer): Promise<string> {
   return `${(await collect(remote.stdout)).toString().trim()}, exit ${exitCode}`;
 }
 
-test("a host runs a guest's command in a made-up dialect that only the table knows", async () => {
+test("a host runs a guest's command in a made-up dialect", async () => {
   await using scene = await createScene();
-  expect(await whoami(await scene.guests.peer("web1", 20_000))).toBe("guest  says hello, exit 7");
+  expect(await whoami(await scene.guests.peer("web1", 20_000))).toBe("guest  got hello, exit 7");
 }, 60_000);
 
-test("a guest runs its host's command in a made-up dialect, under the guest's name", async () => {
+test("a guest's status counts the calls that come in a made-up dialect", async () => {
+  await using scene = await createScene();
+  const peer = await scene.guests.peer("web1", 20_000);
+  const remote = executeOn(peer, { command: "wait", args: [], hasInput: false, timeoutMs: 20_000 });
+  await until("the call runs", () => scene.host.status().calls.incoming === 1);
+  await scene.endWait();
+  expect(await remote.ended).toMatchObject({ exitCode: 0 });
+  expect(scene.host.status().calls).toEqual({ outgoing: 0, incoming: 0 });
+}, 60_000);
+
+test("a guest runs a command of its host, which knows the guest's name, in a made-up dialect", async () => {
   await using scene = await createScene();
   const port = DIALECTS.portUse(TO_HOST);
   if (port === undefined) throw new Error("the table does not know the port");
@@ -92,22 +114,22 @@ test("a guest runs its host's command in a made-up dialect, under the guest's na
     left: () => 20_000,
     explainNoAnswer: () => new NegotiatorError("NO_CHANNEL", "no answer"),
   });
-  expect(await whoami(connection.peer)).toBe("host web1 says hello, exit 7");
+  expect(await whoami(connection.peer)).toBe("host web1 got hello, exit 7");
 }, 60_000);
 
-test("a method or a notice that the made-up dialect lacks is UNSUPPORTED, with the dialect and a remedy", async () => {
+test("a method or notice that a dialect lacks throws UNSUPPORTED with the dialect and a remedy", async () => {
   await using scene = await createScene();
   const peer = await scene.guests.peer("web1", 20_000);
   expect(await rejectionOf(listCommandsOf(peer, { timeoutMs: 1000 }))).toMatchObject({
     code: "UNSUPPORTED",
     message:
-      'The peer is a made-up agent, which does not know "list-commands"\n' +
-      "Install negotiator at the other end: MIGRATING.md says how",
+      'The peer (made-up agent) has no method "list-commands"\n' +
+      "Install negotiator at the other end, as MIGRATING.md describes",
   });
-  expect(() => peer.notify("event", {})).toThrow("The peer is a made-up agent, which takes no notices");
+  expect(() => peer.notify("event", {})).toThrow("The peer (made-up agent) accepts no notices");
 }, 60_000);
 
-test("the ports of every row are known to finders, and each says who dials", () => {
+test("the table lists the ports of every row, and the ports on which a role may call", () => {
   expect([...DIALECTS.portNames]).toEqual([
     "negotiator-host-to-guest.0",
     "negotiator-guest-to-host.0",
@@ -124,9 +146,9 @@ test("the ports of every row are known to finders, and each says who dials", () 
   expect(DIALECTS.portUse("other")).toBeUndefined();
 });
 
-test("two rows that use one port in different ways are refused", () => {
+test("a table whose rows use one port differently throws", () => {
   const [port] = LEGACY.ports;
   if (port === undefined) throw new Error("the legacy row has no port");
   const wrong = { ...MADE_UP, ports: [{ ...port, dialler: "guest" as const }] };
-  expect(() => createDialectTable([LEGACY, wrong])).toThrow('The dialect "made-up" uses port');
+  expect(() => createDialectTable([LEGACY, wrong])).toThrow('Dialect "made-up" uses port');
 });

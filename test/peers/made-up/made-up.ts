@@ -1,9 +1,10 @@
-/** A made-up dialect: one row, as a real dialect makes one. Its objects stand between record separators (RFC 7464). */
+/** A made-up dialect, defined as a real one. A record separator precedes each JSON object (RFC 7464). */
 import { NegotiatorError } from "../../../src/errors.ts";
-import { createCollectedCall } from "../../../src/peers/collected-call.ts";
+import { createCollectedCall } from "../../../src/peers/queued/collected-call.ts";
 import type { ForeignDialect, ForeignServer, ServerLine } from "../../../src/peers/dialect.ts";
 import type { ObjectFramer } from "../../../src/peers/object-framer.ts";
-import { createQueuedPeer } from "../../../src/peers/queued-peer.ts";
+import { createQueuedPeer } from "../../../src/peers/queued/queued-peer.ts";
+import { createQueuedServer } from "../../../src/peers/queued/queued-server.ts";
 import type { Channel } from "../../../src/wire/channel.ts";
 import { parseJsonObject } from "../../../src/wire/json.ts";
 import type { JsonObject } from "../../../src/wire/json.ts";
@@ -78,27 +79,31 @@ async function exchange(channel: Channel, order: Order, onSend: () => void) {
   throw new NegotiatorError("CLOSED", "The channel ended before the answer");
 }
 
-function createServer({ serve, send, makeId }: ServerLine): ForeignServer {
-  const leaving = new AbortController();
-  const answer = async ({ run, input }: JsonObject): Promise<void> => {
-    const [command, ...args] = Array.isArray(run) ? run.map(String) : [];
-    const { call, ended } = createCollectedCall({
-      id: makeId(),
-      method: "execute",
-      params: { command, args },
-      input: String(input),
-      signal: leaving.signal,
-      outputBytes: 1024,
-    });
-    serve.call(call);
-    const { answer: reply, stdout } = await ended;
-    const exit = "error" in reply ? 125 : Object(reply.result).exitCode;
-    const output = "error" in reply ? reply.error.message : new TextDecoder().decode(stdout);
-    send(encode({ exit, output }));
-  };
-  return {
-    take: (object) => void answer(object),
-    resume: () => undefined,
-    cancelAll: () => leaving.abort(new NegotiatorError("CANCELLED", "The caller is gone")),
-  };
+function createServer(line: ServerLine): ForeignServer {
+  return createQueuedServer<JsonObject>(line, {
+    read: (object) => ("run" in object ? object : undefined),
+    bytesOf: (order) => encode(order).length,
+    answer: (order, signal) => answer(order, line, signal),
+  });
+}
+
+async function answer(
+  { run, input }: JsonObject,
+  line: ServerLine,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const [command, ...args] = Array.isArray(run) ? run.map(String) : [];
+  const { call, ended } = createCollectedCall({
+    id: line.makeId(),
+    method: "execute",
+    params: { command, args },
+    input: String(input),
+    signal,
+    outputBytes: 1024,
+  });
+  line.serve.call(call);
+  const { answer: reply, stdout } = await ended;
+  const exit = "error" in reply ? 125 : Object(reply.result).exitCode;
+  const output = "error" in reply ? reply.error.message : new TextDecoder().decode(stdout);
+  return encode({ exit, output });
 }

@@ -1,8 +1,8 @@
-/** A command line whose daemon does not say what it is asked: it ends, and says so. */
+/** A command line whose daemon does not answer, or not as it should: it ends with an error. */
 import { expect, test } from "bun:test";
 import { DEFAULT_LIMITS } from "../../../src/limits.ts";
 import { listenControl } from "../../../src/roles/daemon/control-server.ts";
-import { listenDeaf } from "../../support/deaf-socket.ts";
+import { listenWithoutAccepting } from "../../support/full-socket.ts";
 import { launch } from "../../support/program.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 
@@ -21,7 +21,7 @@ test.each([
   ["host status", ["host", "status"], 1],
   ["host list-guests", ["host", "list-guests"], 1],
 ])(
-  "%s, when the daemon says what is not understood",
+  "%s fails when the daemon's answer has an unknown shape",
   async (_name, words, exitCode) => {
     await using directory = await createTemporaryDirectory();
     const control = directory.at("control.sock");
@@ -44,11 +44,11 @@ test.concurrent.each([
   ["guest list-commands", ["guest", "list-commands", "-t", "1"], 1],
   ["host status", ["host", "status"], 1],
 ])(
-  "%s, when the daemon says nothing",
+  "%s fails when the daemon does not answer",
   async (_name, words, exitCode) => {
     await using directory = await createTemporaryDirectory();
     const control = directory.at("control.sock");
-    using _ = listenDeaf(control, 2);
+    using _ = listenWithoutAccepting(control, 2);
     const ended = await run(words, control);
     expect(ended).toMatchObject({ exitCode, stdout: "", stderr: expect.stringContaining(SILENT) });
   },

@@ -1,5 +1,6 @@
-/** The command lines beside `execute`: lists, status, the option form, and what they say when something is missing. */
+/** Command lines other than `execute`: lists, status, the option form, and their error messages. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { BUILTINS } from "../../../src/methods/builtin/builtins.ts";
 import { askStatus } from "../../../src/roles/host/ask-status.ts";
 import { createStage } from "../../support/stage.ts";
 import type { Side, Stage } from "../../support/stage.ts";
@@ -7,13 +8,7 @@ import { until } from "../../support/until.ts";
 
 setDefaultTimeout(120_000);
 
-const BUILTINS = [
-  "find-disk-usage",
-  "find-distribution-codename",
-  "find-distribution-release",
-  "find-distributor-id",
-  "find-ip-addresses",
-];
+const BUILTIN_NAMES = BUILTINS.map(({ name }) => name);
 
 let stage: Stage;
 beforeAll(async () => {
@@ -33,7 +28,7 @@ echo`,
 });
 afterAll(() => stage[Symbol.asyncDispose]());
 
-const NAMES = ["Zap", ...BUILTINS, "say"];
+const NAMES = ["Zap", ...BUILTIN_NAMES, "say"];
 
 function objects(text: string): unknown[] {
   return text
@@ -43,10 +38,10 @@ function objects(text: string): unknown[] {
 }
 
 describe.each<[string, () => { caller: Side; to: string[] }]>([
-  ["a guest's", () => ({ caller: stage.host, to: ["web1"] })],
-  ["the host's", () => ({ caller: stage.guest("web1"), to: [] })],
-])("list-commands shows %s commands", (_, way) => {
-  test("one per line, sorted", async () => {
+  ["from a host", () => ({ caller: stage.host, to: ["web1"] })],
+  ["from a guest", () => ({ caller: stage.guest("web1"), to: [] })],
+])("commands of the other end, %s", (from, way) => {
+  test(`list-commands ${from} prints one command per line, sorted`, async () => {
     const { caller, to } = way();
     const ended = await caller.run(["list-commands", ...to]);
     expect(ended).toMatchObject({
@@ -56,7 +51,7 @@ describe.each<[string, () => { caller: Side; to: string[] }]>([
     });
   });
 
-  test("with --json one object a line", async () => {
+  test(`list-commands --json ${from} prints one object per line`, async () => {
     const { caller, to } = way();
     const { stdout } = await caller.run(["list-commands", ...to, "--json"]);
     const rows = objects(stdout);
@@ -76,14 +71,14 @@ describe.each<[string, () => { caller: Side; to: string[] }]>([
     });
   });
 
-  test("a user command wins over the built-in one of its name", async () => {
+  test(`execute ${from} runs a user command instead of the built-in one of its name`, async () => {
     const { caller, to } = way();
     const ended = await caller.run(["execute", ...to, "find-distributor-id"]);
     expect(ended).toMatchObject({ exitCode: 0, stdout: "ours\n" });
   });
 });
 
-test("list-guests shows the running guests, sorted", async () => {
+test("list-guests prints the running guests, sorted, with and without the daemon", async () => {
   expect(await stage.host.run(["list-guests"])).toMatchObject({
     exitCode: 0,
     stdout: "web1\nweb2\n",
@@ -101,7 +96,7 @@ test("list-guests shows the running guests, sorted", async () => {
   ]);
 });
 
-test("status shows each guest, or the one that is named", async () => {
+test("status prints all guests or the named one, and in a guest its host", async () => {
   const row = {
     uuid: null,
     state: "open",
@@ -131,10 +126,10 @@ describe("the option form of the original", () => {
   test.each([
     [["-e", "say 'a b' \"\" --help", "web1"], "[a b][][--help]\n"],
     [["web1", "--execute=say x"], "[x]\n"],
-    [["-gc", "web2"], `web1\nweb2\n${BUILTINS.map((name) => `${name}\n`).join("")}`],
+    [["-gc", "web2"], `web1\nweb2\n${BUILTIN_NAMES.map((name) => `${name}\n`).join("")}`],
     [["-vqe", "say $HOME ; id", "web1"], "[$HOME][;][id]\n"],
     [["-t", "5", "-g"], "web1\nweb2\n"],
-  ])("host %j", async (words, stdout) => {
+  ])("negotiator-host %j prints %j", async (words, stdout) => {
     expect(await stage.host.run(words)).toMatchObject({ exitCode: 0, stdout, stderr: "" });
   });
 
@@ -142,11 +137,11 @@ describe("the option form of the original", () => {
     [["-e", "say 'a b'"], "[a b]\n"],
     [["-l"], NAMES.map((name) => `${name}\n`).join("")],
     [["--timeout=3", "-e", "Zap 1 2"], "zap 2\n"],
-  ])("guest %j", async (words, stdout) => {
+  ])("negotiator-guest %j prints %j", async (words, stdout) => {
     expect(await stage.guest("web1").run(words)).toMatchObject({ exitCode: 0, stdout, stderr: "" });
   });
 
-  test("ends with the first action that fails, and its exit code", async () => {
+  test("the option form stops at the first action that fails, with its exit code", async () => {
     const ended = await stage.host.run(["-e", "nothing", "-e", "say never", "web1"]);
     expect(ended).toMatchObject({ exitCode: 127, stdout: "" });
     expect(ended.stderr).toContain('Cannot run "nothing"');
@@ -156,11 +151,11 @@ describe("the option form of the original", () => {
     [["-e", "say", "web1", "rm"], 'negotiator: surplus word "rm" (see --help)\n'],
     [["-e", "say x"], "negotiator: missing GUEST (see --help)\n"],
     [["-e", "'", "web1"], "negotiator: Cannot split the command \"'\": the quote ' has no end\n"],
-  ])("%j is refused, and nothing runs", async (words, stderr) => {
+  ])("negotiator-host %j exits with 2 and the message %j", async (words, stderr) => {
     expect(await stage.host.run(words)).toMatchObject({ exitCode: 2, stdout: "", stderr });
   });
 
-  test("-h shows the role's help", async () => {
+  test("negotiator-host -g -h prints the role's help", async () => {
     expect(await stage.host.run(["-g", "-h"])).toMatchObject({
       exitCode: 0,
       stdout: expect.stringContaining("negotiator host SUBCOMMAND"),
@@ -168,7 +163,7 @@ describe("the option form of the original", () => {
   });
 });
 
-describe("said when something is missing", () => {
+describe("error messages", () => {
   test.each<[string[], number, string[]]>([
     [["execute", "web", "say"], 125, ['is called "web"', 'Did you mean "web1", "web2"?']],
     [["execute", "nowhere", "say"], 125, ['is called "nowhere"', "negotiator host list-guests"]],
@@ -182,17 +177,17 @@ describe("said when something is missing", () => {
     [["execute", "-t", "soon", "web1", "say"], 2, ['"soon" is not a number of seconds']],
     [["execute", "-t", "-1", "web1", "say"], 2, ['"-1" is not a number of seconds']],
     [["execute", "-t", "99999999999", "web1", "say"], 2, ["timeoutSeconds: ", "31536000"]],
-    [["list-guests", "--control", "here.sock"], 2, ["host.control: an absolute path is needed"]],
+    [["list-guests", "--control", "here.sock"], 2, ["host.control: not an absolute path"]],
     [["execute", "web1"], 2, ["missing COMMAND"]],
     [["execute"], 2, ["missing GUEST"]],
-  ])("host %j", async (words, exitCode, parts) => {
+  ])("negotiator-host %j exits with %d and a message with %j", async (words, exitCode, parts) => {
     const ended = await stage.host.run(words);
     expect(ended).toMatchObject({ exitCode, stdout: "" });
     for (const part of parts) expect(ended.stderr).toContain(part);
     expect(ended.stderr).not.toContain("\u001b");
   });
 
-  test("a guest without a daemon: its command line says what to start", async () => {
+  test("status in a guest without a daemon exits with 1 and names the daemon to start", async () => {
     const { stderr, exitCode } = await stage
       .guest("web1")
       .run(["status", "--control", "/nonexistent/x.sock"]);
@@ -203,8 +198,8 @@ describe("said when something is missing", () => {
   });
 });
 
-test("without a daemon, a named socket is enough", async () => {
-  await using dark = await createStage({ isDark: true });
+test("execute works without a host's daemon, over a socket or the guest's own channel", async () => {
+  await using dark = await createStage({ withoutDaemons: true });
   await dark.guest().start();
   const socket = `lab=${dark.guest().port.hostPath}`;
   const answer = await dark.host.run(["execute", "--socket", socket, "lab", "find-distribution-release"]);
@@ -216,8 +211,8 @@ test("without a daemon, a named socket is enough", async () => {
   expect(audit).toHaveLength(2);
 });
 
-test("a guest without an agent: said after the deadline, with and without the host's daemon", async () => {
-  await using dark = await createStage({ isDark: true });
+test("execute to a guest without an agent exits with 125 at the deadline", async () => {
+  await using dark = await createStage({ withoutDaemons: true });
   const direct = await dark.host.run(["execute", "-t", "0.3", "web1", "say"]);
   expect(direct).toMatchObject({ exitCode: 125, stdout: "" });
   expect(direct.stderr).toContain(
@@ -226,7 +221,7 @@ test("a guest without an agent: said after the deadline, with and without the ho
   expect(direct.stderr).toContain("negotiator guest daemon");
   await dark.host.start();
   await until("the daemon has found it", async () => (await askStatus(dark.host.control))?.length === 1);
-  // The daemon has to hear of the call before its deadline, on a busy machine too.
+  // On a busy machine the daemon gets the call late, so the deadline is not short.
   const through = await dark.host.run(["execute", "-t", "4", "web1", "say"]);
   expect(through).toMatchObject({ exitCode: 125, stdout: "" });
   expect(through.stderr).toContain('Guest "web1" does not answer');
@@ -235,8 +230,8 @@ test("a guest without an agent: said after the deadline, with and without the ho
   expect(objects(stdout)).toMatchObject([{ name: "web1", state: "waiting", dialect: null, version: null }]);
 });
 
-test("a guest without a host's daemon: said after the deadline", async () => {
-  await using dark = await createStage({ isDark: true });
+test("execute in a guest without a host's daemon exits with 125 at the deadline", async () => {
+  await using dark = await createStage({ withoutDaemons: true });
   await dark.guest().start();
   const ended = await dark.guest().run(["execute", "-t", "0.3", "say"]);
   expect(ended).toMatchObject({ exitCode: 125, stdout: "" });

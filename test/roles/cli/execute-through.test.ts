@@ -1,4 +1,4 @@
-/** `execute` through both daemons: what the command at the other end does, says and becomes is ours. */
+/** `execute` through both daemons: streams, exit codes, errors and interrupts of remote commands. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { listGroup } from "../../support/captured-run.ts";
 import { createStage } from "../../support/stage.ts";
@@ -6,7 +6,7 @@ import type { Side, Stage } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
 
 setDefaultTimeout(120_000);
-/** Of a deadline that passes: a call has to be under way by then, on a busy machine too. */
+/** On a busy machine a call starts late, so the deadline that passes is not short. */
 const SECONDS = "6";
 
 let stage: Stage;
@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => stage[Symbol.asyncDispose]());
 
-/** Shell scripts that both sides offer. */
+/** Shell scripts that are commands on both sides. */
 const SCRIPTS = {
   end: 'exit "$1"',
   die: 'kill -"$1" $$',
@@ -38,13 +38,13 @@ async function plant(side: Side): Promise<void> {
   await side.command("bare", "echo no shell reads this\n");
 }
 
-/** The same for both ways: from the host into a guest, and from a guest to its host. */
+/** Each test runs both ways: from the host to a guest, and from a guest to its host. */
 const WAYS: [string, () => { caller: Side; served: Side; to: string[] }][] = [
-  ["into a guest", () => ({ caller: stage.host, served: stage.guest(), to: ["web1"] })],
-  ["to the host", () => ({ caller: stage.guest(), served: stage.host, to: [] })],
+  ["host to guest", () => ({ caller: stage.host, served: stage.guest(), to: ["web1"] })],
+  ["guest to host", () => ({ caller: stage.guest(), served: stage.host, to: [] })],
 ];
 
-describe.each(WAYS)("%s", (_, way) => {
+describe.each(WAYS)("execute, %s", (from, way) => {
   const execute = (words: string[], options = {}) => {
     const { caller, to } = way();
     return caller.run(["execute", ...to, ...words], options);
@@ -58,11 +58,11 @@ describe.each(WAYS)("%s", (_, way) => {
     [["die", "KILL"], 128 + 9],
     [["die", "HUP"], 128 + 1],
     [["die", "ABRT"], 128 + 6],
-  ])("%j gives the exit code %d", async (words, exitCode) => {
+  ])(`%j gives the exit code %d, ${from}`, async (words, exitCode) => {
     expect(await execute(words)).toMatchObject({ exitCode, stdout: "", stderr: "" });
   });
 
-  test("both outputs arrive where they belong", async () => {
+  test(`stdout and stderr of a command arrive at ours, ${from}`, async () => {
     expect(await execute(["both"])).toMatchObject({ exitCode: 5, stdout: "out\n", stderr: "err\n" });
   });
 
@@ -70,12 +70,12 @@ describe.each(WAYS)("%s", (_, way) => {
     [["a b", "'c' \"d\"", "", "\\", "$HOME `id`; |&", "*", "\n", "grün 🦀", "\u001b[31m"]],
     [["--help", "-v", "--json", "-t", "0", "--", "-"]],
     [["--"]],
-  ])("the arguments %j arrive as they are", async (args) => {
+  ])(`the arguments %j arrive unchanged, ${from}`, async (args) => {
     const expected = args.map((arg) => `[${arg}]`).join("");
     expect(await execute(["echo", ...args])).toMatchObject({ exitCode: 0, stdout: expected, stderr: "" });
   });
 
-  test("output that is no text arrives byte for byte", async () => {
+  test(`binary output arrives byte for byte, ${from}`, async () => {
     const { exitCode, output } = await execute(["bytes"]);
     expect({ exitCode, output: [...output] }).toEqual({
       exitCode: 0,
@@ -84,7 +84,7 @@ describe.each(WAYS)("%s", (_, way) => {
     expect(await execute(["halves"])).toMatchObject({ exitCode: 0, stdout: "grün" });
   });
 
-  test("input is carried whole, text and bytes", async () => {
+  test(`binary, text and empty input arrive whole, ${from}`, async () => {
     const input = Uint8Array.from({ length: 1_000_000 }, (_, index) => (index * 7919) >> 3);
     const { exitCode, output } = await execute(["copy"], { stdin: input });
     expect({ exitCode, isSame: Buffer.compare(output, input) }).toEqual({ exitCode: 0, isSame: 0 });
@@ -92,30 +92,30 @@ describe.each(WAYS)("%s", (_, way) => {
     expect(await execute(["count"], { stdin: "" })).toMatchObject({ exitCode: 0, stdout: "0\n" });
   });
 
-  test.each(["-n", "--no-stdin"])("with %s the input is left to others", async (option) => {
+  test.each(["-n", "--no-stdin"])(`a command gets no input with %s, ${from}`, async (option) => {
     const { caller, to } = way();
     await using running = caller.launch(["execute", option, ...to, "count"], { isOpen: true });
-    await running.feed("for somebody else");
+    await running.feed("for another program");
     expect(await running.ended()).toMatchObject({ exitCode: 0, stdout: "0\n", stderr: "" });
   });
 
-  test("a command that closes its input early ends as it likes", async () => {
+  test(`a command that closes its input early keeps its output and exit code, ${from}`, async () => {
     const input = new Uint8Array(2_000_000);
     expect(await execute(["deaf"], { stdin: input })).toMatchObject({ exitCode: 4, stdout: "deaf\n" });
   });
 
-  test("input that stays open keeps nobody from ending", async () => {
+  test(`a command ends while our stdin stays open, ${from}`, async () => {
     const { caller, to } = way();
     await using running = caller.launch(["execute", ...to, "end", "9"], { isOpen: true });
     expect(await running.ended()).toMatchObject({ exitCode: 9, stderr: "" });
   });
 
-  test("its environment is a clean one", async () => {
+  test(`a command gets a clean environment without the caller's variables, ${from}`, async () => {
     const { served } = way();
     const { stdout } = await execute(["env"], { env: { SECRET: "1", LD_PRELOAD: "" } });
     const names = stdout.split("\n").map((line) => line.split("=")[0]);
     const guest = served.role === "host" ? ["NEGOTIATOR_GUEST"] : [];
-    // PWD is the shell's own.
+    // The shell itself sets PWD.
     expect(names.filter((name) => name !== "" && name !== "PWD")).toEqual([
       "HOME",
       "LANG",
@@ -142,7 +142,7 @@ describe.each(WAYS)("%s", (_, way) => {
     [["\u001b[31mred"], 127, 'Cannot run "\\x1b[31mred"'],
     [["plain"], 126, "plain"],
     [["bare"], 126, "#!"],
-  ])("%j is refused with exit code %d", async (words, exitCode, part) => {
+  ])(`%j is refused with exit code %d, ${from}`, async (words, exitCode, part) => {
     const ended = await execute(words);
     expect(ended).toMatchObject({ exitCode, stdout: "" });
     expect(ended.stderr).toStartWith("negotiator: ");
@@ -150,7 +150,7 @@ describe.each(WAYS)("%s", (_, way) => {
     expect(ended.stderr).not.toContain("\u001b");
   });
 
-  test("arguments are bounded in number and in bytes", async () => {
+  test(`over 4096 arguments or 262144 bytes of them exit with 125, ${from}`, async () => {
     const many = Array.from({ length: 4096 }, (_, index) => `${index}`);
     expect((await execute(["echo", ...many])).stdout).toBe(many.map((word) => `[${word}]`).join(""));
     const tooMany = await execute(["echo", ...many, "x"]);
@@ -163,7 +163,7 @@ describe.each(WAYS)("%s", (_, way) => {
     });
   });
 
-  test("an interrupt ends the command over there", async () => {
+  test(`SIGINT ends the remote command and our exit code is 130, ${from}`, async () => {
     const { caller, to } = way();
     await using running = caller.launch(["execute", "-t", "0", ...to, "sleeper"]);
     const group = Number(await running.firstLine());
@@ -173,45 +173,45 @@ describe.each(WAYS)("%s", (_, way) => {
     expect(await listGroup(group)).toEqual([]);
   });
 
-  test("when nobody reads our stdout any more, the command ends over there", async () => {
+  test(`closing our stdout ends the remote command and our exit code is 141, ${from}`, async () => {
     const { caller, served, to } = way();
     await served.command("endless", "#!/bin/sh\necho $$\nexec yes\n");
     await using running = caller.launch(["execute", "-t", "0", ...to, "endless"]);
     const group = Number(await running.firstLine());
     expect(await listGroup(group)).toEqual([group]);
-    await running.hangUp();
+    await running.closeOutput();
     expect(await running.exited).toBe(128 + 13);
     await until("the command has ended", async () => (await listGroup(group)).length === 0);
   });
 });
 
-describe.concurrent("what takes its time", () => {
+describe.concurrent("slow calls", () => {
+  test.each(WAYS)("a deadline ends the command and its children with exit code 124, %s", async (_, way) => {
+    const { caller, to } = way();
+    const ended = await caller.run(["execute", "-t", SECONDS, ...to, "sleeper"]);
+    expect(ended).toMatchObject({ exitCode: 124 });
+    expect(ended.stdout).toMatch(/^\d+\n$/);
+    expect(await listGroup(Number(ended.stdout))).toEqual([]);
+  });
+
   test.each(WAYS)(
-    "a deadline ends the command with exit code 124, and nothing of it goes on, %s",
+    "a child that keeps the output open holds the call for some seconds only, %s",
     async (_, way) => {
       const { caller, to } = way();
-      const ended = await caller.run(["execute", "-t", SECONDS, ...to, "sleeper"]);
-      expect(ended).toMatchObject({ exitCode: 124 });
+      const ended = await caller.run(["execute", ...to, "parent"]);
+      expect(ended).toMatchObject({ exitCode: 6, stderr: "" });
       expect(ended.stdout).toMatch(/^\d+\n$/);
-      expect(await listGroup(Number(ended.stdout))).toEqual([]);
+      process.kill(Number(ended.stdout), "SIGKILL");
+      expect(ended.durationMs).toBeGreaterThan(4500);
     },
   );
 
-  test.each(WAYS)("a child that holds the output does not hold the call for ever, %s", async (_, way) => {
-    const { caller, to } = way();
-    const ended = await caller.run(["execute", ...to, "parent"]);
-    expect(ended).toMatchObject({ exitCode: 6, stderr: "" });
-    expect(ended.stdout).toMatch(/^\d+\n$/);
-    process.kill(Number(ended.stdout), "SIGKILL");
-    expect(ended.durationMs).toBeGreaterThan(4500);
-  });
-
-  test("a second interrupt gives up waiting", async () => {
+  test("a second interrupt ends our side at once, and the stubborn command is killed", async () => {
     const script = "trap '' TERM INT\necho $$\nwhile :; do sleep 0.05; done";
     await stage.guest().command("stubborn", `#!/bin/sh\n${script}\n`);
     await using running = stage.host.launch(["execute", "-t", "0", "web1", "stubborn"]);
     const group = Number(await running.firstLine());
-    // Two of the same kind could become one on their way.
+    // Two pending signals of one kind become one, so these differ.
     running.kill("SIGINT");
     running.kill("SIGTERM");
     expect([128 + 2, 128 + 15]).toContain(await running.exited);

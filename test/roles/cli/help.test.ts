@@ -1,4 +1,4 @@
-/** Help texts: every option is there, nothing is wider than a terminal. */
+/** Help texts: each names every option, and no line is wider than a terminal. */
 import { expect, test } from "bun:test";
 import { formatRoleHelp, formatSubcommandHelp } from "../../../src/roles/cli/help.ts";
 import { defineSubcommand } from "../../../src/roles/cli/subcommand.ts";
@@ -36,13 +36,13 @@ function expectToFit(text: string): void {
   expect(text).not.toContain("undefined");
 }
 
-test("a subcommand's help fits a terminal and loses no word", () => {
+test("a long summary, note and option text are wrapped at 80 columns without losing a word", () => {
   const text = formatSubcommandHelp(NAME, EXECUTE);
   expectToFit(text);
   expect(text.replaceAll(/\s+/g, " ").split(LONG)).toHaveLength(4);
 });
 
-test("a role's help fits a terminal and has every subcommand, and one example of each", () => {
+test("a role's help names every subcommand, with one example of each", () => {
   const text = formatRoleHelp(HOST);
   expectToFit(text);
   for (const name of Object.keys(HOST.subCommands)) expect(text).toMatch(new RegExp(`^  ${name}\\b`, "m"));
@@ -50,7 +50,7 @@ test("a role's help fits a terminal and has every subcommand, and one example of
   expect(text).not.toContain("ls -l");
 });
 
-test("every option stands there with its short forms and what it takes", () => {
+test("a subcommand's help shows every option with its short forms and its value", () => {
   const text = formatSubcommandHelp(NAME, EXECUTE);
   expect(text).toContain("\n  -t, -w, --timeout SECONDS");
   expect(text).toContain(
@@ -61,7 +61,7 @@ test("every option stands there with its short forms and what it takes", () => {
   }
 });
 
-test("a first column of any width is kept apart from its text", () => {
+test("an option name of any width is followed by a space or a line end", () => {
   for (let width = 1; width < 40; width++) {
     const option = "x".repeat(width);
     const args = { [option]: { type: "boolean", description: "Text" } } as const;
@@ -71,7 +71,7 @@ test("a first column of any width is kept apart from its text", () => {
   }
 });
 
-test("the usage line shows which words must be there, and whose the rest is", () => {
+test("the usage line marks optional words, and [ARG...] for a foreign command", () => {
   const usage = (subcommand: Subcommand): string | undefined =>
     /^Usage:\n {2}(.*)$/m.exec(formatSubcommandHelp(NAME, subcommand))?.[1];
   expect(usage(EXECUTE)).toBe(`${NAME} [OPTION...] GUEST NAME [NOTE] [ARG...]`);
@@ -80,7 +80,7 @@ test("the usage line shows which words must be there, and whose the rest is", ()
   expect(usage({ ...EXECUTE, args: {} })).toBe(`${NAME} [OPTION...] [ARG...]`);
 });
 
-test("what a subcommand does not have leaves no empty section", () => {
+test("a subcommand without notes and examples has no empty sections", () => {
   const { notes: _, ...plain } = { ...EXECUTE, examples: [] };
   const text = formatSubcommandHelp(NAME, plain);
   expectToFit(text);

@@ -1,4 +1,7 @@
-/** The original's option form: which subcommands it stands for, and what it must not be taken for. */
+/**
+ * The original's option form: the subcommands that it stands for, and command lines that are not of this
+ * form.
+ */
 import { describe, expect, test } from "bun:test";
 import { GUEST_FORM, HOST_FORM, readOptionForm } from "../../../src/roles/cli/option-form.ts";
 import type { OptionForm } from "../../../src/roles/cli/option-form.ts";
@@ -83,7 +86,7 @@ describe("on a host", () => {
     [["-gh"], [["--help"]]],
     [["-v", "--help", "web1", "surplus"], [["--help"]]],
     [["-e", "--help", "web1"], [["execute", "--", "web1", "--help"]]],
-  ])("%j", (words, lines) => {
+  ])("a host's option form %j runs %j", (words, lines) => {
     expect(host(...words)).toEqual(lines);
   });
 });
@@ -103,7 +106,7 @@ describe("in a guest", () => {
       ],
     ],
     [["-l", "-h"], [["--help"]]],
-  ])("%j", (words, lines) => {
+  ])("a guest's option form %j runs %j", (words, lines) => {
     expect(guest(...words)).toEqual(lines);
   });
 });
@@ -126,7 +129,7 @@ test.each([
   [["--", "-g"]],
   [["-"]],
   [[""]],
-])("%j is no option form of a host", (words) => {
+])("%j is not an option form of a host", (words) => {
   expect(host(...words)).toBeUndefined();
 });
 
@@ -145,7 +148,7 @@ describe("refused", () => {
     [["-g", "-t"], "option -t needs a value (see --help)"],
     [["--list-guests=all"], "option --list-guests takes no value (see --help)"],
     [["-e", "it's", "web1"], `Cannot split the command "it's": the quote ' has no end`],
-  ])("on a host: %j", (words, message) => {
+  ])("a host's option form %j is refused: %j", (words, message) => {
     expect(errorOf(() => host(...words))).toMatchObject({ code: "BAD_USAGE", message });
   });
 
@@ -154,7 +157,7 @@ describe("refused", () => {
     [["foo", "-e", "ls"], 'surplus word "foo" (see --help)'],
     [["-l", "foo"], 'surplus word "foo" (see --help)'],
     [["-l", "-c"], "option -c needs a value (see --help)"],
-  ])("in a guest: %j", (words, message) => {
+  ])("a guest's option form %j is refused: %j", (words, message) => {
     expect(errorOf(() => guest(...words))).toMatchObject({ code: "BAD_USAGE", message });
   });
 });

@@ -1,4 +1,4 @@
-/** `print-config`: one line for each setting, its value, and who said so. */
+/** `print-config`: one line for each setting, with its value and its origin. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { loadConfig } from "../../../src/config/config.ts";
 import { runSource } from "../../support/source-run.ts";
@@ -7,7 +7,7 @@ import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 setDefaultTimeout(60_000);
 
 describe.each(["host", "guest"])("of the %s", (role) => {
-  test("prints one line for each setting, with its origin", async () => {
+  test("print-config prints one line for each setting, with its origin", async () => {
     await using directory = await createTemporaryDirectory();
     const file = await directory.write("config.toml", '[log]\nformat = "text"');
     const environment = { NEGOTIATOR_LOG_LEVEL: "warn", NEGOTIATOR_TIMEOUT_SECONDS: "2.5" };
@@ -34,7 +34,7 @@ describe.each(["host", "guest"])("of the %s", (role) => {
     expect(columns.size).toBe(1);
   });
 
-  test("prints one JSON object that has every value and origin", async () => {
+  test("print-config --json prints one object with every value and origin", async () => {
     await using directory = await createTemporaryDirectory();
     const file = await directory.write("config.toml", '[log]\nlevel = "debug"');
     const environment = { NEGOTIATOR_CONFIG: file };
@@ -51,7 +51,7 @@ describe.each(["host", "guest"])("of the %s", (role) => {
   });
 });
 
-test("what an administrator wrote cannot steer the terminal, nor forge a line", async () => {
+test("control characters and line ends in a setting are printed as escapes", async () => {
   await using directory = await createTemporaryDirectory();
   const hostile = "\u001b[31m\nforged = 1\u009b\u202e";
   const file = await directory.write(`config${hostile}.toml`, '[log]\nlevel = "debug"');

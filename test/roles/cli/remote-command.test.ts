@@ -1,4 +1,4 @@
-/** From how a remote command ended to our exit code, and to what we say of it. What it does with streams is in the tests of `execute`. */
+/** The exit code and the error of a command line, for the result of a remote command. */
 import { expect, test } from "bun:test";
 import { exitCodeOf, explainDeadline } from "../../../src/roles/cli/remote-command.ts";
 
@@ -18,7 +18,7 @@ test.each([
   [{ signal: "SIGNONSENSE" }, 125],
   [{ signal: "toString" }, 125],
   [{}, 125],
-])("%j gives %d", (changes, exitCode) => {
+])("a command that ended with %j gives the exit code %d", (changes, exitCode) => {
   expect(exitCodeOf({ ...ENDED, ...changes })).toBe(exitCode);
 });
 
@@ -32,21 +32,24 @@ test.each([
   [
     { timedOut: true, durationMs: 2004 },
     10_000,
-    "The command was ended after 2 s: the other side gives it no more",
+    "The command was ended after 2 s: the other side allows no more time",
   ],
   [
     { timedOut: true, durationMs: 2512 },
     0,
-    "The command was ended after 2.5 s: the other side gives it no more",
+    "The command was ended after 2.5 s: the other side allows no more time",
   ],
   [{ timedOut: true, durationMs: 251 }, 250, "The command was ended: its deadline of 0.25 s has passed"],
-])("%j under a deadline of %d ms says %p", (changes, timeoutMs, message) => {
-  expect(
-    explainDeadline({ ...ENDED, ...changes }, { timeoutMs, givenMs: timeoutMs })?.message.split("\n")[0],
-  ).toBe(message);
-});
+])(
+  "a command that ended with %j under a deadline of %d ms gives the error %p",
+  (changes, timeoutMs, message) => {
+    expect(
+      explainDeadline({ ...ENDED, ...changes }, { timeoutMs, givenMs: timeoutMs })?.message.split("\n")[0],
+    ).toBe(message);
+  },
+);
 
-test("a deadline of which a part was spent on the way has passed when the rest has", () => {
+test("a command that used its remaining 1.5 s of a 6 s deadline is ended by that deadline", () => {
   const ended = { ...ENDED, timedOut: true, durationMs: 1500 };
   expect(explainDeadline(ended, { timeoutMs: 6000, givenMs: 1500 })?.message).toContain("deadline of 6 s");
 });

@@ -1,4 +1,4 @@
-/** Both command lines: from words to a subcommand that runs, to help, or to one line that says what is wrong. */
+/** The command line of a role: argv runs a subcommand, shows help, or is refused with one line. */
 import { afterEach, describe, expect, test } from "bun:test";
 import { configureLog, logFor } from "../../../src/log.ts";
 import { runRole } from "../../../src/roles/cli/run-role.ts";
@@ -11,7 +11,7 @@ import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 
 afterEach(() => configureLog({ level: "info", format: "text" }));
 
-/** A role whose one subcommand writes down how it was called. */
+/** A role whose only subcommand records its invocations. */
 function createRole(run: () => Promise<Outcome> | Outcome = () => ({ exitCode: 0 })): {
   role: RoleDefinition;
   calls: Invocation[];
@@ -36,7 +36,7 @@ function createRole(run: () => Promise<Outcome> | Outcome = () => ({ exitCode: 0
 }
 
 describe("a subcommand", () => {
-  test("gets its words and the settings, and says how it ended", async () => {
+  test("a subcommand gets its words and settings, and its outcome is the result", async () => {
     await using directory = await createTemporaryDirectory();
     const config = await directory.write("config.toml", '[log]\nlevel = "warn"');
     const outcome = { exitCode: 7, error: new NegotiatorError("DENIED", "no") };
@@ -54,7 +54,7 @@ describe("a subcommand", () => {
     expect(calls[0]?.config.origins.get("log.format")).toBe("option");
   });
 
-  test("may end later, and its errors come through", async () => {
+  test("a subcommand may end later, and its errors reach the caller", async () => {
     await using directory = await createTemporaryDirectory();
     const words = ["execute", "--config", await directory.write("config.toml", ""), "web1", "ls"];
     expect(await runRole(createRole(async () => ({ exitCode: 3 })).role, words)).toEqual({ exitCode: 3 });
@@ -71,7 +71,7 @@ describe("a subcommand", () => {
     [["-qqqqqq"], "silent"],
     [["-vv", "-q"], "debug"],
     [["-q", "--verbose"], "info"],
-  ])("with %j logs at level %s", async (options, level) => {
+  ])("a subcommand with the options %j logs at level %s", async (options, level) => {
     await using directory = await createTemporaryDirectory();
     const config = await directory.write("config.toml", '[log]\nlevel = "info"');
     const { role, calls } = createRole(() => {
@@ -85,7 +85,7 @@ describe("a subcommand", () => {
   });
 });
 
-test("a subcommand can read its settings anew, under the same options", async () => {
+test("a reload reads the config file again, under the same options", async () => {
   await using directory = await createTemporaryDirectory();
   const file = await directory.write("config.toml", '[log]\nlevel = "warn"');
   const { role, calls } = createRole();
@@ -106,7 +106,7 @@ describe("help", () => {
     [["execute", "-h"], "GUEST COMMAND"],
     [["execute", "web1", "-vh"], "GUEST COMMAND"],
     [["execute", "--config", "/none", "--help"], "GUEST COMMAND"],
-  ])("%j goes to stdout with exit code 0 and runs nothing", async (words, part) => {
+  ])("%j prints help on stdout with exit code 0, and runs nothing", async (words, part) => {
     const { role, calls } = createRole();
     const { result, stdout, stderr } = await spyOnOutput(() => runRole(role, words));
     expect({ result, stderr }).toEqual({ result: { exitCode: 0 }, stderr: "" });
@@ -133,7 +133,7 @@ describe("refused without running anything", () => {
     [["execute", "--jsno", "--help"], 'unknown option "--jsno": did you mean "--json"?'],
     [["execute", "--log-format", "jsno", "a", "b"], 'unknown value of --log-format "jsno": did you mean'],
     [["execute", "--log-format=", "a", "b"], 'unknown value of --log-format "": one of: text, json'],
-  ])("%j", async (words, message) => {
+  ])("%j is refused: %s", async (words, message) => {
     const { role, calls } = createRole();
     const { result, stdout, stderr } = await spyOnOutput(() => rejectionOf(runRole(role, words)));
     expect(result.code).toBe("BAD_USAGE");

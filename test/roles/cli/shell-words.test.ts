@@ -1,4 +1,4 @@
-/** Words of one string, as a POSIX shell would split it: checked against a real shell too. */
+/** Splitting one string into words as a POSIX shell does; checked against a real shell too. */
 import { expect, test } from "bun:test";
 import { splitWords } from "../../../src/roles/cli/shell-words.ts";
 import { errorOf } from "../../support/error-of.ts";
@@ -20,7 +20,7 @@ test.each([
   [`grün "🦀 x" \\🦀`, ["grün", "🦀 x", "🦀"]],
   ["--help -e '--'", ["--help", "-e", "--"]],
   ["\u0000\u001b", ["\u0000\u001b"]],
-])("%j is %j", (text, words) => {
+])("%j is split into %j", (text, words) => {
   expect(splitWords(text)).toEqual(words);
 });
 
@@ -31,20 +31,20 @@ test.each([
   ["it's a 'b c' d", "the quote '"],
   ["trailing \\", "a backslash"],
   ["\u001b[31m'", "\\x1b[31m'"],
-])("%j has no end", (text, part) => {
+])("%j is refused: %s has no end", (text, part) => {
   const error = errorOf(() => splitWords(text));
   expect(error.code).toBe("BAD_USAGE");
   expect(error.message).toContain(part);
   expect(error.message).not.toContain("\u001b");
 });
 
-test("a backslash before a line end joins the lines, but within single quotes", () => {
+test("a backslash before a line end joins the lines, except within single quotes", () => {
   expect(splitWords('"a\\\nb"')).toEqual(["ab"]);
   expect(splitWords("a\\\nb \\\n c\\\n")).toEqual(["ab", "c"]);
   expect(splitWords("'a\\\nb'")).toEqual(["a\\\nb"]);
 });
 
-test("a real shell splits harmless strings alike", async () => {
+test("a real shell splits random strings without special characters in the same way", async () => {
   const texts = [
     String.raw`a 'b c' "d\"e" f\ g`,
     String.raw`''x"y"'z' \\ "\a"`,

@@ -1,4 +1,4 @@
-/** Words of a command line: every option is declared, a foreign command's words stay untouched. */
+/** The tokenizer: every option must be declared, and the words of a foreign command stay as they are. */
 import { describe, expect, test } from "bun:test";
 import type { ArgsDef } from "citty";
 import { COMMON_OPTIONS } from "../../../src/roles/cli/options.ts";
@@ -51,21 +51,21 @@ describe("options", () => {
     [["-tv"], { timeout: ["v"] }],
     [["-t\u{1f642}"], { timeout: ["\u{1f642}"] }],
     [["-h"], { help: [""] }],
-  ])("%j", (words, options) => {
+  ])("%j is read as the options %j, before and after other words", (words, options) => {
     expect(read(words)).toEqual({ options, positionals: [] });
     expect(read(["web1", ...words])).toEqual({ options, positionals: ["web1"] });
     expect(read([...words, "web1"])).toEqual({ options, positionals: ["web1"] });
     expect(read([...words, "--", "-v", "--", "-x"])).toEqual({ options, positionals: ["-v", "--", "-x"] });
   });
 
-  test("may stand on both sides of other words", () => {
+  test("options on both sides of positional words are all read", () => {
     expect(read(["-v", "web1", "--json", "x", "-q"])).toEqual({
       options: { verbose: [""], json: [""], quiet: [""] },
       positionals: ["web1", "x"],
     });
   });
 
-  test("a dash alone and an empty word are no options", () => {
+  test("a single dash and an empty word are positional words", () => {
     expect(read(["-", ""])).toEqual({ options: {}, positionals: ["-", ""] });
   });
 });
@@ -100,30 +100,30 @@ describe("refused", () => {
     [["a", "b", ""], 'surplus word "" (see negotiator host list --help)'],
     [["a", "b", "--", "--json"], 'surplus word "--json" (see negotiator host list --help)'],
     [["a", "b", "\u001b[2J\n"], 'surplus word "\\x1b[2J\\n" (see negotiator host list --help)'],
-  ])("%j", (words, message) => {
+  ])("%j is refused: %s", (words, message) => {
     expect(refuse(words)).toStartWith(message);
   });
 });
 
-describe("behind the cut", () => {
+describe("after the words of ours", () => {
   const foreign = ["--help", "-v", "--", "--config", "", "-\u001b", "--x=y"];
 
   test.each([
     ["at once", ["web1", "ls"]],
-    ["behind our options", ["-v", "web1", "--json", "ls"]],
-    ["behind a double dash", ["--", "web1", "ls"]],
-    ["behind a double dash between the words", ["web1", "--", "ls"]],
-  ])("every word is the command's, %s", (_, ours) => {
+    ["after our options", ["-v", "web1", "--json", "ls"]],
+    ["after a double dash", ["--", "web1", "ls"]],
+    ["after a double dash between the words", ["web1", "--", "ls"]],
+  ])("every word belongs to the foreign command, %s", (_, ours) => {
     const { positionals, options } = read([...ours, ...foreign], EXECUTE);
     expect(positionals).toEqual(["web1", "ls", ...foreign]);
     expect(options).toEqual(ours.includes("-v") ? { verbose: [""], json: [""] } : {});
   });
 
-  test("a command's name may look like an option behind a double dash", () => {
+  test("after a double dash a command's name may look like an option", () => {
     expect(read(["web1", "--", "-v", "x"], EXECUTE).positionals).toEqual(["web1", "-v", "x"]);
   });
 
-  test("nothing is surplus, but declared words may be missing before it", () => {
+  test("a foreign command takes any number of words, but a missing GUEST is refused", () => {
     expect(() => checkPositionals(readWords(["a", "b", "c", "d"], EXECUTE), EXECUTE)).not.toThrow();
     expect(refuse(["--json"], EXECUTE)).toBe("missing GUEST (see negotiator host execute --help)");
   });

@@ -6,7 +6,7 @@ import { stat } from "node:fs/promises";
 import { connect } from "node:net";
 import { uptime } from "node:os";
 import { dialControl } from "../../../src/roles/cli/control-client.ts";
-import { listenForNews } from "../../support/notify-socket.ts";
+import { listenForNotifications } from "../../support/notify-socket.ts";
 import { createStage } from "../../support/stage.ts";
 import type { Side, Stage } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
@@ -27,13 +27,13 @@ const WAITING = "#!/bin/sh\necho ready\ncat\necho done\n";
 test(
   "a guest's daemon that gets only invalid messages opens its port again and serves the next host",
   async () => {
-    await using stage = await createStage({ isDark: true });
+    await using stage = await createStage({ withoutDaemons: true });
     const guest = stage.guest();
     const daemon = await guest.start();
     const invalid = connect(guest.port.hostPath);
     await once(invalid, "connect");
     invalid.write("rubbish\n".repeat(1000));
-    await daemon.says("The other side keeps sending what makes no sense");
+    await daemon.says("The peer sent too many invalid messages");
     invalid.destroy();
     await stage.host.start();
     await stage.open();
@@ -152,7 +152,7 @@ describe.concurrent.each(WAYS)("%s", (_, way) => {
       expect(await served.daemon.exited).toBe(0);
       const { exitCode, stderr } = await running.ended();
       expect(exitCode).toBe(125);
-      expect(stderr).toContain("Nobody knows how the call ended");
+      expect(stderr).toContain("The outcome of the call is unknown");
     },
     TIMEOUT_MS,
   );
@@ -160,11 +160,11 @@ describe.concurrent.each(WAYS)("%s", (_, way) => {
   test(
     "notifies the service manager of ready, reload and stop",
     async () => {
-      await using stage = await createStage({ isDark: true });
+      await using stage = await createStage({ withoutDaemons: true });
       const { served } = way(stage);
       const path = stage.at("notify");
       const beforeMs = performance.now();
-      using news = listenForNews(path);
+      using news = listenForNotifications(path);
       const daemon = await served.start({ NOTIFY_SOCKET: path });
       await until("it is ready", () => news.messages().length === 1);
       daemon.kill("SIGHUP");
@@ -187,7 +187,7 @@ describe.concurrent.each(WAYS)("%s", (_, way) => {
   test(
     "refuses a second daemon at its control socket, which has mode 660",
     async () => {
-      await using stage = await createStage({ isDark: true });
+      await using stage = await createStage({ withoutDaemons: true });
       const { served } = way(stage);
       await served.start();
       expect((await stat(served.control)).mode & 0o777).toBe(0o660);

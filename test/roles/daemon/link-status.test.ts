@@ -1,4 +1,4 @@
-/** What `status` says of a conversation. */
+/** The status of a link, from the states of its session. */
 import { expect, setSystemTime, test } from "bun:test";
 import { NegotiatorError } from "../../../src/errors.ts";
 import { DEFAULT_LIMITS } from "../../../src/limits.ts";
@@ -40,7 +40,7 @@ test.each<[Partial<Session>, string, string | null, Dialect | undefined]>([
   });
 });
 
-test("an error is news once, and forgotten when the conversation is open", () => {
+test("recordError returns true once per error, and an open session clears the error", () => {
   const tracker = createLinkStatus(DEFAULT_LIMITS);
   const error = new NegotiatorError("NO_CHANNEL", "nobody there");
   expect([tracker.recordError(error), tracker.recordError(error)]).toEqual([true, false]);
@@ -51,7 +51,7 @@ test("an error is news once, and forgotten when the conversation is open", () =>
   expect(tracker.recordError(error)).toBe(true);
 });
 
-test("since says when the state began", () => {
+test("since stays the same while the state stays the same", () => {
   const tracker = createLinkStatus(DEFAULT_LIMITS);
   const first = tracker.status(linkLike({ state: "cut" })).since;
   const again = tracker.status(linkLike({ state: "dialling" })).since;
@@ -59,7 +59,7 @@ test("since says when the state began", () => {
   expect(new Date(first).toISOString()).toBe(first);
 });
 
-test("since is the time of the change, not of the question", () => {
+test("since is the time of the state's change, not of the query", () => {
   const tracker = createLinkStatus(DEFAULT_LIMITS);
   setSystemTime(new Date("2026-01-01T00:00:00.000Z"));
   tracker.follow(linkLike({ state: "open", peer: PEER }));
@@ -69,7 +69,7 @@ test("since is the time of the change, not of the question", () => {
   expect(since).toBe("2026-01-01T00:00:00.000Z");
 });
 
-test("since is the time at which a silence became too long, whoever noticed it and when", () => {
+test("since is the time at which the peer became unresponsive, even if that is noticed later", () => {
   const limits = { unresponsiveAfterMs: 30_000 };
   const [earliestMs, nowMs, latestMs] = [Date.now(), performance.now(), Date.now()];
   for (const state of ["open", "idle"] as const) {
@@ -80,7 +80,7 @@ test("since is the time at which a silence became too long, whoever noticed it a
   }
 });
 
-test("one line for people", () => {
+test("formatLinkStatus gives one line, with version and last error if there are any", () => {
   const status = createLinkStatus(DEFAULT_LIMITS).status(
     linkLike({ state: "open", peer: PEER, outgoingCount: 2 }),
   );

@@ -1,4 +1,4 @@
-/** A call that is passed on: streams, cancel and end go through, failures too. */
+/** Calls that a daemon passes on: streams, cancel, result and failure. */
 import { executeOn } from "../../../src/peers/remote-command.ts";
 import { createNativePeer } from "../../../src/peers/native.ts";
 import { expect, test } from "bun:test";
@@ -26,7 +26,7 @@ function executeOver(session: Session, hasInput: boolean, signal?: AbortSignal):
   });
 }
 
-/** A caller, the one who passes on, and the one at the far end, whose calls `onCall` gets. */
+/** A caller, a daemon that pipes its call, and a far end that gives the call to `onCall`. */
 function createChain(onCall: (call: IncomingCall) => void, hasInput = true) {
   const far = createServedLink(onCall);
   const near = createServedLink((call) => {
@@ -45,7 +45,7 @@ function createChain(onCall: (call: IncomingCall) => void, hasInput = true) {
   };
 }
 
-test("both ways, whole and in order, then the result", async () => {
+test("input and output of a piped command arrive whole, followed by its result", async () => {
   await using chain = createChain((call) => {
     void (async () => {
       for await (const bytes of call.reader("stdin")) await call.writer("stdout").write(bytes);
@@ -65,7 +65,7 @@ test("both ways, whole and in order, then the result", async () => {
   expect(await remote.ended).toEqual(RESULT);
 });
 
-test("a cancel reaches the far end with its reason, and its result comes back", async () => {
+test("a cancel reaches the far end with its reason, and the result comes back", async () => {
   const reasons: string[] = [];
   await using chain = createChain((call) => {
     call.signal.addEventListener("abort", () => {
@@ -81,7 +81,7 @@ test("a cancel reaches the far end with its reason, and its result comes back", 
   expect(reasons[0]).toContain("enough of it");
 });
 
-test("a failure over there is the caller's failure", async () => {
+test("a failure at the far end rejects the caller's command with the same code", async () => {
   await using chain = createChain((call) => call.fail(new NegotiatorError("NO_COMMAND", "none such")), false);
   expect(await rejectionOf(chain.execute().ended)).toMatchObject({
     code: "NO_COMMAND",
@@ -89,7 +89,7 @@ test("a failure over there is the caller's failure", async () => {
   });
 });
 
-test("a caller that takes no more output stops the far end's stream, not its call", async () => {
+test("a caller that cancels stdout ends only the far end's stream, and gets its result", async () => {
   let isBroken = false;
   await using chain = createChain((call) => {
     void (async () => {
@@ -108,7 +108,7 @@ test("a caller that takes no more output stops the far end's stream, not its cal
   expect(isBroken).toBe(true);
 });
 
-test("output that was cut short over there is marked so here", async () => {
+test("output that is truncated at the far end is marked as truncated at the caller", async () => {
   await using chain = createChain((call) => {
     call.writer("stdout").end({ truncated: true });
     call.writer("stderr").end();
@@ -119,7 +119,7 @@ test("output that was cut short over there is marked so here", async () => {
   expect([stdout.isTruncated, stderr.isTruncated]).toEqual([true, false]);
 });
 
-test("input that the far end does not want is not waited for", async () => {
+test("a far end that cancels stdin can end the call before the input is written", async () => {
   await using chain = createChain((call) => {
     call.reader("stdin").cancel();
     call.respond(RESULT);
@@ -129,7 +129,7 @@ test("input that the far end does not want is not waited for", async () => {
   expect(await remote.ended).toEqual(RESULT);
 });
 
-test("a caller that asked for no streams gets its answer, and the far end's failure ends no process", async () => {
+test("a failure at the far end reaches a caller that asked for no streams", async () => {
   const far = createServedLink((call) => call.fail(new NegotiatorError("NO_COMMAND", "there is none")));
   const near = createServedLink((call) => {
     pipeCommand(call, executeOver(far.caller, false)).then(

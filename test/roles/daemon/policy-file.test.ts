@@ -27,7 +27,7 @@ describe.concurrent.each(WAYS)("%s", (whose, way) => {
   test(
     `${whose} denies every call while the policy file that its config names is missing`,
     async () => {
-      await using stage = await createStage({ isDark: true });
+      await using stage = await createStage({ withoutDaemons: true });
       const { caller, served, name, to, from } = way(stage);
       const file = stage.at(`${name}.policy.toml`);
       const missing = `Cannot read the policy "${file}": there is no such file`;

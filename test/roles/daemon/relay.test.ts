@@ -1,4 +1,4 @@
-/** What a call that is passed on may take: its one deadline holds for all the steps. */
+/** Calls that a daemon passes on: one deadline for all steps, and the cancel. */
 import { expect, test } from "bun:test";
 import { NegotiatorError } from "../../../src/errors.ts";
 import { createDispatcher } from "../../../src/methods/dispatcher.ts";
@@ -24,7 +24,7 @@ const noOutput = {
   cancel() {},
 };
 
-/** A peer that records how long each call was given. */
+/** A peer that records the timeout of each call. */
 function createWitness() {
   const givenMs: number[] = [];
   const peer: Peer = {
@@ -61,7 +61,7 @@ function relayTo(peerOf: Parameters<typeof createRelay>[0]) {
 test.each([
   ["execute", { guest: "web1", command: "x", args: [] }],
   ["list-commands", { guest: "web1" }],
-])("what the wait for the guest took of the deadline is not given to %s", async (method, params) => {
+])("%s gets the deadline minus the wait for the guest", async (method, params) => {
   const { peer, givenMs } = createWitness();
   await using link = relayTo(async (_guest, timeoutMs) => {
     const startMs = performance.now();
@@ -72,14 +72,14 @@ test.each([
   const { result } = await link.caller.call({ method, params, timeoutMs: 60_000 }).answer;
   expect(givenMs[0]).toBeWithin(1, 60_001);
   expect(givenMs[1]).toBeWithin(1, 60_001 - WAITED_MS);
-  // What the caller is told has to fit its own clock.
+  // The caller compares the duration with its own deadline, so it includes the wait.
   const { durationMs } = isJsonObject(result) ? result : {};
   if (method === "execute") expect(durationMs).toBeGreaterThanOrEqual(RESULT.durationMs + WAITED_MS);
   await link.caller.call({ method, params }).answer;
   expect(givenMs.slice(2)).toEqual([0, 0]);
 });
 
-test("a caller that gives up is waited for by nobody", async () => {
+test("a cancel ends the wait for a guest that does not answer", async () => {
   const signals: AbortSignal[] = [];
   await using link = relayTo((_guest, _timeoutMs, signal) => {
     signals.push(signal);

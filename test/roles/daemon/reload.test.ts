@@ -2,9 +2,9 @@
 import { describe, expect, test } from "bun:test";
 import { chmod, readFile } from "node:fs/promises";
 import { askStatus } from "../../../src/roles/host/ask-status.ts";
+import { DEFAULT_LIMITS } from "../../../src/limits.ts";
 import { createServices } from "../../../src/roles/daemon/services.ts";
 import { DEFAULTS } from "../../../src/config/settings.ts";
-import { DEFAULT_LIMITS } from "../../../src/limits.ts";
 import type { Launched } from "../../support/program.ts";
 import { createSocketRelay } from "../../support/socket-relay.ts";
 import { createStage } from "../../support/stage.ts";
@@ -52,7 +52,7 @@ async function expectToGoOn(running: Launched): Promise<void> {
 test.concurrent(
   "a reload finds an added guest, closes a removed one, and does not disturb a call to another",
   async () => {
-    await using stage = await createStage({ guests: ["web1", "web2"], isDark: true });
+    await using stage = await createStage({ guests: ["web1", "web2"], withoutDaemons: true });
     const { host } = stage;
     const config = await configOf(stage, "host");
     const [, web2 = ""] = /(\[\[guests\]\]\nname = "web2"[^]*)/.exec(config.text()) ?? [];
@@ -112,7 +112,7 @@ esac; done
 test.concurrent(
   "a reload replaces the follower of libvirt's events, and ends it when libvirt is switched off",
   async () => {
-    await using stage = await createStage({ guests: [], isDark: true });
+    await using stage = await createStage({ guests: [], withoutDaemons: true });
     await using bin = await createTemporaryDirectory();
     await chmod(await bin.write("virsh", FAKE_VIRSH), 0o755);
     const config = await configOf(stage, "host");
@@ -189,7 +189,7 @@ test.concurrent(
 test.concurrent(
   "a new device is opened at the reload, even after 16 failures of the old one",
   async () => {
-    await using stage = await createStage({ isDark: true });
+    await using stage = await createStage({ withoutDaemons: true });
     const guest = stage.guest();
     const config = await configOf(stage, "web1");
     await config.replace(guest.port.guestPath, "/dev/no-port-0");
@@ -206,6 +206,21 @@ test.concurrent(
   },
   // Much less than the pauses between so many attempts.
   60_000,
+);
+
+test.concurrent(
+  "a key without effect that appears at a reload gets one warning, also after a second reload",
+  async () => {
+    await using stage = await createStage();
+    const guest = stage.guest();
+    const config = await configOf(stage, "web1");
+    await config.replace(/$/, "[limits]\nfaults = 5\n");
+    await reload(guest);
+    await guest.daemon.says("WARN daemon: The key limits.faults in ");
+    await reload(guest, 2);
+    expect(guest.daemon.log().match(/WARN|ERROR/g)).toEqual(["WARN"]);
+  },
+  TIMEOUT_MS,
 );
 
 describe.concurrent.each(["host", "guest"] as const)("the %s's daemon", (role) => {

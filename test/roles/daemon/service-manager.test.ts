@@ -2,14 +2,14 @@
 import { expect, test } from "bun:test";
 import { closeSync, openSync, statSync } from "node:fs";
 import { isJournal, notifyService } from "../../../src/roles/daemon/service-manager.ts";
-import { listenForNews } from "../../support/notify-socket.ts";
+import { listenForNotifications } from "../../support/notify-socket.ts";
 import { spyOnOutput } from "../../support/spied-output.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 
 test("notifyService reaches a socket with a path and an abstract socket", async () => {
   await using directory = await createTemporaryDirectory();
   for (const path of [directory.at("notify"), `@negotiator-test-${process.pid}`]) {
-    using news = listenForNews(path);
+    using news = listenForNotifications(path);
     notifyService(path, "READY=1");
     notifyService(path, "STATUS=grün\nSTOPPING=1");
     expect(news.messages()).toEqual(["READY=1", "STATUS=grün\nSTOPPING=1"]);

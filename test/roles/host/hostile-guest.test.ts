@@ -1,4 +1,4 @@
-/** What a guest that means harm can do to its host: cost itself its own calls, and nobody else anything. */
+/** Attacks of a hostile guest: its own calls fail, and the host serves all other guests in bounded memory. */
 import { expect, test } from "bun:test";
 import { DEFAULT_LIMITS } from "../../../src/limits.ts";
 import { createHostileGuest } from "../../support/hostile-guest.ts";
@@ -12,14 +12,13 @@ import { until } from "../../support/until.ts";
 const MIB = 1024 * 1024;
 const TIMEOUT_MS = 120_000;
 /**
- * What the host's daemon may grow by through one attack: more than twice what garbage takes. The attacks of which something could
- * pile up send so much that it would be more.
+ * Most growth of the daemon's memory by one attack. Garbage takes half of that, and kept messages take more.
  */
 const GROWTH_BYTES = 128 * MIB;
-/** While frames of 15 MiB come, several of them are garbage. */
+/** Frames of 15 MiB leave several of them as garbage, so this attack may take more. */
 const FRAMES_GROWTH_BYTES = 320 * MIB;
 
-/** One counted frame that holds five million lists, which would take a gigabyte. */
+/** A length-prefixed frame with five million lists, which would take a gigabyte. */
 const FRAME_OF_LISTS = encodeFrame(`{"method":"x","args":[${"[],".repeat(5_000_000)}[]]}`);
 
 function encodeFrame(body: string): string {
@@ -29,17 +28,17 @@ function encodeFrame(body: string): string {
 type Scene = AsyncDisposable & {
   stage: Stage;
   evil: HostileGuest;
-  /** The host still serves the other guest, and has grown by no more than an attack may cost. */
+  /** Checks that the host still serves the other guest, and that its memory has grown by less than this. */
   expectUnharmed: (growthBytes?: number) => Promise<void>;
 };
 
 /**
- * A host's daemon, a good guest, and the evil one, which has greeted it. Each attack has a daemon of its own: how much
- * that grows depends on what is garbage in it already.
+ * A host's daemon with a good guest, and an evil one whose session is open. Garbage of one attack would hide
+ * the growth of the next, so each attack gets a new daemon.
  */
 async function createScene(): Promise<Scene> {
   await using owned = new AsyncDisposableStack();
-  const stage = owned.use(await createStage({ guests: ["good", "evil", "other"], isDark: true }));
+  const stage = owned.use(await createStage({ guests: ["good", "evil", "other"], withoutDaemons: true }));
   await Promise.all([stage.host.start(), stage.guest("good").start()]);
   const evil = owned.use(await createHostileGuest(stage.guest("evil").port.guestPath));
   await Promise.all([stage.open("good"), stage.open("evil")]);
@@ -69,7 +68,7 @@ test.each<[string, (random: ReturnType<typeof createRandom>) => Uint8Array | str
   ["counts without objects", () => "1\n".repeat(32 * 1024)],
   ["broken messages", () => '{"jsonrpc":"2.0","method":"execute","id":{}}\n'.repeat(1000)],
 ])(
-  "it may send %s",
+  "a guest that sends 8 MiB of %s does not harm the host",
   async (_, make) => {
     await using scene = await createScene();
     const { evil } = scene;
@@ -81,10 +80,10 @@ test.each<[string, (random: ReturnType<typeof createRandom>) => Uint8Array | str
 );
 
 test.each([
-  ["where it is called", "port"],
-  ["where it calls", "back"],
+  ["the port on which it is called", "port"],
+  ["the port on which it calls", "back"],
 ] as const)(
-  "it may send frames of millions of lists to %s: the host is back at its work at once",
+  "a guest that sends frames with millions of lists over %s does not harm the host",
   async (_, port) => {
     await using scene = await createScene();
     const { stage } = scene;
@@ -96,7 +95,7 @@ test.each([
 );
 
 test(
-  "it may ask whether we are there without end, and read no answer",
+  "a guest that sends a million pings and reads no answer does not harm the host",
   async () => {
     await using scene = await createScene();
     const { evil } = scene;
@@ -109,7 +108,7 @@ test(
 );
 
 test(
-  "it may call more than it is allowed to: the surplus is refused, other guests are served",
+  "a guest that makes 3000 calls gets its limit of open calls, and other guests are served",
   async () => {
     await using scene = await createScene();
     const { stage, evil } = scene;
@@ -130,28 +129,28 @@ test(
 );
 
 test(
-  "it may send more output than it has credit for: its call fails",
+  "a call whose guest sends more output than its credit fails with exit code 125",
   async () => {
     await using scene = await createScene();
     const { stage, evil } = scene;
     await using running = stage.host.launch(["execute", "evil", "x"]);
     const { id } = await evil.heard("execute");
     const text = "x".repeat(32 * 1024);
-    // Nobody reads the caller's output until all is sent, so the credit ends, sooner or later.
+    // The test reads the caller's output only afterwards, so the credit runs out.
     for (let offset = 0; offset < 10 * MIB && !evil.socket.destroyed; offset += text.length) {
       const params = { call: id, stream: "stdout", offset, text };
       await evil.raw(evil.counted({ method: "stream.data", params }));
     }
     const { exitCode, stderr } = await running.ended();
     expect(exitCode).toBe(125);
-    expect(stderr).toMatch(/it overran its credit of \d+ bytes\n$/);
+    expect(stderr).toMatch(/it exceeds the credit of \d+ bytes\n$/);
     await scene.expectUnharmed();
   },
   TIMEOUT_MS,
 );
 
 test(
-  "it may answer what makes no sense",
+  "a call whose guest sends an invalid result fails with exit code 125",
   async () => {
     await using scene = await createScene();
     const { stage, evil } = scene;
@@ -167,17 +166,17 @@ test(
 );
 
 test(
-  "it may put line ends into its words: they begin no line, on a terminal or in the log; our own remedies do",
+  "line ends in a guest's messages start no line on a terminal or in the log",
   async () => {
     await using scene = await createScene();
     const { stage, evil } = scene;
-    const words = "no\nnegotiator: forged\n<2>forged";
+    const message = "no\nnegotiator: forged\n<2>forged";
     await using running = stage.host.launch(["execute", "evil", "x"]);
     const { id } = await evil.heard("execute");
-    const error = { code: -32603, message: words, data: { code: "INTERNAL" } };
+    const error = { code: -32603, message, data: { code: "INTERNAL" } };
     await evil.raw(evil.counted({ id: String(id), error, streams: {} }));
     expect((await running.ended()).stderr).toBe("negotiator: no; negotiator: forged; <2>forged\n");
-    await evil.raw(evil.line({ method: "session.goodbye", params: { reason: words } }));
+    await evil.raw(evil.line({ method: "session.goodbye", params: { reason: message } }));
     await until("it is logged", () => stage.host.daemon.log().includes("has ended the session: no; "));
     expect(stage.host.daemon.log()).not.toMatch(/^\W*forged|^\s*negotiator: forged/m);
     const { stderr } = await stage.host.run(["execute", "godo", "x"]);
@@ -188,7 +187,7 @@ test(
 );
 
 test(
-  "it may answer and keep the output back that it names: its call fails, and is under way no more",
+  "a call whose guest withholds announced output ends with exit code 124 and is audited as TIMEOUT",
   async () => {
     await using scene = await createScene();
     const { stage, evil } = scene;
@@ -213,7 +212,7 @@ test(
 );
 
 test(
-  "it may take nothing and acknowledge nothing: the caller can give up, and nothing piles up",
+  "a caller can interrupt a call whose guest reads nothing, and unread input takes bounded memory",
   async () => {
     await using scene = await createScene();
     const { stage, evil } = scene;

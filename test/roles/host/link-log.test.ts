@@ -54,7 +54,7 @@ test("a flapping guest gives at most 20 lines in ten minutes, and two more a min
 });
 
 test("the daemon logs the connection of a guest", async () => {
-  await using stage = await createStage({ isDark: true });
+  await using stage = await createStage({ withoutDaemons: true });
   await stage.host.start();
   await stage.guest().start();
   await stage.host.daemon.says('INFO guests: guest "web1": connected (negotiator ');

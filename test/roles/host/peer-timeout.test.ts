@@ -5,7 +5,7 @@ import type { Endpoint } from "../../../src/discovery/endpoint.ts";
 import { DEFAULT_LIMITS } from "../../../src/limits.ts";
 import { configureLog } from "../../../src/log.ts";
 import { watchPeerTimeout } from "../../../src/roles/host/peer-timeout.ts";
-import { createHostGuests, NO_NEWS } from "../../support/host-guests.ts";
+import { createHostGuests, NO_CHANGES } from "../../support/host-guests.ts";
 import { createStage } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
 
@@ -51,7 +51,7 @@ test("a guest's command on the host ends when its agent does not come back", asy
 }, 60_000);
 
 test("a paused guest keeps its command on the host, and a guest that hangs loses it", async () => {
-  await using stage = await createStage({ guests: ["paused", "hangs"], isDark: true });
+  await using stage = await createStage({ guests: ["paused", "hangs"], withoutDaemons: true });
   await stage.host.command("echo", "#!/bin/sh\nexec cat\n");
   const limits = {
     ...DEFAULT_LIMITS,
@@ -69,7 +69,7 @@ test("a paused guest keeps its command on the host, and a guest that hangs loses
     return { guest, ...calling, path: stage.guest(guest).port.hostPath };
   });
   const daemons = await Promise.all(["paused", "hangs"].map((name) => stage.guest(name).start()));
-  guests.update({ ...NO_NEWS, appeared: endpoints });
+  guests.update({ ...NO_CHANGES, appeared: endpoints });
   await using paused = stage.guest("paused").launch(["execute", "-t", "0", "echo"], { isOpen: true });
   await using hangs = stage.guest("hangs").launch(["execute", "-t", "0", "echo"], { isOpen: true });
   for (const caller of [paused, hangs]) {
@@ -83,7 +83,7 @@ test("a paused guest keeps its command on the host, and a guest that hangs loses
     return lines.filter((line) => line.includes('"durationMs"')).map((line) => JSON.parse(line).peer.guest);
   };
   const [endpoint] = endpoints;
-  if (endpoint !== undefined) guests.update({ ...NO_NEWS, changed: [{ ...endpoint, state: "paused" }] });
+  if (endpoint !== undefined) guests.update({ ...NO_CHANGES, changed: [{ ...endpoint, state: "paused" }] });
   daemons[0]?.kill("SIGSTOP");
   await until("the paused guest is unresponsive", () =>
     guests.status().some(({ state }) => state === "unresponsive"),
@@ -92,7 +92,7 @@ test("a paused guest keeps its command on the host, and a guest that hangs loses
   await until("the guest that hangs has lost its call", async () => (await endedFor()).includes("hangs"));
   expect(await endedFor()).toEqual(["hangs"]);
   daemons[0]?.kill("SIGCONT");
-  if (endpoint !== undefined) guests.update({ ...NO_NEWS, changed: [endpoint] });
+  if (endpoint !== undefined) guests.update({ ...NO_CHANGES, changed: [endpoint] });
   await paused.feed("second\n");
   expect(await paused.firstLine()).toBe("second");
 }, 60_000);

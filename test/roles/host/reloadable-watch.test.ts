@@ -11,7 +11,7 @@ import type { WatchTarget } from "../../../src/roles/host/reloadable-watch.ts";
 import { endpoint } from "../../discovery/endpoint-sample.ts";
 import { createChanges, found } from "../../discovery/watch-stage.ts";
 import type { ChangeSource } from "../../discovery/watch-stage.ts";
-import { turns } from "../../support/turns.ts";
+import { waitTurns } from "../../support/event-loop.ts";
 import { until } from "../../support/until.ts";
 
 const A = endpoint({ guest: "a", path: "/a", source: "libvirt", uuid: "ua" });
@@ -114,7 +114,7 @@ test("a replace between a scan and its wait leads to a scan at once", async () =
   await scene.next();
   // The watch stands still between two calls of `next`, and after this no follower can report a change.
   old.followers[0]?.fail();
-  await turns(5);
+  await waitTurns(5);
   scene.reloadable.replace(next.target);
   expect((await scene.next()).appeared).toEqual([B]);
 });
@@ -201,7 +201,7 @@ test("a replace after the follower has ended starts the new one at once", async 
   await scene.next();
   const news = scene.next();
   old.followers[0]?.fail();
-  await turns(5);
+  await waitTurns(5);
   expect(scene.waiting()).toEqual([30_000]);
   scene.reloadable.replace(next.target);
   const { appeared, problems } = await news;
@@ -229,7 +229,7 @@ test("a follower that fails at once causes at most one scan per poll", async () 
   void scene.next().catch(() => undefined);
   for (let count = 0; count < 3; count++) {
     await until("it waits", () => scene.waiting().includes(5000));
-    await turns(5);
+    await waitTurns(5);
     expect(scene.waiting()).toEqual([5000]);
     await scene.endWait(5000);
   }

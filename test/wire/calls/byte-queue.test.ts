@@ -1,16 +1,16 @@
-/** Bytes that wait for their reader: all of them, in order, and at about their own size. */
+/** A byte queue gives out all bytes in order, and takes about as much memory as they do. */
 import { expect, test } from "bun:test";
 import { createByteQueue } from "../../../src/wire/calls/byte-queue.ts";
 import type { ByteQueue } from "../../../src/wire/calls/byte-queue.ts";
 import { createRandom } from "../../support/random.ts";
 
 function shiftAll(queue: ByteQueue): Uint8Array[] {
-  const pieces: Uint8Array[] = [];
-  for (let piece = queue.shift(); piece !== undefined; piece = queue.shift()) pieces.push(piece);
-  return pieces;
+  const chunks: Uint8Array[] = [];
+  for (let chunk = queue.shift(); chunk !== undefined; chunk = queue.shift()) chunks.push(chunk);
+  return chunks;
 }
 
-test("small pieces come out together, large ones as they are", () => {
+test("a byte queue joins small chunks and keeps large ones as they are", () => {
   const queue = createByteQueue();
   const large = new Uint8Array(1024).fill(9);
   for (const piece of [Uint8Array.of(1), Uint8Array.of(2, 3), large, Uint8Array.of(4)]) queue.push(piece);
@@ -20,13 +20,13 @@ test("small pieces come out together, large ones as they are", () => {
   expect(second?.buffer).toBe(large.buffer);
 });
 
-test("nothing is no piece", () => {
+test("an empty chunk adds nothing to a byte queue", () => {
   const queue = createByteQueue();
   queue.push(new Uint8Array(0));
   expect(queue.shift()).toBeUndefined();
 });
 
-test("pieces of any size come out whole and in order, however the reader takes them", () => {
+test("chunks of any size come out of a byte queue complete and in order", () => {
   const random = createRandom(11);
   for (let round = 0; round < 200; round++) {
     const queue = createByteQueue();
@@ -44,7 +44,7 @@ test("pieces of any size come out whole and in order, however the reader takes t
   }
 });
 
-test("what was shifted stays as it is when more comes", () => {
+test("bytes that were shifted from a byte queue do not change when more are pushed", () => {
   const queue = createByteQueue();
   queue.push(Uint8Array.of(1));
   const first = queue.shift();
@@ -52,7 +52,7 @@ test("what was shifted stays as it is when more comes", () => {
   expect([first, queue.shift()]).toEqual([Uint8Array.of(1), Uint8Array.of(2)]);
 });
 
-test("a small piece belongs to its sender again once it was pushed", () => {
+test("a small chunk can be overwritten after it was pushed", () => {
   const queue = createByteQueue();
   const piece = Uint8Array.of(1);
   queue.push(piece);
@@ -60,7 +60,7 @@ test("a small piece belongs to its sender again once it was pushed", () => {
   expect(queue.shift()).toEqual(Uint8Array.of(1));
 });
 
-test("100,000 pieces of a byte are held in few blocks", () => {
+test("a byte queue holds 100,000 chunks of one byte in less than 110,000 bytes", () => {
   const queue = createByteQueue();
   for (let count = 0; count < 100_000; count++) queue.push(Uint8Array.of(count % 251));
   const blocks = shiftAll(queue);
@@ -69,7 +69,7 @@ test("100,000 pieces of a byte are held in few blocks", () => {
   expect(heldBytes).toBeLessThan(110_000);
 });
 
-test("what was cleared is gone, and the next piece comes alone", () => {
+test("after clear a byte queue gives out only what was pushed later", () => {
   const queue = createByteQueue();
   queue.push(Uint8Array.of(1));
   queue.push(new Uint8Array(5000));

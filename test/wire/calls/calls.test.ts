@@ -1,4 +1,4 @@
-/** When a call is over: answered, its streams at their ends, on both sides; or ended by what its peer did. */
+/** A call is over when it is answered and its streams have ended, or when its peer has broken the rules. */
 import { describe, expect, test } from "bun:test";
 import { NegotiatorError } from "../../../src/errors.ts";
 import type { FaultCode } from "../../../src/errors.ts";
@@ -13,7 +13,7 @@ const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 const refuseAsLegacy = (nonce: unknown): string =>
   `${JSON.stringify({ success: false, error: `Method negotiate:${String(nonce)} not supported` })}\n`;
 
-/** A dialler with a call that was sent, one that was not, and the codes with which they will end. */
+/** Creates a dialler with a sent and an unsent call. `codes` resolves with the codes that end them. */
 const openBusy = (): { peer: ScriptedPeer; codes: Promise<string[]> } => {
   const peer = createOpenDialler();
   const sent = peer.session.call({ method: "m" });
@@ -23,15 +23,15 @@ const openBusy = (): { peer: ScriptedPeer; codes: Promise<string[]> } => {
   const codes = Promise.all([sent, unsent].map(async ({ answer }) => (await rejectionOf(answer)).code));
   return { peer, codes };
 };
-/** Says hello on another channel; returns the nonce. */
+/** Sends a hello on another channel, and returns its nonce. */
 const redial = (peer: ScriptedPeer): unknown => {
-  peer.session.cut();
+  peer.session.detach();
   peer.session.dial();
   return peer.drain()[0]?.["id"];
 };
 
 describe("a served call", () => {
-  test("that answered before its stream went out is over when it has", async () => {
+  test("a served call that answers before its stream is sent is over when the stream is sent", async () => {
     const link = await createLink();
     const call = link.host.call({ method: "m", read: ["stdout"] });
     await link.flow();
@@ -44,7 +44,7 @@ describe("a served call", () => {
     expect([link.host.outgoingCount, link.guest.incomingCount]).toEqual([0, 0]);
   });
 
-  test("is over when its caller has stopped its streams, however much was written", async () => {
+  test("a served call is over when its caller has stopped its streams, although bytes wait", async () => {
     const link = await createLink();
     const call = link.host.call({ method: "m", read: ["stdout"] });
     await link.flow();
@@ -60,7 +60,7 @@ describe("a served call", () => {
     expect([link.host.outgoingCount, link.guest.incomingCount]).toEqual([0, 0]);
   });
 
-  test("that is taken up stops its new caller's stdin", async () => {
+  test("attaching to a served call stops the new caller's stdin", async () => {
     const link = await createLink();
     const options = { method: "m", id: "a", isDetached: true, write: ["stdin"] };
     link.host.call(options).answer.catch(() => {});
@@ -76,7 +76,7 @@ describe("a served call", () => {
     );
   });
 
-  test("that is taken up by a caller without its stdout is not held up by it", async () => {
+  test("attaching without stdout stops the served call's stdout", async () => {
     const link = await createLink();
     link.host.call({ method: "m", id: "a", isDetached: true, read: ["stdout"] }).answer.catch(() => {});
     await link.flow();
@@ -91,8 +91,8 @@ describe("a served call", () => {
     expect([link.host.outgoingCount, link.guest.incomingCount]).toEqual([0, 0]);
   });
 
-  // What waited when the stream was stopped never goes out; a total that counts it is never reached.
-  test("whose stdout was stopped before it was taken up gives a total that is reached", async () => {
+  // Bytes that waited at the stop are never sent, so a total that included them would never be reached.
+  test("the total of a stopped stdout counts sent bytes only, so an attached call ends", async () => {
     const link = await createLink({ streamCreditBytes: 10 });
     const options = { method: "m", id: "a", isDetached: true, read: ["stdout"] };
     const first = link.host.call(options);
@@ -123,7 +123,7 @@ describe("a request with the id of another call", () => {
     ["another method", { ...first, method: "n" }],
     ["other parameters", { ...first, params: { command: "two" } }],
     ["no parameters", { method: "m" }],
-  ])("and %s is refused, while that runs and when it has ended", async (_, second) => {
+  ])("a repeated call id with %s gets BAD_REQUEST, while the call runs and later", async (_, second) => {
     const link = await createLink();
     link.host.call({ ...first, id: "a", isDetached: true }).answer.catch(() => {});
     await link.flow();
@@ -137,12 +137,12 @@ describe("a request with the id of another call", () => {
     await link.flow();
     expect(await rejectionOf(afterwards.answer)).toMatchObject({
       code: "BAD_REQUEST",
-      message: 'The call id "a" belongs to a call that asked for something else',
+      message: 'The call id "a" belongs to a different request',
     });
     expect(link.calls.guest).toHaveLength(1);
   });
 
-  test("and the same method and parameters attaches, while that runs and when it has ended", async () => {
+  test("a repeated call id with the same request attaches, while the call runs and later", async () => {
     const link = await createLink();
     link.host.call({ ...first, id: "a", isDetached: true }).answer.catch(() => {});
     await link.flow();
@@ -158,11 +158,11 @@ describe("a request with the id of another call", () => {
   });
 });
 
-describe("a call that the other side answers without sense", () => {
+describe("an invalid answer", () => {
   test.each([
     ["a negative total", { result: 1, streams: { stdout: { bytes: -1 } } }],
     ["an error that is text", { error: "no" }],
-  ])("with %s, ends", async (_, members) => {
+  ])("an answer with %s ends the call with BAD_REQUEST", async (_, members) => {
     const peer = createOpenDialler();
     const { answer } = peer.session.call({ method: "m" });
     peer.count({ id: peer.drain()[0]?.["id"], ...members });
@@ -172,7 +172,7 @@ describe("a call that the other side answers without sense", () => {
     expect(peer.drain()).toMatchObject([{ id: null, error: { data: { code: "BAD_REQUEST" } } }]);
   });
 
-  test("with a total below what came, ends with its reader", async () => {
+  test("an answer with a total below the received bytes ends the call with BAD_FRAME", async () => {
     const peer = createOpenDialler();
     const call = peer.session.call({ method: "m", read: ["stdout"] });
     const id = peer.drain()[0]?.["id"];
@@ -184,7 +184,7 @@ describe("a call that the other side answers without sense", () => {
     expect(peer.drain()).toMatchObject([{ id: null, error: { data: { code: "BAD_FRAME" } } }]);
   });
 
-  test("with a jump in the middle of its stream, ends", async () => {
+  test("an attachment in the middle of a stream ends the call with BAD_FRAME", async () => {
     const peer = createOpenDialler();
     const call = peer.session.call({ method: "m", read: ["stdout"] });
     const id = peer.drain()[0]?.["id"];
@@ -195,18 +195,18 @@ describe("a call that the other side answers without sense", () => {
   });
 });
 
-describe("a call that was answered, and whose output has not come whole,", () => {
+describe("an answered call with output to come", () => {
   test.each<[string, FaultCode, (peer: ScriptedPeer, call: OutgoingCall, id: unknown) => void]>([
     ["is cancelled", "CANCELLED", (_, call) => call.cancel("enough")],
-    ["is given up", "TIMEOUT", (_, call) => call.giveUp(new NegotiatorError("TIMEOUT", "too long"))],
+    ["is aborted", "TIMEOUT", (_, call) => call.abort(new NegotiatorError("TIMEOUT", "too long"))],
     ["loses its session", "UNKNOWN_OUTCOME", (peer) => peer.session.close("done")],
     [
-      "gets a piece of it at a wrong place",
+      "gets a chunk with a wrong offset",
       "BAD_FRAME",
       (peer, _, id) =>
         peer.count({ method: "stream.data", params: { call: id, stream: "stdout", offset: 7, text: "x" } }),
     ],
-  ])("is over when it %s, with its reader", async (_, code, end) => {
+  ])("an answered call that %s ends with its reader and code %s", async (_, code, end) => {
     const peer = createOpenDialler();
     const { call, id } = answerAhead(peer);
     const read = rejectionOf(readText(call.reader("stdout")));
@@ -219,7 +219,7 @@ describe("a call that was answered, and whose output has not come whole,", () =>
     expect(peer.drain().map(({ method }) => method)).not.toContain("call.cancel");
   });
 
-  test("is awaited by nobody until what came is read", async () => {
+  test("an answered call is awaited only after its received output was read", async () => {
     const { call } = answerAhead(createOpenDialler());
     expect(call.isAwaited).toBe(false);
     const reading = call.reader("stdout")[Symbol.asyncIterator]();
@@ -231,22 +231,22 @@ describe("a call that was answered, and whose output has not come whole,", () =>
   });
 });
 
-describe("a call that was sent has an unknown outcome, and one that was not fails for the reason,", () => {
-  test("after a goodbye", async () => {
+describe("the end of a session", () => {
+  test("a goodbye ends a sent call with UNKNOWN_OUTCOME, and an unsent one with CLOSED", async () => {
     const { peer, codes } = openBusy();
     peer.say({ method: "session.goodbye" });
     expect(await codes).toEqual(["UNKNOWN_OUTCOME", "CLOSED"]);
     expect([peer.session.state, peer.session.outgoingCount]).toEqual(["cut", 0]);
   });
 
-  test("after a refusal of the next hello", async () => {
+  test("a refused hello ends a sent call with UNKNOWN_OUTCOME, and an unsent one with its code", async () => {
     const { peer, codes } = openBusy();
     peer.say({ id: redial(peer), error: { code: -32014, message: "no" } });
     expect(await codes).toEqual(["UNKNOWN_OUTCOME", "UNSUPPORTED"]);
     expect([peer.session.state, peer.session.outgoingCount]).toEqual(["cut", 0]);
   });
 
-  test("after the next hello found an old agent", async () => {
+  test("an old agent ends a sent call with UNKNOWN_OUTCOME, and an unsent one with UNSUPPORTED", async () => {
     const { peer, codes } = openBusy();
     peer.send(refuseAsLegacy(redial(peer)));
     expect(await codes).toEqual(["UNKNOWN_OUTCOME", "UNSUPPORTED"]);
@@ -254,15 +254,15 @@ describe("a call that was sent has an unknown outcome, and one that was not fail
   });
 });
 
-test("calls that are given up while the peer acknowledges nothing leave nothing behind", async () => {
+test("5000 calls aborted while the peer acknowledges nothing leave no messages", async () => {
   const peer = createOpenDialler({ limits: { ...DEFAULT_LIMITS, unacknowledgedBytes: 10 } });
   peer.session.call({ method: "m" });
   peer.drain();
-  // More than may wait for a peer that makes us answer it.
+  // A session cuts a peer when more than 4096 messages wait.
   for (let round = 0; round < 5000; round++) {
     const call = peer.session.call({ method: "m", read: ["stdout"], write: ["stdin"] });
     call.writer("stdin").end();
-    call.giveUp(new NegotiatorError("TIMEOUT", "too long"));
+    call.abort(new NegotiatorError("TIMEOUT", "too long"));
   }
   expect([peer.session.outgoingCount, peer.drain()]).toEqual([1, []]);
   peer.count({ method: "call.cancel", params: { call: "none" } });
@@ -270,7 +270,7 @@ test("calls that are given up while the peer acknowledges nothing leave nothing 
 });
 
 describe("a call that waits for a session", () => {
-  test("goes into the next one with the stop of the stream that it no longer reads", async () => {
+  test("a waiting call goes into the next session with the stop of its cancelled stream", async () => {
     const link = await createLink();
     const call = link.host.call({ method: "m", read: ["stdout"] });
     call.reader("stdout").cancel();
@@ -284,7 +284,7 @@ describe("a call that waits for a session", () => {
     expect((await call.answer).result).toBe(1);
   });
 
-  test("goes into the next one with the end of its stdin", async () => {
+  test("a waiting call goes into the next session with the end of its stdin", async () => {
     const link = await createLink();
     const call = link.host.call({ method: "m", write: ["stdin"] });
     call.writer("stdin").end();
@@ -299,17 +299,17 @@ test.each([
   [{ method: "negotiate:me" }],
   [{ method: "m", id: "i".repeat(65) }],
   [{ method: "m", timeoutMs: 0 }],
-])("%j is not called, since the protocol cannot carry it", (options) => {
+])("the call %j throws, because the protocol cannot carry it", (options) => {
   const peer = createScriptedPeer({ side: "dialler" });
   expect(() => peer.session.call(options)).toThrow("Cannot send a message");
   expect(peer.session.outgoingCount).toBe(0);
 });
 
 function never(): never {
-  throw new Error("the other side was given no call");
+  throw new Error("the other side has received no call");
 }
 
-/** A call of which three bytes came, the answer, and none of the seven bytes more that it names. */
+/** Starts a call that gets three bytes and an answer with a total of ten. */
 function answerAhead(peer: ScriptedPeer) {
   const call = peer.session.call({ method: "m", read: ["stdout"] });
   const id = peer.drain()[0]?.["id"];

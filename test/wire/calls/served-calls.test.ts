@@ -1,4 +1,4 @@
-/** The memory of served calls: as much of it, and as long, as its limits say. */
+/** The served calls of a peer: the running ones, and the answers that their limits keep. */
 import { describe, expect, test } from "bun:test";
 import { createIncomingCall } from "../../../src/wire/calls/incoming-call.ts";
 import type { IncomingEnd } from "../../../src/wire/calls/incoming-call.ts";
@@ -12,7 +12,7 @@ const call = (id: number): IncomingEnd =>
     request: { kind: "request", id, method: "m", params: {} },
     creditBytes: 0,
     answerBytes: () => 1000,
-    outlet: { control: () => {}, ready: () => {}, leave: () => {} },
+    outlet: { control: () => {}, ready: () => {}, removeCall: () => {} },
     onAnswer: () => {},
     onOver: () => {},
   });
@@ -22,7 +22,7 @@ const remember = (served: ServedCalls, id: number, result: unknown = id): void =
 const remembered = (served: ServedCalls): number[] =>
   [1, 2, 3, 4, 5, 6].filter((id) => served.finished(id) !== undefined);
 
-test("a call is running until it has finished", () => {
+test("a served call is running until it has finished, and then its answer is kept", () => {
   const served = createServedCalls(LIMITS);
   const end = call(1);
   served.start(1, end, 42);
@@ -33,14 +33,14 @@ test("a call is running until it has finished", () => {
   expect([served.fingerprintOf(1), served.fingerprintOf(2)]).toEqual([42, undefined]);
 });
 
-test("an id that is a number is not the same as text", () => {
+test('the call ids 1 and "1" are different', () => {
   const served = createServedCalls(LIMITS);
   remember(served, 1);
   expect(served.finished("1")).toBeUndefined();
 });
 
-describe("what is forgotten first is the oldest", () => {
-  test("by number", () => {
+describe("the limits of kept answers", () => {
+  test("the oldest answer is removed when there are more than finishedCalls", () => {
     const served = createServedCalls(LIMITS);
     for (const id of [1, 2, 3]) remember(served, id);
     expect(remembered(served)).toEqual([1, 2, 3]);
@@ -48,7 +48,7 @@ describe("what is forgotten first is the oldest", () => {
     expect(remembered(served)).toEqual([2, 3, 4]);
   });
 
-  test("by bytes", () => {
+  test("the oldest answer is removed when there are more than finishedBytes", () => {
     const served = createServedCalls(LIMITS);
     for (const id of [1, 2]) remember(served, id, "x".repeat(400));
     expect(remembered(served)).toEqual([1, 2]);
@@ -56,7 +56,7 @@ describe("what is forgotten first is the oldest", () => {
     expect(remembered(served)).toEqual([2, 3]);
   });
 
-  test("and an answer that is too much alone is not kept, nor counted afterwards", () => {
+  test("an answer longer than finishedBytes is not kept, and later answers are", () => {
     const served = createServedCalls(LIMITS);
     remember(served, 1);
     remember(served, 2, "x".repeat(1000));
@@ -65,13 +65,13 @@ describe("what is forgotten first is the oldest", () => {
     expect(remembered(served)).toEqual([3, 4]);
   });
 
-  test("and the same id again counts once, as the newest", () => {
+  test("a repeated id keeps one answer, as the newest", () => {
     const served = createServedCalls(LIMITS);
     for (const id of [1, 2, 3, 1, 4]) remember(served, id, "x".repeat(200));
     expect(remembered(served)).toEqual([1, 3, 4]);
   });
 
-  test("by age", () => {
+  test("an answer is removed after finishedMs", () => {
     const served = createServedCalls(LIMITS);
     served.expire(1000);
     remember(served, 1);

@@ -1,4 +1,4 @@
-/** The reading end of a stream: every byte once, credit to the byte, every wrong claim refused. */
+/** A stream reader gives out every byte once, counts credit to the byte, and rejects invalid chunks. */
 import { describe, expect, test } from "bun:test";
 import { NegotiatorError } from "../../../src/errors.ts";
 import { createReader } from "../../../src/wire/calls/stream-reader.ts";
@@ -9,17 +9,17 @@ import { settle } from "../session/scripted-peer.ts";
 const WINDOW = 100;
 const bytes = (length: number): Uint8Array => new Uint8Array(length).fill(7);
 
-type Watched = ReaderEnd & { told: string[] };
+type Watched = ReaderEnd & { events: string[] };
 
 function watch(windowBytes = WINDOW): Watched {
-  const told: string[] = [];
+  const events: string[] = [];
   const end = createReader({
     windowBytes,
-    onCredit: () => told.push("credit"),
-    onCancel: () => told.push("cancel"),
-    onDone: () => told.push("done"),
+    onCredit: () => events.push("credit"),
+    onCancel: () => events.push("cancel"),
+    onDone: () => events.push("done"),
   });
-  return Object.assign(end, { told });
+  return Object.assign(end, { events });
 }
 
 async function readAll(end: ReaderEnd): Promise<number> {
@@ -29,7 +29,7 @@ async function readAll(end: ReaderEnd): Promise<number> {
 }
 
 describe("credit", () => {
-  test("to the last byte is taken, one byte more is not", () => {
+  test("a reader takes bytes up to its credit and rejects one byte more", () => {
     const end = watch();
     expect(end.receive(0, bytes(60))).toBeUndefined();
     expect(end.receive(60, bytes(41))?.code).toBe("BAD_FRAME");
@@ -39,36 +39,36 @@ describe("credit", () => {
     expect(end.receive(100, bytes(0))).toBeUndefined();
   });
 
-  test("is given back when half of the window was read, and not before", async () => {
+  test("a reader gives credit when half of its window was read, and not before", async () => {
     const end = watch(20_000);
     for (let offset = 0; offset < 20_000; offset += 2000) end.receive(offset, bytes(2000));
     const pieces = end.reader[Symbol.asyncIterator]();
     for (let read = 1; read <= 4; read++) await pieces.next();
-    expect([end.limit, end.told]).toEqual([20_000, []]);
+    expect([end.limit, end.events]).toEqual([20_000, []]);
     await pieces.next();
-    expect([end.limit, end.told]).toEqual([30_000, ["credit"]]);
+    expect([end.limit, end.events]).toEqual([30_000, ["credit"]]);
     expect(end.receive(20_000, bytes(10_001))?.code).toBe("BAD_FRAME");
     expect(end.receive(20_000, bytes(10_000))).toBeUndefined();
   });
 
-  test("is not given for bytes that nobody reads", async () => {
+  test("a reader gives no credit for bytes that were not read", async () => {
     const end = watch();
     end.receive(0, bytes(100));
     await settle();
-    expect([end.limit, end.told]).toEqual([100, []]);
+    expect([end.limit, end.events]).toEqual([100, []]);
   });
 
-  test("is not given when all has come", async () => {
+  test("a reader gives no credit after the whole stream was received", async () => {
     const end = watch();
     end.receive(0, bytes(100));
     end.finish({ bytes: 100 });
     expect(await readAll(end)).toBe(100);
-    expect(end.told).toEqual(["done"]);
+    expect(end.events).toEqual(["done"]);
   });
 });
 
-describe("claims", () => {
-  test("of another offset are refused", () => {
+describe("invalid messages", () => {
+  test("a chunk with an offset other than the next one is rejected", () => {
     const end = watch();
     end.receive(0, bytes(10));
     expect([0, 9, 11].map((offset) => end.receive(offset, bytes(1))?.code)).toEqual([
@@ -79,7 +79,7 @@ describe("claims", () => {
     expect(end.receive(10, bytes(1))).toBeUndefined();
   });
 
-  test("of an end are taken once, or twice in the same place", () => {
+  test("an end may be repeated, but an end at another offset is rejected", () => {
     const end = watch();
     end.receive(0, bytes(10));
     expect(end.finish({ bytes: 9 })?.code).toBe("BAD_FRAME");
@@ -89,12 +89,12 @@ describe("claims", () => {
     expect(end.receive(10, bytes(3))?.code).toBe("BAD_FRAME");
     expect(end.isDone).toBe(false);
     expect(end.receive(10, bytes(2))).toBeUndefined();
-    expect([end.isDone, end.told]).toEqual([true, ["done"]]);
+    expect([end.isDone, end.events]).toEqual([true, ["done"]]);
   });
 });
 
 describe("the iteration", () => {
-  test("gives what came before and after it began, and ends with the stream", async () => {
+  test("an iteration yields bytes from before and after its start, and ends with the stream", async () => {
     const end = watch();
     end.receive(0, bytes(10));
     const length = readAll(end);
@@ -106,24 +106,24 @@ describe("the iteration", () => {
     expect(end.reader.isTruncated).toBe(true);
   });
 
-  test("of an empty stream is empty", async () => {
+  test("the iteration of an empty stream yields nothing", async () => {
     const end = watch();
     end.finish({ bytes: 0 });
     expect(await readAll(end)).toBe(0);
     expect(end.reader.isTruncated).toBe(false);
   });
 
-  test("gives what came, then throws what ended the call", async () => {
+  test("after a failure the iteration yields the received bytes and then throws the error", async () => {
     const end = watch();
     end.receive(0, bytes(10));
     const pieces = end.reader[Symbol.asyncIterator]();
     end.fail(new NegotiatorError("UNKNOWN_OUTCOME", "gone"));
     expect(await pieces.next()).toEqual({ done: false, value: bytes(10) });
     expect((await rejectionOf(pieces.next())).code).toBe("UNKNOWN_OUTCOME");
-    expect(end.told).toEqual(["done"]);
+    expect(end.events).toEqual(["done"]);
   });
 
-  test("does not throw for what happens after the end", async () => {
+  test("a failure after the end of the stream does not make the iteration throw", async () => {
     const end = watch();
     end.receive(0, bytes(10));
     end.finish({ bytes: 10 });
@@ -133,19 +133,19 @@ describe("the iteration", () => {
 });
 
 describe("a cancel", () => {
-  test("drops what is queued, tells the sender, and takes whatever still comes", async () => {
+  test("cancel discards queued bytes, sends one stop, and ignores later messages", async () => {
     const end = watch();
     end.receive(0, bytes(10));
     end.reader.cancel();
     end.reader.cancel();
-    expect(end.told).toEqual(["cancel", "done"]);
+    expect(end.events).toEqual(["cancel", "done"]);
     expect(await readAll(end)).toBe(0);
     expect(end.receive(10, bytes(1000))).toBeUndefined();
     expect(end.finish({ bytes: 3 })).toBeUndefined();
-    expect(end.told).toEqual(["cancel", "done"]);
+    expect(end.events).toEqual(["cancel", "done"]);
   });
 
-  test("ends an iteration that waits", async () => {
+  test("cancel ends a waiting iteration", async () => {
     const end = watch();
     const length = readAll(end);
     await settle();
@@ -153,18 +153,18 @@ describe("a cancel", () => {
     expect(await length).toBe(0);
   });
 
-  test("after the end tells nobody", async () => {
+  test("cancel after the end of the stream sends no stop", async () => {
     const end = watch();
     end.receive(0, bytes(10));
     end.finish({ bytes: 10 });
     end.reader.cancel();
-    expect(end.told).toEqual(["done"]);
+    expect(end.events).toEqual(["done"]);
     expect(await readAll(end)).toBe(0);
   });
 });
 
 describe("a jump", () => {
-  test("counts what is gone as missed, and goes on with a whole window", async () => {
+  test("a jump counts the skipped bytes as missed and gives a whole window", async () => {
     const end = watch();
     expect(end.jump(40)).toBeUndefined();
     expect([end.reader.missedBytes, end.reader.bytes, end.limit]).toEqual([40, 0, 140]);
@@ -175,13 +175,13 @@ describe("a jump", () => {
     expect(end.reader.bytes).toBe(100);
   });
 
-  test("to the beginning changes nothing", () => {
+  test("a jump to offset 0 changes nothing", () => {
     const end = watch();
     expect(end.jump(0)).toBeUndefined();
     expect([end.reader.missedBytes, end.limit]).toEqual([0, 100]);
   });
 
-  test("is refused once bytes came, wherever it goes, and changes nothing", async () => {
+  test("a jump after the first byte is rejected and changes nothing", async () => {
     const end = watch();
     end.receive(0, bytes(50));
     await end.reader[Symbol.asyncIterator]().next();
@@ -190,14 +190,14 @@ describe("a jump", () => {
     expect(end.receive(50, bytes(100))).toBeUndefined();
   });
 
-  test("is refused the second time", () => {
+  test("a second jump is rejected", () => {
     const end = watch();
     end.jump(40);
     expect(end.jump(50)?.code).toBe("BAD_FRAME");
     expect([end.reader.missedBytes, end.limit]).toEqual([40, 140]);
   });
 
-  test("to the end ends it", async () => {
+  test("a jump to the end of the stream ends it without bytes", async () => {
     const end = watch();
     end.jump(40);
     end.finish({ bytes: 40 });
@@ -205,7 +205,7 @@ describe("a jump", () => {
     expect(end.reader.missedBytes).toBe(40);
   });
 
-  test("gives no credit for bytes that nobody has read", () => {
+  test("repeated jumps give no credit for bytes that were not read", () => {
     const end = watch();
     let queuedBytes = 0;
     for (let round = 1; round <= 50; round++) {
@@ -216,7 +216,7 @@ describe("a jump", () => {
     expect(queuedBytes).toBeLessThanOrEqual(2 * WINDOW);
   });
 
-  test("beyond the end is refused", () => {
+  test("a jump beyond the end is rejected and the stream still ends", () => {
     const end = watch();
     end.finish({ bytes: 10 });
     expect(end.jump(20)?.code).toBe("BAD_FRAME");

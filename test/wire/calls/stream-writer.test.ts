@@ -1,4 +1,4 @@
-/** The writing end of a stream: nothing beyond the credit, everything once, and the end told once. */
+/** A stream writer never exceeds its credit, sends every byte once, and sends one end. */
 import { describe, expect, test } from "bun:test";
 import { NegotiatorError } from "../../../src/errors.ts";
 import { createWriter } from "../../../src/wire/calls/stream-writer.ts";
@@ -19,7 +19,7 @@ function open(creditBytes: number): WriterEnd & { readies: number[]; dones: numb
   return Object.assign(end, { readies, dones });
 }
 
-/** Offsets and lengths of all that may go out. */
+/** Returns the offset and length of each chunk that can be sent. */
 function pullAll(end: WriterEnd): [offset: number, length: number][] {
   const pulled: [number, number][] = [];
   for (let chunk = end.pull(); chunk !== undefined; chunk = end.pull())
@@ -28,7 +28,7 @@ function pullAll(end: WriterEnd): [offset: number, length: number][] {
 }
 
 describe("credit", () => {
-  test("lets out exactly so many bytes", async () => {
+  test("a writer sends exactly as many bytes as its credit allows", async () => {
     const end = open(10);
     const written = end.writer.write(new Uint8Array(25));
     expect(pullAll(end)).toEqual([[0, 10]]);
@@ -42,7 +42,7 @@ describe("credit", () => {
     await written;
   });
 
-  test("wakes the sender when it grows, and not otherwise", () => {
+  test("a writer reports that it is ready when its credit grows, and not otherwise", () => {
     const end = open(10);
     end.credit(10);
     end.credit(9);
@@ -51,7 +51,7 @@ describe("credit", () => {
     expect(end.readies).toEqual([0]);
   });
 
-  test("of a new reader counts from what has gone out", () => {
+  test("the credit of a new reader counts from the bytes that were sent", () => {
     const end = open(10);
     void end.writer.write(new Uint8Array(100));
     pullAll(end);
@@ -61,8 +61,8 @@ describe("credit", () => {
   });
 });
 
-describe("pieces", () => {
-  test("are 32 KiB at most, and never hold two writes", () => {
+describe("chunks", () => {
+  test("a chunk has at most 32 KiB and never joins two writes", () => {
     const end = open(1e6);
     void end.writer.write(new Uint8Array(CHUNK + 1));
     void end.writer.write(new Uint8Array(3));
@@ -77,7 +77,7 @@ describe("pieces", () => {
     ["é", 2],
     ["☃", 3],
     ["😀", 4],
-  ])("do not cut %s in two", (character, width) => {
+  ])("a chunk does not split the character %s of %i bytes", (character, width) => {
     for (let before = 0; before < width; before++) {
       const text = "x".repeat(before) + character.repeat(Math.ceil(CHUNK / width) + 5);
       const end = open(1e6);
@@ -90,13 +90,13 @@ describe("pieces", () => {
     }
   });
 
-  test("are cut at the limit where there is no text", () => {
+  test("a chunk that is not text is cut at the credit limit", () => {
     const end = open(10);
     void end.writer.write(new Uint8Array(20).fill(0x80));
     expect(pullAll(end)).toEqual([[0, 10]]);
   });
 
-  test("go out though the credit is smaller than a character", () => {
+  test("a chunk is sent even if the credit is smaller than a character", () => {
     const end = open(1);
     void end.writer.write(encode("😀"));
     expect(pullAll(end)).toEqual([[0, 1]]);
@@ -106,7 +106,7 @@ describe("pieces", () => {
 });
 
 describe("a write", () => {
-  test("is done when its last byte has gone out", async () => {
+  test("a write resolves when its last byte was sent", async () => {
     const end = open(10);
     let isDone = false;
     const written = end.writer.write(new Uint8Array(11)).then(() => (isDone = true));
@@ -119,13 +119,13 @@ describe("a write", () => {
     expect(isDone).toBe(true);
   });
 
-  test("of nothing is done at once", async () => {
+  test("a write of no bytes resolves at once", async () => {
     const end = open(0);
     await end.writer.write(new Uint8Array(0));
     expect(end.readies).toEqual([]);
   });
 
-  test("after the end is refused", async () => {
+  test("a write after the end rejects with CLOSED", async () => {
     const end = open(10);
     end.writer.end();
     expect((await rejectionOf(end.writer.write(encode("a")))).code).toBe("CLOSED");
@@ -133,7 +133,7 @@ describe("a write", () => {
 });
 
 describe("the end", () => {
-  test("is told once, behind the last byte", async () => {
+  test("the end is sent once, after the last byte", async () => {
     const end = open(3);
     const written = end.writer.write(encode("abcd"));
     end.writer.end({ truncated: true });
@@ -150,14 +150,14 @@ describe("the end", () => {
     expect(end.total).toEqual({ bytes: 4, truncated: true });
   });
 
-  test("of an open stream is not told", () => {
+  test("an open stream sends no end", () => {
     const end = open(3);
     expect([end.pullEnd(), end.isDone]).toEqual([false, false]);
   });
 });
 
 describe("a stop", () => {
-  test("rejects what waits and what comes, and is seen by the writer", async () => {
+  test("a stop rejects waiting and later writes with CLOSED and aborts `stopped`", async () => {
     const end = open(1);
     const first = rejectionOf(end.writer.write(encode("abc")));
     const second = rejectionOf(end.writer.write(encode("d")));
@@ -175,7 +175,7 @@ describe("a stop", () => {
     expect(end.pullEnd()).toBe(false);
   });
 
-  test("leaves a total of what has gone out", async () => {
+  test("after a stop the total is the number of bytes that were sent", async () => {
     const end = open(3);
     const written = rejectionOf(end.writer.write(encode("abcde")));
     pullAll(end);
@@ -185,7 +185,7 @@ describe("a stop", () => {
     expect([end.total, end.offset]).toEqual([{ bytes: 3 }, 3]);
   });
 
-  test("after a failure keeps the failure", async () => {
+  test("writes after a failure and a stop reject with the failure", async () => {
     const end = open(0);
     const written = rejectionOf(end.writer.write(encode("a")));
     end.fail(new NegotiatorError("UNKNOWN_OUTCOME", "gone"));

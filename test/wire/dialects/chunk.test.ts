@@ -1,4 +1,4 @@
-/** Pieces of a stream as text or base64: every byte comes back, and the line stays short. */
+/** Stream chunks as text or base64: every byte is decoded again, and the line stays short. */
 import { describe, expect, test } from "bun:test";
 import { decodeChunk, encodeChunk } from "../../../src/wire/dialects/chunk.ts";
 import { errorOf } from "../../support/error-of.ts";
@@ -9,60 +9,62 @@ const mixed = (escapes: number): Uint8Array => encode("\u001b".repeat(escapes) +
 const lengthOf = (bytes: Uint8Array): number => JSON.stringify(encodeChunk(bytes)).length;
 
 test.each([
-  ["plain text", encode("a b"), "text"],
-  ["nothing", encode(""), "text"],
-  ["text outside of ASCII", encode("naïve ☃ 😀"), "text"],
-  ["a byte order mark", encode("\ufeffa"), "text"],
-  ["bytes that are no text", Uint8Array.of(0xff, 0xfe), "base64"],
-  ["half of a character", encode("😀").subarray(0, 2), "base64"],
-  ["NUL bytes", new Uint8Array(100), "base64"],
-  ["colours of a terminal", encode("\u001b[1m\u001b[2m"), "base64"],
-  ["a log", encode("12:00:01 guest web1 came up\n".repeat(10)), "text"],
-])("%s travels as %s", (_, bytes, form) => {
+  ["plain text", "text", encode("a b")],
+  ["no bytes", "text", encode("")],
+  ["text outside of ASCII", "text", encode("naïve ☃ 😀")],
+  ["text with a byte order mark", "text", encode("\ufeffa")],
+  ["bytes that are not UTF-8", "base64", Uint8Array.of(0xff, 0xfe)],
+  ["a part of a character", "base64", encode("😀").subarray(0, 2)],
+  ["NUL bytes", "base64", new Uint8Array(100)],
+  ["text with terminal colours", "base64", encode("\u001b[1m\u001b[2m")],
+  ["a log", "text", encode("12:00:01 guest web1 came up\n".repeat(10))],
+])("a chunk of %s is sent as %s", (_, form, bytes) => {
   const members = encodeChunk(bytes);
   expect(decodeChunk(members)).toEqual(bytes);
   expect(Object.keys(members)).toEqual([form]);
 });
 
 test.each(["ok\n", "web1\nweb2\n", '{"a": "b"}\n', "uid=0(root)\n", '\n\t\r"\\'])(
-  "%j travels as text",
+  "the chunk %j is sent as text",
   (text) => {
     expect(encodeChunk(encode(text))).toEqual({ text });
   },
 );
 
-test("control characters that JSON spells with six characters are few in a text", () => {
+test("a chunk of 1500 bytes is sent as text with 100 control characters, and as base64 with 101", () => {
   expect(Object.keys(encodeChunk(mixed(100)))).toEqual(["text"]);
   expect(Object.keys(encodeChunk(mixed(101)))).toEqual(["base64"]);
 });
 
-describe("no piece makes a line", () => {
-  test("much longer than base64 would, except for what people read", () => {
+describe("the line of a chunk", () => {
+  test("a chunk of one repeated byte takes at most 1.4 times its size, or 2.1 times for escaped text", () => {
     for (const byte of [0, 1, 0x1b, 0x7f, 0x80, 0xff, 0x41])
       expect(lengthOf(new Uint8Array(CHUNK).fill(byte))).toBeLessThan(CHUNK * 1.4);
     for (const byte of [0x09, 0x0a, 0x22, 0x5c])
       expect(lengthOf(new Uint8Array(CHUNK).fill(byte))).toBeLessThan(CHUNK * 2.1);
   });
 
-  test("that the shortest line a peer may ask for has no room for, with what is around it", () => {
+  test("the longest chunk fits into a line of 128 KiB with its envelope", () => {
     const worst = new Uint8Array(CHUNK).fill(0x0a).fill(0x1b, 0, Math.floor(CHUNK / 15));
     expect(Object.keys(encodeChunk(worst))).toEqual(["text"]);
     expect(lengthOf(worst)).toBeLessThan(128 * 1024 - 1000);
   });
 });
 
-describe("a piece is refused", () => {
+describe("an invalid chunk", () => {
   test.each([
-    ["without bytes", {}],
-    ["with two forms", { text: "", base64: "" }],
-    ["with a wrong letter", { base64: "a*==" }],
-    ["with a letter too many", { base64: "YWJjZ" }],
-    ["with too much text", { text: "x".repeat(CHUNK + 1) }],
-    ["with text that is long in bytes only", { text: "é".repeat(CHUNK / 2 + 1) }],
-    ["with too much base64", { base64: new Uint8Array(CHUNK + 1).toBase64() }],
-  ])("%s", (_, members) => expect(errorOf(() => decodeChunk(members)).code).toBe("BAD_FRAME"));
+    ["without text and base64", {}],
+    ["with text and base64", { text: "", base64: "" }],
+    ["with an invalid base64 character", { base64: "a*==" }],
+    ["with incomplete base64", { base64: "YWJjZ" }],
+    ["with more than 32 KiB of text", { text: "x".repeat(CHUNK + 1) }],
+    ["with text of more than 32 KiB in UTF-8", { text: "é".repeat(CHUNK / 2 + 1) }],
+    ["with more than 32 KiB in base64", { base64: new Uint8Array(CHUNK + 1).toBase64() }],
+  ])("a chunk %s throws BAD_FRAME", (_, members) =>
+    expect(errorOf(() => decodeChunk(members)).code).toBe("BAD_FRAME"),
+  );
 
-  test("not when it is just as long as allowed", () => {
+  test("a chunk of exactly 32 KiB is decoded", () => {
     expect(decodeChunk({ text: "x".repeat(CHUNK) })).toHaveLength(CHUNK);
     expect(decodeChunk({ base64: new Uint8Array(CHUNK).toBase64() })).toHaveLength(CHUNK);
   });

@@ -1,4 +1,4 @@
-/** What every dialect must keep to. A dialect comes with a table of its messages and bytes; the suite does the rest. */
+/** The tests that every dialect must pass, made from a table of its messages and their bytes. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Envelope } from "../../../src/wire/envelope.ts";
 import { createFramer } from "../../../src/wire/frames/framing.ts";
@@ -6,41 +6,41 @@ import { parseJsonObject } from "../../../src/wire/json.ts";
 import type { Message } from "../../../src/wire/message.ts";
 import { errorOf } from "../../support/error-of.ts";
 
-/** A message and its very bytes, with their framing. */
+/** A message and its bytes with their framing. */
 export type EnvelopeCase = {
   name: string;
   message: Message;
   wire: string;
-  /** What it reads as, where the dialect has no room for all of the message. */
+  /** The message that its bytes decode to, if the dialect cannot carry all of it. */
   readsAs?: Message;
 };
 
+/** The messages of a dialect. */
 export type EnvelopeTable = {
   name: string;
   envelope: Envelope;
   /** Other envelopes, which must not recognise any of its messages. */
-  strangers: readonly Envelope[];
+  others: readonly Envelope[];
   cases: readonly EnvelopeCase[];
-  /** Other spellings of a message, which are read but never written. */
+  /** Bytes that decode to a message, but are not what the dialect writes for it. */
   spellings: readonly { name: string; wire: string; message: Message }[];
-  /** Messages that the dialect has no words for. */
-  unsayable: readonly Message[];
-  /** Frames, without their framing, that are no message of the dialect. */
+  /** Messages that the dialect cannot carry. */
+  unencodable: readonly Message[];
+  /** Objects that are not messages of the dialect. */
   unreadable: readonly string[];
 };
 
-/** A busy machine takes longer for messages of 1 MiB that are cut at hundreds of places. */
+/** A busy machine needs long for messages of 1 MiB that are cut at hundreds of places. */
 setDefaultTimeout(240_000);
 
 const encoder = new TextEncoder();
-/** Wide enough for every case; the limits have tests of their own. */
 const LIMITS = { lineBytes: 4 * 1024 * 1024, lengthPrefixedBytes: 4 * 1024 * 1024 };
-/** Longer frames are cut at this many places, spread evenly, and near both ends at every byte. */
+/** Cutting a long frame at every byte takes too long, so it is cut at this many places and near both ends. */
 const CUTS = 512;
 
 /** Declares the tests of one dialect. */
 export function describeEnvelope(table: EnvelopeTable): void {
-  const { name: dialect, envelope, strangers, cases, spellings, unsayable, unreadable } = table;
+  const { name: dialect, envelope, others, cases, spellings, unencodable, unreadable } = table;
   const readable = [
     ...cases.map(({ name, wire, message, readsAs = message }) => ({ name, wire, message: readsAs })),
     ...spellings,
@@ -48,49 +48,58 @@ export function describeEnvelope(table: EnvelopeTable): void {
 
   describe(`the ${dialect} envelope`, () => {
     describe("writes", () => {
-      test.each(cases.map((row) => [row.name, row] as const))("%s in its very bytes", (_, row) => {
-        expect(new TextDecoder().decode(envelope.encode(row.message))).toBe(row.wire);
-      });
-      test.each(unsayable.map((message) => [message.kind, message] as const))(
-        "no %s, which it has no words for",
+      test.each(cases.map((row) => [row.name, row] as const))(
+        `${dialect}: encoding %s gives its exact bytes`,
+        (_, row) => {
+          expect(new TextDecoder().decode(envelope.encode(row.message))).toBe(row.wire);
+        },
+      );
+      test.each(unencodable.map((message) => [message.kind, message] as const))(
+        `${dialect}: encoding the message kind %s throws UNSUPPORTED`,
         (_, message) => expect(errorOf(() => envelope.encode(message)).code).toBe("UNSUPPORTED"),
       );
     });
 
     describe("reads", () => {
-      test.each(readable.map((row) => [row.name, row] as const))("%s whole", (_, { wire, message }) => {
-        const bytes = encoder.encode(wire);
-        expect(readAll(envelope, [bytes])).toEqual([message]);
-      });
       test.each(readable.map((row) => [row.name, row] as const))(
-        "%s byte by byte",
+        `${dialect}: the whole bytes of %s decode to the message`,
+        (_, { wire, message }) => {
+          const bytes = encoder.encode(wire);
+          expect(readAll(envelope, [bytes])).toEqual([message]);
+        },
+      );
+      test.each(readable.map((row) => [row.name, row] as const))(
+        `${dialect}: %s, received byte by byte, decodes to the message`,
         (_, { wire, message }) => {
           const bytes = encoder.encode(wire);
           const pieces = Array.from(bytes, (_byte, index) => bytes.subarray(index, index + 1));
           expect(readAll(envelope, pieces)).toEqual([message]);
         },
       );
-      test.each(readable.map((row) => [row.name, row] as const))("%s cut in two", (_, { wire, message }) => {
-        const bytes = encoder.encode(wire);
-        for (const cut of cutsOf(bytes.length)) {
-          const read = readAll(envelope, [bytes.subarray(0, cut), bytes.subarray(cut)]);
-          if (!Bun.deepEquals(read, [message])) expect({ cut, read }).toEqual({ cut, read: [message] });
-        }
-      });
-      test("all its messages one behind the other", () => {
+      test.each(readable.map((row) => [row.name, row] as const))(
+        `${dialect}: %s, cut in two at any byte, decodes to the message`,
+        (_, { wire, message }) => {
+          const bytes = encoder.encode(wire);
+          for (const cut of cutsOf(bytes.length)) {
+            const read = readAll(envelope, [bytes.subarray(0, cut), bytes.subarray(cut)]);
+            if (!Bun.deepEquals(read, [message])) expect({ cut, read }).toEqual({ cut, read: [message] });
+          }
+        },
+      );
+      test(`${dialect}: all messages in one piece of bytes decode in order`, () => {
         const bytes = encoder.encode(readable.map(({ wire }) => wire).join(""));
         expect(readAll(envelope, [bytes])).toEqual(readable.map(({ message }) => message));
       });
-      test.each(unreadable)("no %s", (text) => {
+      test.each(unreadable)(`${dialect}: decoding %s throws BAD_FRAME`, (text) => {
         expect(errorOf(() => envelope.decode(parseJsonObject(encoder.encode(text)))).code).toBe("BAD_FRAME");
       });
     });
 
-    test("is the only one that recognises each of its messages", () => {
+    test(`${dialect}: each message is recognised by its own envelope only`, () => {
       for (const { name, wire } of readable) {
         const object = parseJsonObject(encoder.encode(wire.slice(wire.indexOf("{")).trim()));
-        const knowers = [envelope, ...strangers].filter((candidate) => candidate.recognises(object));
-        expect([name, knowers]).toEqual([name, [envelope]]);
+        const recognisers = [envelope, ...others].filter((candidate) => candidate.recognises(object));
+        expect([name, recognisers]).toEqual([name, [envelope]]);
       }
     });
   });

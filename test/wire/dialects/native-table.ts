@@ -1,4 +1,4 @@
-/** The native dialect: JSON-RPC 2.0, one message a line. */
+/** The messages of the native dialect with their bytes. */
 import { legacyEnvelope } from "../../../src/peers/legacy/envelope.ts";
 import { native } from "../../../src/wire/dialects/native.ts";
 import type { Message, MessageBody } from "../../../src/wire/message.ts";
@@ -7,19 +7,20 @@ import type { EnvelopeCase, EnvelopeTable } from "./conformance.ts";
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const LONG = "x".repeat(1024 * 1024);
 
-/** The line of a message is the members behind `jsonrpc`. */
+/** Makes a case from the members that follow `jsonrpc`. */
 const line = (name: string, message: Message, members: string): EnvelopeCase => ({
   name,
   message,
   wire: `{"jsonrpc":"2.0",${members}}\n`,
 });
-const notice = (name: string, message: MessageBody, method: string, params: string): EnvelopeCase =>
+const protocolMessage = (name: string, message: MessageBody, method: string, params: string): EnvelopeCase =>
   line(name, message, `"method":"${method}","params":${params}`);
 
+/** The table of the native dialect. */
 export const nativeTable: EnvelopeTable = {
   name: "native",
   envelope: native,
-  strangers: [legacyEnvelope],
+  others: [legacyEnvelope],
   cases: [
     line(
       "a request",
@@ -27,7 +28,7 @@ export const nativeTable: EnvelopeTable = {
       '"id":"c1","method":"info","params":{"deep":[1,{"a":null}]}',
     ),
     line(
-      "a request with all it can have",
+      "a request with all members",
       {
         kind: "request",
         seq: 7,
@@ -50,7 +51,7 @@ export const nativeTable: EnvelopeTable = {
     ),
     line("a result of 1 MiB", { kind: "result", id: 1, result: LONG }, `"id":1,"result":"${LONG}"`),
     line(
-      "text that has to be escaped, and text that has not",
+      "text with and without escapes",
       { kind: "result", id: 1, result: '\u0000\n"\\/ é ☃ 😀\u2028' },
       '"id":1,"result":"\\u0000\\n\\"\\\\/ é ☃ 😀\u2028"',
     ),
@@ -71,90 +72,95 @@ export const nativeTable: EnvelopeTable = {
         '"streams":{"stdout":{"bytes":0}}',
     ),
     line(
-      "a failure of no call",
+      "a failure that belongs to no call",
       { kind: "failure", id: null, error: { code: "BAD_FRAME", message: "?" } },
       '"id":null,"error":{"code":-32700,"message":"?","data":{"code":"BAD_FRAME"}}',
     ),
     line(
-      "an event",
+      "a notice",
       { kind: "notice", method: "guest.joined", params: { guest: "web1" } },
       '"method":"guest.joined","params":{"guest":"web1"}',
     ),
-    notice(
-      "text of a stream",
+    protocolMessage(
+      "a stream chunk of text",
       { kind: "data", call: "c1", stream: "stdout", offset: 0, bytes: bytes("naïve 😀 {") },
       "stream.data",
       '{"call":"c1","stream":"stdout","offset":0,"text":"naïve 😀 {"}',
     ),
-    notice(
-      "bytes of a stream that are no text",
+    protocolMessage(
+      "a stream chunk of bytes that are not UTF-8",
       { kind: "data", call: 1, stream: "stdout", offset: 4096, bytes: Uint8Array.of(0xff, 0, 0x0a) },
       "stream.data",
       '{"call":1,"stream":"stdout","offset":4096,"base64":"/wAK"}',
     ),
-    notice(
-      "text of a stream in which escapes would cost too much",
+    protocolMessage(
+      "a stream chunk of text with many escapes",
       { kind: "data", call: 1, stream: "stdout", offset: 0, bytes: bytes("\u001b[1m\u001b[2m") },
       "stream.data",
       '{"call":1,"stream":"stdout","offset":0,"base64":"G1sxbRtbMm0="}',
     ),
-    notice(
+    protocolMessage(
       "credit",
       { kind: "credit", call: 1, stream: "stdin", limit: 131072 },
       "stream.credit",
       '{"call":1,"stream":"stdin","limit":131072}',
     ),
-    notice(
+    protocolMessage(
       "the end of a stream",
       { kind: "end", call: 1, stream: "stdin", bytes: 12 },
       "stream.end",
       '{"call":1,"stream":"stdin","bytes":12}',
     ),
-    notice(
-      "the end of a stream that was cut short",
+    protocolMessage(
+      "the end of a truncated stream",
       { kind: "end", call: 1, stream: "stdin", bytes: 12, truncated: true },
       "stream.end",
       '{"call":1,"stream":"stdin","bytes":12,"truncated":true}',
     ),
-    notice(
+    protocolMessage(
       "a stop",
       { kind: "stop", call: 1, stream: "std-err2" },
       "stream.stop",
       '{"call":1,"stream":"std-err2"}',
     ),
-    notice("a cancel", { kind: "cancel", call: "c1" }, "call.cancel", '{"call":"c1"}'),
-    notice(
+    protocolMessage("a cancel", { kind: "cancel", call: "c1" }, "call.cancel", '{"call":"c1"}'),
+    protocolMessage(
       "a cancel with its reason",
       { kind: "cancel", call: "c1", reason: "^C" },
       "call.cancel",
       '{"call":"c1","reason":"^C"}',
     ),
-    notice(
+    protocolMessage(
       "progress",
       { kind: "progress", call: "c1", value: { percent: 0.5 } },
       "call.progress",
       '{"call":"c1","value":{"percent":0.5}}',
     ),
-    notice(
+    protocolMessage(
       "an attachment",
       { kind: "attached", call: "c1", offsets: { stdout: 9 } },
       "call.attached",
       '{"call":"c1","offsets":{"stdout":9}}',
     ),
-    notice("an acknowledgement", { kind: "ack", received: 16 }, "session.ack", '{"received":16}'),
-    notice("a ping", { kind: "ping" }, "session.ping", "{}"),
-    notice("a pong", { kind: "pong" }, "session.pong", "{}"),
-    notice("a resync", { kind: "resync", received: 0 }, "session.resync", '{"received":0}'),
-    notice("a goodbye", { kind: "goodbye", reason: "restart" }, "session.goodbye", '{"reason":"restart"}'),
+    protocolMessage("an acknowledgement", { kind: "ack", received: 16 }, "session.ack", '{"received":16}'),
+    protocolMessage("a ping", { kind: "ping" }, "session.ping", "{}"),
+    protocolMessage("a pong", { kind: "pong" }, "session.pong", "{}"),
+    protocolMessage("a resync", { kind: "resync", received: 0 }, "session.resync", '{"received":0}'),
+    protocolMessage(
+      "a goodbye",
+      { kind: "goodbye", reason: "restart" },
+      "session.goodbye",
+      '{"reason":"restart"}',
+    ),
   ],
   spellings: [
     {
-      name: "members in another order, with blanks and members nobody knows",
+      name: "a request with blanks, unknown members and another order of members",
       wire: ' {"id" : 1 , "more": {}, "params": [2], "method":"m", "jsonrpc":"2.0"}\t\r\n',
       message: { kind: "request", id: 1, method: "m", params: [2] },
     },
     {
-      name: "a request behind its length",
+      name: "a request in a length-prefixed frame",
       wire: '40\n{"jsonrpc":"2.0","id":1,"method":"info"}',
       message: { kind: "request", id: 1, method: "info", params: undefined },
     },
@@ -164,12 +170,12 @@ export const nativeTable: EnvelopeTable = {
       message: { kind: "failure", id: 1, error: { code: "UNKNOWN_METHOD", message: "no" } },
     },
     {
-      name: "an error with a number that nobody knows",
+      name: "an error with an unknown number",
       wire: '{"jsonrpc":"2.0","id":1,"error":{"code":3,"message":"no"}}\n',
       message: { kind: "failure", id: 1, error: { code: "INTERNAL", message: "no" } },
     },
     {
-      name: "a stream request that names only what it writes",
+      name: "a request that writes a stream and reads none",
       wire: '{"jsonrpc":"2.0","id":1,"method":"m","streams":{"write":["in"]}}\n',
       message: {
         kind: "request",
@@ -180,14 +186,14 @@ export const nativeTable: EnvelopeTable = {
       },
     },
     {
-      name: "escaped text",
+      name: "a result with unneeded escapes",
       wire: '{"jsonrpc":"2.0","id":1,"result":"\\u00e9\\ud83d\\ude00\\/"}\n',
       message: { kind: "result", id: 1, result: "é😀/" },
     },
   ],
-  unsayable: [
+  unencodable: [
     {
-      kind: "senseless",
+      kind: "invalid",
       error: { code: "BAD_FRAME", message: "", name: "NegotiatorError", data: undefined },
     },
   ],

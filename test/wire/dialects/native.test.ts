@@ -1,4 +1,4 @@
-/** The native envelope, by its table. */
+/** The native envelope passes the tests of a dialect. */
 import { describeEnvelope } from "./conformance.ts";
 import { nativeTable } from "./native-table.ts";
 

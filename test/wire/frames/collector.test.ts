@@ -1,8 +1,8 @@
-/** Bytes gathered from pieces: all of them, or none when there are too many. */
+/** A collector returns all added bytes, or none when there are too many. */
 import { expect, test } from "bun:test";
 import { createCollector } from "../../../src/wire/frames/collector.ts";
 
-test("pieces of any size come back as one", () => {
+test("a collector joins pieces of any size", () => {
   const collector = createCollector(100_000);
   const parts = Array.from({ length: 300 }, (_, index) => new Uint8Array(index).fill(index));
   for (const part of parts) collector.add(part);
@@ -12,7 +12,7 @@ test("pieces of any size come back as one", () => {
   expect(collector.take()).toHaveLength(0);
 });
 
-test("the limit itself is not over it, one byte more is", () => {
+test("a collector is over its limit with one byte more than the limit", () => {
   const collector = createCollector(10);
   collector.add(new Uint8Array(10).fill(1));
   expect(collector.isOver).toBe(false);
@@ -22,7 +22,7 @@ test("the limit itself is not over it, one byte more is", () => {
   expect([collector.isOver, collector.length]).toEqual([true, 11]);
 });
 
-test("what was over is gone, and the next is gathered whole", () => {
+test("a collector throws away bytes over the limit, and collects the next ones", () => {
   const collector = createCollector(10);
   collector.add(new Uint8Array(8).fill(1));
   collector.add(new Uint8Array(8).fill(2));
@@ -33,7 +33,7 @@ test("what was over is gone, and the next is gathered whole", () => {
   expect(collector.take()).toEqual(new Uint8Array(9).fill(4));
 });
 
-test("what was taken stays as it is", () => {
+test("taken bytes do not change when more are added", () => {
   const collector = createCollector(1_000_000);
   for (const size of [10, 300_000]) {
     collector.add(new Uint8Array(size).fill(1));

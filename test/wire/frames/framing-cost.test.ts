@@ -1,10 +1,10 @@
-/** What endless frames cost: bounded memory, and work in proportion to the bytes. */
+/** An endless frame costs bounded memory, and work in proportion to its bytes. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { heapStats } from "bun:jsc";
 import { createFramer } from "../../../src/wire/frames/framing.ts";
 import { processorMsOf } from "../../support/processor-time.ts";
 
-/** A busy machine takes longer for hundreds of megabytes. */
+/** A busy machine needs long for hundreds of megabytes. */
 setDefaultTimeout(240_000);
 
 const MIB = 1024 * 1024;
@@ -24,8 +24,8 @@ function push(beginning: Beginning, bytes: number, pieceBytes: number): number {
 
 const names = Object.keys(BEGINNINGS).filter((name): name is Beginning => Object.hasOwn(BEGINNINGS, name));
 
-describe.each(names)("an endless %s", (beginning) => {
-  test("of 100 MiB holds no more memory than its limit", () => {
+describe.each(names)("an endless frame (%s)", (beginning) => {
+  test(`an endless ${beginning} of 100 MiB holds no more memory than its limit`, () => {
     const framer = createFramer(LIMITS);
     expect([...framer.push(new TextEncoder().encode(BEGINNINGS[beginning]))]).toEqual([]);
     const before = heldBytes();
@@ -39,7 +39,7 @@ describe.each(names)("an endless %s", (beginning) => {
     expect([...framer.push(new TextEncoder().encode('"}\n{"b":1}\n'))].at(-1)?.kind).toBe("message");
   });
 
-  test("in single bytes holds no more memory than its limit", () => {
+  test(`an endless ${beginning} in single bytes holds no more memory than its limit`, () => {
     const framer = createFramer({ lineBytes: 64 * 1024, lengthPrefixedBytes: 64 * 1024 });
     expect([...framer.push(new TextEncoder().encode(BEGINNINGS[beginning]))]).toEqual([]);
     const before = heldBytes();
@@ -52,19 +52,19 @@ describe.each(names)("an endless %s", (beginning) => {
   test.each([
     [1, 256 * 1024],
     [64 * 1024, 12 * MIB],
-  ])("in pieces of %i costs in proportion", (pieceBytes, bytes) => {
+  ])(`an endless ${beginning} in pieces of %i bytes costs work in proportion`, (pieceBytes, bytes) => {
     const twice = processorMsOf(() => push(beginning, 2 * bytes, pieceBytes));
     const once = processorMsOf(() => push(beginning, bytes, pieceBytes));
     expect(twice / once).toBeLessThan(3);
   });
 
-  test("is reported once", () => {
+  test(`an endless ${beginning} is reported at most once`, () => {
     const frames = push(beginning, 20 * MIB, 64 * 1024);
     expect(frames).toBe(beginning === "object" ? 1 : 0);
   });
 });
 
-test("a fault is no more than its bytes, and what nobody asks for is not cut", () => {
+test("1000 faults share one error, and frames that are not asked for are not cut", () => {
   const framer = createFramer(LIMITS);
   const faults = [...framer.push(new TextEncoder().encode("1\n".repeat(1000)))];
   expect(faults).toHaveLength(999);

@@ -1,18 +1,18 @@
-/** Frames to tear, and frames that have to come out behind a tear. */
+/** Frames to tear, and frames that the framer must find after a torn one. */
 import { encodeLengthPrefixed } from "../../../src/wire/frames/length-prefixed.ts";
 import { native } from "../../../src/wire/dialects/native.ts";
 import { createFramer } from "../../../src/wire/frames/framing.ts";
 import type { Framer } from "../../../src/wire/frames/framing.ts";
 import { encodeHello, encodeWelcome } from "../../../src/wire/session/handshake.ts";
 
-/** Of the framer that has to find frames again. */
 const LIMITS = { lineBytes: 4000, lengthPrefixedBytes: 8000 };
-/** Pieces of this size are never more than one. */
+/** A piece size that no input reaches. */
 export const WHOLE = 1e9;
 
 const agent = { name: "a {7", version: '1"', role: "host\\" };
 const limits = { lineBytes: 131_072 };
 
+/** Returns a hello with strings that could mislead a framer. */
 export const hello = (nonce: string): Uint8Array =>
   encodeHello({
     nonce,
@@ -23,7 +23,7 @@ export const hello = (nonce: string): Uint8Array =>
     limits,
   });
 
-/** Every kind of frame, with digits, quotes, escapes, line ends and brackets where they could mislead. */
+/** Every kind of frame, with digits, quotes, escapes, line ends and brackets that could mislead a framer. */
 export const TORN = {
   hello: hello("old1"),
   "native line": native.encode({
@@ -48,6 +48,7 @@ export const TORN = {
   "legacy result": encodeLengthPrefixed({ result: "127.0.0.1/8\n192.0.2.2/24\n", success: true }),
 } as const;
 
+/** The frames that must be found. */
 export const FRESH = {
   hello: hello("new9"),
   "legacy call": encodeLengthPrefixed({ args: [], kw: {}, method: "list_commands" }),
@@ -60,7 +61,7 @@ export const FRESH = {
   }),
 } as const;
 
-/** What the framer makes of bytes that come in pieces of one size: messages as text, faults by their codes. */
+/** Returns the frames of bytes that come in pieces of one size: messages as text, faults as their codes. */
 export function frame(framer: Framer, bytes: Uint8Array, pieceBytes: number): string[] {
   const found: string[] = [];
   for (let start = 0; start < bytes.length; start += pieceBytes) {
@@ -71,14 +72,14 @@ export function frame(framer: Framer, bytes: Uint8Array, pieceBytes: number): st
   return found;
 }
 
-/** Where a fresh frame does not come out behind `torn`, cut at any byte; all of them is none. */
+/** Cuts `torn` at each byte, and returns the cuts after which the framer does not find `fresh`. */
 export function findLost(torn: Uint8Array, keep: "start" | "end", fresh: Uint8Array): object[] {
   const lost: object[] = [];
-  const behind = new TextEncoder().encode('\n{"z":0}\n');
+  const after = new TextEncoder().encode('\n{"z":0}\n');
   for (let cut = 0; cut <= torn.length; cut++) {
     const kept = keep === "start" ? torn.subarray(0, cut) : torn.subarray(cut);
     for (const pieceBytes of [1, 7, WHOLE]) {
-      const found = frame(createFramer(LIMITS), Buffer.concat([kept, fresh, behind]), pieceBytes);
+      const found = frame(createFramer(LIMITS), Buffer.concat([kept, fresh, after]), pieceBytes);
       const isFound = found.at(-2) === bodyOf(fresh) && found.at(-1) === '{"z":0}';
       if (!isFound) lost.push({ kept: new TextDecoder().decode(kept.slice(-30)), pieceBytes, found });
     }
@@ -86,7 +87,7 @@ export function findLost(torn: Uint8Array, keep: "start" | "end", fresh: Uint8Ar
   return lost;
 }
 
-/** The message in a frame, without what is around it. */
+/** Returns the message in a frame, without its framing. */
 export function bodyOf(bytes: Uint8Array): string {
   const text = new TextDecoder().decode(bytes);
   return text.slice(text.indexOf("{")).trim();

@@ -1,4 +1,4 @@
-/** What goes out next: resends, then control, then data in turns. */
+/** The outbox sends unacknowledged messages first, then control messages, then stream data in turns. */
 import { expect, test } from "bun:test";
 import { createOutbox } from "../../../src/wire/session/outbox.ts";
 import type { Outbox, Sender } from "../../../src/wire/session/outbox.ts";
@@ -9,16 +9,16 @@ import { settle } from "./scripted-peer.ts";
 
 const CHUNK = 32 * 1024;
 
-/** The messages in words, until there are no more or `most` of them. */
+/** Describes at most `most` messages of the outbox. */
 function pullAll(outbox: Outbox, sequence: Sequence, most = 100): string[] {
-  const said: string[] = [];
-  while (said.length < most) {
+  const pulled: string[] = [];
+  while (pulled.length < most) {
     const bytes = outbox.pull(sequence);
     if (bytes === undefined) break;
     const { method, params } = JSON.parse(new TextDecoder().decode(bytes));
-    said.push([method, params.call, params.bytes].filter((word) => word !== undefined).join(" "));
+    pulled.push([method, params.call, params.bytes].filter((word) => word !== undefined).join(" "));
   }
-  return said;
+  return pulled;
 }
 
 function sender(outbox: Outbox, call: string, creditBytes: number): Sender {
@@ -37,7 +37,7 @@ function send(outbox: Outbox, call: string, bytes: number, creditBytes = 1e9): S
   return made;
 }
 
-test("streams take turns, one piece each, and end behind their last byte", () => {
+test("streams send one chunk each in turn, and their end after their last byte", () => {
   const outbox = createOutbox(() => {});
   send(outbox, "much", 3 * CHUNK);
   send(outbox, "little", 10);
@@ -55,7 +55,7 @@ test("streams take turns, one piece each, and end behind their last byte", () =>
   ]);
 });
 
-test("control goes before data, in its order, also when it comes later", () => {
+test("control messages go before stream data and keep their order", () => {
   const outbox = createOutbox(() => {});
   const sequence = createSequence(1e9);
   send(outbox, "much", 2 * CHUNK);
@@ -65,7 +65,7 @@ test("control goes before data, in its order, also when it comes later", () => {
   expect(pullAll(outbox, sequence, 3)).toEqual(["call.cancel 2", "call.cancel 3", "stream.data much"]);
 });
 
-test("control that is no longer needed is left out, and made only when its turn comes", () => {
+test("a control message is made when its turn comes, and skipped if it is not needed then", () => {
   const outbox = createOutbox(() => {});
   let limit = 1;
   outbox.control(() => undefined);
@@ -77,7 +77,7 @@ test("control that is no longer needed is left out, and made only when its turn 
   expect(outbox.length).toBe(0);
 });
 
-test("a stream without credit costs only itself, and comes back with its credit", () => {
+test("a stream without credit does not hold up another, and goes on when it gets credit", () => {
   const outbox = createOutbox(() => {});
   const sequence = createSequence(1e9);
   const stopped = send(outbox, "stopped", 100, 5);
@@ -92,7 +92,7 @@ test("a stream without credit costs only itself, and comes back with its credit"
   expect(pullAll(outbox, sequence)).toEqual(["stream.data stopped", "stream.end stopped 100"]);
 });
 
-test("nothing new goes out without room, and all of it afterwards", () => {
+test("new messages wait while the sequence has no room, and are sent when it has", () => {
   const outbox = createOutbox(() => {});
   const sequence = createSequence(10);
   for (const call of [1, 2, 3]) outbox.control(() => ({ kind: "cancel", call }));
@@ -105,7 +105,7 @@ test("nothing new goes out without room, and all of it afterwards", () => {
   expect(pullAll(outbox, sequence)).toEqual(["call.cancel 3"]);
 });
 
-test("resends go before everything else", () => {
+test("unacknowledged messages are sent again before all others", () => {
   const outbox = createOutbox(() => {});
   const sequence = createSequence(1e9);
   send(outbox, "much", CHUNK);
@@ -119,7 +119,7 @@ test("resends go before everything else", () => {
   ]);
 });
 
-test("a call that is over leaves with what was for it alone", () => {
+test("removeCall removes the messages and streams of one call only", () => {
   const outbox = createOutbox(() => {});
   const sequence = createSequence(1e9);
   outbox.control(() => ({ kind: "cancel", call: "going" }));
@@ -127,7 +127,7 @@ test("a call that is over leaves with what was for it alone", () => {
   outbox.control(() => ({ kind: "credit", call: "staying", stream: "stdout", limit: 1 }), "staying");
   send(outbox, "going", 10);
   send(outbox, "staying", 10);
-  outbox.leave("going");
+  outbox.removeCall("going");
   expect(outbox.length).toBe(2);
   expect(pullAll(outbox, sequence)).toEqual([
     "call.cancel going",
@@ -137,12 +137,12 @@ test("a call that is over leaves with what was for it alone", () => {
   ]);
 });
 
-test("whoever puts something in is heard", async () => {
-  let heard = 0;
-  const outbox = createOutbox(() => heard++);
+test("each addition to the outbox calls onOutput", async () => {
+  let outputs = 0;
+  const outbox = createOutbox(() => outputs++);
   outbox.control(() => undefined);
-  expect(heard).toBe(1);
+  expect(outputs).toBe(1);
   sender(outbox, "a", 5).writer.writer.end();
   await settle();
-  expect(heard).toBe(2);
+  expect(outputs).toBe(2);
 });

@@ -1,4 +1,4 @@
-/** Whatever a channel does to the bytes, calls and streams arrive whole, in order, and once. */
+/** Calls and streams arrive complete, in order and once over a channel that is cut and torn at random. */
 import { expect, test } from "bun:test";
 import type { IncomingCall } from "../../../src/wire/calls/incoming-call.ts";
 import type { OutgoingCall } from "../../../src/wire/calls/outgoing-call.ts";
@@ -9,7 +9,7 @@ import { createSessionPair } from "./session-pair.ts";
 
 const SCHEDULES = Number(process.env["NEGOTIATOR_SCHEDULES"] ?? 1200);
 
-test(`${SCHEDULES} random schedules of cuts, tears and delays lose nothing and double nothing`, async () => {
+test(`over ${SCHEDULES} random schedules of cuts each call runs once with all its bytes`, async () => {
   const first = chooseSeed();
   for (let seed = first; seed < first + SCHEDULES; seed++) {
     await runSchedule(seed).catch((error: unknown) => {
@@ -57,7 +57,6 @@ async function runSchedule(seed: number): Promise<void> {
   }
 }
 
-/** Gives back what it reads. */
 async function echo(call: IncomingCall): Promise<void> {
   const stdout = call.writer("stdout");
   let bytes = 0;
@@ -92,7 +91,7 @@ async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   return Buffer.concat(parts);
 }
 
-/** Lets everything that waits for nothing but its turn run on, then looks whether all outputs have ended. */
+/** Runs all pending promise callbacks, and returns whether all outputs have ended. */
 async function isSettled(expectations: readonly Expectation[]): Promise<boolean> {
   await new Promise((resolve) => setImmediate(resolve));
   const pending = Symbol("pending");

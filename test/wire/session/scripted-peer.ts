@@ -1,4 +1,4 @@
-/** One session, and a peer whose every byte the test writes. */
+/** One session, and a peer whose bytes the test writes. */
 import type { IncomingCall } from "../../../src/wire/calls/incoming-call.ts";
 import { encodeHello, encodeWelcome } from "../../../src/wire/session/handshake.ts";
 import type { Hello, Welcome } from "../../../src/wire/session/handshake.ts";
@@ -10,9 +10,10 @@ import { legacyEnvelope, refusesHello } from "../../../src/peers/legacy/envelope
 import { createSession } from "../../../src/wire/session/session.ts";
 import type { Session, SessionOptions, SessionState } from "../../../src/wire/session/session.ts";
 
+/** The peer and its session. */
 export type ScriptedPeer = {
   readonly session: Session;
-  /** What the session was told, and told us. */
+  /** Calls that the session has received. */
   readonly calls: IncomingCall[];
   readonly notices: { method: string; params: unknown }[];
   readonly foreign: JsonObject[];
@@ -24,17 +25,20 @@ export type ScriptedPeer = {
   say(members: JsonObject): void;
   /** Sends a line with the next number. */
   count(members: JsonObject): void;
-  /** Everything that the session has to say now, each message as an object. */
+  /** Takes all messages that the session has to send now, as objects. */
   drain(): JsonObject[];
-  /** Says hello; the peer counts from one afterwards. Returns what the session says to it. */
+  /** Sends a hello, and numbers messages from 1 again. Returns the messages that the session sends. */
   greet(changes?: HelloChanges): JsonObject[];
-  /** Answers the hello that waits in `drain`. */
+  /** Answers the hello that the session has to send. */
   welcome(changes?: Partial<Welcome["session"]>): void;
+  /** Moves the session's clock. */
   tick(afterMs: number): void;
 };
 
+/** Members of a hello that differ from the default ones. */
 export type HelloChanges = Partial<Omit<Hello, "session">> & { session?: Partial<Hello["session"]> };
 
+/** Options of the session that differ from the default ones. */
 export type ScriptedOptions = Partial<Omit<SessionOptions, "limits">> & { limits?: Partial<Limits> };
 
 function isLegacyMessage(object: JsonObject): boolean {
@@ -49,6 +53,7 @@ function isLegacyMessage(object: JsonObject): boolean {
 const AGENT = { name: "scripted", version: "0", role: "test" };
 const PEER_LIMITS = { lineBytes: 1024 * 1024 };
 
+/** Creates a listener, or a dialler by its option, and its peer. */
 export function createScriptedPeer({ limits, ...options }: ScriptedOptions = {}): ScriptedPeer {
   const calls: IncomingCall[] = [];
   const notices: { method: string; params: unknown }[] = [];
@@ -90,9 +95,9 @@ export function createScriptedPeer({ limits, ...options }: ScriptedOptions = {})
     say: (members) => peer.send(`${JSON.stringify({ jsonrpc: "2.0", ...members })}\n`),
     count: (members) => peer.say({ seq: ++seq, ...members }),
     drain() {
-      const said: JsonObject[] = [];
-      for (let bytes = session.next(); bytes !== undefined; bytes = session.next()) said.push(read(bytes));
-      return said;
+      const sent: JsonObject[] = [];
+      for (let bytes = session.next(); bytes !== undefined; bytes = session.next()) sent.push(read(bytes));
+      return sent;
     },
     greet({ session: names, ...changes } = {}) {
       const nonce = `nonce-${++hellos}`;
@@ -132,14 +137,14 @@ export function createScriptedPeer({ limits, ...options }: ScriptedOptions = {})
   return peer;
 }
 
-/** A listener with an open session, and nothing to say. */
+/** Creates a listener with an open session and nothing to send. */
 export function createOpenListener(options: ScriptedOptions = {}): ScriptedPeer {
   const peer = createScriptedPeer(options);
   peer.greet();
   return peer;
 }
 
-/** A dialler with an open session, and nothing to say. */
+/** Creates a dialler with an open session and nothing to send. */
 export function createOpenDialler(options: ScriptedOptions = {}): ScriptedPeer {
   const peer = createScriptedPeer({ side: "dialler", ...options });
   peer.session.dial();
@@ -148,18 +153,18 @@ export function createOpenDialler(options: ScriptedOptions = {}): ScriptedPeer {
   return peer;
 }
 
-/** Lets promises that wait for nothing but their turn run on. */
+/** Waits until all pending promise callbacks have run. */
 export async function settle(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** The id by which a hello names its session. */
+/** Returns the session id of a hello. */
 function sessionOf(hello: JsonObject | undefined): string {
   const { session } = isJsonObject(hello?.["params"]) ? hello["params"] : {};
   return isJsonObject(session) ? String(session["id"]) : "";
 }
 
-/** One message, native or counted, as an object. */
+/** Returns the object in a line or a length-prefixed frame. */
 function read(bytes: Uint8Array): JsonObject {
   const text = new TextDecoder().decode(bytes);
   const object: JsonObject = JSON.parse(text.slice(text.indexOf("{")));

@@ -1,4 +1,4 @@
-/** What a peer could not take never gets a place in the order: a gap would follow that no resend can fill. */
+/** A message that the peer could not read gets no number, so the session goes on. */
 import { describe, expect, test } from "bun:test";
 import { native } from "../../../src/wire/dialects/native.ts";
 import type { MessageBody } from "../../../src/wire/message.ts";
@@ -8,7 +8,7 @@ import { createScriptedPeer } from "./scripted-peer.ts";
 import { createLink } from "./session-link.ts";
 import type { SessionLink } from "./session-link.ts";
 
-/** The shortest line that a peer may ask for. */
+/** The lowest lineBytes of a peer. */
 const LINE_BYTES = 128 * 1024;
 const deep: unknown = JSON.parse(`${"[".repeat(40)}${"]".repeat(40)}`);
 const cycle: unknown[] = [];
@@ -22,41 +22,44 @@ const UNREADABLE: readonly [name: string, value: unknown][] = [
   ["a bigint", 1n],
 ];
 
-describe("a message is refused", () => {
-  test.each(UNREADABLE)("with %s", (_, value) => {
+describe("checkSendable", () => {
+  test.each(UNREADABLE)("a result with %s throws BAD_REQUEST", (_, value) => {
     expect(errorOf(() => checkSendable({ kind: "result", id: 1, result: value }, LINE_BYTES)).code).toBe(
       "BAD_REQUEST",
     );
   });
 
   const requests: readonly [name: string, message: MessageBody][] = [
-    ["with a method of the protocol", { kind: "request", id: 1, method: "session.ping", params: {} }],
-    ["with a method that begins like the protocol's", { kind: "notice", method: "stream.x", params: {} }],
-    ["with a method that says hello", { kind: "request", id: 1, method: "negotiate:n", params: {} }],
-    ["with a method with a blank", { kind: "request", id: 1, method: "a b", params: {} }],
+    ["with a reserved method", { kind: "request", id: 1, method: "session.ping", params: {} }],
+    ["with a method in a reserved namespace", { kind: "notice", method: "stream.x", params: {} }],
+    ["with the method of a hello", { kind: "request", id: 1, method: "negotiate:n", params: {} }],
+    ["with a blank in its method", { kind: "request", id: 1, method: "a b", params: {} }],
     ["with an id of 65 characters", { kind: "request", id: "i".repeat(65), method: "m", params: {} }],
-    ["with no time", { kind: "request", id: 1, method: "m", params: {}, timeoutMs: 0 }],
+    ["with a timeout of 0", { kind: "request", id: 1, method: "m", params: {}, timeoutMs: 0 }],
     [
-      "with a stream in capitals",
+      "with capitals in a stream name",
       { kind: "request", id: 1, method: "m", params: {}, streams: { read: {}, write: ["STDIN"] } },
     ],
   ];
-  test.each(requests)("%s", (_, message) => {
+  test.each(requests)("a message %s throws BAD_REQUEST", (_, message) => {
     expect(errorOf(() => checkSendable(message, LINE_BYTES)).code).toBe("BAD_REQUEST");
   });
 
-  test("with more values than its reader takes", () => {
+  test("a message with more values than a peer reads throws BAD_REQUEST", () => {
     const result = Array.from({ length: 140_000 }, () => 0);
     const error = errorOf(() => checkSendable({ kind: "result", id: 1, result }, 1024 * 1024));
-    expect(error).toMatchObject({ code: "BAD_REQUEST", message: expect.stringContaining("too many values") });
+    expect(error).toMatchObject({
+      code: "BAD_REQUEST",
+      message: expect.stringContaining("more than 131072 values"),
+    });
   });
 
-  test("with what its reader would find wrong", () => {
+  test("the error of checkSendable gives the reason why a peer would refuse the message", () => {
     const message: MessageBody = { kind: "request", id: 1, method: "m", params: {}, timeoutMs: 0 };
     expect(errorOf(() => checkSendable(message, LINE_BYTES)).message).toContain(">=1");
   });
 
-  test("when it is too long with the longest number that it can get, and not a byte before", () => {
+  test("a message one byte too long with the longest number throws TOO_LARGE", () => {
     const message: MessageBody = { kind: "notice", method: "m", params: "x".repeat(500) };
     const mostBytes = native.encode({ ...message, seq: Number.MAX_SAFE_INTEGER }).length;
     checkSendable(message, mostBytes);
@@ -66,8 +69,8 @@ describe("a message is refused", () => {
   });
 });
 
-describe("the session goes on after", () => {
-  test.each(UNREADABLE)("a result with %s, which becomes a failure", async (_, value) => {
+describe("an unencodable message", () => {
+  test.each(UNREADABLE)("a result with %s becomes a failure, and the session goes on", async (_, value) => {
     const link = await createLink();
     const call = link.host.call({ method: "m" });
     await link.flow();
@@ -77,20 +80,23 @@ describe("the session goes on after", () => {
     expect([link.host.outgoingCount, link.guest.incomingCount]).toEqual([0, 0]);
   });
 
-  test.each(UNREADABLE)("parameters, progress and an event with %s", async (_, value) => {
-    const link = await createLink();
-    const told: unknown[] = [];
-    const call = link.host.call({ method: "m", onProgress: (said) => told.push(said) });
-    await link.flow();
-    expect(errorOf(() => link.host.call({ method: "m", params: value })).code).toBe("BAD_REQUEST");
-    expect(errorOf(() => link.guest.notify("a", value)).code).toBe("BAD_REQUEST");
-    expect(errorOf(() => link.calls.guest[0]?.progress(value)).code).toBe("BAD_REQUEST");
-    link.calls.guest[0]?.respond(1);
-    await expectOpen(link);
-    expect([told, (await call.answer).result, link.host.outgoingCount]).toEqual([[], 1, 0]);
-  });
+  test.each(UNREADABLE)(
+    "parameters, progress and a notice with %s throw BAD_REQUEST, and the session goes on",
+    async (_, value) => {
+      const link = await createLink();
+      const values: unknown[] = [];
+      const call = link.host.call({ method: "m", onProgress: (progress) => values.push(progress) });
+      await link.flow();
+      expect(errorOf(() => link.host.call({ method: "m", params: value })).code).toBe("BAD_REQUEST");
+      expect(errorOf(() => link.guest.notify("a", value)).code).toBe("BAD_REQUEST");
+      expect(errorOf(() => link.calls.guest[0]?.progress(value)).code).toBe("BAD_REQUEST");
+      link.calls.guest[0]?.respond(1);
+      await expectOpen(link);
+      expect([values, (await call.answer).result, link.host.outgoingCount]).toEqual([[], 1, 0]);
+    },
+  );
 
-  test("progress and an event longer than a line", async () => {
+  test("progress and a notice longer than a line throw TOO_LARGE, and the session goes on", async () => {
     const link = await createLink({ lineBytes: LINE_BYTES });
     const call = link.host.call({ method: "m" });
     await link.flow();
@@ -102,8 +108,7 @@ describe("the session goes on after", () => {
     expect((await call.answer).result).toBe(1);
   });
 
-  // Its number makes a line longer than the message that was looked at.
-  test("messages about as long as a line", async () => {
+  test("notices almost as long as a line arrive with their numbers, and the session goes on", async () => {
     const link = await createLink({ lineBytes: LINE_BYTES });
     for (let length = LINE_BYTES - 120; length < LINE_BYTES; length++) {
       try {
@@ -118,10 +123,10 @@ describe("the session goes on after", () => {
   });
 
   test.each([
-    ["long", "x".repeat(2_000_000)],
+    ["of 2,000,000 characters", "x".repeat(2_000_000)],
     ["with half of a surrogate pair", "\ud800"],
-    ["that is cut in the middle of a pair", `${"x".repeat(999)}😀`],
-  ])("the reason of a cancel, %s", async (_, reason) => {
+    ["with a surrogate pair at the cut", `${"x".repeat(999)}😀`],
+  ])("a cancel with a reason %s is sent, and the session goes on", async (_, reason) => {
     const link = await createLink();
     const call = link.host.call({ method: "m" });
     await link.flow();
@@ -133,30 +138,30 @@ describe("the session goes on after", () => {
     expect((await call.answer).result).toBe(1);
   });
 
-  test("a senseless request, whose refusal quotes what was wrong", async () => {
+  test("the refusal of an invalid request never quotes half of a surrogate pair", async () => {
     for (let pad = 300; pad < 420; pad++) {
       const peer = createScriptedPeer();
       peer.greet();
       peer.count({ id: 9, method: "m", timeoutMs: `${"x".repeat(pad)}😀` });
-      for (const said of peer.drain()) expect(JSON.stringify(said)).not.toContain("\\ud83d");
+      for (const sent of peer.drain()) expect(JSON.stringify(sent)).not.toContain("\\ud83d");
     }
   });
 });
 
-describe("a peer that takes less than the one before", () => {
+describe("a peer with a lower lineBytes than before", () => {
   const call = { id: "long", method: "m", params: "x".repeat(200_000) };
 
-  test("is not sent the request that waits, which fails", async () => {
+  test("a waiting request longer than the next peer's line rejects with TOO_LARGE", async () => {
     const peer = createScriptedPeer();
     peer.greet();
     const { answer } = peer.session.call(call);
-    const said = peer.greet({ limits: { lineBytes: LINE_BYTES } });
-    expect(said.map(({ method }) => method)).toEqual([undefined]);
+    const sent = peer.greet({ limits: { lineBytes: LINE_BYTES } });
+    expect(sent.map(({ method }) => method)).toEqual([undefined]);
     expect((await rejectionOf(answer)).code).toBe("TOO_LARGE");
     expect(peer.session.outgoingCount).toBe(0);
   });
 
-  test("is told a failure instead of the long answer that is remembered", () => {
+  test("a kept answer longer than the next peer's line is repeated as TOO_LARGE", () => {
     const peer = createScriptedPeer();
     peer.greet();
     peer.count({ id: "a", method: "m" });
@@ -171,7 +176,7 @@ describe("a peer that takes less than the one before", () => {
   });
 });
 
-/** Both are open, and a message each way arrives. */
+/** Expects that both sessions are open and a notice arrives each way. */
 async function expectOpen(link: SessionLink): Promise<void> {
   const before = link.notices.length;
   link.host.notify("next");

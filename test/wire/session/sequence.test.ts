@@ -1,4 +1,4 @@
-/** The order of counted messages: what is next, what was seen, what goes out again. */
+/** The sequence numbers sent messages, checks received ones, and sends unacknowledged ones again. */
 import { describe, expect, test } from "bun:test";
 import { createSequence } from "../../../src/wire/session/sequence.ts";
 import type { Sequence } from "../../../src/wire/session/sequence.ts";
@@ -19,8 +19,8 @@ const sent = (count: number): Sequence => {
   return sequence;
 };
 
-describe("what comes in", () => {
-  test("counts from one, once each, in order", () => {
+describe("received messages", () => {
+  test("received numbers count from 1: a repeated one is a duplicate, a skipped one a gap", () => {
     const sequence = createSequence(ROOM);
     expect([1, 2, 2, 1, 4, 3, 4].map((seq) => sequence.take(seq, 10))).toEqual([
       "next",
@@ -34,7 +34,7 @@ describe("what comes in", () => {
     expect(sequence.received).toBe(4);
   });
 
-  test("is acknowledged at once after 16 messages, or 128 KiB, and later otherwise", () => {
+  test("an acknowledgement is due after 16 messages or 128 KiB, and pending before", () => {
     const sequence = createSequence(ROOM);
     expect(sequence.acknowledgement).toBe("none");
     for (let seq = 1; seq <= 15; seq++) sequence.take(seq, 1);
@@ -49,12 +49,12 @@ describe("what comes in", () => {
     expect(sequence.acknowledgement).toBe("due");
   });
 
-  test("is acknowledged before its time when it is hastened, and nothing is for that", () => {
+  test("flushAcknowledgement makes a pending acknowledgement due, and does nothing without one", () => {
     const sequence = createSequence(ROOM);
-    sequence.hasten();
+    sequence.flushAcknowledgement();
     sequence.take(1, 1);
     expect(sequence.acknowledgement).toBe("pending");
-    sequence.hasten();
+    sequence.flushAcknowledgement();
     expect([sequence.acknowledgement, sequence.acknowledge(), sequence.acknowledgement]).toEqual([
       "due",
       1,
@@ -64,7 +64,7 @@ describe("what comes in", () => {
     expect(sequence.acknowledgement).toBe("pending");
   });
 
-  test("a duplicate and a gap are nothing to acknowledge", () => {
+  test("a duplicate and a gap need no acknowledgement", () => {
     const sequence = createSequence(ROOM);
     sequence.take(1, 1);
     sequence.acknowledge();
@@ -74,13 +74,13 @@ describe("what comes in", () => {
   });
 });
 
-describe("what goes out", () => {
-  test("is numbered from one", () => {
+describe("sent messages", () => {
+  test("sent messages are numbered from 1", () => {
     const sequence = createSequence(ROOM);
     expect([seqOf(sequence.number(NOTICE)), seqOf(sequence.number(NOTICE))]).toEqual([1, 2]);
   });
 
-  test("goes out again only after a rewind, from the first that is missing", () => {
+  test("messages are sent again only after a rewind, from the first missing one", () => {
     const sequence = sent(5);
     expect(resendAll(sequence)).toEqual([]);
     expect(sequence.rewind(2)).toBe(true);
@@ -92,7 +92,7 @@ describe("what goes out", () => {
     expect(seqOf(sequence.number(NOTICE))).toBe(6);
   });
 
-  test("released in the middle of a resend goes on behind what was released", () => {
+  test("a release during a resend skips the released messages", () => {
     const sequence = sent(5);
     sequence.rewind(0);
     expect([seqOf(sequence.resend()), seqOf(sequence.resend())]).toEqual([1, 2]);
@@ -102,16 +102,25 @@ describe("what goes out", () => {
     expect(resendAll(sequence)).toEqual([5]);
   });
 
-  test.each(["release", "rewind"] as const)("%s takes what can have been seen, and nothing else", (verb) => {
-    const sequence = sent(5);
-    sequence.release(2);
-    expect([-1, 0, 1, 6, 99].map((seq) => sequence[verb](seq))).toEqual([false, false, false, false, false]);
-    expect(sequence.isAwaited).toBe(true);
-    expect([2, 3, 5, 5].map((seq) => sequence[verb](seq))).toEqual([true, true, true, true]);
-    expect(sequence.isAwaited).toBe(false);
-  });
+  test.each(["release", "rewind"] as const)(
+    "%s returns false for numbers that the peer cannot have received",
+    (verb) => {
+      const sequence = sent(5);
+      sequence.release(2);
+      expect([-1, 0, 1, 6, 99].map((seq) => sequence[verb](seq))).toEqual([
+        false,
+        false,
+        false,
+        false,
+        false,
+      ]);
+      expect(sequence.unacknowledgedNotices).toBe(3);
+      expect([2, 3, 5, 5].map((seq) => sequence[verb](seq))).toEqual([true, true, true, true]);
+      expect(sequence.unacknowledgedNotices).toBe(0);
+    },
+  );
 
-  test("has room until its bytes are reached, one message more, and again when they are released", () => {
+  test("a sequence has room for one message beyond its bytes, and again after a release", () => {
     const sequence = createSequence(ROOM);
     let bytes = 0;
     while (sequence.hasRoom) bytes += sequence.number(NOTICE).length;
@@ -124,7 +133,7 @@ describe("what goes out", () => {
     expect<boolean>(sequence.hasRoom).toBe(true);
   });
 
-  test("exactly full is full", () => {
+  test("a sequence that is exactly full has no room", () => {
     const { length } = createSequence(ROOM).number(NOTICE);
     const sequence = createSequence(length);
     sequence.number(NOTICE);

@@ -1,4 +1,4 @@
-/** How a conversation begins, is interrupted and ends. */
+/** The beginning, interruption and end of a session. */
 import { describe, expect, test } from "bun:test";
 import { createSyncProbe } from "../../../src/peers/legacy/sync-probe.ts";
 import { readWelcome } from "../../../src/wire/session/handshake.ts";
@@ -10,7 +10,7 @@ import { createLink, readText } from "./session-link.ts";
 import { hello } from "../frames/torn-frames.ts";
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
-/** How the answer to a hello of the session "mine" names it. */
+/** Returns the session in the answer to a hello of the session "mine". */
 const sessionIn = (answer: JsonObject | undefined): Welcome["session"] =>
   readWelcome(answer?.["result"], "mine").session;
 
@@ -20,7 +20,7 @@ describe("a probe", () => {
     () => "probe-of-22-characters",
   ).bytes;
 
-  test("is answered, and leaves an open session, its calls and its order alone", () => {
+  test("a probe gets UNSUPPORTED, and an open session with its calls goes on", () => {
     const peer = createOpenListener();
     peer.count({ id: 1, method: "m" });
     peer.drain();
@@ -32,7 +32,7 @@ describe("a probe", () => {
     expect([peer.session.state, peer.calls[0]?.signal.aborted]).toEqual(["open", false]);
   });
 
-  test("begins nothing, and one that nobody listens to is not answered for ever", () => {
+  test("1000 probes without a reader begin no session and leave less than 100 answers", () => {
     const peer = createScriptedPeer();
     for (let count = 0; count < 1000; count++) peer.send(probe);
     expect(peer.session.state).toBe("idle");
@@ -41,7 +41,7 @@ describe("a probe", () => {
 });
 
 describe("an end", () => {
-  test("with a goodbye ends the calls on both sides, and a new session can begin", async () => {
+  test("a goodbye ends the calls on both sides, and a new session can begin", async () => {
     const link = await createLink();
     const call = link.host.call({ method: "m" });
     const back = link.guest.call({ method: "m" });
@@ -57,7 +57,7 @@ describe("an end", () => {
     expect([link.host.state, link.guest.state]).toEqual(["open", "open"]);
   });
 
-  test("of the dialler leaves the listener idle, ready for another", async () => {
+  test("a dialler's goodbye leaves the listener idle, and a new session can begin", async () => {
     const link = await createLink();
     link.host.close("stop");
     await link.flow();
@@ -69,19 +69,19 @@ describe("an end", () => {
 });
 
 describe("a session that was closed", () => {
-  test("stays ended, whatever comes", () => {
+  test("a closed session stays ended and sends nothing more", () => {
     const peer = createOpenListener();
     peer.session.close("stop");
     expect(peer.drain().map(({ method }) => method)).toEqual(["session.goodbye"]);
     expect(peer.greet()).toEqual([]);
     peer.send('37\n{"method": "list_commands", "kw": {}}garbage\n');
-    peer.session.cut();
+    peer.session.detach();
     peer.session.dial();
     peer.tick(1000);
     expect([peer.session.state, peer.drain(), peer.foreign]).toEqual(["ended", [], []]);
   });
 
-  test("by what it just read stays ended, whatever stands behind that", () => {
+  test("a session closed while it reads ignores the rest of the bytes", () => {
     const peer = createScriptedPeer({ onNotice: () => peer.session.close("stop") });
     peer.greet();
     const notice = { jsonrpc: "2.0", method: "event.stop", params: {} };
@@ -91,17 +91,17 @@ describe("a session that was closed", () => {
   });
 });
 
-test("a listener that refuses a hello goes on with the session that was open", () => {
+test("an open session goes on after a hello that is refused", () => {
   const peer = createOpenListener();
   const [refusal] = peer.greet({ versions: { min: 9, max: 9 } });
   expect(refusal?.["error"]).toMatchObject({ data: { code: "UNSUPPORTED" } });
   expect(peer.session.state).toBe("open");
 });
 
-test("an answer that has seen what was never sent is no session, nor is its id used again", () => {
+test("an answer that claims messages never sent cuts the session, and the next hello has a new id", () => {
   const peer = createOpenDialler();
   const redial = (): unknown => {
-    peer.session.cut();
+    peer.session.detach();
     peer.session.dial();
     const [hello] = peer.drain();
     peer.session.dial();
@@ -121,7 +121,7 @@ test("an answer that has seen what was never sent is no session, nor is its id u
 describe("another dialect", () => {
   const LIST = '49\n{"args": [], "kw": {}, "method": "list_commands"}';
 
-  test("on an open session interrupts it, and the next hello takes it up where it was", () => {
+  test("another dialect on an open session cuts it, and the next hello resumes it", () => {
     const peer = createScriptedPeer();
     const [welcome] = peer.greet({ session: { id: "mine" } });
     peer.count({ id: 1, method: "m" });
@@ -133,17 +133,17 @@ describe("another dialect", () => {
     peer.calls[0]?.respond("late");
     expect(peer.drain()).toEqual([]);
     const instance = sessionIn(welcome).instance;
-    const said = peer.greet({ session: { id: "mine", instance, received: 0 } });
-    expect(said[0]?.["result"]).toMatchObject({ session: { id: "mine", instance, received: 1 } });
-    expect(said[1]).toMatchObject({ seq: 1, id: 1, result: "late" });
+    const sent = peer.greet({ session: { id: "mine", instance, received: 0 } });
+    expect(sent[0]?.["result"]).toMatchObject({ session: { id: "mine", instance, received: 1 } });
+    expect(sent[1]).toMatchObject({ seq: 1, id: 1, result: "late" });
     expect(peer.calls[0]?.signal.aborted).toBe(false);
   });
 
-  test("of the peer is learned from the refusal of this hello, not from older words", () => {
+  test("a dialler becomes foreign by the refusal of its last hello, not of an older one", () => {
     const peer = createScriptedPeer({ side: "dialler" });
     peer.session.dial();
     const first = String(peer.drain()[0]?.["id"]);
-    peer.session.cut();
+    peer.session.detach();
     peer.session.dial();
     const second = String(peer.drain()[0]?.["id"]);
     const refuse = (nonce: string): void => {
@@ -158,11 +158,11 @@ describe("another dialect", () => {
     expect(peer.drain()).toEqual([]);
   });
 
-  test("an answer to an older hello opens nothing", () => {
+  test("an answer to an older hello opens no session", () => {
     const peer = createScriptedPeer({ side: "dialler" });
     peer.session.dial();
     const [hello] = peer.drain();
-    peer.session.cut();
+    peer.session.detach();
     peer.session.dial();
     peer.drain();
     peer.say({ id: hello?.["id"], result: {} });
@@ -170,7 +170,7 @@ describe("another dialect", () => {
   });
 });
 
-test("a peer's stop and credit reach the writer, and its end the reader", async () => {
+test("a peer's stop and credit reach the writer, and its end reaches the reader", async () => {
   const peer = createOpenDialler();
   const call = peer.session.call({ method: "m", read: ["stdout"], write: ["stdin"] });
   const id = peer.drain()[0]?.["id"];
@@ -186,10 +186,10 @@ test("a peer's stop and credit reach the writer, and its end the reader", async 
   await settle();
 });
 
-describe("a dialler that never saw the answer to its hello", () => {
+describe("a dialler without the answer to its hello", () => {
   const DIALLER = { session: { id: "mine" } };
 
-  test("goes on with the session if it said nothing in it", () => {
+  test("a repeated hello resumes the session if the dialler sent nothing in it", () => {
     const peer = createScriptedPeer();
     const instances = [peer.greet(DIALLER), peer.greet(DIALLER)].map(
       ([answer]) => sessionIn(answer).instance,
@@ -197,7 +197,7 @@ describe("a dialler that never saw the answer to its hello", () => {
     expect(instances[0]).toBe(instances[1]);
   });
 
-  test("goes on with the session if it still names the one before, and is told all of it again", async () => {
+  test("a repeated hello with the earlier instance resumes the session with all messages", async () => {
     const peer = createScriptedPeer();
     const dialler = { session: { id: "mine", instance: "before", received: 5 } };
     const [first] = peer.greet(dialler);
@@ -210,7 +210,7 @@ describe("a dialler that never saw the answer to its hello", () => {
     expect((await call.answer).result).toBe("done");
   });
 
-  test("begins another if it names a third one", async () => {
+  test("a hello with an unknown instance begins another session", async () => {
     const peer = createScriptedPeer();
     const [first] = peer.greet({ session: { id: "mine", instance: "before", received: 5 } });
     const call = peer.session.call({ method: "m" });
@@ -220,7 +220,7 @@ describe("a dialler that never saw the answer to its hello", () => {
     expect((await rejectionOf(call.answer)).code).toBe("UNKNOWN_OUTCOME");
   });
 
-  test("begins another if it cannot be the same", () => {
+  test("a repeated hello after a message of the dialler begins another session", () => {
     const peer = createScriptedPeer();
     const [first] = peer.greet(DIALLER);
     peer.count({ id: 1, method: "m" });
@@ -230,7 +230,7 @@ describe("a dialler that never saw the answer to its hello", () => {
     expect(peer.calls[0]?.signal.aborted).toBe(true);
   });
 
-  test("begins another if it claims to have seen what was never said", () => {
+  test("a hello that claims messages never sent begins another session", () => {
     const peer = createScriptedPeer();
     const [first] = peer.greet(DIALLER);
     const { instance } = sessionIn(first);
@@ -240,7 +240,7 @@ describe("a dialler that never saw the answer to its hello", () => {
   });
 });
 
-test("a peer that breaks the rules of a stream ends that call, on either side", async () => {
+test("a chunk with a wrong offset ends its call with BAD_FRAME on either side", async () => {
   const dialler = createOpenDialler();
   const call = dialler.session.call({ method: "m", read: ["stdout"] });
   const id = dialler.drain()[0]?.["id"];
@@ -256,7 +256,7 @@ test("a peer that breaks the rules of a stream ends that call, on either side", 
   expect(listener.calls[0]?.signal.reason).toMatchObject({ code: "BAD_FRAME" });
 });
 
-test("a hello is a counted frame with nothing behind it, as an old agent needs it", () => {
+test("a hello is one length-prefixed ASCII frame with nothing after it", () => {
   const { session } = createScriptedPeer({ side: "dialler" });
   session.dial();
   const text = new TextDecoder().decode(session.next());
@@ -267,13 +267,13 @@ test("a hello is a counted frame with nothing behind it, as an old agent needs i
   expect(session.next()).toBeUndefined();
 });
 
-test("a new channel begins with a new line, whatever the last one ended with", () => {
+test("a new channel is read from its first byte, although the last one ended in a torn frame", () => {
   for (const end of ['{"jsonrpc":"2.0","id":', "99", '99\n{"a": "']) {
     const peer = createScriptedPeer({ side: "dialler" });
     peer.session.dial();
     peer.drain();
     peer.send(end);
-    peer.session.cut();
+    peer.session.detach();
     peer.session.dial();
     const [hello] = peer.drain();
     peer.say({ id: hello?.["id"], error: { code: -32014, message: "no" } });
@@ -281,7 +281,7 @@ test("a new channel begins with a new line, whatever the last one ended with", (
   }
 });
 
-test("calls that wait for an old agent's native session are ended", async () => {
+test("waiting calls get UNSUPPORTED when the agent is a python-negotiator", async () => {
   const peer = createScriptedPeer({ side: "dialler" });
   const { answer } = peer.session.call({ method: "m" });
   peer.session.dial();
@@ -291,7 +291,7 @@ test("calls that wait for an old agent's native session are ended", async () => 
   expect(peer.session.outgoingCount).toBe(0);
 });
 
-test("a call to a listener that was started anew, unknown to its dialler, runs there once", async () => {
+test("a call to a listener that has restarted unnoticed runs there once", async () => {
   const link = await createLink();
   link.replace("guest");
   const call = link.host.call({ method: "late" });

@@ -1,4 +1,4 @@
-/** Two sessions and a plain channel between them: nothing is lost unless a test says so. */
+/** Two sessions with a channel between them that loses nothing by itself. */
 import type { IncomingCall } from "../../../src/wire/calls/incoming-call.ts";
 import { DEFAULT_LIMITS } from "../../../src/limits.ts";
 import type { Limits } from "../../../src/limits.ts";
@@ -10,30 +10,34 @@ import { settle } from "./scripted-peer.ts";
 type Side = "host" | "guest";
 
 export type SessionLink = {
-  /** The dialler, and the listener. */
+  /** The dialler. */
   readonly host: Session;
+  /** The listener. */
   readonly guest: Session;
-  /** Calls that a side has been given, in all its lives. */
+  /** Calls that each side has received, before and after its restarts. */
   readonly calls: Record<Side, IncomingCall[]>;
   readonly notices: { side: Side; method: string; params: unknown }[];
-  /** How many messages each side has sent. */
+  /** The numbers that each side has reported as lost notices. */
+  readonly lostNotices: Record<Side, number[]>;
+  /** The number of messages that each side has sent. */
   readonly sent: Record<Side, number>;
-  /** Moves everything there is to say, until both have nothing more to say. */
+  /** Moves messages both ways until there are none left. */
   flow(): Promise<void>;
-  /** The host hangs up and dials again; what was not moved yet is not lost by that. */
+  /** The host detaches and dials again. Messages that were not moved yet are not lost. */
   redial(): void;
-  /** A side's process begins anew, and the other side is not told; `isKept` leaves it the calls that it serves. */
+  /** Restarts a side's process without a hello. With `isKept` it keeps the calls that it serves. */
   replace(side: Side, isKept?: boolean): void;
-  /** The same, and the host dials again. */
+  /** Restarts a side as `replace` does, and the host dials again. */
   restart(side: Side, isKept?: boolean): void;
   tick(afterMs: number): void;
 };
 
-/** The session of a new link is open. */
+/** Creates a link with an open session. */
 export async function createLink(changes: Partial<Limits> = {}): Promise<SessionLink> {
   const limits = { ...DEFAULT_LIMITS, ...changes };
   const calls: SessionLink["calls"] = { host: [], guest: [] };
   const notices: SessionLink["notices"] = [];
+  const lostNotices: SessionLink["lostNotices"] = { host: [], guest: [] };
   const sent: SessionLink["sent"] = { host: 0, guest: 0 };
   const served = { host: createServedCalls(limits), guest: createServedCalls(limits) };
   let ids = 0;
@@ -48,6 +52,7 @@ export async function createLink(changes: Partial<Limits> = {}): Promise<Session
       served: served[side],
       onCall: (call) => calls[side].push(call),
       onNotice: (method, params) => notices.push({ side, method, params }),
+      onNoticesLost: (count) => lostNotices[side].push(count),
       onOutput: () => {},
     });
   const sessions = { host: create("host"), guest: create("guest") };
@@ -55,7 +60,7 @@ export async function createLink(changes: Partial<Limits> = {}): Promise<Session
   const move = (from: Side): boolean => {
     const bytes = sessions[from].next();
     if (bytes === undefined) return false;
-    if (++sent[from] > 10_000) throw new Error(`The ${from} has no end of messages`);
+    if (++sent[from] > 10_000) throw new Error(`The ${from} sends messages without an end`);
     sessions[from === "host" ? "guest" : "host"].receive(bytes, nowMs);
     return true;
   };
@@ -69,6 +74,7 @@ export async function createLink(changes: Partial<Limits> = {}): Promise<Session
     },
     calls,
     notices,
+    lostNotices,
     sent,
     async flow() {
       for (let isQuiet = false; !isQuiet; await settle()) {
@@ -77,7 +83,7 @@ export async function createLink(changes: Partial<Limits> = {}): Promise<Session
       }
     },
     redial() {
-      sessions.host.cut();
+      sessions.host.detach();
       sessions.host.dial();
     },
     replace(side, isKept = false) {
@@ -98,6 +104,7 @@ export async function createLink(changes: Partial<Limits> = {}): Promise<Session
   return link;
 }
 
+/** Returns the text of a stream that is read to its end. */
 export async function readText(pieces: AsyncIterable<Uint8Array>): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";

@@ -1,4 +1,4 @@
-/** Two sessions and a simulated virtio-serial port between them, which can be cut, torn and restarted at any byte. */
+/** Two sessions with a simulated virtio-serial port between them, which can be cut at any byte. */
 import type { IncomingCall } from "../../../src/wire/calls/incoming-call.ts";
 import { createSession } from "../../../src/wire/session/session.ts";
 import type { Session, SessionOptions } from "../../../src/wire/session/session.ts";
@@ -6,27 +6,32 @@ import type { Random } from "../../support/random.ts";
 
 type Side = "host" | "guest";
 
+/** The two sides and their port. */
 export type SessionPair = {
   readonly host: Session;
   readonly guest: Session;
-  /** Moves some bytes, of a random number, from one side's session to the other's. */
+  /** Moves a random number of bytes from one side's session to the other's. */
   move(from: Side): void;
-  /** The host leaves and comes back at once. What was under way may be lost, whole or in part, as QEMU does it. */
+  /** The host detaches and dials again. Bytes in transit may be lost in whole or in part, as with QEMU. */
   cut(): void;
+  /** Moves the clock of both sides by a second. */
   tick(): void;
+  /** Whether no bytes are in transit. */
   readonly isQuiet: boolean;
 };
 
+/** The settings of a pair. */
 export type PairOptions = {
   random: Random;
   onCall: Record<Side, (call: IncomingCall) => void>;
   options?: Partial<SessionOptions>;
 };
 
+/** Creates a pair in the state `idle`. */
 export function createSessionPair({ random, onCall, options = {} }: PairOptions): SessionPair {
   let ids = 0;
   let clockMs = 0;
-  /** Bytes that a side's session gave out and the other side's has not read yet. */
+  /** Bytes that came out of a side's session and are not in the other one yet. */
   let wires: Record<Side, Uint8Array> = { host: new Uint8Array(0), guest: new Uint8Array(0) };
 
   const create = (side: Side): Session =>
@@ -49,8 +54,9 @@ export function createSessionPair({ random, onCall, options = {} }: PairOptions)
   };
 
   const cut = (): void => {
-    sessions.host.cut();
-    // The guest may still read the beginning of what the host had sent; the host misses the beginning of what the guest had.
+    sessions.host.detach();
+    // The guest may still read the first bytes that the host has sent. The host misses the first bytes of the
+    // guest.
     const kept = random.below(wires.host.length + 1);
     const lost = random.oneIn(2) ? wires.guest.length : random.below(wires.guest.length + 1);
     wires = { host: wires.host.slice(0, kept), guest: wires.guest.slice(lost) };

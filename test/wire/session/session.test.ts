@@ -1,4 +1,4 @@
-/** What a conversation promises: one run per call id, no guess about an outcome, and an end in good order. */
+/** A session runs each call id once, never guesses an outcome, and keeps the order of messages. */
 import { describe, expect, test } from "bun:test";
 import { NegotiatorError } from "../../../src/errors.ts";
 import { rejectionOf } from "../../support/error-of.ts";
@@ -6,11 +6,11 @@ import { createLink, readText } from "./session-link.ts";
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-/** The shortest line that a peer may ask for. */
+/** The lowest lineBytes of a peer. */
 const LINE_BYTES = 128 * 1024;
 
 describe("a call id", () => {
-  test("names one call: again while it runs attaches, again afterwards repeats the answer", async () => {
+  test("a repeated call id attaches to the running call, and later repeats its answer", async () => {
     const link = await createLink();
     const first = link.host.call({ method: "m", id: "same", isDetached: true });
     await link.flow();
@@ -29,7 +29,7 @@ describe("a call id", () => {
     first.answer.catch(() => {});
   });
 
-  test("repeats a failure too", async () => {
+  test("a repeated call id repeats a failure with its code, message and data", async () => {
     const link = await createLink();
     const first = link.host.call({ method: "m", id: "same" });
     await link.flow();
@@ -43,7 +43,7 @@ describe("a call id", () => {
     }
   });
 
-  test("is forgotten after its time, and then starts anew", async () => {
+  test("a call id starts a new call after finishedMs", async () => {
     const link = await createLink({ finishedMs: 5000 });
     for (const expected of [1, 1, 2]) {
       void link.host.call({ method: "m", id: "same" });
@@ -55,7 +55,7 @@ describe("a call id", () => {
     }
   });
 
-  test("of an open call is not used twice by one side", async () => {
+  test("the id of an open call cannot be used for another call", async () => {
     const link = await createLink();
     link.host.call({ method: "m", id: "same" });
     expect(() => link.host.call({ method: "m", id: "same" })).toThrow("belongs to an open call");
@@ -63,7 +63,7 @@ describe("a call id", () => {
     expect(() => link.guest.call({ method: "m", id: "same" })).toThrow("belongs to an open call");
   });
 
-  test("that both sides take at once is refused on both", async () => {
+  test("when both sides call with the same id at once, both get BAD_REQUEST", async () => {
     const link = await createLink();
     const calls = [link.host.call({ method: "m", id: "same" }), link.guest.call({ method: "m", id: "same" })];
     await link.flow();
@@ -74,7 +74,7 @@ describe("a call id", () => {
 });
 
 describe("a detached call", () => {
-  test("outlives its caller, and tells the next one what it missed", async () => {
+  test("a detached call outlives its caller, and the next caller gets the rest of its output", async () => {
     const link = await createLink();
     const first = link.host.call({ method: "m", id: "long", isDetached: true, read: ["stdout"] });
     await link.flow();
@@ -98,7 +98,7 @@ describe("a detached call", () => {
     first.answer.catch(() => {});
   });
 
-  test("any other is cancelled when its caller is another process", async () => {
+  test("a call that is not detached is cancelled when its caller restarts", async () => {
     const link = await createLink();
     link.host.call({ method: "m", read: ["stdout"] }).answer.catch(() => {});
     await link.flow();
@@ -112,25 +112,28 @@ describe("a detached call", () => {
   });
 });
 
-describe("an outcome that nobody knows", () => {
-  test.each(["host", "guest"] as const)("is told when the %s's peer is another process", async (caller) => {
-    const link = await createLink();
-    const peer = caller === "host" ? "guest" : "host";
-    const sent = link[caller].call({ method: "m", read: ["stdout"] });
-    await link.flow();
-    const unsent = link[caller].call({ method: "m" });
-    expect([sent.isSent, unsent.isSent]).toEqual([true, false]);
-    link.restart(peer);
-    await link.flow();
-    expect((await rejectionOf(sent.answer)).code).toBe("UNKNOWN_OUTCOME");
-    expect((await rejectionOf(readText(sent.reader("stdout")))).code).toBe("UNKNOWN_OUTCOME");
-    expect(link.calls[peer].map(({ id }) => id)).toEqual([link.calls[peer][0]?.id ?? "", unsent.id]);
-    link.calls[peer].at(-1)?.respond("into the new session");
-    await link.flow();
-    expect((await unsent.answer).result).toBe("into the new session");
-  });
+describe("UNKNOWN_OUTCOME", () => {
+  test.each(["host", "guest"] as const)(
+    "when the %s's peer restarts, sent calls get UNKNOWN_OUTCOME and the others go to the new peer",
+    async (caller) => {
+      const link = await createLink();
+      const peer = caller === "host" ? "guest" : "host";
+      const sent = link[caller].call({ method: "m", read: ["stdout"] });
+      await link.flow();
+      const unsent = link[caller].call({ method: "m" });
+      expect([sent.isSent, unsent.isSent]).toEqual([true, false]);
+      link.restart(peer);
+      await link.flow();
+      expect((await rejectionOf(sent.answer)).code).toBe("UNKNOWN_OUTCOME");
+      expect((await rejectionOf(readText(sent.reader("stdout")))).code).toBe("UNKNOWN_OUTCOME");
+      expect(link.calls[peer].map(({ id }) => id)).toEqual([link.calls[peer][0]?.id ?? "", unsent.id]);
+      link.calls[peer].at(-1)?.respond("into the new session");
+      await link.flow();
+      expect((await unsent.answer).result).toBe("into the new session");
+    },
+  );
 
-  test("is not told after a cut that both survive", async () => {
+  test("a call gets its answer after a cut that both sides survive", async () => {
     const link = await createLink();
     const call = link.host.call({ method: "m" });
     await link.flow();
@@ -141,7 +144,7 @@ describe("an outcome that nobody knows", () => {
     expect((await call.answer).result).toBe(1);
   });
 
-  test("is told of calls that were sent when this side closes, CLOSED of the others", async () => {
+  test("close rejects sent calls with UNKNOWN_OUTCOME, and the others with CLOSED", async () => {
     const link = await createLink();
     const sent = link.host.call({ method: "m" });
     await link.flow();
@@ -154,7 +157,7 @@ describe("an outcome that nobody knows", () => {
 });
 
 describe("cancel", () => {
-  test("reaches the other side, whose answer counts", async () => {
+  test("cancel aborts the call on the other side, and its answer still comes", async () => {
     const link = await createLink();
     const call = link.host.call({ method: "m" });
     await link.flow();
@@ -170,7 +173,7 @@ describe("cancel", () => {
     expect((await call.answer).result).toEqual({ signal: "SIGTERM" });
   });
 
-  test("of a call that was never sent ends it at once", async () => {
+  test("cancel rejects a call that was not sent with CANCELLED at once", async () => {
     const link = await createLink();
     const call = link.host.call({ method: "m" });
     call.cancel();
@@ -181,10 +184,10 @@ describe("cancel", () => {
 });
 
 describe("the order", () => {
-  test("progress comes before the answer, and no second answer counts", async () => {
+  test("progress comes before the answer, and only the first answer counts", async () => {
     const link = await createLink();
-    const told: unknown[] = [];
-    const call = link.host.call({ method: "m", onProgress: (value) => told.push(value) });
+    const values: unknown[] = [];
+    const call = link.host.call({ method: "m", onProgress: (value) => values.push(value) });
     await link.flow();
     const [served] = link.calls.guest;
     served?.progress(1);
@@ -193,10 +196,10 @@ describe("the order", () => {
     served?.fail(new NegotiatorError("INTERNAL", "no"));
     served?.respond("again");
     await link.flow();
-    expect([told, (await call.answer).result]).toEqual([[1, 2], "done"]);
+    expect([values, (await call.answer).result]).toEqual([[1, 2], "done"]);
   });
 
-  test("the answer overtakes data, which still arrives whole", async () => {
+  test("an answer may overtake stream data, which still arrives complete", async () => {
     const link = await createLink({ streamCreditBytes: 1000 });
     const call = link.host.call({ method: "m", read: ["stdout"] });
     await link.flow();
@@ -212,7 +215,7 @@ describe("the order", () => {
     expect(link.host.outgoingCount).toBe(0);
   });
 
-  test("events go both ways", async () => {
+  test("notices go both ways", async () => {
     const link = await createLink();
     link.host.notify("a", { b: 1 });
     link.guest.notify("c");
@@ -224,14 +227,14 @@ describe("the order", () => {
   });
 });
 
-describe("a stream that nobody reads", () => {
-  test("holds its credit at most, and no other stream or call up", async () => {
+describe("an unread stream", () => {
+  test("a stream that is not read stops at its credit, and holds up no other stream or call", async () => {
     const link = await createLink({ streamCreditBytes: 10_000 });
     const stuck = link.host.call({ method: "m", read: ["stdout", "stderr"] });
     await link.flow();
     const [served] = link.calls.guest;
     const written = rejectionOf(Promise.resolve(served?.writer("stdout").write(new Uint8Array(1e6))));
-    void served?.writer("stderr").write(encode("heard"));
+    void served?.writer("stderr").write(encode("other"));
     const other = link.host.call({ method: "m" });
     await link.flow();
     expect(stuck.reader("stdout").bytes).toBe(10_000);
@@ -246,8 +249,8 @@ describe("a stream that nobody reads", () => {
   });
 });
 
-describe("too large", () => {
-  test("is a request that the other side would not take", async () => {
+describe("TOO_LARGE", () => {
+  test("a request longer than the peer's line throws TOO_LARGE", async () => {
     const link = await createLink({ lineBytes: LINE_BYTES });
     expect(() => link.host.call({ method: "m", params: "x".repeat(LINE_BYTES) })).toThrow(
       "Send long content through a stream",
@@ -255,7 +258,7 @@ describe("too large", () => {
     expect(link.host.outgoingCount).toBe(0);
   });
 
-  test("is an answer that the caller would not take, and its failure still tells the totals", async () => {
+  test("an answer longer than the caller's line becomes TOO_LARGE with the stream totals", async () => {
     const link = await createLink({ lineBytes: LINE_BYTES });
     const call = link.host.call({ method: "m", read: ["stdout"] });
     await link.flow();

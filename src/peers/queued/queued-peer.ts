@@ -1,0 +1,124 @@
+/** A peer of a dialect without call ids. Calls are made one after the other, each on a fresh channel. */
+import { onAbort } from "../../abort.ts";
+import { NegotiatorError } from "../../errors.ts";
+import type { Channel } from "../../wire/channel.ts";
+import type { CallDeadline } from "./call-deadline.ts";
+import { createCallQueue } from "./call-queue.ts";
+import type { ForeignPeer, PeerLine } from "../dialect.ts";
+import { checkMethod, checkNotices } from "../peer.ts";
+import type { Abilities } from "../peer.ts";
+import { startQueuedCall } from "./queued-call.ts";
+import type { ExchangeAnswer } from "./queued-call.ts";
+import { withUnbrokenWrites } from "./unbroken-writes.ts";
+
+/** A dialect's way to make one call. */
+export type QueuedDialect<Request> = {
+  /** The dialect's name in messages. */
+  label: string;
+  can: Abilities;
+  /** Most bytes of input of one call. */
+  inputBytes: number;
+  /** The call in the dialect's terms. Throws `BAD_REQUEST` for a call that the dialect cannot express. */
+  createRequest: (method: string, params: unknown, input: Uint8Array) => Request;
+  /**
+   * Makes the call on a fresh channel. Calls `onSend` before the peer can receive the request. Resolves to
+   * undefined, without the call, if a native agent answers.
+   */
+  exchange: (channel: Channel, request: Request, onSend: () => void) => Promise<ExchangeAnswer | undefined>;
+};
+
+/** Most calls to one peer that wait or run. */
+const QUEUED_CALLS = 32;
+
+/** A peer that is called by `dialect.exchange`, one call after the other. */
+export function createQueuedPeer<Request>(dialect: QueuedDialect<Request>, line: PeerLine): ForeignPeer {
+  const { label, inputBytes } = dialect;
+  // No dialect without ids has notices, and a lost notice must not look like a sent one.
+  const can: Abilities = { methods: dialect.can.methods, notices: false };
+  const queue = createCallQueue();
+  let handedOver = new AbortController();
+
+  const handOver = (): void => {
+    handedOver.abort();
+    handedOver = new AbortController();
+  };
+
+  const callNow = async (
+    request: Request,
+    deadline: CallDeadline,
+    upgraded: AbortSignal,
+  ): Promise<ExchangeAnswer | undefined> => {
+    deadline.signal.throwIfAborted();
+    if (upgraded.aborted || line.isUpgraded()) return undefined;
+    const answer = await callOnce({ request, deadline, upgraded, dialect, line });
+    // The next calls in the queue would meet the native agent too.
+    if (answer === undefined && !upgraded.aborted) handOver();
+    return answer;
+  };
+
+  const enqueue = (request: Request, deadline: CallDeadline): Promise<ExchangeAnswer | undefined> => {
+    if (queue.length >= QUEUED_CALLS) return Promise.reject(queueFull(label));
+    const { signal: upgraded } = handedOver;
+    return queue.run(() => callNow(request, deadline, upgraded), deadline.signal);
+  };
+
+  return {
+    can,
+    get callCount() {
+      return queue.length;
+    },
+    handOver,
+    call(method, params, options) {
+      checkMethod(can, label, method);
+      const make = async (input: Uint8Array, deadline: CallDeadline): Promise<ExchangeAnswer | undefined> =>
+        enqueue(dialect.createRequest(method, params, input), deadline);
+      return startQueuedCall({ method, params, options, label, inputBytes, line, make });
+    },
+    notify: () => checkNotices(can, label),
+  };
+}
+
+type OneCall<Request> = {
+  request: Request;
+  deadline: CallDeadline;
+  /** Aborts when a native agent has replaced the peer. */
+  upgraded: AbortSignal;
+  dialect: QueuedDialect<Request>;
+  line: PeerLine;
+};
+
+/** Undefined if a native agent was met, here or elsewhere, before the call was made. */
+async function callOnce<Request>({
+  request,
+  deadline,
+  upgraded,
+  dialect,
+  line,
+}: OneCall<Request>): Promise<ExchangeAnswer | undefined> {
+  const { signal } = deadline;
+  let isMade = false;
+  const unmade = AbortSignal.any([signal, upgraded]);
+  try {
+    await using channel = withUnbrokenWrites(await line.dial(unmade));
+    unmade.throwIfAborted();
+    const close = (): void => void channel.close();
+    using listening = new DisposableStack();
+    listening.use(onAbort(signal, close));
+    listening.use(onAbort(upgraded, () => isMade || close()));
+    return await dialect.exchange(channel, request, () => {
+      isMade = true;
+      deadline.start();
+    });
+  } catch (thrown) {
+    if (upgraded.aborted && !isMade && !signal.aborted) return undefined;
+    throw thrown;
+  }
+}
+
+function queueFull(label: string): NegotiatorError {
+  return new NegotiatorError(
+    "BUSY",
+    `${QUEUED_CALLS} calls already wait for the peer (${label}), which runs one at a time`,
+    { remedy: "Call again when some of them have ended" },
+  );
+}

@@ -1,0 +1,68 @@
+/** Answers a peer whose messages have no ids: one request at a time, in the order of the requests. */
+import { NegotiatorError } from "../../errors.ts";
+import type { ForeignServer, ServerLine } from "../dialect.ts";
+
+/** The parts of a server that depend on the dialect. */
+export type QueuedRequests<Request> = {
+  /** Returns the request in a message, or undefined if the message has none. */
+  read(object: Parameters<ForeignServer["take"]>[0]): Request | undefined;
+  /** Returns how much memory a waiting request takes, in bytes. */
+  bytesOf(request: Request): number;
+  /** Returns the encoded answer. Stops when `signal` aborts; the answer is then dropped. Never rejects. */
+  answer(request: Request, signal: AbortSignal): Promise<Uint8Array>;
+};
+
+/** More requests get no answer. A refusal out of order would look like the answer to another request. */
+const WAITING_REQUESTS = 64;
+
+/** Creates a server that takes the requests in turn. */
+export function createQueuedServer<Request>(
+  line: Pick<ServerLine, "send" | "unsent" | "limits">,
+  requests: QueuedRequests<Request>,
+): ForeignServer {
+  const queue: { request: Request; bytes: number }[] = [];
+  let waitingBytes = 0;
+  let isBusy = false;
+  let presence = new AbortController();
+
+  const enqueue = (request: Request): void => {
+    if (queue.length >= WAITING_REQUESTS) return;
+    const bytes = requests.bytesOf(request);
+    if (queue.length > 0 && waitingBytes + bytes > line.limits.lengthPrefixedBytes) return;
+    queue.push({ request, bytes });
+    waitingBytes += bytes;
+    void work();
+  };
+
+  const next = (): Request | undefined => {
+    const waiting = line.unsent() > 0 ? undefined : queue.shift();
+    waitingBytes -= waiting?.bytes ?? 0;
+    return waiting?.request;
+  };
+
+  const work = async (): Promise<void> => {
+    if (isBusy) return;
+    isBusy = true;
+    for (let request = next(); request !== undefined; request = next()) {
+      const { signal } = presence;
+      const bytes = await requests.answer(request, signal);
+      // A peer that connected meanwhile would take this for the answer to its own request.
+      if (!signal.aborted) line.send(bytes);
+    }
+    isBusy = false;
+  };
+
+  return {
+    take(object) {
+      const request = requests.read(object);
+      if (request !== undefined) enqueue(request);
+    },
+    resume: () => void work(),
+    cancelAll() {
+      queue.length = 0;
+      waitingBytes = 0;
+      presence.abort(new NegotiatorError("CANCELLED", "The caller is gone"));
+      presence = new AbortController();
+    },
+  };
+}

@@ -1,0 +1,66 @@
+/**
+ * A guest's port that carries one foreign dialect and no other: its daemon answers the host's calls there.
+ */
+import type { PortPlaces } from "../../discovery/ports/virtio.ts";
+import { logFor } from "../../log.ts";
+import type { PortUse } from "../../peers/dialect-table.ts";
+import type { ForeignDialect } from "../../peers/dialect.ts";
+import { createForeignLink } from "../../peers/foreign-link.ts";
+import { supervise, wentWell } from "../../peers/supervise.ts";
+import type { Services } from "../daemon/services.ts";
+import { makeId } from "../identity.ts";
+import { findFirst, openChannel } from "./port.ts";
+
+/** The port of one foreign dialect. */
+export type ForeignPort = {
+  /** The number of the host's calls that run here. */
+  readonly incoming: number;
+  /** Holds the port while the guest has it, until `signal` aborts. Never rejects. */
+  hold(signal: AbortSignal): Promise<void>;
+};
+
+/** Options of a foreign port. Tests replace the kernel's `places`. */
+export type ForeignPortOptions = {
+  port: PortUse;
+  dialect: ForeignDialect;
+  services: Pick<Services, "serve" | "limits">;
+  places: PortPlaces;
+};
+
+const log = logFor("daemon");
+
+/** Creates a port that is not held yet. */
+export function createForeignPort({ port, dialect, services, places }: ForeignPortOptions): ForeignPort {
+  const { label } = dialect;
+  const serve = services.serve({ via: "host" });
+  const link = createForeignLink(dialect, { serve, makeId, limits: services.limits });
+  let lastProblem = "";
+
+  const attempt = async (signal: AbortSignal): Promise<boolean> => {
+    const found = await findFirst([port], places);
+    if (found === undefined) return false;
+    const channel = await openChannel(found, signal);
+    log.info(`Serving the host at ${channel.label} (${label})`);
+    const startMs = performance.now();
+    await link.run(channel, signal);
+    if (!wentWell(startMs)) return false;
+    lastProblem = "";
+    return true;
+  };
+
+  return {
+    get incoming() {
+      return link.calls.incoming;
+    },
+    hold: (signal) =>
+      supervise({
+        signal,
+        attempt,
+        onFailure({ message }) {
+          // Another program may hold the port for months, so the same problem is logged once.
+          if (message !== lastProblem) log.warn(`${label}: ${message}`);
+          lastProblem = message;
+        },
+      }),
+  };
+}

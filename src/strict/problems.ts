@@ -1,0 +1,220 @@
+/** Describes problems that valibot found: the place, the value that is needed, the value that is there. */
+import type * as v from "valibot";
+import { shorten } from "../shorten.ts";
+
+/**
+ * Returns one line about a problem. `schema` and `value` are those that were checked, with `message: ""` in
+ * valibot's options: a message that is not empty then belongs to the schema, and replaces the description.
+ */
+export function describeProblem(
+  schema: v.GenericSchema,
+  value: unknown,
+  issue: v.BaseIssue<unknown>,
+): string {
+  const keys = (issue.path ?? []).map(({ key }) => key);
+  return `${describePlace(keys)}: ${issue.message || describeFault(schema, value, issue, keys)}`;
+}
+
+/** Returns whether a TOML value is a table, and not a list, a date or a time. */
+export function isTable(value: unknown): boolean {
+  if (!isRecord(value) || Array.isArray(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype;
+}
+
+function describeFault(
+  schema: v.GenericSchema,
+  value: unknown,
+  issue: v.BaseIssue<unknown>,
+  keys: readonly unknown[],
+): string {
+  const parent = keys.slice(0, -1);
+  if (issue.type === "strict_object" && issue.expected === "never") {
+    return `unknown key; allowed here: ${keysAt(schema, parent).join(", ")}`;
+  }
+  if (LENGTHS.has(issue.type)) return describeLength(issue);
+  const need = describeNeed(schemaAt(schema, keys), keys);
+  const found = valueAt(value, keys);
+  return found === undefined ? `this key is missing; ${need}` : `${need}; this is ${describeValue(found)}`;
+}
+
+/** People count from 1: `rule 2: action` is the key `action` of the second table `[[rules]]`. */
+function describePlace(keys: readonly unknown[]): string {
+  const places: string[] = [];
+  let names: string[] = [];
+  for (const key of keys) {
+    if (typeof key !== "number") {
+      names.push(shorten(String(key), SHOWN_LENGTH));
+      continue;
+    }
+    places.push(`${names.join(".").replace(/s$/, "")} ${key + 1}`);
+    names = [];
+  }
+  if (names.length > 0) places.push(names.join("."));
+  return places.length === 0 ? "the file" : places.join(": ");
+}
+
+const SHOWN_LENGTH = 100;
+
+const LENGTHS: ReadonlySet<string> = new Set(["min_length", "max_length"]);
+
+function describeLength({ type, input, requirement }: v.BaseIssue<unknown>): string {
+  const what = Array.isArray(input) ? "item" : "character";
+  const length = Array.isArray(input) || typeof input === "string" ? input.length : 0;
+  const [bound, verb] = type === "min_length" ? ["at least", "needed"] : ["at most", "allowed"];
+  const isOne = requirement === 1;
+  return `${bound} ${String(requirement)} ${what}${isOne ? " is" : "s are"} ${verb}; this has ${length}`;
+}
+
+/** A sentence about what the schema needs, such as `a list is needed, such as ["/path"]`. */
+function describeNeed(schema: unknown, keys: readonly unknown[]): string {
+  const { what, example } = needOf(schema, keys);
+  return `${what} is needed${example === undefined ? "" : `, such as ${example}`}`;
+}
+
+type Need = { what: string; example?: string };
+
+function needOf(schema: unknown, keys: readonly unknown[]): Need {
+  const node = unwrap(schema);
+  switch (node["type"]) {
+    case "string":
+      return textNeed(checksOf(node));
+    case "number":
+      return { what: describeNumber(checksOf(node)) };
+    case "boolean":
+      return { what: "true or false" };
+    case "literal":
+      return { what: JSON.stringify(node["literal"]) };
+    case "picklist":
+      return { what: describeChoice(listOf(node["options"]).map((option) => JSON.stringify(option))) };
+    case "union":
+      return unionNeed(listOf(node["options"]).map((option) => needOf(option, keys)));
+    case "array":
+      return listNeed(unwrap(node["item"]), keys);
+    case "strict_object":
+      // A table in a list has no header that could be shown by its keys alone.
+      return {
+        what: "a table",
+        ...(keys.some(isIndex) || keys.length === 0 ? {} : { example: `[${keys.join(".")}]` }),
+      };
+    default:
+      return { what: "another value" };
+  }
+}
+
+function unionNeed(needs: readonly Need[]): Need {
+  const example = needs.find((need) => need.example !== undefined)?.example;
+  return {
+    what: needs.map(({ what }) => what).join(" or "),
+    ...(example === undefined ? {} : { example }),
+  };
+}
+
+function textNeed(checks: readonly Check[]): Need {
+  const types = new Set(checks.map(({ type }) => type));
+  if (requirementsOf(checks, "starts_with").includes("/"))
+    return { what: "an absolute path", example: '"/path"' };
+  if (types.has("uuid")) return { what: "a uuid", example: '"123e4567-e89b-12d3-a456-426614174000"' };
+  return { what: types.has("regex") ? "other text" : "text" };
+}
+
+function listNeed(item: Node, keys: readonly unknown[]): Need {
+  if (item["type"] === "strict_object") return { what: "a list of tables", example: `[[${keys.join(".")}]]` };
+  const example = exampleOf(item);
+  return { what: "a list", ...(example === undefined ? {} : { example: `[${example}]` }) };
+}
+
+function exampleOf(item: Node): string | undefined {
+  const { what, example } = needOf(item, []);
+  return example ?? EXAMPLES.get(what);
+}
+
+const EXAMPLES = new Map([
+  ["text", '"text"'],
+  ["a number", "1"],
+]);
+
+function describeNumber(checks: readonly Check[]): string {
+  const types = new Set(checks.map(({ type }) => type));
+  const name = types.has("integer") || types.has("safe_integer") ? "a whole number" : "a number";
+  const least = Math.max(...numbersOf(checks, "min_value"));
+  const above = Math.max(...numbersOf(checks, "gt_value"));
+  const most = Math.min(...numbersOf(checks, "max_value"));
+  const hasMost = Number.isFinite(most);
+  if (Number.isFinite(above)) return `${name} above ${above}${hasMost ? ` and up to ${most}` : ""}`;
+  if (Number.isFinite(least))
+    return `${name} ${hasMost ? `from ${least} to ${most}` : `of ${least} or more`}`;
+  return hasMost ? `${name} of ${most} or less` : name;
+}
+
+function describeChoice(words: readonly string[]): string {
+  return words.length > 2 ? `one of ${words.join(", ")}` : words.join(" or ");
+}
+
+function describeValue(value: unknown): string {
+  if (typeof value === "string") return `the text "${shorten(value, SHOWN_LENGTH)}"`;
+  if (Array.isArray(value)) return "a list";
+  if (typeof value !== "object" || value === null) return String(value);
+  return isTable(value) ? "a table" : "a date or time";
+}
+
+/** A part of a schema. What it has depends on its `type`. */
+type Node = Readonly<Record<string, unknown>>;
+type Check = { type: unknown; requirement: unknown };
+
+/** The schema below `optional` and the like. */
+function unwrap(schema: unknown): Node {
+  if (!isRecord(schema)) return {};
+  return "wrapped" in schema ? unwrap(schema["wrapped"]) : schema;
+}
+
+/** The checks of a pipe, also those of a pipe within it. */
+function checksOf(node: Node): Check[] {
+  const [inner, ...checks] = listOf(node["pipe"]).filter(isRecord);
+  if (inner === undefined) return [];
+  const own = checks.map(({ type, requirement }) => ({ type, requirement }));
+  return inner === node ? own : [...checksOf(inner), ...own];
+}
+
+function requirementsOf(checks: readonly Check[], type: string): unknown[] {
+  return checks.filter((check) => check.type === type).map(({ requirement }) => requirement);
+}
+
+function numbersOf(checks: readonly Check[], type: string): number[] {
+  return requirementsOf(checks, type).map(Number);
+}
+
+function schemaAt(schema: unknown, [key, ...rest]: readonly unknown[]): unknown {
+  if (key === undefined) return schema;
+  const node = unwrap(schema);
+  if ("item" in node) return schemaAt(node["item"], rest);
+  const { entries } = node;
+  return isRecord(entries) && typeof key === "string" ? schemaAt(entries[key], rest) : undefined;
+}
+
+function keysAt(schema: unknown, keys: readonly unknown[]): string[] {
+  const { entries } = unwrap(schemaAt(schema, keys));
+  return isRecord(entries) ? Object.keys(entries) : [];
+}
+
+function valueAt(value: unknown, keys: readonly unknown[]): unknown {
+  return keys.reduce(
+    (inner, key) =>
+      isRecord(inner) && (typeof key === "string" || isIndex(key)) && Object.hasOwn(inner, key)
+        ? inner[key]
+        : undefined,
+    value,
+  );
+}
+
+function isIndex(key: unknown): key is number {
+  return typeof key === "number";
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function isRecord(value: unknown): value is Record<PropertyKey, unknown> {
+  return typeof value === "object" && value !== null;
+}

@@ -1,0 +1,72 @@
+/** Reads TOML that an administrator wrote, and checks it. Every problem is named with its place. */
+import * as v from "valibot";
+import { NegotiatorError } from "../errors.ts";
+import type { FaultCode } from "../errors.ts";
+import { printable } from "../printable.ts";
+import { describeProblem, isTable } from "./problems.ts";
+import { parseToml } from "./toml.ts";
+
+/**
+ * Reads `text` as TOML and checks it against `schema`. `source` names the file in messages.
+ * Throws `BAD_CONFIG`, with one line for each problem.
+ */
+export function parseStrictToml<Schema extends v.GenericSchema>(
+  schema: Schema,
+  text: string,
+  source: string,
+): v.InferOutput<Schema> {
+  return checkStrict(schema, parseToml(text, source), source);
+}
+
+/** Checks a parsed value. Throws as `parseStrictToml` does, or with another code. */
+export function checkStrict<Schema extends v.GenericSchema>(
+  schema: Schema,
+  value: unknown,
+  source: string,
+  code: FaultCode = "BAD_CONFIG",
+): v.InferOutput<Schema> {
+  const result = v.safeParse(schema, onlyTables(schema, value), { message: "" });
+  if (result.success) return result.output;
+  const issues = result.issues.filter((issue, index, all) => !isRepeat(issue, all[index - 1]));
+  const shown = issues.slice(0, MAX_PROBLEMS).map((issue) => describeProblem(schema, value, issue));
+  const more = issues.length - shown.length;
+  const problems = [...shown.map(printable), ...(more > 0 ? [`and ${more} more`] : [])];
+  throw new NegotiatorError(code, `Cannot use ${printable(source)}:\n  ${problems.join("\n  ")}`);
+}
+
+/** One value can fail several checks of its schema, and one line about it says all that it needs. */
+function isRepeat(issue: Issue, before: Issue | undefined): boolean {
+  if (issue.message !== "" || before?.message !== "") return false;
+  const keys = keysOf(issue);
+  const keysBefore = keysOf(before);
+  return keys.length === keysBefore.length && keys.every((key, index) => key === keysBefore[index]);
+}
+
+type Issue = v.BaseIssue<unknown>;
+
+function keysOf({ path }: Issue): unknown[] {
+  return (path ?? []).map(({ key }) => key);
+}
+
+const MAX_PROBLEMS = 20;
+/**
+ * Returns the value with null for each list and date where the schema has a table. valibot would take them
+ * for tables without keys.
+ */
+function onlyTables(schema: unknown, value: unknown): unknown {
+  if (!isRecord(schema)) return value;
+  if ("wrapped" in schema) return onlyTables(schema["wrapped"], value);
+  if ("item" in schema && Array.isArray(value)) return value.map((item) => onlyTables(schema["item"], item));
+  const { entries } = schema;
+  if (!isRecord(entries) || !isRecord(value)) return value;
+  if (!isTable(value)) return null;
+  const members = Object.entries(value).map(([key, member]) => [
+    key,
+    Object.hasOwn(entries, key) ? onlyTables(entries[key], member) : member,
+  ]);
+  return Object.fromEntries(members);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}

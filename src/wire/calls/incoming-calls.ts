@@ -1,0 +1,134 @@
+/** The open calls of one session that the peer made. */
+import { NegotiatorError } from "../../errors.ts";
+import { createIncomingCall } from "./incoming-call.ts";
+import type { FinalMessage, IncomingCall, IncomingEnd } from "./incoming-call.ts";
+import type { Limits } from "../../limits.ts";
+import { toWireError } from "../message.ts";
+import type { CallId, Request, StreamMessage } from "../message.ts";
+import { fixed } from "../session/outbox.ts";
+import type { Outlet } from "../session/outbox.ts";
+import { findExcess } from "../session/sendable.ts";
+import { fingerprint } from "./served-calls.ts";
+import type { ServedCalls } from "./served-calls.ts";
+
+/** Calls whose answers or streams are not complete, by call id. */
+export type IncomingCalls = {
+  readonly count: number;
+  has(id: CallId): boolean;
+  /** Starts a call, attaches to a running one, repeats a finished one's answer, or refuses the request. */
+  take(request: Request & { id: CallId }): void;
+  /** Takes a message about a stream of the call `id`. Returns the peer's violation, if there is one. */
+  takeStream(id: CallId, message: StreamMessage): NegotiatorError | undefined;
+  /** Answers a request with an error; no call starts. */
+  refuse(id: CallId, error: NegotiatorError): void;
+  /** Cancels one call. */
+  cancel(id: CallId, reason: NegotiatorError): void;
+  /** Cancels all calls that are not detached. */
+  cancelAttached(reason: NegotiatorError): void;
+  /** The callers are gone: their detached calls go on, the others are cancelled. */
+  detachAll(): void;
+};
+
+type IncomingCallsOptions = {
+  limits: Limits;
+  served: ServedCalls;
+  outlet: Outlet;
+  onCall: (call: IncomingCall) => void;
+  peerLineBytes: () => number;
+};
+
+type IncomingRequest = Request & { id: CallId };
+
+/** Creates an empty set of calls. */
+export function createIncomingCalls(options: IncomingCallsOptions): IncomingCalls {
+  const { limits, served, outlet, peerLineBytes } = options;
+  const open = new Map<CallId, IncomingEnd>();
+
+  const refuse = (id: CallId, error: NegotiatorError): void =>
+    outlet.control(fixed({ kind: "failure", id, error: toWireError(error) }));
+
+  const remove = (id: CallId): void => {
+    open.delete(id);
+    outlet.removeCall(id);
+  };
+
+  const accept = (request: IncomingRequest): void => {
+    const { id } = request;
+    const end = createIncomingCall({
+      request,
+      creditBytes: limits.streamCreditBytes,
+      outlet,
+      answerBytes: peerLineBytes,
+      onAnswer: (answer) => served.finish(id, answer),
+      onOver: () => remove(id),
+    });
+    served.start(id, end, fingerprint(request));
+    open.set(id, end);
+    options.onCall(end.call);
+  };
+
+  const attach = (request: IncomingRequest, end: IncomingEnd): void => {
+    const { id } = request;
+    if (open.get(id) === end) return;
+    open.set(id, end);
+    end.attach(request, outlet, () => remove(id));
+  };
+
+  const repeat = ({ id }: IncomingRequest, answer: FinalMessage): void => {
+    // The bytes of a finished call's streams are gone, so each stream starts at its end.
+    const totals = Object.entries(answer.streams ?? {});
+    const offsets = Object.fromEntries(totals.map(([name, { bytes }]) => [name, bytes]));
+    outlet.control(fixed({ kind: "attached", call: id, offsets }));
+    const excess = findExcess(answer, peerLineBytes());
+    if (excess === undefined) outlet.control(fixed(answer));
+    else refuse(id, excess);
+  };
+
+  return {
+    get count() {
+      return open.size;
+    },
+    has: (id) => open.has(id),
+    take(request) {
+      const { id } = request;
+      const running = served.running(id);
+      const finished = served.finished(id);
+      const isKnown = running !== undefined || finished !== undefined;
+      if (isKnown && served.fingerprintOf(id) !== fingerprint(request)) refuse(id, differentRequest(id));
+      else if (running !== undefined) attach(request, running);
+      else if (finished !== undefined) repeat(request, finished);
+      else if (countStreams(request) > limits.streamsPerCall)
+        refuse(id, tooMany("streams", limits.streamsPerCall));
+      else if (served.runningCount >= limits.openCalls || open.size >= 2 * limits.openCalls)
+        refuse(id, tooMany("open calls", limits.openCalls));
+      else accept(request);
+    },
+    takeStream(id, message) {
+      const end = open.get(id);
+      const violation = end?.takeStream(message);
+      if (violation !== undefined) end?.cancel(violation);
+      return violation;
+    },
+    refuse,
+    cancel: (id, reason) => open.get(id)?.cancel(reason),
+    cancelAttached(reason) {
+      for (const end of open.values()) if (!end.call.isDetached) end.cancel(reason);
+    },
+    detachAll() {
+      for (const end of open.values()) end.detach();
+      open.clear();
+    },
+  };
+}
+
+function countStreams({ streams }: Request): number {
+  return streams === undefined ? 0 : Object.keys(streams.read).length + streams.write.length;
+}
+
+function differentRequest(id: CallId): NegotiatorError {
+  return new NegotiatorError("BAD_REQUEST", `The call id "${id}" belongs to a different request`);
+}
+
+function tooMany(what: string, limit: number): NegotiatorError {
+  return new NegotiatorError("BUSY", `Cannot take the call: the limit of ${limit} ${what} is reached`);
+}

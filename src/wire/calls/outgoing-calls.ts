@@ -1,0 +1,96 @@
+/** The open calls of one session that this side made. */
+import type { NegotiatorError } from "../../errors.ts";
+import type { Limits } from "../../limits.ts";
+import type { CallId, Message, StreamMessage } from "../message.ts";
+import { createOutgoingCall } from "./outgoing-call.ts";
+import type { CallOptions, OutgoingCall, OutgoingEnd } from "./outgoing-call.ts";
+import type { Outlet } from "../session/outbox.ts";
+import { checkSendable } from "../session/sendable.ts";
+
+type CallMessage = Extract<Message, { kind: "result" | "failure" | "progress" | "attached" }> | StreamMessage;
+
+/** Calls that wait for their answers or streams, by call id. */
+export type OutgoingCalls = {
+  readonly count: number;
+  has(id: CallId): boolean;
+  /** Starts a call. Throws `TOO_LARGE` or `BAD_REQUEST` when the request cannot be sent. */
+  start(options: CallOptions & { id: CallId }): OutgoingCall;
+  /** Takes a message about the call `id`. Returns the peer's violation, if there is one. */
+  take(id: CallId, message: CallMessage): NegotiatorError | undefined;
+  /** Marks the request as not sent, so that it goes out again in the next session. */
+  markUnsent(id: CallId): void;
+  /** Ends one call on this side. */
+  abort(id: CallId, error: NegotiatorError): void;
+  /** The session is lost: aborts the sent calls with `error`, and submits the others again. */
+  resubmit(error: NegotiatorError): void;
+  /** The session has ended: aborts all calls, with `sent` if they were sent, else with `unsent`. */
+  abortAll(sent: NegotiatorError, unsent: NegotiatorError): void;
+};
+
+type OutgoingCallsOptions = {
+  limits: Pick<Limits, "streamCreditBytes">;
+  outlet: Outlet;
+  peerLineBytes: () => number;
+};
+
+/** Creates an empty set of calls. */
+export function createOutgoingCalls({ limits, outlet, peerLineBytes }: OutgoingCallsOptions): OutgoingCalls {
+  const open = new Map<CallId, OutgoingEnd>();
+
+  return {
+    get count() {
+      return open.size;
+    },
+    has: (id) => open.has(id),
+    start(options) {
+      const { id } = options;
+      const onOver = (): void => {
+        open.delete(id);
+        outlet.removeCall(id);
+      };
+      const creditBytes = limits.streamCreditBytes;
+      const end = createOutgoingCall({ ...options, creditBytes, outlet, peerLineBytes, onOver });
+      checkSendable(end.request, peerLineBytes());
+      open.set(id, end);
+      end.submit();
+      return end.call;
+    },
+    take(id, message) {
+      const end = open.get(id);
+      return end === undefined ? undefined : takeMessage(end, message);
+    },
+    markUnsent: (id) => open.get(id)?.markUnsent(),
+    abort: (id, error) => open.get(id)?.call.abort(error),
+    resubmit(error) {
+      for (const end of open.values().toArray()) {
+        if (end.call.isSent) end.call.abort(error);
+        else end.submit();
+      }
+    },
+    abortAll(sent, unsent) {
+      for (const { call } of open.values().toArray()) call.abort(call.isSent ? sent : unsent);
+    },
+  };
+}
+
+function takeMessage(end: OutgoingEnd, message: CallMessage): NegotiatorError | undefined {
+  switch (message.kind) {
+    case "result":
+    case "failure":
+      return end.takeAnswer(message);
+    case "progress":
+    case "attached":
+      return abortOnViolation(end, end.takeReport(message));
+    default:
+      return abortOnViolation(end, end.takeStream(message));
+  }
+}
+
+/** The peer does not know that it has broken the rules of a call, so the call ends on both sides. */
+function abortOnViolation(
+  end: OutgoingEnd,
+  violation: NegotiatorError | undefined,
+): NegotiatorError | undefined {
+  if (violation !== undefined) end.abortBoth(violation);
+  return violation;
+}

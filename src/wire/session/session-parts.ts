@@ -1,0 +1,116 @@
+/** Creates the parts of a session, and connects them. */
+import type { NegotiatorError } from "../../errors.ts";
+import { createControlQueue } from "./control-queue.ts";
+import { createConversation } from "./conversation.ts";
+import { createDialling } from "./dialling.ts";
+import { createEpochs } from "./epochs.ts";
+import type { Continuation } from "./epochs.ts";
+import type { Agent } from "./handshake.ts";
+import type { IncomingCall } from "../calls/incoming-call.ts";
+import { createIntake } from "./intake.ts";
+import type { ForeignFrame } from "./intake.ts";
+import { createInvalidInput } from "./invalid-input.ts";
+import { DEFAULT_LIMITS } from "../../limits.ts";
+import type { Limits } from "../../limits.ts";
+import { createListening } from "./listening.ts";
+import { toWireError } from "../message.ts";
+import { createPeerTimeout } from "./peer-timeout.ts";
+import { createReceiver } from "./receiver.ts";
+import { createServedCalls } from "../calls/served-calls.ts";
+import type { ServedCalls } from "../calls/served-calls.ts";
+import { createStatus } from "./status.ts";
+import type { SessionState } from "./status.ts";
+
+/** The options of a session. */
+export type SessionOptions = {
+  /** The dialler begins epochs: it sends hellos. The listener answers them. */
+  side: "dialler" | "listener";
+  agent: Agent;
+  /** Returns unique random text: at least 22 printable characters. */
+  makeId: () => string;
+  limits?: Limits;
+  /** Shared by the sessions of one peer, so that its calls outlive a session. */
+  served?: ServedCalls;
+  onCall: (call: IncomingCall) => void;
+  /** Called once for each notice of the peer. */
+  onNotice?: (method: string, params: unknown) => void;
+  /**
+   * Called when notices of this side are lost, with their number. A notice is lost when its session ends,
+   * or is lost after the notice was sent; it may have arrived without an acknowledgement.
+   */
+  onNoticesLost?: (count: number) => void;
+  /** Called when `next` has something to return. */
+  onOutput: () => void;
+  onState?: (state: SessionState, reason?: NegotiatorError) => void;
+  /**
+   * Called when the peer has sent too much invalid input. The session reads nothing more until `dial` or
+   * `detach`, and the owner of the channel is to close it.
+   */
+  onInvalid?: (reason: NegotiatorError) => void;
+  /** Takes each object that is not native. Returns whether it is a message of another dialect. */
+  onForeign?: (frame: ForeignFrame) => boolean;
+};
+
+/** Returns the parts of a new session. A part knows only the parts that are created before it. */
+export function createSessionParts(options: SessionOptions) {
+  const { side, agent, makeId, limits = DEFAULT_LIMITS, onOutput } = options;
+  const served = options.served ?? createServedCalls(limits);
+  const controlQueue = createControlQueue(onOutput);
+  const status = createStatus(controlQueue, options.onState);
+  const epochs = createEpochs({ agent, limits, makeId });
+  const receiver = createReceiver(side, limits);
+  const common = { side, limits, controlQueue, status, epochs };
+
+  const invalidInput = createInvalidInput({
+    limit: limits.faults,
+    onInvalid(error) {
+      // Before a hello the peer may be a python-negotiator, which dies of a complaint.
+      if (status.state === "open")
+        controlQueue.push({ kind: "failure", id: null, error: toWireError(error) });
+    },
+    onTooMuch(reason) {
+      receiver.reset();
+      status.cut(reason);
+      options.onInvalid?.(reason);
+    },
+  });
+  const conversation = createConversation({
+    ...common,
+    served,
+    onCall: options.onCall,
+    onNotice: (method, params) => options.onNotice?.(method, params),
+    onNoticesLost: (count) => options.onNoticesLost?.(count),
+    onOutput,
+    onInvalid: (error) => invalidInput.add(error),
+  });
+  const timeout = createPeerTimeout({ ...common, conversation });
+
+  const onOpen = (continuation: Continuation): void => {
+    invalidInput.clearCount();
+    timeout.restart();
+    conversation.begin(continuation);
+    status.change("open");
+    onOutput();
+  };
+  const onRefused = (reason: NegotiatorError): void => {
+    controlQueue.clear();
+    conversation.end("cut", reason);
+  };
+  const dialling = createDialling({ ...common, onOpen, onRefused });
+  const listening = createListening({ ...common, limit: limits.faults, onOpen });
+  const { onForeign } = options;
+  const greeting = { dialling, listening };
+  const intake = createIntake({ ...common, ...greeting, receiver, invalidInput, conversation, onForeign });
+  return {
+    served,
+    controlQueue,
+    status,
+    epochs,
+    receiver,
+    invalidInput,
+    conversation,
+    timeout,
+    dialling,
+    intake,
+  };
+}

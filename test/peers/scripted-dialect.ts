@@ -1,0 +1,43 @@
+/** A foreign dialect whose server the test plays: it records messages, and sends what the test wants. */
+import type { ForeignDialect, ServerLine } from "../../src/peers/dialect.ts";
+import { createObjectFramer } from "../../src/peers/object-framer.ts";
+import type { JsonObject } from "../../src/wire/json.ts";
+import { MADE_UP } from "./made-up/made-up.ts";
+
+/** A dialect and the events of its server. */
+export type ScriptedDialect = {
+  dialect: ForeignDialect;
+  taken: JsonObject[];
+  /** The calls of `resume` and `cancelAll`, in order. */
+  events: string[];
+  /** The line of the last server; throws before there is one. */
+  line: () => ServerLine;
+};
+
+/** A dialect of length-prefixed frames or lines. It recognises objects that have the member `name`. */
+export function createScriptedDialect(name: string): ScriptedDialect {
+  const taken: JsonObject[] = [];
+  const events: string[] = [];
+  let last: ServerLine | undefined;
+  const dialect: ForeignDialect = {
+    ...MADE_UP,
+    name,
+    label: `${name} agent`,
+    recognises: (object) => name in object,
+    refusesHello: (object, nonce) => object["refuses"] === nonce,
+    createFramer: createObjectFramer,
+    createServer(line) {
+      last = line;
+      return {
+        take: (object) => void taken.push(object),
+        resume: () => void events.push(`resume, ${line.unsent()} unsent`),
+        cancelAll: () => void events.push("cancelAll"),
+      };
+    },
+  };
+  const line = (): ServerLine => {
+    if (last === undefined) throw new Error("no server was created");
+    return last;
+  };
+  return { dialect, taken, events, line };
+}

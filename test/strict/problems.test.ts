@@ -1,0 +1,149 @@
+/** Problems in plain words: what each kind of schema needs, and what is there instead. */
+import { describe, expect, test } from "bun:test";
+import * as v from "valibot";
+import { parseStrictToml } from "../../src/strict/strict.ts";
+import { errorOf } from "../support/error-of.ts";
+
+/** The lines about the values of a text, without the first line. */
+function problemsOf(text: string, schema: v.GenericSchema): string[] {
+  const { message } = errorOf(() => parseStrictToml(schema, text, "x.toml"));
+  return message.replace("Cannot use x.toml:\n  ", "").split("\n  ");
+}
+
+describe("each kind of entry says in plain words what it needs", () => {
+  const Path = v.pipe(v.string(), v.startsWith("/"), v.maxLength(9));
+  const PATH = 'an absolute path is needed, such as "/path"';
+  const Whole = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
+  test.each<[string, v.GenericSchema, [text: string, problem: string][]]>([
+    [
+      "text",
+      v.string(),
+      [
+        ["1", "text is needed; this is 1"],
+        ["{}", "text is needed; this is a table"],
+        ["07:32:00", "text is needed; this is a date or time"],
+      ],
+    ],
+    [
+      "text with a pattern",
+      v.pipe(v.string(), v.regex(/^x$/)),
+      [['"y"', 'other text is needed; this is the text "y"']],
+    ],
+    ["text with its own message", v.pipe(v.string(), v.regex(/^x$/, "not an x")), [['"y"', "not an x"]]],
+    [
+      "text that must not be empty",
+      v.pipe(v.string(), v.minLength(1)),
+      [['""', "at least 1 character is needed; this has 0"]],
+    ],
+    [
+      "an absolute path",
+      Path,
+      [
+        ['"etc"', `${PATH}; this is the text "etc"`],
+        ["true", `${PATH}; this is true`],
+        ['"/123456789"', "at most 9 characters are allowed; this has 10"],
+      ],
+    ],
+    [
+      "a path or nothing",
+      v.union([v.literal(""), Path]),
+      [
+        ['"etc"', `"" or ${PATH}; this is the text "etc"`],
+        ["[]", `"" or ${PATH}; this is a list`],
+      ],
+    ],
+    [
+      "a uuid",
+      v.pipe(v.string(), v.uuid(), v.toLowerCase()),
+      [['"x"', 'a uuid is needed, such as "123e4567-e89b-12d3-a456-426614174000"; this is the text "x"']],
+    ],
+    ["true or false", v.boolean(), [["1", "true or false is needed; this is 1"]]],
+    [
+      "one of two words",
+      v.picklist(["yes", "no"]),
+      [['"on"', '"yes" or "no" is needed; this is the text "on"']],
+    ],
+    [
+      "one of three words",
+      v.picklist(["yes", "no", "auto"]),
+      [["1", 'one of "yes", "no", "auto" is needed; this is 1']],
+    ],
+    [
+      "a list of paths",
+      v.array(Path),
+      [['"x"', 'a list is needed, such as ["/path"]; this is the text "x"']],
+    ],
+    ["a list of numbers", v.array(v.number()), [["1", "a list is needed, such as [1]; this is 1"]]],
+    [
+      "a list that must not be empty",
+      v.pipe(v.array(v.string()), v.minLength(1)),
+      [["[]", "at least 1 item is needed; this has 0"]],
+    ],
+    [
+      "a list with a maximum",
+      v.pipe(v.array(v.string()), v.maxLength(1)),
+      [["['a', 'b']", "at most 1 item is allowed; this has 2"]],
+    ],
+    [
+      "any number",
+      v.number(),
+      [
+        ["'x'", 'a number is needed; this is the text "x"'],
+        ["nan", "a number is needed; this is NaN"],
+      ],
+    ],
+    ["a finite number", v.pipe(v.number(), v.finite()), [["-inf", "a number is needed; this is -Infinity"]]],
+    [
+      "a number with a minimum and a maximum",
+      v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(9)),
+      [
+        ["9.5", "a number from 0 to 9 is needed; this is 9.5"],
+        ["inf", "a number from 0 to 9 is needed; this is Infinity"],
+        ["''", 'a number from 0 to 9 is needed; this is the text ""'],
+      ],
+    ],
+    [
+      "a number above a bound",
+      v.pipe(v.number(), v.gtValue(0), v.maxValue(9)),
+      [["0", "a number above 0 and up to 9 is needed; this is 0"]],
+    ],
+    [
+      "a number with a maximum",
+      v.pipe(v.number(), v.maxValue(9)),
+      [["10", "a number of 9 or less is needed; this is 10"]],
+    ],
+    [
+      "a whole number with a minimum",
+      Whole,
+      [
+        ["0", "a whole number of 1 or more is needed; this is 0"],
+        ["1.5", "a whole number of 1 or more is needed; this is 1.5"],
+        ["1e300", "a whole number of 1 or more is needed; this is 1e+300"],
+      ],
+    ],
+    [
+      "a whole number with two minimums",
+      v.pipe(Whole, v.minValue(128)),
+      [["1", "a whole number of 128 or more is needed; this is 1"]],
+    ],
+    ["a type without words", v.date(), [["1", "another value is needed; this is 1"]]],
+  ])("%s", (_, schema, rows) => {
+    for (const [text, problem] of rows) {
+      const optional = v.strictObject({ key: v.optional(schema) });
+      expect(problemsOf(`key = ${text}`, optional)).toEqual([`key: ${problem}`]);
+    }
+  });
+
+  test("a missing key names what its value must be", () => {
+    const schema = v.strictObject({
+      path: Path,
+      table: v.strictObject({}),
+      list: v.array(v.strictObject({})),
+    });
+    expect(problemsOf("", schema)).toEqual([
+      `path: this key is missing; ${PATH}`,
+      "table: this key is missing; a table is needed, such as [table]",
+      "list: this key is missing; a list of tables is needed, such as [[list]]",
+    ]);
+  });
+});

@@ -2,10 +2,10 @@
 import { describe, expect, test } from "bun:test";
 import { errnoOf, FAULTS, isFaultCode, NegotiatorError } from "../src/errors.ts";
 
-describe("the table of faults", () => {
+describe("the table of error codes", () => {
   const faults = Object.entries(FAULTS);
 
-  test("every code has its own JSON-RPC code, from the ranges that the specification leaves free", () => {
+  test("every code has its own JSON-RPC code, in the ranges that the specification allows", () => {
     const codes = faults.map(([, fault]) => fault.rpcCode);
     expect(new Set(codes).size).toBe(codes.length);
     const standard = new Set<number>([-32700, -32600, -32601, -32602, -32603]);
@@ -13,7 +13,7 @@ describe("the table of faults", () => {
     expect(strange).toEqual([]);
   });
 
-  test("exit codes are 2, 124, 125, 126 and 127", () => {
+  test("exit codes are 2, 124, 125, 126 and 127, and never 0", () => {
     const used = new Set<number>(faults.map(([, fault]) => fault.exitCode));
     expect([...used].sort((one, other) => one - other)).toEqual([2, 124, 125, 126, 127]);
     expect(FAULTS.TIMEOUT.exitCode).toBe(124);
@@ -23,7 +23,7 @@ describe("the table of faults", () => {
   });
 });
 
-test("an error carries code, data and cause, and the remedy is its second line", () => {
+test("an error has code, data and cause, and its remedy is the second line of the message", () => {
   const cause = new Error("below");
   const error = new NegotiatorError("BUSY", "Cannot open", { remedy: "Close it", data: [1], cause });
   expect(error).toMatchObject({ name: "NegotiatorError", code: "BUSY", data: [1] });
@@ -32,13 +32,13 @@ test("an error carries code, data and cause, and the remedy is its second line",
   expect(new NegotiatorError("BUSY", "Cannot open").message).toBe("Cannot open");
 });
 
-describe("from", () => {
-  test("a NegotiatorError passes unchanged", () => {
+describe("NegotiatorError.from", () => {
+  test("a NegotiatorError is returned unchanged", () => {
     const error = new NegotiatorError("DENIED", "no");
     expect(NegotiatorError.from(error)).toBe(error);
   });
 
-  test("another error keeps its message and becomes the cause", () => {
+  test("another error becomes INTERNAL, with its message and itself as the cause", () => {
     const cause = new TypeError("x is not a function");
     const error = NegotiatorError.from(cause);
     expect(error).toMatchObject({ code: "INTERNAL", message: "x is not a function" });
@@ -61,7 +61,7 @@ describe("from", () => {
       },
       "[object Object]",
     ],
-  ])("%s becomes INTERNAL", (_, thrown, message) => {
+  ])("%s that was thrown becomes INTERNAL", (_, thrown, message) => {
     const error = NegotiatorError.from(thrown);
     expect(error).toMatchObject({ code: "INTERNAL", message });
     expect(error.cause).toBe(thrown);
@@ -78,18 +78,18 @@ test.each([
   ["toString", false],
   [undefined, false],
   [["TIMEOUT"], false],
-])("isFaultCode(%j) is %p", (value, isCode) => {
+])("isFaultCode(%j) returns %p", (value, isCode) => {
   expect(isFaultCode(value)).toBe(isCode);
 });
 
 test.each([
-  ["an error of a system call", Object.assign(new Error("x"), { code: "ENOENT" }), "ENOENT"],
+  ["a system error", Object.assign(new Error("x"), { code: "ENOENT" }), "ENOENT"],
   ["an object with a code", { code: "EBUSY" }, "EBUSY"],
-  ["a code that is not text", { code: 5 }, undefined],
+  ["an object whose code is a number", { code: 5 }, undefined],
   ["any other error", new Error("x"), undefined],
   ["a string", "ENOENT", undefined],
   ["null", null, undefined],
   ["undefined", undefined, undefined],
-])("the errno of %s", (_, thrown, errno) => {
+])("errnoOf(%s) returns the text of its code, else undefined", (_, thrown, errno) => {
   expect(errnoOf(thrown)).toBe(errno);
 });

@@ -1,4 +1,4 @@
-/** Guessing what was meant. */
+/** Guesses for mistyped words. */
 import { expect, test } from "bun:test";
 import { nearest } from "../src/nearest.ts";
 
@@ -13,11 +13,11 @@ test.each([
   ["reboot", ["uptime", "df"], []],
   ["x", [], []],
   ["", ["a"], []],
-])("%p among %p", (word, candidates, expected) => {
+])("the nearest of %p in %p are %p", (word, candidates, expected) => {
   expect(nearest(word, candidates)).toEqual(expected);
 });
 
-test("the nearest comes first, equals by name", () => {
+test("the nearest candidate comes first, and equally near ones are in alphabetical order", () => {
   expect(nearest("backups", ["backsup", "backup", "backu", "bakups"])).toEqual([
     "backup",
     "bakups",
@@ -25,7 +25,7 @@ test("the nearest comes first, equals by name", () => {
   ]);
 });
 
-test("a word of any length costs little", () => {
+test("words of more than 64 characters are ignored, as input and as candidates", () => {
   const huge = "a".repeat(1 << 20);
   expect(nearest(huge, [huge])).toEqual([]);
   expect(nearest("a".repeat(64), ["a".repeat(63), huge])).toEqual(["a".repeat(63)]);

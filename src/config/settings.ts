@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { DEFAULT_LIMITS } from "../limits.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "../log.ts";
 
-const Path = v.pipe(v.string(), v.startsWith("/", "not an absolute path"), v.maxLength(4096));
+const Path = v.pipe(v.string(), v.startsWith("/"), v.maxLength(4096));
 const OptionalPath = v.union([v.literal(""), Path]);
 const Seconds = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(31_536_000));
 const Positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1));

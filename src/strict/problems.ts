@@ -35,6 +35,7 @@ function describeFault(
   if (LENGTHS.has(issue.type)) return describeLength(issue);
   const need = describeNeed(schemaAt(schema, keys), keys);
   const found = valueAt(value, keys);
+  if (issue.kind === "validation" && !NEEDED.has(issue.type)) return `${describeValue(found)} is not allowed`;
   return found === undefined ? `this key is missing; ${need}` : `${need}; this is ${describeValue(found)}`;
 }
 
@@ -56,6 +57,17 @@ function describePlace(keys: readonly unknown[]): string {
 
 const SHOWN_LENGTH = 100;
 
+/** The checks that the sentence about a need names. */
+const NEEDED: ReadonlySet<string> = new Set([
+  "finite",
+  "gt_value",
+  "integer",
+  "max_value",
+  "min_value",
+  "safe_integer",
+  "starts_with",
+  "uuid",
+]);
 const LENGTHS: ReadonlySet<string> = new Set(["min_length", "max_length"]);
 
 function describeLength({ type, input, requirement }: v.BaseIssue<unknown>): string {
@@ -115,7 +127,7 @@ function textNeed(checks: readonly Check[]): Need {
   if (requirementsOf(checks, "starts_with").includes("/"))
     return { what: "an absolute path", example: '"/path"' };
   if (types.has("uuid")) return { what: "a uuid", example: '"123e4567-e89b-12d3-a456-426614174000"' };
-  return { what: types.has("regex") ? "other text" : "text" };
+  return { what: "text" };
 }
 
 function listNeed(item: Node, keys: readonly unknown[]): Need {

@@ -34,7 +34,7 @@ export function checkStrict<Schema extends v.GenericSchema>(
   throw new NegotiatorError(code, `Cannot use ${printable(source)}:\n  ${problems.join("\n  ")}`);
 }
 
-/** One value can fail several checks of its schema, and one line about it says all that it needs. */
+/** One value can fail several checks, and one line has all that is needed. */
 function isRepeat(issue: Issue, before: Issue | undefined): boolean {
   if (issue.message !== "" || before?.message !== "") return false;
   const keys = keysOf(issue);
@@ -49,6 +49,7 @@ function keysOf({ path }: Issue): unknown[] {
 }
 
 const MAX_PROBLEMS = 20;
+
 /**
  * Returns the value with null for each list and date where the schema has a table. valibot would take them
  * for tables without keys.

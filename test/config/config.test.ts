@@ -117,8 +117,8 @@ describe("the highest layer that has a key wins", () => {
 
 const LEVELS = 'one of "silent", "error", "warn", "info", "debug", "trace"';
 
-describe("the file", () => {
-  test("all its problems are listed at once", async () => {
+describe("the config file", () => {
+  test("a file with four bad keys is refused with all four problems", async () => {
     expect(await problemsOf({ toml: '[log]\nlevel = "loud"\nformat = 3\nfoo = 1\n[lgo]\nx = 1' })).toEqual([
       "Cannot use FILE:",
       `  log.level: ${LEVELS} is needed; this is the text "loud"`,
@@ -128,7 +128,7 @@ describe("the file", () => {
     ]);
   });
 
-  test("a wrong file is refused even if every layer above it is right", async () => {
+  test("a file that is not TOML is refused, even if a variable and an option set the key", async () => {
     const problems = await problemsOf({
       toml: "[log",
       environment: { NEGOTIATOR_LOG_LEVEL: "debug" },
@@ -139,7 +139,7 @@ describe("the file", () => {
     ]);
   });
 
-  test("__proto__ in it is an unknown key", async () => {
+  test("the key __proto__ in a file is refused as unknown", async () => {
     expect(await problemsOf({ toml: '[__proto__]\nlevel = "x"\n[log.__proto__]\nlevel = "x"' })).toEqual([
       "Cannot use FILE:",
       "  log.__proto__: unknown key; allowed here: level, format",
@@ -148,30 +148,33 @@ describe("the file", () => {
     expect({}).not.toHaveProperty("level");
   });
 
-  test.each(["file", "NEGOTIATOR_CONFIG"] as const)("a file named by %s must be readable", async (by) => {
-    await using directory = await createTemporaryDirectory();
-    await mkdir(directory.at("folder"));
-    await directory.write("plain", "");
-    await symlink("circle", directory.at("circle"));
-    const bad = [
-      [directory.at("absent"), "there is no such file"],
-      ["", "there is no such file"],
-      [directory.at("folder"), "EISDIR"],
-      [directory.at("plain", "below"), "ENOTDIR"],
-      [directory.at("circle"), "ELOOP"],
-    ] as const;
-    for (const [path, errno] of bad) {
-      const error = errorOf(() =>
-        loadConfig(
-          by === "file" ? { file: path, environment: {} } : { environment: { NEGOTIATOR_CONFIG: path } },
-        ),
-      );
-      expect(error.code).toBe("BAD_CONFIG");
-      expect(error.message.replace("config ", "")).toStartWith(`Cannot read the file "${path}": ${errno}`);
-    }
-  });
+  test.each(["file", "NEGOTIATOR_CONFIG"] as const)(
+    "a file named by %s that cannot be read is refused",
+    async (by) => {
+      await using directory = await createTemporaryDirectory();
+      await mkdir(directory.at("folder"));
+      await directory.write("plain", "");
+      await symlink("circle", directory.at("circle"));
+      const bad = [
+        [directory.at("absent"), "there is no such file"],
+        ["", "there is no such file"],
+        [directory.at("folder"), "EISDIR"],
+        [directory.at("plain", "below"), "ENOTDIR"],
+        [directory.at("circle"), "ELOOP"],
+      ] as const;
+      for (const [path, errno] of bad) {
+        const error = errorOf(() =>
+          loadConfig(
+            by === "file" ? { file: path, environment: {} } : { environment: { NEGOTIATOR_CONFIG: path } },
+          ),
+        );
+        expect(error.code).toBe("BAD_CONFIG");
+        expect(error.message.replace("config ", "")).toStartWith(`Cannot read the file "${path}": ${errno}`);
+      }
+    },
+  );
 
-  test("control characters in its name are shown escaped", () => {
+  test("control characters in the name of a missing file are shown escaped", () => {
     const { message } = errorOf(() => loadConfig({ file: "/none\u001b[31m\nx", environment: {} }));
     expect(message).toStartWith('Cannot read the config file "/none\\x1b[31m\\nx": ');
     expect(message).not.toMatch(/\p{Cc}/u);
@@ -179,7 +182,7 @@ describe("the file", () => {
 });
 
 describe("the environment", () => {
-  test("all its problems are listed at once, escaped", async () => {
+  test("two bad variables are refused with both problems, shown escaped", async () => {
     const environment = { NEGOTIATOR_LOG_LEVEL: "x\u001b\nforged: line", NEGOTIATOR_LOG_FORMAT: "" };
     expect(await problemsOf({ environment })).toEqual([
       "Cannot use the environment (NEGOTIATOR_…):",
@@ -188,7 +191,7 @@ describe("the environment", () => {
     ]);
   });
 
-  test("other variables are ignored", async () => {
+  test("variables that are not settings leave the defaults as they are", async () => {
     const names = ["ROLE", "COMMAND", "CALL_ID", "GUEST", "GUEST_UUID", "LOG", "LOG_LEVEL_X", "log_level"];
     const hostile = [
       "",
@@ -301,7 +304,7 @@ describe("a key that was removed", () => {
   });
 });
 
-test("wrong options are refused", async () => {
+test("wrong options are refused with BAD_USAGE", async () => {
   // As if a command line had let something through.
   const layer: SettingsLayer = JSON.parse('{ "log": { "level": "loud", "color": true } }');
   expect(await problemsOf({ flags: () => layer })).toEqual([
@@ -323,7 +326,7 @@ describe("a variable is text", () => {
     ["an empty list", "commandsDirectory", "", []],
     ["an empty text", "host.connect", "", ""],
     ["a text that looks like a number", "host.connect", "7", "7"],
-  ])("%s is understood", async (_, key, text, value) => {
+  ])("%s in a variable becomes its value", async (_, key, text, value) => {
     const { config } = await load({ environment: { [variableOf(key)]: text } });
     expect(settingAt(config.settings, key)).toEqual(value);
     expect(config.origins.get(key)).toBe(variableOf(key));
@@ -331,15 +334,15 @@ describe("a variable is text", () => {
 
   test.each([
     ["a word for a number", "timeoutSeconds", "seven"],
-    ["a number and more", "timeoutSeconds", "7s"],
-    ["nothing for a number", "timeoutSeconds", ""],
+    ["a number with a unit", "timeoutSeconds", "7s"],
+    ["an empty text for a number", "timeoutSeconds", ""],
     ["a blank for a number", "timeoutSeconds", " "],
     ["infinity", "timeoutSeconds", "Infinity"],
     ["NaN", "timeoutSeconds", "NaN"],
     ["1 for a switch", "audit.redactArguments", "1"],
     ["TRUE for a switch", "audit.redactArguments", "TRUE"],
-    ["nothing for a switch", "audit.redactArguments", ""],
-  ])("%s is refused, and shown as it was given", async (_, key, text) => {
+    ["an empty text for a switch", "audit.redactArguments", ""],
+  ])("%s in a variable is refused, and the message quotes it", async (_, key, text) => {
     const problems = await problemsOf({ environment: { [variableOf(key)]: text } });
     expect(problems).toHaveLength(2);
     expect(problems[1]).toStartWith(`  ${key}: `);
@@ -360,7 +363,7 @@ test.each([0o664, 0o646])("a config with mode %o is refused, as others could wri
   expect(loadConfig({ file: "/dev/null", environment: {} }).settings).toEqual(DEFAULTS);
 });
 
-test("a setting is found by its dotted key", async () => {
+test("settingAt returns the value of a dotted key, and undefined for an unknown key", async () => {
   const { settings } = (await load({ toml: '[log]\nlevel = "warn"' })).config;
   expect(settingAt(settings, "log.level")).toBe("warn");
   expect(settingAt(settings, "log")).toEqual({ level: "warn", format: "text" });

@@ -10,7 +10,7 @@ function problemsOf(text: string, schema: v.GenericSchema): string[] {
   return message.replace("Cannot use x.toml:\n  ", "").split("\n  ");
 }
 
-describe("each kind of entry says in plain words what it needs", () => {
+describe("a wrong value is reported with what its key needs, for", () => {
   const Path = v.pipe(v.string(), v.startsWith("/"), v.maxLength(9));
   const PATH = 'an absolute path is needed, such as "/path"';
   const Whole = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
@@ -27,7 +27,10 @@ describe("each kind of entry says in plain words what it needs", () => {
     [
       "text with a pattern",
       v.pipe(v.string(), v.regex(/^x$/)),
-      [['"y"', 'other text is needed; this is the text "y"']],
+      [
+        ['"y"', 'the text "y" is not allowed'],
+        ["1", "text is needed; this is 1"],
+      ],
     ],
     ["text with its own message", v.pipe(v.string(), v.regex(/^x$/, "not an x")), [['"y"', "not an x"]]],
     [

@@ -73,9 +73,12 @@ test.each([
   ['"""\na\nb"""', "a\nb"],
   ['[1, "x",]', [1, "x"]],
   ["[\n1,\n# comment\n2]", [1, 2]],
-  ["{ b = 1, c.d = 2 }", { b: 1, c: { d: 2 } }],
 ])("the TOML value %j reads as %p", (text, value) => {
   expect(valueOf(text)).toEqual(value);
+});
+
+test("an inline TOML table with a dotted key reads as nested tables", () => {
+  expect(valueOf("{ b = 1, c.d = 2 }")).toEqual({ b: 1, c: { d: 2 } });
 });
 
 test("the key __proto__ is an ordinary key of its table", () => {

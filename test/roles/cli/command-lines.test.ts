@@ -177,7 +177,7 @@ describe("error messages", () => {
     [["execute", "-t", "soon", "web1", "say"], 2, ['"soon" is not a number of seconds']],
     [["execute", "-t", "-1", "web1", "say"], 2, ['"-1" is not a number of seconds']],
     [["execute", "-t", "99999999999", "web1", "say"], 2, ["timeoutSeconds: ", "31536000"]],
-    [["list-guests", "--control", "here.sock"], 2, ["host.control: not an absolute path"]],
+    [["list-guests", "--control", "here.sock"], 2, ["host.control: an absolute path is needed"]],
     [["execute", "web1"], 2, ["missing COMMAND"]],
     [["execute"], 2, ["missing GUEST"]],
   ])("negotiator-host %j exits with %d and a message with %j", async (words, exitCode, parts) => {

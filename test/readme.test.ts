@@ -27,7 +27,7 @@ const RUN: Readonly<Record<string, { exitCode?: number; shows: RegExp }>> = {
   },
   "printf 'pear\\nfig\\napple\\n' | negotiator host execute web1 sort-lines": { shows: /^apple\nfig\npear$/ },
   "negotiator host check-policy web1 request-backup --full /srv/data": { shows: /^allowed/m },
-  "negotiator guest check-policy check-process nginx": { shows: /^rule 2 \(allow\): fits\nallowed$/m },
+  "negotiator guest check-policy check-process nginx": { shows: /^rule 2 \(allow\): matches\nallowed$/m },
   "negotiator host print-config": { shows: /^host\.control = /m },
   "negotiator guest print-config --json": { shows: /"guest\.control":/ },
   "negotiator host --help": { shows: /^Subcommands:$/m },
@@ -47,7 +47,7 @@ const RUN: Readonly<Record<string, { exitCode?: number; shows: RegExp }>> = {
   "negotiator host status": { shows: /^web1: open/ },
   "negotiator guest status": { shows: /^host: open/ },
   "negotiator host execute web1 find-distributor-id": { shows: /^\S+/ },
-  "negotiator guest check-policy wipe-disk": { exitCode: 1, shows: /^rule 1 \(deny\): fits\ndenied/m },
+  "negotiator guest check-policy wipe-disk": { exitCode: 1, shows: /^rule 1 \(deny\): matches\ndenied/m },
   "negotiator host list-guests --json | grep '\"legacy\"'": { exitCode: 1, shows: /^$/ },
 };
 

@@ -22,10 +22,10 @@ const LEAST_AT_ONCE_BYTES = 1024 * 1024;
 const LEAST_A_MINUTE_BYTES = 32 * 1024;
 
 /**
- * Returns a limit for files of `trailBytes` bytes altogether: the share of them that one peer may fill at
- * once, and the share that it gets back in a minute. Calls that ran a user command and calls that did not
- * have separate limits, so that neither hide the other. Keeps at most two records for each peer that called
- * in the last minutes.
+ * Returns the limit of one peer. `trailBytes` is the size of all audit files together. A peer may fill one
+ * share of it at once, and gets back another share each minute. Calls that ran a user command and calls that
+ * did not have separate limits, so that neither hide the other. Keeps at most two records for each peer that
+ * called in the last minutes.
  */
 export function createAuditLimit(trailBytes: number): AuditLimit {
   const mostBytes = Math.max(LEAST_AT_ONCE_BYTES, trailBytes * SHARE_AT_ONCE);
@@ -39,7 +39,8 @@ export function createAuditLimit(trailBytes: number): AuditLimit {
 
   return {
     admit(entry, nowMs) {
-      if (entry.direction === "outgoing") return true;
+      // An outgoing call costs its caller an answer. A notice costs nothing, and has no id.
+      if (entry.direction === "outgoing" && entry.callId !== undefined) return true;
       const { role, peer } = entry;
       const key = keyOf(entry);
       const ran = hasRun(entry);

@@ -99,7 +99,10 @@ const ARGUMENTS_BYTES = 4096;
 /** A shortened list shows so many arguments, each with an equal share of `ARGUMENTS_BYTES`. */
 const CLIPPED_ARGUMENTS = 64;
 
-/** Long arguments are replaced by their count and a digest, so that equal calls stay recognisable. */
+/**
+ * Cuts a long list to its first arguments. Count and digest of all keep equal calls recognisable. A redacted
+ * list has only count and digest.
+ */
 function formatArguments(args: readonly string[], isRedacted: boolean): Record<string, unknown> {
   if (!isRedacted && encodedBytes(args) <= ARGUMENTS_BYTES) return { arguments: args };
   const summary = {

@@ -31,9 +31,8 @@ export type Audit = Disposable & {
  * Never throws. A failure goes to `onProblem`, and every record tries again. When writing works again, the
  * first line has the number of lost lines: `{"time", "event":"lost", "lostLines", "since"}`.
  *
- * `createAuditLimit` limits the incoming calls of one peer. The number of entries that were left out is
- * written as the line of `formatLeftOut`: before the next entry of any peer after that minute, or before the
- * file is closed.
+ * `createAuditLimit` limits the incoming calls of one peer. The count of left-out entries is
+ * the line of `formatLeftOut`. It comes before the first entry after that minute, or before the file closes.
  */
 export function openAudit(options: AuditOptions): Audit {
   const { path, maxBytes, keep, redactArguments, onProblem, now = Date.now } = options;

@@ -3,8 +3,8 @@ import type { NegotiatorError } from "../errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 /**
- * The difference between two scans. `changed` has endpoints at the same place of which something else is new,
- * such as `state`, and endpoints that moved with their guest when it was restored. `problems` has those that
+ * The difference between two scans. `changed` has endpoints at the same place with another member that
+ * differs, such as `state`, and endpoints whose guest was restored at another path. `problems` has those that
  * the scan before did not have, so that each lasting problem is reported once.
  */
 export type News = {

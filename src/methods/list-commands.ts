@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { logFor } from "../log.ts";
 import { createLimitedLog } from "../policy/limited-log.ts";
+import { createQuota } from "../policy/quota.ts";
 import { listCommands } from "./commands.ts";
 import type { Command, CommandSources } from "./commands.ts";
 import { defineMethod } from "./method.ts";
@@ -34,6 +35,7 @@ export function createListCommands({ sources }: ListOptions): Method {
     write: (message) => log.warn(message),
     rate: LOGGED_PROBLEMS,
     now: () => performance.now(),
+    quota: createQuota(),
   });
   return defineMethod({
     name: "list-commands",

@@ -14,11 +14,11 @@ const WATCH_MS = 1000;
 const STALLED_MS = 5000;
 
 /**
- * The answer of `call`, once its output has arrived whole, so the caller has to read the output. A failure
- * does not wait for the output. `timeoutMs` 0 means no deadline.
+ * Resolves with the answer after all output has arrived. The caller must read the output. A failure rejects
+ * at once. `timeoutMs` 0 means no deadline.
  *
- * Rejects with the error of `explainNoAnswer` if the call was not sent by its deadline.
- * Rejects with `TIMEOUT`
+ * Rejects with the error of `explainNoAnswer` if the call was not sent by its deadline. Rejects with
+ * `TIMEOUT`
  * - if the call has not ended 15 s after the deadline,
  * - if the peer has sent nothing at all 5 s after the deadline,
  * - if the peer has answered and stays alive, but does not send the output that it announced.
@@ -73,7 +73,8 @@ function answerUntil(
 }
 
 /**
- * A peer that was cut off, or waits for our reader, may still send its output, so that time is not counted.
+ * Rejects when the rest of the output does not come. Time in which the channel is cut, or our reader is busy,
+ * does not count.
  */
 function watchOutput(call: OutgoingCall, leftMs: number, pulse: Pulse): Promise<void> {
   let awaitedMs = 0;

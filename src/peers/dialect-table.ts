@@ -26,7 +26,8 @@ export type DialectTable = {
   callingPorts(role: Role): readonly PortUse[];
 };
 
-/** A table of the native dialect and these. Throws `INTERNAL` when two rows use a port differently. */
+/** A table of the native dialect and these. Throws `INTERNAL` when two rows use a port
+ * differently, and for a port without the native dialect on which two dialects or both roles would call. */
 export function createDialectTable(foreign: readonly ForeignDialect[]): DialectTable {
   const ports = new Map<string, PortUse>();
   for (const port of NATIVE.ports) ports.set(port.name, { ...port, isNative: true, foreign: [] });
@@ -52,12 +53,16 @@ export function otherRole(role: Role): Role {
 function addPort(ports: Map<string, PortUse>, port: DialectPort, dialect: ForeignDialect): void {
   const known = ports.get(port.name) ?? { ...port, isNative: false, foreign: [] };
   if (known.dialler !== port.dialler || known.callers !== port.callers) throw conflict(port.name, dialect);
+  // Without a hello, only one dialect can be on a port. A call by the listener would need the dialler's
+  // channel.
+  if (!known.isNative && (known.foreign.length > 0 || port.callers !== port.dialler))
+    throw conflict(port.name, dialect);
   ports.set(port.name, { ...known, foreign: [...known.foreign, dialect] });
 }
 
 function conflict(port: string, { name }: Dialect): NegotiatorError {
   return new NegotiatorError(
     "INTERNAL",
-    `Dialect "${name}" uses port "${port}" differently than an earlier row`,
+    `Dialect "${name}" cannot use port "${port}" in this way, or beside an earlier row`,
   );
 }

@@ -18,7 +18,7 @@ export type DialectPort = {
   name: string;
   /** The role that sends first. */
   dialler: Role;
-  /** The roles whose command line may call over this port. */
+  /** The roles that may call over this port. On a port without the native dialect only the dialler may. */
   callers: Role | "both";
 };
 
@@ -44,9 +44,17 @@ export type ForeignDialect = Dialect & {
   createFramer(limits: Limits): ObjectFramer;
   /** Creates the object through which this side calls the peer. */
   createPeer(link: PeerLine): ForeignPeer;
-  /** Creates the object that answers the peer's calls. */
-  createServer(link: ServerLine): ForeignServer;
+  /** Creates the object that answers the peer's calls. A dialect without it is only for calling. */
+  createServer?(link: ServerLine): ForeignServer;
 };
+
+/** A foreign dialect in which the peer can call. */
+export type ServingDialect = ForeignDialect & Required<Pick<ForeignDialect, "createServer">>;
+
+/** Returns whether the peer can call in this dialect. */
+export function canServe(dialect: ForeignDialect): dialect is ServingDialect {
+  return dialect.createServer !== undefined;
+}
 
 /** Options of a foreign peer. */
 export type PeerLine = {

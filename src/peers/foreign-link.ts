@@ -3,7 +3,7 @@ import { onAbort } from "../abort.ts";
 import { NegotiatorError } from "../errors.ts";
 import type { Serve } from "../methods/serve.ts";
 import type { Channel } from "../wire/channel.ts";
-import type { ForeignDialect, ForeignServer, ServerLine } from "./dialect.ts";
+import type { ForeignDialect, ForeignServer, ServerLine, ServingDialect } from "./dialect.ts";
 
 /** A link that answers a peer's calls and makes none. */
 export type ForeignLink = {
@@ -21,7 +21,7 @@ export type ForeignLink = {
 
 /** Creates a link that answers calls in this dialect. */
 export function createForeignLink(
-  dialect: ForeignDialect,
+  dialect: ServingDialect,
   { serve, ...options }: Pick<ServerLine, "serve" | "makeId" | "limits">,
 ): ForeignLink {
   const life = new AbortController();
@@ -60,7 +60,11 @@ function countCalls(serve: Serve): { serve: Serve; readonly count: number } {
       notice: serve.notice,
       call(call) {
         count++;
-        const end = (): void => void count--;
+        let isEnded = false;
+        const end = (): void => {
+          if (!isEnded) count--;
+          isEnded = true;
+        };
         serve.call({
           ...call,
           respond(result) {

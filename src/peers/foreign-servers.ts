@@ -1,6 +1,7 @@
 /** Sorts the frames of a shared port that are not native: each goes to the dialect that recognises it. */
 import type { JsonObject } from "../wire/json.ts";
 import type { ForeignFrame, Session } from "../wire/session/session.ts";
+import { canServe } from "./dialect.ts";
 import type { ForeignDialect, ForeignServer, ServerLine } from "./dialect.ts";
 
 /** The servers of the foreign dialects on one session. */
@@ -35,11 +36,11 @@ export function createForeignServers(
     unsent: () => session.unsentLines,
   };
   const servers = new Map<ForeignDialect, ForeignServer>(
-    dialects.map((dialect) => [dialect, dialect.createServer(line)]),
+    dialects.filter(canServe).map((dialect) => [dialect, dialect.createServer(line)]),
   );
 
   const serveCaller = (dialect: ForeignDialect, object: JsonObject): void => {
-    // Unsent native messages would hold the answer up, and yielding drops them.
+    // Yielding drops the unsent native messages, which would delay the answer.
     session.yieldTo(dialect.label);
     servers.get(dialect)?.take(object);
   };

@@ -57,6 +57,8 @@ export function createNativePeer(
         ...(timeoutMs > 0 ? { timeoutMs } : {}),
       });
       const result = answerInTime(call, timeoutMs, session, explainNoAnswer).then((answer) => answer.result);
+      // A caller may read only the streams. An unhandled rejection would end the program.
+      result.catch(() => undefined);
       if (signal !== undefined) cancelOnAbort(signal, result, (reason) => call.cancel(reason));
       return {
         get isSent() {

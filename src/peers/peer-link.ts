@@ -3,6 +3,7 @@
  * dialects at run time.
  */
 import { setTimeout as delay } from "node:timers/promises";
+import { untilAborted } from "../abort.ts";
 import { NegotiatorError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 import type { Serve } from "../methods/serve.ts";
@@ -44,8 +45,8 @@ export type PeerLink = {
   /** The number of our calls that wait or run, and of the peer's calls that run here. */
   readonly calls: { outgoing: number; incoming: number };
   /**
-   * As `Link.run`, with one more step for a foreign peer. Then `run` closes the channel, so that other
-   * programs can use it, and resolves later: when the owner should dial again to look for an upgrade.
+   * Runs the session as `Link.run` does. For a foreign peer it closes the channel at once, and resolves when
+   * the owner should dial again to look for an upgrade.
    */
   run(channel: Channel, signal: AbortSignal): Promise<LinkEnd>;
   /**
@@ -107,10 +108,16 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
     if ((await detection.wait(0, signal)) === NATIVE) return native;
     throw upgraded();
   };
+  /** Settles when the session has given its channel back. */
+  let carried: Promise<unknown> = Promise.resolve();
   const line: PeerLine = {
     agent,
     makeId,
-    dial: options.dial,
+    async dial(signal) {
+      // Only one descriptor can have a guest's port, so the session's channel is closed first.
+      await untilAborted(carried, signal);
+      return options.dial(signal);
+    },
     upgradedPeer,
     life: life.signal,
     isUpgraded: () => detection.dialect === NATIVE,
@@ -132,7 +139,9 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
       return { outgoing: session.outgoingCount + countCalls(), incoming: session.incomingCount };
     },
     async run(channel, signal) {
-      const end = await link.run(channel, signal);
+      const running = link.run(channel, signal);
+      carried = running.catch(() => undefined);
+      const end = await running;
       if (end.state === "foreign") await leaveChannel(signal);
       return end;
     },

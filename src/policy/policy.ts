@@ -42,9 +42,9 @@ const PolicySchema = v.strictObject({ rules: v.optional(v.array(RuleSchema), [])
  *   uuids. One of the list must match. A caller without a name matches no `guests`; a call without a command
  *   matches no `commands` and no `arguments`.
  * - `arguments` has one glob for each argument, in order. The numbers must be equal; `[]` means no arguments.
- *   A last `"..."` stands for any further arguments. In an allowing rule wildcards are careful: one at the
- *   start of a glob does not match an argument that starts with `-`, and no wildcard matches a `..` between
- *   slashes. Write them out instead.
+ *   A last `"..."` stands for any further arguments. In an allowing rule a wildcard at the start of a glob
+ *   does not match an argument that starts with `-`, and no wildcard matches a `..` between slashes. Write
+ *   them out instead.
  * - An allowing rule may have `user` (who runs the command), `timeoutSeconds`, `concurrency` (calls at once),
  *   and `rate`, such as `"10/minute"` (also second, hour). A denying rule may have `reason`.
  *
@@ -106,7 +106,7 @@ export function explain(policy: Policy, request: PolicyRequest): string[] {
   const decided = typeof decision.rule === "number" ? decision.rule : policy.rules.length;
   const steps = policy.rules.slice(0, decided).map((rule, index) => {
     const mismatch = findMismatch(rule, request);
-    const verdict = mismatch === undefined ? "fits" : `does not fit, ${mismatch}`;
+    const verdict = mismatch === undefined ? "matches" : `does not match, ${mismatch}`;
     return `rule ${index + 1} (${rule.action}): ${verdict}`;
   });
   return [...steps, formatDecision(decision)];

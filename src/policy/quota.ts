@@ -44,9 +44,10 @@ export function createQuota(options: { maxKeys?: number } = {}): Quota {
   const { maxKeys = 10_000 } = options;
   const accounts = new Map<string, Account>();
 
-  function open(id: string, nowMs: number): Account | undefined {
+  function open(id: string, nowMs: number, kept: ReadonlySet<string>): Account | undefined {
     if (accounts.size >= maxKeys) {
-      for (const [other, account] of accounts) if (isIdle(account, nowMs)) accounts.delete(other);
+      for (const [other, account] of accounts)
+        if (!kept.has(other) && isIdle(account, nowMs)) accounts.delete(other);
       if (accounts.size >= maxKeys) return undefined;
     }
     const account: Account = { running: 0, bucket: undefined };
@@ -55,13 +56,13 @@ export function createQuota(options: { maxKeys?: number } = {}): Quota {
   }
 
   function takeAll(claims: readonly Claim[], nowMs: number): Lease | Refusal {
-    const taken: [id: string, account: Account][] = [];
+    const taken = new Map<string, Account>();
     for (const claim of claims) {
       // Map compares arrays by identity. Their JSON is equal only if all their parts are.
       const id = JSON.stringify(claim.key);
-      const account = accounts.get(id) ?? open(id, nowMs);
+      const account = accounts.get(id) ?? open(id, nowMs, new Set(taken.keys()));
       const refusal = account === undefined ? tooManyKeys(claim, maxKeys) : refuse(account, claim, nowMs);
-      if (account !== undefined) taken.push([id, account]);
+      if (account !== undefined) taken.set(id, account);
       if (refusal === undefined) continue;
       for (const [opened, unused] of taken) removeUnused(accounts, opened, unused);
       return refusal;
@@ -120,7 +121,7 @@ function removeUnused(accounts: Map<string, Account>, id: string, account: Accou
   if (account.running === 0 && account.bucket === undefined) accounts.delete(id);
 }
 
-/** After a change of the rate, the rest of the old rate stays, up to the new rate. */
+/** When a rate changes, the unused calls stay, at most as many as the new rate allows at once. */
 function refill(bucket: Bucket | undefined, rate: Rate, nowMs: number): Bucket {
   if (bucket === undefined) return { rate, calls: rate.calls, atMs: nowMs };
   const atMs = Math.max(nowMs, bucket.atMs);

@@ -2,9 +2,8 @@
 import { printable } from "../printable.ts";
 
 /**
- * A command with its arguments, or nothing besides the method itself. A new kind gets a member here, a row in
- * `KINDS`, a condition in the policy's rules and a member of the audit's entries, which is named after the
- * kind.
+ * A command with its arguments, or nothing besides the method itself. To add a kind, add a member here, a row
+ * in `KINDS`, a condition in `rule.ts`, and a member of `AuditEntry` with the name of the kind.
  */
 export type Resource = { kind: "command"; name: string; args: readonly string[] } | { kind: "none" };
 

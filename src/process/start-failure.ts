@@ -14,9 +14,8 @@ export type StartAttempt = {
 };
 
 /**
- * Turns what `Bun.spawn` threw into an error of ours. With `calledAs`, the caller must not learn more of this
- * machine than it needs: the error is a public message without paths and users, and its `cause` is the error
- * with the full message. Source of the errno names: execve(2), setuid(2) and clone(2).
+ * Returns the error for a failure of `Bun.spawn`. With `calledAs` it is a public error, without paths and
+ * users, and its `cause` is the full error. Source of the errno names: execve(2), setuid(2) and clone(2).
  */
 export async function explainStartFailure(thrown: unknown, attempt: StartAttempt): Promise<NegotiatorError> {
   const { argv, calledAs } = attempt;

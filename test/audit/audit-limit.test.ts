@@ -54,6 +54,16 @@ test.each<[string, AuditEntry]>([
   expect(limit.settle(Infinity)).toEqual([]);
 });
 
+test("refused notices that a local user sends out are limited, because they cost nothing", () => {
+  const notice: AuditEntry = {
+    ...DENIED,
+    direction: "outgoing",
+    callId: undefined,
+    errorCode: "BAD_REQUEST",
+  };
+  expect(admitted(createAuditLimit(0), notice, START, 500)).toBe(60);
+});
+
 test("calls of built-in commands share the limit of denied calls, calls of user commands do not", () => {
   const limit = createAuditLimit(0);
   const builtin = { ...RAN, builtin: true };

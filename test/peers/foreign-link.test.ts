@@ -27,6 +27,19 @@ function createBench() {
   return { ...scripted, calls, link, near, far };
 }
 
+test("a call that is answered twice counts once", async () => {
+  const { link, near, calls, line } = createBench();
+  const stop = new AbortController();
+  const running = link.run(near, stop.signal);
+  startCall({ line });
+  expect(link.calls.incoming).toBe(1);
+  calls[0]?.respond(1);
+  calls[0]?.fail(new NegotiatorError("INTERNAL", "again"));
+  expect(link.calls.incoming).toBe(0);
+  stop.abort();
+  await running;
+});
+
 /** Lets a call of the peer run. It ends when `calls` is answered. */
 function startCall({ line }: Pick<ReturnType<typeof createBench>, "line">): void {
   const { call } = createCollectedCall({

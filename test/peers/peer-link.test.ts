@@ -78,6 +78,27 @@ test("a peer that refuses the hello is python-negotiator, and its channel is giv
   expect({ isEnded: isEnded(), death: port.agent.death }).toEqual({ isEnded: false, death: undefined });
 });
 
+test("a call opens its channel only after the session's channel is closed", async () => {
+  const port = createOldPort({ commands: COMMANDS });
+  const link = createHostLink({ dial: port.dial });
+  const channel = await port.dial();
+  const gate = Promise.withResolvers<void>();
+  const close = (): Promise<void> => gate.promise.then(() => channel.close());
+  const slow: Channel = {
+    label: channel.label,
+    [Symbol.asyncIterator]: () => channel[Symbol.asyncIterator](),
+    write: (bytes) => channel.write(bytes),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+  void link.run(slow, never);
+  const ended = runOn(await link.peer(0), { command: "echo", args: ["x"] });
+  await waitTurns(20);
+  expect(port.dialled).toBe(1);
+  gate.resolve();
+  expect(await ended).toMatchObject({ stdout: "x\n" });
+});
+
 test("a call that meets a native agent asks for a redial, and goes over the new session", async () => {
   const old = createOldPort({ commands: COMMANDS });
   let dial = old.dial;

@@ -1,12 +1,12 @@
 /** A foreign dialect whose server the test plays: it records messages, and sends what the test wants. */
-import type { ForeignDialect, ServerLine } from "../../src/peers/dialect.ts";
+import type { ServerLine, ServingDialect } from "../../src/peers/dialect.ts";
 import { createObjectFramer } from "../../src/peers/object-framer.ts";
 import type { JsonObject } from "../../src/wire/json.ts";
 import { MADE_UP } from "./made-up/made-up.ts";
 
 /** A dialect and the events of its server. */
 export type ScriptedDialect = {
-  dialect: ForeignDialect;
+  dialect: ServingDialect;
   taken: JsonObject[];
   /** The calls of `resume` and `cancelAll`, in order. */
   events: string[];
@@ -19,7 +19,7 @@ export function createScriptedDialect(name: string): ScriptedDialect {
   const taken: JsonObject[] = [];
   const events: string[] = [];
   let last: ServerLine | undefined;
-  const dialect: ForeignDialect = {
+  const dialect: ServingDialect = {
     ...MADE_UP,
     name,
     label: `${name} agent`,

@@ -253,10 +253,10 @@ describe("explain", () => {
       action = "deny"
     `);
     expect(explain(policy, call("service", ["restart", "-f"]))).toEqual([
-      'rule 1 (deny): does not fit, the guest "web1" is none of "db*", "mail"',
-      `rule 2 (deny): does not fit, the uuid "${UUID}" is not in its list`,
-      'rule 3 (allow): does not fit, argument 2 "-f" starts with a "-" that "*" does not name',
-      "rule 4 (allow): fits",
+      'rule 1 (deny): does not match, the guest "web1" is none of "db*", "mail"',
+      `rule 2 (deny): does not match, the uuid "${UUID}" is not in its list`,
+      'rule 3 (allow): does not match, argument 2 "-f" starts with a "-" that "*" does not name',
+      "rule 4 (allow): matches",
       "allowed, as user ops, for 30 s, 1 at once, 6 in 3600 s",
     ]);
     expect(explain(policy, call("x", ["a\nb"])).at(-1)).toBe("denied: a rule of the policy denies it");
@@ -266,7 +266,7 @@ describe("explain", () => {
     const none = parsePolicy('[[rules]]\naction = "allow"\nguests = ["a"]\n');
     const host: PolicyRequest = { caller: { via: "host" }, method: "ping", resource: { kind: "none" } };
     expect(explain(none, host)).toEqual([
-      "rule 1 (allow): does not fit, the peer has no guest name",
+      "rule 1 (allow): does not match, the peer has no guest name",
       "denied: no rule of the policy allows it",
     ]);
     expect(explain(DEFAULT_POLICY, host)).toEqual([

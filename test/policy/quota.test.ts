@@ -88,6 +88,19 @@ test("a new key beyond maxKeys is refused until another key is idle", () => {
   expect(quota.size).toBe(3);
 });
 
+test("takeAll at maxKeys removes none of the keys that it counts under", () => {
+  const quota = createQuota({ maxKeys: 2 });
+  const running = held(quota.take(["running"], {}, 0));
+  const claims = [
+    { key: ["method"], limits: { rate: { calls: 1, perMs: 60_000 } } },
+    { key: ["rule"], limits: {} },
+  ];
+  expect(quota.takeAll(claims, 0)).toMatchObject({ granted: false, limit: "keys" });
+  running[Symbol.dispose]();
+  held(quota.takeAll(claims, 0))[Symbol.dispose]();
+  expect(quota.takeAll(claims, 1)).toMatchObject({ granted: false, limit: "rate" });
+});
+
 test("a lease counts under limits that were set after it was granted", () => {
   const quota = createQuota();
   const lease = held(quota.take(["web1"], PER_MINUTE, 0));

@@ -158,7 +158,7 @@ test.concurrent(
     await waiting(3);
     const late = await host.run(["execute", "-t", SECONDS, "old1", "echo", "late"]);
     expect(late).toMatchObject({ exitCode: 124, stdout: "" });
-    expect(late.stderr).toContain("was not made");
+    expect(late.stderr).toContain("was not sent");
     expect(await host.run(["execute", "web1", "find-distributor-id"])).toMatchObject({ exitCode: 0 });
     await waiting(3);
     gate.open();

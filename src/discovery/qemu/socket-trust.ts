@@ -7,9 +7,9 @@ import { findPathFault } from "../../trust/path-trust.ts";
 
 /**
  * Returns the objection to the socket at `path` of a process of user `uid`, undefined if there is none. The
- * file must be a socket of root or of that user. Each directory above it must belong to one of the two and
- * must not be writable for all users, except with the sticky bit (as /tmp), which keeps users from replacing
- * each other's files. Directories that a group may write to are accepted. `root` is the process's root
+ * file must be a socket of root or of that user. Each directory above it must belong to root or that user. A
+ * directory that all users may write to is accepted only with the sticky bit, as /tmp: there users cannot
+ * replace each other's files. A directory that a group may write to is accepted. `root` is the process's root
  * directory (`/proc/PID/root`): in a container, or with a private /tmp, the same path is another socket.
  */
 export async function checkSocket(

@@ -34,7 +34,7 @@ export function createCallDeadline({ timeoutMs, life, label }: CallDeadlineOptio
         "TIMEOUT",
         isStarted
           ? `The deadline has passed: the peer (${label}) may go on with the call`
-          : "The deadline has passed: the call was not made, it waited for its input or its turn",
+          : "The deadline has passed. The call was not sent: it waited for its input or for earlier calls",
       ),
     );
   const timer = timeoutMs > 0 ? setTimeout(expire, clampDelay(timeoutMs)) : undefined;

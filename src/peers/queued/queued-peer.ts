@@ -87,7 +87,7 @@ type OneCall<Request> = {
   line: PeerLine;
 };
 
-/** Undefined if a native agent was met, here or elsewhere, before the call was made. */
+/** Returns undefined if a native agent has replaced the peer before the request was sent. */
 async function callOnce<Request>({
   request,
   deadline,

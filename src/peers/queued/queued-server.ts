@@ -1,5 +1,6 @@
 /** Answers a peer whose messages have no ids: one request at a time, in the order of the requests. */
 import { NegotiatorError } from "../../errors.ts";
+import { logFor } from "../../log.ts";
 import type { ForeignServer, ServerLine } from "../dialect.ts";
 
 /** The parts of a server that depend on the dialect. */
@@ -8,9 +9,13 @@ export type QueuedRequests<Request> = {
   read(object: Parameters<ForeignServer["take"]>[0]): Request | undefined;
   /** Returns how much memory a waiting request takes, in bytes. */
   bytesOf(request: Request): number;
-  /** Returns the encoded answer. Stops when `signal` aborts; the answer is then dropped. Never rejects. */
+  /**
+   * Returns the encoded answer. Stops when `signal` aborts; the answer is then dropped. A rejection is a bug.
+   */
   answer(request: Request, signal: AbortSignal): Promise<Uint8Array>;
 };
+
+const log = logFor("peers");
 
 /** More requests get no answer. A refusal out of order would look like the answer to another request. */
 const WAITING_REQUESTS = 64;
@@ -43,13 +48,25 @@ export function createQueuedServer<Request>(
   const work = async (): Promise<void> => {
     if (isBusy) return;
     isBusy = true;
-    for (let request = next(); request !== undefined; request = next()) {
-      const { signal } = presence;
-      const bytes = await requests.answer(request, signal);
-      // A peer that connected meanwhile would take this for the answer to its own request.
-      if (!signal.aborted) line.send(bytes);
+    try {
+      for (let request = next(); request !== undefined; request = next()) {
+        const { signal } = presence;
+        const bytes = await requests.answer(request, signal);
+        // A peer that connected meanwhile would take this for the answer to its own request.
+        if (!signal.aborted) line.send(bytes);
+      }
+    } catch (thrown) {
+      // The peer would take the next answer for the missing one, so its waiting requests are dropped.
+      dropAll();
+      log.error(`A request got no answer: ${NegotiatorError.from(thrown).message}`);
+    } finally {
+      isBusy = false;
     }
-    isBusy = false;
+  };
+
+  const dropAll = (): void => {
+    queue.length = 0;
+    waitingBytes = 0;
   };
 
   return {
@@ -59,8 +76,7 @@ export function createQueuedServer<Request>(
     },
     resume: () => void work(),
     cancelAll() {
-      queue.length = 0;
-      waitingBytes = 0;
+      dropAll();
       presence.abort(new NegotiatorError("CANCELLED", "The caller is gone"));
       presence = new AbortController();
     },

@@ -96,7 +96,10 @@ function toLine(
 ): FormLine {
   const command = subcommand === "execute" ? splitWords(value) : [];
   const positionals = [...(guestActions.includes(subcommand) ? guest : []), ...command];
-  const values = Map.groupBy(options, ({ name }) => name);
+  // The original ignored a timeout of other actions.
+  const hasTimeout = subcommand === "execute" || subcommand === "list-commands";
+  const used = options.filter(({ name }) => name !== "timeout" || hasTimeout);
+  const values = Map.groupBy(used, ({ name }) => name);
   const read = [...values].map(([name, said]) => [name, said.map((token) => token.value)] as const);
   return { subcommand, words: { options: new Map(read), positionals } };
 }

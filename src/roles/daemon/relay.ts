@@ -13,7 +13,7 @@ const Target = { guest: v.exactOptional(v.string()) };
 
 /**
  * Finds the peer for a call: on a host the guest of that name, on a guest the host. Rejects after `timeoutMs`
- * milliseconds (0 for no limit), and may go on when `signal` aborts.
+ * milliseconds (0 for no limit). It may ignore `signal`: the relay itself stops waiting when `signal` aborts.
  */
 export type PeerOf = (guest: string | undefined, timeoutMs: number, signal: AbortSignal) => Promise<Peer>;
 

@@ -52,7 +52,8 @@ async function connectOverDaemon(
 /** An old host listens only on the port that the guest dials, so the daemon may not have a link to it. */
 async function isBestWay(daemon: CliSession, dialects: DialectTable, timeoutMs: number): Promise<boolean> {
   const { state } = await askStatus(daemon, timeoutMs);
-  const dialled = dialects.callingPorts("guest").filter(({ dialler }) => dialler === "guest");
+  const ports = dialects.callingPorts("guest");
+  const dialled = ports.filter(({ dialler, isNative }) => dialler === "guest" && isNative);
   return state === "open" || (await findFirst(dialled)) === undefined;
 }
 

@@ -4,7 +4,7 @@
 import type { PortPlaces } from "../../discovery/ports/virtio.ts";
 import { logFor } from "../../log.ts";
 import type { PortUse } from "../../peers/dialect-table.ts";
-import type { ForeignDialect } from "../../peers/dialect.ts";
+import type { ServingDialect } from "../../peers/dialect.ts";
 import { createForeignLink } from "../../peers/foreign-link.ts";
 import { supervise, wentWell } from "../../peers/supervise.ts";
 import type { Services } from "../daemon/services.ts";
@@ -22,7 +22,7 @@ export type ForeignPort = {
 /** Options of a foreign port. Tests replace the kernel's `places`. */
 export type ForeignPortOptions = {
   port: PortUse;
-  dialect: ForeignDialect;
+  dialect: ServingDialect;
   services: Pick<Services, "serve" | "limits">;
   places: PortPlaces;
 };

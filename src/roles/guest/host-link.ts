@@ -3,6 +3,7 @@ import type { Settings } from "../../config/settings.ts";
 import type { PortPlaces } from "../../discovery/ports/virtio.ts";
 import type { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
+import { canServe } from "../../peers/dialect.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
 import { createPeerLink } from "../../peers/peer-link.ts";
 import { createNativePeer } from "../../peers/native.ts";
@@ -50,7 +51,7 @@ export function createHostLink(
   const sessionPorts = ports.filter(({ isNative }) => isNative);
   const foreignPorts = ports
     .filter(({ isNative }) => !isNative)
-    .flatMap((port) => port.foreign.slice(0, 1).map((dialect) => ({ port, dialect })))
+    .flatMap((port) => port.foreign.filter(canServe).map((dialect) => ({ port, dialect })))
     .map(({ port, dialect }) => createForeignPort({ port, dialect, services, places }));
   const session = createPeerLink({
     role: "guest",

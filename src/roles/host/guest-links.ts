@@ -1,6 +1,7 @@
 /** The links to one guest: the session that the host dials, and one for each port that the guest dials. */
 import { dialSocket } from "../../channels/socket/socket.ts";
 import { NegotiatorError } from "../../errors.ts";
+import { canServe } from "../../peers/dialect.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
 import type { ForeignDialect, ForeignPeer } from "../../peers/dialect.ts";
 import { createForeignLink } from "../../peers/foreign-link.ts";
@@ -81,7 +82,7 @@ export function createGuestLinks(options: GuestLinksOptions): GuestLinks {
     linkFor(port) {
       const { dialler, isNative, foreign: [only] = [] } = dialects.portUse(port) ?? {};
       if (dialler === "host") return session;
-      if (isNative === true || only === undefined)
+      if (isNative === true || only === undefined || !canServe(only))
         return createPeerLink({ ...shared, side: "listener", served: callCount.open() });
       return createForeignLink(only, { serve, makeId, limits });
     },

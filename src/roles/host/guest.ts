@@ -160,7 +160,8 @@ function redial({ endpoint, link, signal, last, onError }: Redialling): Promise<
       if (last !== undefined) last.failure = undefined;
       const { state, reason } = (await link.run(channel, signal)) ?? {};
       if (state !== "foreign" && reason !== undefined && !signal.aborted) onError(reason);
-      // An agent that refuses the hello is dialled less and less often. A silent one made us wait already.
+      // An agent that refuses the hello is dialled less and less often. For a silent one the hello has waited
+      // already.
       const isRefused = last !== undefined && state === "cut" && last.openedMs < startMs;
       return !isRefused && wentWell(startMs);
     },

@@ -3,8 +3,8 @@
 /** Options of a peer timeout. */
 export type PeerTimeoutOptions = {
   /**
-   * Returns whether the time does not count now: while the guest is connected, and while it is paused or
-   * saved, because then it cannot know how much time passes.
+   * Returns true while the guest is connected, paused or saved: this time does not count. A paused or saved
+   * guest cannot notice it.
    */
   isSuspended: () => boolean;
   afterMs: number;

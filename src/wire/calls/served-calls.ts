@@ -85,8 +85,8 @@ export function createServedCalls(
 
 /**
  * Returns a hash that is equal for requests with the same method and parameters, their members in the same
- * order. A peer could make two requests with one hash, but it would only get an answer to a request of its
- * own.
+ * order. A peer that forges two requests with one hash gets the answer of its earlier one, so it gains
+ * nothing.
  */
 export function fingerprint({ method, params }: Pick<Request, "method" | "params">): Fingerprint {
   return Bun.hash(JSON.stringify([method, params]));

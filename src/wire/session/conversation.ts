@@ -126,7 +126,7 @@ export function createConversation(options: ConversationOptions): Conversation {
   };
 }
 
-/** The peer may have run the call, so no other error would be true. */
+/** For a call that the peer may have run, or may not. */
 function unknownOutcome(text: string): NegotiatorError {
   return new NegotiatorError("UNKNOWN_OUTCOME", text);
 }

@@ -90,8 +90,8 @@ export function createEpochs({ agent, limits, makeId }: EpochsOptions): Epochs {
       const hello = readHello(request);
       const version = chooseVersion(hello.versions);
       const isNamed = hello.session.instance === instance;
-      // A dialler that repeats the instance of its first hello has not received our answer, nor anything
-      // after it.
+      // The dialler sent the instance of its first hello again, so it has not received our answer or any
+      // later message.
       const isUnanswered = hello.session.instance === firstInstance && sequence.received === 0;
       const isSame = instance !== undefined && hello.session.id === id && (isNamed || isUnanswered);
       const received = isNamed ? hello.session.received : 0;

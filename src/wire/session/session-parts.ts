@@ -64,7 +64,7 @@ export function createSessionParts(options: SessionOptions) {
   const invalidInput = createInvalidInput({
     limit: limits.faults,
     onInvalid(error) {
-      // Before a hello the peer may be a python-negotiator, which dies of a complaint.
+      // Before a hello the peer may be a python-negotiator, which exits on an error message.
       if (status.state === "open")
         controlQueue.push({ kind: "failure", id: null, error: toWireError(error) });
     },

@@ -118,7 +118,7 @@ describe("a call", () => {
     await remote.stdin?.write(Buffer.from("one"));
     const error = await rejectionOf(remote.ended);
     expect(error.code).toBe("TIMEOUT");
-    expect(error.message).toContain("was not made");
+    expect(error.message).toContain("was not sent");
     expect(port.agent.calls).toEqual([]);
   });
 
@@ -129,7 +129,7 @@ describe("a call", () => {
       createPeerOver(async () => pair.ends[0]),
       { command: "echo", timeoutMs: 10 },
     );
-    expect(ended).toMatchObject({ code: "TIMEOUT", message: expect.stringContaining("was not made") });
+    expect(ended).toMatchObject({ code: "TIMEOUT", message: expect.stringContaining("was not sent") });
   });
 
   test("a call whose deadline passes after the request is TIMEOUT, and may go on", async () => {
@@ -262,7 +262,7 @@ describe("the queue of calls", () => {
     const first = runOn(peer, { command: "echo", args: ["wait"] });
     await until("the first is under way", () => port.agent.calls.length === 2);
     const second = await runOn(peer, { command: "echo", args: ["late"], timeoutMs: 10 });
-    expect(second).toMatchObject({ code: "TIMEOUT", message: expect.stringContaining("was not made") });
+    expect(second).toMatchObject({ code: "TIMEOUT", message: expect.stringContaining("was not sent") });
     const third = runOn(peer, { command: "echo", args: ["third"] });
     await waitTurns(5);
     expect({ length: peer.callCount, dialled: port.dialled }).toEqual({ length: 2, dialled: 1 });

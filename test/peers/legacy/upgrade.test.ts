@@ -176,6 +176,6 @@ test("a call whose deadline passes before the native agent connects is TIMEOUT, 
   const peer = createPeerOver(createNativePort().dial, () => Promise.withResolvers<Peer>().promise);
   expect(await runOn(peer, { command: "echo", timeoutMs: 30 })).toMatchObject({
     code: "TIMEOUT",
-    message: expect.stringContaining("was not made"),
+    message: expect.stringContaining("was not sent"),
   });
 });

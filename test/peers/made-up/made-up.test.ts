@@ -150,5 +150,19 @@ test("a table whose rows use one port differently throws", () => {
   const [port] = LEGACY.ports;
   if (port === undefined) throw new Error("the legacy row has no port");
   const wrong = { ...MADE_UP, ports: [{ ...port, dialler: "guest" as const }] };
-  expect(() => createDialectTable([LEGACY, wrong])).toThrow('Dialect "made-up" uses port');
+  expect(() => createDialectTable([LEGACY, wrong])).toThrow('Dialect "made-up" cannot use port');
+});
+
+test.each([
+  ["two dialects on one port without the native one", [MADE_UP, { ...MADE_UP, name: "second" }]],
+  [
+    "calls by both roles on a port without the native dialect",
+    [{ ...MADE_UP, ports: [{ name: "made-up.0", dialler: "host", callers: "both" } as const] }],
+  ],
+  [
+    "calls by the listener of a port without the native dialect",
+    [{ ...MADE_UP, ports: [{ name: "made-up.0", dialler: "guest", callers: "host" } as const] }],
+  ],
+])("a table with %s throws", (_, rows) => {
+  expect(() => createDialectTable(rows)).toThrow(/^Dialect "\S+" cannot use port/);
 });

@@ -1,7 +1,7 @@
 /** A made-up dialect, defined as a real one. A record separator precedes each JSON object (RFC 7464). */
 import { NegotiatorError } from "../../../src/errors.ts";
 import { createCollectedCall } from "../../../src/peers/queued/collected-call.ts";
-import type { ForeignDialect, ForeignServer, ServerLine } from "../../../src/peers/dialect.ts";
+import type { ForeignServer, ServerLine, ServingDialect } from "../../../src/peers/dialect.ts";
 import type { ObjectFramer } from "../../../src/peers/object-framer.ts";
 import { createQueuedPeer } from "../../../src/peers/queued/queued-peer.ts";
 import { createQueuedServer } from "../../../src/peers/queued/queued-server.ts";
@@ -11,7 +11,7 @@ import type { JsonObject } from "../../../src/wire/json.ts";
 
 type Order = { run: readonly string[]; input: string };
 
-export const MADE_UP: ForeignDialect = {
+export const MADE_UP: ServingDialect = {
   name: "made-up",
   label: "made-up agent",
   ports: [

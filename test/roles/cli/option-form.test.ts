@@ -72,8 +72,8 @@ describe("on a host", () => {
     [
       ["-t", "5", "-g", "-d", "-e", "ls", "web1"],
       [
-        ["list-guests", "--timeout=5", "--"],
-        ["daemon", "--timeout=5", "--"],
+        ["list-guests", "--"],
+        ["daemon", "--"],
         ["execute", "--timeout=5", "--", "web1", "ls"],
       ],
     ],

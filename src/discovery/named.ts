@@ -1,4 +1,4 @@
-/** Reads the sockets that the administrator names by flag or in the config, without looking at them. */
+/** Reads the sockets that an option or the config names. Does not check that they exist. */
 import { isAbsolute, resolve } from "node:path";
 import { NegotiatorError } from "../errors.ts";
 import type { Endpoint } from "./endpoint.ts";

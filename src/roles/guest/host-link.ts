@@ -36,7 +36,7 @@ const log = logFor("daemon");
 /** Creates the links, which hold no port yet. Tests replace the kernel's `places`. */
 export function createHostLink(
   first: Settings,
-  services: Services,
+  services: Pick<Services, "serve" | "limits">,
   dialects: DialectTable,
   places: PortPlaces = {},
 ): HostLink {

@@ -71,6 +71,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   fuser: "needs a virtio-serial port",
   grep: "needs the installed system's audit",
   groupadd: "changes this system",
+  mkdir: "changes this system",
   install: "changes this system",
   journalctl: "needs systemd",
   ln: "changes this system",

@@ -151,7 +151,7 @@ describe("a text that is not TOML", () => {
     [
       "text over the end of its line",
       '[limits]\r\nmode = "a\r\n',
-      'line 2, column 10: a line end or control character is in a text; escape it, as in "\\n"',
+      "line 2, column 10: a text has no closing quotation mark on this line, or a control character",
     ],
     ["a key twice", 'name = "x"\nname = "y"', "line 2, column 1: this key or table is already defined"],
     [
@@ -175,12 +175,12 @@ describe("a text that is not TOML", () => {
     [
       "no text",
       "\u0000\ufffd",
-      "line 1, column 1: a key has a character that needs quotation marks around the key",
+      "line 1, column 1: after a key = is needed, as in key = 1; or the key needs quotation marks",
     ],
     [
       "JSON",
       '{ "name": "x" }',
-      "line 1, column 1: a key has a character that needs quotation marks around the key",
+      "line 1, column 1: after a key = is needed, as in key = 1; or the key needs quotation marks",
     ],
     ["no key", "= 1", "line 1, column 1: a key is missing"],
     ["two dots", "a..b = 1", "line 1, column 3: a key is missing"],

@@ -37,7 +37,7 @@ export async function explainEntry(path: string, wanted: string, groupFile = GRO
   }
   return (
     `Run as root, or make the group "${wanted}" and join it: ` +
-    `groupadd --system ${wanted}; usermod -aG ${wanted} USER. Then restart the daemon and log in again`
+    `groupadd ${wanted}; usermod -aG ${wanted} USER. Then restart the daemon and log in again`
   );
 }
 

@@ -113,7 +113,8 @@ function unless(errno: string): (thrown: unknown) => undefined {
 }
 
 function inUse(action: string, path: string): NegotiatorError {
-  const remedy = `Find it with: ss -xlp src "${printable(path)}"`;
+  // `ss` shows the name under which the socket was bound, in a folder beside `path`.
+  const remedy = `Find it with: ss -xlp | grep "${printable(dirname(path))}/"`;
   return new NegotiatorError("BUSY", `${action}: another process listens there`, { remedy });
 }
 

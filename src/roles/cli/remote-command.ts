@@ -79,7 +79,7 @@ export function explainDeadline(
   if (timeoutMs > 0 && durationMs >= givenMs - CLOCK_DIFFERENCE_MS) {
     const passed = `its deadline of ${timeoutMs / 1000} s has passed`;
     return new NegotiatorError("TIMEOUT", `The command was ended: ${passed}`, {
-      remedy: "Give it more time, up to the limit of the other side, with: --timeout SECONDS",
+      remedy: "Give it more time with --timeout SECONDS; the other side may allow less",
     });
   }
   const spent = `after ${Math.round(durationMs / 100) / 10} s`;

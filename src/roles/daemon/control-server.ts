@@ -1,4 +1,5 @@
 /** Owns the control socket, on which a daemon serves the command lines of the same machine. */
+import { dirname } from "node:path";
 import { listenSocket } from "../../channels/socket/socket-listener.ts";
 import { NegotiatorError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
@@ -105,5 +106,5 @@ function tooMany(path: string, maxConnections: number): NegotiatorError {
 }
 
 function listConnections(path: string): string {
-  return `Wait, or find them with: ss -xp src "${printable(path)}"`;
+  return `Wait, or find them with: ss -xp | grep "${printable(dirname(path))}/"`;
 }

@@ -32,7 +32,7 @@ test.if(IS_ROOT)(
 
     expect(await ask("other")).toBe(
       'Run as root, or make the group "other" and join it: ' +
-        "groupadd --system other; usermod -aG other USER. " +
+        "groupadd other; usermod -aG other USER. " +
         "Then restart the daemon and log in again",
     );
     expect(await ask("team")).toBe(

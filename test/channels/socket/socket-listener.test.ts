@@ -1,5 +1,6 @@
 /** Listening sockets: the file's mode and group, and the files and directories that are refused. */
 import { expect, test } from "bun:test";
+import { dirname } from "node:path";
 import { watch } from "node:fs";
 import { chmod, chown, lstat, mkdir, readdir, rename, stat, symlink } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -61,7 +62,9 @@ test("listenSocket replaces a socket without a listener; with a listener it is B
   const { ino } = await lstat(path);
   expect(await rejectionOf(listenSocket(path, QUIET))).toMatchObject({
     code: "BUSY",
-    message: `Cannot listen at "${path}": another process listens there\nFind it with: ss -xlp src "${path}"`,
+    message:
+      `Cannot listen at "${path}": another process listens there\n` +
+      `Find it with: ss -xlp | grep "${dirname(path)}/"`,
   });
   expect((await lstat(path)).ino).toBe(ino);
 });

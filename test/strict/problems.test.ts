@@ -130,7 +130,7 @@ describe("a wrong value is reported with what its key needs, for", () => {
       [["1", "a whole number of 128 or more is needed; this is 1"]],
     ],
     ["a type without words", v.date(), [["1", "another value is needed; this is 1"]]],
-  ])("%s", (_, schema, rows) => {
+  ])("a wrong value for %s is reported with what is needed", (_, schema, rows) => {
     for (const [text, problem] of rows) {
       const optional = v.strictObject({ key: v.optional(schema) });
       expect(problemsOf(`key = ${text}`, optional)).toEqual([`key: ${problem}`]);

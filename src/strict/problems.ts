@@ -11,8 +11,13 @@ export function describeProblem(
   value: unknown,
   issue: v.BaseIssue<unknown>,
 ): string {
-  const keys = (issue.path ?? []).map(({ key }) => key);
+  const keys = keysOf(issue);
   return `${describePlace(keys)}: ${issue.message || describeFault(schema, value, issue, keys)}`;
+}
+
+/** Returns the keys and list indexes that lead to the problem. */
+export function keysOf({ path }: v.BaseIssue<unknown>): unknown[] {
+  return (path ?? []).map(({ key }) => key);
 }
 
 /** Returns whether a TOML value is a table, and not a list, a date or a time. */
@@ -227,6 +232,7 @@ function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-function isRecord(value: unknown): value is Record<PropertyKey, unknown> {
+/** Returns whether a value is an object; lists and dates are too. */
+export function isRecord(value: unknown): value is Record<PropertyKey, unknown> {
   return typeof value === "object" && value !== null;
 }

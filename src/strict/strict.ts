@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { NegotiatorError } from "../errors.ts";
 import type { FaultCode } from "../errors.ts";
 import { printable } from "../printable.ts";
-import { describeProblem, isTable } from "./problems.ts";
+import { describeProblem, isRecord, isTable, keysOf } from "./problems.ts";
 import { parseToml } from "./toml.ts";
 
 /**
@@ -44,10 +44,6 @@ function isRepeat(issue: Issue, before: Issue | undefined): boolean {
 
 type Issue = v.BaseIssue<unknown>;
 
-function keysOf({ path }: Issue): unknown[] {
-  return (path ?? []).map(({ key }) => key);
-}
-
 const MAX_PROBLEMS = 20;
 
 /**
@@ -66,8 +62,4 @@ function onlyTables(schema: unknown, value: unknown): unknown {
     Object.hasOwn(entries, key) ? onlyTables(entries[key], member) : member,
   ]);
   return Object.fromEntries(members);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
 }

@@ -60,9 +60,18 @@ export type Welcome = v.InferOutput<typeof WelcomeSchema>;
  * ends around its object are blanks for that reader, and separate the hello from a torn line in front of it.
  */
 export function encodeHello({ nonce, ...params }: Hello): Uint8Array {
-  const frame = encodeLengthPrefixed({ method: helloMethod(nonce), jsonrpc: "2.0", id: nonce, params });
+  const method = helloMethod(nonce);
+  const frame = encodeLengthPrefixed({ method, jsonrpc: "2.0", id: nonce, params, ...oldestRequest(method) });
   const body = frame.subarray(frame.indexOf(0x0a) + 1);
   return new TextEncoder().encode(`${body.length + 2}\n\n${new TextDecoder().decode(body)}\n`);
+}
+
+/**
+ * The members of a request to python-negotiator 0.1 and 0.2, which exit on a request without a command. They
+ * send an unknown command back as a request of their own.
+ */
+function oldestRequest(command: string): Record<string, unknown> {
+  return { command, arguments: [], keyword_arguments: {} };
 }
 
 /** Whether the message is a hello. */

@@ -22,6 +22,7 @@ export const FAULTS = {
   CLOSED: { exitCode: 125, rpcCode: -32012 },
   UNKNOWN_OUTCOME: { exitCode: 125, rpcCode: -32013 },
   UNSUPPORTED: { exitCode: 125, rpcCode: -32014 },
+  NO_CALL: { exitCode: 125, rpcCode: -32015 },
   INTERNAL: { exitCode: 125, rpcCode: -32603 },
 } as const satisfies Record<string, Fault>;
 

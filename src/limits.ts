@@ -10,20 +10,33 @@ export const DEFAULT_LIMITS = {
   openCalls: 128,
   /** Most streams of one call. */
   streamsPerCall: 8,
-  /** Most bytes of one stream that a sender may send before the reader has taken some. */
-  streamCreditBytes: 128 * 1024,
   /**
-   * Most bytes of numbered messages that are kept for a resend. Sending stops until they are acknowledged.
+   * Most bytes of one stream that a sender may send before the reader has taken some. A stream begins with
+   * `firstCreditBytes`, and a reader that keeps up gets more.
    */
-  unacknowledgedBytes: 1024 * 1024,
+  streamCreditBytes: 1024 * 1024,
+  firstCreditBytes: 128 * 1024,
+  /** Most bytes by which all streams of one peer together may exceed their first credits. */
+  extraCreditBytes: 8 * 1024 * 1024,
   /**
-   * Most results kept for a caller that repeats a call id, most bytes of them, and how long they are kept.
+   * Most bytes of numbered messages that are kept for a resend: stream chunks, and all other messages but
+   * notices. Sending of that kind stops until some are acknowledged.
+   */
+  unacknowledgedDataBytes: 2 * 1024 * 1024,
+  unacknowledgedBytes: 1024 * 1024,
+  /** Most bytes of notices that the peer may send, and how fast it may send more: bytes in a second. */
+  noticeCreditBytes: 256 * 1024,
+  /**
+   * Most results kept for a caller that attaches to its call, most bytes of them, and how long they are kept
+   * at most.
    */
   finishedCalls: 256,
   finishedBytes: 1024 * 1024,
   finishedMs: 10 * 60_000,
   /** Most invalid frames, in one epoch or before it. After more the peer is cut off. */
   faults: 32,
+  /** A frame that has begun and gets no further byte for so long will not be completed. */
+  brokenFrameMs: 2000,
   /** A peer that sends nothing for so long gets a ping. */
   pingAfterMs: 10_000,
   /** A peer that sends nothing for so long counts as unresponsive. */
@@ -36,7 +49,7 @@ export const DEFAULT_LIMITS = {
 export type Limits = { readonly [name in keyof typeof DEFAULT_LIMITS]: number };
 
 /** Most payload bytes in one stream chunk. Part of the protocol, not a setting. */
-export const CHUNK_BYTES = 32 * 1024;
+export const CHUNK_BYTES = 64 * 1024;
 
 /** Deepest nesting of objects and arrays in a message. Part of the protocol, not a setting. */
 export const MESSAGE_DEPTH = 32;

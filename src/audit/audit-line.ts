@@ -15,8 +15,7 @@ export type AuditResult = {
   builtin?: boolean | undefined;
   exitCode?: number | null | undefined;
   signal?: string | null | undefined;
-  timedOut?: boolean | undefined;
-  cancelled?: boolean | undefined;
+  endedBy?: string | undefined;
   bytes?: { stdin: number; stdout: number; stderr: number } | undefined;
 };
 
@@ -71,8 +70,7 @@ export function formatAuditLine(entry: AuditEntry, time: string, redactArguments
     reason: clip(reason),
     exitCode: outcome.exitCode,
     signal: clip(outcome.signal),
-    timedOut: outcome.timedOut,
-    cancelled: outcome.cancelled,
+    endedBy: outcome.endedBy,
     bytes: outcome.bytes,
     durationMs: outcome.durationMs,
     errorCode: outcome.errorCode,

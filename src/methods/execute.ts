@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { NegotiatorError } from "../errors.ts";
 import { ourUid } from "../trust/ownership.ts";
 import { run } from "../process/run.ts";
+import type { RunResult } from "../process/run.ts";
 import type { ByteSink } from "../process/pump.ts";
 import { lookUpUser } from "../trust/users.ts";
 import type { User } from "../trust/users.ts";
@@ -51,8 +52,12 @@ export const ExecuteParams = v.object({
 export const ExecuteResultSchema = v.object({
   exitCode: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(255))),
   signal: v.nullable(v.pipe(v.string(), v.maxLength(32))),
-  timedOut: v.boolean(),
-  cancelled: v.boolean(),
+  /**
+   * `command`: the command ended itself. `deadline`: the caller's deadline passed. `limit`: the other side
+   * allows no more time. `cancel`: the caller cancelled it, or is gone.
+   */
+  endedBy: v.picklist(["command", "deadline", "limit", "cancel"]),
+  /** From the start until the last byte of output, in whole milliseconds. */
   durationMs: v.number(),
 });
 /** The answer of `execute`, parsed. */
@@ -81,8 +86,8 @@ async function runBuiltin(command: Command & { kind: "builtin" }, call: Incoming
   void writerOf(call, "stdout")
     ?.write(bytes)
     .catch(() => undefined);
-  const durationMs = performance.now() - start;
-  const result = { exitCode: 0, signal: null, timedOut: false, cancelled: false, durationMs };
+  const durationMs = Math.round(performance.now() - start);
+  const result: ExecuteResult = { exitCode: 0, signal: null, endedBy: "command", durationMs };
   const sizes = { stdin: 0, stdout: bytes.length, stderr: 0 };
   return { result, audit: { exitCode: 0, bytes: sizes, builtin: true } };
 }
@@ -97,6 +102,7 @@ async function runUserCommand(
   const { uid, gid, ...user } = findUser(userName ?? ourUid(), command.name);
   const stdin = command.stdin === false ? null : readerOf(call, "stdin");
   const outputs = { stdout: writerOf(call, "stdout"), stderr: writerOf(call, "stderr") };
+  const allowedMs = shortest([grant.timeoutMs, (command.timeoutSeconds ?? 0) * 1000]);
   const ended = await run({
     calledAs: command.name,
     argv: [command.path, ...args],
@@ -107,16 +113,28 @@ async function runUserCommand(
     stdout: outputs.stdout ?? DISCARD,
     stderr: outputs.stderr ?? DISCARD,
     signal: call.signal,
-    timeoutMs: shortest([call.timeoutMs, grant.timeoutMs, (command.timeoutSeconds ?? 0) * 1000]),
-    onExit: (exit) => call.progress(exit),
+    timeoutMs: shortest([call.timeoutMs, allowedMs]),
+    onExit: (exit) => call.send("exited", exit),
   });
-  const { stdout, stderr, ...rest } = ended;
-  const result: ExecuteResult = rest;
+  const { exitCode, signal, stdout, stderr } = ended;
+  const isLimited = allowedMs > 0 && allowedMs < (call.timeoutMs ?? Infinity);
+  const result: ExecuteResult = {
+    exitCode,
+    signal,
+    endedBy: endedBy(ended, isLimited),
+    durationMs: Math.round(ended.durationMs),
+  };
   outputs.stdout?.end({ truncated: stdout.truncated });
   outputs.stderr?.end({ truncated: stderr.truncated });
   const { durationMs: _, ...audit } = result;
   const bytes = { stdin: stdin?.bytes ?? 0, stdout: stdout.bytes, stderr: stderr.bytes };
   return { result, audit: { ...audit, bytes } };
+}
+
+function endedBy({ timedOut, cancelled }: RunResult, isLimited: boolean): ExecuteResult["endedBy"] {
+  if (cancelled) return "cancel";
+  if (!timedOut) return "command";
+  return isLimited ? "limit" : "deadline";
 }
 
 /** Policy and description are private, so the peer does not learn which user they name. */

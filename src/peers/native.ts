@@ -1,6 +1,7 @@
 /** The native dialect: its row of the table, and its peer over a session. */
 import { onAbort } from "../abort.ts";
 import { NegotiatorError } from "../errors.ts";
+import { cancelReason } from "../wire/calls/cancelled.ts";
 import type { Session } from "../wire/session/session.ts";
 import { answerInTime } from "./deadline.ts";
 import type { Pulse } from "./deadline.ts";
@@ -26,7 +27,7 @@ export const NATIVE: Dialect = {
     { name: NATIVE_PORTS.guestToHost, dialler: "guest", callers: "guest" },
     { name: NATIVE_PORTS.bothWays, dialler: "host", callers: "both" },
   ],
-  can: { methods: undefined, notices: true },
+  can: { methods: undefined, notices: true, messages: true },
 };
 
 /** Options of a native peer. */
@@ -46,7 +47,7 @@ export function createNativePeer(
 ): Peer {
   return {
     can: NATIVE.can,
-    call(method, params, { id, read = [], write = [], timeoutMs, signal }) {
+    call(method, params, { id, read = [], write = [], timeoutMs, caller, signal }) {
       const call = session.call({
         method,
         ...(id === undefined ? {} : { id }),
@@ -54,6 +55,7 @@ export function createNativePeer(
         read,
         write,
         keepsLines,
+        ...(caller === undefined ? {} : { caller }),
         ...(timeoutMs > 0 ? { timeoutMs } : {}),
       });
       const result = answerInTime(call, timeoutMs, session, explainNoAnswer).then((answer) => answer.result);
@@ -67,6 +69,8 @@ export function createNativePeer(
         result,
         reader: (stream) => call.reader(stream),
         writer: (stream) => call.writer(stream),
+        send: (name, value) => call.send(name, value),
+        listen: (listener) => call.listen(listener),
         cancel: (reason) => call.cancel(reason),
       };
     },
@@ -74,13 +78,13 @@ export function createNativePeer(
   };
 }
 
-/** Calls `cancel` with the message of the signal's reason if `signal` aborts before `result` settles. */
+/** Calls `cancel` with the reason of the signal if `signal` aborts before `result` settles. */
 export function cancelOnAbort(
   signal: AbortSignal,
   result: Promise<unknown>,
   cancel: (reason: string) => void,
 ): void {
-  const listening = onAbort(signal, () => cancel(NegotiatorError.from(signal.reason).message));
+  const listening = onAbort(signal, () => cancel(cancelReason(NegotiatorError.from(signal.reason))));
   const stop = (): void => listening[Symbol.dispose]();
   result.then(stop, stop);
 }

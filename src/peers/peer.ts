@@ -2,7 +2,8 @@
 import { NegotiatorError } from "../errors.ts";
 import type { StreamReader } from "../wire/calls/stream-reader.ts";
 import type { StreamWriter } from "../wire/calls/stream-writer.ts";
-import type { CallId } from "../wire/message.ts";
+import type { MessageListener } from "../wire/calls/mailbox.ts";
+import type { CallerInfo, CallId } from "../wire/message.ts";
 
 /**
  * Our methods and notices that a dialect can carry. Add a member together with the code that reads it.
@@ -12,6 +13,8 @@ export type Abilities = {
   methods: readonly string[] | undefined;
   /** Whether it can carry notices. */
   notices: boolean;
+  /** Whether it can carry messages inside a call, such as signals. */
+  messages: boolean;
 };
 
 /** Options of one call. */
@@ -24,6 +27,8 @@ export type PeerCallOptions = {
   write?: readonly string[];
   /** Most milliseconds for the call; 0 for no limit. */
   timeoutMs: number;
+  /** The local user that this daemon calls for. */
+  caller?: CallerInfo;
   /** Cancels the call when it aborts, with its reason's message. */
   signal?: AbortSignal;
 };
@@ -41,6 +46,10 @@ export interface PeerCall {
   reader(stream: string): StreamReader;
   /** A stream to the peer. Throws `UNSUPPORTED` for a name that is not in `write`. */
   writer(stream: string): StreamWriter;
+  /** Sends a message inside the call. Does nothing if `can` has no messages. */
+  send(name: string, value: unknown): void;
+  /** Sets the listener for the peer's messages inside the call. */
+  listen(listener: MessageListener): void;
   /** Asks the peer to end the call. After the result, ends the open streams. */
   cancel(reason: string): void;
 }

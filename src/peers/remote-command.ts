@@ -5,6 +5,7 @@ import { ExecuteResultSchema } from "../methods/execute.ts";
 import type { ExecuteResult } from "../methods/execute.ts";
 import { CommandListSchema } from "../methods/list-commands.ts";
 import type { CommandSummary } from "../methods/list-commands.ts";
+import type { MessageListener } from "../wire/calls/mailbox.ts";
 import type { StreamReader } from "../wire/calls/stream-reader.ts";
 import type { StreamWriter } from "../wire/calls/stream-writer.ts";
 import { FIRST_ISSUE } from "../wire/json.ts";
@@ -12,7 +13,7 @@ import { clipText } from "../wire/message.ts";
 import type { PeerCallOptions, Peer } from "./peer.ts";
 
 /** A command to run at the peer. */
-export type ExecuteRequest = Pick<PeerCallOptions, "id" | "timeoutMs" | "signal"> & {
+export type ExecuteRequest = Pick<PeerCallOptions, "id" | "timeoutMs" | "signal" | "caller"> & {
   command: string;
   args: readonly string[];
   /** True if the command gets input; otherwise its stdin is empty. */
@@ -21,6 +22,8 @@ export type ExecuteRequest = Pick<PeerCallOptions, "id" | "timeoutMs" | "signal"
 
 /** A command that runs at the peer. */
 export interface RemoteCommand {
+  /** Whether the command takes messages, such as signals. */
+  readonly takesMessages: boolean;
   /** Whether the peer may have received the request. */
   readonly isSent: boolean;
   /** Undefined when the command has no input. */
@@ -29,6 +32,13 @@ export interface RemoteCommand {
   readonly stderr: StreamReader;
   /** The command's result, once its output has arrived. Rejects as `PeerCall.result` does. */
   readonly ended: Promise<ExecuteResult>;
+  /** Sends a message to the command. `signal` has the value `{ signal: "SIGINT" }`. */
+  send(name: string, value: unknown): void;
+  /**
+   * Sets the listener for messages. `signalled` comes after a signal was delivered, and `exited` at the exit
+   * of the command, before the rest of its output.
+   */
+  listen(listener: MessageListener): void;
   /** Asks the peer to end the command. After the command's end, ends its remaining output. */
   cancel(reason: string): void;
 }
@@ -44,9 +54,12 @@ export function executeOn(
   // A caller may read only the streams. Without this, a failure would be an unhandled rejection.
   ended.catch(() => undefined);
   return {
+    takesMessages: peer.can.messages,
     get isSent() {
       return call.isSent;
     },
+    send: (name, value) => call.send(name, value),
+    listen: (listener) => call.listen(listener),
     stdin: hasInput ? call.writer("stdin") : undefined,
     stdout: call.reader("stdout"),
     stderr: call.reader("stderr"),

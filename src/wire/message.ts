@@ -3,8 +3,8 @@ import type { FaultCode } from "../errors.ts";
 import { NegotiatorError } from "../errors.ts";
 import { shorten } from "../shorten.ts";
 
-/** The caller makes the id. It differs from the ids of all open calls of both sides. */
-export type CallId = string | number;
+/** The caller makes the id, from at least 128 random bits. No other call ever has it. */
+export type CallId = string;
 
 /** The streams that a caller reads, each with its first credit in bytes, and those that it writes. */
 export type StreamRequest = { read: Readonly<Record<string, number>>; write: readonly string[] };
@@ -17,6 +17,9 @@ export type StreamTotals = Readonly<Record<string, StreamTotal>>;
 /** An error as it crosses the wire: without stack and cause. */
 export type WireError = { code: FaultCode; message: string; data?: unknown };
 
+/** The local user and program that a daemon calls for. Only a daemon sets it. */
+export type CallerInfo = { uid?: number; name?: string; pid?: number; program?: string };
+
 /** Asks the peer to run a method. */
 export type Request = {
   kind: "request";
@@ -24,12 +27,17 @@ export type Request = {
   id?: CallId;
   method: string;
   params: unknown;
-  /** The limit for the run on the callee's side, in milliseconds. */
+  /** The limit for the run on the callee's side, in milliseconds; 0 for none. */
   timeoutMs?: number;
   /** Whether the call goes on after its caller is gone. */
   isDetached?: boolean;
+  /** How long the callee keeps the answer for an attach, in milliseconds. The callee may keep it shorter. */
+  keepMs?: number;
+  caller?: CallerInfo;
   streams?: StreamRequest;
 };
+/** Asks for the streams and the answer of a call that was started before. It never starts a call. */
+export type Attach = { kind: "attach"; id: CallId; streams?: StreamRequest };
 /** Answers a request with success. */
 export type Result = { kind: "result"; id?: CallId; result: unknown; streams?: StreamTotals };
 /** Answers a request with an error. `id` is null when the error belongs to no call. */
@@ -44,11 +52,14 @@ export type StreamMessage =
   | ({ kind: "end"; call: CallId; stream: string } & StreamTotal)
   | { kind: "stop"; call: CallId; stream: string };
 
-/** A protocol message about one call. */
-type CallControl =
-  | { kind: "cancel"; call: CallId; reason?: string }
-  | { kind: "progress"; call: CallId; value: unknown }
-  | { kind: "attached"; call: CallId; offsets: Readonly<Record<string, number>> };
+/**
+ * A message inside a call, in either direction. `cancel`, `signal`, `signalled` and `exited` are the names of
+ * this version. A receiver ignores other names.
+ */
+export type CallMessage = { kind: "message"; call: CallId; name: string; value: unknown };
+
+/** Gives the offsets at which streams of a call begin or go on, before their first byte. */
+export type Begin = { kind: "begin"; call: CallId; offsets: Readonly<Record<string, number>> };
 
 /** A protocol message about the session. */
 type SessionControl =
@@ -56,14 +67,39 @@ type SessionControl =
   | { kind: "ping" }
   | { kind: "pong" }
   | { kind: "resync"; received: number }
+  | { kind: "noticeCredit"; limit: number }
   | { kind: "goodbye"; reason: string };
 
-/** A received message with a readable `seq` and an invalid body. */
-type Invalid = { kind: "invalid"; id?: CallId; error: NegotiatorError };
+/** A protocol message that a later version has and this one does not know. */
+type Unknown = { kind: "unknown" };
+
+/** A stream chunk whose bytes follow its line, with their checksum. */
+export type ChunkHeader = {
+  kind: "header";
+  call: CallId;
+  stream: string;
+  offset: number;
+  length: number;
+  crc32?: number;
+};
+
+/** A received message with a readable `seq` and an invalid body. `call` is the call that it is about. */
+type Invalid = { kind: "invalid"; id?: CallId; call?: CallId; error: NegotiatorError };
 
 /** Any message without its number. */
 export type MessageBody =
-  Request | Result | Failure | Notice | StreamMessage | CallControl | SessionControl | Invalid;
+  | Request
+  | Attach
+  | Result
+  | Failure
+  | Notice
+  | StreamMessage
+  | ChunkHeader
+  | CallMessage
+  | Begin
+  | SessionControl
+  | Unknown
+  | Invalid;
 
 /** Any message. `seq` is its number; it is absent from a message without a number. */
 export type Message = MessageBody & { seq?: number };

@@ -37,7 +37,7 @@ export function readLegacyAnswer(
 ): ExchangeAnswer {
   if (name === "execute") {
     const { exit, output } = readEnd(answer, String(command));
-    const result = { ...exit, timedOut: false, cancelled: false, durationMs };
+    const result = { ...exit, endedBy: "command", durationMs };
     return { result, streams: { stdout: new TextEncoder().encode(output) } };
   }
   if (answer.kind === "failure") throw new NegotiatorError("INTERNAL", clipText(answer.text));

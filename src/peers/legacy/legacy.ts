@@ -17,7 +17,7 @@ export const LEGACY: ForeignDialect = {
   name: "legacy",
   label: "python-negotiator",
   ports: NATIVE.ports,
-  can: { methods: LEGACY_METHODS, notices: false },
+  can: { methods: LEGACY_METHODS, notices: false, messages: false },
   recognises: (object) => legacyEnvelope.recognises(object),
   refusesHello,
   createFramer: createObjectFramer,

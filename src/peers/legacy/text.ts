@@ -21,12 +21,13 @@ export function toLegacyResult(stdout: Uint8Array): string {
 
 /** The failure text for a command that ran. `words` are its name and arguments. */
 export function toLegacyFailure(
-  { exitCode, signal, timedOut }: ExecuteResult,
+  { exitCode, signal, endedBy }: ExecuteResult,
   words: readonly string[],
   stdout: Uint8Array,
 ): string {
   const command = `\n\nCommand:\n${quoteWords(words)}`;
-  if (timedOut) return `External command was ended at its deadline!${command}`;
+  if (endedBy === "deadline" || endedBy === "limit")
+    return `External command was ended at its deadline!${command}`;
   const output = strip(new TextDecoder().decode(stdout));
   const tail = output === "" ? "" : `\n\nStandard output:\n${output}`;
   const code = exitCode ?? -(signalNumber(signal ?? "") ?? 0);

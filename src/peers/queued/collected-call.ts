@@ -56,7 +56,15 @@ export function createCollectedCall(options: CollectedCallOptions): CollectedCal
     streams: { read: input === null ? [] : ["stdin"], written: ["stdout"] },
     reader: () => readBytes(new TextEncoder().encode(input ?? "")),
     writer: () => createSink(collect),
-    progress: () => undefined,
+    beginAt: (stream) => {
+      throw new NegotiatorError(
+        "UNSUPPORTED",
+        `The stream "${stream}" of this caller begins at its first byte`,
+      );
+    },
+    send: () => undefined,
+    listen: () => undefined,
+    listCalls: () => [],
     respond: (result) => end({ result }),
     fail: (error) => end({ error }),
   };

@@ -3,7 +3,7 @@
  */
 import { untilAborted } from "../../abort.ts";
 import { NegotiatorError } from "../../errors.ts";
-import { cancelled } from "../../wire/calls/calls.ts";
+import { cancelled } from "../../wire/calls/cancelled.ts";
 import type { StreamReader } from "../../wire/calls/stream-reader.ts";
 import type { StreamWriter } from "../../wire/calls/stream-writer.ts";
 import { createCallDeadline } from "./call-deadline.ts";
@@ -54,6 +54,8 @@ export function startQueuedCall(call: QueuedCallOptions): PeerCall {
     result,
     reader: (name) => find(readers.get(name)?.reader, name),
     writer: (name) => find(write.includes(name) ? input.writer : undefined, name),
+    send: () => undefined,
+    listen: () => undefined,
     cancel,
   };
 }

@@ -34,7 +34,7 @@ const QUEUED_CALLS = 32;
 export function createQueuedPeer<Request>(dialect: QueuedDialect<Request>, line: PeerLine): ForeignPeer {
   const { label, inputBytes } = dialect;
   // No dialect without ids has notices, and a lost notice must not look like a sent one.
-  const can: Abilities = { methods: dialect.can.methods, notices: false };
+  const can: Abilities = { methods: dialect.can.methods, notices: false, messages: false };
   const queue = createCallQueue();
   let handedOver = new AbortController();
 

@@ -17,7 +17,13 @@ const log = logFor("cli");
 /** Opens a native session over `channel`, which leads to this machine's daemon. */
 export function openCliSession(role: Role, channel: Channel): CliSession {
   const { call: onCall } = REFUSE;
-  const link = createLink({ side: "dialler", agent: describeAgent(role), makeId, onCall });
+  const link = createLink({
+    side: "dialler",
+    medium: "socket",
+    agent: describeAgent(role),
+    makeId,
+    onCall,
+  });
   const over = endWithChannel(link.session, channel, () => link.run(channel));
   return {
     session: link.session,

@@ -29,9 +29,8 @@ export async function executeThrough(
   try {
     const left = countDown(timeoutMs);
     await using connection = await connect(left);
-    const givenMs = left();
-    const request = { command, args, hasInput: sendsInput && hasInput(), timeoutMs: givenMs };
-    return await waitForCommand(executeOn(connection.peer, request), { timeoutMs, givenMs });
+    const request = { command, args, hasInput: sendsInput && hasInput(), timeoutMs: left() };
+    return await waitForCommand(executeOn(connection.peer, request), timeoutMs);
   } catch (thrown) {
     const error = NegotiatorError.from(thrown);
     return { exitCode: FAULTS[error.code].exitCode, error };

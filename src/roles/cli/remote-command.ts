@@ -4,56 +4,56 @@ import type { ExecuteResult } from "../../methods/execute.ts";
 import type { RemoteCommand } from "../../peers/remote-command.ts";
 import { signalNumber } from "../../signals.ts";
 import type { StreamWriter } from "../../wire/calls/stream-writer.ts";
+import { forwardSignals } from "./forward-signals.ts";
+import type { Exit, ForwardedSignals } from "./forward-signals.ts";
 import { readInput, writeOutput } from "./streams.ts";
 import type { Outcome } from "./subcommand.ts";
 
 /** Shells give a command that a signal ended this number plus the signal's. */
 const SIGNAL_BASE = 128;
 
-const CLOCK_DIFFERENCE_MS = 50;
-
-/** The caller's deadline, and the part of it that was left for the command. In milliseconds, 0 for none. */
-export type Deadline = { timeoutMs: number; givenMs: number };
-
 /**
  * Carries the streams until the command has ended and its output is written. Returns the command's exit code,
- * with an error if a deadline ended the command: ours, or a shorter one of the peer.
+ * with an error if a deadline of `timeoutMs` (0 for none), or a shorter one of the peer, ended the command.
  *
- * The first SIGINT or SIGTERM cancels the command. A second one returns at once. The outcome then has the
- * signal.
+ * SIGINT, SIGTERM, SIGHUP and SIGQUIT go to the command, and its end is ours. If it goes on for five seconds,
+ * or cannot be reached within one, it is cancelled and the outcome has the signal; a second SIGINT or SIGTERM
+ * does that at once. SIGUSR1 and SIGUSR2 go to the command and do nothing else.
  */
-export async function waitForCommand(remote: RemoteCommand, deadline: Deadline): Promise<Outcome> {
+export async function waitForCommand(remote: RemoteCommand, timeoutMs: number): Promise<Outcome> {
   const { promise: aborted, resolve: abort } = Promise.withResolvers<Outcome>();
   const over = new AbortController();
-  let interruptedBy: NodeJS.Signals | undefined;
-  const interrupt = (signal: NodeJS.Signals): void => {
-    if (interruptedBy !== undefined) abort({ exitCode: exitCodeOfSignal(signal), signal });
-    else remote.cancel(`interrupted by ${signal}`);
-    interruptedBy = signal;
-  };
-  process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+  using signals = forwardSignals(remote);
   try {
     if (remote.stdin !== undefined) void sendInput(remote.stdin, over.signal);
     const outputs = [takeOutput(remote, "stdout", abort), takeOutput(remote, "stderr", abort)];
     const finished = remote.ended.then(async (result): Promise<Outcome> => {
       await Promise.all(outputs);
-      const error = explainDeadline(result, deadline);
-      const signal = result.cancelled ? interruptedBy : undefined;
-      return {
-        exitCode: exitCodeOf(result),
-        ...(error === undefined ? {} : { error }),
-        ...(signal === undefined ? {} : { signal }),
-      };
+      const error = explainDeadline(result, timeoutMs);
+      return { ...outcomeOf(result, signals), exitCode: exitCodeOf(result), ...(error && { error }) };
     });
-    return await Promise.race([finished, aborted]);
+    const givenUp = signals.givenUp.then((how) =>
+      "exitCode" in how ? outcomeOf(how, signals) : outcomeOfSignal(how.signal),
+    );
+    return await Promise.race([finished, givenUp, aborted]);
   } catch (thrown) {
     const error = NegotiatorError.from(thrown);
-    if (interruptedBy === undefined || error.code !== "CANCELLED") throw error;
-    return { exitCode: exitCodeOfSignal(interruptedBy), error, signal: interruptedBy };
+    const { endingSignal } = signals;
+    if (endingSignal === undefined || error.code !== "CANCELLED") throw error;
+    return { ...outcomeOfSignal(endingSignal), error };
   } finally {
     over.abort();
-    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
   }
+}
+
+/** A shell ends a loop if the signal that interrupted the command ends us too. */
+function outcomeOf({ exitCode, signal: endedBy }: Exit, { endingSignal: signal }: ForwardedSignals): Outcome {
+  const code = exitCode ?? exitCodeOfSignal(endedBy ?? "");
+  return signal !== undefined && endedBy === signal ? { exitCode: code, signal } : { exitCode: code };
+}
+
+function outcomeOfSignal(signal: NodeJS.Signals): Outcome {
+  return { exitCode: exitCodeOfSignal(signal), signal };
 }
 
 function exitCodeOfSignal(name: string): number {
@@ -65,23 +65,26 @@ function exitCodeOfSignal(name: string): number {
  * The exit code of a command line for a command's result: 124 for a passed deadline, 128 + n for signal n,
  * otherwise the command's own.
  */
-export function exitCodeOf({ exitCode, signal, timedOut }: ExecuteResult): number {
-  if (timedOut) return FAULTS.TIMEOUT.exitCode;
+export function exitCodeOf({ exitCode, signal, endedBy }: ExecuteResult): number {
+  if (endedBy === "deadline" || endedBy === "limit") return FAULTS.TIMEOUT.exitCode;
   return exitCode ?? exitCodeOfSignal(signal ?? "");
 }
 
-/** The error for a command that a deadline ended; undefined for any other end. */
+/**
+ * The error for a command that a deadline ended; undefined for any other end. `timeoutMs` is the caller's, 0
+ * for none.
+ */
 export function explainDeadline(
-  { timedOut, durationMs }: ExecuteResult,
-  { timeoutMs, givenMs }: Deadline,
+  { endedBy, durationMs }: ExecuteResult,
+  timeoutMs: number,
 ): NegotiatorError | undefined {
-  if (!timedOut) return undefined;
-  if (timeoutMs > 0 && durationMs >= givenMs - CLOCK_DIFFERENCE_MS) {
+  if (endedBy === "deadline") {
     const passed = `its deadline of ${timeoutMs / 1000} s has passed`;
     return new NegotiatorError("TIMEOUT", `The command was ended: ${passed}`, {
       remedy: "Give it more time with --timeout SECONDS; the other side may allow less",
     });
   }
+  if (endedBy !== "limit") return undefined;
   const spent = `after ${Math.round(durationMs / 100) / 10} s`;
   return new NegotiatorError(
     "TIMEOUT",

@@ -59,6 +59,7 @@ export function listenControl(
     let idleTimer = setTimeout(abort, idleMs);
     const link = createLink({
       side: "listener",
+      medium: "socket",
       agent: describeAgent(role),
       makeId,
       limits,

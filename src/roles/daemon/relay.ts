@@ -8,6 +8,7 @@ import type { Method } from "../../methods/method.ts";
 import type { Peer } from "../../peers/peer.ts";
 import { executeOn, listCommandsOf } from "../../peers/remote-command.ts";
 import { pipeCommand } from "./pipe-command.ts";
+import { pipeMessages } from "./pipe-messages.ts";
 
 const Target = { guest: v.exactOptional(v.string()) };
 
@@ -31,14 +32,21 @@ export function createRelay(peerOf: PeerOf): Method[] {
     async run({ guest, command, args }, { call }) {
       const hasInput = call.streams.read.includes("stdin");
       const left = countDown(call.timeoutMs ?? 0);
-      const startMs = performance.now();
       const peer = await find(guest, left(), call.signal);
-      const waitedMs = performance.now() - startMs;
-      const { id, signal } = call;
-      const remote = executeOn(peer, { id, command, args, hasInput, timeoutMs: left(), signal });
-      const { durationMs, ...audit } = await pipeCommand(call, remote);
-      // The caller compares the duration with its deadline, so the wait for the peer counts too.
-      return { result: { ...audit, durationMs: waitedMs + durationMs }, audit };
+      const { id, signal, caller } = call;
+      const remote = executeOn(peer, {
+        id,
+        command,
+        args,
+        hasInput,
+        timeoutMs: left(),
+        signal,
+        ...(caller === undefined ? {} : { caller }),
+      });
+      pipeMessages(call, remote);
+      const result = await pipeCommand(call, remote);
+      const { durationMs: _, ...audit } = result;
+      return { result, audit };
     },
   });
   const list = defineMethod({

@@ -16,6 +16,7 @@ import { createDispatcher } from "../../methods/dispatcher.ts";
 import type { Dispatcher } from "../../methods/dispatcher.ts";
 import { createExecute } from "../../methods/execute.ts";
 import { createInfo } from "../../methods/info.ts";
+import { createListCalls } from "../../methods/list-calls.ts";
 import { createListCommands } from "../../methods/list-commands.ts";
 import type { Method } from "../../methods/method.ts";
 import type { Serve } from "../../methods/serve.ts";
@@ -57,7 +58,12 @@ export function createServices(role: "host" | "guest", first: Config): Services 
     builtins: BUILTINS,
     uid,
   });
-  const methods = [createExecute({ role, sources }), createListCommands({ sources }), createInfo({ role })];
+  const methods = [
+    createExecute({ role, sources }),
+    createListCommands({ sources }),
+    createListCalls(),
+    createInfo({ role }),
+  ];
   const quota = createQuota();
 
   const running = new Set<Promise<void>>();

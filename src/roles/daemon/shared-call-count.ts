@@ -20,9 +20,9 @@ export function createSharedCallCount(limits: Limits): SharedCallCount {
         get runningCount() {
           return runningCount;
         },
-        start(id, call, fingerprint) {
+        start(id, call) {
           runningCount++;
-          own.start(id, call, fingerprint);
+          own.start(id, call);
         },
         finish(id, answer) {
           runningCount--;

@@ -3,6 +3,7 @@ import { NegotiatorError } from "../../errors.ts";
 import type { CallId, StreamMessage, StreamTotals } from "../message.ts";
 import { fixed } from "../session/outbox.ts";
 import type { Outlet, Sender } from "../session/outbox.ts";
+import type { WindowOptions } from "./receive-window.ts";
 import { createReader } from "./stream-reader.ts";
 import type { ReaderEnd, StreamReader } from "./stream-reader.ts";
 import { createWriter } from "./stream-writer.ts";
@@ -20,10 +21,10 @@ export type CallStreams = {
   readonly writer: (name: string) => StreamWriter;
   /** Takes a message of the peer. Returns the peer's violation, if there is one. */
   readonly take: (message: StreamMessage) => NegotiatorError | undefined;
+  /** Starts the streams at these offsets. Returns the peer's violation, if there is one. */
+  begin(offsets: Readonly<Record<string, number>>): NegotiatorError | undefined;
   /** The peer has answered: stops the writers and sets the readers' totals. Returns the peer's violation. */
   finish(totals: StreamTotals): NegotiatorError | undefined;
-  /** Sends each reader's credit to the peer. */
-  announceCredit(): void;
   /** Fails all readers and writers that are not done. */
   fail(error: NegotiatorError): void;
 };
@@ -31,8 +32,11 @@ export type CallStreams = {
 type StreamsOptions = {
   call: CallId;
   outlet: Outlet;
-  /** The streams that are read here, each with its window in bytes. */
-  read: Readonly<Record<string, number>>;
+  /** The streams that are read here. */
+  read: readonly string[];
+  window: WindowOptions;
+  /** Whether the first credit of the readers goes out when they are read; else the peer has it already. */
+  announcesCredit: boolean;
   /** The streams that are written here, each with its first credit in bytes. */
   write: Readonly<Record<string, number>>;
   /** Called when all streams are done; not for a call without streams. */
@@ -40,7 +44,8 @@ type StreamsOptions = {
 };
 
 /** Creates the streams of one call. */
-export function createCallStreams({ call, outlet, read, write, onDone }: StreamsOptions): CallStreams {
+export function createCallStreams(options: StreamsOptions): CallStreams {
+  const { call, outlet, read, write, window, announcesCredit, onDone } = options;
   const readers = new Map<string, ReaderEnd>();
   const writers = new Map<string, WriterEnd>();
   const senders = new Map<string, Sender>();
@@ -56,10 +61,11 @@ export function createCallStreams({ call, outlet, read, write, onDone }: Streams
       return end === undefined || end.isDone ? undefined : { kind: "credit", call, stream, limit: end.limit };
     }, call);
 
-  for (const [stream, windowBytes] of Object.entries(read)) {
+  for (const stream of read) {
     const onCredit = (): void => sendCredit(stream);
     const onCancel = (): void => outlet.control(fixed({ kind: "stop", call, stream }));
-    readers.set(stream, createReader({ windowBytes, onCredit, onCancel, onDone: settle }));
+    const start = announcesCredit ? { onStart: onCredit } : {};
+    readers.set(stream, createReader({ window, ...start, onCredit, onCancel, onDone: settle }));
   }
   for (const [stream, creditBytes] of Object.entries(write)) {
     const onReady = (): void => {
@@ -83,30 +89,41 @@ export function createCallStreams({ call, outlet, read, write, onDone }: Streams
       const { stream } = message;
       if (message.kind === "data" || message.kind === "end") {
         const end = readers.get(stream);
-        if (end === undefined) return noStream(stream);
-        return message.kind === "data" ? end.receive(message.offset, message.bytes) : end.finish(message);
+        if (end === undefined) return noStream("BAD_FRAME", stream);
+        return message.kind === "data" ? end.receive(message.offset, message.bytes) : end.end(message);
       }
       const end = writers.get(stream);
-      if (end === undefined) return noStream(stream);
+      if (end === undefined) return noStream("BAD_FRAME", stream);
       if (message.kind === "credit") end.credit(message.limit);
       else end.stop();
+      return undefined;
+    },
+    begin(offsets) {
+      for (const [name, offset] of Object.entries(offsets)) {
+        const violation = readers.get(name)?.begin(offset);
+        if (violation !== undefined) return violation;
+        const writer = writers.get(name);
+        if (writer !== undefined && writer.offset > 0) return beganBefore(name);
+        writer?.begin(offset);
+      }
       return undefined;
     },
     finish(totals) {
       for (const end of writers.values()) end.stop();
       const violations = [...readers].map(([name, end]) =>
-        end.finish(totals[name] ?? { bytes: receivedEnd(end) }),
+        end.announce(totals[name] ?? { bytes: receivedEnd(end) }),
       );
       return violations.find((violation) => violation !== undefined);
-    },
-    announceCredit() {
-      for (const stream of readers.keys()) sendCredit(stream);
     },
     fail(error) {
       for (const end of readers.values()) end.fail(error);
       for (const end of writers.values()) end.fail(error);
     },
   };
+}
+
+function beganBefore(name: string): NegotiatorError {
+  return new NegotiatorError("BAD_FRAME", `Cannot begin the stream "${name}": bytes of it were sent already`);
 }
 
 /** A peer may leave out a stream's total, so the stream ends where it stands. */
@@ -116,10 +133,11 @@ function receivedEnd(end: ReaderEnd): number {
 
 function find<End>(ends: ReadonlyMap<string, End>, name: string): End {
   const end = ends.get(name);
-  if (end === undefined) throw noStream(name);
+  if (end === undefined) throw noStream("UNSUPPORTED", name);
   return end;
 }
 
-function noStream(name: string): NegotiatorError {
-  return new NegotiatorError("UNSUPPORTED", `This call has no stream "${name}" in that direction`);
+/** A peer that names no stream of the call breaks the protocol; a method of ours cannot have that stream. */
+function noStream(code: "BAD_FRAME" | "UNSUPPORTED", name: string): NegotiatorError {
+  return new NegotiatorError(code, `This call has no stream "${name}" in that direction`);
 }

@@ -1,9 +1,10 @@
 /** The open calls of one session, in both directions, and the peer's messages about them. */
 import { NegotiatorError } from "../../errors.ts";
+import { cancelled } from "./cancelled.ts";
+import { createCreditPool } from "./credit-pool.ts";
 import type { IncomingCall } from "./incoming-call.ts";
 import { createIncomingCalls } from "./incoming-calls.ts";
 import type { Limits } from "../../limits.ts";
-import { clipText } from "../message.ts";
 import type { CallId, Message, StreamMessage } from "../message.ts";
 import type { CallOptions, OutgoingCall } from "./outgoing-call.ts";
 import { createOutgoingCalls } from "./outgoing-calls.ts";
@@ -11,8 +12,8 @@ import type { Outlet } from "../session/outbox.ts";
 import type { ServedCalls } from "./served-calls.ts";
 
 /** A message about one call. */
-export type CallMessage =
-  | Extract<Message, { kind: "request" | "result" | "failure" | "progress" | "attached" | "cancel" }>
+export type MessageOfCall =
+  | Extract<Message, { kind: "request" | "attach" | "result" | "failure" | "message" | "begin" }>
   | StreamMessage;
 
 /** All open calls of a session. */
@@ -21,10 +22,12 @@ export type Calls = {
   readonly outgoingCount: number;
   /** Calls of the peer whose answers or streams are not complete. */
   readonly incomingCount: number;
-  /** Starts a call. Throws `BAD_REQUEST`, or `TOO_LARGE` when the request cannot be sent. */
+  /** Starts a call, or attaches to one. Throws `BAD_REQUEST`, or `TOO_LARGE` for a request over a limit. */
   start(options: CallOptions & { id: CallId }): OutgoingCall;
   /** Takes a message of the peer. Returns the peer's violation, if there is one. */
-  take(message: CallMessage): NegotiatorError | undefined;
+  take(message: MessageOfCall): NegotiatorError | undefined;
+  /** A message about this call breaks the protocol: the call ends on both sides. */
+  breach(id: CallId, error: NegotiatorError): void;
   /** The peer has refused the request before anything began, so it goes out again in the next session. */
   markUnsent(id: CallId): void;
   /** A message with this id is invalid: aborts this side's call of that id, or refuses the peer's. */
@@ -48,8 +51,11 @@ type CallsOptions = {
 
 /** Creates the calls of a session, with none open. */
 export function createCalls(options: CallsOptions): Calls {
-  const outgoing = createOutgoingCalls(options);
-  const incoming = createIncomingCalls(options);
+  const { firstCreditBytes, streamCreditBytes, extraCreditBytes } = options.limits;
+  const pool = createCreditPool(extraCreditBytes);
+  const window = { firstBytes: firstCreditBytes, mostBytes: streamCreditBytes, pool };
+  const outgoing = createOutgoingCalls({ ...options, window });
+  const incoming = createIncomingCalls({ ...options, window });
 
   return {
     get outgoingCount() {
@@ -71,20 +77,28 @@ export function createCalls(options: CallsOptions): Calls {
           else incoming.take({ ...message, id });
           return undefined;
         }
-        case "cancel":
-          incoming.cancel(message.call, cancelled(message.reason));
+        case "attach":
+          if (outgoing.has(message.id)) incoming.refuse(message.id, duplicateId(message.id));
+          else incoming.attach(message);
           return undefined;
         case "result":
         case "failure":
           return outgoing.take(message.id ?? "", message);
-        case "progress":
-        case "attached":
+        case "message":
+          if (outgoing.has(message.call)) return outgoing.take(message.call, message);
+          incoming.takeMessage(message);
+          return undefined;
+        case "begin":
           return outgoing.take(message.call, message);
         default:
           return outgoing.has(message.call)
             ? outgoing.take(message.call, message)
             : incoming.takeStream(message.call, message);
       }
+    },
+    breach(id, error) {
+      if (outgoing.has(id)) outgoing.breach(id, error);
+      else incoming.breach(id, error);
     },
     markUnsent: (id) => outgoing.markUnsent(id),
     refuse(id, error) {
@@ -105,11 +119,4 @@ export function createCalls(options: CallsOptions): Calls {
 
 function duplicateId(id: CallId): NegotiatorError {
   return new NegotiatorError("BAD_REQUEST", `The call id "${id}" belongs to an open call`);
-}
-
-const CANCELLED = "The call was cancelled: ";
-
-/** Returns the error of a cancelled call. `reason` may be the message of another such error. */
-export function cancelled(reason = "the caller cancelled it"): NegotiatorError {
-  return new NegotiatorError("CANCELLED", `${CANCELLED}${clipText(reason.replace(CANCELLED, ""))}`);
 }

@@ -3,11 +3,24 @@ import { NegotiatorError } from "../../errors.ts";
 import { createCallStreams } from "./call-streams.ts";
 import type { CallStreams } from "./call-streams.ts";
 import { createCompletion } from "./completion.ts";
+import { createMailbox } from "./mailbox.ts";
+import type { MessageListener } from "./mailbox.ts";
 import { toWireError } from "../message.ts";
-import type { CallId, Failure, Request, Result, StreamMessage, StreamTotals } from "../message.ts";
+import type {
+  Attach,
+  CallerInfo,
+  CallId,
+  Failure,
+  Request,
+  Result,
+  StreamMessage,
+  StreamTotals,
+} from "../message.ts";
 import { fixed } from "../session/outbox.ts";
 import type { Outlet } from "../session/outbox.ts";
 import { checkSendable } from "../session/sendable.ts";
+import type { WindowOptions } from "./receive-window.ts";
+import type { ServedCall } from "./served-calls.ts";
 import { shorten } from "../../shorten.ts";
 import type { StreamReader } from "./stream-reader.ts";
 import type { StreamWriter } from "./stream-writer.ts";
@@ -21,6 +34,8 @@ export interface IncomingCall {
   readonly timeoutMs: number | undefined;
   /** Whether the call goes on when its caller is gone. */
   readonly isDetached: boolean;
+  /** The local user that the peer calls for, as the peer's daemon says. */
+  readonly caller?: CallerInfo | undefined;
   /** Aborts with a `NegotiatorError` when the caller cancels, is gone, or has broken the protocol. */
   readonly signal: AbortSignal;
   /** Names of the streams that the caller asked for: those read here, and those written here. */
@@ -29,8 +44,17 @@ export interface IncomingCall {
   reader(stream: string): StreamReader;
   /** Returns a stream to the caller. Throws `UNSUPPORTED` when the caller asked for no such stream. */
   writer(stream: string): StreamWriter;
-  /** Reports a value before the answer. Throws `BAD_REQUEST` or `TOO_LARGE` when it cannot be sent. */
-  progress(value: unknown): void;
+  /**
+   * Makes a stream from the caller begin at `offset`: the caller leaves out the bytes before it. Throws
+   * `UNSUPPORTED` when there is no such stream, and `BAD_REQUEST` when it was read already.
+   */
+  beginAt(stream: string, offset: number): void;
+  /** Sends a message inside the call. Throws `BAD_REQUEST` or `TOO_LARGE` when it cannot be sent. */
+  send(name: string, value: unknown): void;
+  /** Sets the listener for messages of the caller; it gets those that came before too. */
+  listen(listener: MessageListener): void;
+  /** Returns the calls of the same peer that run here, or whose answers are kept. */
+  listCalls(): ServedCall[];
   /** Answers with a result and ends the open streams. Bytes written before are still sent. */
   respond(result: unknown): void;
   /** Answers with an error and ends the open streams, as `respond` does. */
@@ -43,46 +67,56 @@ export type FinalMessage = Result | Failure;
 /** The session's side of a served call. */
 export type IncomingEnd = {
   readonly call: IncomingCall;
+  readonly request: Request;
   /** Takes a message about a stream. Returns the peer's violation, if there is one. */
   takeStream(message: StreamMessage): NegotiatorError | undefined;
+  /** Takes a message of the caller. */
+  takeMessage(name: string, value: unknown): void;
   /** Aborts the call's signal. */
   cancel(reason: NegotiatorError): void;
+  /** Fails the call at once, because the caller has broken the protocol. */
+  breach(error: NegotiatorError): void;
   /** Gives the call a new caller: messages go to `outlet` from now on. */
-  attach(request: Request, outlet: Outlet, onOver: () => void): void;
+  attach(request: Attach, outlet: Outlet, onOver: () => void): void;
   /** The caller is gone. A detached call goes on without a caller; any other is cancelled. */
   detach(): void;
 };
 
 type IncomingOptions = {
   request: Request & { id: CallId };
-  creditBytes: number;
+  window: WindowOptions;
   outlet: Outlet;
   /** Returns the most bytes that an answer may have. A longer answer becomes `TOO_LARGE`. */
   answerBytes: () => number;
+  listCalls: () => ServedCall[];
   /** Called with the answer, so that it can be kept. */
   onAnswer: (answer: FinalMessage) => void;
   onOver: () => void;
 };
 
-const NOWHERE: Outlet = { control: () => {}, ready: () => {}, removeCall: () => {} };
+const NOWHERE: Outlet = { control: () => {}, notice: () => {}, ready: () => {}, removeCall: () => {} };
 
-/** Creates a served call, and sends the credit of its readers. */
+/** Creates a served call. A reader's credit goes to the caller when the method begins to read. */
 export function createIncomingCall(options: IncomingOptions): IncomingEnd {
-  const { request, creditBytes } = options;
+  const { request, window } = options;
   const { id } = request;
   const isDetached = request.isDetached === true;
   let caller: { outlet: Outlet; onOver: () => void } = options;
   let isAnswered = false;
   const controller = new AbortController();
+  const mailbox = createMailbox();
   const completion = createCompletion(() => caller.onOver());
   const streams = createCallStreams({
     call: id,
     outlet: {
       control: (message, call) => caller.outlet.control(message, call),
+      notice: () => {},
       ready: (sender) => caller.outlet.ready(sender),
       removeCall: (call) => caller.outlet.removeCall(call),
     },
-    read: Object.fromEntries((request.streams?.write ?? []).map((name) => [name, creditBytes])),
+    read: request.streams?.write ?? [],
+    window,
+    announcesCredit: true,
     write: request.streams?.read ?? {},
     onDone: () => completion.setStreamsEnded(),
   });
@@ -96,38 +130,53 @@ export function createIncomingCall(options: IncomingOptions): IncomingEnd {
     options.onAnswer(answer);
     completion.setAnswered();
   };
+  const fail = (error: NegotiatorError): void =>
+    finish((totals) => ({ kind: "failure", id, error: toWireError(error), streams: totals }));
 
-  streams.announceCredit();
   return {
+    request,
     call: {
       id,
       method: request.method,
       params: request.params,
-      timeoutMs: request.timeoutMs,
+      timeoutMs: request.timeoutMs === 0 ? undefined : request.timeoutMs,
       isDetached,
+      caller: request.caller,
       signal: controller.signal,
       streams: { read: [...streams.readers.keys()], written: [...streams.writers.keys()] },
       reader: streams.reader,
       writer: streams.writer,
-      progress(value) {
-        checkSendable({ kind: "progress", call: id, value }, options.answerBytes());
-        caller.outlet.control(fixed({ kind: "progress", call: id, value }));
+      beginAt(stream, offset) {
+        streams.reader(stream);
+        const problem = streams.begin({ [stream]: offset });
+        if (problem !== undefined) throw new NegotiatorError("BAD_REQUEST", problem.message);
+        caller.outlet.control(fixed({ kind: "begin", call: id, offsets: { [stream]: offset } }));
       },
+      send(name, value) {
+        checkSendable({ kind: "message", call: id, name, value }, options.answerBytes());
+        if (!isAnswered) caller.outlet.control(fixed({ kind: "message", call: id, name, value }), id);
+      },
+      listen: (listener) => mailbox.listen(listener),
+      listCalls: options.listCalls,
       respond: (result) => finish((totals) => ({ kind: "result", id, result, streams: totals })),
-      fail: (error) =>
-        finish((totals) => ({ kind: "failure", id, error: toWireError(error), streams: totals })),
+      fail,
     },
     takeStream: streams.take,
+    takeMessage: (name, value) => mailbox.take(name, value),
     cancel: (reason) => controller.abort(reason),
-    attach(newRequest, outlet, onOver) {
+    breach(error) {
+      streams.fail(error);
+      fail(error);
+      controller.abort(error);
+    },
+    attach(attach, outlet, onOver) {
       caller = { outlet, onOver };
-      attachStreams(streams, { ...newRequest, id }, outlet);
+      attachStreams(streams, attach, outlet);
     },
     detach() {
       caller = { outlet: NOWHERE, onOver: () => {} };
-      const gone = new NegotiatorError("CANCELLED", "The caller is gone");
-      for (const end of streams.readers.values()) end.fail(gone);
       if (isDetached) return;
+      const gone = new NegotiatorError("CANCELLED", "The caller is gone");
       streams.fail(gone);
       controller.abort(gone);
     },
@@ -141,13 +190,23 @@ function endStreams({ readers, writers }: CallStreams): StreamTotals {
   return Object.fromEntries([...writers].map(([name, end]) => [name, end.total]));
 }
 
-function attachStreams({ writers }: CallStreams, request: Request & { id: CallId }, outlet: Outlet): void {
-  const { id: call, streams } = request;
+/** Each stream goes on where it stands: output after the bytes that were sent, input after those that came. */
+function attachStreams(
+  { readers, writers }: CallStreams,
+  { id: call, streams }: Attach,
+  outlet: Outlet,
+): void {
   const { read = {}, write = [] } = streams ?? {};
-  const offsets = Object.fromEntries([...writers].map(([name, end]) => [name, end.offset]));
-  outlet.control(fixed({ kind: "attached", call, offsets }));
-  // The call has lost a part of its input with its caller, so the new caller's input cannot continue it.
-  for (const stream of write) outlet.control(fixed({ kind: "stop", call, stream }));
+  const offsets = [
+    ...[...writers].map(([name, end]) => [name, end.offset] as const),
+    ...[...readers].map(([name, end]) => [name, end.offset] as const),
+  ];
+  outlet.control(fixed({ kind: "begin", call, offsets: Object.fromEntries(offsets) }));
+  for (const stream of write) {
+    const end = readers.get(stream);
+    if (end === undefined || end.isDone) outlet.control(fixed({ kind: "stop", call, stream }));
+    else if (end.isStarted) outlet.control(fixed({ kind: "credit", call, stream, limit: end.limit }));
+  }
   for (const [name, end] of writers) {
     const creditBytes = read[name];
     if (creditBytes === undefined) end.stop();
@@ -166,7 +225,7 @@ function fitted(answer: FinalMessage, mostBytes: number): FinalMessage {
     return {
       kind: "failure",
       error: { code, message: shorten(message.toWellFormed(), 1000) },
-      ...(typeof id === "string" || typeof id === "number" ? { id } : {}),
+      ...(typeof id === "string" ? { id } : {}),
       ...(streams ? { streams } : {}),
     };
   }

@@ -3,26 +3,32 @@ import { NegotiatorError } from "../../errors.ts";
 import { createIncomingCall } from "./incoming-call.ts";
 import type { FinalMessage, IncomingCall, IncomingEnd } from "./incoming-call.ts";
 import type { Limits } from "../../limits.ts";
-import { toWireError } from "../message.ts";
-import type { CallId, Request, StreamMessage } from "../message.ts";
+import { clipText, fromWireError, toWireError } from "../message.ts";
+import { isJsonObject } from "../json.ts";
+import type { Attach, CallId, CallMessage, Request, StreamMessage } from "../message.ts";
 import { fixed } from "../session/outbox.ts";
 import type { Outlet } from "../session/outbox.ts";
+import { cancelled } from "./cancelled.ts";
+import type { WindowOptions } from "./receive-window.ts";
 import { findExcess } from "../session/sendable.ts";
-import { fingerprint } from "./served-calls.ts";
 import type { ServedCalls } from "./served-calls.ts";
 
 /** Calls whose answers or streams are not complete, by call id. */
 export type IncomingCalls = {
   readonly count: number;
   has(id: CallId): boolean;
-  /** Starts a call, attaches to a running one, repeats a finished one's answer, or refuses the request. */
+  /** Starts a call, or refuses the request. */
   take(request: Request & { id: CallId }): void;
+  /** Attaches to a running call, repeats a finished one's answer, or refuses the request. */
+  attach(request: Attach): void;
+  /** Takes a message inside a call. */
+  takeMessage(message: CallMessage): void;
+  /** The peer has broken the protocol in a call: fails the call at once. */
+  breach(id: CallId, error: NegotiatorError): void;
   /** Takes a message about a stream of the call `id`. Returns the peer's violation, if there is one. */
   takeStream(id: CallId, message: StreamMessage): NegotiatorError | undefined;
   /** Answers a request with an error; no call starts. */
   refuse(id: CallId, error: NegotiatorError): void;
-  /** Cancels one call. */
-  cancel(id: CallId, reason: NegotiatorError): void;
   /** Cancels all calls that are not detached. */
   cancelAttached(reason: NegotiatorError): void;
   /** The callers are gone: their detached calls go on, the others are cancelled. */
@@ -35,13 +41,14 @@ type IncomingCallsOptions = {
   outlet: Outlet;
   onCall: (call: IncomingCall) => void;
   peerLineBytes: () => number;
+  window: WindowOptions;
 };
 
 type IncomingRequest = Request & { id: CallId };
 
 /** Creates an empty set of calls. */
 export function createIncomingCalls(options: IncomingCallsOptions): IncomingCalls {
-  const { limits, served, outlet, peerLineBytes } = options;
+  const { limits, served, outlet, peerLineBytes, window } = options;
   const open = new Map<CallId, IncomingEnd>();
 
   const refuse = (id: CallId, error: NegotiatorError): void =>
@@ -56,29 +63,29 @@ export function createIncomingCalls(options: IncomingCallsOptions): IncomingCall
     const { id } = request;
     const end = createIncomingCall({
       request,
-      creditBytes: limits.streamCreditBytes,
+      window,
       outlet,
       answerBytes: peerLineBytes,
+      listCalls: () => served.list(),
       onAnswer: (answer) => served.finish(id, answer),
       onOver: () => remove(id),
     });
-    served.start(id, end, fingerprint(request));
+    served.start(id, end);
     open.set(id, end);
     options.onCall(end.call);
   };
 
-  const attach = (request: IncomingRequest, end: IncomingEnd): void => {
+  const attach = (request: Attach, end: IncomingEnd): void => {
     const { id } = request;
-    if (open.get(id) === end) return;
     open.set(id, end);
     end.attach(request, outlet, () => remove(id));
   };
 
-  const repeat = ({ id }: IncomingRequest, answer: FinalMessage): void => {
+  const repeat = ({ id }: Attach, answer: FinalMessage): void => {
     // The bytes of a finished call's streams are gone, so each stream starts at its end.
     const totals = Object.entries(answer.streams ?? {});
     const offsets = Object.fromEntries(totals.map(([name, { bytes }]) => [name, bytes]));
-    outlet.control(fixed({ kind: "attached", call: id, offsets }));
+    outlet.control(fixed({ kind: "begin", call: id, offsets }));
     const excess = findExcess(answer, peerLineBytes());
     if (excess === undefined) outlet.control(fixed(answer));
     else refuse(id, excess);
@@ -91,26 +98,38 @@ export function createIncomingCalls(options: IncomingCallsOptions): IncomingCall
     has: (id) => open.has(id),
     take(request) {
       const { id } = request;
-      const running = served.running(id);
-      const finished = served.finished(id);
-      const isKnown = running !== undefined || finished !== undefined;
-      if (isKnown && served.fingerprintOf(id) !== fingerprint(request)) refuse(id, differentRequest(id));
-      else if (running !== undefined) attach(request, running);
-      else if (finished !== undefined) repeat(request, finished);
+      if (served.has(id)) refuse(id, usedBefore(id));
       else if (countStreams(request) > limits.streamsPerCall)
         refuse(id, tooMany("streams", limits.streamsPerCall));
       else if (served.runningCount >= limits.openCalls || open.size >= 2 * limits.openCalls)
         refuse(id, tooMany("open calls", limits.openCalls));
       else accept(request);
     },
+    attach(request) {
+      const { id } = request;
+      const running = served.running(id);
+      const finished = served.finished(id);
+      if (open.has(id)) refuse(id, attachedAlready(id));
+      else if (running !== undefined) attach(request, running);
+      else if (finished !== undefined) repeat(request, finished);
+      else refuse(id, notKnown(id));
+    },
     takeStream(id, message) {
       const end = open.get(id);
       const violation = end?.takeStream(message);
-      if (violation !== undefined) end?.cancel(violation);
+      if (violation !== undefined) end?.breach(violation);
       return violation;
     },
+    takeMessage({ call: id, name, value }) {
+      const end = open.get(id);
+      if (name !== "cancel") return end?.takeMessage(name, value);
+      const { code, reason } = isJsonObject(value) ? value : {};
+      const text = typeof reason === "string" ? reason : undefined;
+      if (code === "BAD_FRAME") end?.breach(fromWireError({ code, message: text ?? "The caller says so" }));
+      else end?.cancel(cancelled(text));
+    },
+    breach: (id, error) => open.get(id)?.breach(error),
     refuse,
-    cancel: (id, reason) => open.get(id)?.cancel(reason),
     cancelAttached(reason) {
       for (const end of open.values()) if (!end.call.isDetached) end.cancel(reason);
     },
@@ -125,8 +144,22 @@ function countStreams({ streams }: Request): number {
   return streams === undefined ? 0 : Object.keys(streams.read).length + streams.write.length;
 }
 
-function differentRequest(id: CallId): NegotiatorError {
-  return new NegotiatorError("BAD_REQUEST", `The call id "${id}" belongs to a different request`);
+function usedBefore(id: CallId): NegotiatorError {
+  return new NegotiatorError(
+    "BAD_REQUEST",
+    `Cannot start the call: its id "${clipText(id)}" was used before`,
+    {
+      remedy: "Make each id from 128 random bits",
+    },
+  );
+}
+
+function attachedAlready(id: CallId): NegotiatorError {
+  return new NegotiatorError("BAD_REQUEST", `The session has the call "${clipText(id)}" already`);
+}
+
+function notKnown(id: CallId): NegotiatorError {
+  return new NegotiatorError("NO_CALL", `No call "${clipText(id)}" runs here, and no answer of it is kept`);
 }
 
 function tooMany(what: string, limit: number): NegotiatorError {

@@ -2,14 +2,17 @@
 import { NegotiatorError } from "../../errors.ts";
 import { createCallStreams } from "./call-streams.ts";
 import { fromWireError } from "../message.ts";
-import type { CallId, Message, Request, StreamMessage } from "../message.ts";
+import type { Attach, CallerInfo, CallId, Message, Request, StreamMessage } from "../message.ts";
 import { fixed } from "../session/outbox.ts";
 import type { ControlMessage, Outlet } from "../session/outbox.ts";
+import { createMailbox } from "./mailbox.ts";
+import type { MessageListener } from "./mailbox.ts";
 import { createPendingAnswer } from "./pending-answer.ts";
 import type { Answer } from "./pending-answer.ts";
-import { findExcess } from "../session/sendable.ts";
+import type { WindowOptions } from "./receive-window.ts";
+import { checkSendable, findExcess } from "../session/sendable.ts";
 import { shorten } from "../../shorten.ts";
-import type { ReaderEnd, StreamReader } from "./stream-reader.ts";
+import type { StreamReader } from "./stream-reader.ts";
 import type { StreamWriter } from "./stream-writer.ts";
 
 export type { Answer } from "./pending-answer.ts";
@@ -18,18 +21,24 @@ export type { Answer } from "./pending-answer.ts";
 export type CallOptions = {
   method: string;
   params?: unknown;
-  /** The session makes an id when there is none. A repeated id attaches to the running or finished call. */
+  /** The session makes an id when there is none. */
   id?: CallId;
+  /**
+   * Whether to attach to the call `id`, which was started before. Method and parameters are not sent then.
+   */
+  isAttach?: boolean;
   /** The limit for the run on the other side, in milliseconds. */
   timeoutMs?: number;
   /** Whether the call goes on when this side is gone. */
   isDetached?: boolean;
+  /** How long the other side is asked to keep the answer, in milliseconds. */
+  keepMs?: number;
+  /** The local user that this daemon calls for. */
+  caller?: CallerInfo;
   /** Names of the streams that come from the other side. */
   read?: readonly string[];
   /** Names of the streams that go to the other side. */
   write?: readonly string[];
-  /** Called with each value that the call reports before its answer. */
-  onProgress?: (value: unknown) => void;
   /**
    * Whether an error's message may have several lines. Only this machine's own daemon is trusted with that.
    */
@@ -56,6 +65,10 @@ export interface OutgoingCall {
   reader(stream: string): StreamReader;
   /** Returns a sent stream. Throws `UNSUPPORTED` when the call has no such stream. */
   writer(stream: string): StreamWriter;
+  /** Sends a message inside the call, once the request was sent. Throws `BAD_REQUEST` or `TOO_LARGE`. */
+  send(name: string, value: unknown): void;
+  /** Sets the listener for messages of the other side; it gets those that came before too. */
+  listen(listener: MessageListener): void;
   /**
    * Asks the other side to end the call; the answer still comes. A call that was not sent, or was answered
    * already, ends at once with `CANCELLED`.
@@ -66,12 +79,11 @@ export interface OutgoingCall {
 }
 
 type AnswerMessage = Extract<Message, { kind: "result" | "failure" }>;
-type ReportMessage = Extract<Message, { kind: "progress" | "attached" }>;
 
 /** The session's side of a call. Each `take` returns the peer's violation, if there is one. */
 export type OutgoingEnd = {
   readonly call: OutgoingCall;
-  readonly request: Request;
+  readonly request: Request | Attach;
   /**
    * Puts the request into the outlet; once more for each session that was lost before the request was sent.
    */
@@ -79,7 +91,8 @@ export type OutgoingEnd = {
   /** Marks the request as not sent: the other side has refused it before anything began. */
   markUnsent(): void;
   takeAnswer(message: AnswerMessage): NegotiatorError | undefined;
-  takeReport(message: ReportMessage): NegotiatorError | undefined;
+  takeMessage: MessageListener;
+  begin(offsets: Readonly<Record<string, number>>): NegotiatorError | undefined;
   takeStream(message: StreamMessage): NegotiatorError | undefined;
   /** Ends the call on both sides. */
   abortBoth(error: NegotiatorError): void;
@@ -87,7 +100,7 @@ export type OutgoingEnd = {
 
 type OutgoingOptions = CallOptions & {
   id: CallId;
-  creditBytes: number;
+  window: WindowOptions;
   outlet: Outlet;
   /** Returns the longest line, in bytes, that the present peer takes. */
   peerLineBytes: () => number;
@@ -99,12 +112,19 @@ export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
   const { id, outlet } = options;
   let isSent = false;
   const pending = createPendingAnswer(options.onOver);
-  const read = Object.fromEntries((options.read ?? []).map((name) => [name, options.creditBytes]));
-  const write = Object.fromEntries((options.write ?? []).map((name) => [name, 0]));
-  const onDone = (): void => pending.setStreamsEnded();
-  const streams = createCallStreams({ call: id, outlet, read, write, onDone });
+  const { window, read = [] } = options;
+  const streams = createCallStreams({
+    call: id,
+    outlet,
+    read,
+    window,
+    announcesCredit: false,
+    write: Object.fromEntries((options.write ?? []).map((name) => [name, 0])),
+    onDone: () => pending.setStreamsEnded(),
+  });
+  const mailbox = createMailbox();
   if (streams.isDone) pending.setStreamsEnded();
-  const request = toRequest(options, read);
+  const request = toRequest(options, Object.fromEntries(read.map((name) => [name, window.firstBytes])));
 
   const abort = (error: NegotiatorError): void => {
     pending.rejectAll(error);
@@ -112,9 +132,9 @@ export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
     pending.setAnswered();
   };
 
-  const sendCancel = (reason?: string): void => {
-    const text = reason === undefined ? {} : { reason: shorten(reason.toWellFormed(), REASON_LENGTH) };
-    outlet.control(fixed({ kind: "cancel", call: id, ...text }));
+  const sendCancel = (reason = "the caller cancelled it", code?: "BAD_FRAME"): void => {
+    const value = { reason: shorten(reason.toWellFormed(), REASON_LENGTH), ...(code && { code }) };
+    outlet.control(fixed({ kind: "message", call: id, name: "cancel", value }));
   };
 
   const makeRequest: ControlMessage = () => {
@@ -142,6 +162,14 @@ export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
       },
       reader: streams.reader,
       writer: streams.writer,
+      send(name, value) {
+        checkSendable({ kind: "message", call: id, name, value }, options.peerLineBytes());
+        outlet.control(
+          () => (pending.isAnswered || !isSent ? undefined : { kind: "message", call: id, name, value }),
+          id,
+        );
+      },
+      listen: (listener) => mailbox.listen(listener),
       cancel(reason) {
         if (pending.isAnswered) abort(cancelledBefore("its output had come"));
         else if (isSent) sendCancel(reason);
@@ -170,25 +198,14 @@ export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
       pending.setAnswered();
       return violation;
     },
-    takeReport(message) {
-      if (message.kind === "attached") return jump(streams.readers, message.offsets);
-      options.onProgress?.(message.value);
-      return undefined;
-    },
+    takeMessage: (name, value) => mailbox.take(name, value),
+    begin: (offsets) => streams.begin(offsets),
     takeStream: streams.take,
     abortBoth(error) {
-      if (isSent && !pending.isAnswered) sendCancel(error.message);
+      if (isSent && !pending.isAnswered) sendCancel(error.message, "BAD_FRAME");
       abort(error);
     },
   };
-}
-
-function jump(
-  readers: ReadonlyMap<string, ReaderEnd>,
-  offsets: Readonly<Record<string, number>>,
-): NegotiatorError | undefined {
-  const violations = Object.entries(offsets).map(([name, offset]) => readers.get(name)?.jump(offset));
-  return violations.find((violation) => violation !== undefined);
 }
 
 function cancelledBefore(step: string): NegotiatorError {
@@ -198,16 +215,21 @@ function cancelledBefore(step: string): NegotiatorError {
 /** A longer reason might not fit into the line of a peer with a low limit. */
 const REASON_LENGTH = 1000;
 
-function toRequest(options: OutgoingOptions, read: Record<string, number>): Request {
-  const { id, method, params, timeoutMs, isDetached, write = [] } = options;
+function toRequest(options: OutgoingOptions, read: Record<string, number>): Request | Attach {
+  const { id, method, params, timeoutMs, isDetached, keepMs, caller, write = [] } = options;
   const hasStreams = write.length > 0 || Object.keys(read).length > 0;
+  const streams = hasStreams ? { streams: { read, write } } : {};
+  if (options.isAttach === true) return { kind: "attach", id, ...streams };
   return {
     kind: "request",
     id,
     method,
     params,
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    // A deadline has whole milliseconds on the wire. 0 would mean none.
+    ...(timeoutMs === undefined ? {} : { timeoutMs: Math.ceil(timeoutMs) }),
     ...(isDetached === true ? { isDetached } : {}),
-    ...(hasStreams ? { streams: { read, write } } : {}),
+    ...(keepMs === undefined ? {} : { keepMs }),
+    ...(caller === undefined ? {} : { caller }),
+    ...streams,
   };
 }

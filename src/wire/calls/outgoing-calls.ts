@@ -1,13 +1,13 @@
 /** The open calls of one session that this side made. */
 import type { NegotiatorError } from "../../errors.ts";
-import type { Limits } from "../../limits.ts";
 import type { CallId, Message, StreamMessage } from "../message.ts";
 import { createOutgoingCall } from "./outgoing-call.ts";
 import type { CallOptions, OutgoingCall, OutgoingEnd } from "./outgoing-call.ts";
 import type { Outlet } from "../session/outbox.ts";
+import type { WindowOptions } from "./receive-window.ts";
 import { checkSendable } from "../session/sendable.ts";
 
-type CallMessage = Extract<Message, { kind: "result" | "failure" | "progress" | "attached" }> | StreamMessage;
+type MessageOfCall = Extract<Message, { kind: "result" | "failure" | "message" | "begin" }> | StreamMessage;
 
 /** Calls that wait for their answers or streams, by call id. */
 export type OutgoingCalls = {
@@ -16,7 +16,9 @@ export type OutgoingCalls = {
   /** Starts a call. Throws `TOO_LARGE` or `BAD_REQUEST` when the request cannot be sent. */
   start(options: CallOptions & { id: CallId }): OutgoingCall;
   /** Takes a message about the call `id`. Returns the peer's violation, if there is one. */
-  take(id: CallId, message: CallMessage): NegotiatorError | undefined;
+  take(id: CallId, message: MessageOfCall): NegotiatorError | undefined;
+  /** The peer has broken the protocol in this call: the call ends on both sides. */
+  breach(id: CallId, error: NegotiatorError): void;
   /** Marks the request as not sent, so that it goes out again in the next session. */
   markUnsent(id: CallId): void;
   /** Ends one call on this side. */
@@ -27,14 +29,10 @@ export type OutgoingCalls = {
   abortAll(sent: NegotiatorError, unsent: NegotiatorError): void;
 };
 
-type OutgoingCallsOptions = {
-  limits: Pick<Limits, "streamCreditBytes">;
-  outlet: Outlet;
-  peerLineBytes: () => number;
-};
+type OutgoingCallsOptions = { outlet: Outlet; peerLineBytes: () => number; window: WindowOptions };
 
 /** Creates an empty set of calls. */
-export function createOutgoingCalls({ limits, outlet, peerLineBytes }: OutgoingCallsOptions): OutgoingCalls {
+export function createOutgoingCalls({ outlet, peerLineBytes, window }: OutgoingCallsOptions): OutgoingCalls {
   const open = new Map<CallId, OutgoingEnd>();
 
   return {
@@ -48,8 +46,7 @@ export function createOutgoingCalls({ limits, outlet, peerLineBytes }: OutgoingC
         open.delete(id);
         outlet.removeCall(id);
       };
-      const creditBytes = limits.streamCreditBytes;
-      const end = createOutgoingCall({ ...options, creditBytes, outlet, peerLineBytes, onOver });
+      const end = createOutgoingCall({ ...options, window, outlet, peerLineBytes, onOver });
       checkSendable(end.request, peerLineBytes());
       open.set(id, end);
       end.submit();
@@ -59,6 +56,7 @@ export function createOutgoingCalls({ limits, outlet, peerLineBytes }: OutgoingC
       const end = open.get(id);
       return end === undefined ? undefined : takeMessage(end, message);
     },
+    breach: (id, error) => open.get(id)?.abortBoth(error),
     markUnsent: (id) => open.get(id)?.markUnsent(),
     abort: (id, error) => open.get(id)?.call.abort(error),
     resubmit(error) {
@@ -73,14 +71,16 @@ export function createOutgoingCalls({ limits, outlet, peerLineBytes }: OutgoingC
   };
 }
 
-function takeMessage(end: OutgoingEnd, message: CallMessage): NegotiatorError | undefined {
+function takeMessage(end: OutgoingEnd, message: MessageOfCall): NegotiatorError | undefined {
   switch (message.kind) {
     case "result":
     case "failure":
       return end.takeAnswer(message);
-    case "progress":
-    case "attached":
-      return abortOnViolation(end, end.takeReport(message));
+    case "message":
+      end.takeMessage(message.name, message.value);
+      return undefined;
+    case "begin":
+      return abortOnViolation(end, end.begin(message.offsets));
     default:
       return abortOnViolation(end, end.takeStream(message));
   }

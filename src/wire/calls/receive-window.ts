@@ -1,6 +1,7 @@
 /** Counts the bytes of one received stream, and checks each chunk against its credit and its end. */
 import { NegotiatorError } from "../../errors.ts";
 import type { StreamTotal } from "../message.ts";
+import type { CreditPool } from "./credit-pool.ts";
 
 /** The flow control of a receiving stream. Each check returns the peer's violation, if there is one. */
 export type ReceiveWindow = {
@@ -8,7 +9,7 @@ export type ReceiveWindow = {
   readonly offset: number;
   /** The sender may send up to this offset. */
   readonly limit: number;
-  /** Bytes that went to an earlier caller of the same call. */
+  /** Bytes before the offset at which the stream began here. */
   readonly missedBytes: number;
   /** Whether a limit on the sender's side cut the stream short. */
   readonly isTruncated: boolean;
@@ -16,21 +17,49 @@ export type ReceiveWindow = {
   readonly isComplete: boolean;
   /** Counts a received chunk. */
   receive(offset: number, length: number): NegotiatorError | undefined;
-  /** Sets the stream's total. */
-  finish(total: StreamTotal): NegotiatorError | undefined;
+  /** Sets the stream's total, of which a part may still come. */
+  announce(total: StreamTotal): NegotiatorError | undefined;
+  /** Ends the stream here. */
+  end(total: StreamTotal): NegotiatorError | undefined;
   /** Starts the stream at `offset`. */
-  jump(offset: number): NegotiatorError | undefined;
+  begin(offset: number): NegotiatorError | undefined;
   /** Counts bytes that the reader took. Returns whether `limit` grew. */
   consume(length: number): boolean;
+  /** Gives the window's extra credit back. */
+  close(): void;
 };
 
-/** Creates a window in which the sender may be `windowBytes` ahead of the reader. */
-export function createReceiveWindow(windowBytes: number): ReceiveWindow {
-  let limit = windowBytes;
+/** The credit of a stream, in bytes: at first and at most. `pool` has the credit beyond the first. */
+export type WindowOptions = { firstBytes: number; mostBytes: number; pool: CreditPool };
+
+/** Creates a window in which the sender may be `firstBytes` ahead of the reader, and more if that keeps up. */
+export function createReceiveWindow({ firstBytes, mostBytes, pool }: WindowOptions): ReceiveWindow {
+  let windowBytes = firstBytes;
+  let limit = firstBytes;
   let received = 0;
   let consumed = 0;
   let missed = 0;
+  /** Offset at which the window last grew. */
+  let grownAt = 0;
+  let hasEnded = false;
   let total: StreamTotal | undefined;
+
+  const grow = (): void => {
+    const hasKeptUp = consumed === received && received - grownAt >= windowBytes;
+    const more = Math.min(windowBytes, mostBytes - windowBytes);
+    if (!hasKeptUp || more <= 0 || !pool.take(more)) return;
+    windowBytes += more;
+    grownAt = received;
+  };
+
+  const announce = (final: StreamTotal): NegotiatorError | undefined => {
+    if (final.bytes < received)
+      return violation(`the stream ends at ${final.bytes}, but ${received} bytes came`);
+    if (total !== undefined && total.bytes !== final.bytes)
+      return violation(`the stream ends at ${total.bytes}, and then at ${final.bytes}`);
+    total = final;
+    return undefined;
+  };
 
   return {
     get offset() {
@@ -50,6 +79,8 @@ export function createReceiveWindow(windowBytes: number): ReceiveWindow {
     },
     receive(offset, length) {
       const end = offset + length;
+      if (hasEnded) return violation("it comes after the end of the stream");
+      if (length === 0) return violation("it is empty");
       if (offset !== received) return violation(`it begins at offset ${offset}, not at ${received}`);
       if (end > limit) return violation(`it exceeds the credit of ${limit} bytes`);
       if (total !== undefined && end > total.bytes)
@@ -57,29 +88,33 @@ export function createReceiveWindow(windowBytes: number): ReceiveWindow {
       received = end;
       return undefined;
     },
-    finish(final) {
-      if (final.bytes < received)
-        return violation(`the stream ends at ${final.bytes}, but ${received} bytes came`);
-      if (total !== undefined && total.bytes !== final.bytes)
-        return violation(`the stream ends at ${total.bytes}, and then at ${final.bytes}`);
-      total = final;
-      return undefined;
+    announce,
+    end(final) {
+      if (hasEnded) return violation("the stream ends twice");
+      if (final.bytes > received)
+        return violation(`the stream ends at ${final.bytes}, but only ${received} bytes came`);
+      hasEnded = true;
+      return announce(final);
     },
-    jump(offset) {
-      if (received > 0 || total !== undefined)
-        return violation("the stream is attached after its first byte");
-      missed = received = consumed = offset;
+    begin(offset) {
+      if (received > 0 || total !== undefined) return violation("the stream begins twice");
+      missed = received = consumed = grownAt = offset;
       limit = offset + windowBytes;
       return undefined;
     },
     consume(length) {
       consumed += length;
+      grow();
       const next = consumed + windowBytes;
       // A stream of small reads would cost a message for each, so credit is given back in halves of the
       // window.
       if (next - limit < windowBytes / 2) return false;
       limit = next;
       return true;
+    },
+    close() {
+      pool.give(windowBytes - firstBytes);
+      windowBytes = firstBytes;
     },
   };
 }

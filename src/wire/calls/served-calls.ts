@@ -1,39 +1,52 @@
 /**
  * The calls that one peer made here: the running ones, and the answers of the finished ones. They outlive
- * the sessions, so that a repeated call id finds its call instead of starting a second one.
+ * the sessions, so that a caller can attach to a call, and no call id starts a second call.
  */
 import type { NegotiatorError } from "../../errors.ts";
 import type { FinalMessage, IncomingEnd } from "./incoming-call.ts";
 import type { Limits } from "../../limits.ts";
-import type { CallId, Request } from "../message.ts";
+import type { CallerInfo, CallId, Request } from "../message.ts";
 import { native } from "../dialects/native.ts";
+
+/** A served call, for lists. `params` are as the caller sent them. Times are in milliseconds. */
+export type ServedCall = {
+  id: CallId;
+  method: string;
+  params: unknown;
+  state: "running" | "finished";
+  isDetached: boolean;
+  caller?: CallerInfo;
+  /** How long ago the call began. */
+  startedMs: number;
+  /** How long ago the call was answered; absent while it runs. */
+  finishedMs?: number;
+};
 
 /** The served calls of one peer, by call id. */
 export type ServedCalls = {
   readonly runningCount: number;
+  /** Whether a running or finished call has this id. */
+  has(id: CallId): boolean;
   /** Returns the running call with this id. */
   running(id: CallId): IncomingEnd | undefined;
   /** Returns the kept answer of the finished call with this id. */
   finished(id: CallId): FinalMessage | undefined;
-  /** Returns the fingerprint of the request that began the running or finished call with this id. */
-  fingerprintOf(id: CallId): Fingerprint | undefined;
+  /** Returns all calls, those that began first in front. */
+  list(): ServedCall[];
   /** Adds a running call. */
-  start(id: CallId, call: IncomingEnd, fingerprint: Fingerprint): void;
+  start(id: CallId, call: IncomingEnd): void;
   /** Removes the running call and keeps its answer; the oldest answers are removed to make room. */
   finish(id: CallId, answer: FinalMessage): void;
   /** Cancels all running calls, including detached ones. */
   cancelAll(reason: NegotiatorError): void;
   /**
-   * Removes answers that were kept for `finishedMs`. All calls pass the time of one clock, in milliseconds.
+   * Removes answers that were kept for their time. All calls pass the time of one clock, in milliseconds.
    */
   expire(nowMs: number): void;
 };
 
-/** A hash of a request. */
-export type Fingerprint = bigint | number;
-
-type Running = { call: IncomingEnd; fingerprint: Fingerprint };
-type Kept = { answer: FinalMessage; fingerprint: Fingerprint | undefined; bytes: number; atMs: number };
+type Running = { call: IncomingEnd; startMs: number };
+type Kept = { answer: FinalMessage; request: Request; bytes: number; startMs: number; endMs: number };
 
 /** Creates an empty store. Its limits bound the kept answers by number, bytes and age. */
 export function createServedCalls(
@@ -49,21 +62,38 @@ export function createServedCalls(
     finishedBytes -= finished.get(id)?.bytes ?? 0;
     finished.delete(id);
   };
+  const keepMs = ({ request }: Kept): number =>
+    Math.min(request.keepMs ?? limits.finishedMs, limits.finishedMs);
 
   return {
     get runningCount() {
       return running.size;
     },
+    has: (id) => running.has(id) || finished.has(id),
     running: (id) => running.get(id)?.call,
     finished: (id) => finished.get(id)?.answer,
-    fingerprintOf: (id) => (running.get(id) ?? finished.get(id))?.fingerprint,
-    start: (id, call, fingerprint) => void running.set(id, { call, fingerprint }),
+    list() {
+      const kept = [...finished.values()].map(({ request, startMs, endMs }) => ({
+        ...describe(request),
+        state: "finished" as const,
+        startedMs: clockMs - startMs,
+        finishedMs: clockMs - endMs,
+      }));
+      const open = [...running.values()].map(({ call: { request }, startMs }) => ({
+        ...describe(request),
+        state: "running" as const,
+        startedMs: clockMs - startMs,
+      }));
+      return [...kept, ...open].sort((one, other) => other.startedMs - one.startedMs);
+    },
+    start: (id, call) => void running.set(id, { call, startMs: clockMs }),
     finish(id, answer) {
-      const fingerprint = running.get(id)?.fingerprint;
+      const call = running.get(id);
+      if (call === undefined) return;
       running.delete(id);
       const bytes = native.encode(answer).length;
-      remove(id);
-      finished.set(id, { answer, fingerprint, bytes, atMs: clockMs });
+      const { request } = call.call;
+      finished.set(id, { answer, request, bytes, startMs: call.startMs, endMs: clockMs });
       finishedBytes += bytes;
       for (const oldest of finished.keys()) {
         if (finished.size <= limits.finishedCalls && finishedBytes <= limits.finishedBytes) break;
@@ -75,19 +105,17 @@ export function createServedCalls(
     },
     expire(nowMs) {
       clockMs = nowMs;
-      for (const [id, { atMs }] of finished) {
-        if (nowMs - atMs < limits.finishedMs) break;
-        remove(id);
-      }
+      for (const [id, kept] of finished) if (nowMs - kept.endMs >= keepMs(kept)) remove(id);
     },
   };
 }
 
-/**
- * Returns a hash that is equal for requests with the same method and parameters, their members in the same
- * order. A peer that forges two requests with one hash gets the answer of its earlier one, so it gains
- * nothing.
- */
-export function fingerprint({ method, params }: Pick<Request, "method" | "params">): Fingerprint {
-  return Bun.hash(JSON.stringify([method, params]));
+function describe({ id = "", method, params, isDetached = false, caller }: Request): {
+  id: CallId;
+  method: string;
+  params: unknown;
+  isDetached: boolean;
+  caller?: CallerInfo;
+} {
+  return { id, method, params, isDetached, ...(caller === undefined ? {} : { caller }) };
 }

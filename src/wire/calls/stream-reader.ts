@@ -3,6 +3,7 @@ import type { NegotiatorError } from "../../errors.ts";
 import { createByteQueue } from "./byte-queue.ts";
 import type { StreamTotal } from "../message.ts";
 import { createReceiveWindow } from "./receive-window.ts";
+import type { WindowOptions } from "./receive-window.ts";
 
 /** A received stream, iterated once. The iteration ends with the stream, and throws when the call failed. */
 export interface StreamReader extends AsyncIterable<Uint8Array> {
@@ -10,33 +11,41 @@ export interface StreamReader extends AsyncIterable<Uint8Array> {
   readonly bytes: number;
   /** Whether a limit on the other side cut the stream short. Known when the iteration has ended. */
   readonly isTruncated: boolean;
-  /** Bytes before the first received one, which went to an earlier caller of the same call. */
+  /** Bytes before the offset at which the stream began here. */
   readonly missedBytes: number;
   /** Ends the iteration, throws away the queued bytes, and asks the sender to stop. */
   cancel(): void;
 }
 
-/** The session's side of a reader. `receive`, `finish` and `jump` return the peer's violation, if any. */
+/** The session's side of a reader. Functions that take the peer's messages return its violation, if any. */
 export type ReaderEnd = {
   readonly reader: StreamReader;
+  /** Offset after the last received byte. */
+  readonly offset: number;
   /** The sender may send up to this offset. */
   readonly limit: number;
+  /** Whether the first bytes were wanted already. */
+  readonly isStarted: boolean;
   /** Whether all bytes were received, or no more are wanted. */
   readonly isDone: boolean;
   /** Whether a reader has taken all received bytes and waits for more. */
   readonly isAwaited: boolean;
   /** Takes a chunk that begins at `offset`. */
   receive(offset: number, bytes: Uint8Array): NegotiatorError | undefined;
-  /** Sets the stream's total. */
-  finish(total: StreamTotal): NegotiatorError | undefined;
+  /** Sets the stream's total, of which a part may still come. */
+  announce(total: StreamTotal): NegotiatorError | undefined;
+  /** Ends the stream. */
+  end(total: StreamTotal): NegotiatorError | undefined;
   /** Starts the stream at `offset`; the bytes before it count as missed. */
-  jump(offset: number): NegotiatorError | undefined;
+  begin(offset: number): NegotiatorError | undefined;
   /** Makes the iteration throw `error` after the bytes that were received. */
   fail(error: NegotiatorError): void;
 };
 
 type ReaderOptions = {
-  windowBytes: number;
+  window: WindowOptions;
+  /** Called once, when the first bytes are wanted. */
+  onStart?: () => void;
   /** Called when `limit` has grown. */
   onCredit: () => void;
   onCancel: () => void;
@@ -44,14 +53,15 @@ type ReaderOptions = {
   onDone: () => void;
 };
 
-/** Creates a reader whose sender may be `windowBytes` ahead of it. */
+/** Creates a reader that nobody reads yet. */
 export function createReader(options: ReaderOptions): ReaderEnd {
   const queue = createByteQueue();
-  const window = createReceiveWindow(options.windowBytes);
+  const window = createReceiveWindow(options.window);
   let failure: NegotiatorError | undefined;
   let isCancelled = false;
   let isDone = false;
   let isAwaited = false;
+  let isStarted = false;
   let wake = Promise.withResolvers<void>();
 
   const settle = (): void => {
@@ -59,10 +69,13 @@ export function createReader(options: ReaderOptions): ReaderEnd {
     wake = Promise.withResolvers<void>();
     if (isDone || !(isCancelled || failure !== undefined || window.isComplete)) return;
     isDone = true;
+    window.close();
     options.onDone();
   };
 
   async function* iterate(): AsyncGenerator<Uint8Array, void, void> {
+    if (!isStarted && !isDone) options.onStart?.();
+    isStarted = true;
     for (;;) {
       if (isCancelled) return;
       const bytes = queue.shift();
@@ -80,6 +93,13 @@ export function createReader(options: ReaderOptions): ReaderEnd {
       }
     }
   }
+
+  const finish = (set: () => NegotiatorError | undefined): NegotiatorError | undefined => {
+    if (isCancelled) return undefined;
+    const violation = set();
+    if (violation === undefined) settle();
+    return violation;
+  };
 
   const reader: StreamReader = {
     get bytes() {
@@ -103,6 +123,12 @@ export function createReader(options: ReaderOptions): ReaderEnd {
 
   return {
     reader,
+    get offset() {
+      return window.offset;
+    },
+    get isStarted() {
+      return isStarted;
+    },
     get limit() {
       return window.limit;
     },
@@ -120,13 +146,9 @@ export function createReader(options: ReaderOptions): ReaderEnd {
       settle();
       return undefined;
     },
-    finish(total) {
-      if (isCancelled) return undefined;
-      const violation = window.finish(total);
-      if (violation === undefined) settle();
-      return violation;
-    },
-    jump: (offset) => window.jump(offset),
+    announce: (total) => finish(() => window.announce(total)),
+    end: (total) => finish(() => window.end(total)),
+    begin: (offset) => window.begin(offset),
     fail(error) {
       if (isDone) return;
       failure = error;

@@ -26,7 +26,8 @@ export type Chunk = { offset: number; bytes: Uint8Array };
 /** The session's side of a writer. */
 export type WriterEnd = {
   readonly writer: StreamWriter;
-  /** Bytes written so far, sent or queued. After `end` this is the stream's total. */
+  /** Bytes written so far, sent or queued. After `end` this is the stream's total. A stopped stream ends with
+   * the bytes that were sent. */
   readonly total: StreamTotal;
   /** Offset of the next byte to send. */
   readonly offset: number;
@@ -38,6 +39,8 @@ export type WriterEnd = {
   pullEnd(): boolean;
   /** Allows bytes up to the offset `limit`. A smaller limit than before does nothing. */
   credit(limit: number): void;
+  /** Leaves out the bytes before `offset`: the reader has them already, or does not need them. */
+  begin(offset: number): void;
   /** Gives a new reader's credit: `creditBytes` after the bytes that were sent already. */
   rebase(creditBytes: number): void;
   /** Rejects queued and later writes with `CLOSED`, and aborts `stopped`: the reader wants no more. */
@@ -63,10 +66,18 @@ export function createWriter(options: WriterOptions): WriterEnd {
   let limit = options.creditBytes;
   let offset = 0;
   let queuedBytes = 0;
+  /** Bytes that are still to be left out, because the stream begins after them. */
+  let skippedBytes = 0;
   let isEnded = false;
   let isEndSent = false;
   let isTruncated = false;
   let closed: NegotiatorError | undefined;
+
+  const skip = (bytes: Uint8Array): Uint8Array => {
+    const skipped = Math.min(skippedBytes, bytes.length);
+    skippedBytes -= skipped;
+    return bytes.subarray(skipped);
+  };
 
   const close = (error: NegotiatorError): void => {
     if (closed !== undefined) return;
@@ -84,10 +95,11 @@ export function createWriter(options: WriterOptions): WriterEnd {
         if (closed !== undefined) return Promise.reject(closed);
         if (isEnded)
           return Promise.reject(new NegotiatorError("CLOSED", "Cannot write to a stream after its end"));
-        if (bytes.length === 0) return Promise.resolve();
+        const wanted = skip(bytes);
+        if (wanted.length === 0) return Promise.resolve();
         const { promise, resolve, reject } = Promise.withResolvers<void>();
-        queue.push({ bytes, resolve, reject });
-        queuedBytes += bytes.length;
+        queue.push({ bytes: wanted, resolve, reject });
+        queuedBytes += wanted.length;
         options.onReady();
         return promise;
       },
@@ -100,7 +112,8 @@ export function createWriter(options: WriterOptions): WriterEnd {
     },
     get total() {
       const bytes = offset + queuedBytes;
-      return isTruncated ? { bytes, truncated: true } : { bytes };
+      // A reader that stopped the stream knows that more bytes may have come.
+      return isTruncated && closed === undefined ? { bytes, truncated: true } : { bytes };
     },
     get offset() {
       return offset;
@@ -130,6 +143,18 @@ export function createWriter(options: WriterOptions): WriterEnd {
       if (newLimit <= limit) return;
       limit = newLimit;
       options.onReady();
+    },
+    begin(start) {
+      skippedBytes = start - offset;
+      offset = start;
+      const waiting = queue.splice(0);
+      queuedBytes = 0;
+      for (const pending of waiting) {
+        const bytes = skip(pending.bytes);
+        if (bytes.length === 0) pending.resolve();
+        else queue.push({ ...pending, bytes });
+        queuedBytes += bytes.length;
+      }
     },
     rebase(creditBytes) {
       limit = offset + creditBytes;

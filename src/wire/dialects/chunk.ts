@@ -1,4 +1,4 @@
-/** Writes a chunk of a stream into a message: as readable text if it is UTF-8, else as base64. */
+/** Writes the bytes of a stream chunk into a JSON member: as readable text if it is UTF-8, else as base64. */
 import { NegotiatorError } from "../../errors.ts";
 import { CHUNK_BYTES } from "../../limits.ts";
 
@@ -6,29 +6,43 @@ import { CHUNK_BYTES } from "../../limits.ts";
 export type ChunkMembers = { text: string } | { base64: string };
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-// oxlint-disable-next-line no-control-regex -- JSON writes each of these control characters as six
-const LONG_ESCAPES = /[\u0000-\u0007\u000b\u000e-\u001f]/g;
 
 /** Returns the chunk as text, or as base64 when that is shorter. `bytes` has at most `CHUNK_BYTES`. */
 export function encodeChunk(bytes: Uint8Array): ChunkMembers {
-  const text = decodeText(bytes);
+  const text = mayBeShortText(bytes) ? decodeText(bytes) : undefined;
   return text === undefined ? { base64: bytes.toBase64() } : { text };
 }
 
-/** Returns the bytes of a chunk. Throws `BAD_FRAME` unless it has one valid member of at most 32 KiB. */
-export function decodeChunk(members: { text?: string; base64?: string }): Uint8Array {
+/** Returns the bytes of a chunk. Throws `BAD_FRAME` unless it has one valid member of at most 64 KiB. */
+export function decodeChunk(members: { text?: string | undefined; base64?: string | undefined }): Uint8Array {
   const { text, base64 } = members;
-  if ((text === undefined) === (base64 === undefined)) throw badChunk('it needs one of "text" and "base64"');
+  if ((text === undefined) === (base64 === undefined))
+    throw badChunk('it needs one of "text", "base64" and "bytes"');
   const bytes = text === undefined ? decodeBase64(base64 ?? "") : new TextEncoder().encode(text);
-  if (bytes.length > CHUNK_BYTES) throw badChunk(`it is longer than ${CHUNK_BYTES} bytes`);
+  if (bytes.length > CHUNK_BYTES) throw tooLongChunk();
   return bytes;
+}
+
+/** Returns the error for a chunk of more than `CHUNK_BYTES`. */
+export function tooLongChunk(): NegotiatorError {
+  return badChunk(`it is longer than ${CHUNK_BYTES} bytes`);
+}
+
+/** A chunk of text has so few of the bytes that JSON writes as six that it stays shorter than base64. */
+function mayBeShortText(bytes: Uint8Array): boolean {
+  let most = bytes.length / 16;
+  for (const byte of bytes) if (byte < 0x20 && !isShortEscape(byte) && --most < 0) return false;
+  return true;
+}
+
+/** Backspace, tab, line feed, form feed and carriage return: JSON has escapes of two characters for them. */
+function isShortEscape(byte: number): boolean {
+  return byte >= 0x08 && byte <= 0x0d && byte !== 0x0b;
 }
 
 function decodeText(bytes: Uint8Array): string | undefined {
   try {
-    const text = utf8.decode(bytes);
-    const escapes = text.match(LONG_ESCAPES)?.length ?? 0;
-    return escapes * 5 > bytes.length / 3 ? undefined : text;
+    return utf8.decode(bytes);
   } catch {
     return undefined;
   }

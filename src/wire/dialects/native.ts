@@ -5,9 +5,11 @@ import type { FaultCode } from "../../errors.ts";
 import type { Envelope } from "../envelope.ts";
 import { FIRST_ISSUE, isJsonObject } from "../json.ts";
 import type { JsonObject } from "../json.ts";
-import type { Message, MessageBody, WireError } from "../message.ts";
+import { holdsOpening } from "../frames/openings.ts";
+import type { Message, MessageBody, StreamRequest, WireError } from "../message.ts";
 import { shorten } from "../../shorten.ts";
 import {
+  ATTACH,
   CallIdSchema,
   readProtocolMessage,
   RESERVED_METHOD,
@@ -16,31 +18,76 @@ import {
   writeProtocolMessage,
 } from "./protocol-messages.ts";
 
+/**
+ * How stream chunks are written: as JSON only, or with their bytes behind their line. On a port, bytes that
+ * hold what a message could begin with stay in JSON, and a dialler adds a checksum.
+ */
+export type ChunkForm = { isRaw: boolean; isOnPort: boolean; hasChecksum: boolean };
+
+/** Every peer and every person can read this form. */
+export const JSON_CHUNKS: ChunkForm = { isRaw: false, isOnPort: false, hasChecksum: false };
+
 /** The envelope of the native dialect. */
 export const native: Envelope = {
   recognises: (object) => object["jsonrpc"] === "2.0",
   decode: decodeObject,
-  encode: (message) => new TextEncoder().encode(`${JSON.stringify(toObject(message))}\n`),
+  encode: (message) => encodeNative(message, JSON_CHUNKS),
 };
+
+/** Returns the message's line, with the bytes of a raw chunk and one more line end behind it. */
+export function encodeNative(message: Message, form: ChunkForm): Uint8Array {
+  if (message.kind === "data" && form.isRaw && !(form.isOnPort && holdsOpening(message.bytes)))
+    return encodeRawChunk(message, form);
+  return new TextEncoder().encode(`${JSON.stringify(toObject(message))}\n`);
+}
+
+/** Every chunk of a bulk stream goes this way, so the line is written without a JSON encoder. */
+function encodeRawChunk(
+  { seq, call, stream, offset, bytes }: Message & { kind: "data" },
+  { hasChecksum }: ChunkForm,
+): Uint8Array {
+  const place = `"call":${JSON.stringify(call)},"stream":"${stream}","offset":${offset}`;
+  const checksum = hasChecksum ? `,"crc32":${Bun.hash.crc32(bytes)}` : "";
+  const number = seq === undefined ? "" : `"seq":${seq},`;
+  const params = `{${place},"bytes":${bytes.length}${checksum}}`;
+  const line = `{"jsonrpc":"2.0",${number}"method":"stream.data","params":${params}}\n`;
+  const encoded = Buffer.allocUnsafeSlow(line.length + bytes.length + 1);
+  encoded.write(line, "latin1");
+  encoded.set(bytes, line.length);
+  encoded[encoded.length - 1] = LF;
+  return encoded;
+}
+
+const LF = 0x0a;
 
 const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const Method = v.pipe(v.string(), v.minLength(1), v.maxLength(128), v.regex(/^[\x21-\x7e]+$/));
 const Totals = v.record(StreamNameSchema, v.object(TotalEntries));
+const ShortText = v.pipe(v.string(), v.maxLength(256));
 
 const Envelope = v.object({ seq: v.exactOptional(v.pipe(Count, v.minValue(1))) });
+const Streams = v.object({
+  read: v.optional(v.record(StreamNameSchema, Count), {}),
+  write: v.optional(v.array(StreamNameSchema), []),
+});
 const RequestEnvelope = v.object({
   id: v.exactOptional(CallIdSchema),
   method: Method,
   params: v.exactOptional(v.unknown()),
-  timeoutMs: v.exactOptional(v.pipe(v.number(), v.minValue(1))),
+  timeoutMs: v.exactOptional(Count),
   isDetached: v.exactOptional(v.boolean()),
-  streams: v.exactOptional(
+  keepMs: v.exactOptional(Count),
+  caller: v.exactOptional(
     v.object({
-      read: v.optional(v.record(StreamNameSchema, Count), {}),
-      write: v.optional(v.array(StreamNameSchema), []),
+      uid: v.exactOptional(Count),
+      name: v.exactOptional(ShortText),
+      pid: v.exactOptional(Count),
+      program: v.exactOptional(ShortText),
     }),
   ),
+  streams: v.exactOptional(Streams),
 });
+const AttachEnvelope = v.object({ id: CallIdSchema, streams: v.exactOptional(Streams) });
 const ResultEnvelope = v.object({ id: CallIdSchema, result: v.unknown(), streams: v.exactOptional(Totals) });
 const FailureEnvelope = v.object({
   id: v.nullable(CallIdSchema),
@@ -60,23 +107,50 @@ function decodeObject(object: JsonObject): Message {
 
 function decodeBody(object: JsonObject): MessageBody {
   try {
-    if ("method" in object) return decodeRequest(object);
+    if ("method" in object) return "id" in object ? decodeRequest(object) : decodeNotice(object);
     if ("error" in object) return decodeFailure(object);
     return { kind: "result", ...v.parse(ResultEnvelope, object, FIRST_ISSUE) };
   } catch (thrown) {
     const id = v.safeParse(CallIdSchema, object["id"]);
-    return { kind: "invalid", error: describe(thrown), ...(id.success ? { id: id.output } : {}) };
+    const call = v.safeParse(v.object({ call: CallIdSchema }), object["params"]);
+    return {
+      kind: "invalid",
+      error: describe(thrown),
+      ...(id.success ? { id: id.output } : {}),
+      ...(call.success && !("id" in object) ? { call: call.output.call } : {}),
+    };
   }
 }
 
-function decodeRequest(object: JsonObject): MessageBody {
-  const known = readProtocolMessage(object["method"], object["params"]);
+function decodeNotice(object: JsonObject): MessageBody {
+  const { method, params } = v.parse(RequestEnvelope, object, FIRST_ISSUE);
+  const known = readProtocolMessage(method, params);
   if (known !== undefined) return known;
-  const { id, method, params, ...rest } = v.parse(RequestEnvelope, object, FIRST_ISSUE);
-  if (RESERVED_METHOD.test(method))
-    throw new NegotiatorError("UNKNOWN_METHOD", `No protocol message has the method "${method}"`);
-  if (id === undefined) return { kind: "notice", method, params };
-  return { kind: "request", id, method, params, ...rest };
+  return RESERVED_METHOD.test(method) ? { kind: "unknown" } : { kind: "notice", method, params };
+}
+
+function decodeRequest(object: JsonObject): MessageBody {
+  if (object["method"] === ATTACH) {
+    const attach = v.parse(AttachEnvelope, object, FIRST_ISSUE);
+    checkNames(attach.streams);
+    return { kind: "attach", ...attach };
+  }
+  const { params, ...rest } = v.parse(RequestEnvelope, object, FIRST_ISSUE);
+  if (RESERVED_METHOD.test(rest.method))
+    throw new NegotiatorError("UNKNOWN_METHOD", `The protocol has no request "${rest.method}"`);
+  checkNames(rest.streams);
+  return { kind: "request", params, ...rest };
+}
+
+/** A stream flows one way, so its name stands once. */
+function checkNames(streams: StreamRequest | undefined): void {
+  const names = streams === undefined ? [] : [...Object.keys(streams.read), ...streams.write];
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined)
+    throw new NegotiatorError(
+      "BAD_REQUEST",
+      `Cannot understand a message: it names the stream "${twice}" twice`,
+    );
 }
 
 function decodeFailure(object: JsonObject): MessageBody {
@@ -106,14 +180,18 @@ function toBody(message: MessageBody): JsonObject {
       const { kind: _, ...members } = message;
       return members;
     }
+    case "attach":
+      return { id: message.id, method: ATTACH, params: {}, streams: message.streams };
     case "result":
       return { id: message.id, result: message.result ?? null, streams: message.streams };
     case "failure":
       return { id: message.id ?? null, error: encodeError(message.error), streams: message.streams };
     case "notice":
       return { method: message.method, params: message.params };
+    case "header":
+    case "unknown":
     case "invalid":
-      throw new NegotiatorError("UNSUPPORTED", "Cannot send an invalid message");
+      throw new NegotiatorError("UNSUPPORTED", `Cannot send a message of the kind "${message.kind}"`);
     default:
       return writeProtocolMessage(message);
   }
@@ -125,6 +203,7 @@ function encodeError({ code, message, data }: WireError): JsonObject {
 
 function describe(thrown: unknown): NegotiatorError {
   if (!(thrown instanceof v.ValiError)) return NegotiatorError.from(thrown);
-  const problems = v.summarize(thrown.issues).replaceAll(/\s+/g, " ");
-  return new NegotiatorError("BAD_REQUEST", `Cannot understand a message: ${shorten(problems, 400)}`);
+  const place = v.getDotPath(thrown.issues[0]) ?? "params";
+  const reason = `its member "${shorten(place, 100)}" is missing or invalid`;
+  return new NegotiatorError("BAD_REQUEST", `Cannot understand a message: ${reason}`);
 }

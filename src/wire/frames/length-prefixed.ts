@@ -1,4 +1,4 @@
-/** Writes length-prefixed frames: a decimal byte count, LF, and that many bytes of JSON. */
+/** Writes length-prefixed frames, and reads their first lines: a decimal byte count, LF, and that many bytes of JSON. */
 import type { JsonObject } from "../json.ts";
 import { isJsonObject } from "../json.ts";
 
@@ -16,6 +16,16 @@ export function asciiJson(value: unknown): string {
     return `{${members.map(([key, member]) => `${asciiJson(key)}: ${asciiJson(member)}`).join(", ")}}`;
   }
   return JSON.stringify(value).replace(/[\u007f-\uffff]/g, escapeUnit);
+}
+
+/** The most digits of a length prefix. */
+const PREFIX_DIGITS = 12;
+
+/** Returns the number of bytes that a line announces; undefined if the line is not a length prefix. */
+export function readLengthPrefix(line: Uint8Array): number | undefined {
+  if (line.length === 0 || line.length > PREFIX_DIGITS) return undefined;
+  const text = new TextDecoder().decode(line).trim();
+  return /^\d+$/.test(text) ? Number(text) : undefined;
 }
 
 function escapeUnit(unit: string): string {

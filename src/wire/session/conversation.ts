@@ -9,7 +9,8 @@ import type { Limits } from "../../limits.ts";
 import { createInbox, WAITING_CONTROLS } from "./inbox.ts";
 import type { CallId, Message } from "../message.ts";
 import { createNotices } from "./notices.ts";
-import { createOutbox } from "./outbox.ts";
+import { NOTICE_BYTES } from "./notice-credit.ts";
+import { createOutbox, fixed } from "./outbox.ts";
 import type { CallOptions, OutgoingCall } from "../calls/outgoing-call.ts";
 import type { ServedCalls } from "../calls/served-calls.ts";
 import type { SessionState, Status } from "./status.ts";
@@ -48,11 +49,13 @@ export type Conversation = {
   cancelServed(reason: string): void;
   /** Takes a message of this epoch, which had `bytes` bytes. */
   take(message: Message, bytes: number): void;
+  /** Renews the peer's credit and allowance. Called about once a second. */
+  tick(): void;
   /**
    * Returns the next acknowledgement or numbered message; undefined when there is none, or no room for it.
    */
   next(): Uint8Array | undefined;
-  /** Starts a call. Throws `BAD_REQUEST`, or `TOO_LARGE` when the request cannot be sent. */
+  /** Starts a call, or attaches to one. Throws `BAD_REQUEST`, or `TOO_LARGE` for a request over a limit. */
   call(options: CallOptions & { id: CallId }): OutgoingCall;
   /** Sends a notice. Throws `TOO_LARGE` or `BAD_REQUEST`, and `BUSY` when too many messages wait. */
   notify(method: string, params: unknown): void;
@@ -67,7 +70,9 @@ export function createConversation(options: ConversationOptions): Conversation {
   const reportLost = (count: number): void => {
     if (count > 0) options.onNoticesLost(count);
   };
-  const notices = createNotices({ outlet: outbox, peerLineBytes, onLost: reportLost });
+  const noticeBytes = (): number =>
+    Math.min(peerLineBytes(), (epochs.peer?.limits.noticeBytes ?? limits.noticeCreditBytes) - NOTICE_BYTES);
+  const notices = createNotices({ outlet: outbox, mostBytes: noticeBytes, onLost: reportLost });
   let { sequence } = epochs;
 
   const end = (next: SessionState, reason: NegotiatorError): void => {
@@ -89,6 +94,7 @@ export function createConversation(options: ConversationOptions): Conversation {
   const inbox = createInbox({
     ...options,
     getSequence: () => sequence,
+    getNoticeCredit: () => epochs.noticeCredit,
     calls,
     outbox,
     onGoodbye: endWithPeer,
@@ -114,8 +120,13 @@ export function createConversation(options: ConversationOptions): Conversation {
     endWithPeer,
     cancelServed: (reason) => calls.cancelServed(reason),
     take: (message, bytes) => inbox.take(message, bytes),
+    tick() {
+      inbox.tick();
+      const limit = epochs.noticeCredit.renew();
+      if (limit !== undefined) outbox.control(fixed({ kind: "noticeCredit", limit }));
+    },
     next() {
-      if (sequence.acknowledgement !== "due") return outbox.pull(sequence);
+      if (sequence.acknowledgement !== "due") return outbox.pull(sequence, epochs.noticeCredit);
       return native.encode({ kind: "ack", received: sequence.acknowledge() });
     },
     call: (call) => calls.start(call),

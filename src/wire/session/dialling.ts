@@ -2,7 +2,9 @@
 import { NegotiatorError } from "../../errors.ts";
 import type { ControlQueue } from "./control-queue.ts";
 import type { Continuation, Epochs } from "./epochs.ts";
-import { clipText } from "../message.ts";
+import { readRefusal } from "./handshake.ts";
+import type { Agent } from "./handshake.ts";
+import type { Receiver } from "./receiver.ts";
 import type { Message } from "../message.ts";
 import type { Status } from "./status.ts";
 
@@ -18,6 +20,8 @@ export type Dialling = {
 
 type DiallingOptions = {
   epochs: Epochs;
+  agent: Agent;
+  receiver: Pick<Receiver, "expectAnswer">;
   controlQueue: ControlQueue;
   status: Status;
   /** Called when the peer has accepted the hello. */
@@ -28,7 +32,7 @@ type DiallingOptions = {
 
 /** Creates the dialler's part; no hello is sent yet. */
 export function createDialling(options: DiallingOptions): Dialling {
-  const { epochs, controlQueue, status, onOpen, onRefused } = options;
+  const { epochs, agent, receiver, controlQueue, status, onOpen, onRefused } = options;
   let nonce = "";
 
   return {
@@ -38,6 +42,7 @@ export function createDialling(options: DiallingOptions): Dialling {
     sendHello() {
       const hello = epochs.hello();
       nonce = hello.nonce;
+      receiver.expectAnswer(nonce);
       status.change("dialling");
       controlQueue.clear();
       controlQueue.pushBytes(hello.bytes);
@@ -45,8 +50,7 @@ export function createDialling(options: DiallingOptions): Dialling {
     take(message) {
       if ((message.kind !== "result" && message.kind !== "failure") || message.id !== nonce) return;
       if (message.kind === "failure") {
-        const { code, message: text } = message.error;
-        onRefused(new NegotiatorError(code, `The peer refuses the session: ${clipText(text)}`));
+        onRefused(readRefusal(message.error, agent));
         return;
       }
       try {

@@ -1,17 +1,12 @@
 /** Decides which session an epoch continues, by the two names of a session and the order of its messages. */
 import { NegotiatorError } from "../../errors.ts";
-import {
-  CAPABILITIES,
-  chooseVersion,
-  encodeHello,
-  encodeWelcome,
-  PROTOCOL_VERSIONS,
-  readHello,
-  readWelcome,
-} from "./handshake.ts";
-import type { Agent, PeerLimits } from "./handshake.ts";
+import { encodeHello, encodeWelcome, PROTOCOL_VERSIONS, RAW, readHello, readWelcome } from "./handshake.ts";
+import type { Agent, PeerLimits, Welcome } from "./handshake.ts";
 import type { Limits } from "../../limits.ts";
 import type { Request } from "../message.ts";
+import type { ChunkForm } from "../dialects/native.ts";
+import { createNoticeCredit } from "./notice-credit.ts";
+import type { NoticeCredit } from "./notice-credit.ts";
 import { createSequence } from "./sequence.ts";
 import type { Sequence } from "./sequence.ts";
 
@@ -21,6 +16,7 @@ export type Continuation = "first" | "resumed" | "lost";
 /** The names and the order of the present session. */
 export type Epochs = {
   readonly sequence: Sequence;
+  readonly noticeCredit: NoticeCredit;
   /** Known since the first epoch began. */
   readonly peer: { agent: Agent; limits: PeerLimits } | undefined;
   /** Dialler: returns a new hello. Only an answer with its nonce counts from now on. */
@@ -35,11 +31,26 @@ export type Epochs = {
   endSession(): void;
 };
 
-type EpochsOptions = { agent: Agent; limits: Limits; makeId: () => string };
+/** Options of epochs. */
+export type EpochsOptions = {
+  side: "dialler" | "listener";
+  agent: Agent;
+  limits: Limits;
+  /** Returns random text for names and nonces. */
+  makeId: () => string;
+  /** Whether the channel is a port, which can be cut at any byte. */
+  isOnPort: boolean;
+  /** Whether this side offers raw chunks. */
+  offersRaw: boolean;
+};
 
-/** Creates the epochs of one side. `makeId` returns random text for names and nonces. */
-export function createEpochs({ agent, limits, makeId }: EpochsOptions): Epochs {
-  let sequence = createSequence(limits.unacknowledgedBytes);
+/** Creates the epochs of one side. */
+export function createEpochs(options: EpochsOptions): Epochs {
+  const { side, agent, limits, makeId, isOnPort, offersRaw } = options;
+  let isRaw = false;
+  const chunkForm = (): ChunkForm => ({ isRaw, isOnPort, hasChecksum: isOnPort && side === "dialler" });
+  let sequence = createSequence(limits, chunkForm);
+  let noticeCredit = createNoticeCredit({ sendLimit: 0, windowBytes: limits.noticeCreditBytes });
   let peer: Epochs["peer"];
   /** The dialler's name for the session. */
   let id: string | undefined;
@@ -51,18 +62,36 @@ export function createEpochs({ agent, limits, makeId }: EpochsOptions): Epochs {
   let firstInstance: string | undefined;
   let hasBegun = false;
 
-  const offer = { capabilities: [...CAPABILITIES], agent, limits: { lineBytes: limits.lineBytes } };
+  const offer = {
+    capabilities: offersRaw ? [RAW] : [],
+    agent,
+    limits: { lineBytes: limits.lineBytes, noticeBytes: limits.noticeCreditBytes },
+  };
 
   const restart = (): Continuation => {
     const continuation = hasBegun ? "lost" : "first";
-    sequence = createSequence(limits.unacknowledgedBytes);
+    sequence = createSequence(limits, chunkForm);
     hasBegun = true;
     return continuation;
+  };
+
+  const meet = (
+    found: Pick<Welcome, "agent" | "limits" | "capabilities">,
+    continuation: Continuation,
+  ): void => {
+    peer = { agent: found.agent, limits: found.limits };
+    isRaw = offersRaw && found.capabilities.includes(RAW);
+    if (continuation === "resumed") return;
+    const { noticeBytes = 0 } = found.limits;
+    noticeCredit = createNoticeCredit({ sendLimit: noticeBytes, windowBytes: limits.noticeCreditBytes });
   };
 
   return {
     get sequence() {
       return sequence;
+    },
+    get noticeCredit() {
+      return noticeCredit;
     },
     get peer() {
       return peer;
@@ -74,7 +103,8 @@ export function createEpochs({ agent, limits, makeId }: EpochsOptions): Epochs {
       return { nonce, bytes: encodeHello({ nonce, versions: PROTOCOL_VERSIONS, session, ...offer }) };
     },
     welcome(result) {
-      const { session, agent: peerAgent, limits: peerLimits } = readWelcome(result, id);
+      const welcome = readWelcome(result, id, agent);
+      const { session } = welcome;
       const isSame = session.instance === instance;
       if (isSame && !sequence.rewind(session.received)) {
         // The listener would resume this session again and again, so the next hello must have a new name.
@@ -83,12 +113,11 @@ export function createEpochs({ agent, limits, makeId }: EpochsOptions): Epochs {
       }
       const continuation = isSame ? "resumed" : restart();
       instance = session.instance;
-      peer = { agent: peerAgent, limits: peerLimits };
+      meet(welcome, continuation);
       return continuation;
     },
     greet(request) {
-      const hello = readHello(request);
-      const version = chooseVersion(hello.versions);
+      const hello = readHello(request, agent);
       const isNamed = hello.session.instance === instance;
       // The dialler sent the instance of its first hello again, so it has not received our answer or any
       // later message.
@@ -101,9 +130,12 @@ export function createEpochs({ agent, limits, makeId }: EpochsOptions): Epochs {
         firstInstance = hello.session.instance;
       }
       id = hello.session.id;
-      peer = { agent: hello.agent, limits: hello.limits };
+      meet(hello, continuation);
       const session = { id, instance: instance ?? "", received: sequence.received };
-      return { continuation, answer: encodeWelcome(hello.nonce, { version, session, ...offer }) };
+      return {
+        continuation,
+        answer: encodeWelcome(hello.nonce, { version: PROTOCOL_VERSIONS.max, session, ...offer }),
+      };
     },
     endSession() {
       restart();

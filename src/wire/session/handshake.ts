@@ -4,13 +4,14 @@ import { NegotiatorError } from "../../errors.ts";
 import { encodeLengthPrefixed } from "../frames/length-prefixed.ts";
 import { native } from "../dialects/native.ts";
 import { FIRST_ISSUE } from "../json.ts";
-import type { Message, Request } from "../message.ts";
+import { clipText } from "../message.ts";
+import type { Message, Request, WireError } from "../message.ts";
 import { shorten } from "../../shorten.ts";
 
 /** The versions of the native protocol that this program speaks. */
-export const PROTOCOL_VERSIONS = { min: 1, max: 1 } as const;
-/** The parts of version 1 that a peer may lack. */
-export const CAPABILITIES = ["streams", "resume", "detach"] as const;
+export const PROTOCOL_VERSIONS = { min: 2, max: 2 } as const;
+/** The parts of version 2 that a peer may lack. `raw`: chunks whose bytes follow their line. */
+export const RAW = "raw";
 
 const HELLO = "negotiate:";
 
@@ -22,14 +23,18 @@ const AgentSchema = v.object({
   version: v.pipe(v.string(), v.maxLength(64)),
   role: v.pipe(v.string(), v.maxLength(64)),
 });
-/**
- * A stream chunk must fit into any peer's line: 32 KiB as base64, or as text with escapes, and its envelope.
- */
+/** A stream chunk must fit into any peer's line: 64 KiB as base64, and its envelope. */
 const MIN_LINE_BYTES = 128 * 1024;
-const PeerLimitsSchema = v.object({ lineBytes: v.pipe(Count, v.minValue(MIN_LINE_BYTES)) });
+const PeerLimitsSchema = v.object({
+  lineBytes: v.pipe(Count, v.minValue(MIN_LINE_BYTES)),
+  noticeBytes: v.exactOptional(Count),
+});
 
+const VersionsSchema = v.object({ min: Count, max: Count });
+/** What every version of the hello has. */
+const AnyHelloSchema = v.object({ versions: VersionsSchema, agent: AgentSchema });
 const HelloSchema = v.object({
-  versions: v.object({ min: Count, max: Count }),
+  versions: VersionsSchema,
   capabilities: Words,
   agent: AgentSchema,
   session: v.object({ id: Identity, instance: v.exactOptional(Identity), received: Count }),
@@ -43,10 +48,12 @@ const WelcomeSchema = v.object({
   session: v.object({ id: Identity, instance: Identity, received: Count }),
   limits: PeerLimitsSchema,
 });
+/** What a refusal for lack of a common version says in its details. Version 1 says nothing. */
+const RefusalSchema = v.object({ versions: VersionsSchema, agent: AgentSchema });
 
 /** A program, described for people. */
 export type Agent = v.InferOutput<typeof AgentSchema>;
-/** The longest line, in bytes, that the peer takes. */
+/** The longest line that the peer takes, and its first credit for notices; both in bytes. */
 export type PeerLimits = v.InferOutput<typeof PeerLimitsSchema>;
 /**
  * A hello. The dialler makes `session.id`, the listener `session.instance`; together they name one session.
@@ -84,8 +91,13 @@ export function isProbe({ params }: Request): boolean {
   return typeof params === "object" && params !== null && "isProbe" in params && params.isProbe === true;
 }
 
-/** Returns the hello in a request. Throws `BAD_REQUEST` when members are missing or invalid. */
-export function readHello(request: Request): Hello {
+/**
+ * Returns the hello in a request. Throws `UNSUPPORTED` without a common version; `agent` is this side's.
+ * Throws `BAD_REQUEST` when members are missing or invalid.
+ */
+export function readHello(request: Request, agent: Agent): Hello {
+  const peer = read(AnyHelloSchema, request.params, "hello");
+  if (chooseVersion(peer.versions) === undefined) throw noCommonVersion(agent, peer);
   return { nonce: request.method.slice(HELLO.length), ...read(HelloSchema, request.params, "hello") };
 }
 
@@ -104,9 +116,10 @@ export function encodeRefusal(nonce: string, error: NegotiatorError): Uint8Array
  * Returns the welcome in an answer. Throws `BAD_REQUEST` when members are missing or invalid, or when the
  * answer is not about the session `id`; `UNSUPPORTED` when its version was not offered.
  */
-export function readWelcome(result: unknown, id: string | undefined): Welcome {
+export function readWelcome(result: unknown, id: string | undefined, agent: Agent): Welcome {
   const welcome = read(WelcomeSchema, result, "answer to the hello");
-  chooseVersion({ min: welcome.version, max: welcome.version });
+  const versions = { min: welcome.version, max: welcome.version };
+  if (chooseVersion(versions) === undefined) throw noCommonVersion(agent, { versions, agent: welcome.agent });
   if (welcome.session.id === id) return welcome;
   throw new NegotiatorError(
     "BAD_REQUEST",
@@ -114,12 +127,43 @@ export function readWelcome(result: unknown, id: string | undefined): Welcome {
   );
 }
 
-/** Returns the highest version that both sides speak. Throws `UNSUPPORTED` when there is none. */
-export function chooseVersion(versions: { min: number; max: number }): number {
+/** Returns the error for a hello that the peer has refused. `agent` is this side's. */
+export function readRefusal({ code, message, data }: WireError, agent: Agent): NegotiatorError {
+  if (code !== "UNSUPPORTED")
+    return new NegotiatorError(code, `The peer refuses the session: ${clipText(message)}`);
+  const details = v.safeParse(RefusalSchema, data, FIRST_ISSUE);
+  return noCommonVersion(agent, details.success ? details.output : firstRelease(agent));
+}
+
+/** Release 0.1 refuses a hello without saying what it is. */
+function firstRelease({ role }: Agent): v.InferOutput<typeof RefusalSchema> {
+  const agent = { name: "negotiator", version: "0.1", role: role === "host" ? "guest" : "host" };
+  return { versions: { min: 1, max: 1 }, agent };
+}
+
+/** Returns the highest version that both sides speak; undefined when there is none. */
+function chooseVersion(versions: { min: number; max: number }): number | undefined {
   const version = Math.min(versions.max, PROTOCOL_VERSIONS.max);
-  if (version >= Math.max(versions.min, PROTOCOL_VERSIONS.min)) return version;
-  const range = `${PROTOCOL_VERSIONS.min} to ${PROTOCOL_VERSIONS.max}`;
-  throw new NegotiatorError("UNSUPPORTED", `No common protocol version: this side speaks ${range}`);
+  return version >= Math.max(versions.min, PROTOCOL_VERSIONS.min) ? version : undefined;
+}
+
+function noCommonVersion(ours: Agent, peer: v.InferOutput<typeof RefusalSchema>): NegotiatorError {
+  const [own, other] = [formatAgent(ours), formatAgent(peer.agent)];
+  const isOlder = peer.versions.max < PROTOCOL_VERSIONS.min;
+  const [newest, oldest] = isOlder ? [ours, peer.agent] : [peer.agent, ours];
+  const message = `${own} and ${other} have no common protocol version (${formatRange(PROTOCOL_VERSIONS)} and ${formatRange(peer.versions)})`;
+  return new NegotiatorError("UNSUPPORTED", message, {
+    remedy: `Install negotiator ${clipText(newest.version)} on the ${clipText(oldest.role)}`,
+    data: { versions: PROTOCOL_VERSIONS, agent: ours },
+  });
+}
+
+function formatAgent({ name, version, role }: Agent): string {
+  return clipText(`${name} ${version} on the ${role}`);
+}
+
+function formatRange({ min, max }: { min: number; max: number }): string {
+  return min === max ? `${min}` : `${min} to ${max}`;
 }
 
 /**
@@ -143,6 +187,9 @@ function read<Schema extends v.GenericSchema>(
 ): v.InferOutput<Schema> {
   const result = v.safeParse(schema, value, FIRST_ISSUE);
   if (result.success) return result.output;
-  const problems = shorten(v.summarize(result.issues).replaceAll(/\s+/g, " "), 400);
-  throw new NegotiatorError("BAD_REQUEST", `Cannot understand the ${what}: ${problems}`);
+  const place = shorten(v.getDotPath(result.issues[0]) ?? "params", 100);
+  throw new NegotiatorError(
+    "BAD_REQUEST",
+    `Cannot understand the ${what}: its member "${place}" is missing or invalid`,
+  );
 }

@@ -1,9 +1,12 @@
 /** Takes the messages of an open session: checks their order, and hands each to its receiver. */
 import { NegotiatorError } from "../../errors.ts";
-import type { CallMessage, Calls } from "../calls/calls.ts";
+import type { MessageOfCall, Calls } from "../calls/calls.ts";
+import type { Limits } from "../../limits.ts";
+import { createAllowance } from "./allowance.ts";
 import type { ControlQueue } from "./control-queue.ts";
 import { clipText } from "../message.ts";
 import type { Message, MessageBody } from "../message.ts";
+import type { NoticeCredit } from "./notice-credit.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Sequence } from "./sequence.ts";
 import type { Status } from "./status.ts";
@@ -12,11 +15,15 @@ import type { Status } from "./status.ts";
 export type Inbox = {
   /** Takes a message that had `bytes` bytes. */
   take(message: Message, bytes: number): void;
+  /** Renews the peer's allowance. Called about once a second. */
+  tick(): void;
 };
 
 type InboxOptions = {
   side: "dialler" | "listener";
+  limits: Pick<Limits, "noticeCreditBytes">;
   getSequence: () => Sequence;
+  getNoticeCredit: () => NoticeCredit;
   calls: Calls;
   outbox: Outbox;
   controlQueue: ControlQueue;
@@ -34,24 +41,44 @@ export const WAITING_CONTROLS = 4096;
 /** Creates the inbox of a session. */
 export function createInbox(options: InboxOptions): Inbox {
   const { side, getSequence, calls, outbox, controlQueue, status } = options;
+  const allowance = createAllowance(options.limits.noticeCreditBytes);
 
-  const takeCallMessage = (message: CallMessage): void => {
+  /** Whether the peer may send another message that needs no answer. */
+  const isAllowed = (bytes: number): boolean => {
+    const isLeft = allowance.take(bytes);
+    if (!isLeft) options.onInvalid(TOO_MANY);
+    return isLeft;
+  };
+
+  const takeCallMessage = (message: MessageOfCall): void => {
     const violation = calls.take(message);
     if (violation !== undefined) options.onInvalid(violation);
     if (outbox.length > WAITING_CONTROLS)
       status.cut(new NegotiatorError("TOO_LARGE", "The peer does not read its answers"));
   };
 
-  const takeBody = (message: MessageBody): void => {
+  const takeAcknowledgement = (received: number, bytes: number): void => {
+    const released = getSequence().release(received);
+    if (released === undefined) options.onInvalid(neverSent());
+    else if (released > 0) options.onOutput();
+    else isAllowed(bytes);
+  };
+
+  const takeBody = (message: MessageBody, bytes: number): void => {
     switch (message.kind) {
       case "ack":
-        if (getSequence().release(message.received)) options.onOutput();
-        else options.onInvalid(neverSent());
+        takeAcknowledgement(message.received, bytes);
         return;
       case "ping":
-        controlQueue.answerPing();
+        if (isAllowed(bytes)) controlQueue.answerPing();
         return;
       case "pong":
+      case "unknown":
+        isAllowed(bytes);
+        return;
+      case "noticeCredit":
+        options.getNoticeCredit().raise(message.limit);
+        options.onOutput();
         return;
       case "resync":
         if (side === "dialler") status.cut(new NegotiatorError("BAD_FRAME", "The peer has missed messages"));
@@ -60,11 +87,18 @@ export function createInbox(options: InboxOptions): Inbox {
         options.onGoodbye(farewell(message.reason));
         return;
       case "notice":
-        options.onNotice(message.method, message.params);
+        if (options.getNoticeCredit().receive(bytes)) options.onNotice(message.method, message.params);
+        else options.onInvalid(TOO_MANY);
         return;
       case "invalid":
         options.onInvalid(message.error);
         if (message.id !== undefined) calls.refuse(message.id, message.error);
+        else if (message.call !== undefined) calls.breach(message.call, message.error);
+        return;
+      case "header":
+        return;
+      case "message":
+        if (isAllowed(bytes)) takeCallMessage(message);
         return;
       default:
         takeCallMessage(message);
@@ -74,25 +108,48 @@ export function createInbox(options: InboxOptions): Inbox {
   const takeNumbered = (seq: number, body: MessageBody, bytes: number): void => {
     const sequence = getSequence();
     const place = sequence.take(seq, bytes);
-    if (place === "next") takeBody(body);
+    if (place === "next") takeBody(body, bytes);
     if (place !== "gap") return;
     const { received } = sequence;
     status.cut(new NegotiatorError("BAD_FRAME", `Messages are missing between ${received} and ${seq}`));
     controlQueue.push({ kind: "resync", received });
   };
 
-  const takeUnnumbered = (body: MessageBody): void => {
-    if (body.kind !== "failure") takeBody(body);
-    else if (typeof body.id === "string" || typeof body.id === "number") calls.markUnsent(body.id);
+  const takeUnnumbered = (body: MessageBody, bytes: number): void => {
+    if (body.kind === "failure") {
+      if (typeof body.id === "string") calls.markUnsent(body.id);
+      else isAllowed(bytes);
+    } else if (UNNUMBERED.has(body.kind)) takeBody(body, bytes);
+    else {
+      options.onInvalid(NO_NUMBER);
+      if ((body.kind === "request" || body.kind === "attach") && body.id !== undefined)
+        calls.refuse(body.id, NO_NUMBER);
+    }
   };
 
   return {
     take({ seq, ...body }, bytes) {
-      if (seq === undefined) takeUnnumbered(body);
+      if (seq === undefined) takeUnnumbered(body, bytes);
       else takeNumbered(seq, body, bytes);
     },
+    tick: () => allowance.renew(),
   };
 }
+
+/** Messages that are not sent again after a cut. All others need a number. */
+const UNNUMBERED: ReadonlySet<MessageBody["kind"]> = new Set([
+  "ack",
+  "ping",
+  "pong",
+  "resync",
+  "goodbye",
+  "unknown",
+  "invalid",
+]);
+
+/** A peer can send thousands of such messages, so each error is made once. */
+const TOO_MANY = new NegotiatorError("BUSY", "The peer sent more messages without an answer than it may");
+const NO_NUMBER = new NegotiatorError("BAD_REQUEST", 'Cannot take a message: it needs a number in "seq"');
 
 function neverSent(): NegotiatorError {
   return new NegotiatorError("BAD_FRAME", "The peer acknowledged messages that were never sent");

@@ -7,7 +7,8 @@ import type { InvalidInput } from "./invalid-input.ts";
 import type { JsonObject } from "../json.ts";
 import type { Listening } from "./listening.ts";
 import type { Message } from "../message.ts";
-import type { Received, Receiver } from "./receiver.ts";
+import type { Reading } from "../reading.ts";
+import type { Receiver } from "./receiver.ts";
 import type { Status } from "./status.ts";
 
 /** A JSON object that is not native, and the nonce of this side's hello while that waits for its answer. */
@@ -18,7 +19,9 @@ export type Intake = {
   /** Whether the session reads nothing, because it has ended or there was too much invalid input. */
   readonly isClosed: boolean;
   /** Takes the next bytes of the channel. */
-  take(bytes: Uint8Array): void;
+  take(bytes: Uint8Array, nowMs: number): void;
+  /** Called about once a second. */
+  tick(nowMs: number): void;
 };
 
 type IntakeOptions = {
@@ -40,10 +43,9 @@ export function createIntake(options: IntakeOptions): Intake {
   const isClosed = (): boolean => invalidInput.isTooMuch || status.state === "ended";
 
   const takeNative = (message: Message, bytes: number): void => {
-    if (side === "listener" && isHello(message)) listening.greet(message);
-    else if (status.state === "dialling") dialling.take(message);
+    if (status.state === "dialling") dialling.take(message);
     else if (status.state === "open") conversation.take(message, bytes);
-    else if (status.state === "idle") listening.refuse(message);
+    else if (side === "listener") listening.refuse(message);
   };
 
   const takeForeign = (object: JsonObject): void => {
@@ -51,21 +53,40 @@ export function createIntake(options: IntakeOptions): Intake {
     if (options.onForeign?.({ object, hello }) !== true) invalidInput.add(UNKNOWN_DIALECT);
   };
 
-  const takeReceived = (received: Received): void => {
-    if (received.kind === "native") takeNative(received.message, received.bytes);
-    else if (received.kind === "foreign") takeForeign(received.object);
-    else invalidInput.add(received.error);
+  const takeReading = (reading: Reading): void => {
+    switch (reading.kind) {
+      case "hello":
+        if (isHello(reading.message)) listening.greet(reading.message);
+        return;
+      case "native":
+        takeNative(reading.message, reading.bytes);
+        return;
+      case "foreign":
+        takeForeign(reading.object);
+        return;
+      case "unreadable":
+        invalidInput.add(reading.error);
+        return;
+      case "broken":
+        if (status.state === "open") status.cut(reading.error);
+    }
   };
 
   return {
     get isClosed() {
       return isClosed();
     },
-    take(bytes) {
-      for (const received of receiver.read(bytes)) {
-        takeReceived(received);
-        if (isClosed()) break;
+    take(bytes, nowMs) {
+      for (const reading of receiver.read(bytes, nowMs)) {
+        takeReading(reading);
+        if (isClosed()) return receiver.reset();
+        // After a gap in the numbers the bytes are still in order, and the messages are not.
+        if (status.state === "cut") receiver.lose();
       }
+    },
+    tick(nowMs) {
+      const dropped = receiver.tick(nowMs);
+      if (dropped !== undefined) takeReading(dropped);
     },
   };
 }

@@ -5,26 +5,34 @@ import type { Continuation, Epochs } from "./epochs.ts";
 import { encodeRefusal, isProbe } from "./handshake.ts";
 import { toWireError } from "../message.ts";
 import type { Message, Request } from "../message.ts";
+import type { Status } from "./status.ts";
 
 /** Answers peers without a session. */
 export type Listening = {
   /** Answers a hello. */
   greet(request: Request): void;
-  /** Asks the peer for a hello. Refuses a request by its id first, so that the peer can send it again. */
+  /**
+   * Asks the peer for a hello. If no session was open before, refuses a request by its id first, so that the
+   * peer can send it again.
+   */
   refuse(message: Message): void;
 };
 
 type ListeningOptions = {
   epochs: Epochs;
+  status: Status;
   controlQueue: ControlQueue;
   /** The most messages without a session that are answered, and the most answers to probes that may wait. */
   limit: number;
   /** Called when a hello was accepted and its answer is in the control queue. */
   onOpen: (continuation: Continuation) => void;
+  /** Called when a hello was refused. Its refusal goes into the control queue afterwards. */
+  onRefused: (reason: NegotiatorError) => void;
 };
 
 /** Creates the listener's part. */
-export function createListening({ epochs, controlQueue, limit, onOpen }: ListeningOptions): Listening {
+export function createListening(options: ListeningOptions): Listening {
+  const { epochs, status, controlQueue, limit, onOpen, onRefused } = options;
   let refused = 0;
 
   return {
@@ -42,15 +50,18 @@ export function createListening({ epochs, controlQueue, limit, onOpen }: Listeni
         refused = 0;
         onOpen(continuation);
       } catch (thrown) {
-        controlQueue.pushBytes(encodeRefusal(nonce, NegotiatorError.from(thrown)));
+        const reason = NegotiatorError.from(thrown);
+        onRefused(reason);
+        controlQueue.pushBytes(encodeRefusal(nonce, reason));
       }
     },
     refuse(message) {
       if (++refused > limit) return;
       const { kind } = message;
-      if (kind === "request" && message.id !== undefined)
+      const isNew = status.state === "idle" && (kind === "request" || kind === "attach");
+      if (isNew && message.id !== undefined)
         controlQueue.push({ kind: "failure", id: message.id, error: toWireError(NO_SESSION) });
-      controlQueue.push({ kind: "resync", received: 0 });
+      controlQueue.push({ kind: "resync", received: epochs.sequence.received });
     },
   };
 }

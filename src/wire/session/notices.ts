@@ -1,7 +1,7 @@
 /** This side's notices that wait to be sent, in this session or in the one after a lost session. */
 import type { Notice } from "../message.ts";
 import type { Outlet } from "./outbox.ts";
-import { checkSendable, findExcess } from "./sendable.ts";
+import { checkSendable } from "./sendable.ts";
 
 /** A queue of notices. */
 export type Notices = {
@@ -14,35 +14,34 @@ export type Notices = {
 };
 
 type NoticesOptions = {
-  outlet: Pick<Outlet, "control">;
-  /** Returns the longest line, in bytes, that the present peer takes. */
-  peerLineBytes: () => number;
+  outlet: Pick<Outlet, "notice">;
+  /** Returns the longest line of a notice, in bytes, that the present peer takes. */
+  mostBytes: () => number;
   /** Called for a notice that the present peer cannot take. */
   onLost: (count: number) => void;
 };
 
 /** Creates an empty queue. */
-export function createNotices({ outlet, peerLineBytes, onLost }: NoticesOptions): Notices {
-  const waiting: Notice[] = [];
+export function createNotices({ outlet, mostBytes, onLost }: NoticesOptions): Notices {
+  const waiting: { notice: Notice; bytes: number }[] = [];
 
-  const submit = (): void =>
-    outlet.control(() => {
-      const notice = waiting.shift();
-      // A notice that waited for a session may meet a peer with a lower limit, which would refuse it.
-      if (notice === undefined || findExcess(notice, peerLineBytes()) === undefined) return notice;
-      onLost(1);
-      return undefined;
-    });
+  const take = (): Notice | undefined => {
+    const first = waiting.shift();
+    // A notice that waited for a session may meet a peer with a lower limit, which would refuse it.
+    if (first === undefined || first.bytes <= mostBytes()) return first?.notice;
+    onLost(1);
+    return undefined;
+  };
 
   return {
     send(method, params) {
       const notice: Notice = { kind: "notice", method, params };
-      checkSendable(notice, peerLineBytes());
-      waiting.push(notice);
-      submit();
+      const bytes = checkSendable(notice, mostBytes());
+      waiting.push({ notice, bytes });
+      outlet.notice({ bytes, take });
     },
     resubmit() {
-      for (const _ of waiting) submit();
+      for (const { bytes } of waiting) outlet.notice({ bytes, take });
     },
     clear: () => waiting.splice(0).length,
   };

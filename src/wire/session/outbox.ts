@@ -1,8 +1,9 @@
 /**
  * Picks the next numbered message to send: unacknowledged messages first, then control messages, then
- * stream data in round-robin order.
+ * notices, then stream data in round-robin order. A full window of one kind does not delay the others.
  */
-import type { CallId, MessageBody } from "../message.ts";
+import type { CallId, MessageBody, Notice } from "../message.ts";
+import type { NoticeCredit } from "./notice-credit.ts";
 import type { Sequence } from "./sequence.ts";
 import type { WriterEnd } from "../calls/stream-writer.ts";
 
@@ -12,10 +13,15 @@ export type ControlMessage = () => MessageBody | undefined;
 /** A stream that may have something to send. */
 export type Sender = { call: CallId; stream: string; writer: WriterEnd };
 
+/** A notice that waits. `take` returns it when its turn has come; undefined when it cannot be sent. */
+export type WaitingNotice = { bytes: number; take: () => Notice | undefined };
+
 /** Takes the messages of calls and notices. */
 export type Outlet = {
   /** Adds a control message. With `call`, `removeCall` removes the message again. */
   control(message: ControlMessage, call?: CallId): void;
+  /** Adds a notice. `bytes` is the length of its line. */
+  notice(notice: WaitingNotice): void;
   /** Adds a stream that has something to send. */
   ready(sender: Sender): void;
   /**
@@ -31,13 +37,13 @@ export function fixed(message: MessageBody): ControlMessage {
 
 /** The messages of a session that wait to be sent. */
 export type Outbox = Outlet & {
-  /** The number of waiting control messages. */
+  /** The number of waiting control messages and notices. */
   readonly length: number;
   /**
-   * Removes the next message, gives it a number in `sequence`, and returns its bytes. Returns undefined
-   * when there is no message, or no room until the peer acknowledges some.
+   * Removes the next message, gives it a number in `sequence`, and returns its bytes. Returns undefined when
+   * there is no message, or none that the peer takes now.
    */
-  pull(sequence: Sequence): Uint8Array | undefined;
+  pull(sequence: Sequence, credit: NoticeCredit): Uint8Array | undefined;
   /** Removes everything. */
   clear(): void;
 };
@@ -45,12 +51,24 @@ export type Outbox = Outlet & {
 /** Creates an empty outbox. `onOutput` is called when something was added. */
 export function createOutbox(onOutput: () => void): Outbox {
   let controls: { make: ControlMessage; call: CallId | undefined }[] = [];
+  let notices: WaitingNotice[] = [];
   const senders = new Set<Sender>();
 
   const nextControl = (): MessageBody | undefined => {
     for (let first = controls.shift(); first !== undefined; first = controls.shift()) {
       const message = first.make();
       if (message !== undefined) return message;
+    }
+    return undefined;
+  };
+
+  const nextNotice = (credit: NoticeCredit): MessageBody | undefined => {
+    for (let [first] = notices; first !== undefined && credit.allows(first.bytes); [first] = notices) {
+      notices.shift();
+      const notice = first.take();
+      if (notice === undefined) continue;
+      credit.send(first.bytes);
+      return notice;
     }
     return undefined;
   };
@@ -73,10 +91,14 @@ export function createOutbox(onOutput: () => void): Outbox {
 
   return {
     get length() {
-      return controls.length;
+      return controls.length + notices.length;
     },
     control(make, call) {
       controls.push({ make, call });
+      onOutput();
+    },
+    notice(notice) {
+      notices.push(notice);
       onOutput();
     },
     ready(sender) {
@@ -87,15 +109,18 @@ export function createOutbox(onOutput: () => void): Outbox {
       if (controls.length > 0) controls = controls.filter((waiting) => waiting.call !== call);
       for (const sender of senders) if (sender.call === call) senders.delete(sender);
     },
-    pull(sequence) {
+    pull(sequence, credit) {
       const kept = sequence.resend();
       if (kept !== undefined) return kept;
-      if (!sequence.hasRoom) return undefined;
-      const message = nextControl() ?? nextData();
+      const message =
+        (sequence.hasRoom("other") ? nextControl() : undefined) ??
+        nextNotice(credit) ??
+        (sequence.hasRoom("data") ? nextData() : undefined);
       return message === undefined ? undefined : sequence.number(message);
     },
     clear() {
       controls = [];
+      notices = [];
       senders.clear();
     },
   };

@@ -1,48 +1,49 @@
-/** Reads a channel's bytes as messages: cuts them into frames, and reads each frame. */
-import { NegotiatorError } from "../../errors.ts";
-import { createFramer } from "../frames/framing.ts";
+/** Reads a channel's bytes as messages, by the rules of this side. Notices frames that are never completed. */
 import type { Limits } from "../../limits.ts";
-import { readFrame } from "../reading.ts";
+import { createDiallerReader } from "../frames/dialler-reader.ts";
+import { createListenerReader } from "../frames/listener-reader.ts";
+import type { FrameReader } from "../frames/listener-reader.ts";
 import type { Reading } from "../reading.ts";
 
-/** A message with its length in bytes, an object of another dialect, or an error. */
-export type Received = Reading & { bytes: number };
-
 /** Reads bytes. */
-export type Receiver = {
-  /** Yields what the bytes hold, in order. The caller stops when it wants no more, and then calls `reset`. */
-  read(bytes: Uint8Array): Generator<Received, void, undefined>;
-  /** Begins with the bytes of another channel, or ignores the rest of a frame. */
-  reset(): void;
+export type Receiver = Pick<FrameReader, "lose" | "reset"> & {
+  /**
+   * Yields what the bytes hold, in order. No bytes mean that the far end has left: a begun frame will not be
+   * completed. The caller stops when it wants no more, and then calls `reset`.
+   */
+  read(bytes: Uint8Array, nowMs: number): Generator<Reading, void, undefined>;
+  /** A dialler has sent a hello with this nonce: its answer comes next. */
+  expectAnswer(nonce: string): void;
+  /** Gives up a frame that has got no byte for `brokenFrameMs`. Returns what that means. */
+  tick(nowMs: number): Reading | undefined;
+};
+
+/** Options of a receiver. */
+export type ReceiverOptions = {
+  side: "dialler" | "listener";
+  limits: Limits;
+  /** Whether the channel is a port, which can be cut at any byte. */
+  isOnPort: boolean;
 };
 
 /** Creates the receiver of one side. */
-export function createReceiver(side: "dialler" | "listener", limits: Limits): Receiver {
-  // Only an old caller's message may be longer than a line, and an old caller does not call a dialler.
-  const lengthPrefixedBytes =
-    side === "dialler" ? Math.min(limits.lengthPrefixedBytes, limits.lineBytes) : limits.lengthPrefixedBytes;
-  const framerLimits = { lineBytes: limits.lineBytes, lengthPrefixedBytes };
-  let framer = createFramer(framerLimits);
-
-  const readWithinLimit = (frame: Uint8Array): Reading => {
-    const reading = readFrame(frame);
-    const isTooLong = reading.kind === "native" && frame.length > limits.lineBytes;
-    return isTooLong ? { kind: "unreadable", error: tooLong(frame.length) } : reading;
-  };
+export function createReceiver({ side, limits, isOnPort }: ReceiverOptions): Receiver {
+  const dialler = side === "dialler" ? createDiallerReader(limits) : undefined;
+  const reader = dialler ?? createListenerReader(limits, { isOnPort });
+  let lastMs = 0;
 
   return {
-    *read(bytes) {
-      for (const frame of framer.push(bytes)) {
-        if (frame.kind === "message") yield { ...readWithinLimit(frame.bytes), bytes: frame.bytes.length };
-        else yield { kind: "unreadable", error: frame.error, bytes: 0 };
-      }
+    *read(bytes, nowMs) {
+      lastMs = nowMs;
+      if (bytes.length > 0) return yield* reader.push(bytes);
+      const dropped = reader.drop();
+      if (dropped !== undefined) yield dropped;
     },
-    reset() {
-      framer = createFramer(framerLimits);
+    lose: () => reader.lose(),
+    reset: () => reader.reset(),
+    expectAnswer: (nonce) => dialler?.expectAnswer(nonce),
+    tick(nowMs) {
+      return reader.hasBegun && nowMs - lastMs >= limits.brokenFrameMs ? reader.drop() : undefined;
     },
   };
-}
-
-function tooLong(bytes: number): NegotiatorError {
-  return new NegotiatorError("TOO_LARGE", `Cannot take a message of ${bytes} bytes`);
 }

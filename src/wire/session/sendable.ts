@@ -6,16 +6,17 @@ import { parseJsonObject } from "../json.ts";
 import type { MessageBody } from "../message.ts";
 
 /**
- * Throws `TOO_LARGE` when the message is longer than `mostBytes`, and `BAD_REQUEST` when the peer would not
+ * Returns the most bytes that the message's line can have. Throws `TOO_LARGE` when the message is longer than `mostBytes`, and `BAD_REQUEST` when the peer would not
  * read it as the same message. A numbered message that the peer refuses leaves a gap that no resend can fill,
  * so it must not go out.
  */
-export function checkSendable(message: MessageBody, mostBytes: number): void {
+export function checkSendable(message: MessageBody, mostBytes: number): number {
   const bytes = encode(message);
   if (bytes.length > mostBytes) throw tooLong(bytes.length, mostBytes);
   const read = decode(bytes);
   if (read.kind === "invalid") throw unencodable(read.error);
   if (read.kind !== message.kind || isHello(read)) throw unencodable("the protocol reserves its method");
+  return bytes.length;
 }
 
 /** Returns `TOO_LARGE` when a message that was sendable before is longer than `mostBytes`, else undefined. */

@@ -1,13 +1,18 @@
 /** The order of a session's numbered messages: numbers, acknowledgements, and resends after a cut. */
+import type { Limits } from "../../limits.ts";
+import { encodeNative } from "../dialects/native.ts";
+import type { ChunkForm } from "../dialects/native.ts";
 import type { MessageBody } from "../message.ts";
-import { native } from "../dialects/native.ts";
 
 /** Numbers sent messages, and checks the numbers of received ones. */
 export type Sequence = {
   /** Number of the last message received in order. */
   readonly received: number;
-  /** Whether another message may be sent before the peer acknowledges some. */
-  readonly hasRoom: boolean;
+  /**
+   * Whether another message may be sent before the peer acknowledges some: a message of a stream's contents,
+   * or any other. A notice has a credit of its own.
+   */
+  hasRoom(kind: "data" | "other"): boolean;
   /** The number of notices that were sent and not acknowledged. */
   readonly unacknowledgedNotices: number;
   /** `due`: an acknowledgement must go out now. `pending`: it can wait. `none`: it is not needed. */
@@ -22,8 +27,9 @@ export type Sequence = {
   flushAcknowledgement(): void;
   /** Returns the number to acknowledge, and marks it as acknowledged. */
   acknowledge(): number;
-  /** The peer has received everything up to `seq`. Returns false when that is impossible. */
-  release(seq: number): boolean;
+  /** The peer has received everything up to `seq`. Returns the number of released messages. Returns undefined
+   * when `seq` was never sent. */
+  release(seq: number): number | undefined;
   /**
    * An epoch begins: releases up to `seq`, and sends the rest again. Returns false when that is impossible.
    */
@@ -31,16 +37,23 @@ export type Sequence = {
 };
 
 /** An acknowledgement is due after so many messages or bytes. */
-const ACK_MESSAGES = 16;
-const ACK_BYTES = 128 * 1024;
+const ACK_MESSAGES = 32;
+const ACK_BYTES = 256 * 1024;
+
+type MessageClass = "data" | "notice" | "other";
+type Kept = { bytes: Uint8Array; class: MessageClass };
 
 /**
- * Creates a sequence that begins at 1 in both directions. `roomBytes` bounds the unacknowledged messages;
- * one more message is let through, so that any message fits.
+ * Creates a sequence that begins at 1 in both directions. The limits bound the unacknowledged messages; one
+ * more message is let through, so that any message fits.
  */
-export function createSequence(roomBytes: number): Sequence {
-  const kept: { bytes: Uint8Array; isNotice: boolean }[] = [];
-  let keptBytes = 0;
+export function createSequence(
+  limits: Pick<Limits, "unacknowledgedBytes" | "unacknowledgedDataBytes">,
+  chunkForm: () => ChunkForm,
+): Sequence {
+  const room = { data: limits.unacknowledgedDataBytes, other: limits.unacknowledgedBytes };
+  const keptBytes = { data: 0, notice: 0, other: 0 };
+  const kept: Kept[] = [];
   /** Index in `kept` of the next message to send again. */
   let cursor = 0;
   let sent = 0;
@@ -49,24 +62,24 @@ export function createSequence(roomBytes: number): Sequence {
   let newBytes = 0;
   let isFlushed = false;
 
-  const release = (seq: number): boolean => {
+  const release = (seq: number): number | undefined => {
     const first = sent - kept.length + 1;
-    if (seq < first - 1 || seq > sent) return false;
+    // An acknowledgement may come late, after a newer one.
+    if (seq < first) return seq <= sent ? 0 : undefined;
+    if (seq > sent) return undefined;
     const released = kept.splice(0, seq - first + 1);
-    for (const { bytes } of released) keptBytes -= bytes.length;
+    for (const message of released) keptBytes[message.class] -= message.bytes.length;
     cursor = Math.max(0, cursor - released.length);
-    return true;
+    return released.length;
   };
 
   return {
     get received() {
       return received;
     },
-    get hasRoom() {
-      return keptBytes < roomBytes;
-    },
+    hasRoom: (kind) => keptBytes[kind] < room[kind],
     get unacknowledgedNotices() {
-      return kept.filter(({ isNotice }) => isNotice).length;
+      return kept.filter((message) => message.class === "notice").length;
     },
     get acknowledgement() {
       if (newMessages === 0) return "none";
@@ -74,9 +87,10 @@ export function createSequence(roomBytes: number): Sequence {
     },
     number(message) {
       sent++;
-      const bytes = native.encode({ ...message, seq: sent });
-      kept.push({ bytes, isNotice: message.kind === "notice" });
-      keptBytes += bytes.length;
+      const bytes = encodeNative({ ...message, seq: sent }, chunkForm());
+      const messageClass = classOf(message);
+      kept.push({ bytes, class: messageClass });
+      keptBytes[messageClass] += bytes.length;
       cursor = kept.length;
       return bytes;
     },
@@ -99,9 +113,15 @@ export function createSequence(roomBytes: number): Sequence {
     },
     release,
     rewind(seq) {
-      if (!release(seq)) return false;
+      const first = sent - kept.length + 1;
+      if (seq < first - 1 || release(seq) === undefined) return false;
       cursor = 0;
       return true;
     },
   };
+}
+
+function classOf({ kind }: MessageBody): MessageClass {
+  if (kind === "data" || kind === "end") return "data";
+  return kind === "notice" ? "notice" : "other";
 }

@@ -29,6 +29,13 @@ export type SessionOptions = {
   /** Returns unique random text: at least 22 printable characters. */
   makeId: () => string;
   limits?: Limits;
+  /**
+   * What the channel is. A port can be cut at any byte, and a socket loses nothing before its end. `port` by
+   * default.
+   */
+  medium?: "port" | "socket";
+  /** Whether stream chunks may go out with their bytes behind their line; true by default. */
+  offersRaw?: boolean;
   /** Shared by the sessions of one peer, so that its calls outlive a session. */
   served?: ServedCalls;
   onCall: (call: IncomingCall) => void;
@@ -47,7 +54,7 @@ export type SessionOptions = {
    * `detach`, and the owner of the channel is to close it.
    */
   onInvalid?: (reason: NegotiatorError) => void;
-  /** Takes each object that is not native. Returns whether it is a message of another dialect. */
+  /** Takes each object that is not native. Returns whether some dialect has such a message. */
   onForeign?: (frame: ForeignFrame) => boolean;
 };
 
@@ -57,9 +64,11 @@ export function createSessionParts(options: SessionOptions) {
   const served = options.served ?? createServedCalls(limits);
   const controlQueue = createControlQueue(onOutput);
   const status = createStatus(controlQueue, options.onState);
-  const epochs = createEpochs({ agent, limits, makeId });
-  const receiver = createReceiver(side, limits);
-  const common = { side, limits, controlQueue, status, epochs };
+  const isOnPort = options.medium !== "socket";
+  const { offersRaw = true } = options;
+  const epochs = createEpochs({ side, agent, limits, makeId, isOnPort, offersRaw });
+  const receiver = createReceiver({ side, limits, isOnPort });
+  const common = { side, agent, limits, controlQueue, status, epochs, receiver };
 
   const invalidInput = createInvalidInput({
     limit: limits.faults,
@@ -94,13 +103,13 @@ export function createSessionParts(options: SessionOptions) {
   };
   const onRefused = (reason: NegotiatorError): void => {
     controlQueue.clear();
-    conversation.end("cut", reason);
+    conversation.end(side === "dialler" ? "cut" : "idle", reason);
   };
   const dialling = createDialling({ ...common, onOpen, onRefused });
-  const listening = createListening({ ...common, limit: limits.faults, onOpen });
+  const listening = createListening({ ...common, limit: limits.faults, onOpen, onRefused });
   const { onForeign } = options;
   const greeting = { dialling, listening };
-  const intake = createIntake({ ...common, ...greeting, receiver, invalidInput, conversation, onForeign });
+  const intake = createIntake({ ...common, ...greeting, invalidInput, conversation, onForeign });
   return {
     served,
     controlQueue,

@@ -32,7 +32,7 @@ export type Session = {
   dial(): void;
   /** The channel is gone. Calls and notices wait until the session is resumed, or lost. */
   detach(): void;
-  /** Takes bytes of the channel. */
+  /** Takes bytes of the channel; none when the far end has left and may come back. */
   receive(bytes: Uint8Array, nowMs: number): void;
   /** Sends a ping if the session is open. */
   ask(): void;
@@ -112,14 +112,16 @@ export function createSession(options: SessionOptions): Session {
     },
     receive(bytes, nowMs) {
       if (intake.isClosed) return;
-      timeout.receive(nowMs);
-      intake.take(bytes);
+      if (bytes.length > 0) timeout.receive(nowMs);
+      intake.take(bytes, nowMs);
       if (epochs.sequence.acknowledgement === "due") onOutput();
     },
     ask: () => timeout.ping(),
     next: () => controlQueue.shift() ?? (status.state === "open" ? conversation.next() : undefined),
     tick(nowMs) {
       served.expire(nowMs);
+      intake.tick(nowMs);
+      conversation.tick();
       if (status.state === "open") epochs.sequence.flushAcknowledgement();
       if (epochs.sequence.acknowledgement === "due") onOutput();
       timeout.tick(nowMs);

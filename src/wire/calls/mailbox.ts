@@ -1,0 +1,34 @@
+/** Keeps the messages inside a call until somebody listens. */
+
+/** Takes one message. `value` is not checked. */
+export type MessageListener = (name: string, value: unknown) => void;
+
+/** The messages of one direction of a call. */
+export type Mailbox = {
+  /** Passes a message to the listener, or keeps it. */
+  take: MessageListener;
+  /** Sets the listener, and passes the kept messages to it. */
+  listen(listener: MessageListener): void;
+};
+
+/** A method listens soon after its start, so only a misbehaving peer can send more than this before. */
+const KEPT_MESSAGES = 32;
+
+/** Creates a mailbox without a listener. It drops messages beyond the first 32 that nobody listens to. */
+export function createMailbox(): Mailbox {
+  let listener: MessageListener | undefined;
+  let kept: { name: string; value: unknown }[] = [];
+
+  return {
+    take(name, value) {
+      if (listener !== undefined) listener(name, value);
+      else if (kept.length < KEPT_MESSAGES) kept.push({ name, value });
+    },
+    listen(given) {
+      listener = given;
+      const waiting = kept;
+      kept = [];
+      for (const { name, value } of waiting) given(name, value);
+    },
+  };
+}

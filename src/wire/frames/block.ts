@@ -1,0 +1,72 @@
+/** Cuts a block of a known length from bytes that come in pieces. */
+
+/** `taken` is how many bytes were used. `block` is there when the block is complete. */
+export type BlockStep = { taken: number; block?: Uint8Array };
+
+/** Cuts blocks. */
+export type BlockCutter = {
+  /** Whether a block has begun and is not complete. */
+  readonly hasBegun: boolean;
+  /** Begins a block. One that is not kept is skipped, and ends as an empty block. */
+  begin(lengthBytes: number, isKept?: boolean): void;
+  /** Takes the next bytes of the block. */
+  take(bytes: Uint8Array): BlockStep;
+  /** Throws the begun block away. */
+  drop(): void;
+};
+
+/** Creates a cutter without a block. */
+export function createBlockCutter(): BlockCutter {
+  let length = 0;
+  let filled = 0;
+  let hasBegun = false;
+  let isKept = true;
+  let buffer: Uint8Array | undefined;
+
+  const drop = (): void => {
+    hasBegun = false;
+    buffer = undefined;
+  };
+
+  const end = (taken: number, block: Uint8Array): BlockStep => {
+    drop();
+    return { taken, block };
+  };
+
+  const keep = (part: Uint8Array): void => {
+    // A peer may announce more than it sends, so the memory grows with the bytes.
+    if (buffer === undefined || buffer.length < filled + part.length) {
+      const grown = Buffer.allocUnsafeSlow(
+        Math.min(length, Math.max(2 * filled, filled + part.length, FIRST_BYTES)),
+      );
+      if (buffer !== undefined) grown.set(buffer.subarray(0, filled));
+      buffer = grown;
+    }
+    buffer.set(part, filled);
+  };
+
+  return {
+    get hasBegun() {
+      return hasBegun;
+    },
+    begin(lengthBytes, keeps = true) {
+      length = lengthBytes;
+      filled = 0;
+      isKept = keeps;
+      hasBegun = true;
+      buffer = undefined;
+    },
+    take(bytes) {
+      const part = bytes.subarray(0, length - filled);
+      if (isKept && filled === 0 && part.length === length) return end(part.length, part);
+      if (isKept) keep(part);
+      filled += part.length;
+      if (filled < length) return { taken: part.length };
+      return end(part.length, buffer?.subarray(0, length) ?? new Uint8Array(0));
+    },
+    drop,
+  };
+}
+
+/** Holds a stream chunk of the usual size, so that it is copied once. */
+const FIRST_BYTES = 64 * 1024 + 1;

@@ -1,0 +1,44 @@
+/** Cuts bytes into lines of a limited length. */
+import { createCollector } from "./collector.ts";
+
+/** `taken` is how many bytes were used. `line` is a line that ends here, without its LF. */
+export type LineStep = { taken: number; line?: Uint8Array; isTooLong?: boolean };
+
+/** Cuts lines. */
+export type LineCutter = {
+  /** Whether a line has begun. */
+  readonly hasBegun: boolean;
+  /** Takes bytes up to the next LF. A line over the limit is thrown away, and reported at its end. */
+  take(bytes: Uint8Array): LineStep;
+  /** Throws the begun line away. */
+  drop(): void;
+};
+
+const LF = 0x0a;
+
+/** Creates a cutter for lines of at most `limitBytes`. */
+export function createLineCutter(limitBytes: number): LineCutter {
+  const begun = createCollector(limitBytes);
+
+  const endLine = (part: Uint8Array, taken: number): LineStep => {
+    if (begun.length === 0)
+      return part.length <= limitBytes ? { taken, line: part } : { taken, isTooLong: true };
+    begun.add(part);
+    const { isOver } = begun;
+    const line = begun.take();
+    return isOver ? { taken, isTooLong: true } : { taken, line };
+  };
+
+  return {
+    get hasBegun() {
+      return begun.length > 0;
+    },
+    take(bytes) {
+      const end = bytes.indexOf(LF);
+      if (end !== -1) return endLine(bytes.subarray(0, end), end + 1);
+      begun.add(bytes);
+      return { taken: bytes.length };
+    },
+    drop: () => void begun.take(),
+  };
+}

@@ -1,0 +1,175 @@
+/**
+ * Reads the bytes of a listener's port: hellos wherever they stand, native messages, and the requests of old
+ * hosts. docs/PROTOCOL.md, "Frames", has the rules.
+ */
+import { NegotiatorError } from "../../errors.ts";
+import type { Limits } from "../../limits.ts";
+import { native } from "../dialects/native.ts";
+import { parseJsonObject } from "../json.ts";
+import type { ReadStep, Reading } from "../reading.ts";
+import { createBlockCutter } from "./block.ts";
+import { readLengthPrefix } from "./length-prefixed.ts";
+import { createLineCutter } from "./line.ts";
+import { createMessageReader, tooLong } from "./message-reader.ts";
+import { createHelloFinder, HELLO_OPENING, holdsOldRequest, isNative } from "./openings.ts";
+
+/** Reads frames. */
+export type FrameReader = {
+  /** Whether a frame has begun and is not complete. */
+  readonly hasBegun: boolean;
+  /** Yields what the bytes hold, in order. The caller may stop early if it calls `reset` next. */
+  push(bytes: Uint8Array): Generator<Reading, void, undefined>;
+  /** Throws a begun frame away, because the rest of it will not come. Returns what that means. */
+  drop(): Reading | undefined;
+  /** The order of messages is lost: only a hello, or an old host's request, counts from now on. */
+  lose(): void;
+  /** Begins with the bytes of another channel. */
+  reset(): void;
+};
+
+type ReaderLimits = Pick<Limits, "lineBytes" | "lengthPrefixedBytes">;
+
+/**
+ * Creates the reader of a listener. On a socket, which loses nothing, a hello counts only as the first frame,
+ * and a raw chunk may hold anything.
+ */
+export function createListenerReader(limits: ReaderLimits, { isOnPort }: { isOnPort: boolean }): FrameReader {
+  const messages = createMessageReader(limits, { needsChecksum: isOnPort });
+  const lines = createLineCutter(limits.lineBytes);
+  const oldRequest = createBlockCutter();
+  let hellos = createHelloFinder();
+  let isInHello = false;
+  /** Whether the last byte was the end of a frame, or belongs to one whose beginning was seen. */
+  let isOrdered = false;
+
+  const lose = (): void => {
+    isOrdered = false;
+    messages.drop();
+  };
+
+  const startHello = (): void => {
+    messages.drop();
+    oldRequest.drop();
+    lines.drop();
+    lines.take(HELLO_OPENING);
+    isInHello = true;
+  };
+
+  const readHello = ({ taken, line }: ReturnType<typeof lines.take>): ReadStep => {
+    const message = line === undefined ? undefined : decodeHello(line);
+    isInHello = false;
+    isOrdered = message !== undefined;
+    return message === undefined ? { taken } : { taken, reading: { kind: "hello", message } };
+  };
+
+  const beginOldRequest = (lengthBytes: number): Reading | undefined => {
+    const isKept = lengthBytes <= limits.lengthPrefixedBytes;
+    oldRequest.begin(lengthBytes, isKept);
+    return isKept ? undefined : { kind: "unreadable", error: tooLarge(lengthBytes) };
+  };
+
+  const readLine = (line: Uint8Array): Reading | undefined => {
+    const lengthBytes = readLengthPrefix(line);
+    if (lengthBytes !== undefined) return beginOldRequest(lengthBytes);
+    // Before the first hello, and after a torn frame, anything may come: only a message is read.
+    if (!isOrdered && !isNative(line)) return undefined;
+    const reading = messages.readLine(line);
+    if (isOrdered) return reading;
+    messages.drop();
+    return reading?.kind === "native" ? reading : undefined;
+  };
+
+  const readOldRequest = (body: Uint8Array): Reading | undefined => {
+    const object = body.length === 0 || !holdsOldRequest(body) ? undefined : parseOldRequest(body);
+    if (object !== undefined) return { kind: "foreign", object };
+    if (body.length > 0) isOrdered = false;
+    return undefined;
+  };
+
+  const step = (bytes: Uint8Array): ReadStep => {
+    if (oldRequest.hasBegun) {
+      const { taken, block } = oldRequest.take(bytes);
+      return withReading(taken, block && readOldRequest(block));
+    }
+    // Inside a chunk there are no lines of ours to look at.
+    if (messages.hasBegun) return messages.take(bytes);
+    const cut = lines.take(bytes);
+    if (cut.line === undefined && cut.isTooLong !== true) return cut;
+    if (isInHello) return readHello(cut);
+    if (cut.line !== undefined) return withReading(cut.taken, readLine(cut.line));
+    const reading: Reading = { kind: "broken", error: tooLong(limits.lineBytes) };
+    return isOrdered ? { taken: cut.taken, reading } : cut;
+  };
+
+  function* read(bytes: Uint8Array): Generator<Reading, void, undefined> {
+    for (let rest = bytes; rest.length > 0;) {
+      const { taken, reading } = step(rest);
+      rest = rest.subarray(taken);
+      if (reading?.kind === "broken") lose();
+      if (reading !== undefined) yield reading;
+    }
+  }
+
+  const findHello = (bytes: Uint8Array): number | undefined =>
+    isOnPort || !isOrdered ? hellos.find(bytes) : undefined;
+
+  return {
+    get hasBegun() {
+      return lines.hasBegun || messages.hasBegun || oldRequest.hasBegun;
+    },
+    *push(bytes) {
+      let rest = bytes;
+      for (let place = findHello(rest); place !== undefined; place = findHello(rest)) {
+        if (place > 0) yield* read(rest.subarray(0, place));
+        startHello();
+        rest = rest.subarray(place + HELLO_OPENING.length);
+      }
+      yield* read(rest);
+    },
+    drop() {
+      const wasInOrder = isOrdered && (lines.hasBegun || messages.hasBegun);
+      lines.drop();
+      oldRequest.drop();
+      isInHello = false;
+      if (!wasInOrder) return undefined;
+      lose();
+      return { kind: "broken", error: TORN };
+    },
+    lose,
+    reset() {
+      lines.drop();
+      oldRequest.drop();
+      lose();
+      isInHello = false;
+      hellos = createHelloFinder();
+    },
+  };
+}
+
+/** An error costs far more than the bytes of a bad frame, so it is made once. */
+export const TORN = new NegotiatorError("BAD_FRAME", "A message has begun, and the rest of it does not come");
+
+function decodeHello(line: Uint8Array): ReturnType<typeof native.decode> | undefined {
+  try {
+    return native.decode(parseJsonObject(line));
+  } catch {
+    return undefined;
+  }
+}
+
+function parseOldRequest(body: Uint8Array): ReturnType<typeof parseJsonObject> | undefined {
+  try {
+    const object = parseJsonObject(body);
+    return native.recognises(object) ? undefined : object;
+  } catch {
+    return undefined;
+  }
+}
+
+function withReading(taken: number, reading: Reading | undefined): ReadStep {
+  return reading === undefined ? { taken } : { taken, reading };
+}
+
+function tooLarge(bytes: number): NegotiatorError {
+  return new NegotiatorError("TOO_LARGE", `Cannot take a message of ${bytes} bytes`);
+}

@@ -1,0 +1,97 @@
+/** Reads native messages from lines, and the raw bytes that follow the line of a stream chunk. */
+import { NegotiatorError } from "../../errors.ts";
+import type { Limits } from "../../limits.ts";
+import { native } from "../dialects/native.ts";
+import { parseJsonObject } from "../json.ts";
+import type { ChunkHeader, Message } from "../message.ts";
+import type { ReadStep, Reading } from "../reading.ts";
+import { createBlockCutter } from "./block.ts";
+import { createLineCutter } from "./line.ts";
+
+/** Reads messages strictly: whatever is not a message is `broken`. */
+export type MessageReader = {
+  /** Whether a message has begun and is not complete. */
+  readonly hasBegun: boolean;
+  /** Takes bytes up to the end of a message at most. */
+  take(bytes: Uint8Array): ReadStep;
+  /** Reads a line that was cut already. */
+  readLine(line: Uint8Array): Reading | undefined;
+  /** Throws the begun message away. */
+  drop(): void;
+};
+
+type Header = ChunkHeader & { seq?: number };
+
+const LF = 0x0a;
+
+/**
+ * Creates a reader at the beginning of a message. A listener's reader on a port needs a checksum in each raw
+ * chunk: the next hello after a torn chunk could pass for the rest of that chunk.
+ */
+export function createMessageReader(
+  limits: Pick<Limits, "lineBytes">,
+  { needsChecksum }: { needsChecksum: boolean },
+): MessageReader {
+  const lines = createLineCutter(limits.lineBytes);
+  const payload = createBlockCutter();
+  let header: Header | undefined;
+
+  const readLine = (line: Uint8Array): Reading | undefined => {
+    if (line.every(isBlank)) return undefined;
+    try {
+      const message = native.decode(parseJsonObject(line));
+      if (message.kind !== "header") return { kind: "native", message, bytes: line.length };
+      if (needsChecksum && message.crc32 === undefined) return { kind: "broken", error: NO_CHECKSUM };
+      header = message;
+      payload.begin(message.length + 1);
+      return undefined;
+    } catch (thrown) {
+      return { kind: "broken", error: NegotiatorError.from(thrown) };
+    }
+  };
+
+  const takePayload = (bytes: Uint8Array, { kind: _, ...chunk }: Header): ReadStep => {
+    const { taken, block } = payload.take(bytes);
+    if (block === undefined) return { taken };
+    header = undefined;
+    const { length, crc32, ...place } = chunk;
+    const content = block.subarray(0, length);
+    const isWhole = block[length] === LF && (crc32 === undefined || Bun.hash.crc32(content) === crc32);
+    if (!isWhole) return { taken, reading: { kind: "broken", error: TORN_CHUNK } };
+    const message: Message = { kind: "data", ...place, bytes: content };
+    return { taken, reading: { kind: "native", message, bytes: length } };
+  };
+
+  return {
+    get hasBegun() {
+      return lines.hasBegun || payload.hasBegun;
+    },
+    take(bytes) {
+      if (header !== undefined) return takePayload(bytes, header);
+      const { taken, line, isTooLong } = lines.take(bytes);
+      if (isTooLong === true) return { taken, reading: { kind: "broken", error: tooLong(limits.lineBytes) } };
+      const reading = line === undefined ? undefined : readLine(line);
+      return reading === undefined ? { taken } : { taken, reading };
+    },
+    readLine,
+    drop() {
+      header = undefined;
+      lines.drop();
+      payload.drop();
+    },
+  };
+}
+
+/** Returns the error for a line of more than `lineBytes`. */
+export function tooLong(lineBytes: number): NegotiatorError {
+  return new NegotiatorError("TOO_LARGE", `Cannot take a line of more than ${lineBytes} bytes`);
+}
+
+/** Whether the byte is one of the blanks that JSON allows between tokens (RFC 8259). */
+export function isBlank(byte: number): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
+
+/** An error costs far more than the bytes of a bad frame, so each is made once. */
+const TORN_CHUNK = new NegotiatorError("BAD_FRAME", "Cannot read a stream chunk: it is torn");
+const NO_CHECKSUM = new NegotiatorError("BAD_FRAME", "Cannot read a stream chunk: it has no checksum");

@@ -1,0 +1,78 @@
+/**
+ * The fixed first bytes of messages. A reader that has lost the order of frames finds the next message by
+ * them, so a raw payload on a port holds none of them.
+ */
+
+/** The first bytes of a hello. They hold a blank, so no native message can hold them. */
+export const HELLO_OPENING = Buffer.from('{"method": "negotiate:');
+
+/** The first bytes of every other native message. */
+export const NATIVE_OPENING = Buffer.from('{"jsonrpc":"2.0"');
+
+/** Each request of a python-negotiator holds one of these: the first from release 0.5 on, and a hello too. */
+const OLD_REQUESTS = [Buffer.from('"method": "'), Buffer.from('"command": "')];
+
+/** Returns whether the bytes hold what a message could begin with. The search runs at memory speed. */
+export function holdsOpening(bytes: Uint8Array): boolean {
+  return asBuffer(bytes).includes(NATIVE_OPENING) || holdsOldRequest(bytes);
+}
+
+/** Returns whether the bytes may hold a request of a python-negotiator. */
+export function holdsOldRequest(bytes: Uint8Array): boolean {
+  return OLD_REQUESTS.some((opening) => asBuffer(bytes).includes(opening));
+}
+
+/** Returns whether the bytes begin as a native message does. */
+export function isNative(bytes: Uint8Array): boolean {
+  return asBuffer(bytes.subarray(0, NATIVE_OPENING.length)).equals(NATIVE_OPENING);
+}
+
+/** Finds hellos in a stream of bytes. */
+export type HelloFinder = {
+  /**
+   * Returns where the first opening of a hello begins in these bytes. A negative place is in earlier bytes.
+   * Undefined if none ends here. Bytes after that opening have to be passed again.
+   */
+  find(bytes: Uint8Array): number | undefined;
+};
+
+/** Creates a finder that has seen no byte. */
+export function createHelloFinder(): HelloFinder {
+  /** How many bytes of an opening stand at the end of the earlier bytes. */
+  let begun = 0;
+
+  const continueBegun = (bytes: Uint8Array): "found" | "more" | "no" => {
+    const rest = HELLO_OPENING.subarray(begun, begun + bytes.length);
+    if (!asBuffer(bytes.subarray(0, rest.length)).equals(rest)) return "no";
+    begun += rest.length;
+    return begun === HELLO_OPENING.length ? "found" : "more";
+  };
+
+  return {
+    find(bytes) {
+      const before = begun;
+      // The opening's first byte does not occur in the rest of it, so at most one opening can have begun.
+      const continued = begun === 0 ? "no" : continueBegun(bytes);
+      if (continued === "more") return undefined;
+      begun = 0;
+      if (continued === "found") return -before;
+      const place = asBuffer(bytes).indexOf(HELLO_OPENING);
+      if (place !== -1) return place;
+      begun = lengthOfBegun(bytes);
+      return undefined;
+    },
+  };
+}
+
+function lengthOfBegun(bytes: Uint8Array): number {
+  const end = bytes.subarray(Math.max(0, bytes.length - HELLO_OPENING.length + 1));
+  const start = end.lastIndexOf(HELLO_OPENING[0] ?? 0);
+  if (start === -1) return 0;
+  const tail = end.subarray(start);
+  return asBuffer(tail).equals(HELLO_OPENING.subarray(0, tail.length)) ? tail.length : 0;
+}
+
+/** A view of the same memory: `Uint8Array` itself cannot search for several bytes. */
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

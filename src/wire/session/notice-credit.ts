@@ -1,0 +1,52 @@
+/** The credit for notices in both directions. The receiver gives more as time passes. */
+
+/** The credit of one session. A notice costs the bytes of its line and `NOTICE_BYTES` more. */
+export type NoticeCredit = {
+  /** Whether the peer still takes a notice whose line has so many bytes. */
+  allows(lineBytes: number): boolean;
+  /** Counts a sent notice. */
+  send(lineBytes: number): void;
+  /** The peer takes notices up to this total cost. A smaller limit than before does nothing. */
+  raise(limit: number): void;
+  /** Counts a received notice. Returns false when it exceeds the credit that the peer has. */
+  receive(lineBytes: number): boolean;
+  /**
+   * Returns the peer's new limit when it has used half of its credit. Called about once a second, so that
+   * notices cannot use up this side's time.
+   */
+  renew(): number | undefined;
+};
+
+/** Even an empty notice takes the time to handle it. */
+export const NOTICE_BYTES = 256;
+
+/**
+ * Creates the credit of a new session. `sendLimit` is the peer's first credit, `windowBytes` this side's.
+ */
+export function createNoticeCredit(options: { sendLimit: number; windowBytes: number }): NoticeCredit {
+  const { windowBytes } = options;
+  let { sendLimit } = options;
+  let receiveLimit = windowBytes;
+  let sent = 0;
+  let received = 0;
+
+  return {
+    allows: (lineBytes) => sent + lineBytes + NOTICE_BYTES <= sendLimit,
+    send(lineBytes) {
+      sent += lineBytes + NOTICE_BYTES;
+    },
+    raise(limit) {
+      sendLimit = Math.max(sendLimit, limit);
+    },
+    receive(lineBytes) {
+      if (received + lineBytes + NOTICE_BYTES > receiveLimit) return false;
+      received += lineBytes + NOTICE_BYTES;
+      return true;
+    },
+    renew() {
+      if (receiveLimit - received > windowBytes / 2) return undefined;
+      receiveLimit = received + windowBytes;
+      return receiveLimit;
+    },
+  };
+}

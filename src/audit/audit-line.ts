@@ -7,6 +7,9 @@ import { shorten } from "../shorten.ts";
 /** The other end of a call, as the channel identifies it. The host has neither name nor uuid. */
 export type AuditPeer = { guest?: string | undefined; uuid?: string | undefined };
 
+/** The local user that made an outgoing call, or that the other side names as the source of its call. */
+export type AuditUser = { uid?: number; name?: string; pid?: number; program?: string };
+
 /**
  * The end of a call that ran something. `bytes` counts each stream as it went over the channel. `builtin`
  * marks a built-in command.
@@ -32,6 +35,7 @@ export type AuditEntry = AuditResult & {
   peer: AuditPeer;
   callId?: string | undefined;
   method: string;
+  user?: AuditUser | undefined;
   command?: string | undefined;
   args?: readonly string[] | undefined;
   decision: "allowed" | "denied";
@@ -53,7 +57,7 @@ export type LeftOut = Pick<AuditEntry, "role" | "peer"> & { ran: boolean; leftOu
  * `time` is ISO 8601 in UTC. With `redactArguments` the arguments are replaced by their count and digest.
  */
 export function formatAuditLine(entry: AuditEntry, time: string, redactArguments: boolean): string {
-  const { role, direction, peer, callId, method, command, args, ...verdict } = entry;
+  const { role, direction, peer, callId, method, user, command, args, ...verdict } = entry;
   const { builtin, decision, rule, reason, ...outcome } = verdict;
   const line = {
     time,
@@ -62,6 +66,7 @@ export function formatAuditLine(entry: AuditEntry, time: string, redactArguments
     peer: clipPeer(peer),
     callId: clip(callId),
     method: clip(method),
+    user: user && { ...user, name: clip(user.name), program: clip(user.program) },
     command: clip(command),
     ...(args === undefined ? {} : formatArguments(args, redactArguments)),
     builtin,

@@ -26,6 +26,8 @@ export const SettingsSchema = v.strictObject({
   policyFile: v.optional(Path),
   /** Time for running calls to end after the daemon gets SIGTERM. */
   drainSeconds: v.optional(Seconds),
+  /** Whether bytes go over a port as they are. If not, every chunk is a line of text that people can read. */
+  rawPayloads: v.optional(v.boolean()),
   log: v.optional(
     v.strictObject({
       level: v.optional(v.picklist(LOG_LEVELS)),
@@ -75,6 +77,7 @@ export const DEFAULTS = {
   commandsDirectory: ["/usr/lib/negotiator/commands", "/etc/negotiator/commands"],
   policyFile: "/etc/negotiator/policy.toml",
   drainSeconds: 10,
+  rawPayloads: true,
   log: { level: "info", format: "text" },
   audit: {
     file: "/var/log/negotiator/audit.jsonl",

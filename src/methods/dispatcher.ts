@@ -6,6 +6,7 @@ import { logFor } from "../log.ts";
 import { createLimitedLog } from "../policy/limited-log.ts";
 import { mayEverExecute } from "../policy/policy.ts";
 import { shorten } from "../shorten.ts";
+import type { CallerInfo } from "../wire/message.ts";
 import type { IncomingCall } from "../wire/calls/incoming-call.ts";
 import { admit } from "./admission.ts";
 import type { Admission, AdmissionOptions } from "./admission.ts";
@@ -74,7 +75,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   return {
     async call(call) {
       const { method, params } = call;
-      const request = { callId: String(call.id), method, startMs: now() };
+      const request = { callId: call.id, method, user: call.caller, startMs: now() };
       const admission = admit(params, () => findCallMethod(methods, method), options);
       const ending = await settle(admission, ({ run, grant }) => run({ call, caller, grant, isOffered }));
       const toError = (thrown: unknown): NegotiatorError => errorFor(thrown, request, admission, options);
@@ -102,7 +103,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   };
 }
 
-type Request = { callId?: string; method: string; startMs: number };
+type Request = { callId?: string; method: string; user?: CallerInfo | undefined; startMs: number };
 type Seen = Admission<never, unknown>;
 type Ending<Ended> = { isDone: true; value: Ended } | { isDone: false; thrown: unknown };
 
@@ -166,7 +167,7 @@ function createEntry(
   problem: string | undefined,
   { role, direction, caller, now }: DispatcherOptions,
 ): AuditEntry {
-  const { callId, method, startMs } = request;
+  const { callId, method, user, startMs } = request;
   const { resource, target = identifyCaller(caller), rule } = admission;
   // A built-in command ignores its arguments, and a peer could fill the audit with them.
   const command =
@@ -179,6 +180,7 @@ function createEntry(
     peer: target,
     ...(callId === undefined ? {} : { callId }),
     method,
+    ...(user === undefined ? {} : { user }),
     ...command,
     ...verdictOf(failure),
     ...(rule === undefined ? {} : { rule }),

@@ -21,7 +21,7 @@ import { expectOtherRole } from "./wrong-side.ts";
 /** Options of a link to a peer. */
 export type PeerLinkOptions = Pick<
   LinkOptions,
-  "side" | "agent" | "makeId" | "served" | "firstHelloMs" | "onState"
+  "side" | "agent" | "makeId" | "served" | "firstHelloMs" | "onState" | "onRefused" | "offersRaw"
 > & {
   role: Role;
   limits: Limits;
@@ -51,8 +51,9 @@ export type PeerLink = {
   run(channel: Channel, signal: AbortSignal): Promise<LinkEnd>;
   /**
    * The peer, once its dialect is known. Rejects with the error of `explainNoAnswer` when that takes longer
-   * than `timeoutMs` (0 for no limit), when `signal` aborts and after `release`. Rejects with `BAD_REQUEST`
-   * if the peer has our own role, and with `CLOSED` after `close`.
+   * than `timeoutMs` (0 for no limit), when `signal` aborts and after `release`. Rejects with `UNSUPPORTED` or
+   * another reason if the peer refuses our hello, or we refuse its hello; with `BAD_REQUEST` if the peer has
+   * our own role; with `CLOSED` after `close`.
    */
   peer(timeoutMs: number, signal?: AbortSignal): Promise<Peer>;
   /** Ends all waiting in `peer`. */
@@ -90,6 +91,10 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
         limits,
         onRefused: (dialect) => (refusedIn = dialect),
       }),
+    onRefused(reason) {
+      detection.release();
+      options.onRefused?.(reason);
+    },
     onState(state, reason) {
       detection.follow(state, refusedIn);
       if (state === "open") for (const peer of foreignPeers.values()) peer.handOver();
@@ -146,9 +151,10 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
       return end;
     },
     async peer(timeoutMs, signal) {
-      const dialect = await detection.wait(timeoutMs, signal);
+      const dialect =
+        session.refusal === undefined ? await detection.wait(timeoutMs, signal) : detection.dialect;
       life.signal.throwIfAborted();
-      if (dialect === undefined) throw explainNoAnswer();
+      if (dialect === undefined) throw session.refusal ?? explainNoAnswer();
       const peer = foreignPeers.get(dialect);
       if (peer !== undefined) return peer;
       expectOtherRole(session, role);
@@ -163,12 +169,13 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
 }
 
 function pickSessionOptions(options: PeerLinkOptions): Omit<LinkOptions, "onCall"> {
-  const { side, agent, makeId, limits, served, firstHelloMs } = options;
+  const { side, agent, makeId, limits, served, firstHelloMs, offersRaw = true } = options;
   return {
     side,
     agent,
     makeId,
     limits,
+    offersRaw,
     ...(served === undefined ? {} : { served }),
     ...(firstHelloMs === undefined ? {} : { firstHelloMs }),
   };

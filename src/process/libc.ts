@@ -47,6 +47,21 @@ export function sendDatagram(path: Uint8Array, message: Uint8Array): boolean {
   return Number(sent) === message.length;
 }
 
+/**
+ * Returns the process at the other end of a connected unix socket, as it was when it connected: SO_PEERCRED of
+ * unix(7). Undefined when the call fails. `pid` is 0 for a process outside of our pid namespace.
+ */
+export function readPeerCredentials(fd: number): { pid: number; uid: number } | undefined {
+  const credentials = new Int32Array(3);
+  const length = new Uint32Array([credentials.byteLength]);
+  if (libc().getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ptr(credentials), ptr(length)) !== 0) return undefined;
+  const [pid = 0, uid = 0] = credentials;
+  return { pid, uid: uid >>> 0 };
+}
+
+/** The same numbers on all architectures we build for (include/uapi/asm-generic/socket.h). */
+const SOL_SOCKET = 1;
+const SO_PEERCRED = 17;
 /** The same number on all architectures we build for (include/uapi/asm-generic/fcntl.h). */
 const O_CLOEXEC = 0o2000000;
 const POLLFD_BYTES = 8;
@@ -70,6 +85,7 @@ function load() {
     clock_gettime: { args: ["i32", "ptr"], returns: "i32" },
     socket: { args: ["i32", "i32", "i32"], returns: "i32" },
     sendto: { args: ["i32", "ptr", "u64", "i32", "ptr", "u32"], returns: "i64" },
+    getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
     close: { args: ["i32"], returns: "i32" },
   });
 }

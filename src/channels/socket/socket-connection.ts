@@ -18,10 +18,10 @@ export type Connection = {
 };
 
 /**
- * Returns the options for `Bun.connect` and `Bun.listen`. `onOpen` gets the channel before its first byte. A
+ * Returns the options for `Bun.connect` and `Bun.listen`. `onOpen` gets the channel and its descriptor before the first byte. A
  * half-open socket stays writable.
  */
-export function connectionOptions(path: string, onOpen?: (channel: Channel) => void) {
+export function connectionOptions(path: string, onOpen?: (channel: Channel, descriptor: number) => void) {
   return {
     unix: path,
     allowHalfOpen: true,
@@ -29,7 +29,7 @@ export function connectionOptions(path: string, onOpen?: (channel: Channel) => v
     socket: {
       open(socket: Bun.Socket<Connection | undefined>) {
         socket.data = createConnection(socket, printable(path));
-        onOpen?.(socket.data.channel);
+        onOpen?.(socket.data.channel, descriptorOf(socket));
       },
       data: ({ data }: Bun.Socket<Connection | undefined>, bytes: Uint8Array) => data?.onData(bytes),
       drain: ({ data }: Bun.Socket<Connection | undefined>) => data?.onDrain(),
@@ -38,6 +38,11 @@ export function connectionOptions(path: string, onOpen?: (channel: Channel) => v
       error: ({ data }: Bun.Socket<Connection | undefined>) => data?.onClose(),
     },
   };
+}
+
+/** Bun has the descriptor of a socket, and its types do not name it. Returns -1 without one. */
+function descriptorOf(socket: object): number {
+  return "fd" in socket && typeof socket.fd === "number" ? socket.fd : -1;
 }
 
 /** The iteration also ends when the far end shuts down its sending side; then `write` still works. */

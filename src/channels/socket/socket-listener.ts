@@ -12,8 +12,15 @@ import { connectionOptions } from "./socket-connection.ts";
 import { findGroup } from "./socket-group.ts";
 import { checkDirectory, checkLength, findSocket } from "./socket-path.ts";
 
-/** `mode`: permission bits. `group`: the socket's group, if it exists. `onChannel` gets each connection. */
-export type ListenOptions = { mode: number; group?: string; onChannel: (channel: Channel) => void };
+/**
+ * `mode`: permission bits. `group`: the socket's group, if it exists. `onChannel` gets each connection, and its
+ * descriptor, which stays the channel's.
+ */
+export type ListenOptions = {
+  mode: number;
+  group?: string;
+  onChannel: (channel: Channel, descriptor: number) => void;
+};
 
 /**
  * Listens at `path`. Disposing ends all connections and removes the file. Makes the last directory if it is

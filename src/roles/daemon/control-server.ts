@@ -9,8 +9,10 @@ import { createLink } from "../../peers/link.ts";
 import { createLimitedLog } from "../../policy/limited-log.ts";
 import { printable } from "../../printable.ts";
 import type { Channel } from "../../wire/channel.ts";
+import type { CallerInfo } from "../../wire/message.ts";
 import { describeAgent, makeId } from "../identity.ts";
 import { CONTROL_GROUP } from "../cli/control-client.ts";
+import { describeLocalCaller } from "./local-caller.ts";
 
 /** Root and the members of the group may use the control socket. */
 const CONTROL_MODE = 0o660;
@@ -53,7 +55,7 @@ export function listenControl(
     now: () => performance.now(),
   });
 
-  const answer = async (channel: Channel, { call, notice }: Serve): Promise<void> => {
+  const answer = async (channel: Channel, caller: CallerInfo, { call, notice }: Serve): Promise<void> => {
     const idle = new AbortController();
     const abort = (): void => idle.abort();
     let idleTimer = setTimeout(abort, idleMs);
@@ -63,7 +65,8 @@ export function listenControl(
       agent: describeAgent(role),
       makeId,
       limits,
-      onCall: call,
+      // The caller's own claim does not count.
+      onCall: (incoming) => call({ ...incoming, caller }),
       onNotice: (method, params) => notice({ method, params }),
       onState(state) {
         clearTimeout(idleTimer);
@@ -84,10 +87,11 @@ export function listenControl(
   return listenSocket(path, {
     mode: CONTROL_MODE,
     group: CONTROL_GROUP,
-    onChannel(channel) {
+    onChannel(channel, descriptor) {
+      const caller = describeLocalCaller(descriptor);
       if (served < maxConnections) {
         served++;
-        return void answer(channel, serve).finally(() => served--);
+        return void answer(channel, caller, serve).finally(() => served--);
       }
       warn([], `${served} local connections are open: the daemon refuses more\n${listConnections(path)}`);
       if (refused >= REFUSED_CONNECTIONS) return void channel.close();
@@ -96,7 +100,7 @@ export function listenControl(
         call: (call) => call.fail(tooMany(path, maxConnections)),
         notice: () => undefined,
       };
-      return void answer(channel, refuse).finally(() => refused--);
+      return void answer(channel, caller, refuse).finally(() => refused--);
     },
   });
 }

@@ -72,9 +72,9 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   signals[Symbol.dispose]();
 }
 
-/** Its socket has users, and its limits were sent to the other sides, so these keys hold to the end. */
+/** Its socket has users, and the other sides know its limits and forms, so these keys hold to the end. */
 function findUnapplied(role: DaemonOptions["role"], first: Settings, next: Settings): string[] {
-  const fixed = [`${role}.control`, ...Object.keys(first.limits).map((name) => `limits.${name}`)];
+  const fixed = [`${role}.control`, "rawPayloads", ...Object.keys(first.limits).map((name) => `limits.${name}`)];
   return fixed.filter((key) => settingAt(first, key) !== settingAt(next, key));
 }
 

@@ -39,6 +39,8 @@ export type Services = AsyncDisposable & {
   relay: (methods: readonly Method[]) => Serve;
   /** The limits of one peer, as at the start: a reload does not change them. */
   readonly limits: Limits;
+  /** Whether stream chunks may go over a port as they are. A reload does not change it. */
+  readonly offersRaw: boolean;
   /** Takes new settings and reads the policy again. Running calls go on under the old ones. */
   reload: (config: Config) => void;
 };
@@ -95,6 +97,7 @@ export function createServices(role: "host" | "guest", first: Config): Services 
       return running.size;
     },
     limits: { ...DEFAULT_LIMITS, ...first.settings.limits },
+    offersRaw: first.settings.rawPayloads,
     reload(next) {
       ({ settings } = next);
       policy = loadPolicy(findPolicyFile(next), policy);

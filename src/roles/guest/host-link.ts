@@ -36,12 +36,15 @@ const log = logFor("daemon");
 /** Creates the links, which hold no port yet. Tests replace the kernel's `places`. */
 export function createHostLink(
   first: Settings,
-  services: Pick<Services, "serve" | "limits">,
+  services: Pick<Services, "serve" | "limits" | "offersRaw">,
   dialects: DialectTable,
   places: PortPlaces = {},
 ): HostLink {
   let settings = first;
   const tracker = createLinkStatus(services.limits);
+  const report = (error: NegotiatorError): void => {
+    if (tracker.recordError(error)) log.warn(`host: ${error.message}`);
+  };
   /** The error of the last failed attempt to open the channel. */
   let missing: NegotiatorError | undefined;
   /** Aborts when the settings name another device. */
@@ -59,11 +62,13 @@ export function createHostLink(
     agent: describeAgent("guest"),
     makeId,
     limits: services.limits,
+    offersRaw: services.offersRaw,
     serve,
     foreign: dialects.besideNative,
     isRedialled: true,
     dial: () => Promise.reject(explainNoAnswer(missing)),
     explainNoAnswer: () => explainNoAnswer(missing),
+    onRefused: report,
     onState(state, reason) {
       tracker.follow(session);
       log.debug(`host: ${state}${reason === undefined ? "" : `, ${reason.message}`}`);
@@ -77,8 +82,7 @@ export function createHostLink(
     log.info(`Serving the host at ${channel.label}`);
     const startMs = performance.now();
     const { state, reason } = await session.run(channel, leave);
-    if (state !== "ended" && reason !== undefined && tracker.recordError(reason))
-      log.warn(`host: ${reason.message}`);
+    if (state !== "ended" && reason !== undefined) report(reason);
     return leave.aborted || wentWell(startMs);
   };
 

@@ -31,10 +31,12 @@ export type GuestLinks = {
 /** Options of the links to a guest. */
 export type GuestLinksOptions = Pick<PeerLinkOptions, "explainNoAnswer"> & {
   endpoints: GuestEndpoints;
-  services: Pick<Services, "limits">;
+  services: Pick<Services, "limits" | "offersRaw">;
   dialects: DialectTable;
   /** Takes the guest's calls and notices. */
   serve: PeerLinkOptions["serve"];
+  /** Called when this side has refused a hello of the guest. */
+  onRefused: (reason: NegotiatorError) => void;
   /** Called after each change of the session's state. */
   onState: (session: PeerLink) => void;
 };
@@ -44,8 +46,8 @@ const FIRST_HELLO_MS = 1000;
 
 /** Creates the links, which have no channel yet. */
 export function createGuestLinks(options: GuestLinksOptions): GuestLinks {
-  const { endpoints, services, dialects, serve, explainNoAnswer, onState } = options;
-  const { limits } = services;
+  const { endpoints, services, dialects, serve, explainNoAnswer, onRefused, onState } = options;
+  const { limits, offersRaw } = services;
   const agent = describeAgent("host");
   const callCount = createSharedCallCount(limits);
   const life = new AbortController();
@@ -56,6 +58,7 @@ export function createGuestLinks(options: GuestLinksOptions): GuestLinks {
     agent,
     makeId,
     limits,
+    offersRaw,
     serve,
     explainNoAnswer,
     foreign: dialects.besideNative,
@@ -83,7 +86,7 @@ export function createGuestLinks(options: GuestLinksOptions): GuestLinks {
       const { dialler, isNative, foreign: [only] = [] } = dialects.portUse(port) ?? {};
       if (dialler === "host") return session;
       if (isNative === true || only === undefined || !canServe(only))
-        return createPeerLink({ ...shared, side: "listener", served: callCount.open() });
+        return createPeerLink({ ...shared, side: "listener", served: callCount.open(), onRefused });
       return createForeignLink(only, { serve, makeId, limits });
     },
     foreignPeer(dialect) {

@@ -65,6 +65,7 @@ export function createGuest(
     dialects,
     serve: services.serve({ via: "guest", name, ...(uuid === undefined ? {} : { uuid }) }),
     explainNoAnswer: () => explain(links.session),
+    onRefused: report(tracker, createLog(name)),
     onState(session) {
       tracker.follow(session);
       const { state } = session.session;
@@ -160,10 +161,10 @@ function redial({ endpoint, link, signal, last, onError }: Redialling): Promise<
       if (last !== undefined) last.failure = undefined;
       const { state, reason } = (await link.run(channel, signal)) ?? {};
       if (state !== "foreign" && reason !== undefined && !signal.aborted) onError(reason);
-      // An agent that refuses the hello is dialled less and less often. For a silent one the hello has waited
-      // already.
-      const isRefused = last !== undefined && state === "cut" && last.openedMs < startMs;
-      return !isRefused && wentWell(startMs);
+      // A session that was open makes the next pause short again. An agent that refuses the hello is dialled
+      // less and less often. For a silent one the hello has waited already.
+      if (last !== undefined && last.openedMs >= startMs) return true;
+      return state !== "cut" && wentWell(startMs);
     },
   });
 }

@@ -49,6 +49,8 @@ export type SessionOptions = {
   /** Called when `next` has something to return. */
   onOutput: () => void;
   onState?: (state: SessionState, reason?: NegotiatorError) => void;
+  /** Called when a hello was refused, by the peer or here. */
+  onRefused?: (reason: NegotiatorError) => void;
   /**
    * Called when the peer has sent too much invalid input. The session reads nothing more until `dial` or
    * `detach`, and the owner of the channel is to close it.
@@ -94,7 +96,10 @@ export function createSessionParts(options: SessionOptions) {
   });
   const timeout = createPeerTimeout({ ...common, conversation });
 
+  /** Why the last hello was refused; undefined since a session was open. */
+  const refusal: { reason: NegotiatorError | undefined } = { reason: undefined };
   const onOpen = (continuation: Continuation): void => {
+    refusal.reason = undefined;
     invalidInput.clearCount();
     timeout.restart();
     conversation.begin(continuation);
@@ -103,7 +108,9 @@ export function createSessionParts(options: SessionOptions) {
   };
   const onRefused = (reason: NegotiatorError): void => {
     controlQueue.clear();
+    refusal.reason = reason;
     conversation.end(side === "dialler" ? "cut" : "idle", reason);
+    options.onRefused?.(reason);
   };
   const dialling = createDialling({ ...common, onOpen, onRefused });
   const listening = createListening({ ...common, limit: limits.faults, onOpen, onRefused });
@@ -119,6 +126,7 @@ export function createSessionParts(options: SessionOptions) {
     invalidInput,
     conversation,
     timeout,
+    refusal,
     dialling,
     intake,
   };

@@ -18,6 +18,8 @@ export type Session = {
   readonly state: SessionState;
   /** Describes the peer. Known once the session was open. */
   readonly peer: Agent | undefined;
+  /** Why the last hello was refused; undefined since a session was open. */
+  readonly refusal: NegotiatorError | undefined;
   /** False when the peer has sent nothing for `unresponsiveAfterMs`, although it was pinged. */
   readonly isResponsive: boolean;
   /** When something last came in an open session, on the clock of `receive`; 0 when nothing ever did. */
@@ -41,7 +43,8 @@ export type Session = {
   /** Acts on the time that has passed. Called about once a second. */
   tick(nowMs: number): void;
   /**
-   * Starts a call. Throws `TOO_LARGE`, `BAD_REQUEST` or `CLOSED`; a later failure rejects the call's answer.
+   * Starts a call. Throws `TOO_LARGE`, `BAD_REQUEST`, `CLOSED` or the reason of `refusal`. A later failure
+   * rejects the call's answer.
    */
   call(options: CallOptions): OutgoingCall;
   /**
@@ -70,7 +73,7 @@ export type Session = {
 export function createSession(options: SessionOptions): Session {
   const { side, makeId, onOutput } = options;
   const { served, controlQueue, status, epochs, receiver, ...parts } = createSessionParts(options);
-  const { invalidInput, conversation, timeout, dialling, intake } = parts;
+  const { invalidInput, conversation, timeout, refusal, dialling, intake } = parts;
 
   const throwIfClosed = (): void => {
     const { state } = status;
@@ -84,6 +87,9 @@ export function createSession(options: SessionOptions): Session {
     },
     get peer() {
       return epochs.peer?.agent;
+    },
+    get refusal() {
+      return refusal.reason;
     },
     get isResponsive() {
       return timeout.isResponsive;
@@ -128,6 +134,7 @@ export function createSession(options: SessionOptions): Session {
     },
     call({ id = makeId(), ...call }) {
       throwIfClosed();
+      if (refusal.reason !== undefined) throw refusal.reason;
       return conversation.call({ id, ...call });
     },
     notify(method, params = {}) {

@@ -1,0 +1,34 @@
+/** Describes the local user at the other end of a control connection, for the peer and the audit. */
+import { readFileSync } from "node:fs";
+import { readPeerCredentials } from "../../process/libc.ts";
+import { lookUpUser } from "../../trust/users.ts";
+import type { CallerInfo } from "../../wire/message.ts";
+
+/** Longest name that the protocol takes. */
+const NAME_LENGTH = 256;
+
+/**
+ * Returns the user and the process that connected. A member is missing when it cannot be found: a user that
+ * is not in /etc/passwd has no name, and a process that has ended has no program.
+ */
+export function describeLocalCaller(descriptor: number): CallerInfo {
+  const credentials = readPeerCredentials(descriptor);
+  if (credentials === undefined) return {};
+  const { uid, pid } = credentials;
+  const name = attempt(() => lookUpUser(uid).name);
+  const program = attempt(() => readFileSync(`/proc/${pid}/comm`, "utf8").trimEnd());
+  return {
+    uid,
+    ...(name === undefined ? {} : { name }),
+    ...(pid === 0 ? {} : { pid }),
+    ...(program === undefined ? {} : { program }),
+  };
+}
+
+function attempt(find: () => string): string | undefined {
+  try {
+    return find().toWellFormed().slice(0, NAME_LENGTH);
+  } catch {
+    return undefined;
+  }
+}

@@ -182,8 +182,7 @@ const EXECUTED: AuditEntry = {
   rule: 2,
   exitCode: 0,
   signal: null,
-  timedOut: false,
-  cancelled: false,
+  endedBy: "command",
   bytes: { stdin: 0, stdout: 5, stderr: 0 },
   durationMs: 8,
 };

@@ -84,15 +84,16 @@ test("a command's exit code, outputs and byte counts reach the caller and the au
   await plant(directory, "both", "cat; echo error >&2; exit 4");
   const { link, lines, execute } = serve(directory);
   await using _ = link;
-  const progress: unknown[] = [];
-  const call = execute("both", [], { write: ["stdin"], onProgress: (value) => void progress.push(value) });
+  const messages: unknown[] = [];
+  const call = execute("both", [], { write: ["stdin"] });
+  call.listen((name, value) => messages.push({ name, value }));
   await call.writer("stdin").write(Buffer.from("input"));
   call.writer("stdin").end();
   const outputs = await Promise.all([readAll(call.reader("stdout")), readAll(call.reader("stderr"))]);
   const { result, streams } = await call.answer;
   expect(outputs).toEqual(["input", "error\n"]);
   expect(streams).toMatchObject({ stdout: { bytes: 5 }, stderr: { bytes: 6 } });
-  expect(progress).toEqual([{ exitCode: 4, signal: null }]);
+  expect(messages).toEqual([{ name: "exited", value: { exitCode: 4, signal: null } }]);
   expect(Object.keys(Object(result)).sort()).toEqual([
     "cancelled",
     "durationMs",
@@ -100,7 +101,7 @@ test("a command's exit code, outputs and byte counts reach the caller and the au
     "signal",
     "timedOut",
   ]);
-  expect(result).toMatchObject({ exitCode: 4, signal: null, timedOut: false, cancelled: false });
+  expect(result).toMatchObject({ exitCode: 4, signal: null, endedBy: "command" });
   await until("the audit has an entry", () => lines.length === 1);
   expect(lines[0]).toMatchObject({ exitCode: 4, bytes: { stdin: 5, stdout: 5, stderr: 6 } });
 });
@@ -135,7 +136,6 @@ test("the command's environment has the guest's name and uuid and the call id", 
 test.each([
   ["aB3-_.x", "aB3-_.x"],
   ["../$(id);`x`'\"|&", "..___id___x_____"],
-  [-7, "-7"],
 ])("the call id %p becomes %s in the environment", async (id, shown) => {
   await using directory = await createTemporaryDirectory();
   await plant(directory, "which", 'echo "$NEGOTIATOR_CALL_ID"');
@@ -257,7 +257,7 @@ test("the shortest deadline of caller, policy and command ends the command", asy
   await using directory = await createTemporaryDirectory();
   await plant(directory, "slow", "exec sleep 600");
   await plant(directory, "brief", "exec sleep 600", "timeoutSeconds = 0.1\n");
-  const timedOut = { timedOut: true, cancelled: false, signal: "SIGTERM" };
+  const timedOut = { endedBy: "deadline", signal: "SIGTERM" };
   const plain = serve(directory);
   await using owned = new AsyncDisposableStack();
   owned.use(plain.link);
@@ -288,11 +288,11 @@ test("a built-in command writes its output and exits with 0", async () => {
   await using _ = link;
   const call = execute("built", ["ignored"]);
   expect(await readAll(call.reader("stdout"))).toBe("inside\n");
-  expect((await call.answer).result).toMatchObject({ exitCode: 0, timedOut: false });
+  expect((await call.answer).result).toMatchObject({ exitCode: 0, endedBy: "command" });
   expect((await execute("built", [], { read: [] }).answer).result).toMatchObject({ exitCode: 0 });
 });
 
-test("a cancelled command ends by SIGTERM, with cancelled: true in the result", async () => {
+test("a cancelled command ends by SIGTERM, and the result says that it was cancelled", async () => {
   await using directory = await createTemporaryDirectory();
   await plant(directory, "slow", "echo on; exec sleep 600");
   const { link, execute } = serve(directory);
@@ -300,7 +300,7 @@ test("a cancelled command ends by SIGTERM, with cancelled: true in the result", 
   const call = execute("slow");
   await call.reader("stdout")[Symbol.asyncIterator]().next();
   call.cancel("enough");
-  expect((await call.answer).result).toMatchObject({ cancelled: true, signal: "SIGTERM" });
+  expect((await call.answer).result).toMatchObject({ endedBy: "cancel", signal: "SIGTERM" });
 });
 
 test.each<[string, unknown, string]>([

@@ -31,6 +31,8 @@ function createCall(isSent: boolean, isAwaited = true) {
     over: over.promise,
     isAwaited,
     receivedBytes: 0,
+    send: () => undefined,
+    listen: () => undefined,
     reader: noStream,
     writer: noStream,
     cancel: (reason) => void cancels.push(reason),

@@ -19,7 +19,7 @@ import { COMMANDS, runOn } from "./legacy/legacy-calls.ts";
 
 const RECHECK_MS = 5 * 60_000;
 const never = new AbortController().signal;
-const RESULT = { exitCode: 5, signal: null, timedOut: false, cancelled: false, durationMs: 1 };
+const RESULT = { exitCode: 5, signal: null, endedBy: "command", durationMs: 1 };
 const noAnswer = (): NegotiatorError => new NegotiatorError("NO_CHANNEL", "no answer");
 
 function createHostLink(options: Partial<PeerLinkOptions> = {}) {

@@ -3,8 +3,8 @@ import { expect, test } from "bun:test";
 import { checkMethod, checkNotices } from "../../src/peers/peer.ts";
 import { errorOf } from "../support/error-of.ts";
 
-const FEW = { methods: ["execute"], notices: false };
-const ALL = { methods: undefined, notices: true };
+const FEW = { methods: ["execute"], notices: false, messages: false };
+const ALL = { methods: undefined, notices: true, messages: true };
 
 test("a peer without the method throws UNSUPPORTED with its dialect and a remedy", () => {
   const { code, message } = errorOf(() => checkMethod(FEW, "old agent", "info"));

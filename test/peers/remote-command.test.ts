@@ -2,12 +2,13 @@
 import { executeOn, listCommandsOf } from "../../src/peers/remote-command.ts";
 import { createNativePeer } from "../../src/peers/native.ts";
 import { expect, test } from "bun:test";
+import type { ExecuteResult } from "../../src/methods/execute.ts";
 import { NegotiatorError } from "../../src/errors.ts";
 import type { IncomingCall } from "../../src/wire/calls/incoming-call.ts";
 import { rejectionOf } from "../support/error-of.ts";
 import { createServedLink } from "../support/served-link.ts";
 
-const RESULT = { exitCode: 0, signal: null, timedOut: false, cancelled: false, durationMs: 1 };
+const RESULT: ExecuteResult = { exitCode: 0, signal: null, endedBy: "command", durationMs: 1 };
 const explainNoAnswer = (): NegotiatorError => new NegotiatorError("NO_CHANNEL", "never sent");
 
 test("executeOn sends command, arguments, extra parameters, deadline and streams", async () => {

@@ -14,8 +14,7 @@ export const FINISHED: AuditEntry = {
   rule: 2,
   exitCode: 0,
   signal: null,
-  timedOut: false,
-  cancelled: false,
+  endedBy: "command",
   bytes: { stdin: 0, stdout: 12, stderr: 0 },
   durationMs: 3.5,
 };

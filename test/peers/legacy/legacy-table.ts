@@ -95,7 +95,7 @@ export const legacyTable: EnvelopeTable = {
     },
     {
       name: "a result with an id, which is not said",
-      message: { kind: "result", id: 4, result: "12", streams: {} },
+      message: { kind: "result", id: "four", result: "12", streams: {} },
       wire: '33\n{"result": "12", "success": true}',
       readsAs: result("12"),
     },
@@ -123,8 +123,8 @@ export const legacyTable: EnvelopeTable = {
     { kind: "request", method: "m", params: {} },
     { kind: "request", method: "m", params: [] },
     { kind: "ping" },
-    { kind: "data", call: 1, stream: "stdout", offset: 0, bytes: new Uint8Array(1) },
-    { kind: "cancel", call: 1 },
+    { kind: "data", call: "one", stream: "stdout", offset: 0, bytes: new Uint8Array(1) },
+    { kind: "message", call: "one", name: "cancel", value: {} },
   ],
   unreadable: [
     '{"success": 1}',

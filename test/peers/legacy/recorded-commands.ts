@@ -50,7 +50,7 @@ export function serveRecorded(call: IncomingCall): void {
 
 async function finish(call: IncomingCall, { stdout, exitCode, signal }: Ran): Promise<void> {
   await call.writer("stdout").write(Buffer.from(stdout));
-  call.respond({ exitCode, signal, timedOut: false, cancelled: false, durationMs: 1 });
+  call.respond({ exitCode, signal, endedBy: "command", durationMs: 1 });
 }
 
 /** Sorted, as our `list-commands` gives them. */

@@ -13,7 +13,7 @@ import { waitTurns } from "../../support/event-loop.ts";
 import { until } from "../../support/until.ts";
 
 const MESSAGE_BYTES = 64 * 1024;
-const RESULT = { exitCode: 0, signal: null, timedOut: false, cancelled: false, durationMs: 1 };
+const RESULT = { exitCode: 0, signal: null, endedBy: "command", durationMs: 1 };
 
 type Bench = { server: ForeignServer; calls: IncomingCall[]; answers: string[]; sent: string[] };
 

@@ -1,5 +1,6 @@
 /** The texts of the original: the blanks that it strips, its failure texts, and our reading of both. */
 import { describe, expect, test } from "bun:test";
+import type { ExecuteResult } from "../../../src/methods/execute.ts";
 import {
   fromLegacyResult,
   readLegacyFailure,
@@ -16,7 +17,7 @@ const bytes = (text: string): Uint8Array => Buffer.from(text);
 const refuse = (code: "DENIED" | "NO_COMMAND" | "NOT_EXECUTABLE"): string =>
   toLegacyRefusal(new NegotiatorError(code, "because"), ["x"]);
 const exited = (exitCode: number, output = ""): LegacyEnd => ({ exit: { exitCode, signal: null }, output });
-const ended = { exitCode: 0, signal: null, timedOut: false, cancelled: false, durationMs: 1 };
+const ended: ExecuteResult = { exitCode: 0, signal: null, endedBy: "command", durationMs: 1 };
 
 describe("a result", () => {
   const RESULTS = [
@@ -250,7 +251,7 @@ describe("the end of a command", () => {
 
   test("a deadline, a denial and a missing command have failure texts", () => {
     const late = toLegacyFailure(
-      { ...ended, exitCode: null, signal: "SIGTERM", timedOut: true },
+      { ...ended, exitCode: null, signal: "SIGTERM", endedBy: "deadline" },
       ["x"],
       bytes("o"),
     );

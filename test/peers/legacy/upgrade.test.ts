@@ -19,7 +19,7 @@ import { until } from "../../support/until.ts";
 import { COMMANDS, createPeerOver, runOn } from "./legacy-calls.ts";
 
 const explainNoAnswer = (): NegotiatorError => new NegotiatorError("NO_CHANNEL", "never sent");
-const RESULT = { signal: null, timedOut: false, cancelled: false, durationMs: 1 };
+const RESULT = { signal: null, endedBy: "command", durationMs: 1 };
 
 /** Channels to a native agent that takes no calls, and the number of dials. */
 function createNativePort() {

@@ -18,7 +18,7 @@ export const MADE_UP: ServingDialect = {
     { name: "made-up.to-guest", dialler: "host", callers: "host" },
     { name: "made-up.to-host", dialler: "guest", callers: "guest" },
   ],
-  can: { methods: ["execute"], notices: false },
+  can: { methods: ["execute"], notices: false, messages: false },
   recognises: (object) => "run" in object || "exit" in object,
   refusesHello: () => false,
   createFramer,
@@ -72,7 +72,7 @@ async function exchange(channel: Channel, order: Order, onSend: () => void) {
     for (const object of framer.push(bytes)) {
       if (object instanceof NegotiatorError) throw object;
       const { exit, output } = object;
-      const result = { exitCode: exit, signal: null, timedOut: false, cancelled: false, durationMs: 0 };
+      const result = { exitCode: exit, signal: null, endedBy: "command", durationMs: 0 };
       return { result, streams: { stdout: new TextEncoder().encode(String(output)) } };
     }
   }

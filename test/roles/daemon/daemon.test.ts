@@ -213,7 +213,7 @@ test(
     expect(host.map(({ callId }) => callId)).toEqual(guest.map(({ callId }) => callId));
     expect(new Set(host.map(({ callId }) => callId)).size).toBe(2);
     const common = { method: "execute", decision: "allowed" };
-    const counted = { ...common, command: "count", arguments: ["a b"], exitCode: 3, timedOut: false };
+    const counted = { ...common, command: "count", arguments: ["a b"], exitCode: 3, endedBy: "command" };
     const missing = { ...common, command: "no-such", arguments: [], errorCode: "NO_COMMAND" };
     const peer = { guest: "web1" };
     expect(host).toMatchObject([
@@ -236,7 +236,7 @@ test(
     const say = async (word: string, exitCode: string) => {
       await using control = await dialControl("host", stage.host.control);
       const params = { guest: "web1", command: "say", args: [word, exitCode] };
-      const call = control?.session.call({ id: 1, method: "execute", params, read: ["stdout"] });
+      const call = control?.session.call({ id: "one", method: "execute", params, read: ["stdout"] });
       if (call === undefined) throw new Error("No daemon listens");
       const words = await Array.fromAsync(call.reader("stdout"), (bytes) => Buffer.from(bytes).toString());
       return { said: words.join(""), result: (await call.answer).result };

@@ -2,6 +2,7 @@
 import { executeOn } from "../../../src/peers/remote-command.ts";
 import { createNativePeer } from "../../../src/peers/native.ts";
 import { expect, test } from "bun:test";
+import type { ExecuteResult } from "../../../src/methods/execute.ts";
 import { NegotiatorError } from "../../../src/errors.ts";
 import type { RemoteCommand } from "../../../src/peers/remote-command.ts";
 import { pipeCommand } from "../../../src/roles/daemon/pipe-command.ts";
@@ -11,7 +12,7 @@ import { rejectionOf } from "../../support/error-of.ts";
 import { createServedLink } from "../../support/served-link.ts";
 import { until } from "../../support/until.ts";
 
-const RESULT = { exitCode: 3, signal: null, timedOut: false, cancelled: false, durationMs: 1 };
+const RESULT: ExecuteResult = { exitCode: 3, signal: null, endedBy: "command", durationMs: 1 };
 
 function executeOver(session: Session, hasInput: boolean, signal?: AbortSignal): RemoteCommand {
   const peer = createNativePeer(session, {
@@ -70,13 +71,13 @@ test("a cancel reaches the far end with its reason, and the result comes back", 
   await using chain = createChain((call) => {
     call.signal.addEventListener("abort", () => {
       reasons.push(NegotiatorError.from(call.signal.reason).message);
-      call.respond({ ...RESULT, cancelled: true });
+      call.respond({ ...RESULT, endedBy: "cancel" });
     });
   }, false);
   const remote = chain.execute();
   await until("it is under way", () => chain.far.callee.incomingCount === 1);
   remote.cancel("enough of it");
-  expect(await remote.ended).toMatchObject({ cancelled: true });
+  expect(await remote.ended).toMatchObject({ endedBy: "cancel" });
   expect(reasons).toHaveLength(1);
   expect(reasons[0]).toContain("enough of it");
 });

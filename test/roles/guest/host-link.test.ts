@@ -20,7 +20,7 @@ async function countLooks(dialect: ForeignDialect): Promise<number> {
     devDirectory: "/nonexistent",
   };
   const serve = { call: () => undefined, notice: () => undefined };
-  const services = { serve: () => serve, limits: DEFAULT_LIMITS };
+  const services = { serve: () => serve, offersRaw: true, limits: DEFAULT_LIMITS };
   const link = createHostLink(DEFAULTS, services, createDialectTable([dialect]), places);
   const stop = new AbortController();
   await spyOnOutput(async () => {

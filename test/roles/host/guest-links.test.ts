@@ -98,10 +98,11 @@ test("a call in a foreign dialect dials the socket that the guest has now", asyn
   const endpoints = createGuestEndpoints(dialects);
   const links = createGuestLinks({
     endpoints,
-    services: { limits: DEFAULT_LIMITS },
+    services: { limits: DEFAULT_LIMITS, offersRaw: true },
     dialects,
     serve: { call: () => undefined, notice: () => undefined },
     explainNoAnswer: () => new NegotiatorError("NO_CHANNEL", "no answer"),
+    onRefused: () => undefined,
     onState: () => undefined,
   });
   const call = async (): Promise<string> => {

@@ -193,7 +193,7 @@ test(
     const { stage, evil } = scene;
     await using running = stage.host.launch(["execute", "-t", "0", "evil", "x"]);
     const { id } = await evil.heard("execute");
-    const result = { exitCode: 0, signal: null, timedOut: false, cancelled: false, durationMs: 1 };
+    const result = { exitCode: 0, signal: null, endedBy: "command", durationMs: 1 };
     const streams = { stdout: { bytes: 1000 }, stderr: { bytes: 0 } };
     await evil.raw(evil.counted({ id: String(id), result, streams }));
     const pong = evil.line({ method: "session.pong", params: {} });

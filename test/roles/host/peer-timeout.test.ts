@@ -47,7 +47,7 @@ test("a guest's command on the host ends when its agent does not come back", asy
   const ended = await until("the command has ended", async () =>
     (await stage.host.audit()).find((line) => line["command"] === "patient" && "durationMs" in line),
   );
-  expect(ended).toMatchObject({ direction: "incoming", cancelled: true });
+  expect(ended).toMatchObject({ direction: "incoming", endedBy: "cancel" });
 }, 60_000);
 
 test("a paused guest keeps its command on the host, and a guest that hangs loses it", async () => {

@@ -35,8 +35,8 @@ export type Dialect = {
 };
 
 /**
- * The meaning of a foreign peer's answer to our hello. `refused`: it speaks this dialect, and owes us nothing.
- * `reply`: it waits for these bytes first, and will then refuse.
+ * The meaning of a foreign peer's answer to our hello. `refused`: it speaks this dialect, and owes us
+ * nothing. `reply`: it waits for these bytes first, and will then refuse.
  */
 export type HelloAnswer = { kind: "refused" } | { kind: "reply"; bytes: Uint8Array };
 

@@ -82,15 +82,20 @@ export function createOldServer({ commands, write, work }: OldServerOptions): Ol
   };
 }
 
-/**
- * Runs an old server at the far end of a channel until the channel ends. A port returns the bytes of two host
- * clients in separate reads, while a socket joins them. So this splits the bytes before each of our hellos.
- */
+/** Runs an old server at the far end of a channel until the channel ends. */
 export function serveOldPeer(channel: Channel, options: Omit<OldServerOptions, "write">): OldServer {
-  const server = createOldServer({
-    ...options,
-    write: (bytes) => channel.write(bytes).catch(() => undefined),
-  });
+  return serveAt(channel, (write) => createOldServer({ ...options, write }));
+}
+
+/**
+ * Runs the server of `start` at the far end of a channel until the channel ends. A port returns the bytes of
+ * two host clients in separate reads, while a socket joins them. So this splits the bytes before each hello.
+ */
+export function serveAt<Server extends Pick<OldServer, "receive">>(
+  channel: Channel,
+  start: (write: OldServerOptions["write"]) => Server,
+): Server {
+  const server = start((bytes) => channel.write(bytes).catch(() => undefined));
   void (async () => {
     for await (const bytes of channel) {
       const parts = Buffer.from(bytes).toString("latin1").split(BEFORE_HELLO);

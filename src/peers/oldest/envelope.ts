@@ -3,7 +3,7 @@
  * without ids. Both sides send requests: an agent turns an unknown command back, and waits for our response.
  */
 import { NegotiatorError } from "../../errors.ts";
-import { asciiJson, encodeLengthPrefixed } from "../../wire/frames/length-prefixed.ts";
+import { encodeLengthPrefixed } from "../../wire/frames/length-prefixed.ts";
 import { isJsonObject } from "../../wire/json.ts";
 import type { JsonObject } from "../../wire/json.ts";
 import { helloMethod } from "../../wire/session/handshake.ts";
@@ -52,9 +52,9 @@ export function readReportedFailure({ command, args: [report] }: OldestRequest):
 }
 
 /**
- * Reads the meaning of an object for our hello with this nonce. An agent turns the hello back and repeats the result of
- * our response, and then it owes us nothing. An agent that reports a failure reports it to an earlier caller,
- * and has taken the hello for the response.
+ * Reads the meaning of an object for our hello with this nonce. An agent turns the hello back and repeats
+ * the result of our response, and then it owes us nothing. An agent that reports a failure reports it to an
+ * earlier caller, and has taken the hello for the response.
  */
 export function readHelloAnswer(object: JsonObject, nonce: string): HelloAnswer | undefined {
   if (!isOldestMessage(object)) return undefined;
@@ -92,7 +92,7 @@ export function encodeGreeting(name: string): Uint8Array {
 }
 
 function readError({ error }: JsonObject): string {
-  return typeof error === "string" ? error : asciiJson(error ?? null);
+  return typeof error === "string" ? error : "an error that is not text";
 }
 
 function badFrame(reason: string): NegotiatorError {

@@ -25,7 +25,7 @@ describe("readOldestMessage", () => {
     [
       "an error that is not text",
       { success: false, error: { a: [1] } },
-      { kind: "failure", text: '{"a": [1]}' },
+      { kind: "failure", text: "an error that is not text" },
     ],
   ])("%s is read", (_, object, message) => {
     expect(readOldestMessage(object)).toEqual(Object(message));

@@ -34,12 +34,21 @@ export type Dialect = {
   readonly can: Abilities;
 };
 
+/**
+ * The meaning of a foreign peer's answer to our hello. `refused`: it speaks this dialect, and owes us
+ * nothing. `reply`: it waits for these bytes first, and will then refuse.
+ */
+export type HelloAnswer = { kind: "refused" } | { kind: "reply"; bytes: Uint8Array };
+
 /** Any dialect but the native one. On a port shared with the native one, the hello shows which is spoken. */
 export type ForeignDialect = Dialect & {
   /** True if the object is a message of this dialect. */
   recognises(object: JsonObject): boolean;
-  /** True if the object is a peer's refusal of our hello with this nonce. Used only on shared ports. */
-  refusesHello(object: JsonObject, nonce: string): boolean;
+  /**
+   * Reads the meaning of a peer's object for our hello with this nonce; undefined if it is not about that
+   * hello. Used only on shared ports.
+   */
+  readHelloAnswer(object: JsonObject, nonce: string): HelloAnswer | undefined;
   /** Cuts bytes into objects. Used only on unshared ports: on shared ones the session cuts them. */
   createFramer(limits: Limits): ObjectFramer;
   /** Creates the object through which this side calls the peer. */
@@ -64,7 +73,10 @@ export type PeerLine = {
   dial: (signal: AbortSignal) => Promise<Channel>;
   /** True once a native agent is known to have replaced the foreign one. */
   isUpgraded: () => boolean;
-  /** The native peer that replaced the foreign one. Called after a call has met it. */
+  /**
+   * The native peer that replaced the foreign one. Called after a call has met an agent of another dialect.
+   * Rejects with `CLOSED` if that is not the native one.
+   */
   upgradedPeer: (signal: AbortSignal) => Promise<Peer>;
   /** All calls abort with it, for its reason. */
   life: AbortSignal;
@@ -74,7 +86,7 @@ export type PeerLine = {
 export type ForeignPeer = Peer & {
   /** The number of waiting and running calls. */
   readonly callCount: number;
-  /** Sends all calls that were not made yet to the native agent that replaced this peer. */
+  /** Sends all calls that were not made yet to the agent that replaced this peer. */
   handOver(): void;
 };
 

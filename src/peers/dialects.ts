@@ -1,6 +1,7 @@
 /** THE TABLE of dialects. To add a dialect, add a folder that defines its row, and list the row here. */
 import { createDialectTable } from "./dialect-table.ts";
 import { LEGACY } from "./legacy/legacy.ts";
+import { OLDEST } from "./oldest/oldest.ts";
 
 /** All dialects of this program. */
-export const DIALECTS = createDialectTable([LEGACY]);
+export const DIALECTS = createDialectTable([LEGACY, OLDEST]);

@@ -2,7 +2,7 @@
 import type { JsonObject } from "../wire/json.ts";
 import type { ForeignFrame, Session } from "../wire/session/session.ts";
 import { canServe } from "./dialect.ts";
-import type { ForeignDialect, ForeignServer, ServerLine } from "./dialect.ts";
+import type { ForeignDialect, ForeignServer, HelloAnswer, ServerLine } from "./dialect.ts";
 
 /** The servers of the foreign dialects on one session. */
 export type ForeignServers = {
@@ -22,7 +22,7 @@ export type ForeignServersOptions = Pick<ServerLine, "serve" | "makeId" | "limit
   onRefused: (dialect: ForeignDialect) => void;
 };
 
-/** Servers for these dialects. A listener answers calls; a dialler only detects the refusal of its hello. */
+/** Servers for these dialects. A listener answers calls; a dialler only detects who refuses its hello. */
 export function createForeignServers(
   session: Pick<Session, "sendForeign" | "unsentLines" | "yieldTo">,
   options: ForeignServersOptions,
@@ -45,19 +45,32 @@ export function createForeignServers(
     servers.get(dialect)?.take(object);
   };
 
-  const detect = (dialect: ForeignDialect, { object, hello }: ForeignFrame): void => {
-    if (hello === undefined || !dialect.refusesHello(object, hello)) return;
-    onRefused(dialect);
-    session.yieldTo(dialect.label);
+  const answer = (dialect: ForeignDialect, meant: HelloAnswer): void => {
+    if (meant.kind === "refused") {
+      onRefused(dialect);
+      session.yieldTo(dialect.label);
+      return;
+    }
+    // A peer that asks without end and reads no replies must not fill the queue.
+    if (session.unsentLines === 0) session.sendForeign(meant.bytes);
+  };
+
+  const detect = ({ object, hello }: ForeignFrame): boolean => {
+    for (const dialect of dialects) {
+      const meant = hello === undefined ? undefined : dialect.readHelloAnswer(object, hello);
+      if (meant === undefined) continue;
+      answer(dialect, meant);
+      return true;
+    }
+    return dialects.some((candidate) => candidate.recognises(object));
   };
 
   return {
     take(frame) {
+      if (side === "dialler") return detect(frame);
       const dialect = dialects.find((candidate) => candidate.recognises(frame.object));
-      if (dialect === undefined) return false;
-      if (side === "dialler") detect(dialect, frame);
-      else serveCaller(dialect, frame.object);
-      return true;
+      if (dialect !== undefined) serveCaller(dialect, frame.object);
+      return dialect !== undefined;
     },
     resume() {
       for (const server of servers.values()) server.resume();

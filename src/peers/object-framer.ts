@@ -1,10 +1,7 @@
-/** Cuts bytes into JSON objects: lines and length-prefixed frames. */
+/** Cuts bytes into the JSON objects of a dialect: each begins a line, and has no line end inside. */
 import { NegotiatorError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
-import { createBlockCutter } from "../wire/frames/block.ts";
-import { readLengthPrefix } from "../wire/frames/length-prefixed.ts";
-import { createLineCutter } from "../wire/frames/line.ts";
-import { isBlank, tooLong } from "../wire/frames/message-reader.ts";
+import { createObjectFinder } from "../wire/frames/object-finder.ts";
 import { parseJsonObject } from "../wire/json.ts";
 import type { JsonObject } from "../wire/json.ts";
 
@@ -14,38 +11,13 @@ export type ObjectFramer = {
   push(bytes: Uint8Array): Iterable<JsonObject | NegotiatorError>;
 };
 
-type Found = JsonObject | NegotiatorError | undefined;
-
-/** A framer for lines and length-prefixed frames up to these limits. */
-export function createObjectFramer(limits: Pick<Limits, "lineBytes" | "lengthPrefixedBytes">): ObjectFramer {
-  const lines = createLineCutter(limits.lineBytes);
-  const body = createBlockCutter();
-
-  const readLine = (line: Uint8Array): Found => {
-    const lengthBytes = readLengthPrefix(line);
-    if (lengthBytes === undefined) return line.every(isBlank) ? undefined : parse(line);
-    const isKept = lengthBytes <= limits.lengthPrefixedBytes;
-    body.begin(lengthBytes, isKept);
-    return isKept ? undefined : tooLong(limits.lengthPrefixedBytes);
-  };
-
-  const step = (bytes: Uint8Array): { taken: number; found?: Found } => {
-    if (body.hasBegun) {
-      const { taken, block } = body.take(bytes);
-      return { taken, found: block === undefined || block.length === 0 ? undefined : parse(block) };
-    }
-    const { taken, line, isTooLong } = lines.take(bytes);
-    if (isTooLong === true) return { taken, found: tooLong(limits.lineBytes) };
-    return { taken, found: line === undefined ? undefined : readLine(line) };
-  };
-
+/** A framer for objects up to this limit. Other lines, such as length prefixes, are skipped. */
+export function createObjectFramer(limits: Pick<Limits, "lengthPrefixedBytes">): ObjectFramer {
+  const finder = createObjectFinder(limits.lengthPrefixedBytes);
   return {
     *push(bytes) {
-      for (let rest = bytes; rest.length > 0;) {
-        const { taken, found } = step(rest);
-        rest = rest.subarray(taken);
-        if (found !== undefined) yield found;
-      }
+      for (let found = finder.push(bytes); found !== undefined; found = finder.push(found.rest))
+        yield "error" in found ? found.error : parse(found.bytes);
     },
   };
 }

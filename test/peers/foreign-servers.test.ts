@@ -6,13 +6,13 @@ import type { ForeignServersOptions } from "../../src/peers/foreign-servers.ts";
 import { createScriptedDialect } from "./scripted-dialect.ts";
 
 /** Servers of two dialects over a session that records what they do with it. */
-function createBench(side: ForeignServersOptions["side"]) {
+function createBench(side: ForeignServersOptions["side"], unsentLines = 3) {
   const [first, second] = [createScriptedDialect("first"), createScriptedDialect("second")];
   const session: string[] = [];
   const servers = createForeignServers(
     {
       sendForeign: (bytes) => void session.push(`sends ${new TextDecoder().decode(bytes)}`),
-      unsentLines: 3,
+      unsentLines,
       yieldTo: (label) => void session.push(`yields to ${label}`),
     },
     {
@@ -50,6 +50,18 @@ test("a dialler whose hello is refused reports the dialect, then yields to it", 
     taken: [],
     session: ["refused in first", "yields to first agent"],
   });
+});
+
+test("a dialler sends the reply that a peer waits for, and does not yield yet", () => {
+  const { session, servers } = createBench("dialler", 0);
+  expect(servers.take({ object: { asks: "nonce" }, hello: "nonce" })).toBe(true);
+  expect(session).toEqual(["sends first reply"]);
+});
+
+test("a dialler sends no reply while earlier bytes are unwritten", () => {
+  const { session, servers } = createBench("dialler", 1);
+  expect(servers.take({ object: { asks: "nonce" }, hello: "nonce" })).toBe(true);
+  expect(session).toEqual([]);
 });
 
 test.each([

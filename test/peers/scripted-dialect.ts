@@ -14,7 +14,10 @@ export type ScriptedDialect = {
   line: () => ServerLine;
 };
 
-/** A dialect of length-prefixed frames or lines. It recognises objects that have the member `name`. */
+/**
+ * A dialect of length-prefixed frames or lines. It recognises objects that have the member `name`. Their
+ * members `refuses` and `asks` hold the nonce of a hello.
+ */
 export function createScriptedDialect(name: string): ScriptedDialect {
   const taken: JsonObject[] = [];
   const events: string[] = [];
@@ -24,7 +27,11 @@ export function createScriptedDialect(name: string): ScriptedDialect {
     name,
     label: `${name} agent`,
     recognises: (object) => name in object,
-    refusesHello: (object, nonce) => object["refuses"] === nonce,
+    readHelloAnswer: (object, nonce) => {
+      if (object["asks"] === nonce)
+        return { kind: "reply", bytes: new TextEncoder().encode(`${name} reply`) };
+      return object["refuses"] === nonce ? { kind: "refused" } : undefined;
+    },
     createFramer: createObjectFramer,
     createServer(line) {
       last = line;

@@ -3,6 +3,7 @@
  * call at a time, and dies of the same input as 0.12.2.
  */
 import type { Channel } from "../../src/wire/channel.ts";
+import { createOldDevice, readCount } from "./old-device.ts";
 
 /**
  * How a command ends: `exit` is Python's return code, so -9 for signal 9. `fault` is an error text instead.
@@ -34,7 +35,6 @@ export type OldServer = {
   readonly isIdle: boolean;
 };
 
-const STDIO_BYTES = 4096;
 /** The start of our hello: its length, an empty line, its method. */
 const BEFORE_HELLO = /(?<!\d)(?=\d+\n\n\{"method": ?"negotiate:)/;
 const COMMANDS_DIRECTORY = "/usr/lib/negotiator/commands";
@@ -53,62 +53,17 @@ const EXPOSED: ReadonlySet<string> = new Set([
 
 /** Creates a server that waits for its first call. */
 export function createOldServer({ commands, write, work }: OldServerOptions): OldServer {
-  const device: Uint8Array[] = [];
+  const device = createOldDevice(write);
   const calls: OldCall[] = [];
-  let stdio = new Uint8Array(0);
   let death: string | undefined;
-  let isIdle = true;
-  let arrived = Promise.withResolvers<void>();
 
-  const fill = async (): Promise<void> => {
-    while (device.length === 0) {
-      arrived = Promise.withResolvers();
-      await arrived.promise;
-    }
-    const [piece = new Uint8Array(0)] = device.splice(0, 1);
-    if (piece.length > STDIO_BYTES) device.unshift(piece.slice(STDIO_BYTES));
-    stdio = piece.slice(0, STDIO_BYTES);
-  };
-  const take = (count: number): Uint8Array => {
-    const taken = stdio.slice(0, count);
-    stdio = stdio.slice(count);
-    return taken;
-  };
-  const readLine = async (): Promise<string> => {
-    const parts: Uint8Array[] = [];
-    for (;;) {
-      isIdle = parts.length === 0 && stdio.length === 0 && device.length === 0;
-      if (stdio.length === 0) await fill();
-      isIdle = false;
-      const end = stdio.indexOf(0x0a);
-      parts.push(take(end === -1 ? stdio.length : end + 1));
-      if (end !== -1) return Buffer.concat(parts).toString("latin1");
-    }
-  };
-  const readBody = async (count: number): Promise<Uint8Array> => {
-    const parts: Uint8Array[] = [];
-    for (let missing = count; missing > 0;) {
-      if (stdio.length === 0) await fill();
-      const part = take(missing);
-      parts.push(part);
-      missing -= part.length;
-    }
-    return Buffer.concat(parts);
-  };
-  const respond = async (answer: Record<string, unknown>): Promise<void> => {
-    // stdio would have to seek before it writes after a read-ahead, and a device cannot.
-    if (stdio.length > 0) throw new Error(`ESPIPE: ${stdio.length} bytes follow the request`);
-    const body = dumps(answer);
-    await write(Buffer.from(`${body.length}\n`));
-    await write(Buffer.from(body));
-  };
   const serve = async (): Promise<void> => {
     for (;;) {
-      const count = readCount(await readLine());
-      const call = readCall(await readBody(count));
+      const count = readCount(await device.readLine());
+      const call = readCall(await device.readBytes(count));
       calls.push(call);
       await work?.(call);
-      await respond(answer(call, commands));
+      await device.write(answer(call, commands));
     }
   };
 
@@ -116,29 +71,31 @@ export function createOldServer({ commands, write, work }: OldServerOptions): Ol
     death = thrown instanceof Error ? thrown.message : String(thrown);
   });
   return {
-    receive(bytes) {
-      if (bytes.length > 0) device.push(bytes.slice());
-      arrived.resolve();
-    },
+    receive: (bytes) => device.receive(bytes),
     get death() {
       return death;
     },
     calls,
     get isIdle() {
-      return isIdle && death === undefined && device.length === 0;
+      return device.isIdle && death === undefined;
     },
   };
 }
 
-/**
- * Runs an old server at the far end of a channel until the channel ends. A port returns the bytes of two host
- * clients in separate reads, while a socket joins them. So this splits the bytes before each of our hellos.
- */
+/** Runs an old server at the far end of a channel until the channel ends. */
 export function serveOldPeer(channel: Channel, options: Omit<OldServerOptions, "write">): OldServer {
-  const server = createOldServer({
-    ...options,
-    write: (bytes) => channel.write(bytes).catch(() => undefined),
-  });
+  return serveAt(channel, (write) => createOldServer({ ...options, write }));
+}
+
+/**
+ * Runs the server of `start` at the far end of a channel until the channel ends. A port returns the bytes of
+ * two host clients in separate reads, while a socket joins them. So this splits the bytes before each hello.
+ */
+export function serveAt<Server extends Pick<OldServer, "receive">>(
+  channel: Channel,
+  start: (write: OldServerOptions["write"]) => Server,
+): Server {
+  const server = start((bytes) => channel.write(bytes).catch(() => undefined));
   void (async () => {
     for await (const bytes of channel) {
       const parts = Buffer.from(bytes).toString("latin1").split(BEFORE_HELLO);
@@ -146,14 +103,6 @@ export function serveOldPeer(channel: Channel, options: Omit<OldServerOptions, "
     }
   })();
   return server;
-}
-
-function readCount(line: string): number {
-  const digits = line.trim();
-  if (!/^\d+$/.test(digits)) throw new Error(`ProtocolError: the count line is ${JSON.stringify(line)}`);
-  const count = Number(digits);
-  if (count > 2 ** 31) throw new Error(`MemoryError: ${digits} bytes`);
-  return count;
 }
 
 function readCall(body: Uint8Array): OldCall {
@@ -220,17 +169,4 @@ function failure(error: string): Record<string, unknown> {
 
 function quote(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
-}
-
-/** Formats JSON like `json.dumps` of Python 2. */
-function dumps(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(dumps).join(", ")}]`;
-  if (typeof value === "object" && value !== null)
-    return `{${Object.entries(value)
-      .map(([key, member]) => `${dumps(key)}: ${dumps(member)}`)
-      .join(", ")}}`;
-  return JSON.stringify(value).replace(
-    /[^ -~]/g,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
 }

@@ -9,9 +9,9 @@ import type { Channel } from "../../src/wire/channel.ts";
 import { createOldServer } from "./old-peer.ts";
 import type { OldServer, OldServerOptions } from "./old-peer.ts";
 
-/** An old guest's port. */
-export type OldPort = {
-  readonly agent: OldServer;
+/** A guest's port with an agent behind it. */
+export type PortOf<Agent> = {
+  readonly agent: Agent;
   /** Connects at once. A second client waits in silence until the first one has disconnected. */
   dial: () => Promise<Channel>;
   /** How many clients have connected so far. */
@@ -22,25 +22,33 @@ export type OldPort = {
   cut: () => void;
 };
 
+/** The port of an old guest. */
+export type OldPort = PortOf<OldServer>;
+
 /** `keepsOutput` decides whether output without a host client is kept for the next one, or lost. */
 export type OldPortOptions = Omit<OldServerOptions, "write"> & { keepsOutput?: () => boolean };
 
 /** Creates a port with a running agent. */
-export function createOldPort({ keepsOutput = () => true, ...options }: OldPortOptions): OldPort {
+export function createOldPort({ keepsOutput, ...options }: OldPortOptions): OldPort {
+  return createPortOf((write) => createOldServer({ ...options, write }), keepsOutput);
+}
+
+/** Creates a port with the agent of `start`, which writes to the port by `write`. */
+export function createPortOf<Agent extends Pick<OldServer, "receive">>(
+  start: (write: OldServerOptions["write"]) => Agent,
+  keepsOutput = () => true,
+): PortOf<Agent> {
   let current: MemoryPair | undefined;
   let kept: Uint8Array[] = [];
   let dialled = 0;
   let served = 0;
   let last: Promise<void> = Promise.resolve();
 
-  const agent = createOldServer({
-    ...options,
-    async write(bytes) {
-      const client = current?.ends[1];
-      if (client === undefined) {
-        if (keepsOutput()) kept.push(bytes);
-      } else await client.write(bytes).catch(() => undefined);
-    },
+  const agent = start(async (bytes) => {
+    const client = current?.ends[1];
+    if (client === undefined) {
+      if (keepsOutput()) kept.push(bytes);
+    } else await client.write(bytes).catch(() => undefined);
   });
   const serve = async (pair: MemoryPair): Promise<void> => {
     current = pair;

@@ -35,13 +35,15 @@ export function readLegacyAnswer(
   answer: LegacyAnswer,
   durationMs: number,
 ): ExchangeAnswer {
-  if (name === "execute") {
-    const { exit, output } = readEnd(answer, String(command));
-    const result = { ...exit, endedBy: "command", durationMs };
-    return { result, streams: { stdout: new TextEncoder().encode(output) } };
-  }
+  if (name === "execute") return createExecuteAnswer(readEnd(answer, String(command)), durationMs);
   if (answer.kind === "failure") throw new NegotiatorError("INTERNAL", clipText(answer.text));
   return { result: { commands: readNames(answer.result).map((found) => ({ name: found, kind: "user" })) } };
+}
+
+/** The end of a command as the answer to `execute`. `durationMs` is the duration of the call. */
+export function createExecuteAnswer({ exit, output }: LegacyEnd, durationMs: number): ExchangeAnswer {
+  const result = { ...exit, endedBy: "command", durationMs };
+  return { result, streams: { stdout: new TextEncoder().encode(output) } };
 }
 
 function readEnd(answer: LegacyAnswer, command: string): LegacyEnd {

@@ -19,7 +19,7 @@ export const LEGACY: ForeignDialect = {
   ports: NATIVE.ports,
   can: { methods: LEGACY_METHODS, notices: false, messages: false },
   recognises: (object) => legacyEnvelope.recognises(object),
-  refusesHello,
+  readHelloAnswer: (object, nonce) => (refusesHello(object, nonce) ? { kind: "refused" } : undefined),
   createFramer: createObjectFramer,
   createPeer: (line) =>
     createQueuedPeer(

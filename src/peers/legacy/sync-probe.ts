@@ -1,5 +1,6 @@
 /** A hello that only synchronises: after its refusal, the next answer belongs to our request. */
 import { DEFAULT_LIMITS } from "../../limits.ts";
+import type { JsonObject } from "../../wire/json.ts";
 import { encodeHello, PROTOCOL_VERSIONS } from "../../wire/session/handshake.ts";
 import type { Agent } from "../../wire/session/handshake.ts";
 
@@ -15,4 +16,9 @@ export function createSyncProbe(agent: Agent, makeId: () => string): SyncProbe {
   const session = { id: makeId(), received: 0 };
   const offer = { capabilities: [], agent, limits: { lineBytes: DEFAULT_LIMITS.lineBytes }, isProbe: true };
   return { nonce, bytes: encodeHello({ nonce, versions: PROTOCOL_VERSIONS, session, ...offer }) };
+}
+
+/** True if the object repeats the nonce. Only an answer to this probe can do that, whatever its dialect. */
+export function isAboutProbe(object: JsonObject, nonce: string): boolean {
+  return Object.values(object).some((value) => typeof value === "string" && value.includes(nonce));
 }

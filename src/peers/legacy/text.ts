@@ -56,14 +56,19 @@ export type LegacyEnd = { exit: Pick<ExecuteResult, "exitCode" | "signal">; outp
 /**
  * The end of a command and its output, from the failure text of an old server. Throws `NO_COMMAND` or
  * `NOT_EXECUTABLE` if the command was not started, or perhaps not. Throws `INTERNAL` for any other text.
+ * `remedy` is for a missing command.
  */
-export function readLegacyFailure(text: string, command: string): LegacyEnd {
+export function readLegacyFailure(
+  text: string,
+  command: string,
+  remedy = "List its commands with list-commands",
+): LegacyEnd {
   const exit = fromLegacyFailure(text);
   const output = outputOfLegacyFailure(text);
   const name = printable(command);
-  if (exit === undefined) throw notStarted(legacyFault(text), name, text);
+  if (exit === undefined) throw notStarted(legacyFault(text), name, text, remedy);
   if (output === "" && AMBIGUOUS.some((form) => form.test(text)))
-    throw perhapsNotStarted(exit.exitCode, name, text);
+    throw perhapsNotStarted(exit.exitCode, name, text, remedy);
   return { exit, output };
 }
 
@@ -98,25 +103,35 @@ const AMBIGUOUS = [
   /^External command failed with exit code 12[67]!(?:\n\nCommand:\n| \(command: )bash -c /,
 ];
 
-function perhapsNotStarted(exitCode: number | null, name: string, text: string): NegotiatorError {
+function perhapsNotStarted(
+  exitCode: number | null,
+  name: string,
+  text: string,
+  remedy: string,
+): NegotiatorError {
   const words = `The command "${name}" failed with exit code ${exitCode}: the old agent`;
   const itself = "or it chose that exit code itself";
   return exitCode === 127
-    ? noCommand(`${words} did not find it or its interpreter, ${itself}`, text)
+    ? noCommand(`${words} did not find it or its interpreter, ${itself}`, text, remedy)
     : new NegotiatorError("NOT_EXECUTABLE", `${words} could not execute it, ${itself}`, quoting(text));
 }
 
-function notStarted(code: ReturnType<typeof legacyFault>, name: string, text: string): NegotiatorError {
+function notStarted(
+  code: ReturnType<typeof legacyFault>,
+  name: string,
+  text: string,
+  remedy: string,
+): NegotiatorError {
   if (code === "INTERNAL") return new NegotiatorError(code, `The old agent reports: ${clipText(text)}`);
   const words = `Cannot run "${name}": the old agent`;
   return code === "NO_COMMAND"
-    ? noCommand(`${words} did not find it, or what starts it, such as its interpreter`, text)
+    ? noCommand(`${words} did not find it, or what starts it, such as its interpreter`, text, remedy)
     : new NegotiatorError(code, `${words} could not execute it`, quoting(text));
 }
 
-function noCommand(message: string, text: string): NegotiatorError {
+function noCommand(message: string, text: string, remedy: string): NegotiatorError {
   return new NegotiatorError("NO_COMMAND", message, {
-    remedy: `List its commands with list-commands; the old agent reports: ${clipText(text)}`,
+    remedy: `${remedy}; the old agent reports: ${clipText(text)}`,
   });
 }
 

@@ -9,7 +9,10 @@ export type InputCollector = {
   bytes: Promise<Uint8Array>;
 };
 
-/** Creates a collector. A write beyond `limitBytes` rejects with `TOO_LARGE`, and so does `bytes`. */
+/**
+ * Creates a collector. A write beyond `limitBytes` rejects with `TOO_LARGE`, and so does `bytes`. With a
+ * limit of 0 the error is `UNSUPPORTED`.
+ */
 export function createInputCollector(options: { limitBytes: number; label: string }): InputCollector {
   const { limitBytes, label } = options;
   const { promise: bytes, resolve, reject } = Promise.withResolvers<Uint8Array>();
@@ -25,8 +28,7 @@ export function createInputCollector(options: { limitBytes: number; label: strin
         parts.push(part.slice());
         if (length <= limitBytes) return Promise.resolve();
         parts.length = 0;
-        const message = `The peer (${label}) takes at most ${limitBytes} bytes of input`;
-        const error = new NegotiatorError("TOO_LARGE", message);
+        const error = tooMuchInput(limitBytes, label);
         reject(error);
         return Promise.reject(error);
       },
@@ -36,4 +38,12 @@ export function createInputCollector(options: { limitBytes: number; label: strin
       },
     },
   };
+}
+
+function tooMuchInput(limitBytes: number, label: string): NegotiatorError {
+  if (limitBytes > 0)
+    return new NegotiatorError("TOO_LARGE", `The peer (${label}) takes at most ${limitBytes} bytes of input`);
+  return new NegotiatorError("UNSUPPORTED", `The peer (${label}) takes no input for a command`, {
+    remedy: "Call again without input: add -n to execute, or </dev/null",
+  });
 }

@@ -22,7 +22,7 @@ export type QueuedDialect<Request> = {
   createRequest: (method: string, params: unknown, input: Uint8Array) => Request;
   /**
    * Makes the call on a fresh channel. Calls `onSend` before the peer can receive the request. Resolves to
-   * undefined, without the call, if a native agent answers.
+   * undefined, without the call, if an agent of another dialect answers.
    */
   exchange: (channel: Channel, request: Request, onSend: () => void) => Promise<ExchangeAnswer | undefined>;
 };
@@ -51,7 +51,7 @@ export function createQueuedPeer<Request>(dialect: QueuedDialect<Request>, line:
     deadline.signal.throwIfAborted();
     if (upgraded.aborted || line.isUpgraded()) return undefined;
     const answer = await callOnce({ request, deadline, upgraded, dialect, line });
-    // The next calls in the queue would meet the native agent too.
+    // The next calls in the queue would meet the other agent too.
     if (answer === undefined && !upgraded.aborted) handOver();
     return answer;
   };

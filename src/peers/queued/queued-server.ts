@@ -1,6 +1,7 @@
 /** Answers a peer whose messages have no ids: one request at a time, in the order of the requests. */
 import { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
+import { isJsonObject } from "../../wire/json.ts";
 import type { ForeignServer, ServerLine } from "../dialect.ts";
 
 /** The parts of a server that depend on the dialect. */
@@ -16,6 +17,8 @@ export type QueuedRequests<Request> = {
 };
 
 const log = logFor("peers");
+
+const EMPTY_TEXT_BYTES = 32;
 
 /** More requests get no answer. A refusal out of order would look like the answer to another request. */
 const WAITING_REQUESTS = 64;
@@ -81,4 +84,14 @@ export function createQueuedServer<Request>(
       presence = new AbortController();
     },
   };
+}
+
+/** Returns how much memory a parsed JSON value takes, in bytes, for `bytesOf`. */
+export function estimateBytes(value: unknown): number {
+  if (typeof value === "string") return EMPTY_TEXT_BYTES + Buffer.byteLength(value);
+  let bytes = EMPTY_TEXT_BYTES;
+  if (Array.isArray(value)) for (const item of value) bytes += estimateBytes(item);
+  else if (isJsonObject(value))
+    for (const [key, member] of Object.entries(value)) bytes += estimateBytes(key) + estimateBytes(member);
+  return bytes;
 }

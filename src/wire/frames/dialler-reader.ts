@@ -1,24 +1,29 @@
 /** Reads the bytes of a dialler's channel: first the answer to its hello, then native messages. */
 import type { Limits } from "../../limits.ts";
 import { native } from "../dialects/native.ts";
-import type { JsonObject } from "../json.ts";
+import { parseJsonObject } from "../json.ts";
 import type { Reading } from "../reading.ts";
-import { createAnswerFinder } from "./answer-finder.ts";
-import type { AnswerFinder } from "./answer-finder.ts";
-import type { FrameReader } from "./listener-reader.ts";
 import { TORN } from "./listener-reader.ts";
+import type { FrameReader } from "./listener-reader.ts";
 import { createMessageReader } from "./message-reader.ts";
+import { createObjectFinder } from "./object-finder.ts";
+import type { ObjectFinder } from "./object-finder.ts";
+import { holdsOldRequest, isNative } from "./openings.ts";
 
 /** The reader of a dialler. It reads nothing before the first `expectAnswer`. */
 export type DiallerReader = FrameReader & {
-  /** A hello with this nonce was sent: its answer comes next. All bytes before the answer are ignored. */
+  /**
+   * A hello with this nonce was sent. All bytes before its answer are ignored, but for the messages of an old
+   * peer that may be about the hello.
+   */
   expectAnswer(nonce: string): void;
 };
 
 /** Creates the reader of a dialler. */
 export function createDiallerReader(limits: Pick<Limits, "lineBytes">): DiallerReader {
   const messages = createMessageReader(limits, { needsChecksum: false });
-  let finder: AnswerFinder | undefined;
+  let finder: ObjectFinder | undefined;
+  let nonce = Buffer.alloc(0);
   let isOrdered = false;
 
   const lose = (): void => {
@@ -35,18 +40,31 @@ export function createDiallerReader(limits: Pick<Limits, "lineBytes">): DiallerR
     }
   }
 
+  /** Nobody knew the nonce before its hello, so an object that holds it is about the hello. */
+  const readObject = (bytes: Uint8Array): Reading | undefined => {
+    const isAboutHello = Buffer.from(bytes).includes(nonce);
+    if (isAboutHello && isNative(bytes)) return readAnswer(bytes, nonce.toString());
+    return isAboutHello || holdsOldRequest(bytes) ? readForeign(bytes) : undefined;
+  };
+
   return {
     get hasBegun() {
       return messages.hasBegun;
     },
     *push(bytes) {
-      if (finder === undefined) return yield* read(bytes);
-      const answer = finder.push(bytes);
-      if (answer === undefined) return;
-      finder = undefined;
-      isOrdered = true;
-      yield readAnswer(answer.object);
-      yield* read(answer.rest);
+      let rest = bytes;
+      while (finder !== undefined && rest.length > 0) {
+        const found = finder.push(rest);
+        if (found === undefined) return;
+        ({ rest } = found);
+        const reading = "bytes" in found ? readObject(found.bytes) : undefined;
+        if (reading?.kind === "native") {
+          finder = undefined;
+          isOrdered = true;
+        }
+        if (reading !== undefined) yield reading;
+      }
+      yield* read(rest);
     },
     drop() {
       if (!messages.hasBegun) return undefined;
@@ -58,14 +76,28 @@ export function createDiallerReader(limits: Pick<Limits, "lineBytes">): DiallerR
       finder = undefined;
       lose();
     },
-    expectAnswer(nonce) {
+    expectAnswer(given) {
       lose();
-      finder = createAnswerFinder(nonce, limits.lineBytes);
+      nonce = Buffer.from(given);
+      finder = createObjectFinder(limits.lineBytes);
     },
   };
 }
 
-function readAnswer(object: JsonObject): Reading {
-  if (!native.recognises(object)) return { kind: "foreign", object };
-  return { kind: "native", message: native.decode(object), bytes: 0 };
+function readAnswer(bytes: Uint8Array, nonce: string): Reading | undefined {
+  try {
+    const message = native.decode(parseJsonObject(bytes));
+    const isAnswer = (message.kind === "result" || message.kind === "failure") && message.id === nonce;
+    return isAnswer ? { kind: "native", message, bytes: bytes.length } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function readForeign(bytes: Uint8Array): Reading | undefined {
+  try {
+    return { kind: "foreign", object: parseJsonObject(bytes) };
+  } catch {
+    return undefined;
+  }
 }

@@ -75,10 +75,12 @@ export function encodeHello({ nonce, ...params }: Hello): Uint8Array {
 
 /**
  * The members of a request to python-negotiator 0.1 and 0.2, which exit on a request without a command. They
- * send an unknown command back as a request of their own.
+ * send an unknown command back as a request to us. Such an agent may still wait for the answer to a request
+ * that it sent to an earlier caller, and exits if the next frame has no `success`. So the hello is an answer
+ * too. The agent then repeats the result.
  */
 function oldestRequest(command: string): Record<string, unknown> {
-  return { command, arguments: [], keyword_arguments: {} };
+  return { command, arguments: [], keyword_arguments: {}, success: true, result: command };
 }
 
 /** Whether the message is a hello. */

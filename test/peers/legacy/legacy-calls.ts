@@ -1,7 +1,7 @@
 /** Creates python-negotiator peers over channels in memory, and runs commands on them. */
 import { executeOn } from "../../../src/peers/remote-command.ts";
 import { NegotiatorError } from "../../../src/errors.ts";
-import type { ForeignPeer } from "../../../src/peers/dialect.ts";
+import type { ForeignDialect, ForeignPeer } from "../../../src/peers/dialect.ts";
 import { LEGACY } from "../../../src/peers/legacy/legacy.ts";
 import type { Peer } from "../../../src/peers/peer.ts";
 import type { ExecuteRequest } from "../../../src/peers/remote-command.ts";
@@ -19,14 +19,17 @@ export const COMMANDS: Record<string, OldCommand> = {
   long: ([size = "0"]) => ({ stdout: "x".repeat(Number(size)) }),
 };
 
+/** `dialect` is that of python-negotiator 0.5 and later by default. */
+type PeerOverOptions = { isUpgraded?: () => boolean; life?: AbortSignal; dialect?: ForeignDialect };
+
 /** A python-negotiator peer over the channels of `dial`. `upgradedPeer` gets the calls after an upgrade. */
 export function createPeerOver(
   dial: (signal: AbortSignal) => Promise<Channel>,
   upgradedPeer = (): Promise<Peer> =>
     Promise.reject(new NegotiatorError("INTERNAL", "there is no other peer")),
-  options: { isUpgraded?: () => boolean; life?: AbortSignal } = {},
+  { dialect = LEGACY, ...options }: PeerOverOptions = {},
 ): ForeignPeer {
-  return LEGACY.createPeer({
+  return dialect.createPeer({
     agent: describeAgent("host"),
     makeId,
     dial,

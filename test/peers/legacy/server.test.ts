@@ -1,72 +1,21 @@
 /** The daemon's answers to an old peer: the original's results without its holes, under policy and audit. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { chmod, readFile } from "node:fs/promises";
-import { createMemoryPair } from "../../support/memory-channel.ts";
-import { createServices } from "../../../src/roles/daemon/services.ts";
-import { createListener } from "../listener.ts";
-import { DEFAULTS } from "../../../src/config/settings.ts";
-import type { Settings } from "../../../src/config/settings.ts";
 import { createOldClient, frame } from "../../support/old-client.ts";
 import type { OldClient } from "../../support/old-client.ts";
 import { chooseSeed, createRandom } from "../../support/random.ts";
 import { spyOnOutput } from "../../support/spied-output.ts";
-import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
-import { unsetConfig } from "../../support/unset-config.ts";
 import { until } from "../../support/until.ts";
+import { createServedStage } from "./served-stage.ts";
+import type { ServedStage } from "./served-stage.ts";
 
 setDefaultTimeout(60_000);
 
-const SCRIPTS: Record<string, string> = {
-  show: '#!/bin/sh\nfor word in "$@"; do echo "[$word]"; done\n',
-  cat: "#!/bin/sh\nexec cat\n",
-  fail: "#!/bin/sh\necho out\necho err >&2\nexit 3\n",
-  die: "#!/bin/sh\nkill -9 $$\n",
-  spew: "#!/bin/sh\nwhile :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done\n",
-  guest: '#!/bin/sh\necho "$NEGOTIATOR_ROLE $NEGOTIATOR_GUEST"\n',
-};
+type Stage = ServedStage & { client: OldClient };
 
-type Stage = AsyncDisposable & {
-  client: OldClient;
-  plant: (name: string, text: string, mode: number) => Promise<void>;
-  audit: () => Promise<Record<string, unknown>[]>;
-};
-
-/** A daemon's link to the guest web1, with real commands. `policy` is its policy file. */
-async function createStage({ policy }: { policy?: string } = {}): Promise<Stage> {
-  await using owned = new AsyncDisposableStack();
-  const directory = owned.use(await createTemporaryDirectory());
-  for (const [name, script] of Object.entries(SCRIPTS))
-    await chmod(await directory.write(`commands/${name}`, script), 0o755);
-  if (policy !== undefined) await directory.write("policy.toml", policy);
-  const settings: Settings = {
-    ...DEFAULTS,
-    commandsDirectory: [directory.at("commands")],
-    policyFile: directory.at("policy.toml"),
-    audit: { ...DEFAULTS.audit, file: directory.at("audit.jsonl") },
-  };
-  const services = owned.use(createServices("host", unsetConfig(settings)));
-  const limits = { ...services.limits, lengthPrefixedBytes: 256 * 1024 };
-  const link = createListener(services.serve({ via: "guest", name: "web1" }), limits);
-  const pair = createMemoryPair();
-  pair.flow();
-  const running = link.run(pair.ends[1], new AbortController().signal);
-  owned.defer(async () => {
-    await pair.ends[0].close();
-    await running;
-  });
-  const stage = owned.move();
-  return {
-    client: createOldClient(pair.ends[0]),
-    plant: async (name, text, mode) => chmod(await directory.write(`commands/${name}`, text), mode),
-    async audit() {
-      const text = await readFile(directory.at("audit.jsonl"), "utf8").catch(() => "");
-      return text
-        .split("\n")
-        .filter(Boolean)
-        .map((line): Record<string, unknown> => JSON.parse(line));
-    },
-    [Symbol.asyncDispose]: () => stage.disposeAsync(),
-  };
+/** A host's daemon for the guest web1, and the guest's client. */
+async function createStage(options?: { policy?: string }): Promise<Stage> {
+  const stage = await createServedStage(options);
+  return { ...stage, client: createOldClient(stage.channel) };
 }
 
 const result = (value: unknown): object => ({ result: value, success: true });

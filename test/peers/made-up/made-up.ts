@@ -20,7 +20,7 @@ export const MADE_UP: ServingDialect = {
   ],
   can: { methods: ["execute"], notices: false, messages: false },
   recognises: (object) => "run" in object || "exit" in object,
-  refusesHello: () => false,
+  readHelloAnswer: () => undefined,
   createFramer,
   createServer,
   createPeer: (line) =>

@@ -1,6 +1,6 @@
 /** Commands: which files and built-ins can be called, and the errors of the others. */
 import { expect, test } from "bun:test";
-import { chmod, chown, mkdir, rm, symlink } from "node:fs/promises";
+import { chmod, chown, mkdir, open, rm, symlink } from "node:fs/promises";
 import { NegotiatorError } from "../../src/errors.ts";
 import type { Builtin } from "../../src/methods/builtin/builtins.ts";
 import { listCommands, resolveCommand } from "../../src/methods/commands.ts";
@@ -277,10 +277,8 @@ test("the description in NAME.toml comes before the comment in the script", asyn
     stdin: true,
   });
   await commands.add("first/backup.toml", "stdin = false\n", 0o644);
-  expect(await resolveCommand("backup", commands.sources, isOffered)).toMatchObject({
-    description: "old",
-    stdin: false,
-  });
+  const { commands: list } = await listCommands(commands.sources);
+  expect(list[0]).toMatchObject({ name: "backup", description: "old", stdin: false });
 });
 
 test.each([
@@ -317,6 +315,35 @@ test("a NAME.toml that others may write to makes its command unusable", async ()
   await commands.add("first/backup");
   await commands.add("first/backup.toml", "", 0o666);
   expect(await commands.errorOf("backup")).toMatchObject({ code: "BAD_CONFIG" });
+});
+
+test.each([
+  ["nowhere", "absent.toml"],
+  ["to itself", "backup.toml"],
+  ["through a file", "backup/its.toml"],
+])("a NAME.toml that is a link %s makes its command unusable", async (_, target) => {
+  await using commands = await createCommands();
+  await commands.add("first/backup");
+  await symlink(target, commands.at("first/backup.toml"));
+  expect(await commands.messagesOf("backup")).toMatchObject({
+    code: "BAD_CONFIG",
+    fullMessage: expect.stringContaining("it is a link that does not lead to a file"),
+  });
+  expect(await commands.names()).toEqual(["find-it"]);
+});
+
+test("a link to a removed file that is still open gets NOT_EXECUTABLE: its way cannot be judged", async () => {
+  await using commands = await createCommands();
+  const path = await commands.add("second/open");
+  const file = await open(path);
+  try {
+    await symlink(`/proc/self/fd/${file.fd}`, commands.at("first/tool"));
+    await rm(path);
+    expect(await commands.names()).toEqual(["find-it"]);
+    expect((await commands.messagesOf("tool")).publicMessage).toBe('Cannot run "tool": it cannot be reached');
+  } finally {
+    await file.close();
+  }
 });
 
 test("a link to a file in a directory that others may write to gets NOT_EXECUTABLE", async () => {

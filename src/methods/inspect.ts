@@ -1,7 +1,7 @@
 /** Checks whether the files and directories of commands are safe to use. */
 import type { Stats } from "node:fs";
 import { basename } from "node:path";
-import { errnoOf, NegotiatorError } from "../errors.ts";
+import { NegotiatorError } from "../errors.ts";
 import type { Eyes } from "../trust/look.ts";
 import { findOwnershipFault } from "../trust/ownership.ts";
 import type { TrustFault } from "../trust/ownership.ts";
@@ -100,9 +100,11 @@ function look(path: string, uid: number, eyes: Eyes): Looked {
 
 function judgeWay(path: string, uid: number, eyes: Eyes): TrustFault | undefined {
   try {
-    return judgePath(path, { uid, groups: "own" }, eyes);
+    const fault = judgePath(path, { uid, groups: "own" }, eyes);
+    return fault === "absent" ? unreachable(path) : fault;
   } catch (thrown) {
-    if (errnoOf(thrown) === "ENOENT" || thrown instanceof NegotiatorError) return unreachable(path);
+    // Its links form a loop.
+    if (thrown instanceof NegotiatorError) return unreachable(path);
     throw thrown;
   }
 }

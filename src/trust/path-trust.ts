@@ -26,11 +26,17 @@ export type PathTrust = { uid: number; groups: "meant" | "own" };
  * is checked.
  */
 export function findPathFault(path: string, trust: PathTrust): TrustFault | undefined {
-  return judgeNow((eyes) => judgePath(path, trust, eyes));
+  const fault = judgeNow((eyes) => judgePath(path, trust, eyes));
+  if (fault !== "absent") return fault;
+  throw Object.assign(new Error(`ENOENT: no such file or directory, lstat '${path}'`), { code: "ENOENT" });
 }
 
-/** Does what `findPathFault` does, as a judgement that looks through `eyes`. */
-export function judgePath(path: string, trust: PathTrust, eyes: Eyes): TrustFault | undefined {
+/**
+ * Does what `findPathFault` does, as a judgement that looks through `eyes`. Returns `absent` if a part of the
+ * path is missing: most machines have only one directory of commands, and an exception would cost each call
+ * more than the looks.
+ */
+export function judgePath(path: string, trust: PathTrust, eyes: Eyes): TrustFault | "absent" | undefined {
   // The first name is empty and stands for "/".
   const names = path.split("/");
   let place = "/";
@@ -38,7 +44,7 @@ export function judgePath(path: string, trust: PathTrust, eyes: Eyes): TrustFaul
   for (let name = names.shift(); name !== undefined; name = names.shift()) {
     const next = join(place, name);
     const status = eyes.statusOf(next);
-    if (status === undefined) throw absent(next);
+    if (status === undefined) return "absent";
     if (status.isSymbolicLink()) {
       links++;
       if (links > MOST_LINKS) throw tooManyLinks(path);
@@ -89,11 +95,6 @@ function judgeDirectory(
     publicProblem: PUBLIC_PROBLEM,
     remedy: `Correct it with: chmod g-w ${shown}`,
   };
-}
-
-/** An error like that of `lstat`. */
-function absent(path: string): Error {
-  return Object.assign(new Error(`ENOENT: no such file or directory, lstat '${path}'`), { code: "ENOENT" });
 }
 
 function foreignOwner(path: string, owner: number): TrustFault {

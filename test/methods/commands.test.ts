@@ -1,6 +1,6 @@
 /** Commands: which files and built-ins can be called, and the errors of the others. */
 import { expect, test } from "bun:test";
-import { chmod, chown, mkdir, open, rm, symlink } from "node:fs/promises";
+import { chmod, chown, mkdir, rm, symlink } from "node:fs/promises";
 import { NegotiatorError } from "../../src/errors.ts";
 import type { Builtin } from "../../src/methods/builtin/builtins.ts";
 import { listCommands, resolveCommand } from "../../src/methods/commands.ts";
@@ -330,20 +330,6 @@ test.each([
     fullMessage: expect.stringContaining("it is a link that does not lead to a file"),
   });
   expect(await commands.names()).toEqual(["find-it"]);
-});
-
-test("a link to a removed file that is still open gets NOT_EXECUTABLE: its way cannot be judged", async () => {
-  await using commands = await createCommands();
-  const path = await commands.add("second/open");
-  const file = await open(path);
-  try {
-    await symlink(`/proc/self/fd/${file.fd}`, commands.at("first/tool"));
-    await rm(path);
-    expect(await commands.names()).toEqual(["find-it"]);
-    expect((await commands.messagesOf("tool")).publicMessage).toBe('Cannot run "tool": it cannot be reached');
-  } finally {
-    await file.close();
-  }
 });
 
 test("a link to a file in a directory that others may write to gets NOT_EXECUTABLE", async () => {

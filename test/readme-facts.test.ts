@@ -20,6 +20,7 @@ import { noGuest } from "../src/roles/host/guests.ts";
 import { explainNoAnswer as explainGuestNoAnswer, noCallingPort } from "../src/roles/host/no-answer.ts";
 import { splitWords } from "../src/roles/cli/shell-words.ts";
 import { DEFAULTS } from "../src/config/settings.ts";
+import { judgeNow } from "../src/trust/look.ts";
 import {
   blocksOf,
   expectGoodUsage,
@@ -141,7 +142,8 @@ describe("an example in a page", () => {
     const text = tomlOf("docs/COMMANDS.md", "check-process.toml");
     await directory.write("check-process.toml", text);
     await chmod(directory.at("check-process.toml"), 0o644);
-    const description = await readDescription(directory.at("check-process"), process.getuid?.() ?? 0);
+    const path = directory.at("check-process");
+    const description = judgeNow((eyes) => readDescription(path, process.getuid?.() ?? 0, eyes));
     expect(description).toMatchObject({ timeoutSeconds: 5, user: "nobody", stdin: false });
   });
 

@@ -2,12 +2,15 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf, NegotiatorError } from "../errors.ts";
+import { judge } from "../trust/local-paths.ts";
+import { judgeLater, Unseen } from "../trust/look.ts";
+import type { Eyes, Seen } from "../trust/look.ts";
 import { nearest } from "../nearest.ts";
 import { printable } from "../printable.ts";
 import { shorten } from "../shorten.ts";
 import type { TrustFault } from "../trust/ownership.ts";
 import type { Builtin } from "./builtin/builtins.ts";
-import { readDescription } from "./describe.ts";
+import { readComment, readDescription } from "./describe.ts";
 import type { CommandDescription } from "./describe.ts";
 import { inspectDirectory, inspectFile } from "./inspect.ts";
 import type { FileState } from "./inspect.ts";
@@ -35,18 +38,22 @@ export type CommandList = { commands: Command[]; problems: NegotiatorError[] };
 /**
  * Returns all commands, sorted by name. A file that is not executable is neither a command nor a problem.
  * Rejects if a directory cannot be read.
+ *
+ * Adds everything that the list depends on to `seen`, each path before its content is read: if all of it is
+ * still the same, the list is too.
  */
-export async function listCommands(sources: CommandSources): Promise<CommandList> {
+export async function listCommands(sources: CommandSources, seen: Seen = new Map()): Promise<CommandList> {
   const found = new Map<string, Command | undefined>();
   const problems: NegotiatorError[] = [];
   for (const directory of sources.directories) {
-    const names = await readNames(directory);
-    const fault = names.length === 0 ? undefined : await inspectDirectory(directory, sources.uid);
-    if (fault !== undefined) problems.push(unsafeDirectory(directory, fault));
-    for (const name of names) {
-      if (found.has(name)) continue;
-      const file = await examine(directory, name, sources.uid);
-      if (file.kind === "absent") continue;
+    const fault = await judgeLater((eyes) => inspectDirectory(directory, sources.uid, eyes), seen);
+    const all = await readNames(directory, seen);
+    if (all.length > 0 && fault !== undefined) problems.push(unsafeDirectory(directory, fault));
+    const names = all.filter((name) => !found.has(name));
+    const files = await Promise.all(names.map((name) => describe(directory, name, sources.uid, seen)));
+    for (const [index, name] of names.entries()) {
+      const file = files[index];
+      if (file === undefined || file.kind === "absent") continue;
       // A file that must not be run still hides later commands of its name, as in `resolveCommand`.
       found.set(name, file.kind === "user" && fault === undefined ? file : undefined);
       if (file.kind === "unsafe") problems.push(fullErrorOf(file.error));
@@ -60,9 +67,9 @@ export async function listCommands(sources: CommandSources): Promise<CommandList
 }
 
 /**
- * Returns the command with that name. Throws public errors (see `public-error.ts`): `NO_COMMAND` with similar
- * names that `isOffered` accepts, `NOT_EXECUTABLE` for a file that must not be run, `BAD_CONFIG` for an
- * unusable description.
+ * Returns the command with that name, without the description from its script. Throws public errors (see
+ * `public-error.ts`): `NO_COMMAND` with similar names that `isOffered` accepts, `NOT_EXECUTABLE` for a file
+ * that must not be run, `BAD_CONFIG` for an unusable description.
  *
  * The file is checked here and run later. Only users who may write to its directory can replace it in
  * between. The checks allow only root and our own user there, and we do not protect against them. A link is
@@ -74,17 +81,8 @@ export async function resolveCommand(
   isOffered: (name: string) => boolean,
 ): Promise<Command> {
   if (isCommandName(name)) {
-    for (const directory of sources.directories) {
-      const file = await examine(directory, name, sources.uid);
-      if (file.kind === "absent") continue;
-      const fault = await inspectDirectory(directory, sources.uid);
-      if (fault !== undefined) {
-        const reason = `the directory it is in ${fault.publicProblem}`;
-        throw cannotRun(name, reason, unsafeDirectory(directory, fault));
-      }
-      if (file.kind === "user") return file;
-      throw file.error;
-    }
+    const file = await judge((eyes) => findFile(name, sources, eyes));
+    if (file !== undefined) return file;
     const builtin = sources.builtins.find((candidate) => candidate.name === name);
     if (builtin !== undefined) return fromBuiltin(builtin);
   }
@@ -100,24 +98,53 @@ export async function resolveCommand(
 }
 
 type UserCommand = Extract<Command, { kind: "user" }>;
+type Examined = UserCommand | Exclude<FileState, { kind: "usable" }>;
 
-async function examine(
-  directory: string,
-  name: string,
-  uid: number,
-): Promise<UserCommand | Exclude<FileState, { kind: "usable" }>> {
+function findFile(name: string, { directories, uid }: CommandSources, eyes: Eyes): Command | undefined {
+  for (const directory of directories) {
+    const fault = inspectDirectory(directory, uid, eyes);
+    const file = examine(directory, name, uid, eyes);
+    if (file.kind === "absent") continue;
+    if (fault !== undefined) {
+      const reason = `the directory it is in ${fault.publicProblem}`;
+      throw cannotRun(name, reason, unsafeDirectory(directory, fault));
+    }
+    if (file.kind === "user") return file;
+    throw file.error;
+  }
+  return undefined;
+}
+
+function examine(directory: string, name: string, uid: number, eyes: Eyes): Examined {
   const path = join(directory, name);
-  const state = await inspectFile(path, uid);
+  const state = inspectFile(path, uid, eyes);
   if (state.kind !== "usable") return state;
   try {
-    return { name, kind: "user", path, ...(await readDescription(path, uid)) };
-  } catch (error) {
-    const full = NegotiatorError.from(error);
-    return { kind: "unsafe", error: cannotRun(name, "its description cannot be used", full) };
+    return { name, kind: "user", path, ...readDescription(path, uid, eyes) };
+  } catch (thrown) {
+    if (thrown instanceof Unseen) throw thrown;
+    return unusableDescription(name, thrown);
   }
 }
 
-async function readNames(directory: string): Promise<string[]> {
+async function describe(directory: string, name: string, uid: number, seen: Seen): Promise<Examined> {
+  const file = await judgeLater((eyes) => examine(directory, name, uid, eyes), seen);
+  if (file.kind !== "user" || file.description !== undefined) return file;
+  try {
+    const description = await readComment(file.path);
+    return description === undefined ? file : { ...file, description };
+  } catch (thrown) {
+    return unusableDescription(name, thrown);
+  }
+}
+
+function unusableDescription(name: string, thrown: unknown): Examined {
+  const full = NegotiatorError.from(thrown);
+  return { kind: "unsafe", error: cannotRun(name, "its description cannot be used", full) };
+}
+
+async function readNames(directory: string, seen: Seen): Promise<string[]> {
+  await judgeLater((eyes) => eyes.targetStatusOf(directory), seen);
   try {
     return (await readdir(directory)).filter(isCommandName);
   } catch (error) {

@@ -1,9 +1,9 @@
 /** Reads the description of a user command: a TOML file beside it, or a comment in the script. */
-import { readFile } from "node:fs/promises";
 import * as v from "valibot";
-import { errnoOf, NegotiatorError } from "../errors.ts";
+import { NegotiatorError } from "../errors.ts";
 import { printable } from "../printable.ts";
 import { parseStrictToml } from "../strict/strict.ts";
+import type { Eyes } from "../trust/look.ts";
 import { inspectSettings } from "./inspect.ts";
 
 /** The keys of NAME.toml, the description of the command NAME. */
@@ -18,43 +18,34 @@ const DescriptionSchema = v.strictObject({
   stdin: v.optional(v.boolean()),
 });
 
-/** The content of NAME.toml, with the description from the script if NAME.toml has none. */
+/** The content of NAME.toml. */
 export type CommandDescription = v.InferOutput<typeof DescriptionSchema>;
 
 /**
- * Returns the description of the command at `path`. NAME.toml comes before a `# negotiator: TEXT` line in the
- * first bytes of the script. Throws `BAD_CONFIG` if NAME.toml is invalid, too long, or could be changed by
- * others. An unusable NAME.toml is never ignored, because it can name the user that the command runs as.
+ * Returns the content of NAME.toml for the command at `path`. Throws `BAD_CONFIG` if NAME.toml is invalid,
+ * too long, or could be changed by others. An unusable NAME.toml is never ignored, because it can name the
+ * user that the command runs as.
  */
-export async function readDescription(path: string, uid: number): Promise<CommandDescription> {
-  const settings = await readSettings(`${path}.toml`, uid);
-  if (settings.description !== undefined) return settings;
-  const description = await readComment(path);
-  return description === undefined ? settings : { ...settings, description };
+export function readDescription(path: string, uid: number, eyes: Eyes): CommandDescription {
+  const settings = `${path}.toml`;
+  const bytes = inspectSettings(settings, uid, eyes);
+  if (bytes === undefined) return {};
+  if (bytes <= MAX_SETTINGS_BYTES)
+    return parseStrictToml(DescriptionSchema, eyes.contentOf(settings), settings);
+  const problem = `it has more than ${MAX_SETTINGS_BYTES} bytes`;
+  throw new NegotiatorError("BAD_CONFIG", `Cannot use ${settings}: ${problem}`);
 }
 
-const MAX_SETTINGS_BYTES = 65_536;
-const COMMENT_BYTES = 4096;
-
-async function readSettings(path: string, uid: number): Promise<CommandDescription> {
-  try {
-    await inspectSettings(path, uid);
-    const bytes = await readFile(path);
-    if (bytes.byteLength <= MAX_SETTINGS_BYTES)
-      return parseStrictToml(DescriptionSchema, bytes.toString(), path);
-    throw new NegotiatorError(
-      "BAD_CONFIG",
-      `Cannot use ${path}: it has more than ${MAX_SETTINGS_BYTES} bytes`,
-    );
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return {};
-    throw error;
-  }
-}
-
-async function readComment(path: string): Promise<string | undefined> {
+/**
+ * Resolves with the text of a `# negotiator: TEXT` line in the first bytes of the script at `path`, or with
+ * undefined. It describes a command whose NAME.toml has no description.
+ */
+export async function readComment(path: string): Promise<string | undefined> {
   const head = await Bun.file(path).slice(0, COMMENT_BYTES).text();
   if (!head.startsWith("#!")) return undefined;
   const text = /^[ \t]*#[ \t]*negotiator:[ \t]*(\S.*?)[ \t\r]*$/m.exec(head)?.[1];
   return text === undefined ? undefined : printable(text.slice(0, 200));
 }
+
+const MAX_SETTINGS_BYTES = 65_536;
+const COMMENT_BYTES = 4096;

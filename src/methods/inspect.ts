@@ -1,11 +1,11 @@
 /** Checks whether the files and directories of commands are safe to use. */
-import { lstat, stat } from "node:fs/promises";
 import type { Stats } from "node:fs";
 import { basename } from "node:path";
-import { errnoOf, NegotiatorError } from "../errors.ts";
+import { NegotiatorError } from "../errors.ts";
+import type { Eyes } from "../trust/look.ts";
 import { findOwnershipFault } from "../trust/ownership.ts";
 import type { TrustFault } from "../trust/ownership.ts";
-import { findPathFault } from "../trust/path-trust.ts";
+import { judgePath } from "../trust/path-trust.ts";
 import { cannotRun } from "./public-error.ts";
 
 /**
@@ -20,10 +20,10 @@ export type FileState =
  * owner of a file and everybody who may write to it, or replace a link to it, can make us run anything: they
  * must be root or `uid`.
  */
-export async function inspectFile(path: string, uid: number): Promise<FileState> {
-  const stats = await statsOf(path);
+export function inspectFile(path: string, uid: number, eyes: Eyes): FileState {
+  const { isLink, stats, wayFault } = look(path, uid, eyes);
   if (stats === undefined) {
-    if (!(await isLink(path))) return { kind: "absent" };
+    if (!isLink) return { kind: "absent" };
     const problem = "it is a link that leads nowhere";
     const error = notExecutable(path, problem, problem, `See where with: readlink -f ${path}`);
     return { kind: "unsafe", error };
@@ -34,27 +34,34 @@ export async function inspectFile(path: string, uid: number): Promise<FileState>
     const error = notExecutable(path, problem, problem, `Set it with: chmod 755 ${path}`);
     return { kind: "plain", error };
   }
-  const fault = findOwnershipFault(stats, uid, path) ?? (await findLinkFault(path, uid));
+  const fault = findOwnershipFault(stats, uid, path) ?? wayFault;
   if (fault === undefined) return { kind: "usable" };
   const { problem, publicProblem, remedy } = fault;
   return { kind: "unsafe", error: notExecutable(path, `it ${publicProblem}`, problem, remedy) };
 }
 
 /**
- * Returns what is wrong with a directory of commands, if others could put files into it or replace it. Throws
- * what `stat` throws.
+ * Returns what is wrong with a directory of commands: others could put files into it or replace it, or it is
+ * missing.
  */
-export async function inspectDirectory(path: string, uid: number): Promise<TrustFault | undefined> {
-  return findOwnershipFault(await stat(path), uid, path) ?? findPathFault(path, { uid, groups: "own" });
+export function inspectDirectory(path: string, uid: number, eyes: Eyes): TrustFault | undefined {
+  // A look below a directory follows its links, so the way is judged first.
+  const wayFault = judgeWay(path, uid, eyes);
+  const { stats } = look(path, uid, eyes);
+  if (stats === undefined) return wayFault ?? unreachable(path);
+  return findOwnershipFault(stats, uid, path) ?? wayFault;
 }
 
-/** Throws `BAD_CONFIG` if others could write this file of settings, and what `stat` throws. */
-export async function inspectSettings(path: string, uid: number): Promise<void> {
-  const stats = await stat(path);
-  const fault = stats.isFile()
-    ? (findOwnershipFault(stats, uid, path) ?? (await findLinkFault(path, uid)))
-    : { problem: "it is not a file", remedy: `Correct it with: rm -r ${path}` };
-  if (fault === undefined) return;
+/**
+ * Returns the size of a file of settings in bytes, or undefined if there is none. Throws `BAD_CONFIG` if
+ * others could write it, and for a link that leads nowhere.
+ */
+export function inspectSettings(path: string, uid: number, eyes: Eyes): number | undefined {
+  const { isLink, stats, wayFault } = look(path, uid, eyes);
+  if (stats === undefined && !isLink) return undefined;
+  const isFile = stats?.isFile() === true;
+  const fault = isFile ? (findOwnershipFault(stats, uid, path) ?? wayFault) : notAFile(path, isLink);
+  if (fault === undefined) return stats?.size;
   throw new NegotiatorError("BAD_CONFIG", `Cannot use ${path}: ${fault.problem}`, {
     remedy: fault.remedy,
   });
@@ -72,25 +79,37 @@ function notExecutable(
   return cannotRun(basename(path), publicProblem, full);
 }
 
-/** The caller checks the directory of the file. A link can lead out of it, so its way is checked too. */
-async function findLinkFault(path: string, uid: number): Promise<TrustFault | undefined> {
-  return (await isLink(path)) ? findPathFault(path, { uid, groups: "own" }) : undefined;
+function notAFile(path: string, isLink: boolean): Pick<TrustFault, "problem" | "remedy"> {
+  const problem = isLink ? "it is a link that does not lead to a file" : "it is not a file";
+  return { problem, remedy: `Correct it with: rm -r ${path}` };
 }
 
-/** Undefined if there is nothing at the path, or if its links lead nowhere. */
-async function statsOf(path: string): Promise<Stats | undefined> {
+/**
+ * `stats` are those of a link's target; undefined if there is nothing, or if its links lead nowhere.
+ * `wayFault` is what is wrong with the way of a link: it can lead out of the directory, which the caller
+ * checks.
+ */
+type Looked = { isLink: boolean; stats: Stats | undefined; wayFault?: TrustFault | undefined };
+
+function look(path: string, uid: number, eyes: Eyes): Looked {
+  const stats = eyes.statusOf(path);
+  if (stats?.isSymbolicLink() !== true) return { isLink: false, stats };
+  const wayFault = judgeWay(path, uid, eyes);
+  return { isLink: true, stats: eyes.targetStatusOf(path), wayFault };
+}
+
+function judgeWay(path: string, uid: number, eyes: Eyes): TrustFault | undefined {
   try {
-    return await stat(path);
-  } catch (error) {
-    if (["ENOENT", "ENOTDIR", "ELOOP"].includes(errnoOf(error) ?? "")) return undefined;
-    throw error;
+    const fault = judgePath(path, { uid, groups: "own" }, eyes);
+    return fault === "absent" ? unreachable(path) : fault;
+  } catch (thrown) {
+    // Its links form a loop.
+    if (thrown instanceof NegotiatorError) return unreachable(path);
+    throw thrown;
   }
 }
 
-async function isLink(path: string): Promise<boolean> {
-  try {
-    return (await lstat(path)).isSymbolicLink();
-  } catch {
-    return false;
-  }
+function unreachable(path: string): TrustFault {
+  const problem = "it cannot be reached";
+  return { problem, publicProblem: "cannot be reached", remedy: `See why with: namei -l ${path}` };
 }

@@ -3,8 +3,8 @@ import * as v from "valibot";
 import { logFor } from "../log.ts";
 import { createLimitedLog } from "../policy/limited-log.ts";
 import { createQuota } from "../policy/quota.ts";
-import { listCommands } from "./commands.ts";
 import type { Command, CommandSources } from "./commands.ts";
+import { createKeptList } from "./kept-list.ts";
 import { defineMethod } from "./method.ts";
 import type { Method } from "./method.ts";
 
@@ -37,12 +37,13 @@ export function createListCommands({ sources }: ListOptions): Method {
     now: () => performance.now(),
     quota: createQuota(),
   });
+  const list = createKeptList({ sources });
   return defineMethod({
     name: "list-commands",
     isOpen: true,
     params: v.optional(v.object({})),
     async run(_params, { isOffered }) {
-      const { commands, problems } = await listCommands(sources());
+      const { commands, problems } = await list();
       for (const { message } of problems) warn([message], message);
       const offered = commands.filter(({ name }) => isOffered(name));
       return { result: { commands: offered.map(summarise) } };

@@ -1,11 +1,12 @@
 /** Checks the directories and links on the way to a path: only trusted users may change them. */
-import { lstatSync, readlinkSync } from "node:fs";
 import type { Stats } from "node:fs";
 import { join } from "node:path";
 import { NegotiatorError } from "../errors.ts";
+import { judgeNow } from "./look.ts";
+import type { Eyes } from "./look.ts";
 import type { TrustFault } from "./ownership.ts";
 import { printable } from "../printable.ts";
-import { isGroupOf } from "./users.ts";
+import { isGroupOf, USER_FILES } from "./users.ts";
 
 /**
  * Root and the user `uid` are trusted. `groups` decides about directories that a group with other members may
@@ -25,24 +26,36 @@ export type PathTrust = { uid: number; groups: "meant" | "own" };
  * is checked.
  */
 export function findPathFault(path: string, trust: PathTrust): TrustFault | undefined {
+  const fault = judgeNow((eyes) => judgePath(path, trust, eyes));
+  if (fault !== "absent") return fault;
+  throw Object.assign(new Error(`ENOENT: no such file or directory, lstat '${path}'`), { code: "ENOENT" });
+}
+
+/**
+ * Does what `findPathFault` does, as a judgement that looks through `eyes`. Returns `absent` if a part of the
+ * path is missing: most machines have only one directory of commands, and an exception would cost each call
+ * more than the looks.
+ */
+export function judgePath(path: string, trust: PathTrust, eyes: Eyes): TrustFault | "absent" | undefined {
   // The first name is empty and stands for "/".
   const names = path.split("/");
   let place = "/";
   let links = 0;
   for (let name = names.shift(); name !== undefined; name = names.shift()) {
     const next = join(place, name);
-    const status = lstatSync(next);
+    const status = eyes.statusOf(next);
+    if (status === undefined) return "absent";
     if (status.isSymbolicLink()) {
       links++;
       if (links > MOST_LINKS) throw tooManyLinks(path);
       if (!isTrusted(status.uid, trust)) return foreignOwner(next, status.uid);
-      const target = readlinkSync(next);
+      const target = eyes.linkTextOf(next);
       if (target.startsWith("/")) place = "/";
       names.unshift(...target.split("/"));
       continue;
     }
     if (!status.isDirectory()) return undefined;
-    const fault = checkDirectory(next, status, trust);
+    const fault = judgeDirectory(next, status, trust, eyes);
     if (fault !== undefined) return fault;
     place = next;
   }
@@ -56,7 +69,12 @@ const WRITABLE_BY_GROUP = 0o020;
 const WRITABLE_BY_ALL = 0o002;
 const PUBLIC_PROBLEM = "can be replaced by others";
 
-function checkDirectory(directory: string, status: Stats, trust: PathTrust): TrustFault | undefined {
+function judgeDirectory(
+  directory: string,
+  status: Stats,
+  trust: PathTrust,
+  eyes: Eyes,
+): TrustFault | undefined {
   const { uid, gid, mode } = status;
   if (!isTrusted(uid, trust)) return foreignOwner(directory, uid);
   if ((mode & STICKY) !== 0) return undefined;
@@ -68,9 +86,10 @@ function checkDirectory(directory: string, status: Stats, trust: PathTrust): Tru
       remedy: `Correct it with: chmod o-w ${shown}`,
     };
   }
-  if ((mode & WRITABLE_BY_GROUP) === 0 || trust.groups === "meant" || isGroupOf(gid, trust.uid)) {
-    return undefined;
-  }
+  if ((mode & WRITABLE_BY_GROUP) === 0 || trust.groups === "meant") return undefined;
+  // The members of the group count too.
+  for (const file of USER_FILES) eyes.targetStatusOf(file);
+  if (isGroupOf(gid, trust.uid)) return undefined;
   return {
     problem: `group ${gid} may write to "${shown}", and others may be in it`,
     publicProblem: PUBLIC_PROBLEM,

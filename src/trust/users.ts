@@ -2,6 +2,12 @@
 import { readFileSync } from "node:fs";
 import { errnoOf, NegotiatorError } from "../errors.ts";
 
+const PASSWD_FILE = "/etc/passwd";
+const GROUP_FILE = "/etc/group";
+
+/** The files that `lookUpUser` and `isGroupOf` read by default. */
+export const USER_FILES: readonly string[] = [PASSWD_FILE, GROUP_FILE];
+
 /** A line of /etc/passwd; `home` is "/" if the line has none. */
 export type User = { name: string; uid: number; gid: number; home: string };
 
@@ -9,7 +15,7 @@ export type User = { name: string; uid: number; gid: number; home: string };
  * Returns the user with that name, or with that numeric id. Reads only /etc/passwd, because a static binary
  * cannot ask a directory service. Throws `BAD_CONFIG` if the user is not in it.
  */
-export function lookUpUser(nameOrUid: string | number, passwdFile = "/etc/passwd"): User {
+export function lookUpUser(nameOrUid: string | number, passwdFile = PASSWD_FILE): User {
   for (const line of readFileSync(passwdFile, "utf8").split("\n")) {
     const [name, , uid, gid, , home] = line.split(":");
     if (name === undefined || uid === undefined || gid === undefined) continue;
@@ -33,7 +39,7 @@ export function lookUpUser(nameOrUid: string | number, passwdFile = "/etc/passwd
 export function isGroupOf(
   gid: number,
   uid: number,
-  { passwdFile = "/etc/passwd", groupFile = "/etc/group" } = {},
+  { passwdFile = PASSWD_FILE, groupFile = GROUP_FILE } = {},
 ): boolean {
   if (gid === 0) return true;
   const users = readRows(passwdFile);

@@ -13,7 +13,8 @@ import { runDaemon } from "../../src/roles/daemon/daemon.ts";
 import { catchSignals } from "../../src/roles/daemon/life-signals.ts";
 import { DEFAULTS } from "../../src/config/settings.ts";
 import type { Settings } from "../../src/config/settings.ts";
-import { errorOf, rejectionOf } from "../support/error-of.ts";
+import { judgeNow } from "../../src/trust/look.ts";
+import { errorOf } from "../support/error-of.ts";
 import { blocksOf, firstColumnOf, literalsOf, pageAt, rowsOf } from "../support/documents.ts";
 import { runSource } from "../support/source-run.ts";
 import { spyOnOutput } from "../support/spied-output.ts";
@@ -113,7 +114,8 @@ describe("the pages list", () => {
   test("every key of a NAME.toml, in docs/COMMANDS.md", async () => {
     await using directory = await createTemporaryDirectory();
     await directory.write("command.toml", "stranger = 1\n");
-    const error = await rejectionOf(readDescription(directory.at("command"), process.getuid?.() ?? 0));
+    const path = directory.at("command");
+    const error = errorOf(() => judgeNow((eyes) => readDescription(path, process.getuid?.() ?? 0, eyes)));
     expect(firstColumnOf(COMMANDS, "Beside a command")).toEqual(keysAllowedBy(error));
   });
 

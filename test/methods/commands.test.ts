@@ -277,10 +277,8 @@ test("the description in NAME.toml comes before the comment in the script", asyn
     stdin: true,
   });
   await commands.add("first/backup.toml", "stdin = false\n", 0o644);
-  expect(await resolveCommand("backup", commands.sources, isOffered)).toMatchObject({
-    description: "old",
-    stdin: false,
-  });
+  const { commands: list } = await listCommands(commands.sources);
+  expect(list[0]).toMatchObject({ name: "backup", description: "old", stdin: false });
 });
 
 test.each([
@@ -317,6 +315,21 @@ test("a NAME.toml that others may write to makes its command unusable", async ()
   await commands.add("first/backup");
   await commands.add("first/backup.toml", "", 0o666);
   expect(await commands.errorOf("backup")).toMatchObject({ code: "BAD_CONFIG" });
+});
+
+test.each([
+  ["nowhere", "absent.toml"],
+  ["to itself", "backup.toml"],
+  ["through a file", "backup/its.toml"],
+])("a NAME.toml that is a link %s makes its command unusable", async (_, target) => {
+  await using commands = await createCommands();
+  await commands.add("first/backup");
+  await symlink(target, commands.at("first/backup.toml"));
+  expect(await commands.messagesOf("backup")).toMatchObject({
+    code: "BAD_CONFIG",
+    fullMessage: expect.stringContaining("it is a link that does not lead to a file"),
+  });
+  expect(await commands.names()).toEqual(["find-it"]);
 });
 
 test("a link to a file in a directory that others may write to gets NOT_EXECUTABLE", async () => {

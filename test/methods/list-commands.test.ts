@@ -4,6 +4,7 @@ import { chmod } from "node:fs/promises";
 import { BUILTINS } from "../../src/methods/builtin/builtins.ts";
 import { createDispatcher } from "../../src/methods/dispatcher.ts";
 import { createListCommands } from "../../src/methods/list-commands.ts";
+import type { Method } from "../../src/methods/method.ts";
 import { createNativePeer } from "../../src/peers/native.ts";
 import { listCommandsOf } from "../../src/peers/remote-command.ts";
 import { DEFAULT_POLICY, denyAll, parsePolicy } from "../../src/policy/policy.ts";
@@ -16,9 +17,13 @@ import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 
 const explainNoAnswer = (): NegotiatorError => new NegotiatorError("NO_CHANNEL", "never sent");
 
-async function listUnder(policy: Policy, directories: string[]) {
-  const sources = () => ({ directories, builtins: BUILTINS.slice(0, 1), uid: process.getuid?.() ?? 0 });
-  const methods = [createListCommands({ sources })];
+function createMethod(directories: string[]): Method {
+  const builtins = BUILTINS.slice(0, 1);
+  return createListCommands({ sources: () => ({ directories, builtins, uid: process.getuid?.() ?? 0 }) });
+}
+
+async function listUnder(policy: Policy, directories: string[], method = createMethod(directories)) {
+  const methods = [method];
   await using link = createServedLink(
     createDispatcher({
       role: "host",
@@ -61,6 +66,21 @@ test("the list has only commands that some rule lets the caller run", async () =
   const names = async (policy: Policy) => (await listUnder(policy, [directory.path])).map(({ name }) => name);
   expect(await names(parsePolicy(rules))).toEqual(["three"]);
   expect(await names(parsePolicy(rules.replace("web*", "db*")))).toEqual([]);
+  expect(await names(denyAll("broken"))).toEqual([]);
+});
+
+function allow(command: string): Policy {
+  return parsePolicy(`[[rules]]\naction = "allow"\ncommands = ["${command}"]`);
+}
+
+test("a list after a reload of the policy follows the new policy, over the same method", async () => {
+  await using directory = await createTemporaryDirectory();
+  for (const name of ["one", "two"]) await chmod(await directory.write(name, "#!/bin/sh\n"), 0o755);
+  const method = createMethod([directory.path]);
+  const names = async (policy: Policy) =>
+    (await listUnder(policy, [directory.path], method)).map(({ name }) => name);
+  expect(await names(allow("one"))).toEqual(["one"]);
+  expect(await names(allow("two"))).toEqual(["two"]);
   expect(await names(denyAll("broken"))).toEqual([]);
 });
 

@@ -29,6 +29,8 @@ export function toJson(facts: MachineFacts, measured: readonly Measured[]): unkn
     ...facts,
     rows: measured.map((each) => ({
       ...each.row,
+      yardstick: undefined,
+      yardstickName: each.row.yardstick,
       ...each.measurement,
       ratio: ratioOf(each.measurement),
       judgedFigure: judgedOf(each),

@@ -9,7 +9,9 @@ import { GUEST, openBenchStage, startSide } from "../stage.ts";
 import { measureRounds, median, timeEach } from "../statistics.ts";
 import type { Lane } from "../statistics.ts";
 
-const CALLS = 100;
+/** Calls of one lane, before the next lane takes its turn; and such turns of a round. */
+const CALLS = 10;
+const TURNS = 10;
 const WARM_UP_CALLS = 200;
 const SCRIPT = "#!/bin/sh\nexit 0\n";
 /** So many commands are in the guest's directory. */
@@ -42,7 +44,7 @@ export async function measureCalls({ binary, rounds }: BenchContext): Promise<Re
   for (const work of Object.values(works)) await timeEach(WARM_UP_CALLS, work);
   const medianOf = await measureRounds<keyof typeof works>(
     Object.fromEntries(Object.entries(works).map(([name, work]) => [name, laneOf(work)])),
-    rounds,
+    rounds * TURNS,
   );
   return {
     call: { figure: medianOf("call"), yardstick: medianOf("spawn") },

@@ -33,8 +33,8 @@ async function copyOut(command: string): Promise<void> {
 
 async function copyIn(total: number, command: string): Promise<void> {
   const child = Bun.spawn(["sh", "-c", command], { stdin: "pipe", stdout: "ignore" });
+  const bytes = Buffer.alloc(PIECE_BYTES);
   for (let left = total; left > 0;) {
-    const bytes = Buffer.allocUnsafe(PIECE_BYTES);
     const length = readSync(port, bytes, 0, Math.min(left, PIECE_BYTES), null);
     void child.stdin.write(bytes.subarray(0, length));
     await child.stdin.flush();

@@ -120,9 +120,13 @@ test("the table shows figures, yardsticks, ratios, goals, and the reason of a sk
 
 test("the JSON has the judged figure of each row and whether it meets the goal", () => {
   const facts = { binary: "b", processor: "p", processors: 2, kernel: "k", bun: "1", load: 0 };
-  expect(toJson(facts, [speed(50)])).toMatchObject({
+  const rows = [speed(50), memory({ skipped: "not here" })];
+  expect(JSON.parse(JSON.stringify(toJson(facts, rows)))).toMatchObject({
     processors: 2,
-    rows: [{ name: "out", figure: 50, yardstick: 100, judgedFigure: 0.5, isMet: false }],
+    rows: [
+      { name: "out", figure: 50, yardstick: 100, yardstickName: "relays", judgedFigure: 0.5, isMet: false },
+      { name: "memory", skipped: "not here" },
+    ],
   });
 });
 

@@ -1,5 +1,5 @@
 /** Measures the compiled binary: `bun run bench`, or `bun run bench --only NAME` for one row. */
-import { existsSync, rmSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createTemporaryDirectory } from "../test/support/temporary-directory.ts";
 import { findRegressions, parseBaseline, renewBaseline } from "./baseline.ts";
@@ -10,6 +10,7 @@ import { measureRows } from "./families.ts";
 import { readMachineFacts } from "./machine-facts.ts";
 import type { Measured, Row } from "./row.ts";
 import { ROWS } from "./rows.ts";
+import { cleanUpWhenStopped } from "./stopping.ts";
 import { formatTable, toJson } from "./table.ts";
 import { createYardsticks } from "./yardsticks.ts";
 
@@ -38,7 +39,7 @@ async function main(words: readonly string[]): Promise<number> {
   if (facts.load > facts.processors / 2)
     say(`the machine is busy (load ${facts.load}): the figures will vary`);
   await using directory = await createTemporaryDirectory();
-  removeWhenStopped(directory.path);
+  cleanUpWhenStopped(directory.path);
   const yardsticks = createYardsticks(directory.path);
   const measured = await measureRows(rows, { binary, rounds: options.rounds, yardsticks, say });
   if (options.isJson) process.stdout.write(`${JSON.stringify(toJson(facts, measured), null, 2)}\n`);
@@ -65,16 +66,6 @@ async function judge(
     say(`wrote ${BASELINE}`);
   }
   return regressions.length > 0 || hasFailed ? 1 : 0;
-}
-
-/** Puts all temporary files into the directory, and removes it when the user stops the bench. */
-function removeWhenStopped(directory: string): void {
-  process.env["TMPDIR"] = directory;
-  const stop = (_signal: string, number: number): never => {
-    rmSync(directory, { recursive: true, force: true });
-    process.exit(128 + number);
-  };
-  process.once("SIGINT", stop).once("SIGTERM", stop);
 }
 
 async function readBaseline(): Promise<Baseline> {

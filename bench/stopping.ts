@@ -12,7 +12,7 @@ export function cleanUpWhenStopped(directory: string): void {
   process.once("SIGINT", stop).once("SIGTERM", stop);
 }
 
-/** Source: proc_tid_children(5). A child that has ended stays a zombie, so no other process has its number. */
+/** Source: proc_tid_children(5). An ended child stays a zombie, so no other process has its number. */
 function childrenOf(pid: number): number[] {
   return globSync(`/proc/${pid}/task/*/children`).flatMap((path) =>
     readFileSync(path, "utf8").split(" ").filter(Boolean).map(Number),

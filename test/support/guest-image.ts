@@ -5,12 +5,13 @@ import { type CpioEntry, writeCpio } from "./cpio.ts";
 import type { GuestParts } from "./guest-parts.ts";
 import { CALL_TIMEOUT_SECONDS } from "./timeouts.ts";
 
-/** A file to add to the guest, by absolute path; its parent folders are created. */
-export interface GuestFile {
-  readonly text: string;
-  /** Permission bits; 0o644 when left out. */
-  readonly mode?: number;
-}
+/**
+ * A file to add to the guest, by absolute path; its parent folders are created. `source` is a file on this
+ * machine. `mode` has permission bits, 0o644 when left out.
+ */
+export type GuestFile = { readonly mode?: number } & (
+  { readonly text: string } | { readonly source: string }
+);
 
 /** The contents of a guest besides the system itself. */
 export interface GuestImage {
@@ -47,7 +48,7 @@ export async function writeGuestImage(path: string, parts: GuestParts, image: Gu
     },
     { file: "/etc/boot", text: bootScript(parts, image.init), mode: 0o755 },
     { file: "/etc/control", text: CONTROL_SCRIPT, mode: 0o755 },
-    ...Object.entries(image.files).map(([file, { text, mode = 0o644 }]) => ({ file, text, mode })),
+    ...Object.entries(image.files).map(([file, content]) => ({ file, mode: 0o644, ...content })),
   ];
   await writeCpio(path, [
     ...FOLDERS.concat(parentFolders(entries)).map((folder) => ({ folder })),

@@ -1,0 +1,39 @@
+/** Reads figures of a running process from `/proc` (proc(5)). */
+import { readFile, writeFile } from "node:fs/promises";
+
+/** Memory in KiB: `rss` of all mapped pages that are present, `anonymous` of those without a file. */
+export type MemoryFigures = { rss: number; anonymous: number };
+
+/** The memory of a process now. */
+export async function readMemory(pid: number): Promise<MemoryFigures> {
+  const text = await readFile(`/proc/${pid}/smaps_rollup`, "utf8");
+  return { rss: kibOf(text, "Rss"), anonymous: kibOf(text, "Anonymous") };
+}
+
+/** Makes the peak of a process equal to its present memory. Returns that in KiB. */
+export async function resetPeak(pid: number): Promise<number> {
+  await writeFile(`/proc/${pid}/clear_refs`, "5");
+  return readPeak(pid);
+}
+
+/** The largest memory of a process since its start or since `resetPeak`, in KiB. */
+export async function readPeak(pid: number): Promise<number> {
+  return kibOf(await readFile(`/proc/${pid}/status`, "utf8"), "VmHWM");
+}
+
+/** The processor time of a process so far, in seconds. */
+export async function readProcessorSeconds(pid: number): Promise<number> {
+  const text = await readFile(`/proc/${pid}/stat`, "utf8");
+  // The name of the program may have spaces. User and system time are fields 14 and 15.
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
+
+/** USER_HZ, which is 100 on all architectures of ours. */
+const TICKS_PER_SECOND = 100;
+
+function kibOf(text: string, name: string): number {
+  const kib = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(text)?.[1];
+  if (kib === undefined) throw new Error(`/proc has no figure "${name}"`);
+  return Number(kib);
+}

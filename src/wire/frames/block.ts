@@ -7,6 +7,8 @@ export type BlockStep = { taken: number; block?: Uint8Array };
 export type BlockCutter = {
   /** Whether a block has begun and is not complete. */
   readonly hasBegun: boolean;
+  /** Whether some bytes of the block came. */
+  readonly isFilled: boolean;
   /** Begins a block. One that is not kept is skipped, and ends as an empty block. */
   begin(lengthBytes: number, isKept?: boolean): void;
   /** Takes the next bytes of the block. */
@@ -48,6 +50,9 @@ export function createBlockCutter(): BlockCutter {
   return {
     get hasBegun() {
       return hasBegun;
+    },
+    get isFilled() {
+      return filled > 0;
     },
     begin(lengthBytes, keeps = true) {
       length = lengthBytes;

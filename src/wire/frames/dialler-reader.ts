@@ -8,7 +8,7 @@ import type { FrameReader } from "./listener-reader.ts";
 import { createMessageReader } from "./message-reader.ts";
 import { createObjectFinder } from "./object-finder.ts";
 import type { ObjectFinder } from "./object-finder.ts";
-import { holdsOldRequest, isNative } from "./openings.ts";
+import { isNative } from "./openings.ts";
 
 /** The reader of a dialler. It reads nothing before the first `expectAnswer`. */
 export type DiallerReader = FrameReader & {
@@ -41,10 +41,10 @@ export function createDiallerReader(limits: Pick<Limits, "lineBytes">): DiallerR
   }
 
   /** Nobody knew the nonce before its hello, so an object that holds it is about the hello. */
-  const readObject = (bytes: Uint8Array): Reading | undefined => {
+  const readObject = (bytes: Uint8Array, isPrefixed: boolean): Reading | undefined => {
     const isAboutHello = Buffer.from(bytes).includes(nonce);
     if (isAboutHello && isNative(bytes)) return readAnswer(bytes, nonce.toString());
-    return isAboutHello || holdsOldRequest(bytes) ? readForeign(bytes) : undefined;
+    return isAboutHello || isPrefixed ? readForeign(bytes) : undefined;
   };
 
   return {
@@ -57,7 +57,7 @@ export function createDiallerReader(limits: Pick<Limits, "lineBytes">): DiallerR
         const found = finder.push(rest);
         if (found === undefined) return;
         ({ rest } = found);
-        const reading = "bytes" in found ? readObject(found.bytes) : undefined;
+        const reading = "bytes" in found ? readObject(found.bytes, found.isPrefixed) : undefined;
         if (reading?.kind === "native") {
           finder = undefined;
           isOrdered = true;
@@ -96,7 +96,8 @@ function readAnswer(bytes: Uint8Array, nonce: string): Reading | undefined {
 
 function readForeign(bytes: Uint8Array): Reading | undefined {
   try {
-    return { kind: "foreign", object: parseJsonObject(bytes) };
+    const object = parseJsonObject(bytes);
+    return native.recognises(object) ? undefined : { kind: "foreign", object };
   } catch {
     return undefined;
   }

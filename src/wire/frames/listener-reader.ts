@@ -11,7 +11,7 @@ import { createBlockCutter } from "./block.ts";
 import { readLengthPrefix } from "./length-prefixed.ts";
 import { createLineCutter } from "./line.ts";
 import { createMessageReader, tooLong } from "./message-reader.ts";
-import { createHelloFinder, HELLO_OPENING, holdsOldRequest, isNative } from "./openings.ts";
+import { createHelloFinder, HELLO_OPENING, isNative, OPEN } from "./openings.ts";
 
 /** Reads frames. */
 export type FrameReader = {
@@ -80,17 +80,27 @@ export function createListenerReader(limits: ReaderLimits, { isOnPort }: { isOnP
   };
 
   const readOldRequest = (body: Uint8Array): Reading | undefined => {
-    const object = body.length === 0 || !holdsOldRequest(body) ? undefined : parseOldRequest(body);
+    const object = body.length === 0 ? undefined : parseOldRequest(body);
     if (object !== undefined) return { kind: "foreign", object };
-    if (body.length > 0) isOrdered = false;
-    return undefined;
+    return body.length === 0 ? undefined : notAnObject();
+  };
+
+  const notAnObject = (): Reading | undefined => {
+    oldRequest.drop();
+    if (!isOrdered) return undefined;
+    return { kind: "broken", error: NO_OBJECT };
+  };
+
+  const stepInOldRequest = (bytes: Uint8Array): ReadStep => {
+    // A raw chunk can end in digits, and the next native message is not the object that they seem to announce.
+    const isObject = bytes[0] === OPEN && !isNative(bytes);
+    if (!oldRequest.isFilled && !isObject) return withReading(0, notAnObject());
+    const { taken, block } = oldRequest.take(bytes);
+    return withReading(taken, block && readOldRequest(block));
   };
 
   const step = (bytes: Uint8Array): ReadStep => {
-    if (oldRequest.hasBegun) {
-      const { taken, block } = oldRequest.take(bytes);
-      return withReading(taken, block && readOldRequest(block));
-    }
+    if (oldRequest.hasBegun) return stepInOldRequest(bytes);
     // Inside a chunk there are no lines of ours to look at.
     if (messages.hasBegun) return messages.take(bytes);
     const cut = lines.take(bytes);
@@ -146,7 +156,9 @@ export function createListenerReader(limits: ReaderLimits, { isOnPort }: { isOnP
   };
 }
 
-/** An error costs far more than the bytes of a bad frame, so it is made once. */
+/** An error costs far more than the bytes of a bad frame, so each is made once. */
+const NO_OBJECT = new NegotiatorError("BAD_FRAME", "No object follows a length prefix");
+/** The error for a frame that is not completed. */
 export const TORN = new NegotiatorError("BAD_FRAME", "A message has begun, and the rest of it does not come");
 
 function decodeHello(line: Uint8Array): ReturnType<typeof native.decode> | undefined {

@@ -7,6 +7,7 @@ import type { ChunkHeader, Message } from "../message.ts";
 import type { ReadStep, Reading } from "../reading.ts";
 import { createBlockCutter } from "./block.ts";
 import { createLineCutter } from "./line.ts";
+import { isBlank } from "./openings.ts";
 
 /** Reads messages strictly: whatever is not a message is `broken`. */
 export type MessageReader = {
@@ -85,11 +86,6 @@ export function createMessageReader(
 /** Returns the error for a line of more than `lineBytes`. */
 export function tooLong(lineBytes: number): NegotiatorError {
   return new NegotiatorError("TOO_LARGE", `Cannot take a line of more than ${lineBytes} bytes`);
-}
-
-/** Whether the byte is one of the blanks that JSON allows between tokens (RFC 8259). */
-export function isBlank(byte: number): boolean {
-  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
 /** An error costs far more than the bytes of a bad frame, so each is made once. */

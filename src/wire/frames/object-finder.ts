@@ -1,9 +1,16 @@
 /** Finds JSON objects that begin a line, in a stream of bytes that may begin with anything. */
 import { NegotiatorError } from "../../errors.ts";
 import { createCollector } from "./collector.ts";
+import { isBlank, isDigit } from "./openings.ts";
 
-/** An object's bytes, and the bytes after it. `error` stands for an object that is too long. */
-export type FoundObject = { bytes: Uint8Array; rest: Uint8Array } | { error: NegotiatorError; rest: Uint8Array };
+/**
+ * An object's bytes, and the bytes after it. `isPrefixed`: a digit ends the line before it, as a length prefix
+ * does. `error` stands for an object that is too long.
+ */
+export type FoundObject = { rest: Uint8Array } & (
+  | { bytes: Uint8Array; isPrefixed: boolean }
+  | { error: NegotiatorError }
+);
 
 /** Finds one object after the other. */
 export type ObjectFinder = {
@@ -27,6 +34,8 @@ export function createObjectFinder(limitBytes: number): ObjectFinder {
   const object = createCollector(limitBytes);
   const tooLarge = new NegotiatorError("TOO_LARGE", `Cannot take a message of more than ${limitBytes} bytes`);
   let isAtLineStart = true;
+  let isAfterDigit = false;
+  let isPrefixed = false;
   let depth = 0;
   let isInString = false;
   let isEscaped = false;
@@ -44,6 +53,8 @@ export function createObjectFinder(limitBytes: number): ObjectFinder {
 
   const startLine = (): void => {
     object.take();
+    isPrefixed = isAfterDigit;
+    isAfterDigit = false;
     isAtLineStart = true;
     depth = 0;
     isInString = isEscaped = false;
@@ -52,7 +63,7 @@ export function createObjectFinder(limitBytes: number): ObjectFinder {
   const end = (rest: Uint8Array): FoundObject => {
     const { isOver } = object;
     const bytes = object.take();
-    return isOver ? { error: tooLarge, rest } : { bytes, rest };
+    return isOver ? { error: tooLarge, rest } : { bytes, isPrefixed, rest };
   };
 
   return {
@@ -66,6 +77,7 @@ export function createObjectFinder(limitBytes: number): ObjectFinder {
           object.add(bytes.subarray(start, index + 1));
           return end(bytes.subarray(index + 1));
         } else {
+          if (!isBlank(byte)) isAfterDigit = isDigit(byte);
           if (isAtLineStart && byte === OPEN) {
             start = index;
             depth = 1;

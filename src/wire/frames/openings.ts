@@ -9,23 +9,48 @@ export const HELLO_OPENING = Buffer.from('{"method": "negotiate:');
 /** The first bytes of every other native message. */
 export const NATIVE_OPENING = Buffer.from('{"jsonrpc":"2.0"');
 
-/** Each request of a python-negotiator holds one of these: the first from release 0.5 on, and a hello too. */
-const OLD_REQUESTS = [Buffer.from('"method": "'), Buffer.from('"command": "')];
-
 /** Returns whether the bytes hold what a message could begin with. The search runs at memory speed. */
 export function holdsOpening(bytes: Uint8Array): boolean {
-  return asBuffer(bytes).includes(NATIVE_OPENING) || holdsOldRequest(bytes);
+  const buffer = asBuffer(bytes);
+  return buffer.includes(NATIVE_OPENING) || buffer.includes(HELLO_OPENING) || holdsPrefixedObject(buffer);
 }
 
-/** Returns whether the bytes may hold a request of a python-negotiator. */
-export function holdsOldRequest(bytes: Uint8Array): boolean {
-  return OLD_REQUESTS.some((opening) => asBuffer(bytes).includes(opening));
+const LF = 0x0a;
+const LINE_WITH_OBJECT = Buffer.from("\n{");
+
+/** An old peer's message is an object after a length prefix: a digit, blanks, a line end, and a brace. */
+function holdsPrefixedObject(bytes: Buffer): boolean {
+  for (let place = bytes.indexOf(LINE_WITH_OBJECT); place !== -1; ) {
+    if (endsInDigit(bytes, place)) return true;
+    place = bytes.indexOf(LINE_WITH_OBJECT, place + 1);
+  }
+  return false;
+}
+
+/** Returns whether the last byte before `end` that is not a blank is a digit. */
+function endsInDigit(bytes: Uint8Array, end: number): boolean {
+  let index = end - 1;
+  while (index >= 0 && bytes[index] !== LF && isBlank(bytes[index] ?? 0)) index--;
+  return isDigit(bytes[index]);
+}
+
+/** Whether the byte is one of the blanks that JSON allows between tokens (RFC 8259). */
+export function isBlank(byte: number): boolean {
+  return byte === 0x20 || byte === LF || byte === 0x0d || byte === 0x09;
+}
+
+/** Whether the byte is an ASCII digit. */
+export function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x30 && byte <= 0x39;
 }
 
 /** Returns whether the bytes begin as a native message does. */
 export function isNative(bytes: Uint8Array): boolean {
   return asBuffer(bytes.subarray(0, NATIVE_OPENING.length)).equals(NATIVE_OPENING);
 }
+
+/** The first byte of an object. */
+export const OPEN = 0x7b;
 
 /** Finds hellos in a stream of bytes. */
 export type HelloFinder = {

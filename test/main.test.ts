@@ -157,7 +157,7 @@ test("an invalid setting is named on stderr, with exit code 1", async () => {
 });
 
 describe("an internal error", () => {
-  const broken = 'process.stdout.write = () => { throw new Error("broken\\u001b[31m"); };';
+  const broken = 'Bun.stdout.writer = () => { throw new Error("broken\\u001b[31m"); };';
 
   test.each([
     ["an internal error prints no stack", [], "negotiator: broken\\x1b[31m\n"],

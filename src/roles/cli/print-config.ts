@@ -25,7 +25,7 @@ export function createPrintConfig(role: "host" | "guest"): Subcommand {
   });
 }
 
-function runPrintConfig({ words, config }: Invocation): Outcome {
+function runPrintConfig({ words, config }: Invocation): Promise<Outcome> {
   for (const warning of config.warnings) log.warn(warning);
   const rows = [...config.origins].map(([key, origin]) => ({
     key,

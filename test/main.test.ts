@@ -10,14 +10,11 @@ import type { TemporaryDirectory } from "./support/temporary-directory.ts";
 const ROLES = ["host", "guest"] as const;
 const TIMEOUT_MS = 240_000;
 
-/** A module that replaces citty's running of a command by doing nothing. */
+/** A module that replaces citty's definition of a command by one that does nothing. */
 const RUN_NOTHING = `
-  import { defineCommand, runCommand } from ${JSON.stringify(Bun.resolveSync("citty", import.meta.dir))};
+  import { defineCommand } from ${JSON.stringify(Bun.resolveSync("citty", import.meta.dir))};
   const run = () => ({ exitCode: 0 });
-  const exports = {
-    defineCommand,
-    runCommand: ({ args }, options) => runCommand({ args, run }, options),
-  };
+  const exports = { defineCommand: (definition) => defineCommand({ ...definition, run }) };
   Bun.plugin({
     name: "run-nothing",
     setup: (build) => build.module("citty", () => ({ exports, loader: "object" })),

@@ -39,6 +39,8 @@ export async function compile({ root, workers, target, commit, outfile }: Compil
       autoloadDotenv: false,
       autoloadTsconfig: false,
       autoloadPackageJson: false,
+      // Most functions of a command line run a few times, so that compiling them costs more than it saves.
+      jitPolicy: 4,
     },
     // Otherwise the builder's environment would be part of the release.
     env: "disable",

@@ -63,8 +63,6 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     notifyService(notifySocket(), "READY=1");
   };
   notifyService(notifySocket(), "READY=1");
-  // The binary starts with a JIT that compiles late (`scripts/compile.ts`). From here on, code runs often.
-  Bun.unsafe.setJITPolicy(1);
   signals.onReload(reload);
   const signal = await signals.stopSignal;
   notifyService(notifySocket(), "STOPPING=1");

@@ -1,6 +1,6 @@
 /**
- * What each command line loads. A module loads with all its static imports, and loading takes most of the
- * time of a short command, so an import in the wrong place slows down every start.
+ * The modules that each command line loads. A module loads with all its static imports, and loading takes
+ * most of the time of a short command, so an import in the wrong place slows down every start.
  */
 import { expect, test } from "bun:test";
 import { posix } from "node:path";
@@ -39,7 +39,7 @@ const FOREIGN = /^src\/peers\/(?:legacy\/|queued\/|dialects\.ts$)/;
 const CALLS = /^src\/(?:wire|peers|methods|process|channels)\//;
 const SETTINGS_LIBRARIES = /^src\/(?:config|strict|trust)\/|^(?:valibot|smol-toml)$/;
 
-/** For each command line: the modules that it imports itself, each by `import()`, and what it must not load. */
+/** For each command line: the modules that it imports by `import()`, and those that it must not load. */
 const LINES: Record<string, { entries: string[]; not: RegExp[] }> = {
   "--version": {
     entries: ["src/main.ts", "src/version.ts"],

@@ -2,6 +2,7 @@
 import { createConsola, LogLevels } from "consola/core";
 import type { ConsolaInstance, LogObject } from "consola/core";
 import { printable, printableJson } from "./printable.ts";
+import { standardOutput } from "./standard-output.ts";
 
 /**
  * Names of consola's levels that a setting may have, from none to all. Each `-v` goes one to the right, `-q`
@@ -80,7 +81,7 @@ function createRoot({ level, format }: { level: LogLevel; format: LogFormat }): 
     // Consola would fold equal lines, but programs that read the log need each. -1 would fold some when the
     // clock is set back.
     throttle: Number.NEGATIVE_INFINITY,
-    reporters: [{ log: (line) => void process.stderr.write(`${formatLine(line)}\n`) }],
+    reporters: [{ log: (line) => void standardOutput.write("stderr", `${formatLine(line)}\n`) }],
   });
 }
 

@@ -139,6 +139,7 @@ const PLANTED: Record<Exclude<keyof typeof HOUSE_RULES, keyof typeof FORM_RULES>
     ["src/roles/daemon/daemon.ts", 'process.stderr.write("x");', 1, "logFor"],
     ["src/roles/daemon/daemon.ts", 'console.error("x");', 1, "logFor"],
     ["src/roles/daemon/daemon.ts", 'process.stdout.write("x");', 1, "return the text to src/roles/cli"],
+    ["src/roles/cli/output.ts", 'process.stdout.write("x");', 1, "src/standard-output.ts"],
     ["src/methods/execute.ts", 'Bun.spawn(["true"]);', 1, "src/process"],
     ["src/methods/execute.ts", "Bun.$`true`;", 1, "src/process"],
     ["src/roles/daemon/daemon.ts", "process.kill(pid, 15);", 1, "src/process"],
@@ -207,7 +208,8 @@ test("imports, resources and names that the tables allow are not reported", asyn
     "src/methods/execute.ts":
       'import { run } from "../process/run.ts";\nimport type { M } from "../wire/message.ts";',
     "src/peers/legacy/legacy.ts": 'import { x } from "../../methods/execute.ts";\nsetInterval(f, 1);',
-    "src/roles/cli/output.ts": 'import "../../peers/legacy/legacy.ts";\nprocess.stdout.write("x");',
+    "src/roles/cli/output.ts": 'import "../../peers/legacy/legacy.ts";\nimport "../../standard-output.ts";',
+    "src/standard-output.ts": "const sink = Bun.stdout.writer();",
     "src/roles/daemon/daemon.ts":
       "const f = async () => { await using x = g(); for await (const y of x) h(y); };",
     "src/discovery/libvirt/libvirt.ts": 'import { XMLParser } from "fast-xml-parser";',

@@ -10,14 +10,11 @@ import type { TemporaryDirectory } from "./support/temporary-directory.ts";
 const ROLES = ["host", "guest"] as const;
 const TIMEOUT_MS = 240_000;
 
-/** A module that replaces citty's running of a command by doing nothing. */
+/** A module that replaces citty's definition of a command by one that does nothing. */
 const RUN_NOTHING = `
-  import { defineCommand, runCommand } from ${JSON.stringify(Bun.resolveSync("citty", import.meta.dir))};
+  import { defineCommand } from ${JSON.stringify(Bun.resolveSync("citty", import.meta.dir))};
   const run = () => ({ exitCode: 0 });
-  const exports = {
-    defineCommand,
-    runCommand: ({ args }, options) => runCommand({ args, run }, options),
-  };
+  const exports = { defineCommand: (definition) => defineCommand({ ...definition, run }) };
   Bun.plugin({
     name: "run-nothing",
     setup: (build) => build.module("citty", () => ({ exports, loader: "object" })),
@@ -157,7 +154,7 @@ test("an invalid setting is named on stderr, with exit code 1", async () => {
 });
 
 describe("an internal error", () => {
-  const broken = 'process.stdout.write = () => { throw new Error("broken\\u001b[31m"); };';
+  const broken = 'Bun.stdout.writer = () => { throw new Error("broken\\u001b[31m"); };';
 
   test.each([
     ["an internal error prints no stack", [], "negotiator: broken\\x1b[31m\n"],

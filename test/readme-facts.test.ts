@@ -16,7 +16,7 @@ import { DIALECTS } from "../src/peers/dialects.ts";
 import { readPolicy } from "../src/policy/policy-file.ts";
 import { noDaemon } from "../src/roles/cli/control-client.ts";
 import { explainNoAnswer as explainHostNoAnswer } from "../src/roles/guest/no-answer.ts";
-import { noGuest } from "../src/roles/host/guests.ts";
+import { noGuest } from "../src/roles/host/no-guest.ts";
 import { explainNoAnswer as explainGuestNoAnswer, noCallingPort } from "../src/roles/host/no-answer.ts";
 import { splitWords } from "../src/roles/cli/shell-words.ts";
 import { DEFAULTS } from "../src/config/settings.ts";

@@ -1,5 +1,4 @@
 /** Formats the lines of the audit file: JSON, bounded in length, without control characters. */
-import { createHash } from "node:crypto";
 import type { FaultCode } from "../errors.ts";
 import { printableJson } from "../printable.ts";
 import { shorten } from "../shorten.ts";
@@ -110,7 +109,7 @@ function formatArguments(args: readonly string[], isRedacted: boolean): Record<s
   if (!isRedacted && encodedBytes(args) <= ARGUMENTS_BYTES) return { arguments: args };
   const summary = {
     argumentCount: args.length,
-    argumentsSha256: createHash("sha256").update(JSON.stringify(args)).digest("hex"),
+    argumentsSha256: new Bun.CryptoHasher("sha256").update(JSON.stringify(args)).digest("hex"),
   };
   if (isRedacted) return summary;
   const shown = args.slice(0, CLIPPED_ARGUMENTS);

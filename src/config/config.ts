@@ -13,6 +13,8 @@ import { readTrustedFile } from "../trust/trusted-file.ts";
 const CONFIG_FILE = "/etc/negotiator/negotiator.toml";
 const DEFAULT_ORIGIN = "default";
 const CONFIG_VARIABLE = "NEGOTIATOR_CONFIG";
+/** The names of our variables, and of mistyped ones. */
+const OUR_VARIABLE = /^negotiator_/i;
 
 /**
  * The settings in force.
@@ -46,13 +48,16 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   applyLayer(table, origins, { origin: () => DEFAULT_ORIGIN, settings: DEFAULTS });
   const file = readFileLayer(path ?? CONFIG_FILE, path !== undefined);
   applyLayer(table, origins, file);
-  applyLayer(table, origins, readEnvironmentLayer(environment));
+  const variables = Object.keys(environment).filter((name) => OUR_VARIABLE.test(name));
+  // Most environments set nothing of ours, and naming the variable of every key takes time.
+  if (variables.some((name) => name !== CONFIG_VARIABLE))
+    applyLayer(table, origins, readEnvironmentLayer(environment));
   // DEFAULTS was applied first and has every key, so the table is complete.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   const settings = table as Settings;
   const flags = checkStrict(SettingsSchema, sources.flags?.(settings) ?? {}, "the options", "BAD_USAGE");
   applyLayer(table, origins, { origin: () => "option", settings: flags });
-  const warnings = [...(file.warnings ?? []), ...warnOfVariables(Object.keys(environment))];
+  const warnings = [...(file.warnings ?? []), ...warnOfVariables(variables)];
   return { settings, origins, warnings };
 }
 
@@ -127,6 +132,7 @@ function readEnvironmentLayer(environment: Environment): Layer {
  * settings.
  */
 function warnOfVariables(names: readonly string[]): string[] {
+  if (names.every((name) => name === CONFIG_VARIABLE)) return [];
   const variables = [CONFIG_VARIABLE, ...leavesOf(DEFAULTS).map(([key]) => variableOf(key))];
   const removed = REMOVED_KEYS.map(variableOf).filter((name) => names.includes(name));
   const strays = warnOfStrays(

@@ -43,26 +43,28 @@ export function createFixedFinder(endpoints: readonly Endpoint[]): Finder {
  */
 export function mergeEndpoints(endpoints: readonly Endpoint[]): Pick<Scan, "endpoints" | "problems"> {
   const problems: NegotiatorError[] = [];
-  const accepted: Endpoint[] = [];
+  const accepted = createIndex();
   const rejected = new Set<string>();
   const live = endpoints.filter(({ state }) => state !== "saved");
   for (const endpoint of live.toSorted(byRank)) {
-    if (accepted.some((other) => isSame(other, endpoint))) continue;
-    const rival = accepted.find((other) => isRival(other, endpoint));
+    const near = accepted.near(endpoint);
+    if (near.some((other) => isSame(other, endpoint))) continue;
+    const rival = near.find((other) => isRival(other, endpoint));
     if (rival === undefined) {
-      accepted.push(endpoint);
+      accepted.add(endpoint);
       continue;
     }
     problems.push(explainClash(rival, endpoint));
     rejected.add(claimOf(endpoint));
     if (rival.source === endpoint.source) rejected.add(claimOf(rival));
   }
+  const names = new Set(live.map(({ guest }) => guest));
+  const uuids = new Set(live.map(({ uuid }) => uuid));
   const saved = endpoints.filter(
-    ({ state, guest, uuid }) =>
-      state === "saved" && !live.some((other) => other.guest === guest || other.uuid === uuid),
+    ({ state, guest, uuid }) => state === "saved" && !names.has(guest) && !uuids.has(uuid),
   );
   return {
-    endpoints: [...accepted.filter((endpoint) => !rejected.has(claimOf(endpoint))), ...saved],
+    endpoints: [...accepted.all.filter((endpoint) => !rejected.has(claimOf(endpoint))), ...saved],
     problems,
   };
 }
@@ -73,6 +75,35 @@ async function tryFinder(source: Source, find: () => Promise<Scan>): Promise<Sca
   } catch (error) {
     return { endpoints: [], problems: [NegotiatorError.from(error)], unread: [{ source }] };
   }
+}
+
+/**
+ * Endpoints in the order in which they were added. A host may have thousands, so none is compared with all.
+ */
+function createIndex() {
+  const all: Endpoint[] = [];
+  const places = new Map<string, number[]>();
+  return {
+    all,
+    add(endpoint: Endpoint): void {
+      for (const key of keysOf(endpoint)) {
+        const known = places.get(key) ?? [];
+        known.push(all.length);
+        places.set(key, known);
+      }
+      all.push(endpoint);
+    },
+    /** Returns those that can be the same as `endpoint` or its rival: they have a key in common. */
+    near(endpoint: Endpoint): Endpoint[] {
+      const found = new Set(keysOf(endpoint).flatMap((key) => places.get(key) ?? []));
+      return [...found].sort((left, right) => left - right).flatMap((place) => all[place] ?? []);
+    },
+  };
+}
+
+/** `isSame` and `isRival` are false for endpoints without a common key. */
+function keysOf({ path, guest, uuid }: Endpoint): string[] {
+  return [`path ${path}`, `guest ${guest}`, ...(uuid === undefined ? [] : [`uuid ${uuid}`])];
 }
 
 function byRank(left: Endpoint, right: Endpoint): number {

@@ -123,3 +123,20 @@ test("a finder that throws becomes a problem, and the endpoints of the others st
   expect(problems.map(({ message }) => message)).toEqual(["libvirt is down", "odd"]);
   expect(unread).toEqual([{ source: "libvirt" }, { source: "qemu" }]);
 });
+
+test("each of 2000 endpoints is compared with the few of the same guest", () => {
+  let looks = 0;
+  const counted = (guest: string, port: string) => ({
+    ...endpoint({ port, uuid: guest, path: `/run/${guest}/${port}` }),
+    // The comparisons look at the name.
+    get guest() {
+      looks++;
+      return guest;
+    },
+  });
+  const names = Array.from({ length: 1000 }, (_, index) => `web${index}`);
+  const all = names.flatMap((name) => [counted(name, AGENT_PORT), counted(name, OTHER_PORT)]);
+  looks = 0;
+  expect(mergeEndpoints(all).endpoints).toHaveLength(2000);
+  expect(looks).toBeLessThan(20 * all.length);
+});

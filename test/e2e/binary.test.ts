@@ -136,6 +136,16 @@ describe("the compiled binary", () => {
   );
 });
 
+test(
+  "the binary's code is in chunks, so that a start loads only those that it needs",
+  async () => {
+    const text = Buffer.from(await Bun.file(await hostBinary()).bytes()).toString("latin1");
+    const chunks = new Set(text.match(/(?<=\/)chunk-[a-z0-9]{8}\.js/g));
+    expect(chunks.size).toBeGreaterThan(20);
+  },
+  TEST_TIMEOUT_MS,
+);
+
 type Place = { cwd?: string; path?: string };
 
 /** `path` is the first folder of PATH. The child gets no other variables. */

@@ -109,17 +109,16 @@ export const OWNERS = [
     remedy: "make it a setting in src/config/config.ts",
   },
   {
-    // The log itself may fail, so main.ts writes the last error directly.
     resource: "stderr",
     use: /(?<![\w$.])(?:process\s*\??\.\s*stderr\b|Bun\s*\.\s*stderr\b|console\s*[.[])/g,
-    owner: /^src\/(?:(?:log|main)\.ts$|roles\/cli\/streams\.ts$)/,
+    owner: /^src\/standard-output\.ts$/,
     remedy: "log through logFor of src/log.ts, or throw a NegotiatorError",
   },
   {
     resource: "stdout",
     use: /(?<![\w$.])(?:process\s*\??\.\s*stdout\b|Bun\s*\.\s*stdout\b)/g,
-    owner: /^src\/(?:main\.ts$|roles\/cli\/)/,
-    remedy: "return the text to src/roles/cli",
+    owner: /^src\/standard-output\.ts$/,
+    remedy: "return the text to src/roles/cli, which writes with src/standard-output.ts",
   },
   {
     resource: "child processes",

@@ -1,5 +1,6 @@
 /** Captures what this process writes to stdout and stderr while some code runs. */
 import { spyOn } from "bun:test";
+import { standardOutput } from "../../src/standard-output.ts";
 
 /** The result of the code, and its output. */
 export type SpiedOutput<Result> = { result: Result; stdout: string; stderr: string };
@@ -9,14 +10,10 @@ export async function spyOnOutput<Result>(
   write: () => Result | Promise<Result>,
 ): Promise<SpiedOutput<Result>> {
   const written = { stdout: "", stderr: "" };
-  const take = (name: keyof typeof written) => (text: string | Uint8Array) => {
-    written[name] += String(text);
-    return true;
-  };
-  using stdout = spyOn(process.stdout, "write").mockImplementation(take("stdout"));
-  using stderr = spyOn(process.stderr, "write").mockImplementation(take("stderr"));
+  using _ = spyOn(standardOutput, "write").mockImplementation((name, bytes) => {
+    written[name] += typeof bytes === "string" ? bytes : new TextDecoder().decode(bytes);
+    return Promise.resolve(true);
+  });
   const result = await write();
-  stdout.mockRestore();
-  stderr.mockRestore();
   return { result, ...written };
 }

@@ -11,8 +11,8 @@ import type { Invocation, Outcome } from "./subcommand.ts";
  * Prints the rules up to the one that decides. The exit code is 0 for allowed, 1 for denied. Throws
  * `BAD_CONFIG` for a policy that cannot be used, with which a daemon denies everything.
  */
-export function checkPolicy({ config }: Invocation, request: PolicyRequest): Outcome {
+export async function checkPolicy({ config }: Invocation, request: PolicyRequest): Promise<Outcome> {
   const policy = readPolicy(findPolicyFile(config));
-  print(explain(policy, request).map(printable).join("\n"));
+  await print(explain(policy, request).map(printable).join("\n"));
   return { exitCode: decide(policy, request).allowed ? 0 : 1 };
 }

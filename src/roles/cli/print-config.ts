@@ -1,12 +1,6 @@
-/** The subcommand `print-config`: the settings in force, and the origin of each. */
-import { settingAt } from "../../config/config.ts";
-import { logFor } from "../../log.ts";
-import { printable, printableJson } from "../../printable.ts";
-import { print } from "./output.ts";
+/** Defines the subcommand `print-config`. */
 import { defineSubcommand } from "./subcommand.ts";
-import type { Invocation, Outcome, Subcommand } from "./subcommand.ts";
-
-const log = logFor("config");
+import type { Subcommand } from "./subcommand.ts";
 
 /** The subcommand of a role; both roles have it. */
 export function createPrintConfig(role: "host" | "guest"): Subcommand {
@@ -21,24 +15,6 @@ export function createPrintConfig(role: "host" | "guest"): Subcommand {
       `negotiator ${role} print-config`,
       `NEGOTIATOR_LOG_LEVEL=debug negotiator ${role} print-config --json`,
     ],
-    run: runPrintConfig,
+    run: async (invocation) => (await import("./show-config.ts")).showConfig(invocation),
   });
-}
-
-function runPrintConfig({ words, config }: Invocation): Outcome {
-  for (const warning of config.warnings) log.warn(warning);
-  const rows = [...config.origins].map(([key, origin]) => ({
-    key,
-    origin,
-    value: settingAt(config.settings, key),
-  }));
-  if (words.options.has("json")) {
-    const members = rows.map(({ key, value, origin }) => [key, { value, origin }]);
-    return print(printableJson(JSON.stringify(Object.fromEntries(members))));
-  }
-  const lines = rows.map(({ key, value, origin }) => [`${key} = ${JSON.stringify(value)}`, origin] as const);
-  const width = Math.max(...lines.map(([setting]) => setting.length));
-  return print(
-    lines.map(([setting, origin]) => printable(`${setting.padEnd(width)}  # ${origin}`)).join("\n"),
-  );
 }

@@ -1,8 +1,6 @@
 /**
  * Runs the command line of a role: finds the subcommand, reads its words once, and runs it with its settings.
  */
-import { runCommand } from "citty";
-import { loadConfig } from "../../config/config.ts";
 import type { Config } from "../../config/config.ts";
 import { FAULTS, NegotiatorError } from "../../errors.ts";
 import { configureLog } from "../../log.ts";
@@ -13,9 +11,10 @@ import type { FormLine } from "./option-form.ts";
 import { optionSettings } from "./option-settings.ts";
 import { COMMON_OPTIONS } from "./options.ts";
 import { print } from "./output.ts";
-import type { Invocation, Outcome, RoleDefinition, Subcommand } from "./subcommand.ts";
+import { runInvocation } from "./subcommand.ts";
+import type { Outcome, RoleDefinition, Subcommand } from "./subcommand.ts";
 import { checkPositionals, readWords } from "./tokenizer.ts";
-import type { Grammar, Words } from "./tokenizer.ts";
+import type { Grammar } from "./tokenizer.ts";
 import { usageError } from "./usage.ts";
 
 /**
@@ -63,29 +62,25 @@ async function runSubcommand(
     return print(formatSubcommandHelp(`negotiator ${role.role} ${name}`, subcommand));
   checkPositionals(words, grammarOf(role, name));
   try {
-    const invocation: Invocation = {
-      words,
-      config: load(role, words),
-      reload: () => load(role, words),
-      ...(dialects === undefined ? {} : { dialects }),
+    // Help needs neither the settings nor valibot.
+    const { loadConfig } = await import("../../config/config.ts");
+    const load = (): Config => {
+      const file = words.options.get("config")?.at(-1);
+      const config = loadConfig({ file, flags: (below) => optionSettings(role.role, words, below) });
+      configureLog(config.settings.log);
+      return config;
     };
-    // The words are read already, so citty gets a command without arguments and no argv.
-    const { result } = await runCommand({ ...subcommand, args: {} }, { rawArgs: [], data: invocation });
-    // `defineSubcommand` lets only an `Outcome` come out of `run`.
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-    return result as Outcome;
+    return await runInvocation(subcommand, {
+      words,
+      config: load(),
+      reload: load,
+      ...(dialects === undefined ? {} : { dialects }),
+    });
   } catch (thrown) {
     if (subcommand.hasForeignExit !== true) throw thrown;
     const error = NegotiatorError.from(thrown);
     return { exitCode: FAULTS[error.code].exitCode, error };
   }
-}
-
-function load({ role }: RoleDefinition, words: Words): Config {
-  const file = words.options.get("config")?.at(-1);
-  const config = loadConfig({ file, flags: (below) => optionSettings(role, words, below) });
-  configureLog(config.settings.log);
-  return config;
 }
 
 function grammarOf(role: RoleDefinition, name: string): Grammar {

@@ -1,10 +1,20 @@
 /** Owns our standard streams, as bytes. */
+import { fstatSync } from "node:fs";
 import { onAbort } from "../../abort.ts";
+import { standardOutput } from "../../standard-output.ts";
+import type { OutputName } from "../../standard-output.ts";
 
 /** Returns whether there is input to send: a terminal's input is not sent. */
 export function hasInput(): boolean {
-  return !process.stdin.isTTY;
+  const facts = fstatSync(STDIN);
+  // `process.stdin` loads node's streams, so it is asked only about devices that can be a terminal.
+  const canBeTerminal = facts.isCharacterDevice() && facts.rdev >>> 8 !== MEMORY_DEVICES;
+  return !canBeTerminal || !process.stdin.isTTY;
 }
+
+const STDIN = 0;
+/** The major number of `/dev/null` (Documentation/admin-guide/devices.txt). */
+const MEMORY_DEVICES = 1;
 
 /**
  * Yields our input; ends with it, or when `signal` aborts, so that unwanted input does not keep the process.
@@ -20,9 +30,6 @@ export async function* readInput(signal: AbortSignal): AsyncGenerator<Uint8Array
 }
 
 /** Resolves when the bytes are written: to false when the reader has closed the stream. */
-export function writeOutput(stream: "stdout" | "stderr", bytes: Uint8Array): Promise<boolean> {
-  const target = stream === "stdout" ? process.stdout : process.stderr;
-  return new Promise((resolve) => {
-    target.write(bytes, (error) => resolve(error === undefined || error === null));
-  });
+export function writeOutput(stream: OutputName, bytes: Uint8Array): Promise<boolean> {
+  return standardOutput.write(stream, bytes);
 }

@@ -1,6 +1,6 @@
 /** Defines subcommands: citty commands with a few more members. */
 import { defineCommand } from "citty";
-import type { ArgsDef, CommandDef } from "citty";
+import type { ArgsDef, CommandContext, CommandDef } from "citty";
 import type { Config } from "../../config/config.ts";
 import type { NegotiatorError } from "../../errors.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
@@ -46,6 +46,20 @@ export function defineSubcommand({ run, ...definition }: SubcommandDefinition): 
     run: ({ data }) => run(data),
   });
   return { ...command, ...definition };
+}
+
+/**
+ * Runs the subcommand. citty's `runCommand` would first load node:util to read words, which takes longer than
+ * all our code; ours are read already.
+ */
+export async function runInvocation(subcommand: Subcommand, data: Invocation): Promise<Outcome> {
+  const context: Pick<CommandContext, "data"> = { data };
+  // `defineSubcommand` makes `run` use nothing but the invocation.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  const result: unknown = await subcommand.run?.(context as CommandContext);
+  // `defineSubcommand` lets only an `Outcome` come out of `run`.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return result as Outcome;
 }
 
 /** The command tree of one role. */

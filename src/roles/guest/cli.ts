@@ -1,6 +1,5 @@
 /** The guest's command line. */
 import type { DialectTable } from "../../peers/dialect-table.ts";
-import { executeThrough, listThrough } from "../cli/execute-through.ts";
 import { CHECK_POLICY_NOTES, DAEMON_NOTES, EXECUTE_NOTES, LIST_COMMANDS_NOTES } from "../cli/notes.ts";
 import { GUEST_FORM } from "../cli/option-form.ts";
 import {
@@ -23,6 +22,7 @@ const listCommands = defineSubcommand({
   examples: ["negotiator guest list-commands"],
   async run(invocation) {
     const { connectHost } = await import("./connect.ts");
+    const { listThrough } = await import("../cli/execute-through.ts");
     const { words, config } = invocation;
     return listThrough((left) => connectHost(invocation, left), {
       timeoutMs: config.settings.timeoutSeconds * 1000,
@@ -50,6 +50,7 @@ const execute = defineSubcommand({
   ],
   async run(invocation) {
     const { connectHost } = await import("./connect.ts");
+    const { executeThrough } = await import("../cli/execute-through.ts");
     const { words, config } = invocation;
     const [command = "", ...args] = words.positionals;
     const sendsInput = !words.options.has("no-stdin");

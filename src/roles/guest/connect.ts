@@ -1,16 +1,13 @@
-/** Connects a guest's command line to its host: through the daemon, or over a port. */
+/**
+ * Connects a guest's command line to its host: through the daemon, or over a port. Most calls go through the
+ * daemon, so only the others load the ports and the dialects.
+ */
 import type { Settings } from "../../config/settings.ts";
 import type { TimeLeft } from "../../delay.ts";
-import { DIALECTS } from "../../peers/dialects.ts";
-import type { DialectTable } from "../../peers/dialect-table.ts";
-import { connectDirectly, connectThroughDaemon } from "../cli/peer-connection.ts";
+import { connectThroughDaemon } from "../cli/peer-connection.ts";
 import type { PeerConnection } from "../cli/peer-connection.ts";
-import type { CliSession } from "../cli/cli-session.ts";
 import type { Invocation } from "../cli/subcommand.ts";
-import { dialControl, noDaemon, unresponsiveDaemon } from "../cli/control-client.ts";
-import { explainNoAnswer } from "./no-answer.ts";
-import { awaitChannel, findChannel, findFirst } from "./port.ts";
-import type { FoundPort } from "./port.ts";
+import { dialControl, unresponsiveDaemon } from "../cli/control-client.ts";
 import { askStatus } from "./status.ts";
 
 /**
@@ -18,55 +15,28 @@ import { askStatus } from "./status.ts";
  * `--character-device`. Throws `NO_CHANNEL` or `BUSY`.
  */
 export async function connectHost(invocation: Invocation, left: TimeLeft): Promise<PeerConnection> {
-  const { words, config, dialects = DIALECTS } = invocation;
-  const { settings } = config;
+  const { words, config, dialects } = invocation;
   const isDirect = words.options.has("direct");
   if (!isDirect && !words.options.has("character-device")) {
-    const connection = await connectOverDaemon(settings, dialects, left);
+    const connection = await connectOverDaemon(config.settings, invocation, left);
     if (connection !== undefined) return connection;
   }
-  const found = await findCallingPort(settings, dialects, isDirect);
-  return connectDirectly({
-    role: "guest",
-    port: found.port ?? { dialler: "guest", isNative: true, foreign: dialects.besideNative },
-    open: (signal) => awaitChannel(found, { timeoutMs: left(), signal }),
-    left,
-    explainNoAnswer: () => explainNoAnswer(),
-  });
+  const { connectHostDirectly } = await import("./direct.ts");
+  return connectHostDirectly(config.settings, { left, isDirect, dialects });
 }
 
 async function connectOverDaemon(
   { guest }: Settings,
-  dialects: DialectTable,
+  { dialects }: Pick<Invocation, "dialects">,
   left: TimeLeft,
 ): Promise<PeerConnection | undefined> {
   await using held = new AsyncDisposableStack();
   const daemon = await dialControl("guest", guest.control);
   if (daemon === undefined) return undefined;
   held.use(daemon);
-  if (!(await isBestWay(daemon, dialects, left()))) return undefined;
+  const { state } = await askStatus(daemon, left());
+  // An old host listens only on the port that the guest dials, so the daemon may not have a link to it.
+  if (state !== "open" && (await (await import("./direct.ts")).hasDialledPort(dialects))) return undefined;
   held.move();
   return connectThroughDaemon(daemon, unresponsiveDaemon);
-}
-
-/** An old host listens only on the port that the guest dials, so the daemon may not have a link to it. */
-async function isBestWay(daemon: CliSession, dialects: DialectTable, timeoutMs: number): Promise<boolean> {
-  const { state } = await askStatus(daemon, timeoutMs);
-  const ports = dialects.callingPorts("guest");
-  const dialled = ports.filter(({ dialler, isNative }) => dialler === "guest" && isNative);
-  return state === "open" || (await findFirst(dialled)) === undefined;
-}
-
-async function findCallingPort(
-  settings: Settings,
-  dialects: DialectTable,
-  isDirect: boolean,
-): Promise<FoundPort> {
-  try {
-    return await findChannel(settings, dialects.callingPorts("guest"));
-  } catch (thrown) {
-    // Only the daemon uses the guest's other ports, so the error names the missing daemon.
-    const isDaemonMissing = !isDirect && (await findFirst(dialects.callingPorts("host"))) !== undefined;
-    throw isDaemonMissing ? noDaemon("guest", settings.guest.control) : thrown;
-  }
 }

@@ -1,6 +1,5 @@
 /** The host's command line. */
 import type { DialectTable } from "../../peers/dialect-table.ts";
-import { executeThrough, listThrough } from "../cli/execute-through.ts";
 import { CHECK_POLICY_NOTES, DAEMON_NOTES, EXECUTE_NOTES, LIST_COMMANDS_NOTES } from "../cli/notes.ts";
 import { HOST_FORM } from "../cli/option-form.ts";
 import {
@@ -40,6 +39,7 @@ const listCommands = defineSubcommand({
   examples: ["negotiator host list-commands web1"],
   async run(invocation) {
     const { connectGuest } = await import("./connect.ts");
+    const { listThrough } = await import("../cli/execute-through.ts");
     const { words, config } = invocation;
     const [guest = ""] = words.positionals;
     return listThrough((left) => connectGuest(guest, invocation, left), {
@@ -69,6 +69,7 @@ const execute = defineSubcommand({
   ],
   async run(invocation) {
     const { connectGuest } = await import("./connect.ts");
+    const { executeThrough } = await import("../cli/execute-through.ts");
     const { words, config } = invocation;
     const [guest = "", command = "", ...args] = words.positionals;
     const sendsInput = !words.options.has("no-stdin");

@@ -41,6 +41,8 @@ export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
     pollMs: current.host.rescanSeconds * 1000,
   });
   const watch = createReloadableWatch(targetFor(settings));
+  // The binary compiles hot code late (`scripts/compile.ts`), but a host runs the same code for each guest.
+  Bun.unsafe.setJITPolicy(1);
   log.info(`Serving local users at ${settings.host.control}`);
   const serve = (): Promise<void> =>
     runDaemon({

@@ -1,13 +1,12 @@
 /** All guests of this host, by name. */
 import type { Endpoint } from "../../discovery/endpoint.ts";
 import type { News } from "../../discovery/news.ts";
-import { NegotiatorError } from "../../errors.ts";
-import { nearest } from "../../nearest.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
 import type { Peer } from "../../peers/peer.ts";
 import type { Services } from "../daemon/services.ts";
 import { createGuest } from "./guest.ts";
 import type { Guest } from "./guest.ts";
+import { noGuest } from "./no-guest.ts";
 import type { GuestStatus } from "./status.ts";
 
 /** The known guests. Disposing closes their channels and ends their calls. */
@@ -69,21 +68,4 @@ export function createGuests(services: Services, dialects: DialectTable): Guests
       await Promise.all([...guests.values()].map((guest) => guest.close("the host's daemon stops")));
     },
   };
-}
-
-/** The error for a name that no running guest has. `known` are the names of the guests. */
-export function noGuest(name: string, known: readonly string[]): NegotiatorError {
-  // Names are often numbered, so web2 is not a mistyped web1.
-  const guesses = nearest(name, known).filter((guess) => withoutDigits(guess) !== withoutDigits(name));
-  const remedy =
-    guesses.length > 0
-      ? `Did you mean ${guesses.map((guess) => `"${guess}"`).join(", ")}?`
-      : "List the guests with: negotiator host list-guests";
-  return new NegotiatorError("NO_GUEST", `No running guest with a negotiator channel is called "${name}"`, {
-    remedy,
-  });
-}
-
-function withoutDigits(name: string): string {
-  return name.replaceAll(/\d+/g, "0");
 }

@@ -3,7 +3,6 @@ import { printable, printableJson } from "../../printable.ts";
 import { print } from "../cli/output.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
 import { askStatus } from "./ask-status.ts";
-import { findEndpoints } from "./connect.ts";
 import type { GuestStatus } from "./status.ts";
 
 type Row = Pick<GuestStatus, "name" | "uuid"> & {
@@ -31,6 +30,7 @@ async function askRows({ words, config }: Invocation): Promise<Row[] | undefined
 }
 
 async function findRows(invocation: Invocation): Promise<Row[]> {
+  const { findEndpoints } = await import("./direct.ts");
   const uuids = new Map((await findEndpoints(invocation)).map(({ guest, uuid }) => [guest, uuid ?? null]));
   return [...uuids]
     .sort(([a], [b]) => (a < b ? -1 : 1))

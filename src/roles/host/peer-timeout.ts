@@ -1,4 +1,5 @@
 /** Measures how long a guest's agent has been gone, so that its calls on the host do not run for ever. */
+import { everyTick, TICK_MS } from "../../peers/ticker.ts";
 
 /** Options of a peer timeout. */
 export type PeerTimeoutOptions = {
@@ -12,8 +13,6 @@ export type PeerTimeoutOptions = {
   onTimeout: () => void;
 };
 
-const TICK_MS = 1000;
-
 /** Counts until it is disposed. Time in which this process itself stood still does not count. */
 export function watchPeerTimeout({ isSuspended, afterMs, onTimeout }: PeerTimeoutOptions): Disposable {
   let goneMs = 0;
@@ -26,6 +25,5 @@ export function watchPeerTimeout({ isSuspended, afterMs, onTimeout }: PeerTimeou
     goneMs += TICK_MS;
     if (!wasTimedOut && goneMs >= afterMs) onTimeout();
   };
-  const timer = setInterval(check, TICK_MS);
-  return { [Symbol.dispose]: () => clearInterval(timer) };
+  return everyTick(check);
 }

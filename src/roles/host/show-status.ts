@@ -5,7 +5,7 @@ import { print } from "../cli/output.ts";
 import { formatLinkStatus } from "../daemon/link-status.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
 import { askWholeStatus } from "./ask-status.ts";
-import { noGuest } from "./guests.ts";
+import { noGuest } from "./no-guest.ts";
 
 /**
  * Prints the daemon's guests, or the named one. Throws `NO_CHANNEL` without a daemon, `NO_GUEST` for an

@@ -1,0 +1,57 @@
+/** Finds the ports on which a guest calls its host, and connects over one without the daemon. */
+import type { Settings } from "../../config/settings.ts";
+import type { TimeLeft } from "../../delay.ts";
+import { DIALECTS } from "../../peers/dialects.ts";
+import type { DialectTable } from "../../peers/dialect-table.ts";
+import { noDaemon } from "../cli/control-client.ts";
+import { connectDirectly } from "../cli/peer-connection.ts";
+import type { PeerConnection } from "../cli/peer-connection.ts";
+import { explainNoAnswer } from "./no-answer.ts";
+import { awaitChannel, findChannel, findFirst } from "./port.ts";
+import type { FoundPort } from "./port.ts";
+
+/** Options of a connection over a port. */
+type PortOptions = {
+  /** The remaining time of the whole call. */
+  left: TimeLeft;
+  /** True if the user asks for a port, so that the daemon does not matter. */
+  isDirect: boolean;
+  /** The dialects of the program by default. */
+  dialects: DialectTable | undefined;
+};
+
+/** Connects to the host over a port. Throws `NO_CHANNEL` or `BUSY`. */
+export async function connectHostDirectly(
+  settings: Settings,
+  { left, isDirect, dialects = DIALECTS }: PortOptions,
+): Promise<PeerConnection> {
+  const found = await findCallingPort(settings, dialects, isDirect);
+  return connectDirectly({
+    role: "guest",
+    port: found.port ?? { dialler: "guest", isNative: true, foreign: dialects.besideNative },
+    open: (signal) => awaitChannel(found, { timeoutMs: left(), signal }),
+    left,
+    explainNoAnswer: () => explainNoAnswer(),
+  });
+}
+
+/** Returns whether this guest has a port on which it can dial the host in the native dialect. */
+export async function hasDialledPort(dialects: DialectTable = DIALECTS): Promise<boolean> {
+  const ports = dialects.callingPorts("guest");
+  const dialled = ports.filter(({ dialler, isNative }) => dialler === "guest" && isNative);
+  return (await findFirst(dialled)) !== undefined;
+}
+
+async function findCallingPort(
+  settings: Settings,
+  dialects: DialectTable,
+  isDirect: boolean,
+): Promise<FoundPort> {
+  try {
+    return await findChannel(settings, dialects.callingPorts("guest"));
+  } catch (thrown) {
+    // Only the daemon uses the guest's other ports, so the error names the missing daemon.
+    const isDaemonMissing = !isDirect && (await findFirst(dialects.callingPorts("host"))) !== undefined;
+    throw isDaemonMissing ? noDaemon("guest", settings.guest.control) : thrown;
+  }
+}

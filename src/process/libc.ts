@@ -37,6 +37,11 @@ export function writeFrom(fd: number, bytes: Uint8Array): number {
   return libc().write(fd, ptr(bytes), bytes.length);
 }
 
+/** Makes reads and writes of our end of a pipe fail instead of wait; the other end keeps its mode. */
+export function setNonBlocking(fd: number): void {
+  libc().fcntl(fd, F_SETFL, O_NONBLOCK);
+}
+
 /** Asks for a pipe of that capacity. Does nothing when the system refuses, for example over its limits. */
 export function resizePipe(fd: number, bytes: number): void {
   libc().fcntl(fd, F_SETPIPE_SZ, bytes);
@@ -62,41 +67,52 @@ export function setEpollEvents(epollFd: number, fd: number, events: number): voi
   epollEvent[0] = 0;
 }
 
-/** A request to the kernel: add to the eventfd once `pollFd` can be read. */
-export type PollRequest = Uint8Array;
+/** A request to the kernel: add to an eventfd once a descriptor has an event. */
+export type PollRequest = DataView;
 
-/** Makes a request for `submitPoll`; it is a `struct iocb` (include/uapi/linux/aio_abi.h). */
-export function createPollRequest(pollFd: number, eventFd: number): PollRequest {
-  const request = new Uint8Array(IOCB_BYTES);
-  const view = new DataView(request.buffer);
-  view.setUint16(IOCB.opcode, IOCB_CMD_POLL, true);
-  view.setUint32(IOCB.fd, pollFd, true);
-  view.setBigUint64(IOCB.events, 1n, true);
-  view.setUint32(IOCB.flags, IOCB_FLAG_RESFD, true);
-  view.setUint32(IOCB.resultFd, eventFd, true);
+/**
+ * Makes a request for `submitPoll`; it is a `struct iocb` (include/uapi/linux/aio_abi.h). `token` is a number
+ * for `collectPolls`.
+ */
+export function createPollRequest(fd: number, eventFd: number, token: number): PollRequest {
+  const request = new DataView(new ArrayBuffer(IOCB_BYTES));
+  request.setUint32(IOCB.data, token, true);
+  request.setUint16(IOCB.opcode, IOCB_CMD_POLL, true);
+  request.setUint32(IOCB.fd, fd, true);
+  request.setUint32(IOCB.flags, IOCB_FLAG_RESFD, true);
+  request.setUint32(IOCB.resultFd, eventFd, true);
   return request;
 }
 
 /**
- * Hands a request to the kernel, which works on it without a thread (Linux 4.19 and newer). Returns false
- * when the kernel does not take it.
+ * Hands a request for `events` of poll(2) to the kernel, which works on it without a thread (Linux 4.19 and
+ * newer). Returns false when the kernel does not take it.
  */
-export function submitPoll(request: PollRequest): boolean {
+export function submitPoll(request: PollRequest, events: number): boolean {
   const { syscall } = libc();
   if (aioContext === undefined) {
     const context = new BigUint64Array(1);
-    aioContext = syscall(IO.setup, AIO_REQUESTS, ptr(context), 0, 0) === 0 ? (context[0] ?? 0n) : 0n;
+    aioContext = syscall(IO.setup, AIO_REQUESTS, ptr(context), 0, 0, 0) === 0 ? (context[0] ?? 0n) : 0n;
   }
   if (aioContext === 0n) return false;
-  // Finished requests take room until they are collected.
-  syscall(IO.getevents, aioContext, 0, AIO_REQUESTS, ptr(aioEvents));
-  const list = new BigUint64Array([BigInt(ptr(request))]);
-  return syscall(IO.submit, aioContext, 1, ptr(list), 0) === 1;
+  request.setUint32(IOCB.events, events, true);
+  aioList[0] = BigInt(ptr(request));
+  return syscall(IO.submit, aioContext, 1, ptr(aioList), 0, 0) === 1;
+}
+
+/** Returns the tokens of finished requests. Each is returned once, and takes room until then. */
+export function collectPolls(): number[] {
+  const tokens: number[] = [];
+  for (let count = AIO_COLLECTED; count === AIO_COLLECTED;) {
+    count = libc().syscall(IO.getevents, aioContext ?? 0n, 0, AIO_COLLECTED, ptr(aioEvents), 0);
+    for (let index = 0; index < count; index++) tokens.push(aioEvents[index * AIO_EVENT_WORDS] ?? 0);
+  }
+  return tokens;
 }
 
 /** Takes a request back. Does nothing when it has been answered. */
 export function cancelPoll(request: PollRequest): void {
-  libc().syscall(IO.cancel, aioContext ?? 0n, ptr(request), ptr(aioEvents), 0);
+  libc().syscall(IO.cancel, aioContext ?? 0n, ptr(request), ptr(aioEvents), 0, 0);
 }
 
 /** Returns CLOCK_MONOTONIC in microseconds. Bun's own clocks start with the process. */
@@ -129,6 +145,7 @@ export function sendDatagram(path: Uint8Array, message: Uint8Array): boolean {
 const O_CLOEXEC = 0o2000000;
 const O_NONBLOCK = 0o4000;
 /** fcntl(2), include/uapi/linux/fcntl.h. */
+const F_SETFL = 4;
 const F_SETPIPE_SZ = 1031;
 /** `struct pollfd`: a 32-bit descriptor, 16 bits asked and 16 bits answered. */
 const pollTable = new ArrayBuffer(8);
@@ -144,12 +161,15 @@ const IO =
     ? { setup: 0, submit: 2, cancel: 3, getevents: 4 }
     : { setup: 206, submit: 209, cancel: 210, getevents: 208 };
 const IOCB_BYTES = 64;
-const IOCB = { opcode: 16, fd: 20, events: 24, flags: 56, resultFd: 60 } as const;
+const IOCB = { data: 0, opcode: 16, fd: 20, events: 24, flags: 56, resultFd: 60 } as const;
 const IOCB_CMD_POLL = 5;
 const IOCB_FLAG_RESFD = 1;
-const AIO_REQUESTS = 16;
-const AIO_EVENT_WORDS = 4;
-const aioEvents = new BigUint64Array(AIO_REQUESTS * AIO_EVENT_WORDS);
+/** Enough for the pipes of hundreds of commands. */
+const AIO_REQUESTS = 1024;
+const AIO_COLLECTED = 64;
+const AIO_EVENT_WORDS = 8;
+const aioEvents = new Uint32Array(AIO_COLLECTED * AIO_EVENT_WORDS);
+const aioList = new BigUint64Array(1);
 /** Undefined before the first request, 0 if the system gives no context. It lives as long as the process. */
 let aioContext: bigint | undefined;
 /** clock_gettime(2), include/uapi/linux/time.h. */
@@ -180,6 +200,6 @@ function load() {
     eventfd: { args: ["u32", "i32"], returns: "i32" },
     epoll_create1: { args: ["i32"], returns: "i32" },
     epoll_ctl: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
-    syscall: { args: ["i64", "u64", "u64", "u64", "u64"], returns: "i32" },
+    syscall: { args: ["i64", "u64", "u64", "u64", "u64", "u64"], returns: "i32" },
   });
 }

@@ -27,14 +27,21 @@ export function pollNow(fd: number, asked: number): number {
   return events[POLLFD_ANSWERED] ?? 0;
 }
 
-/** Reads into `room`. Returns the number of bytes, -1 after a failure: read again with node:fs to learn it. */
-export function readInto(fd: number, room: Uint8Array): number {
-  return libc().read(fd, ptr(room), room.length);
+/**
+ * Reads into `room` from the byte `start` on. Returns the number of bytes, -1 after a failure: read again with
+ * node:fs to learn it.
+ */
+export function readInto(fd: number, room: Uint8Array, start = 0): number {
+  // A pointer with an offset costs far less than a subarray for each read.
+  return libc().read(fd, ptr(room, start), room.length - start);
 }
 
-/** Writes from `bytes`. Returns the number of bytes, -1 after a failure: write again with node:fs to learn it. */
-export function writeFrom(fd: number, bytes: Uint8Array): number {
-  return libc().write(fd, ptr(bytes), bytes.length);
+/**
+ * Writes `bytes` from `start` on, at most `most`. Returns the number of bytes, -1 after a failure: write again
+ * with node:fs to learn it.
+ */
+export function writeFrom(fd: number, bytes: Uint8Array, start = 0, most = bytes.length): number {
+  return libc().write(fd, ptr(bytes, start), Math.min(most, bytes.length - start));
 }
 
 /** Makes reads and writes of our end of a pipe fail instead of wait; the other end keeps its mode. */

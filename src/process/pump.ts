@@ -201,7 +201,7 @@ export function pumpInput(
   /** Returns false when the reader has gone (EPIPE) or the pump was closed. */
   const writeAll = async (bytes: Uint8Array): Promise<boolean> => {
     for (let start = 0; start < bytes.length && !watch.isClosed;) {
-      const count = writeFrom(writeFd, bytes.subarray(start));
+      const count = writeFrom(writeFd, bytes, start);
       start += Math.max(count, 0);
       if (count > 0) continue;
       const events = pollNow(writeFd, EVENTS.OUT);

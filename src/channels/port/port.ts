@@ -51,7 +51,7 @@ export function openPort(path: string): Channel {
   const readChunk = (): { bytes: Uint8Array; rest: "more" | "later" | "away" } => {
     let length = 0;
     while (length < CHUNK_BYTES) {
-      const count = readSome(fd, buffer.subarray(length), label, endsWhenEmpty);
+      const count = readSome(fd, buffer, length, { label, isPty: endsWhenEmpty });
       if (count === undefined || count === 0)
         return { bytes: take(length), rest: count === 0 ? "away" : "later" };
       length += count;
@@ -90,7 +90,7 @@ export function openPort(path: string): Channel {
       let turnAt = BYTES_PER_TURN;
       do {
         if (readiness.isClosed) throw closedError(label);
-        const count = writeSome(fd, bytes.subarray(start, start + CHUNK_BYTES), label);
+        const count = writeSome(fd, bytes, start, label);
         start += count ?? 0;
         attempts = count === undefined ? (attempts + 1) % ATTEMPTS : 0;
         if (start === bytes.length || (count !== undefined && start < turnAt)) continue;
@@ -167,13 +167,18 @@ function openCases(path: string): Record<string, FailureCase> {
 }
 
 /** Reads once. Returns undefined when there is nothing to read now, 0 when the far end is away. */
-function readSome(fd: number, room: Uint8Array, label: string, isPty: boolean): number | undefined {
-  const count = readInto(fd, room);
+function readSome(
+  fd: number,
+  room: Uint8Array,
+  start: number,
+  { label, isPty }: { label: string; isPty: boolean },
+): number | undefined {
+  const count = readInto(fd, room, start);
   // An error of node:fs takes as long as many reads, so first look whether there is one.
   if (count >= 0) return count;
   if (pollNow(fd, EVENTS.IN) === 0) return undefined;
   try {
-    return readSync(fd, room);
+    return readSync(fd, room, start, room.length - start, null);
   } catch (thrown) {
     // A pty gives EIO between its hangup and its end of file (drivers/tty/n_tty.c).
     if (isPty && errnoOf(thrown) === "EIO") return 0;
@@ -182,12 +187,12 @@ function readSome(fd: number, room: Uint8Array, label: string, isPty: boolean): 
 }
 
 /** Writes once. Returns undefined when there is no room now. */
-function writeSome(fd: number, bytes: Uint8Array, label: string): number | undefined {
-  const count = bytes.length === 0 ? 0 : writeFrom(fd, bytes);
+function writeSome(fd: number, bytes: Uint8Array, start: number, label: string): number | undefined {
+  const count = bytes.length === 0 ? 0 : writeFrom(fd, bytes, start, CHUNK_BYTES);
   if (count >= 0) return count;
   if ((pollNow(fd, EVENTS.OUT) & ~EVENTS.HUP) === 0) return undefined;
   try {
-    return writeSync(fd, bytes);
+    return writeSync(fd, bytes, start, Math.min(CHUNK_BYTES, bytes.length - start), null);
   } catch (thrown) {
     return explainUse(`write to port "${label}"`, thrown);
   }

@@ -1,8 +1,8 @@
 /**
  * Waits for events of descriptors that Bun's event loop cannot watch, or not without reading from them. The
  * kernel adds to an eventfd once a descriptor has an event, and Bun reads the eventfd as a stream. So no
- * thread is needed. Where the kernel cannot do this (before 4.19, or with asynchronous I/O forbidden), a timer
- * looks.
+ * thread is needed. Where the kernel cannot do this (before 4.19, or with asynchronous I/O forbidden), a
+ * timer looks.
  */
 import { closeSync } from "node:fs";
 import { NegotiatorError } from "../errors.ts";

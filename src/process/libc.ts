@@ -28,8 +28,8 @@ export function pollNow(fd: number, asked: number): number {
 }
 
 /**
- * Reads into `room` from the byte `start` on. Returns the number of bytes, -1 after a failure: read again with
- * node:fs to learn it.
+ * Reads into `room` from the byte `start` on. Returns the number of bytes, -1 after a failure: read again
+ * with node:fs to learn it.
  */
 export function readInto(fd: number, room: Uint8Array, start = 0): number {
   // A pointer with an offset costs far less than a subarray for each read.
@@ -37,8 +37,8 @@ export function readInto(fd: number, room: Uint8Array, start = 0): number {
 }
 
 /**
- * Writes `bytes` from `start` on, at most `most`. Returns the number of bytes, -1 after a failure: write again
- * with node:fs to learn it.
+ * Writes `bytes` from `start` on, at most `most`. Returns the number of bytes, -1 after a failure: write
+ * again with node:fs to learn it.
  */
 export function writeFrom(fd: number, bytes: Uint8Array, start = 0, most = bytes.length): number {
   return libc().write(fd, ptr(bytes, start), Math.min(most, bytes.length - start));
@@ -162,7 +162,7 @@ const POLLFD_ANSWERED = 3;
 const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_MOD = 3;
 const epollEvent = new Uint32Array(4);
-/** io_submit(2). The numbers of the calls are from syscalls(2), the rest from include/uapi/linux/aio_abi.h. */
+/** io_submit(2). The calls' numbers are from syscalls(2), the rest from include/uapi/linux/aio_abi.h. */
 const IO =
   process.arch === "arm64"
     ? { setup: 0, submit: 2, cancel: 3, getevents: 4 }

@@ -9,7 +9,7 @@ import type { TargetName } from "./targets.ts";
  * The compiler does not find workers by itself. In the binary they share one folder, so their names must
  * differ.
  */
-export const WORKERS: readonly string[] = ["src/channels/port/port-poller.ts"];
+export const WORKERS: readonly string[] = [];
 
 /**
  * The input of one build. `src/main.ts` and `workers` are relative to `root`, the repository. Compile with

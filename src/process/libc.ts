@@ -14,11 +14,112 @@ export function openPipe(): [readFd: number, writeFd: number] | undefined {
 }
 
 /**
- * Blocks the thread in poll(2) until a descriptor is ready or `timeoutMs` is over; -1 waits without a limit.
- * `table` is an array of `struct pollfd`, 8 bytes each, to which the kernel writes the events.
+ * Returns the events of poll(2) that one descriptor has now, of those in `asked`; POLLERR, POLLHUP and
+ * POLLNVAL count always.
  */
-export function poll(table: ArrayBuffer, timeoutMs: number): void {
-  libc().poll(ptr(table), table.byteLength / POLLFD_BYTES, timeoutMs);
+export function pollNow(fd: number, asked: number): number {
+  const descriptors = new Int32Array(pollTable);
+  const events = new Int16Array(pollTable);
+  descriptors[0] = fd;
+  events[POLLFD_ASKED] = asked;
+  events[POLLFD_ANSWERED] = 0;
+  libc().poll(ptr(pollTable), 1, 0);
+  return events[POLLFD_ANSWERED] ?? 0;
+}
+
+/**
+ * Reads into `room` from the byte `start` on. Returns the number of bytes, -1 after a failure: read again
+ * with node:fs to learn it.
+ */
+export function readInto(fd: number, room: Uint8Array, start = 0): number {
+  // A pointer with an offset costs far less than a subarray for each read.
+  return libc().read(fd, ptr(room, start), room.length - start);
+}
+
+/**
+ * Writes `bytes` from `start` on, at most `most`. Returns the number of bytes, -1 after a failure: write
+ * again with node:fs to learn it.
+ */
+export function writeFrom(fd: number, bytes: Uint8Array, start = 0, most = bytes.length): number {
+  return libc().write(fd, ptr(bytes, start), Math.min(most, bytes.length - start));
+}
+
+/** Makes reads and writes of our end of a pipe fail instead of wait; the other end keeps its mode. */
+export function setNonBlocking(fd: number): void {
+  libc().fcntl(fd, F_SETFL, O_NONBLOCK);
+}
+
+/** Asks for a pipe of that capacity. Does nothing when the system refuses, for example over its limits. */
+export function resizePipe(fd: number, bytes: number): void {
+  libc().fcntl(fd, F_SETPIPE_SZ, bytes);
+}
+
+/** Returns a close-on-exec, non-blocking eventfd, -1 after a failure. */
+export function openEventFd(): number {
+  return libc().eventfd(0, O_CLOEXEC | O_NONBLOCK);
+}
+
+/** Returns a close-on-exec epoll descriptor that watches `fd` for nothing yet, -1 after a failure. */
+export function openEpoll(fd: number): number {
+  const epollFd = libc().epoll_create1(O_CLOEXEC);
+  if (epollFd < 0 || libc().epoll_ctl(epollFd, EPOLL_CTL_ADD, fd, ptr(epollEvent)) === 0) return epollFd;
+  libc().close(epollFd);
+  return -1;
+}
+
+/** Changes the events, as in poll(2), for which an epoll descriptor watches `fd`. */
+export function setEpollEvents(epollFd: number, fd: number, events: number): void {
+  epollEvent[0] = events;
+  libc().epoll_ctl(epollFd, EPOLL_CTL_MOD, fd, ptr(epollEvent));
+  epollEvent[0] = 0;
+}
+
+/** A request to the kernel: add to an eventfd once a descriptor has an event. */
+export type PollRequest = DataView;
+
+/**
+ * Makes a request for `submitPoll`; it is a `struct iocb` (include/uapi/linux/aio_abi.h). `token` is a number
+ * for `collectPolls`.
+ */
+export function createPollRequest(fd: number, eventFd: number, token: number): PollRequest {
+  const request = new DataView(new ArrayBuffer(IOCB_BYTES));
+  request.setUint32(IOCB.data, token, true);
+  request.setUint16(IOCB.opcode, IOCB_CMD_POLL, true);
+  request.setUint32(IOCB.fd, fd, true);
+  request.setUint32(IOCB.flags, IOCB_FLAG_RESFD, true);
+  request.setUint32(IOCB.resultFd, eventFd, true);
+  return request;
+}
+
+/**
+ * Hands a request for `events` of poll(2) to the kernel, which works on it without a thread (Linux 4.19 and
+ * newer). Returns false when the kernel does not take it.
+ */
+export function submitPoll(request: PollRequest, events: number): boolean {
+  const { syscall } = libc();
+  if (aioContext === undefined) {
+    const context = new BigUint64Array(1);
+    aioContext = syscall(IO.setup, AIO_REQUESTS, ptr(context), 0, 0, 0) === 0 ? (context[0] ?? 0n) : 0n;
+  }
+  if (aioContext === 0n) return false;
+  request.setUint32(IOCB.events, events, true);
+  aioList[0] = BigInt(ptr(request));
+  return syscall(IO.submit, aioContext, 1, ptr(aioList), 0, 0) === 1;
+}
+
+/** Returns the tokens of finished requests. Each is returned once, and takes room until then. */
+export function collectPolls(): number[] {
+  const tokens: number[] = [];
+  for (let count = AIO_COLLECTED; count === AIO_COLLECTED;) {
+    count = libc().syscall(IO.getevents, aioContext ?? 0n, 0, AIO_COLLECTED, ptr(aioEvents), 0);
+    for (let index = 0; index < count; index++) tokens.push(aioEvents[index * AIO_EVENT_WORDS] ?? 0);
+  }
+  return tokens;
+}
+
+/** Takes a request back. Does nothing when it has been answered. */
+export function cancelPoll(request: PollRequest): void {
+  libc().syscall(IO.cancel, aioContext ?? 0n, ptr(request), ptr(aioEvents), 0, 0);
 }
 
 /** Returns CLOCK_MONOTONIC in microseconds. Bun's own clocks start with the process. */
@@ -64,7 +165,35 @@ const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
 /** The same number on all architectures we build for (include/uapi/asm-generic/fcntl.h). */
 const O_CLOEXEC = 0o2000000;
-const POLLFD_BYTES = 8;
+const O_NONBLOCK = 0o4000;
+/** fcntl(2), include/uapi/linux/fcntl.h. */
+const F_SETFL = 4;
+const F_SETPIPE_SZ = 1031;
+/** `struct pollfd`: a 32-bit descriptor, 16 bits asked and 16 bits answered. */
+const pollTable = new ArrayBuffer(8);
+const POLLFD_ASKED = 2;
+const POLLFD_ANSWERED = 3;
+/** epoll_ctl(2). The structure has 12 bytes on x86-64 and 16 elsewhere, and starts with the events. */
+const EPOLL_CTL_ADD = 1;
+const EPOLL_CTL_MOD = 3;
+const epollEvent = new Uint32Array(4);
+/** io_submit(2). The calls' numbers are from syscalls(2), the rest from include/uapi/linux/aio_abi.h. */
+const IO =
+  process.arch === "arm64"
+    ? { setup: 0, submit: 2, cancel: 3, getevents: 4 }
+    : { setup: 206, submit: 209, cancel: 210, getevents: 208 };
+const IOCB_BYTES = 64;
+const IOCB = { data: 0, opcode: 16, fd: 20, events: 24, flags: 56, resultFd: 60 } as const;
+const IOCB_CMD_POLL = 5;
+const IOCB_FLAG_RESFD = 1;
+/** Enough for the pipes of hundreds of commands. */
+const AIO_REQUESTS = 1024;
+const AIO_COLLECTED = 64;
+const AIO_EVENT_WORDS = 8;
+const aioEvents = new Uint32Array(AIO_COLLECTED * AIO_EVENT_WORDS);
+const aioList = new BigUint64Array(1);
+/** Undefined before the first request, 0 if the system gives no context. It lives as long as the process. */
+let aioContext: bigint | undefined;
 /** clock_gettime(2), include/uapi/linux/time.h. */
 const CLOCK_MONOTONIC = 1;
 const AF_UNIX = 1;
@@ -87,5 +216,13 @@ function load() {
     sendto: { args: ["i32", "ptr", "u64", "i32", "ptr", "u32"], returns: "i64" },
     getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
     close: { args: ["i32"], returns: "i32" },
+    // Ours are small enough for the lower half of the result, and 64 bits would make a bigint each time.
+    read: { args: ["i32", "ptr", "u64"], returns: "i32" },
+    write: { args: ["i32", "ptr", "u64"], returns: "i32" },
+    fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
+    eventfd: { args: ["u32", "i32"], returns: "i32" },
+    epoll_create1: { args: ["i32"], returns: "i32" },
+    epoll_ctl: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
+    syscall: { args: ["i64", "u64", "u64", "u64", "u64", "u64"], returns: "i32" },
   });
 }

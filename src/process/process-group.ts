@@ -34,8 +34,11 @@ async function waitForGroupEnd(groupId: number, untilMs: number): Promise<void> 
   }
 }
 
-/** The kernel does not reuse a group's number while a member is left, so this cannot hit another group. */
-function signalGroup(groupId: number, signal: NodeJS.Signals | 0): boolean {
+/**
+ * Sends a signal to all processes of a group, 0 to none. Returns whether the group has members. The kernel
+ * does not reuse a group's number while a member is left, so this cannot hit another group.
+ */
+export function signalGroup(groupId: number, signal: NodeJS.Signals | 0): boolean {
   try {
     process.kill(-groupId, signal);
     return true;

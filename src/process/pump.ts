@@ -1,5 +1,8 @@
 /** Moves bytes between a command's pipes and our streams, one chunk at a time, to bound the memory. */
-import { closeSync } from "node:fs";
+import { closeSync, readSync } from "node:fs";
+import { errnoOf } from "../errors.ts";
+import { EVENTS, watchDescriptor } from "./descriptor-watch.ts";
+import { pollNow, readInto, resizePipe, setNonBlocking, writeFrom } from "./libc.ts";
 import { settlesWithin } from "./settling.ts";
 
 /** A destination of bytes. The next chunk is read after `write` resolves; its rejection closes the pipe. */
@@ -19,37 +22,60 @@ export type OutputPump = {
   abort(): void;
 };
 
-/** Carries all bytes from the pipe to the sink. Takes over the descriptor. */
+/** Carries all bytes from the pipe to the sink, at most `PIECE_BYTES` at once. Takes over the descriptor. */
 export function pumpOutput(readFd: number, sink: ByteSink): OutputPump {
-  const reader = Bun.file(readFd).stream().getReader();
+  setNonBlocking(readFd);
+  const watch = watchDescriptor(readFd, { isPipe: true });
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   const facts: StreamFacts = { bytes: 0, truncated: false };
-  let isOpen = true;
   let waitedMs = 0;
   let waitingSince: number | undefined;
   const close = (): void => {
-    if (!isOpen) return;
-    isOpen = false;
-    // A read in progress still uses the descriptor, so it is closed after the cancel.
-    void reader
-      .cancel()
-      .catch(() => undefined)
-      .then(() => closeSync(readFd));
+    if (watch.isClosed) return;
+    watch.close();
+    closeSync(readFd);
     end();
   };
   const abort = (): void => {
-    if (isOpen) facts.truncated = true;
+    if (!watch.isClosed) facts.truncated = true;
     close();
   };
+  /** Returns the milliseconds that the wait took. */
+  const waitFor = async (waiting: Promise<void>): Promise<number> => {
+    waitingSince = performance.now();
+    await waiting;
+    const ms = performance.now() - waitingSince;
+    waitingSince = undefined;
+    waitedMs += ms;
+    return ms;
+  };
+  const give = async (bytes: Uint8Array): Promise<void> => {
+    for (let start = 0; start < bytes.length && !watch.isClosed; start += PIECE_BYTES) {
+      const piece = bytes.subarray(start, start + PIECE_BYTES);
+      facts.bytes += piece.length;
+      await sink.write(piece);
+    }
+  };
   const carry = async (): Promise<void> => {
-    for (;;) {
-      waitingSince = performance.now();
-      const { value } = await reader.read();
-      waitedMs += performance.now() - waitingSince;
-      waitingSince = undefined;
-      if (value === undefined || !isOpen) return;
-      facts.bytes += value.byteLength;
-      await sink.write(value);
+    let roomBytes = PIECE_BYTES;
+    let turnAt = BYTES_PER_TURN;
+    while (!watch.isClosed) {
+      const bytes = readPipe(readFd, roomBytes);
+      if (bytes?.length === 0) return;
+      if (bytes !== undefined) await give(bytes);
+      if (watch.isClosed) return;
+      if (facts.bytes >= BULK_BYTES && roomBytes === PIECE_BYTES) {
+        resizePipe(readFd, BULK_PIPE_BYTES);
+        roomBytes = BULK_ROOM_BYTES;
+      }
+      if (bytes === undefined) {
+        const ms = await waitFor(watch.changed(EVENTS.IN));
+        // More comes soon, and one read for all of it costs less than many.
+        if (ms < GATHER_MS && facts.bytes >= BULK_BYTES) await waitFor(watch.pause(GATHER_MS));
+      } else if (facts.bytes >= turnAt) {
+        turnAt = facts.bytes + BYTES_PER_TURN;
+        await nextTurn();
+      }
     }
   };
   void carry().then(close, abort);
@@ -59,6 +85,52 @@ export function pumpOutput(readFd: number, sink: ByteSink): OutputPump {
     waitedMs: () => waitedMs + (waitingSince === undefined ? 0 : performance.now() - waitingSince),
     abort,
   };
+}
+
+/** Most bytes that a sink gets at once, and the default capacity of a pipe (pipe(7)). */
+const PIECE_BYTES = 65_536;
+
+/** A command with so much output gets a larger pipe and larger reads, so that it seldom waits for us. */
+const BULK_BYTES = 256 * 1024;
+const BULK_PIPE_BYTES = 1024 * 1024;
+const BULK_ROOM_BYTES = 256 * 1024;
+const GATHER_MS = 0.5;
+
+/** A sink may take bytes without a turn of the event loop, and others must run. */
+const BYTES_PER_TURN = 256 * 1024;
+
+/** Spare buffers by their size. A read that fills at least half of one takes it away. */
+const spares = new Map<number, Uint8Array>();
+
+/** Returns bytes that the caller keeps; none at the end, undefined when the pipe is empty now. */
+function readPipe(fd: number, roomBytes: number): Uint8Array | undefined {
+  const room = spares.get(roomBytes) ?? new Uint8Array(roomBytes);
+  spares.set(roomBytes, room);
+  const count = readOnce(fd, room);
+  if (count === undefined) return undefined;
+  if (count < roomBytes / 2) return room.slice(0, count);
+  spares.delete(roomBytes);
+  return room.subarray(0, count);
+}
+
+function readOnce(fd: number, room: Uint8Array): number | undefined {
+  const count = readInto(fd, room);
+  if (count >= 0) return count;
+  // An error of node:fs takes as long as many reads, so first look whether it is just an empty pipe.
+  if (pollNow(fd, EVENTS.IN) === 0) return undefined;
+  try {
+    // Bytes may have come after the first read.
+    return readSync(fd, room);
+  } catch (thrown) {
+    if (errnoOf(thrown) === "EAGAIN") return undefined;
+    throw thrown;
+  }
+}
+
+function nextTurn(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  setImmediate(resolve);
+  return promise;
 }
 
 /**
@@ -106,49 +178,45 @@ export function pumpInput(
   writeFd: number,
   onFailure: (cause: unknown) => void,
 ): InputPump {
-  const sink = Bun.file(writeFd).writer();
-  // The writer has its own duplicate.
-  closeSync(writeFd);
+  setNonBlocking(writeFd);
+  const watch = watchDescriptor(writeFd, { isPipe: true });
   const iterator = source[Symbol.asyncIterator]();
-  let isOpen = true;
   const close = (): void => {
-    if (!isOpen) return;
-    isOpen = false;
-    void ignoreFailure(() => sink.end());
+    if (watch.isClosed) return;
+    watch.close();
+    closeSync(writeFd);
     // Not awaited, because a generator that waits for its next chunk returns only after that chunk.
     void ignoreFailure(() => iterator.return?.());
   };
   const carry = async (): Promise<void> => {
-    for (;;) {
+    for (let turnAt = BYTES_PER_TURN, bytes = 0; ;) {
       const next = await iterator.next();
       if (next.done === true || !(await writeAll(next.value))) return;
+      bytes += next.value.length;
+      if (bytes < turnAt) continue;
+      turnAt = bytes + BYTES_PER_TURN;
+      await nextTurn();
     }
   };
   /** Returns false when the reader has gone (EPIPE) or the pump was closed. */
   const writeAll = async (bytes: Uint8Array): Promise<boolean> => {
-    for (let start = 0; start < bytes.byteLength; start += CHUNK_BYTES) {
-      if (!isOpen) return false;
-      try {
-        await sink.write(bytes.subarray(start, start + CHUNK_BYTES));
-        await sink.flush();
-      } catch {
-        return false;
-      }
+    for (let start = 0; start < bytes.length && !watch.isClosed;) {
+      const count = writeFrom(writeFd, bytes, start);
+      start += Math.max(count, 0);
+      if (count > 0) continue;
+      const events = pollNow(writeFd, EVENTS.OUT);
+      if (events === 0) await watch.changed(EVENTS.OUT);
+      else if (events !== EVENTS.OUT) return false;
     }
-    return isOpen;
+    return !watch.isClosed;
   };
   void carry().then(close, (cause: unknown) => {
-    const wasOpen = isOpen;
+    const wasOpen = !watch.isClosed;
     close();
     if (wasOpen) onFailure(cause);
   });
   return { close };
 }
-
-/**
- * The default capacity of a pipe (pipe(7)), because a writer keeps one chunk until the last reader has gone.
- */
-const CHUNK_BYTES = 65_536;
 
 async function ignoreFailure(action: () => unknown): Promise<void> {
   try {

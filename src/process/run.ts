@@ -6,7 +6,7 @@ import { clampDelay } from "../delay.ts";
 import { NegotiatorError } from "../errors.ts";
 import { signalName } from "../signals.ts";
 import { createPipe } from "./pipe.ts";
-import { endGroup } from "./process-group.ts";
+import { endGroup, signalGroup } from "./process-group.ts";
 import { drain, pumpInput, pumpOutput } from "./pump.ts";
 import type { ByteSink, StreamFacts } from "./pump.ts";
 import { explainStartFailure } from "./start-failure.ts";
@@ -37,20 +37,37 @@ export type RunOptions = {
   graceMs?: number;
   /** The time to wait for output after the exit, while a process in the background keeps a pipe open. */
   drainMs?: number;
+  /** Called once, when the process runs. It can send signals to it from then on. */
+  onStart?: (running: RunningCommand) => void;
   /** Called at the process's exit, before the rest of its output is carried. */
   onExit?: (exit: ExitFacts) => void;
 };
+
+/** The signals that a caller may send to a running command. */
+export const FORWARDED_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const;
+/** The name of such a signal. */
+export type ForwardedSignal = (typeof FORWARDED_SIGNALS)[number];
+
+/**
+ * A command that runs. `signal` sends a signal to its whole process group. It does nothing after the exit of
+ * the process, even if others of its group go on.
+ */
+export type RunningCommand = { signal(name: ForwardedSignal): void };
 
 /**
  * The end of a process: with an exit code, or by a signal such as `SIGTERM` (`SIG34` for one without a name).
  */
 export type ExitFacts = { exitCode: number | null; signal: string | null };
 
-/** `timedOut` and `cancelled` give the reason why we ended the command: at most one of them is true. */
+/**
+ * How a command ended. A command that ends after a forwarded signal has ended by itself. `timedOut` and
+ * `cancelled` repeat `endedBy`.
+ */
 export type RunResult = ExitFacts & {
+  endedBy: "command" | EndReason;
   timedOut: boolean;
   cancelled: boolean;
-  /** From the start until the last byte was carried. */
+  /** The whole milliseconds from the start until the last byte was carried. */
   durationMs: number;
   stdout: StreamFacts;
   stderr: StreamFacts;
@@ -65,7 +82,7 @@ export type RunResult = ExitFacts & {
  * `CANCELLED`.
  */
 export async function run(options: RunOptions): Promise<RunResult> {
-  const { argv, signal, onExit, graceMs = 5000, drainMs = 5000 } = options;
+  const { argv, signal, onStart, onExit, graceMs = 5000, drainMs = 5000 } = options;
   const name = options.calledAs ?? argv[0];
   if (!isAbsolute(argv[0]))
     throw new NegotiatorError("INTERNAL", `Cannot run "${name}": not an absolute path`);
@@ -79,6 +96,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const stderr = pumpOutput(child.stderrFd, options.stderr);
   const input =
     child.stdin === undefined ? undefined : pumpInput(child.stdin.source, child.stdin.fd, end.cancel);
+  onStart?.({ signal: child.signal });
 
   const reason = await Promise.race([child.exit.then(() => undefined), end.reason]);
   if (reason !== undefined) await endGroup(child, graceMs);
@@ -88,9 +106,10 @@ export async function run(options: RunOptions): Promise<RunResult> {
   await drain([stdout, stderr], drainMs, reason === undefined ? end.reason : undefined);
   return {
     ...exit,
+    endedBy: reason ?? "command",
     timedOut: reason === "deadline",
     cancelled: reason === "cancel",
-    durationMs: performance.now() - startedAt,
+    durationMs: Math.round(performance.now() - startedAt),
     stdout: stdout.facts(),
     stderr: stderr.facts(),
   };
@@ -103,6 +122,7 @@ export function signalSelf(signal: NodeJS.Signals): void {
 
 type Child = {
   pid: number;
+  signal: RunningCommand["signal"];
   exit: Promise<ExitFacts>;
   stdin: { fd: number; source: AsyncIterable<Uint8Array> } | undefined;
   stdoutFd: number;
@@ -127,6 +147,7 @@ async function start(options: RunOptions): Promise<Child> {
     const input = stdin === null ? undefined : pipeFor("reads");
     const output = pipeFor("writes");
     const errors = pipeFor("writes");
+    let isReaped = false;
     const { pid } = Bun.spawn({
       cmd: [...argv],
       env,
@@ -134,12 +155,18 @@ async function start(options: RunOptions): Promise<Child> {
       ...user,
       detached: true,
       stdio: [input?.theirFd ?? "ignore", output.theirFd, errors.theirFd],
-      onExit: (_child, exitCode, signal) =>
-        resolve({ exitCode, signal: typeof signal === "number" ? signalName(signal) : signal }),
+      onExit: (_child, exitCode, signal) => {
+        isReaped = true;
+        resolve({ exitCode, signal: typeof signal === "number" ? signalName(signal) : signal });
+      },
     });
     ours.move();
     return {
       pid,
+      signal: (name) => {
+        // Bun calls onExit in the turn in which it reaps the process. Until then, the number stays in use.
+        if (!isReaped) signalGroup(pid, name);
+      },
       exit,
       stdin: input === undefined || stdin === null ? undefined : { fd: input.ourFd, source: stdin },
       stdoutFd: output.ourFd,

@@ -14,12 +14,14 @@ test("run returns the exit code and the byte counts of both streams", async () =
   expect(result).toEqual({
     exitCode: 3,
     signal: null,
+    endedBy: "command",
     timedOut: false,
     cancelled: false,
     durationMs: expect.any(Number),
     stdout: { bytes: 4, truncated: false },
     stderr: { bytes: 7, truncated: false },
   });
+  expect(Number.isInteger(result.durationMs)).toBe(true);
 });
 
 test("run returns the name of the signal that killed the command, SIG34 for one without a name", async () => {

@@ -1,96 +1,54 @@
-/** Waits until a port can be read or written, with the help of a thread (`port-poller.ts`). */
-import { closeSync, writeSync } from "node:fs";
-import { Worker } from "node:worker_threads";
-import { NegotiatorError } from "../../errors.ts";
-import { createPipe } from "../../process/pipe.ts";
-import { INTEREST } from "./port-poller.ts";
-import type { PollerJob } from "./port-poller.ts";
+/** Waits until a port can be read or written. */
+import { EVENTS, watchDescriptor } from "../../process/descriptor-watch.ts";
+import { pollNow } from "../../process/libc.ts";
 
 /** A watch of one port's descriptor. */
 export type Readiness = {
   readonly isClosed: boolean;
-  /**
-   * Resolves when an attempt may succeed, or after `close`. One wait per direction at a time. Rejects when
-   * the thread fails.
-   */
+  /** Resolves when an attempt may succeed, when the host has come back, or after `close`. */
   wait(direction: "READ" | "WRITE"): Promise<void>;
-  /** Resolves when the thread no longer uses the descriptor. */
-  close(): Promise<void>;
+  /** Ends all waits. The descriptor is not used afterwards. */
+  close(): void;
 };
 
 /**
  * Watches `portFd`, which must be non-blocking, and keeps the process alive until it is closed. Throws when
- * it cannot make a pipe or start a thread.
+ * no descriptors are left.
+ *
+ * While the host is away, poll(2) returns at once (drivers/char/virtio_console.c), so a wait pauses between
+ * calls. A host that came, wrote and left between two calls leaves bytes without an event, so every twentieth
+ * call counts as readable.
  */
 export function watchReadiness(portFd: number): Readiness {
-  const { readFd: wakeFd, writeFd } = createPipe();
-  const interest = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-  const job: PollerJob = { portFd, wakeFd, interest };
-  const worker = startThread(job, writeFd);
-  const ended = Promise.withResolvers<void>();
-  const waits = new Map<number, PromiseWithResolvers<void>>();
-  let failure: NegotiatorError | undefined;
-  let closing: Promise<void> | undefined;
-
-  const request = (bits: number): void => {
-    Atomics.or(interest, 0, bits);
-    writeSync(writeFd, WAKE);
-  };
-  const settle = (ready: number): void => {
-    for (const [bit, { resolve, reject }] of waits) {
-      if ((ready & bit) === 0) continue;
-      waits.delete(bit);
-      if (failure === undefined) resolve();
-      else reject(failure);
-    }
-  };
-  worker.on("message", (ready: number) => {
-    settle(ready);
-    if (ready === INTEREST.STOP) ended.resolve();
-  });
-  worker.on("error", (cause) => {
-    failure = new NegotiatorError("INTERNAL", `Cannot watch a port: ${NegotiatorError.from(cause).message}`, {
-      cause,
-    });
-    settle(ALL);
-    ended.resolve();
-  });
-
+  const watch = watchDescriptor(portFd);
+  const awayPolls = { READ: 0, WRITE: 0 };
   return {
     get isClosed() {
-      return closing !== undefined;
+      return watch.isClosed;
     },
-    wait(direction) {
-      if (failure !== undefined) return Promise.reject(failure);
-      if (closing !== undefined) return Promise.resolve();
-      const wait = Promise.withResolvers<void>();
-      waits.set(INTEREST[direction], wait);
-      request(INTEREST[direction]);
-      return wait.promise;
+    async wait(direction) {
+      const wanted = direction === "READ" ? EVENTS.IN : EVENTS.OUT;
+      while (!watch.isClosed) {
+        const events = pollNow(portFd, wanted);
+        // A failed port counts as ready, because the read or write then throws the error.
+        if ((events & (EVENTS.OUT | ~KNOWN)) !== 0) return;
+        if ((events & EVENTS.HUP) === 0) {
+          const wasAway = awayPolls[direction] > 0;
+          awayPolls[direction] = 0;
+          if (wasAway || (events & wanted) !== 0) return;
+          await watch.changed(wanted);
+        } else {
+          const polls = awayPolls[direction]++;
+          if (direction === "READ" && polls % POLLS_PER_READ === 0) return;
+          await watch.pause(Math.min(FIRST_PAUSE_MS * 2 ** polls, LONGEST_PAUSE_MS));
+        }
+      }
     },
-    close() {
-      closing ??= (async () => {
-        if (failure === undefined) request(INTEREST.STOP);
-        settle(ALL);
-        await ended.promise;
-        await worker.terminate();
-        closeSync(wakeFd);
-        closeSync(writeFd);
-      })();
-      return closing;
-    },
+    close: () => watch.close(),
   };
 }
 
-function startThread(job: PollerJob, writeFd: number): Worker {
-  try {
-    return new Worker(new URL("./port-poller.ts", import.meta.url), { workerData: job });
-  } catch (thrown) {
-    closeSync(job.wakeFd);
-    closeSync(writeFd);
-    throw thrown;
-  }
-}
-
-const WAKE = new Uint8Array(1);
-const ALL = INTEREST.READ | INTEREST.WRITE;
+const KNOWN = EVENTS.IN | EVENTS.OUT | EVENTS.HUP;
+const FIRST_PAUSE_MS = 5;
+const LONGEST_PAUSE_MS = 50;
+const POLLS_PER_READ = 20;

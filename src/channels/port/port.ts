@@ -3,6 +3,8 @@ import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from "
 import { stat } from "node:fs/promises";
 import { errnoOf, NegotiatorError } from "../../errors.ts";
 import { printable } from "../../printable.ts";
+import { EVENTS } from "../../process/descriptor-watch.ts";
+import { pollNow, readInto, writeFrom } from "../../process/libc.ts";
 import type { Channel } from "../../wire/channel.ts";
 import { closedError, explainFailure } from "../failure.ts";
 import type { FailureCase } from "../failure.ts";
@@ -24,7 +26,8 @@ export async function openCharacterDevice(
 
 /**
  * Opens the character device at `path`. While the host is away, the iteration and `write` wait and do not
- * end, because a guest does not know whether the host will come back. After `close`, the port can be opened
+ * end, because a guest does not know whether the host will come back. The iteration yields one empty piece
+ * each time it sees that the host has left. After `close`, the port can be opened
  * again at once. A pty must be in raw mode; its iteration ends when the far end closes. An open port keeps
  * the process alive.
  *
@@ -35,40 +38,48 @@ export function openPort(path: string): Channel {
   const label = printable(path);
   const { fd, endsWhenEmpty } = openDevice(path);
   const readiness = watchOrClose(fd);
-  const scratch = new Uint8Array(CHUNK_BYTES);
-  let closing: Promise<void> | undefined;
+  let buffer = new Uint8Array(CHUNK_BYTES);
 
+  /** Returns the first bytes of the buffer, which the reader keeps. */
+  const take = (length: number): Uint8Array => {
+    if (length < CHUNK_BYTES / 2) return buffer.slice(0, length);
+    const taken = buffer.subarray(0, length);
+    buffer = new Uint8Array(CHUNK_BYTES);
+    return taken;
+  };
   /** Reads what is there, up to one chunk. */
   const readChunk = (): { bytes: Uint8Array; rest: "more" | "later" | "away" } => {
     let length = 0;
     while (length < CHUNK_BYTES) {
-      const room = scratch.subarray(length);
-      const count = attempt(`read port "${label}"`, () =>
-        endsWhenEmpty ? readPty(fd, room) : readSync(fd, room),
-      );
-      if (count === undefined || count === 0) {
-        return { bytes: scratch.slice(0, length), rest: count === 0 ? "away" : "later" };
-      }
+      const count = readSome(fd, buffer, length, { label, isPty: endsWhenEmpty });
+      if (count === undefined || count === 0)
+        return { bytes: take(length), rest: count === 0 ? "away" : "later" };
       length += count;
       // A short read means that the port is empty.
-      if (count < FULL_READ_BYTES) return { bytes: scratch.slice(0, length), rest: "later" };
+      if (count < FULL_READ_BYTES) return { bytes: take(length), rest: "later" };
     }
-    return { bytes: scratch.slice(), rest: "more" };
+    return { bytes: take(length), rest: "more" };
   };
 
   const close = (): Promise<void> => {
-    closing ??= readiness.close().then(() => closeSync(fd));
-    return closing;
+    if (!readiness.isClosed) {
+      readiness.close();
+      closeSync(fd);
+    }
+    return Promise.resolve();
   };
 
   return {
     label,
     async *[Symbol.asyncIterator]() {
       let attempts = 0;
+      let wasAway = false;
       while (!readiness.isClosed) {
         const { bytes, rest } = readChunk();
         if (bytes.length > 0) yield bytes;
         if (rest === "away" && endsWhenEmpty) return;
+        if (rest === "away" && (bytes.length > 0 || !wasAway)) yield new Uint8Array(0);
+        wasAway = rest === "away";
         attempts = bytes.length > 0 ? 0 : attempts + 1;
         await (rest === "away" || attempts >= ATTEMPTS ? readiness.wait("READ") : nextTurn());
       }
@@ -76,14 +87,15 @@ export function openPort(path: string): Channel {
     async write(bytes) {
       let start = 0;
       let attempts = 0;
+      let turnAt = BYTES_PER_TURN;
       do {
         if (readiness.isClosed) throw closedError(label);
-        const chunk = bytes.subarray(start, start + CHUNK_BYTES);
-        const count = attempt(`write to port "${label}"`, () => writeSync(fd, chunk));
+        const count = writeSome(fd, bytes, start, label);
         start += count ?? 0;
         attempts = count === undefined ? (attempts + 1) % ATTEMPTS : 0;
-        if (start < bytes.length)
-          await (count !== undefined || attempts > 0 ? nextTurn() : readiness.wait("WRITE"));
+        if (start === bytes.length || (count !== undefined && start < turnAt)) continue;
+        turnAt = start + BYTES_PER_TURN;
+        await (count !== undefined || attempts > 0 ? nextTurn() : readiness.wait("WRITE"));
       } while (start < bytes.length);
     },
     close,
@@ -95,7 +107,10 @@ export function openPort(path: string): Channel {
 const CHUNK_BYTES = 64 * 1024;
 const FULL_READ_BYTES = 4096;
 
-/** Bytes come in bursts and the thread takes as long as a round trip to the host, so we try again first. */
+/** Most bytes that one write takes without letting others run: a frame with a full payload and more. */
+const BYTES_PER_TURN = 128 * 1024;
+
+/** Bytes come in bursts, and a wait costs more than a few attempts, so we try again first. */
 const ATTEMPTS = 5;
 
 const FLAGS = constants.O_RDWR | constants.O_NONBLOCK | constants.O_NOCTTY;
@@ -129,16 +144,6 @@ function isPty(rdev: number): boolean {
   return major >= 136 && major <= 143;
 }
 
-function readPty(fd: number, room: Uint8Array): number {
-  try {
-    return readSync(fd, room);
-  } catch (thrown) {
-    // A pty gives EIO between its hangup and its end of file (drivers/tty/n_tty.c).
-    if (errnoOf(thrown) === "EIO") return 0;
-    throw thrown;
-  }
-}
-
 function openCases(path: string): Record<string, FailureCase> {
   const shown = printable(path);
   const denied: FailureCase = { code: "DENIED", condition: "no permission", remedy: "Run as root" };
@@ -161,15 +166,43 @@ function openCases(path: string): Record<string, FailureCase> {
   };
 }
 
-/** Returns undefined when the port has nothing to read, or no room to write, at present. */
-function attempt(action: string, call: () => number): number | undefined {
+/** Reads once. Returns undefined when there is nothing to read now, 0 when the far end is away. */
+function readSome(
+  fd: number,
+  room: Uint8Array,
+  start: number,
+  { label, isPty }: { label: string; isPty: boolean },
+): number | undefined {
+  const count = readInto(fd, room, start);
+  // An error of node:fs takes as long as many reads, so first look whether there is one.
+  if (count >= 0) return count;
+  if (pollNow(fd, EVENTS.IN) === 0) return undefined;
   try {
-    return call();
+    return readSync(fd, room, start, room.length - start, null);
   } catch (thrown) {
-    const errno = errnoOf(thrown);
-    if (errno === "EAGAIN" || errno === "EINTR") return undefined;
-    throw explainFailure(`Cannot ${action}`, thrown, USE_CASES);
+    // A pty gives EIO between its hangup and its end of file (drivers/tty/n_tty.c).
+    if (isPty && errnoOf(thrown) === "EIO") return 0;
+    return explainUse(`read port "${label}"`, thrown);
   }
+}
+
+/** Writes once. Returns undefined when there is no room now. */
+function writeSome(fd: number, bytes: Uint8Array, start: number, label: string): number | undefined {
+  const count = bytes.length === 0 ? 0 : writeFrom(fd, bytes, start, CHUNK_BYTES);
+  if (count >= 0) return count;
+  if ((pollNow(fd, EVENTS.OUT) & ~EVENTS.HUP) === 0) return undefined;
+  try {
+    return writeSync(fd, bytes, start, Math.min(CHUNK_BYTES, bytes.length - start), null);
+  } catch (thrown) {
+    return explainUse(`write to port "${label}"`, thrown);
+  }
+}
+
+/** Returns undefined when the port has nothing to read, or no room to write, at present. */
+function explainUse(action: string, thrown: unknown): undefined {
+  const errno = errnoOf(thrown);
+  if (errno === "EAGAIN" || errno === "EINTR") return undefined;
+  throw explainFailure(`Cannot ${action}`, thrown, USE_CASES);
 }
 
 const USE_CASES: Record<string, FailureCase> = {

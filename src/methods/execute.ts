@@ -1,9 +1,9 @@
 /** `execute`: runs a command by its name and connects its streams to the call. */
-import * as v from "valibot";
 import { NegotiatorError } from "../errors.ts";
 import { ourUid } from "../trust/ownership.ts";
-import { run } from "../process/run.ts";
-import type { RunResult } from "../process/run.ts";
+import { FORWARDED_SIGNALS, run } from "../process/run.ts";
+import type { RunningCommand } from "../process/run.ts";
+import { isJsonObject } from "../wire/json.ts";
 import type { ByteSink } from "../process/pump.ts";
 import { lookUpUser } from "../trust/users.ts";
 import type { User } from "../trust/users.ts";
@@ -13,55 +13,11 @@ import { resolveCommand } from "./commands.ts";
 import type { Command, CommandSources } from "./commands.ts";
 import { identifyCaller } from "../policy/caller.ts";
 import type { Caller } from "../policy/caller.ts";
+import { ExecuteParams } from "./execute-schemas.ts";
+import type { ExecuteResult } from "./execute-schemas.ts";
 import { defineMethod } from "./method.ts";
 import type { MethodAnswer, CallContext, Method } from "./method.ts";
 import { cannotRun } from "./public-error.ts";
-
-/** Longest name of a command in characters, as for a file (NAME_MAX). */
-const NAME_LENGTH = 255;
-/** For all arguments of one call. Linux takes 128 KiB in one of them (MAX_ARG_STRLEN in execve(2)). */
-const ARGUMENT_COUNT = 4096;
-const ARGUMENT_BYTES = 256 * 1024;
-
-/**
- * The parameters of `execute`. Messages follow a name, as in `Cannot call "execute": command: it is empty`.
- */
-export const ExecuteParams = v.object({
-  command: v.pipe(
-    v.string("it has to be text"),
-    v.minLength(1, "it is empty"),
-    v.maxLength(NAME_LENGTH, `it is longer than ${NAME_LENGTH} characters`),
-  ),
-  args: v.optional(
-    v.pipe(
-      v.array(
-        v.pipe(
-          v.string("an argument has to be text"),
-          v.check((arg) => !arg.includes("\0"), "an argument cannot hold a NUL"),
-        ),
-        "they have to be a list",
-      ),
-      v.maxLength(ARGUMENT_COUNT, `more than ${ARGUMENT_COUNT} arguments`),
-      v.check((args) => bytesOf(args) <= ARGUMENT_BYTES, `more than ${ARGUMENT_BYTES} bytes of arguments`),
-    ),
-    [],
-  ),
-});
-
-/** The answer of `execute`. `exitCode` is null if a signal ended the command. */
-export const ExecuteResultSchema = v.object({
-  exitCode: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(255))),
-  signal: v.nullable(v.pipe(v.string(), v.maxLength(32))),
-  /**
-   * `command`: the command ended itself. `deadline`: the caller's deadline passed. `limit`: the other side
-   * allows no more time. `cancel`: the caller cancelled it, or is gone.
-   */
-  endedBy: v.picklist(["command", "deadline", "limit", "cancel"]),
-  /** From the start until the last byte of output, in whole milliseconds. */
-  durationMs: v.number(),
-});
-/** The answer of `execute`, parsed. */
-export type ExecuteResult = v.InferOutput<typeof ExecuteResultSchema>;
 
 type ExecuteOptions = { role: "host" | "guest"; sources: () => CommandSources };
 
@@ -114,6 +70,7 @@ async function runUserCommand(
     stderr: outputs.stderr ?? DISCARD,
     signal: call.signal,
     timeoutMs: shortest([call.timeoutMs, allowedMs]),
+    onStart: (running) => forwardSignals(call, running),
     onExit: (exit) => call.send("exited", exit),
   });
   const { exitCode, signal, stdout, stderr } = ended;
@@ -121,8 +78,8 @@ async function runUserCommand(
   const result: ExecuteResult = {
     exitCode,
     signal,
-    endedBy: endedBy(ended, isLimited),
-    durationMs: Math.round(ended.durationMs),
+    endedBy: ended.endedBy === "deadline" && isLimited ? "limit" : ended.endedBy,
+    durationMs: ended.durationMs,
   };
   outputs.stdout?.end({ truncated: stdout.truncated });
   outputs.stderr?.end({ truncated: stderr.truncated });
@@ -131,10 +88,15 @@ async function runUserCommand(
   return { result, audit: { ...audit, bytes } };
 }
 
-function endedBy({ timedOut, cancelled }: RunResult, isLimited: boolean): ExecuteResult["endedBy"] {
-  if (cancelled) return "cancel";
-  if (!timedOut) return "command";
-  return isLimited ? "limit" : "deadline";
+/** Other signals, such as SIGKILL and SIGSTOP, are not a caller's to send. */
+function forwardSignals(call: IncomingCall, running: RunningCommand): void {
+  call.listen((name, value) => {
+    if (name !== "signal" || !isJsonObject(value)) return;
+    const signal = FORWARDED_SIGNALS.find((known) => known === value["signal"]);
+    if (signal === undefined) return;
+    running.signal(signal);
+    call.send("signalled", { signal });
+  });
 }
 
 /** Policy and description are private, so the peer does not learn which user they name. */
@@ -185,8 +147,4 @@ function writerOf(call: IncomingCall, stream: string): StreamWriter | undefined 
 
 function readerOf(call: IncomingCall, stream: string): ReturnType<IncomingCall["reader"]> | null {
   return call.streams.read.includes(stream) ? call.reader(stream) : null;
-}
-
-function bytesOf(args: readonly string[]): number {
-  return args.reduce((sum, arg) => sum + Buffer.byteLength(arg) + 1, 0);
 }

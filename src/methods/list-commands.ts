@@ -5,22 +5,9 @@ import { createLimitedLog } from "../policy/limited-log.ts";
 import { createQuota } from "../policy/quota.ts";
 import type { Command, CommandSources } from "./commands.ts";
 import { createKeptList } from "./kept-list.ts";
+import type { CommandSummary } from "./command-list.ts";
 import { defineMethod } from "./method.ts";
 import type { Method } from "./method.ts";
-
-/** The public description of a command. It has neither the path nor the user that the command runs as. */
-export const CommandSummarySchema = v.object({
-  name: v.string(),
-  kind: v.picklist(["user", "builtin"]),
-  description: v.exactOptional(v.string()),
-  timeoutSeconds: v.exactOptional(v.number()),
-  stdin: v.exactOptional(v.boolean()),
-});
-/** One command of the list, parsed. */
-export type CommandSummary = v.InferOutput<typeof CommandSummarySchema>;
-
-/** The answer of `list-commands`. */
-export const CommandListSchema = v.object({ commands: v.array(CommandSummarySchema) });
 
 const log = logFor("commands");
 

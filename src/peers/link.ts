@@ -6,6 +6,7 @@ import type { Channel } from "../wire/channel.ts";
 import { createSession } from "../wire/session/session.ts";
 import type { Session, SessionOptions, SessionState } from "../wire/session/session.ts";
 import type { ForeignServers } from "./foreign-servers.ts";
+import { everyTick } from "./ticker.ts";
 
 /** The end of a run: the session's state, and the error if there was one. */
 export type LinkEnd = { state: SessionState; reason?: NegotiatorError };
@@ -34,7 +35,6 @@ export type LinkOptions = Omit<SessionOptions, "onOutput" | "onInvalid" | "onFor
   createForeign?: (session: Session) => ForeignServers;
 };
 
-const TICK_MS = 1000;
 const LONGEST_HELLO_MS = 15_000;
 /** A peer that does not read must not hold up the end of a run for longer than this. */
 const LAST_MESSAGES_MS = 500;
@@ -95,7 +95,7 @@ export function createLink(options: LinkOptions): Link {
       const { promise: ended, resolve } = Promise.withResolvers<LinkEnd>();
       end = resolve;
       let isEnding = false;
-      const ticker = setInterval(() => session.tick(performance.now()), TICK_MS);
+      using _ticker = everyTick(() => session.tick(performance.now()));
       const helloTimer = setTimeout(endHello, helloMs);
       using _ = onAbort(signal, () => resolve({ state: session.state }));
       try {
@@ -108,7 +108,6 @@ export function createLink(options: LinkOptions): Link {
         await Promise.race([writing.catch(() => undefined), waitForLastMessages()]);
         return how;
       } finally {
-        clearInterval(ticker);
         clearTimeout(helloTimer);
         wake = end = undefined;
         await channel.close();

@@ -1,10 +1,10 @@
 /** Runs and lists commands at a peer of any dialect. */
 import * as v from "valibot";
 import { NegotiatorError } from "../errors.ts";
-import { ExecuteResultSchema } from "../methods/execute.ts";
-import type { ExecuteResult } from "../methods/execute.ts";
-import { CommandListSchema } from "../methods/list-commands.ts";
-import type { CommandSummary } from "../methods/list-commands.ts";
+import { ExecuteResultSchema } from "../methods/execute-schemas.ts";
+import type { ExecuteResult } from "../methods/execute-schemas.ts";
+import { CommandListSchema } from "../methods/command-list.ts";
+import type { CommandSummary } from "../methods/command-list.ts";
 import type { MessageListener } from "../wire/calls/mailbox.ts";
 import type { StreamReader } from "../wire/calls/stream-reader.ts";
 import type { StreamWriter } from "../wire/calls/stream-writer.ts";

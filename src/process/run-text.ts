@@ -36,9 +36,9 @@ export async function runText(
   const words = resolveWords(argv);
   const env = { ...toolEnvironment(), ...environment };
   const ended = await run({ argv: words, env, cwd: "/", stdin: null, stdout, stderr, signal, timeoutMs });
-  if (ended.timedOut)
+  if (ended.endedBy === "deadline")
     throw new NegotiatorError("TIMEOUT", `"${argv.join(" ")}" took longer than ${timeoutMs} ms`);
-  if (ended.cancelled) throw new NegotiatorError("CANCELLED", `"${argv.join(" ")}" was cancelled`);
+  if (ended.endedBy === "cancel") throw new NegotiatorError("CANCELLED", `"${argv.join(" ")}" was cancelled`);
   if (stdout.isFull || stderr.isFull) {
     throw new NegotiatorError("TOO_LARGE", `"${argv.join(" ")}" wrote more than ${outputBytes} bytes`);
   }

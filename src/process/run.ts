@@ -60,13 +60,10 @@ export type RunningCommand = { signal(name: ForwardedSignal): void };
 export type ExitFacts = { exitCode: number | null; signal: string | null };
 
 /**
- * How a command ended. A command that ends after a forwarded signal has ended by itself. `timedOut` and
- * `cancelled` repeat `endedBy`.
+ * How a command ended. A command that ends after a forwarded signal has ended by itself.
  */
 export type RunResult = ExitFacts & {
   endedBy: "command" | EndReason;
-  timedOut: boolean;
-  cancelled: boolean;
   /** The whole milliseconds from the start until the last byte was carried. */
   durationMs: number;
   stdout: StreamFacts;
@@ -107,8 +104,6 @@ export async function run(options: RunOptions): Promise<RunResult> {
   return {
     ...exit,
     endedBy: reason ?? "command",
-    timedOut: reason === "deadline",
-    cancelled: reason === "cancel",
     durationMs: Math.round(performance.now() - startedAt),
     stdout: stdout.facts(),
     stderr: stderr.facts(),

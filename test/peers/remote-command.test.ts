@@ -2,7 +2,7 @@
 import { executeOn, listCommandsOf } from "../../src/peers/remote-command.ts";
 import { createNativePeer } from "../../src/peers/native.ts";
 import { expect, test } from "bun:test";
-import type { ExecuteResult } from "../../src/methods/execute.ts";
+import type { ExecuteResult } from "../../src/methods/execute-schemas.ts";
 import { NegotiatorError } from "../../src/errors.ts";
 import type { IncomingCall } from "../../src/wire/calls/incoming-call.ts";
 import { rejectionOf } from "../support/error-of.ts";

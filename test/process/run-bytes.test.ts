@@ -131,7 +131,7 @@ test("a command that closes its input early succeeds, and its source is closed",
   })();
   const { result, stdout } = await runScript("exec 0<&-; sleep 0.1; echo done", { stdin });
   expect(stdout).toBe("done\n");
-  expect(result).toMatchObject({ exitCode: 0, cancelled: false });
+  expect(result).toMatchObject({ exitCode: 0, endedBy: "command" });
   expect(isClosed).toBe(true);
 });
 
@@ -149,7 +149,7 @@ test("a source that throws cancels the command", async () => {
     throw new Error("the caller is gone");
   })();
   const { result } = await runScript("sleep 600", { stdin });
-  expect(result).toMatchObject({ signal: "SIGTERM", cancelled: true });
+  expect(result).toMatchObject({ signal: "SIGTERM", endedBy: "cancel" });
 });
 
 test("a child in the background with the command's full input does not delay its end", async () => {

@@ -42,8 +42,6 @@ test.each([...FORWARDED_SIGNALS])(
       exitCode: null,
       signal: name,
       endedBy: "command",
-      timedOut: false,
-      cancelled: false,
     });
   },
 );
@@ -99,7 +97,5 @@ test.each(["deadline", "cancel"] as const)("the end by a %s is named in endedBy"
   expect(result).toMatchObject({
     endedBy,
     signal: "SIGTERM",
-    timedOut: endedBy === "deadline",
-    cancelled: endedBy === "cancel",
   });
 });

@@ -24,7 +24,7 @@ async function expectGroupEnds(groupId: number): Promise<void> {
 
 test("a deadline ends the command and its whole group with SIGTERM", async () => {
   const { result, stdout } = await runPastDeadline("echo $$; sleep 600 & sleep 600", /^\d+\n/);
-  expect(result).toMatchObject({ exitCode: null, signal: "SIGTERM", timedOut: true, cancelled: false });
+  expect(result).toMatchObject({ exitCode: null, signal: "SIGTERM", endedBy: "deadline" });
   expect(result.stdout.truncated).toBe(false);
   expect(await listGroup(Number(stdout))).toEqual([]);
 });
@@ -36,14 +36,14 @@ test("a cancel ends the command and its whole group, and output from before arri
   await stdout.contains("\n");
   control.abort();
   const { result } = await running;
-  expect(result).toMatchObject({ signal: "SIGTERM", timedOut: false, cancelled: true });
+  expect(result).toMatchObject({ signal: "SIGTERM", endedBy: "cancel" });
   expect(await listGroup(Number(stdout.text()))).toEqual([]);
 });
 
 test("a command that ignores SIGTERM gets SIGKILL after the grace time", async () => {
   const script = "trap '' TERM; echo $$; while :; do sleep 0.05; done";
   const { result, stdout } = await runPastDeadline(script, /^\d+\n/, 100);
-  expect(result).toMatchObject({ exitCode: null, signal: "SIGKILL", timedOut: true });
+  expect(result).toMatchObject({ exitCode: null, signal: "SIGKILL", endedBy: "deadline" });
   await expectGroupEnds(Number(stdout));
 });
 
@@ -61,7 +61,7 @@ test("a child that ignores SIGTERM gets SIGKILL after its leader has ended by SI
     // On a busy machine the leader may not end within the grace time, and then SIGKILL ends it too.
     (ended) => ended.result.signal === "SIGTERM",
   );
-  expect(result).toMatchObject({ signal: "SIGTERM", cancelled: true });
+  expect(result).toMatchObject({ signal: "SIGTERM", endedBy: "cancel" });
   await expectGroupEnds(Number.parseInt(text, 10));
 });
 
@@ -80,10 +80,10 @@ test("a command can clean up within the grace time, and its last output arrives"
   const script = "trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.01; done";
   const { result, stdout } = await runPastDeadline(script, /^ready\n/);
   expect(stdout).toBe("ready\nbye\n");
-  expect(result).toMatchObject({ exitCode: 7, signal: null, timedOut: true });
+  expect(result).toMatchObject({ exitCode: 7, signal: null, endedBy: "deadline" });
 });
 
-test("a cancel before the deadline gives cancelled, not timedOut", async () => {
+test("a cancel before the deadline gives the end by cancel, not by deadline", async () => {
   const script = "trap '' TERM; echo $$; while :; do sleep 0.02; done";
   const { result } = await withMoreTime(
     async (timeoutMs) => {
@@ -104,12 +104,12 @@ test("a cancel before the deadline gives cancelled, not timedOut", async () => {
     },
     ({ isFirst }) => isFirst,
   );
-  expect(result).toMatchObject({ timedOut: false, cancelled: true });
+  expect(result).toMatchObject({ endedBy: "cancel" });
 });
 
 test("a command that ends in time gives its exit code, even with the longest deadline", async () => {
   const { result } = await runScript("sleep 0.05; exit 2", { timeoutMs: Number.MAX_SAFE_INTEGER });
-  expect(result).toMatchObject({ exitCode: 2, timedOut: false });
+  expect(result).toMatchObject({ exitCode: 2, endedBy: "command" });
 });
 
 test("a child in the background goes on after the exit, and its pipe is closed after the drain", async () => {
@@ -153,7 +153,7 @@ test("a blocked sink does not delay the end of a cancelled command", async () =>
     },
   };
   const { result } = await runScript("echo x; sleep 600", { stdout, signal: control.signal, drainMs: 50 });
-  expect(result).toMatchObject({ cancelled: true, stdout: { bytes: 2, truncated: true } });
+  expect(result).toMatchObject({ endedBy: "cancel", stdout: { bytes: 2, truncated: true } });
 });
 
 test("thirty commands that end in different ways leave no pipe open", async () => {

@@ -15,8 +15,6 @@ test("run returns the exit code and the byte counts of both streams", async () =
     exitCode: 3,
     signal: null,
     endedBy: "command",
-    timedOut: false,
-    cancelled: false,
     durationMs: expect.any(Number),
     stdout: { bytes: 4, truncated: false },
     stderr: { bytes: 7, truncated: false },
@@ -29,8 +27,7 @@ test("run returns the name of the signal that killed the command, SIG34 for one 
   expect(byName.result).toMatchObject({
     exitCode: null,
     signal: "SIGKILL",
-    timedOut: false,
-    cancelled: false,
+    endedBy: "command",
   });
   const byNumber = await runScript("kill -34 $$");
   expect(byNumber.result).toMatchObject({ exitCode: null, signal: "SIG34" });
@@ -106,7 +103,7 @@ test("onExit is called at the exit, while a child in the background keeps the pi
   const { result } = await running;
   using cleanup = new DisposableStack();
   cleanup.use(endLater(Number(stdout.text())));
-  expect(result).toMatchObject({ exitCode: 4, cancelled: false, stdout: { truncated: true } });
+  expect(result).toMatchObject({ exitCode: 4, endedBy: "command", stdout: { truncated: true } });
 });
 
 test("a signal that has aborted already rejects with CANCELLED", async () => {

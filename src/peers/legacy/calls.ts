@@ -1,7 +1,7 @@
 /** Translates our calls to python-negotiator's requests, and its answers to our results. */
 import * as v from "valibot";
 import { NegotiatorError } from "../../errors.ts";
-import { ExecuteParams } from "../../methods/execute.ts";
+import { ExecuteParams } from "../../methods/execute-schemas.ts";
 import { clipText } from "../../wire/message.ts";
 import type { ExchangeAnswer } from "../queued/queued-call.ts";
 import type { LegacyParams } from "./envelope.ts";

@@ -1,7 +1,7 @@
 /** Runs a command for a python-negotiator, with the texts that its releases have in common. */
 import * as v from "valibot";
 import { NegotiatorError } from "../../errors.ts";
-import { ExecuteResultSchema } from "../../methods/execute.ts";
+import { ExecuteResultSchema } from "../../methods/execute-schemas.ts";
 import { FIRST_ISSUE } from "../../wire/json.ts";
 import { createCollectedCall } from "../queued/collected-call.ts";
 import type { CollectedCallOptions } from "../queued/collected-call.ts";

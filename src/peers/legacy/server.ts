@@ -1,7 +1,7 @@
 /** Answers a python-negotiator's calls, one after the other. Policy and audit apply as to native calls. */
 import * as v from "valibot";
 import { NegotiatorError } from "../../errors.ts";
-import { CommandListSchema } from "../../methods/list-commands.ts";
+import { CommandListSchema } from "../../methods/command-list.ts";
 import type { Message, Request } from "../../wire/message.ts";
 import { createQueuedServer, estimateBytes } from "../queued/queued-server.ts";
 import type { ForeignServer, ServerLine } from "../dialect.ts";

@@ -4,7 +4,7 @@
  */
 import { constants } from "node:os";
 import { NegotiatorError } from "../../errors.ts";
-import type { ExecuteResult } from "../../methods/execute.ts";
+import type { ExecuteResult } from "../../methods/execute-schemas.ts";
 import { printable } from "../../printable.ts";
 import { signalName, signalNumber } from "../../signals.ts";
 import { clipText } from "../../wire/message.ts";

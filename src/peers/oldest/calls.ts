@@ -1,7 +1,7 @@
 /** Translates our calls to requests of python-negotiator 0.1 and 0.2, and its answers to our results. */
 import * as v from "valibot";
 import { NegotiatorError } from "../../errors.ts";
-import { ExecuteParams } from "../../methods/execute.ts";
+import { ExecuteParams } from "../../methods/execute-schemas.ts";
 import { createExecuteAnswer } from "../legacy/calls.ts";
 import type { LegacyAnswer } from "../legacy/calls.ts";
 import { fromLegacyResult, readLegacyFailure } from "../legacy/text.ts";

@@ -1,6 +1,6 @@
 /** Connects a remote command to our own stdin, stdout and stderr, and its result to our exit code. */
 import { FAULTS, NegotiatorError } from "../../errors.ts";
-import type { ExecuteResult } from "../../methods/execute.ts";
+import type { ExecuteResult } from "../../methods/execute-schemas.ts";
 import type { RemoteCommand } from "../../peers/remote-command.ts";
 import { signalNumber } from "../../signals.ts";
 import type { StreamWriter } from "../../wire/calls/stream-writer.ts";

@@ -74,7 +74,11 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
 
 /** Its socket has users, and the other sides know its limits and forms, so these keys hold to the end. */
 function findUnapplied(role: DaemonOptions["role"], first: Settings, next: Settings): string[] {
-  const fixed = [`${role}.control`, "rawPayloads", ...Object.keys(first.limits).map((name) => `limits.${name}`)];
+  const fixed = [
+    `${role}.control`,
+    "rawPayloads",
+    ...Object.keys(first.limits).map((name) => `limits.${name}`),
+  ];
   return fixed.filter((key) => settingAt(first, key) !== settingAt(next, key));
 }
 

@@ -1,5 +1,5 @@
 /** Pipes a caller's streams to the command at the peer, and the command's output to the caller. */
-import type { ExecuteResult } from "../../methods/execute.ts";
+import type { ExecuteResult } from "../../methods/execute-schemas.ts";
 import type { RemoteCommand } from "../../peers/remote-command.ts";
 import type { IncomingCall } from "../../wire/calls/incoming-call.ts";
 import type { StreamReader } from "../../wire/calls/stream-reader.ts";

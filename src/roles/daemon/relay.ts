@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { untilAborted } from "../../abort.ts";
 import { countDown } from "../../delay.ts";
-import { ExecuteParams } from "../../methods/execute.ts";
+import { ExecuteParams } from "../../methods/execute-schemas.ts";
 import { defineMethod } from "../../methods/method.ts";
 import type { Method } from "../../methods/method.ts";
 import type { Peer } from "../../peers/peer.ts";

@@ -8,8 +8,7 @@ import { isBlank, isDigit } from "./openings.ts";
  * does. `error` stands for an object that is too long.
  */
 export type FoundObject = { rest: Uint8Array } & (
-  | { bytes: Uint8Array; isPrefixed: boolean }
-  | { error: NegotiatorError }
+  { bytes: Uint8Array; isPrefixed: boolean } | { error: NegotiatorError }
 );
 
 /** Finds one object after the other. */

@@ -20,7 +20,7 @@ const LINE_WITH_OBJECT = Buffer.from("\n{");
 
 /** An old peer's message is an object after a length prefix: a digit, blanks, a line end, and a brace. */
 function holdsPrefixedObject(bytes: Buffer): boolean {
-  for (let place = bytes.indexOf(LINE_WITH_OBJECT); place !== -1; ) {
+  for (let place = bytes.indexOf(LINE_WITH_OBJECT); place !== -1;) {
     if (endsInDigit(bytes, place)) return true;
     place = bytes.indexOf(LINE_WITH_OBJECT, place + 1);
   }

@@ -1,6 +1,6 @@
 /** The texts of the original: the blanks that it strips, its failure texts, and our reading of both. */
 import { describe, expect, test } from "bun:test";
-import type { ExecuteResult } from "../../../src/methods/execute.ts";
+import type { ExecuteResult } from "../../../src/methods/execute-schemas.ts";
 import {
   fromLegacyResult,
   readLegacyFailure,

@@ -1,6 +1,6 @@
 /** The exit code and the error of a command line, for the result of a remote command. */
 import { expect, test } from "bun:test";
-import type { ExecuteResult } from "../../../src/methods/execute.ts";
+import type { ExecuteResult } from "../../../src/methods/execute-schemas.ts";
 import { exitCodeOf, explainDeadline } from "../../../src/roles/cli/remote-command.ts";
 
 const ENDED: ExecuteResult = { exitCode: null, signal: null, endedBy: "command", durationMs: 1 };
@@ -44,8 +44,6 @@ test.each<[Partial<ExecuteResult>, number, string | undefined]>([
 ])(
   "a command that ended with %j under a deadline of %d ms gives the error %p",
   (changes, timeoutMs, message) => {
-    expect(
-      explainDeadline({ ...ENDED, ...changes }, timeoutMs)?.message.split("\n")[0],
-    ).toBe(message);
+    expect(explainDeadline({ ...ENDED, ...changes }, timeoutMs)?.message.split("\n")[0]).toBe(message);
   },
 );

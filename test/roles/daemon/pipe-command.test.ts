@@ -2,7 +2,7 @@
 import { executeOn } from "../../../src/peers/remote-command.ts";
 import { createNativePeer } from "../../../src/peers/native.ts";
 import { expect, test } from "bun:test";
-import type { ExecuteResult } from "../../../src/methods/execute.ts";
+import type { ExecuteResult } from "../../../src/methods/execute-schemas.ts";
 import { NegotiatorError } from "../../../src/errors.ts";
 import type { RemoteCommand } from "../../../src/peers/remote-command.ts";
 import { pipeCommand } from "../../../src/roles/daemon/pipe-command.ts";

@@ -1,0 +1,16 @@
+/** The answer of `list-commands`. A command line checks it without the code that reads directories. */
+import * as v from "valibot";
+
+/** The public description of a command. It has neither the path nor the user that the command runs as. */
+export const CommandSummarySchema = v.object({
+  name: v.string(),
+  kind: v.picklist(["user", "builtin"]),
+  description: v.exactOptional(v.string()),
+  timeoutSeconds: v.exactOptional(v.number()),
+  stdin: v.exactOptional(v.boolean()),
+});
+/** One command of the list, parsed. */
+export type CommandSummary = v.InferOutput<typeof CommandSummarySchema>;
+
+/** The answer of `list-commands`. */
+export const CommandListSchema = v.object({ commands: v.array(CommandSummarySchema) });

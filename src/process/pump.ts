@@ -5,7 +5,10 @@ import { EVENTS, watchDescriptor } from "./descriptor-watch.ts";
 import { pollNow, readInto, resizePipe, setNonBlocking, writeFrom } from "./libc.ts";
 import { settlesWithin } from "./settling.ts";
 
-/** A destination of bytes. The next chunk is read after `write` resolves; its rejection closes the pipe. */
+/**
+ * A destination of bytes. The next chunk is read after `write` resolves, into the same memory; its rejection
+ * closes the pipe.
+ */
 export type ByteSink = { write(bytes: Uint8Array): Promise<void> };
 
 /** Facts about one output stream. `bytes` went to the sink; `truncated`: there may have been more. */
@@ -57,16 +60,17 @@ export function pumpOutput(readFd: number, sink: ByteSink): OutputPump {
     }
   };
   const carry = async (): Promise<void> => {
-    let roomBytes = PIECE_BYTES;
+    /** Memory of a bulk stream. Fresh memory for each read would cost more than the read itself. */
+    let room: Uint8Array | undefined;
     let turnAt = BYTES_PER_TURN;
     while (!watch.isClosed) {
-      const bytes = readPipe(readFd, roomBytes);
+      const bytes = room === undefined ? readSmall(readFd) : readOnce(readFd, room);
       if (bytes?.length === 0) return;
       if (bytes !== undefined) await give(bytes);
       if (watch.isClosed) return;
-      if (facts.bytes >= BULK_BYTES && roomBytes === PIECE_BYTES) {
+      if (facts.bytes >= BULK_BYTES && room === undefined) {
         resizePipe(readFd, BULK_PIPE_BYTES);
-        roomBytes = BULK_ROOM_BYTES;
+        room = new Uint8Array(BULK_ROOM_BYTES);
       }
       if (bytes === undefined) {
         const ms = await waitFor(watch.changed(EVENTS.IN));
@@ -99,28 +103,24 @@ const GATHER_MS = 0.5;
 /** A sink may take bytes without a turn of the event loop, and others must run. */
 const BYTES_PER_TURN = 256 * 1024;
 
-/** Spare buffers by their size. A read that fills at least half of one takes it away. */
-const spares = new Map<number, Uint8Array>();
+/** Shared by all pumps: each copies what it has read before another one reads. */
+let scratch: Uint8Array | undefined;
 
-/** Returns bytes that the caller keeps; none at the end, undefined when the pipe is empty now. */
-function readPipe(fd: number, roomBytes: number): Uint8Array | undefined {
-  const room = spares.get(roomBytes) ?? new Uint8Array(roomBytes);
-  spares.set(roomBytes, room);
-  const count = readOnce(fd, room);
-  if (count === undefined) return undefined;
-  if (count < roomBytes / 2) return room.slice(0, count);
-  spares.delete(roomBytes);
-  return room.subarray(0, count);
+/** Returns fresh bytes; none at the end, undefined when the pipe is empty now. */
+function readSmall(fd: number): Uint8Array | undefined {
+  scratch ??= new Uint8Array(PIECE_BYTES);
+  return readOnce(fd, scratch)?.slice();
 }
 
-function readOnce(fd: number, room: Uint8Array): number | undefined {
+/** Returns the part of `room` that was filled; none of it at the end, undefined when the pipe is empty now. */
+function readOnce(fd: number, room: Uint8Array): Uint8Array | undefined {
   const count = readInto(fd, room);
-  if (count >= 0) return count;
+  if (count >= 0) return room.subarray(0, count);
   // An error of node:fs takes as long as many reads, so first look whether it is just an empty pipe.
   if (pollNow(fd, EVENTS.IN) === 0) return undefined;
   try {
     // Bytes may have come after the first read.
-    return readSync(fd, room);
+    return room.subarray(0, readSync(fd, room));
   } catch (thrown) {
     if (errnoOf(thrown) === "EAGAIN") return undefined;
     throw thrown;

@@ -60,7 +60,7 @@ export async function* spawnLines(
     env: { ...toolEnvironment(), ...environment },
     cwd: "/",
     stdin: null,
-    stdout: { write: (bytes) => writer.write(bytes) },
+    stdout: { write: (bytes) => writer.write(bytes.slice()) },
     stderr: { write: () => Promise.resolve() },
     signal: AbortSignal.any([signal, left.signal]),
   }).finally(() => void writer.close().catch(() => undefined));

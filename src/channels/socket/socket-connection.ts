@@ -1,11 +1,14 @@
 /**
- * Makes a channel of one connected unix socket. It reads only while the channel is iterated, one chunk of at
- * most 512 KiB (Bun's receive buffer) at a time, so all other bytes wait in the kernel.
+ * Makes a channel of one connected unix socket. It reads only while the channel is iterated, until 256 KiB and
+ * a chunk of at most 512 KiB (Bun's receive buffer) wait; all other bytes wait in the kernel.
  */
 import { printable } from "../../printable.ts";
 import type { Channel } from "../../wire/channel.ts";
 import { createCondition } from "../condition.ts";
 import { closedError } from "../failure.ts";
+
+/** Bytes that wait for a slow reader. A pause for each chunk would cost two system calls for each. */
+const PAUSED_FROM_BYTES = 256 * 1024;
 
 /** A socket's channel, and the handlers for Bun's events of that socket. */
 export type Connection = {
@@ -48,6 +51,8 @@ function descriptorOf(socket: object): number {
 /** The iteration also ends when the far end shuts down its sending side; then `write` still works. */
 function createConnection(socket: Bun.Socket<Connection | undefined>, label: string): Connection {
   const chunks: Uint8Array[] = [];
+  let waitingBytes = 0;
+  let isPaused = true;
   let isEnded = false;
   let isClosed = false;
   const readable = createCondition();
@@ -74,10 +79,12 @@ function createConnection(socket: Bun.Socket<Connection | undefined>, label: str
     async *[Symbol.asyncIterator]() {
       for (;;) {
         const chunk = chunks.shift();
+        waitingBytes -= chunk?.length ?? 0;
         if (chunk !== undefined) yield chunk;
         else if (isEnded) return;
         else {
-          socket.resume();
+          if (isPaused) socket.resume();
+          isPaused = false;
           await readable.wait();
         }
       }
@@ -100,7 +107,11 @@ function createConnection(socket: Bun.Socket<Connection | undefined>, label: str
     onData(bytes) {
       // Bun calls this while paused too: when the far end resets the connection, Bun reads what it had sent.
       chunks.push(bytes);
-      socket.pause();
+      waitingBytes += bytes.length;
+      if (!isPaused && waitingBytes >= PAUSED_FROM_BYTES) {
+        isPaused = true;
+        socket.pause();
+      }
       readable.notify();
     },
     onDrain: () => writable.notify(),

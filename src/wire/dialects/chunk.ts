@@ -9,8 +9,8 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Returns the chunk as text, or as base64 when that is shorter. `bytes` has at most `CHUNK_BYTES`. */
 export function encodeChunk(bytes: Uint8Array): ChunkMembers {
-  const text = mayBeShortText(bytes) ? decodeText(bytes) : undefined;
-  return text === undefined ? { base64: bytes.toBase64() } : { text };
+  const text = decodeText(bytes);
+  return text === undefined || !isShort(bytes) ? { base64: bytes.toBase64() } : { text };
 }
 
 /** Returns the bytes of a chunk. Throws `BAD_FRAME` unless it has one valid member of at most 64 KiB. */
@@ -28,10 +28,14 @@ export function tooLongChunk(): NegotiatorError {
   return badChunk(`it is longer than ${CHUNK_BYTES} bytes`);
 }
 
-/** A chunk of text has so few of the bytes that JSON writes as six that it stays shorter than base64. */
-function mayBeShortText(bytes: Uint8Array): boolean {
+/** Returns whether a text has so few of the bytes that JSON writes as six that it stays shorter than base64. */
+function isShort(bytes: Uint8Array): boolean {
   let most = bytes.length / 16;
-  for (const byte of bytes) if (byte < 0x20 && !isShortEscape(byte) && --most < 0) return false;
+  // An index is many times faster than an iterator here.
+  for (let index = 0; index < bytes.length; index++) {
+    const byte = bytes[index] ?? 0;
+    if (byte < 0x20 && !isShortEscape(byte) && --most < 0) return false;
+  }
   return true;
 }
 

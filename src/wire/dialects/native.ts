@@ -5,6 +5,7 @@ import type { FaultCode } from "../../errors.ts";
 import type { Envelope } from "../envelope.ts";
 import { FIRST_ISSUE, isJsonObject } from "../json.ts";
 import type { JsonObject } from "../json.ts";
+import { writeChunkHeader } from "./chunk-header.ts";
 import { holdsOpening } from "../frames/openings.ts";
 import type { Message, MessageBody, StreamRequest, WireError } from "../message.ts";
 import { shorten } from "../../shorten.ts";
@@ -35,29 +36,31 @@ export const native: Envelope = {
 };
 
 /** Returns the message's line, with the bytes of a raw chunk and one more line end behind it. */
-export function encodeNative(message: Message, form: ChunkForm): Uint8Array {
+export function encodeNative(
+  message: Message,
+  form: ChunkForm,
+  allocate: (bytes: number) => Uint8Array = Buffer.allocUnsafeSlow,
+): Uint8Array {
   if (message.kind === "data" && form.isRaw && !(form.isOnPort && holdsOpening(message.bytes)))
-    return encodeRawChunk(message, form);
-  return new TextEncoder().encode(`${JSON.stringify(toObject(message))}\n`);
+    return encodeRawChunk(message, form, allocate);
+  return utf8.encode(`${JSON.stringify(toObject(message))}\n`);
 }
 
-/** Every chunk of a bulk stream goes this way, so the line is written without a JSON encoder. */
 function encodeRawChunk(
   { seq, call, stream, offset, bytes }: Message & { kind: "data" },
   { hasChecksum }: ChunkForm,
+  allocate: (bytes: number) => Uint8Array,
 ): Uint8Array {
-  const place = `"call":${JSON.stringify(call)},"stream":"${stream}","offset":${offset}`;
-  const checksum = hasChecksum ? `,"crc32":${Bun.hash.crc32(bytes)}` : "";
-  const number = seq === undefined ? "" : `"seq":${seq},`;
-  const params = `{${place},"bytes":${bytes.length}${checksum}}`;
-  const line = `{"jsonrpc":"2.0",${number}"method":"stream.data","params":${params}}\n`;
-  const encoded = Buffer.allocUnsafeSlow(line.length + bytes.length + 1);
-  encoded.write(line, "latin1");
+  const crc32 = hasChecksum ? { crc32: Bun.hash.crc32(bytes) } : {};
+  const line = writeChunkHeader({ seq, call, stream, offset, length: bytes.length, ...crc32 });
+  const encoded = allocate(line.length + bytes.length + 1);
+  utf8.encodeInto(line, encoded);
   encoded.set(bytes, line.length);
   encoded[encoded.length - 1] = LF;
   return encoded;
 }
 
+const utf8 = new TextEncoder();
 const LF = 0x0a;
 
 const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -65,7 +68,6 @@ const Method = v.pipe(v.string(), v.minLength(1), v.maxLength(128), v.regex(/^[\
 const Totals = v.record(StreamNameSchema, v.object(TotalEntries));
 const ShortText = v.pipe(v.string(), v.maxLength(256));
 
-const Envelope = v.object({ seq: v.exactOptional(v.pipe(Count, v.minValue(1))) });
 const Streams = v.object({
   read: v.optional(v.record(StreamNameSchema, Count), {}),
   write: v.optional(v.array(StreamNameSchema), []),
@@ -99,10 +101,11 @@ const FailureEnvelope = v.object({
 function decodeObject(object: JsonObject): Message {
   if (!native.recognises(object))
     throw new NegotiatorError("BAD_FRAME", 'Cannot read a message: "jsonrpc" is not "2.0"');
-  const envelope = v.safeParse(Envelope, object);
-  if (!envelope.success)
+  const { seq } = object;
+  if (seq === undefined) return decodeBody(object);
+  if (typeof seq !== "number" || !Number.isSafeInteger(seq) || seq < 1)
     throw new NegotiatorError("BAD_FRAME", 'Cannot read a message: "seq" is not a positive integer');
-  return { ...envelope.output, ...decodeBody(object) };
+  return { seq, ...decodeBody(object) };
 }
 
 function decodeBody(object: JsonObject): MessageBody {
@@ -123,9 +126,9 @@ function decodeBody(object: JsonObject): MessageBody {
 }
 
 function decodeNotice(object: JsonObject): MessageBody {
-  const { method, params } = v.parse(RequestEnvelope, object, FIRST_ISSUE);
-  const known = readProtocolMessage(method, params);
+  const known = readProtocolMessage(object["method"], object["params"]);
   if (known !== undefined) return known;
+  const { method, params } = v.parse(RequestEnvelope, object, FIRST_ISSUE);
   return RESERVED_METHOD.test(method) ? { kind: "unknown" } : { kind: "notice", method, params };
 }
 

@@ -8,7 +8,7 @@ import type { FrameReader } from "./listener-reader.ts";
 import { createMessageReader } from "./message-reader.ts";
 import { createObjectFinder } from "./object-finder.ts";
 import type { ObjectFinder } from "./object-finder.ts";
-import { isNative } from "./openings.ts";
+import { beginsOldObject, isNative } from "./openings.ts";
 
 /** The reader of a dialler. It reads nothing before the first `expectAnswer`. */
 export type DiallerReader = FrameReader & {
@@ -44,7 +44,7 @@ export function createDiallerReader(limits: Pick<Limits, "lineBytes">): DiallerR
   const readObject = (bytes: Uint8Array, isPrefixed: boolean): Reading | undefined => {
     const isAboutHello = Buffer.from(bytes).includes(nonce);
     if (isAboutHello && isNative(bytes)) return readAnswer(bytes, nonce.toString());
-    return isAboutHello || isPrefixed ? readForeign(bytes) : undefined;
+    return isAboutHello || (isPrefixed && beginsOldObject(bytes)) ? readForeign(bytes) : undefined;
   };
 
   return {

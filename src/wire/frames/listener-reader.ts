@@ -11,7 +11,7 @@ import { createBlockCutter } from "./block.ts";
 import { readLengthPrefix } from "./length-prefixed.ts";
 import { createLineCutter } from "./line.ts";
 import { createMessageReader, tooLong } from "./message-reader.ts";
-import { createHelloFinder, HELLO_OPENING, isNative, OPEN } from "./openings.ts";
+import { beginsOldObject, createHelloFinder, HELLO_OPENING, isNative } from "./openings.ts";
 
 /** Reads frames. */
 export type FrameReader = {
@@ -80,7 +80,7 @@ export function createListenerReader(limits: ReaderLimits, { isOnPort }: { isOnP
   };
 
   const readOldRequest = (body: Uint8Array): Reading | undefined => {
-    const object = body.length === 0 ? undefined : parseOldRequest(body);
+    const object = beginsOldObject(body) ? parseOldRequest(body) : undefined;
     if (object !== undefined) return { kind: "foreign", object };
     return body.length === 0 ? undefined : notAnObject();
   };
@@ -93,8 +93,7 @@ export function createListenerReader(limits: ReaderLimits, { isOnPort }: { isOnP
 
   const stepInOldRequest = (bytes: Uint8Array): ReadStep => {
     // A raw chunk can end in digits, and the next native message is not the object that they seem to announce.
-    const isObject = bytes[0] === OPEN && !isNative(bytes);
-    if (!oldRequest.isFilled && !isObject) return withReading(0, notAnObject());
+    if (!oldRequest.isFilled && !beginsOldObject(bytes)) return withReading(0, notAnObject());
     const { taken, block } = oldRequest.take(bytes);
     return withReading(taken, block && readOldRequest(block));
   };

@@ -1,6 +1,7 @@
 /** Reads native messages from lines, and the raw bytes that follow the line of a stream chunk. */
 import { NegotiatorError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
+import { readChunkHeader } from "../dialects/chunk-header.ts";
 import { native } from "../dialects/native.ts";
 import { parseJsonObject } from "../json.ts";
 import type { ChunkHeader, Message } from "../message.ts";
@@ -38,9 +39,9 @@ export function createMessageReader(
   let header: Header | undefined;
 
   const readLine = (line: Uint8Array): Reading | undefined => {
-    if (line.every(isBlank)) return undefined;
+    if (line.length === 0 || line.every(isBlank)) return undefined;
     try {
-      const message = native.decode(parseJsonObject(line));
+      const message = readChunkHeader(line) ?? native.decode(parseJsonObject(line));
       if (message.kind !== "header") return { kind: "native", message, bytes: line.length };
       if (needsChecksum && message.crc32 === undefined) return { kind: "broken", error: NO_CHECKSUM };
       header = message;
@@ -51,15 +52,16 @@ export function createMessageReader(
     }
   };
 
-  const takePayload = (bytes: Uint8Array, { kind: _, ...chunk }: Header): ReadStep => {
+  const takePayload = (bytes: Uint8Array, chunk: Header): ReadStep => {
     const { taken, block } = payload.take(bytes);
     if (block === undefined) return { taken };
     header = undefined;
-    const { length, crc32, ...place } = chunk;
+    const { seq, call, stream, offset, length, crc32 } = chunk;
     const content = block.subarray(0, length);
     const isWhole = block[length] === LF && (crc32 === undefined || Bun.hash.crc32(content) === crc32);
     if (!isWhole) return { taken, reading: { kind: "broken", error: TORN_CHUNK } };
-    const message: Message = { kind: "data", ...place, bytes: content };
+    const message: Message = { kind: "data", call, stream, offset, bytes: content };
+    if (seq !== undefined) message.seq = seq;
     return { taken, reading: { kind: "native", message, bytes: length } };
   };
 

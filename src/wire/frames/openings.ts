@@ -16,9 +16,9 @@ export function holdsOpening(bytes: Uint8Array): boolean {
 }
 
 const LF = 0x0a;
-const LINE_WITH_OBJECT = Buffer.from("\n{");
+const LINE_WITH_OBJECT = Buffer.from('\n{"');
 
-/** An old peer's message is an object after a length prefix: a digit, blanks, a line end, and a brace. */
+/** An old peer's message is an object after a length prefix: a digit, blanks, a line end, brace and quote. */
 function holdsPrefixedObject(bytes: Buffer): boolean {
   for (let place = bytes.indexOf(LINE_WITH_OBJECT); place !== -1;) {
     if (endsInDigit(bytes, place)) return true;
@@ -49,8 +49,15 @@ export function isNative(bytes: Uint8Array): boolean {
   return asBuffer(bytes.subarray(0, NATIVE_OPENING.length)).equals(NATIVE_OPENING);
 }
 
-/** The first byte of an object. */
-export const OPEN = 0x7b;
+const OPEN = 0x7b;
+const QUOTE = 0x22;
+
+/**
+ * Returns whether the bytes can begin an old peer's object: a brace and a quote. A native message is not one.
+ */
+export function beginsOldObject(bytes: Uint8Array): boolean {
+  return bytes[0] === OPEN && (bytes.length === 1 || bytes[1] === QUOTE) && !isNative(bytes);
+}
 
 /** Finds hellos in a stream of bytes. */
 export type HelloFinder = {

@@ -128,9 +128,10 @@ export function createInbox(options: InboxOptions): Inbox {
   };
 
   return {
-    take({ seq, ...body }, bytes) {
-      if (seq === undefined) takeUnnumbered(body, bytes);
-      else takeNumbered(seq, body, bytes);
+    take(message, bytes) {
+      const { seq } = message;
+      if (seq === undefined) takeUnnumbered(message, bytes);
+      else takeNumbered(seq, message, bytes);
     },
     tick: () => allowance.renew(),
   };

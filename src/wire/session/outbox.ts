@@ -57,7 +57,8 @@ export function createOutbox(onOutput: () => void): Outbox {
   const nextControl = (): MessageBody | undefined => {
     for (let first = controls.shift(); first !== undefined; first = controls.shift()) {
       const message = first.make();
-      if (message !== undefined) return message;
+      // A kept answer may go out again in another session, with another number.
+      if (message !== undefined) return { ...message };
     }
     return undefined;
   };
@@ -82,7 +83,7 @@ export function createOutbox(onOutput: () => void): Outbox {
       const chunk = writer.pull();
       if (chunk !== undefined) {
         senders.add(sender);
-        return { kind: "data", call, stream, ...chunk };
+        return { kind: "data", call, stream, offset: chunk.offset, bytes: chunk.bytes };
       }
       if (writer.pullEnd()) return { kind: "end", call, stream, ...writer.total };
     }

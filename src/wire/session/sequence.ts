@@ -2,7 +2,8 @@
 import type { Limits } from "../../limits.ts";
 import { encodeNative } from "../dialects/native.ts";
 import type { ChunkForm } from "../dialects/native.ts";
-import type { MessageBody } from "../message.ts";
+import type { Message } from "../message.ts";
+import { createBufferPool } from "./buffer-pool.ts";
 
 /** Numbers sent messages, and checks the numbers of received ones. */
 export type Sequence = {
@@ -17,8 +18,8 @@ export type Sequence = {
   readonly unacknowledgedNotices: number;
   /** `due`: an acknowledgement must go out now. `pending`: it can wait. `none`: it is not needed. */
   readonly acknowledgement: "none" | "pending" | "due";
-  /** Gives the message its number, keeps it, and returns its bytes. */
-  number(message: MessageBody): Uint8Array;
+  /** Sets the message's number, keeps its bytes, and returns them. */
+  number(message: Message): Uint8Array;
   /** Returns the next message that is to be sent again; undefined when there is none. */
   resend(): Uint8Array | undefined;
   /** Counts a received message. `duplicate`: it came before. `gap`: a message before it is missing. */
@@ -54,6 +55,7 @@ export function createSequence(
   const room = { data: limits.unacknowledgedDataBytes, other: limits.unacknowledgedBytes };
   const keptBytes = { data: 0, notice: 0, other: 0 };
   const kept: Kept[] = [];
+  const pool = createBufferPool();
   /** Index in `kept` of the next message to send again. */
   let cursor = 0;
   let sent = 0;
@@ -68,7 +70,11 @@ export function createSequence(
     if (seq < first) return seq <= sent ? 0 : undefined;
     if (seq > sent) return undefined;
     const released = kept.splice(0, seq - first + 1);
-    for (const message of released) keptBytes[message.class] -= message.bytes.length;
+    for (const message of released) {
+      keptBytes[message.class] -= message.bytes.length;
+      // The peer has the whole message, so no write of it is under way.
+      pool.give(message.bytes);
+    }
     cursor = Math.max(0, cursor - released.length);
     return released.length;
   };
@@ -87,7 +93,8 @@ export function createSequence(
     },
     number(message) {
       sent++;
-      const bytes = encodeNative({ ...message, seq: sent }, chunkForm());
+      message.seq = sent;
+      const bytes = encodeNative(message, chunkForm(), pool.take);
       const messageClass = classOf(message);
       kept.push({ bytes, class: messageClass });
       keptBytes[messageClass] += bytes.length;
@@ -121,7 +128,7 @@ export function createSequence(
   };
 }
 
-function classOf({ kind }: MessageBody): MessageClass {
+function classOf({ kind }: Message): MessageClass {
   if (kind === "data" || kind === "end") return "data";
   return kind === "notice" ? "notice" : "other";
 }

@@ -83,7 +83,7 @@ export async function checkResult<Schema extends v.GenericSchema>(
 ): Promise<v.InferOutput<Schema>> {
   const checked = v.safeParse(schema, await result, FIRST_ISSUE);
   if (checked.success) return checked.output;
-  const [issue] = checked.issues;
-  const problem = `${v.getDotPath(issue) ?? "answer"}: ${issue.message}`;
-  throw new NegotiatorError("BAD_REQUEST", `Cannot understand the other side's answer: ${clipText(problem)}`);
+  const member = clipText(v.getDotPath(checked.issues[0]) ?? "result");
+  const problem = `its member "${member}" is missing or invalid`;
+  throw new NegotiatorError("BAD_REQUEST", `Cannot understand the other side's answer: ${problem}`);
 }

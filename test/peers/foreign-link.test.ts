@@ -117,7 +117,7 @@ test("a run whose read fails rejects with the failure and cancels the calls", as
 test("more than 32 invalid messages in a row reject with BAD_FRAME and the dialect", async () => {
   const { link, near, far } = createBench();
   const running = rejectionOf(link.run(near, never));
-  await far.write(bytesOf('{"other": 1}\n'.repeat(DEFAULT_LIMITS.faults) + "rubbish\n"));
+  await far.write(bytesOf('{"other": 1}\n'.repeat(DEFAULT_LIMITS.faults) + "{rubbish}\n"));
   expect(await running).toMatchObject({
     code: "BAD_FRAME",
     message: "The peer (scripted agent) sent too many invalid messages",
@@ -127,7 +127,7 @@ test("more than 32 invalid messages in a row reject with BAD_FRAME and the diale
 test("a valid message resets the count of invalid ones", async () => {
   const { link, near, far, taken } = createBench();
   const running = link.run(near, never);
-  const half = "rubbish\n".repeat(DEFAULT_LIMITS.faults);
+  const half = "{rubbish}\n".repeat(DEFAULT_LIMITS.faults);
   for (const number of [1, 2, 3]) await far.write(bytesOf(`${half}{"scripted": ${number}}\n`));
   await until("all are taken", () => taken.length === 3);
   await far.close();

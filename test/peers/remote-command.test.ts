@@ -40,7 +40,8 @@ test.each([
   [{}],
   [{ ...RESULT, exitCode: "0" }],
   [{ ...RESULT, signal: 9 }],
-  [{ ...RESULT, timedOut: null }],
+  [{ ...RESULT, endedBy: null }],
+  [{ ...RESULT, endedBy: "nobody" }],
 ])("the invalid execute result %j is rejected as BAD_REQUEST", async (result) => {
   await using link = createServedLink((call) => call.respond(result));
   const peer = createNativePeer(link.caller, { explainNoAnswer });
@@ -67,5 +68,5 @@ test("listCommandsOf returns a valid list, and names the invalid member of anoth
   const error = await rejectionOf(
     listCommandsOf(createNativePeer(bad.caller, { explainNoAnswer }), { timeoutMs: 0 }),
   );
-  expect(error.message).toContain("commands.1.name: ");
+  expect(error.message).toContain('its member "commands.1.name" is missing or invalid');
 });

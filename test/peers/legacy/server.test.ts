@@ -146,8 +146,7 @@ describe("messages that killed the original", () => {
     ["arguments that are text", frame({ method: "execute", args: "show" })],
     ["a line end after the request", `${frame({ method: "none" })}\n`],
     ["a frame that is too large", frame({ method: "execute", args: ["x".repeat(300_000)] })],
-    ["a body that is not UTF-8", Buffer.concat([Buffer.from("12\n"), Buffer.from([0x7b, 0xff, 0xfe, 0x7d])])],
-    ["a request cut short", REQUEST.slice(0, -5)],
+    ["a body that is not UTF-8", Buffer.from('5\n{"\xff"}', "latin1")],
   ];
   test.each(JUNK)("the next request is answered after %s", async (_, junk) => {
     await using stage = await createStage();

@@ -15,7 +15,7 @@ import { until } from "../../support/until.ts";
 import { COMMANDS, runOn } from "../legacy/legacy-calls.ts";
 import { createOldestPort } from "./oldest-calls.ts";
 
-const RESULT = { exitCode: 5, signal: null, timedOut: false, cancelled: false, durationMs: 1 };
+const RESULT = { exitCode: 5, signal: null, endedBy: "command", durationMs: 1 };
 const noAnswer = (): NegotiatorError => new NegotiatorError("NO_CHANNEL", "no answer");
 
 function createHostLink(dial: PeerLinkOptions["dial"], options: Partial<PeerLinkOptions> = {}) {

@@ -2,6 +2,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readDistribution } from "../../../src/methods/builtin/distribution.ts";
 import { formatAddresses } from "../../../src/methods/builtin/ip-addresses.ts";
+import { createSyncProbe } from "../../../src/peers/legacy/sync-probe.ts";
 import { createOldClient, frame } from "../../support/old-client.ts";
 import { createOldestClient } from "../../support/oldest-client.ts";
 import type { OldestClient } from "../../support/oldest-client.ts";
@@ -79,16 +80,8 @@ test("an unknown command fails with the text of the original, and so do its publ
 
 test("the hello of a native host is answered by the session, not by this dialect", async () => {
   await using stage = await createStage();
-  const hello = {
-    jsonrpc: "2.0",
-    id: "n",
-    method: "negotiate:n",
-    params: {},
-    command: "negotiate:n",
-    success: true,
-  };
-  await stage.host.send(frame(hello));
-  await stage.host.send("\n");
+  const { bytes } = createSyncProbe({ name: "negotiator", version: "0", role: "host" }, () => "n");
+  await stage.host.send(bytes);
   const pieces = stage.channel[Symbol.asyncIterator]();
   const { value } = await pieces.next();
   expect(Buffer.from(value ?? "").toString()).toMatch(/^\n\{"jsonrpc":"2\.0","id":"n","error":/);
@@ -115,11 +108,6 @@ test("the policy denies a call, and the audit has all of them", async () => {
 });
 
 describe("invalid messages", () => {
-  const REQUEST = frame({
-    command: "execute",
-    arguments: ["show", "alive"],
-    keyword_arguments: { capture: true },
-  });
   test.each<[string, string]>([
     ["an empty line", "\n"],
     ["no count", "hello\n"],
@@ -130,7 +118,6 @@ describe("invalid messages", () => {
     ["keyword arguments that are a list", frame({ command: "execute", keyword_arguments: [] })],
     ["a response", frame({ success: true, result: "x" })],
     ["a frame that is too large", frame({ command: "execute", arguments: ["x".repeat(300_000)] })],
-    ["a request cut short", REQUEST.slice(0, -5)],
   ])("the next request is answered after %s", async (_, junk) => {
     await using stage = await createStage();
     await stage.host.send(junk);

@@ -36,6 +36,8 @@ class Calls:
         end = side.get(params.get("stream"))
         if end is None:
             raise Breach("a stream that the call does not have")
+        if end.is_stopped:
+            return
         if method == "stream.credit":
             end.limit = max(end.limit, params["limit"])
         elif method == "stream.stop":
@@ -102,6 +104,7 @@ class Calls:
         self.post({"method": "call.message", "params": {"call": call.id, "name": name, "value": value}})
 
     def on_request(self, message):
+        self.counts["requests"] += 1
         if message["id"] in self.calls:
             self.post({"id": message["id"], "error": failure("BAD_REQUEST", "The id is in use"), "streams": {}})
             return
@@ -111,7 +114,8 @@ class Calls:
         self.calls[call.id] = call
         for name, limit in streams.get("read", {}).items():
             call.writers[name] = Writer(call, name, limit)
-        call.offered = streams.get("write", [])
+        for name in streams.get("write", []):
+            call.readers[name] = Reader(call, name, lambda data: None, 0)
         if message["method"] == "call.attach":
             self.fail(call, "NO_CALL", "Nothing is kept here")
         else:
@@ -119,9 +123,15 @@ class Calls:
 
     def accept(self, call, name, take, window):
         """Reads a stream that the caller writes, and gives its first credit."""
-        call.readers[name] = Reader(call, name, take, window, window)
+        reader = call.readers[name]
+        reader.take, reader.window, reader.limit = take, window, window
         credit = {"call": call.id, "stream": name, "limit": window}
         self.post({"method": "stream.credit", "params": credit})
+
+    def stop(self, call, name):
+        """Ignores the rest of a stream that the caller writes."""
+        call.readers[name].is_stopped = True
+        self.post({"method": "stream.stop", "params": {"call": call.id, "stream": name}})
 
     def answer(self, call, result):
         """Answers a call whose writers have sent all their bytes."""

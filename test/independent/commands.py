@@ -4,27 +4,34 @@ import hashlib
 import random
 
 import forgery
+import frames
 
 
 class Commands:
-    """Serves echo, show, produce BYTES SEED, and wait, which ends by a signal."""
+    """Serves echo, show, fail, produce BYTES SEED, break, restart, and wait, which ends by a signal."""
 
     def __init__(self, peer, choices):
         self.peer, self.choices, self.ran = peer, choices, []
+        self.heard = []
+        self.on_first = lambda: None
         peer.serve = self.serve
 
     def serve(self, call, method, params):
         if method == "list-commands":
-            names = ["echo", "produce", "show", "wait"]
+            names = ["break", "echo", "fail", "produce", "restart", "show", "wait"]
             self.peer.answer(call, {"commands": [{"name": name, "kind": "user"} for name in names]})
         elif method == "execute":
             self.ran.append(params["command"])
+            if len(self.ran) == 1:
+                self.on_first()
             run = getattr(self, "run_" + params["command"].replace("-", "_"), None)
-            if run is None:
+            if run is None or params["command"] == "":
                 self.peer.fail(call, "NO_COMMAND", "There is no such command")
                 return
             call.on_message = lambda name, value: self.hear(call, name, value)
             self.choices.set(call.writers)
+            if params["command"] != "echo" and "stdin" in call.readers:
+                self.peer.stop(call, "stdin")
             run(call, *params.get("args", []))
         else:
             self.peer.fail(call, "UNKNOWN_METHOD", "There is no such method")
@@ -43,6 +50,11 @@ class Commands:
         call.writers["stdout"].pending += "".join(f"[{word}]\n" for word in words).encode("utf-8")
         self.finish(call)
 
+    def run_fail(self, call):
+        call.writers["stdout"].pending += b"out\n"
+        call.writers["stderr"].pending += b"err\n"
+        self.finish(call, 3)
+
     def run_produce(self, call, count, seed):
         out, forger = call.writers["stdout"], forgery.Forger(int(seed))
         left = int(count)
@@ -57,10 +69,23 @@ class Commands:
 
         out.fill = fill
 
+    def run_break(self, call):
+        """Sends a chunk at a wrong offset. The caller must cancel the call."""
+        params = {"call": call.id, "stream": "stdout", "offset": 1, "text": "wrong"}
+        self.peer.post({"method": "stream.data", "params": params})
+
+    def run_restart(self, call):
+        """Forgets the session inside a raw chunk, as an agent that was killed and started again."""
+        line, _ = frames.encode_chunk(self.peer.sent + 1, call.id, "stdout", 0, b"x" * 8192, "raw")
+        self.peer.out += line[:-4096]
+        self.peer.reset()
+        self.peer.lose_order()
+
     def run_wait(self, call):
         call.writers["stdout"].pending += b"waiting\n"
 
     def hear(self, call, name, value):
+        self.heard.append([name, value])
         if name == "signal":
             self.peer.tell(call, "signalled", value)
             self.finish(call, None, value["signal"])

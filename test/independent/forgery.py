@@ -45,7 +45,7 @@ class Forger:
     """Makes forged bytes, the same for the same seed: runs of near misses, of exact text, and of exact bytes."""
 
     def __init__(self, seed):
-        self.random, self.ready = random.Random(seed), bytearray()
+        self.random, self.ready, self.runs = random.Random(seed), bytearray(), seed
 
     def take(self, count):
         while len(self.ready) < count:
@@ -56,8 +56,9 @@ class Forger:
 
     def _run(self):
         """A run is long enough that whole chunks lie in it."""
-        kind = self.random.choice(["near", "text", "bytes"])
-        run, length = bytearray(), self.random.randint(4000, 40_000)
+        self.runs += 1
+        kind = ("near", "text", "bytes")[self.runs % 3]
+        run, length = bytearray(), self.random.randint(4000, 24_000)
         while len(run) < length:
             run += self.random.choice(NEAR if kind == "near" else EXACT)
             if self.random.random() < 0.3:

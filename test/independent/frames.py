@@ -180,6 +180,10 @@ class Frames:
         if not self.is_raw or not isinstance(count, int) or not 0 <= count <= CHUNK_BYTES:
             self._skip(start)
             return self._lose("a raw chunk that cannot be read")
+        if HEAD in data[start : start + count]:
+            # A payload holds no message (rule 8), so this one ended early: its writer was restarted.
+            self._skip(start)
+            return self._lose("a message inside a raw chunk")
         if len(data) < start + count + 1:
             return None
         payload = data[start : start + count]

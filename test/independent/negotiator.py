@@ -38,8 +38,9 @@ def run_execute(peer, choices, words):
 
 
 def run_flow(peer, choices, words):
-    """COMMAND BYTES SEED: sends forged bytes to a command, which must return them. Serves calls meanwhile."""
+    """COMMAND BYTES SEED: sends forged bytes to a command, which must return them, once the peer calls too."""
     say({"isReady": True})
+    peer.run_until(lambda: peer.counts["requests"], 60)
     flow = Flow(peer, choices, int(words[1]), int(words[2]), words[0])
     finish_call(peer, flow.call, 600)
     # Standard input ends when nobody calls this side any longer.
@@ -102,17 +103,18 @@ def run_dial(peer, choices, words):
 
 
 def run_serve(peer, choices, flow, reports, is_ended):
-    """Serves until `is_ended`. Also starts a flow of its own: its BYTES, SEED and COMMAND."""
-    commands = Commands(peer, choices)
-    flows = [Flow(peer, choices, int(flow[1]), int(flow[2]), flow[0])] if flow else []
+    """Serves until `is_ended`. `flow` is a flow of its own, which begins with the first call: as in `run_flow`."""
+    commands, flows = Commands(peer, choices), []
+    if flow:
+        commands.on_first = lambda: flows.append(Flow(peer, choices, int(flow[1]), int(flow[2]), flow[0]))
     is_said = False
     while not is_ended.is_set() or any(not flow.call.is_over for flow in flows):
         peer.step()
         if peer.is_open and not is_said:
             is_said = True
-            say({"isOpen": peer.path})
-    flowed = {"flow": flows[0].report()} if flows else {}
-    reports.append({"counts": peer.counts, "ran": commands.ran, **flowed})
+            say({"isReady": True})
+    heard = {"ran": commands.ran, "heard": commands.heard}
+    reports.append({"counts": peer.counts, **heard, "flows": [flow.report() for flow in flows]})
 
 
 def main():
@@ -132,6 +134,7 @@ def main():
     if given.role == "forge":
         with open(given.place, "wb") as file:
             file.write(forgery.Forger(given.seed).take(int(given.words[0])))
+        say({"isReady": True})
     elif given.role == "dial":
         run_dial(Dialler(given.place, capabilities, given.ping), choices, given.words)
     else:

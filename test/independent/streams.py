@@ -21,6 +21,7 @@ class Writer:
     def __init__(self, call, name, limit, form=lambda: "raw", size=lambda: 16_384):
         self.call, self.name, self.limit, self.form, self.size = call, name, limit, form, size
         self.offset, self.pending, self.is_ended, self.is_over = 0, bytearray(), False, False
+        self.is_stopped = False
         self.fill = lambda: None
         self.done = lambda: None
 
@@ -43,9 +44,10 @@ class Reader:
 
     def __init__(self, call, name, take, window, limit=0):
         self.call, self.name, self.take, self.window, self.limit = call, name, take, window, limit
-        self.offset, self.total, self.has_end = 0, None, False
+        self.offset, self.total, self.has_end, self.is_stopped = 0, None, False, False
 
     def read(self, offset, data):
+        """Takes a chunk. Returns whether it is time for more credit."""
         if self.has_end or offset != self.offset or not 1 <= len(data) <= frames.CHUNK_BYTES:
             raise Breach("a chunk at a wrong place")
         if offset + len(data) > self.limit:

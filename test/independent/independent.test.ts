@@ -96,7 +96,7 @@ describeWithPython("a second implementation of the protocol", () => {
     async () => {
       await using sides = await startSides({ role: "host" });
       const serve = sides.python(["serve", ...sides.sockets]);
-      await serve.ready();
+      await serve.says("isReady");
       const run = async (words: string[], stdin = "") => {
         const { exitCode, stdout, stderr } = await sides.launch(words, { stdin }).ended();
         return { exitCode, stdout, stderr };
@@ -160,7 +160,7 @@ describeWithPython("a second implementation of the protocol", () => {
         `${flowSeed}`,
         ...SMALL_CHUNKS,
       ]);
-      await flow.ready();
+      await flow.says("isReady");
       const { exitCode, stderr, output } = await sides
         .launch(["execute", "-t", "300", "echo"], { stdin: input })
         .ended();
@@ -197,12 +197,14 @@ async function breakRules(): Promise<{ results: Record<string, unknown>; isOpen:
   return await sides.python(["dial", ...sides.sockets, "breaches", "echo-input"]).report();
 }
 
-/** Calls a second guest that forgets its session inside a chunk. The call must end before its deadline. */
+/** Calls a second guest that forgets its session inside a chunk. The host must dial again within 8 s. */
 async function restartInChunk(pingAfterMs: number): Promise<void> {
   await using sides = await startSides({ role: "host", pingAfterMs });
   const serve = sides.python(["serve", ...sides.sockets]);
-  await serve.ready();
-  const { exitCode, stderr } = await sides.launch(["execute", "-t", "8", "vm1", "restart"]).ended();
+  await serve.says("isReady");
+  const execute = sides.launch(["execute", "-t", "60", "vm1", "restart"]);
+  await serve.says("isNewSession", 2, 8000);
+  const { exitCode, stderr } = await execute.ended();
   expect({ exitCode, stderr }).toEqual({ exitCode: 125, stderr: expect.stringContaining("outcome") });
 }
 
@@ -219,7 +221,7 @@ async function cutGuests(flowSeed: number): Promise<void> {
   const input = await forge(sides, bytes, flowSeed);
   const flow = ["echo-input", `${bytes}`, `${flowSeed}`, "--seed", `${flowSeed}`, ...SMALL_CHUNKS];
   const serve = sides.python(["serve", sides.sockets.join(","), ...flow]);
-  await serve.ready(GUESTS);
+  await serve.says("isReady", GUESTS);
   const runs = sides.sockets.map(async (_, at) => {
     const words = ["execute", "-t", "300", `vm${at + 1}`, "echo"];
     const { exitCode, stderr, output } = await sides.launch(words, { stdin: input }).ended();

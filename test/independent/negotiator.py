@@ -107,12 +107,15 @@ def run_serve(peer, choices, flow, reports, is_ended):
     commands, flows = Commands(peer, choices), []
     if flow:
         commands.on_first = lambda: flows.append(Flow(peer, choices, int(flow[1]), int(flow[2]), flow[0]))
-    is_said = False
+    is_said, instance = False, None
     while not is_ended.is_set() or any(not flow.call.is_over for flow in flows):
         peer.step()
         if peer.is_open and not is_said:
             is_said = True
             say({"isReady": True})
+        if peer.instance not in (instance, None):
+            instance = peer.instance
+            say({"isNewSession": True})
     heard = {"ran": commands.ran, "heard": commands.heard}
     reports.append({"counts": peer.counts, **heard, "flows": [flow.report() for flow in flows]})
 

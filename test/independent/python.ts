@@ -27,8 +27,8 @@ export type FlowReport = {
 
 /** A Python program that runs; disposal kills it. */
 export type PythonRun = AsyncDisposable & {
-  /** Waits until it has said so many times that it is ready. */
-  ready(times?: number): Promise<void>;
+  /** Waits until it has said so many times that it is ready, or that it has a new session. */
+  says(word: "isReady" | "isNewSession", times?: number, timeoutMs?: number): Promise<void>;
   /** Ends its input, waits for its end, and returns its last line. Throws if it failed. */
   report<T>(): Promise<T>;
 };
@@ -70,14 +70,15 @@ export function startPython(program: "cutter" | "negotiator", words: string[], i
   })();
   const ended = launched.ended.bind(launched);
   return {
-    async ready(times = 1) {
+    async says(word, times = 1, timeoutMs) {
       let exitCode: number | undefined;
       void launched.exited.then((code) => (exitCode = code));
-      await until(`${program} is ready`, async () => {
-        if (said.split("isReady").length > times) return true;
+      const look = async (): Promise<boolean> => {
+        if (said.split(word).length > times) return true;
         if (exitCode !== undefined) throw new Error(`${program}.py ended: ${(await ended()).stderr}`);
         return false;
-      });
+      };
+      await until(`${program}.py says ${word}`, look, timeoutMs);
     },
     async report<T>() {
       launched.endInput();

@@ -57,7 +57,7 @@ export async function startSides(options: SidesOptions): Promise<Sides> {
   const paths = Array.from({ length: ports }, (_, at) => directory.at(`vm${at + 1}`));
   const limits = ["--cuts", `${cuts}`, "--guest-cuts", `${guestCuts}`, "--seed", `${seed}`];
   const cutter = owned.use(startPython("cutter", [...paths, ...limits]));
-  await cutter.ready();
+  await cutter.says("isReady");
   const mine = paths.map((path) => `${path}.${role}`);
   const ends =
     role === "guest"

@@ -131,6 +131,39 @@ describeWithPython("a second implementation of the protocol", () => {
   );
 
   test(
+    "a second host's signal reaches the command, which ends by itself",
+    async () => {
+      await using sides = await startSides({ role: "guest" });
+      const signal = sides.python(["dial", ...sides.sockets, "signal", "SIGUSR1", "hold"]);
+      expect(await signal.report<unknown>()).toMatchObject({
+        answer: { result: { exitCode: 7, signal: null, endedBy: "command" } },
+        messages: [
+          ["signalled", { signal: "SIGUSR1" }],
+          ["exited", { exitCode: 7, signal: null }],
+        ],
+      });
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
+    "Ctrl-C at a host reaches the command of a second guest, and ends the caller by the same signal",
+    async () => {
+      await using sides = await startSides({ role: "host" });
+      const serve = sides.python(["serve", ...sides.sockets]);
+      await serve.says("isReady");
+      const execute = sides.launch(["execute", "vm1", "wait"]);
+      expect(await execute.firstLine()).toBe("waiting");
+      execute.kill("SIGINT");
+      await execute.exited;
+      expect(execute.signal()).toBe("SIGINT");
+      const [report] = await serve.report<(Report & { heard: unknown[] })[]>();
+      expect(report?.heard).toEqual([["signal", { signal: "SIGINT" }]]);
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
     "a host dials again when the guest's agent restarts inside a raw chunk",
     () => restartInChunk(3000),
     TEST_TIMEOUT_MS,

@@ -72,8 +72,7 @@ class Calls:
         self.counts["breaches_found"] += 1
         self.complain(why)
         if call.is_mine:
-            value = {"reason": why, "code": "BAD_FRAME"}
-            self.post({"method": "call.message", "params": {"call": call.id, "name": "cancel", "value": value}})
+            self.tell(call, "cancel", {"reason": why, "code": "BAD_FRAME"})
             call.answer = {"error": failure("BAD_FRAME", why)}
             self.calls.pop(call.id, None)
         else:
@@ -106,7 +105,8 @@ class Calls:
     def on_request(self, message):
         self.counts["requests"] += 1
         if message["id"] in self.calls:
-            self.post({"id": message["id"], "error": failure("BAD_REQUEST", "The id is in use"), "streams": {}})
+            error = failure("BAD_REQUEST", "The id is in use")
+            self.post({"id": message["id"], "error": error, "streams": {}})
             return
         call = Call(message["id"], False)
         call.is_sent = True

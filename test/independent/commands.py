@@ -125,7 +125,8 @@ class Flow:
     """A call that sends forged bytes to a command, which must return them."""
 
     def __init__(self, peer, choices, count, seed, command):
-        self.forger, self.mirror, self.left, self.wrong_at = forgery.Forger(seed), forgery.Forger(seed), count, None
+        self.forger, self.mirror = forgery.Forger(seed), forgery.Forger(seed)
+        self.left, self.wrong_at = count, None
         self.sent, self.came, self.errors = hashlib.sha256(), hashlib.sha256(), bytearray()
         read = {"stdout": self.take, "stderr": self.errors.extend}
         params = {"command": command, "args": []}

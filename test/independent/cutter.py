@@ -1,6 +1,8 @@
 """
 A relay that stands for ports, and cuts them at random bytes. Each port has two unix sockets, PATH.host and
-PATH.guest, and the program of each side connects to its own. The seed decides after how many bytes of both directions together a cut comes, and how it is made.
+PATH.guest, and the program of each side connects to its own. The seed decides after how many bytes of both
+directions together a cut comes, and how it is made. It relays until its standard input ends, and then prints
+the counts of each port.
 """
 
 import argparse
@@ -150,7 +152,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("paths", nargs="+", metavar="PATH")
     parser.add_argument("--cuts", type=int, default=0, help="the cuts of each port")
-    parser.add_argument("--guest-cuts", type=int, default=0, help="at most so many of them that the guest sees")
+    parser.add_argument("--guest-cuts", type=int, default=0, help="at most so many that the guest sees")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--longest", type=int, default=40_000, help="the most bytes between two cuts")
     given = parser.parse_args()

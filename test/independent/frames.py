@@ -62,7 +62,8 @@ def _refuse(text):
 
 def encode(message):
     """Returns the line of a message. `message` has no "jsonrpc": it is put in front."""
-    line = json.dumps({"jsonrpc": "2.0", **message}, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    whole = {"jsonrpc": "2.0", **message}
+    line = json.dumps(whole, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return line.encode("utf-8") + b"\n"
 
 
@@ -96,8 +97,8 @@ def encode_hello(nonce, params):
 class Frames:
     """
     Cuts the bytes of a port into frames. `take` returns None if the next frame is not complete, or one of
-    ("hello", object), ("message", object, payload), ("old", object). It raises NotAFrame if order is lost; the
-    reader then goes on as a listener does (rule 12). A dialler throws it away.
+    ("hello", object), ("message", object, payload), ("old", bytes). It raises NotAFrame if order is lost: the
+    reader of a listener goes on then (rule 12), and a dialler throws its reader away.
     """
 
     def __init__(self, is_listener):
@@ -202,7 +203,7 @@ class Frames:
         body = data[start : start + count]
         self._skip(start + count)
         if not any(word in body for word in FORBIDDEN[1:]):
-            return ("skip",) if not self.is_ordered else self._lose("a length-prefixed frame without a request")
+            return self._lose("a length-prefixed frame without a request")
         return ("old", body)
 
     def _lose(self, reason):

@@ -1,6 +1,6 @@
 /**
- * Tests the program against a second implementation of the protocol, which was written from `docs/PROTOCOL.md`
- * alone. `NEGOTIATOR_TEST_CUTS=2000` makes 2,000 cuts instead of 200, in a few minutes.
+ * Tests the program against a second implementation of the protocol, which was written from its page alone.
+ * `NEGOTIATOR_TEST_CUTS=2000` makes 2,000 cuts instead of 200, in a few minutes.
  */
 import { expect, test } from "bun:test";
 import { chooseSeed, createRandom } from "../support/random.ts";
@@ -26,7 +26,7 @@ const INVALID_PARAMETERS = ["an invalid credit", "an invalid message"];
 const seed = chooseSeed();
 const random = createRandom(seed);
 
-/** What happens only if forged bytes are read as messages, or if a session is lost. */
+/** The counts that are not 0 only if forged bytes are read as messages, or if a session is lost. */
 const WRONG = [
   "old_requests",
   "complaints",
@@ -177,7 +177,8 @@ describeWithPython("a second implementation of the protocol", () => {
   );
 
   test(
-    `${CUTS / 2} cuts between a guest's daemon and a second host lose, double and misread nothing (seed ${seed})`,
+    `${CUTS / 2} cuts between a guest's daemon and a second host lose, double or misread nothing ` +
+      `(seed ${seed})`,
     async () => {
       const bytes = BYTES_PER_CUT * (CUTS / 2);
       const flowSeed = random.below(2 ** 30);
@@ -214,7 +215,7 @@ describeWithPython("a second implementation of the protocol", () => {
   const rounds = Math.ceil(CUTS / 2 / (GUESTS * CUTS_PER_GUEST));
   test(
     `${rounds * GUESTS * CUTS_PER_GUEST} cuts between a host's daemon and ${GUESTS} second guests lose, ` +
-      `double and misread nothing (seed ${seed})`,
+      `double or misread nothing (seed ${seed})`,
     async () => {
       for (let round = 0; round < rounds; round++) {
         await cutGuests(random.below(2 ** 30));

@@ -1,4 +1,10 @@
-"""The command lines of a second implementation of the native protocol, written from docs/PROTOCOL.md alone."""
+"""
+The command lines of a second implementation of the native protocol, written from docs/PROTOCOL.md alone.
+
+As a host:  negotiator.py dial SOCKET ask METHOD | execute COMMAND [ARG...] | flow COMMAND BYTES SEED |
+            signal SIGNAL COMMAND [ARG...] | breaches COMMAND
+As a guest: negotiator.py serve SOCKET[,SOCKET...] [COMMAND BYTES SEED]
+"""
 
 import argparse
 import json
@@ -34,11 +40,12 @@ def run_execute(peer, choices, words):
     call.writers["stdin"].pending += data
     call.writers["stdin"].is_ended = True
     answer = finish_call(peer, call)
-    return {"answer": answer, "messages": call.messages, **{name: taken.decode() for name, taken in got.items()}}
+    texts = {name: taken.decode("utf-8") for name, taken in got.items()}
+    return {"answer": answer, "messages": call.messages, **texts}
 
 
 def run_flow(peer, choices, words):
-    """COMMAND BYTES SEED: sends forged bytes to a command, which must return them, once the peer calls too."""
+    """COMMAND BYTES SEED: sends forged bytes to a command, which must return them, once the peer calls."""
     say({"isReady": True})
     peer.run_until(lambda: peer.counts["requests"], 60)
     flow = Flow(peer, choices, int(words[1]), int(words[2]), words[0])
@@ -91,7 +98,8 @@ def run_breaches(peer, choices, words):
     return {"results": results, "isOpen": "result" in after}
 
 
-RUNS = {"ask": run_ask, "breaches": run_breaches, "execute": run_execute, "flow": run_flow, "signal": run_signal}
+RUNS = {"ask": run_ask, "breaches": run_breaches, "execute": run_execute, "flow": run_flow}
+RUNS |= {"signal": run_signal}
 
 
 def run_dial(peer, choices, words):
@@ -103,7 +111,7 @@ def run_dial(peer, choices, words):
 
 
 def run_serve(peer, choices, flow, reports, is_ended):
-    """Serves until `is_ended`. `flow` is a flow of its own, which begins with the first call: as in `run_flow`."""
+    """Serves until `is_ended`. `flow` has the words of `run_flow`: it begins with the first call."""
     commands, flows = Commands(peer, choices), []
     if flow:
         commands.on_first = lambda: flows.append(Flow(peer, choices, int(flow[1]), int(flow[2]), flow[0]))
@@ -121,9 +129,11 @@ def run_serve(peer, choices, flow, reports, is_ended):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("role", choices=["dial", "serve", "forge"])
-    parser.add_argument("place", help="the unix socket; several with commas for `serve`; the file for `forge`")
+    parser.add_argument("place", help="the unix socket; for `serve` several with commas; for `forge` a file")
     parser.add_argument("words", nargs="*", help=f"of `dial`: one of {', '.join(RUNS)}, and its words")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--no-raw", action="store_true", help="do not offer the capability `raw`")

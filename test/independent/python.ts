@@ -10,14 +10,14 @@ const PYTHON = Bun.which("python3", { PATH: "/usr/bin:/bin" }) ?? Bun.which("pyt
 /** How often something happened, by its name. A name that is missing never happened. */
 export type Counts = Readonly<Record<string, number>>;
 
-/** What a Python program says of a session at its end. */
+/** The report of a Python program on a session, at its end. */
 export type Report = {
   readonly counts: Counts;
   /** The commands that the other side called. */
   readonly ran: readonly string[];
 };
 
-/** What became of a flow of forged bytes. */
+/** The outcome of a flow of forged bytes. */
 export type FlowReport = {
   readonly isSame: boolean;
   readonly bytes: number;
@@ -34,8 +34,8 @@ export type PythonRun = AsyncDisposable & {
 };
 
 /**
- * Describes tests that need Python 3. Without it, prints that it leaves them out; with `CI=true` it adds a test
- * that fails.
+ * Describes tests that need Python 3. Without it, prints that it leaves them out; with `CI=true` it adds a
+ * test that fails.
  */
 export function describeWithPython(name: string, body: () => void): void {
   if (PYTHON !== null) {

@@ -264,12 +264,14 @@ class Session(Calls):
             self.counts["notices"] += 1
 
     def lose_session(self, code):
-        """Ends the calls of a session that cannot go on. Returns the requests that were never sent."""
+        """Ends the calls of a session that cannot go on. Those that were never sent go into the next one."""
         self.counts["sessions_lost"] += 1
         unsent = [message for message in self.queue if "method" in message and "id" in message]
-        waiting = {message["id"]: self.calls[message["id"]] for message in unsent if message["id"] in self.calls}
+        ids = [message["id"] for message in unsent]
+        waiting = {call_id: self.calls[call_id] for call_id in ids if call_id in self.calls}
         for call in self.calls.values():
             if call.is_mine and call.id not in waiting:
-                call.answer = {"error": failure("UNKNOWN_OUTCOME" if call.is_sent else code, "The session is lost")}
+                word = "UNKNOWN_OUTCOME" if call.is_sent else code
+                call.answer = {"error": failure(word, "The session is lost")}
         self.reset()
         self.calls, self.queue = waiting, collections.deque(unsent)

@@ -40,7 +40,7 @@ class Writer:
 
 
 class Reader:
-    """The receiving end of a stream. `take` gets the bytes in order; the credit stays `window` ahead of them."""
+    """The receiving end of a stream. `take` gets the bytes in order; the credit is `window` ahead of them."""
 
     def __init__(self, call, name, take, window, limit=0):
         self.call, self.name, self.take, self.window, self.limit = call, name, take, window, limit

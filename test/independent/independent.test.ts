@@ -169,7 +169,7 @@ describeWithPython("a second implementation of the protocol", () => {
     TEST_TIMEOUT_MS,
   );
 
-  // The answers to the pings fill the torn chunk, so it never gets no byte for two seconds.
+  // The answers to the pings fill the torn chunk. So the host waits for the last of 32 answers, and 2 s more.
   test.failing(
     "a host that pings often dials again when the guest's agent restarts inside a raw chunk",
     () => restartInChunk(100),

@@ -1,0 +1,93 @@
+/** Owns runs of the Python programs beside this file. They are a second implementation of the protocol. */
+import { describe, test } from "bun:test";
+import { join } from "node:path";
+import { launch } from "../support/program.ts";
+import { until } from "../support/until.ts";
+
+// The system's own Python first: another one may be a slow wrapper that needs more of the environment.
+const PYTHON = Bun.which("python3", { PATH: "/usr/bin:/bin" }) ?? Bun.which("python3");
+
+/** How often something happened, by its name. A name that is missing never happened. */
+export type Counts = Readonly<Record<string, number>>;
+
+/** The report of a Python program on a session, at its end. */
+export type Report = {
+  readonly counts: Counts;
+  /** The commands that the other side called. */
+  readonly ran: readonly string[];
+};
+
+/** The outcome of a flow of forged bytes. */
+export type FlowReport = {
+  readonly isSame: boolean;
+  readonly bytes: number;
+  readonly stderr: string;
+  readonly answer: { result?: Record<string, unknown>; error?: Record<string, unknown> };
+};
+
+/** A Python program that runs; disposal kills it. */
+export type PythonRun = AsyncDisposable & {
+  /** Waits until it has said so many times that it is ready, or that it has a new session. */
+  says(word: "isReady" | "isNewSession", times?: number, timeoutMs?: number): Promise<void>;
+  /** Ends its input, waits for its end, and returns its last line. Throws if it failed. */
+  report<T>(): Promise<T>;
+};
+
+/**
+ * Describes tests that need Python 3. Without it, prints that it leaves them out; with `CI=true` it adds a
+ * test that fails.
+ */
+export function describeWithPython(name: string, body: () => void): void {
+  if (PYTHON !== null) {
+    describe(name, body);
+    return;
+  }
+  const reason = `Left out: "${name}": this machine has no python3 (package python3)`;
+  if (process.env["CI"] === "true") {
+    test(name, () => {
+      throw new Error(reason);
+    });
+  } else {
+    console.warn(reason);
+    describe.skip(name, body);
+  }
+}
+
+/** Starts `program`.py with these words. Its input stays open unless `input` is given. */
+export function startPython(program: "cutter" | "negotiator", words: string[], input?: string): PythonRun {
+  if (PYTHON === null) throw new Error("This machine has no python3");
+  const launched = launch(words, {
+    program: [PYTHON, join(import.meta.dirname, `${program}.py`)],
+    env: { PYTHONDONTWRITEBYTECODE: "1" },
+    ...(input === undefined ? { isOpen: true } : { stdin: input }),
+  });
+  let said = "";
+  const reading = (async () => {
+    const decoder = new TextDecoder();
+    for (let bytes = await launched.read(); bytes !== undefined; bytes = await launched.read()) {
+      said += decoder.decode(bytes, { stream: true });
+    }
+  })();
+  const ended = launched.ended.bind(launched);
+  return {
+    async says(word, times = 1, timeoutMs) {
+      let exitCode: number | undefined;
+      void launched.exited.then((code) => (exitCode = code));
+      const look = async (): Promise<boolean> => {
+        if (said.split(word).length > times) return true;
+        if (exitCode !== undefined) throw new Error(`${program}.py ended: ${(await ended()).stderr}`);
+        return false;
+      };
+      await until(`${program}.py says ${word}`, look, timeoutMs);
+    },
+    async report<T>() {
+      launched.endInput();
+      await reading;
+      const { exitCode, stderr } = await ended();
+      if (exitCode !== 0 || stderr !== "") throw new Error(`${program}.py ended with ${exitCode}: ${stderr}`);
+      const report: T = JSON.parse(said.trimEnd().split("\n").at(-1) ?? "");
+      return report;
+    },
+    [Symbol.asyncDispose]: () => launched[Symbol.asyncDispose](),
+  };
+}

@@ -80,7 +80,7 @@ describeWithPython("a second implementation of the protocol", () => {
   );
 
   // The page counts these among the breaches. The program answers with BAD_REQUEST.
-  test.failing(
+  test(
     "an invalid parameter of a message inside a call fails the call with BAD_FRAME",
     async () => {
       const { results } = await breakRules();
@@ -170,7 +170,7 @@ describeWithPython("a second implementation of the protocol", () => {
   );
 
   // The answers to the pings fill the torn chunk. So the host waits for the last of 32 answers, and 2 s more.
-  test.failing(
+  test(
     "a host that pings often dials again when the guest's agent restarts inside a raw chunk",
     () => restartInChunk(100),
     TEST_TIMEOUT_MS,

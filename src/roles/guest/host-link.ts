@@ -47,6 +47,8 @@ export function createHostLink(
   };
   /** The error of the last failed attempt to open the channel. */
   let missing: NegotiatorError | undefined;
+  /** Whether a session was open since the channel was opened. */
+  let isOpened = false;
   /** Aborts when the settings name another device. */
   let moved = new AbortController();
   const serve = services.serve({ via: "host" });
@@ -70,6 +72,7 @@ export function createHostLink(
     explainNoAnswer: () => explainNoAnswer(missing),
     onRefused: report,
     onState(state, reason) {
+      isOpened ||= state === "open";
       tracker.follow(session);
       log.debug(`host: ${state}${reason === undefined ? "" : `, ${reason.message}`}`);
     },
@@ -81,9 +84,10 @@ export function createHostLink(
     missing = undefined;
     log.info(`Serving the host at ${channel.label}`);
     const startMs = performance.now();
+    isOpened = false;
     const { state, reason } = await session.run(channel, leave);
     if (state !== "ended" && reason !== undefined) report(reason);
-    return leave.aborted || wentWell(startMs);
+    return isOpened || leave.aborted || wentWell(startMs);
   };
 
   const holdSession = (signal: AbortSignal): Promise<void> =>

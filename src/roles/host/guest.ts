@@ -4,12 +4,14 @@
  */
 import { dialSocket } from "../../channels/socket/socket.ts";
 import type { Endpoint } from "../../discovery/endpoint.ts";
-import type { NegotiatorError } from "../../errors.ts";
+import { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
+import type { LinkEnd } from "../../peers/link.ts";
 import type { PeerLink } from "../../peers/peer-link.ts";
 import type { Peer } from "../../peers/peer.ts";
 import { supervise, wentWell } from "../../peers/supervise.ts";
+import type { Channel } from "../../wire/channel.ts";
 import { createLinkStatus } from "../daemon/link-status.ts";
 import type { LinkStatusTracker } from "../daemon/link-status.ts";
 import type { Services } from "../daemon/services.ts";
@@ -159,7 +161,7 @@ function redial({ endpoint, link, signal, last, onError }: Redialling): Promise<
       const startMs = performance.now();
       const channel = await dialSocket(endpoint.path, { signal });
       if (last !== undefined) last.failure = undefined;
-      const { state, reason } = (await link.run(channel, signal)) ?? {};
+      const { state, reason } = await runToEnd(link, channel, signal);
       if (state !== "foreign" && reason !== undefined && !signal.aborted) onError(reason);
       // A session that was open makes the next pause short again. An agent that refuses the hello is dialled
       // less and less often. For a silent one the hello has waited already.
@@ -167,6 +169,15 @@ function redial({ endpoint, link, signal, last, onError }: Redialling): Promise<
       return state !== "cut" && wentWell(startMs);
     },
   });
+}
+
+/** A channel that breaks ends the session's epoch as one that ends does. */
+async function runToEnd(link: HeldLink, channel: Channel, signal: AbortSignal): Promise<Partial<LinkEnd>> {
+  try {
+    return (await link.run(channel, signal)) ?? {};
+  } catch (thrown) {
+    return { reason: NegotiatorError.from(thrown) };
+  }
 }
 
 function createLog(name: string): LinkLog {

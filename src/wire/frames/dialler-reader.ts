@@ -20,8 +20,11 @@ export type DiallerReader = FrameReader & {
 };
 
 /** Creates the reader of a dialler. */
-export function createDiallerReader(limits: Pick<Limits, "lineBytes">): DiallerReader {
-  const messages = createMessageReader(limits, { needsChecksum: false });
+export function createDiallerReader(
+  limits: Pick<Limits, "lineBytes">,
+  options: { isOnPort: boolean; acceptsRaw: () => boolean },
+): DiallerReader {
+  const messages = createMessageReader(limits, { ...options, needsChecksum: false });
   let finder: ObjectFinder | undefined;
   let nonce = Buffer.alloc(0);
   let isOrdered = false;

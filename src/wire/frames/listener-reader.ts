@@ -11,7 +11,7 @@ import { createBlockCutter } from "./block.ts";
 import { readLengthPrefix } from "./length-prefixed.ts";
 import { createLineCutter } from "./line.ts";
 import { createMessageReader, tooLong } from "./message-reader.ts";
-import { beginsOldObject, createHelloFinder, HELLO_OPENING, isNative } from "./openings.ts";
+import { beginsOldObject, createOpeningFinder, HELLO_OPENING, isNative } from "./openings.ts";
 
 /** Reads frames. */
 export type FrameReader = {
@@ -33,11 +33,14 @@ type ReaderLimits = Pick<Limits, "lineBytes" | "lengthPrefixedBytes">;
  * Creates the reader of a listener. On a socket, which loses nothing, a hello counts only as the first frame,
  * and a raw chunk may hold anything.
  */
-export function createListenerReader(limits: ReaderLimits, { isOnPort }: { isOnPort: boolean }): FrameReader {
-  const messages = createMessageReader(limits, { needsChecksum: isOnPort });
+export function createListenerReader(
+  limits: ReaderLimits,
+  { isOnPort, acceptsRaw }: { isOnPort: boolean; acceptsRaw: () => boolean },
+): FrameReader {
+  const messages = createMessageReader(limits, { isOnPort, needsChecksum: isOnPort, acceptsRaw });
   const lines = createLineCutter(limits.lineBytes);
   const oldRequest = createBlockCutter();
-  let hellos = createHelloFinder();
+  let hellos = createOpeningFinder(HELLO_OPENING);
   let isInHello = false;
   /** Whether the last byte was the end of a frame, or belongs to one whose beginning was seen. */
   let isOrdered = false;
@@ -150,7 +153,7 @@ export function createListenerReader(limits: ReaderLimits, { isOnPort }: { isOnP
       oldRequest.drop();
       lose();
       isInHello = false;
-      hellos = createHelloFinder();
+      hellos = createOpeningFinder(HELLO_OPENING);
     },
   };
 }

@@ -8,7 +8,7 @@ import type { ChunkHeader, Message } from "../message.ts";
 import type { ReadStep, Reading } from "../reading.ts";
 import { createBlockCutter } from "./block.ts";
 import { createLineCutter } from "./line.ts";
-import { isBlank } from "./openings.ts";
+import { createOpeningFinder, isBlank, NATIVE_OPENING } from "./openings.ts";
 
 /** Reads messages strictly: whatever is not a message is `broken`. */
 export type MessageReader = {
@@ -26,26 +26,38 @@ type Header = ChunkHeader & { seq?: number };
 
 const LF = 0x0a;
 
+/** Options of a reader. */
+export type MessageReaderOptions = {
+  /** Whether the channel is a port, on which a raw chunk can be torn. */
+  isOnPort: boolean;
+  needsChecksum: boolean;
+  /** Whether both sides have agreed on raw chunks. */
+  acceptsRaw: () => boolean;
+};
+
 /**
  * Creates a reader at the beginning of a message. A listener's reader on a port needs a checksum in each raw
  * chunk: the next hello after a torn chunk could pass for the rest of that chunk.
  */
 export function createMessageReader(
   limits: Pick<Limits, "lineBytes">,
-  { needsChecksum }: { needsChecksum: boolean },
+  { isOnPort, needsChecksum, acceptsRaw }: MessageReaderOptions,
 ): MessageReader {
   const lines = createLineCutter(limits.lineBytes);
   const payload = createBlockCutter();
   let header: Header | undefined;
+  let openings = createOpeningFinder(NATIVE_OPENING);
 
   const readLine = (line: Uint8Array): Reading | undefined => {
     if (line.length === 0 || line.every(isBlank)) return undefined;
     try {
       const message = readChunkHeader(line) ?? native.decode(parseJsonObject(line));
       if (message.kind !== "header") return { kind: "native", message, bytes: line.length };
+      if (!acceptsRaw()) return { kind: "broken", error: NOT_AGREED };
       if (needsChecksum && message.crc32 === undefined) return { kind: "broken", error: NO_CHECKSUM };
       header = message;
       payload.begin(message.length + 1);
+      openings = createOpeningFinder(NATIVE_OPENING);
       return undefined;
     } catch (thrown) {
       return { kind: "broken", error: NegotiatorError.from(thrown) };
@@ -54,6 +66,9 @@ export function createMessageReader(
 
   const takePayload = (bytes: Uint8Array, chunk: Header): ReadStep => {
     const { taken, block } = payload.take(bytes);
+    // No payload on a port holds the opening of a message, so the rest of this one was lost.
+    const isTorn = isOnPort && openings.find(bytes.subarray(0, taken)) !== undefined;
+    if (isTorn) return { taken, reading: { kind: "broken", error: TORN_CHUNK } };
     if (block === undefined) return { taken };
     header = undefined;
     const { seq, call, stream, offset, length, crc32 } = chunk;
@@ -92,4 +107,5 @@ export function tooLong(lineBytes: number): NegotiatorError {
 
 /** An error costs far more than the bytes of a bad frame, so each is made once. */
 const TORN_CHUNK = new NegotiatorError("BAD_FRAME", "Cannot read a stream chunk: it is torn");
+const NOT_AGREED = new NegotiatorError("BAD_FRAME", "Cannot read a raw stream chunk: it was not agreed on");
 const NO_CHECKSUM = new NegotiatorError("BAD_FRAME", "Cannot read a stream chunk: it has no checksum");

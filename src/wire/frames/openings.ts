@@ -59,25 +59,25 @@ export function beginsOldObject(bytes: Uint8Array): boolean {
   return bytes[0] === OPEN && (bytes.length === 1 || bytes[1] === QUOTE) && !isNative(bytes);
 }
 
-/** Finds hellos in a stream of bytes. */
-export type HelloFinder = {
+/** Finds one opening in a stream of bytes. */
+export type OpeningFinder = {
   /**
-   * Returns where the first opening of a hello begins in these bytes. A negative place is in earlier bytes.
-   * Undefined if none ends here. Bytes after that opening have to be passed again.
+   * Returns where the first opening that ends in these bytes begins. A negative place is in earlier bytes.
+   * Bytes after that opening have to be passed again.
    */
   find(bytes: Uint8Array): number | undefined;
 };
 
-/** Creates a finder that has seen no byte. */
-export function createHelloFinder(): HelloFinder {
+/** Creates a finder that has seen no byte. The opening's first byte must not occur again in it. */
+export function createOpeningFinder(opening: Buffer): OpeningFinder {
   /** How many bytes of an opening stand at the end of the earlier bytes. */
   let begun = 0;
 
   const continueBegun = (bytes: Uint8Array): "found" | "more" | "no" => {
-    const rest = HELLO_OPENING.subarray(begun, begun + bytes.length);
+    const rest = opening.subarray(begun, begun + bytes.length);
     if (!asBuffer(bytes.subarray(0, rest.length)).equals(rest)) return "no";
     begun += rest.length;
-    return begun === HELLO_OPENING.length ? "found" : "more";
+    return begun === opening.length ? "found" : "more";
   };
 
   return {
@@ -88,20 +88,20 @@ export function createHelloFinder(): HelloFinder {
       if (continued === "more") return undefined;
       begun = 0;
       if (continued === "found") return -before;
-      const place = asBuffer(bytes).indexOf(HELLO_OPENING);
+      const place = asBuffer(bytes).indexOf(opening);
       if (place !== -1) return place;
-      begun = lengthOfBegun(bytes);
+      begun = lengthOfBegun(bytes, opening);
       return undefined;
     },
   };
 }
 
-function lengthOfBegun(bytes: Uint8Array): number {
-  const end = bytes.subarray(Math.max(0, bytes.length - HELLO_OPENING.length + 1));
-  const start = end.lastIndexOf(HELLO_OPENING[0] ?? 0);
+function lengthOfBegun(bytes: Uint8Array, opening: Buffer): number {
+  const end = bytes.subarray(Math.max(0, bytes.length - opening.length + 1));
+  const start = end.lastIndexOf(opening[0] ?? 0);
   if (start === -1) return 0;
   const tail = end.subarray(start);
-  return asBuffer(tail).equals(HELLO_OPENING.subarray(0, tail.length)) ? tail.length : 0;
+  return asBuffer(tail).equals(opening.subarray(0, tail.length)) ? tail.length : 0;
 }
 
 /** A view of the same memory: `Uint8Array` itself cannot search for several bytes. */

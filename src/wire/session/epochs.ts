@@ -17,6 +17,8 @@ export type Continuation = "first" | "resumed" | "lost";
 export type Epochs = {
   readonly sequence: Sequence;
   readonly noticeCredit: NoticeCredit;
+  /** Whether both sides offer raw chunks. */
+  readonly isRaw: boolean;
   /** Known since the first epoch began. */
   readonly peer: { agent: Agent; limits: PeerLimits } | undefined;
   /** Dialler: returns a new hello. Only an answer with its nonce counts from now on. */
@@ -89,6 +91,9 @@ export function createEpochs(options: EpochsOptions): Epochs {
   return {
     get sequence() {
       return sequence;
+    },
+    get isRaw() {
+      return isRaw;
     },
     get noticeCredit() {
       return noticeCredit;

@@ -93,7 +93,7 @@ export function createInbox(options: InboxOptions): Inbox {
       case "invalid":
         options.onInvalid(message.error);
         if (message.id !== undefined) calls.refuse(message.id, message.error);
-        else if (message.call !== undefined) calls.breach(message.call, message.error);
+        else if (message.call !== undefined) calls.breach(message.call, toBreach(message.error));
         return;
       case "header":
         return;
@@ -151,6 +151,11 @@ const UNNUMBERED: ReadonlySet<MessageBody["kind"]> = new Set([
 /** A peer can send thousands of such messages, so each error is made once. */
 const TOO_MANY = new NegotiatorError("BUSY", "The peer sent more messages without an answer than it may");
 const NO_NUMBER = new NegotiatorError("BAD_REQUEST", 'Cannot take a message: it needs a number in "seq"');
+
+/** A message about a call that cannot be read breaks the protocol, whatever is wrong with it. */
+function toBreach({ message }: NegotiatorError): NegotiatorError {
+  return new NegotiatorError("BAD_FRAME", message);
+}
 
 function neverSent(): NegotiatorError {
   return new NegotiatorError("BAD_FRAME", "The peer acknowledged messages that were never sent");

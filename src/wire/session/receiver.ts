@@ -24,12 +24,14 @@ export type ReceiverOptions = {
   limits: Limits;
   /** Whether the channel is a port, which can be cut at any byte. */
   isOnPort: boolean;
+  /** Whether both hellos offer raw chunks. */
+  acceptsRaw: () => boolean;
 };
 
 /** Creates the receiver of one side. */
-export function createReceiver({ side, limits, isOnPort }: ReceiverOptions): Receiver {
-  const dialler = side === "dialler" ? createDiallerReader(limits) : undefined;
-  const reader = dialler ?? createListenerReader(limits, { isOnPort });
+export function createReceiver({ side, limits, ...options }: ReceiverOptions): Receiver {
+  const dialler = side === "dialler" ? createDiallerReader(limits, options) : undefined;
+  const reader = dialler ?? createListenerReader(limits, options);
   let lastMs = 0;
 
   return {

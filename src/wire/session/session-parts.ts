@@ -69,7 +69,7 @@ export function createSessionParts(options: SessionOptions) {
   const isOnPort = options.medium !== "socket";
   const { offersRaw = true } = options;
   const epochs = createEpochs({ side, agent, limits, makeId, isOnPort, offersRaw });
-  const receiver = createReceiver({ side, limits, isOnPort });
+  const receiver = createReceiver({ side, limits, isOnPort, acceptsRaw: () => epochs.isRaw });
   const common = { side, agent, limits, controlQueue, status, epochs, receiver };
 
   const invalidInput = createInvalidInput({

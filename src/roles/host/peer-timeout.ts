@@ -9,12 +9,16 @@ export type PeerTimeoutOptions = {
    */
   isSuspended: () => boolean;
   afterMs: number;
+  /** Tests replace the shared timer. */
+  every?: (listener: () => void) => Disposable;
   /** Called when the guest has been gone for `afterMs`; again only after the count was suspended. */
   onTimeout: () => void;
 };
 
 /** Counts until it is disposed. Time in which this process itself stood still does not count. */
-export function watchPeerTimeout({ isSuspended, afterMs, onTimeout }: PeerTimeoutOptions): Disposable {
+export function watchPeerTimeout({ isSuspended, afterMs, onTimeout,
+  every = everyTick,
+}: PeerTimeoutOptions): Disposable {
   let goneMs = 0;
   const check = (): void => {
     if (isSuspended()) {
@@ -25,5 +29,5 @@ export function watchPeerTimeout({ isSuspended, afterMs, onTimeout }: PeerTimeou
     goneMs += TICK_MS;
     if (!wasTimedOut && goneMs >= afterMs) onTimeout();
   };
-  return everyTick(check);
+  return every(check);
 }

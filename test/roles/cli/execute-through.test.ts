@@ -29,6 +29,8 @@ const SCRIPTS = {
   deaf: "exec 0<&-; echo deaf; sleep 0.1; exit 4",
   env: "env | sort",
   sleeper: "echo $$; sleep 600 & sleep 600",
+  waiter: "echo $$; sleep 600; sleep 600",
+  graceful: "trap 'echo ended by INT; exit 7' INT; echo ready; while :; do sleep 0.05; done",
   parent: "sleep 600 & echo $!; exit 6",
 } as const;
 
@@ -163,14 +165,38 @@ describe.each(WAYS)("execute, %s", (from, way) => {
     });
   });
 
-  test(`SIGINT ends the remote command and our exit code is 130, ${from}`, async () => {
+  test.each([
+    ["SIGINT", 2],
+    ["SIGTERM", 15],
+    ["SIGHUP", 1],
+    ["SIGQUIT", 3],
+  ] as const)(`%s ends the remote command, and our exit code is 128 + %d, ${from}`, async (signal, number) => {
     const { caller, to } = way();
-    await using running = caller.launch(["execute", "-t", "0", ...to, "sleeper"]);
+    await using running = caller.launch(["execute", "-t", "0", ...to, "waiter"]);
     const group = Number(await running.firstLine());
+    running.kill(signal);
+    expect(await running.exited).toBe(128 + number);
+    expect(running.signal()).toBe(signal);
+    await until("the command and its child have ended", async () => (await listGroup(group)).length === 0);
+  });
+
+  test(`a command that handles SIGINT chooses its output and exit code, ${from}`, async () => {
+    const { caller, to } = way();
+    await using running = caller.launch(["execute", "-t", "0", ...to, "graceful"]);
+    expect(await running.firstLine()).toBe("ready");
     running.kill("SIGINT");
-    expect(await running.exited).toBe(128 + 2);
-    expect(running.signal()).toBe("SIGINT");
-    expect(await listGroup(group)).toEqual([]);
+    const { exitCode, output } = await running.ended();
+    expect({ exitCode, output: output.toString() }).toEqual({ exitCode: 7, output: "ended by INT\n" });
+  });
+
+  test(`SIGUSR1 reaches the remote command, and the call goes on, ${from}`, async () => {
+    const { caller, served, to } = way();
+    await served.command("counter", "#!/bin/sh\ntrap 'echo one; exit 4' USR1\necho ready\nwhile :; do sleep 0.05; done\n");
+    await using running = caller.launch(["execute", "-t", "0", ...to, "counter"]);
+    expect(await running.firstLine()).toBe("ready");
+    running.kill("SIGUSR1");
+    const { exitCode, output } = await running.ended();
+    expect({ exitCode, output: output.toString() }).toEqual({ exitCode: 4, output: "one\n" });
   });
 
   test(`closing our stdout ends the remote command and our exit code is 141, ${from}`, async () => {
@@ -205,6 +231,18 @@ describe.concurrent("slow calls", () => {
       expect(ended.durationMs).toBeGreaterThan(4500);
     },
   );
+
+  test.each(WAYS)("a command that ignores SIGINT is cancelled five seconds later, %s", async (_, way) => {
+    const { caller, served, to } = way();
+    await served.command("deaf", "#!/bin/sh\ntrap '' INT\necho $$\nwhile :; do sleep 0.05; done\n");
+    await using running = caller.launch(["execute", "-t", "0", ...to, "deaf"]);
+    const group = Number(await running.firstLine());
+    const startMs = performance.now();
+    running.kill("SIGINT");
+    expect(await running.exited).toBe(128 + 2);
+    expect(performance.now() - startMs).toBeGreaterThan(4900);
+    await until("the command is cancelled", async () => (await listGroup(group)).length === 0);
+  });
 
   test("a second interrupt ends our side at once, and the stubborn command is killed", async () => {
     const script = "trap '' TERM INT\necho $$\nwhile :; do sleep 0.05; done";

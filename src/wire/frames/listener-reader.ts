@@ -39,6 +39,8 @@ export function createListenerReader(limits: ReaderLimits, { isOnPort }: { isOnP
   const oldRequest = createBlockCutter();
   let hellos = createHelloFinder();
   let isInHello = false;
+  /** The length of the last length-prefixed frame, as its first line says. */
+  let announcedBytes = 0;
   /** Whether the last byte was the end of a frame, or belongs to one whose beginning was seen. */
   let isOrdered = false;
 
@@ -58,19 +60,19 @@ export function createListenerReader(limits: ReaderLimits, { isOnPort }: { isOnP
   const readHello = ({ taken, line }: ReturnType<typeof lines.take>): ReadStep => {
     const message = line === undefined ? undefined : decodeHello(line);
     isInHello = false;
+    const wasOrdered = isOrdered;
     isOrdered = message !== undefined;
-    return message === undefined ? { taken } : { taken, reading: { kind: "hello", message } };
-  };
-
-  const beginOldRequest = (lengthBytes: number): Reading | undefined => {
-    const isKept = lengthBytes <= limits.lengthPrefixedBytes;
-    oldRequest.begin(lengthBytes, isKept);
-    return isKept ? undefined : { kind: "unreadable", error: tooLarge(lengthBytes) };
+    if (message !== undefined) return { taken, reading: { kind: "hello", message } };
+    return withReading(taken, wasOrdered ? NO_FRAME : undefined);
   };
 
   const readLine = (line: Uint8Array): Reading | undefined => {
     const lengthBytes = readLengthPrefix(line);
-    if (lengthBytes !== undefined) return beginOldRequest(lengthBytes);
+    if (lengthBytes !== undefined) {
+      announcedBytes = lengthBytes;
+      oldRequest.begin(lengthBytes, lengthBytes <= limits.lengthPrefixedBytes);
+      return undefined;
+    }
     // Before the first hello, and after a torn frame, anything may come: only a message is read.
     if (!isOrdered && !isNative(line)) return undefined;
     const reading = messages.readLine(line);
@@ -80,10 +82,12 @@ export function createListenerReader(limits: ReaderLimits, { isOnPort }: { isOnP
   };
 
   const readOldRequest = (body: Uint8Array): Reading | undefined => {
-    const object = body.length === 0 || !holdsOldRequest(body) ? undefined : parseOldRequest(body);
+    // A torn line can look like a length, so a request is refused only when all of its bytes were there.
+    if (announcedBytes > limits.lengthPrefixedBytes)
+      return { kind: "unreadable", error: tooLarge(announcedBytes) };
+    const object = holdsOldRequest(body) ? parseOldRequest(body) : undefined;
     if (object !== undefined) return { kind: "foreign", object };
-    if (body.length > 0) isOrdered = false;
-    return undefined;
+    return isOrdered ? NO_FRAME : undefined;
   };
 
   const step = (bytes: Uint8Array): ReadStep => {
@@ -148,6 +152,11 @@ export function createListenerReader(limits: ReaderLimits, { isOnPort }: { isOnP
 
 /** An error costs far more than the bytes of a bad frame, so it is made once. */
 export const TORN = new NegotiatorError("BAD_FRAME", "A message has begun, and the rest of it does not come");
+
+const NO_FRAME: Reading = {
+  kind: "broken",
+  error: new NegotiatorError("BAD_FRAME", "Cannot read a message: it is no hello and no request"),
+};
 
 function decodeHello(line: Uint8Array): ReturnType<typeof native.decode> | undefined {
   try {

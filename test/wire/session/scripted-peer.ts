@@ -1,6 +1,6 @@
 /** One session, and a peer whose bytes the test writes. */
 import type { IncomingCall } from "../../../src/wire/calls/incoming-call.ts";
-import { encodeHello, encodeWelcome } from "../../../src/wire/session/handshake.ts";
+import { encodeHello, encodeWelcome, PROTOCOL_VERSIONS } from "../../../src/wire/session/handshake.ts";
 import type { Hello, Welcome } from "../../../src/wire/session/handshake.ts";
 import { isJsonObject } from "../../../src/wire/json.ts";
 import type { JsonObject } from "../../../src/wire/json.ts";
@@ -51,7 +51,7 @@ function isLegacyMessage(object: JsonObject): boolean {
 }
 
 const AGENT = { name: "scripted", version: "0", role: "test" };
-const PEER_LIMITS = { lineBytes: 1024 * 1024 };
+const PEER_LIMITS = { lineBytes: 1024 * 1024, noticeBytes: 256 * 1024 };
 
 /** Creates a listener, or a dialler by its option, and its peer. */
 export function createScriptedPeer({ limits, ...options }: ScriptedOptions = {}): ScriptedPeer {
@@ -105,7 +105,7 @@ export function createScriptedPeer({ limits, ...options }: ScriptedOptions = {})
       peer.send(
         encodeHello({
           nonce,
-          versions: { min: 1, max: 1 },
+          versions: PROTOCOL_VERSIONS,
           capabilities: [],
           agent: AGENT,
           limits: PEER_LIMITS,
@@ -121,7 +121,7 @@ export function createScriptedPeer({ limits, ...options }: ScriptedOptions = {})
       seq = changes?.received === undefined ? 0 : seq;
       peer.send(
         encodeWelcome(nonce, {
-          version: 1,
+          version: PROTOCOL_VERSIONS.max,
           capabilities: [],
           agent: AGENT,
           limits: PEER_LIMITS,
@@ -164,9 +164,13 @@ function sessionOf(hello: JsonObject | undefined): string {
   return isJsonObject(session) ? String(session["id"]) : "";
 }
 
-/** Returns the object in a line or a length-prefixed frame. */
+/** Returns the object in a line or a length-prefixed frame; a raw chunk gets its bytes as `payload`. */
 function read(bytes: Uint8Array): JsonObject {
-  const text = new TextDecoder().decode(bytes);
-  const object: JsonObject = JSON.parse(text.slice(text.indexOf("{")));
-  return object;
+  const text = Buffer.from(bytes).toString("latin1");
+  const start = text.indexOf("{");
+  const end = text.indexOf("\n", start);
+  const lineEnd = end === -1 ? bytes.length : end;
+  const object: JsonObject = JSON.parse(new TextDecoder().decode(bytes.subarray(start, lineEnd)));
+  const payload = bytes.subarray(lineEnd + 1, -1);
+  return payload.length === 0 ? object : { ...object, payload };
 }

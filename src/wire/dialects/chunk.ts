@@ -16,11 +16,15 @@ export function encodeChunk(bytes: Uint8Array): ChunkMembers {
 /** Returns the bytes of a chunk. Throws `BAD_FRAME` unless it has one valid member of at most 64 KiB. */
 export function decodeChunk(members: { text?: string | undefined; base64?: string | undefined }): Uint8Array {
   const { text, base64 } = members;
-  if ((text === undefined) === (base64 === undefined))
-    throw badChunk('it needs one of "text", "base64" and "bytes"');
+  if ((text === undefined) === (base64 === undefined)) throw notOneForm();
   const bytes = text === undefined ? decodeBase64(base64 ?? "") : new TextEncoder().encode(text);
   if (bytes.length > CHUNK_BYTES) throw tooLongChunk();
   return bytes;
+}
+
+/** Returns the error for a chunk without bytes, or with bytes in two forms. */
+export function notOneForm(): NegotiatorError {
+  return badChunk('it needs one of "text", "base64" and "bytes"');
 }
 
 /** Returns the error for a chunk of more than `CHUNK_BYTES`. */
@@ -28,12 +32,24 @@ export function tooLongChunk(): NegotiatorError {
   return badChunk(`it is longer than ${CHUNK_BYTES} bytes`);
 }
 
-/** A chunk of text has so few of the bytes that JSON writes as six that it stays shorter than base64. */
+/**
+ * A chunk of text has few of the bytes that JSON writes as six, so that it stays about as short as base64. The
+ * bytes that JSON writes as two must not make it longer than the shortest line of a peer.
+ */
 function mayBeShortText(bytes: Uint8Array): boolean {
-  let most = bytes.length / 16;
-  for (const byte of bytes) if (byte < 0x20 && !isShortEscape(byte) && --most < 0) return false;
-  return true;
+  let mostLong = bytes.length / 16;
+  let written = bytes.length;
+  for (const byte of bytes) {
+    if (byte === QUOTE || byte === BACKSLASH || isShortEscape(byte)) written++;
+    else if (byte < 0x20 && --mostLong < 0) return false;
+  }
+  return written + 5 * (bytes.length / 16) <= TEXT_BYTES;
 }
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+/** Leaves 8 KiB of a line of 128 KiB for the other members. */
+const TEXT_BYTES = 120 * 1024;
 
 /** Backspace, tab, line feed, form feed and carriage return: JSON has escapes of two characters for them. */
 function isShortEscape(byte: number): boolean {

@@ -1,7 +1,8 @@
 /** The native envelope passes the tests of a dialect, and writes raw chunks. */
 import { expect, test } from "bun:test";
-import { encodeNative } from "../../../src/wire/dialects/native.ts";
+import { encodeNative, native } from "../../../src/wire/dialects/native.ts";
 import type { ChunkForm } from "../../../src/wire/dialects/native.ts";
+import { parseJsonObject } from "../../../src/wire/json.ts";
 import { describeEnvelope } from "./conformance.ts";
 import { nativeTable } from "./native-table.ts";
 
@@ -39,3 +40,16 @@ test("a chunk of 64 KiB with each opening at its last bytes is never sent raw on
     expect(write(content, {})).not.toContain('"bytes":');
   }
 });
+
+test.each(['"text":"a"', '"base64":"YQ=="'])(
+  "a chunk with %s and bytes has two forms, and is refused",
+  (form) => {
+    const line = lineOf(`"bytes":1,"crc32":3904355907,${form}`);
+    expect(native.decode(parseJsonObject(new TextEncoder().encode(line)))).toMatchObject({
+      kind: "invalid",
+      seq: 3,
+      call: "c",
+      error: { code: "BAD_FRAME" },
+    });
+  },
+);

@@ -18,6 +18,8 @@ export type ScriptedPeer = {
   readonly notices: { method: string; params: unknown }[];
   readonly foreign: JsonObject[];
   readonly states: SessionState[];
+  /** The number of the last numbered message. */
+  seq: number;
   /** Time on the session's clock. */
   nowMs: number;
   send(bytes: Uint8Array | string): void;
@@ -60,7 +62,6 @@ export function createScriptedPeer({ limits, ...options }: ScriptedOptions = {})
   const foreign: JsonObject[] = [];
   const states: SessionState[] = [];
   let ids = 0;
-  let seq = 0;
   let hellos = 0;
 
   const session = createSession({
@@ -89,11 +90,12 @@ export function createScriptedPeer({ limits, ...options }: ScriptedOptions = {})
     notices,
     foreign,
     states,
+    seq: 0,
     nowMs: 0,
     send: (bytes) =>
       session.receive(typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes, peer.nowMs),
     say: (members) => peer.send(`${JSON.stringify({ jsonrpc: "2.0", ...members })}\n`),
-    count: (members) => peer.say({ seq: ++seq, ...members }),
+    count: (members) => peer.say({ seq: ++peer.seq, ...members }),
     drain() {
       const sent: JsonObject[] = [];
       for (let bytes = session.next(); bytes !== undefined; bytes = session.next()) sent.push(read(bytes));
@@ -101,7 +103,7 @@ export function createScriptedPeer({ limits, ...options }: ScriptedOptions = {})
     },
     greet({ session: names, ...changes } = {}) {
       const nonce = `nonce-${++hellos}`;
-      seq = 0;
+      peer.seq = 0;
       peer.send(
         encodeHello({
           nonce,
@@ -118,7 +120,7 @@ export function createScriptedPeer({ limits, ...options }: ScriptedOptions = {})
     welcome(changes) {
       const [hello] = peer.drain();
       const nonce = String(hello?.["id"]);
-      seq = changes?.received === undefined ? 0 : seq;
+      if (changes?.received === undefined) peer.seq = 0;
       peer.send(
         encodeWelcome(nonce, {
           version: PROTOCOL_VERSIONS.max,

@@ -154,7 +154,8 @@ export function createIncomingCall(options: IncomingOptions): IncomingEnd {
       },
       send(name, value) {
         checkSendable({ kind: "message", call: id, name, value }, options.answerBytes());
-        if (!isAnswered) caller.outlet.control(fixed({ kind: "message", call: id, name, value }), id);
+        // Without the id: the end of the call must not remove a message that goes before its answer.
+        if (!isAnswered) caller.outlet.control(fixed({ kind: "message", call: id, name, value }));
       },
       listen: (listener) => mailbox.listen(listener),
       listCalls: options.listCalls,

@@ -13,8 +13,11 @@ export type ControlMessage = () => MessageBody | undefined;
 /** A stream that may have something to send. */
 export type Sender = { call: CallId; stream: string; writer: WriterEnd };
 
-/** A notice that waits. `take` returns it when its turn has come; undefined when it cannot be sent. */
-export type WaitingNotice = { bytes: number; take: () => Notice | undefined };
+/**
+ * A notice that waits; its line has at most `bytes`. `isLost` is true if the present peer never takes it. `take` returns it when its turn has
+ * come; undefined when it is lost.
+ */
+export type WaitingNotice = { bytes: number; isLost: () => boolean; take: () => Notice | undefined };
 
 /** Takes the messages of calls and notices. */
 export type Outlet = {
@@ -63,12 +66,11 @@ export function createOutbox(onOutput: () => void): Outbox {
   };
 
   const nextNotice = (credit: NoticeCredit): MessageBody | undefined => {
-    for (let [first] = notices; first !== undefined && credit.allows(first.bytes); [first] = notices) {
+    for (let [first] = notices; first !== undefined; [first] = notices) {
+      if (!first.isLost() && !credit.allows(first.bytes)) return undefined;
       notices.shift();
       const notice = first.take();
-      if (notice === undefined) continue;
-      credit.send(first.bytes);
-      return notice;
+      if (notice !== undefined) return notice;
     }
     return undefined;
   };
@@ -116,7 +118,11 @@ export function createOutbox(onOutput: () => void): Outbox {
         (sequence.hasRoom("other") ? nextControl() : undefined) ??
         nextNotice(credit) ??
         (sequence.hasRoom("data") ? nextData() : undefined);
-      return message === undefined ? undefined : sequence.number(message);
+      if (message === undefined) return undefined;
+      const bytes = sequence.number(message);
+      // The peer counts the line that it gets, which is shorter than the longest one.
+      if (message.kind === "notice") credit.send(bytes.length - 1);
+      return bytes;
     },
     clear() {
       controls = [];

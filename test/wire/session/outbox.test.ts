@@ -119,7 +119,11 @@ describe("a full window", () => {
     send(outbox, "much", 3 * CHUNK);
     for (const call of ["1", "2", "3"]) outbox.control(() => cancel(call));
     for (const method of ["n1", "n2"])
-      outbox.notice({ bytes: 100, take: () => ({ kind: "notice", method, params: {} }) });
+      outbox.notice({
+        bytes: 100,
+        isLost: () => false,
+        take: () => ({ kind: "notice", method, params: {} }),
+      });
     return outbox;
   };
 
@@ -145,9 +149,10 @@ describe("a full window", () => {
       ...["call.message 1", "call.message 2", "call.message 3", "n1"],
       ...["stream.data much", "stream.data much", "stream.data much", `stream.end much ${3 * CHUNK}`],
     ]);
-    credit.raise(711);
+    // The line of the first notice has 51 bytes.
+    credit.raise(51 + 256 + 355);
     expect(pullAll(outbox, sequence, 100, credit)).toEqual([]);
-    credit.raise(712);
+    credit.raise(51 + 256 + 356);
     expect(pullAll(outbox, sequence, 100, credit)).toEqual(["n2"]);
   });
 });
@@ -155,8 +160,12 @@ describe("a full window", () => {
 test("a notice that cannot be sent any longer is left out, and costs no credit", () => {
   const outbox = createOutbox(() => {});
   const credit = createNoticeCredit({ sendLimit: 400, windowBytes: 0 });
-  outbox.notice({ bytes: 100, take: () => undefined });
-  outbox.notice({ bytes: 100, take: () => ({ kind: "notice", method: "n", params: {} }) });
+  outbox.notice({ bytes: 100, isLost: () => false, take: () => undefined });
+  outbox.notice({
+    bytes: 100,
+    isLost: () => false,
+    take: () => ({ kind: "notice", method: "n", params: {} }),
+  });
   expect(pullAll(outbox, create(), 100, credit)).toEqual(["n"]);
 });
 

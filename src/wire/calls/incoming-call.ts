@@ -94,7 +94,13 @@ type IncomingOptions = {
   onOver: () => void;
 };
 
-const NOWHERE: Outlet = { control: () => {}, notice: () => {}, ready: () => {}, removeCall: () => {} };
+const NOWHERE: Outlet = {
+  control: () => {},
+  begin: () => {},
+  notice: () => {},
+  ready: () => {},
+  removeCall: () => {},
+};
 
 /** Creates a served call. A reader's credit goes to the caller when the method begins to read. */
 export function createIncomingCall(options: IncomingOptions): IncomingEnd {
@@ -110,6 +116,7 @@ export function createIncomingCall(options: IncomingOptions): IncomingEnd {
     call: id,
     outlet: {
       control: (message, call) => caller.outlet.control(message, call),
+      begin: () => {},
       notice: () => {},
       ready: (sender) => caller.outlet.ready(sender),
       removeCall: (call) => caller.outlet.removeCall(call),
@@ -202,7 +209,7 @@ function attachStreams(
     ...[...writers].map(([name, end]) => [name, end.offset] as const),
     ...[...readers].map(([name, end]) => [name, end.offset] as const),
   ];
-  outlet.control(fixed({ kind: "begin", call, offsets: Object.fromEntries(offsets) }));
+  outlet.begin(call, fixed({ kind: "begin", call, offsets: Object.fromEntries(offsets) }), true);
   for (const stream of write) {
     const end = readers.get(stream);
     if (end === undefined || end.isDone) outlet.control(fixed({ kind: "stop", call, stream }));

@@ -23,6 +23,11 @@ export type WaitingNotice = { bytes: number; isLost: () => boolean; take: () => 
 export type Outlet = {
   /** Adds a control message. With `call`, `removeCall` removes the message again. */
   control(message: ControlMessage, call?: CallId): void;
+  /**
+   * Adds the control message that begins a call: no data of the call's streams goes out before it. `removeCall`
+   * removes it unless it `outlives` the call.
+   */
+  begin(call: CallId, message: ControlMessage, outlives?: boolean): void;
   /** Adds a notice. `bytes` is the length of its line. */
   notice(notice: WaitingNotice): void;
   /** Adds a stream that has something to send. */
@@ -53,7 +58,7 @@ export type Outbox = Outlet & {
 
 /** Creates an empty outbox. `onOutput` is called when something was added. */
 export function createOutbox(onOutput: () => void): Outbox {
-  let controls: { make: ControlMessage; call: CallId | undefined }[] = [];
+  let controls: { make: ControlMessage; call?: CallId | undefined; begun?: CallId }[] = [];
   let notices: WaitingNotice[] = [];
   const senders = new Set<Sender>();
 
@@ -76,7 +81,9 @@ export function createOutbox(onOutput: () => void): Outbox {
   };
 
   const nextData = (): MessageBody | undefined => {
+    const held = new Set(controls.map(({ begun }) => begun));
     for (const sender of senders) {
+      if (held.has(sender.call)) continue;
       // A set keeps the order of insertion, so a sender that is added again waits until all others had a
       // turn.
       senders.delete(sender);
@@ -97,6 +104,10 @@ export function createOutbox(onOutput: () => void): Outbox {
     },
     control(make, call) {
       controls.push({ make, call });
+      onOutput();
+    },
+    begin(call, make, outlives = false) {
+      controls.push({ make, begun: call, ...(outlives ? {} : { call }) });
       onOutput();
     },
     notice(notice) {

@@ -14,7 +14,7 @@ const call = (id: string, changes: Partial<Request> = {}): IncomingEnd =>
     request: { kind: "request", method: "m", params: {}, ...changes, id },
     window: { firstBytes: 0, mostBytes: 0, pool: createCreditPool(0) },
     answerBytes: () => 1000,
-    outlet: { control: () => {}, notice: () => {}, ready: () => {}, removeCall: () => {} },
+    outlet: { control: () => {}, begin: () => {}, notice: () => {}, ready: () => {}, removeCall: () => {} },
     listCalls: () => [],
     onAnswer: () => {},
     onOver: () => {},

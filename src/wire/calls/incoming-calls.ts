@@ -98,7 +98,7 @@ export function createIncomingCalls(options: IncomingCallsOptions): IncomingCall
     has: (id) => open.has(id),
     take(request) {
       const { id } = request;
-      if (served.has(id)) refuse(id, usedBefore(id));
+      if (open.has(id) || served.has(id)) refuse(id, usedBefore(id));
       else if (countStreams(request) > limits.streamsPerCall)
         refuse(id, tooMany("streams", limits.streamsPerCall));
       else if (served.runningCount >= limits.openCalls || open.size >= 2 * limits.openCalls)

@@ -65,8 +65,16 @@ function decodeText(bytes: Uint8Array): string | undefined {
 }
 
 function decodeBase64(base64: string): Uint8Array {
+  const bytes = parseBase64(base64);
+  const padding = base64.endsWith("==") ? 2 : Number(base64.endsWith("="));
+  // The parser skips blanks.
+  if (bytes.length !== (base64.length / 4) * 3 - padding) throw badChunk("its base64 is malformed");
+  return bytes;
+}
+
+function parseBase64(base64: string): Uint8Array {
   try {
-    return Uint8Array.fromBase64(base64);
+    return Uint8Array.fromBase64(base64, { lastChunkHandling: "strict" });
   } catch (cause) {
     throw badChunk("its base64 is malformed", cause);
   }

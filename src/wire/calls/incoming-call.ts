@@ -194,7 +194,8 @@ export function createIncomingCall(options: IncomingOptions): IncomingEnd {
 /** Ends the writers, cancels the readers, and returns the writers' totals. */
 function endStreams({ readers, writers }: CallStreams): StreamTotals {
   for (const end of writers.values()) end.writer.end();
-  for (const end of readers.values()) end.reader.cancel();
+  // What came in full can still be read: a cancelled reader would look like an empty input.
+  for (const end of readers.values()) if (!end.isDone) end.reader.cancel();
   return Object.fromEntries([...writers].map(([name, end]) => [name, end.total]));
 }
 

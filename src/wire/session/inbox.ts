@@ -82,6 +82,7 @@ export function createInbox(options: InboxOptions): Inbox {
         return;
       case "resync":
         if (side === "dialler") status.cut(new NegotiatorError("BAD_FRAME", "The peer has missed messages"));
+        else isAllowed(bytes);
         return;
       case "goodbye":
         options.onGoodbye(farewell(message.reason));
@@ -117,8 +118,7 @@ export function createInbox(options: InboxOptions): Inbox {
 
   const takeUnnumbered = (body: MessageBody, bytes: number): void => {
     if (body.kind === "failure") {
-      if (typeof body.id === "string") calls.markUnsent(body.id);
-      else isAllowed(bytes);
+      if (isAllowed(bytes) && typeof body.id === "string") calls.markUnsent(body.id);
     } else if (UNNUMBERED.has(body.kind)) takeBody(body, bytes);
     else {
       options.onInvalid(NO_NUMBER);

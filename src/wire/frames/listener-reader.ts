@@ -77,7 +77,8 @@ export function createListenerReader(limits: ReaderLimits, { isOnPort }: { isOnP
     if (!isOrdered && !isNative(line)) return undefined;
     const reading = messages.readLine(line);
     if (isOrdered) return reading;
-    messages.drop();
+    // The bytes of a chunk are not read, but its writer has to learn that the order is lost.
+    if (messages.hasBegun) return DROPPED_CHUNK;
     return reading?.kind === "native" ? reading : undefined;
   };
 
@@ -100,7 +101,11 @@ export function createListenerReader(limits: ReaderLimits, { isOnPort }: { isOnP
     const cut = lines.take(bytes);
     if (cut.line === undefined && cut.isTooLong !== true) return cut;
     if (isInHello) return readHello(cut);
-    if (cut.line !== undefined) return withReading(cut.taken, readLine(cut.line));
+    if (cut.line !== undefined) {
+      const reading = readLine(cut.line);
+      if (!isOrdered) messages.drop();
+      return withReading(cut.taken, reading);
+    }
     const reading: Reading = { kind: "broken", error: tooLong(limits.lineBytes) };
     return isOrdered ? { taken: cut.taken, reading } : cut;
   };
@@ -153,6 +158,7 @@ export function createListenerReader(limits: ReaderLimits, { isOnPort }: { isOnP
 /** An error costs far more than the bytes of a bad frame, so it is made once. */
 export const TORN = new NegotiatorError("BAD_FRAME", "A message has begun, and the rest of it does not come");
 
+const DROPPED_CHUNK: Reading = { kind: "native", message: { kind: "unknown" }, bytes: 0 };
 const NO_FRAME: Reading = {
   kind: "broken",
   error: new NegotiatorError("BAD_FRAME", "Cannot read a message: it is no hello and no request"),

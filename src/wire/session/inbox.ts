@@ -1,6 +1,7 @@
 /** Takes the messages of an open session: checks their order, and hands each to its receiver. */
 import { NegotiatorError } from "../../errors.ts";
 import type { MessageOfCall, Calls } from "../calls/calls.ts";
+import { isReserved } from "./handshake.ts";
 import type { Limits } from "../../limits.ts";
 import { createAllowance } from "./allowance.ts";
 import type { ControlQueue } from "./control-queue.ts";
@@ -88,7 +89,8 @@ export function createInbox(options: InboxOptions): Inbox {
         options.onGoodbye(farewell(message.reason));
         return;
       case "notice":
-        if (options.getNoticeCredit().receive(bytes)) options.onNotice(message.method, message.params);
+        if (isReserved(message.method)) isAllowed(bytes);
+        else if (options.getNoticeCredit().receive(bytes)) options.onNotice(message.method, message.params);
         else options.onInvalid(TOO_MANY);
         return;
       case "invalid":
@@ -97,6 +99,11 @@ export function createInbox(options: InboxOptions): Inbox {
         else if (message.call !== undefined) calls.breach(message.call, message.error);
         return;
       case "header":
+        return;
+      case "request":
+        if (!isReserved(message.method)) return takeCallMessage(message);
+        options.onInvalid(NO_SUCH_REQUEST);
+        if (message.id !== undefined) calls.refuse(message.id, NO_SUCH_REQUEST);
         return;
       case "message":
         if (isAllowed(bytes)) takeCallMessage(message);
@@ -150,6 +157,11 @@ const UNNUMBERED: ReadonlySet<MessageBody["kind"]> = new Set([
 /** A peer can send thousands of such messages, so each error is made once. */
 const TOO_MANY = new NegotiatorError("BUSY", "The peer sent more messages without an answer than it may");
 const NO_NUMBER = new NegotiatorError("BAD_REQUEST", 'Cannot take a message: it needs a number in "seq"');
+
+const NO_SUCH_REQUEST = new NegotiatorError(
+  "UNKNOWN_METHOD",
+  "A hello is no request of a session: it begins with its marker",
+);
 
 function neverSent(): NegotiatorError {
   return new NegotiatorError("BAD_FRAME", "The peer acknowledged messages that were never sent");

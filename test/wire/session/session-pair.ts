@@ -25,10 +25,12 @@ export type PairOptions = {
   random: Random;
   onCall: Record<Side, (call: IncomingCall) => void>;
   options?: Partial<SessionOptions>;
+  /** Whether a side offers raw chunks. */
+  offersRaw?: Record<Side, boolean>;
 };
 
 /** Creates a pair in the state `idle`. */
-export function createSessionPair({ random, onCall, options = {} }: PairOptions): SessionPair {
+export function createSessionPair({ random, onCall, options = {}, offersRaw }: PairOptions): SessionPair {
   let ids = 0;
   let clockMs = 0;
   /** Bytes that came out of a side's session and are not in the other one yet. */
@@ -41,6 +43,7 @@ export function createSessionPair({ random, onCall, options = {} }: PairOptions)
       makeId: () => `${side}-${++ids}`,
       onCall: onCall[side],
       onOutput: () => {},
+      ...(offersRaw === undefined ? {} : { offersRaw: offersRaw[side] }),
       ...options,
     });
   const sessions: Record<Side, Session> = { host: create("host"), guest: create("guest") };

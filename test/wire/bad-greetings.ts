@@ -105,7 +105,7 @@ const LINES = {
   "an invalid call": line('"seq":1,"id":"9","method":7'),
   "an unknown message": line('"method":"session.later"'),
 } as const;
-/** What no listener complains about before the first hello, or after the order was lost. */
+/** Noise: no listener complains about it before the first hello, or after the order was lost. */
 const NOISE = {
   garbage: "garbage\n",
   "much garbage": "garbage\n".repeat(1000),

@@ -49,7 +49,7 @@ test("a native message in a length-prefixed frame is refused, however long it is
   }
 });
 
-test("a dialler ignores long answers before the answer to its hello, and is cut by a long line after it", () => {
+test("a dialler ignores a long answer before that to its hello, and is cut by a long line after it", () => {
   const peer = createScriptedPeer({ side: "dialler" });
   peer.session.dial();
   peer.send(encodeLengthPrefixed({ result: "x".repeat(2_000_000), success: true }));

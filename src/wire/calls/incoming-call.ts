@@ -194,7 +194,7 @@ export function createIncomingCall(options: IncomingOptions): IncomingEnd {
 /** Ends the writers, cancels the readers, and returns the writers' totals. */
 function endStreams({ readers, writers }: CallStreams): StreamTotals {
   for (const end of writers.values()) end.writer.end();
-  // What came in full can still be read: a cancelled reader would look like an empty input.
+  // An input that came in full can still be read: a cancelled reader would look like an empty one.
   for (const end of readers.values()) if (!end.isDone) end.reader.cancel();
   return Object.fromEntries([...writers].map(([name, end]) => [name, end.total]));
 }

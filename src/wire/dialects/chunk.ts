@@ -33,8 +33,8 @@ export function tooLongChunk(): NegotiatorError {
 }
 
 /**
- * A chunk of text has few of the bytes that JSON writes as six, so that it stays about as short as base64. The
- * bytes that JSON writes as two must not make it longer than the shortest line of a peer.
+ * A chunk of text has few of the bytes that JSON writes as six, so that it stays about as short as base64.
+ * The bytes that JSON writes as two must not make it longer than the shortest line of a peer.
  */
 function mayBeShortText(bytes: Uint8Array): boolean {
   let mostLong = bytes.length / 16;

@@ -81,7 +81,7 @@ function oldestRequest(command: string): Record<string, unknown> {
   return { command, arguments: [], keyword_arguments: {} };
 }
 
-/** Whether the method is that of a hello, which is no method of a session. */
+/** Whether the method is that of a hello, and belongs to no session. */
 export function isReserved(method: string): boolean {
   return method.startsWith(HELLO);
 }

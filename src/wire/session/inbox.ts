@@ -6,7 +6,7 @@ import type { Limits } from "../../limits.ts";
 import { createAllowance } from "./allowance.ts";
 import type { ControlQueue } from "./control-queue.ts";
 import { clipText } from "../message.ts";
-import type { Message, MessageBody } from "../message.ts";
+import type { Attach, Message, MessageBody, Request } from "../message.ts";
 import type { NoticeCredit } from "./notice-credit.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Sequence } from "./sequence.ts";
@@ -58,6 +58,11 @@ export function createInbox(options: InboxOptions): Inbox {
       status.cut(new NegotiatorError("TOO_LARGE", "The peer does not read its answers"));
   };
 
+  const refuseRequest = ({ id }: Request | Attach, error: NegotiatorError): void => {
+    options.onInvalid(error);
+    if (id !== undefined) calls.refuse(id, error);
+  };
+
   const takeAcknowledgement = (received: number, bytes: number): void => {
     const released = getSequence().release(received);
     if (released === undefined) options.onInvalid(neverSent());
@@ -101,9 +106,8 @@ export function createInbox(options: InboxOptions): Inbox {
       case "header":
         return;
       case "request":
-        if (!isReserved(message.method)) return takeCallMessage(message);
-        options.onInvalid(NO_SUCH_REQUEST);
-        if (message.id !== undefined) calls.refuse(message.id, NO_SUCH_REQUEST);
+        if (isReserved(message.method)) refuseRequest(message, NO_SUCH_REQUEST);
+        else takeCallMessage(message);
         return;
       case "message":
         if (isAllowed(bytes)) takeCallMessage(message);
@@ -128,9 +132,8 @@ export function createInbox(options: InboxOptions): Inbox {
       if (isAllowed(bytes) && typeof body.id === "string") calls.markUnsent(body.id);
     } else if (UNNUMBERED.has(body.kind)) takeBody(body, bytes);
     else {
-      options.onInvalid(NO_NUMBER);
-      if ((body.kind === "request" || body.kind === "attach") && body.id !== undefined)
-        calls.refuse(body.id, NO_NUMBER);
+      if (body.kind === "request" || body.kind === "attach") refuseRequest(body, NO_NUMBER);
+      else options.onInvalid(NO_NUMBER);
     }
   };
 
@@ -160,7 +163,7 @@ const NO_NUMBER = new NegotiatorError("BAD_REQUEST", 'Cannot take a message: it 
 
 const NO_SUCH_REQUEST = new NegotiatorError(
   "UNKNOWN_METHOD",
-  "A hello is no request of a session: it begins with its marker",
+  "A session has no hellos among its requests: a hello begins with its marker",
 );
 
 function neverSent(): NegotiatorError {

@@ -14,8 +14,8 @@ export type ControlMessage = () => MessageBody | undefined;
 export type Sender = { call: CallId; stream: string; writer: WriterEnd };
 
 /**
- * A notice that waits; its line has at most `bytes`. `isLost` is true if the present peer never takes it. `take` returns it when its turn has
- * come; undefined when it is lost.
+ * A notice that waits; its line has at most `bytes`. `isLost` is true if the present peer never takes it.
+ * `take` returns it when its turn has come; undefined when it is lost.
  */
 export type WaitingNotice = { bytes: number; isLost: () => boolean; take: () => Notice | undefined };
 
@@ -24,8 +24,8 @@ export type Outlet = {
   /** Adds a control message. With `call`, `removeCall` removes the message again. */
   control(message: ControlMessage, call?: CallId): void;
   /**
-   * Adds the control message that begins a call: no data of the call's streams goes out before it. `removeCall`
-   * removes it unless it `outlives` the call.
+   * Adds the control message that begins a call: no data of the call's streams goes out before it.
+   * `removeCall` removes it unless it `outlives` the call.
    */
   begin(call: CallId, message: ControlMessage, outlives?: boolean): void;
   /** Adds a notice. `bytes` is the length of its line. */

@@ -126,7 +126,7 @@ test.each(Object.entries(CALLER_ONLY))(
   },
 );
 
-test("an answer with a total below the bytes that came ends the call with BAD_FRAME and a complaint", async () => {
+test("an answer with a total below the received bytes ends the call with a complaint", async () => {
   const peer = createOpenDialler({ limits: LIMITS });
   const call = peer.session.call({ method: "m", read: ["read"] });
   const id = String(peer.drain()[0]?.["id"]);

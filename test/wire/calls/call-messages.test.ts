@@ -1,4 +1,4 @@
-/** Messages inside a call: both ways, in order, and ignored where nobody waits for them. */
+/** Messages inside a call: both ways, in order, and ignored without a call. */
 import { describe, expect, test } from "bun:test";
 import { cancelled, cancelReason } from "../../../src/wire/calls/cancelled.ts";
 import { createMailbox } from "../../../src/wire/calls/mailbox.ts";
@@ -12,7 +12,7 @@ const say = (call: string, name: string, value?: unknown) => ({
 });
 
 describe("a mailbox", () => {
-  test("messages that come before somebody listens are kept in order, up to 32", () => {
+  test("messages from before a listener are kept in order, up to 32", () => {
     const heard: unknown[] = [];
     const mailbox = createMailbox();
     for (let count = 0; count < 40; count++) mailbox.take("early", count);
@@ -23,7 +23,7 @@ describe("a mailbox", () => {
 });
 
 describe("messages inside a call", () => {
-  test("messages go both ways in order, and those from before a listener are heard too", async () => {
+  test("messages go both ways in order, and a listener gets those from before it too", async () => {
     const link = await createLink();
     const call = link.host.call({ method: "m" });
     call.send("signal", { signal: "SIGINT" });
@@ -121,7 +121,7 @@ describe("a cancel", () => {
     expect(cancelled(cancelReason(second)).message).toBe(first.message);
   });
 
-  test("a cancel with the code BAD_FRAME fails the call at once with that code, and ends its streams", async () => {
+  test("a cancel with the code BAD_FRAME fails the call at once, and ends its streams", async () => {
     const peer = createOpenListener();
     peer.count({ id: "a", method: "m", streams: { read: { out: 5 }, write: ["in"] } });
     const [call] = peer.calls;

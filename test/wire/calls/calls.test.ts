@@ -60,7 +60,7 @@ describe("a served call", () => {
     expect([link.host.outgoingCount, link.guest.incomingCount]).toEqual([0, 0]);
   });
 
-  test("attaching to a served call that has not begun to read does not stop the new caller's stdin", async () => {
+  test("attaching to a served call that reads nothing yet does not stop the new caller's stdin", async () => {
     const link = await createLink();
     const options = { method: "m", id: "a", isDetached: true, write: ["stdin"] };
     link.host.call(options).answer.catch(() => {});

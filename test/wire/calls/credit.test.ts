@@ -81,7 +81,7 @@ describe("the pool", () => {
 });
 
 describe("the streams of a session", () => {
-  test("100 calls one after the other give back their credit, so the last stream grows as the first did", async () => {
+  test("100 calls give back their credit, so the last stream grows as the first did", async () => {
     const limits = { firstCreditBytes: FIRST, streamCreditBytes: 8000, extraCreditBytes: 7000 };
     const link = await createLink(limits);
     for (let round = 0; round < 100; round++) {

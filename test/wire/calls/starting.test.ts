@@ -1,4 +1,4 @@
-/** Starting a call and attaching to one are two requests: the first never attaches, the second never starts. */
+/** Starting and attaching are two requests: the first never attaches, the second never starts a call. */
 import { describe, expect, test } from "bun:test";
 import { NegotiatorError } from "../../../src/errors.ts";
 import type { OutgoingCall } from "../../../src/wire/calls/outgoing-call.ts";
@@ -109,7 +109,7 @@ describe("an attach", () => {
     expect(peer.calls[0]?.signal.aborted).toBe(false);
   });
 
-  test("an attach goes on with the output after the sent bytes, and the input after the received ones", async () => {
+  test("an attach goes on with the output after the sent bytes, the input after the received", async () => {
     const link = await createLink();
     await startLong(link);
     const text = readText(link.calls.guest[0]?.reader("stdin") ?? never());

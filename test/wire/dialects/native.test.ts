@@ -17,7 +17,8 @@ const write = (content: string, form: Partial<ChunkForm>): string =>
   );
 const OPENINGS = ['{"jsonrpc":"2.0"', '"method": "', '"command": "'] as const;
 const lineOf = (members: string): string =>
-  `{"jsonrpc":"2.0","seq":3,"method":"stream.data","params":{"call":"c","stream":"s","offset":7,${members}}}\n`;
+  '{"jsonrpc":"2.0","seq":3,"method":"stream.data","params":' +
+  `{"call":"c","stream":"s","offset":7,${members}}}\n`;
 
 test("a raw chunk is its line, its bytes as they are, and a line end", () => {
   expect(write("hello", {})).toBe(`${lineOf('"bytes":5,"crc32":907060870')}hello\n`);

@@ -23,7 +23,8 @@ const NATIVE = ["native ping -"];
 const OLD = '37\n{"method": "list_commands", "kw": {}}';
 const OLDEST = '38\n{"command": "list_commands", "kw": {}}';
 const chunk = (content: string, checksum = Bun.hash.crc32(content)): string =>
-  `{"jsonrpc":"2.0","seq":1,"method":"stream.data","params":{"call":"c","stream":"s","offset":0,"bytes":${content.length},"crc32":${checksum}}}\n${content}\n`;
+  '{"jsonrpc":"2.0","seq":1,"method":"stream.data","params":{"call":"c","stream":"s","offset":0,' +
+  `"bytes":${content.length},"crc32":${checksum}}}\n${content}\n`;
 const text = (length: number): string =>
   `{"jsonrpc":"2.0","method":"session.ping","x":"${"y".repeat(length)}"}\n`;
 const EMPTY_TEXT = text(0).length - 1;

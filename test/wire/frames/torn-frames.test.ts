@@ -1,4 +1,4 @@
-/** Behind every tear of every frame, the next hello, answer or old request is found, and nothing is misread. */
+/** Behind every tear of every frame the next hello or answer is found, and nothing is misread. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createDiallerReader } from "../../../src/wire/frames/dialler-reader.ts";
 import { createListenerReader } from "../../../src/wire/frames/listener-reader.ts";
@@ -114,7 +114,9 @@ describe("a listener on a socket", () => {
   const open = (): FrameReader => createListenerReader(LIMITS, { isOnPort: false });
 
   test("a payload on a socket may hold anything, and needs no checksum", () => {
-    const line = `{"jsonrpc":"2.0","seq":1,"method":"stream.data","params":{"call":"c","stream":"s","offset":0,"bytes":${FORGED.length}}}\n`;
+    const line =
+      '{"jsonrpc":"2.0","seq":1,"method":"stream.data","params":{"call":"c","stream":"s","offset":0,' +
+      `"bytes":${FORGED.length}}}\n`;
     const bytes = join(hello("first"), Buffer.from(line), FORGED, Buffer.from("\n"), FIRST);
     // A dialler sends nothing behind its hello before the answer, so the hello has its own read at least.
     const reader = open();
@@ -144,7 +146,7 @@ describe("a dialler", () => {
             for (const pieceBytes of sizes(cut)) {
               const reader = openDialler();
               reader.expectAnswer("new9");
-              // An old peer's answer has no line end before it, but its length is on a line of its own.
+              // An old peer's answer has no line end before it, but its length stands alone on a line.
               const found = readPieces(reader, join(before, bytes), pieceBytes);
               if (!Bun.deepEquals(found, [...expected]))
                 expect({ cut, pieceBytes, found }).toEqual({ cut, pieceBytes, found: [...expected] });

@@ -48,7 +48,7 @@ const NATIVE_CALL = native.encode({
   params: { "a 5": 'b5"c\\ {[é', list: [1, 23, [4]], text: "5\n6\n{" },
 });
 
-/** Bytes of everything that a reader could take for a message, each at the beginning of a line and inside one. */
+/** Everything that a reader could take for a message, at the beginning of a line and inside one. */
 export const FORGED = Buffer.concat([
   ...[hello("forged"), answer("forged"), NATIVE_CALL, LEGACY_CALL],
   Buffer.from("\n30\nx"),

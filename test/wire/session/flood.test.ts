@@ -22,7 +22,7 @@ const FLOODS: Readonly<Record<string, Flood>> = {
   "unknown messages without a number": () => line('"method":"stream.later"'),
   "messages inside a call": (seq) =>
     line(
-      `"seq":${seq},"method":"call.message","params":{"call":"c","name":"signal","value":{"signal":"SIGUSR1"}}`,
+      `"seq":${seq},"method":"call.message","params":{"call":"c","name":"signal","value":{"a":"SIGUSR1"}}`,
     ),
   "messages inside no call": (seq) =>
     line(`"seq":${seq},"method":"call.message","params":{"call":"x","name":"y"}`),

@@ -1,4 +1,4 @@
-/** A session that has lost the order carries nothing out, asks for a hello, and goes on after it without a loss. */
+/** A session that has lost the order carries nothing out, and goes on after the next hello without a loss. */
 import { describe, expect, test } from "bun:test";
 import { readWelcome } from "../../../src/wire/session/handshake.ts";
 import { createOpenDialler, createOpenListener, createScriptedPeer } from "./scripted-peer.ts";
@@ -10,7 +10,8 @@ const OLD = '37\n{"method": "list_commands", "kw": {}}';
 const wordsOf = (peer: ScriptedPeer): string[] =>
   peer.drain().map(({ method, id }) => String(method ?? `answer ${String(id)}`));
 const chunk = (content: string): string =>
-  `{"jsonrpc":"2.0","seq":2,"method":"stream.data","params":{"call":"a","stream":"in","offset":0,"bytes":${content.length},"crc32":${Bun.hash.crc32(content)}}}\n${content}\n`;
+  '{"jsonrpc":"2.0","seq":2,"method":"stream.data","params":{"call":"a","stream":"in","offset":0,' +
+  `"bytes":${content.length},"crc32":${Bun.hash.crc32(content)}}}\n${content}\n`;
 
 /** Opens a session of the name `mine`, with the running call `a` and an answer that waits. */
 function open(): { peer: ScriptedPeer; resume: () => string[] } {

@@ -52,8 +52,8 @@ describe("a hello of version 1", () => {
       error: {
         code: -32014,
         message:
-          "negotiator 0.2.0 on the guest and negotiator 0.1.0 on the host have no common protocol version (2 and 1)" +
-          "\nInstall negotiator 0.2.0 on the host",
+          "negotiator 0.2.0 on the guest and negotiator 0.1.0 on the host " +
+          "have no common protocol version (2 and 1)\nInstall negotiator 0.2.0 on the host",
         data: { code: "UNSUPPORTED", details: { versions: { min: 2, max: 2 }, agent: GUEST } },
       },
     });
@@ -93,7 +93,7 @@ describe("a hello of version 1", () => {
 });
 
 describe("a hello to a listener of version 1", () => {
-  test("its refusal without details gives an error with both releases and what to install where", async () => {
+  test("its refusal without details gives an error with both releases and the remedy", async () => {
     for (const [agent, other] of [
       [HOST, "guest"],
       [GUEST, "host"],

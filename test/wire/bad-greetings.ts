@@ -151,6 +151,8 @@ export const BAD_GREETINGS: readonly Greeting[] = [
     "a python-negotiator's refusal of another hello": `${REFUSAL}\n`,
     "the torn end of a long answer": `${"x".repeat(200_000)}", "success": true}`,
     "the nonce in the middle of a line": 'x{"a": "NONCE"}\n',
+    "an answer with the seq 0": line('"seq":0,"id":"NONCE","result":{}'),
+    "an answer without an outcome": line('"id":"NONCE"'),
   }),
   ...rows(
     "dialling",

@@ -1,4 +1,5 @@
 /** Reads the bytes of a dialler's channel: first the answer to its hello, then native messages. */
+import { NegotiatorError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
 import { native } from "../dialects/native.ts";
 import type { JsonObject } from "../json.ts";
@@ -44,8 +45,9 @@ export function createDiallerReader(limits: Pick<Limits, "lineBytes">): DiallerR
       const answer = finder.push(bytes);
       if (answer === undefined) return;
       finder = undefined;
-      isOrdered = true;
-      yield readAnswer(answer.object);
+      const reading = readAnswer(answer.object);
+      isOrdered = reading.kind !== "broken";
+      yield reading;
       yield* read(answer.rest);
     },
     drop() {
@@ -67,5 +69,9 @@ export function createDiallerReader(limits: Pick<Limits, "lineBytes">): DiallerR
 
 function readAnswer(object: JsonObject): Reading {
   if (!native.recognises(object)) return { kind: "foreign", object };
-  return { kind: "native", message: native.decode(object), bytes: 0 };
+  try {
+    return { kind: "native", message: native.decode(object), bytes: 0 };
+  } catch (thrown) {
+    return { kind: "broken", error: NegotiatorError.from(thrown) };
+  }
 }

@@ -6,6 +6,7 @@ import { NegotiatorError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
 import { native } from "../dialects/native.ts";
 import { parseJsonObject } from "../json.ts";
+import type { Message } from "../message.ts";
 import type { ReadStep, Reading } from "../reading.ts";
 import { createBlockCutter } from "./block.ts";
 import { readLengthPrefix } from "./length-prefixed.ts";
@@ -164,9 +165,10 @@ const NO_FRAME: Reading = {
   error: new NegotiatorError("BAD_FRAME", "Cannot read a message: it is no hello and no request"),
 };
 
-function decodeHello(line: Uint8Array): ReturnType<typeof native.decode> | undefined {
+function decodeHello(line: Uint8Array): Message | undefined {
   try {
-    return native.decode(parseJsonObject(line));
+    const message = native.decode(parseJsonObject(line));
+    return message.kind === "request" ? message : undefined;
   } catch {
     return undefined;
   }

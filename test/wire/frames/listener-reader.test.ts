@@ -81,6 +81,12 @@ const ROWS: readonly Row[] = [
   row("a length of 13 digits", "1000000000000\n", BROKEN, []),
   row("a torn hello behind a hello", `${HELLO_OPENING.toString()}${hello("m").toString()}`, []),
   row("a hello that is not JSON", `${HELLO_OPENING.toString()}x"\n`, BROKEN, []),
+  row(
+    "a hello whose id is a number",
+    `${HELLO_OPENING.toString()}x", "jsonrpc": "2.0", "id": 7}\n`,
+    BROKEN,
+    [],
+  ),
   row("a hello that is longer than a line", `${HELLO_OPENING.toString()}${"x".repeat(600)}"}\n`, BROKEN, []),
 ];
 

@@ -54,7 +54,7 @@ export function createInbox(options: InboxOptions): Inbox {
   const takeCallMessage = (message: MessageOfCall): void => {
     const violation = calls.take(message);
     if (violation !== undefined) options.onInvalid(violation);
-    if (outbox.length > WAITING_CONTROLS)
+    if (outbox.controlCount > WAITING_CONTROLS)
       status.cut(new NegotiatorError("TOO_LARGE", "The peer does not read its answers"));
   };
 

@@ -47,6 +47,8 @@ export function fixed(message: MessageBody): ControlMessage {
 export type Outbox = Outlet & {
   /** The number of waiting control messages and notices. */
   readonly length: number;
+  /** The number of waiting control messages. A notice waits for its own credit, also if the peer reads all. */
+  readonly controlCount: number;
   /**
    * Removes the next message, gives it a number in `sequence`, and returns its bytes. Returns undefined when
    * there is no message, or none that the peer takes now.
@@ -81,9 +83,9 @@ export function createOutbox(onOutput: () => void): Outbox {
   };
 
   const nextData = (): MessageBody | undefined => {
-    const held = new Set(controls.map(({ begun }) => begun));
+    const held = controls.length === 0 ? undefined : new Set(controls.map(({ begun }) => begun));
     for (const sender of senders) {
-      if (held.has(sender.call)) continue;
+      if (held?.has(sender.call) === true) continue;
       // A set keeps the order of insertion, so a sender that is added again waits until all others had a
       // turn.
       senders.delete(sender);
@@ -101,6 +103,9 @@ export function createOutbox(onOutput: () => void): Outbox {
   return {
     get length() {
       return controls.length + notices.length;
+    },
+    get controlCount() {
+      return controls.length;
     },
     control(make, call) {
       controls.push({ make, call });

@@ -86,6 +86,18 @@ describe("a sender of notices", () => {
   });
 });
 
+test("4096 notices that wait for credit do not count as answers that the peer does not read", () => {
+  const peer = createOpenListener();
+  peer.greet({ limits: { lineBytes: 1024 * 1024 } });
+  for (let count = 0; count < 4096; count++) peer.session.notify("waiting");
+  for (const id of ["a", "b", "c"]) {
+    peer.count({ id, method: "m" });
+    peer.calls.at(-1)?.respond(1);
+  }
+  peer.count({ id: "d", method: "m" });
+  expect(peer.session.state).toBe("open");
+});
+
 describe("a receiver of notices", () => {
   test("notices over the credit are ignored and complained about, and the next tick gives more", () => {
     const peer = createOpenListener({ limits: LIMITS });

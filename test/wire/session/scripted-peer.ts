@@ -32,7 +32,7 @@ export type ScriptedPeer = {
   /** Sends a hello, and numbers messages from 1 again. Returns the messages that the session sends. */
   greet(changes?: HelloChanges): JsonObject[];
   /** Answers the hello that the session has to send. */
-  welcome(changes?: Partial<Welcome["session"]>): void;
+  welcome(changes?: Partial<Welcome["session"]>, capabilities?: string[]): void;
   /** Moves the session's clock. */
   tick(afterMs: number): void;
 };
@@ -117,14 +117,14 @@ export function createScriptedPeer({ limits, ...options }: ScriptedOptions = {})
       );
       return peer.drain();
     },
-    welcome(changes) {
+    welcome(changes, capabilities = []) {
       const [hello] = peer.drain();
       const nonce = String(hello?.["id"]);
       if (changes?.received === undefined) peer.seq = 0;
       peer.send(
         encodeWelcome(nonce, {
           version: PROTOCOL_VERSIONS.max,
-          capabilities: [],
+          capabilities,
           agent: AGENT,
           limits: PEER_LIMITS,
           session: { id: sessionOf(hello), instance: "listener-1", received: 0, ...changes },

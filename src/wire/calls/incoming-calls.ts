@@ -78,7 +78,7 @@ export function createIncomingCalls(options: IncomingCallsOptions): IncomingCall
   const attach = (request: Attach, end: IncomingEnd): void => {
     const { id } = request;
     open.set(id, end);
-    end.attach(request, outlet, () => remove(id));
+    end.attach(request, { outlet, answerBytes: peerLineBytes, onOver: () => remove(id) });
   };
 
   const repeat = ({ id }: Attach, answer: FinalMessage): void => {

@@ -224,11 +224,15 @@ test("beginAt lets the caller leave out the bytes before the offset, which count
   await link.flow();
   const [served] = link.calls.guest;
   served?.beginAt("stdin", 4);
+  expect(() => served?.beginAt("stdin", 5)).toThrow("begins twice");
   const text = readText(served?.reader("stdin") ?? never());
   await link.flow();
   expect(await text).toBe("456789");
-  expect(() => served?.beginAt("stdin", 4)).toThrow("begins twice");
   expect(() => served?.beginAt("none", 4)).toThrow('no stream "none"');
+  const other = createOpenListener();
+  other.count({ id: "c", method: "m", streams: { write: ["in"] } });
+  void other.calls[0]?.reader("in")[Symbol.asyncIterator]().next();
+  expect(() => other.calls[0]?.beginAt("in", 4)).toThrow("was read already");
   served?.respond(1);
   await link.flow();
   expect((await call.answer).result).toBe(1);

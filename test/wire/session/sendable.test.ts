@@ -1,5 +1,7 @@
 /** A message that the peer could not read gets no number, so the session goes on. */
 import { describe, expect, test } from "bun:test";
+import { DEFAULT_LIMITS } from "../../../src/limits.ts";
+import { createServedCalls } from "../../../src/wire/calls/served-calls.ts";
 import { native } from "../../../src/wire/dialects/native.ts";
 import type { MessageBody } from "../../../src/wire/message.ts";
 import { checkSendable, findExcess } from "../../../src/wire/session/sendable.ts";
@@ -179,6 +181,22 @@ describe("a peer with a lower lineBytes than before", () => {
       { id: "a", error: { data: { code: "TOO_LARGE" } } },
     ]);
   });
+});
+
+test("the answer to a caller that attached in another session fits into that caller's line", () => {
+  const served = createServedCalls(DEFAULT_LIMITS);
+  const first = createScriptedPeer({ served });
+  first.greet();
+  first.count({ id: "a", method: "m", isDetached: true });
+  const second = createScriptedPeer({ served });
+  second.greet({ limits: { lineBytes: LINE_BYTES } });
+  second.count({ id: "a", method: "call.attach" });
+  first.calls[0]?.respond("x".repeat(200_000));
+  expect(first.drain()).toEqual([]);
+  expect(second.drain()).toMatchObject([
+    { method: "call.begin" },
+    { id: "a", error: { data: { code: "TOO_LARGE" } } },
+  ]);
 });
 
 /** Expects that both sessions are open and a notice arrives each way. */

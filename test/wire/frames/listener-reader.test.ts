@@ -51,6 +51,7 @@ const ROWS: readonly Row[] = [
   row("an object of no dialect", "{}\n", BROKEN, []),
   row("a request of an old host without its length", '{"method": "x"}\n', BROKEN, []),
   row("a message cut off by a line end", '{"jsonrpc":"2.0","meth\n', BROKEN, []),
+  row("a message that begins with another member", '{"method":"session.ping","jsonrpc":"2.0"}\n', NATIVE, []),
   row("a message with the seq 0", '{"jsonrpc":"2.0","seq":0,"method":"m"}\n', BROKEN, []),
   row("a list of a message", `[${PING.trim()}]\n`, BROKEN, []),
   row("bytes that are not UTF-8", PING.replace("ping", "p\u00ffng"), BROKEN, []),

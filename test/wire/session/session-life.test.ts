@@ -274,6 +274,16 @@ test("a new channel is read from its first byte, although the last one ended in 
   }
 });
 
+test("a listener reads a new channel from its first byte, although the last one ended in a torn frame", () => {
+  for (const end of ['{"jsonrpc":"2.0","id":', "99", '99\n{"a": "', '{"method": "negotiate:x"']) {
+    const peer = createOpenListener();
+    peer.send(end);
+    peer.session.detach();
+    peer.send('37\n{"method": "list_commands", "kw": {}}');
+    expect([end, peer.foreign.length]).toEqual([end, 1]);
+  }
+});
+
 test("waiting calls get UNSUPPORTED when the agent is a python-negotiator", async () => {
   const peer = createScriptedPeer({ side: "dialler" });
   const { answer } = peer.session.call({ method: "m" });

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { readWelcome } from "../../../src/wire/session/handshake.ts";
 import { createOpenDialler, createOpenListener, createScriptedPeer } from "./scripted-peer.ts";
 import type { ScriptedPeer } from "./scripted-peer.ts";
-import { hello } from "../frames/torn-frames.ts";
+import { hello, TORN } from "../frames/torn-frames.ts";
 
 const AGENT = { name: "test", version: "1", role: "host" };
 const OLD = '37\n{"method": "list_commands", "kw": {}}';
@@ -164,6 +164,28 @@ test("an idle port and an empty piece between frames mean nothing", () => {
   peer.count({ id: "b", method: "m" });
   expect([peer.session.state, peer.calls.length]).toEqual(["open", 2]);
 });
+
+test.each(Object.entries(TORN))(
+  "a listener that begins inside a %s, at any byte, answers nothing and carries nothing out",
+  (_, bytes) => {
+    const start = bytes.indexOf(0x7b) + 1;
+    for (let cut = start; cut < bytes.length; cut++) {
+      for (const make of [() => createScriptedPeer(), cutPeer]) {
+        const peer = make();
+        peer.send(bytes.subarray(cut));
+        const carried = [peer.calls.length, peer.notices.length, peer.foreign.length, peer.drain().length];
+        if (carried.some((count) => count > 0)) expect({ cut, carried }).toEqual({ cut, carried: [] });
+        if (cut % 5 === 0) expect([peer.greet().length, peer.session.state]).toEqual([1, "open"]);
+      }
+    }
+  },
+);
+
+function cutPeer(): ScriptedPeer {
+  const peer = createOpenListener();
+  peer.session.detach();
+  return peer;
+}
 
 describe("names that the protocol reserves", () => {
   test("negotiate: on a native line is refused with an id, and ignored without one", () => {

@@ -137,6 +137,18 @@ test("an answer with a total below the received bytes ends the call with a compl
   expect((await rejectionOf(readText(call.reader("read")))).code).toBe("BAD_FRAME");
 });
 
+test("a beginning of an input whose first bytes were sent ends the call on both sides", async () => {
+  const peer = createOpenDialler({ limits: LIMITS });
+  const call = peer.session.call({ method: "m", write: ["written"] });
+  const id = String(peer.drain()[0]?.["id"]);
+  const written = rejectionOf(call.writer("written").write(new Uint8Array(9)));
+  peer.count(credit(id, "written", 5));
+  expect(peer.drain()).toMatchObject([{ method: "stream.data" }]);
+  const beginning = { method: "call.begin", params: { call: id, offsets: { written: 7 } } };
+  expect(sendAll(peer, [beginning])).toMatchObject([COMPLAINT, { params: { value: { code: "BAD_FRAME" } } }]);
+  expect([(await written).code, (await rejectionOf(call.answer)).code]).toEqual(["BAD_FRAME", "BAD_FRAME"]);
+});
+
 test("an end with another total than the answer's ends the call with BAD_FRAME", async () => {
   const peer = createOpenDialler({ limits: LIMITS });
   const call = peer.session.call({ method: "m", read: ["read"] });

@@ -89,7 +89,7 @@ describe.each(Object.entries(OPEN))("an endless %s", (name, open) => {
 
   test.each([
     [16, 64 * 1024],
-    [64 * 1024, 4 * MIB],
+    [64 * 1024, 3 * MIB],
   ])(`an endless ${name} in pieces of %i bytes costs work in proportion`, (pieceBytes, bytes) => {
     const four = processorMsOf(() => push(open, 4 * bytes, pieceBytes));
     const once = processorMsOf(() => push(open, bytes, pieceBytes));

@@ -118,9 +118,9 @@ const NOISE = {
   "a line that is too long": `${"x".repeat(2_000_000)}\n`,
   "a native message that is too deep": line(`"x":${"[".repeat(40)}${"]".repeat(40)}`),
 } as const;
-const REQUESTS = ["a call", "an attach", "a call without a number"];
+const REQUESTS = new Set(["a call", "an attach", "a call without a number"]);
 const pick = (isRequest: boolean): Record<string, string> =>
-  Object.fromEntries(Object.entries(LINES).filter(([name]) => REQUESTS.includes(name) === isRequest));
+  Object.fromEntries(Object.entries(LINES).filter(([name]) => REQUESTS.has(name) === isRequest));
 
 /** All other rows. */
 export const BAD_GREETINGS: readonly Greeting[] = [

@@ -80,7 +80,9 @@ describe.each(Object.entries(BREACHES))("%s", (name, breach) => {
     const peer = createOpenListener({ limits: LIMITS });
     peer.count({ id: "c", method: "m", streams: { read: { written: 1 }, write: ["read"] } });
     const [call] = peer.calls;
-    const read = readText(call?.reader("read") ?? never()).catch(NegotiatorError.from);
+    const read = readText(call?.reader("read") ?? never()).catch((thrown: unknown) =>
+      NegotiatorError.from(thrown),
+    );
     const written = rejectionOf(Promise.resolve(call?.writer("written").write(new Uint8Array(9))));
     peer.drain();
     expect(sendAll(peer, breach("c"))).toMatchObject([
@@ -99,7 +101,7 @@ describe.each(Object.entries(BREACHES))("%s", (name, breach) => {
     const call = peer.session.call({ method: "m", read: ["read"], write: ["written"] });
     const id = String(peer.drain()[0]?.["id"]);
     const ends = [rejectionOf(call.answer), rejectionOf(call.writer("written").write(new Uint8Array(9)))];
-    const read = readText(call.reader("read")).catch(NegotiatorError.from);
+    const read = readText(call.reader("read")).catch((thrown: unknown) => NegotiatorError.from(thrown));
     expect(sendAll(peer, breach(id))).toMatchObject([
       COMPLAINT,
       { method: "call.message", params: { call: id, name: "cancel", value: { code: "BAD_FRAME" } } },

@@ -212,7 +212,7 @@ describe("an attach", () => {
     again.send("down", 1);
     link.calls.guest[0]?.send("up", 1);
     await link.flow();
-    expect(heard.toSorted()).toEqual(["down", "up"]);
+    expect(new Set(heard)).toEqual(new Set(["down", "up"]));
   });
 });
 

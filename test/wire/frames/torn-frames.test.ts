@@ -111,15 +111,13 @@ describe("the checksum of a raw chunk", () => {
 });
 
 describe("a listener on a socket", () => {
-  const open = (): FrameReader => createListenerReader(LIMITS, { isOnPort: false });
-
   test("a payload on a socket may hold anything, and needs no checksum", () => {
     const line =
       '{"jsonrpc":"2.0","seq":1,"method":"stream.data","params":{"call":"c","stream":"s","offset":0,' +
       `"bytes":${FORGED.length}}}\n`;
     const bytes = join(hello("first"), Buffer.from(line), FORGED, Buffer.from("\n"), FIRST);
     // A dialler sends nothing behind its hello before the answer, so the hello has its own read at least.
-    const reader = open();
+    const reader = createListenerReader(LIMITS, { isOnPort: false });
     const found = [
       readPieces(reader, hello("first"), 1),
       readPieces(reader, bytes.subarray(hello("first").length), 7),
@@ -129,7 +127,6 @@ describe("a listener on a socket", () => {
 });
 
 describe("a dialler", () => {
-  const openDialler = () => createDiallerReader(LIMITS);
   const welcomed = join(FRESH["hello answer"], FIRST);
   const LEGACY = Buffer.from('63\n{"success": false, "error": "Method negotiate:new9 not supported"}');
   const answers = [
@@ -144,7 +141,7 @@ describe("a dialler", () => {
         for (const cut of cuts(other)) {
           for (const before of [other.subarray(0, cut), other.subarray(cut)]) {
             for (const pieceBytes of sizes(cut)) {
-              const reader = openDialler();
+              const reader = createDiallerReader(LIMITS);
               reader.expectAnswer("new9");
               // An old peer's answer has no line end before it, but its length stands alone on a line.
               const found = readPieces(reader, join(before, bytes), pieceBytes);
@@ -160,7 +157,7 @@ describe("a dialler", () => {
   test("a dialler finds the answer with every split of the reads, and reads raw chunks behind it", () => {
     const all = join(Buffer.from('torn {"a'), FRESH["hello answer"], FIRST, CHUNK);
     for (let first = 0; first <= all.length; first++) {
-      const reader = openDialler();
+      const reader = createDiallerReader(LIMITS);
       reader.expectAnswer("new9");
       const found = [all.subarray(0, first), all.subarray(first)].flatMap((piece) =>
         readPieces(reader, piece, WHOLE),
@@ -170,7 +167,7 @@ describe("a dialler", () => {
   });
 
   test("a dialler reads nothing before its first hello, and nothing after a hello on another channel", () => {
-    const reader = openDialler();
+    const reader = createDiallerReader(LIMITS);
     expect(readPieces(reader, welcomed, 7)).toEqual([]);
     reader.expectAnswer("new9");
     expect(readPieces(reader, join(welcomed, Buffer.from("{")), 7)).toHaveLength(2);

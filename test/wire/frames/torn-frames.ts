@@ -50,9 +50,13 @@ const NATIVE_CALL = native.encode({
 
 /** Everything that a reader could take for a message, at the beginning of a line and inside one. */
 export const FORGED = Buffer.concat([
-  ...[hello("forged"), answer("forged"), NATIVE_CALL, LEGACY_CALL],
+  hello("forged"),
+  answer("forged"),
+  NATIVE_CALL,
+  LEGACY_CALL,
   Buffer.from("\n30\nx"),
-  ...[NATIVE_CALL, LEGACY_CALL],
+  NATIVE_CALL,
+  LEGACY_CALL,
 ]);
 
 /** Returns the frame of a stream chunk as a dialler writes it on a port with raw chunks. */
@@ -86,7 +90,7 @@ export const FRESH = {
 } as const;
 
 /** Describes a reading in two or three words. */
-export function describeReading(reading: Reading): string {
+function describeReading(reading: Reading): string {
   switch (reading.kind) {
     case "hello":
       return `hello ${"id" in reading.message ? String(reading.message.id) : ""}`;

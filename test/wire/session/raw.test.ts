@@ -1,4 +1,4 @@
-/** Raw chunks between two sides, of which both, one or none offers them; and what is sent again after a cut. */
+/** Raw chunks between two sides, of which both, one or none offers them, and the resend of one. */
 import { describe, expect, test } from "bun:test";
 import { createRandom } from "../../support/random.ts";
 import { readWelcome } from "../../../src/wire/session/handshake.ts";
@@ -63,7 +63,7 @@ describe("the capability raw", () => {
   });
 });
 
-test("a resumed session sends raw chunks again byte for byte, although the peer's capability is gone", () => {
+test("a resumed session sends raw chunks again byte for byte, although the capability is gone", () => {
   const peer = createScriptedPeer();
   const [answer] = peer.greet({ session: { id: "mine" }, ...CAPABLE });
   const { instance } = readWelcome(answer?.["result"], "mine", AGENT).session;

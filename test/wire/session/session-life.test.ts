@@ -274,7 +274,7 @@ test("a new channel is read from its first byte, although the last one ended in 
   }
 });
 
-test("a listener reads a new channel from its first byte, although the last one ended in a torn frame", () => {
+test("a listener reads a new channel from its first byte, although the last one was torn", () => {
   for (const end of ['{"jsonrpc":"2.0","id":', "99", '99\n{"a": "', '{"method": "negotiate:x"']) {
     const peer = createOpenListener();
     peer.send(end);
@@ -282,6 +282,13 @@ test("a listener reads a new channel from its first byte, although the last one 
     peer.send('37\n{"method": "list_commands", "kw": {}}');
     expect([end, peer.foreign.length]).toEqual([end, 1]);
   }
+});
+
+test("lines without a number that wait when a hello comes are not sent", () => {
+  const peer = createOpenListener();
+  peer.say({ method: "session.ping" });
+  peer.say({ method: "session.ack", params: { received: 99 } });
+  expect(peer.greet().map(({ id }) => id)).toEqual(["nonce-2"]);
 });
 
 test("waiting calls get UNSUPPORTED when the agent is a python-negotiator", async () => {

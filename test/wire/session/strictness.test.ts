@@ -7,8 +7,9 @@ import { hello, TORN } from "../frames/torn-frames.ts";
 
 const AGENT = { name: "test", version: "1", role: "host" };
 const OLD = '37\n{"method": "list_commands", "kw": {}}';
+const textOf = (id: unknown): string => (typeof id === "string" ? id : "none");
 const wordsOf = (peer: ScriptedPeer): string[] =>
-  peer.drain().map(({ method, id }) => String(method ?? `answer ${String(id)}`));
+  peer.drain().map(({ method, id }) => (typeof method === "string" ? method : `answer ${textOf(id)}`));
 const chunk = (content: string): string =>
   '{"jsonrpc":"2.0","seq":2,"method":"stream.data","params":{"call":"a","stream":"in","offset":0,' +
   `"bytes":${content.length},"crc32":${Bun.hash.crc32(content)}}}\n${content}\n`;
@@ -26,7 +27,7 @@ function open(): { peer: ScriptedPeer; resume: () => string[] } {
     peer.seq = session.received;
     return [
       session.instance === instance ? "resumed" : "lost",
-      ...rest.flatMap(({ id }) => (id === undefined ? [] : [String(id)])),
+      ...rest.flatMap(({ id }) => (id === undefined ? [] : [textOf(id)])),
     ];
   };
   return { peer, resume };

@@ -5,8 +5,9 @@ import type { ScriptedPeer } from "./scripted-peer.ts";
 
 const MIB = 1024 * 1024;
 const CHUNKS = (2 * MIB) / (64 * 1024);
+const textOf = (id: unknown): string => (typeof id === "string" ? id : "none");
 const wordsOf = (peer: ScriptedPeer): string[] =>
-  peer.drain().map(({ method, id }) => String(method ?? `answer ${String(id)}`));
+  peer.drain().map(({ method, id }) => (typeof method === "string" ? method : `answer ${textOf(id)}`));
 
 describe("a peer that acknowledges nothing", () => {
   test("a full window of data delays no answer, no notice and no call", () => {

@@ -76,7 +76,7 @@ test("a resumed session sends raw chunks again byte for byte, although the capab
   expect(formsOf(peer)).toEqual(["base64"]);
 });
 
-test("raw chunks of random bytes and sizes are read as they were written, in pieces of any size", async () => {
+test("raw chunks of random bytes and sizes are read as they were written in pieces of any size", async () => {
   const random = createRandom(7);
   for (let round = 0; round < 60; round++) {
     const content = random.bytes(random.pick([1, 2, 100, 4000, 65_536]));

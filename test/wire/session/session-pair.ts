@@ -14,6 +14,8 @@ export type SessionPair = {
   move(from: Side): void;
   /** The host detaches and dials again. Bytes in transit may be lost in whole or in part, as with QEMU. */
   cut(): void;
+  /** Restarts the guest's program. Bytes in transit are not lost, and the host does not notice. */
+  restartGuest(): void;
   /** Moves the clock of both sides by a second. */
   tick(): void;
   /** Whether no bytes are in transit. */
@@ -68,7 +70,9 @@ export function createSessionPair({ random, onCall, options = {}, offersRaw }: P
 
   return {
     host: sessions.host,
-    guest: sessions.guest,
+    get guest() {
+      return sessions.guest;
+    },
     move(from) {
       fill(from);
       const length = random.oneIn(4)
@@ -79,6 +83,9 @@ export function createSessionPair({ random, onCall, options = {}, offersRaw }: P
       if (length > 0) sessions[from === "host" ? "guest" : "host"].receive(bytes, clockMs);
     },
     cut,
+    restartGuest() {
+      sessions.guest = create("guest");
+    },
     tick() {
       clockMs += 1000;
       sessions.host.tick(clockMs);

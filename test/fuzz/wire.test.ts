@@ -1,10 +1,11 @@
-/** Feeds mutated and random bytes to the framer, the dialects and an open session. */
+/** Feeds mutated and random bytes to the readers, the dialects and an open session. */
 import { describe, expect, test } from "bun:test";
 import { heapStats } from "bun:jsc";
 import { NegotiatorError } from "../../src/errors.ts";
 import { legacyEnvelope } from "../../src/peers/legacy/envelope.ts";
 import { native } from "../../src/wire/dialects/native.ts";
-import { createFramer } from "../../src/wire/frames/framing.ts";
+import { createDiallerReader } from "../../src/wire/frames/dialler-reader.ts";
+import { createListenerReader } from "../../src/wire/frames/listener-reader.ts";
 import { parseJsonObject } from "../../src/wire/json.ts";
 import { chooseSeed, createRandom } from "../support/random.ts";
 import type { Random } from "../support/random.ts";
@@ -12,12 +13,17 @@ import { legacyTable } from "../peers/legacy/legacy-table.ts";
 import { nativeTable } from "../wire/dialects/native-table.ts";
 import { createScriptedPeer } from "../wire/session/scripted-peer.ts";
 import type { ScriptedPeer } from "../wire/session/scripted-peer.ts";
-import { FRESH, TORN } from "../wire/frames/torn-frames.ts";
+import { answer, FRESH, readPieces, TORN, WHOLE } from "../wire/frames/torn-frames.ts";
 
 /** Each of the three tests gets a third of it. */
 const BUDGET_MS = Number(process.env["NEGOTIATOR_FUZZ_MS"] ?? 3000);
 const SEED = chooseSeed();
-const LIMITS = { lineBytes: 8192, lengthPrefixedBytes: 16_384, streamCreditBytes: 4096 };
+const LIMITS = {
+  lineBytes: 8192,
+  lengthPrefixedBytes: 16_384,
+  firstCreditBytes: 4096,
+  streamCreditBytes: 8192,
+};
 const MIB = 1024 * 1024;
 
 const CORPUS: readonly Uint8Array[] = [
@@ -31,15 +37,21 @@ const CORPUS: readonly Uint8Array[] = [
 console.log(`Fuzzing the wire with NEGOTIATOR_TEST_SEED=${SEED}`);
 
 describe("fuzzed bytes", () => {
-  test("fuzzed bytes do not make the framer throw or exceed its limits", () => {
-    const framer = createFramer(LIMITS);
+  test("fuzzed bytes do not make a reader throw, and a hello or an answer behind them is found", () => {
+    const listener = createListenerReader(LIMITS, { isOnPort: true, acceptsRaw: () => true });
+    let rounds = 0;
     repeat((random) => {
-      for (const piece of pieces(makeBytes(random), random)) {
-        for (const frame of framer.push(piece)) {
-          if (frame.kind === "message" && frame.bytes.length > LIMITS.lengthPrefixedBytes)
-            throw new Error("too long");
-        }
-      }
+      const isDialler = random.oneIn(2);
+      const dialler = createDiallerReader(LIMITS, { isOnPort: true, acceptsRaw: () => true });
+      dialler.expectAnswer("unheard-of");
+      const reader = isDialler ? dialler : listener;
+      for (const piece of pieces(makeBytes(random), random)) for (const _ of reader.push(piece));
+      if (!isDialler && random.oneIn(10)) reader.drop();
+      const fresh = isDialler ? answer("unheard-of") : FRESH.hello;
+      const found = [...pieces(fresh, random)].flatMap((piece) => readPieces(reader, piece, WHOLE));
+      const expected = isDialler ? "native result -" : "hello new9";
+      if (found.at(-1) !== expected) throw new Error(`found only ${found.join(", ")}`);
+      if (++rounds % 100 === 0) listener.reset();
     });
   });
 
@@ -72,10 +84,11 @@ describe("fuzzed bytes", () => {
       if (isTooMuch) peer.session.detach();
       isTooMuch = false;
       peer.send(FRESH.hello);
+      peer.seq = 0;
       if (peer.session.state !== "open") throw new Error(`no session after a hello: ${peer.session.state}`);
       peer.drain();
       const id = `good-${rounds}`;
-      peer.say({ id, method: "good" });
+      peer.count({ id, method: "good" });
       const call = peer.calls.at(-1);
       if (call?.id !== id) throw new Error("a good call was not taken");
       call.respond(1);

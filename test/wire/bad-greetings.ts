@@ -3,16 +3,16 @@ import type { SessionState } from "../../src/wire/session/session.ts";
 
 const limits = { lineBytes: 131_072 };
 const GOOD = {
-  versions: { min: 1, max: 1 },
+  versions: { min: 2, max: 2 },
   capabilities: [],
   agent: { name: "n", version: "v", role: "r" },
   session: { id: "s", received: 0 },
   limits,
 };
 
-const hello = (changes: object, id: unknown = "n1"): string => {
+const hello = (changes: object): string => {
   const params = { ...GOOD, ...changes };
-  return `\n${JSON.stringify({ jsonrpc: "2.0", id, method: "negotiate:n1", params })}\n`;
+  return `\n{"method": "negotiate:n1", ${JSON.stringify({ jsonrpc: "2.0", id: "n1", params }).slice(1)}\n`;
 };
 const refuse = (name: string, changes: object, code = "BAD_REQUEST"): BadHello => ({
   name,
@@ -23,7 +23,7 @@ const refuse = (name: string, changes: object, code = "BAD_REQUEST"): BadHello =
 /** Returns the answer to a dialler's hello, with the first id that the dialler made. */
 const welcome = (changes: object): string => {
   const session = { id: "made-1", instance: "i", received: 0 };
-  const result = { ...GOOD, version: 1, session, ...changes };
+  const result = { ...GOOD, version: 2, session, ...changes };
   return `${JSON.stringify({ jsonrpc: "2.0", id: "NONCE", result })}\n`;
 };
 
@@ -33,12 +33,12 @@ export type BadHello = { name: string; input: string; answer: string };
 /** All invalid hellos. */
 export const BAD_HELLOS: readonly BadHello[] = [
   refuse("without versions", { versions: undefined }),
-  refuse("with half a range of versions", { versions: { min: 1 } }),
-  refuse("with versions as text", { versions: { min: "1", max: "1" } }),
-  refuse("with only newer versions", { versions: { min: 2, max: 9 } }, "UNSUPPORTED"),
-  refuse("with only older versions", { versions: { min: 0, max: 0 } }, "UNSUPPORTED"),
+  refuse("with half a range of versions", { versions: { min: 2 } }),
+  refuse("with versions as text", { versions: { min: "2", max: "2" } }),
+  refuse("with only newer versions", { versions: { min: 3, max: 9 } }, "UNSUPPORTED"),
+  refuse("with only older versions", { versions: { min: 0, max: 1 } }, "UNSUPPORTED"),
   refuse("with a reversed range of versions", { versions: { min: 9, max: 1 } }, "UNSUPPORTED"),
-  refuse("with negative versions", { versions: { min: -1, max: 1 } }),
+  refuse("with negative versions", { versions: { min: -1, max: 2 } }),
   refuse("without capabilities", { capabilities: undefined }),
   refuse("with 65 capabilities", { capabilities: Array.from({ length: 65 }, () => "c") }),
   refuse("with a capability of 65 characters", { capabilities: ["c".repeat(65)] }),
@@ -54,6 +54,7 @@ export const BAD_HELLOS: readonly BadHello[] = [
   refuse("that received half a message", { session: { id: "s", received: 0.5 } }),
   refuse("without limits", { limits: undefined }),
   refuse("with a negative limit", { limits: { ...limits, lineBytes: -1 } }),
+  refuse("with a negative credit for notices", { limits: { ...limits, noticeBytes: -1 } }),
   refuse("with a limit as text", { limits: { lineBytes: "many" } }),
   refuse("with lineBytes too low for a stream chunk", { limits: { lineBytes: 131_071 } }),
   {
@@ -91,56 +92,67 @@ const rows = (
 const NO_INSTANCE = { id: "made-1", received: 0 };
 const line = (members: string): string => `{"jsonrpc":"2.0",${members}}\n`;
 const REFUSAL = '{"success": false, "error": "Method negotiate:other not supported"}';
-const DATA = '"method":"stream.data","params":{"call":1,"stream":"stdin","offset":0,"text":"a"}';
+const DATA = '"method":"stream.data","params":{"call":"1","stream":"stdin","offset":0,"text":"a"}';
+const LINES = {
+  "a call": line('"seq":77,"id":"9","method":"info"'),
+  "an attach": line('"seq":1,"id":"9","method":"call.attach"'),
+  "a call without a number": line('"id":"9","method":"info"'),
+  "a notice": line('"seq":1,"method":"guest.joined","params":{}'),
+  "an answer": line('"seq":1,"id":"9","result":1'),
+  data: line(`"seq":1,${DATA}`),
+  "a ping": line('"method":"session.ping"'),
+  "a goodbye": line('"method":"session.goodbye"'),
+  "an invalid call": line('"seq":1,"id":"9","method":7'),
+  "an unknown message": line('"method":"session.later"'),
+} as const;
+/** Noise: no listener complains about it before the first hello, or after the order was lost. */
+const NOISE = {
+  garbage: "garbage\n",
+  "much garbage": "garbage\n".repeat(1000),
+  "a torn frame": '99\n{"method": "neg\n',
+  "an object of no dialect": "{}\n",
+  "many lengths": "1\n".repeat(1000),
+  "a length that is too large": "999999999999\n",
+  "a torn message": '{"jsonrpc":"2.0","id":"9","meth\n',
+  "a raw chunk without its line": "bytes\n",
+  "a line that is too long": `${"x".repeat(2_000_000)}\n`,
+  "a native message that is too deep": line(`"x":${"[".repeat(40)}${"]".repeat(40)}`),
+} as const;
+const REQUESTS = new Set(["a call", "an attach", "a call without a number"]);
+const pick = (isRequest: boolean): Record<string, string> =>
+  Object.fromEntries(Object.entries(LINES).filter(([name]) => REQUESTS.has(name) === isRequest));
 
 /** All other rows. */
 export const BAD_GREETINGS: readonly Greeting[] = [
-  ...rows("idle", [], {
-    garbage: "garbage\n",
-    "a torn frame": '99\n{"method": "neg\n',
-    "an object of no dialect": "{}\n",
-  }),
-  ...rows("idle", ["9 CLOSED", "session.resync"], {
-    "a call": line('"id":9,"method":"info"'),
-    "a numbered call": line('"seq":77,"id":9,"method":"info"'),
-  }),
-  ...rows("idle", ["session.resync"], {
-    "a notice": line('"method":"guest.joined","params":{}'),
-    "an answer": line('"id":9,"result":1'),
-    data: line(DATA),
-    "a ping": line('"method":"session.ping"'),
-    "a goodbye": line('"method":"session.goodbye"'),
-    "an invalid call": line('"id":9,"method":7'),
-  }),
+  ...rows("idle", [], NOISE),
+  ...rows("idle", ["9 CLOSED", "session.resync"], pick(true)),
+  ...rows("idle", ["session.resync"], pick(false)),
   ...rows("idle", [], {
     "a python-negotiator's call": '41\n{"args": [], "kw": {}, "method": "other"}',
   }),
-  ...rows("idle", [], { "as much garbage as the limit allows": "garbage\n".repeat(32) }),
   ...rows("idle", Array.from({ length: 32 }, () => ["9 CLOSED", "session.resync"]).flat(), {
-    "99 calls": line('"id":9,"method":"info"').repeat(99),
+    "99 calls": LINES["a call"].repeat(99),
   }),
-  ...rows("cut", [], {
-    garbage: "garbage\n",
-    "as much garbage as the limit allows": "garbage\n".repeat(32),
-    "a call": line('"id":9,"method":"info"'),
-    "the next number": line('"seq":1,"id":9,"method":"info"'),
-    "an answer": line('"id":9,"result":1'),
-    data: line(DATA),
-    "a ping": line('"method":"session.ping"'),
-    "a goodbye": line('"method":"session.goodbye"'),
-  }),
+  ...rows("cut", [], NOISE),
+  ...rows("cut", ["session.resync"], LINES),
+  ...rows(
+    "cut",
+    Array.from({ length: 32 }, () => "session.resync"),
+    {
+      "99 calls": LINES["a call"].repeat(99),
+    },
+  ),
+  ...rows("dialling", [], { ...NOISE, ...LINES }),
   ...rows("dialling", [], {
-    garbage: "garbage\n",
-    "as much garbage as the limit allows": "garbage\n".repeat(32),
-    "a call": line('"id":9,"method":"info"'),
     "the answer to another hello": line('"id":"other","result":{}'),
     "the refusal of another hello": line('"id":"other","error":{"code":1,"message":""}'),
     "an error with the id null": line('"id":null,"error":{"code":1,"message":""}'),
-    "a goodbye": line('"method":"session.goodbye"'),
     "a late answer of a python-negotiator": '{"result": "slept 3", "success": true}\n',
     "a python-negotiator's refusal of another hello": `${REFUSAL}\n`,
-    "a python-negotiator's request": '{"method": "negotiate:NONCE"}\n',
     "the torn end of a long answer": `${"x".repeat(200_000)}", "success": true}`,
+    "the nonce in the middle of a line": 'x{"a": "NONCE"}\n',
+    "an answer with the seq 0": line('"seq":0,"id":"NONCE","result":{}'),
+    "an answer without an outcome": line('"id":"NONCE"'),
   }),
   ...rows(
     "dialling",
@@ -149,20 +161,14 @@ export const BAD_GREETINGS: readonly Greeting[] = [
       "an answer without members": line('"id":"NONCE","result":{}'),
       "an answer of null": line('"id":"NONCE","result":null'),
       "an answer with a bad session": line(
-        `"id":"NONCE","result":${JSON.stringify({ ...GOOD, version: 1, session: NO_INSTANCE })}`,
+        `"id":"NONCE","result":${JSON.stringify({ ...GOOD, version: 2, session: NO_INSTANCE })}`,
       ),
       "an answer about another session": welcome({ session: { id: "s", instance: "i", received: 0 } }),
       "an answer with a version that was not offered": welcome({ version: 99 }),
+      "an answer with version 1": welcome({ version: 1 }),
       "an answer with lineBytes too low for a stream chunk": welcome({
         limits: { lineBytes: 131_071 },
       }),
-    },
-    "cut",
-  ),
-  ...rows(
-    "dialling",
-    [],
-    {
       "the refusal of its hello": line('"id":"NONCE","error":{"code":-32014,"message":"no"}'),
     },
     "cut",

@@ -16,7 +16,10 @@ export type PeerTimeoutOptions = {
 };
 
 /** Counts until it is disposed. Time in which this process itself stood still does not count. */
-export function watchPeerTimeout({ isSuspended, afterMs, onTimeout,
+export function watchPeerTimeout({
+  isSuspended,
+  afterMs,
+  onTimeout,
   every = everyTick,
 }: PeerTimeoutOptions): Disposable {
   let goneMs = 0;

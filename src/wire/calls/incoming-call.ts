@@ -76,32 +76,42 @@ export type IncomingEnd = {
   cancel(reason: NegotiatorError): void;
   /** Fails the call at once, because the caller has broken the protocol. */
   breach(error: NegotiatorError): void;
-  /** Gives the call a new caller: messages go to `outlet` from now on. */
-  attach(request: Attach, outlet: Outlet, onOver: () => void): void;
+  /** Gives the call a new caller, who gets its messages from now on. */
+  attach(request: Attach, caller: Caller): void;
   /** The caller is gone. A detached call goes on without a caller; any other is cancelled. */
   detach(): void;
 };
 
-type IncomingOptions = {
-  request: Request & { id: CallId };
-  window: WindowOptions;
+/** Where the messages of a call go. */
+type Caller = {
   outlet: Outlet;
   /** Returns the most bytes that an answer may have. A longer answer becomes `TOO_LARGE`. */
   answerBytes: () => number;
-  listCalls: () => ServedCall[];
-  /** Called with the answer, so that it can be kept. */
-  onAnswer: (answer: FinalMessage) => void;
   onOver: () => void;
 };
 
-const NOWHERE: Outlet = { control: () => {}, notice: () => {}, ready: () => {}, removeCall: () => {} };
+type IncomingOptions = Caller & {
+  request: Request & { id: CallId };
+  window: WindowOptions;
+  listCalls: () => ServedCall[];
+  /** Called with the answer, so that it can be kept. */
+  onAnswer: (answer: FinalMessage) => void;
+};
+
+const NOWHERE: Outlet = {
+  control: () => {},
+  begin: () => {},
+  notice: () => {},
+  ready: () => {},
+  removeCall: () => {},
+};
 
 /** Creates a served call. A reader's credit goes to the caller when the method begins to read. */
 export function createIncomingCall(options: IncomingOptions): IncomingEnd {
   const { request, window } = options;
   const { id } = request;
   const isDetached = request.isDetached === true;
-  let caller: { outlet: Outlet; onOver: () => void } = options;
+  let caller: Caller = options;
   let isAnswered = false;
   const controller = new AbortController();
   const mailbox = createMailbox();
@@ -110,6 +120,7 @@ export function createIncomingCall(options: IncomingOptions): IncomingEnd {
     call: id,
     outlet: {
       control: (message, call) => caller.outlet.control(message, call),
+      begin: () => {},
       notice: () => {},
       ready: (sender) => caller.outlet.ready(sender),
       removeCall: (call) => caller.outlet.removeCall(call),
@@ -124,7 +135,7 @@ export function createIncomingCall(options: IncomingOptions): IncomingEnd {
 
   const finish = (make: (totals: StreamTotals) => FinalMessage): void => {
     if (isAnswered) return;
-    const answer = fitted(make(endStreams(streams)), options.answerBytes());
+    const answer = fitted(make(endStreams(streams)), caller.answerBytes());
     isAnswered = true;
     caller.outlet.control(fixed(answer));
     options.onAnswer(answer);
@@ -148,13 +159,19 @@ export function createIncomingCall(options: IncomingOptions): IncomingEnd {
       writer: streams.writer,
       beginAt(stream, offset) {
         streams.reader(stream);
+        if (streams.readers.get(stream)?.isStarted === true)
+          throw new NegotiatorError(
+            "BAD_REQUEST",
+            `Cannot begin the stream "${stream}": it was read already`,
+          );
         const problem = streams.begin({ [stream]: offset });
         if (problem !== undefined) throw new NegotiatorError("BAD_REQUEST", problem.message);
         caller.outlet.control(fixed({ kind: "begin", call: id, offsets: { [stream]: offset } }));
       },
       send(name, value) {
-        checkSendable({ kind: "message", call: id, name, value }, options.answerBytes());
-        if (!isAnswered) caller.outlet.control(fixed({ kind: "message", call: id, name, value }), id);
+        checkSendable({ kind: "message", call: id, name, value }, caller.answerBytes());
+        // Without the id: the end of the call must not remove a message that goes before its answer.
+        if (!isAnswered) caller.outlet.control(fixed({ kind: "message", call: id, name, value }));
       },
       listen: (listener) => mailbox.listen(listener),
       listCalls: options.listCalls,
@@ -169,12 +186,12 @@ export function createIncomingCall(options: IncomingOptions): IncomingEnd {
       fail(error);
       controller.abort(error);
     },
-    attach(attach, outlet, onOver) {
-      caller = { outlet, onOver };
-      attachStreams(streams, attach, outlet);
+    attach(attach, newCaller) {
+      caller = newCaller;
+      attachStreams(streams, attach, caller.outlet);
     },
     detach() {
-      caller = { outlet: NOWHERE, onOver: () => {} };
+      caller = { ...caller, outlet: NOWHERE, onOver: () => {} };
       if (isDetached) return;
       const gone = new NegotiatorError("CANCELLED", "The caller is gone");
       streams.fail(gone);
@@ -186,7 +203,8 @@ export function createIncomingCall(options: IncomingOptions): IncomingEnd {
 /** Ends the writers, cancels the readers, and returns the writers' totals. */
 function endStreams({ readers, writers }: CallStreams): StreamTotals {
   for (const end of writers.values()) end.writer.end();
-  for (const end of readers.values()) end.reader.cancel();
+  // An input that came in full can still be read: a cancelled reader would look like an empty one.
+  for (const end of readers.values()) if (!end.isDone) end.reader.cancel();
   return Object.fromEntries([...writers].map(([name, end]) => [name, end.total]));
 }
 
@@ -201,7 +219,7 @@ function attachStreams(
     ...[...writers].map(([name, end]) => [name, end.offset] as const),
     ...[...readers].map(([name, end]) => [name, end.offset] as const),
   ];
-  outlet.control(fixed({ kind: "begin", call, offsets: Object.fromEntries(offsets) }));
+  outlet.begin(call, fixed({ kind: "begin", call, offsets: Object.fromEntries(offsets) }), true);
   for (const stream of write) {
     const end = readers.get(stream);
     if (end === undefined || end.isDone) outlet.control(fixed({ kind: "stop", call, stream }));

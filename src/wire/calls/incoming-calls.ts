@@ -78,7 +78,7 @@ export function createIncomingCalls(options: IncomingCallsOptions): IncomingCall
   const attach = (request: Attach, end: IncomingEnd): void => {
     const { id } = request;
     open.set(id, end);
-    end.attach(request, outlet, () => remove(id));
+    end.attach(request, { outlet, answerBytes: peerLineBytes, onOver: () => remove(id) });
   };
 
   const repeat = ({ id }: Attach, answer: FinalMessage): void => {
@@ -98,7 +98,7 @@ export function createIncomingCalls(options: IncomingCallsOptions): IncomingCall
     has: (id) => open.has(id),
     take(request) {
       const { id } = request;
-      if (served.has(id)) refuse(id, usedBefore(id));
+      if (open.has(id) || served.has(id)) refuse(id, usedBefore(id));
       else if (countStreams(request) > limits.streamsPerCall)
         refuse(id, tooMany("streams", limits.streamsPerCall));
       else if (served.runningCount >= limits.openCalls || open.size >= 2 * limits.openCalls)

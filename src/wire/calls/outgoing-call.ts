@@ -179,7 +179,7 @@ export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
     },
     request,
     submit() {
-      outlet.control(makeRequest, id);
+      outlet.begin(id, makeRequest);
       // The stop of a stream that was cancelled before its session was lost went with that session.
       for (const [stream, end] of streams.readers)
         if (end.isDone)

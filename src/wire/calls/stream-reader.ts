@@ -77,7 +77,8 @@ export function createReader(options: ReaderOptions): ReaderEnd {
     if (!isStarted && !isDone) options.onStart?.();
     isStarted = true;
     for (;;) {
-      if (isCancelled) return;
+      // A stream that failed before it was cancelled must not look complete.
+      if (isCancelled && failure === undefined) return;
       const bytes = queue.shift();
       if (bytes !== undefined) {
         if (!isDone && window.consume(bytes.length)) options.onCredit();

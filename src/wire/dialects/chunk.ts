@@ -16,11 +16,15 @@ export function encodeChunk(bytes: Uint8Array): ChunkMembers {
 /** Returns the bytes of a chunk. Throws `BAD_FRAME` unless it has one valid member of at most 64 KiB. */
 export function decodeChunk(members: { text?: string | undefined; base64?: string | undefined }): Uint8Array {
   const { text, base64 } = members;
-  if ((text === undefined) === (base64 === undefined))
-    throw badChunk('it needs one of "text", "base64" and "bytes"');
+  if ((text === undefined) === (base64 === undefined)) throw notOneForm();
   const bytes = text === undefined ? decodeBase64(base64 ?? "") : new TextEncoder().encode(text);
   if (bytes.length > CHUNK_BYTES) throw tooLongChunk();
   return bytes;
+}
+
+/** Returns the error for a chunk without bytes, or with bytes in two forms. */
+export function notOneForm(): NegotiatorError {
+  return badChunk('it needs one of "text", "base64" and "bytes"');
 }
 
 /** Returns the error for a chunk of more than `CHUNK_BYTES`. */
@@ -28,16 +32,26 @@ export function tooLongChunk(): NegotiatorError {
   return badChunk(`it is longer than ${CHUNK_BYTES} bytes`);
 }
 
-/** Returns whether a text has so few of the bytes that JSON writes as six that it stays shorter than base64. */
+/**
+ * Returns whether a text has so few of the bytes that JSON writes as six that it stays about as short as
+ * base64. The bytes that JSON writes as two must not make it longer than the shortest line of a peer.
+ */
 function isShort(bytes: Uint8Array): boolean {
-  let most = bytes.length / 16;
+  let mostLong = bytes.length / 16;
+  let written = bytes.length;
   // An index is many times faster than an iterator here.
   for (let index = 0; index < bytes.length; index++) {
     const byte = bytes[index] ?? 0;
-    if (byte < 0x20 && !isShortEscape(byte) && --most < 0) return false;
+    if (byte === QUOTE || byte === BACKSLASH || isShortEscape(byte)) written++;
+    else if (byte < 0x20 && --mostLong < 0) return false;
   }
-  return true;
+  return written + 5 * (bytes.length / 16) <= TEXT_BYTES;
 }
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+/** Leaves 8 KiB of a line of 128 KiB for the other members. */
+const TEXT_BYTES = 120 * 1024;
 
 /** Backspace, tab, line feed, form feed and carriage return: JSON has escapes of two characters for them. */
 function isShortEscape(byte: number): boolean {
@@ -53,8 +67,16 @@ function decodeText(bytes: Uint8Array): string | undefined {
 }
 
 function decodeBase64(base64: string): Uint8Array {
+  const bytes = parseBase64(base64);
+  const padding = base64.endsWith("==") ? 2 : Number(base64.endsWith("="));
+  // The parser skips blanks.
+  if (bytes.length !== (base64.length / 4) * 3 - padding) throw badChunk("its base64 is malformed");
+  return bytes;
+}
+
+function parseBase64(base64: string): Uint8Array {
   try {
-    return Uint8Array.fromBase64(base64);
+    return Uint8Array.fromBase64(base64, { lastChunkHandling: "strict" });
   } catch (cause) {
     throw badChunk("its base64 is malformed", cause);
   }

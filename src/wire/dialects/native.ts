@@ -65,13 +65,18 @@ const LF = 0x0a;
 
 const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const Method = v.pipe(v.string(), v.minLength(1), v.maxLength(128), v.regex(/^[\x21-\x7e]+$/));
-const Totals = v.record(StreamNameSchema, v.object(TotalEntries));
+/** The checks of an object take a list too. */
+const NoList = v.custom<JsonObject>(isJsonObject);
+const Totals = v.pipe(NoList, v.record(StreamNameSchema, v.object(TotalEntries)));
 const ShortText = v.pipe(v.string(), v.maxLength(256));
 
-const Streams = v.object({
-  read: v.optional(v.record(StreamNameSchema, Count), {}),
-  write: v.optional(v.array(StreamNameSchema), []),
-});
+const Streams = v.pipe(
+  NoList,
+  v.object({
+    read: v.optional(v.pipe(NoList, v.record(StreamNameSchema, Count)), {}),
+    write: v.optional(v.array(StreamNameSchema), []),
+  }),
+);
 const RequestEnvelope = v.object({
   id: v.exactOptional(CallIdSchema),
   method: Method,
@@ -80,12 +85,15 @@ const RequestEnvelope = v.object({
   isDetached: v.exactOptional(v.boolean()),
   keepMs: v.exactOptional(Count),
   caller: v.exactOptional(
-    v.object({
-      uid: v.exactOptional(Count),
-      name: v.exactOptional(ShortText),
-      pid: v.exactOptional(Count),
-      program: v.exactOptional(ShortText),
-    }),
+    v.pipe(
+      NoList,
+      v.object({
+        uid: v.exactOptional(Count),
+        name: v.exactOptional(ShortText),
+        pid: v.exactOptional(Count),
+        program: v.exactOptional(ShortText),
+      }),
+    ),
   ),
   streams: v.exactOptional(Streams),
 });
@@ -95,6 +103,13 @@ const FailureEnvelope = v.object({
   id: v.nullable(CallIdSchema),
   error: v.object({ code: v.number(), message: v.string(), data: v.exactOptional(v.unknown()) }),
   streams: v.exactOptional(Totals),
+});
+
+/** A message about a call that is no request: an invalid one is a breach in that call. */
+const MessageOfCall = v.object({
+  id: v.exactOptional(v.never()),
+  method: v.pipe(v.string(), v.regex(/^(stream|call)\./)),
+  params: v.object({ call: CallIdSchema }),
 });
 
 /** An invalid body must not leave a gap in the order of messages, so `seq` is read first and kept. */
@@ -115,12 +130,12 @@ function decodeBody(object: JsonObject): MessageBody {
     return { kind: "result", ...v.parse(ResultEnvelope, object, FIRST_ISSUE) };
   } catch (thrown) {
     const id = v.safeParse(CallIdSchema, object["id"]);
-    const call = v.safeParse(v.object({ call: CallIdSchema }), object["params"]);
+    const call = v.safeParse(MessageOfCall, object);
+    if (call.success) return { kind: "invalid", error: describe(thrown, "BAD_FRAME"), ...call.output.params };
     return {
       kind: "invalid",
-      error: describe(thrown),
+      error: describe(thrown, "BAD_REQUEST"),
       ...(id.success ? { id: id.output } : {}),
-      ...(call.success && !("id" in object) ? { call: call.output.call } : {}),
     };
   }
 }
@@ -204,9 +219,9 @@ function encodeError({ code, message, data }: WireError): JsonObject {
   return { code: FAULTS[code].rpcCode, message, data: { code, details: data } };
 }
 
-function describe(thrown: unknown): NegotiatorError {
+function describe(thrown: unknown, code: FaultCode): NegotiatorError {
   if (!(thrown instanceof v.ValiError)) return NegotiatorError.from(thrown);
   const place = v.getDotPath(thrown.issues[0]) ?? "params";
   const reason = `its member "${shorten(place, 100)}" is missing or invalid`;
-  return new NegotiatorError("BAD_REQUEST", `Cannot understand a message: ${reason}`);
+  return new NegotiatorError(code, `Cannot understand a message: ${reason}`);
 }

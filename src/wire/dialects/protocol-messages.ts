@@ -1,7 +1,7 @@
 /** The native protocol's own messages without an answer, about streams, calls and the session. */
 import * as v from "valibot";
 import { CHUNK_BYTES } from "../../limits.ts";
-import { decodeChunk, encodeChunk, tooLongChunk } from "./chunk.ts";
+import { decodeChunk, encodeChunk, notOneForm, tooLongChunk } from "./chunk.ts";
 import { FIRST_ISSUE, isJsonObject } from "../json.ts";
 import type { JsonObject } from "../json.ts";
 import type { MessageBody } from "../message.ts";
@@ -110,8 +110,8 @@ function readData(params: unknown): MessageBody {
 
 function readDataBySchema(params: unknown): MessageBody {
   const { bytes: length, crc32, text, base64, ...place } = v.parse(DataParams, params, FIRST_ISSUE);
-  if (length === undefined || text !== undefined || base64 !== undefined)
-    return { kind: "data", ...place, bytes: decodeChunk({ text, base64 }) };
+  if (length === undefined) return { kind: "data", ...place, bytes: decodeChunk({ text, base64 }) };
+  if (text !== undefined || base64 !== undefined) throw notOneForm();
   if (length > CHUNK_BYTES) throw tooLongChunk();
   return { kind: "header", ...place, length, ...(crc32 === undefined ? {} : { crc32 }) };
 }

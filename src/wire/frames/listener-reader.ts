@@ -6,6 +6,7 @@ import { NegotiatorError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
 import { native } from "../dialects/native.ts";
 import { parseJsonObject } from "../json.ts";
+import type { Message } from "../message.ts";
 import type { ReadStep, Reading } from "../reading.ts";
 import { createBlockCutter } from "./block.ts";
 import { readLengthPrefix } from "./length-prefixed.ts";
@@ -42,6 +43,8 @@ export function createListenerReader(
   const oldRequest = createBlockCutter();
   let hellos = createOpeningFinder(HELLO_OPENING);
   let isInHello = false;
+  /** The length of the last length-prefixed frame, as its first line says. */
+  let announcedBytes = 0;
   /** Whether the last byte was the end of a frame, or belongs to one whose beginning was seen. */
   let isOrdered = false;
 
@@ -61,42 +64,43 @@ export function createListenerReader(
   const readHello = ({ taken, line }: ReturnType<typeof lines.take>): ReadStep => {
     const message = line === undefined ? undefined : decodeHello(line);
     isInHello = false;
+    const wasOrdered = isOrdered;
     isOrdered = message !== undefined;
-    return message === undefined ? { taken } : { taken, reading: { kind: "hello", message } };
-  };
-
-  const beginOldRequest = (lengthBytes: number): Reading | undefined => {
-    const isKept = lengthBytes <= limits.lengthPrefixedBytes;
-    oldRequest.begin(lengthBytes, isKept);
-    return isKept ? undefined : { kind: "unreadable", error: tooLarge(lengthBytes) };
+    if (message !== undefined) return { taken, reading: { kind: "hello", message } };
+    return withReading(taken, wasOrdered ? NO_FRAME : undefined);
   };
 
   const readLine = (line: Uint8Array): Reading | undefined => {
     const lengthBytes = readLengthPrefix(line);
-    if (lengthBytes !== undefined) return beginOldRequest(lengthBytes);
+    if (lengthBytes !== undefined) {
+      announcedBytes = lengthBytes;
+      oldRequest.begin(lengthBytes, lengthBytes <= limits.lengthPrefixedBytes);
+      return undefined;
+    }
     // Before the first hello, and after a torn frame, anything may come: only a message is read.
     if (!isOrdered && !isNative(line)) return undefined;
     const reading = messages.readLine(line);
     if (isOrdered) return reading;
-    messages.drop();
+    // The bytes of a chunk are not read, but its writer has to learn that the order is lost.
+    if (messages.hasBegun) return DROPPED_CHUNK;
     return reading?.kind === "native" ? reading : undefined;
   };
 
   const readOldRequest = (body: Uint8Array): Reading | undefined => {
+    // A torn line can look like a length, so a request is refused only when all of its bytes were there.
+    if (announcedBytes > limits.lengthPrefixedBytes)
+      return { kind: "unreadable", error: tooLarge(announcedBytes) };
     const object = beginsOldObject(body) ? parseOldRequest(body) : undefined;
     if (object !== undefined) return { kind: "foreign", object };
-    return body.length === 0 ? undefined : notAnObject();
-  };
-
-  const notAnObject = (): Reading | undefined => {
-    oldRequest.drop();
-    if (!isOrdered) return undefined;
-    return { kind: "broken", error: NO_OBJECT };
+    return isOrdered ? NO_FRAME : undefined;
   };
 
   const stepInOldRequest = (bytes: Uint8Array): ReadStep => {
     // A raw chunk can end in digits, and the next native message is not the object that they seem to announce.
-    if (!oldRequest.isFilled && !beginsOldObject(bytes)) return withReading(0, notAnObject());
+    if (!oldRequest.isFilled && !beginsOldObject(bytes)) {
+      oldRequest.drop();
+      return withReading(0, isOrdered ? NO_FRAME : undefined);
+    }
     const { taken, block } = oldRequest.take(bytes);
     return withReading(taken, block && readOldRequest(block));
   };
@@ -108,7 +112,11 @@ export function createListenerReader(
     const cut = lines.take(bytes);
     if (cut.line === undefined && cut.isTooLong !== true) return cut;
     if (isInHello) return readHello(cut);
-    if (cut.line !== undefined) return withReading(cut.taken, readLine(cut.line));
+    if (cut.line !== undefined) {
+      const reading = readLine(cut.line);
+      if (!isOrdered) messages.drop();
+      return withReading(cut.taken, reading);
+    }
     const reading: Reading = { kind: "broken", error: tooLong(limits.lineBytes) };
     return isOrdered ? { taken: cut.taken, reading } : cut;
   };
@@ -158,14 +166,20 @@ export function createListenerReader(
   };
 }
 
-/** An error costs far more than the bytes of a bad frame, so each is made once. */
-const NO_OBJECT = new NegotiatorError("BAD_FRAME", "No object follows a length prefix");
 /** The error for a frame that is not completed. */
 export const TORN = new NegotiatorError("BAD_FRAME", "A message has begun, and the rest of it does not come");
 
-function decodeHello(line: Uint8Array): ReturnType<typeof native.decode> | undefined {
+const DROPPED_CHUNK: Reading = { kind: "native", message: { kind: "unknown" }, bytes: 0 };
+/** An error costs far more than the bytes of a bad frame, so it is made once. */
+const NO_FRAME: Reading = {
+  kind: "broken",
+  error: new NegotiatorError("BAD_FRAME", "Cannot read a message: it is neither a hello nor a request"),
+};
+
+function decodeHello(line: Uint8Array): Message | undefined {
   try {
-    return native.decode(parseJsonObject(line));
+    const message = native.decode(parseJsonObject(line));
+    return message.kind === "request" ? message : undefined;
   } catch {
     return undefined;
   }

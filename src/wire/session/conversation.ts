@@ -10,7 +10,8 @@ import { createInbox, WAITING_CONTROLS } from "./inbox.ts";
 import type { CallId, Message } from "../message.ts";
 import { createNotices } from "./notices.ts";
 import { NOTICE_BYTES } from "./notice-credit.ts";
-import { createOutbox, fixed } from "./outbox.ts";
+import type { NoticeCredit } from "./notice-credit.ts";
+import { createOutbox } from "./outbox.ts";
 import type { CallOptions, OutgoingCall } from "../calls/outgoing-call.ts";
 import type { ServedCalls } from "../calls/served-calls.ts";
 import type { SessionState, Status } from "./status.ts";
@@ -74,6 +75,20 @@ export function createConversation(options: ConversationOptions): Conversation {
     Math.min(peerLineBytes(), (epochs.peer?.limits.noticeBytes ?? limits.noticeCreditBytes) - NOTICE_BYTES);
   const notices = createNotices({ outlet: outbox, mostBytes: noticeBytes, onLost: reportLost });
   let { sequence } = epochs;
+  /** The credit whose renewal waits to be sent. Each session has another one. */
+  let renewing: NoticeCredit | undefined;
+
+  /** A peer that reads nothing gets one message with all its credit. */
+  const renewNoticeCredit = (): void => {
+    const { noticeCredit } = epochs;
+    if (renewing === noticeCredit || !noticeCredit.isUsed) return;
+    renewing = noticeCredit;
+    outbox.control(() => {
+      renewing = undefined;
+      const limit = noticeCredit.renew();
+      return limit === undefined ? undefined : { kind: "noticeCredit", limit };
+    });
+  };
 
   const end = (next: SessionState, reason: NegotiatorError): void => {
     const sentNotices = sequence.unacknowledgedNotices;
@@ -122,8 +137,7 @@ export function createConversation(options: ConversationOptions): Conversation {
     take: (message, bytes) => inbox.take(message, bytes),
     tick() {
       inbox.tick();
-      const limit = epochs.noticeCredit.renew();
-      if (limit !== undefined) outbox.control(fixed({ kind: "noticeCredit", limit }));
+      renewNoticeCredit();
     },
     next() {
       if (sequence.acknowledgement !== "due") return outbox.pull(sequence, epochs.noticeCredit);

@@ -83,9 +83,14 @@ function oldestRequest(command: string): Record<string, unknown> {
   return { command, arguments: [], keyword_arguments: {}, success: true, result: command };
 }
 
+/** Whether the method is that of a hello, and belongs to no session. */
+export function isReserved(method: string): boolean {
+  return method.startsWith(HELLO);
+}
+
 /** Whether the message is a hello. */
 export function isHello(message: Message): message is Request {
-  return message.kind === "request" && message.method.startsWith(HELLO);
+  return message.kind === "request" && isReserved(message.method);
 }
 
 /** Whether a hello only asks for the dialect. It begins no epoch, and its answer is a failure. */

@@ -1,11 +1,12 @@
 /** Takes the messages of an open session: checks their order, and hands each to its receiver. */
 import { NegotiatorError } from "../../errors.ts";
 import type { MessageOfCall, Calls } from "../calls/calls.ts";
+import { isReserved } from "./handshake.ts";
 import type { Limits } from "../../limits.ts";
 import { createAllowance } from "./allowance.ts";
 import type { ControlQueue } from "./control-queue.ts";
 import { clipText } from "../message.ts";
-import type { Message, MessageBody } from "../message.ts";
+import type { Attach, Message, MessageBody, Request } from "../message.ts";
 import type { NoticeCredit } from "./notice-credit.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Sequence } from "./sequence.ts";
@@ -53,8 +54,13 @@ export function createInbox(options: InboxOptions): Inbox {
   const takeCallMessage = (message: MessageOfCall): void => {
     const violation = calls.take(message);
     if (violation !== undefined) options.onInvalid(violation);
-    if (outbox.length > WAITING_CONTROLS)
+    if (outbox.controlCount > WAITING_CONTROLS)
       status.cut(new NegotiatorError("TOO_LARGE", "The peer does not read its answers"));
+  };
+
+  const refuseRequest = ({ id }: Request | Attach, error: NegotiatorError): void => {
+    options.onInvalid(error);
+    if (id !== undefined) calls.refuse(id, error);
   };
 
   const takeAcknowledgement = (received: number, bytes: number): void => {
@@ -82,20 +88,26 @@ export function createInbox(options: InboxOptions): Inbox {
         return;
       case "resync":
         if (side === "dialler") status.cut(new NegotiatorError("BAD_FRAME", "The peer has missed messages"));
+        else isAllowed(bytes);
         return;
       case "goodbye":
         options.onGoodbye(farewell(message.reason));
         return;
       case "notice":
-        if (options.getNoticeCredit().receive(bytes)) options.onNotice(message.method, message.params);
+        if (isReserved(message.method)) isAllowed(bytes);
+        else if (options.getNoticeCredit().receive(bytes)) options.onNotice(message.method, message.params);
         else options.onInvalid(TOO_MANY);
         return;
       case "invalid":
         options.onInvalid(message.error);
         if (message.id !== undefined) calls.refuse(message.id, message.error);
-        else if (message.call !== undefined) calls.breach(message.call, toBreach(message.error));
+        else if (message.call !== undefined) calls.breach(message.call, message.error);
         return;
       case "header":
+        return;
+      case "request":
+        if (isReserved(message.method)) refuseRequest(message, NO_SUCH_REQUEST);
+        else takeCallMessage(message);
         return;
       case "message":
         if (isAllowed(bytes)) takeCallMessage(message);
@@ -117,13 +129,11 @@ export function createInbox(options: InboxOptions): Inbox {
 
   const takeUnnumbered = (body: MessageBody, bytes: number): void => {
     if (body.kind === "failure") {
-      if (typeof body.id === "string") calls.markUnsent(body.id);
-      else isAllowed(bytes);
+      if (isAllowed(bytes) && typeof body.id === "string") calls.markUnsent(body.id);
     } else if (UNNUMBERED.has(body.kind)) takeBody(body, bytes);
     else {
-      options.onInvalid(NO_NUMBER);
-      if ((body.kind === "request" || body.kind === "attach") && body.id !== undefined)
-        calls.refuse(body.id, NO_NUMBER);
+      if (body.kind === "request" || body.kind === "attach") refuseRequest(body, NO_NUMBER);
+      else options.onInvalid(NO_NUMBER);
     }
   };
 
@@ -152,10 +162,10 @@ const UNNUMBERED: ReadonlySet<MessageBody["kind"]> = new Set([
 const TOO_MANY = new NegotiatorError("BUSY", "The peer sent more messages without an answer than it may");
 const NO_NUMBER = new NegotiatorError("BAD_REQUEST", 'Cannot take a message: it needs a number in "seq"');
 
-/** A message about a call that cannot be read breaks the protocol, whatever is wrong with it. */
-function toBreach({ message }: NegotiatorError): NegotiatorError {
-  return new NegotiatorError("BAD_FRAME", message);
-}
+const NO_SUCH_REQUEST = new NegotiatorError(
+  "UNKNOWN_METHOD",
+  "A session has no hellos among its requests: a hello begins with its marker",
+);
 
 function neverSent(): NegotiatorError {
   return new NegotiatorError("BAD_FRAME", "The peer acknowledged messages that were never sent");

@@ -10,9 +10,11 @@ export type NoticeCredit = {
   raise(limit: number): void;
   /** Counts a received notice. Returns false when it exceeds the credit that the peer has. */
   receive(lineBytes: number): boolean;
+  /** Whether the peer has used some of its credit. */
+  readonly isUsed: boolean;
   /**
-   * Returns the peer's new limit when it has used half of its credit. Called about once a second, so that
-   * notices cannot use up this side's time.
+   * Returns the peer's new limit when it has used some of its credit. Called about once a second, so that
+   * notices cannot use up this side's time. A rest of the credit could be too small for the next notice.
    */
   renew(): number | undefined;
 };
@@ -43,8 +45,11 @@ export function createNoticeCredit(options: { sendLimit: number; windowBytes: nu
       received += lineBytes + NOTICE_BYTES;
       return true;
     },
+    get isUsed() {
+      return receiveLimit - received < windowBytes;
+    },
     renew() {
-      if (receiveLimit - received > windowBytes / 2) return undefined;
+      if (receiveLimit - received === windowBytes) return undefined;
       receiveLimit = received + windowBytes;
       return receiveLimit;
     },

@@ -25,23 +25,30 @@ type NoticesOptions = {
 export function createNotices({ outlet, mostBytes, onLost }: NoticesOptions): Notices {
   const waiting: { notice: Notice; bytes: number }[] = [];
 
+  type Waiting = (typeof waiting)[number];
+  const isLost = ({ bytes }: Waiting): boolean => bytes > mostBytes();
+
   const take = (): Notice | undefined => {
     const first = waiting.shift();
     // A notice that waited for a session may meet a peer with a lower limit, which would refuse it.
-    if (first === undefined || first.bytes <= mostBytes()) return first?.notice;
+    if (first === undefined || !isLost(first)) return first?.notice;
     onLost(1);
     return undefined;
+  };
+
+  const submit = (one: Waiting): void => {
+    waiting.push(one);
+    outlet.notice({ bytes: one.bytes, isLost: () => isLost(one), take });
   };
 
   return {
     send(method, params) {
       const notice: Notice = { kind: "notice", method, params };
       const bytes = checkSendable(notice, mostBytes());
-      waiting.push({ notice, bytes });
-      outlet.notice({ bytes, take });
+      submit({ notice, bytes });
     },
     resubmit() {
-      for (const { bytes } of waiting) outlet.notice({ bytes, take });
+      for (const one of waiting.splice(0)) submit(one);
     },
     clear: () => waiting.splice(0).length,
   };

@@ -13,13 +13,21 @@ export type ControlMessage = () => MessageBody | undefined;
 /** A stream that may have something to send. */
 export type Sender = { call: CallId; stream: string; writer: WriterEnd };
 
-/** A notice that waits. `take` returns it when its turn has come; undefined when it cannot be sent. */
-export type WaitingNotice = { bytes: number; take: () => Notice | undefined };
+/**
+ * A notice that waits; its line has at most `bytes`. `isLost` is true if the present peer never takes it.
+ * `take` returns it when its turn has come; undefined when it is lost.
+ */
+export type WaitingNotice = { bytes: number; isLost: () => boolean; take: () => Notice | undefined };
 
 /** Takes the messages of calls and notices. */
 export type Outlet = {
   /** Adds a control message. With `call`, `removeCall` removes the message again. */
   control(message: ControlMessage, call?: CallId): void;
+  /**
+   * Adds the control message that begins a call: no data of the call's streams goes out before it.
+   * `removeCall` removes it unless it `outlives` the call.
+   */
+  begin(call: CallId, message: ControlMessage, outlives?: boolean): void;
   /** Adds a notice. `bytes` is the length of its line. */
   notice(notice: WaitingNotice): void;
   /** Adds a stream that has something to send. */
@@ -39,6 +47,8 @@ export function fixed(message: MessageBody): ControlMessage {
 export type Outbox = Outlet & {
   /** The number of waiting control messages and notices. */
   readonly length: number;
+  /** The number of waiting control messages. A notice waits for its own credit, also if the peer reads all. */
+  readonly controlCount: number;
   /**
    * Removes the next message, gives it a number in `sequence`, and returns its bytes. Returns undefined when
    * there is no message, or none that the peer takes now.
@@ -50,7 +60,7 @@ export type Outbox = Outlet & {
 
 /** Creates an empty outbox. `onOutput` is called when something was added. */
 export function createOutbox(onOutput: () => void): Outbox {
-  let controls: { make: ControlMessage; call: CallId | undefined }[] = [];
+  let controls: { make: ControlMessage; call?: CallId | undefined; begun?: CallId }[] = [];
   let notices: WaitingNotice[] = [];
   const senders = new Set<Sender>();
 
@@ -64,18 +74,19 @@ export function createOutbox(onOutput: () => void): Outbox {
   };
 
   const nextNotice = (credit: NoticeCredit): MessageBody | undefined => {
-    for (let [first] = notices; first !== undefined && credit.allows(first.bytes); [first] = notices) {
+    for (let [first] = notices; first !== undefined; [first] = notices) {
+      if (!first.isLost() && !credit.allows(first.bytes)) return undefined;
       notices.shift();
       const notice = first.take();
-      if (notice === undefined) continue;
-      credit.send(first.bytes);
-      return notice;
+      if (notice !== undefined) return notice;
     }
     return undefined;
   };
 
   const nextData = (): MessageBody | undefined => {
+    const held = controls.length === 0 ? undefined : new Set(controls.map(({ begun }) => begun));
     for (const sender of senders) {
+      if (held?.has(sender.call) === true) continue;
       // A set keeps the order of insertion, so a sender that is added again waits until all others had a
       // turn.
       senders.delete(sender);
@@ -94,8 +105,15 @@ export function createOutbox(onOutput: () => void): Outbox {
     get length() {
       return controls.length + notices.length;
     },
+    get controlCount() {
+      return controls.length;
+    },
     control(make, call) {
       controls.push({ make, call });
+      onOutput();
+    },
+    begin(call, make, outlives = false) {
+      controls.push({ make, begun: call, ...(outlives ? {} : { call }) });
       onOutput();
     },
     notice(notice) {
@@ -117,7 +135,11 @@ export function createOutbox(onOutput: () => void): Outbox {
         (sequence.hasRoom("other") ? nextControl() : undefined) ??
         nextNotice(credit) ??
         (sequence.hasRoom("data") ? nextData() : undefined);
-      return message === undefined ? undefined : sequence.number(message);
+      if (message === undefined) return undefined;
+      const bytes = sequence.number(message);
+      // The peer counts the line that it gets, which is shorter than the longest one.
+      if (message.kind === "notice") credit.send(bytes.length - 1);
+      return bytes;
     },
     clear() {
       controls = [];

@@ -113,6 +113,7 @@ export function createSession(options: SessionOptions): Session {
       dialling.sendHello();
     },
     detach() {
+      receiver.reset();
       invalidInput.reset();
       if (status.state !== "ended") status.cut(new NegotiatorError("CLOSED", "The channel was cut"));
     },

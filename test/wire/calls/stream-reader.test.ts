@@ -1,6 +1,7 @@
 /** A stream reader gives out every byte once, counts credit to the byte, and rejects invalid chunks. */
 import { describe, expect, test } from "bun:test";
 import { NegotiatorError } from "../../../src/errors.ts";
+import { createCreditPool } from "../../../src/wire/calls/credit-pool.ts";
 import { createReader } from "../../../src/wire/calls/stream-reader.ts";
 import type { ReaderEnd } from "../../../src/wire/calls/stream-reader.ts";
 import { rejectionOf } from "../../support/error-of.ts";
@@ -14,7 +15,7 @@ type Watched = ReaderEnd & { events: string[] };
 function watch(windowBytes = WINDOW): Watched {
   const events: string[] = [];
   const end = createReader({
-    windowBytes,
+    window: { firstBytes: windowBytes, mostBytes: windowBytes, pool: createCreditPool(0) },
     onCredit: () => events.push("credit"),
     onCancel: () => events.push("cancel"),
     onDone: () => events.push("done"),
@@ -36,7 +37,7 @@ describe("credit", () => {
     expect(end.reader.bytes).toBe(60);
     expect(end.receive(60, bytes(40))).toBeUndefined();
     expect(end.receive(100, bytes(1))?.code).toBe("BAD_FRAME");
-    expect(end.receive(100, bytes(0))).toBeUndefined();
+    expect(end.receive(100, bytes(0))?.code).toBe("BAD_FRAME");
   });
 
   test("a reader gives credit when half of its window was read, and not before", async () => {
@@ -61,7 +62,7 @@ describe("credit", () => {
   test("a reader gives no credit after the whole stream was received", async () => {
     const end = watch();
     end.receive(0, bytes(100));
-    end.finish({ bytes: 100 });
+    end.announce({ bytes: 100 });
     expect(await readAll(end)).toBe(100);
     expect(end.events).toEqual(["done"]);
   });
@@ -79,16 +80,45 @@ describe("invalid messages", () => {
     expect(end.receive(10, bytes(1))).toBeUndefined();
   });
 
-  test("an end may be repeated, but an end at another offset is rejected", () => {
+  test("an empty chunk is rejected", () => {
+    expect(watch().receive(0, bytes(0))?.code).toBe("BAD_FRAME");
+  });
+
+  test("an announced total may lie ahead and be repeated, and another one is rejected", () => {
     const end = watch();
     end.receive(0, bytes(10));
-    expect(end.finish({ bytes: 9 })?.code).toBe("BAD_FRAME");
-    expect(end.finish({ bytes: 12 })).toBeUndefined();
-    expect(end.finish({ bytes: 12 })).toBeUndefined();
-    expect(end.finish({ bytes: 13 })?.code).toBe("BAD_FRAME");
+    expect(end.announce({ bytes: 9 })?.code).toBe("BAD_FRAME");
+    expect(end.announce({ bytes: 12 })).toBeUndefined();
+    expect(end.announce({ bytes: 12 })).toBeUndefined();
+    expect(end.announce({ bytes: 13 })?.code).toBe("BAD_FRAME");
     expect(end.receive(10, bytes(3))?.code).toBe("BAD_FRAME");
     expect(end.isDone).toBe(false);
     expect(end.receive(10, bytes(2))).toBeUndefined();
+    expect([end.isDone, end.events]).toEqual([true, ["done"]]);
+  });
+
+  test("an end with more or fewer bytes than came is rejected", () => {
+    for (const total of [9, 11]) {
+      const end = watch();
+      end.receive(0, bytes(10));
+      expect(end.end({ bytes: total })?.code).toBe("BAD_FRAME");
+      expect(end.isDone).toBe(false);
+    }
+  });
+
+  test("an end with another total than the announced one is rejected", () => {
+    const end = watch();
+    end.receive(0, bytes(10));
+    end.announce({ bytes: 12 });
+    expect(end.end({ bytes: 10 })?.code).toBe("BAD_FRAME");
+  });
+
+  test("a second end and a chunk after the end are rejected", () => {
+    const end = watch();
+    end.receive(0, bytes(10));
+    expect(end.end({ bytes: 10 })).toBeUndefined();
+    expect(end.end({ bytes: 10 })?.code).toBe("BAD_FRAME");
+    expect(end.receive(10, bytes(1))?.code).toBe("BAD_FRAME");
     expect([end.isDone, end.events]).toEqual([true, ["done"]]);
   });
 });
@@ -101,14 +131,14 @@ describe("the iteration", () => {
     await settle();
     end.receive(10, bytes(20));
     await settle();
-    end.finish({ bytes: 30, truncated: true });
+    end.announce({ bytes: 30, truncated: true });
     expect(await length).toBe(30);
     expect(end.reader.isTruncated).toBe(true);
   });
 
   test("the iteration of an empty stream yields nothing", async () => {
     const end = watch();
-    end.finish({ bytes: 0 });
+    end.announce({ bytes: 0 });
     expect(await readAll(end)).toBe(0);
     expect(end.reader.isTruncated).toBe(false);
   });
@@ -126,7 +156,7 @@ describe("the iteration", () => {
   test("a failure after the end of the stream does not make the iteration throw", async () => {
     const end = watch();
     end.receive(0, bytes(10));
-    end.finish({ bytes: 10 });
+    end.announce({ bytes: 10 });
     end.fail(new NegotiatorError("CLOSED", "gone"));
     expect(await readAll(end)).toBe(10);
   });
@@ -141,7 +171,7 @@ describe("a cancel", () => {
     expect(end.events).toEqual(["cancel", "done"]);
     expect(await readAll(end)).toBe(0);
     expect(end.receive(10, bytes(1000))).toBeUndefined();
-    expect(end.finish({ bytes: 3 })).toBeUndefined();
+    expect(end.announce({ bytes: 3 })).toBeUndefined();
     expect(end.events).toEqual(["cancel", "done"]);
   });
 
@@ -156,70 +186,70 @@ describe("a cancel", () => {
   test("cancel after the end of the stream sends no stop", async () => {
     const end = watch();
     end.receive(0, bytes(10));
-    end.finish({ bytes: 10 });
+    end.announce({ bytes: 10 });
     end.reader.cancel();
     expect(end.events).toEqual(["done"]);
     expect(await readAll(end)).toBe(0);
   });
 });
 
-describe("a jump", () => {
-  test("a jump counts the skipped bytes as missed and gives a whole window", async () => {
+describe("a beginning at an offset", () => {
+  test("a beginning at an offset counts the skipped bytes as missed and gives a whole window", async () => {
     const end = watch();
-    expect(end.jump(40)).toBeUndefined();
+    expect(end.begin(40)).toBeUndefined();
     expect([end.reader.missedBytes, end.reader.bytes, end.limit]).toEqual([40, 0, 140]);
     expect(end.receive(0, bytes(1))?.code).toBe("BAD_FRAME");
     expect(end.receive(40, bytes(100))).toBeUndefined();
-    end.finish({ bytes: 140 });
+    end.announce({ bytes: 140 });
     expect(await readAll(end)).toBe(100);
     expect(end.reader.bytes).toBe(100);
   });
 
-  test("a jump to offset 0 changes nothing", () => {
+  test("a beginning at an offset to offset 0 changes nothing", () => {
     const end = watch();
-    expect(end.jump(0)).toBeUndefined();
+    expect(end.begin(0)).toBeUndefined();
     expect([end.reader.missedBytes, end.limit]).toEqual([0, 100]);
   });
 
-  test("a jump after the first byte is rejected and changes nothing", async () => {
+  test("a beginning at an offset after the first byte is rejected and changes nothing", async () => {
     const end = watch();
     end.receive(0, bytes(50));
     await end.reader[Symbol.asyncIterator]().next();
-    for (const offset of [200, 50, 10, 0]) expect(end.jump(offset)?.code).toBe("BAD_FRAME");
+    for (const offset of [200, 50, 10, 0]) expect(end.begin(offset)?.code).toBe("BAD_FRAME");
     expect([end.reader.missedBytes, end.reader.bytes, end.limit]).toEqual([0, 50, 150]);
     expect(end.receive(50, bytes(100))).toBeUndefined();
   });
 
-  test("a second jump is rejected", () => {
+  test("a second beginning is rejected", () => {
     const end = watch();
-    end.jump(40);
-    expect(end.jump(50)?.code).toBe("BAD_FRAME");
+    end.begin(40);
+    expect(end.begin(50)?.code).toBe("BAD_FRAME");
     expect([end.reader.missedBytes, end.limit]).toEqual([40, 140]);
   });
 
-  test("a jump to the end of the stream ends it without bytes", async () => {
+  test("a beginning at an offset to the end of the stream ends it without bytes", async () => {
     const end = watch();
-    end.jump(40);
-    end.finish({ bytes: 40 });
+    end.begin(40);
+    end.announce({ bytes: 40 });
     expect(await readAll(end)).toBe(0);
     expect(end.reader.missedBytes).toBe(40);
   });
 
-  test("repeated jumps give no credit for bytes that were not read", () => {
+  test("repeated beginnings give no credit for bytes that were not read", () => {
     const end = watch();
     let queuedBytes = 0;
     for (let round = 1; round <= 50; round++) {
       const offset = end.reader.bytes + end.reader.missedBytes;
       if (end.receive(offset, bytes(WINDOW)) === undefined) queuedBytes += WINDOW;
-      end.jump(offset + WINDOW + 1);
+      end.begin(offset + WINDOW + 1);
     }
     expect(queuedBytes).toBeLessThanOrEqual(2 * WINDOW);
   });
 
-  test("a jump beyond the end is rejected and the stream still ends", () => {
+  test("a beginning at an offset beyond the end is rejected and the stream still ends", () => {
     const end = watch();
-    end.finish({ bytes: 10 });
-    expect(end.jump(20)?.code).toBe("BAD_FRAME");
+    end.announce({ bytes: 10 });
+    expect(end.begin(20)?.code).toBe("BAD_FRAME");
     expect(end.receive(0, bytes(10))).toBeUndefined();
     expect(end.isDone).toBe(true);
   });

@@ -5,7 +5,7 @@ import { createWriter } from "../../../src/wire/calls/stream-writer.ts";
 import type { WriterEnd } from "../../../src/wire/calls/stream-writer.ts";
 import { rejectionOf } from "../../support/error-of.ts";
 
-const CHUNK = 32 * 1024;
+const CHUNK = 64 * 1024;
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 function open(creditBytes: number): WriterEnd & { readies: number[]; dones: number[] } {
@@ -62,7 +62,7 @@ describe("credit", () => {
 });
 
 describe("chunks", () => {
-  test("a chunk has at most 32 KiB and never joins two writes", () => {
+  test("a chunk has at most 64 KiB and never joins two writes", () => {
     const end = open(1e6);
     void end.writer.write(new Uint8Array(CHUNK + 1));
     void end.writer.write(new Uint8Array(3));

@@ -1,7 +1,8 @@
 /** The tests that every dialect must pass, made from a table of its messages and their bytes. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { NegotiatorError } from "../../../src/errors.ts";
+import { createObjectFramer } from "../../../src/peers/object-framer.ts";
 import type { Envelope } from "../../../src/wire/envelope.ts";
-import { createFramer } from "../../../src/wire/frames/framing.ts";
 import { parseJsonObject } from "../../../src/wire/json.ts";
 import type { Message } from "../../../src/wire/message.ts";
 import { errorOf } from "../../support/error-of.ts";
@@ -106,11 +107,11 @@ export function describeEnvelope(table: EnvelopeTable): void {
 }
 
 function readAll(envelope: Envelope, pieces: readonly Uint8Array[]): Message[] {
-  const framer = createFramer(LIMITS);
-  const frames = pieces.flatMap((piece) => [...framer.push(piece)]);
-  return frames.map((frame) => {
-    if (frame.kind === "fault") throw frame.error;
-    return envelope.decode(parseJsonObject(frame.bytes));
+  const framer = createObjectFramer(LIMITS);
+  const objects = pieces.flatMap((piece) => [...framer.push(piece)]);
+  return objects.map((object) => {
+    if (object instanceof NegotiatorError) throw object;
+    return envelope.decode(object);
   });
 }
 

@@ -1,8 +1,11 @@
 /** An endless frame costs bounded memory, and work in proportion to its bytes. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { heapStats } from "bun:jsc";
-import { createFramer } from "../../../src/wire/frames/framing.ts";
+import { createDiallerReader } from "../../../src/wire/frames/dialler-reader.ts";
+import { createListenerReader } from "../../../src/wire/frames/listener-reader.ts";
+import type { FrameReader } from "../../../src/wire/frames/listener-reader.ts";
 import { processorMsOf } from "../../support/processor-time.ts";
+import { answer, hello, readPieces, WHOLE } from "./torn-frames.ts";
 
 /** A busy machine needs long for hundreds of megabytes. */
 setDefaultTimeout(240_000);
@@ -10,68 +13,106 @@ setDefaultTimeout(240_000);
 const MIB = 1024 * 1024;
 const LIMITS = { lineBytes: MIB, lengthPrefixedBytes: 16 * MIB };
 const FILLER = new Uint8Array(64 * 1024).fill(0x78);
-const BEGINNINGS = { line: '{"a":"', object: '99999999999\n{"a":"' } as const;
-type Beginning = keyof typeof BEGINNINGS;
+const CHUNK =
+  '{"jsonrpc":"2.0","seq":1,"method":"stream.data","params":' +
+  '{"call":"c","stream":"s","offset":0,"bytes":65536,"crc32":1}}\n';
 
-function push(beginning: Beginning, bytes: number, pieceBytes: number): number {
-  const framer = createFramer(LIMITS);
-  const start = new TextEncoder().encode(BEGINNINGS[beginning]);
-  const piece = FILLER.subarray(0, pieceBytes);
-  let frames = [...framer.push(start)].length;
-  for (let sent = 0; sent < bytes; sent += pieceBytes) frames += [...framer.push(piece)].length;
-  return frames;
+const openListener = (limits = LIMITS): FrameReader => {
+  const reader = createListenerReader(limits, { isOnPort: true, acceptsRaw: () => true });
+  readPieces(reader, hello("n"), WHOLE);
+  return reader;
+};
+/** Each begins a frame that takes the filler, or gives up in it. */
+const OPEN: Readonly<Record<string, (limits?: typeof LIMITS) => FrameReader>> = {
+  line: (limits) => begin(openListener(limits), '{"jsonrpc":"2.0","a":"'),
+  "line before the first hello": (limits = LIMITS) =>
+    begin(createListenerReader(limits, { isOnPort: true, acceptsRaw: () => true }), '{"jsonrpc":"2.0","a":"'),
+  request: (limits) => begin(openListener(limits), '99999999999\n{"method": "'),
+  "request within the limit": (limits = LIMITS) =>
+    begin(openListener(limits), `${limits.lengthPrefixedBytes}\n{"method": "`),
+  hello: (limits) => begin(openListener(limits), '{"method": "negotiate:'),
+  chunk: (limits) => begin(openListener(limits), CHUNK),
+  answer(limits = LIMITS) {
+    const reader = createDiallerReader(limits, { isOnPort: true, acceptsRaw: () => true });
+    reader.expectAnswer("nonce");
+    return begin(reader, '\n{"jsonrpc":"2.0","id":"nonce","result":{"a":"');
+  },
+  "flood of no answer"(limits = LIMITS) {
+    const reader = createDiallerReader(limits, { isOnPort: true, acceptsRaw: () => true });
+    reader.expectAnswer("nonce");
+    return reader;
+  },
+  "line to a dialler"(limits = LIMITS) {
+    const reader = createDiallerReader(limits, { isOnPort: true, acceptsRaw: () => true });
+    reader.expectAnswer("new9");
+    readPieces(reader, answer("new9"), WHOLE);
+    return begin(reader, '{"jsonrpc":"2.0","a":"');
+  },
+};
+
+function begin(reader: FrameReader, text: string): FrameReader {
+  readPieces(reader, Buffer.from(text), WHOLE);
+  return reader;
 }
 
-const names = Object.keys(BEGINNINGS).filter((name): name is Beginning => Object.hasOwn(BEGINNINGS, name));
+function push(open: () => FrameReader, bytes: number, pieceBytes: number): number {
+  const reader = open();
+  let readings = 0;
+  for (let sent = 0; sent < bytes; sent += pieceBytes)
+    readings += [...reader.push(FILLER.subarray(0, pieceBytes))].length;
+  return readings;
+}
 
-describe.each(names)("an endless frame (%s)", (beginning) => {
-  test(`an endless ${beginning} of 100 MiB holds no more memory than its limit`, () => {
-    const framer = createFramer(LIMITS);
-    expect([...framer.push(new TextEncoder().encode(BEGINNINGS[beginning]))]).toEqual([]);
+describe.each(Object.entries(OPEN))("an endless %s", (name, open) => {
+  test(`an endless ${name} of 60 MiB holds no more memory than its limit, and is reported once`, () => {
+    const reader = open();
     const before = heldBytes();
     let most = 0;
-    for (let sent = 0; sent < 100 * MIB; sent += FILLER.length) {
-      expect([...framer.push(FILLER)].length).toBeLessThan(2);
+    let readings = 0;
+    for (let sent = 0; sent < 60 * MIB; sent += FILLER.length) {
+      readings += [...reader.push(FILLER)].length;
       if (sent % (4 * MIB) === 0) most = Math.max(most, heldBytes() - before);
     }
+    expect(readings).toBeLessThan(2);
     expect(heldBytes() - before).toBeLessThan(4 * MIB);
     expect(most).toBeLessThan(3 * LIMITS.lengthPrefixedBytes);
-    expect([...framer.push(new TextEncoder().encode('"}\n{"b":1}\n'))].at(-1)?.kind).toBe("message");
   });
 
-  test(`an endless ${beginning} in single bytes holds no more memory than its limit`, () => {
-    const framer = createFramer({ lineBytes: 64 * 1024, lengthPrefixedBytes: 64 * 1024 });
-    expect([...framer.push(new TextEncoder().encode(BEGINNINGS[beginning]))]).toEqual([]);
+  test(`an endless ${name} in single bytes holds no more memory than its limit`, () => {
+    const reader = open({ lineBytes: 64 * 1024, lengthPrefixedBytes: 64 * 1024 });
     const before = heldBytes();
-    let faults = 0;
-    for (let sent = 0; sent < 2 * MIB; sent++) faults += [...framer.push(FILLER.subarray(0, 1))].length;
-    expect(faults).toBeLessThan(2);
+    let readings = 0;
+    for (let sent = 0; sent < MIB / 2; sent++) readings += [...reader.push(FILLER.subarray(0, 1))].length;
+    expect(readings).toBeLessThan(2);
     expect(heldBytes() - before).toBeLessThan(4 * MIB);
   });
 
   test.each([
-    [1, 256 * 1024],
-    [64 * 1024, 12 * MIB],
-  ])(`an endless ${beginning} in pieces of %i bytes costs work in proportion`, (pieceBytes, bytes) => {
-    const twice = processorMsOf(() => push(beginning, 2 * bytes, pieceBytes));
-    const once = processorMsOf(() => push(beginning, bytes, pieceBytes));
-    expect(twice / once).toBeLessThan(3);
-  });
-
-  test(`an endless ${beginning} is reported at most once`, () => {
-    const frames = push(beginning, 20 * MIB, 64 * 1024);
-    expect(frames).toBe(beginning === "object" ? 1 : 0);
+    [16, 64 * 1024],
+    [64 * 1024, 3 * MIB],
+  ])(`an endless ${name} in pieces of %i bytes costs work in proportion`, (pieceBytes, bytes) => {
+    const four = processorMsOf(() => push(open, 4 * bytes, pieceBytes));
+    const once = processorMsOf(() => push(open, bytes, pieceBytes));
+    // Work that grows with the square of the bytes would take sixteen times as long.
+    expect(four / once).toBeLessThan(8);
   });
 });
 
-test("1000 faults share one error, and frames that are not asked for are not cut", () => {
-  const framer = createFramer(LIMITS);
-  const faults = [...framer.push(new TextEncoder().encode("1\n".repeat(1000)))];
-  expect(faults).toHaveLength(999);
-  expect(new Set(faults.map((frame) => frame.kind === "fault" && frame.error)).size).toBe(1);
+test("1000 lengths without requests are ignored, and one torn chunk is one reading", () => {
+  const reader = createListenerReader(LIMITS, { isOnPort: true, acceptsRaw: () => true });
+  expect(readPieces(reader, Buffer.from("1\n".repeat(1000)), WHOLE)).toEqual([]);
+  expect(readPieces(openListener(), Buffer.from(`${CHUNK}${"x".repeat(70_000)}\n`), 100)).toEqual([
+    "broken BAD_FRAME",
+  ]);
+});
+
+test("readings that are not asked for are not made", () => {
+  const reader = openListener();
   let seen = 0;
-  for (const _ of framer.push(new TextEncoder().encode("1\n".repeat(1000)))) if (++seen === 3) break;
-  expect([...framer.push(new TextEncoder().encode("{}\n"))]).toMatchObject([{ kind: "message" }]);
+  const pings = '{"jsonrpc":"2.0","method":"session.ping"}\n'.repeat(1000);
+  for (const _ of reader.push(Buffer.from(pings))) if (++seen === 3) break;
+  reader.reset();
+  expect([seen, readPieces(reader, hello("m"), 7)]).toEqual([3, ["hello m"]]);
 });
 
 function heldBytes(): number {

@@ -103,7 +103,7 @@ describe("notices of a lost session", () => {
     peer.session.detach();
     peer.session.notify("long", "x".repeat(200_000));
     peer.session.notify("short");
-    const sent = peer.greet({ limits: { lineBytes: 128 * 1024 } });
+    const sent = peer.greet({ limits: { lineBytes: 128 * 1024, noticeBytes: 256 * 1024 } });
     expect(sent.map(({ method }) => method)).toEqual([undefined, "short"]);
     expect(lost).toEqual([1]);
   });

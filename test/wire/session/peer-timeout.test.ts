@@ -28,8 +28,8 @@ describe("an open session", () => {
 
   test("after abandonAfterMs a listener ends its session, and detached calls go on", () => {
     const peer = createOpenListener();
-    peer.count({ id: 1, method: "m" });
-    peer.count({ id: 2, method: "m", isDetached: true });
+    peer.count({ id: "1", method: "m" });
+    peer.count({ id: "2", method: "m", isDetached: true });
     for (let second = 0; second < 119; second++) peer.tick(1000);
     expect([peer.session.state, peer.session.isResponsive]).toEqual(["open", false]);
     peer.tick(1000);
@@ -42,7 +42,7 @@ describe("an open session", () => {
 
   test("after abandonAfterMs a listener also ends a session that a gap has cut", () => {
     const peer = createOpenListener();
-    peer.count({ id: 1, method: "m" });
+    peer.count({ id: "1", method: "m" });
     peer.say({ seq: 99, method: "event.a" });
     expect(peer.session.state).toBe("cut");
     for (let second = 0; second < 120; second++) peer.tick(1000);
@@ -52,23 +52,23 @@ describe("an open session", () => {
 
   test("a session that a python-negotiator has cut ends without sending a byte", () => {
     const peer = createOpenListener();
-    peer.count({ id: 1, method: "m" });
+    peer.count({ id: "1", method: "m" });
     peer.send('37\n{"method": "list_commands", "kw": {}}');
     expect(peer.session.state).toBe("cut");
     for (let second = 0; second < 300; second++) peer.tick(1000);
     expect([peer.session.state, peer.drain()]).toEqual(["idle", []]);
   });
 
-  test("20,000 pings without a reader get one pong", () => {
+  test("800 pings without a reader get one pong", () => {
     const peer = createOpenListener();
-    for (let count = 0; count < 20_000; count++) peer.say({ method: "session.ping" });
+    for (let count = 0; count < 800; count++) peer.say({ method: "session.ping" });
     expect(peer.drain().map(({ method }) => method)).toEqual(["session.pong"]);
   });
 
   test("1000 messages from a peer that reads nothing get one acknowledgement of all", () => {
     const peer = createOpenListener();
     for (let second = 0; second < 1000; second++) {
-      peer.count({ method: "event.a", params: {} });
+      peer.count({ id: "none", result: 1 });
       peer.tick(1000);
     }
     expect(peer.drain()).toEqual([{ jsonrpc: "2.0", method: "session.ack", params: { received: 1000 } }]);
@@ -83,31 +83,31 @@ describe("an open session", () => {
     expect(peer.session.state).toBe("open");
   });
 
-  test("an acknowledgement is sent with the next tick, or at once after 16 messages", () => {
+  test("an acknowledgement is sent with the next tick, or at once after 32 messages", () => {
     const peer = createOpenListener();
-    peer.count({ method: "event.a", params: {} });
+    peer.count({ id: "none", result: 1 });
     expect(peer.drain()).toEqual([]);
     peer.tick(1000);
     expect(peer.drain()).toEqual([{ jsonrpc: "2.0", method: "session.ack", params: { received: 1 } }]);
-    for (let count = 0; count < 16; count++) peer.count({ method: "event.a", params: {} });
-    expect(peer.drain()).toEqual([{ jsonrpc: "2.0", method: "session.ack", params: { received: 17 } }]);
+    for (let count = 0; count < 32; count++) peer.count({ id: "none", result: 1 });
+    expect(peer.drain()).toEqual([{ jsonrpc: "2.0", method: "session.ack", params: { received: 33 } }]);
   });
 });
 
 test("cancelServed cancels calls that are not detached, and a resumed peer gets all answers", () => {
   const peer = createOpenDialler();
-  peer.count({ id: 1, method: "m" });
-  peer.count({ id: 2, method: "m", isDetached: true });
+  peer.count({ id: "1", method: "m" });
+  peer.count({ id: "2", method: "m", isDetached: true });
   peer.session.detach();
   peer.session.cancelServed("it sent nothing");
   expect(peer.calls.map(({ signal }) => signal.aborted)).toEqual([true, false]);
   peer.calls[0]?.fail(new NegotiatorError("CANCELLED", "cancelled"));
   peer.session.dial();
   peer.welcome({ received: 0 });
-  const answers = peer.drain().filter(({ id }) => id === 1);
+  const answers = peer.drain().filter(({ id }) => id === "1");
   expect(answers).toMatchObject([{ error: { data: { code: "CANCELLED" } } }]);
   peer.calls[1]?.respond("done");
-  expect(peer.drain()).toMatchObject([{ id: 2, result: "done" }]);
+  expect(peer.drain()).toMatchObject([{ id: "2", result: "done" }]);
 });
 
 test("a dialler cuts the session of an unresponsive peer, and its calls wait for the next hello", () => {

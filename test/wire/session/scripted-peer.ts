@@ -1,6 +1,6 @@
 /** One session, and a peer whose bytes the test writes. */
 import type { IncomingCall } from "../../../src/wire/calls/incoming-call.ts";
-import { encodeHello, encodeWelcome } from "../../../src/wire/session/handshake.ts";
+import { encodeHello, encodeWelcome, PROTOCOL_VERSIONS } from "../../../src/wire/session/handshake.ts";
 import type { Hello, Welcome } from "../../../src/wire/session/handshake.ts";
 import { isJsonObject } from "../../../src/wire/json.ts";
 import type { JsonObject } from "../../../src/wire/json.ts";
@@ -18,6 +18,8 @@ export type ScriptedPeer = {
   readonly notices: { method: string; params: unknown }[];
   readonly foreign: JsonObject[];
   readonly states: SessionState[];
+  /** The number of the last numbered message. */
+  seq: number;
   /** Time on the session's clock. */
   nowMs: number;
   send(bytes: Uint8Array | string): void;
@@ -30,7 +32,7 @@ export type ScriptedPeer = {
   /** Sends a hello, and numbers messages from 1 again. Returns the messages that the session sends. */
   greet(changes?: HelloChanges): JsonObject[];
   /** Answers the hello that the session has to send. */
-  welcome(changes?: Partial<Welcome["session"]>): void;
+  welcome(changes?: Partial<Welcome["session"]>, capabilities?: string[]): void;
   /** Moves the session's clock. */
   tick(afterMs: number): void;
 };
@@ -51,7 +53,7 @@ function isLegacyMessage(object: JsonObject): boolean {
 }
 
 const AGENT = { name: "scripted", version: "0", role: "test" };
-const PEER_LIMITS = { lineBytes: 1024 * 1024 };
+const PEER_LIMITS = { lineBytes: 1024 * 1024, noticeBytes: 256 * 1024 };
 
 /** Creates a listener, or a dialler by its option, and its peer. */
 export function createScriptedPeer({ limits, ...options }: ScriptedOptions = {}): ScriptedPeer {
@@ -60,7 +62,6 @@ export function createScriptedPeer({ limits, ...options }: ScriptedOptions = {})
   const foreign: JsonObject[] = [];
   const states: SessionState[] = [];
   let ids = 0;
-  let seq = 0;
   let hellos = 0;
 
   const session = createSession({
@@ -89,11 +90,12 @@ export function createScriptedPeer({ limits, ...options }: ScriptedOptions = {})
     notices,
     foreign,
     states,
+    seq: 0,
     nowMs: 0,
     send: (bytes) =>
       session.receive(typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes, peer.nowMs),
     say: (members) => peer.send(`${JSON.stringify({ jsonrpc: "2.0", ...members })}\n`),
-    count: (members) => peer.say({ seq: ++seq, ...members }),
+    count: (members) => peer.say({ seq: ++peer.seq, ...members }),
     drain() {
       const sent: JsonObject[] = [];
       for (let bytes = session.next(); bytes !== undefined; bytes = session.next()) sent.push(read(bytes));
@@ -101,11 +103,11 @@ export function createScriptedPeer({ limits, ...options }: ScriptedOptions = {})
     },
     greet({ session: names, ...changes } = {}) {
       const nonce = `nonce-${++hellos}`;
-      seq = 0;
+      peer.seq = 0;
       peer.send(
         encodeHello({
           nonce,
-          versions: { min: 1, max: 1 },
+          versions: PROTOCOL_VERSIONS,
           capabilities: [],
           agent: AGENT,
           limits: PEER_LIMITS,
@@ -115,14 +117,14 @@ export function createScriptedPeer({ limits, ...options }: ScriptedOptions = {})
       );
       return peer.drain();
     },
-    welcome(changes) {
+    welcome(changes, capabilities = []) {
       const [hello] = peer.drain();
       const nonce = String(hello?.["id"]);
-      seq = changes?.received === undefined ? 0 : seq;
+      if (changes?.received === undefined) peer.seq = 0;
       peer.send(
         encodeWelcome(nonce, {
-          version: 1,
-          capabilities: [],
+          version: PROTOCOL_VERSIONS.max,
+          capabilities,
           agent: AGENT,
           limits: PEER_LIMITS,
           session: { id: sessionOf(hello), instance: "listener-1", received: 0, ...changes },
@@ -164,9 +166,13 @@ function sessionOf(hello: JsonObject | undefined): string {
   return isJsonObject(session) ? String(session["id"]) : "";
 }
 
-/** Returns the object in a line or a length-prefixed frame. */
+/** Returns the object in a line or a length-prefixed frame; a raw chunk gets its bytes as `payload`. */
 function read(bytes: Uint8Array): JsonObject {
-  const text = new TextDecoder().decode(bytes);
-  const object: JsonObject = JSON.parse(text.slice(text.indexOf("{")));
-  return object;
+  const text = Buffer.from(bytes).toString("latin1");
+  const start = text.indexOf("{");
+  const end = text.indexOf("\n", start);
+  const lineEnd = end === -1 ? bytes.length : end;
+  const object: JsonObject = JSON.parse(new TextDecoder().decode(bytes.subarray(start, lineEnd)));
+  const payload = bytes.subarray(lineEnd + 1, -1);
+  return payload.length === 0 ? object : { ...object, payload };
 }

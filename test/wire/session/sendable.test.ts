@@ -1,5 +1,7 @@
 /** A message that the peer could not read gets no number, so the session goes on. */
 import { describe, expect, test } from "bun:test";
+import { DEFAULT_LIMITS } from "../../../src/limits.ts";
+import { createServedCalls } from "../../../src/wire/calls/served-calls.ts";
 import { native } from "../../../src/wire/dialects/native.ts";
 import type { MessageBody } from "../../../src/wire/message.ts";
 import { checkSendable, findExcess } from "../../../src/wire/session/sendable.ts";
@@ -24,21 +26,24 @@ const UNREADABLE: readonly [name: string, value: unknown][] = [
 
 describe("checkSendable", () => {
   test.each(UNREADABLE)("a result with %s throws BAD_REQUEST", (_, value) => {
-    expect(errorOf(() => checkSendable({ kind: "result", id: 1, result: value }, LINE_BYTES)).code).toBe(
+    expect(errorOf(() => checkSendable({ kind: "result", id: "1", result: value }, LINE_BYTES)).code).toBe(
       "BAD_REQUEST",
     );
   });
 
   const requests: readonly [name: string, message: MessageBody][] = [
-    ["with a reserved method", { kind: "request", id: 1, method: "session.ping", params: {} }],
+    ["with a reserved method", { kind: "request", id: "1", method: "session.ping", params: {} }],
     ["with a method in a reserved namespace", { kind: "notice", method: "stream.x", params: {} }],
-    ["with the method of a hello", { kind: "request", id: 1, method: "negotiate:n", params: {} }],
-    ["with a blank in its method", { kind: "request", id: 1, method: "a b", params: {} }],
+    ["with the method of a hello", { kind: "request", id: "1", method: "negotiate:n", params: {} }],
+    ["with a blank in its method", { kind: "request", id: "1", method: "a b", params: {} }],
     ["with an id of 65 characters", { kind: "request", id: "i".repeat(65), method: "m", params: {} }],
-    ["with a timeout of 0", { kind: "request", id: 1, method: "m", params: {}, timeoutMs: 0 }],
+    [
+      "with a timeout of half a millisecond",
+      { kind: "request", id: "1", method: "m", params: {}, timeoutMs: 0.5 },
+    ],
     [
       "with capitals in a stream name",
-      { kind: "request", id: 1, method: "m", params: {}, streams: { read: {}, write: ["STDIN"] } },
+      { kind: "request", id: "1", method: "m", params: {}, streams: { read: {}, write: ["STDIN"] } },
     ],
   ];
   test.each(requests)("a message %s throws BAD_REQUEST", (_, message) => {
@@ -47,7 +52,7 @@ describe("checkSendable", () => {
 
   test("a message with more values than a peer reads throws BAD_REQUEST", () => {
     const result = Array.from({ length: 140_000 }, () => 0);
-    const error = errorOf(() => checkSendable({ kind: "result", id: 1, result }, 1024 * 1024));
+    const error = errorOf(() => checkSendable({ kind: "result", id: "1", result }, 1024 * 1024));
     expect(error).toMatchObject({
       code: "BAD_REQUEST",
       message: expect.stringContaining("more than 131072 values"),
@@ -55,8 +60,8 @@ describe("checkSendable", () => {
   });
 
   test("the error of checkSendable gives the reason why a peer would refuse the message", () => {
-    const message: MessageBody = { kind: "request", id: 1, method: "m", params: {}, timeoutMs: 0 };
-    expect(errorOf(() => checkSendable(message, LINE_BYTES)).message).toContain(">=1");
+    const message: MessageBody = { kind: "request", id: "1", method: "m", params: {}, timeoutMs: 0.5 };
+    expect(errorOf(() => checkSendable(message, LINE_BYTES)).message).toContain('"timeoutMs"');
   });
 
   test("a message one byte too long with the longest number throws TOO_LARGE", () => {
@@ -81,27 +86,29 @@ describe("an unencodable message", () => {
   });
 
   test.each(UNREADABLE)(
-    "parameters, progress and a notice with %s throw BAD_REQUEST, and the session goes on",
+    "parameters, a message in a call and a notice with %s throw BAD_REQUEST, and the session goes on",
     async (_, value) => {
       const link = await createLink();
       const values: unknown[] = [];
-      const call = link.host.call({ method: "m", onProgress: (progress) => values.push(progress) });
+      const call = link.host.call({ method: "m" });
+      call.listen((_, sent) => values.push(sent));
       await link.flow();
       expect(errorOf(() => link.host.call({ method: "m", params: value })).code).toBe("BAD_REQUEST");
+      expect(errorOf(() => call.send("x", value)).code).toBe("BAD_REQUEST");
       expect(errorOf(() => link.guest.notify("a", value)).code).toBe("BAD_REQUEST");
-      expect(errorOf(() => link.calls.guest[0]?.progress(value)).code).toBe("BAD_REQUEST");
+      expect(errorOf(() => link.calls.guest[0]?.send("x", value)).code).toBe("BAD_REQUEST");
       link.calls.guest[0]?.respond(1);
       await expectOpen(link);
       expect([values, (await call.answer).result, link.host.outgoingCount]).toEqual([[], 1, 0]);
     },
   );
 
-  test("progress and a notice longer than a line throw TOO_LARGE, and the session goes on", async () => {
+  test("messages in calls and notices longer than a line throw, and the session goes on", async () => {
     const link = await createLink({ lineBytes: LINE_BYTES });
     const call = link.host.call({ method: "m" });
     await link.flow();
     const long = "x".repeat(LINE_BYTES);
-    expect(errorOf(() => link.calls.guest[0]?.progress(long)).code).toBe("TOO_LARGE");
+    expect(errorOf(() => link.calls.guest[0]?.send("x", long)).code).toBe("TOO_LARGE");
     expect(errorOf(() => link.guest.notify("a", long)).code).toBe("TOO_LARGE");
     link.calls.guest[0]?.respond(1);
     await expectOpen(link);
@@ -109,7 +116,7 @@ describe("an unencodable message", () => {
   });
 
   test("notices almost as long as a line arrive with their numbers, and the session goes on", async () => {
-    const link = await createLink({ lineBytes: LINE_BYTES });
+    const link = await createLink({ lineBytes: LINE_BYTES, noticeCreditBytes: 64 * 1024 * 1024 });
     for (let length = LINE_BYTES - 120; length < LINE_BYTES; length++) {
       try {
         link.host.notify("a", "x".repeat(length));
@@ -142,7 +149,7 @@ describe("an unencodable message", () => {
     for (let pad = 300; pad < 420; pad++) {
       const peer = createScriptedPeer();
       peer.greet();
-      peer.count({ id: 9, method: "m", timeoutMs: `${"x".repeat(pad)}😀` });
+      peer.count({ id: "9", method: "m", timeoutMs: `${"x".repeat(pad)}😀` });
       for (const sent of peer.drain()) expect(JSON.stringify(sent)).not.toContain("\\ud83d");
     }
   });
@@ -168,12 +175,28 @@ describe("a peer with a lower lineBytes than before", () => {
     peer.calls[0]?.respond("x".repeat(200_000));
     peer.drain();
     peer.greet({ limits: { lineBytes: LINE_BYTES } });
-    peer.count({ id: "a", method: "m" });
+    peer.count({ id: "a", method: "call.attach" });
     expect(peer.drain()).toMatchObject([
-      { method: "call.attached" },
+      { method: "call.begin", params: { call: "a", offsets: {} } },
       { id: "a", error: { data: { code: "TOO_LARGE" } } },
     ]);
   });
+});
+
+test("the answer to a caller that attached in another session fits into that caller's line", () => {
+  const served = createServedCalls(DEFAULT_LIMITS);
+  const first = createScriptedPeer({ served });
+  first.greet();
+  first.count({ id: "a", method: "m", isDetached: true });
+  const second = createScriptedPeer({ served });
+  second.greet({ limits: { lineBytes: LINE_BYTES } });
+  second.count({ id: "a", method: "call.attach" });
+  first.calls[0]?.respond("x".repeat(200_000));
+  expect(first.drain()).toEqual([]);
+  expect(second.drain()).toMatchObject([
+    { method: "call.begin" },
+    { id: "a", error: { data: { code: "TOO_LARGE" } } },
+  ]);
 });
 
 /** Expects that both sessions are open and a notice arrives each way. */

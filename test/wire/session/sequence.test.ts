@@ -1,10 +1,24 @@
 /** The sequence numbers sent messages, checks received ones, and sends unacknowledged ones again. */
 import { describe, expect, test } from "bun:test";
+import { JSON_CHUNKS } from "../../../src/wire/dialects/native.ts";
+import type { ChunkForm } from "../../../src/wire/dialects/native.ts";
 import { createSequence } from "../../../src/wire/session/sequence.ts";
 import type { Sequence } from "../../../src/wire/session/sequence.ts";
 
-const ROOM = 1000;
+const ROOM = { unacknowledgedBytes: 1000, unacknowledgedDataBytes: 3000 };
+/** A sequence whose chunks are JSON. */
+const create = (limits = ROOM): Sequence => createSequence(limits, () => JSON_CHUNKS);
 const NOTICE = { kind: "notice", method: "m", params: "x".repeat(40) } as const;
+
+const CREDIT = { kind: "credit", call: "c".repeat(64), stream: "s", limit: 1 } as const;
+const DATA = {
+  kind: "data",
+  call: "c",
+  stream: "s",
+  offset: 0,
+  bytes: new Uint8Array(300).fill(65),
+} as const;
+const END = { kind: "end", call: "c".repeat(64), stream: "s", bytes: 1 } as const;
 
 const seqOf = (bytes: Uint8Array | undefined): unknown =>
   bytes === undefined ? undefined : JSON.parse(new TextDecoder().decode(bytes)).seq;
@@ -14,14 +28,14 @@ const resendAll = (sequence: Sequence): unknown[] => {
   return found;
 };
 const sent = (count: number): Sequence => {
-  const sequence = createSequence(ROOM);
+  const sequence = create();
   for (let index = 0; index < count; index++) sequence.number(NOTICE);
   return sequence;
 };
 
 describe("received messages", () => {
   test("received numbers count from 1: a repeated one is a duplicate, a skipped one a gap", () => {
-    const sequence = createSequence(ROOM);
+    const sequence = create();
     expect([1, 2, 2, 1, 4, 3, 4].map((seq) => sequence.take(seq, 10))).toEqual([
       "next",
       "next",
@@ -34,23 +48,23 @@ describe("received messages", () => {
     expect(sequence.received).toBe(4);
   });
 
-  test("an acknowledgement is due after 16 messages or 128 KiB, and pending before", () => {
-    const sequence = createSequence(ROOM);
+  test("an acknowledgement is due after 32 messages or 256 KiB, and pending before", () => {
+    const sequence = create();
     expect(sequence.acknowledgement).toBe("none");
-    for (let seq = 1; seq <= 15; seq++) sequence.take(seq, 1);
+    for (let seq = 1; seq <= 31; seq++) sequence.take(seq, 1);
     expect(sequence.acknowledgement).toBe("pending");
-    sequence.take(16, 1);
+    sequence.take(32, 1);
     expect(sequence.acknowledgement).toBe("due");
-    expect(sequence.acknowledge()).toBe(16);
+    expect(sequence.acknowledge()).toBe(32);
     expect(sequence.acknowledgement).toBe("none");
-    sequence.take(17, 128 * 1024 - 1);
+    sequence.take(33, 256 * 1024 - 1);
     expect(sequence.acknowledgement).toBe("pending");
-    sequence.take(18, 1);
+    sequence.take(34, 1);
     expect(sequence.acknowledgement).toBe("due");
   });
 
   test("flushAcknowledgement makes a pending acknowledgement due, and does nothing without one", () => {
-    const sequence = createSequence(ROOM);
+    const sequence = create();
     sequence.flushAcknowledgement();
     sequence.take(1, 1);
     expect(sequence.acknowledgement).toBe("pending");
@@ -65,7 +79,7 @@ describe("received messages", () => {
   });
 
   test("a duplicate and a gap need no acknowledgement", () => {
-    const sequence = createSequence(ROOM);
+    const sequence = create();
     sequence.take(1, 1);
     sequence.acknowledge();
     sequence.take(1, 1);
@@ -76,7 +90,7 @@ describe("received messages", () => {
 
 describe("sent messages", () => {
   test("sent messages are numbered from 1", () => {
-    const sequence = createSequence(ROOM);
+    const sequence = create();
     expect([seqOf(sequence.number(NOTICE)), seqOf(sequence.number(NOTICE))]).toEqual([1, 2]);
   });
 
@@ -96,49 +110,72 @@ describe("sent messages", () => {
     const sequence = sent(5);
     sequence.rewind(0);
     expect([seqOf(sequence.resend()), seqOf(sequence.resend())]).toEqual([1, 2]);
-    expect(sequence.release(1)).toBe(true);
+    expect(sequence.release(1)).toBe(1);
     expect(seqOf(sequence.resend())).toBe(3);
-    expect(sequence.release(4)).toBe(true);
+    expect(sequence.release(4)).toBe(3);
     expect(resendAll(sequence)).toEqual([5]);
   });
 
-  test.each(["release", "rewind"] as const)(
-    "%s returns false for numbers that the peer cannot have received",
-    (verb) => {
-      const sequence = sent(5);
-      sequence.release(2);
-      expect([-1, 0, 1, 6, 99].map((seq) => sequence[verb](seq))).toEqual([
-        false,
-        false,
-        false,
-        false,
-        false,
-      ]);
-      expect(sequence.unacknowledgedNotices).toBe(3);
-      expect([2, 3, 5, 5].map((seq) => sequence[verb](seq))).toEqual([true, true, true, true]);
-      expect(sequence.unacknowledgedNotices).toBe(0);
-    },
-  );
-
-  test("a sequence has room for one message beyond its bytes, and again after a release", () => {
-    const sequence = createSequence(ROOM);
-    let bytes = 0;
-    while (sequence.hasRoom) bytes += sequence.number(NOTICE).length;
-    const { length } = sequence.number(NOTICE);
-    expect(bytes).toBeGreaterThanOrEqual(ROOM);
-    expect(bytes - length).toBeLessThan(ROOM);
-    sequence.release(1);
-    expect<boolean>(sequence.hasRoom).toBe(false);
-    sequence.release(2);
-    expect<boolean>(sequence.hasRoom).toBe(true);
+  test("release returns the number of released messages, and undefined for messages never sent", () => {
+    const sequence = sent(5);
+    expect([0, 2, 1, 2, 6, 99, 4, 5, 5].map((seq) => sequence.release(seq))).toEqual([
+      0,
+      2,
+      0,
+      0,
+      undefined,
+      undefined,
+      2,
+      1,
+      0,
+    ]);
+    expect(sequence.unacknowledgedNotices).toBe(0);
   });
 
-  test("a sequence that is exactly full has no room", () => {
-    const { length } = createSequence(ROOM).number(NOTICE);
-    const sequence = createSequence(length);
-    sequence.number(NOTICE);
-    expect<boolean>(sequence.hasRoom).toBe(false);
+  test("rewind returns false for messages that were released or never sent, and changes nothing", () => {
+    const sequence = sent(5);
+    sequence.release(2);
+    expect([0, 1, 6, 99].map((seq) => sequence.rewind(seq))).toEqual([false, false, false, false]);
+    expect(sequence.unacknowledgedNotices).toBe(3);
+    expect([2, 3, 5, 5].map((seq) => sequence.rewind(seq))).toEqual([true, true, true, true]);
+    expect(sequence.unacknowledgedNotices).toBe(0);
+  });
+
+  test.each([
+    ["other", CREDIT],
+    ["data", DATA],
+    ["data", END],
+  ] as const)("a window of the kind %s has room for one message beyond its bytes", (kind, message) => {
+    const sequence = create();
+    const other = kind === "data" ? "other" : "data";
+    const roomBytes = kind === "data" ? ROOM.unacknowledgedDataBytes : ROOM.unacknowledgedBytes;
+    let bytes = 0;
+    let length = 0;
+    for (; sequence.hasRoom(kind); bytes += length) ({ length } = sequence.number(message));
+    expect(bytes).toBeGreaterThanOrEqual(roomBytes);
+    expect(bytes - length).toBeLessThan(roomBytes);
+    expect(sequence.hasRoom(other)).toBe(true);
+    sequence.number(message);
     sequence.release(1);
-    expect<boolean>(sequence.hasRoom).toBe(true);
+    expect(sequence.hasRoom(kind)).toBe(false);
+    sequence.release(2);
+    expect(sequence.hasRoom(kind)).toBe(true);
+  });
+
+  test("notices take no room of other messages", () => {
+    const sequence = create();
+    for (let count = 0; count < 1000; count++) sequence.number(NOTICE);
+    expect([sequence.hasRoom("data"), sequence.hasRoom("other")]).toEqual([true, true]);
+  });
+
+  test("a chunk is sent again byte for byte, although the form of chunks has changed", () => {
+    let form: ChunkForm = { isRaw: true, isOnPort: true, hasChecksum: true };
+    const sequence = createSequence(ROOM, () => form);
+    const first = sequence.number(DATA);
+    form = JSON_CHUNKS;
+    sequence.rewind(0);
+    expect(sequence.resend()).toBe(first);
+    expect(new TextDecoder().decode(first)).toContain('"bytes":');
+    expect(new TextDecoder().decode(sequence.number(DATA))).not.toContain('"bytes":');
   });
 });

@@ -14,6 +14,8 @@ export type SessionPair = {
   move(from: Side): void;
   /** The host detaches and dials again. Bytes in transit may be lost in whole or in part, as with QEMU. */
   cut(): void;
+  /** Restarts the guest's program. Bytes in transit are not lost, and the host does not notice. */
+  restartGuest(): void;
   /** Moves the clock of both sides by a second. */
   tick(): void;
   /** Whether no bytes are in transit. */
@@ -25,10 +27,12 @@ export type PairOptions = {
   random: Random;
   onCall: Record<Side, (call: IncomingCall) => void>;
   options?: Partial<SessionOptions>;
+  /** Whether a side offers raw chunks. */
+  offersRaw?: Record<Side, boolean>;
 };
 
 /** Creates a pair in the state `idle`. */
-export function createSessionPair({ random, onCall, options = {} }: PairOptions): SessionPair {
+export function createSessionPair({ random, onCall, options = {}, offersRaw }: PairOptions): SessionPair {
   let ids = 0;
   let clockMs = 0;
   /** Bytes that came out of a side's session and are not in the other one yet. */
@@ -41,6 +45,7 @@ export function createSessionPair({ random, onCall, options = {} }: PairOptions)
       makeId: () => `${side}-${++ids}`,
       onCall: onCall[side],
       onOutput: () => {},
+      ...(offersRaw === undefined ? {} : { offersRaw: offersRaw[side] }),
       ...options,
     });
   const sessions: Record<Side, Session> = { host: create("host"), guest: create("guest") };
@@ -65,7 +70,9 @@ export function createSessionPair({ random, onCall, options = {} }: PairOptions)
 
   return {
     host: sessions.host,
-    guest: sessions.guest,
+    get guest() {
+      return sessions.guest;
+    },
     move(from) {
       fill(from);
       const length = random.oneIn(4)
@@ -76,6 +83,9 @@ export function createSessionPair({ random, onCall, options = {} }: PairOptions)
       if (length > 0) sessions[from === "host" ? "guest" : "host"].receive(bytes, clockMs);
     },
     cut,
+    restartGuest() {
+      sessions.guest = create("guest");
+    },
     tick() {
       clockMs += 1000;
       sessions.host.tick(clockMs);

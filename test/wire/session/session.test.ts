@@ -10,51 +10,6 @@ const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 const LINE_BYTES = 128 * 1024;
 
 describe("a call id", () => {
-  test("a repeated call id attaches to the running call, and later repeats its answer", async () => {
-    const link = await createLink();
-    const first = link.host.call({ method: "m", id: "same", isDetached: true });
-    await link.flow();
-    link.restart("host");
-    const second = link.host.call({ method: "m", id: "same", isDetached: true });
-    await link.flow();
-    expect(link.calls.guest).toHaveLength(1);
-    link.calls.guest[0]?.respond({ exitCode: 3 });
-    await link.flow();
-    expect((await second.answer).result).toEqual({ exitCode: 3 });
-    link.restart("host");
-    const third = link.host.call({ method: "m", id: "same" });
-    await link.flow();
-    expect((await third.answer).result).toEqual({ exitCode: 3 });
-    expect(link.calls.guest).toHaveLength(1);
-    first.answer.catch(() => {});
-  });
-
-  test("a repeated call id repeats a failure with its code, message and data", async () => {
-    const link = await createLink();
-    const first = link.host.call({ method: "m", id: "same" });
-    await link.flow();
-    link.calls.guest[0]?.fail(new NegotiatorError("DENIED", "No", { data: { rule: 1 } }));
-    await link.flow();
-    const second = link.host.call({ method: "m", id: "same" });
-    await link.flow();
-    for (const call of [first, second]) {
-      const { code, message, data } = await rejectionOf(call.answer);
-      expect([code, message, data]).toEqual(["DENIED", "No", { rule: 1 }]);
-    }
-  });
-
-  test("a call id starts a new call after finishedMs", async () => {
-    const link = await createLink({ finishedMs: 5000 });
-    for (const expected of [1, 1, 2]) {
-      void link.host.call({ method: "m", id: "same" });
-      await link.flow();
-      link.calls.guest.at(-1)?.respond(expected);
-      await link.flow();
-      expect(link.calls.guest).toHaveLength(expected);
-      link.tick(3000);
-    }
-  });
-
   test("the id of an open call cannot be used for another call", async () => {
     const link = await createLink();
     link.host.call({ method: "m", id: "same" });
@@ -87,7 +42,7 @@ describe("a detached call", () => {
     const written = call?.writer("stdout").write(encode("after"));
     await link.flow();
     expect(call?.signal.aborted).toBe(false);
-    const second = link.host.call({ method: "m", id: "long", isDetached: true, read: ["stdout"] });
+    const second = link.host.call({ method: "m", id: "long", isAttach: true, read: ["stdout"] });
     await link.flow();
     await written;
     call?.respond(0);
@@ -184,23 +139,29 @@ describe("cancel", () => {
 });
 
 describe("the order", () => {
-  test("progress comes before the answer, and only the first answer counts", async () => {
+  test("messages come before the answer, and only the first answer counts", async () => {
     const link = await createLink();
     const values: unknown[] = [];
-    const call = link.host.call({ method: "m", onProgress: (value) => values.push(value) });
+    const call = link.host.call({ method: "m" });
+    call.listen((name, value) => values.push([name, value]));
     await link.flow();
     const [served] = link.calls.guest;
-    served?.progress(1);
-    served?.progress(2);
+    served?.send("progress", 1);
+    served?.send("progress", 2);
     served?.respond("done");
+    served?.send("progress", 3);
     served?.fail(new NegotiatorError("INTERNAL", "no"));
     served?.respond("again");
     await link.flow();
-    expect([values, (await call.answer).result]).toEqual([[1, 2], "done"]);
+    expect(values).toEqual([
+      ["progress", 1],
+      ["progress", 2],
+    ]);
+    expect((await call.answer).result).toBe("done");
   });
 
   test("an answer may overtake stream data, which still arrives complete", async () => {
-    const link = await createLink({ streamCreditBytes: 1000 });
+    const link = await createLink({ firstCreditBytes: 1000, streamCreditBytes: 1000 });
     const call = link.host.call({ method: "m", read: ["stdout"] });
     await link.flow();
     const [served] = link.calls.guest;
@@ -229,7 +190,7 @@ describe("the order", () => {
 
 describe("an unread stream", () => {
   test("a stream that is not read stops at its credit, and holds up no other stream or call", async () => {
-    const link = await createLink({ streamCreditBytes: 10_000 });
+    const link = await createLink({ firstCreditBytes: 10_000, streamCreditBytes: 10_000 });
     const stuck = link.host.call({ method: "m", read: ["stdout", "stderr"] });
     await link.flow();
     const [served] = link.calls.guest;

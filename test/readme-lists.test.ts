@@ -100,7 +100,7 @@ test("docs/TROUBLESHOOTING.md has every state that status shows", () => {
 test("docs/LIMITS.md has every limit that is not a setting, with its value", () => {
   const { origins } = loadConfig({ file: "/dev/null", environment: {} });
   const fixed = Object.entries(DEFAULT_LIMITS).filter(([name]) => !origins.has(`limits.${name}`));
-  const rows = rowsOf(pageAt("docs/LIMITS.md"), "Former settings");
+  const rows = rowsOf(pageAt("docs/LIMITS.md"), "Limits of the protocol");
   expect(rows.map(([name, value]) => [literalsOf(name)[0], Number(literalsOf(value)[0])])).toEqual(fixed);
 });
 

@@ -1,4 +1,4 @@
-/** The answer of `list-commands`. A command line checks it without the code that reads directories. */
+/** The answer of `list-commands`, without the code that reads directories. */
 import * as v from "valibot";
 
 /** The public description of a command. It has neither the path nor the user that the command runs as. */

@@ -1,4 +1,4 @@
-/** The parameters and the answer of `execute`. A command line checks them without the code that runs commands. */
+/** The parameters and the answer of `execute`, without the code that runs commands. */
 import * as v from "valibot";
 
 /** Longest name of a command in characters, as for a file (NAME_MAX). */

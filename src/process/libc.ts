@@ -149,8 +149,8 @@ export function sendDatagram(path: Uint8Array, message: Uint8Array): boolean {
 }
 
 /**
- * Returns the process at the other end of a connected unix socket, as it was when it connected: SO_PEERCRED of
- * unix(7). Undefined when the call fails. `pid` is 0 for a process outside of our pid namespace.
+ * Returns the process at the other end of a connected unix socket, as it was when it connected: SO_PEERCRED
+ * of unix(7). Undefined when the call fails. `pid` is 0 for a process outside of our pid namespace.
  */
 export function readPeerCredentials(fd: number): { pid: number; uid: number } | undefined {
   const credentials = new Int32Array(3);

@@ -112,7 +112,7 @@ function readSmall(fd: number): Uint8Array | undefined {
   return readOnce(fd, scratch)?.slice();
 }
 
-/** Returns the part of `room` that was filled; none of it at the end, undefined when the pipe is empty now. */
+/** Returns the filled part of `room`; no bytes at the end, undefined when the pipe is empty now. */
 function readOnce(fd: number, room: Uint8Array): Uint8Array | undefined {
   const count = readInto(fd, room);
   if (count >= 0) return room.subarray(0, count);

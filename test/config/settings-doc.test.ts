@@ -178,6 +178,7 @@ const EXECUTED: AuditEntry = {
   peer: {},
   callId: "7-1NaaXk8-ax1QNOyb-AeA",
   method: "execute",
+  user: { uid: 1000, name: "alice", pid: 4711, program: "negotiator" },
   command: "check-process",
   args: ["nginx"],
   decision: "allowed",

@@ -27,9 +27,10 @@ describe.skipIf(OLD_BINARY === undefined).each(releases)("%s", (_, old) => {
     async () => {
       await using stage = await createMixedStage(old);
       for (const [caller, before] of directions(stage)) {
-        const { exitCode, stdout, stderr } = await caller.run(["execute", "-t", "8", ...before, "show", "x"]);
-        expect({ role: caller.role, exitCode, stdout }).toEqual({ role: caller.role, exitCode: 125, stdout: "" });
-        if (caller.role !== old) expect(stderr).toContain(MISMATCH[old]);
+        const { role } = caller;
+        const { exitCode, stdout, stderr } = await caller.run(["execute", "-t", "8", ...before, "show"]);
+        expect({ role, exitCode, stdout }).toEqual({ role, exitCode: 125, stdout: "" });
+        if (role !== old) expect(stderr).toContain(MISMATCH[old]);
       }
     },
     TEST_TIMEOUT_MS,
@@ -39,7 +40,7 @@ describe.skipIf(OLD_BINARY === undefined).each(releases)("%s", (_, old) => {
     "status and log of the new release name both releases and what to install",
     async () => {
       await using stage = await createMixedStage(old);
-      const [side, before] = old === "host" ? ([stage.guest(), []] as const) : ([stage.host, ["web1"]] as const);
+      const [side, before]: [Side, string[]] = old === "host" ? [stage.guest(), []] : [stage.host, ["web1"]];
       await until("the status names both releases", async () => {
         const status = await side.run(["status", ...before, "--json"]);
         return status.stdout.includes(JSON.stringify(MISMATCH[old]).slice(1, -1));
@@ -52,8 +53,12 @@ describe.skipIf(OLD_BINARY === undefined).each(releases)("%s", (_, old) => {
 
 /** The words of the new release, by the role that runs the old one. A release 0.1 does not say its patch. */
 const MISMATCH = {
-  host: `negotiator ${VERSION} on the guest and negotiator 0.1.0 on the host have no common protocol version (2 and 1)\nInstall negotiator ${VERSION} on the host`,
-  guest: `negotiator ${VERSION} on the host and negotiator 0.1 on the guest have no common protocol version (2 and 1)\nInstall negotiator ${VERSION} on the guest`,
+  host:
+    `negotiator ${VERSION} on the guest and negotiator 0.1.0 on the host have no common protocol version ` +
+    `(2 and 1)\nInstall negotiator ${VERSION} on the host`,
+  guest:
+    `negotiator ${VERSION} on the host and negotiator 0.1 on the guest have no common protocol version ` +
+    `(2 and 1)\nInstall negotiator ${VERSION} on the guest`,
 };
 
 async function programs(): Promise<{ old: Program; new: Program }> {

@@ -176,7 +176,7 @@ test("a signal that has aborted before ends the run at once", async () => {
   expect(await within(running, 20_000, () => new Error("it goes on"))).toEqual({ state: "idle" });
 });
 
-test("a listener ignores a thousand invalid lines before the first hello, and answers that hello", async () => {
+test("a listener ignores a thousand invalid lines before a hello, and answers the hello", async () => {
   const link = createTestLink("listener");
   const pair = flowingPair();
   await pair.ends[1].write(new TextEncoder().encode("rubbish\n".repeat(1000)));

@@ -1,6 +1,6 @@
 /**
- * Makes a channel of one connected unix socket. It reads only while the channel is iterated, until 256 KiB and
- * a chunk of at most 512 KiB (Bun's receive buffer) wait; all other bytes wait in the kernel.
+ * Makes a channel of one connected unix socket. It reads only while the channel is iterated, until 256 KiB
+ * and a chunk of at most 512 KiB (Bun's receive buffer) wait. All other bytes wait in the kernel.
  */
 import { printable } from "../../printable.ts";
 import type { Channel } from "../../wire/channel.ts";
@@ -21,8 +21,8 @@ export type Connection = {
 };
 
 /**
- * Returns the options for `Bun.connect` and `Bun.listen`. `onOpen` gets the channel and its descriptor before the first byte. A
- * half-open socket stays writable.
+ * Returns the options for `Bun.connect` and `Bun.listen`. `onOpen` gets the channel and its descriptor before
+ * the first byte. A half-open socket stays writable.
  */
 export function connectionOptions(path: string, onOpen?: (channel: Channel, descriptor: number) => void) {
   return {

@@ -13,8 +13,8 @@ import { findGroup } from "./socket-group.ts";
 import { checkDirectory, checkLength, findSocket } from "./socket-path.ts";
 
 /**
- * `mode`: permission bits. `group`: the socket's group, if it exists. `onChannel` gets each connection, and its
- * descriptor, which stays the channel's.
+ * `mode`: permission bits. `group`: the socket's group, if it exists. `onChannel` gets each connection, and
+ * its descriptor, which stays the channel's.
  */
 export type ListenOptions = {
   mode: number;

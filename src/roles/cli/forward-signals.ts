@@ -12,10 +12,10 @@ const IMPATIENT: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM"];
 /** The command must confirm a signal within this time, and end within the next one. */
 const REACHED_MS = 1000;
 const ENDED_MS = 5000;
-/** After the command's exit, output that nobody takes must not keep us for longer than this. */
+/** After the command's exit, output that our reader does not take must not keep us longer than this. */
 const OUTPUT_MS = 1000;
 
-/** The end of a process, as far as its exit code tells. */
+/** The end of a process: one of the two is null. */
 export type Exit = { exitCode: number | null; signal: string | null };
 
 /** Forwarded signals. Disposing gives the signals their usual effect back. */
@@ -23,8 +23,8 @@ export type ForwardedSignals = Disposable & {
   /** The first signal that should end the command. */
   readonly endingSignal: NodeJS.Signals | undefined;
   /**
-   * Resolves when it is time to stop waiting: with the signal when the command does not end, or with the end
-   * of a command whose output nobody takes.
+   * Resolves when it is time to stop waiting: with the signal if the command does not end, or with the end of
+   * a command whose output our reader does not take.
    */
   readonly givenUp: Promise<{ signal: NodeJS.Signals } | Exit>;
 };

@@ -170,15 +170,18 @@ describe.each(WAYS)("execute, %s", (from, way) => {
     ["SIGTERM", 15],
     ["SIGHUP", 1],
     ["SIGQUIT", 3],
-  ] as const)(`%s ends the remote command, and our exit code is 128 + %d, ${from}`, async (signal, number) => {
-    const { caller, to } = way();
-    await using running = caller.launch(["execute", "-t", "0", ...to, "waiter"]);
-    const group = Number(await running.firstLine());
-    running.kill(signal);
-    expect(await running.exited).toBe(128 + number);
-    expect(running.signal()).toBe(signal);
-    await until("the command and its child have ended", async () => (await listGroup(group)).length === 0);
-  });
+  ] as const)(
+    `%s ends the remote command and gives the exit code 128 + %d, ${from}`,
+    async (signal, number) => {
+      const { caller, to } = way();
+      await using running = caller.launch(["execute", "-t", "0", ...to, "waiter"]);
+      const group = Number(await running.firstLine());
+      running.kill(signal);
+      expect(await running.exited).toBe(128 + number);
+      expect(running.signal()).toBe(signal);
+      await until("the command and its child have ended", async () => (await listGroup(group)).length === 0);
+    },
+  );
 
   test(`a command that handles SIGINT chooses its output and exit code, ${from}`, async () => {
     const { caller, to } = way();
@@ -191,7 +194,8 @@ describe.each(WAYS)("execute, %s", (from, way) => {
 
   test(`SIGUSR1 reaches the remote command, and the call goes on, ${from}`, async () => {
     const { caller, served, to } = way();
-    await served.command("counter", "#!/bin/sh\ntrap 'echo one; exit 4' USR1\necho ready\nwhile :; do sleep 0.05; done\n");
+    const script = "trap 'echo one; exit 4' USR1\necho ready\nwhile :; do sleep 0.05; done\n";
+    await served.command("counter", `#!/bin/sh\n${script}`);
     await using running = caller.launch(["execute", "-t", "0", ...to, "counter"]);
     expect(await running.firstLine()).toBe("ready");
     running.kill("SIGUSR1");

@@ -26,19 +26,17 @@ const WAYS: [string, (stage: Stage) => { caller: Side; served: Side; to: string[
 const WAITING = "#!/bin/sh\necho ready\ncat\necho done\n";
 
 test(
-  "a guest's daemon that gets only invalid messages opens its port again and serves the next host",
+  "a guest's daemon that gets a thousand invalid lines serves the next host",
   async () => {
     await using stage = await createStage({ withoutDaemons: true });
     const guest = stage.guest();
-    const daemon = await guest.start();
+    await guest.start();
     const invalid = connect(guest.port.hostPath);
     await once(invalid, "connect");
-    invalid.write("rubbish\n".repeat(1000));
-    await daemon.says("The peer sent too many invalid messages");
-    invalid.destroy();
+    invalid.end("rubbish\n".repeat(1000));
+    await once(invalid, "close");
     await stage.host.start();
     await stage.open();
-    expect(daemon.log().match(/Serving the host at/g)?.length).toBeGreaterThan(1);
     expect(await stage.host.run(["execute", "web1", "find-distributor-id"])).toMatchObject({ exitCode: 0 });
   },
   TIMEOUT_MS,

@@ -6,7 +6,8 @@ import { HELLO_OPENING } from "../../../src/wire/frames/openings.ts";
 import { hello, readPieces, WHOLE } from "./torn-frames.ts";
 
 const LIMITS = { lineBytes: 600, lengthPrefixedBytes: 600 };
-const open = (isOnPort = true): FrameReader => createListenerReader(LIMITS, { isOnPort, acceptsRaw: () => true });
+const open = (isOnPort = true): FrameReader =>
+  createListenerReader(LIMITS, { isOnPort, acceptsRaw: () => true });
 const ordered = (isOnPort = true): FrameReader => {
   const reader = open(isOnPort);
   readPieces(reader, hello("n"), WHOLE);

@@ -201,3 +201,27 @@ test("a peer that does not read cannot hold up the end of a run", async () => {
   stop.abort();
   expect(await within(running, 20_000, () => new Error("it goes on"))).toEqual({ state: "dialling" });
 });
+
+test("a link goes on reading while its own write waits", async () => {
+  const pair = createMemoryPair({ capacityBytes: 1 });
+  const notices: string[] = [];
+  const listener = createTestLink("listener", { onNotice: (method) => void notices.push(method) });
+  const dialler = createTestLink("dialler");
+  const stop = new AbortController();
+  const runs = [dialler.run(pair.ends[0], stop.signal), listener.run(pair.ends[1], stop.signal)];
+  await until("the session is open", () => {
+    pair.deliver(0);
+    pair.deliver(1);
+    return dialler.session.state === "open";
+  });
+  listener.session.notify("from.the.listener");
+  dialler.session.notify("from.the.dialler");
+  // Only the dialler's bytes are delivered, so the listener's write waits all the time.
+  await until("the notice has come", () => {
+    pair.deliver(0);
+    return notices.length === 1;
+  });
+  expect(pair.inFlightBytes(1)).toBeGreaterThan(0);
+  stop.abort();
+  await Promise.all(runs);
+});

@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { once } from "node:events";
 import { createCondition } from "../../src/channels/condition.ts";
-import { encodeWelcome } from "../../src/wire/session/handshake.ts";
+import { encodeWelcome, PROTOCOL_VERSIONS } from "../../src/wire/session/handshake.ts";
 import { isJsonObject } from "../../src/wire/json.ts";
 import type { JsonObject } from "../../src/wire/json.ts";
 import { until } from "./until.ts";
@@ -50,8 +50,8 @@ export async function createHostileGuest(path: string): Promise<HostileGuest> {
     seq = 0;
     const session = isJsonObject(params) && isJsonObject(params["session"]) ? params["session"]["id"] : "";
     const welcome = {
-      version: 1,
-      capabilities: ["streams", "resume"],
+      version: PROTOCOL_VERSIONS.max,
+      capabilities: [],
       agent: { name: "hostile", version: "6.6.6", role: "guest" },
       session: { id: String(session), instance: `evil-${hellos}`, received: 0 },
       limits: { lineBytes: 1024 * 1024 },

@@ -238,8 +238,8 @@ describe.concurrent("slow calls", () => {
 
   test.each(WAYS)("a command that ignores SIGINT is cancelled five seconds later, %s", async (_, way) => {
     const { caller, served, to } = way();
-    await served.command("deaf", "#!/bin/sh\ntrap '' INT\necho $$\nwhile :; do sleep 0.05; done\n");
-    await using running = caller.launch(["execute", "-t", "0", ...to, "deaf"]);
+    await served.command("unmoved", "#!/bin/sh\ntrap '' INT\necho $$\nwhile :; do sleep 0.05; done\n");
+    await using running = caller.launch(["execute", "-t", "0", ...to, "unmoved"]);
     const group = Number(await running.firstLine());
     const startMs = performance.now();
     running.kill("SIGINT");

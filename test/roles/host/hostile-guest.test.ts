@@ -159,7 +159,7 @@ test(
     await evil.raw(evil.counted({ id: String(id), result: { exitCode: "zero" }, streams: {} }));
     const { exitCode, stderr } = await running.ended();
     expect(exitCode).toBe(125);
-    expect(stderr).toContain("Cannot understand the other side's answer: exitCode: ");
+    expect(stderr).toContain('Cannot understand the other side\'s answer: its member "exitCode" is');
     await scene.expectUnharmed();
   },
   TIMEOUT_MS,

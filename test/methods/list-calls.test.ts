@@ -1,0 +1,51 @@
+/** `list-calls`: the calls of one peer. */
+import { expect, test } from "bun:test";
+import { createDispatcher } from "../../src/methods/dispatcher.ts";
+import { createListCalls } from "../../src/methods/list-calls.ts";
+import { DEFAULT_POLICY } from "../../src/policy/policy.ts";
+import { createQuota } from "../../src/policy/quota.ts";
+import type { IncomingCall } from "../../src/wire/calls/incoming-call.ts";
+import { createServedLink } from "../support/served-link.ts";
+import { until } from "../support/until.ts";
+
+test("running and kept calls are listed in order, with the command and the caller, without arguments", async () => {
+  const running: IncomingCall[] = [];
+  const { call: dispatch } = createDispatcher({
+    role: "guest",
+    direction: "incoming",
+    caller: { via: "host" },
+    methods: [createListCalls()],
+    policy: () => DEFAULT_POLICY,
+    quota: createQuota(),
+    audit: { record: () => undefined },
+    now: () => performance.now(),
+  });
+  await using link = createServedLink((call) => {
+    if (call.method === "list-calls") return dispatch(call);
+    running.push(call);
+    return undefined;
+  });
+  const caller = { uid: 1000, name: "alice", pid: 7, program: "sh" };
+  const params = { command: "dump", args: ["secret"] };
+  link.caller.call({ id: "first-call", method: "execute", params, caller, isDetached: true, keepMs: 1000 });
+  link.caller.call({ id: "second-call", method: "info" });
+  await until("both run", () => running.length === 2);
+  running[0]?.respond({});
+  const { result } = await link.caller.call({ id: "list", method: "list-calls" }).answer;
+  const ages = { startedMs: expect.any(Number), finishedMs: expect.any(Number) };
+  expect(result).toEqual({
+    calls: [
+      {
+        id: "first-call",
+        method: "execute",
+        command: "dump",
+        state: "finished",
+        isDetached: true,
+        caller,
+        ...ages,
+      },
+      { id: "second-call", method: "info", state: "running", isDetached: false, startedMs: ages.startedMs },
+      { id: "list", method: "list-calls", state: "running", isDetached: false, startedMs: ages.startedMs },
+    ],
+  });
+});

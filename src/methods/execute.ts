@@ -129,7 +129,7 @@ function environmentOf(
     NEGOTIATOR_ROLE: role,
     NEGOTIATOR_COMMAND: name,
     // The caller chose the id, and a script may use it in a path or a command line.
-    NEGOTIATOR_CALL_ID: String(id).replaceAll(/[^A-Za-z0-9._-]/g, "_"),
+    NEGOTIATOR_CALL_ID: id.replaceAll(/[^A-Za-z0-9._-]/g, "_"),
     ...(guest === undefined ? {} : { NEGOTIATOR_GUEST: guest }),
     ...(uuid === undefined ? {} : { NEGOTIATOR_GUEST_UUID: uuid }),
   };

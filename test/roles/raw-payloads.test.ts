@@ -15,7 +15,11 @@ test.each(["host", "guest"] as const)(
     await stage.guest().command("copy", "#!/bin/sh\nexec cat\n");
     const input = Buffer.concat([createRandom(seed).bytes(300_000), Buffer.from("lines\n".repeat(50_000))]);
     const { exitCode, output } = await stage.host.run(["execute", "web1", "copy"], { stdin: input });
-    expect({ seed, exitCode, isEqual: Buffer.compare(output, input) === 0 }).toEqual({ seed, exitCode: 0, isEqual: true });
+    expect({ seed, exitCode, isEqual: Buffer.compare(output, input) === 0 }).toEqual({
+      seed,
+      exitCode: 0,
+      isEqual: true,
+    });
   },
   60_000,
 );

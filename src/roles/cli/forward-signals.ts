@@ -3,14 +3,16 @@ import type { RemoteCommand } from "../../peers/remote-command.ts";
 import { isJsonObject } from "../../wire/json.ts";
 import { signalNumber } from "../../signals.ts";
 
-/** The signals that a command line forwards. The first four end it together with the command. */
+/** Signals that end the caller together with the command. */
 const ENDING = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const;
+/** A second one of these ends the caller at once. */
+const IMPATIENT: ReadonlySet<NodeJS.Signals> = new Set(["SIGINT", "SIGTERM"]);
+/** Signals that are only forwarded. */
 const OTHER = ["SIGUSR1", "SIGUSR2"] as const;
-/** Without signals in the peer's dialect, a second one of these ends the command line at once, as always. */
-const IMPATIENT: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM"];
 
-/** The command must confirm a signal within this time, and end within the next one. */
+/** The command must confirm an ending signal within this time. */
 const REACHED_MS = 1000;
+/** The command must end within this time after an ending signal. */
 const ENDED_MS = 5000;
 /** After the command's exit, output that our reader does not take must not keep us longer than this. */
 const OUTPUT_MS = 1000;
@@ -29,39 +31,42 @@ export type ForwardedSignals = Disposable & {
   readonly givenUp: Promise<{ signal: NodeJS.Signals } | Exit>;
 };
 
-/** Forwards signals until it is disposed. */
+/** Forwards signals until it is disposed. At a peer without messages an ending signal cancels the command. */
 export function forwardSignals(remote: RemoteCommand): ForwardedSignals {
   const { promise: givenUp, resolve } = Promise.withResolvers<{ signal: NodeJS.Signals } | Exit>();
-  const timers = new Set<Timer>();
+  const timers: Timer[] = [];
   let endingSignal: NodeJS.Signals | undefined;
   let isReached = false;
   let exit: Exit | undefined;
 
-  const later = (ms: number, act: () => void): void => void timers.add(setTimeout(act, ms));
+  const after = (ms: number, act: () => void): void => void timers.push(setTimeout(act, ms));
   const giveUp = (signal: NodeJS.Signals): void => {
     remote.cancel(`interrupted by ${signal}`);
     resolve({ signal });
   };
-  const leaveOutput = (ended: Exit): void => later(OUTPUT_MS, () => resolve(ended));
 
-  const end = (signal: NodeJS.Signals): void => {
-    if (endingSignal !== undefined && IMPATIENT.includes(signal)) return giveUp(signal);
-    const isFirst = endingSignal === undefined;
-    endingSignal ??= signal;
-    if (exit !== undefined) return leaveOutput(exit);
-    if (!remote.takesMessages || !remote.isSent) {
-      remote.cancel(`interrupted by ${signal}`);
-      if (isFirst) later(ENDED_MS, () => resolve({ signal }));
-      return;
+  const endCommand = (signal: NodeJS.Signals): void => {
+    if (!remote.takesMessages || !remote.isSent) remote.cancel(`interrupted by ${signal}`);
+    else {
+      remote.send("signal", { signal });
+      after(REACHED_MS, () => {
+        if (!isReached && exit === undefined) giveUp(signal);
+      });
     }
-    remote.send("signal", { signal });
-    if (!isFirst) return;
-    later(REACHED_MS, () => isReached || exit !== undefined || giveUp(signal));
-    later(ENDED_MS, () => exit ?? giveUp(signal));
+    after(ENDED_MS, () => {
+      if (exit === undefined) giveUp(signal);
+    });
   };
-  const forward = (signal: NodeJS.Signals): void => {
-    if (remote.takesMessages) remote.send("signal", { signal });
+  const leaveOutput = (ended: Exit): void => after(OUTPUT_MS, () => resolve(ended));
+
+  const onEnding = (signal: NodeJS.Signals): void => {
+    if (endingSignal !== undefined && IMPATIENT.has(signal)) return giveUp(signal);
+    if (endingSignal !== undefined) return remote.send("signal", { signal });
+    endingSignal = signal;
+    if (exit === undefined) endCommand(signal);
+    else leaveOutput(exit);
   };
+  const onOther = (signal: NodeJS.Signals): void => remote.send("signal", { signal });
 
   remote.listen((name, value) => {
     if (name === "signalled") isReached = true;
@@ -69,8 +74,8 @@ export function forwardSignals(remote: RemoteCommand): ForwardedSignals {
     exit = value;
     if (endingSignal !== undefined) leaveOutput(value);
   });
-  for (const signal of ENDING) process.on(signal, end);
-  for (const signal of OTHER) process.on(signal, forward);
+  for (const signal of ENDING) process.on(signal, onEnding);
+  for (const signal of OTHER) process.on(signal, onOther);
 
   return {
     get endingSignal() {
@@ -78,8 +83,8 @@ export function forwardSignals(remote: RemoteCommand): ForwardedSignals {
     },
     givenUp,
     [Symbol.dispose]() {
-      for (const signal of ENDING) process.off(signal, end);
-      for (const signal of OTHER) process.off(signal, forward);
+      for (const signal of ENDING) process.off(signal, onEnding);
+      for (const signal of OTHER) process.off(signal, onOther);
       for (const timer of timers) clearTimeout(timer);
     },
   };

@@ -4,7 +4,7 @@ import type { RemoteCommand } from "../../peers/remote-command.ts";
 import type { IncomingCall } from "../../wire/calls/incoming-call.ts";
 
 /** These signals end a command that does not handle them, so a peer without signals gets a cancel. */
-const ENDING_SIGNALS: readonly unknown[] = ["SIGINT", "SIGTERM"];
+const ENDING_SIGNALS: ReadonlySet<unknown> = new Set(["SIGINT", "SIGTERM"]);
 
 /** Passes messages on. At a peer without messages, SIGINT and SIGTERM cancel the command. */
 export function pipeMessages(call: IncomingCall, remote: RemoteCommand): void {
@@ -12,6 +12,6 @@ export function pipeMessages(call: IncomingCall, remote: RemoteCommand): void {
   call.listen((name, value) => {
     if (remote.takesMessages) return remote.send(name, value);
     const signal = name === "signal" && isJsonObject(value) ? value["signal"] : undefined;
-    if (ENDING_SIGNALS.includes(signal)) remote.cancel(`interrupted by ${String(signal)}`);
+    if (ENDING_SIGNALS.has(signal)) remote.cancel(`interrupted by ${String(signal)}`);
   });
 }

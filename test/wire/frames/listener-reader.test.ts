@@ -91,7 +91,12 @@ const ROWS: readonly Row[] = [
   row("a length beyond the limit, and garbage", `601\n{x${"x".repeat(599)}`, BROKEN, []),
   row("a length of 13 digits", "1000000000000\n", BROKEN, []),
   row("a hello", helloText("m"), ["hello m"]),
-  row("a hello behind a torn one", HELLO_OPENING.toString() + helloText("m"), [...BROKEN, "hello m"], ["hello m"]),
+  row(
+    "a hello behind a torn one",
+    HELLO_OPENING.toString() + helloText("m"),
+    [...BROKEN, "hello m"],
+    ["hello m"],
+  ),
   row("a hello that is not JSON", `${HELLO_OPENING.toString()}x"\n`, BROKEN, []),
   row(
     "a hello whose id is a number",

@@ -37,7 +37,10 @@ export function createReceiver({ side, limits, ...options }: ReceiverOptions): R
   return {
     *read(bytes, nowMs) {
       lastMs = nowMs;
-      if (bytes.length > 0) return yield* reader.push(bytes);
+      if (bytes.length > 0) {
+        yield* reader.push(bytes);
+        return;
+      }
       const dropped = reader.drop();
       if (dropped !== undefined) yield dropped;
     },

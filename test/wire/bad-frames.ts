@@ -287,7 +287,10 @@ const SESSION: readonly BadFrame[] = [
   ...rows([], { "a repeated seq": request('"method":"m"').replace("#", "1") }),
   ...rows([], { "a python-negotiator's call": '37\n{"method": "list_commands", "kw": {}}' }, "cut"),
   ...rows(["null TOO_LARGE"], {
-    "a python-negotiator's call that is too long": `${PREFIXED_BYTES + 1}\n{"${"x".repeat(PREFIXED_BYTES - 1)}`,
+    "a python-negotiator's call that is too long": `${PREFIXED_BYTES + 1}\n{"`.padEnd(
+      PREFIXED_BYTES + 8,
+      "x",
+    ),
   }),
   ...rows([], { "a goodbye": session("goodbye", "{}") }, "idle"),
   ...rows(["null BAD_FRAME"], {

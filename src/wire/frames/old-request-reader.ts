@@ -25,7 +25,7 @@ export type OldRequestReader = {
 const LF = 0x0a;
 const NO_BYTES = new Uint8Array(0);
 
-/** Creates a reader for requests of at most `limitBytes`. A longer one is reported when all its bytes came. */
+/** Creates a reader for requests of at most `limitBytes`. A longer one is refused when all its bytes came. */
 export function createOldRequestReader(limitBytes: number): OldRequestReader {
   const body = createBlockCutter();
   let announcedBytes = 0;

@@ -1,4 +1,4 @@
-/** Reads a channel's bytes as messages, by the rules of this side. Notices frames that are never completed. */
+/** Reads a channel's bytes as messages, by the rules of this side. Drops frames that are never completed. */
 import type { Limits } from "../../limits.ts";
 import { createDiallerReader } from "../frames/dialler-reader.ts";
 import { createListenerReader } from "../frames/listener-reader.ts";

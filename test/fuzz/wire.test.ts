@@ -128,8 +128,8 @@ describe("fuzzed bytes", () => {
 });
 
 /**
- * Returns the readings up to each loss of order. What is passed over after it depends on the pieces, and before
- * a hello also whether the loss is noticed.
+ * Returns the readings up to each loss of order. The pieces decide which messages are passed over after it,
+ * and whether it is noticed before a hello.
  */
 function inOrder(readings: readonly string[]): string[] {
   const kept: string[] = [];

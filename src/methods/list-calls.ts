@@ -1,6 +1,6 @@
 /** `list-calls`: lists the calls of a peer that run, and those whose answers are kept. */
 import * as v from "valibot";
-import type { ServedCall } from "../wire/calls/served-calls.ts";
+import type { ServedCall } from "../wire/calls/served-call.ts";
 import { isJsonObject } from "../wire/json.ts";
 import { defineMethod } from "./method.ts";
 import type { Method } from "./method.ts";

@@ -3,8 +3,8 @@
 /**
  * A two-way byte path with one reader. Iterating yields the far end's bytes in order, in pieces of any
  * size; each piece is the reader's to keep. An empty piece means that the far end has left and may come back:
- * a frame that it had begun will not be completed. The iteration ends when the far end has left for good or the
- * channel was closed. It throws a `NegotiatorError` when reading failed.
+ * a frame that it had begun will not be completed. The iteration ends when the far end has left for good or
+ * the channel was closed. It throws a `NegotiatorError` when reading failed.
  */
 export interface Channel extends AsyncIterable<Uint8Array>, AsyncDisposable {
   /** Names the channel in messages and logs, for example a path, or a guest with its port. */

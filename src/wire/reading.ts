@@ -1,4 +1,4 @@
-/** What a receiver reads from the bytes of a channel. */
+/** The readings that a receiver makes of the bytes of a channel. */
 import type { NegotiatorError } from "../errors.ts";
 import type { JsonObject } from "./json.ts";
 import type { Message } from "./message.ts";

@@ -45,10 +45,8 @@ function open({ reader: side, medium, state, nonce = "" }: Frame): FrameReader {
     if (state === "open") feed(reader, answer(nonce));
     return reader;
   }
-  const reader = createListenerReader(DEFAULT_LIMITS, {
-    isOnPort: medium === "port",
-    acceptsRaw: () => true,
-  });
+  const isOnPort = medium === "port";
+  const reader = createListenerReader(DEFAULT_LIMITS, { isOnPort, acceptsRaw: () => true });
   if (state !== "idle") feed(reader, hello("before"));
   if (state === "cut") reader.lose();
   return reader;

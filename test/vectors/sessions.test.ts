@@ -104,7 +104,7 @@ async function echo(call: IncomingCall): Promise<void> {
 
 function hello(nonce: string, params: JsonObject): Uint8Array {
   const method = `negotiate:${nonce}`;
-  const members = { command: method, arguments: [], keyword_arguments: {} };
+  const members = { command: method, arguments: [], keyword_arguments: {}, success: true, result: method };
   const frame = encodeLengthPrefixed({ method, jsonrpc: "2.0", id: nonce, params, ...members });
   const body = `\n${new TextDecoder().decode(frame.subarray(frame.indexOf(0x0a) + 1))}\n`;
   return new TextEncoder().encode(`${body.length}\n${body}`);

@@ -56,7 +56,6 @@ const LOST_ORDER: readonly BadFrame[] = rows(
   {
     "a line cut off": '{"jsonrpc":"2.0","id":"9","meth\n',
     "a line of text": "hello\n",
-    "a native message in a length-prefixed frame": '40\n{"jsonrpc":"2.0","id":"9","method":"m"}\n',
     "a frame that the next one cuts off": '99\n{"jsonrpc":"2.0","method":"m\n'.padEnd(110, "x"),
     "text that is not UTF-8": Uint8Array.from([...Buffer.from('{"a":"'), 0xff, ...Buffer.from('"}\n')]),
     "an overlong form of UTF-8": Uint8Array.from([
@@ -94,6 +93,13 @@ const LOST_ORDER: readonly BadFrame[] = rows(
     "a raw chunk with a wrong checksum": raw('"bytes":1,"crc32":7', "a"),
     "a raw chunk that is longer than it says": raw('"bytes":1,"crc32":3904355907', "ab"),
   },
+  "cut",
+);
+
+/** The order is lost, and the message behind the length is read without it. */
+const LENGTHS: readonly BadFrame[] = rows(
+  ["session.resync"],
+  { "a native message in a length-prefixed frame": '40\n{"jsonrpc":"2.0","id":"9","method":"m"}\n' },
   "cut",
 );
 
@@ -281,7 +287,10 @@ const SESSION: readonly BadFrame[] = [
   ...rows([], { "a repeated seq": request('"method":"m"').replace("#", "1") }),
   ...rows([], { "a python-negotiator's call": '37\n{"method": "list_commands", "kw": {}}' }, "cut"),
   ...rows(["null TOO_LARGE"], {
-    "a python-negotiator's call that is too long": `${PREFIXED_BYTES + 1}\n${"x".repeat(PREFIXED_BYTES + 1)}`,
+    "a python-negotiator's call that is too long": `${PREFIXED_BYTES + 1}\n{"`.padEnd(
+      PREFIXED_BYTES + 8,
+      "x",
+    ),
   }),
   ...rows([], { "a goodbye": session("goodbye", "{}") }, "idle"),
   ...rows(["null BAD_FRAME"], {
@@ -307,6 +316,7 @@ const SESSION: readonly BadFrame[] = [
 /** All rows. */
 export const BAD_FRAMES: readonly BadFrame[] = [
   ...LOST_ORDER,
+  ...LENGTHS,
   ...ENVELOPES,
   ...CALLS,
   ...STREAMS,

@@ -25,7 +25,7 @@ function openBusy(options: ScriptedOptions = {}): ScriptedPeer {
 }
 
 function greetBusily(peer: ScriptedPeer): void {
-  peer.greet();
+  peer.greet({ capabilities: ["raw"] });
   peer.count({ id: "c1", method: "m", streams: { read: { stdout: 10 }, write: ["stdin"] } });
   const call = peer.session.call({ id: "out-1", method: "m", read: ["stdout"], write: ["stdin"] });
   call.answer.catch(() => {});

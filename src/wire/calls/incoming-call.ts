@@ -20,7 +20,7 @@ import { fixed } from "../session/outbox.ts";
 import type { Outlet } from "../session/outbox.ts";
 import { checkSendable } from "../session/sendable.ts";
 import type { WindowOptions } from "./receive-window.ts";
-import type { ServedCall } from "./served-calls.ts";
+import type { ServedCall } from "./served-call.ts";
 import { shorten } from "../../shorten.ts";
 import type { StreamReader } from "./stream-reader.ts";
 import type { StreamWriter } from "./stream-writer.ts";
@@ -208,7 +208,7 @@ function endStreams({ readers, writers }: CallStreams): StreamTotals {
   return Object.fromEntries([...writers].map(([name, end]) => [name, end.total]));
 }
 
-/** Each stream goes on where it stands: output after the bytes that were sent, input after those that came. */
+/** Each stream goes on where it stands: output after the sent bytes, input after the received ones. */
 function attachStreams(
   { readers, writers }: CallStreams,
   { id: call, streams }: Attach,

@@ -1,4 +1,4 @@
-/** Keeps the messages inside a call until somebody listens. */
+/** Keeps the messages inside a call until a listener is set. */
 
 /** Takes one message. `value` is not checked. */
 export type MessageListener = (name: string, value: unknown) => void;
@@ -14,7 +14,7 @@ export type Mailbox = {
 /** A method listens soon after its start, so only a misbehaving peer can send more than this before. */
 const KEPT_MESSAGES = 32;
 
-/** Creates a mailbox without a listener. It drops messages beyond the first 32 that nobody listens to. */
+/** Creates a mailbox without a listener. It drops messages beyond the first 32 that no listener took. */
 export function createMailbox(): Mailbox {
   let listener: MessageListener | undefined;
   let kept: { name: string; value: unknown }[] = [];

@@ -32,7 +32,7 @@ export type ReceiveWindow = {
 /** The credit of a stream, in bytes: at first and at most. `pool` has the credit beyond the first. */
 export type WindowOptions = { firstBytes: number; mostBytes: number; pool: CreditPool };
 
-/** Creates a window in which the sender may be `firstBytes` ahead of the reader, and more if that keeps up. */
+/** Creates a window in which the sender may be `firstBytes` ahead of the reader, or more if that keeps up. */
 export function createReceiveWindow({ firstBytes, mostBytes, pool }: WindowOptions): ReceiveWindow {
   let windowBytes = firstBytes;
   let limit = firstBytes;

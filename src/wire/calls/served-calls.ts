@@ -5,22 +5,10 @@
 import type { NegotiatorError } from "../../errors.ts";
 import type { FinalMessage, IncomingEnd } from "./incoming-call.ts";
 import type { Limits } from "../../limits.ts";
-import type { CallerInfo, CallId, Request } from "../message.ts";
+import type { CallId, Request } from "../message.ts";
 import { native } from "../dialects/native.ts";
-
-/** A served call, for lists. `params` are as the caller sent them. Times are in milliseconds. */
-export type ServedCall = {
-  id: CallId;
-  method: string;
-  params: unknown;
-  state: "running" | "finished";
-  isDetached: boolean;
-  caller?: CallerInfo;
-  /** How long ago the call began. */
-  startedMs: number;
-  /** How long ago the call was answered; absent while it runs. */
-  finishedMs?: number;
-};
+import { describeServed } from "./served-call.ts";
+import type { ServedCall } from "./served-call.ts";
 
 /** The served calls of one peer, by call id. */
 export type ServedCalls = {
@@ -74,13 +62,13 @@ export function createServedCalls(
     finished: (id) => finished.get(id)?.answer,
     list() {
       const kept = [...finished.values()].map(({ request, startMs, endMs }) => ({
-        ...describe(request),
+        ...describeServed(request),
         state: "finished" as const,
         startedMs: clockMs - startMs,
         finishedMs: clockMs - endMs,
       }));
       const open = [...running.values()].map(({ call: { request }, startMs }) => ({
-        ...describe(request),
+        ...describeServed(request),
         state: "running" as const,
         startedMs: clockMs - startMs,
       }));
@@ -108,14 +96,4 @@ export function createServedCalls(
       for (const [id, kept] of finished) if (nowMs - kept.endMs >= keepMs(kept)) remove(id);
     },
   };
-}
-
-function describe({ id = "", method, params, isDetached = false, caller }: Request): {
-  id: CallId;
-  method: string;
-  params: unknown;
-  isDetached: boolean;
-  caller?: CallerInfo;
-} {
-  return { id, method, params, isDetached, ...(caller === undefined ? {} : { caller }) };
 }

@@ -3,7 +3,7 @@ import type { NegotiatorError } from "../../errors.ts";
 import { createByteQueue } from "./byte-queue.ts";
 import type { StreamTotal } from "../message.ts";
 import { createReceiveWindow } from "./receive-window.ts";
-import type { WindowOptions } from "./receive-window.ts";
+import type { ReceiveWindow, WindowOptions } from "./receive-window.ts";
 
 /** A received stream, iterated once. The iteration ends with the stream, and throws when the call failed. */
 export interface StreamReader extends AsyncIterable<Uint8Array> {
@@ -53,7 +53,7 @@ type ReaderOptions = {
   onDone: () => void;
 };
 
-/** Creates a reader that nobody reads yet. */
+/** Creates a reader that is not read yet. */
 export function createReader(options: ReaderOptions): ReaderEnd {
   const queue = createByteQueue();
   const window = createReceiveWindow(options.window);
@@ -102,28 +102,16 @@ export function createReader(options: ReaderOptions): ReaderEnd {
     return violation;
   };
 
-  const reader: StreamReader = {
-    get bytes() {
-      return window.offset - window.missedBytes;
-    },
-    get isTruncated() {
-      return window.isTruncated;
-    },
-    get missedBytes() {
-      return window.missedBytes;
-    },
-    cancel() {
-      const isOpen = !isDone;
-      isCancelled = true;
-      queue.clear();
-      if (isOpen) options.onCancel();
-      settle();
-    },
-    [Symbol.asyncIterator]: iterate,
+  const cancel = (): void => {
+    const isOpen = !isDone;
+    isCancelled = true;
+    queue.clear();
+    if (isOpen) options.onCancel();
+    settle();
   };
 
   return {
-    reader,
+    reader: readerOf(window, { cancel, [Symbol.asyncIterator]: iterate }),
     get offset() {
       return window.offset;
     },
@@ -155,5 +143,24 @@ export function createReader(options: ReaderOptions): ReaderEnd {
       failure = error;
       settle();
     },
+  };
+}
+
+/** Returns the side of a reader that a method sees. */
+function readerOf(
+  window: ReceiveWindow,
+  actions: Pick<StreamReader, "cancel" | typeof Symbol.asyncIterator>,
+): StreamReader {
+  return {
+    get bytes() {
+      return window.offset - window.missedBytes;
+    },
+    get isTruncated() {
+      return window.isTruncated;
+    },
+    get missedBytes() {
+      return window.missedBytes;
+    },
+    ...actions,
   };
 }

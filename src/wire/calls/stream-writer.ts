@@ -49,8 +49,6 @@ export type WriterEnd = {
   fail(error: NegotiatorError): void;
 };
 
-type Pending = { bytes: Uint8Array; resolve: () => void; reject: (error: NegotiatorError) => void };
-
 type WriterOptions = {
   creditBytes: number;
   /** Called when `pull` or `pullEnd` may have something. */
@@ -61,30 +59,19 @@ type WriterOptions = {
 
 /** Creates a writer that may send `creditBytes` bytes at first. */
 export function createWriter(options: WriterOptions): WriterEnd {
-  const queue: Pending[] = [];
+  const writes = createWaitingWrites();
   const stopping = new AbortController();
   let limit = options.creditBytes;
   let offset = 0;
-  let queuedBytes = 0;
-  /** Bytes that are still to be left out, because the stream begins after them. */
-  let skippedBytes = 0;
   let isEnded = false;
   let isEndSent = false;
   let isTruncated = false;
   let closed: NegotiatorError | undefined;
 
-  const skip = (bytes: Uint8Array): Uint8Array => {
-    const skipped = Math.min(skippedBytes, bytes.length);
-    skippedBytes -= skipped;
-    return bytes.subarray(skipped);
-  };
-
   const close = (error: NegotiatorError): void => {
     if (closed !== undefined) return;
     closed = error;
-    for (const { reject } of queue) reject(error);
-    queue.length = 0;
-    queuedBytes = 0;
+    writes.reject(error);
     options.onDone();
   };
 
@@ -95,13 +82,10 @@ export function createWriter(options: WriterOptions): WriterEnd {
         if (closed !== undefined) return Promise.reject(closed);
         if (isEnded)
           return Promise.reject(new NegotiatorError("CLOSED", "Cannot write to a stream after its end"));
-        const wanted = skip(bytes);
-        if (wanted.length === 0) return Promise.resolve();
-        const { promise, resolve, reject } = Promise.withResolvers<void>();
-        queue.push({ bytes: wanted, resolve, reject });
-        queuedBytes += wanted.length;
+        const written = writes.add(bytes);
+        if (written === undefined) return Promise.resolve();
         options.onReady();
-        return promise;
+        return written;
       },
       end({ truncated = false } = {}) {
         if (isEnded) return;
@@ -111,7 +95,7 @@ export function createWriter(options: WriterOptions): WriterEnd {
       },
     },
     get total() {
-      const bytes = offset + queuedBytes;
+      const bytes = offset + writes.bytes;
       // A reader that stopped the stream knows that more bytes may have come.
       return isTruncated && closed === undefined ? { bytes, truncated: true } : { bytes };
     },
@@ -122,19 +106,15 @@ export function createWriter(options: WriterOptions): WriterEnd {
       return closed !== undefined || (isEnded && isEndSent);
     },
     pull() {
-      const [first] = queue;
       const room = Math.min(limit - offset, CHUNK_BYTES);
-      if (first === undefined || room <= 0) return undefined;
-      const bytes = first.bytes.subarray(0, cutBetweenCharacters(first.bytes, room));
+      const bytes = room > 0 ? writes.take(room) : undefined;
+      if (bytes === undefined) return undefined;
       const chunk = { offset, bytes };
       offset += bytes.length;
-      queuedBytes -= bytes.length;
-      first.bytes = first.bytes.subarray(bytes.length);
-      if (first.bytes.length === 0) queue.shift()?.resolve();
       return chunk;
     },
     pullEnd() {
-      if (!isEnded || isEndSent || queue.length > 0 || closed !== undefined) return false;
+      if (!isEnded || isEndSent || writes.bytes > 0 || closed !== undefined) return false;
       isEndSent = true;
       options.onDone();
       return true;
@@ -145,16 +125,8 @@ export function createWriter(options: WriterOptions): WriterEnd {
       options.onReady();
     },
     begin(start) {
-      skippedBytes = start - offset;
+      writes.leaveOut(start - offset);
       offset = start;
-      const waiting = queue.splice(0);
-      queuedBytes = 0;
-      for (const pending of waiting) {
-        const bytes = skip(pending.bytes);
-        if (bytes.length === 0) pending.resolve();
-        else queue.push({ ...pending, bytes });
-        queuedBytes += bytes.length;
-      }
     },
     rebase(creditBytes) {
       limit = offset + creditBytes;
@@ -165,6 +137,71 @@ export function createWriter(options: WriterOptions): WriterEnd {
       stopping.abort();
     },
     fail: close,
+  };
+}
+
+type WaitingWrite = { bytes: Uint8Array; resolve: () => void; reject: (error: NegotiatorError) => void };
+
+type WaitingWrites = {
+  /** The number of bytes that wait. */
+  readonly bytes: number;
+  /** Adds bytes, and resolves when all of them were taken. Undefined when all of them are left out. */
+  add(bytes: Uint8Array): Promise<void> | undefined;
+  /** Removes and returns bytes of one write; at most so many. */
+  take(mostBytes: number): Uint8Array | undefined;
+  /** Leaves out the next bytes, also of later writes. */
+  leaveOut(bytes: number): void;
+  reject(error: NegotiatorError): void;
+};
+
+function createWaitingWrites(): WaitingWrites {
+  const queue: WaitingWrite[] = [];
+  let queuedBytes = 0;
+  /** Bytes that are still to be left out, because the stream begins after them. */
+  let skippedBytes = 0;
+
+  const skip = (bytes: Uint8Array): Uint8Array => {
+    const skipped = Math.min(skippedBytes, bytes.length);
+    skippedBytes -= skipped;
+    return bytes.subarray(skipped);
+  };
+
+  return {
+    get bytes() {
+      return queuedBytes;
+    },
+    add(bytes) {
+      const wanted = skip(bytes);
+      if (wanted.length === 0) return undefined;
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      queue.push({ bytes: wanted, resolve, reject });
+      queuedBytes += wanted.length;
+      return promise;
+    },
+    take(mostBytes) {
+      const [first] = queue;
+      if (first === undefined) return undefined;
+      const bytes = first.bytes.subarray(0, cutBetweenCharacters(first.bytes, mostBytes));
+      queuedBytes -= bytes.length;
+      first.bytes = first.bytes.subarray(bytes.length);
+      if (first.bytes.length === 0) queue.shift()?.resolve();
+      return bytes;
+    },
+    leaveOut(bytes) {
+      skippedBytes = bytes;
+      queuedBytes = 0;
+      for (const waiting of queue.splice(0)) {
+        const wanted = skip(waiting.bytes);
+        if (wanted.length === 0) waiting.resolve();
+        else queue.push({ ...waiting, bytes: wanted });
+        queuedBytes += wanted.length;
+      }
+    },
+    reject(error) {
+      for (const { reject } of queue) reject(error);
+      queue.length = 0;
+      queuedBytes = 0;
+    },
   };
 }
 

@@ -9,12 +9,19 @@ export type ChunkLine = Omit<ChunkHeader, "kind"> & { seq?: number | undefined }
 export function writeChunkHeader({ seq, call, stream, offset, length, crc32 }: ChunkLine): string {
   const number = seq === undefined ? "" : `"seq":${seq},`;
   const checksum = crc32 === undefined ? "" : `,"crc32":${crc32}`;
-  const params = `{"call":${JSON.stringify(call)},"stream":"${stream}","offset":${offset},"bytes":${length}${checksum}}`;
+  const place = `"call":${JSON.stringify(call)},"stream":"${stream}","offset":${offset}`;
+  const params = `{${place},"bytes":${length}${checksum}}`;
   return `{"jsonrpc":"2.0",${number}"method":"stream.data","params":${params}}\n`;
 }
 
-const FORM =
-  /^\{"jsonrpc":"2\.0","seq":(\d{1,15}),"method":"stream\.data","params":\{"call":"([!#-[\]-~]{1,64})","stream":"([a-z][a-z0-9-]{0,31})","offset":(\d{1,15}),"bytes":(\d{1,5})(?:,"crc32":(\d{1,10}))?\}\}$/;
+/** A number has no zero in front, and so few digits that a double holds it. */
+const FORM = new RegExp(
+  [
+    String.raw`^\{"jsonrpc":"2\.0","seq":([1-9]\d{0,14}),"method":"stream\.data",`,
+    String.raw`"params":\{"call":"([!#-[\]-~]{1,64})","stream":"([a-z][a-z0-9-]{0,31})",`,
+    String.raw`"offset":(0|[1-9]\d{0,14}),"bytes":(0|[1-9]\d{0,4})(?:,"crc32":(0|[1-9]\d{0,9}))?\}\}$`,
+  ].join(""),
+);
 /** The longest line of this form. */
 const LINE_BYTES = 300;
 
@@ -28,7 +35,7 @@ export function readChunkHeader(line: Uint8Array): (ChunkHeader & { seq: number 
   if (found === null) return undefined;
   const [, seq, call = "", stream = "", offset, bytes, crc32] = found;
   const length = Number(bytes);
-  if (length > CHUNK_BYTES || Number(seq) === 0) return undefined;
+  if (length > CHUNK_BYTES) return undefined;
   const header = { kind: "header", seq: Number(seq), call, stream, offset: Number(offset), length } as const;
   return crc32 === undefined ? header : { ...header, crc32: Number(crc32) };
 }

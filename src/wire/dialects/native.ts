@@ -39,7 +39,7 @@ export const native: Envelope = {
 export function encodeNative(
   message: Message,
   form: ChunkForm,
-  allocate: (bytes: number) => Uint8Array = Buffer.allocUnsafeSlow,
+  allocate: (bytes: number) => Uint8Array = (bytes) => Buffer.allocUnsafeSlow(bytes),
 ): Uint8Array {
   if (message.kind === "data" && form.isRaw && !(form.isOnPort && holdsOpening(message.bytes)))
     return encodeRawChunk(message, form, allocate);

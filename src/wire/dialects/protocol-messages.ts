@@ -96,7 +96,7 @@ const READERS: Readonly<Record<string, (params: unknown) => MessageBody>> = {
   }),
 };
 
-/** Most messages are chunks and credit, so those are checked by hand. The schemas name the member at fault. */
+/** Most messages are chunks and credit, so these are checked by hand. The schemas name an invalid member. */
 function readData(params: unknown): MessageBody {
   const place = readPlace(params);
   if (place === undefined || !isJsonObject(params)) return readDataBySchema(params);

@@ -35,7 +35,8 @@ export function createDiallerReader(
   };
 
   function* read(bytes: Uint8Array): Generator<Reading, void, undefined> {
-    for (let rest = bytes; rest.length > 0 && isOrdered;) {
+    for (let rest = bytes; rest.length > 0;) {
+      if (!isOrdered) return;
       const { taken, reading } = messages.take(rest);
       rest = rest.subarray(taken);
       if (reading?.kind === "broken") lose();
@@ -43,7 +44,7 @@ export function createDiallerReader(
     }
   }
 
-  /** Nobody knew the nonce before its hello, so an object that holds it is about the hello. */
+  /** The nonce is new with its hello, so an object that holds it is about the hello. */
   const readObject = (bytes: Uint8Array, isPrefixed: boolean): Reading | undefined => {
     const isAboutHello = Buffer.from(bytes).includes(nonce);
     if (isAboutHello && isNative(bytes)) return readAnswer(bytes, nonce.toString());

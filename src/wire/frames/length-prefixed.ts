@@ -1,4 +1,4 @@
-/** Writes length-prefixed frames, and reads their first lines: a decimal byte count, LF, and that many bytes of JSON. */
+/** Writes length-prefixed frames, and reads their first lines: a decimal count of the bytes that follow. */
 import type { JsonObject } from "../json.ts";
 import { isJsonObject } from "../json.ts";
 

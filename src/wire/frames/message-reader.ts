@@ -49,7 +49,7 @@ export function createMessageReader(
   let openings = createOpeningFinder(NATIVE_OPENING);
 
   const readLine = (line: Uint8Array): Reading | undefined => {
-    if (line.length === 0 || line.every(isBlank)) return undefined;
+    if (line.every(isBlank)) return undefined;
     try {
       const message = readChunkHeader(line) ?? native.decode(parseJsonObject(line));
       if (message.kind !== "header") return { kind: "native", message, bytes: line.length };

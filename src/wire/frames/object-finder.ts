@@ -4,8 +4,8 @@ import { createCollector } from "./collector.ts";
 import { isBlank, isDigit } from "./openings.ts";
 
 /**
- * An object's bytes, and the bytes after it. `isPrefixed`: a digit ends the line before it, as a length prefix
- * does. `error` stands for an object that is too long.
+ * An object's bytes, and the bytes after it. `isPrefixed`: a digit ends the line before it, as a length
+ * prefix does. `error` stands for an object that is too long.
  */
 export type FoundObject = { rest: Uint8Array } & (
   { bytes: Uint8Array; isPrefixed: boolean } | { error: NegotiatorError }

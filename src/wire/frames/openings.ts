@@ -49,14 +49,24 @@ export function isNative(bytes: Uint8Array): boolean {
   return asBuffer(bytes.subarray(0, NATIVE_OPENING.length)).equals(NATIVE_OPENING);
 }
 
+/** Returns whether the bytes begin as a hello does. */
+export function beginsHello(bytes: Uint8Array): boolean {
+  return asBuffer(bytes.subarray(0, HELLO_OPENING.length)).equals(HELLO_OPENING);
+}
+
+/** Returns whether the bytes are a part of a native message's opening: more bytes decide what they begin. */
+export function isNativeBegun(bytes: Uint8Array): boolean {
+  return (
+    bytes.length < NATIVE_OPENING.length && asBuffer(bytes).equals(NATIVE_OPENING.subarray(0, bytes.length))
+  );
+}
+
 const OPEN = 0x7b;
 const QUOTE = 0x22;
 
-/**
- * Returns whether the bytes can begin an old peer's object: a brace and a quote. A native message is not one.
- */
+/** Returns whether the bytes begin an old peer's object: a brace and a quote. A native message is not one. */
 export function beginsOldObject(bytes: Uint8Array): boolean {
-  return bytes[0] === OPEN && (bytes.length === 1 || bytes[1] === QUOTE) && !isNative(bytes);
+  return bytes[0] === OPEN && bytes[1] === QUOTE && !isNative(bytes);
 }
 
 /** Finds one opening in a stream of bytes. */

@@ -3,12 +3,12 @@
 /** Spare buffers. */
 export type BufferPool = {
   /** Returns a buffer of so many bytes, with any content. */
-  take(bytes: number): Uint8Array;
-  /** Takes a buffer back that nobody uses any longer. */
+  take: (bytes: number) => Uint8Array;
+  /** Takes back a buffer that is not used any longer. */
   give(buffer: Uint8Array): void;
 };
 
-/** Holds a stream chunk with its line. Shorter and longer messages get memory of their own size. */
+/** Holds a stream chunk with its line. Shorter and longer messages get memory of exactly their size. */
 const BUFFER_BYTES = 66 * 1024;
 const POOLED_FROM_BYTES = 16 * 1024;
 const SPARE_BUFFERS = 8;

@@ -64,11 +64,7 @@ export function createEpochs(options: EpochsOptions): Epochs {
   let firstInstance: string | undefined;
   let hasBegun = false;
 
-  const offer = {
-    capabilities: offersRaw ? [RAW] : [],
-    agent,
-    limits: { lineBytes: limits.lineBytes, noticeBytes: limits.noticeCreditBytes },
-  };
+  const offer = offerOf(options);
 
   const restart = (): Continuation => {
     const continuation = hasBegun ? "lost" : "first";
@@ -147,5 +143,18 @@ export function createEpochs(options: EpochsOptions): Epochs {
       hasBegun = false;
       id = instance = firstInstance = undefined;
     },
+  };
+}
+
+/** The members that a hello and its answer have in common. */
+function offerOf({
+  agent,
+  limits,
+  offersRaw,
+}: EpochsOptions): Pick<Welcome, "agent" | "limits" | "capabilities"> {
+  return {
+    capabilities: offersRaw ? [RAW] : [],
+    agent,
+    limits: { lineBytes: limits.lineBytes, noticeBytes: limits.noticeCreditBytes },
   };
 }

@@ -31,7 +31,7 @@ const PeerLimitsSchema = v.object({
 });
 
 const VersionsSchema = v.object({ min: Count, max: Count });
-/** What every version of the hello has. */
+/** The members that every version of the hello has. */
 const AnyHelloSchema = v.object({ versions: VersionsSchema, agent: AgentSchema });
 const HelloSchema = v.object({
   versions: VersionsSchema,
@@ -48,7 +48,7 @@ const WelcomeSchema = v.object({
   session: v.object({ id: Identity, instance: Identity, received: Count }),
   limits: PeerLimitsSchema,
 });
-/** What a refusal for lack of a common version says in its details. Version 1 says nothing. */
+/** The details of a refusal for lack of a common version. Version 1 sends none. */
 const RefusalSchema = v.object({ versions: VersionsSchema, agent: AgentSchema });
 
 /** A program, described for people. */
@@ -158,7 +158,8 @@ function noCommonVersion(ours: Agent, peer: v.InferOutput<typeof RefusalSchema>)
   const [own, other] = [formatAgent(ours), formatAgent(peer.agent)];
   const isOlder = peer.versions.max < PROTOCOL_VERSIONS.min;
   const [newest, oldest] = isOlder ? [ours, peer.agent] : [peer.agent, ours];
-  const message = `${own} and ${other} have no common protocol version (${formatRange(PROTOCOL_VERSIONS)} and ${formatRange(peer.versions)})`;
+  const versions = `${formatRange(PROTOCOL_VERSIONS)} and ${formatRange(peer.versions)}`;
+  const message = `${own} and ${other} have no common protocol version (${versions})`;
   return new NegotiatorError("UNSUPPORTED", message, {
     remedy: `Install negotiator ${clipText(newest.version)} on the ${clipText(oldest.role)}`,
     data: { versions: PROTOCOL_VERSIONS, agent: ours },

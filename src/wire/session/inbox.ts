@@ -117,16 +117,6 @@ export function createInbox(options: InboxOptions): Inbox {
     }
   };
 
-  const takeNumbered = (seq: number, body: MessageBody, bytes: number): void => {
-    const sequence = getSequence();
-    const place = sequence.take(seq, bytes);
-    if (place === "next") takeBody(body, bytes);
-    if (place !== "gap") return;
-    const { received } = sequence;
-    status.cut(new NegotiatorError("BAD_FRAME", `Messages are missing between ${received} and ${seq}`));
-    controlQueue.push({ kind: "resync", received });
-  };
-
   const takeUnnumbered = (body: MessageBody, bytes: number): void => {
     if (body.kind === "failure") {
       if (isAllowed(bytes) && typeof body.id === "string") calls.markUnsent(body.id);
@@ -141,10 +131,21 @@ export function createInbox(options: InboxOptions): Inbox {
     take(message, bytes) {
       const { seq } = message;
       if (seq === undefined) takeUnnumbered(message, bytes);
-      else takeNumbered(seq, message, bytes);
+      else if (isNext(options, seq, bytes)) takeBody(message, bytes);
     },
     tick: () => allowance.renew(),
   };
+}
+
+/** Whether a numbered message is to be carried out. After a gap the session is cut. */
+function isNext({ getSequence, status, controlQueue }: InboxOptions, seq: number, bytes: number): boolean {
+  const sequence = getSequence();
+  const place = sequence.take(seq, bytes);
+  if (place !== "gap") return place === "next";
+  const { received } = sequence;
+  status.cut(new NegotiatorError("BAD_FRAME", `Messages are missing between ${received} and ${seq}`));
+  controlQueue.push({ kind: "resync", received });
+  return false;
 }
 
 /** Messages that are not sent again after a cut. All others need a number. */

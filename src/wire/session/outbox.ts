@@ -47,7 +47,7 @@ export function fixed(message: MessageBody): ControlMessage {
 export type Outbox = Outlet & {
   /** The number of waiting control messages and notices. */
   readonly length: number;
-  /** The number of waiting control messages. A notice waits for its own credit, also if the peer reads all. */
+  /** The number of waiting control messages. Notices wait for a credit that the peer may withhold. */
   readonly controlCount: number;
   /**
    * Removes the next message, gives it a number in `sequence`, and returns its bytes. Returns undefined when

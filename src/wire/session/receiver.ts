@@ -1,4 +1,4 @@
-/** Reads a channel's bytes as messages, by the rules of this side. Notices frames that are never completed. */
+/** Reads a channel's bytes as messages, by the rules of this side. Drops frames that are never completed. */
 import type { Limits } from "../../limits.ts";
 import { createDiallerReader } from "../frames/dialler-reader.ts";
 import { createListenerReader } from "../frames/listener-reader.ts";
@@ -37,7 +37,10 @@ export function createReceiver({ side, limits, ...options }: ReceiverOptions): R
   return {
     *read(bytes, nowMs) {
       lastMs = nowMs;
-      if (bytes.length > 0) return yield* reader.push(bytes);
+      if (bytes.length > 0) {
+        yield* reader.push(bytes);
+        return;
+      }
       const dropped = reader.drop();
       if (dropped !== undefined) yield dropped;
     },

@@ -11,7 +11,7 @@ export type Sequence = {
   readonly received: number;
   /**
    * Whether another message may be sent before the peer acknowledges some: a message of a stream's contents,
-   * or any other. A notice has a credit of its own.
+   * or any other. A notice has its own credit.
    */
   hasRoom(kind: "data" | "other"): boolean;
   /** The number of notices that were sent and not acknowledged. */

@@ -30,8 +30,8 @@ export type SessionOptions = {
   makeId: () => string;
   limits?: Limits;
   /**
-   * What the channel is. A port can be cut at any byte, and a socket loses nothing before its end. `port` by
-   * default.
+   * The kind of the channel. A port can be cut at any byte, and a socket loses nothing before its end. `port`
+   * by default.
    */
   medium?: "port" | "socket";
   /** Whether stream chunks may go out with their bytes behind their line; true by default. */

@@ -29,6 +29,8 @@ export type EnvelopeTable = {
   unencodable: readonly Message[];
   /** Objects that are not messages of the dialect. */
   unreadable: readonly string[];
+  /** Reads messages from pieces of bytes. Without it, objects that begin a line are read. */
+  read?: (pieces: readonly Uint8Array[]) => Message[];
 };
 
 /** A busy machine needs long for messages of 1 MiB that are cut at hundreds of places. */
@@ -42,6 +44,7 @@ const CUTS = 512;
 /** Declares the tests of one dialect. */
 export function describeEnvelope(table: EnvelopeTable): void {
   const { name: dialect, envelope, others, cases, spellings, unencodable, unreadable } = table;
+  const read = table.read ?? ((pieces) => readObjects(envelope, pieces));
   const readable = [
     ...cases.map(({ name, wire, message, readsAs = message }) => ({ name, wire, message: readsAs })),
     ...spellings,
@@ -66,7 +69,7 @@ export function describeEnvelope(table: EnvelopeTable): void {
         `${dialect}: the whole bytes of %s decode to the message`,
         (_, { wire, message }) => {
           const bytes = encoder.encode(wire);
-          expect(readAll(envelope, [bytes])).toEqual([message]);
+          expect(read([bytes])).toEqual([message]);
         },
       );
       test.each(readable.map((row) => [row.name, row] as const))(
@@ -74,7 +77,7 @@ export function describeEnvelope(table: EnvelopeTable): void {
         (_, { wire, message }) => {
           const bytes = encoder.encode(wire);
           const pieces = Array.from(bytes, (_byte, index) => bytes.subarray(index, index + 1));
-          expect(readAll(envelope, pieces)).toEqual([message]);
+          expect(read(pieces)).toEqual([message]);
         },
       );
       test.each(readable.map((row) => [row.name, row] as const))(
@@ -82,14 +85,14 @@ export function describeEnvelope(table: EnvelopeTable): void {
         (_, { wire, message }) => {
           const bytes = encoder.encode(wire);
           for (const cut of cutsOf(bytes.length)) {
-            const read = readAll(envelope, [bytes.subarray(0, cut), bytes.subarray(cut)]);
-            if (!Bun.deepEquals(read, [message])) expect({ cut, read }).toEqual({ cut, read: [message] });
+            const found = read([bytes.subarray(0, cut), bytes.subarray(cut)]);
+            if (!Bun.deepEquals(found, [message])) expect({ cut, found }).toEqual({ cut, found: [message] });
           }
         },
       );
       test(`${dialect}: all messages in one piece of bytes decode in order`, () => {
         const bytes = encoder.encode(readable.map(({ wire }) => wire).join(""));
-        expect(readAll(envelope, [bytes])).toEqual(readable.map(({ message }) => message));
+        expect(read([bytes])).toEqual(readable.map(({ message }) => message));
       });
       test.each(unreadable)(`${dialect}: decoding %s throws BAD_FRAME`, (text) => {
         expect(errorOf(() => envelope.decode(parseJsonObject(encoder.encode(text)))).code).toBe("BAD_FRAME");
@@ -106,7 +109,7 @@ export function describeEnvelope(table: EnvelopeTable): void {
   });
 }
 
-function readAll(envelope: Envelope, pieces: readonly Uint8Array[]): Message[] {
+function readObjects(envelope: Envelope, pieces: readonly Uint8Array[]): Message[] {
   const framer = createObjectFramer(LIMITS);
   const objects = pieces.flatMap((piece) => [...framer.push(piece)]);
   return objects.map((object) => {

@@ -6,10 +6,10 @@ import { HELLO_OPENING } from "../../../src/wire/frames/openings.ts";
 import { hello, readPieces, WHOLE } from "./torn-frames.ts";
 
 const LIMITS = { lineBytes: 600, lengthPrefixedBytes: 600 };
-const open = (isOnPort = true): FrameReader =>
-  createListenerReader(LIMITS, { isOnPort, acceptsRaw: () => true });
-const ordered = (isOnPort = true): FrameReader => {
-  const reader = open(isOnPort);
+const open = (isOnPort = true, acceptsRaw = true): FrameReader =>
+  createListenerReader(LIMITS, { isOnPort, acceptsRaw: () => acceptsRaw });
+const ordered = (isOnPort = true, acceptsRaw = true): FrameReader => {
+  const reader = open(isOnPort, acceptsRaw);
   readPieces(reader, hello("n"), WHOLE);
   return reader;
 };
@@ -19,6 +19,7 @@ const lost = (): FrameReader => {
   return reader;
 };
 
+const helloText = (nonce: string): string => Buffer.from(hello(nonce)).toString();
 const PING = '{"jsonrpc":"2.0","method":"session.ping"}\n';
 const NATIVE = ["native ping -"];
 const OLD = '37\n{"method": "list_commands", "kw": {}}';
@@ -74,14 +75,28 @@ const ROWS: readonly Row[] = [
   row("the request of the oldest hosts", OLDEST, ["foreign undefined"]),
   row("blanks and zeros around a length", OLD.replace("37", " 0037 \r"), ["foreign list_commands"]),
   row("a length without its request", "37\n", []),
+  row("a length and garbage", "8\ngarbage\n", BROKEN, []),
+  row("a length and an object that begins with a blank", '9\n{ "a": 1}\n', BROKEN, []),
+  row("a length and a blank before the object", '9\n {"a": 1}\n', BROKEN, []),
+  row("a length and an empty line, as before a hello", `37\n\n${PING}`, NATIVE),
   row("a message in a length-prefixed frame", `${PING.length - 1}\n${PING.trim()}`, BROKEN, []),
-  row("another object in a length-prefixed frame", '8\n{"a": 1}', BROKEN, []),
+  row("a message behind digits", `37\n${PING}`, [...BROKEN, ...NATIVE], NATIVE),
+  row("a message behind digits that are fewer than its bytes", `3\n${PING}`, [...BROKEN, ...NATIVE], NATIVE),
+  row("any other object in a length-prefixed frame", '8\n{"a": 1}', ["foreign undefined"]),
+  row("an object that begins almost as a message does", '20\n{"jsonrpc":"2.1"   }', ["foreign undefined"]),
   row("a torn request in a length-prefixed frame", '14\n{"method": "x\n', BROKEN, []),
   row("a length of 0, and a message", `0\n${PING}`, [...BROKEN, ...NATIVE], NATIVE),
-  row("a length beyond the limit", `601\n${"x".repeat(600)}`, []),
-  row("a request beyond the limit", `601\n${"x".repeat(601)}`, ["unreadable TOO_LARGE"]),
+  row("a request beyond the limit without its last byte", `601\n{"${"x".repeat(598)}`, []),
+  row("a request beyond the limit", `601\n{"${"x".repeat(599)}`, ["unreadable TOO_LARGE"]),
+  row("a length beyond the limit, and garbage", `601\n{x${"x".repeat(599)}`, BROKEN, []),
   row("a length of 13 digits", "1000000000000\n", BROKEN, []),
-  row("a torn hello behind a hello", `${HELLO_OPENING.toString()}${hello("m").toString()}`, []),
+  row("a hello", helloText("m"), ["hello m"]),
+  row(
+    "a hello behind a torn one",
+    HELLO_OPENING.toString() + helloText("m"),
+    [...BROKEN, "hello m"],
+    ["hello m"],
+  ),
   row("a hello that is not JSON", `${HELLO_OPENING.toString()}x"\n`, BROKEN, []),
   row(
     "a hello whose id is a number",
@@ -122,7 +137,7 @@ describe("a frame that is dropped", () => {
     "a line": PING.slice(0, 9),
     "a line of a chunk": chunk("abc").slice(0, 40),
     "the bytes of a chunk": chunk("abc").slice(0, -2),
-    "a hello": hello("m").subarray(0, 60).toString(),
+    "a hello": helloText("m").slice(0, 60),
   } as const;
   test.each(Object.entries(torn))(
     "%s that is dropped in an open session means that order is lost",
@@ -151,10 +166,23 @@ describe("a frame that is dropped", () => {
   });
 });
 
+test("a raw chunk that was not agreed on is not read, and its writer learns that the order is lost", () => {
+  const reader = ordered(true, false);
+  const bytes = Buffer.from(chunk("abc"));
+  expect(readPieces(reader, bytes, 7)).toEqual(BROKEN);
+  expect(readPieces(reader, bytes, 7)).toEqual(UNREAD);
+  expect(readPieces(open(true, false), bytes, 7)).toEqual(UNREAD);
+});
+
 test("on a socket a hello counts only as the first frame", () => {
-  const reader = ordered(false);
-  expect(readPieces(reader, Buffer.concat([Buffer.from(PING), hello("m")]), 7)).toEqual([
-    ...NATIVE,
-    ...BROKEN,
-  ]);
+  for (const pieceBytes of [1, 7, WHOLE]) {
+    const reader = ordered(false);
+    expect(readPieces(reader, Buffer.concat([Buffer.from(PING), hello("m")]), pieceBytes)).toEqual([
+      ...NATIVE,
+      ...BROKEN,
+    ]);
+    expect(readPieces(reader, hello("again"), pieceBytes)).toEqual([]);
+    reader.reset();
+    expect(readPieces(reader, hello("m"), pieceBytes)).toEqual(["hello m"]);
+  }
 });

@@ -19,7 +19,7 @@ export const hello = (nonce: string): Uint8Array =>
   encodeHello({
     nonce,
     versions: PROTOCOL_VERSIONS,
-    capabilities: ["a 1", "}"],
+    capabilities: ["raw", "a 1", "}"],
     agent,
     session: { id: "s1", received: 12 },
     limits,

@@ -76,6 +76,40 @@ test("a resumed session sends raw chunks again byte for byte, although the capab
   expect(formsOf(peer)).toEqual(["base64"]);
 });
 
+test("a raw chunk that was not agreed on cuts the session, and carries nothing out", () => {
+  for (const make of [createOpenListener, createOpenDialler]) {
+    const peer = make();
+    peer.send(
+      '{"jsonrpc":"2.0","seq":1,"method":"stream.data","params":{"call":"c","stream":"s","offset":0,' +
+        `"bytes":3,"crc32":${Bun.hash.crc32("abc")}}}\nabc\n`,
+    );
+    expect([peer.session.state, peer.calls, peer.drain()]).toEqual(["cut", [], []]);
+  }
+});
+
+test("a message's opening inside a raw payload on a port cuts both sides, and not on a socket", () => {
+  const content = 'x{"jsonrpc":"2.0"x';
+  const chunk =
+    '{"jsonrpc":"2.0","seq":2,"method":"stream.data","params":{"call":"c","stream":"in","offset":0,' +
+    `"bytes":${content.length},"crc32":${Bun.hash.crc32(content)}}}\n${content}\n`;
+  for (const [medium, state] of [
+    ["port", "cut"],
+    ["socket", "open"],
+  ] as const) {
+    for (const side of ["listener", "dialler"] as const) {
+      const peer = createScriptedPeer({ side, medium });
+      if (side === "listener") peer.greet(CAPABLE);
+      else {
+        peer.session.dial();
+        peer.welcome({}, ["raw"]);
+      }
+      peer.count({ id: "c", method: "m", streams: { write: ["in"] } });
+      peer.send(chunk);
+      expect([medium, side, peer.session.state]).toEqual([medium, side, state]);
+    }
+  }
+});
+
 test("raw chunks of random bytes and sizes are read as they were written in pieces of any size", async () => {
   const random = createRandom(7);
   for (let round = 0; round < 60; round++) {
@@ -90,7 +124,8 @@ test("raw chunks of random bytes and sizes are read as they were written in piec
     dialler.drain();
     dialler.count({ method: "stream.credit", params: { call: "c", stream: "in", limit: 1e6 } });
     const frame = dialler.session.next() ?? new Uint8Array(0);
-    const listener = createOpenListener();
+    const listener = createScriptedPeer();
+    listener.greet(CAPABLE);
     listener.count({ id: "c", method: "m", streams: { write: ["in"] } });
     for (let start = 0; start < frame.length;) {
       const end = start + 1 + random.below(random.pick([3, 5000]));
@@ -99,6 +134,8 @@ test("raw chunks of random bytes and sizes are read as they were written in piec
     }
     const reading = listener.calls[0]?.reader("in")[Symbol.asyncIterator]();
     const parts: Uint8Array[] = [];
+    // A lost chunk is a cut session, for which this test must not wait.
+    expect(listener.session.state).toBe("open");
     while (Buffer.concat(parts).length < content.length)
       parts.push((await reading?.next())?.value ?? never());
     expect(Buffer.compare(Buffer.concat(parts), content)).toBe(0);

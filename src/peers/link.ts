@@ -95,9 +95,10 @@ export function createLink(options: LinkOptions): Link {
       const { promise: ended, resolve } = Promise.withResolvers<LinkEnd>();
       end = resolve;
       let isEnding = false;
-      using _ticker = everyTick(() => session.tick(performance.now()));
+      using life = new DisposableStack();
+      life.use(everyTick(() => session.tick(performance.now())));
       const helloTimer = setTimeout(endHello, helloMs);
-      using _ = onAbort(signal, () => resolve({ state: session.state }));
+      life.use(onAbort(signal, () => resolve({ state: session.state })));
       try {
         if (options.side === "dialler") session.dial();
         const writing = write(channel, () => isEnding);

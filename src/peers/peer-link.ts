@@ -51,9 +51,9 @@ export type PeerLink = {
   run(channel: Channel, signal: AbortSignal): Promise<LinkEnd>;
   /**
    * The peer, once its dialect is known. Rejects with the error of `explainNoAnswer` when that takes longer
-   * than `timeoutMs` (0 for no limit), when `signal` aborts and after `release`. Rejects with the reason, such
-   * as `UNSUPPORTED`, if the peer refuses our hello, or we refuse its hello. Rejects with `BAD_REQUEST` if the
-   * peer has our own role, and with `CLOSED` after `close`.
+   * than `timeoutMs` (0 for no limit), when `signal` aborts and after `release`. Rejects with the reason,
+   * such as `UNSUPPORTED`, if the peer refuses our hello, or we refuse its hello. Rejects with `BAD_REQUEST`
+   * if the peer has our own role, and with `CLOSED` after `close`.
    */
   peer(timeoutMs: number, signal?: AbortSignal): Promise<Peer>;
   /** Ends all waiting in `peer`. */

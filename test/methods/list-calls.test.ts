@@ -8,7 +8,7 @@ import type { IncomingCall } from "../../src/wire/calls/incoming-call.ts";
 import { createServedLink } from "../support/served-link.ts";
 import { until } from "../support/until.ts";
 
-test("running and kept calls are listed in order, with the command and the caller, without arguments", async () => {
+test("running and kept calls are listed in order with command and caller, without arguments", async () => {
   const running: IncomingCall[] = [];
   const { call: dispatch } = createDispatcher({
     role: "guest",

@@ -23,7 +23,8 @@ test(
       agent.write(`\n${JSON.stringify(refusal)}\n`);
     });
     await stage.host.start();
-    const message = `negotiator ${VERSION} on the host and negotiator 0.1 on the guest have no common protocol version`;
+    const both = `negotiator ${VERSION} on the host and negotiator 0.1 on the guest`;
+    const message = `${both} have no common protocol version`;
     const called = await stage.host.run(["execute", "web1", "x"]);
     expect(called).toMatchObject({ exitCode: 125, stdout: "" });
     expect(called.stderr).toBe(
@@ -56,7 +57,8 @@ test(
     let answer = "";
     host.setEncoding("utf8").on("data", (text: string) => (answer += text));
     host.write(`${body.length}\n${body}`);
-    const message = `negotiator ${VERSION} on the guest and negotiator 0.1.0 on the host have no common protocol version`;
+    const both = `negotiator ${VERSION} on the guest and negotiator 0.1.0 on the host`;
+    const message = `${both} have no common protocol version`;
     await until("the guest refuses", () => answer.includes(message));
     expect(answer).toMatch(/^\n\{"jsonrpc":"2\.0","id":"old-nonce","error":\{"code":-32014/);
     const called = await guest.run(["execute", "x"]);

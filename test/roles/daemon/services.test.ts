@@ -7,6 +7,16 @@ import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 import { unsetConfig } from "../../support/unset-config.ts";
 import { until } from "../../support/until.ts";
 
+test.each([true, false])("rawPayloads = %p is what the daemon offers on its ports", async (rawPayloads) => {
+  await using directory = await createTemporaryDirectory();
+  const places = {
+    policyFile: directory.at("none"),
+    audit: { ...DEFAULTS.audit, file: directory.at("audit") },
+  };
+  await using services = createServices("host", unsetConfig({ ...DEFAULTS, ...places, rawPayloads }));
+  expect(services.offersRaw).toBe(rawPayloads);
+});
+
 test("calls and notices of a guest count as running, and the audit file has them", async () => {
   await using directory = await createTemporaryDirectory();
   const file = directory.at("audit.jsonl");

@@ -80,3 +80,18 @@ test("the daemon closes the 34th idle connection at once", async () => {
   await until("a connection is served", () => askOnce(path).catch(() => false));
   for (const channel of idle) await channel.close();
 });
+
+test("a call has the user and process of its connection, whatever the client says", async () => {
+  await using directory = await createTemporaryDirectory();
+  const path = directory.at("socket");
+  const serve: ControlOptions["serve"] = {
+    call: (call) => call.respond(call.caller),
+    notice: () => undefined,
+  };
+  await using _ = await listenControl("host", path, { ...OPTIONS, serve });
+  await using control = await dial(path);
+  const forged = { uid: 0, name: "forged", pid: 1, program: "forged" };
+  const { result } = await control.session.call({ method: "x", caller: forged }).answer;
+  expect(result).toMatchObject({ uid: process.getuid?.(), pid: process.pid });
+  expect(JSON.stringify(result)).not.toContain("forged");
+});

@@ -94,13 +94,7 @@ test("a command's exit code, outputs and byte counts reach the caller and the au
   expect(outputs).toEqual(["input", "error\n"]);
   expect(streams).toMatchObject({ stdout: { bytes: 5 }, stderr: { bytes: 6 } });
   expect(messages).toEqual([{ name: "exited", value: { exitCode: 4, signal: null } }]);
-  expect(Object.keys(Object(result)).sort()).toEqual([
-    "cancelled",
-    "durationMs",
-    "exitCode",
-    "signal",
-    "timedOut",
-  ]);
+  expect(Object.keys(Object(result)).sort()).toEqual(["durationMs", "endedBy", "exitCode", "signal"]);
   expect(result).toMatchObject({ exitCode: 4, signal: null, endedBy: "command" });
   await until("the audit has an entry", () => lines.length === 1);
   expect(lines[0]).toMatchObject({ exitCode: 4, bytes: { stdin: 5, stdout: 5, stderr: 6 } });
@@ -253,19 +247,20 @@ test("did-you-mean names no command that the policy denies to the caller", async
   expect((await rejectionOf(execute("wipe-dusk").answer)).message).toEndWith('; Did you mean "wipe-desk"?');
 });
 
-test("the shortest deadline of caller, policy and command ends the command", async () => {
+test("the shortest deadline ends the command: deadline if it is the caller's, else limit", async () => {
   await using directory = await createTemporaryDirectory();
   await plant(directory, "slow", "exec sleep 600");
   await plant(directory, "brief", "exec sleep 600", "timeoutSeconds = 0.1\n");
-  const timedOut = { endedBy: "deadline", signal: "SIGTERM" };
+  const atDeadline = { endedBy: "deadline", signal: "SIGTERM" };
+  const atLimit = { endedBy: "limit", signal: "SIGTERM" };
   const plain = serve(directory);
   await using owned = new AsyncDisposableStack();
   owned.use(plain.link);
-  expect((await plain.execute("slow", [], { timeoutMs: 100 }).answer).result).toMatchObject(timedOut);
-  expect((await plain.execute("brief", [], { timeoutMs: 60_000 }).answer).result).toMatchObject(timedOut);
+  expect((await plain.execute("slow", [], { timeoutMs: 100 }).answer).result).toMatchObject(atDeadline);
+  expect((await plain.execute("brief", [], { timeoutMs: 60_000 }).answer).result).toMatchObject(atLimit);
   const strict = serve(directory, parsePolicy('[[rules]]\naction = "allow"\ntimeoutSeconds = 0.1\n'));
   owned.use(strict.link);
-  expect((await strict.execute("slow").answer).result).toMatchObject(timedOut);
+  expect((await strict.execute("slow").answer).result).toMatchObject(atLimit);
 });
 
 test("a command with stdin = false gets no input, though the caller sends some", async () => {

@@ -13,7 +13,7 @@ HELLO |= {"agent": {"name": "vectors", "version": "1", "role": "host"}}
 HELLO |= {"session": {"id": "vector-session", "received": 0}}
 HELLO |= {"limits": {"lineBytes": 1_048_576, "noticeBytes": 262_144}}
 # Their time and number are free.
-FREE = ("session.ack", "session.credit", "stream.credit")
+FREE = ("session.ack", "session.credit")
 CREDIT = 1000
 STEP_SECONDS, PING_SECONDS = 0.5, 10
 NAME = re.compile(r"\$[a-z]+[0-9]?")
@@ -66,7 +66,7 @@ class Run:
             self.now += STEP_SECONDS
             self.peer.check_timers()
 
-    def sent(self, free=FREE[:2]):
+    def sent(self):
         """Returns the messages since the last time, first those without a number."""
         if self.peer.is_open:
             self.peer.fill_out()
@@ -78,7 +78,7 @@ class Run:
             _, message, payload = frame
             if message.get("method") == "stream.data":
                 message["content"] = content_of(message["params"], payload)
-            if message.get("method") not in free:
+            if message.get("method") not in FREE:
                 found.append(message)
         assert reader.buffer == b"", reader.buffer
         return sorted(found, key=lambda message: "seq" in message)
@@ -198,7 +198,7 @@ def run_breach(vector):
         seq += 1
         own = call_id if message["params"]["call"] == "c" else message["params"]["call"]
         run.take(encode({"seq": seq, **message, "params": {**message["params"], "call": own}}))
-    found = run.sent(FREE)
+    found = run.sent()
     assert run.state() == "open", run.state()
     if vector.get("isBreach", True):
         complaint, end = found

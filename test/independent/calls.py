@@ -4,7 +4,11 @@ import base64
 import binascii
 import secrets
 
-from streams import Breach, Call, Reader, Writer, failure
+from checks import STREAMS, Invalid, check_in_call, check_request, is_id
+from streams import KEEP_MS, Breach, Call, Reader, Writer, failure
+
+IN_CALLS = ("stream.data", "stream.credit", "stream.end", "stream.stop", "call.message", "call.begin")
+FINISHED_CALLS = 256
 
 
 class Calls:
@@ -27,10 +31,33 @@ class Calls:
             self.break_call(call, str(breach))
         self.forget(call)
 
+    def on_in_call(self, message, method, params, payload):
+        if "seq" not in message:
+            raise Invalid("a message without a number")
+        if not isinstance(params, dict) or not is_id(params.get("call")):
+            raise Invalid("invalid call")
+        call = self.calls.get(params["call"])
+        if call is None:
+            self.counts["late"] += 1
+            return
+        try:
+            check_in_call(method, params)
+            self.on_call_message(call, method, params, payload)
+        except (Breach, Invalid) as breach:
+            self.break_call(call, str(breach))
+
     def on_call_message(self, call, method, params, payload):
         if method == "call.message":
             call.messages.append((params["name"], params["value"]))
             call.on_message(params["name"], params["value"])
+            return
+        if method == "call.begin":
+            if not call.is_mine:
+                raise Breach("only a callee begins")
+            for name, offset in params["offsets"].items():
+                stream = call.readers.get(name) or call.writers.get(name)
+                if stream is not None:
+                    stream.begin(offset)
             return
         side = call.readers if method in ("stream.data", "stream.end") else call.writers
         end = side.get(params.get("stream"))
@@ -65,12 +92,12 @@ class Calls:
             if found == ["text"]:
                 return params["text"].encode("utf-8")
             return payload if found == ["bytes"] else base64.b64decode(params["base64"], validate=True)
-        except binascii.Error as reason:
+        except (binascii.Error, ValueError) as reason:
             raise Breach("no base64") from reason
 
     def break_call(self, call, why):
         self.counts["breaches_found"] += 1
-        self.complain(why)
+        self.complain(why, "BAD_FRAME")
         if call.is_mine:
             self.tell(call, "cancel", {"reason": why, "code": "BAD_FRAME"})
             call.answer = {"error": failure("BAD_FRAME", why)}
@@ -86,7 +113,7 @@ class Calls:
         """
         Starts a call. `read` has a function for each stream that the caller reads: it gets the bytes.
         """
-        call = Call(secrets.token_urlsafe(16), True)
+        call = Call(secrets.token_urlsafe(16), True, {})
         window = more.pop("window", 131_072)
         for name, take in (read or {}).items():
             call.readers[name] = Reader(call, name, take, window, window)
@@ -94,7 +121,7 @@ class Calls:
             call.writers[name] = Writer(call, name, 0)
         streams = {"read": {name: window for name in call.readers}, "write": list(write)}
         request = {"id": call.id, "method": method, "params": params, **more, "streams": streams}
-        self.calls[call.id] = call
+        self.calls[call.id], call.request = call, request
         self.post(request)
         return call
 
@@ -104,28 +131,79 @@ class Calls:
 
     def on_request(self, message):
         self.counts["requests"] += 1
-        if message["id"] in self.calls:
-            error = failure("BAD_REQUEST", "The id is in use")
-            self.post({"id": message["id"], "error": error, "streams": {}})
-            return
-        call = Call(message["id"], False)
-        call.is_sent = True
-        streams = message.get("streams", {})
-        self.calls[call.id] = call
-        for name, limit in streams.get("read", {}).items():
-            call.writers[name] = Writer(call, name, limit)
-        for name in streams.get("write", []):
-            call.readers[name] = Reader(call, name, lambda data: None, 0)
-        if message["method"] == "call.attach":
-            self.fail(call, "NO_CALL", "Nothing is kept here")
+        if not is_id(message["id"]):
+            raise Invalid("invalid id")
+        check_request(message)
+        call_id, is_attach = message["id"], message["method"] == "call.attach"
+        read = message.get("streams", {}).get("read", {})
+        write = message.get("streams", {}).get("write", [])
+        self.drop_finished()
+        if call_id in self.calls or (not is_attach and call_id in {**self.detached, **self.finished}):
+            self.fail_request(call_id, "BAD_REQUEST", "The id is in use")
+        elif len(read) + len(write) > STREAMS:
+            self.fail_request(call_id, "BUSY", "Too many streams")
+        elif is_attach and call_id in self.detached:
+            self.attach(self.detached.pop(call_id), read, write)
+        elif is_attach and call_id in self.finished:
+            _, answer = self.finished[call_id]
+            totals = answer["streams"].items()
+            offsets = {name: total["bytes"] for name, total in totals if name in read}
+            self.post({"method": "call.begin", "params": {"call": call_id, "offsets": offsets}})
+            self.post(answer)
+        elif is_attach:
+            self.fail_request(call_id, "NO_CALL", "There is no such call")
         else:
+            call = Call(call_id, False, message)
+            call.is_sent = True
+            self.calls[call_id] = call
+            for name, limit in read.items():
+                call.writers[name] = Writer(call, name, limit)
+            for name in write:
+                call.readers[name] = Reader(call, name, lambda data: None, 0)
             self.serve(call, message["method"], message.get("params", {}))
+
+    def fail_request(self, call_id, code, message):
+        """Refuses a request that starts nothing."""
+        self.post({"id": call_id, "error": failure(code, message), "streams": {}})
+
+    def attach(self, call, read, write):
+        """Gives a running call to a new caller. Each stream goes on where it was."""
+        self.calls[call.id] = call
+        offsets = {name: writer.offset for name, writer in call.writers.items() if name in read}
+        offsets |= {name: reader.offset for name, reader in call.readers.items() if name in write}
+        self.post({"method": "call.begin", "params": {"call": call.id, "offsets": offsets}})
+        for name, writer in call.writers.items():
+            writer.limit = writer.offset + read.get(name, 0)
+            if name not in read and not writer.is_over:
+                writer.is_over = True
+                writer.done()
+        for name in write:
+            reader = call.readers.get(name)
+            if reader is None or reader.is_stopped or reader.has_end:
+                self.post({"method": "stream.stop", "params": {"call": call.id, "stream": name}})
+            else:
+                self.accept(call, name, reader.take, reader.window)
+
+    def keep(self, call, answer):
+        """Keeps an answer for an attach, and sends it if its caller is there."""
+        if self.calls.pop(call.id, None) is not None:
+            self.post(answer)
+        self.detached.pop(call.id, None)
+        until = self.clock() + min(call.keep_ms, KEEP_MS) / 1000
+        self.finished[call.id] = (until, answer)
+        while len(self.finished) > FINISHED_CALLS:
+            self.finished.pop(next(iter(self.finished)))
+
+    def drop_finished(self):
+        now = self.clock()
+        for call_id in [key for key, (until, _) in self.finished.items() if until < now]:
+            del self.finished[call_id]
 
     def accept(self, call, name, take, window):
         """Reads a stream that the caller writes, and gives its first credit."""
         reader = call.readers[name]
-        reader.take, reader.window, reader.limit = take, window, window
-        credit = {"call": call.id, "stream": name, "limit": window}
+        reader.take, reader.window, reader.limit = take, window, reader.offset + window
+        credit = {"call": call.id, "stream": name, "limit": reader.limit}
         self.post({"method": "stream.credit", "params": credit})
 
     def stop(self, call, name):
@@ -134,12 +212,15 @@ class Calls:
         self.post({"method": "stream.stop", "params": {"call": call.id, "stream": name}})
 
     def answer(self, call, result):
-        """Answers a call whose writers have sent all their bytes."""
-        totals = {name: {"bytes": writer.offset} for name, writer in call.writers.items()}
-        self.calls.pop(call.id, None)
-        self.post({"id": call.id, "result": result, "streams": totals})
+        """Answers a call. A stream that has not ended has all its bytes, and ends after the answer."""
+        self.keep(call, {"id": call.id, "result": result, "streams": self.totals(call)})
+        for writer in call.writers.values():
+            if not writer.is_over:
+                end = {"call": call.id, "stream": writer.name, "bytes": writer.offset}
+                self.post({"method": "stream.end", "params": end})
 
     def fail(self, call, code, message):
-        totals = {name: {"bytes": writer.offset} for name, writer in call.writers.items()}
-        self.calls.pop(call.id, None)
-        self.post({"id": call.id, "error": failure(code, message), "streams": totals})
+        self.keep(call, {"id": call.id, "error": failure(code, message), "streams": self.totals(call)})
+
+    def totals(self, call):
+        return {name: {"bytes": writer.offset} for name, writer in call.writers.items()}

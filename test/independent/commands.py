@@ -4,7 +4,7 @@ import hashlib
 import random
 
 import forgery
-import frames
+import messages
 
 
 class Commands:
@@ -76,7 +76,7 @@ class Commands:
 
     def run_restart(self, call):
         """Forgets the session inside a raw chunk, as an agent that was killed and started again."""
-        line, _ = frames.encode_chunk(self.peer.sent + 1, call.id, "stdout", 0, b"x" * 8192, "raw")
+        line, _ = messages.encode_chunk(self.peer.sent + 1, call.id, "stdout", 0, b"x" * 8192, "raw")
         self.peer.out += line[:-4096]
         self.peer.reset()
         self.peer.lose_order()

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 
 NONCE = "QkFEIE5PTkNFIEZPUkdFRA"
 CALL = {"command": "forged", "args": []}
@@ -21,6 +22,7 @@ def _hello():
     params |= {"agent": {"name": "f", "version": "f", "role": "host"}}
     params |= {"session": {"id": NONCE, "received": 0}, "limits": {"lineBytes": 1048576}}
     hello = {"method": method, "jsonrpc": "2.0", "id": NONCE, "params": params, "command": method}
+    hello |= {"arguments": [], "keyword_arguments": {}, "success": True, "result": method}
     return b"\n" + json.dumps(hello).encode("ascii") + b"\n"
 
 
@@ -36,11 +38,19 @@ EXACT = [
     b"\n" + _compact({"method": "session.ack", "params": {"received": 999_999}}),
     b"\n" + _compact({"seq": 2, "method": "stream.data", "params": {"call": NONCE, "bytes": 9}}),
 ]
-# The same without the byte strings that a raw payload must not hold: they go out as raw chunks.
-NEAR = [text.replace(b'"method": "', b'"method":  "') for text in EXACT]
-NEAR = [text.replace(b'"command": "', b'"command":"') for text in NEAR]
-NEAR = [text.replace(b'{"jsonrpc":"2.0"', b'{"jsonrpc":"2.0') for text in NEAR]
-NEAR += [b'\n{"jsonrpc":"2.', b'\n{"method": ', b'negotiate:"']
+
+
+def _miss(text):
+    """Returns the text without the byte strings that a raw payload must not hold."""
+    text = text.replace(b'{"jsonrpc":"2.0"', b'{"jsonrpc":"2.1"')
+    text = text.replace(b'{"method": "negotiate:', b'{"method":  "negotiate:')
+    return re.sub(rb'([0-9][ \t\r]*)\n\{"', rb'\1\n{ "', text)
+
+
+# They go out as raw chunks.
+NEAR = [_miss(text) for text in EXACT]
+NEAR += [b'\n{"jsonrpc":"2.', b'\n{"method": "', b'negotiate:"']
+NEAR += [b'x\n{"command": "forged"}\n', b'7\n\n{"a": 1}\n']
 NEAR += [b"\n65536\n", b"\n16777216\n", b"\n0\n", b"\n\n\n"]
 
 
@@ -71,6 +81,5 @@ class Forger:
             if kind == "bytes":
                 run += b"\xff\xfe"
         if kind == "near":
-            for word in (b'{"jsonrpc":"2.0"', b'"method": "', b'"command": "'):
-                run = run.replace(word, b"")
+            run = _miss(run)
         return run

@@ -79,7 +79,7 @@ describeWithPython("a second implementation of the protocol", () => {
     TEST_TIMEOUT_MS,
   );
 
-  // The page counts these among the breaches. The program answers with BAD_REQUEST.
+  // The page counts these among the breaches.
   test(
     "an invalid parameter of a message inside a call fails the call with BAD_FRAME",
     async () => {

@@ -1,10 +1,10 @@
 """Owns the two sides of a channel: the dialler, which sends hellos, and the listener, which answers them."""
 
 import secrets
-import time
 
-import frames
+import messages
 import session
+from checks import Invalid, check_hello
 from streams import failure
 
 AGENT = {"name": "independent", "version": "0"}
@@ -20,20 +20,20 @@ class Dialler(session.Session):
 
     def dial(self):
         super().dial()
-        self.dialled_at = time.monotonic()
+        self.dialled_at = self.clock()
         self.nonce = secrets.token_urlsafe(16)
         self.counts["hellos"] += 1
         own = {"id": self.session_id, "received": self.received}
         if self.instance is not None:
             own["instance"] = self.instance
-        self.out += frames.encode_hello(
+        self.out += messages.encode_hello(
             self.nonce,
             {
                 "versions": {"min": 2, "max": 2},
                 "capabilities": self.capabilities,
                 "agent": {**AGENT, "role": "host"},
                 "session": own,
-                "limits": {"lineBytes": frames.LINE_BYTES, "noticeBytes": 0},
+                "limits": {"lineBytes": messages.LINE_BYTES, "noticeBytes": 0},
             },
         )
 
@@ -43,42 +43,47 @@ class Dialler(session.Session):
         super().read_frames()
 
     def find_answer(self):
-        """Drops all bytes before the answer (rule 14). Returns whether it is there."""
-        head = frames.HEAD + b',"id":"' + self.nonce.encode("ascii") + b'"'
-        data = b"\n" + self.frames.buffer
-        at = data.find(b"\n" + head)
-        end = data.find(b"\n", at + 1)
-        if at < 0 or end < 0:
-            if self.nonce.encode("ascii") in data and at < 0:
-                raise RuntimeError(f"an answer of another dialect: {data[-300:]!r}")
+        """Drops all bytes before the answer (rule 13). Returns whether a session is open."""
+        found = self.frames.take_answer(self.nonce)
+        if found is None:
             return False
-        answer = frames.parse(data[at + 1 : end])
-        self.frames.buffer = data[end + 1 :]
+        kind, answer = found
+        if kind == "old":
+            raise RuntimeError(f"an answer of another dialect: {answer}")
         if "error" in answer:
-            raise RuntimeError(f"the hello was refused: {answer['error']}")
-        self.on_welcome(answer["result"])
-        return True
+            self.counts["refused"] += 1
+            self.close()
+            self.lose_session(answer["error"]["data"]["code"])
+        else:
+            self.on_welcome(answer["result"])
+        return self.is_open
 
     def on_welcome(self, result):
         theirs = result["session"]
         if result["version"] != 2 or theirs["id"] != self.session_id:
-            raise RuntimeError("an answer that was not asked for")
-        if self.instance is not None and theirs["instance"] != self.instance:
+            self.counts["not_asked_for"] += 1
+            self.close()
+            return
+        is_known = self.instance is not None and theirs["instance"] == self.instance
+        if is_known and theirs["received"] > self.sent:
+            # The next hello has a new id.
+            self.close()
+            self.lose_session("UNKNOWN_OUTCOME")
+            return
+        if is_known:
+            self.counts["resumed"] += 1
+        elif self.instance is not None:
             own = self.session_id
             self.lose_session("UNKNOWN_OUTCOME")
             self.session_id = own
-        elif self.instance is not None:
-            self.counts["resumed"] += 1
-        if theirs["received"] > self.sent:
-            raise RuntimeError("the peer has received what was never sent")
         self.instance = theirs["instance"]
         self.frames.is_raw = "raw" in self.capabilities and "raw" in result["capabilities"]
         self.is_open, self.wait = True, FIRST_WAIT_SECONDS
-        self.resend(theirs["received"])
+        self.resend(theirs["received"] if is_known else 0)
 
     def check_timers(self):
         super().check_timers()
-        if self.channel is not None and not self.is_open and time.monotonic() - self.dialled_at > self.wait:
+        if self.channel is not None and not self.is_open and self.clock() - self.dialled_at > self.wait:
             self.counts["unanswered"] += 1
             self.wait = min(2 * self.wait, LONGEST_WAIT_SECONDS)
             self.close()
@@ -98,14 +103,16 @@ class Listener(session.Session):
 
     def on_hello(self, hello):
         self.refusals = 0
-        nonce, params = hello["id"], hello["params"]
+        nonce, params = hello["id"], hello.get("params")
         self.counts["hellos"] += 1
-        if params.get("isProbe") is True or not params["versions"]["min"] <= 2 <= params["versions"]["max"]:
-            if params.get("isProbe") is not True:
-                self.is_open = False
-                self.lose_session("UNSUPPORTED")
-            self.out += b"\n"
-            self.send({"id": nonce, "error": failure("UNSUPPORTED", "No session")})
+        refusal = self.refusal_of(params if isinstance(params, dict) else {})
+        if refusal is not None:
+            if "isProbe" not in refusal:
+                self.lose_order()
+                self.lose_session(refusal["data"]["code"])
+                self.out.clear()
+            refusal.pop("isProbe", None)
+            self.out += messages.encode_answer(nonce, {"error": refusal})
             return
         theirs = params["session"]
         received = self.resumed_at(theirs)
@@ -119,9 +126,26 @@ class Listener(session.Session):
         self.frames.is_ordered = self.is_open = True
         self.frames.is_raw = "raw" in self.capabilities and "raw" in params["capabilities"]
         # The rest of an earlier epoch would look like a torn frame before the answer.
-        self.out = bytearray(b"\n")
-        self.send({"id": nonce, "result": self.welcome()})
+        self.out = bytearray(messages.encode_answer(nonce, {"result": self.welcome()}))
         self.resend(received)
+
+    def refusal_of(self, params):
+        """Returns the failure for a hello that begins no epoch, or None."""
+        if params.get("isProbe") is True:
+            return {**failure("UNSUPPORTED", "This is a native peer"), "isProbe": True}
+        versions = params.get("versions")
+        versions = versions if isinstance(versions, dict) else {}
+        lowest, highest = versions.get("min"), versions.get("max")
+        if not messages.is_count(lowest) or not messages.is_count(highest):
+            return failure("BAD_REQUEST", "invalid versions")
+        if not lowest <= 2 <= highest:
+            details = {"versions": {"min": 2, "max": 2}, "agent": {**AGENT, "role": "guest"}}
+            return failure("UNSUPPORTED", "No common version", details)
+        try:
+            check_hello(params)
+        except Invalid as reason:
+            return failure(reason.code, str(reason))
+        return None
 
     def resumed_at(self, theirs):
         """Returns the number up to which the dialler has our messages, or None for a new session."""
@@ -137,7 +161,7 @@ class Listener(session.Session):
             "capabilities": self.capabilities,
             "agent": {**AGENT, "role": "guest"},
             "session": {"id": self.session_id, "instance": self.instance, "received": self.received},
-            "limits": {"lineBytes": frames.LINE_BYTES, "noticeBytes": 0},
+            "limits": {"lineBytes": messages.LINE_BYTES, "noticeBytes": 0},
         }
 
     def refuse_unopened(self, message):
@@ -152,10 +176,4 @@ class Listener(session.Session):
         self.is_open = self.frames.is_ordered = False
 
     def on_resync(self):
-        self.counts["resyncs"] += 0
-
-    def check_timers(self):
-        super().check_timers()
-        is_torn = self.channel is not None and time.monotonic() - self.byte_at > session.TORN_SECONDS
-        if is_torn and self.frames.drop_torn() and self.is_open:
-            self.lose_order()
+        """Only a dialler can begin another epoch."""

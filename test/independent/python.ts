@@ -54,7 +54,11 @@ export function describeWithPython(name: string, body: () => void): void {
 }
 
 /** Starts `program`.py with these words. Its input stays open unless `input` is given. */
-export function startPython(program: "cutter" | "negotiator", words: string[], input?: string): PythonRun {
+export function startPython(
+  program: "cutter" | "negotiator" | "vectors",
+  words: string[],
+  input?: string,
+): PythonRun {
   if (PYTHON === null) throw new Error("This machine has no python3");
   const launched = launch(words, {
     program: [PYTHON, join(import.meta.dirname, `${program}.py`)],

@@ -7,13 +7,16 @@ import socket
 import time
 
 import frames
-from calls import Calls
-from streams import OUT_BYTES, Breach, failure
+import messages
+from calls import IN_CALLS, Calls
+from checks import RESERVED, Invalid, is_id, is_method
+from streams import OUT_BYTES, failure
 
 # So many bytes count as one message more: 32 messages or 256 KiB.
 ACK_MESSAGES, ACK_BYTES_EACH, ACK_SECONDS = 32, 8192, 0.5
 DATA_WINDOW, OTHER_WINDOW = 2 * 1_048_576, 1_048_576
 TORN_SECONDS = 2
+UNNUMBERED = ("session.ack", "session.ping", "session.pong", "session.resync", "session.goodbye")
 
 
 class Session(Calls):
@@ -24,6 +27,9 @@ class Session(Calls):
     def __init__(self, path, capabilities=("raw",), ping_seconds=1.0):
         self.path, self.capabilities, self.ping_seconds = path, list(capabilities), ping_seconds
         self.channel, self.is_open, self.out = None, False, bytearray()
+        self.clock = time.monotonic
+        # Detached calls whose caller is gone, and answers that are kept: they outlive the session.
+        self.detached, self.finished = {}, {}
         self.counts = collections.Counter()
         self.serve = lambda call, method, params: self.fail(call, "UNKNOWN_METHOD", "There is no such method")
         self.reset()
@@ -34,7 +40,7 @@ class Session(Calls):
         self.sent = self.received = self.acknowledged = self.unreported = 0
         self.kept, self.queue, self.calls = collections.deque(), collections.deque(), {}
         self.kept_bytes = {True: 0, False: 0}
-        self.heard_at = self.byte_at = self.ack_at = time.monotonic()
+        self.heard_at = self.byte_at = self.ack_at = self.clock()
 
     # The loop
 
@@ -60,9 +66,7 @@ class Session(Calls):
                     self.counts["channel_ends"] += 1
                     self.close()
                     return ready
-                self.heard_at = self.byte_at = time.monotonic()
-                self.frames.buffer += data
-                self.read_frames()
+                self.take(data)
             if writable and self.channel is not None and self.out:
                 del self.out[: self.channel.send(self.out)]
         except OSError:
@@ -70,18 +74,27 @@ class Session(Calls):
         self.check_timers()
         return ready
 
-    def dial(self):
-        """Connects. The socket stands for the port, so this says nothing about the peer."""
-        while self.channel is None:
+    def take(self, data):
+        """Takes bytes of the channel."""
+        self.heard_at = self.byte_at = self.clock()
+        self.frames.buffer += data
+        self.read_frames()
+
+    def connect(self):
+        """Returns a channel. The socket stands for the port, so this says nothing about the peer."""
+        while True:
             channel = socket.socket(socket.AF_UNIX)
             try:
                 channel.connect(self.path)
-                self.channel = channel
+                channel.setblocking(False)
+                return channel
             except (FileNotFoundError, ConnectionRefusedError):
                 channel.close()
                 select.select([], [], [], 0.02)
-        self.channel.setblocking(False)
-        self.heard_at = self.byte_at = time.monotonic()
+
+    def dial(self):
+        self.channel = self.connect()
+        self.heard_at = self.byte_at = self.clock()
         self.frames = frames.Frames(self.is_listener)
         self.out.clear()
 
@@ -107,13 +120,20 @@ class Session(Calls):
             elif kind == "old":
                 self.counts["old_requests"] += 1
                 self.lose_order()
+            elif kind == "large":
+                if self.is_open:
+                    self.complain("a length-prefixed frame is too long", "TOO_LARGE")
             elif self.is_open:
                 self.receive(message, payload[0])
             elif self.is_listener:
                 self.refuse_unopened(message)
 
     def check_timers(self):
-        now = time.monotonic()
+        now = self.clock()
+        is_silent = self.channel is not None and now - self.byte_at > TORN_SECONDS
+        if is_silent and self.frames.drop_torn() and self.is_open:
+            self.counts["torn"] += 1
+            self.lose_order()
         if self.is_open and self.unreported and now - self.ack_at > ACK_SECONDS:
             self.acknowledge()
         if self.is_open and now - self.heard_at > self.ping_seconds and not self.out:
@@ -124,7 +144,7 @@ class Session(Calls):
     # Sending
 
     def send(self, message):
-        self.out += frames.encode(message)
+        self.out += messages.encode(message)
 
     def post(self, message):
         """Sends a numbered message that is not stream data, as soon as the window lets it."""
@@ -137,7 +157,7 @@ class Session(Calls):
                 message = self.queue.popleft()
                 if "method" in message and "id" in message and message["id"] in self.calls:
                     self.calls[message["id"]].is_sent = True
-                self.number(lambda seq: frames.encode({"seq": seq, **message}), False)
+                self.number(lambda seq: messages.encode({"seq": seq, **message}), False)
             elif self.kept_bytes[True] >= DATA_WINDOW or not self.send_chunks():
                 return
 
@@ -154,7 +174,7 @@ class Session(Calls):
             if data == b"":
                 writer.is_over = True
                 end = {"method": "stream.end", "params": {**place, "bytes": writer.offset}}
-                self.number(lambda seq: frames.encode({"seq": seq, **end}), True)
+                self.number(lambda seq: messages.encode({"seq": seq, **end}), True)
                 writer.done()
                 continue
             form = writer.form()
@@ -164,7 +184,7 @@ class Session(Calls):
         return has_sent
 
     def chunk(self, seq, place, offset, data, form):
-        line, form = frames.encode_chunk(seq, place["call"], place["stream"], offset, data, form)
+        line, form = messages.encode_chunk(seq, place["call"], place["stream"], offset, data, form)
         self.counts["sent_" + form] += 1
         return line
 
@@ -189,89 +209,109 @@ class Session(Calls):
         self.counts["resent"] += len(self.kept)
 
     def acknowledge(self):
-        self.unreported, self.ack_at = 0, time.monotonic()
+        self.unreported, self.ack_at = 0, self.clock()
         self.send({"method": "session.ack", "params": {"received": self.received}})
 
-    def complain(self, message):
+    def complain(self, message, code="BAD_REQUEST"):
         self.counts["complaints_sent"] += 1
-        self.send({"id": None, "error": failure("BAD_REQUEST", message)})
+        self.send({"id": None, "error": failure(code, message)})
 
     # Receiving
 
     def receive(self, message, payload):
         seq = message.get("seq")
-        if seq is None:
-            self.on_unnumbered(message)
-        elif seq <= self.received:
+        if seq is not None and seq <= self.received:
             self.counts["repeated"] += 1
-        elif seq > self.received + 1:
+            return
+        if seq is not None and seq > self.received + 1:
             self.counts["gaps"] += 1
             self.send({"method": "session.resync", "params": {"received": self.received}})
             self.lose_order()
-        else:
+            return
+        if seq is not None:
             self.received = seq
-            self.unreported += 1 + len(payload or message.get("params", {}).get("text", "")) // ACK_BYTES_EACH
+            self.unreported += 1 + self.size_of(message, payload) // ACK_BYTES_EACH
             if self.unreported >= ACK_MESSAGES:
                 self.acknowledge()
-            try:
-                self.on_numbered(message, payload)
-            except (AttributeError, KeyError, TypeError) as reason:
-                self.complain(f"an invalid message: {reason!r}")
+        try:
+            self.carry_out(message, payload)
+        except Invalid as reason:
+            self.refuse(message, str(reason), reason.code)
+        except (AttributeError, KeyError, TypeError) as reason:
+            self.refuse(message, f"an invalid message: {reason!r}", "BAD_REQUEST")
 
-    def on_unnumbered(self, message):
+    def size_of(self, message, payload):
+        params = message.get("params")
+        text = params.get("text", "") if isinstance(params, dict) else ""
+        return len(payload or text) if isinstance(text, str) else 0
+
+    def refuse(self, message, reason, code):
+        """Answers an invalid message: with a complaint, and with a failure if it is a request."""
+        self.complain(reason, code)
+        call_id = message.get("id")
+        if "method" in message and is_id(call_id):
+            self.post({"id": call_id, "error": failure(code, reason), "streams": {}})
+        elif "method" not in message and call_id in self.calls and self.calls[call_id].is_mine:
+            self.calls.pop(call_id).answer = {"error": failure(code, reason)}
+
+    def carry_out(self, message, payload):
         method, params = message.get("method"), message.get("params", {})
-        if method == "session.ping":
-            self.send({"method": "session.pong", "params": {}})
-        elif method == "session.ack":
-            if params["received"] > self.sent:
-                self.complain("an acknowledgement of messages that were never sent")
-            else:
-                self.release(params["received"])
-        elif method == "session.resync":
-            self.counts["resyncs"] += 1
-            self.on_resync()
-        elif method == "session.goodbye":
-            self.counts["goodbyes"] += 1
-            self.close()
-            self.lose_session("CLOSED")
-        elif method is None and message.get("id", 0) is None:
+        if method is None and ("error" in message) == ("result" in message):
+            raise Invalid("neither a request nor an answer")
+        if method is not None and not is_method(method):
+            raise Invalid("invalid method")
+        if method is None and message.get("id", 0) is None:
             self.counts["complaints"] += 1
             self.last_complaint = message["error"]
-        elif method is None and "error" in message:
+        elif method in UNNUMBERED:
+            self.on_unnumbered(method, params)
+        elif method in IN_CALLS and "id" not in message:
+            self.on_in_call(message, method, params, payload)
+        elif method == "session.credit" and "id" not in message:
+            self.notice_limit = params["limit"]
+        elif method is not None and method.startswith(RESERVED) and "id" not in message:
+            self.counts["unknown"] += 1
+        elif "seq" not in message and "error" in message:
             # The peer knows no session yet: the request goes out again in the new one.
             self.counts["unopened"] += 1
-        elif method != "session.pong":
-            self.complain("a message without a number")
-
-    def on_numbered(self, message, payload):
-        method, params = message.get("method"), message.get("params", {})
-        if method is None:
+            if message["id"] in self.calls:
+                self.calls[message["id"]].is_sent = False
+        elif "seq" not in message:
+            raise Invalid("a message without a number")
+        elif method is None:
             self.on_answer(message)
-        elif method.startswith("stream.") or method == "call.message":
-            call = self.calls.get(params.get("call"))
-            if call is None:
-                self.counts["late"] += 1
-                return
-            try:
-                self.on_call_message(call, method, params, payload)
-            except Breach as breach:
-                self.break_call(call, str(breach))
-        elif method == "session.credit":
-            self.notice_limit = params["limit"]
         elif "id" in message:
             self.on_request(message)
         else:
             self.counts["notices"] += 1
 
+    def on_unnumbered(self, method, params):
+        if method == "session.ping":
+            self.send({"method": "session.pong", "params": {}})
+        elif method == "session.ack":
+            if params["received"] > self.sent:
+                raise Invalid("an acknowledgement of messages that were never sent")
+            self.release(params["received"])
+        elif method == "session.resync":
+            self.counts["resyncs"] += 1
+            self.on_resync()
+        elif method == "session.goodbye":
+            self.counts["goodbyes"] += 1
+            self.lose_order()
+            self.lose_session("CLOSED")
+
     def lose_session(self, code):
-        """Ends the calls of a session that cannot go on. Those that were never sent go into the next one."""
+        """Ends the calls of a session. Calls that were not sent go into the next one if it is lost."""
         self.counts["sessions_lost"] += 1
-        unsent = [message for message in self.queue if "method" in message and "id" in message]
-        ids = [message["id"] for message in unsent]
-        waiting = {call_id: self.calls[call_id] for call_id in ids if call_id in self.calls}
+        is_lost = code == "UNKNOWN_OUTCOME"
+        waiting = {}
         for call in self.calls.values():
-            if call.is_mine and call.id not in waiting:
+            if call.is_mine and not call.is_sent and is_lost:
+                waiting[call.id] = call
+            elif call.is_mine:
                 word = "UNKNOWN_OUTCOME" if call.is_sent else code
                 call.answer = {"error": failure(word, "The session is lost")}
+            elif not call.is_mine and call.is_detached:
+                self.detached[call.id] = call
         self.reset()
-        self.calls, self.queue = waiting, collections.deque(unsent)
+        self.calls, self.queue = waiting, collections.deque(call.request for call in waiting.values())

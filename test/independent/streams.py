@@ -1,14 +1,17 @@
 """Owns what a call consists of: its streams, its answer, and the words of its failures."""
 
-import frames
+from messages import CHUNK_BYTES
 
 OUT_BYTES = 65_536
+KEEP_MS = 600_000
 NUMBERS = {"BAD_FRAME": -32700, "BAD_REQUEST": -32602, "UNKNOWN_METHOD": -32601, "NO_COMMAND": -32005}
-NUMBERS |= {"CLOSED": -32012, "UNKNOWN_OUTCOME": -32013, "UNSUPPORTED": -32014, "NO_CALL": -32015}
+NUMBERS |= {"BUSY": -32008, "TOO_LARGE": -32009, "CANCELLED": -32011, "CLOSED": -32012}
+NUMBERS |= {"UNKNOWN_OUTCOME": -32013, "UNSUPPORTED": -32014, "NO_CALL": -32015}
 
 
-def failure(code, message):
-    return {"code": NUMBERS[code], "message": message, "data": {"code": code}}
+def failure(code, message, details=None):
+    data = {"code": code} if details is None else {"code": code, "details": details}
+    return {"code": NUMBERS[code], "message": message, "data": data}
 
 
 class Breach(Exception):
@@ -38,6 +41,13 @@ class Writer:
         del self.pending[:count]
         return data
 
+    def begin(self, offset):
+        """Leaves out the bytes before this offset, which the other side has."""
+        if self.offset > 0 or offset > len(self.pending) + self.offset:
+            raise Breach("a beginning after the first byte")
+        del self.pending[:offset]
+        self.offset = offset
+
 
 class Reader:
     """The receiving end of a stream. `take` gets the bytes in order; the credit is `window` ahead of them."""
@@ -48,7 +58,7 @@ class Reader:
 
     def read(self, offset, data):
         """Takes a chunk. Returns whether it is time for more credit."""
-        if self.has_end or offset != self.offset or not 1 <= len(data) <= frames.CHUNK_BYTES:
+        if self.has_end or offset != self.offset or not 1 <= len(data) <= CHUNK_BYTES:
             raise Breach("a chunk at a wrong place")
         if offset + len(data) > self.limit:
             raise Breach("bytes over the credit")
@@ -57,6 +67,12 @@ class Reader:
             raise Breach("more bytes than the total")
         self.take(data)
         return self.limit - self.offset <= self.window // 2 and not self.is_done
+
+    def begin(self, offset):
+        """The stream goes on at this offset. The first credit counts from it."""
+        if self.offset > 0:
+            raise Breach("a beginning after the first byte")
+        self.offset, self.limit = offset, self.limit + offset
 
     def set_total(self, total):
         if total < self.offset or (self.total is not None and self.total != total):
@@ -71,8 +87,9 @@ class Reader:
 class Call:
     """A call of either side. `answer` is its result or failure, as the message has it."""
 
-    def __init__(self, call_id, is_mine):
-        self.id, self.is_mine, self.answer = call_id, is_mine, None
+    def __init__(self, call_id, is_mine, request):
+        self.id, self.is_mine, self.answer, self.request = call_id, is_mine, None, request
+        self.is_detached, self.keep_ms = request.get("isDetached", False), request.get("keepMs", KEEP_MS)
         self.writers, self.readers, self.is_sent = {}, {}, False
         self.on_message = lambda name, value: None
         self.messages = []

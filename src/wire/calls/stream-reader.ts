@@ -53,6 +53,8 @@ type ReaderOptions = {
   onDone: () => void;
 };
 
+const END = { done: true, value: undefined } as const;
+
 /** Creates a reader that nobody reads yet. */
 export function createReader(options: ReaderOptions): ReaderEnd {
   const queue = createByteQueue();
@@ -62,37 +64,57 @@ export function createReader(options: ReaderOptions): ReaderEnd {
   let isDone = false;
   let isAwaited = false;
   let isStarted = false;
-  let wake = Promise.withResolvers<void>();
+  let waiter: PromiseWithResolvers<void> | undefined;
+
+  const wake = (): void => {
+    waiter?.resolve();
+    waiter = undefined;
+  };
 
   const settle = (): void => {
-    wake.resolve();
-    wake = Promise.withResolvers<void>();
+    wake();
     if (isDone || !(isCancelled || failure !== undefined || window.isComplete)) return;
     isDone = true;
     window.close();
     options.onDone();
   };
 
-  async function* iterate(): AsyncGenerator<Uint8Array, void, void> {
-    if (!isStarted && !isDone) options.onStart?.();
-    isStarted = true;
-    for (;;) {
-      if (isCancelled) return;
-      const bytes = queue.shift();
-      if (bytes !== undefined) {
-        if (!isDone && window.consume(bytes.length)) options.onCredit();
-        yield bytes;
-      } else if (failure !== undefined) {
-        throw failure;
-      } else if (isDone) {
-        return;
-      } else {
-        isAwaited = true;
-        await wake.promise;
-        isAwaited = false;
-      }
+  /** Returns the next step of the iteration; undefined when it has to wait. */
+  const take = (): IteratorResult<Uint8Array, undefined> | undefined => {
+    if (isCancelled) return END;
+    const bytes = queue.shift();
+    if (bytes !== undefined) {
+      if (!isDone && window.consume(bytes.length)) options.onCredit();
+      return { done: false, value: bytes };
     }
-  }
+    if (failure !== undefined) throw failure;
+    return isDone ? END : undefined;
+  };
+
+  /** A generator would take several more turns of promises for each piece of a bulk stream. */
+  const iterate = (): AsyncIterator<Uint8Array, undefined> => {
+    let isLeft = false;
+    return {
+      async next() {
+        if (!isStarted && !isDone) options.onStart?.();
+        isStarted = true;
+        while (!isLeft) {
+          const step = take();
+          if (step !== undefined) return step;
+          waiter ??= Promise.withResolvers<void>();
+          isAwaited = true;
+          await waiter.promise;
+          isAwaited = false;
+        }
+        return END;
+      },
+      return() {
+        isLeft = true;
+        wake();
+        return Promise.resolve(END);
+      },
+    };
+  };
 
   const finish = (set: () => NegotiatorError | undefined): NegotiatorError | undefined => {
     if (isCancelled) return undefined;

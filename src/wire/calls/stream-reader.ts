@@ -98,15 +98,14 @@ export function createReader(options: ReaderOptions): ReaderEnd {
       async next() {
         if (!isStarted && !isDone) options.onStart?.();
         isStarted = true;
-        while (!isLeft) {
-          const step = take();
+        for (;;) {
+          const step = isLeft ? END : take();
           if (step !== undefined) return step;
           waiter ??= Promise.withResolvers<void>();
           isAwaited = true;
           await waiter.promise;
           isAwaited = false;
         }
-        return END;
       },
       return() {
         isLeft = true;

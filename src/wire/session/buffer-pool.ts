@@ -8,8 +8,8 @@ export type BufferPool = {
   give(buffer: Uint8Array): void;
 };
 
-/** Holds a stream chunk with its line. Shorter and longer messages get memory of their own size. */
-const BUFFER_BYTES = 66 * 1024;
+/** Holds a stream chunk in base64 with its line. Other messages get memory of their own size. */
+const BUFFER_BYTES = 88 * 1024;
 const POOLED_FROM_BYTES = 16 * 1024;
 const SPARE_BUFFERS = 8;
 

@@ -53,8 +53,6 @@ type ReaderOptions = {
   onDone: () => void;
 };
 
-const END = { done: true, value: undefined } as const;
-
 /** Creates a reader that nobody reads yet. */
 export function createReader(options: ReaderOptions): ReaderEnd {
   const queue = createByteQueue();
@@ -80,7 +78,7 @@ export function createReader(options: ReaderOptions): ReaderEnd {
   };
 
   /** Returns the next step of the iteration; undefined when it has to wait. */
-  const take = (): IteratorResult<Uint8Array, undefined> | undefined => {
+  const take = (): Step | undefined => {
     if (isCancelled) return END;
     const bytes = queue.shift();
     if (bytes !== undefined) {
@@ -91,28 +89,15 @@ export function createReader(options: ReaderOptions): ReaderEnd {
     return isDone ? END : undefined;
   };
 
-  /** A generator would take several more turns of promises for each piece of a bulk stream. */
-  const iterate = (): AsyncIterator<Uint8Array, undefined> => {
-    let isLeft = false;
-    return {
-      async next() {
-        if (!isStarted && !isDone) options.onStart?.();
-        isStarted = true;
-        for (;;) {
-          const step = isLeft ? END : take();
-          if (step !== undefined) return step;
-          waiter ??= Promise.withResolvers<void>();
-          isAwaited = true;
-          await waiter.promise;
-          isAwaited = false;
-        }
-      },
-      return() {
-        isLeft = true;
-        wake();
-        return Promise.resolve(END);
-      },
-    };
+  const pause = async (): Promise<void> => {
+    waiter ??= Promise.withResolvers<void>();
+    isAwaited = true;
+    await waiter.promise;
+    isAwaited = false;
+  };
+  const start = (): void => {
+    if (!isStarted && !isDone) options.onStart?.();
+    isStarted = true;
   };
 
   const finish = (set: () => NegotiatorError | undefined): NegotiatorError | undefined => {
@@ -139,7 +124,7 @@ export function createReader(options: ReaderOptions): ReaderEnd {
       if (isOpen) options.onCancel();
       settle();
     },
-    [Symbol.asyncIterator]: iterate,
+    [Symbol.asyncIterator]: () => iterate({ start, take, pause, wake }),
   };
 
   return {
@@ -174,6 +159,38 @@ export function createReader(options: ReaderOptions): ReaderEnd {
       if (isDone) return;
       failure = error;
       settle();
+    },
+  };
+}
+
+type Step = IteratorResult<Uint8Array, undefined>;
+
+const END: Step = { done: true, value: undefined };
+
+/** `take` returns the next step, undefined when `pause` has to come first. `wake` ends the pause. */
+type Steps = {
+  start: () => void;
+  take: () => Step | undefined;
+  pause: () => Promise<void>;
+  wake: () => void;
+};
+
+/** A generator would take several more turns of promises for each piece of a bulk stream. */
+function iterate({ start, take, pause, wake }: Steps): AsyncIterator<Uint8Array, undefined> {
+  let isLeft = false;
+  return {
+    async next() {
+      start();
+      for (;;) {
+        const step = isLeft ? END : take();
+        if (step !== undefined) return step;
+        await pause();
+      }
+    },
+    return() {
+      isLeft = true;
+      wake();
+      return Promise.resolve(END);
     },
   };
 }

@@ -44,8 +44,13 @@ export function writeBase64Line({ seq, call, stream, offset, bytes }: NumberedCh
   return `{"jsonrpc":"2.0",${number}"method":"stream.data","params":${params}}\n`;
 }
 
-const BASE64_FORM =
-  /^\{"jsonrpc":"2\.0","seq":([1-9]\d{0,14}),"method":"stream\.data","params":\{"call":"([!#-[\]-~]{1,64})","stream":"([a-z][a-z0-9-]{0,31})","offset":(0|[1-9]\d{0,14}),"base64":"/;
+const BASE64_FORM = new RegExp(
+  [
+    String.raw`^\{"jsonrpc":"2\.0","seq":([1-9]\d{0,14}),"method":"stream\.data","params":\{`,
+    String.raw`"call":"([!#-[\]-~]{1,64})","stream":"([a-z][a-z0-9-]{0,31})",`,
+    String.raw`"offset":(0|[1-9]\d{0,14}),"base64":"`,
+  ].join(""),
+);
 const BASE64_END = '"}}';
 
 /**

@@ -4,17 +4,20 @@ import { onAbort } from "../../abort.ts";
 import { standardOutput } from "../../standard-output.ts";
 import type { OutputName } from "../../standard-output.ts";
 
-/** Returns whether there is input to send: a terminal's input is not sent. */
+/** Returns whether there is input to send: a terminal's input is not sent, and `/dev/null` has none. */
 export function hasInput(): boolean {
   const facts = fstatSync(STDIN);
+  // Without input, a call has a stream less in each of its three processes.
+  if (facts.isCharacterDevice() && facts.rdev === NULL_DEVICE) return false;
   // `process.stdin` loads node's streams, so it is asked only about devices that can be a terminal.
   const canBeTerminal = facts.isCharacterDevice() && facts.rdev >>> 8 !== MEMORY_DEVICES;
   return !canBeTerminal || !process.stdin.isTTY;
 }
 
 const STDIN = 0;
-/** The major number of `/dev/null` (Documentation/admin-guide/devices.txt). */
+/** The major number of `/dev/zero` and its like, and `/dev/null` (Documentation/admin-guide/devices.txt). */
 const MEMORY_DEVICES = 1;
+const NULL_DEVICE = (MEMORY_DEVICES << 8) | 3;
 
 /**
  * Yields our input; ends with it, or when `signal` aborts, so that unwanted input does not keep the process.

@@ -62,38 +62,44 @@ export function createReader(options: ReaderOptions): ReaderEnd {
   let isDone = false;
   let isAwaited = false;
   let isStarted = false;
-  let wake = Promise.withResolvers<void>();
+  let waiter: PromiseWithResolvers<void> | undefined;
+
+  const wake = (): void => {
+    waiter?.resolve();
+    waiter = undefined;
+  };
 
   const settle = (): void => {
-    wake.resolve();
-    wake = Promise.withResolvers<void>();
+    wake();
     if (isDone || !(isCancelled || failure !== undefined || window.isComplete)) return;
     isDone = true;
     window.close();
     options.onDone();
   };
 
-  async function* iterate(): AsyncGenerator<Uint8Array, void, void> {
+  /** Returns the next step of the iteration; undefined when it has to wait. */
+  const take = (): Step | undefined => {
+    // A stream that failed before it was cancelled must not look complete.
+    if (isCancelled && failure === undefined) return END;
+    const bytes = queue.shift();
+    if (bytes !== undefined) {
+      if (!isDone && window.consume(bytes.length)) options.onCredit();
+      return { done: false, value: bytes };
+    }
+    if (failure !== undefined) throw failure;
+    return isDone ? END : undefined;
+  };
+
+  const pause = async (): Promise<void> => {
+    waiter ??= Promise.withResolvers<void>();
+    isAwaited = true;
+    await waiter.promise;
+    isAwaited = false;
+  };
+  const start = (): void => {
     if (!isStarted && !isDone) options.onStart?.();
     isStarted = true;
-    for (;;) {
-      // A stream that failed before it was cancelled must not look complete.
-      if (isCancelled && failure === undefined) return;
-      const bytes = queue.shift();
-      if (bytes !== undefined) {
-        if (!isDone && window.consume(bytes.length)) options.onCredit();
-        yield bytes;
-      } else if (failure !== undefined) {
-        throw failure;
-      } else if (isDone) {
-        return;
-      } else {
-        isAwaited = true;
-        await wake.promise;
-        isAwaited = false;
-      }
-    }
-  }
+  };
 
   const finish = (set: () => NegotiatorError | undefined): NegotiatorError | undefined => {
     if (isCancelled) return undefined;
@@ -111,7 +117,10 @@ export function createReader(options: ReaderOptions): ReaderEnd {
   };
 
   return {
-    reader: readerOf(window, { cancel, [Symbol.asyncIterator]: iterate }),
+    reader: readerOf(window, {
+      cancel,
+      [Symbol.asyncIterator]: () => iterate({ start, take, pause, wake }),
+    }),
     get offset() {
       return window.offset;
     },
@@ -162,5 +171,37 @@ function readerOf(
       return window.missedBytes;
     },
     ...actions,
+  };
+}
+
+type Step = IteratorResult<Uint8Array, undefined>;
+
+const END: Step = { done: true, value: undefined };
+
+/** `take` returns the next step, undefined when `pause` has to come first. `wake` ends the pause. */
+type Steps = {
+  start: () => void;
+  take: () => Step | undefined;
+  pause: () => Promise<void>;
+  wake: () => void;
+};
+
+/** A generator would take several more turns of promises for each piece of a bulk stream. */
+function iterate({ start, take, pause, wake }: Steps): AsyncIterator<Uint8Array, undefined> {
+  let isLeft = false;
+  return {
+    async next() {
+      start();
+      for (;;) {
+        const step = isLeft ? END : take();
+        if (step !== undefined) return step;
+        await pause();
+      }
+    },
+    return() {
+      isLeft = true;
+      wake();
+      return Promise.resolve(END);
+    },
   };
 }

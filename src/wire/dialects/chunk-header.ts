@@ -1,6 +1,6 @@
-/** Reads and writes the line of a raw chunk without a JSON parser: each piece of a bulk stream has one. */
+/** Reads and writes the lines of stream chunks without a JSON parser: each piece of a bulk stream has one. */
 import { CHUNK_BYTES } from "../../limits.ts";
-import type { ChunkHeader } from "../message.ts";
+import type { ChunkHeader, Message } from "../message.ts";
 
 /** The parts of a line, in the order in which this program writes them. */
 export type ChunkLine = Omit<ChunkHeader, "kind"> & { seq?: number | undefined };
@@ -38,4 +38,51 @@ export function readChunkHeader(line: Uint8Array): (ChunkHeader & { seq: number 
   if (length > CHUNK_BYTES) return undefined;
   const header = { kind: "header", seq: Number(seq), call, stream, offset: Number(offset), length } as const;
   return crc32 === undefined ? header : { ...header, crc32: Number(crc32) };
+}
+
+/** A chunk and its number. */
+export type NumberedChunk = Extract<Message, { kind: "data" }>;
+
+/** Returns the line of a chunk in base64, with its line end. All of it is ASCII. */
+export function writeBase64Line({ seq, call, stream, offset, bytes }: NumberedChunk): string {
+  const number = seq === undefined ? "" : `"seq":${seq},`;
+  const place = `"call":${JSON.stringify(call)},"stream":"${stream}","offset":${offset}`;
+  const params = `{${place},"base64":"${bytes.toBase64()}"}`;
+  return `{"jsonrpc":"2.0",${number}"method":"stream.data","params":${params}}\n`;
+}
+
+const BASE64_FORM = new RegExp(
+  [
+    String.raw`^\{"jsonrpc":"2\.0","seq":([1-9]\d{0,14}),"method":"stream\.data","params":\{`,
+    String.raw`"call":"([!#-[\]-~]{1,64})","stream":"([a-z][a-z0-9-]{0,31})",`,
+    String.raw`"offset":(0|[1-9]\d{0,14}),"base64":"`,
+  ].join(""),
+);
+const BASE64_END = '"}}';
+
+/**
+ * Returns the chunk in a line that `writeBase64Line` has written. Undefined for every other line, which the
+ * JSON parser reads or refuses. A short line is left to it, too.
+ */
+export function readBase64Line(line: Uint8Array): (NumberedChunk & { seq: number }) | undefined {
+  if (line.length <= LINE_BYTES) return undefined;
+  const ascii = Buffer.from(line.buffer, line.byteOffset, line.length);
+  const end = line.length - BASE64_END.length;
+  const found = BASE64_FORM.exec(ascii.toString("latin1", 0, LINE_BYTES));
+  if (found === null || ascii.toString("latin1", end) !== BASE64_END) return undefined;
+  const [{ length: start }, seq, call = "", stream = "", offset] = found;
+  const bytes = decodeCanonical(ascii.toString("latin1", start, end));
+  if (bytes === undefined || bytes.length > CHUNK_BYTES) return undefined;
+  return { kind: "data", seq: Number(seq), call, stream, offset: Number(offset), bytes };
+}
+
+/** The decoder skips blanks and takes a text without padding. A text of the right length has neither. */
+function decodeCanonical(base64: string): Uint8Array | undefined {
+  const padding = base64.endsWith("==") ? 2 : Number(base64.endsWith("="));
+  try {
+    const bytes = Uint8Array.fromBase64(base64);
+    return bytes.length === (base64.length / 4) * 3 - padding ? bytes : undefined;
+  } catch {
+    return undefined;
+  }
 }

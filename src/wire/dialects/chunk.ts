@@ -1,4 +1,5 @@
 /** Writes the bytes of a stream chunk into a JSON member: as readable text if it is UTF-8, else as base64. */
+import { isUtf8 } from "node:buffer";
 import { NegotiatorError } from "../../errors.ts";
 import { CHUNK_BYTES } from "../../limits.ts";
 
@@ -7,10 +8,14 @@ export type ChunkMembers = { text: string } | { base64: string };
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
+/** Returns whether the chunk is text, and shorter as text than as base64. */
+export function encodesAsText(bytes: Uint8Array): boolean {
+  return isUtf8(bytes) && isShort(bytes);
+}
+
 /** Returns the chunk as text, or as base64 when that is shorter. `bytes` has at most `CHUNK_BYTES`. */
 export function encodeChunk(bytes: Uint8Array): ChunkMembers {
-  const text = decodeText(bytes);
-  return text === undefined || !isShort(bytes) ? { base64: bytes.toBase64() } : { text };
+  return encodesAsText(bytes) ? { text: utf8.decode(bytes) } : { base64: bytes.toBase64() };
 }
 
 /** Returns the bytes of a chunk. Throws `BAD_FRAME` unless it has one valid member of at most 64 KiB. */
@@ -56,14 +61,6 @@ const TEXT_BYTES = 120 * 1024;
 /** Backspace, tab, line feed, form feed and carriage return: JSON has escapes of two characters for them. */
 function isShortEscape(byte: number): boolean {
   return byte >= 0x08 && byte <= 0x0d && byte !== 0x0b;
-}
-
-function decodeText(bytes: Uint8Array): string | undefined {
-  try {
-    return utf8.decode(bytes);
-  } catch {
-    return undefined;
-  }
 }
 
 function decodeBase64(base64: string): Uint8Array {

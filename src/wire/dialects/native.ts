@@ -5,7 +5,8 @@ import type { FaultCode } from "../../errors.ts";
 import type { Envelope } from "../envelope.ts";
 import { FIRST_ISSUE, isJsonObject } from "../json.ts";
 import type { JsonObject } from "../json.ts";
-import { writeChunkHeader } from "./chunk-header.ts";
+import { encodesAsText } from "./chunk.ts";
+import { writeBase64Line, writeChunkHeader } from "./chunk-header.ts";
 import { holdsOpening } from "../frames/openings.ts";
 import type { Message, MessageBody, StreamRequest, WireError } from "../message.ts";
 import { shorten } from "../../shorten.ts";
@@ -43,7 +44,15 @@ export function encodeNative(
 ): Uint8Array {
   if (message.kind === "data" && form.isRaw && !(form.isOnPort && holdsOpening(message.bytes)))
     return encodeRawChunk(message, form, allocate);
+  if (message.kind === "data" && !encodesAsText(message.bytes))
+    return encodeAscii(writeBase64Line(message), allocate);
   return utf8.encode(`${JSON.stringify(toObject(message))}\n`);
+}
+
+function encodeAscii(text: string, allocate: (bytes: number) => Uint8Array): Uint8Array {
+  const encoded = allocate(text.length);
+  utf8.encodeInto(text, encoded);
+  return encoded;
 }
 
 function encodeRawChunk(

@@ -1,7 +1,7 @@
 /** Reads native messages from lines, and the raw bytes that follow the line of a stream chunk. */
 import { NegotiatorError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
-import { readChunkHeader } from "../dialects/chunk-header.ts";
+import { readBase64Line, readChunkHeader } from "../dialects/chunk-header.ts";
 import { native } from "../dialects/native.ts";
 import { parseJsonObject } from "../json.ts";
 import type { ChunkHeader, Message } from "../message.ts";
@@ -51,7 +51,7 @@ export function createMessageReader(
   const readLine = (line: Uint8Array): Reading | undefined => {
     if (line.every(isBlank)) return undefined;
     try {
-      const message = readChunkHeader(line) ?? native.decode(parseJsonObject(line));
+      const message = readChunkHeader(line) ?? readBase64Line(line) ?? native.decode(parseJsonObject(line));
       if (message.kind !== "header") return { kind: "native", message, bytes: line.length };
       if (!acceptsRaw()) return { kind: "broken", error: NOT_AGREED };
       if (needsChecksum && message.crc32 === undefined) return { kind: "broken", error: NO_CHECKSUM };

@@ -12,11 +12,33 @@ export const NATIVE_OPENING = Buffer.from('{"jsonrpc":"2.0"');
 /** Returns whether the bytes hold what a message could begin with. The search runs at memory speed. */
 export function holdsOpening(bytes: Uint8Array): boolean {
   const buffer = asBuffer(bytes);
+  // Each opening has these two bytes, so one search does for most payloads.
+  let place = buffer.indexOf(OBJECT);
+  for (let found = 1; place !== -1 && found <= OBJECTS_LOOKED_AT; found++) {
+    if (beginsOpening(buffer, place)) return true;
+    place = buffer.indexOf(OBJECT, place + 1);
+  }
+  if (place === -1) return false;
   return buffer.includes(NATIVE_OPENING) || buffer.includes(HELLO_OPENING) || holdsPrefixedObject(buffer);
 }
 
 const LF = 0x0a;
+const OBJECT = Buffer.from('{"');
 const LINE_WITH_OBJECT = Buffer.from('\n{"');
+/** A payload of JSON has many objects, and a look at each costs more than a search for each opening. */
+const OBJECTS_LOOKED_AT = 16;
+
+function beginsOpening(bytes: Buffer, place: number): boolean {
+  if (bytes[place - 1] === LF && endsInDigit(bytes, place - 1)) return true;
+  return standsAt(NATIVE_OPENING, bytes, place) || standsAt(HELLO_OPENING, bytes, place);
+}
+
+function standsAt(opening: Buffer, bytes: Buffer, place: number): boolean {
+  for (let index = 0; index < opening.length; index++) {
+    if (bytes[place + index] !== opening[index]) return false;
+  }
+  return true;
+}
 
 /** An old peer's message is an object after a length prefix: a digit, blanks, a line end, brace and quote. */
 function holdsPrefixedObject(bytes: Buffer): boolean {

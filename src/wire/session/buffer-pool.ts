@@ -8,22 +8,28 @@ export type BufferPool = {
   give(buffer: Uint8Array): void;
 };
 
-/** Holds a stream chunk with its line. Shorter and longer messages get memory of exactly their size. */
-const BUFFER_BYTES = 66 * 1024;
+/** Hold a stream chunk with its line, raw or in base64. Other messages get memory of their own size. */
+const RAW_BYTES = 66 * 1024;
+const BASE64_BYTES = 88 * 1024;
 const POOLED_FROM_BYTES = 16 * 1024;
 const SPARE_BUFFERS = 8;
 
 /** Creates an empty pool. */
 export function createBufferPool(): BufferPool {
-  const spares: ArrayBuffer[] = [];
+  const spares = new Map<number, ArrayBuffer[]>([
+    [RAW_BYTES, []],
+    [BASE64_BYTES, []],
+  ]);
   return {
     take(bytes) {
-      if (bytes < POOLED_FROM_BYTES || bytes > BUFFER_BYTES) return Buffer.allocUnsafeSlow(bytes);
-      return new Uint8Array(spares.pop() ?? new ArrayBuffer(BUFFER_BYTES), 0, bytes);
+      if (bytes < POOLED_FROM_BYTES || bytes > BASE64_BYTES) return Buffer.allocUnsafeSlow(bytes);
+      const size = bytes <= RAW_BYTES ? RAW_BYTES : BASE64_BYTES;
+      return new Uint8Array(spares.get(size)?.pop() ?? new ArrayBuffer(size), 0, bytes);
     },
     give({ buffer }) {
-      const isOurs = buffer instanceof ArrayBuffer && buffer.byteLength === BUFFER_BYTES;
-      if (isOurs && spares.length < SPARE_BUFFERS) spares.push(buffer);
+      if (!(buffer instanceof ArrayBuffer)) return;
+      const same = spares.get(buffer.byteLength);
+      if (same !== undefined && same.length < SPARE_BUFFERS) same.push(buffer);
     },
   };
 }

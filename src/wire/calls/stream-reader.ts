@@ -60,17 +60,11 @@ export function createReader(options: ReaderOptions): ReaderEnd {
   let failure: NegotiatorError | undefined;
   let isCancelled = false;
   let isDone = false;
-  let isAwaited = false;
   let isStarted = false;
-  let waiter: PromiseWithResolvers<void> | undefined;
-
-  const wake = (): void => {
-    waiter?.resolve();
-    waiter = undefined;
-  };
+  const waiting = createWait();
 
   const settle = (): void => {
-    wake();
+    waiting.wake();
     if (isDone || !(isCancelled || failure !== undefined || window.isComplete)) return;
     isDone = true;
     window.close();
@@ -90,12 +84,6 @@ export function createReader(options: ReaderOptions): ReaderEnd {
     return isDone ? END : undefined;
   };
 
-  const pause = async (): Promise<void> => {
-    waiter ??= Promise.withResolvers<void>();
-    isAwaited = true;
-    await waiter.promise;
-    isAwaited = false;
-  };
   const start = (): void => {
     if (!isStarted && !isDone) options.onStart?.();
     isStarted = true;
@@ -119,7 +107,7 @@ export function createReader(options: ReaderOptions): ReaderEnd {
   return {
     reader: readerOf(window, {
       cancel,
-      [Symbol.asyncIterator]: () => iterate({ start, take, pause, wake }),
+      [Symbol.asyncIterator]: () => iterate({ start, take, ...waiting }),
     }),
     get offset() {
       return window.offset;
@@ -134,7 +122,7 @@ export function createReader(options: ReaderOptions): ReaderEnd {
       return isDone;
     },
     get isAwaited() {
-      return isAwaited && !isDone;
+      return waiting.isPaused() && !isDone;
     },
     receive(offset, bytes) {
       if (isCancelled) return undefined;
@@ -178,13 +166,29 @@ type Step = IteratorResult<Uint8Array, undefined>;
 
 const END: Step = { done: true, value: undefined };
 
-/** `take` returns the next step, undefined when `pause` has to come first. `wake` ends the pause. */
-type Steps = {
-  start: () => void;
-  take: () => Step | undefined;
-  pause: () => Promise<void>;
-  wake: () => void;
-};
+/** A wait for more bytes. `wake` ends it, if there is one. */
+type Wait = { isPaused: () => boolean; pause: () => Promise<void>; wake: () => void };
+
+function createWait(): Wait {
+  let waiter: PromiseWithResolvers<void> | undefined;
+  let isPaused = false;
+  return {
+    isPaused: () => isPaused,
+    async pause() {
+      waiter ??= Promise.withResolvers<void>();
+      isPaused = true;
+      await waiter.promise;
+      isPaused = false;
+    },
+    wake() {
+      waiter?.resolve();
+      waiter = undefined;
+    },
+  };
+}
+
+/** `take` returns the next step, undefined when `pause` has to come first. */
+type Steps = Omit<Wait, "isPaused"> & { start: () => void; take: () => Step | undefined };
 
 /** A generator would take several more turns of promises for each piece of a bulk stream. */
 function iterate({ start, take, pause, wake }: Steps): AsyncIterator<Uint8Array, undefined> {

@@ -39,6 +39,7 @@ export function openPort(path: string): Channel {
   const { fd, endsWhenEmpty } = openDevice(path);
   const readiness = watchOrClose(fd);
   let buffer = new Uint8Array(CHUNK_BYTES);
+  let writtenInTurn = 0;
 
   /** Returns the first bytes of the buffer, which the reader keeps. */
   const take = (length: number): Uint8Array => {
@@ -87,14 +88,14 @@ export function openPort(path: string): Channel {
     async write(bytes) {
       let start = 0;
       let attempts = 0;
-      let turnAt = BYTES_PER_TURN;
       do {
         if (readiness.isClosed) throw closedError(label);
         const count = writeSome(fd, bytes, start, label);
         start += count ?? 0;
+        writtenInTurn += count ?? 0;
         attempts = count === undefined ? (attempts + 1) % ATTEMPTS : 0;
-        if (start === bytes.length || (count !== undefined && start < turnAt)) continue;
-        turnAt = start + BYTES_PER_TURN;
+        if (count !== undefined && writtenInTurn < BYTES_PER_TURN) continue;
+        writtenInTurn = 0;
         await (count !== undefined || attempts > 0 ? nextTurn() : readiness.wait("WRITE"));
       } while (start < bytes.length);
     },
@@ -107,8 +108,11 @@ export function openPort(path: string): Channel {
 const CHUNK_BYTES = 64 * 1024;
 const FULL_READ_BYTES = 4096;
 
-/** Most bytes that one write takes without letting others run: a frame with a full payload and more. */
-const BYTES_PER_TURN = 128 * 1024;
+/**
+ * So many bytes are written before timers, sockets and children run, also by several writes in a row. A small
+ * call beside a bulk stream needs several turns.
+ */
+const BYTES_PER_TURN = 64 * 1024;
 
 /** Bytes come in bursts, and a wait costs more than a few attempts, so we try again first. */
 const ATTEMPTS = 5;

@@ -38,7 +38,7 @@ const WRONG = [
   "notices",
 ];
 
-describeWithPython("a second implementation of the protocol", () => {
+await describeWithPython("a second implementation of the protocol", () => {
   test(
     "a second host gets the agent's description, the list of commands, and a command's output and exit code",
     async () => {

@@ -2,10 +2,13 @@
 import { describe, test } from "bun:test";
 import { join } from "node:path";
 import { launch } from "../support/program.ts";
+import { hasTool } from "../support/requirements.ts";
 import { until } from "../support/until.ts";
 
-// The system's own Python first: another one may be a slow wrapper that needs more of the environment.
-const PYTHON = Bun.which("python3", { PATH: "/usr/bin:/bin" }) ?? Bun.which("python3");
+/** The system's own Python first: another one may be a slow wrapper that needs more of the environment. */
+function findPython(): string | null {
+  return Bun.which("python3", { PATH: "/usr/bin:/bin" }) ?? Bun.which("python3");
+}
 
 /** How often something happened, by its name. A name that is missing never happened. */
 export type Counts = Readonly<Record<string, number>>;
@@ -34,11 +37,11 @@ export type PythonRun = AsyncDisposable & {
 };
 
 /**
- * Describes tests that need Python 3. Without it, prints that it leaves them out; with `CI=true` it adds a
- * test that fails.
+ * Describes tests that need Python 3, which is installed on Debian as root. Without it, prints that the tests
+ * are left out; with `CI=true` it adds a test that fails.
  */
-export function describeWithPython(name: string, body: () => void): void {
-  if (PYTHON !== null) {
+export async function describeWithPython(name: string, body: () => void): Promise<void> {
+  if (await hasTool({ program: "python3", package: "python3" })) {
     describe(name, body);
     return;
   }
@@ -59,9 +62,10 @@ export function startPython(
   words: string[],
   input?: string,
 ): PythonRun {
-  if (PYTHON === null) throw new Error("This machine has no python3");
+  const python = findPython();
+  if (python === null) throw new Error("This machine has no python3");
   const launched = launch(words, {
-    program: [PYTHON, join(import.meta.dirname, `${program}.py`)],
+    program: [python, join(import.meta.dirname, `${program}.py`)],
     env: { PYTHONDONTWRITEBYTECODE: "1" },
     ...(input === undefined ? { isOpen: true } : { stdin: input }),
   });

@@ -16,7 +16,7 @@ type VectorReport = {
   readonly leftOut: readonly string[];
 };
 
-describeWithPython("the test vectors and a second implementation of the protocol", () => {
+await describeWithPython("the test vectors and a second implementation of the protocol", () => {
   test(
     "every vector of every file holds",
     async () => {

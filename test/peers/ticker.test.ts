@@ -1,11 +1,12 @@
 /** The shared timer of everything that looks once a second. */
 import { afterEach, beforeEach, expect, jest, test } from "bun:test";
-import { everyTick, TICK_MS } from "../../src/peers/ticker.ts";
+import { createTicker, TICK_MS } from "../../src/peers/ticker.ts";
 
 beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());
 
 test("a thousand listeners share one timer, which ends with the last of them", () => {
+  const everyTick = createTicker();
   const before = jest.getTimerCount();
   let calls = 0;
   const watches = Array.from({ length: 1000 }, () => everyTick(() => calls++));
@@ -19,6 +20,7 @@ test("a thousand listeners share one timer, which ends with the last of them", (
 });
 
 test("a function that is given twice is called twice, and once after one of the two is disposed", () => {
+  const everyTick = createTicker();
   let calls = 0;
   const count = (): void => void calls++;
   using _ = everyTick(count);
@@ -31,6 +33,7 @@ test("a function that is given twice is called twice, and once after one of the 
 });
 
 test("a listener that disposes another one during a tick spares it that tick", () => {
+  const everyTick = createTicker();
   const called: string[] = [];
   using later = new DisposableStack();
   using _ = everyTick(() => {

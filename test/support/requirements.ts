@@ -25,6 +25,14 @@ export function vmRequirements(more: readonly Tool[] = NO_TOOLS): Promise<VmRequ
   return answer;
 }
 
+/** Returns whether this machine has the program. As root on Debian it installs the program first. */
+export async function hasTool(tool: Tool): Promise<boolean> {
+  if (await runs(tool.program)) return true;
+  if (!(await mayInstall())) return false;
+  await withLock(CACHE_LOCK, () => withFreshLists(() => installPackages([tool.package])));
+  return runs(tool.program);
+}
+
 /** Formats the message that tests were left out, with the reason and the remedy. */
 export function formatMissing(name: string, { missing, remedy }: VmRequirements & { ready: false }): string {
   return `Left out: "${name}": this machine has no ${missing.join(", no ")}\n${remedy}`;

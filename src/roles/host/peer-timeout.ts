@@ -1,5 +1,6 @@
 /** Measures how long a guest's agent has been gone, so that its calls on the host do not run for ever. */
 import { everyTick, TICK_MS } from "../../peers/ticker.ts";
+import type { EveryTick } from "../../peers/ticker.ts";
 
 /** Options of a peer timeout. */
 export type PeerTimeoutOptions = {
@@ -10,7 +11,7 @@ export type PeerTimeoutOptions = {
   isSuspended: () => boolean;
   afterMs: number;
   /** Tests replace the shared timer. */
-  every?: (listener: () => void) => Disposable;
+  every?: EveryTick;
   /** Called when the guest has been gone for `afterMs`; again only after the count was suspended. */
   onTimeout: () => void;
 };

@@ -1,5 +1,4 @@
 /** Writes the bytes of a stream chunk into a JSON member: as readable text if it is UTF-8, else as base64. */
-import { isUtf8 } from "node:buffer";
 import { NegotiatorError } from "../../errors.ts";
 import { CHUNK_BYTES } from "../../limits.ts";
 
@@ -11,6 +10,15 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** Returns whether the chunk is text, and shorter as text than as base64. */
 export function encodesAsText(bytes: Uint8Array): boolean {
   return isUtf8(bytes) && isShort(bytes);
+}
+
+function isUtf8(bytes: Uint8Array): boolean {
+  try {
+    utf8.decode(bytes);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Returns the chunk as text, or as base64 when that is shorter. `bytes` has at most `CHUNK_BYTES`. */

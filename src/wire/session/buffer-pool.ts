@@ -8,7 +8,7 @@ export type BufferPool = {
   give(buffer: Uint8Array): void;
 };
 
-/** Hold a stream chunk with its line, raw or in base64. Other messages get memory of their own size. */
+/** Hold a stream chunk with its line, raw or in base64. Other messages get as much memory as they need. */
 const RAW_BYTES = 66 * 1024;
 const BASE64_BYTES = 88 * 1024;
 const POOLED_FROM_BYTES = 16 * 1024;

@@ -203,7 +203,7 @@ test("a peer that does not read cannot hold up the end of a run", async () => {
 });
 
 test("a link goes on reading while its own write waits", async () => {
-  const pair = createMemoryPair({ capacityBytes: 1 });
+  const pair = createMemoryPair({ capacityBytes: 64 });
   const notices: string[] = [];
   const listener = createTestLink("listener", { onNotice: (method) => void notices.push(method) });
   const dialler = createTestLink("dialler");

@@ -1,6 +1,7 @@
 /** Owns runs of the Python programs beside this file. They are a second implementation of the protocol. */
-import { describe, test } from "bun:test";
+import { describe } from "bun:test";
 import { join } from "node:path";
+import { leaveOut } from "../support/leave-out.ts";
 import { launch } from "../support/program.ts";
 import { hasTool } from "../support/requirements.ts";
 import { until } from "../support/until.ts";
@@ -45,15 +46,7 @@ export async function describeWithPython(name: string, body: () => void): Promis
     describe(name, body);
     return;
   }
-  const reason = `Left out: "${name}": this machine has no python3 (package python3)`;
-  if (process.env["CI"] === "true") {
-    test(name, () => {
-      throw new Error(reason);
-    });
-  } else {
-    console.warn(reason);
-    describe.skip(name, body);
-  }
+  leaveOut(name, `Left out: "${name}": this machine has no python3 (package python3)`, body);
 }
 
 /** Starts `program`.py with these words. Its input stays open unless `input` is given. */

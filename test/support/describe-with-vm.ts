@@ -1,7 +1,8 @@
 /**
  * Owns the tests that need a virtual machine: without one they are left out with a message, and fail in CI.
  */
-import { describe, test } from "bun:test";
+import { describe } from "bun:test";
+import { leaveOut } from "./leave-out.ts";
 import { formatMissing, vmRequirements } from "./requirements.ts";
 import type { Tool } from "./requirements.ts";
 
@@ -15,13 +16,5 @@ export async function describeWithVm(name: string, body: () => void, more?: read
     describe(name, body);
     return;
   }
-  const reason = formatMissing(name, requirements);
-  if (process.env["CI"] === "true") {
-    test(name, () => {
-      throw new Error(reason);
-    });
-  } else {
-    console.warn(reason);
-    describe.skip(name, body);
-  }
+  leaveOut(name, formatMissing(name, requirements), body);
 }

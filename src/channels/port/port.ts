@@ -190,7 +190,7 @@ function readSome(
   }
 }
 
-/** Writes once. Returns undefined when there is no room now. */
+/** Writes once. Returns undefined when the port is full. */
 function writeSome(fd: number, bytes: Uint8Array, start: number, label: string): number | undefined {
   const count = bytes.length === 0 ? 0 : writeFrom(fd, bytes, start, CHUNK_BYTES);
   if (count >= 0) return count;

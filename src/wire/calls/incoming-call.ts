@@ -46,7 +46,7 @@ export interface IncomingCall {
   writer(stream: string): StreamWriter;
   /**
    * Makes a stream from the caller begin at `offset`: the caller leaves out the bytes before it. Throws
-   * `UNSUPPORTED` when there is no such stream, and `BAD_REQUEST` when it was read already.
+   * `UNSUPPORTED` when the call does not have the stream, and `BAD_REQUEST` when it was read already.
    */
   beginAt(stream: string, offset: number): void;
   /** Sends a message inside the call. Throws `BAD_REQUEST` or `TOO_LARGE` when it cannot be sent. */

@@ -31,6 +31,7 @@ export function decodeChunk(members: { text?: string | undefined; base64?: strin
   const { text, base64 } = members;
   if ((text === undefined) === (base64 === undefined)) throw notOneForm();
   const bytes = text === undefined ? decodeBase64(base64 ?? "") : new TextEncoder().encode(text);
+  if (bytes === undefined) throw badChunk("its base64 is malformed");
   if (bytes.length > CHUNK_BYTES) throw tooLongChunk();
   return bytes;
 }
@@ -71,22 +72,18 @@ function isShortEscape(byte: number): boolean {
   return byte >= 0x08 && byte <= 0x0d && byte !== 0x0b;
 }
 
-function decodeBase64(base64: string): Uint8Array {
-  const bytes = parseBase64(base64);
+/** Returns the bytes of base64 with padding, without blanks or unused bits. Undefined for other text. */
+export function decodeBase64(base64: string): Uint8Array | undefined {
   const padding = base64.endsWith("==") ? 2 : Number(base64.endsWith("="));
-  // The parser skips blanks.
-  if (bytes.length !== (base64.length / 4) * 3 - padding) throw badChunk("its base64 is malformed");
-  return bytes;
-}
-
-function parseBase64(base64: string): Uint8Array {
   try {
-    return Uint8Array.fromBase64(base64, { lastChunkHandling: "strict" });
-  } catch (cause) {
-    throw badChunk("its base64 is malformed", cause);
+    const bytes = Uint8Array.fromBase64(base64, { lastChunkHandling: "strict" });
+    // The decoder skips blanks. A text of the right length has none.
+    return bytes.length === (base64.length / 4) * 3 - padding ? bytes : undefined;
+  } catch {
+    return undefined;
   }
 }
 
-function badChunk(reason: string, cause?: unknown): NegotiatorError {
-  return new NegotiatorError("BAD_FRAME", `Cannot read a stream chunk: ${reason}`, { cause });
+function badChunk(reason: string): NegotiatorError {
+  return new NegotiatorError("BAD_FRAME", `Cannot read a stream chunk: ${reason}`);
 }

@@ -114,7 +114,7 @@ const FailureEnvelope = v.object({
   streams: v.exactOptional(Totals),
 });
 
-/** A message about a call that is no request: an invalid one is a breach in that call. */
+/** A message inside a call, but not its request. An invalid one is a breach in that call. */
 const MessageOfCall = v.object({
   id: v.exactOptional(v.never()),
   method: v.pipe(v.string(), v.regex(/^(stream|call)\./)),

@@ -33,7 +33,7 @@ function beginsOpening(bytes: Buffer, place: number): boolean {
   return standsAt(NATIVE_OPENING, bytes, place) || standsAt(HELLO_OPENING, bytes, place);
 }
 
-function standsAt(opening: Buffer, bytes: Buffer, place: number): boolean {
+function standsAt(opening: Buffer, bytes: Uint8Array, place: number): boolean {
   for (let index = 0; index < opening.length; index++) {
     if (bytes[place + index] !== opening[index]) return false;
   }
@@ -68,12 +68,12 @@ export function isDigit(byte: number | undefined): boolean {
 
 /** Returns whether the bytes begin as a native message does. */
 export function isNative(bytes: Uint8Array): boolean {
-  return asBuffer(bytes.subarray(0, NATIVE_OPENING.length)).equals(NATIVE_OPENING);
+  return standsAt(NATIVE_OPENING, bytes, 0);
 }
 
 /** Returns whether the bytes begin as a hello does. */
 export function beginsHello(bytes: Uint8Array): boolean {
-  return asBuffer(bytes.subarray(0, HELLO_OPENING.length)).equals(HELLO_OPENING);
+  return standsAt(HELLO_OPENING, bytes, 0);
 }
 
 /** Returns whether the bytes are a part of a native message's opening: more bytes decide what they begin. */

@@ -90,7 +90,7 @@ export function createOrderedReader(
         const { rest, reading, isNoFrame } = oldRequest.take(bytes);
         return { rest, reading: isNoFrame === true && isOrdered ? NO_FRAME : reading };
       }
-      // Inside a chunk there are no lines of ours to look at.
+      // The bytes of a chunk are not looked at for lines.
       if (messages.hasBegun) {
         const { taken, reading } = messages.take(bytes);
         return { rest: bytes.subarray(taken), reading };

@@ -51,7 +51,7 @@ export type Outbox = Outlet & {
   readonly controlCount: number;
   /**
    * Removes the next message, gives it a number in `sequence`, and returns its bytes. Returns undefined when
-   * there is no message, or none that the peer takes now.
+   * no message waits, or when the peer allows none of the waiting ones yet.
    */
   pull(sequence: Sequence, credit: NoticeCredit): Uint8Array | undefined;
   /** Removes everything. */

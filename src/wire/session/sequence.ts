@@ -28,8 +28,10 @@ export type Sequence = {
   flushAcknowledgement(): void;
   /** Returns the number to acknowledge, and marks it as acknowledged. */
   acknowledge(): number;
-  /** The peer has received everything up to `seq`. Returns the number of released messages. Returns undefined
-   * when `seq` was never sent. */
+  /**
+   * The peer has received everything up to `seq`. Returns the number of released messages; undefined when
+   * `seq` was never sent.
+   */
   release(seq: number): number | undefined;
   /**
    * An epoch begins: releases up to `seq`, and sends the rest again. Returns false when that is impossible.
@@ -64,8 +66,10 @@ export function createSequence(
   let newBytes = 0;
   let isFlushed = false;
 
+  const firstKept = (): number => sent - kept.length + 1;
+
   const release = (seq: number): number | undefined => {
-    const first = sent - kept.length + 1;
+    const first = firstKept();
     // An acknowledgement may come late, after a newer one.
     if (seq < first) return seq <= sent ? 0 : undefined;
     if (seq > sent) return undefined;
@@ -120,8 +124,7 @@ export function createSequence(
     },
     release,
     rewind(seq) {
-      const first = sent - kept.length + 1;
-      if (seq < first - 1 || release(seq) === undefined) return false;
+      if (seq < firstKept() - 1 || release(seq) === undefined) return false;
       cursor = 0;
       return true;
     },

@@ -34,6 +34,11 @@ test("a call id with escapes is written as JSON", () => {
 
 const LINE = lineOf(binary(500)).trimEnd();
 
+/** The character after this one. In base64 it sets the lowest bit, which no byte holds. */
+function next(character: string): string {
+  return String.fromCharCode(character.charCodeAt(0) + 1);
+}
+
 test.each([
   ["a number that begins with 0", LINE.replace('"seq":12', '"seq":012')],
   ["the number 0", LINE.replace('"seq":12', '"seq":0')],
@@ -45,6 +50,7 @@ test.each([
   ["a tab in the text", LINE.replace("AB", "A\tB").replace('"}}', '\t"}}')],
   ["a blank in the text", LINE.replace('"}}', ' "}}')],
   ["no padding", LINE.replace('="}}', '"}}')],
+  ["bits after the last byte", LINE.replace(/.(?==")/, next)],
   ["an escape", LINE.replace('"base64":"', String.raw`"base64":"\/`)],
   ["a byte that is not ASCII", LINE.replace('"}}', 'é"}}')],
   ["another method", LINE.replace("stream.data", "stream.date")],

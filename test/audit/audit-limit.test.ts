@@ -153,6 +153,16 @@ test("after the clock is set back, calls are written and the left-out ones are c
   expect(limit.admit(DENIED, START - 1)).toBe(true);
 });
 
+test("after the clock is set back a day, lines that a peer has filled its share with are admitted", () => {
+  const limit = createAuditLimit(0);
+  expect(limit.admit(RAN, START)).toBe(true);
+  limit.charge(RAN, 1024);
+  const earlierMs = START - 86_400_000;
+  expect(limit.admit(RAN, earlierMs)).toBe(true);
+  limit.charge(RAN, 1024);
+  expect(limit.admit(RAN, earlierMs)).toBe(true);
+});
+
 test("the counts of a minute are removed when it is over", () => {
   const limit = createAuditLimit(0);
   for (let guest = 0; guest < 1000; guest++)

@@ -62,6 +62,13 @@ test("a line about left-out entries stays below 4 KiB, with a long guest name to
   });
 });
 
+test("control characters in the guest's name of a line about left-out entries are escaped", () => {
+  const peer = { guest: "a\u009b2J\u001b[2J\u2028", uuid: undefined };
+  const line = formatLeftOut({ role: "host", peer, ran: false, leftOut: 7, sinceMs: Date.parse(TIME) }, TIME);
+  expect(line).toContain(String.raw`"a\u009b2J\u001b[2J\u2028"`);
+  expect(JSON.parse(line)).toMatchObject({ peer: { guest: peer.guest } });
+});
+
 test.each([
   ["of control characters", Array.from({ length: 64 }, () => "\u009b".repeat(60))],
   ["of quotes", ['"'.repeat(2100)]],

@@ -273,6 +273,22 @@ test("each kind of failure is reported once, and the next line that works counts
   expect(await members(path, "since")).toEqual([TIME, undefined, undefined]);
 });
 
+test("the count of lost lines has the time of the first of them", async () => {
+  await using folder = await createFolder();
+  const path = join(folder.path, "audit.jsonl");
+  const clock = { nowMs: Date.parse(TIME) };
+  await symlink("/dev/null", path);
+  using audit = openAudit(optionsFor(path, { now: () => clock.nowMs })[0]);
+  audit.record(FINISHED);
+  clock.nowMs += 60_000;
+  audit.record(FINISHED);
+  await rm(path);
+  clock.nowMs += 60_000;
+  audit.record(FINISHED);
+  expect(await members(path, "since")).toEqual([TIME, undefined]);
+  expect(await members(path, "lostLines")).toEqual([2, undefined]);
+});
+
 test("a failure after a success is reported again", async () => {
   await using folder = await createFolder();
   const path = join(folder.path, "audit.jsonl");

@@ -185,7 +185,15 @@ test("an open method is denied by a rule that denies it, and runs if no rule mat
   await using _ = link;
   expect((await rejectionOf(call("hello"))).code).toBe("DENIED");
   policy = parsePolicy('[[rules]]\naction = "allow"\ncommands = ["x"]\n');
-  expect(await call("hello")).toBeDefined();
+  expect(await call("hello")).toBe("hello");
+});
+
+test("an open method that a rule denies has one entry in the audit, with the rule", async () => {
+  const policy = parsePolicy('[[rules]]\naction = "deny"\nmethods = ["hello"]\n');
+  const { link, lines, call } = serve({ policy: () => policy });
+  await using _ = link;
+  expect((await rejectionOf(call("hello"))).code).toBe("DENIED");
+  expect(lines).toMatchObject([{ method: "hello", decision: "denied", rule: 1, errorCode: "DENIED" }]);
 });
 
 test("the audit's entry of a call that is passed on has its target as the peer", async () => {
@@ -314,6 +322,29 @@ describe("limits of a method", () => {
     nowMs = 1000;
     expect(await call("hourly")).toBe("done");
   });
+});
+
+test("a rule's concurrency of 1 counts each caller for itself, until the call has ended", async () => {
+  const gate = Promise.withResolvers<void>();
+  const wait = defineMethod({
+    name: "wait",
+    params: v.unknown(),
+    run: async () => ({ result: await gate.promise.then(() => "done") }),
+  });
+  const policy = parsePolicy('[[rules]]\naction = "allow"\nconcurrency = 1\n');
+  const shared = { methods: [wait], quota: createQuota(), policy: () => policy };
+  const web1 = serve({ ...shared, caller: guest("web1") });
+  const web2 = serve({ ...shared, caller: guest("web2") });
+  await using owned = new AsyncDisposableStack();
+  owned.use(web1.link);
+  owned.use(web2.link);
+  const running = web1.call("wait");
+  expect(await rejectionOf(web1.call("wait"))).toMatchObject({ code: "BUSY" });
+  const served = web2.call("wait");
+  expect(await rejectionOf(web2.call("wait"))).toMatchObject({ code: "BUSY" });
+  gate.resolve();
+  expect([await running, await served]).toEqual(["done", "done"]);
+  expect(await web1.call("wait")).toBe("done");
 });
 
 function guest(name: string, uuid?: string): Caller {

@@ -17,11 +17,24 @@ test.each([
   ["\\*", ["*"], ["a", "\\*", ""]],
   ["\\...", ["..."], ["....", "\\..."]],
   ["a\\", ["a\\"], ["a"]],
+  ["a\nb", ["a\nb"], ["ab", "a b"]],
   ["[ab].+(x|y)$^", ["[ab].+(x|y)$^"], ["a.+x"]],
 ])("the glob %j matches exactly the listed texts", (pattern, fitting, others) => {
   const glob = parseGlob(pattern);
   expect(fitting.filter((text) => !glob.matches(text))).toEqual([]);
   expect(others.filter((text) => glob.matches(text))).toEqual([]);
+});
+
+test.each([
+  ["?x", true],
+  ["*", true],
+  ["**/x", true],
+  ["-?", false],
+  ["\\?x", false],
+  ["x*", false],
+  ["", false],
+])("the glob %j starts with a wildcard: %j", (pattern, startsWild) => {
+  expect(parseGlob(pattern).startsWild).toBe(startsWild);
 });
 
 test("a pattern made for backtracking is matched in linear time", () => {

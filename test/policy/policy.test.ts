@@ -143,6 +143,7 @@ describe("arguments", () => {
       ],
     ],
     ["['*']", [["a"], ["a b; $(c)"], ["a..b"], ["..."]], [["-a"], ["--help"], ["a/b"], [".."]]],
+    ["['?x']", [["ax"], ["?x"]], [["-x"], ["x"]]],
     ["['-*']", [["-a"], ["--help"], ["-"]], [["a"], ["--output=/etc/x"], ["--output=.."]]],
     ["['/var/log/*']", [["/var/log/syslog"]], [["/var/log/a/b"], ["/var/log/.."], ["/var/log"]]],
     ["['/var/log/**']", [["/var/log/a/b"]], [["/var/log/../../etc/shadow"], ["/var/log/a/.."]]],

@@ -86,6 +86,17 @@ test.if(IS_ROOT)(
 );
 
 test.if(IS_ROOT)(
+  "a sticky directory of another user is unsafe, because its owner may replace all entries (needs root)",
+  async () => {
+    await using place = await createPlace();
+    await chown(place.way, OTHER_USER, OTHER_USER);
+    await chmod(place.way, 0o1777);
+    for (const trust of [OWN, MEANT])
+      expect(place.find(trust)?.problem).toBe(`"${place.way}" belongs to user ${OTHER_USER}`);
+  },
+);
+
+test.if(IS_ROOT)(
   "a directory of a group with other members is unsafe, unless groups are meant (needs root)",
   async () => {
     await using place = await createPlace();

@@ -4,6 +4,7 @@ import { chmod, chown, mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { readTrustedFile } from "../../src/trust/trusted-file.ts";
 import { errorOf } from "../support/error-of.ts";
+import { watchOpenFiles } from "../support/open-files.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 
 const IS_ROOT = process.getuid?.() === 0;
@@ -71,6 +72,32 @@ test("a file in a directory that everybody may write to is refused", async () =>
   expect(readApart(`/dev/stdin < ${path}`)).toStartWith('Cannot use the file "/dev/stdin"');
   const remove = `import { rmSync } from "node:fs"; rmSync("${path}");`;
   expect(readApart(`/dev/stdin < ${path}`, remove)).toBe('"text"');
+});
+
+test.if(IS_ROOT)(
+  "a file in a directory that a group with other members may write to is refused (needs root)",
+  async () => {
+    await using directory = await createTemporaryDirectory();
+    const path = await directory.write("shared/file", "text");
+    await chown(directory.at("shared"), 0, 54_321);
+    await chmod(directory.at("shared"), 0o775);
+    expect(errorOf(() => readTrustedFile(path)).message).toStartWith(
+      `Cannot use the file "${path}": group 54321 may write to "${directory.at("shared")}"`,
+    );
+  },
+);
+
+test("reading, refusing and failing to read files leaves no descriptor open", async () => {
+  await using directory = await createTemporaryDirectory();
+  const path = await directory.write("file", "text");
+  const open = await directory.write("open", "text");
+  await chmod(open, 0o666);
+  const pipe = directory.at("pipe");
+  expect(Bun.spawnSync(["mkfifo", "-m", "600", pipe]).exitCode).toBe(0);
+  const leftBehind = await watchOpenFiles(new RegExp(`^${directory.path}`));
+  expect(readTrustedFile(path)).toBe("text");
+  for (const refused of [open, pipe, directory.path]) errorOf(() => readTrustedFile(refused));
+  expect(await leftBehind()).toEqual([]);
 });
 
 test("a pipe that others may write to is refused", async () => {

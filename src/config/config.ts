@@ -152,7 +152,10 @@ function coerce(text: string, fallback: unknown): unknown {
     return text.trim() !== "" && Number.isFinite(number) ? number : text;
   }
   if (typeof fallback === "boolean") return text === "true" ? true : text === "false" ? false : text;
-  if (Array.isArray(fallback)) return text.split(",").filter((item) => item !== "");
+  if (Array.isArray(fallback)) {
+    const items = text.split(",").map((item) => item.trim());
+    return items.filter((item) => item !== "");
+  }
   return text;
 }
 

@@ -1,5 +1,6 @@
 /** All settings, with their types and defaults. A name ends in its unit. */
 import * as v from "valibot";
+import { BUILTIN_NAMES, describeUnknownBuiltin, isBuiltinName } from "../builtin-names.ts";
 import { DEFAULT_LIMITS } from "../limits.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "../log.ts";
 
@@ -7,6 +8,11 @@ const Path = v.pipe(v.string(), v.startsWith("/"), v.maxLength(4096));
 const OptionalPath = v.union([v.literal(""), Path]);
 const Seconds = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(31_536_000));
 const Positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
+
+const BuiltinName = v.pipe(
+  v.string(),
+  v.check(isBuiltinName, ({ input }) => describeUnknownBuiltin(input)),
+);
 
 const LimitsSchema = v.strictObject({
   /** At least a stream chunk and what is around it. */
@@ -23,6 +29,8 @@ export const SettingsSchema = v.strictObject({
   timeoutSeconds: v.optional(Seconds),
   /** Directories of commands. The first one that has a command of that name wins. */
   commandsDirectory: v.optional(v.array(Path)),
+  /** The built-in commands that this side offers. */
+  builtIns: v.optional(v.array(BuiltinName)),
   policyFile: v.optional(Path),
   /** Time for running calls to end after the daemon gets SIGTERM. */
   drainSeconds: v.optional(Seconds),
@@ -75,6 +83,7 @@ export type SettingsLayer = v.InferOutput<typeof SettingsSchema>;
 export const DEFAULTS = {
   timeoutSeconds: 10,
   commandsDirectory: ["/usr/lib/negotiator/commands", "/etc/negotiator/commands"],
+  builtIns: [...BUILTIN_NAMES],
   policyFile: "/etc/negotiator/policy.toml",
   drainSeconds: 10,
   rawPayloads: true,

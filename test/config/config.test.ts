@@ -370,35 +370,3 @@ test("settingAt returns the value of a dotted key, and undefined for an unknown 
   expect(settingAt(settings, "log.level.deeper")).toBeUndefined();
   expect(settingAt(settings, "nothing.there")).toBeUndefined();
 });
-
-describe("builtIns", () => {
-  test.failing("an unknown name is refused with the nearest name, or with all names", async () => {
-    const all =
-      "find-disk-usage, find-distribution-codename, find-distribution-release, find-distributor-id, " +
-      "find-ip-addresses";
-    expect(
-      await problemsOf({ toml: 'builtIns = ["find-ip-adresses", "uptime", "find-disk-usage"]' }),
-    ).toEqual([
-      "Cannot use FILE:",
-      '  builtIn 1: there is no built-in command "find-ip-adresses"; did you mean "find-ip-addresses"?',
-      `  builtIn 2: there is no built-in command "uptime"; there are: ${all}`,
-    ]);
-  });
-
-  test.failing("a value that is not a list of texts is refused", async () => {
-    expect(await problemsOf({ toml: 'builtIns = "find-disk-usage"' })).toEqual([
-      "Cannot use FILE:",
-      '  builtIns: a list is needed, such as ["text"]; this is the text "find-disk-usage"',
-    ]);
-    expect(await problemsOf({ toml: "builtIns = [1]" })).toEqual([
-      "Cannot use FILE:",
-      "  builtIn 1: text is needed; this is 1",
-    ]);
-  });
-
-  test.failing("a variable names the built-in commands, separated by commas", async () => {
-    const environment = { NEGOTIATOR_BUILT_INS: "find-disk-usage, find-ip-addresses" };
-    const { config } = await load({ environment });
-    expect(settingAt(config.settings, "builtIns")).toEqual(["find-disk-usage", "find-ip-addresses"]);
-  });
-});

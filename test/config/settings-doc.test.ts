@@ -221,6 +221,7 @@ async function keysKeptBy(role: "host" | "guest"): Promise<string[]> {
   const changes = ROWS.filter(({ key }) => key !== "guests").map(({ key, literals }) => {
     const value = settingAt(DEFAULTS, key);
     if (typeof value === "number") return [variableOf(key), String(value + 1)];
+    if (Array.isArray(value)) return [variableOf(key), ""];
     const other = literals.find((literal) => literal !== value) ?? "/other";
     return [variableOf(key), typeof other === "string" ? other : JSON.stringify(other)];
   });

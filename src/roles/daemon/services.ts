@@ -9,7 +9,7 @@ import type { Settings } from "../../config/settings.ts";
 import { DEFAULT_LIMITS } from "../../limits.ts";
 import type { Limits } from "../../limits.ts";
 import { logFor } from "../../log.ts";
-import { BUILTINS } from "../../methods/builtin/builtins.ts";
+import { selectBuiltins } from "../../methods/builtin/builtins.ts";
 import type { Caller } from "../../policy/caller.ts";
 import type { CommandSources } from "../../methods/commands.ts";
 import { createDispatcher } from "../../methods/dispatcher.ts";
@@ -52,12 +52,13 @@ const LAST_CALLS_MS = 11_000;
 /** Returns the services of a daemon. Reads the policy and opens the audit; failures of both are logged. */
 export function createServices(role: "host" | "guest", first: Config): Services {
   let { settings } = first;
+  let builtins = selectBuiltins(settings.builtIns);
   let policy = loadPolicy(findPolicyFile(first));
   let audit = startAudit(settings);
   const uid = ourUid();
   const sources = (): CommandSources => ({
     directories: settings.commandsDirectory,
-    builtins: BUILTINS,
+    builtins,
     uid,
   });
   const methods = [
@@ -100,6 +101,7 @@ export function createServices(role: "host" | "guest", first: Config): Services 
     offersRaw: first.settings.rawPayloads,
     reload(next) {
       ({ settings } = next);
+      builtins = selectBuiltins(settings.builtIns);
       policy = loadPolicy(findPolicyFile(next), policy);
       audit[Symbol.dispose]();
       audit = startAudit(settings);

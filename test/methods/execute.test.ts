@@ -12,6 +12,7 @@ import { createQuota } from "../../src/policy/quota.ts";
 import type { CallOptions } from "../../src/wire/calls/outgoing-call.ts";
 import type { StreamReader } from "../../src/wire/calls/stream-reader.ts";
 import { rejectionOf } from "../support/error-of.ts";
+import { withMoreTime } from "../support/more-time.ts";
 import { createServedLink } from "../support/served-link.ts";
 import { spyOnOutput } from "../support/spied-output.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
@@ -296,6 +297,36 @@ test("a cancelled command ends by SIGTERM, and the result says that it was cance
   await call.reader("stdout")[Symbol.asyncIterator]().next();
   call.cancel("enough");
   expect((await call.answer).result).toMatchObject({ endedBy: "cancel", signal: "SIGTERM" });
+});
+
+test.each([
+  ["stdout and stderr", "", { stdout: true, stderr: true }],
+  ["only stdout", "2>/dev/null", { stdout: true, stderr: undefined }],
+  ["only stderr", ">/dev/null", { stdout: undefined, stderr: true }],
+])("a child that holds %s until a cancel makes that output truncated", async (...row) => {
+  const [, redirection, expected] = row;
+  await using directory = await createTemporaryDirectory();
+  await plant(directory, "parent", `sleep 600 ${redirection} &\nexit 3`);
+  const { link, execute } = serve(directory);
+  await using _ = link;
+  const { result, truncated } = await withMoreTime(
+    async (ms) => {
+      const call = execute("parent", [], { read: ["stdout", "stderr"] });
+      const { promise: exited, resolve } = Promise.withResolvers<unknown>();
+      call.listen((name) => void (name === "exited" && resolve(name)));
+      await exited;
+      // A stream that no process holds has to end before the cancel.
+      await Bun.sleep(ms);
+      call.cancel("no more of it");
+      const { result: ended, streams } = await call.answer;
+      const { stdout, stderr } = streams;
+      return { result: ended, truncated: { stdout: stdout?.truncated, stderr: stderr?.truncated } };
+    },
+    ({ truncated: { stdout, stderr } }) =>
+      (expected.stdout ?? stdout) === expected.stdout && (expected.stderr ?? stderr) === expected.stderr,
+  );
+  expect(result).toMatchObject({ exitCode: 3, endedBy: "command" });
+  expect(truncated).toEqual(expected);
 });
 
 test.each<[string, unknown, string]>([

@@ -1,9 +1,11 @@
 /** Ending commands: deadlines, cancels, groups, and pipes that other processes keep open. */
 import { expect, test } from "bun:test";
+import { chmod } from "node:fs/promises";
 import { createCapturingSink, endLater, listGroup, runScript } from "../support/captured-run.ts";
 import type { CapturedRun } from "../support/captured-run.ts";
 import { withMoreTime } from "../support/more-time.ts";
 import { watchOpenFiles } from "../support/open-files.ts";
+import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 import { until } from "../support/until.ts";
 
 const LONG_MS = 60_000;
@@ -76,6 +78,23 @@ test("a child can clean up within the grace time after its leader has ended", as
   expect(stdout.text()).toBe("ready\nclean\n");
 });
 
+test("a child whose name holds a bracket and another state counts as running", async () => {
+  await using directory = await createTemporaryDirectory();
+  const name = "x) Z 1 1";
+  // A child for each pause would have another name and count as running.
+  const cleanUp = "i=0; while [ $i -lt 50000 ]; do i=$((i+1)); done; echo clean; exit";
+  const child = `trap '${cleanUp}' TERM; echo ready; while :; do :; done`;
+  await chmod(await directory.write(name, `#!/bin/sh\n${child}\n`), 0o755);
+  const control = new AbortController();
+  const stdout = createCapturingSink();
+  const options = { cwd: directory.path, signal: control.signal, graceMs: LONG_MS, stdout };
+  const running = runScript(`"./${name}" & wait`, options);
+  await stdout.contains("ready");
+  control.abort();
+  await running;
+  expect(stdout.text()).toBe("ready\nclean\n");
+});
+
 test("a command can clean up within the grace time, and its last output arrives", async () => {
   const script = "trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.01; done";
   const { result, stdout } = await runPastDeadline(script, /^ready\n/);
@@ -141,6 +160,27 @@ test("a slow sink gets all output of a command that has ended", async () => {
   const { result } = await runScript("head -c 60000 /dev/zero", { stdout, drainMs: 20, onExit: resolve });
   expect(result.stdout).toEqual({ bytes: 60_000, truncated: false });
   expect(chunks.reduce((sum, bytes) => sum + bytes, 0)).toBe(60_000);
+});
+
+test("after a deadline, a slow sink gets all output from before it", async () => {
+  const { result, bytes } = await withMoreTime(
+    async (timeoutMs) => {
+      let bytes = 0;
+      const { promise: ended, resolve: onExit } = Promise.withResolvers<unknown>();
+      const stdout = {
+        async write(piece: Uint8Array): Promise<void> {
+          // The rest fits into the pipe, so the command can write all of it.
+          if (bytes > 60_000) await ended.then(() => Bun.sleep(50));
+          bytes += piece.byteLength;
+        },
+      };
+      const script = "head -c 120000 /dev/zero; echo written >&2; exec sleep 600";
+      return { ...(await runScript(script, { stdout, timeoutMs, onExit })), bytes };
+    },
+    ({ stderr }) => stderr === "written\n",
+  );
+  expect(result).toMatchObject({ endedBy: "deadline", stdout: { bytes: 120_000, truncated: false } });
+  expect(bytes).toBe(120_000);
 });
 
 test("a blocked sink does not delay the end of a cancelled command", async () => {

@@ -111,6 +111,14 @@ test("the error for a missing file, a plain file or a directory gives the reason
   expect(errorOf(() => openPort(directory.path)).code).toBe("NO_CHANNEL");
 });
 
+test("opening a plain file as a port leaves no descriptor open", async () => {
+  await using directory = await createTemporaryDirectory();
+  const file = await directory.write("file", "precious");
+  const leftBehind = await watchOpenFiles(new RegExp(`^${directory.path}`));
+  errorOf(() => openPort(file));
+  expect(await leftBehind()).toEqual([]);
+});
+
 test("waiting for a far end that is away takes less than 30 % of one processor", async () => {
   const { stdout } = await runProcess([
     process.execPath,

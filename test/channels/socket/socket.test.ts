@@ -128,6 +128,18 @@ test("bytes arrive that the far end sent before it reset the connection", async 
   expect(await readAll(pair.near)).toHaveLength(100_000);
 });
 
+test("a dial that is aborted under way rejects with CANCELLED and leaves no connection", async () => {
+  await using directory = await createTemporaryDirectory();
+  const path = directory.at("socket");
+  const { promise: accepted, resolve } = Promise.withResolvers<Channel>();
+  await using _ = await listenSocket(path, { mode: 0o600, onChannel: resolve });
+  const stop = new AbortController();
+  const dialled = rejectionOf(dialSocket(path, { signal: stop.signal }));
+  stop.abort();
+  expect((await dialled).code).toBe("CANCELLED");
+  expect(await readAll(await accepted)).toHaveLength(0);
+});
+
 test("the error for a path that is too long or missing gives the reason", async () => {
   await using directory = await createTemporaryDirectory();
   const long = directory.at("x".repeat(108));

@@ -142,6 +142,15 @@ test.each([
   );
 });
 
+test("a process whose status has no user ids is refused with DENIED", async () => {
+  await using host = await createHost();
+  await addProcess(host.directory, 11, words(host.path, "web1"));
+  await host.directory.write("proc/11/status", "Name:\tqemu\nGid:\t0\t0\t0\t0\n");
+  const { endpoints, problems } = await host.find();
+  expect(endpoints).toEqual([]);
+  expect(problems).toMatchObject([{ code: "DENIED", message: expect.stringContaining("user unknown") }]);
+});
+
 test("a process of an untrusted user without known ports is not a problem", async () => {
   await using host = await createHost();
   await addProcess(host.directory, 11, ["-name", "a"], { uids: [4711, 4711, 4711, 4711] });

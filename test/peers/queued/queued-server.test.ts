@@ -7,14 +7,14 @@ import { spyOnOutput } from "../../support/spied-output.ts";
 import { until } from "../../support/until.ts";
 
 /** A server of requests `{ id }`. Records the ids in the order of the answers. */
-function createScene(answer: QueuedRequests<unknown>["answer"], unsent = 0) {
+function createScene(answer: QueuedRequests<unknown>["answer"], unsent = 0, bytes = 1) {
   const sent: Uint8Array[] = [];
   const line = {
     send: (bytes: Uint8Array) => void sent.push(bytes),
     unsent: () => unsent,
     limits: DEFAULT_LIMITS,
   };
-  const server = createQueuedServer<unknown>(line, { read: ({ id }) => id, bytesOf: () => 1, answer });
+  const server = createQueuedServer<unknown>(line, { read: ({ id }) => id, bytesOf: () => bytes, answer });
   return { server, sent: () => sent.map(([id]) => id) };
 }
 
@@ -72,4 +72,23 @@ test("cancelAll drops the waiting requests and the answer of the running one", a
   await until("the last is answered", () => sent().length > 0);
   expect(sent()).toEqual([3]);
   expect(reason).toMatchObject({ code: "CANCELLED" });
+});
+
+test("requests that cancelAll drops no longer count towards the bytes that may wait", async () => {
+  const running = Promise.withResolvers<void>();
+  const half = DEFAULT_LIMITS.lengthPrefixedBytes / 2;
+  const { server, sent } = createScene(
+    async (id) => {
+      await running.promise;
+      return echo(id);
+    },
+    0,
+    half,
+  );
+  for (const id of [1, 2, 3]) server.take({ id });
+  server.cancelAll();
+  for (const id of [4, 5]) server.take({ id });
+  running.resolve();
+  await until("both are answered", () => sent().length === 2);
+  expect(sent()).toEqual([4, 5]);
 });

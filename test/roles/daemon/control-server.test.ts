@@ -7,6 +7,8 @@ import { listenControl } from "../../../src/roles/daemon/control-server.ts";
 import type { ControlOptions } from "../../../src/roles/daemon/control-server.ts";
 import type { CliSession } from "../../../src/roles/cli/cli-session.ts";
 import type { Channel } from "../../../src/wire/channel.ts";
+import { encodeHello, PROTOCOL_VERSIONS } from "../../../src/wire/session/handshake.ts";
+import type { Hello } from "../../../src/wire/session/handshake.ts";
 import { rejectionOf } from "../../support/error-of.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 import { until } from "../../support/until.ts";
@@ -14,6 +16,15 @@ import { until } from "../../support/until.ts";
 const OPTIONS: ControlOptions = {
   limits: DEFAULT_LIMITS,
   serve: { call: (call) => call.respond("served"), notice: () => undefined },
+};
+
+const HELLO: Hello = {
+  nonce: "nonce",
+  versions: PROTOCOL_VERSIONS,
+  capabilities: [],
+  agent: { name: "test", version: "1", role: "host" },
+  limits: { lineBytes: 1024 * 1024, noticeBytes: 1024 },
+  session: { id: "session", received: 0 },
 };
 
 async function dial(path: string): Promise<CliSession> {
@@ -53,6 +64,20 @@ test("after idleMs the daemon closes a connection without a session", async () =
   await withoutHello.write(Buffer.from('{"jsonrpc":"2.0","method":"x"}\n'));
   await closed(withoutHello);
   expect(await ask(control)).toBe("served");
+});
+
+test("after idleMs the daemon closes a connection whose session has ended", async () => {
+  await using directory = await createTemporaryDirectory();
+  const path = directory.at("socket");
+  await using _ = await listenControl("host", path, { ...OPTIONS, idleMs: 500 });
+  const channel = await until("a session is open", async () => {
+    const candidate = await dialSocket(path);
+    await candidate.write(encodeHello(HELLO));
+    const { done } = await candidate[Symbol.asyncIterator]().next();
+    return done === true ? undefined : candidate;
+  });
+  await channel.write(Buffer.from('{"jsonrpc":"2.0","method":"session.goodbye","params":{}}\n'));
+  await closed(channel);
 });
 
 test("a connection above maxConnections gets BUSY, and is served after another one has ended", async () => {

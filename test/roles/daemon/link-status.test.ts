@@ -80,7 +80,7 @@ test("since is the time at which the peer became unresponsive, even if that is n
   }
 });
 
-test("formatLinkStatus gives one line, with version and last error if there are any", () => {
+test("formatLinkStatus gives one line, with the version and the lines of the last error", () => {
   const status = createLinkStatus(DEFAULT_LIMITS).status(
     linkLike({ state: "open", peer: PEER, outgoingCount: 2 }),
   );
@@ -88,7 +88,7 @@ test("formatLinkStatus gives one line, with version and last error if there are 
   expect(formatLinkStatus({ ...status, since })).toBe(
     `open, negotiator 1.2.3, since ${since}, 2 calls out, 0 in`,
   );
-  expect(formatLinkStatus({ ...status, since, version: null, state: "waiting", lastError: "x" })).toBe(
-    `waiting, since ${since}, 2 calls out, 0 in, last error: x`,
+  expect(formatLinkStatus({ ...status, since, version: null, state: "waiting", lastError: "x\ny" })).toBe(
+    `waiting, since ${since}, 2 calls out, 0 in, last error: x; y`,
   );
 });

@@ -9,6 +9,7 @@ import { pipeCommand } from "../../../src/roles/daemon/pipe-command.ts";
 import type { IncomingCall } from "../../../src/wire/calls/incoming-call.ts";
 import type { Session } from "../../../src/wire/session/session.ts";
 import { rejectionOf } from "../../support/error-of.ts";
+import { waitTurns } from "../../support/event-loop.ts";
 import { createServedLink } from "../../support/served-link.ts";
 import { until } from "../../support/until.ts";
 
@@ -63,6 +64,38 @@ test("input and output of a piped command arrive whole, followed by its result",
   ]);
   expect(Buffer.compare(Buffer.concat(stdout), input)).toBe(0);
   expect(Buffer.concat(stderr).toString()).toBe("bye");
+  expect(await remote.ended).toEqual(RESULT);
+});
+
+test("output that a slow caller takes only after the command's end comes before the result", async () => {
+  const output = new Uint8Array(200 * 1024).fill(65);
+  await using chain = createChain((call) => {
+    void call
+      .writer("stdout")
+      .write(output)
+      .then(() => call.respond(RESULT));
+  }, false);
+  const remote = chain.execute();
+  // The daemon still holds what is beyond the caller's first credit of 128 KiB.
+  await until("the far end has ended the call", () => chain.far.callee.incomingCount === 0);
+  await waitTurns(20);
+  const [stdout] = await Promise.all([Array.fromAsync(remote.stdout), Array.fromAsync(remote.stderr)]);
+  expect(Buffer.concat(stdout)).toHaveLength(output.length);
+  expect(remote.stdout.isTruncated).toBe(false);
+  expect(await remote.ended).toEqual(RESULT);
+});
+
+test("a far end that takes no more input stops the caller's stdin while the command runs on", async () => {
+  const gate = Promise.withResolvers<void>();
+  await using chain = createChain((call) => {
+    call.reader("stdin").cancel();
+    void gate.promise.then(() => call.respond(RESULT));
+  });
+  const remote = chain.execute();
+  const refused = rejectionOf(remote.stdin?.write(new Uint8Array(1_000_000)) ?? Promise.resolve());
+  expect((await refused).code).toBe("CLOSED");
+  expect(remote.stdin?.stopped.aborted).toBe(true);
+  gate.resolve();
   expect(await remote.ended).toEqual(RESULT);
 });
 

@@ -70,19 +70,22 @@ export function createObjectFinder(limitBytes: number): ObjectFinder {
       let start = 0;
       for (let index = 0; index < bytes.length; index++) {
         const byte = bytes[index] ?? 0;
-        if (byte === LF) startLine();
-        else if (depth > 0) {
+        if (byte === LF) {
+          startLine();
+          continue;
+        }
+        // The length of an old peer's object can stand behind a torn one, on the same line.
+        if (!isBlank(byte)) isAfterDigit = isDigit(byte);
+        if (depth > 0) {
           if (!step(byte)) continue;
           object.add(bytes.subarray(start, index + 1));
           return end(bytes.subarray(index + 1));
-        } else {
-          if (!isBlank(byte)) isAfterDigit = isDigit(byte);
-          if (isAtLineStart && byte === OPEN) {
-            start = index;
-            depth = 1;
-          }
-          isAtLineStart = false;
         }
+        if (isAtLineStart && byte === OPEN) {
+          start = index;
+          depth = 1;
+        }
+        isAtLineStart = false;
       }
       if (depth > 0) object.add(bytes.subarray(start));
       return undefined;

@@ -51,11 +51,8 @@ describe("a dialler before its answer", () => {
   }
 });
 
-test.failing(
-  "a length with blanks inside a torn string: the object behind it and the next one are read",
-  () => {
-    const input = '{"a":"torn16 \r\n{"success": true}16\n{"success": true}';
-    for (const pieceBytes of [1, 7, WHOLE])
-      expect(readPieces(dial(), Buffer.from(input), pieceBytes)).toEqual(["foreign true", "foreign true"]);
-  },
-);
+test("a length with blanks inside a torn string: the object behind it and the next one are read", () => {
+  const input = '{"a":"torn16 \r\n{"success": true}16\n{"success": true}';
+  for (const pieceBytes of [1, 7, WHOLE])
+    expect(readPieces(dial(), Buffer.from(input), pieceBytes)).toEqual(["foreign true", "foreign true"]);
+});

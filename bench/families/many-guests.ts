@@ -8,9 +8,13 @@ import type { Measurement } from "../row.ts";
 import { nameGuests, startSide } from "../stage.ts";
 
 const GUESTS = 1000;
-/** From the last open session, or from the start without guests, until the daemon counts as idle. */
-const SETTLE_MS = 5000;
-const IDLE_MS = 10_000;
+/**
+ * From the last open session, or from the start without guests, until the daemon counts as idle. The first
+ * pings of a thousand sessions are sent in this time: they also compile the code that sends and reads pings.
+ */
+const SETTLE_MS = 25_000;
+/** Two rounds of pings. */
+const IDLE_MS = 20_000;
 const AGENTS = join(import.meta.dir, "../programs/guest-agents.ts");
 
 /** Measures the rows of the family `many-guests`, once: the figures hardly differ between rounds. */

@@ -6,6 +6,11 @@ export const DEFAULT_LIMITS = {
   lineBytes: 1024 * 1024,
   /** Longest body of a length-prefixed frame, in bytes. */
   lengthPrefixedBytes: 16 * 1024 * 1024,
+  /**
+   * Most bytes of output in one answer of a python-negotiator, and in one answer to it. All answers that wait
+   * for old callers have so much memory together.
+   */
+  foreignAnswerBytes: 64 * 1024 * 1024,
   /** Most calls of one peer that run here at once. */
   openCalls: 128,
   /** Most streams of one call. */

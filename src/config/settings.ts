@@ -17,6 +17,7 @@ const BuiltinName = v.pipe(
 const LimitsSchema = v.strictObject({
   /** At least a stream chunk and what is around it. */
   lineBytes: v.optional(v.pipe(Positive, v.minValue(128 * 1024))),
+  foreignAnswerBytes: v.optional(Positive),
   openCalls: v.optional(Positive),
   pingAfterMs: v.optional(Positive),
   unresponsiveAfterMs: v.optional(Positive),
@@ -105,6 +106,7 @@ export const DEFAULTS = {
   guests: [],
   limits: {
     lineBytes: DEFAULT_LIMITS.lineBytes,
+    foreignAnswerBytes: DEFAULT_LIMITS.foreignAnswerBytes,
     openCalls: DEFAULT_LIMITS.openCalls,
     pingAfterMs: DEFAULT_LIMITS.pingAfterMs,
     unresponsiveAfterMs: DEFAULT_LIMITS.unresponsiveAfterMs,

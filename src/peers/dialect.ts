@@ -69,6 +69,7 @@ export function canServe(dialect: ForeignDialect): dialect is ServingDialect {
 export type PeerLine = {
   agent: Agent;
   makeId: () => string;
+  limits: Pick<Limits, "foreignAnswerBytes">;
   /** Opens a channel for one call; the foreign peer closes it. Rejects when `signal` aborts. */
   dial: (signal: AbortSignal) => Promise<Channel>;
   /** True once a native agent is known to have replaced the foreign one. */

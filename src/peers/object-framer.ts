@@ -17,12 +17,13 @@ export function createObjectFramer(limits: Pick<Limits, "lengthPrefixedBytes">):
   return {
     *push(bytes) {
       for (let found = finder.push(bytes); found !== undefined; found = finder.push(found.rest))
-        yield "error" in found ? found.error : parse(found.bytes);
+        yield "error" in found ? found.error : parseFound(found.bytes);
     },
   };
 }
 
-function parse(bytes: Uint8Array): JsonObject | NegotiatorError {
+/** The object in the bytes, or the error of invalid ones. */
+export function parseFound(bytes: Uint8Array): JsonObject | NegotiatorError {
   try {
     return parseJsonObject(bytes);
   } catch (thrown) {

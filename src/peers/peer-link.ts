@@ -118,6 +118,7 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
   const line: PeerLine = {
     agent,
     makeId,
+    limits,
     async dial(signal) {
       // Only one descriptor can have a guest's port, so the session's channel is closed first.
       await untilAborted(carried, signal);

@@ -4,15 +4,13 @@ import { NegotiatorError } from "../../errors.ts";
 import { ExecuteParams } from "../../methods/execute-schemas.ts";
 import { clipText } from "../../wire/message.ts";
 import type { ExchangeAnswer } from "../queued/queued-call.ts";
+import type { LegacyAnswer } from "./answer-reader.ts";
 import type { LegacyParams } from "./envelope.ts";
-import { fromLegacyResult, readLegacyFailure } from "./text.ts";
-import type { LegacyEnd } from "./text.ts";
+import { readLegacyFailure } from "./text.ts";
+import type { LegacyExit } from "./text.ts";
 
 /** A python-negotiator request: its method, positional and keyword arguments. `name` is our method. */
 export type LegacyRequest = { name: string; method: string } & LegacyParams;
-
-/** A python-negotiator answer. `text` is the error text of a failure. */
-export type LegacyAnswer = { kind: "result"; result: unknown } | { kind: "failure"; text: string };
 
 /** Our methods that python-negotiator has too, under other names. */
 export const LEGACY_METHODS = ["execute", "list-commands"] as const;
@@ -28,28 +26,29 @@ export function createLegacyRequest(name: string, params: unknown, input: Uint8A
 
 /**
  * The answer as a result of our method. Throws the error that a failure's text stands for, and `BAD_REQUEST`
- * for a command list that is not a list of names. `durationMs` is the duration of the call.
+ * for output that is not text and a command list that is not a list of names. `durationMs` is the duration of
+ * the call.
  */
 export function readLegacyAnswer(
   { name, args: [command] }: LegacyRequest,
   answer: LegacyAnswer,
   durationMs: number,
 ): ExchangeAnswer {
-  if (name === "execute") return createExecuteAnswer(readEnd(answer, String(command)), durationMs);
+  if (name === "execute") return readEnd(answer, String(command), durationMs);
   if (answer.kind === "failure") throw new NegotiatorError("INTERNAL", clipText(answer.text));
-  return { result: { commands: readNames(answer.result).map((found) => ({ name: found, kind: "user" })) } };
+  const names = readNames(answer.kind === "result" ? answer.result : undefined);
+  return { result: { commands: names.map((found) => ({ name: found, kind: "user" })) } };
 }
 
-/** The end of a command as the answer to `execute`. `durationMs` is the duration of the call. */
-export function createExecuteAnswer({ exit, output }: LegacyEnd, durationMs: number): ExchangeAnswer {
-  const result = { ...exit, endedBy: "command", durationMs };
-  return { result, streams: { stdout: new TextEncoder().encode(output) } };
+/** The exit of a command as the answer to `execute`. `durationMs` is the duration of the call. */
+export function createExecuteAnswer(exit: LegacyExit, durationMs: number): ExchangeAnswer {
+  return { result: { ...exit, endedBy: "command", durationMs } };
 }
 
-function readEnd(answer: LegacyAnswer, command: string): LegacyEnd {
-  if (answer.kind === "failure") return readLegacyFailure(answer.text, command);
-  const text = typeof answer.result === "string" ? answer.result : JSON.stringify(answer.result);
-  return { exit: { exitCode: 0, signal: null }, output: fromLegacyResult(text) };
+function readEnd(answer: LegacyAnswer, command: string, durationMs: number): ExchangeAnswer {
+  if (answer.kind === "failure") return createExecuteAnswer(readLegacyFailure(answer, command), durationMs);
+  if (answer.kind === "text") return createExecuteAnswer({ exitCode: 0, signal: null }, durationMs);
+  throw new NegotiatorError("BAD_REQUEST", "The old agent sent a result that is not text");
 }
 
 function readNames(result: unknown): string[] {

@@ -28,9 +28,11 @@ export const LEGACY: ForeignDialect = {
         can: LEGACY.can,
         inputBytes: INPUT_BYTES,
         createRequest: createLegacyRequest,
-        async exchange(channel, request, onSend) {
+        async exchange(channel, request, started) {
           const startMs = performance.now();
-          const answer = await exchange(channel, createSyncProbe(line.agent, line.makeId), request, onSend);
+          const probe = createSyncProbe(line.agent, line.makeId);
+          const limitBytes = line.limits.foreignAnswerBytes;
+          const answer = await exchange(channel, probe, request, { ...started, limitBytes });
           return answer && readLegacyAnswer(request, answer, performance.now() - startMs);
         },
       },

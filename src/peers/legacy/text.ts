@@ -42,37 +42,28 @@ export function toLegacyRefusal({ code, message }: NegotiatorError, words: reado
   return message;
 }
 
-/**
- * The output of a command from the result of an old server. Several lines stay as they are. A single line has
- * lost the blanks around it and gets a line end again.
- */
-export function fromLegacyResult(text: string): string {
-  return text === "" || text.includes("\n") ? text : `${text}\n`;
-}
-
-/** The end of a command and its output. */
-export type LegacyEnd = { exit: Pick<ExecuteResult, "exitCode" | "signal">; output: string };
+/** The exit of a command. */
+export type LegacyExit = Pick<ExecuteResult, "exitCode" | "signal">;
 
 /**
- * The end of a command and its output, from the failure text of an old server. Throws `NO_COMMAND` or
- * `NOT_EXECUTABLE` if the command was not started, or perhaps not. Throws `INTERNAL` for any other text.
- * `remedy` is for a missing command.
+ * The exit of a command, from the failure text of an old server. `hasOutput`: the command wrote something.
+ * Throws `NO_COMMAND` or `NOT_EXECUTABLE` if the command was not started, or perhaps not. Throws `INTERNAL`
+ * for any other text. `remedy` is for a missing command.
  */
 export function readLegacyFailure(
-  text: string,
+  { text, hasOutput }: { text: string; hasOutput: boolean },
   command: string,
   remedy = "List its commands with list-commands",
-): LegacyEnd {
+): LegacyExit {
   const exit = fromLegacyFailure(text);
-  const output = outputOfLegacyFailure(text);
   const name = printable(command);
   if (exit === undefined) throw notStarted(legacyFault(text), name, text, remedy);
-  if (output === "" && AMBIGUOUS.some((form) => form.test(text)))
+  if (!hasOutput && AMBIGUOUS.some((form) => form.test(text)))
     throw perhapsNotStarted(exit.exitCode, name, text, remedy);
-  return { exit, output };
+  return exit;
 }
 
-function fromLegacyFailure(text: string): Pick<ExecuteResult, "exitCode" | "signal"> | undefined {
+function fromLegacyFailure(text: string): LegacyExit | undefined {
   if (text.startsWith("External command isn't available!")) return { exitCode: 127, signal: null };
   const [, number] = /^External command failed with exit code (-?\d+)!/.exec(text) ?? [];
   if (number === undefined) return undefined;
@@ -88,12 +79,6 @@ function legacyFault(text: string): "NO_COMMAND" | "NOT_EXECUTABLE" | "INTERNAL"
   if (Number(errno) === constants.errno.ENOENT) return "NO_COMMAND";
   const isRefused = [constants.errno.EACCES, constants.errno.ENOEXEC].includes(Number(errno));
   return isRefused ? "NOT_EXECUTABLE" : "INTERNAL";
-}
-
-function outputOfLegacyFailure(text: string): string {
-  const marker = "\n\nStandard output:\n";
-  const start = text.indexOf(marker);
-  return start === -1 ? "" : `${text.slice(start + marker.length)}\n`;
 }
 
 // Not starting a command and its own exit code 126 or 127 look alike: both codes come from the original's

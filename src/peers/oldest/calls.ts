@@ -3,8 +3,8 @@ import * as v from "valibot";
 import { NegotiatorError } from "../../errors.ts";
 import { ExecuteParams } from "../../methods/execute-schemas.ts";
 import { createExecuteAnswer } from "../legacy/calls.ts";
-import type { LegacyAnswer } from "../legacy/calls.ts";
-import { fromLegacyResult, readLegacyFailure } from "../legacy/text.ts";
+import type { LegacyAnswer } from "../legacy/answer-reader.ts";
+import { readLegacyFailure } from "../legacy/text.ts";
 import type { ExchangeAnswer } from "../queued/queued-call.ts";
 import type { OldestRequest } from "./envelope.ts";
 import { findMethod } from "./find-methods.ts";
@@ -25,22 +25,22 @@ export function createOldestCall(params: unknown): OldestCall {
 }
 
 /**
- * The answer as the result of our `execute`. Throws the error that a failure's text stands for, and
- * `BAD_REQUEST` for a result that is neither text nor lines. `durationMs` is the duration of the call.
+ * The answer as the result of our `execute`. Writes a result that is a list of lines to the output. Throws
+ * the error that a failure's text stands for, and `BAD_REQUEST` for a result that is neither text nor lines.
+ * `durationMs` is the duration of the call.
  */
-export function readOldestAnswer(
+export async function readOldestAnswer(
   { name }: OldestCall,
   answer: LegacyAnswer,
-  durationMs: number,
-): ExchangeAnswer {
+  { durationMs, write }: { durationMs: number; write: (bytes: Uint8Array) => Promise<void> },
+): Promise<ExchangeAnswer> {
   if (answer.kind === "failure")
-    return createExecuteAnswer(readLegacyFailure(answer.text, name, NO_COMMAND_REMEDY), durationMs);
-  const exit = { exitCode: 0, signal: null };
-  return createExecuteAnswer({ exit, output: readOutput(answer.result) }, durationMs);
+    return createExecuteAnswer(readLegacyFailure(answer, name, NO_COMMAND_REMEDY), durationMs);
+  if (answer.kind === "result") await write(new TextEncoder().encode(readLines(answer.result)));
+  return createExecuteAnswer({ exitCode: 0, signal: null }, durationMs);
 }
 
-function readOutput(result: unknown): string {
-  if (typeof result === "string") return fromLegacyResult(result);
+function readLines(result: unknown): string {
   if (Array.isArray(result) && result.every((line) => typeof line === "string"))
     return result.map((line) => `${line}\n`).join("");
   throw new NegotiatorError("BAD_REQUEST", "The old agent sent a result that is neither text nor lines");

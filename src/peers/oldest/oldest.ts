@@ -28,15 +28,13 @@ export const OLDEST: ForeignDialect = {
         can: OLDEST.can,
         inputBytes: 0,
         createRequest: (_, params) => createOldestCall(params),
-        async exchange(channel, call, onSend) {
+        async exchange(channel, call, started) {
           const startMs = performance.now();
-          const answer = await exchangeOldest(
-            channel,
-            createSyncProbe(line.agent, line.makeId),
-            call,
-            onSend,
-          );
-          return answer && readOldestAnswer(call, answer, performance.now() - startMs);
+          const probe = createSyncProbe(line.agent, line.makeId);
+          const limitBytes = line.limits.foreignAnswerBytes;
+          const answer = await exchangeOldest(channel, probe, call, { ...started, limitBytes });
+          const durationMs = performance.now() - startMs;
+          return answer && readOldestAnswer(call, answer, { durationMs, write: started.write });
         },
       },
       line,

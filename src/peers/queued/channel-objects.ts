@@ -1,35 +1,65 @@
-/** Reads a channel that carries one call: its objects in order, and its early end. */
+/** Reads a channel that carries one call: its objects in order, its other bytes, and its early end. */
 import { NegotiatorError } from "../../errors.ts";
 import { DEFAULT_LIMITS } from "../../limits.ts";
 import type { Channel } from "../../wire/channel.ts";
+import { createObjectFinder } from "../../wire/frames/object-finder.ts";
 import type { JsonObject } from "../../wire/json.ts";
-import { createObjectFramer } from "../object-framer.ts";
+import { parseFound } from "../object-framer.ts";
 
 /** Objects in order, with an error in the place of each invalid one. Several loops can read it in turn. */
-export type ChannelObjects = AsyncIterableIterator<JsonObject | NegotiatorError>;
+export type ChannelObjects = AsyncIterableIterator<JsonObject | NegotiatorError> & {
+  /** The bytes after the last object, as they arrive. No objects can be read afterwards. */
+  rest(): AsyncGenerator<Uint8Array, void, undefined>;
+};
+
+/** Messages that are read whole are short. The end of an earlier answer, which is skipped, can be long. */
+const OBJECT_BYTES = 1024 * 1024;
+const NO_BYTES = new Uint8Array(0);
 
 /** The objects of a channel. Throws `BAD_FRAME` after too many invalid ones. */
 export function readChannelObjects(channel: Channel): ChannelObjects {
-  const objects = readObjects(channel);
-  // An iterator with `return` would be closed by the end of the first loop.
-  const iterator: ChannelObjects = { next: () => objects.next(), [Symbol.asyncIterator]: () => iterator };
-  return iterator;
+  const pieces = channel[Symbol.asyncIterator]();
+  const finder = createObjectFinder(OBJECT_BYTES);
+  let left: Uint8Array = NO_BYTES;
+  let faults = 0;
+
+  const find = async (): Promise<JsonObject | NegotiatorError | undefined> => {
+    for (;;) {
+      const found = finder.push(left);
+      if (found !== undefined) {
+        left = found.rest;
+        return "error" in found ? found.error : parseFound(found.bytes);
+      }
+      left = NO_BYTES;
+      const piece = await pieces.next();
+      if (piece.done === true) return undefined;
+      left = piece.value;
+    }
+  };
+
+  const objects: ChannelObjects = {
+    async next() {
+      const value = await find();
+      if (value === undefined) return { done: true, value };
+      if (value instanceof NegotiatorError && ++faults > DEFAULT_LIMITS.faults) throw tooManyFaults(channel);
+      return { done: false, value };
+    },
+    async *rest() {
+      const first = left;
+      left = NO_BYTES;
+      if (first.length > 0) yield first;
+      for (let piece = await pieces.next(); piece.done !== true; piece = await pieces.next())
+        yield piece.value;
+    },
+    // An iterator with `return` would be closed by the end of the first loop.
+    [Symbol.asyncIterator]: () => objects,
+  };
+  return objects;
 }
 
 /** The error of a channel that ended before the answer. */
 export function endedEarly({ label }: Channel): NegotiatorError {
   return new NegotiatorError("CLOSED", `The channel "${label}" ended before the answer`);
-}
-
-async function* readObjects(channel: Channel): AsyncGenerator<JsonObject | NegotiatorError, void, undefined> {
-  const framer = createObjectFramer(DEFAULT_LIMITS);
-  let faults = 0;
-  for await (const bytes of channel) {
-    for (const object of framer.push(bytes)) {
-      if (object instanceof NegotiatorError && ++faults > DEFAULT_LIMITS.faults) throw tooManyFaults(channel);
-      yield object;
-    }
-  }
 }
 
 function tooManyFaults({ label }: Channel): NegotiatorError {

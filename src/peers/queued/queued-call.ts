@@ -1,5 +1,6 @@
 /**
- * A call in a dialect without streams: its input goes out in one piece, and its answer comes in one piece.
+ * A call in a dialect without streams: its input goes out in one piece. Its output can be passed on while the
+ * answer arrives.
  */
 import { untilAborted } from "../../abort.ts";
 import { NegotiatorError } from "../../errors.ts";
@@ -12,11 +13,19 @@ import type { PeerLine } from "../dialect.ts";
 import { createInputCollector } from "./input-collector.ts";
 import { createLateReader, readBytes } from "./late-reader.ts";
 import type { LateReader } from "./late-reader.ts";
+import { createOutputPipe } from "./output-pipe.ts";
+import type { OutputPipe } from "./output-pipe.ts";
 import { cancelOnAbort } from "../native.ts";
 import type { PeerCallOptions, Peer, PeerCall } from "../peer.ts";
 
-/** The result of a call, and its output streams by name. */
-export type ExchangeAnswer = { result: unknown; streams?: Readonly<Record<string, Uint8Array>> };
+/** The result of a call. */
+export type ExchangeAnswer = { result: unknown };
+
+/** Takes the output of a call, which becomes its stream `stdout`. */
+export type CallOutput = {
+  /** Waits while the reader is far behind. */
+  write: (bytes: Uint8Array) => Promise<void>;
+};
 
 /** A call to start. */
 export type QueuedCallOptions = {
@@ -29,7 +38,11 @@ export type QueuedCallOptions = {
   inputBytes: number;
   line: Pick<PeerLine, "life" | "upgradedPeer">;
   /** Makes the call with all of its input. Resolves to undefined if the call is for the upgraded peer. */
-  make: (input: Uint8Array, deadline: CallDeadline) => Promise<ExchangeAnswer | undefined>;
+  make: (
+    input: Uint8Array,
+    deadline: CallDeadline,
+    output: CallOutput,
+  ) => Promise<ExchangeAnswer | undefined>;
 };
 
 /** Starts a call: collects its input, makes it, and gives its output to the readers. */
@@ -39,10 +52,12 @@ export function startQueuedCall(call: QueuedCallOptions): PeerCall {
   const deadline = createCallDeadline({ timeoutMs, life: line.life, label });
   const input = createInputCollector({ limitBytes: inputBytes, label });
   const readers = new Map(read.map((name) => [name, createLateReader()]));
+  const output = createOutput(readers);
   if (write.length === 0) input.writer.end();
 
-  const result = runCall(call, { deadline, input: input.bytes, readers }).catch((thrown: unknown) => {
+  const result = runCall(call, { deadline, input: input.bytes, readers, output }).catch((thrown: unknown) => {
     const error = NegotiatorError.from(thrown);
+    output.fail(error);
     for (const reader of readers.values()) reader.fail(error);
     throw error;
   });
@@ -64,15 +79,38 @@ type Parts = {
   deadline: CallDeadline;
   input: Promise<Uint8Array>;
   readers: ReadonlyMap<string, LateReader>;
+  output: Output;
 };
 
+type Output = CallOutput & Pick<OutputPipe, "end" | "fail">;
+
+/** The readers get their source with the first output: until then, the upgraded peer can be the source. */
+function createOutput(readers: Parts["readers"]): Output {
+  const pipe = createOutputPipe();
+  const connect = (): void => {
+    for (const [name, reader] of readers) reader.from(name === "stdout" ? pipe.reader : readBytes());
+    if (!readers.has("stdout")) pipe.reader.cancel();
+  };
+  return {
+    write(bytes) {
+      connect();
+      return pipe.write(bytes);
+    },
+    end() {
+      connect();
+      pipe.end();
+    },
+    fail: (error) => pipe.fail(error),
+  };
+}
+
 async function runCall(call: QueuedCallOptions, parts: Parts): Promise<unknown> {
-  const { deadline, readers } = parts;
+  const { deadline, output } = parts;
   const { signal } = deadline;
   const input = await untilAborted(parts.input, signal);
-  const answer = await call.make(input, deadline);
+  const answer = await call.make(input, deadline, output);
   if (answer !== undefined) {
-    for (const [name, reader] of readers) reader.from(readBytes(answer.streams?.[name]));
+    output.end();
     return answer.result;
   }
   const peer = await untilAborted(call.line.upgradedPeer(signal), signal);

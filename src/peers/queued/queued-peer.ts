@@ -8,7 +8,7 @@ import type { ForeignPeer, PeerLine } from "../dialect.ts";
 import { checkMethod, checkNotices } from "../peer.ts";
 import type { Abilities } from "../peer.ts";
 import { startQueuedCall } from "./queued-call.ts";
-import type { ExchangeAnswer } from "./queued-call.ts";
+import type { CallOutput, ExchangeAnswer, QueuedCallOptions } from "./queued-call.ts";
 import { withUnbrokenWrites } from "./unbroken-writes.ts";
 
 /** A dialect's way to make one call. */
@@ -21,11 +21,19 @@ export type QueuedDialect<Request> = {
   /** The call in the dialect's terms. Throws `BAD_REQUEST` for a call that the dialect cannot express. */
   createRequest: (method: string, params: unknown, input: Uint8Array) => Request;
   /**
-   * Makes the call on a fresh channel. Calls `onSend` before the peer can receive the request. Resolves to
-   * undefined, without the call, if an agent of another dialect answers.
+   * Makes the call on a fresh channel. Calls `onSend` before the peer can receive the request, and `write`
+   * with the output while it arrives. Resolves to undefined, without the call, if an agent of another dialect
+   * answers.
    */
-  exchange: (channel: Channel, request: Request, onSend: () => void) => Promise<ExchangeAnswer | undefined>;
+  exchange: (
+    channel: Channel,
+    request: Request,
+    started: ExchangeStart,
+  ) => Promise<ExchangeAnswer | undefined>;
 };
+
+/** The functions through which an exchange reports how far it is. */
+export type ExchangeStart = CallOutput & { onSend: () => void };
 
 /** Most calls to one peer that wait or run. */
 const QUEUED_CALLS = 32;
@@ -46,20 +54,25 @@ export function createQueuedPeer<Request>(dialect: QueuedDialect<Request>, line:
   const callNow = async (
     request: Request,
     deadline: CallDeadline,
+    output: CallOutput,
     upgraded: AbortSignal,
   ): Promise<ExchangeAnswer | undefined> => {
     deadline.signal.throwIfAborted();
     if (upgraded.aborted || line.isUpgraded()) return undefined;
-    const answer = await callOnce({ request, deadline, upgraded, dialect, line });
+    const answer = await callOnce({ request, deadline, output, upgraded, dialect, line });
     // The next calls in the queue would meet the other agent too.
     if (answer === undefined && !upgraded.aborted) handOver();
     return answer;
   };
 
-  const enqueue = (request: Request, deadline: CallDeadline): Promise<ExchangeAnswer | undefined> => {
+  const enqueue = (
+    request: Request,
+    deadline: CallDeadline,
+    output: CallOutput,
+  ): Promise<ExchangeAnswer | undefined> => {
     if (queue.length >= QUEUED_CALLS) return Promise.reject(queueFull(label));
     const { signal: upgraded } = handedOver;
-    return queue.run(() => callNow(request, deadline, upgraded), deadline.signal);
+    return queue.run(() => callNow(request, deadline, output, upgraded), deadline.signal);
   };
 
   return {
@@ -70,8 +83,8 @@ export function createQueuedPeer<Request>(dialect: QueuedDialect<Request>, line:
     handOver,
     call(method, params, options) {
       checkMethod(can, label, method);
-      const make = async (input: Uint8Array, deadline: CallDeadline): Promise<ExchangeAnswer | undefined> =>
-        enqueue(dialect.createRequest(method, params, input), deadline);
+      const make: QueuedCallOptions["make"] = async (input, deadline, output) =>
+        enqueue(dialect.createRequest(method, params, input), deadline, output);
       return startQueuedCall({ method, params, options, label, inputBytes, line, make });
     },
     notify: () => checkNotices(can, label),
@@ -81,6 +94,7 @@ export function createQueuedPeer<Request>(dialect: QueuedDialect<Request>, line:
 type OneCall<Request> = {
   request: Request;
   deadline: CallDeadline;
+  output: CallOutput;
   /** Aborts when a native agent has replaced the peer. */
   upgraded: AbortSignal;
   dialect: QueuedDialect<Request>;
@@ -91,6 +105,7 @@ type OneCall<Request> = {
 async function callOnce<Request>({
   request,
   deadline,
+  output,
   upgraded,
   dialect,
   line,
@@ -105,10 +120,11 @@ async function callOnce<Request>({
     using listening = new DisposableStack();
     listening.use(onAbort(signal, close));
     listening.use(onAbort(upgraded, () => isMade || close()));
-    return await dialect.exchange(channel, request, () => {
+    const onSend = (): void => {
       isMade = true;
       deadline.start();
-    });
+    };
+    return await dialect.exchange(channel, request, { ...output, onSend });
   } catch (thrown) {
     if (upgraded.aborted && !isMade && !signal.aborted) return undefined;
     throw thrown;

@@ -2,6 +2,7 @@
 import type { TimeLeft } from "../../delay.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { DEFAULT_LIMITS } from "../../limits.ts";
+import type { Limits } from "../../limits.ts";
 import type { PortUse } from "../../peers/dialect-table.ts";
 import type { ForeignDialect, PeerLine, Role } from "../../peers/dialect.ts";
 import { createNativePeer } from "../../peers/native.ts";
@@ -32,6 +33,8 @@ export function connectThroughDaemon(
 /** Options of a connection without a daemon. */
 export type DirectOptions = {
   role: Role;
+  /** Limits that the settings name. The others have their defaults. */
+  limits: Partial<Limits>;
   port: Pick<PortUse, "dialler" | "isNative" | "foreign">;
   /** Opens a channel. Called once, and again for each call in a foreign dialect. */
   open: (signal: AbortSignal) => Promise<Channel>;
@@ -49,6 +52,7 @@ export async function connectDirectly(options: DirectOptions): Promise<PeerConne
 
 async function connectShared({
   role,
+  limits,
   port,
   open,
   left,
@@ -60,7 +64,7 @@ async function connectShared({
     side: port.dialler === role ? "dialler" : "listener",
     agent: describeAgent(role),
     makeId,
-    limits: DEFAULT_LIMITS,
+    limits: { ...DEFAULT_LIMITS, ...limits },
     serve: REFUSE,
     foreign: port.foreign,
     dial: open,
@@ -84,11 +88,12 @@ async function connectShared({
 }
 
 /** A port that carries one dialect needs no detection. */
-function connectForeign(dialect: ForeignDialect, { role, open }: DirectOptions): PeerConnection {
+function connectForeign(dialect: ForeignDialect, { role, limits, open }: DirectOptions): PeerConnection {
   const life = new AbortController();
   const line: PeerLine = {
     agent: describeAgent(role),
     makeId,
+    limits: { ...DEFAULT_LIMITS, ...limits },
     dial: open,
     isUpgraded: () => false,
     upgradedPeer: () => Promise.reject(new NegotiatorError("CLOSED", "A native agent answered")),

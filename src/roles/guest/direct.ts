@@ -28,6 +28,7 @@ export async function connectHostDirectly(
   const found = await findCallingPort(settings, dialects, isDirect);
   return connectDirectly({
     role: "guest",
+    limits: settings.limits,
     port: found.port ?? { dialler: "guest", isNative: true, foreign: dialects.besideNative },
     open: (signal) => awaitChannel(found, { timeoutMs: left(), signal }),
     left,

@@ -25,6 +25,7 @@ export async function connectGuestDirectly(
   const { endpoint, port } = await findGuest(name, invocation);
   return connectDirectly({
     role: "host",
+    limits: invocation.config.settings.limits,
     port,
     open: (given) =>
       retryWhileBusy((signal) => dialSocket(endpoint.path, { signal }), { timeoutMs: left(), signal: given }),

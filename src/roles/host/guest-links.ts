@@ -95,6 +95,7 @@ export function createGuestLinks(options: GuestLinksOptions): GuestLinks {
       const peer = dialect.createPeer({
         agent,
         makeId,
+        limits,
         life: life.signal,
         async dial(signal) {
           // A restored guest has its channel elsewhere, so each call looks for it.

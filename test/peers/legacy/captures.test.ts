@@ -145,6 +145,7 @@ function recordedPeer(call: CapturedCall): RecordedPeer {
   const peer = LEGACY.createPeer({
     agent: describeAgent("host"),
     makeId,
+    limits: DEFAULT_LIMITS,
     dial: () => Promise.resolve(ours),
     upgradedPeer: () => Promise.reject(new Error("no agent is upgraded here")),
     isUpgraded: () => false,
@@ -162,8 +163,8 @@ async function outcomeOf(
 ): Promise<unknown> {
   const remote = executeOn(peer, { command, args, hasInput: false, timeoutMs });
   try {
-    const { exitCode, signal } = await remote.ended;
-    return { stdout: (await collect(remote.stdout)).toString(), exitCode, signal };
+    const [stdout, { exitCode, signal }] = await Promise.all([collect(remote.stdout), remote.ended]);
+    return { stdout: stdout.toString(), exitCode, signal };
   } catch (thrown) {
     return NegotiatorError.from(thrown).code;
   }

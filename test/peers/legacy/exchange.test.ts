@@ -69,12 +69,13 @@ async function playSchedule(random: Random, counts: Record<string, number>): Pro
   return wrong;
 }
 
+const OPTIONS = { onSend: () => undefined, write: async () => undefined, limitBytes: 1024 };
 const fail = (error: string): Uint8Array => encodeLengthPrefixed({ success: false, error });
 const succeed = (result: unknown): Uint8Array => encodeLengthPrefixed({ result, success: true });
 
 describe("one exchange", () => {
   /** Runs an exchange with an agent that sends `before`, refuses the hello, and answers the call. */
-  const converse = (before: readonly Uint8Array[], answer: Uint8Array, pieceBytes = Infinity) => {
+  const converse = async (before: readonly Uint8Array[], answer: Uint8Array, pieceBytes = Infinity) => {
     const pair = createMemoryPair({ capacityBytes: 1024 * 1024 });
     const [host, agent] = pair.ends;
     const probe = createSyncProbe(describeAgent("host"), makeId);
@@ -91,7 +92,10 @@ describe("one exchange", () => {
       await host.write(bytes);
       pair.deliver(0);
     };
-    return exchange({ ...host, write }, probe, ECHO, () => undefined);
+    let output = "";
+    const take = async (bytes: Uint8Array): Promise<void> => void (output += Buffer.from(bytes).toString());
+    const answered = await exchange({ ...host, write }, probe, ECHO, { ...OPTIONS, write: take });
+    return { answered, output };
   };
 
   const BEFORE: [string, Uint8Array[]][] = [
@@ -109,8 +113,8 @@ describe("one exchange", () => {
     test(`${what} before the refusal is not taken for the call's answer`, async () => {
       for (const pieceBytes of [Infinity, 1, 7])
         expect(await converse(before, succeed("mine"), pieceBytes)).toEqual({
-          kind: "result",
-          result: "mine",
+          answered: { kind: "text" },
+          output: "mine\n",
         });
     });
   }
@@ -118,7 +122,10 @@ describe("one exchange", () => {
   test("an older answer torn at any byte does not hide the refusal that follows", async () => {
     const late = succeed('late 12 {"x": [3]}\n\\\u0000 4');
     for (let start = 0; start <= late.length; start++)
-      expect(await converse([late.subarray(start)], fail("no"))).toEqual({ kind: "failure", text: "no" });
+      expect(await converse([late.subarray(start)], fail("no"))).toEqual({
+        answered: { kind: "failure", text: "no", hasOutput: false },
+        output: "",
+      });
   });
 
   test("four megabytes of invalid lines before the refusal reject with BAD_FRAME", async () => {
@@ -126,14 +133,14 @@ describe("one exchange", () => {
     const [host, agent] = pair.ends;
     pair.flow();
     await agent.write(new TextEncoder().encode("{rubbish}\n".repeat(400_000)));
-    const conversation = exchange(host, createSyncProbe(describeAgent("host"), makeId), ECHO, () => {});
+    const conversation = exchange(host, createSyncProbe(describeAgent("host"), makeId), ECHO, OPTIONS);
     expect((await rejectionOf(conversation)).code).toBe("BAD_FRAME");
   });
 
   test("a channel that ends before the answer rejects with CLOSED", async () => {
     const pair = createMemoryPair();
     const probe = createSyncProbe(describeAgent("host"), makeId);
-    const conversation = exchange(pair.ends[0], probe, ECHO, () => undefined);
+    const conversation = exchange(pair.ends[0], probe, ECHO, OPTIONS);
     pair.flow();
     await pair.ends[1].close();
     expect((await rejectionOf(conversation)).code).toBe("CLOSED");
@@ -146,7 +153,9 @@ describe("one exchange", () => {
     await pair.ends[1].write(answer);
     const probe = createSyncProbe(describeAgent("host"), makeId);
     let requests = 0;
-    expect(await exchange(pair.ends[0], probe, ECHO, () => requests++)).toBeUndefined();
+    expect(
+      await exchange(pair.ends[0], probe, ECHO, { ...OPTIONS, onSend: () => requests++ }),
+    ).toBeUndefined();
     await pair.ends[0].close();
     let sentBytes = 0;
     for await (const bytes of pair.ends[1]) sentBytes += bytes.length;

@@ -1,7 +1,8 @@
 /** Creates python-negotiator peers over channels in memory, and runs commands on them. */
 import { executeOn } from "../../../src/peers/remote-command.ts";
 import { NegotiatorError } from "../../../src/errors.ts";
-import type { ForeignDialect, ForeignPeer } from "../../../src/peers/dialect.ts";
+import { DEFAULT_LIMITS } from "../../../src/limits.ts";
+import type { ForeignDialect, ForeignPeer, PeerLine } from "../../../src/peers/dialect.ts";
 import { LEGACY } from "../../../src/peers/legacy/legacy.ts";
 import type { Peer } from "../../../src/peers/peer.ts";
 import type { ExecuteRequest } from "../../../src/peers/remote-command.ts";
@@ -20,7 +21,12 @@ export const COMMANDS: Record<string, OldCommand> = {
 };
 
 /** `dialect` is that of python-negotiator 0.5 and later by default. */
-type PeerOverOptions = { isUpgraded?: () => boolean; life?: AbortSignal; dialect?: ForeignDialect };
+type PeerOverOptions = {
+  isUpgraded?: () => boolean;
+  life?: AbortSignal;
+  dialect?: ForeignDialect;
+  limits?: PeerLine["limits"];
+};
 
 /** A python-negotiator peer over the channels of `dial`. `upgradedPeer` gets the calls after an upgrade. */
 export function createPeerOver(
@@ -32,6 +38,7 @@ export function createPeerOver(
   return dialect.createPeer({
     agent: describeAgent("host"),
     makeId,
+    limits: DEFAULT_LIMITS,
     dial,
     upgradedPeer,
     isUpgraded: () => false,
@@ -52,8 +59,8 @@ export async function runOn(
   try {
     if (input !== undefined) await remote.stdin?.write(Buffer.from(input)).catch(() => undefined);
     remote.stdin?.end();
-    const { exitCode, signal } = await remote.ended;
-    return { stdout: (await collect(remote.stdout)).toString(), exitCode, signal };
+    const [stdout, { exitCode, signal }] = await Promise.all([collect(remote.stdout), remote.ended]);
+    return { stdout: stdout.toString(), exitCode, signal };
   } catch (thrown) {
     return NegotiatorError.from(thrown);
   }

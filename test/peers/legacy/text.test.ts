@@ -1,14 +1,15 @@
 /** The texts of the original: the blanks that it strips, its failure texts, and our reading of both. */
 import { describe, expect, test } from "bun:test";
 import type { ExecuteResult } from "../../../src/methods/execute-schemas.ts";
+import { readLegacyObject } from "../../../src/peers/legacy/answer-reader.ts";
+import { createFailureText } from "../../../src/peers/legacy/failure-text.ts";
 import {
-  fromLegacyResult,
   readLegacyFailure,
   toLegacyFailure,
   toLegacyRefusal,
   toLegacyResult,
 } from "../../../src/peers/legacy/text.ts";
-import type { LegacyEnd } from "../../../src/peers/legacy/text.ts";
+import type { LegacyExit } from "../../../src/peers/legacy/text.ts";
 import { NegotiatorError } from "../../../src/errors.ts";
 import { chooseSeed, createRandom } from "../../support/random.ts";
 import { errorOf } from "../../support/error-of.ts";
@@ -16,8 +17,30 @@ import { errorOf } from "../../support/error-of.ts";
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 const refuse = (code: "DENIED" | "NO_COMMAND" | "NOT_EXECUTABLE"): string =>
   toLegacyRefusal(new NegotiatorError(code, "because"), ["x"]);
+/** The end of a command and its output. */
+type LegacyEnd = { exit: LegacyExit; output: string };
 const exited = (exitCode: number, output = ""): LegacyEnd => ({ exit: { exitCode, signal: null }, output });
 const ended: ExecuteResult = { exitCode: 0, signal: null, endedBy: "command", durationMs: 1 };
+
+/** The end in a failure text, and the output in it with a line end. */
+function readFailure(text: string): LegacyEnd {
+  const parts: Uint8Array[] = [];
+  const failure = createFailureText(async (part) => void parts.push(part));
+  void failure.push(bytes(text));
+  const output = Buffer.concat(parts).toString();
+  return { exit: readLegacyFailure(failure, "x"), output: output === "" ? "" : `${output}\n` };
+}
+
+/** The output in an answer with this result. */
+async function readResult(result: string): Promise<string> {
+  const parts: Uint8Array[] = [];
+  const write = async (part: Uint8Array): Promise<void> => void parts.push(part);
+  const channel = (async function* () {
+    yield bytes(JSON.stringify({ result, success: true }));
+  })();
+  await readLegacyObject(channel, { write, limitBytes: Infinity });
+  return Buffer.concat(parts).toString();
+}
 
 describe("a result", () => {
   const RESULTS = [
@@ -67,22 +90,22 @@ describe("a result", () => {
 
   test.each(RESULTS)(
     "the output %j is read back as its result %j, with a line end after a single line",
-    (stdout, result) => {
+    async (stdout, result) => {
       const isOneLine = !result.includes("\n");
-      expect(fromLegacyResult(toLegacyResult(bytes(stdout)))).toBe(
+      expect(await readResult(toLegacyResult(bytes(stdout)))).toBe(
         isOneLine && result !== "" ? `${result}\n` : result,
       );
     },
   );
 
-  test("random output of several lines is read back unchanged", () => {
+  test("random output of several lines is read back unchanged", async () => {
     const seed = chooseSeed();
     const random = createRandom(seed);
     for (let round = 0; round < 500; round++) {
       const piece = (): string =>
         Array.from({ length: random.below(6) }, () => random.pick([" ", "x", "\t", "\n", "\u0085"])).join("");
       const stdout = `${piece()}x\n${piece()}x${piece()}`;
-      expect({ seed, read: fromLegacyResult(toLegacyResult(bytes(stdout))) }).toEqual({ seed, read: stdout });
+      expect({ seed, read: await readResult(toLegacyResult(bytes(stdout))) }).toEqual({ seed, read: stdout });
     }
   });
 
@@ -132,7 +155,7 @@ describe("the end of a command", () => {
       const output = random.pick(["", "one\n", " a \n b \n", "Standard output:\n"]);
       const text = toLegacyFailure({ ...ended, ...exit }, words, bytes(output));
       const quoted = output === "" ? "" : `${output.trim()}\n`;
-      expect({ seed, text, end: readLegacyFailure(text, "x") }).toMatchObject({
+      expect({ seed, text, end: readFailure(text) }).toMatchObject({
         end: { exit, output: quoted },
       });
     }
@@ -163,7 +186,7 @@ describe("the end of a command", () => {
     ],
   ];
   test.each(UNDERSTOOD)("the failure text %j is read as the end %j", (text, end) => {
-    expect(readLegacyFailure(text, "x")).toEqual(end);
+    expect(readFailure(text)).toEqual(end);
   });
 
   const ITSELF = "or it chose that exit code itself";
@@ -193,7 +216,7 @@ describe("the end of a command", () => {
     ["[Errno 8] Exec format error", "NOT_EXECUTABLE", 'Cannot run "x": the old agent could not execute it'],
   ] as const;
   test.each(AMBIGUOUS)("the ambiguous failure text %j is %s", (text, code, line) => {
-    const error = errorOf(() => readLegacyFailure(text, "x"));
+    const error = errorOf(() => readFailure(text));
     expect(error.code).toBe(code);
     expect(error.message).toStartWith(`${line}\n`);
     const inOneLine = text.replaceAll(/\n+/g, "; ").toLowerCase();
@@ -215,7 +238,7 @@ describe("the end of a command", () => {
     "",
   ];
   test.each(NO_END)("the unknown failure text %j is INTERNAL and quoted", (text) => {
-    const { code, message } = errorOf(() => readLegacyFailure(text, "x"));
+    const { code, message } = errorOf(() => readFailure(text));
     expect({ code, message }).toEqual({ code: "INTERNAL", message: `The old agent reports: ${text}` });
   });
 
@@ -226,17 +249,19 @@ describe("the end of a command", () => {
       `[Errno 2] ${long.replaceAll(":", "")}`,
       `External command isn't available!${long}`,
     ]) {
-      const lines = errorOf(() => readLegacyFailure(text, "x")).message.split("\n");
+      const lines = errorOf(() => readFailure(text)).message.split("\n");
       expect(lines.filter((line) => line.startsWith("negotiator"))).toEqual([]);
       expect(lines.length).toBeLessThan(3);
       expect(lines.join("").length).toBeLessThan(2500);
     }
     const text = `External command failed with exit code 3!\n\nCommand:\nx\n\nStandard output:\n${long}`;
-    expect(readLegacyFailure(text, "x").output).toBe(`${long}\n`);
+    expect(readFailure(text).output).toBe(`${long}\n`);
   });
 
   test("control characters in a command's name are escaped in the message", () => {
-    const { message } = errorOf(() => readLegacyFailure("[Errno 2] No such file or directory", "a\x1b\nb"));
+    const { message } = errorOf(() =>
+      readLegacyFailure({ text: "[Errno 2] No such file or directory", hasOutput: false }, "a\x1b\nb"),
+    );
     expect(message).toStartWith('Cannot run "a\\x1b\\nb": ');
   });
 

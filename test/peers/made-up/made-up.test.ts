@@ -109,6 +109,7 @@ test("a guest runs a command of its host, which knows the guest's name, in a mad
   if (port === undefined) throw new Error("the table does not know the port");
   await using connection = await connectDirectly({
     role: "guest",
+    limits: {},
     port,
     open: (signal) => dialSocket(scene.toHost.guestPath, { signal }),
     left: () => 20_000,

@@ -4,6 +4,7 @@ import { createCollectedCall } from "../../../src/peers/queued/collected-call.ts
 import type { ForeignServer, ServerLine, ServingDialect } from "../../../src/peers/dialect.ts";
 import type { ObjectFramer } from "../../../src/peers/object-framer.ts";
 import { createQueuedPeer } from "../../../src/peers/queued/queued-peer.ts";
+import type { ExchangeStart } from "../../../src/peers/queued/queued-peer.ts";
 import { createQueuedServer } from "../../../src/peers/queued/queued-server.ts";
 import type { Channel } from "../../../src/wire/channel.ts";
 import { parseJsonObject } from "../../../src/wire/json.ts";
@@ -64,7 +65,7 @@ function createRequest(_method: string, params: unknown, input: Uint8Array): Ord
   return { run: [command, ...args], input: new TextDecoder().decode(input) };
 }
 
-async function exchange(channel: Channel, order: Order, onSend: () => void) {
+async function exchange(channel: Channel, order: Order, { onSend, write }: ExchangeStart) {
   onSend();
   await channel.write(encode(order));
   const framer = createFramer();
@@ -73,7 +74,8 @@ async function exchange(channel: Channel, order: Order, onSend: () => void) {
       if (object instanceof NegotiatorError) throw object;
       const { exit, output } = object;
       const result = { exitCode: exit, signal: null, endedBy: "command", durationMs: 0 };
-      return { result, streams: { stdout: new TextEncoder().encode(String(output)) } };
+      await write(new TextEncoder().encode(String(output)));
+      return { result };
     }
   }
   throw new NegotiatorError("CLOSED", "The channel ended before the answer");

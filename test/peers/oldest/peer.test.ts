@@ -199,14 +199,15 @@ describe("a hostile agent", () => {
     ["a result that is null", { success: true, result: null }, { code: "BAD_REQUEST" }],
     ["lines that are numbers", { success: true, result: ["a", 1] }, { code: "BAD_REQUEST" }],
     ["success that is text", { success: "yes", result: "x" }, { code: "BAD_FRAME" }],
-    ["an answer without success", { result: "x" }, { code: "BAD_FRAME" }],
+    ["an answer without success and result", { other: "x" }, { code: "BAD_FRAME" }],
+    ["success without a result", { success: true }, { code: "BAD_FRAME" }],
     ["a refusal without a text", { success: false }, { code: "INTERNAL" }],
     [
       "a failure that is an object",
       { command: "send", arguments: [{ success: false, error: {} }] },
       { code: "INTERNAL" },
     ],
-    ["17 MB of output", { success: true, result: "x".repeat(17_000_000) }, { code: "TOO_LARGE" }],
+    ["1 MB of lines", { success: true, result: ["x".repeat(1_100_000)] }, { code: "TOO_LARGE" }],
     ["half a surrogate pair", { success: true, result: "\ud800" }, { code: "BAD_FRAME" }],
   ])("%s is an error of the call", async (_, object, error) => {
     const { peer } = createHostilePeer(object);

@@ -13,6 +13,7 @@ test("disposing a connection in a foreign dialect rejects its running call with 
   if (port === undefined) throw new Error("the table does not know the port");
   const connection = await connectDirectly({
     role: "guest",
+    limits: {},
     port,
     open: (signal) => untilAborted(Promise.withResolvers<never>().promise, signal),
     left: () => 0,

@@ -9,6 +9,8 @@ import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 import { until } from "../support/until.ts";
 
 const LONG_MS = 60_000;
+/** For waits that a fault would sit out. */
+const SLOW_MS = 6000;
 
 /** Runs a script until its deadline, which comes after the script printed `ready`. */
 function runPastDeadline(script: string, ready: RegExp, graceMs = 5000): Promise<CapturedRun> {
@@ -194,6 +196,59 @@ test("a blocked sink does not delay the end of a cancelled command", async () =>
   };
   const { result } = await runScript("echo x; sleep 600", { stdout, signal: control.signal, drainMs: 50 });
   expect(result).toMatchObject({ endedBy: "cancel", stdout: { bytes: 2, truncated: true } });
+});
+
+test.failing(
+  "a command that ignores SIGTERM is answered at its deadline, and gets SIGKILL afterwards",
+  async () => {
+    const script = "trap '' TERM; echo $$; while :; do sleep 0.05; done";
+    const graceMs = 3000;
+    const startMs = performance.now();
+    const { result, stdout } = await runPastDeadline(script, /^\d+\n/, graceMs);
+    expect(result).toMatchObject({ exitCode: null, signal: null, endedBy: "deadline" });
+    const group = Number(stdout);
+    expect(await listGroup(group)).not.toEqual([]);
+    await result.over;
+    expect(performance.now() - startMs).toBeGreaterThan(graceMs);
+    await expectGroupEnds(group);
+  },
+);
+
+test.failing.each([
+  ["the command goes on", "exec sleep 600"],
+  ["the command ignores SIGTERM", "trap '' TERM; while :; do sleep 0.05; done"],
+])("a child in another session that holds the pipes does not delay the deadline if %s", async (_, rest) => {
+  const script = `setsid sleep 600 & echo $!; ${rest}`;
+  const { result, stdout } = await withMoreTime(
+    (timeoutMs) => runScript(script, { timeoutMs, graceMs: SLOW_MS, drainMs: SLOW_MS }),
+    ({ stdout: text }) => /^\d+\n/.test(text),
+  );
+  using cleanup = new DisposableStack();
+  cleanup.use(endLater(Number(stdout)));
+  expect(result.durationMs).toBeLessThan(SLOW_MS / 2);
+  expect(result.stdout.truncated).toBe(true);
+});
+
+test.failing(
+  "output that its sink has not taken at the deadline gives the end by deadline and the exit code",
+  async () => {
+    const { promise: stuck } = Promise.withResolvers<void>();
+    const { result } = await withMoreTime(
+      (timeoutMs) => runScript("echo x; exit 3", { timeoutMs, stdout: { write: () => stuck } }),
+      (ended) => ended.result.exitCode === 3,
+    );
+    expect(result).toMatchObject({ exitCode: 3, endedBy: "deadline", stdout: { bytes: 2, truncated: true } });
+  },
+);
+
+test("a command that has ended before its deadline keeps its end while a child holds its pipes", async () => {
+  const { result, stdout } = await withMoreTime(
+    (timeoutMs) => runScript("sleep 600 & echo $!; exit 3", { timeoutMs, drainMs: LONG_MS }),
+    (ended) => ended.result.exitCode === 3,
+  );
+  using cleanup = new DisposableStack();
+  cleanup.use(endLater(Number(stdout)));
+  expect(result).toMatchObject({ exitCode: 3, endedBy: "command", stdout: { truncated: true } });
 });
 
 test("thirty commands that end in different ways leave no pipe open", async () => {

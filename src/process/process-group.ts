@@ -12,7 +12,7 @@ export type GroupLeader = { pid: number; exit: Promise<unknown> };
 
 /**
  * Sends SIGTERM to the group and SIGKILL to what is left after `graceMs`. Resolves when the whole group has
- * ended, or a second after SIGKILL, because a process that is stuck in the kernel may not end.
+ * ended, or two seconds after SIGKILL, because a process that is stuck in the kernel may not end.
  */
 export async function endGroup({ pid, exit }: GroupLeader, graceMs: number): Promise<void> {
   const killAt = performance.now() + graceMs;
@@ -20,7 +20,7 @@ export async function endGroup({ pid, exit }: GroupLeader, graceMs: number): Pro
   await settlesWithin(exit, graceMs);
   await waitForGroupEnd(pid, killAt);
   signalGroup(pid, "SIGKILL");
-  await exit;
+  await settlesWithin(exit, KILL_MS);
   await waitForGroupEnd(pid, performance.now() + KILL_MS);
 }
 

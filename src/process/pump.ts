@@ -21,6 +21,8 @@ export type OutputPump = {
   facts(): StreamFacts;
   /** Returns the milliseconds spent waiting for the pipe so far, without the time that the sink took. */
   waitedMs(): number;
+  /** Whether the sink has not taken all that was read. */
+  readonly isGiving: boolean;
   /** Closes the pipe now: a process that still writes to it gets SIGPIPE. Does nothing after the end. */
   abort(): void;
 };
@@ -33,6 +35,7 @@ export function pumpOutput(readFd: number, sink: ByteSink): OutputPump {
   const facts: StreamFacts = { bytes: 0, truncated: false };
   let waitedMs = 0;
   let waitingSince: number | undefined;
+  let isGiving = false;
   const close = (): void => {
     if (watch.isClosed) return;
     watch.close();
@@ -53,11 +56,13 @@ export function pumpOutput(readFd: number, sink: ByteSink): OutputPump {
     return ms;
   };
   const give = async (bytes: Uint8Array): Promise<void> => {
+    isGiving = true;
     for (let start = 0; start < bytes.length && !watch.isClosed; start += PIECE_BYTES) {
       const piece = bytes.subarray(start, start + PIECE_BYTES);
       facts.bytes += piece.length;
       await sink.write(piece);
     }
+    isGiving = false;
   };
   const carry = async (): Promise<void> => {
     /** Memory of a bulk stream. Fresh memory for each read would cost more than the read itself. */
@@ -87,6 +92,9 @@ export function pumpOutput(readFd: number, sink: ByteSink): OutputPump {
     ended,
     facts: () => ({ ...facts }),
     waitedMs: () => waitedMs + (waitingSince === undefined ? 0 : performance.now() - waitingSince),
+    get isGiving() {
+      return isGiving && !watch.isClosed;
+    },
     abort,
   };
 }
@@ -133,24 +141,35 @@ function nextTurn(): Promise<void> {
   return promise;
 }
 
+/** The limits of a drain. */
+export type DrainLimits = {
+  /** The time to wait for the pipes. */
+  drainMs: number;
+  /** Whether the time that a sink takes counts too. */
+  countsSink: boolean;
+  /** Ends the wait. */
+  until: Promise<unknown>;
+};
+
 /**
  * Waits for the ends of the pumps and then aborts them, because a process in the background may keep a pipe
- * open. After a normal exit, only the time spent waiting for the pipe counts, so a slow sink loses nothing;
- * `aborted` ends the wait. A command that was ended, without `aborted`, gets `drainMs` in all, because its
- * caller may have stopped reading too.
+ * open. After a normal exit, only the time spent waiting for the pipe counts, so a slow sink loses nothing. A
+ * command that was ended gets `drainMs` in all, because its caller may have stopped reading too. Returns false
+ * if a sink had not taken all that was read.
  */
-export async function drain(
-  pumps: readonly OutputPump[],
-  drainMs: number,
-  aborted?: Promise<unknown>,
-): Promise<void> {
-  await Promise.all(
+export async function drain(pumps: readonly OutputPump[], limits: DrainLimits): Promise<boolean> {
+  const { drainMs, countsSink, until } = limits;
+  const areTaken = await Promise.all(
     pumps.map(async (pump) => {
-      if (aborted === undefined) await settlesWithin(pump.ended, drainMs);
-      else await waitForEnd(pump, drainMs, Promise.race([pump.ended, aborted]));
+      const done = Promise.race([pump.ended, until]);
+      if (countsSink) await settlesWithin(done, drainMs);
+      else await waitForEnd(pump, drainMs, done);
+      const isTaken = !pump.isGiving;
       pump.abort();
+      return isTaken;
     }),
   );
+  return areTaken.every(Boolean);
 }
 
 async function waitForEnd(pump: OutputPump, drainMs: number, done: Promise<unknown>): Promise<void> {

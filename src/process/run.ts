@@ -2,7 +2,7 @@
 import { closeSync, fchownSync } from "node:fs";
 import { isAbsolute } from "node:path";
 import { onAbort } from "../abort.ts";
-import { clampDelay } from "../delay.ts";
+import { clampDelay, LATE_MS } from "../delay.ts";
 import { NegotiatorError } from "../errors.ts";
 import { signalName } from "../signals.ts";
 import { createPipe } from "./pipe.ts";
@@ -33,7 +33,7 @@ export type RunOptions = {
   signal?: AbortSignal;
   /** The time from the start to the deadline; 0 or absent means without limit. */
   timeoutMs?: number;
-  /** The time from SIGTERM to SIGKILL. */
+  /** The time from SIGTERM to SIGKILL. The caller waits for it after a cancel, and not after a deadline. */
   graceMs?: number;
   /** The time to wait for output after the exit, while a process in the background keeps a pipe open. */
   drainMs?: number;
@@ -60,20 +60,27 @@ export type RunningCommand = { signal(name: ForwardedSignal): void };
 export type ExitFacts = { exitCode: number | null; signal: string | null };
 
 /**
- * How a command ended. A command that ends after a forwarded signal has ended by itself.
+ * How a command ended. A command that ends after a forwarded signal has ended by itself. Exit code and signal
+ * are both null if the command still ran half a second after its deadline.
  */
 export type RunResult = ExitFacts & {
+  /** `deadline` also if the command had ended in time, and its output was not taken by then. */
   endedBy: "command" | EndReason;
   /** The whole milliseconds from the start until the last byte was carried. */
   durationMs: number;
   stdout: StreamFacts;
   stderr: StreamFacts;
+  /**
+   * After a deadline or a cancel: resolves when the whole group has ended, or does not end by SIGKILL either.
+   */
+  over?: Promise<unknown>;
 };
 
 /**
  * Runs a command to its end. It leads its own session and process group, has no descriptors but 0, 1 and 2,
- * and default signal handling (Bun's spawn does that). After a deadline or a cancel, its whole group has
- * ended. After a normal exit, the processes that it left in the background go on.
+ * and default signal handling (Bun's spawn does that). After a cancel, its whole group has ended. After a
+ * deadline it gets SIGTERM at once, and the result comes within half a second; SIGKILL follows after the grace
+ * time. After a normal exit, the processes that it left in the background go on.
  *
  * Rejects only if nothing was started: `NO_COMMAND`, `NOT_EXECUTABLE`, `TOO_LARGE`, `BAD_REQUEST`, `BUSY`,
  * `CANCELLED`.
@@ -96,19 +103,27 @@ export async function run(options: RunOptions): Promise<RunResult> {
   onStart?.({ signal: child.signal });
 
   const reason = await Promise.race([child.exit.then(() => undefined), end.reason]);
-  if (reason !== undefined) await endGroup(child, graceMs);
-  const exit = await child.exit;
+  const over = reason === undefined ? child.exit : endGroup(child, graceMs);
+  // A command that ignores SIGTERM must not keep its caller.
+  await Promise.race([over, end.late]);
+  const exit = await Promise.race([child.exit, end.late.then(() => STILL_RUNNING)]);
   input?.close();
-  onExit?.(exit);
-  await drain([stdout, stderr], drainMs, reason === undefined ? end.reason : undefined);
+  if (exit !== STILL_RUNNING) onExit?.(exit);
+  const isEnded = reason !== undefined;
+  const until = isEnded ? end.late : end.reason;
+  const isTaken = await drain([stdout, stderr], { drainMs, until, countsSink: isEnded });
+  const endedLate = isTaken || (await end.reason) === "cancel" ? "command" : "deadline";
   return {
     ...exit,
-    endedBy: reason ?? "command",
+    endedBy: reason ?? endedLate,
     durationMs: Math.round(performance.now() - startedAt),
     stdout: stdout.facts(),
     stderr: stderr.facts(),
+    ...(isEnded && { over }),
   };
 }
+
+const STILL_RUNNING: ExitFacts = { exitCode: null, signal: null };
 
 /** Sends this process a signal, which ends it unless the process handles it. */
 export function signalSelf(signal: NodeJS.Signals): void {
@@ -175,20 +190,29 @@ async function start(options: RunOptions): Promise<Child> {
 type EndReason = "deadline" | "cancel";
 
 /**
- * `reason` resolves with the first reason to end the command; disposing removes the timer and the listener.
+ * `reason` resolves with the first reason to end the command, and `late` when the caller must get its answer
+ * after a deadline. Disposing removes the timers and the listener.
  */
-type EndReasons = Disposable & { reason: Promise<EndReason>; cancel: () => void };
+type EndReasons = Disposable & { reason: Promise<EndReason>; late: Promise<void>; cancel: () => void };
 
 function watchEndReasons({ signal, timeoutMs = 0 }: RunOptions): EndReasons {
   const { promise: reason, resolve } = Promise.withResolvers<EndReason>();
   const cancel = (): void => resolve("cancel");
-  const timer = timeoutMs > 0 ? setTimeout(() => resolve("deadline"), clampDelay(timeoutMs)) : undefined;
+  const { promise: late, resolve: resolveLate } = Promise.withResolvers<void>();
+  const timers =
+    timeoutMs > 0
+      ? [
+          setTimeout(() => resolve("deadline"), clampDelay(timeoutMs)),
+          setTimeout(resolveLate, clampDelay(timeoutMs + LATE_MS.runner)),
+        ]
+      : [];
   const listener = signal === undefined ? undefined : onAbort(signal, cancel);
   return {
     reason,
+    late,
     cancel,
     [Symbol.dispose]() {
-      clearTimeout(timer);
+      for (const timer of timers) clearTimeout(timer);
       listener?.[Symbol.dispose]();
     },
   };

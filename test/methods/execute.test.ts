@@ -264,6 +264,23 @@ test("the shortest deadline ends the command: deadline if it is the caller's, el
   expect((await strict.execute("slow").answer).result).toMatchObject(atLimit);
 });
 
+test.failing("a command that ignores its deadline counts as a call until it has ended", async () => {
+  await using directory = await createTemporaryDirectory();
+  await plant(directory, "stubborn", "trap '' TERM; while :; do sleep 0.05; done");
+  await plant(directory, "quick", "exit 0");
+  const rules = '[[rules]]\naction = "allow"\nconcurrency = 1\n';
+  const { link, lines, execute } = serve(directory, parsePolicy(rules));
+  await using _ = link;
+  const { result } = await execute("stubborn", [], { timeoutMs: 500 }).answer;
+  expect(result).toMatchObject({ exitCode: null, signal: null, endedBy: "deadline" });
+  expect(lines).toMatchObject([{ exitCode: null, signal: null, endedBy: "deadline" }]);
+  expect(await rejectionOf(execute("quick").answer)).toMatchObject({ code: "BUSY" });
+  await until("the command has ended", async () => {
+    const answer = execute("quick").answer.catch(() => undefined);
+    return (await answer)?.result !== undefined;
+  });
+});
+
 test("a command with stdin = false gets no input, though the caller sends some", async () => {
   await using directory = await createTemporaryDirectory();
   await plant(directory, "blind", "wc -c", "stdin = false\n");

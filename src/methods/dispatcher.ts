@@ -5,6 +5,7 @@ import { NegotiatorError } from "../errors.ts";
 import { logFor } from "../log.ts";
 import { createLimitedLog } from "../policy/limited-log.ts";
 import { mayEverExecute } from "../policy/policy.ts";
+import type { Lease } from "../policy/quota.ts";
 import { shorten } from "../shorten.ts";
 import type { CallerInfo } from "../wire/message.ts";
 import type { IncomingCall } from "../wire/calls/incoming-call.ts";
@@ -77,6 +78,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       const { method, params } = call;
       const request = { callId: call.id, method, user: call.caller, startMs: now() };
       const admission = admit(params, () => findCallMethod(methods, method), options);
+      using _ = leaseOf(admission);
       const ending = await settle(admission, ({ run, grant }) => run({ call, caller, grant, isOffered }));
       const toError = (thrown: unknown): NegotiatorError => errorFor(thrown, request, admission, options);
       if (!ending.isDone) {
@@ -84,18 +86,20 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         record({ request, admission, failure });
         return call.fail(failure);
       }
-      const { result, audit: ran } = ending.value;
+      const { result, audit: ran, until } = ending.value;
       record({ request, admission, ran });
       try {
         call.respond(result);
       } catch (thrown) {
         call.fail(toError(thrown));
       }
+      if (until !== undefined) await until;
     },
     async notice({ method, params }) {
       if (!methods.has(method)) return ignoreUnknown(method);
       const request = { method, startMs: now() };
       const admission = admit(params, () => findNoticeMethod(methods, method), options);
+      using _ = leaseOf(admission);
       const ending = await settle(admission, ({ run, grant }) => run({ caller, grant, isOffered }));
       if (ending.isDone) return record({ request, admission });
       record({ request, admission, failure: errorFor(ending.thrown, request, admission, options) });
@@ -127,12 +131,15 @@ function findNoticeMethod(methods: ReadonlyMap<string, Method>, name: string): N
   throw new NegotiatorError("BAD_REQUEST", `Cannot take the notice "${name}": it is a method with an answer`);
 }
 
+function leaseOf(admission: Admission<never, unknown>): Lease | undefined {
+  return admission.isAdmitted ? admission.lease : undefined;
+}
+
 async function settle<Context, Ended>(
   admission: Admission<Context, Ended>,
   start: (admitted: Extract<Admission<Context, Ended>, { isAdmitted: true }>) => Promise<Ended>,
 ): Promise<Ending<Ended>> {
   if (!admission.isAdmitted) return { isDone: false, thrown: admission.thrown };
-  using _ = admission.lease;
   try {
     return { isDone: true, value: await start(admission) };
   } catch (thrown) {

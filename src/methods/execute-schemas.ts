@@ -32,7 +32,10 @@ export const ExecuteParams = v.object({
   ),
 });
 
-/** The answer of `execute`. `exitCode` is null if a signal ended the command. */
+/**
+ * The answer of `execute`. `exitCode` is null if a signal ended the command. Both are null if it still ran
+ * when its deadline was answered.
+ */
 export const ExecuteResultSchema = v.object({
   exitCode: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(255))),
   signal: v.nullable(v.pipe(v.string(), v.maxLength(32))),

@@ -19,12 +19,15 @@ import { defineMethod } from "./method.ts";
 import type { MethodAnswer, CallContext, Method } from "./method.ts";
 import { cannotRun } from "./public-error.ts";
 
-type ExecuteOptions = { role: "host" | "guest"; sources: () => CommandSources };
+/** `openCalls` is the number of calls that a peer may have open. */
+type ExecuteOptions = { role: "host" | "guest"; sources: () => CommandSources; openCalls: number };
 
 /** Returns the method; `sources` is called for every call, so that a reload counts at once. */
-export function createExecute({ role, sources }: ExecuteOptions): Method {
+export function createExecute({ role, sources, openCalls }: ExecuteOptions): Method {
   return defineMethod({
     name: "execute",
+    // A call is answered at its deadline, though its command may still run.
+    limits: { concurrency: 2 * openCalls },
     params: ExecuteParams,
     resource: ({ command, args }) => ({ kind: "command", name: command, args }),
     async run({ command: name, args }, context) {
@@ -85,7 +88,7 @@ async function runUserCommand(
   outputs.stderr?.end({ truncated: stderr.truncated });
   const { durationMs: _, ...audit } = result;
   const bytes = { stdin: stdin?.bytes ?? 0, stdout: stdout.bytes, stderr: stderr.bytes };
-  return { result, audit: { ...audit, bytes } };
+  return { result, audit: { ...audit, bytes }, until: ended.over };
 }
 
 /** Other signals, such as SIGKILL and SIGSTOP, are not a caller's to send. */

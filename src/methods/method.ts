@@ -25,8 +25,11 @@ export type MethodContext = {
 /** The context of a method that answers. */
 export type CallContext = MethodContext & { call: IncomingCall };
 
-/** The answer of a method: `result` goes to the caller, `audit` into the audit's entry. */
-export type MethodAnswer = { result: unknown; audit?: AuditResult };
+/**
+ * The answer of a method: `result` goes to the caller, `audit` into the audit's entry. The call counts under
+ * the limits of the method and of the policy until `until` resolves; it never rejects.
+ */
+export type MethodAnswer = { result: unknown; audit?: AuditResult; until?: Promise<unknown> | undefined };
 
 type Definition<Params> = {
   name: string;

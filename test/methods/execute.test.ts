@@ -47,7 +47,7 @@ function serve(
       role: "host",
       direction: "incoming",
       caller: CALLER,
-      methods: [createExecute({ role: "host", sources })],
+      methods: [createExecute({ role: "host", sources, openCalls: 2 })],
       policy: () => policy,
       quota: createQuota(),
       audit: { record: (entry) => void lines.push(entry) },
@@ -264,7 +264,7 @@ test("the shortest deadline ends the command: deadline if it is the caller's, el
   expect((await strict.execute("slow").answer).result).toMatchObject(atLimit);
 });
 
-test.failing("a command that ignores its deadline counts as a call until it has ended", async () => {
+test("a command that ignores its deadline counts as a call until it has ended", async () => {
   await using directory = await createTemporaryDirectory();
   await plant(directory, "stubborn", "trap '' TERM; while :; do sleep 0.05; done");
   await plant(directory, "quick", "exit 0");
@@ -279,6 +279,17 @@ test.failing("a command that ignores its deadline counts as a call until it has 
     const answer = execute("quick").answer.catch(() => undefined);
     return (await answer)?.result !== undefined;
   });
+});
+
+test("without a policy, a caller has at most twice its open calls in commands past their deadlines", async () => {
+  await using directory = await createTemporaryDirectory();
+  await plant(directory, "stubborn", "trap '' TERM; while :; do sleep 0.05; done");
+  const { link, execute } = serve(directory);
+  await using _ = link;
+  const calls = Array.from({ length: 4 }, () => execute("stubborn", [], { timeoutMs: 300 }).answer);
+  for (const { result } of await Promise.all(calls)) expect(result).toMatchObject({ endedBy: "deadline" });
+  const message = expect.stringContaining('The limit of the method "execute" is reached');
+  expect(await rejectionOf(execute("stubborn").answer)).toMatchObject({ code: "BUSY", message });
 });
 
 test("a command with stdin = false gets no input, though the caller sends some", async () => {

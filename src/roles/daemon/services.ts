@@ -62,7 +62,7 @@ export function createServices(role: "host" | "guest", first: Config): Services 
     uid,
   });
   const methods = [
-    createExecute({ role, sources }),
+    createExecute({ role, sources, openCalls: settings.limits.openCalls }),
     createListCommands({ sources }),
     createListCalls(),
     createInfo({ role }),

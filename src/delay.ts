@@ -15,8 +15,8 @@ export function countDown(timeoutMs: number): TimeLeft {
 }
 
 /**
- * The time after a deadline in which each process of a call still waits: for the command's end and its output,
- * or for the answer of the next process. Each waits less than its own caller, so that the best-informed answer
- * comes first. All of them end within a second.
+ * The time after a deadline in which each process of a call still waits: for the command's end and its
+ * output, or for the answer of the next process. Each waits less than its own caller, so that the
+ * best-informed answer comes first. All of them end within a second.
  */
 export const LATE_MS = { runner: 350, relay: 550, caller: 750 } as const;

@@ -154,8 +154,8 @@ export type DrainLimits = {
 /**
  * Waits for the ends of the pumps and then aborts them, because a process in the background may keep a pipe
  * open. After a normal exit, only the time spent waiting for the pipe counts, so a slow sink loses nothing. A
- * command that was ended gets `drainMs` in all, because its caller may have stopped reading too. Returns false
- * if a sink had not taken all that was read.
+ * command that was ended gets `drainMs` in all, because its caller may have stopped reading too. Returns
+ * false if a sink had not taken all that was read.
  */
 export async function drain(pumps: readonly OutputPump[], limits: DrainLimits): Promise<boolean> {
   const { drainMs, countsSink, until } = limits;

@@ -79,8 +79,8 @@ export type RunResult = ExitFacts & {
 /**
  * Runs a command to its end. It leads its own session and process group, has no descriptors but 0, 1 and 2,
  * and default signal handling (Bun's spawn does that). After a cancel, its whole group has ended. After a
- * deadline it gets SIGTERM at once, and the result comes within half a second; SIGKILL follows after the grace
- * time. After a normal exit, the processes that it left in the background go on.
+ * deadline it gets SIGTERM at once, and the result comes within half a second; SIGKILL follows after the
+ * grace time. After a normal exit, the processes that it left in the background go on.
  *
  * Rejects only if nothing was started: `NO_COMMAND`, `NOT_EXECUTABLE`, `TOO_LARGE`, `BAD_REQUEST`, `BUSY`,
  * `CANCELLED`.

@@ -281,7 +281,7 @@ test("a command that ignores its deadline counts as a call until it has ended", 
   });
 });
 
-test("without a policy, a caller has at most twice its open calls in commands past their deadlines", async () => {
+test("without a policy, commands past their deadlines are at most twice the open calls", async () => {
   await using directory = await createTemporaryDirectory();
   await plant(directory, "stubborn", "trap '' TERM; while :; do sleep 0.05; done");
   const { link, execute } = serve(directory);

@@ -226,7 +226,7 @@ test.each([
   expect(result.stdout.truncated).toBe(true);
 });
 
-test("output that its sink has not taken at the deadline gives the end by deadline and the exit code", async () => {
+test("output that is not taken at the deadline gives the end by deadline and the exit code", async () => {
   const { promise: stuck } = Promise.withResolvers<void>();
   const { result } = await withMoreTime(
     (timeoutMs) => runScript("echo x; exit 3", { timeoutMs, stdout: { write: () => stuck } }),

@@ -1,7 +1,8 @@
 /** Supervised attempts: the next one after each end, growing pauses, and the stop by a signal. */
-import { expect, test } from "bun:test";
+import { expect, jest, test } from "bun:test";
 import { NegotiatorError } from "../../src/errors.ts";
 import { pause, supervise } from "../../src/peers/supervise.ts";
+import { waitTurns } from "../support/event-loop.ts";
 
 test("supervise starts another attempt after each end, and reports each failure as an error", async () => {
   const stop = new AbortController();
@@ -22,8 +23,15 @@ test("supervise starts another attempt after each end, and reports each failure 
   expect({ attempts, failures }).toEqual({ attempts: 4, failures: ["NO_CHANNEL: away", "INTERNAL: broken"] });
 });
 
-test("supervise makes no attempt when its signal has aborted before", async () => {
-  await supervise({ signal: AbortSignal.abort(), onFailure: fail, attempt: fail });
+test("supervise makes no attempt and no pause when its signal has aborted before", async () => {
+  let attempts = 0;
+  await supervise({
+    signal: AbortSignal.abort(),
+    onFailure: (error) => expect(error).toBeUndefined(),
+    attempt: async () => ++attempts > 0,
+    wait: () => Promise.reject(new Error("no pause is due")),
+  });
+  expect(attempts).toBe(0);
 });
 
 test("the random pauses double up to 15 s, and are short again after a good attempt", async () => {
@@ -46,28 +54,50 @@ test("the random pauses double up to 15 s, and are short again after a good atte
   expect(new Set(shares).size).toBe(shares.length);
 });
 
-test("an abort ends the pause between two attempts at once", async () => {
+test("an abort ends the pause between two attempts at once, and there is no further attempt", async () => {
   const stop = new AbortController();
-  await supervise({
+  let attempts = 0;
+  const supervised = supervise({
     signal: stop.signal,
     onFailure: () => undefined,
-    attempt: async () => false,
-    async wait(_ms, signal) {
-      const pausing = pause(60_000, signal);
-      stop.abort();
-      await pausing;
+    async attempt() {
+      // A pause that does not wait would repeat this for ever.
+      if (++attempts > 10) stop.abort();
+      return false;
     },
+    wait: (_ms, signal) => pause(100_000, signal),
   });
+  await waitTurns(5);
+  expect(attempts).toBe(1);
+  stop.abort();
+  await supervised;
+  expect(attempts).toBe(1);
+});
+
+test("a pause of a minute lasts a minute", async () => {
+  jest.useFakeTimers();
+  try {
+    let isOver = false;
+    const pausing = pause(60_000, new AbortController().signal).then(() => (isOver = true));
+    jest.advanceTimersByTime(59_999);
+    await waitTurns(5);
+    expect(isOver).toBe(false);
+    jest.advanceTimersByTime(1);
+    await pausing;
+    expect(isOver).toBe(true);
+  } finally {
+    jest.useRealTimers();
+  }
 });
 
 test("an aborted pause resolves early and never rejects", async () => {
-  await pause(60_000, AbortSignal.abort());
+  expect(await pause(100_000, AbortSignal.abort())).toBeUndefined();
   const stop = new AbortController();
-  const pausing = pause(60_000, stop.signal);
+  let isOver = false;
+  const pausing = pause(100_000, stop.signal).then(() => (isOver = true));
+  await waitTurns(5);
+  expect(isOver).toBe(false);
   stop.abort();
   await pausing;
+  expect(isOver).toBe(true);
 });
-
-function fail(): never {
-  throw new Error("must not be called");
-}

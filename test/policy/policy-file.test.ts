@@ -59,7 +59,7 @@ describe("readPolicy", () => {
   test.each([0o664, 0o646])("a file with mode %o is refused, as others could write to it", async (mode) => {
     await using directory = await createTemporaryDirectory();
     const path = await directory.write("policy.toml", "");
-    expect(readPolicy(byDefault(path))).toBeDefined();
+    expect(readPolicy(byDefault(path))).toEqual({ kind: "rules", rules: [] });
     await chmod(path, mode);
     expect(errorOf(() => readPolicy(byDefault(path)))).toMatchObject({
       code: "BAD_CONFIG",

@@ -16,7 +16,7 @@ import { until } from "./until.ts";
 export const NO_CHANGES = { appeared: [], changed: [], gone: [] };
 
 /** Creates the guests with the default settings and `changes`. By default no guest may call this host. */
-export function createHostGuests(stage: Stage, changes: Partial<Settings> = {}): Guests {
+export function createHostGuests(stage: Pick<Stage, "at">, changes: Partial<Settings> = {}): Guests {
   const places = { policyFile: stage.at("none.toml"), audit: { ...DEFAULTS.audit, file: stage.at("audit") } };
   const services = createServices("host", unsetConfig({ ...DEFAULTS, ...places, ...changes }));
   const guests = createGuests(services, DIALECTS);

@@ -5,6 +5,8 @@ import { createLegacyServer } from "../../../src/peers/legacy/server.ts";
 import type { ForeignServer } from "../../../src/peers/dialect.ts";
 import { LEGACY } from "../../../src/peers/legacy/legacy.ts";
 import { DEFAULT_LIMITS } from "../../../src/limits.ts";
+import { createLink } from "../../../src/peers/link.ts";
+import { describeAgent, makeId } from "../../../src/roles/identity.ts";
 import { createListener } from "../listener.ts";
 import type { IncomingCall } from "../../../src/wire/calls/incoming-call.ts";
 import type { JsonObject } from "../../../src/wire/json.ts";
@@ -134,3 +136,26 @@ test("a daemon's link cancels a call when its channel ends, and answers on the n
   await client.close();
   await runningAgain;
 });
+
+test("a native hello on the port cancels the old host's call, and its answer is not sent", async () => {
+  const calls: IncomingCall[] = [];
+  const link = createListener({ call: (call) => void calls.push(call), notice: () => undefined });
+  const pair = createMemoryPair();
+  pair.flow();
+  const running = link.run(pair.ends[1], new AbortController().signal);
+  await pair.ends[0].write(Buffer.from(frame({ method: "execute", args: ["hang"] })));
+  await until("it runs", () => calls.length === 1);
+  const dialler = createLink({ side: "dialler", agent: describeAgent("guest"), makeId, onCall: fail });
+  const dialling = dialler.run(pair.ends[0]);
+  await until("the session is open", () => dialler.session.state === "open");
+  expect(calls[0]?.signal.aborted).toBe(true);
+  calls[0]?.respond(RESULT);
+  await waitTurns(5);
+  expect(dialler.session.state).toBe("open");
+  dialler.session.close("done");
+  await Promise.all([dialling, pair.ends[0].close(), running]);
+});
+
+function fail(): never {
+  throw new Error("unexpected call");
+}

@@ -1,5 +1,6 @@
 /** A daemon's services: calls and notices of one caller reach the dispatcher and its audit. */
 import { expect, test } from "bun:test";
+import { chmod } from "node:fs/promises";
 import { DEFAULTS } from "../../../src/config/settings.ts";
 import { createServices } from "../../../src/roles/daemon/services.ts";
 import { createServedLink } from "../../support/served-link.ts";
@@ -45,5 +46,28 @@ test("calls and notices of a guest count as running, and the audit file has them
   expect(lines.map((line): unknown => JSON.parse(line))).toMatchObject([
     { peer: { guest: "web1" }, method: "execute", errorCode: "BAD_REQUEST" },
     { peer: { guest: "web1" }, method: "execute", command: "find-distributor-id", builtin: true },
+  ]);
+});
+
+test("disposing waits for a cancelled command, and the audit file has its end", async () => {
+  await using directory = await createTemporaryDirectory();
+  const script = "#!/bin/sh\ntrap 'sleep 0.2; exit 7' TERM\necho ready\nwhile :; do sleep 0.01; done\n";
+  await chmod(await directory.write("commands/slow", script), 0o755);
+  const file = directory.at("audit.jsonl");
+  const places = {
+    policyFile: directory.at("none"),
+    commandsDirectory: [directory.at("commands")],
+    audit: { ...DEFAULTS.audit, file },
+  };
+  const services = createServices("host", unsetConfig({ ...DEFAULTS, ...places }));
+  const { call } = services.serve({ via: "guest", name: "web1" });
+  await using link = createServedLink(call);
+  const running = link.caller.call({ method: "execute", params: { command: "slow" }, read: ["stdout"] });
+  await running.reader("stdout")[Symbol.asyncIterator]().next();
+  running.cancel("the daemon stops");
+  await services[Symbol.asyncDispose]();
+  const lines = (await Bun.file(file).text()).trimEnd().split("\n");
+  expect(lines.map((line): unknown => JSON.parse(line))).toMatchObject([
+    { command: "slow", exitCode: 7, endedBy: "cancel" },
   ]);
 });

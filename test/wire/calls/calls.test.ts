@@ -3,9 +3,15 @@ import { describe, expect, test } from "bun:test";
 import { NegotiatorError } from "../../../src/errors.ts";
 import type { FaultCode } from "../../../src/errors.ts";
 import { DEFAULT_LIMITS } from "../../../src/limits.ts";
+import type { JsonObject } from "../../../src/wire/json.ts";
 import type { OutgoingCall } from "../../../src/wire/calls/outgoing-call.ts";
 import { rejectionOf } from "../../support/error-of.ts";
-import { createOpenDialler, createScriptedPeer, settle } from "../session/scripted-peer.ts";
+import {
+  createOpenDialler,
+  createOpenListener,
+  createScriptedPeer,
+  settle,
+} from "../session/scripted-peer.ts";
 import type { ScriptedPeer } from "../session/scripted-peer.ts";
 import { createLink, readText } from "../session/session-link.ts";
 
@@ -116,6 +122,27 @@ describe("a served call", () => {
     expect(await readText(again.reader("stdout"))).toBe("");
     expect([again.reader("stdout").missedBytes, link.host.outgoingCount]).toEqual([10, 0]);
   });
+});
+
+test("answered calls whose output is not taken count up to twice openCalls, then calls get BUSY", () => {
+  const peer = createOpenListener({ limits: { openCalls: 2 } });
+  const call = (id: string): JsonObject[] => {
+    peer.count({ id, method: "m", streams: { read: { stdout: 0 } } });
+    const served = peer.calls.find((candidate) => candidate.id === id);
+    served
+      ?.writer("stdout")
+      .write(encode("unread"))
+      .catch(() => {});
+    served?.respond(0);
+    return peer.drain();
+  };
+  for (const id of ["a", "b", "c", "d"])
+    expect(call(id)).toMatchObject([{ id, result: 0, streams: { stdout: { bytes: 6 } } }]);
+  expect(peer.session.incomingCount).toBe(4);
+  expect(call("e")).toMatchObject([{ id: "e", error: { data: { code: "BUSY" } } }]);
+  peer.count({ method: "stream.stop", params: { call: "a", stream: "stdout" } });
+  peer.drain();
+  expect(call("f")).toMatchObject([{ id: "f", result: 0 }]);
 });
 
 describe("an invalid answer", () => {

@@ -1,0 +1,36 @@
+/** `list-commands`: the names of a peer on our terminal. */
+import { expect, test } from "bun:test";
+import { NegotiatorError } from "../../../src/errors.ts";
+import { createNativePeer } from "../../../src/peers/native.ts";
+import { listThrough } from "../../../src/roles/cli/execute-through.ts";
+import { createServedLink } from "../../support/served-link.ts";
+import { spyOnOutput } from "../../support/spied-output.ts";
+
+const explainNoAnswer = (): NegotiatorError => new NegotiatorError("NO_CHANNEL", "never sent");
+
+/** The stdout of the list, for a peer that answers with these names. */
+async function listOf(names: readonly string[], isJson: boolean): Promise<string> {
+  await using link = createServedLink((call) =>
+    call.respond({ commands: names.map((name) => ({ name, kind: "user" })) }),
+  );
+  const peer = createNativePeer(link.caller, { explainNoAnswer });
+  const connect = async () => ({ peer, [Symbol.asyncDispose]: async () => undefined });
+  const { stdout, result } = await spyOnOutput(() => listThrough(connect, { timeoutMs: 5000, isJson }));
+  expect(result).toEqual({ exitCode: 0 });
+  return stdout;
+}
+
+test("control characters in a peer's names are escaped, as text and as JSON", async () => {
+  const names = ["a\u001b[2J", "b\u009b2J", "c\nd"];
+  expect(await listOf(names, false)).toBe("a\\x1b[2J\nb\\x9b2J\nc\\nd\n");
+  const lines = (await listOf(names, true)).trimEnd().split("\n");
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+  expect(lines.join("")).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
+  expect(lines.map((line): unknown => JSON.parse(line))).toEqual(
+    names.map((name) => ({ name, kind: "user" })),
+  );
+});
+
+test("an empty list prints nothing", async () => {
+  expect([await listOf([], false), await listOf([], true)]).toEqual(["", ""]);
+});

@@ -11,7 +11,7 @@ import { BUILD_HELP, parseBuildOptions } from "./build-options.ts";
 import type { BuildName } from "./build-options.ts";
 import { removeChecksums, writeChecksums } from "./checksums.ts";
 import { describeCommit } from "./commit.ts";
-import { compile, WORKERS } from "./compile.ts";
+import { compile } from "./compile.ts";
 import { findElfProblems, newestGlibc } from "./elf-check.ts";
 import { readElf } from "./elf.ts";
 import { smokeRun } from "./smoke-run.ts";
@@ -82,7 +82,7 @@ async function buildOne(name: BuildName, target: TargetName, run: Run): Promise<
   process.stdout.write(`${file}: `);
   try {
     const path = join(run.workshop, file);
-    await compile({ root: ROOT, workers: WORKERS, target, commit: run.commit, outfile: path });
+    await compile({ root: ROOT, target, commit: run.commit, outfile: path });
     await chmod(path, 0o755);
     row.megabytes = ((await stat(path)).size / 1e6).toFixed(1);
     const elf = readElf(await readFile(path), file);

@@ -5,19 +5,11 @@ import { TARGETS } from "./targets.ts";
 import type { TargetName } from "./targets.ts";
 
 /**
- * The files that `new Worker(new URL("./NAME.ts", import.meta.url).href)` starts, relative to the repository.
- * The compiler does not find workers by itself. In the binary they share one folder, so their names must
- * differ.
- */
-export const WORKERS: readonly string[] = [];
-
-/**
- * The input of one build. `src/main.ts` and `workers` are relative to `root`, the repository. Compile with
- * `root` as the working directory: stack traces have paths relative to it.
+ * The input of one build. `root` is the repository, and has `src/main.ts`. Compile with `root` as the working
+ * directory: stack traces have paths relative to it.
  */
 export type Compilation = {
   root: string;
-  workers: readonly string[];
   target: TargetName;
   commit: string;
   /** The path of the executable. The compiler also leaves source maps beside it, which are not needed. */
@@ -25,12 +17,10 @@ export type Compilation = {
 };
 
 /** Writes the executable. Throws `INTERNAL` with the compiler's messages and their positions. */
-export async function compile({ root, workers, target, commit, outfile }: Compilation): Promise<void> {
+export async function compile({ root, target, commit, outfile }: Compilation): Promise<void> {
   const { success, logs } = await Bun.build({
-    entrypoints: ["src/main.ts", ...workers].map((path) => join(root, path)),
+    entrypoints: [join(root, "src/main.ts")],
     root,
-    // The binary looks a worker's `./NAME.ts` up at the top of its internal file system.
-    naming: { entry: "[name].[ext]" },
     compile: {
       target: TARGETS[target].compile,
       outfile,

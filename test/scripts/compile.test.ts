@@ -2,8 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import { mkdir, mkdtempDisposable, readdir, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { basename, dirname, join } from "node:path";
-import { compile, WORKERS } from "../../scripts/compile.ts";
+import { dirname, join } from "node:path";
+import { compile } from "../../scripts/compile.ts";
 import { hostTarget, inspectThisMachine } from "../../scripts/this-machine.ts";
 import { readSourceTree } from "../support/source-tree.ts";
 
@@ -11,7 +11,7 @@ const TIMEOUT_MS = 240_000;
 
 describe("compile", () => {
   test(
-    "a compiled binary contains commit, target and a worker from another folder",
+    "a compiled binary contains commit, target and a module from another folder",
     async () => {
       await using folder = await mkdtempDisposable(join(tmpdir(), "compile-"));
       const target = hostTarget(await inspectThisMachine());
@@ -19,13 +19,8 @@ describe("compile", () => {
         "src/main.ts": 'void import("./ears/ear.ts").then(({ listen }) => listen());',
         "src/ears/ear.ts": `
           export function listen() {
-            const worker = new Worker(new URL("./drum.ts", import.meta.url).href);
-            worker.onmessage = ({ data }) => {
-              console.log(NEGOTIATOR_COMMIT, NEGOTIATOR_TARGET, data);
-              worker.terminate();
-            };
+            console.log(NEGOTIATOR_COMMIT, NEGOTIATOR_TARGET, "boom");
           }`,
-        "src/ears/drum.ts": 'postMessage("boom");',
       });
       expect(run(outfile, "/")).toEqual({ exitCode: 0, output: `0ff1ce-dirty ${target} boom\n` });
     },
@@ -71,25 +66,12 @@ describe("compile", () => {
   }
 });
 
-describe("WORKERS", () => {
-  test("WORKERS lists every worker that the source starts", async () => {
-    const started: string[] = [];
-    for (const { path, text } of await readSourceTree(["src"])) {
-      const literal = text.matchAll(/\bnew Worker\(\s*new URL\(\s*"\.\/([\w-]+\.ts)"/g);
-      const names = [...literal].map(([, name = ""]) => join(dirname(path), name));
-      expect([path, names.length]).toEqual([path, text.split("new Worker(").length - 1]);
-      started.push(...names);
-    }
-    expect([...new Set(started)].toSorted()).toEqual([...WORKERS].toSorted());
-  });
-
-  test("WORKERS have file names that differ from each other and from the program's", () => {
-    const names = ["src/main.ts", ...WORKERS].map((path) => basename(path));
-    expect(new Set(names).size).toBe(names.length);
-  });
+test("no source starts a worker, because the compiler would not put its file into the binary", async () => {
+  const sources = await readSourceTree(["src"]);
+  expect(sources.filter(({ text }) => text.includes("new Worker(")).map(({ path }) => path)).toEqual([]);
 });
 
-/** Compiles a project of the given files for this machine. A `drum.ts` is a worker. */
+/** Compiles a project of the given files for this machine. */
 async function compileSources(root: string, files: Readonly<Record<string, string>>): Promise<string> {
   for (const [path, text] of Object.entries(files)) {
     await mkdir(dirname(join(root, path)), { recursive: true });
@@ -98,7 +80,6 @@ async function compileSources(root: string, files: Readonly<Record<string, strin
   const outfile = join(root, "program");
   await compile({
     root,
-    workers: Object.keys(files).filter((path) => path.endsWith("/drum.ts")),
     target: hostTarget(await inspectThisMachine()),
     commit: "0ff1ce-dirty",
     outfile,

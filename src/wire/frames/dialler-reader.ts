@@ -3,9 +3,8 @@ import type { Limits } from "../../limits.ts";
 import { native } from "../dialects/native.ts";
 import { parseJsonObject } from "../json.ts";
 import type { Reading } from "../reading.ts";
-import { TORN } from "./listener-reader.ts";
 import type { FrameReader } from "./listener-reader.ts";
-import { createMessageReader } from "./message-reader.ts";
+import { createMessageReader, TORN } from "./message-reader.ts";
 import { createObjectFinder } from "./object-finder.ts";
 import type { ObjectFinder } from "./object-finder.ts";
 import { beginsOldObject, isNative } from "./openings.ts";
@@ -73,7 +72,7 @@ export function createDiallerReader(
     drop() {
       if (!messages.hasBegun) return undefined;
       lose();
-      return { kind: "broken", error: TORN };
+      return TORN;
     },
     lose,
     reset() {

@@ -2,9 +2,9 @@
  * Reads the bytes of a listener's port: hellos wherever they stand, native messages, and the requests of old
  * hosts. docs/PROTOCOL.md, "Frames", has the rules.
  */
-import { NegotiatorError } from "../../errors.ts";
 import type { Reading } from "../reading.ts";
 import { createHelloReader } from "./hello-reader.ts";
+import { TORN } from "./message-reader.ts";
 import { HELLO_OPENING } from "./openings.ts";
 import { createOrderedReader, NO_FRAME } from "./ordered-reader.ts";
 import type { ListenerLimits, ListenerOptions, OrderedStep } from "./ordered-reader.ts";
@@ -80,7 +80,7 @@ export function createListenerReader(limits: ListenerLimits, options: ListenerOp
       drop();
       if (!isLost) return undefined;
       frames.lose();
-      return { kind: "broken", error: TORN };
+      return TORN;
     },
     lose: () => frames.lose(),
     reset() {
@@ -91,6 +91,3 @@ export function createListenerReader(limits: ListenerLimits, options: ListenerOp
     },
   };
 }
-
-/** The error for a frame that is not completed. */
-export const TORN = new NegotiatorError("BAD_FRAME", "A message has begun, and the rest of it does not come");

@@ -105,6 +105,12 @@ export function tooLong(lineBytes: number): NegotiatorError {
   return new NegotiatorError("TOO_LARGE", `Cannot take a line of more than ${lineBytes} bytes`);
 }
 
+/** Stands for a message that has begun and is not completed. */
+export const TORN: Reading = {
+  kind: "broken",
+  error: new NegotiatorError("BAD_FRAME", "A message has begun, and the rest of it does not come"),
+};
+
 /** An error costs far more than the bytes of a bad frame, so each is made once. */
 const TORN_CHUNK = new NegotiatorError("BAD_FRAME", "Cannot read a stream chunk: it is torn");
 const NOT_AGREED = new NegotiatorError("BAD_FRAME", "Cannot read a raw stream chunk: it was not agreed on");

@@ -70,7 +70,10 @@ export function createServices(role: "host" | "guest", first: Config): Services 
   const quota = createQuota();
 
   const running = new Set<Promise<void>>();
+  let wasCalled = false;
   const track = (promise: Promise<void>): void => {
+    if (!wasCalled) compileHotCodeSoon();
+    wasCalled = true;
     const ended = promise.finally(() => running.delete(ended));
     running.add(ended);
   };
@@ -111,6 +114,14 @@ export function createServices(role: "host" | "guest", first: Config): Services 
       audit[Symbol.dispose]();
     },
   };
+}
+
+/**
+ * The binary compiles hot code late (`scripts/compile.ts`), but each call runs the same code. A daemon that
+ * gets no calls keeps its small memory.
+ */
+function compileHotCodeSoon(): void {
+  Bun.unsafe.setJITPolicy(1);
 }
 
 function startAudit({ audit: { file, ...rest } }: Settings): Audit {

@@ -1,0 +1,22 @@
+/** Faults that change nothing that a test could see, each with the reason. They are not drawn. */
+import type { Fault } from "./fault.ts";
+import { lineOf } from "./fault.ts";
+
+/** A fault by its file and texts, and by a part of its line if the file has several such texts. */
+type Equivalent = Pick<Fault, "file" | "from" | "to"> & { line?: string; because: string };
+
+/** THE LIST of these faults. */
+export const EQUIVALENTS: readonly Equivalent[] = [];
+
+/** Returns whether the list has the fault of a file with this text. */
+export function isEquivalent(text: string, fault: Fault): boolean {
+  return EQUIVALENTS.some(({ file, from, to, line }) => {
+    if (file !== fault.file || from !== fault.from || to !== fault.to) return false;
+    return line === undefined || sourceLineOf(text, fault).includes(line);
+  });
+}
+
+/** Returns the line of the source on which the fault begins. */
+export function sourceLineOf(text: string, fault: Fault): string {
+  return text.split("\n")[lineOf(text, fault) - 1] ?? "";
+}

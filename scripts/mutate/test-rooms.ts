@@ -1,0 +1,59 @@
+/** Knows which tests notice a fault in a file: the quickest first, then its whole room. */
+import { basename, dirname, join } from "node:path/posix";
+import type { SourceFile } from "../../test/support/source-tree.ts";
+
+/** Test files that run together. A later stage has only files that no earlier one has. */
+export type Stage = readonly string[];
+
+/** These need a virtual machine, a binary or minutes, or compare pages and not what the program does. */
+const NOT_RUN = /^test\/(?:e2e|bench|scripts)\/|^test\/(?:architecture|form|map|readme[\w-]*)\.test\.ts$/;
+
+/** Rooms whose files are tested in other folders too. `roles` needs daemons, so it comes last. */
+const MORE_ROOMS: Readonly<Record<string, readonly string[]>> = {
+  process: ["methods"],
+  policy: ["methods"],
+  audit: ["methods"],
+  wire: ["vectors", "peers", "fuzz", "independent"],
+  channels: ["peers"],
+  strict: ["config", "policy"],
+  methods: ["roles/daemon"],
+  peers: ["roles/daemon"],
+};
+
+/**
+ * Returns the stages for a fault in `file`: the test of the same name, the tests that import the file, the
+ * other tests of the folder, and the rest of the room. `tests` are all test files.
+ */
+export function findStages(file: string, tests: readonly SourceFile[]): Stage[] {
+  const run = tests.filter(({ path }) => path.endsWith(".test.ts") && !NOT_RUN.test(path));
+  const folder = dirname(file).replace(/^src/, "test");
+  const name = basename(file, ".ts");
+  const [room = ""] = file.replace(/^src\//, "").split("/");
+  const rooms = [room, ...(MORE_ROOMS[room] ?? [])].map((each) => `test/${each}/`);
+  const groups = [
+    run.filter(({ path }) => path === `${folder}/${name}.test.ts`),
+    run.filter((test) => importsOf(test).has(file)),
+    run.filter(({ path }) => dirname(path) === folder),
+    run.filter(({ path }) =>
+      room.endsWith(".ts") ? dirname(path) === "test" : rooms.some((each) => path.startsWith(each)),
+    ),
+  ];
+  const seen = new Set<string>();
+  return groups
+    .map((group) => group.map(({ path }) => path).filter((path) => !seen.has(path) && seen.add(path)))
+    .filter((stage) => stage.length > 0);
+}
+
+const known = new WeakMap<SourceFile, ReadonlySet<string>>();
+
+/** The files of the source that a test file names: imported, or run as a program. */
+function importsOf(test: SourceFile): ReadonlySet<string> {
+  const names = known.get(test) ?? readImports(test);
+  known.set(test, names);
+  return names;
+}
+
+function readImports({ path, text }: SourceFile): ReadonlySet<string> {
+  const quoted = text.matchAll(/"((?:\.\.?\/)+[\w./-]+\.ts)"/g);
+  return new Set([...quoted].map(([, place = ""]) => join(dirname(path), place)));
+}

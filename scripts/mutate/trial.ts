@@ -1,0 +1,97 @@
+/** Tries one fault: plants it, and runs the stages of its tests until one of them notices it. */
+import type { Fault } from "./fault.ts";
+import { formatChange } from "./fault.ts";
+import type { Runner, TestRun } from "./test-run.ts";
+import type { Stage } from "./test-rooms.ts";
+import type { TreeCopy } from "./tree-copy.ts";
+
+/** `refused`: the type checker does not accept the fault. */
+export type Outcome = "noticed" | "survived" | "refused";
+
+/** The result for one fault. `by` is the test that noticed it, with its file. */
+export type Trial = { fault: Fault; line: number; outcome: Outcome; by?: string; durationMs: number };
+
+/** The parts of a run that all trials share. */
+export type TrialOptions = {
+  copy: Pick<TreeCopy, "withFault">;
+  runner: Runner;
+  stagesOf: (file: string) => readonly Stage[];
+  /** Returns milliseconds of a monotonic clock. */
+  now: () => number;
+};
+
+/** Tries faults, and remembers which test files pass without one. */
+export type Trials = {
+  /** Tries a fault, which stands on `line`. Rejects if the fault cannot be planted. */
+  run: (fault: Fault, line: number) => Promise<Trial>;
+  /** Test files that fail without a fault, so that they cannot notice one. */
+  failing: () => string[];
+};
+
+/** Tests far from the fault can fail by accident, so from this stage on a failure has to repeat. */
+const NEAR_STAGES = 2;
+
+/** Returns trials without a memory. */
+export function createTrials({ copy, runner, stagesOf, now }: TrialOptions): Trials {
+  const passing = new Map<string, boolean>();
+
+  /** Whether a test file passes without a fault: a test that fails anyway notices nothing. */
+  const passesUnchanged = async (file: string): Promise<boolean> => {
+    const isPassing = passing.get(file) ?? (await runner.test([file])).outcome === "passed";
+    passing.set(file, isPassing);
+    return isPassing;
+  };
+
+  /** Runs a stage with the fault. Returns the test that noticed it. */
+  const runStage = async (fault: Fault, files: Stage, isNear: boolean): Promise<string | undefined> => {
+    const left = files.filter((file) => passing.get(file) !== false);
+    const ended = left.length === 0 ? PASSED : await copy.withFault(fault, () => runner.test(left));
+    if (ended.outcome === "passed") return undefined;
+    if (ended.outcome === "time limit") return "the time limit";
+    const { file, title } = ended;
+    // A fault that keeps a file from being loaded fails before its first test.
+    if (file === undefined) return title;
+    const others = left.filter((each) => each !== file);
+    if (!(await passesUnchanged(file))) return runStage(fault, others, isNear);
+    const isRepeated =
+      isNear || (await copy.withFault(fault, () => runner.test([file]))).outcome !== "passed";
+    return isRepeated ? `${file}: ${title}` : runStage(fault, others, isNear);
+  };
+
+  const runTrial: Trials["run"] = async (fault, line) => {
+    const startMs = now();
+    const end = (outcome: Outcome, by?: string): Trial => {
+      const trial = { fault, line, outcome, durationMs: Math.round(now() - startMs) };
+      return by === undefined ? trial : { ...trial, by };
+    };
+    if (!(await copy.withFault(fault, runner.isTyped))) return end("refused");
+    for (const [index, stage] of stagesOf(fault.file).entries()) {
+      const by = await runStage(fault, stage, index < NEAR_STAGES);
+      if (by !== undefined) return end("noticed", by);
+    }
+    return end("survived");
+  };
+
+  return {
+    run: runTrial,
+    failing: () => [...passing].flatMap(([file, isPassing]) => (isPassing ? [] : [file])),
+  };
+}
+
+const PASSED: TestRun = { outcome: "passed" };
+
+/** Returns the line of a trial: outcome, time, place, change, and the test. */
+export function formatTrial({ fault, line, outcome, by, durationMs }: Trial): string {
+  const seconds = `${(durationMs / 1000).toFixed(1)} s`.padStart(8);
+  const place = `${fault.file}:${line}`;
+  const noticedBy = by === undefined ? "" : `\n${" ".repeat(20)}by ${by}`;
+  return `${outcome.padEnd(10)} ${seconds}  ${place}, ${fault.why}: ${formatChange(fault)}${noticedBy}`;
+}
+
+/** Counts trials by outcome. `share` is the noticed part of those that the type checker accepts. */
+export function countTrials(trials: readonly Trial[]): Record<Outcome, number> & { share: number } {
+  const count = (outcome: Outcome): number => trials.filter((trial) => trial.outcome === outcome).length;
+  const [noticed, survived, refused] = [count("noticed"), count("survived"), count("refused")];
+  const run = noticed + survived;
+  return { noticed, survived, refused, share: run === 0 ? 1 : noticed / run };
+}

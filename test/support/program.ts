@@ -6,7 +6,8 @@ import { until } from "./until.ts";
 /** The program and its first words: the source under Bun, or a compiled binary. */
 export type Program = readonly string[];
 
-const SOURCE: Program = [process.execPath, MAIN];
+/** The program as it runs from its source. */
+export const SOURCE: Program = [process.execPath, MAIN];
 
 /**
  * Without `stdin` the input is empty; with `isOpen` the test writes it. `program` is the source by default.

@@ -7,7 +7,7 @@ import { createEmulatedPort } from "../../scripts/emulated-port.ts";
 import type { EmulatedPort } from "../../scripts/emulated-port.ts";
 import { askStatus } from "../../src/roles/host/ask-status.ts";
 import type { GuestStatus } from "../../src/roles/host/status.ts";
-import { launch, launchDaemon } from "./program.ts";
+import { launch, launchDaemon, SOURCE } from "./program.ts";
 import type { Daemon, Ended, Launched, LaunchOptions, Program } from "./program.ts";
 import { createTemporaryDirectory } from "./temporary-directory.ts";
 import { until } from "./until.ts";
@@ -33,6 +33,11 @@ export type Side = {
   readonly daemon: Daemon;
   /** Runs `negotiator ROLE …` to its end. */
   run(words: readonly string[], options?: LaunchOptions): Promise<Ended>;
+  /**
+   * Runs a line of bash, in which `"$@"` is `negotiator ROLE`. Each word of `words` comes after that; bash's
+   * own standard input is empty.
+   */
+  shell(line: string, words?: readonly string[]): Promise<Ended>;
   /** Starts `negotiator ROLE …` and does not wait for its end. */
   launch(words: readonly string[], options?: LaunchOptions): Launched;
 };
@@ -157,7 +162,7 @@ async function createSide(
   await setPolicy(ALLOW_ALL);
   const env = { NEGOTIATOR_CONFIG: config };
   const launchHere = (words: readonly string[], options: LaunchOptions = {}): Launched =>
-    launch([role, ...words], {
+    launch(options.program === undefined ? [role, ...words] : words, {
       ...(program && { program }),
       ...options,
       env: { ...env, ...LONG_DEADLINE, ...options.env },
@@ -187,6 +192,11 @@ async function createSide(
     },
     async run(words, options) {
       await using launched = launchHere(words, options);
+      return await launched.ended();
+    },
+    async shell(line, words = []) {
+      const shell = ["/bin/bash", "-c", line, "bash", ...(program ?? SOURCE), role];
+      await using launched = launchHere(words, { program: shell });
       return await launched.ended();
     },
     launch: launchHere,

@@ -13,11 +13,12 @@ type Role = (typeof ROLES)[number];
 
 async function start(): Promise<void> {
   try {
-    const { exitCode, error, signal } = await dispatch(process.argv0, process.argv.slice(2));
+    const { exitCode, error, signal, isStuck } = await dispatch(process.argv0, process.argv.slice(2));
     if (error !== undefined) await report(error);
     process.exitCode = (await reportLostOutput()) ? 1 : exitCode;
     // A shell leaves its loop only when the program was ended by the same signal as the shell got.
     if (signal !== undefined) (await import("./process/run.ts")).signalSelf(signal);
+    if (isStuck === true) process.exit();
   } catch (thrown) {
     const error = NegotiatorError.from(thrown);
     await report(error);

@@ -46,7 +46,8 @@ async function runBuiltin(command: Command & { kind: "builtin" }, call: Incoming
     ?.write(bytes)
     .catch(() => undefined);
   const durationMs = Math.round(performance.now() - start);
-  const result: ExecuteResult = { exitCode: 0, signal: null, endedBy: "command", durationMs };
+  const exit = { exitCode: 0, signal: null, endedBy: "command" } as const;
+  const result: ExecuteResult = { ...exit, durationMs, inputBytes: 0 };
   const sizes = { stdin: 0, stdout: bytes.length, stderr: 0 };
   return { result, audit: { exitCode: 0, bytes: sizes, builtin: true } };
 }
@@ -76,18 +77,19 @@ async function runUserCommand(
     onStart: (running) => forwardSignals(call, running),
     onExit: (exit) => call.send("exited", exit),
   });
-  const { exitCode, signal, stdout, stderr } = ended;
+  const { exitCode, signal, inputBytes, stdout, stderr } = ended;
   const isLimited = allowedMs > 0 && allowedMs < (call.timeoutMs ?? Infinity);
   const result: ExecuteResult = {
     exitCode,
     signal,
     endedBy: ended.endedBy === "deadline" && isLimited ? "limit" : ended.endedBy,
     durationMs: ended.durationMs,
+    inputBytes,
   };
   outputs.stdout?.end({ truncated: stdout.truncated });
   outputs.stderr?.end({ truncated: stderr.truncated });
-  const { durationMs: _, ...audit } = result;
-  const bytes = { stdin: stdin?.bytes ?? 0, stdout: stdout.bytes, stderr: stderr.bytes };
+  const { durationMs: _, inputBytes: __, ...audit } = result;
+  const bytes = { stdin: inputBytes, stdout: stdout.bytes, stderr: stderr.bytes };
   return { result, audit: { ...audit, bytes }, until: ended.over };
 }
 

@@ -44,6 +44,22 @@ export function writeFrom(fd: number, bytes: Uint8Array, start = 0, most = bytes
   return libc().write(fd, ptr(bytes, start), Math.min(most, bytes.length - start));
 }
 
+/**
+ * Reads into `room` what is there now, without a wait and without a change of the descriptor's mode, which
+ * other processes share. Returns the number of bytes, -1 after a failure. The kernel may refuse it, for pipes
+ * before Linux 6.4: then poll(2) says that there are bytes, and this fails all the same.
+ */
+export function readWithoutWait(fd: number, room: Uint8Array): number {
+  inputVector[0] = BigInt(ptr(room));
+  inputVector[1] = BigInt(room.length);
+  return libc().syscall(PREADV2, fd, ptr(inputVector), 1, AT_THE_OFFSET, 0, RWF_NOWAIT);
+}
+
+/** Moves the offset of a file by that many bytes. Returns the new offset, -1 after a failure. */
+export function moveOffset(fd: number, bytes: number): number {
+  return Number(libc().lseek(fd, bytes, SEEK_CUR));
+}
+
 /** Makes reads and writes of our end of a pipe fail instead of wait; the other end keeps its mode. */
 export function setNonBlocking(fd: number): void {
   libc().fcntl(fd, F_SETFL, O_NONBLOCK);
@@ -99,19 +115,19 @@ export function submitPoll(request: PollRequest, events: number): boolean {
   const { syscall } = libc();
   if (aioContext === undefined) {
     const context = new BigUint64Array(1);
-    aioContext = syscall(IO.setup, AIO_REQUESTS, ptr(context), 0, 0, 0) === 0 ? (context[0] ?? 0n) : 0n;
+    aioContext = syscall(IO.setup, AIO_REQUESTS, ptr(context), 0, 0, 0, 0) === 0 ? (context[0] ?? 0n) : 0n;
   }
   if (aioContext === 0n) return false;
   request.setUint32(IOCB.events, events, true);
   aioList[0] = BigInt(ptr(request));
-  return syscall(IO.submit, aioContext, 1, ptr(aioList), 0, 0) === 1;
+  return syscall(IO.submit, aioContext, 1, ptr(aioList), 0, 0, 0) === 1;
 }
 
 /** Returns the tokens of finished requests. Each is returned once, and takes room until then. */
 export function collectPolls(): number[] {
   const tokens: number[] = [];
   for (let count = AIO_COLLECTED; count === AIO_COLLECTED;) {
-    count = libc().syscall(IO.getevents, aioContext ?? 0n, 0, AIO_COLLECTED, ptr(aioEvents), 0);
+    count = libc().syscall(IO.getevents, aioContext ?? 0n, 0, AIO_COLLECTED, ptr(aioEvents), 0, 0);
     for (let index = 0; index < count; index++) tokens.push(aioEvents[index * AIO_EVENT_WORDS] ?? 0);
   }
   return tokens;
@@ -119,7 +135,7 @@ export function collectPolls(): number[] {
 
 /** Takes a request back. Does nothing when it has been answered. */
 export function cancelPoll(request: PollRequest): void {
-  libc().syscall(IO.cancel, aioContext ?? 0n, ptr(request), ptr(aioEvents), 0, 0);
+  libc().syscall(IO.cancel, aioContext ?? 0n, ptr(request), ptr(aioEvents), 0, 0, 0);
 }
 
 /** Returns CLOCK_MONOTONIC in microseconds. Bun's own clocks start with the process. */
@@ -169,6 +185,13 @@ const O_NONBLOCK = 0o4000;
 /** fcntl(2), include/uapi/linux/fcntl.h. */
 const F_SETFL = 4;
 const F_SETPIPE_SZ = 1031;
+/** preadv2(2). The call's numbers are from syscalls(2), the rest from include/uapi/linux/fs.h. */
+const PREADV2 = process.arch === "arm64" ? 286 : 327;
+const RWF_NOWAIT = 8;
+const AT_THE_OFFSET = 0xffff_ffff_ffff_ffffn;
+/** One `struct iovec`. */
+const inputVector = new BigUint64Array(2);
+const SEEK_CUR = 1;
 /** `struct pollfd`: a 32-bit descriptor, 16 bits asked and 16 bits answered. */
 const pollTable = new ArrayBuffer(8);
 const POLLFD_ASKED = 2;
@@ -223,6 +246,7 @@ function load() {
     eventfd: { args: ["u32", "i32"], returns: "i32" },
     epoll_create1: { args: ["i32"], returns: "i32" },
     epoll_ctl: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
-    syscall: { args: ["i64", "u64", "u64", "u64", "u64", "u64"], returns: "i32" },
+    lseek: { args: ["i32", "i64", "i32"], returns: "i64" },
+    syscall: { args: ["i64", "u64", "u64", "u64", "u64", "u64", "u64"], returns: "i32" },
   });
 }

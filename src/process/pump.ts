@@ -184,6 +184,8 @@ const DRAIN_STEP_MS = 20;
 
 /** A source on its way to a command's input pipe. */
 export type InputPump = {
+  /** Bytes that the pipe has taken so far. */
+  readonly bytes: number;
   /** Closes the command's standard input and the source. */
   close(): void;
 };
@@ -200,6 +202,7 @@ export function pumpInput(
   setNonBlocking(writeFd);
   const watch = watchDescriptor(writeFd, { isPipe: true });
   const iterator = source[Symbol.asyncIterator]();
+  let takenBytes = 0;
   const close = (): void => {
     if (watch.isClosed) return;
     watch.close();
@@ -220,8 +223,9 @@ export function pumpInput(
   /** Returns false when the reader has gone (EPIPE) or the pump was closed. */
   const writeAll = async (bytes: Uint8Array): Promise<boolean> => {
     for (let start = 0; start < bytes.length && !watch.isClosed;) {
-      const count = writeFrom(writeFd, bytes, start);
-      start += Math.max(count, 0);
+      const count = Math.max(writeFrom(writeFd, bytes, start), 0);
+      start += count;
+      takenBytes += count;
       if (count > 0) continue;
       const events = pollNow(writeFd, EVENTS.OUT);
       if (events === 0) await watch.changed(EVENTS.OUT);
@@ -234,7 +238,12 @@ export function pumpInput(
     close();
     if (wasOpen) onFailure(cause);
   });
-  return { close };
+  return {
+    get bytes() {
+      return takenBytes;
+    },
+    close,
+  };
 }
 
 async function ignoreFailure(action: () => unknown): Promise<void> {

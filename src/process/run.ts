@@ -68,6 +68,8 @@ export type RunResult = ExitFacts & {
   endedBy: "command" | EndReason;
   /** The whole milliseconds from the start until the last byte was carried. */
   durationMs: number;
+  /** Bytes that went into the command's standard input. The command may have read fewer of them. */
+  inputBytes: number;
   stdout: StreamFacts;
   stderr: StreamFacts;
   /**
@@ -117,6 +119,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
     ...exit,
     endedBy: reason ?? endedLate,
     durationMs: Math.round(performance.now() - startedAt),
+    inputBytes: input?.bytes ?? 0,
     stdout: stdout.facts(),
     stderr: stderr.facts(),
     ...(isEnded && { over }),

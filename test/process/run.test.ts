@@ -16,6 +16,7 @@ test("run returns the exit code and the byte counts of both streams", async () =
     signal: null,
     endedBy: "command",
     durationMs: expect.any(Number),
+    inputBytes: 0,
     stdout: { bytes: 4, truncated: false },
     stderr: { bytes: 7, truncated: false },
   });

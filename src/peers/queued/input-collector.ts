@@ -22,6 +22,9 @@ export function createInputCollector(options: { limitBytes: number; label: strin
   return {
     bytes,
     writer: {
+      get sentBytes() {
+        return length;
+      },
       stopped: new AbortController().signal,
       write(part) {
         length += part.length;

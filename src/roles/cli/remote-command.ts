@@ -3,10 +3,10 @@ import { FAULTS, NegotiatorError } from "../../errors.ts";
 import type { ExecuteResult } from "../../methods/execute-schemas.ts";
 import type { RemoteCommand } from "../../peers/remote-command.ts";
 import { signalNumber } from "../../signals.ts";
-import type { StreamWriter } from "../../wire/calls/stream-writer.ts";
 import { forwardSignals } from "./forward-signals.ts";
 import type { Exit, ForwardedSignals } from "./forward-signals.ts";
-import { readInput, writeOutput } from "./streams.ts";
+import { sendInput } from "./send-input.ts";
+import { writeOutput } from "./streams.ts";
 import type { Outcome } from "./subcommand.ts";
 
 /** Shells give a command that a signal ended this number plus the signal's. */
@@ -22,10 +22,33 @@ const SIGNAL_BASE = 128;
  */
 export async function waitForCommand(remote: RemoteCommand, timeoutMs: number): Promise<Outcome> {
   const { promise: aborted, resolve: abort } = Promise.withResolvers<Outcome>();
-  const over = new AbortController();
+  let end: ExecuteResult | NegotiatorError | undefined;
+  remote.ended.then(
+    (result) => (end = result),
+    (thrown: unknown) => (end = NegotiatorError.from(thrown)),
+  );
+  const input =
+    remote.stdin === undefined
+      ? undefined
+      : sendInput(remote.stdin, (error) => {
+          abort(outcomeOfError(error));
+          remote.cancel("the caller cannot read its input");
+        });
+  const outcome = await waitForEnd(remote, timeoutMs, { aborted, abort });
+  const isFree = (await input?.stop(end)) ?? true;
+  return isFree ? outcome : { ...outcome, isStuck: true };
+}
+
+/** `abort` makes `aborted` resolve. */
+type Abortion = { aborted: Promise<Outcome>; abort: (outcome: Outcome) => void };
+
+async function waitForEnd(
+  remote: RemoteCommand,
+  timeoutMs: number,
+  { aborted, abort }: Abortion,
+): Promise<Outcome> {
   using signals = forwardSignals(remote);
   try {
-    if (remote.stdin !== undefined) void sendInput(remote.stdin, over.signal);
     const outputs = [takeOutput(remote, "stdout", abort), takeOutput(remote, "stderr", abort)];
     const finished = remote.ended.then(async (result): Promise<Outcome> => {
       await Promise.all(outputs);
@@ -39,11 +62,13 @@ export async function waitForCommand(remote: RemoteCommand, timeoutMs: number): 
   } catch (thrown) {
     const error = NegotiatorError.from(thrown);
     const { endingSignal } = signals;
-    if (endingSignal === undefined || error.code !== "CANCELLED") throw error;
+    if (endingSignal === undefined || error.code !== "CANCELLED") return outcomeOfError(error);
     return { ...outcomeOfSignal(endingSignal), error };
-  } finally {
-    over.abort();
   }
+}
+
+function outcomeOfError(error: NegotiatorError): Outcome {
+  return { exitCode: FAULTS[error.code].exitCode, error };
 }
 
 /** A shell ends a loop if the signal that interrupted the command ends us too. */
@@ -94,15 +119,6 @@ export function explainDeadline(
         "Raise timeoutSeconds there, in the policy or the command's NAME.toml; --timeout can only shorten it",
     },
   );
-}
-
-async function sendInput(stdin: StreamWriter, signal: AbortSignal): Promise<void> {
-  try {
-    for await (const bytes of readInput(signal)) await stdin.write(bytes);
-  } catch {
-    // The command has stopped reading or its call has ended, so the rest of the input is dropped.
-  }
-  stdin.end();
 }
 
 /** A closed stdout or stderr of ours cancels the remote command, as SIGPIPE would end a local one. */

@@ -1,6 +1,5 @@
-/** Owns our standard streams, as bytes. */
+/** Our standard streams: whether there is input to send, and writes of output. */
 import { fstatSync } from "node:fs";
-import { onAbort } from "../../abort.ts";
 import { standardOutput } from "../../standard-output.ts";
 import type { OutputName } from "../../standard-output.ts";
 
@@ -18,19 +17,6 @@ const STDIN = 0;
 /** The major number of `/dev/zero` and its like, and `/dev/null` (Documentation/admin-guide/devices.txt). */
 const MEMORY_DEVICES = 1;
 const NULL_DEVICE = (MEMORY_DEVICES << 8) | 3;
-
-/**
- * Yields our input; ends with it, or when `signal` aborts, so that unwanted input does not keep the process.
- */
-export async function* readInput(signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
-  const reader = Bun.stdin.stream().getReader();
-  using _ = onAbort(signal, () => reader.cancel().catch(() => undefined));
-  for (;;) {
-    const { value } = await reader.read();
-    if (value === undefined || signal.aborted) return;
-    yield value;
-  }
-}
 
 /** Resolves when the bytes are written: to false when the reader has closed the stream. */
 export function writeOutput(stream: OutputName, bytes: Uint8Array): Promise<boolean> {

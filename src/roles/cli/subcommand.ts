@@ -18,8 +18,16 @@ export type Invocation = {
   reload: () => Config;
 };
 
-/** The result of a command line: our exit code, the error to show, and the signal to end by. */
-export type Outcome = { exitCode: number; error?: NegotiatorError; signal?: NodeJS.Signals };
+/**
+ * The result of a command line: our exit code, the error to show, and the signal to end by. `isStuck`: a thread
+ * waits for our input, so that the process does not end by itself.
+ */
+export type Outcome = {
+  exitCode: number;
+  error?: NegotiatorError;
+  signal?: NodeJS.Signals;
+  isStuck?: true;
+};
 
 /** A subcommand: its line in the help of the role, its options and words, and its code. */
 export type SubcommandDefinition = {

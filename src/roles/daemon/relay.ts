@@ -3,10 +3,12 @@ import * as v from "valibot";
 import { untilAborted } from "../../abort.ts";
 import { countDown } from "../../delay.ts";
 import { ExecuteParams } from "../../methods/execute-schemas.ts";
+import { NegotiatorError } from "../../errors.ts";
 import { defineMethod } from "../../methods/method.ts";
 import type { Method } from "../../methods/method.ts";
 import type { Peer } from "../../peers/peer.ts";
 import { executeOn, listCommandsOf } from "../../peers/remote-command.ts";
+import type { RemoteCommand } from "../../peers/remote-command.ts";
 import { pipeCommand } from "./pipe-command.ts";
 import { pipeMessages } from "./pipe-messages.ts";
 
@@ -32,21 +34,26 @@ export function createRelay(peerOf: PeerOf): Method[] {
     async run({ guest, command, args }, { call }) {
       const hasInput = call.streams.read.includes("stdin");
       const left = countDown(call.timeoutMs ?? 0);
-      const peer = await find(guest, left(), call.signal);
-      const { id, signal, caller } = call;
-      const remote = executeOn(peer, {
-        id,
-        command,
-        args,
-        hasInput,
-        timeoutMs: left(),
-        signal,
-        ...(caller === undefined ? {} : { caller }),
-      });
-      pipeMessages(call, remote);
-      const result = await pipeCommand(call, remote);
-      const { durationMs: _, ...audit } = result;
-      return { result, audit };
+      let remote: RemoteCommand | undefined;
+      try {
+        const peer = await find(guest, left(), call.signal);
+        const { id, signal, caller } = call;
+        remote = executeOn(peer, {
+          id,
+          command,
+          args,
+          hasInput,
+          timeoutMs: left(),
+          signal,
+          ...(caller === undefined ? {} : { caller }),
+        });
+        pipeMessages(call, remote);
+        const result = await pipeCommand(call, remote);
+        const { durationMs: _, inputBytes = sentBytes(remote), ...audit } = result;
+        return { result: { ...result, inputBytes }, audit };
+      } catch (thrown) {
+        throw withSentBytes(NegotiatorError.from(thrown), remote);
+      }
     },
   });
   const list = defineMethod({
@@ -60,4 +67,16 @@ export function createRelay(peerOf: PeerOf): Method[] {
     },
   });
   return [execute, list];
+}
+
+/** How many bytes of input went to the peer. */
+function sentBytes(remote: RemoteCommand | undefined): number {
+  return remote?.isSent === true ? (remote.stdin?.sentBytes ?? 0) : 0;
+}
+
+/** Tells the caller how much of its input went to the peer before the call failed. */
+function withSentBytes(error: NegotiatorError, remote: RemoteCommand | undefined): NegotiatorError {
+  const { code, message, data, cause } = error;
+  if (data !== undefined) return error;
+  return new NegotiatorError(code, message, { data: { inputBytes: sentBytes(remote) }, cause });
 }

@@ -16,6 +16,8 @@ export interface StreamWriter {
    * Ends the stream after the queued bytes. `truncated` marks that a limit cut it. Ending twice does nothing.
    */
   end(options?: { truncated?: boolean }): void;
+  /** Bytes that were sent so far, without those that are still queued. */
+  readonly sentBytes: number;
   /** Aborts when the reader wants no more. */
   readonly stopped: AbortSignal;
 }
@@ -77,6 +79,9 @@ export function createWriter(options: WriterOptions): WriterEnd {
 
   return {
     writer: {
+      get sentBytes() {
+        return offset;
+      },
       stopped: stopping.signal,
       write(bytes) {
         if (closed !== undefined) return Promise.reject(closed);

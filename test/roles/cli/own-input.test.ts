@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createStage } from "../../support/stage.ts";
 import type { Side, Stage } from "../../support/stage.ts";
+import { until } from "../../support/until.ts";
 
 setDefaultTimeout(120_000);
 
@@ -39,7 +40,7 @@ describe.each(WAYS)("our standard input, %s", (from, way) => {
     return caller.shell(`program=("$@"); ${files}; ${call}\n${line}`);
   };
 
-  test.failing.each([
+  test.each([
     ["{ read -r x; call copy; } <$list", "b\nc\nd\n"],
     ["{ head -c 3 >/dev/null; call copy; } <$bulk | head -c 5", "34567"],
     ["{ call copy >/dev/null; echo rest; cat; } <$list", "rest\n"],
@@ -65,6 +66,13 @@ describe.each(WAYS)("our standard input, %s", (from, way) => {
     expect(await shell(line)).toMatchObject({ exitCode: 0, stdout, stderr: "" });
   });
 
+  test.failing(`the original's option form sends no input and leaves a list alone, ${from}`, async () => {
+    const { to } = way();
+    const call = `"\${program[@]}" -e count ${to.join(" ")}`;
+    const { stdout } = await shell(`while read -r x; do ${call}; ${call} -n; echo $x; done <$list`);
+    expect(stdout).toBe("0\n0\na\n0\n0\nb\n0\n0\nc\n0\n0\nd\n");
+  });
+
   test(`a call that is refused leaves all of a file, ${from}`, async () => {
     const { stdout } = await shell("{ call nothing 2>/dev/null; echo $?; wc -c; } <$bulk");
     expect(stdout).toBe("127\n3300000\n");
@@ -75,49 +83,48 @@ describe.each(WAYS)("our standard input, %s", (from, way) => {
     expect(stdout).toBe("a 127\nb 127\nc 127\nd 127\n");
   });
 
-  test.failing(
-    `a file is behind the last byte that went to a command that took a part, ${from}`,
-    async () => {
-      const { served } = way();
-      const { stdout } = await shell("{ call first 200000 | wc -c; wc -c; } <$bulk");
-      const [copied, left = 0] = stdout.split("\n").map(Number);
-      const taken = takenBy((await served.audit()).at(-1));
-      expect({ copied, left }).toEqual({ copied: 200_000, left: 3_300_000 - taken });
-      expect(taken).toBeWithin(200_000, 200_000 + 2 * 65_536 + 1);
-    },
-  );
+  test(`a file is behind the last byte that went to a command that took a part, ${from}`, async () => {
+    const { served } = way();
+    const { stdout } = await shell("{ call first 200000 | wc -c; wc -c; } <$bulk");
+    const [copied, left = 0] = stdout.split("\n").map(Number);
+    const taken = takenBy((await served.audit()).at(-1));
+    expect({ copied, left }).toEqual({ copied: 200_000, left: 3_300_000 - taken });
+    expect(taken).toBeWithin(200_000, 200_000 + 2 * 65_536 + 1);
+  });
 
-  test.failing.each([
+  test.each([
     ["a directory", "call stuck </", "EISDIR"],
     ["a file without leave to read", "call stuck 0>$empty", "EBADF"],
-    ["a device that fails", "call stuck </proc/self/mem", "EIO"],
+    ["a device that fails", "call stuck </proc/$$/mem", "EIO"],
   ])(`input from %s cancels the call with exit code 125, ${from}`, async (_, line, errno) => {
     const { served } = way();
     const ended = await shell(line);
     expect(ended).toMatchObject({ exitCode: 125, stdout: "" });
     expect(ended.stderr).toStartWith("negotiator: Cannot read standard input: ");
     expect(ended.stderr).toContain(errno);
-    expect((await served.audit()).at(-1)).toMatchObject({ command: "stuck", endedBy: "cancel" });
+    const isEnded = (entry: Record<string, unknown>): boolean =>
+      entry["endedBy"] === "cancel" || entry["errorCode"] === "CANCELLED";
+    await until("the command is cancelled", async () => {
+      const entries = (await served.audit()).filter(({ command }) => command === "stuck");
+      return entries.length > 0 && entries.every(isEnded);
+    });
   });
 
-  test.failing(
-    `input from a connection that is reset cancels the call with exit code 125, ${from}`,
-    async () => {
-      using server = Bun.listen({
-        hostname: "127.0.0.1",
-        port: 0,
-        socket: {
-          open: (socket) => void socket.write("x".repeat(1000)),
-          // The command has begun, and tells it through the connection.
-          data: (socket) => void socket.terminate(),
-        },
-      });
-      const line = `exec 3<>/dev/tcp/127.0.0.1/${server.port}; call copy <&3 | { head -c 1000 >&3; cat; }; exit \${PIPESTATUS[0]}`;
-      const ended = await shell(line);
-      expect(ended).toMatchObject({ exitCode: 125, stdout: "" });
-      expect(ended.stderr).toContain("ECONNRESET");
-    },
-  );
+  test(`input from a connection that is reset cancels the call with exit code 125, ${from}`, async () => {
+    using server = Bun.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: {
+        open: (socket) => void socket.write("x".repeat(1000)),
+        // The command has begun, and tells it through the connection.
+        data: (socket) => void socket.terminate(),
+      },
+    });
+    const line = `exec 3<>/dev/tcp/127.0.0.1/${server.port}; call copy <&3 | { head -c 1000 >&3; cat; }; exit \${PIPESTATUS[0]}`;
+    const ended = await shell(line);
+    expect(ended).toMatchObject({ exitCode: 125, stdout: "" });
+    expect(ended.stderr).toContain("ECONNRESET");
+  });
 });
 
 function takenBy(entry: Record<string, unknown> | undefined): number {

@@ -1,6 +1,7 @@
 /**
  * Reads a descriptor that other processes share, such as our standard input: from its present offset, and
- * without a change of its mode. Bun's own streams read a file from its start, and take some errors for its end.
+ * without a change of its mode. Bun's own streams read a file from its start, and take some errors for its
+ * end.
  */
 import { fstatSync, read } from "node:fs";
 import { errnoOf } from "../errors.ts";
@@ -82,8 +83,8 @@ function createStreamSource(fd: number, isPipe: boolean): InputSource {
   return {
     async read() {
       const room = rooms.next();
-      while (!isClosed) {
-        const count = await readOnce(room);
+      for (;;) {
+        const count = isClosed ? 0 : await readOnce(room);
         if (count === 0) return undefined;
         if (count !== undefined) {
           rooms.filled(count);
@@ -93,7 +94,6 @@ function createStreamSource(fd: number, isPipe: boolean): InputSource {
         watch ??= watchDescriptor(fd, { isPipe });
         await watch.changed(EVENTS.IN);
       }
-      return undefined;
     },
     close() {
       isClosed = true;

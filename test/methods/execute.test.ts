@@ -95,8 +95,9 @@ test("a command's exit code, outputs and byte counts reach the caller and the au
   expect(outputs).toEqual(["input", "error\n"]);
   expect(streams).toMatchObject({ stdout: { bytes: 5 }, stderr: { bytes: 6 } });
   expect(messages).toEqual([{ name: "exited", value: { exitCode: 4, signal: null } }]);
-  expect(Object.keys(Object(result)).sort()).toEqual(["durationMs", "endedBy", "exitCode", "signal"]);
-  expect(result).toMatchObject({ exitCode: 4, signal: null, endedBy: "command" });
+  const members = ["durationMs", "endedBy", "exitCode", "inputBytes", "signal"];
+  expect(Object.keys(Object(result)).sort()).toEqual(members);
+  expect(result).toMatchObject({ exitCode: 4, signal: null, endedBy: "command", inputBytes: 5 });
   await until("the audit has an entry", () => lines.length === 1);
   expect(lines[0]).toMatchObject({ exitCode: 4, bytes: { stdin: 5, stdout: 5, stderr: 6 } });
 });

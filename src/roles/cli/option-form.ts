@@ -4,7 +4,14 @@
  */
 import type { ArgsDef } from "citty";
 import { printable } from "../../printable.ts";
-import { COMMON_OPTIONS, CONTROL_OPTION, DEVICE_OPTION, FINDER_OPTIONS, TIMEOUT_OPTION } from "./options.ts";
+import {
+  COMMON_OPTIONS,
+  CONTROL_OPTION,
+  DEVICE_OPTION,
+  FINDER_OPTIONS,
+  NO_STDIN_OPTION,
+  TIMEOUT_OPTION,
+} from "./options.ts";
 import { splitWords } from "./shell-words.ts";
 import { badUsage, tokenize } from "./tokenizer.ts";
 import type { Grammar, Token, Words } from "./tokenizer.ts";
@@ -23,6 +30,7 @@ const SHARED = {
   ...COMMON_OPTIONS,
   ...CONTROL_OPTION,
   ...TIMEOUT_OPTION,
+  ...NO_STDIN_OPTION,
   execute: { type: "string", alias: "e" },
   daemon: { type: "boolean", alias: "d" },
 } as const satisfies ArgsDef;
@@ -100,6 +108,8 @@ function toLine(
   const hasTimeout = subcommand === "execute" || subcommand === "list-commands";
   const used = options.filter(({ name }) => name !== "timeout" || hasTimeout);
   const values = Map.groupBy(used, ({ name }) => name);
-  const read = [...values].map(([name, said]) => [name, said.map((token) => token.value)] as const);
+  const read = [...values].map(([name, said]): [string, string[]] => [name, said.map(({ value }) => value)]);
+  // The original sent no input, and its loops over lists rely on that. So `-n` changes nothing here.
+  if (subcommand === "execute") read.push(["no-stdin", [""]]);
   return { subcommand, words: { options: new Map(read), positionals } };
 }

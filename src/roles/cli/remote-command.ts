@@ -34,9 +34,10 @@ export async function waitForCommand(remote: RemoteCommand, timeoutMs: number): 
           abort(outcomeOfError(error));
           remote.cancel("the caller cannot read its input");
         });
-  const outcome = await waitForEnd(remote, timeoutMs, { aborted, abort });
+  const ending = waitForEnd(remote, timeoutMs, { aborted, abort });
+  await ending.catch(() => undefined);
   const isFree = (await input?.stop(end)) ?? true;
-  return isFree ? outcome : { ...outcome, isStuck: true };
+  return isFree ? ending : { ...(await ending.catch(outcomeOfError)), isStuck: true };
 }
 
 /** `abort` makes `aborted` resolve. */
@@ -62,12 +63,13 @@ async function waitForEnd(
   } catch (thrown) {
     const error = NegotiatorError.from(thrown);
     const { endingSignal } = signals;
-    if (endingSignal === undefined || error.code !== "CANCELLED") return outcomeOfError(error);
+    if (endingSignal === undefined || error.code !== "CANCELLED") throw error;
     return { ...outcomeOfSignal(endingSignal), error };
   }
 }
 
-function outcomeOfError(error: NegotiatorError): Outcome {
+function outcomeOfError(thrown: unknown): Outcome {
+  const error = NegotiatorError.from(thrown);
   return { exitCode: FAULTS[error.code].exitCode, error };
 }
 

@@ -11,9 +11,9 @@ import type { StreamWriter } from "../../wire/calls/stream-writer.ts";
 /** Our standard input on its way to a command. */
 export type SentInput = {
   /**
-   * Stops, and moves the offset of a file behind the last byte that went to the command. `end` is how the call
-   * ended, undefined when that is unknown. Resolves to false when a thread still waits for our input, and
-   * would keep the process.
+   * Stops, and moves the offset of a file behind the last byte that went to the command. `end` is how the
+   * call ended, undefined when that is unknown. Resolves to false when a thread still waits for our input,
+   * and would keep the process.
    */
   stop(end: ExecuteResult | NegotiatorError | undefined): Promise<boolean>;
 };

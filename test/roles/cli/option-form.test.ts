@@ -14,7 +14,10 @@ function read(argv: readonly string[], form: OptionForm): string[][] | undefined
   const lines = readOptionForm(argv, form, (word) => SUBCOMMANDS.has(word));
   if (lines === "help") return [["--help"]];
   return lines?.map(({ subcommand, words: { options, positionals } }) => {
-    const said = [...options].flatMap(([name, values]) =>
+    // `execute` sends no input in this form, with `-n` and without it.
+    expect(options.has("no-stdin")).toBe(subcommand === "execute");
+    const others = [...options].filter(([name]) => name !== "no-stdin");
+    const said = others.flatMap(([name, values]) =>
       values.map((value) => (value === "" ? `--${name}` : `--${name}=${value}`)),
     );
     return [subcommand, ...said, "--", ...positionals];
@@ -38,6 +41,8 @@ describe("on a host", () => {
     [["-e", "ls", "web1"], [LS_WEB1]],
     [["web1", "-e", "ls"], [LS_WEB1]],
     [["-els", "web1"], [LS_WEB1]],
+    [["-n", "-e", "ls", "web1"], [LS_WEB1]],
+    [["-e", "ls", "web1", "--no-stdin"], [LS_WEB1]],
     [["--execute=ls", "web1"], [LS_WEB1]],
     [["--execute", "ls", "web1"], [LS_WEB1]],
     [["--exec=ls", "web1"], [LS_WEB1]],

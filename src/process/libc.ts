@@ -138,6 +138,13 @@ export function cancelPoll(request: PollRequest): void {
   libc().syscall(IO.cancel, aioContext ?? 0n, ptr(request), ptr(aioEvents), 0, 0, 0);
 }
 
+/** Unblocks all signals of this thread, and sets SIGCHLD to its default unless it has a handler. */
+export function resetSignals(): void {
+  libc().sigprocmask(SIG_SETMASK, ptr(new Uint8Array(SIGSET_BYTES)), null);
+  const before = Number(libc().signal(SIGCHLD, SIG_DFL));
+  if (before !== SIG_DFL && before !== SIG_IGN) libc().signal(SIGCHLD, before);
+}
+
 /** Returns CLOCK_MONOTONIC in microseconds. Bun's own clocks start with the process. */
 export function readMonotonicUs(): bigint {
   const time = new BigInt64Array(2);
@@ -217,6 +224,12 @@ const aioEvents = new Uint32Array(AIO_COLLECTED * AIO_EVENT_WORDS);
 const aioList = new BigUint64Array(1);
 /** Undefined before the first request, 0 if the system gives no context. It lives as long as the process. */
 let aioContext: bigint | undefined;
+/** sigprocmask(2) and signal(2), include/uapi/asm-generic/signal.h. glibc's set has 1024 bits. */
+const SIG_SETMASK = 2;
+const SIGSET_BYTES = 128;
+const SIGCHLD = 17;
+const SIG_DFL = 0;
+const SIG_IGN = 1;
 /** clock_gettime(2), include/uapi/linux/time.h. */
 const CLOCK_MONOTONIC = 1;
 const AF_UNIX = 1;
@@ -239,6 +252,8 @@ function load() {
     sendto: { args: ["i32", "ptr", "u64", "i32", "ptr", "u32"], returns: "i64" },
     getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
     close: { args: ["i32"], returns: "i32" },
+    sigprocmask: { args: ["i32", "ptr", "ptr"], returns: "i32" },
+    signal: { args: ["i32", "i64"], returns: "i64" },
     // Ours are small enough for the lower half of the result, and 64 bits would make a bigint each time.
     read: { args: ["i32", "ptr", "u64"], returns: "i32" },
     write: { args: ["i32", "ptr", "u64"], returns: "i32" },

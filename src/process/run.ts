@@ -5,6 +5,7 @@ import { onAbort } from "../abort.ts";
 import { clampDelay, LATE_MS } from "../delay.ts";
 import { NegotiatorError } from "../errors.ts";
 import { signalName } from "../signals.ts";
+import { resetInheritedState } from "./inherited-state.ts";
 import { createPipe } from "./pipe.ts";
 import { endGroup, signalGroup } from "./process-group.ts";
 import { drain, pumpInput, pumpOutput } from "./pump.ts";
@@ -143,6 +144,7 @@ type Child = {
 };
 
 async function start(options: RunOptions): Promise<Child> {
+  resetInheritedState();
   using theirs = new DisposableStack();
   using ours = new DisposableStack();
   try {

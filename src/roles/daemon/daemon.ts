@@ -5,6 +5,7 @@ import type { Settings } from "../../config/settings.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { configureLog, logFor, setLinePrefix } from "../../log.ts";
 import { pause } from "../../peers/supervise.ts";
+import { resetInheritedState } from "../../process/inherited-state.ts";
 import type { Invocation } from "../cli/subcommand.ts";
 import { catchSignals } from "./life-signals.ts";
 import type { LifeSignals } from "./life-signals.ts";
@@ -28,9 +29,11 @@ const DRAIN_STEP_MS = 50;
 const STDERR = 2;
 
 /**
- * Sets the form of log lines for the journal or a terminal, and catches signals. A daemon calls this first.
+ * Sets the form of log lines for the journal or a terminal, replaces inherited state, and catches signals. A
+ * daemon calls this first.
  */
 export function beginDaemon(): LifeSignals {
+  resetInheritedState();
   setLinePrefix(isJournal(journalStream(), STDERR) ? "priority" : "time");
   return catchSignals();
 }

@@ -4,8 +4,8 @@ import { readSourceTree } from "../test/support/source-tree.ts";
 import type { SourceFile } from "../test/support/source-tree.ts";
 import { CHOSEN } from "./mutate/chosen.ts";
 import { drawFaults, pickFaults } from "./mutate/draw.ts";
-import { formatChange, lineOf } from "./mutate/fault.ts";
-import type { Fault } from "./mutate/fault.ts";
+import { findPlace, formatFault } from "./mutate/fault.ts";
+import type { Fault, FaultPlace } from "./mutate/fault.ts";
 import { isIn, MUTATE_HELP, parseMutateOptions } from "./mutate/options.ts";
 import type { MutateOptions } from "./mutate/options.ts";
 import { findStages } from "./mutate/test-rooms.ts";
@@ -62,8 +62,7 @@ function makePlan({ count, only }: MutateOptions, seed: number, files: readonly 
 
 function list({ chosen, drawn, drawnCount }: Plan, files: readonly SourceFile[]): void {
   const shown = [...chosen, ...Iterator.from(drawn).take(drawnCount)];
-  for (const fault of shown)
-    console.log(`${fault.file}:${placeIn(files, fault)}, ${fault.why}: ${formatChange(fault)}`);
+  for (const fault of shown) console.log(formatFault(fault, placeIn(files, fault)));
 }
 
 async function tryAll(
@@ -112,10 +111,10 @@ function report(trials: readonly Trial[], seed: number, isJson: boolean): number
   return share >= GOOD_SHARE ? 0 : 1;
 }
 
-function placeIn(files: readonly SourceFile[], fault: Fault): number {
+function placeIn(files: readonly SourceFile[], fault: Fault): FaultPlace {
   const file = files.find(({ path }) => path === fault.file);
   if (file === undefined) throw new Error(`Cannot plant a fault in ${fault.file}: there is no such file`);
-  return lineOf(file.text, fault);
+  return findPlace(file.text, fault);
 }
 
 function say(line: string): void {

@@ -11,8 +11,8 @@ export const CHOSEN_LIMITS: readonly Fault[] = [
   },
   {
     file: "src/policy/quota.ts",
-    from: "const atMs = Math.max(nowMs, bucket.atMs);",
-    to: "const atMs = nowMs;",
+    from: "(atMs - bucket.atMs) * (rate",
+    to: "Math.abs(nowMs - bucket.atMs) * (rate",
     why: "a clock that is set back gives calls for nothing",
   },
   {

@@ -16,9 +16,7 @@ const WITHOUT_FAULTS = /^src\/(?:limits|version)\.ts$|\/(?:help|notes)\.ts$/;
  * same faults. A file is drawn as often as its length says, and no place twice.
  */
 export function* drawFaults(files: readonly SourceFile[], seed: number): Generator<Fault, void, undefined> {
-  const places = files
-    .filter(({ path }) => !WITHOUT_FAULTS.test(path))
-    .flatMap(({ path, text }) => findPlaces(path, text).filter((fault) => !isEquivalent(text, fault)));
+  const places = files.filter(({ path }) => !WITHOUT_FAULTS.test(path)).flatMap(placesIn);
   const random = createRandom(seed);
   while (places.length > 0) {
     const [fault] = places.splice(random.below(places.length), 1);
@@ -34,4 +32,14 @@ export function pickFaults(faults: readonly Fault[], count: number, seed: number
   while (picked.size < count && left.length > 0)
     for (const index of left.splice(random.below(left.length), 1)) picked.add(index);
   return faults.filter((_, index) => picked.has(index));
+}
+
+const known = new WeakMap<SourceFile, readonly Fault[]>();
+
+/** Finds the places of a file once: a parser takes a second for all files. */
+function placesIn(file: SourceFile): readonly Fault[] {
+  const { path, text } = file;
+  const places = known.get(file) ?? findPlaces(path, text).filter((fault) => !isEquivalent(text, fault));
+  known.set(file, places);
+  return places;
 }

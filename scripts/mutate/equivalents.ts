@@ -1,6 +1,6 @@
 /** Faults that change nothing that a test could see, each with the reason. They are not drawn. */
 import type { Fault } from "./fault.ts";
-import { lineOf } from "./fault.ts";
+import { findPlace } from "./fault.ts";
 
 /** A fault by its file and texts, and by a part of its line if the file has several such texts. */
 type Equivalent = Pick<Fault, "file" | "from" | "to"> & { line?: string; because: string };
@@ -12,11 +12,6 @@ export const EQUIVALENTS: readonly Equivalent[] = [];
 export function isEquivalent(text: string, fault: Fault): boolean {
   return EQUIVALENTS.some(({ file, from, to, line }) => {
     if (file !== fault.file || from !== fault.from || to !== fault.to) return false;
-    return line === undefined || sourceLineOf(text, fault).includes(line);
+    return line === undefined || findPlace(text, fault).source.includes(line);
   });
-}
-
-/** Returns the line of the source on which the fault begins. */
-export function sourceLineOf(text: string, fault: Fault): string {
-  return text.split("\n")[lineOf(text, fault) - 1] ?? "";
 }

@@ -1,5 +1,7 @@
 /** A fault: one small change of a source file that some test should notice. */
 
+import { shorten } from "../../src/shorten.ts";
+
 /** A change of one file. */
 export type Fault = {
   /** The file's path in the repository. */
@@ -20,16 +22,28 @@ export function plant(text: string, fault: Fault): string {
   return text.slice(0, at) + fault.to + text.slice(at + fault.from.length);
 }
 
-/** Returns the line of the fault, from 1. Throws as `plant` does. */
-export function lineOf(text: string, fault: Fault): number {
-  return text.slice(0, placeOf(text, fault)).split("\n").length;
+/** Where a fault stands: its line, from 1, and the text of that line. */
+export type FaultPlace = { line: number; source: string };
+
+/** Returns the place of the fault in the file's text. Throws as `plant` does. */
+export function findPlace(text: string, fault: Fault): FaultPlace {
+  const line = text.slice(0, placeOf(text, fault)).split("\n").length;
+  return { line, source: text.split("\n")[line - 1]?.trim() ?? "" };
 }
 
-/** Returns the change on one line, at most `length` characters. */
-export function formatChange({ from, to }: Fault, length = 100): string {
-  const [before, after] = [from, to].map((text) => text.trim().replaceAll(/\s+/g, " "));
-  const change = after === "" || after === ";" ? `without "${before}"` : `"${before}" → "${after}"`;
-  return change.length > length ? `${change.slice(0, length - 1)}…` : change;
+/** Returns file, line, kind and change of a fault on one line. A short text is shown with its line. */
+export function formatFault({ file, from, to, why }: Fault, { line, source }: FaultPlace): string {
+  const [before, after] = [from, to].map(toOneLine);
+  const change = after === "" || after === ";" ? `without ${before}` : `${before} → ${after}`;
+  const context = from.length < SHORT ? ` in: ${toOneLine(source)}` : "";
+  return shorten(`${file}:${line}, ${why}: ${change}${context}`, SHOWN);
+}
+
+const SHORT = 20;
+const SHOWN = 200;
+
+function toOneLine(text: string): string {
+  return text.trim().replaceAll(/\s+/g, " ");
 }
 
 function placeOf(text: string, { file, from, at }: Fault): number {

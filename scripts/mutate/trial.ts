@@ -1,6 +1,6 @@
 /** Tries one fault: plants it, and runs the stages of its tests until one of them notices it. */
-import type { Fault } from "./fault.ts";
-import { formatChange } from "./fault.ts";
+import { formatFault } from "./fault.ts";
+import type { Fault, FaultPlace } from "./fault.ts";
 import type { Runner, TestRun } from "./test-run.ts";
 import type { Stage } from "./test-rooms.ts";
 import type { TreeCopy } from "./tree-copy.ts";
@@ -9,7 +9,7 @@ import type { TreeCopy } from "./tree-copy.ts";
 export type Outcome = "noticed" | "survived" | "refused";
 
 /** The result for one fault. `by` is the test that noticed it, with its file. */
-export type Trial = { fault: Fault; line: number; outcome: Outcome; by?: string; durationMs: number };
+export type Trial = { fault: Fault; place: FaultPlace; outcome: Outcome; by?: string; durationMs: number };
 
 /** The parts of a run that all trials share. */
 export type TrialOptions = {
@@ -22,8 +22,8 @@ export type TrialOptions = {
 
 /** Tries faults, and remembers which test files pass without one. */
 export type Trials = {
-  /** Tries a fault, which stands on `line`. Rejects if the fault cannot be planted. */
-  run: (fault: Fault, line: number) => Promise<Trial>;
+  /** Tries a fault, which stands at `place`. Rejects if the fault cannot be planted. */
+  run: (fault: Fault, place: FaultPlace) => Promise<Trial>;
   /** Test files that fail without a fault, so that they cannot notice one. */
   failing: () => string[];
 };
@@ -58,10 +58,10 @@ export function createTrials({ copy, runner, stagesOf, now }: TrialOptions): Tri
     return isRepeated ? `${file}: ${title}` : runStage(fault, others, isNear);
   };
 
-  const runTrial: Trials["run"] = async (fault, line) => {
+  const runTrial: Trials["run"] = async (fault, place) => {
     const startMs = now();
     const end = (outcome: Outcome, by?: string): Trial => {
-      const trial = { fault, line, outcome, durationMs: Math.round(now() - startMs) };
+      const trial = { fault, place, outcome, durationMs: Math.round(now() - startMs) };
       return by === undefined ? trial : { ...trial, by };
     };
     if (!(await copy.withFault(fault, runner.isTyped))) return end("refused");
@@ -80,12 +80,11 @@ export function createTrials({ copy, runner, stagesOf, now }: TrialOptions): Tri
 
 const PASSED: TestRun = { outcome: "passed" };
 
-/** Returns the line of a trial: outcome, time, place, change, and the test. */
-export function formatTrial({ fault, line, outcome, by, durationMs }: Trial): string {
+/** Returns a trial for people: outcome, time and fault, and on a second line the test that noticed it. */
+export function formatTrial({ fault, place, outcome, by, durationMs }: Trial): string {
   const seconds = `${(durationMs / 1000).toFixed(1)} s`.padStart(8);
-  const place = `${fault.file}:${line}`;
   const noticedBy = by === undefined ? "" : `\n${" ".repeat(20)}by ${by}`;
-  return `${outcome.padEnd(10)} ${seconds}  ${place}, ${fault.why}: ${formatChange(fault)}${noticedBy}`;
+  return `${outcome.padEnd(10)} ${seconds}  ${formatFault(fault, place)}${noticedBy}`;
 }
 
 /** Counts trials by outcome. `share` is the noticed part of those that the type checker accepts. */

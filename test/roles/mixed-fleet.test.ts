@@ -353,7 +353,7 @@ test.concurrent.each([
   ["with a daemon", true],
   ["without a daemon", false],
 ])(
-  "a new guest %s calls an old host's daemon",
+  "a new guest %s gets output, exit codes and the list of commands from an old host's daemon",
   async (_, hasDaemon) => {
     await using stage = await createStage({ withoutDaemons: true });
     const guest = stage.guest();

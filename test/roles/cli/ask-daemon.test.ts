@@ -1,7 +1,11 @@
 /** A command line whose daemon does not answer, or not as it should: it ends with an error. */
 import { expect, test } from "bun:test";
+import * as v from "valibot";
 import { DEFAULT_LIMITS } from "../../../src/limits.ts";
+import { askDaemon } from "../../../src/roles/cli/ask-daemon.ts";
+import { dialControl } from "../../../src/roles/cli/control-client.ts";
 import { listenControl } from "../../../src/roles/daemon/control-server.ts";
+import { rejectionOf } from "../../support/error-of.ts";
 import { listenWithoutAccepting } from "../../support/full-socket.ts";
 import { launch } from "../../support/program.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
@@ -42,7 +46,6 @@ test.each([
 test.concurrent.each([
   ["guest execute", ["guest", "execute", "-t", "1", "x"], 125],
   ["guest list-commands", ["guest", "list-commands", "-t", "1"], 1],
-  ["host status", ["host", "status"], 1],
 ])(
   "%s fails when the daemon does not answer",
   async (_name, words, exitCode) => {
@@ -54,3 +57,25 @@ test.concurrent.each([
   },
   TIMEOUT_MS,
 );
+
+test.each([
+  ["takes no connection", listenWithoutAccepting],
+  ["reads and says nothing", listenSilently],
+])("askDaemon rejects with NO_CHANNEL after its 100 ms when the daemon %s", async (_, listen) => {
+  await using directory = await createTemporaryDirectory();
+  const path = directory.at("control.sock");
+  using owned = new DisposableStack();
+  owned.use(listen(path, 2));
+  await using control = await dialControl("host", path);
+  if (control === undefined) throw new Error("No daemon listens");
+  expect(await rejectionOf(askDaemon(control, "status", v.unknown(), 100))).toMatchObject({
+    code: "NO_CHANNEL",
+    message: expect.stringContaining(SILENT.trimEnd()),
+  });
+});
+
+/** Listens at `path`, and ignores every byte. */
+function listenSilently(path: string): Disposable {
+  const listener = Bun.listen({ unix: path, socket: { data: () => undefined } });
+  return { [Symbol.dispose]: () => listener.stop(true) };
+}

@@ -2,8 +2,8 @@
 import { expect, test } from "bun:test";
 import { CHOSEN } from "../../../scripts/mutate/chosen.ts";
 import { drawFaults, pickFaults } from "../../../scripts/mutate/draw.ts";
-import { EQUIVALENTS, sourceLineOf } from "../../../scripts/mutate/equivalents.ts";
-import { plant } from "../../../scripts/mutate/fault.ts";
+import { EQUIVALENTS } from "../../../scripts/mutate/equivalents.ts";
+import { findPlace, plant } from "../../../scripts/mutate/fault.ts";
 import { DRAWN_KINDS, findPlaces } from "../../../scripts/mutate/places.ts";
 import { readSourceTree } from "../../support/source-tree.ts";
 
@@ -70,7 +70,7 @@ test("each fault that changes nothing is a place of the source, and is not drawn
       (fault) =>
         fault.from === from &&
         fault.to === to &&
-        (line === undefined || sourceLineOf(text, fault).includes(line)),
+        (line === undefined || findPlace(text, fault).source.includes(line)),
     );
     expect({ file, from, to, places: places.length }).toEqual({ file, from, to, places: 1 });
     for (const { at } of places) expect(drawn).not.toContain(`${file} ${from} ${to} ${at}`);

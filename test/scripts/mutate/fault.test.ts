@@ -1,12 +1,12 @@
 /** Planting a fault, and its words in a list. */
 import { expect, test } from "bun:test";
-import { formatChange, lineOf, plant } from "../../../scripts/mutate/fault.ts";
+import { findPlace, formatFault, plant } from "../../../scripts/mutate/fault.ts";
 
 const FAULT = { file: "src/x.ts", from: "b", to: "$&", why: "it hurts" };
 
 test("a chosen fault replaces its text, which is taken as it is", () => {
   expect(plant("a\nb\nc", FAULT)).toBe("a\n$&\nc");
-  expect(lineOf("a\nb\nc", FAULT)).toBe(2);
+  expect(findPlace("a\n  b\nc", FAULT)).toEqual({ line: 2, source: "b" });
 });
 
 test("a drawn fault replaces the text at its offset", () => {
@@ -22,11 +22,19 @@ test.each([
   expect(() => plant(text, fault)).toThrow(`Cannot plant a fault in src/x.ts: ${says}`);
 });
 
+const LONG = "first();\n  second();\n  third();";
+
 test.each([
-  ["a\n  b", "c", '"a b" → "c"'],
-  ["await a;", "", 'without "await a;"'],
-  ["a();", ";", 'without "a();"'],
-  ["x".repeat(30), "y", `"${"x".repeat(18)}…`],
-])("the change of %j to %j is shown as %s", (from, to, shown) => {
-  expect(formatChange({ ...FAULT, from, to }, 20)).toBe(shown);
+  ["===", "!==", "src/x.ts:2, it hurts: === → !== in: if (a === b) c();"],
+  ["await ", "", "src/x.ts:2, it hurts: without await in: if (a === b) c();"],
+  [LONG, ";", "src/x.ts:2, it hurts: without first(); second(); third();"],
+  [LONG, "first();", "src/x.ts:2, it hurts: first(); second(); third(); → first();"],
+])("the fault of %j to %j is shown on one line", (from, to, shown) => {
+  const place = { line: 2, source: "if (a === b) c();" };
+  expect(formatFault({ ...FAULT, from, to }, place)).toBe(shown);
+});
+
+test("a fault of a thousand letters is shown with less than 210", () => {
+  const fault = { ...FAULT, from: "x".repeat(1000) };
+  expect(formatFault(fault, { line: 1, source: "" }).length).toBeLessThan(210);
 });

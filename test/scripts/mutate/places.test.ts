@@ -1,6 +1,6 @@
 /** The places of a file where faults are drawn, and those that are left out. */
 import { expect, test } from "bun:test";
-import { lineOf, plant } from "../../../scripts/mutate/fault.ts";
+import { findPlace, plant } from "../../../scripts/mutate/fault.ts";
 import { findPlaces } from "../../../scripts/mutate/places.ts";
 
 /** The faults of a text, each as its kind and the text with the fault. */
@@ -46,7 +46,7 @@ test.each([
 test("the faults stand in the order of the text, each with its line", () => {
   const text = "if (a) {\n  await b;\n}\nif (c) d();\n";
   const faults = findPlaces("src/x.ts", text);
-  expect(faults.map((fault) => [fault.why, lineOf(text, fault)])).toEqual([
+  expect(faults.map((fault) => [fault.why, findPlace(text, fault).line])).toEqual([
     ["negated condition", 1],
     ["dropped statement", 2],
     ["dropped await", 2],

@@ -4,6 +4,7 @@ import type { TestRun } from "../../../scripts/mutate/test-run.ts";
 import { countTrials, createTrials, formatTrial } from "../../../scripts/mutate/trial.ts";
 
 const FAULT = { file: "src/x.ts", from: "a", to: "b", why: "off by one" };
+const PLACE = { line: 3, source: "x[a]" };
 const STAGES = [["near"], ["beside"], ["far", "farther"]];
 const FAILS = (file: string): TestRun => ({ outcome: "failed", file, title: "a test" });
 const PASSES: TestRun = { outcome: "passed" };
@@ -39,21 +40,26 @@ function createBench(test: (files: readonly string[], isPlanted: boolean) => Tes
 
 test("a fault that no stage notices has survived", async () => {
   const { run, runs } = createBench(() => PASSES);
-  expect(await run(FAULT, 3)).toEqual({ fault: FAULT, line: 3, outcome: "survived", durationMs: 1000 });
+  expect(await run(FAULT, PLACE)).toEqual({
+    fault: FAULT,
+    place: PLACE,
+    outcome: "survived",
+    durationMs: 1000,
+  });
   expect(runs).toEqual(["near!", "beside!", "far farther!"]);
 });
 
 test("a fault that the first stage notices runs no other, and its test passes without it", async () => {
   const { run, runs } = createBench((_, isPlanted) => (isPlanted ? FAILS("near") : PASSES));
-  expect(await run(FAULT, 3)).toMatchObject({ outcome: "noticed", by: "near: a test" });
+  expect(await run(FAULT, PLACE)).toMatchObject({ outcome: "noticed", by: "near: a test" });
   expect(runs).toEqual(["near!", "near"]);
-  await run(FAULT, 3);
+  await run(FAULT, PLACE);
   expect(runs.slice(2)).toEqual(["near!"]);
 });
 
 test("a test that fails without the fault too notices nothing, and is reported", async () => {
   const { run, runs, failing } = createBench((files) => (files.includes("far") ? FAILS("far") : PASSES));
-  expect((await run(FAULT, 3)).outcome).toBe("survived");
+  expect((await run(FAULT, PLACE)).outcome).toBe("survived");
   expect(runs).toEqual(["near!", "beside!", "far farther!", "far", "farther!"]);
   expect(failing()).toEqual(["far"]);
 });
@@ -64,12 +70,12 @@ test("a failure far from the fault has to repeat", async () => {
     const isFlaky = isPlanted && files.includes("far") && failures++ === 0;
     return isFlaky ? FAILS("far") : PASSES;
   });
-  expect((await once.run(FAULT, 3)).outcome).toBe("survived");
+  expect((await once.run(FAULT, PLACE)).outcome).toBe("survived");
   expect(once.runs.slice(2)).toEqual(["far farther!", "far", "far!", "farther!"]);
   const always = createBench((files, isPlanted) =>
     isPlanted && files.includes("far") ? FAILS("far") : PASSES,
   );
-  expect(await always.run(FAULT, 3)).toMatchObject({ outcome: "noticed", by: "far: a test" });
+  expect(await always.run(FAULT, PLACE)).toMatchObject({ outcome: "noticed", by: "far: a test" });
 });
 
 test.each<[TestRun, string]>([
@@ -77,27 +83,33 @@ test.each<[TestRun, string]>([
   [{ outcome: "failed", file: undefined, title: "error: broken" }, "error: broken"],
 ])("a run that ends with %j notices the fault", async (ended, by) => {
   const { run } = createBench((_, isPlanted) => (isPlanted ? ended : PASSES));
-  expect(await run(FAULT, 3)).toMatchObject({ outcome: "noticed", by });
+  expect(await run(FAULT, PLACE)).toMatchObject({ outcome: "noticed", by });
 });
 
 test("a fault that the type checker refuses runs no test", async () => {
   const { run, runs } = createBench(() => PASSES, false);
-  expect((await run(FAULT, 3)).outcome).toBe("refused");
+  expect((await run(FAULT, PLACE)).outcome).toBe("refused");
   expect(runs).toEqual([]);
 });
 
 test("the line of a trial has outcome, seconds, place, kind and change, and the test that noticed it", () => {
-  const trial = { fault: FAULT, line: 3, outcome: "noticed", by: "near: a test", durationMs: 1234 } as const;
+  const trial = {
+    fault: FAULT,
+    place: PLACE,
+    outcome: "noticed",
+    by: "near: a test",
+    durationMs: 1234,
+  } as const;
   expect(
     formatTrial(trial)
       .split("\n")
       .map((line) => line.trim()),
-  ).toEqual(['noticed       1.2 s  src/x.ts:3, off by one: "a" → "b"', "by near: a test"]);
+  ).toEqual(["noticed       1.2 s  src/x.ts:3, off by one: a → b in: x[a]", "by near: a test"]);
 });
 
 test("the share counts noticed faults among those that the type checker accepts", () => {
   const trials = (["noticed", "noticed", "noticed", "survived", "refused"] as const).map((outcome) => {
-    return { fault: FAULT, line: 1, outcome, durationMs: 0 };
+    return { fault: FAULT, place: PLACE, outcome, durationMs: 0 };
   });
   expect(countTrials(trials)).toEqual({ noticed: 3, survived: 1, refused: 1, share: 0.75 });
   expect(countTrials([]).share).toBe(1);

@@ -1,0 +1,94 @@
+/**
+ * Owns the list of mistakes: what a newcomer does wrong, how, and the whole message that answers it. Each
+ * message says what failed, with its value and condition, and then what to type.
+ */
+import { chmod } from "node:fs/promises";
+import { describe, expect, test } from "bun:test";
+import { runSource } from "./source-run.ts";
+import { createTemporaryDirectory } from "./temporary-directory.ts";
+
+/**
+ * A mistake on a machine without daemons and guests.
+ * - `words`: what was typed after `negotiator`.
+ * - `files`: content by name, in the directory DIR. `negotiator.toml` is the config, `policy.toml` the policy,
+ *   and the commands are in `commands`.
+ * - `modes`: modes of these files; 0644 by default, 0755 for commands.
+ * - `message`: the lines on stderr. DIR stands for the directory.
+ */
+export type Mistake = {
+  mistake: string;
+  words: readonly string[];
+  files?: Readonly<Record<string, string>>;
+  modes?: Readonly<Record<string, number>>;
+  environment?: Readonly<Record<string, string>>;
+  exitCode: number;
+  message: readonly string[];
+};
+
+/** Describes one test for each mistake. `misled` names those whose message is not right yet. */
+export function describeMistakes(
+  title: string,
+  mistakes: readonly Mistake[],
+  misled: readonly string[] = [],
+): void {
+  describe(title, () => {
+    for (const row of mistakes) {
+      const declare = misled.includes(row.mistake) ? test.failing : test;
+      declare(row.mistake, async () => {
+        const { exitCode, message } = await makeMistake(row);
+        expect({ exitCode, message }).toEqual({ exitCode: row.exitCode, message: [...row.message] });
+        expect(faultsOf(message)).toEqual([]);
+      });
+    }
+  });
+}
+
+/** Returns what is wrong with a message as such: each has a remedy, and no words of a library or the system. */
+export function faultsOf(message: readonly string[]): string[] {
+  const text = message.join("\n");
+  const [first = "", ...rest] = message;
+  return [
+    first.startsWith("negotiator: ") ? [] : ["it does not name the program"],
+    rest.some((line) => REMEDY.test(line)) ? [] : ["no line of its own says what to do"],
+    JOINED.test(text) ? ["it joins two sentences"] : [],
+    FOREIGN.test(text) ? ["it has words of a library or the system"] : [],
+    /[.!]$/.test(first) ? ["its first line ends with a full stop"] : [],
+  ].flat();
+}
+
+/** An imperative at the start of a line. */
+const REMEDY =
+  /^(?:Add|Ask|Attach|Begin|Call|Check|Choose|Correct|Create|Did you mean|Find|Give|Install|Join|List|Look|Make|Make it|Put|Read|Remove|Rename|Resume|Run|Send|Set|Shorten|Start|Stop|Use|Wait|Write) ?/;
+const JOINED = /; [A-Z][a-z]+ /;
+const FOREIGN = /\b(?:Expected|received|undefined|null|E[A-Z]{4,}|TypeError|valibot|JSON-RPC)\b/;
+
+async function makeMistake({ words, files = {}, modes = {}, environment = {} }: Mistake): Promise<{
+  exitCode: number;
+  message: string[];
+}> {
+  await using directory = await createTemporaryDirectory();
+  const { path } = directory;
+  for (const [name, text] of Object.entries({ "negotiator.toml": "", ...files })) {
+    const file = await directory.write(name, text.replaceAll("DIR", path));
+    await chmod(file, modes[name] ?? (/^commands\/[^.]*$/.test(name) ? 0o755 : 0o644));
+  }
+  const { exitCode, stderr } = await runSource(
+    words.map((word) => word.replaceAll("DIR", path)),
+    { environment: { ...environmentIn(path), ...environment } },
+  );
+  return { exitCode, message: stderr.replaceAll(path, "DIR").trimEnd().split("\n") };
+}
+
+/** Keeps everything of this machine out. */
+function environmentIn(path: string): Record<string, string> {
+  return {
+    NEGOTIATOR_CONFIG: `${path}/negotiator.toml`,
+    NEGOTIATOR_COMMANDS_DIRECTORY: `${path}/commands`,
+    NEGOTIATOR_POLICY_FILE: `${path}/policy.toml`,
+    NEGOTIATOR_AUDIT_FILE: `${path}/audit.jsonl`,
+    NEGOTIATOR_HOST_CONTROL: `${path}/host.sock`,
+    NEGOTIATOR_GUEST_CONTROL: `${path}/guest.sock`,
+    NEGOTIATOR_HOST_LIBVIRT: "no",
+    NEGOTIATOR_HOST_QEMU: "no",
+  };
+}

@@ -55,7 +55,12 @@ async function dispatch(calledAs: string, words: string[]): Promise<Outcome> {
   if (role !== undefined) return runRole(role, rest);
   if (first === "--help" || first === "-h") return print(HELP);
   const { usageError } = await import("./roles/cli/usage.ts");
-  throw usageError("role or option", first, [...ROLES, "--help", "--version"], "negotiator --help");
+  const wrong = usageError("role or option", first, [...ROLES, "--help", "--version"], "negotiator --help");
+  if (first === undefined || /^(?:-|$)/.test(first) || wrong.message.includes("Did you mean")) throw wrong;
+  const line = words.map(printable).join(" ");
+  throw new NegotiatorError("BAD_USAGE", `unknown role or option "${printable(first)}"`, {
+    remedy: `Put the role first: negotiator host ${line}\nIn a guest: negotiator guest ${line}`,
+  });
 }
 
 /** Loads only the code of the chosen role. */

@@ -5,7 +5,7 @@ import type { Settings, SettingsLayer } from "./settings.ts";
 import { printable } from "../printable.ts";
 import { dropRemovedKeys, REMOVED_KEYS, warnOfRemoved } from "./removed-settings.ts";
 import { warnOfStrays } from "./stray-variables.ts";
-import { checkStrict } from "../strict/strict.ts";
+import { checkStrict, namePlaces } from "../strict/strict.ts";
 import { parseToml } from "../strict/toml.ts";
 import { readTrustedFile } from "../trust/trusted-file.ts";
 
@@ -20,8 +20,10 @@ const OUR_VARIABLE = /^negotiator_/i;
  * The settings in force.
  * - `origins`: for each dotted key `default`, the path of the file, the name of the variable, or `option`.
  * - `warnings`: sentences about keys and variables that have no effect.
+ * - `checkedBy`: the command line that checks the config and the policy, for messages.
  */
 export type Config = {
+  checkedBy?: string | undefined;
   settings: Settings;
   origins: ReadonlyMap<string, string>;
   warnings: readonly string[];
@@ -31,8 +33,13 @@ export type Config = {
  * The layers above the defaults.
  * - `file`: the value of `--config`.
  * - `flags`: the settings of the options. `-v` is relative, so it gets the settings without options.
+ * - `optionOf`: the option that sets a dotted key, for messages. `help`: the command that shows the help.
+ * - `checkedBy`: as in `Config`.
  */
 export type ConfigSources = {
+  optionOf?: (key: string) => string;
+  help?: string;
+  checkedBy?: string | undefined;
   file?: string | undefined;
   flags?: (below: Settings) => SettingsLayer;
   environment?: Environment;
@@ -46,7 +53,8 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   const origins = new Map<string, string>();
   const table: Record<string, unknown> = {};
   applyLayer(table, origins, { origin: () => DEFAULT_ORIGIN, settings: DEFAULTS });
-  const file = readFileLayer(path ?? CONFIG_FILE, path !== undefined);
+  const { checkedBy, optionOf = (key) => key } = sources;
+  const file = readFileLayer(path ?? CONFIG_FILE, path !== undefined, checkRemedy(checkedBy));
   applyLayer(table, origins, file);
   const variables = Object.keys(environment).filter((name) => OUR_VARIABLE.test(name));
   // Most environments set nothing of ours, and naming the variable of every key takes time.
@@ -55,10 +63,19 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   // DEFAULTS was applied first and has every key, so the table is complete.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   const settings = table as Settings;
-  const flags = checkStrict(SettingsSchema, sources.flags?.(settings) ?? {}, "the options", "BAD_USAGE");
+  const flags = checkStrict(SettingsSchema, sources.flags?.(settings) ?? {}, "the options", {
+    code: "BAD_USAGE",
+    nameOf: (keys) => optionOf(keys.join(".")),
+    remedy: sources.help === undefined ? undefined : `Read the help: ${sources.help}`,
+  });
   applyLayer(table, origins, { origin: () => "option", settings: flags });
   const warnings = [...(file.warnings ?? []), ...warnOfVariables(variables)];
-  return { settings, origins, warnings };
+  return { settings, origins, warnings, checkedBy };
+}
+
+/** Returns the remedy for a wrong file; `checkedBy` is the command line that checks it. */
+function checkRemedy(checkedBy: string | undefined): string | undefined {
+  return checkedBy === undefined ? undefined : `Correct the file, then check it: ${checkedBy}`;
 }
 
 /** Returns the socket of the service manager (sd_notify(3)); undefined without one. */
@@ -79,10 +96,16 @@ export function toolEnvironment(): Record<string, string> {
 
 /**
  * Returns the path of the policy. `setBy` is the file, variable or option that set it; undefined by default.
+ * `remedy` is that of a policy with a wrong key or value.
  */
-export function findPolicyFile({ settings, origins }: Config): { path: string; setBy: string | undefined } {
+export function findPolicyFile({ settings, origins, checkedBy }: Config): {
+  path: string;
+  setBy: string | undefined;
+  remedy?: string | undefined;
+} {
   const origin = origins.get("policyFile") ?? "the settings";
-  return { path: settings.policyFile, setBy: origin === DEFAULT_ORIGIN ? undefined : origin };
+  const setBy = origin === DEFAULT_ORIGIN ? undefined : origin;
+  return { path: settings.policyFile, setBy, remedy: checkRemedy(checkedBy) };
 }
 
 /** Returns the value of a dotted key such as `log.level`. */
@@ -100,18 +123,20 @@ export function variableOf(key: string): string {
 
 type Layer = { settings: SettingsLayer; origin: (key: string) => string; warnings?: readonly string[] };
 
-function readFileLayer(path: string, isRequired: boolean): Layer {
+function readFileLayer(path: string, isRequired: boolean, remedy: string | undefined): Layer {
   const origin = (): string => path;
   const text = readTrustedFile(path);
   if (text !== undefined) {
-    const parsed = parseToml(text, path);
+    const parsed = parseToml(text, path, remedy);
     const warnings = dropRemovedKeys(parsed, path);
-    return { origin, settings: checkStrict(SettingsSchema, parsed, path), warnings };
+    const options = { nameOf: namePlaces(text), remedy };
+    return { origin, settings: checkStrict(SettingsSchema, parsed, path, options), warnings };
   }
   if (!isRequired) return { origin, settings: {} };
   throw new NegotiatorError(
     "BAD_CONFIG",
     `Cannot read the config file "${printable(path)}": there is no such file`,
+    { remedy: `Create the file, or correct --config or the variable ${CONFIG_VARIABLE}` },
   );
 }
 
@@ -123,8 +148,25 @@ function readEnvironmentLayer(environment: Environment): Layer {
   }
   return {
     origin: variableOf,
-    settings: checkStrict(SettingsSchema, settings, "the environment (NEGOTIATOR_…)"),
+    settings: checkStrict(SettingsSchema, settings, "the environment", {
+      nameOf: nameVariable,
+      remedy: (wrong) => {
+        const names = new Set(wrong.map((keys) => variableOf(keys.filter(isName).join("."))));
+        return `Correct the variables, or remove them: unset ${[...names].join(" ")}`;
+      },
+    }),
   };
+}
+
+function isName(key: unknown): boolean {
+  return typeof key === "string";
+}
+
+/** A variable is a whole setting; a list in it has items, from 1. */
+function nameVariable(keys: readonly unknown[]): string {
+  const variable = variableOf(keys.filter(isName).join("."));
+  const index = keys.find((key) => typeof key === "number");
+  return index === undefined ? variable : `item ${index + 1} of ${variable}`;
 }
 
 /**

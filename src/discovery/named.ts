@@ -1,6 +1,7 @@
 /** Reads the sockets that an option or the config names. Does not check that they exist. */
 import { isAbsolute, resolve } from "node:path";
 import { NegotiatorError } from "../errors.ts";
+import { printable } from "../printable.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 /** `ports` are the names that an entry may have; an entry without a name gets `defaultPort`. */
@@ -13,7 +14,7 @@ export type NamedPorts = { ports: ReadonlySet<string>; defaultPort: string };
  */
 export function readSocketFlags(texts: readonly string[], known: NamedPorts): Endpoint[] {
   const endpoints = texts.map((text) => parseSocketFlag(text, known));
-  refuseRepeated(endpoints, "BAD_USAGE");
+  refuseRepeated(endpoints);
   return endpoints;
 }
 
@@ -22,20 +23,29 @@ export type NamedGuest = { name: string; socket: string; port?: string | undefin
 
 /**
  * Returns the endpoints of the config's guests. Throws `BAD_CONFIG` for an unknown port, a relative path or a
- * repeated entry.
+ * repeated entry, with one line for each problem of all guests.
  */
 export function readNamedGuests(guests: readonly NamedGuest[], known: NamedPorts): Endpoint[] {
   const endpoints = guests.map(({ name, socket, port = known.defaultPort }): Endpoint => {
-    const wrong = (condition: string, remedy: string): NegotiatorError =>
-      new NegotiatorError("BAD_CONFIG", `Cannot use the config's guest "${name}": ${condition}`, { remedy });
-
-    if (name === "") throw wrong("its name is empty", "Give it a name");
-    if (!isAbsolute(socket)) throw wrong(`"${socket}" is not an absolute path`, "Start the path with /");
-    if (!known.ports.has(port)) throw wrong(`"${port}" is not a port's name`, listPorts(known));
-    return { guest: name, port, path: resolve(socket), source: "config" };
+    return { guest: name, port, path: socket, source: "config" };
   });
-  refuseRepeated(endpoints, "BAD_CONFIG");
-  return endpoints;
+  const problems = endpoints.flatMap((endpoint, index) => {
+    const twin = findTwin(endpoints, index);
+    const place = `guest ${index + 1} "${printable(endpoint.guest)}"`;
+    return [
+      endpoint.guest === "" ? ["its name is empty"] : [],
+      isAbsolute(endpoint.path) ? [] : [`socket must be an absolute path; this is "${endpoint.path}"`],
+      known.ports.has(endpoint.port) ? [] : [`"${endpoint.port}" is not a port's name; ${listPorts(known)}`],
+      twin === undefined ? [] : [formatTwins(twin, endpoint)],
+    ]
+      .flat()
+      .map((problem) => `${place}: ${problem}`);
+  });
+  if (problems.length === 0) return endpoints.map((each) => ({ ...each, path: resolve(each.path) }));
+  const message = `Cannot use the config's list of guests:\n  ${problems.map(printable).join("\n  ")}`;
+  throw new NegotiatorError("BAD_CONFIG", message, {
+    remedy: "Correct the tables [[guests]], then check them: negotiator host check-config",
+  });
 }
 
 function parseSocketFlag(text: string, known: NamedPorts): Endpoint {
@@ -47,20 +57,29 @@ function parseSocketFlag(text: string, known: NamedPorts): Endpoint {
   if (guest === "" || path === "") {
     throw wrong("a guest's name or a path is missing", "Write GUEST=PATH or GUEST:PORTNAME=PATH");
   }
-  if (!known.ports.has(port)) throw wrong(`"${port}" is not a port's name`, listPorts(known));
+  if (!known.ports.has(port)) throw wrong(`"${port}" is not a port's name`, `U${listPorts(known).slice(1)}`);
   return { guest, port, path: resolve(path), source: "flag" };
 }
 
 function listPorts({ ports }: NamedPorts): string {
-  return `Use one of: ${[...ports].join(", ")}`;
+  return `use one of: ${[...ports].join(", ")}`;
 }
 
-function refuseRepeated(endpoints: readonly Endpoint[], code: "BAD_USAGE" | "BAD_CONFIG"): void {
-  for (const [index, { guest, port, path }] of endpoints.entries()) {
-    const twin = endpoints.slice(0, index).find((other) => other.guest === guest && other.port === port);
+function refuseRepeated(endpoints: readonly Endpoint[]): void {
+  for (const [index, endpoint] of endpoints.entries()) {
+    const twin = findTwin(endpoints, index);
     if (twin === undefined) continue;
-    const paths = `"${twin.path}" and "${path}"`;
-    const message = `Cannot use two sockets for port "${port}" of guest "${guest}": ${paths}`;
-    throw new NegotiatorError(code, message, { remedy: "Remove one of them" });
+    throw new NegotiatorError("BAD_USAGE", `Cannot use --socket: ${formatTwins(twin, endpoint)}`, {
+      remedy: "Remove one of them",
+    });
   }
+}
+
+function findTwin(endpoints: readonly Endpoint[], index: number): Endpoint | undefined {
+  const own = endpoints[index];
+  return endpoints.slice(0, index).find(({ guest, port }) => guest === own?.guest && port === own.port);
+}
+
+function formatTwins(twin: Endpoint, { guest, port, path }: Endpoint): string {
+  return `two sockets for port "${port}" of guest "${guest}": "${twin.path}" and "${path}"`;
 }

@@ -13,7 +13,12 @@ const DescriptionSchema = v.strictObject({
   /** The deadline of the command; a caller may set a shorter one. */
   timeoutSeconds: v.optional(v.pipe(v.number(), v.finite(), v.minValue(0.001), v.maxValue(31_536_000))),
   /** The name of the user to run it as. */
-  user: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/, "not a user's name"))),
+  user: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/, `not a user's name; write one such as "backup"`),
+    ),
+  ),
   /** Whether it reads standard input. */
   stdin: v.optional(v.boolean()),
 });
@@ -31,9 +36,11 @@ export function readDescription(path: string, uid: number, eyes: Eyes): CommandD
   const bytes = inspectSettings(settings, uid, eyes);
   if (bytes === undefined) return {};
   if (bytes <= MAX_SETTINGS_BYTES)
-    return parseStrictToml(DescriptionSchema, eyes.contentOf(settings), settings);
+    return parseStrictToml(DescriptionSchema, eyes.contentOf(settings), settings, REMEDY);
   const problem = `it has more than ${MAX_SETTINGS_BYTES} bytes`;
-  throw new NegotiatorError("BAD_CONFIG", `Cannot use ${settings}: ${problem}`);
+  throw new NegotiatorError("BAD_CONFIG", `Cannot use ${settings}: ${problem}`, {
+    remedy: `Shorten it: ls -l ${printable(settings)}`,
+  });
 }
 
 /**
@@ -47,5 +54,7 @@ export async function readComment(path: string): Promise<string | undefined> {
   return text === undefined ? undefined : printable(text.slice(0, 200));
 }
 
+/** The file is read at every call. */
+const REMEDY = "Correct the file, and call the command again";
 const MAX_SETTINGS_BYTES = 65_536;
 const COMMENT_BYTES = 4096;

@@ -6,8 +6,11 @@ import { readTrustedFile } from "../trust/trusted-file.ts";
 import { DEFAULT_POLICY, denyAll, parsePolicy } from "./policy.ts";
 import type { Policy } from "./policy.ts";
 
-/** `setBy` names who set the path: a file, a variable or an option. It is undefined for the default path. */
-export type PolicyFile = { path: string; setBy: string | undefined };
+/**
+ * `setBy` names who set the path: a file, a variable or an option. It is undefined for the default path.
+ * `remedy` is the last line of an error about the content.
+ */
+export type PolicyFile = { path: string; setBy: string | undefined; remedy?: string | undefined };
 
 const log = logFor("policy");
 
@@ -15,9 +18,9 @@ const log = logFor("policy");
  * Returns the policy in the file, or `DEFAULT_POLICY` if the default path has no file. Throws `BAD_CONFIG` if
  * the file is unusable, or missing at a path that was set: a misspelled path must not allow everything.
  */
-export function readPolicy({ path, setBy }: PolicyFile): Policy {
+export function readPolicy({ path, setBy, remedy }: PolicyFile): Policy {
   const text = readTrustedFile(path);
-  if (text !== undefined) return parsePolicy(text, path);
+  if (text !== undefined) return parsePolicy(text, path, remedy);
   if (setBy === undefined) return DEFAULT_POLICY;
   throw missingFile(
     path,

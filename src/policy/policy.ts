@@ -48,10 +48,11 @@ const PolicySchema = v.strictObject({ rules: v.optional(v.array(RuleSchema), [])
  * - An allowing rule may have `user` (who runs the command), `timeoutSeconds`, `concurrency` (calls at once),
  *   and `rate`, such as `"10/minute"` (also second, hour). A denying rule may have `reason`.
  *
- * Throws `BAD_CONFIG` with one line for each problem; `source` names the file in it.
+ * Throws `BAD_CONFIG` with one line for each problem; `source` names the file in it, and `remedy` is its last
+ * line.
  */
-export function parsePolicy(text: string, source = "the policy"): Policy {
-  return { kind: "rules", rules: parseStrictToml(PolicySchema, text, source).rules };
+export function parsePolicy(text: string, source = "the policy", remedy?: string): Policy {
+  return { kind: "rules", rules: parseStrictToml(PolicySchema, text, source, remedy).rules };
 }
 
 /** Returns the decision of the first matching rule, with the limits that the rule sets. */

@@ -104,6 +104,8 @@ const Arguments = v.optional(
   ),
 );
 
+const NOT_A_USER = `not a user's name; write one such as "backup"`;
+
 const UNIT_MS = { second: 1000, minute: 60_000, hour: 3_600_000 } as const;
 const RateText = v.pipe(
   v.string(),
@@ -135,7 +137,7 @@ export const RuleSchema = v.pipe(
     methods: NameGlobs,
     commands: NameGlobs,
     arguments: Arguments,
-    user: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z_][\w.-]*\$?$/, "not a user's name"))),
+    user: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z_][\w.-]*\$?$/, NOT_A_USER))),
     timeoutSeconds: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(MAX_TIMEOUT_SECONDS))),
     concurrency: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
     rate: v.optional(RateText),

@@ -1,30 +1,33 @@
 /** Describes problems that valibot found: the place, the value that is needed, the value that is there. */
 import type * as v from "valibot";
 import { shorten } from "../shorten.ts";
+import { correct } from "./correction.ts";
+import type { Need } from "./correction.ts";
+import { isRecord, isTable } from "./records.ts";
+import { adviseKey } from "./unknown-key.ts";
+
+/** Returns what the user knows a value by, such as `rule 1: action` or the name of an option. */
+export type NameOf = (keys: readonly unknown[]) => string;
 
 /**
  * Returns one line about a problem. `schema` and `value` are those that were checked, with `message: ""` in
  * valibot's options: a message that is not empty then belongs to the schema, and replaces the description.
+ * `nameOf` is `describePlace` by default.
  */
 export function describeProblem(
   schema: v.GenericSchema,
   value: unknown,
   issue: v.BaseIssue<unknown>,
+  nameOf: NameOf = describePlace,
 ): string {
   const keys = keysOf(issue);
-  return `${describePlace(keys)}: ${issue.message || describeFault(schema, value, issue, keys)}`;
+  const fault = issue.message === "" ? describeFault(schema, value, issue, keys) : `: ${issue.message}`;
+  return `${nameOf(keys)}${fault}`;
 }
 
 /** Returns the keys and list indexes that lead to the problem. */
 export function keysOf({ path }: v.BaseIssue<unknown>): unknown[] {
   return (path ?? []).map(({ key }) => key);
-}
-
-/** Returns whether a TOML value is a table, and not a list, a date or a time. */
-export function isTable(value: unknown): boolean {
-  if (!isRecord(value) || Array.isArray(value)) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === null || prototype === Object.prototype;
 }
 
 function describeFault(
@@ -35,17 +38,26 @@ function describeFault(
 ): string {
   const parent = keys.slice(0, -1);
   if (issue.type === "strict_object" && issue.expected === "never") {
-    return `unknown key; allowed here: ${keysAt(schema, parent).join(", ")}`;
+    return `: unknown key; ${adviseKey(String(keys.at(-1)), keysAt(schema, parent), schema)}`;
   }
-  if (LENGTHS.has(issue.type)) return describeLength(issue);
-  const need = describeNeed(schemaAt(schema, keys), keys);
+  if (LENGTHS.has(issue.type)) return `: ${describeLength(issue)}`;
+  const need = needOf(schemaAt(schema, keys), keys);
   const found = valueAt(value, keys);
-  if (issue.kind === "validation" && !NEEDED.has(issue.type)) return `${describeValue(found)} is not allowed`;
-  return found === undefined ? `this key is missing; ${need}` : `${need}; this is ${describeValue(found)}`;
+  if (issue.kind === "validation" && !NEEDED.has(issue.type))
+    return `: ${describeValue(found)} is not allowed`;
+  if (found === undefined) return ` is missing; it must be ${formatNeed(need)}`;
+  const corrected = correct(need, found);
+  if (corrected === undefined) return ` must be ${formatNeed(need)}; this is ${describeValue(found)}`;
+  const right = ` must be ${need.what}: ${corrected}`;
+  // The brackets show already what was missing.
+  return need.kind === "texts" || need.kind === "paths" ? right : `${right}; this is ${describeValue(found)}`;
 }
 
-/** People count from 1: `rule 2: action` is the key `action` of the second table `[[rules]]`. */
-function describePlace(keys: readonly unknown[]): string {
+/**
+ * Returns the place of a value. People count from 1: `rule 2: action` is the key `action` of the second table
+ * `[[rules]]`.
+ */
+export function describePlace(keys: readonly unknown[]): string {
   const places: string[] = [];
   let names: string[] = [];
   for (const key of keys) {
@@ -83,13 +95,10 @@ function describeLength({ type, input, requirement }: v.BaseIssue<unknown>): str
   return `${bound} ${String(requirement)} ${what}${isOne ? " is" : "s are"} ${verb}; this has ${length}`;
 }
 
-/** A sentence about what the schema needs, such as `a list is needed, such as ["/path"]`. */
-function describeNeed(schema: unknown, keys: readonly unknown[]): string {
-  const { what, example } = needOf(schema, keys);
-  return `${what} is needed${example === undefined ? "" : `, such as ${example}`}`;
+/** Words such as `a list, such as ["/path"]`. */
+function formatNeed({ what, example }: Need): string {
+  return `${what}${example === undefined ? "" : `, such as ${example}`}`;
 }
-
-type Need = { what: string; example?: string };
 
 function needOf(schema: unknown, keys: readonly unknown[]): Need {
   const node = unwrap(schema);
@@ -97,13 +106,13 @@ function needOf(schema: unknown, keys: readonly unknown[]): Need {
     case "string":
       return textNeed(checksOf(node));
     case "number":
-      return { what: describeNumber(checksOf(node)) };
+      return numberNeed(checksOf(node));
     case "boolean":
-      return { what: "true or false" };
+      return { what: "true or false", kind: "switch" };
     case "literal":
       return { what: JSON.stringify(node["literal"]) };
     case "picklist":
-      return { what: describeChoice(listOf(node["options"]).map((option) => JSON.stringify(option))) };
+      return choiceNeed(listOf(node["options"]).map(String));
     case "union":
       return unionNeed(listOf(node["options"]).map((option) => needOf(option, keys)));
     case "array":
@@ -130,15 +139,20 @@ function unionNeed(needs: readonly Need[]): Need {
 function textNeed(checks: readonly Check[]): Need {
   const types = new Set(checks.map(({ type }) => type));
   if (requirementsOf(checks, "starts_with").includes("/"))
-    return { what: "an absolute path", example: '"/path"' };
+    return { what: "an absolute path", example: '"/path"', kind: "path" };
   if (types.has("uuid")) return { what: "a uuid", example: '"123e4567-e89b-12d3-a456-426614174000"' };
-  return { what: "text" };
+  return { what: "text", kind: "text" };
 }
 
 function listNeed(item: Node, keys: readonly unknown[]): Need {
   if (item["type"] === "strict_object") return { what: "a list of tables", example: `[[${keys.join(".")}]]` };
   const example = exampleOf(item);
-  return { what: "a list", ...(example === undefined ? {} : { example: `[${example}]` }) };
+  const { kind: itemKind } = needOf(item, []);
+  return {
+    what: "a list",
+    ...(itemKind === "text" ? { kind: "texts" } : itemKind === "path" ? { kind: "paths" } : {}),
+    ...(example === undefined ? {} : { example: `[${example}]` }),
+  };
 }
 
 function exampleOf(item: Node): string | undefined {
@@ -151,21 +165,31 @@ const EXAMPLES = new Map([
   ["a number", "1"],
 ]);
 
-function describeNumber(checks: readonly Check[]): string {
+function numberNeed(checks: readonly Check[]): Need {
   const types = new Set(checks.map(({ type }) => type));
-  const name = types.has("integer") || types.has("safe_integer") ? "a whole number" : "a number";
+  const name = types.has("integer") || types.has("safe_integer") ? WHOLE : "a number";
   const least = Math.max(...numbersOf(checks, "min_value"));
   const above = Math.max(...numbersOf(checks, "gt_value"));
   const most = Math.min(...numbersOf(checks, "max_value"));
-  const hasMost = Number.isFinite(most);
-  if (Number.isFinite(above)) return `${name} above ${above}${hasMost ? ` and up to ${most}` : ""}`;
-  if (Number.isFinite(least))
-    return `${name} ${hasMost ? `from ${least} to ${most}` : `of ${least} or more`}`;
-  return hasMost ? `${name} of ${most} or less` : name;
+  const isWhole = name === WHOLE;
+  const isAllowed = (value: number): boolean =>
+    value >= least && value > above && value <= most && (!isWhole || Number.isSafeInteger(value));
+  return { what: `${name}${describeRange({ least, above, most })}`, kind: "number", isAllowed };
 }
 
-function describeChoice(words: readonly string[]): string {
-  return words.length > 2 ? `one of ${words.join(", ")}` : words.join(" or ");
+const WHOLE = "a whole number";
+
+function describeRange({ least, above, most }: Readonly<Record<"least" | "above" | "most", number>>): string {
+  const hasMost = Number.isFinite(most);
+  if (Number.isFinite(above)) return ` above ${above}${hasMost ? ` and up to ${most}` : ""}`;
+  if (Number.isFinite(least)) return hasMost ? ` from ${least} to ${most}` : ` of ${least} or more`;
+  return hasMost ? ` of ${most} or less` : "";
+}
+
+function choiceNeed(words: readonly string[]): Need {
+  const quoted = words.map((word) => JSON.stringify(word));
+  const what = quoted.length > 2 ? `one of ${quoted.join(", ")}` : quoted.join(" or ");
+  return { what, kind: "choice", words };
 }
 
 function describeValue(value: unknown): string {
@@ -230,9 +254,4 @@ function isIndex(key: unknown): key is number {
 
 function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
-}
-
-/** Returns whether a value is an object; lists and dates are too. */
-export function isRecord(value: unknown): value is Record<PropertyKey, unknown> {
-  return typeof value === "object" && value !== null;
 }

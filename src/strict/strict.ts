@@ -3,35 +3,63 @@ import * as v from "valibot";
 import { NegotiatorError } from "../errors.ts";
 import type { FaultCode } from "../errors.ts";
 import { printable } from "../printable.ts";
-import { describeProblem, isRecord, isTable, keysOf } from "./problems.ts";
+import { findKeyLines } from "./key-lines.ts";
+import { describePlace, describeProblem, keysOf } from "./problems.ts";
+import type { NameOf } from "./problems.ts";
+import { isRecord, isTable } from "./records.ts";
 import { parseToml } from "./toml.ts";
 
 /**
+ * Options of a check.
+ * - `code`: that of the error; `BAD_CONFIG` by default.
+ * - `nameOf`: what the user knows a value by; the keys that lead to it by default.
+ * - `remedy`: the last line of the error; a function gets the keys that lead to each wrong value.
+ */
+export type CheckOptions = {
+  code?: FaultCode;
+  nameOf?: NameOf;
+  remedy?: string | undefined | ((wrong: readonly (readonly unknown[])[]) => string);
+};
+
+/**
  * Reads `text` as TOML and checks it against `schema`. `source` names the file in messages.
- * Throws `BAD_CONFIG`, with one line for each problem.
+ * Throws `BAD_CONFIG`, with one line for each problem, which begins with the number of its line.
  */
 export function parseStrictToml<Schema extends v.GenericSchema>(
   schema: Schema,
   text: string,
   source: string,
+  remedy?: string,
 ): v.InferOutput<Schema> {
-  return checkStrict(schema, parseToml(text, source), source);
+  return checkStrict(schema, parseToml(text, source, remedy), source, { nameOf: namePlaces(text), remedy });
 }
 
-/** Checks a parsed value. Throws as `parseStrictToml` does, or with another code. */
+/** Returns the names of values in `text`, which is valid TOML: `line 3: rule 1: action`. */
+export function namePlaces(text: string): NameOf {
+  let lineOf: ReturnType<typeof findKeyLines> | undefined;
+  return (keys) => {
+    lineOf ??= findKeyLines(text);
+    const line = lineOf(keys);
+    return `${line === undefined ? "" : `line ${line}: `}${describePlace(keys)}`;
+  };
+}
+
+/** Checks a parsed value. Throws as `parseStrictToml` does. */
 export function checkStrict<Schema extends v.GenericSchema>(
   schema: Schema,
   value: unknown,
   source: string,
-  code: FaultCode = "BAD_CONFIG",
+  { code = "BAD_CONFIG", nameOf = describePlace, remedy }: CheckOptions = {},
 ): v.InferOutput<Schema> {
   const result = v.safeParse(schema, onlyTables(schema, value), { message: "" });
   if (result.success) return result.output;
   const issues = result.issues.filter((issue, index, all) => !isRepeat(issue, all[index - 1]));
-  const shown = issues.slice(0, MAX_PROBLEMS).map((issue) => describeProblem(schema, value, issue));
+  const shown = issues.slice(0, MAX_PROBLEMS).map((issue) => describeProblem(schema, value, issue, nameOf));
   const more = issues.length - shown.length;
   const problems = [...shown.map(printable), ...(more > 0 ? [`and ${more} more`] : [])];
-  throw new NegotiatorError(code, `Cannot use ${printable(source)}:\n  ${problems.join("\n  ")}`);
+  const message = `Cannot use ${printable(source)}:\n  ${problems.join("\n  ")}`;
+  const last = typeof remedy === "function" ? remedy(issues.map(keysOf)) : remedy;
+  throw new NegotiatorError(code, message, last === undefined ? {} : { remedy: last });
 }
 
 /** One value can fail several checks, and one line has all that is needed. */

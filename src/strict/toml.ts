@@ -6,9 +6,9 @@ import { printable } from "../printable.ts";
 /**
  * Reads `text` as TOML, without a check of its keys and values. Throws `BAD_CONFIG` with the line and the
  * column, and without any part of the text: a user who may choose `--config` of a root process must not read
- * a secret file.
+ * a secret file. `remedy` is the last line of the error.
  */
-export function parseToml(text: string, source: string): Record<string, unknown> {
+export function parseToml(text: string, source: string, remedy?: string): Record<string, unknown> {
   try {
     return parse(text, { maxDepth: MAX_DEPTH });
   } catch (error) {
@@ -18,6 +18,7 @@ export function parseToml(text: string, source: string): Record<string, unknown>
     throw new NegotiatorError(
       "BAD_CONFIG",
       `Cannot use ${printable(source)}: ${place}: ${describeSyntax(message)}`,
+      remedy === undefined ? {} : { remedy },
     );
   }
 }

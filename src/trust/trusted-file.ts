@@ -85,6 +85,21 @@ function readPiece(descriptor: number): Buffer {
 
 function unreadable(path: string, thrown: unknown): NegotiatorError {
   if (thrown instanceof NegotiatorError) return thrown;
-  const message = `Cannot read the file "${path}": ${NegotiatorError.from(thrown).message}`;
-  return new NegotiatorError("BAD_CONFIG", printable(message), { cause: thrown });
+  const condition = CONDITIONS.get(errnoOf(thrown) ?? "") ?? NegotiatorError.from(thrown).message;
+  const message = `Cannot read the file "${path}": ${condition}`;
+  return new NegotiatorError("BAD_CONFIG", printable(message), {
+    cause: thrown,
+    remedy: `Look at it: ls -ld ${printable(path)}`,
+  });
 }
+
+/** Source: open(2), read(2). */
+const CONDITIONS: ReadonlyMap<string, string> = new Map([
+  ["EACCES", "this user may not read it"],
+  ["EIO", "its disk has an error"],
+  ["EISDIR", "it is a directory"],
+  ["ELOOP", "its symbolic links form a loop"],
+  ["ENAMETOOLONG", "the path is too long"],
+  ["ENOTDIR", "a part of the path is not a directory"],
+  ["ENXIO", "it is a socket, or a device that is not there"],
+]);

@@ -18,19 +18,19 @@ test("an unknown name is refused with the nearest name, or with all names", asyn
     "find-ip-addresses";
   expect(await problemsOf('builtIns = ["find-ip-adresses", "uptime", "find-disk-usage"]')).toEqual([
     "Cannot use FILE:",
-    '  builtIn 1: there is no built-in command "find-ip-adresses"; did you mean "find-ip-addresses"?',
-    `  builtIn 2: there is no built-in command "uptime"; there are: ${all}`,
+    '  line 1: builtIn 1: there is no built-in command "find-ip-adresses"; did you mean "find-ip-addresses"?',
+    `  line 1: builtIn 2: there is no built-in command "uptime"; there are: ${all}`,
   ]);
 });
 
 test("a value that is not a list of texts is refused", async () => {
   expect(await problemsOf('builtIns = "find-disk-usage"')).toEqual([
     "Cannot use FILE:",
-    '  builtIns: a list is needed, such as ["text"]; this is the text "find-disk-usage"',
+    '  line 1: builtIns must be a list: ["find-disk-usage"]',
   ]);
   expect(await problemsOf("builtIns = [1]")).toEqual([
     "Cannot use FILE:",
-    "  builtIn 1: text is needed; this is 1",
+    '  line 1: builtIn 1 must be text: "1"; this is 1',
   ]);
 });
 

@@ -59,9 +59,9 @@ describe("docs/SETTINGS.md lists", () => {
         if (values.includes("fractions")) setTo(key, least + 0.5);
         else refused.push(least + 0.5);
       }
-      for (const value of refused) expect(() => setTo(key, value)).toThrow(key);
+      for (const value of refused) expect(() => setTo(key, value)).toThrow(variableOf(key));
       const choice = literals.map((value) => JSON.stringify(value)).join(literals.length > 2 ? ", " : " or ");
-      if (values.startsWith('`"')) expect(() => setTo(key, "other")).toThrow(`${choice} is needed`);
+      if (values.startsWith('`"')) expect(() => setTo(key, "other")).toThrow(`${choice}; this is`);
     }
   });
 

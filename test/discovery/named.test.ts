@@ -68,8 +68,8 @@ test("[[guests]] tables become endpoints, with the default port where they name 
 
 test.each([
   [{ name: "", socket: "/run/a" }, "its name is empty"],
-  [{ name: "a", socket: "run/a" }, '"run/a" is not an absolute path'],
-  [{ name: "a", socket: "" }, "is not an absolute path"],
+  [{ name: "a", socket: "run/a" }, 'guest 1 "a": socket must be an absolute path; this is "run/a"'],
+  [{ name: "a", socket: "" }, "must be an absolute path"],
   [{ name: "a", socket: "/a", port: "x" }, '"x" is not a port'],
 ])("the [[guests]] table %j is refused with: %s", (guest, text) => {
   const error = errorOf(() => readNamedGuests([guest], KNOWN));

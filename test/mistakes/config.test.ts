@@ -31,167 +31,140 @@ function syntax(mistake: string, text: string, problem: string): Mistake {
   };
 }
 
-describeMistakes(
-  "a mistake in the config",
-  [
-    config(
-      "text where a list is needed",
-      '# mine\ncommandsDirectory = "/opt/commands"\n',
-      'line 2: commandsDirectory must be a list: ["/opt/commands"]',
-    ),
-    config(
-      "a key in other letters",
-      'policyfile = "/p"\n',
-      "line 1: policyfile: unknown key; did you mean policyFile?",
-    ),
-    config(
-      "a key in the wrong table",
-      "[host]\ndrainSeconds = 5\n",
-      "line 2: host.drainSeconds: unknown key; it belongs above the first [table]",
-    ),
-    config(
-      "a key without its table",
-      'libvirt = "no"\n',
-      "line 1: libvirt: unknown key; it belongs below [host]",
-    ),
-    config(
-      "a number in quotation marks",
-      'drainSeconds = "30"\n',
-      'line 1: drainSeconds must be a number from 0 to 31536000: 30; this is the text "30"',
-    ),
-    config(
-      "a negative number",
-      "drainSeconds = -1\n",
-      "line 1: drainSeconds must be a number from 0 to 31536000; this is -1",
-    ),
-    config(
-      "true where a word is needed",
-      "[host]\nlibvirt = true\n",
-      'line 2: host.libvirt must be one of "auto", "yes", "no": "yes"; this is true',
-    ),
-    config(
-      "a level of the log that does not exist",
-      '[log]\nlevel = "verbose"\n',
-      'line 2: log.level must be one of "silent", "error", "warn", "info", "debug", "trace"; this is the text "verbose"',
-    ),
-    config(
-      "a relative path",
-      'policyFile = "policy.toml"\n',
-      'line 1: policyFile must be an absolute path, such as "/path"; this is the text "policy.toml"',
-    ),
-    config(
-      "several mistakes in the tables [[guests]]",
-      '[[guests]]\nname = "web1"\n[[guests]]\nsocket = "web2.sock"\n',
-      'line 1: guest 1: socket is missing; it must be an absolute path, such as "/path"',
-      "line 3: guest 2: name is missing; it must be text",
-      'line 4: guest 2: socket must be an absolute path, such as "/path"; this is the text "web2.sock"',
-    ),
-    {
-      mistake: "several guests with a wrong port, and a socket twice",
-      words: ["host", "list-guests"],
-      files: {
-        "negotiator.toml":
-          '[[guests]]\nname = "web1"\nsocket = "/a"\nport = "agent"\n' +
-          '[[guests]]\nname = "web2"\nsocket = "/b"\n[[guests]]\nname = "web2"\nsocket = "/c"\n',
-      },
-      exitCode: 1,
-      message: [
-        "negotiator: Cannot use the config's list of guests:",
-        '  guest 1 "web1": "agent" is not a port\'s name; use one of: negotiator-host-to-guest.0, ' +
-          "negotiator-guest-to-host.0, negotiator-channel.0",
-        '  guest 3 "web2": two sockets for port "negotiator-host-to-guest.0" of guest "web2": "/b" and "/c"',
-        "Correct the tables [[guests]], then check them: negotiator host check-config",
-      ],
-    },
-    syntax(
-      "a unit after a number",
-      "drainSeconds = 10s\n",
-      "line 1, column 18: a number has a character that does not belong there",
-    ),
-    syntax(
-      "text without quotation marks",
-      "[log]\nlevel = debug\n",
-      "line 2, column 9: a value is missing or unknown; text needs quotation marks",
-    ),
-    syntax(
-      "a colon for =",
-      'policyFile: "/p"\n',
-      "line 1, column 11: after a key = is needed, as in key = 1; or the key needs quotation marks",
-    ),
-    syntax(
-      "a table twice",
-      "[log]\n[host]\n[log]\n",
-      "line 3, column 2: this key or table is already defined",
-    ),
-    {
-      mistake: "a config file that does not exist",
-      words: ["host", "status", "--config", "DIR/negotiatr.toml"],
-      exitCode: 1,
-      message: [
-        'negotiator: Cannot read the config file "DIR/negotiatr.toml": there is no such file',
-        "Create the file, or correct --config or the variable NEGOTIATOR_CONFIG",
-      ],
-    },
-    {
-      mistake: "a directory as the config file",
-      words: ["host", "status", "--config", "DIR"],
-      exitCode: 1,
-      message: ['negotiator: Cannot read the file "DIR": it is a directory', "Look at it: ls -ld DIR"],
-    },
-    {
-      mistake: "a config file that others may write to",
-      words: PRINT,
-      modes: { "negotiator.toml": 0o666 },
-      exitCode: 1,
-      message: [
-        'negotiator: Cannot use the file "DIR/negotiator.toml": its group or everybody may write to it',
-        "Correct it with: chmod go-w DIR/negotiator.toml",
-      ],
-    },
-    {
-      mistake: "wrong values of variables",
-      words: PRINT,
-      environment: { NEGOTIATOR_DRAIN_SECONDS: "soon", NEGOTIATOR_LOG_LEVEL: "INFO" },
-      exitCode: 1,
-      message: [
-        "negotiator: Cannot use the environment:",
-        '  NEGOTIATOR_DRAIN_SECONDS must be a number from 0 to 31536000; this is the text "soon"',
-        '  NEGOTIATOR_LOG_LEVEL must be one of "silent", "error", "warn", "info", "debug", "trace": "info"; ' +
-          'this is the text "INFO"',
-        "Correct the variables, or remove them: unset NEGOTIATOR_DRAIN_SECONDS NEGOTIATOR_LOG_LEVEL",
-      ],
-    },
-    {
-      mistake: "--config for the check, which names the same file again",
-      words: ["guest", "print-config", "--config", "DIR/mine.toml"],
-      files: { "mine.toml": "drainSecond = 5\n" },
-      exitCode: 1,
-      message: [
-        "negotiator: Cannot use DIR/mine.toml:",
-        "  line 1: drainSecond: unknown key; did you mean drainSeconds?",
-        "Correct the file, then check it: negotiator guest check-config --config DIR/mine.toml",
-      ],
-    },
-  ],
-  [
-    "--config for the check, which names the same file again",
-    "a colon for =",
-    "a config file that does not exist",
-    "a directory as the config file",
-    "a key in other letters",
-    "a key in the wrong table",
-    "a key without its table",
-    "a level of the log that does not exist",
-    "a negative number",
-    "a number in quotation marks",
-    "a relative path",
-    "a table twice",
-    "a unit after a number",
-    "several guests with a wrong port, and a socket twice",
-    "several mistakes in the tables [[guests]]",
+describeMistakes("a mistake in the config", [
+  config(
     "text where a list is needed",
-    "text without quotation marks",
+    '# mine\ncommandsDirectory = "/opt/commands"\n',
+    'line 2: commandsDirectory must be a list: ["/opt/commands"]',
+  ),
+  config(
+    "a key in other letters",
+    'policyfile = "/p"\n',
+    "line 1: policyfile: unknown key; did you mean policyFile?",
+  ),
+  config(
+    "a key in the wrong table",
+    "[host]\ndrainSeconds = 5\n",
+    "line 2: host.drainSeconds: unknown key; it belongs above the first [table]",
+  ),
+  config(
+    "a key without its table",
+    'libvirt = "no"\n',
+    "line 1: libvirt: unknown key; it belongs below [host]",
+  ),
+  config(
+    "a number in quotation marks",
+    'drainSeconds = "30"\n',
+    'line 1: drainSeconds must be a number from 0 to 31536000: 30; this is the text "30"',
+  ),
+  config(
+    "a negative number",
+    "drainSeconds = -1\n",
+    "line 1: drainSeconds must be a number from 0 to 31536000; this is -1",
+  ),
+  config(
     "true where a word is needed",
-    "wrong values of variables",
-  ],
-);
+    "[host]\nlibvirt = true\n",
+    'line 2: host.libvirt must be one of "auto", "yes", "no": "yes"; this is true',
+  ),
+  config(
+    "a level of the log that does not exist",
+    '[log]\nlevel = "verbose"\n',
+    'line 2: log.level must be one of "silent", "error", "warn", "info", "debug", "trace"; ' +
+      'this is the text "verbose"',
+  ),
+  config(
+    "a relative path",
+    'policyFile = "policy.toml"\n',
+    'line 1: policyFile must be an absolute path, such as "/path"; this is the text "policy.toml"',
+  ),
+  config(
+    "several mistakes in the tables [[guests]]",
+    '[[guests]]\nname = "web1"\n[[guests]]\nsocket = "web2.sock"\n',
+    'line 1: guest 1: socket is missing; it must be an absolute path, such as "/path"',
+    "line 3: guest 2: name is missing; it must be text",
+    'line 4: guest 2: socket must be an absolute path, such as "/path"; this is the text "web2.sock"',
+  ),
+  {
+    mistake: "several guests with a wrong port, and a socket twice",
+    words: ["host", "list-guests"],
+    files: {
+      "negotiator.toml":
+        '[[guests]]\nname = "web1"\nsocket = "/a"\nport = "agent"\n' +
+        '[[guests]]\nname = "web2"\nsocket = "/b"\n[[guests]]\nname = "web2"\nsocket = "/c"\n',
+    },
+    exitCode: 1,
+    message: [
+      "negotiator: Cannot use the config's list of guests:",
+      '  guest 1 "web1": "agent" is not a port\'s name; use one of: negotiator-host-to-guest.0, ' +
+        "negotiator-guest-to-host.0, negotiator-channel.0",
+      '  guest 3 "web2": two sockets for port "negotiator-host-to-guest.0" of guest "web2": "/b" and "/c"',
+      "Correct the tables [[guests]], then check them: negotiator host check-config",
+    ],
+  },
+  syntax(
+    "a unit after a number",
+    "drainSeconds = 10s\n",
+    "line 1, column 18: a number has a character that does not belong there",
+  ),
+  syntax(
+    "text without quotation marks",
+    "[log]\nlevel = debug\n",
+    "line 2, column 9: a value is missing or unknown; text needs quotation marks",
+  ),
+  syntax(
+    "a colon for =",
+    'policyFile: "/p"\n',
+    "line 1, column 11: after a key = is needed, as in key = 1; or the key needs quotation marks",
+  ),
+  syntax("a table twice", "[log]\n[host]\n[log]\n", "line 3, column 2: this key or table is already defined"),
+  {
+    mistake: "a config file that does not exist",
+    words: ["host", "status", "--config", "DIR/negotiatr.toml"],
+    exitCode: 1,
+    message: [
+      'negotiator: Cannot read the config file "DIR/negotiatr.toml": there is no such file',
+      "Create the file, or correct --config or the variable NEGOTIATOR_CONFIG",
+    ],
+  },
+  {
+    mistake: "a directory as the config file",
+    words: ["host", "status", "--config", "DIR"],
+    exitCode: 1,
+    message: ['negotiator: Cannot read the file "DIR": it is a directory', "Look at it: ls -ld DIR"],
+  },
+  {
+    mistake: "a config file that others may write to",
+    words: PRINT,
+    modes: { "negotiator.toml": 0o666 },
+    exitCode: 1,
+    message: [
+      'negotiator: Cannot use the file "DIR/negotiator.toml": its group or everybody may write to it',
+      "Correct it with: chmod go-w DIR/negotiator.toml",
+    ],
+  },
+  {
+    mistake: "wrong values of variables",
+    words: PRINT,
+    environment: { NEGOTIATOR_DRAIN_SECONDS: "soon", NEGOTIATOR_LOG_LEVEL: "INFO" },
+    exitCode: 1,
+    message: [
+      "negotiator: Cannot use the environment:",
+      '  NEGOTIATOR_DRAIN_SECONDS must be a number from 0 to 31536000; this is the text "soon"',
+      '  NEGOTIATOR_LOG_LEVEL must be one of "silent", "error", "warn", "info", "debug", "trace": "info"; ' +
+        'this is the text "INFO"',
+      "Correct the variables, or remove them: unset NEGOTIATOR_DRAIN_SECONDS NEGOTIATOR_LOG_LEVEL",
+    ],
+  },
+  {
+    mistake: "--config for the check, which names the same file again",
+    words: ["guest", "print-config", "--config", "DIR/mine.toml"],
+    files: { "mine.toml": "drainSecond = 5\n" },
+    exitCode: 1,
+    message: [
+      "negotiator: Cannot use DIR/mine.toml:",
+      "  line 1: drainSecond: unknown key; did you mean drainSeconds?",
+      "Correct the file, then check it: negotiator guest check-config --config DIR/mine.toml",
+    ],
+  },
+]);

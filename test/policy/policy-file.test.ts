@@ -19,11 +19,11 @@ describe("readPolicy", () => {
     expect(readPolicy(byDefault(directory.at("absent")))).toBe(DEFAULT_POLICY);
     const error = errorOf(() => readPolicy(byDefault(directory.path)));
     expect(error.code).toBe("BAD_CONFIG");
-    expect(error.message).toStartWith(`Cannot read the file "${directory.path}": EISDIR`);
+    expect(error.message).toStartWith(`Cannot read the file "${directory.path}": it is a directory`);
     await symlink(directory.at("absent"), directory.at("link"));
     expect(errorOf(() => readPolicy(byDefault(directory.at("link"))))).toMatchObject({
       code: "BAD_CONFIG",
-      message: `Cannot read the file "${directory.at("link")}": it is a symbolic link that leads nowhere`,
+      message: expect.stringMatching(/link": it is a symbolic link that leads nowhere\nLook at it: /),
     });
   });
 

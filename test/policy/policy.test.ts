@@ -174,34 +174,37 @@ describe("arguments", () => {
 describe("parsePolicy", () => {
   test.each<[text: string, says: string[]]>([
     ["[[rules]", ["line 1, column 9: the name of a list of tables must end with ]]"]],
-    ["[[rule]]\naction = 'deny'", ["rule: unknown key; allowed here: rules"]],
-    ["rules = 1", ["rules: a list of tables is needed, such as [[rules]]; this is 1"]],
-    ["[[rules]]\ncommands = ['a']", ['rule 1: action: this key is missing; "allow" or "deny" is needed']],
+    ["[[rule]]\naction = 'deny'", ["line 1: rule: unknown key; did you mean rules?"]],
+    ["rules = 1", ["line 1: rules must be a list of tables, such as [[rules]]; this is 1"]],
+    ["[[rules]]\ncommands = ['a']", ['line 1: rule 1: action is missing; it must be "allow" or "deny"']],
     [
       "[[rules]]\naction = 'permit'",
-      ['rule 1: action: "allow" or "deny" is needed; this is the text "permit"'],
+      ['line 2: rule 1: action must be "allow" or "deny"; this is the text "permit"'],
     ],
     [
       "[[rules]]\naction = 'deny'\nguest = ['a']",
-      ["rule 1: guest: unknown key; allowed here: action, guests"],
+      ["line 3: rule 1: guest: unknown key; did you mean guests?"],
     ],
     ["[[rules]]\naction = 'deny'\nguests = []", ["rule 1: guests: an empty list matches nothing"]],
-    [
-      "[[rules]]\naction = 'deny'\nguests = 'a'",
-      ['rule 1: guests: a list is needed, such as ["text"]; this is the text "a"'],
-    ],
+    ["[[rules]]\naction = 'deny'\nguests = 'a'", ['line 3: rule 1: guests must be a list: ["a"]']],
     ["[[rules]]\naction = 'deny'\ncommands = ['a', '']", ["rule 1: command 2: an empty pattern"]],
-    ["[[rules]]\naction = 'deny'\nuuids = ['web1']", ["rule 1: uuid 1: a uuid is needed", "web1"]],
+    ["[[rules]]\naction = 'deny'\nuuids = ['web1']", ["line 3: rule 1: uuid 1 must be a uuid", "web1"]],
     ["[[rules]]\naction = 'deny'\narguments = ['...', 'a']", ['rule 1: arguments: "..." must be the last']],
-    ["[[rules]]\naction = 'deny'\narguments = [1]", ["rule 1: argument 1: text is needed; this is 1"]],
+    [
+      "[[rules]]\naction = 'deny'\narguments = [1]",
+      ['line 3: rule 1: argument 1 must be text: "1"; this is 1'],
+    ],
     ["[[rules]]\naction = 'allow'\nrate = '10/fortnight'", ["rule 1: rate: ", "10/fortnight", "10/minute"]],
     ["[[rules]]\naction = 'allow'\nrate = '0/minute'", ["rule 1: rate: "]],
-    ["[[rules]]\naction = 'allow'\ntimeoutSeconds = 0", ["rule 1: timeoutSeconds: a number above 0"]],
-    ["[[rules]]\naction = 'allow'\ntimeoutSeconds = nan", ["rule 1: timeoutSeconds: "]],
-    ["[[rules]]\naction = 'allow'\nconcurrency = 1.5", ["rule 1: concurrency: "]],
+    [
+      "[[rules]]\naction = 'allow'\ntimeoutSeconds = 0",
+      ["line 3: rule 1: timeoutSeconds must be a number above 0"],
+    ],
+    ["[[rules]]\naction = 'allow'\ntimeoutSeconds = nan", ["rule 1: timeoutSeconds must be "]],
+    ["[[rules]]\naction = 'allow'\nconcurrency = 1.5", ["rule 1: concurrency must be "]],
     [
       "[[rules]]\naction = 'allow'\nconcurrency = 0",
-      ["rule 1: concurrency: a whole number of 1 or more is needed; this is 0"],
+      ["rule 1: concurrency must be a whole number of 1 or more; this is 0"],
     ],
     ["[[rules]]\naction = 'allow'\nuser = 'root; id'", ["rule 1: user: not a user's name"]],
     [
@@ -214,7 +217,11 @@ describe("parsePolicy", () => {
     ],
     [
       "[[rules]]\naction = 'maybe'\nguests = 1\n[[rules]]\naction = 'deny'\nx = 1",
-      ["rule 1: action: ", "rule 1: guests: ", "rule 2: x: unknown key"],
+      [
+        "line 2: rule 1: action must be ",
+        "line 3: rule 1: guests must be ",
+        "line 6: rule 2: x: unknown key",
+      ],
     ],
   ])("parsePolicy rejects %j with BAD_CONFIG and names the place", (text, says) => {
     let thrown: unknown;

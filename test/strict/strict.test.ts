@@ -102,33 +102,33 @@ test("all problems are listed at once, each with its place and what is allowed t
     [lmits]
   `;
   expect(problemsOf(text)).toEqual([
-    "name: text is needed; this is 2",
-    "limits.timeoutMs: a number of 0 or more is needed; this is -1",
-    'limits.mode: "a" or "b" is needed; this is the text "c"',
-    "rule 2: guest: text is needed; this is true",
-    "rule 2: dney: unknown key; allowed here: guest, deny",
-    `nmae: unknown key; allowed here: ${ALL_KEYS}`,
+    'line 3: name must be text: "2"; this is 2',
+    "line 5: limits.timeoutMs must be a number of 0 or more; this is -1",
+    'line 6: limits.mode must be "a" or "b"; this is the text "c"',
+    'line 10: rule 2: guest must be text: "true"; this is true',
+    "line 11: rule 2: dney: unknown key; did you mean deny?",
+    "line 2: nmae: unknown key; did you mean name?",
   ]);
 });
 
 test.each([
-  ["a missing key", "[limits]", 'limits.mode: this key is missing; "a" or "b" is needed'],
-  ["a value for a table", "limits = 3", "limits: a table is needed, such as [limits]; this is 3"],
-  ["a list for a table", "limits = []", "limits: a table is needed, such as [limits]; this is a list"],
+  ["a missing key", "[limits]", 'limits.mode is missing; it must be "a" or "b"'],
+  ["a value for a table", "limits = 3", "limits must be a table, such as [limits]; this is 3"],
+  ["a list for a table", "limits = []", "limits must be a table, such as [limits]; this is a list"],
   [
     "a date for a table",
     "limits = 1979-05-27",
-    "limits: a table is needed, such as [limits]; this is a date or time",
+    "limits must be a table, such as [limits]; this is a date or time",
   ],
   [
     "a table for a list",
     "[rule]\nguest = 1",
-    "rule: a list of tables is needed, such as [[rule]]; this is a table",
+    "rule must be a list of tables, such as [[rule]]; this is a table",
   ],
-  ["text for a list", 'paths = "a"', 'paths: a list is needed, such as ["text"]; this is the text "a"'],
-  ["an item that is not a table", 'rule = ["web"]', 'rule 1: a table is needed; this is the text "web"'],
-  ["an item that is a list", "rule = [[]]", "rule 1: a table is needed; this is a list"],
-  ["an item that is not text", 'paths = ["a", 1]', "path 2: text is needed; this is 1"],
+  ["text for a list", 'paths = "a"', 'paths must be a list: ["a"]'],
+  ["an item that is not a table", 'rule = ["web"]', 'rule 1 must be a table; this is the text "web"'],
+  ["an item that is a list", "rule = [[]]", "rule 1 must be a table; this is a list"],
+  ["an item that is not text", 'paths = ["a", 1]', 'path 2 must be text: "1"; this is 1'],
   [
     "a number as a key",
     "[limits]\nmode = 'a'\n0 = 1",
@@ -137,7 +137,7 @@ test.each([
   ["the key __proto__", "[__proto__]\nname = 1", `__proto__: unknown key; allowed here: ${ALL_KEYS}`],
   ["the key constructor", "constructor = 1", `constructor: unknown key; allowed here: ${ALL_KEYS}`],
 ])("%s is reported in one line", (_, text, problem) => {
-  expect(problemsOf(text)).toEqual([problem]);
+  expect(problemsOf(text).map((line) => line.replace(/^line \d+: /, ""))).toEqual([problem]);
 });
 
 describe("a text that is not TOML", () => {
@@ -239,7 +239,7 @@ describe("hostile text", () => {
 
   test("in the name of the file is shown escaped", () => {
     const { message } = errorOf(() => checkStrict(v.string(), 1, "a\u001b\nb"));
-    expect(message).toBe("Cannot use a\\x1b\\nb:\n  the file: text is needed; this is 1");
+    expect(message).toBe('Cannot use a\\x1b\\nb:\n  the file must be text: "1"; this is 1');
     const syntax = errorOf(() => parseStrictToml(SCHEMA, "=", "a\u001b\nb"));
     expect(syntax.message).toStartWith("Cannot use a\\x1b\\nb: line 1, column 1: ");
   });

@@ -10,8 +10,8 @@ import { createTemporaryDirectory } from "./temporary-directory.ts";
 /**
  * A mistake on a machine without daemons and guests.
  * - `words`: what was typed after `negotiator`.
- * - `files`: content by name, in the directory DIR. `negotiator.toml` is the config, `policy.toml` the policy,
- *   and the commands are in `commands`.
+ * - `files`: content by name, in the directory DIR. `negotiator.toml` is the config, `policy.toml` the
+ *   policy, and the commands are in `commands`.
  * - `modes`: modes of these files; 0644 by default, 0755 for commands.
  * - `message`: the lines on stderr. DIR stands for the directory.
  */
@@ -43,8 +43,8 @@ export function describeMistakes(
   });
 }
 
-/** Returns what is wrong with a message as such: each has a remedy, and no words of a library or the system. */
-export function faultsOf(message: readonly string[]): string[] {
+/** Returns the faults of a message as such: each needs a remedy, and no words of a library or the system. */
+function faultsOf(message: readonly string[]): string[] {
   const text = message.join("\n");
   const [first = "", ...rest] = message;
   return [
@@ -56,9 +56,12 @@ export function faultsOf(message: readonly string[]): string[] {
   ].flat();
 }
 
-/** An imperative at the start of a line. */
-const REMEDY =
-  /^(?:Add|Ask|Attach|Begin|Call|Check|Choose|Correct|Create|Did you mean|Find|Give|Install|Join|List|Look|Make|Make it|Put|Read|Remove|Rename|Resume|Run|Send|Set|Shorten|Start|Stop|Use|Wait|Write) ?/;
+/** Verbs with which a line that says what to do begins. */
+const VERBS =
+  "Add Ask Attach Begin Bring Call Check Choose Close Compare Correct Create Did Find Give Install " +
+  "Join List Look Make Name Open Put Read Remove Rename Replace Restart Resume Run Send Set Shorten " +
+  "Start Stop Try Use Wait Write";
+const REMEDY = new RegExp(`^(?:${VERBS.replaceAll(" ", "|")})[ :]`);
 const JOINED = /; [A-Z][a-z]+ /;
 const FOREIGN = /\b(?:Expected|received|undefined|null|E[A-Z]{4,}|TypeError|valibot|JSON-RPC)\b/;
 

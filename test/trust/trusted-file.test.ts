@@ -36,10 +36,10 @@ test("a file is read; a missing one is undefined, a link to nowhere and a direct
   expect(readTrustedFile(directory.at("absent"))).toBeUndefined();
   expect(readTrustedFile("/dev/null")).toBe("");
   await symlink("absent", directory.at("link"));
-  expect(errorOf(() => readTrustedFile(directory.at("link"))).message).toEndWith("leads nowhere");
+  expect(errorOf(() => readTrustedFile(directory.at("link"))).message).toContain("leads nowhere\n");
   await mkdir(directory.at("folder"));
   await chmod(directory.at("folder"), 0o775);
-  expect(errorOf(() => readTrustedFile(directory.at("folder"))).message).toContain("EISDIR");
+  expect(errorOf(() => readTrustedFile(directory.at("folder"))).message).toContain("it is a directory");
 });
 
 test("a pipe of our own is read to its end, also if its writer is slow", () => {
@@ -55,8 +55,8 @@ test("a pipe without a writer is refused without waiting", async () => {
   const pipe = directory.at("pipe");
   expect(Bun.spawnSync(["mkfifo", "-m", "600", pipe]).exitCode).toBe(0);
   const condition = "it is a pipe without a writer";
-  expect(readApart(pipe)).toBe(`Cannot read the file "${pipe}": ${condition}`);
-  expect(readApart("<(true)")).toEndWith(condition);
+  expect(readApart(pipe)).toStartWith(`Cannot read the file "${pipe}": ${condition}\n`);
+  expect(readApart("<(true)")).toContain(`${condition}\nLook at it: `);
 });
 
 test("a file in a directory that everybody may write to is refused", async () => {

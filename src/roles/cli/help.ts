@@ -2,10 +2,10 @@
  * Makes help texts from the command tree, at most 80 columns wide. citty's own usage does not wrap lines, and
  * has no room for examples.
  */
-import type { ArgDef, ArgsDef } from "citty";
+import type { ArgsDef } from "citty";
 import { COMMON_OPTIONS } from "./options.ts";
 import type { RoleDefinition, Subcommand } from "./subcommand.ts";
-import { aliasesOf } from "./tokenizer.ts";
+import { aliasesOf, formatUsage } from "./tokenizer.ts";
 
 const COLUMNS = 80;
 /** The start of the second column. A longer first column moves its text to the next line. */
@@ -28,13 +28,10 @@ export function formatRoleHelp(definition: RoleDefinition): string {
 
 /** Returns the help of a subcommand; `fullName` is for example `negotiator host execute`. */
 export function formatSubcommandHelp(fullName: string, subcommand: Subcommand): string {
-  const positionals = Object.entries(subcommand.args).filter(([, arg]) => arg.type === "positional");
-  const words = positionals.map(([name, arg]) => formatPositional(name, arg));
-  const rest = subcommand.restAfter === undefined ? "" : " [ARG...]";
   const options = { ...subcommand.args, ...COMMON_OPTIONS };
   return sections([
     wrap(subcommand.summary, 0),
-    `Usage:\n  ${[fullName, "[OPTION...]", ...words].join(" ")}${rest}`,
+    `Usage:\n  ${formatUsage(fullName, subcommand)}`,
     subcommand.notes === undefined ? "" : wrap(subcommand.notes, 0),
     `Options:\n${formatRows(optionRows(options))}`,
     formatExamples(subcommand.examples),
@@ -51,11 +48,6 @@ function optionRows(args: ArgsDef): Row[] {
       const hint = arg.type === "string" ? ` ${(arg.valueHint ?? "value").toUpperCase()}` : "";
       return [`${short.join("")}--${name}${hint}`, arg.description ?? ""];
     });
-}
-
-function formatPositional(name: string, arg: ArgDef): string {
-  const word = (arg.valueHint ?? name).toUpperCase();
-  return arg.required === false ? `[${word}]` : word;
 }
 
 function formatExamples(examples: readonly string[]): string {

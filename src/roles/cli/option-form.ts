@@ -19,6 +19,8 @@ import type { Grammar, Token, Words } from "./tokenizer.ts";
 /** The options of one role's option form. An option with the name of a subcommand is an action. */
 export type OptionForm = {
   args: ArgsDef;
+  /** The command that shows the help. */
+  help: string;
   /** The actions that need the name of a guest. */
   guestActions: readonly string[];
 };
@@ -37,6 +39,7 @@ const SHARED = {
 
 /** The options of the original `negotiator-host`. */
 export const HOST_FORM: OptionForm = {
+  help: "negotiator host --help",
   args: {
     ...SHARED,
     ...FINDER_OPTIONS,
@@ -48,6 +51,7 @@ export const HOST_FORM: OptionForm = {
 
 /** The options of the original `negotiator-guest`. */
 export const GUEST_FORM: OptionForm = {
+  help: "negotiator guest --help",
   args: { ...SHARED, ...DEVICE_OPTION, "list-commands": { type: "boolean", alias: "l" } },
   guestActions: [],
 };
@@ -62,7 +66,7 @@ export function readOptionForm(
   form: OptionForm,
   isSubcommand: (word: string) => boolean,
 ): FormLine[] | "help" | undefined {
-  const grammar: Grammar = { args: form.args, help: "--help", allowsAbbreviation: true };
+  const grammar: Grammar = { args: form.args, help: form.help, allowsAbbreviation: true };
   const actions: OptionToken[] = [];
   const options: OptionToken[] = [];
   const positionals: string[] = [];
@@ -91,9 +95,13 @@ function checkGuest(
   grammar: Grammar,
 ): void {
   const needsGuest = actions.some(({ name }) => guestActions.includes(name));
-  if (needsGuest && positionals.length === 0) throw badUsage("missing GUEST", grammar);
+  if (needsGuest && positionals.length === 0)
+    throw badUsage("missing GUEST", grammar, 'Write: negotiator host -e "COMMAND" GUEST');
   const surplus = positionals[needsGuest ? 1 : 0];
-  if (surplus !== undefined) throw badUsage(`surplus word "${printable(surplus)}"`, grammar);
+  if (surplus === undefined) return;
+  const isExecute = actions.some(({ name }) => name === "execute");
+  const remedy = 'Write the command and its arguments as one word: -e "COMMAND ARG..."';
+  throw badUsage(`surplus word "${printable(surplus)}"`, grammar, isExecute ? remedy : undefined);
 }
 
 function toLine(

@@ -1,22 +1,26 @@
 /** The options of a command line as a layer of settings. */
 import type { Settings, SettingsLayer } from "../../config/settings.ts";
+import { NegotiatorError } from "../../errors.ts";
 import { LOG_FORMATS, shiftLevel } from "../../log.ts";
 import type { Role } from "../../peers/dialect.ts";
 import { printable } from "../../printable.ts";
-import { badUsage } from "./tokenizer.ts";
 import type { Words } from "./tokenizer.ts";
 import { usageError } from "./usage.ts";
 
 /**
  * The layer over the settings `below`, which `-v` and `-q` are relative to. Throws `BAD_USAGE` for a value
- * that does not fit.
+ * that does not fit; `help` is the command that shows the help.
  */
-export function optionSettings(role: Role, words: Words, below: Settings): SettingsLayer {
+export function optionSettings(
+  { role, help }: { role: Role; help: string },
+  words: Words,
+  below: Settings,
+): SettingsLayer {
   const value = (option: string): string | undefined => words.options.get(option)?.at(-1);
   const count = (option: string): number => words.options.get(option)?.length ?? 0;
   const steps = count("verbose") - count("quiet");
-  const format = readFormat(value("log-format"));
-  const timeoutSeconds = readSeconds(value("timeout"));
+  const format = readFormat(value("log-format"), help);
+  const timeoutSeconds = readSeconds("--timeout", value("timeout"));
   const own = {
     control: value("control"),
     connect: value("connect"),
@@ -32,15 +36,27 @@ export function optionSettings(role: Role, words: Words, below: Settings): Setti
   };
 }
 
-function readFormat(text: string | undefined): (typeof LOG_FORMATS)[number] | undefined {
+/** Returns the option that sets a dotted key. */
+export function optionOf(key: string): string {
+  return OPTIONS.get(key) ?? `--${key.replace(/^.*\./, "")}`;
+}
+
+const OPTIONS = new Map([
+  ["guest.characterDevice", "--character-device"],
+  ["log.format", "--log-format"],
+  ["timeoutSeconds", "--timeout"],
+]);
+
+function readFormat(text: string | undefined, help: string): (typeof LOG_FORMATS)[number] | undefined {
   const format = LOG_FORMATS.find((candidate) => candidate === text);
   if (text !== undefined && format === undefined)
-    throw usageError("value of --log-format", text, LOG_FORMATS, "--help");
+    throw usageError("value of --log-format", text, LOG_FORMATS, help);
   return format;
 }
 
-function readSeconds(text: string | undefined): number | undefined {
+function readSeconds(option: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (/^\d+(\.\d+)?$/.test(text)) return Number(text);
-  throw badUsage(`"${printable(text)}" is not a number of seconds`, { help: "--help" });
+  const problem = `${option} must be a number of seconds; this is "${printable(text)}"`;
+  throw new NegotiatorError("BAD_USAGE", problem, { remedy: `Write for example: ${option} 60` });
 }

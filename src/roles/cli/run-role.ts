@@ -8,8 +8,9 @@ import type { DialectTable } from "../../peers/dialect-table.ts";
 import { formatRoleHelp, formatSubcommandHelp } from "./help.ts";
 import { readOptionForm } from "./option-form.ts";
 import type { FormLine } from "./option-form.ts";
-import { optionSettings } from "./option-settings.ts";
+import { optionOf, optionSettings } from "./option-settings.ts";
 import { COMMON_OPTIONS } from "./options.ts";
+import { printable } from "../../printable.ts";
 import { print } from "./output.ts";
 import { runInvocation } from "./subcommand.ts";
 import type { Outcome, RoleDefinition, Subcommand } from "./subcommand.ts";
@@ -35,7 +36,20 @@ export async function runRole(
   const lines = readOptionForm(argv, role.optionForm, (word) => isSubcommand(role, word));
   if (lines === "help") return print(formatRoleHelp(role));
   if (lines !== undefined) return runLines(role, lines, dialects);
-  throw usageError("subcommand", first, Object.keys(role.subCommands), `negotiator ${role.role} --help`);
+  throw wrongStart(role, argv);
+}
+
+/** The error for words without a subcommand at their start. */
+function wrongStart(role: RoleDefinition, argv: readonly string[]): NegotiatorError {
+  const name = `negotiator ${role.role}`;
+  const [first] = argv;
+  const index = argv.findIndex((word) => isSubcommand(role, word));
+  if (first === undefined || index <= 0 || !first.startsWith("-"))
+    return usageError("subcommand", first, Object.keys(role.subCommands), `${name} --help`);
+  const words = [argv[index], ...argv.slice(0, index), ...argv.slice(index + 1)];
+  return new NegotiatorError("BAD_USAGE", `"${printable(first)}" stands before the subcommand`, {
+    remedy: `Write options after it: ${name} ${printable(words.join(" "))}`,
+  });
 }
 
 /** Runs one line after the other; the first that fails ends it. */
@@ -66,7 +80,14 @@ async function runSubcommand(
     const { loadConfig } = await import("../../config/config.ts");
     const load = (): Config => {
       const file = words.options.get("config")?.at(-1);
-      const config = loadConfig({ file, flags: (below) => optionSettings(role.role, words, below) });
+      const { help } = grammarOf(role, name);
+      const config = loadConfig({
+        file,
+        flags: (below) => optionSettings({ role: role.role, help }, words, below),
+        optionOf,
+        help,
+        checkedBy: `negotiator ${role.role} check-config${file === undefined ? "" : ` --config ${file}`}`,
+      });
       configureLog(config.settings.log);
       return config;
     };

@@ -33,8 +33,13 @@ function unescape(_match: string, character: string): string {
 
 function unbalanced(text: string, piece: string): NegotiatorError {
   const what = piece === "\\" ? "a backslash" : `the quote ${piece}`;
+  const remedy =
+    piece === "\\"
+      ? "Remove it, or write \\\\"
+      : `Add the closing quote, or write \\${piece} for a quote that is meant`;
   return new NegotiatorError(
     "BAD_USAGE",
     `Cannot split the command "${printable(text)}": ${what} has no end`,
+    { remedy },
   );
 }

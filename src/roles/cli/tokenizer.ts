@@ -5,7 +5,7 @@
 import type { ArgDef, ArgsDef } from "citty";
 import { NegotiatorError } from "../../errors.ts";
 import { printable } from "../../printable.ts";
-import { usageError } from "./usage.ts";
+import { readHelp, usageError } from "./usage.ts";
 
 /** The words that a command line may have. */
 export type Grammar = {
@@ -71,15 +71,32 @@ export function readWords(argv: readonly string[], grammar: Grammar): Words {
 export function checkPositionals({ positionals }: Words, grammar: Grammar): void {
   const declared = Object.entries(grammar.args).filter(([, arg]) => arg.type === "positional");
   const missing = declared.slice(positionals.length).find(([, arg]) => arg.required !== false);
-  if (missing !== undefined) throw badUsage(`missing ${missing[0].toUpperCase()}`, grammar);
+  const remedy = `Write: ${formatUsage(grammar.help.replace(/ --help$/, ""), grammar)}`;
+  if (missing !== undefined) throw badUsage(`missing ${missing[0].toUpperCase()}`, grammar, remedy);
   const surplus = positionals[declared.length];
   if (surplus === undefined || grammar.restAfter !== undefined) return;
-  throw badUsage(`surplus word "${printable(surplus)}"`, grammar);
+  throw badUsage(`surplus word "${printable(surplus)}"`, grammar, remedy);
 }
 
-/** Returns a `BAD_USAGE` error that names the command that shows the help. */
-export function badUsage(problem: string, { help }: Pick<Grammar, "help">): NegotiatorError {
-  return new NegotiatorError("BAD_USAGE", `${problem} (see ${help})`);
+/** Returns the line of a subcommand: its full name, `[OPTION...]`, and the words that it takes. */
+export function formatUsage(name: string, { args, restAfter }: Pick<Grammar, "args" | "restAfter">): string {
+  const positionals = Object.entries(args).filter(([, arg]) => arg.type === "positional");
+  const words = positionals.map(([key, arg]) => formatPositional(key, arg));
+  return [name, "[OPTION...]", ...words, ...(restAfter === undefined ? [] : ["[ARG...]"])].join(" ");
+}
+
+function formatPositional(name: string, arg: ArgDef): string {
+  const word = (arg.valueHint ?? name).toUpperCase();
+  return arg.required === false ? `[${word}]` : word;
+}
+
+/** Returns a `BAD_USAGE` error. By default its remedy names the command that shows the help. */
+export function badUsage(
+  problem: string,
+  { help }: Pick<Grammar, "help">,
+  remedy: string = readHelp(help),
+): NegotiatorError {
+  return new NegotiatorError("BAD_USAGE", problem, { remedy });
 }
 
 /** Returns the letters of a declared option, without their dash. */

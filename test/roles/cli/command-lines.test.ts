@@ -148,9 +148,16 @@ describe("the option form of the original", () => {
   });
 
   test.each([
-    [["-e", "say", "web1", "rm"], 'negotiator: surplus word "rm" (see --help)\n'],
-    [["-e", "say x"], "negotiator: missing GUEST (see --help)\n"],
-    [["-e", "'", "web1"], "negotiator: Cannot split the command \"'\": the quote ' has no end\n"],
+    [
+      ["-e", "say", "web1", "rm"],
+      'negotiator: surplus word "rm"\nWrite the command and its arguments as one word: -e "COMMAND ARG..."\n',
+    ],
+    [["-e", "say x"], 'negotiator: missing GUEST\nWrite: negotiator host -e "COMMAND" GUEST\n'],
+    [
+      ["-e", "'", "web1"],
+      "negotiator: Cannot split the command \"'\": the quote ' has no end\n" +
+        "Add the closing quote, or write \\' for a quote that is meant\n",
+    ],
   ])("negotiator-host %j exits with 2 and the message %j", async (words, stderr) => {
     expect(await stage.host.run(words)).toMatchObject({ exitCode: 2, stdout: "", stderr });
   });
@@ -174,10 +181,10 @@ describe("error messages", () => {
     [["execute", "--control", "/nonexistent/x.sock", "web3", "say"], 125, ['is called "web3"']],
     [["status", "--control", "/nonexistent/x.sock"], 1, ["/nonexistent/x.sock", "negotiator host daemon"]],
     [["execute", "--socket", "lab=/nonexistent.sock", "lab", "say"], 125, ['connect to "/nonexistent.sock"']],
-    [["execute", "-t", "soon", "web1", "say"], 2, ['"soon" is not a number of seconds']],
-    [["execute", "-t", "-1", "web1", "say"], 2, ['"-1" is not a number of seconds']],
-    [["execute", "-t", "99999999999", "web1", "say"], 2, ["timeoutSeconds: ", "31536000"]],
-    [["list-guests", "--control", "here.sock"], 2, ["host.control: an absolute path is needed"]],
+    [["execute", "-t", "soon", "web1", "say"], 2, ['--timeout must be a number of seconds; this is "soon"']],
+    [["execute", "-t", "-1", "web1", "say"], 2, ['--timeout must be a number of seconds; this is "-1"']],
+    [["execute", "-t", "99999999999", "web1", "say"], 2, ["--timeout must be a number from 0 to 31536000"]],
+    [["list-guests", "--control", "here.sock"], 2, ["--control must be an absolute path"]],
     [["execute", "web1"], 2, ["missing COMMAND"]],
     [["execute"], 2, ["missing GUEST"]],
   ])("negotiator-host %j exits with %d and a message with %j", async (words, exitCode, parts) => {

@@ -23,7 +23,7 @@ const EXECUTE = defineSubcommand({
 const HOST: RoleDefinition = {
   role: "host",
   summary: LONG,
-  optionForm: { args: {}, guestActions: [] },
+  optionForm: { args: {}, guestActions: [], help: "negotiator host --help" },
   subCommands: { execute: EXECUTE, "a-subcommand-with-a-long-name": { ...EXECUTE, examples: [] } },
 };
 const NAME = "negotiator host execute";

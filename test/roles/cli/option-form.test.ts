@@ -138,30 +138,36 @@ test.each([
   expect(host(...words)).toBeUndefined();
 });
 
+const ONE_WORD = 'Write the command and its arguments as one word: -e "COMMAND ARG..."';
+
 describe("refused", () => {
   test.each([
-    [["-e", "ls"], "missing GUEST (see --help)"],
-    [["-c"], "missing GUEST (see --help)"],
-    [["-e", "ls", "web1", "rm"], 'surplus word "rm" (see --help)'],
-    [["web1", "-e", "ls", "rm"], 'surplus word "rm" (see --help)'],
-    [["web1", "rm", "-e", "ls"], 'surplus word "rm" (see --help)'],
-    [["-g", "web1"], 'surplus word "web1" (see --help)'],
-    [["-d", "\u001b"], 'surplus word "\\x1b" (see --help)'],
-    [["-c", "web1", "web2"], 'surplus word "web2" (see --help)'],
-    [["-e"], "option -e needs a value (see --help)"],
-    [["web1", "--exec"], "option --exec needs a value (see --help)"],
-    [["-g", "-t"], "option -t needs a value (see --help)"],
-    [["--list-guests=all"], "option --list-guests takes no value (see --help)"],
-    [["-e", "it's", "web1"], `Cannot split the command "it's": the quote ' has no end`],
+    [["-e", "ls"], 'missing GUEST\nWrite: negotiator host -e "COMMAND" GUEST'],
+    [["-c"], 'missing GUEST\nWrite: negotiator host -e "COMMAND" GUEST'],
+    [["-e", "ls", "web1", "rm"], `surplus word "rm"\n${ONE_WORD}`],
+    [["web1", "-e", "ls", "rm"], `surplus word "rm"\n${ONE_WORD}`],
+    [["web1", "rm", "-e", "ls"], `surplus word "rm"\n${ONE_WORD}`],
+    [["-g", "web1"], 'surplus word "web1"\nRead the help: negotiator host --help'],
+    [["-d", "\u001b"], 'surplus word "\\x1b"\nRead the help: negotiator host --help'],
+    [["-c", "web1", "web2"], 'surplus word "web2"\nRead the help: negotiator host --help'],
+    [["-e"], "option -e needs a value\nRead the help: negotiator host --help"],
+    [["web1", "--exec"], "option --exec needs a value\nRead the help: negotiator host --help"],
+    [["-g", "-t"], "option -t needs a value\nRead the help: negotiator host --help"],
+    [["--list-guests=all"], "option --list-guests takes no value\nRead the help: negotiator host --help"],
+    [
+      ["-e", "it's", "web1"],
+      `Cannot split the command "it's": the quote ' has no end\n` +
+        "Add the closing quote, or write \\' for a quote that is meant",
+    ],
   ])("a host's option form %j is refused: %j", (words, message) => {
     expect(errorOf(() => host(...words))).toMatchObject({ code: "BAD_USAGE", message });
   });
 
   test.each([
-    [["-e", "ls -l", "foo"], 'surplus word "foo" (see --help)'],
-    [["foo", "-e", "ls"], 'surplus word "foo" (see --help)'],
-    [["-l", "foo"], 'surplus word "foo" (see --help)'],
-    [["-l", "-c"], "option -c needs a value (see --help)"],
+    [["-e", "ls -l", "foo"], `surplus word "foo"\n${ONE_WORD}`],
+    [["foo", "-e", "ls"], `surplus word "foo"\n${ONE_WORD}`],
+    [["-l", "foo"], 'surplus word "foo"\nRead the help: negotiator guest --help'],
+    [["-l", "-c"], "option -c needs a value\nRead the help: negotiator guest --help"],
   ])("a guest's option form %j is refused: %j", (words, message) => {
     expect(errorOf(() => guest(...words))).toMatchObject({ code: "BAD_USAGE", message });
   });

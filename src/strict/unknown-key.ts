@@ -1,0 +1,33 @@
+/** Says which key was meant by an unknown one. */
+import { nearest } from "../nearest.ts";
+import { isRecord } from "./records.ts";
+
+/**
+ * Returns words about the unknown key `name`, which stand after a semicolon: the table it belongs to, a key
+ * of almost the same name, or all keys that are `allowed` at its place. `schema` is that of the whole file.
+ */
+export function adviseKey(name: string, allowed: readonly string[], schema: unknown): string {
+  const homes = tablesWith(name, schema);
+  if (homes.length > 0) return `it belongs ${homes.join(" or ")}`;
+  const [guess] = nearest(name, allowed);
+  return guess === undefined ? `allowed here: ${allowed.join(", ")}` : `did you mean ${guess}?`;
+}
+
+/** The headers of the tables, at any depth, that have a key of exactly this name. */
+function tablesWith(name: string, schema: unknown, path: readonly string[] = [], isList = false): string[] {
+  if (!isRecord(schema)) return [];
+  if ("wrapped" in schema) return tablesWith(name, schema["wrapped"], path, isList);
+  if ("item" in schema) return tablesWith(name, schema["item"], path, true);
+  const { entries } = schema;
+  if (!isRecord(entries)) return [];
+  const own = Object.hasOwn(entries, name) ? [placeOf(path.join("."), isList)] : [];
+  return [
+    ...own,
+    ...Object.entries(entries).flatMap(([key, inner]) => tablesWith(name, inner, [...path, key])),
+  ];
+}
+
+function placeOf(path: string, isList: boolean): string {
+  if (path === "") return "above the first [table]";
+  return isList ? `below [[${path}]]` : `below [${path}]`;
+}

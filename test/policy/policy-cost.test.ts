@@ -1,0 +1,84 @@
+/** What a decision costs: a caller chooses its arguments, and every other call waits for the decision. */
+import { expect, test } from "bun:test";
+import { parseGlob } from "../../src/policy/glob.ts";
+import { decide, parsePolicy } from "../../src/policy/policy.ts";
+import type { Policy } from "../../src/policy/policy.ts";
+
+const KIB = 1024;
+const RULES = 20;
+const ATTEMPTS = 20;
+
+/**
+ * Returns the time of the quickest run in ms. Another process can only make a run longer, so one run below
+ * `goalMs` is enough.
+ */
+function leastMsOf(work: () => unknown, goalMs = 0): number {
+  let leastMs = Number.POSITIVE_INFINITY;
+  for (let attempt = 0; attempt < ATTEMPTS && leastMs >= goalMs; attempt++) {
+    const startMs = performance.now();
+    work();
+    leastMs = Math.min(leastMs, performance.now() - startMs);
+  }
+  return leastMs;
+}
+
+function policyOf(...patterns: readonly string[]): Policy {
+  const list = patterns.map((text) => JSON.stringify(text)).join(", ");
+  return parsePolicy(`[[rules]]\naction = "allow"\narguments = [${list}]\n`.repeat(RULES));
+}
+
+function isAllowed(policy: Policy, args: readonly string[]): boolean {
+  const resource = { kind: "command", name: "x", args } as const;
+  return decide(policy, { caller: { via: "host" }, method: "execute", resource }).allowed;
+}
+
+/** Patterns, each with the piece of a text that is hard for it. */
+const HARD: readonly [pattern: string, piece: string][] = [
+  ["--set=**/N/**/backup/*", "/"],
+  ["--set=**/N/**/backup/*", "/N/"],
+  ["**/*", "/"],
+  ["**/a*b/**x", "/a"],
+  ["**/a*b/**", "b/a/"],
+  [`${"*a".repeat(10)}b`, "a"],
+  [`${"**a".repeat(10)}b`, "a"],
+  [`${"**/*".repeat(5)}x`, "a/"],
+  [`${"?*".repeat(10)}/`, "a"],
+  [`**a${"?".repeat(20)}b`, "ab"],
+  [`**${"\\*\\?".repeat(10)}*x`, "*?"],
+  ["**ä*ö?ü", "äö"],
+  ["**😀*?x", "😀"],
+  ["**", "../"],
+];
+
+test.failing("20 rules with ten wildcards take less than 10 ms for an argument of 128 KiB", () => {
+  for (const [pattern, piece] of HARD) {
+    const policy = policyOf(pattern, "other");
+    const text = piece.repeat((128 * KIB) / Buffer.byteLength(piece));
+    const args = [pattern.startsWith("--set=") ? `--set=${text}` : text, "x"];
+    const ms = leastMsOf(() => isAllowed(policy, args), 10);
+    expect({ pattern, piece, ms, isQuick: ms < 10 }).toMatchObject({ isQuick: true });
+  }
+});
+
+test.failing("20 rules take less than 20 ms for 256 KiB of arguments", () => {
+  const both = ["a/".repeat(64 * KIB), "/b".repeat(64 * KIB)];
+  const policy = policyOf("**a*b?c", "**");
+  expect(leastMsOf(() => isAllowed(policy, both), 20)).toBeLessThan(20);
+});
+
+test("a text of twice the length takes a pattern at most twice the time", () => {
+  for (const [pattern, piece] of HARD) {
+    const glob = parseGlob(pattern);
+    const start = pattern.startsWith("--set=") ? "--set=" : "";
+    const timeOf = (count: number): number => {
+      const text = start + piece.repeat(count);
+      return leastMsOf(() => glob.matches(text));
+    };
+    const once = timeOf(4 * KIB);
+    const twice = timeOf(8 * KIB);
+    // The shortest times differ by a part of a millisecond.
+    expect({ pattern, piece, once, twice, isLinear: twice < 2.2 * once + 0.5 }).toMatchObject({
+      isLinear: true,
+    });
+  }
+});

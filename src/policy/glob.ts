@@ -1,4 +1,7 @@
-/** Patterns with wildcards. Matching takes time in proportion to pattern × text, for every pattern. */
+/** Patterns with wildcards. For every pattern, matching takes time in proportion to the text. */
+import { createGlobPart } from "./glob-part.ts";
+import type { GlobPart } from "./glob-part.ts";
+import type { GlobToken } from "./glob-scan.ts";
 
 /** A parsed pattern. `startsWild`: it begins with a wildcard. `matches` compares the whole text. */
 export type Glob = { source: string; startsWild: boolean; matches: (text: string) => boolean };
@@ -9,49 +12,42 @@ export type Glob = { source: string; startsWild: boolean; matches: (text: string
  * Upper and lower case differ.
  */
 export function parseGlob(source: string): Glob {
-  const tokens = tokenize(source);
-  const startsWild = tokens[0]?.kind === "run" || tokens[0]?.kind === "any";
-  return { source, startsWild, matches: (text) => matches(tokens, text) };
-}
-
-type Token =
-  { kind: "literal"; character: string } | { kind: "any" } | { kind: "run"; crossesSlash: boolean };
-
-function tokenize(source: string): Token[] {
   const pieces = source.match(/\\.|\*+|./gsu) ?? [];
-  return pieces.map((piece): Token => {
-    if (piece === "?") return { kind: "any" };
-    if (piece.startsWith("*")) return { kind: "run", crossesSlash: piece.length > 1 };
-    return {
-      kind: "literal",
-      character: piece.length > 1 && piece.startsWith("\\") ? piece.slice(1) : piece,
-    };
-  });
+  const startsWild = /^[*?]/.test(source);
+  const [first = createGlobPart([]), ...others] = splitAtLongRuns(pieces).map(createGlobPart);
+  return { source, startsWild, matches: createMatcher(first, others) };
 }
 
-/** Follows all ways at once. `reached[i]` is 1 if the text so far matches the first `i` tokens. */
-function matches(tokens: readonly Token[], text: string): boolean {
-  let reached = skipRuns(tokens, new Uint8Array(tokens.length + 1).fill(1, 0, 1));
-  for (const character of text) {
-    const next = new Uint8Array(tokens.length + 1);
-    for (const [index, token] of tokens.entries()) {
-      if (reached[index] === 0) continue;
-      if (token.kind === "run") {
-        if (token.crossesSlash || character !== "/") next[index] = 1;
-      } else if (token.kind === "any" ? character !== "/" : character === token.character) {
-        next[index + 1] = 1;
-      }
+/** Returns the tokens between the `**`. */
+function splitAtLongRuns(pieces: readonly string[]): GlobToken[][] {
+  const parts: GlobToken[][] = [[]];
+  for (const piece of pieces) {
+    if (piece.startsWith("**")) parts.push([]);
+    else parts.at(-1)?.push(toToken(piece));
+  }
+  return parts;
+}
+
+function toToken(piece: string): GlobToken {
+  if (piece === "?") return { kind: "any" };
+  if (piece === "*") return { kind: "run" };
+  return { kind: "literal", character: /^\\./su.test(piece) ? piece.slice(1) : piece };
+}
+
+/**
+ * A `**` takes any characters, so the earliest end of the part in front of it is the best one. Every part is
+ * looked for once.
+ */
+function createMatcher(first: GlobPart, others: readonly GlobPart[]): Glob["matches"] {
+  const middle = others.slice(0, -1);
+  const last = others.at(-1);
+  if (last === undefined) return (text) => first.endsText(text, 0, false);
+  return (text) => {
+    let end = first.findEnd(text, 0, false);
+    for (const part of middle) {
+      if (end === -1) return false;
+      end = part.findEnd(text, end, true);
     }
-    if (!next.includes(1)) return false;
-    reached = skipRuns(tokens, next);
-  }
-  return reached[tokens.length] === 1;
-}
-
-/** A run may be empty, so a place before a run is also a place after it. */
-function skipRuns(tokens: readonly Token[], reached: Uint8Array): Uint8Array {
-  for (const [index, token] of tokens.entries()) {
-    if (reached[index] === 1 && token.kind === "run") reached[index + 1] = 1;
-  }
-  return reached;
+    return end !== -1 && last.endsText(text, end, true);
+  };
 }

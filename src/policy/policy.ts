@@ -4,7 +4,7 @@
 import type { Caller } from "./caller.ts";
 import * as v from "valibot";
 import type { QuotaLimits } from "./quota.ts";
-import { findMismatch, RuleSchema } from "./rule.ts";
+import { createMatcher, RuleSchema } from "./rule.ts";
 import type { PolicyRequest, Rule } from "./rule.ts";
 import { parseStrictToml } from "../strict/strict.ts";
 
@@ -61,7 +61,8 @@ export function decide(policy: Policy, request: PolicyRequest): Decision {
   if (policy.kind === "invalid") {
     return { allowed: false, rule: "invalid", reason: "the policy cannot be read, so nothing is allowed" };
   }
-  const index = policy.rules.findIndex((rule) => findMismatch(rule, request) === undefined);
+  const findMismatch = createMatcher(request);
+  const index = policy.rules.findIndex((rule) => findMismatch(rule) === undefined);
   const rule = policy.rules[index];
   if (rule === undefined)
     return { allowed: false, rule: "no-match", reason: "no rule of the policy allows it" };
@@ -87,9 +88,9 @@ export function decide(policy: Policy, request: PolicyRequest): Decision {
 export function mayEverExecute(policy: Policy, caller: Caller, command: string): boolean {
   if (policy.kind !== "rules") return policy.kind === "default";
   const resource = { kind: "command", name: command, args: [] } as const;
-  const request = { caller, method: "execute", resource };
+  const findMismatch = createMatcher({ caller, method: "execute", resource });
   for (const rule of policy.rules) {
-    if (findMismatch({ ...rule, arguments: undefined }, request) !== undefined) continue;
+    if (findMismatch({ ...rule, arguments: undefined }) !== undefined) continue;
     if (rule.action === "allow") return true;
     if (rule.arguments === undefined) return false;
   }
@@ -105,9 +106,10 @@ export function explain(policy: Policy, request: PolicyRequest): string[] {
   if (policy.kind === "default") return ["allowed: there is no policy, so everything offered may be called"];
   if (policy.kind === "invalid") return [...policy.problem.split("\n"), formatDecision(decision)];
   const decided = typeof decision.rule === "number" ? decision.rule : policy.rules.length;
+  const findMismatch = createMatcher(request);
   const steps = policy.rules.slice(0, decided).map((rule, index) => {
-    const mismatch = findMismatch(rule, request);
-    const verdict = mismatch === undefined ? "matches" : `does not match, ${mismatch}`;
+    const mismatch = findMismatch(rule);
+    const verdict = mismatch === undefined ? "matches" : `does not match, ${mismatch()}`;
     return `rule ${index + 1} (${rule.action}): ${verdict}`;
   });
   return [...steps, formatDecision(decision)];

@@ -9,58 +9,69 @@ import type { Resource } from "./resource.ts";
 /** The call to decide on: who asks, by which method, and for what. */
 export type PolicyRequest = { caller: Caller; method: string; resource: Resource };
 
+/** A condition of a rule that a call does not meet. Returns it in words, which repeat the call's values. */
+export type Mismatch = () => string;
+
 /**
- * Returns the first condition of the rule that the call does not meet, in words, or undefined if the rule
- * matches.
+ * Returns a function that returns the first condition of a rule that the call does not meet, or undefined if
+ * the rule matches. It looks through each argument once, however many rules it gets.
  */
-export function findMismatch(rule: Rule, { caller, method, resource }: PolicyRequest): string | undefined {
+export function createMatcher(request: PolicyRequest): (rule: Rule) => Mismatch | undefined {
+  const { caller, method, resource } = request;
   const { guest, uuid } = identifyCaller(caller);
   const command = resource.kind === "command" ? resource : undefined;
-  return (
+  const parents: number[] = [];
+  const parentsOf = (index: number, argument: string): number => (parents[index] ??= countParents(argument));
+  return (rule) =>
     findUuidMismatch(rule.uuids, uuid?.toLowerCase()) ??
     findNameMismatch("guest", rule.guests, guest) ??
     findNameMismatch("method", rule.methods, method) ??
     findNameMismatch("command", rule.commands, command?.name) ??
-    findArgumentMismatch(rule, command?.args)
-  );
+    findArgumentMismatch(rule, command?.args, parentsOf);
 }
 
-function findUuidMismatch(uuids: readonly string[] | undefined, uuid: string | undefined) {
+function findUuidMismatch(
+  uuids: readonly string[] | undefined,
+  uuid: string | undefined,
+): Mismatch | undefined {
   if (uuids === undefined) return undefined;
-  if (uuid === undefined) return "the peer has no uuid";
-  return uuids.includes(uuid) ? undefined : `the uuid ${quote(uuid)} is not in its list`;
+  if (uuid === undefined) return () => "the peer has no uuid";
+  return uuids.includes(uuid) ? undefined : () => `the uuid ${quote(uuid)} is not in its list`;
 }
 
 function findNameMismatch(
   what: "guest" | "method" | "command",
   globs: readonly Glob[] | undefined,
   name: string | undefined,
-): string | undefined {
+): Mismatch | undefined {
   if (globs === undefined) return undefined;
-  if (name === undefined) return what === "guest" ? "the peer has no guest name" : `there is no ${what}`;
+  if (name === undefined)
+    return () => (what === "guest" ? "the peer has no guest name" : `there is no ${what}`);
   if (globs.some((glob) => glob.matches(name))) return undefined;
-  return `the ${what} ${quote(name)} is none of ${globs.map(({ source }) => quote(source)).join(", ")}`;
+  return () => `the ${what} ${quote(name)} is none of ${globs.map(({ source }) => quote(source)).join(", ")}`;
 }
 
-function findArgumentMismatch(rule: Rule, args: readonly string[] | undefined): string | undefined {
+function findArgumentMismatch(
+  rule: Rule,
+  args: readonly string[] | undefined,
+  parentsOf: (index: number, argument: string) => number,
+): Mismatch | undefined {
   if (rule.arguments === undefined) return undefined;
-  if (args === undefined) return "there is no command";
+  if (args === undefined) return () => "there is no command";
   const { isOpen, globs } = rule.arguments;
   if (isOpen ? args.length < globs.length : args.length !== globs.length) {
-    return `${args.length} arguments instead of ${globs.length}${isOpen ? " or more" : ""}`;
+    return () => `${args.length} arguments instead of ${globs.length}${isOpen ? " or more" : ""}`;
   }
   for (const [index, glob] of globs.entries()) {
     const argument = args[index] ?? "";
-    const place = `argument ${index + 1} ${quote(argument)}`;
-    if (!glob.matches(argument)) return `${place} is not ${quote(glob.source)}`;
+    const place = (): string => `argument ${index + 1} ${quote(argument)}`;
+    if (!glob.matches(argument)) return () => `${place()} is not ${quote(glob.source)}`;
     // A denying rule must not be careful: a caller could avoid it by such an argument.
     if (rule.action === "deny") continue;
-    if (glob.startsWild && argument.startsWith("-")) {
-      return `${place} starts with a "-" that ${quote(glob.source)} does not name`;
-    }
-    if (countParents(argument) > countParents(glob.source)) {
-      return `${place} has a ".." that ${quote(glob.source)} does not name`;
-    }
+    if (glob.startsWild && argument.startsWith("-"))
+      return () => `${place()} starts with a "-" that ${quote(glob.source)} does not name`;
+    if (parentsOf(index, argument) > countParents(glob.source))
+      return () => `${place()} has a ".." that ${quote(glob.source)} does not name`;
   }
   return undefined;
 }
@@ -69,7 +80,18 @@ function findArgumentMismatch(rule: Rule, args: readonly string[] | undefined): 
  * Counts each `..` that stands alone, as in a path, also after `=` or before `:`. `a..b` and `...` have none.
  */
 function countParents(text: string): number {
-  return [...text.matchAll(/(?<![\w.])\.\.(?![\w.])/g)].length;
+  let count = 0;
+  let end = 0;
+  for (let at = text.indexOf(".."); at !== -1; at = text.indexOf("..", end)) {
+    end = at + 2;
+    while (text[end] === ".") end++;
+    if (end === at + 2 && !isWordAt(text, at - 1) && !isWordAt(text, end)) count++;
+  }
+  return count;
+}
+
+function isWordAt(text: string, place: number): boolean {
+  return /\w/.test(text.charAt(place));
 }
 
 function quote(text: string): string {

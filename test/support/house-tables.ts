@@ -46,7 +46,9 @@ const PURE_FILES = [
   "printable",
   "shorten",
   ...["problems", "strict", "toml"].map((name) => `strict/${name}`),
-  ...["caller", "glob", "limited-log", "policy", "quota", "resource", "rule"].map((name) => `policy/${name}`),
+  ...["caller", "glob", "glob-part", "glob-scan", "limited-log", "policy", "quota", "resource", "rule"].map(
+    (name) => `policy/${name}`,
+  ),
 ];
 
 /** Files without I/O, clock, random numbers or log. Their callers pass such values in. */

@@ -1,0 +1,91 @@
+/** The part of a pattern between two `**`. The runtime's fast search rules most texts out before a scan. */
+import { createGlobScan } from "./glob-scan.ts";
+import type { GlobToken } from "./glob-scan.ts";
+
+/** A part begins exactly at `from` in the text, or there or later if it floats. */
+export type GlobPart = {
+  /** Returns the earliest end of the part in the text; -1 if the part is not there. */
+  findEnd(text: string, from: number, isFloating: boolean): number;
+  /** Whether the part is there, and ends with the text. */
+  endsText(text: string, from: number, isFloating: boolean): boolean;
+};
+
+/** Creates a part. */
+export function createGlobPart(tokens: readonly GlobToken[]): GlobPart {
+  const literals = joinLiterals(tokens);
+  const [first = ""] = literals;
+  if (tokens.every(({ kind }) => kind === "literal")) return createLiteralPart(first);
+  const head = tokens[0]?.kind === "literal" ? first : "";
+  const tail = tokens.at(-1)?.kind === "literal" ? (literals.at(-1) ?? "") : "";
+  const firstWild = tokens.findIndex(({ kind }) => kind !== "literal");
+  const floating = createGlobScan(tokens);
+  const anchored = createGlobScan(tokens.slice(firstWild));
+  const slashes = tokens.filter((token) => token.kind === "literal" && token.character === "/").length;
+
+  /** Returns where the first literal text is; -1 if the literal texts are not all there. */
+  const findHead = (text: string, from: number): number => {
+    let end = from;
+    let start = from;
+    for (const [index, literal] of literals.entries()) {
+      const at = text.indexOf(literal, end);
+      if (at === -1) return -1;
+      if (index === 0 && head !== "") start = at;
+      end = at + literal.length;
+    }
+    return start;
+  };
+
+  /** Returns where a scan has to begin; -1 if the part cannot be there. */
+  const findStart = (text: string, from: number, isFloating: boolean): number => {
+    if (!isFloating && !text.startsWith(head, from)) return -1;
+    const place = findHead(text, from);
+    return isFloating || place === -1 ? place : from + head.length;
+  };
+
+  return {
+    findEnd(text, from, isFloating) {
+      const start = findStart(text, from, isFloating);
+      return start === -1 ? -1 : (isFloating ? floating : anchored).findEnd(text, start, isFloating);
+    },
+    endsText(text, from, isFloating) {
+      if (!text.endsWith(tail)) return false;
+      const least = isFloating ? Math.max(from, findLastPart(text, slashes)) : from;
+      const start = findStart(text, least, isFloating);
+      return start !== -1 && (isFloating ? floating : anchored).endsText(text, start, isFloating);
+    },
+  };
+}
+
+/** Returns the beginning of the text's last part that has so many slashes. */
+function findLastPart(text: string, slashes: number): number {
+  let place = text.length;
+  for (let count = 0; count <= slashes; count++) {
+    place = place === 0 ? -1 : text.lastIndexOf("/", place - 1);
+    if (place === -1) return 0;
+  }
+  return place + 1;
+}
+
+/** Returns the texts between the wildcards, without empty ones. */
+function joinLiterals(tokens: readonly GlobToken[]): string[] {
+  const texts = [""];
+  for (const token of tokens) {
+    if (token.kind === "literal") texts.push((texts.pop() ?? "") + token.character);
+    else texts.push("");
+  }
+  return texts.filter((text) => text !== "");
+}
+
+function createLiteralPart(literal: string): GlobPart {
+  return {
+    findEnd(text, from, isFloating) {
+      if (!isFloating) return text.startsWith(literal, from) ? from + literal.length : -1;
+      const at = text.indexOf(literal, from);
+      return at === -1 ? -1 : at + literal.length;
+    },
+    endsText(text, from, isFloating) {
+      const start = text.length - literal.length;
+      return (isFloating ? start >= from : start === from) && text.endsWith(literal);
+    },
+  };
+}

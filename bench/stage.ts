@@ -17,17 +17,21 @@ export type SideOptions = {
   own?: string;
   settings?: string;
   commands?: Readonly<Record<string, string>>;
+  /** The policy; without it everything is allowed. */
+  policy?: string;
 };
+
+const ALLOW_ALL = '[[rules]]\naction = "allow"\n';
 
 /** Writes the files of one side and starts its daemon. Resolves when its control socket exists. */
 export async function startSide(role: "host" | "guest", options: SideOptions): Promise<BenchSide> {
-  const { binary, directory, own = "", settings = "", commands = {} } = options;
+  const { binary, directory, own = "", settings = "", commands = {}, policy = ALLOW_ALL } = options;
   const at = (name: string): string => `${directory}/${role}.${name}`;
   for (const [name, script] of Object.entries(commands)) {
     await Bun.write(`${at("commands")}/${name}`, script);
     await chmod(`${at("commands")}/${name}`, 0o755);
   }
-  await Bun.write(at("policy.toml"), '[[rules]]\naction = "allow"\n');
+  await Bun.write(at("policy.toml"), policy);
   const control = at("sock");
   const lines = [
     settings,

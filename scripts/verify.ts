@@ -6,7 +6,16 @@ type Counts = { passed: number; failed: number };
 const bun = process.execPath;
 
 /** Without Markdown: the formatter would pad every table to its longest cell. */
-const FORMATTED = ["src", "scripts", "test", "bench", "package.json", "tsconfig.json", "knip.json"];
+const FORMATTED = [
+  "src",
+  "scripts",
+  "test",
+  "bench",
+  "hostile",
+  "package.json",
+  "tsconfig.json",
+  "knip.json",
+];
 
 const STEPS: readonly Step[] = [
   { name: "format", words: [bun, "fmt", "--check", "--no-script", ...FORMATTED] },

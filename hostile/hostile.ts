@@ -1,0 +1,81 @@
+/** Attacks the host's daemon: `bun run hostile`, or `bun run hostile --only NAME` for one case. */
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { readMachineFacts } from "../bench/machine-facts.ts";
+import { cleanUpWhenStopped } from "../bench/stopping.ts";
+import { createTemporaryDirectory } from "../test/support/temporary-directory.ts";
+import { findMisses, formatFigures, formatHeading, GOALS } from "./goals.ts";
+import { chooseCases, HOSTILE_HELP, parseHostileOptions } from "./options.ts";
+import type { HostileOptions } from "./options.ts";
+import { CASE_NAMES, QUIET, runCase } from "./run-case.ts";
+import type { Figures } from "./run-case.ts";
+
+const ROOT = join(import.meta.dir, "..");
+
+process.exit(await main(process.argv.slice(2)));
+
+async function main(words: readonly string[]): Promise<number> {
+  let options: HostileOptions;
+  let names: string[];
+  try {
+    options = parseHostileOptions(words);
+    names = chooseCases(CASE_NAMES, options.only);
+  } catch (thrown) {
+    say(thrown instanceof Error ? thrown.message : String(thrown));
+    return 2;
+  }
+  if (options.isHelp || options.isList) {
+    process.stdout.write(options.isHelp ? HOSTILE_HELP : `${CASE_NAMES.join("\n")}\n`);
+    return 0;
+  }
+  const binary = await findBinary(options.binary);
+  if (binary === undefined) return 1;
+  const facts = await readMachineFacts(binary);
+  if (facts.load > facts.processors / 2)
+    say(`the machine is busy (load ${facts.load}): the figures will vary`);
+  await using directory = await createTemporaryDirectory();
+  cleanUpWhenStopped(directory.path);
+  const all = await measureAll([QUIET, ...names], { ...options, binary });
+  if (options.isJson)
+    process.stdout.write(`${JSON.stringify({ facts, goals: GOALS, cases: all }, null, 2)}\n`);
+  const misses = all.filter(({ name }) => name !== QUIET).flatMap(findMisses);
+  for (const miss of misses) say(`goal missed: ${miss}`);
+  return misses.length > 0 || all.length <= names.length ? 1 : 0;
+}
+
+/** Measures the cases in turn, and prints each line as soon as it is known. Leaves failed cases out. */
+async function measureAll(
+  names: readonly string[],
+  options: HostileOptions & { binary: string },
+): Promise<Figures[]> {
+  const all: Figures[] = [];
+  if (!options.isJson) process.stdout.write(`${formatHeading()}\n`);
+  for (const name of names) {
+    try {
+      const figures = await runCase(name, options);
+      all.push(figures);
+      if (!options.isJson) process.stdout.write(`${formatFigures(figures)}\n`);
+    } catch (thrown) {
+      say(`${name} failed: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
+    }
+  }
+  return all;
+}
+
+/** Returns the binary to attack, and builds it if it is missing; undefined if that is not possible. */
+async function findBinary(given: string | undefined): Promise<string | undefined> {
+  const path = given === undefined ? join(ROOT, "dist/negotiator") : resolve(given);
+  if (existsSync(path)) return path;
+  if (given !== undefined) {
+    say(`there is no binary "${given}"`);
+    return undefined;
+  }
+  say("builds dist/negotiator");
+  const words = [process.execPath, join(ROOT, "scripts/build-binaries.ts"), "--target", "host"];
+  const child = Bun.spawn(words, { stdin: "ignore", stdout: "ignore", stderr: "inherit" });
+  return (await child.exited) === 0 ? path : undefined;
+}
+
+function say(line: string): void {
+  process.stderr.write(`hostile: ${line}\n`);
+}

@@ -15,7 +15,7 @@ const DEFAULT_SECONDS = 10;
 const DEFAULT_ATTACKERS = 12;
 
 /** The text of `--help`. */
-export const HOSTILE_HELP = `Attack the host's daemon of the compiled binary, and measure the calls of another guest meanwhile.
+export const HOSTILE_HELP = `Attack a host's daemon, and measure the calls of another guest meanwhile.
 
 Usage:
   bun run hostile [OPTION]...

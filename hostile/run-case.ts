@@ -125,7 +125,8 @@ function nameAttacker(directory: string, index: number): string {
   const socket = (port: string): string => `${directory}/${index}.${port}`;
   return [
     `[[guests]]\nname = "evil-${index}"\nsocket = "${socket("calling")}"\n`,
-    `[[guests]]\nname = "evil-${index}"\nsocket = "${socket("back")}"\nport = "${NATIVE_PORTS.guestToHost}"\n`,
+    `[[guests]]\nname = "evil-${index}"\nsocket = "${socket("back")}"\n`,
+    `port = "${NATIVE_PORTS.guestToHost}"\n`,
   ].join("");
 }
 

@@ -249,3 +249,15 @@ test("a minute without left-out entries writes no line about them", async () => 
     Array.from({ length: 61 }, () => undefined),
   );
 });
+
+/** A refused call of a local user. */
+function local(uid: number, guest: string): AuditEntry {
+  return { ...DENIED, direction: "outgoing", peer: { guest }, user: { uid } };
+}
+
+test.failing("refused calls of a local user are limited by uid, whatever guest they name", () => {
+  const limit = createAuditLimit(0);
+  for (let guest = 0; guest < 60; guest++) expect(limit.admit(local(1000, `g${guest}`), START)).toBe(true);
+  expect(limit.admit(local(1000, "another"), START)).toBe(false);
+  expect(limit.admit(local(1001, "another"), START)).toBe(true);
+});

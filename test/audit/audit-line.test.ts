@@ -104,3 +104,29 @@ test("control characters in arguments are escaped, and parsing the line returns 
   expect(JSON.parse(line)).toMatchObject({ arguments: args });
   expect(line).toContain("é😀");
 });
+
+test.failing.each([
+  ["control characters", "\u0001"],
+  ["quotes", '"'],
+  ["emoji", "😀"],
+  ["half surrogate pairs", "\ud800"],
+])("a line whose members are all long and made of %s has at most 16 KiB", (_, unit) => {
+  const long = unit.repeat(50_000);
+  const entry: AuditEntry = {
+    ...FINISHED,
+    peer: { guest: long, uuid: long },
+    callId: long,
+    method: long,
+    user: { uid: 1, name: long, pid: 2, program: long },
+    command: long,
+    args: [long, long],
+    rule: long,
+    reason: long,
+    signal: long,
+    endedBy: long,
+    problem: long,
+  };
+  const line = formatAuditLine(entry, TIME, false);
+  expect(Buffer.byteLength(line)).toBeLessThanOrEqual(16 * 1024);
+  expect(() => JSON.parse(line)).not.toThrow();
+});

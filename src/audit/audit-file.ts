@@ -2,13 +2,12 @@
 import {
   closeSync,
   constants,
+  fdatasync,
   fstatSync,
   lstatSync,
   mkdirSync,
   openSync,
   readSync,
-  renameSync,
-  rmSync,
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
@@ -16,12 +15,19 @@ import { NegotiatorError } from "../errors.ts";
 import { findOwnershipFault, ourUid } from "../trust/ownership.ts";
 import type { TrustFault } from "../trust/ownership.ts";
 import { findPathFault } from "../trust/path-trust.ts";
+import { cannotRotate, lockHeld, rotate } from "./rotation.ts";
 
 /**
  * When the file would grow past `maxBytes`, `path` becomes `path.1`, that becomes `path.2`, up to
  * `path.KEEP`.
  */
-export type AuditFileOptions = { path: string; maxBytes: number; keep: number };
+export type AuditFileOptions = {
+  path: string;
+  maxBytes: number;
+  keep: number;
+  /** Takes the lock of an open file for this process, without waiting. Closing the file gives it back. */
+  tryLock: (descriptor: number) => boolean;
+};
 
 /**
  * All functions throw `BAD_CONFIG` for an unsafe file or place, and otherwise the errors of the system calls.
@@ -29,65 +35,129 @@ export type AuditFileOptions = { path: string; maxBytes: number; keep: number };
 export type AuditFile = {
   /** Opens the file if it is not open. */
   open: () => void;
-  /** Appends a line and its end. */
-  write: (line: string) => void;
+  /** Appends a line and its end. Returns whether it is the first one of the file. */
+  write: (line: string) => { isFirst: boolean };
+  /** Resolves when the lines so far are on the disk. */
+  sync: () => Promise<void>;
   /** Closes the file. The next `open` or `write` opens the file that has the name then. */
   close: () => void;
 };
 
+/** A file that cannot be rotated grows up to twice its size, but at least so far. Then its lines are lost. */
+const LEAST_GROWTH_BYTES = 1024 * 1024;
+
 /**
- * Returns the file, not open yet. It gets mode 0640; a missing directory is created with mode 0750. Several
- * processes may share the file.
+ * Returns the file, not open yet. It gets mode 0640; a missing directory is created with mode 0750.
+ *
+ * Several processes may share the file. The one that has the lock of `path.lock` rotates. A process that
+ * does not get it goes on writing, because another one is rotating right now.
  */
-export function createAuditFile({ path, maxBytes, keep }: AuditFileOptions): AuditFile {
+export function createAuditFile(
+  { path, maxBytes, keep, tryLock }: AuditFileOptions,
+  onProblem: (problem: NegotiatorError) => void,
+): AuditFile {
   let file: OpenFile | undefined;
 
   function close(): void {
     const open = file;
     file = undefined;
-    if (open !== undefined) closeSync(open.descriptor);
+    if (open !== undefined) release(open);
   }
 
-  function openFor(bytes: number): OpenFile {
+  function openFor(bytes: number): OpenFile & { size: number } {
     // Another process may have rotated the file.
     if (file !== undefined && !isStillNamed(path, file)) close();
     file ??= openFile(path);
     const { size } = fstatSync(file.descriptor);
-    if (size === 0 || size + bytes <= maxBytes) return file;
+    if (size === 0 || size + bytes <= maxBytes) return Object.assign(file, { size });
+    const problem = rotateOnce(file);
+    if (problem !== undefined) {
+      if (size + bytes > maxBytes + Math.max(maxBytes, LEAST_GROWTH_BYTES)) throw problem;
+      // Another process that rotates right now needs no mention.
+      if (problem.code !== "BUSY") onProblem(problem);
+      return Object.assign(file, { size });
+    }
     close();
-    rotate(path, keep);
     file = openFile(path);
-    return file;
+    return Object.assign(file, { size: fstatSync(file.descriptor).size });
+  }
+
+  /** Returns the reason why the file was not rotated. */
+  function rotateOnce(full: OpenFile): NegotiatorError | undefined {
+    let lock: OpenFile | undefined;
+    try {
+      lock = openFile(`${path}.lock`, LOCK_MODE);
+      if (!tryLock(lock.descriptor)) return lockHeld(path);
+      // Another process may have rotated the file before we got the lock.
+      if (isStillNamed(path, full)) rotate(path, keep);
+      return undefined;
+    } catch (thrown) {
+      return cannotRotate(path, thrown);
+    } finally {
+      if (lock !== undefined) release(lock);
+    }
   }
 
   return {
     open: () => void openFor(0),
     write(line) {
       const bytes = Buffer.from(`${line}\n`);
-      const { descriptor } = openFor(bytes.length + 1);
+      const open = openFor(bytes.length + 1);
       // A crash or a full disk may have left half a line at the end, so the new line starts after a line end.
-      writeWhole(descriptor, endsMidLine(descriptor) ? Buffer.concat([LINE_END, bytes]) : bytes);
+      const isWhole = open.size === open.endBytes || !endsMidLine(open);
+      open.endBytes = undefined;
+      writeWhole(open.descriptor, isWhole ? bytes : Buffer.concat([LINE_END, bytes]));
+      open.endBytes = open.size + bytes.length + (isWhole ? 0 : LINE_END.length);
+      return { isFirst: open.size === 0 };
+    },
+    async sync() {
+      const open = file;
+      if (open === undefined) return;
+      open.users++;
+      try {
+        const { promise, resolve, reject } = Promise.withResolvers<void>();
+        fdatasync(open.descriptor, (error) => (error === null ? resolve() : reject(error)));
+        await promise;
+      } finally {
+        release(open);
+      }
     },
     close,
   };
 }
 
-type OpenFile = { descriptor: number; device: number; inode: number };
+/** `endBytes` is the size after our last line. `users` have it open: the file, and each running sync. */
+type OpenFile = {
+  descriptor: number;
+  device: number;
+  inode: number;
+  endBytes?: number | undefined;
+  users: number;
+};
 
 const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
+const FILE_MODE = 0o640;
+/** No other user may open it, because a reader could hold the lock too. */
+const LOCK_MODE = 0o600;
 
-function openFile(path: string): OpenFile {
+function openFile(path: string, mode = FILE_MODE): OpenFile {
   mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
   // On Ubuntu a group may write to /var/log, so directories of groups are accepted.
   const placeFault = findPathFault(dirname(path), { uid: ourUid(), groups: "meant" });
   if (placeFault !== undefined) throw unsafeFile(path, placeFault);
   // Without O_NONBLOCK, opening a device may wait.
-  const descriptor = openSync(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o640);
+  const descriptor = openSync(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, mode);
   const status = fstatSync(descriptor);
   const fault = status.isFile() ? findOwnershipFault(status, ourUid(), path) : NOT_A_FILE;
-  if (fault === undefined) return { descriptor, device: status.dev, inode: status.ino };
+  if (fault === undefined) return { descriptor, device: status.dev, inode: status.ino, users: 1 };
   closeSync(descriptor);
   throw unsafeFile(path, fault);
+}
+
+/** Closes the file after its last user. A sync in another thread must not meet another file's descriptor. */
+function release(open: OpenFile): void {
+  open.users--;
+  if (open.users === 0) closeSync(open.descriptor);
 }
 
 const NOT_A_FILE = { problem: "it is not a regular file", remedy: "Remove it" };
@@ -108,8 +178,7 @@ function isStillNamed(path: string, { device, inode }: OpenFile): boolean {
 
 const LINE_END = Buffer.from("\n");
 
-function endsMidLine(descriptor: number): boolean {
-  const { size } = fstatSync(descriptor);
+function endsMidLine({ descriptor, size }: OpenFile & { size: number }): boolean {
   const last = Buffer.alloc(1);
   return size > 0 && readSync(descriptor, last, 0, 1, size - 1) === 1 && !last.equals(LINE_END);
 }
@@ -117,13 +186,4 @@ function endsMidLine(descriptor: number): boolean {
 /** If only a part fits, the attempt to write the rest throws the reason. */
 function writeWhole(descriptor: number, bytes: Buffer): void {
   for (let written = 0; written < bytes.length;) written += writeSync(descriptor, bytes, written);
-}
-
-/** Removes the oldest file and renames the others. With `keep` 0 the file itself is the oldest. */
-function rotate(path: string, keep: number): void {
-  rmSync(keep === 0 ? path : `${path}.${keep}`, { force: true });
-  for (let number = keep - 1; number >= 0; number--) {
-    const from = number === 0 ? path : `${path}.${number}`;
-    if (lstatSync(from, { throwIfNoEntry: false }) !== undefined) renameSync(from, `${path}.${number + 1}`);
-  }
 }

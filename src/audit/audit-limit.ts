@@ -1,95 +1,166 @@
-/** Limits the audit lines of each peer, so that one peer cannot push all other lines out of the files. */
+/** Limits the audit lines of each caller, so that no caller can push the lines of others out of the files. */
 import type { AuditEntry, LeftOut } from "./audit-line.ts";
+import { CommandCounts } from "./command-counts.ts";
+
+/** The calls of one share ran a user's command, a built-in one, or nothing. */
+export type ShareKind = "command" | "builtin" | "nothing";
 
 /** Made by `createAuditLimit`. Times are milliseconds since 1970. */
 export type AuditLimit = {
-  /** Returns whether the entry is to be written. If it is not, counts it as left out. */
-  admit: (entry: AuditEntry, nowMs: number) => boolean;
-  /** Charges the bytes of an admitted line to its peer's share. */
-  charge: (entry: AuditEntry, bytes: number) => void;
+  /**
+   * Returns whether the caller's share has room for the entry. If not, counts it as left out, unless its call
+   * `isRefused` then.
+   */
+  admit: (entry: AuditEntry, nowMs: number, isRefused?: boolean) => boolean;
+  /** Charges the bytes of a written line to its caller's share. An end has the kind of its start. */
+  charge: (entry: AuditEntry, bytes: number, kind?: ShareKind) => void;
   /** Returns the left-out entries of all minutes that have ended, oldest first. `Infinity` ends all. */
   settle: (nowMs: number) => LeftOut[];
 };
 
-/** For incoming calls that did not run a user command. The first line starts the minute. */
-const LINES_A_MINUTE = 60;
+/** For calls that did not run a user's command. The first one starts the minute. */
+const CALLS_A_MINUTE = 60;
 const MINUTE_MS = 60_000;
+/** Each command may be written once in this time, also when the caller's share is used up. */
+const SURE_MS = 3_600_000;
+/** Commands of one caller that are sure to be written. */
+const MOST_SURE = 64;
 
 const SHARE_AT_ONCE = 1 / 16;
 const SHARE_A_MINUTE = 1 / 360;
-/** For small files: two thousand calls at once, and one call a second after that. */
-const LEAST_AT_ONCE_BYTES = 1024 * 1024;
-const LEAST_A_MINUTE_BYTES = 32 * 1024;
+/** Small files: at least so many bytes, but no more than this share of them. */
+const LEAST_AT_ONCE = { bytes: 1024 * 1024, share: 1 / 4 };
+const LEAST_A_MINUTE = { bytes: 32 * 1024, share: 1 / 64 };
 
 /**
- * Returns the limit of one peer. `trailBytes` is the size of all audit files together. A peer may fill one
- * share of it at once, and gets back another share each minute. Calls that ran a user command and calls that
- * did not have separate limits, so that neither hide the other. Keeps at most two records for each peer that
- * called in the last minutes.
+ * Returns the limit. `trailBytes` is the size of all files of one kind together. A caller may fill one share
+ * of it at once, and gets back another share each minute. `ownUid` is our own user: it and root could change
+ * the files anyway, so the commands that they call have no limit.
+ *
+ * A caller is a guest, the host, or a local user by its uid, whatever it calls. The kinds have separate
+ * shares, so that none hides another. A command that had no line in the last hour has room in a full share,
+ * so that the calls of one command do not hide those of another.
  */
-export function createAuditLimit(trailBytes: number): AuditLimit {
-  const mostBytes = Math.max(LEAST_AT_ONCE_BYTES, trailBytes * SHARE_AT_ONCE);
-  const bytesPerMs = Math.max(LEAST_A_MINUTE_BYTES, trailBytes * SHARE_A_MINUTE) / MINUTE_MS;
-  const minutes = new Map<string, Minute>();
-  const fills = new Map<string, Fill>();
+export function createAuditLimit(trailBytes: number, ownUid = 0): AuditLimit {
+  const leastOf = ({ bytes, share }: typeof LEAST_AT_ONCE): number => Math.min(bytes, trailBytes * share);
+  const mostBytes = Math.max(leastOf(LEAST_AT_ONCE), trailBytes * SHARE_AT_ONCE);
+  const bytesPerMs = Math.max(leastOf(LEAST_A_MINUTE), trailBytes * SHARE_A_MINUTE) / MINUTE_MS;
+  const shares = new Map<string, Share>();
 
-  function filledBytes({ bytes, atMs }: Fill, nowMs: number): number {
-    return Math.max(0, bytes - Math.max(0, nowMs - atMs) * bytesPerMs);
-  }
-
+  const shareOf = (entry: AuditEntry, nowMs: number, kind: ShareKind): Share => {
+    const key = keyOf(entry, kind);
+    let share = shares.get(key);
+    if (share === undefined) shares.set(key, (share = createShare(entry, nowMs, kind)));
+    share.bytes = Math.max(0, share.bytes - Math.max(0, nowMs - share.atMs) * bytesPerMs);
+    share.atMs = nowMs;
+    return share;
+  };
+  const hasRoom = (share: Share, entry: AuditEntry, nowMs: number): boolean => {
+    const { kind, bytes, calls, sureMs } = share;
+    if (bytes < mostBytes && (kind === "command" || calls < CALLS_A_MINUTE)) return true;
+    if (kind === "nothing") return false;
+    const lastMs = sureMs.get(entry.command ?? "");
+    return lastMs === undefined ? sureMs.size < MOST_SURE : isPast(lastMs, SURE_MS, nowMs);
+  };
   return {
-    admit(entry, nowMs) {
-      // An outgoing call costs its caller an answer. A notice costs nothing, and has no id.
-      if (entry.direction === "outgoing" && entry.callId !== undefined) return true;
-      const { role, peer } = entry;
-      const key = keyOf(entry);
-      const ran = hasRun(entry);
-      const minute = minutes.get(key) ?? {
-        role,
-        peer,
-        ran,
-        startMs: nowMs,
-        lines: 0,
-        leftOut: 0,
-        sinceMs: 0,
-      };
-      minutes.set(key, minute);
-      const bytes = filledBytes(fills.get(key) ?? { bytes: 0, atMs: nowMs }, nowMs);
-      fills.set(key, { bytes, atMs: nowMs });
-      minute.lines++;
-      if (bytes < mostBytes && (ran || minute.lines <= LINES_A_MINUTE)) return true;
-      if (minute.leftOut === 0) minute.sinceMs = nowMs;
-      minute.leftOut++;
+    admit(entry, nowMs, isRefused = false) {
+      const kind = kindOf(entry);
+      if (kind !== "nothing" && isOwner(entry, ownUid)) return true;
+      const share = shareOf(entry, nowMs, kind);
+      if (share.calls + share.leftOut === 0) share.startMs = nowMs;
+      if (hasRoom(share, entry, nowMs)) {
+        share.calls++;
+        noteSure(share, entry.command ?? "", nowMs);
+        return true;
+      }
+      if (isRefused) return false;
+      if (share.leftOut === 0) share.sinceMs = nowMs;
+      share.leftOut++;
+      share.counts.add(entry.command);
       return false;
     },
-    charge(entry, bytes) {
-      const fill = fills.get(keyOf(entry));
-      if (fill !== undefined) fill.bytes += bytes;
+    charge(entry, bytes, kind = kindOf(entry)) {
+      const share = shares.get(keyOf(entry, kind));
+      if (share !== undefined) share.bytes += bytes;
     },
     settle(nowMs) {
-      for (const [key, fill] of fills) if (filledBytes(fill, nowMs) === 0) fills.delete(key);
-      const over = [...minutes].filter(([, { startMs }]) => isOver(startMs, nowMs));
-      for (const [key] of over) minutes.delete(key);
-      return over.map(([, minute]) => minute).filter(({ leftOut }) => leftOut > 0);
+      const over: LeftOut[] = [];
+      for (const [key, share] of shares) {
+        if (!isPast(share.startMs, MINUTE_MS, nowMs)) continue;
+        const { role, direction, peer, user, ran, leftOut, sinceMs, counts } = share;
+        if (leftOut > 0) over.push({ role, direction, peer, user, ran, leftOut, sinceMs, counts });
+        if (share.bytes <= Math.max(0, nowMs - share.atMs) * bytesPerMs && isForgotten(share, nowMs))
+          shares.delete(key);
+        else Object.assign(share, NO_CALLS, { startMs: nowMs, counts: new CommandCounts() });
+      }
+      return over.toSorted((one, other) => one.sinceMs - other.sinceMs);
     },
   };
 }
 
-type Minute = LeftOut & { startMs: number; lines: number };
+/** `bytes` is how full the share was at `atMs`. `calls` are the written ones of the minute. */
+type Share = LeftOut & {
+  kind: ShareKind;
+  startMs: number;
+  calls: number;
+  bytes: number;
+  atMs: number;
+  /** For each command, when its last line was written. */
+  sureMs: Map<string, number>;
+};
 
-type Fill = { bytes: number; atMs: number };
+const NO_CALLS = { calls: 0, leftOut: 0, sinceMs: 0 } as const;
+
+function createShare({ role, direction, peer, user }: AuditEntry, nowMs: number, kind: ShareKind): Share {
+  const { uid, name } = user ?? {};
+  const caller = {
+    role,
+    direction,
+    peer: direction === "incoming" ? peer : {},
+    ...(direction === "outgoing" && {
+      user: { ...(uid !== undefined && { uid }), ...(name !== undefined && { name }) },
+    }),
+  };
+  const counts = new CommandCounts();
+  return {
+    ...caller,
+    ...NO_CALLS,
+    kind,
+    ran: kind !== "nothing",
+    counts,
+    startMs: nowMs,
+    bytes: 0,
+    atMs: nowMs,
+    sureMs: new Map(),
+  };
+}
+
+/** Returns the kind of an entry whose call has no start line, or of the start line itself. */
+export function kindOf({ event, exitCode, builtin }: AuditEntry): ShareKind {
+  if (event === undefined && exitCode === undefined) return "nothing";
+  return builtin === true ? "builtin" : "command";
+}
 
 /** The key is JSON, so that no name of a guest equals the uuid of another or stands for the host. */
-function keyOf(entry: AuditEntry): string {
-  const { guest, uuid } = entry.peer;
-  return JSON.stringify([hasRun(entry), uuid === undefined ? { guest } : { uuid }]);
+function keyOf({ direction, peer: { guest, uuid }, user }: AuditEntry, kind: ShareKind): string {
+  if (direction === "outgoing") return JSON.stringify([kind, { uid: user?.uid ?? null }]);
+  return JSON.stringify([kind, uuid === undefined ? { guest } : { uuid }]);
 }
 
-function hasRun({ exitCode, builtin }: AuditEntry): boolean {
-  return exitCode !== undefined && builtin !== true;
+function isOwner({ direction, user }: AuditEntry, ownUid: number): boolean {
+  return direction === "outgoing" && (user?.uid === 0 || user?.uid === ownUid);
 }
 
-/** A minute that starts in the future was left by a clock that was set back. */
-function isOver(startMs: number, nowMs: number): boolean {
-  return nowMs < startMs || nowMs - startMs >= MINUTE_MS;
+function noteSure({ kind, sureMs }: Share, command: string, nowMs: number): void {
+  if (kind === "nothing" || (sureMs.size >= MOST_SURE && !sureMs.has(command))) return;
+  sureMs.set(command, nowMs);
+}
+
+function isForgotten({ sureMs }: Share, nowMs: number): boolean {
+  return [...sureMs.values()].every((lastMs) => isPast(lastMs, SURE_MS, nowMs));
+}
+
+/** A time in the future was left by a clock that was set back. */
+function isPast(startMs: number, spanMs: number, nowMs: number): boolean {
+  return nowMs < startMs || nowMs - startMs >= spanMs;
 }

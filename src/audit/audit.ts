@@ -1,127 +1,179 @@
-/** The record of denied and finished calls: JSON lines in a file that rotates by size. */
-import { createAuditFile } from "./audit-file.ts";
+/** The record of calls: JSON lines in two files that rotate by size. */
+import { join, parse } from "node:path";
 import type { AuditFileOptions } from "./audit-file.ts";
-import { createAuditLimit } from "./audit-limit.ts";
+import { createAuditLimit, kindOf } from "./audit-limit.ts";
+import type { ShareKind } from "./audit-limit.ts";
 import { formatAuditLine, formatLeftOut } from "./audit-line.ts";
 import type { AuditEntry } from "./audit-line.ts";
-import { errnoOf, NegotiatorError } from "../errors.ts";
+import { createLineSink } from "./line-sink.ts";
+import type { SinkLine } from "./line-sink.ts";
+import { openTrail } from "./audit-trail.ts";
+import type { Trail } from "./audit-trail.ts";
+import { NegotiatorError } from "../errors.ts";
+import { cannotBeWritten, shareIsFull } from "./failure.ts";
+import { ourUid } from "../trust/ownership.ts";
 
-/** Options of the audit: its file, its lines, and the receiver of problems. */
+/** Options of the audit: its files, its lines, and the receiver of problems. */
 export type AuditOptions = AuditFileOptions & {
   /** Lines have the number of arguments and their digest instead of the arguments. */
   redactArguments: boolean;
+  /** Whether a call that cannot be written down is counted, or refused. */
+  onFull: "count" | "deny";
+  /** Whether a call starts only when its line is on the disk. */
+  fsync: boolean;
+  /** Sends a copy of a line to another program. Throws if that fails. */
+  forward?: ((line: string) => void) | undefined;
   /** Gets each kind of failure once, until writing works again. */
   onProblem: (problem: NegotiatorError) => void;
   /** Returns milliseconds since 1970. */
   now?: () => number;
 };
 
-/** Made by `openAudit`. Disposing closes the file; later entries are lost. */
+/** A call whose start the audit knows. Its end has a line if its start has one. */
+export type Begun = {
+  readonly kind: ShareKind;
+  readonly isLeftOut: boolean;
+  /** Resolves when the start is on the disk; rejects with `BUSY`. Undefined without such a wait. */
+  readonly synced: Promise<void> | undefined;
+};
+
+/** Made by `openAudit`. Disposing closes the files; later entries are lost. */
 export type Audit = Disposable & {
-  /** Writes one line at once, or counts it as lost or left out. Never throws. */
-  record: (entry: AuditEntry) => void;
-  /** Closes the file and opens the one that has its name now. */
+  /** True if no call may start before `begin` has returned. */
+  readonly isStrict: boolean;
+  /**
+   * Writes the start line of a call that is about to run, or counts it as lost or left out. If `onFull` is
+   * `deny`, throws `BUSY` instead of counting it.
+   */
+  begin: (entry: AuditEntry) => Begun;
+  /**
+   * Writes one line at once, or counts it as lost or left out. `begun` is what `begin` returned for the call.
+   * Never throws.
+   */
+  record: (entry: AuditEntry, begun?: Begun) => void;
+  /** Writes the counts of left-out entries of all minutes that have ended. */
+  settle: () => void;
+  /** Closes the files and opens the ones that have their names now. */
   reopen: () => void;
 };
 
+/** Returns the file for calls that ran nothing: `audit-denied.jsonl` beside `audit.jsonl`. */
+export function deniedPathOf(path: string): string {
+  const { dir, name, ext } = parse(path);
+  return join(dir, `${name}-denied${ext}`);
+}
+
 /**
- * Opens the audit file for appending, and refuses a file or a directory that another user than root and ours
- * can change.
+ * Opens the audit file for appending: `path` for calls that ran something. Calls that ran nothing go to
+ * `deniedPathOf(path)`, which is opened for the first of them. Refuses a file or a directory that another
+ * user than root and ours can change.
  *
- * Never throws. A failure goes to `onProblem`, and every record tries again. When writing works again, the
- * first line has the number of lost lines: `{"time", "event":"lost", "lostLines", "since"}`.
- *
- * `createAuditLimit` limits the incoming calls of one peer. The count of left-out entries is
- * the line of `formatLeftOut`. It comes before the first entry after that minute, or before the file closes.
+ * Never throws. A failure goes to `onProblem`, and every entry tries again. When writing works again, the
+ * first line has the number of lost lines (`formatLost`). `createAuditLimit` limits the lines of one caller.
+ * The count of left-out entries is the line of `formatLeftOut`. It comes after the minute, or before the
+ * files close.
  */
 export function openAudit(options: AuditOptions): Audit {
   const { path, maxBytes, keep, redactArguments, onProblem, now = Date.now } = options;
-  const reported = new Set<string>();
-  const limit = createAuditLimit(maxBytes * (keep + 1));
-  const file = createAuditFile({ path, maxBytes, keep });
-  let lost: { lines: number; since: string } | undefined;
-  let isClosed = false;
+  const isStrict = options.onFull === "deny";
+  const limit = createAuditLimit(maxBytes * (keep + 1), ourUid());
+  const ran = openTrail(options);
+  const denied = openTrail({ ...options, path: deniedPathOf(path) });
+  const copy = createCopy(options.forward, onProblem);
+  let settledMs = 0;
 
-  function attempt(action: () => void): boolean {
-    try {
-      action();
-      return true;
-    } catch (thrown) {
-      const problem = explainFailure(path, thrown);
-      const kind = problem === thrown ? problem.message : (errnoOf(thrown) ?? problem.message);
-      if (!reported.has(kind)) {
-        reported.add(kind);
-        onProblem(problem);
-      }
-      return false;
-    }
-  }
-
-  function write(line: string, time: string): void {
-    const isWritten = attempt(() => {
-      if (isClosed) throw closed(path);
-      if (lost !== undefined) {
-        file.write(JSON.stringify({ time, event: "lost", lostLines: lost.lines, since: lost.since }));
-        lost = undefined;
-      }
-      file.write(line);
-    });
-    if (isWritten) reported.clear();
-    else lost = { lines: (lost?.lines ?? 0) + 1, since: lost?.since ?? time };
+  /** Returns whether the file has the line. */
+  function write(trail: Trail, line: SinkLine, isRefused = false): boolean {
+    const isWritten = trail.write(line, isRefused);
+    if (isWritten || !isRefused) copy(line);
+    return isWritten;
   }
 
   function writeLeftOut(untilMs: number, time: string): void {
-    for (const leftOut of limit.settle(untilMs)) write(formatLeftOut(leftOut, time), time);
+    for (const leftOut of limit.settle(untilMs)) {
+      const { counts } = leftOut;
+      write(leftOut.ran ? ran : denied, { text: formatLeftOut(leftOut, time), time, counts });
+    }
   }
 
-  attempt(file.open);
-  return {
-    record(entry) {
-      const nowMs = now();
-      const time = new Date(nowMs).toISOString();
+  function enter(): { nowMs: number; time: string } {
+    const nowMs = now();
+    const time = new Date(nowMs).toISOString();
+    // A clock can be set back.
+    if (nowMs < settledMs || nowMs - settledMs >= SETTLE_MS) {
+      settledMs = nowMs;
       writeLeftOut(nowMs, time);
-      if (!limit.admit(entry, nowMs)) return;
-      const line = formatAuditLine(entry, time, redactArguments);
-      write(line, time);
-      limit.charge(entry, Buffer.byteLength(line) + LINE_END_BYTES);
+    }
+    return { nowMs, time };
+  }
+
+  ran.open();
+  return {
+    isStrict,
+    begin(entry) {
+      const { nowMs, time } = enter();
+      const start: AuditEntry = { ...entry, event: "start" };
+      const kind = kindOf(start);
+      if (!limit.admit(start, nowMs, isStrict)) {
+        if (isStrict) throw shareIsFull(entry);
+        return { kind, isLeftOut: true, synced: undefined };
+      }
+      const text = formatAuditLine(start, time, redactArguments);
+      const isWritten = write(ran, { text, time, command: entry.command }, isStrict);
+      if (!isWritten && isStrict) throw cannotBeWritten(entry);
+      limit.charge(start, Buffer.byteLength(text) + LINE_END_BYTES);
+      const synced = options.fsync && isWritten ? syncStart(ran, entry, isStrict) : undefined;
+      return { kind, isLeftOut: false, synced };
     },
+    record(entry, begun) {
+      const { nowMs, time } = enter();
+      if (begun?.isLeftOut ?? !limit.admit(entry, nowMs)) return;
+      const kind = begun?.kind ?? kindOf(entry);
+      const trail = kind === "nothing" ? denied : ran;
+      const text = formatAuditLine(entry, time, redactArguments);
+      const isWritten = write(trail, { text, time, command: entry.command });
+      limit.charge(entry, Buffer.byteLength(text) + LINE_END_BYTES, kind);
+      if (options.fsync && isWritten) trail.sync().catch(() => undefined);
+    },
+    settle: () => void enter(),
     reopen() {
-      attempt(file.close);
-      attempt(() => {
-        if (isClosed) throw closed(path);
-        file.open();
-      });
+      ran.reopen();
+      denied.reopen();
     },
     [Symbol.dispose]() {
-      writeLeftOut(Number.POSITIVE_INFINITY, new Date(now()).toISOString());
-      attempt(file.close);
-      isClosed = true;
+      const time = new Date(now()).toISOString();
+      writeLeftOut(Number.POSITIVE_INFINITY, time);
+      ran.close(time);
+      denied.close(time);
     },
   };
 }
 
 const LINE_END_BYTES = 1;
+/** Looking at all callers for each line would cost more than the line. */
+const SETTLE_MS = 1000;
 
-const REMEDIES: Record<string, string> = {
-  ENOSPC: "Make room on its file system; calls go on, their lines are lost until then.",
-  EDQUOT: "Make room on its file system; calls go on, their lines are lost until then.",
-  EACCES: "Let the daemon's user write there, or set another path for the audit file.",
-  EPERM: "Let the daemon's user write there, or set another path for the audit file.",
-  EROFS: "Set a path for the audit file on a file system that can be written.",
-  ELOOP: "It is a symbolic link, which is not followed: remove it, or set another path for the audit file.",
-  ENXIO: "It is not a regular file: remove it, or set another path for the audit file.",
-};
-
-function explainFailure(path: string, thrown: unknown): NegotiatorError {
-  if (thrown instanceof NegotiatorError) return thrown;
-  const { message } = NegotiatorError.from(thrown);
-  const remedy = REMEDIES[errnoOf(thrown) ?? ""] ?? "Calls go on, their lines are lost until it works again.";
-  return new NegotiatorError("INTERNAL", `Cannot write the audit file "${path}": ${message}`, {
-    remedy,
-    cause: thrown,
+/** Returns what forwards a line. A failure is reported once, until forwarding works again. */
+function createCopy(
+  forward: ((line: string) => void) | undefined,
+  onProblem: (problem: NegotiatorError) => void,
+): (line: SinkLine) => void {
+  if (forward === undefined) return () => undefined;
+  let isReported = false;
+  const outlet = createLineSink(forward, (thrown) => {
+    if (!isReported) onProblem(NegotiatorError.from(thrown));
+    isReported = true;
   });
+  return (line) => {
+    if (outlet.write(line)) isReported = false;
+  };
 }
 
-function closed(path: string): NegotiatorError {
-  return new NegotiatorError("CLOSED", `Cannot write the audit file "${path}": it was closed`);
+/** Without `isStrict` the call goes on when the disk fails; the failure has been reported. */
+async function syncStart(trail: Trail, entry: AuditEntry, isStrict: boolean): Promise<void> {
+  try {
+    await trail.sync();
+  } catch {
+    if (isStrict) throw cannotBeWritten(entry);
+  }
 }

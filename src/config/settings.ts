@@ -49,6 +49,12 @@ export const SettingsSchema = v.strictObject({
       maxBytes: v.optional(Positive),
       keep: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(1000))),
       redactArguments: v.optional(v.boolean()),
+      /** Whether a call that cannot be written down is counted, or refused. */
+      onFull: v.optional(v.picklist(["count", "deny"])),
+      /** Whether a command starts only when its line is on the disk. */
+      fsync: v.optional(v.boolean()),
+      /** Where a copy of each line goes. */
+      forward: v.optional(v.picklist(["no", "journal", "syslog"])),
     }),
   ),
   host: v.optional(
@@ -94,6 +100,9 @@ export const DEFAULTS = {
     maxBytes: 10 * 1024 * 1024,
     keep: 5,
     redactArguments: false,
+    onFull: "count",
+    fsync: false,
+    forward: "no",
   },
   host: {
     control: "/run/negotiator/host.sock",

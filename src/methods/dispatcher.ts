@@ -1,5 +1,5 @@
 /** Serves calls and notices: find, validate, ask the policy, count (`admission.ts`), run, audit, answer. */
-import type { Audit } from "../audit/audit.ts";
+import type { Audit, Begun } from "../audit/audit.ts";
 import type { AuditEntry, AuditResult } from "../audit/audit-line.ts";
 import { NegotiatorError } from "../errors.ts";
 import { logFor } from "../log.ts";
@@ -12,17 +12,18 @@ import type { IncomingCall } from "../wire/calls/incoming-call.ts";
 import { admit } from "./admission.ts";
 import type { Admission, AdmissionOptions } from "./admission.ts";
 import { callerKey, formatCaller, identifyCaller } from "../policy/caller.ts";
-import type { CallMethod, Method, NoticeMethod } from "./method.ts";
+import type { CallContext, CallMethod, Method, NoticeMethod } from "./method.ts";
 import { fullErrorOf, toPublicError } from "./public-error.ts";
 import { formatAction, formatResource } from "../policy/resource.ts";
 import type { IncomingNotice } from "./serve.ts";
+import { verdictOf } from "./verdict.ts";
 
 /** Options of a dispatcher, which serves one caller. */
 export type DispatcherOptions = AdmissionOptions & {
   /** Incoming calls run here; outgoing calls are passed on to the method's target. */
   direction: "incoming" | "outgoing";
   methods: readonly Method[];
-  audit: Pick<Audit, "record">;
+  audit: Pick<Audit, "isStrict" | "begin" | "record">;
 };
 
 /** Neither function rejects. Both resolve after the method has ended and the audit has its entry. */
@@ -59,7 +60,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     debug(["unknown notices", ...callerKey(caller)], line);
   }
 
-  function record(concluded: Concluded): void {
+  function record(concluded: Concluded, begun?: Begun): void {
     const { request, admission, failure } = concluded;
     const full = failure !== undefined && isPublic(options) ? fullErrorOf(failure) : undefined;
     const problem = full === failure ? undefined : full?.message;
@@ -70,7 +71,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     // Lists and greetings run nothing. Their entries would bury the important ones.
     const isHarmless = admission.isOpen && admission.resource.kind === "none";
     if (isHarmless && failure?.code !== "DENIED") return;
-    audit.record(createEntry(concluded, problem, options));
+    audit.record(createEntry(concluded, problem, options), begun);
   }
 
   return {
@@ -79,15 +80,18 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       const request = { callId: call.id, method, user: call.caller, startMs: now() };
       const admission = admit(params, () => findCallMethod(methods, method), options);
       using _ = leaseOf(admission);
-      const ending = await settle(admission, ({ run, grant }) => run({ call, caller, grant, isOffered }));
+      const { start, begin } = createStart(request, admission, options);
+      const ending = await settle(admission, ({ run, grant }) =>
+        run({ call, caller, grant, isOffered, begin, isStrict: audit.isStrict }),
+      );
       const toError = (thrown: unknown): NegotiatorError => errorFor(thrown, request, admission, options);
       if (!ending.isDone) {
         const failure = toError(ending.thrown);
-        record({ request, admission, failure });
+        record({ request, admission, failure, ran: start.facts }, start.begun);
         return call.fail(failure);
       }
       const { result, audit: ran, until } = ending.value;
-      record({ request, admission, ran });
+      record({ request, admission, ran }, start.begun);
       try {
         call.respond(result);
       } catch (thrown) {
@@ -162,6 +166,29 @@ function errorFor(
   return toPublicError(thrown, formatAction(resource, method), options.role);
 }
 
+/** The start of a call: `begun` is there once the audit knows about it. */
+type Start = { begun?: Begun; facts?: AuditResult };
+
+/** Returns what writes the start of a call, and what it has done so far. */
+function createStart(
+  request: Request,
+  admission: Seen,
+  options: DispatcherOptions,
+): { start: Start; begin: CallContext["begin"] } {
+  const start: Start = {};
+  return {
+    start,
+    async begin(facts = {}) {
+      if (start.begun === undefined) {
+        const entry = createEntry({ request, admission, ran: facts }, undefined, options);
+        start.begun = options.audit.begin({ ...entry, durationMs: undefined });
+        start.facts = facts;
+      }
+      await start.begun.synced;
+    },
+  };
+}
+
 type Concluded = {
   request: Request;
   admission: Seen;
@@ -195,15 +222,4 @@ function createEntry(
     durationMs: Math.round(now() - startMs),
     ...(problem === undefined ? {} : { problem }),
   };
-}
-
-/** A call that another policy denied, on its way or at its target, counts as denied too. */
-function verdictOf(
-  failure: NegotiatorError | undefined,
-): Pick<AuditEntry, "decision" | "reason" | "errorCode"> {
-  if (failure === undefined) return { decision: "allowed" };
-  const { code, message } = failure;
-  return code === "DENIED"
-    ? { decision: "denied", reason: message, errorCode: code }
-    : { decision: "allowed", errorCode: code };
 }

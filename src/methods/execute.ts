@@ -32,13 +32,17 @@ export function createExecute({ role, sources, openCalls }: ExecuteOptions): Met
     resource: ({ command, args }) => ({ kind: "command", name: command, args }),
     async run({ command: name, args }, context) {
       const command = await resolveCommand(name, sources(), context.isOffered);
-      if (command.kind === "builtin") return runBuiltin(command, context.call);
+      if (command.kind === "builtin") return runBuiltin(command, context);
       return runUserCommand(command, args, role, context);
     },
   });
 }
 
-async function runBuiltin(command: Command & { kind: "builtin" }, call: IncomingCall): Promise<MethodAnswer> {
+async function runBuiltin(
+  command: Command & { kind: "builtin" },
+  { call, begin }: CallContext,
+): Promise<MethodAnswer> {
+  await begin({ builtin: true });
   const start = performance.now();
   const bytes = new TextEncoder().encode(await command.builtin.run());
   // A caller may read slowly or never, so the answer does not wait until the bytes are written.
@@ -56,13 +60,15 @@ async function runUserCommand(
   command: Command & { kind: "user" },
   args: readonly string[],
   role: "host" | "guest",
-  { call, caller, grant }: CallContext,
+  { call, caller, grant, begin }: CallContext,
 ): Promise<MethodAnswer> {
   const userName = grant.user ?? command.user;
   const { uid, gid, ...user } = findUser(userName ?? ourUid(), command.name);
   const stdin = command.stdin === false ? null : readerOf(call, "stdin");
   const outputs = { stdout: writerOf(call, "stdout"), stderr: writerOf(call, "stderr") };
   const allowedMs = shortest([grant.timeoutMs, (command.timeoutSeconds ?? 0) * 1000]);
+  // The command may end this process, so its line comes first.
+  await begin();
   const ended = await run({
     calledAs: command.name,
     argv: [command.path, ...args],

@@ -22,8 +22,17 @@ export type MethodContext = {
   isOffered: (command: string) => boolean;
 };
 
-/** The context of a method that answers. */
-export type CallContext = MethodContext & { call: IncomingCall };
+/**
+ * The context of a method that answers. `begin` writes the audit's line about the start of what the call
+ * asks for. A method that runs something waits for it before that. Further calls of it do nothing. It rejects
+ * if the call must not run, because it cannot be written down; only then `isStrict` matters: the line has to
+ * be written before a call is passed on.
+ */
+export type CallContext = MethodContext & {
+  call: IncomingCall;
+  begin: (facts?: Pick<AuditResult, "builtin">) => Promise<void>;
+  isStrict: boolean;
+};
 
 /**
  * The answer of a method: `result` goes to the caller, `audit` into the audit's entry. The call counts under

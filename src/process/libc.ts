@@ -158,17 +158,31 @@ export const SOCKET_PATH_BYTES = 108;
 
 /**
  * Sends one datagram to the unix socket at `path`, which has fewer than `SOCKET_PATH_BYTES`; a leading NUL
- * names an abstract socket. Returns whether the kernel took all of `message`.
+ * names an abstract socket. With `canWait` false it does not wait for a receiver that does not read. Returns
+ * whether the kernel took all of `message`.
  */
-export function sendDatagram(path: Uint8Array, message: Uint8Array): boolean {
+export function sendDatagram(
+  path: Uint8Array,
+  message: Uint8Array,
+  { canWait = true }: { canWait?: boolean } = {},
+): boolean {
   const address = new Uint8Array(2 + path.length);
   new DataView(address.buffer).setUint16(0, AF_UNIX, true);
   address.set(path, 2);
   const fd = libc().socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return false;
-  const sent = libc().sendto(fd, ptr(message), message.length, 0, ptr(address), address.length);
+  const flags = MSG_NOSIGNAL | (canWait ? 0 : MSG_DONTWAIT);
+  const sent = libc().sendto(fd, ptr(message), message.length, flags, ptr(address), address.length);
   libc().close(fd);
   return Number(sent) === message.length;
+}
+
+/**
+ * Takes the lock of an open file, flock(2), without waiting. Returns false if another process has it. It ends
+ * when the file is closed, also by the end of the process.
+ */
+export function tryLockFile(fd: number): boolean {
+  return libc().flock(fd, LOCK_EX | LOCK_NB) === 0;
 }
 
 /**
@@ -235,6 +249,12 @@ const CLOCK_MONOTONIC = 1;
 const AF_UNIX = 1;
 const SOCK_DGRAM = 2;
 const SOCK_CLOEXEC = O_CLOEXEC;
+/** send(2), include/linux/socket.h. */
+const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
+/** flock(2), include/uapi/asm-generic/fcntl.h. */
+const LOCK_EX = 2;
+const LOCK_NB = 4;
 
 let symbols: ReturnType<typeof load>["symbols"] | undefined;
 
@@ -252,6 +272,7 @@ function load() {
     sendto: { args: ["i32", "ptr", "u64", "i32", "ptr", "u32"], returns: "i64" },
     getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
     close: { args: ["i32"], returns: "i32" },
+    flock: { args: ["i32", "i32"], returns: "i32" },
     sigprocmask: { args: ["i32", "ptr", "ptr"], returns: "i32" },
     signal: { args: ["i32", "i64"], returns: "i64" },
     // Ours are small enough for the lower half of the result, and 64 bits would make a bigint each time.

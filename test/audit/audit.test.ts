@@ -20,9 +20,11 @@ import { openAudit } from "../../src/audit/audit.ts";
 import type { AuditOptions } from "../../src/audit/audit.ts";
 import { formatAuditLine } from "../../src/audit/audit-line.ts";
 import { NegotiatorError } from "../../src/errors.ts";
-import { FINISHED } from "../support/audit-sample.ts";
+import { auditOptions, FINISHED } from "../support/audit-sample.ts";
 import { watchOpenFiles } from "../support/open-files.ts";
 
+/** Root's calls have no limit. */
+const OWN = { ...FINISHED, direction: "outgoing", user: { uid: 0 } } as const;
 const TIME = "2026-01-02T03:04:05.678Z";
 
 type Folder = AsyncDisposable & { path: string };
@@ -34,11 +36,9 @@ async function createFolder(): Promise<Folder> {
 
 const now = (): number => Date.parse(TIME);
 
-/** Options for `path`, and the problems that were reported. */
-function optionsFor(path: string, more: Partial<AuditOptions> = {}): [AuditOptions, NegotiatorError[]] {
-  const problems: NegotiatorError[] = [];
-  const onProblem = (problem: NegotiatorError): void => void problems.push(problem);
-  return [{ path, maxBytes: 1e6, keep: 2, redactArguments: false, onProblem, now, ...more }, problems];
+/** Options with the clock of the test. */
+function optionsFor(path: string, more: Partial<AuditOptions> = {}): ReturnType<typeof auditOptions> {
+  return auditOptions(path, { now, ...more });
 }
 
 /** The named member of each line of a file. */
@@ -47,7 +47,7 @@ async function members(path: string, name: string): Promise<unknown[]> {
   return lines.map((line) => Object.entries<unknown>(JSON.parse(line)).find(([key]) => key === name)?.[1]);
 }
 
-test("a finished and a denied call are a line each, in a file of mode 0640 at most", async () => {
+test("a finished and a denied call are a line each, in separate files of mode 0640 at most", async () => {
   await using folder = await createFolder();
   const path = join(folder.path, "log/negotiator/audit.jsonl");
   const [options, problems] = optionsFor(path);
@@ -69,31 +69,27 @@ test("a finished and a denied call are a line each, in a file of mode 0640 at mo
     });
   }
   expect(problems).toEqual([]);
-  const text = await readFile(path, "utf8");
-  expect(text.endsWith("}\n")).toBe(true);
+  const lineOf = async (file: string): Promise<unknown> => {
+    const text = await readFile(join(folder.path, "log/negotiator", file), "utf8");
+    expect(text).toMatch(/^[^\n]+\}\n$/);
+    return JSON.parse(text);
+  };
   const { args, ...others } = FINISHED;
-  expect(
-    text
-      .trimEnd()
-      .split("\n")
-      .map((line): unknown => JSON.parse(line)),
-  ).toEqual([
-    { time: TIME, ...others, arguments: args },
-    {
-      time: TIME,
-      role: "guest",
-      direction: "outgoing",
-      peer: {},
-      callId: "c-2",
-      method: "execute",
-      command: "reboot",
-      arguments: [],
-      decision: "denied",
-      rule: "no-match",
-      reason: "no rule",
-      errorCode: "DENIED",
-    },
-  ]);
+  expect(await lineOf("audit.jsonl")).toEqual({ time: TIME, ...others, arguments: args });
+  expect(await lineOf("audit-denied.jsonl")).toEqual({
+    time: TIME,
+    role: "guest",
+    direction: "outgoing",
+    peer: {},
+    callId: "c-2",
+    method: "execute",
+    command: "reboot",
+    arguments: [],
+    decision: "denied",
+    rule: "no-match",
+    reason: "no rule",
+    errorCode: "DENIED",
+  });
   expect((await stat(path)).mode & 0o777 & ~0o640).toBe(0);
   expect((await stat(join(folder.path, "log"))).mode & 0o777 & ~0o750).toBe(0);
 });
@@ -121,11 +117,16 @@ test("a new line after half a line starts with a line end", async () => {
 test("a full file becomes .1, .1 becomes .2, and the oldest is removed", async () => {
   await using folder = await createFolder();
   const path = join(folder.path, "audit.jsonl");
-  const lineBytes = formatAuditLine(FINISHED, TIME, false).length + 1;
+  const lineBytes = formatAuditLine(OWN, TIME, false).length + 1;
   const [options, problems] = optionsFor(path, { maxBytes: lineBytes * 2 + 1 });
   using audit = openAudit(options);
-  for (let call = 1; call <= 8; call++) audit.record({ ...FINISHED, callId: `c-${call}` });
-  expect((await readdir(folder.path)).sort()).toEqual(["audit.jsonl", "audit.jsonl.1", "audit.jsonl.2"]);
+  for (let call = 1; call <= 8; call++) audit.record({ ...OWN, callId: `c-${call}` });
+  expect((await readdir(folder.path)).sort()).toEqual([
+    "audit.jsonl",
+    "audit.jsonl.1",
+    "audit.jsonl.2",
+    "audit.jsonl.lock",
+  ]);
   expect(await members(path, "callId")).toEqual(["c-7", "c-8"]);
   expect(await members(`${path}.1`, "callId")).toEqual(["c-5", "c-6"]);
   expect(await members(`${path}.2`, "callId")).toEqual(["c-3", "c-4"]);
@@ -136,22 +137,24 @@ test("with keep 0 a full file is replaced; a line longer than maxBytes is still 
   await using folder = await createFolder();
   const path = join(folder.path, "audit.jsonl");
   using audit = openAudit(optionsFor(path, { maxBytes: 10, keep: 0 })[0]);
-  audit.record({ ...FINISHED, callId: "c-1" });
-  audit.record({ ...FINISHED, callId: "c-2" });
-  expect(await readdir(folder.path)).toEqual(["audit.jsonl"]);
+  audit.record({ ...OWN, callId: "c-1" });
+  audit.record({ ...OWN, callId: "c-2" });
+  expect((await readdir(folder.path)).sort()).toEqual(["audit.jsonl", "audit.jsonl.lock"]);
   expect(await members(path, "callId")).toEqual(["c-2"]);
 });
 
 test("two writers of one file lose no line when either rotates it", async () => {
   await using folder = await createFolder();
   const path = join(folder.path, "audit.jsonl");
-  const lineBytes = formatAuditLine(FINISHED, TIME, false).length + 1;
+  const lineBytes = formatAuditLine(OWN, TIME, false).length + 1;
   const [options] = optionsFor(path, { maxBytes: lineBytes * 3 + 1, keep: 9 });
   using one = openAudit(options);
   using other = openAudit(options);
-  for (let call = 0; call < 10; call++)
-    (call % 2 === 0 ? one : other).record({ ...FINISHED, callId: `${call}` });
-  const names = (await readdir(folder.path)).sort().reverse();
+  for (let call = 0; call < 10; call++) (call % 2 === 0 ? one : other).record({ ...OWN, callId: `${call}` });
+  const names = (await readdir(folder.path))
+    .filter((name) => !name.endsWith(".lock"))
+    .sort()
+    .reverse();
   const ids = await Promise.all(names.map((name) => members(join(folder.path, name), "callId")));
   expect(ids).toEqual([["0", "1", "2"], ["3", "4", "5"], ["6", "7", "8"], ["9"]]);
 });
@@ -314,7 +317,8 @@ test("a full disk is reported, and the next line that fits has the number of los
     import { openAudit } from "${join(import.meta.dir, "../../src/audit/audit.ts")}";
     const problems = [];
     const onProblem = ({ code, message }) => problems.push({ code, message });
-    using audit = openAudit({ path: "${path}", maxBytes: 1e6, keep: 2, redactArguments: false, onProblem });
+    const options = { path: "${path}", maxBytes: 1e6, keep: 2, redactArguments: false, onFull: "count" };
+    using audit = openAudit({ ...options, fsync: false, tryLock: () => true, onProblem });
     const entry = ${JSON.stringify(FINISHED)};
     for (let call = 1; call <= 20; call++) audit.record({ ...entry, callId: "c-" + call });
     const text = await Bun.file("${path}").text();

@@ -1,5 +1,6 @@
 /** The tables of keys in the pages: every key, its default, the allowed values, and what a reload does. */
 import { describe, expect, test } from "bun:test";
+import { CommandCounts } from "../../src/audit/command-counts.ts";
 import { formatAuditLine, formatLeftOut } from "../../src/audit/audit-line.ts";
 import type { AuditEntry } from "../../src/audit/audit-line.ts";
 import { loadConfig, settingAt, variableOf } from "../../src/config/config.ts";
@@ -148,6 +149,7 @@ describe("the pages list", () => {
 
   test("real audit lines, every member of one, and codes that exist, in docs/AUDIT.md", () => {
     const lines = [
+      formatAuditLine(STARTED, "2026-01-02T03:04:05.670Z", false),
       formatAuditLine(EXECUTED, "2026-01-02T03:04:05.678Z", false),
       formatAuditLine(ASKED, "2026-01-02T03:04:05.680Z", false),
     ];
@@ -159,7 +161,10 @@ describe("the pages list", () => {
       errorCode: "BUSY",
       problem: "none",
     } as const;
-    const leftOut = { role: "host", peer: {}, ran: false, leftOut: 1, sinceMs: 0 } as const;
+    const counts = new CommandCounts();
+    for (let command = 0; command < 100; command++) counts.add(`${command}`);
+    const caller = { role: "host", direction: "incoming", peer: {} } as const;
+    const leftOut = { ...caller, ran: false, leftOut: 1, sinceMs: 0, counts };
     const whole = [formatAuditLine({ ...EXECUTED, ...more }, "", false), formatLeftOut(leftOut, "")];
     expect(membersOf(blocksOf(AUDIT, "json")[1] ?? "{}")).toEqual(membersOf(formatLeftOut(leftOut, "")));
     // Only a file that cannot be written makes a line with this member.
@@ -188,6 +193,15 @@ const EXECUTED: AuditEntry = {
   endedBy: "command",
   bytes: { stdin: 0, stdout: 5, stderr: 0 },
   durationMs: 8,
+};
+const STARTED: AuditEntry = {
+  ...EXECUTED,
+  event: "start",
+  exitCode: undefined,
+  signal: undefined,
+  endedBy: undefined,
+  bytes: undefined,
+  durationMs: undefined,
 };
 const ASKED: AuditEntry = {
   ...EXECUTED,

@@ -1,5 +1,6 @@
 /** Owns the program's daemons beside the Python programs, with ports that a relay cuts. */
 import { chmod } from "node:fs/promises";
+import { readAudit } from "../support/audit-lines.ts";
 import { launch, launchDaemon } from "../support/program.ts";
 import type { Daemon, Launched, LaunchOptions } from "../support/program.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
@@ -75,11 +76,7 @@ export async function startSides(options: SidesOptions): Promise<Sides> {
     sockets: paths.map((path) => `${path}.${role === "guest" ? "host" : "guest"}`),
     at: (name) => directory.at(name),
     audited: async () =>
-      (await Bun.file(directory.at("audit.jsonl")).text())
-        .split("\n")
-        .map((line) => /"command":"([^"]*)"/.exec(line)?.[1] ?? "")
-        .filter(Boolean)
-        .toSorted(),
+      (await readAudit(directory.at("audit.jsonl"))).map(({ command }) => String(command)).toSorted(),
     launch: ([subcommand = "", ...words], more = {}) =>
       programs.use(launch([role, subcommand, ...common, ...words], more)),
     python: (words, input) => programs.use(startPython("negotiator", words, input)),

@@ -13,6 +13,7 @@ import { defineMethod } from "../../src/methods/method.ts";
 import type { Method } from "../../src/methods/method.ts";
 import { DEFAULT_POLICY, denyAll, parsePolicy } from "../../src/policy/policy.ts";
 import { createQuota } from "../../src/policy/quota.ts";
+import { keepEntries } from "../support/audit-sample.ts";
 import { rejectionOf } from "../support/error-of.ts";
 import { createServedLink } from "../support/served-link.ts";
 import { spyOnOutput } from "../support/spied-output.ts";
@@ -44,7 +45,7 @@ function serve(changes: Partial<DispatcherOptions> = {}) {
     methods: [add, hello],
     policy: () => DEFAULT_POLICY,
     quota: createQuota(),
-    audit: { record: (entry) => void lines.push(entry) },
+    audit: keepEntries((entry) => void lines.push(entry)),
     now: () => performance.now(),
     ...changes,
   });
@@ -223,7 +224,7 @@ test("the audit has its entry before the caller has its answer", async () => {
     methods: [add, failing(new TypeError("a bug"))],
     policy: () => DEFAULT_POLICY,
     quota: createQuota(),
-    audit: { record: ({ method }) => void order.push(`entry of ${method}`) },
+    audit: keepEntries(({ method }) => void order.push(`entry of ${method}`)),
     now: () => 0,
   });
   await using link = createServedLink((call) =>

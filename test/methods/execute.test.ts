@@ -11,6 +11,7 @@ import type { Policy } from "../../src/policy/policy.ts";
 import { createQuota } from "../../src/policy/quota.ts";
 import type { CallOptions } from "../../src/wire/calls/outgoing-call.ts";
 import type { StreamReader } from "../../src/wire/calls/stream-reader.ts";
+import { keepEntries } from "../support/audit-sample.ts";
 import { rejectionOf } from "../support/error-of.ts";
 import { withMoreTime } from "../support/more-time.ts";
 import { createServedLink } from "../support/served-link.ts";
@@ -50,7 +51,7 @@ function serve(
       methods: [createExecute({ role: "host", sources, openCalls: 2 })],
       policy: () => policy,
       quota: createQuota(),
-      audit: { record: (entry) => void lines.push(entry) },
+      audit: keepEntries((entry) => void lines.push(entry)),
       now,
     }).call,
   );

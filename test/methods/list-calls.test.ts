@@ -5,6 +5,7 @@ import { createListCalls } from "../../src/methods/list-calls.ts";
 import { DEFAULT_POLICY } from "../../src/policy/policy.ts";
 import { createQuota } from "../../src/policy/quota.ts";
 import type { IncomingCall } from "../../src/wire/calls/incoming-call.ts";
+import { keepEntries } from "../support/audit-sample.ts";
 import { createServedLink } from "../support/served-link.ts";
 import { until } from "../support/until.ts";
 
@@ -17,7 +18,7 @@ test("running and kept calls are listed in order with command and caller, withou
     methods: [createListCalls()],
     policy: () => DEFAULT_POLICY,
     quota: createQuota(),
-    audit: { record: () => undefined },
+    audit: keepEntries(() => undefined),
     now: () => performance.now(),
   });
   await using link = createServedLink((call) => {

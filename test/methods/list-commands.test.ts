@@ -11,6 +11,7 @@ import { DEFAULT_POLICY, denyAll, parsePolicy } from "../../src/policy/policy.ts
 import type { Policy } from "../../src/policy/policy.ts";
 import { createQuota } from "../../src/policy/quota.ts";
 import { NegotiatorError } from "../../src/errors.ts";
+import { keepEntries } from "../support/audit-sample.ts";
 import { createServedLink } from "../support/served-link.ts";
 import { spyOnOutput } from "../support/spied-output.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
@@ -32,7 +33,7 @@ async function listUnder(policy: Policy, directories: string[], method = createM
       methods,
       policy: () => policy,
       quota: createQuota(),
-      audit: { record: () => undefined },
+      audit: keepEntries(() => undefined),
       now: () => 0,
     }).call,
   );

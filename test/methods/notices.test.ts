@@ -9,6 +9,7 @@ import { defineMethod } from "../../src/methods/method.ts";
 import type { MethodContext } from "../../src/methods/method.ts";
 import { DEFAULT_POLICY, denyAll, parsePolicy } from "../../src/policy/policy.ts";
 import { createQuota } from "../../src/policy/quota.ts";
+import { keepEntries } from "../support/audit-sample.ts";
 import { rejectionOf } from "../support/error-of.ts";
 import { createServedLink } from "../support/served-link.ts";
 import { spyOnOutput } from "../support/spied-output.ts";
@@ -41,7 +42,7 @@ function createStage(changes: Partial<DispatcherOptions> = {}, limits = GENEROUS
     ],
     policy: () => DEFAULT_POLICY,
     quota: createQuota(),
-    audit: { record: (entry) => void entries.push(entry) },
+    audit: keepEntries((entry) => void entries.push(entry)),
     now: () => 0,
     ...changes,
   });

@@ -2,11 +2,12 @@
  * A host and its guests without virtual machines: daemons as processes, joined by ports that behave like
  * QEMU's.
  */
-import { chmod, readFile } from "node:fs/promises";
+import { chmod } from "node:fs/promises";
 import { createEmulatedPort } from "../../scripts/emulated-port.ts";
 import type { EmulatedPort } from "../../scripts/emulated-port.ts";
 import { askStatus } from "../../src/roles/host/ask-status.ts";
 import type { GuestStatus } from "../../src/roles/host/status.ts";
+import { readAudit } from "./audit-lines.ts";
 import { launch, launchDaemon, SOURCE } from "./program.ts";
 import type { Daemon, Ended, Launched, LaunchOptions, Program } from "./program.ts";
 import { createTemporaryDirectory } from "./temporary-directory.ts";
@@ -25,7 +26,7 @@ export type Side = {
   configure(toml: string): Promise<void>;
   /** Replaces its policy, which at first allows everything. */
   setPolicy(toml: string): Promise<void>;
-  /** The entries of its audit file, oldest first. */
+  /** The ends of calls, and the calls that ran nothing, of its audit files, oldest first. */
   audit(): Promise<Record<string, unknown>[]>;
   /** Starts its daemon and waits until its control socket exists. */
   start(env?: Record<string, string>): Promise<Daemon>;
@@ -179,7 +180,7 @@ async function createSide(
     },
     configure,
     setPolicy,
-    audit: async () => (await readFile(audit, "utf8").catch(() => "")).split("\n").filter(Boolean).map(parse),
+    audit: () => readAudit(audit),
     async start(more = {}) {
       const started = daemons.use(launchDaemon([role, "daemon"], { ...env, ...more }, program));
       daemon = started;
@@ -201,8 +202,4 @@ async function createSide(
     },
     launch: launchHere,
   };
-}
-
-function parse(line: string): Record<string, unknown> {
-  return JSON.parse(line);
 }

@@ -17,6 +17,9 @@ import type { CliSession } from "./cli-session.ts";
 /** A peer for one command line. Disposing ends its calls and its channels. */
 export type PeerConnection = AsyncDisposable & { peer: Peer };
 
+/** The command that a connection is for. */
+export type CommandCall = { command: string; args: readonly string[] };
+
 /** Connects within the remaining time of the whole call. */
 export type Connect = (left: TimeLeft) => Promise<PeerConnection>;
 

@@ -13,8 +13,11 @@ const NAME_LENGTH = 256;
  */
 export function describeLocalCaller(descriptor: number): CallerInfo {
   const credentials = readPeerCredentials(descriptor);
-  if (credentials === undefined) return {};
-  const { uid, pid } = credentials;
+  return credentials === undefined ? {} : describeUser(credentials);
+}
+
+/** Returns a user and a process as `describeLocalCaller` does. */
+export function describeUser({ uid, pid }: { uid: number; pid: number }): CallerInfo {
   const name = attempt(() => lookUpUser(uid).name);
   const program = attempt(() => readFileSync(`/proc/${pid}/comm`, "utf8").trimEnd());
   return {

@@ -9,6 +9,7 @@ import type { Method } from "../../methods/method.ts";
 import type { Peer } from "../../peers/peer.ts";
 import { executeOn, listCommandsOf } from "../../peers/remote-command.ts";
 import type { RemoteCommand } from "../../peers/remote-command.ts";
+import { noteStart } from "../start-note.ts";
 import { pipeCommand } from "./pipe-command.ts";
 import { pipeMessages } from "./pipe-messages.ts";
 
@@ -31,14 +32,15 @@ export function createRelay(peerOf: PeerOf): Method[] {
     params: v.object({ ...Target, ...ExecuteParams.entries }),
     resource: ({ command, args }) => ({ kind: "command", name: command, args }),
     target: ({ guest }) => (guest === undefined ? {} : { guest }),
-    async run({ guest, command, args }, { call }) {
+    async run({ guest, command, args }, { call, begin, isStrict }) {
       const hasInput = call.streams.read.includes("stdin");
       const left = countDown(call.timeoutMs ?? 0);
       let remote: RemoteCommand | undefined;
       try {
         const peer = await find(guest, left(), call.signal);
+        if (isStrict) await begin();
         const { id, signal, caller } = call;
-        remote = executeOn(peer, {
+        const running = executeOn(peer, {
           id,
           command,
           args,
@@ -47,9 +49,10 @@ export function createRelay(peerOf: PeerOf): Method[] {
           signal,
           ...(caller === undefined ? {} : { caller }),
         });
-        pipeMessages(call, remote);
-        const result = await pipeCommand(call, remote);
-        const { durationMs: _, inputBytes = sentBytes(remote), ...audit } = result;
+        remote = running;
+        pipeMessages(call, running);
+        const result = await noteStart(running, begin, () => pipeCommand(call, running));
+        const { durationMs: _, inputBytes = sentBytes(running), ...audit } = result;
         return { result: { ...result, inputBytes }, audit };
       } catch (thrown) {
         throw withSentBytes(NegotiatorError.from(thrown), remote);

@@ -1,11 +1,7 @@
 /** The methods of a daemon, under its policy and with its audit. A reload renews both. */
 import { setTimeout as delay } from "node:timers/promises";
-import { openAudit } from "../../audit/audit.ts";
-import type { Audit } from "../../audit/audit.ts";
-import type { AuditEntry } from "../../audit/audit-line.ts";
 import { findPolicyFile } from "../../config/config.ts";
 import type { Config } from "../../config/config.ts";
-import type { Settings } from "../../config/settings.ts";
 import { DEFAULT_LIMITS } from "../../limits.ts";
 import type { Limits } from "../../limits.ts";
 import { logFor } from "../../log.ts";
@@ -13,7 +9,7 @@ import { selectBuiltins } from "../../methods/builtin/builtins.ts";
 import type { Caller } from "../../policy/caller.ts";
 import type { CommandSources } from "../../methods/commands.ts";
 import { createDispatcher } from "../../methods/dispatcher.ts";
-import type { Dispatcher } from "../../methods/dispatcher.ts";
+import type { Dispatcher, DispatcherOptions } from "../../methods/dispatcher.ts";
 import { createExecute } from "../../methods/execute.ts";
 import { createInfo } from "../../methods/info.ts";
 import { createListCalls } from "../../methods/list-calls.ts";
@@ -25,6 +21,7 @@ import { loadPolicy } from "../../policy/policy-file.ts";
 import { createQuota } from "../../policy/quota.ts";
 import { ourUid } from "../../trust/ownership.ts";
 import { makeId } from "../identity.ts";
+import { startAudit } from "../start-audit.ts";
 
 /**
  * Disposing waits until the running calls have ended, for at most as long as it takes to kill them. Then
@@ -48,13 +45,15 @@ export type Services = AsyncDisposable & {
 const log = logFor("services");
 /** A command has five seconds from SIGTERM to SIGKILL, and its output has five more. */
 const LAST_CALLS_MS = 11_000;
+/** How often the audit writes the counts of lines that it left out. */
+const SETTLE_MS = 10_000;
 
 /** Returns the services of a daemon. Reads the policy and opens the audit; failures of both are logged. */
 export function createServices(role: "host" | "guest", first: Config): Services {
   let { settings } = first;
   let builtins = selectBuiltins(settings.builtIns);
   let policy = loadPolicy(findPolicyFile(first));
-  let audit = startAudit(settings);
+  let audit = startAudit(settings.audit, (problem) => log.error(problem.message));
   const uid = ourUid();
   const sources = (): CommandSources => ({
     directories: settings.commandsDirectory,
@@ -81,8 +80,16 @@ export function createServices(role: "host" | "guest", first: Config): Services 
     call: (incoming) => track(call(incoming)),
     notice: (incoming) => track(notice(incoming)),
   });
-  const record = (entry: AuditEntry): void => audit.record(entry);
-  const common = { role, quota, audit: { record }, now: () => performance.now() };
+  // A reload replaces the audit.
+  const current: DispatcherOptions["audit"] = {
+    get isStrict() {
+      return audit.isStrict;
+    },
+    begin: (entry) => audit.begin(entry),
+    record: (entry, begun) => audit.record(entry, begun),
+  };
+  const settling = setInterval(() => audit.settle(), SETTLE_MS).unref();
+  const common = { role, quota, audit: current, now: () => performance.now() };
   return {
     serve: (caller) =>
       trackAll(createDispatcher({ ...common, direction: "incoming", caller, methods, policy: () => policy })),
@@ -107,9 +114,10 @@ export function createServices(role: "host" | "guest", first: Config): Services 
       builtins = selectBuiltins(settings.builtIns);
       policy = loadPolicy(findPolicyFile(next), policy);
       audit[Symbol.dispose]();
-      audit = startAudit(settings);
+      audit = startAudit(settings.audit, (problem) => log.error(problem.message));
     },
     async [Symbol.asyncDispose]() {
+      clearInterval(settling);
       await Promise.race([Promise.all(running), delay(LAST_CALLS_MS, undefined, { ref: false })]);
       audit[Symbol.dispose]();
     },
@@ -122,8 +130,4 @@ export function createServices(role: "host" | "guest", first: Config): Services 
  */
 function compileHotCodeSoon(): void {
   Bun.unsafe.setJITPolicy(1);
-}
-
-function startAudit({ audit: { file, ...rest } }: Settings): Audit {
-  return openAudit({ path: file, ...rest, onProblem: (problem) => log.error(problem.message) });
 }

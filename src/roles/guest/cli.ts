@@ -56,7 +56,7 @@ const execute = defineSubcommand({
     const sendsInput = !words.options.has("no-stdin");
     const timeoutMs = config.settings.timeoutSeconds * 1000;
     const line = { command, args, timeoutMs, sendsInput };
-    return executeThrough((left) => connectHost(invocation, left), line);
+    return executeThrough((left) => connectHost(invocation, left, line), line);
   },
 });
 

@@ -5,16 +5,21 @@
 import type { Settings } from "../../config/settings.ts";
 import type { TimeLeft } from "../../delay.ts";
 import { connectThroughDaemon } from "../cli/peer-connection.ts";
-import type { PeerConnection } from "../cli/peer-connection.ts";
+import type { CommandCall, PeerConnection } from "../cli/peer-connection.ts";
 import type { Invocation } from "../cli/subcommand.ts";
 import { dialControl, unresponsiveDaemon } from "../cli/control-client.ts";
 import { askStatus } from "./status.ts";
 
 /**
  * Connects to the host: through the daemon if one runs, or over a port with `--direct` or
- * `--character-device`. Throws `NO_CHANNEL` or `BUSY`.
+ * `--character-device`. A `call` that the connection is for is written down there. Throws `NO_CHANNEL` or
+ * `BUSY`.
  */
-export async function connectHost(invocation: Invocation, left: TimeLeft): Promise<PeerConnection> {
+export async function connectHost(
+  invocation: Invocation,
+  left: TimeLeft,
+  call?: CommandCall,
+): Promise<PeerConnection> {
   const { words, config, dialects } = invocation;
   const isDirect = words.options.has("direct");
   if (!isDirect && !words.options.has("character-device")) {
@@ -22,7 +27,7 @@ export async function connectHost(invocation: Invocation, left: TimeLeft): Promi
     if (connection !== undefined) return connection;
   }
   const { connectHostDirectly } = await import("./direct.ts");
-  return connectHostDirectly(config.settings, { left, isDirect, dialects });
+  return connectHostDirectly(config.settings, { left, isDirect, dialects, call });
 }
 
 async function connectOverDaemon(

@@ -4,8 +4,9 @@ import type { TimeLeft } from "../../delay.ts";
 import { DIALECTS } from "../../peers/dialects.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
 import { noDaemon } from "../cli/control-client.ts";
+import { auditDirectCall } from "../cli/direct-audit.ts";
 import { connectDirectly } from "../cli/peer-connection.ts";
-import type { PeerConnection } from "../cli/peer-connection.ts";
+import type { CommandCall, PeerConnection } from "../cli/peer-connection.ts";
 import { explainNoAnswer } from "./no-answer.ts";
 import { awaitChannel, findChannel, findFirst } from "./port.ts";
 import type { FoundPort } from "./port.ts";
@@ -18,21 +19,25 @@ type PortOptions = {
   isDirect: boolean;
   /** The dialects of the program by default. */
   dialects: DialectTable | undefined;
+  /** The call that the connection is for. */
+  call?: CommandCall | undefined;
 };
 
 /** Connects to the host over a port. Throws `NO_CHANNEL` or `BUSY`. */
 export async function connectHostDirectly(
   settings: Settings,
-  { left, isDirect, dialects = DIALECTS }: PortOptions,
+  { left, isDirect, dialects = DIALECTS, call }: PortOptions,
 ): Promise<PeerConnection> {
-  const found = await findCallingPort(settings, dialects, isDirect);
-  return connectDirectly({
-    role: "guest",
-    limits: settings.limits,
-    port: found.port ?? { dialler: "guest", isNative: true, foreign: dialects.besideNative },
-    open: (signal) => awaitChannel(found, { timeoutMs: left(), signal }),
-    left,
-    explainNoAnswer: () => explainNoAnswer(),
+  return auditDirectCall({ role: "guest", peer: {}, call, settings: settings.audit }, async () => {
+    const found = await findCallingPort(settings, dialects, isDirect);
+    return connectDirectly({
+      role: "guest",
+      limits: settings.limits,
+      port: found.port ?? { dialler: "guest", isNative: true, foreign: dialects.besideNative },
+      open: (signal) => awaitChannel(found, { timeoutMs: left(), signal }),
+      left,
+      explainNoAnswer: () => explainNoAnswer(),
+    });
   });
 }
 

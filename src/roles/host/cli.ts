@@ -75,7 +75,7 @@ const execute = defineSubcommand({
     const sendsInput = !words.options.has("no-stdin");
     const timeoutMs = config.settings.timeoutSeconds * 1000;
     const line = { command, args, timeoutMs, sendsInput };
-    return executeThrough((left) => connectGuest(guest, invocation, left), line);
+    return executeThrough((left) => connectGuest(guest, invocation, left, line), line);
   },
 });
 

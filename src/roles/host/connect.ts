@@ -4,18 +4,20 @@
  */
 import type { TimeLeft } from "../../delay.ts";
 import { connectThroughDaemon } from "../cli/peer-connection.ts";
-import type { PeerConnection } from "../cli/peer-connection.ts";
+import type { CommandCall, PeerConnection } from "../cli/peer-connection.ts";
 import type { Invocation } from "../cli/subcommand.ts";
 import { dialControl, unresponsiveDaemon } from "../cli/control-client.ts";
 
 /**
- * Connects to a guest: through the daemon if one runs, or over its channel with `--direct` or `--socket`.
+ * Connects to a guest: through the daemon if one runs, or over its channel with `--direct` or `--socket`. A
+ * `call` that the connection is for is written down there.
  * Throws `NO_GUEST` or `NO_CHANNEL`.
  */
 export async function connectGuest(
   name: string,
   invocation: Invocation,
   left: TimeLeft,
+  call?: CommandCall,
 ): Promise<PeerConnection> {
   const { words, config } = invocation;
   if (!words.options.has("direct") && !words.options.has("socket")) {
@@ -23,5 +25,5 @@ export async function connectGuest(
     if (daemon !== undefined) return connectThroughDaemon(daemon, unresponsiveDaemon, { guest: name });
   }
   const { connectGuestDirectly } = await import("./direct.ts");
-  return connectGuestDirectly(name, invocation, left);
+  return connectGuestDirectly(name, invocation, left, call);
 }

@@ -7,8 +7,9 @@ import { logFor } from "../../log.ts";
 import { DIALECTS } from "../../peers/dialects.ts";
 import type { PortUse } from "../../peers/dialect-table.ts";
 import { retryWhileBusy } from "../../peers/retry-while-busy.ts";
+import { auditDirectCall } from "../cli/direct-audit.ts";
 import { connectDirectly } from "../cli/peer-connection.ts";
-import type { PeerConnection } from "../cli/peer-connection.ts";
+import type { CommandCall, PeerConnection } from "../cli/peer-connection.ts";
 import type { Invocation } from "../cli/subcommand.ts";
 import { createFinders, readFlaggedGuests } from "./finders.ts";
 import { explainNoAnswer, noCallingPort } from "./no-answer.ts";
@@ -16,22 +17,32 @@ import { noGuest } from "./no-guest.ts";
 
 const log = logFor("host");
 
-/** Connects to a guest over its channel. Throws `NO_GUEST` or `NO_CHANNEL`. */
+/** Connects to a guest over its channel, for a `call` if there is one. Throws `NO_GUEST` or `NO_CHANNEL`. */
 export async function connectGuestDirectly(
   name: string,
   invocation: Invocation,
   left: TimeLeft,
+  call?: CommandCall,
 ): Promise<PeerConnection> {
-  const { endpoint, port } = await findGuest(name, invocation);
-  return connectDirectly({
-    role: "host",
-    limits: invocation.config.settings.limits,
-    port,
-    open: (given) =>
-      retryWhileBusy((signal) => dialSocket(endpoint.path, { signal }), { timeoutMs: left(), signal: given }),
-    left,
-    explainNoAnswer: (session) => explainNoAnswer(name, session, endpoint),
-  });
+  const { settings } = invocation.config;
+  return auditDirectCall(
+    { role: "host", peer: { guest: name }, call, settings: settings.audit },
+    async () => {
+      const { endpoint, port } = await findGuest(name, invocation);
+      return connectDirectly({
+        role: "host",
+        limits: settings.limits,
+        port,
+        open: (given) =>
+          retryWhileBusy((signal) => dialSocket(endpoint.path, { signal }), {
+            timeoutMs: left(),
+            signal: given,
+          }),
+        left,
+        explainNoAnswer: (session) => explainNoAnswer(name, session, endpoint),
+      });
+    },
+  );
 }
 
 /** Finds the channels of all guests, without the daemon. Throws the first problem if it finds none. */

@@ -1,5 +1,6 @@
 /** A daemon's link with real commands, policy and audit, for a python-negotiator that calls it. */
-import { chmod, readFile } from "node:fs/promises";
+import { chmod } from "node:fs/promises";
+import { readAudit } from "../../support/audit-lines.ts";
 import { createMemoryPair } from "../../support/memory-channel.ts";
 import { createServices } from "../../../src/roles/daemon/services.ts";
 import { createListener } from "../listener.ts";
@@ -58,13 +59,7 @@ export async function createServedStage({
   return {
     channel: pair.ends[0],
     plant: async (name, text, mode) => chmod(await directory.write(`commands/${name}`, text), mode),
-    async audit() {
-      const text = await readFile(directory.at("audit.jsonl"), "utf8").catch(() => "");
-      return text
-        .split("\n")
-        .filter(Boolean)
-        .map((line): Record<string, unknown> => JSON.parse(line));
-    },
+    audit: () => readAudit(directory.at("audit.jsonl")),
     [Symbol.asyncDispose]: () => stage.disposeAsync(),
   };
 }

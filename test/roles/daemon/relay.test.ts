@@ -7,6 +7,7 @@ import type { Peer } from "../../../src/peers/peer.ts";
 import { DEFAULT_POLICY } from "../../../src/policy/policy.ts";
 import { createQuota } from "../../../src/policy/quota.ts";
 import { createRelay } from "../../../src/roles/daemon/relay.ts";
+import { keepEntries } from "../../support/audit-sample.ts";
 import { rejectionOf } from "../../support/error-of.ts";
 import { createServedLink } from "../../support/served-link.ts";
 import { until } from "../../support/until.ts";
@@ -53,7 +54,7 @@ function relayTo(peerOf: Parameters<typeof createRelay>[0]) {
       methods: createRelay(peerOf),
       policy: () => DEFAULT_POLICY,
       quota: createQuota(),
-      audit: { record: () => undefined },
+      audit: keepEntries(() => undefined),
       now: () => performance.now(),
     }).call,
   );

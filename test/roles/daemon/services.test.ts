@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { chmod } from "node:fs/promises";
 import { DEFAULTS } from "../../../src/config/settings.ts";
 import { createServices } from "../../../src/roles/daemon/services.ts";
+import { readAudit } from "../../support/audit-lines.ts";
 import { createServedLink } from "../../support/served-link.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 import { unsetConfig } from "../../support/unset-config.ts";
@@ -42,8 +43,7 @@ test("calls and notices of a guest count as running, and the audit file has them
   });
   await until("both have ended", () => services.runningCount === 0);
   expect(Math.min(...counts)).toBeGreaterThan(0);
-  const lines = (await Bun.file(file).text()).trimEnd().split("\n");
-  expect(lines.map((line): unknown => JSON.parse(line))).toMatchObject([
+  expect(await readAudit(file)).toMatchObject([
     { peer: { guest: "web1" }, method: "execute", errorCode: "BAD_REQUEST" },
     { peer: { guest: "web1" }, method: "execute", command: "find-distributor-id", builtin: true },
   ]);
@@ -66,8 +66,5 @@ test("disposing waits for a cancelled command, and the audit file has its end", 
   await running.reader("stdout")[Symbol.asyncIterator]().next();
   running.cancel("the daemon stops");
   await services[Symbol.asyncDispose]();
-  const lines = (await Bun.file(file).text()).trimEnd().split("\n");
-  expect(lines.map((line): unknown => JSON.parse(line))).toMatchObject([
-    { command: "slow", exitCode: 7, endedBy: "cancel" },
-  ]);
+  expect(await readAudit(file)).toMatchObject([{ command: "slow", exitCode: 7, endedBy: "cancel" }]);
 });

@@ -178,10 +178,20 @@ function isStillNamed(path: string, { device, inode }: OpenFile): boolean {
 
 const LINE_END = Buffer.from("\n");
 
-function endsMidLine({ descriptor, size }: OpenFile & { size: number }): boolean {
+function endsMidLine({ descriptor }: OpenFile): boolean {
   const last = Buffer.alloc(1);
-  return size > 0 && readSync(descriptor, last, 0, 1, size - 1) === 1 && !last.equals(LINE_END);
+  let before = -1;
+  // While another process writes, the file seems to end in its line. Half a line stays as it is.
+  for (let look = 0; look < MOST_LOOKS; look++) {
+    const { size } = fstatSync(descriptor);
+    if (size === 0 || readSync(descriptor, last, 0, 1, size - 1) !== 1 || last.equals(LINE_END)) return false;
+    if (size === before) return true;
+    before = size;
+  }
+  return true;
 }
+
+const MOST_LOOKS = 10;
 
 /** If only a part fits, the attempt to write the rest throws the reason. */
 function writeWhole(descriptor: number, bytes: Buffer): void {

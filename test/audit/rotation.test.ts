@@ -48,6 +48,7 @@ test("processes that write and rotate one file at once lose no line and no old f
     text
       .trimEnd()
       .split("\n")
+      .filter(Boolean)
       .map((line): unknown => JSON.parse(line).callId),
   );
   expect(ids).toHaveLength(PROCESSES * LINES);

@@ -2,8 +2,8 @@
 import { NegotiatorError } from "../errors.ts";
 import type { FaultCode } from "../errors.ts";
 
-/** A side that refuses a call does so at once. After this time the call counts as started. */
-const REFUSAL_MS = 250;
+/** A side that refuses a call does so soon. After this time the call counts as started. */
+const REFUSAL_MS = 2000;
 
 /** With these codes the other side says that nothing ran. */
 const REFUSALS: ReadonlySet<FaultCode> = new Set<FaultCode>([
@@ -19,7 +19,7 @@ const REFUSALS: ReadonlySet<FaultCode> = new Set<FaultCode>([
 
 /**
  * Resolves or rejects as the promise of `wait` does. Calls `begin` before that, once the call may have run:
- * at its end, or after a quarter of a second. A call that was not sent, or that the other side refuses
+ * at its end, or after two seconds. A call that was not sent, or that the other side refuses
  * before, has not run.
  */
 export async function noteStart<Ended>(

@@ -2,6 +2,7 @@
 import { expect, jest, test } from "bun:test";
 import { NegotiatorError } from "../../src/errors.ts";
 import { pause, supervise } from "../../src/peers/supervise.ts";
+import type { AttemptResult } from "../../src/peers/supervise.ts";
 import { waitTurns } from "../support/event-loop.ts";
 
 test("supervise starts another attempt after each end, and reports each failure as an error", async () => {
@@ -34,24 +35,80 @@ test("supervise makes no attempt and no pause when its signal has aborted before
   expect(attempts).toBe(0);
 });
 
-test("the random pauses double up to 15 s, and are short again after a good attempt", async () => {
+/** Returns the middles of the random pauses after attempts with these results. */
+async function pausesAfter(results: readonly AttemptResult[]): Promise<number[]> {
   const stop = new AbortController();
   const pausesMs: number[] = [];
   let attempts = 0;
   await supervise({
     signal: stop.signal,
     onFailure: () => undefined,
-    attempt: async () => ++attempts === 12,
+    attempt: async () => results[attempts++] ?? "failed",
+    random: () => 0.5,
     async wait(ms) {
       pausesMs.push(ms);
-      if (pausesMs.length === 13) stop.abort();
+      if (pausesMs.length === results.length) stop.abort();
     },
   });
-  const middlesMs = [100, 200, 400, 800, 1600, 3200, 6400, 12_800, 15_000, 15_000, 15_000, 100, 200];
-  expect(pausesMs).toHaveLength(middlesMs.length);
-  const shares = pausesMs.map((ms, index) => ms / (middlesMs[index] ?? 0));
-  for (const share of shares) expect(share).toBeWithin(0.5, 1.5);
-  expect(new Set(shares).size).toBe(shares.length);
+  return pausesMs;
+}
+
+const repeat = (result: AttemptResult, count: number): AttemptResult[] => Array(count).fill(result);
+
+test.failing(
+  "the pauses after failed attempts double up to 1 s, and are short again after a good one",
+  async () => {
+    expect(await pausesAfter([...repeat("failed", 7), "good", "failed"])).toEqual([
+      50, 100, 200, 400, 800, 1000, 1000, 50, 100,
+    ]);
+  },
+);
+
+test.failing("the pauses after unwelcome attempts double up to 15 s", async () => {
+  expect(await pausesAfter(repeat("unwelcome", 11))).toEqual([
+    50, 100, 200, 400, 800, 1600, 3200, 6400, 12_800, 15_000, 15_000,
+  ]);
+});
+
+test.failing("a failed attempt after unwelcome ones is repeated within 1.5 s", async () => {
+  expect((await pausesAfter([...repeat("unwelcome", 9), "failed"])).at(-1)).toBe(1000);
+});
+
+test.failing("the pauses are spread from a half to one and a half of their middle", async () => {
+  const stop = new AbortController();
+  const pausesMs: number[] = [];
+  await supervise({
+    signal: stop.signal,
+    onFailure: () => undefined,
+    attempt: async () => "good",
+    async wait(ms) {
+      pausesMs.push(ms);
+      if (pausesMs.length === 50) stop.abort();
+    },
+  });
+  expect(new Set(pausesMs).size).toBe(50);
+  for (const ms of pausesMs) expect(ms).toBeWithin(25, 75);
+});
+
+test.failing("a pause that is ended early makes the next one short again", async () => {
+  const stop = new AbortController();
+  const pausesMs: number[] = [];
+  let endPause = (): void => undefined;
+  await supervise({
+    signal: stop.signal,
+    onFailure: () => undefined,
+    attempt: async () => "failed",
+    random: () => 0.5,
+    onPause: (end) => (endPause = end),
+    async wait(ms, signal) {
+      pausesMs.push(ms);
+      if (pausesMs.length === 6) stop.abort();
+      if (pausesMs.length !== 4) return;
+      endPause();
+      expect(signal.aborted).toBe(true);
+    },
+  });
+  expect(pausesMs).toEqual([50, 100, 200, 400, 50, 100]);
 });
 
 test("an abort ends the pause between two attempts at once, and there is no further attempt", async () => {

@@ -15,11 +15,18 @@ import { until } from "./until.ts";
 /** A report of the watch without any change. */
 export const NO_CHANGES = { appeared: [], changed: [], gone: [] };
 
-/** Creates the guests with the default settings and `changes`. By default no guest may call this host. */
-export function createHostGuests(stage: Pick<Stage, "at">, changes: Partial<Settings> = {}): Guests {
+/**
+ * Creates the guests with the default settings and `changes`. By default no guest may call this host.
+ * `onUnreachable` is called when a guest cannot be dialled.
+ */
+export function createHostGuests(
+  stage: Pick<Stage, "at">,
+  changes: Partial<Settings> = {},
+  onUnreachable?: () => void,
+): Guests {
   const places = { policyFile: stage.at("none.toml"), audit: { ...DEFAULTS.audit, file: stage.at("audit") } };
   const services = createServices("host", unsetConfig({ ...DEFAULTS, ...places, ...changes }));
-  const guests = createGuests(services, DIALECTS);
+  const guests = createGuests(services, DIALECTS, onUnreachable === undefined ? {} : { onUnreachable });
   return {
     ...guests,
     async [Symbol.asyncDispose]() {

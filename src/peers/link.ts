@@ -21,14 +21,19 @@ export type Link = {
    * `ended`, because its next hello comes over the same channel. Rejects when reading or writing fails.
    */
   run(channel: Channel, signal?: AbortSignal): Promise<LinkEnd>;
+  /**
+   * Somebody waits for the session: an unanswered hello waits no longer than `firstHelloMs`. Then the run ends,
+   * and the owner can dial again.
+   */
+  hurry(): void;
 };
 
 /** Options of the session and of the link. */
 export type LinkOptions = Omit<SessionOptions, "onOutput" | "onInvalid" | "onForeign"> & {
   /**
    * Milliseconds that the first hello waits for its answer, 15 s by default. Each further unanswered hello
-   * waits twice as long, up to 15 s. So a hello that a stopping agent lost is soon repeated, and a slow agent
-   * has time to answer.
+   * waits twice as long, up to 15 s, and up to a quarter of the time since a session was open (2 s at least).
+   * So a hello that a stopping agent lost is soon repeated, and a slow agent has time to answer.
    */
   firstHelloMs?: number;
   /** Creates the servers of the dialects that share the channel with the native one. */
@@ -36,6 +41,8 @@ export type LinkOptions = Omit<SessionOptions, "onOutput" | "onInvalid" | "onFor
 };
 
 const LONGEST_HELLO_MS = 15_000;
+/** The longest wait right after a session was open: agents that stop can lose several hellos in a row. */
+const SHORT_HELLO_MS = 2000;
 /** A peer that does not read must not hold up the end of a run for longer than this. */
 const LAST_MESSAGES_MS = 500;
 /** Messages are written together up to this size: one system call instead of many. */
@@ -47,6 +54,10 @@ export function createLink(options: LinkOptions): Link {
   let wake: (() => void) | undefined;
   let end: ((how: LinkEnd) => void) | undefined;
   let helloMs = firstHelloMs;
+  /** When the session was last open; undefined if it never was. */
+  let openMs: number | undefined;
+  let lastState: SessionState = "idle";
+  let hello: { sentMs: number; timer: ReturnType<typeof setTimeout> } | undefined;
 
   const session = createSession({
     ...options,
@@ -54,6 +65,8 @@ export function createLink(options: LinkOptions): Link {
     onForeign: (frame) => foreign?.take(frame) ?? false,
     onInvalid: (reason) => end?.({ state: session.state, reason }),
     onState(state, reason) {
+      if (lastState === "open") openMs = performance.now();
+      lastState = state;
       // A native agent has connected, or this side has closed: no foreign peer would read an answer.
       if (state === "ended" || state === "open") foreign?.cancelAll();
       if (state === "open" || state === "foreign") helloMs = firstHelloMs;
@@ -86,18 +99,24 @@ export function createLink(options: LinkOptions): Link {
     if (session.state !== "dialling") return;
     // A guest that is starting answers late, so only the longest wait counts as an error.
     end?.({ state: "dialling", ...(helloMs === LONGEST_HELLO_MS ? { reason: noAnswer() } : {}) });
-    helloMs = Math.min(2 * helloMs, LONGEST_HELLO_MS);
+    helloMs = Math.min(2 * helloMs, longestHelloMs(openMs));
   };
 
   return {
     session,
+    hurry() {
+      helloMs = Math.min(helloMs, firstHelloMs);
+      if (hello === undefined || session.state !== "dialling") return;
+      clearTimeout(hello.timer);
+      hello.timer = setTimeout(endHello, Math.max(0, hello.sentMs + firstHelloMs - performance.now()));
+    },
     async run(channel, signal = new AbortController().signal) {
       const { promise: ended, resolve } = Promise.withResolvers<LinkEnd>();
       end = resolve;
       let isEnding = false;
       using life = new DisposableStack();
       life.use(everyTick(() => session.tick(performance.now())));
-      const helloTimer = setTimeout(endHello, helloMs);
+      hello = { sentMs: performance.now(), timer: setTimeout(endHello, helloMs) };
       life.use(onAbort(signal, () => resolve({ state: session.state })));
       try {
         if (options.side === "dialler") session.dial();
@@ -109,7 +128,8 @@ export function createLink(options: LinkOptions): Link {
         await Promise.race([writing.catch(() => undefined), waitForLastMessages()]);
         return how;
       } finally {
-        clearTimeout(helloTimer);
+        clearTimeout(hello.timer);
+        hello = undefined;
         wake = end = undefined;
         await channel.close();
         session.detach();
@@ -130,6 +150,13 @@ async function carry(reading: Promise<void>, writing: Promise<void>): Promise<vo
 
 async function waitForLastMessages(): Promise<void> {
   await delay(LAST_MESSAGES_MS, undefined, { ref: false });
+}
+
+/** After an outage, the next hello comes within a quarter of the time that the outage has lasted. */
+function longestHelloMs(openMs: number | undefined): number {
+  if (openMs === undefined) return LONGEST_HELLO_MS;
+  const quarterMs = (performance.now() - openMs) / 4;
+  return Math.min(LONGEST_HELLO_MS, Math.max(SHORT_HELLO_MS, quarterMs));
 }
 
 function gather(session: Session): Uint8Array | undefined {

@@ -56,6 +56,8 @@ export type PeerLink = {
    * if the peer has our own role, and with `CLOSED` after `close`.
    */
   peer(timeoutMs: number, signal?: AbortSignal): Promise<Peer>;
+  /** Somebody waits for the peer; see `Link.hurry`. */
+  hurry(): void;
   /** Ends all waiting in `peer`. */
   release(): void;
   /** Ends the session and all calls. */
@@ -161,6 +163,7 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
       expectOtherRole(session, role);
       return native;
     },
+    hurry: () => link.hurry(),
     release: () => detection.release(),
     close(reason) {
       life.abort(new NegotiatorError("CLOSED", `The call was ended: ${reason}`));

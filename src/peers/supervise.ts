@@ -2,15 +2,25 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { NegotiatorError } from "../errors.ts";
 
+/**
+ * How an attempt ended. `good`: the next pause is short. `soon`: it failed, and is cheap to repeat, so the pauses
+ * grow to 1 s. `rarely`: the next one will probably fail too, so they grow to 15 s.
+ */
+export type AttemptResult = "good" | "soon" | "rarely";
+
 /** Options of `supervise`. */
 export type SuperviseOptions = {
-  /** Resolves when the attempt ends: to true if it went well, which makes the next pause short again. */
-  attempt: (signal: AbortSignal) => Promise<boolean>;
+  /** Resolves when the attempt ends. A rejection counts as `soon`. */
+  attempt: (signal: AbortSignal) => Promise<AttemptResult>;
   /** Takes the error of each attempt that rejects. */
   onFailure: (error: NegotiatorError) => void;
   signal: AbortSignal;
+  /** Called at each pause with a function that ends it early. The next pause is then short again. */
+  onPause?: (end: () => void) => void;
   /** Waits between two attempts, for these milliseconds; `pause` by default. */
   wait?: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** Returns a number from 0 to 1; `Math.random` by default. */
+  random?: () => number;
 };
 
 /** An attempt that lasted longer than this went well. */
@@ -21,26 +31,31 @@ export function wentWell(startMs: number): boolean {
   return performance.now() - startMs > GOOD_MS;
 }
 
-const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 15_000;
+/** The middles of the random pauses. With them, the first attempt after a good one comes within 100 ms. */
+const FIRST_PAUSE_MS = 50;
+/** A channel that has healed is used within two seconds. */
+const LONGEST_PAUSE_MS = { good: FIRST_PAUSE_MS, soon: 1000, rarely: 15_000 };
 
 /** Repeats `attempt` until `signal` aborts, then resolves. Never rejects. */
-export async function supervise({
-  attempt,
-  onFailure,
-  signal,
-  wait = pause,
-}: SuperviseOptions): Promise<void> {
-  let pauseMs = FIRST_PAUSE_MS;
-  while (!signal.aborted) {
+export async function supervise(options: SuperviseOptions): Promise<void> {
+  const { attempt, onFailure, signal, onPause, wait = pause, random = Math.random } = options;
+  const tryOnce = async (): Promise<AttemptResult> => {
     try {
-      if (await attempt(signal)) pauseMs = FIRST_PAUSE_MS;
+      return await attempt(signal);
     } catch (thrown) {
       if (!signal.aborted) onFailure(NegotiatorError.from(thrown));
+      return "soon";
     }
+  };
+  let pauseMs = FIRST_PAUSE_MS;
+  while (!signal.aborted) {
+    const longestMs = LONGEST_PAUSE_MS[await tryOnce()];
+    pauseMs = Math.min(pauseMs, longestMs);
+    const early = new AbortController();
+    onPause?.(() => early.abort());
     // Many guests can lose the same host at once, and a random pause spreads their next attempts.
-    await wait(pauseMs * (0.5 + Math.random()), signal);
-    pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+    await wait(pauseMs * (0.5 + random()), AbortSignal.any([signal, early.signal]));
+    pauseMs = early.signal.aborted ? FIRST_PAUSE_MS : pauseMs * 2;
   }
 }
 

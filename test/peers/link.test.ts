@@ -115,6 +115,55 @@ test("unanswered hellos wait 1, 2, 4, 8, then 15 s with NO_CHANNEL, and 1 s afte
   }
 });
 
+/** Runs a link whose hello gets no answer, and returns the milliseconds until the run ends. */
+async function timeHello(link: Link, after: { ms: number; hurry: () => void } | undefined): Promise<number> {
+  const running = link.run(flowingPair().ends[0]);
+  for (let passedMs = 0; ; passedMs += 100) {
+    if ((await Promise.race([running, waitTurns(5)])) !== undefined) return passedMs;
+    if (after?.ms === passedMs) after.hurry();
+    jest.advanceTimersByTime(100);
+  }
+}
+
+test.each([
+  ["that has waited for longer than the first one may at once", 1500, 1500],
+  ["that has waited for less at the time of the first one", 300, 1000],
+])("hurry ends a hello %s", async (_, hurryMs, endMs) => {
+  jest.useFakeTimers();
+  try {
+    const link = createTestLink("dialler", { firstHelloMs: 1000 });
+    for (const waitMs of [1000, 2000]) expect(await timeHello(link, undefined)).toBe(waitMs);
+    expect(await timeHello(link, { ms: hurryMs, hurry: () => link.hurry() })).toBeWithin(endMs, endMs + 101);
+    expect(await timeHello(link, undefined)).toBe(2000);
+  } finally {
+    jest.useRealTimers();
+  }
+});
+
+test("hellos after an open session wait for a quarter of the outage at most", async () => {
+  jest.useFakeTimers();
+  try {
+    const link = createTestLink("dialler", { firstHelloMs: 1000 });
+    const pair = flowingPair();
+    const listener = createTestLink("listener");
+    const running = [link.run(pair.ends[0]), listener.run(pair.ends[1])];
+    while (link.session.state !== "open") await waitTurns(1);
+    pair.cut();
+    await Promise.all(running);
+    const waitsMs: number[] = [];
+    for (let hello = 0; hello < 12; hello++) waitsMs.push(await timeHello(link, undefined));
+    expect(waitsMs.slice(0, 5)).toEqual([1000, 2000, 2000, 2000, 2000]);
+    let outageMs = 0;
+    for (const waitMs of waitsMs) {
+      expect(waitMs).toBeLessThanOrEqual(Math.max(2000, outageMs / 4) + 100);
+      outageMs += waitMs;
+    }
+    expect(waitsMs.at(-1)).toBeGreaterThan(3000);
+  } finally {
+    jest.useRealTimers();
+  }
+});
+
 test.each(["read", "write"] as const)(
   "a channel that fails to %s is closed, and the run rejects with its failure",
   async (where) => {

@@ -7,6 +7,7 @@ import type { PortUse } from "../../peers/dialect-table.ts";
 import type { ServingDialect } from "../../peers/dialect.ts";
 import { createForeignLink } from "../../peers/foreign-link.ts";
 import { supervise, wentWell } from "../../peers/supervise.ts";
+import type { AttemptResult } from "../../peers/supervise.ts";
 import type { Services } from "../daemon/services.ts";
 import { makeId } from "../identity.ts";
 import { findFirst, openChannel } from "./port.ts";
@@ -36,16 +37,17 @@ export function createForeignPort({ port, dialect, services, places }: ForeignPo
   const link = createForeignLink(dialect, { serve, makeId, limits: services.limits });
   let lastProblem = "";
 
-  const attempt = async (signal: AbortSignal): Promise<boolean> => {
+  const attempt = async (signal: AbortSignal): Promise<AttemptResult> => {
     const found = await findFirst([port], places);
-    if (found === undefined) return false;
+    // Most guests never have such a port.
+    if (found === undefined) return "rarely";
     const channel = await openChannel(found, signal);
     log.info(`Serving the host at ${channel.label} (${label})`);
     const startMs = performance.now();
     await link.run(channel, signal);
-    if (!wentWell(startMs)) return false;
+    if (!wentWell(startMs)) return "rarely";
     lastProblem = "";
-    return true;
+    return "good";
   };
 
   return {

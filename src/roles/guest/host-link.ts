@@ -10,6 +10,7 @@ import { createNativePeer } from "../../peers/native.ts";
 import type { PeerLink } from "../../peers/peer-link.ts";
 import type { Peer } from "../../peers/peer.ts";
 import { pause, supervise, wentWell } from "../../peers/supervise.ts";
+import type { AttemptResult } from "../../peers/supervise.ts";
 import { createLinkStatus } from "../daemon/link-status.ts";
 import type { LinkStatus } from "../daemon/link-status.ts";
 import type { Services } from "../daemon/services.ts";
@@ -78,7 +79,7 @@ export function createHostLink(
     },
   });
 
-  const attempt = async (signal: AbortSignal): Promise<boolean> => {
+  const attempt = async (signal: AbortSignal): Promise<AttemptResult> => {
     const leave = AbortSignal.any([signal, moved.signal]);
     const channel = await openChannel(await findChannel(settings, sessionPorts), signal);
     missing = undefined;
@@ -87,7 +88,8 @@ export function createHostLink(
     isOpened = false;
     const { state, reason } = await session.run(channel, leave);
     if (state !== "ended" && reason !== undefined) report(reason);
-    return isOpened || leave.aborted || wentWell(startMs);
+    if (isOpened || leave.aborted || wentWell(startMs)) return "good";
+    return reason === undefined ? "soon" : "rarely";
   };
 
   const holdSession = (signal: AbortSignal): Promise<void> =>

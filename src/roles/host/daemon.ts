@@ -27,7 +27,12 @@ export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
   const { settings } = config;
   const flagged = readFlaggedGuests(words.options.get("socket") ?? [], dialects);
   await using services = createServices("host", config);
-  await using guests = createGuests(services, dialects);
+  const targetFor = (current: Settings): WatchTarget => ({
+    ...createFinders(current, flagged, dialects),
+    pollMs: current.host.rescanSeconds * 1000,
+  });
+  const watch = createReloadableWatch(targetFor(settings));
+  await using guests = createGuests(services, dialects, { onUnreachable: watch.lookAgain });
   const relay = services.relay([
     ...createRelay((name, timeoutMs, signal) => guests.peer(name ?? "", timeoutMs, signal)),
     createStatus(() => guests.status()),
@@ -36,11 +41,6 @@ export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
   resources.use(
     await listenControl("host", settings.host.control, { limits: services.limits, serve: relay }),
   );
-  const targetFor = (current: Settings): WatchTarget => ({
-    ...createFinders(current, flagged, dialects),
-    pollMs: current.host.rescanSeconds * 1000,
-  });
-  const watch = createReloadableWatch(targetFor(settings));
   // The binary compiles hot code late (`scripts/compile.ts`), but a host runs the same code for each guest.
   Bun.unsafe.setJITPolicy(1);
   log.info(`Serving local users at ${settings.host.control}`);

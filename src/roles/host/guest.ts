@@ -2,27 +2,24 @@
  * One guest of the host's daemon: its channels, its links and its peer. A saved guest has no channels, but
  * keeps its session, which goes on when the guest is restored.
  */
-import { dialSocket } from "../../channels/socket/socket.ts";
 import type { Endpoint } from "../../discovery/endpoint.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
-import type { LinkEnd } from "../../peers/link.ts";
 import type { PeerLink } from "../../peers/peer-link.ts";
 import type { Peer } from "../../peers/peer.ts";
-import { supervise, wentWell } from "../../peers/supervise.ts";
-import type { Channel } from "../../wire/channel.ts";
 import { createLinkStatus } from "../daemon/link-status.ts";
 import type { LinkStatusTracker } from "../daemon/link-status.ts";
 import type { Services } from "../daemon/services.ts";
 import { createGuestEndpoints } from "./guest-endpoints.ts";
 import { createGuestLinks } from "./guest-links.ts";
 import { createHeldChannels } from "./held-channels.ts";
-import type { HeldLink } from "./held-channels.ts";
 import { createLinkLog } from "./link-log.ts";
 import type { LinkLog } from "./link-log.ts";
 import { explainNoAnswer, noCallingPort } from "./no-answer.ts";
 import { watchPeerTimeout } from "./peer-timeout.ts";
+import { createReach } from "./reach.ts";
+import { redial } from "./redial.ts";
 import type { GuestStatus } from "./status.ts";
 
 /** A guest of this host. */
@@ -48,18 +45,29 @@ export type Guest = {
 
 const log = logFor("guests");
 
-/** Creates a guest without channels. Only name and UUID of the endpoint are used. */
-export function createGuest(
-  { guest: name, uuid }: Endpoint,
-  services: Services,
-  dialects: DialectTable,
-): Guest {
+/** Options of a guest. Only name and UUID of the endpoint are used. */
+export type GuestOptions = {
+  endpoint: Pick<Endpoint, "guest" | "uuid">;
+  services: Services;
+  dialects: DialectTable;
+  /** Called when the guest cannot be dialled, so that the finders look again. */
+  onUnreachable: () => void;
+};
+
+/** Creates a guest without channels. */
+export function createGuest({ endpoint, services, dialects, onUnreachable }: GuestOptions): Guest {
+  const { guest: name, uuid } = endpoint;
   const endpoints = createGuestEndpoints(dialects);
   const tracker = createLinkStatus(services.limits);
   const sessionLog = createLog(name);
-  const last: LastDial = { openedMs: 0, failure: undefined };
+  let openedMs = 0;
+  let endPause = (): void => undefined;
   const explain = (session?: PeerLink): NegotiatorError =>
-    explainNoAnswer(name, session?.session, endpoints.calling, last.failure);
+    explainNoAnswer(name, session?.session, endpoints.calling, reach.failure);
+  const reach = createReach({
+    onFailure: onUnreachable,
+    onGone: (failure) => endLostCalls(name, links.session, failure),
+  });
 
   const links = createGuestLinks({
     endpoints,
@@ -71,7 +79,7 @@ export function createGuest(
     onState(session) {
       tracker.follow(session);
       const { state } = session.session;
-      if (state === "open") last.openedMs = performance.now();
+      if (state === "open") openedMs = performance.now();
       if (state === "open" || state === "foreign") sessionLog.connected(describePeer(session));
     },
   });
@@ -79,10 +87,20 @@ export function createGuest(
   const channels = createHeldChannels({
     session,
     linkFor: (port) => links.linkFor(port),
-    redial: (endpoint, link, signal) =>
-      link === session
-        ? redial({ endpoint, link, signal, last, onError: report(tracker, sessionLog) })
-        : redial({ endpoint, link, signal, onError: report(tracker, createLog(name)) }),
+    redial(held, link, signal) {
+      if (link !== session)
+        return redial({ endpoint: held, link, signal, onError: report(tracker, createLog(name)) });
+      reach.clear();
+      return redial({
+        endpoint: held,
+        link,
+        signal,
+        reach,
+        openedMs: () => openedMs,
+        onPause: (end) => (endPause = end),
+        onError: report(tracker, sessionLog),
+      });
+    },
   });
   const peerTimeout = watchPeerTimeout({
     isSuspended: () =>
@@ -93,13 +111,27 @@ export function createGuest(
     onTimeout: () => endCalls(name, session),
   });
 
+  const sessionPeer = async (timeoutMs: number, signal?: AbortSignal): Promise<Peer> => {
+    const { state } = session.session;
+    if (state !== "open" && state !== "foreign") {
+      const dialled = reach.nextDial();
+      endPause();
+      session.hurry();
+      if (reach.isLost) {
+        await dialled;
+        if (reach.isLost) throw explain(session);
+      }
+    }
+    return session.peer(timeoutMs, signal);
+  };
+
   return {
     get isSaved() {
       return endpoints.saved !== undefined;
     },
     async peer(timeoutMs, signal) {
       if (endpoints.saved !== undefined) throw explain(session);
-      if (endpoints.calling !== undefined) return session.peer(timeoutMs, signal);
+      if (endpoints.calling !== undefined) return sessionPeer(timeoutMs, signal);
       const [foreign] = endpoints.foreignCalling;
       if (foreign === undefined) throw noCallingPort(name, dialects.defaultPort);
       return links.foreignPeer(foreign.dialect);
@@ -112,6 +144,7 @@ export function createGuest(
       if (endpoints.save(endpoint))
         log.info(`guest "${name}" was saved: its calls wait until it is restored`);
       channels.hold(endpoints.held);
+      reach.clear();
       session.release();
     },
     remove({ port }) {
@@ -128,56 +161,11 @@ export function createGuest(
     },
     async close(reason) {
       peerTimeout[Symbol.dispose]();
+      reach[Symbol.dispose]();
       links.close(reason);
       await channels.close();
     },
   };
-}
-
-type LastDial = {
-  /** The time at which the session was last open. */
-  openedMs: number;
-  /** The error of the last attempt to open the session's channel. */
-  failure: NegotiatorError | undefined;
-};
-
-type Redialling = {
-  endpoint: Endpoint;
-  link: HeldLink;
-  signal: AbortSignal;
-  /** Only for the session. */
-  last?: LastDial;
-  onError: (error: NegotiatorError) => void;
-};
-
-function redial({ endpoint, link, signal, last, onError }: Redialling): Promise<void> {
-  return supervise({
-    signal,
-    onFailure(error) {
-      if (last !== undefined) last.failure = error;
-      onError(error);
-    },
-    async attempt() {
-      const startMs = performance.now();
-      const channel = await dialSocket(endpoint.path, { signal });
-      if (last !== undefined) last.failure = undefined;
-      const { state, reason } = await runToEnd(link, channel, signal);
-      if (state !== "foreign" && reason !== undefined && !signal.aborted) onError(reason);
-      // A session that was open makes the next pause short again. An agent that refuses the hello is dialled
-      // less and less often. For a silent one the hello has waited already.
-      if (last !== undefined && last.openedMs >= startMs) return true;
-      return state !== "cut" && wentWell(startMs);
-    },
-  });
-}
-
-/** A channel that breaks ends the session's epoch as one that ends does. */
-async function runToEnd(link: HeldLink, channel: Channel, signal: AbortSignal): Promise<Partial<LinkEnd>> {
-  try {
-    return (await link.run(channel, signal)) ?? {};
-  } catch (thrown) {
-    return { reason: NegotiatorError.from(thrown) };
-  }
 }
 
 function createLog(name: string): LinkLog {
@@ -195,6 +183,14 @@ function report(tracker: LinkStatusTracker, linkLog: LinkLog): (error: Negotiato
 function endCalls(name: string, { session, calls }: PeerLink): void {
   if (calls.incoming > 0) log.info(`guest "${name}" has not answered for too long: its calls are cancelled`);
   session.cancelServed("its caller has not answered for too long");
+}
+
+/** A guest that is restored at the same place later begins another session. */
+function endLostCalls(name: string, { session, calls, release }: PeerLink, failure: NegotiatorError): void {
+  const [why] = failure.message.split("\n");
+  if (calls.incoming + calls.outgoing > 0) log.info(`guest "${name}" is gone: its calls are ended`);
+  session.abandon(new NegotiatorError("CLOSED", `Guest "${name}" is gone: ${why}`));
+  release();
 }
 
 function describePeer({ session: { state, peer }, dialect }: PeerLink): string {

@@ -22,15 +22,22 @@ export type Guests = AsyncDisposable & {
 /** Each kept session of a saved guest costs memory. */
 const MOST_SAVED = 256;
 
+/** Options of the guests. `onUnreachable` is called when a guest cannot be dialled. */
+export type GuestsOptions = { onUnreachable?: () => void };
+
 /** Creates an empty set of guests. Guests may speak these `dialects`. */
-export function createGuests(services: Services, dialects: DialectTable): Guests {
+export function createGuests(
+  services: Services,
+  dialects: DialectTable,
+  { onUnreachable = () => undefined }: GuestsOptions = {},
+): Guests {
   const guests = new Map<string, Guest>();
 
   const add = (endpoint: Endpoint): void => {
     // The socket of a guest on another machine is not here, so it gets no link.
     if (endpoint.machine !== undefined) return;
     if (endpoint.state === "saved") return save(endpoint);
-    const guest = guests.get(endpoint.guest) ?? createGuest(endpoint, services, dialects);
+    const guest = guests.get(endpoint.guest) ?? createGuest({ endpoint, services, dialects, onUnreachable });
     guests.set(endpoint.guest, guest);
     guest.add(endpoint);
   };

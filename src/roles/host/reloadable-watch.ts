@@ -11,6 +11,8 @@ export type WatchTarget = Finders & { pollMs: number };
 export type ReloadableWatch = WatchOptions & {
   /** Makes the watch scan `next` at once; the old follower ends and that of `next` starts. */
   replace: (next: WatchTarget) => void;
+  /** Makes the watch scan at once, or right after the scan that runs now. */
+  lookAgain: () => void;
 };
 
 /** Changes come in bursts: the start of one guest causes several. */
@@ -24,10 +26,13 @@ export function createReloadableWatch(
   let current = createView(first);
   /** The view of the last scan. Once it is replaced, no wait keeps the next scan back. */
   let scanned = current;
+  /** Aborts when another scan is due. Each scan begins with a new one. */
+  let due = new AbortController();
 
   return {
     async find(signal, known = []) {
       scanned = current;
+      due = new AbortController();
       const { target, replaced } = scanned;
       try {
         return await target.find(AbortSignal.any([signal, replaced.signal]), known);
@@ -52,7 +57,8 @@ export function createReloadableWatch(
         yield {};
       }
     },
-    wait: (milliseconds, signal) => wait(milliseconds, AbortSignal.any([signal, scanned.replaced.signal])),
+    wait: (milliseconds, signal) =>
+      wait(milliseconds, AbortSignal.any([signal, scanned.replaced.signal, due.signal])),
     now: () => performance.now(),
     get pollMs() {
       return current.target.pollMs;
@@ -63,6 +69,7 @@ export function createReloadableWatch(
       current = createView(next);
       replaced.abort();
     },
+    lookAgain: () => due.abort(),
   };
 }
 

@@ -65,6 +65,11 @@ export type Session = {
    * so a peer that comes back gets the answers.
    */
   cancelServed(reason: string): void;
+  /**
+   * Ends the session and all calls of both sides, because the peer is gone. A dialler can dial again, and
+   * another session begins then.
+   */
+  abandon(reason: NegotiatorError): void;
   /** Ends the session and all calls of both sides, and sends a goodbye. */
   close(reason: string): void;
 };
@@ -151,6 +156,11 @@ export function createSession(options: SessionOptions): Session {
         status.cut(new NegotiatorError("CLOSED", `A ${label} took over the channel`));
     },
     cancelServed: (reason) => conversation.cancelServed(reason),
+    abandon(reason) {
+      if (status.state === "ended" || status.state === "foreign") return;
+      conversation.cancelServed(reason.message);
+      conversation.endWithPeer(reason);
+    },
     close(reason) {
       if (status.state === "open") controlQueue.push({ kind: "goodbye", reason });
       conversation.end("ended", new NegotiatorError("CLOSED", `The session was closed: ${reason}`));

@@ -248,3 +248,17 @@ test("the end of the watch ends the follower of the new target too", async () =>
   expect(next.followers[0]?.signal.aborted).toBe(true);
   expect(scene.waiting()).toEqual([]);
 });
+
+test("lookAgain ends the wait for the poll, and a call during a scan leads to another one", async () => {
+  const source = createSource(30_000, found(A), found(A, B), found(B));
+  await using scene = createScene(source.target);
+  await scene.next();
+  const news = scene.next();
+  await until("it waits for the poll", () => scene.waiting().includes(30_000));
+  scene.reloadable.lookAgain();
+  expect((await news).appeared).toEqual([B]);
+  const later = scene.next();
+  scene.reloadable.lookAgain();
+  expect((await later).gone).toEqual([A]);
+  expect(source.scanCount()).toBe(3);
+});

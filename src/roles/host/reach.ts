@@ -1,0 +1,78 @@
+/** Knows whether a guest's session can be dialled, and since when it cannot. */
+import type { NegotiatorError } from "../../errors.ts";
+
+/** The reach of one guest. */
+export type Reach = Disposable & {
+  /** The error of the last dial; undefined if a channel was opened. */
+  readonly failure: NegotiatorError | undefined;
+  /** Whether every dial has failed for two seconds or longer. */
+  readonly isLost: boolean;
+  /** Takes the error of a dial. */
+  failed(error: NegotiatorError): void;
+  /** A channel was opened, or is not dialled any longer. */
+  clear(): void;
+  /** Resolves after the next dial. */
+  nextDial(): Promise<void>;
+};
+
+/** Options of a reach. */
+export type ReachOptions = {
+  /** Called at the first failures of a row: the guest may have ended, or have another socket. */
+  onFailure: () => void;
+  /** Called once in a row of failures, 3.5 s after the first one. */
+  onGone: (failure: NegotiatorError) => void;
+};
+
+/** A call that comes later is not kept waiting. */
+const LOST_MS = 2000;
+/** Every call ends within five seconds. A guest that is restored at the same place is back before. */
+const GONE_MS = 3500;
+/** A lasting absence must not cause scans for ever. */
+const REPORTED_FAILURES = 4;
+
+/** Creates the reach of a guest that was not dialled yet. */
+export function createReach({ onFailure, onGone }: ReachOptions): Reach {
+  let failure: NegotiatorError | undefined;
+  let failures = 0;
+  let sinceMs = 0;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let dialled = Promise.withResolvers<void>();
+
+  const notify = (): void => {
+    dialled.resolve();
+    dialled = Promise.withResolvers();
+  };
+  const clear = (): void => {
+    clearTimeout(timer);
+    failures = 0;
+    failure = undefined;
+    notify();
+  };
+  const declareGone = (): void => {
+    if (failure === undefined) return;
+    onFailure();
+    onGone(failure);
+  };
+
+  return {
+    get failure() {
+      return failure;
+    },
+    get isLost() {
+      return failures > 0 && performance.now() - sinceMs >= LOST_MS;
+    },
+    failed(error) {
+      failure = error;
+      failures++;
+      if (failures === 1) {
+        sinceMs = performance.now();
+        timer = setTimeout(declareGone, GONE_MS);
+      }
+      if (failures <= REPORTED_FAILURES) onFailure();
+      notify();
+    },
+    clear,
+    nextDial: () => dialled.promise,
+    [Symbol.dispose]: clear,
+  };
+}

@@ -1,0 +1,68 @@
+/** Dials one channel of a guest again after each end. */
+import { dialSocket } from "../../channels/socket/socket.ts";
+import type { Endpoint } from "../../discovery/endpoint.ts";
+import { NegotiatorError } from "../../errors.ts";
+import type { LinkEnd } from "../../peers/link.ts";
+import { supervise, wentWell } from "../../peers/supervise.ts";
+import type { AttemptResult, SuperviseOptions } from "../../peers/supervise.ts";
+import type { Channel } from "../../wire/channel.ts";
+import type { HeldLink } from "./held-channels.ts";
+import type { Reach } from "./reach.ts";
+
+/** The channel to dial, and the link that runs over it. */
+export type Redialling = Pick<SuperviseOptions, "onPause"> & {
+  endpoint: Endpoint;
+  link: HeldLink;
+  signal: AbortSignal;
+  onError: (error: NegotiatorError) => void;
+  /** Takes the result of each dial. */
+  reach?: Pick<Reach, "failed" | "clear">;
+  /** When the link's session was last open, by `performance.now`. */
+  openedMs?: () => number;
+};
+
+/** A guest that cuts more sessions in a row, each within this time, is dialled less and less often. */
+const SHORT_SESSIONS = 8;
+const SHORT_MS = 1000;
+
+/** Dials until `signal` aborts. Never rejects. */
+export function redial(options: Redialling): Promise<void> {
+  const { endpoint, link, signal, onError, reach, openedMs = () => 0, onPause } = options;
+  let shortSessions = 0;
+
+  const rate = ({ state }: Partial<LinkEnd>, startMs: number): AttemptResult => {
+    const isRefused = state === "cut";
+    shortSessions = isRefused && performance.now() - startMs < SHORT_MS ? shortSessions + 1 : 0;
+    if (openedMs() >= startMs && shortSessions <= SHORT_SESSIONS) return "good";
+    if (isRefused) return "rarely";
+    // For a silent agent the hello has waited already.
+    return wentWell(startMs) ? "good" : "soon";
+  };
+
+  return supervise({
+    signal,
+    ...(onPause === undefined ? {} : { onPause }),
+    onFailure(error) {
+      reach?.failed(error);
+      onError(error);
+    },
+    async attempt() {
+      const startMs = performance.now();
+      const channel = await dialSocket(endpoint.path, { signal });
+      reach?.clear();
+      const end = await runToEnd(link, channel, signal);
+      const { state, reason } = end;
+      if (state !== "foreign" && reason !== undefined && !signal.aborted) onError(reason);
+      return rate(end, startMs);
+    },
+  });
+}
+
+/** A channel that breaks ends the session's epoch as one that ends does. */
+async function runToEnd(link: HeldLink, channel: Channel, signal: AbortSignal): Promise<Partial<LinkEnd>> {
+  try {
+    return (await link.run(channel, signal)) ?? {};
+  } catch (thrown) {
+    return { reason: NegotiatorError.from(thrown) };
+  }
+}

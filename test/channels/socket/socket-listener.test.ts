@@ -2,28 +2,16 @@
 import { expect, test } from "bun:test";
 import { dirname } from "node:path";
 import { watch } from "node:fs";
-import { chmod, chown, lstat, mkdir, readdir, rename, stat, symlink } from "node:fs/promises";
-import { createServer } from "node:net";
+import { chmod, chown, lstat, mkdir, readdir, rename, rm, stat, symlink } from "node:fs/promises";
 import { dialSocket } from "../../../src/channels/socket/socket.ts";
 import { listenSocket } from "../../../src/channels/socket/socket-listener.ts";
+import { createDeadSocket } from "../../support/dead-socket.ts";
 import { listenWithoutAccepting } from "../../support/full-socket.ts";
 import { rejectionOf } from "../../support/error-of.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 import { connect, readAll } from "./socket-pair.ts";
 
 const QUIET = { mode: 0o600, onChannel: () => undefined };
-
-/** Makes a socket file without a listener. */
-async function leaveDeadSocket(path: string): Promise<void> {
-  const server = createServer();
-  const { promise, resolve } = Promise.withResolvers<void>();
-  server.listen(`${path}.bound`, resolve);
-  await promise;
-  await rename(`${path}.bound`, path);
-  const closed = Promise.withResolvers<void>();
-  server.close(() => closed.resolve());
-  await closed.promise;
-}
 
 test("a new socket has the given mode and is the only file in its directory", async () => {
   await using directory = await createTemporaryDirectory();
@@ -52,7 +40,7 @@ test.skipIf(process.getuid?.() !== 0)("a new socket belongs to the given group (
 test("listenSocket replaces a socket without a listener; with a listener it is BUSY", async () => {
   await using directory = await createTemporaryDirectory();
   const path = directory.at("socket");
-  await leaveDeadSocket(path);
+  await createDeadSocket(path);
   expect((await lstat(path)).isSocket()).toBe(true);
   expect(await rejectionOf(dialSocket(path))).toMatchObject({
     code: "NO_CHANNEL",
@@ -82,11 +70,24 @@ test("a listener with too many waiting clients is BUSY, and its socket is not re
   expect(await rejectionOf(listenSocket(path, QUIET))).toMatchObject({ code: "BUSY" });
 });
 
+test.failing("a dead socket in the place of a socket that still has its listener is NO_CHANNEL", async () => {
+  await using directory = await createTemporaryDirectory();
+  const path = directory.at("socket");
+  // As after a failed `virsh attach-device`: QEMU goes on listening at a socket that has no name any more.
+  using _ = listenWithoutAccepting(path, 2);
+  await rm(path);
+  await createDeadSocket(path);
+  expect(await rejectionOf(dialSocket(path))).toMatchObject({
+    code: "NO_CHANNEL",
+    message: expect.stringContaining("no process listens there"),
+  });
+});
+
 test("of three listeners that start at the same moment one succeeds, and the others are BUSY", async () => {
   await using directory = await createTemporaryDirectory();
   const path = directory.at("socket");
   for (let round = 0; round < 10; round++) {
-    if (round % 2 === 0) await leaveDeadSocket(path);
+    if (round % 2 === 0) await createDeadSocket(path);
     const tries = await Promise.allSettled([1, 2, 3].map(() => listenSocket(path, QUIET)));
     const winners = tries.filter((result) => result.status === "fulfilled");
     for (const result of tries)
@@ -134,7 +135,7 @@ test.skipIf(process.getuid?.() !== 0)(
   async () => {
     await using directory = await createTemporaryDirectory();
     const path = directory.at("socket");
-    await leaveDeadSocket(path);
+    await createDeadSocket(path);
     await chown(path, 65_534, 65_534);
     expect((await rejectionOf(listenSocket(path, QUIET))).message).toContain(
       "a socket of user 65534 is there",

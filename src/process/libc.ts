@@ -3,7 +3,7 @@
  * call, so that a command line without such a call does not pay for it. musl replaces every library name that
  * starts with `libc.` (ldso/dynlink.c), so glibc's name works for both.
  */
-import { dlopen, ptr } from "bun:ffi";
+import { dlopen, ptr, read } from "bun:ffi";
 
 /** Makes a close-on-exec pipe by pipe2(2). Returns its two ends, undefined when the call failed. */
 export function openPipe(): [readFd: number, writeFd: number] | undefined {
@@ -157,6 +157,24 @@ export function readMonotonicUs(): bigint {
 export const SOCKET_PATH_BYTES = 108;
 
 /**
+ * Connects to the unix stream socket at `path`, which has fewer bytes than `SOCKET_PATH_BYTES`, without waiting,
+ * and disconnects at once. Returns whether a process listens there: `full` if too many clients wait (EAGAIN of
+ * connect(2)), `none` after any other failure. Bun gives both the name ECONNREFUSED.
+ */
+export function probeListener(path: Uint8Array): "free" | "full" | "none" {
+  const address = encodeAddress(path);
+  const fd = libc().socket(AF_UNIX, SOCK_STREAM | O_NONBLOCK | O_CLOEXEC, 0);
+  if (fd < 0) return "none";
+  const isConnected = libc().connect(fd, ptr(address), address.length) === 0;
+  // oxlint-disable-next-line no-underscore-dangle -- the name that glibc and musl give it
+  const place = libc().__errno_location();
+  const errno = isConnected || place === null ? 0 : read.i32(place, 0);
+  libc().close(fd);
+  if (isConnected) return "free";
+  return errno === EAGAIN ? "full" : "none";
+}
+
+/**
  * Sends one datagram to the unix socket at `path`, which has fewer than `SOCKET_PATH_BYTES`; a leading NUL
  * names an abstract socket. With `canWait` false it does not wait for a receiver that does not read. Returns
  * whether the kernel took all of `message`.
@@ -166,15 +184,20 @@ export function sendDatagram(
   message: Uint8Array,
   { canWait = true }: { canWait?: boolean } = {},
 ): boolean {
-  const address = new Uint8Array(2 + path.length);
-  new DataView(address.buffer).setUint16(0, AF_UNIX, true);
-  address.set(path, 2);
+  const address = encodeAddress(path);
   const fd = libc().socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return false;
   const flags = MSG_NOSIGNAL | (canWait ? 0 : MSG_DONTWAIT);
   const sent = libc().sendto(fd, ptr(message), message.length, flags, ptr(address), address.length);
   libc().close(fd);
   return Number(sent) === message.length;
+}
+
+function encodeAddress(path: Uint8Array): Uint8Array {
+  const address = new Uint8Array(2 + path.length);
+  new DataView(address.buffer).setUint16(0, AF_UNIX, true);
+  address.set(path, 2);
+  return address;
 }
 
 /**
@@ -247,6 +270,7 @@ const SIG_IGN = 1;
 /** clock_gettime(2), include/uapi/linux/time.h. */
 const CLOCK_MONOTONIC = 1;
 const AF_UNIX = 1;
+const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
 const SOCK_CLOEXEC = O_CLOEXEC;
 /** send(2), include/linux/socket.h. */
@@ -255,6 +279,8 @@ const MSG_NOSIGNAL = 0x4000;
 /** flock(2), include/uapi/asm-generic/fcntl.h. */
 const LOCK_EX = 2;
 const LOCK_NB = 4;
+/** The same number on all architectures we build for (include/uapi/asm-generic/errno-base.h). */
+const EAGAIN = 11;
 
 let symbols: ReturnType<typeof load>["symbols"] | undefined;
 
@@ -275,6 +301,8 @@ function load() {
     flock: { args: ["i32", "i32"], returns: "i32" },
     sigprocmask: { args: ["i32", "ptr", "ptr"], returns: "i32" },
     signal: { args: ["i32", "i64"], returns: "i64" },
+    connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
+    __errno_location: { args: [], returns: "ptr" },
     // Ours are small enough for the lower half of the result, and 64 bits would make a bigint each time.
     read: { args: ["i32", "ptr", "u64"], returns: "i32" },
     write: { args: ["i32", "ptr", "u64"], returns: "i32" },

@@ -1,7 +1,7 @@
 /** Owns the client's end of unix sockets. */
-import { readFile } from "node:fs/promises";
 import { errnoOf, NegotiatorError } from "../../errors.ts";
 import { printable } from "../../printable.ts";
+import { probeListener } from "../../process/libc.ts";
 import type { Channel } from "../../wire/channel.ts";
 import { explainFailure } from "../failure.ts";
 import type { FailureCase } from "../failure.ts";
@@ -26,7 +26,8 @@ export async function dialSocket(path: string, { signal, group }: DialOptions = 
     await Bun.connect(connectionOptions(path, resolve));
   } catch (thrown) {
     // Bun gives ECONNREFUSED both for a socket without a listener and for one at which too many clients wait.
-    if (errnoOf(thrown) === "ECONNREFUSED" && (await isListening(path))) throw tooMany(action, path);
+    const isRefusal = errnoOf(thrown) === "ECONNREFUSED";
+    if (isRefusal && probeListener(new TextEncoder().encode(path)) === "full") throw tooMany(action, path);
     const isRefused = ["EACCES", "EPERM"].includes(errnoOf(thrown) ?? "");
     const remedy =
       isRefused && group !== undefined
@@ -43,14 +44,6 @@ export async function dialSocket(path: string, { signal, group }: DialOptions = 
 function refuseAborted(action: string, signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw new NegotiatorError("CANCELLED", `${action}: it was cancelled`);
 }
-
-/** Source: proc_pid_net(5), `unix`; the flag in `LISTENER` is __SO_ACCEPTCON. */
-async function isListening(path: string): Promise<boolean> {
-  const lines = (await readFile("/proc/net/unix", "utf8").catch(() => "")).split("\n");
-  return lines.some((line) => LISTENER.exec(line)?.[1] === path);
-}
-
-const LISTENER = /^\S+: \S+ \S+ 00010000 \S+ \S+ +\d+ (.*)$/;
 
 function tooMany(action: string, path: string): NegotiatorError {
   const remedy = `Find them with: ss -xp src "${printable(path)}"`;

@@ -61,7 +61,7 @@ export function createGuest({ endpoint, services, dialects, onUnreachable }: Gue
   const tracker = createLinkStatus(services.limits);
   const sessionLog = createLog(name);
   let openedMs = 0;
-  let endPause = (): void => undefined;
+  let endPause: (() => void) | undefined;
   const explain = (session?: PeerLink): NegotiatorError =>
     explainNoAnswer(name, session?.session, endpoints.calling, reach.failure);
   const reach = createReach({
@@ -115,7 +115,7 @@ export function createGuest({ endpoint, services, dialects, onUnreachable }: Gue
     const { state } = session.session;
     if (state !== "open" && state !== "foreign") {
       const dialled = reach.nextDial();
-      endPause();
+      endPause?.();
       session.hurry();
       if (reach.isLost) {
         await dialled;
@@ -186,11 +186,12 @@ function endCalls(name: string, { session, calls }: PeerLink): void {
 }
 
 /** A guest that is restored at the same place later begins another session. */
-function endLostCalls(name: string, { session, calls, release }: PeerLink, failure: NegotiatorError): void {
+function endLostCalls(name: string, link: PeerLink, failure: NegotiatorError): void {
+  const { session, calls } = link;
   const [why] = failure.message.split("\n");
   if (calls.incoming + calls.outgoing > 0) log.info(`guest "${name}" is gone: its calls are ended`);
   session.abandon(new NegotiatorError("CLOSED", `Guest "${name}" is gone: ${why}`));
-  release();
+  link.release();
 }
 
 function describePeer({ session: { state, peer }, dialect }: PeerLink): string {

@@ -70,7 +70,7 @@ test("a listener with too many waiting clients is BUSY, and its socket is not re
   expect(await rejectionOf(listenSocket(path, QUIET))).toMatchObject({ code: "BUSY" });
 });
 
-test.failing("a dead socket in the place of a socket that still has its listener is NO_CHANNEL", async () => {
+test("a dead socket in the place of a socket that still has its listener is NO_CHANNEL", async () => {
   await using directory = await createTemporaryDirectory();
   const path = directory.at("socket");
   // As after a failed `virsh attach-device`: QEMU goes on listening at a socket that has no name any more.

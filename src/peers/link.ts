@@ -22,8 +22,8 @@ export type Link = {
    */
   run(channel: Channel, signal?: AbortSignal): Promise<LinkEnd>;
   /**
-   * Somebody waits for the session: an unanswered hello waits no longer than `firstHelloMs`. Then the run ends,
-   * and the owner can dial again.
+   * A call waits for the session: an unanswered hello waits no longer than `firstHelloMs`. Then the run
+   * ends, and the owner can dial again.
    */
   hurry(): void;
 };

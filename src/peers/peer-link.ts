@@ -56,7 +56,7 @@ export type PeerLink = {
    * if the peer has our own role, and with `CLOSED` after `close`.
    */
   peer(timeoutMs: number, signal?: AbortSignal): Promise<Peer>;
-  /** Somebody waits for the peer; see `Link.hurry`. */
+  /** A call waits for the peer: see `Link.hurry`. */
   hurry(): void;
   /** Ends all waiting in `peer`. */
   release(): void;

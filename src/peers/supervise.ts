@@ -3,8 +3,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { NegotiatorError } from "../errors.ts";
 
 /**
- * How an attempt ended. `good`: the next pause is short. `soon`: it failed, and is cheap to repeat, so the pauses
- * grow to 1 s. `rarely`: the next one will probably fail too, so they grow to 15 s.
+ * How an attempt ended. `good`: the next pause is short. `soon`: it failed and is cheap to repeat, so the
+ * pauses grow to 1 s. `rarely`: the next one will probably fail too, so they grow to 15 s.
  */
 export type AttemptResult = "good" | "soon" | "rarely";
 

@@ -157,9 +157,9 @@ export function readMonotonicUs(): bigint {
 export const SOCKET_PATH_BYTES = 108;
 
 /**
- * Connects to the unix stream socket at `path`, which has fewer bytes than `SOCKET_PATH_BYTES`, without waiting,
- * and disconnects at once. Returns whether a process listens there: `full` if too many clients wait (EAGAIN of
- * connect(2)), `none` after any other failure. Bun gives both the name ECONNREFUSED.
+ * Connects to the unix stream socket at `path`, which has fewer bytes than `SOCKET_PATH_BYTES`, without
+ * waiting, and disconnects at once. Returns whether a process listens there: `full` if too many clients wait
+ * (EAGAIN of connect(2)), `none` after any other failure. Bun gives both the name ECONNREFUSED.
  */
 export function probeListener(path: Uint8Array): "free" | "full" | "none" {
   const address = encodeAddress(path);

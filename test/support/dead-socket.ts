@@ -1,4 +1,4 @@
-/** Makes a socket file at which no process listens any more, as a QEMU leaves it that was killed. */
+/** Makes a socket file without a listener, as a killed QEMU leaves it. */
 import { linkSync } from "node:fs";
 import { createServer } from "node:net";
 

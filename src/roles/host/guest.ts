@@ -61,7 +61,6 @@ export function createGuest({ endpoint, services, dialects, onUnreachable }: Gue
   const tracker = createLinkStatus(services.limits);
   const sessionLog = createLog(name);
   let openedMs = 0;
-  let endPause: (() => void) | undefined;
   const explain = (session?: PeerLink): NegotiatorError =>
     explainNoAnswer(name, session?.session, endpoints.calling, reach.failure);
   const reach = createReach({
@@ -88,18 +87,10 @@ export function createGuest({ endpoint, services, dialects, onUnreachable }: Gue
     session,
     linkFor: (port) => links.linkFor(port),
     redial(held, link, signal) {
-      if (link !== session)
-        return redial({ endpoint: held, link, signal, onError: report(tracker, createLog(name)) });
+      const dial = { endpoint: held, link, signal };
+      if (link !== session) return redial({ ...dial, onError: report(tracker, createLog(name)) });
       reach.clear();
-      return redial({
-        endpoint: held,
-        link,
-        signal,
-        reach,
-        openedMs: () => openedMs,
-        onPause: (end) => (endPause = end),
-        onError: report(tracker, sessionLog),
-      });
+      return redial({ ...dial, reach, openedMs: () => openedMs, onError: report(tracker, sessionLog) });
     },
   });
   const peerTimeout = watchPeerTimeout({
@@ -114,13 +105,8 @@ export function createGuest({ endpoint, services, dialects, onUnreachable }: Gue
   const sessionPeer = async (timeoutMs: number, signal?: AbortSignal): Promise<Peer> => {
     const { state } = session.session;
     if (state !== "open" && state !== "foreign") {
-      const dialled = reach.nextDial();
-      endPause?.();
       session.hurry();
-      if (reach.isLost) {
-        await dialled;
-        if (reach.isLost) throw explain(session);
-      }
+      if (!(await reach.dialNow())) throw explain(session);
     }
     return session.peer(timeoutMs, signal);
   };
@@ -155,9 +141,7 @@ export function createGuest({ endpoint, services, dialects, onUnreachable }: Gue
     status() {
       const calls = { outgoing: links.countOutgoing(), incoming: channels.countIncoming() };
       const shown: GuestStatus = { name, uuid: uuid ?? null, ...tracker.status(session), calls };
-      if (endpoints.saved === undefined) return shown;
-      // Every saved guest's socket is gone, so that is not an error to show.
-      return { ...shown, state: "saved", since: endpoints.saved.since.toISOString(), lastError: null };
+      return endpoints.saved === undefined ? shown : toSaved(shown, endpoints.saved.since);
     },
     async close(reason) {
       peerTimeout[Symbol.dispose]();
@@ -166,6 +150,11 @@ export function createGuest({ endpoint, services, dialects, onUnreachable }: Gue
       await channels.close();
     },
   };
+}
+
+/** Every saved guest's socket is gone, so that is not an error to show. */
+function toSaved(status: GuestStatus, since: Date): GuestStatus {
+  return { ...status, state: "saved", since: since.toISOString(), lastError: null };
 }
 
 function createLog(name: string): LinkLog {

@@ -5,14 +5,17 @@ import type { NegotiatorError } from "../../errors.ts";
 export type Reach = Disposable & {
   /** The error of the last dial; undefined if a channel was opened. */
   readonly failure: NegotiatorError | undefined;
-  /** Whether every dial has failed for two seconds or longer. */
-  readonly isLost: boolean;
   /** Takes the error of a dial. */
   failed(error: NegotiatorError): void;
   /** A channel was opened, or is not dialled any longer. */
   clear(): void;
-  /** Resolves after the next dial. */
-  nextDial(): Promise<void>;
+  /** The dialler pauses; `end` ends its pause. */
+  paused(end: () => void): void;
+  /**
+   * Ends the pause of the dialler, because a call waits. Resolves to false if every dial has failed for two
+   * seconds or longer, and the next one fails too.
+   */
+  dialNow(): Promise<boolean>;
 };
 
 /** Options of a reach. */
@@ -36,6 +39,7 @@ export function createReach({ onFailure, onGone }: ReachOptions): Reach {
   let failures = 0;
   let sinceMs = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let endPause: (() => void) | undefined;
   let dialled = Promise.withResolvers<void>();
 
   const notify = (): void => {
@@ -54,12 +58,11 @@ export function createReach({ onFailure, onGone }: ReachOptions): Reach {
     onGone(failure);
   };
 
+  const isLost = (): boolean => failures > 0 && performance.now() - sinceMs >= LOST_MS;
+
   return {
     get failure() {
       return failure;
-    },
-    get isLost() {
-      return failures > 0 && performance.now() - sinceMs >= LOST_MS;
     },
     failed(error) {
       failure = error;
@@ -72,7 +75,13 @@ export function createReach({ onFailure, onGone }: ReachOptions): Reach {
       notify();
     },
     clear,
-    nextDial: () => dialled.promise,
+    paused: (end) => void (endPause = end),
+    async dialNow() {
+      const { promise } = dialled;
+      endPause?.();
+      if (isLost()) await promise;
+      return !isLost();
+    },
     [Symbol.dispose]: clear,
   };
 }

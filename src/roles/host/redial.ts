@@ -4,19 +4,19 @@ import type { Endpoint } from "../../discovery/endpoint.ts";
 import { NegotiatorError } from "../../errors.ts";
 import type { LinkEnd } from "../../peers/link.ts";
 import { supervise, wentWell } from "../../peers/supervise.ts";
-import type { AttemptResult, SuperviseOptions } from "../../peers/supervise.ts";
+import type { AttemptResult } from "../../peers/supervise.ts";
 import type { Channel } from "../../wire/channel.ts";
 import type { HeldLink } from "./held-channels.ts";
 import type { Reach } from "./reach.ts";
 
 /** The channel to dial, and the link that runs over it. */
-export type Redialling = Pick<SuperviseOptions, "onPause"> & {
+export type Redialling = {
   endpoint: Endpoint;
   link: HeldLink;
   signal: AbortSignal;
   onError: (error: NegotiatorError) => void;
-  /** Takes the result of each dial. */
-  reach?: Pick<Reach, "failed" | "clear">;
+  /** Learns of each dial, and of the pauses between them. */
+  reach?: Pick<Reach, "failed" | "clear" | "paused">;
   /** When the link's session was last open, by `performance.now`. */
   openedMs?: () => number;
 };
@@ -27,7 +27,7 @@ const SHORT_MS = 1000;
 
 /** Dials until `signal` aborts. Never rejects. */
 export function redial(options: Redialling): Promise<void> {
-  const { endpoint, link, signal, onError, reach, openedMs = () => 0, onPause } = options;
+  const { endpoint, link, signal, onError, reach, openedMs = () => 0 } = options;
   let shortSessions = 0;
 
   const rate = ({ state }: Partial<LinkEnd>, startMs: number): AttemptResult => {
@@ -41,7 +41,7 @@ export function redial(options: Redialling): Promise<void> {
 
   return supervise({
     signal,
-    ...(onPause === undefined ? {} : { onPause }),
+    onPause: (end) => reach?.paused(end),
     onFailure(error) {
       reach?.failed(error);
       onError(error);

@@ -73,7 +73,7 @@ test("a listener with too many waiting clients is BUSY, and its socket is not re
 test("a dead socket in the place of a socket that still has its listener is NO_CHANNEL", async () => {
   await using directory = await createTemporaryDirectory();
   const path = directory.at("socket");
-  // As after a failed `virsh attach-device`: QEMU goes on listening at a socket that has no name any more.
+  // As after a failed `virsh attach-device`: QEMU still listens at a socket without a name.
   using _ = listenWithoutAccepting(path, 2);
   await rm(path);
   await createDeadSocket(path);

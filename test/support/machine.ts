@@ -15,6 +15,8 @@ export interface MachineOptions {
   readonly initramfs: string;
   readonly cpus: number;
   readonly memoryMb: number;
+  /** A disk in the format qcow2 for snapshots of the whole guest, which the guest itself does not see. */
+  readonly snapshotDisk?: string;
   /** The path of the unix socket for each virtio-serial port, by port name. */
   readonly sockets: Readonly<Record<string, string>>;
   /** Gets each line from the guest's second serial port. */
@@ -90,7 +92,8 @@ export function withConsole(message: string, folder: string, cause?: unknown): E
 const CONSOLE_TAIL_LINES = 60;
 
 async function qemuArguments(options: MachineOptions): Promise<string[]> {
-  const { folder, kernel, initramfs, cpus, memoryMb, sockets } = options;
+  const { folder, kernel, initramfs, cpus, memoryMb, sockets, snapshotDisk } = options;
+  const disk = snapshotDisk === undefined ? [] : ["-drive", `if=none,format=qcow2,file=${snapshotDisk}`];
   const ports = Object.entries(sockets).flatMap(([name, path], index) => [
     ["-chardev", `socket,id=port${index},path=${path},server=on,wait=off`],
     ["-device", `virtserialport,chardev=port${index},name=${name}`],
@@ -111,6 +114,7 @@ async function qemuArguments(options: MachineOptions): Promise<string[]> {
     ["-qmp", `unix:${join(folder, "qmp")}`],
     ["-device", "virtio-serial"],
     ...ports,
+    disk,
   ].flat();
 }
 

@@ -124,6 +124,22 @@ export class VirtualMachine<Port extends string> implements AsyncDisposable {
     await rm(state);
   }
 
+  /** Writes a snapshot of the running guest: QEMU's `savevm`. */
+  async saveSnapshot(): Promise<void> {
+    await this.#monitor("savevm before");
+  }
+
+  /** Takes the guest back to its snapshot, while the hosts of its ports stay connected: QEMU's `loadvm`. */
+  async loadSnapshot(): Promise<void> {
+    await this.#monitor("loadvm before");
+  }
+
+  /** Runs a line of QEMU's monitor for people, which prints something only if it fails. */
+  async #monitor(line: string): Promise<void> {
+    const printed = await this.qmp("human-monitor-command", { "command-line": line });
+    if (printed !== "") throw this.#failure(line, new Error(String(printed)));
+  }
+
   /** Kills QEMU and removes its files. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#machine?.[Symbol.asyncDispose]();

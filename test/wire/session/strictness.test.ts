@@ -116,6 +116,36 @@ describe.each(Object.entries(BEGUN))("%s that is not completed", (_, begun) => {
   });
 });
 
+describe("a number that came before in the same epoch", () => {
+  test.failing("cuts a listener, which sends session.resync and is resumed without a loss", () => {
+    const { peer, resume } = open();
+    peer.say({ seq: 1, id: "b", method: "m" });
+    expect([peer.session.state, wordsOf(peer)]).toEqual(["cut", ["session.resync"]]);
+    expect(peer.calls.map(({ id }) => id)).toEqual(["a"]);
+    peer.calls[0]?.respond("kept");
+    expect(resume()).toEqual(["resumed", "a"]);
+  });
+
+  test.failing.each([
+    ["the last one", 2],
+    ["an early one", 1],
+  ])("cuts a dialler, also if it is %s", (_, seq) => {
+    const peer = createOpenDialler();
+    peer.count({ method: "first" });
+    peer.count({ method: "second" });
+    peer.say({ seq, method: "third" });
+    expect([peer.session.state, peer.notices.length]).toEqual(["cut", 2]);
+  });
+
+  test("is the next one for a resumed session that has not received it", () => {
+    const { peer, resume } = open();
+    peer.session.detach();
+    expect(resume()).toEqual(["resumed"]);
+    peer.count({ id: "b", method: "m" });
+    expect([peer.session.state, peer.calls.length]).toEqual(["open", 2]);
+  });
+});
+
 describe("an old host's request", () => {
   test.each([
     ["before a session", () => createScriptedPeer(), "idle"],

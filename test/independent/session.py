@@ -220,11 +220,8 @@ class Session(Calls):
 
     def receive(self, message, payload):
         seq = message.get("seq")
-        if seq is not None and seq <= self.received:
-            self.counts["repeated"] += 1
-            return
-        if seq is not None and seq > self.received + 1:
-            self.counts["gaps"] += 1
+        if seq is not None and seq != self.received + 1:
+            self.counts["gaps" if seq > self.received else "repeated"] += 1
             self.send({"method": "session.resync", "params": {"received": self.received}})
             self.lose_order()
             return

@@ -284,7 +284,7 @@ const SESSION: readonly BadFrame[] = [
     { "the largest seq": line('"method":"m"').replace("#", "9007199254740991") },
     "cut",
   ),
-  ...rows([], { "a repeated seq": request('"method":"m"').replace("#", "1") }),
+  ...rows(["session.resync"], { "a repeated seq": request('"method":"m"').replace("#", "1") }, "cut"),
   ...rows([], { "a python-negotiator's call": '37\n{"method": "list_commands", "kw": {}}' }, "cut"),
   ...rows(["null TOO_LARGE"], {
     "a python-negotiator's call that is too long": `${PREFIXED_BYTES + 1}\n{"`.padEnd(

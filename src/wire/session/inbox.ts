@@ -137,13 +137,20 @@ export function createInbox(options: InboxOptions): Inbox {
   };
 }
 
-/** Whether a numbered message is to be carried out. After a gap the session is cut. */
+/**
+ * Whether a numbered message is to be carried out. Any other number than the next one means that the order is
+ * lost, and the session is cut: messages are missing, or the peer was taken back to an earlier state.
+ */
 function isNext({ getSequence, status, controlQueue }: InboxOptions, seq: number, bytes: number): boolean {
   const sequence = getSequence();
   const place = sequence.take(seq, bytes);
-  if (place !== "gap") return place === "next";
+  if (place === "next") return true;
   const { received } = sequence;
-  status.cut(new NegotiatorError("BAD_FRAME", `Messages are missing between ${received} and ${seq}`));
+  const problem =
+    place === "gap"
+      ? `Messages are missing between ${received} and ${seq}`
+      : `Message ${seq} came again after message ${received}`;
+  status.cut(new NegotiatorError("BAD_FRAME", problem));
   controlQueue.push({ kind: "resync", received });
   return false;
 }

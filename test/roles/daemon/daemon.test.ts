@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { dirname } from "node:path";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { stat } from "node:fs/promises";
+import { rm, stat } from "node:fs/promises";
 import { connect } from "node:net";
 import { uptime } from "node:os";
 import { dialControl } from "../../../src/roles/cli/control-client.ts";
@@ -43,6 +43,23 @@ test(
 );
 
 describe.concurrent.each(WAYS)("%s", (_, way) => {
+  test.failing(
+    "makes a removed control socket again, and a running call goes on",
+    async () => {
+      await using stage = await createStage();
+      const { served, caller, to } = way(stage);
+      await served.command("waiting", WAITING);
+      await using running = caller.launch(["execute", "-t", "0", ...to, "waiting"], { isOpen: true });
+      expect(await running.firstLine()).toBe("ready");
+      for (const side of [served, caller]) await rm(side.control);
+      for (const side of [served, caller]) await until("it is back", () => existsSync(side.control), 5000);
+      expect(await served.run(["status"])).toMatchObject({ exitCode: 0, stderr: "" });
+      running.endInput();
+      expect(await running.ended()).toMatchObject({ exitCode: 0, stdout: "done\n" });
+    },
+    TIMEOUT_MS,
+  );
+
   test(
     "applies the new policy at SIGHUP, and a running call goes on",
     async () => {

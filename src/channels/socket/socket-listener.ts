@@ -22,13 +22,21 @@ export type ListenOptions = {
   onChannel: (channel: Channel, descriptor: number) => void;
 };
 
+/** A listening socket. */
+export type Listener = AsyncDisposable & {
+  /** The inode of the socket's file. */
+  readonly inode: number;
+  /** Accepts no more connections. Those that are open go on. */
+  retire(): void;
+};
+
 /**
  * Listens at `path`. Disposing ends all connections and removes the file. Makes the last directory if it is
  * missing, and replaces a socket of ours without a listener. Throws `BUSY` when another process listens
  * there, `DENIED` when the file there is not ours or other users could replace it, `NO_CHANNEL` when a socket
  * is not possible there.
  */
-export async function listenSocket(path: string, options: ListenOptions): Promise<AsyncDisposable> {
+export async function listenSocket(path: string, options: ListenOptions): Promise<Listener> {
   const action = `Cannot listen at "${printable(path)}"`;
   const directory = dirname(path);
   const longestPath = join(directory, ".XXXXXX", BOUND_NAME);
@@ -88,7 +96,7 @@ async function isAlive(path: string): Promise<boolean> {
   }
 }
 
-async function publish(path: string, bound: string, options: ListenOptions): Promise<AsyncDisposable> {
+async function publish(path: string, bound: string, options: ListenOptions): Promise<Listener> {
   const { mode, group, onChannel } = options;
   // A new socket has the wrong mode and group at first, so no other user may enter its directory.
   const server = Bun.listen({ ...connectionOptions(path, onChannel), unix: bound });
@@ -100,6 +108,8 @@ async function publish(path: string, bound: string, options: ListenOptions): Pro
     // Unlike `rename`, `link` does not replace an existing file.
     await link(bound, path);
     return {
+      inode: ino,
+      retire: () => server.stop(false),
       async [Symbol.asyncDispose]() {
         const present = await lstat(path).catch(unless("ENOENT"));
         if (present?.ino === ino) await unlink(path);

@@ -1,6 +1,5 @@
 /** Owns the control socket, on which a daemon serves the command lines of the same machine. */
 import { dirname } from "node:path";
-import { listenSocket } from "../../channels/socket/socket-listener.ts";
 import { NegotiatorError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
 import { logFor } from "../../log.ts";
@@ -12,6 +11,7 @@ import type { Channel } from "../../wire/channel.ts";
 import type { CallerInfo } from "../../wire/message.ts";
 import { describeAgent, makeId } from "../identity.ts";
 import { CONTROL_GROUP } from "../cli/control-client.ts";
+import { keepListening } from "./kept-socket.ts";
 import { describeLocalCaller } from "./local-caller.ts";
 
 /** Root and the members of the group may use the control socket. */
@@ -84,7 +84,7 @@ export function listenControl(
     }
   };
 
-  return listenSocket(path, {
+  return keepListening(path, {
     mode: CONTROL_MODE,
     group: CONTROL_GROUP,
     onChannel(channel, descriptor) {

@@ -43,7 +43,7 @@ test(
 );
 
 describe.concurrent.each(WAYS)("%s", (_, way) => {
-  test.failing(
+  test(
     "makes a removed control socket again, and a running call goes on",
     async () => {
       await using stage = await createStage();

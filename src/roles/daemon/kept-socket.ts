@@ -1,0 +1,70 @@
+/** Keeps a daemon's socket at its path: makes it again after it was removed. */
+import { lstatSync } from "node:fs";
+import { listenSocket } from "../../channels/socket/socket-listener.ts";
+import type { Listener, ListenOptions } from "../../channels/socket/socket-listener.ts";
+import { NegotiatorError } from "../../errors.ts";
+import { logFor } from "../../log.ts";
+import { everyTick } from "../../peers/ticker.ts";
+import type { EveryTick } from "../../peers/ticker.ts";
+
+/** Options of a kept socket. Tests replace the shared timer. */
+export type KeepOptions = ListenOptions & { every?: EveryTick };
+
+const log = logFor("control");
+
+/**
+ * Listens at `path` as `listenSocket` does, and throws what that throws. Looks once a second whether the socket
+ * is still there. Connections over a removed socket go on. Leaves what another process has put in its place.
+ */
+export async function keepListening(
+  path: string,
+  { every = everyTick, ...options }: KeepOptions,
+): Promise<AsyncDisposable> {
+  let current = await listenSocket(path, options);
+  const retired: Listener[] = [];
+  /** The inode of a file that could not be replaced. */
+  let refused: number | undefined;
+  let problem: string | undefined;
+  let replacing: Promise<void> | undefined;
+
+  const replace = async (found: number | undefined): Promise<void> => {
+    try {
+      const next = await listenSocket(path, options);
+      retired.push(current);
+      current.retire();
+      current = next;
+      refused = problem = undefined;
+      log.warn(`The socket "${path}" was removed: it was made again`);
+    } catch (thrown) {
+      // The same file would be refused again, and a dial each second would disturb its owner.
+      refused = found;
+      const { message } = NegotiatorError.from(thrown);
+      if (message !== problem) log.error(`The socket "${path}" was removed. ${message}`);
+      problem = message;
+    }
+  };
+  const look = (): void => {
+    const found = inodeOf(path);
+    const isRefused = found !== undefined && found === refused;
+    if (replacing !== undefined || found === current.inode || isRefused) return;
+    replacing = replace(found).finally(() => (replacing = undefined));
+  };
+  const ticking = every(look);
+
+  return {
+    async [Symbol.asyncDispose]() {
+      ticking[Symbol.dispose]();
+      await replacing;
+      for (const listener of [current, ...retired]) await listener[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function inodeOf(path: string): number | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })?.ino;
+  } catch {
+    // A directory above it may be unreadable now.
+    return undefined;
+  }
+}

@@ -1,0 +1,41 @@
+/** A daemon that is process 1 of a pid namespace, as in a container: processes that its commands leave behind. */
+import { expect, test } from "bun:test";
+import { MAIN } from "../../support/source-run.ts";
+import { createStage } from "../../support/stage.ts";
+import { until } from "../../support/until.ts";
+
+const TIMEOUT_MS = 120_000;
+const NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"] as const;
+const isRoot = process.getuid?.() === 0;
+
+/** Leaves 20 processes behind, which end when the command has ended. */
+const LEAVE =
+  "#!/bin/sh\nfor n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do (sleep 0.3 &) </dev/null >/dev/null 2>&1; done\n";
+/** Prints the number of zombies in its pid namespace. */
+const COUNT = "#!/bin/sh\ngrep -ls '^State:.*Z' /proc/[0-9]*/status | wc -l\n";
+const ORPHANS = "#!/bin/sh\ngrep -ls '^Name:.*sleep' /proc/[0-9]*/status | wc -l\n";
+
+test.failing.skipIf(!isRoot)(
+  "no zombie of 20 abandoned processes stays, and each call keeps its exit code (needs root)",
+  async () => {
+    const guest = [...NAMESPACE, process.execPath, MAIN];
+    await using stage = await createStage({ programs: { guest } });
+    const web1 = stage.guest();
+    await web1.command("leave", LEAVE);
+    await web1.command("count", COUNT);
+    await web1.command("orphans", ORPHANS);
+    await web1.command("seven", "#!/bin/sh\nsleep 0.2\nexit 7\n");
+    const ask = async (name: string): Promise<string> =>
+      (await stage.host.run(["execute", "web1", name])).stdout.trim();
+
+    expect(await stage.host.run(["execute", "web1", "leave"])).toMatchObject({ exitCode: 0, stderr: "" });
+    // Meanwhile the daemon looks for zombies, and must leave those of its own commands alone.
+    const codes = await Promise.all(
+      Array.from({ length: 10 }, async () => (await stage.host.run(["execute", "web1", "seven"])).exitCode),
+    );
+    expect(codes).toEqual(Array(10).fill(7));
+    await until("the abandoned processes have ended", async () => (await ask("orphans")) === "0", 20_000);
+    await until("no zombie is left", async () => (await ask("count")) === "0", 20_000);
+  },
+  TIMEOUT_MS,
+);

@@ -153,6 +153,11 @@ export function readMonotonicUs(): bigint {
   return seconds * 1_000_000n + nanoseconds / 1000n;
 }
 
+/** Collects one child that has ended, by waitpid(2). Does nothing if it runs, or is not our child. */
+export function reapChild(pid: number): void {
+  libc().waitpid(pid, null, WNOHANG);
+}
+
 /** Most bytes of a unix socket's path, with its closing NUL: `sun_path` of unix(7). */
 export const SOCKET_PATH_BYTES = 108;
 
@@ -267,6 +272,8 @@ const SIGSET_BYTES = 128;
 const SIGCHLD = 17;
 const SIG_DFL = 0;
 const SIG_IGN = 1;
+/** waitpid(2), include/uapi/linux/wait.h. */
+const WNOHANG = 1;
 /** clock_gettime(2), include/uapi/linux/time.h. */
 const CLOCK_MONOTONIC = 1;
 const AF_UNIX = 1;
@@ -301,6 +308,7 @@ function load() {
     flock: { args: ["i32", "i32"], returns: "i32" },
     sigprocmask: { args: ["i32", "ptr", "ptr"], returns: "i32" },
     signal: { args: ["i32", "i64"], returns: "i64" },
+    waitpid: { args: ["i32", "ptr", "i32"], returns: "i32" },
     connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
     __errno_location: { args: [], returns: "ptr" },
     // Ours are small enough for the lower half of the result, and 64 bits would make a bigint each time.

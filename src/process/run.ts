@@ -6,6 +6,7 @@ import { clampDelay, LATE_MS } from "../delay.ts";
 import { NegotiatorError } from "../errors.ts";
 import { signalName } from "../signals.ts";
 import { resetInheritedState } from "./inherited-state.ts";
+import { forgetChild, rememberChild } from "./orphans.ts";
 import { createPipe } from "./pipe.ts";
 import { endGroup, signalGroup } from "./process-group.ts";
 import { drain, pumpInput, pumpOutput } from "./pump.ts";
@@ -172,9 +173,11 @@ async function start(options: RunOptions): Promise<Child> {
       stdio: [input?.theirFd ?? "ignore", output.theirFd, errors.theirFd],
       onExit: (_child, exitCode, signal) => {
         isReaped = true;
+        forgetChild(pid);
         resolve({ exitCode, signal: typeof signal === "number" ? signalName(signal) : signal });
       },
     });
+    rememberChild(pid);
     ours.move();
     return {
       pid,

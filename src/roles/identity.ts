@@ -12,7 +12,7 @@ export function makeId(): string {
   // Not with node:crypto, which loads node's streams too.
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   // A guest that is taken back to a snapshot gets the same random numbers again, at another nanosecond.
-  const time = BigInt(Bun.hash(`${Bun.nanoseconds()} ${Date.now()}`));
+  const time = Bun.hash.wyhash(`${Bun.nanoseconds()} ${Date.now()}`);
   const view = new DataView(bytes.buffer);
   view.setBigUint64(0, view.getBigUint64(0) ^ time);
   return bytes.toBase64({ alphabet: "base64url", omitPadding: true });

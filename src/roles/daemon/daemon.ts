@@ -6,6 +6,8 @@ import { NegotiatorError } from "../../errors.ts";
 import { configureLog, logFor, setLinePrefix } from "../../log.ts";
 import { pause } from "../../peers/supervise.ts";
 import { resetInheritedState } from "../../process/inherited-state.ts";
+import { everyTick } from "../../peers/ticker.ts";
+import { reapOrphans } from "../../process/orphans.ts";
 import type { Invocation } from "../cli/subcommand.ts";
 import { catchSignals } from "./life-signals.ts";
 import type { LifeSignals } from "./life-signals.ts";
@@ -65,6 +67,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     }
     notifyService(notifySocket(), "READY=1");
   };
+  using _ = everyTick(reapOrphans);
   notifyService(notifySocket(), "READY=1");
   signals.onReload(reload);
   const signal = await signals.stopSignal;

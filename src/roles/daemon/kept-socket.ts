@@ -13,8 +13,9 @@ export type KeepOptions = ListenOptions & { every?: EveryTick };
 const log = logFor("control");
 
 /**
- * Listens at `path` as `listenSocket` does, and throws what that throws. Looks once a second whether the socket
- * is still there. Connections over a removed socket go on. Leaves what another process has put in its place.
+ * Listens at `path` as `listenSocket` does, and throws what that throws. Looks once a second whether the
+ * socket is still there. Connections over a removed socket go on. Leaves what another process has put in its
+ * place.
  */
 export async function keepListening(
   path: string,

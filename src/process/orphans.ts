@@ -1,0 +1,54 @@
+/**
+ * Collects ended children that this process did not start. Process 1 adopts those that its commands leave
+ * behind, and a shell that became this process by `exec` may have left some. Each is collected by its process
+ * id, because a wait for any child would take the exit codes of our commands.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { reapChild } from "./libc.ts";
+
+const started = new Set<number>();
+
+/** Takes a child whose exit code Bun collects. */
+export function rememberChild(pid: number): void {
+  started.add(pid);
+}
+
+/** Bun has collected this child. */
+export function forgetChild(pid: number): void {
+  started.delete(pid);
+}
+
+/** Collects all ended children but those that were remembered. */
+export function reapOrphans(): void {
+  for (const pid of listChildren()) {
+    if (!started.has(pid) && isZombie(pid)) reapChild(pid);
+  }
+}
+
+/** Source: proc(5), `/proc/PID/task/TID/children`. Without it, the parents are in `/proc/PID/stat`. */
+function listChildren(): number[] {
+  try {
+    return readdirSync("/proc/self/task").flatMap((thread) => {
+      const text = readFileSync(`/proc/self/task/${thread}/children`, "utf8");
+      return text.split(" ").filter(Boolean).map(Number);
+    });
+  } catch {
+    const processes = readdirSync("/proc").filter((name) => /^[0-9]+$/.test(name));
+    return processes.map(Number).filter((pid) => readStat(pid)?.parent === process.pid);
+  }
+}
+
+function isZombie(pid: number): boolean {
+  return readStat(pid)?.state === "Z";
+}
+
+/** The name before the last `)` can contain anything. */
+function readStat(pid: number): { state: string; parent: number } | undefined {
+  try {
+    const line = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const [state = "", parent] = line.slice(line.lastIndexOf(")") + 2).split(" ");
+    return { state, parent: Number(parent) };
+  } catch {
+    return undefined;
+  }
+}

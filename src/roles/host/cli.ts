@@ -97,8 +97,8 @@ const status = defineSubcommand({
   notes:
     "With --json each line is { name, uuid, state, dialect, version, since, calls, lastError }. state is " +
     "open, waiting (no agent has answered yet), unresponsive (it answered before, and is silent now), " +
-    "legacy (a python-negotiator), legacy-0.1 (its release 0.1 or 0.2), or saved (in a file, until it is " +
-    "restored).",
+    "legacy (a python-negotiator), legacy-0.1 (its release 0.1 or 0.2), paused (by virsh suspend), saved " +
+    "(in a file, until it is restored), or shut off.",
   examples: ["negotiator host status", "negotiator host status web1 --json"],
   run: async (invocation) => (await import("./show-status.ts")).showStatus(invocation),
 });

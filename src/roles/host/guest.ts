@@ -13,6 +13,7 @@ import type { LinkStatusTracker } from "../daemon/link-status.ts";
 import type { Services } from "../daemon/services.ts";
 import { createGuestEndpoints } from "./guest-endpoints.ts";
 import { createGuestLinks } from "./guest-links.ts";
+import { createHindrance } from "./hindrance.ts";
 import { createHeldChannels } from "./held-channels.ts";
 import { createLinkLog } from "./link-log.ts";
 import type { LinkLog } from "./link-log.ts";
@@ -20,6 +21,7 @@ import { explainNoAnswer, noCallingPort } from "./no-answer.ts";
 import { watchPeerTimeout } from "./peer-timeout.ts";
 import { createReach } from "./reach.ts";
 import { redial } from "./redial.ts";
+import { waitForSession } from "./session-peer.ts";
 import type { GuestStatus } from "./status.ts";
 
 /** A guest of this host. */
@@ -78,7 +80,9 @@ export function createGuest({ endpoint, services, dialects, onUnreachable }: Gue
     onState(session) {
       tracker.follow(session);
       const { state } = session.session;
+      hindrance.follow();
       if (state === "open") openedMs = performance.now();
+      if (state === "open" || state === "foreign") reach.answered();
       if (state === "open" || state === "foreign") sessionLog.connected(describePeer(session));
     },
   });
@@ -102,13 +106,11 @@ export function createGuest({ endpoint, services, dialects, onUnreachable }: Gue
     onTimeout: () => endCalls(name, session),
   });
 
-  const sessionPeer = async (timeoutMs: number, signal?: AbortSignal): Promise<Peer> => {
-    const { state } = session.session;
-    if (state !== "open" && state !== "foreign") {
-      session.hurry();
-      if (!(await reach.dialNow())) throw explain(session);
-    }
-    return session.peer(timeoutMs, signal);
+  const hindrance = createHindrance(session.session);
+  const line = { session, reach, hindrance, explain: () => explain(session) };
+  const holdChannels = (): void => {
+    channels.hold(endpoints.held);
+    hindrance.update(endpoints.saved === undefined ? endpoints.calling : undefined);
   };
 
   return {
@@ -117,44 +119,47 @@ export function createGuest({ endpoint, services, dialects, onUnreachable }: Gue
     },
     async peer(timeoutMs, signal) {
       if (endpoints.saved !== undefined) throw explain(session);
-      if (endpoints.calling !== undefined) return sessionPeer(timeoutMs, signal);
+      if (endpoints.calling !== undefined) return waitForSession(line, timeoutMs, signal);
       const [foreign] = endpoints.foreignCalling;
       if (foreign === undefined) throw noCallingPort(name, dialects.defaultPort);
       return links.foreignPeer(foreign.dialect);
     },
     add(endpoint) {
       if (endpoints.add(endpoint)) log.info(`guest "${name}" was restored: its calls go on`);
-      channels.hold(endpoints.held);
+      holdChannels();
     },
     save(endpoint) {
       if (endpoints.save(endpoint))
         log.info(`guest "${name}" was saved: its calls wait until it is restored`);
-      channels.hold(endpoints.held);
+      holdChannels();
       reach.clear();
       session.release();
     },
     remove({ port }) {
       endpoints.remove(port);
-      channels.hold(endpoints.held);
+      holdChannels();
       return endpoints.isEmpty ? "empty" : "left";
     },
     status() {
       const calls = { outgoing: links.countOutgoing(), incoming: channels.countIncoming() };
       const shown: GuestStatus = { name, uuid: uuid ?? null, ...tracker.status(session), calls };
-      return endpoints.saved === undefined ? shown : toSaved(shown, endpoints.saved.since);
+      if (endpoints.saved !== undefined) return withState(shown, "saved", endpoints.saved.since);
+      const { pausedSince } = hindrance;
+      return pausedSince === undefined ? shown : withState(shown, "paused", pausedSince);
     },
     async close(reason) {
       peerTimeout[Symbol.dispose]();
       reach[Symbol.dispose]();
+      hindrance.update(undefined);
       links.close(reason);
       await channels.close();
     },
   };
 }
 
-/** Every saved guest's socket is gone, so that is not an error to show. */
-function toSaved(status: GuestStatus, since: Date): GuestStatus {
-  return { ...status, state: "saved", since: since.toISOString(), lastError: null };
+/** A saved guest's socket is gone, and a paused guest is silent, so that is not an error to show. */
+function withState(status: GuestStatus, state: string, since: Date): GuestStatus {
+  return { ...status, state, since: since.toISOString(), lastError: null };
 }
 
 function createLog(name: string): LinkLog {

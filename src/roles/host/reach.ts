@@ -7,6 +7,10 @@ export type Reach = Disposable & {
   readonly failure: NegotiatorError | undefined;
   /** Takes the error of a dial. */
   failed(error: NegotiatorError): void;
+  /** A hello got no answer. */
+  silent(): void;
+  /** A hello got an answer. */
+  answered(): void;
   /** A channel was opened, or is not dialled any longer. */
   clear(): void;
   /** The dialler pauses; `end` ends its pause. */
@@ -20,7 +24,10 @@ export type Reach = Disposable & {
 
 /** Options of a reach. */
 export type ReachOptions = {
-  /** Called at the first failures of a row: the guest may have ended, or have another socket. */
+  /**
+   * Called at the first failures of a row: the guest may have ended, or have another socket. Also called at
+   * the first silence of a row: libvirt knows whether a program has the port open.
+   */
   onFailure: () => void;
   /** Called once in a row of failures, 3.5 s after the first one. */
   onGone: (failure: NegotiatorError) => void;
@@ -32,12 +39,16 @@ const LOST_MS = 2000;
 const GONE_MS = 3500;
 /** A lasting absence must not cause scans for ever. */
 const REPORTED_FAILURES = 4;
+/** A guest that comes and goes must not cause many scans. */
+const SILENCE_REPORT_MS = 10_000;
 
 /** Creates the reach of a guest that was not dialled yet. */
 export function createReach({ onFailure, onGone }: ReachOptions): Reach {
   let failure: NegotiatorError | undefined;
   let failures = 0;
   let sinceMs = 0;
+  let isSilent = false;
+  let silenceReportedMs = -Infinity;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let endPause: (() => void) | undefined;
   let dialled = Promise.withResolvers<void>();
@@ -74,6 +85,14 @@ export function createReach({ onFailure, onGone }: ReachOptions): Reach {
       if (failures <= REPORTED_FAILURES) onFailure();
       notify();
     },
+    silent() {
+      const nowMs = performance.now();
+      if (isSilent || nowMs - silenceReportedMs < SILENCE_REPORT_MS) return;
+      isSilent = true;
+      silenceReportedMs = nowMs;
+      onFailure();
+    },
+    answered: () => void (isSilent = false),
     clear,
     paused: (end) => void (endPause = end),
     async dialNow() {

@@ -16,7 +16,7 @@ export type Redialling = {
   signal: AbortSignal;
   onError: (error: NegotiatorError) => void;
   /** Learns of each dial, and of the pauses between them. */
-  reach?: Pick<Reach, "failed" | "clear" | "paused">;
+  reach?: Pick<Reach, "failed" | "silent" | "clear" | "paused">;
   /** When the link's session was last open, by `performance.now`. */
   openedMs?: () => number;
 };
@@ -53,6 +53,7 @@ export function redial(options: Redialling): Promise<void> {
       const end = await runToEnd(link, channel, signal);
       const { state, reason } = end;
       if (state !== "foreign" && reason !== undefined && !signal.aborted) onError(reason);
+      if (state === "dialling" && !signal.aborted) reach?.silent();
       return rate(end, startMs);
     },
   });

@@ -1,0 +1,32 @@
+/** Waits for a guest's session for a new call, no longer than the host's knowledge makes useful. */
+import { countDown } from "../../delay.ts";
+import type { NegotiatorError } from "../../errors.ts";
+import type { Peer } from "../../peers/peer.ts";
+import type { PeerLink } from "../../peers/peer-link.ts";
+import type { Hindrance } from "./hindrance.ts";
+import type { Reach } from "./reach.ts";
+
+/** A guest's session, and the host's knowledge of the guest. */
+export type SessionPeerOptions = {
+  session: PeerLink;
+  reach: Pick<Reach, "dialNow">;
+  hindrance: Pick<Hindrance, "admit">;
+  /** The error for a guest that does not answer. */
+  explain: () => NegotiatorError;
+};
+
+/** Resolves to the peer as `PeerLink.peer` does. Rejects at once if the guest will not answer. */
+export async function waitForSession(
+  { session, reach, hindrance, explain }: SessionPeerOptions,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<Peer> {
+  const left = countDown(timeoutMs);
+  const { state } = session.session;
+  if (state !== "open" && state !== "foreign") {
+    session.hurry();
+    if (!(await reach.dialNow())) throw explain();
+  }
+  if (!(await hindrance.admit(left(), signal))) throw explain();
+  return session.peer(left(), signal);
+}

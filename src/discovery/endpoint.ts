@@ -52,7 +52,12 @@ export type Scan = {
   endpoints: readonly Endpoint[];
   problems: readonly NegotiatorError[];
   unread: readonly Unread[];
+  /** Those of `problems` that leave a guest's name without an endpoint. None if absent. */
+  clashes?: readonly Clash[];
 };
+
+/** Two machines have the same name or UUID, so that neither of these `guests` can be called. */
+export type Clash = { guests: readonly string[]; error: NegotiatorError };
 
 /** A whole source, or the one guest of it that has this `uuid`. */
 export type Unread = { source: Source; uuid?: string };

@@ -2,7 +2,7 @@
 import { NegotiatorError } from "../errors.ts";
 import { printable } from "../printable.ts";
 import { SOURCES } from "./endpoint.ts";
-import type { Endpoint, Finder, Scan, Source } from "./endpoint.ts";
+import type { Clash, Endpoint, Finder, Scan, Source } from "./endpoint.ts";
 
 /**
  * Returns a finder that asks all of `finders` at once and merges what they find. A finder that throws becomes
@@ -21,6 +21,7 @@ export function combineFinders(finders: Readonly<Partial<Record<Source, Finder>>
     return {
       endpoints: merged.endpoints,
       problems: [...scans.flatMap((scan) => scan.problems), ...merged.problems],
+      clashes: merged.clashes,
       unread: scans.flatMap((scan) => scan.unread),
     };
   };
@@ -30,6 +31,9 @@ export function combineFinders(finders: Readonly<Partial<Record<Source, Finder>>
 export function createFixedFinder(endpoints: readonly Endpoint[]): Finder {
   return () => Promise.resolve({ endpoints, problems: [], unread: [] });
 }
+
+/** The endpoints of all sources, each once. */
+export type Merged = Required<Pick<Scan, "endpoints" | "problems" | "clashes">>;
 
 /**
  * Removes duplicates: an endpoint whose socket, or whose port of the same UUID, an earlier source of
@@ -41,8 +45,9 @@ export function createFixedFinder(endpoints: readonly Endpoint[]): Finder {
  *
  * Removes a saved guest when a live one has its name or UUID; that is not a problem.
  */
-export function mergeEndpoints(endpoints: readonly Endpoint[]): Pick<Scan, "endpoints" | "problems"> {
+export function mergeEndpoints(endpoints: readonly Endpoint[]): Merged {
   const problems: NegotiatorError[] = [];
+  const clashes: Clash[] = [];
   const accepted = createIndex();
   const rejected = new Set<string>();
   const live = endpoints.filter(({ state }) => state !== "saved");
@@ -54,9 +59,12 @@ export function mergeEndpoints(endpoints: readonly Endpoint[]): Pick<Scan, "endp
       accepted.add(endpoint);
       continue;
     }
-    problems.push(explainClash(rival, endpoint));
+    const error = explainClash(rival, endpoint);
+    problems.push(error);
     rejected.add(claimOf(endpoint));
-    if (rival.source === endpoint.source) rejected.add(claimOf(rival));
+    if (rival.source !== endpoint.source) continue;
+    rejected.add(claimOf(rival));
+    clashes.push({ guests: [...new Set([rival.guest, endpoint.guest])], error });
   }
   const names = new Set(live.map(({ guest }) => guest));
   const uuids = new Set(live.map(({ uuid }) => uuid));
@@ -66,6 +74,7 @@ export function mergeEndpoints(endpoints: readonly Endpoint[]): Pick<Scan, "endp
   return {
     endpoints: [...accepted.all.filter((endpoint) => !rejected.has(claimOf(endpoint))), ...saved],
     problems,
+    clashes,
   };
 }
 

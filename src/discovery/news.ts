@@ -1,6 +1,6 @@
 /** Compares two scans and returns what is new in the second one. */
 import type { NegotiatorError } from "../errors.ts";
-import type { Endpoint } from "./endpoint.ts";
+import type { Clash, Endpoint } from "./endpoint.ts";
 
 /**
  * The difference between two scans. `changed` has endpoints at the same place with another member that
@@ -12,6 +12,8 @@ export type News = {
   changed: readonly Endpoint[];
   gone: readonly Endpoint[];
   problems: readonly NegotiatorError[];
+  /** All clashes of the later scan, if they differ from those of the scan before. */
+  clashes?: readonly Clash[];
 };
 
 /** Endpoints and problems of two scans; `reported` has the messages of the earlier scan's problems. */
@@ -41,6 +43,15 @@ export function compareScans({ before, after, problems, reported }: ScanPair): N
     gone: before.filter((endpoint) => !stayed.has(endpoint)),
     problems: problems.filter((problem) => !reported.has(problem.message)),
   };
+}
+
+/** Returns the later clashes as news, or nothing if they are the same. */
+export function compareClashes(before: readonly Clash[], after: readonly Clash[]): Pick<News, "clashes"> {
+  return Bun.deepEquals(messagesOf(before), messagesOf(after)) ? {} : { clashes: after };
+}
+
+function messagesOf(clashes: readonly Clash[]): string[] {
+  return clashes.map(({ error }) => error.message);
 }
 
 /** A restarted domain has a new socket, and a new guest may get an old path, so all of these count. */

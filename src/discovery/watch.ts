@@ -3,11 +3,12 @@
  * domain that was saved, so the watch keeps its endpoints, for an hour at most.
  */
 import { NegotiatorError } from "../errors.ts";
-import type { Endpoint, Finder, Scan } from "./endpoint.ts";
+import type { Clash, Endpoint, Finder } from "./endpoint.ts";
 import { createFollower } from "./follower.ts";
 import type { Follow, Follower } from "./follower.ts";
 import { mergeEndpoints } from "./merge.ts";
-import { compareScans } from "./news.ts";
+import type { Merged } from "./merge.ts";
+import { compareClashes, compareScans } from "./news.ts";
 import type { News } from "./news.ts";
 
 /** Options of a watch. */
@@ -41,6 +42,7 @@ export async function* watchEndpoints(
   const follower = createFollower(options.follow, ending);
   let known: readonly Endpoint[] = [];
   let reported: ReadonlySet<string> | undefined;
+  let clashes: readonly Clash[] = [];
   try {
     while (!ending.aborted) {
       follower.listen();
@@ -56,8 +58,10 @@ export async function* watchEndpoints(
         problems,
         reported: reported ?? new Set(),
       });
+      Object.assign(news, compareClashes(clashes, scan.clashes));
       const isFirst = reported === undefined;
       known = endpoints;
+      ({ clashes } = scan);
       reported = new Set(problems.map((problem) => problem.message));
       if (isFirst || Object.values(news).some((list) => list.length > 0)) yield news;
       if (await waitForChange(follower, options, ending)) await pause(options.wait, options.settleMs, ending);
@@ -93,22 +97,22 @@ function findSavedMeanwhile(
   return markSaved(missing, saved, nowMs).filter(({ state }) => state === "saved");
 }
 
-async function tryScan(
-  find: Finder,
-  known: readonly Endpoint[],
-  signal: AbortSignal,
-): Promise<Pick<Scan, "endpoints" | "problems">> {
+async function tryScan(find: Finder, known: readonly Endpoint[], signal: AbortSignal): Promise<Merged> {
   try {
-    const { endpoints, problems, unread } = await find(signal, known);
+    const { endpoints, problems, unread, clashes = [] } = await find(signal, known);
     const kept = known.filter((endpoint) =>
       unread.some(
         ({ source, uuid }) => source === endpoint.source && (uuid === undefined || uuid === endpoint.uuid),
       ),
     );
     const merged = mergeEndpoints([...endpoints, ...kept]);
-    return { endpoints: merged.endpoints, problems: [...problems, ...merged.problems] };
+    return {
+      endpoints: merged.endpoints,
+      problems: [...problems, ...merged.problems],
+      clashes: [...clashes, ...merged.clashes],
+    };
   } catch (error) {
-    return { endpoints: known, problems: [NegotiatorError.from(error)] };
+    return { endpoints: known, problems: [NegotiatorError.from(error)], clashes: [] };
   }
 }
 

@@ -55,21 +55,23 @@ test("two sources with one name but two UUIDs clash, and the earlier one keeps t
 });
 
 test("two machines of one source with one name are both removed", () => {
-  const { endpoints, problems } = mergeEndpoints([
+  const { endpoints, problems, clashes } = mergeEndpoints([
     endpoint({ source: "qemu", path: "/a" }),
     endpoint({ source: "qemu", path: "/b" }),
     endpoint({ source: "qemu", path: "/c", guest: "web2" }),
   ]);
   expect(endpoints.map(({ guest }) => guest)).toEqual(["web2"]);
   expect(problems[0]?.message).toContain("neither is used");
+  expect(clashes).toEqual([{ guests: ["web1"], error: expect.objectContaining({ code: "BAD_CONFIG" }) }]);
 });
 
 test("two names with one UUID in one source are both removed", () => {
-  const { endpoints, problems } = mergeEndpoints([
+  const { endpoints, problems, clashes } = mergeEndpoints([
     endpoint({ source: "qemu", path: "/a", uuid: "u" }),
     endpoint({ source: "qemu", path: "/b", uuid: "u", guest: "copy" }),
   ]);
   expect(endpoints).toEqual([]);
+  expect(clashes.map(({ guests }) => guests)).toEqual([["web1", "copy"]]);
   expect(problems).toHaveLength(1);
 });
 
@@ -80,7 +82,7 @@ test("a saved guest is removed when a live one has its name or UUID, and stays o
     endpoint({ source: "libvirt", uuid: "w", path: "/new" }),
     endpoint({ source: "qemu", uuid: "u", path: "/run/a", guest: "renamed" }),
   ]) {
-    expect(mergeEndpoints([saved, live, other])).toEqual({ endpoints: expect.any(Array), problems: [] });
+    expect(mergeEndpoints([saved, live, other])).toMatchObject({ problems: [], clashes: [] });
     expect(mergeEndpoints([saved, live, other]).endpoints).not.toContain(saved);
   }
   expect(mergeEndpoints([saved, other]).endpoints).toContain(saved);

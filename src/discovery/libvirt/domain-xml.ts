@@ -7,23 +7,36 @@ export type DomainChannel = { port: string; path: string; connected?: boolean };
 /** `isActive`: it runs or is paused. Otherwise the XML is only its definition, without sockets. */
 export type Domain = { name: string; uuid: string; isActive: boolean; channels: DomainChannel[] };
 
+/** A domain with the names of all its virtio ports, whether they have a socket or not. */
+export type DomainPorts = Omit<Domain, "channels"> & { ports: string[] };
+
 /**
  * Returns the domain's name, its UUID and its channels: those whose port name is in `ports` and on whose
  * socket the hypervisor listens. Throws `BAD_FRAME` when the text is not a domain's XML.
  * Source: libvirt's `docs/formatdomain.rst`, "Channel".
  */
 export function parseDomainXml(text: string, ports: ReadonlySet<string>): Domain {
+  const { elements, ...domain } = readDomain(text);
+  return { ...domain, channels: elements.flatMap(readChannel).filter(({ port }) => ports.has(port)) };
+}
+
+/** Returns the domain with all its ports. The XML of a domain that is shut off has no sockets. */
+export function parseDomainPorts(text: string): DomainPorts {
+  const { elements, ...domain } = readDomain(text);
+  return { ...domain, ports: elements.flatMap(readPortName) };
+}
+
+function readDomain(text: string): Omit<Domain, "channels"> & { elements: unknown[] } {
   const domain = member(parseXml(text), "domain");
   const name = member(domain, "name");
   const uuid = member(domain, "uuid");
   if (typeof name !== "string" || typeof uuid !== "string") {
     throw new NegotiatorError("BAD_FRAME", "Cannot read a domain's XML: it lacks the domain's name or UUID");
   }
-  const elements = member(member(domain, "devices"), "channel");
-  const channels = Array.isArray(elements) ? elements.flatMap(readChannel) : [];
-  const hasId = member(domain, "@id") !== undefined;
-  const known = channels.filter(({ port }) => ports.has(port));
-  return { name: decode(name), uuid: decode(uuid), isActive: hasId, channels: known };
+  const channels = member(member(domain, "devices"), "channel");
+  const elements: unknown[] = Array.isArray(channels) ? channels : [];
+  const isActive = member(domain, "@id") !== undefined;
+  return { name: decode(name), uuid: decode(uuid), isActive, elements };
 }
 
 function parseXml(text: string): unknown {
@@ -56,19 +69,26 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null;
 }
 
+function readPortName(element: unknown): string[] {
+  const port = attribute(element, "target", "name");
+  return attribute(element, "target", "type") === "virtio" && port !== "" ? [port] : [];
+}
+
 function readChannel(element: unknown): DomainChannel[] {
-  const attribute = (child: string, name: string): string => {
-    const value = member(member(element, child), `@${name}`);
-    return typeof value === "string" ? decode(value) : "";
-  };
   // A malformed channel must not hide the guest, so this returns nothing for it.
-  if (member(element, "@type") !== "unix" || attribute("target", "type") !== "virtio") return [];
-  const port = attribute("target", "name");
-  const path = attribute("source", "path");
+  if (member(element, "@type") !== "unix") return [];
+  const [port] = readPortName(element);
+  const path = attribute(element, "source", "path");
   // With mode "connect" QEMU dials, so nothing listens at that path.
-  if (port === "" || !path.startsWith("/") || attribute("source", "mode") === "connect") return [];
-  const state = attribute("target", "state");
+  const isDialled = attribute(element, "source", "mode") === "connect";
+  if (port === undefined || !path.startsWith("/") || isDialled) return [];
+  const state = attribute(element, "target", "state");
   return [{ port, path, ...(state === "" ? {} : { connected: state === "connected" }) }];
+}
+
+function attribute(element: unknown, child: string, name: string): string {
+  const value = member(member(element, child), `@${name}`);
+  return typeof value === "string" ? decode(value) : "";
 }
 
 /** The five entities of XML 1.0. Besides these, libvirt writes only numeric character references. */

@@ -96,11 +96,17 @@ function beginningOf(
 }
 
 /** The status in one line, for people. */
-export function formatLinkStatus({ state, version, since, calls, lastError }: LinkStatus): string {
+export function formatLinkStatus({
+  state,
+  version,
+  since,
+  calls,
+  lastError,
+}: Omit<LinkStatus, "since"> & { since: string | null }): string {
   const parts = [
     state,
     version === null ? [] : [`negotiator ${version}`],
-    `since ${since}`,
+    since === null ? [] : [`since ${since}`],
     `${calls.outgoing} calls out, ${calls.incoming} in`,
     lastError === null ? [] : [`last error: ${lastError.replaceAll("\n", "; ")}`],
   ];

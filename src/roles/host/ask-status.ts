@@ -6,10 +6,16 @@ import type { GuestStatus } from "./status.ts";
 
 /** Returns the running guests; undefined when no daemon listens at `controlPath`. */
 export async function askStatus(controlPath: string): Promise<GuestStatus[] | undefined> {
-  return (await askWholeStatus(controlPath))?.filter(({ state }) => state !== "saved");
+  return (await askWholeStatus(controlPath))?.filter(({ state }) => !ABSENT.has(state));
 }
 
-/** Returns the running and the saved guests; undefined when no daemon listens at `controlPath`. */
+/** The states of guests that do not run. */
+const ABSENT: ReadonlySet<string> = new Set(["saved", "shut off"]);
+
+/**
+ * Returns the running and the saved guests, and those that are shut off; undefined when no daemon listens at
+ * `controlPath`.
+ */
 export async function askWholeStatus(controlPath: string): Promise<GuestStatus[] | undefined> {
   await using control = await dialControl("host", controlPath);
   if (control === undefined) return undefined;

@@ -16,7 +16,8 @@ import { createGuests } from "./guests.ts";
 import type { Guests } from "./guests.ts";
 import { createReloadableWatch } from "./reloadable-watch.ts";
 import type { ReloadableWatch, WatchTarget } from "./reloadable-watch.ts";
-import { createStatus } from "./status.ts";
+import { explainStopped } from "./no-guest.ts";
+import { addStopped, createStatus } from "./status.ts";
 
 const log = logFor("daemon");
 
@@ -32,10 +33,13 @@ export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
     pollMs: current.host.rescanSeconds * 1000,
   });
   const watch = createReloadableWatch(targetFor(settings));
-  await using guests = createGuests(services, dialects, { onUnreachable: watch.lookAgain });
+  await using guests = createGuests(services, dialects, {
+    onUnreachable: watch.lookAgain,
+    lookUp: (name, signal) => explainStopped(name, dialects.defaultPort, watch.stopped, signal),
+  });
   const relay = services.relay([
     ...createRelay((name, timeoutMs, signal) => guests.peer(name ?? "", timeoutMs, signal)),
-    createStatus(() => guests.status()),
+    createStatus(async (signal) => addStopped(guests.status(), (await watch.stopped?.list(signal)) ?? [])),
   ]);
   await using resources = new AsyncDisposableStack();
   resources.use(

@@ -13,7 +13,7 @@ import type { CommandCall, PeerConnection } from "../cli/peer-connection.ts";
 import type { Invocation } from "../cli/subcommand.ts";
 import { createFinders, readFlaggedGuests } from "./finders.ts";
 import { explainNoAnswer, noCallingPort } from "./no-answer.ts";
-import { noGuest } from "./no-guest.ts";
+import { explainStopped, noGuest } from "./no-guest.ts";
 
 const log = logFor("host");
 
@@ -45,16 +45,34 @@ export async function connectGuestDirectly(
   );
 }
 
-/** Finds the channels of all guests, without the daemon. Throws the first problem if it finds none. */
-export async function findEndpoints(invocation: Invocation): Promise<readonly Endpoint[]> {
+/** The channels of all guests. `explainMissing` returns the error for a guest that is not among them. */
+export type FoundEndpoints = {
+  endpoints: readonly Endpoint[];
+  explainMissing: (name: string) => Promise<NegotiatorError>;
+};
+
+/**
+ * Finds the channels of all guests, without the daemon. Throws the first problem if it finds none. With the
+ * `name` of a guest, throws the clash that has this name, and does not report those of other guests.
+ */
+export async function findEndpoints(invocation: Invocation, name?: string): Promise<FoundEndpoints> {
   const { words, config, dialects = DIALECTS } = invocation;
   const flagged = readFlaggedGuests(words.options.get("socket") ?? [], dialects);
-  const { find } = createFinders(config.settings, flagged, dialects);
-  const { endpoints, problems } = await find(new AbortController().signal);
+  const { find, stopped } = createFinders(config.settings, flagged, dialects);
+  const { endpoints, problems, clashes = [] } = await find(new AbortController().signal);
+  const clash = clashes.find(({ guests }) => guests.includes(name ?? ""));
+  if (clash !== undefined) throw clash.error;
   const [first] = problems;
   if (endpoints.length === 0 && first !== undefined) throw first;
-  for (const problem of problems) log.warn(problem.message);
-  return endpoints;
+  // A caller of one guest can do nothing about the clash of two others.
+  const others = name === undefined ? [] : clashes.map(({ error }) => error);
+  for (const problem of problems) if (!others.includes(problem)) log.warn(problem.message);
+  const explainMissing = async (missing: string): Promise<NegotiatorError> => {
+    const { signal } = new AbortController();
+    const known = [...new Set(endpoints.map(({ guest }) => guest))];
+    return (await explainStopped(missing, dialects.defaultPort, stopped, signal)) ?? noGuest(missing, known);
+  };
+  return { endpoints, explainMissing };
 }
 
 async function findGuest(
@@ -62,9 +80,9 @@ async function findGuest(
   invocation: Invocation,
 ): Promise<{ endpoint: Endpoint; port: PortUse }> {
   const dialects = invocation.dialects ?? DIALECTS;
-  const endpoints = await findEndpoints(invocation);
+  const { endpoints, explainMissing } = await findEndpoints(invocation, name);
   const own = endpoints.filter(({ guest }) => guest === name);
-  if (own.length === 0) throw noGuest(name, [...new Set(endpoints.map(({ guest }) => guest))]);
+  if (own.length === 0) throw await explainMissing(name);
   for (const port of dialects.callingPorts("host")) {
     const endpoint = own.find((candidate) => candidate.port === port.name);
     if (endpoint?.machine !== undefined) throw onAnotherMachine(name, endpoint.machine);

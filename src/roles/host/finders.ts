@@ -4,6 +4,8 @@ import type { Endpoint, Finder } from "../../discovery/endpoint.ts";
 import type { Follow } from "../../discovery/follower.ts";
 import { createLibvirtFinder } from "../../discovery/libvirt/libvirt.ts";
 import { followLibvirt } from "../../discovery/libvirt/libvirt-events.ts";
+import { createStoppedDomains } from "../../discovery/libvirt/stopped.ts";
+import type { StoppedDomains } from "../../discovery/libvirt/stopped.ts";
 import { combineFinders, createFixedFinder } from "../../discovery/merge.ts";
 import { readNamedGuests, readSocketFlags } from "../../discovery/named.ts";
 import type { NamedPorts } from "../../discovery/named.ts";
@@ -11,10 +13,14 @@ import { createQemuFinder } from "../../discovery/qemu/qemu.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
 import { runText, spawnLines } from "../../process/run-text.ts";
 
-/** A finder for all sources in use. `follow` is absent when none of them reports events. */
+/**
+ * A finder for all sources in use. `follow` is absent when none of them reports events, `stopped` without
+ * libvirt.
+ */
 export type Finders = {
   find: Finder;
   follow?: Follow;
+  stopped?: StoppedDomains;
 };
 
 /** Returns the endpoints of the `--socket` flags. Throws `BAD_USAGE` for an invalid flag. */
@@ -45,7 +51,8 @@ export function createFinders(
     ...(usesQemu ? { qemu: createQemuFinder({ ports }) } : {}),
   });
   if (!usesLibvirt) return { find };
-  return { find, follow: (signal) => followLibvirt({ connect, spawnLines }, signal) };
+  const stopped = createStoppedDomains({ ports, connect, runText });
+  return { find, stopped, follow: (signal) => followLibvirt({ connect, spawnLines }, signal) };
 }
 
 function namedPorts({ portNames, defaultPort }: DialectTable): NamedPorts {

@@ -1,6 +1,7 @@
 /** All guests of this host, by name. */
-import type { Endpoint } from "../../discovery/endpoint.ts";
+import type { Clash, Endpoint } from "../../discovery/endpoint.ts";
 import type { News } from "../../discovery/news.ts";
+import type { NegotiatorError } from "../../errors.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
 import type { Peer } from "../../peers/peer.ts";
 import type { Services } from "../daemon/services.ts";
@@ -12,8 +13,11 @@ import type { GuestStatus } from "./status.ts";
 /** The known guests. Disposing closes their channels and ends their calls. */
 export type Guests = AsyncDisposable & {
   /** Adds the channels that appeared, and removes those that are gone. */
-  update(news: Pick<News, "appeared" | "changed" | "gone">): void;
-  /** As `Guest.peer`. Rejects with `NO_GUEST` and similar names if no guest has this name. */
+  update(news: Pick<News, "appeared" | "changed" | "gone" | "clashes">): void;
+  /**
+   * As `Guest.peer`. If no guest has this name, rejects with the clash that has it, with the error of
+   * `lookUp`, or with `NO_GUEST` and similar names.
+   */
   peer(name: string, timeoutMs: number, signal?: AbortSignal): Promise<Peer>;
   /** The status of each guest, sorted by name. */
   status(): GuestStatus[];
@@ -22,15 +26,21 @@ export type Guests = AsyncDisposable & {
 /** Each kept session of a saved guest costs memory. */
 const MOST_SAVED = 256;
 
-/** Options of the guests. `onUnreachable` is called when a guest cannot be dialled. */
-export type GuestsOptions = { onUnreachable?: () => void };
+/** Options of the guests. */
+export type GuestsOptions = {
+  /** Called when a guest cannot be dialled. */
+  onUnreachable?: () => void;
+  /** Explains why the guest of this name cannot be called; undefined if there is none. */
+  lookUp?: (name: string, signal: AbortSignal) => Promise<NegotiatorError | undefined>;
+};
 
 /** Creates an empty set of guests. Guests may speak these `dialects`. */
 export function createGuests(
   services: Services,
   dialects: DialectTable,
-  { onUnreachable = () => undefined }: GuestsOptions = {},
+  { onUnreachable = () => undefined, lookUp = () => Promise.resolve(undefined) }: GuestsOptions = {},
 ): Guests {
+  let clashes: readonly Clash[] = [];
   const guests = new Map<string, Guest>();
 
   const add = (endpoint: Endpoint): void => {
@@ -59,15 +69,18 @@ export function createGuests(
   };
 
   return {
-    update({ appeared, changed, gone }) {
+    update({ appeared, changed, gone, clashes: next = clashes }) {
+      clashes = next;
       // A guest without channels would be closed, so a restored one gets its new channels first.
       for (const endpoint of changed) add(endpoint);
       for (const endpoint of gone) remove(endpoint);
       for (const endpoint of appeared) add(endpoint);
     },
-    async peer(name, timeoutMs, signal) {
+    async peer(name, timeoutMs, signal = new AbortController().signal) {
+      const clash = clashes.find((candidate) => candidate.guests.includes(name));
       const guest = guests.get(name);
-      if (guest === undefined) throw noGuest(name, [...guests.keys()]);
+      if (guest === undefined)
+        throw clash?.error ?? (await lookUp(name, signal)) ?? noGuest(name, [...guests.keys()]);
       return guest.peer(timeoutMs, signal);
     },
     status: () => [...guests.keys()].sort().flatMap((name) => guests.get(name)?.status() ?? []),

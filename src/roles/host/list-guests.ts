@@ -31,7 +31,9 @@ async function askRows({ words, config }: Invocation): Promise<Row[] | undefined
 
 async function findRows(invocation: Invocation): Promise<Row[]> {
   const { findEndpoints } = await import("./direct.ts");
-  const uuids = new Map((await findEndpoints(invocation)).map(({ guest, uuid }) => [guest, uuid ?? null]));
+  const uuids = new Map(
+    (await findEndpoints(invocation)).endpoints.map(({ guest, uuid }) => [guest, uuid ?? null]),
+  );
   return [...uuids]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, uuid]) => ({ name, uuid, state: null, dialect: null }));

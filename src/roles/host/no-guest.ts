@@ -1,6 +1,8 @@
 /** The error for an unknown guest. Command lines need it without all else that guests need. */
 import { NegotiatorError } from "../../errors.ts";
+import type { StoppedDomains } from "../../discovery/libvirt/stopped.ts";
 import { nearest } from "../../nearest.ts";
+import { noCallingPort } from "./no-answer.ts";
 
 /** The error for a name that no running guest has. `known` are the names of the guests. */
 export function noGuest(name: string, known: readonly string[]): NegotiatorError {
@@ -13,6 +15,23 @@ export function noGuest(name: string, known: readonly string[]): NegotiatorError
   return new NegotiatorError("NO_GUEST", `No running guest with a negotiator channel is called "${name}"`, {
     remedy,
   });
+}
+
+/**
+ * The error for a domain of libvirt that no scan reports; undefined if there is none of this name. `port` is
+ * the port that a guest needs.
+ */
+export async function explainStopped(
+  name: string,
+  port: string,
+  stopped: StoppedDomains | undefined,
+  signal: AbortSignal,
+): Promise<NegotiatorError | undefined> {
+  const domain = await stopped?.find(name, signal);
+  if (domain === undefined) return undefined;
+  if (domain.isActive) return noCallingPort(name, port);
+  const remedy = `Start it: virsh start ${name}`;
+  return new NegotiatorError("NO_GUEST", `Guest "${name}" is shut off`, { remedy });
 }
 
 function withoutDigits(name: string): string {

@@ -11,6 +11,8 @@ export type WatchTarget = Finders & { pollMs: number };
 export type ReloadableWatch = WatchOptions & {
   /** Makes the watch scan `next` at once; the old follower ends and that of `next` starts. */
   replace: (next: WatchTarget) => void;
+  /** Answers questions about domains that no scan reports; undefined without libvirt. */
+  readonly stopped: Finders["stopped"];
   /** Makes the watch scan at once, or right after the scan that runs now. */
   lookAgain: () => void;
 };
@@ -64,6 +66,9 @@ export function createReloadableWatch(
       return current.target.pollMs;
     },
     settleMs: SETTLE_MS,
+    get stopped() {
+      return current.target.stopped;
+    },
     replace(next) {
       const { replaced } = current;
       current = createView(next);

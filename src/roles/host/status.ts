@@ -1,5 +1,6 @@
 /** The method `status` of the host's control socket. */
 import * as v from "valibot";
+import type { StoppedDomain } from "../../discovery/libvirt/stopped.ts";
 import { defineMethod } from "../../methods/method.ts";
 import type { Method } from "../../methods/method.ts";
 import { LinkStatusEntries } from "../daemon/link-status.ts";
@@ -8,20 +9,36 @@ const GuestStatusSchema = v.object({
   name: v.string(),
   uuid: v.nullable(v.string()),
   ...LinkStatusEntries,
+  since: v.nullable(v.string()),
 });
 
-/** One guest. Its `state` may also be `saved`: it is in a file, and its calls wait until it is restored. */
+/**
+ * One guest. Its `state` may also be `paused`, `saved` (it is in a file, and its calls wait until it is
+ * restored), or `shut off`, whose `since` is null.
+ */
 export type GuestStatus = v.InferOutput<typeof GuestStatusSchema>;
+
+/** Returns the statuses of `guests` and of the domains that are shut off, sorted by name. */
+export function addStopped(guests: GuestStatus[], stopped: readonly StoppedDomain[]): GuestStatus[] {
+  const names = new Set(guests.map(({ name }) => name));
+  const off = stopped.filter(({ guest }) => !names.has(guest)).map(toShutOff);
+  return [...guests, ...off].sort((one, other) => (one.name < other.name ? -1 : 1));
+}
+
+function toShutOff({ guest: name, uuid }: StoppedDomain): GuestStatus {
+  const calls = { outgoing: 0, incoming: 0 };
+  return { name, uuid, state: "shut off", dialect: null, version: null, since: null, calls, lastError: null };
+}
 
 /** The answer to `status`. */
 export const StatusSchema = v.object({ guests: v.array(GuestStatusSchema) });
 
 /** Returns the method; `status` gives the guests, sorted by name. */
-export function createStatus(status: () => GuestStatus[]): Method {
+export function createStatus(status: (signal: AbortSignal) => Promise<GuestStatus[]>): Method {
   return defineMethod({
     name: "status",
     isOpen: true,
     params: v.optional(v.object({})),
-    run: () => Promise.resolve({ result: { guests: status() } }),
+    run: async (_, { call }) => ({ result: { guests: await status(call.signal) } }),
   });
 }

@@ -21,3 +21,19 @@ export async function askWholeStatus(controlPath: string): Promise<GuestStatus[]
   if (control === undefined) return undefined;
   return (await askDaemon(control, "status", StatusSchema)).guests;
 }
+
+/** Returns the process id of the daemon at `controlPath` if it holds the socket at `path`. */
+export async function askHolder(controlPath: string, path: string): Promise<number | undefined> {
+  try {
+    await using control = await dialControl("host", controlPath);
+    if (control === undefined) return undefined;
+    const { pid, held = [] } = await askDaemon(control, "status", StatusSchema, HOLDER_TIMEOUT_MS);
+    return held.includes(path) ? pid : undefined;
+  } catch {
+    // The user may lack the right to ask, and the socket may still be free.
+    return undefined;
+  }
+}
+
+/** A daemon that hangs must not keep its user from the guests. */
+const HOLDER_TIMEOUT_MS = 2000;

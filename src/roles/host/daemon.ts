@@ -39,7 +39,11 @@ export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
   });
   const relay = services.relay([
     ...createRelay((name, timeoutMs, signal) => guests.peer(name ?? "", timeoutMs, signal)),
-    createStatus(async (signal) => addStopped(guests.status(), (await watch.stopped?.list(signal)) ?? [])),
+    createStatus(async (signal) => ({
+      guests: addStopped(guests.status(), (await watch.stopped?.list(signal)) ?? []),
+      pid: process.pid,
+      held: guests.heldPaths(),
+    })),
   ]);
   await using resources = new AsyncDisposableStack();
   resources.use(

@@ -11,13 +11,17 @@ import { auditDirectCall } from "../cli/direct-audit.ts";
 import { connectDirectly } from "../cli/peer-connection.ts";
 import type { CommandCall, PeerConnection } from "../cli/peer-connection.ts";
 import type { Invocation } from "../cli/subcommand.ts";
+import { askHolder } from "./ask-status.ts";
 import { createFinders, readFlaggedGuests } from "./finders.ts";
 import { explainNoAnswer, noCallingPort } from "./no-answer.ts";
 import { explainStopped, noGuest } from "./no-guest.ts";
 
 const log = logFor("host");
 
-/** Connects to a guest over its channel, for a `call` if there is one. Throws `NO_GUEST` or `NO_CHANNEL`. */
+/**
+ * Connects to a guest over its channel, for a `call` if there is one. Throws `NO_GUEST` or `NO_CHANNEL`, and
+ * `BUSY` beside a daemon that holds the channel.
+ */
 export async function connectGuestDirectly(
   name: string,
   invocation: Invocation,
@@ -29,6 +33,8 @@ export async function connectGuestDirectly(
     { role: "host", peer: { guest: name }, call, settings: settings.audit },
     async () => {
       const { endpoint, port } = await findGuest(name, invocation);
+      const holder = await askHolder(settings.host.control, endpoint.path);
+      if (holder !== undefined) throw heldByDaemon(name, endpoint.path, holder);
       return connectDirectly({
         role: "host",
         limits: settings.limits,
@@ -89,6 +95,13 @@ async function findGuest(
     if (endpoint !== undefined) return { endpoint, port };
   }
   throw noCallingPort(name, dialects.defaultPort);
+}
+
+function heldByDaemon(name: string, path: string, pid: number): NegotiatorError {
+  const condition = `negotiator host daemon (process ${pid}) holds "${path}"`;
+  return new NegotiatorError("BUSY", `Cannot open the channel of guest "${name}": ${condition}`, {
+    remedy: "Leave out --direct and --socket: the daemon passes the call on",
+  });
 }
 
 function onAnotherMachine(name: string, machine: string): NegotiatorError {

@@ -28,6 +28,8 @@ import type { GuestStatus } from "./status.ts";
 export type Guest = {
   /** True while the guest is saved and has no channel. */
   readonly isSaved: boolean;
+  /** The sockets of its held channels. */
+  heldPaths(): string[];
   /**
    * The guest as a peer, once its dialect is known. Rejects with `NO_CHANNEL` if that takes longer than
    * `timeoutMs` (0 for no limit), when `signal` aborts, and for a guest that is saved or has no calling port.
@@ -117,6 +119,7 @@ export function createGuest({ endpoint, services, dialects, onUnreachable }: Gue
     get isSaved() {
       return endpoints.saved !== undefined;
     },
+    heldPaths: () => endpoints.held.map(({ path }) => path),
     async peer(timeoutMs, signal) {
       if (endpoints.saved !== undefined) throw explain(session);
       if (endpoints.calling !== undefined) return waitForSession(line, timeoutMs, signal);

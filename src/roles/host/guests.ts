@@ -19,6 +19,8 @@ export type Guests = AsyncDisposable & {
    * `lookUp`, or with `NO_GUEST` and similar names.
    */
   peer(name: string, timeoutMs: number, signal?: AbortSignal): Promise<Peer>;
+  /** The sockets of all held channels. */
+  heldPaths(): string[];
   /** The status of each guest, sorted by name. */
   status(): GuestStatus[];
 };
@@ -83,6 +85,7 @@ export function createGuests(
         throw clash?.error ?? (await lookUp(name, signal)) ?? noGuest(name, [...guests.keys()]);
       return guest.peer(timeoutMs, signal);
     },
+    heldPaths: () => [...guests.values()].flatMap((guest) => guest.heldPaths()),
     status: () => [...guests.keys()].sort().flatMap((name) => guests.get(name)?.status() ?? []),
     async [Symbol.asyncDispose]() {
       await Promise.all([...guests.values()].map((guest) => guest.close("the host's daemon stops")));

@@ -31,14 +31,23 @@ function toShutOff({ guest: name, uuid }: StoppedDomain): GuestStatus {
 }
 
 /** The answer to `status`. */
-export const StatusSchema = v.object({ guests: v.array(GuestStatusSchema) });
+export const StatusSchema = v.object({
+  guests: v.array(GuestStatusSchema),
+  /** The process id of the daemon; a daemon of an older release does not tell. */
+  pid: v.exactOptional(v.number()),
+  /** The sockets that it holds. QEMU serves one program at a time there. */
+  held: v.exactOptional(v.array(v.string())),
+});
 
-/** Returns the method; `status` gives the guests, sorted by name. */
-export function createStatus(status: (signal: AbortSignal) => Promise<GuestStatus[]>): Method {
+/** The answer to `status`. */
+export type HostStatus = v.InferOutput<typeof StatusSchema>;
+
+/** Returns the method; `status` gives the guests, sorted by name, and the sockets. */
+export function createStatus(status: (signal: AbortSignal) => Promise<HostStatus>): Method {
   return defineMethod({
     name: "status",
     isOpen: true,
     params: v.optional(v.object({})),
-    run: async (_, { call }) => ({ result: { guests: await status(call.signal) } }),
+    run: async (_, { call }) => ({ result: await status(call.signal) }),
   });
 }

@@ -5,7 +5,7 @@ import { createStage } from "../../support/stage.ts";
 
 const TIMEOUT_MS = 60_000;
 
-test.failing.each([
+test.each([
   ["--direct", () => ["--direct"], "web1"],
   ["the socket as an option", (path: string) => ["--socket", `other=${path}`], "other"],
 ])(

@@ -27,7 +27,7 @@ export type Endpoint = {
    */
   machine?: string;
   state?: GuestState;
-  /** The port's path before the guest was saved and restored. The guest is still in the same run. */
+  /** The port's path before the guest was restored or moved. The guest is still in the same run. */
   movedFrom?: string;
   /**
    * Only on a saved guest: libvirt keeps the memory file (`virsh managedsave`) and reports when the file is

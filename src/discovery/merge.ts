@@ -27,9 +27,23 @@ export function combineFinders(finders: Readonly<Partial<Record<Source, Finder>>
   };
 }
 
-/** Returns a finder that always finds `endpoints`. */
+/**
+ * Returns a finder that always finds `endpoints`. A port that had another path before, by the same source,
+ * has moved: an administrator who names another socket for a guest means the same guest.
+ */
 export function createFixedFinder(endpoints: readonly Endpoint[]): Finder {
-  return () => Promise.resolve({ endpoints, problems: [], unread: [] });
+  return (_, known = []) =>
+    Promise.resolve({
+      endpoints: endpoints.map((endpoint) => traceMove(endpoint, known)),
+      problems: [],
+      unread: [],
+    });
+}
+
+function traceMove(endpoint: Endpoint, known: readonly Endpoint[]): Endpoint {
+  const { source, guest, port, path } = endpoint;
+  const earlier = known.find((old) => old.source === source && old.guest === guest && old.port === port);
+  return earlier === undefined || earlier.path === path ? endpoint : { ...endpoint, movedFrom: earlier.path };
 }
 
 /** The endpoints of all sources, each once. */

@@ -4,8 +4,8 @@ import type { Clash, Endpoint } from "./endpoint.ts";
 
 /**
  * The difference between two scans. `changed` has endpoints at the same place with another member that
- * differs, such as `state`, and endpoints whose guest was restored at another path. `problems` has those that
- * the scan before did not have, so that each lasting problem is reported once.
+ * differs, such as `state`, and endpoints whose guest was restored at another path or moved there. `problems`
+ * has those that the scan before did not have, so that each lasting problem is reported once.
  */
 export type News = {
   appeared: readonly Endpoint[];

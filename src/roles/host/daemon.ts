@@ -72,6 +72,8 @@ async function updateGuests(guests: Guests, watch: ReloadableWatch, signal: Abor
   for await (const news of watchEndpoints(watch, signal)) {
     for (const problem of news.problems) log.warn(problem.message);
     for (const { guest, port } of news.appeared) log.info(`guest "${guest}": found the port ${port}`);
+    for (const { guest, port, movedFrom } of news.changed)
+      if (movedFrom !== undefined) log.info(`guest "${guest}": moved the port ${port}`);
     for (const { guest, port } of news.gone) log.info(`guest "${guest}": lost the port ${port}`);
     guests.update(news);
   }

@@ -153,6 +153,18 @@ export function readMonotonicUs(): bigint {
   return seconds * 1_000_000n + nanoseconds / 1000n;
 }
 
+/**
+ * Sets the soft limit of open files of process `pid`, 0 for our own, by prlimit(2); the hard limit stays.
+ * Returns the soft limit before, undefined after a failure.
+ */
+export function setOpenFileLimit(pid: number, soft: number): number | undefined {
+  const limits = new BigUint64Array(2);
+  if (libc().prlimit(pid, RLIMIT_NOFILE, null, ptr(limits)) !== 0) return undefined;
+  const [before = 0n] = limits;
+  limits[0] = BigInt(soft);
+  return libc().prlimit(pid, RLIMIT_NOFILE, ptr(limits), null) === 0 ? Number(before) : undefined;
+}
+
 /** Collects one child that has ended, by waitpid(2). Does nothing if it runs, or is not our child. */
 export function reapChild(pid: number): void {
   libc().waitpid(pid, null, WNOHANG);
@@ -272,6 +284,8 @@ const SIGSET_BYTES = 128;
 const SIGCHLD = 17;
 const SIG_DFL = 0;
 const SIG_IGN = 1;
+/** The same number on all architectures we build for (include/uapi/asm-generic/resource.h). */
+const RLIMIT_NOFILE = 7;
 /** waitpid(2), include/uapi/linux/wait.h. */
 const WNOHANG = 1;
 /** clock_gettime(2), include/uapi/linux/time.h. */
@@ -308,6 +322,7 @@ function load() {
     flock: { args: ["i32", "i32"], returns: "i32" },
     sigprocmask: { args: ["i32", "ptr", "ptr"], returns: "i32" },
     signal: { args: ["i32", "i64"], returns: "i64" },
+    prlimit: { args: ["i32", "i32", "ptr", "ptr"], returns: "i32" },
     waitpid: { args: ["i32", "ptr", "i32"], returns: "i32" },
     connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
     __errno_location: { args: [], returns: "ptr" },

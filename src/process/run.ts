@@ -7,6 +7,7 @@ import { NegotiatorError } from "../errors.ts";
 import { signalName } from "../signals.ts";
 import { resetInheritedState } from "./inherited-state.ts";
 import { forgetChild, rememberChild } from "./orphans.ts";
+import { spawnLimited } from "./open-file-limit.ts";
 import { createPipe } from "./pipe.ts";
 import { endGroup, signalGroup } from "./process-group.ts";
 import { drain, pumpInput, pumpOutput } from "./pump.ts";
@@ -164,19 +165,22 @@ async function start(options: RunOptions): Promise<Child> {
     const output = pipeFor("writes");
     const errors = pipeFor("writes");
     let isReaped = false;
-    const { pid } = Bun.spawn({
-      cmd: [...argv],
-      env,
-      cwd,
-      ...user,
-      detached: true,
-      stdio: [input?.theirFd ?? "ignore", output.theirFd, errors.theirFd],
-      onExit: (_child, exitCode, signal) => {
-        isReaped = true;
-        forgetChild(pid);
-        resolve({ exitCode, signal: typeof signal === "number" ? signalName(signal) : signal });
-      },
-    });
+    const lastFd = Math.max(errors.theirFd, errors.ourFd);
+    const { pid } = spawnLimited(lastFd, () =>
+      Bun.spawn({
+        cmd: [...argv],
+        env,
+        cwd,
+        ...user,
+        detached: true,
+        stdio: [input?.theirFd ?? "ignore", output.theirFd, errors.theirFd],
+        onExit: (_child, exitCode, signal) => {
+          isReaped = true;
+          forgetChild(pid);
+          resolve({ exitCode, signal: typeof signal === "number" ? signalName(signal) : signal });
+        },
+      }),
+    );
     rememberChild(pid);
     ours.move();
     return {

@@ -7,10 +7,12 @@ import { configureLog, logFor, setLinePrefix } from "../../log.ts";
 import { pause } from "../../peers/supervise.ts";
 import { resetInheritedState } from "../../process/inherited-state.ts";
 import { everyTick } from "../../peers/ticker.ts";
+import { limitCommands } from "../../process/open-file-limit.ts";
 import { reapOrphans } from "../../process/orphans.ts";
 import type { Invocation } from "../cli/subcommand.ts";
 import { catchSignals } from "./life-signals.ts";
 import type { LifeSignals } from "./life-signals.ts";
+import { findStartedLimit } from "./started-limit.ts";
 import { isJournal, notifyService, reloadingNow } from "./service-manager.ts";
 
 /** The parts that differ between daemons. */
@@ -68,6 +70,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     notifyService(notifySocket(), "READY=1");
   };
   using _ = everyTick(reapOrphans);
+  limitCommands(await findStartedLimit());
   notifyService(notifySocket(), "READY=1");
   signals.onReload(reload);
   const signal = await signals.stopSignal;

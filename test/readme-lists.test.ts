@@ -93,8 +93,8 @@ test("docs/TROUBLESHOOTING.md has every state that status shows", () => {
     sessions.map((session) => createLinkStatus(DEFAULT_LIMITS).status({ dialect, calls, session }).state),
   );
   const listed = firstColumnOf(pageAt("docs/TROUBLESHOOTING.md"), "Ask the daemons first");
-  // The host gives this one to guests whose channel is gone while libvirt keeps them in a file.
-  expect(new Set(listed)).toEqual(new Set([...states, "saved"]));
+  // The host gives these to guests by the word of libvirt.
+  expect(new Set(listed)).toEqual(new Set([...states, "paused", "saved", "shut off"]));
 });
 
 test("docs/LIMITS.md has every limit that is not a setting, with its value", () => {

@@ -55,6 +55,15 @@ test("when the far end of a pty closes, the iteration ends and writes reject wit
   }
 });
 
+test("a write that is half done rejects with CLOSED when the far end of a pty closes", async () => {
+  const pty = await openPty();
+  await using port = openPort(pty.path);
+  const blocked = rejectionOf(port.write(new Uint8Array(40_000)));
+  await waitTurns(20);
+  await pty.close();
+  expect(await blocked).toMatchObject({ code: "CLOSED", cause: { code: "EIO" } });
+});
+
 test("a blocked write does not block another port, and rejects with CLOSED after close", async () => {
   await using pty = await openPty();
   const port = openPort(pty.path);

@@ -27,6 +27,15 @@ const startLong = async (link: SessionLink): Promise<void> => {
     .catch(() => {});
 };
 
+test("a call for a local user arrives with that user, and another call arrives without one", async () => {
+  const link = await createLink();
+  const caller = { uid: 7, name: "ops", pid: 8, program: "sh" };
+  quiet(link.host.call({ method: "m", caller }));
+  quiet(link.host.call({ method: "m" }));
+  await link.flow();
+  expect(link.calls.guest.map((call) => call.caller)).toEqual([caller, undefined]);
+});
+
 describe("a start", () => {
   test.each([
     ["runs", false],

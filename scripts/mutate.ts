@@ -86,11 +86,16 @@ async function tryAll(
     print(formatTrial(trial));
     return trial;
   };
-  for (const fault of plan.chosen) await attempt(fault);
-  let drawn = 0;
-  for (const fault of Iterator.from(plan.drawn).take(plan.drawnCount * MOST_DRAWS)) {
-    if (drawn === plan.drawnCount) break;
-    if ((await attempt(fault)).outcome !== "refused") drawn++;
+  const draws = Iterator.from(plan.drawn).take(plan.drawnCount * MOST_DRAWS);
+  const attemptDrawn = async (): Promise<void> => {
+    for (let next = draws.next(); next.done !== true; next = draws.next())
+      if ((await attempt(next.value)).outcome !== "refused") return;
+  };
+  // In turn, so that a run that is stopped has tried both kinds.
+  for (let index = 0; index < Math.max(plan.chosen.length, plan.drawnCount); index++) {
+    const fault = plan.chosen[index];
+    if (fault !== undefined) await attempt(fault);
+    if (index < plan.drawnCount) await attemptDrawn();
   }
   for (const file of failing()) say(`${file} fails without a fault, so it could not notice any`);
   return trials;

@@ -60,7 +60,7 @@ export const CHOSEN_TRUST: readonly Fault[] = [
   {
     file: "src/methods/commands.ts",
     from: "    if (fault !== undefined) {\n      const reason",
-    to: '    if (fault === undefined && file.kind === "plain") {\n      const reason',
+    to: '    if (fault !== undefined && name === "") {\n      const reason',
     why: "commands of an unsafe directory are run",
   },
   {

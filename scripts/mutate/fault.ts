@@ -34,7 +34,7 @@ export function findPlace(text: string, fault: Fault): FaultPlace {
 /** Returns file, line, kind and change of a fault on one line. A short text is shown with its line. */
 export function formatFault({ file, from, to, why }: Fault, { line, source }: FaultPlace): string {
   const [before, after] = [from, to].map(toOneLine);
-  const change = after === "" || after === ";" ? `without ${before}` : `${before} → ${after}`;
+  const change = after === "" || after === "{}" ? `without ${before}` : `${before} → ${after}`;
   const context = from.length < SHORT ? ` in: ${toOneLine(source)}` : "";
   return shorten(`${file}:${line}, ${why}: ${change}${context}`, SHOWN);
 }

@@ -85,7 +85,7 @@ function dropStatement(node: SyntaxNode, text: string): Change[] {
   const statement = text.slice(node.start, node.end);
   // Timers that are cleared too late, and failures that are ignored, do no harm that a test could see.
   if (/^(?:clearTimeout|clearInterval)\(/.test(statement)) return [];
-  return [{ start: node.start, end: node.end, to: ";", why: "dropped statement" }];
+  return [{ start: node.start, end: node.end, to: "{}", why: "dropped statement" }];
 }
 
 /** Larger numbers are sizes and times that were chosen, and one more or less is as good. */

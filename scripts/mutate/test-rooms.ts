@@ -8,6 +8,14 @@ export type Stage = readonly string[];
 /** These need a virtual machine, a binary or minutes, or compare pages and not what the program does. */
 const NOT_RUN = /^test\/(?:e2e|bench|scripts)\/|^test\/(?:architecture|form|map|readme[\w-]*)\.test\.ts$/;
 
+/** These take ten seconds and more, so they come last, unless they are the file's own test. */
+const SLOW = [
+  /^test\/.+\/(?:bad-input|schedules|framing-cost|torn-frames|flood|independent)\./,
+  /^test\/roles\/(?:host\/)?(?:hostile-guest|outage|load|mixed-fleet)\./,
+  /^test\/roles\/cli\/(?:execute-through|command-lines|interrupt[\w-]*)\./,
+  /^test\/roles\/daemon\/(?:reload|daemon)\./,
+];
+
 /** Rooms whose files are tested in other folders too. `roles` needs daemons, so it comes last. */
 const MORE_ROOMS: Readonly<Record<string, readonly string[]>> = {
   process: ["methods"],
@@ -22,7 +30,7 @@ const MORE_ROOMS: Readonly<Record<string, readonly string[]>> = {
 
 /**
  * Returns the stages for a fault in `file`: the test of the same name, the tests that import the file, the
- * other tests of the folder, and the rest of the room. `tests` are all test files.
+ * other tests of the folder, the rest of the room, and all slow tests. `tests` are all test files.
  */
 export function findStages(file: string, tests: readonly SourceFile[]): Stage[] {
   const run = tests.filter(({ path }) => path.endsWith(".test.ts") && !NOT_RUN.test(path));
@@ -30,18 +38,24 @@ export function findStages(file: string, tests: readonly SourceFile[]): Stage[] 
   const name = basename(file, ".ts");
   const [room = ""] = file.replace(/^src\//, "").split("/");
   const rooms = [room, ...(MORE_ROOMS[room] ?? [])].map((each) => `test/${each}/`);
+  const isInRoom = ({ path }: SourceFile): boolean =>
+    room.endsWith(".ts") ? dirname(path) === "test" : rooms.some((each) => path.startsWith(each));
+  const importing = run.filter((test) => importsOf(test).has(file));
   const groups = [
     run.filter(({ path }) => path === `${folder}/${name}.test.ts`),
-    run.filter((test) => importsOf(test).has(file)),
-    run.filter(({ path }) => dirname(path) === folder),
-    run.filter(({ path }) =>
-      room.endsWith(".ts") ? dirname(path) === "test" : rooms.some((each) => path.startsWith(each)),
-    ),
+    importing.filter(isQuick),
+    run.filter((test) => dirname(test.path) === folder && isQuick(test)),
+    run.filter((test) => isInRoom(test) && isQuick(test)),
+    run.filter((test) => isInRoom(test) || importing.includes(test)),
   ];
   const seen = new Set<string>();
   return groups
     .map((group) => group.map(({ path }) => path).filter((path) => !seen.has(path) && seen.add(path)))
     .filter((stage) => stage.length > 0);
+}
+
+function isQuick({ path }: SourceFile): boolean {
+  return !SLOW.some((slow) => slow.test(path));
 }
 
 const known = new WeakMap<SourceFile, ReadonlySet<string>>();

@@ -27,7 +27,7 @@ const LONG = "first();\n  second();\n  third();";
 test.each([
   ["===", "!==", "src/x.ts:2, it hurts: === → !== in: if (a === b) c();"],
   ["await ", "", "src/x.ts:2, it hurts: without await in: if (a === b) c();"],
-  [LONG, ";", "src/x.ts:2, it hurts: without first(); second(); third();"],
+  [LONG, "{}", "src/x.ts:2, it hurts: without first(); second(); third();"],
   [LONG, "first();", "src/x.ts:2, it hurts: first(); second(); third(); → first();"],
 ])("the fault of %j to %j is shown on one line", (from, to, shown) => {
   const place = { line: 2, source: "if (a === b) c();" };

@@ -25,6 +25,19 @@ test("a file's own test comes first, then those that import it, its folder, and 
   ]);
 });
 
+test("slow tests come last, but a slow test of the same name comes first", () => {
+  const paths = ["schedules", "sequence", "flood"].map((name) => `test/wire/session/${name}.test.ts`);
+  const tests = paths.map((path) => ({
+    path,
+    text: 'import { x } from "../../../src/wire/session/flood.ts";',
+  }));
+  expect(findStages("src/wire/session/flood.ts", tests)).toEqual([
+    ["test/wire/session/flood.test.ts"],
+    ["test/wire/session/sequence.test.ts"],
+    ["test/wire/session/schedules.test.ts"],
+  ]);
+});
+
 test("a file of the root has the tests of the root, without those of pages and rules", () => {
   expect(findStages("src/main.ts", TESTS)).toEqual([["test/main.test.ts"], ["test/log.test.ts"]]);
 });

@@ -58,7 +58,7 @@ test("when the far end of a pty closes, the iteration ends and writes reject wit
 test("a write that is half done rejects with CLOSED when the far end of a pty closes", async () => {
   const pty = await openPty();
   await using port = openPort(pty.path);
-  const blocked = rejectionOf(port.write(new Uint8Array(40_000)));
+  const blocked = rejectionOf(blockedWrite(port, 40_000));
   await waitTurns(20);
   await pty.close();
   expect(await blocked).toMatchObject({ code: "CLOSED", cause: { code: "EIO" } });
@@ -81,8 +81,9 @@ test("a blocked write does not block another port, and rejects with CLOSED after
   await port.close();
 });
 
-async function blockedWrite(port: Channel): Promise<never> {
-  for (;;) await port.write(new Uint8Array(1 << 20));
+/** Writes until the port is full and a write waits. */
+async function blockedWrite(port: Channel, bytes = 1 << 20): Promise<never> {
+  for (;;) await port.write(new Uint8Array(bytes));
 }
 
 test("close ends a waiting iteration, closes every descriptor, and can be called twice", async () => {

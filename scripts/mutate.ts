@@ -4,7 +4,7 @@ import { readSourceTree } from "../test/support/source-tree.ts";
 import type { SourceFile } from "../test/support/source-tree.ts";
 import { CHOSEN } from "./mutate/chosen.ts";
 import { drawFaults, pickFaults } from "./mutate/draw.ts";
-import { findPlace, formatFault } from "./mutate/fault.ts";
+import { findPlace, findStale, formatFault } from "./mutate/fault.ts";
 import type { Fault, FaultPlace } from "./mutate/fault.ts";
 import { isIn, MUTATE_HELP, parseMutateOptions } from "./mutate/options.ts";
 import type { MutateOptions } from "./mutate/options.ts";
@@ -42,6 +42,9 @@ async function main(words: readonly string[]): Promise<number> {
     return 2;
   }
   const plan = makePlan(options, seed, files);
+  const stale = findStale(plan.chosen, files);
+  for (const problem of stale) say(`${problem}\nCorrect the fault in scripts/mutate/chosen-*.ts`);
+  if (stale.length > 0) return 1;
   say(`seed ${seed}: ${plan.chosen.length} chosen faults, ${plan.drawnCount} drawn ones`);
   if (options.isList) {
     list(plan, files);

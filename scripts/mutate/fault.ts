@@ -1,6 +1,7 @@
 /** A fault: one small change of a source file that some test should notice. */
 
 import { shorten } from "../../src/shorten.ts";
+import type { SourceFile } from "../../test/support/source-tree.ts";
 
 /** A change of one file. */
 export type Fault = {
@@ -20,6 +21,18 @@ export type Fault = {
 export function plant(text: string, fault: Fault): string {
   const at = placeOf(text, fault);
   return text.slice(0, at) + fault.to + text.slice(at + fault.from.length);
+}
+
+/** Returns why each fault cannot be planted: their files have changed since they were chosen. */
+export function findStale(faults: readonly Fault[], files: readonly SourceFile[]): string[] {
+  return faults.flatMap((fault) => {
+    const text = files.find(({ path }) => path === fault.file)?.text ?? "";
+    try {
+      return plant(text, fault) === text ? [`${fault.file}: "${fault.from}" stays as it is`] : [];
+    } catch (thrown) {
+      return [thrown instanceof Error ? thrown.message : String(thrown)];
+    }
+  });
 }
 
 /** Where a fault stands: its line, from 1, and the text of that line. */

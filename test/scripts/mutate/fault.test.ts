@@ -1,6 +1,6 @@
 /** Planting a fault, and its words in a list. */
 import { expect, test } from "bun:test";
-import { findPlace, formatFault, plant } from "../../../scripts/mutate/fault.ts";
+import { findPlace, findStale, formatFault, plant } from "../../../scripts/mutate/fault.ts";
 
 const FAULT = { file: "src/x.ts", from: "b", to: "$&", why: "it hurts" };
 
@@ -37,4 +37,14 @@ test.each([
 test("a fault of a thousand letters is shown with less than 210", () => {
   const fault = { ...FAULT, from: "x".repeat(1000) };
   expect(formatFault(fault, { line: 1, source: "" }).length).toBeLessThan(210);
+});
+
+test("a fault whose file has changed, has gone, or would stay as it is, is stale", () => {
+  const files = [{ path: "src/x.ts", text: "a b" }];
+  const faults = [FAULT, { ...FAULT, from: "c" }, { ...FAULT, file: "src/y.ts" }, { ...FAULT, to: "b" }];
+  expect(findStale(faults, files)).toEqual([
+    'Cannot plant a fault in src/x.ts: there is no "c"',
+    'Cannot plant a fault in src/y.ts: there is no "b"',
+    'src/x.ts: "b" stays as it is',
+  ]);
 });

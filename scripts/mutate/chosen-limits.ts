@@ -29,13 +29,13 @@ export const CHOSEN_LIMITS: readonly Fault[] = [
   },
   {
     file: "src/audit/audit-limit.ts",
-    from: "(ran || minute.lines <= LINES_A_MINUTE)",
-    to: "(ran || minute.lines <= 2 * LINES_A_MINUTE)",
+    from: "calls < CALLS_A_MINUTE",
+    to: "calls < 2 * CALLS_A_MINUTE",
     why: "denied calls fill the audit twice as fast",
   },
   {
     file: "src/audit/audit-limit.ts",
-    from: "if (fill !== undefined) fill.bytes += bytes;",
+    from: "if (share !== undefined) share.bytes += bytes;",
     to: "",
     why: "one peer fills all files of the audit",
   },

@@ -160,12 +160,6 @@ export const CHOSEN_TRUST: readonly Fault[] = [
     why: "denied open methods are not in the audit",
   },
   {
-    file: "src/methods/dispatcher.ts",
-    from: "      record({ request, admission, ran });\n",
-    to: "",
-    why: "calls that succeeded are not in the audit",
-  },
-  {
     file: "src/methods/public-error.ts",
     from: "new NegotiatorError(code, message, { remedy, cause }) : thrown;",
     to: "cause : thrown;",
@@ -191,8 +185,8 @@ export const CHOSEN_TRUST: readonly Fault[] = [
   },
   {
     file: "src/audit/audit-line.ts",
-    from: "return printableJson(JSON.stringify({ time, event",
-    to: "return (JSON.stringify({ time, event",
+    from: 'return printableJson(JSON.stringify({ time, event: "left-out"',
+    to: 'return (JSON.stringify({ time, event: "left-out"',
     why: "a guest's name controls the terminal that shows the audit",
   },
   {
@@ -203,18 +197,18 @@ export const CHOSEN_TRUST: readonly Fault[] = [
   },
   {
     file: "src/audit/audit-limit.ts",
-    from: "Math.max(0, nowMs - atMs)",
-    to: "(nowMs - atMs)",
+    from: "share.bytes - Math.max(0, nowMs - share.atMs)",
+    to: "share.bytes - (nowMs - share.atMs)",
     why: "a clock that is set back fills the share of a peer",
   },
   {
-    file: "src/audit/audit.ts",
-    from: "since: lost?.since ?? time",
-    to: "since: time",
+    file: "src/audit/line-sink.ts",
+    from: "lost ??= { lines: 0,",
+    to: "lost = { lines: lost?.lines ?? 0,",
     why: "the first lost line has the time of the last one",
   },
   {
-    file: "src/audit/audit-file.ts",
+    file: "src/audit/rotation.ts",
     from: "for (let number = keep - 1; number >= 0; number--)",
     to: "for (let number = 0; number < keep; number++)",
     why: "a rotation overwrites the older files of the audit",

@@ -23,14 +23,18 @@ export function plant(text: string, fault: Fault): string {
   return text.slice(0, at) + fault.to + text.slice(at + fault.from.length);
 }
 
-/** Returns why each fault cannot be planted: their files have changed since they were chosen. */
-export function findStale(faults: readonly Fault[], files: readonly SourceFile[]): string[] {
+/** Returns the faults that cannot be planted, because their files have changed since they were chosen. */
+export function findStale(
+  faults: readonly Fault[],
+  files: readonly SourceFile[],
+): { fault: Fault; problem: string }[] {
   return faults.flatMap((fault) => {
     const text = files.find(({ path }) => path === fault.file)?.text ?? "";
     try {
-      return plant(text, fault) === text ? [`${fault.file}: "${fault.from}" stays as it is`] : [];
+      const problem = `${fault.file}: "${fault.from}" stays as it is`;
+      return plant(text, fault) === text ? [{ fault, problem }] : [];
     } catch (thrown) {
-      return [thrown instanceof Error ? thrown.message : String(thrown)];
+      return [{ fault, problem: thrown instanceof Error ? thrown.message : String(thrown) }];
     }
   });
 }

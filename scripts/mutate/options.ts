@@ -37,7 +37,7 @@ Examples:
   nice bun run mutate --only src/policy --count 10
   bun run mutate --seed 7 --list
 
-Exit code: 0 at least 95 % noticed; 1 fewer, or a chosen fault is stale; 2 wrong usage
+Exit code: 0 at least 95 % noticed, 1 fewer, 2 wrong usage
 `;
 
 /** Parses the words. Throws an error with a message of one line for wrong usage. */

@@ -1,7 +1,7 @@
 /** A native peer over a session: a call whose result is not read. */
 import { expect, test } from "bun:test";
 import { NegotiatorError } from "../../src/errors.ts";
-import { createNativePeer } from "../../src/peers/native.ts";
+import { cancelOnAbort, createNativePeer } from "../../src/peers/native.ts";
 import { createSession } from "../../src/wire/session/session.ts";
 import { describeAgent, makeId } from "../../src/roles/identity.ts";
 import { rejectionOf } from "../support/error-of.ts";
@@ -34,4 +34,16 @@ test("a failed call whose caller reads only a stream leaves no unhandled rejecti
   } finally {
     process.off("unhandledRejection", count);
   }
+});
+
+test("an abort cancels a call with its reason, and does nothing after the result", async () => {
+  const reasons: string[] = [];
+  const [running, ended] = [new AbortController(), new AbortController()];
+  const result = Promise.withResolvers<void>();
+  cancelOnAbort(running.signal, result.promise, (reason) => void reasons.push(`running: ${reason}`));
+  cancelOnAbort(ended.signal, Promise.reject(explainNoAnswer()), (reason) => void reasons.push(reason));
+  await waitTurns(2);
+  running.abort(new NegotiatorError("CANCELLED", "enough"));
+  ended.abort(new NegotiatorError("CANCELLED", "too late"));
+  expect(reasons).toEqual(["running: enough"]);
 });

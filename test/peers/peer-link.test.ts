@@ -125,6 +125,20 @@ test("a call that meets a native agent rejects with CLOSED if the link is not di
   });
 });
 
+test("after a redial that met the old agent again, the run of that agent does not end at once", async () => {
+  const old = createOldPort({ commands: COMMANDS });
+  let dial = old.dial;
+  const { link, run, peer } = await createForeignScene(old, { dial: () => dial() });
+  dial = async () => dialNative();
+  const refused = runOn(peer, { command: "x" });
+  expect((await run).state).toBe("foreign");
+  let isEnded = false;
+  void link.run(await old.dial(), never).finally(() => (isEnded = true));
+  expect(await refused).toMatchObject({ code: "CLOSED" });
+  await waitTurns(50);
+  expect(isEnded).toBe(false);
+});
+
 test("the run of a foreign peer ends after five minutes, for a recheck of its dialect", async () => {
   jest.useFakeTimers();
   try {

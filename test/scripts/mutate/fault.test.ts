@@ -42,7 +42,7 @@ test("a fault of a thousand letters is shown with less than 210", () => {
 test("a fault whose file has changed, has gone, or would stay as it is, is stale", () => {
   const files = [{ path: "src/x.ts", text: "a b" }];
   const faults = [FAULT, { ...FAULT, from: "c" }, { ...FAULT, file: "src/y.ts" }, { ...FAULT, to: "b" }];
-  expect(findStale(faults, files)).toEqual([
+  expect(findStale(faults, files).map(({ problem }) => problem)).toEqual([
     'Cannot plant a fault in src/x.ts: there is no "c"',
     'Cannot plant a fault in src/y.ts: there is no "b"',
     'src/x.ts: "b" stays as it is',

@@ -64,6 +64,19 @@ describe("the options of the host program", () => {
   });
 });
 
+test.failing("a request whose arguments have another form is answered at once with an error", async () => {
+  await using stage = await createStage();
+  for (const more of [
+    { arguments: "show" },
+    { arguments: null },
+    { keyword_arguments: [] },
+    { keyword_arguments: 5 },
+  ]) {
+    await stage.channel.write(Buffer.from(frame({ command: "execute", ...more })));
+    expect(await errorTextOf(stage.host.execute("show", "next"))).toMatch(/"(keyword_)?arguments"/);
+  }
+});
+
 test("an unknown command fails with the text of the original, and so do its public attributes", async () => {
   await using stage = await createStage();
   for (const command of [

@@ -1,5 +1,6 @@
 /** `execute`: runs a command by its name and connects its streams to the call. */
 import { NegotiatorError } from "../errors.ts";
+import { logFor } from "../log.ts";
 import { ourUid } from "../trust/ownership.ts";
 import { FORWARDED_SIGNALS, run } from "../process/run.ts";
 import type { RunningCommand } from "../process/run.ts";
@@ -11,6 +12,8 @@ import type { IncomingCall } from "../wire/calls/incoming-call.ts";
 import type { StreamWriter } from "../wire/calls/stream-writer.ts";
 import { resolveCommand } from "./commands.ts";
 import type { Command, CommandSources } from "./commands.ts";
+import { createLimitedLog } from "../policy/limited-log.ts";
+import type { LimitedLog } from "../policy/limited-log.ts";
 import { identifyCaller } from "../policy/caller.ts";
 import type { Caller } from "../policy/caller.ts";
 import { ExecuteParams } from "./execute-schemas.ts";
@@ -18,12 +21,20 @@ import type { ExecuteResult } from "./execute-schemas.ts";
 import { defineMethod } from "./method.ts";
 import type { MethodAnswer, CallContext, Method } from "./method.ts";
 import { cannotRun } from "./public-error.ts";
+import { createStderrLog, STDERR_LINES } from "./stderr-log.ts";
+
+const log = logFor("commands");
 
 /** `openCalls` is the number of calls that a peer may have open. */
 type ExecuteOptions = { role: "host" | "guest"; sources: () => CommandSources; openCalls: number };
 
 /** Returns the method; `sources` is called for every call, so that a reload counts at once. */
 export function createExecute({ role, sources, openCalls }: ExecuteOptions): Method {
+  const stderrLog = createLimitedLog({
+    write: (line) => log.info(line),
+    rate: STDERR_LINES,
+    now: () => performance.now(),
+  });
   return defineMethod({
     name: "execute",
     // A call is answered at its deadline, though its command may still run.
@@ -33,7 +44,7 @@ export function createExecute({ role, sources, openCalls }: ExecuteOptions): Met
     async run({ command: name, args }, context) {
       const command = await resolveCommand(name, sources(), context.isOffered);
       if (command.kind === "builtin") return runBuiltin(command, context);
-      return runUserCommand(command, args, role, context);
+      return runUserCommand(command, args, role, { ...context, stderrLog });
     },
   });
 }
@@ -60,13 +71,14 @@ async function runUserCommand(
   command: Command & { kind: "user" },
   args: readonly string[],
   role: "host" | "guest",
-  { call, caller, grant, begin }: CallContext,
+  { call, caller, grant, begin, stderrLog }: CallContext & { stderrLog: LimitedLog },
 ): Promise<MethodAnswer> {
   const userName = grant.user ?? command.user;
   const { uid, gid, ...user } = findUser(userName ?? ourUid(), command.name);
   const stdin = command.stdin === false ? null : readerOf(call, "stdin");
   const outputs = { stdout: writerOf(call, "stdout"), stderr: writerOf(call, "stderr") };
   const allowedMs = shortest([grant.timeoutMs, (command.timeoutSeconds ?? 0) * 1000]);
+  const logged = createStderrLog(caller, command.name, stderrLog);
   // The command may end this process, so its line comes first.
   await begin();
   const ended = await run({
@@ -77,7 +89,7 @@ async function runUserCommand(
     ...(userName === undefined ? {} : { user: { uid, gid } }),
     stdin,
     stdout: outputs.stdout ?? DISCARD,
-    stderr: outputs.stderr ?? DISCARD,
+    stderr: outputs.stderr ?? logged,
     signal: call.signal,
     timeoutMs: shortest([call.timeoutMs, allowedMs]),
     onStart: (running) => forwardSignals(call, running),
@@ -94,6 +106,7 @@ async function runUserCommand(
   };
   outputs.stdout?.end({ truncated: stdout.truncated });
   outputs.stderr?.end({ truncated: stderr.truncated });
+  logged.end();
   const { durationMs: _, inputBytes: __, ...audit } = result;
   const bytes = { stdin: inputBytes, stdout: stdout.bytes, stderr: stderr.bytes };
   return { result, audit: { ...audit, bytes }, until: ended.over };

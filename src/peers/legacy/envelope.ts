@@ -4,11 +4,12 @@
  * peer makes one at a time.
  */
 import { NegotiatorError } from "../../errors.ts";
+import { shorten } from "../../shorten.ts";
 import type { Envelope } from "../../wire/envelope.ts";
 import { asciiJson, encodeLengthPrefixed } from "../../wire/frames/length-prefixed.ts";
 import { isJsonObject } from "../../wire/json.ts";
 import type { JsonObject } from "../../wire/json.ts";
-import type { Message } from "../../wire/message.ts";
+import type { Message, Request } from "../../wire/message.ts";
 import { helloMethod } from "../../wire/session/handshake.ts";
 
 /** The parameters of a python-negotiator request. */
@@ -31,7 +32,7 @@ function isReadable(object: JsonObject): boolean {
 }
 
 /** True if the object refuses the hello with this nonce. A late answer to another request does not. */
-export function refusesHello({ success, error }: JsonObject, nonce: string): boolean {
+export function refusesHello({ success = false, error }: JsonObject, nonce: string): boolean {
   return success === false && typeof error === "string" && error.includes(helloMethod(nonce));
 }
 
@@ -45,10 +46,18 @@ function decodeObject(object: JsonObject): Message {
   if (success !== undefined) throw badFrame('"success" is neither true nor false');
   if (typeof method !== "string") throw badFrame('"method" is not a string');
   const { args = [], kw = {} } = object;
-  if (!Array.isArray(args)) throw badFrame('"args" is not a list');
-  if (!isJsonObject(kw)) throw badFrame('"kw" is not an object');
-  const params: LegacyParams = { args, kw };
-  return { kind: "request", method, params };
+  return { kind: "request", method, params: { args, kw } };
+}
+
+/**
+ * The parameters of a decoded request. Throws `BAD_REQUEST` if they have another form: such a request is
+ * answered too, because its caller waits.
+ */
+export function readLegacyParams({ method, params }: Pick<Request, "method" | "params">): LegacyParams {
+  if (isLegacyParams(params)) return params;
+  const isList = isJsonObject(params) && Array.isArray(params["args"]);
+  const reason = isList ? '"kw" has to be an object' : '"args" has to be a list';
+  throw new NegotiatorError("BAD_REQUEST", `Cannot call "${shorten(method, 100)}": ${reason}`);
 }
 
 /** Old peers get the members in the original's order, which is that of a Python 2 dict. */

@@ -5,8 +5,7 @@ import { CommandListSchema } from "../../methods/command-list.ts";
 import type { Message, Request } from "../../wire/message.ts";
 import { createQueuedServer, estimateBytes } from "../queued/queued-server.ts";
 import type { ForeignServer, ServerLine } from "../dialect.ts";
-import { legacyEnvelope } from "./envelope.ts";
-import type { LegacyParams } from "./envelope.ts";
+import { legacyEnvelope, readLegacyParams } from "./envelope.ts";
 import { serveCollected, serveExecute } from "./served-execute.ts";
 
 /** A refusal must repeat a whole hello, because the host looks for its nonce. */
@@ -24,11 +23,10 @@ export function createLegacyServer(line: ServerLine): ForeignServer {
   });
 }
 
-async function answer({ method, params }: Request, line: ServerLine, signal: AbortSignal): Promise<Message> {
+async function answer(request: Request, line: ServerLine, signal: AbortSignal): Promise<Message> {
+  const { method } = request;
   try {
-    // The envelope's decoder makes these parameters, so the assertion is safe.
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-    const { args, kw } = params as LegacyParams;
+    const { args, kw } = readLegacyParams(request);
     if (method === "list_commands") return { kind: "result", result: await listCommands(line, signal) };
     if (method === "execute") return { kind: "result", result: await serveExecute(args, kw, line, signal) };
     const name = method.slice(0, NAME_LENGTH).toWellFormed();

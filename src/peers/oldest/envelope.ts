@@ -12,9 +12,13 @@ import type { HelloAnswer } from "../dialect.ts";
 /** A request: a command with positional and keyword arguments. */
 export type OldestRequest = { command: string; args: readonly unknown[]; kw: JsonObject };
 
-/** A message. `text` is the error text of a failure. */
+/**
+ * A message. `text` is the error text of a failure. A request of another form is `malformed`, and is answered
+ * too, because its caller waits.
+ */
 export type OldestMessage =
   | ({ kind: "request" } & OldestRequest)
+  | { kind: "malformed"; command: string; reason: string }
   | { kind: "result"; result: unknown }
   | { kind: "failure"; text: string };
 
@@ -40,8 +44,9 @@ export function readOldestMessage(object: JsonObject): OldestMessage {
   if (success !== undefined) throw badFrame('"success" is neither true nor false');
   if (typeof command !== "string") throw badFrame('"command" is not a string');
   const { arguments: args = [], keyword_arguments: kw = {} } = object;
-  if (!Array.isArray(args)) throw badFrame('"arguments" is not a list');
-  if (!isJsonObject(kw)) throw badFrame('"keyword_arguments" is not an object');
+  if (!Array.isArray(args)) return { kind: "malformed", command, reason: '"arguments" has to be a list' };
+  if (!isJsonObject(kw))
+    return { kind: "malformed", command, reason: '"keyword_arguments" has to be an object' };
   return { kind: "request", command, args, kw };
 }
 
@@ -61,7 +66,7 @@ export function readHelloAnswer(object: JsonObject, nonce: string): HelloAnswer 
   const message = readOldestMessage(object);
   const hello = helloMethod(nonce);
   if (message.kind === "result") return message.result === hello ? { kind: "refused" } : undefined;
-  if (message.kind === "failure") return undefined;
+  if (message.kind !== "request") return undefined;
   if (message.command !== hello && readReportedFailure(message) === undefined) return undefined;
   return { kind: "reply", bytes: encodeGreeting(hello) };
 }

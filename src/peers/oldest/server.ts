@@ -7,7 +7,7 @@ import type { ForeignServer, ServerLine } from "../dialect.ts";
 import { serveExecute } from "../legacy/served-execute.ts";
 import { createQueuedServer, estimateBytes } from "../queued/queued-server.ts";
 import { encodeOldestFailure, encodeOldestResult, readOldestMessage } from "./envelope.ts";
-import type { OldestRequest } from "./envelope.ts";
+import type { OldestMessage, OldestRequest } from "./envelope.ts";
 import { findCommand, LIST_METHOD } from "./find-methods.ts";
 
 /** A refusal must repeat a whole hello, because the host looks for its nonce. */
@@ -15,18 +15,22 @@ const NAME_LENGTH = 128;
 
 /** Creates a server. Requests that arrive together are answered in order. */
 export function createOldestServer(line: ServerLine): ForeignServer {
-  return createQueuedServer<OldestRequest>(line, {
+  return createQueuedServer<Received>(line, {
     read(object) {
       const message = readOldestMessage(object);
-      return message.kind === "request" ? message : undefined;
+      return message.kind === "request" || message.kind === "malformed" ? message : undefined;
     },
-    bytesOf: ({ command, args, kw }) => estimateBytes([command, args, kw]),
+    bytesOf: estimateBytes,
     answer: (request, signal) => answer(request, line, signal),
   });
 }
 
-async function answer(request: OldestRequest, line: ServerLine, signal: AbortSignal): Promise<Uint8Array> {
+type Received = Extract<OldestMessage, { kind: "request" | "malformed" }>;
+
+async function answer(request: Received, line: ServerLine, signal: AbortSignal): Promise<Uint8Array> {
   try {
+    if (request.kind === "malformed")
+      throw new NegotiatorError("BAD_REQUEST", `Cannot call "${shown(request.command)}": ${request.reason}`);
     return encodeOldestResult(await run(request, line, signal));
   } catch (thrown) {
     return encodeOldestFailure(NegotiatorError.from(thrown).message);
@@ -41,9 +45,12 @@ async function run(
   if (command === "execute") return serveExecute(args, kw, line, signal);
   const name = findCommand(command);
   if (name === undefined) {
-    const shown = command.slice(0, NAME_LENGTH).toWellFormed();
-    throw new NegotiatorError("UNKNOWN_METHOD", `Command ${shown} not supported`);
+    throw new NegotiatorError("UNKNOWN_METHOD", `Command ${shown(command)} not supported`);
   }
   const output = await serveExecute([name], {}, line, signal);
   return command === LIST_METHOD ? output.split("\n").filter((text) => text !== "") : output;
+}
+
+function shown(command: string): string {
+  return command.slice(0, NAME_LENGTH).toWellFormed();
 }

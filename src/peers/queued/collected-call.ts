@@ -8,7 +8,7 @@ import { readBytes } from "./late-reader.ts";
 /** A call to serve, and its end. */
 export type CollectedCall = {
   call: IncomingCall;
-  /** The answer and all of stdout. Stderr is dropped, because the dialect cannot carry it. */
+  /** The answer and all of stdout. The dialect cannot carry stderr, so the method logs it. */
   ended: Promise<{ answer: { result: unknown } | { error: NegotiatorError }; stdout: Uint8Array }>;
 };
 

@@ -130,8 +130,6 @@ export const legacyTable: EnvelopeTable = {
     '{"success": 1}',
     '{"success": null, "result": 1}',
     '{"method": 1}',
-    '{"method": "m", "args": "text"}',
-    '{"method": "m", "kw": []}',
     '{"args": []}',
     "[]",
     '{"method": "m"',

@@ -73,7 +73,7 @@ test("a request for an unknown method counts towards the byte limit", async () =
   expect(bench.sent.filter((answer) => answer.includes("not supported"))).toEqual([]);
 });
 
-test.each([{ success: 1 }, { method: 7 }, { method: "m", args: {} }, {}])(
+test.each([{ success: 1 }, { method: 7 }, { args: ["m"] }, {}])(
   "the object %j is not recognised as a python-negotiator message",
   (object) => expect(LEGACY.recognises(object)).toBe(false),
 );

@@ -40,6 +40,8 @@ export type Conversation = {
   readonly outgoingCount: number;
   /** Calls of the peer whose answers or streams are not complete. */
   readonly incomingCount: number;
+  /** Whether a message waits to be sent, though the peer may not allow it yet. */
+  readonly isWaiting: boolean;
   /** Begins an epoch. If a session was lost, its unsent calls and notices go into the next one. */
   begin(continuation: Continuation): void;
   /** Ends the session, its calls and its notices, and sets the state `next`. */
@@ -121,6 +123,9 @@ export function createConversation(options: ConversationOptions): Conversation {
     },
     get incomingCount() {
       return calls.incomingCount;
+    },
+    get isWaiting() {
+      return outbox.isWaiting || sequence.acknowledgement === "due";
     },
     begin(continuation) {
       const sentNotices = sequence.unacknowledgedNotices;

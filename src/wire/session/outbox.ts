@@ -47,6 +47,8 @@ export function fixed(message: MessageBody): ControlMessage {
 export type Outbox = Outlet & {
   /** The number of waiting control messages and notices. */
   readonly length: number;
+  /** Whether something waits, though the peer may not allow it yet. */
+  readonly isWaiting: boolean;
   /** The number of waiting control messages. Notices wait for a credit that the peer may withhold. */
   readonly controlCount: number;
   /**
@@ -104,6 +106,9 @@ export function createOutbox(onOutput: () => void): Outbox {
   return {
     get length() {
       return controls.length + notices.length;
+    },
+    get isWaiting() {
+      return controls.length + notices.length + senders.size > 0;
     },
     get controlCount() {
       return controls.length;

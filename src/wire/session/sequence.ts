@@ -14,6 +14,8 @@ export type Sequence = {
    * or any other. A notice has its own credit.
    */
   hasRoom(kind: "data" | "other"): boolean;
+  /** Whether the peer has acknowledged all messages that were sent. */
+  readonly isAcknowledged: boolean;
   /** The number of notices that were sent and not acknowledged. */
   readonly unacknowledgedNotices: number;
   /** `due`: an acknowledgement must go out now. `pending`: it can wait. `none`: it is not needed. */
@@ -88,6 +90,9 @@ export function createSequence(
       return received;
     },
     hasRoom: (kind) => keptBytes[kind] < room[kind],
+    get isAcknowledged() {
+      return kept.length === 0;
+    },
     get unacknowledgedNotices() {
       return kept.filter((message) => message.class === "notice").length;
     },

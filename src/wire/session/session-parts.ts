@@ -16,6 +16,7 @@ import { createListening } from "./listening.ts";
 import { toWireError } from "../message.ts";
 import { createPeerTimeout } from "./peer-timeout.ts";
 import { createReceiver } from "./receiver.ts";
+import { createSilence } from "./silence.ts";
 import { createServedCalls } from "../calls/served-calls.ts";
 import type { ServedCalls } from "../calls/served-calls.ts";
 import { createStatus } from "./status.ts";
@@ -95,6 +96,8 @@ export function createSessionParts(options: SessionOptions) {
     onInvalid: (error) => invalidInput.add(error),
   });
   const timeout = createPeerTimeout({ ...common, conversation });
+  // Only an agent in a guest can be replaced unseen, and only its host can greet it again.
+  const silence = side === "dialler" && isOnPort ? createSilence() : undefined;
 
   /** Why the last hello was refused; undefined since a session was open. */
   const refusal: { reason: NegotiatorError | undefined } = { reason: undefined };
@@ -102,6 +105,7 @@ export function createSessionParts(options: SessionOptions) {
     refusal.reason = undefined;
     invalidInput.clearCount();
     timeout.restart();
+    silence?.restart();
     conversation.begin(continuation);
     status.change("open");
     onOutput();
@@ -126,6 +130,7 @@ export function createSessionParts(options: SessionOptions) {
     invalidInput,
     conversation,
     timeout,
+    silence,
     refusal,
     dialling,
     intake,

@@ -5,8 +5,10 @@
 import { NegotiatorError } from "../../errors.ts";
 import type { Agent } from "./handshake.ts";
 import type { CallOptions, OutgoingCall } from "../calls/outgoing-call.ts";
+import { native } from "../dialects/native.ts";
 import { createSessionParts } from "./session-parts.ts";
 import type { SessionOptions } from "./session-parts.ts";
+import type { Silence } from "./silence.ts";
 import type { SessionState } from "./status.ts";
 
 export type { ForeignFrame } from "./intake.ts";
@@ -78,12 +80,29 @@ export type Session = {
 export function createSession(options: SessionOptions): Session {
   const { side, makeId, onOutput } = options;
   const { served, controlQueue, status, epochs, receiver, ...parts } = createSessionParts(options);
-  const { invalidInput, conversation, timeout, refusal, dialling, intake } = parts;
+  const { invalidInput, conversation, timeout, silence, refusal, dialling, intake } = parts;
 
   const throwIfClosed = (): void => {
     const { state } = status;
     if (state === "ended" || state === "foreign")
       throw new NegotiatorError("CLOSED", "The session has ended");
+  };
+
+  const nextWaiting = (): Uint8Array | undefined =>
+    controlQueue.shift() ?? (status.state === "open" ? conversation.next() : undefined);
+
+  const hasWaiting = (): boolean => controlQueue.length > 0 || conversation.isWaiting;
+
+  const nextAllowed = (held: Silence): Uint8Array | undefined => {
+    const { permission } = held;
+    if (permission === "nothing") return undefined;
+    const bytes = permission === "all" ? nextWaiting() : undefined;
+    if (bytes !== undefined) held.send();
+    else if (permission === "ask" ? hasWaiting() : held.drain()) {
+      held.ask();
+      return PING;
+    }
+    return bytes;
   };
 
   return {
@@ -125,11 +144,12 @@ export function createSession(options: SessionOptions): Session {
     receive(bytes, nowMs) {
       if (intake.isClosed) return;
       if (bytes.length > 0) timeout.receive(nowMs);
+      if (bytes.length > 0 && silence?.receive(nowMs) === true) onOutput();
       intake.take(bytes, nowMs);
       if (epochs.sequence.acknowledgement === "due") onOutput();
     },
     ask: () => timeout.ping(),
-    next: () => controlQueue.shift() ?? (status.state === "open" ? conversation.next() : undefined),
+    next: () => (silence !== undefined && status.state === "open" ? nextAllowed(silence) : nextWaiting()),
     tick(nowMs) {
       served.expire(nowMs);
       intake.tick(nowMs);
@@ -137,10 +157,14 @@ export function createSession(options: SessionOptions): Session {
       if (status.state === "open") epochs.sequence.flushAcknowledgement();
       if (epochs.sequence.acknowledgement === "due") onOutput();
       timeout.tick(nowMs);
+      const isSilent = silence?.tick(nowMs, !epochs.sequence.isAcknowledged) === true;
+      // Calls and sessions survive this, so it is not worth a warning.
+      if (isSilent && status.state === "open") status.cut();
     },
     call({ id = makeId(), ...call }) {
       throwIfClosed();
       if (refusal.reason !== undefined) throw refusal.reason;
+      if (status.state === "open") silence?.call();
       return conversation.call({ id, ...call });
     },
     notify(method, params = {}) {
@@ -151,7 +175,10 @@ export function createSession(options: SessionOptions): Session {
     yieldTo(label) {
       invalidInput.clearCount();
       if (side === "dialler")
-        conversation.end("foreign", new NegotiatorError("UNSUPPORTED", `The peer is a ${label}`));
+        conversation.end(
+          "foreign",
+          new NegotiatorError("UNSUPPORTED", `The peer is a ${label}`, { remedy: "Call again" }),
+        );
       else if (status.state === "open")
         status.cut(new NegotiatorError("CLOSED", `A ${label} took over the channel`));
     },
@@ -167,3 +194,5 @@ export function createSession(options: SessionOptions): Session {
     },
   };
 }
+
+const PING = native.encode({ kind: "ping" });

@@ -16,7 +16,7 @@ export type Status = {
   /** Sets the state, and reports it if it is another one. */
   change(next: SessionState, reason?: NegotiatorError): void;
   /** Sets the state `cut` and clears the control queue: no message counts until the next hello. */
-  cut(reason: NegotiatorError): void;
+  cut(reason?: NegotiatorError): void;
 };
 
 /** Creates the state of a new session, `idle`. */

@@ -43,6 +43,10 @@ export type HelloChanges = Partial<Omit<Hello, "session">> & { session?: Partial
 /** Options of the session that differ from the default ones. */
 export type ScriptedOptions = Partial<Omit<SessionOptions, "limits">> & { limits?: Partial<Limits> };
 
+function isPing({ method }: JsonObject): boolean {
+  return method === "session.ping";
+}
+
 function isLegacyMessage(object: JsonObject): boolean {
   try {
     legacyEnvelope.decode(object);
@@ -99,7 +103,11 @@ export function createScriptedPeer({ limits, ...options }: ScriptedOptions = {})
     drain() {
       const sent: JsonObject[] = [];
       for (let bytes = session.next(); bytes !== undefined; bytes = session.next()) sent.push(read(bytes));
-      return sent;
+      // A dialler asks with each call whether the peer is there.
+      const isAsked = sent.some(({ id }) => id !== undefined) && sent.some(isPing);
+      if (!isAsked || options.side !== "dialler") return sent;
+      peer.say({ method: "session.pong" });
+      return [...sent.filter((message) => !isPing(message)), ...peer.drain()];
     },
     greet({ session: names, ...changes } = {}) {
       const nonce = `nonce-${++hellos}`;

@@ -6,6 +6,7 @@ import { createServices } from "../../../src/roles/daemon/services.ts";
 import { createListener } from "../listener.ts";
 import { DEFAULTS } from "../../../src/config/settings.ts";
 import type { Settings } from "../../../src/config/settings.ts";
+import type { Limits } from "../../../src/limits.ts";
 import type { Channel } from "../../../src/wire/channel.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 import { unsetConfig } from "../../support/unset-config.ts";
@@ -26,11 +27,15 @@ export type ServedStage = AsyncDisposable & {
   audit: () => Promise<Record<string, unknown>[]>;
 };
 
-/** A host's daemon for the guest web1, or a guest's daemon. `policy` is its policy file. */
+/** `policy` is the policy file. `limits` are those that differ from the default ones. */
+export type ServedStageOptions = { policy?: string; role?: "host" | "guest"; limits?: Partial<Limits> };
+
+/** A host's daemon for the guest web1, or a guest's daemon. */
 export async function createServedStage({
   policy,
   role = "host",
-}: { policy?: string; role?: "host" | "guest" } = {}): Promise<ServedStage> {
+  limits: changed = { lengthPrefixedBytes: 256 * 1024 },
+}: ServedStageOptions = {}): Promise<ServedStage> {
   await using owned = new AsyncDisposableStack();
   const directory = owned.use(await createTemporaryDirectory());
   for (const [name, script] of Object.entries(SCRIPTS))
@@ -43,7 +48,7 @@ export async function createServedStage({
     audit: { ...DEFAULTS.audit, file: directory.at("audit.jsonl") },
   };
   const services = owned.use(createServices(role, unsetConfig(settings)));
-  const limits = { ...services.limits, lengthPrefixedBytes: 256 * 1024 };
+  const limits = { ...services.limits, ...changed };
   const link = createListener(
     services.serve(role === "host" ? { via: "guest", name: "web1" } : { via: "host" }),
     limits,

@@ -6,14 +6,14 @@ import { chooseSeed, createRandom } from "../../support/random.ts";
 import { spyOnOutput } from "../../support/spied-output.ts";
 import { until } from "../../support/until.ts";
 import { createServedStage } from "./served-stage.ts";
-import type { ServedStage } from "./served-stage.ts";
+import type { ServedStage, ServedStageOptions } from "./served-stage.ts";
 
 setDefaultTimeout(60_000);
 
 type Stage = ServedStage & { client: OldClient };
 
 /** A host's daemon for the guest web1, and the guest's client. */
-async function createStage(options?: { policy?: string }): Promise<Stage> {
+async function createStage(options?: ServedStageOptions): Promise<Stage> {
   const stage = await createServedStage(options);
   return { ...stage, client: createOldClient(stage.channel) };
 }
@@ -182,6 +182,33 @@ describe("the standard error of a command", () => {
     expect(stderr).toMatch(
       /guest "web1": \d+ lines of standard error of the command "noisy" were not logged/,
     );
+  });
+});
+
+describe("large output", () => {
+  const MIB = 1024 * 1024;
+
+  test.failing("of 20 MiB arrives whole at an old caller, and the next request is answered", async () => {
+    await using stage = await createStage({ limits: {} });
+    await stage.plant("large", `#!/bin/sh\nyes 'x"é' | head -c ${20 * MIB}\n`, 0o755);
+    const answer = Object(await stage.client.call("execute", ["large"]));
+    expect({ success: answer.success, bytes: Buffer.byteLength(answer.result) }).toEqual({
+      success: true,
+      bytes: 20 * MIB,
+    });
+    expect(await stage.client.call("execute", ["show", "next"])).toEqual(result("[next]"));
+  });
+
+  test.failing("of 20 MiB arrives in the error text of a command that fails", async () => {
+    await using stage = await createStage({ limits: {} });
+    await stage.plant("large", `#!/bin/sh\nhead -c ${20 * MIB} /dev/zero | tr '\\0' z\nexit 3\n`, 0o755);
+    const answer = Object(await stage.client.call("execute", ["large"]));
+    expect(answer.success).toBe(false);
+    const [words, output] = answer.error.split("\n\nStandard output:\n");
+    expect({ words, bytes: output.length }).toEqual({
+      words: "External command failed with exit code 3!\n\nCommand:\nlarge",
+      bytes: 20 * MIB,
+    });
   });
 });
 

@@ -5,10 +5,9 @@
 import { NegotiatorError } from "../../errors.ts";
 import type { Agent } from "./handshake.ts";
 import type { CallOptions, OutgoingCall } from "../calls/outgoing-call.ts";
-import { native } from "../dialects/native.ts";
+import { createNextBytes } from "./next-bytes.ts";
 import { createSessionParts } from "./session-parts.ts";
 import type { SessionOptions } from "./session-parts.ts";
-import type { Silence } from "./silence.ts";
 import type { SessionState } from "./status.ts";
 
 export type { ForeignFrame } from "./intake.ts";
@@ -88,23 +87,6 @@ export function createSession(options: SessionOptions): Session {
       throw new NegotiatorError("CLOSED", "The session has ended");
   };
 
-  const nextWaiting = (): Uint8Array | undefined =>
-    controlQueue.shift() ?? (status.state === "open" ? conversation.next() : undefined);
-
-  const hasWaiting = (): boolean => controlQueue.length > 0 || conversation.isWaiting;
-
-  const nextAllowed = (held: Silence): Uint8Array | undefined => {
-    const { permission } = held;
-    if (permission === "nothing") return undefined;
-    const bytes = permission === "all" ? nextWaiting() : undefined;
-    if (bytes !== undefined) held.send();
-    else if (permission === "ask" ? hasWaiting() : held.drain()) {
-      held.ask();
-      return PING;
-    }
-    return bytes;
-  };
-
   return {
     get state() {
       return status.state;
@@ -149,7 +131,7 @@ export function createSession(options: SessionOptions): Session {
       if (epochs.sequence.acknowledgement === "due") onOutput();
     },
     ask: () => timeout.ping(),
-    next: () => (silence !== undefined && status.state === "open" ? nextAllowed(silence) : nextWaiting()),
+    next: createNextBytes({ status, controlQueue, conversation, silence }),
     tick(nowMs) {
       served.expire(nowMs);
       intake.tick(nowMs);
@@ -194,5 +176,3 @@ export function createSession(options: SessionOptions): Session {
     },
   };
 }
-
-const PING = native.encode({ kind: "ping" });

@@ -34,11 +34,11 @@ const GREETED_AFTER_MS = 2000;
 /** This side stood still in a longer gap between ticks, so that gap does not count. */
 const STANDSTILL_MS = 5000;
 
-/** Creates the silence of a peer that was heard just now. */
+/** Creates the silence of a peer that has sent bytes just now. */
 export function createSilence(): Silence {
   let nowMs = 0;
   let heardMs = 0;
-  /** Since when the peer owes an answer, as far as the ticks show. */
+  /** The first tick at which the peer owed an answer. */
   let owesSinceMs: number | undefined;
   /** Whether a ping has to follow a call. `due`: the call has not gone out. */
   let follower: "none" | "due" | "next" = "none";

@@ -9,6 +9,7 @@ import type { CallId } from "../wire/message.ts";
 import type { Agent } from "../wire/session/handshake.ts";
 import type { ObjectFramer } from "./object-framer.ts";
 import type { Abilities, Peer } from "./peer.ts";
+import type { AnswerMemory } from "./queued/answer-memory.ts";
 
 /** The role of this program on its machine. */
 export type Role = "host" | "guest";
@@ -103,7 +104,13 @@ export type ServerLine = {
   unsent: () => number;
   makeId: () => CallId;
   limits: Limits;
+  /** The memory of large answers, which all callers share. */
+  answerMemory: AnswerMemory;
 };
+
+/** The part of it that the owner of a link gives. Callers of one link share memory by default. */
+export type ForeignServing = Pick<ServerLine, "serve" | "makeId" | "limits"> &
+  Partial<Pick<ServerLine, "answerMemory">>;
 
 /** Answers the calls of a foreign peer. */
 export type ForeignServer = {

@@ -3,7 +3,8 @@ import { onAbort } from "../abort.ts";
 import { NegotiatorError } from "../errors.ts";
 import type { Serve } from "../methods/serve.ts";
 import type { Channel } from "../wire/channel.ts";
-import type { ForeignDialect, ForeignServer, ServerLine, ServingDialect } from "./dialect.ts";
+import type { ForeignDialect, ForeignServer, ForeignServing, ServerLine, ServingDialect } from "./dialect.ts";
+import { createAnswerMemory } from "./queued/answer-memory.ts";
 
 /** A link that answers a peer's calls and makes none. */
 export type ForeignLink = {
@@ -22,7 +23,7 @@ export type ForeignLink = {
 /** Creates a link that answers calls in this dialect. */
 export function createForeignLink(
   dialect: ServingDialect,
-  { serve, ...options }: Pick<ServerLine, "serve" | "makeId" | "limits">,
+  { serve, answerMemory, ...options }: ForeignServing,
 ): ForeignLink {
   const life = new AbortController();
   const counted = countCalls(serve);
@@ -37,7 +38,12 @@ export function createForeignLink(
       held.use(onAbort(ending, () => void channel.close()));
       const { promise: broken, reject } = Promise.withResolvers<never>();
       const output = createOutput(channel, () => server.resume(), reject);
-      const server = dialect.createServer({ ...options, ...output, serve: counted.serve });
+      const server = dialect.createServer({
+        ...options,
+        ...output,
+        answerMemory: answerMemory ?? createAnswerMemory(options.limits.foreignAnswerBytes),
+        serve: counted.serve,
+      });
       try {
         await Promise.race([answerAll(channel, server, dialect, options.limits), broken]);
       } catch (thrown) {

@@ -2,7 +2,8 @@
 import type { JsonObject } from "../wire/json.ts";
 import type { ForeignFrame, Session } from "../wire/session/session.ts";
 import { canServe } from "./dialect.ts";
-import type { ForeignDialect, ForeignServer, HelloAnswer, ServerLine } from "./dialect.ts";
+import { createAnswerMemory } from "./queued/answer-memory.ts";
+import type { ForeignDialect, ForeignServer, ForeignServing, HelloAnswer, ServerLine } from "./dialect.ts";
 
 /** The servers of the foreign dialects on one session. */
 export type ForeignServers = {
@@ -15,7 +16,7 @@ export type ForeignServers = {
 };
 
 /** Options of the servers on one session. */
-export type ForeignServersOptions = Pick<ServerLine, "serve" | "makeId" | "limits"> & {
+export type ForeignServersOptions = ForeignServing & {
   side: "dialler" | "listener";
   dialects: readonly ForeignDialect[];
   /** For a dialler: the peer refused our hello in this dialect. Called before the session yields. */
@@ -27,11 +28,20 @@ export function createForeignServers(
   session: Pick<Session, "sendForeign" | "unsentLines" | "yieldTo">,
   options: ForeignServersOptions,
 ): ForeignServers {
-  const { side, dialects, onRefused, serve, makeId, limits } = options;
+  const {
+    side,
+    dialects,
+    onRefused,
+    serve,
+    makeId,
+    limits,
+    answerMemory = createAnswerMemory(limits.foreignAnswerBytes),
+  } = options;
   const line: ServerLine = {
     serve,
     makeId,
     limits,
+    answerMemory,
     send: (bytes) => session.sendForeign(bytes),
     unsent: () => session.unsentLines,
   };

@@ -16,6 +16,7 @@ import { createLink } from "./link.ts";
 import type { LinkEnd, LinkOptions } from "./link.ts";
 import { createNativePeer, NATIVE } from "./native.ts";
 import type { Peer } from "./peer.ts";
+import type { AnswerMemory } from "./queued/answer-memory.ts";
 import { expectOtherRole } from "./wrong-side.ts";
 
 /** Options of a link to a peer. */
@@ -27,6 +28,8 @@ export type PeerLinkOptions = Pick<
   limits: Limits;
   /** Takes the peer's calls and notices. */
   serve: Serve;
+  /** The memory of large answers to foreign callers; this link's own by default. */
+  answerMemory?: AnswerMemory;
   /** The foreign dialects that the peer may speak. */
   foreign: readonly ForeignDialect[];
   /** Opens one more channel to the peer, for one call in a foreign dialect. */
@@ -91,6 +94,7 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
         serve,
         makeId,
         limits,
+        ...(options.answerMemory === undefined ? {} : { answerMemory: options.answerMemory }),
         onRefused: (dialect) => (refusedIn = dialect),
       }),
     onRefused(reason) {

@@ -48,7 +48,7 @@ function startCall({ line }: Pick<ReturnType<typeof createBench>, "line">): void
     params: {},
     input: null,
     signal: never,
-    outputBytes: 1,
+    take: () => undefined,
   });
   line().serve.call(call);
 }

@@ -30,12 +30,23 @@ export function createOldClient(channel: Channel): OldClient {
     received = received.subarray(count);
     return taken;
   };
+  /** Joins the pieces once: a body can be large. */
+  const takeBody = async (count: number): Promise<Buffer> => {
+    const parts: Buffer[] = [];
+    let missing = count;
+    for (;;) {
+      const part = take(Math.min(missing, received.length));
+      parts.push(part);
+      missing -= part.length;
+      if (missing === 0) return Buffer.concat(parts);
+      await more();
+    }
+  };
   const answer = async (): Promise<unknown> => {
     while (!received.includes("\n")) await more();
     const line = take(received.indexOf("\n") + 1).toString();
     if (!/^\d+$/.test(line.trim())) throw new Error(`ProtocolError: the line is ${JSON.stringify(line)}`);
-    while (received.length < Number(line)) await more();
-    return JSON.parse(take(Number(line)).toString("ascii"));
+    return JSON.parse((await takeBody(Number(line))).toString("ascii"));
   };
   const send = (bytes: string | Uint8Array): Promise<void> =>
     channel.write(typeof bytes === "string" ? Buffer.from(bytes) : bytes);

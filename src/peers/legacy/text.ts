@@ -9,30 +9,20 @@ import { printable } from "../../printable.ts";
 import { signalName, signalNumber } from "../../signals.ts";
 import { clipText } from "../../wire/message.ts";
 
-/**
- * The output of a command as an old client expects it: a single line loses the blanks around it, several
- * lines stay as they are. Throws `BAD_REQUEST` with Python's text for output that is not UTF-8.
- */
-export function toLegacyResult(stdout: Uint8Array): string {
-  const text = decode(stdout);
-  const stripped = strip(text);
-  return stripped.includes("\n") ? text : stripped;
-}
-
-/** The failure text for a command that ran. `words` are its name and arguments. */
+/** The words in front of the output, in the failure text for a command that ran. `words` are its own. */
 export function toLegacyFailure(
   { exitCode, signal, endedBy }: ExecuteResult,
   words: readonly string[],
-  stdout: Uint8Array,
 ): string {
   const command = `\n\nCommand:\n${quoteWords(words)}`;
   if (endedBy === "deadline" || endedBy === "limit")
     return `External command was ended at its deadline!${command}`;
-  const output = strip(new TextDecoder().decode(stdout));
-  const tail = output === "" ? "" : `\n\nStandard output:\n${output}`;
   const code = exitCode ?? -(signalNumber(signal ?? "") ?? 0);
-  return `External command failed with exit code ${code}!${command}${tail}`;
+  return `External command failed with exit code ${code}!${command}`;
 }
+
+/** The text between these words and the output. */
+export const OUTPUT_MARKER = "\n\nStandard output:\n";
 
 /** The failure text for a command that was not started. `words` are its name and arguments. */
 export function toLegacyRefusal({ code, message }: NegotiatorError, words: readonly string[]): string {
@@ -129,7 +119,8 @@ const BLANKS =
   "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u180e\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007" +
   "\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000";
 
-function strip(text: string): string {
+/** Strips the blanks that `unicode.strip` of Python 2.7 strips. */
+export function strip(text: string): string {
   let start = 0;
   let end = text.length;
   while (start < end && BLANKS.includes(text.charAt(start))) start++;
@@ -137,12 +128,32 @@ function strip(text: string): string {
   return text.slice(start, end);
 }
 
-function decode(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    throw notUtf8(bytes, findInvalidByte(bytes));
+/** Whether there is a line end in the text of these pieces once the blanks around it are stripped. */
+export function hasInnerLineEnd(pieces: Iterable<string>): boolean {
+  let state: "before" | "in" | "after line end" = "before";
+  for (const piece of pieces) {
+    for (const [index, line] of piece.split("\n").entries()) {
+      if (index > 0 && state === "in") state = "after line end";
+      if (strip(line) === "") continue;
+      if (state === "after line end") return true;
+      state = "in";
+    }
   }
+  return false;
+}
+
+/**
+ * Python's error for output that is not UTF-8. `piece` has the first invalid byte, and begins at `offset` in
+ * the output.
+ */
+export function notUtf8(piece: Uint8Array, offset: number): NegotiatorError {
+  const position = findInvalidByte(piece);
+  const byte = piece[position] ?? 0;
+  const isLead = byte >= 0xc2 && byte <= 0xf4;
+  const reason = isLead ? "invalid continuation byte" : "invalid start byte";
+  const shown = `0x${byte.toString(16).padStart(2, "0")}`;
+  const message = `'utf8' codec can't decode byte ${shown} in position ${offset + position}: ${reason}`;
+  return new NegotiatorError("BAD_REQUEST", message);
 }
 
 function findInvalidByte(bytes: Uint8Array): number {
@@ -156,15 +167,6 @@ function findInvalidByte(bytes: Uint8Array): number {
 
 function isContinuation(byte = 0): boolean {
   return byte >= 0x80 && byte < 0xc0;
-}
-
-function notUtf8(bytes: Uint8Array, position: number): NegotiatorError {
-  const byte = bytes[position] ?? 0;
-  const isLead = byte >= 0xc2 && byte <= 0xf4;
-  const reason = isLead ? "invalid continuation byte" : "invalid start byte";
-  const shown = `0x${byte.toString(16).padStart(2, "0")}`;
-  const message = `'utf8' codec can't decode byte ${shown} in position ${position}: ${reason}`;
-  return new NegotiatorError("BAD_REQUEST", message);
 }
 
 /** Old clients get the quotes of Python's `pipes.quote`. */

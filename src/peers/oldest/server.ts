@@ -4,8 +4,10 @@
  */
 import { NegotiatorError } from "../../errors.ts";
 import type { ForeignServer, ServerLine } from "../dialect.ts";
+import { answerWithText } from "../legacy/server.ts";
 import { serveExecute } from "../legacy/served-execute.ts";
-import { createQueuedServer, estimateBytes } from "../queued/queued-server.ts";
+import { createQueuedServer, estimateBytes, wholeAnswer } from "../queued/queued-server.ts";
+import type { QueuedAnswer } from "../queued/queued-server.ts";
 import { encodeOldestFailure, encodeOldestResult, readOldestMessage } from "./envelope.ts";
 import type { OldestMessage, OldestRequest } from "./envelope.ts";
 import { findCommand, LIST_METHOD } from "./find-methods.ts";
@@ -27,28 +29,39 @@ export function createOldestServer(line: ServerLine): ForeignServer {
 
 type Received = Extract<OldestMessage, { kind: "request" | "malformed" }>;
 
-async function answer(request: Received, line: ServerLine, signal: AbortSignal): Promise<Uint8Array> {
+async function answer(request: Received, line: ServerLine, signal: AbortSignal): Promise<QueuedAnswer> {
   try {
     if (request.kind === "malformed")
       throw new NegotiatorError("BAD_REQUEST", `Cannot call "${shown(request.command)}": ${request.reason}`);
-    return encodeOldestResult(await run(request, line, signal));
+    return await run(request, line, signal);
   } catch (thrown) {
-    return encodeOldestFailure(NegotiatorError.from(thrown).message);
+    return wholeAnswer(encodeOldestFailure(NegotiatorError.from(thrown).message));
   }
 }
+
+/** The members in the original's order. */
+const RESULT = { before: '{"success": true, "result": "', after: '"}' };
+const FAILURE = { before: '{"success": false, "error": "', after: '"}' };
 
 async function run(
   { command, args, kw }: OldestRequest,
   line: ServerLine,
   signal: AbortSignal,
-): Promise<string | string[]> {
-  if (command === "execute") return serveExecute(args, kw, line, signal);
-  const name = findCommand(command);
-  if (name === undefined) {
+): Promise<QueuedAnswer> {
+  const name = command === "execute" ? undefined : findCommand(command);
+  if (name === undefined && command !== "execute")
     throw new NegotiatorError("UNKNOWN_METHOD", `Command ${shown(command)} not supported`);
-  }
-  const output = await serveExecute([name], {}, line, signal);
-  return command === LIST_METHOD ? output.split("\n").filter((text) => text !== "") : output;
+  const served = await serveExecute(
+    name === undefined ? args : [name],
+    name === undefined ? kw : {},
+    line,
+    signal,
+  );
+  if (served.kind === "failure") return answerWithText(served, FAILURE);
+  if (command !== LIST_METHOD) return answerWithText(served, RESULT);
+  using _ = served;
+  const text = Buffer.concat([...served.output.toText()]).toString();
+  return wholeAnswer(encodeOldestResult(text.split("\n").filter((found) => found !== "")));
 }
 
 function shown(command: string): string {

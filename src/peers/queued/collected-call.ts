@@ -1,4 +1,4 @@
-/** An incoming call in a dialect without streams: input and output each come in one piece. */
+/** An incoming call in a dialect without streams: its input comes in one piece, its output is collected. */
 import { NegotiatorError } from "../../errors.ts";
 import type { IncomingCall } from "../../wire/calls/incoming-call.ts";
 import type { StreamWriter } from "../../wire/calls/stream-writer.ts";
@@ -8,9 +8,12 @@ import { readBytes } from "./late-reader.ts";
 /** A call to serve, and its end. */
 export type CollectedCall = {
   call: IncomingCall;
-  /** The answer and all of stdout. The dialect cannot carry stderr, so the method logs it. */
-  ended: Promise<{ answer: { result: unknown } | { error: NegotiatorError }; stdout: Uint8Array }>;
+  /** The answer. The error of `take` comes first. */
+  ended: Promise<CollectedAnswer>;
 };
+
+/** The answer to a collected call. */
+export type CollectedAnswer = { result: unknown } | { error: NegotiatorError };
 
 /** Options of a collected call. */
 export type CollectedCallOptions = {
@@ -21,29 +24,27 @@ export type CollectedCallOptions = {
   input: string | null;
   /** Cancels the call when it aborts. */
   signal: AbortSignal;
-  /** Most bytes of stdout. More than that breaks the command's pipe and fails the call with `TOO_LARGE`. */
-  outputBytes: number;
+  /**
+   * Takes a piece of stdout, which it has to copy. An error that it throws breaks the command's pipe and
+   * fails the call. The dialect cannot carry stderr, so the method logs it.
+   */
+  take: (bytes: Uint8Array) => void;
 };
 
 /** Creates a call that is ready to be served. */
 export function createCollectedCall(options: CollectedCallOptions): CollectedCall {
-  const { id, method, params, input, signal, outputBytes } = options;
-  const { promise: ended, resolve } = Promise.withResolvers<Awaited<CollectedCall["ended"]>>();
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  let isOver = false;
+  const { id, method, params, input, signal, take } = options;
+  const { promise: ended, resolve } = Promise.withResolvers<CollectedAnswer>();
+  let refused: NegotiatorError | undefined;
 
-  const end = (answer: { result: unknown } | { error: NegotiatorError }): void => {
-    const tooLarge = new NegotiatorError("TOO_LARGE", `The command wrote more than ${outputBytes} bytes`);
-    resolve({ answer: isOver ? { error: tooLarge } : answer, stdout: Buffer.concat(parts) });
-  };
-  const collect = (bytes: Uint8Array): Promise<void> => {
-    length += bytes.length;
-    isOver = length > outputBytes;
-    if (isOver)
-      return Promise.reject(new NegotiatorError("TOO_LARGE", "The output is larger than its limit"));
-    parts.push(bytes.slice());
-    return Promise.resolve();
+  const end = (answer: CollectedAnswer): void => resolve(refused === undefined ? answer : { error: refused });
+  const collect = async (bytes: Uint8Array): Promise<void> => {
+    try {
+      take(bytes);
+    } catch (thrown) {
+      refused ??= NegotiatorError.from(thrown);
+      throw refused;
+    }
   };
 
   const call: IncomingCall = {

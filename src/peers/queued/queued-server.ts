@@ -13,8 +13,16 @@ export type QueuedRequests<Request> = {
   /**
    * Returns the encoded answer. Stops when `signal` aborts; the answer is then dropped. A rejection is a bug.
    */
-  answer(request: Request, signal: AbortSignal): Promise<Uint8Array>;
+  answer(request: Request, signal: AbortSignal): Promise<QueuedAnswer>;
 };
+
+/** An encoded answer. Each piece is made when the one before it was written. The server disposes it. */
+export type QueuedAnswer = { pieces: Iterable<Uint8Array> } & Disposable;
+
+/** An answer in one piece. */
+export function wholeAnswer(bytes: Uint8Array): QueuedAnswer {
+  return { pieces: [bytes], [Symbol.dispose]: () => undefined };
+}
 
 const log = logFor("peers");
 
@@ -31,6 +39,7 @@ export function createQueuedServer<Request>(
   const queue: { request: Request; bytes: number }[] = [];
   let waitingBytes = 0;
   let isBusy = false;
+  let wake: (() => void) | undefined;
   let presence = new AbortController();
 
   const enqueue = (request: Request): void => {
@@ -48,15 +57,34 @@ export function createQueuedServer<Request>(
     return waiting?.request;
   };
 
+  /** Resolves when all that was sent is written, or when the peer is gone. */
+  const waitUntilWritten = async (signal: AbortSignal): Promise<void> => {
+    while (line.unsent() > 0 && !signal.aborted) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      wake = resolve;
+      await promise;
+    }
+  };
+
+  const send = async (answer: QueuedAnswer, signal: AbortSignal): Promise<void> => {
+    let isFirst = true;
+    for (const bytes of answer.pieces) {
+      if (!isFirst) await waitUntilWritten(signal);
+      // A peer that connected meanwhile would take this for the answer to its own request.
+      if (signal.aborted) return;
+      line.send(bytes);
+      isFirst = false;
+    }
+  };
+
   const work = async (): Promise<void> => {
     if (isBusy) return;
     isBusy = true;
     try {
       for (let request = next(); request !== undefined; request = next()) {
         const { signal } = presence;
-        const bytes = await requests.answer(request, signal);
-        // A peer that connected meanwhile would take this for the answer to its own request.
-        if (!signal.aborted) line.send(bytes);
+        using answer = await requests.answer(request, signal);
+        await send(answer, signal);
       }
     } catch (thrown) {
       // The peer would take the next answer for the missing one, so its waiting requests are dropped.
@@ -77,11 +105,15 @@ export function createQueuedServer<Request>(
       const request = requests.read(object);
       if (request !== undefined) enqueue(request);
     },
-    resume: () => void work(),
+    resume() {
+      wake?.();
+      void work();
+    },
     cancelAll() {
       dropAll();
       presence.abort(new NegotiatorError("CANCELLED", "The caller is gone"));
       presence = new AbortController();
+      wake?.();
     },
   };
 }

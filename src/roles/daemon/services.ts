@@ -16,6 +16,8 @@ import { createListCalls } from "../../methods/list-calls.ts";
 import { createListCommands } from "../../methods/list-commands.ts";
 import type { Method } from "../../methods/method.ts";
 import type { Serve } from "../../methods/serve.ts";
+import { createAnswerMemory } from "../../peers/queued/answer-memory.ts";
+import type { AnswerMemory } from "../../peers/queued/answer-memory.ts";
 import { DEFAULT_POLICY } from "../../policy/policy.ts";
 import { loadPolicy } from "../../policy/policy-file.ts";
 import { createQuota } from "../../policy/quota.ts";
@@ -34,6 +36,8 @@ export type Services = AsyncDisposable & {
   serve: (caller: Caller) => Serve;
   /** Returns what serves local users with these methods, which pass calls on. Every call gets a new id. */
   relay: (methods: readonly Method[]) => Serve;
+  /** The memory of large answers to old callers, which all of them share. */
+  readonly answerMemory: AnswerMemory;
   /** The limits of one peer, as at the start: a reload does not change them. */
   readonly limits: Limits;
   /** Whether stream chunks may go over a port as they are. A reload does not change it. */
@@ -107,6 +111,7 @@ export function createServices(role: "host" | "guest", first: Config): Services 
     get runningCount() {
       return running.size;
     },
+    answerMemory: createAnswerMemory(first.settings.limits.foreignAnswerBytes),
     limits: { ...DEFAULT_LIMITS, ...first.settings.limits },
     offersRaw: first.settings.rawPayloads,
     reload(next) {

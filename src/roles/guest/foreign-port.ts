@@ -24,7 +24,7 @@ export type ForeignPort = {
 export type ForeignPortOptions = {
   port: PortUse;
   dialect: ServingDialect;
-  services: Pick<Services, "serve" | "limits">;
+  services: Pick<Services, "serve" | "limits" | "answerMemory">;
   places: PortPlaces;
 };
 
@@ -34,7 +34,12 @@ const log = logFor("daemon");
 export function createForeignPort({ port, dialect, services, places }: ForeignPortOptions): ForeignPort {
   const { label } = dialect;
   const serve = services.serve({ via: "host" });
-  const link = createForeignLink(dialect, { serve, makeId, limits: services.limits });
+  const link = createForeignLink(dialect, {
+    serve,
+    makeId,
+    limits: services.limits,
+    answerMemory: services.answerMemory,
+  });
   let lastProblem = "";
 
   const attempt = async (signal: AbortSignal): Promise<AttemptResult> => {

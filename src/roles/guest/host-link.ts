@@ -37,7 +37,7 @@ const log = logFor("daemon");
 /** Creates the links, which hold no port yet. Tests replace the kernel's `places`. */
 export function createHostLink(
   first: Settings,
-  services: Pick<Services, "serve" | "limits" | "offersRaw">,
+  services: Pick<Services, "serve" | "limits" | "offersRaw" | "answerMemory">,
   dialects: DialectTable,
   places: PortPlaces = {},
 ): HostLink {
@@ -65,6 +65,7 @@ export function createHostLink(
     agent: describeAgent("guest"),
     makeId,
     limits: services.limits,
+    answerMemory: services.answerMemory,
     offersRaw: services.offersRaw,
     serve,
     foreign: dialects.besideNative,

@@ -31,7 +31,7 @@ export type GuestLinks = {
 /** Options of the links to a guest. */
 export type GuestLinksOptions = Pick<PeerLinkOptions, "explainNoAnswer"> & {
   endpoints: GuestEndpoints;
-  services: Pick<Services, "limits" | "offersRaw">;
+  services: Pick<Services, "limits" | "offersRaw" | "answerMemory">;
   dialects: DialectTable;
   /** Takes the guest's calls and notices. */
   serve: PeerLinkOptions["serve"];
@@ -47,7 +47,7 @@ const FIRST_HELLO_MS = 1000;
 /** Creates the links, which have no channel yet. */
 export function createGuestLinks(options: GuestLinksOptions): GuestLinks {
   const { endpoints, services, dialects, serve, explainNoAnswer, onRefused, onState } = options;
-  const { limits, offersRaw } = services;
+  const { limits, offersRaw, answerMemory } = services;
   const agent = describeAgent("host");
   const callCount = createSharedCallCount(limits);
   const life = new AbortController();
@@ -58,6 +58,7 @@ export function createGuestLinks(options: GuestLinksOptions): GuestLinks {
     agent,
     makeId,
     limits,
+    answerMemory,
     offersRaw,
     serve,
     explainNoAnswer,
@@ -87,7 +88,7 @@ export function createGuestLinks(options: GuestLinksOptions): GuestLinks {
       if (dialler === "host") return session;
       if (isNative === true || only === undefined || !canServe(only))
         return createPeerLink({ ...shared, side: "listener", served: callCount.open(), onRefused });
-      return createForeignLink(only, { serve, makeId, limits });
+      return createForeignLink(only, { serve, makeId, limits, answerMemory });
     },
     foreignPeer(dialect) {
       const known = foreignPeers.get(dialect);

@@ -3,6 +3,7 @@ import { chmod } from "node:fs/promises";
 import { readAudit } from "../../support/audit-lines.ts";
 import { createMemoryPair } from "../../support/memory-channel.ts";
 import { createServices } from "../../../src/roles/daemon/services.ts";
+import type { AnswerMemory } from "../../../src/peers/queued/answer-memory.ts";
 import { createListener } from "../listener.ts";
 import { DEFAULTS } from "../../../src/config/settings.ts";
 import type { Settings } from "../../../src/config/settings.ts";
@@ -27,14 +28,22 @@ export type ServedStage = AsyncDisposable & {
   audit: () => Promise<Record<string, unknown>[]>;
 };
 
+const SMALL = { lengthPrefixedBytes: 256 * 1024, foreignAnswerBytes: 256 * 1024 };
+
 /** `policy` is the policy file. `limits` are those that differ from the default ones. */
-export type ServedStageOptions = { policy?: string; role?: "host" | "guest"; limits?: Partial<Limits> };
+export type ServedStageOptions = {
+  policy?: string;
+  role?: "host" | "guest";
+  limits?: Partial<Limits>;
+  answerMemory?: AnswerMemory;
+};
 
 /** A host's daemon for the guest web1, or a guest's daemon. */
 export async function createServedStage({
   policy,
   role = "host",
-  limits: changed = { lengthPrefixedBytes: 256 * 1024 },
+  limits: changed = SMALL,
+  answerMemory,
 }: ServedStageOptions = {}): Promise<ServedStage> {
   await using owned = new AsyncDisposableStack();
   const directory = owned.use(await createTemporaryDirectory());
@@ -52,6 +61,7 @@ export async function createServedStage({
   const link = createListener(
     services.serve(role === "host" ? { via: "guest", name: "web1" } : { via: "host" }),
     limits,
+    answerMemory,
   );
   const pair = createMemoryPair();
   pair.flow();

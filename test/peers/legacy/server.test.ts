@@ -1,5 +1,6 @@
 /** The daemon's answers to an old peer: the original's results without its holes, under policy and audit. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { createAnswerMemory } from "../../../src/peers/queued/answer-memory.ts";
 import { createOldClient, frame } from "../../support/old-client.ts";
 import type { OldClient } from "../../support/old-client.ts";
 import { chooseSeed, createRandom } from "../../support/random.ts";
@@ -188,7 +189,7 @@ describe("the standard error of a command", () => {
 describe("large output", () => {
   const MIB = 1024 * 1024;
 
-  test.failing("of 20 MiB arrives whole at an old caller, and the next request is answered", async () => {
+  test("of 20 MiB arrives whole at an old caller, and the next request is answered", async () => {
     await using stage = await createStage({ limits: {} });
     await stage.plant("large", `#!/bin/sh\nyes 'x"é' | head -c ${20 * MIB}\n`, 0o755);
     const answer = Object(await stage.client.call("execute", ["large"]));
@@ -199,7 +200,7 @@ describe("large output", () => {
     expect(await stage.client.call("execute", ["show", "next"])).toEqual(result("[next]"));
   });
 
-  test.failing("of 20 MiB arrives in the error text of a command that fails", async () => {
+  test("of 20 MiB arrives in the error text of a command that fails", async () => {
     await using stage = await createStage({ limits: {} });
     await stage.plant("large", `#!/bin/sh\nhead -c ${20 * MIB} /dev/zero | tr '\\0' z\nexit 3\n`, 0o755);
     const answer = Object(await stage.client.call("execute", ["large"]));
@@ -209,6 +210,39 @@ describe("large output", () => {
       words: "External command failed with exit code 3!\n\nCommand:\nlarge",
       bytes: 20 * MIB,
     });
+  });
+});
+
+const writing = (bytes: number): string => `#!/bin/sh\nhead -c ${bytes} /dev/zero | tr '\\0' z\n`;
+
+describe("a limit of 300,000 bytes of output", () => {
+  const limits = { foreignAnswerBytes: 300_000 };
+
+  test("lets 300,000 bytes pass, refuses one more, and answers the next request", async () => {
+    await using stage = await createStage({ limits });
+    await stage.plant("right", writing(300_000), 0o755);
+    await stage.plant("more", writing(300_001), 0o755);
+    expect(await stage.client.call("execute", ["right"])).toEqual(result("z".repeat(300_000)));
+    expect(await stage.client.call("execute", ["more"])).toEqual(
+      error("The command wrote more than 300000 bytes"),
+    );
+    expect(await stage.client.call("execute", ["right"])).toEqual(result("z".repeat(300_000)));
+  });
+
+  test("holds for all callers together: a large output is BUSY, a small one is not", async () => {
+    const answerMemory = createAnswerMemory(100_000);
+    await using stage = await createStage({ limits, answerMemory });
+    await stage.plant("large", writing(300_000), 0o755);
+    await stage.plant("small", writing(200_000), 0o755);
+    {
+      using other = answerMemory.open();
+      expect(other.take(362_000)).toBe(true);
+      expect(await stage.client.call("execute", ["large"])).toEqual(
+        error(expect.stringMatching(/^The outputs of other commands take the memory for old callers\n/)),
+      );
+      expect(await stage.client.call("execute", ["small"])).toEqual(result("z".repeat(200_000)));
+    }
+    expect(await stage.client.call("execute", ["large"])).toEqual(result("z".repeat(300_000)));
   });
 });
 

@@ -2,13 +2,10 @@
 import { describe, expect, test } from "bun:test";
 import type { ExecuteResult } from "../../../src/methods/execute-schemas.ts";
 import { readLegacyObject } from "../../../src/peers/legacy/answer-reader.ts";
+import { createOutputText } from "../../../src/peers/legacy/output-text.ts";
+import { finishCommand } from "../../../src/peers/legacy/served-execute.ts";
 import { createFailureText } from "../../../src/peers/legacy/failure-text.ts";
-import {
-  readLegacyFailure,
-  toLegacyFailure,
-  toLegacyRefusal,
-  toLegacyResult,
-} from "../../../src/peers/legacy/text.ts";
+import { readLegacyFailure, toLegacyRefusal } from "../../../src/peers/legacy/text.ts";
 import type { LegacyExit } from "../../../src/peers/legacy/text.ts";
 import { NegotiatorError } from "../../../src/errors.ts";
 import { chooseSeed, createRandom } from "../../support/random.ts";
@@ -21,6 +18,16 @@ const refuse = (code: "DENIED" | "NO_COMMAND" | "NOT_EXECUTABLE"): string =>
 type LegacyEnd = { exit: LegacyExit; output: string };
 const exited = (exitCode: number, output = ""): LegacyEnd => ({ exit: { exitCode, signal: null }, output });
 const ended: ExecuteResult = { exitCode: 0, signal: null, endedBy: "command", durationMs: 1 };
+
+/** The text that an old caller gets for a command with this end and this output. */
+function toLegacyText(result: ExecuteResult, words: readonly string[], stdout: Uint8Array): string {
+  const output = createOutputText();
+  output.add(stdout);
+  const served = finishCommand(result, words, output);
+  return `${served.words}${Buffer.concat([...served.output.toText()]).toString()}`;
+}
+
+const toLegacyResult = (stdout: Uint8Array): string => toLegacyText(ended, ["x"], stdout);
 
 /** The end in a failure text, and the output in it with a line end. */
 function readFailure(text: string): LegacyEnd {
@@ -153,7 +160,7 @@ describe("the end of a command", () => {
         random.pick(["a", "two words", "q'q", "", "é\n"]),
       );
       const output = random.pick(["", "one\n", " a \n b \n", "Standard output:\n"]);
-      const text = toLegacyFailure({ ...ended, ...exit }, words, bytes(output));
+      const text = toLegacyText({ ...ended, ...exit }, words, bytes(output));
       const quoted = output === "" ? "" : `${output.trim()}\n`;
       expect({ seed, text, end: readFailure(text) }).toMatchObject({
         end: { exit, output: quoted },
@@ -266,7 +273,7 @@ describe("the end of a command", () => {
   });
 
   test("a failure text quotes arguments as Python's pipes.quote does", () => {
-    const text = toLegacyFailure(
+    const text = toLegacyText(
       { ...ended, exitCode: 1 },
       ["a", "", "two words", "q'q", "x@%_-+=:,./", "$HOME", "é"],
       bytes(""),
@@ -275,7 +282,7 @@ describe("the end of a command", () => {
   });
 
   test("a deadline, a denial and a missing command have failure texts", () => {
-    const late = toLegacyFailure(
+    const late = toLegacyText(
       { ...ended, exitCode: null, signal: "SIGTERM", endedBy: "deadline" },
       ["x"],
       bytes("o"),

@@ -5,7 +5,8 @@ import type { ForeignServer, ServerLine, ServingDialect } from "../../../src/pee
 import type { ObjectFramer } from "../../../src/peers/object-framer.ts";
 import { createQueuedPeer } from "../../../src/peers/queued/queued-peer.ts";
 import type { ExchangeStart } from "../../../src/peers/queued/queued-peer.ts";
-import { createQueuedServer } from "../../../src/peers/queued/queued-server.ts";
+import { createQueuedServer, wholeAnswer } from "../../../src/peers/queued/queued-server.ts";
+import type { QueuedAnswer } from "../../../src/peers/queued/queued-server.ts";
 import type { Channel } from "../../../src/wire/channel.ts";
 import { parseJsonObject } from "../../../src/wire/json.ts";
 import type { JsonObject } from "../../../src/wire/json.ts";
@@ -93,19 +94,20 @@ async function answer(
   { run, input }: JsonObject,
   line: ServerLine,
   signal: AbortSignal,
-): Promise<Uint8Array> {
+): Promise<QueuedAnswer> {
   const [command, ...args] = Array.isArray(run) ? run.map(String) : [];
+  const parts: Uint8Array[] = [];
   const { call, ended } = createCollectedCall({
     id: line.makeId(),
     method: "execute",
     params: { command, args },
     input: String(input),
     signal,
-    outputBytes: 1024,
+    take: (bytes) => void parts.push(bytes.slice()),
   });
   line.serve.call(call);
-  const { answer: reply, stdout } = await ended;
+  const reply = await ended;
   const exit = "error" in reply ? 125 : Object(reply.result).exitCode;
-  const output = "error" in reply ? reply.error.message : new TextDecoder().decode(stdout);
-  return encode({ exit, output });
+  const output = "error" in reply ? reply.error.message : Buffer.concat(parts).toString();
+  return wholeAnswer(encode({ exit, output }));
 }

@@ -1,8 +1,8 @@
 /** A server for peers without ids: order, limits, and an answer that fails. */
 import { expect, test } from "bun:test";
 import { DEFAULT_LIMITS } from "../../../src/limits.ts";
-import { createQueuedServer } from "../../../src/peers/queued/queued-server.ts";
-import type { QueuedRequests } from "../../../src/peers/queued/queued-server.ts";
+import { createQueuedServer, wholeAnswer } from "../../../src/peers/queued/queued-server.ts";
+import type { QueuedAnswer, QueuedRequests } from "../../../src/peers/queued/queued-server.ts";
 import { spyOnOutput } from "../../support/spied-output.ts";
 import { until } from "../../support/until.ts";
 
@@ -19,8 +19,8 @@ function createScene(answer: QueuedRequests<unknown>["answer"], unsent = 0, byte
 }
 
 /** The answer to a request: its id. */
-async function echo(id: unknown): Promise<Uint8Array> {
-  return Uint8Array.of(Number(id));
+async function echo(id: unknown): Promise<QueuedAnswer> {
+  return wholeAnswer(Uint8Array.of(Number(id)));
 }
 
 test("requests that arrive together are answered in their order", async () => {

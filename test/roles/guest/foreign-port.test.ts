@@ -1,6 +1,7 @@
 /** A guest's port of a foreign dialect while another program or nothing is there. */
 import { expect, test } from "bun:test";
 import { DEFAULT_LIMITS } from "../../../src/limits.ts";
+import { createAnswerMemory } from "../../../src/peers/queued/answer-memory.ts";
 import { createDialectTable } from "../../../src/peers/dialect-table.ts";
 import { createForeignPort } from "../../../src/roles/guest/foreign-port.ts";
 import { MADE_UP } from "../../peers/made-up/made-up.ts";
@@ -23,7 +24,7 @@ async function holdFor(attempts: number, directory: string): Promise<void> {
     devDirectory: `${directory}/dev`,
   };
   const serve = { call: () => undefined, notice: () => undefined };
-  const services = { serve: () => serve, limits: DEFAULT_LIMITS };
+  const services = { serve: () => serve, limits: DEFAULT_LIMITS, answerMemory: createAnswerMemory(0) };
   const stop = new AbortController();
   const foreign = createForeignPort({ port, dialect: MADE_UP, services, places });
   const holding = foreign.hold(stop.signal);

@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { DEFAULTS } from "../../../src/config/settings.ts";
 import { DEFAULT_LIMITS } from "../../../src/limits.ts";
+import { createAnswerMemory } from "../../../src/peers/queued/answer-memory.ts";
 import type { ForeignDialect } from "../../../src/peers/dialect.ts";
 import { createDialectTable } from "../../../src/peers/dialect-table.ts";
 import { createHostLink } from "../../../src/roles/guest/host-link.ts";
@@ -20,7 +21,12 @@ async function countLooks(dialect: ForeignDialect): Promise<number> {
     devDirectory: "/nonexistent",
   };
   const serve = { call: () => undefined, notice: () => undefined };
-  const services = { serve: () => serve, offersRaw: true, limits: DEFAULT_LIMITS };
+  const services = {
+    serve: () => serve,
+    offersRaw: true,
+    limits: DEFAULT_LIMITS,
+    answerMemory: createAnswerMemory(0),
+  };
   const link = createHostLink(DEFAULTS, services, createDialectTable([dialect]), places);
   const stop = new AbortController();
   await spyOnOutput(async () => {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { Endpoint } from "../../../src/discovery/endpoint.ts";
 import { NegotiatorError } from "../../../src/errors.ts";
 import { DEFAULT_LIMITS } from "../../../src/limits.ts";
+import { createAnswerMemory } from "../../../src/peers/queued/answer-memory.ts";
 import { configureLog } from "../../../src/log.ts";
 import { createDialectTable } from "../../../src/peers/dialect-table.ts";
 import { executeOn } from "../../../src/peers/remote-command.ts";
@@ -98,7 +99,7 @@ test("a call in a foreign dialect dials the socket that the guest has now", asyn
   const endpoints = createGuestEndpoints(dialects);
   const links = createGuestLinks({
     endpoints,
-    services: { limits: DEFAULT_LIMITS, offersRaw: true },
+    services: { limits: DEFAULT_LIMITS, offersRaw: true, answerMemory: createAnswerMemory(0) },
     dialects,
     serve: { call: () => undefined, notice: () => undefined },
     explainNoAnswer: () => new NegotiatorError("NO_CHANNEL", "no answer"),

@@ -50,6 +50,24 @@ describe("docs/COMMAND-LINE.md lists", () => {
     },
   );
 
+  test.each(["host", "guest"])(
+    "the subcommands of negotiator %s that have --json, and no other",
+    async (role) => {
+      const { stdout: help } = await runSource([role, "--help"]);
+      const names = [...(help.split("Subcommands:")[1] ?? "").matchAll(/^ {2}([a-z-]+) {2,}/gm)];
+      const lines = sectionOf(page, "JSON")
+        .split("\n")
+        .filter((line) => !line.includes("have no `--json`"));
+      const listed = new Set(
+        literalsOf(lines.join("\n")).map((word) => word.replace(/^negotiator \w+ /, "")),
+      );
+      for (const [, name = ""] of names) {
+        const { stdout } = await runSource([role, name, "--help"]);
+        expect([name, listed.has(name)]).toEqual([name, /^ +--json\b/m.test(stdout)]);
+      }
+    },
+  );
+
   test("every option of the option form for each role and no other", () => {
     const rows = rowsOf(page, "The option form");
     const listed = (column: number) => rows.flatMap((row) => literalsOf(row[column])).toSorted();

@@ -64,6 +64,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 const PROGRAMS: Readonly<Record<string, string>> = {
   npx: "builds, or runs this test; test/e2e/binary.test.ts builds, test/e2e/demo.test.ts runs the demo",
   apk: "needs Alpine",
+  ausearch: "needs SELinux",
   cd: "goes to a directory of the installed system",
   chmod: "changes this system",
   cp: "changes this system",
@@ -88,6 +89,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   usermod: "changes this system",
   virsh: "needs libvirt and a guest",
   "virt-copy-in": "needs a guest's disk",
+  "virt-customize": "needs an image",
 };
 
 const LINES = [...new Set(PAGES.flatMap(({ text }) => shellLinesOf(text)))];

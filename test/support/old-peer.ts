@@ -4,36 +4,19 @@
  */
 import type { Channel } from "../../src/wire/channel.ts";
 import { createOldDevice, readCount } from "./old-device.ts";
+import { startServer } from "./old-server.ts";
+import type { ServerOf, ServerOptionsOf } from "./old-server.ts";
 
-/**
- * How a command ends: `exit` is Python's return code, so -9 for signal 9. `fault` is an error text instead.
- */
-export type OldOutcome = { stdout?: string | Uint8Array; exit?: number; fault?: string };
-/** Runs a command with its arguments and input. */
-export type OldCommand = (args: readonly string[], input: string | null) => OldOutcome;
+export type { OldCommand } from "./old-server.ts";
+
 /** A call as the original parses it. */
 export type OldCall = { method: string; args: readonly unknown[]; kw: Record<string, unknown> };
 
 /** The commands and the output of a server. */
-export type OldServerOptions = {
-  commands: Readonly<Record<string, OldCommand>>;
-  /** Writes output, twice for each answer: the original writes the length separately. */
-  write: (bytes: Uint8Array) => void | Promise<void>;
-  /** Delays each call until it resolves. */
-  work?: (call: OldCall) => Promise<void>;
-};
+export type OldServerOptions = ServerOptionsOf<OldCall>;
 
 /** A server and its state. */
-export type OldServer = {
-  /** Passes in the bytes of one read of its device. The server reads up to 4096 of them at a time. */
-  receive(bytes: Uint8Array): void;
-  /** The error that it died of, undefined while it lives. */
-  readonly death: string | undefined;
-  /** The calls that it parsed, hellos included. */
-  readonly calls: readonly OldCall[];
-  /** Whether it waits for a length line and has read all bytes. */
-  readonly isIdle: boolean;
-};
+export type OldServer = ServerOf<OldCall>;
 
 /** The start of our hello: its length, an empty line, its method. */
 const BEFORE_HELLO = /(?<!\d)(?=\d+\n\n\{"method": ?"negotiate:)/;
@@ -55,9 +38,7 @@ const EXPOSED: ReadonlySet<string> = new Set([
 export function createOldServer({ commands, write, work }: OldServerOptions): OldServer {
   const device = createOldDevice(write);
   const calls: OldCall[] = [];
-  let death: string | undefined;
-
-  const serve = async (): Promise<void> => {
+  return startServer(device, calls, async () => {
     for (;;) {
       const count = readCount(await device.readLine());
       const call = readCall(await device.readBytes(count));
@@ -65,21 +46,7 @@ export function createOldServer({ commands, write, work }: OldServerOptions): Ol
       await work?.(call);
       await device.write(answer(call, commands));
     }
-  };
-
-  void serve().catch((thrown: unknown) => {
-    death = thrown instanceof Error ? thrown.message : String(thrown);
   });
-  return {
-    receive: (bytes) => device.receive(bytes),
-    get death() {
-      return death;
-    },
-    calls,
-    get isIdle() {
-      return device.isIdle && death === undefined;
-    },
-  };
 }
 
 /** Runs an old server at the far end of a channel until the channel ends. */

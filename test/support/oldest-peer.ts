@@ -3,29 +3,17 @@
  * it does not know, and reports a failed command by a request too.
  */
 import { createOldDevice, readCount } from "./old-device.ts";
-import type { OldCommand, OldServerOptions } from "./old-peer.ts";
+import { startServer } from "./old-server.ts";
+import type { OldCommand, ServerOf, ServerOptionsOf } from "./old-server.ts";
 
 /** A request as the original parses it. */
 export type OldestCall = { command: string; args: readonly unknown[]; kw: Record<string, unknown> };
 
 /** The commands and the output of an agent. `find_…` are the methods of the original. */
-export type OldestServerOptions = {
-  commands: Readonly<Record<string, OldCommand>>;
-  write: OldServerOptions["write"];
-  /** Delays each call until it resolves. */
-  work?: (call: OldestCall) => Promise<void>;
-};
+export type OldestServerOptions = ServerOptionsOf<OldestCall>;
 
 /** An agent and its state. */
-export type OldestServer = {
-  receive(bytes: Uint8Array): void;
-  /** The error that it died of, undefined while it lives. */
-  readonly death: string | undefined;
-  /** The requests that its main loop read, hellos included. */
-  readonly calls: readonly OldestCall[];
-  /** Whether its main loop waits for a request and has read all bytes. */
-  readonly isIdle: boolean;
-};
+export type OldestServer = ServerOf<OldestCall>;
 
 /** The results of the methods that need no arguments. */
 const FOUND: Readonly<Record<string, unknown>> = {
@@ -51,7 +39,6 @@ export function createOldestServer({ commands, write, work }: OldestServerOption
   const device = createOldDevice(write);
   const calls: OldestCall[] = [];
   let isServing = false;
-  let death: string | undefined;
 
   const read = async (): Promise<unknown> => {
     let line = await device.readLine();
@@ -76,7 +63,7 @@ export function createOldestServer({ commands, write, work }: OldestServerOption
     await work?.(call);
     return command === "execute" ? execute(args, commands) : FOUND[command];
   };
-  const serve = async (): Promise<void> => {
+  const serve = async (): Promise<never> => {
     for (;;) {
       isServing = false;
       const request = await read();
@@ -94,19 +81,7 @@ export function createOldestServer({ commands, write, work }: OldestServerOption
     }
   };
 
-  void serve().catch((thrown: unknown) => {
-    death = thrown instanceof Error ? thrown.message : String(thrown);
-  });
-  return {
-    receive: (bytes) => device.receive(bytes),
-    get death() {
-      return death;
-    },
-    calls,
-    get isIdle() {
-      return !isServing && device.isIdle && death === undefined;
-    },
-  };
+  return startServer(device, calls, serve, () => isServing);
 }
 
 function readCall(request: unknown): OldestCall {

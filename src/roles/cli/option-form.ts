@@ -3,6 +3,7 @@
  * reads it by another table, and each action becomes the words of a subcommand.
  */
 import type { ArgsDef } from "citty";
+import { NegotiatorError } from "../../errors.ts";
 import { printable } from "../../printable.ts";
 import {
   COMMON_OPTIONS,
@@ -13,8 +14,9 @@ import {
   TIMEOUT_OPTION,
 } from "./options.ts";
 import { splitWords } from "./shell-words.ts";
-import { badUsage, tokenize } from "./tokenizer.ts";
+import { badUsage, tokenize, unknownOption } from "./tokenizer.ts";
 import type { Grammar, Token, Words } from "./tokenizer.ts";
+import { readHelp } from "./usage.ts";
 
 /** The options of one role's option form. An option with the name of a subcommand is an action. */
 export type OptionForm = {
@@ -83,6 +85,28 @@ export function readOptionForm(
   if (actions.length === 0) return undefined;
   checkGuest(positionals, actions, form, grammar);
   return actions.map((action) => toLine(action, options, positionals, form));
+}
+
+/**
+ * Returns the `BAD_USAGE` error for words that begin with an option and are not an option form: an option is
+ * unknown, or no action is there.
+ */
+export function explainNoForm(
+  argv: readonly string[],
+  form: OptionForm,
+  isSubcommand: (word: string) => boolean,
+): NegotiatorError {
+  const grammar: Grammar = { args: form.args, help: form.help, allowsAbbreviation: true };
+  for (const token of tokenize(argv, grammar)) {
+    if (token.kind === "unknown") return unknownOption(token.flag, grammar);
+  }
+  const [option = ""] = argv
+    .filter((word) => word.startsWith("-"))
+    .map((word) => word.split("=", 1)[0] ?? "");
+  const actions = Object.keys(form.args).filter(isSubcommand);
+  return new NegotiatorError("BAD_USAGE", `missing action: ${printable(option)} does nothing alone`, {
+    remedy: `Add one of: ${actions.map((name) => `--${name}`).join(", ")}\n${readHelp(form.help)}`,
+  });
 }
 
 type OptionToken = Extract<Token, { kind: "option" }>;

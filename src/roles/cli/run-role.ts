@@ -6,7 +6,7 @@ import { FAULTS, NegotiatorError } from "../../errors.ts";
 import { configureLog } from "../../log.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
 import { formatRoleHelp, formatSubcommandHelp } from "./help.ts";
-import { readOptionForm } from "./option-form.ts";
+import { explainNoForm, readOptionForm } from "./option-form.ts";
 import type { FormLine } from "./option-form.ts";
 import { optionOf, optionSettings } from "./option-settings.ts";
 import { COMMON_OPTIONS } from "./options.ts";
@@ -44,6 +44,8 @@ function wrongStart(role: RoleDefinition, argv: readonly string[]): NegotiatorEr
   const name = `negotiator ${role.role}`;
   const [first] = argv;
   const index = argv.findIndex((word) => isSubcommand(role, word));
+  if (index === -1 && first !== undefined && /^--?[^-]/.test(first))
+    return explainNoForm(argv, role.optionForm, (word) => isSubcommand(role, word));
   if (first === undefined || index <= 0 || !first.startsWith("-"))
     return usageError("subcommand", first, Object.keys(role.subCommands), `${name} --help`);
   const words = [argv[index], ...argv.slice(0, index), ...argv.slice(index + 1)];

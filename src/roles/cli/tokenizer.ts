@@ -167,7 +167,8 @@ function isSwitch(arg: ArgDef | undefined): boolean {
   return arg?.type === "boolean";
 }
 
-function unknownOption(flag: string, { args, help }: Grammar): NegotiatorError {
+/** Returns the `BAD_USAGE` error for an undeclared option. */
+export function unknownOption(flag: string, { args, help }: Grammar): NegotiatorError {
   const spellings = optionNames(args).flatMap((name) => [
     `--${name}`,
     ...aliasesOf(args[name] ?? {}).map((alias) => `-${alias}`),

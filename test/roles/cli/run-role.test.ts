@@ -128,7 +128,7 @@ describe("refused without running anything", () => {
     [["hasOwnProperty", "--help"], noSubcommand("hasOwnProperty")],
     [[""], noSubcommand("")],
     [["--"], noSubcommand("--")],
-    [["-v"], noSubcommand("-v")],
+    [["-v"], 'unknown option "-v"\n'],
     [["\u001b[31m\nred\u202e"], noSubcommand("\\x1b[31m\\nred\\u202e")],
     [["execute"], "missing GUEST\nWrite: negotiator host execute [OPTION...] GUEST COMMAND [ARG...]"],
     [

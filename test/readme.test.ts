@@ -70,7 +70,6 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   cp: "changes this system",
   find: "looks at the installed system",
   fuser: "needs a virtio-serial port",
-  grep: "needs the installed system's audit",
   groupadd: "changes this system",
   mkdir: "changes this system",
   install: "changes this system",

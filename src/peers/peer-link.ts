@@ -177,9 +177,10 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
 }
 
 function pickSessionOptions(options: PeerLinkOptions): Omit<LinkOptions, "onCall"> {
-  const { side, agent, makeId, limits, served, firstHelloMs, offersRaw = true } = options;
+  const { side, agent, makeId, limits, served, firstHelloMs, offersRaw = true, isRedialled } = options;
   return {
     side,
+    isRedialled,
     agent,
     makeId,
     limits,

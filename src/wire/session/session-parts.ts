@@ -35,6 +35,11 @@ export type SessionOptions = {
    * by default.
    */
   medium?: "port" | "socket";
+  /**
+   * Whether the owner of a dialler dials again after a cut; true by default. Only then may a peer that is
+   * silent for some seconds be greeted again: without a second channel that would end the session.
+   */
+  isRedialled?: boolean;
   /** Whether stream chunks may go out with their bytes behind their line; true by default. */
   offersRaw?: boolean;
   /** Shared by the sessions of one peer, so that its calls outlive a session. */
@@ -97,7 +102,8 @@ export function createSessionParts(options: SessionOptions) {
   });
   const timeout = createPeerTimeout({ ...common, conversation });
   // Only an agent in a guest can be replaced unseen, and only its host can greet it again.
-  const silence = side === "dialler" && isOnPort ? createSilence() : undefined;
+  const canGreetAgain = side === "dialler" && isOnPort && options.isRedialled !== false;
+  const silence = canGreetAgain ? createSilence() : undefined;
 
   /** Why the last hello was refused; undefined since a session was open. */
   const refusal: { reason: NegotiatorError | undefined } = { reason: undefined };

@@ -1,7 +1,7 @@
 /** A silent peer on a port: one ping, then nothing, then a hello. */
 import { describe, expect, test } from "bun:test";
 import { createOpenDialler, createOpenListener } from "./scripted-peer.ts";
-import type { ScriptedPeer } from "./scripted-peer.ts";
+import type { ScriptedOptions, ScriptedPeer } from "./scripted-peer.ts";
 
 /** The methods of all messages that the session has to send now. */
 function methodsOf({ session }: ScriptedPeer): unknown[] {
@@ -11,8 +11,8 @@ function methodsOf({ session }: ScriptedPeer): unknown[] {
   return methods;
 }
 
-function createPeer(medium: "port" | "socket" = "port"): ScriptedPeer {
-  const peer = createOpenDialler({ medium });
+function createPeer(options: Pick<ScriptedOptions, "medium" | "isRedialled"> = {}): ScriptedPeer {
+  const peer = createOpenDialler(options);
   peer.tick(500);
   return peer;
 }
@@ -85,8 +85,11 @@ describe("a dialler on a port", () => {
   });
 });
 
-test("a dialler on a socket sends call after call without a ping", () => {
-  const peer = createPeer("socket");
+test.each<[string, Pick<ScriptedOptions, "medium" | "isRedialled">]>([
+  ["on a socket", { medium: "socket" }],
+  ["whose owner does not dial again", { isRedialled: false }],
+])("a dialler %s sends call after call without a ping", (_, options) => {
+  const peer = createPeer(options);
   peer.session.call({ method: "first" });
   peer.tick(5000);
   peer.session.call({ method: "second" });

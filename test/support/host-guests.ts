@@ -17,16 +17,16 @@ export const NO_CHANGES = { appeared: [], changed: [], gone: [] };
 
 /**
  * Creates the guests with the default settings and `changes`. By default no guest may call this host.
- * `onUnreachable` is called when a guest cannot be dialled.
+ * `onUnreachable` is called when a guest cannot be dialled, and stands for a new look.
  */
 export function createHostGuests(
   stage: Pick<Stage, "at">,
   changes: Partial<Settings> = {},
-  onUnreachable?: () => void,
+  onUnreachable?: () => Promise<void> | void,
 ): Guests {
   const places = { policyFile: stage.at("none.toml"), audit: { ...DEFAULTS.audit, file: stage.at("audit") } };
   const services = createServices("host", unsetConfig({ ...DEFAULTS, ...places, ...changes }));
-  const guests = createGuests(services, DIALECTS, onUnreachable === undefined ? {} : { onUnreachable });
+  const guests = createGuests(services, DIALECTS, { onUnreachable: async () => onUnreachable?.() });
   return {
     ...guests,
     async [Symbol.asyncDispose]() {

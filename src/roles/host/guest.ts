@@ -54,8 +54,8 @@ export type GuestOptions = {
   endpoint: Pick<Endpoint, "guest" | "uuid">;
   services: Services;
   dialects: DialectTable;
-  /** Called when the guest cannot be dialled, so that the finders look again. */
-  onUnreachable: () => void;
+  /** Makes the finders look again, because the guest cannot be dialled. Resolves when they have looked. */
+  onUnreachable: () => Promise<void>;
 };
 
 /** Creates a guest without channels. */

@@ -30,8 +30,8 @@ const MOST_SAVED = 256;
 
 /** Options of the guests. */
 export type GuestsOptions = {
-  /** Called when a guest cannot be dialled. */
-  onUnreachable?: () => void;
+  /** Makes the finders look again, because a guest cannot be dialled. Resolves when they have looked. */
+  onUnreachable?: () => Promise<void>;
   /** Explains why the guest of this name cannot be called; undefined if there is none. */
   lookUp?: (name: string, signal: AbortSignal) => Promise<NegotiatorError | undefined>;
 };
@@ -40,7 +40,7 @@ export type GuestsOptions = {
 export function createGuests(
   services: Services,
   dialects: DialectTable,
-  { onUnreachable = () => undefined, lookUp = () => Promise.resolve(undefined) }: GuestsOptions = {},
+  { onUnreachable = () => Promise.resolve(), lookUp = () => Promise.resolve(undefined) }: GuestsOptions = {},
 ): Guests {
   let clashes: readonly Clash[] = [];
   const guests = new Map<string, Guest>();

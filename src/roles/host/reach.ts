@@ -26,10 +26,11 @@ export type Reach = Disposable & {
 export type ReachOptions = {
   /**
    * Called at the first failures of a row: the guest may have ended, or have another socket. Also called at
-   * the first silence of a row: libvirt knows whether a program has the port open.
+   * the first silence of a row: libvirt knows whether a program has the port open. Resolves when the finders
+   * have looked.
    */
-  onFailure: () => void;
-  /** Called once in a row of failures, 3.5 s after the first one. */
+  onFailure: () => Promise<void>;
+  /** Called once in a row of failures, 3.5 s after the first one, but not before the finders have looked. */
   onGone: (failure: NegotiatorError) => void;
 };
 
@@ -37,6 +38,9 @@ export type ReachOptions = {
 const LOST_MS = 2000;
 /** Every call ends within five seconds. A guest that is restored at the same place is back before. */
 const GONE_MS = 3500;
+/** A guest that was saved has no socket, and libvirt may say so late. */
+const LONGEST_LOOK_MS = 30_000;
+const LOOK_STEP_MS = 250;
 /** A lasting absence must not cause scans for ever. */
 const REPORTED_FAILURES = 4;
 /** A guest that comes and goes must not cause many scans. */
@@ -47,6 +51,8 @@ export function createReach({ onFailure, onGone }: ReachOptions): Reach {
   let failure: NegotiatorError | undefined;
   let failures = 0;
   let sinceMs = 0;
+  /** Whether the finders have looked since the first failure of this row. */
+  let hasLooked = false;
   let isSilent = false;
   let silenceReportedMs = -Infinity;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -65,8 +71,20 @@ export function createReach({ onFailure, onGone }: ReachOptions): Reach {
   };
   const declareGone = (): void => {
     if (failure === undefined) return;
-    onFailure();
+    if (!hasLooked && performance.now() - sinceMs < LONGEST_LOOK_MS) {
+      timer = setTimeout(declareGone, LOOK_STEP_MS);
+      return;
+    }
+    void onFailure();
     onGone(failure);
+  };
+  const beginRow = async (): Promise<void> => {
+    const startMs = performance.now();
+    sinceMs = startMs;
+    hasLooked = false;
+    timer = setTimeout(declareGone, GONE_MS);
+    await onFailure();
+    if (sinceMs === startMs) hasLooked = true;
   };
 
   const isLost = (): boolean => failures > 0 && performance.now() - sinceMs >= LOST_MS;
@@ -78,11 +96,8 @@ export function createReach({ onFailure, onGone }: ReachOptions): Reach {
     failed(error) {
       failure = error;
       failures++;
-      if (failures === 1) {
-        sinceMs = performance.now();
-        timer = setTimeout(declareGone, GONE_MS);
-      }
-      if (failures <= REPORTED_FAILURES) onFailure();
+      if (failures === 1) void beginRow();
+      else if (failures <= REPORTED_FAILURES) void onFailure();
       notify();
     },
     silent() {
@@ -90,7 +105,7 @@ export function createReach({ onFailure, onGone }: ReachOptions): Reach {
       if (isSilent || nowMs - silenceReportedMs < SILENCE_REPORT_MS) return;
       isSilent = true;
       silenceReportedMs = nowMs;
-      onFailure();
+      void onFailure();
     },
     answered: () => void (isSilent = false),
     clear,

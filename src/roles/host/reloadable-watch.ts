@@ -13,8 +13,11 @@ export type ReloadableWatch = WatchOptions & {
   replace: (next: WatchTarget) => void;
   /** Answers questions about domains that no scan reports; undefined without libvirt. */
   readonly stopped: Finders["stopped"];
-  /** Makes the watch scan at once, or right after the scan that runs now. */
-  lookAgain: () => void;
+  /**
+   * Makes the watch scan at once, or right after the scan that runs now. Resolves when a scan that began
+   * after this has ended.
+   */
+  lookAgain: () => Promise<void>;
 };
 
 /** Changes come in bursts: the start of one guest causes several. */
@@ -30,11 +33,14 @@ export function createReloadableWatch(
   let scanned = current;
   /** Aborts when another scan is due. Each scan begins with a new one. */
   let due = new AbortController();
+  let nextScan = Promise.withResolvers<void>();
 
   return {
     async find(signal, known = []) {
       scanned = current;
       due = new AbortController();
+      const { resolve: reportEnd } = nextScan;
+      nextScan = Promise.withResolvers();
       const { target, replaced } = scanned;
       try {
         return await target.find(AbortSignal.any([signal, replaced.signal]), known);
@@ -42,6 +48,8 @@ export function createReloadableWatch(
         if (!replaced.signal.aborted) throw thrown;
         // An aborted scan found nothing new.
         return { endpoints: known, problems: [], unread: [] };
+      } finally {
+        reportEnd();
       }
     },
     async *follow(signal) {
@@ -74,7 +82,10 @@ export function createReloadableWatch(
       current = createView(next);
       replaced.abort();
     },
-    lookAgain: () => due.abort(),
+    lookAgain() {
+      due.abort();
+      return nextScan.promise;
+    },
   };
 }
 

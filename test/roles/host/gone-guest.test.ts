@@ -21,7 +21,7 @@ beforeAll(() => configureLog({ level: "silent", format: "text" }));
 afterAll(() => configureLog({ level: "info", format: "text" }));
 
 /** A guest whose daemon runs, behind a relay that the test can take away and bring back. */
-async function createScene() {
+async function createScene({ look = () => Promise.resolve() }: { look?: () => Promise<void> } = {}) {
   await using owned = new AsyncDisposableStack();
   const stage = owned.use(await createStage({ withoutDaemons: true }));
   const guest = stage.guest();
@@ -39,7 +39,12 @@ async function createScene() {
   await connect();
   owned.defer(() => relay?.[Symbol.asyncDispose]());
   let looks = 0;
-  const guests = owned.use(createHostGuests(stage, {}, () => looks++));
+  const guests = owned.use(
+    createHostGuests(stage, {}, () => {
+      looks++;
+      return look();
+    }),
+  );
   const endpoint: Endpoint = { guest: "web1", port: "negotiator-host-to-guest.0", path, source: "flag" };
   guests.update({ ...NO_CHANGES, appeared: [endpoint] });
   await untilOpen(guests);
@@ -122,6 +127,30 @@ test(
     const startMs = performance.now();
     await scene.guests.peer("web1", 10_000);
     expect(performance.now() - startMs).toBeLessThan(400);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "a call to a guest that a slow look finds saved goes on, although its socket is gone for longer",
+  async () => {
+    const { promise: looked, resolve: endLook } = Promise.withResolvers<void>();
+    await using scene = await createScene({ look: () => looked });
+    const remote = await startCat(scene.guests);
+    let isOver = false;
+    void remote.ended.then(
+      () => (isOver = true),
+      () => (isOver = true),
+    );
+    await scene.takeAway();
+    const endMs = performance.now() + GONE_MS;
+    await until("the time of a guest that is gone is over", () => performance.now() > endMs);
+    expect(isOver).toBe(false);
+    await scene.connect();
+    await untilOpen(scene.guests);
+    endLook();
+    remote.stdin?.end();
+    expect(await remote.ended).toMatchObject({ exitCode: 0 });
   },
   TIMEOUT_MS,
 );

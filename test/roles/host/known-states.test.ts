@@ -26,7 +26,7 @@ async function createScene({ hasAgent }: { hasAgent: boolean }) {
   await guest.command("cat", "#!/bin/sh\nexec cat\n");
   if (hasAgent) await guest.start();
   let looks = 0;
-  const guests = owned.use(createHostGuests(stage, {}, () => looks++));
+  const guests = owned.use(createHostGuests(stage, {}, () => void looks++));
   const calling = { port: "negotiator-host-to-guest.0", path: guest.port.hostPath } as const;
   const running: Endpoint = { guest: "web1", uuid: "u", ...calling, source: "libvirt", state: "running" };
   const held = owned.move();

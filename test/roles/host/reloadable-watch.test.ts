@@ -255,10 +255,11 @@ test("lookAgain ends the wait for the poll, and a call during a scan leads to an
   await scene.next();
   const news = scene.next();
   await until("it waits for the poll", () => scene.waiting().includes(30_000));
-  scene.reloadable.lookAgain();
+  const looked = scene.reloadable.lookAgain();
   expect((await news).appeared).toEqual([B]);
+  expect(await looked).toBeUndefined();
   const later = scene.next();
-  scene.reloadable.lookAgain();
+  void scene.reloadable.lookAgain();
   expect((await later).gone).toEqual([A]);
   expect(source.scanCount()).toBe(3);
 });

@@ -372,3 +372,16 @@ test("settingAt returns the value of a dotted key, and undefined for an unknown 
   expect(settingAt(settings, "log.level.deeper")).toBeUndefined();
   expect(settingAt(settings, "nothing.there")).toBeUndefined();
 });
+
+test.failing.each([
+  'policyFile = "/etc/a\\u0000b"',
+  'commandsDirectory = ["/a", "/b\\u0000"]',
+  'audit.file = "/a\\u0000"',
+  'host.control = "/a\\u0000"',
+  'host.connect = "qemu:///\\u0000"',
+  'guest.characterDevice = "/dev/\\u0000"',
+  'guests = [{ name = "a", socket = "/s\\u0000" }]',
+  'guests = [{ name = "a\\u0000", socket = "/s" }]',
+])("a NUL in %s is refused, because no path and no name can have one", async (toml) => {
+  expect((await problemsOf({ toml })).join("\n")).toContain("a NUL");
+});

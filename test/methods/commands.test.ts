@@ -303,6 +303,16 @@ test.each([
   expect(await commands.problems()).toEqual([fullMessage]);
 });
 
+test.failing("a NAME.toml that is not UTF-8 makes its command unusable", async () => {
+  await using commands = await createCommands();
+  await commands.add("first/backup");
+  const path = await commands.add("first/backup.toml", "", 0o644);
+  await Bun.write(path, Buffer.from('description = "J\u00f6rg"', "latin1"));
+  const { code, fullMessage = "" } = await commands.messagesOf("backup");
+  expect(code).toBe("BAD_CONFIG");
+  expect(fullMessage).toStartWith(`Cannot use the file "${path}": it is not UTF-8 text`);
+});
+
 test("a NAME.toml of more than 64 KiB makes its command unusable", async () => {
   await using commands = await createCommands();
   await commands.add("first/backup");

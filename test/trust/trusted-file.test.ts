@@ -1,6 +1,6 @@
 /** Trusted files: whose they may be, and pipes, devices and links in place of a file. */
 import { expect, test } from "bun:test";
-import { chmod, chown, mkdir, symlink } from "node:fs/promises";
+import { chmod, chown, mkdir, symlink, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { readTrustedFile } from "../../src/trust/trusted-file.ts";
 import { errorOf } from "../support/error-of.ts";
@@ -9,6 +9,8 @@ import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 
 const IS_ROOT = process.getuid?.() === 0;
 const MODULE = join(import.meta.dir, "../../src/trust/trusted-file.ts");
+
+const IMPORT = `import { readTrustedFile } from "${MODULE}";`;
 
 /**
  * Returns the text that another process reads from the file that `words` of bash name. A pipe could block
@@ -48,6 +50,45 @@ test("a pipe of our own is read to its end, also if its writer is slow", () => {
   expect(readApart(`<(${text})`)).toBe(whole);
   expect(readApart(`<(sleep 0.2; echo start; sleep 0.2; ${text})`)).toBe(whole.replace('"', '"start\\n'));
   expect(readApart(`/dev/stdin < <(${text})`)).toBe(whole);
+});
+
+test.failing("a device other than /dev/null is refused without reading it", () => {
+  for (const path of ["/dev/zero", "/dev/full", "/dev/urandom"]) {
+    const child = Bun.spawnSync([process.execPath, "-e", `${IMPORT} readTrustedFile("${path}");`], {
+      timeout: 3000,
+      stderr: "pipe",
+    });
+    expect(child.exitedDueToTimeout).not.toBe(true);
+    expect(child.stderr.toString()).toContain("it is a device, not a file");
+  }
+});
+
+test.failing("a file, a pipe or a sparse file of more than 4 MiB is refused", async () => {
+  await using directory = await createTemporaryDirectory();
+  const most = 4 * 1024 * 1024;
+  const path = await directory.write("long", "x".repeat(most));
+  expect(readTrustedFile(path)).toHaveLength(most);
+  await directory.write("long", "x".repeat(most + 1));
+  const condition = "it has more than 4194304 bytes";
+  expect(errorOf(() => readTrustedFile(path)).message).toBe(`Cannot use the file "${path}": ${condition}`);
+  expect(readApart("<(head -c 5000000 /dev/zero)")).toEndWith(condition);
+  expect(readApart("<(yes)")).toEndWith(condition);
+  await truncate(path, 2 ** 40);
+  expect(errorOf(() => readTrustedFile(path)).message).toEndWith(condition);
+});
+
+test.failing.each([
+  ["a byte that begins no character", Uint8Array.of(0x61, 0xff)],
+  ["a character that ends early", Uint8Array.of(0xc3)],
+  ["half of a surrogate pair", Uint8Array.of(0xed, 0xa0, 0x80)],
+  ["Latin-1", Buffer.from("user = 'J\u00f6rg'", "latin1")],
+])("a file with %s is refused: it is not UTF-8", async (_, bytes) => {
+  await using directory = await createTemporaryDirectory();
+  const path = directory.at("file");
+  await Bun.write(path, bytes);
+  expect(errorOf(() => readTrustedFile(path)).message).toBe(
+    `Cannot use the file "${path}": it is not UTF-8 text\nFind the line with: grep -naxv '.*' ${path}`,
+  );
 });
 
 test("a pipe without a writer is refused without waiting", async () => {

@@ -4,7 +4,12 @@ import { BUILTIN_NAMES, describeUnknownBuiltin, isBuiltinName } from "../builtin
 import { DEFAULT_LIMITS } from "../limits.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "../log.ts";
 
-const Path = v.pipe(v.string(), v.startsWith("/"), v.maxLength(4096));
+/** A NUL would end a path or a name early. */
+const Text = v.pipe(
+  v.string(),
+  v.check((text) => !text.includes("\0"), "it has a NUL, which no path and no name can have"),
+);
+const Path = v.pipe(Text, v.startsWith("/"), v.maxLength(4096));
 const OptionalPath = v.union([v.literal(""), Path]);
 const Seconds = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(31_536_000));
 const Positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
@@ -61,7 +66,7 @@ export const SettingsSchema = v.strictObject({
     v.strictObject({
       control: v.optional(Path),
       /** The libvirt URI. Empty means libvirt's own default. */
-      connect: v.optional(v.string()),
+      connect: v.optional(Text),
       /** Whether the host asks libvirt for guests. */
       libvirt: v.optional(v.picklist(["auto", "yes", "no"])),
       /** Whether the host looks at the running QEMU processes. `auto`: only if there is no libvirt. */
@@ -77,9 +82,7 @@ export const SettingsSchema = v.strictObject({
     }),
   ),
   /** Sockets of guests that no finder reports. */
-  guests: v.optional(
-    v.array(v.strictObject({ name: v.string(), socket: Path, port: v.optional(v.string()) })),
-  ),
+  guests: v.optional(v.array(v.strictObject({ name: Text, socket: Path, port: v.optional(Text) }))),
   limits: v.optional(LimitsSchema),
 });
 

@@ -3,6 +3,7 @@ import { lstatSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import type { Stats } from "node:fs";
 import { lstat, readFile, readlink, stat } from "node:fs/promises";
 import { errnoOf } from "../errors.ts";
+import { decodeFile } from "./file-text.ts";
 
 /** The looks of a judgement. They throw the errors of the system calls, and `Unseen`. */
 export type Eyes = {
@@ -12,7 +13,7 @@ export type Eyes = {
   targetStatusOf: (path: string) => Stats | undefined;
   /** Returns the text of a link, whose status was looked at before. */
   linkTextOf: (path: string) => string;
-  /** Returns the content of a file, whose status was looked at before. */
+  /** Returns the text of a file that was looked at before. Throws `BAD_CONFIG` if it is not UTF-8. */
   contentOf: (path: string) => string;
 };
 
@@ -53,7 +54,7 @@ export function createEyes(seen: Seen, look: (key: string, sight: Sight) => Stat
     statusOf: (path) => see(path, { path, followsLinks: false }),
     targetStatusOf: (path) => see(targetKey(path), { path, followsLinks: true }),
     linkTextOf: (path) => readlinkSync(path),
-    contentOf: (path) => readFileSync(path, "utf8"),
+    contentOf: (path) => decodeFile(readFileSync(path), path),
   };
 }
 
@@ -112,7 +113,7 @@ function createMemory(seen: Seen): Eyes {
     statusOf: (path) => see(path, { path, followsLinks: false }),
     targetStatusOf: (path) => see(targetKey(path), { path, followsLinks: true }),
     linkTextOf: (path) => read(`link\0${path}`, () => readlink(path)),
-    contentOf: (path) => read(`content\0${path}`, () => readFile(path, "utf8")),
+    contentOf: (path) => read(`content\0${path}`, async () => decodeFile(await readFile(path), path)),
   };
 }
 

@@ -1,8 +1,9 @@
 /** Reads trusted files, such as the config, after a check that no other user could have written them. */
-import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from "node:fs";
 import type { Stats } from "node:fs";
 import { resolve } from "node:path";
 import { errnoOf, NegotiatorError } from "../errors.ts";
+import { decodeFile } from "./file-text.ts";
 import { findOwnershipFault, ourUid } from "./ownership.ts";
 import type { TrustFault } from "./ownership.ts";
 import { findPathFault } from "./path-trust.ts";
@@ -13,8 +14,8 @@ import { printable } from "../printable.ts";
  * open descriptor, so the file cannot be swapped between check and read. A pipe of our own, such as `<(…)` in
  * a shell, is read to its end.
  *
- * Throws `BAD_CONFIG` if the file cannot be read, if another user than root and ours could write or replace
- * it, and for a pipe that has no writer.
+ * Throws `BAD_CONFIG` if the file cannot be read, has more than 1 MiB, is not UTF-8 or is a device other than
+ * /dev/null, if another user than root and ours could write or replace it, and for a pipe without a writer.
  */
 export function readTrustedFile(path: string): string | undefined {
   const descriptor = openFile(path);
@@ -22,15 +23,32 @@ export function readTrustedFile(path: string): string | undefined {
   try {
     const status = fstatSync(descriptor);
     const fault = findFault(path, status);
-    if (fault === undefined) return status.isFIFO() ? readPipe(descriptor) : readFileSync(descriptor, "utf8");
-    throw new NegotiatorError("BAD_CONFIG", `Cannot use the file "${printable(path)}": ${fault.problem}`, {
-      remedy: fault.remedy,
-    });
+    if (fault !== undefined) throw unusable(path, fault.problem, fault.remedy);
+    if (isDevice(status)) throw unusable(path, "it is a device, not a file", "Name a file");
+    if (status.isDirectory()) throw new Error("EISDIR: it is a directory");
+    const bytes = readBytes(descriptor, status.isFIFO());
+    if (bytes.length > MOST_BYTES) throw unusable(path, `it has more than ${MOST_BYTES} bytes`);
+    return decodeFile(bytes, path);
   } catch (thrown) {
     throw unreadable(path, thrown);
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** Far more than a config or a policy needs. A pipe or a file that grows could have no end. */
+const MOST_BYTES = 1024 * 1024;
+
+/** Linux's number of /dev/null: 1, 3. It is an empty file, and other devices may never end. */
+const NULL_DEVICE = 0x103;
+
+function isDevice(status: Stats): boolean {
+  return status.isBlockDevice() || (status.isCharacterDevice() && status.rdev !== NULL_DEVICE);
+}
+
+function unusable(path: string, problem: string, remedy?: string): NegotiatorError {
+  const message = `Cannot use the file "${printable(path)}": ${problem}`;
+  return new NegotiatorError("BAD_CONFIG", message, remedy === undefined ? {} : { remedy });
 }
 
 const { O_NOCTTY, O_NONBLOCK, O_RDONLY } = constants;
@@ -62,25 +80,29 @@ function findFault(path: string, status: Stats): TrustFault | undefined {
   return findPathFault(resolve(path), { uid: ourUid(), groups: "own" });
 }
 
-function readPipe(descriptor: number): string {
-  const pieces: Buffer[] = [];
-  for (let piece = readPiece(descriptor); piece.length > 0; piece = readPiece(descriptor)) pieces.push(piece);
-  // A pipe without a writer ends at once, which would look like an empty file.
-  if (pieces.length === 0) throw new Error("it is a pipe without a writer");
-  return Buffer.concat(pieces).toString();
-}
-
-const PIECE_BYTES = 65_536;
-
-function readPiece(descriptor: number): Buffer {
-  const piece = Buffer.alloc(PIECE_BYTES);
+/** Returns what the descriptor has, and one byte more than the most at most. */
+function readBytes(descriptor: number, isPipe: boolean): Uint8Array {
+  const bytes = Buffer.alloc(MOST_BYTES + 1);
+  let from = descriptor;
+  let length = 0;
   try {
-    return piece.subarray(0, readSync(descriptor, piece));
-  } catch (thrown) {
-    if (errnoOf(thrown) !== "EAGAIN") throw thrown;
-    // EAGAIN means that there is a writer, so a new descriptor that waits reads all the rest.
-    return readFileSync(`/proc/self/fd/${descriptor}`);
+    while (length < bytes.length) {
+      try {
+        const count = readSync(from, bytes, length, bytes.length - length, null);
+        if (count === 0) break;
+        length += count;
+      } catch (thrown) {
+        if (errnoOf(thrown) !== "EAGAIN" || from !== descriptor) throw thrown;
+        // EAGAIN means that there is a writer, so a new descriptor that waits reads all the rest.
+        from = openSync(`/proc/self/fd/${descriptor}`, O_RDONLY | O_NOCTTY);
+      }
+    }
+  } finally {
+    if (from !== descriptor) closeSync(from);
   }
+  // A pipe without a writer ends at once, which would look like an empty file.
+  if (isPipe && length === 0) throw new Error("it is a pipe without a writer");
+  return bytes.subarray(0, length);
 }
 
 function unreadable(path: string, thrown: unknown): NegotiatorError {

@@ -13,14 +13,16 @@ import { describeAgent, makeId } from "../identity.ts";
 import { CONTROL_GROUP } from "../cli/control-client.ts";
 import { keepListening } from "./kept-socket.ts";
 import { describeLocalCaller } from "./local-caller.ts";
+import { createLocalShares } from "./local-shares.ts";
+import type { LocalLimits, LocalWords } from "./local-shares.ts";
 
 /** Root and the members of the group may use the control socket. */
 const CONTROL_MODE = 0o660;
 
 /** Each connection needs a descriptor, and the daemon needs descriptors for the other side too. */
-const SERVED_CONNECTIONS = 512;
+const SERVED_CONNECTIONS: LocalLimits = { ofUser: 128, ofAll: 512 };
 /** Further connections that get an answer with the reason; the daemon closes all others at once. */
-const REFUSED_CONNECTIONS = 32;
+const REFUSED_CONNECTIONS: LocalLimits = { ofUser: 8, ofAll: 32 };
 /** The longest time of a connection without an open session: before the hello or after the end. */
 const IDLE_MS = 10_000;
 const WARNING_RATE = { calls: 1, perMs: 60_000 };
@@ -32,23 +34,31 @@ export type ControlOptions = {
   limits: Limits;
   /** Where the calls and notices of local users go. */
   serve: Serve;
-  /** Connections that are served at once; tests pass another number. */
-  maxConnections?: number;
+  /** Connections that are served at once, not counting those of root; tests pass other numbers. */
+  connections?: LocalLimits;
+  /** Returns the user of a connection; tests pass another function. */
+  callerOf?: (descriptor: number) => CallerInfo;
   /** The longest time of a connection without an open session; tests pass another number. */
   idleMs?: number;
 };
 
 /**
- * Serves every connection until it is disposed. While too many are open, it answers the calls of further ones
- * with `BUSY`. Throws `BUSY` when a daemon serves there already.
+ * Serves every connection until it is disposed. If a user has too many open, or all users together, it
+ * answers the calls of further ones with `BUSY`. Root always gets in. Throws `BUSY` when a daemon serves there
+ * already.
  */
 export function listenControl(
   role: "host" | "guest",
   path: string,
-  { limits, serve, maxConnections = SERVED_CONNECTIONS, idleMs = IDLE_MS }: ControlOptions,
+  options: ControlOptions,
 ): Promise<AsyncDisposable> {
-  let served = 0;
-  let refused = 0;
+  const { limits, serve, idleMs = IDLE_MS, callerOf = describeLocalCaller } = options;
+  const words: LocalWords = {
+    what: (whose) => `connections of ${whose}`,
+    remedyFor: () => listConnections(path),
+  };
+  const served = createLocalShares(options.connections ?? SERVED_CONNECTIONS, words);
+  const refused = createLocalShares(REFUSED_CONNECTIONS, words);
   const warn = createLimitedLog({
     write: (line) => log.warn(line),
     rate: WARNING_RATE,
@@ -88,28 +98,23 @@ export function listenControl(
     mode: CONTROL_MODE,
     group: CONTROL_GROUP,
     onChannel(channel, descriptor) {
-      const caller = describeLocalCaller(descriptor);
-      if (served < maxConnections) {
-        served++;
-        return void answer(channel, caller, serve).finally(() => served--);
-      }
-      warn([], `${served} local connections are open: the daemon refuses more\n${listConnections(path)}`);
-      if (refused >= REFUSED_CONNECTIONS) return void channel.close();
-      refused++;
-      const refuse: Serve = {
-        call: (call) => call.fail(tooMany(path, maxConnections)),
-        notice: () => undefined,
-      };
-      return void answer(channel, caller, refuse).finally(() => refused--);
+      const caller = callerOf(descriptor);
+      const place = served.take(caller);
+      if (!(place instanceof NegotiatorError))
+        return void answer(channel, caller, serve).finally(() => release(place));
+      warn([caller.uid ?? "unknown"], place.message);
+      const last = refused.take(caller);
+      if (last instanceof NegotiatorError) return void channel.close();
+      const refuse: Serve = { call: (call) => call.fail(place), notice: () => undefined };
+      return void answer(channel, caller, refuse).finally(() => release(last));
     },
   });
 }
 
-function tooMany(path: string, maxConnections: number): NegotiatorError {
-  const message = `Too many local connections (${maxConnections} of ${maxConnections})`;
-  return new NegotiatorError("BUSY", message, { remedy: listConnections(path) });
+function release(place: Disposable): void {
+  place[Symbol.dispose]();
 }
 
 function listConnections(path: string): string {
-  return `Wait, or find them with: ss -xp | grep "${printable(dirname(path))}/"`;
+  return `See them with: ss -xp | grep "${printable(dirname(path))}/"`;
 }

@@ -10,6 +10,10 @@ import type { Peer } from "../../peers/peer.ts";
 import { executeOn, listCommandsOf } from "../../peers/remote-command.ts";
 import type { RemoteCommand } from "../../peers/remote-command.ts";
 import { noteStart } from "../start-note.ts";
+import { printable } from "../../printable.ts";
+import type { CallerInfo } from "../../wire/message.ts";
+import { createLocalShares } from "./local-shares.ts";
+import type { LocalLimits, LocalShares } from "./local-shares.ts";
 import { pipeCommand } from "./pipe-command.ts";
 import { pipeMessages } from "./pipe-messages.ts";
 
@@ -21,8 +25,25 @@ const Target = { guest: v.exactOptional(v.string()) };
  */
 export type PeerOf = (guest: string | undefined, timeoutMs: number, signal: AbortSignal) => Promise<Peer>;
 
+/** A peer runs 128 calls at once, so root always finds room. */
+const CALLS: LocalLimits = { ofUser: 32, ofAll: 96 };
+
 /** The methods `execute` and `list-commands`, which call the peer of `peerOf`. */
 export function createRelay(peerOf: PeerOf): Method[] {
+  const shares = new Map<string | undefined, LocalShares>();
+  const takeShare = (guest: string | undefined, user: CallerInfo = {}): Disposable => {
+    const share = shares.get(guest) ?? createCallShares(guest);
+    const place = share.take(user);
+    if (place instanceof NegotiatorError) throw place;
+    shares.set(guest, share);
+    return {
+      [Symbol.dispose]() {
+        place[Symbol.dispose]();
+        // Users can name any guest, so names without calls are removed.
+        if (share.isEmpty) shares.delete(guest);
+      },
+    };
+  };
   // A guest may never answer, so a caller that aborts stops waiting for it.
   const find: PeerOf = (guest, timeoutMs, signal) => untilAborted(peerOf(guest, timeoutMs, signal), signal);
 
@@ -33,6 +54,7 @@ export function createRelay(peerOf: PeerOf): Method[] {
     resource: ({ command, args }) => ({ kind: "command", name: command, args }),
     target: ({ guest }) => (guest === undefined ? {} : { guest }),
     async run({ guest, command, args }, { call, begin, isStrict }) {
+      using _place = takeShare(guest, call.caller);
       const hasInput = call.streams.read.includes("stdin");
       const left = countDown(call.timeoutMs ?? 0);
       let remote: RemoteCommand | undefined;
@@ -63,7 +85,8 @@ export function createRelay(peerOf: PeerOf): Method[] {
     name: "list-commands",
     isOpen: true,
     params: v.object(Target),
-    async run({ guest }, { call: { timeoutMs = 0, signal } }) {
+    async run({ guest }, { call: { timeoutMs = 0, signal, caller } }) {
+      using _place = takeShare(guest, caller);
       const left = countDown(timeoutMs);
       const peer = await find(guest, left(), signal);
       return { result: { commands: await listCommandsOf(peer, { timeoutMs: left(), signal }) } };
@@ -82,4 +105,15 @@ function withSentBytes(error: NegotiatorError, remote: RemoteCommand | undefined
   const { code, message, data, cause } = error;
   if (data !== undefined) return error;
   return new NegotiatorError(code, message, { data: { inputBytes: sentBytes(remote) }, cause });
+}
+
+function createCallShares(guest: string | undefined): LocalShares {
+  const target = guest === undefined ? "the host" : `"${printable(guest)}"`;
+  return createLocalShares(CALLS, {
+    what: (whose) => `calls of ${whose} to ${target}`,
+    remedyFor: ({ uid }) =>
+      uid === undefined
+        ? "Wait, or see the programs with: ps -eo user,pid,args | grep negotiator"
+        : `Wait, or see its programs with: ps -u ${uid} -o pid,etime,args | grep negotiator`,
+  });
 }

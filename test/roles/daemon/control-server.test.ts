@@ -80,26 +80,62 @@ test("after idleMs the daemon closes a connection whose session has ended", asyn
   await closed(channel);
 });
 
-test("a connection above maxConnections gets BUSY, and is served after another one has ended", async () => {
+/** Every next connection comes from the next of these users; the last one stays. */
+function usersInTurn(...uids: number[]): NonNullable<ControlOptions["callerOf"]> {
+  let next = 0;
+  return () => {
+    const uid = uids[Math.min(next++, uids.length - 1)] ?? 0;
+    return { uid, name: `user${uid}` };
+  };
+}
+
+async function busyMessage(path: string): Promise<string> {
+  const { code, message } = await rejectionOf(askOnce(path));
+  expect(code).toBe("BUSY");
+  return message;
+}
+
+test("a connection above its user's share gets BUSY, and other users and root are served", async () => {
   await using directory = await createTemporaryDirectory();
   const path = directory.at("socket");
-  await using _ = await listenControl("host", path, { ...OPTIONS, maxConnections: 1 });
+  const callerOf = usersInTurn(1000, 1000, 2000, 0, 0, 1000);
+  const connections = { ofUser: 1, ofAll: 5 };
+  await using _ = await listenControl("host", path, { ...OPTIONS, connections, callerOf });
   const control = await dial(path);
   expect(await ask(control)).toBe("served");
-  expect(await rejectionOf(askOnce(path))).toMatchObject({
-    code: "BUSY",
-    message: expect.stringContaining("Too many local connections (1 of 1)"),
-  });
+  const remedy = `See them with: ss -xp | grep "${directory.path}/"`;
+  expect(await busyMessage(path)).toBe(
+    `Too many connections of the local user "user1000" (1 of 1); ${remedy}`,
+  );
+  await using other = await dial(path);
+  expect(await ask(other)).toBe("served");
+  await using root = await dial(path);
+  expect(await ask(root)).toBe("served");
+  expect(await askOnce(path)).toBe("served");
   await control[Symbol.asyncDispose]();
-  await until("a connection is served", () => askOnce(path).catch(() => false));
+  await until("the user is served again", () => askOnce(path).catch(() => false));
 });
 
-test("the daemon closes the 34th idle connection at once", async () => {
+test("a connection above the share of all users gets BUSY, and root is served", async () => {
   await using directory = await createTemporaryDirectory();
   const path = directory.at("socket");
-  await using _ = await listenControl("host", path, { ...OPTIONS, maxConnections: 1, idleMs: 60_000 });
+  const callerOf = usersInTurn(1000, 2000, 3000, 0);
+  const connections = { ofUser: 5, ofAll: 2 };
+  await using _ = await listenControl("host", path, { ...OPTIONS, connections, callerOf });
+  await using first = await dial(path);
+  await using second = await dial(path);
+  expect([await ask(first), await ask(second)]).toEqual(["served", "served"]);
+  expect(await busyMessage(path)).toStartWith("Too many connections of all local users (2 of 2); See them");
+  expect(await askOnce(path)).toBe("served");
+});
+
+test("the daemon closes a user's tenth idle connection at once, when one is its share", async () => {
+  await using directory = await createTemporaryDirectory();
+  const path = directory.at("socket");
+  const options = { connections: { ofUser: 1, ofAll: 5 }, callerOf: usersInTurn(1000), idleMs: 60_000 };
+  await using _ = await listenControl("host", path, { ...OPTIONS, ...options });
   const idle: Channel[] = [];
-  for (let count = 0; count < 33; count++) idle.push(await dialSocket(path));
+  for (let count = 0; count < 9; count++) idle.push(await dialSocket(path));
   await closed(await dialSocket(path));
   await idle[0]?.close();
   await until("a connection is served", () => askOnce(path).catch(() => false));

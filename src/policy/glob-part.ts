@@ -22,8 +22,11 @@ export function createGlobPart(tokens: readonly GlobToken[]): GlobPart {
   const anchored = createGlobScan(tokens.slice(firstWild));
   const slashes = tokens.filter((token) => token.kind === "literal" && token.character === "/").length;
 
+  const needed = chooseCharacters(literals);
+
   /** Returns where the first literal text is; -1 if the literal texts are not all there. */
   const findHead = (text: string, from: number): number => {
+    if (!hasAll(text, needed, from)) return -1;
     let end = from;
     let start = from;
     for (const [index, literal] of literals.entries()) {
@@ -66,6 +69,19 @@ function findLastPart(text: string, slashes: number): number {
   return place + 1;
 }
 
+/**
+ * Returns one character of each text, not a slash if there is another. The runtime finds a character far
+ * faster than a text that begins like much of an argument.
+ */
+function chooseCharacters(literals: readonly string[]): string[] {
+  const characters = literals.map((literal) => /[^/]/su.exec(literal)?.[0] ?? "/");
+  return [...new Set(characters)];
+}
+
+function hasAll(text: string, characters: readonly string[], from: number): boolean {
+  return characters.every((character) => text.includes(character, from));
+}
+
 /** Returns the texts between the wildcards, without empty ones. */
 function joinLiterals(tokens: readonly GlobToken[]): string[] {
   const texts = [""];
@@ -77,9 +93,11 @@ function joinLiterals(tokens: readonly GlobToken[]): string[] {
 }
 
 function createLiteralPart(literal: string): GlobPart {
+  const needed = chooseCharacters([literal]);
   return {
     findEnd(text, from, isFloating) {
       if (!isFloating) return text.startsWith(literal, from) ? from + literal.length : -1;
+      if (literal !== "" && !hasAll(text, needed, from)) return -1;
       const at = text.indexOf(literal, from);
       return at === -1 ? -1 : at + literal.length;
     },

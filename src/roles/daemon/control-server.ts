@@ -44,8 +44,8 @@ export type ControlOptions = {
 
 /**
  * Serves every connection until it is disposed. If a user has too many open, or all users together, it
- * answers the calls of further ones with `BUSY`. Root always gets in. Throws `BUSY` when a daemon serves there
- * already.
+ * answers the calls of further ones with `BUSY`. Root always gets in. Throws `BUSY` when a daemon serves
+ * there already.
  */
 export function listenControl(
   role: "host" | "guest",

@@ -6,7 +6,7 @@ import type { CallerInfo } from "../../wire/message.ts";
 /** The most at once: of one user, and of all users but root. */
 export type LocalLimits = { ofUser: number; ofAll: number };
 
-/** What the users have taken. */
+/** The places that users have taken. */
 export type LocalShares = {
   /** Whether nothing is taken. */
   readonly isEmpty: boolean;

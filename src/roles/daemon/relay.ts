@@ -54,7 +54,7 @@ export function createRelay(peerOf: PeerOf): Method[] {
     resource: ({ command, args }) => ({ kind: "command", name: command, args }),
     target: ({ guest }) => (guest === undefined ? {} : { guest }),
     async run({ guest, command, args }, { call, begin, isStrict }) {
-      using _place = takeShare(guest, call.caller);
+      using _ = takeShare(guest, call.caller);
       const hasInput = call.streams.read.includes("stdin");
       const left = countDown(call.timeoutMs ?? 0);
       let remote: RemoteCommand | undefined;
@@ -86,7 +86,7 @@ export function createRelay(peerOf: PeerOf): Method[] {
     isOpen: true,
     params: v.object(Target),
     async run({ guest }, { call: { timeoutMs = 0, signal, caller } }) {
-      using _place = takeShare(guest, caller);
+      using _ = takeShare(guest, caller);
       const left = countDown(timeoutMs);
       const peer = await find(guest, left(), signal);
       return { result: { commands: await listCommandsOf(peer, { timeoutMs: left(), signal }) } };

@@ -160,6 +160,12 @@ export const CHOSEN_TRUST: readonly Fault[] = [
     why: "denied open methods are not in the audit",
   },
   {
+    file: "src/methods/dispatcher.ts",
+    from: "      record({ request, admission, ran }, start.begun);\n",
+    to: "",
+    why: "calls that succeeded are not in the audit",
+  },
+  {
     file: "src/methods/public-error.ts",
     from: "new NegotiatorError(code, message, { remedy, cause }) : thrown;",
     to: "cause : thrown;",

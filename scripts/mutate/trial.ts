@@ -24,7 +24,7 @@ export type TrialOptions = {
 export type Trials = {
   /** Tries a fault, which stands at `place`. Rejects if the fault cannot be planted. */
   run: (fault: Fault, place: FaultPlace) => Promise<Trial>;
-  /** Test files that fail without a fault, so that they cannot notice one. */
+  /** Test files that fail without a fault, or take too long together, so that they cannot notice one. */
   failing: () => string[];
 };
 
@@ -33,12 +33,14 @@ const NEAR_STAGES = 2;
 
 /** Returns trials without a memory. */
 export function createTrials({ copy, runner, stagesOf, now }: TrialOptions): Trials {
+  /** Whether test files pass without a fault, alone or together. */
   const passing = new Map<string, boolean>();
 
-  /** Whether a test file passes without a fault: a test that fails anyway notices nothing. */
-  const passesUnchanged = async (file: string): Promise<boolean> => {
-    const isPassing = passing.get(file) ?? (await runner.test([file])).outcome === "passed";
-    passing.set(file, isPassing);
+  /** A test that fails anyway notices nothing, nor do tests that are too slow for this machine. */
+  const passUnchanged = async (files: Stage): Promise<boolean> => {
+    const key = files.join(" ");
+    const isPassing = passing.get(key) ?? (await runner.test(files)).outcome === "passed";
+    passing.set(key, isPassing);
     return isPassing;
   };
 
@@ -47,12 +49,12 @@ export function createTrials({ copy, runner, stagesOf, now }: TrialOptions): Tri
     const left = files.filter((file) => passing.get(file) !== false);
     const ended = left.length === 0 ? PASSED : await copy.withFault(fault, () => runner.test(left));
     if (ended.outcome === "passed") return undefined;
-    if (ended.outcome === "time limit") return "the time limit";
+    if (ended.outcome === "time limit") return (await passUnchanged(left)) ? "the time limit" : undefined;
     const { file, title } = ended;
     // A fault that keeps a file from being loaded fails before its first test.
     if (file === undefined) return title;
     const others = left.filter((each) => each !== file);
-    if (!(await passesUnchanged(file))) return runStage(fault, others, isNear);
+    if (!(await passUnchanged([file]))) return runStage(fault, others, isNear);
     const isRepeated =
       isNear || (await copy.withFault(fault, () => runner.test([file]))).outcome !== "passed";
     return isRepeated ? `${file}: ${title}` : runStage(fault, others, isNear);

@@ -86,6 +86,15 @@ test.each<[TestRun, string]>([
   expect(await run(FAULT, PLACE)).toMatchObject({ outcome: "noticed", by });
 });
 
+test("tests that do not end in time without the fault either notice nothing, and are reported", async () => {
+  const { run, runs, failing } = createBench((files) =>
+    files.includes("far") ? { outcome: "time limit" } : PASSES,
+  );
+  expect((await run(FAULT, PLACE)).outcome).toBe("survived");
+  expect(runs).toEqual(["near!", "beside!", "far farther!", "far farther"]);
+  expect(failing()).toEqual(["far farther"]);
+});
+
 test("a fault that the type checker refuses runs no test", async () => {
   const { run, runs } = createBench(() => PASSES, false);
   expect((await run(FAULT, PLACE)).outcome).toBe("refused");

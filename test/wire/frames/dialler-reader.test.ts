@@ -43,6 +43,9 @@ const ROWS: readonly [name: string, input: string, readings: readonly string[]][
   ["an object that is longer than a line", `9\n{"a":"${"x".repeat(1000)}"}${ANSWER}`, FOUND],
 ];
 
+const CHUNK_LINE =
+  '{"jsonrpc":"2.0","seq":1,"method":"stream.data","params":{"call":"c","stream":"s","offset":0,"bytes":9}}';
+
 describe("a dialler before its answer", () => {
   for (const pieceBytes of [1, 7, WHOLE]) {
     test.each(ROWS)(`in pieces of ${pieceBytes} bytes, a dialler reads %s`, (_, input, readings) => {
@@ -55,4 +58,16 @@ test("a length with blanks inside a torn string: the object behind it and the ne
   const input = '{"a":"torn16 \r\n{"success": true}16\n{"success": true}';
   for (const pieceBytes of [1, 7, WHOLE])
     expect(readPieces(dial(), Buffer.from(input), pieceBytes)).toEqual(["foreign true", "foreign true"]);
+});
+
+test.each([
+  ["half a line", '{"jsonrpc":"2.0","method":"session.pi'],
+  ["half a raw chunk", `${CHUNK_LINE}\nab`],
+])("%s from before a new hello does not stay in front of the messages after its answer", (_, half) => {
+  const reader = createDiallerReader(LIMITS, { isOnPort: true, acceptsRaw: () => true });
+  reader.expectAnswer("old1");
+  readPieces(reader, Buffer.concat([answer("old1"), Buffer.from(half)]), WHOLE);
+  reader.expectAnswer("new9");
+  const ping = Buffer.from('{"jsonrpc":"2.0","method":"session.ping"}\n');
+  expect(readPieces(reader, Buffer.concat([answer("new9"), ping]), 7)).toEqual([...FOUND, "native ping -"]);
 });

@@ -22,6 +22,8 @@ export type CommandSources = {
   builtins: readonly Builtin[];
   /** Our own user id. Root and this user may own commands. */
   uid: number;
+  /** The command line with which the caller can list the commands, for messages. */
+  lister?: string;
 };
 
 /** A command that can be run; `path` is absolute. */
@@ -93,7 +95,9 @@ export async function resolveCommand(
   const guesses = nearest(name, offered).map((guess) => `"${guess}"`);
   throw new NegotiatorError("NO_COMMAND", `Cannot run "${shown}": there is no such command`, {
     remedy:
-      guesses.length === 0 ? "list-commands shows what there is" : `Did you mean ${guesses.join(" or ")}?`,
+      guesses.length === 0
+        ? `Look what there is: ${sources.lister ?? "list-commands"}`
+        : `Did you mean ${guesses.join(" or ")}?`,
   });
 }
 

@@ -23,7 +23,7 @@ export function fullErrorOf(error: NegotiatorError): NegotiatorError {
  * as `run "uptime"`, failed.
  */
 export function toPublicError(thrown: unknown, action: string, role: "host" | "guest"): NegotiatorError {
-  const remedy = `The log of the ${role}'s daemon says more`;
+  const remedy = `Read the log of the ${role}'s daemon: journalctl -u negotiator-${role}`;
   if (!(thrown instanceof NegotiatorError)) {
     const full = NegotiatorError.from(thrown);
     const message = `Cannot ${action}: something failed that should not`;

@@ -47,6 +47,16 @@ export function loadPolicy(file: PolicyFile, previous?: Policy): Policy {
   }
 }
 
+/** Returns a text that changes with the content of the file, and with what makes it unusable. */
+export function fingerprintPolicy({ path }: PolicyFile): string {
+  try {
+    const text = readTrustedFile(path);
+    return text === undefined ? "there is none" : Bun.hash(text).toString(16);
+  } catch (thrown) {
+    return NegotiatorError.from(thrown).message;
+  }
+}
+
 function disappeared(path: string): NegotiatorError {
   return missingFile(
     path,

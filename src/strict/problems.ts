@@ -30,6 +30,25 @@ export function keysOf({ path }: v.BaseIssue<unknown>): unknown[] {
   return (path ?? []).map(({ key }) => key);
 }
 
+/** Returns an issue for each unknown key of a table. valibot reports only the first one. */
+export function eachUnknownKey(
+  schema: v.GenericSchema,
+  value: unknown,
+  issue: v.BaseIssue<unknown>,
+): v.BaseIssue<unknown>[] {
+  const { path } = issue;
+  if (!isUnknownKey(issue) || path === undefined) return [issue];
+  const parent = keysOf(issue).slice(0, -1);
+  const known = new Set(keysAt(schema, parent));
+  const table = valueAt(value, parent);
+  const unknown = isRecord(table) ? Object.keys(table).filter((key) => !known.has(key)) : [];
+  return unknown.map((key) => {
+    const other: typeof path = [...path];
+    other[path.length - 1] = { type: "unknown", origin: "key", input: table, key, value: undefined };
+    return { ...issue, path: other };
+  });
+}
+
 function describeFault(
   schema: v.GenericSchema,
   value: unknown,
@@ -37,7 +56,7 @@ function describeFault(
   keys: readonly unknown[],
 ): string {
   const parent = keys.slice(0, -1);
-  if (issue.type === "strict_object" && issue.expected === "never") {
+  if (isUnknownKey(issue)) {
     return `: unknown key; ${adviseKey(String(keys.at(-1)), keysAt(schema, parent), schema)}`;
   }
   if (LENGTHS.has(issue.type)) return `: ${describeLength(issue)}`;
@@ -73,6 +92,10 @@ export function describePlace(keys: readonly unknown[]): string {
 }
 
 const SHOWN_LENGTH = 100;
+
+function isUnknownKey({ type, expected }: v.BaseIssue<unknown>): boolean {
+  return type === "strict_object" && expected === "never";
+}
 
 /** The checks that the sentence about a need names. */
 const NEEDED: ReadonlySet<string> = new Set([

@@ -4,7 +4,7 @@ import { NegotiatorError } from "../errors.ts";
 import type { FaultCode } from "../errors.ts";
 import { printable } from "../printable.ts";
 import { findKeyLines } from "./key-lines.ts";
-import { describePlace, describeProblem, keysOf } from "./problems.ts";
+import { describePlace, describeProblem, eachUnknownKey, keysOf } from "./problems.ts";
 import type { NameOf } from "./problems.ts";
 import { isRecord, isTable } from "./records.ts";
 import { parseToml } from "./toml.ts";
@@ -53,7 +53,9 @@ export function checkStrict<Schema extends v.GenericSchema>(
 ): v.InferOutput<Schema> {
   const result = v.safeParse(schema, onlyTables(schema, value), { message: "" });
   if (result.success) return result.output;
-  const issues = result.issues.filter((issue, index, all) => !isRepeat(issue, all[index - 1]));
+  const issues = result.issues
+    .filter((issue, index, all) => !isRepeat(issue, all[index - 1]))
+    .flatMap((issue) => eachUnknownKey(schema, value, issue));
   const shown = issues.slice(0, MAX_PROBLEMS).map((issue) => describeProblem(schema, value, issue, nameOf));
   const more = issues.length - shown.length;
   const problems = [...shown.map(printable), ...(more > 0 ? [`and ${more} more`] : [])];

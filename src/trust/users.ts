@@ -28,7 +28,12 @@ export function lookUpUser(nameOrUid: string | number, passwdFile = PASSWD_FILE)
         home: home === undefined || home === "" ? "/" : home,
       };
   }
-  throw new NegotiatorError("BAD_CONFIG", `Cannot find the user "${nameOrUid}" in ${passwdFile}`);
+  const isName = typeof nameOrUid === "string" && /^[a-z_][a-z0-9_-]*$/.test(nameOrUid);
+  throw new NegotiatorError("BAD_CONFIG", `Cannot find the user "${nameOrUid}" in ${passwdFile}`, {
+    remedy: isName
+      ? `Correct the name, or create the user: useradd --system ${nameOrUid}`
+      : `Correct the user; these are there: cut -d: -f1,3 ${passwdFile}`,
+  });
 }
 
 /**

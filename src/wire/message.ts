@@ -111,12 +111,19 @@ export function toWireError(error: NegotiatorError): WireError {
 }
 
 /**
- * Returns a peer's error as one of ours. Its message is shortened, and put on one line unless `keepsLines`
- * is true. Only this machine's own daemon may send several lines: they can begin a line of our log or of a
- * terminal.
+ * Returns a peer's error as one of ours. Its message is shortened. Unless `keepsLines` is true, it is put on
+ * one line, and its remedy on a second one. Only this machine's own daemon may send other lines: they can
+ * look like lines of our log or of a terminal.
  */
 export function fromWireError({ code, message, data }: WireError, keepsLines = false): NegotiatorError {
-  return new NegotiatorError(code, keepsLines ? shorten(message, TEXT_LENGTH) : clipText(message), { data });
+  const text = shorten(message, TEXT_LENGTH);
+  return new NegotiatorError(code, keepsLines ? text : separateRemedy(text), { data });
+}
+
+/** A remedy is the last line, and begins with a word that no line of a log or a prompt begins with. */
+function separateRemedy(text: string): string {
+  const [, problem = text, remedy] = /^([^]*?)\s*\n\s*([A-Z][a-z]+ [^\n]*)$/.exec(text) ?? [];
+  return remedy === undefined ? clipText(text) : `${clipText(problem)}\n${remedy}`;
 }
 
 /**

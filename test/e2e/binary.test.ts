@@ -98,12 +98,12 @@ describe("the compiled binary", () => {
   ];
   for (const words of wrong) {
     test(
-      `the binary refuses the words ${JSON.stringify(words)} with exit code 2 and one line`,
+      `the binary refuses the words ${JSON.stringify(words)} with exit code 2 and a remedy`,
       async () => {
         const { exitCode, stdout, stderr } = run([await hostBinary(), ...words]);
         expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
         // oxlint-disable-next-line no-control-regex -- the output must not contain any
-        expect(stderr).toMatch(/^negotiator: [^\u0000-\u001f]+\n$/);
+        expect(stderr).toMatch(/^negotiator: [^\u0000-\u001f]+\n(?:[A-Z][^\u0000-\u001f]+\n)+$/);
       },
       TEST_TIMEOUT_MS,
     );

@@ -230,7 +230,7 @@ test("an unknown name gets NO_COMMAND with similar names", async () => {
     message: 'Cannot run "uptmie": there is no such command\nDid you mean "uptime"?',
   });
   expect((await commands.errorOf("reboot")).message).toBe(
-    'Cannot run "reboot": there is no such command\nlist-commands shows what there is',
+    'Cannot run "reboot": there is no such command\nLook what there is: list-commands',
   );
 });
 
@@ -241,7 +241,7 @@ test("similar names that are not offered to the caller are not suggested", async
     (await rejectionOf(resolveCommand("wipe-dist", commands.sources, (name) => offered.includes(name))))
       .message;
   const missing = 'Cannot run "wipe-dist": there is no such command\n';
-  expect(await guessesFor([])).toBe(`${missing}list-commands shows what there is`);
+  expect(await guessesFor([])).toBe(`${missing}Look what there is: list-commands`);
   expect(await guessesFor(["wipe-disc"])).toBe(`${missing}Did you mean "wipe-disc"?`);
 });
 

@@ -146,8 +146,8 @@ test.each(["nonsense", "constructor", "toString", "__proto__"])(
   },
 );
 
-const MORE = "The log of the host's daemon says more";
-const SHORT = `Cannot answer "fail": something failed that should not; ${MORE}`;
+const MORE = "Read the log of the host's daemon: journalctl -u negotiator-host";
+const SHORT = `Cannot answer "fail": something failed that should not\n${MORE}`;
 const PUBLIC_ERROR = new NegotiatorError("BUSY", "Cannot do it: later", {
   cause: new NegotiatorError("INTERNAL", "/path: full", { remedy: "Make room" }),
 });
@@ -156,7 +156,7 @@ test.each<[string, string, unknown, string | undefined]>([
   ["NO_COMMAND", "no such thing", new NegotiatorError("NO_COMMAND", "no such thing"), undefined],
   ["INTERNAL", SHORT, new TypeError("a bug at /a/path"), "a bug at /a/path"],
   ["INTERNAL", SHORT, "a string", "a string"],
-  ["BUSY", `Cannot do it: later; ${MORE}`, PUBLIC_ERROR, "/path: full\nMake room"],
+  ["BUSY", `Cannot do it: later\n${MORE}`, PUBLIC_ERROR, "/path: full\nMake room"],
 ])(
   "a method that throws fails its call with %s and the public message %j",
   async (code, message, thrown, problem) => {

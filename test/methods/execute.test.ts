@@ -25,7 +25,7 @@ setDefaultTimeout(60_000);
 const CALLER = { via: "guest", name: "web1", uuid: "00000000-0000-4000-8000-000000000001" } as const;
 
 /** The second line of a public error. */
-const MORE = "The log of the host's daemon says more";
+const MORE = "Read the log of the host's daemon: journalctl -u negotiator-host";
 
 async function readAll(reader: StreamReader): Promise<string> {
   return Buffer.concat(await Array.fromAsync(reader)).toString();
@@ -158,10 +158,10 @@ test("a command runs as the policy's user, or else as its own; an unknown user g
   owned.use(asGhost.link);
   expect(await rejectionOf(asGhost.execute("free").answer)).toMatchObject({
     code: "BAD_CONFIG",
-    message: `Cannot run "free": the user it is to run as cannot be found; ${MORE}`,
+    message: `Cannot run "free": the user it is to run as cannot be found\n${MORE}`,
   });
   await until("the audit has an entry", () => asGhost.lines.length === 1);
-  expect(asGhost.lines[0]?.problem).toBe('Cannot find the user "no-such-user" in /etc/passwd');
+  expect(asGhost.lines[0]?.problem).toStartWith('Cannot find the user "no-such-user" in /etc/passwd\n');
 });
 
 describe("a command that cannot be started", () => {
@@ -199,7 +199,7 @@ describe("a command that cannot be started", () => {
         return refused;
       });
       expect(error.code).toBe("NOT_EXECUTABLE");
-      expect(error.message).toBe(`Cannot run "it": ${reason}; ${MORE}`);
+      expect(error.message).toBe(`Cannot run "it": ${reason}\n${MORE}`);
       const [{ problem = "" } = {}] = lines;
       expect(problem).toStartWith(`Cannot run "${path}": `);
       expect(problem).toContain(detail);
@@ -247,7 +247,7 @@ test("did-you-mean names no command that the policy denies to the caller", async
   `;
   const { link, execute } = serve(directory, parsePolicy(rules));
   await using _ = link;
-  expect((await rejectionOf(execute("wipe-dusk").answer)).message).toEndWith('; Did you mean "wipe-desk"?');
+  expect((await rejectionOf(execute("wipe-dusk").answer)).message).toEndWith('\nDid you mean "wipe-desk"?');
 });
 
 test("the shortest deadline ends the command: deadline if it is the caller's, else limit", async () => {

@@ -163,56 +163,30 @@ describeMistakes("a mistake in the policy", [
   },
 ]);
 
-describeMistakes(
-  "a mistake in the description of a command",
-  [
-    description(
-      "a key without its unit",
-      "timeout = 60\n",
-      "line 1: timeout: unknown key; allowed here: description, timeoutSeconds, user, stdin",
-    ),
-    description(
-      "a deadline with a unit",
-      'description = "Backs up"\ntimeoutSeconds = "60s"\n',
-      'line 2: timeoutSeconds must be a number from 0.001 to 31536000; this is the text "60s"',
-    ),
-    description(
-      "yes for true",
-      'stdin = "yes"\n',
-      'line 1: stdin must be true or false: true; this is the text "yes"',
-    ),
-    {
-      mistake: "a user that does not exist",
-      words: ["guest", "check-policy", "backup"],
-      files: { ...ALLOWED, "commands/backup": SCRIPT, "commands/backup.toml": 'user = "nosuchuser"\n' },
-      exitCode: 1,
-      message: [
-        'negotiator: The call would fail: Cannot find the user "nosuchuser" in /etc/passwd',
-        "Correct the name, or create the user: useradd --system nosuchuser",
-      ],
-    },
-  ],
-  [
-    "a deadline with a unit",
+describeMistakes("a mistake in the description of a command", [
+  description(
     "a key without its unit",
-    "a user that does not exist",
+    "timeout = 60\n",
+    "line 1: timeout: unknown key; allowed here: description, timeoutSeconds, user, stdin",
+  ),
+  description(
+    "a deadline with a unit",
+    'description = "Backs up"\ntimeoutSeconds = "60s"\n',
+    'line 2: timeoutSeconds must be a number from 0.001 to 31536000; this is the text "60s"',
+  ),
+  description(
     "yes for true",
-    "[[rule]] for [[rules]]",
-    "[rules] for [[rules]]",
-    "a limit in a rule that denies",
-    "a number in quotation marks",
-    "a policy that is not TOML",
-    "a policy that others may write to",
-    "a rule without an action",
-    "a user that does not exist",
-    "an empty list",
-    "an id for the name of a user",
-    "an unknown unit of a rate",
-    "another word for allow",
-    "check-policy for a command that does not exist",
-    "check-policy for a command without its executable bit",
-    "keys in the singular",
-    "text where a list is needed",
-    "the setting policyFile with a path where nothing is",
-  ],
-);
+    'stdin = "yes"\n',
+    'line 1: stdin must be true or false: true; this is the text "yes"',
+  ),
+  {
+    mistake: "a user that does not exist",
+    words: ["guest", "check-policy", "backup"],
+    files: { ...ALLOWED, "commands/backup": SCRIPT, "commands/backup.toml": 'user = "nosuchuser"\n' },
+    exitCode: 1,
+    message: [
+      'negotiator: The call would fail: Cannot find the user "nosuchuser" in /etc/passwd',
+      "Correct the name, or create the user: useradd --system nosuchuser",
+    ],
+  },
+]);

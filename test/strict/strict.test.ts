@@ -87,6 +87,16 @@ test("the key __proto__ is an ordinary key of its table", () => {
   expect({}).not.toHaveProperty("b");
 });
 
+test("each unknown key of a table is reported", () => {
+  expect(problemsOf("a = 1\nname = 2\nb = 1\n[limits]\nmode = 'a'\nc = 1\nd = 1")).toEqual([
+    'line 2: name must be text: "2"; this is 2',
+    "line 6: limits.c: unknown key; allowed here: timeoutMs, mode",
+    "line 7: limits.d: unknown key; allowed here: timeoutMs, mode",
+    `line 1: a: unknown key; allowed here: ${ALL_KEYS}`,
+    `line 3: b: unknown key; allowed here: ${ALL_KEYS}`,
+  ]);
+});
+
 test("all problems are listed at once, each with its place and what is allowed there", () => {
   const text = `
     nmae = 1
@@ -108,6 +118,7 @@ test("all problems are listed at once, each with its place and what is allowed t
     'line 10: rule 2: guest must be text: "true"; this is true',
     "line 11: rule 2: dney: unknown key; did you mean deny?",
     "line 2: nmae: unknown key; did you mean name?",
+    "line 12: lmits: unknown key; did you mean limits?",
   ]);
 });
 

@@ -33,6 +33,18 @@ test("a peer's error text of 1,000,000 characters is shortened", () => {
   expect(message.length).toBeLessThan(1100);
 });
 
+test.each([
+  ["no\nDid you mean x?", "no\nDid you mean x?"],
+  ["no:\n  a\n  b\nCall again later", "no:; a; b\nCall again later"],
+  ["no\nroot@host:~# ls", "no; root@host:~# ls"],
+  ["no\nDone.\nERROR x", "no; Done.; ERROR x"],
+  ["no\n2026-01-01T00:00:00Z INFO x", "no; 2026-01-01T00:00:00Z INFO x"],
+  ["no\n<3>Call again", "no; <3>Call again"],
+  ["no\nPassword:", "no; Password:"],
+])("of a peer's error text %j only a remedy keeps its line: %j", (message, kept) => {
+  expect(fromWireError({ code: "INTERNAL", message }).message).toBe(kept);
+});
+
 test("a peer's error text is put on one line, except from this machine's daemon", () => {
   const error = { code: "INTERNAL", message: "no\n \r\nnegotiator: Done." } as const;
   expect(fromWireError(error).message).toBe("no; negotiator: Done.");

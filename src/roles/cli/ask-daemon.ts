@@ -17,9 +17,10 @@ export function askDaemon<Schema extends v.GenericSchema>(
   { session }: CliSession,
   method: string,
   schema: Schema,
-  timeoutMs: number = TIMEOUT_MS,
+  { timeoutMs = TIMEOUT_MS, params }: { timeoutMs?: number | undefined; params?: unknown } = {},
 ): Promise<v.InferOutput<Schema>> {
-  const answer = answerInTime(session.call({ method }), timeoutMs, session, unresponsiveDaemon);
+  const call = session.call({ method, keepsLines: true, ...(params === undefined ? {} : { params }) });
+  const answer = answerInTime(call, timeoutMs, session, unresponsiveDaemon);
   return checkResult(
     answer.then(({ result }) => result),
     schema,

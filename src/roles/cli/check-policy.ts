@@ -1,18 +1,67 @@
 /** The subcommand `check-policy`: shows how the policy decides a call, and by which rule. */
 import { findPolicyFile } from "../../config/config.ts";
-import { decide, explain } from "../../policy/policy.ts";
+import { NegotiatorError } from "../../errors.ts";
+import { selectBuiltins } from "../../methods/builtin/builtins.ts";
 import { readPolicy } from "../../policy/policy-file.ts";
-import type { PolicyRequest } from "../../policy/rule.ts";
 import { printable } from "../../printable.ts";
+import { standardOutput } from "../../standard-output.ts";
+import { ourUid } from "../../trust/ownership.ts";
+import { checkCall, listLocally } from "../daemon/call-check.ts";
+import { toRequest, VerdictSchema } from "../daemon/policy-check-method.ts";
+import type { CheckParams, DaemonVerdict } from "../daemon/policy-check-method.ts";
+import { askDaemon } from "./ask-daemon.ts";
+import { dialControl } from "./control-client.ts";
 import { print } from "./output.ts";
 import type { Invocation, Outcome } from "./subcommand.ts";
 
 /**
- * Prints the rules up to the one that decides. The exit code is 0 for allowed, 1 for denied. Throws
- * `BAD_CONFIG` for a policy that cannot be used, with which a daemon denies everything.
+ * Prints the rules up to the one that decides, by the running daemon, or by the file if none runs. The exit
+ * code is 0 if the call would run; 1 if it is denied, if its command or user is missing, or if the daemon has
+ * not read the file as it is now. Throws `BAD_CONFIG` for a policy that cannot be used, if no daemon runs.
  */
-export async function checkPolicy({ config }: Invocation, request: PolicyRequest): Promise<Outcome> {
+export async function checkPolicy(
+  role: "host" | "guest",
+  invocation: Invocation,
+  params: CheckParams,
+): Promise<Outcome> {
+  const verdict = (await askVerdict(role, invocation, params)) ?? (await readVerdict(invocation, params));
+  const { steps, isAllowed, problems, stale } = verdict;
+  await print(steps.map(printable).join("\n"));
+  const warnings = [
+    ...problems.map((problem) => `The call would fail: ${problem}`),
+    ...(stale === null ? [] : [stale]),
+  ];
+  const lines = warnings.flatMap((warning) => warning.split("\n")).map(printable);
+  if (lines.length > 0) await standardOutput.write("stderr", `negotiator: ${lines.join("\n")}\n`);
+  return { exitCode: isAllowed && lines.length === 0 ? 0 : 1 };
+}
+
+/** Returns undefined when no daemon runs, and when this user may not ask it. */
+async function askVerdict(
+  role: "host" | "guest",
+  { config, words }: Invocation,
+  params: CheckParams,
+): Promise<DaemonVerdict | undefined> {
+  // The user asks about the files of another config than that of the daemon.
+  if (words.options.has("config")) return undefined;
+  try {
+    await using control = await dialControl(role, config.settings[role].control);
+    return control && (await askDaemon(control, "check-policy", VerdictSchema, { params }));
+  } catch (thrown) {
+    const { code } = NegotiatorError.from(thrown);
+    if (code === "DENIED" || code === "UNKNOWN_METHOD") return undefined;
+    throw thrown;
+  }
+}
+
+async function readVerdict({ config }: Invocation, params: CheckParams): Promise<DaemonVerdict> {
   const policy = readPolicy(findPolicyFile(config));
-  await print(explain(policy, request).map(printable).join("\n"));
-  return { exitCode: decide(policy, request).allowed ? 0 : 1 };
+  const sources = {
+    ...listLocally(config.settings),
+    directories: config.settings.commandsDirectory,
+    builtins: selectBuiltins(config.settings.builtIns),
+    uid: ourUid(),
+  };
+  const verdict = await checkCall(policy, toRequest(params), sources);
+  return { ...verdict, stale: null };
 }

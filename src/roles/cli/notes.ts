@@ -15,8 +15,9 @@ export const DAEMON_NOTES =
 /** Under the usage of `check-policy`. */
 export const CHECK_POLICY_NOTES =
   "Shows each rule of the policy in turn, whether it matches and why not, up to the rule that decides. " +
-  "Exit code: 0 allowed, 1 denied. The policy is the file that the setting policyFile names; " +
-  "--config chooses other settings.";
+  "It asks the running daemon, and says so if the file was changed since the daemon read it. Without a " +
+  "daemon, and with --config, it reads the files itself. It also looks whether the command and its user " +
+  "exist. Exit code: 0 the call would run, 1 it would not, or the daemon has not read the file as it is now.";
 
 /** Under the usage of `list-commands`. */
 export const LIST_COMMANDS_NOTES =

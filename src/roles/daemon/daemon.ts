@@ -13,6 +13,7 @@ import type { Invocation } from "../cli/subcommand.ts";
 import { catchSignals } from "./life-signals.ts";
 import type { LifeSignals } from "./life-signals.ts";
 import { findStartedLimit } from "./started-limit.ts";
+import type { Reloader, ReloadResult } from "./reload-method.ts";
 import { isJournal, notifyService, reloadingNow } from "./service-manager.ts";
 
 /** The parts that differ between daemons. */
@@ -21,13 +22,19 @@ export type DaemonOptions = {
   signals: LifeSignals;
   /** The settings at the start, and a function that reads them again. */
   invocation: Pick<Invocation, "config" | "reload">;
-  /** Puts new settings in force. If it throws, it must have changed nothing; the error is logged. */
-  apply: (config: Config) => void;
+  /**
+   * Puts new settings in force. Returns the reason why the new policy denies everything, which is logged
+   * already. If it throws, it must have changed nothing; the error is logged.
+   */
+  apply: (config: Config) => string | undefined;
+  /** Where local users ask for a reload. */
+  reloader?: Pick<Reloader, "set">;
   /** Returns the number of running calls; the daemon waits for their ends before its own. */
   openCalls: () => number;
 };
 
 const log = logFor("daemon");
+const RELOADED = "The configuration and the policy were read again";
 const DRAIN_STEP_MS = 50;
 
 const STDERR = 2;
@@ -47,35 +54,49 @@ export function beginDaemon(): LifeSignals {
  * Resolves when it has drained; a second SIGTERM or SIGINT ends the drain.
  */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
-  const { role, signals, invocation, apply, openCalls } = options;
+  const { role, signals, invocation, apply, openCalls, reloader } = options;
   const { settings: first } = invocation.config;
   let { settings, warnings } = invocation.config;
   for (const warning of warnings) log.warn(warning);
-  const reload = (): void => {
-    notifyService(notifySocket(), reloadingNow());
+  const readAgain = (): ReloadResult => {
     try {
       const next = invocation.reload();
-      apply(next);
-      for (const warning of next.warnings) if (!warnings.includes(warning)) log.warn(warning);
+      const problem = apply(next);
+      const news = next.warnings.filter((warning) => !warnings.includes(warning));
       ({ settings, warnings } = next);
-      for (const key of findUnapplied(role, first, settings)) {
-        log.warn(`"${key}" takes effect when the daemon is restarted`);
-      }
-      log.info("The configuration and the policy were read again");
+      const unapplied = findUnapplied(role, first, settings).map(
+        (key) => `"${key}" takes effect when the daemon is restarted`,
+      );
+      for (const warning of [...news, ...unapplied]) log.warn(warning);
+      log.info(problem === undefined ? RELOADED : "The configuration was read again, without the policy");
+      const problems = problem === undefined ? [] : [`Every call is denied: ${problem}`];
+      return { problems, warnings: [...next.warnings, ...unapplied] };
     } catch (thrown) {
       // Reading the new settings has configured the log already.
       configureLog(settings.log);
-      log.error(`The old configuration stays: ${NegotiatorError.from(thrown).message}`);
+      const problem = `The old configuration stays: ${NegotiatorError.from(thrown).message}`;
+      log.error(problem);
+      return { problems: [problem], warnings: [] };
     }
+  };
+  const reload = (): ReloadResult => {
+    notifyService(notifySocket(), reloadingNow());
+    const result = readAgain();
     notifyService(notifySocket(), "READY=1");
+    return result;
   };
   using _ = everyTick(reapOrphans);
   limitCommands(await findStartedLimit());
   notifyService(notifySocket(), "READY=1");
   signals.onReload(reload);
+  reloader?.set(reload);
   const signal = await signals.stopSignal;
   notifyService(notifySocket(), "STOPPING=1");
-  log.info(`${signal}: waiting up to ${settings.drainSeconds} s for ${openCalls()} calls`);
+  const count = openCalls();
+  const calls = count === 1 ? "1 call" : `${count} calls`;
+  log.info(
+    `${signal}: ${count === 0 ? "stopping" : `waiting up to ${settings.drainSeconds} s for ${calls}`}`,
+  );
   await drain(openCalls, settings.drainSeconds * 1000, signals.abort);
   // From here on, another signal ends the process at once.
   signals[Symbol.dispose]();

@@ -2,6 +2,8 @@
 import * as v from "valibot";
 import type { NegotiatorError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
+import { printable } from "../../printable.ts";
+import { standardOutput } from "../../standard-output.ts";
 import { NATIVE } from "../../peers/native.ts";
 import type { PeerLink } from "../../peers/peer-link.ts";
 
@@ -95,7 +97,13 @@ function beginningOf(
   return new Date(Date.now() + heardMs + unresponsiveAfterMs - performance.now());
 }
 
-/** The status in one line, for people. */
+/** Writes to stderr that the policy denies every call, and why. */
+export async function warnOfPolicy(problem: string): Promise<void> {
+  const lines = `negotiator: Every call is denied here: ${problem}`.split("\n").map(printable);
+  await standardOutput.write("stderr", `${lines.join("\n")}\n`);
+}
+
+/** The status for people: one line, and one more for the remedy of the last error. */
 export function formatLinkStatus({
   state,
   version,
@@ -104,11 +112,11 @@ export function formatLinkStatus({
   lastError,
 }: Omit<LinkStatus, "since"> & { since: string | null }): string {
   const parts = [
-    state,
-    version === null ? [] : [`negotiator ${version}`],
+    printable(state),
+    version === null ? [] : [`negotiator ${printable(version)}`],
     since === null ? [] : [`since ${since}`],
     `${calls.outgoing} calls out, ${calls.incoming} in`,
-    lastError === null ? [] : [`last error: ${lastError.replaceAll("\n", "; ")}`],
+    lastError === null ? [] : [`last error: ${lastError.split("\n").map(printable).join("\n  ")}`],
   ];
   return parts.flat().join(", ");
 }

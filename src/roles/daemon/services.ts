@@ -1,6 +1,5 @@
 /** The methods of a daemon, under its policy and with its audit. A reload renews both. */
 import { setTimeout as delay } from "node:timers/promises";
-import { findPolicyFile } from "../../config/config.ts";
 import type { Config } from "../../config/config.ts";
 import { DEFAULT_LIMITS } from "../../limits.ts";
 import type { Limits } from "../../limits.ts";
@@ -19,10 +18,13 @@ import type { Serve } from "../../methods/serve.ts";
 import { createAnswerMemory } from "../../peers/queued/answer-memory.ts";
 import type { AnswerMemory } from "../../peers/queued/answer-memory.ts";
 import { DEFAULT_POLICY } from "../../policy/policy.ts";
-import { loadPolicy } from "../../policy/policy-file.ts";
 import { createQuota } from "../../policy/quota.ts";
+import type { PolicyRequest } from "../../policy/rule.ts";
 import { ourUid } from "../../trust/ownership.ts";
 import { makeId } from "../identity.ts";
+import { listLocally } from "./call-check.ts";
+import type { DaemonVerdict } from "./policy-check-method.ts";
+import { createPolicyInForce } from "./policy-in-force.ts";
 import { startAudit } from "../start-audit.ts";
 
 /**
@@ -42,6 +44,10 @@ export type Services = AsyncDisposable & {
   readonly limits: Limits;
   /** Whether stream chunks may go over a port as they are. A reload does not change it. */
   readonly offersRaw: boolean;
+  /** The reason why the policy denies everything; undefined for a policy that can be used. */
+  readonly policyProblem: string | undefined;
+  /** Judges a call by the policy that is in force. Rejects as `checkCall` does. */
+  checkPolicy: (request: PolicyRequest) => Promise<DaemonVerdict>;
   /** Takes new settings and reads the policy again. Running calls go on under the old ones. */
   reload: (config: Config) => void;
 };
@@ -56,13 +62,14 @@ const SETTLE_MS = 10_000;
 export function createServices(role: "host" | "guest", first: Config): Services {
   let { settings } = first;
   let builtins = selectBuiltins(settings.builtIns);
-  let policy = loadPolicy(findPolicyFile(first));
+  const policy = createPolicyInForce(role, first);
   let audit = startAudit(settings.audit, (problem) => log.error(problem.message));
   const uid = ourUid();
   const sources = (): CommandSources => ({
     directories: settings.commandsDirectory,
     builtins,
     uid,
+    lister: role === "host" ? "negotiator guest list-commands" : "negotiator host list-commands GUEST",
   });
   const methods = [
     createExecute({ role, sources, openCalls: settings.limits.openCalls }),
@@ -96,7 +103,7 @@ export function createServices(role: "host" | "guest", first: Config): Services 
   const common = { role, quota, audit: current, now: () => performance.now() };
   return {
     serve: (caller) =>
-      trackAll(createDispatcher({ ...common, direction: "incoming", caller, methods, policy: () => policy })),
+      trackAll(createDispatcher({ ...common, direction: "incoming", caller, methods, policy: () => policy.policy })),
     relay(relayed) {
       const { call, notice } = createDispatcher({
         ...common,
@@ -114,10 +121,14 @@ export function createServices(role: "host" | "guest", first: Config): Services 
     answerMemory: createAnswerMemory(first.settings.limits.foreignAnswerBytes),
     limits: { ...DEFAULT_LIMITS, ...first.settings.limits },
     offersRaw: first.settings.rawPayloads,
+    get policyProblem() {
+      return policy.problem;
+    },
+    checkPolicy: (request) => policy.check(request, { ...sources(), ...listLocally(settings) }),
     reload(next) {
       ({ settings } = next);
       builtins = selectBuiltins(settings.builtIns);
-      policy = loadPolicy(findPolicyFile(next), policy);
+      policy.reload(next);
       audit[Symbol.dispose]();
       audit = startAudit(settings.audit, (problem) => log.error(problem.message));
     },

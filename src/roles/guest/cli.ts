@@ -10,7 +10,9 @@ import {
   NO_STDIN_OPTION,
   TIMEOUT_OPTION,
 } from "../cli/options.ts";
+import { createCheckConfig } from "../cli/check-config.ts";
 import { createPrintConfig } from "../cli/print-config.ts";
+import { createReloadCommand } from "../cli/reload.ts";
 import { runRole } from "../cli/run-role.ts";
 import { defineSubcommand } from "../cli/subcommand.ts";
 import type { Outcome, RoleDefinition } from "../cli/subcommand.ts";
@@ -80,15 +82,17 @@ const status = defineSubcommand({
 
 const checkPolicy = defineSubcommand({
   summary: "Show whether the host may run a command in this guest, and which rule decides.",
-  args: { command: { type: "positional", description: "Name of a command of this guest" } },
+  args: {
+    command: { type: "positional", description: "Name of a command of this guest" },
+    ...CONTROL_OPTION,
+  },
   notes: CHECK_POLICY_NOTES,
   restAfter: 1,
   examples: ["negotiator guest check-policy restart-service nginx"],
   async run(invocation) {
     const { checkPolicy: check } = await import("../cli/check-policy.ts");
     const [command = "", ...args] = invocation.words.positionals;
-    const resource = { kind: "command", name: command, args } as const;
-    return check(invocation, { caller: { via: "host" }, method: "execute", resource });
+    return check("guest", invocation, { command, args });
   },
 });
 
@@ -102,6 +106,8 @@ const GUEST: RoleDefinition = {
     daemon,
     status,
     "check-policy": checkPolicy,
+    "check-config": createCheckConfig("guest", () => Promise.resolve([])),
+    reload: createReloadCommand("guest"),
     "print-config": createPrintConfig("guest"),
   },
 };

@@ -6,7 +6,9 @@ import { DIALECTS } from "../../peers/dialects.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
 import { listenControl } from "../daemon/control-server.ts";
 import { beginDaemon, runDaemon } from "../daemon/daemon.ts";
+import { createPolicyCheck } from "../daemon/policy-check-method.ts";
 import { createRelay } from "../daemon/relay.ts";
+import { createReloader } from "../daemon/reload-method.ts";
 import { createServices } from "../daemon/services.ts";
 import { createHostLink } from "./host-link.ts";
 import { createHostStatus } from "./status.ts";
@@ -19,9 +21,12 @@ export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
   const { settings } = invocation.config;
   await using services = createServices("guest", invocation.config);
   const host = createHostLink(settings, services, invocation.dialects ?? DIALECTS);
+  const reloader = createReloader("guest");
   const relay = services.relay([
     ...createRelay(() => Promise.resolve(host.peer)),
-    createHostStatus(() => host.status()),
+    createHostStatus(() => ({ host: host.status(), policyProblem: services.policyProblem ?? null })),
+    createPolicyCheck((request) => services.checkPolicy(request)),
+    reloader.method,
   ]);
   await using held = new AsyncDisposableStack();
   held.use(await listenControl("guest", settings.guest.control, { limits: services.limits, serve: relay }));
@@ -37,7 +42,9 @@ export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
     apply(next) {
       host.reload(next.settings);
       services.reload(next);
+      return services.policyProblem;
     },
+    reloader,
     openCalls: () => services.runningCount,
   });
   host.session.close("the guest's daemon stops");

@@ -2,30 +2,34 @@
 import * as v from "valibot";
 import { defineMethod } from "../../methods/method.ts";
 import type { Method } from "../../methods/method.ts";
-import { printable, printableJson } from "../../printable.ts";
+import { printableJson } from "../../printable.ts";
 import { print } from "../cli/output.ts";
 import { dialControl, noDaemon } from "../cli/control-client.ts";
 import { askDaemon } from "../cli/ask-daemon.ts";
-import { formatLinkStatus, LinkStatusSchema } from "../daemon/link-status.ts";
+import { formatLinkStatus, LinkStatusSchema, warnOfPolicy } from "../daemon/link-status.ts";
 import type { LinkStatus } from "../daemon/link-status.ts";
 import type { CliSession } from "../cli/cli-session.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
 
-const StatusSchema = v.object({ host: LinkStatusSchema });
+/** `policyProblem`: why every call is denied; null while the policy can be used. */
+const StatusSchema = v.object({
+  host: LinkStatusSchema,
+  policyProblem: v.optional(v.nullable(v.string()), null),
+});
 
 /** The daemon's method `status`, which answers with `status()`. */
-export function createHostStatus(status: () => LinkStatus): Method {
+export function createHostStatus(status: () => v.InferOutput<typeof StatusSchema>): Method {
   return defineMethod({
     name: "status",
     isOpen: true,
     params: v.optional(v.object({})),
-    run: () => Promise.resolve({ result: { host: status() } }),
+    run: () => Promise.resolve({ result: status() }),
   });
 }
 
 /** Asks the daemon for the status of its link to the host, within `timeoutMs` (0 for no limit). */
 export async function askStatus(control: CliSession, timeoutMs?: number): Promise<LinkStatus> {
-  return (await askDaemon(control, "status", StatusSchema, timeoutMs)).host;
+  return (await askDaemon(control, "status", StatusSchema, { timeoutMs })).host;
 }
 
 /** Prints the status of the daemon's link to the host. Throws `NO_CHANNEL` if no daemon runs. */
@@ -33,10 +37,9 @@ export async function showStatus({ words, config }: Invocation): Promise<Outcome
   const path = config.settings.guest.control;
   await using control = await dialControl("guest", path);
   if (control === undefined) throw noDaemon("guest", path);
-  const host = await askStatus(control);
+  const { host, policyProblem } = await askDaemon(control, "status", StatusSchema);
+  if (policyProblem !== null) await warnOfPolicy(policyProblem);
   return print(
-    words.options.has("json")
-      ? printableJson(JSON.stringify(host))
-      : printable(`host: ${formatLinkStatus(host)}`),
+    words.options.has("json") ? printableJson(JSON.stringify(host)) : `host: ${formatLinkStatus(host)}`,
   );
 }

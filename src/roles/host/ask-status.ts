@@ -2,7 +2,7 @@
 import { dialControl } from "../cli/control-client.ts";
 import { askDaemon } from "../cli/ask-daemon.ts";
 import { StatusSchema } from "./status.ts";
-import type { GuestStatus } from "./status.ts";
+import type { GuestStatus, HostStatus } from "./status.ts";
 
 /** Returns the running guests; undefined when no daemon listens at `controlPath`. */
 export async function askStatus(controlPath: string): Promise<GuestStatus[] | undefined> {
@@ -17,9 +17,13 @@ const ABSENT: ReadonlySet<string> = new Set(["saved", "shut off"]);
  * `controlPath`.
  */
 export async function askWholeStatus(controlPath: string): Promise<GuestStatus[] | undefined> {
+  return (await askHostStatus(controlPath))?.guests;
+}
+
+/** Returns the whole status; undefined when no daemon listens at `controlPath`. */
+export async function askHostStatus(controlPath: string): Promise<HostStatus | undefined> {
   await using control = await dialControl("host", controlPath);
-  if (control === undefined) return undefined;
-  return (await askDaemon(control, "status", StatusSchema)).guests;
+  return control && (await askDaemon(control, "status", StatusSchema));
 }
 
 /** Returns the process id of the daemon at `controlPath` if it holds the socket at `path`. */
@@ -27,7 +31,9 @@ export async function askHolder(controlPath: string, path: string): Promise<numb
   try {
     await using control = await dialControl("host", controlPath);
     if (control === undefined) return undefined;
-    const { pid, held = [] } = await askDaemon(control, "status", StatusSchema, HOLDER_TIMEOUT_MS);
+    const { pid, held = [] } = await askDaemon(control, "status", StatusSchema, {
+      timeoutMs: HOLDER_TIMEOUT_MS,
+    });
     return held.includes(path) ? pid : undefined;
   } catch {
     // The user may lack the right to ask, and the socket may still be free.

@@ -10,7 +10,9 @@ import {
   NO_STDIN_OPTION,
   TIMEOUT_OPTION,
 } from "../cli/options.ts";
+import { createCheckConfig } from "../cli/check-config.ts";
 import { createPrintConfig } from "../cli/print-config.ts";
+import { createReloadCommand } from "../cli/reload.ts";
 import { runRole } from "../cli/run-role.ts";
 import { defineSubcommand } from "../cli/subcommand.ts";
 import type { Outcome, RoleDefinition } from "../cli/subcommand.ts";
@@ -105,16 +107,18 @@ const status = defineSubcommand({
 
 const checkPolicy = defineSubcommand({
   summary: "Show whether a guest may run a command on this host, and which rule decides.",
-  args: { ...GUEST, command: { type: "positional", description: "Name of a command of this host" } },
+  args: {
+    ...GUEST,
+    command: { type: "positional", description: "Name of a command of this host" },
+    ...CONTROL_OPTION,
+  },
   notes: CHECK_POLICY_NOTES,
   restAfter: 2,
   examples: ["negotiator host check-policy web1 restart-service nginx"],
   async run(invocation) {
     const { checkPolicy: check } = await import("../cli/check-policy.ts");
     const [guest = "", command = "", ...args] = invocation.words.positionals;
-    const caller = { via: "guest", name: guest } as const;
-    const resource = { kind: "command", name: command, args } as const;
-    return check(invocation, { caller, method: "execute", resource });
+    return check("host", invocation, { guest, command, args });
   },
 });
 
@@ -129,6 +133,10 @@ const HOST: RoleDefinition = {
     daemon,
     status,
     "check-policy": checkPolicy,
+    "check-config": createCheckConfig("host", async (invocation) =>
+      (await import("./judge-guests.ts")).judgeGuests(invocation),
+    ),
+    reload: createReloadCommand("host"),
     "print-config": createPrintConfig("host"),
   },
 };

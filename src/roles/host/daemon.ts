@@ -8,7 +8,9 @@ import { DIALECTS } from "../../peers/dialects.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
 import { listenControl } from "../daemon/control-server.ts";
 import { beginDaemon, runDaemon } from "../daemon/daemon.ts";
+import { createPolicyCheck } from "../daemon/policy-check-method.ts";
 import { createRelay } from "../daemon/relay.ts";
+import { createReloader } from "../daemon/reload-method.ts";
 import { runAlongside } from "../daemon/run-alongside.ts";
 import { createServices } from "../daemon/services.ts";
 import { createFinders, readFlaggedGuests } from "./finders.ts";
@@ -28,6 +30,7 @@ export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
   const { settings } = config;
   const flagged = readFlaggedGuests(words.options.get("socket") ?? [], dialects);
   await using services = createServices("host", config);
+  const reloader = createReloader("host");
   const targetFor = (current: Settings): WatchTarget => ({
     ...createFinders(current, flagged, dialects),
     pollMs: current.host.rescanSeconds * 1000,
@@ -43,7 +46,10 @@ export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
       guests: addStopped(guests.status(), (await watch.stopped?.list(signal)) ?? []),
       pid: process.pid,
       held: guests.heldPaths(),
+      policyProblem: services.policyProblem ?? null,
     })),
+    createPolicyCheck((request) => services.checkPolicy(request)),
+    reloader.method,
   ]);
   await using resources = new AsyncDisposableStack();
   resources.use(
@@ -61,7 +67,9 @@ export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
         // This throws for an invalid guest, so it comes before anything changes.
         watch.replace(targetFor(next.settings));
         services.reload(next);
+        return services.policyProblem;
       },
+      reloader,
       openCalls: () => services.runningCount,
     });
   await runAlongside((signal) => updateGuests(guests, watch, signal), serve);

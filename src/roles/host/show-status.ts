@@ -2,9 +2,9 @@
 import { printable, printableJson } from "../../printable.ts";
 import { noDaemon } from "../cli/control-client.ts";
 import { print } from "../cli/output.ts";
-import { formatLinkStatus } from "../daemon/link-status.ts";
+import { formatLinkStatus, warnOfPolicy } from "../daemon/link-status.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
-import { askWholeStatus } from "./ask-status.ts";
+import { askHostStatus } from "./ask-status.ts";
 import { noGuest } from "./no-guest.ts";
 
 /**
@@ -13,8 +13,10 @@ import { noGuest } from "./no-guest.ts";
  */
 export async function showStatus({ words, config }: Invocation): Promise<Outcome> {
   const { control } = config.settings.host;
-  const guests = await askWholeStatus(control);
-  if (guests === undefined) throw noDaemon("host", control);
+  const answer = await askHostStatus(control);
+  if (answer === undefined) throw noDaemon("host", control);
+  const { guests, policyProblem } = answer;
+  if (policyProblem !== null) await warnOfPolicy(policyProblem);
   const [wanted] = words.positionals;
   const shown = guests.filter(({ name }) => wanted === undefined || name === wanted);
   if (wanted !== undefined && shown.length === 0)
@@ -25,5 +27,5 @@ export async function showStatus({ words, config }: Invocation): Promise<Outcome
   if (shown.length === 0) return { exitCode: 0 };
   if (words.options.has("json"))
     return print(shown.map((guest) => printableJson(JSON.stringify(guest))).join("\n"));
-  return print(shown.map((guest) => printable(`${guest.name}: ${formatLinkStatus(guest)}`)).join("\n"));
+  return print(shown.map((guest) => `${printable(guest.name)}: ${formatLinkStatus(guest)}`).join("\n"));
 }

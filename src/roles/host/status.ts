@@ -37,6 +37,8 @@ export const StatusSchema = v.object({
   pid: v.exactOptional(v.number()),
   /** The sockets that it holds. QEMU serves one program at a time there. */
   held: v.exactOptional(v.array(v.string())),
+  /** Why every call is denied; null while the policy can be used. */
+  policyProblem: v.optional(v.nullable(v.string()), null),
 });
 
 /** The answer to `status`. */

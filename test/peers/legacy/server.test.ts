@@ -99,7 +99,8 @@ describe("holes of the original", () => {
       error(`${notExecutable}plain`),
       error(`${notExecutable}open`),
       error(
-        'Cannot run "described": its description cannot be used\nThe log of the host\'s daemon says more',
+        'Cannot run "described": its description cannot be used\n' +
+          "Read the log of the host's daemon: journalctl -u negotiator-host",
       ),
     ]);
     const problems = (await stage.audit()).map(({ problem }) => problem);

@@ -108,7 +108,7 @@ describe.concurrent.each(WAYS)("%s", (_, way) => {
       await served.setPolicy('[[rules]]\naction = "alow"\n');
       served.daemon.kill("SIGHUP");
       await served.daemon.says("Every call is denied until the policy is corrected");
-      await served.daemon.says(RELOADED);
+      await served.daemon.says("The configuration was read again, without the policy");
       const denied = await caller.run(["execute", ...to, "find-distributor-id"]);
       expect(denied).toMatchObject({ exitCode: 126, stdout: "" });
       expect(denied.stderr).toContain("the policy cannot be read, so nothing is allowed");
@@ -144,7 +144,7 @@ describe.concurrent.each(WAYS)("%s", (_, way) => {
       await using running = caller.launch(["execute", "-t", "0", ...to, "waiting"], { isOpen: true });
       expect(await running.firstLine()).toBe("ready");
       served.daemon.kill("SIGTERM");
-      await served.daemon.says("SIGTERM: waiting up to 10 s for 1 calls");
+      await served.daemon.says("SIGTERM: waiting up to 10 s for 1 call");
       await running.feed("last words\n");
       running.endInput();
       expect(await running.ended()).toMatchObject({ exitCode: 0, stdout: "last words\ndone\n", stderr: "" });

@@ -38,7 +38,7 @@ function createOpenCall(onLook: (looks: number) => void = () => undefined): () =
 test("a drain of 100,000 seconds ends at once when its abort signal has aborted", async () => {
   const abort = AbortSignal.abort();
   const ended = await stop({ drainSeconds: FOREVER_SECONDS, abort, openCalls: createOpenCall() });
-  expect(ended).toMatchObject({ isDisposed: true, stderr: expect.stringContaining("for 1 calls") });
+  expect(ended).toMatchObject({ isDisposed: true, stderr: expect.stringContaining("for 1 call") });
 });
 
 test("an abort during a drain of 100,000 seconds ends it", async () => {

@@ -80,7 +80,7 @@ test("since is the time at which the peer became unresponsive, even if that is n
   }
 });
 
-test("formatLinkStatus gives one line, with the version and the lines of the last error", () => {
+test("formatLinkStatus gives one line with the version, and the remedy of the last error on another", () => {
   const status = createLinkStatus(DEFAULT_LIMITS).status(
     linkLike({ state: "open", peer: PEER, outgoingCount: 2 }),
   );
@@ -89,6 +89,6 @@ test("formatLinkStatus gives one line, with the version and the lines of the las
     `open, negotiator 1.2.3, since ${since}, 2 calls out, 0 in`,
   );
   expect(formatLinkStatus({ ...status, since, version: null, state: "waiting", lastError: "x\ny" })).toBe(
-    `waiting, since ${since}, 2 calls out, 0 in, last error: x; y`,
+    `waiting, since ${since}, 2 calls out, 0 in, last error: x\n  y`,
   );
 });

@@ -1,0 +1,55 @@
+/** Checks the config and the policy without a daemon. The config was read before: it is valid by itself. */
+import { findPolicyFile } from "../../config/config.ts";
+import { NegotiatorError } from "../../errors.ts";
+import { logFor } from "../../log.ts";
+import type { Policy } from "../../policy/policy.ts";
+import { readPolicy } from "../../policy/policy-file.ts";
+import { printable } from "../../printable.ts";
+import { lookUpUser } from "../../trust/users.ts";
+import { print } from "./output.ts";
+import type { Invocation, Outcome } from "./subcommand.ts";
+
+const log = logFor("config");
+
+/**
+ * Prints what was checked. Throws `BAD_CONFIG` with `problems`, which are known already, and all that is
+ * wrong with the policy.
+ */
+export async function checkConfig({ config }: Invocation, problems: readonly string[]): Promise<Outcome> {
+  for (const warning of config.warnings) log.warn(warning);
+  const file = findPolicyFile(config);
+  const found = [...problems];
+  let policy: Policy | undefined;
+  try {
+    policy = readPolicy(file);
+    found.push(...findUnknownUsers(policy, file.path));
+  } catch (thrown) {
+    found.push(NegotiatorError.from(thrown).message);
+  }
+  if (found.length > 0) throw new NegotiatorError("BAD_CONFIG", found.join("\n"));
+  const read = [...new Set(config.origins.values())].filter((origin) => origin.startsWith("/"));
+  const lines = [
+    ...(read.length === 0
+      ? ["config: every setting has its default"]
+      : read.map((path) => `config: ${path} is right`)),
+    policy?.kind === "rules"
+      ? `policy: ${file.path} is right`
+      : `policy: there is none at ${file.path}, so everything is allowed`,
+  ];
+  return print(lines.map(printable).join("\n"));
+}
+
+/** A call under a rule whose user does not exist would fail. */
+function findUnknownUsers(policy: Policy, path: string): string[] {
+  if (policy.kind !== "rules") return [];
+  return policy.rules.flatMap(({ user }, index) => {
+    if (user === undefined) return [];
+    try {
+      lookUpUser(user);
+      return [];
+    } catch (thrown) {
+      const { message } = NegotiatorError.from(thrown);
+      return [`Cannot use rule ${index + 1} of ${printable(path)}: ${message}`];
+    }
+  });
+}

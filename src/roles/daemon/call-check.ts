@@ -1,0 +1,52 @@
+/** Checks what would happen to a call under a policy: the decision, the user, and the command itself. */
+import type { Settings } from "../../config/settings.ts";
+import { NegotiatorError } from "../../errors.ts";
+import { resolveCommand } from "../../methods/commands.ts";
+import type { CommandSources } from "../../methods/commands.ts";
+import { fullErrorOf } from "../../methods/public-error.ts";
+import { decide, explain } from "../../policy/policy.ts";
+import type { Policy } from "../../policy/policy.ts";
+import type { PolicyRequest } from "../../policy/rule.ts";
+import { lookUpUser } from "../../trust/users.ts";
+
+/**
+ * The verdict on a call. `steps` are the rules up to the deciding one, and the decision. `problems` say why
+ * an allowed call would fail all the same.
+ */
+export type CallVerdict = { steps: string[]; isAllowed: boolean; problems: string[] };
+
+/** Returns the verdict. Rejects with `BAD_CONFIG` for a policy that cannot be used. */
+export async function checkCall(
+  policy: Policy,
+  request: PolicyRequest,
+  sources: CommandSources,
+): Promise<CallVerdict> {
+  if (policy.kind === "invalid") throw new NegotiatorError("BAD_CONFIG", policy.problem);
+  const decision = decide(policy, request);
+  const steps = explain(policy, request);
+  if (!decision.allowed) return { steps, isAllowed: false, problems: [] };
+  const { resource } = request;
+  const problems = [
+    await problemOf(() => decision.user !== undefined && lookUpUser(decision.user)),
+    await problemOf(async () => {
+      if (resource.kind !== "command") return;
+      const command = await resolveCommand(resource.name, sources, () => true);
+      if (command.kind === "user" && command.user !== undefined) lookUpUser(command.user);
+    }),
+  ];
+  return { steps, isAllowed: true, problems: problems.flat() };
+}
+
+/** The command line that lists the commands of this machine, for messages. */
+export function listLocally({ commandsDirectory }: Pick<Settings, "commandsDirectory">): { lister: string } {
+  return { lister: `ls -l ${commandsDirectory.join(" ")}` };
+}
+
+async function problemOf(look: () => unknown): Promise<string[]> {
+  try {
+    await look();
+    return [];
+  } catch (thrown) {
+    return [fullErrorOf(NegotiatorError.from(thrown)).message];
+  }
+}

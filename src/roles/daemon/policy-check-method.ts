@@ -1,0 +1,44 @@
+/** The method `check-policy` of the control socket: how the running daemon decides a call. */
+import * as v from "valibot";
+import { defineMethod } from "../../methods/method.ts";
+import type { Method } from "../../methods/method.ts";
+import type { Caller } from "../../policy/caller.ts";
+import type { PolicyRequest } from "../../policy/rule.ts";
+import type { CallVerdict } from "./call-check.ts";
+
+/** The verdict of a daemon. `stale` says how its policy differs from the file; null if it does not. */
+export type DaemonVerdict = CallVerdict & { stale: string | null };
+
+/** Checks the answer to `check-policy`. */
+export const VerdictSchema = v.object({
+  steps: v.array(v.string()),
+  isAllowed: v.boolean(),
+  problems: v.array(v.string()),
+  stale: v.nullable(v.string()),
+});
+
+/** The parameters: `guest` is the caller at a host. A guest has one caller, the host. */
+export const CheckParams = v.object({
+  guest: v.exactOptional(v.string()),
+  command: v.string(),
+  args: v.array(v.string()),
+});
+
+/** Parameters of the method. */
+export type CheckParams = v.InferOutput<typeof CheckParams>;
+
+/** Returns the method, which gives what `check` resolves with. */
+export function createPolicyCheck(check: (request: PolicyRequest) => Promise<DaemonVerdict>): Method {
+  return defineMethod({
+    name: "check-policy",
+    isOpen: true,
+    params: CheckParams,
+    run: async (params) => ({ result: await check(toRequest(params)) }),
+  });
+}
+
+/** Returns the call that the parameters describe. */
+export function toRequest({ guest, command, args }: CheckParams): PolicyRequest {
+  const caller: Caller = guest === undefined ? { via: "host" } : { via: "guest", name: guest };
+  return { caller, method: "execute", resource: { kind: "command", name: command, args } };
+}

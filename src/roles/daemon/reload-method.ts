@@ -1,0 +1,51 @@
+/** The method `reload` of the control socket: reads the files again, and answers with what is wrong. */
+import * as v from "valibot";
+import { NegotiatorError } from "../../errors.ts";
+import { defineMethod } from "../../methods/method.ts";
+import type { Method } from "../../methods/method.ts";
+import { ourUid } from "../../trust/ownership.ts";
+
+/**
+ * The result of a reload. `problems` are errors: with a wrong config the old settings stay, with a wrong
+ * policy every call is denied. `warnings` are about settings without effect.
+ */
+export type ReloadResult = { problems: readonly string[]; warnings: readonly string[] };
+
+/** Checks the answer to `reload`. */
+export const ReloadSchema = v.object({ problems: v.array(v.string()), warnings: v.array(v.string()) });
+
+/** The reload of a daemon, whose methods are made before it is ready. */
+export type Reloader = {
+  method: Method;
+  /** Sets what a reload does. Before that, `reload` is refused with `BUSY`. */
+  set(reload: () => ReloadResult): void;
+};
+
+/** Creates a reload that is not set yet. Only root and the daemon's own user may ask for it. */
+export function createReloader(role: "host" | "guest"): Reloader {
+  let current: (() => ReloadResult) | undefined;
+  const method = defineMethod({
+    name: "reload",
+    isOpen: true,
+    params: v.optional(v.object({})),
+    run(_params, { call }) {
+      const uid = call.caller?.uid;
+      if (uid !== 0 && uid !== ourUid()) {
+        throw new NegotiatorError(
+          "DENIED",
+          `The ${role}'s daemon reloads only for root, not for user ${uid}`,
+          {
+            remedy: `Run as root: sudo negotiator ${role} reload`,
+          },
+        );
+      }
+      if (current === undefined) {
+        throw new NegotiatorError("BUSY", `The ${role}'s daemon is starting and reads its files now`, {
+          remedy: `Look whether it is ready: negotiator ${role} status`,
+        });
+      }
+      return Promise.resolve({ result: current() });
+    },
+  });
+  return { method, set: (reload) => void (current = reload) };
+}

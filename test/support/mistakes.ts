@@ -35,12 +35,22 @@ export function describeMistakes(
     for (const row of mistakes) {
       const declare = misled.includes(row.mistake) ? test.failing : test;
       declare(row.mistake, async () => {
-        const { exitCode, message } = await makeMistake(row);
-        expect({ exitCode, message }).toEqual({ exitCode: row.exitCode, message: [...row.message] });
-        expect(faultsOf(message)).toEqual([]);
+        const { run, directory } = await makeMistake(row);
+        expectMessage(run, directory, row);
       });
     }
   });
+}
+
+/** Expects a run to end as the mistake says, with a message that helps. `message` has no paths of its own. */
+export function expectMessage(
+  { exitCode, stderr }: { exitCode: number; stderr: string },
+  directory: string,
+  expected: { exitCode: number; message: readonly string[] },
+): void {
+  const message = stderr.replaceAll(directory, "DIR").trimEnd().split("\n");
+  expect({ exitCode, message }).toEqual({ exitCode: expected.exitCode, message: [...expected.message] });
+  expect(faultsOf(message)).toEqual([]);
 }
 
 /** Returns the faults of a message as such: each needs a remedy, and no words of a library or the system. */
@@ -66,8 +76,8 @@ const JOINED = /; [A-Z][a-z]+ /;
 const FOREIGN = /\b(?:Expected|received|undefined|null|E[A-Z]{4,}|TypeError|valibot|JSON-RPC)\b/;
 
 async function makeMistake({ words, files = {}, modes = {}, environment = {} }: Mistake): Promise<{
-  exitCode: number;
-  message: string[];
+  run: { exitCode: number; stderr: string };
+  directory: string;
 }> {
   await using directory = await createTemporaryDirectory();
   const { path } = directory;
@@ -75,11 +85,11 @@ async function makeMistake({ words, files = {}, modes = {}, environment = {} }: 
     const file = await directory.write(name, text.replaceAll("DIR", path));
     await chmod(file, modes[name] ?? (/^commands\/[^.]*$/.test(name) ? 0o755 : 0o644));
   }
-  const { exitCode, stderr } = await runSource(
+  const run = await runSource(
     words.map((word) => word.replaceAll("DIR", path)),
     { environment: { ...environmentIn(path), ...environment } },
   );
-  return { exitCode, message: stderr.replaceAll(path, "DIR").trimEnd().split("\n") };
+  return { run, directory: path };
 }
 
 /** Keeps everything of this machine out. */

@@ -167,7 +167,7 @@ function unsafeFile(
   { problem, remedy }: Pick<TrustFault, "problem" | "remedy">,
 ): NegotiatorError {
   return new NegotiatorError("BAD_CONFIG", `Cannot write the audit file "${path}": ${problem}`, {
-    remedy: `${remedy}, or set another path for the audit file.`,
+    remedy: `${remedy}\nOr set another path for the audit file, in the setting audit.file`,
   });
 }
 

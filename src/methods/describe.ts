@@ -5,6 +5,7 @@ import { printable } from "../printable.ts";
 import { parseStrictToml } from "../strict/strict.ts";
 import type { Eyes } from "../trust/look.ts";
 import { inspectSettings } from "./inspect.ts";
+import { shellWord } from "../shell-word.ts";
 
 /** The keys of NAME.toml, the description of the command NAME. */
 const DescriptionSchema = v.strictObject({
@@ -39,7 +40,7 @@ export function readDescription(path: string, uid: number, eyes: Eyes): CommandD
     return parseStrictToml(DescriptionSchema, eyes.contentOf(settings), settings, REMEDY);
   const problem = `it has more than ${MAX_SETTINGS_BYTES} bytes`;
   throw new NegotiatorError("BAD_CONFIG", `Cannot use ${settings}: ${problem}`, {
-    remedy: `Shorten it: ls -l ${printable(settings)}`,
+    remedy: `Shorten it: ls -l ${shellWord(settings)}`,
   });
 }
 

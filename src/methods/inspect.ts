@@ -7,6 +7,7 @@ import { findOwnershipFault } from "../trust/ownership.ts";
 import type { TrustFault } from "../trust/ownership.ts";
 import { judgePath } from "../trust/path-trust.ts";
 import { cannotRun } from "./public-error.ts";
+import { shellWord } from "../shell-word.ts";
 
 /**
  * `absent`: nothing has that name, or a directory or a device has it. `plain`: it is a file that is not meant
@@ -25,13 +26,13 @@ export function inspectFile(path: string, uid: number, eyes: Eyes): FileState {
   if (stats === undefined) {
     if (!isLink) return { kind: "absent" };
     const problem = "it is a link that leads nowhere";
-    const error = notExecutable(path, problem, problem, `See where with: readlink -f ${path}`);
+    const error = notExecutable(path, problem, problem, `See where with: readlink -f ${shellWord(path)}`);
     return { kind: "unsafe", error };
   }
   if (!stats.isFile()) return { kind: "absent" };
   if ((stats.mode & EXECUTABLE) === 0) {
     const problem = "it has no executable bit";
-    const error = notExecutable(path, problem, problem, `Set it with: chmod 755 ${path}`);
+    const error = notExecutable(path, problem, problem, `Set it with: chmod 755 ${shellWord(path)}`);
     return { kind: "plain", error };
   }
   const fault = findOwnershipFault(stats, uid, path) ?? wayFault;
@@ -81,7 +82,7 @@ function notExecutable(
 
 function notAFile(path: string, isLink: boolean): Pick<TrustFault, "problem" | "remedy"> {
   const problem = isLink ? "it is a link that does not lead to a file" : "it is not a file";
-  return { problem, remedy: `Correct it with: rm -r ${path}` };
+  return { problem, remedy: `Correct it with: rm -r ${shellWord(path)}` };
 }
 
 /**
@@ -111,5 +112,5 @@ function judgeWay(path: string, uid: number, eyes: Eyes): TrustFault | undefined
 
 function unreachable(path: string): TrustFault {
   const problem = "it cannot be reached";
-  return { problem, publicProblem: "cannot be reached", remedy: `See why with: namei -l ${path}` };
+  return { problem, publicProblem: "cannot be reached", remedy: `See why with: namei -l ${shellWord(path)}` };
 }

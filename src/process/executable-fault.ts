@@ -1,6 +1,7 @@
 /** Finds out what is wrong with an executable file that the system does not start. */
 import { accessSync, constants, statSync } from "node:fs";
 import type { FaultCode } from "../errors.ts";
+import { shellWord } from "../shell-word.ts";
 
 /**
  * The reason of a failed start. `problem` and `remedy` are for the machine's administrator. A caller at the
@@ -23,14 +24,14 @@ export async function explainMissingFile(path: string): Promise<StartFault> {
     return {
       code: "NOT_EXECUTABLE",
       problem: "the file is there, but the loader it was linked for is missing",
-      remedy: `Install the C library it needs; find its name: file ${path}`,
+      remedy: `Install the C library it needs; find its name: file ${shellWord(path)}`,
     };
   }
   if (interpreter.endsWith("\r")) {
     return {
       code: "NOT_EXECUTABLE",
       problem: `the file is there, but its "#!" line ends with a carriage return`,
-      remedy: `Give it Unix line ends: sed -i 's/\\r$//' ${path}`,
+      remedy: `Give it Unix line ends: sed -i 's/\\r$//' ${shellWord(path)}`,
     };
   }
   return {
@@ -47,13 +48,13 @@ export function explainForbidden(path: string, user?: { uid: number; gid: number
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true)
     return { code, problem: "it is a directory" };
   if (user === undefined && !isExecutable(path)) {
-    return { code, problem: "it has no executable bit", remedy: `Set it with: chmod 755 ${path}` };
+    return { code, problem: "it has no executable bit", remedy: `Set it with: chmod 755 ${shellWord(path)}` };
   }
   return {
     code,
     reason: "permission denied",
     problem: `permission denied${user === undefined ? "" : ` for user ${user.uid}, group ${user.gid}`}`,
-    remedy: `Check its mode, its "#!" interpreter, its directories and noexec mounts: namei -l ${path}`,
+    remedy: `Check its mode, its "#!" interpreter, its directories and noexec mounts: namei -l ${shellWord(path)}`,
   };
 }
 

@@ -3,6 +3,7 @@ import { statSync } from "node:fs";
 import { errnoOf, NegotiatorError } from "../errors.ts";
 import { explainForbidden, explainFormat, explainMissingFile } from "./executable-fault.ts";
 import type { StartFault } from "./executable-fault.ts";
+import { shellWord } from "../shell-word.ts";
 
 /** The start that failed. `calledAs` is the command's name for a caller at the other end. */
 export type StartAttempt = {
@@ -93,7 +94,7 @@ function beingWritten(path: string): StartFault {
   return {
     code: "BUSY",
     problem: "another process has it open for writing",
-    remedy: `Try again. Replace it by renaming a new file over it. Find the writer: fuser -v ${path}`,
+    remedy: `Try again. Replace it by renaming a new file over it. Find the writer: fuser -v ${shellWord(path)}`,
   };
 }
 

@@ -1,6 +1,6 @@
 /** Checks owner and mode of trusted files: only root and our own user may change them. */
 import type { Stats } from "node:fs";
-import { printable } from "../printable.ts";
+import { shellWord } from "../shell-word.ts";
 
 /**
  * The reason why a file or a place is unsafe. `problem` and `remedy` are for the administrator of this
@@ -18,14 +18,14 @@ export function findOwnershipFault(
     return {
       problem: `it belongs to user ${owner}, not to root`,
       publicProblem: "does not belong to root",
-      remedy: `Correct it with: chown root: ${printable(path)}`,
+      remedy: `Correct it with: chown root: ${shellWord(path)}`,
     };
   }
   if ((mode & WRITABLE_BY_OTHERS) !== 0) {
     return {
       problem: "its group or everybody may write to it",
       publicProblem: "can be written by others",
-      remedy: `Correct it with: chmod go-w ${printable(path)}`,
+      remedy: `Correct it with: chmod go-w ${shellWord(path)}`,
     };
   }
   return undefined;

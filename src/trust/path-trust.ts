@@ -7,6 +7,7 @@ import type { Eyes } from "./look.ts";
 import type { TrustFault } from "./ownership.ts";
 import { printable } from "../printable.ts";
 import { isGroupOf, USER_FILES } from "./users.ts";
+import { shellWord } from "../shell-word.ts";
 
 /**
  * Root and the user `uid` are trusted. `groups` decides about directories that a group with other members may
@@ -83,7 +84,7 @@ function judgeDirectory(
     return {
       problem: `everybody may write to "${shown}"`,
       publicProblem: PUBLIC_PROBLEM,
-      remedy: `Correct it with: chmod o-w ${shown}`,
+      remedy: `Correct it with: chmod o-w ${shellWord(directory)}`,
     };
   }
   if ((mode & WRITABLE_BY_GROUP) === 0 || trust.groups === "meant") return undefined;
@@ -93,7 +94,7 @@ function judgeDirectory(
   return {
     problem: `group ${gid} may write to "${shown}", and others may be in it`,
     publicProblem: PUBLIC_PROBLEM,
-    remedy: `Correct it with: chmod g-w ${shown}`,
+    remedy: `Correct it with: chmod g-w ${shellWord(directory)}`,
   };
 }
 
@@ -102,7 +103,7 @@ function foreignOwner(path: string, owner: number): TrustFault {
   return {
     problem: `"${shown}" belongs to user ${owner}`,
     publicProblem: PUBLIC_PROBLEM,
-    remedy: `Use another place, or give it to root: chown -h root: ${shown}`,
+    remedy: `Use another place, or give it to root: chown -h root: ${shellWord(path)}`,
   };
 }
 

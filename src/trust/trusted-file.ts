@@ -8,6 +8,7 @@ import { findOwnershipFault, ourUid } from "./ownership.ts";
 import type { TrustFault } from "./ownership.ts";
 import { findPathFault } from "./path-trust.ts";
 import { printable } from "../printable.ts";
+import { shellWord } from "../shell-word.ts";
 
 /**
  * Returns the text of a file, or undefined if the file does not exist. Opens the file once and checks the
@@ -109,7 +110,7 @@ function unreadable(path: string, thrown: unknown): NegotiatorError {
   const message = `Cannot read the file "${path}": ${condition}`;
   return new NegotiatorError("BAD_CONFIG", printable(message), {
     cause: thrown,
-    remedy: `Look at it: ls -ld ${printable(path)}`,
+    remedy: `Look at it: ls -ld ${shellWord(path)}`,
   });
 }
 

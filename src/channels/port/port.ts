@@ -2,6 +2,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { errnoOf, NegotiatorError } from "../../errors.ts";
+import { shellWord } from "../../shell-word.ts";
 import { printable } from "../../printable.ts";
 import { EVENTS } from "../../process/descriptor-watch.ts";
 import { pollNow, readInto, writeFrom } from "../../process/libc.ts";
@@ -129,7 +130,9 @@ function openDevice(path: string): { fd: number; endsWhenEmpty: boolean } {
   } catch (thrown) {
     throw explainFailure(action, thrown, openCases(path));
   }
-  throw new NegotiatorError("NO_CHANNEL", `${action}: it is not a character device`);
+  throw new NegotiatorError("NO_CHANNEL", `${action}: it is not a character device`, {
+    remedy: LIST_PORTS,
+  });
 }
 
 function watchOrClose(fd: number): Readiness {
@@ -148,19 +151,24 @@ function isPty(rdev: number): boolean {
   return major >= 136 && major <= 143;
 }
 
+const LIST_PORTS = "List the ports: ls -l /dev/virtio-ports /sys/class/virtio-ports";
+
 function openCases(path: string): Record<string, FailureCase> {
-  const shown = printable(path);
-  const denied: FailureCase = { code: "DENIED", condition: "no permission", remedy: "Run as root" };
+  const denied: FailureCase = {
+    code: "DENIED",
+    condition: "no permission",
+    remedy: "Run as root, with sudo",
+  };
   const unplugged: FailureCase = {
     code: "NO_CHANNEL",
     condition: "it has no port, or the host removed the port",
-    remedy: "List the ports: ls -l /dev/virtio-ports /sys/class/virtio-ports",
+    remedy: LIST_PORTS,
   };
   return {
     EBUSY: {
       code: "BUSY",
       condition: "another process has it open",
-      remedy: `Find it with: fuser -v ${shown}`,
+      remedy: `Find it with: fuser -v ${shellWord(path)}`,
     },
     ENOENT: { ...unplugged, condition: "there is no such file" },
     EACCES: denied,

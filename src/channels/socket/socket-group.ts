@@ -2,7 +2,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { errnoOf } from "../../errors.ts";
-import { printable } from "../../printable.ts";
+import { shellWord } from "../../shell-word.ts";
 
 const GROUP_FILE = "/etc/group";
 const ROOT = 0;
@@ -19,17 +19,17 @@ export async function findGroup(name: string, groupFile = GROUP_FILE): Promise<n
  * exists.
  */
 export async function explainEntry(path: string, wanted: string, groupFile = GROUP_FILE): Promise<string> {
-  const shown = printable(path);
   const facts = await stat(path).catch(() => undefined);
-  if (facts === undefined) return `Run as root, or check the owner and mode: ls -ld ${dirname(shown)}`;
+  if (facts === undefined)
+    return `Run as root, or check the owner and mode: ls -ld ${shellWord(dirname(path))}`;
   const { uid, gid, mode } = facts;
-  const check = `Run as root, or check the owner and mode: ls -l ${shown}`;
+  const check = `Run as root, or check the owner and mode: ls -l ${shellWord(path)}`;
   if ((mode & WRITABLE_FOR_GROUP) === 0) return check;
   const groups = await readGroups(groupFile);
   if (gid !== ROOT) {
     const own = groups.find((group) => group.gid === gid)?.name;
     if (own === undefined) return `Run as root, or as a member of group ${gid}, which may use it`;
-    return `Run as root, or join the group "${own}": usermod -aG ${own} USER. Then log in again`;
+    return `Run as root, or join the group "${own}": usermod -aG ${own} USER\nThen log in again`;
   }
   if (uid !== ROOT) return check;
   if (groups.some(({ name }) => name === wanted)) {
@@ -37,7 +37,7 @@ export async function explainEntry(path: string, wanted: string, groupFile = GRO
   }
   return (
     `Run as root, or make the group "${wanted}" and join it: ` +
-    `groupadd ${wanted}; usermod -aG ${wanted} USER. Then restart the daemon and log in again`
+    `groupadd ${wanted}; usermod -aG ${wanted} USER\nThen restart the daemon and log in again`
   );
 }
 

@@ -11,6 +11,7 @@ import { dialSocket } from "./socket.ts";
 import { connectionOptions } from "./socket-connection.ts";
 import { findGroup } from "./socket-group.ts";
 import { checkDirectory, checkLength, findSocket } from "./socket-path.ts";
+import { shellWord } from "../../shell-word.ts";
 
 /**
  * `mode`: permission bits. `group`: the socket's group, if it exists. `onChannel` gets each connection, and
@@ -140,13 +141,13 @@ function listenCases(path: string): Record<string, FailureCase> {
   const denied: FailureCase = {
     code: "DENIED",
     condition: "no permission",
-    remedy: `Run as root, or check the owner and mode: ls -ld ${directory}`,
+    remedy: `Run as root, or check the owner and mode: ls -ld ${shellWord(directory)}`,
   };
   return {
     ENOENT: {
       code: "NO_CHANNEL",
       condition: `there is no directory "${directory}"`,
-      remedy: `Make it: mkdir -p ${directory}`,
+      remedy: `Make it: mkdir -p ${shellWord(directory)}`,
     },
     EACCES: denied,
     EPERM: denied,

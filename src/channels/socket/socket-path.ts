@@ -2,9 +2,9 @@
 import { lstat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { errnoOf, NegotiatorError } from "../../errors.ts";
-import { printable } from "../../printable.ts";
 import { ourUid } from "../../trust/ownership.ts";
 import { findPathFault } from "../../trust/path-trust.ts";
+import { shellWord } from "../../shell-word.ts";
 
 /** Bytes in `sun_path` without its closing NUL (unix(7)). */
 const LONGEST_BYTES = 107;
@@ -33,7 +33,7 @@ export async function findSocket(action: string, path: string): Promise<"socket"
     throw thrown;
   });
   if (facts === undefined) return "nothing";
-  const remedy = `Check it, and remove it if it is not needed: ls -l ${printable(path)}`;
+  const remedy = `Check it, and remove it if it is not needed: ls -l ${shellWord(path)}`;
   if (facts.isSymbolicLink()) throw denied(action, "a symbolic link is there", remedy);
   if (!facts.isSocket()) throw denied(action, "a file is there that is not a socket", remedy);
   if (!isTrusted(facts.uid)) throw denied(action, `a socket of user ${facts.uid} is there`, remedy);

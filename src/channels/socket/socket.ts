@@ -1,4 +1,5 @@
 /** Owns the client's end of unix sockets. */
+import { stat } from "node:fs/promises";
 import { errnoOf, NegotiatorError } from "../../errors.ts";
 import { printable } from "../../printable.ts";
 import { probeListener } from "../../process/libc.ts";
@@ -8,6 +9,7 @@ import type { FailureCase } from "../failure.ts";
 import { connectionOptions } from "./socket-connection.ts";
 import { explainEntry } from "./socket-group.ts";
 import { checkLength } from "./socket-path.ts";
+import { shellWord } from "../../shell-word.ts";
 
 /** `group`: the group that may use the socket. The error for another user explains how to join it. */
 export type DialOptions = { signal?: AbortSignal; group?: string };
@@ -27,18 +29,27 @@ export async function dialSocket(path: string, { signal, group }: DialOptions = 
   } catch (thrown) {
     // Bun gives ECONNREFUSED both for a socket without a listener and for one at which too many clients wait.
     const isRefusal = errnoOf(thrown) === "ECONNREFUSED";
+    if (isRefusal) await refuseNoSocket(action, path);
     if (isRefusal && probeListener(new TextEncoder().encode(path)) === "full") throw tooMany(action, path);
     const isRefused = ["EACCES", "EPERM"].includes(errnoOf(thrown) ?? "");
     const remedy =
       isRefused && group !== undefined
         ? await explainEntry(path, group)
-        : `Run as root, or check the owner and mode: ls -l ${printable(path)}`;
+        : `Run as root, or check the owner and mode: ls -l ${shellWord(path)}`;
     throw explainFailure(action, thrown, dialCases(remedy));
   }
   const channel = await promise;
   if (signal?.aborted === true) await channel.close();
   refuseAborted(action, signal);
   return channel;
+}
+
+/** connect(2) refuses a file of another kind as it does a socket without a listener. */
+async function refuseNoSocket(action: string, path: string): Promise<void> {
+  const status = await stat(path).catch(() => undefined);
+  if (status === undefined || status.isSocket()) return;
+  const remedy = `Look at it: ls -l ${shellWord(path)}`;
+  throw new NegotiatorError("NO_CHANNEL", `${action}: it is not a socket`, { remedy });
 }
 
 function refuseAborted(action: string, signal: AbortSignal | undefined): void {

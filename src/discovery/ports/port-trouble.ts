@@ -7,6 +7,7 @@ import { findHolders } from "./holders.ts";
 import type { Holder } from "./holders.ts";
 import { findPorts } from "./virtio.ts";
 import type { Port, PortPlaces } from "./virtio.ts";
+import { shellWord } from "../../shell-word.ts";
 
 /**
  * Explains why this guest has no port of that name. Returns `NO_CHANNEL`, because the host can add it at any
@@ -24,8 +25,8 @@ export async function explainMissing(name: string, places: PortPlaces = {}): Pro
       return missing(`the driver virtio_console is loaded, but "${sysDirectory}" is missing`, remedy);
     }
     const remedy =
-      "Load it with: modprobe virtio_console; " +
-      `if that does not help, this machine has no virtio-serial device. ${attach(name)}`;
+      "Load it with: modprobe virtio_console\n" +
+      `If it is loaded and the message stays, there is no virtio-serial device. ${attach(name)}`;
     return missing("the driver virtio_console is not loaded", remedy);
   }
   const names = (await findPorts(places)).map((port) => `"${printable(port.name)}"`);
@@ -54,7 +55,7 @@ export async function explainRefusal(
     }
     case "EACCES":
     case "EPERM":
-      return refusal("DENIED", `no permission to use "${device}"`, "Run as root");
+      return refusal("DENIED", `no permission to use "${device}"`, "Run as root, with sudo");
     case "ENOENT":
       return refusal("NO_CHANNEL", `the device node "${device}" is missing`, await nodeRemedy(port, places));
     case "ENODEV":
@@ -64,7 +65,7 @@ export async function explainRefusal(
       return refusal(
         "NO_CHANNEL",
         NegotiatorError.from(thrown).message,
-        `Check the device: ls -l "${device}"`,
+        `Check the device: ls -l ${shellWord(device)}`,
       );
   }
 }
@@ -89,7 +90,7 @@ function describeHolder({ pid, command, unit }: Holder): string {
 
 function explainFreeing(device: string, holders: readonly Holder[]): string {
   const [holder] = holders;
-  if (holder === undefined) return `Find it as root with: fuser -v ${device}`;
+  if (holder === undefined) return `Find it as root with: fuser -v ${shellWord(device)}`;
   if (holder.pid === process.pid) return "Open each port only once";
   const { pid, unit } = holder;
   return `Stop it with: ${unit === undefined ? `kill ${pid}` : `systemctl stop ${unit}`}`;

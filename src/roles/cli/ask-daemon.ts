@@ -14,13 +14,13 @@ const TIMEOUT_MS = 10_000;
  * shape.
  */
 export function askDaemon<Schema extends v.GenericSchema>(
-  { session }: CliSession,
+  { role, session }: CliSession,
   method: string,
   schema: Schema,
   { timeoutMs = TIMEOUT_MS, params }: { timeoutMs?: number | undefined; params?: unknown } = {},
 ): Promise<v.InferOutput<Schema>> {
   const call = session.call({ method, keepsLines: true, ...(params === undefined ? {} : { params }) });
-  const answer = answerInTime(call, timeoutMs, session, unresponsiveDaemon);
+  const answer = answerInTime(call, timeoutMs, session, () => unresponsiveDaemon(role));
   return checkResult(
     answer.then(({ result }) => result),
     schema,

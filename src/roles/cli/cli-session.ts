@@ -10,7 +10,7 @@ import type { Session } from "../../wire/session/session.ts";
 import { describeAgent, makeId } from "../identity.ts";
 
 /** A session that ends with its channel. Disposing sends a goodbye and closes the channel. */
-export type CliSession = AsyncDisposable & { session: Session };
+export type CliSession = AsyncDisposable & { role: Role; session: Session };
 
 const log = logFor("cli");
 
@@ -26,6 +26,7 @@ export function openCliSession(role: Role, channel: Channel): CliSession {
   });
   const over = endWithChannel(link.session, channel, () => link.run(channel));
   return {
+    role,
     session: link.session,
     async [Symbol.asyncDispose]() {
       link.session.close("done");

@@ -17,6 +17,7 @@ import type { Outcome, RoleDefinition, Subcommand } from "./subcommand.ts";
 import { checkPositionals, readWords } from "./tokenizer.ts";
 import type { Grammar } from "./tokenizer.ts";
 import { usageError } from "./usage.ts";
+import { shellLine, shellWord } from "../../shell-word.ts";
 
 /**
  * Runs `argv`, the words after the role. `dialects` are those of the program by default. Throws
@@ -48,9 +49,9 @@ function wrongStart(role: RoleDefinition, argv: readonly string[]): NegotiatorEr
     return explainNoForm(argv, role.optionForm, (word) => isSubcommand(role, word));
   if (first === undefined || index <= 0 || !first.startsWith("-"))
     return usageError("subcommand", first, Object.keys(role.subCommands), `${name} --help`);
-  const words = [argv[index], ...argv.slice(0, index), ...argv.slice(index + 1)];
+  const words = [...argv.slice(index, index + 1), ...argv.slice(0, index), ...argv.slice(index + 1)];
   return new NegotiatorError("BAD_USAGE", `"${printable(first)}" stands before the subcommand`, {
-    remedy: `Write options after it: ${name} ${printable(words.join(" "))}`,
+    remedy: `Write options after it: ${name} ${shellLine(words)}`,
   });
 }
 
@@ -88,22 +89,29 @@ async function runSubcommand(
         flags: (below) => optionSettings({ role: role.role, help }, words, below),
         optionOf,
         help,
-        checkedBy: `negotiator ${role.role} check-config${file === undefined ? "" : ` --config ${file}`}`,
+        checkedBy: `negotiator ${role.role} check-config${file === undefined ? "" : ` --config ${shellWord(file)}`}`,
       });
       configureLog(config.settings.log);
       return config;
     };
-    return await runInvocation(subcommand, {
+    const outcome = await runInvocation(subcommand, {
       words,
       config: load(),
       reload: load,
       ...(dialects === undefined ? {} : { dialects }),
     });
+    return outcome.error === undefined ? outcome : { ...outcome, error: await complete(outcome.error, role) };
   } catch (thrown) {
-    if (subcommand.hasForeignExit !== true) throw thrown;
-    const error = NegotiatorError.from(thrown);
+    const error = await complete(thrown, role);
+    if (subcommand.hasForeignExit !== true) throw error;
     return { exitCode: FAULTS[error.code].exitCode, error };
   }
+}
+
+/** Loads the remedies only when something has failed. */
+async function complete(thrown: unknown, { role }: RoleDefinition): Promise<NegotiatorError> {
+  const { addRemedy } = await import("./default-remedy.ts");
+  return addRemedy(NegotiatorError.from(thrown), role);
 }
 
 function grammarOf(role: RoleDefinition, name: string): Grammar {

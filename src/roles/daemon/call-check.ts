@@ -8,6 +8,7 @@ import { decide, explain } from "../../policy/policy.ts";
 import type { Policy } from "../../policy/policy.ts";
 import type { PolicyRequest } from "../../policy/rule.ts";
 import { lookUpUser } from "../../trust/users.ts";
+import { shellLine } from "../../shell-word.ts";
 
 /**
  * The verdict on a call. `steps` are the rules up to the deciding one, and the decision. `problems` say why
@@ -39,7 +40,7 @@ export async function checkCall(
 
 /** The command line that lists the commands of this machine, for messages. */
 export function listLocally({ commandsDirectory }: Pick<Settings, "commandsDirectory">): { lister: string } {
-  return { lister: `ls -l ${commandsDirectory.join(" ")}` };
+  return { lister: `ls -l ${shellLine(commandsDirectory)}` };
 }
 
 async function problemOf(look: () => unknown): Promise<string[]> {

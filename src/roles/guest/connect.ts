@@ -43,5 +43,5 @@ async function connectOverDaemon(
   // An old host listens only on the port that the guest dials, so the daemon may not have a link to it.
   if (state !== "open" && (await (await import("./direct.ts")).hasDialledPort(dialects))) return undefined;
   held.move();
-  return connectThroughDaemon(daemon, unresponsiveDaemon);
+  return connectThroughDaemon(daemon, () => unresponsiveDaemon("guest"));
 }

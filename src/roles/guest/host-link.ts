@@ -52,6 +52,8 @@ export function createHostLink(
   let isOpened = false;
   /** Aborts when the settings name another device. */
   let moved = new AbortController();
+  const explain = (): NegotiatorError =>
+    explainNoAnswer(missing, session.session.peer !== undefined || session.dialect !== undefined);
   const serve = services.serve({ via: "host" });
   const ports = dialects.callingPorts("host");
   const sessionPorts = ports.filter(({ isNative }) => isNative);
@@ -70,8 +72,8 @@ export function createHostLink(
     serve,
     foreign: dialects.besideNative,
     isRedialled: true,
-    dial: () => Promise.reject(explainNoAnswer(missing)),
-    explainNoAnswer: () => explainNoAnswer(missing),
+    dial: () => Promise.reject(explain()),
+    explainNoAnswer: () => explain(),
     onRefused: report,
     onState(state, reason) {
       isOpened ||= state === "open";
@@ -106,7 +108,7 @@ export function createHostLink(
 
   return {
     session,
-    peer: createNativePeer(session.session, { explainNoAnswer: () => explainNoAnswer(missing) }),
+    peer: createNativePeer(session.session, { explainNoAnswer: explain }),
     status() {
       const { outgoing, incoming } = session.calls;
       const foreign = foreignPorts.reduce((sum, port) => sum + port.incoming, 0);

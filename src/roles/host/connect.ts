@@ -22,7 +22,8 @@ export async function connectGuest(
   const { words, config } = invocation;
   if (!words.options.has("direct") && !words.options.has("socket")) {
     const daemon = await dialControl("host", config.settings.host.control);
-    if (daemon !== undefined) return connectThroughDaemon(daemon, unresponsiveDaemon, { guest: name });
+    if (daemon !== undefined)
+      return connectThroughDaemon(daemon, () => unresponsiveDaemon("host"), { guest: name });
   }
   const { connectGuestDirectly } = await import("./direct.ts");
   return connectGuestDirectly(name, invocation, left, call);

@@ -159,7 +159,10 @@ function attachedAlready(id: CallId): NegotiatorError {
 }
 
 function notKnown(id: CallId): NegotiatorError {
-  return new NegotiatorError("NO_CALL", `No call "${clipText(id)}" runs here, and no answer of it is kept`);
+  const message = `No call "${clipText(id)}" runs here, and no answer of it is kept`;
+  return new NegotiatorError("NO_CALL", message, {
+    remedy: "Look into the audit of this side how it ended, and call again if it is not done",
+  });
 }
 
 function tooMany(what: string, limit: number): NegotiatorError {

@@ -32,14 +32,14 @@ test.if(IS_ROOT)(
 
     expect(await ask("other")).toBe(
       'Run as root, or make the group "other" and join it: ' +
-        "groupadd other; usermod -aG other USER. " +
+        "groupadd other; usermod -aG other USER\n" +
         "Then restart the daemon and log in again",
     );
     expect(await ask("team")).toBe(
       'Run as root, or restart the daemon: the group "team" is newer than its socket',
     );
     await chown(path, 0, 4711);
-    const join = 'Run as root, or join the group "team": usermod -aG team USER. Then log in again';
+    const join = 'Run as root, or join the group "team": usermod -aG team USER\nThen log in again';
     expect(await ask("team")).toBe(join);
     expect(await ask("other")).toBe(join);
     await chown(path, 0, 4712);

@@ -68,7 +68,7 @@ test.each([
   owned.use(listen(path, 2));
   await using control = await dialControl("host", path);
   if (control === undefined) throw new Error("No daemon listens");
-  expect(await rejectionOf(askDaemon(control, "status", v.unknown(), 100))).toMatchObject({
+  expect(await rejectionOf(askDaemon(control, "status", v.unknown(), { timeoutMs: 100 }))).toMatchObject({
     code: "NO_CHANNEL",
     message: expect.stringContaining(SILENT.trimEnd()),
   });

@@ -39,7 +39,7 @@ describe("a subcommand", () => {
   test("a subcommand gets its words and settings, and its outcome is the result", async () => {
     await using directory = await createTemporaryDirectory();
     const config = await directory.write("config.toml", '[log]\nlevel = "warn"');
-    const outcome = { exitCode: 7, error: new NegotiatorError("DENIED", "no") };
+    const outcome = { exitCode: 7, error: new NegotiatorError("DENIED", "no", { remedy: "Ask" }) };
     const { role, calls } = createRole(() => outcome);
     const words = ["execute", "--config", config, "--log-format=json", "--json", "web1", "ls", "--help"];
     expect(await spyOnOutput(() => runRole(role, words))).toEqual({
@@ -58,7 +58,7 @@ describe("a subcommand", () => {
     await using directory = await createTemporaryDirectory();
     const words = ["execute", "--config", await directory.write("config.toml", ""), "web1", "ls"];
     expect(await runRole(createRole(async () => ({ exitCode: 3 })).role, words)).toEqual({ exitCode: 3 });
-    const error = new NegotiatorError("NO_GUEST", "x");
+    const error = new NegotiatorError("NO_GUEST", "x", { remedy: "Look" });
     const { role } = createRole(() => Promise.reject(error));
     expect(await rejectionOf(runRole(role, words))).toBe(error);
   });

@@ -1,0 +1,13 @@
+/** Quotes words of a command line that a person copies from a message. */
+import { printable } from "./printable.ts";
+
+/** Returns a word as a shell takes it: quoted, unless it has only harmless characters. */
+export function shellWord(word: string): string {
+  const shown = printable(word);
+  return /^[\w@%+=:,./-]+$/.test(shown) ? shown : `'${shown.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Returns a command line of these words. */
+export function shellLine(words: readonly string[]): string {
+  return words.map(shellWord).join(" ");
+}

@@ -1,0 +1,24 @@
+/** Words of commands in messages, as a shell takes them. */
+import { expect, test } from "bun:test";
+import { shellLine, shellWord } from "../src/shell-word.ts";
+import { runProcess } from "./support/source-run.ts";
+
+test.each([
+  ["web1", "web1"],
+  ["/etc/negotiator/policy.toml", "/etc/negotiator/policy.toml"],
+  ["my guest", "'my guest'"],
+  ["it's", `'it'\\''s'`],
+  ["$(reboot)", "'$(reboot)'"],
+  ["a;b", "'a;b'"],
+  ["~", "'~'"],
+  ["", "''"],
+  ["x\u001b[31m\ny", "'x\\x1b[31m\\ny'"],
+])("the word %j is written as %s", (word, shown) => {
+  expect(shellWord(word)).toBe(shown);
+});
+
+test("a shell reads a written line as the same words", async () => {
+  const words = ["my guest", "it's", "$HOME", "`id`", "a\\b", '"', "*", "-n", "ü"];
+  const { stdout } = await runProcess(["/bin/sh", "-c", `printf '[%s]' ${shellLine(words)}`]);
+  expect(stdout).toBe(words.map((word) => `[${word}]`).join(""));
+});

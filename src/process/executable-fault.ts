@@ -54,7 +54,9 @@ export function explainForbidden(path: string, user?: { uid: number; gid: number
     code,
     reason: "permission denied",
     problem: `permission denied${user === undefined ? "" : ` for user ${user.uid}, group ${user.gid}`}`,
-    remedy: `Check its mode, its "#!" interpreter, its directories and noexec mounts: namei -l ${shellWord(path)}`,
+    remedy:
+      'Check its mode, its "#!" interpreter, its directories and noexec mounts: ' +
+      `namei -l ${shellWord(path)}`,
   };
 }
 

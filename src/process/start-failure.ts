@@ -94,7 +94,9 @@ function beingWritten(path: string): StartFault {
   return {
     code: "BUSY",
     problem: "another process has it open for writing",
-    remedy: `Try again. Replace it by renaming a new file over it. Find the writer: fuser -v ${shellWord(path)}`,
+    remedy:
+      "Try again. Replace it by renaming a new file over it. " +
+      `Find the writer: fuser -v ${shellWord(path)}`,
   };
 }
 

@@ -220,9 +220,11 @@ test("a file or directory that others may write to is refused until its mode is 
   audit.record(FINISHED);
   expect(problems.map(({ message }) => message)).toEqual([
     `Cannot write the audit file "${path}": everybody may write to "${folder.path}"\n` +
-      `Correct it with: chmod o-w ${folder.path}\nOr set another path for the audit file, in the setting audit.file`,
+      `Correct it with: chmod o-w ${folder.path}\n` +
+      `Or set another path for the audit file, in the setting audit.file`,
     `Cannot write the audit file "${path}": its group or everybody may write to it\n` +
-      `Correct it with: chmod go-w ${path}\nOr set another path for the audit file, in the setting audit.file`,
+      `Correct it with: chmod go-w ${path}\n` +
+      `Or set another path for the audit file, in the setting audit.file`,
   ]);
   expect(await members(path, "callId")).toEqual(["c-1"]);
 });

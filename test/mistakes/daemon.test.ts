@@ -198,7 +198,8 @@ describe("a mistake beside running daemons", () => {
       expectMessage(run, stage.at(""), {
         exitCode: 126,
         message: [
-          'negotiator: The guest denies the command "backup": the policy cannot be read, so nothing is allowed',
+          'negotiator: The guest denies the command "backup": ' +
+            "the policy cannot be read, so nothing is allowed",
           ASK,
         ],
       });

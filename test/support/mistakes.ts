@@ -42,7 +42,7 @@ export function describeMistakes(
   });
 }
 
-/** Expects a run to end as the mistake says, with a message that helps. `message` has no paths of its own. */
+/** Expects a run to end as the mistake says, with a message that helps. DIR stands for `directory` in its message. */
 export function expectMessage(
   { exitCode, stderr }: { exitCode: number; stderr: string },
   directory: string,

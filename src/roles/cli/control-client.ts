@@ -20,15 +20,15 @@ export async function dialControl(role: "host" | "guest", path: string): Promise
 
 /** Returns the error for a request that only a daemon can answer, when no daemon runs. */
 export function noDaemon(role: "host" | "guest", path: string): NegotiatorError {
-  const remedy =
-    `Start it: systemctl start negotiator-${role}\n` + `Without a service file: negotiator ${role} daemon`;
+  const remedy = `Start it: systemctl start negotiator-${role}
+Without a service file: negotiator ${role} daemon`;
   return new NegotiatorError("NO_CHANNEL", `No daemon of negotiator listens at "${path}"`, { remedy });
 }
 
 /** Returns the error for a daemon that listens but does not answer. */
 export function unresponsiveDaemon(role: "host" | "guest"): NegotiatorError {
   return new NegotiatorError("NO_CHANNEL", "The daemon has its control socket open, but does not answer", {
-    remedy:
-      `Read its log: journalctl -u negotiator-${role}\n` + `Restart it: systemctl restart negotiator-${role}`,
+    remedy: `Read its log: journalctl -u negotiator-${role}
+Restart it: systemctl restart negotiator-${role}`,
   });
 }

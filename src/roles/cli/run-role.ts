@@ -89,7 +89,9 @@ async function runSubcommand(
         flags: (below) => optionSettings({ role: role.role, help }, words, below),
         optionOf,
         help,
-        checkedBy: `negotiator ${role.role} check-config${file === undefined ? "" : ` --config ${shellWord(file)}`}`,
+        checkedBy: `negotiator ${role.role} check-config${
+          file === undefined ? "" : ` --config ${shellWord(file)}`
+        }`,
       });
       configureLog(config.settings.log);
       return config;

@@ -103,7 +103,9 @@ export function createServices(role: "host" | "guest", first: Config): Services 
   const common = { role, quota, audit: current, now: () => performance.now() };
   return {
     serve: (caller) =>
-      trackAll(createDispatcher({ ...common, direction: "incoming", caller, methods, policy: () => policy.policy })),
+      trackAll(
+        createDispatcher({ ...common, direction: "incoming", caller, methods, policy: () => policy.policy }),
+      ),
     relay(relayed) {
       const { call, notice } = createDispatcher({
         ...common,

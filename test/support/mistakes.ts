@@ -42,7 +42,7 @@ export function describeMistakes(
   });
 }
 
-/** Expects a run to end as the mistake says, with a message that helps. DIR stands for `directory` in its message. */
+/** Expects a run to end as the mistake says, with a message that helps. DIR stands for `directory`. */
 export function expectMessage(
   { exitCode, stderr }: { exitCode: number; stderr: string },
   directory: string,

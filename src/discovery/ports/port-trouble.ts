@@ -3,6 +3,7 @@ import { access, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { errnoOf, NegotiatorError } from "../../errors.ts";
 import { printable } from "../../printable.ts";
+import { attachLine } from "../attach-line.ts";
 import { findHolders } from "./holders.ts";
 import type { Holder } from "./holders.ts";
 import { findPorts } from "./virtio.ts";
@@ -78,9 +79,7 @@ async function exists(path: string): Promise<boolean> {
 }
 
 function attach(name: string): string {
-  const xml = `<channel type='unix'><target type='virtio' name='${name}'/></channel>`;
-  const attachDevice = "virsh attach-device GUEST channel.xml --live --config";
-  return `Add the port on the host: echo "${xml}" >channel.xml; ${attachDevice}`;
+  return `Add the port on the host: ${attachLine("GUEST", name)}`;
 }
 
 function describeHolder({ pid, command, unit }: Holder): string {

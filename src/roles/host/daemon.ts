@@ -77,7 +77,11 @@ export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
 }
 
 async function updateGuests(guests: Guests, watch: ReloadableWatch, signal: AbortSignal): Promise<void> {
+  let isFirst = true;
   for await (const news of watchEndpoints(watch, signal)) {
+    if (isFirst && news.appeared.length === 0)
+      log.info("No guest with a negotiator port runs yet; negotiator host list-guests says where it looked");
+    isFirst = false;
     for (const problem of news.problems) log.warn(problem.message);
     for (const { guest, port } of news.appeared) log.info(`guest "${guest}": found the port ${port}`);
     for (const { guest, port, movedFrom } of news.changed)

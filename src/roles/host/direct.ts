@@ -15,6 +15,7 @@ import { askHolder } from "./ask-status.ts";
 import { createFinders, readFlaggedGuests } from "./finders.ts";
 import { explainNoAnswer, noCallingPort } from "./no-answer.ts";
 import { explainStopped, noGuest } from "./no-guest.ts";
+import { explainEmpty } from "./no-guests.ts";
 
 const log = logFor("host");
 
@@ -76,7 +77,11 @@ export async function findEndpoints(invocation: Invocation, name?: string): Prom
   const explainMissing = async (missing: string): Promise<NegotiatorError> => {
     const { signal } = new AbortController();
     const known = [...new Set(endpoints.map(({ guest }) => guest))];
-    return (await explainStopped(missing, dialects.defaultPort, stopped, signal)) ?? noGuest(missing, known);
+    const isStopped = await explainStopped(missing, dialects.defaultPort, stopped, signal);
+    if (isStopped !== undefined) return isStopped;
+    // A user without rights sees no guest at all, and would look for a mistyped name.
+    const empty = known.length === 0 ? await explainEmpty(config.settings, dialects.defaultPort) : undefined;
+    return empty?.code === "DENIED" ? empty : noGuest(missing, known);
   };
   return { endpoints, explainMissing };
 }

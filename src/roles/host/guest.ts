@@ -21,6 +21,7 @@ import { explainNoAnswer, noCallingPort } from "./no-answer.ts";
 import { watchPeerTimeout } from "./peer-timeout.ts";
 import { createReach } from "./reach.ts";
 import { redial } from "./redial.ts";
+import type { Redialling } from "./redial.ts";
 import { waitForSession } from "./session-peer.ts";
 import type { GuestStatus } from "./status.ts";
 
@@ -78,7 +79,7 @@ export function createGuest({ endpoint, services, dialects, onUnreachable }: Gue
     dialects,
     serve: services.serve({ via: "guest", name, ...(uuid === undefined ? {} : { uuid }) }),
     explainNoAnswer: () => explain(links.session),
-    onRefused: report(tracker, createLog(name)),
+    onRefused: reports(tracker, createLog(name)).onError,
     onState(session) {
       tracker.follow(session);
       const { state } = session.session;
@@ -94,9 +95,9 @@ export function createGuest({ endpoint, services, dialects, onUnreachable }: Gue
     linkFor: (port) => links.linkFor(port),
     redial(held, link, signal) {
       const dial = { endpoint: held, link, signal };
-      if (link !== session) return redial({ ...dial, onError: report(tracker, createLog(name)) });
+      if (link !== session) return redial({ ...dial, ...reports(tracker, createLog(name)) });
       reach.clear();
-      return redial({ ...dial, reach, openedMs: () => openedMs, onError: report(tracker, sessionLog) });
+      return redial({ ...dial, reach, openedMs: () => openedMs, ...reports(tracker, sessionLog) });
     },
   });
   const peerTimeout = watchPeerTimeout({
@@ -170,10 +171,19 @@ function createLog(name: string): LinkLog {
 }
 
 /** Two links that fail in turn would repeat their lines in one log, so each link has its own. */
-function report(tracker: LinkStatusTracker, linkLog: LinkLog): (error: NegotiatorError) => void {
-  return (error) => {
-    tracker.recordError(error);
-    linkLog.failed(error);
+function reports(
+  tracker: LinkStatusTracker,
+  linkLog: LinkLog,
+): Pick<Redialling, "onError" | "onUnreachable"> {
+  return {
+    onError(error) {
+      tracker.recordError(error);
+      linkLog.failed(error);
+    },
+    onUnreachable(error) {
+      tracker.recordError(error);
+      linkLog.unreachable(error);
+    },
   };
 }
 

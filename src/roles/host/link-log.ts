@@ -7,6 +7,8 @@ import { createLimitedLog } from "../../policy/limited-log.ts";
 export type LinkLog = {
   /** Logs a failure, and the same one again only after a connection. */
   failed(error: NegotiatorError): void;
+  /** Takes a failed dial. Logs it as `failed` does, once dials have failed for five seconds. */
+  unreachable(error: NegotiatorError): void;
   /** Logs that a session with `agent` is open: the first time, and the first time after each failure. */
   connected(agent: string): void;
 };
@@ -15,19 +17,29 @@ const log = logFor("guests");
 /** Limits log lines per link. A flapping or hostile agent must not fill the log. */
 const FAILURES_LOGGED = { calls: 10, perMs: 10 * 60_000 };
 
+/** The socket of a guest that is switched off is gone before libvirt reports the end of the guest. */
+const LASTING_MS = 5000;
+
 /** `now` returns the time in milliseconds, by a clock that does not jump. */
 export function createLinkLog(guest: string, now: () => number): LinkLog {
   const warn = createLimitedLog({ write: (line) => log.warn(line), rate: FAILURES_LOGGED, now });
   let logged: string | undefined;
   let isConnectionNews = true;
+  let unreachableSinceMs: number | undefined;
+  const failed = ({ message }: NegotiatorError): void => {
+    if (message === logged) return;
+    if (!warn([], `guest "${guest}": ${message}`)) return;
+    logged = message;
+    isConnectionNews = true;
+  };
   return {
-    failed({ message }) {
-      if (message === logged) return;
-      if (!warn([], `guest "${guest}": ${message}`)) return;
-      logged = message;
-      isConnectionNews = true;
+    failed,
+    unreachable(error) {
+      unreachableSinceMs ??= now();
+      if (now() - unreachableSinceMs >= LASTING_MS) failed(error);
     },
     connected(agent) {
+      unreachableSinceMs = undefined;
       logged = undefined;
       if (isConnectionNews) log.info(`guest "${guest}": connected (${agent})`);
       isConnectionNews = false;

@@ -12,15 +12,25 @@ type Row = Pick<GuestStatus, "name" | "uuid"> & {
 
 /**
  * Prints the running guests. Asks the daemon when one runs, because only it knows guests from its own
- * options.
+ * options. If there are none, says on stderr where it looked; a user without rights gets `DENIED`.
  */
 export async function listGuests(invocation: Invocation): Promise<Outcome> {
   const rows = (await askRows(invocation)) ?? (await findRows(invocation));
-  if (rows.length === 0) return { exitCode: 0 };
+  if (rows.length === 0) return reportNone(invocation);
   const isJson = invocation.words.options.has("json");
   return print(
     rows.map((row) => (isJson ? printableJson(JSON.stringify(row)) : printable(row.name))).join("\n"),
   );
+}
+
+/** An empty list is a result, unless this user may not see the guests. */
+async function reportNone({ config, words, dialects }: Invocation): Promise<Outcome> {
+  if (words.options.has("socket")) return { exitCode: 0 };
+  const { explainEmpty } = await import("./no-guests.ts");
+  const { DIALECTS } = await import("../../peers/dialects.ts");
+  const { defaultPort } = dialects ?? DIALECTS;
+  const error = await explainEmpty(config.settings, defaultPort);
+  return { exitCode: error.code === "DENIED" ? 1 : 0, error };
 }
 
 async function askRows({ words, config }: Invocation): Promise<Row[] | undefined> {

@@ -1,12 +1,18 @@
 /** The errors that a host reports when a guest does not answer. */
 import type { Endpoint } from "../../discovery/endpoint.ts";
+import { attachLine } from "../../discovery/attach-line.ts";
 import { NegotiatorError } from "../../errors.ts";
+import { shellWord } from "../../shell-word.ts";
 import type { Session } from "../../wire/session/session.ts";
 
-/** The error for a guest without a port on which the host can call it. `port` is the port to add. */
-export function noCallingPort(guest: string, port: string): NegotiatorError {
-  return new NegotiatorError("NO_CHANNEL", `Guest "${guest}" has no port ${port}`, {
-    remedy: 'Add the port to the guest\'s definition, as README.md shows in "Start with libvirt"',
+/**
+ * The error for a running guest without a port on which the host can call it. `port` is the port to add;
+ * `others` are the ports that the guest has, if they are known.
+ */
+export function noCallingPort(guest: string, port: string, others?: readonly string[]): NegotiatorError {
+  const has = others === undefined ? "" : ` (it has: ${others.length === 0 ? "none" : others.join(", ")})`;
+  return new NegotiatorError("NO_CHANNEL", `Guest "${guest}" runs, but has no port ${port}${has}`, {
+    remedy: `Attach it: ${attachLine(shellWord(guest), port)}`,
   });
 }
 
@@ -19,23 +25,25 @@ export function explainNoAnswer(
 ): NegotiatorError {
   if (endpoint?.state === "saved") {
     const words =
-      endpoint.isManaged === true ? `start ${guest}` : "restore FILE, with the file of virsh save";
+      endpoint.isManaged === true ? `start ${shellWord(guest)}` : "restore FILE, with the file of virsh save";
     return unanswered(guest, "it is saved", `Bring it back: virsh ${words}`);
   }
   if (endpoint?.state === "paused")
-    return unanswered(guest, "it is paused", `Resume it: virsh resume ${guest}`);
+    return unanswered(guest, "it is paused", `Resume it: virsh resume ${shellWord(guest)}`);
   if (unreachable !== undefined)
     return new NegotiatorError("NO_CHANNEL", `Guest "${guest}" does not answer: ${unreachable.message}`);
   if (session?.peer !== undefined)
     return unanswered(guest, "its agent answered before, and is silent now", START_AGENT);
   if (endpoint?.connected === false)
     return unanswered(guest, "no program in it has the channel open", START_AGENT);
-  const holders = `ss -xp | grep ${endpoint?.path ?? "negotiator"}`;
-  const remedy = `${START_AGENT}. If it runs, find the program that holds the channel: ${holders}`;
+  const holders = `ss -xp | grep ${shellWord(endpoint?.path ?? "negotiator")}`;
+  const remedy = `${START_AGENT}\nIf it runs, find the program that holds the channel: ${holders}`;
   return unanswered(guest, "its channel is there, but no agent answers on it", remedy);
 }
 
-const START_AGENT = "Start the agent in the guest: negotiator guest daemon";
+const START_AGENT =
+  "Start the agent in the guest: negotiator guest daemon\n" +
+  "If it is a service there: systemctl restart negotiator-guest; journalctl -u negotiator-guest";
 
 function unanswered(guest: string, why: string, remedy: string): NegotiatorError {
   return new NegotiatorError("NO_CHANNEL", `Guest "${guest}" does not answer: ${why}`, { remedy });

@@ -2,6 +2,7 @@
 import { NegotiatorError } from "../../errors.ts";
 import type { StoppedDomains } from "../../discovery/libvirt/stopped.ts";
 import { nearest } from "../../nearest.ts";
+import { shellWord } from "../../shell-word.ts";
 import { noCallingPort } from "./no-answer.ts";
 
 /** The error for a name that no running guest has. `known` are the names of the guests. */
@@ -29,8 +30,8 @@ export async function explainStopped(
 ): Promise<NegotiatorError | undefined> {
   const domain = await stopped?.find(name, signal);
   if (domain === undefined) return undefined;
-  if (domain.isActive) return noCallingPort(name, port);
-  const remedy = `Start it: virsh start ${name}`;
+  if (domain.isActive) return noCallingPort(name, port, domain.ports);
+  const remedy = `Start it: virsh start ${shellWord(name)}`;
   return new NegotiatorError("NO_GUEST", `Guest "${name}" is shut off`, { remedy });
 }
 

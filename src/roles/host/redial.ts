@@ -15,6 +15,8 @@ export type Redialling = {
   link: HeldLink;
   signal: AbortSignal;
   onError: (error: NegotiatorError) => void;
+  /** Takes the error of each failed dial. */
+  onUnreachable: (error: NegotiatorError) => void;
   /** Learns of each dial, and of the pauses between them. */
   reach?: Pick<Reach, "failed" | "silent" | "clear" | "paused">;
   /** When the link's session was last open, by `performance.now`. */
@@ -27,7 +29,7 @@ const SHORT_MS = 1000;
 
 /** Dials until `signal` aborts. Never rejects. */
 export function redial(options: Redialling): Promise<void> {
-  const { endpoint, link, signal, onError, reach, openedMs = () => 0 } = options;
+  const { endpoint, link, signal, onError, onUnreachable, reach, openedMs = () => 0 } = options;
   let shortSessions = 0;
 
   const rate = ({ state }: Partial<LinkEnd>, startMs: number): AttemptResult => {
@@ -44,7 +46,7 @@ export function redial(options: Redialling): Promise<void> {
     onPause: (end) => reach?.paused(end),
     onFailure(error) {
       reach?.failed(error);
-      onError(error);
+      onUnreachable(error);
     },
     async attempt() {
       const startMs = performance.now();

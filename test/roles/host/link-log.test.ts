@@ -39,6 +39,20 @@ test("the first connection is logged, and the first one after each failure", asy
   expect(lines).toEqual([first, warning, again, warning, again]);
 });
 
+test("a failed dial is logged only after dials have failed for five seconds", async () => {
+  let nowMs = 0;
+  const log = createLinkLog("web1", () => nowMs);
+  const lines = await linesOf(() => {
+    for (nowMs = 0; nowMs < 5000; nowMs += 500) log.unreachable(failure(`no socket ${nowMs}`));
+    log.connected("negotiator 1.2.3");
+    for (nowMs = 10_000; nowMs < 15_000; nowMs += 500) log.unreachable(failure("no socket"));
+  });
+  expect(lines).toEqual(['INFO guest "web1": connected (negotiator 1.2.3)']);
+  expect(await linesOf(() => log.unreachable(failure("no socket")))).toEqual([
+    'WARN guest "web1": no socket',
+  ]);
+});
+
 test("a flapping guest gives at most 20 lines in ten minutes, and two more a minute later", async () => {
   let nowMs = 0;
   const log = createLinkLog("web1", () => nowMs);

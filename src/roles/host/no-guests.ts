@@ -1,0 +1,57 @@
+/** Explains why a search has found no guest at all. */
+import type { Settings } from "../../config/settings.ts";
+import { surveyLibvirt } from "../../discovery/libvirt/survey.ts";
+import { attachLine } from "../../discovery/attach-line.ts";
+import { NegotiatorError } from "../../errors.ts";
+import { runText } from "../../process/run-text.ts";
+import { shellWord } from "../../shell-word.ts";
+import { ourUid } from "../../trust/ownership.ts";
+
+/**
+ * Returns the error for an empty search: `DENIED` if a user without rights has asked the own libvirt, which
+ * is not that of the system; `NO_GUEST` otherwise. `port` is the port that a guest needs. Rejects with the
+ * error of libvirt if it does not answer.
+ */
+export async function explainEmpty({ host }: Settings, port: string): Promise<NegotiatorError> {
+  const usesLibvirt = host.libvirt === "yes" || (host.libvirt === "auto" && Bun.which("virsh") !== null);
+  if (!usesLibvirt) {
+    return new NegotiatorError("NO_GUEST", "No guest was found: libvirt was not asked", {
+      remedy:
+        host.qemu === "no"
+          ? "Name the sockets: negotiator host list-guests --socket GUEST=PATH"
+          : "Look for QEMU processes with a negotiator port, as root: ps -ef | grep negotiator-",
+    });
+  }
+  const connect = host.connect === "" ? undefined : host.connect;
+  const { uri, running } = await surveyLibvirt({ connect, runText }, new AbortController().signal);
+  if (isOwnLibvirt(uri) && connect === undefined && ourUid() !== 0) return ownLibvirt(uri);
+  const where = `libvirt at ${uri}`;
+  const [first] = running;
+  if (first === undefined) {
+    return new NegotiatorError("NO_GUEST", `No guest was found: none runs by ${where}`, {
+      remedy: `Look at all guests: virsh --connect ${shellWord(uri)} list --all`,
+    });
+  }
+  const names = running.join(", ");
+  return new NegotiatorError(
+    "NO_GUEST",
+    `No guest was found: ${where} runs guests without our port (${names})`,
+    {
+      remedy: `Attach it: ${attachLine(shellWord(first), port)}`,
+    },
+  );
+}
+
+/** A user who is not root has a libvirt of the own, which knows nothing of the system's guests. */
+function isOwnLibvirt(uri: string): boolean {
+  return /^[^:]+:\/\/\/session\b/.test(uri);
+}
+
+function ownLibvirt(uri: string): NegotiatorError {
+  const message = `No guest was found: this user asked the own libvirt, at ${uri}, not that of the system`;
+  return new NegotiatorError("DENIED", message, {
+    remedy:
+      "Run as root, or ask the system's libvirt: negotiator host list-guests --connect qemu:///system\n" +
+      "Join the group libvirt first, if that is refused: usermod -aG libvirt USER",
+  });
+}

@@ -35,8 +35,8 @@ export type AuditFileOptions = {
 export type AuditFile = {
   /** Opens the file if it is not open. */
   open: () => void;
-  /** Appends a line and its end. Returns whether it is the first one of the file. */
-  write: (line: string) => { isFirst: boolean };
+  /** Appends lines and their ends. Returns whether they begin the file. */
+  write: (lines: readonly string[]) => { isFirst: boolean };
   /** Resolves when the lines so far are on the disk. */
   sync: () => Promise<void>;
   /** Closes the file. The next `open` or `write` opens the file that has the name then. */
@@ -100,8 +100,8 @@ export function createAuditFile(
 
   return {
     open: () => void openFor(0),
-    write(line) {
-      const bytes = Buffer.from(`${line}\n`);
+    write(lines) {
+      const bytes = Buffer.from(`${lines.join("\n")}\n`);
       const open = openFor(bytes.length + 1);
       // A crash or a full disk may have left half a line at the end, so the new line starts after a line end.
       const isWhole = open.size === open.endBytes || !endsMidLine(open);

@@ -48,9 +48,9 @@ export function openTrail({ onProblem, ...options }: TrailOptions): Trail {
     }
   };
   const file = createAuditFile(options, (problem) => report(ROTATION, problem));
-  const sink = createLineSink((text) => {
+  const sink = createLineSink((lines) => {
     if (isClosed) throw new NegotiatorError("CLOSED", `Cannot write the audit file "${path}": it was closed`);
-    const { isFirst } = file.write(text);
+    const { isFirst } = file.write(lines);
     // Rotation works again if a line begins a file.
     const isRotationBroken = reported.has(ROTATION) && !isFirst;
     reported.clear();

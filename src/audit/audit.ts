@@ -160,12 +160,15 @@ function createCopy(
 ): (line: SinkLine) => void {
   if (forward === undefined) return () => undefined;
   let isReported = false;
-  const outlet = createLineSink(forward, (thrown) => {
-    if (!isReported) onProblem(NegotiatorError.from(thrown));
-    isReported = true;
-  });
+  const sink = createLineSink(
+    (lines) => lines.forEach((line) => forward(line)),
+    (thrown) => {
+      if (!isReported) onProblem(NegotiatorError.from(thrown));
+      isReported = true;
+    },
+  );
   return (line) => {
-    if (outlet.write(line)) isReported = false;
+    if (sink.write(line)) isReported = false;
   };
 }
 

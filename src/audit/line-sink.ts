@@ -19,17 +19,20 @@ export type LineSink = {
 export type SinkLine = { text: string; time: string; command?: string | undefined; counts?: CommandCounts };
 
 /**
- * Returns the sink of `put`, which throws if it cannot write. When writing works again, the first line has
- * the number of lost lines (`formatLost`).
+ * Returns the sink of `put`, which throws if it cannot write all of its lines. When writing works again, the
+ * first line has the number of lost lines (`formatLost`).
  */
-export function createLineSink(put: (text: string) => void, onFailure: (thrown: unknown) => void): LineSink {
+export function createLineSink(
+  put: (lines: readonly string[]) => void,
+  onFailure: (thrown: unknown) => void,
+): LineSink {
   let lost: Lost | undefined;
 
   const attempt = (text: string | undefined, time: string): boolean => {
     try {
-      if (lost !== undefined) put(formatLost(lost, time));
+      // In one piece: a nearly full disk may have room for the count, but not for the line.
+      put([...(lost === undefined ? [] : [formatLost(lost, time)]), ...(text === undefined ? [] : [text])]);
       lost = undefined;
-      if (text !== undefined) put(text);
       return true;
     } catch (thrown) {
       onFailure(thrown);

@@ -253,6 +253,8 @@ test("a minute without left-out entries writes no line about them", async () => 
   );
 });
 
+const RAN_PARTS = { decision: "allowed", errorCode: undefined, exitCode: 0 } as const;
+
 /** A refused call of a local user. */
 function local(uid: number, guest: string): AuditEntry {
   return { ...DENIED, direction: "outgoing", peer: { guest }, user: { uid } };
@@ -263,4 +265,51 @@ test("refused calls of a local user are limited by uid, whatever guest they name
   for (let guest = 0; guest < 60; guest++) expect(limit.admit(local(1000, `g${guest}`), START)).toBe(true);
   expect(limit.admit(local(1000, "another"), START)).toBe(false);
   expect(limit.admit(local(1001, "another"), START)).toBe(true);
+});
+
+test("commands that another local user than root makes run elsewhere share one budget by uid", () => {
+  const limit = createAuditLimit(TRAIL_BYTES);
+  let bytes = 0;
+  for (let guest = 0; guest < 50_000; guest++) {
+    const entry: AuditEntry = { ...local(1000, `g${guest}`), ...RAN_PARTS };
+    if (!limit.admit(entry, START)) continue;
+    limit.charge(entry, LINE_BYTES);
+    bytes += LINE_BYTES;
+  }
+  expect(bytes).toBeWithin(TRAIL_BYTES / 16, TRAIL_BYTES / 16 + LINE_BYTES + 1);
+  expect(limit.admit({ ...local(1001, "g1"), ...RAN_PARTS }, START)).toBe(true);
+  expect(limit.settle(Infinity)).toMatchObject([{ direction: "outgoing", user: { uid: 1000 }, ran: true }]);
+});
+
+test("a caller whose share is full gets a line for another command, once an hour", () => {
+  const limit = createAuditLimit(TRAIL_BYTES);
+  limit.admit(RAN, START);
+  limit.charge(RAN, TRAIL_BYTES);
+  const named: AuditEntry = { ...RAN, command: "named" };
+  expect(limit.admit(RAN, START)).toBe(false);
+  expect(limit.admit(named, START)).toBe(true);
+  expect(limit.admit(named, START + 3_599_999)).toBe(false);
+  expect(limit.admit(named, START + 3_600_000)).toBe(true);
+  expect(limit.settle(Infinity).map(({ counts }) => counts.members())).toEqual([
+    { commands: { reboot: 1, named: 1 } },
+  ]);
+});
+
+test("a caller whose share is full gets no line for a new command after 64 others", () => {
+  const limit = createAuditLimit(TRAIL_BYTES);
+  limit.admit(RAN, START);
+  limit.charge(RAN, TRAIL_BYTES);
+  const named = (command: number): AuditEntry => ({ ...RAN, command: `${command}` });
+  const lines = Array.from({ length: 100 }, (_, command) => limit.admit(named(command), START)).filter(
+    Boolean,
+  );
+  expect(lines).toHaveLength(63);
+});
+
+test("a trail of any size is not filled by one caller", () => {
+  for (const trailBytes of [10_000, 100_000, 1_000_000, 10_000_000, 1_000_000_000]) {
+    const limit = createAuditLimit(trailBytes);
+    const lines = written(limit, RAN, 20_000, 1);
+    expect(lines * LINE_BYTES).toBeLessThan(trailBytes / 3);
+  }
 });

@@ -228,3 +228,52 @@ test(
   },
   TIMEOUT_MS,
 );
+
+test(
+  "a command line without a daemon writes down a call whose guest is unknown, and warns if it cannot",
+  async () => {
+    await using stage = await createStage({ withoutDaemons: true });
+    const words = ["execute", "--socket", `lab=${stage.at("lab.sock")}`, "no-such-guest", "x"];
+    expect(await stage.host.run(words)).toMatchObject({ exitCode: 125 });
+    expect(await linesOf(stage, "host.audit-denied.jsonl")).toMatchObject([
+      { role: "host", direction: "outgoing", peer: { guest: "no-such-guest" }, user: ME, command: "x" },
+    ]);
+    await rm(stage.at("host.audit.jsonl"));
+    await mkdir(stage.at("host.audit.jsonl"));
+    const port = `web1=${stage.guest().port.hostPath}`;
+    await stage.guest().start();
+    await stage.guest().command("quick", EXIT);
+    const counted = await stage.host.run(["execute", "--socket", port, "web1", "quick"]);
+    expect(counted).toMatchObject({
+      exitCode: 0,
+      stderr: expect.stringContaining("Cannot write the audit file"),
+    });
+    const denied = await stage.host.run(["execute", "--socket", port, "web1", "quick"], {
+      env: { NEGOTIATOR_AUDIT_ON_FULL: "deny" },
+    });
+    expect(denied).toMatchObject({
+      exitCode: 125,
+      stderr: expect.stringContaining("cannot be written down"),
+    });
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "a reload changes audit.onFull, also for the calls of local users",
+  async () => {
+    await using stage = await createStage();
+    await rm(stage.at("host.audit.jsonl"));
+    await mkdir(stage.at("host.audit.jsonl"));
+    expect(await stage.host.run(["execute", "web1", "find-distributor-id"])).toMatchObject({ exitCode: 0 });
+    await stage.host.configure('audit.onFull = "deny"\n');
+    stage.host.daemon.kill("SIGHUP");
+    await stage.host.daemon.says("were read again");
+    const refused = await stage.host.run(["execute", "web1", "find-distributor-id"]);
+    expect(refused).toMatchObject({ exitCode: 125 });
+    expect(refused.stderr).toContain('Cannot run "find-distributor-id": it cannot be written down');
+    expect(await linesOf(stage, "host.audit-denied.jsonl")).toMatchObject([{ errorCode: "BUSY", user: ME }]);
+    expect(await linesOf(stage, "web1.audit.jsonl")).toHaveLength(2);
+  },
+  TIMEOUT_MS,
+);

@@ -155,8 +155,8 @@ async function createSide(
   const audit = `${path}.audit.jsonl`;
   const commands = `${path}.commands`;
   const configure = async (toml: string): Promise<void> => {
-    const places = `commandsDirectory = ["${commands}"]\npolicyFile = "${policy}"\n`;
-    await Bun.write(config, `${places}${toml}\n[audit]\nfile = "${audit}"\n${own(control)}`);
+    const places = `commandsDirectory = ["${commands}"]\npolicyFile = "${policy}"\naudit.file = "${audit}"\n`;
+    await Bun.write(config, `${places}${toml}\n${own(control)}`);
   };
   const setPolicy = async (toml: string): Promise<void> => void (await Bun.write(policy, toml));
   await configure(settings);

@@ -74,7 +74,10 @@ export interface OutgoingCall {
    * already, ends at once with `CANCELLED`.
    */
   cancel(reason?: string): void;
-  /** Ends the call on this side at once. The pending answer and the open streams reject with `error`. */
+  /**
+   * Ends the call on this side at once. The pending answer and the open streams reject with `error`. The other
+   * side is asked to send no more of the streams; `cancel` asks it to end the call.
+   */
   abort(error: NegotiatorError): void;
 }
 
@@ -94,6 +97,8 @@ export type OutgoingEnd = {
   takeMessage: MessageListener;
   begin(offsets: Readonly<Record<string, number>>): NegotiatorError | undefined;
   takeStream(message: StreamMessage): NegotiatorError | undefined;
+  /** Ends the call on this side at once: it cannot go on, or the other side knows its end. */
+  lose(error: NegotiatorError): void;
   /** Ends the call on both sides. */
   abortBoth(error: NegotiatorError): void;
 };
@@ -130,6 +135,13 @@ export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
     pending.rejectAll(error);
     streams.fail(error);
     pending.setAnswered();
+  };
+
+  /** Without the stops, the peer would keep the call open: it waits for credit to send the rest. */
+  const leave = (error: NegotiatorError): void => {
+    const unread = isSent ? [...streams.readers].filter(([, end]) => !end.isDone) : [];
+    abort(error);
+    for (const [stream] of unread) outlet.control(fixed({ kind: "stop", call: id, stream }));
   };
 
   const sendCancel = (reason = "the caller cancelled it", code?: "BAD_FRAME"): void => {
@@ -171,11 +183,11 @@ export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
       },
       listen: (listener) => mailbox.listen(listener),
       cancel(reason) {
-        if (pending.isAnswered) abort(cancelledBefore("its output had come"));
+        if (pending.isAnswered) leave(cancelledBefore("its output had come"));
         else if (isSent) sendCancel(reason);
-        else abort(cancelledBefore("it was sent"));
+        else leave(cancelledBefore("it was sent"));
       },
-      abort,
+      abort: leave,
     },
     request,
     submit() {
@@ -201,6 +213,7 @@ export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
     takeMessage: (name, value) => mailbox.take(name, value),
     begin: (offsets) => streams.begin(offsets),
     takeStream: streams.take,
+    lose: abort,
     abortBoth(error) {
       if (isSent && !pending.isAnswered) sendCancel(error.message, "BAD_FRAME");
       abort(error);

@@ -58,15 +58,15 @@ export function createOutgoingCalls({ outlet, peerLineBytes, window }: OutgoingC
     },
     breach: (id, error) => open.get(id)?.abortBoth(error),
     markUnsent: (id) => open.get(id)?.markUnsent(),
-    abort: (id, error) => open.get(id)?.call.abort(error),
+    abort: (id, error) => open.get(id)?.lose(error),
     resubmit(error) {
       for (const end of open.values().toArray()) {
-        if (end.call.isSent) end.call.abort(error);
+        if (end.call.isSent) end.lose(error);
         else end.submit();
       }
     },
     abortAll(sent, unsent) {
-      for (const { call } of open.values().toArray()) call.abort(call.isSent ? sent : unsent);
+      for (const { call, lose } of open.values().toArray()) lose(call.isSent ? sent : unsent);
     },
   };
 }

@@ -23,7 +23,7 @@ function serveOutput(when: "at once" | "when it is cancelled") {
   };
 }
 
-test.failing.each<[string, Parameters<typeof serveOutput>[0], (call: OutgoingCall) => void]>([
+test.each<[string, Parameters<typeof serveOutput>[0], (call: OutgoingCall) => void]>([
   ["cancelled after its answer", "at once", (call) => call.cancel("enough")],
   ["aborted after its answer", "at once", (call) => call.abort(LATE)],
   [

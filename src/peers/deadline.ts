@@ -1,5 +1,5 @@
-/** Enforces the deadline of a call on the caller's side, because the peer may fail to. */
-import { clampDelay } from "../delay.ts";
+/** Enforces the limits of a call on the caller's side, because the peer may fail to. */
+import { clampDelay, LATE_MS } from "../delay.ts";
 import { NegotiatorError } from "../errors.ts";
 import type { Answer, OutgoingCall } from "../wire/calls/outgoing-call.ts";
 import type { Session } from "../wire/session/session.ts";
@@ -7,77 +7,103 @@ import type { Session } from "../wire/session/session.ts";
 /** The signs of life of a peer. */
 export type Pulse = Pick<Session, "ask" | "heardMs">;
 
-/** A peer needs time to kill a command and to send the rest of its output. */
-const LATE_MS = 15_000;
-const SILENT_MS = 5000;
+/** The limits of a call in milliseconds from now. */
+export type CallLimits = {
+  /** The deadline; 0 for none. */
+  timeoutMs: number;
+  /** The time in which the peer must show that it is there; 0 for no limit. */
+  connectTimeoutMs?: number | undefined;
+  /** The time after the deadline in which the answer and the rest of the output may still come. */
+  lateMs?: number;
+};
+
 const WATCH_MS = 1000;
 const STALLED_MS = 5000;
 
 /**
  * Resolves with the answer after all output has arrived. The caller must read the output. A failure rejects
- * at once. `timeoutMs` 0 means no deadline.
+ * at once.
  *
- * Rejects with the error of `explainNoAnswer` if the call was not sent by its deadline. Rejects with
- * `TIMEOUT`
- * - if the call has not ended 15 s after the deadline,
- * - if the peer has sent nothing at all 5 s after the deadline,
+ * Rejects with the error of `explainNoAnswer` if the call was not sent by its deadline or within
+ * `connectTimeoutMs`, and with `UNKNOWN_OUTCOME` if it was sent and the peer has sent nothing since. Rejects
+ * with `TIMEOUT`
+ * - if the call has not ended `lateMs` after the deadline, whatever it waits for,
  * - if the peer has answered and stays alive, but does not send the output that it announced.
  */
 export async function answerInTime(
   call: OutgoingCall,
-  timeoutMs: number,
+  limits: CallLimits,
   pulse: Pulse,
   explainNoAnswer: () => NegotiatorError,
 ): Promise<Answer> {
-  const startMs = performance.now();
-  const answered = timeoutMs > 0 ? answerUntil(call, timeoutMs, pulse, explainNoAnswer) : call.answer;
-  const leftMs = (): number =>
-    timeoutMs > 0 ? Math.max(0, timeoutMs - (performance.now() - startMs)) + LATE_MS : Infinity;
-  // A failed call's readers wait for its output too, so that is watched as well.
-  const watched = answered.catch(() => undefined).then(() => watchOutput(call, leftMs(), pulse));
-  const answer = await answered;
-  await Promise.all([call.over, watched]);
+  const over = call.over.catch(() => undefined);
+  const timers = startTimers(call, limits, pulse, explainNoAnswer);
+  // A failed call's readers wait for its output too, so the limits hold until the end.
+  void over.then(() => timers.clear());
+  void call.answer.catch(() => undefined).then(() => watchOutput(call, over, pulse));
+  const answer = await call.answer;
+  await call.over;
   return answer;
 }
 
-function answerUntil(
+type Timers = { clear: () => void };
+
+function startTimers(
   call: OutgoingCall,
-  timeoutMs: number,
+  { timeoutMs, connectTimeoutMs = 0, lateMs = LATE_MS.caller }: CallLimits,
   pulse: Pulse,
   explainNoAnswer: () => NegotiatorError,
-): Promise<Answer> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const abort = (error: NegotiatorError): void => {
-    reject(error);
-    call.cancel(error.message);
+): Timers {
+  const startMs = performance.now();
+  let isAnswered = false;
+  const setAnswered = (): void => void (isAnswered = true);
+  call.answer.then(setAnswered, setAnswered);
+  const timers = new Set<Timer>();
+  const after = (ms: number, act: () => void): void => void timers.add(setTimeout(act, clampDelay(ms)));
+  const end = (error: NegotiatorError): void => {
+    if (!isAnswered && call.isSent) call.cancel(error.message);
     call.abort(error);
   };
-  const checkPulse = (sinceMs: number): void => {
-    if (pulse.heardMs < sinceMs) abort(deadlinePassed(explainNoAnswer().message));
-  };
-  const atDeadline = (): void => {
-    if (!call.isSent) return abort(explainNoAnswer());
+  /** An agent that lives answers within `lateMs`, so a call that it has does not end here. */
+  const askFirst = (act: (askedMs: number) => void): void => {
+    if (isAnswered) return;
+    if (!call.isSent) return end(explainNoAnswer());
+    const askedMs = performance.now();
     pulse.ask();
-    timers.push(setTimeout(checkPulse, SILENT_MS, performance.now()));
+    after(lateMs, () => act(askedMs));
   };
-  const timers = [
-    setTimeout(atDeadline, clampDelay(timeoutMs)),
-    setTimeout(
-      () => abort(deadlinePassed("It is alive, but does not answer this call")),
-      clampDelay(timeoutMs + LATE_MS),
-    ),
-  ];
-  return Promise.race([call.answer, late]).finally(() => {
-    for (const timer of timers) clearTimeout(timer);
-  });
+
+  if (timeoutMs > 0) {
+    after(timeoutMs, () =>
+      askFirst((askedMs) => {
+        if (isAnswered) return;
+        const isSilent = pulse.heardMs < askedMs;
+        end(deadlinePassed(isSilent ? explainNoAnswer().message : ALIVE));
+      }),
+    );
+    after(timeoutMs + lateMs, () => {
+      if (isAnswered) end(outputLate(call.receivedBytes));
+    });
+  }
+  if (connectTimeoutMs > 0 && (timeoutMs <= 0 || connectTimeoutMs <= timeoutMs)) {
+    after(connectTimeoutMs, () =>
+      askFirst(() => {
+        if (!isAnswered && pulse.heardMs < startMs) end(notReached(explainNoAnswer().message));
+      }),
+    );
+  }
+  return {
+    clear() {
+      for (const timer of timers) clearTimeout(timer);
+    },
+  };
 }
 
 /**
- * Rejects when the rest of the output does not come. Time in which the channel is cut, or our reader is busy,
- * does not count.
+ * Aborts the call when a live peer does not send the rest of the output. Time in which the channel is cut, or
+ * our reader is busy, does not count.
  */
-function watchOutput(call: OutgoingCall, leftMs: number, pulse: Pulse): Promise<void> {
-  let awaitedMs = 0;
+function watchOutput(call: OutgoingCall, over: Promise<unknown>, pulse: Pulse): void {
   let stalledMs = 0;
   let bytes = call.receivedBytes;
   let lookedMs = performance.now();
@@ -89,13 +115,14 @@ function watchOutput(call: OutgoingCall, leftMs: number, pulse: Pulse): Promise<
     if (!call.isAwaited || hasMoved) stalledMs = 0;
     else if (isAlive) stalledMs += WATCH_MS;
     if (!call.isAwaited) return;
-    awaitedMs += WATCH_MS;
-    if (stalledMs >= STALLED_MS || awaitedMs > leftMs) call.abort(outputWithheld(bytes));
+    if (stalledMs >= STALLED_MS) call.abort(outputWithheld(bytes));
     else if (!hasMoved) pulse.ask();
   };
   const timer = setInterval(look, WATCH_MS);
-  return call.over.catch(() => undefined).finally(() => clearInterval(timer));
+  void over.then(() => clearInterval(timer));
 }
+
+const ALIVE = "It is alive, but does not answer this call";
 
 function outputWithheld(bytes: number): NegotiatorError {
   return new NegotiatorError(
@@ -104,9 +131,21 @@ function outputWithheld(bytes: number): NegotiatorError {
   );
 }
 
+function outputLate(bytes: number): NegotiatorError {
+  return new NegotiatorError(
+    "TIMEOUT",
+    `The deadline has passed before all output was there: ${bytes} bytes came`,
+    { remedy: "Give the call more time with --timeout SECONDS" },
+  );
+}
+
 function deadlinePassed(why: string): NegotiatorError {
   return new NegotiatorError(
     "TIMEOUT",
     `The deadline has passed, and the other side does not say how the call ended. ${why}`,
   );
+}
+
+function notReached(why: string): NegotiatorError {
+  return new NegotiatorError("UNKNOWN_OUTCOME", `The call was sent, and may still run. ${why}`);
 }

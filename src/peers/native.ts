@@ -1,5 +1,6 @@
 /** The native dialect: its row of the table, and its peer over a session. */
 import { onAbort } from "../abort.ts";
+import { LATE_MS } from "../delay.ts";
 import { NegotiatorError } from "../errors.ts";
 import { cancelReason } from "../wire/calls/cancelled.ts";
 import type { Session } from "../wire/session/session.ts";
@@ -33,9 +34,11 @@ export const NATIVE: Dialect = {
 /** Options of a native peer. */
 export type NativePeerOptions = {
   /** Added to the parameters of every call. A host's daemon needs the name of the guest. */
-  extra?: Readonly<Record<string, string>>;
+  extra?: Readonly<Record<string, string | number>>;
   /** As for `Session.call`. */
   keepsLines?: boolean;
+  /** As for `answerInTime`. */
+  lateMs?: number;
   /** The error for a peer that does not answer. */
   explainNoAnswer: () => NegotiatorError;
 };
@@ -43,11 +46,13 @@ export type NativePeerOptions = {
 /** A peer over a session. The session may be cut and go on. */
 export function createNativePeer(
   session: Pick<Session, "call" | "notify"> & Pulse,
-  { extra = {}, keepsLines = false, explainNoAnswer }: NativePeerOptions,
+  { extra = {}, keepsLines = false, lateMs = LATE_MS.caller, explainNoAnswer }: NativePeerOptions,
 ): Peer {
   return {
     can: NATIVE.can,
-    call(method, params, { id, read = [], write = [], timeoutMs, caller, signal }) {
+    call(method, params, options) {
+      const { id, read = [], write = [], timeoutMs, connectTimeoutMs, caller, signal } = options;
+      const limits = { timeoutMs, connectTimeoutMs, lateMs };
       const call = session.call({
         method,
         ...(id === undefined ? {} : { id }),
@@ -58,7 +63,7 @@ export function createNativePeer(
         ...(caller === undefined ? {} : { caller }),
         ...(timeoutMs > 0 ? { timeoutMs } : {}),
       });
-      const result = answerInTime(call, timeoutMs, session, explainNoAnswer).then((answer) => answer.result);
+      const result = answerInTime(call, limits, session, explainNoAnswer).then((answer) => answer.result);
       // A caller may read only the streams. An unhandled rejection would end the program.
       result.catch(() => undefined);
       if (signal !== undefined) cancelOnAbort(signal, result, (reason) => call.cancel(reason));

@@ -27,6 +27,8 @@ export type PeerCallOptions = {
   write?: readonly string[];
   /** Most milliseconds for the call; 0 for no limit. */
   timeoutMs: number;
+  /** Most milliseconds until the peer shows that it is there; 0 or absent for no limit. */
+  connectTimeoutMs?: number | undefined;
   /** The local user that this daemon calls for. */
   caller?: CallerInfo;
   /** Cancels the call when it aborts, with its reason's message. */

@@ -13,7 +13,7 @@ import { clipText } from "../wire/message.ts";
 import type { PeerCallOptions, Peer } from "./peer.ts";
 
 /** A command to run at the peer. */
-export type ExecuteRequest = Pick<PeerCallOptions, "id" | "timeoutMs" | "signal" | "caller"> & {
+export type ExecuteRequest = Pick<PeerCallOptions, "id" | "timeoutMs" | "connectTimeoutMs" | "signal" | "caller"> & {
   command: string;
   args: readonly string[];
   /** True if the command gets input; otherwise its stdin is empty. */
@@ -71,7 +71,7 @@ export function executeOn(
 /** The commands that the peer offers, within `timeoutMs`. Rejects as `PeerCall.result` does. */
 export async function listCommandsOf(
   peer: Peer,
-  options: Pick<PeerCallOptions, "timeoutMs" | "signal">,
+  options: Pick<PeerCallOptions, "timeoutMs" | "connectTimeoutMs" | "signal">,
 ): Promise<CommandSummary[]> {
   return (await checkResult(peer.call("list-commands", {}, options).result, CommandListSchema)).commands;
 }

@@ -20,7 +20,7 @@ export function askDaemon<Schema extends v.GenericSchema>(
   { timeoutMs = TIMEOUT_MS, params }: { timeoutMs?: number | undefined; params?: unknown } = {},
 ): Promise<v.InferOutput<Schema>> {
   const call = session.call({ method, keepsLines: true, ...(params === undefined ? {} : { params }) });
-  const answer = answerInTime(call, timeoutMs, session, () => unresponsiveDaemon(role));
+  const answer = answerInTime(call, { timeoutMs }, session, () => unresponsiveDaemon(role));
   return checkResult(
     answer.then(({ result }) => result),
     schema,

@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { runProcess } from "./support/source-run.ts";
 import { createTemporaryDirectory } from "./support/temporary-directory.ts";
+import { until } from "./support/until.ts";
 
 const MODULE = JSON.stringify(join(import.meta.dir, "../src/standard-output.ts"));
 const PRELUDE = `import { standardOutput } from ${MODULE};\nconst { write } = standardOutput;\n`;
@@ -61,4 +62,44 @@ test("an error that is not the system's is thrown", async () => {
   const code = 'Bun.stdout.writer = () => { throw new Error("broken"); }; await write("stdout", "x");';
   const { exitCode, stderr } = await runProgram(code);
   expect({ exitCode, isShown: stderr.includes("error: broken") }).toEqual({ exitCode: 1, isShown: true });
+});
+
+test.failing("a stopped terminal stops neither the timers nor the exit of the program", async () => {
+  const code = `
+    await write("stdout", "ready\\n");
+    setTimeout(() => process.exit(7), 500);
+    for (;;) await write("stdout", "x".repeat(${LARGE}));
+  `;
+  await using directory = await createTemporaryDirectory();
+  const file = await directory.write("program.ts", PRELUDE + code);
+  let text = "";
+  // Control-S stops a terminal's output, and control-Q lets it go on.
+  const terminal = new Bun.Terminal({
+    data(own, bytes) {
+      if (!text.startsWith("ready")) own.write("\u0013");
+      text += new TextDecoder().decode(bytes);
+    },
+  });
+  const child = Bun.spawn([process.execPath, file], { terminal });
+  const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
+  const exitCode = await child.exited;
+  clearTimeout(timer);
+  terminal.close();
+  expect({ exitCode, isStarted: text.startsWith("ready") }).toEqual({ exitCode: 7, isStarted: true });
+}, 30_000);
+
+test("a terminal gets texts whole and in the order of the calls", async () => {
+  const code = `for (let i = 0; i < 9; i++) void write("stdout", i + "x".repeat(i % 2 * 30_000) + "\\n");`;
+  await using directory = await createTemporaryDirectory();
+  const file = await directory.write("program.ts", PRELUDE + code);
+  let text = "";
+  const terminal = new Bun.Terminal({ data: (_, bytes) => void (text += new TextDecoder().decode(bytes)) });
+  await Bun.spawn([process.execPath, file], { terminal }).exited;
+  const isWhole = (): boolean => text.endsWith("8\r\n");
+  await until("all has come", isWhole);
+  terminal.close();
+  const lines = text.split("\r\n").slice(0, -1);
+  expect(lines.map((line) => `${line[0]} ${line.length}`)).toEqual(
+    Array.from({ length: 9 }, (_, index) => `${index} ${1 + (index % 2) * 30_000}`),
+  );
 });

@@ -64,7 +64,7 @@ test("an error that is not the system's is thrown", async () => {
   expect({ exitCode, isShown: stderr.includes("error: broken") }).toEqual({ exitCode: 1, isShown: true });
 });
 
-test.failing("a stopped terminal stops neither the timers nor the exit of the program", async () => {
+test("a stopped terminal stops neither the timers nor the exit of the program", async () => {
   const code = `
     await write("stdout", "ready\\n");
     setTimeout(() => process.exit(7), 500);

@@ -285,6 +285,21 @@ describe("a key that was removed", () => {
     ]);
   });
 
+  test.failing(
+    "timeoutSeconds gives a warning with its replacement, from the file and the environment",
+    async () => {
+      const environment = { NEGOTIATOR_TIMEOUT_SECONDS: "30" };
+      const { config, configFile } = await load({ toml: "timeoutSeconds = 30\n", environment });
+      const instead =
+        "--timeout SECONDS gives one command a deadline, connectTimeoutSeconds limits the time to reach the other side";
+      expect(config.warnings).toEqual([
+        `The key timeoutSeconds in ${configFile} no longer has an effect: remove it. ${instead}`,
+        `The variable NEGOTIATOR_TIMEOUT_SECONDS no longer has an effect: remove it. ${instead}`,
+      ]);
+      expect(config.settings).toEqual(structuredClone(DEFAULTS));
+    },
+  );
+
   test.each(REMOVED_KEYS)("%s is accepted and not in the settings", async (key) => {
     const { config } = await load({ toml: `${key} = 1`, environment: { [variableOf(key)]: "1" } });
     expect(config.warnings).toHaveLength(2);
@@ -317,9 +332,9 @@ test("wrong options are refused with BAD_USAGE", async () => {
 
 describe("a variable is text", () => {
   test.each([
-    ["a number", "timeoutSeconds", "1.5", 1.5],
-    ["a number with blanks", "timeoutSeconds", " 7 ", 7],
-    ["zero", "timeoutSeconds", "0", 0],
+    ["a number", "connectTimeoutSeconds", "1.5", 1.5],
+    ["a number with blanks", "connectTimeoutSeconds", " 7 ", 7],
+    ["zero", "connectTimeoutSeconds", "0", 0],
     ["a whole number", "limits.openCalls", "8", 8],
     ["true", "audit.redactArguments", "true", true],
     ["false", "audit.redactArguments", "false", false],
@@ -334,12 +349,12 @@ describe("a variable is text", () => {
   });
 
   test.each([
-    ["a word for a number", "timeoutSeconds", "seven"],
-    ["a number with a unit", "timeoutSeconds", "7s"],
-    ["an empty text for a number", "timeoutSeconds", ""],
-    ["a blank for a number", "timeoutSeconds", " "],
-    ["infinity", "timeoutSeconds", "Infinity"],
-    ["NaN", "timeoutSeconds", "NaN"],
+    ["a word for a number", "connectTimeoutSeconds", "seven"],
+    ["a number with a unit", "connectTimeoutSeconds", "7s"],
+    ["an empty text for a number", "connectTimeoutSeconds", ""],
+    ["a blank for a number", "connectTimeoutSeconds", " "],
+    ["infinity", "connectTimeoutSeconds", "Infinity"],
+    ["NaN", "connectTimeoutSeconds", "NaN"],
     ["1 for a switch", "audit.redactArguments", "1"],
     ["TRUE for a switch", "audit.redactArguments", "TRUE"],
     ["an empty text for a switch", "audit.redactArguments", ""],

@@ -35,7 +35,7 @@ export async function startSide(role: "host" | "guest", options: SideOptions): P
   const control = at("sock");
   const lines = [
     settings,
-    "timeoutSeconds = 300",
+    "connectTimeoutSeconds = 300",
     `commandsDirectory = ["${at("commands")}"]`,
     `policyFile = "${at("policy.toml")}"`,
     `audit.file = "${at("audit.jsonl")}"`,

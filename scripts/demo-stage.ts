@@ -96,7 +96,7 @@ async function writeSide(directory: string, side: Side): Promise<void> {
     `commandsDirectory = [${quote(commands)}]`,
     `policyFile = ${quote(at("policy.toml"))}`,
     // An emulated guest on a busy machine may need more than the default of 10 s.
-    "timeoutSeconds = 120",
+    "connectTimeoutSeconds = 120",
     "drainSeconds = 0",
     `audit.file = ${quote(at("audit.jsonl"))}`,
     `${side}.control = ${quote(at("control.sock"))}`,

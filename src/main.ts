@@ -28,7 +28,7 @@ async function start(): Promise<void> {
 
 async function report(error: NegotiatorError): Promise<void> {
   const lines = error.message.split("\n").map(printable);
-  await standardOutput.write("stderr", `negotiator: ${lines.join("\n")}\n`);
+  await standardOutput.writeSoon("stderr", `negotiator: ${lines.join("\n")}\n`);
   if (error.code === "INTERNAL") await logStack(error.cause);
 }
 
@@ -41,7 +41,10 @@ async function logStack(thrown: unknown): Promise<void> {
 async function reportLostOutput(): Promise<boolean> {
   const { lost } = standardOutput;
   if (lost === undefined) return false;
-  await standardOutput.write("stderr", `negotiator: Cannot write to stdout: ${printable(lost.message)}\n`);
+  await standardOutput.writeSoon(
+    "stderr",
+    `negotiator: Cannot write to stdout: ${printable(lost.message)}\n`,
+  );
   return true;
 }
 

@@ -13,6 +13,8 @@ type Sink = { write(bytes: string | Uint8Array): unknown; flush(): unknown };
 const sinks: Partial<Record<OutputName, Sink>> = {};
 let lost: Error | undefined;
 
+const SOON_MS = 50;
+
 /** The two streams. It is an object so that tests can replace `write`. */
 export const standardOutput = {
   /**
@@ -31,6 +33,14 @@ export const standardOutput = {
       if (name === "stdout" && errno !== "EPIPE") lost ??= thrown;
       return false;
     }
+  },
+
+  /** Writes as `write` does, and waits a moment for a slow reader. The process may then still be writing. */
+  async writeSoon(name: OutputName, text: string): Promise<void> {
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, SOON_MS);
+    await Promise.race([standardOutput.write(name, text), late]);
+    clearTimeout(timer);
   },
 
   /**

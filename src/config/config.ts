@@ -176,12 +176,13 @@ function nameVariable(keys: readonly unknown[]): string {
 function warnOfVariables(names: readonly string[]): string[] {
   if (names.every((name) => name === CONFIG_VARIABLE)) return [];
   const variables = [CONFIG_VARIABLE, ...leavesOf(DEFAULTS).map(([key]) => variableOf(key))];
-  const removed = REMOVED_KEYS.map(variableOf).filter((name) => names.includes(name));
+  const removed = new Map(REMOVED_KEYS.map((key) => [variableOf(key), key]));
   const strays = warnOfStrays(
-    names.filter((name) => !removed.includes(name)),
+    names.filter((name) => !removed.has(name)),
     variables,
   );
-  return [...removed.map(warnOfRemoved), ...strays];
+  const set = [...removed].filter(([variable]) => names.includes(variable));
+  return [...set.map(([variable, key]) => warnOfRemoved(variable, key)), ...strays];
 }
 
 /**

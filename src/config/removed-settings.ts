@@ -1,7 +1,7 @@
 /** Former settings. A config that has one still works; the key has no effect, and a warning says so. */
 import { printable } from "../printable.ts";
 
-/** Dotted keys of release 0.1.0. */
+/** Dotted keys of releases 0.1.0 and 0.2.0. */
 export const REMOVED_KEYS: readonly string[] = [
   "limits.countedBytes",
   "limits.faults",
@@ -12,18 +12,32 @@ export const REMOVED_KEYS: readonly string[] = [
   "limits.streamCreditBytes",
   "limits.streamsPerCall",
   "limits.unacknowledgedBytes",
+  "timeoutSeconds",
 ];
+
+/** The replacements of removed keys. The keys without one are fixed values now. */
+const REPLACEMENTS: Readonly<Record<string, string>> = {
+  timeoutSeconds:
+    "--timeout SECONDS gives one command a deadline, " +
+    "connectTimeoutSeconds limits the time to reach the other side",
+};
 
 /** Deletes the removed keys from the parsed TOML of `path`. Returns one warning for each. */
 export function dropRemovedKeys(parsed: unknown, path: string): string[] {
-  return REMOVED_KEYS.filter((key) => dropKey(parsed, key.split("."))).map(
-    (key) => `The key ${key} in ${printable(path)} no longer has an effect: remove it`,
+  return REMOVED_KEYS.filter((key) => dropKey(parsed, key.split("."))).map((key) =>
+    noEffect(`The key ${key} in ${printable(path)}`, key),
   );
 }
 
-/** Returns a warning about a variable that set a removed key. */
-export function warnOfRemoved(variable: string): string {
-  return `The variable ${variable} no longer has an effect: remove it`;
+/** Returns a warning about a variable that set the removed `key`. */
+export function warnOfRemoved(variable: string, key: string): string {
+  return noEffect(`The variable ${variable}`, key);
+}
+
+function noEffect(what: string, key: string): string {
+  const { [key]: replacement } = REPLACEMENTS;
+  const rest = replacement === undefined ? "" : `. ${replacement}`;
+  return `${what} no longer has an effect: remove it${rest}`;
 }
 
 /** Returns whether the key was there. */

@@ -31,8 +31,8 @@ const LimitsSchema = v.strictObject({
 
 /** The schema of the config file. All keys are optional: `DEFAULTS` has a value for each. */
 export const SettingsSchema = v.strictObject({
-  /** The deadline of a call without `--timeout`. 0 means no deadline. */
-  timeoutSeconds: v.optional(Seconds),
+  /** The time in which a command line must reach the other side. 0 means no limit. */
+  connectTimeoutSeconds: v.optional(Seconds),
   /** Directories of commands. The first one that has a command of that name wins. */
   commandsDirectory: v.optional(v.array(Path)),
   /** The built-in commands that this side offers. */
@@ -91,7 +91,7 @@ export type SettingsLayer = v.InferOutput<typeof SettingsSchema>;
 
 /** The default of every setting. */
 export const DEFAULTS = {
-  timeoutSeconds: 10,
+  connectTimeoutSeconds: 10,
   commandsDirectory: ["/usr/lib/negotiator/commands", "/etc/negotiator/commands"],
   builtIns: [...BUILTIN_NAMES],
   policyFile: "/etc/negotiator/policy.toml",

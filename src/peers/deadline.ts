@@ -8,7 +8,7 @@ import type { Session } from "../wire/session/session.ts";
 export type Pulse = Pick<Session, "ask" | "heardMs">;
 
 /** The limits of a call in milliseconds from now. */
-export type CallLimits = {
+export type AnswerLimits = {
   /** The deadline; 0 for none. */
   timeoutMs: number;
   /** The time in which the peer must show that it is there; 0 for no limit. */
@@ -32,7 +32,7 @@ const STALLED_MS = 5000;
  */
 export async function answerInTime(
   call: OutgoingCall,
-  limits: CallLimits,
+  limits: AnswerLimits,
   pulse: Pulse,
   explainNoAnswer: () => NegotiatorError,
 ): Promise<Answer> {
@@ -50,7 +50,7 @@ type Timers = { clear: () => void };
 
 function startTimers(
   call: OutgoingCall,
-  { timeoutMs, connectTimeoutMs = 0, lateMs = LATE_MS.caller }: CallLimits,
+  { timeoutMs, connectTimeoutMs = 0, lateMs = LATE_MS.caller }: AnswerLimits,
   pulse: Pulse,
   explainNoAnswer: () => NegotiatorError,
 ): Timers {

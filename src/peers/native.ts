@@ -46,7 +46,7 @@ export type NativePeerOptions = {
 /** A peer over a session. The session may be cut and go on. */
 export function createNativePeer(
   session: Pick<Session, "call" | "notify"> & Pulse,
-  { extra = {}, keepsLines = false, lateMs = LATE_MS.caller, explainNoAnswer }: NativePeerOptions,
+  { extra = {}, keepsLines = false, lateMs = LATE_MS.relay, explainNoAnswer }: NativePeerOptions,
 ): Peer {
   return {
     can: NATIVE.can,

@@ -13,7 +13,10 @@ import { clipText } from "../wire/message.ts";
 import type { PeerCallOptions, Peer } from "./peer.ts";
 
 /** A command to run at the peer. */
-export type ExecuteRequest = Pick<PeerCallOptions, "id" | "timeoutMs" | "connectTimeoutMs" | "signal" | "caller"> & {
+export type ExecuteRequest = Pick<
+  PeerCallOptions,
+  "id" | "timeoutMs" | "connectTimeoutMs" | "signal" | "caller"
+> & {
   command: string;
   args: readonly string[];
   /** True if the command gets input; otherwise its stdin is empty. */

@@ -285,20 +285,17 @@ describe("a key that was removed", () => {
     ]);
   });
 
-  test.failing(
-    "timeoutSeconds gives a warning with its replacement, from the file and the environment",
-    async () => {
-      const environment = { NEGOTIATOR_TIMEOUT_SECONDS: "30" };
-      const { config, configFile } = await load({ toml: "timeoutSeconds = 30\n", environment });
-      const instead =
-        "--timeout SECONDS gives one command a deadline, connectTimeoutSeconds limits the time to reach the other side";
-      expect(config.warnings).toEqual([
-        `The key timeoutSeconds in ${configFile} no longer has an effect: remove it. ${instead}`,
-        `The variable NEGOTIATOR_TIMEOUT_SECONDS no longer has an effect: remove it. ${instead}`,
-      ]);
-      expect(config.settings).toEqual(structuredClone(DEFAULTS));
-    },
-  );
+  test("timeoutSeconds gives a warning with its replacement, from the file and the environment", async () => {
+    const environment = { NEGOTIATOR_TIMEOUT_SECONDS: "30" };
+    const { config, configFile } = await load({ toml: "timeoutSeconds = 30\n", environment });
+    const instead =
+      "--timeout SECONDS gives one command a deadline, connectTimeoutSeconds limits the time to reach the other side";
+    expect(config.warnings).toEqual([
+      `The key timeoutSeconds in ${configFile} no longer has an effect: remove it. ${instead}`,
+      `The variable NEGOTIATOR_TIMEOUT_SECONDS no longer has an effect: remove it. ${instead}`,
+    ]);
+    expect(config.settings).toEqual(structuredClone(DEFAULTS));
+  });
 
   test.each(REMOVED_KEYS)("%s is accepted and not in the settings", async (key) => {
     const { config } = await load({ toml: `${key} = 1`, environment: { [variableOf(key)]: "1" } });

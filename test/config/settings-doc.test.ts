@@ -89,7 +89,7 @@ describe("docs/SETTINGS.md lists", () => {
     const [example = ""] = blocksOf(SETTINGS, "toml");
     const file = await directory.write("negotiator.toml", example);
     expect(loadConfig({ file, environment: {} }).settings).toMatchObject({
-      timeoutSeconds: 30,
+      connectTimeoutSeconds: 30,
       host: { rescanSeconds: 60 },
       log: { level: "debug" },
       guests: [{ name: "web1", socket: "/run/vm/web1.sock" }],

@@ -35,7 +35,12 @@ const DEAF = "trap '' TERM INT; while :; do sleep 0.1; done";
 /** The obstacles. */
 export const OBSTACLES: readonly Obstacle[] = [
   { name: "nothing: the command runs on", tested: "everywhere" },
-  { name: "stdout is a full pipe", tested: "everywhere", script: "exec yes", streams: { stdout: "full pipe" } },
+  {
+    name: "stdout is a full pipe",
+    tested: "everywhere",
+    script: "exec yes",
+    streams: { stdout: "full pipe" },
+  },
   { name: "stderr is a full pipe", script: "exec yes >&2", streams: { stderr: "full pipe" } },
   {
     name: "stdout and stderr are full pipes",

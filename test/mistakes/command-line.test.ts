@@ -123,9 +123,8 @@ describeMistakes("a mistake on the command line", [
     words: ["host", "execute", "-t", "99999999999", "web1", "uptime"],
     exitCode: 2,
     message: [
-      "negotiator: Cannot use the options:",
-      "  --timeout must be a number from 0 to 31536000; this is 99999999999",
-      "Read the help: negotiator host execute --help",
+      'negotiator: --timeout must be a number from 0 to 31536000; this is "99999999999"',
+      "Write for example: --timeout 60",
     ],
   },
   {

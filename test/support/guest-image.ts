@@ -153,7 +153,7 @@ while read -r id code; do
 done <>/run/control/ended >&3 &
 cd /root
 export HOME=/root USER=root PATH=/usr/sbin:/usr/bin:/sbin:/bin
-export NEGOTIATOR_TIMEOUT_SECONDS=${CALL_TIMEOUT_SECONDS}
+export NEGOTIATOR_CONNECT_TIMEOUT_SECONDS=${CALL_TIMEOUT_SECONDS}
 echo ready >&3
 while read -r id command <&3; do
   mkdir "/run/control/$id"

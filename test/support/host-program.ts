@@ -46,7 +46,7 @@ export type HostProgramOptions = {
   config?: string;
 };
 
-const DEADLINES = `timeoutSeconds = ${CALL_TIMEOUT_SECONDS}\ndrainSeconds = ${CALL_TIMEOUT_SECONDS}`;
+const DEADLINES = `connectTimeoutSeconds = ${CALL_TIMEOUT_SECONDS}\ndrainSeconds = ${CALL_TIMEOUT_SECONDS}`;
 
 /** Writes the program's files; a policy allows everything. */
 export async function createHostProgram(options: HostProgramOptions): Promise<HostProgram> {

@@ -159,7 +159,8 @@ export const OWNERS = [
 /** Functions of node:fs that return a descriptor, and the files that may use them. */
 export const OPENERS =
   /^(?:\*|default|promises|open|openSync|createReadStream|createWriteStream|ReadStream|WriteStream)$/;
-export const MAY_OPEN = /^src\/(?:channels\/|audit\/audit-file\.ts$|standard-output\.ts$|trust\/trusted-file\.ts$)/;
+export const MAY_OPEN =
+  /^src\/(?:channels\/|audit\/audit-file\.ts$|standard-output\.ts$|trust\/trusted-file\.ts$)/;
 
 /** The most columns of a line, the most lines of a function, and the most comments in 100 lines. */
 export const COLUMNS = 110;

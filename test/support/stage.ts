@@ -14,7 +14,7 @@ import { createTemporaryDirectory } from "./temporary-directory.ts";
 import { until } from "./until.ts";
 
 /** The default deadline would pass on a busy machine before the test's timeout. */
-const LONG_DEADLINE = { NEGOTIATOR_TIMEOUT_SECONDS: "50" };
+const LONG_DEADLINE = { NEGOTIATOR_CONNECT_TIMEOUT_SECONDS: "50" };
 
 /** One installation of the program, with its own config, policy, commands and control socket. */
 export type Side = {

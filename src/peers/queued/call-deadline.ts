@@ -6,7 +6,9 @@ import { NegotiatorError } from "../../errors.ts";
 export type CallDeadline = Disposable & {
   /** Aborts with `TIMEOUT` at the deadline, with the reason of `abort`, or with that of `life`. */
   signal: AbortSignal;
-  /** Records that the peer may receive the request from now on. */
+  /** The peer is dialled now: it has the time of `connectTimeoutMs` to show that it is there. */
+  connect: () => void;
+  /** Records that the peer is there, and may receive the request from now on. */
   start: () => void;
   abort: (reason: NegotiatorError) => void;
   /** Hands the deadline over. Returns the remaining milliseconds, 0 for no deadline. */
@@ -17,6 +19,8 @@ export type CallDeadline = Disposable & {
 export type CallDeadlineOptions = {
   /** Milliseconds from now; 0 for no deadline. */
   timeoutMs: number;
+  /** Milliseconds for reaching the peer once it is dialled; 0 for no limit. */
+  connectTimeoutMs?: number | undefined;
   /** Aborts the call before its deadline too. */
   life: AbortSignal;
   /** The dialect's name in messages. */
@@ -24,10 +28,16 @@ export type CallDeadlineOptions = {
 };
 
 /** Starts a deadline. */
-export function createCallDeadline({ timeoutMs, life, label }: CallDeadlineOptions): CallDeadline {
+export function createCallDeadline({
+  timeoutMs,
+  connectTimeoutMs = 0,
+  life,
+  label,
+}: CallDeadlineOptions): CallDeadline {
   const controller = new AbortController();
   const endMs = performance.now() + timeoutMs;
   let isStarted = false;
+  let connecting: Timer | undefined;
   const expire = (): void =>
     controller.abort(
       new NegotiatorError(
@@ -40,14 +50,31 @@ export function createCallDeadline({ timeoutMs, life, label }: CallDeadlineOptio
   const timer = timeoutMs > 0 ? setTimeout(expire, clampDelay(timeoutMs)) : undefined;
   return {
     signal: AbortSignal.any([controller.signal, life]),
+    connect() {
+      clearTimeout(connecting);
+      const giveUp = (): void => controller.abort(notReached(label, connectTimeoutMs));
+      connecting = connectTimeoutMs > 0 ? setTimeout(giveUp, clampDelay(connectTimeoutMs)) : undefined;
+    },
     start() {
       isStarted = true;
+      clearTimeout(connecting);
     },
     abort: (reason) => controller.abort(reason),
     handOver() {
       clearTimeout(timer);
+      clearTimeout(connecting);
       return timeoutMs > 0 ? Math.max(1, endMs - performance.now()) : 0;
     },
-    [Symbol.dispose]: () => clearTimeout(timer),
+    [Symbol.dispose]() {
+      clearTimeout(timer);
+      clearTimeout(connecting);
+    },
   };
+}
+
+function notReached(label: string, ms: number): NegotiatorError {
+  const message = `The peer (${label}) does not answer within ${Math.round(ms / 100) / 10} s: it was not called`;
+  return new NegotiatorError("NO_CHANNEL", message, {
+    remedy: "Check that its agent runs, and is not busy with another call",
+  });
 }

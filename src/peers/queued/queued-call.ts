@@ -48,8 +48,8 @@ export type QueuedCallOptions = {
 /** Starts a call: collects its input, makes it, and gives its output to the readers. */
 export function startQueuedCall(call: QueuedCallOptions): PeerCall {
   const { options, line, label, inputBytes } = call;
-  const { read = [], write = [], timeoutMs, signal } = options;
-  const deadline = createCallDeadline({ timeoutMs, life: line.life, label });
+  const { read = [], write = [], timeoutMs, connectTimeoutMs, signal } = options;
+  const deadline = createCallDeadline({ timeoutMs, connectTimeoutMs, life: line.life, label });
   const input = createInputCollector({ limitBytes: inputBytes, label });
   const readers = new Map(read.map((name) => [name, createLateReader()]));
   const output = createOutput(readers);

@@ -113,6 +113,7 @@ async function callOnce<Request>({
   const { signal } = deadline;
   let isMade = false;
   const unmade = AbortSignal.any([signal, upgraded]);
+  deadline.connect();
   try {
     await using channel = withUnbrokenWrites(await line.dial(unmade));
     unmade.throwIfAborted();

@@ -1,8 +1,11 @@
 /** Runs `execute` and `list-commands` for both roles. */
-import { countDown } from "../../delay.ts";
+import { startCall } from "../../peers/call-time.ts";
+import type { CallLimits } from "../../peers/call-time.ts";
 import { FAULTS, NegotiatorError } from "../../errors.ts";
 import { executeOn, listCommandsOf } from "../../peers/remote-command.ts";
+import { settlesWithin } from "../../process/settling.ts";
 import { printable, printableJson } from "../../printable.ts";
+import { connectInTime } from "./connect-in-time.ts";
 import { print } from "./output.ts";
 import type { Connect } from "./peer-connection.ts";
 import { waitForCommand } from "./remote-command.ts";
@@ -13,38 +16,75 @@ import type { Outcome } from "./subcommand.ts";
 export type ExecuteLine = {
   command: string;
   args: readonly string[];
-  /** Milliseconds for the whole call with its connection; 0 for no limit. */
-  timeoutMs: number;
+  /** The limits of the whole call with its connection. */
+  limits: CallLimits;
   /** True if our stdin becomes the command's. A terminal never does. */
   sendsInput: boolean;
 };
 
 /**
- * Runs the command. Its output and its exit code become ours. A failed call gets the exit code of its error.
+ * Runs the command. Its output and its exit code become ours. A failed call gets the exit code of its error,
+ * and that of `TIMEOUT` if its deadline has passed before the peer was reached. The process must then exit,
+ * whatever still waits in it.
  */
 export async function executeThrough(
   connect: Connect,
-  { command, args, timeoutMs, sendsInput }: ExecuteLine,
+  { command, args, limits, sendsInput }: ExecuteLine,
 ): Promise<Outcome> {
-  try {
-    const left = countDown(timeoutMs);
-    await using connection = await connect(left);
-    const request = { command, args, hasInput: sendsInput && hasInput(), timeoutMs: left() };
-    return await waitForCommand(executeOn(connection.peer, request), timeoutMs);
-  } catch (thrown) {
-    const error = NegotiatorError.from(thrown);
-    return { exitCode: FAULTS[error.code].exitCode, error };
-  }
+  const time = startCall(limits);
+  const explain = (error: NegotiatorError): NegotiatorError =>
+    error.code === "NO_CHANNEL" && time.isUp ? tooLate(error, limits) : error;
+  const run = async (): Promise<Outcome> => {
+    const connection = await connectInTime(connect, time);
+    try {
+      const request = {
+        command,
+        args,
+        hasInput: sendsInput && hasInput(),
+        timeoutMs: time.left(),
+        connectTimeoutMs: time.leftToConnect(),
+      };
+      const remote = executeOn(connection.peer, request);
+      return await waitForCommand(remote, limits.timeoutMs, time.left());
+    } finally {
+      // A peer that reads nothing must not hold up our end.
+      const isLate = limits.timeoutMs > 0 && time.left() <= 1;
+      await settlesWithin(connection[Symbol.asyncDispose](), GOODBYE_MS[isLate ? "late" : "early"]);
+    }
+  };
+  const outcome = await run().catch(failed);
+  const explained = outcome.error && explain(outcome.error);
+  const isSame = explained === undefined || explained === outcome.error;
+  return { ...outcome, ...(!isSame && failed(explained)), isStuck: true };
 }
+
+function failed(thrown: unknown): Outcome {
+  const error = NegotiatorError.from(thrown);
+  return { exitCode: FAULTS[error.code].exitCode, error };
+}
+
+/** The longest time for the last messages of a connection and for its audit, after the deadline and before. */
+const GOODBYE_MS = { late: 150, early: 2000 } as const;
+
+function tooLate({ message }: NegotiatorError, { timeoutMs }: CallLimits): NegotiatorError {
+  const passed = `The deadline of ${timeoutMs / 1000} s has passed before the call was sent`;
+  return new NegotiatorError("TIMEOUT", `${passed}. ${message}`);
+}
+
+/** A list to print; without `connectTimeoutMs` only the deadline limits the time. */
+export type ListLine = Pick<CallLimits, "timeoutMs"> & Partial<CallLimits> & { isJson: boolean };
 
 /** Prints the commands sorted by name: one name per line, or with `isJson` one object per line. */
 export async function listThrough(
   connect: Connect,
-  { timeoutMs, isJson }: { timeoutMs: number; isJson: boolean },
+  { isJson, timeoutMs, connectTimeoutMs = 0 }: ListLine,
 ): Promise<Outcome> {
-  const left = countDown(timeoutMs);
-  await using connection = await connect(left);
-  const commands = await listCommandsOf(connection.peer, { timeoutMs: left() });
+  const time = startCall({ timeoutMs, connectTimeoutMs });
+  await using connection = await connectInTime(connect, time);
+  const commands = await listCommandsOf(connection.peer, {
+    timeoutMs: time.left(),
+    connectTimeoutMs: time.leftToConnect(),
+  });
   if (commands.length === 0) return { exitCode: 0 };
   const lines = commands.map((command) =>
     isJson ? printableJson(JSON.stringify(command)) : printable(command.name),

@@ -9,10 +9,11 @@ import {
   COMMON_OPTIONS,
   CONTROL_OPTION,
   DEVICE_OPTION,
+  EXECUTE_TIMEOUT_OPTIONS,
   FINDER_OPTIONS,
   NO_STDIN_OPTION,
-  TIMEOUT_OPTION,
 } from "./options.ts";
+import { readSeconds } from "./call-limits.ts";
 import { splitWords } from "./shell-words.ts";
 import { badUsage, tokenize, unknownOption } from "./tokenizer.ts";
 import type { Grammar, Token, Words } from "./tokenizer.ts";
@@ -33,7 +34,7 @@ export type FormLine = { subcommand: string; words: Words };
 const SHARED = {
   ...COMMON_OPTIONS,
   ...CONTROL_OPTION,
-  ...TIMEOUT_OPTION,
+  timeout: EXECUTE_TIMEOUT_OPTIONS.timeout,
   ...NO_STDIN_OPTION,
   execute: { type: "string", alias: "e" },
   daemon: { type: "boolean", alias: "d" },
@@ -128,6 +129,17 @@ function checkGuest(
   throw badUsage(`surplus word "${printable(surplus)}"`, grammar, isExecute ? remedy : undefined);
 }
 
+/** The seconds of the original. Its timeout was the limit of everything, so it is that of reaching a peer. */
+const DEFAULT_SECONDS = "10";
+
+function timeoutsOf(seconds = DEFAULT_SECONDS): [string, string[]][] {
+  readSeconds("--timeout", seconds);
+  return [
+    ["timeout", [seconds]],
+    ["connect-timeout", [seconds]],
+  ];
+}
+
 function toLine(
   { name: subcommand, value }: OptionToken,
   options: readonly OptionToken[],
@@ -143,5 +155,6 @@ function toLine(
   const read = [...values].map(([name, said]): [string, string[]] => [name, said.map(({ value }) => value)]);
   // The original sent no input, and its loops over lists rely on that. So `-n` changes nothing here.
   if (subcommand === "execute") read.push(["no-stdin", [""]]);
+  if (hasTimeout) read.push(...timeoutsOf(values.get("timeout")?.at(-1)?.value));
   return { subcommand, words: { options: new Map(read), positionals } };
 }

@@ -1,9 +1,8 @@
 /** The options of a command line as a layer of settings. */
 import type { Settings, SettingsLayer } from "../../config/settings.ts";
-import { NegotiatorError } from "../../errors.ts";
 import { LOG_FORMATS, shiftLevel } from "../../log.ts";
 import type { Role } from "../../peers/dialect.ts";
-import { printable } from "../../printable.ts";
+import { readSeconds } from "./call-limits.ts";
 import type { Words } from "./tokenizer.ts";
 import { usageError } from "./usage.ts";
 
@@ -20,14 +19,16 @@ export function optionSettings(
   const count = (option: string): number => words.options.get(option)?.length ?? 0;
   const steps = count("verbose") - count("quiet");
   const format = readFormat(value("log-format"), help);
-  const timeoutSeconds = readSeconds("--timeout", value("timeout"));
+  const connectTimeout = value("connect-timeout");
   const own = {
     control: value("control"),
     connect: value("connect"),
     characterDevice: value("character-device"),
   };
   return {
-    ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
+    ...(connectTimeout !== undefined && {
+      connectTimeoutSeconds: readSeconds("--connect-timeout", connectTimeout),
+    }),
     log: {
       ...(steps === 0 ? {} : { level: shiftLevel(below.log.level, steps) }),
       ...(format === undefined ? {} : { format }),
@@ -44,7 +45,7 @@ export function optionOf(key: string): string {
 const OPTIONS = new Map([
   ["guest.characterDevice", "--character-device"],
   ["log.format", "--log-format"],
-  ["timeoutSeconds", "--timeout"],
+  ["connectTimeoutSeconds", "--connect-timeout"],
 ]);
 
 function readFormat(text: string | undefined, help: string): (typeof LOG_FORMATS)[number] | undefined {
@@ -52,11 +53,4 @@ function readFormat(text: string | undefined, help: string): (typeof LOG_FORMATS
   if (text !== undefined && format === undefined)
     throw usageError("value of --log-format", text, LOG_FORMATS, help);
   return format;
-}
-
-function readSeconds(option: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  if (/^\d+(\.\d+)?$/.test(text)) return Number(text);
-  const problem = `${option} must be a number of seconds; this is "${printable(text)}"`;
-  throw new NegotiatorError("BAD_USAGE", problem, { remedy: `Write for example: ${option} 60` });
 }

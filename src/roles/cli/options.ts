@@ -10,14 +10,30 @@ export const COMMON_OPTIONS = {
   help: { type: "boolean", alias: "h", description: "Show this help" },
 } as const satisfies ArgsDef;
 
-/** The deadline of a call. */
-export const TIMEOUT_OPTION = {
+/** The deadline of a command, and the time for reaching the other side. */
+export const EXECUTE_TIMEOUT_OPTIONS = {
+  timeout: {
+    type: "string",
+    alias: "t",
+    valueHint: "seconds",
+    description: "End the command after that time; 0 (the default): never",
+  },
+  "connect-timeout": {
+    type: "string",
+    valueHint: "seconds",
+    description: "Time for reaching the other side; 0 for no limit; default 10",
+  },
+} as const satisfies ArgsDef;
+
+/** The deadline of a list, and the time for reaching the other side. */
+export const LIST_TIMEOUT_OPTIONS = {
   timeout: {
     type: "string",
     alias: "t",
     valueHint: "seconds",
     description: "Deadline, 0 for none; default 10",
   },
+  "connect-timeout": EXECUTE_TIMEOUT_OPTIONS["connect-timeout"],
 } as const satisfies ArgsDef;
 
 /** Output for programs. */

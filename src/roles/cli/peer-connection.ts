@@ -1,5 +1,6 @@
 /** Connects a command line to a peer: through this machine's daemon, or over its own channel. */
-import type { TimeLeft } from "../../delay.ts";
+import type { CallTime } from "../../peers/call-time.ts";
+import { LATE_MS } from "../../delay.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { DEFAULT_LIMITS } from "../../limits.ts";
 import type { Limits } from "../../limits.ts";
@@ -20,16 +21,26 @@ export type PeerConnection = AsyncDisposable & { peer: Peer };
 /** The command that a connection is for. */
 export type CommandCall = { command: string; args: readonly string[] };
 
-/** Connects within the remaining time of the whole call. */
-export type Connect = (left: TimeLeft) => Promise<PeerConnection>;
+/**
+ * The time for reaching the peer; `signal` aborts when it is over. Without a daemon, `call` is written down here.
+ */
+export type ConnectOptions = { time: CallTime; signal: AbortSignal; call?: CommandCall | undefined };
+
+/** Connects within the time for reaching the peer. */
+export type Connect = (options: Omit<ConnectOptions, "call">) => Promise<PeerConnection>;
 
 /** The peer to which this machine's daemon is connected. Every call gets the parameters of `extra` too. */
 export function connectThroughDaemon(
   daemon: CliSession,
   explainNoAnswer: () => NegotiatorError,
-  extra: Readonly<Record<string, string>> = {},
+  extra: Readonly<Record<string, string | number>> = {},
 ): PeerConnection {
-  const peer = createNativePeer(daemon.session, { extra, keepsLines: true, explainNoAnswer });
+  const peer = createNativePeer(daemon.session, {
+    extra,
+    keepsLines: true,
+    lateMs: LATE_MS.caller,
+    explainNoAnswer,
+  });
   return { peer, [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose]() };
 }
 
@@ -41,8 +52,8 @@ export type DirectOptions = {
   port: Pick<PortUse, "dialler" | "isNative" | "foreign">;
   /** Opens a channel. Called once, and again for each call in a foreign dialect. */
   open: (signal: AbortSignal) => Promise<Channel>;
-  /** The remaining time in which the peer must show its dialect. */
-  left: TimeLeft;
+  /** The time in which the peer must show its dialect. */
+  time: CallTime;
   /** The error for a peer that does not answer. */
   explainNoAnswer: (session?: Session) => NegotiatorError;
 };
@@ -58,7 +69,7 @@ async function connectShared({
   limits,
   port,
   open,
-  left,
+  time,
   explainNoAnswer,
 }: DirectOptions): Promise<PeerConnection> {
   const life = new AbortController();
@@ -83,7 +94,7 @@ async function connectShared({
     await over;
   };
   try {
-    return { peer: await link.peer(left()), [Symbol.asyncDispose]: close };
+    return { peer: await link.peer(time.leftToConnect()), [Symbol.asyncDispose]: close };
   } catch (thrown) {
     await close();
     throw thrown;

@@ -5,6 +5,8 @@ import type { RemoteCommand } from "../../peers/remote-command.ts";
 import { signalNumber } from "../../signals.ts";
 import { forwardSignals } from "./forward-signals.ts";
 import type { Exit, ForwardedSignals } from "./forward-signals.ts";
+import { deadlinePassed, startOwnClock } from "./own-deadline.ts";
+import type { OwnClock } from "./own-deadline.ts";
 import { sendInput } from "./send-input.ts";
 import { writeOutput } from "./streams.ts";
 import type { Outcome } from "./subcommand.ts";
@@ -14,13 +16,19 @@ const SIGNAL_BASE = 128;
 
 /**
  * Carries the streams until the command has ended and its output is written. Returns the command's exit code,
- * with an error if a deadline of `timeoutMs` (0 for none), or a shorter one of the peer, ended the command.
+ * with an error if our deadline, or a shorter one of the peer, ended the command. The deadline is `timeoutMs` (0
+ * for none), of which `leftMs` are left. Returns within a second of it, though the peer does not answer or our
+ * reader takes no output.
  *
  * SIGINT, SIGTERM, SIGHUP and SIGQUIT go to the command, and its end is ours. If it goes on for five seconds,
  * or cannot be reached within one, it is cancelled and the outcome has the signal; a second SIGINT or SIGTERM
  * does that at once. SIGUSR1 and SIGUSR2 go to the command and do nothing else.
  */
-export async function waitForCommand(remote: RemoteCommand, timeoutMs: number): Promise<Outcome> {
+export async function waitForCommand(
+  remote: RemoteCommand,
+  timeoutMs: number,
+  leftMs = timeoutMs,
+): Promise<Outcome> {
   const { promise: aborted, resolve: abort } = Promise.withResolvers<Outcome>();
   let end: ExecuteResult | NegotiatorError | undefined;
   remote.ended.then(
@@ -34,23 +42,28 @@ export async function waitForCommand(remote: RemoteCommand, timeoutMs: number): 
           abort(outcomeOfError(error));
           remote.cancel("the caller cannot read its input");
         });
-  const ending = waitForEnd(remote, timeoutMs, { aborted, abort });
+  using clock = startOwnClock(leftMs);
+  const ending = waitForEnd(remote, timeoutMs, { aborted, abort, clock });
   await ending.catch(() => undefined);
   const isFree = (await input?.stop(end)) ?? true;
   return isFree ? ending : { ...(await ending.catch(outcomeOfError)), isStuck: true };
 }
 
 /** `abort` makes `aborted` resolve. */
-type Abortion = { aborted: Promise<Outcome>; abort: (outcome: Outcome) => void };
+type Abortion = { aborted: Promise<Outcome>; abort: (outcome: Outcome) => void; clock: OwnClock };
 
 async function waitForEnd(
   remote: RemoteCommand,
   timeoutMs: number,
-  { aborted, abort }: Abortion,
+  { aborted, abort, clock }: Abortion,
 ): Promise<Outcome> {
   using signals = forwardSignals(remote);
+  const blocked = new Set<string>();
   try {
-    const outputs = [takeOutput(remote, "stdout", abort), takeOutput(remote, "stderr", abort)];
+    const outputs = [
+      takeOutput(remote, "stdout", { abort, blocked }),
+      takeOutput(remote, "stderr", { abort, blocked }),
+    ];
     const finished = remote.ended.then(async (result): Promise<Outcome> => {
       await Promise.all(outputs);
       const error = explainDeadline(result, timeoutMs);
@@ -59,7 +72,14 @@ async function waitForEnd(
     const givenUp = signals.givenUp.then((how) =>
       "exitCode" in how ? outcomeOf(how, signals) : outcomeOfSignal(how.signal),
     );
-    return await Promise.race([finished, givenUp, aborted]);
+    const late = clock.passed.then((): Outcome => {
+      remote.cancel("its deadline has passed");
+      return {
+        exitCode: FAULTS.TIMEOUT.exitCode,
+        error: deadlinePassed(timeoutMs, [...blocked].sort().reverse()),
+      };
+    });
+    return await Promise.race([finished, givenUp, aborted, late]);
   } catch (thrown) {
     const error = NegotiatorError.from(thrown);
     const { endingSignal } = signals;
@@ -123,15 +143,21 @@ export function explainDeadline(
   );
 }
 
+/** `blocked` has the streams whose readers make us wait. */
+type OutputOptions = { abort: (outcome: Outcome) => void; blocked: Set<string> };
+
 /** A closed stdout or stderr of ours cancels the remote command, as SIGPIPE would end a local one. */
 async function takeOutput(
   remote: RemoteCommand,
   stream: "stdout" | "stderr",
-  abort: (outcome: Outcome) => void,
+  { abort, blocked }: OutputOptions,
 ): Promise<void> {
   try {
     for await (const bytes of remote[stream]) {
-      if (await writeOutput(stream, bytes)) continue;
+      blocked.add(stream);
+      const isWritten = await writeOutput(stream, bytes);
+      blocked.delete(stream);
+      if (isWritten) continue;
       abort({ exitCode: exitCodeOfSignal("SIGPIPE") });
       remote.cancel(`the caller closed its ${stream}`);
       return;

@@ -19,8 +19,8 @@ export type Invocation = {
 };
 
 /**
- * The result of a command line: our exit code, the error to show, and the signal to end by. `isStuck`: a
- * thread waits for our input, so that the process does not end by itself.
+ * The result of a command line: our exit code, the error to show, and the signal to end by. `isStuck`:
+ * something may wait for our input or output, so that the process does not end by itself.
  */
 export type Outcome = {
   exitCode: number;

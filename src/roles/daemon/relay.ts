@@ -1,7 +1,7 @@
 /** The methods of the control socket that the daemon passes on to a peer, for local users. */
 import * as v from "valibot";
 import { untilAborted } from "../../abort.ts";
-import { countDown } from "../../delay.ts";
+import { startCall } from "../../peers/call-time.ts";
 import { ExecuteParams } from "../../methods/execute-schemas.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { defineMethod } from "../../methods/method.ts";
@@ -17,7 +17,11 @@ import type { LocalLimits, LocalShares } from "./local-shares.ts";
 import { pipeCommand } from "./pipe-command.ts";
 import { pipeMessages } from "./pipe-messages.ts";
 
-const Target = { guest: v.exactOptional(v.string()) };
+/** `connectTimeoutMs` is the time that is left for reaching the guest; 0 or absent for no limit. */
+const Target = {
+  guest: v.exactOptional(v.string()),
+  connectTimeoutMs: v.exactOptional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
+};
 
 /**
  * Finds the peer for a call: on a host the guest of that name, on a guest the host. Rejects after `timeoutMs`
@@ -53,13 +57,13 @@ export function createRelay(peerOf: PeerOf): Method[] {
     params: v.object({ ...Target, ...ExecuteParams.entries }),
     resource: ({ command, args }) => ({ kind: "command", name: command, args }),
     target: ({ guest }) => (guest === undefined ? {} : { guest }),
-    async run({ guest, command, args }, { call, begin, isStrict }) {
+    async run({ guest, connectTimeoutMs = 0, command, args }, { call, begin, isStrict }) {
       using _ = takeShare(guest, call.caller);
       const hasInput = call.streams.read.includes("stdin");
-      const left = countDown(call.timeoutMs ?? 0);
+      const time = startCall({ timeoutMs: call.timeoutMs ?? 0, connectTimeoutMs });
       let remote: RemoteCommand | undefined;
       try {
-        const peer = await find(guest, left(), call.signal);
+        const peer = await find(guest, time.leftToConnect(), call.signal);
         if (isStrict) await begin();
         const { id, signal, caller } = call;
         const running = executeOn(peer, {
@@ -67,7 +71,8 @@ export function createRelay(peerOf: PeerOf): Method[] {
           command,
           args,
           hasInput,
-          timeoutMs: left(),
+          timeoutMs: time.left(),
+          connectTimeoutMs: time.leftToConnect(),
           signal,
           ...(caller === undefined ? {} : { caller }),
         });
@@ -85,11 +90,12 @@ export function createRelay(peerOf: PeerOf): Method[] {
     name: "list-commands",
     isOpen: true,
     params: v.object(Target),
-    async run({ guest }, { call: { timeoutMs = 0, signal, caller } }) {
+    async run({ guest, connectTimeoutMs = 0 }, { call: { timeoutMs = 0, signal, caller } }) {
       using _ = takeShare(guest, caller);
-      const left = countDown(timeoutMs);
-      const peer = await find(guest, left(), signal);
-      return { result: { commands: await listCommandsOf(peer, { timeoutMs: left(), signal }) } };
+      const time = startCall({ timeoutMs, connectTimeoutMs });
+      const peer = await find(guest, time.leftToConnect(), signal);
+      const limits = { timeoutMs: time.left(), connectTimeoutMs: time.leftToConnect() };
+      return { result: { commands: await listCommandsOf(peer, { ...limits, signal }) } };
     },
   });
   return [execute, list];

@@ -1,14 +1,16 @@
 /** The guest's command line. */
 import type { DialectTable } from "../../peers/dialect-table.ts";
+import { callLimits, LIST_SECONDS } from "../cli/call-limits.ts";
 import { CHECK_POLICY_NOTES, DAEMON_NOTES, EXECUTE_NOTES, LIST_COMMANDS_NOTES } from "../cli/notes.ts";
 import { GUEST_FORM } from "../cli/option-form.ts";
 import {
   CONTROL_OPTION,
   DEVICE_OPTION,
   DIRECT_OPTION,
+  EXECUTE_TIMEOUT_OPTIONS,
   JSON_OPTION,
+  LIST_TIMEOUT_OPTIONS,
   NO_STDIN_OPTION,
-  TIMEOUT_OPTION,
 } from "../cli/options.ts";
 import { createCheckConfig } from "../cli/check-config.ts";
 import { createPrintConfig } from "../cli/print-config.ts";
@@ -19,15 +21,15 @@ import type { Outcome, RoleDefinition } from "../cli/subcommand.ts";
 
 const listCommands = defineSubcommand({
   summary: "Show the commands that the host offers to this guest.",
-  args: { ...JSON_OPTION, ...TIMEOUT_OPTION, ...CONTROL_OPTION, ...DIRECT_OPTION, ...DEVICE_OPTION },
+  args: { ...JSON_OPTION, ...LIST_TIMEOUT_OPTIONS, ...CONTROL_OPTION, ...DIRECT_OPTION, ...DEVICE_OPTION },
   notes: LIST_COMMANDS_NOTES,
   examples: ["negotiator guest list-commands"],
   async run(invocation) {
     const { connectHost } = await import("./connect.ts");
     const { listThrough } = await import("../cli/execute-through.ts");
     const { words, config } = invocation;
-    return listThrough((left) => connectHost(invocation, left), {
-      timeoutMs: config.settings.timeoutSeconds * 1000,
+    return listThrough((reach) => connectHost(invocation, reach), {
+      ...callLimits(words, config.settings, LIST_SECONDS),
       isJson: words.options.has("json"),
     });
   },
@@ -38,7 +40,7 @@ const execute = defineSubcommand({
   args: {
     command: { type: "positional", description: "Name of a command that the host offers" },
     ...NO_STDIN_OPTION,
-    ...TIMEOUT_OPTION,
+    ...EXECUTE_TIMEOUT_OPTIONS,
     ...CONTROL_OPTION,
     ...DIRECT_OPTION,
     ...DEVICE_OPTION,
@@ -56,9 +58,9 @@ const execute = defineSubcommand({
     const { words, config } = invocation;
     const [command = "", ...args] = words.positionals;
     const sendsInput = !words.options.has("no-stdin");
-    const timeoutMs = config.settings.timeoutSeconds * 1000;
-    const line = { command, args, timeoutMs, sendsInput };
-    return executeThrough((left) => connectHost(invocation, left, line), line);
+    const limits = callLimits(words, config.settings);
+    const line = { command, args, limits, sendsInput };
+    return executeThrough((reach) => connectHost(invocation, { ...reach, call: line }), line);
   },
 });
 

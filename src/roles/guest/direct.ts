@@ -1,6 +1,6 @@
 /** Finds the ports on which a guest calls its host, and connects over one without the daemon. */
 import type { Settings } from "../../config/settings.ts";
-import type { TimeLeft } from "../../delay.ts";
+import type { CallTime } from "../../peers/call-time.ts";
 import { DIALECTS } from "../../peers/dialects.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
 import { noDaemon } from "../cli/control-client.ts";
@@ -13,8 +13,8 @@ import type { FoundPort } from "./port.ts";
 
 /** Options of a connection over a port. */
 type PortOptions = {
-  /** The remaining time of the whole call. */
-  left: TimeLeft;
+  /** The time of the call. */
+  time: CallTime;
   /** True if the user asks for a port, so that the daemon does not matter. */
   isDirect: boolean;
   /** The dialects of the program by default. */
@@ -26,7 +26,7 @@ type PortOptions = {
 /** Connects to the host over a port. Throws `NO_CHANNEL` or `BUSY`. */
 export async function connectHostDirectly(
   settings: Settings,
-  { left, isDirect, dialects = DIALECTS, call }: PortOptions,
+  { time, isDirect, dialects = DIALECTS, call }: PortOptions,
 ): Promise<PeerConnection> {
   return auditDirectCall({ role: "guest", peer: {}, call, settings: settings.audit }, async () => {
     const found = await findCallingPort(settings, dialects, isDirect);
@@ -34,8 +34,8 @@ export async function connectHostDirectly(
       role: "guest",
       limits: settings.limits,
       port: found.port ?? { dialler: "guest", isNative: true, foreign: dialects.besideNative },
-      open: (signal) => awaitChannel(found, { timeoutMs: left(), signal }),
-      left,
+      open: (signal) => awaitChannel(found, { timeoutMs: time.leftToConnect(), signal }),
+      time,
       explainNoAnswer: () => explainNoAnswer(),
     });
   });

@@ -1,14 +1,16 @@
 /** The host's command line. */
 import type { DialectTable } from "../../peers/dialect-table.ts";
+import { callLimits, LIST_SECONDS } from "../cli/call-limits.ts";
 import { CHECK_POLICY_NOTES, DAEMON_NOTES, EXECUTE_NOTES, LIST_COMMANDS_NOTES } from "../cli/notes.ts";
 import { HOST_FORM } from "../cli/option-form.ts";
 import {
   CONTROL_OPTION,
   DIRECT_OPTION,
   FINDER_OPTIONS,
+  EXECUTE_TIMEOUT_OPTIONS,
   JSON_OPTION,
+  LIST_TIMEOUT_OPTIONS,
   NO_STDIN_OPTION,
-  TIMEOUT_OPTION,
 } from "../cli/options.ts";
 import { createCheckConfig } from "../cli/check-config.ts";
 import { createPrintConfig } from "../cli/print-config.ts";
@@ -32,7 +34,7 @@ const listCommands = defineSubcommand({
   args: {
     ...GUEST,
     ...JSON_OPTION,
-    ...TIMEOUT_OPTION,
+    ...LIST_TIMEOUT_OPTIONS,
     ...CONTROL_OPTION,
     ...DIRECT_OPTION,
     ...FINDER_OPTIONS,
@@ -44,8 +46,8 @@ const listCommands = defineSubcommand({
     const { listThrough } = await import("../cli/execute-through.ts");
     const { words, config } = invocation;
     const [guest = ""] = words.positionals;
-    return listThrough((left) => connectGuest(guest, invocation, left), {
-      timeoutMs: config.settings.timeoutSeconds * 1000,
+    return listThrough((reach) => connectGuest(guest, invocation, reach), {
+      ...callLimits(words, config.settings, LIST_SECONDS),
       isJson: words.options.has("json"),
     });
   },
@@ -57,7 +59,7 @@ const execute = defineSubcommand({
     ...GUEST,
     command: { type: "positional", description: "Name of a command that the guest offers" },
     ...NO_STDIN_OPTION,
-    ...TIMEOUT_OPTION,
+    ...EXECUTE_TIMEOUT_OPTIONS,
     ...CONTROL_OPTION,
     ...DIRECT_OPTION,
     ...FINDER_OPTIONS,
@@ -75,9 +77,9 @@ const execute = defineSubcommand({
     const { words, config } = invocation;
     const [guest = "", command = "", ...args] = words.positionals;
     const sendsInput = !words.options.has("no-stdin");
-    const timeoutMs = config.settings.timeoutSeconds * 1000;
-    const line = { command, args, timeoutMs, sendsInput };
-    return executeThrough((left) => connectGuest(guest, invocation, left, line), line);
+    const limits = callLimits(words, config.settings);
+    const line = { command, args, limits, sendsInput };
+    return executeThrough((reach) => connectGuest(guest, invocation, { ...reach, call: line }), line);
   },
 });
 

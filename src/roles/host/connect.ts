@@ -2,9 +2,8 @@
  * Connects a host's command line to a guest: through the daemon, or over the guest's channel. Most calls go
  * through the daemon, so only the others load the finders and the dialects.
  */
-import type { TimeLeft } from "../../delay.ts";
 import { connectThroughDaemon } from "../cli/peer-connection.ts";
-import type { CommandCall, PeerConnection } from "../cli/peer-connection.ts";
+import type { ConnectOptions, PeerConnection } from "../cli/peer-connection.ts";
 import type { Invocation } from "../cli/subcommand.ts";
 import { dialControl, unresponsiveDaemon } from "../cli/control-client.ts";
 
@@ -16,15 +15,15 @@ import { dialControl, unresponsiveDaemon } from "../cli/control-client.ts";
 export async function connectGuest(
   name: string,
   invocation: Invocation,
-  left: TimeLeft,
-  call?: CommandCall,
+  options: ConnectOptions,
 ): Promise<PeerConnection> {
   const { words, config } = invocation;
   if (!words.options.has("direct") && !words.options.has("socket")) {
     const daemon = await dialControl("host", config.settings.host.control);
+    const target = { guest: name, connectTimeoutMs: options.time.leftToConnect() };
     if (daemon !== undefined)
-      return connectThroughDaemon(daemon, () => unresponsiveDaemon("host"), { guest: name });
+      return connectThroughDaemon(daemon, () => unresponsiveDaemon("host"), target);
   }
   const { connectGuestDirectly } = await import("./direct.ts");
-  return connectGuestDirectly(name, invocation, left, call);
+  return connectGuestDirectly(name, invocation, options);
 }

@@ -1,6 +1,5 @@
 /** Finds guests and connects to one without the daemon. */
 import { dialSocket } from "../../channels/socket/socket.ts";
-import type { TimeLeft } from "../../delay.ts";
 import type { Endpoint } from "../../discovery/endpoint.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
@@ -9,7 +8,7 @@ import type { PortUse } from "../../peers/dialect-table.ts";
 import { retryWhileBusy } from "../../peers/retry-while-busy.ts";
 import { auditDirectCall } from "../cli/direct-audit.ts";
 import { connectDirectly } from "../cli/peer-connection.ts";
-import type { CommandCall, PeerConnection } from "../cli/peer-connection.ts";
+import type { ConnectOptions, PeerConnection } from "../cli/peer-connection.ts";
 import type { Invocation } from "../cli/subcommand.ts";
 import { askHolder } from "./ask-status.ts";
 import { createFinders, readFlaggedGuests } from "./finders.ts";
@@ -26,14 +25,13 @@ const log = logFor("host");
 export async function connectGuestDirectly(
   name: string,
   invocation: Invocation,
-  left: TimeLeft,
-  call?: CommandCall,
+  { time, signal, call }: ConnectOptions,
 ): Promise<PeerConnection> {
   const { settings } = invocation.config;
   return auditDirectCall(
     { role: "host", peer: { guest: name }, call, settings: settings.audit },
     async () => {
-      const { endpoint, port } = await findGuest(name, invocation);
+      const { endpoint, port } = await findGuest(name, invocation, signal);
       const holder = await askHolder(settings.host.control, endpoint.path);
       if (holder !== undefined) throw heldByDaemon(name, endpoint.path, holder);
       return connectDirectly({
@@ -41,11 +39,11 @@ export async function connectGuestDirectly(
         limits: settings.limits,
         port,
         open: (given) =>
-          retryWhileBusy((signal) => dialSocket(endpoint.path, { signal }), {
-            timeoutMs: left(),
+          retryWhileBusy((life) => dialSocket(endpoint.path, { signal: life }), {
+            timeoutMs: time.leftToConnect(),
             signal: given,
           }),
-        left,
+        time,
         explainNoAnswer: (session) => explainNoAnswer(name, session, endpoint),
       });
     },
@@ -62,11 +60,15 @@ export type FoundEndpoints = {
  * Finds the channels of all guests, without the daemon. Throws the first problem if it finds none. With the
  * `name` of a guest, throws the clash that has this name, and does not report those of other guests.
  */
-export async function findEndpoints(invocation: Invocation, name?: string): Promise<FoundEndpoints> {
+export async function findEndpoints(
+  invocation: Invocation,
+  name?: string,
+  signal = new AbortController().signal,
+): Promise<FoundEndpoints> {
   const { words, config, dialects = DIALECTS } = invocation;
   const flagged = readFlaggedGuests(words.options.get("socket") ?? [], dialects);
   const { find, stopped } = createFinders(config.settings, flagged, dialects);
-  const { endpoints, problems, clashes = [] } = await find(new AbortController().signal);
+  const { endpoints, problems, clashes = [] } = await find(signal);
   const clash = clashes.find(({ guests }) => guests.includes(name ?? ""));
   if (clash !== undefined) throw clash.error;
   const [first] = problems;
@@ -75,7 +77,6 @@ export async function findEndpoints(invocation: Invocation, name?: string): Prom
   const others = name === undefined ? [] : clashes.map(({ error }) => error);
   for (const problem of problems) if (!others.includes(problem)) log.warn(problem.message);
   const explainMissing = async (missing: string): Promise<NegotiatorError> => {
-    const { signal } = new AbortController();
     const known = [...new Set(endpoints.map(({ guest }) => guest))];
     const isStopped = await explainStopped(missing, dialects.defaultPort, stopped, signal);
     if (isStopped !== undefined) return isStopped;
@@ -89,9 +90,10 @@ export async function findEndpoints(invocation: Invocation, name?: string): Prom
 async function findGuest(
   name: string,
   invocation: Invocation,
+  signal: AbortSignal,
 ): Promise<{ endpoint: Endpoint; port: PortUse }> {
   const dialects = invocation.dialects ?? DIALECTS;
-  const { endpoints, explainMissing } = await findEndpoints(invocation, name);
+  const { endpoints, explainMissing } = await findEndpoints(invocation, name, signal);
   const own = endpoints.filter(({ guest }) => guest === name);
   if (own.length === 0) throw await explainMissing(name);
   for (const port of dialects.callingPorts("host")) {

@@ -7,6 +7,7 @@ import { createEmulatedPort } from "../../../scripts/emulated-port.ts";
 import { dialSocket } from "../../../src/channels/socket/socket.ts";
 import { DEFAULTS } from "../../../src/config/settings.ts";
 import type { Endpoint } from "../../../src/discovery/endpoint.ts";
+import { startCall } from "../../../src/peers/call-time.ts";
 import { NegotiatorError } from "../../../src/errors.ts";
 import { configureLog } from "../../../src/log.ts";
 import { createDialectTable } from "../../../src/peers/dialect-table.ts";
@@ -112,7 +113,7 @@ test("a guest runs a command of its host, which knows the guest's name, in a mad
     limits: {},
     port,
     open: (signal) => dialSocket(scene.toHost.guestPath, { signal }),
-    left: () => 20_000,
+    time: startCall({ timeoutMs: 20_000, connectTimeoutMs: 0 }),
     explainNoAnswer: () => new NegotiatorError("NO_CHANNEL", "no answer"),
   });
   expect(await whoami(connection.peer)).toBe("host web1 got hello, exit 7");

@@ -44,7 +44,9 @@ test.each([
 );
 
 test.concurrent.each([
-  ["guest execute", ["guest", "execute", "-t", "1", "x"], 125],
+  ["guest execute -t 1", ["guest", "execute", "-t", "1", "x"], 124],
+  ["guest execute", ["guest", "execute", "--connect-timeout", "1", "x"], 125],
+  ["host execute", ["host", "execute", "--connect-timeout", "1", "web1", "x"], 125],
   ["guest list-commands", ["guest", "list-commands", "-t", "1"], 1],
 ])(
   "%s fails when the daemon does not answer",

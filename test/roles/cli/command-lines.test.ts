@@ -181,8 +181,23 @@ describe("error messages", () => {
     [["execute", "--control", "/nonexistent/x.sock", "web3", "say"], 125, ['is called "web3"']],
     [["status", "--control", "/nonexistent/x.sock"], 1, ["/nonexistent/x.sock", "negotiator host daemon"]],
     [["execute", "--socket", "lab=/nonexistent.sock", "lab", "say"], 125, ['connect to "/nonexistent.sock"']],
-    [["execute", "-t", "soon", "web1", "say"], 2, ['--timeout must be a number of seconds; this is "soon"']],
-    [["execute", "-t", "-1", "web1", "say"], 2, ['--timeout must be a number of seconds; this is "-1"']],
+    [
+      ["execute", "-t", "soon", "web1", "say"],
+      2,
+      ['--timeout must be a number of seconds; this is "soon"', "for example: --timeout 60"],
+    ],
+    [["execute", "-t", "-1", "web1", "say"], 2, ['this is "-1"']],
+    [
+      ["execute", "--connect-timeout", "soon", "web1", "say"],
+      2,
+      ["--connect-timeout must be", 'this is "soon"'],
+    ],
+    [
+      ["execute", "--connect-timeout", "99999999", "web1", "say"],
+      2,
+      ["--connect-timeout must be a number from 0 to 31536000"],
+    ],
+    [["list-commands", "-t", "soon", "web1"], 2, ["--timeout must be"]],
     [["execute", "-t", "99999999999", "web1", "say"], 2, ["--timeout must be a number from 0 to 31536000"]],
     [["list-guests", "--control", "here.sock"], 2, ["--control must be an absolute path"]],
     [["execute", "web1"], 2, ["missing COMMAND"]],
@@ -218,9 +233,14 @@ test("execute works without a host's daemon, over a socket or the guest's own ch
   expect(audit).toHaveLength(2);
 });
 
-test("execute to a guest without an agent exits with 125 at the deadline", async () => {
+test("execute to a guest without an agent exits with 125 after --connect-timeout, and 124 after -t", async () => {
   await using dark = await createStage({ withoutDaemons: true });
-  const direct = await dark.host.run(["execute", "-t", "0.3", "web1", "say"]);
+  const late = await dark.host.run(["execute", "-t", "0.3", "web1", "say"]);
+  expect(late).toMatchObject({ exitCode: 124, stdout: "" });
+  expect(late.stderr).toContain(
+    '0.3 s has passed before the call was sent. Guest "web1" does not answer: its',
+  );
+  const direct = await dark.host.run(["execute", "--connect-timeout", "0.3", "web1", "say"]);
   expect(direct).toMatchObject({ exitCode: 125, stdout: "" });
   expect(direct.stderr).toContain(
     'Guest "web1" does not answer: its channel is there, but no agent answers on it',
@@ -229,7 +249,7 @@ test("execute to a guest without an agent exits with 125 at the deadline", async
   await dark.host.start();
   await until("the daemon has found it", async () => (await askStatus(dark.host.control))?.length === 1);
   // On a busy machine the daemon gets the call late, so the deadline is not short.
-  const through = await dark.host.run(["execute", "-t", "4", "web1", "say"]);
+  const through = await dark.host.run(["execute", "--connect-timeout", "4", "web1", "say"]);
   expect(through).toMatchObject({ exitCode: 125, stdout: "" });
   expect(through.stderr).toContain('Guest "web1" does not answer');
   expect(through.durationMs).toBeGreaterThan(3900);
@@ -237,10 +257,10 @@ test("execute to a guest without an agent exits with 125 at the deadline", async
   expect(objects(stdout)).toMatchObject([{ name: "web1", state: "waiting", dialect: null, version: null }]);
 });
 
-test("execute in a guest without a host's daemon exits with 125 at the deadline", async () => {
+test("execute in a guest without a host's daemon exits with 125 after --connect-timeout", async () => {
   await using dark = await createStage({ withoutDaemons: true });
   await dark.guest().start();
-  const ended = await dark.guest().run(["execute", "-t", "0.3", "say"]);
+  const ended = await dark.guest().run(["execute", "--connect-timeout", "0.3", "say"]);
   expect(ended).toMatchObject({ exitCode: 125, stdout: "" });
   expect(ended.stderr).toContain("No host daemon has connected to this guest yet");
   expect(ended.stderr).toContain("negotiator host daemon");

@@ -9,7 +9,10 @@ import { errorOf } from "../../support/error-of.ts";
 
 const SUBCOMMANDS = new Set(["list-guests", "list-commands", "execute", "daemon", "status", "print-config"]);
 
-/** Each line as a subcommand's argv would be written. */
+/** The limits of a line without `--timeout`. */
+const DEFAULTS = new Set(["--timeout=10", "--connect-timeout=10"]);
+
+/** Each line as a subcommand's argv would be written, without the default limits. */
 function read(argv: readonly string[], form: OptionForm): string[][] | undefined {
   const lines = readOptionForm(argv, form, (word) => SUBCOMMANDS.has(word));
   if (lines === "help") return [["--help"]];
@@ -20,7 +23,7 @@ function read(argv: readonly string[], form: OptionForm): string[][] | undefined
     const said = others.flatMap(([name, values]) =>
       values.map((value) => (value === "" ? `--${name}` : `--${name}=${value}`)),
     );
-    return [subcommand, ...said, "--", ...positionals];
+    return [subcommand, ...said.filter((word) => !DEFAULTS.has(word)), "--", ...positionals];
   });
 }
 
@@ -73,13 +76,16 @@ describe("on a host", () => {
       ],
     ],
     [["-vvqe", "ls", "web1"], [["execute", "--verbose", "--verbose", "--quiet", "--", "web1", "ls"]]],
-    [["-vt5", "-c", "web1"], [["list-commands", "--verbose", "--timeout=5", "--", "web1"]]],
+    [
+      ["-vt5", "-c", "web1"],
+      [["list-commands", "--verbose", "--timeout=5", "--connect-timeout=5", "--", "web1"]],
+    ],
     [
       ["-t", "5", "-g", "-d", "-e", "ls", "web1"],
       [
         ["list-guests", "--"],
         ["daemon", "--"],
-        ["execute", "--timeout=5", "--", "web1", "ls"],
+        ["execute", "--timeout=5", "--connect-timeout=5", "--", "web1", "ls"],
       ],
     ],
     [
@@ -106,8 +112,8 @@ describe("in a guest", () => {
     [
       ["-l", "-e", "ls", "-t1.5"],
       [
-        ["list-commands", "--timeout=1.5", "--"],
-        ["execute", "--timeout=1.5", "--", "ls"],
+        ["list-commands", "--timeout=1.5", "--connect-timeout=1.5", "--"],
+        ["execute", "--timeout=1.5", "--connect-timeout=1.5", "--", "ls"],
       ],
     ],
     [["-l", "-h"], [["--help"]]],
@@ -170,5 +176,24 @@ describe("refused", () => {
     [["-l", "-c"], "option -c needs a value\nRead the help: negotiator guest --help"],
   ])("a guest's option form %j is refused: %j", (words, message) => {
     expect(errorOf(() => guest(...words))).toMatchObject({ code: "BAD_USAGE", message });
+  });
+});
+
+test.each(["execute", "list-commands"])(
+  "without -t, %s has ten seconds for its peer and for all",
+  (action) => {
+    const argv = action === "execute" ? ["-e", "ls", "web1"] : ["-c", "web1"];
+    const lines = readOptionForm(argv, HOST_FORM, (word) => SUBCOMMANDS.has(word));
+    if (lines === "help" || lines === undefined) throw new Error("it is not of this form");
+    expect(
+      lines.map(({ words }) => [words.options.get("timeout"), words.options.get("connect-timeout")]),
+    ).toEqual([[["10"], ["10"]]]);
+  },
+);
+
+test.each(["-1", "x", "", "1e3", "31536001"])("-t %p is refused with an example", (seconds) => {
+  expect(errorOf(() => host("-t", seconds, "-e", "ls", "web1"))).toMatchObject({
+    code: "BAD_USAGE",
+    message: expect.stringContaining("\nWrite for example: --timeout 60"),
   });
 });

@@ -1,6 +1,7 @@
 /** A command line's connection to a peer over its own channel. */
 import { expect, test } from "bun:test";
 import { untilAborted } from "../../../src/abort.ts";
+import { startCall } from "../../../src/peers/call-time.ts";
 import { NegotiatorError } from "../../../src/errors.ts";
 import { createDialectTable } from "../../../src/peers/dialect-table.ts";
 import { executeOn } from "../../../src/peers/remote-command.ts";
@@ -16,7 +17,7 @@ test("disposing a connection in a foreign dialect rejects its running call with 
     limits: {},
     port,
     open: (signal) => untilAborted(Promise.withResolvers<never>().promise, signal),
-    left: () => 0,
+    time: startCall({ timeoutMs: 0, connectTimeoutMs: 0 }),
     explainNoAnswer: () => new NegotiatorError("NO_CHANNEL", "no answer"),
   });
   const request = { command: "x", args: [], hasInput: false, timeoutMs: 0 };

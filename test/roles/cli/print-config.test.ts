@@ -10,7 +10,7 @@ describe.each(["host", "guest"])("of the %s", (role) => {
   test("print-config prints one line for each setting, with its origin", async () => {
     await using directory = await createTemporaryDirectory();
     const file = await directory.write("config.toml", '[log]\nformat = "text"');
-    const environment = { NEGOTIATOR_LOG_LEVEL: "warn", NEGOTIATOR_TIMEOUT_SECONDS: "2.5" };
+    const environment = { NEGOTIATOR_LOG_LEVEL: "warn", NEGOTIATOR_CONNECT_TIMEOUT_SECONDS: "2.5" };
     const { exitCode, stdout, stderr } = await runSource([role, "print-config", "--config", file, "-v"], {
       environment,
     });
@@ -23,7 +23,7 @@ describe.each(["host", "guest"])("of the %s", (role) => {
     expect(rows.map((row) => row?.[0])).toEqual(keys);
     expect(rows).toContainEqual(["log.level", '"info"', "option"]);
     expect(rows).toContainEqual(["log.format", '"text"', file]);
-    expect(rows).toContainEqual(["timeoutSeconds", "2.5", "NEGOTIATOR_TIMEOUT_SECONDS"]);
+    expect(rows).toContainEqual(["connectTimeoutSeconds", "2.5", "NEGOTIATOR_CONNECT_TIMEOUT_SECONDS"]);
     expect(rows).toContainEqual(["audit.redactArguments", "false", "default"]);
     const columns = new Set(
       stdout

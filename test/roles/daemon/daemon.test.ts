@@ -126,10 +126,10 @@ describe.concurrent.each(WAYS)("%s", (_, way) => {
       await using stage = await createStage();
       const { caller, served, to } = way(stage);
       await served.command("mine", "#!/bin/sh\necho mine\n");
-      await served.configure("timeoutSeconds = -1\n");
+      await served.configure("connectTimeoutSeconds = -1\n");
       served.daemon.kill("SIGHUP");
       await served.daemon.says("The old configuration stays: ");
-      expect(served.daemon.log()).toContain("timeoutSeconds");
+      expect(served.daemon.log()).toContain("connectTimeoutSeconds");
       expect(await caller.run(["execute", ...to, "mine"])).toMatchObject({ exitCode: 0, stdout: "mine\n" });
     },
     TIMEOUT_MS,

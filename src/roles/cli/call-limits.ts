@@ -1,0 +1,38 @@
+/** The limits of a command line's call, from its options and settings. */
+import type { CallLimits } from "../../peers/call-time.ts";
+import type { Settings } from "../../config/settings.ts";
+import { NegotiatorError } from "../../errors.ts";
+import { printable } from "../../printable.ts";
+import type { Words } from "./tokenizer.ts";
+
+/** The deadline of a list, which the other side answers at once. */
+export const LIST_SECONDS = 10;
+
+/** The longest deadline, a year. */
+const MOST_SECONDS = 31_536_000;
+
+/** The limits of a call. Without `--timeout` it has a deadline of `defaultSeconds`, 0 for none. */
+export function callLimits(
+  { options }: Words,
+  { connectTimeoutSeconds }: Pick<Settings, "connectTimeoutSeconds">,
+  defaultSeconds = 0,
+): CallLimits {
+  const seconds = options.get("timeout")?.at(-1);
+  return {
+    timeoutMs: 1000 * (seconds === undefined ? defaultSeconds : readSeconds("--timeout", seconds)),
+    connectTimeoutMs: 1000 * connectTimeoutSeconds,
+  };
+}
+
+/** Returns the seconds. Throws `BAD_USAGE` for a value of `option` that is not a number, or more than a year. */
+export function readSeconds(option: string, text: string): number {
+  if (!/^\d+(\.\d+)?$/.test(text)) throw badSeconds(option, "a number of seconds", text);
+  const seconds = Number(text);
+  if (seconds > MOST_SECONDS) throw badSeconds(option, `a number from 0 to ${MOST_SECONDS}`, text);
+  return seconds;
+}
+
+function badSeconds(option: string, needed: string, text: string): NegotiatorError {
+  const problem = `${option} must be ${needed}; this is "${printable(text)}"`;
+  return new NegotiatorError("BAD_USAGE", problem, { remedy: `Write for example: ${option} 60` });
+}

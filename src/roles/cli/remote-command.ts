@@ -81,7 +81,10 @@ async function waitForEnd(
     });
     return await Promise.race([finished, givenUp, aborted, late]);
   } catch (thrown) {
-    const error = NegotiatorError.from(thrown);
+    const failure = NegotiatorError.from(thrown);
+    // Our own reader is the reason why the rest of the output did not come.
+    const isOurs = failure.code === "TIMEOUT" && timeoutMs > 0 && blocked.size > 0;
+    const error = isOurs ? deadlinePassed(timeoutMs, [...blocked].sort().reverse()) : failure;
     const { endingSignal } = signals;
     if (endingSignal === undefined || error.code !== "CANCELLED") throw error;
     return { ...outcomeOfSignal(endingSignal), error };

@@ -63,8 +63,8 @@ const MEMORY_DEVICES = 1;
 
 /**
  * Opens the terminal of a descriptor for writing without blocking; undefined if it is not a terminal, or
- * belongs to another user. Bun's sink would block the whole process in write(2) while a terminal is stopped by
- * Control-S. The mode of the descriptor itself is shared with other programs, so it must not change.
+ * belongs to another user. Bun's sink would block the whole process in write(2) while a terminal is stopped
+ * by Control-S. The mode of the descriptor itself is shared with other programs, so it must not change.
  */
 function openTerminal(fd: number): number | undefined {
   const facts = fstatSync(fd);

@@ -14,8 +14,8 @@ export type CallTime = {
   /** Returns the milliseconds until the deadline: at least 1, even after it; 0 if there is no deadline. */
   left: () => number;
   /**
-   * Returns the milliseconds for reaching the peer, until the connect timeout or the deadline: at least 1; 0 if
-   * there is no limit.
+   * Returns the milliseconds for reaching the peer, until the connect timeout or the deadline: at least 1; 0
+   * if there is no limit.
    */
   leftToConnect: () => number;
   /** Whether the deadline has passed, and comes before the connect timeout. */

@@ -289,7 +289,8 @@ describe("a key that was removed", () => {
     const environment = { NEGOTIATOR_TIMEOUT_SECONDS: "30" };
     const { config, configFile } = await load({ toml: "timeoutSeconds = 30\n", environment });
     const instead =
-      "--timeout SECONDS gives one command a deadline, connectTimeoutSeconds limits the time to reach the other side";
+      "--timeout SECONDS gives one command a deadline, " +
+      "connectTimeoutSeconds limits the time to reach the other side";
     expect(config.warnings).toEqual([
       `The key timeoutSeconds in ${configFile} no longer has an effect: remove it. ${instead}`,
       `The variable NEGOTIATOR_TIMEOUT_SECONDS no longer has an effect: remove it. ${instead}`,

@@ -3,17 +3,15 @@ import { existsSync } from "node:fs";
 import type { Program } from "../support/program.ts";
 import { SOURCE } from "../support/program.ts";
 import { until } from "../support/until.ts";
-import type { Obstacle, Way } from "./obstacles.ts";
+import type { Obstacle } from "./obstacles.ts";
 import { createScene } from "./scene.ts";
+import type { Way } from "./scene.ts";
 import { startBlocked } from "./streams.ts";
 
 /** A call: with `-t 3`, or with `-t 0` and one SIGTERM. */
 export type Cell = { obstacle: Obstacle; way: Way; seconds: "0" | "3" };
 
-/**
- * How a call ended. `ms` counts from its start, or with `-t 0` from the SIGTERM. `late` is the part after the
- * deadline.
- */
+/** How a call ended. `ms` counts from its start, or with `-t 0` from the SIGTERM. */
 export type Measured = { exitCode: number; ms: number };
 
 const ALL_WAYS: readonly Way[] = ["host to guest", "guest to host", "host directly", "guest directly"];
@@ -51,7 +49,7 @@ export async function measure(
   return exitCode === undefined ? undefined : { exitCode, ms: Math.round(performance.now() - startMs) };
 }
 
-/** What is wrong with the end of a call; undefined if it is right. `slackMs` is for a busy machine. */
+/** The problem with the end of a call; undefined if it is right. `slackMs` is for a busy machine. */
 export function judge(
   { obstacle, seconds }: Cell,
   measured: Measured | undefined,

@@ -1,9 +1,6 @@
 /** THE TABLE of what can hold up a call: in its command, at its caller, and between them. */
 import type { CallerStreams } from "./streams.ts";
-import type { Scene } from "./scene.ts";
-
-/** The way of a call. `directly`: the caller opens the channel itself. */
-export type Way = "host to guest" | "guest to host" | "host directly" | "guest directly";
+import type { Scene, Way } from "./scene.ts";
 
 /** Something that holds up a call. */
 export type Obstacle = {

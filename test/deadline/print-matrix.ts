@@ -1,4 +1,7 @@
-/** Prints when calls end that something holds up: `bun run deadlines [--json] [--only TEXT] [--binary PATH]`. */
+/**
+ * Prints when calls end that something holds up:
+ * `bun run deadlines [--json] [--only TEXT] [--way WAY] [--binary "PROGRAM"]`.
+ */
 import { parseArgs } from "node:util";
 import { cellsOf, judge, measure } from "./cells.ts";
 import { OBSTACLES } from "./obstacles.ts";
@@ -24,7 +27,8 @@ for (const obstacle of OBSTACLES) {
     isRight &&= problem === undefined;
     const row = { obstacle: obstacle.name, way, timeout: seconds, ...measured, ...(problem && { problem }) };
     const end = measured === undefined ? "no end" : `${measured.ms} ms, exit ${measured.exitCode}`;
-    const text = `${obstacle.name} | ${way} | -t ${seconds} | ${end}${problem === undefined ? "" : ` | WRONG: ${problem}`}`;
+    const wrong = problem === undefined ? [] : [`WRONG: ${problem}`];
+    const text = [obstacle.name, way, `-t ${seconds}`, end, ...wrong].join(" | ");
     console.log(values.json === true ? JSON.stringify(row) : text);
   }
 }

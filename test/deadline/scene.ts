@@ -5,7 +5,12 @@ import { listenWithoutAccepting } from "../support/full-socket.ts";
 import type { Program } from "../support/program.ts";
 import { createStage } from "../support/stage.ts";
 import type { Side } from "../support/stage.ts";
-import type { Obstacle, Way } from "./obstacles.ts";
+
+/** The way of a call. `directly`: the caller opens the channel itself. */
+export type Way = "host to guest" | "guest to host" | "host directly" | "guest directly";
+
+/** The command of a call, and the daemon that does not run. */
+type SceneOptions = { script?: string; without?: "called" | "calling" };
 
 /** The two sides of a call. Disposal kills everything. */
 export type Scene = AsyncDisposable & {
@@ -26,7 +31,7 @@ export type Scene = AsyncDisposable & {
 };
 
 /** Makes the scene of one call. */
-export async function createScene(way: Way, obstacle: Obstacle, program?: Program): Promise<Scene> {
+export async function createScene(way: Way, obstacle: SceneOptions, program?: Program): Promise<Scene> {
   await using owned = new AsyncDisposableStack();
   const programs = program === undefined ? {} : { programs: { host: program, guest: program } };
   const stage = owned.use(await createStage({ withoutDaemons: true, ...programs }));

@@ -1,8 +1,8 @@
-/** Standard streams of a caller that nobody reads, or that never end. */
+/** Standard streams of a caller that are never read, or never end. */
 import { closeSync, openSync } from "node:fs";
 import { createPipe } from "../../src/process/pipe.ts";
 
-/** `full`: nobody reads it. `open`: nobody writes it. */
+/** `full`: it is never read. `open`: it is never written. */
 export type CallerStreams = {
   stdin?: "open" | "endless";
   stdout?: "full pipe" | "full socket" | "stopped terminal";
@@ -46,7 +46,7 @@ export function startBlocked(argv: string[], env: Record<string, string>, stream
       : Bun.spawn(argv, {
           ...base,
           stdin: input,
-          // Bun's own pipe is a pair of sockets. Nobody asks for its bytes.
+          // Bun's own pipe is a pair of sockets. The test does not read it.
           stdout: stdout === "full pipe" ? pipeEnd("write") : stdout === "full socket" ? "pipe" : "ignore",
           stderr: errors,
         });

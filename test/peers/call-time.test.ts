@@ -3,7 +3,7 @@ import { expect, spyOn, test } from "bun:test";
 import { startCall } from "../../src/peers/call-time.ts";
 import type { CallLimits } from "../../src/peers/call-time.ts";
 
-/** What is left of a call of these limits after some time. */
+/** The rest of a call of these limits after some time. */
 function leftAfter(limits: CallLimits, passedMs: number): [left: number, toConnect: number, isUp: boolean] {
   let nowMs = 10_000;
   using _ = spyOn(performance, "now").mockImplementation(() => nowMs);

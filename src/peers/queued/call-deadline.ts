@@ -73,7 +73,8 @@ export function createCallDeadline({
 }
 
 function notReached(label: string, ms: number): NegotiatorError {
-  const message = `The peer (${label}) does not answer within ${Math.round(ms / 100) / 10} s: it was not called`;
+  const seconds = Math.round(ms / 100) / 10;
+  const message = `The peer (${label}) does not answer within ${seconds} s: it was not called`;
   return new NegotiatorError("NO_CHANNEL", message, {
     remedy: "Check that its agent runs, and is not busy with another call",
   });

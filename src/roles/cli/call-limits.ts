@@ -24,7 +24,9 @@ export function callLimits(
   };
 }
 
-/** Returns the seconds. Throws `BAD_USAGE` for a value of `option` that is not a number, or more than a year. */
+/**
+ * Returns the seconds. Throws `BAD_USAGE` for a value of `option` that is not a number, or more than a year.
+ */
 export function readSeconds(option: string, text: string): number {
   if (!/^\d+(\.\d+)?$/.test(text)) throw badSeconds(option, "a number of seconds", text);
   const seconds = Number(text);

@@ -6,8 +6,8 @@ import { NegotiatorError } from "../../errors.ts";
 export type OwnClock = Disposable & { passed: Promise<void> };
 
 /**
- * Starts the clock: `leftMs` until the deadline, 0 for none. A better-informed error of the call itself comes a
- * moment earlier.
+ * Starts the clock: `leftMs` until the deadline, 0 for none. A better-informed error of the call itself comes
+ * a moment earlier.
  */
 export function startOwnClock(leftMs: number): OwnClock {
   const { promise: passed, resolve } = Promise.withResolvers<void>();

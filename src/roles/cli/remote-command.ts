@@ -16,9 +16,9 @@ const SIGNAL_BASE = 128;
 
 /**
  * Carries the streams until the command has ended and its output is written. Returns the command's exit code,
- * with an error if our deadline, or a shorter one of the peer, ended the command. The deadline is `timeoutMs` (0
- * for none), of which `leftMs` are left. Returns within a second of it, though the peer does not answer or our
- * reader takes no output.
+ * with an error if our deadline, or a shorter one of the peer, ended the command. The deadline is `timeoutMs`
+ * (0 for none), of which `leftMs` are left. Returns within a second of it, though the peer does not answer or
+ * our reader takes no output.
  *
  * SIGINT, SIGTERM, SIGHUP and SIGQUIT go to the command, and its end is ours. If it goes on for five seconds,
  * or cannot be reached within one, it is cancelled and the outcome has the signal; a second SIGINT or SIGTERM

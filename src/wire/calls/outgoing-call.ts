@@ -1,6 +1,7 @@
 /** A call that this side made: waits for its answer, and for its streams to end. */
 import { NegotiatorError } from "../../errors.ts";
 import { createCallStreams } from "./call-streams.ts";
+import type { CallStreams } from "./call-streams.ts";
 import { fromWireError } from "../message.ts";
 import type { Attach, CallerInfo, CallId, Message, Request, StreamMessage } from "../message.ts";
 import { fixed } from "../session/outbox.ts";
@@ -75,8 +76,8 @@ export interface OutgoingCall {
    */
   cancel(reason?: string): void;
   /**
-   * Ends the call on this side at once. The pending answer and the open streams reject with `error`. The other
-   * side is asked to send no more of the streams; `cancel` asks it to end the call.
+   * Ends the call on this side at once. The pending answer and the open streams reject with `error`. Asks the
+   * other side to send no more of the streams; `cancel` asks it to end the call.
    */
   abort(error: NegotiatorError): void;
 }
@@ -137,25 +138,18 @@ export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
     pending.setAnswered();
   };
 
-  /** Without the stops, the peer would keep the call open: it waits for credit to send the rest. */
   const leave = (error: NegotiatorError): void => {
-    const unread = isSent ? [...streams.readers].filter(([, end]) => !end.isDone) : [];
+    const stops = isSent ? stopsOf(id, streams) : [];
     abort(error);
-    for (const [stream] of unread) outlet.control(fixed({ kind: "stop", call: id, stream }));
-  };
-
-  const sendCancel = (reason = "the caller cancelled it", code?: "BAD_FRAME"): void => {
-    const value = { reason: shorten(reason.toWellFormed(), REASON_LENGTH), ...(code && { code }) };
-    outlet.control(fixed({ kind: "message", call: id, name: "cancel", value }));
+    for (const stop of stops) outlet.control(stop);
   };
 
   const makeRequest: ControlMessage = () => {
     if (pending.isAnswered) return undefined;
     const excess = findExcess(request, options.peerLineBytes());
     isSent = excess === undefined;
-    if (excess === undefined) return request;
-    abort(excess);
-    return undefined;
+    if (excess !== undefined) abort(excess);
+    return isSent ? request : undefined;
   };
 
   return {
@@ -184,7 +178,7 @@ export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
       listen: (listener) => mailbox.listen(listener),
       cancel(reason) {
         if (pending.isAnswered) leave(cancelledBefore("its output had come"));
-        else if (isSent) sendCancel(reason);
+        else if (isSent) outlet.control(cancelMessage(id, reason));
         else leave(cancelledBefore("it was sent"));
       },
       abort: leave,
@@ -215,10 +209,21 @@ export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
     takeStream: streams.take,
     lose: abort,
     abortBoth(error) {
-      if (isSent && !pending.isAnswered) sendCancel(error.message, "BAD_FRAME");
+      if (isSent && !pending.isAnswered) outlet.control(cancelMessage(id, error.message, "BAD_FRAME"));
       abort(error);
     },
   };
+}
+
+function cancelMessage(id: CallId, reason = "the caller cancelled it", code?: "BAD_FRAME"): ControlMessage {
+  const value = { reason: shorten(reason.toWellFormed(), REASON_LENGTH), ...(code && { code }) };
+  return fixed({ kind: "message", call: id, name: "cancel", value });
+}
+
+/** Without the stops, the peer would keep the call open: it waits for credit to send the rest. */
+function stopsOf(id: CallId, { readers }: CallStreams): ControlMessage[] {
+  const unread = [...readers].filter(([, end]) => !end.isDone);
+  return unread.map(([stream]) => fixed({ kind: "stop", call: id, stream }));
 }
 
 function cancelledBefore(step: string): NegotiatorError {

@@ -66,7 +66,7 @@ export function createOutgoingCalls({ outlet, peerLineBytes, window }: OutgoingC
       }
     },
     abortAll(sent, unsent) {
-      for (const { call, lose } of open.values().toArray()) lose(call.isSent ? sent : unsent);
+      for (const end of open.values().toArray()) end.lose(end.call.isSent ? sent : unsent);
     },
   };
 }

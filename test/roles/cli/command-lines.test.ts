@@ -233,7 +233,7 @@ test("execute works without a host's daemon, over a socket or the guest's own ch
   expect(audit).toHaveLength(2);
 });
 
-test("execute to a guest without an agent exits with 125 after --connect-timeout, and 124 after -t", async () => {
+test("to a guest without an agent, execute exits with 125 by --connect-timeout and 124 by -t", async () => {
   await using dark = await createStage({ withoutDaemons: true });
   const late = await dark.host.run(["execute", "-t", "0.3", "web1", "say"]);
   expect(late).toMatchObject({ exitCode: 124, stdout: "" });

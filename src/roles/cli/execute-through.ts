@@ -49,7 +49,8 @@ export async function executeThrough(
     } finally {
       // A peer that reads nothing must not hold up our end.
       const isLate = limits.timeoutMs > 0 && time.left() <= 1;
-      await settlesWithin(connection[Symbol.asyncDispose](), GOODBYE_MS[isLate ? "late" : "early"]);
+      const goodbye = Promise.resolve(connection[Symbol.asyncDispose]());
+      await settlesWithin(goodbye, GOODBYE_MS[isLate ? "late" : "early"]);
     }
   };
   const outcome = await run().catch(failed);

@@ -64,7 +64,7 @@ function failed(thrown: unknown): Outcome {
   return { exitCode: FAULTS[error.code].exitCode, error };
 }
 
-/** The longest time for the last messages of a connection and for its audit, after the deadline and before. */
+/** The most milliseconds for the last messages of a connection and for its audit, by the deadline. */
 const GOODBYE_MS = { late: 150, early: 2000 } as const;
 
 function tooLate({ message }: NegotiatorError, { timeoutMs }: CallLimits): NegotiatorError {

@@ -22,7 +22,7 @@ export type PeerConnection = AsyncDisposable & { peer: Peer };
 export type CommandCall = { command: string; args: readonly string[] };
 
 /**
- * The time for reaching the peer; `signal` aborts when it is over. Without a daemon, `call` is written down here.
+ * The time for reaching the peer; `signal` aborts when it is over. Without a daemon, `call` is written down.
  */
 export type ConnectOptions = { time: CallTime; signal: AbortSignal; call?: CommandCall | undefined };
 

@@ -154,6 +154,28 @@ await describeWithVm("a call to a real guest", () => {
   );
 
   test(
+    "while its guest is paused, a call ends at its deadline, its connect timeout, or after SIGTERM",
+    async () => {
+      await using running = await startCall();
+      await vm.pause();
+      const late = await host.run(["host", "execute", "-t", "3", "web", "show", "1"]);
+      expect({ exitCode: late.exitCode, stdout: late.stdout }).toEqual({ exitCode: 124, stdout: "" });
+      const unreached = await host.run(["host", "execute", "--connect-timeout", "3", "web", "show", "1"]);
+      expect({ exitCode: unreached.exitCode, stdout: unreached.stdout }).toEqual({
+        exitCode: 125,
+        stdout: "",
+      });
+      expect(unreached.stderr).toContain('Guest "web" does not answer');
+      running.signal("SIGTERM");
+      expect((await running.exited).exitCode).toBe(128 + 15);
+      await vm.resume();
+      await isIn("open");
+      expect(await host.run(["host", "execute", "web", "show", "2"])).toMatchObject({ stdout: "[2]\n" });
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
     "a call goes on after its guest was saved and restored in another QEMU",
     async () => {
       await using call = await startCall();

@@ -1,5 +1,5 @@
 /** Waits for a guest's session for a new call, no longer than the host's knowledge makes useful. */
-import { countDown } from "../../delay.ts";
+import { startCall } from "../../peers/call-time.ts";
 import type { NegotiatorError } from "../../errors.ts";
 import type { Peer } from "../../peers/peer.ts";
 import type { PeerLink } from "../../peers/peer-link.ts";
@@ -21,7 +21,7 @@ export async function waitForSession(
   timeoutMs: number,
   signal?: AbortSignal,
 ): Promise<Peer> {
-  const left = countDown(timeoutMs);
+  const { left } = startCall({ timeoutMs, connectTimeoutMs: 0 });
   const { state } = session.session;
   if (state !== "open" && state !== "foreign") {
     session.hurry();

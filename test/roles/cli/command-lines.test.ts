@@ -260,7 +260,7 @@ test("to a guest without an agent, execute exits with 125 by --connect-timeout a
 test("execute in a guest without a host's daemon exits with 125 after --connect-timeout", async () => {
   await using dark = await createStage({ withoutDaemons: true });
   await dark.guest().start();
-  const ended = await dark.guest().run(["execute", "--connect-timeout", "0.3", "say"]);
+  const ended = await dark.guest().run(["execute", "--connect-timeout", "4", "say"]);
   expect(ended).toMatchObject({ exitCode: 125, stdout: "" });
   expect(ended.stderr).toContain("No host daemon has connected to this guest yet");
   expect(ended.stderr).toContain("negotiator host daemon");

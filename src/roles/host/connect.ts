@@ -21,8 +21,7 @@ export async function connectGuest(
   if (!words.options.has("direct") && !words.options.has("socket")) {
     const daemon = await dialControl("host", config.settings.host.control);
     const target = { guest: name, connectTimeoutMs: options.time.leftToConnect() };
-    if (daemon !== undefined)
-      return connectThroughDaemon(daemon, () => unresponsiveDaemon("host"), target);
+    if (daemon !== undefined) return connectThroughDaemon(daemon, () => unresponsiveDaemon("host"), target);
   }
   const { connectGuestDirectly } = await import("./direct.ts");
   return connectGuestDirectly(name, invocation, options);

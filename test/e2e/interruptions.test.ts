@@ -192,7 +192,7 @@ await describeWithVm("a call to a real guest", () => {
     async () => {
       await using call = await startCall();
       daemon.signal("SIGTERM");
-      await until("the daemon waits", () => /waiting up to \d+ s for 1 calls/.test(daemon.stderr()));
+      await until("the daemon waits", () => /waiting up to \d+ s for 1 call$/m.test(daemon.stderr()));
       await exchange(call, "last words");
       expect(await finish(call)).toEqual({ exitCode: 0, words: ["last words"], stderr: "" });
       expect((await daemon.exited).exitCode).toBe(0);

@@ -6,6 +6,8 @@ import { createStage } from "../support/stage.ts";
 import { until } from "../support/until.ts";
 
 const TIMEOUT_MS = 120_000;
+/** The remedy of a call whose end is not known. */
+const AUDIT = "Look how the call ended, in the audit of the other side: tail /var/log/negotiator/audit.jsonl";
 /** Reconnects take longer after each cut, so there are only a few. */
 const MOST_CUTS = 4;
 /** Makes a silent peer unresponsive after 0.6 s. */
@@ -60,7 +62,7 @@ test.concurrent(
 
     expect({ exitCode, stderr }).toEqual({
       exitCode: 125,
-      stderr: "negotiator: The peer was restarted: the outcome of the call is unknown\n",
+      stderr: `negotiator: The peer was restarted: the outcome of the call is unknown\n${AUDIT}\n`,
     });
     expect(await stage.host.run(["execute", "web1", "find-distributor-id"])).toMatchObject({ exitCode: 0 });
     const audit = await stage.host.audit();
@@ -80,7 +82,9 @@ test.concurrent(
     const { exitCode, stderr } = await running.ended();
     expect({ exitCode, stderr }).toEqual({
       exitCode: 125,
-      stderr: "negotiator: The outcome of the call is unknown: The session was closed: the channel ended\n",
+      stderr:
+        "negotiator: The outcome of the call is unknown: The session was closed: the channel ended\n" +
+        `${AUDIT}\n`,
     });
     await stage.host.start();
     await stage.open();
@@ -105,7 +109,8 @@ test.concurrent(
       stderr:
         "negotiator: The deadline has passed, and the other side does not say how the call ended. " +
         'Guest "web1" does not answer: its agent answered before, and is silent now\n' +
-        "Start the agent in the guest: negotiator guest daemon\n",
+        "Start the agent in the guest: negotiator guest daemon\n" +
+        "If it is a service there: systemctl restart negotiator-guest; journalctl -u negotiator-guest\n",
     });
     stage.guest().daemon.kill("SIGCONT");
     await stage.open();

@@ -123,7 +123,8 @@ test(
     expect(await refusal(scene.guests.peer("web1", 0))).toEqual({
       message:
         'Guest "web1" does not answer: no program in it has the channel open\n' +
-        "Start the agent in the guest: negotiator guest daemon",
+        "Start the agent in the guest: negotiator guest daemon\n" +
+        "If it is a service there: systemctl restart negotiator-guest; journalctl -u negotiator-guest",
       isAtOnce: true,
     });
   },

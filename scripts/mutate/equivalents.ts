@@ -15,6 +15,13 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     because: "the kernel writes one number into the room of two",
   },
   {
+    file: "src/process/libc.ts",
+    from: "2",
+    to: "3",
+    line: "const SOCK_DGRAM = 2",
+    because: "Linux makes a datagram socket of a raw unix socket (net/unix/af_unix.c)",
+  },
+  {
     file: "src/wire/frames/openings.ts",
     from: "+",
     to: "-",

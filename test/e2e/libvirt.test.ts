@@ -107,6 +107,32 @@ await describeWithVm(
     );
 
     test(
+      "a new call to a suspended guest, or one that is shut off, is refused with its state in libvirt's words",
+      async () => {
+        const stateOf = async (name: string): Promise<string | undefined> =>
+          (await askWholeStatus(host.at("host.sock")))?.find((guest) => guest.name === name)?.state;
+        await libvirt.virsh("suspend", NAME);
+        await notices("the pause", async () => (await stateOf(NAME)) === "paused");
+        const lasts = performance.now() + 2000;
+        await until("the pause has lasted", () => performance.now() > lasts);
+        const refused = await host.run(["host", "execute", "-t", "0", NAME, "show", "1"]);
+        await libvirt.virsh("resume", NAME);
+        expect(refused.exitCode).toBe(125);
+        expect(refused.stderr).toStartWith(`negotiator: Guest "${NAME}" does not answer: it is paused\n`);
+        await isOpen(NAME);
+
+        await libvirt.createDomain({ name: "off", channels: [CALLS] });
+        expect(await stateOf("off")).toBe("shut off");
+        const { exitCode, stderr } = await host.run(["host", "execute", "-t", "0", "off", "show", "1"]);
+        expect({ exitCode, stderr }).toEqual({
+          exitCode: 125,
+          stderr: 'negotiator: Guest "off" is shut off\nStart it: virsh start off\n',
+        });
+      },
+      TEST_TIMEOUT_MS,
+    );
+
+    test(
       "calls work again after virsh save and restore",
       async () => {
         await saveAndRestore();

@@ -107,7 +107,7 @@ await describeWithVm(
     );
 
     test(
-      "a new call to a suspended guest, or one that is shut off, is refused with its state in libvirt's words",
+      "a new call to a suspended guest, or one that is shut off, is refused with its state",
       async () => {
         const stateOf = async (name: string): Promise<string | undefined> =>
           (await askWholeStatus(host.at("host.sock")))?.find((guest) => guest.name === name)?.state;

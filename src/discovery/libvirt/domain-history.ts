@@ -43,14 +43,15 @@ export async function traceStopped(
 
 /**
  * Returns the `endpoints` of a running domain. Those that had another path in `before`, in the same run of
- * the domain, get it as `movedFrom`.
+ * the domain, get it as `movedFrom`. Returns undefined while libvirt starts the domain and does not say
+ * whether it was restored.
  */
 export async function traceMoves(
   uuid: string,
   endpoints: readonly Endpoint[],
   before: readonly Endpoint[],
   { state: ask }: HistoryQuestions,
-): Promise<readonly Endpoint[]> {
+): Promise<readonly Endpoint[] | undefined> {
   const earlier = (endpoint: Endpoint): Endpoint | undefined =>
     before.find(
       ({ guest, port, path }) => guest === endpoint.guest && port === endpoint.port && path !== endpoint.path,
@@ -58,6 +59,7 @@ export async function traceMoves(
   if (endpoints.every((endpoint) => earlier(endpoint) === undefined)) return endpoints;
   const state = (await ask(uuid)) ?? "";
   const wasSaved = before.some((known) => known.state === "saved");
+  if (state.endsWith("(starting up)")) return undefined;
   // libvirt reports only the last reason: a domain that was restored and then paused is `paused (user)`.
   const isSameRun = wasSaved ? !state.endsWith("(booted)") : state.endsWith("(restored)");
   if (!isSameRun) return endpoints;

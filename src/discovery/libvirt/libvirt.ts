@@ -79,7 +79,10 @@ async function readDomain({ uuid, state, before }: Candidate, context: ScanConte
     const machine = machineOf(options.connect);
     const shared = { guest: domain.name, uuid, source: "libvirt", state } as const;
     const found = domain.channels.map((channel): Endpoint => ({ ...shared, ...channel, ...machine }));
-    return { endpoints: await traceMoves(uuid, found, before, questions), problems: [], unread: [] };
+    const endpoints = await traceMoves(uuid, found, before, questions);
+    if (endpoints === undefined)
+      return { endpoints: [], problems: [], unread: [{ source: "libvirt", uuid }] };
+    return { endpoints, problems: [], unread: [] };
   } catch (error) {
     const cause = NegotiatorError.from(error);
     if (signal.aborted || isGeneralFailure(cause)) throw cause;

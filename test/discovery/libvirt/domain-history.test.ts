@@ -187,3 +187,20 @@ test("a scan with saved guests asks once for managed saves and once for each gue
   expect((await createLibvirtFinder({ runText, ports: OWN_PORTS })(signal, known)).endpoints).toEqual(known);
   expect(calls).toHaveLength(3 + UUIDS.length);
 });
+
+test.each([
+  ["a running guest", RUNNING],
+  ["a saved guest", SAVED],
+])(
+  "%s that libvirt starts at another path is unread until libvirt says whether it was restored",
+  async (_, known) => {
+    const starting = { active: [A], xml: answer(domainXml("web1", A, "/new")) };
+    const { endpoints, unread } = await scan([known], {
+      ...starting,
+      state: answer("paused (starting up)\n"),
+    });
+    expect({ endpoints, unread }).toEqual({ endpoints: [], unread: [{ source: "libvirt", uuid: A }] });
+    const later = await scan([known], { ...starting, state: answer("running (restored)\n") });
+    expect(later.endpoints[0]).toMatchObject({ path: "/new/host-to-guest", movedFrom: known.path });
+  },
+);

@@ -13,6 +13,8 @@ export const DEFAULT_LIMITS = {
   foreignAnswerBytes: 64 * 1024 * 1024,
   /** Most calls of one peer that run here at once. */
   openCalls: 128,
+  /** Most bytes of the parameters of those calls. One call may have more if it is the only one. */
+  openCallBytes: 4 * 1024 * 1024,
   /** Most streams of one call. */
   streamsPerCall: 8,
   /**
@@ -32,8 +34,8 @@ export const DEFAULT_LIMITS = {
   /** Most bytes of notices that the peer may send, and how fast it may send more: bytes in a second. */
   noticeCreditBytes: 256 * 1024,
   /**
-   * Most results kept for a caller that attaches to its call, most bytes of them, and how long they are kept
-   * at most.
+   * Most results kept for a caller that attaches to its call, most bytes of them and of the parameters of
+   * their calls, and how long they are kept at most.
    */
   finishedCalls: 256,
   finishedBytes: 1024 * 1024,
@@ -65,3 +67,12 @@ export const MESSAGE_DEPTH = 32;
  * of the protocol, not a setting.
  */
 export const MESSAGE_MARKS = 131_072;
+
+/**
+ * Most members of one object in a message of more than `LARGE_MESSAGE_BYTES`. The runtime needs a tenth of a
+ * second for an object with tens of thousands of different names. Part of the protocol, not a setting.
+ */
+export const OBJECT_MEMBERS = 1024;
+
+/** A shorter message, such as a chunk of a stream as text, cannot hold too many values. */
+export const LARGE_MESSAGE_BYTES = 80 * 1024;

@@ -80,6 +80,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   modprobe: "changes this system",
   pgrep: "looks at the installed system",
   pip: "changes this system",
+  ps: "looks at the installed system",
   "rc-service": "needs OpenRC",
   "rc-update": "needs OpenRC",
   rm: "changes this system",

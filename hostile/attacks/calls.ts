@@ -1,4 +1,5 @@
 /** Attacks with calls, and with hellos. */
+import { encodeHello, PROTOCOL_VERSIONS } from "../../src/wire/session/handshake.ts";
 import { PIECE_BYTES, repeatTo } from "../attack.ts";
 import type { GuestAttack } from "../attack.ts";
 
@@ -37,16 +38,15 @@ const OLDEST = repeatTo(
 );
 
 function hello(): string {
-  const nonce = crypto.randomUUID();
-  const params = {
-    versions: { min: 2, max: 2 },
+  const bytes = encodeHello({
+    nonce: crypto.randomUUID(),
+    versions: PROTOCOL_VERSIONS,
     capabilities: [],
     agent: { name: "hostile", version: "6.6.6", role: "guest" },
     session: { id: crypto.randomUUID(), received: 0 },
     limits: { lineBytes: 1024 * 1024 },
-  };
-  const body = JSON.stringify({ method: `negotiate:${nonce}`, jsonrpc: "2.0", id: nonce, params });
-  return `${body.length + 2}\n\n${body}\n`;
+  });
+  return Buffer.from(bytes).toString();
 }
 
 /** The attacks by name. */

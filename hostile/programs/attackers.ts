@@ -32,7 +32,7 @@ async function attackAsGuests([directory = "", ...names]: string[]): Promise<voi
     if (attack?.kind !== "guest") throw new Error(`no attack of guests is called "${name}"`);
     for (const port of ["calling", "back"] as const) {
       const server = createServer((socket) => {
-        socket.on("error", () => socket.destroy());
+        socket.on("error", () => socket.destroy()).on("end", () => socket.destroy());
         if (attack.port === port) void carryOut(attack, socket);
         else socket.resume();
       });
@@ -48,7 +48,7 @@ async function carryOut(attack: GuestAttack, socket: Socket): Promise<void> {
   if (attack.reads) socket.on("data", () => undefined);
   else socket.pause();
   const format = createFormatter();
-  while (!socket.destroyed) {
+  while (!socket.destroyed && socket.writable) {
     const piece = attack.next(format);
     sentBytes += piece.length;
     const isTaken = socket.write(piece);

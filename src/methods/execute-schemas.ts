@@ -18,14 +18,15 @@ export const ExecuteParams = v.object({
   ),
   args: v.optional(
     v.pipe(
+      // The number is checked before the items, because a peer can send very many.
+      v.array(v.unknown(), "they have to be a list"),
+      v.maxLength(ARGUMENT_COUNT, `more than ${ARGUMENT_COUNT} arguments`),
       v.array(
         v.pipe(
           v.string("an argument has to be text"),
           v.check((arg) => !arg.includes("\0"), "an argument cannot hold a NUL"),
         ),
-        "they have to be a list",
       ),
-      v.maxLength(ARGUMENT_COUNT, `more than ${ARGUMENT_COUNT} arguments`),
       v.check((args) => bytesOf(args) <= ARGUMENT_BYTES, `more than ${ARGUMENT_BYTES} bytes of arguments`),
     ),
     [],

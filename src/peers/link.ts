@@ -5,6 +5,8 @@ import { NegotiatorError } from "../errors.ts";
 import type { Channel } from "../wire/channel.ts";
 import { createSession } from "../wire/session/session.ts";
 import type { Session, SessionOptions, SessionState } from "../wire/session/session.ts";
+import { createShare, receiveFairly } from "./fair-reader.ts";
+import type { Share } from "./fair-reader.ts";
 import type { ForeignServers } from "./foreign-servers.ts";
 import { everyTick } from "./ticker.ts";
 
@@ -36,6 +38,8 @@ export type LinkOptions = Omit<SessionOptions, "onOutput" | "onInvalid" | "onFor
    * So a hello that a stopping agent lost is soon repeated, and a slow agent has time to answer.
    */
   firstHelloMs?: number;
+  /** The peer's share of this process; without it, the link has one for itself. */
+  share?: Share;
   /** Creates the servers of the dialects that share the channel with the native one. */
   createForeign?: (session: Session) => ForeignServers;
 };
@@ -50,7 +54,7 @@ const BATCH_BYTES = 64 * 1024;
 
 /** Creates a link without a channel. */
 export function createLink(options: LinkOptions): Link {
-  const { firstHelloMs = LONGEST_HELLO_MS } = options;
+  const { firstHelloMs = LONGEST_HELLO_MS, share = createShare() } = options;
   let wake: (() => void) | undefined;
   let end: ((how: LinkEnd) => void) | undefined;
   let helloMs = firstHelloMs;
@@ -78,8 +82,8 @@ export function createLink(options: LinkOptions): Link {
   });
   const foreign = options.createForeign?.(session);
 
-  const read = async (channel: Channel): Promise<void> => {
-    for await (const bytes of channel) session.receive(bytes, performance.now());
+  const read = async (channel: Channel, over: AbortSignal): Promise<void> => {
+    for await (const bytes of channel) await receiveFairly(session, bytes, share, over);
   };
 
   const write = async (channel: Channel, isEnding: () => boolean): Promise<void> => {
@@ -114,6 +118,7 @@ export function createLink(options: LinkOptions): Link {
       const { promise: ended, resolve } = Promise.withResolvers<LinkEnd>();
       end = resolve;
       let isEnding = false;
+      const over = new AbortController();
       using life = new DisposableStack();
       life.use(everyTick(() => session.tick(performance.now())));
       hello = { sentMs: performance.now(), timer: setTimeout(endHello, helloMs) };
@@ -121,7 +126,7 @@ export function createLink(options: LinkOptions): Link {
       try {
         if (options.side === "dialler") session.dial();
         const writing = write(channel, () => isEnding);
-        const failed = carry(read(channel), writing).then(() => ({ state: session.state }));
+        const failed = carry(read(channel, over.signal), writing).then(() => ({ state: session.state }));
         const how = await Promise.race([ended, failed]);
         isEnding = true;
         wake?.();
@@ -131,6 +136,7 @@ export function createLink(options: LinkOptions): Link {
         clearTimeout(hello.timer);
         hello = undefined;
         wake = end = undefined;
+        over.abort();
         await channel.close();
         session.detach();
         foreign?.cancelAll();

@@ -22,7 +22,7 @@ import { expectOtherRole } from "./wrong-side.ts";
 /** Options of a link to a peer. */
 export type PeerLinkOptions = Pick<
   LinkOptions,
-  "side" | "agent" | "makeId" | "served" | "firstHelloMs" | "onState" | "onRefused" | "offersRaw"
+  "side" | "agent" | "makeId" | "served" | "firstHelloMs" | "onState" | "onRefused" | "offersRaw" | "share"
 > & {
   role: Role;
   limits: Limits;
@@ -177,7 +177,8 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
 }
 
 function pickSessionOptions(options: PeerLinkOptions): Omit<LinkOptions, "onCall"> {
-  const { side, agent, makeId, limits, served, firstHelloMs, offersRaw = true, isRedialled } = options;
+  const { side, agent, makeId, limits, served, firstHelloMs, isRedialled, share } = options;
+  const { offersRaw = true } = options;
   return {
     side,
     isRedialled,
@@ -186,6 +187,7 @@ function pickSessionOptions(options: PeerLinkOptions): Omit<LinkOptions, "onCall
     limits,
     offersRaw,
     ...(served === undefined ? {} : { served }),
+    ...(share === undefined ? {} : { share }),
     ...(firstHelloMs === undefined ? {} : { firstHelloMs }),
   };
 }

@@ -1,6 +1,6 @@
 /** Parses JSON from a peer into an object that is safe to keep. */
 import { NegotiatorError } from "../errors.ts";
-import { MESSAGE_DEPTH, MESSAGE_MARKS } from "../limits.ts";
+import { LARGE_MESSAGE_BYTES, MESSAGE_DEPTH, MESSAGE_MARKS, OBJECT_MEMBERS } from "../limits.ts";
 
 /**
  * The valibot option for every check of a peer's input: stop at the first issue. A list of a million wrong
@@ -15,12 +15,14 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
  * Returns the JSON object in the bytes; a `__proto__` key becomes an ordinary own member. Throws
- * `TOO_LARGE`, before it parses anything, when the text has more than `MESSAGE_MARKS`. Throws `BAD_FRAME` for
+ * `TOO_LARGE`, before it parses anything, when the text has more than `MESSAGE_MARKS`, or an object with more
+ * than `OBJECT_MEMBERS`. Throws `BAD_FRAME` for
  * bytes that are not UTF-8, a value that is not an object, strings with half of a surrogate pair, integers
  * that a double cannot hold, and nesting deeper than `MESSAGE_DEPTH`.
  */
 export function parseJsonObject(bytes: Uint8Array): JsonObject {
-  if (hasTooManyMarks(bytes)) throw tooManyValues();
+  const excess = findExcess(bytes);
+  if (excess !== undefined) throw new NegotiatorError("TOO_LARGE", `Message refused: ${excess}`);
   const value = parse(decodeUtf8(bytes));
   if (!isJsonObject(value)) throw badFrame("not a JSON object");
   const reason = findInvalid(value, 0);
@@ -39,25 +41,40 @@ const COMMA = 0x2c;
 const COLON = 0x3a;
 const OPEN_LIST = 0x5b;
 const OPEN = 0x7b;
+const CLOSE_LIST = 0x5d;
+const CLOSE = 0x7d;
 
-/** The count may be wrong after the first syntax error, but the parser stops at that error. */
-function hasTooManyMarks(bytes: Uint8Array): boolean {
+/**
+ * Returns why the text has too many values for the parser; undefined if it has not. The counts may be wrong
+ * after the first syntax error, but the parser stops at that error.
+ */
+function findExcess(bytes: Uint8Array): string | undefined {
   // A short message cannot hold too many values. Most messages are stream chunks, and skipping the scan keeps
   // them fast.
-  if (bytes.length <= MESSAGE_MARKS) return false;
+  if (bytes.length <= LARGE_MESSAGE_BYTES) return undefined;
   let marks = 0;
   let isInString = false;
+  /** The colons of each open object or list, outermost first. */
+  const members: number[] = [0];
   for (let index = 0; index < bytes.length; index++) {
     const byte = bytes[index];
     if (isInString) {
       if (byte === BACKSLASH) index++;
       else if (byte === QUOTE) isInString = false;
-    } else if (byte === QUOTE) isInString = true;
-    else if (byte === COMMA || byte === COLON || byte === OPEN_LIST || byte === OPEN) {
-      if (++marks > MESSAGE_MARKS) return true;
+      continue;
     }
+    if (byte === QUOTE) isInString = true;
+    else if (byte === OPEN || byte === OPEN_LIST) members.push(0);
+    else if (byte === CLOSE || byte === CLOSE_LIST) members.pop();
+    else if (byte === COLON) {
+      const count = (members.pop() ?? 0) + 1;
+      if (count > OBJECT_MEMBERS) return `more than ${OBJECT_MEMBERS} members in one object`;
+      members.push(count);
+    } else if (byte !== COMMA) continue;
+    if (byte !== QUOTE && byte !== CLOSE && byte !== CLOSE_LIST && ++marks > MESSAGE_MARKS)
+      return `more than ${MESSAGE_MARKS} values`;
   }
-  return false;
+  return undefined;
 }
 
 function decodeUtf8(bytes: Uint8Array): string {
@@ -102,10 +119,6 @@ function findInvalidMember(object: object, depth: number): string | undefined {
 
 function isExact(value: number): boolean {
   return Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value));
-}
-
-function tooManyValues(): NegotiatorError {
-  return new NegotiatorError("TOO_LARGE", `Message refused: more than ${MESSAGE_MARKS} values`);
 }
 
 function badFrame(reason: string, cause?: unknown): NegotiatorError {

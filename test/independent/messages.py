@@ -16,7 +16,22 @@ LENGTH_PREFIXED_BYTES = 16 * 1_048_576
 LARGEST = 2**53 - 1
 DEEPEST = 32
 MOST_SIGNS = 131_072
+LONG_LINE, MOST_MEMBERS = 80 * 1024, 1024
 STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+
+
+def most_members(outside):
+    """Returns the most colons that one object has. The text has no strings."""
+    most, counts = 0, [0]
+    for sign in re.findall(r"[\[\]{}:]", outside):
+        if sign in "[{":
+            counts.append(0)
+        elif sign == ":":
+            counts[-1] += 1
+            most = max(most, counts[-1])
+        elif len(counts) > 1:
+            counts.pop()
+    return most
 
 
 def parse(data):
@@ -30,6 +45,8 @@ def parse(data):
         depth += 1 if bracket in "[{" else -1
         if depth > DEEPEST:
             raise ValueError("too deep")
+    if len(data) > LONG_LINE and most_members(outside) > MOST_MEMBERS:
+        raise ValueError("too many members")
     value = json.loads(text, parse_int=_integer, parse_float=_float, parse_constant=_refuse)
     if not isinstance(value, dict):
         raise ValueError("not an object")

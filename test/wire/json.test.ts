@@ -1,6 +1,6 @@
 /** JSON from a peer is parsed, or refused with BAD_FRAME or TOO_LARGE. */
 import { describe, expect, test } from "bun:test";
-import { MESSAGE_MARKS } from "../../src/limits.ts";
+import { LARGE_MESSAGE_BYTES, MESSAGE_MARKS, OBJECT_MEMBERS } from "../../src/limits.ts";
 import { parseJsonObject } from "../../src/wire/json.ts";
 import { errorOf } from "../support/error-of.ts";
 
@@ -89,4 +89,24 @@ describe("objects with too many values", () => {
     expect(parse(JSON.stringify({ a: items }))).toEqual({ a: items });
     expect(errorOf(() => parse(JSON.stringify({ a: [...items, 0, 0] }))).code).toBe("TOO_LARGE");
   });
+
+  test("a long message may have 1024 members in each object, and one with 1025 throws TOO_LARGE", () => {
+    const most = {
+      a: objectOf(OBJECT_MEMBERS),
+      b: [objectOf(OBJECT_MEMBERS), { c: objectOf(OBJECT_MEMBERS) }],
+    };
+    expect(JSON.stringify(most).length).toBeGreaterThan(LARGE_MESSAGE_BYTES);
+    expect(parse(JSON.stringify(most))).toEqual(most);
+    const { code, message } = errorOf(() =>
+      parse(JSON.stringify({ ...most, d: objectOf(OBJECT_MEMBERS + 1) })),
+    );
+    expect({ code, message }).toEqual({
+      code: "TOO_LARGE",
+      message: "Message refused: more than 1024 members in one object",
+    });
+  });
 });
+
+function objectOf(members: number): object {
+  return Object.fromEntries(Array.from({ length: members }, (_, at) => [`m${at}`, "x".repeat(40)]));
+}

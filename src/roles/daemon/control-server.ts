@@ -4,6 +4,8 @@ import { NegotiatorError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
 import { logFor } from "../../log.ts";
 import type { Serve } from "../../methods/serve.ts";
+import { createShare, serveInTurns } from "../../peers/fair-reader.ts";
+import type { Share } from "../../peers/fair-reader.ts";
 import { createLink } from "../../peers/link.ts";
 import { createLimitedLog } from "../../policy/limited-log.ts";
 import { printable } from "../../printable.ts";
@@ -65,7 +67,14 @@ export function listenControl(
     now: () => performance.now(),
   });
 
-  const answer = async (channel: Channel, caller: CallerInfo, { call, notice }: Serve): Promise<void> => {
+  /** A user with many connections has one share of this process for all of them. */
+  const users = new Map<number | undefined, { share: Share; connections: number }>();
+
+  const answer = async (channel: Channel, caller: CallerInfo, given: Serve): Promise<void> => {
+    const user = users.get(caller.uid) ?? { share: createShare(), connections: 0 };
+    users.set(caller.uid, user);
+    user.connections++;
+    const { call, notice } = serveInTurns(given, user.share);
     const idle = new AbortController();
     const abort = (): void => idle.abort();
     let idleTimer = setTimeout(abort, idleMs);
@@ -75,6 +84,7 @@ export function listenControl(
       agent: describeAgent(role),
       makeId,
       limits,
+      share: user.share,
       // The caller's own claim does not count.
       onCall: (incoming) => call({ ...incoming, caller }),
       onNotice: (method, params) => notice({ method, params }),
@@ -91,6 +101,8 @@ export function listenControl(
       // A command line does not connect again, so its calls end with its connection.
       link.session.close("the connection ended");
       clearTimeout(idleTimer);
+      user.connections--;
+      if (user.connections === 0) users.delete(caller.uid);
     }
   };
 

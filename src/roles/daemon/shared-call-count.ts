@@ -5,13 +5,14 @@ import type { ServedCalls } from "../../wire/calls/served-calls.ts";
 
 /** The calls of one peer. */
 export type SharedCallCount = {
-  /** The calls of one more link. Their `runningCount` is the sum over all links. */
+  /** The calls of one more link. Their `runningCount` and `runningBytes` are sums over all links. */
   open(): ServedCalls;
 };
 
 /** The calls of a peer without links. */
 export function createSharedCallCount(limits: Limits): SharedCallCount {
   let runningCount = 0;
+  let runningBytes = 0;
   return {
     open() {
       const own = createServedCalls(limits);
@@ -20,13 +21,20 @@ export function createSharedCallCount(limits: Limits): SharedCallCount {
         get runningCount() {
           return runningCount;
         },
+        get runningBytes() {
+          return runningBytes;
+        },
         start(id, call) {
-          runningCount++;
+          const before = own.runningBytes;
           own.start(id, call);
+          runningCount++;
+          runningBytes += own.runningBytes - before;
         },
         finish(id, answer) {
-          runningCount--;
+          const before = own.runningBytes;
           own.finish(id, answer);
+          runningCount--;
+          runningBytes += own.runningBytes - before;
         },
       };
     },

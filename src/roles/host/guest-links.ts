@@ -5,6 +5,7 @@ import { canServe } from "../../peers/dialect.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
 import type { ForeignDialect, ForeignPeer } from "../../peers/dialect.ts";
 import { createForeignLink } from "../../peers/foreign-link.ts";
+import { createShare, serveInTurns } from "../../peers/fair-reader.ts";
 import { createPeerLink } from "../../peers/peer-link.ts";
 import type { PeerLink, PeerLinkOptions } from "../../peers/peer-link.ts";
 import { retryWhileBusy } from "../../peers/retry-while-busy.ts";
@@ -18,6 +19,8 @@ import type { HeldLink } from "./held-channels.ts";
 /** The links to one guest, and its peers in foreign dialects on unshared ports. */
 export type GuestLinks = {
   readonly session: PeerLink;
+  /** The quota that the guest exceeds now, in words, as `status` shows it. */
+  overQuota(): { overQuota?: string };
   /** The number of our calls over all links. */
   countOutgoing(): number;
   /** The link for a port: the session, or a new link for a port that the guest dials. */
@@ -33,6 +36,8 @@ export type GuestLinksOptions = Pick<PeerLinkOptions, "explainNoAnswer"> & {
   endpoints: GuestEndpoints;
   services: Pick<Services, "limits" | "offersRaw" | "answerMemory">;
   dialects: DialectTable;
+  /** Called when the guest begins to exceed a quota, with the quota in words. */
+  onExceeded: (what: string) => void;
   /** Takes the guest's calls and notices. */
   serve: PeerLinkOptions["serve"];
   /** Called when this side has refused a hello of the guest. */
@@ -46,7 +51,10 @@ const FIRST_HELLO_MS = 1000;
 
 /** Creates the links, which have no channel yet. */
 export function createGuestLinks(options: GuestLinksOptions): GuestLinks {
-  const { endpoints, services, dialects, serve, explainNoAnswer, onRefused, onState } = options;
+  const { endpoints, services, dialects, explainNoAnswer, onRefused, onState } = options;
+  // All links and calls of the guest share it.
+  const share = createShare(options.onExceeded);
+  const serve = serveInTurns(options.serve, share);
   const { limits, offersRaw, answerMemory } = services;
   const agent = describeAgent("host");
   const callCount = createSharedCallCount(limits);
@@ -60,6 +68,7 @@ export function createGuestLinks(options: GuestLinksOptions): GuestLinks {
     limits,
     answerMemory,
     offersRaw,
+    share,
     serve,
     explainNoAnswer,
     foreign: dialects.besideNative,
@@ -81,6 +90,10 @@ export function createGuestLinks(options: GuestLinksOptions): GuestLinks {
 
   return {
     session,
+    overQuota() {
+      const exceeded = share.quota.exceeded(performance.now());
+      return exceeded === undefined ? {} : { overQuota: exceeded };
+    },
     countOutgoing: () =>
       foreignPeers.values().reduce((sum, peer) => sum + peer.callCount, session.calls.outgoing),
     linkFor(port) {

@@ -75,6 +75,7 @@ export function createGuest({ endpoint, services, dialects, onUnreachable }: Gue
 
   const links = createGuestLinks({
     endpoints,
+    onExceeded: (what) => sessionLog.exceeded(what),
     services,
     dialects,
     serve: services.serve({ via: "guest", name, ...(uuid === undefined ? {} : { uuid }) }),
@@ -146,10 +147,9 @@ export function createGuest({ endpoint, services, dialects, onUnreachable }: Gue
     },
     status() {
       const calls = { outgoing: links.countOutgoing(), incoming: channels.countIncoming() };
-      const shown: GuestStatus = { name, uuid: uuid ?? null, ...tracker.status(session), calls };
+      const shown = { name, uuid: uuid ?? null, ...tracker.status(session), calls, ...links.overQuota() };
       if (endpoints.saved !== undefined) return withState(shown, "saved", endpoints.saved.since);
-      const { pausedSince } = hindrance;
-      return pausedSince === undefined ? shown : withState(shown, "paused", pausedSince);
+      return hindrance.pausedSince === undefined ? shown : withState(shown, "paused", hindrance.pausedSince);
     },
     async close(reason) {
       peerTimeout[Symbol.dispose]();

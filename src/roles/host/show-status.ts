@@ -6,6 +6,7 @@ import { formatLinkStatus, warnOfPolicy } from "../daemon/link-status.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
 import { askHostStatus } from "./ask-status.ts";
 import { noGuest } from "./no-guest.ts";
+import type { GuestStatus } from "./status.ts";
 
 /**
  * Prints the daemon's guests, or the named one. Throws `NO_CHANNEL` without a daemon, `NO_GUEST` for an
@@ -27,5 +28,10 @@ export async function showStatus({ words, config }: Invocation): Promise<Outcome
   if (shown.length === 0) return { exitCode: 0 };
   if (words.options.has("json"))
     return print(shown.map((guest) => printableJson(JSON.stringify(guest))).join("\n"));
-  return print(shown.map((guest) => `${printable(guest.name)}: ${formatLinkStatus(guest)}`).join("\n"));
+  return print(shown.map(formatGuest).join("\n"));
+}
+
+function formatGuest(guest: GuestStatus): string {
+  const slow = guest.overQuota === undefined ? "" : `, slowed down: it sends ${printable(guest.overQuota)}`;
+  return `${printable(guest.name)}: ${formatLinkStatus(guest)}${slow}`;
 }

@@ -10,6 +10,8 @@ const GuestStatusSchema = v.object({
   uuid: v.nullable(v.string()),
   ...LinkStatusEntries,
   since: v.nullable(v.string()),
+  /** The quota that the guest exceeds: what it sends too much of, in words. The host reads it slowly. */
+  overQuota: v.exactOptional(v.string()),
 });
 
 /**

@@ -26,6 +26,8 @@ export type Calls = {
   start(options: CallOptions & { id: CallId }): OutgoingCall;
   /** Takes a message of the peer. Returns the peer's violation, if there is one. */
   take(message: MessageOfCall): NegotiatorError | undefined;
+  /** Whether the message is about an open call, or makes one. */
+  isOpen(message: MessageOfCall): boolean;
   /** A message about this call breaks the protocol: the call ends on both sides. */
   breach(id: CallId, error: NegotiatorError): void;
   /** The peer has refused the request before anything began, so it goes out again in the next session. */
@@ -95,6 +97,11 @@ export function createCalls(options: CallsOptions): Calls {
             ? outgoing.take(message.call, message)
             : incoming.takeStream(message.call, message);
       }
+    },
+    isOpen(message) {
+      if (message.kind === "request" || message.kind === "attach") return true;
+      const id = "call" in message ? message.call : (message.id ?? "");
+      return outgoing.has(id) || incoming.has(id);
     },
     breach(id, error) {
       if (outgoing.has(id)) outgoing.breach(id, error);

@@ -11,6 +11,7 @@ import type { Outlet } from "../session/outbox.ts";
 import { cancelled } from "./cancelled.ts";
 import type { WindowOptions } from "./receive-window.ts";
 import { findExcess } from "../session/sendable.ts";
+import { countBytes } from "./served-calls.ts";
 import type { ServedCalls } from "./served-calls.ts";
 
 /** Calls whose answers or streams are not complete, by call id. */
@@ -103,6 +104,11 @@ export function createIncomingCalls(options: IncomingCallsOptions): IncomingCall
         refuse(id, tooMany("streams", limits.streamsPerCall));
       else if (served.runningCount >= limits.openCalls || open.size >= 2 * limits.openCalls)
         refuse(id, tooMany("open calls", limits.openCalls));
+      else if (
+        served.runningBytes > 0 &&
+        served.runningBytes + countBytes(request.params) > limits.openCallBytes
+      )
+        refuse(id, tooMany("bytes of parameters of open calls", limits.openCallBytes));
       else accept(request);
     },
     attach(request) {

@@ -13,6 +13,8 @@ import type { ServedCall } from "./served-call.ts";
 /** The served calls of one peer, by call id. */
 export type ServedCalls = {
   readonly runningCount: number;
+  /** The bytes of the parameters of the running calls. */
+  readonly runningBytes: number;
   /** Whether a running or finished call has this id. */
   has(id: CallId): boolean;
   /** Returns the running call with this id. */
@@ -33,7 +35,7 @@ export type ServedCalls = {
   expire(nowMs: number): void;
 };
 
-type Running = { call: IncomingEnd; startMs: number };
+type Running = { call: IncomingEnd; startMs: number; bytes: number };
 type Kept = { answer: FinalMessage; request: Request; bytes: number; startMs: number; endMs: number };
 
 /** Creates an empty store. Its limits bound the kept answers by number, bytes and age. */
@@ -43,6 +45,7 @@ export function createServedCalls(
   const running = new Map<CallId, Running>();
   /** In the order in which the calls finished. */
   const finished = new Map<CallId, Kept>();
+  let runningBytes = 0;
   let finishedBytes = 0;
   let clockMs = 0;
 
@@ -56,6 +59,9 @@ export function createServedCalls(
   return {
     get runningCount() {
       return running.size;
+    },
+    get runningBytes() {
+      return runningBytes;
     },
     has: (id) => running.has(id) || finished.has(id),
     running: (id) => running.get(id)?.call,
@@ -74,12 +80,18 @@ export function createServedCalls(
       }));
       return [...kept, ...open].sort((one, other) => other.startedMs - one.startedMs);
     },
-    start: (id, call) => void running.set(id, { call, startMs: clockMs }),
+    start(id, call) {
+      const bytes = countBytes(call.request.params);
+      running.set(id, { call, startMs: clockMs, bytes });
+      runningBytes += bytes;
+    },
     finish(id, answer) {
       const call = running.get(id);
       if (call === undefined) return;
       running.delete(id);
-      const bytes = native.encode(answer).length;
+      runningBytes -= call.bytes;
+      // A peer could make us keep large parameters with small answers.
+      const bytes = native.encode(answer).length + call.bytes;
       const { request } = call.call;
       finished.set(id, { answer, request, bytes, startMs: call.startMs, endMs: clockMs });
       finishedBytes += bytes;
@@ -96,4 +108,9 @@ export function createServedCalls(
       for (const [id, kept] of finished) if (nowMs - kept.endMs >= keepMs(kept)) remove(id);
     },
   };
+}
+
+/** Returns how many bytes the parameters have as JSON, about. */
+export function countBytes(params: unknown): number {
+  return params === undefined ? 0 : JSON.stringify(params).length;
 }

@@ -15,6 +15,7 @@ import { createOutbox } from "./outbox.ts";
 import type { CallOptions, OutgoingCall } from "../calls/outgoing-call.ts";
 import type { ServedCalls } from "../calls/served-calls.ts";
 import type { SessionState, Status } from "./status.ts";
+import type { Traffic } from "./traffic.ts";
 
 /** The options of a conversation. */
 export type ConversationOptions = {
@@ -25,6 +26,7 @@ export type ConversationOptions = {
   /** Takes the messages without a number. */
   controlQueue: ControlQueue;
   status: Status;
+  traffic: Traffic;
   onCall: (call: IncomingCall) => void;
   onNotice: (method: string, params: unknown) => void;
   onNoticesLost: (count: number) => void;

@@ -11,6 +11,7 @@ import type { NoticeCredit } from "./notice-credit.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Sequence } from "./sequence.ts";
 import type { Status } from "./status.ts";
+import type { Traffic } from "./traffic.ts";
 
 /** Receives messages. */
 export type Inbox = {
@@ -29,6 +30,7 @@ type InboxOptions = {
   outbox: Outbox;
   controlQueue: ControlQueue;
   status: Status;
+  traffic: Traffic;
   onNotice: (method: string, params: unknown) => void;
   onGoodbye: (reason: NegotiatorError) => void;
   onInvalid: (error: NegotiatorError) => void;
@@ -42,14 +44,7 @@ export const WAITING_CONTROLS = 4096;
 /** Creates the inbox of a session. */
 export function createInbox(options: InboxOptions): Inbox {
   const { side, getSequence, calls, outbox, controlQueue, status } = options;
-  const allowance = createAllowance(options.limits.noticeCreditBytes);
-
-  /** Whether the peer may send another message that needs no answer. */
-  const isAllowed = (bytes: number): boolean => {
-    const isLeft = allowance.take(bytes);
-    if (!isLeft) options.onInvalid(TOO_MANY);
-    return isLeft;
-  };
+  const { allowance, countUnneeded, isAllowed, takeCredit } = createGate(options);
 
   const takeCallMessage = (message: MessageOfCall): void => {
     const violation = calls.take(message);
@@ -83,6 +78,7 @@ export function createInbox(options: InboxOptions): Inbox {
         isAllowed(bytes);
         return;
       case "noticeCredit":
+        countUnneeded(bytes);
         options.getNoticeCredit().raise(message.limit);
         options.onOutput();
         return;
@@ -94,11 +90,13 @@ export function createInbox(options: InboxOptions): Inbox {
         options.onGoodbye(farewell(message.reason));
         return;
       case "notice":
-        if (isReserved(message.method)) isAllowed(bytes);
-        else if (options.getNoticeCredit().receive(bytes)) options.onNotice(message.method, message.params);
+        if (isReserved(message.method)) return void isAllowed(bytes);
+        countUnneeded(bytes);
+        if (options.getNoticeCredit().receive(bytes)) options.onNotice(message.method, message.params);
         else options.onInvalid(TOO_MANY);
         return;
       case "invalid":
+        countUnneeded(bytes);
         options.onInvalid(message.error);
         if (message.id !== undefined) calls.refuse(message.id, message.error);
         else if (message.call !== undefined) calls.breach(message.call, message.error);
@@ -112,7 +110,12 @@ export function createInbox(options: InboxOptions): Inbox {
       case "message":
         if (isAllowed(bytes)) takeCallMessage(message);
         return;
+      case "credit":
+        takeCredit(bytes);
+        takeCallMessage(message);
+        return;
       default:
+        if (!calls.isOpen(message)) countUnneeded(bytes);
         takeCallMessage(message);
     }
   };
@@ -122,6 +125,7 @@ export function createInbox(options: InboxOptions): Inbox {
       if (isAllowed(bytes) && typeof body.id === "string") calls.markUnsent(body.id);
     } else if (UNNUMBERED.has(body.kind)) takeBody(body, bytes);
     else {
+      countUnneeded(bytes);
       if (body.kind === "request" || body.kind === "attach") refuseRequest(body, NO_NUMBER);
       else options.onInvalid(NO_NUMBER);
     }
@@ -132,8 +136,38 @@ export function createInbox(options: InboxOptions): Inbox {
       const { seq } = message;
       if (seq === undefined) takeUnnumbered(message, bytes);
       else if (isNext(options, seq, bytes)) takeBody(message, bytes);
+      else countUnneeded(bytes);
     },
     tick: () => allowance.renew(),
+  };
+}
+
+/** Counts messages that need no answer, and limits some of them. */
+function createGate({ limits, outbox, traffic, onInvalid }: InboxOptions) {
+  const allowance = createAllowance(limits.noticeCreditBytes);
+  /** The messages of streams that the peer has answered with credit. */
+  let credits = 0;
+
+  const countUnneeded = (bytes: number): void => {
+    traffic.unneeded++;
+    traffic.unneededBytes += bytes;
+  };
+
+  return {
+    allowance,
+    countUnneeded,
+    /** Whether the peer may send another message that needs no answer. */
+    isAllowed: (bytes: number): boolean => {
+      countUnneeded(bytes);
+      const isLeft = allowance.take(bytes);
+      if (!isLeft) onInvalid(TOO_MANY);
+      return isLeft;
+    },
+    /** Credit follows what this side has sent, also in a call that has just ended. */
+    takeCredit: (bytes: number): void => {
+      if (credits < outbox.sentCount) credits++;
+      else countUnneeded(bytes);
+    },
   };
 }
 

@@ -10,6 +10,7 @@ import type { Message } from "../message.ts";
 import type { Reading } from "../reading.ts";
 import type { Receiver } from "./receiver.ts";
 import type { Status } from "./status.ts";
+import type { Traffic } from "./traffic.ts";
 
 /** A JSON object that is not native, and the nonce of this side's hello while that waits for its answer. */
 export type ForeignFrame = { object: JsonObject; hello: string | undefined };
@@ -27,6 +28,7 @@ export type Intake = {
 type IntakeOptions = {
   side: "dialler" | "listener";
   status: Status;
+  traffic: Traffic;
   receiver: Receiver;
   invalidInput: InvalidInput;
   dialling: Dialling;
@@ -38,13 +40,15 @@ type IntakeOptions = {
 
 /** Creates the intake of a session. */
 export function createIntake(options: IntakeOptions): Intake {
-  const { side, status, receiver, invalidInput, dialling, listening, conversation } = options;
+  const { side, status, traffic, receiver, invalidInput, dialling, listening, conversation } = options;
 
   const isClosed = (): boolean => invalidInput.isTooMuch || status.state === "ended";
 
   const takeNative = (message: Message, bytes: number): void => {
+    if (status.state === "open") return conversation.take(message, bytes);
+    traffic.unneeded++;
+    traffic.unneededBytes += bytes;
     if (status.state === "dialling") dialling.take(message);
-    else if (status.state === "open") conversation.take(message, bytes);
     else if (side === "listener") listening.refuse(message);
   };
 
@@ -54,6 +58,8 @@ export function createIntake(options: IntakeOptions): Intake {
   };
 
   const takeReading = (reading: Reading): void => {
+    traffic.messages++;
+    if (reading.kind !== "native") traffic.unneeded++;
     switch (reading.kind) {
       case "hello":
         if (isHello(reading.message)) listening.greet(reading.message);

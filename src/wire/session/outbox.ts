@@ -49,6 +49,8 @@ export type Outbox = Outlet & {
   readonly length: number;
   /** Whether something waits, though the peer may not allow it yet. */
   readonly isWaiting: boolean;
+  /** The number of chunks and ends of streams that went out. */
+  readonly sentCount: number;
   /** The number of waiting control messages. Notices wait for a credit that the peer may withhold. */
   readonly controlCount: number;
   /**
@@ -65,6 +67,7 @@ export function createOutbox(onOutput: () => void): Outbox {
   let controls: { make: ControlMessage; call?: CallId | undefined; begun?: CallId }[] = [];
   let notices: WaitingNotice[] = [];
   const senders = new Set<Sender>();
+  let sentCount = 0;
 
   const nextControl = (): MessageBody | undefined => {
     for (let first = controls.shift(); first !== undefined; first = controls.shift()) {
@@ -96,9 +99,13 @@ export function createOutbox(onOutput: () => void): Outbox {
       const chunk = writer.pull();
       if (chunk !== undefined) {
         senders.add(sender);
+        sentCount++;
         return { kind: "data", call, stream, offset: chunk.offset, bytes: chunk.bytes };
       }
-      if (writer.pullEnd()) return { kind: "end", call, stream, ...writer.total };
+      if (writer.pullEnd()) {
+        sentCount++;
+        return { kind: "end", call, stream, ...writer.total };
+      }
     }
     return undefined;
   };
@@ -109,6 +116,9 @@ export function createOutbox(onOutput: () => void): Outbox {
     },
     get isWaiting() {
       return controls.length + notices.length + senders.size > 0;
+    },
+    get sentCount() {
+      return sentCount;
     },
     get controlCount() {
       return controls.length;

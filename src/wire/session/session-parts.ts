@@ -20,6 +20,7 @@ import { createSilence } from "./silence.ts";
 import { createServedCalls } from "../calls/served-calls.ts";
 import type { ServedCalls } from "../calls/served-calls.ts";
 import { createStatus } from "./status.ts";
+import { createTraffic } from "./traffic.ts";
 import type { SessionState } from "./status.ts";
 
 /** The options of a session. */
@@ -76,7 +77,8 @@ export function createSessionParts(options: SessionOptions) {
   const { offersRaw = true } = options;
   const epochs = createEpochs({ side, agent, limits, makeId, isOnPort, offersRaw });
   const receiver = createReceiver({ side, limits, isOnPort, acceptsRaw: () => epochs.isRaw });
-  const common = { side, agent, limits, controlQueue, status, epochs, receiver };
+  const traffic = createTraffic();
+  const common = { side, agent, limits, controlQueue, status, epochs, receiver, traffic };
 
   const invalidInput = createInvalidInput({
     limit: limits.faults,
@@ -128,6 +130,7 @@ export function createSessionParts(options: SessionOptions) {
   const greeting = { dialling, listening };
   const intake = createIntake({ ...common, ...greeting, invalidInput, conversation, onForeign });
   return {
+    traffic,
     served,
     controlQueue,
     status,

@@ -9,6 +9,7 @@ import { createNextBytes } from "./next-bytes.ts";
 import { createSessionParts } from "./session-parts.ts";
 import type { SessionOptions } from "./session-parts.ts";
 import type { SessionState } from "./status.ts";
+import type { Traffic } from "./traffic.ts";
 
 export type { ForeignFrame } from "./intake.ts";
 export type { SessionOptions } from "./session-parts.ts";
@@ -29,6 +30,8 @@ export type Session = {
   readonly outgoingCount: number;
   /** Calls of the peer whose answers or streams are not complete. */
   readonly incomingCount: number;
+  /** The numbers of messages that the peer has sent so far. */
+  readonly traffic: Readonly<Traffic>;
   /** Lines without a number that wait to be sent, including those of other dialects. */
   readonly unsentLines: number;
   /** Sends a hello on a new channel. Dialler only. */
@@ -78,14 +81,8 @@ export type Session = {
 /** Creates a session in the state `idle`. */
 export function createSession(options: SessionOptions): Session {
   const { side, makeId, onOutput } = options;
-  const { served, controlQueue, status, epochs, receiver, ...parts } = createSessionParts(options);
+  const { served, controlQueue, status, epochs, receiver, traffic, ...parts } = createSessionParts(options);
   const { invalidInput, conversation, timeout, silence, refusal, dialling, intake } = parts;
-
-  const throwIfClosed = (): void => {
-    const { state } = status;
-    if (state === "ended" || state === "foreign")
-      throw new NegotiatorError("CLOSED", "The session has ended");
-  };
 
   return {
     get state() {
@@ -109,6 +106,7 @@ export function createSession(options: SessionOptions): Session {
     get incomingCount() {
       return conversation.incomingCount;
     },
+    traffic,
     get unsentLines() {
       return controlQueue.length;
     },
@@ -144,13 +142,13 @@ export function createSession(options: SessionOptions): Session {
       if (isSilent && status.state === "open") status.cut();
     },
     call({ id = makeId(), ...call }) {
-      throwIfClosed();
+      throwIfClosed(status.state);
       if (refusal.reason !== undefined) throw refusal.reason;
       if (status.state === "open") silence?.call();
       return conversation.call({ id, ...call });
     },
     notify(method, params = {}) {
-      throwIfClosed();
+      throwIfClosed(status.state);
       conversation.notify(method, params);
     },
     sendForeign: (bytes) => controlQueue.pushBytes(bytes),
@@ -175,4 +173,8 @@ export function createSession(options: SessionOptions): Session {
       conversation.end("ended", new NegotiatorError("CLOSED", `The session was closed: ${reason}`));
     },
   };
+}
+
+function throwIfClosed(state: SessionState): void {
+  if (state === "ended" || state === "foreign") throw new NegotiatorError("CLOSED", "The session has ended");
 }

@@ -101,6 +101,7 @@ test("a call in a foreign dialect dials the socket that the guest has now", asyn
     endpoints,
     services: { limits: DEFAULT_LIMITS, offersRaw: true, answerMemory: createAnswerMemory(0) },
     dialects,
+    onExceeded: () => undefined,
     serve: { call: () => undefined, notice: () => undefined },
     explainNoAnswer: () => new NegotiatorError("NO_CHANNEL", "no answer"),
     onRefused: () => undefined,

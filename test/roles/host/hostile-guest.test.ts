@@ -108,6 +108,31 @@ test(
 );
 
 test(
+  "a guest that answers nothing without end is slowed down: the log and status say so, and others are served",
+  async () => {
+    await using scene = await createScene();
+    const { stage, evil } = scene;
+    const flood = async (): Promise<void> => {
+      while (!evil.socket.destroyed)
+        await evil.raw(Array.from({ length: 1000 }, () => evil.counted({ id: "none", result: {} })).join(""));
+    };
+    void flood();
+    await stage.host.daemon.says('guest "evil" is slowed down: it sends ');
+    const { stdout } = await stage.host.run(["status"]);
+    expect(stdout).toMatch(/^evil: .*, slowed down: it sends .*need no answer/m);
+    expect(stdout).toMatch(/^good: open, (?!.*slowed)/m);
+    const { stdout: json } = await stage.host.run(["status", "evil", "--json"]);
+    expect(JSON.parse(json)).toMatchObject({
+      name: "evil",
+      overQuota: expect.stringContaining("need no answer"),
+    });
+    await scene.expectUnharmed();
+    evil.socket.destroy();
+  },
+  TIMEOUT_MS,
+);
+
+test(
   "a guest that makes 3000 calls gets its limit of open calls, and other guests are served",
   async () => {
     await using scene = await createScene();
@@ -123,7 +148,12 @@ test(
     expect(await stage.guest("good").run(["execute", "waiter"], { stdin: "in" })).toMatchObject({
       stdout: "in",
     });
-    expect(await stage.open("evil")).toMatchObject({ calls: { incoming: DEFAULT_LIMITS.openCalls } });
+    // The calls begin in the guest's turns.
+    await until("the host runs all that the limit allows", async () => {
+      const { calls } = await stage.open("evil");
+      expect(calls.incoming).toBeLessThanOrEqual(DEFAULT_LIMITS.openCalls);
+      return calls.incoming === DEFAULT_LIMITS.openCalls;
+    });
   },
   TIMEOUT_MS,
 );

@@ -73,3 +73,19 @@ test("the daemon logs the connection of a guest", async () => {
   await stage.guest().start();
   await stage.host.daemon.says('INFO guests: guest "web1": connected (negotiator ');
 }, 60_000);
+
+test("a quota that a guest exceeds is logged once in ten minutes", async () => {
+  let nowMs = 0;
+  const lines = await linesOf(() => {
+    const log = createLinkLog("web1", () => nowMs);
+    log.exceeded("more than 2000 messages a second that need no answer");
+    nowMs += 9 * 60_000;
+    log.exceeded("more than 2000 messages a second that need no answer");
+    nowMs += 2 * 60_000;
+    log.exceeded("messages that need no answer and take more than 10 ms of each second");
+  });
+  expect(lines).toEqual([
+    expect.stringContaining('guest "web1" is slowed down: it sends more than 2000 messages a second that'),
+    expect.stringContaining('guest "web1" is slowed down: it sends messages that need no answer and take'),
+  ]);
+});

@@ -45,6 +45,17 @@ test("an answer of a call that does not run is not kept", () => {
   expect(served.has("c1")).toBe(false);
 });
 
+test("the parameters of running calls count in bytes, and with the kept answers after that", () => {
+  const served = createServedCalls(LIMITS);
+  const params = { text: "x".repeat(600) };
+  for (const id of ["c1", "c2", "c3"]) served.start(id, call(id, { params }));
+  expect(served.runningBytes).toBe(3 * JSON.stringify(params).length);
+  for (const id of ["c1", "c2", "c3"]) served.finish(id, { kind: "result", id, result: 1 });
+  expect(served.runningBytes).toBe(0);
+  // Three answers fit by their number and their bytes alone, and only one with its parameters.
+  expect(remembered(served)).toEqual([3]);
+});
+
 test("the list has the calls in the order of their beginnings, with the times since then", () => {
   const served = createServedCalls(LIMITS);
   served.expire(1000);

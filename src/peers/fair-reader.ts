@@ -1,0 +1,75 @@
+/** Gives a channel's bytes to a session in the turns of its peer, and reads a peer over its quota slowly. */
+import type { Serve } from "../methods/serve.ts";
+import { pause } from "./supervise.ts";
+import type { Session } from "../wire/session/session.ts";
+import { TURNS } from "./turns.ts";
+import type { PeerTurns } from "./turns.ts";
+import { createUnneededQuota } from "./unneeded-quota.ts";
+import type { UnneededQuota } from "./unneeded-quota.ts";
+
+/** One peer's share of this process. All its links have the same one. */
+export type Share = { turns: PeerTurns; quota: UnneededQuota; pace: { msPerByte: number } };
+
+/** A turn should not take longer than this. */
+const TURN_MS = 2;
+/** One turn takes at least so many bytes, and so many of a peer that has sent nothing yet. */
+const LEAST_BYTES = 4096;
+const FIRST_BYTES = 16 * 1024;
+/** The most that a message and each of its bytes take of a slow processor. */
+const MOST_MESSAGE_MS = 0.03;
+const MOST_BYTE_MS = 0.0001;
+/** How much of an earlier, slower pace stays with each turn. */
+const SLOW_MEMORY = 0.9;
+
+/** Creates the share of a peer. `onExceeded` gets the quota that the peer begins to exceed, in words. */
+export function createShare(onExceeded: (what: string) => void = () => undefined): Share {
+  return {
+    turns: TURNS.open(),
+    quota: createUnneededQuota(onExceeded),
+    pace: { msPerByte: TURN_MS / FIRST_BYTES },
+  };
+}
+
+/** Gives the bytes to the session. Resolves when it has taken them, or when `signal` aborts. */
+export async function receiveFairly(
+  session: Pick<Session, "receive" | "traffic">,
+  bytes: Uint8Array,
+  { turns, quota, pace }: Share,
+  signal: AbortSignal,
+): Promise<void> {
+  let rest = bytes;
+  do {
+    const piece = rest.subarray(0, Math.max(LEAST_BYTES, TURN_MS / pace.msPerByte));
+    rest = rest.subarray(piece.length);
+    let pauseMs = 0;
+    await turns.run(() => {
+      if (signal.aborted) return;
+      const { messages, unneeded, unneededBytes } = session.traffic;
+      const startMs = performance.now();
+      session.receive(piece, startMs);
+      const endMs = performance.now();
+      const { traffic } = session;
+      const all = traffic.messages - messages;
+      const idle = traffic.unneeded - unneeded;
+      const ms = endMs - startMs;
+      if (piece.length > 0) pace.msPerByte = Math.max(ms / piece.length, SLOW_MEMORY * pace.msPerByte);
+      if (idle === 0) return;
+      const idleBytes = traffic.unneededBytes - unneededBytes;
+      // On a busy machine other processes make the time longer, and that is not the peer's fault.
+      const mostMs = idle * MOST_MESSAGE_MS + (idleBytes + piece.length) * MOST_BYTE_MS;
+      pauseMs = quota.take(
+        { messages: idle, bytes: idleBytes, ms: Math.min(mostMs, (ms * idle) / all) },
+        endMs,
+      );
+    });
+    if (pauseMs > 0) await pause(pauseMs, signal);
+  } while (rest.length > 0 && !signal.aborted);
+}
+
+/** About the cost of a call after its start: looks at files, the answer, the audit entry. */
+const CALL_MS = 2;
+
+/** Starts each call in a turn of its peer. Notices were read in one, and start at once. */
+export function serveInTurns({ call, notice }: Serve, { turns }: Share): Serve {
+  return { call: (incoming) => void turns.run(() => call(incoming), CALL_MS), notice };
+}

@@ -10,23 +10,23 @@ import type { UnneededQuota } from "./unneeded-quota.ts";
 /** One peer's share of this process. All its links have the same one. */
 export type Share = { turns: PeerTurns; quota: UnneededQuota; pace: { msPerByte: number } };
 
-/** A turn should not take longer than this. */
-const TURN_MS = 2;
-/** One turn takes at least so many bytes, and so many of a peer that has sent nothing yet. */
-const LEAST_BYTES = 4096;
+/** A turn should not take longer than `turnMs`, and takes at least `leastBytes`. */
+const CONTENDED = { turnMs: 2, leastBytes: 4096 };
+const ALONE = { turnMs: 8, leastBytes: 64 * 1024 };
+/** The bytes of a turn of two milliseconds, for a peer that has sent nothing yet. */
 const FIRST_BYTES = 16 * 1024;
 /** The most that a message and each of its bytes take of a slow processor. */
 const MOST_MESSAGE_MS = 0.03;
 const MOST_BYTE_MS = 0.0001;
 /** How much of an earlier, slower pace stays with each turn. */
-const SLOW_MEMORY = 0.9;
+const SLOW_MEMORY = 0.5;
 
 /** Creates the share of a peer. `onExceeded` gets the quota that the peer begins to exceed, in words. */
 export function createShare(onExceeded: (what: string) => void = () => undefined): Share {
   return {
     turns: TURNS.open(),
     quota: createUnneededQuota(onExceeded),
-    pace: { msPerByte: TURN_MS / FIRST_BYTES },
+    pace: { msPerByte: CONTENDED.turnMs / FIRST_BYTES },
   };
 }
 
@@ -39,7 +39,8 @@ export async function receiveFairly(
 ): Promise<void> {
   let rest = bytes;
   do {
-    const piece = rest.subarray(0, Math.max(LEAST_BYTES, TURN_MS / pace.msPerByte));
+    const { turnMs, leastBytes } = turns.isContended ? CONTENDED : ALONE;
+    const piece = rest.subarray(0, Math.max(leastBytes, turnMs / pace.msPerByte));
     rest = rest.subarray(piece.length);
     let pauseMs = 0;
     await turns.run(() => {

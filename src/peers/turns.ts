@@ -5,6 +5,8 @@
 
 /** The turns of one peer. All its links and calls share them. */
 export type PeerTurns = {
+  /** Whether work of some peer waits. */
+  readonly isContended: boolean;
   /**
    * Runs the work: at once if no other work waits, else in the peer's next turn. `laterMs` is what the work
    * costs after its end, in milliseconds. Returns undefined if it ran at once.
@@ -102,6 +104,9 @@ export function createTurns(options: TurnsOptions = {}): Turns {
     open() {
       const account: Account = { startMs: 0, waiting: [] };
       return {
+        get isContended() {
+          return waiting.size > 0;
+        },
         run(work, laterMs = 0) {
           const isIdle = !waiting.has(account);
           if (isIdle) account.startMs = Math.max(account.startMs, clockMs);

@@ -105,7 +105,7 @@ test("a connection above its user's share gets BUSY, and other users and root ar
   expect(await ask(control)).toBe("served");
   const remedy = `See them with: ss -xp | grep "${directory.path}/"`;
   expect(await busyMessage(path)).toBe(
-    `Too many connections of the local user "user1000" (1 of 1); ${remedy}`,
+    `Too many connections of the local user "user1000" (1 of 1)\n${remedy}`,
   );
   await using other = await dial(path);
   expect(await ask(other)).toBe("served");
@@ -125,7 +125,7 @@ test("a connection above the share of all users gets BUSY, and root is served", 
   await using first = await dial(path);
   await using second = await dial(path);
   expect([await ask(first), await ask(second)]).toEqual(["served", "served"]);
-  expect(await busyMessage(path)).toStartWith("Too many connections of all local users (2 of 2); See them");
+  expect(await busyMessage(path)).toStartWith("Too many connections of all local users (2 of 2)\nSee them");
   expect(await askOnce(path)).toBe("served");
 });
 

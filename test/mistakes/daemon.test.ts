@@ -213,7 +213,7 @@ describe("a mistake beside running daemons", () => {
       const guest = stage.guest();
       stage.host.daemon.kill("SIGTERM");
       await stage.host.daemon.exited;
-      const run = await guest.run(["execute", "-t", "1", "find-distributor-id"]);
+      const run = await guest.run(["execute", "--connect-timeout", "1", "find-distributor-id"]);
       await stage.host.start();
       await stage.open();
       expectMessage(run, stage.at(""), {

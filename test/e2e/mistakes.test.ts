@@ -168,7 +168,7 @@ await describeWithVm(
       "a guest without the port can be called after its remedy, once an agent runs",
       async () => {
         await runOnly("silent", "bare");
-        const words = ["execute", "-t", "5", "bare", "uptime"];
+        const words = ["execute", "--connect-timeout", "5", "bare", "uptime"];
         const remedy = attachLineOf("bare");
         await expectBoth(
           words,
@@ -192,7 +192,7 @@ await describeWithVm(
         await runOnly("silent");
         await libvirt.virsh("suspend", "silent");
         await expectBoth(
-          ["execute", "-t", "5", "silent", "uptime"],
+          ["execute", "--connect-timeout", "5", "silent", "uptime"],
           125,
           'negotiator: Guest "silent" does not answer: it is paused',
           "Resume it: virsh resume silent",

@@ -153,7 +153,12 @@ test.concurrent(
     const guest = stage.guest();
     await guest.start({ NEGOTIATOR_GUEST_CHARACTER_DEVICE: "/dev/no-port" });
     await guest.daemon.says('Cannot open port "/dev/no-port"');
-    const { exitCode, stderr } = await guest.run(["execute", "-t", "1", "find-distributor-id"]);
+    const { exitCode, stderr } = await guest.run([
+      "execute",
+      "--connect-timeout",
+      "1",
+      "find-distributor-id",
+    ]);
     expect({ exitCode, stderr }).toEqual({
       exitCode: 125,
       stderr: expect.stringMatching(

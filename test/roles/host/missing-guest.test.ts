@@ -61,7 +61,7 @@ describe.each([
   ["through the daemon", [] as string[]],
   ["without the daemon", ["--direct"]],
 ])("%s", (_, options) => {
-  const call = (guest: string) => host("execute", ...options, "-t", "1", guest, "x");
+  const call = (guest: string) => host("execute", ...options, "--connect-timeout", "1", guest, "x");
 
   test(
     "the caller of a name that two machines have gets the clash",

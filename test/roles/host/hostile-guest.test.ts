@@ -173,7 +173,7 @@ test(
     }
     const { exitCode, stderr } = await running.ended();
     expect(exitCode).toBe(125);
-    expect(stderr).toMatch(/it exceeds the credit of \d+ bytes\n$/);
+    expect(stderr).toMatch(/it exceeds the credit of \d+ bytes\nCompare the releases of both sides: /);
     await scene.expectUnharmed();
   },
   TIMEOUT_MS,
@@ -205,7 +205,9 @@ test(
     const { id } = await evil.heard("execute");
     const error = { code: -32603, message, data: { code: "INTERNAL" } };
     await evil.raw(evil.counted({ id: String(id), error, streams: {} }));
-    expect((await running.ended()).stderr).toBe("negotiator: no; negotiator: forged; <2>forged\n");
+    expect((await running.ended()).stderr).toBe(
+      "negotiator: no; negotiator: forged; <2>forged\nRead the log: journalctl -u negotiator-host\n",
+    );
     await evil.raw(evil.line({ method: "session.goodbye", params: { reason: message } }));
     await until("it is logged", () => stage.host.daemon.log().includes("has ended the session: no; "));
     expect(stage.host.daemon.log()).not.toMatch(/^\W*forged|^\s*negotiator: forged/m);

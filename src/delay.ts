@@ -11,4 +11,4 @@ export function clampDelay(ms: number): number {
  * best-informed answer comes first. `last` is for a caller whose own output is blocked. All of them end
  * within a second.
  */
-export const LATE_MS = { runner: 250, relay: 350, caller: 450, last: 530 } as const;
+export const LATE_MS = { runner: 220, relay: 320, caller: 600, last: 660 } as const;

@@ -63,13 +63,13 @@ export type GuestOptions = {
 export function createGuest({ endpoint, services, dialects, onUnreachable }: GuestOptions): Guest {
   const { guest: name, uuid } = endpoint;
   const endpoints = createGuestEndpoints(dialects);
-  const tracker = createLinkStatus(services.limits);
-  const sessionLog = createLog(name);
+  const [tracker, sessionLog] = [createLinkStatus(services.limits), createLog(name)];
   let openedMs = 0;
   const explain = (session?: PeerLink): NegotiatorError =>
     explainNoAnswer(name, session?.session, endpoints.calling, reach.failure);
   const reach = createReach({
     onFailure: onUnreachable,
+    isReported: () => endpoints.calling?.source === "libvirt",
     onGone: (failure) => endLostCalls(name, links.session, failure),
   });
 

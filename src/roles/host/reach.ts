@@ -30,6 +30,8 @@ export type ReachOptions = {
    * have looked.
    */
   onFailure: () => Promise<void>;
+  /** Whether the guest's finder reports by itself that the guest has ended, as libvirt does. */
+  isReported: () => boolean;
   /** Called once in a row of failures, 3.5 s after the first one, but not before the finders have looked. */
   onGone: (failure: NegotiatorError) => void;
 };
@@ -38,7 +40,7 @@ export type ReachOptions = {
 const LOST_MS = 2000;
 /** Every call ends within five seconds. A guest that is restored at the same place is back before. */
 const GONE_MS = 3500;
-/** A guest that was saved has no socket, and libvirt may say so late. */
+/** A guest that is saved or restored has no socket for a while, and libvirt may say so late. */
 const LONGEST_LOOK_MS = 30_000;
 const LOOK_STEP_MS = 250;
 /** A lasting absence must not cause scans for ever. */
@@ -47,7 +49,7 @@ const REPORTED_FAILURES = 4;
 const SILENCE_REPORT_MS = 10_000;
 
 /** Creates the reach of a guest that was not dialled yet. */
-export function createReach({ onFailure, onGone }: ReachOptions): Reach {
+export function createReach({ onFailure, isReported, onGone }: ReachOptions): Reach {
   let failure: NegotiatorError | undefined;
   let failures = 0;
   let sinceMs = 0;
@@ -71,7 +73,8 @@ export function createReach({ onFailure, onGone }: ReachOptions): Reach {
   };
   const declareGone = (): void => {
     if (failure === undefined) return;
-    if (!hasLooked && performance.now() - sinceMs < LONGEST_LOOK_MS) {
+    const isUnclear = !hasLooked || isReported();
+    if (isUnclear && performance.now() - sinceMs < LONGEST_LOOK_MS) {
       timer = setTimeout(declareGone, LOOK_STEP_MS);
       return;
     }

@@ -21,7 +21,10 @@ beforeAll(() => configureLog({ level: "silent", format: "text" }));
 afterAll(() => configureLog({ level: "info", format: "text" }));
 
 /** A guest whose daemon runs, behind a relay that the test can take away and bring back. */
-async function createScene({ look = () => Promise.resolve() }: { look?: () => Promise<void> } = {}) {
+async function createScene({
+  look = () => Promise.resolve(),
+  source = "flag",
+}: { look?: () => Promise<void>; source?: Endpoint["source"] } = {}) {
   await using owned = new AsyncDisposableStack();
   const stage = owned.use(await createStage({ withoutDaemons: true }));
   const guest = stage.guest();
@@ -45,7 +48,7 @@ async function createScene({ look = () => Promise.resolve() }: { look?: () => Pr
       return look();
     }),
   );
-  const endpoint: Endpoint = { guest: "web1", port: "negotiator-host-to-guest.0", path, source: "flag" };
+  const endpoint: Endpoint = { guest: "web1", port: "negotiator-host-to-guest.0", path, source };
   guests.update({ ...NO_CHANGES, appeared: [endpoint] });
   await untilOpen(guests);
   const held = owned.move();
@@ -131,11 +134,15 @@ test(
   TIMEOUT_MS,
 );
 
-test(
-  "a call to a guest that a slow look finds saved goes on, although its socket is gone for longer",
-  async () => {
+test.each([
+  ["that a slow look finds saved", "flag"],
+  ["of libvirt, which reports the guest's end itself,", "libvirt"],
+] as const)(
+  "a call to a guest %s goes on, although its socket is gone for longer",
+  async (_, source) => {
     const { promise: looked, resolve: endLook } = Promise.withResolvers<void>();
-    await using scene = await createScene({ look: () => looked });
+    if (source === "libvirt") endLook();
+    await using scene = await createScene({ look: () => looked, source });
     const remote = await startCat(scene.guests);
     let isOver = false;
     void remote.ended.then(

@@ -33,22 +33,58 @@ test("executeOn sends command, arguments, extra parameters, deadline and streams
   ]);
 });
 
-test.each([
-  [undefined],
-  [null],
-  ["ok"],
-  [{}],
-  [{ ...RESULT, exitCode: "0" }],
-  [{ ...RESULT, signal: 9 }],
-  [{ ...RESULT, endedBy: null }],
-  [{ ...RESULT, endedBy: "nobody" }],
-])("the invalid execute result %j is rejected as BAD_REQUEST", async (result) => {
+test.failing.each([
+  [undefined, "result"],
+  [null, "result"],
+  ["ok", "result"],
+  [[], "exitCode"],
+  [{}, "exitCode"],
+  [{ ...RESULT, exitCode: "0" }, "exitCode"],
+  [{ ...RESULT, exitCode: -1 }, "exitCode"],
+  [{ ...RESULT, exitCode: 256 }, "exitCode"],
+  [{ ...RESULT, exitCode: 1.5 }, "exitCode"],
+  [{ ...RESULT, exitCode: true }, "exitCode"],
+  [{ ...RESULT, signal: 9 }, "signal"],
+  [{ ...RESULT, endedBy: null }, "endedBy"],
+  [{ ...RESULT, endedBy: "nobody" }, "endedBy"],
+  [{ ...RESULT, durationMs: "1" }, "durationMs"],
+  [{ ...RESULT, inputBytes: -1 }, "inputBytes"],
+  [{ ...RESULT, exitCode: null }, "neither an exit code nor a signal"],
+  [{ ...RESULT, exitCode: null, endedBy: "cancel" }, "neither an exit code nor a signal"],
+  [{ ...RESULT, signal: "SIGTERM" }, 'the exit code 0 and the signal "SIGTERM"'],
+  [{ ...RESULT, exitCode: 1, signal: "SIGKILL", endedBy: "deadline" }, "the exit code 1 and the signal"],
+  [{ ...RESULT, exitCode: null, signal: "SIGNONSENSE" }, 'the unknown signal "SIGNONSENSE"'],
+  [{ ...RESULT, exitCode: null, signal: "" }, 'the unknown signal ""'],
+  [{ ...RESULT, exitCode: null, signal: "toString" }, 'the unknown signal "toString"'],
+  [{ ...RESULT, exitCode: null, signal: "SIG0" }, 'the unknown signal "SIG0"'],
+  [{ ...RESULT, exitCode: null, signal: "SIG65" }, 'the unknown signal "SIG65"'],
+  [{ ...RESULT, exitCode: null, signal: "sigterm" }, 'the unknown signal "sigterm"'],
+  [{ ...RESULT, exitCode: null, signal: "\u001b[31m\n" }, 'the unknown signal "\\x1b[31m\\n"'],
+])("the invalid execute result %j is rejected as UNKNOWN_OUTCOME", async (result, words) => {
   await using link = createServedLink((call) => call.respond(result));
   const peer = createNativePeer(link.caller, { explainNoAnswer });
   const { ended } = executeOn(peer, { command: "x", args: [], hasInput: false, timeoutMs: 0 });
   const error = await rejectionOf(ended);
-  expect(error.code).toBe("BAD_REQUEST");
-  expect(error.message).toStartWith("Cannot understand the other side's answer: ");
+  expect(error.code).toBe("UNKNOWN_OUTCOME");
+  expect(error.message).toStartWith("Cannot tell how the command ended: ");
+  expect(error.message).toContain(words);
+  expect(error.message.split("\n")).toHaveLength(2);
+});
+
+test.each<Partial<ExecuteResult>>([
+  { exitCode: 255 },
+  { exitCode: null, signal: "SIGKILL" },
+  { exitCode: null, signal: "SIG34" },
+  { exitCode: null, signal: "SIG64", endedBy: "cancel" },
+  { exitCode: null, endedBy: "deadline" },
+  { exitCode: null, endedBy: "limit" },
+  { exitCode: 3, endedBy: "deadline", inputBytes: 5 },
+])("the execute result with %j is accepted", async (changes) => {
+  const result = { ...RESULT, ...changes };
+  await using link = createServedLink((call) => call.respond(result));
+  const peer = createNativePeer(link.caller, { explainNoAnswer });
+  const { ended } = executeOn(peer, { command: "x", args: [], hasInput: false, timeoutMs: 0 });
+  expect(await ended).toEqual(result);
 });
 
 test("an unknown member in the result of a newer peer is ignored", async () => {

@@ -218,6 +218,32 @@ test(
   TIMEOUT_MS,
 );
 
+test.failing(
+  "a result that does not say how the command ended gives exit code 125 and words",
+  async () => {
+    await using scene = await createScene();
+    const { stage, evil } = scene;
+    const ended = { exitCode: null, signal: null, endedBy: "command", durationMs: 1 };
+    for (const result of [
+      ended,
+      { ...ended, signal: "SIGNONE" },
+      { ...ended, exitCode: 1, signal: "SIGKILL" },
+      { ...ended, exitCode: 500 },
+      "done",
+    ]) {
+      await using running = stage.host.launch(["execute", "-t", "20", "evil", "x"]);
+      const { id } = await evil.heard("execute");
+      const streams = { stdout: { bytes: 0 }, stderr: { bytes: 0 } };
+      await evil.raw(evil.counted({ id: String(id), result, streams }));
+      const { exitCode, stderr } = await running.ended();
+      expect({ result, exitCode }).toEqual({ result, exitCode: 125 });
+      expect(stderr).toMatch(/^negotiator: Cannot tell how the command ended: .+\n.+\n$/);
+    }
+    await scene.expectUnharmed();
+  },
+  TIMEOUT_MS,
+);
+
 test(
   "a call whose guest withholds announced output ends with exit code 124 and is audited as TIMEOUT",
   async () => {

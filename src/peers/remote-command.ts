@@ -5,6 +5,8 @@ import { ExecuteResultSchema } from "../methods/execute-schemas.ts";
 import type { ExecuteResult } from "../methods/execute-schemas.ts";
 import { CommandListSchema } from "../methods/command-list.ts";
 import type { CommandSummary } from "../methods/command-list.ts";
+import { printable } from "../printable.ts";
+import { signalNumber } from "../signals.ts";
 import type { MessageListener } from "../wire/calls/mailbox.ts";
 import type { StreamReader } from "../wire/calls/stream-reader.ts";
 import type { StreamWriter } from "../wire/calls/stream-writer.ts";
@@ -33,7 +35,10 @@ export interface RemoteCommand {
   readonly stdin: StreamWriter | undefined;
   readonly stdout: StreamReader;
   readonly stderr: StreamReader;
-  /** The command's result, once its output has arrived. Rejects as `PeerCall.result` does. */
+  /**
+   * The command's result, once its output has arrived. Rejects as `PeerCall.result` does, and with
+   * `UNKNOWN_OUTCOME` for a result that does not say how the command ended.
+   */
   readonly ended: Promise<ExecuteResult>;
   /** Sends a message to the command. `signal` has the value `{ signal: "SIGINT" }`. */
   send(name: string, value: unknown): void;
@@ -53,7 +58,7 @@ export function executeOn(
 ): RemoteCommand {
   const write = hasInput ? ["stdin"] : [];
   const call = peer.call("execute", { command, args }, { ...options, read: ["stdout", "stderr"], write });
-  const ended = checkResult(call.result, ExecuteResultSchema);
+  const ended = call.result.then(checkEnd);
   // A caller may read only the streams. Without this, a failure would be an unhandled rejection.
   ended.catch(() => undefined);
   return {
@@ -71,6 +76,37 @@ export function executeOn(
   };
 }
 
+/** Throws `UNKNOWN_OUTCOME` unless the result says how the command ended, because it may have run. */
+function checkEnd(result: unknown): ExecuteResult {
+  const checked = v.safeParse(ExecuteResultSchema, result, FIRST_ISSUE);
+  if (!checked.success) throw unknownEnd(`the member "${memberOf(checked.issues)}" is missing or invalid`);
+  const { exitCode, signal, endedBy } = checked.output;
+  const name = printable(signal ?? "");
+  if (exitCode !== null && signal !== null)
+    throw unknownEnd(`it has the exit code ${exitCode} and the signal "${name}"`);
+  if (signal !== null && signalNumber(signal) === undefined)
+    throw unknownEnd(`it has the unknown signal "${name}"`);
+  // At its deadline a command can still run.
+  const mayRun = endedBy === "deadline" || endedBy === "limit";
+  if (exitCode === null && signal === null && !mayRun)
+    throw unknownEnd("it has neither an exit code nor a signal");
+  return checked.output;
+}
+
+function unknownEnd(problem: string): NegotiatorError {
+  return new NegotiatorError(
+    "UNKNOWN_OUTCOME",
+    `Cannot tell how the command ended: in the answer, ${problem}`,
+    {
+      remedy: "The command may have run: look into the log and the audit of the side that ran it",
+    },
+  );
+}
+
+function memberOf(issues: readonly [v.BaseIssue<unknown>, ...unknown[]]): string {
+  return clipText(v.getDotPath(issues[0]) ?? "result");
+}
+
 /** The commands that the peer offers, within `timeoutMs`. Rejects as `PeerCall.result` does. */
 export async function listCommandsOf(
   peer: Peer,
@@ -86,7 +122,6 @@ export async function checkResult<Schema extends v.GenericSchema>(
 ): Promise<v.InferOutput<Schema>> {
   const checked = v.safeParse(schema, await result, FIRST_ISSUE);
   if (checked.success) return checked.output;
-  const member = clipText(v.getDotPath(checked.issues[0]) ?? "result");
-  const problem = `its member "${member}" is missing or invalid`;
+  const problem = `its member "${memberOf(checked.issues)}" is missing or invalid`;
   throw new NegotiatorError("BAD_REQUEST", `Cannot understand the other side's answer: ${problem}`);
 }

@@ -13,8 +13,8 @@ export type HostileGuest = Disposable & {
   readonly socket: Socket;
   /** How many hellos the host has sent. */
   hellos(): number;
-  /** Waits for the host's first message with that method. */
-  heard(method: string): Promise<JsonObject>;
+  /** Waits for the host's first message with that method, or the one after `before` others. */
+  heard(method: string, before?: number): Promise<JsonObject>;
   /** Writes any bytes, and waits while the port is full. */
   raw(bytes: Uint8Array | string): Promise<void>;
   /** Formats a JSON-RPC message. */
@@ -61,8 +61,11 @@ export async function createHostileGuest(path: string): Promise<HostileGuest> {
   return {
     socket,
     hellos: () => hellos,
-    heard: (method) =>
-      until(`the host sends ${method}`, () => heard.find((message) => message["method"] === method)),
+    heard: (method, before = 0) =>
+      until(
+        `the host sends ${method}`,
+        () => heard.filter((message) => message["method"] === method)[before],
+      ),
     async raw(bytes) {
       const ready = bell.wait();
       if (!socket.destroyed && !socket.write(bytes)) await ready;

@@ -15,7 +15,8 @@ async function start(): Promise<void> {
   try {
     const { exitCode, error, signal, isStuck } = await dispatch(process.argv0, process.argv.slice(2));
     if (error !== undefined) await report(error);
-    process.exitCode = (await reportLostOutput()) ? 1 : exitCode;
+    const hasLost = await reportLostOutput();
+    process.exitCode = hasLost && exitCode === 0 ? 1 : exitCode;
     // A shell leaves its loop only when the program was ended by the same signal as the shell got.
     if (signal !== undefined) (await import("./process/run.ts")).signalSelf(signal);
     if (isStuck === true) process.exit();
@@ -39,7 +40,7 @@ async function logStack(thrown: unknown): Promise<void> {
 
 /** Returns whether there was something to report. */
 async function reportLostOutput(): Promise<boolean> {
-  const { lost } = standardOutput;
+  const lost = standardOutput.lost("stdout");
   if (lost === undefined) return false;
   await standardOutput.writeSoon(
     "stderr",

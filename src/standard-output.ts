@@ -11,7 +11,7 @@ export type OutputName = "stdout" | "stderr";
 type Sink = { write(bytes: string | Uint8Array): unknown; flush(): unknown };
 
 const sinks: Partial<Record<OutputName, Sink>> = {};
-let lost: Error | undefined;
+const lost: Partial<Record<OutputName, Error>> = {};
 
 const SOON_MS = 50;
 
@@ -30,7 +30,7 @@ export const standardOutput = {
     } catch (thrown) {
       const errno = errnoOf(thrown);
       if (errno === undefined || !(thrown instanceof Error)) throw thrown;
-      if (name === "stdout" && errno !== "EPIPE") lost ??= thrown;
+      if (errno !== "EPIPE") lost[name] ??= thrown;
       return false;
     }
   },
@@ -44,12 +44,10 @@ export const standardOutput = {
   },
 
   /**
-   * The first error of stdout, such as a full disk. A reader such as `head` may close our stdout early, so
-   * that is not an error.
+   * The first error of that stream, such as a full disk. A reader such as `head` may close it early, so that
+   * is not an error.
    */
-  get lost(): Error | undefined {
-    return lost;
-  },
+  lost: (name: OutputName): Error | undefined => lost[name],
 };
 
 function openSink(name: OutputName): Sink {

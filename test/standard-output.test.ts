@@ -18,7 +18,8 @@ async function runProgram(code: string, script = "$program") {
 
 /** More than a pipe holds. */
 const LARGE = 300_000;
-const REPORT = 'await write("stderr", `${await write("stdout", text)} ${standardOutput.lost?.message}`);';
+const REPORT =
+  'await write("stderr", `${await write("stdout", text)} ${standardOutput.lost("stdout")?.message}`);';
 
 test("texts of any size reach a slow reader whole and in the order of the calls", async () => {
   const code = `for (let i = 0; i < 9; i++) void write("stdout", i + "x".repeat(i % 2 * ${LARGE}) + "\\n");`;

@@ -58,6 +58,8 @@ function fromLegacyFailure(text: string): LegacyExit | undefined {
   const [, number] = /^External command failed with exit code (-?\d+)!/.exec(text) ?? [];
   if (number === undefined) return undefined;
   const code = Number(number);
+  // A failure has another exit code, so this text says nothing about the end.
+  if (code === 0) return undefined;
   return code < 0 ? { exitCode: null, signal: signalName(-code) } : { exitCode: code, signal: null };
 }
 

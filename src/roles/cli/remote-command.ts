@@ -8,7 +8,7 @@ import type { Exit, ForwardedSignals } from "./forward-signals.ts";
 import { deadlinePassed, startOwnClock } from "./own-deadline.ts";
 import type { OwnClock } from "./own-deadline.ts";
 import { sendInput } from "./send-input.ts";
-import { writeOutput } from "./streams.ts";
+import { isOutputLost, writeOutput } from "./streams.ts";
 import type { Outcome } from "./subcommand.ts";
 
 /** Shells give a command that a signal ended this number plus the signal's. */
@@ -149,7 +149,10 @@ export function explainDeadline(
 /** `blocked` has the streams whose readers make us wait. */
 type OutputOptions = { abort: (outcome: Outcome) => void; blocked: Set<string> };
 
-/** A closed stdout or stderr of ours cancels the remote command, as SIGPIPE would end a local one. */
+/**
+ * A closed stdout or stderr of ours cancels the remote command, as SIGPIPE would end a local one. So does a
+ * full one, and that failure is ours. `main.ts` reports it.
+ */
 async function takeOutput(
   remote: RemoteCommand,
   stream: "stdout" | "stderr",
@@ -161,8 +164,9 @@ async function takeOutput(
       const isWritten = await writeOutput(stream, bytes);
       blocked.delete(stream);
       if (isWritten) continue;
-      abort({ exitCode: exitCodeOfSignal("SIGPIPE") });
-      remote.cancel(`the caller closed its ${stream}`);
+      const isFull = isOutputLost(stream);
+      abort({ exitCode: isFull ? FAULTS.INTERNAL.exitCode : exitCodeOfSignal("SIGPIPE") });
+      remote.cancel(`the caller ${isFull ? "cannot write to" : "closed"} its ${stream}`);
       return;
     }
   } catch {

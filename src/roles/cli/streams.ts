@@ -22,3 +22,8 @@ const NULL_DEVICE = (MEMORY_DEVICES << 8) | 3;
 export function writeOutput(stream: OutputName, bytes: Uint8Array): Promise<boolean> {
   return standardOutput.write(stream, bytes);
 }
+
+/** Returns whether a stream refused bytes though it has a reader: its disk is full, for example. */
+export function isOutputLost(stream: OutputName): boolean {
+  return standardOutput.lost(stream) !== undefined;
+}

@@ -242,6 +242,7 @@ describe("the end of a command", () => {
     "External command was ended at its deadline!",
     "external command failed with exit code 3!",
     "External command failed with exit code three!",
+    "External command failed with exit code 0!",
     "",
   ];
   test.each(NO_END)("the unknown failure text %j is INTERNAL and quoted", (text) => {

@@ -136,6 +136,22 @@ describe("the compiled binary", () => {
   );
 });
 
+test.failing(
+  "the binary works in a working directory that was removed",
+  async () => {
+    const binary = await hostBinary();
+    const script = 'mkdir "$1" && cd "$1" && rmdir "$1" && shift && exec "$@"';
+    await using folder = await mkdtempDisposable(join(tmpdir(), "binary-"));
+    const inRemoved = (...words: string[]) =>
+      run(["sh", "-c", script, "sh", join(folder.path, "removed"), binary, ...words]);
+    for (const words of [["--version"], ["host", "--help"], ["host", "print-config"], ["--nonsense"]])
+      expect(inRemoved(...words)).toEqual(run([binary, ...words]));
+    const unreached = inRemoved("host", "execute", "--socket", "web1=none.sock", "--direct", "web1", "x");
+    expect(unreached).toMatchObject({ exitCode: 125, stderr: expect.stringMatching(/^negotiator: .+web1/) });
+  },
+  TEST_TIMEOUT_MS,
+);
+
 test(
   "the binary's code is in chunks, so that a start loads only those that it needs",
   async () => {

@@ -29,6 +29,8 @@ export async function compile({ root, target, commit, outfile }: Compilation): P
       autoloadDotenv: false,
       autoloadTsconfig: false,
       autoloadPackageJson: false,
+      // Without any option here, the runtime does not start where the working directory was removed.
+      execArgv: ["--no-deprecation"],
       // A function is compiled after ten times as many calls. Most functions of a command line run so few
       // times that compiling them costs more than it saves.
       jitPolicy: 10,

@@ -60,6 +60,32 @@ async function createHost() {
   };
 }
 
+test.failing(
+  "a command line that is not UTF-8 is a problem, and no other socket is taken for its own",
+  async () => {
+    await using host = await createHost();
+    const { directory, path } = host;
+    await addProcess(directory, 11, words(path, "web1"));
+    await addProcess(directory, 12, words(`${path}-x`, "web2"));
+    const replaced = Buffer.from(["qemu", ...words(`${path}-\xff`, "web2"), ""].join("\0"), "latin1");
+    await Bun.write(directory.at("proc/12/cmdline"), replaced);
+    const other = Bun.listen({ unix: `${path}-\ufffd`, socket: { data() {} } });
+    const { endpoints, problems } = await host.find();
+    other.stop(true);
+    expect(endpoints.map(({ guest }) => guest)).toEqual(["web1"]);
+    expect(problems.map(({ message }) => message.split("\n")[0])).toEqual([
+      `Cannot use the guest "web2" of QEMU process 12: its command line is not UTF-8`,
+    ]);
+  },
+);
+
+test("a process that has no port of ours may have a command line that is not UTF-8", async () => {
+  await using host = await createHost();
+  await addProcess(host.directory, 12, []);
+  await Bun.write(host.directory.at("proc/12/cmdline"), Buffer.from("qemu\0-name\0\xff\0", "latin1"));
+  expect(await host.find()).toMatchObject({ endpoints: [], problems: [] });
+});
+
 test("a guest is called by its name, without one by its UUID, without both by its process", async () => {
   await using host = await createHost();
   const { directory, path } = host;

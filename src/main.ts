@@ -13,7 +13,10 @@ type Role = (typeof ROLES)[number];
 
 async function start(): Promise<void> {
   try {
-    const { exitCode, error, signal, isStuck } = await dispatch(process.argv0, process.argv.slice(2));
+    const words = process.argv.slice(2);
+    if (words.some((word) => word.includes(REPLACED)))
+      (await import("./roles/cli/raw-words.ts")).checkWords(words.length);
+    const { exitCode, error, signal, isStuck } = await dispatch(process.argv0, words);
     if (error !== undefined) await report(error);
     const hasLost = await reportLostOutput();
     process.exitCode = hasLost && exitCode === 0 ? 1 : exitCode;
@@ -26,6 +29,9 @@ async function start(): Promise<void> {
     process.exitCode = error.code === "BAD_USAGE" ? FAULTS.BAD_USAGE.exitCode : 1;
   }
 }
+
+/** The runtime puts it in the place of bytes that are not UTF-8. A word may also have it from the start. */
+const REPLACED = "\ufffd";
 
 async function report(error: NegotiatorError): Promise<void> {
   const lines = error.message.split("\n").map(printable);

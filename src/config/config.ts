@@ -1,4 +1,5 @@
 /** Reads the settings: defaults, then the file, the environment, and the command line. The last one wins. */
+import { readFileSync } from "node:fs";
 import { NegotiatorError } from "../errors.ts";
 import { DEFAULTS, SettingsSchema } from "./settings.ts";
 import type { Settings, SettingsLayer } from "./settings.ts";
@@ -7,6 +8,7 @@ import { dropRemovedKeys, REMOVED_KEYS, warnOfRemoved } from "./removed-settings
 import { warnOfStrays } from "./stray-variables.ts";
 import { checkStrict, namePlaces } from "../strict/strict.ts";
 import { parseToml } from "../strict/toml.ts";
+import { decodeUtf8 } from "../strict/utf8.ts";
 import { readTrustedFile } from "../trust/trusted-file.ts";
 
 /** The file to read if neither `--config` nor `NEGOTIATOR_CONFIG` is given. It may be missing. */
@@ -49,6 +51,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** Loads the settings. Throws `BAD_CONFIG`, or `BAD_USAGE` for options, with a line for each problem. */
 export function loadConfig(sources: ConfigSources = {}): Config {
   const environment = sources.environment ?? process.env;
+  const variables = Object.keys(environment).filter((name) => OUR_VARIABLE.test(name));
+  if (variables.some((name) => environment[name]?.includes(REPLACED) === true)) checkVariables(variables);
   const path = sources.file ?? environment[CONFIG_VARIABLE];
   const origins = new Map<string, string>();
   const table: Record<string, unknown> = {};
@@ -56,7 +60,6 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   const { checkedBy, optionOf = (key) => key } = sources;
   const file = readFileLayer(path ?? CONFIG_FILE, path !== undefined, checkRemedy(checkedBy));
   applyLayer(table, origins, file);
-  const variables = Object.keys(environment).filter((name) => OUR_VARIABLE.test(name));
   // Most environments set nothing of ours, and naming the variable of every key takes time.
   if (variables.some((name) => name !== CONFIG_VARIABLE))
     applyLayer(table, origins, readEnvironmentLayer(environment));
@@ -76,6 +79,21 @@ export function loadConfig(sources: ConfigSources = {}): Config {
 /** Returns the remedy for a wrong file; `checkedBy` is the command line that checks it. */
 function checkRemedy(checkedBy: string | undefined): string | undefined {
   return checkedBy === undefined ? undefined : `Correct the file, then check it: ${checkedBy}`;
+}
+
+/** The runtime puts it in the place of bytes that are not UTF-8. */
+const REPLACED = "\ufffd";
+
+/** Throws `BAD_CONFIG` for a variable of ours that is not UTF-8: its value would be another path or name. */
+function checkVariables(names: readonly string[]): void {
+  const entries = readFileSync("/proc/self/environ", "latin1").split("\0");
+  for (const entry of entries) {
+    const name = entry.split("=", 1)[0] ?? "";
+    if (!names.includes(name) || decodeUtf8(Buffer.from(entry, "latin1")) !== undefined) continue;
+    throw new NegotiatorError("BAD_CONFIG", `Cannot use the environment: the variable ${name} is not UTF-8`, {
+      remedy: `Set it in UTF-8, or remove it: unset ${name}`,
+    });
+  }
 }
 
 /** Returns the socket of the service manager (sd_notify(3)); undefined without one. */

@@ -8,6 +8,7 @@ import type { Eyes, Seen } from "../trust/look.ts";
 import { nearest } from "../nearest.ts";
 import { printable } from "../printable.ts";
 import { shorten } from "../shorten.ts";
+import { decodeUtf8, showBytes } from "../strict/utf8.ts";
 import type { TrustFault } from "../trust/ownership.ts";
 import type { Builtin } from "./builtin/builtins.ts";
 import { readComment, readDescription } from "./describe.ts";
@@ -49,7 +50,8 @@ export async function listCommands(sources: CommandSources, seen: Seen = new Map
   const problems: NegotiatorError[] = [];
   for (const directory of sources.directories) {
     const fault = await judgeLater((eyes) => inspectDirectory(directory, sources.uid, eyes), seen);
-    const all = await readNames(directory, seen);
+    const { names: all, unreadable } = await readNames(directory, seen);
+    problems.push(...unreadable);
     if (all.length > 0 && fault !== undefined) problems.push(unsafeDirectory(directory, fault));
     const names = all.filter((name) => !found.has(name));
     const files = await Promise.all(names.map((name) => describe(directory, name, sources.uid, seen)));
@@ -147,14 +149,34 @@ function unusableDescription(name: string, thrown: unknown): Examined {
   return { kind: "unsafe", error: cannotRun(name, "its description cannot be used", full) };
 }
 
-async function readNames(directory: string, seen: Seen): Promise<string[]> {
+/** `unreadable` are the problems with names that are not UTF-8. */
+type Names = { names: string[]; unreadable: NegotiatorError[] };
+
+async function readNames(directory: string, seen: Seen): Promise<Names> {
   await judgeLater((eyes) => eyes.targetStatusOf(directory), seen);
+  const found: Names = { names: [], unreadable: [] };
+  for (const bytes of await readEntries(directory)) {
+    const name = decodeUtf8(bytes);
+    const shown = name ?? showBytes(bytes);
+    if (!isCommandName(shown)) continue;
+    if (name !== undefined) found.names.push(name);
+    else found.unreadable.push(unreadableName(directory, shown));
+  }
+  return found;
+}
+
+async function readEntries(directory: string): Promise<Uint8Array[]> {
   try {
-    return (await readdir(directory)).filter(isCommandName);
+    return await readdir(directory, { encoding: "buffer" });
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return [];
     throw error;
   }
+}
+
+function unreadableName(directory: string, shown: string): NegotiatorError {
+  const message = `Cannot use the file "${shown}" in "${printable(directory)}": its name is not UTF-8`;
+  return new NegotiatorError("NOT_EXECUTABLE", message, { remedy: "Rename it" });
 }
 
 /** The longest file name on Linux (NAME_MAX). */

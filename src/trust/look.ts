@@ -2,7 +2,9 @@
 import { lstatSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import type { Stats } from "node:fs";
 import { lstat, readFile, readlink, stat } from "node:fs/promises";
-import { errnoOf } from "../errors.ts";
+import { errnoOf, NegotiatorError } from "../errors.ts";
+import { printable } from "../printable.ts";
+import { decodeUtf8, showBytes } from "../strict/utf8.ts";
 import { decodeFile } from "./file-text.ts";
 
 /** The looks of a judgement. They throw the errors of the system calls, and `Unseen`. */
@@ -53,7 +55,7 @@ export function createEyes(seen: Seen, look: (key: string, sight: Sight) => Stat
   return {
     statusOf: (path) => see(path, { path, followsLinks: false }),
     targetStatusOf: (path) => see(targetKey(path), { path, followsLinks: true }),
-    linkTextOf: (path) => readlinkSync(path),
+    linkTextOf: (path) => toLinkText(path, readlinkSync(path, "buffer")),
     contentOf: (path) => decodeFile(readFileSync(path), path),
   };
 }
@@ -112,9 +114,23 @@ function createMemory(seen: Seen): Eyes {
   return {
     statusOf: (path) => see(path, { path, followsLinks: false }),
     targetStatusOf: (path) => see(targetKey(path), { path, followsLinks: true }),
-    linkTextOf: (path) => read(`link\0${path}`, () => readlink(path)),
+    linkTextOf: (path) => read(`link\0${path}`, async () => toLinkText(path, await readlink(path, "buffer"))),
     contentOf: (path) => read(`content\0${path}`, async () => decodeFile(await readFile(path), path)),
   };
+}
+
+/** Another text would be another path, and the check of another path proves nothing. */
+function toLinkText(path: string, bytes: Uint8Array): string {
+  const text = decodeUtf8(bytes);
+  if (text !== undefined) return text;
+  const target = `"${printable(showBytes(bytes))}", which is not UTF-8`;
+  throw new NegotiatorError(
+    "BAD_CONFIG",
+    `Cannot follow the link "${printable(path)}": it leads to ${target}`,
+    {
+      remedy: "Rename its target",
+    },
+  );
 }
 
 /** No path contains NUL, so the key of a target cannot equal a path. */

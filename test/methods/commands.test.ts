@@ -320,34 +320,6 @@ test("a NAME.toml of more than 64 KiB makes its command unusable", async () => {
   expect((await commands.messagesOf("backup")).fullMessage).toContain(": it has more than 65536 bytes\n");
 });
 
-test.failing("a NAME.toml that is not UTF-8 makes its command unusable", async () => {
-  await using commands = await createCommands();
-  await commands.add("first/backup");
-  const path = await commands.add("first/backup.toml", "", 0o644);
-  await Bun.write(path, Buffer.from('description = "gr\xfcn"\n', "latin1"));
-  const { code, fullMessage } = await commands.messagesOf("backup");
-  expect({ code, fullMessage }).toEqual({
-    code: "BAD_CONFIG",
-    fullMessage: `Cannot use ${path}: line 1 is not UTF-8\nSave the file as UTF-8`,
-  });
-});
-
-test.failing(
-  "a file whose name is not UTF-8 is not a command, and a problem names its directory",
-  async () => {
-    await using commands = await createCommands();
-    await commands.add("first/good");
-    Bun.spawnSync(["cp", commands.at("first/good"), commands.at("first/gr")]);
-    Bun.spawnSync(["bash", "-c", `mv "$1" "\${1%gr}"$'gr\\xfcn'`, "bash", commands.at("first/gr")]);
-    await commands.add("first/gr\ufffdn", "#!/bin/sh\n", 0o755);
-    expect(await commands.names()).toEqual(["find-it", "good", "gr\ufffdn"]);
-    const directory = commands.at("first");
-    expect(await commands.problems()).toEqual([
-      `Cannot use the file "gr\\xfcn" in "${directory}": its name is not UTF-8\nRename it`,
-    ]);
-  },
-);
-
 test("a NAME.toml that others may write to makes its command unusable", async () => {
   await using commands = await createCommands();
   await commands.add("first/backup");

@@ -45,7 +45,7 @@ const PURE_FILES = [
   "limits",
   "printable",
   "shorten",
-  ...["problems", "strict", "toml"].map((name) => `strict/${name}`),
+  ...["problems", "strict", "toml", "utf8"].map((name) => `strict/${name}`),
   ...["caller", "glob", "glob-part", "glob-scan", "limited-log", "policy", "quota", "resource", "rule"].map(
     (name) => `policy/${name}`,
   ),

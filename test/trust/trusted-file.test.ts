@@ -44,20 +44,6 @@ test("a file is read; a missing one is undefined, a link to nowhere and a direct
   expect(errorOf(() => readTrustedFile(directory.at("folder"))).message).toContain("it is a directory");
 });
 
-test.failing("a file that is not UTF-8 is refused with the number of its line", async () => {
-  await using directory = await createTemporaryDirectory();
-  const path = directory.at("file");
-  await Bun.write(path, Buffer.from("one\ntwo \xff\nthree \xff\n", "latin1"));
-  await chmod(path, 0o644);
-  const { code, message } = errorOf(() => readTrustedFile(path));
-  expect({ code, message }).toEqual({
-    code: "BAD_CONFIG",
-    message: `Cannot use the file "${path}": line 2 is not UTF-8\nSave the file as UTF-8`,
-  });
-  await Bun.write(path, "\ufffd\ufeff\n");
-  expect(readTrustedFile(path)).toBe("\ufffd\ufeff\n");
-});
-
 test("a pipe of our own is read to its end, also if its writer is slow", () => {
   const text = "head -c 200000 /dev/zero | tr '\\0' x; echo end";
   const whole = JSON.stringify(`${"x".repeat(200_000)}end\n`);

@@ -12,10 +12,11 @@
  * config.
  */
 import { readdir, readFile, readlink } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
+import { basename, isAbsolute, join, resolve } from "node:path";
 import { errnoOf, NegotiatorError } from "../../errors.ts";
 import { printable } from "../../printable.ts";
 import { shorten } from "../../shorten.ts";
+import { decodeUtf8 } from "../../strict/utf8.ts";
 import { ourUid } from "../../trust/ownership.ts";
 import type { Endpoint, Finder, Scan } from "../endpoint.ts";
 import { parseQemuCommandLine } from "./qemu-options.ts";
@@ -93,9 +94,10 @@ async function readProcess(place: Place): Promise<FoundProcess> {
     const executable = await readlink(join(place.directory, "exe"));
     // The kernel adds the suffix when an upgrade replaced the file of a running QEMU.
     if (!place.program.test(basename(executable.replace(/ \(deleted\)$/, "")))) return {};
-    const commandLine = await readFile(join(place.directory, "cmdline"), "utf8");
-    const guest = parseQemuCommandLine(commandLine.split("\0").slice(1, -1), place.ports);
-    return guest.sockets.length === 0 ? {} : await checkGuest(guest, place);
+    const bytes = await readFile(join(place.directory, "cmdline"));
+    const isExact = decodeUtf8(bytes) !== undefined;
+    const guest = parseQemuCommandLine(bytes.toString().split("\0").slice(1, -1), place.ports);
+    return guest.sockets.length === 0 ? {} : await checkGuest(guest, isExact, place);
   } catch (error) {
     // The process has ended, or it belongs to another user.
     if (["ENOENT", "ESRCH", "EACCES", "EPERM"].includes(errnoOf(error) ?? "")) return {};
@@ -103,7 +105,11 @@ async function readProcess(place: Place): Promise<FoundProcess> {
   }
 }
 
-async function checkGuest(guest: QemuGuest, place: Place): Promise<FoundProcess> {
+/**
+ * `isExact`: the command line is UTF-8. In another one, U+FFFD can stand for any bytes, so a name or a path
+ * with it is refused.
+ */
+async function checkGuest(guest: QemuGuest, isExact: boolean, place: Place): Promise<FoundProcess> {
   const { uuid, name = uuid ?? `qemu-${place.pid}` } = guest;
   const who = `guest "${printable(shorten(name, SHOWN_NAME_LENGTH))}" of QEMU process ${place.pid}`;
   const uids = await readUids(place.directory);
@@ -114,11 +120,17 @@ async function checkGuest(guest: QemuGuest, place: Place): Promise<FoundProcess>
     const objection = `it runs as user ${untrustedUid ?? "unknown"}, who is not trusted to name guests`;
     return { untrusted: denied(who, objection) };
   }
-  const directory = await readlink(join(place.directory, "cwd"));
+  const isReplaced = (text: string): boolean => !isExact && text.includes("\ufffd");
+  if (isReplaced(name)) return { problems: [denied(who, "its name is not UTF-8")] };
+  const directory = decodeUtf8(await readlink(join(place.directory, "cwd"), "buffer"));
   const endpoints: Endpoint[] = [];
   const problems: NegotiatorError[] = [];
   for (const socket of guest.sockets) {
-    const path = resolve(directory, socket.path);
+    if (isReplaced(socket.path) || (directory === undefined && !isAbsolute(socket.path))) {
+      problems.push(denied(who, "the path of its socket is not UTF-8"));
+      continue;
+    }
+    const path = resolve(directory ?? "/", socket.path);
     const objection = await checkSocket(path, { uid, root: join(place.directory, "root") });
     if (objection !== undefined) problems.push(denied(who, objection));
     else {

@@ -60,24 +60,26 @@ async function createHost() {
   };
 }
 
-test.failing(
-  "a command line that is not UTF-8 is a problem, and no other socket is taken for its own",
-  async () => {
-    await using host = await createHost();
-    const { directory, path } = host;
-    await addProcess(directory, 11, words(path, "web1"));
-    await addProcess(directory, 12, words(`${path}-x`, "web2"));
-    const replaced = Buffer.from(["qemu", ...words(`${path}-\xff`, "web2"), ""].join("\0"), "latin1");
-    await Bun.write(directory.at("proc/12/cmdline"), replaced);
-    const other = Bun.listen({ unix: `${path}-\ufffd`, socket: { data() {} } });
-    const { endpoints, problems } = await host.find();
-    other.stop(true);
-    expect(endpoints.map(({ guest }) => guest)).toEqual(["web1"]);
-    expect(problems.map(({ message }) => message.split("\n")[0])).toEqual([
-      `Cannot use the guest "web2" of QEMU process 12: its command line is not UTF-8`,
-    ]);
-  },
-);
+test("a name or a socket that is not UTF-8 is a problem, and no other socket is taken for it", async () => {
+  await using host = await createHost();
+  const { directory, path } = host;
+  const add = async (pid: number, argv: string[]): Promise<void> => {
+    await addProcess(directory, pid, []);
+    const bytes = Buffer.from(`qemu\0${argv.join("\0")}\0`, "latin1");
+    await Bun.write(directory.at(`proc/${pid}/cmdline`), bytes);
+  };
+  await add(11, [...words(path, "web1"), "-drive", "file=\xff"]);
+  await add(12, words(`${path}-\xff`, "web2"));
+  await add(13, words(path, "web\xff"));
+  const other = Bun.listen({ unix: `${path}-\ufffd`, socket: { data() {} } });
+  const { endpoints, problems } = await host.find();
+  other.stop(true);
+  expect(endpoints.map(({ guest }) => guest)).toEqual(["web1"]);
+  expect(problems.map(({ message }) => message.split("\n")[0])).toEqual([
+    'Cannot use the guest "web2" of QEMU process 12: the path of its socket is not UTF-8',
+    'Cannot use the guest "web\ufffd" of QEMU process 13: its name is not UTF-8',
+  ]);
+});
 
 test("a process that has no port of ours may have a command line that is not UTF-8", async () => {
   await using host = await createHost();

@@ -17,14 +17,14 @@ beforeAll(async () => {
 afterAll(() => stage[Symbol.asyncDispose]());
 
 describe("on a host", () => {
-  test.failing.each([
+  test.each([
     ["execute web1 bytes $'\\xff'", 5, '"\\\\xff"'],
     ["execute web1 bytes $'gr\\xfcn'", 5, '"gr\\\\xfcn"'],
     ["execute web1 bytes ok $'\\xc3'", 6, '"\\\\xc3"'],
     ["execute web1 bytes $'\\xed\\xa0\\x80'", 5, '"\\\\xed\\\\xa0\\\\x80"'],
     ["execute web1 bytes $'\\xf4\\x90\\x80\\x80'", 5, '"\\\\xf4'],
     ["execute web1 bytes $'\\xc0\\x80'", 5, '"\\\\xc0\\\\x80"'],
-    ["execute web1 bytes $'\\ufffd\\xff'", 5, '"\ufffd\\\\xff"'],
+    ["execute web1 bytes $'\\xef\\xbf\\xbd\\xff'", 5, '"\ufffd\\\\xff"'],
     ["execute web1 $'byt\\xffes'", 4, '"byt\\\\xffes"'],
     ["execute $'web\\xff' bytes", 3, '"web\\\\xff"'],
     ["execute --control $'/tmp/\\xff' web1 bytes", 4, '"/tmp/\\\\xff"'],
@@ -43,7 +43,7 @@ describe("on a host", () => {
     expect(stderr.split("\n")).toHaveLength(3);
   });
 
-  test.failing.each(["NEGOTIATOR_CONFIG", "NEGOTIATOR_HOST_CONTROL", "NEGOTIATOR_POLICY_FILE"])(
+  test.each(["NEGOTIATOR_CONFIG", "NEGOTIATOR_HOST_CONTROL", "NEGOTIATOR_POLICY_FILE"])(
     "a variable %s that is not UTF-8 is refused with exit code 125",
     async (name) => {
       const { exitCode, stdout, stderr } = await stage.host.shell(
@@ -66,7 +66,7 @@ describe("on a host", () => {
 });
 
 describe("in a guest", () => {
-  test.failing("an argument that is not UTF-8 is refused with exit code 2", async () => {
+  test("an argument that is not UTF-8 is refused with exit code 2", async () => {
     const ended = await stage.guest().shell("\"$@\" execute bytes $'\\xff'");
     expect(ended).toMatchObject({ exitCode: 2, stdout: "" });
   });

@@ -163,6 +163,19 @@ test(
   TEST_TIMEOUT_MS,
 );
 
+test.failing(
+  "the binary that has few descriptors says why it failed",
+  async () => {
+    const binary = await hostBinary();
+    const words = ["host", "execute", "--direct", "--socket", "web1=/nonexistent/x", "web1", "x"];
+    for (let limit = 5; limit < 12; limit++) {
+      const ended = run(["prlimit", `--nofile=${limit}:${limit}`, binary, ...words]);
+      expect({ limit, ...ended }).toMatchObject({ exitCode: 125, stderr: expect.stringMatching(/\w/) });
+    }
+  },
+  TEST_TIMEOUT_MS,
+);
+
 test(
   "the binary's code is in chunks, so that a start loads only those that it needs",
   async () => {

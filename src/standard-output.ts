@@ -10,6 +10,10 @@ export type OutputName = "stdout" | "stderr";
 
 type Sink = { write(bytes: string | Uint8Array): unknown; flush(): unknown };
 
+/** A sink needs a descriptor. Without one, these errors come before any byte is written. */
+const NO_DESCRIPTOR: ReadonlySet<string> = new Set(["EMFILE", "ENFILE"]);
+const DESCRIPTORS = { stdout: 1, stderr: 2 } as const satisfies Record<OutputName, number>;
+
 const sinks: Partial<Record<OutputName, Sink>> = {};
 const lost: Partial<Record<OutputName, Error>> = {};
 
@@ -30,6 +34,8 @@ export const standardOutput = {
     } catch (thrown) {
       const errno = errnoOf(thrown);
       if (errno === undefined || !(thrown instanceof Error)) throw thrown;
+      if (NO_DESCRIPTOR.has(errno))
+        return (await import("./write-now.ts")).writeNow(DESCRIPTORS[name], bytes);
       if (errno !== "EPIPE") lost[name] ??= thrown;
       return false;
     }

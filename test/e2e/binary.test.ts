@@ -163,7 +163,7 @@ test(
   TEST_TIMEOUT_MS,
 );
 
-test.failing(
+test(
   "the binary that has few descriptors says why it failed",
   async () => {
     const binary = await hostBinary();

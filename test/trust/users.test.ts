@@ -26,6 +26,20 @@ test("a user is found by name or by numeric id; the first line counts", async ()
   expect(lookUpUser(0, file)).toMatchObject({ name: "root", home: "/root" });
 });
 
+test.failing("a user whose name or home is not UTF-8 is refused; a full name may be anything", async () => {
+  await using directory = await createTemporaryDirectory();
+  const file = directory.at("passwd");
+  const lines = "m\xfcller:x:5:5::/home/m:\nhome:x:6:6::/home/\xfc:\nfull:x:7:7:M\xfcller:/home/full:\n";
+  await Bun.write(file, Buffer.from(lines, "latin1"));
+  expect(lookUpUser("full", file)).toEqual({ name: "full", uid: 7, gid: 7, home: "/home/full" });
+  for (const user of [5, 6, "home"]) {
+    const { code, message } = errorOf(() => lookUpUser(user, file));
+    expect(code).toBe("BAD_CONFIG");
+    expect(message).toBe(`Cannot use the user "${user}" of ${file}: its name or home is not UTF-8`);
+  }
+  expect(errorOf(() => lookUpUser("m\ufffdller", file)).message).toStartWith("Cannot find the user");
+});
+
 test.each([["nobody-here"], [""], ["ro"], ["root:x"], ["# a comment"], ["broken"], ["empty"], [4242]])(
   "the user %j is not found: BAD_CONFIG",
   async (user) => {

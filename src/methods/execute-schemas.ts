@@ -25,6 +25,7 @@ export const ExecuteParams = v.object({
         v.pipe(
           v.string("an argument has to be text"),
           v.check((arg) => !arg.includes("\0"), "an argument cannot hold a NUL"),
+          v.check((arg) => arg.isWellFormed(), "an argument cannot hold half of a surrogate pair"),
         ),
       ),
       v.check((args) => bytesOf(args) <= ARGUMENT_BYTES, `more than ${ARGUMENT_BYTES} bytes of arguments`),

@@ -1,6 +1,7 @@
 /** Looks up local users and groups in /etc/passwd and /etc/group. */
 import { readFileSync } from "node:fs";
 import { errnoOf, NegotiatorError } from "../errors.ts";
+import { decodeUtf8 } from "../strict/utf8.ts";
 
 const PASSWD_FILE = "/etc/passwd";
 const GROUP_FILE = "/etc/group";
@@ -13,20 +14,25 @@ export type User = { name: string; uid: number; gid: number; home: string };
 
 /**
  * Returns the user with that name, or with that numeric id. Reads only /etc/passwd, because a static binary
- * cannot ask a directory service. Throws `BAD_CONFIG` if the user is not in it.
+ * cannot ask a directory service. Throws `BAD_CONFIG` if the user is not in it, or
+ * if its name or home is not UTF-8.
  */
 export function lookUpUser(nameOrUid: string | number, passwdFile = PASSWD_FILE): User {
-  for (const line of readFileSync(passwdFile, "utf8").split("\n")) {
-    const [name, , uid, gid, , home] = line.split(":");
-    if (name === undefined || uid === undefined || gid === undefined) continue;
+  // The full name, which is not used, is often not UTF-8.
+  for (const line of readFileSync(passwdFile, "latin1").split("\n")) {
+    const [bytes, , uid, gid, , home = ""] = line.split(":");
+    if (bytes === undefined || uid === undefined || gid === undefined) continue;
+    const name = fromLatin1(bytes);
     const isWanted = typeof nameOrUid === "number" ? Number(uid) === nameOrUid : name === nameOrUid;
-    if (isWanted)
-      return {
-        name,
-        uid: Number(uid),
-        gid: Number(gid),
-        home: home === undefined || home === "" ? "/" : home,
-      };
+    if (!isWanted) continue;
+    const place = fromLatin1(home);
+    if (name !== undefined && place !== undefined)
+      return { name, uid: Number(uid), gid: Number(gid), home: place === "" ? "/" : place };
+    const problem = "its name or home is not UTF-8";
+    throw new NegotiatorError(
+      "BAD_CONFIG",
+      `Cannot use the user "${nameOrUid}" of ${passwdFile}: ${problem}`,
+    );
   }
   const isName = typeof nameOrUid === "string" && /^[a-z_][a-z0-9_-]*$/.test(nameOrUid);
   throw new NegotiatorError("BAD_CONFIG", `Cannot find the user "${nameOrUid}" in ${passwdFile}`, {
@@ -34,6 +40,10 @@ export function lookUpUser(nameOrUid: string | number, passwdFile = PASSWD_FILE)
       ? `Correct the name, or create the user: useradd --system ${nameOrUid}`
       : `Correct the user; these are there: cut -d: -f1,3 ${passwdFile}`,
   });
+}
+
+function fromLatin1(text: string): string | undefined {
+  return decodeUtf8(Buffer.from(text, "latin1"));
 }
 
 /**

@@ -189,7 +189,7 @@ test(
     await evil.raw(evil.counted({ id: String(id), result: { exitCode: "zero" }, streams: {} }));
     const { exitCode, stderr } = await running.ended();
     expect(exitCode).toBe(125);
-    expect(stderr).toContain('Cannot understand the other side\'s answer: its member "exitCode" is');
+    expect(stderr).toContain('in the answer, the member "exitCode" is missing or invalid');
     await scene.expectUnharmed();
   },
   TIMEOUT_MS,

@@ -20,13 +20,17 @@ export type SentInput = {
 
 /**
  * Sends until our input ends or the command wants no more. Calls `onFailure` when our input cannot be read.
- * The stream stays open then, because its end would make a part look like the whole.
+ * The stream stays open then, because its end would make a part look like the whole. `open` is for tests.
  */
-export function sendInput(stdin: StreamWriter, onFailure: (error: NegotiatorError) => void): SentInput {
+export function sendInput(
+  stdin: StreamWriter,
+  onFailure: (error: NegotiatorError) => void,
+  open: () => InputSource = () => createInputSource(STDIN),
+): SentInput {
   let source: InputSource | undefined;
   let readBytes = 0;
   const carry = async (): Promise<void> => {
-    source = createInputSource(STDIN);
+    source = open();
     for (;;) {
       const bytes = await source.read();
       if (bytes === undefined) return stdin.end();

@@ -52,7 +52,8 @@ export function sendInput(
       isStopped = true;
       source?.close();
       const hasEnded = await settlesWithin(carried, STOP_MS);
-      source?.giveBack(readBytes - takenBytes(end, stdin.sentBytes));
+      // While a read waits, the kernel lets no other thread have the offset.
+      if (hasEnded) source?.giveBack(readBytes - takenBytes(end, stdin.sentBytes));
       return hasEnded;
     },
   };

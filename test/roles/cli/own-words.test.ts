@@ -71,6 +71,14 @@ describe("in a guest", () => {
     expect(ended).toMatchObject({ exitCode: 2, stdout: "" });
   });
 
+  test.failing("the audit shows the bytes of a program's name that is not UTF-8", async () => {
+    const path = stage.at("program");
+    const line = `cp "$(command -v "$1")" ${path}$'\\xff'; ${path}$'\\xff' "\${@:2}" execute bytes`;
+    expect(await stage.guest().shell(line)).toMatchObject({ exitCode: 0 });
+    const entries = await stage.host.audit();
+    expect(JSON.stringify(entries.at(-1)?.["user"])).toContain(String.raw`"program":"program\\xff"`);
+  });
+
   test("U+FFFD as an argument arrives byte by byte", async () => {
     const ended = await stage.guest().run(["execute", "bytes", "\ufffd"]);
     expect(ended).toMatchObject({ exitCode: 0, stdout: "efbfbd\n" });

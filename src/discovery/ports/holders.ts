@@ -1,6 +1,7 @@
 /** Finds the processes that have a file or device open. */
 import { readdir, readFile, readlink, realpath, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { showBytes } from "../../strict/utf8.ts";
 
 /** A process. `command` is the kernel's short name for it; `unit` is its systemd service, if it has one. */
 export type Holder = { pid: number; command: string; unit?: string };
@@ -45,7 +46,8 @@ async function holds(processDirectory: string, target: Target): Promise<boolean>
 }
 
 async function describeProcess(pid: number, directory: string): Promise<Holder> {
-  const command = await readFile(join(directory, "comm"), "utf8").catch(() => "?");
+  // The kernel cuts the name at 15 bytes, perhaps inside a character.
+  const command = await readFile(join(directory, "comm")).then(showBytes, () => "?");
   const groups = await readFile(join(directory, "cgroup"), "utf8").catch(() => "");
   const unit = /\/([^/\n]+\.service)$/m.exec(groups)?.[1];
   return { pid, command: command.trimEnd(), ...(unit === undefined ? {} : { unit }) };

@@ -1,6 +1,7 @@
 /** Describes the local user at the other end of a control connection, for the peer and the audit. */
 import { readFileSync } from "node:fs";
 import { readPeerCredentials } from "../../process/libc.ts";
+import { showBytes } from "../../strict/utf8.ts";
 import { lookUpUser } from "../../trust/users.ts";
 import type { CallerInfo } from "../../wire/message.ts";
 
@@ -19,7 +20,7 @@ export function describeLocalCaller(descriptor: number): CallerInfo {
 /** Returns a user and a process as `describeLocalCaller` does. */
 export function describeUser({ uid, pid }: { uid: number; pid: number }): CallerInfo {
   const name = attempt(() => lookUpUser(uid).name);
-  const program = attempt(() => readFileSync(`/proc/${pid}/comm`, "utf8").trimEnd());
+  const program = attempt(() => showBytes(readFileSync(`/proc/${pid}/comm`)).trimEnd());
   return {
     uid,
     ...(name === undefined ? {} : { name }),
@@ -30,7 +31,7 @@ export function describeUser({ uid, pid }: { uid: number; pid: number }): Caller
 
 function attempt(find: () => string): string | undefined {
   try {
-    return find().toWellFormed().slice(0, NAME_LENGTH);
+    return find().slice(0, NAME_LENGTH).toWellFormed();
   } catch {
     return undefined;
   }

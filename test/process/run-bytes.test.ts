@@ -1,6 +1,6 @@
 /** A command's bytes: much output, slow and failing sinks, and all kinds of input. */
 import { expect, test } from "bun:test";
-import { runScript } from "../support/captured-run.ts";
+import { createCapturingSink, runScript } from "../support/captured-run.ts";
 
 const MIB = 1 << 20;
 
@@ -140,6 +140,19 @@ test("a source that never yields does not delay the end of a command", async () 
   const stdin = { [Symbol.asyncIterator]: () => ({ next: () => never }) };
   const { result } = await runScript("exit 5", { stdin });
   expect(result.exitCode).toBe(5);
+});
+
+test.failing("a command whose source throws sees no end of its input", async () => {
+  const stdout = createCapturingSink();
+  const source = (async function* () {
+    yield Buffer.from("a part");
+    await stdout.contains("ready");
+    throw new Error("broken");
+  })();
+  const script = "trap '' TERM; echo ready; echo $(cat); echo the input has ended; sleep 600";
+  const { result } = await runScript(script, { stdin: source, stdout, graceMs: 500 });
+  expect(stdout.text()).toBe("ready\n");
+  expect(result).toMatchObject({ endedBy: "cancel", signal: "SIGKILL" });
 });
 
 test("a source that throws cancels the command", async () => {

@@ -192,7 +192,8 @@ export type InputPump = {
 
 /**
  * Carries the source to the pipe and closes the pipe at the end. Takes over the descriptor. A command that
- * closes its input early ends the pump without an error; `onFailure` is called when the source itself throws.
+ * closes its input early ends the pump without an error. When the source itself throws, the pipe stays open
+ * and `onFailure` is called.
  */
 export function pumpInput(
   source: AsyncIterable<Uint8Array>,
@@ -233,10 +234,9 @@ export function pumpInput(
     }
     return !watch.isClosed;
   };
+  // The pipe stays open after a failure, because its end would make a part look like the whole.
   void carry().then(close, (cause: unknown) => {
-    const wasOpen = !watch.isClosed;
-    close();
-    if (wasOpen) onFailure(cause);
+    if (!watch.isClosed) onFailure(cause);
   });
   return {
     get bytes() {

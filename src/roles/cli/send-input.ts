@@ -29,21 +29,22 @@ export function sendInput(
 ): SentInput {
   let source: InputSource | undefined;
   let readBytes = 0;
+  let isStopped = false;
   const carry = async (): Promise<void> => {
     source = open();
     for (;;) {
       const bytes = await source.read();
-      if (bytes === undefined) return stdin.end();
+      // After `stop` that is not the end of our input.
+      if (bytes === undefined) return isStopped ? undefined : stdin.end();
       readBytes += bytes.length;
       try {
         await stdin.write(bytes);
       } catch {
         // The command has stopped reading, or its call has ended.
-        return stdin.end();
+        return undefined;
       }
     }
   };
-  let isStopped = false;
   const carried = carry().catch((thrown: unknown) => {
     if (!isStopped) onFailure(unreadable(thrown));
   });

@@ -28,13 +28,16 @@ function writerOf(call: IncomingCall, stream: string): Sink {
   return { write: () => Promise.resolve(), end: () => undefined };
 }
 
+/**
+ * Input that breaks off gets no end, because a part would look like the whole. The call is cancelled then.
+ */
 async function pipeInput(from: StreamReader, to: StreamWriter): Promise<void> {
   try {
     for await (const bytes of from) await to.write(bytes);
+    to.end();
   } catch {
     from.cancel();
   }
-  to.end();
 }
 
 async function pipeOutput(from: StreamReader, to: Sink): Promise<void> {

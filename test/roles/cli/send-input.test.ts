@@ -23,12 +23,12 @@ async function sendPart(end: End): Promise<number[]> {
     close: () => undefined,
     giveBack: (bytes) => void given.push(bytes),
   };
-  let refuse: (error: Error) => void = () => undefined;
+  const { promise: written, reject: refuse } = Promise.withResolvers<void>();
   let isWritten = false;
   const stdin = {
     write: () => {
       isWritten = true;
-      return new Promise<void>((_resolve, reject) => (refuse = reject));
+      return written;
     },
     end: () => undefined,
     sentBytes: SENT_BYTES,

@@ -45,3 +45,11 @@ test("a file whose name is not UTF-8 is not a command, and a problem names its d
     `Cannot use the file "gr\\xfcn" in "${commands.place}": its name is not UTF-8\nRename it`,
   ]);
 });
+
+test.failing("a comment of a script that is not UTF-8 is shown with its bytes", async () => {
+  await using commands = await createCommands();
+  const path = await commands.add("backup");
+  await Bun.write(path, Buffer.from("#!/bin/sh\n# negotiator: gr\xfcn \xc3\xbc\n", "latin1"));
+  const { commands: found } = await listCommands(commands.sources);
+  expect(found.map(({ description }) => description)).toEqual(["gr\\xfcn ü"]);
+});

@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { NegotiatorError } from "../errors.ts";
 import { printable } from "../printable.ts";
 import { parseStrictToml } from "../strict/strict.ts";
+import { showBytes } from "../strict/utf8.ts";
 import type { Eyes } from "../trust/look.ts";
 import { inspectSettings } from "./inspect.ts";
 import { shellWord } from "../shell-word.ts";
@@ -49,7 +50,7 @@ export function readDescription(path: string, uid: number, eyes: Eyes): CommandD
  * undefined. It describes a command whose NAME.toml has no description.
  */
 export async function readComment(path: string): Promise<string | undefined> {
-  const head = await Bun.file(path).slice(0, COMMENT_BYTES).text();
+  const head = showBytes(await Bun.file(path).slice(0, COMMENT_BYTES).bytes());
   if (!head.startsWith("#!")) return undefined;
   const text = /^[ \t]*#[ \t]*negotiator:[ \t]*(\S.*?)[ \t\r]*$/m.exec(head)?.[1];
   return text === undefined ? undefined : printable(text.slice(0, 200));

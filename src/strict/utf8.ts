@@ -16,7 +16,9 @@ export function decodeUtf8(bytes: Uint8Array): string | undefined {
 
 /** Returns the text of the bytes for a message, with those that are not UTF-8 as `\xff`. */
 export function showBytes(bytes: Uint8Array): string {
-  let text = "";
+  let text = decodeUtf8(bytes);
+  if (text !== undefined) return text;
+  text = "";
   for (let start = 0, next = 1; start < bytes.length; start = next, next++) {
     let character = decodeUtf8(bytes.subarray(start, next));
     while (character === undefined && next < Math.min(start + LONGEST, bytes.length))

@@ -97,8 +97,7 @@ function unreadable(thrown: unknown): NegotiatorError {
   const { message } = NegotiatorError.from(thrown);
   const problem = thrown instanceof NegotiatorError ? message : explainErrno(errnoOf(thrown), message);
   return new NegotiatorError("CANCELLED", `Cannot read standard input: ${problem}`, {
-    remedy:
-      "The command was cancelled, because its input was not complete. Call it again with all of its input",
+    remedy: "Call the command again with its whole input; it was cancelled, because it had only a part",
     cause: thrown,
   });
 }

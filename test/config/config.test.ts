@@ -148,20 +148,6 @@ describe("the config file", () => {
     expect({}).not.toHaveProperty("level");
   });
 
-  test.each([
-    ['policyFile = "/etc/\\u0000x"', "policyFile"],
-    ['commandsDirectory = ["/etc\\u0000"]', "commandsDirectory"],
-    ['[audit]\nfile = "/var/\\u0000"', "audit.file"],
-    ['[host]\ncontrol = "/run/\\u0000"', "host.control"],
-    ['[guest]\ncharacterDevice = "/dev/\\u0000"', "guest.characterDevice"],
-    ['[[guests]]\nname = "a"\nsocket = "/run/\\u0000"', "guest 1: socket"],
-    ['[[guests]]\nname = "a\\u0000"\nsocket = "/run/a"', "guest 1: name"],
-  ])("%j is refused: a path or a name cannot hold a NUL", async (toml, key) => {
-    const problems = (await problemsOf({ toml })).join("\n");
-    expect(problems).toContain(key);
-    expect(problems).toContain("NUL");
-  });
-
   test.each(["file", "NEGOTIATOR_CONFIG"] as const)(
     "a file named by %s that cannot be read is refused",
     async (by) => {

@@ -34,8 +34,7 @@ export const standardOutput = {
     } catch (thrown) {
       const errno = errnoOf(thrown);
       if (errno === undefined || !(thrown instanceof Error)) throw thrown;
-      if (NO_DESCRIPTOR.has(errno))
-        return (await import("./write-now.ts")).writeNow(DESCRIPTORS[name], bytes);
+      if (NO_DESCRIPTOR.has(errno)) return writeNow(DESCRIPTORS[name], bytes);
       if (errno !== "EPIPE") lost[name] ??= thrown;
       return false;
     }
@@ -109,4 +108,15 @@ function createTerminalSink(fd: number): Sink {
     },
     flush: () => undefined,
   };
+}
+
+/** Writes without a new descriptor. Waits for the reader, so it is for the last words of a process. */
+function writeNow(fd: number, text: string | Uint8Array): boolean {
+  const bytes = Buffer.from(text);
+  try {
+    for (let start = 0; start < bytes.length;) start += writeSync(fd, bytes, start);
+    return true;
+  } catch {
+    return false;
+  }
 }

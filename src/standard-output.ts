@@ -2,19 +2,20 @@
  * Owns our stdout and stderr. node's streams for them take longer to load than all else at the start of a
  * command line, so this writes with Bun's sinks, on which those streams are built.
  */
-import { constants, fstatSync, openSync, writeSync } from "node:fs";
 import { errnoOf } from "./errors.ts";
 
 /** The name of one of the two. */
 export type OutputName = "stdout" | "stderr";
 
-type Sink = { write(bytes: string | Uint8Array): unknown; flush(): unknown };
+/** Takes the bytes of one stream, in the order of the calls. */
+export type Sink = { write(bytes: string | Uint8Array): unknown; flush(): unknown };
 
 /** A sink needs a descriptor. Without one, these errors come before any byte is written. */
 const NO_DESCRIPTOR: ReadonlySet<string> = new Set(["EMFILE", "ENFILE"]);
 const DESCRIPTORS = { stdout: 1, stderr: 2 } as const satisfies Record<OutputName, number>;
 
-const sinks: Partial<Record<OutputName, Sink>> = {};
+let sinks: Partial<Record<OutputName, Sink>> = {};
+let openTerminal: (name: OutputName) => Sink | undefined = () => undefined;
 const lost: Partial<Record<OutputName, Error>> = {};
 
 const SOON_MS = 50;
@@ -48,6 +49,12 @@ export const standardOutput = {
     clearTimeout(timer);
   },
 
+  /** Sets what opens a stream that is a terminal. It returns undefined for every other stream. */
+  onTerminal(open: (name: OutputName) => Sink | undefined): void {
+    openTerminal = open;
+    sinks = {};
+  },
+
   /**
    * The first error of that stream, such as a full disk. A reader such as `head` may close it early, so that
    * is not an error.
@@ -56,62 +63,12 @@ export const standardOutput = {
 };
 
 function openSink(name: OutputName): Sink {
-  const terminal = openTerminal(name === "stdout" ? 1 : 2);
-  if (terminal !== undefined) return createTerminalSink(terminal);
-  return (name === "stdout" ? Bun.stdout : Bun.stderr).writer();
-}
-
-/** The major number of `/dev/null` and its like (Documentation/admin-guide/devices.txt). */
-const MEMORY_DEVICES = 1;
-
-/**
- * Opens the terminal of a descriptor for writing without blocking; undefined if it is not a terminal, or
- * belongs to another user. Bun's sink would block the whole process in write(2) while a terminal is stopped
- * by Control-S. The mode of the descriptor itself is shared with other programs, so it must not change.
- */
-function openTerminal(fd: number): number | undefined {
-  const facts = fstatSync(fd);
-  if (!facts.isCharacterDevice() || facts.rdev >>> 8 === MEMORY_DEVICES) return undefined;
-  try {
-    return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
-  } catch {
-    return undefined;
-  }
-}
-
-const FIRST_PAUSE_MS = 1;
-const LONGEST_PAUSE_MS = 20;
-
-/** Writes at once, or later while the terminal takes nothing. */
-function createTerminalSink(fd: number): Sink {
-  let waiting = 0;
-  let last: Promise<unknown> = Promise.resolve();
-  const writeAll = async (bytes: Uint8Array): Promise<void> => {
-    for (let start = 0, pauseMs = FIRST_PAUSE_MS; start < bytes.length;) {
-      try {
-        start += writeSync(fd, bytes, start);
-        pauseMs = FIRST_PAUSE_MS;
-      } catch (thrown) {
-        if (errnoOf(thrown) !== "EAGAIN") throw thrown;
-        await Bun.sleep(pauseMs);
-        pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
-      }
-    }
-  };
-  return {
-    write(text) {
-      const bytes = typeof text === "string" ? new TextEncoder().encode(text) : text;
-      const written = waiting === 0 ? writeAll(bytes) : last.then(() => writeAll(bytes));
-      waiting++;
-      last = written.catch(() => undefined).finally(() => waiting--);
-      return written;
-    },
-    flush: () => undefined,
-  };
+  return openTerminal(name) ?? (name === "stdout" ? Bun.stdout : Bun.stderr).writer();
 }
 
 /** Writes without a new descriptor. Waits for the reader, so it is for the last words of a process. */
-function writeNow(fd: number, text: string | Uint8Array): boolean {
+async function writeNow(fd: number, text: string | Uint8Array): Promise<boolean> {
+  const { writeSync } = await import("node:fs");
   const bytes = Buffer.from(text);
   try {
     for (let start = 0; start < bytes.length;) start += writeSync(fd, bytes, start);

@@ -6,7 +6,9 @@ import { createTemporaryDirectory } from "./support/temporary-directory.ts";
 import { until } from "./support/until.ts";
 
 const MODULE = JSON.stringify(join(import.meta.dir, "../src/standard-output.ts"));
+const TERMINALS = JSON.stringify(join(import.meta.dir, "../src/process/terminal-output.ts"));
 const PRELUDE = `import { standardOutput } from ${MODULE};\nconst { write } = standardOutput;\n`;
+const ON_TERMINAL = `(await import(${TERMINALS})).keepRunningWithoutTerminal();\n`;
 
 /** Runs a program that uses `write`. `script` is for a shell, in which `$program` runs the program. */
 async function runProgram(code: string, script = "$program") {
@@ -72,7 +74,7 @@ test("a stopped terminal stops neither the timers nor the exit of the program", 
     for (;;) await write("stdout", "x".repeat(${LARGE}));
   `;
   await using directory = await createTemporaryDirectory();
-  const file = await directory.write("program.ts", PRELUDE + code);
+  const file = await directory.write("program.ts", PRELUDE + ON_TERMINAL + code);
   let text = "";
   // Control-S stops a terminal's output, and control-Q lets it go on.
   const terminal = new Bun.Terminal({
@@ -92,7 +94,7 @@ test("a stopped terminal stops neither the timers nor the exit of the program", 
 test("a terminal gets texts whole and in the order of the calls", async () => {
   const code = `for (let i = 0; i < 9; i++) void write("stdout", i + "x".repeat(i % 2 * 30_000) + "\\n");`;
   await using directory = await createTemporaryDirectory();
-  const file = await directory.write("program.ts", PRELUDE + code);
+  const file = await directory.write("program.ts", PRELUDE + ON_TERMINAL + code);
   let text = "";
   const terminal = new Bun.Terminal({ data: (_, bytes) => void (text += new TextDecoder().decode(bytes)) });
   await Bun.spawn([process.execPath, file], { terminal }).exited;

@@ -9,7 +9,7 @@ import type { CallId } from "../wire/message.ts";
 import type { Agent } from "../wire/session/handshake.ts";
 import type { ObjectFramer } from "./object-framer.ts";
 import type { Abilities, Peer } from "./peer.ts";
-import type { AnswerMemory } from "./queued/answer-memory.ts";
+import type { AnswerMemory } from "./answer-memory.ts";
 
 /** The role of this program on its machine. */
 export type Role = "host" | "guest";

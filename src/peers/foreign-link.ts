@@ -4,7 +4,7 @@ import { NegotiatorError } from "../errors.ts";
 import type { Serve } from "../methods/serve.ts";
 import type { Channel } from "../wire/channel.ts";
 import type { ForeignDialect, ForeignServer, ForeignServing, ServerLine, ServingDialect } from "./dialect.ts";
-import { createAnswerMemory } from "./queued/answer-memory.ts";
+import { createAnswerMemory } from "./answer-memory.ts";
 
 /** A link that answers a peer's calls and makes none. */
 export type ForeignLink = {

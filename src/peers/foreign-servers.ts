@@ -2,7 +2,7 @@
 import type { JsonObject } from "../wire/json.ts";
 import type { ForeignFrame, Session } from "../wire/session/session.ts";
 import { canServe } from "./dialect.ts";
-import { createAnswerMemory } from "./queued/answer-memory.ts";
+import { createAnswerMemory } from "./answer-memory.ts";
 import type { ForeignDialect, ForeignServer, ForeignServing, HelloAnswer, ServerLine } from "./dialect.ts";
 
 /** The servers of the foreign dialects on one session. */

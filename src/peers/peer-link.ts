@@ -16,7 +16,7 @@ import { createLink } from "./link.ts";
 import type { LinkEnd, LinkOptions } from "./link.ts";
 import { createNativePeer, NATIVE } from "./native.ts";
 import type { Peer } from "./peer.ts";
-import type { AnswerMemory } from "./queued/answer-memory.ts";
+import type { AnswerMemory } from "./answer-memory.ts";
 import { expectOtherRole } from "./wrong-side.ts";
 
 /** Options of a link to a peer. */

@@ -4,7 +4,7 @@ import { DEFAULT_LIMITS } from "../../src/limits.ts";
 import type { Limits } from "../../src/limits.ts";
 import type { Serve } from "../../src/methods/serve.ts";
 import { DIALECTS } from "../../src/peers/dialects.ts";
-import type { AnswerMemory } from "../../src/peers/queued/answer-memory.ts";
+import type { AnswerMemory } from "../../src/peers/answer-memory.ts";
 import { createPeerLink } from "../../src/peers/peer-link.ts";
 import type { PeerLink } from "../../src/peers/peer-link.ts";
 import { describeAgent, makeId } from "../../src/roles/identity.ts";

@@ -3,6 +3,7 @@ import { FAULTS, NegotiatorError } from "../../errors.ts";
 import type { ExecuteResult } from "../../methods/execute-schemas.ts";
 import type { RemoteCommand } from "../../peers/remote-command.ts";
 import { signalNumber } from "../../signals.ts";
+import { keepRunningWithoutTerminal } from "../../process/terminal-output.ts";
 import { forwardSignals } from "./forward-signals.ts";
 import type { Exit, ForwardedSignals } from "./forward-signals.ts";
 import { deadlinePassed, startOwnClock } from "./own-deadline.ts";
@@ -29,6 +30,7 @@ export async function waitForCommand(
   timeoutMs: number,
   leftMs = timeoutMs,
 ): Promise<Outcome> {
+  keepRunningWithoutTerminal();
   const { promise: aborted, resolve: abort } = Promise.withResolvers<Outcome>();
   let end: ExecuteResult | NegotiatorError | undefined;
   remote.ended.then(

@@ -9,6 +9,7 @@ import { resetInheritedState } from "../../process/inherited-state.ts";
 import { everyTick } from "../../peers/ticker.ts";
 import { limitCommands } from "../../process/open-file-limit.ts";
 import { reapOrphans } from "../../process/orphans.ts";
+import { keepRunningWithoutTerminal } from "../../process/terminal-output.ts";
 import type { Invocation } from "../cli/subcommand.ts";
 import { catchSignals } from "./life-signals.ts";
 import type { LifeSignals } from "./life-signals.ts";
@@ -45,6 +46,7 @@ const STDERR = 2;
  */
 export function beginDaemon(): LifeSignals {
   resetInheritedState();
+  keepRunningWithoutTerminal();
   setLinePrefix(isJournal(journalStream(), STDERR) ? "priority" : "time");
   return catchSignals();
 }

@@ -116,7 +116,9 @@ test("the error for a missing file, a plain file or a directory gives the reason
   });
   expect(errorOf(() => openPort(file))).toMatchObject({
     code: "NO_CHANNEL",
-    message: `Cannot open port "${file}": it is not a character device`,
+    message:
+      `Cannot open port "${file}": it is not a character device\n` +
+      "List the ports: ls -l /dev/virtio-ports /sys/class/virtio-ports",
   });
   expect(errorOf(() => openPort(directory.path)).code).toBe("NO_CHANNEL");
 });

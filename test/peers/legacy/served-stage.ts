@@ -3,7 +3,7 @@ import { chmod } from "node:fs/promises";
 import { readAudit } from "../../support/audit-lines.ts";
 import { createMemoryPair } from "../../support/memory-channel.ts";
 import { createServices } from "../../../src/roles/daemon/services.ts";
-import type { AnswerMemory } from "../../../src/peers/queued/answer-memory.ts";
+import type { AnswerMemory } from "../../../src/peers/answer-memory.ts";
 import { createListener } from "../listener.ts";
 import { DEFAULTS } from "../../../src/config/settings.ts";
 import type { Settings } from "../../../src/config/settings.ts";

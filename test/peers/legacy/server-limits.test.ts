@@ -7,7 +7,7 @@ import { LEGACY } from "../../../src/peers/legacy/legacy.ts";
 import { DEFAULT_LIMITS } from "../../../src/limits.ts";
 import { createLink } from "../../../src/peers/link.ts";
 import { describeAgent, makeId } from "../../../src/roles/identity.ts";
-import { createAnswerMemory } from "../../../src/peers/queued/answer-memory.ts";
+import { createAnswerMemory } from "../../../src/peers/answer-memory.ts";
 import { createListener } from "../listener.ts";
 import type { IncomingCall } from "../../../src/wire/calls/incoming-call.ts";
 import type { JsonObject } from "../../../src/wire/json.ts";

@@ -1,6 +1,6 @@
 /** The daemon's answers to an old peer: the original's results without its holes, under policy and audit. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { createAnswerMemory } from "../../../src/peers/queued/answer-memory.ts";
+import { createAnswerMemory } from "../../../src/peers/answer-memory.ts";
 import { createOldClient, frame } from "../../support/old-client.ts";
 import type { OldClient } from "../../support/old-client.ts";
 import { chooseSeed, createRandom } from "../../support/random.ts";

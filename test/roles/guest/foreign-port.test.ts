@@ -1,7 +1,7 @@
 /** A guest's port of a foreign dialect while another program or nothing is there. */
 import { expect, test } from "bun:test";
 import { DEFAULT_LIMITS } from "../../../src/limits.ts";
-import { createAnswerMemory } from "../../../src/peers/queued/answer-memory.ts";
+import { createAnswerMemory } from "../../../src/peers/answer-memory.ts";
 import { createDialectTable } from "../../../src/peers/dialect-table.ts";
 import { createForeignPort } from "../../../src/roles/guest/foreign-port.ts";
 import { MADE_UP } from "../../peers/made-up/made-up.ts";

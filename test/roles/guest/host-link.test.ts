@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { DEFAULTS } from "../../../src/config/settings.ts";
 import { DEFAULT_LIMITS } from "../../../src/limits.ts";
-import { createAnswerMemory } from "../../../src/peers/queued/answer-memory.ts";
+import { createAnswerMemory } from "../../../src/peers/answer-memory.ts";
 import type { ForeignDialect } from "../../../src/peers/dialect.ts";
 import { createDialectTable } from "../../../src/peers/dialect-table.ts";
 import { createHostLink } from "../../../src/roles/guest/host-link.ts";

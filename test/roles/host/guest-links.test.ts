@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { Endpoint } from "../../../src/discovery/endpoint.ts";
 import { NegotiatorError } from "../../../src/errors.ts";
 import { DEFAULT_LIMITS } from "../../../src/limits.ts";
-import { createAnswerMemory } from "../../../src/peers/queued/answer-memory.ts";
+import { createAnswerMemory } from "../../../src/peers/answer-memory.ts";
 import { configureLog } from "../../../src/log.ts";
 import { createDialectTable } from "../../../src/peers/dialect-table.ts";
 import { executeOn } from "../../../src/peers/remote-command.ts";

@@ -1,6 +1,6 @@
 /** The memory of answers for old callers: what each has in any case, and what all share. */
 import { expect, test } from "bun:test";
-import { createAnswerMemory } from "../../../src/peers/queued/answer-memory.ts";
+import { createAnswerMemory } from "../../src/peers/answer-memory.ts";
 
 const FREE = 256 * 1024;
 

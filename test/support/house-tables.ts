@@ -160,7 +160,7 @@ export const OWNERS = [
 export const OPENERS =
   /^(?:\*|default|promises|open|openSync|createReadStream|createWriteStream|ReadStream|WriteStream)$/;
 export const MAY_OPEN =
-  /^src\/(?:channels\/|audit\/audit-file\.ts$|.*-output\.ts$|trust\/trusted-file\.ts$)/;
+  /^src\/(?:channels\/|(?:audit\/audit-file|(?:standard|process\/terminal)-output|trust\/trusted-file)\.ts$)/;
 
 /** The most columns of a line, the most lines of a function, and the most comments in 100 lines. */
 export const COLUMNS = 110;

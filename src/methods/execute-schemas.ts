@@ -48,7 +48,7 @@ export const ExecuteResultSchema = v.object({
   endedBy: v.picklist(["command", "deadline", "limit", "cancel"]),
   /** From the start until the last byte of output, in whole milliseconds. */
   durationMs: v.number(),
-  /** How many bytes of input went to the command. Sides before version 0.3 do not say it. */
+  /** How many bytes of input went to the command. Older sides do not say it. */
   inputBytes: v.exactOptional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
 });
 /** The answer of `execute`, parsed. */

@@ -99,7 +99,9 @@ describe.each([
     "the caller of a guest that runs without a port of ours reads which port it lacks",
     async () => {
       const { exitCode, stderr } = await call("bare");
-      expect(stderr).toStartWith(`negotiator: Guest "bare" has no port ${CALLS}\n`);
+      expect(stderr).toStartWith(
+        `negotiator: Guest "bare" runs, but has no port ${CALLS} (it has: org.qemu.guest_agent.0)\n`,
+      );
       expect(exitCode).toBe(125);
     },
     TIMEOUT_MS,

@@ -67,11 +67,7 @@ async function dispatch(calledAs: string, words: string[]): Promise<Outcome> {
   const { usageError } = await import("./roles/cli/usage.ts");
   const wrong = usageError("role or option", first, [...ROLES, "--help", "--version"], "negotiator --help");
   if (first === undefined || /^(?:-|$)/.test(first) || wrong.message.includes("Did you mean")) throw wrong;
-  const { shellLine } = await import("./shell-word.ts");
-  const line = shellLine(words);
-  throw new NegotiatorError("BAD_USAGE", `unknown role or option "${printable(first)}"`, {
-    remedy: `Put the role first: negotiator host ${line}\nIn a guest: negotiator guest ${line}`,
-  });
+  throw (await import("./roles/cli/role-forgotten.ts")).roleForgotten(words);
 }
 
 /** Loads only the code of the chosen role. */

@@ -116,17 +116,17 @@ describe("a wrong command line names what is wrong and what to type, with exit c
     ],
     [
       ["constructor"],
-      'unknown role or option "constructor"\nPut the role first: negotiator host constructor\n',
+      'unknown role or option "constructor"\nPut the role first, on the host: negotiator host constructor\n',
     ],
     [
       ["__proto__", "x"],
-      'unknown role or option "__proto__"\nPut the role first: negotiator host __proto__ x\n',
+      'unknown role or option "__proto__"\nPut the role first, on the host: negotiator host __proto__ x\n',
     ],
     [[""], 'unknown role or option ""\nUse one of: host'],
     [["Host"], 'unknown role or option "Host"\nDid you mean "host"?'],
     [
       ["\u001b[31m\nred\u202e"],
-      'unknown role or option "\\x1b[31m\\nred\\u202e"\nPut the role first: negotiator host ',
+      'unknown role or option "\\x1b[31m\\nred\\u202e"\nPut the role first, on the host: negotiator host ',
     ],
     [["host"], "missing subcommand\nUse one of: "],
     [
@@ -140,7 +140,7 @@ describe("a wrong command line names what is wrong and what to type, with exit c
     ],
     [
       ["host", "print-config", "--config"],
-      "option --config needs a value\nRead the help: negotiator host print-config",
+      "option --config needs the path of a file\nRead the help: negotiator host print-config",
     ],
     [["host", "print-config", "x\n"], 'surplus word "x\\n"\nWrite: negotiator host print-config [OPTION...]'],
   ])("%j ends with exit code 2: %s", async (words, message) => {

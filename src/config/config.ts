@@ -168,6 +168,7 @@ function readEnvironmentLayer(environment: Environment): Layer {
     origin: variableOf,
     settings: checkStrict(SettingsSchema, settings, "the environment", {
       nameOf: nameVariable,
+      write: (keys, value) => `${variableOf(keys.filter(isName).join("."))}=${value.replaceAll('"', "")}`,
       remedy: (wrong) => {
         const names = new Set(wrong.map((keys) => variableOf(keys.filter(isName).join("."))));
         return `Correct the variables, or remove them: unset ${[...names].join(" ")}`;

@@ -55,7 +55,11 @@ function parseSocketFlag(text: string, known: NamedPorts): Endpoint {
   const [, left = "", path = ""] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
   const [, guest = left, port = known.defaultPort] = /^(.*):([^:]*)$/s.exec(left) ?? [];
   if (guest === "" || path === "") {
-    throw wrong("a guest's name or a path is missing", "Write GUEST=PATH or GUEST:PORTNAME=PATH");
+    const isName = guest === "" && /[=/]/.test(text);
+    throw wrong(
+      `the ${isName ? "guest's name" : "path"} is missing`,
+      "Write GUEST=PATH or GUEST:PORTNAME=PATH",
+    );
   }
   if (!known.ports.has(port)) throw wrong(`"${port}" is not a port's name`, `U${listPorts(known).slice(1)}`);
   return { guest, port, path: resolve(path), source: "flag" };

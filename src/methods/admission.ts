@@ -59,7 +59,12 @@ export function admit<Context, Ended>(
     known = { ...known, rule: decision.rule };
     if (!decision.allowed) {
       const denied = `The ${options.role} denies ${formatResource(resource, method.name)}`;
-      throw new NegotiatorError("DENIED", `${denied}: ${decision.reason}`);
+      // The caller cannot know that no rule has decided, so that `check-policy` would not help.
+      const place = options.role === "guest" ? "in the guest" : "on the host";
+      const remedy = `Find the mistake ${place}: negotiator ${options.role} check-config`;
+      throw new NegotiatorError("DENIED", `${denied}: ${decision.reason}`, {
+        ...(decision.rule === "invalid" && { remedy }),
+      });
     }
     const lease = take(method, decision, options);
     return { ...known, isAdmitted: true, lease, grant: decision, run };

@@ -1,6 +1,6 @@
 /** The commands that peers can call: executables in the command directories, then built-in ones. */
 import { readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { errnoOf, NegotiatorError } from "../errors.ts";
 import { judge } from "../trust/local-paths.ts";
 import { judgeLater, Unseen } from "../trust/look.ts";
@@ -23,8 +23,12 @@ export type CommandSources = {
   builtins: readonly Builtin[];
   /** Our own user id. Root and this user may own commands. */
   uid: number;
-  /** The command line with which the caller can list the commands, for messages. */
+  /** The role of this machine, for messages. */
+  role?: "host" | "guest";
+  /** The command line that lists the commands on this machine, for messages to its administrator. */
   lister?: string;
+  /** Returns the command line that checks a command on this machine, for messages to its administrator. */
+  checker?: (command: string) => string;
 };
 
 /** A command that can be run; `path` is absolute. */
@@ -54,7 +58,7 @@ export async function listCommands(sources: CommandSources, seen: Seen = new Map
     problems.push(...unreadable);
     if (all.length > 0 && fault !== undefined) problems.push(unsafeDirectory(directory, fault));
     const names = all.filter((name) => !found.has(name));
-    const files = await Promise.all(names.map((name) => describe(directory, name, sources.uid, seen)));
+    const files = await Promise.all(names.map((name) => describe(directory, name, sources, seen)));
     for (const [index, name] of names.entries()) {
       const file = files[index];
       if (file === undefined || file.kind === "absent") continue;
@@ -94,22 +98,37 @@ export async function resolveCommand(
   const shown = printable(shorten(name, 100));
   const { commands } = await listCommands(sources);
   const offered = commands.map((command) => command.name).filter(isOffered);
-  const guesses = nearest(name, offered).map((guess) => `"${guess}"`);
-  throw new NegotiatorError("NO_COMMAND", `Cannot run "${shown}": there is no such command`, {
-    remedy:
-      guesses.length === 0
-        ? `Look what there is: ${sources.lister ?? "list-commands"}`
-        : `Did you mean ${guesses.join(" or ")}?`,
+  const isPath = name.includes("/");
+  const guesses = nearest(isPath ? basename(name) : name, offered).map((guess) => `"${guess}"`);
+  const problem = isPath
+    ? "a command is called by its name, not by a path"
+    : `it is not a command of negotiator${placeOf(sources)}`;
+  // Without a lister the caller adds a remedy: it knows by which name it calls us.
+  const { lister } = sources;
+  const remedy =
+    guesses.length > 0
+      ? `Did you mean ${guesses.join(" or ")}?`
+      : lister === undefined
+        ? undefined
+        : `Look what there is: ${lister}`;
+  throw new NegotiatorError("NO_COMMAND", `Cannot run "${shown}": ${problem}`, {
+    ...(remedy !== undefined && { remedy }),
   });
+}
+
+function placeOf({ role }: CommandSources): string {
+  if (role === undefined) return "";
+  return role === "guest" ? " in the guest" : " on the host";
 }
 
 type UserCommand = Extract<Command, { kind: "user" }>;
 type Examined = UserCommand | Exclude<FileState, { kind: "usable" }>;
 
-function findFile(name: string, { directories, uid }: CommandSources, eyes: Eyes): Command | undefined {
+function findFile(name: string, sources: CommandSources, eyes: Eyes): Command | undefined {
+  const { directories, uid } = sources;
   for (const directory of directories) {
     const fault = inspectDirectory(directory, uid, eyes);
-    const file = examine(directory, name, uid, eyes);
+    const file = examine(directory, name, sources, eyes);
     if (file.kind === "absent") continue;
     if (fault !== undefined) {
       const reason = `the directory it is in ${fault.publicProblem}`;
@@ -121,20 +140,26 @@ function findFile(name: string, { directories, uid }: CommandSources, eyes: Eyes
   return undefined;
 }
 
-function examine(directory: string, name: string, uid: number, eyes: Eyes): Examined {
+function examine(directory: string, name: string, { uid, checker }: CommandSources, eyes: Eyes): Examined {
   const path = join(directory, name);
   const state = inspectFile(path, uid, eyes);
   if (state.kind !== "usable") return state;
+  const remedy = checker && `Correct the file, then check it: ${checker(name)}`;
   try {
-    return { name, kind: "user", path, ...readDescription(path, uid, eyes) };
+    return { name, kind: "user", path, ...readDescription(path, uid, eyes, remedy) };
   } catch (thrown) {
     if (thrown instanceof Unseen) throw thrown;
     return unusableDescription(name, thrown);
   }
 }
 
-async function describe(directory: string, name: string, uid: number, seen: Seen): Promise<Examined> {
-  const file = await judgeLater((eyes) => examine(directory, name, uid, eyes), seen);
+async function describe(
+  directory: string,
+  name: string,
+  sources: CommandSources,
+  seen: Seen,
+): Promise<Examined> {
+  const file = await judgeLater((eyes) => examine(directory, name, sources, eyes), seen);
   if (file.kind !== "user" || file.description !== undefined) return file;
   try {
     const description = await readComment(file.path);

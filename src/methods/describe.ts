@@ -31,14 +31,19 @@ export type CommandDescription = v.InferOutput<typeof DescriptionSchema>;
 /**
  * Returns the content of NAME.toml for the command at `path`. Throws `BAD_CONFIG` if NAME.toml is invalid,
  * too long, or could be changed by others. An unusable NAME.toml is never ignored, because it can name the
- * user that the command runs as.
+ * user that the command runs as. `remedy` is the last line of an error about the content.
  */
-export function readDescription(path: string, uid: number, eyes: Eyes): CommandDescription {
+export function readDescription(
+  path: string,
+  uid: number,
+  eyes: Eyes,
+  remedy: string = REMEDY,
+): CommandDescription {
   const settings = `${path}.toml`;
   const bytes = inspectSettings(settings, uid, eyes);
   if (bytes === undefined) return {};
   if (bytes <= MAX_SETTINGS_BYTES)
-    return parseStrictToml(DescriptionSchema, eyes.contentOf(settings), settings, REMEDY);
+    return parseStrictToml(DescriptionSchema, eyes.contentOf(settings), settings, remedy);
   const problem = `it has more than ${MAX_SETTINGS_BYTES} bytes`;
   throw new NegotiatorError("BAD_CONFIG", `Cannot use ${settings}: ${problem}`, {
     remedy: `Shorten it: ls -l ${shellWord(settings)}`,

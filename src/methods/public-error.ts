@@ -23,7 +23,8 @@ export function fullErrorOf(error: NegotiatorError): NegotiatorError {
  * as `run "uptime"`, failed.
  */
 export function toPublicError(thrown: unknown, action: string, role: "host" | "guest"): NegotiatorError {
-  const remedy = `Read the log of the ${role}'s daemon: journalctl -u negotiator-${role}`;
+  const place = role === "guest" ? "in the guest" : "on the host";
+  const remedy = `Read the log ${place}: journalctl -u negotiator-${role}`;
   if (!(thrown instanceof NegotiatorError)) {
     const full = NegotiatorError.from(thrown);
     const message = `Cannot ${action}: something failed that should not`;

@@ -4,7 +4,7 @@ import type { NegotiatorError } from "../errors.ts";
 
 /**
  * Returns the decision on a call that ended with `failure`, or with a result if that is undefined. A call
- * that another policy denied, on its way or at its target, counts as denied too.
+ * that another policy denied, on its way or at its target, counts as denied too. The reason has no remedy.
  */
 export function verdictOf(
   failure: NegotiatorError | undefined,
@@ -12,6 +12,6 @@ export function verdictOf(
   if (failure === undefined) return { decision: "allowed" };
   const { code, message } = failure;
   return code === "DENIED"
-    ? { decision: "denied", reason: message, errorCode: code }
+    ? { decision: "denied", reason: message.replace(/\n[^]*/, ""), errorCode: code }
     : { decision: "allowed", errorCode: code };
 }

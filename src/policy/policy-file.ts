@@ -22,10 +22,11 @@ export function readPolicy({ path, setBy, remedy }: PolicyFile): Policy {
   const text = readTrustedFile(path);
   if (text !== undefined) return parsePolicy(text, path, remedy);
   if (setBy === undefined) return DEFAULT_POLICY;
+  const isVariable = setBy.startsWith("NEGOTIATOR_");
   throw missingFile(
     path,
     "there is no such file",
-    `Create it, or correct the setting policyFile in ${printable(setBy)}`,
+    `Create it, or correct the ${isVariable ? "variable" : "setting policyFile in"} ${printable(setBy)}`,
   );
 }
 

@@ -59,7 +59,7 @@ export function parsePolicy(text: string, source = "the policy", remedy?: string
 export function decide(policy: Policy, request: PolicyRequest): Decision {
   if (policy.kind === "default") return { allowed: true, rule: "default" };
   if (policy.kind === "invalid") {
-    return { allowed: false, rule: "invalid", reason: "the policy cannot be read, so nothing is allowed" };
+    return { allowed: false, rule: "invalid", reason: "its policy has a mistake, so nothing is allowed" };
   }
   const findMismatch = createMatcher(request);
   const index = policy.rules.findIndex((rule) => findMismatch(rule) === undefined);
@@ -104,7 +104,8 @@ export function mayEverExecute(policy: Policy, caller: Caller, command: string):
 export function explain(policy: Policy, request: PolicyRequest): string[] {
   const decision = decide(policy, request);
   if (policy.kind === "default") return ["allowed: there is no policy, so everything offered may be called"];
-  if (policy.kind === "invalid") return [...policy.problem.split("\n"), formatDecision(decision)];
+  if (policy.kind === "invalid")
+    return [...policy.problem.split("\n"), "denied: the policy has a mistake, so nothing is allowed"];
   const decided = typeof decision.rule === "number" ? decision.rule : policy.rules.length;
   const findMismatch = createMatcher(request);
   const steps = policy.rules.slice(0, decided).map((rule, index) => {

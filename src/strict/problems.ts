@@ -9,19 +9,30 @@ import { adviseKey } from "./unknown-key.ts";
 /** Returns what the user knows a value by, such as `rule 1: action` or the name of an option. */
 export type NameOf = (keys: readonly unknown[]) => string;
 
+/** Returns what the user is to write for the value at these keys; `value` is in TOML. */
+export type Write = (keys: readonly unknown[], value: string) => string;
+
+/** A line of a file, such as `drainSeconds = 30`. An item of a list stands for itself. */
+function writeToml(keys: readonly unknown[], value: string): string {
+  const key = keys.at(-1);
+  return typeof key === "string" ? `${key} = ${value}` : value;
+}
+
 /**
  * Returns one line about a problem. `schema` and `value` are those that were checked, with `message: ""` in
  * valibot's options: a message that is not empty then belongs to the schema, and replaces the description.
- * `nameOf` is `describePlace` by default.
+ * `nameOf` is `describePlace` by default, `write` is `writeToml`.
  */
 export function describeProblem(
   schema: v.GenericSchema,
   value: unknown,
   issue: v.BaseIssue<unknown>,
   nameOf: NameOf = describePlace,
+  write: Write = writeToml,
 ): string {
   const keys = keysOf(issue);
-  const fault = issue.message === "" ? describeFault(schema, value, issue, keys) : `: ${issue.message}`;
+  const fault =
+    issue.message === "" ? describeFault(schema, value, issue, { keys, write }) : `: ${issue.message}`;
   return `${nameOf(keys)}${fault}`;
 }
 
@@ -53,7 +64,7 @@ function describeFault(
   schema: v.GenericSchema,
   value: unknown,
   issue: v.BaseIssue<unknown>,
-  keys: readonly unknown[],
+  { keys, write }: { keys: readonly unknown[]; write: Write },
 ): string {
   const parent = keys.slice(0, -1);
   if (isUnknownKey(issue)) {
@@ -67,9 +78,10 @@ function describeFault(
   if (found === undefined) return ` is missing; it must be ${formatNeed(need)}`;
   const corrected = correct(need, found);
   if (corrected === undefined) return ` must be ${formatNeed(need)}; this is ${describeValue(found)}`;
-  const right = ` must be ${need.what}: ${corrected}`;
   // The brackets show already what was missing.
-  return need.kind === "texts" || need.kind === "paths" ? right : `${right}; this is ${describeValue(found)}`;
+  const isList = need.kind === "texts" || need.kind === "paths";
+  const wrong = isList ? "" : `; this is ${describeValue(found)}`;
+  return ` must be ${need.what}${wrong}; write: ${write(keys, corrected)}`;
 }
 
 /**

@@ -5,7 +5,7 @@ import type { FaultCode } from "../errors.ts";
 import { printable } from "../printable.ts";
 import { findKeyLines } from "./key-lines.ts";
 import { describePlace, describeProblem, eachUnknownKey, keysOf } from "./problems.ts";
-import type { NameOf } from "./problems.ts";
+import type { NameOf, Write } from "./problems.ts";
 import { isRecord, isTable } from "./records.ts";
 import { parseToml } from "./toml.ts";
 
@@ -13,11 +13,13 @@ import { parseToml } from "./toml.ts";
  * Options of a check.
  * - `code`: that of the error; `BAD_CONFIG` by default.
  * - `nameOf`: what the user knows a value by; the keys that lead to it by default.
+ * - `write`: what the user is to write for a value; a line of TOML by default.
  * - `remedy`: the last line of the error; a function gets the keys that lead to each wrong value.
  */
 export type CheckOptions = {
   code?: FaultCode;
   nameOf?: NameOf;
+  write?: Write;
   remedy?: string | undefined | ((wrong: readonly (readonly unknown[])[]) => string);
 };
 
@@ -49,14 +51,16 @@ export function checkStrict<Schema extends v.GenericSchema>(
   schema: Schema,
   value: unknown,
   source: string,
-  { code = "BAD_CONFIG", nameOf = describePlace, remedy }: CheckOptions = {},
+  { code = "BAD_CONFIG", nameOf = describePlace, write, remedy }: CheckOptions = {},
 ): v.InferOutput<Schema> {
   const result = v.safeParse(schema, onlyTables(schema, value), { message: "" });
   if (result.success) return result.output;
   const issues = result.issues
     .filter((issue, index, all) => !isRepeat(issue, all[index - 1]))
     .flatMap((issue) => eachUnknownKey(schema, value, issue));
-  const shown = issues.slice(0, MAX_PROBLEMS).map((issue) => describeProblem(schema, value, issue, nameOf));
+  const shown = issues
+    .slice(0, MAX_PROBLEMS)
+    .map((issue) => describeProblem(schema, value, issue, nameOf, write));
   const more = issues.length - shown.length;
   const problems = [...shown.map(printable), ...(more > 0 ? [`and ${more} more`] : [])];
   const message = `Cannot use ${printable(source)}:\n  ${problems.join("\n  ")}`;

@@ -15,9 +15,12 @@ export function parseToml(text: string, source: string, remedy?: string): Record
     if (!(error instanceof TomlError)) throw error;
     const { line, column, message } = error;
     const place = `line ${line}, column ${column}`;
+    const character = text.split("\n")[line - 1]?.[column - 1];
+    const described = describeSyntax(message);
+    const problem = described === BAD_KEY && character === ":" ? COLON : described;
     throw new NegotiatorError(
       "BAD_CONFIG",
-      `Cannot use ${printable(source)}: ${place}: ${describeSyntax(message)}`,
+      `Cannot use ${printable(source)}: ${place}: ${problem}`,
       remedy === undefined ? {} : { remedy },
     );
   }
@@ -34,6 +37,9 @@ function describeSyntax(message: string): string {
   return SYNTAX.get(first) ?? "this is not TOML";
 }
 
+const BAD_KEY = "after a key = is needed, as in key = 1; or the key needs quotation marks";
+/** The only character of the text that a message may have. */
+const COLON = '":" stands where "=" is needed; write: key = value';
 const REDEFINED = "this key or table is already defined";
 const BAD_DATE = "a date or time is wrong";
 const BAD_UNDERSCORE = "a number has an underscore that is not between two digits";
@@ -51,7 +57,7 @@ const SYNTAX: ReadonlyMap<string, string> = new Map([
   ["each key-value declaration must be followed by an end-of-line", "a new line must begin here"],
   ["expected comma or end of structure", "a comma or a closing bracket is missing"],
   ["expected end of table array declaration", "the name of a list of tables must end with ]]"],
-  ["illegal character in key", "after a key = is needed, as in key = 1; or the key needs quotation marks"],
+  ["illegal character in key", BAD_KEY],
   ["illegal character in numeric literal", "a number has a character that does not belong there"],
   ["illegal empty bare key", "a key is missing"],
   ["illegal leading zero", "a number begins with 0"],

@@ -26,11 +26,11 @@ test("an unknown name is refused with the nearest name, or with all names", asyn
 test("a value that is not a list of texts is refused", async () => {
   expect(await problemsOf('builtIns = "find-disk-usage"')).toEqual([
     "Cannot use FILE:",
-    '  line 1: builtIns must be a list: ["find-disk-usage"]',
+    '  line 1: builtIns must be a list; write: builtIns = ["find-disk-usage"]',
   ]);
   expect(await problemsOf("builtIns = [1]")).toEqual([
     "Cannot use FILE:",
-    '  line 1: builtIn 1 must be text: "1"; this is 1',
+    '  line 1: builtIn 1 must be text; this is 1; write: "1"',
   ]);
 });
 

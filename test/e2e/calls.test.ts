@@ -86,7 +86,9 @@ await describeWithVm("a host and a guest", () => {
     async () => {
       expect(await execute(["shwo"])).toMatchObject({
         exitCode: 127,
-        stderr: 'negotiator: Cannot run "shwo": there is no such command\nDid you mean "show"?\n',
+        stderr:
+          'negotiator: Cannot run "shwo": it is not a command of negotiator in the guest\n' +
+          'Did you mean "show"?\n',
       });
       expect(await execute(["../show"])).toMatchObject({ exitCode: 127 });
       expect(await host.run(["host", "execute", "wob", "show"])).toMatchObject({
@@ -96,7 +98,9 @@ await describeWithVm("a host and a guest", () => {
       });
       expect(await vm.run("negotiator guest execute shwo")).toMatchObject({
         exitCode: 127,
-        stderr: 'negotiator: Cannot run "shwo": there is no such command\nDid you mean "show"?\n',
+        stderr:
+          'negotiator: Cannot run "shwo": it is not a command of negotiator on the host\n' +
+          'Did you mean "show"?\n',
       });
     },
     TEST_TIMEOUT_MS,

@@ -208,9 +208,9 @@ test.each([
   const { code, message } = await commands.errorOf(name);
   expect(code).toBe("NO_COMMAND");
   expect(message.length).toBeLessThan(250);
-  expect(message.split("\n")).toHaveLength(2);
-  // oxlint-disable-next-line no-control-regex -- the remedy's line feed is the only control character
-  expect(message).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
+  expect(message.split("\n")).toHaveLength(1);
+  // oxlint-disable-next-line no-control-regex -- none may be there
+  expect(message).not.toMatch(/[\u0000-\u001f]/);
 });
 
 test("a name with a slash gets NO_COMMAND", async () => {
@@ -227,10 +227,10 @@ test("an unknown name gets NO_COMMAND with similar names", async () => {
   await commands.add("first/uptime");
   expect(await commands.errorOf("uptmie")).toEqual({
     code: "NO_COMMAND",
-    message: 'Cannot run "uptmie": there is no such command\nDid you mean "uptime"?',
+    message: 'Cannot run "uptmie": it is not a command of negotiator\nDid you mean "uptime"?',
   });
   expect((await commands.errorOf("reboot")).message).toBe(
-    'Cannot run "reboot": there is no such command\nLook what there is: list-commands',
+    'Cannot run "reboot": it is not a command of negotiator',
   );
 });
 
@@ -240,9 +240,9 @@ test("similar names that are not offered to the caller are not suggested", async
   const guessesFor = async (offered: readonly string[]) =>
     (await rejectionOf(resolveCommand("wipe-dist", commands.sources, (name) => offered.includes(name))))
       .message;
-  const missing = 'Cannot run "wipe-dist": there is no such command\n';
-  expect(await guessesFor([])).toBe(`${missing}Look what there is: list-commands`);
-  expect(await guessesFor(["wipe-disc"])).toBe(`${missing}Did you mean "wipe-disc"?`);
+  const missing = 'Cannot run "wipe-dist": it is not a command of negotiator';
+  expect(await guessesFor([])).toBe(missing);
+  expect(await guessesFor(["wipe-disc"])).toBe(`${missing}\nDid you mean "wipe-disc"?`);
 });
 
 test("the description comes from a comment in the first bytes of a script", async () => {

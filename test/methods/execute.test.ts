@@ -25,7 +25,7 @@ setDefaultTimeout(60_000);
 const CALLER = { via: "guest", name: "web1", uuid: "00000000-0000-4000-8000-000000000001" } as const;
 
 /** The second line of a public error. */
-const MORE = "Read the log of the host's daemon: journalctl -u negotiator-host";
+const MORE = "Read the log on the host: journalctl -u negotiator-host";
 
 async function readAll(reader: StreamReader): Promise<string> {
   return Buffer.concat(await Array.fromAsync(reader)).toString();

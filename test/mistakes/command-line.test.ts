@@ -1,6 +1,7 @@
 /** Mistakes in the words of a command line. */
 import { describeMistakes } from "../support/mistakes.ts";
 
+const GUESTS = "List the guests: negotiator host list-guests";
 const EXECUTE = "Write: negotiator host execute [OPTION...] GUEST COMMAND [ARG...]";
 
 describeMistakes("a mistake on the command line", [
@@ -20,8 +21,8 @@ describeMistakes("a mistake on the command line", [
     exitCode: 2,
     message: [
       'negotiator: unknown role or option "execute"',
-      "Put the role first: negotiator host execute web1 uptime",
-      "In a guest: negotiator guest execute web1 uptime",
+      "Put the role first, on the host: negotiator host execute web1 uptime",
+      "In a guest, without a guest's name: negotiator guest execute COMMAND [ARG...]",
     ],
   },
   {
@@ -86,13 +87,38 @@ describeMistakes("a mistake on the command line", [
     mistake: "the guest and the command forgotten",
     words: ["host", "execute"],
     exitCode: 2,
-    message: ["negotiator: missing GUEST", EXECUTE],
+    message: ["negotiator: missing GUEST", EXECUTE, GUESTS],
   },
   {
     mistake: "the command forgotten",
     words: ["host", "execute", "web1"],
     exitCode: 2,
-    message: ["negotiator: missing COMMAND", EXECUTE],
+    message: ['negotiator: missing COMMAND after GUEST "web1"', EXECUTE],
+  },
+  {
+    mistake: "the guest forgotten before the command",
+    words: ["host", "execute", "uptime"],
+    exitCode: 2,
+    message: ['negotiator: missing COMMAND after GUEST "uptime"', EXECUTE],
+  },
+  {
+    mistake: "the role forgotten before a subcommand with the same words in both",
+    words: ["check-config", "--json"],
+    exitCode: 2,
+    message: [
+      'negotiator: unknown role or option "check-config"',
+      "Put the role first, on the host: negotiator host check-config --json",
+      "In a guest: negotiator guest check-config --json",
+    ],
+  },
+  {
+    mistake: "the role forgotten before a subcommand that only a host has",
+    words: ["list-guests"],
+    exitCode: 2,
+    message: [
+      'negotiator: unknown role or option "list-guests"',
+      "Put the role first, on the host: negotiator host list-guests",
+    ],
   },
   {
     mistake: "a guest given to list-guests",
@@ -151,7 +177,10 @@ describeMistakes("a mistake on the command line", [
     mistake: "an option without its value",
     words: ["host", "status", "--config"],
     exitCode: 2,
-    message: ["negotiator: option --config needs a value", "Read the help: negotiator host status --help"],
+    message: [
+      "negotiator: option --config needs the path of a file",
+      "Read the help: negotiator host status --help",
+    ],
   },
   {
     mistake: "a switch with a value",
@@ -172,7 +201,7 @@ describeMistakes("a mistake on the command line", [
     mistake: "the option form without a guest",
     words: ["host", "-e", "uptime"],
     exitCode: 2,
-    message: ["negotiator: missing GUEST", 'Write: negotiator host -e "COMMAND" GUEST'],
+    message: ["negotiator: missing GUEST", 'Write: negotiator host -e "COMMAND" GUEST', GUESTS],
   },
   {
     mistake: "the option form with a quote that does not end",
@@ -188,10 +217,19 @@ describeMistakes("a mistake on the command line", [
     words: ["host", "execute", "--socket", "/run/web1.sock", "web1", "uptime"],
     exitCode: 2,
     message: [
-      'negotiator: Cannot use --socket "/run/web1.sock": a guest\'s name or a path is missing',
+      'negotiator: Cannot use --socket "/run/web1.sock": the guest\'s name is missing',
       "Write GUEST=PATH or GUEST:PORTNAME=PATH",
     ],
   },
+  ...["web1", "web1="].map((socket) => ({
+    mistake: `--socket without a path: ${socket}`,
+    words: ["host", "execute", "--socket", socket, "web1", "uptime"],
+    exitCode: 2,
+    message: [
+      `negotiator: Cannot use --socket "${socket}": the path is missing`,
+      "Write GUEST=PATH or GUEST:PORTNAME=PATH",
+    ],
+  })),
   {
     mistake: "--socket with a misspelled port",
     words: ["host", "daemon", "--socket", "web1:host-to-guest=/run/web1.sock"],

@@ -35,7 +35,7 @@ describeMistakes("a mistake in the config", [
   config(
     "text where a list is needed",
     '# mine\ncommandsDirectory = "/opt/commands"\n',
-    'line 2: commandsDirectory must be a list: ["/opt/commands"]',
+    'line 2: commandsDirectory must be a list; write: commandsDirectory = ["/opt/commands"]',
   ),
   config(
     "a key in other letters",
@@ -55,7 +55,8 @@ describeMistakes("a mistake in the config", [
   config(
     "a number in quotation marks",
     'drainSeconds = "30"\n',
-    'line 1: drainSeconds must be a number from 0 to 31536000: 30; this is the text "30"',
+    "line 1: drainSeconds must be a number from 0 to 31536000; " +
+      'this is the text "30"; write: drainSeconds = 30',
   ),
   config(
     "a negative number",
@@ -65,7 +66,7 @@ describeMistakes("a mistake in the config", [
   config(
     "true where a word is needed",
     "[host]\nlibvirt = true\n",
-    'line 2: host.libvirt must be one of "auto", "yes", "no": "yes"; this is true',
+    'line 2: host.libvirt must be one of "auto", "yes", "no"; this is true; write: libvirt = "yes"',
   ),
   config(
     "a level of the log that does not exist",
@@ -115,7 +116,7 @@ describeMistakes("a mistake in the config", [
   syntax(
     "a colon for =",
     'policyFile: "/p"\n',
-    "line 1, column 11: after a key = is needed, as in key = 1; or the key needs quotation marks",
+    'line 1, column 11: ":" stands where "=" is needed; write: key = value',
   ),
   syntax("a table twice", "[log]\n[host]\n[log]\n", "line 3, column 2: this key or table is already defined"),
   {
@@ -151,8 +152,8 @@ describeMistakes("a mistake in the config", [
     message: [
       "negotiator: Cannot use the environment:",
       '  NEGOTIATOR_DRAIN_SECONDS must be a number from 0 to 31536000; this is the text "soon"',
-      '  NEGOTIATOR_LOG_LEVEL must be one of "silent", "error", "warn", "info", "debug", "trace": "info"; ' +
-        'this is the text "INFO"',
+      '  NEGOTIATOR_LOG_LEVEL must be one of "silent", "error", "warn", "info", "debug", "trace"; ' +
+        'this is the text "INFO"; write: NEGOTIATOR_LOG_LEVEL=info',
       "Correct the variables, or remove them: unset NEGOTIATOR_DRAIN_SECONDS NEGOTIATOR_LOG_LEVEL",
     ],
   },

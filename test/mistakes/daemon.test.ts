@@ -6,8 +6,8 @@ import type { Stage } from "../support/stage.ts";
 import { describeMistakes, expectMessage } from "../support/mistakes.ts";
 
 const TIMEOUT_MS = 60_000;
-const LOG = "Read the log of the guest's daemon: journalctl -u negotiator-guest";
-const ASK = "Ask in the guest which rule decides: negotiator guest check-policy COMMAND";
+const LOG = "Read the log in the guest: journalctl -u negotiator-guest";
+const ASK = "Ask in the guest which rule decides: negotiator guest check-policy wipe-disk";
 const POLICY = '[[rules]]\naction = "deny"\ncommands = ["wipe-disk"]\n[[rules]]\naction = "allow"\n';
 
 /** The commands of the guest: script and mode. */
@@ -50,22 +50,22 @@ const CALLS: readonly [mistake: string, words: string[], exitCode: number, ...me
     "the name of a command mistyped",
     ["execute", "web1", "bakcup"],
     127,
-    'Cannot run "bakcup": there is no such command',
+    'Cannot run "bakcup": it is not a command of negotiator in the guest',
     'Did you mean "backup"?',
   ],
   [
     "a program of the guest that is not a command",
     ["execute", "web1", "systemctl", "restart", "nginx"],
     127,
-    'Cannot run "systemctl": there is no such command',
-    "Look what there is: negotiator host list-commands GUEST",
+    'Cannot run "systemctl": it is not a command of negotiator in the guest',
+    "List the commands: negotiator host list-commands web1",
   ],
   [
     "the path of a program",
     ["execute", "web1", "/usr/bin/uptime"],
     127,
-    'Cannot run "/usr/bin/uptime": there is no such command',
-    "Look what there is: negotiator host list-commands GUEST",
+    'Cannot run "/usr/bin/uptime": a command is called by its name, not by a path',
+    "List the commands: negotiator host list-commands web1",
   ],
   [
     "a script without its executable bit",
@@ -199,8 +199,8 @@ describe("a mistake beside running daemons", () => {
         exitCode: 126,
         message: [
           'negotiator: The guest denies the command "backup": ' +
-            "the policy cannot be read, so nothing is allowed",
-          ASK,
+            "its policy has a mistake, so nothing is allowed",
+          "Find the mistake in the guest: negotiator guest check-config",
         ],
       });
     },

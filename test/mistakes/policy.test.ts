@@ -28,7 +28,7 @@ function description(mistake: string, text: string, problem: string): Mistake {
     message: [
       "negotiator: The call would fail: Cannot use DIR/commands/backup.toml:",
       `  ${problem}`,
-      "Correct the file, and call the command again",
+      "Correct the file, then check it: negotiator guest check-policy backup",
     ],
   };
 }
@@ -37,7 +37,7 @@ describeMistakes("a mistake in the policy", [
   policy(
     "text where a list is needed",
     `${RULE}commands = "check-process"\n`,
-    'line 3: rule 1: commands must be a list: ["check-process"]',
+    'line 3: rule 1: commands must be a list; write: commands = ["check-process"]',
   ),
   policy(
     "a rule without an action",
@@ -83,7 +83,8 @@ describeMistakes("a mistake in the policy", [
   policy(
     "a number in quotation marks",
     `${RULE}concurrency = "2"\n`,
-    'line 3: rule 1: concurrency must be a whole number of 1 or more: 2; this is the text "2"',
+    "line 3: rule 1: concurrency must be a whole number of 1 or more; " +
+      'this is the text "2"; write: concurrency = 2',
   ),
   policy(
     "an id for the name of a user",
@@ -117,7 +118,7 @@ describeMistakes("a mistake in the policy", [
     exitCode: 1,
     message: [
       'negotiator: Cannot read the policy "DIR/policy.toml": there is no such file',
-      "Create it, or correct the setting policyFile in NEGOTIATOR_POLICY_FILE",
+      "Create it, or correct the variable NEGOTIATOR_POLICY_FILE",
     ],
   },
   {
@@ -137,7 +138,7 @@ describeMistakes("a mistake in the policy", [
     files: { ...ALLOWED, "commands/backup": SCRIPT },
     exitCode: 1,
     message: [
-      'negotiator: The call would fail: Cannot run "bakup": there is no such command',
+      'negotiator: The call would fail: Cannot run "bakup": it is not a command of negotiator on the host',
       'Did you mean "backup"?',
     ],
   },
@@ -157,7 +158,7 @@ describeMistakes("a mistake in the policy", [
     words: ["host", "check-policy", "uptime"],
     exitCode: 2,
     message: [
-      "negotiator: missing COMMAND",
+      'negotiator: missing COMMAND after GUEST "uptime"',
       "Write: negotiator host check-policy [OPTION...] GUEST COMMAND [ARG...]",
     ],
   },
@@ -177,7 +178,7 @@ describeMistakes("a mistake in the description of a command", [
   description(
     "yes for true",
     'stdin = "yes"\n',
-    'line 1: stdin must be true or false: true; this is the text "yes"',
+    'line 1: stdin must be true or false; this is the text "yes"; write: stdin = true',
   ),
   {
     mistake: "a user that does not exist",

@@ -32,15 +32,15 @@ describe("readPolicy", () => {
     for (const path of [directory.at("absent"), directory.at("no", "absent")]) {
       const file = await directory.write("config.toml", `policyFile = "${path}"\n`);
       const environment = { NEGOTIATOR_POLICY_FILE: path };
-      for (const [config, setBy] of [
-        [loadConfig({ file, environment: {} }), file],
-        [loadConfig({ file: "/dev/null", environment }), "NEGOTIATOR_POLICY_FILE"],
+      for (const [config, cause] of [
+        [loadConfig({ file, environment: {} }), `setting policyFile in ${file}`],
+        [loadConfig({ file: "/dev/null", environment }), "variable NEGOTIATOR_POLICY_FILE"],
       ] as const) {
         expect(errorOf(() => readPolicy(findPolicyFile(config)))).toMatchObject({
           code: "BAD_CONFIG",
           message:
             `Cannot read the policy "${path}": there is no such file\n` +
-            `Create it, or correct the setting policyFile in ${setBy}`,
+            `Create it, or correct the ${cause}`,
         });
       }
     }

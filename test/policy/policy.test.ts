@@ -26,7 +26,7 @@ describe("decide", () => {
 
   test("an unreadable policy denies every call, and its reason does not contain the problem", () => {
     const policy = denyAll("Cannot use /etc/negotiator/policy.toml:\n  line 3: secret");
-    const reason = "the policy cannot be read, so nothing is allowed";
+    const reason = "its policy has a mistake, so nothing is allowed";
     expect(decide(policy, call("uptime"))).toEqual({ allowed: false, rule: "invalid", reason });
     expect(
       decide(policy, { caller: { via: "host" }, method: "ping", resource: { kind: "none" } }).allowed,
@@ -186,13 +186,16 @@ describe("parsePolicy", () => {
       ["line 3: rule 1: guest: unknown key; did you mean guests?"],
     ],
     ["[[rules]]\naction = 'deny'\nguests = []", ["rule 1: guests: an empty list matches nothing"]],
-    ["[[rules]]\naction = 'deny'\nguests = 'a'", ['line 3: rule 1: guests must be a list: ["a"]']],
+    [
+      "[[rules]]\naction = 'deny'\nguests = 'a'",
+      ['line 3: rule 1: guests must be a list; write: guests = ["a"]'],
+    ],
     ["[[rules]]\naction = 'deny'\ncommands = ['a', '']", ["rule 1: command 2: an empty pattern"]],
     ["[[rules]]\naction = 'deny'\nuuids = ['web1']", ["line 3: rule 1: uuid 1 must be a uuid", "web1"]],
     ["[[rules]]\naction = 'deny'\narguments = ['...', 'a']", ['rule 1: arguments: "..." must be the last']],
     [
       "[[rules]]\naction = 'deny'\narguments = [1]",
-      ['line 3: rule 1: argument 1 must be text: "1"; this is 1'],
+      ['line 3: rule 1: argument 1 must be text; this is 1; write: "1"'],
     ],
     ["[[rules]]\naction = 'allow'\nrate = '10/fortnight'", ["rule 1: rate: ", "10/fortnight", "10/minute"]],
     ["[[rules]]\naction = 'allow'\nrate = '0/minute'", ["rule 1: rate: "]],
@@ -283,7 +286,7 @@ describe("explain", () => {
     expect(explain(denyAll("Cannot use it:\n  line 1"), host)).toEqual([
       "Cannot use it:",
       "  line 1",
-      "denied: the policy cannot be read, so nothing is allowed",
+      "denied: the policy has a mistake, so nothing is allowed",
     ]);
   });
 });

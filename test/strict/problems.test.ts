@@ -19,7 +19,7 @@ describe("a wrong value is reported with what its key needs, for", () => {
       "text",
       v.string(),
       [
-        ["1", 'must be text: "1"; this is 1'],
+        ["1", 'must be text; this is 1; write: key = "1"'],
         ["{}", "must be text; this is a table"],
         ["07:32:00", "must be text; this is a date or time"],
       ],
@@ -29,7 +29,7 @@ describe("a wrong value is reported with what its key needs, for", () => {
       v.pipe(v.string(), v.regex(/^x$/)),
       [
         ['"y"', 'the text "y" is not allowed'],
-        ["1", 'must be text: "1"; this is 1'],
+        ["1", 'must be text; this is 1; write: key = "1"'],
       ],
     ],
     ["text with its own message", v.pipe(v.string(), v.regex(/^x$/, "not an x")), [['"y"', "not an x"]]],

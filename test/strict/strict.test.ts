@@ -89,7 +89,7 @@ test("the key __proto__ is an ordinary key of its table", () => {
 
 test("each unknown key of a table is reported", () => {
   expect(problemsOf("a = 1\nname = 2\nb = 1\n[limits]\nmode = 'a'\nc = 1\nd = 1")).toEqual([
-    'line 2: name must be text: "2"; this is 2',
+    'line 2: name must be text; this is 2; write: name = "2"',
     "line 6: limits.c: unknown key; allowed here: timeoutMs, mode",
     "line 7: limits.d: unknown key; allowed here: timeoutMs, mode",
     `line 1: a: unknown key; allowed here: ${ALL_KEYS}`,
@@ -112,10 +112,10 @@ test("all problems are listed at once, each with its place and what is allowed t
     [lmits]
   `;
   expect(problemsOf(text)).toEqual([
-    'line 3: name must be text: "2"; this is 2',
+    'line 3: name must be text; this is 2; write: name = "2"',
     "line 5: limits.timeoutMs must be a number of 0 or more; this is -1",
     'line 6: limits.mode must be "a" or "b"; this is the text "c"',
-    'line 10: rule 2: guest must be text: "true"; this is true',
+    'line 10: rule 2: guest must be text; this is true; write: guest = "true"',
     "line 11: rule 2: dney: unknown key; did you mean deny?",
     "line 2: nmae: unknown key; did you mean name?",
     "line 12: lmits: unknown key; did you mean limits?",
@@ -136,10 +136,10 @@ test.each([
     "[rule]\nguest = 1",
     "rule must be a list of tables, such as [[rule]]; this is a table",
   ],
-  ["text for a list", 'paths = "a"', 'paths must be a list: ["a"]'],
+  ["text for a list", 'paths = "a"', 'paths must be a list; write: paths = ["a"]'],
   ["an item that is not a table", 'rule = ["web"]', 'rule 1 must be a table; this is the text "web"'],
   ["an item that is a list", "rule = [[]]", "rule 1 must be a table; this is a list"],
-  ["an item that is not text", 'paths = ["a", 1]', 'path 2 must be text: "1"; this is 1'],
+  ["an item that is not text", 'paths = ["a", 1]', 'path 2 must be text; this is 1; write: "1"'],
   [
     "a number as a key",
     "[limits]\nmode = 'a'\n0 = 1",
@@ -250,7 +250,7 @@ describe("hostile text", () => {
 
   test("in the name of the file is shown escaped", () => {
     const { message } = errorOf(() => checkStrict(v.string(), 1, "a\u001b\nb"));
-    expect(message).toBe('Cannot use a\\x1b\\nb:\n  the file must be text: "1"; this is 1');
+    expect(message).toBe('Cannot use a\\x1b\\nb:\n  the file must be text; this is 1; write: "1"');
     const syntax = errorOf(() => parseStrictToml(SCHEMA, "=", "a\u001b\nb"));
     expect(syntax.message).toStartWith("Cannot use a\\x1b\\nb: line 1, column 1: ");
   });

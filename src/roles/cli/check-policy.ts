@@ -6,7 +6,7 @@ import { readPolicy } from "../../policy/policy-file.ts";
 import { printable } from "../../printable.ts";
 import { standardOutput } from "../../standard-output.ts";
 import { ourUid } from "../../trust/ownership.ts";
-import { checkCall, listLocally } from "../daemon/call-check.ts";
+import { checkCall, checkLocally, listLocally } from "../daemon/call-check.ts";
 import { toRequest, VerdictSchema } from "../daemon/policy-check-method.ts";
 import type { CheckParams, DaemonVerdict } from "../daemon/policy-check-method.ts";
 import { askDaemon } from "./ask-daemon.ts";
@@ -24,7 +24,8 @@ export async function checkPolicy(
   invocation: Invocation,
   params: CheckParams,
 ): Promise<Outcome> {
-  const verdict = (await askVerdict(role, invocation, params)) ?? (await readVerdict(invocation, params));
+  const verdict =
+    (await askVerdict(role, invocation, params)) ?? (await readVerdict(role, invocation, params));
   const { steps, isAllowed, problems, stale } = verdict;
   await print(steps.map(printable).join("\n"));
   const warnings = [
@@ -54,10 +55,15 @@ async function askVerdict(
   }
 }
 
-async function readVerdict({ config }: Invocation, params: CheckParams): Promise<DaemonVerdict> {
+async function readVerdict(
+  role: "host" | "guest",
+  { config }: Invocation,
+  params: CheckParams,
+): Promise<DaemonVerdict> {
   const policy = readPolicy(findPolicyFile(config));
   const sources = {
     ...listLocally(config.settings),
+    ...checkLocally(role, params.guest),
     directories: config.settings.commandsDirectory,
     builtins: selectBuiltins(config.settings.builtIns),
     uid: ourUid(),

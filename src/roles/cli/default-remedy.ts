@@ -3,21 +3,33 @@ import { NegotiatorError } from "../../errors.ts";
 import type { FaultCode } from "../../errors.ts";
 import { otherRole } from "../../peers/dialect-table.ts";
 import type { Role } from "../../peers/dialect.ts";
+import { shellWord } from "../../shell-word.ts";
 
-/** Returns the error with a remedy. `role` is that of the command line. */
-export function addRemedy(error: NegotiatorError, role: Role): NegotiatorError {
+/** The guest and the command that the command line names. */
+export type CalledNames = { guest?: string | undefined; command?: string | undefined };
+
+/**
+ * Returns the error with a remedy. `role` is that of the command line. The remedy has the `names` that are
+ * known, as a shell takes them.
+ */
+export function addRemedy(error: NegotiatorError, role: Role, names: CalledNames = {}): NegotiatorError {
   if (error.message.includes("\n")) return error;
   const { code, message, data, cause } = error;
-  return new NegotiatorError(code, message, { data, cause, remedy: REMEDIES[code](role) });
+  return new NegotiatorError(code, message, { data, cause, remedy: REMEDIES[code](role, names) });
 }
 
-type Remedy = (role: Role) => string;
+type Remedy = (role: Role, names: CalledNames) => string;
 
-const compareReleases: Remedy = (role) =>
-  `Compare the releases of both sides: negotiator --version\n${readLog(role)}`;
+const guestWord = ({ guest }: CalledNames): string => (guest === undefined ? "GUEST" : shellWord(guest));
+const commandWord = ({ command }: CalledNames): string =>
+  command === undefined ? "COMMAND" : shellWord(command);
+
+const compareReleases: Remedy = (role, names) =>
+  `Compare the releases of both sides: negotiator --version\n${readLog(role, names)}`;
 const readLog: Remedy = (role) => `Read the log: journalctl -u negotiator-${role}`;
 const readOtherLog: Remedy = (role) =>
-  `Read the log of the other side: journalctl -u negotiator-${otherRole(role)}`;
+  `Read the log ${role === "host" ? "in the guest" : "on the host"}: ` +
+  `journalctl -u negotiator-${otherRole(role)}`;
 const readAudit: Remedy = () =>
   "Look how the call ended, in the audit of the other side: tail /var/log/negotiator/audit.jsonl";
 const showStatus: Remedy = (role) => `Look at the state: negotiator ${role} status`;
@@ -29,13 +41,13 @@ const REMEDIES: Readonly<Record<FaultCode, Remedy>> = {
   UNSUPPORTED: compareReleases,
   BAD_USAGE: (role) => `Read the help: negotiator ${role} --help`,
   BAD_CONFIG: (role) => `Look for mistakes: negotiator ${role} check-config`,
-  DENIED: (role) =>
+  DENIED: (role, names) =>
     role === "host"
-      ? "Ask in the guest which rule decides: negotiator guest check-policy COMMAND"
-      : "Ask on the host which rule decides: negotiator host check-policy GUEST COMMAND",
+      ? `Ask in the guest which rule decides: negotiator guest check-policy ${commandWord(names)}`
+      : `Ask on the host which rule decides: negotiator host check-policy GUEST ${commandWord(names)}`,
   NOT_EXECUTABLE: readOtherLog,
-  NO_COMMAND: (role) =>
-    `List the commands: negotiator ${role} list-commands${role === "host" ? " GUEST" : ""}`,
+  NO_COMMAND: (role, names) =>
+    `List the commands: negotiator ${role} list-commands${role === "host" ? ` ${guestWord(names)}` : ""}`,
   NO_GUEST: showStatus,
   NO_CHANNEL: showStatus,
   BUSY: (role) => `Wait, and look at the calls: negotiator ${role} status`,

@@ -15,7 +15,7 @@ import {
 } from "./options.ts";
 import { readSeconds } from "./call-limits.ts";
 import { splitWords } from "./shell-words.ts";
-import { badUsage, tokenize, unknownOption } from "./tokenizer.ts";
+import { badUsage, LIST_GUESTS, tokenize, unknownOption } from "./tokenizer.ts";
 import type { Grammar, Token, Words } from "./tokenizer.ts";
 import { readHelp } from "./usage.ts";
 
@@ -121,7 +121,7 @@ function checkGuest(
 ): void {
   const needsGuest = actions.some(({ name }) => guestActions.includes(name));
   if (needsGuest && positionals.length === 0)
-    throw badUsage("missing GUEST", grammar, 'Write: negotiator host -e "COMMAND" GUEST');
+    throw badUsage("missing GUEST", grammar, `Write: negotiator host -e "COMMAND" GUEST\n${LIST_GUESTS}`);
   const surplus = positionals[needsGuest ? 1 : 0];
   if (surplus === undefined) return;
   const isExecute = actions.some(({ name }) => name === "execute");

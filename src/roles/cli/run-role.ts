@@ -5,6 +5,7 @@ import type { Config } from "../../config/config.ts";
 import { FAULTS, NegotiatorError } from "../../errors.ts";
 import { configureLog } from "../../log.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
+import type { CalledNames } from "./default-remedy.ts";
 import { formatRoleHelp, formatSubcommandHelp } from "./help.ts";
 import { explainNoForm, readOptionForm } from "./option-form.ts";
 import type { FormLine } from "./option-form.ts";
@@ -15,7 +16,7 @@ import { print } from "./output.ts";
 import { runInvocation } from "./subcommand.ts";
 import type { Outcome, RoleDefinition, Subcommand } from "./subcommand.ts";
 import { checkPositionals, readWords } from "./tokenizer.ts";
-import type { Grammar } from "./tokenizer.ts";
+import type { Grammar, Words } from "./tokenizer.ts";
 import { usageError } from "./usage.ts";
 import { shellLine, shellWord } from "../../shell-word.ts";
 
@@ -78,6 +79,7 @@ async function runSubcommand(
   if (words.options.has("help"))
     return print(formatSubcommandHelp(`negotiator ${role.role} ${name}`, subcommand));
   checkPositionals(words, grammarOf(role, name));
+  const named = namesIn(words, subcommand);
   try {
     // Help needs neither the settings nor valibot.
     const { loadConfig } = await import("../../config/config.ts");
@@ -102,18 +104,30 @@ async function runSubcommand(
       reload: load,
       ...(dialects === undefined ? {} : { dialects }),
     });
-    return outcome.error === undefined ? outcome : { ...outcome, error: await complete(outcome.error, role) };
+    return outcome.error === undefined
+      ? outcome
+      : { ...outcome, error: await complete(outcome.error, role, named) };
   } catch (thrown) {
-    const error = await complete(thrown, role);
+    const error = await complete(thrown, role, named);
     if (subcommand.hasForeignExit !== true) throw error;
     return { exitCode: FAULTS[error.code].exitCode, error };
   }
 }
 
 /** Loads the remedies only when something has failed. */
-async function complete(thrown: unknown, { role }: RoleDefinition): Promise<NegotiatorError> {
+async function complete(
+  thrown: unknown,
+  { role }: RoleDefinition,
+  names: CalledNames,
+): Promise<NegotiatorError> {
   const { addRemedy } = await import("./default-remedy.ts");
-  return addRemedy(NegotiatorError.from(thrown), role);
+  return addRemedy(NegotiatorError.from(thrown), role, names);
+}
+
+function namesIn({ positionals }: Words, { args }: Subcommand): CalledNames {
+  const declared = Object.keys(args).filter((key) => args[key]?.type === "positional");
+  const wordOf = (key: string): string | undefined => positionals[declared.indexOf(key)];
+  return { guest: wordOf("guest"), command: wordOf("command") };
 }
 
 function grammarOf(role: RoleDefinition, name: string): Grammar {

@@ -72,11 +72,29 @@ export function checkPositionals({ positionals }: Words, grammar: Grammar): void
   const declared = Object.entries(grammar.args).filter(([, arg]) => arg.type === "positional");
   const missing = declared.slice(positionals.length).find(([, arg]) => arg.required !== false);
   const remedy = `Write: ${formatUsage(grammar.help.replace(/ --help$/, ""), grammar)}`;
-  if (missing !== undefined) throw badUsage(`missing ${missing[0].toUpperCase()}`, grammar, remedy);
+  if (missing !== undefined) throw missingWord(missing[0], declared, positionals, grammar, remedy);
   const surplus = positionals[declared.length];
   if (surplus === undefined || grammar.restAfter !== undefined) return;
   throw badUsage(`surplus word "${printable(surplus)}"`, grammar, remedy);
 }
+
+function missingWord(
+  name: string,
+  declared: readonly (readonly [name: string, arg: ArgDef])[],
+  positionals: readonly string[],
+  grammar: Grammar,
+  remedy: string,
+): NegotiatorError {
+  // A caller who forgot the guest sees which word was taken for it.
+  const [last] = declared[positionals.length - 1] ?? [];
+  const word = printable(positionals.at(-1) ?? "");
+  const after = last === undefined ? "" : ` after ${last.toUpperCase()} "${word}"`;
+  const more = name === "guest" ? `\n${LIST_GUESTS}` : "";
+  return badUsage(`missing ${name.toUpperCase()}${after}`, grammar, `${remedy}${more}`);
+}
+
+/** The remedy for a line without the name of a guest. */
+export const LIST_GUESTS = "List the guests: negotiator host list-guests";
 
 /** Returns the line of a subcommand: its full name, `[OPTION...]`, and the words that it takes. */
 export function formatUsage(name: string, { args, restAfter }: Pick<Grammar, "args" | "restAfter">): string {
@@ -144,7 +162,10 @@ function readValue(
     return { kind: "option", name, value: "" };
   }
   const value = attached ?? queue.shift();
-  if (value === undefined) throw badUsage(`option ${flag} needs a value`, grammar);
+  if (value === undefined) {
+    const needed = name === "config" ? "the path of a file" : "a value";
+    throw badUsage(`option ${flag} needs ${needed}`, grammar);
+  }
   return { kind: "option", name, value };
 }
 

@@ -4,11 +4,12 @@ import { NegotiatorError } from "../../errors.ts";
 import { resolveCommand } from "../../methods/commands.ts";
 import type { CommandSources } from "../../methods/commands.ts";
 import { fullErrorOf } from "../../methods/public-error.ts";
+import type { Role } from "../../peers/dialect.ts";
 import { decide, explain } from "../../policy/policy.ts";
 import type { Policy } from "../../policy/policy.ts";
 import type { PolicyRequest } from "../../policy/rule.ts";
 import { lookUpUser } from "../../trust/users.ts";
-import { shellLine } from "../../shell-word.ts";
+import { shellLine, shellWord } from "../../shell-word.ts";
 
 /**
  * The verdict on a call. `steps` are the rules up to the deciding one, and the decision. `problems` say why
@@ -41,6 +42,12 @@ export async function checkCall(
 /** The command line that lists the commands of this machine, for messages. */
 export function listLocally({ commandsDirectory }: Pick<Settings, "commandsDirectory">): { lister: string } {
   return { lister: `ls -l ${shellLine(commandsDirectory)}` };
+}
+
+/** Returns what messages about the commands of this role need; a host's checks have the name of a guest. */
+export function checkLocally(role: Role, guest?: string): Pick<CommandSources, "role" | "checker"> {
+  const words = role === "guest" ? "" : ` ${guest === undefined ? "GUEST" : shellWord(guest)}`;
+  return { role, checker: (command) => `negotiator ${role} check-policy${words} ${shellWord(command)}` };
 }
 
 async function problemOf(look: () => unknown): Promise<string[]> {

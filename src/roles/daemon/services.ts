@@ -5,6 +5,7 @@ import { DEFAULT_LIMITS } from "../../limits.ts";
 import type { Limits } from "../../limits.ts";
 import { logFor } from "../../log.ts";
 import { selectBuiltins } from "../../methods/builtin/builtins.ts";
+import { identifyCaller } from "../../policy/caller.ts";
 import type { Caller } from "../../policy/caller.ts";
 import type { CommandSources } from "../../methods/commands.ts";
 import { createDispatcher } from "../../methods/dispatcher.ts";
@@ -22,7 +23,7 @@ import { createQuota } from "../../policy/quota.ts";
 import type { PolicyRequest } from "../../policy/rule.ts";
 import { ourUid } from "../../trust/ownership.ts";
 import { makeId } from "../identity.ts";
-import { listLocally } from "./call-check.ts";
+import { checkLocally, listLocally } from "./call-check.ts";
 import type { DaemonVerdict } from "./policy-check-method.ts";
 import { createPolicyInForce } from "./policy-in-force.ts";
 import { startAudit } from "../start-audit.ts";
@@ -69,7 +70,7 @@ export function createServices(role: "host" | "guest", first: Config): Services 
     directories: settings.commandsDirectory,
     builtins,
     uid,
-    lister: role === "host" ? "negotiator guest list-commands" : "negotiator host list-commands GUEST",
+    ...checkLocally(role),
   });
   const methods = [
     createExecute({ role, sources, openCalls: settings.limits.openCalls }),
@@ -126,7 +127,12 @@ export function createServices(role: "host" | "guest", first: Config): Services 
     get policyProblem() {
       return policy.problem;
     },
-    checkPolicy: (request) => policy.check(request, { ...sources(), ...listLocally(settings) }),
+    checkPolicy: (request) =>
+      policy.check(request, {
+        ...sources(),
+        ...listLocally(settings),
+        ...checkLocally(role, identifyCaller(request.caller).guest),
+      }),
     reload(next) {
       ({ settings } = next);
       builtins = selectBuiltins(settings.builtIns);

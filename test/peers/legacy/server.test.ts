@@ -100,7 +100,7 @@ describe("holes of the original", () => {
       error(`${notExecutable}open`),
       error(
         'Cannot run "described": its description cannot be used\n' +
-          "Read the log of the host's daemon: journalctl -u negotiator-host",
+          "Read the log on the host: journalctl -u negotiator-host",
       ),
     ]);
     const problems = (await stage.audit()).map(({ problem }) => problem);

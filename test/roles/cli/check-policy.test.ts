@@ -76,7 +76,7 @@ test.each([
       stderr: [
         'negotiator: The call would fail: Cannot find the user "nosuchuser" in /etc/passwd',
         "Correct the name, or create the user: useradd --system nosuchuser",
-        'The call would fail: Cannot run "chek-process": there is no such command',
+        'The call would fail: Cannot run "chek-process": it is not a command of negotiator on the host',
         `Look what there is: ls -l ${stage.at("host.commands")}`,
         "",
       ].join("\n"),

@@ -6,6 +6,8 @@ import { createStage } from "../../support/stage.ts";
 import type { Side, Stage } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
 
+const GUESTS = "\nList the guests: negotiator host list-guests";
+
 setDefaultTimeout(120_000);
 
 const BUILTIN_NAMES = BUILTINS.map(({ name }) => name);
@@ -152,7 +154,7 @@ describe("the option form of the original", () => {
       ["-e", "say", "web1", "rm"],
       'negotiator: surplus word "rm"\nWrite the command and its arguments as one word: -e "COMMAND ARG..."\n',
     ],
-    [["-e", "say x"], 'negotiator: missing GUEST\nWrite: negotiator host -e "COMMAND" GUEST\n'],
+    [["-e", "say x"], 'negotiator: missing GUEST\nWrite: negotiator host -e "COMMAND" GUEST' + GUESTS + "\n"],
     [
       ["-e", "'", "web1"],
       "negotiator: Cannot split the command \"'\": the quote ' has no end\n" +
@@ -200,7 +202,7 @@ describe("error messages", () => {
     [["list-commands", "-t", "soon", "web1"], 2, ["--timeout must be"]],
     [["execute", "-t", "99999999999", "web1", "say"], 2, ["--timeout must be a number from 0 to 31536000"]],
     [["list-guests", "--control", "here.sock"], 2, ["--control must be an absolute path"]],
-    [["execute", "web1"], 2, ["missing COMMAND"]],
+    [["execute", "web1"], 2, ['missing COMMAND after GUEST "web1"']],
     [["execute"], 2, ["missing GUEST"]],
   ])("negotiator-host %j exits with %d and a message with %j", async (words, exitCode, parts) => {
     const ended = await stage.host.run(words);

@@ -136,10 +136,10 @@ describe.each(WAYS)("execute, %s", (from, way) => {
   });
 
   test.each([
-    [["hallo"], 127, "there is no such command"],
+    [["hallo"], 127, "it is not a command of negotiator"],
     [["cop"], 127, 'Did you mean "copy"?'],
-    [["../bin/sh"], 127, "there is no such command"],
-    [["/bin/sh"], 127, "there is no such command"],
+    [["../bin/sh"], 127, "a command is called by its name, not by a path"],
+    [["/bin/sh"], 127, "a command is called by its name, not by a path"],
     [[""], 125, "command"],
     [["\u001b[31mred"], 127, 'Cannot run "\\x1b[31mred"'],
     [["plain"], 126, "plain"],

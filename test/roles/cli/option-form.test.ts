@@ -7,6 +7,8 @@ import { GUEST_FORM, HOST_FORM, readOptionForm } from "../../../src/roles/cli/op
 import type { OptionForm } from "../../../src/roles/cli/option-form.ts";
 import { errorOf } from "../../support/error-of.ts";
 
+const GUESTS = "\nList the guests: negotiator host list-guests";
+
 const SUBCOMMANDS = new Set(["list-guests", "list-commands", "execute", "daemon", "status", "print-config"]);
 
 /** The limits of a line without `--timeout`. */
@@ -148,8 +150,8 @@ const ONE_WORD = 'Write the command and its arguments as one word: -e "COMMAND A
 
 describe("refused", () => {
   test.each([
-    [["-e", "ls"], 'missing GUEST\nWrite: negotiator host -e "COMMAND" GUEST'],
-    [["-c"], 'missing GUEST\nWrite: negotiator host -e "COMMAND" GUEST'],
+    [["-e", "ls"], 'missing GUEST\nWrite: negotiator host -e "COMMAND" GUEST' + GUESTS],
+    [["-c"], 'missing GUEST\nWrite: negotiator host -e "COMMAND" GUEST' + GUESTS],
     [["-e", "ls", "web1", "rm"], `surplus word "rm"\n${ONE_WORD}`],
     [["web1", "-e", "ls", "rm"], `surplus word "rm"\n${ONE_WORD}`],
     [["web1", "rm", "-e", "ls"], `surplus word "rm"\n${ONE_WORD}`],

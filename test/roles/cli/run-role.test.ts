@@ -9,6 +9,8 @@ import { errorOf, rejectionOf } from "../../support/error-of.ts";
 import { spyOnOutput } from "../../support/spied-output.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 
+const GUESTS = "\nList the guests: negotiator host list-guests";
+
 afterEach(() => configureLog({ level: "info", format: "text" }));
 
 /** A role whose only subcommand records its invocations. */
@@ -130,10 +132,14 @@ describe("refused without running anything", () => {
     [["--"], noSubcommand("--")],
     [["-v"], 'unknown option "-v"\n'],
     [["\u001b[31m\nred\u202e"], noSubcommand("\\x1b[31m\\nred\\u202e")],
-    [["execute"], "missing GUEST\nWrite: negotiator host execute [OPTION...] GUEST COMMAND [ARG...]"],
+    [
+      ["execute"],
+      "missing GUEST\nWrite: negotiator host execute [OPTION...] GUEST COMMAND [ARG...]" + GUESTS,
+    ],
     [
       ["execute", "web1"],
-      "missing COMMAND\nWrite: negotiator host execute [OPTION...] GUEST COMMAND [ARG...]",
+      'missing COMMAND after GUEST "web1"\n' +
+        "Write: negotiator host execute [OPTION...] GUEST COMMAND [ARG...]",
     ],
     [["execute", "--jsno", "web1", "ls"], 'unknown option "--jsno"\nDid you mean "--json"?'],
     [["execute", "--jsno", "--help"], 'unknown option "--jsno"\nDid you mean "--json"?'],

@@ -6,6 +6,8 @@ import { checkPositionals, readWords } from "../../../src/roles/cli/tokenizer.ts
 import type { Grammar } from "../../../src/roles/cli/tokenizer.ts";
 import { errorOf } from "../../support/error-of.ts";
 
+const GUESTS = "\nList the guests: negotiator host list-guests";
+
 const ARGS = {
   guest: { type: "positional", required: true },
   note: { type: "positional", required: false },
@@ -94,14 +96,14 @@ describe("refused", () => {
     [["--toString"], 'unknown option "--toString"'],
     [["--\u001b[31m\n"], 'unknown option "--\\x1b[31m\\n"'],
     [["-\u001b"], 'unknown option "-\\x1b"'],
-    [["--config"], "option --config needs a value\nRead the help: negotiator host list --help"],
+    [["--config"], "option --config needs the path of a file\nRead the help: negotiator host list --help"],
     [["web1", "-t"], "option -t needs a value\nRead the help: negotiator host list --help"],
     [["-vt"], "option -t needs a value\nRead the help: negotiator host list --help"],
     [["--json=1"], "option --json takes no value\nRead the help: negotiator host list --help"],
     [["--json="], "option --json takes no value\nRead the help: negotiator host list --help"],
     [["-v=1"], "option -v takes no value\nRead the help: negotiator host list --help"],
-    [[], "missing GUEST\nWrite: negotiator host list [OPTION...] GUEST [NOTE]"],
-    [["--json", "--"], "missing GUEST\nWrite: negotiator host list [OPTION...] GUEST [NOTE]"],
+    [[], "missing GUEST\nWrite: negotiator host list [OPTION...] GUEST [NOTE]" + GUESTS],
+    [["--json", "--"], "missing GUEST\nWrite: negotiator host list [OPTION...] GUEST [NOTE]" + GUESTS],
     [["a", "b", "c"], 'surplus word "c"\nWrite: negotiator host list [OPTION...] GUEST [NOTE]'],
     [["a", "b", ""], 'surplus word ""\nWrite: negotiator host list [OPTION...] GUEST [NOTE]'],
     [
@@ -138,7 +140,7 @@ describe("after the words of ours", () => {
   test("a foreign command takes any number of words, but a missing GUEST is refused", () => {
     expect(() => checkPositionals(readWords(["a", "b", "c", "d"], EXECUTE), EXECUTE)).not.toThrow();
     expect(refuse(["--json"], EXECUTE)).toBe(
-      "missing GUEST\nWrite: negotiator host execute [OPTION...] GUEST [NOTE] [ARG...]",
+      "missing GUEST\nWrite: negotiator host execute [OPTION...] GUEST [NOTE] [ARG...]" + GUESTS,
     );
   });
 });

@@ -26,7 +26,7 @@ test(
     expect(await stage.host.run(["execute", "web1", "find-distributor-id"])).toMatchObject({ exitCode: 0 });
     expect(await stage.host.run(["execute", "web1", "find-ip-addresses"])).toMatchObject({
       exitCode: 127,
-      stderr: expect.stringContaining('Cannot run "find-ip-addresses": there is no such command'),
+      stderr: expect.stringContaining('Cannot run "find-ip-addresses": it is not a command of negotiator'),
     });
 
     await guest.command("find-ip-addresses", OWN_COMMAND);

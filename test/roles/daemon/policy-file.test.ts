@@ -36,7 +36,7 @@ describe.concurrent.each(WAYS)("%s", (whose, way) => {
         expect(await caller.run(["execute", ...to, COMMAND])).toMatchObject({
           exitCode: 126,
           stdout: "",
-          stderr: expect.stringContaining("the policy cannot be read, so nothing is allowed"),
+          stderr: expect.stringContaining("its policy has a mistake, so nothing is allowed"),
         });
         expect(await served.run(["check-policy", ...from, COMMAND])).toMatchObject({
           exitCode: 1,

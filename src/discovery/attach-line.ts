@@ -1,7 +1,17 @@
 /** The command line that attaches a port to a guest of libvirt, for messages. */
 
-/** Returns the line for a running guest, whose name stands in it as a shell takes it. */
-export function attachLine(guest: string, port: string): string {
+import { shellWord } from "../shell-word.ts";
+
+/**
+ * Returns the line for a running guest, whose name stands in it as a shell takes it. `connect` is the URI of
+ * its libvirt, if one was set.
+ */
+export function attachLine(guest: string, port: string, connect?: string): string {
   const xml = `<channel type='unix'><target type='virtio' name='${port}'/></channel>`;
-  return `echo "${xml}" >channel.xml; virsh attach-device ${guest} channel.xml --live --config`;
+  return `echo "${xml}" >channel.xml; ${virshAt(connect)} attach-device ${guest} channel.xml --live --config`;
+}
+
+/** Returns the first words of a line for virsh. */
+export function virshAt(connect: string | undefined): string {
+  return connect === undefined ? "virsh" : `virsh --connect ${shellWord(connect)}`;
 }

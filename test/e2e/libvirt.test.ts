@@ -126,7 +126,9 @@ await describeWithVm(
         const { exitCode, stderr } = await host.run(["host", "execute", "-t", "0", "off", "show", "1"]);
         expect({ exitCode, stderr }).toEqual({
           exitCode: 125,
-          stderr: 'negotiator: Guest "off" is shut off\nStart it: virsh start off\n',
+          stderr:
+            'negotiator: Guest "off" is shut off\n' +
+            `Start it: virsh --connect '${libvirt.uri}' start off\n`,
         });
       },
       TEST_TIMEOUT_MS,

@@ -15,7 +15,7 @@ const PORT = "negotiator-host-to-guest.0";
 const NOBODY = "65534";
 
 const OWN_LIBVIRT = [
-  "negotiator: No guest was found: this user asked the own libvirt, at qemu:///session, " +
+  "negotiator: No guest was found: this user asked its own libvirt, at qemu:///session, " +
     "not that of the system",
   "Run as root, or ask the system's libvirt: negotiator host list-guests --connect qemu:///system",
   "Join the group libvirt first, if that is refused: usermod -aG libvirt USER",
@@ -144,7 +144,7 @@ await describeWithVm(
           ["execute", "off", "uptime"],
           125,
           'negotiator: Guest "off" is shut off',
-          "Start it: virsh start off",
+          "Start it: virsh --connect 'URI' start off",
         );
       },
       TEST_TIMEOUT_MS,
@@ -176,7 +176,7 @@ await describeWithVm(
           `negotiator: Guest "bare" runs, but has no port ${PORT} (it has: org.qemu.guest_agent.0)`,
           remedy,
         );
-        const line = remedy.replace("Attach it: ", "").replace("virsh ", `virsh --connect '${libvirt.uri}' `);
+        const line = remedy.replace("Attach it: ", "").replace("URI", libvirt.uri);
         const attached = await runProcess(["/bin/sh", "-c", `cd '${libvirt.at("")}' && ${line}`]);
         expect(attached).toMatchObject({ exitCode: 0, stderr: "" });
         const run = await host.run(["host", ...words]);
@@ -208,7 +208,7 @@ await describeWithVm(
         await expectOf(
           ["list-guests"],
           0,
-          "negotiator: No guest was found: libvirt at URI runs guests without our port (mis spelled)",
+          `negotiator: No guest can be called: guest "mis spelled" runs, but has no port ${PORT}`,
           attachLineOf("'mis spelled'"),
         );
       },
@@ -235,5 +235,6 @@ await describeWithVm(
 
 function attachLineOf(guest: string): string {
   const xml = `<channel type='unix'><target type='virtio' name='${PORT}'/></channel>`;
-  return `Attach it: echo "${xml}" >channel.xml; virsh attach-device ${guest} channel.xml --live --config`;
+  const attach = `virsh --connect 'URI' attach-device ${guest} channel.xml --live --config`;
+  return `Attach it: echo "${xml}" >channel.xml; ${attach}`;
 }

@@ -12,6 +12,8 @@ export type StoppedDomain = { guest: string; uuid: string };
 
 /** The domains that no scan reports. Both functions find nothing when libvirt does not answer. */
 export type StoppedDomains = {
+  /** The URI of libvirt, if one was set. */
+  connect?: string | undefined;
   /** The domain of this name: whether it runs, and the names of all its virtio ports. */
   find(name: string, signal: AbortSignal): Promise<Pick<DomainPorts, "isActive" | "ports"> | undefined>;
   /** The domains that are shut off and have one of our ports. */
@@ -52,6 +54,7 @@ export function createStoppedDomains(options: VirshOptions & { ports: ReadonlySe
   };
 
   return {
+    connect: options.connect,
     async find(name, signal) {
       const domain = await read(name, signal).catch(() => undefined);
       // virsh takes a number for a domain's id, and also knows UUIDs.

@@ -7,12 +7,18 @@ import type { Session } from "../../wire/session/session.ts";
 
 /**
  * The error for a running guest without a port on which the host can call it. `port` is the port to add;
- * `others` are the ports that the guest has, if they are known.
+ * `others` are the ports that the guest has, if they are known. `connect` is the URI of
+ * libvirt, if one was set.
  */
-export function noCallingPort(guest: string, port: string, others?: readonly string[]): NegotiatorError {
+export function noCallingPort(
+  guest: string,
+  port: string,
+  others?: readonly string[],
+  connect?: string,
+): NegotiatorError {
   const has = others === undefined ? "" : ` (it has: ${others.length === 0 ? "none" : others.join(", ")})`;
   return new NegotiatorError("NO_CHANNEL", `Guest "${guest}" runs, but has no port ${port}${has}`, {
-    remedy: `Attach it: ${attachLine(shellWord(guest), port)}`,
+    remedy: `Attach it: ${attachLine(shellWord(guest), port, connect)}`,
   });
 }
 

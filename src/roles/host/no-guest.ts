@@ -1,5 +1,6 @@
 /** The error for an unknown guest. Command lines need it without all else that guests need. */
 import { NegotiatorError } from "../../errors.ts";
+import { virshAt } from "../../discovery/attach-line.ts";
 import type { StoppedDomains } from "../../discovery/libvirt/stopped.ts";
 import { nearest } from "../../nearest.ts";
 import { shellWord } from "../../shell-word.ts";
@@ -30,8 +31,8 @@ export async function explainStopped(
 ): Promise<NegotiatorError | undefined> {
   const domain = await stopped?.find(name, signal);
   if (domain === undefined) return undefined;
-  if (domain.isActive) return noCallingPort(name, port, domain.ports);
-  const remedy = `Start it: virsh start ${shellWord(name)}`;
+  if (domain.isActive) return noCallingPort(name, port, domain.ports, stopped?.connect);
+  const remedy = `Start it: ${virshAt(stopped?.connect)} start ${shellWord(name)}`;
   return new NegotiatorError("NO_GUEST", `Guest "${name}" is shut off`, { remedy });
 }
 

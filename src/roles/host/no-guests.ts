@@ -8,7 +8,7 @@ import { shellWord } from "../../shell-word.ts";
 import { ourUid } from "../../trust/ownership.ts";
 
 /**
- * Returns the error for an empty search: `DENIED` if a user without rights has asked the own libvirt, which
+ * Returns the error for an empty search: `DENIED` if a user without rights has asked its own libvirt, which
  * is not that of the system; `NO_GUEST` otherwise. `port` is the port that a guest needs. Rejects with the
  * error of libvirt if it does not answer.
  */
@@ -32,23 +32,24 @@ export async function explainEmpty({ host }: Settings, port: string): Promise<Ne
       remedy: `Look at all guests: virsh --connect ${shellWord(uri)} list --all`,
     });
   }
-  const names = running.join(", ");
+  const names = running.map((name) => `"${name}"`).join(", ");
+  const [guests, run, have] = running.length === 1 ? ["guest", "runs", "has"] : ["guests", "run", "have"];
   return new NegotiatorError(
     "NO_GUEST",
-    `No guest was found: ${where} runs guests without our port (${names})`,
+    `No guest can be called: ${guests} ${names} ${run}, but ${have} no port ${port}`,
     {
-      remedy: `Attach it: ${attachLine(shellWord(first), port)}`,
+      remedy: `Attach it: ${attachLine(shellWord(first), port, connect)}`,
     },
   );
 }
 
-/** A user who is not root has a libvirt of the own, which knows nothing of the system's guests. */
+/** A user who is not root has its own libvirt, which knows nothing of the system's guests. */
 function isOwnLibvirt(uri: string): boolean {
   return /^[^:]+:\/\/\/session\b/.test(uri);
 }
 
 function ownLibvirt(uri: string): NegotiatorError {
-  const message = `No guest was found: this user asked the own libvirt, at ${uri}, not that of the system`;
+  const message = `No guest was found: this user asked its own libvirt, at ${uri}, not that of the system`;
   return new NegotiatorError("DENIED", message, {
     remedy:
       "Run as root, or ask the system's libvirt: negotiator host list-guests --connect qemu:///system\n" +

@@ -111,7 +111,7 @@ describe.concurrent.each(WAYS)("%s", (_, way) => {
       await served.daemon.says("The configuration was read again, without the policy");
       const denied = await caller.run(["execute", ...to, "find-distributor-id"]);
       expect(denied).toMatchObject({ exitCode: 126, stdout: "" });
-      expect(denied.stderr).toContain("the policy cannot be read, so nothing is allowed");
+      expect(denied.stderr).toContain("its policy has a mistake, so nothing is allowed");
       expect(denied.stderr).not.toContain("alow");
       expect(await served.audit()).toEqual([
         expect.objectContaining({ decision: "denied", command: "find-distributor-id", errorCode: "DENIED" }),

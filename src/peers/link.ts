@@ -61,6 +61,8 @@ export function createLink(options: LinkOptions): Link {
   /** When the session was last open; undefined if it never was. */
   let openMs: number | undefined;
   let lastState: SessionState = "idle";
+  /** Whether bytes of the peer wait for their turn. */
+  let hasMore = false;
   let hello: { sentMs: number; timer: ReturnType<typeof setTimeout> } | undefined;
 
   const session = createSession({
@@ -83,7 +85,11 @@ export function createLink(options: LinkOptions): Link {
   const foreign = options.createForeign?.(session);
 
   const read = async (channel: Channel, over: AbortSignal): Promise<void> => {
-    for await (const bytes of channel) await receiveFairly(session, bytes, share, over);
+    for await (const bytes of channel) {
+      hasMore = true;
+      await receiveFairly(session, bytes, share, over);
+      hasMore = false;
+    }
   };
 
   const write = async (channel: Channel, isEnding: () => boolean): Promise<void> => {
@@ -120,7 +126,8 @@ export function createLink(options: LinkOptions): Link {
       let isEnding = false;
       const over = new AbortController();
       using life = new DisposableStack();
-      life.use(everyTick(() => session.tick(performance.now())));
+      hasMore = false;
+      life.use(everyTick(() => session.tick(performance.now(), hasMore)));
       hello = { sentMs: performance.now(), timer: setTimeout(endHello, helloMs) };
       life.use(onAbort(signal, () => resolve({ state: session.state })));
       try {

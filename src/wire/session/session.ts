@@ -44,8 +44,11 @@ export type Session = {
   ask(): void;
   /** Returns the next bytes to write, at most one message; undefined when there are none now. */
   next(): Uint8Array | undefined;
-  /** Acts on the time that has passed. Called about once a second. */
-  tick(nowMs: number): void;
+  /**
+   * Acts on the time that has passed. Called about once a second. `hasMore`: bytes of the peer wait on this
+   * side, so the peer is not silent, and a begun frame may still be completed.
+   */
+  tick(nowMs: number, hasMore?: boolean): void;
   /**
    * Starts a call. Throws `TOO_LARGE`, `BAD_REQUEST`, `CLOSED` or the reason of `refusal`. A later failure
    * rejects the call's answer.
@@ -83,6 +86,11 @@ export function createSession(options: SessionOptions): Session {
   const { side, makeId, onOutput } = options;
   const { served, controlQueue, status, epochs, receiver, traffic, ...parts } = createSessionParts(options);
   const { invalidInput, conversation, timeout, silence, refusal, dialling, intake } = parts;
+
+  const hear = (nowMs: number): void => {
+    timeout.receive(nowMs);
+    if (silence?.receive(nowMs) === true) onOutput();
+  };
 
   return {
     get state() {
@@ -123,16 +131,16 @@ export function createSession(options: SessionOptions): Session {
     },
     receive(bytes, nowMs) {
       if (intake.isClosed) return;
-      if (bytes.length > 0) timeout.receive(nowMs);
-      if (bytes.length > 0 && silence?.receive(nowMs) === true) onOutput();
+      if (bytes.length > 0) hear(nowMs);
       intake.take(bytes, nowMs);
       if (epochs.sequence.acknowledgement === "due") onOutput();
     },
     ask: () => timeout.ping(),
     next: createNextBytes({ status, controlQueue, conversation, silence }),
-    tick(nowMs) {
+    tick(nowMs, hasMore = false) {
       served.expire(nowMs);
-      intake.tick(nowMs);
+      if (hasMore) hear(nowMs);
+      else intake.tick(nowMs);
       conversation.tick();
       if (status.state === "open") epochs.sequence.flushAcknowledgement();
       if (epochs.sequence.acknowledgement === "due") onOutput();

@@ -9,6 +9,7 @@ import { createShare, receiveFairly } from "./fair-reader.ts";
 import type { Share } from "./fair-reader.ts";
 import type { ForeignServers } from "./foreign-servers.ts";
 import { everyTick } from "./ticker.ts";
+import type { EveryTick } from "./ticker.ts";
 
 /** The end of a run: the session's state, and the error if there was one. */
 export type LinkEnd = { state: SessionState; reason?: NegotiatorError };
@@ -40,6 +41,8 @@ export type LinkOptions = Omit<SessionOptions, "onOutput" | "onInvalid" | "onFor
   firstHelloMs?: number;
   /** The peer's share of this process; without it, the link has one for itself. */
   share?: Share;
+  /** Calls the session once a second; tests replace the shared timer. */
+  every?: EveryTick;
   /** Creates the servers of the dialects that share the channel with the native one. */
   createForeign?: (session: Session) => ForeignServers;
 };
@@ -54,7 +57,7 @@ const BATCH_BYTES = 64 * 1024;
 
 /** Creates a link without a channel. */
 export function createLink(options: LinkOptions): Link {
-  const { firstHelloMs = LONGEST_HELLO_MS, share = createShare() } = options;
+  const { firstHelloMs = LONGEST_HELLO_MS, share = createShare(), every = everyTick } = options;
   let wake: (() => void) | undefined;
   let end: ((how: LinkEnd) => void) | undefined;
   let helloMs = firstHelloMs;
@@ -127,7 +130,7 @@ export function createLink(options: LinkOptions): Link {
       const over = new AbortController();
       using life = new DisposableStack();
       hasMore = false;
-      life.use(everyTick(() => session.tick(performance.now(), hasMore)));
+      life.use(every(() => session.tick(performance.now(), hasMore)));
       hello = { sentMs: performance.now(), timer: setTimeout(endHello, helloMs) };
       life.use(onAbort(signal, () => resolve({ state: session.state })));
       try {

@@ -2,11 +2,11 @@
 import { expect, test } from "bun:test";
 import { createMemoryPair } from "../support/memory-channel.ts";
 import { until } from "../support/until.ts";
+import { DEFAULT_LIMITS } from "../../src/limits.ts";
 import { createShare } from "../../src/peers/fair-reader.ts";
 import type { Share } from "../../src/peers/fair-reader.ts";
 import { createLink } from "../../src/peers/link.ts";
 import type { Link, LinkOptions } from "../../src/peers/link.ts";
-import { everyTick } from "../../src/peers/ticker.ts";
 
 let ids = 0;
 
@@ -16,24 +16,33 @@ function createTestLink(side: "dialler" | "listener", options: Partial<LinkOptio
   return createLink({ side, agent, makeId, onCall: () => undefined, ...options });
 }
 
-test("a call whose bytes wait three seconds for their turn in half a frame is answered", async () => {
+test("a call whose bytes wait for their turn in half a frame is answered, however late", async () => {
   const pair = createMemoryPair();
   const turn = Promise.withResolvers<void>();
   const share = createShare();
+  const ticks: (() => void)[] = [];
   let turns = 0;
   const held: Share = {
     ...share,
     turns: {
       ...share.turns,
       async run(work) {
-        // The first turn has half of the request, and the second one comes late.
+        // The second turn has half of the request, and the third one comes late.
         if (++turns === 3) await turn.promise;
-        await work();
+        work();
       },
     },
   };
   const dialler = createTestLink("dialler");
-  const listener = createTestLink("listener", { share: held, onCall: (call) => call.respond("late") });
+  const listener = createTestLink("listener", {
+    share: held,
+    limits: { ...DEFAULT_LIMITS, brokenFrameMs: 1 },
+    every(tick) {
+      ticks.push(tick);
+      return { [Symbol.dispose]: () => undefined };
+    },
+    onCall: (call) => call.respond("late"),
+  });
   void dialler.run(pair.ends[0]);
   void listener.run(pair.ends[1]);
   await until("the hello waits", () => pair.inFlightBytes(0) > 0);
@@ -43,10 +52,12 @@ test("a call whose bytes wait three seconds for their turn in half a frame is an
   const { answer } = dialler.session.call({ method: "echo" });
   await until("the request waits", () => pair.inFlightBytes(0) > 20);
   pair.deliver(0, 20);
+  await until("half of the request was read", () => turns === 2);
   pair.flow();
-  let ticks = 0;
-  using _ = everyTick(() => void ticks++);
-  await until("three seconds have passed", () => ticks >= 3);
+  await until("the rest waits for its turn", () => turns === 3);
+  const lateMs = performance.now() + 5;
+  await until("the limit of a frame has passed", () => performance.now() > lateMs);
+  for (const tick of ticks) tick();
   turn.resolve();
   expect((await answer).result).toBe("late");
-}, 20_000);
+});

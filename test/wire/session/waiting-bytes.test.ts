@@ -1,4 +1,4 @@
-/** Bytes of the peer that wait for their turn on this side: they are no silence, and complete a frame. */
+/** Bytes of the peer that wait for their turn on this side: the peer is not silent, and its frame goes on. */
 import { expect, test } from "bun:test";
 import { createOpenDialler, createOpenListener } from "./scripted-peer.ts";
 

@@ -30,6 +30,10 @@ const RUN: Readonly<Record<string, { exitCode?: number; shows: RegExp }>> = {
   "negotiator guest check-policy check-process nginx": { shows: /^rule 2 \(allow\): matches\nallowed$/m },
   "negotiator host check-config": { shows: /^policy: .* is right$/m },
   "negotiator host reload": { shows: /^The host's daemon uses the config and the policy as they are now$/m },
+  "negotiator guest check-config": { shows: /^policy: .* is right$/m },
+  "negotiator guest reload": {
+    shows: /^The guest's daemon uses the config and the policy as they are now$/m,
+  },
   "negotiator host print-config": { shows: /^host\.control = /m },
   "negotiator guest print-config --json": { shows: /"guest\.control":/ },
   "negotiator host --help": { shows: /^Subcommands:$/m },

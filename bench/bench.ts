@@ -1,12 +1,12 @@
 /** Measures the compiled binary: `bun run bench`, or `bun run bench --only NAME` for one row. */
-import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { createTemporaryDirectory } from "../test/support/temporary-directory.ts";
 import { findRegressions, parseBaseline, renewBaseline } from "./baseline.ts";
 import type { Baseline } from "./baseline.ts";
 import { BENCH_HELP, chooseRows, parseBenchOptions } from "./bench-options.ts";
 import type { BenchOptions } from "./bench-options.ts";
 import { measureRows } from "./families.ts";
+import { findBinary } from "./find-binary.ts";
 import { readMachineFacts } from "./machine-facts.ts";
 import type { Measured, Row } from "./row.ts";
 import { ROWS } from "./rows.ts";
@@ -14,7 +14,6 @@ import { cleanUpWhenStopped } from "./stopping.ts";
 import { formatTable, toJson } from "./table.ts";
 import { createYardsticks } from "./yardsticks.ts";
 
-const ROOT = join(import.meta.dir, "..");
 const BASELINE = join(import.meta.dir, "baseline.json");
 
 process.exit(await main(process.argv.slice(2)));
@@ -33,7 +32,7 @@ async function main(words: readonly string[]): Promise<number> {
     process.stdout.write(BENCH_HELP);
     return 0;
   }
-  const binary = await findBinary(options.binary);
+  const binary = await findBinary(options.binary, say);
   if (binary === undefined) return 1;
   const facts = await readMachineFacts(binary);
   if (facts.load > facts.processors / 2)
@@ -71,20 +70,6 @@ async function judge(
 async function readBaseline(): Promise<Baseline> {
   const file = Bun.file(BASELINE);
   return (await file.exists()) ? parseBaseline(await file.text()) : {};
-}
-
-/** Returns the binary to measure, and builds it if it is missing; undefined if that is not possible. */
-async function findBinary(given: string | undefined): Promise<string | undefined> {
-  const path = given === undefined ? join(ROOT, "dist/negotiator") : resolve(given);
-  if (existsSync(path)) return path;
-  if (given !== undefined) {
-    say(`there is no binary "${given}"`);
-    return undefined;
-  }
-  say("builds dist/negotiator");
-  const words = [process.execPath, join(ROOT, "scripts/build-binaries.ts"), "--target", "host"];
-  const child = Bun.spawn(words, { stdin: "ignore", stdout: "ignore", stderr: "inherit" });
-  return (await child.exited) === 0 ? path : undefined;
 }
 
 function say(line: string): void {

@@ -1,6 +1,5 @@
 /** Attacks the host's daemon: `bun run hostile`, or `bun run hostile --only NAME` for one case. */
-import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { findBinary } from "../bench/find-binary.ts";
 import { readMachineFacts } from "../bench/machine-facts.ts";
 import { cleanUpWhenStopped } from "../bench/stopping.ts";
 import { createTemporaryDirectory } from "../test/support/temporary-directory.ts";
@@ -9,8 +8,6 @@ import { chooseCases, HOSTILE_HELP, parseHostileOptions } from "./options.ts";
 import type { HostileOptions } from "./options.ts";
 import { CASE_NAMES, QUIET, runCase } from "./run-case.ts";
 import type { Figures } from "./run-case.ts";
-
-const ROOT = join(import.meta.dir, "..");
 
 process.exit(await main(process.argv.slice(2)));
 
@@ -28,7 +25,7 @@ async function main(words: readonly string[]): Promise<number> {
     process.stdout.write(options.isHelp ? HOSTILE_HELP : `${CASE_NAMES.join("\n")}\n`);
     return 0;
   }
-  const binary = await findBinary(options.binary);
+  const binary = await findBinary(options.binary, say);
   if (binary === undefined) return 1;
   const facts = await readMachineFacts(binary);
   if (facts.load > facts.processors / 2)
@@ -60,20 +57,6 @@ async function measureAll(
     }
   }
   return all;
-}
-
-/** Returns the binary to attack, and builds it if it is missing; undefined if that is not possible. */
-async function findBinary(given: string | undefined): Promise<string | undefined> {
-  const path = given === undefined ? join(ROOT, "dist/negotiator") : resolve(given);
-  if (existsSync(path)) return path;
-  if (given !== undefined) {
-    say(`there is no binary "${given}"`);
-    return undefined;
-  }
-  say("builds dist/negotiator");
-  const words = [process.execPath, join(ROOT, "scripts/build-binaries.ts"), "--target", "host"];
-  const child = Bun.spawn(words, { stdin: "ignore", stdout: "ignore", stderr: "inherit" });
-  return (await child.exited) === 0 ? path : undefined;
 }
 
 function say(line: string): void {

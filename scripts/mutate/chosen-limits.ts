@@ -149,8 +149,8 @@ export const CHOSEN_LIMITS: readonly Fault[] = [
   },
   {
     file: "src/roles/daemon/link-status.ts",
-    from: 'lastError.replaceAll("\\n", "; ")',
+    from: 'lastError.split("\\n").map(printable).join("\\n  ")',
     to: "lastError",
-    why: "one line of status becomes two",
+    why: "a guest's error controls the terminal that shows status",
   },
 ];

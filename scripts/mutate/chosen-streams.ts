@@ -11,8 +11,8 @@ export const CHOSEN_STREAMS: readonly Fault[] = [
   },
   {
     file: "src/roles/daemon/pipe-command.ts",
-    from: "  } catch {\n    from.cancel();\n  }\n  to.end();",
-    to: "  } catch {\n    // The rest of the input is dropped.\n  }\n  to.end();",
+    from: "    to.end();\n  } catch {\n    from.cancel();\n  }\n}\n\nasync function pipeOutput",
+    to: "    to.end();\n  } catch {\n    void from;\n  }\n}\n\nasync function pipeOutput",
     why: "input that the command does not take blocks its caller",
   },
   {
@@ -71,25 +71,25 @@ export const CHOSEN_STREAMS: readonly Fault[] = [
   },
   {
     file: "src/delay.ts",
-    from: "Math.max(1, Math",
-    to: "Math.max(0, Math",
-    why: "a deadline that has passed becomes none",
+    from: "Math.min(ms, 0x7fff_ffff)",
+    to: "Math.min(ms, 0x8000_0000)",
+    why: "a very long deadline has passed at once",
   },
   {
     file: "src/peers/deadline.ts",
-    from: "if (!call.isSent) return abort(explainNoAnswer());",
+    from: "if (!call.isSent) return end(explainNoAnswer());",
     to: "",
     why: "a call that was not sent waits beyond its deadline",
   },
   {
     file: "src/peers/deadline.ts",
-    from: "if (pulse.heardMs < sinceMs) abort(",
-    to: "if (pulse.heardMs > sinceMs) abort(",
+    from: "!isAnswered && pulse.heardMs < startMs",
+    to: "!isAnswered && pulse.heardMs > startMs",
     why: "a silent peer holds its caller",
   },
   {
     file: "src/peers/deadline.ts",
-    from: "await Promise.all([call.over, watched]);\n",
+    from: "  await call.over;\n",
     to: "",
     why: "an answer comes before its output",
   },

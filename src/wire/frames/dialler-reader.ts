@@ -2,6 +2,7 @@
 import type { Limits } from "../../limits.ts";
 import { native } from "../dialects/native.ts";
 import { parseJsonObject } from "../json.ts";
+import { ignored } from "../reading.ts";
 import type { Reading } from "../reading.ts";
 import type { FrameReader } from "./listener-reader.ts";
 import { createMessageReader, TORN } from "./message-reader.ts";
@@ -91,17 +92,19 @@ function readAnswer(bytes: Uint8Array, nonce: string): Reading | undefined {
   try {
     const message = native.decode(parseJsonObject(bytes));
     const isAnswer = (message.kind === "result" || message.kind === "failure") && message.id === nonce;
-    return isAnswer ? { kind: "native", message, bytes: bytes.length } : undefined;
+    return isAnswer ? { kind: "native", message, bytes: bytes.length } : ignored(bytes.length);
   } catch {
-    return undefined;
+    return ignored(bytes.length);
   }
 }
 
 function readForeign(bytes: Uint8Array): Reading | undefined {
   try {
     const object = parseJsonObject(bytes);
-    return native.recognises(object) ? undefined : { kind: "foreign", object };
+    return native.recognises(object)
+      ? ignored(bytes.length)
+      : { kind: "foreign", object, bytes: bytes.length };
   } catch {
-    return undefined;
+    return ignored(bytes.length);
   }
 }

@@ -5,8 +5,11 @@ import type { Message } from "../message.ts";
 import { createLineCutter } from "./line.ts";
 import { createOpeningFinder, HELLO_OPENING } from "./openings.ts";
 
-/** `taken` is how many bytes were used. `end` is there when the line ended: with its hello, if it is one. */
-export type HelloStep = { taken: number; end?: { message: Message | undefined } };
+/**
+ * `taken` is how many bytes were used. `end` is there when the line ended: with its hello, if it is one, and
+ * how many bytes were parsed.
+ */
+export type HelloStep = { taken: number; end?: { message: Message | undefined; parsedBytes: number } };
 
 /** Reads one hello after the other. */
 export type HelloReader = {
@@ -43,10 +46,10 @@ export function createHelloReader(lineBytes: number): HelloReader {
     },
     take(bytes) {
       const cut = line.take(bytes);
-      if (cut.line !== undefined) return { taken: cut.taken, end: { message: decodeHello(cut.line) } };
-      return cut.isTooLong === true
-        ? { taken: cut.taken, end: { message: undefined } }
-        : { taken: cut.taken };
+      const { taken, line: found } = cut;
+      if (found !== undefined)
+        return { taken, end: { message: decodeHello(found), parsedBytes: found.length } };
+      return cut.isTooLong === true ? { taken, end: { message: undefined, parsedBytes: 0 } } : { taken };
     },
     drop: () => line.drop(),
     reset() {

@@ -2,6 +2,7 @@
  * Reads the bytes of a listener's port: hellos wherever they stand, native messages, and the requests of old
  * hosts. docs/PROTOCOL.md, "Frames", has the rules.
  */
+import { ignored } from "../reading.ts";
 import type { Reading } from "../reading.ts";
 import { createHelloReader } from "./hello-reader.ts";
 import { TORN } from "./message-reader.ts";
@@ -44,7 +45,7 @@ export function createListenerReader(limits: ListenerLimits, options: ListenerOp
     if (end === undefined) return { rest };
     const wasOrdered = frames.isOrdered;
     frames.isOrdered = end.message !== undefined;
-    if (end.message === undefined) return wasOrdered ? { rest, reading: NO_FRAME } : { rest };
+    if (end.message === undefined) return { rest, reading: wasOrdered ? NO_FRAME : ignored(end.parsedBytes) };
     isGreeted = true;
     return { rest, reading: { kind: "hello", message: end.message } };
   };

@@ -7,8 +7,10 @@ import type { Reading } from "../reading.ts";
 import { createBlockCutter } from "./block.ts";
 import { beginsOldObject, isNativeBegun } from "./openings.ts";
 
-/** `rest` has to be read next. `isNoFrame`: the bytes are not a request. */
-export type OldRequestStep = { rest: Uint8Array; reading?: Reading; isNoFrame?: boolean };
+/**
+ * `rest` has to be read next. `notFrame`: bytes came that are not a request; so many of them were parsed.
+ */
+export type OldRequestStep = { rest: Uint8Array; reading?: Reading; notFrame?: { parsedBytes: number } };
 
 /** Reads one request after the other. */
 export type OldRequestReader = {
@@ -42,7 +44,8 @@ export function createOldRequestReader(limitBytes: number): OldRequestReader {
     if (announcedBytes > limitBytes)
       return { reading: { kind: "unreadable", error: tooLarge(announcedBytes) } };
     const object = parseOldRequest(bytes);
-    return object === undefined ? { isNoFrame: true } : { reading: { kind: "foreign", object } };
+    if (object === undefined) return { notFrame: { parsedBytes: bytes.length } };
+    return { reading: { kind: "foreign", object, bytes: bytes.length } };
   };
 
   const takeBody = (bytes: Uint8Array): OldRequestStep => {
@@ -74,7 +77,7 @@ export function createOldRequestReader(limitBytes: number): OldRequestReader {
       }
       drop();
       // A hello begins with a line end behind its length.
-      return all[0] === LF ? { rest: all } : { rest: all, isNoFrame: true };
+      return all[0] === LF ? { rest: all } : { rest: all, notFrame: { parsedBytes: 0 } };
     },
     drop,
   };

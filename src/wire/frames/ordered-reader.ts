@@ -1,6 +1,7 @@
 /** Reads a listener's frames but hellos: native messages, which have an order, and old hosts' requests. */
 import { NegotiatorError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
+import { ignored } from "../reading.ts";
 import type { Reading } from "../reading.ts";
 import { readLengthPrefix } from "./length-prefixed.ts";
 import { createLineCutter } from "./line.ts";
@@ -62,7 +63,7 @@ export function createOrderedReader(
     if (isOrdered) return reading;
     // The bytes of a chunk are not read, but its writer has to learn that the order is lost.
     if (messages.hasBegun) return DROPPED_CHUNK;
-    return reading?.kind === "native" ? reading : undefined;
+    return reading === undefined || reading.kind === "native" ? reading : ignored(line.length);
   };
 
   const readCut = ({ line, isTooLong }: LineStep): Reading | undefined => {
@@ -87,8 +88,9 @@ export function createOrderedReader(
     },
     take(bytes) {
       if (oldRequest.hasBegun) {
-        const { rest, reading, isNoFrame } = oldRequest.take(bytes);
-        return { rest, reading: isNoFrame === true && isOrdered ? NO_FRAME : reading };
+        const { rest, reading, notFrame } = oldRequest.take(bytes);
+        if (notFrame === undefined) return { rest, reading };
+        return { rest, reading: isOrdered ? NO_FRAME : ignored(notFrame.parsedBytes) };
       }
       // The bytes of a chunk are not looked at for lines.
       if (messages.hasBegun) {

@@ -59,7 +59,10 @@ export function createIntake(options: IntakeOptions): Intake {
 
   const takeReading = (reading: Reading): void => {
     traffic.messages++;
-    if (reading.kind !== "native") traffic.unneeded++;
+    if (reading.kind !== "native") {
+      traffic.unneeded++;
+      if ("bytes" in reading) traffic.unneededBytes += reading.bytes;
+    }
     switch (reading.kind) {
       case "hello":
         if (isHello(reading.message)) listening.greet(reading.message);
@@ -75,6 +78,8 @@ export function createIntake(options: IntakeOptions): Intake {
         return;
       case "broken":
         if (status.state === "open") status.cut(reading.error);
+        return;
+      case "ignored":
     }
   };
 

@@ -98,6 +98,8 @@ function describeReading(reading: Reading): string {
       return `native ${reading.message.kind} ${reading.message.seq ?? "-"}`;
     case "foreign":
       return `foreign ${String(reading.object["method"] ?? reading.object["success"])}`;
+    case "ignored":
+      return `ignored ${reading.bytes}`;
     default:
       return `${reading.kind} ${reading.error.code}`;
   }
@@ -106,7 +108,9 @@ function describeReading(reading: Reading): string {
 /** Returns what a reader reads from bytes that come in pieces of one size. */
 export function readPieces(reader: FrameReader, bytes: Uint8Array, pieceBytes: number): string[] {
   const found: string[] = [];
-  for (let start = 0; start < bytes.length; start += pieceBytes)
-    found.push(...[...reader.push(bytes.subarray(start, start + pieceBytes))].map(describeReading));
+  for (let start = 0; start < bytes.length; start += pieceBytes) {
+    const readings = [...reader.push(bytes.subarray(start, start + pieceBytes))];
+    found.push(...readings.filter(({ kind }) => kind !== "ignored").map(describeReading));
+  }
   return found;
 }

@@ -1,25 +1,31 @@
 /** Which messages of a peer count as those that need no answer. */
 import { expect, test } from "bun:test";
 import { createSession } from "../../../src/wire/session/session.ts";
+import { HELLO_OPENING } from "../../../src/wire/frames/openings.ts";
 import type { Session } from "../../../src/wire/session/session.ts";
 import { encodeHello, PROTOCOL_VERSIONS } from "../../../src/wire/session/handshake.ts";
 
-/** A listener with an open session, and a function that sends it one numbered or unnumbered message. */
-function createScene(): { session: Session; send: (members: object, isNumbered?: boolean) => void } {
-  const agent = { name: "test", version: "1", role: "guest" };
+const AGENT = { name: "test", version: "1", role: "guest" };
+
+function createListener(): Session {
   let ids = 0;
-  const session = createSession({
+  return createSession({
     side: "listener",
-    agent,
+    agent: AGENT,
     makeId: () => `id-number-long-enough-${++ids}`,
     onCall: (call) => call.method === "end" && call.respond("done"),
     onOutput: () => undefined,
   });
+}
+
+/** A listener with an open session, and a function that sends it one numbered or unnumbered message. */
+function createScene(): { session: Session; send: (members: object, isNumbered?: boolean) => void } {
+  const session = createListener();
   const hello = encodeHello({
     nonce: "nonce",
     versions: PROTOCOL_VERSIONS,
     capabilities: [],
-    agent: { ...agent, role: "host" },
+    agent: { ...AGENT, role: "host" },
     limits: { lineBytes: 1024 * 1024, noticeBytes: 100_000 },
     session: { id: "session", received: 0 },
   });
@@ -78,6 +84,22 @@ test("calls and what belongs to them do not count as messages that need no answe
   while (session.next() !== undefined);
   send({ method: "session.ack", params: { received: 1 } }, false);
   expect(session.traffic.unneeded).toBe(unneeded);
+});
+
+test.each([
+  ["an old host's frame whose object is not a request", '19\n{"jsonrpc" : "2.0"}', 19],
+  ["a message that cannot be read", '{"jsonrpc":"2.0","method":"x"}17\n', 32],
+  ["a hello that cannot be read", `${HELLO_OPENING.toString()}x"\n`, HELLO_OPENING.length + 2],
+])("before a hello, %s counts as a message that needs no answer, with its bytes", (_, text, bytes) => {
+  const session = createListener();
+  session.receive(Buffer.from(text), 0);
+  expect(session.traffic).toEqual({ messages: 1, unneeded: 1, unneededBytes: bytes });
+});
+
+test("an old host's request counts with its bytes", () => {
+  const session = createListener();
+  session.receive(Buffer.from('15\n{"method": "x"}'), 0);
+  expect(session.traffic).toEqual({ messages: 1, unneeded: 1, unneededBytes: 15 });
 });
 
 test("a hello and bytes that are not a message count as messages that need no answer", () => {

@@ -26,6 +26,8 @@ export type Endpoint = {
    * dialled.
    */
   machine?: string;
+  /** The URI of the guest's libvirt, if one was set. */
+  connect?: string;
   state?: GuestState;
   /** The port's path before the guest was restored or moved. The guest is still in the same run. */
   movedFrom?: string;

@@ -3,15 +3,23 @@ import { nearest } from "../nearest.ts";
 import { isRecord } from "./records.ts";
 
 /**
- * Returns words about the unknown key `name`, which stand after a semicolon: the table it belongs to, a key
- * of almost the same name, or all keys that are `allowed` at its place. `schema` is that of the whole file.
+ * Returns words about the unknown key `name`, which stand after a semicolon: the table or the file it belongs
+ * to, a key of almost the same name, or all keys that are `allowed` at its place. `schema` is that of the
+ * whole file.
  */
 export function adviseKey(name: string, allowed: readonly string[], schema: unknown): string {
   const homes = tablesWith(name, schema);
   if (homes.length > 0) return `it belongs ${homes.join(" or ")}`;
+  const file = Object.hasOwn(OTHER_FILES, name) ? OTHER_FILES[name] : undefined;
+  if (file !== undefined) return `it belongs in ${file}`;
   const [guess] = nearest(name, allowed);
   return guess === undefined ? `allowed here: ${allowed.join(", ")}` : `did you mean ${guess}?`;
 }
+
+/** Keys that are often written into the wrong file, and their file. */
+const OTHER_FILES: Readonly<Record<string, string>> = {
+  rules: "the policy, the file that policyFile names",
+};
 
 /** The headers of the tables, at any depth, that have a key of exactly this name. */
 function tablesWith(name: string, schema: unknown, path: readonly string[] = [], isList = false): string[] {

@@ -48,6 +48,11 @@ describeMistakes("a mistake in the config", [
     "line 2: host.drainSeconds: unknown key; it belongs above the first [table]",
   ),
   config(
+    "a rule of the policy",
+    '[[rules]]\naction = "deny"\n',
+    "line 1: rules: unknown key; it belongs in the policy, the file that policyFile names",
+  ),
+  config(
     "a key without its table",
     'libvirt = "no"\n',
     "line 1: libvirt: unknown key; it belongs below [host]",

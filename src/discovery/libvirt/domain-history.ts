@@ -73,9 +73,9 @@ const NOTHING: Scan = { endpoints: [], problems: [], unread: [] };
 
 function toSaved(
   uuid: string,
-  { guest, port, path, source, machine }: Endpoint,
+  { guest, port, path, source, machine, connect }: Endpoint,
   isManaged: boolean,
 ): Endpoint {
-  const place = machine === undefined ? {} : { machine };
+  const place = { ...(machine !== undefined && { machine }), ...(connect !== undefined && { connect }) };
   return { guest, uuid, port, path, source, state: "saved", isManaged, ...place };
 }

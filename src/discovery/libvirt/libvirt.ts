@@ -76,9 +76,9 @@ async function readDomain({ uuid, state, before }: Candidate, context: ScanConte
   try {
     const domain = state === undefined ? undefined : await readActive(uuid, options, signal);
     if (state === undefined || domain === undefined) return await traceStopped(uuid, before, questions);
-    const machine = machineOf(options.connect);
+    const place = placeOf(options.connect);
     const shared = { guest: domain.name, uuid, source: "libvirt", state } as const;
-    const found = domain.channels.map((channel): Endpoint => ({ ...shared, ...channel, ...machine }));
+    const found = domain.channels.map((channel): Endpoint => ({ ...shared, ...channel, ...place }));
     const endpoints = await traceMoves(uuid, found, before, questions);
     if (endpoints === undefined)
       return { endpoints: [], problems: [], unread: [{ source: "libvirt", uuid }] };
@@ -102,10 +102,11 @@ async function readActive(
   return domain?.isActive === true ? domain : undefined;
 }
 
-/** Returns the host of a URI such as `qemu+ssh://root@kvm2/system`; `qemu:///system` has none. */
-function machineOf(connect = ""): { machine?: string } {
+/** The machine is the host of a URI such as `qemu+ssh://root@kvm2/system`; `qemu:///system` has none. */
+function placeOf(connect: string | undefined): Pick<Endpoint, "connect" | "machine"> {
+  if (connect === undefined) return {};
   const [, machine = ""] = /^[^:/]+:\/\/(?:[^@/]*@)?(\[[^\]/]*\]|[^:/?#]*)/.exec(connect) ?? [];
-  return machine === "" ? {} : { machine };
+  return machine === "" ? { connect } : { connect, machine };
 }
 
 async function mapBounded<Item, Result>(

@@ -101,7 +101,7 @@ async function findGuest(
     if (endpoint?.machine !== undefined) throw onAnotherMachine(name, endpoint.machine);
     if (endpoint !== undefined) return { endpoint, port };
   }
-  throw noCallingPort(name, dialects.defaultPort);
+  throw noCallingPort(name, dialects.defaultPort, undefined, own[0]?.connect);
 }
 
 function heldByDaemon(name: string, path: string, pid: number): NegotiatorError {

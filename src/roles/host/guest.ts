@@ -126,7 +126,9 @@ export function createGuest({ endpoint, services, dialects, onUnreachable }: Gue
       if (endpoints.saved !== undefined) throw explain(session);
       if (endpoints.calling !== undefined) return waitForSession(line, timeoutMs, signal);
       const [foreign] = endpoints.foreignCalling;
-      if (foreign === undefined) throw noCallingPort(name, dialects.defaultPort);
+      if (foreign === undefined) {
+        throw noCallingPort(name, dialects.defaultPort, undefined, endpoints.held[0]?.connect);
+      }
       return links.foreignPeer(foreign.dialect);
     },
     add(endpoint) {

@@ -1,6 +1,6 @@
 /** The errors that a host reports when a guest does not answer. */
 import type { Endpoint } from "../../discovery/endpoint.ts";
-import { attachLine } from "../../discovery/attach-line.ts";
+import { attachLine, virshAt } from "../../discovery/attach-line.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { shellWord } from "../../shell-word.ts";
 import type { Session } from "../../wire/session/session.ts";
@@ -26,16 +26,17 @@ export function noCallingPort(
 export function explainNoAnswer(
   guest: string,
   session: Pick<Session, "peer"> | undefined,
-  endpoint: Pick<Endpoint, "path" | "state" | "connected" | "isManaged"> | undefined,
+  endpoint: Pick<Endpoint, "path" | "state" | "connected" | "connect" | "isManaged"> | undefined,
   unreachable?: NegotiatorError,
 ): NegotiatorError {
+  const virsh = virshAt(endpoint?.connect);
   if (endpoint?.state === "saved") {
     const words =
       endpoint.isManaged === true ? `start ${shellWord(guest)}` : "restore FILE, with the file of virsh save";
-    return unanswered(guest, "it is saved", `Bring it back: virsh ${words}`);
+    return unanswered(guest, "it is saved", `Bring it back: ${virsh} ${words}`);
   }
   if (endpoint?.state === "paused")
-    return unanswered(guest, "it is paused", `Resume it: virsh resume ${shellWord(guest)}`);
+    return unanswered(guest, "it is paused", `Resume it: ${virsh} resume ${shellWord(guest)}`);
   if (unreachable !== undefined)
     return new NegotiatorError("NO_CHANNEL", `Guest "${guest}" does not answer: ${unreachable.message}`);
   if (session?.peer !== undefined)

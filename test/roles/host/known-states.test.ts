@@ -79,6 +79,20 @@ test(
 );
 
 test(
+  "the error for a paused guest of another libvirt names that libvirt in its remedy",
+  async () => {
+    await using scene = await createScene({ hasAgent: true });
+    scene.appear(scene.running);
+    await untilOpen(scene.guests);
+    scene.change({ ...scene.paused, connect: "qemu:///session" });
+    expect((await rejectionOf(scene.guests.peer("web1", 300))).message).toEndWith(
+      "\nResume it: virsh --connect qemu:///session resume web1",
+    );
+  },
+  TIMEOUT_MS,
+);
+
+test(
   "a new call to a guest that was just paused waits until the guest is resumed, or for its time",
   async () => {
     await using scene = await createScene({ hasAgent: true });

@@ -11,7 +11,7 @@ export function attachLine(guest: string, port: string, connect?: string): strin
   return `echo "${xml}" >channel.xml; ${virshAt(connect)} attach-device ${guest} channel.xml --live --config`;
 }
 
-/** Returns the first words of a line for virsh. */
-export function virshAt(connect: string | undefined): string {
-  return connect === undefined ? "virsh" : `virsh --connect ${shellWord(connect)}`;
+/** Returns the first words of a line for virsh. An empty URI is none. */
+export function virshAt(connect = ""): string {
+  return connect === "" ? "virsh" : `virsh --connect ${shellWord(connect)}`;
 }

@@ -15,7 +15,7 @@ export async function connectInTime(connect: Connect, time: CallTime): Promise<P
   if (limitMs === 0) return connecting;
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timers = [
-    setTimeout(() => over.abort(), limitMs),
+    setTimeout(() => over.abort(notReached(limitMs)), limitMs),
     setTimeout(() => {
       void connecting.then((connection) => connection[Symbol.asyncDispose]()).catch(() => undefined);
       reject(notReached(limitMs));

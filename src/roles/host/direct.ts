@@ -1,5 +1,6 @@
 /** Finds guests and connects to one without the daemon. */
 import { dialSocket } from "../../channels/socket/socket.ts";
+import { virshAt } from "../../discovery/attach-line.ts";
 import type { Endpoint } from "../../discovery/endpoint.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
@@ -57,8 +58,9 @@ export type FoundEndpoints = {
 };
 
 /**
- * Finds the channels of all guests, without the daemon. Throws the first problem if it finds none. With the
- * `name` of a guest, throws the clash that has this name, and does not report those of other guests.
+ * Finds the channels of all guests, without the daemon. Throws the first problem if it finds none, and
+ * `NO_CHANNEL` if `signal` ends the search. With the `name` of a guest, throws the clash that has this name,
+ * and does not report those of other guests.
  */
 export async function findEndpoints(
   invocation: Invocation,
@@ -68,7 +70,13 @@ export async function findEndpoints(
   const { words, config, dialects = DIALECTS } = invocation;
   const flagged = readFlaggedGuests(words.options.get("socket") ?? [], dialects);
   const { find, stopped } = createFinders(config.settings, flagged, dialects);
-  const { endpoints, problems, clashes = [] } = await find(signal);
+  const {
+    endpoints,
+    problems,
+    clashes = [],
+  } = await find(signal).catch((thrown: unknown) => {
+    throw signal.aborted ? searchedTooLong(config.settings.host.connect) : thrown;
+  });
   const clash = clashes.find(({ guests }) => guests.includes(name ?? ""));
   if (clash !== undefined) throw clash.error;
   const [first] = problems;
@@ -85,6 +93,12 @@ export async function findEndpoints(
     return empty?.code === "DENIED" ? empty : noGuest(missing, known);
   };
   return { endpoints, explainMissing };
+}
+
+function searchedTooLong(connect: string | undefined): NegotiatorError {
+  return new NegotiatorError("NO_CHANNEL", "Cannot find guests: the search did not end in time", {
+    remedy: `See whether libvirt answers: ${virshAt(connect)} list\nGive it more time: --connect-timeout SECONDS`,
+  });
 }
 
 async function findGuest(

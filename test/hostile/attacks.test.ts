@@ -1,0 +1,24 @@
+/** A short slice of the attacks of `bun run hostile`, which has the figures: what they cost another guest. */
+import { expect, test } from "bun:test";
+import { runCase } from "../../hostile/run-case.ts";
+import { hostBinary } from "../support/binary.ts";
+
+const SECONDS = 2;
+const ATTACKERS = 12;
+const TIMEOUT_MS = 120_000;
+/** A few milliseconds on a quiet machine, a second or more if the attackers take another guest's turns. */
+const HELD_UP_MS = 400;
+/** Three times the goal, because the daemon may collect its garbage late on a busy machine. */
+const MOST_MB = 450;
+
+test.each(["mixed", "frames-of-lists", "notices", "answers", "calls-of-values", "local-calls"])(
+  "while twelve attackers make the attack %s, every call of another guest ends, and most of them soon",
+  async (name) => {
+    const binary = await hostBinary();
+    const { failed, p50, peakMb } = await runCase(name, { binary, seconds: SECONDS, attackers: ATTACKERS });
+    expect(failed).toBe(0);
+    expect(p50).toBeLessThan(HELD_UP_MS);
+    expect(peakMb).toBeLessThan(MOST_MB);
+  },
+  TIMEOUT_MS,
+);

@@ -58,6 +58,7 @@ async function reportLostOutput(): Promise<boolean> {
 async function dispatch(calledAs: string, words: string[]): Promise<Outcome> {
   const [first, ...rest] = words;
   if (first === "--version" || first === "-V") return print((await import("./version.ts")).formatVersion());
+  if (first === ANSWER_WORD) return (await import("./roles/daemon/answer-question.ts")).answerQuestion();
   const { roleOfName } = await import("./roles/role-name.ts");
   const named = roleOfName(calledAs);
   if (named !== undefined) return runRole(named, words);
@@ -69,6 +70,9 @@ async function dispatch(calledAs: string, words: string[]): Promise<Outcome> {
   if (first === undefined || /^(?:-|$)/.test(first) || wrong.message.includes("Did you mean")) throw wrong;
   throw (await import("./roles/cli/role-forgotten.ts")).roleForgotten(words);
 }
+
+/** Our parent process writes it, which is this program (`trust/own-program.ts`). */
+const ANSWER_WORD = "answer-question";
 
 /** Loads only the code of the chosen role. */
 async function runRole(role: Role, words: string[]): Promise<Outcome> {

@@ -6,7 +6,7 @@ import { FORWARDED_SIGNALS, run } from "../process/run.ts";
 import type { RunningCommand } from "../process/run.ts";
 import { isJsonObject } from "../wire/json.ts";
 import type { ByteSink } from "../process/pump.ts";
-import { lookUpUser } from "../trust/users.ts";
+import type { UserCache, UserKey } from "../process/user-cache.ts";
 import type { User } from "../trust/users.ts";
 import type { IncomingCall } from "../wire/calls/incoming-call.ts";
 import type { StreamWriter } from "../wire/calls/stream-writer.ts";
@@ -26,10 +26,15 @@ import { createStderrLog, STDERR_LINES } from "./stderr-log.ts";
 const log = logFor("commands");
 
 /** `openCalls` is the number of calls that a peer may have open. */
-type ExecuteOptions = { role: "host" | "guest"; sources: () => CommandSources; openCalls: number };
+type ExecuteOptions = {
+  role: "host" | "guest";
+  sources: () => CommandSources;
+  users: UserCache;
+  openCalls: number;
+};
 
 /** Returns the method; `sources` is called for every call, so that a reload counts at once. */
-export function createExecute({ role, sources, openCalls }: ExecuteOptions): Method {
+export function createExecute({ role, sources, users, openCalls }: ExecuteOptions): Method {
   const stderrLog = createLimitedLog({
     write: (line) => log.info(line),
     rate: STDERR_LINES,
@@ -44,7 +49,7 @@ export function createExecute({ role, sources, openCalls }: ExecuteOptions): Met
     async run({ command: name, args }, context) {
       const command = await resolveCommand(name, sources(), context.isOffered);
       if (command.kind === "builtin") return runBuiltin(command, context);
-      return runUserCommand(command, args, role, { ...context, stderrLog });
+      return runUserCommand(command, args, role, { ...context, stderrLog, users });
     },
   });
 }
@@ -71,10 +76,10 @@ async function runUserCommand(
   command: Command & { kind: "user" },
   args: readonly string[],
   role: "host" | "guest",
-  { call, caller, grant, begin, stderrLog }: CallContext & { stderrLog: LimitedLog },
+  { call, caller, grant, begin, stderrLog, users }: CallContext & { stderrLog: LimitedLog; users: UserCache },
 ): Promise<MethodAnswer> {
   const userName = grant.user ?? command.user;
-  const { uid, gid, ...user } = findUser(userName ?? ourUid(), command.name);
+  const { uid, gid, groups, ...user } = await findUser(userName ?? ourUid(), command.name, users);
   const stdin = command.stdin === false ? null : readerOf(call, "stdin");
   const outputs = { stdout: writerOf(call, "stdout"), stderr: writerOf(call, "stderr") };
   const allowedMs = shortest([grant.timeoutMs, (command.timeoutSeconds ?? 0) * 1000]);
@@ -86,7 +91,7 @@ async function runUserCommand(
     argv: [command.path, ...args],
     env: environmentOf(command.name, role, call, caller, user),
     cwd: "/",
-    ...(userName === undefined ? {} : { user: { uid, gid } }),
+    ...(userName === undefined ? {} : { user: { uid, gid, groups } }),
     stdin,
     stdout: outputs.stdout ?? DISCARD,
     stderr: outputs.stderr ?? logged,
@@ -124,9 +129,9 @@ function forwardSignals(call: IncomingCall, running: RunningCommand): void {
 }
 
 /** Policy and description are private, so the peer does not learn which user they name. */
-function findUser(nameOrUid: string | number, command: string): User {
+async function findUser(key: UserKey, command: string, users: UserCache): Promise<User> {
   try {
-    return lookUpUser(nameOrUid);
+    return await users.find(key);
   } catch (thrown) {
     throw cannotRun(command, "the user it is to run as cannot be found", NegotiatorError.from(thrown));
   }

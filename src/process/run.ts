@@ -23,8 +23,11 @@ export type RunOptions = {
   /** The whole environment; nothing is added. */
   env: Readonly<Record<string, string>>;
   cwd: string;
-  /** The user and group to run as. All supplementary groups are removed, and the user's own are not added. */
-  user?: { uid: number; gid: number };
+  /**
+   * The user and group to run as. All supplementary groups are removed, and `groups`, those of the user, are
+   * not added yet.
+   */
+  user?: { uid: number; gid: number; groups?: readonly number[] };
   /**
    * The command's input; null is `/dev/null`. A source that throws cancels the command, because its input is
    * incomplete.
@@ -171,7 +174,7 @@ async function start(options: RunOptions): Promise<Child> {
         cmd: [...argv],
         env,
         cwd,
-        ...user,
+        ...(user === undefined ? {} : { uid: user.uid, gid: user.gid }),
         detached: true,
         stdio: [input?.theirFd ?? "ignore", output.theirFd, errors.theirFd],
         onExit: (_child, exitCode, signal) => {

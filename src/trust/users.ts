@@ -1,49 +1,49 @@
-/** Looks up local users and groups in /etc/passwd and /etc/group. */
+/** Users and groups, as the system resolves them, and the words about those that it does not know. */
 import { readFileSync } from "node:fs";
 import { errnoOf, NegotiatorError } from "../errors.ts";
-import { decodeUtf8 } from "../strict/utf8.ts";
 
 const PASSWD_FILE = "/etc/passwd";
 const GROUP_FILE = "/etc/group";
 
-/** The files that `lookUpUser` and `isGroupOf` read by default. */
+/** The files that `isGroupOf` reads by default. */
 export const USER_FILES: readonly string[] = [PASSWD_FILE, GROUP_FILE];
 
-/** A line of /etc/passwd; `home` is "/" if the line has none. */
-export type User = { name: string; uid: number; gid: number; home: string };
+/** A user. `groups` are the ids of all its groups, with `gid`; `home` is "/" if the system knows none. */
+export type User = { name: string; uid: number; gid: number; groups: readonly number[]; home: string };
 
-/**
- * Returns the user with that name, or with that numeric id. Reads only /etc/passwd, because a static binary
- * cannot ask a directory service. Throws `BAD_CONFIG` if the user is not in it, or
- * if its name or home is not UTF-8.
- */
-export function lookUpUser(nameOrUid: string | number, passwdFile = PASSWD_FILE): User {
-  // The full name, which is not used, is often not UTF-8.
-  for (const line of readFileSync(passwdFile, "latin1").split("\n")) {
-    const [bytes, , uid, gid, , home = ""] = line.split(":");
-    if (bytes === undefined || uid === undefined || gid === undefined) continue;
-    const name = fromLatin1(bytes);
-    const isWanted = typeof nameOrUid === "number" ? Number(uid) === nameOrUid : name === nameOrUid;
-    if (!isWanted) continue;
-    const place = fromLatin1(home);
-    if (name !== undefined && place !== undefined)
-      return { name, uid: Number(uid), gid: Number(gid), home: place === "" ? "/" : place };
-    const problem = "its name or home is not UTF-8";
-    throw new NegotiatorError(
-      "BAD_CONFIG",
-      `Cannot use the user "${nameOrUid}" of ${passwdFile}: ${problem}`,
-    );
-  }
+/** The members of a group, or why they cannot be known: `problem` follows "group 50". */
+export type GroupFacts = { uids: readonly number[] } | { problem: string };
+
+/** The highest id. The system's calls take the next one, 4294967295, as "leave it as it is". */
+export const HIGHEST_ID = 0xffff_fffe;
+
+/** Returns the error for a user that the system does not know. */
+export function unknownUser(nameOrUid: string | number): NegotiatorError {
   const isName = typeof nameOrUid === "string" && /^[a-z_][a-z0-9_-]*$/.test(nameOrUid);
-  throw new NegotiatorError("BAD_CONFIG", `Cannot find the user "${nameOrUid}" in ${passwdFile}`, {
+  const message = `Cannot find the user "${nameOrUid}": the system does not know it`;
+  return new NegotiatorError("BAD_CONFIG", message, {
     remedy: isName
       ? `Correct the name, or create the user: useradd --system ${nameOrUid}`
-      : `Correct the user; these are there: cut -d: -f1,3 ${passwdFile}`,
+      : "Correct the user; these are there: cut -d: -f1,3 /etc/passwd",
   });
 }
 
-function fromLatin1(text: string): string | undefined {
-  return decodeUtf8(Buffer.from(text, "latin1"));
+/** Returns the error for a user that the system knows, and that cannot be used for the reason `problem`. */
+export function unusableUser(nameOrUid: string | number, problem: string): NegotiatorError {
+  return new NegotiatorError("BAD_CONFIG", `Cannot use the user "${nameOrUid}": ${problem}`, {
+    remedy: `Look at it: id ${nameOrUid}`,
+  });
+}
+
+/** Returns why others than root and the user `uid` may be in a group, or undefined if none are. */
+export function findOthers(facts: GroupFacts, uid: number): string | undefined {
+  if ("problem" in facts) return facts.problem;
+  const others = facts.uids.filter((member) => member !== 0 && member !== uid);
+  if (others.length === 0) return undefined;
+  const [first] = others;
+  return others.length === 1
+    ? `has the member ${first}`
+    : `has ${others.length} other members, such as ${first}`;
 }
 
 /**

@@ -1,6 +1,4 @@
-/**
- * `execute`: the process, its streams, its user and its deadline. Tests through daemons are in test/roles.
- */
+/** `execute`: the process, its streams, its user and its deadline. Through daemons: test/roles. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmod } from "node:fs/promises";
 import type { AuditEntry } from "../../src/audit/audit-line.ts";
@@ -8,6 +6,7 @@ import { createDispatcher } from "../../src/methods/dispatcher.ts";
 import { createExecute } from "../../src/methods/execute.ts";
 import { DEFAULT_POLICY, parsePolicy } from "../../src/policy/policy.ts";
 import type { Policy } from "../../src/policy/policy.ts";
+import { createUserCache } from "../../src/process/user-cache.ts";
 import { createQuota } from "../../src/policy/quota.ts";
 import type { CallOptions } from "../../src/wire/calls/outgoing-call.ts";
 import type { StreamReader } from "../../src/wire/calls/stream-reader.ts";
@@ -48,7 +47,7 @@ function serve(
       role: "host",
       direction: "incoming",
       caller: CALLER,
-      methods: [createExecute({ role: "host", sources, openCalls: 2 })],
+      methods: [createExecute({ role: "host", sources, users: createUserCache(), openCalls: 2 })],
       policy: () => policy,
       quota: createQuota(),
       audit: keepEntries((entry) => void lines.push(entry)),
@@ -161,7 +160,7 @@ test("a command runs as the policy's user, or else as its own; an unknown user g
     message: `Cannot run "free": the user it is to run as cannot be found\n${MORE}`,
   });
   await until("the audit has an entry", () => asGhost.lines.length === 1);
-  expect(asGhost.lines[0]?.problem).toStartWith('Cannot find the user "no-such-user" in /etc/passwd\n');
+  expect(asGhost.lines[0]?.problem).toStartWith('Cannot find the user "no-such-user": ');
 });
 
 describe("a command that cannot be started", () => {

@@ -108,7 +108,8 @@ describeMistakes("a mistake in the policy", [
     files: { "policy.toml": `${RULE}user = "nosuchuser"\n` },
     exitCode: 1,
     message: [
-      'negotiator: Cannot use rule 1 of DIR/policy.toml: Cannot find the user "nosuchuser" in /etc/passwd',
+      "negotiator: Cannot use rule 1 of DIR/policy.toml: " +
+        'Cannot find the user "nosuchuser": the system does not know it',
       "Correct the name, or create the user: useradd --system nosuchuser",
     ],
   },
@@ -186,7 +187,7 @@ describeMistakes("a mistake in the description of a command", [
     files: { ...ALLOWED, "commands/backup": SCRIPT, "commands/backup.toml": 'user = "nosuchuser"\n' },
     exitCode: 1,
     message: [
-      'negotiator: The call would fail: Cannot find the user "nosuchuser" in /etc/passwd',
+      'negotiator: The call would fail: Cannot find the user "nosuchuser": the system does not know it',
       "Correct the name, or create the user: useradd --system nosuchuser",
     ],
   },

@@ -76,7 +76,7 @@ export const MODULES: Record<string, RegExp> = {
   "node:child_process": /^src\/process\//,
   "node:net": /^src\/channels\//,
   "node:worker_threads": /^src\/channels\//,
-  "bun:ffi": /^src\/process\/libc\.ts$/,
+  "bun:ffi": /^src\/(?:process\/libc|trust\/system-calls)\.ts$/,
   "node:timers": /^src\/(?:process|roles|peers)\//,
   "node:timers/promises": /^src\/(?:process|roles|peers)\//,
   "node:buffer": ANYONE,

@@ -4,6 +4,7 @@ import { NegotiatorError } from "../../errors.ts";
 import { selectBuiltins } from "../../methods/builtin/builtins.ts";
 import { readPolicy } from "../../policy/policy-file.ts";
 import { printable } from "../../printable.ts";
+import { createUserCache } from "../../process/user-cache.ts";
 import { standardOutput } from "../../standard-output.ts";
 import { ourUid } from "../../trust/ownership.ts";
 import { checkCall, checkLocally, listLocally } from "../daemon/call-check.ts";
@@ -68,6 +69,6 @@ async function readVerdict(
     builtins: selectBuiltins(config.settings.builtIns),
     uid: ourUid(),
   };
-  const verdict = await checkCall(policy, toRequest(params), sources);
+  const verdict = await checkCall(policy, toRequest(params), { sources, users: createUserCache() });
   return { ...verdict, stale: null };
 }

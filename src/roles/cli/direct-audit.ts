@@ -10,8 +10,10 @@ import type { Role } from "../../peers/dialect.ts";
 import type { Peer } from "../../peers/peer.ts";
 import { checkResult } from "../../peers/remote-command.ts";
 import { settlesWithin } from "../../process/settling.ts";
+import { createUserCache } from "../../process/user-cache.ts";
 import { ourUid } from "../../trust/ownership.ts";
-import { describeUser } from "../daemon/local-caller.ts";
+import type { CallerInfo } from "../../wire/message.ts";
+import { describeProcess, nameUser } from "../daemon/local-caller.ts";
 import { makeId } from "../identity.ts";
 import { startAudit } from "../start-audit.ts";
 import { noteStart } from "../start-note.ts";
@@ -40,10 +42,16 @@ export async function auditDirectCall(
   connect: () => Promise<PeerConnection>,
 ): Promise<PeerConnection> {
   if (call === undefined) return connect();
-  const record = createRecord(role, peer, call, settings);
+  const startMs = performance.now();
+  const naming = nameUser(describeProcess({ uid: ourUid(), pid: process.pid }), createUserCache());
+  const connecting = connect();
+  // The name comes first, and a failure is caught below.
+  connecting.catch(() => undefined);
+  const made = { ...call, user: await naming, startMs };
+  const record = createRecord(role, peer, made, settings);
   let connection: PeerConnection | undefined;
   try {
-    connection = await connect();
+    connection = await connecting;
     await record.prepare();
   } catch (thrown) {
     record.fail(thrown);
@@ -79,15 +87,16 @@ type CallRecord = {
   close: () => Promise<void>;
 };
 
+/** `startMs` is when it began, on a monotonic clock. */
+type MadeCall = CommandCall & { user: CallerInfo; startMs: number };
+
 function createRecord(
   role: Role,
   peer: AuditPeer,
-  { command, args }: CommandCall,
+  { command, args, user, startMs }: MadeCall,
   settings: Settings["audit"],
 ): CallRecord {
-  const startMs = performance.now();
   const audit = startAudit(settings, (problem) => log.warn(problem.message));
-  const user = describeUser({ uid: ourUid(), pid: process.pid });
   const callId = makeId();
   const call = { role, direction: "outgoing", peer, callId, method: "execute", user, command, args } as const;
   let begun: Begun | undefined;

@@ -5,7 +5,7 @@ import { logFor } from "../../log.ts";
 import type { Policy } from "../../policy/policy.ts";
 import { readPolicy } from "../../policy/policy-file.ts";
 import { printable } from "../../printable.ts";
-import { lookUpUser } from "../../trust/users.ts";
+import { createUserCache } from "../../process/user-cache.ts";
 import { print } from "./output.ts";
 import type { Invocation, Outcome } from "./subcommand.ts";
 
@@ -22,7 +22,7 @@ export async function checkConfig({ config }: Invocation, problems: readonly str
   let policy: Policy | undefined;
   try {
     policy = readPolicy(file);
-    found.push(...findUnknownUsers(policy, file.path));
+    found.push(...(await findUnknownUsers(policy, file.path)));
   } catch (thrown) {
     found.push(NegotiatorError.from(thrown).message);
   }
@@ -40,16 +40,19 @@ export async function checkConfig({ config }: Invocation, problems: readonly str
 }
 
 /** A call under a rule whose user does not exist would fail. */
-function findUnknownUsers(policy: Policy, path: string): string[] {
+async function findUnknownUsers(policy: Policy, path: string): Promise<string[]> {
   if (policy.kind !== "rules") return [];
-  return policy.rules.flatMap(({ user }, index) => {
-    if (user === undefined) return [];
+  const named = policy.rules.flatMap(({ user }, index) => (user === undefined ? [] : [{ user, index }]));
+  const users = createUserCache();
+  await users.load(named.map(({ user }) => user));
+  const problems = named.map(async ({ user, index }) => {
     try {
-      lookUpUser(user);
+      await users.find(user);
       return [];
     } catch (thrown) {
       const { message } = NegotiatorError.from(thrown);
       return [`Cannot use rule ${index + 1} of ${printable(path)}: ${message}`];
     }
   });
+  return (await Promise.all(problems)).flat();
 }

@@ -8,7 +8,7 @@ import type { Role } from "../../peers/dialect.ts";
 import { decide, explain } from "../../policy/policy.ts";
 import type { Policy } from "../../policy/policy.ts";
 import type { PolicyRequest } from "../../policy/rule.ts";
-import { lookUpUser } from "../../trust/users.ts";
+import type { UserCache } from "../../process/user-cache.ts";
 import { shellLine, shellWord } from "../../shell-word.ts";
 
 /**
@@ -17,11 +17,14 @@ import { shellLine, shellWord } from "../../shell-word.ts";
  */
 export type CallVerdict = { steps: string[]; isAllowed: boolean; problems: string[] };
 
+/** Where commands and users come from. */
+export type CheckSources = { sources: CommandSources; users: UserCache };
+
 /** Returns the verdict. Rejects with `BAD_CONFIG` for a policy that cannot be used. */
 export async function checkCall(
   policy: Policy,
   request: PolicyRequest,
-  sources: CommandSources,
+  { sources, users }: CheckSources,
 ): Promise<CallVerdict> {
   if (policy.kind === "invalid") throw new NegotiatorError("BAD_CONFIG", policy.problem);
   const decision = decide(policy, request);
@@ -29,11 +32,11 @@ export async function checkCall(
   if (!decision.allowed) return { steps, isAllowed: false, problems: [] };
   const { resource } = request;
   const problems = [
-    await problemOf(() => decision.user !== undefined && lookUpUser(decision.user)),
+    await problemOf(async () => decision.user !== undefined && users.find(decision.user)),
     await problemOf(async () => {
       if (resource.kind !== "command") return;
       const command = await resolveCommand(resource.name, sources, () => true);
-      if (command.kind === "user" && command.user !== undefined) lookUpUser(command.user);
+      if (command.kind === "user" && command.user !== undefined) await users.find(command.user);
     }),
   ];
   return { steps, isAllowed: true, problems: problems.flat() };
@@ -50,7 +53,7 @@ export function checkLocally(role: Role, guest?: string): Pick<CommandSources, "
   return { role, checker: (command) => `negotiator ${role} check-policy${words} ${shellWord(command)}` };
 }
 
-async function problemOf(look: () => unknown): Promise<string[]> {
+async function problemOf(look: () => Promise<unknown>): Promise<string[]> {
   try {
     await look();
     return [];

@@ -9,12 +9,14 @@ import type { Share } from "../../peers/fair-reader.ts";
 import { createLink } from "../../peers/link.ts";
 import { createLimitedLog } from "../../policy/limited-log.ts";
 import { printable } from "../../printable.ts";
+import { createUserCache } from "../../process/user-cache.ts";
+import type { UserCache } from "../../process/user-cache.ts";
 import type { Channel } from "../../wire/channel.ts";
 import type { CallerInfo } from "../../wire/message.ts";
 import { describeAgent, makeId } from "../identity.ts";
 import { CONTROL_GROUP } from "../cli/control-client.ts";
 import { keepListening } from "./kept-socket.ts";
-import { describeLocalCaller } from "./local-caller.ts";
+import { describeLocalCaller, nameUser } from "./local-caller.ts";
 import { createLocalShares } from "./local-shares.ts";
 import type { LocalLimits, LocalWords } from "./local-shares.ts";
 
@@ -38,6 +40,8 @@ export type ControlOptions = {
   serve: Serve;
   /** Connections that are served at once, not counting those of root; tests pass other numbers. */
   connections?: LocalLimits;
+  /** Where the names of users come from. */
+  users?: UserCache;
   /** Returns the user of a connection; tests pass another function. */
   callerOf?: (descriptor: number) => CallerInfo;
   /** The longest time of a connection without an open session; tests pass another number. */
@@ -55,6 +59,7 @@ export function listenControl(
   options: ControlOptions,
 ): Promise<AsyncDisposable> {
   const { limits, serve, idleMs = IDLE_MS, callerOf = describeLocalCaller } = options;
+  const names = options.users ?? createUserCache();
   const words: LocalWords = {
     what: (whose) => `connections of ${whose}`,
     remedyFor: () => listConnections(path),
@@ -70,7 +75,8 @@ export function listenControl(
   /** A user with many connections has one share of this process for all of them. */
   const users = new Map<number | undefined, { share: Share; connections: number }>();
 
-  const answer = async (channel: Channel, caller: CallerInfo, given: Serve): Promise<void> => {
+  const answer = async (channel: Channel, unnamed: CallerInfo, given: Serve): Promise<void> => {
+    const caller = await nameUser(unnamed, names);
     const user = users.get(caller.uid) ?? { share: createShare(), connections: 0 };
     users.set(caller.uid, user);
     user.connections++;

@@ -2,12 +2,12 @@
 import { findPolicyFile } from "../../config/config.ts";
 import type { Config } from "../../config/config.ts";
 import { NegotiatorError } from "../../errors.ts";
-import type { CommandSources } from "../../methods/commands.ts";
 import type { Policy } from "../../policy/policy.ts";
 import { fingerprintPolicy, loadPolicy } from "../../policy/policy-file.ts";
 import type { PolicyRequest } from "../../policy/rule.ts";
 import { printable } from "../../printable.ts";
 import { checkCall } from "./call-check.ts";
+import type { CheckSources } from "./call-check.ts";
 import type { DaemonVerdict } from "./policy-check-method.ts";
 
 /** The policy in force. */
@@ -16,7 +16,7 @@ export type PolicyInForce = {
   /** The reason why it denies everything; undefined for a policy that can be used. */
   readonly problem: string | undefined;
   /** Judges a call by it. Rejects as `checkCall` does. */
-  check(request: PolicyRequest, sources: CommandSources): Promise<DaemonVerdict>;
+  check(request: PolicyRequest, sources: CheckSources): Promise<DaemonVerdict>;
   /** Reads the file again; the path may be another one. */
   reload(config: Config): void;
 };

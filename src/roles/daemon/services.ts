@@ -19,8 +19,11 @@ import type { Serve } from "../../methods/serve.ts";
 import { createAnswerMemory } from "../../peers/answer-memory.ts";
 import type { AnswerMemory } from "../../peers/answer-memory.ts";
 import { DEFAULT_POLICY } from "../../policy/policy.ts";
+import type { Policy } from "../../policy/policy.ts";
 import { createQuota } from "../../policy/quota.ts";
 import type { PolicyRequest } from "../../policy/rule.ts";
+import { createUserCache } from "../../process/user-cache.ts";
+import type { UserCache } from "../../process/user-cache.ts";
 import { ourUid } from "../../trust/ownership.ts";
 import { makeId } from "../identity.ts";
 import { checkLocally, listLocally } from "./call-check.ts";
@@ -39,6 +42,8 @@ export type Services = AsyncDisposable & {
   serve: (caller: Caller) => Serve;
   /** Returns what serves local users with these methods, which pass calls on. Every call gets a new id. */
   relay: (methods: readonly Method[]) => Serve;
+  /** The users of commands and callers, as the system resolves them. */
+  readonly users: UserCache;
   /** The memory of large answers to old callers, which all of them share. */
   readonly answerMemory: AnswerMemory;
   /** The limits of one peer, as at the start: a reload does not change them. */
@@ -66,6 +71,9 @@ export function createServices(role: "host" | "guest", first: Config): Services 
   const policy = createPolicyInForce(role, first);
   let audit = startAudit(settings.audit, (problem) => log.error(problem.message));
   const uid = ourUid();
+  const users = createUserCache();
+  const loadUsers = (): void => void users.load([uid, ...usersOf(policy.policy)]);
+  loadUsers();
   const sources = (): CommandSources => ({
     directories: settings.commandsDirectory,
     builtins,
@@ -73,7 +81,7 @@ export function createServices(role: "host" | "guest", first: Config): Services 
     ...checkLocally(role),
   });
   const methods = [
-    createExecute({ role, sources, openCalls: settings.limits.openCalls }),
+    createExecute({ role, sources, users, openCalls: settings.limits.openCalls }),
     createListCommands({ sources }),
     createListCalls(),
     createInfo({ role }),
@@ -121,6 +129,7 @@ export function createServices(role: "host" | "guest", first: Config): Services 
     get runningCount() {
       return running.size;
     },
+    users,
     answerMemory: createAnswerMemory(first.settings.limits.foreignAnswerBytes),
     limits: { ...DEFAULT_LIMITS, ...first.settings.limits },
     offersRaw: first.settings.rawPayloads,
@@ -129,14 +138,19 @@ export function createServices(role: "host" | "guest", first: Config): Services 
     },
     checkPolicy: (request) =>
       policy.check(request, {
-        ...sources(),
-        ...listLocally(settings),
-        ...checkLocally(role, identifyCaller(request.caller).guest),
+        sources: {
+          ...sources(),
+          ...listLocally(settings),
+          ...checkLocally(role, identifyCaller(request.caller).guest),
+        },
+        users,
       }),
     reload(next) {
       ({ settings } = next);
       builtins = selectBuiltins(settings.builtIns);
       policy.reload(next);
+      users.clear();
+      loadUsers();
       audit[Symbol.dispose]();
       audit = startAudit(settings.audit, (problem) => log.error(problem.message));
     },
@@ -146,6 +160,10 @@ export function createServices(role: "host" | "guest", first: Config): Services 
       audit[Symbol.dispose]();
     },
   };
+}
+
+function usersOf(policy: Policy): string[] {
+  return policy.kind === "rules" ? policy.rules.flatMap(({ user }) => user ?? []) : [];
 }
 
 /**

@@ -29,7 +29,13 @@ export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
     reloader.method,
   ]);
   await using held = new AsyncDisposableStack();
-  held.use(await listenControl("guest", settings.guest.control, { limits: services.limits, serve: relay }));
+  held.use(
+    await listenControl("guest", settings.guest.control, {
+      limits: services.limits,
+      serve: relay,
+      users: services.users,
+    }),
+  );
 
   log.info(`Serving local users at ${settings.guest.control}`);
 

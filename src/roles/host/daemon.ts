@@ -53,7 +53,11 @@ export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
   ]);
   await using resources = new AsyncDisposableStack();
   resources.use(
-    await listenControl("host", settings.host.control, { limits: services.limits, serve: relay }),
+    await listenControl("host", settings.host.control, {
+      limits: services.limits,
+      serve: relay,
+      users: services.users,
+    }),
   );
   // The binary compiles hot code late (`scripts/compile.ts`), but a host runs the same code for each guest.
   Bun.unsafe.setJITPolicy(1);

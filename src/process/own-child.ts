@@ -1,0 +1,47 @@
+/** Asks a child of this program, which may hang in our place. */
+import { NegotiatorError } from "../errors.ts";
+import { ANSWER_WORD, OWN_ENVIRONMENT, ownCommandLine } from "../trust/own-program.ts";
+import { run } from "./run.ts";
+
+/** More bytes of answer than `answerBytes` are an error. */
+export type AskOptions = { timeoutMs: number; answerBytes: number; signal?: AbortSignal };
+
+/**
+ * Resolves with the answer of a child to `question`; both are JSON. Rejects with `TIMEOUT`, `CANCELLED`,
+ * `TOO_LARGE`, the errors of a start, and `INTERNAL` if the child failed.
+ */
+export async function askOwnChild(question: object, options: AskOptions): Promise<unknown> {
+  const { timeoutMs, answerBytes, signal } = options;
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  const ended = await run({
+    calledAs: "a child of negotiator",
+    argv: ownCommandLine([ANSWER_WORD]),
+    env: OWN_ENVIRONMENT,
+    cwd: "/",
+    stdin: inOnePiece(JSON.stringify(question)),
+    stdout: {
+      write(bytes) {
+        length += bytes.length;
+        if (length <= answerBytes) parts.push(bytes.slice());
+        return Promise.resolve();
+      },
+    },
+    stderr: { write: () => Promise.resolve() },
+    timeoutMs,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  if (ended.endedBy === "deadline") throw failure("TIMEOUT", `it took longer than ${timeoutMs} ms`);
+  if (ended.endedBy === "cancel") throw failure("CANCELLED", "it was cancelled");
+  if (length > answerBytes) throw failure("TOO_LARGE", `its answer has more than ${answerBytes} bytes`);
+  if (ended.exitCode !== 0) throw failure("INTERNAL", `it ended with ${ended.exitCode ?? ended.signal}`);
+  return JSON.parse(Buffer.concat(parts).toString());
+}
+
+async function* inOnePiece(text: string): AsyncGenerator<Uint8Array, void, undefined> {
+  yield await Promise.resolve(Buffer.from(text));
+}
+
+function failure(code: "TIMEOUT" | "CANCELLED" | "TOO_LARGE" | "INTERNAL", problem: string): NegotiatorError {
+  return new NegotiatorError(code, `Cannot ask a child of negotiator: ${problem}`);
+}

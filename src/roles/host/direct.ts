@@ -97,7 +97,9 @@ export async function findEndpoints(
 
 function searchedTooLong(connect: string | undefined): NegotiatorError {
   return new NegotiatorError("NO_CHANNEL", "Cannot find guests: the search did not end in time", {
-    remedy: `See whether libvirt answers: ${virshAt(connect)} list\nGive it more time: --connect-timeout SECONDS`,
+    remedy:
+      `See whether libvirt answers: ${virshAt(connect)} list\n` +
+      "Give it more time: --connect-timeout SECONDS",
   });
 }
 

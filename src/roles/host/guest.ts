@@ -126,10 +126,8 @@ export function createGuest({ endpoint, services, dialects, onUnreachable }: Gue
       if (endpoints.saved !== undefined) throw explain(session);
       if (endpoints.calling !== undefined) return waitForSession(line, timeoutMs, signal);
       const [foreign] = endpoints.foreignCalling;
-      if (foreign === undefined) {
-        throw noCallingPort(name, dialects.defaultPort, undefined, endpoints.held[0]?.connect);
-      }
-      return links.foreignPeer(foreign.dialect);
+      if (foreign !== undefined) return links.foreignPeer(foreign.dialect);
+      throw noCallingPort(name, dialects.defaultPort, undefined, endpoints.held[0]?.connect);
     },
     add(endpoint) {
       if (endpoints.add(endpoint)) log.info(`guest "${name}" was restored: its calls go on`);

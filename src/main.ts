@@ -14,6 +14,11 @@ type Role = (typeof ROLES)[number];
 async function start(): Promise<void> {
   try {
     const words = process.argv.slice(2);
+    if (words[0] === HELPER_WORD) {
+      const { runOwnTask } = await import("./roles/cli/own-task.ts");
+      process.exitCode = (await runOwnTask(words.slice(1))).exitCode;
+      return;
+    }
     if (words.some((word) => word.includes(REPLACED)))
       (await import("./roles/cli/raw-words.ts")).checkWords(words.length);
     const { exitCode, error, signal, isStuck } = await dispatch(process.argv0, words);
@@ -29,6 +34,9 @@ async function start(): Promise<void> {
     process.exitCode = error.code === "BAD_USAGE" ? FAULTS.BAD_USAGE.exitCode : 1;
   }
 }
+
+/** `process/ask-program.ts` writes it, when this program starts itself. */
+const HELPER_WORD = "--as-helper";
 
 /** The runtime puts it in the place of bytes that are not UTF-8. A word may also have it from the start. */
 const REPLACED = "\ufffd";

@@ -101,6 +101,12 @@ export function notifySocket(): string | undefined {
   return process.env["NOTIFY_SOCKET"];
 }
 
+/** Returns what the service manager's watchdog wants (sd_watchdog_enabled(3)). */
+export function watchdogRequest(): Record<"usec" | "pid" | "socket", string | undefined> {
+  const { WATCHDOG_USEC, WATCHDOG_PID } = process.env;
+  return { usec: WATCHDOG_USEC, pid: WATCHDOG_PID, socket: notifySocket() };
+}
+
 /** Returns the device and inode of the stream to the journal (systemd.exec(5)); undefined without one. */
 export function journalStream(): string | undefined {
   return process.env["JOURNAL_STREAM"];

@@ -1,6 +1,7 @@
 /** Reads the description of a user command: a TOML file beside it, or a comment in the script. */
 import * as v from "valibot";
 import { NegotiatorError } from "../errors.ts";
+import { MemoryMaxBytes, TasksMax } from "../policy/resource-limits.ts";
 import { printable } from "../printable.ts";
 import { parseStrictToml } from "../strict/strict.ts";
 import { showBytes } from "../strict/utf8.ts";
@@ -23,6 +24,10 @@ const DescriptionSchema = v.strictObject({
   ),
   /** Whether it reads standard input. */
   stdin: v.optional(v.boolean()),
+  /** The most memory of it and all its processes together. */
+  memoryMaxBytes: v.optional(MemoryMaxBytes),
+  /** The most processes and threads at once. */
+  tasksMax: v.optional(TasksMax),
 });
 
 /** The content of NAME.toml. */

@@ -60,7 +60,7 @@ async function runBuiltin(
 ): Promise<MethodAnswer> {
   await begin({ builtin: true });
   const start = performance.now();
-  const bytes = new TextEncoder().encode(await command.builtin.run());
+  const bytes = new TextEncoder().encode(await command.builtin.run(call.signal));
   // A caller may read slowly or never, so the answer does not wait until the bytes are written.
   void writerOf(call, "stdout")
     ?.write(bytes)
@@ -92,6 +92,10 @@ async function runUserCommand(
     env: environmentOf(command.name, role, call, caller, user),
     cwd: "/",
     ...(userName === undefined ? {} : { user: { uid, gid, groups } }),
+    limits: {
+      memoryMaxBytes: smallest(grant.memoryMaxBytes, command.memoryMaxBytes),
+      tasksMax: smallest(grant.tasksMax, command.tasksMax),
+    },
     stdin,
     stdout: outputs.stdout ?? DISCARD,
     stderr: outputs.stderr ?? logged,
@@ -162,6 +166,12 @@ function environmentOf(
     ...(guest === undefined ? {} : { NEGOTIATOR_GUEST: guest }),
     ...(uuid === undefined ? {} : { NEGOTIATOR_GUEST_UUID: uuid }),
   };
+}
+
+/** The smaller of two bounds; undefined means that there is none. */
+function smallest(...bounds: readonly (number | undefined)[]): number | undefined {
+  const set = bounds.filter((bound) => bound !== undefined);
+  return set.length === 0 ? undefined : Math.min(...set);
 }
 
 /** The shortest of several deadlines in milliseconds. 0 and undefined mean that there is none. */

@@ -13,8 +13,17 @@ import { parseStrictToml } from "../strict/strict.ts";
  * cannot be read. `default`: no policy file exists. `reason` may be shown to the caller.
  */
 export type Decision =
-  | ({ allowed: true; rule: number | "default"; user?: string; timeoutMs?: number } & QuotaLimits)
-  | { allowed: false; rule: number | "no-match" | "invalid"; reason: string };
+  (Allowed & QuotaLimits) | { allowed: false; rule: number | "no-match" | "invalid"; reason: string };
+
+type Allowed = {
+  allowed: true;
+  rule: number | "default";
+  user?: string;
+  timeoutMs?: number;
+  /** Bounds of the command with all its processes. */
+  memoryMaxBytes?: number;
+  tasksMax?: number;
+};
 
 /** Made by `parsePolicy`, `denyAll`, or `DEFAULT_POLICY`. */
 export type Policy =
@@ -45,8 +54,9 @@ const PolicySchema = v.strictObject({ rules: v.optional(v.array(RuleSchema), [])
  *   A last `"..."` stands for any further arguments. In an allowing rule a wildcard at the start of a glob
  *   does not match an argument that starts with `-`, and no wildcard matches a `..` between slashes. Write
  *   them out instead.
- * - An allowing rule may have `user` (who runs the command), `timeoutSeconds`, `concurrency` (calls at once),
- *   and `rate`, such as `"10/minute"` (also second, hour). A denying rule may have `reason`.
+ * - An allowing rule may have `user` (who runs the command), `timeoutSeconds`, `memoryMaxBytes` and
+ *   `tasksMax` (bounds of the command with all its processes), `concurrency` (calls at once), and `rate`,
+ *   such as `"10/minute"` (also second, hour). A denying rule may have `reason`.
  *
  * Throws `BAD_CONFIG` with one line for each problem; `source` names the file in it, and `remedy` is its last
  * line.
@@ -70,12 +80,14 @@ export function decide(policy: Policy, request: PolicyRequest): Decision {
   if (rule.action === "deny") {
     return { allowed: false, rule: number, reason: rule.reason ?? "a rule of the policy denies it" };
   }
-  const { user, timeoutSeconds, concurrency, rate } = rule;
+  const { user, timeoutSeconds, memoryMaxBytes, tasksMax, concurrency, rate } = rule;
   return {
     allowed: true,
     rule: number,
     ...(user === undefined ? {} : { user }),
     ...(timeoutSeconds === undefined ? {} : { timeoutMs: timeoutSeconds * 1000 }),
+    ...(memoryMaxBytes === undefined ? {} : { memoryMaxBytes }),
+    ...(tasksMax === undefined ? {} : { tasksMax }),
     ...(concurrency === undefined ? {} : { concurrency }),
     ...(rate === undefined ? {} : { rate }),
   };
@@ -118,10 +130,12 @@ export function explain(policy: Policy, request: PolicyRequest): string[] {
 
 function formatDecision(decision: Decision): string {
   if (!decision.allowed) return `denied: ${decision.reason}`;
-  const { user, timeoutMs, concurrency, rate } = decision;
+  const { user, timeoutMs, memoryMaxBytes, tasksMax, concurrency, rate } = decision;
   const limits = [
     user === undefined ? [] : [`as user ${user}`],
     timeoutMs === undefined ? [] : [`for ${timeoutMs / 1000} s`],
+    memoryMaxBytes === undefined ? [] : [`with ${memoryMaxBytes} bytes of memory`],
+    tasksMax === undefined ? [] : [`with ${tasksMax} processes`],
     concurrency === undefined ? [] : [`${concurrency} at once`],
     rate === undefined ? [] : [`${rate.calls} in ${rate.perMs / 1000} s`],
   ].flat();

@@ -4,6 +4,7 @@ import { identifyCaller } from "./caller.ts";
 import type { Caller } from "./caller.ts";
 import { parseGlob } from "./glob.ts";
 import type { Glob } from "./glob.ts";
+import { MemoryMaxBytes, TasksMax } from "./resource-limits.ts";
 import type { Resource } from "./resource.ts";
 
 /** The call to decide on: who asks, by which method, and for what. */
@@ -146,7 +147,7 @@ const RateText = v.pipe(
 
 const MAX_TIMEOUT_SECONDS = 7 * 24 * 3600;
 const MEANINGLESS_KEYS = {
-  deny: ["user", "timeoutSeconds", "concurrency", "rate"],
+  deny: ["user", "timeoutSeconds", "memoryMaxBytes", "tasksMax", "concurrency", "rate"],
   allow: ["reason"],
 } as const;
 
@@ -161,6 +162,8 @@ export const RuleSchema = v.pipe(
     arguments: Arguments,
     user: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z_][\w.-]*\$?$/, NOT_A_USER))),
     timeoutSeconds: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(MAX_TIMEOUT_SECONDS))),
+    memoryMaxBytes: v.optional(MemoryMaxBytes),
+    tasksMax: v.optional(TasksMax),
     concurrency: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
     rate: v.optional(RateText),
     reason: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(200))),

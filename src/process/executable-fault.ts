@@ -1,7 +1,11 @@
-/** Finds out what is wrong with an executable file that the system does not start. */
+/**
+ * Finds out what is wrong with an executable file that the system does not start. It looks at files, and
+ * waits for their file systems.
+ */
 import { accessSync, constants, statSync } from "node:fs";
 import type { FaultCode } from "../errors.ts";
 import { shellWord } from "../shell-word.ts";
+import { readHead } from "./started-files.ts";
 
 /**
  * The reason of a failed start. `problem` and `remedy` are for the machine's administrator. A caller at the
@@ -16,10 +20,45 @@ export type StartFault = {
   isForCaller?: boolean;
 };
 
-/** Explains execve's ENOENT: the file, its loader or its interpreter is missing. */
-export async function explainMissingFile(path: string): Promise<StartFault> {
+/** The start that failed, without what its files cannot explain. */
+export type FaultPlace = { path: string; cwd: string; user?: { uid: number; gid: number } };
+
+/** The errors of execve(2) that a look at the files explains. */
+export type FileErrno = "ENOENT" | "ENOTDIR" | "EACCES" | "ENOEXEC";
+
+/** Explains such an error. */
+export function explainFiles(errno: FileErrno, { path, cwd, user }: FaultPlace): StartFault {
+  switch (errno) {
+    case "ENOENT":
+    case "ENOTDIR":
+      // execve gives ENOENT for a missing interpreter too, and Bun for a missing working directory.
+      return isDirectory(cwd) ? explainMissingFile(path) : missingDirectory(cwd);
+    case "EACCES":
+      return explainForbidden(path, user);
+    case "ENOEXEC":
+      return explainFormat(path);
+    default:
+      return errno;
+  }
+}
+
+function missingDirectory(cwd: string): StartFault {
+  return {
+    code: "INTERNAL",
+    problem: `its working directory "${cwd}" is not a directory`,
+    reason: "its working directory is missing",
+    remedy: "Make that directory, or configure another one",
+  };
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+/** The file, its loader or its interpreter is missing. */
+function explainMissingFile(path: string): StartFault {
   if (!isThere(path)) return { code: "NO_COMMAND", problem: "no such file", reason: "its file was removed" };
-  const interpreter = interpreterIn(await readHead(path));
+  const interpreter = interpreterIn(readStart(path));
   if (interpreter === undefined) {
     return {
       code: "NOT_EXECUTABLE",
@@ -42,8 +81,8 @@ export async function explainMissingFile(path: string): Promise<StartFault> {
   };
 }
 
-/** Explains execve's EACCES for a command that was to run as `user`; undefined is our own user. */
-export function explainForbidden(path: string, user?: { uid: number; gid: number }): StartFault {
+/** The command was to run as `user`; undefined is our own user. */
+function explainForbidden(path: string, user?: { uid: number; gid: number }): StartFault {
   const code = "NOT_EXECUTABLE";
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true)
     return { code, problem: "it is a directory" };
@@ -60,9 +99,9 @@ export function explainForbidden(path: string, user?: { uid: number; gid: number
   };
 }
 
-/** Explains execve's ENOEXEC: neither a program for this machine nor a script that names its interpreter. */
-export async function explainFormat(path: string): Promise<StartFault> {
-  const head = await readHead(path);
+/** It is neither a program for this machine nor a script that names its interpreter. */
+function explainFormat(path: string): StartFault {
+  const head = readStart(path);
   if (head.startsWith("\u007fELF")) {
     return { code: "NOT_EXECUTABLE", problem: "it is damaged, or was built for another kind of machine" };
   }
@@ -80,12 +119,8 @@ function interpreterIn(head: string): string | undefined {
 /** The kernel reads no more of the first line (BINPRM_BUF_SIZE). */
 const HEAD_BYTES = 256;
 
-async function readHead(path: string): Promise<string> {
-  try {
-    return await Bun.file(path).slice(0, HEAD_BYTES).text();
-  } catch {
-    return "";
-  }
+function readStart(path: string): string {
+  return readHead(path)?.subarray(0, HEAD_BYTES).toString() ?? "";
 }
 
 function isThere(path: string): boolean {

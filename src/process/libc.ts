@@ -1,7 +1,8 @@
 /**
- * Owns libc: the system calls that neither Bun nor node's modules offer. It loads the library at the first
- * call, so that a command line without such a call does not pay for it. musl replaces every library name that
- * starts with `libc.` (ldso/dynlink.c), so glibc's name works for both.
+ * Owns libc: the system calls that neither Bun nor node's modules offer. Those that change what this process
+ * is are in `libc-process.ts`. It loads the library at the first call, so that a command line without such a
+ * call does not pay for it. musl replaces every library name that starts with `libc.` (ldso/dynlink.c), so
+ * glibc's name works for both.
  */
 import { dlopen, ptr, read } from "bun:ffi";
 
@@ -165,6 +166,23 @@ export function setOpenFileLimit(pid: number, soft: number): number | undefined 
   return libc().prlimit(pid, RLIMIT_NOFILE, ptr(limits), null) === 0 ? Number(before) : undefined;
 }
 
+/** Returns the soft limit of open files of this process; undefined after a failure. */
+export function readOpenFileLimit(): number | undefined {
+  const limits = new BigUint64Array(2);
+  return libc().prlimit(0, RLIMIT_NOFILE, null, ptr(limits)) === 0 ? Number(limits[0]) : undefined;
+}
+
+/**
+ * Returns the extended attribute `name` (xattr(7)) of the file at `path`, if it has at most 64 bytes;
+ * undefined without one.
+ */
+export function readAttribute(path: string, name: string): string | undefined {
+  const room = new Uint8Array(64);
+  const [place, attribute] = [Buffer.from(`${path}\0`), Buffer.from(`${name}\0`)];
+  const length = Number(libc().getxattr(ptr(place), ptr(attribute), ptr(room), room.length));
+  return length < 0 ? undefined : Buffer.from(room.subarray(0, length)).toString();
+}
+
 /** Collects one child that has ended, by waitpid(2). Does nothing if it runs, or is not our child. */
 export function reapChild(pid: number): void {
   libc().waitpid(pid, null, WNOHANG);
@@ -183,12 +201,17 @@ export function probeListener(path: Uint8Array): "free" | "full" | "none" {
   const fd = libc().socket(AF_UNIX, SOCK_STREAM | O_NONBLOCK | O_CLOEXEC, 0);
   if (fd < 0) return "none";
   const isConnected = libc().connect(fd, ptr(address), address.length) === 0;
-  // oxlint-disable-next-line no-underscore-dangle -- the name that glibc and musl give it
-  const place = libc().__errno_location();
-  const errno = isConnected || place === null ? 0 : read.i32(place, 0);
+  const errno = isConnected ? 0 : lastErrno();
   libc().close(fd);
   if (isConnected) return "free";
   return errno === EAGAIN ? "full" : "none";
+}
+
+/** Returns the errno of the last call of libc that failed. */
+export function lastErrno(): number {
+  // oxlint-disable-next-line no-underscore-dangle -- the name that glibc and musl give it
+  const place = libc().__errno_location();
+  return place === null ? 0 : read.i32(place, 0);
 }
 
 /**
@@ -305,7 +328,8 @@ const EAGAIN = 11;
 
 let symbols: ReturnType<typeof load>["symbols"] | undefined;
 
-function libc(): ReturnType<typeof load>["symbols"] {
+/** Returns the functions of libc; for `libc-process.ts` only. */
+export function libc(): ReturnType<typeof load>["symbols"] {
   symbols ??= load().symbols;
   return symbols;
 }
@@ -335,5 +359,10 @@ function load() {
     epoll_ctl: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
     lseek: { args: ["i32", "i64", "i32"], returns: "i64" },
     syscall: { args: ["i64", "u64", "u64", "u64", "u64", "u64", "u64"], returns: "i32" },
+    getxattr: { args: ["ptr", "ptr", "ptr", "u64"], returns: "i64" },
+    execve: { args: ["ptr", "ptr", "ptr"], returns: "i32" },
+    setgroups: { args: ["u64", "ptr"], returns: "i32" },
+    setresgid: { args: ["u32", "u32", "u32"], returns: "i32" },
+    setresuid: { args: ["u32", "u32", "u32"], returns: "i32" },
   });
 }

@@ -1,11 +1,16 @@
 /** Owns the soft limit of open files with which commands start. Our own limit is higher. */
-import { setOpenFileLimit } from "./libc.ts";
+import { readOpenFileLimit, setOpenFileLimit } from "./libc.ts";
 
 let commandLimit: number | undefined;
 
 /** Sets the limit of the commands that start from now on. Undefined: they start with ours. */
 export function limitCommands(limit: number | undefined): void {
   commandLimit = limit;
+}
+
+/** Returns the soft limit that commands get; undefined if it cannot be read. */
+export function commandFileLimit(): number | undefined {
+  return commandLimit ?? readOpenFileLimit();
 }
 
 /** Descriptors that a start opens after its pipes, and that other threads may open meanwhile. */

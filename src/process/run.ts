@@ -1,18 +1,17 @@
 /** Owns child processes: runs a command, carries its bytes, ends it in time and returns how it ended. */
-import { closeSync, fchownSync } from "node:fs";
 import { isAbsolute } from "node:path";
 import { onAbort } from "../abort.ts";
 import { clampDelay, LATE_MS } from "../delay.ts";
 import { NegotiatorError } from "../errors.ts";
-import { signalName } from "../signals.ts";
-import { resetInheritedState } from "./inherited-state.ts";
-import { forgetChild, rememberChild } from "./orphans.ts";
-import { spawnLimited } from "./open-file-limit.ts";
-import { createPipe } from "./pipe.ts";
-import { endGroup, signalGroup } from "./process-group.ts";
+import type { ResourceLimits } from "./command-cgroup.ts";
+import { EVENTS } from "./descriptor-watch.ts";
+import { pollNow } from "./libc.ts";
+import { endGroup } from "./process-group.ts";
 import { drain, pumpInput, pumpOutput } from "./pump.ts";
-import type { ByteSink, StreamFacts } from "./pump.ts";
+import type { ByteSink, OutputPump, StreamFacts } from "./pump.ts";
 import { explainStartFailure } from "./start-failure.ts";
+import { startChild } from "./start.ts";
+import type { Child, ExitFacts, StartOptions } from "./start.ts";
 
 /** A command and how to run it. */
 export type RunOptions = {
@@ -23,11 +22,12 @@ export type RunOptions = {
   /** The whole environment; nothing is added. */
   env: Readonly<Record<string, string>>;
   cwd: string;
-  /**
-   * The user and group to run as. All supplementary groups are removed, and `groups`, those of the user, are
-   * not added yet.
-   */
+  /** The user and group to run as. `groups` are all supplementary groups that it gets; none by default. */
   user?: { uid: number; gid: number; groups?: readonly number[] };
+  /** Bounds for it and all its processes together; none by default. */
+  limits?: ResourceLimits;
+  /** Decides how it is started; tests pass another function. */
+  chooseWay?: StartOptions["chooseWay"];
   /**
    * The command's input; null is `/dev/null`. A source that throws cancels the command, because its input is
    * incomplete.
@@ -61,11 +61,6 @@ export type ForwardedSignal = (typeof FORWARDED_SIGNALS)[number];
 export type RunningCommand = { signal(name: ForwardedSignal): void };
 
 /**
- * The end of a process: with an exit code, or by a signal such as `SIGTERM` (`SIG34` for one without a name).
- */
-export type ExitFacts = { exitCode: number | null; signal: string | null };
-
-/**
  * How a command ended. A command that ends after a forwarded signal has ended by itself. Exit code and signal
  * are both null if the command still ran half a second after its deadline.
  */
@@ -86,7 +81,7 @@ export type RunResult = ExitFacts & {
 
 /**
  * Runs a command to its end. It leads its own session and process group, has no descriptors but 0, 1 and 2,
- * and default signal handling (Bun's spawn does that). After a cancel, its whole group has ended. After a
+ * and default signal handling (`start.ts` does that). After a cancel, its whole group has ended. After a
  * deadline it gets SIGTERM at once, and the result comes within half a second; SIGKILL follows after the
  * grace time. After a normal exit, the processes that it left in the background go on.
  *
@@ -105,10 +100,10 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const child = await start(options);
   using end = watchEndReasons(options);
   const stdout = pumpOutput(child.stdoutFd, options.stdout);
-  const stderr = pumpOutput(child.stderrFd, options.stderr);
+  const stderr = pumpOutput(child.stderrFd, child.stderr);
   const input =
     child.stdin === undefined ? undefined : pumpInput(child.stdin.source, child.stdin.fd, end.cancel);
-  onStart?.({ signal: child.signal });
+  onStart?.({ signal: (name) => child.signal(name) });
 
   const reason = await Promise.race([child.exit.then(() => undefined), end.reason]);
   const over = reason === undefined ? child.exit : endGroup(child, graceMs);
@@ -116,6 +111,9 @@ export async function run(options: RunOptions): Promise<RunResult> {
   await Promise.race([over, end.late]);
   const exit = await Promise.race([child.exit, end.late.then(() => STILL_RUNNING)]);
   input?.close();
+  if (exit === STILL_RUNNING) void child.exit.then(() => child.release());
+  else await checkStart(child, exit, { stdout, stderr, options });
+  await child.passOnHeld();
   if (exit !== STILL_RUNNING) onExit?.(exit);
   const isEnded = reason !== undefined;
   const until = isEnded ? end.late : end.reason;
@@ -134,72 +132,30 @@ export async function run(options: RunOptions): Promise<RunResult> {
 
 const STILL_RUNNING: ExitFacts = { exitCode: null, signal: null };
 
-/** Sends this process a signal, which ends it unless the process handles it. */
-export function signalSelf(signal: NodeJS.Signals): void {
-  process.kill(process.pid, signal);
-}
-
-type Child = {
-  pid: number;
-  signal: RunningCommand["signal"];
-  exit: Promise<ExitFacts>;
-  stdin: { fd: number; source: AsyncIterable<Uint8Array> } | undefined;
-  stdoutFd: number;
-  stderrFd: number;
-};
-
 async function start(options: RunOptions): Promise<Child> {
-  resetInheritedState();
-  using theirs = new DisposableStack();
-  using ours = new DisposableStack();
   try {
-    const { argv, env, cwd, user, stdin } = options;
-    const { promise: exit, resolve } = Promise.withResolvers<ExitFacts>();
-    const pipeFor = (child: "reads" | "writes"): { theirFd: number; ourFd: number } => {
-      const { readFd, writeFd } = createPipe();
-      const [theirFd, ourFd] = child === "reads" ? [readFd, writeFd] : [writeFd, readFd];
-      theirs.defer(() => closeSync(theirFd));
-      ours.defer(() => closeSync(ourFd));
-      // Otherwise another user could not open `/dev/stdout` again.
-      if (user !== undefined) fchownSync(theirFd, user.uid, user.gid);
-      return { theirFd, ourFd };
-    };
-    const input = stdin === null ? undefined : pipeFor("reads");
-    const output = pipeFor("writes");
-    const errors = pipeFor("writes");
-    let isReaped = false;
-    const lastFd = Math.max(errors.theirFd, errors.ourFd);
-    const { pid } = spawnLimited(lastFd, () =>
-      Bun.spawn({
-        cmd: [...argv],
-        env,
-        cwd,
-        ...(user === undefined ? {} : { uid: user.uid, gid: user.gid }),
-        detached: true,
-        stdio: [input?.theirFd ?? "ignore", output.theirFd, errors.theirFd],
-        onExit: (_child, exitCode, signal) => {
-          isReaped = true;
-          forgetChild(pid);
-          resolve({ exitCode, signal: typeof signal === "number" ? signalName(signal) : signal });
-        },
-      }),
-    );
-    rememberChild(pid);
-    ours.move();
-    return {
-      pid,
-      signal: (name) => {
-        // Bun calls onExit in the turn in which it reaps the process. Until then, the number stays in use.
-        if (!isReaped) signalGroup(pid, name);
-      },
-      exit,
-      stdin: input === undefined || stdin === null ? undefined : { fd: input.ourFd, source: stdin },
-      stdoutFd: output.ourFd,
-      stderrFd: errors.ourFd,
-    };
+    return await startChild(options);
   } catch (thrown) {
     throw await explainStartFailure(thrown, options);
   }
+}
+
+type Pumps = { stdout: OutputPump; stderr: OutputPump; options: RunOptions };
+
+/** Throws the error of a helper that has ended without starting the command. */
+async function checkStart(child: Child, exit: ExitFacts, { stdout, stderr, options }: Pumps): Promise<void> {
+  const hasMore = (): boolean => (pollNow(child.stderrFd, EVENTS.IN) & EVENTS.IN) !== 0;
+  const failure = await child.findFailure(exit, stderr.ended, hasMore);
+  child.release();
+  if (failure === undefined) return;
+  stdout.abort();
+  stderr.abort();
+  throw await explainStartFailure(failure, options);
+}
+
+/** Sends this process a signal, which ends it unless the process handles it. */
+export function signalSelf(signal: NodeJS.Signals): void {
+  process.kill(process.pid, signal);
 }
 
 type EndReason = "deadline" | "cancel";

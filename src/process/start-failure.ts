@@ -1,9 +1,11 @@
 /** Explains why a command could not be started, and what to do about it. */
-import { statSync } from "node:fs";
 import { errnoOf, NegotiatorError } from "../errors.ts";
-import { explainForbidden, explainFormat, explainMissingFile } from "./executable-fault.ts";
-import type { StartFault } from "./executable-fault.ts";
 import { shellWord } from "../shell-word.ts";
+import { explainFiles } from "./executable-fault.ts";
+import type { FaultPlace, FileErrno, StartFault } from "./executable-fault.ts";
+import { walkLocally } from "./mount-table.ts";
+import { askProgram, helperCommand } from "./ask-program.ts";
+import { judgeStart } from "./started-files.ts";
 
 /** The start that failed. `calledAs` is the command's name for a caller at the other end. */
 export type StartAttempt = {
@@ -20,7 +22,10 @@ export type StartAttempt = {
  */
 export async function explainStartFailure(thrown: unknown, attempt: StartAttempt): Promise<NegotiatorError> {
   const { argv, calledAs } = attempt;
-  if (thrown instanceof NegotiatorError) return toPublic(thrown, calledAs, "the machine is too busy");
+  if (thrown instanceof NegotiatorError) {
+    const isBusy = thrown.code === "BUSY";
+    return toPublic(thrown, calledAs, isBusy ? "the machine is too busy" : UNLIMITED.reason);
+  }
   const { code, problem, reason, remedy, isForCaller = false } = await explain(thrown, attempt);
   const details = { cause: thrown, ...(remedy === undefined ? {} : { remedy }) };
   if (isForCaller)
@@ -37,15 +42,13 @@ function toPublic(full: NegotiatorError, calledAs: string | undefined, reason: s
 async function explain(thrown: unknown, attempt: StartAttempt): Promise<StartFault> {
   const [path] = attempt.argv;
   const errno = errnoOf(thrown);
+  if (isAboutCgroup(thrown)) return { ...UNLIMITED, problem: `its cgroup cannot be made (${errno})` };
   switch (errno) {
     case "ENOENT":
     case "ENOTDIR":
-      // execve gives ENOENT for a missing interpreter too, and Bun for a missing working directory.
-      return isDirectory(attempt.cwd) ? explainMissingFile(path) : missingDirectory(attempt.cwd);
     case "EACCES":
-      return explainForbidden(path, attempt.user);
     case "ENOEXEC":
-      return explainFormat(path);
+      return lookAtFiles(errno, attempt);
     case "EPERM":
       return forbidden(attempt);
     case "E2BIG":
@@ -60,14 +63,30 @@ async function explain(thrown: unknown, attempt: StartAttempt): Promise<StartFau
   }
 }
 
-function missingDirectory(cwd: string): StartFault {
+const UNLIMITED = { code: "BAD_CONFIG", reason: "its memoryMaxBytes or tasksMax cannot be set" } as const;
+
+function isAboutCgroup(thrown: unknown): boolean {
+  return typeof thrown === "object" && thrown !== null && "step" in thrown && thrown.step === "cgroup";
+}
+
+/** A look at a file system that hangs takes place in another process. */
+async function lookAtFiles(errno: FileErrno, { argv: [path], cwd, user }: StartAttempt): Promise<StartFault> {
+  const place: FaultPlace = { path, cwd, ...(user && { user: { uid: user.uid, gid: user.gid } }) };
+  if (judgeStart(path).kind !== "unknown" && walkLocally(cwd) !== undefined)
+    return explainFiles(errno, place);
+  const { outcome } = await askProgram(helperCommand("explain", [errno, JSON.stringify(place)]), LOOK);
+  // The helper is this program.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  if (outcome !== "late" && outcome.exitCode === 0) return JSON.parse(outcome.stdout) as StartFault;
   return {
-    code: "INTERNAL",
-    problem: `its working directory "${cwd}" is not a directory`,
-    reason: "its working directory is missing",
-    remedy: "Make that directory, or configure another one",
+    code: "NOT_EXECUTABLE",
+    problem: `the system does not start it (${errno}), and its file system does not answer`,
+    reason: "its file system does not answer",
+    remedy: `See where it is: findmnt -T ${shellWord(path)}`,
   };
 }
+
+const LOOK = { timeoutMs: 2000, outputBytes: 65_536 };
 
 function forbidden({ user }: StartAttempt): StartFault {
   const reason = "the system does not permit it";
@@ -119,7 +138,3 @@ const FAULTS: Readonly<Record<string, StartFault>> = {
     isForCaller: true,
   },
 };
-
-function isDirectory(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
-}

@@ -7,13 +7,16 @@ import { join } from "node:path";
  */
 export const ANSWER_WORD = "answer-question";
 
+/** The file of this process, which is loaded already, so that its start cannot hang. */
+export const OWN_FILE = "/proc/self/exe";
+
 /**
- * Returns the words that start this program with `words`. `/proc/self/exe` is the file that runs now, also
+ * Returns the words that start this program with `words`. `OWN_FILE` is the file that runs now, also
  * after an upgrade has replaced the file at its path.
  */
 export function ownCommandLine(words: readonly string[]): [string, ...string[]] {
   const source = import.meta.dir.startsWith(COMPILED) ? [] : [join(import.meta.dir, "../main.ts")];
-  return ["/proc/self/exe", ...source, ...words];
+  return [OWN_FILE, ...source, ...words];
 }
 
 /** The place of all files of a compiled binary. */

@@ -123,7 +123,9 @@ describe("the pages list", () => {
   test("every key of a policy rule, and in which rules it is allowed, in docs/POLICY.md", () => {
     const error = errorOf(() => parsePolicy('[[rules]]\nstranger = 1\naction = "allow"\n'));
     expect(firstColumnOf(POLICY, "A policy rule")).toEqual(keysAllowedBy(error));
-    const text = 'user = "nobody"\ntimeoutSeconds = 1\nconcurrency = 1\nrate = "1/hour"\nreason = "none"\n';
+    const text =
+      'user = "nobody"\ntimeoutSeconds = 1\nmemoryMaxBytes = 1048576\ntasksMax = 1\n' +
+      'concurrency = 1\nrate = "1/hour"\nreason = "none"\n';
     for (const [action, stranger] of [
       ["allow", "denies"],
       ["deny", "allows"],
@@ -145,6 +147,12 @@ describe("the pages list", () => {
     for (const wrong of ["0", `${most}.5`])
       expect(() => readRule("timeoutSeconds", wrong)).toThrow("timeoutS");
     expect(() => readRule("concurrency", "0")).toThrow("concurrency");
+    const [leastBytes = "none"] = literals.get("`memoryMaxBytes`") ?? [];
+    readRule("memoryMaxBytes", leastBytes);
+    expect(() => readRule("memoryMaxBytes", "1048575")).toThrow("memoryMaxBytes");
+    const [leastTasks = "none", mostTasks = "none"] = literals.get("`tasksMax`") ?? [];
+    for (const right of [leastTasks, mostTasks]) readRule("tasksMax", right);
+    for (const wrong of ["0", "4194305"]) expect(() => readRule("tasksMax", wrong)).toThrow("tasksMax");
   });
 
   test("real audit lines, every member of one, and codes that exist, in docs/AUDIT.md", () => {

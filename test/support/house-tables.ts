@@ -76,7 +76,7 @@ export const MODULES: Record<string, RegExp> = {
   "node:child_process": /^src\/process\//,
   "node:net": /^src\/channels\//,
   "node:worker_threads": /^src\/channels\//,
-  "bun:ffi": /^src\/(?:process\/libc|trust\/system-calls)\.ts$/,
+  "bun:ffi": /^src\/(?:process\/libc(?:-process)?|trust\/system-calls)\.ts$/,
   "node:timers": /^src\/(?:process|roles|peers)\//,
   "node:timers/promises": /^src\/(?:process|roles|peers)\//,
   "node:buffer": ANYONE,
@@ -159,8 +159,10 @@ export const OWNERS = [
 /** Functions of node:fs that return a descriptor, and the files that may use them. */
 export const OPENERS =
   /^(?:\*|default|promises|open|openSync|createReadStream|createWriteStream|ReadStream|WriteStream)$/;
-export const MAY_OPEN =
-  /^src\/(?:channels\/|(?:audit\/audit-file|(?:standard|process\/terminal)-output|trust\/trusted-file)\.ts$)/;
+export const MAY_OPEN = new RegExp(
+  "^src/(?:channels/|(?:audit/audit-file|(?:standard|process/terminal)-output|trust/trusted-file|" +
+    "process/mount-table|process/started-files)\\.ts$)",
+);
 
 /** The most columns of a line, the most lines of a function, and the most comments in 100 lines. */
 export const COLUMNS = 110;

@@ -1,5 +1,5 @@
 /** Runs a daemon of either role in the foreground: ready, reload, drain, stop. */
-import { journalStream, notifySocket, settingAt } from "../../config/config.ts";
+import { journalStream, notifySocket, settingAt, watchdogRequest } from "../../config/config.ts";
 import type { Config } from "../../config/config.ts";
 import type { Settings } from "../../config/settings.ts";
 import { NegotiatorError } from "../../errors.ts";
@@ -9,6 +9,7 @@ import { resetInheritedState } from "../../process/inherited-state.ts";
 import { everyTick } from "../../peers/ticker.ts";
 import { limitCommands } from "../../process/open-file-limit.ts";
 import { reapOrphans } from "../../process/orphans.ts";
+import { restartWithoutRuntimeVariables } from "../../process/restart.ts";
 import { keepRunningWithoutTerminal } from "../../process/terminal-output.ts";
 import type { Invocation } from "../cli/subcommand.ts";
 import { catchSignals } from "./life-signals.ts";
@@ -16,6 +17,7 @@ import type { LifeSignals } from "./life-signals.ts";
 import { findStartedLimit } from "./started-limit.ts";
 import type { Reloader, ReloadResult } from "./reload-method.ts";
 import { isJournal, notifyService, reloadingNow } from "./service-manager.ts";
+import { feedWatchdog } from "./watchdog.ts";
 
 /** The parts that differ between daemons. */
 export type DaemonOptions = {
@@ -41,13 +43,14 @@ const DRAIN_STEP_MS = 50;
 const STDERR = 2;
 
 /**
- * Sets the form of log lines for the journal or a terminal, replaces inherited state, and catches signals. A
- * daemon calls this first.
+ * Sets the form of log lines for the journal or a terminal, starts again if the environment changes the
+ * program, replaces inherited state, and catches signals. A daemon calls this first.
  */
 export function beginDaemon(): LifeSignals {
-  resetInheritedState();
   keepRunningWithoutTerminal();
   setLinePrefix(isJournal(journalStream(), STDERR) ? "priority" : "time");
+  restartWithoutRuntimeVariables();
+  resetInheritedState();
   return catchSignals();
 }
 
@@ -87,8 +90,10 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     notifyService(notifySocket(), "READY=1");
     return result;
   };
-  using _ = everyTick(reapOrphans);
   limitCommands(await findStartedLimit());
+  using running = new DisposableStack();
+  running.use(everyTick(reapOrphans));
+  running.use(feedWatchdog(watchdogRequest()));
   notifyService(notifySocket(), "READY=1");
   signals.onReload(reload);
   reloader?.set(reload);

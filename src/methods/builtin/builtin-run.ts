@@ -1,0 +1,54 @@
+/** Runs built-in commands in a child of this program, because what they read may hang. */
+import { onAbort } from "../../abort.ts";
+import { NegotiatorError } from "../../errors.ts";
+import { askProgram, helperCommand } from "../../process/ask-program.ts";
+import type { ChildAnswer } from "../../process/ask-program.ts";
+
+/** Resolves with the output of a built-in command. All who ask at the same time get the same output. */
+export type BuiltinRunner = (name: string, signal?: AbortSignal) => Promise<string>;
+
+/** Starts the command in a child; tests pass another function. `timeoutMs` is its longest time. */
+export type BuiltinOptions = { ask?: (name: string) => Promise<ChildAnswer>; timeoutMs?: number };
+
+const TIMEOUT_MS = 10_000;
+const OUTPUT_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Returns a runner. At most one child runs for each command. A child that hangs in the kernel may outlive its
+ * end by SIGKILL; until it is gone, calls of that command are refused with `BUSY`. The runner rejects with
+ * `TIMEOUT` for a child that takes too long, and with `CANCELLED` when `signal` aborts.
+ */
+export function createBuiltinRunner(options: BuiltinOptions = {}): BuiltinRunner {
+  const { timeoutMs = TIMEOUT_MS, ask = (name) => askChild(name, timeoutMs) } = options;
+  const running = new Map<string, Promise<string>>();
+  const hanging = new Set<string>();
+  const runOnce = async (name: string): Promise<string> => {
+    const { outcome, ended } = await ask(name);
+    if (outcome !== "late" && outcome.exitCode === 0) return outcome.stdout;
+    if (outcome !== "late") throw failure("INTERNAL", name, "it failed");
+    hanging.add(name);
+    void ended.finally(() => hanging.delete(name));
+    throw failure("TIMEOUT", name, `it did not end within ${timeoutMs / 1000} s, a disk may not answer`);
+  };
+  return async (name, signal) => {
+    if (hanging.has(name)) throw failure("BUSY", name, "an earlier run of it hangs, a disk may not answer");
+    const run = running.get(name) ?? runOnce(name).finally(() => running.delete(name));
+    running.set(name, run);
+    if (signal === undefined) return run;
+    const { promise: cancelled, reject } = Promise.withResolvers<never>();
+    using _ = onAbort(signal, () => reject(failure("CANCELLED", name, "it was cancelled")));
+    return await Promise.race([run, cancelled]);
+  };
+}
+
+function askChild(name: string, timeoutMs: number): Promise<ChildAnswer> {
+  return askProgram(helperCommand("builtin", [name]), { timeoutMs, outputBytes: OUTPUT_BYTES });
+}
+
+function failure(
+  code: "INTERNAL" | "TIMEOUT" | "BUSY" | "CANCELLED",
+  name: string,
+  problem: string,
+): NegotiatorError {
+  return new NegotiatorError(code, `Cannot run "${name}": ${problem}`);
+}

@@ -1,0 +1,162 @@
+/** Owns the system calls that change what this process is: its ids, rights, keyring, limits and program. */
+import { ptr } from "bun:ffi";
+import { readdirSync, readFileSync } from "node:fs";
+import { lastErrno, libc } from "./libc.ts";
+
+/** A user and groups, as numbers. `groups` are the supplementary ones. */
+export type Ids = { uid: number; gid: number; groups: readonly number[] };
+
+/** Becomes another user, for good. Returns 0, or the errno of the step that failed. */
+export function becomeUser({ uid, gid, groups }: Ids): number {
+  const list = new Uint32Array(groups);
+  const isDone =
+    libc().setgroups(list.length, list.length === 0 ? null : ptr(list)) === 0 &&
+    libc().setresgid(gid, gid, gid) === 0 &&
+    libc().setresuid(uid, uid, uid) === 0;
+  return isDone ? 0 : lastErrno();
+}
+
+/**
+ * Returns whether that user may execute all these files. Only this thread's ids for files change for the
+ * moment, so that the user gets no right over this process (setfsuid(2)). Undefined if it cannot be found
+ * out. Waits for the file systems.
+ */
+export function mayExecute({ uid, gid, groups }: Ids, files: readonly string[]): boolean | undefined {
+  const ours = new Uint32Array(process.getgroups?.() ?? []);
+  const theirs = new Uint32Array(groups);
+  const changeGroups = (list: Uint32Array): boolean =>
+    libc().syscall(FS.setgroups, list.length, list.length === 0 ? 0 : ptr(list), 0, 0, 0, 0) === 0;
+  if (!changeGroups(theirs)) return undefined;
+  const ourGid = libc().syscall(FS.setfsgid, gid, 0, 0, 0, 0, 0);
+  const ourUid = libc().syscall(FS.setfsuid, uid, 0, 0, 0, 0, 0);
+  const outcomes = files.map((file) => {
+    const isAllowed = libc().syscall(FACCESSAT2, 0, ptr(toText(file)), X_OK, AT_EACCESS, 0, 0) === 0;
+    return isAllowed ? 0 : lastErrno();
+  });
+  libc().syscall(FS.setfsuid, ourUid >>> 0, 0, 0, 0, 0, 0);
+  libc().syscall(FS.setfsgid, ourGid >>> 0, 0, 0, 0, 0, 0);
+  if (!changeGroups(ours)) throw new Error("Cannot take our own groups again");
+  if (outcomes.includes(ENOSYS)) return undefined;
+  return outcomes.every((errno) => errno === 0);
+}
+
+/**
+ * Replaces this process by the program at `path`, which must be absolute. Only the descriptors 0, 1 and 2
+ * stay open. Signals that this process ignores get their default meaning, because the program would ignore
+ * them too; none is blocked. Returns the errno; on success it does not return.
+ */
+export function replaceProgram(
+  path: string | Uint8Array,
+  argv: readonly (string | Uint8Array)[],
+  env: readonly (string | Uint8Array)[],
+): number {
+  for (const fd of readdirSync("/proc/self/fd").map(Number))
+    if (fd >= FIRST_CLOSED) libc().fcntl(fd, F_SETFD, FD_CLOEXEC);
+  const program = toText(path);
+  const words = toList(argv);
+  const variables = toList(env);
+  resetIgnoredSignals();
+  libc().execve(ptr(program), ptr(words.list), ptr(variables.list));
+  const errno = lastErrno();
+  // The lists must live until here.
+  return words.texts.length + variables.texts.length < 0 ? 0 : errno;
+}
+
+/** A program keeps ignored signals, while execve(2) itself takes handlers away. */
+function resetIgnoredSignals(): void {
+  const [, mask = "0"] = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "latin1")) ?? [];
+  const ignored = BigInt(`0x${mask}`);
+  for (let signal = 1; signal <= LAST_SIGNAL; signal++)
+    if (((ignored >> BigInt(signal - 1)) & 1n) === 1n) libc().signal(signal, SIG_DFL);
+  libc().sigprocmask(SIG_SETMASK, ptr(new Uint8Array(SIGSET_BYTES)), null);
+}
+
+/**
+ * Gives this thread a new, empty session keyring (keyctl(2)); its children get that one. Does nothing where
+ * the kernel does not permit it.
+ */
+export function joinNewKeyring(): void {
+  libc().syscall(KEYCTL, KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0, 0);
+}
+
+/**
+ * Lets the children of this thread start with usual scheduling and a priority of at best 0, although this
+ * thread may have more: `SCHED_RESET_ON_FORK` of sched(7). Children keep a lower priority.
+ */
+export function resetPriorityOfChildren(): void {
+  const policy = libc().syscall(SCHED.get, 0, 0, 0, 0, 0, 0);
+  if (policy < 0 || (policy & SCHED_RESET_ON_FORK) !== 0) return;
+  const parameters = new Int32Array(1);
+  if (libc().syscall(SCHED.getParameters, 0, ptr(parameters), 0, 0, 0, 0) !== 0) return;
+  libc().syscall(SCHED.set, 0, policy | SCHED_RESET_ON_FORK, ptr(parameters), 0, 0, 0);
+}
+
+/**
+ * Empties the inheritable and ambient capabilities of this thread, which a program would get through
+ * execve(2) although its user does not have them. Also lets a change of the user take all capabilities
+ * away, as usual (capabilities(7)). Our own capabilities stay.
+ */
+export function stopInheritingCapabilities(): void {
+  const header = new Uint32Array([CAPABILITY_VERSION_3, 0]);
+  // Effective, permitted and inheritable; twice, for 64 capabilities.
+  const sets = new Uint32Array(6);
+  if (libc().syscall(CAP.get, ptr(header), ptr(sets), 0, 0, 0, 0) === 0 && (sets[2] || sets[5])) {
+    sets[2] = 0;
+    sets[5] = 0;
+    libc().syscall(CAP.set, ptr(header), ptr(sets), 0, 0, 0, 0);
+  }
+  libc().syscall(PRCTL, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0, 0);
+  const bits = libc().syscall(PRCTL, PR_GET_SECUREBITS, 0, 0, 0, 0, 0);
+  if (bits < 0 || (bits & GRANTING_BITS) === 0) return;
+  libc().syscall(PRCTL, PR_SET_SECUREBITS, bits & ~GRANTING_BITS, 0, 0, 0, 0);
+}
+
+type List = { list: BigUint64Array; texts: Uint8Array[] };
+
+/** A list of pointers to texts, with a null pointer at its end. `texts` keeps the texts alive. */
+function toList(words: readonly (string | Uint8Array)[]): List {
+  const texts = words.map(toText);
+  return { list: new BigUint64Array([...texts.map((text) => BigInt(ptr(text))), 0n]), texts };
+}
+
+function toText(text: string | Uint8Array): Uint8Array {
+  return Buffer.concat([typeof text === "string" ? Buffer.from(text) : text, new Uint8Array(1)]);
+}
+
+const IS_ARM = process.arch === "arm64";
+/** The numbers are from syscalls(2). */
+const PRCTL = IS_ARM ? 167 : 157;
+const KEYCTL = IS_ARM ? 219 : 250;
+const SCHED = IS_ARM
+  ? { set: 119, get: 120, getParameters: 121 }
+  : { set: 144, get: 145, getParameters: 143 };
+const CAP = IS_ARM ? { get: 90, set: 91 } : { get: 125, set: 126 };
+const FS = IS_ARM
+  ? { setgroups: 159, setfsuid: 151, setfsgid: 152 }
+  : { setgroups: 116, setfsuid: 122, setfsgid: 123 };
+/** Linux 5.8 and newer. */
+const FACCESSAT2 = 439;
+const AT_EACCESS = 0x200;
+const X_OK = 1;
+const ENOSYS = 38;
+/** fcntl(2). */
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
+const FIRST_CLOSED = 3;
+/** include/uapi/linux/keyctl.h. */
+const KEYCTL_JOIN_SESSION_KEYRING = 1;
+/** include/uapi/linux/sched.h. */
+const SCHED_RESET_ON_FORK = 0x4000_0000;
+/** include/uapi/linux/capability.h and prctl.h. */
+const CAPABILITY_VERSION_3 = 0x2008_0522;
+const PR_GET_SECUREBITS = 27;
+const PR_SET_SECUREBITS = 28;
+const PR_CAP_AMBIENT = 47;
+const PR_CAP_AMBIENT_CLEAR_ALL = 4;
+/** `SECBIT_NO_SETUID_FIXUP` and `SECBIT_KEEP_CAPS`: they leave capabilities to another user. */
+const GRANTING_BITS = 0b1_0100;
+/** signal(2), include/uapi/asm-generic/signal.h. glibc's set has 1024 bits. */
+const LAST_SIGNAL = 64;
+const SIG_DFL = 0;
+const SIG_SETMASK = 2;
+const SIGSET_BYTES = 128;

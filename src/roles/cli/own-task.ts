@@ -1,0 +1,39 @@
+/** Runs this program as a helper of the daemon; `process/ask-program.ts` starts it so. */
+import type { Outcome } from "./subcommand.ts";
+
+/** Does the task that the first word names. The words are the daemon's own, and give no rights to others. */
+export async function runOwnTask([task, ...words]: readonly string[]): Promise<Outcome> {
+  const [first = "", ...rest] = words;
+  switch (task) {
+    case "start": {
+      const { startInPlace } = await import("../../process/start-in-place.ts");
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the daemon wrote it
+      startInPlace(JSON.parse(first) as Parameters<typeof startInPlace>[0], rest);
+      return { exitCode: NOT_STARTED };
+    }
+    case "explain": {
+      const { explainFiles } = await import("../../process/executable-fault.ts");
+      const [place = ""] = rest;
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the daemon wrote it
+      const errno = first as Parameters<typeof explainFiles>[0];
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the daemon wrote it
+      const fault = explainFiles(errno, JSON.parse(place) as Parameters<typeof explainFiles>[1]);
+      return print(JSON.stringify(fault));
+    }
+    case "builtin": {
+      const { runHere } = await import("../../methods/builtin/builtins.ts");
+      const output = await runHere(first);
+      return output === undefined ? { exitCode: NOT_STARTED } : print(output);
+    }
+    default:
+      return { exitCode: NOT_STARTED };
+  }
+}
+
+const NOT_STARTED = 127;
+
+async function print(text: string): Promise<Outcome> {
+  const { standardOutput } = await import("../../standard-output.ts");
+  const isWritten = await standardOutput.write("stdout", text);
+  return { exitCode: isWritten ? 0 : 1 };
+}

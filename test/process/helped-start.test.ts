@@ -1,0 +1,129 @@
+/** Commands that a helper starts: they get what a direct start gives them, and nothing of the helper. */
+import { describe, expect, test } from "bun:test";
+import { chmod, symlink } from "node:fs/promises";
+import { NegotiatorError } from "../../src/errors.ts";
+import { findSetpriv } from "../../src/process/setpriv.ts";
+import type { StartWay } from "../../src/process/start-way.ts";
+import { createCapturingSink, endLater, runScript } from "../support/captured-run.ts";
+import { rejectionOf } from "../support/error-of.ts";
+import { createTemporaryDirectory } from "../support/temporary-directory.ts";
+import { until } from "../support/until.ts";
+
+const IS_ROOT = process.getuid?.() === 0;
+const USER = { uid: 64_123, gid: 64_124, groups: [64_125, 64_126] };
+const NOBODY = { uid: 65_534, gid: 65_534, groups: [] };
+const setpriv = IS_ROOT ? await findSetpriv() : undefined;
+const WAYS: StartWay[] = [
+  ...(setpriv === undefined ? [] : [{ kind: "setpriv", path: setpriv } as const]),
+  { kind: "own" },
+];
+
+const stdin = (): ReadableStream<Uint8Array> => new Blob(["input\n"]).stream();
+
+/** A script that prints all that a process gets from its parent and that can be read. */
+const STATE = [
+  "grep -E '^(Uid|Gid|Groups|Sig(Ign|Blk)|Cap(Inh|Prm|Eff|Amb)|NoNewPrivs|Umask):' /proc/self/status",
+  "cat /proc/self/limits /proc/self/oom_score_adj /proc/self/coredump_filter /proc/$$/environ",
+  "tr '\\0' ' ' </proc/$$/cmdline; cat /proc/$$/comm; pwd; ls /proc/$$/fd",
+  'ps -o nice=,cls=,pgid=,sid= -p $$ | sed "s/\\b$$\\b/self/g"',
+  "grep flags /proc/$$/fdinfo/0 /proc/$$/fdinfo/1 /proc/$$/fdinfo/2 | sed 's/.*fdinfo//'",
+  "cat",
+].join("; ");
+
+test.if(IS_ROOT)("setpriv is found where the tests run", () => {
+  expect(setpriv).toBe("/usr/bin/setpriv");
+});
+
+describe.if(IS_ROOT).each(WAYS)("$kind", (way) => {
+  const chooseWay = (): StartWay => way;
+
+  test("gives a command the same state as a direct start, with the ids of its user", async () => {
+    const options = { env: { PATH: "/usr/bin:/bin", NAME: "a=b c" }, cwd: "/usr" };
+    const helped = await runScript(STATE, { ...options, user: USER, stdin: stdin(), chooseWay });
+    const direct = await runScript(STATE, { ...options, stdin: stdin() });
+    const ids = /^(?:Uid|Gid|Groups|Cap...):\t.*\n/gm;
+    expect(helped.stdout.replace(ids, "")).toBe(direct.stdout.replace(ids, ""));
+    expect(helped.stderr).toBe(direct.stderr);
+    expect(helped.stdout).toContain("\ninput\n");
+    expect(helped.stdout.match(ids)).toEqual([
+      "Uid:\t64123\t64123\t64123\t64123\n",
+      "Gid:\t64124\t64124\t64124\t64124\n",
+      "Groups:\t64125 64126 \n",
+      ...["CapInh", "CapPrm", "CapEff", "CapAmb"].map((name) => `${name}:\t${"0".repeat(16)}\n`),
+    ]);
+  });
+
+  test("returns exit codes, signals, output and errors of the command", async () => {
+    const { result, stdout, stderr } = await runScript("echo out; echo ~neg >&2; exit 127", {
+      user: USER,
+      chooseWay,
+    });
+    expect({ stdout, stderr, code: result.exitCode }).toEqual({
+      stdout: "out\n",
+      stderr: "~neg\n",
+      code: 127,
+    });
+    expect(result.stderr.bytes).toBe(5);
+    const killed = await runScript("kill -KILL $$", { user: USER, chooseWay });
+    expect(killed.result).toMatchObject({ exitCode: null, signal: "SIGKILL", endedBy: "command" });
+  });
+
+  test("words of setpriv that the command writes are the command's", async () => {
+    const words = "setpriv: failed to execute /bin/sh: No such file or directory";
+    const { result, stderr } = await runScript(`echo '${words}' >&2; exit 127`, { user: USER, chooseWay });
+    expect({ stderr, code: result.exitCode }).toEqual({ stderr: `${words}\n`, code: 127 });
+  });
+
+  test("a silent end with 127 is reported while a background process keeps standard error", async () => {
+    const stdout = createCapturingSink();
+    const exits: unknown[] = [];
+    const control = new AbortController();
+    const running = runScript("sleep 600 & echo $!; exit 127", {
+      user: NOBODY,
+      chooseWay,
+      stdout,
+      signal: control.signal,
+      onExit: (exit) => exits.push(exit),
+    });
+    await until("the exit is reported", () => exits.length === 1);
+    using _ = endLater(Number(stdout.text()));
+    expect(exits).toEqual([{ exitCode: 127, signal: null }]);
+    control.abort();
+    expect((await running).result).toMatchObject({ exitCode: 127 });
+  });
+
+  test("the errors of a start are those of a direct one", async () => {
+    await using directory = await createTemporaryDirectory();
+    await chmod(directory.path, 0o755);
+    const files: Record<string, [text: string, mode: number]> = {
+      "no-interpreter": ["#!/no/such/interpreter\n", 0o755],
+      "carriage-return": ["#!/bin/sh\r\n", 0o755],
+      "no-bit": ["#!/bin/sh\n", 0o644],
+      "not-ours": ["#!/bin/sh\n", 0o700],
+    };
+    for (const [name, [text, mode]] of Object.entries(files)) {
+      await directory.write(name, text);
+      await chmod(directory.at(name), mode);
+    }
+    await symlink("loop", directory.at("loop"));
+    const failures: Record<string, string> = {};
+    for (const name of [...Object.keys(files), "loop", "none", "."]) {
+      const argv = [directory.at(name)] as const;
+      // `setpriv` starts no file that the user may not execute.
+      const forced = way.kind === "own" ? { chooseWay } : {};
+      const error = await rejectionOf(runScript("", { argv, user: USER, calledAs: "it", ...forced }));
+      const full = error.cause instanceof NegotiatorError ? error.cause.message : "";
+      expect(full.split("\n")[0]).toStartWith(`Cannot run "${directory.at(name)}": `);
+      failures[name] = `${error.code} ${error.message}`;
+    }
+    expect(failures).toEqual({
+      "no-interpreter": 'NOT_EXECUTABLE Cannot run "it": its interpreter is missing',
+      "carriage-return": expect.stringContaining('"#!" line ends with a carriage return'),
+      "no-bit": 'NOT_EXECUTABLE Cannot run "it": permission denied',
+      "not-ours": 'NOT_EXECUTABLE Cannot run "it": permission denied',
+      loop: 'NOT_EXECUTABLE Cannot run "it": its symbolic links form a loop',
+      none: 'NO_COMMAND Cannot run "it": its file was removed',
+      ".": 'NOT_EXECUTABLE Cannot run "it": it is a directory',
+    });
+  });
+});

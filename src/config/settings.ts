@@ -62,6 +62,19 @@ export const SettingsSchema = v.strictObject({
       forward: v.optional(v.picklist(["no", "journal", "syslog"])),
     }),
   ),
+  /** Calls that go on without their callers. */
+  detached: v.optional(
+    v.strictObject({
+      /** Where output goes that does not fit into memory: into a directory of the role in this one. */
+      directory: v.optional(Path),
+      /** How many of them may run or be kept. */
+      calls: v.optional(v.pipe(Positive, v.maxValue(1000))),
+      /** How much of each of the two outputs is kept: its last bytes. */
+      outputBytes: v.optional(v.pipe(Positive, v.minValue(65_536))),
+      /** How long an ended call is kept, unless its caller asks for another time. */
+      keepSeconds: v.optional(Seconds),
+    }),
+  ),
   host: v.optional(
     v.strictObject({
       control: v.optional(Path),
@@ -106,6 +119,12 @@ export const DEFAULTS = {
     onFull: "count",
     fsync: false,
     forward: "no",
+  },
+  detached: {
+    directory: "/var/lib/negotiator",
+    calls: 100,
+    outputBytes: 16 * 1024 * 1024,
+    keepSeconds: 3600,
   },
   host: {
     control: "/run/negotiator/host.sock",

@@ -18,6 +18,8 @@ import { identifyCaller } from "../policy/caller.ts";
 import type { Caller } from "../policy/caller.ts";
 import { ExecuteParams } from "./execute-schemas.ts";
 import type { ExecuteResult } from "./execute-schemas.ts";
+import { isKept, keepWhileRunning } from "./kept/keep.ts";
+import type { KeptCommand, KeptCommands } from "./kept/kept-commands.ts";
 import { defineMethod } from "./method.ts";
 import type { MethodAnswer, CallContext, Method } from "./method.ts";
 import { cannotRun } from "./public-error.ts";
@@ -25,16 +27,17 @@ import { createStderrLog, STDERR_LINES } from "./stderr-log.ts";
 
 const log = logFor("commands");
 
-/** `openCalls` is the number of calls that a peer may have open. */
+/** `openCalls` is the number of calls that a peer may have open. `kept` keeps detached commands. */
 type ExecuteOptions = {
   role: "host" | "guest";
   sources: () => CommandSources;
   users: UserCache;
   openCalls: number;
+  kept: Pick<KeptCommands, "begin">;
 };
 
 /** Returns the method; `sources` is called for every call, so that a reload counts at once. */
-export function createExecute({ role, sources, users, openCalls }: ExecuteOptions): Method {
+export function createExecute({ role, sources, users, openCalls, kept }: ExecuteOptions): Method {
   const stderrLog = createLimitedLog({
     write: (line) => log.info(line),
     rate: STDERR_LINES,
@@ -48,17 +51,23 @@ export function createExecute({ role, sources, users, openCalls }: ExecuteOption
     resource: ({ command, args }) => ({ kind: "command", name: command, args }),
     async run({ command: name, args }, context) {
       const command = await resolveCommand(name, sources(), context.isOffered);
-      if (command.kind === "builtin") return runBuiltin(command, context);
-      return runUserCommand(command, args, role, { ...context, stderrLog, users });
+      const start = (detached?: KeptCommand): Promise<MethodAnswer> => {
+        const given = { ...context, stderrLog, users, detached };
+        return command.kind === "builtin"
+          ? runBuiltin(command, given)
+          : runUserCommand(command, args, role, given);
+      };
+      return isKept(context.call) ? keepWhileRunning(kept, command.name, context, start) : start();
     },
   });
 }
 
 async function runBuiltin(
   command: Command & { kind: "builtin" },
-  { call, begin }: CallContext,
+  { call, begin, detached }: CommandContext,
 ): Promise<MethodAnswer> {
   await begin({ builtin: true });
+  if (detached !== undefined) tellStart(call);
   const start = performance.now();
   const bytes = new TextEncoder().encode(await command.builtin.run(call.signal));
   // A caller may read slowly or never, so the answer does not wait until the bytes are written.
@@ -68,15 +77,29 @@ async function runBuiltin(
   const durationMs = Math.round(performance.now() - start);
   const exit = { exitCode: 0, signal: null, endedBy: "command" } as const;
   const result: ExecuteResult = { ...exit, durationMs, inputBytes: 0 };
+  void detached?.stdout.write(bytes);
+  detached?.finish(result, { stdout: { truncated: false }, stderr: { truncated: false } });
   const sizes = { stdin: 0, stdout: bytes.length, stderr: 0 };
   return { result, audit: { exitCode: 0, bytes: sizes, builtin: true } };
+}
+
+/** `detached` takes the output of a detached command. */
+type CommandContext = CallContext & {
+  stderrLog: LimitedLog;
+  users: UserCache;
+  detached: KeptCommand | undefined;
+};
+
+/** The caller of a detached command waits for this message, and then goes. */
+function tellStart(call: IncomingCall): void {
+  call.send("started", { call: call.id });
 }
 
 async function runUserCommand(
   command: Command & { kind: "user" },
   args: readonly string[],
   role: "host" | "guest",
-  { call, caller, grant, begin, stderrLog, users }: CallContext & { stderrLog: LimitedLog; users: UserCache },
+  { call, caller, grant, begin, stderrLog, users, detached }: CommandContext,
 ): Promise<MethodAnswer> {
   const userName = grant.user ?? command.user;
   const { uid, gid, groups, ...user } = await findUser(userName ?? ourUid(), command.name, users);
@@ -97,11 +120,16 @@ async function runUserCommand(
       tasksMax: smallest(grant.tasksMax, command.tasksMax),
     },
     stdin,
-    stdout: outputs.stdout ?? DISCARD,
-    stderr: outputs.stderr ?? logged,
-    signal: call.signal,
+    stdout: outputs.stdout ?? detached?.stdout ?? DISCARD,
+    stderr: outputs.stderr ?? detached?.stderr ?? logged,
+    signal: detached === undefined ? call.signal : AbortSignal.any([call.signal, detached.cancelled]),
     timeoutMs: shortest([call.timeoutMs, allowedMs]),
-    onStart: (running) => forwardSignals(call, running),
+    onStart(running) {
+      forwardSignals(call, running);
+      if (detached === undefined) return;
+      detached.started(running);
+      tellStart(call);
+    },
     onExit: (exit) => call.send("exited", exit),
   });
   const { exitCode, signal, inputBytes, stdout, stderr } = ended;
@@ -113,6 +141,7 @@ async function runUserCommand(
     durationMs: ended.durationMs,
     inputBytes,
   };
+  detached?.finish(result, { stdout, stderr });
   outputs.stdout?.end({ truncated: stdout.truncated });
   outputs.stderr?.end({ truncated: stderr.truncated });
   logged.end();

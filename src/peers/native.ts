@@ -51,7 +51,7 @@ export function createNativePeer(
   return {
     can: NATIVE.can,
     call(method, params, options) {
-      const { id, read = [], write = [], timeoutMs, connectTimeoutMs, caller, signal } = options;
+      const { id, read = [], write = [], timeoutMs, connectTimeoutMs, caller, keepMs, signal } = options;
       const limits = { timeoutMs, connectTimeoutMs, lateMs };
       const call = session.call({
         method,
@@ -61,6 +61,8 @@ export function createNativePeer(
         write,
         keepsLines,
         ...(caller === undefined ? {} : { caller }),
+        ...(options.isDetached === true ? { isDetached: true } : {}),
+        ...(keepMs === undefined ? {} : { keepMs }),
         ...(timeoutMs > 0 ? { timeoutMs } : {}),
       });
       const result = answerInTime(call, limits, session, explainNoAnswer).then((answer) => answer.result);

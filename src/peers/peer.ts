@@ -31,6 +31,10 @@ export type PeerCallOptions = {
   connectTimeoutMs?: number | undefined;
   /** The local user that this daemon calls for. */
   caller?: CallerInfo;
+  /** Whether the call goes on when this side is gone. */
+  isDetached?: boolean;
+  /** How long the peer is asked to keep what the call leaves, in milliseconds. */
+  keepMs?: number;
   /** Cancels the call when it aborts, with its reason's message. */
   signal?: AbortSignal;
 };

@@ -56,8 +56,18 @@ export function executeOn(
   peer: Peer,
   { command, args, hasInput, ...options }: ExecuteRequest,
 ): RemoteCommand {
+  return callCommand(peer, "execute", { command, args }, { ...options, hasInput });
+}
+
+/** Calls a method that has the streams and the result of `execute`. */
+export function callCommand(
+  peer: Peer,
+  method: string,
+  params: unknown,
+  { hasInput, ...options }: Omit<ExecuteRequest, "command" | "args">,
+): RemoteCommand {
   const write = hasInput ? ["stdin"] : [];
-  const call = peer.call("execute", { command, args }, { ...options, read: ["stdout", "stderr"], write });
+  const call = peer.call(method, params, { ...options, read: ["stdout", "stderr"], write });
   const ended = call.result.then(checkEnd);
   // A caller may read only the streams. Without this, a failure would be an unhandled rejection.
   ended.catch(() => undefined);
@@ -76,8 +86,11 @@ export function executeOn(
   };
 }
 
-/** Throws `UNKNOWN_OUTCOME` unless the result says how the command ended, because it may have run. */
-function checkEnd(result: unknown): ExecuteResult {
+/**
+ * Returns the result of a command. Throws `UNKNOWN_OUTCOME` unless it says how the command ended, because it
+ * may have run.
+ */
+export function checkEnd(result: unknown): ExecuteResult {
   const checked = v.safeParse(ExecuteResultSchema, result, FIRST_ISSUE);
   if (!checked.success) throw unknownEnd(`the member "${memberOf(checked.issues)}" is missing or invalid`);
   const { exitCode, signal, endedBy } = checked.output;

@@ -12,6 +12,7 @@ import type { CallOptions } from "../../src/wire/calls/outgoing-call.ts";
 import type { StreamReader } from "../../src/wire/calls/stream-reader.ts";
 import { keepEntries } from "../support/audit-sample.ts";
 import { rejectionOf } from "../support/error-of.ts";
+import { NOT_KEPT } from "../support/not-kept.ts";
 import { withMoreTime } from "../support/more-time.ts";
 import { createServedLink } from "../support/served-link.ts";
 import { spyOnOutput } from "../support/spied-output.ts";
@@ -20,9 +21,7 @@ import type { TemporaryDirectory } from "../support/temporary-directory.ts";
 import { until } from "../support/until.ts";
 
 setDefaultTimeout(60_000);
-
 const CALLER = { via: "guest", name: "web1", uuid: "00000000-0000-4000-8000-000000000001" } as const;
-
 /** The second line of a public error. */
 const MORE = "Read the log on the host: journalctl -u negotiator-host";
 
@@ -47,7 +46,9 @@ function serve(
       role: "host",
       direction: "incoming",
       caller: CALLER,
-      methods: [createExecute({ role: "host", sources, users: createUserCache(), openCalls: 2 })],
+      methods: [
+        createExecute({ role: "host", sources, users: createUserCache(), openCalls: 2, ...NOT_KEPT }),
+      ],
       policy: () => policy,
       quota: createQuota(),
       audit: keepEntries((entry) => void lines.push(entry)),

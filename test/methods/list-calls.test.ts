@@ -15,7 +15,7 @@ test("running and kept calls are listed in order with command and caller, withou
     role: "guest",
     direction: "incoming",
     caller: { via: "host" },
-    methods: [createListCalls()],
+    methods: [createListCalls({ list: () => [] })],
     policy: () => DEFAULT_POLICY,
     quota: createQuota(),
     audit: keepEntries(() => undefined),

@@ -24,6 +24,17 @@ export function callLimits(
   };
 }
 
+/** Returns how a call is detached, if it is. Throws `BAD_USAGE` for `--keep` without `--detach`. */
+export function detachOption({ options }: Words): { detach?: { keepMs?: number } } {
+  const seconds = options.get("keep")?.at(-1);
+  if (options.has("detach"))
+    return { detach: seconds === undefined ? {} : { keepMs: 1000 * readSeconds("--keep", seconds) } };
+  if (seconds === undefined) return {};
+  throw new NegotiatorError("BAD_USAGE", "--keep needs --detach: nothing of other calls is kept", {
+    remedy: "Add --detach, or leave out --keep",
+  });
+}
+
 /**
  * Returns the seconds. Throws `BAD_USAGE` for a value of `option` that is not a number, or more than a year.
  */

@@ -2,6 +2,7 @@
 import { startCall } from "../../peers/call-time.ts";
 import type { CallLimits } from "../../peers/call-time.ts";
 import { FAULTS, NegotiatorError } from "../../errors.ts";
+import { detachOn } from "../../peers/detached-command.ts";
 import { executeOn, listCommandsOf } from "../../peers/remote-command.ts";
 import { settlesWithin } from "../../process/settling.ts";
 import { printable, printableJson } from "../../printable.ts";
@@ -20,6 +21,8 @@ export type ExecuteLine = {
   limits: CallLimits;
   /** True if our stdin becomes the command's. A terminal never does. */
   sendsInput: boolean;
+  /** Only starts the command, and keeps what it leaves for `keepMs`, or as long as the other side likes. */
+  detach?: { keepMs?: number };
 };
 
 /**
@@ -29,7 +32,7 @@ export type ExecuteLine = {
  */
 export async function executeThrough(
   connect: Connect,
-  { command, args, limits, sendsInput }: ExecuteLine,
+  { command, args, limits, sendsInput, detach }: ExecuteLine,
 ): Promise<Outcome> {
   const time = startCall(limits);
   const explain = (error: NegotiatorError): NegotiatorError =>
@@ -37,14 +40,11 @@ export async function executeThrough(
   const run = async (): Promise<Outcome> => {
     const connection = await connectInTime(connect, time);
     try {
-      const request = {
-        command,
-        args,
-        hasInput: sendsInput && hasInput(),
-        timeoutMs: time.left(),
-        connectTimeoutMs: time.leftToConnect(),
-      };
-      const remote = executeOn(connection.peer, request);
+      const limit = { timeoutMs: time.left(), connectTimeoutMs: time.leftToConnect() };
+      if (detach !== undefined)
+        return print(printable(await detachOn(connection.peer, { command, args, ...limit, ...detach })));
+      const hasSome = sendsInput && hasInput();
+      const remote = executeOn(connection.peer, { command, args, hasInput: hasSome, ...limit });
       return await waitForCommand(remote, limits.timeoutMs, time.left());
     } finally {
       // A peer that reads nothing must not hold up our end.

@@ -51,6 +51,20 @@ export const NO_STDIN_OPTION = {
   "no-stdin": { type: "boolean", alias: "n", description: "Send no standard input, and leave it alone" },
 } as const satisfies ArgsDef;
 
+/** Lets a command go on without its caller. */
+export const DETACH_OPTIONS = {
+  detach: {
+    type: "boolean",
+    alias: "d",
+    description: "Print the id of the call when the command has started, and go; sends no standard input",
+  },
+  keep: {
+    type: "string",
+    valueHint: "seconds",
+    description: "With --detach: keep output and exit code so long after the end; default 3600",
+  },
+} as const satisfies ArgsDef;
+
 /** Works without the daemon. */
 export const DIRECT_OPTION = {
   direct: { type: "boolean", description: "Open the channel itself, without the daemon" },

@@ -155,8 +155,8 @@ type OutputOptions = { abort: (outcome: Outcome) => void; blocked: Set<string> }
  * A closed stdout or stderr of ours cancels the remote command, as SIGPIPE would end a local one. So does a
  * full one, and that failure is ours. `main.ts` reports it.
  */
-async function takeOutput(
-  remote: RemoteCommand,
+export async function takeOutput(
+  remote: Pick<RemoteCommand, "stdout" | "stderr" | "cancel">,
   stream: "stdout" | "stderr",
   { abort, blocked }: OutputOptions,
 ): Promise<void> {

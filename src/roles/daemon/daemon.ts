@@ -114,6 +114,7 @@ function findUnapplied(role: DaemonOptions["role"], first: Settings, next: Setti
   const fixed = [
     `${role}.control`,
     "rawPayloads",
+    ...Object.keys(first.detached).map((name) => `detached.${name}`),
     ...Object.keys(first.limits).map((name) => `limits.${name}`),
   ];
   return fixed.filter((key) => settingAt(first, key) !== settingAt(next, key));

@@ -5,12 +5,16 @@ import { startCall } from "../../peers/call-time.ts";
 import { ExecuteParams } from "../../methods/execute-schemas.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { defineMethod } from "../../methods/method.ts";
-import type { Method } from "../../methods/method.ts";
+import { isKept } from "../../methods/kept/keep.ts";
+import type { Method, MethodAnswer } from "../../methods/method.ts";
 import type { Peer } from "../../peers/peer.ts";
+import { detachOn } from "../../peers/detached-command.ts";
+import type { DetachRequest } from "../../peers/detached-command.ts";
 import { executeOn, listCommandsOf } from "../../peers/remote-command.ts";
 import type { RemoteCommand } from "../../peers/remote-command.ts";
 import { noteStart } from "../start-note.ts";
 import { printable } from "../../printable.ts";
+import type { IncomingCall } from "../../wire/calls/incoming-call.ts";
 import type { CallerInfo } from "../../wire/message.ts";
 import { createLocalShares } from "./local-shares.ts";
 import type { LocalLimits, LocalShares } from "./local-shares.ts";
@@ -66,16 +70,17 @@ export function createRelay(peerOf: PeerOf): Method[] {
         const peer = await find(guest, time.leftToConnect(), call.signal);
         if (isStrict) await begin();
         const { id, signal, caller } = call;
-        const running = executeOn(peer, {
+        const request = {
           id,
           command,
           args,
-          hasInput,
           timeoutMs: time.left(),
           connectTimeoutMs: time.leftToConnect(),
           signal,
           ...(caller === undefined ? {} : { caller }),
-        });
+        };
+        if (isKept(call)) return await detach(peer, request, call, begin);
+        const running = executeOn(peer, { ...request, hasInput });
         remote = running;
         pipeMessages(call, running);
         const result = await noteStart(running, begin, () => pipeCommand(call, running));
@@ -99,6 +104,18 @@ export function createRelay(peerOf: PeerOf): Method[] {
     },
   });
   return [execute, list];
+}
+
+/** Resolves when the command runs. Its end is in the audit of the side that runs it. */
+async function detach(
+  peer: Peer,
+  request: DetachRequest,
+  { keepMs }: IncomingCall,
+  begin: () => Promise<void>,
+): Promise<MethodAnswer> {
+  const id = await detachOn(peer, { ...request, ...(keepMs === undefined ? {} : { keepMs }) });
+  await begin();
+  return { result: { call: id } };
 }
 
 /** How many bytes of input went to the peer. */

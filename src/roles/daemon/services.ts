@@ -10,11 +10,14 @@ import type { Caller } from "../../policy/caller.ts";
 import type { CommandSources } from "../../methods/commands.ts";
 import { createDispatcher } from "../../methods/dispatcher.ts";
 import type { Dispatcher, DispatcherOptions } from "../../methods/dispatcher.ts";
+import { createAttachCommand } from "../../methods/attach-command.ts";
 import { createExecute } from "../../methods/execute.ts";
 import { createInfo } from "../../methods/info.ts";
 import { createListCalls } from "../../methods/list-calls.ts";
 import { createListCommands } from "../../methods/list-commands.ts";
+import type { KeptCommands } from "../../methods/kept/kept-commands.ts";
 import type { Method } from "../../methods/method.ts";
+import { createCancelCommand, createSignalCommand } from "../../methods/signal-command.ts";
 import type { Serve } from "../../methods/serve.ts";
 import { createAnswerMemory } from "../../peers/answer-memory.ts";
 import type { AnswerMemory } from "../../peers/answer-memory.ts";
@@ -28,6 +31,7 @@ import { ourUid } from "../../trust/ownership.ts";
 import { makeId } from "../identity.ts";
 import { checkLocally, listLocally } from "./call-check.ts";
 import type { DaemonVerdict } from "./policy-check-method.ts";
+import { openKept } from "./open-kept.ts";
 import { createPolicyInForce } from "./policy-in-force.ts";
 import { startAudit } from "../start-audit.ts";
 
@@ -44,6 +48,8 @@ export type Services = AsyncDisposable & {
   relay: (methods: readonly Method[]) => Serve;
   /** The users of commands and callers, as the system resolves them. */
   readonly users: UserCache;
+  /** The detached commands that run here. */
+  readonly kept: KeptCommands;
   /** The memory of large answers to old callers, which all of them share. */
   readonly answerMemory: AnswerMemory;
   /** The limits of one peer, as at the start: a reload does not change them. */
@@ -61,7 +67,7 @@ export type Services = AsyncDisposable & {
 const log = logFor("services");
 /** A command has five seconds from SIGTERM to SIGKILL, and its output has five more. */
 const LAST_CALLS_MS = 11_000;
-/** How often the audit writes the counts of lines that it left out. */
+/** How often the audit writes the counts of lines that it left out, and kept commands are forgotten. */
 const SETTLE_MS = 10_000;
 
 /** Returns the services of a daemon. Reads the policy and opens the audit; failures of both are logged. */
@@ -80,12 +86,8 @@ export function createServices(role: "host" | "guest", first: Config): Services 
     uid,
     ...checkLocally(role),
   });
-  const methods = [
-    createExecute({ role, sources, users, openCalls: settings.limits.openCalls }),
-    createListCommands({ sources }),
-    createListCalls(),
-    createInfo({ role }),
-  ];
+  const kept = openKept(role, settings);
+  const methods = listMethods({ role, sources, users, kept, openCalls: settings.limits.openCalls });
   const quota = createQuota();
 
   const running = new Set<Promise<void>>();
@@ -108,7 +110,10 @@ export function createServices(role: "host" | "guest", first: Config): Services 
     begin: (entry) => audit.begin(entry),
     record: (entry, begun) => audit.record(entry, begun),
   };
-  const settling = setInterval(() => audit.settle(), SETTLE_MS).unref();
+  const settling = setInterval(() => {
+    audit.settle();
+    kept.expire();
+  }, SETTLE_MS).unref();
   const common = { role, quota, audit: current, now: () => performance.now() };
   return {
     serve: (caller) =>
@@ -130,6 +135,7 @@ export function createServices(role: "host" | "guest", first: Config): Services 
       return running.size;
     },
     users,
+    kept,
     answerMemory: createAnswerMemory(first.settings.limits.foreignAnswerBytes),
     limits: { ...DEFAULT_LIMITS, ...first.settings.limits },
     offersRaw: first.settings.rawPayloads,
@@ -158,12 +164,27 @@ export function createServices(role: "host" | "guest", first: Config): Services 
       clearInterval(settling);
       await Promise.race([Promise.all(running), delay(LAST_CALLS_MS, undefined, { ref: false })]);
       audit[Symbol.dispose]();
+      await kept[Symbol.asyncDispose]();
     },
   };
 }
 
 function usersOf(policy: Policy): string[] {
   return policy.kind === "rules" ? policy.rules.flatMap(({ user }) => user ?? []) : [];
+}
+
+/** THE LIST of methods that a peer can call. */
+function listMethods(options: Parameters<typeof createExecute>[0] & { kept: KeptCommands }): Method[] {
+  const { role, sources, kept } = options;
+  return [
+    createExecute(options),
+    createAttachCommand(kept),
+    createSignalCommand(kept),
+    createCancelCommand(kept),
+    createListCommands({ sources }),
+    createListCalls(kept),
+    createInfo({ role }),
+  ];
 }
 
 /**

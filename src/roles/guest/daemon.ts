@@ -6,6 +6,8 @@ import { DIALECTS } from "../../peers/dialects.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
 import { listenControl } from "../daemon/control-server.ts";
 import { beginDaemon, runDaemon } from "../daemon/daemon.ts";
+import { createDetachedRelay } from "../daemon/detached-relay.ts";
+import { removeLeftOutput } from "../daemon/open-kept.ts";
 import { createPolicyCheck } from "../daemon/policy-check-method.ts";
 import { createRelay } from "../daemon/relay.ts";
 import { createReloader } from "../daemon/reload-method.ts";
@@ -19,11 +21,16 @@ const log = logFor("daemon");
 export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
   using signals = beginDaemon();
   const { settings } = invocation.config;
+  removeLeftOutput("guest", settings);
   await using services = createServices("guest", invocation.config);
   const host = createHostLink(settings, services, invocation.dialects ?? DIALECTS);
   const reloader = createReloader("guest");
   const relay = services.relay([
     ...createRelay(() => Promise.resolve(host.peer)),
+    ...createDetachedRelay({
+      openPeers: () => (host.session.session.state === "open" ? [{ peer: host.peer }] : []),
+      kept: services.kept,
+    }),
     createHostStatus(() => ({ host: host.status(), policyProblem: services.policyProblem ?? null })),
     createPolicyCheck((request) => services.checkPolicy(request)),
     reloader.method,

@@ -1,6 +1,6 @@
 /** The host's command line. */
 import type { DialectTable } from "../../peers/dialect-table.ts";
-import { callLimits, LIST_SECONDS } from "../cli/call-limits.ts";
+import { callLimits, detachOption, LIST_SECONDS } from "../cli/call-limits.ts";
 import { CHECK_POLICY_NOTES, DAEMON_NOTES, EXECUTE_NOTES, LIST_COMMANDS_NOTES } from "../cli/notes.ts";
 import { HOST_FORM } from "../cli/option-form.ts";
 import {
@@ -10,9 +10,11 @@ import {
   EXECUTE_TIMEOUT_OPTIONS,
   JSON_OPTION,
   LIST_TIMEOUT_OPTIONS,
+  DETACH_OPTIONS,
   NO_STDIN_OPTION,
 } from "../cli/options.ts";
 import { createCheckConfig } from "../cli/check-config.ts";
+import { createDetachedCommands } from "../cli/detached-subcommands.ts";
 import { createPrintConfig } from "../cli/print-config.ts";
 import { createReloadCommand } from "../cli/reload.ts";
 import { runRole } from "../cli/run-role.ts";
@@ -59,6 +61,7 @@ const execute = defineSubcommand({
     ...GUEST,
     command: { type: "positional", description: "Name of a command that the guest offers" },
     ...NO_STDIN_OPTION,
+    ...DETACH_OPTIONS,
     ...EXECUTE_TIMEOUT_OPTIONS,
     ...CONTROL_OPTION,
     ...DIRECT_OPTION,
@@ -78,7 +81,7 @@ const execute = defineSubcommand({
     const [guest = "", command = "", ...args] = words.positionals;
     const sendsInput = !words.options.has("no-stdin");
     const limits = callLimits(words, config.settings);
-    const line = { command, args, limits, sendsInput };
+    const line = { command, args, limits, sendsInput, ...detachOption(words) };
     return executeThrough((reach) => connectGuest(guest, invocation, { ...reach, call: line }), line);
   },
 });
@@ -134,6 +137,7 @@ const HOST: RoleDefinition = {
     execute,
     daemon,
     status,
+    ...createDetachedCommands("host"),
     "check-policy": checkPolicy,
     "check-config": createCheckConfig("host", async (invocation) =>
       (await import("./judge-guests.ts")).judgeGuests(invocation),

@@ -8,6 +8,8 @@ import { DIALECTS } from "../../peers/dialects.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
 import { listenControl } from "../daemon/control-server.ts";
 import { beginDaemon, runDaemon } from "../daemon/daemon.ts";
+import { createDetachedRelay } from "../daemon/detached-relay.ts";
+import { removeLeftOutput } from "../daemon/open-kept.ts";
 import { createPolicyCheck } from "../daemon/policy-check-method.ts";
 import { createRelay } from "../daemon/relay.ts";
 import { createReloader } from "../daemon/reload-method.ts";
@@ -29,6 +31,7 @@ export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
   const { words, config, dialects = DIALECTS } = invocation;
   const { settings } = config;
   const flagged = readFlaggedGuests(words.options.get("socket") ?? [], dialects);
+  removeLeftOutput("host", settings);
   await using services = createServices("host", config);
   const reloader = createReloader("host");
   const targetFor = (current: Settings): WatchTarget => ({
@@ -42,6 +45,7 @@ export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
   });
   const relay = services.relay([
     ...createRelay((name, timeoutMs, signal) => guests.peer(name ?? "", timeoutMs, signal)),
+    ...createDetachedRelay({ openPeers: (name) => guests.openPeers(name), kept: services.kept }),
     createStatus(async (signal) => ({
       guests: addStopped(guests.status(), (await watch.stopped?.list(signal)) ?? []),
       pid: process.pid,

@@ -6,6 +6,8 @@ import type { DialectTable } from "../../peers/dialect-table.ts";
 import type { ForeignDialect, ForeignPeer } from "../../peers/dialect.ts";
 import { createForeignLink } from "../../peers/foreign-link.ts";
 import { createShare, serveInTurns } from "../../peers/fair-reader.ts";
+import { createNativePeer } from "../../peers/native.ts";
+import type { Peer } from "../../peers/peer.ts";
 import { createPeerLink } from "../../peers/peer-link.ts";
 import type { PeerLink, PeerLinkOptions } from "../../peers/peer-link.ts";
 import { retryWhileBusy } from "../../peers/retry-while-busy.ts";
@@ -25,6 +27,8 @@ export type GuestLinks = {
   countOutgoing(): number;
   /** The link for a port: the session, or a new link for a port that the guest dials. */
   linkFor(port: string): HeldLink;
+  /** The guest as a peer while the session is open: only then it answers at once. */
+  openPeer(): Peer | undefined;
   /** The guest as a peer of this dialect, over the dialect's own port. */
   foreignPeer(dialect: ForeignDialect): ForeignPeer;
   /** Ends the session and all calls. */
@@ -103,6 +107,8 @@ export function createGuestLinks(options: GuestLinksOptions): GuestLinks {
         return createPeerLink({ ...shared, side: "listener", served: callCount.open(), onRefused });
       return createForeignLink(only, { serve, makeId, limits, answerMemory });
     },
+    openPeer: () =>
+      session.session.state === "open" ? createNativePeer(session.session, { explainNoAnswer }) : undefined,
     foreignPeer(dialect) {
       const known = foreignPeers.get(dialect);
       if (known !== undefined) return known;

@@ -12,6 +12,7 @@ import { createLinkStatus } from "../daemon/link-status.ts";
 import type { LinkStatusTracker } from "../daemon/link-status.ts";
 import type { Services } from "../daemon/services.ts";
 import { createGuestEndpoints } from "./guest-endpoints.ts";
+import type { GuestEndpoints } from "./guest-endpoints.ts";
 import { createGuestLinks } from "./guest-links.ts";
 import { createHindrance } from "./hindrance.ts";
 import { createHeldChannels } from "./held-channels.ts";
@@ -36,6 +37,8 @@ export type Guest = {
    * `timeoutMs` (0 for no limit), when `signal` aborts, and for a guest that is saved or has no calling port.
    */
   peer(timeoutMs: number, signal?: AbortSignal): Promise<Peer>;
+  /** The guest as a peer while its session is open. */
+  openPeer(): Peer | undefined;
   /** Adds or replaces a channel, and holds it if it is needed. */
   add(endpoint: Endpoint): void;
   /** Gives back a channel of a saved guest. Calls wait until a channel is added again. */
@@ -102,10 +105,7 @@ export function createGuest({ endpoint, services, dialects, onUnreachable }: Gue
     },
   });
   const peerTimeout = watchPeerTimeout({
-    isSuspended: () =>
-      session.session.state === "open" ||
-      endpoints.saved !== undefined ||
-      endpoints.calling?.state === "paused",
+    isSuspended: () => isSuspended(session, endpoints),
     afterMs: services.limits.abandonAfterMs,
     onTimeout: () => endCalls(name, session),
   });
@@ -121,6 +121,7 @@ export function createGuest({ endpoint, services, dialects, onUnreachable }: Gue
     get isSaved() {
       return endpoints.saved !== undefined;
     },
+    openPeer: () => links.openPeer(),
     heldPaths: () => endpoints.held.map(({ path }) => path),
     async peer(timeoutMs, signal) {
       if (endpoints.saved !== undefined) throw explain(session);
@@ -159,6 +160,11 @@ export function createGuest({ endpoint, services, dialects, onUnreachable }: Gue
       await channels.close();
     },
   };
+}
+
+/** Whether the guest answers, or has a reason not to. */
+function isSuspended({ session }: PeerLink, { saved, calling }: GuestEndpoints): boolean {
+  return session.state === "open" || saved !== undefined || calling?.state === "paused";
 }
 
 /** A saved guest's socket is gone, and a paused guest is silent, so that is not an error to show. */

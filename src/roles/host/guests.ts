@@ -19,6 +19,8 @@ export type Guests = AsyncDisposable & {
    * `lookUp`, or with `NO_GUEST` and similar names.
    */
   peer(name: string, timeoutMs: number, signal?: AbortSignal): Promise<Peer>;
+  /** The guests whose sessions are open, or the one of this name. */
+  openPeers(name?: string): { guest: string; peer: Peer }[];
   /** The sockets of all held channels. */
   heldPaths(): string[];
   /** The status of each guest, sorted by name. */
@@ -85,6 +87,11 @@ export function createGuests(
         throw clash?.error ?? (await lookUp(name, signal)) ?? noGuest(name, [...guests.keys()]);
       return guest.peer(timeoutMs, signal);
     },
+    openPeers: (name) =>
+      [...guests].flatMap(([guest, known]) => {
+        const peer = name === undefined || name === guest ? known.openPeer() : undefined;
+        return peer === undefined ? [] : [{ guest, peer }];
+      }),
     heldPaths: () => [...guests.values()].flatMap((guest) => guest.heldPaths()),
     status: () => [...guests.keys()].sort().flatMap((name) => guests.get(name)?.status() ?? []),
     async [Symbol.asyncDispose]() {

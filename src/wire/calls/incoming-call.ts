@@ -34,6 +34,8 @@ export interface IncomingCall {
   readonly timeoutMs: number | undefined;
   /** Whether the call goes on when its caller is gone. */
   readonly isDetached: boolean;
+  /** How long the caller asks to keep what the call leaves, in milliseconds; undefined if it does not say. */
+  readonly keepMs?: number | undefined;
   /** The local user that the peer calls for, as the peer's daemon says. */
   readonly caller?: CallerInfo | undefined;
   /** Aborts with a `NegotiatorError` when the caller cancels, is gone, or has broken the protocol. */
@@ -152,6 +154,7 @@ export function createIncomingCall(options: IncomingOptions): IncomingEnd {
       params: request.params,
       timeoutMs: request.timeoutMs === 0 ? undefined : request.timeoutMs,
       isDetached,
+      keepMs: request.keepMs,
       caller: request.caller,
       signal: controller.signal,
       streams: { read: [...streams.readers.keys()], written: [...streams.writers.keys()] },

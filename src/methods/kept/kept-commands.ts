@@ -1,0 +1,220 @@
+/**
+ * The detached commands of peers: those that run, and those that have ended and whose output and result are
+ * kept. They outlive their callers.
+ */
+import { join } from "node:path";
+import { NegotiatorError } from "../../errors.ts";
+import { callerKey, formatCaller } from "../../policy/caller.ts";
+import type { Caller } from "../../policy/caller.ts";
+import type { ForwardedSignal, RunningCommand } from "../../process/run.ts";
+import type { CallerInfo, CallId } from "../../wire/message.ts";
+import { clipText } from "../../wire/message.ts";
+import type { ExecuteResult } from "../execute-schemas.ts";
+import { createKeptOutput } from "./kept-output.ts";
+import type { KeptOutput } from "./kept-output.ts";
+
+/** The caller of a detached command: the peer, and the user of the peer's machine. */
+export type Asker = { peer: Caller; user?: CallerInfo | undefined };
+
+type OutputFacts = { truncated: boolean };
+
+/** A detached command. */
+export type KeptCommand = Asker & {
+  readonly id: CallId;
+  readonly command: string;
+  readonly stdout: KeptOutput;
+  readonly stderr: KeptOutput;
+  /** Resolves with the result. Rejects with the error of a command that was not started, or was lost. */
+  readonly ended: Promise<ExecuteResult>;
+  /** The result, once the command has ended. */
+  readonly result: ExecuteResult | undefined;
+  /** How long ago the command was called and has ended, in milliseconds; undefined before that. */
+  ages(): { startedMs: number; finishedMs: number | undefined };
+  /** Aborts when its user, or root, cancels the command. */
+  readonly cancelled: AbortSignal;
+  /** The command runs from now on. */
+  started(running: RunningCommand): void;
+  /** Sends it a signal. Returns whether it runs. */
+  signal(name: ForwardedSignal): boolean;
+  cancel(reason: string): void;
+  /** The command has ended, and is kept for its time. `facts` are those of its outputs. */
+  finish(result: ExecuteResult, facts: { stdout: OutputFacts; stderr: OutputFacts }): void;
+  /** Nothing ran: forgets the command. */
+  fail(error: NegotiatorError): void;
+};
+
+/** All detached commands of a daemon. Disposing removes what is kept. */
+export type KeptCommands = AsyncDisposable & {
+  /** Adds a command. Throws `BUSY` if the peer, or all peers together, have too many. */
+  begin(asker: Asker, facts: { id: CallId; command: string; keepMs: number | undefined }): KeptCommand;
+  /**
+   * Returns a command that the asker may see: its own user's, or any of the same peer for root and for a peer
+   * that does not say the user. Throws `NO_CALL`.
+   */
+  find(id: CallId, asker: Asker): KeptCommand;
+  /** Returns the command with this id, of any peer. */
+  get(id: CallId): KeptCommand | undefined;
+  /** Returns all commands, those that began first in front. */
+  list(): KeptCommand[];
+  /** Removes those that were kept for their time. Called now and then. */
+  expire(): void;
+};
+
+/** Bounds of the kept commands. `directory` is where their output goes; it must exist. */
+export type KeptLimits = {
+  directory: string;
+  ofPeer: number;
+  ofAll: number;
+  /** For each of the two streams of a command. */
+  memoryBytes: number;
+  mostBytes: number;
+  /** The time for which an ended command is kept, by default and at most. */
+  keepMs: number;
+  mostKeepMs: number;
+};
+
+/** Creates an empty set. */
+export function createKeptCommands(limits: KeptLimits): KeptCommands {
+  const commands = new Map<CallId, KeptCommand>();
+  /** How long each is kept after its end. */
+  const times = new WeakMap<KeptCommand, number>();
+
+  const remove = (kept: KeptCommand): void => {
+    if (commands.get(kept.id) !== kept) return;
+    commands.delete(kept.id);
+    void kept.stdout.remove();
+    void kept.stderr.remove();
+  };
+
+  const expire = (): void => {
+    for (const kept of commands.values()) {
+      const { finishedMs } = kept.ages();
+      if (finishedMs !== undefined && finishedMs >= (times.get(kept) ?? 0)) remove(kept);
+    }
+  };
+
+  const checkRoom = ({ peer }: Asker): void => {
+    const key = keyOf(peer);
+    const ofPeer = [...commands.values()].filter((kept) => keyOf(kept.peer) === key).length;
+    if (ofPeer >= limits.ofPeer) throw tooMany(`${limits.ofPeer} detached calls of ${formatCaller(peer)}`);
+    if (commands.size >= limits.ofAll) throw tooMany(`${limits.ofAll} detached calls of all callers`);
+  };
+
+  return {
+    begin(asker, { id, command, keepMs = limits.keepMs }) {
+      expire();
+      checkRoom(asker);
+      const outputOf = (stream: string): KeptOutput =>
+        createKeptOutput({ ...limits, path: join(limits.directory, `${fileNameOf(id)}.${stream}`) });
+      const kept = createKeptCommand(asker, { id, command, outputOf });
+      commands.set(id, kept);
+      times.set(kept, Math.min(keepMs, limits.mostKeepMs));
+      kept.ended.catch(() => remove(kept));
+      return kept;
+    },
+    find(id, asker) {
+      expire();
+      const kept = commands.get(id);
+      if (kept !== undefined && mayUse(kept, asker)) return kept;
+      throw noCall(id);
+    },
+    get(id) {
+      expire();
+      return commands.get(id);
+    },
+    list() {
+      expire();
+      return [...commands.values()];
+    },
+    expire,
+    async [Symbol.asyncDispose]() {
+      const all = [...commands.values()];
+      commands.clear();
+      await Promise.all(all.flatMap(({ stdout, stderr }) => [stdout.remove(), stderr.remove()]));
+    },
+  };
+}
+
+type Facts = { id: CallId; command: string; outputOf: (stream: string) => KeptOutput };
+
+function createKeptCommand(asker: Asker, { id, command, outputOf }: Facts): KeptCommand {
+  const [stdout, stderr] = [outputOf("stdout"), outputOf("stderr")];
+  const { promise: ended, resolve, reject } = Promise.withResolvers<ExecuteResult>();
+  // Perhaps no caller waits for it.
+  ended.catch(() => undefined);
+  const cancelling = new AbortController();
+  let running: RunningCommand | undefined;
+  let result: ExecuteResult | undefined;
+  const startMs = performance.now();
+  let endMs: number | undefined;
+  const endOutput = (facts: { stdout?: OutputFacts; stderr?: OutputFacts } = {}): void => {
+    running = undefined;
+    endMs = performance.now();
+    stdout.finish(facts.stdout);
+    stderr.finish(facts.stderr);
+  };
+  return {
+    ...asker,
+    id,
+    command,
+    stdout,
+    stderr,
+    ended,
+    get result() {
+      return result;
+    },
+    ages() {
+      const nowMs = performance.now();
+      return { startedMs: nowMs - startMs, finishedMs: endMs === undefined ? undefined : nowMs - endMs };
+    },
+    cancelled: cancelling.signal,
+    started: (now) => void (running = now),
+    signal(name) {
+      running?.signal(name);
+      return running !== undefined;
+    },
+    cancel: (reason) => cancelling.abort(new NegotiatorError("CANCELLED", reason)),
+    finish(end, facts) {
+      result = end;
+      endOutput(facts);
+      resolve(end);
+    },
+    fail(error) {
+      endOutput();
+      reject(error);
+    },
+  };
+}
+
+/** An id is made by the peer, and becomes a part of a path. */
+function fileNameOf(id: CallId): string {
+  return Buffer.from(id).toString("hex").slice(0, LONGEST_NAME);
+}
+
+const LONGEST_NAME = 128;
+
+function mayUse(kept: KeptCommand, { peer, user }: Asker): boolean {
+  if (!isSamePeer(kept.peer, peer)) return false;
+  return user?.uid === undefined || user.uid === 0 || user.uid === kept.user?.uid;
+}
+
+/** Whether two callers are the same peer. */
+export function isSamePeer(one: Caller, other: Caller): boolean {
+  return keyOf(one) === keyOf(other);
+}
+
+function keyOf(peer: Caller): string {
+  return callerKey(peer).join("\0");
+}
+
+function noCall(id: CallId): NegotiatorError {
+  return new NegotiatorError("NO_CALL", `There is no detached call "${clipText(id)}" of yours`, {
+    remedy: "See which there are with the subcommand calls. A call is kept for some time after its end",
+  });
+}
+
+function tooMany(what: string): NegotiatorError {
+  return new NegotiatorError("BUSY", `Cannot detach the call: there are ${what} already`, {
+    remedy: "Wait for some of them, or cancel them: see the subcommand calls",
+  });
+}

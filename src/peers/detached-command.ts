@@ -1,0 +1,89 @@
+/** Starts detached commands at a peer, and reaches them again. */
+import * as v from "valibot";
+import { NegotiatorError } from "../errors.ts";
+import type { ExecuteResult } from "../methods/execute-schemas.ts";
+import { ListedCallSchema } from "../methods/listed-call.ts";
+import type { ListedCall } from "../methods/listed-call.ts";
+import { isJsonObject } from "../wire/json.ts";
+import type { CallId } from "../wire/message.ts";
+import type { Peer, PeerCallOptions } from "./peer.ts";
+import { callCommand, checkEnd, checkResult } from "./remote-command.ts";
+import type { ExecuteRequest, RemoteCommand } from "./remote-command.ts";
+
+/** A command to start. */
+export type DetachRequest = Omit<ExecuteRequest, "hasInput"> & { keepMs?: number };
+
+/** The options of a call about a detached command. */
+export type DetachedOptions = Pick<PeerCallOptions, "timeoutMs" | "connectTimeoutMs" | "caller" | "signal">;
+
+/**
+ * Starts a command that goes on without us, and resolves with the id of its call when it runs. Rejects as
+ * `PeerCall.result` does, and with `UNSUPPORTED` at a peer whose dialect has no such commands.
+ */
+export async function detachOn(peer: Peer, { command, args, ...options }: DetachRequest): Promise<CallId> {
+  checkCan(peer);
+  const call = peer.call("execute", { command, args }, { ...options, isDetached: true });
+  const { promise: started, resolve } = Promise.withResolvers<unknown>();
+  call.listen((name, value) => {
+    if (name === "started") resolve(value);
+  });
+  return readId(await Promise.race([started, call.result]));
+}
+
+/** Takes the kept output of a command, and follows it. `from`: its start, or what comes after now. */
+export function attachOn(
+  peer: Peer,
+  params: { call: CallId; from: "start" | "now" },
+  options: DetachedOptions,
+): RemoteCommand {
+  checkCan(peer);
+  return callCommand(peer, "attach-command", params, { ...options, hasInput: false });
+}
+
+/** Resolves with the result of a command, when it has ended. */
+export async function waitOn(peer: Peer, id: CallId, options: DetachedOptions): Promise<ExecuteResult> {
+  checkCan(peer);
+  return checkEnd(await peer.call("attach-command", { call: id }, options).result);
+}
+
+/** Sends a signal, such as `SIGUSR1`. */
+export async function signalOn(
+  peer: Peer,
+  params: { call: CallId; signal: string },
+  options: DetachedOptions,
+): Promise<void> {
+  checkCan(peer);
+  await peer.call("signal-command", params, options).result;
+}
+
+/** Ends a command, and resolves with its result. */
+export async function cancelOn(peer: Peer, id: CallId, options: DetachedOptions): Promise<ExecuteResult> {
+  checkCan(peer);
+  return checkEnd(await peer.call("cancel-command", { call: id }, options).result);
+}
+
+/** Returns the calls of ours that run at the peer, and the detached ones that are kept there. */
+export async function listCallsOn(peer: Peer, options: DetachedOptions): Promise<ListedCall[]> {
+  const schema = v.object({ calls: v.array(ListedCallSchema) });
+  return (await checkResult(peer.call("list-calls", {}, options).result, schema)).calls;
+}
+
+function readId(value: unknown): CallId {
+  const id = isJsonObject(value) ? value["call"] : undefined;
+  if (typeof id === "string") return id;
+  throw new NegotiatorError("UNKNOWN_OUTCOME", "The command was started, and its peer does not say its id", {
+    remedy: "Look for it with the subcommand calls",
+  });
+}
+
+/** Other dialects have no messages inside a call, and nothing that is detached. */
+function checkCan({ can }: Peer): void {
+  if (can.messages) return;
+  throw new NegotiatorError(
+    "UNSUPPORTED",
+    "The agent there is a python-negotiator, which has no detached calls",
+    {
+      remedy: "Install negotiator there, as MIGRATING.md describes",
+    },
+  );
+}

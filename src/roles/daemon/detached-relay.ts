@@ -1,0 +1,174 @@
+/** The methods of the control socket for detached calls. Root may reach those of peers too. */
+import * as v from "valibot";
+import { untilAborted } from "../../abort.ts";
+import { NegotiatorError } from "../../errors.ts";
+import { attachTo, KeptCallId } from "../../methods/attach-command.ts";
+import { describeKept } from "../../methods/list-calls.ts";
+import { ListedCallSchema } from "../../methods/listed-call.ts";
+import type { ListedCall } from "../../methods/listed-call.ts";
+import { defineMethod } from "../../methods/method.ts";
+import type { Method } from "../../methods/method.ts";
+import type { KeptCommand, KeptCommands } from "../../methods/kept/kept-commands.ts";
+import { attachOn, cancelOn, listCallsOn, signalOn, waitOn } from "../../peers/detached-command.ts";
+import type { Peer } from "../../peers/peer.ts";
+import { identifyCaller } from "../../policy/caller.ts";
+import { FORWARDED_SIGNALS } from "../../process/run.ts";
+import { settlesWithin } from "../../process/settling.ts";
+import type { IncomingCall } from "../../wire/calls/incoming-call.ts";
+import type { CallerInfo, CallId } from "../../wire/message.ts";
+import { clipText } from "../../wire/message.ts";
+import { pipeCommand } from "./pipe-command.ts";
+
+/** A peer that can be called now; `guest` is its name on a host. */
+export type OpenPeer = { guest?: string; peer: Peer };
+
+/** Options of the relay. `openPeers` returns all peers, or the guest of this name. */
+export type DetachedRelayOptions = {
+  openPeers: (guest?: string) => readonly OpenPeer[];
+  kept: Pick<KeptCommands, "get" | "list">;
+};
+
+/** A peer that does not answer must not hold up the list. */
+const LIST_MS = 2000;
+
+/** A call in the list of `calls`. `direction`: `out` for those of this machine, `in` for those of peers. */
+export const CallRowSchema = v.object({
+  ...ListedCallSchema.entries,
+  direction: v.picklist(["in", "out"]),
+  guest: v.exactOptional(v.string()),
+});
+/** A call in the list, parsed. */
+export type CallRow = v.InferOutput<typeof CallRowSchema>;
+
+/** The answer of `calls`. `silent` are the guests that did not answer in time. */
+export const CallsSchema = v.object({ calls: v.array(CallRowSchema), silent: v.array(v.string()) });
+
+/** Returns the methods. */
+export function createDetachedRelay({ openPeers, kept }: DetachedRelayOptions): Method[] {
+  /** Returns the detached command that runs here, or the peer where it runs. Throws `NO_CALL`. */
+  const find = async (id: CallId, caller: CallerInfo | undefined): Promise<KeptCommand | Peer> => {
+    const own = isRoot(caller) ? kept.get(id) : undefined;
+    if (own !== undefined) return own;
+    const found = await Promise.all(
+      openPeers().map(async (open) => {
+        const rows = await ask(open, caller);
+        return rows?.some((row) => row.id === id) === true ? open.peer : undefined;
+      }),
+    );
+    const peer = found.find((candidate) => candidate !== undefined);
+    if (peer === undefined) throw noCall(id);
+    return peer;
+  };
+
+  const calls = defineMethod({
+    name: "calls",
+    isOpen: true,
+    params: v.object({ guest: v.exactOptional(v.string()) }),
+    async run({ guest }, { call: { caller } }) {
+      const peers = openPeers(guest);
+      const rows = await Promise.all(peers.map((open) => ask(open, caller)));
+      const silent = peers.flatMap((open, index) =>
+        rows[index] === undefined ? [open.guest ?? "the host"] : [],
+      );
+      const own = isRoot(caller) ? kept.list().map(describeOwn) : [];
+      const shown = own.filter((row) => guest === undefined || row.guest === guest);
+      const all = [...rows.flatMap((row) => row ?? []), ...shown];
+      return { result: { calls: all.sort((one, other) => other.startedMs - one.startedMs), silent } };
+    },
+  });
+  const attach = defineMethod({
+    name: "attach-call",
+    isOpen: true,
+    params: v.object({ call: KeptCallId, from: v.picklist(["start", "now"]) }),
+    async run({ call: id, from }, { call }) {
+      const { caller, signal, streams } = call;
+      const found = await untilAborted(find(id, caller), signal);
+      if ("stdout" in found) return { result: await attachTo(found, call, from) };
+      const options = { timeoutMs: 0, signal, ...(caller && { caller }) };
+      if (streams.written.length === 0) return { result: await waitOn(found, id, options) };
+      return { result: await pipeCommand(call, attachOn(found, { call: id, from }, options)) };
+    },
+  });
+  const signal = defineMethod({
+    name: "signal-call",
+    isOpen: true,
+    params: v.object({ call: KeptCallId, signal: v.picklist(FORWARDED_SIGNALS) }),
+    async run({ call: id, signal: name }, { call }) {
+      const found = await find(id, call.caller);
+      if ("stdout" in found) sendSignal(found, name);
+      else await signalOn(found, { call: id, signal: name }, optionsOf(call));
+      return { result: {} };
+    },
+  });
+  const cancel = defineMethod({
+    name: "cancel-call",
+    isOpen: true,
+    params: v.object({ call: KeptCallId }),
+    async run({ call: id }, { call }) {
+      const found = await find(id, call.caller);
+      if (!("stdout" in found)) return { result: await cancelOn(found, id, optionsOf(call)) };
+      if (found.result !== undefined) throw hasEnded(id);
+      found.cancel("the administrator cancelled it");
+      return { result: await found.ended };
+    },
+  });
+  return [calls, attach, signal, cancel];
+}
+
+/** Returns the calls of a user at a peer, undefined if the peer does not answer in time. */
+async function ask(
+  { guest, peer }: OpenPeer,
+  caller: CallerInfo | undefined,
+): Promise<CallRow[] | undefined> {
+  if (!peer.can.messages) return [];
+  const listing = listCallsOn(peer, { timeoutMs: LIST_MS, ...(caller && { caller }) }).catch(() => undefined);
+  if (!(await settlesWithin(listing, LIST_MS))) return undefined;
+  return (await listing)
+    ?.filter((call) => call.method === "execute" && isShown(call) && isOf(call, caller))
+    .map((call) => ({ ...call, direction: "out", ...(guest !== undefined && { guest }) }));
+}
+
+/** SIGTERM and five seconds later SIGKILL end a command, so a peer that lives answers in this time. */
+const CANCEL_MS = 30_000;
+
+function optionsOf({ caller, signal }: IncomingCall) {
+  return { timeoutMs: CANCEL_MS, signal, ...(caller && { caller }) };
+}
+
+function describeOwn(command: KeptCommand): CallRow {
+  return { ...describeKept(command), direction: "in", ...identifyGuest(command) };
+}
+
+function identifyGuest({ peer }: KeptCommand): { guest?: string } {
+  const { guest } = identifyCaller(peer);
+  return guest === undefined ? {} : { guest };
+}
+
+function sendSignal(command: KeptCommand, name: (typeof FORWARDED_SIGNALS)[number]): void {
+  if (!command.signal(name)) throw hasEnded(command.id);
+}
+
+/** The result of an attached call has gone to its caller. */
+function isShown({ state, isDetached }: ListedCall): boolean {
+  return state === "running" || isDetached;
+}
+
+function isOf({ caller: owner }: ListedCall, caller: CallerInfo | undefined): boolean {
+  return isRoot(caller) || (owner?.uid !== undefined && owner.uid === caller?.uid);
+}
+
+function isRoot(caller: CallerInfo | undefined): boolean {
+  return caller?.uid === 0;
+}
+
+function noCall(id: CallId): NegotiatorError {
+  return new NegotiatorError("NO_CALL", `There is no detached call "${clipText(id)}" of yours`, {
+    remedy: "See which there are with the subcommand calls. A call is kept for some time after its end",
+  });
+}
+
+function hasEnded(id: CallId): NegotiatorError {
+  return new NegotiatorError("BAD_REQUEST", `The call "${clipText(id)}" has ended already`, {
+    remedy: "See how with the subcommand attach, and its id",
+  });
+}

@@ -1,0 +1,10 @@
+/** For tests of `execute` without detached calls. */
+
+/** Throws if a call is detached after all. */
+export const NOT_KEPT = {
+  kept: {
+    begin: () => {
+      throw new Error("No call of these tests is detached");
+    },
+  },
+};

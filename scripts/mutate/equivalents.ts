@@ -22,6 +22,13 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     because: "Linux makes a datagram socket of a raw unix socket (net/unix/af_unix.c)",
   },
   {
+    file: "src/process/pump.ts",
+    from: "<",
+    to: "<=",
+    line: "if (ms < GATHER_MS &&",
+    because: "a measured time is never exactly a whole number of milliseconds",
+  },
+  {
     file: "src/wire/frames/openings.ts",
     from: "+",
     to: "-",

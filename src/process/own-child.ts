@@ -23,7 +23,7 @@ export async function askOwnChild(question: object, options: AskOptions): Promis
     stdout: {
       write(bytes) {
         length += bytes.length;
-        if (length <= answerBytes) parts.push(bytes.slice());
+        if (length <= answerBytes) parts.push(new Uint8Array(bytes));
         return Promise.resolve();
       },
     },

@@ -60,7 +60,7 @@ export async function* spawnLines(
     env: { ...toolEnvironment(), ...environment },
     cwd: "/",
     stdin: null,
-    stdout: { write: (bytes) => writer.write(bytes.slice()) },
+    stdout: { write: (bytes) => writer.write(new Uint8Array(bytes)) },
     stderr: { write: () => Promise.resolve() },
     signal: AbortSignal.any([signal, left.signal]),
   }).finally(() => void writer.close().catch(() => undefined));
@@ -109,7 +109,7 @@ function createBuffer(limitBytes: number): Buffered {
     write(bytes) {
       length += bytes.length;
       if (length > limitBytes) return Promise.reject(new NegotiatorError("TOO_LARGE", "Too much output"));
-      parts.push(bytes.slice());
+      parts.push(new Uint8Array(bytes));
       return Promise.resolve();
     },
   };

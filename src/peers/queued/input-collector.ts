@@ -28,7 +28,7 @@ export function createInputCollector(options: { limitBytes: number; label: strin
       stopped: new AbortController().signal,
       write(part) {
         length += part.length;
-        parts.push(part.slice());
+        parts.push(new Uint8Array(part));
         if (length <= limitBytes) return Promise.resolve();
         parts.length = 0;
         const error = tooMuchInput(limitBytes, label);

@@ -75,7 +75,7 @@ export function createOutputPipe(): OutputPipe {
     async write(bytes) {
       if (failure !== undefined) throw failure;
       if (state !== "open") return;
-      queue.push(bytes.slice());
+      queue.push(new Uint8Array(bytes));
       writtenBytes += bytes.length;
       waitingBytes += bytes.length;
       change();

@@ -74,6 +74,11 @@ test("find-disk-usage shows the shortest mount point of a device that is not onl
   ).toEqual(["/dev/sda1 /short 4096 3072", "/dev/sdb1 /b 4096 3072"]);
 });
 
+test("find-disk-usage shows the first of two mount points of a device that are equally long", async () => {
+  const mountinfo = ["1 0 8:1 / /a rw - ext4 /dev/sda1 rw", "2 0 8:1 / /b rw - ext4 /dev/sda1 rw"].join("\n");
+  expect(await usageOf(mountinfo)).toEqual(["/dev/sda1 /a 4096 3072"]);
+});
+
 test("find-disk-usage leaves out a disk that another mount covers", async () => {
   const mountinfo = [
     "1 1 8:1 / /a rw - ext4 /dev/sda1 rw",

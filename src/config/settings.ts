@@ -95,7 +95,17 @@ export const SettingsSchema = v.strictObject({
     }),
   ),
   /** Sockets of guests that no finder reports. */
-  guests: v.optional(v.array(v.strictObject({ name: Text, socket: Path, port: v.optional(Text) }))),
+  guests: v.optional(
+    v.array(
+      v.strictObject({
+        name: Text,
+        socket: Path,
+        port: v.optional(Text),
+        /** The user who may listen there, besides root and our own user. */
+        user: v.optional(Text),
+      }),
+    ),
+  ),
   limits: v.optional(LimitsSchema),
 });
 

@@ -1,5 +1,6 @@
 /** Defines what every finder returns: the place of one guest's port, as plain data. */
 import type { NegotiatorError } from "../errors.ts";
+import type { ProcessId } from "../trust/host-process.ts";
 
 /** Kinds of finders, the most trusted first. When two of them disagree, the earlier one counts. */
 export const SOURCES = ["flag", "config", "libvirt", "qemu"] as const;
@@ -44,7 +45,16 @@ export type Endpoint = {
   connected?: boolean;
   /** The user that the QEMU process runs as. */
   uid?: number;
+  /** The QEMU process whose command line names the guest and the socket. */
+  qemu?: ProcessId;
+  /** Where libvirt keeps the process id of the guest's QEMU. */
+  pidFile?: PidFile;
+  /** The user that may listen at the socket, by the config; besides root and our own user. */
+  user?: string;
 };
+
+/** A file with a process id. `uid` is the user who may have written it, besides root. */
+export type PidFile = { path: string; uid: number };
 
 /**
  * The result of one scan. `problems` explain what is missing from `endpoints`. `unread` names what the scan

@@ -134,8 +134,18 @@ function byRank(left: Endpoint, right: Endpoint): number {
 }
 
 function isSame(left: Endpoint, right: Endpoint): boolean {
-  if (left.path === right.path && left.machine === right.machine) return true;
+  if (isSamePlace(left, right)) return !areTwoProcesses(left, right);
   return left.source !== right.source && isSamePort(left, right);
+}
+
+function isSamePlace(left: Endpoint, right: Endpoint): boolean {
+  return left.path === right.path && left.machine === right.machine;
+}
+
+/** Only one of two processes can listen at a path, and both claim it. */
+function areTwoProcesses({ qemu: left }: Endpoint, { qemu: right }: Endpoint): boolean {
+  if (left === undefined || right === undefined) return false;
+  return left.pid !== right.pid || left.startTicks !== right.startTicks;
 }
 
 /**
@@ -143,6 +153,7 @@ function isSame(left: Endpoint, right: Endpoint): boolean {
  * a clash.
  */
 function isRival(left: Endpoint, right: Endpoint): boolean {
+  if (isSamePlace(left, right)) return areTwoProcesses(left, right);
   if (left.guest !== right.guest) return left.source === right.source && isSamePort(left, right);
   if (left.port === right.port) return true;
   return left.uuid !== undefined && right.uuid !== undefined && left.uuid !== right.uuid;
@@ -159,10 +170,12 @@ function claimOf({ source, guest }: Endpoint): string {
 function explainClash(rival: Endpoint, endpoint: Endpoint): NegotiatorError {
   const outcome =
     rival.source === endpoint.source ? "neither is used" : `that of the ${rival.source} is used`;
-  const [first, second] = [rival, endpoint].map(
-    ({ guest, path, source }) => `"${printable(guest)}" at "${printable(path)}" (${source})`,
-  );
-  const condition = `${first} and ${second} have the same name or UUID; ${outcome}`;
+  const [first, second] = [rival, endpoint].map(({ guest, path, source, qemu }) => {
+    const finder = qemu === undefined ? source : `${source}, process ${qemu.pid}`;
+    return `"${printable(guest)}" at "${printable(path)}" (${finder})`;
+  });
+  const shared = rival.path === endpoint.path ? "socket" : "name or UUID";
+  const condition = `${first} and ${second} have the same ${shared}; ${outcome}`;
   return new NegotiatorError("BAD_CONFIG", `Cannot tell two guests apart: ${condition}`, {
     remedy: "Give each guest its own name and UUID",
   });

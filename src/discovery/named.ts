@@ -19,15 +19,21 @@ export function readSocketFlags(texts: readonly string[], known: NamedPorts): En
 }
 
 /** One `[[guests]]` table of the config. */
-export type NamedGuest = { name: string; socket: string; port?: string | undefined };
+export type NamedGuest = {
+  name: string;
+  socket: string;
+  port?: string | undefined;
+  user?: string | undefined;
+};
 
 /**
  * Returns the endpoints of the config's guests. Throws `BAD_CONFIG` for an unknown port, a relative path or a
  * repeated entry, with one line for each problem of all guests.
  */
 export function readNamedGuests(guests: readonly NamedGuest[], known: NamedPorts): Endpoint[] {
-  const endpoints = guests.map(({ name, socket, port = known.defaultPort }): Endpoint => {
-    return { guest: name, port, path: socket, source: "config" };
+  const endpoints = guests.map(({ name, socket, port = known.defaultPort, user }): Endpoint => {
+    const listener = user === undefined ? {} : { user };
+    return { guest: name, port, path: socket, source: "config", ...listener };
   });
   const problems = endpoints.flatMap((endpoint, index) => {
     const twin = findTwin(endpoints, index);

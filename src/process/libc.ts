@@ -260,9 +260,23 @@ export function readPeerCredentials(fd: number): { pid: number; uid: number } | 
   return { pid, uid: uid >>> 0 };
 }
 
+/**
+ * Returns a descriptor of the process at the other end of a connected unix socket: SO_PEERPIDFD, Linux 6.5
+ * and newer. `ended` if there is none because that process has ended; undefined if the kernel cannot tell.
+ * It stands for that process only, while the number of a process may be used again.
+ */
+export function openPeerProcess(fd: number): number | "ended" | undefined {
+  const descriptor = new Int32Array([-1]);
+  const length = new Uint32Array([descriptor.byteLength]);
+  const isOpened = libc().getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, ptr(descriptor), ptr(length)) === 0;
+  if (isOpened) return descriptor[0];
+  return lastErrno() === ENOPROTOOPT ? undefined : "ended";
+}
+
 /** The same numbers on all architectures we build for (include/uapi/asm-generic/socket.h). */
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
+const SO_PEERPIDFD = 77;
 /** The same number on all architectures we build for (include/uapi/asm-generic/fcntl.h). */
 const O_CLOEXEC = 0o2000000;
 const O_NONBLOCK = 0o4000;
@@ -323,8 +337,9 @@ const MSG_NOSIGNAL = 0x4000;
 /** flock(2), include/uapi/asm-generic/fcntl.h. */
 const LOCK_EX = 2;
 const LOCK_NB = 4;
-/** The same number on all architectures we build for (include/uapi/asm-generic/errno-base.h). */
+/** The same numbers on all architectures we build for (include/uapi/asm-generic/errno-base.h and errno.h). */
 const EAGAIN = 11;
+const ENOPROTOOPT = 92;
 
 let symbols: ReturnType<typeof load>["symbols"] | undefined;
 

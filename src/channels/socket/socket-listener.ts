@@ -4,6 +4,7 @@ import { chmod, chown, link, lstat, mkdir, mkdtemp, rm, unlink } from "node:fs/p
 import { dirname, join } from "node:path";
 import { errnoOf, NegotiatorError } from "../../errors.ts";
 import { printable } from "../../printable.ts";
+import { trustAnyListener } from "../../process/listener-trust.ts";
 import type { Channel } from "../../wire/channel.ts";
 import { explainFailure } from "../failure.ts";
 import type { FailureCase } from "../failure.ts";
@@ -44,7 +45,7 @@ export async function listenSocket(path: string, options: ListenOptions): Promis
   checkLength(action, path, longestPath);
   try {
     await mkdir(directory, { mode: 0o755 }).catch(unless("EEXIST"));
-    checkDirectory(action, directory);
+    await checkDirectory(action, directory);
     // `join` would remove the dot, so the new directory would be in the parent, which may not be ours.
     const workshop = await mkdtemp(`${directory}/.`);
     try {
@@ -86,7 +87,7 @@ function moveIfSame(path: string, found: number | undefined, target: string): bo
 
 async function isAlive(path: string): Promise<boolean> {
   try {
-    const channel = await dialSocket(path);
+    const channel = await dialSocket(path, { listener: trustAnyListener });
     await channel.close();
     return true;
   } catch (thrown) {

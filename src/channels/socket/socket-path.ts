@@ -1,9 +1,8 @@
 /** Checks the path of a unix socket: its length, its directory, and the file that is there already. */
 import { lstat } from "node:fs/promises";
-import { resolve } from "node:path";
 import { errnoOf, NegotiatorError } from "../../errors.ts";
 import { ourUid } from "../../trust/ownership.ts";
-import { findPathFault } from "../../trust/path-trust.ts";
+import { findDirectoryFault } from "../../trust/socket-place.ts";
 import { shellWord } from "../../shell-word.ts";
 
 /** Bytes in `sun_path` without its closing NUL (unix(7)). */
@@ -20,9 +19,9 @@ export function checkLength(action: string, ...paths: readonly string[]): void {
   );
 }
 
-/** Throws `DENIED` when a user other than root and us could replace files in `directory`. */
-export function checkDirectory(action: string, directory: string): void {
-  const fault = findPathFault(resolve(directory), { uid: ourUid(), groups: "own" });
+/** Rejects with `DENIED` when a user other than root and us could make or replace files in `directory`. */
+export async function checkDirectory(action: string, directory: string): Promise<void> {
+  const fault = await findDirectoryFault(directory, ourUid());
   if (fault !== undefined) throw denied(action, fault.problem, fault.remedy);
 }
 

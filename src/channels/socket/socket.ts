@@ -3,6 +3,10 @@ import { stat } from "node:fs/promises";
 import { errnoOf, NegotiatorError } from "../../errors.ts";
 import { printable } from "../../printable.ts";
 import { probeListener } from "../../process/libc.ts";
+import { trustRootAndUs } from "../../process/listener-trust.ts";
+import type { ExpectedListener, ListenerTrust, PeerFault } from "../../process/listener-trust.ts";
+import { identifyPeer } from "../../process/peer-process.ts";
+import { findPlaceFault } from "../../trust/socket-place.ts";
 import type { Channel } from "../../wire/channel.ts";
 import { explainFailure } from "../failure.ts";
 import type { FailureCase } from "../failure.ts";
@@ -11,21 +15,49 @@ import { explainEntry } from "./socket-group.ts";
 import { checkLength } from "./socket-path.ts";
 import { shellWord } from "../../shell-word.ts";
 
-/** `group`: the group that may use the socket. The error for another user explains how to join it. */
-export type DialOptions = { signal?: AbortSignal; group?: string };
+/**
+ * `group`: the group that may use the socket. The error for another user explains how to join it. `listener`:
+ * who has to listen there; by default root or our own user.
+ */
+export type DialOptions = { signal?: AbortSignal; group?: string; listener?: ListenerTrust };
 
 /**
- * Connects to the socket at `path`. A listener that serves one client at a time, as QEMU does, lets further
- * clients connect and wait without an answer. Throws `NO_CHANNEL` when no process listens there, `DENIED`,
- * `BUSY` when too many clients wait, `CANCELLED` after `signal` aborted.
+ * Connects to the socket at `path`, if only the right process could listen there, and does. Nothing is sent
+ * to another process, and nothing read from it.
+ *
+ * A listener that serves one client at a time, as QEMU does, lets further clients connect and wait without an
+ * answer. Throws `NO_CHANNEL` when no process listens there, `DENIED` without permission and for the wrong
+ * place or process, `BUSY` when too many clients wait, `CANCELLED` after `signal` aborted.
  */
-export async function dialSocket(path: string, { signal, group }: DialOptions = {}): Promise<Channel> {
+export async function dialSocket(path: string, options: DialOptions = {}): Promise<Channel> {
+  const { signal, listener = trustRootAndUs } = options;
   const action = `Cannot connect to "${printable(path)}"`;
   checkLength(action, path);
-  const { promise, resolve } = Promise.withResolvers<Channel>();
   refuseAborted(action, signal);
+  const expected = await listener();
+  if ("problem" in expected) throw refused(action, expected);
+  const fault = await findPlaceFault(path, expected.placeUid);
+  if (fault !== undefined) throw refused(action, fault, expected.more);
+  refuseAborted(action, signal);
+  const { channel, peer } = await connect(action, path, options);
   try {
-    await Bun.connect(connectionOptions(path, resolve));
+    await refuseListener(action, expected, peer);
+    refuseAborted(action, signal);
+    return channel;
+  } catch (thrown) {
+    await channel.close();
+    throw thrown;
+  }
+}
+
+type Connected = { channel: Channel; peer: ReturnType<typeof identifyPeer> };
+
+async function connect(action: string, path: string, { group }: DialOptions): Promise<Connected> {
+  const { promise, resolve } = Promise.withResolvers<Connected>();
+  const onOpen = (channel: Channel, descriptor: number): void =>
+    resolve({ channel, peer: identifyPeer(descriptor) });
+  try {
+    await Bun.connect(connectionOptions(path, onOpen));
   } catch (thrown) {
     // Bun gives ECONNREFUSED both for a socket without a listener and for one at which too many clients wait.
     const isRefusal = errnoOf(thrown) === "ECONNREFUSED";
@@ -38,10 +70,27 @@ export async function dialSocket(path: string, { signal, group }: DialOptions = 
         : `Run as root, or check the owner and mode: ls -l ${shellWord(path)}`;
     throw explainFailure(action, thrown, dialCases(remedy));
   }
-  const channel = await promise;
-  if (signal?.aborted === true) await channel.close();
-  refuseAborted(action, signal);
-  return channel;
+  return promise;
+}
+
+async function refuseListener(
+  action: string,
+  expected: ExpectedListener,
+  peer: Connected["peer"],
+): Promise<void> {
+  using listener = peer;
+  const fault = listener === undefined ? UNKNOWN_LISTENER : await expected.findFault(listener);
+  if (fault !== undefined) throw refused(action, fault);
+}
+
+const UNKNOWN_LISTENER: PeerFault = {
+  problem: "the kernel does not say which process listens there",
+  remedy: "Look at the socket: ss -xlp",
+};
+
+function refused(action: string, { problem, remedy }: PeerFault, more?: string): NegotiatorError {
+  const lines = more === undefined ? remedy : `${remedy}\n${more}`;
+  return new NegotiatorError("DENIED", `${action}: ${problem}`, { remedy: lines });
 }
 
 /** connect(2) refuses a file of another kind as it does a socket without a listener. */

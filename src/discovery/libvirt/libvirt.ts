@@ -6,6 +6,8 @@ import { NegotiatorError } from "../../errors.ts";
 import { traceMoves, traceStopped } from "./domain-history.ts";
 import type { HistoryQuestions } from "./domain-history.ts";
 import { parseDomainXml } from "./domain-xml.ts";
+import { findPidDirectory, pidFileOf } from "./domain-process.ts";
+import type { PidDirectory } from "./domain-process.ts";
 import type { Domain } from "./domain-xml.ts";
 import type { Endpoint, Finder, GuestState, Scan } from "../endpoint.ts";
 import { askVirsh, isGeneralFailure, listUuids } from "./virsh.ts";
@@ -35,10 +37,12 @@ export function createLibvirtFinder(options: LibvirtOptions): Finder {
       );
       const uuids = new Set([...states.keys(), ...before.keys()]);
       const questions = createQuestions(options, signal);
+      const isLocal = placeOf(options.connect).machine === undefined;
+      const pids = isLocal ? await findPidDirectory(options.connect) : undefined;
       const parts = await mapBounded([...uuids], PARALLEL_CALLS, (uuid) =>
         readDomain(
           { uuid, state: states.get(uuid), before: before.get(uuid) ?? [] },
-          { options, signal, questions },
+          { options, signal, questions, pids },
         ),
       );
       return {
@@ -69,14 +73,20 @@ function createQuestions(options: VirshOptions, signal: AbortSignal): HistoryQue
 }
 
 type Candidate = { uuid: string; state: GuestState | undefined; before: readonly Endpoint[] };
-type ScanContext = { options: LibvirtOptions; signal: AbortSignal; questions: HistoryQuestions };
+type ScanContext = {
+  options: LibvirtOptions;
+  signal: AbortSignal;
+  questions: HistoryQuestions;
+  pids: PidDirectory | undefined;
+};
 
 async function readDomain({ uuid, state, before }: Candidate, context: ScanContext): Promise<Scan> {
-  const { options, signal, questions } = context;
+  const { options, signal, questions, pids } = context;
   try {
     const domain = state === undefined ? undefined : await readActive(uuid, options, signal);
     if (state === undefined || domain === undefined) return await traceStopped(uuid, before, questions);
-    const place = placeOf(options.connect);
+    const pidFile = pidFileOf(domain.name, pids);
+    const place = { ...placeOf(options.connect), ...(pidFile === undefined ? {} : { pidFile }) };
     const shared = { guest: domain.name, uuid, source: "libvirt", state } as const;
     const found = domain.channels.map((channel): Endpoint => ({ ...shared, ...channel, ...place }));
     const endpoints = await traceMoves(uuid, found, before, questions);

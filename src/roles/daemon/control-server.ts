@@ -16,7 +16,7 @@ import type { CallerInfo } from "../../wire/message.ts";
 import { describeAgent, makeId } from "../identity.ts";
 import { CONTROL_GROUP } from "../cli/control-client.ts";
 import { keepListening } from "./kept-socket.ts";
-import { describeLocalCaller, nameUser } from "./local-caller.ts";
+import { describeLocalCaller, findCallerFault, nameUser } from "./local-caller.ts";
 import { createLocalShares } from "./local-shares.ts";
 import type { LocalLimits, LocalWords } from "./local-shares.ts";
 
@@ -44,6 +44,8 @@ export type ControlOptions = {
   users?: UserCache;
   /** Returns the user of a connection; tests pass another function. */
   callerOf?: (descriptor: number) => CallerInfo;
+  /** Returns why a connection gets no answer; tests pass another function. */
+  faultOf?: (descriptor: number) => string | undefined;
   /** The longest time of a connection without an open session; tests pass another number. */
   idleMs?: number;
 };
@@ -60,6 +62,7 @@ export function listenControl(
 ): Promise<AsyncDisposable> {
   const { limits, serve, idleMs = IDLE_MS, callerOf = describeLocalCaller } = options;
   const names = options.users ?? createUserCache();
+  const { faultOf = findCallerFault } = options;
   const words: LocalWords = {
     what: (whose) => `connections of ${whose}`,
     remedyFor: () => listConnections(path),
@@ -117,6 +120,11 @@ export function listenControl(
     group: CONTROL_GROUP,
     onChannel(channel, descriptor) {
       const caller = callerOf(descriptor);
+      const fault = faultOf(descriptor);
+      if (fault !== undefined) {
+        warn([caller.uid ?? "unknown", "foreign"], foreignCaller(caller, fault));
+        return void channel.close();
+      }
       const place = served.take(caller);
       if (!(place instanceof NegotiatorError))
         return void answer(channel, caller, serve).finally(() => release(place));
@@ -131,6 +139,14 @@ export function listenControl(
 
 function release(place: Disposable): void {
   place[Symbol.dispose]();
+}
+
+function foreignCaller({ pid, uid }: CallerInfo, fault: string): string {
+  const who = `user ${uid ?? "unknown"}${pid === undefined ? "" : `, process ${pid}`}`;
+  return (
+    `Closed a connection without an answer: a program connected (${who}) that ${fault}\n` +
+    "Call the daemon from a process of this machine's own namespaces: negotiator host status"
+  );
 }
 
 function listConnections(path: string): string {

@@ -1,12 +1,23 @@
 /** Describes the local user at the other end of a control connection, for the peer and the audit. */
 import { readFileSync } from "node:fs";
 import { readPeerCredentials } from "../../process/libc.ts";
+import { findProcessFault } from "../../process/listener-trust.ts";
+import { identifyPeer } from "../../process/peer-process.ts";
 import type { UserCache } from "../../process/user-cache.ts";
 import { showBytes } from "../../strict/utf8.ts";
 import type { CallerInfo } from "../../wire/message.ts";
 
 /** Longest name that the protocol takes. */
 const NAME_LENGTH = 256;
+
+/**
+ * Returns why the process that connected must not be answered, as after "a program that"; undefined if it may
+ * be. Only in our own namespaces a user id stands for a user of this machine.
+ */
+export function findCallerFault(descriptor: number): string | undefined {
+  using peer = identifyPeer(descriptor);
+  return peer === undefined ? "the kernel does not name" : findProcessFault(peer);
+}
 
 /**
  * Returns the id of the user and the process that connected. A member is missing when it cannot be found: a

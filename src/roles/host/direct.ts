@@ -2,11 +2,13 @@
 import { dialSocket } from "../../channels/socket/socket.ts";
 import { virshAt } from "../../discovery/attach-line.ts";
 import type { Endpoint } from "../../discovery/endpoint.ts";
+import { listenerOf } from "../../discovery/listener.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
 import { DIALECTS } from "../../peers/dialects.ts";
 import type { PortUse } from "../../peers/dialect-table.ts";
 import { retryWhileBusy } from "../../peers/retry-while-busy.ts";
+import { createUserCache } from "../../process/user-cache.ts";
 import { auditDirectCall } from "../cli/direct-audit.ts";
 import { connectDirectly } from "../cli/peer-connection.ts";
 import type { ConnectOptions, PeerConnection } from "../cli/peer-connection.ts";
@@ -35,12 +37,13 @@ export async function connectGuestDirectly(
       const { endpoint, port } = await findGuest(name, invocation, signal);
       const holder = await askHolder(settings.host.control, endpoint.path);
       if (holder !== undefined) throw heldByDaemon(name, endpoint.path, holder);
+      const listener = listenerOf(endpoint, createUserCache());
       return connectDirectly({
         role: "host",
         limits: settings.limits,
         port,
         open: (given) =>
-          retryWhileBusy((life) => dialSocket(endpoint.path, { signal: life }), {
+          retryWhileBusy((life) => dialSocket(endpoint.path, { signal: life, listener }), {
             timeoutMs: time.leftToConnect(),
             signal: given,
           }),

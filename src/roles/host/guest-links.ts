@@ -1,5 +1,8 @@
 /** The links to one guest: the session that the host dials, and one for each port that the guest dials. */
 import { dialSocket } from "../../channels/socket/socket.ts";
+import type { Endpoint } from "../../discovery/endpoint.ts";
+import { listenerOf } from "../../discovery/listener.ts";
+import type { FindUser } from "../../discovery/listener.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { canServe } from "../../peers/dialect.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
@@ -38,7 +41,7 @@ export type GuestLinks = {
 /** Options of the links to a guest. */
 export type GuestLinksOptions = Pick<PeerLinkOptions, "explainNoAnswer"> & {
   endpoints: GuestEndpoints;
-  services: Pick<Services, "limits" | "offersRaw" | "answerMemory">;
+  services: Pick<Services, "limits" | "offersRaw" | "answerMemory" | "users">;
   dialects: DialectTable;
   /** Called when the guest begins to exceed a quota, with the quota in words. */
   onExceeded: (what: string) => void;
@@ -59,7 +62,7 @@ export function createGuestLinks(options: GuestLinksOptions): GuestLinks {
   // All links and calls of the guest share it.
   const share = createShare(options.onExceeded);
   const serve = serveInTurns(options.serve, share);
-  const { limits, offersRaw, answerMemory } = services;
+  const { limits, offersRaw, answerMemory, users } = services;
   const agent = describeAgent("host");
   const callCount = createSharedCallCount(limits);
   const life = new AbortController();
@@ -81,7 +84,7 @@ export function createGuestLinks(options: GuestLinksOptions): GuestLinks {
     async dial(signal) {
       const { calling, saved } = endpoints;
       if (calling === undefined || saved !== undefined) throw explainNoAnswer();
-      return dialTo(calling.path, signal);
+      return dialTo(calling, users, signal);
     },
   } satisfies Omit<PeerLinkOptions, "side">;
 
@@ -121,7 +124,7 @@ export function createGuestLinks(options: GuestLinksOptions): GuestLinks {
           // A restored guest has its channel elsewhere, so each call looks for it.
           const found = endpoints.foreignCalling.find((calling) => calling.dialect === dialect);
           if (found === undefined) throw explainNoAnswer();
-          return dialTo(found.endpoint.path, signal);
+          return dialTo(found.endpoint, users, signal);
         },
         isUpgraded: () => false,
         upgradedPeer: () => Promise.reject(explainNoAnswer()),
@@ -136,6 +139,7 @@ export function createGuestLinks(options: GuestLinksOptions): GuestLinks {
   };
 }
 
-function dialTo(path: string, signal: AbortSignal): Promise<Channel> {
-  return retryWhileBusy(() => dialSocket(path, { signal }), { signal });
+function dialTo(endpoint: Endpoint, users: FindUser, signal: AbortSignal): Promise<Channel> {
+  const listener = listenerOf(endpoint, users);
+  return retryWhileBusy(() => dialSocket(endpoint.path, { signal, listener }), { signal });
 }

@@ -98,7 +98,7 @@ export function createGuest({ endpoint, services, dialects, onUnreachable }: Gue
     session,
     linkFor: (port) => links.linkFor(port),
     redial(held, link, signal) {
-      const dial = { endpoint: held, link, signal };
+      const dial = { endpoint: held, users: services.users, link, signal };
       if (link !== session) return redial({ ...dial, ...reports(tracker, createLog(name)) });
       reach.clear();
       return redial({ ...dial, reach, openedMs: () => openedMs, ...reports(tracker, sessionLog) });

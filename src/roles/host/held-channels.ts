@@ -27,15 +27,18 @@ export type HeldChannelsOptions = {
   session: HeldLink;
   /** The link for a channel on this port. */
   linkFor: (port: string) => HeldLink;
-  /** Dials the endpoint and runs the link, again after each end, until `signal` aborts. */
-  redial: (endpoint: Endpoint, link: HeldLink, signal: AbortSignal) => Promise<void>;
+  /**
+   * Dials the endpoint, as the last `hold` described it, and runs the link, again after each end, until
+   * `signal` aborts.
+   */
+  redial: (endpoint: () => Endpoint, link: HeldLink, signal: AbortSignal) => Promise<void>;
 };
 
 /** Creates an empty set of channels. */
 export function createHeldChannels({ session, linkFor, redial }: HeldChannelsOptions): HeldChannels {
   const lines = new Map<
     string,
-    { path: string; link: HeldLink; stop: AbortController; ended: Promise<void> }
+    { endpoint: Endpoint; link: HeldLink; stop: AbortController; ended: Promise<void> }
   >();
   // The session runs over one channel at a time, so its next channel waits for this.
   let sessionFree: Promise<void> = Promise.resolve();
@@ -50,18 +53,24 @@ export function createHeldChannels({ session, linkFor, redial }: HeldChannelsOpt
   };
 
   const start = (endpoint: Endpoint): void => {
-    const { port, path } = endpoint;
+    const { port } = endpoint;
     const link = linkFor(port);
     const stop = new AbortController();
     const free = link === session ? sessionFree : Promise.resolve();
-    lines.set(port, { path, link, stop, ended: free.then(() => redial(endpoint, link, stop.signal)) });
+    const line = { endpoint, link, stop, ended: Promise.resolve() };
+    line.ended = free.then(() => redial(() => line.endpoint, link, stop.signal));
+    lines.set(port, line);
   };
 
   return {
     hold(endpoints) {
       const paths = new Map(endpoints.map(({ port, path }) => [port, path]));
-      for (const [port, { path }] of lines) if (paths.get(port) !== path) release(port);
-      for (const endpoint of endpoints) if (!lines.has(endpoint.port)) start(endpoint);
+      for (const [port, line] of lines) if (paths.get(port) !== line.endpoint.path) release(port);
+      for (const endpoint of endpoints) {
+        const line = lines.get(endpoint.port);
+        if (line === undefined) start(endpoint);
+        else line.endpoint = endpoint;
+      }
     },
     countIncoming() {
       const links = new Set([session, ...lines.values().map(({ link }) => link)]);

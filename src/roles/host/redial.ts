@@ -1,6 +1,8 @@
 /** Dials one channel of a guest again after each end. */
 import { dialSocket } from "../../channels/socket/socket.ts";
 import type { Endpoint } from "../../discovery/endpoint.ts";
+import { listenerOf } from "../../discovery/listener.ts";
+import type { FindUser } from "../../discovery/listener.ts";
 import { NegotiatorError } from "../../errors.ts";
 import type { LinkEnd } from "../../peers/link.ts";
 import { supervise, wentWell } from "../../peers/supervise.ts";
@@ -11,7 +13,8 @@ import type { Reach } from "./reach.ts";
 
 /** The channel to dial, and the link that runs over it. */
 export type Redialling = {
-  endpoint: Endpoint;
+  endpoint: () => Endpoint;
+  users: FindUser;
   link: HeldLink;
   signal: AbortSignal;
   onError: (error: NegotiatorError) => void;
@@ -29,7 +32,7 @@ const SHORT_MS = 1000;
 
 /** Dials until `signal` aborts. Never rejects. */
 export function redial(options: Redialling): Promise<void> {
-  const { endpoint, link, signal, onError, onUnreachable, reach, openedMs = () => 0 } = options;
+  const { endpoint, users, link, signal, onError, onUnreachable, reach, openedMs = () => 0 } = options;
   let shortSessions = 0;
 
   const rate = ({ state }: Partial<LinkEnd>, startMs: number): AttemptResult => {
@@ -50,7 +53,8 @@ export function redial(options: Redialling): Promise<void> {
     },
     async attempt() {
       const startMs = performance.now();
-      const channel = await dialSocket(endpoint.path, { signal });
+      const present = endpoint();
+      const channel = await dialSocket(present.path, { signal, listener: listenerOf(present, users) });
       reach?.clear();
       const end = await runToEnd(link, channel, signal);
       const { state, reason } = end;

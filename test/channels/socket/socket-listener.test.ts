@@ -145,14 +145,19 @@ test.skipIf(process.getuid?.() !== 0)(
   },
 );
 
-test("listenSocket refuses a directory that is writable for all, except with the sticky bit", async () => {
+test("listenSocket refuses a directory that is writable for all, also with the sticky bit", async () => {
   await using directory = await createTemporaryDirectory();
   await chmod(directory.path, 0o777);
   expect((await rejectionOf(listenSocket(directory.at("socket"), QUIET))).message).toContain(
     "everybody may write",
   );
   await chmod(directory.path, 0o1777);
-  await using _ = await listenSocket(directory.at("socket"), QUIET);
+  expect(await rejectionOf(listenSocket(directory.at("socket"), QUIET))).toMatchObject({
+    code: "DENIED",
+    message: expect.stringContaining(`others may make files in "${directory.path}"\nUse a directory`),
+  });
+  // As the directory of a user below /tmp.
+  await using _ = await listenSocket(directory.at("own", "socket"), QUIET);
 });
 
 test("listenSocket refuses a path below a directory that is writable for all", async () => {

@@ -132,10 +132,15 @@ test("a dial that is aborted under way rejects with CANCELLED and leaves no conn
   await using directory = await createTemporaryDirectory();
   const path = directory.at("socket");
   const { promise: accepted, resolve } = Promise.withResolvers<Channel>();
-  await using _ = await listenSocket(path, { mode: 0o600, onChannel: resolve });
   const stop = new AbortController();
+  await using _ = await listenSocket(path, {
+    mode: 0o600,
+    onChannel(channel) {
+      stop.abort();
+      resolve(channel);
+    },
+  });
   const dialled = rejectionOf(dialSocket(path, { signal: stop.signal }));
-  stop.abort();
   expect((await dialled).code).toBe("CANCELLED");
   expect(await readAll(await accepted)).toHaveLength(0);
 });

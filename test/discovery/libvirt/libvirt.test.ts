@@ -14,6 +14,9 @@ const [A, B, C] = UUIDS;
 const ports = OWN_PORTS;
 const VANISHED = complaint(`failed to get domain '${B}'`);
 
+/** The system's libvirt, whatever user runs the tests. */
+const connect = "qemu:///system";
+
 test("a scan finds both ports of running and paused guests", async () => {
   const { runText, calls, environments } = fakeVirsh({
     "list --uuid": answer(`${A}\n${B}\n\n`),
@@ -21,7 +24,7 @@ test("a scan finds both ports of running and paused guests", async () => {
     [`dumpxml -- ${A}`]: answer(domainXml("web1", A)),
     [`dumpxml -- ${B}`]: answer(domainXml("-c \"d'b'\" <ä>", B)),
   });
-  const scan = await createLibvirtFinder({ runText, ports })(signal);
+  const scan = await createLibvirtFinder({ runText, ports, connect })(signal);
   expect(scan.problems).toEqual([]);
   expect(scan.endpoints.map(({ guest, state, port }) => [guest, state, port])).toEqual([
     ["web1", "running", "negotiator-host-to-guest.0"],
@@ -37,8 +40,10 @@ test("a scan finds both ports of running and paused guests", async () => {
     source: "libvirt",
     state: "running",
     connected: false,
+    connect,
+    pidFile: { path: "/run/libvirt/qemu/web1.pid", uid: 0 },
   });
-  expect(calls[0]).toEqual(["virsh", "--quiet", "--readonly", "list", "--uuid"]);
+  expect(calls[0]).toEqual(["virsh", "--quiet", "--readonly", `--connect=${connect}`, "list", "--uuid"]);
   expect(environments).toContainEqual({ LC_ALL: "C" });
 });
 

@@ -1,64 +1,15 @@
 /** Finding QEMU processes, and which of them are trusted. A made-up /proc leads to real sockets. */
 import { expect, test } from "bun:test";
-import { chmod, chown, mkdir, rm, symlink } from "node:fs/promises";
+import { chmod, chown, mkdir, readlink, rm, symlink } from "node:fs/promises";
+import { combineFinders } from "../../../src/discovery/merge.ts";
 import { createQemuFinder } from "../../../src/discovery/qemu/qemu.ts";
 import { rejectionOf } from "../../support/error-of.ts";
-import { AGENT_PORT, OWN_PORTS, PORTS_WITH_AGENT } from "../endpoint-sample.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
-import type { TemporaryDirectory } from "../../support/temporary-directory.ts";
+import { AGENT_PORT, OWN_PORTS, PORTS_WITH_AGENT } from "../endpoint-sample.ts";
+import { addProcess, createHost, PORT, SELF, START, words } from "./made-up-host.ts";
+import type { MadeUpProcess } from "./made-up-host.ts";
 
 const signal = new AbortController().signal;
-const PORT = "negotiator-host-to-guest.0";
-const SELF = process.geteuid?.() ?? 0;
-
-type Process = { exe?: string; uids?: number[]; root?: string; cwd?: string };
-
-/** Adds a process to the made-up /proc. */
-async function addProcess(
-  directory: TemporaryDirectory,
-  pid: number,
-  argv: string[],
-  options: Process = {},
-): Promise<void> {
-  const { exe = "/usr/bin/qemu-system-x86_64", uids = [SELF, SELF, SELF, SELF], root = "/", cwd } = options;
-  await directory.write(`proc/${pid}/cmdline`, ["qemu", ...argv, ""].join("\0"));
-  await directory.write(`proc/${pid}/status`, `Name:\tqemu\nUid:\t${uids.join("\t")}\nGid:\t0\t0\t0\t0\n`);
-  await symlink(exe, directory.at(`proc/${pid}/exe`));
-  await symlink(root, directory.at(`proc/${pid}/root`));
-  await symlink(cwd ?? directory.path, directory.at(`proc/${pid}/cwd`));
-}
-
-function words(path: string, name?: string, port = PORT): string[] {
-  const escaped = path.replaceAll(",", ",,");
-  return [
-    ...(name === undefined ? [] : ["-name", `guest=${name},debug-threads=on`]),
-    "-chardev",
-    `socket,id=c0,path=${escaped},server=on,wait=off`,
-    "-device",
-    `virtserialport,chardev=c0,name=${port}`,
-  ];
-}
-
-async function createHost() {
-  const directory = await createTemporaryDirectory();
-  await mkdir(directory.at("proc"));
-  await mkdir(directory.at("run"));
-  const path = directory.at("run", "s,1");
-  const listener = Bun.listen({ unix: path, socket: { data() {} } });
-  const find = (trustedUids?: number[], ports = OWN_PORTS) =>
-    createQemuFinder({ ports, procDirectory: directory.at("proc"), ...(trustedUids && { trustedUids }) })(
-      signal,
-    );
-  return {
-    directory,
-    path,
-    find,
-    async [Symbol.asyncDispose]() {
-      listener.stop(true);
-      await directory[Symbol.asyncDispose]();
-    },
-  };
-}
 
 test("a name or a socket that is not UTF-8 is a problem, and no other socket is taken for it", async () => {
   await using host = await createHost();
@@ -94,7 +45,8 @@ test("a guest is called by its name, without one by its UUID, without both by it
   await addProcess(directory, 11, words(path, "web1,,a"));
   const { endpoints, problems } = await host.find();
   expect(problems).toEqual([]);
-  expect(endpoints).toEqual([{ guest: "web1,a", port: PORT, path, source: "qemu", uid: SELF }]);
+  const qemu = { pid: 11, startTicks: START };
+  expect(endpoints).toEqual([{ guest: "web1,a", port: PORT, path, source: "qemu", uid: SELF, qemu }]);
 
   await rm(directory.at("proc/11"), { recursive: true });
   await addProcess(directory, 12, words(path));
@@ -111,7 +63,16 @@ test("the port of another program is reported when it is known, and otherwise no
   await using host = await createHost();
   await addProcess(host.directory, 11, words(host.path, "web1", AGENT_PORT));
   expect(await host.find(undefined, PORTS_WITH_AGENT)).toEqual({
-    endpoints: [{ guest: "web1", port: AGENT_PORT, path: host.path, source: "qemu", uid: SELF }],
+    endpoints: [
+      {
+        guest: "web1",
+        port: AGENT_PORT,
+        path: host.path,
+        source: "qemu",
+        uid: SELF,
+        qemu: { pid: 11, startTicks: START },
+      },
+    ],
     problems: [],
     unread: [],
   });
@@ -124,14 +85,11 @@ test("a relative path starts at the process's working directory", async () => {
   expect((await host.find()).endpoints.map(({ path }) => path)).toEqual([host.path]);
 });
 
-test.each(["/usr/bin/qemu-system-aarch64", "/usr/libexec/qemu-kvm", "/opt/qemu-system-x86_64 (deleted)"])(
-  "the program %s counts as QEMU",
-  async (exe) => {
-    await using host = await createHost();
-    await addProcess(host.directory, 11, words(host.path, "a"), { exe });
-    expect((await host.find()).endpoints).toHaveLength(1);
-  },
-);
+test.each(["qemu-system-aarch64", "qemu-kvm"])("the program %s counts as QEMU", async (name) => {
+  await using host = await createHost();
+  await addProcess(host.directory, 11, words(host.path, "a"), { exe: host.directory.at("bin", name) });
+  expect((await host.find()).endpoints).toHaveLength(1);
+});
 
 test.each(["/usr/bin/sudo", "/usr/bin/python3", "/tmp/not-qemu-system-x86_64", "/usr/bin/qemu-img"])(
   "the program %s does not count as QEMU",
@@ -147,7 +105,7 @@ test("processes that end during the scan and other files in /proc do not hide a 
   await mkdir(host.directory.at("proc/21"));
   await mkdir(host.directory.at("proc/22"));
   await symlink("/usr/bin/qemu-system-x86_64", host.directory.at("proc/22/exe"));
-  await host.directory.write("proc/self/cmdline", "");
+  await host.directory.write("proc/uptime", "");
   await addProcess(host.directory, 23, []);
   await addProcess(host.directory, 24, words(host.path, "a"));
   expect((await host.find()).endpoints).toHaveLength(1);
@@ -163,7 +121,7 @@ test.each([
   const { endpoints, problems } = await host.find();
   expect(endpoints).toEqual([]);
   expect(problems.map(({ code }) => code)).toEqual(["DENIED"]);
-  expect(problems[0]?.message).toContain('guest "web1\\x1b[2J" of QEMU process 11: it runs as user 4711');
+  expect(problems[0]?.message).toStartWith("Cannot use the QEMU process 11: it runs as user 4711, ");
   const trusting = await host.find([SELF, 4711]);
   expect(trusting.problems.map(({ message }) => message)).not.toContainEqual(
     expect.stringContaining("trusted"),
@@ -179,13 +137,35 @@ test("a process whose status has no user ids is refused with DENIED", async () =
   expect(problems).toMatchObject([{ code: "DENIED", message: expect.stringContaining("user unknown") }]);
 });
 
-test("a process of an untrusted user without known ports is not a problem", async () => {
+test("a process of an untrusted user is a problem, and its command line is not read", async () => {
   await using host = await createHost();
   await addProcess(host.directory, 11, ["-name", "a"], { uids: [4711, 4711, 4711, 4711] });
-  expect((await host.find()).problems).toEqual([]);
+  await rm(host.directory.at("proc/11/cmdline"));
+  // A reader would wait for a writer.
+  await Bun.$`mkfifo ${host.directory.at("proc/11/cmdline")}`.quiet();
+  const { problems } = await host.find();
+  expect(problems).toMatchObject([{ code: "DENIED", message: expect.stringContaining("user 4711") }]);
 });
 
-test("12 untrusted processes with long names give nine short problems", async () => {
+test("a trusted process whose command line does not answer is a problem, and hinders no other", async () => {
+  await using host = await createHost();
+  for (let pid = 11; pid < 16; pid++) {
+    await addProcess(host.directory, pid, []);
+    await rm(host.directory.at(`proc/${pid}/cmdline`));
+    await Bun.$`mkfifo ${host.directory.at(`proc/${pid}/cmdline`)}`.quiet();
+  }
+  await addProcess(host.directory, 16, words(host.path, "web1"));
+  const scan = host.find();
+  // The thread pool is free for others.
+  expect(await readlink(host.directory.at("proc/11/exe"))).toBe(host.directory.at("bin/qemu-system-x86_64"));
+  const { endpoints, problems } = await scan;
+  expect(endpoints.map(({ guest }) => guest)).toEqual(["web1"]);
+  expect(problems.map(({ message }) => message.split("\n")[0])).toContain(
+    `Cannot use the QEMU process 11: "${host.directory.path}/proc/11/cmdline" does not answer within 2000 ms`,
+  );
+});
+
+test("12 untrusted processes give nine short problems", async () => {
   await using host = await createHost();
   const { directory, path } = host;
   const uids = [SELF + 1, SELF + 1, SELF + 1, SELF + 1];
@@ -195,7 +175,7 @@ test("12 untrusted processes with long names give nine short problems", async ()
     await addProcess(directory, pid, words(path, "x".repeat(10_000)), { uids });
   const reported = await messages();
   expect(reported).toHaveLength(9);
-  expect(reported[0]).toStartWith(`Cannot use the guest "${"x".repeat(64)}…" of QEMU process 1000: `);
+  expect(reported[0]).toStartWith("Cannot use the QEMU process 1000: ");
   for (const message of reported) expect(message.length).toBeLessThan(400);
   await addProcess(directory, 1012, words(path, "more"), { uids });
   expect(await messages()).toEqual(reported);
@@ -203,7 +183,11 @@ test("12 untrusted processes with long names give nine short problems", async ()
   expect((await messages())[0]).toStartWith('Cannot use the guest "trusted" of QEMU process 2000: ');
 });
 
-async function objections(host: Awaited<ReturnType<typeof createHost>>, path: string, options?: Process) {
+async function objections(
+  host: Awaited<ReturnType<typeof createHost>>,
+  path: string,
+  options?: MadeUpProcess,
+) {
   await addProcess(host.directory, 11, words(path, "a"), options);
   const { endpoints, problems } = await host.find();
   expect(endpoints).toEqual([]);
@@ -222,22 +206,96 @@ test("a path that is a file, a link or missing is refused with DENIED", async ()
   expect(await objections(host, host.directory.at("run/none"))).toContain("ENOENT");
 });
 
-test("a socket in a directory that is writable for all is refused, except with the sticky bit", async () => {
+test("a socket in a directory that is writable for all is refused, also with the sticky bit", async () => {
   await using host = await createHost();
-  await chmod(host.directory.path, 0o777);
-  expect(await objections(host, host.path)).toContain(`everybody may write to "${host.directory.path}"`);
+  const run = host.directory.at("run");
+  await chmod(run, 0o777);
+  expect(await objections(host, host.path)).toContain(`everybody may write to "${run}"`);
+  await chmod(run, 0o1777);
+  expect((await host.find()).problems[0]?.message).toContain(`others may make files in "${run}"`);
+  await chmod(run, 0o755);
   await chmod(host.directory.path, 0o1777);
   expect((await host.find()).endpoints).toHaveLength(1);
 });
 
-test("a path that is another file in the process's root directory is refused", async () => {
+test.each([
+  ["user", "user"],
+  ["process", "pid"],
+  ["mount", "mnt"],
+])("a process in another %s namespace is refused with DENIED", async (called, kind) => {
   await using host = await createHost();
-  const root = host.directory.at("container");
-  const inside = `container${host.path}`;
-  await host.directory.write(inside, "");
-  expect(await objections(host, host.path, { root })).toContain(
-    "is another file in the process's root directory",
+  expect(await objections(host, host.path, { namespaces: { [kind]: "2" } })).toStartWith(
+    `Cannot use the QEMU process 11: it runs in another ${called} namespace, as in a container\n`,
   );
+});
+
+test("a process with another root directory is refused with DENIED", async () => {
+  await using host = await createHost();
+  expect(await objections(host, host.path, { root: host.directory.at("container") })).toContain(
+    "it has another root directory, as in a container",
+  );
+});
+
+test("a program that others could change, or that is another file here, is refused", async () => {
+  await using host = await createHost();
+  const { directory, path } = host;
+  const find = async (exe: string, prepare: () => Promise<unknown>): Promise<string | undefined> => {
+    await prepare();
+    await addProcess(directory, 11, words(path, "a"), { exe });
+    const { endpoints, problems } = await host.find();
+    await rm(directory.at("proc/11"), { recursive: true });
+    expect(endpoints).toEqual([]);
+    return problems[0]?.message;
+  };
+  const exe = directory.at("bin/qemu-kvm");
+  expect(await find(exe, () => chmod(exe, 0o775))).toContain("has a program that others can change: ");
+  expect(await find(exe, () => chmod(directory.at("bin"), 0o777))).toContain(
+    `has a program that others can replace: everybody may write to "${directory.at("bin")}"`,
+  );
+  await chmod(directory.at("bin"), 0o755);
+  expect(await find(directory.at("none/qemu-kvm"), async () => undefined)).toContain(
+    "has a program that is not there",
+  );
+  // The kernel adds the suffix, but here the file has this name.
+  const named = await directory.write("bin/qemu-kvm (deleted)", "");
+  expect(await find(named, () => chmod(exe, 0o755))).toContain(`has a program that is not our "${exe}"`);
+});
+
+test("two processes that claim one socket are a clash, and neither is used", async () => {
+  await using host = await createHost();
+  const { directory, path } = host;
+  await addProcess(directory, 11, words(path, "web1"));
+  await addProcess(directory, 12, [...words(path, "web1"), "-smp", "2"]);
+  const { find } = host;
+  const { endpoints, problems, clashes } = await combineFinders({ qemu: () => find() })(signal);
+  expect(endpoints).toEqual([]);
+  expect(clashes?.map(({ guests }) => guests)).toEqual([["web1"]]);
+  expect(problems[0]?.message).toStartWith(
+    `Cannot tell two guests apart: "web1" at "${path}" (qemu, process 11) and ` +
+      `"web1" at "${path}" (qemu, process 12) have the same socket; neither is used\n`,
+  );
+});
+
+test("a child with the command line of its parent, as of QEMU while it starts, does not count", async () => {
+  await using host = await createHost();
+  await addProcess(host.directory, 11, words(host.path, "web1"));
+  await addProcess(host.directory, 12, words(host.path, "web1"), { parent: 11 });
+  expect((await host.find()).endpoints.map(({ qemu }) => qemu?.pid)).toEqual([11]);
+});
+
+test("a command line is read once for each process", async () => {
+  await using host = await createHost();
+  const { directory, path } = host;
+  await addProcess(directory, 11, words(path, "web1"));
+  const names = async (): Promise<string[]> => (await host.find()).endpoints.map(({ guest }) => guest);
+  const find = createQemuFinder({ ports: OWN_PORTS, procDirectory: directory.at("proc") });
+  const kept = async (): Promise<string[]> => (await find(signal)).endpoints.map(({ guest }) => guest);
+  expect([await names(), await kept()]).toEqual([["web1"], ["web1"]]);
+  await directory.write("proc/11/cmdline", ["qemu", ...words(path, "web2"), ""].join("\0"));
+  expect([await names(), await kept()]).toEqual([["web2"], ["web1"]]);
+  await rm(directory.at("proc/11"), { recursive: true });
+  await addProcess(directory, 11, words(path, "web2"), { startTicks: START + 1 });
+  expect(await kept()).toEqual(["web2"]);
 });
 
 const GIVING_AWAY = "a socket or a directory of another user is refused";

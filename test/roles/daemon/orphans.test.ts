@@ -1,6 +1,7 @@
 /** A daemon that is process 1, as in a container, collects the processes that its commands leave behind. */
 import { expect, test } from "bun:test";
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { MAIN } from "../../support/source-run.ts";
 import { createStage } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
@@ -8,6 +9,15 @@ import { until } from "../../support/until.ts";
 const TIMEOUT_MS = 120_000;
 const NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"] as const;
 const isRoot = process.getuid?.() === 0;
+
+/**
+ * Becomes the daemon of the shell's words. Its port listens in its process namespace, because a daemon trusts
+ * no listener of another one.
+ */
+const BEHIND_RELAY = `port=$(sed -n 's/^characterDevice = "\\(.*\\)"/\\1/p' "$NEGOTIATOR_CONFIG")
+"$0" -e 'import { createSocketRelay } from "${join(import.meta.dir, "../../support/socket-relay.ts")}";
+  await createSocketRelay(process.argv[1] + ".inside", process.argv[1]);' "$port" &
+exec "$0" "$@" --character-device "$port.inside"`;
 
 /** Leaves 20 processes behind, which end when the command has ended. */
 const LEAVE = "#!/bin/sh\nfor n in $(seq 20); do (sleep 0.3 &) </dev/null >/dev/null 2>&1; done\n";
@@ -18,7 +28,7 @@ const ORPHANS = "#!/bin/sh\ngrep -ls '^Name:.*sleep' /proc/[0-9]*/status | wc -l
 test.skipIf(!isRoot)(
   "no zombie of 20 abandoned processes stays, and each call keeps its exit code (needs root)",
   async () => {
-    const guest = [...NAMESPACE, process.execPath, MAIN];
+    const guest = [...NAMESPACE, "/bin/sh", "-c", BEHIND_RELAY, process.execPath, MAIN];
     await using stage = await createStage({ programs: { guest } });
     const web1 = stage.guest();
     await web1.command("leave", LEAVE);

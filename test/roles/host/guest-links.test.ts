@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { Endpoint } from "../../../src/discovery/endpoint.ts";
 import { NegotiatorError } from "../../../src/errors.ts";
 import { DEFAULT_LIMITS } from "../../../src/limits.ts";
+import { createUserCache } from "../../../src/process/user-cache.ts";
 import { createAnswerMemory } from "../../../src/peers/answer-memory.ts";
 import { configureLog } from "../../../src/log.ts";
 import { createDialectTable } from "../../../src/peers/dialect-table.ts";
@@ -99,7 +100,12 @@ test("a call in a foreign dialect dials the socket that the guest has now", asyn
   const endpoints = createGuestEndpoints(dialects);
   const links = createGuestLinks({
     endpoints,
-    services: { limits: DEFAULT_LIMITS, offersRaw: true, answerMemory: createAnswerMemory(0) },
+    services: {
+      limits: DEFAULT_LIMITS,
+      offersRaw: true,
+      answerMemory: createAnswerMemory(0),
+      users: createUserCache(),
+    },
     dialects,
     onExceeded: () => undefined,
     serve: { call: () => undefined, notice: () => undefined },

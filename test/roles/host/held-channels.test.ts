@@ -24,7 +24,8 @@ function createBench() {
   const channels = createHeldChannels({
     session,
     linkFor: (port) => (port === BACK ? createLink("back", 4, events) : session),
-    redial({ path }, link, signal) {
+    redial(endpoint, link, signal) {
+      const { path } = endpoint();
       events.push(`dials ${path} for ${link === session ? "session" : "back"}`);
       const { promise, resolve } = Promise.withResolvers<void>();
       dials.set(path, { signal, end: resolve });

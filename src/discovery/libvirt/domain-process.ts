@@ -1,0 +1,102 @@
+/**
+ * Knows the QEMU process of each domain. libvirt writes the process id into a file in its own directory,
+ * where no domain's user may write, so this file decides who may listen at the domain's sockets: the sockets
+ * lie in directories that belong to the domains' user. Source: libvirt's `src/qemu/qemu_conf.c` (`stateDir`)
+ * and `src/util/virpidfile.c`.
+ */
+import { lstat, readdir, readFile, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { errnoOf, NegotiatorError } from "../../errors.ts";
+import { printable } from "../../printable.ts";
+import { listenerFault } from "../../process/listener-trust.ts";
+import type { ExpectedListener, PeerFault } from "../../process/listener-trust.ts";
+import { shellWord } from "../../shell-word.ts";
+import { isSameProcess, readProcess } from "../../trust/host-process.ts";
+import { judge } from "../../trust/local-paths.ts";
+import { findOwnershipFault, ourUid } from "../../trust/ownership.ts";
+import { judgePath } from "../../trust/path-trust.ts";
+import type { PidFile } from "../endpoint.ts";
+
+/** The directory in which libvirt keeps the process ids, and the user who may write there besides root. */
+export type PidDirectory = { directory: string; uid: number };
+
+/**
+ * Resolves with the directory of the libvirt at `connect`, or undefined for our own session: there QEMU runs
+ * as our own user. Without a URI libvirt asks the system for root, and the session for other users. A named
+ * socket tells where the directory is, and whose libvirt it is.
+ */
+export async function findPidDirectory(connect?: string): Promise<PidDirectory | undefined> {
+  const [, level = ourUid() === 0 ? "system" : "session", query = ""] = URI.exec(connect ?? "") ?? [];
+  const socket = new URLSearchParams(query).get("socket");
+  if (socket === null) return level === "system" ? SYSTEM : undefined;
+  const owner = await stat(socket).catch(() => undefined);
+  if (owner === undefined) return SYSTEM;
+  return { directory: join(dirname(socket), "qemu", level === "system" ? "" : "run"), uid: owner.uid };
+}
+
+/** Returns the pid file of the domain `name`, or undefined without a directory. */
+export function pidFileOf(name: string, place: PidDirectory | undefined): PidFile | undefined {
+  // libvirt refuses such a name, which would lead to another directory.
+  if (place === undefined || basename(name) !== name) return undefined;
+  return { path: join(place.directory, `${name}.pid`), uid: place.uid };
+}
+
+/**
+ * Resolves with the listener that a domain has to have: the process of its pid file, as any user. That user
+ * may own the directories of the socket. Resolves with a fault if the file does not say.
+ */
+export async function expectDomain(name: string, file: PidFile): Promise<ExpectedListener | PeerFault> {
+  const pid = await readPidFile(file).catch((thrown: unknown) => unreadable(file, thrown));
+  if (typeof pid !== "number") return pid;
+  const qemu = readProcess(pid);
+  const [, uid] = qemu?.uids ?? [];
+  if (qemu === undefined || uid === undefined)
+    return unusable(file, `process ${pid} has ended`, `Look at the guest: virsh domstate ${shellWord(name)}`);
+  return {
+    placeUid: uid,
+    findFault(listener) {
+      const isQemu =
+        listener.pid === pid && listener.uid === uid && listener.isRunning() && isSameProcess(qemu);
+      const objection = `is not the guest's QEMU, which libvirt started as process ${pid}`;
+      const guest = shellWord(name);
+      const renew = `To get its socket back: virsh destroy ${guest}; virsh start ${guest}`;
+      return Promise.resolve(isQemu ? undefined : listenerFault(listener, objection, renew));
+    },
+  };
+}
+
+/** Resolves with the ids of all QEMU processes of the system's libvirt. Empty if there are none. */
+export async function listDomainProcesses(place: PidDirectory = SYSTEM): Promise<ReadonlySet<number>> {
+  const names = await readdir(place.directory).catch(() => []);
+  const files = names.filter((name) => name.endsWith(".pid"));
+  const pids = files.map((name) =>
+    readPidFile({ path: join(place.directory, name), uid: place.uid }).catch(() => undefined),
+  );
+  return new Set((await Promise.all(pids)).filter((pid) => typeof pid === "number"));
+}
+
+const URI = /^qemu(?:\+unix)?:\/\/\/(system|session)(?:\?(.*))?$/;
+const SYSTEM: PidDirectory = { directory: "/run/libvirt/qemu", uid: 0 };
+
+async function readPidFile({ path, uid }: PidFile): Promise<number | PeerFault> {
+  const fault = await judge((eyes) => judgePath(path, { uid, groups: "own" }, eyes));
+  if (fault !== undefined && fault !== "absent") return unusable({ path, uid }, fault.problem, fault.remedy);
+  const status = await lstat(path);
+  if (!status.isFile()) return unusable({ path, uid }, "it is not a file", LOOK);
+  const own = findOwnershipFault(status, uid, path);
+  if (own !== undefined) return unusable({ path, uid }, own.problem, own.remedy);
+  const [, digits] = /^\s*(\d{1,10})\s*$/.exec(await readFile(path, "latin1")) ?? [];
+  return digits === undefined ? unusable({ path, uid }, "it has no process id", LOOK) : Number(digits);
+}
+
+const LOOK = 'Name the libvirt that runs the guest, such as host.connect = "qemu:///system"';
+
+function unreadable(file: PidFile, thrown: unknown): PeerFault {
+  const problem = errnoOf(thrown) === "ENOENT" ? "it is not there" : NegotiatorError.from(thrown).message;
+  return unusable(file, problem, LOOK);
+}
+
+function unusable({ path }: PidFile, condition: string, remedy: string): PeerFault {
+  const problem = `"${printable(path)}" does not say which process is the guest's QEMU: ${condition}`;
+  return { problem, remedy };
+}

@@ -1,0 +1,42 @@
+/** Reads files of the kernel that may never answer, in a child process with a deadline. */
+import { toolEnvironment } from "../config/config.ts";
+import { NegotiatorError } from "../errors.ts";
+import { run } from "./run.ts";
+
+/** Longest time of one read. */
+const TIMEOUT_MS = 2000;
+/** The arguments of a process have at most 6 MiB (execve(2)); those of a QEMU have some kilobytes. */
+const MOST_BYTES = 1 << 20;
+
+/**
+ * Resolves with the content of the file at `path`, or undefined if it cannot be read. Rejects with `TIMEOUT`
+ * after two seconds, and with `TOO_LARGE`. A read that hangs costs neither the thread of this process nor one
+ * of its pool, of which there are about as many as processors.
+ */
+export async function readLate(path: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  const cat = Bun.which("cat");
+  if (cat === null) throw new NegotiatorError("NO_COMMAND", 'There is no program "cat" on the PATH');
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  const { exitCode, endedBy } = await run({
+    argv: [cat, "--", path],
+    env: toolEnvironment(),
+    cwd: "/",
+    stdin: null,
+    stdout: {
+      async write(bytes) {
+        length += bytes.length;
+        if (length <= MOST_BYTES) parts.push(bytes.slice());
+      },
+    },
+    stderr: { write: () => Promise.resolve() },
+    signal,
+    timeoutMs: TIMEOUT_MS,
+  });
+  signal.throwIfAborted();
+  if (endedBy === "deadline")
+    throw new NegotiatorError("TIMEOUT", `"${path}" does not answer within ${TIMEOUT_MS} ms`);
+  if (length > MOST_BYTES)
+    throw new NegotiatorError("TOO_LARGE", `"${path}" has more than ${MOST_BYTES} bytes`);
+  return exitCode === 0 ? Buffer.concat(parts) : undefined;
+}

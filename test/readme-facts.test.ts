@@ -179,7 +179,10 @@ test("every service file in examples/ starts the daemon of its role with valid w
   for (const path of paths) {
     const text = await Bun.file(join(ROOT, "examples", path)).text();
     const role = /negotiator-(host|guest)/.exec(path)?.[1] ?? "";
-    const words = /^(?:ExecStart=|command=)\/usr\/local\/bin\/negotiator (.*)$/m.exec(text)?.[1];
+    const words =
+      /^(?:ExecStart=|command=(?:\/usr\/bin\/env (?:-u \w+ )+)?)\/usr\/local\/bin\/negotiator (.*)$/m.exec(
+        text,
+      )?.[1];
     const own = words ?? /^command_args="(.*)"$/m.exec(text)?.[1] ?? "";
     expect({ path, own }).toEqual({ path, own: `${role} daemon` });
     await expectGoodUsage(splitWords(own));

@@ -1,7 +1,11 @@
-/** The service files: on a machine that is host and guest, one service does not disturb the other. */
+/**
+ * The service files: on a machine that is host and guest, one service does not disturb the other. None of them
+ * lets the environment change the daemon.
+ */
 import { describe, expect, test } from "bun:test";
 import { mkdir, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { splitEnvironment } from "../src/config/runtime-variables.ts";
 import { DEFAULTS } from "../src/config/settings.ts";
 import { ROOT } from "./support/documents.ts";
 import { createTemporaryDirectory } from "./support/temporary-directory.ts";
@@ -58,3 +62,34 @@ test.each(["OpenRC", "supervisord"] as const)(
     }
   },
 );
+
+/** The variables that a file takes away from the daemon, in its own words. */
+const UNSET: Record<keyof typeof FILES, (text: string) => string[]> = {
+  systemd: (text) =>
+    [...text.matchAll(/^UnsetEnvironment=(.*)$/gm)].flatMap(([, names = ""]) => names.split(" ")),
+  OpenRC: (text) => [...text.matchAll(/^unset (.*)$/gm)].flatMap(([, names = ""]) => names.split(" ")),
+  supervisord: (text) => [...text.matchAll(/ -u (\S+)/g)].map(([, name = ""]) => name),
+};
+
+test("every service file unsets the same variables, and all of them change the program", async () => {
+  const lists = new Set<string>();
+  for (const [manager, unset] of Object.entries(UNSET)) {
+    for (const role of ROLES) {
+      const path = Object.entries(FILES).find(([name]) => name === manager)?.[1](role) ?? "";
+      const names = unset(await read(path));
+      const { removed } = splitEnvironment(Buffer.from(names.map((name) => `${name}=x\0`).join("")));
+      expect({ path, removed }).toEqual({ path, removed: names });
+      lists.add(names.join(" "));
+    }
+  }
+  expect([...lists]).toEqual([expect.stringContaining("BUN_BE_BUN")]);
+});
+
+test.each(ROLES)("the systemd unit of the %s spares the daemon, and watches it", async (role) => {
+  const unit = await read(FILES.systemd(role));
+  const lines = ["NotifyAccess=main", "OOMPolicy=continue", "OOMScoreAdjust=-500", "Delegate=yes"];
+  for (const line of lines) expect(unit).toContain(`\n${line}\n`);
+  const [, seconds] = /^WatchdogSec=(\d+)$/m.exec(unit) ?? [];
+  // A drain does not end the watch.
+  expect(Number(seconds)).toBeGreaterThan(DEFAULTS.drainSeconds);
+});

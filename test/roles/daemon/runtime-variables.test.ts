@@ -9,7 +9,9 @@ const TIMEOUT_MS = 60_000;
 
 /** Returns the inodes of the sockets that a process listens at, for TCP. */
 async function listeners(pid: number): Promise<string[]> {
-  const tables = await Promise.all(["tcp", "tcp6"].map((name) => readFile(`/proc/${pid}/net/${name}`, "utf8")));
+  const tables = await Promise.all(
+    ["tcp", "tcp6"].map((name) => readFile(`/proc/${pid}/net/${name}`, "utf8")),
+  );
   const listening = tables
     .flatMap((table) => table.split("\n").slice(1))
     .map((line) => line.trim().split(/\s+/))

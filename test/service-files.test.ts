@@ -1,6 +1,6 @@
 /**
- * The service files: on a machine that is host and guest, one service does not disturb the other. None of them
- * lets the environment change the daemon.
+ * The service files: on a machine that is host and guest, one service does not disturb the other. None of
+ * them lets the environment change the daemon.
  */
 import { describe, expect, test } from "bun:test";
 import { mkdir, rm } from "node:fs/promises";

@@ -28,35 +28,37 @@ const MASK = 0o022;
 /**
  * Starts a child by `spawn`. It gets a new, empty session keyring, and the usual score for the system's
  * choice of a process to kill when memory runs out: our own may be lower, and then it is raised for the
- * moment of the start. The score is shared by all threads of a process and copied at the fork.
+ * moment of the start. The score is shared by all threads of a process and copied at the fork. Tests pass
+ * another `scoreFile`.
  */
-export function startCleanly<Child>(spawn: () => Child): Child {
+export function startCleanly<Child>(spawn: () => Child, scoreFile: string = SCORE_FILE): Child {
   resetInheritedState();
   joinNewKeyring();
-  const own = readScore();
-  if (own >= 0) return spawn();
-  const isRaised = writeScore(0);
+  const own = readScore(scoreFile);
+  const isRaised = own < 0 && writeScore(scoreFile, 0);
   try {
     return spawn();
   } finally {
-    if (isRaised) writeScore(own);
+    if (isRaised) writeScore(scoreFile, own);
+    // The child must not share ours.
+    joinNewKeyring();
   }
 }
 
 /** proc(5), `/proc/PID/oom_score_adj`: from -1000 (never) to 1000. */
-const SCORE = "/proc/self/oom_score_adj";
+const SCORE_FILE = "/proc/self/oom_score_adj";
 
-function readScore(): number {
+function readScore(file: string): number {
   try {
-    return Number(readFileSync(SCORE, "latin1"));
+    return Number(readFileSync(file, "latin1"));
   } catch {
     return 0;
   }
 }
 
-function writeScore(score: number): boolean {
+function writeScore(file: string, score: number): boolean {
   try {
-    writeFileSync(SCORE, `${score}`);
+    writeFileSync(file, `${score}`);
     return true;
   } catch {
     return false;

@@ -217,20 +217,22 @@ export function lastErrno(): number {
 /**
  * Sends one datagram to the unix socket at `path`, which has fewer than `SOCKET_PATH_BYTES`; a leading NUL
  * names an abstract socket. With `canWait` false it does not wait for a receiver that does not read. Returns
- * whether the kernel took all of `message`.
+ * whether the kernel took all of `message`; `full`: the receiver has not read what it got before.
  */
 export function sendDatagram(
   path: Uint8Array,
   message: Uint8Array,
   { canWait = true }: { canWait?: boolean } = {},
-): boolean {
+): "sent" | "full" | "failed" {
   const address = encodeAddress(path);
   const fd = libc().socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return false;
+  if (fd < 0) return "failed";
   const flags = MSG_NOSIGNAL | (canWait ? 0 : MSG_DONTWAIT);
   const sent = libc().sendto(fd, ptr(message), message.length, flags, ptr(address), address.length);
+  const errno = Number(sent) < 0 ? lastErrno() : 0;
   libc().close(fd);
-  return Number(sent) === message.length;
+  if (Number(sent) === message.length) return "sent";
+  return errno === EAGAIN ? "full" : "failed";
 }
 
 function encodeAddress(path: Uint8Array): Uint8Array {

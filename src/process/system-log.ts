@@ -20,7 +20,8 @@ export function createSystemLog(kind: SystemLog, path: string = SOCKETS[kind]): 
   const address = new TextEncoder().encode(path);
   const form = kind === "journal" ? formatJournal : formatSyslog;
   return (line) => {
-    if (sendDatagram(address, new TextEncoder().encode(form(line)), { canWait: false })) return;
+    const bytes = new TextEncoder().encode(form(line));
+    if (sendDatagram(address, bytes, { canWait: false }) === "sent") return;
     throw new NegotiatorError("NO_CHANNEL", `Cannot send audit lines to ${kind} at "${path}"`, {
       remedy: "Start it, or set audit.forward to no. The audit file has the lines",
     });

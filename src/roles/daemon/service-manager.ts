@@ -4,7 +4,7 @@
  */
 import { fstatSync } from "node:fs";
 import { logFor } from "../../log.ts";
-import { lastErrno, readMonotonicUs, sendDatagram, SOCKET_PATH_BYTES } from "../../process/libc.ts";
+import { readMonotonicUs, sendDatagram, SOCKET_PATH_BYTES } from "../../process/libc.ts";
 
 /** Assignments such as `READY=1`, `STOPPING=1` or `STATUS=…`, separated by line ends. */
 export type ServiceState = string;
@@ -43,17 +43,14 @@ function sendWaiting(): void {
     const { socket, state, untilMs } = first;
     const path = new TextEncoder().encode(socket.replace(/^@/, "\0"));
     const outcome = sendDatagram(path, new TextEncoder().encode(state), { canWait: false });
-    if (!outcome && lastErrno() === EAGAIN && performance.now() < untilMs) {
+    if (outcome === "full" && performance.now() < untilMs) {
       setTimeout(sendWaiting, RETRY_MS).unref();
       return;
     }
-    if (!outcome) log.warn(`Cannot notify the service manager at "${socket}"`);
+    if (outcome !== "sent") log.warn(`Cannot notify the service manager at "${socket}"`);
     waiting.shift();
   }
 }
-
-/** The socket's queue is full; the same number on all architectures we build for. */
-const EAGAIN = 11;
 
 /**
  * Returns whether the journal reads `descriptor`. `stream` is `$JOURNAL_STREAM`: device and inode of the

@@ -12,14 +12,14 @@ async function listeners(pid: number): Promise<string[]> {
   const tables = await Promise.all(
     ["tcp", "tcp6"].map((name) => readFile(`/proc/${pid}/net/${name}`, "utf8")),
   );
-  const listening = tables
+  const sockets = tables
     .flatMap((table) => table.split("\n").slice(1))
     .map((line) => line.trim().split(/\s+/))
-    .filter((fields) => fields[3] === "0A")
-    .map((fields) => `socket:[${fields[9]}]`);
+    .filter((fields) => fields[3] === "0A");
+  const listening = new Set(sockets.map((fields) => `socket:[${fields[9]}]`));
   const fds = await readdir(`/proc/${pid}/fd`);
   const open = await Promise.all(fds.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => "")));
-  return open.filter((target) => listening.includes(target));
+  return open.filter((target) => listening.has(target));
 }
 
 test(

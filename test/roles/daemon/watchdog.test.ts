@@ -1,0 +1,60 @@
+/** Messages to the watchdog of the service manager. */
+import { expect, test } from "bun:test";
+import { notifyService } from "../../../src/roles/daemon/service-manager.ts";
+import { feedWatchdog } from "../../../src/roles/daemon/watchdog.ts";
+import { waitTurns } from "../../support/event-loop.ts";
+import { listenForNotifications } from "../../support/notify-socket.ts";
+import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
+import { until } from "../../support/until.ts";
+
+const OURS = String(process.pid);
+
+test("three messages come in the time that the watchdog waits, until it is no longer fed", async () => {
+  await using directory = await createTemporaryDirectory();
+  using news = listenForNotifications(directory.at("socket"));
+  const startMs = performance.now();
+  const feeding = feedWatchdog({ usec: "300000", pid: OURS, socket: directory.at("socket") });
+  await until("three messages came", () => news.messages().length >= 3);
+  expect(performance.now() - startMs).toBeGreaterThan(250);
+  expect(new Set(news.messages())).toEqual(new Set(["WATCHDOG=1"]));
+  feeding[Symbol.dispose]();
+  const { length } = news.messages();
+  await Bun.sleep(150);
+  expect(news.messages()).toHaveLength(length);
+});
+
+test("a loop that stands still sends nothing", async () => {
+  await using directory = await createTemporaryDirectory();
+  using news = listenForNotifications(directory.at("socket"));
+  using _ = feedWatchdog({ usec: "30000", pid: undefined, socket: directory.at("socket") });
+  const endMs = performance.now() + 100;
+  while (performance.now() < endMs);
+  expect(news.messages()).toEqual([]);
+  await until("the loop turns again", () => news.messages().length > 0);
+});
+
+test.each<[string, string | undefined, string | undefined, string]>([
+  ["without a time", undefined, undefined, "socket"],
+  ["for another process", "3000", "1", "socket"],
+  ["with a time that is not a number", "soon", OURS, "socket"],
+  ["with the time 0", "0", OURS, "socket"],
+])("%s nothing is sent", async (_title, usec, pid, name) => {
+  await using directory = await createTemporaryDirectory();
+  using news = listenForNotifications(directory.at(name));
+  using _ = feedWatchdog({ usec, pid, socket: directory.at(name) });
+  await Bun.sleep(20);
+  await waitTurns(3);
+  expect(news.messages()).toEqual([]);
+});
+
+test("a service manager that does not read holds up nothing, and gets all messages in order", async () => {
+  await using directory = await createTemporaryDirectory();
+  using news = listenForNotifications(directory.at("socket"));
+  // More than the queue of a socket takes by default (net.unix.max_dgram_qlen).
+  const states = Array.from({ length: 60 }, (_, index) => `STATUS=${index}`);
+  const startMs = performance.now();
+  for (const state of states) notifyService(directory.at("socket"), state);
+  expect(performance.now() - startMs).toBeLessThan(2000);
+  await until("all have come", () => news.messages().length === states.length);
+  expect(news.messages()).toEqual(states);
+});

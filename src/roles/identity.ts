@@ -7,7 +7,7 @@ export function describeAgent(role: "host" | "guest"): Agent {
   return { name: "negotiator", version: VERSION, role };
 }
 
-/** A new id: 128 random bits in 22 printable characters. */
+/** A new id: 128 random bits in 22 printable characters, of which the first is not a dash. */
 export function makeId(): string {
   // Not with node:crypto, which loads node's streams too.
   const bytes = crypto.getRandomValues(new Uint8Array(16));
@@ -15,5 +15,7 @@ export function makeId(): string {
   const time = Bun.hash.wyhash(`${Bun.nanoseconds()} ${Date.now()}`);
   const view = new DataView(bytes.buffer);
   view.setBigUint64(0, view.getBigUint64(0) ^ time);
-  return bytes.toBase64({ alphabet: "base64url", omitPadding: true });
+  const id = bytes.toBase64({ alphabet: "base64url", omitPadding: true });
+  // On a command line it would look like an option.
+  return id.startsWith("-") ? makeId() : id;
 }

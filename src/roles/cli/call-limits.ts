@@ -27,11 +27,11 @@ export function callLimits(
 /** Returns how a call is detached, if it is. Throws `BAD_USAGE` for `--keep` without `--detach`. */
 export function detachOption({ options }: Words): { detach?: { keepMs?: number } } {
   const seconds = options.get("keep")?.at(-1);
-  if (options.has("detach"))
+  if (options.has("detach") || options.has("detach-on-hangup"))
     return { detach: seconds === undefined ? {} : { keepMs: 1000 * readSeconds("--keep", seconds) } };
   if (seconds === undefined) return {};
-  throw new NegotiatorError("BAD_USAGE", "--keep needs --detach: nothing of other calls is kept", {
-    remedy: "Add --detach, or leave out --keep",
+  throw new NegotiatorError("BAD_USAGE", "--keep needs a detached call: nothing of other calls is kept", {
+    remedy: "Add --detach or --detach-on-hangup, or leave out --keep",
   });
 }
 

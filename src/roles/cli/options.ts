@@ -58,10 +58,14 @@ export const DETACH_OPTIONS = {
     alias: "d",
     description: "Print the id of the call when the command has started, and go; sends no standard input",
   },
+  "detach-on-hangup": {
+    type: "boolean",
+    description: "Let the command go on if our terminal goes, as a detached call; sends no standard input",
+  },
   keep: {
     type: "string",
     valueHint: "seconds",
-    description: "With --detach: keep output and exit code so long after the end; default 3600",
+    description: "Of a detached call: keep output and exit code so long after the end; default 3600",
   },
 } as const satisfies ArgsDef;
 

@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { untilAborted } from "../../abort.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { attachTo, KeptCallId } from "../../methods/attach-command.ts";
+import type { ExecuteResult } from "../../methods/execute-schemas.ts";
 import { describeKept } from "../../methods/list-calls.ts";
 import { ListedCallSchema } from "../../methods/listed-call.ts";
 import type { ListedCall } from "../../methods/listed-call.ts";
@@ -103,13 +104,14 @@ export function createDetachedRelay({ openPeers, kept }: DetachedRelayOptions): 
   const cancel = defineMethod({
     name: "cancel-call",
     isOpen: true,
-    params: v.object({ call: KeptCallId }),
-    async run({ call: id }, { call }) {
+    params: v.object({ call: KeptCallId, waits: v.optional(v.boolean(), true) }),
+    async run({ call: id, waits }, { call }) {
       const found = await find(id, call.caller);
-      if (!("stdout" in found)) return { result: await cancelOn(found, id, optionsOf(call)) };
-      if (found.result !== undefined) throw hasEnded(id);
-      found.cancel("the administrator cancelled it");
-      return { result: await found.ended };
+      const { signal: _, ...options } = optionsOf(call);
+      const ended = "stdout" in found ? cancelHere(found) : cancelOn(found, id, options);
+      if (waits) return { result: await untilAborted(ended, call.signal) };
+      ended.catch(() => undefined);
+      return { result: {} };
     },
   });
   return [calls, attach, signal, cancel];
@@ -142,6 +144,12 @@ function describeOwn(command: KeptCommand): CallRow {
 function identifyGuest({ peer }: KeptCommand): { guest?: string } {
   const { guest } = identifyCaller(peer);
   return guest === undefined ? {} : { guest };
+}
+
+async function cancelHere(command: KeptCommand): Promise<ExecuteResult> {
+  if (command.result !== undefined) throw hasEnded(command.id);
+  command.cancel("the administrator cancelled it");
+  return command.ended;
 }
 
 function sendSignal(command: KeptCommand, name: (typeof FORWARDED_SIGNALS)[number]): void {

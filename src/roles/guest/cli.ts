@@ -63,6 +63,10 @@ const execute = defineSubcommand({
     const sendsInput = !words.options.has("no-stdin");
     const limits = callLimits(words, config.settings);
     const line = { command, args, limits, sendsInput, ...detachOption(words) };
+    if (words.options.has("detach-on-hangup")) {
+      const { executeUntilHangup } = await import("../cli/execute-until-hangup.ts");
+      return executeUntilHangup({ ...line, role: "guest", control: config.settings.guest.control });
+    }
     return executeThrough((reach) => connectHost(invocation, { ...reach, call: line }), line);
   },
 });

@@ -82,6 +82,10 @@ const execute = defineSubcommand({
     const sendsInput = !words.options.has("no-stdin");
     const limits = callLimits(words, config.settings);
     const line = { command, args, limits, sendsInput, ...detachOption(words) };
+    if (words.options.has("detach-on-hangup")) {
+      const { executeUntilHangup } = await import("../cli/execute-until-hangup.ts");
+      return executeUntilHangup({ ...line, role: "host", guest, control: config.settings.host.control });
+    }
     return executeThrough((reach) => connectGuest(guest, invocation, { ...reach, call: line }), line);
   },
 });

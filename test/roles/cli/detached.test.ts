@@ -15,6 +15,7 @@ beforeAll(async () => {
   stage = await createStage({ settings: `detached.directory = "${spool.at("kept")}"\n` });
   for (const side of [stage.host, stage.guest()]) {
     await side.command("quick", "#!/bin/sh\necho out; echo err >&2; exit 7");
+    await side.command("deaf", "#!/bin/sh\ntrap '' TERM; echo ready; while :; do sleep 0.02; done");
     await side.command("fine", "#!/bin/sh\nexit 0");
     await side.command(
       "slow",
@@ -143,8 +144,52 @@ describe.each(CALLERS)("%s", (_, { side, other, target }) => {
     const id = stdout.trim();
     await until("it is forgotten", async () => (await side().run(["wait", id])).exitCode !== 0);
     const wrong = await side().run(["execute", "--keep", "5", ...target, "fine"]);
-    expect(wrong.stderr).toStartWith("negotiator: --keep needs --detach");
+    expect(wrong.stderr).toStartWith("negotiator: --keep needs a detached call");
     expect(wrong.exitCode).toBe(2);
+  });
+});
+
+describe.each(CALLERS)("execute --detach-on-hangup %s", (_, { side, target }) => {
+  const words = (...line: string[]): string[] => ["execute", "--detach-on-hangup", ...target, ...line];
+
+  test("gives the output and the exit code of a command that ends before", async () => {
+    expect(await side().run(words("quick"))).toMatchObject({ stdout: "out\n", stderr: "err\n", exitCode: 7 });
+  });
+
+  test.each(["SIGHUP", "SIGKILL"] as const)(
+    "after %s the command goes on, and can be attached to",
+    async (name) => {
+      const file = newFile();
+      await using call = side().launch(words("slow", file));
+      expect(await call.firstLine()).toBe("begun");
+      call.kill(name);
+      const { exitCode } = await call.ended();
+      expect(exitCode).toBe(name === "SIGHUP" ? 129 : 137);
+      const { stdout } = await side().run(["calls", "--json"]);
+      const running = stdout.split("\n").find((row) => row.includes('"running"') && row.includes('"slow"'));
+      const { id } = Object(JSON.parse(running ?? "{}"));
+      await Bun.write(file, "");
+      expect(await side().run(["attach", String(id)])).toMatchObject({
+        stdout: "begun\ndone\n",
+        exitCode: 4,
+      });
+    },
+  );
+
+  test("SIGUSR1 goes to the command, and a second SIGTERM cancels it", async () => {
+    await using first = side().launch(words("caught"));
+    expect(await first.firstLine()).toBe("ready");
+    first.kill("SIGUSR1");
+    expect(await first.ended()).toMatchObject({ stdout: "got it\n", exitCode: 3 });
+    await using second = side().launch(words("deaf"));
+    expect(await second.firstLine()).toBe("ready");
+    second.kill("SIGTERM");
+    second.kill("SIGTERM");
+    await second.ended();
+    await until("the command is gone", async () => {
+      const { stdout } = await side().run(["calls", "--json"]);
+      return !stdout.split("\n").some((row) => row.includes('"deaf"') && row.includes('"running"'));
+    });
   });
 });
 

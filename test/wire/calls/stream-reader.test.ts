@@ -183,6 +183,14 @@ describe("a cancel", () => {
     expect(await length).toBe(0);
   });
 
+  test("a cancel of a stream that has failed does not make it look complete", async () => {
+    const end = watch();
+    end.receive(0, bytes(10));
+    end.fail(new NegotiatorError("CLOSED", "gone"));
+    end.reader.cancel();
+    expect((await rejectionOf(readAll(end))).message).toBe("gone");
+  });
+
   test("cancel after the end of the stream sends no stop", async () => {
     const end = watch();
     end.receive(0, bytes(10));

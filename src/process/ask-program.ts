@@ -4,8 +4,8 @@ import { startCleanly } from "./inherited-state.ts";
 import { forgetChild, rememberChild } from "./orphans.ts";
 import { signalGroup } from "./process-group.ts";
 
-/** The tasks of a helper: to start a command, to explain a failed start, or to run a built-in command. */
-export type HelperTask = "start" | "explain" | "builtin";
+/** The tasks of a helper: to start a command, to explain a failed start, or to run built-in commands. */
+export type HelperTask = "start" | "explain" | "builtins";
 
 /** Returns the command line of a helper. */
 export function helperCommand(task: HelperTask, words: readonly string[]): [string, ...string[]] {

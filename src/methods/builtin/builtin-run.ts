@@ -1,8 +1,10 @@
 /** Runs built-in commands in a child of this program, because what they read may hang. */
 import { onAbort } from "../../abort.ts";
 import { NegotiatorError } from "../../errors.ts";
-import { askProgram, helperCommand } from "../../process/ask-program.ts";
+import { helperCommand } from "../../process/ask-program.ts";
 import type { ChildAnswer } from "../../process/ask-program.ts";
+import { createWarmChild } from "../../process/warm-child.ts";
+import type { WarmChild } from "../../process/warm-child.ts";
 
 /** Resolves with the output of a built-in command. All who ask at the same time get the same output. */
 export type BuiltinRunner = (name: string, signal?: AbortSignal) => Promise<string>;
@@ -11,6 +13,8 @@ export type BuiltinRunner = (name: string, signal?: AbortSignal) => Promise<stri
 export type BuiltinOptions = { ask?: (name: string) => Promise<ChildAnswer>; timeoutMs?: number };
 
 const TIMEOUT_MS = 10_000;
+/** A child takes 25 MB, and many callers ask several times in a row. */
+const IDLE_MS = 5000;
 const OUTPUT_BYTES = 4 * 1024 * 1024;
 
 /**
@@ -19,7 +23,7 @@ const OUTPUT_BYTES = 4 * 1024 * 1024;
  * `TIMEOUT` for a child that takes too long, and with `CANCELLED` when `signal` aborts.
  */
 export function createBuiltinRunner(options: BuiltinOptions = {}): BuiltinRunner {
-  const { timeoutMs = TIMEOUT_MS, ask = (name) => askChild(name, timeoutMs) } = options;
+  const { timeoutMs = TIMEOUT_MS, ask = createAsker(timeoutMs) } = options;
   const running = new Map<string, Promise<string>>();
   const hanging = new Set<string>();
   const runOnce = async (name: string): Promise<string> => {
@@ -41,8 +45,20 @@ export function createBuiltinRunner(options: BuiltinOptions = {}): BuiltinRunner
   };
 }
 
-function askChild(name: string, timeoutMs: number): Promise<ChildAnswer> {
-  return askProgram(helperCommand("builtin", [name]), { timeoutMs, outputBytes: OUTPUT_BYTES });
+/** Each command has a separate child, so that one that hangs holds up no other. */
+function createAsker(timeoutMs: number): (name: string) => Promise<ChildAnswer> {
+  const children = new Map<string, WarmChild>();
+  return (name) => {
+    const child =
+      children.get(name) ??
+      createWarmChild(helperCommand("builtins", []), {
+        timeoutMs,
+        outputBytes: OUTPUT_BYTES,
+        idleMs: IDLE_MS,
+      });
+    children.set(name, child);
+    return child.ask(name);
+  };
 }
 
 function failure(

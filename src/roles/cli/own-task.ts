@@ -20,17 +20,25 @@ export async function runOwnTask([task, ...words]: readonly string[]): Promise<O
       const fault = explainFiles(errno, JSON.parse(place) as Parameters<typeof explainFiles>[1]);
       return print(JSON.stringify(fault));
     }
-    case "builtin": {
-      const { runHere } = await import("../../methods/builtin/builtins.ts");
-      const output = await runHere(first);
-      return output === undefined ? { exitCode: NOT_STARTED } : print(output);
-    }
+    case "builtins":
+      return answerBuiltins();
     default:
       return { exitCode: NOT_STARTED };
   }
 }
 
 const NOT_STARTED = 127;
+
+/** Writes the output of a built-in command, as a line of JSON, for each line that has its name. */
+async function answerBuiltins(): Promise<Outcome> {
+  const { runHere } = await import("../../methods/builtin/builtins.ts");
+  for await (const name of console) {
+    const output = await runHere(name);
+    if (output === undefined) return { exitCode: NOT_STARTED };
+    await print(`${JSON.stringify(output)}\n`);
+  }
+  return { exitCode: 0 };
+}
 
 async function print(text: string): Promise<Outcome> {
   const { standardOutput } = await import("../../standard-output.ts");

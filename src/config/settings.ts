@@ -23,6 +23,7 @@ const LimitsSchema = v.strictObject({
   /** At least a stream chunk and what is around it. */
   lineBytes: v.optional(v.pipe(Positive, v.minValue(128 * 1024))),
   foreignAnswerBytes: v.optional(Positive),
+  sharedBytes: v.optional(v.pipe(Positive, v.minValue(4 * 1024 * 1024))),
   openCalls: v.optional(Positive),
   pingAfterMs: v.optional(Positive),
   unresponsiveAfterMs: v.optional(Positive),
@@ -148,6 +149,7 @@ export const DEFAULTS = {
   limits: {
     lineBytes: DEFAULT_LIMITS.lineBytes,
     foreignAnswerBytes: DEFAULT_LIMITS.foreignAnswerBytes,
+    sharedBytes: DEFAULT_LIMITS.sharedBytes,
     openCalls: DEFAULT_LIMITS.openCalls,
     pingAfterMs: DEFAULT_LIMITS.pingAfterMs,
     unresponsiveAfterMs: DEFAULT_LIMITS.unresponsiveAfterMs,

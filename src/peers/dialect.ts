@@ -4,6 +4,7 @@
 import type { Serve } from "../methods/serve.ts";
 import type { Limits } from "../limits.ts";
 import type { Channel } from "../wire/channel.ts";
+import type { MemoryShare } from "../wire/memory.ts";
 import type { JsonObject } from "../wire/json.ts";
 import type { CallId } from "../wire/message.ts";
 import type { Agent } from "../wire/session/handshake.ts";
@@ -51,7 +52,7 @@ export type ForeignDialect = Dialect & {
    */
   readHelloAnswer(object: JsonObject, nonce: string): HelloAnswer | undefined;
   /** Cuts bytes into objects. Used only on unshared ports: on shared ones the session cuts them. */
-  createFramer(limits: Limits): ObjectFramer;
+  createFramer(limits: Limits, memory?: MemoryShare): ObjectFramer;
   /** Creates the object through which this side calls the peer. */
   createPeer(link: PeerLine): ForeignPeer;
   /** Creates the object that answers the peer's calls. A dialect without it is only for calling. */
@@ -106,11 +107,14 @@ export type ServerLine = {
   limits: Limits;
   /** The memory of large answers, which all callers share. */
   answerMemory: AnswerMemory;
+  /** The caller's share of the memory of all peers. */
+  memory?: MemoryShare | undefined;
 };
 
 /** The part of it that the owner of a link gives. Callers of one link share memory by default. */
 export type ForeignServing = Pick<ServerLine, "serve" | "makeId" | "limits"> &
-  Partial<Pick<ServerLine, "answerMemory">>;
+  Partial<Pick<ServerLine, "answerMemory">> &
+  Pick<ServerLine, "memory">;
 
 /** Answers the calls of a foreign peer. */
 export type ForeignServer = {

@@ -1,5 +1,7 @@
 /** Gives a channel's bytes to a session in the turns of its peer, and reads a peer over its quota slowly. */
 import type { Serve } from "../methods/serve.ts";
+import type { MemoryShare } from "../wire/memory.ts";
+import { MEMORY } from "./shared-memory.ts";
 import { pause } from "./supervise.ts";
 import type { Session } from "../wire/session/session.ts";
 import { TURNS } from "./turns.ts";
@@ -8,7 +10,13 @@ import { createUnneededQuota } from "./unneeded-quota.ts";
 import type { UnneededQuota } from "./unneeded-quota.ts";
 
 /** One peer's share of this process. All its links have the same one. */
-export type Share = { turns: PeerTurns; quota: UnneededQuota; pace: { msPerByte: number } };
+export type Share = {
+  turns: PeerTurns;
+  quota: UnneededQuota;
+  pace: { msPerByte: number };
+  /** Its part of the memory of all peers. */
+  memory: MemoryShare;
+};
 
 /** A turn should not take longer than `turnMs`, and takes at least `leastBytes`. */
 const CONTENDED = { turnMs: 2, leastBytes: 4096 };
@@ -27,6 +35,7 @@ export function createShare(onExceeded: (what: string) => void = () => undefined
     turns: TURNS.open(),
     quota: createUnneededQuota(onExceeded),
     pace: { msPerByte: CONTENDED.turnMs / FIRST_BYTES },
+    memory: MEMORY.open(),
   };
 }
 
@@ -71,6 +80,6 @@ export async function receiveFairly(
 const CALL_MS = 2;
 
 /** Starts each call in a turn of its peer. Notices were read in one, and start at once. */
-export function serveInTurns({ call, notice }: Serve, { turns }: Share): Serve {
-  return { call: (incoming) => void turns.run(() => call(incoming), CALL_MS), notice };
+export function serveInTurns({ call, ...rest }: Serve, { turns }: Share): Serve {
+  return { ...rest, call: (incoming) => void turns.run(() => call(incoming), CALL_MS) };
 }

@@ -4,6 +4,7 @@ import { NegotiatorError } from "../errors.ts";
 import type { Serve } from "../methods/serve.ts";
 import type { Channel } from "../wire/channel.ts";
 import type { ForeignDialect, ForeignServer, ForeignServing, ServerLine, ServingDialect } from "./dialect.ts";
+import type { ObjectFramer } from "./object-framer.ts";
 import { createAnswerMemory } from "./answer-memory.ts";
 
 /** A link that answers a peer's calls and makes none. */
@@ -37,6 +38,7 @@ export function createForeignLink(
       held.use(channel);
       held.use(onAbort(ending, () => void channel.close()));
       const { promise: broken, reject } = Promise.withResolvers<never>();
+      const framer = dialect.createFramer(options.limits, options.memory);
       const output = createOutput(channel, () => server.resume(), reject);
       const server = dialect.createServer({
         ...options,
@@ -45,10 +47,11 @@ export function createForeignLink(
         serve: counted.serve,
       });
       try {
-        await Promise.race([answerAll(channel, server, dialect, options.limits), broken]);
+        await Promise.race([answerAll(channel, server, { dialect, framer, limits: options.limits }), broken]);
       } catch (thrown) {
         if (!ending.aborted) throw thrown;
       } finally {
+        framer.drop?.();
         server.cancelAll();
       }
     },
@@ -63,7 +66,7 @@ function countCalls(serve: Serve): { serve: Serve; readonly count: number } {
       return count;
     },
     serve: {
-      notice: serve.notice,
+      ...serve,
       call(call) {
         count++;
         let isEnded = false;
@@ -113,10 +116,12 @@ function createOutput(
 async function answerAll(
   channel: Channel,
   server: ForeignServer,
-  dialect: ForeignDialect,
-  limits: ServerLine["limits"],
+  {
+    dialect,
+    framer,
+    limits,
+  }: { dialect: ForeignDialect; framer: ObjectFramer; limits: ServerLine["limits"] },
 ): Promise<void> {
-  const framer = dialect.createFramer(limits);
   let faults = 0;
   for await (const bytes of channel) {
     for (const object of framer.push(bytes)) {

@@ -35,12 +35,14 @@ export function createForeignServers(
     serve,
     makeId,
     limits,
+    memory,
     answerMemory = createAnswerMemory(limits.foreignAnswerBytes),
   } = options;
   const line: ServerLine = {
     serve,
     makeId,
     limits,
+    memory,
     answerMemory,
     send: (bytes) => session.sendForeign(bytes),
     unsent: () => session.unsentLines,

@@ -32,7 +32,7 @@ export type Link = {
 };
 
 /** Options of the session and of the link. */
-export type LinkOptions = Omit<SessionOptions, "onOutput" | "onInvalid" | "onForeign"> & {
+export type LinkOptions = Omit<SessionOptions, "onOutput" | "onInvalid" | "onForeign" | "memory"> & {
   /**
    * Milliseconds that the first hello waits for its answer, 15 s by default. Each further unanswered hello
    * waits twice as long, up to 15 s, and up to a quarter of the time since a session was open (2 s at least).
@@ -70,6 +70,7 @@ export function createLink(options: LinkOptions): Link {
 
   const session = createSession({
     ...options,
+    memory: share.memory,
     onOutput: () => wake?.(),
     onForeign: (frame) => foreign?.take(frame) ?? false,
     onInvalid: (reason) => end?.({ state: session.state, reason }),

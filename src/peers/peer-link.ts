@@ -86,6 +86,8 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
   const link = createLink({
     ...pickSessionOptions(options),
     onCall: serve.call,
+    onCallRefused: ({ id, method, params, caller }, error) =>
+      serve.refused?.({ id, method, params, caller, error }),
     onNotice: (method, params) => serve.notice({ method, params }),
     createForeign: (session) =>
       createForeignServers(session, {
@@ -94,6 +96,7 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
         serve,
         makeId,
         limits,
+        memory: options.share?.memory,
         ...(options.answerMemory === undefined ? {} : { answerMemory: options.answerMemory }),
         onRefused: (dialect) => (refusedIn = dialect),
       }),

@@ -9,6 +9,11 @@ import { closedError } from "../failure.ts";
 
 /** Bytes that wait for a slow reader. A pause for each chunk would cost two system calls for each. */
 const PAUSED_FROM_BYTES = 256 * 1024;
+/** While so many bytes wait in all channels together, each of them pauses after every chunk. */
+const ALL_PAUSED_FROM_BYTES = 8 * 1024 * 1024;
+
+/** The bytes that wait in all channels. */
+let allWaitingBytes = 0;
 
 /** A socket's channel, and the handlers for Bun's events of that socket. */
 export type Connection = {
@@ -59,6 +64,10 @@ function createConnection(socket: Bun.Socket<Connection | undefined>, label: str
   const writable = createCondition();
   socket.pause();
 
+  const count = (bytes: number): void => {
+    waitingBytes += bytes;
+    allWaitingBytes += bytes;
+  };
   const end = (): void => {
     isEnded = true;
     readable.notify();
@@ -71,6 +80,7 @@ function createConnection(socket: Bun.Socket<Connection | undefined>, label: str
   const close = async (): Promise<void> => {
     if (!isClosed) socket.terminate();
     chunks.length = 0;
+    count(-waitingBytes);
     closeBoth();
   };
 
@@ -79,7 +89,7 @@ function createConnection(socket: Bun.Socket<Connection | undefined>, label: str
     async *[Symbol.asyncIterator]() {
       for (;;) {
         const chunk = chunks.shift();
-        waitingBytes -= chunk?.length ?? 0;
+        count(-(chunk?.length ?? 0));
         if (chunk !== undefined) yield chunk;
         else if (isEnded) return;
         else {
@@ -107,8 +117,9 @@ function createConnection(socket: Bun.Socket<Connection | undefined>, label: str
     onData(bytes) {
       // Bun calls this while paused too: when the far end resets the connection, Bun reads what it had sent.
       chunks.push(bytes);
-      waitingBytes += bytes.length;
-      if (!isPaused && waitingBytes >= PAUSED_FROM_BYTES) {
+      count(bytes.length);
+      const isFull = waitingBytes >= PAUSED_FROM_BYTES || allWaitingBytes >= ALL_PAUSED_FROM_BYTES;
+      if (!isPaused && isFull) {
         isPaused = true;
         socket.pause();
       }

@@ -31,10 +31,10 @@ export async function serveExecute(
   signal: AbortSignal,
 ): Promise<ServedCommand> {
   const checked = v.safeParse(Words, args, FIRST_ISSUE);
-  if (!checked.success)
-    throw new NegotiatorError("BAD_REQUEST", "execute takes the command's name and its arguments, as text");
-  if (input !== null && typeof input !== "string")
-    throw new NegotiatorError("BAD_REQUEST", "input has to be text");
+  const refuse = (problem: string): NegotiatorError =>
+    refused(line, "execute", new NegotiatorError("BAD_REQUEST", problem), args[0]);
+  if (!checked.success) throw refuse("execute takes the command's name and its arguments, as text");
+  if (input !== null && typeof input !== "string") throw refuse("input has to be text");
   const [path = "", ...rest] = checked.output;
   // The original runs the last part of a path, so we do the same.
   const command = path.slice(path.lastIndexOf("/") + 1);
@@ -46,6 +46,17 @@ export async function serveExecute(
   const served = finish(reply, [command, ...rest], output);
   const memory = held.move();
   return { ...served, [Symbol.dispose]: () => memory.dispose() };
+}
+
+/** Returns the error of a request that never becomes a call, after it was written down. */
+export function refused(
+  { serve }: Pick<ServerLine, "serve">,
+  method: string,
+  error: NegotiatorError,
+  command?: unknown,
+): NegotiatorError {
+  serve.refused?.({ method, params: { command }, error });
+  return error;
 }
 
 /** Sends a call to the dispatcher. Resolves to its answer. */

@@ -8,7 +8,7 @@ import type { QueuedAnswer } from "../queued/queued-server.ts";
 import type { ForeignServer, ServerLine } from "../dialect.ts";
 import { legacyEnvelope, readLegacyParams } from "./envelope.ts";
 import { encodeText } from "./output-text.ts";
-import { serveCollected, serveExecute } from "./served-execute.ts";
+import { refused, serveCollected, serveExecute } from "./served-execute.ts";
 import type { ServedCommand } from "./served-execute.ts";
 
 /** A refusal must repeat a whole hello, because the host looks for its nonce. */
@@ -65,7 +65,7 @@ const WRITTEN_BYTES = 256 * 1024;
 async function answer(request: Request, line: ServerLine, signal: AbortSignal): Promise<QueuedAnswer> {
   const { method } = request;
   try {
-    const { args, kw } = readLegacyParams(request);
+    const { args, kw } = readParams(request, line);
     if (method === "list_commands")
       return whole({ kind: "result", result: await listCommands(line, signal) });
     if (method === "execute") {
@@ -73,10 +73,18 @@ async function answer(request: Request, line: ServerLine, signal: AbortSignal): 
       return answerWithText(served, served.kind === "result" ? RESULT : FAILURE);
     }
     const name = method.slice(0, NAME_LENGTH).toWellFormed();
-    throw new NegotiatorError("UNKNOWN_METHOD", `Method ${name} not supported`);
+    throw refused(line, method, new NegotiatorError("UNKNOWN_METHOD", `Method ${name} not supported`));
   } catch (thrown) {
     const { code, message } = NegotiatorError.from(thrown);
     return whole({ kind: "failure", error: { code, message } });
+  }
+}
+
+function readParams(request: Request, line: ServerLine): ReturnType<typeof readLegacyParams> {
+  try {
+    return readLegacyParams(request);
+  } catch (thrown) {
+    throw refused(line, request.method, NegotiatorError.from(thrown));
   }
 }
 

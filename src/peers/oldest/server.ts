@@ -5,7 +5,7 @@
 import { NegotiatorError } from "../../errors.ts";
 import type { ForeignServer, ServerLine } from "../dialect.ts";
 import { answerWithText } from "../legacy/server.ts";
-import { serveExecute } from "../legacy/served-execute.ts";
+import { refused, serveExecute } from "../legacy/served-execute.ts";
 import { createQueuedServer, estimateBytes, wholeAnswer } from "../queued/queued-server.ts";
 import type { QueuedAnswer } from "../queued/queued-server.ts";
 import { encodeOldestFailure, encodeOldestResult, readOldestMessage } from "./envelope.ts";
@@ -31,8 +31,10 @@ type Received = Extract<OldestMessage, { kind: "request" | "malformed" }>;
 
 async function answer(request: Received, line: ServerLine, signal: AbortSignal): Promise<QueuedAnswer> {
   try {
-    if (request.kind === "malformed")
-      throw new NegotiatorError("BAD_REQUEST", `Cannot call "${shown(request.command)}": ${request.reason}`);
+    if (request.kind === "malformed") {
+      const problem = `Cannot call "${shown(request.command)}": ${request.reason}`;
+      throw refused(line, request.command, new NegotiatorError("BAD_REQUEST", problem));
+    }
     return await run(request, line, signal);
   } catch (thrown) {
     return wholeAnswer(encodeOldestFailure(NegotiatorError.from(thrown).message));
@@ -50,7 +52,11 @@ async function run(
 ): Promise<QueuedAnswer> {
   const name = command === "execute" ? undefined : findCommand(command);
   if (name === undefined && command !== "execute")
-    throw new NegotiatorError("UNKNOWN_METHOD", `Command ${shown(command)} not supported`);
+    throw refused(
+      line,
+      command,
+      new NegotiatorError("UNKNOWN_METHOD", `Command ${shown(command)} not supported`),
+    );
   const served = await serveExecute(
     name === undefined ? args : [name],
     name === undefined ? kw : {},

@@ -33,7 +33,7 @@ const WAITING_REQUESTS = 64;
 
 /** Creates a server that takes the requests in turn. */
 export function createQueuedServer<Request>(
-  line: Pick<ServerLine, "send" | "unsent" | "limits">,
+  line: Pick<ServerLine, "send" | "unsent" | "limits" | "memory">,
   requests: QueuedRequests<Request>,
 ): ForeignServer {
   const queue: { request: Request; bytes: number }[] = [];
@@ -46,6 +46,7 @@ export function createQueuedServer<Request>(
     if (queue.length >= WAITING_REQUESTS) return;
     const bytes = requests.bytesOf(request);
     if (queue.length > 0 && waitingBytes + bytes > line.limits.lengthPrefixedBytes) return;
+    if (line.memory?.take(bytes) === false) return;
     queue.push({ request, bytes });
     waitingBytes += bytes;
     void work();
@@ -54,6 +55,7 @@ export function createQueuedServer<Request>(
   const next = (): Request | undefined => {
     const waiting = line.unsent() > 0 ? undefined : queue.shift();
     waitingBytes -= waiting?.bytes ?? 0;
+    line.memory?.give(waiting?.bytes ?? 0);
     return waiting?.request;
   };
 
@@ -97,6 +99,7 @@ export function createQueuedServer<Request>(
 
   const dropAll = (): void => {
     queue.length = 0;
+    line.memory?.give(waitingBytes);
     waitingBytes = 0;
   };
 

@@ -1,5 +1,6 @@
 /** Counts the running calls of one peer over all its links, because these share one limit. */
 import type { Limits } from "../../limits.ts";
+import type { MemoryShare } from "../../wire/memory.ts";
 import { createServedCalls } from "../../wire/calls/served-calls.ts";
 import type { ServedCalls } from "../../wire/calls/served-calls.ts";
 
@@ -9,13 +10,13 @@ export type SharedCallCount = {
   open(): ServedCalls;
 };
 
-/** The calls of a peer without links. */
-export function createSharedCallCount(limits: Limits): SharedCallCount {
+/** The calls of a peer without links. `memory` is the peer's share of the memory of all. */
+export function createSharedCallCount(limits: Limits, memory?: MemoryShare): SharedCallCount {
   let runningCount = 0;
   let runningBytes = 0;
   return {
     open() {
-      const own = createServedCalls(limits);
+      const own = createServedCalls(limits, memory);
       return {
         ...own,
         get runningCount() {

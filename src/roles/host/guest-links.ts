@@ -64,7 +64,7 @@ export function createGuestLinks(options: GuestLinksOptions): GuestLinks {
   const serve = serveInTurns(options.serve, share);
   const { limits, offersRaw, answerMemory, users } = services;
   const agent = describeAgent("host");
-  const callCount = createSharedCallCount(limits);
+  const callCount = createSharedCallCount(limits, share.memory);
   const life = new AbortController();
   const foreignPeers = new Map<ForeignDialect, ForeignPeer>();
 
@@ -108,7 +108,7 @@ export function createGuestLinks(options: GuestLinksOptions): GuestLinks {
       if (dialler === "host") return session;
       if (isNative === true || only === undefined || !canServe(only))
         return createPeerLink({ ...shared, side: "listener", served: callCount.open(), onRefused });
-      return createForeignLink(only, { serve, makeId, limits, answerMemory });
+      return createForeignLink(only, { serve, makeId, limits, answerMemory, memory: share.memory });
     },
     openPeer: () =>
       session.session.state === "open" ? createNativePeer(session.session, { explainNoAnswer }) : undefined,

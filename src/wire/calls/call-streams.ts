@@ -39,13 +39,15 @@ type StreamsOptions = {
   announcesCredit: boolean;
   /** The streams that are written here, each with its first credit in bytes. */
   write: Readonly<Record<string, number>>;
+  /** Called when bytes of a stream had to give way, because all peers together held too much. */
+  onGaveWay: (error: NegotiatorError) => void;
   /** Called when all streams are done; not for a call without streams. */
   onDone: () => void;
 };
 
 /** Creates the streams of one call. */
 export function createCallStreams(options: StreamsOptions): CallStreams {
-  const { call, outlet, read, write, window, announcesCredit, onDone } = options;
+  const { call, outlet, read, write, window, announcesCredit, onGaveWay, onDone } = options;
   const readers = new Map<string, ReaderEnd>();
   const writers = new Map<string, WriterEnd>();
   const senders = new Map<string, Sender>();
@@ -65,7 +67,7 @@ export function createCallStreams(options: StreamsOptions): CallStreams {
     const onCredit = (): void => sendCredit(stream);
     const onCancel = (): void => outlet.control(fixed({ kind: "stop", call, stream }));
     const start = announcesCredit ? { onStart: onCredit } : {};
-    readers.set(stream, createReader({ window, ...start, onCredit, onCancel, onDone: settle }));
+    readers.set(stream, createReader({ window, ...start, onCredit, onCancel, onGaveWay, onDone: settle }));
   }
   for (const [stream, creditBytes] of Object.entries(write)) {
     const onReady = (): void => {

@@ -5,10 +5,11 @@ import { createCreditPool } from "./credit-pool.ts";
 import type { IncomingCall } from "./incoming-call.ts";
 import { createIncomingCalls } from "./incoming-calls.ts";
 import type { Limits } from "../../limits.ts";
-import type { CallId, Message, StreamMessage } from "../message.ts";
+import type { CallId, Message, Request, StreamMessage } from "../message.ts";
 import type { CallOptions, OutgoingCall } from "./outgoing-call.ts";
 import { createOutgoingCalls } from "./outgoing-calls.ts";
-import type { Outlet } from "../session/outbox.ts";
+import type { MemoryShare } from "../memory.ts";
+import type { Outbox, Outlet } from "../session/outbox.ts";
 import type { ServedCalls } from "./served-calls.ts";
 
 /** A message about one call. */
@@ -45,8 +46,12 @@ export type Calls = {
 type CallsOptions = {
   limits: Limits;
   served: ServedCalls;
-  outlet: Outlet;
+  /** The peer's share of the memory of all. */
+  memory: MemoryShare;
+  outlet: Pick<Outbox, keyof Outlet | "controlCount">;
   onCall: (call: IncomingCall) => void;
+  /** Called for each request of the peer that was answered with an error, so that no call began. */
+  onRefused: (request: Request & { id: CallId }, error: NegotiatorError) => void;
   /** Returns the longest line, in bytes, that the present peer takes. */
   peerLineBytes: () => number;
 };
@@ -54,8 +59,9 @@ type CallsOptions = {
 /** Creates the calls of a session, with none open. */
 export function createCalls(options: CallsOptions): Calls {
   const { firstCreditBytes, streamCreditBytes, extraCreditBytes } = options.limits;
-  const pool = createCreditPool(extraCreditBytes);
-  const window = { firstBytes: firstCreditBytes, mostBytes: streamCreditBytes, pool };
+  const { memory } = options;
+  const pool = createCreditPool(extraCreditBytes, memory);
+  const window = { firstBytes: firstCreditBytes, mostBytes: streamCreditBytes, pool, memory };
   const outgoing = createOutgoingCalls({ ...options, window });
   const incoming = createIncomingCalls({ ...options, window });
 
@@ -75,7 +81,7 @@ export function createCalls(options: CallsOptions): Calls {
         case "request": {
           const { id } = message;
           if (id === undefined) return undefined;
-          if (outgoing.has(id)) incoming.refuse(id, duplicateId(id));
+          if (outgoing.has(id)) incoming.refuseRequest({ ...message, id }, duplicateId(id));
           else incoming.take({ ...message, id });
           return undefined;
         }

@@ -1,4 +1,5 @@
 /** Bounds the credit that all streams of one peer together may have beyond their first credits. */
+import type { MemoryShare } from "../memory.ts";
 
 /** A pool of credit, in bytes. */
 export type CreditPool = {
@@ -8,17 +9,18 @@ export type CreditPool = {
   give(bytes: number): void;
 };
 
-/** Creates a full pool. */
-export function createCreditPool(totalBytes: number): CreditPool {
+/** Creates a full pool. What is taken out of it counts as memory of the peer, too. */
+export function createCreditPool(totalBytes: number, memory?: MemoryShare): CreditPool {
   let left = totalBytes;
   return {
     take(bytes) {
-      if (bytes > left) return false;
+      if (bytes > left || memory?.take(bytes) === false) return false;
       left -= bytes;
       return true;
     },
     give(bytes) {
       left += bytes;
+      memory?.give(bytes);
     },
   };
 }

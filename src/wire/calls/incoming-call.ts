@@ -131,6 +131,7 @@ export function createIncomingCall(options: IncomingOptions): IncomingEnd {
     window,
     announcesCredit: true,
     write: request.streams?.read ?? {},
+    onGaveWay: (error) => breach(error),
     onDone: () => completion.setStreamsEnded(),
   });
   if (streams.isDone) completion.setStreamsEnded();
@@ -145,6 +146,12 @@ export function createIncomingCall(options: IncomingOptions): IncomingEnd {
   };
   const fail = (error: NegotiatorError): void =>
     finish((totals) => ({ kind: "failure", id, error: toWireError(error), streams: totals }));
+
+  const breach = (error: NegotiatorError): void => {
+    streams.fail(error);
+    fail(error);
+    controller.abort(error);
+  };
 
   return {
     request,
@@ -184,11 +191,7 @@ export function createIncomingCall(options: IncomingOptions): IncomingEnd {
     takeStream: streams.take,
     takeMessage: (name, value) => mailbox.take(name, value),
     cancel: (reason) => controller.abort(reason),
-    breach(error) {
-      streams.fail(error);
-      fail(error);
-      controller.abort(error);
-    },
+    breach,
     attach(attach, newCaller) {
       caller = newCaller;
       attachStreams(streams, attach, caller.outlet);
@@ -207,7 +210,10 @@ export function createIncomingCall(options: IncomingOptions): IncomingEnd {
 function endStreams({ readers, writers }: CallStreams): StreamTotals {
   for (const end of writers.values()) end.writer.end();
   // An input that came in full can still be read: a cancelled reader would look like an empty one.
-  for (const end of readers.values()) if (!end.isDone) end.reader.cancel();
+  for (const end of readers.values()) {
+    if (end.isDone) end.release();
+    else end.reader.cancel();
+  }
   return Object.fromEntries([...writers].map(([name, end]) => [name, end.total]));
 }
 

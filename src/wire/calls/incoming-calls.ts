@@ -4,10 +4,11 @@ import { createIncomingCall } from "./incoming-call.ts";
 import type { FinalMessage, IncomingCall, IncomingEnd } from "./incoming-call.ts";
 import type { Limits } from "../../limits.ts";
 import { clipText, fromWireError, toWireError } from "../message.ts";
+import { GAVE_WAY } from "../frames/refusals.ts";
 import { isJsonObject } from "../json.ts";
 import type { Attach, CallId, CallMessage, Request, StreamMessage } from "../message.ts";
 import { fixed } from "../session/outbox.ts";
-import type { Outlet } from "../session/outbox.ts";
+import type { Outbox, Outlet } from "../session/outbox.ts";
 import { cancelled } from "./cancelled.ts";
 import type { WindowOptions } from "./receive-window.ts";
 import { findExcess } from "../session/sendable.ts";
@@ -28,8 +29,10 @@ export type IncomingCalls = {
   breach(id: CallId, error: NegotiatorError): void;
   /** Takes a message about a stream of the call `id`. Returns the peer's violation, if there is one. */
   takeStream(id: CallId, message: StreamMessage): NegotiatorError | undefined;
-  /** Answers a request with an error; no call starts. */
+  /** Answers with an error; no call starts. */
   refuse(id: CallId, error: NegotiatorError): void;
+  /** Answers a request with an error, and reports it. */
+  refuseRequest(request: Request & { id: CallId }, error: NegotiatorError): void;
   /** Cancels all calls that are not detached. */
   cancelAttached(reason: NegotiatorError): void;
   /** The callers are gone: their detached calls go on, the others are cancelled. */
@@ -39,8 +42,10 @@ export type IncomingCalls = {
 type IncomingCallsOptions = {
   limits: Limits;
   served: ServedCalls;
-  outlet: Outlet;
+  outlet: Pick<Outbox, keyof Outlet | "controlCount">;
   onCall: (call: IncomingCall) => void;
+  /** Called for each request that was answered with an error, so that no call began. */
+  onRefused: (request: Request & { id: CallId }, error: NegotiatorError) => void;
   peerLineBytes: () => number;
   window: WindowOptions;
 };
@@ -54,6 +59,11 @@ export function createIncomingCalls(options: IncomingCallsOptions): IncomingCall
 
   const refuse = (id: CallId, error: NegotiatorError): void =>
     outlet.control(fixed({ kind: "failure", id, error: toWireError(error) }));
+
+  const refuseRequest = (request: IncomingRequest, error: NegotiatorError): void => {
+    refuse(request.id, error);
+    options.onRefused(request, error);
+  };
 
   const remove = (id: CallId): void => {
     open.delete(id);
@@ -74,6 +84,21 @@ export function createIncomingCalls(options: IncomingCallsOptions): IncomingCall
     served.start(id, end);
     open.set(id, end);
     options.onCall(end.call);
+  };
+
+  const findProblem = (request: IncomingRequest): NegotiatorError | undefined => {
+    const { id } = request;
+    const { runningCount, runningBytes } = served;
+    const bytes = countBytes(request.params);
+    if (open.has(id) || served.has(id)) return usedBefore(id);
+    if (countStreams(request) > limits.streamsPerCall) return tooMany("streams", limits.streamsPerCall);
+    if (runningCount >= limits.openCalls || open.size >= 2 * limits.openCalls)
+      return tooMany("open calls", limits.openCalls);
+    if (outlet.controlCount > 2 * limits.openCalls)
+      return tooMany("answers that the caller has not read", 2 * limits.openCalls);
+    if (runningBytes > 0 && runningBytes + bytes > limits.openCallBytes)
+      return tooMany("bytes of parameters of open calls", limits.openCallBytes);
+    return served.take(bytes) ? undefined : GAVE_WAY;
   };
 
   const attach = (request: Attach, end: IncomingEnd): void => {
@@ -98,18 +123,9 @@ export function createIncomingCalls(options: IncomingCallsOptions): IncomingCall
     },
     has: (id) => open.has(id),
     take(request) {
-      const { id } = request;
-      if (open.has(id) || served.has(id)) refuse(id, usedBefore(id));
-      else if (countStreams(request) > limits.streamsPerCall)
-        refuse(id, tooMany("streams", limits.streamsPerCall));
-      else if (served.runningCount >= limits.openCalls || open.size >= 2 * limits.openCalls)
-        refuse(id, tooMany("open calls", limits.openCalls));
-      else if (
-        served.runningBytes > 0 &&
-        served.runningBytes + countBytes(request.params) > limits.openCallBytes
-      )
-        refuse(id, tooMany("bytes of parameters of open calls", limits.openCallBytes));
-      else accept(request);
+      const problem = findProblem(request);
+      if (problem === undefined) accept(request);
+      else refuseRequest(request, problem);
     },
     attach(request) {
       const { id } = request;
@@ -136,6 +152,7 @@ export function createIncomingCalls(options: IncomingCallsOptions): IncomingCall
     },
     breach: (id, error) => open.get(id)?.breach(error),
     refuse,
+    refuseRequest,
     cancelAttached(reason) {
       for (const end of open.values()) if (!end.call.isDetached) end.cancel(reason);
     },

@@ -11,18 +11,24 @@ export type Mailbox = {
   listen(listener: MessageListener): void;
 };
 
+import { countBytes } from "./served-calls.ts";
+
 /** A method listens soon after its start, so only a misbehaving peer can send more than this before. */
 const KEPT_MESSAGES = 32;
+const KEPT_BYTES = 16 * 1024;
 
-/** Creates a mailbox without a listener. It drops messages beyond the first 32 that no listener took. */
+/** Creates a mailbox without a listener. It drops messages beyond the first 32 (or 16 KiB) that no listener took. */
 export function createMailbox(): Mailbox {
   let listener: MessageListener | undefined;
   let kept: { name: string; value: unknown }[] = [];
+  let bytes = 0;
 
   return {
     take(name, value) {
-      if (listener !== undefined) listener(name, value);
-      else if (kept.length < KEPT_MESSAGES) kept.push({ name, value });
+      if (listener !== undefined) return listener(name, value);
+      if (kept.length >= KEPT_MESSAGES) return;
+      bytes += name.length + countBytes(value);
+      if (bytes <= KEPT_BYTES) kept.push({ name, value });
     },
     listen(given) {
       listener = given;

@@ -126,6 +126,10 @@ export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
     window,
     announcesCredit: false,
     write: Object.fromEntries((options.write ?? []).map((name) => [name, 0])),
+    onGaveWay(error) {
+      if (isSent && !pending.isAnswered) outlet.control(cancelMessage(id, error.message));
+      leave(error);
+    },
     onDone: () => pending.setStreamsEnded(),
   });
   const mailbox = createMailbox();

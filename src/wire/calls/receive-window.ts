@@ -1,6 +1,7 @@
 /** Counts the bytes of one received stream, and checks each chunk against its credit and its end. */
 import { NegotiatorError } from "../../errors.ts";
 import type { StreamTotal } from "../message.ts";
+import type { MemoryShare } from "../memory.ts";
 import type { CreditPool } from "./credit-pool.ts";
 
 /** The flow control of a receiving stream. Each check returns the peer's violation, if there is one. */
@@ -29,8 +30,16 @@ export type ReceiveWindow = {
   close(): void;
 };
 
-/** The credit of a stream, in bytes: at first and at most. `pool` has the credit beyond the first. */
-export type WindowOptions = { firstBytes: number; mostBytes: number; pool: CreditPool };
+/**
+ * The credit of a stream, in bytes: at first and at most. `pool` has the credit beyond the first. Bytes that wait
+ * for their reader are in `memory`, the peer's share of the memory of all.
+ */
+export type WindowOptions = {
+  firstBytes: number;
+  mostBytes: number;
+  pool: CreditPool;
+  memory?: MemoryShare;
+};
 
 /** Creates a window in which the sender may be `firstBytes` ahead of the reader, or more if that keeps up. */
 export function createReceiveWindow({ firstBytes, mostBytes, pool }: WindowOptions): ReceiveWindow {

@@ -6,6 +6,8 @@ import type { NegotiatorError } from "../../errors.ts";
 import type { FinalMessage, IncomingEnd } from "./incoming-call.ts";
 import type { Limits } from "../../limits.ts";
 import type { CallId, Request } from "../message.ts";
+import { createOwnMemory } from "../memory.ts";
+import type { MemoryShare } from "../memory.ts";
 import { native } from "../dialects/native.ts";
 import { describeServed } from "./served-call.ts";
 import type { ServedCall } from "./served-call.ts";
@@ -23,11 +25,13 @@ export type ServedCalls = {
   finished(id: CallId): FinalMessage | undefined;
   /** Returns all calls, those that began first in front. */
   list(): ServedCall[];
-  /** Adds a running call. */
+  /** Takes memory for the parameters of a call. Returns false if there is not enough. */
+  take(bytes: number): boolean;
+  /** Adds a running call, after `take`. */
   start(id: CallId, call: IncomingEnd): void;
   /** Removes the running call and keeps its answer; the oldest answers are removed to make room. */
   finish(id: CallId, answer: FinalMessage): void;
-  /** Cancels all running calls, including detached ones. */
+  /** Cancels all running calls, including detached ones, and keeps no answer any longer. */
   cancelAll(reason: NegotiatorError): void;
   /**
    * Removes answers that were kept for their time. All calls pass the time of one clock, in milliseconds.
@@ -38,9 +42,13 @@ export type ServedCalls = {
 type Running = { call: IncomingEnd; startMs: number; bytes: number };
 type Kept = { answer: FinalMessage; request: Request; bytes: number; startMs: number; endMs: number };
 
-/** Creates an empty store. Its limits bound the kept answers by number, bytes and age. */
+/**
+ * Creates an empty store. Its limits bound the kept answers by number, bytes and age, and `memory`, which is the
+ * peer's share of the memory of all, bounds them too.
+ */
 export function createServedCalls(
   limits: Pick<Limits, "finishedCalls" | "finishedBytes" | "finishedMs">,
+  memory: MemoryShare = createOwnMemory(),
 ): ServedCalls {
   const running = new Map<CallId, Running>();
   /** In the order in which the calls finished. */
@@ -48,10 +56,24 @@ export function createServedCalls(
   let runningBytes = 0;
   let finishedBytes = 0;
   let clockMs = 0;
+  let isClosed = false;
+
+  /** The answers that give way first are the oldest. */
+  const held = memory.hold(() => {
+    shrink({ calls: limits.finishedCalls, bytes: finishedBytes / 2 });
+    if (finishedBytes === held.bytes) shrink({ calls: 0, bytes: 0 });
+    held.resize(finishedBytes);
+  });
 
   const remove = (id: CallId): void => {
     finishedBytes -= finished.get(id)?.bytes ?? 0;
     finished.delete(id);
+  };
+  const shrink = (most: { calls: number; bytes: number }): void => {
+    for (const oldest of finished.keys()) {
+      if (finished.size <= most.calls && finishedBytes <= most.bytes) break;
+      remove(oldest);
+    }
   };
   const keepMs = ({ request }: Kept): number =>
     Math.min(request.keepMs ?? limits.finishedMs, limits.finishedMs);
@@ -80,6 +102,7 @@ export function createServedCalls(
       }));
       return [...kept, ...open].sort((one, other) => other.startedMs - one.startedMs);
     },
+    take: (bytes) => memory.take(bytes),
     start(id, call) {
       const bytes = countBytes(call.request.params);
       running.set(id, { call, startMs: clockMs, bytes });
@@ -90,22 +113,26 @@ export function createServedCalls(
       if (call === undefined) return;
       running.delete(id);
       runningBytes -= call.bytes;
+      memory.give(call.bytes);
+      if (isClosed) return;
       // A peer could make us keep large parameters with small answers.
       const bytes = native.encode(answer).length + call.bytes;
       const { request } = call.call;
       finished.set(id, { answer, request, bytes, startMs: call.startMs, endMs: clockMs });
       finishedBytes += bytes;
-      for (const oldest of finished.keys()) {
-        if (finished.size <= limits.finishedCalls && finishedBytes <= limits.finishedBytes) break;
-        remove(oldest);
-      }
+      shrink({ calls: limits.finishedCalls, bytes: limits.finishedBytes });
+      held.resize(finishedBytes);
     },
     cancelAll(reason) {
       for (const { call } of running.values()) call.cancel(reason);
+      isClosed = true;
+      shrink({ calls: 0, bytes: 0 });
+      held.resize(0);
     },
     expire(nowMs) {
       clockMs = nowMs;
       for (const [id, kept] of finished) if (nowMs - kept.endMs >= keepMs(kept)) remove(id);
+      if (finishedBytes !== held.bytes) held.resize(finishedBytes);
     },
   };
 }

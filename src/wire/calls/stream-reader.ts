@@ -1,5 +1,6 @@
 /** The receiving end of one byte stream: queues its bytes, and gives its sender credit as they are read. */
 import type { NegotiatorError } from "../../errors.ts";
+import { GAVE_WAY } from "../frames/refusals.ts";
 import { createByteQueue } from "./byte-queue.ts";
 import type { StreamTotal } from "../message.ts";
 import { createReceiveWindow } from "./receive-window.ts";
@@ -40,6 +41,8 @@ export type ReaderEnd = {
   begin(offset: number): NegotiatorError | undefined;
   /** Makes the iteration throw `error` after the bytes that were received. */
   fail(error: NegotiatorError): void;
+  /** The call is over: the method may never read what is left, so it no longer counts as held. */
+  release(): void;
 };
 
 type ReaderOptions = {
@@ -49,6 +52,8 @@ type ReaderOptions = {
   /** Called when `limit` has grown. */
   onCredit: () => void;
   onCancel: () => void;
+  /** Called when the bytes that waited had to give way. The call has to fail. */
+  onGaveWay?: (error: NegotiatorError) => void;
   /** Called once, when the reader is done. */
   onDone: () => void;
 };
@@ -62,6 +67,18 @@ export function createReader(options: ReaderOptions): ReaderEnd {
   let isDone = false;
   let isStarted = false;
   const waiting = createWait();
+  const held = options.window.memory?.hold(() => {
+    clear();
+    // Bytes of the stream are lost, so it must not end as if it were complete.
+    failure = GAVE_WAY;
+    options.onGaveWay?.(GAVE_WAY);
+    settle();
+  });
+
+  const clear = (): void => {
+    queue.clear();
+    held?.resize(0);
+  };
 
   const settle = (): void => {
     waiting.wake();
@@ -77,6 +94,7 @@ export function createReader(options: ReaderOptions): ReaderEnd {
     if (isCancelled && failure === undefined) return END;
     const bytes = queue.shift();
     if (bytes !== undefined) {
+      if (held !== undefined && held.bytes > 0) held.resize(Math.max(0, held.bytes - bytes.length));
       if (!isDone && window.consume(bytes.length)) options.onCredit();
       return { done: false, value: bytes };
     }
@@ -99,7 +117,7 @@ export function createReader(options: ReaderOptions): ReaderEnd {
   const cancel = (): void => {
     const isOpen = !isDone;
     isCancelled = true;
-    queue.clear();
+    clear();
     if (isOpen) options.onCancel();
     settle();
   };
@@ -129,6 +147,7 @@ export function createReader(options: ReaderOptions): ReaderEnd {
       const violation = window.receive(offset, bytes.length);
       if (violation !== undefined) return violation;
       queue.push(bytes);
+      held?.resize(held.bytes + bytes.length);
       settle();
       return undefined;
     },
@@ -138,8 +157,10 @@ export function createReader(options: ReaderOptions): ReaderEnd {
     fail(error) {
       if (isDone) return;
       failure = error;
+      held?.resize(0);
       settle();
     },
+    release: () => void held?.resize(0),
   };
 }
 

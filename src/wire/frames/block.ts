@@ -1,7 +1,11 @@
 /** Cuts a block of a known length from bytes that come in pieces. */
+import type { MemoryShare } from "../memory.ts";
 
-/** `taken` is how many bytes were used. `block` is there when the block is complete. */
-export type BlockStep = { taken: number; block?: Uint8Array };
+/**
+ * `taken` is how many bytes were used. `block` is there when the block is complete. It is empty if it `gaveWay`,
+ * because all peers together held too much.
+ */
+export type BlockStep = { taken: number; block?: Uint8Array; gaveWay?: true };
 
 /** Cuts blocks. */
 export type BlockCutter = {
@@ -17,17 +21,28 @@ export type BlockCutter = {
   drop(): void;
 };
 
-/** Creates a cutter without a block. */
-export function createBlockCutter(): BlockCutter {
+/** Creates a cutter without a block. It keeps the bytes of a block in the memory of all peers. */
+export function createBlockCutter(memory?: MemoryShare): BlockCutter {
   let length = 0;
   let filled = 0;
   let hasBegun = false;
   let isKept = true;
+  let gaveWay = false;
   let buffer: Uint8Array | undefined;
+  const holding = memory?.hold(() => {
+    gaveWay = true;
+    isKept = false;
+    free();
+  });
+
+  const free = (): void => {
+    buffer = undefined;
+    holding?.resize(0);
+  };
 
   const drop = (): void => {
     hasBegun = false;
-    buffer = undefined;
+    free();
   };
 
   const end = (taken: number, block: Uint8Array): BlockStep => {
@@ -38,9 +53,9 @@ export function createBlockCutter(): BlockCutter {
   const keep = (part: Uint8Array): void => {
     // A peer may announce more than it sends, so the memory grows with the bytes.
     if (buffer === undefined || buffer.length < filled + part.length) {
-      const grown = Buffer.allocUnsafeSlow(
-        Math.min(length, Math.max(2 * filled, filled + part.length, FIRST_BYTES)),
-      );
+      const bytes = Math.min(length, Math.max(2 * filled, filled + part.length, FIRST_BYTES));
+      if (holding?.resize(bytes) === false) return;
+      const grown = Buffer.allocUnsafeSlow(bytes);
       if (buffer !== undefined) grown.set(buffer.subarray(0, filled));
       buffer = grown;
     }
@@ -59,7 +74,8 @@ export function createBlockCutter(): BlockCutter {
       filled = 0;
       isKept = keeps;
       hasBegun = true;
-      buffer = undefined;
+      gaveWay = false;
+      free();
     },
     take(bytes) {
       const part = bytes.subarray(0, length - filled);
@@ -67,6 +83,7 @@ export function createBlockCutter(): BlockCutter {
       if (isKept) keep(part);
       filled += part.length;
       if (filled < length) return { taken: part.length };
+      if (gaveWay) return { ...end(part.length, new Uint8Array(0)), gaveWay };
       return end(part.length, buffer?.subarray(0, length) ?? new Uint8Array(0));
     },
     drop,

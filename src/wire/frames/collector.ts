@@ -1,30 +1,47 @@
 /**
  * Gathers bytes that arrive in pieces. Its memory is bounded, and its work is linear for pieces of any size.
  */
+import type { MemoryShare } from "../memory.ts";
 
 /** A growing buffer with a limit. */
 export type Collector = {
   /** Bytes added since the last `take`, including bytes over the limit, which were thrown away. */
   readonly length: number;
-  /** Whether more bytes came than the limit allows. If so, all of them were thrown away. */
+  /** Whether all bytes were thrown away: more came than the limit allows, or they had to give way. */
   readonly isOver: boolean;
+  /** Whether they had to give way, because all peers together held too much. */
+  readonly gaveWay: boolean;
   add(bytes: Uint8Array): void;
   /** Empties the collector and returns a copy of its bytes; no bytes when they were over the limit. */
   take(): Uint8Array;
+  /** Empties the collector, and gives all its memory back. */
+  drop(): void;
 };
 
 const FIRST_BYTES = 4096;
 /** One long message must not cost memory for ever, so a larger buffer is released after use. */
-const KEPT_BYTES = 256 * 1024;
+const KEPT_BYTES = 64 * 1024;
 
-/** Creates an empty collector that keeps at most `limitBytes` bytes. */
-export function createCollector(limitBytes: number): Collector {
+/** Creates an empty collector that keeps at most `limitBytes` bytes, in the memory of all peers. */
+export function createCollector(limitBytes: number, memory?: MemoryShare): Collector {
   let buffer = new Uint8Array(0);
   let length = 0;
+  let gaveWay = false;
+  const holding = memory?.hold(() => {
+    gaveWay = length > 0;
+    free();
+  });
+
+  const free = (): void => {
+    buffer = new Uint8Array(0);
+    holding?.resize(0);
+  };
 
   const reserve = (needed: number): void => {
     if (needed <= buffer.length) return;
-    const grown = new Uint8Array(Math.min(limitBytes, Math.max(needed, buffer.length * 2, FIRST_BYTES)));
+    const bytes = Math.min(limitBytes, Math.max(needed, buffer.length * 2, FIRST_BYTES));
+    if (holding?.resize(bytes) === false) return;
+    const grown = new Uint8Array(bytes);
     grown.set(buffer.subarray(0, length));
     buffer = grown;
   };
@@ -34,23 +51,30 @@ export function createCollector(limitBytes: number): Collector {
       return length;
     },
     get isOver() {
-      return length > limitBytes;
+      return gaveWay || length > limitBytes;
+    },
+    get gaveWay() {
+      return gaveWay;
     },
     add(bytes) {
       const total = length + bytes.length;
-      if (total > limitBytes) {
-        buffer = new Uint8Array(0);
-      } else {
-        reserve(total);
-        buffer.set(bytes, length);
-      }
+      if (total > limitBytes) free();
+      else if (!gaveWay) reserve(total);
+      if (!gaveWay && total <= limitBytes) buffer.set(bytes, length);
       length = total;
     },
     take() {
-      const taken = length > limitBytes ? new Uint8Array(0) : buffer.slice(0, length);
-      if (buffer.length > KEPT_BYTES) buffer = new Uint8Array(0);
+      const isLost = gaveWay || length > limitBytes;
+      const taken = isLost ? new Uint8Array(0) : buffer.slice(0, length);
+      if (buffer.length > KEPT_BYTES) free();
       length = 0;
+      gaveWay = false;
       return taken;
+    },
+    drop() {
+      free();
+      length = 0;
+      gaveWay = false;
     },
   };
 }

@@ -6,6 +6,7 @@ import { ignored } from "../reading.ts";
 import type { Reading } from "../reading.ts";
 import type { FrameReader } from "./listener-reader.ts";
 import { createMessageReader, TORN } from "./message-reader.ts";
+import type { MessageReaderOptions } from "./message-reader.ts";
 import { createObjectFinder } from "./object-finder.ts";
 import type { ObjectFinder } from "./object-finder.ts";
 import { beginsOldObject, isNative } from "./openings.ts";
@@ -22,7 +23,7 @@ export type DiallerReader = FrameReader & {
 /** Creates the reader of a dialler. */
 export function createDiallerReader(
   limits: Pick<Limits, "lineBytes">,
-  options: { isOnPort: boolean; acceptsRaw: () => boolean },
+  options: Omit<MessageReaderOptions, "needsChecksum">,
 ): DiallerReader {
   const messages = createMessageReader(limits, { ...options, needsChecksum: false });
   let finder: ObjectFinder | undefined;
@@ -63,6 +64,7 @@ export function createDiallerReader(
         ({ rest } = found);
         const reading = "bytes" in found ? readObject(found.bytes, found.isPrefixed) : undefined;
         if (reading?.kind === "native") {
+          finder.drop();
           finder = undefined;
           isOrdered = true;
         }
@@ -77,13 +79,15 @@ export function createDiallerReader(
     },
     lose,
     reset() {
+      finder?.drop();
       finder = undefined;
       lose();
     },
     expectAnswer(given) {
       lose();
       nonce = Buffer.from(given);
-      finder = createObjectFinder(limits.lineBytes);
+      finder?.drop();
+      finder = createObjectFinder(limits.lineBytes, options.memory);
     },
   };
 }

@@ -1,5 +1,6 @@
 /** Finds hellos wherever they stand in the bytes of a listener's channel, and reads them. */
 import { native } from "../dialects/native.ts";
+import type { MemoryShare } from "../memory.ts";
 import { parseJsonObject } from "../json.ts";
 import type { Message } from "../message.ts";
 import { createLineCutter } from "./line.ts";
@@ -31,8 +32,8 @@ export type HelloReader = {
 };
 
 /** Creates a reader for hellos of at most `lineBytes`. */
-export function createHelloReader(lineBytes: number): HelloReader {
-  const line = createLineCutter(lineBytes);
+export function createHelloReader(lineBytes: number, memory?: MemoryShare): HelloReader {
+  const line = createLineCutter(lineBytes, memory);
   let markers = createOpeningFinder(HELLO_OPENING);
 
   return {
@@ -46,10 +47,10 @@ export function createHelloReader(lineBytes: number): HelloReader {
     },
     take(bytes) {
       const cut = line.take(bytes);
-      const { taken, line: found } = cut;
+      const { taken, line: found, refused } = cut;
       if (found !== undefined)
         return { taken, end: { message: decodeHello(found), parsedBytes: found.length } };
-      return cut.isTooLong === true ? { taken, end: { message: undefined, parsedBytes: 0 } } : { taken };
+      return refused === undefined ? { taken } : { taken, end: { message: undefined, parsedBytes: 0 } };
     },
     drop: () => line.drop(),
     reset() {

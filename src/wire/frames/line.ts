@@ -1,8 +1,14 @@
 /** Cuts bytes into lines of a limited length. */
+import type { NegotiatorError } from "../../errors.ts";
+import type { MemoryShare } from "../memory.ts";
+import { GAVE_WAY, tooLong } from "./refusals.ts";
 import { createCollector } from "./collector.ts";
 
-/** `taken` is how many bytes were used. `line` is a line that ends here, without its LF. */
-export type LineStep = { taken: number; line?: Uint8Array; isTooLong?: boolean };
+/**
+ * `taken` is how many bytes were used. `line` is a line that ends here, without its LF; `refused` stands for
+ * one that was thrown away.
+ */
+export type LineStep = { taken: number; line?: Uint8Array; refused?: NegotiatorError };
 
 /** Cuts lines. */
 export type LineCutter = {
@@ -16,17 +22,17 @@ export type LineCutter = {
 
 const LF = 0x0a;
 
-/** Creates a cutter for lines of at most `limitBytes`. */
-export function createLineCutter(limitBytes: number): LineCutter {
-  const begun = createCollector(limitBytes);
+/** Creates a cutter for lines of at most `limitBytes`. It keeps unfinished ones in the memory of all peers. */
+export function createLineCutter(limitBytes: number, memory?: MemoryShare): LineCutter {
+  const begun = createCollector(limitBytes, memory);
 
   const endLine = (part: Uint8Array, taken: number): LineStep => {
     if (begun.length === 0)
-      return part.length <= limitBytes ? { taken, line: part } : { taken, isTooLong: true };
+      return part.length <= limitBytes ? { taken, line: part } : { taken, refused: tooLong(limitBytes) };
     begun.add(part);
-    const { isOver } = begun;
+    const { isOver, gaveWay } = begun;
     const line = begun.take();
-    return isOver ? { taken, isTooLong: true } : { taken, line };
+    return isOver ? { taken, refused: gaveWay ? GAVE_WAY : tooLong(limitBytes) } : { taken, line };
   };
 
   return {
@@ -39,6 +45,6 @@ export function createLineCutter(limitBytes: number): LineCutter {
       begun.add(bytes);
       return { taken: bytes.length };
     },
-    drop: () => void begun.take(),
+    drop: () => begun.drop(),
   };
 }

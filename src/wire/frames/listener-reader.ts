@@ -30,7 +30,7 @@ export type FrameReader = {
  */
 export function createListenerReader(limits: ListenerLimits, options: ListenerOptions): FrameReader {
   const frames = createOrderedReader(limits, options);
-  const hellos = createHelloReader(limits.lineBytes);
+  const hellos = createHelloReader(limits.lineBytes, options.memory);
   /** Whether a hello came on this channel. */
   let isGreeted = false;
 

@@ -8,6 +8,8 @@ import type { ChunkHeader, Message } from "../message.ts";
 import type { ReadStep, Reading } from "../reading.ts";
 import { createBlockCutter } from "./block.ts";
 import { createLineCutter } from "./line.ts";
+import type { MemoryShare } from "../memory.ts";
+import { GAVE_WAY } from "./refusals.ts";
 import { createOpeningFinder, isBlank, NATIVE_OPENING } from "./openings.ts";
 
 /** Reads messages strictly: whatever is not a message is `broken`. */
@@ -33,6 +35,8 @@ export type MessageReaderOptions = {
   needsChecksum: boolean;
   /** Whether both sides have agreed on raw chunks. */
   acceptsRaw: () => boolean;
+  /** The peer's share of the memory of all; without it, unfinished messages count only for themselves. */
+  memory?: MemoryShare | undefined;
 };
 
 /**
@@ -41,10 +45,10 @@ export type MessageReaderOptions = {
  */
 export function createMessageReader(
   limits: Pick<Limits, "lineBytes">,
-  { isOnPort, needsChecksum, acceptsRaw }: MessageReaderOptions,
+  { isOnPort, needsChecksum, acceptsRaw, memory }: MessageReaderOptions,
 ): MessageReader {
-  const lines = createLineCutter(limits.lineBytes);
-  const payload = createBlockCutter();
+  const lines = createLineCutter(limits.lineBytes, memory);
+  const payload = createBlockCutter(memory);
   let header: Header | undefined;
   let openings = createOpeningFinder(NATIVE_OPENING);
 
@@ -65,12 +69,13 @@ export function createMessageReader(
   };
 
   const takePayload = (bytes: Uint8Array, chunk: Header): ReadStep => {
-    const { taken, block } = payload.take(bytes);
+    const { taken, block, gaveWay } = payload.take(bytes);
     // No payload on a port holds the opening of a message, so the rest of this one was lost.
     const isTorn = isOnPort && openings.find(bytes.subarray(0, taken)) !== undefined;
     if (isTorn) return { taken, reading: { kind: "broken", error: TORN_CHUNK } };
     if (block === undefined) return { taken };
     header = undefined;
+    if (gaveWay === true) return { taken, reading: { kind: "broken", error: GAVE_WAY } };
     const { seq, call, stream, offset, length, crc32 } = chunk;
     const content = block.subarray(0, length);
     const isWhole = block[length] === LF && (crc32 === undefined || Bun.hash.crc32(content) === crc32);
@@ -86,8 +91,8 @@ export function createMessageReader(
     },
     take(bytes) {
       if (header !== undefined) return takePayload(bytes, header);
-      const { taken, line, isTooLong } = lines.take(bytes);
-      if (isTooLong === true) return { taken, reading: { kind: "broken", error: tooLong(limits.lineBytes) } };
+      const { taken, line, refused } = lines.take(bytes);
+      if (refused !== undefined) return { taken, reading: { kind: "broken", error: refused } };
       const reading = line === undefined ? undefined : readLine(line);
       return reading === undefined ? { taken } : { taken, reading };
     },
@@ -98,11 +103,6 @@ export function createMessageReader(
       payload.drop();
     },
   };
-}
-
-/** Returns the error for a line of more than `lineBytes`. */
-export function tooLong(lineBytes: number): NegotiatorError {
-  return new NegotiatorError("TOO_LARGE", `Cannot take a line of more than ${lineBytes} bytes`);
 }
 
 /** Stands for a message that has begun and is not completed. */

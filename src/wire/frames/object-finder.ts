@@ -1,7 +1,9 @@
 /** Finds JSON objects that begin a line, in a stream of bytes that may begin with anything. */
 import { NegotiatorError } from "../../errors.ts";
+import type { MemoryShare } from "../memory.ts";
 import { createCollector } from "./collector.ts";
 import { isBlank, isDigit } from "./openings.ts";
+import { GAVE_WAY } from "./refusals.ts";
 
 /**
  * An object's bytes, and the bytes after it. `isPrefixed`: a digit ends the line before it, as a length
@@ -15,6 +17,8 @@ export type FoundObject = { rest: Uint8Array } & (
 export type ObjectFinder = {
   /** Returns the first object that ends in these bytes. Its `rest` has to be passed again. */
   push(bytes: Uint8Array): FoundObject | undefined;
+  /** Throws a begun object away, and gives its memory back. */
+  drop(): void;
 };
 
 const LF = 0x0a;
@@ -27,10 +31,10 @@ const CLOSE = 0x7d;
 
 /**
  * Creates a finder at the beginning of a line. No dialect has a line end inside an object, so a line end ends
- * a torn one. An object of more than `limitBytes` is an error.
+ * a torn one. An object of more than `limitBytes` is an error. `memory` is the peer's share of the memory of all.
  */
-export function createObjectFinder(limitBytes: number): ObjectFinder {
-  const object = createCollector(limitBytes);
+export function createObjectFinder(limitBytes: number, memory?: MemoryShare): ObjectFinder {
+  const object = createCollector(limitBytes, memory);
   const tooLarge = new NegotiatorError("TOO_LARGE", `Cannot take a message of more than ${limitBytes} bytes`);
   let isAtLineStart = true;
   let isAfterDigit = false;
@@ -60,12 +64,16 @@ export function createObjectFinder(limitBytes: number): ObjectFinder {
   };
 
   const end = (rest: Uint8Array): FoundObject => {
-    const { isOver } = object;
+    const { isOver, gaveWay } = object;
     const bytes = object.take();
-    return isOver ? { error: tooLarge, rest } : { bytes, isPrefixed, rest };
+    return isOver ? { error: gaveWay ? GAVE_WAY : tooLarge, rest } : { bytes, isPrefixed, rest };
   };
 
   return {
+    drop() {
+      startLine();
+      object.drop();
+    },
     push(bytes) {
       let start = 0;
       for (let index = 0; index < bytes.length; index++) {

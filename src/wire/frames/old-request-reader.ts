@@ -4,8 +4,10 @@ import { native } from "../dialects/native.ts";
 import { parseJsonObject } from "../json.ts";
 import type { JsonObject } from "../json.ts";
 import type { Reading } from "../reading.ts";
+import type { MemoryShare } from "../memory.ts";
 import { createBlockCutter } from "./block.ts";
 import { beginsOldObject, isNativeBegun } from "./openings.ts";
+import { GAVE_WAY } from "./refusals.ts";
 
 /**
  * `rest` has to be read next. `notFrame`: bytes came that are not a request; so many of them were parsed.
@@ -28,8 +30,8 @@ const LF = 0x0a;
 const NO_BYTES = new Uint8Array(0);
 
 /** Creates a reader for requests of at most `limitBytes`. A longer one is refused when all its bytes came. */
-export function createOldRequestReader(limitBytes: number): OldRequestReader {
-  const body = createBlockCutter();
+export function createOldRequestReader(limitBytes: number, memory?: MemoryShare): OldRequestReader {
+  const body = createBlockCutter(memory);
   let announcedBytes = 0;
   /** The first bytes of a body that can still become a native message. */
   let held = NO_BYTES;
@@ -49,8 +51,9 @@ export function createOldRequestReader(limitBytes: number): OldRequestReader {
   };
 
   const takeBody = (bytes: Uint8Array): OldRequestStep => {
-    const { taken, block } = body.take(bytes);
+    const { taken, block, gaveWay } = body.take(bytes);
     const rest = bytes.subarray(taken);
+    if (gaveWay === true) return { rest, reading: { kind: "unreadable", error: GAVE_WAY } };
     return block === undefined ? { rest } : { rest, ...readBody(block) };
   };
 

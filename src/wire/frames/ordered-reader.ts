@@ -6,7 +6,8 @@ import type { Reading } from "../reading.ts";
 import { readLengthPrefix } from "./length-prefixed.ts";
 import { createLineCutter } from "./line.ts";
 import type { LineStep } from "./line.ts";
-import { createMessageReader, tooLong } from "./message-reader.ts";
+import { createMessageReader } from "./message-reader.ts";
+import type { MessageReaderOptions } from "./message-reader.ts";
 import { createOldRequestReader } from "./old-request-reader.ts";
 import { beginsHello, isNative } from "./openings.ts";
 
@@ -14,7 +15,7 @@ import { beginsHello, isNative } from "./openings.ts";
 export type ListenerLimits = Pick<Limits, "lineBytes" | "lengthPrefixedBytes">;
 
 /** The channel of a listener's reader. */
-export type ListenerOptions = { isOnPort: boolean; acceptsRaw: () => boolean };
+export type ListenerOptions = Omit<MessageReaderOptions, "needsChecksum">;
 
 /** `rest` has to be read next. */
 export type OrderedStep = { rest: Uint8Array; reading?: Reading | undefined };
@@ -38,7 +39,7 @@ export type OrderedReader = {
 /** Creates a reader without an order. */
 export function createOrderedReader(
   limits: ListenerLimits,
-  { isOnPort, acceptsRaw }: ListenerOptions,
+  { isOnPort, acceptsRaw, memory }: ListenerOptions,
 ): OrderedReader {
   let isOrdered = false;
   const messages = createMessageReader(limits, {
@@ -46,9 +47,10 @@ export function createOrderedReader(
     needsChecksum: isOnPort,
     // Without an order a chunk is not read, whatever was agreed on: its writer only has to learn of it.
     acceptsRaw: () => !isOrdered || acceptsRaw(),
+    memory,
   });
-  const lines = createLineCutter(limits.lineBytes);
-  const oldRequest = createOldRequestReader(limits.lengthPrefixedBytes);
+  const lines = createLineCutter(limits.lineBytes, memory);
+  const oldRequest = createOldRequestReader(limits.lengthPrefixedBytes, memory);
 
   const readLine = (line: Uint8Array): Reading | undefined => {
     const lengthBytes = readLengthPrefix(line);
@@ -66,8 +68,8 @@ export function createOrderedReader(
     return reading === undefined || reading.kind === "native" ? reading : ignored(line.length);
   };
 
-  const readCut = ({ line, isTooLong }: LineStep): Reading | undefined => {
-    if (isTooLong === true && isOrdered) return { kind: "broken", error: tooLong(limits.lineBytes) };
+  const readCut = ({ line, refused }: LineStep): Reading | undefined => {
+    if (refused !== undefined && isOrdered) return { kind: "broken", error: refused };
     const reading = line && readLine(line);
     if (!isOrdered) messages.drop();
     return reading;

@@ -7,7 +7,8 @@ import type { Continuation, Epochs } from "./epochs.ts";
 import type { IncomingCall } from "../calls/incoming-call.ts";
 import type { Limits } from "../../limits.ts";
 import { createInbox, WAITING_CONTROLS } from "./inbox.ts";
-import type { CallId, Message } from "../message.ts";
+import type { MemoryShare } from "../memory.ts";
+import type { CallId, Message, Request } from "../message.ts";
 import { createNotices } from "./notices.ts";
 import { NOTICE_BYTES } from "./notice-credit.ts";
 import type { NoticeCredit } from "./notice-credit.ts";
@@ -22,12 +23,15 @@ export type ConversationOptions = {
   side: "dialler" | "listener";
   limits: Limits;
   served: ServedCalls;
+  /** The peer's share of the memory of all. */
+  memory: MemoryShare;
   epochs: Epochs;
   /** Takes the messages without a number. */
   controlQueue: ControlQueue;
   status: Status;
   traffic: Traffic;
   onCall: (call: IncomingCall) => void;
+  onCallRefused: (request: Request & { id: CallId }, error: NegotiatorError) => void;
   onNotice: (method: string, params: unknown) => void;
   onNoticesLost: (count: number) => void;
   /** Called when `next` has something to return. */
@@ -68,10 +72,11 @@ export type Conversation = {
 
 /** Creates the conversation of a new session. */
 export function createConversation(options: ConversationOptions): Conversation {
-  const { limits, served, epochs, status, onOutput } = options;
+  const { limits, served, memory, epochs, status, onOutput } = options;
   const outbox = createOutbox(onOutput);
   const peerLineBytes = (): number => epochs.peer?.limits.lineBytes ?? limits.lineBytes;
-  const calls = createCalls({ limits, served, outlet: outbox, onCall: options.onCall, peerLineBytes });
+  const { onCall, onCallRefused: onRefused } = options;
+  const calls = createCalls({ limits, served, memory, outlet: outbox, onCall, onRefused, peerLineBytes });
   const reportLost = (count: number): void => {
     if (count > 0) options.onNoticesLost(count);
   };

@@ -3,6 +3,7 @@ import { NegotiatorError } from "../../errors.ts";
 import { encodeHello, encodeWelcome, PROTOCOL_VERSIONS, RAW, readHello, readWelcome } from "./handshake.ts";
 import type { Agent, PeerLimits, Welcome } from "./handshake.ts";
 import type { Limits } from "../../limits.ts";
+import type { MemoryShare } from "../memory.ts";
 import type { Request } from "../message.ts";
 import type { ChunkForm } from "../dialects/native.ts";
 import { createNoticeCredit } from "./notice-credit.ts";
@@ -44,14 +45,16 @@ export type EpochsOptions = {
   isOnPort: boolean;
   /** Whether this side offers raw chunks. */
   offersRaw: boolean;
+  /** The peer's share of the memory of all. */
+  memory: MemoryShare;
 };
 
 /** Creates the epochs of one side. */
 export function createEpochs(options: EpochsOptions): Epochs {
-  const { side, agent, limits, makeId, isOnPort, offersRaw } = options;
+  const { side, agent, limits, makeId, isOnPort, offersRaw, memory } = options;
   let isRaw = false;
   const chunkForm = (): ChunkForm => ({ isRaw, isOnPort, hasChecksum: isOnPort && side === "dialler" });
-  let sequence = createSequence(limits, chunkForm);
+  let sequence = createSequence(limits, chunkForm, memory);
   let noticeCredit = createNoticeCredit({ sendLimit: 0, windowBytes: limits.noticeCreditBytes });
   let peer: Epochs["peer"];
   /** The dialler's name for the session. */
@@ -68,7 +71,8 @@ export function createEpochs(options: EpochsOptions): Epochs {
 
   const restart = (): Continuation => {
     const continuation = hasBegun ? "lost" : "first";
-    sequence = createSequence(limits, chunkForm);
+    sequence.drop();
+    sequence = createSequence(limits, chunkForm, memory);
     hasBegun = true;
     return continuation;
   };

@@ -3,6 +3,7 @@ import type { Limits } from "../../limits.ts";
 import { createDiallerReader } from "../frames/dialler-reader.ts";
 import { createListenerReader } from "../frames/listener-reader.ts";
 import type { FrameReader } from "../frames/listener-reader.ts";
+import type { MemoryShare } from "../memory.ts";
 import type { Reading } from "../reading.ts";
 
 /** Reads bytes. */
@@ -26,6 +27,8 @@ export type ReceiverOptions = {
   isOnPort: boolean;
   /** Whether both hellos offer raw chunks. */
   acceptsRaw: () => boolean;
+  /** The peer's share of the memory of all. */
+  memory: MemoryShare;
 };
 
 /** Creates the receiver of one side. */

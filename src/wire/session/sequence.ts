@@ -2,6 +2,8 @@
 import type { Limits } from "../../limits.ts";
 import { encodeNative } from "../dialects/native.ts";
 import type { ChunkForm } from "../dialects/native.ts";
+import { createOwnMemory } from "../memory.ts";
+import type { MemoryShare } from "../memory.ts";
 import type { Message } from "../message.ts";
 import { createBufferPool } from "./buffer-pool.ts";
 
@@ -39,7 +41,12 @@ export type Sequence = {
    * An epoch begins: releases up to `seq`, and sends the rest again. Returns false when that is impossible.
    */
   rewind(seq: number): boolean;
+  /** Gives the memory of the kept messages back. Nothing is sent again after that. */
+  drop(): void;
 };
+
+/** So many bytes may wait for an acknowledgement, however much other peers hold. */
+const SURE_BYTES = { data: 128 * 1024, other: 64 * 1024 } as const;
 
 /** An acknowledgement is due after so many messages or bytes. */
 const ACK_MESSAGES = 32;
@@ -50,11 +57,13 @@ type Kept = { bytes: Uint8Array; class: MessageClass };
 
 /**
  * Creates a sequence that begins at 1 in both directions. The limits bound the unacknowledged messages; one
- * more message is let through, so that any message fits.
+ * more message is let through, so that any message fits. The messages count as memory of the peer. While all
+ * peers together hold much, fewer may wait.
  */
 export function createSequence(
   limits: Pick<Limits, "unacknowledgedBytes" | "unacknowledgedDataBytes">,
   chunkForm: () => ChunkForm,
+  memory: MemoryShare = createOwnMemory(),
 ): Sequence {
   const room = { data: limits.unacknowledgedDataBytes, other: limits.unacknowledgedBytes };
   const keptBytes = { data: 0, notice: 0, other: 0 };
@@ -78,6 +87,7 @@ export function createSequence(
     const released = kept.splice(0, seq - first + 1);
     for (const message of released) {
       keptBytes[message.class] -= message.bytes.length;
+      memory.give(message.bytes.length);
       // The peer has the whole message, so no write of it is under way.
       pool.give(message.bytes);
     }
@@ -89,7 +99,8 @@ export function createSequence(
     get received() {
       return received;
     },
-    hasRoom: (kind) => keptBytes[kind] < room[kind],
+    hasRoom: (kind) =>
+      keptBytes[kind] < (memory.isRoomy ? room[kind] : Math.min(room[kind], SURE_BYTES[kind])),
     get isAcknowledged() {
       return kept.length === 0;
     },
@@ -107,6 +118,7 @@ export function createSequence(
       const messageClass = classOf(message);
       kept.push({ bytes, class: messageClass });
       keptBytes[messageClass] += bytes.length;
+      memory.charge(bytes.length);
       cursor = kept.length;
       return bytes;
     },
@@ -128,6 +140,10 @@ export function createSequence(
       return received;
     },
     release,
+    drop() {
+      // The list stays, because it says which notices were lost.
+      for (const { bytes } of kept) memory.give(bytes.length);
+    },
     rewind(seq) {
       if (seq < firstKept() - 1 || release(seq) === undefined) return false;
       cursor = 0;

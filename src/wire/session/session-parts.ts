@@ -13,7 +13,10 @@ import { createInvalidInput } from "./invalid-input.ts";
 import { DEFAULT_LIMITS } from "../../limits.ts";
 import type { Limits } from "../../limits.ts";
 import { createListening } from "./listening.ts";
+import { createOwnMemory } from "../memory.ts";
+import type { MemoryShare } from "../memory.ts";
 import { toWireError } from "../message.ts";
+import type { CallId, Request } from "../message.ts";
 import { createPeerTimeout } from "./peer-timeout.ts";
 import { createReceiver } from "./receiver.ts";
 import { createSilence } from "./silence.ts";
@@ -43,9 +46,13 @@ export type SessionOptions = {
   isRedialled?: boolean;
   /** Whether stream chunks may go out with their bytes behind their line; true by default. */
   offersRaw?: boolean;
+  /** The peer's share of the memory of all peers; without it, only the session's own limits hold. */
+  memory?: MemoryShare;
   /** Shared by the sessions of one peer, so that its calls outlive a session. */
   served?: ServedCalls;
   onCall: (call: IncomingCall) => void;
+  /** Called for each request of the peer that a limit has refused. The peer has its answer already. */
+  onCallRefused?: (request: Request & { id: CallId }, error: NegotiatorError) => void;
   /** Called once for each notice of the peer. */
   onNotice?: (method: string, params: unknown) => void;
   /**
@@ -70,13 +77,14 @@ export type SessionOptions = {
 /** Returns the parts of a new session. A part knows only the parts that are created before it. */
 export function createSessionParts(options: SessionOptions) {
   const { side, agent, makeId, limits = DEFAULT_LIMITS, onOutput } = options;
-  const served = options.served ?? createServedCalls(limits);
+  const memory = options.memory ?? createOwnMemory();
+  const served = options.served ?? createServedCalls(limits, memory);
   const controlQueue = createControlQueue(onOutput);
   const status = createStatus(controlQueue, options.onState);
   const isOnPort = options.medium !== "socket";
   const { offersRaw = true } = options;
-  const epochs = createEpochs({ side, agent, limits, makeId, isOnPort, offersRaw });
-  const receiver = createReceiver({ side, limits, isOnPort, acceptsRaw: () => epochs.isRaw });
+  const epochs = createEpochs({ side, agent, limits, makeId, isOnPort, offersRaw, memory });
+  const receiver = createReceiver({ side, limits, isOnPort, acceptsRaw: () => epochs.isRaw, memory });
   const traffic = createTraffic();
   const common = { side, agent, limits, controlQueue, status, epochs, receiver, traffic };
 
@@ -96,7 +104,9 @@ export function createSessionParts(options: SessionOptions) {
   const conversation = createConversation({
     ...common,
     served,
+    memory,
     onCall: options.onCall,
+    onCallRefused: (request, error) => options.onCallRefused?.(request, error),
     onNotice: (method, params) => options.onNotice?.(method, params),
     onNoticesLost: (count) => options.onNoticesLost?.(count),
     onOutput,

@@ -12,8 +12,8 @@ export const DEFAULT_LIMITS = {
    */
   foreignAnswerBytes: 64 * 1024 * 1024,
   /**
-   * Most bytes that all peers together may make this side keep: unfinished messages, unread streams, parameters
-   * of open calls, kept answers, and messages that no peer has acknowledged.
+   * Most bytes that all peers together may make this side keep: unfinished messages, unread streams,
+   * parameters of open calls, kept answers, and messages that no peer has acknowledged.
    */
   sharedBytes: 32 * 1024 * 1024,
   /** Most calls of one peer that run here at once. */

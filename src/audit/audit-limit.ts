@@ -2,8 +2,16 @@
 import type { AuditEntry, LeftOut } from "./audit-line.ts";
 import { CommandCounts } from "./command-counts.ts";
 
-/** The calls of one share ran a user's command, a built-in one, or nothing. */
-export type ShareKind = "command" | "builtin" | "nothing";
+/**
+ * The calls of one share ran a user's command, a built-in one, or nothing. `asked`: they only asked for
+ * something, such as a list, and got it. These must not hide what was denied.
+ */
+export type ShareKind = "command" | "builtin" | "nothing" | "asked";
+
+/** Returns whether the calls of a share ran something. */
+export function hasRun(kind: ShareKind): boolean {
+  return kind === "command" || kind === "builtin";
+}
 
 /** Made by `createAuditLimit`. Times are milliseconds since 1970. */
 export type AuditLimit = {
@@ -20,6 +28,8 @@ export type AuditLimit = {
 
 /** For calls that did not run a user's command. The first one starts the minute. */
 const CALLS_A_MINUTE = 60;
+/** For calls that only asked for something. */
+const ASKED_A_MINUTE = 20;
 const MINUTE_MS = 60_000;
 /** Each command may be written once in this time, also when the caller's share is used up. */
 const SURE_MS = 3_600_000;
@@ -57,15 +67,16 @@ export function createAuditLimit(trailBytes: number, ownUid = 0): AuditLimit {
   };
   const hasRoom = (share: Share, entry: AuditEntry, nowMs: number): boolean => {
     const { kind, bytes, calls, sureMs } = share;
-    if (bytes < mostBytes && (kind === "command" || calls < CALLS_A_MINUTE)) return true;
-    if (kind === "nothing") return false;
+    const mostCalls = kind === "asked" ? ASKED_A_MINUTE : CALLS_A_MINUTE;
+    if (bytes < mostBytes && (kind === "command" || calls < mostCalls)) return true;
+    if (!hasRun(kind)) return false;
     const lastMs = sureMs.get(entry.command ?? "");
     return lastMs === undefined ? sureMs.size < MOST_SURE : isPast(lastMs, SURE_MS, nowMs);
   };
   return {
     admit(entry, nowMs, isRefused = false) {
       const kind = kindOf(entry);
-      if (kind !== "nothing" && isOwner(entry, ownUid)) return true;
+      if (hasRun(kind) && isOwner(entry, ownUid)) return true;
       const share = shareOf(entry, nowMs, kind);
       if (share.calls + share.leftOut === 0) share.startMs = nowMs;
       if (hasRoom(share, entry, nowMs)) {
@@ -76,7 +87,7 @@ export function createAuditLimit(trailBytes: number, ownUid = 0): AuditLimit {
       if (isRefused) return false;
       if (share.leftOut === 0) share.sinceMs = nowMs;
       share.leftOut++;
-      share.counts.add(entry.command);
+      share.counts.add(entry.command ?? entry.method);
       return false;
     },
     charge(entry, bytes, kind = kindOf(entry)) {
@@ -117,17 +128,16 @@ function createShare({ role, direction, peer, user }: AuditEntry, nowMs: number,
     role,
     direction,
     peer: direction === "incoming" ? peer : {},
-    ...(direction === "outgoing" && {
+    ...(direction !== "incoming" && {
       user: { ...(uid !== undefined && { uid }), ...(name !== undefined && { name }) },
     }),
   };
-  const counts = new CommandCounts();
   return {
     ...caller,
     ...NO_CALLS,
+    counts: new CommandCounts(),
     kind,
-    ran: kind !== "nothing",
-    counts,
+    ran: hasRun(kind),
     startMs: nowMs,
     bytes: 0,
     atMs: nowMs,
@@ -136,14 +146,15 @@ function createShare({ role, direction, peer, user }: AuditEntry, nowMs: number,
 }
 
 /** Returns the kind of an entry whose call has no start line, or of the start line itself. */
-export function kindOf({ event, exitCode, builtin }: AuditEntry): ShareKind {
-  if (event === undefined && exitCode === undefined) return "nothing";
+export function kindOf({ event, exitCode, builtin, command, errorCode }: AuditEntry): ShareKind {
+  if (event === undefined && exitCode === undefined)
+    return command === undefined && errorCode === undefined ? "asked" : "nothing";
   return builtin === true ? "builtin" : "command";
 }
 
 /** The key is JSON, so that no name of a guest equals the uuid of another or stands for the host. */
 function keyOf({ direction, peer: { guest, uuid }, user }: AuditEntry, kind: ShareKind): string {
-  if (direction === "outgoing") return JSON.stringify([kind, { uid: user?.uid ?? null }]);
+  if (direction !== "incoming") return JSON.stringify([kind, { uid: user?.uid ?? null }]);
   return JSON.stringify([kind, uuid === undefined ? { guest } : { uuid }]);
 }
 
@@ -152,7 +163,7 @@ function isOwner({ direction, user }: AuditEntry, ownUid: number): boolean {
 }
 
 function noteSure({ kind, sureMs }: Share, command: string, nowMs: number): void {
-  if (kind === "nothing" || (sureMs.size >= MOST_SURE && !sureMs.has(command))) return;
+  if (!hasRun(kind) || (sureMs.size >= MOST_SURE && !sureMs.has(command))) return;
   sureMs.set(command, nowMs);
 }
 

@@ -33,7 +33,7 @@ export type AuditResult = {
 export type AuditEntry = AuditResult & {
   event?: "start" | undefined;
   role: "host" | "guest";
-  direction: "incoming" | "outgoing";
+  direction: "incoming" | "outgoing" | "local";
   peer: AuditPeer;
   callId?: string | undefined;
   method: string;
@@ -49,8 +49,8 @@ export type AuditEntry = AuditResult & {
 };
 
 /**
- * The number of entries of a caller that were not written (see `audit-limit.ts`). The caller is `user` if the
- * calls are outgoing, otherwise `peer`. The first came at `sinceMs`, in milliseconds since 1970. `ran`: they
+ * The number of entries of a caller that were not written (see `audit-limit.ts`). The caller is `peer` if the
+ * calls are incoming, otherwise `user`. The first came at `sinceMs`, in milliseconds since 1970. `ran`: they
  * ran commands.
  */
 export type LeftOut = Pick<AuditEntry, "role" | "direction" | "peer" | "user"> & {
@@ -72,7 +72,7 @@ export function formatAuditLine(entry: AuditEntry, time: string, redactArguments
     event,
     role,
     direction,
-    peer: clipPeer(peer),
+    ...(direction === "local" ? {} : { peer: clipPeer(peer) }),
     callId: clip(callId),
     method: clip(method),
     user: clipUser(user),

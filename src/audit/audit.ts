@@ -1,7 +1,7 @@
 /** The record of calls: JSON lines in two files that rotate by size. */
 import { join, parse } from "node:path";
 import type { AuditFileOptions } from "./audit-file.ts";
-import { createAuditLimit, kindOf } from "./audit-limit.ts";
+import { createAuditLimit, hasRun, kindOf } from "./audit-limit.ts";
 import type { ShareKind } from "./audit-limit.ts";
 import { formatAuditLine, formatLeftOut } from "./audit-line.ts";
 import type { AuditEntry } from "./audit-line.ts";
@@ -129,7 +129,7 @@ export function openAudit(options: AuditOptions): Audit {
       const { nowMs, time } = enter();
       if (begun?.isLeftOut ?? !limit.admit(entry, nowMs)) return;
       const kind = begun?.kind ?? kindOf(entry);
-      const trail = kind === "nothing" ? denied : ran;
+      const trail = hasRun(kind) ? ran : denied;
       const text = formatAuditLine(entry, time, redactArguments);
       const isWritten = write(trail, { text, time, command: entry.command });
       limit.charge(entry, Buffer.byteLength(text) + LINE_END_BYTES, kind);

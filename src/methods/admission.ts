@@ -8,6 +8,7 @@ import { callerKey } from "../policy/caller.ts";
 import type { Caller } from "../policy/caller.ts";
 import type { Defined, Grant } from "./method.ts";
 import { formatResource } from "../policy/resource.ts";
+import { shellWord } from "../shell-word.ts";
 import type { Resource } from "../policy/resource.ts";
 
 /** Options of an admission. */
@@ -34,7 +35,7 @@ export type Admission<Context, Ended> = Known &
   );
 
 type Known = {
-  isOpen: boolean;
+  own: Defined<never, unknown>["own"];
   resource: Resource;
   target?: AuditPeer | undefined;
   rule?: Decision["rule"] | undefined;
@@ -49,23 +50,15 @@ export function admit<Context, Ended>(
   find: () => Defined<Context, Ended>,
   options: AdmissionOptions,
 ): Admission<Context, Ended> {
-  let known: Known = { isOpen: false, resource: { kind: "none" } };
+  let known: Known = { own: undefined, resource: { kind: "none" } };
   try {
     const method = find();
-    known = { ...known, isOpen: method.isOpen };
+    known = { ...known, own: method.own };
     const { resource, target, run } = method.prepare(params);
     known = { ...known, resource, target };
-    const decision = judge(method, resource, options);
+    const decision = judge(method, { resource, target }, options);
     known = { ...known, rule: decision.rule };
-    if (!decision.allowed) {
-      const denied = `The ${options.role} denies ${formatResource(resource, method.name)}`;
-      // The caller cannot know that no rule has decided, so that `check-policy` would not help.
-      const place = options.role === "guest" ? "in the guest" : "on the host";
-      const remedy = `Find the mistake ${place}: negotiator ${options.role} check-config`;
-      throw new NegotiatorError("DENIED", `${denied}: ${decision.reason}`, {
-        ...(decision.rule === "invalid" && { remedy }),
-      });
-    }
+    if (!decision.allowed) throw denied(decision, { method: method.name, resource, target }, options);
     const lease = take(method, decision, options);
     return { ...known, isAdmitted: true, lease, grant: decision, run };
   } catch (thrown) {
@@ -73,12 +66,40 @@ export function admit<Context, Ended>(
   }
 }
 
-type Named = Pick<Defined<never, unknown>, "name" | "isOpen" | "limits">;
+type Asked = { method: string; resource: Resource; target: AuditPeer | undefined };
 
-function judge({ name, isOpen }: Named, resource: Resource, { caller, policy }: AdmissionOptions): Decision {
-  const decision = decide(policy(), { caller, method: name, resource });
-  // An open method needs no rule that allows it. A rule that denies it still counts.
-  const isOverlooked = !decision.allowed && isOpen && typeof decision.rule !== "number";
+function denied(
+  { rule, reason }: Extract<Decision, { allowed: false }>,
+  { method, resource, target }: Asked,
+  { role, caller }: AdmissionOptions,
+): NegotiatorError {
+  const message = `The ${role} denies ${formatResource(resource, method)}: ${reason}`;
+  // The caller cannot know that no rule has decided, so that `check-policy` would not help.
+  if (rule === "invalid") {
+    const place = role === "guest" ? "in the guest" : "on the host";
+    const remedy = `Find the mistake ${place}: negotiator ${role} check-config`;
+    return new NegotiatorError("DENIED", message, { remedy });
+  }
+  // A peer gets its remedy where its own daemon or command line knows the words.
+  if (caller.via !== "local" || resource.kind !== "command") return new NegotiatorError("DENIED", message);
+  const user = shellWord(caller.name ?? String(caller.uid));
+  const guest = target?.guest === undefined ? "" : ` ${shellWord(target.guest)}`;
+  const words = `--user ${user}${guest} ${shellWord(resource.name)}`;
+  const remedy = `See which rule decides: negotiator ${role} check-policy ${words}`;
+  return new NegotiatorError("DENIED", message, { remedy });
+}
+
+type Named = Pick<Defined<never, unknown>, "name" | "isOpen" | "own" | "limits">;
+
+function judge(
+  { name, isOpen, own }: Named,
+  { resource, target }: Pick<Asked, "resource" | "target">,
+  { caller, policy }: AdmissionOptions,
+): Decision {
+  if (own !== undefined) return { allowed: true, rule: "default" };
+  const decision = decide(policy(), { caller, method: name, resource, target });
+  // An open method needs no rule that allows it. A rule that denies it still counts, and so does a mistake.
+  const isOverlooked = !decision.allowed && isOpen && decision.rule === "no-match";
   return isOverlooked ? { allowed: true, rule: "default" } : decision;
 }
 

@@ -8,14 +8,16 @@ import { mayEverExecute } from "../policy/policy.ts";
 import type { Lease } from "../policy/quota.ts";
 import { shorten } from "../shorten.ts";
 import type { CallerInfo } from "../wire/message.ts";
+import { isJsonObject } from "../wire/json.ts";
 import type { IncomingCall } from "../wire/calls/incoming-call.ts";
 import { admit } from "./admission.ts";
 import type { Admission, AdmissionOptions } from "./admission.ts";
 import { callerKey, formatCaller, identifyCaller } from "../policy/caller.ts";
+import type { Caller } from "../policy/caller.ts";
 import type { CallContext, CallMethod, Method, NoticeMethod } from "./method.ts";
 import { fullErrorOf, toPublicError } from "./public-error.ts";
 import { formatAction, formatResource } from "../policy/resource.ts";
-import type { IncomingNotice } from "./serve.ts";
+import type { IncomingNotice, RefusedCall } from "./serve.ts";
 import { verdictOf } from "./verdict.ts";
 
 /** Options of a dispatcher, which serves one caller. */
@@ -26,10 +28,15 @@ export type DispatcherOptions = AdmissionOptions & {
   audit: Pick<Audit, "isStrict" | "begin" | "record">;
 };
 
-/** Neither function rejects. Both resolve after the method has ended and the audit has its entry. */
+/**
+ * Neither promise rejects. Both resolve after the method has ended and the audit has its entry. `caller`
+ * replaces the one of the options, for one call.
+ */
 export type Dispatcher = {
-  call: (call: IncomingCall) => Promise<void>;
+  call: (call: IncomingCall, caller?: Caller) => Promise<void>;
   notice: (notice: IncomingNotice) => Promise<void>;
+  /** Writes down a call that was refused before it came here. */
+  refused: (call: RefusedCall) => void;
 };
 
 const log = logFor("calls");
@@ -40,7 +47,7 @@ const LOGGED_UNKNOWN_NOTICES = { calls: 1, perMs: 60_000 };
 
 /** Returns a dispatcher for one caller. Every call is answered. `NoticeDefinition` lists lost notices. */
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { caller, quota, now, audit } = options;
+  const { quota, now, audit } = options;
   const methods = new Map(options.methods.map((method) => [method.name, method]));
   const limited = { quota, now };
   const warn = createLimitedLog({ ...limited, write: (line) => log.warn(line), rate: LOGGED_FAILURES });
@@ -51,16 +58,15 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   });
   let unknownNotices = 0;
 
-  const isOffered = (command: string): boolean => mayEverExecute(options.policy(), caller, command);
-
   function ignoreUnknown(name: string): void {
+    const { caller } = options;
     unknownNotices++;
     const sent = `sent an unknown notice "${shorten(name, SHOWN_NAME_LENGTH)}"`;
     const line = `${formatCaller(caller)} ${sent}; unknown notices so far: ${unknownNotices}`;
     debug(["unknown notices", ...callerKey(caller)], line);
   }
 
-  function record(concluded: Concluded, begun?: Begun): void {
+  function record(concluded: Concluded, { caller }: Pick<AdmissionOptions, "caller">, begun?: Begun): void {
     const { request, admission, failure } = concluded;
     const full = failure !== undefined && isPublic(options) ? fullErrorOf(failure) : undefined;
     const problem = full === failure ? undefined : full?.message;
@@ -68,30 +74,31 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       const what = formatResource(admission.resource, request.method);
       warn(["failures", ...callerKey(caller)], `${formatCaller(caller)} called ${what}: ${problem}`);
     }
-    // Lists and greetings run nothing. Their entries would bury the important ones.
-    const isHarmless = admission.isOpen && admission.resource.kind === "none";
-    if (isHarmless && failure?.code !== "DENIED") return;
-    audit.record(createEntry(concluded, problem, options), begun);
+    // A program that watches the daemon asks all the time, and only this daemon.
+    if (admission.own === "question" && failure === undefined) return;
+    audit.record(createEntry(concluded, problem, { ...options, caller }), begun);
   }
 
   return {
-    async call(call) {
+    async call(call, caller = options.caller) {
       const { method, params } = call;
+      const own = { ...options, caller };
       const request = { callId: call.id, method, user: call.caller, startMs: now() };
-      const admission = admit(params, () => findCallMethod(methods, method), options);
+      const admission = admit(params, () => findCallMethod(methods, method), own);
       using _ = leaseOf(admission);
-      const { start, begin } = createStart(request, admission, options);
+      const isOffered = offeredTo(own, admission);
+      const { start, begin } = createStart(request, admission, own);
       const ending = await settle(admission, ({ run, grant }) =>
         run({ call, caller, grant, isOffered, begin, isStrict: audit.isStrict }),
       );
       const toError = (thrown: unknown): NegotiatorError => errorFor(thrown, request, admission, options);
       if (!ending.isDone) {
         const failure = toError(ending.thrown);
-        record({ request, admission, failure, ran: start.facts }, start.begun);
+        record({ request, admission, failure, ran: start.facts }, own, start.begun);
         return call.fail(failure);
       }
       const { result, audit: ran, until } = ending.value;
-      record({ request, admission, ran }, start.begun);
+      record({ request, admission, ran }, own, start.begun);
       try {
         call.respond(result);
       } catch (thrown) {
@@ -101,13 +108,39 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     },
     async notice({ method, params }) {
       if (!methods.has(method)) return ignoreUnknown(method);
+      const { caller } = options;
       const request = { method, startMs: now() };
       const admission = admit(params, () => findNoticeMethod(methods, method), options);
       using _ = leaseOf(admission);
+      const isOffered = offeredTo(options, admission);
       const ending = await settle(admission, ({ run, grant }) => run({ caller, grant, isOffered }));
-      if (ending.isDone) return record({ request, admission });
-      record({ request, admission, failure: errorFor(ending.thrown, request, admission, options) });
+      if (ending.isDone) return record({ request, admission }, options);
+      const failure = errorFor(ending.thrown, request, admission, options);
+      record({ request, admission, failure }, options);
     },
+    refused({ id, method, params, caller: user, error }) {
+      const request = { ...(id === undefined ? {} : { callId: id }), method, user, startMs: now() };
+      const admission = { isAdmitted: false, thrown: error, ...guess(params) } as const;
+      record({ request, admission, failure: error }, options);
+    },
+  };
+}
+
+/** Returns the function that says whether a command may be offered to the caller, or to where it calls. */
+function offeredTo(
+  { caller, policy }: Pick<AdmissionOptions, "caller" | "policy">,
+  { target }: Seen,
+): (command: string) => boolean {
+  return (command) => mayEverExecute(policy(), caller, command, target);
+}
+
+/** Returns the resource that the unchecked parameters of a refused call seem to ask for. */
+function guess(params: unknown): Pick<Seen, "own" | "resource" | "target"> {
+  const { command, guest } = isJsonObject(params) ? params : {};
+  return {
+    own: undefined,
+    resource: typeof command === "string" ? { kind: "command", name: command, args: [] } : { kind: "none" },
+    ...(typeof guest === "string" && { target: { guest } }),
   };
 }
 
@@ -202,7 +235,7 @@ function createEntry(
   { role, direction, caller, now }: DispatcherOptions,
 ): AuditEntry {
   const { callId, method, user, startMs } = request;
-  const { resource, target = identifyCaller(caller), rule } = admission;
+  const { own, resource, target = identifyCaller(caller), rule } = admission;
   // A built-in command ignores its arguments, and a peer could fill the audit with them.
   const command =
     resource.kind === "command"
@@ -210,7 +243,7 @@ function createEntry(
       : {};
   return {
     role,
-    direction,
+    direction: own === undefined ? direction : "local",
     peer: target,
     ...(callId === undefined ? {} : { callId }),
     method,

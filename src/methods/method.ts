@@ -50,6 +50,11 @@ type Definition<Params> = {
   target?: (params: Params) => AuditPeer;
   /** The method runs nothing, so it needs no rule that allows it. A rule that denies it still counts. */
   isOpen?: boolean;
+  /**
+   * The method is about this daemon itself, for local users, so the policy is not asked. A question that is
+   * answered has no entry in the audit, a change has one.
+   */
+  own?: "question" | "change";
 };
 
 /** A method that answers. `limits` hold for each caller, also without a policy. */
@@ -69,7 +74,7 @@ export type CallDefinition<Params> = Definition<Params> & {
  * - The method is one that answers, the parameters are invalid, the policy denies the notice, a limit is
  *   reached, or `run` throws. The audit gets an entry with the code of the error.
  *
- * An open notice leaves an entry only if it is denied, like an open call.
+ * Every other notice has an entry in the audit too, in the share of calls that only asked for something.
  */
 export type NoticeDefinition<Params> = Definition<Params> & {
   answers: false;
@@ -88,6 +93,7 @@ export type Prepared<Context, Ended> = {
 export type Defined<Context, Ended> = {
   name: string;
   isOpen: boolean;
+  own: "question" | "change" | undefined;
   limits: QuotaLimits | undefined;
   /** Throws `BAD_REQUEST` with the first problem of the parameters. */
   prepare: (params: unknown) => Prepared<Context, Ended>;
@@ -110,12 +116,14 @@ export function defineMethod<Params>(definition: CallDefinition<Params> | Notice
 }
 
 function define<Params, Context, Ended>(
-  { name, params: schema, resource, target, isOpen = false, limits }: Definition<Params> & LimitsOption,
+  definition: Definition<Params> & LimitsOption,
   run: (params: Params, context: Context) => Promise<Ended>,
 ): Defined<Context, Ended> {
+  const { name, params: schema, resource, target, isOpen = false, own, limits } = definition;
   return {
     name,
     isOpen,
+    own,
     limits,
     prepare(raw) {
       const checked = v.safeParse(schema, raw, FIRST_ISSUE);

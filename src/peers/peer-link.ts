@@ -10,7 +10,7 @@ import type { Serve } from "../methods/serve.ts";
 import type { Channel } from "../wire/channel.ts";
 import type { Session } from "../wire/session/session.ts";
 import { createDialectDetection } from "./dialect-detection.ts";
-import type { Dialect, ForeignDialect, ForeignPeer, PeerLine, Role } from "./dialect.ts";
+import type { Dialect, ForeignDialect, ForeignPeer, PeerLine, Role, ServerLine } from "./dialect.ts";
 import { createForeignServers } from "./foreign-servers.ts";
 import { createLink } from "./link.ts";
 import type { LinkEnd, LinkOptions } from "./link.ts";
@@ -85,10 +85,7 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
 
   const link = createLink({
     ...pickSessionOptions(options),
-    onCall: serve.call,
-    onCallRefused: ({ id, method, params, caller }, error) =>
-      serve.refused?.({ id, method, params, caller, error }),
-    onNotice: (method, params) => serve.notice({ method, params }),
+    ...pickServing(serve),
     createForeign: (session) =>
       createForeignServers(session, {
         side,
@@ -96,8 +93,7 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
         serve,
         makeId,
         limits,
-        memory: options.share?.memory,
-        ...(options.answerMemory === undefined ? {} : { answerMemory: options.answerMemory }),
+        ...pickMemory(options),
         onRefused: (dialect) => (refusedIn = dialect),
       }),
     onRefused(reason) {
@@ -177,6 +173,22 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
       session.close(reason);
     },
   };
+}
+
+function pickServing(serve: Serve): Pick<LinkOptions, "onCall" | "onCallRefused" | "onNotice"> {
+  return {
+    onCall: serve.call,
+    onCallRefused: ({ id, method, params, caller }, error) =>
+      serve.refused?.({ id, method, params, caller, error }),
+    onNotice: (method, params) => serve.notice({ method, params }),
+  };
+}
+
+function pickMemory({
+  share,
+  answerMemory,
+}: PeerLinkOptions): Pick<ServerLine, "memory"> & Partial<Pick<ServerLine, "answerMemory">> {
+  return { memory: share?.memory, ...(answerMemory === undefined ? {} : { answerMemory }) };
 }
 
 function pickSessionOptions(options: PeerLinkOptions): Omit<LinkOptions, "onCall"> {

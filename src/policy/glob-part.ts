@@ -1,5 +1,5 @@
 /** The part of a pattern between two `**`. The runtime's fast search rules most texts out before a scan. */
-import { createGlobScan } from "./glob-scan.ts";
+import { createGlobScan, SEPARATORS } from "./glob-scan.ts";
 import type { GlobToken } from "./glob-scan.ts";
 
 /** A part begins exactly at `from` in the text, or there or later if it floats. */
@@ -10,7 +10,7 @@ export type GlobPart = {
   endsText(text: string, from: number, isFloating: boolean): boolean;
 };
 
-/** Creates a part. */
+/** Creates a part whose wildcards do not take slashes. */
 export function createGlobPart(tokens: readonly GlobToken[]): GlobPart {
   const literals = joinLiterals(tokens);
   const [first = ""] = literals;
@@ -18,8 +18,8 @@ export function createGlobPart(tokens: readonly GlobToken[]): GlobPart {
   const head = tokens[0]?.kind === "literal" ? first : "";
   const tail = tokens.at(-1)?.kind === "literal" ? (literals.at(-1) ?? "") : "";
   const firstWild = tokens.findIndex(({ kind }) => kind !== "literal");
-  const floating = createGlobScan(tokens);
-  const anchored = createGlobScan(tokens.slice(firstWild));
+  const floating = createGlobScan(tokens, SEPARATORS.slash);
+  const anchored = createGlobScan(tokens.slice(firstWild), SEPARATORS.slash);
   const slashes = tokens.filter((token) => token.kind === "literal" && token.character === "/").length;
 
   const needed = chooseCharacters(literals);
@@ -57,6 +57,52 @@ export function createGlobPart(tokens: readonly GlobToken[]): GlobPart {
       return start !== -1 && (isFloating ? floating : anchored).endsText(text, start, isFloating);
     },
   };
+}
+
+/** Creates a part without runs, whose wildcards take slashes too. So it has as many characters as tokens. */
+export function createLoosePart(tokens: readonly GlobToken[]): GlobPart {
+  const literals = joinLiterals(tokens);
+  if (tokens.every(({ kind }) => kind === "literal")) return createLiteralPart(literals[0] ?? "");
+  const needed = chooseCharacters(literals);
+  const floating = createGlobScan(tokens, SEPARATORS.none);
+  return {
+    findEnd(text, from, isFloating) {
+      if (!isFloating) return walk(tokens, text, from);
+      return hasAll(text, needed, from) ? floating.findEnd(text, from, true) : -1;
+    },
+    endsText(text, from, isFloating) {
+      const start = walkBack(tokens, text);
+      return start !== -1 && (isFloating ? start >= from : start === from);
+    },
+  };
+}
+
+/** Returns the end of the tokens that begin at `from`; -1 if they do not stand there. */
+function walk(tokens: readonly GlobToken[], text: string, from: number): number {
+  let place = from;
+  for (const token of tokens) {
+    const code = text.codePointAt(place);
+    if (code === undefined || !takes(token, code)) return -1;
+    place += code > 0xffff ? 2 : 1;
+  }
+  return place;
+}
+
+/** Returns the beginning of the tokens that end with the text; -1 if they do not stand there. */
+function walkBack(tokens: readonly GlobToken[], text: string): number {
+  let place = text.length;
+  for (let index = tokens.length - 1; index >= 0; index--) {
+    const token = tokens[index];
+    const wide = place > 1 ? (text.codePointAt(place - 2) ?? 0) : 0;
+    const code = wide > 0xffff ? wide : text.charCodeAt(place - 1);
+    if (place === 0 || token === undefined || !takes(token, code)) return -1;
+    place -= code > 0xffff ? 2 : 1;
+  }
+  return place;
+}
+
+function takes(token: GlobToken, code: number): boolean {
+  return token.kind === "any" || (token.kind === "literal" && token.character.codePointAt(0) === code);
 }
 
 /** Returns the beginning of the text's last part that has so many slashes. */

@@ -3,7 +3,7 @@
  * a step for one character costs a few instructions for each 32 places.
  */
 
-/** `any`: one character except `/`. `run`: any number of them. */
+/** `any`: one character except the separator. `run`: any number of them. */
 export type GlobToken = { kind: "literal"; character: string } | { kind: "any" } | { kind: "run" };
 
 /** A match begins exactly at `from` in the text, or there or later if it floats. */
@@ -14,9 +14,13 @@ export type GlobScan = {
   endsText(text: string, from: number, isFloating: boolean): boolean;
 };
 
-/** Creates a scan for the tokens. */
-export function createGlobScan(tokens: readonly GlobToken[]): GlobScan {
-  const places = layOut(tokens);
+/** The separators that a scan can have: ASCII codes, or none. */
+export const SEPARATORS = { slash: 0x2f, nul: 0, none: -1 } as const;
+type Separator = (typeof SEPARATORS)[keyof typeof SEPARATORS];
+
+/** Creates a scan for the tokens, whose wildcards do not take the separator. */
+export function createGlobScan(tokens: readonly GlobToken[], separator: Separator): GlobScan {
+  const places = layOut(tokens, separator);
   const isSmall = places.words === 1;
   const scan = isSmall ? scanOneWord : scanWords;
   return {
@@ -41,13 +45,13 @@ type Places = {
   runs: Int32Array;
   /** The bit of the last place, in the last word. */
   end: number;
+  separator: Separator;
 };
 
 const ASCII = 128;
-const SLASH = 0x2f;
 const WORD_BITS = 32;
 
-function layOut(tokens: readonly GlobToken[]): Places {
+function layOut(tokens: readonly GlobToken[], separator: Separator): Places {
   const takers = tokens.filter(({ kind }) => kind !== "run").length;
   const words = Math.floor(takers / WORD_BITS) + 1;
   const any = new Int32Array(words);
@@ -68,14 +72,14 @@ function layOut(tokens: readonly GlobToken[]): Places {
     }
     place++;
   }
-  for (const [code, bits] of named) if (code !== SLASH) addAll(bits, any);
+  for (const [code, bits] of named) if (code !== separator) addAll(bits, any);
   const narrow = new Int32Array(ASCII * words);
   for (let code = 0; code < ASCII; code++) {
-    const bits = named.get(code) ?? (code === SLASH ? undefined : any);
+    const bits = named.get(code) ?? (code === separator ? undefined : any);
     if (bits !== undefined) narrow.set(bits, code * words);
   }
   const wide = new Map([...named].filter(([code]) => code >= ASCII));
-  return { words, narrow, wide, any, runs, end: 1 << (place % WORD_BITS) };
+  return { words, narrow, wide, any, runs, end: 1 << (place % WORD_BITS), separator };
 }
 
 function addBit(bits: Int32Array, place: number): void {
@@ -89,7 +93,7 @@ function addAll(bits: Int32Array, more: Int32Array): void {
 
 /** Returns the end of a match; -1 if there is none. With `toEnd`, only a match at the text's end counts. */
 function scanOneWord(
-  { narrow, wide, any, runs, end }: Places,
+  { narrow, wide, any, runs, end, separator }: Places,
   text: string,
   from: number,
   isFloating: boolean,
@@ -111,7 +115,7 @@ function scanOneWord(
       if (code > 0xffff) at++;
       if (wide.size > 0) out = wide.get(code)?.[0] ?? other;
     }
-    reached = ((reached & out) << 1) | (reached & (unit === SLASH ? first : stay));
+    reached = ((reached & out) << 1) | (reached & (unit === separator ? first : stay));
     if (reached === 0) return -1;
     if ((reached & halt) !== 0) return at + 1;
   }
@@ -120,7 +124,7 @@ function scanOneWord(
 
 /** As `scanOneWord`, for more than 31 tokens. */
 function scanWords(
-  { words, narrow, wide, any, runs, end }: Places,
+  { words, narrow, wide, any, runs, end, separator }: Places,
   text: string,
   from: number,
   isFloating: boolean,
@@ -145,7 +149,7 @@ function scanWords(
     for (let word = 0; word < words; word++) {
       const before = reached[word] ?? 0;
       const moved = before & (out[base + word] ?? 0);
-      const stay = (unit === SLASH ? 0 : (runs[word] ?? 0)) | (word === 0 ? first : 0);
+      const stay = (unit === separator ? 0 : (runs[word] ?? 0)) | (word === 0 ? first : 0);
       const after = (moved << 1) | carry | (before & stay);
       carry = moved >>> (WORD_BITS - 1);
       reached[word] = after;

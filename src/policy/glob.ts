@@ -12,10 +12,21 @@ export type Glob = { source: string; startsWild: boolean; matches: (text: string
  * Upper and lower case differ.
  */
 export function parseGlob(source: string): Glob {
-  const pieces = source.match(/\\.|\*+|./gsu) ?? [];
+  const pieces = splitPattern(source);
   const startsWild = /^[*?]/.test(source);
-  const [first = createGlobPart([]), ...others] = splitAtLongRuns(pieces).map(createGlobPart);
-  return { source, startsWild, matches: createMatcher(first, others) };
+  const parts = splitAtLongRuns(pieces).map((tokens) => createGlobPart(tokens));
+  return { source, startsWild, matches: createPartsMatcher(parts) };
+}
+
+/** Returns the pieces of a pattern: runs of `*`, and single characters, some behind a backslash. */
+export function splitPattern(source: string): string[] {
+  return source.match(/\\.|\*+|./gsu) ?? [];
+}
+
+/** Returns whether these parts are in the text in this order, from its beginning to its end. */
+export function createPartsMatcher(parts: readonly GlobPart[]): (text: string) => boolean {
+  const [first = createGlobPart([]), ...others] = parts;
+  return createMatcher(first, others);
 }
 
 /** Returns the tokens between the `**`. */
@@ -31,7 +42,12 @@ function splitAtLongRuns(pieces: readonly string[]): GlobToken[][] {
 function toToken(piece: string): GlobToken {
   if (piece === "?") return { kind: "any" };
   if (piece === "*") return { kind: "run" };
-  return { kind: "literal", character: /^\\./su.test(piece) ? piece.slice(1) : piece };
+  return { kind: "literal", character: literalOf(piece) };
+}
+
+/** Returns the character that a piece of a pattern stands for, if it is not a wildcard. */
+export function literalOf(piece: string): string {
+  return /^\\./su.test(piece) ? piece.slice(1) : piece;
 }
 
 /**

@@ -3,7 +3,7 @@ import { printable } from "../printable.ts";
 
 /**
  * A command with its arguments, or nothing besides the method itself. To add a kind, add a member here, a row
- * in `KINDS`, a condition in `rule.ts`, and a member of `AuditEntry` with the name of the kind.
+ * in `KINDS`, a condition in `rule-match.ts`, and a member of `AuditEntry` with the name of the kind.
  */
 export type Resource = { kind: "command"; name: string; args: readonly string[] } | { kind: "none" };
 

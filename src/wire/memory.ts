@@ -74,7 +74,7 @@ export function createMemory(limitBytes: number): Memory {
       if (share === undefined || holding === undefined) return;
       const before = holding.bytes;
       holding.giveWay();
-      // What does not give way counts as free, or this would go on without end.
+      // A holding that does not give way counts as free, or this would go on without end.
       if (holding.bytes >= before) release(share, holding);
     }
   };

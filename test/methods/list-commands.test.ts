@@ -14,6 +14,7 @@ import { NegotiatorError } from "../../src/errors.ts";
 import { keepEntries } from "../support/audit-sample.ts";
 import { createServedLink } from "../support/served-link.ts";
 import { spyOnOutput } from "../support/spied-output.ts";
+import { rejectionOf } from "../support/error-of.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 
 const explainNoAnswer = (): NegotiatorError => new NegotiatorError("NO_CHANNEL", "never sent");
@@ -67,7 +68,7 @@ test("the list has only commands that some rule lets the caller run", async () =
   const names = async (policy: Policy) => (await listUnder(policy, [directory.path])).map(({ name }) => name);
   expect(await names(parsePolicy(rules))).toEqual(["three"]);
   expect(await names(parsePolicy(rules.replace("web*", "db*")))).toEqual([]);
-  expect(await names(denyAll("broken"))).toEqual([]);
+  expect(await rejectionOf(names(denyAll("broken")))).toMatchObject({ code: "DENIED" });
 });
 
 function allow(command: string): Policy {
@@ -82,7 +83,7 @@ test("a list after a reload of the policy follows the new policy, over the same 
     (await listUnder(policy, [directory.path], method)).map(({ name }) => name);
   expect(await names(allow("one"))).toEqual(["one"]);
   expect(await names(allow("two"))).toEqual(["two"]);
-  expect(await names(denyAll("broken"))).toEqual([]);
+  expect(await rejectionOf(names(denyAll("broken")))).toMatchObject({ code: "DENIED" });
 });
 
 test("an unsafe file is not in three lists, and the log warns of it once", async () => {

@@ -73,17 +73,18 @@ test("a peer's notice runs with its parameters, and its audit entry has no call 
   });
 });
 
-test("an open notice runs under a policy that denies everything, and leaves no entry", async () => {
+test("an open notice is lost while the policy has a mistake, and the audit says so", async () => {
   const { send, received, entries } = createStage({ policy: () => denyAll("broken") });
   await send("open-news");
-  expect(received).toEqual(["hello"]);
-  expect(entries).toEqual([]);
+  expect(received).toEqual([]);
+  expect(entries).toMatchObject([{ method: "open-news", decision: "denied", rule: "invalid" }]);
 });
 
-test("an open notice with invalid parameters is lost and leaves no entry", async () => {
+test("an open notice with invalid parameters is lost, and the audit says so", async () => {
   const { send, received, entries } = createStage();
   await send("open-news", 5);
-  expect({ received, entries }).toEqual({ received: [], entries: [] });
+  expect(received).toEqual([]);
+  expect(entries).toMatchObject([{ method: "open-news", errorCode: "BAD_REQUEST" }]);
 });
 
 test("a denied notice does not run, and the audit has the rule and the reason", async () => {

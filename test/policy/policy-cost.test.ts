@@ -32,8 +32,11 @@ function goalFor(quietMs: number): number {
 }
 
 function policyOf(...patterns: readonly string[]): Policy {
-  const list = patterns.map((text) => JSON.stringify(text)).join(", ");
-  return parsePolicy(`[[rules]]\naction = "allow"\narguments = [${list}]\n`.repeat(RULES));
+  return parsePolicy(`[[rules]]\naction = "allow"\narguments = ${JSON.stringify(patterns)}\n`.repeat(RULES));
+}
+
+function denyingPolicyOf(...patterns: readonly string[]): Policy {
+  return parsePolicy(`[[rules]]\naction = "deny"\narguments = ${JSON.stringify(patterns)}\n`.repeat(RULES));
 }
 
 function isAllowed(policy: Policy, args: readonly string[]): boolean {
@@ -69,6 +72,42 @@ test(
       const ms = leastMsOf(() => isAllowed(policy, args), 10);
       const isQuick = ms < 10 || ms < goalFor(10);
       expect({ pattern, piece, ms, isQuick }).toMatchObject({ isQuick: true });
+    }
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "20 rules that deny take less than 10 ms for an argument of 128 KiB",
+  () => {
+    for (const [pattern, piece] of HARD) {
+      const policy = denyingPolicyOf(`${pattern}\\z`, "other");
+      const text = piece.repeat((128 * KIB) / Buffer.byteLength(piece));
+      const args = [pattern.startsWith("--set=") ? `--set=${text}z` : `${text}z`, `${text.slice(0, 8)}=`];
+      const ms = leastMsOf(() => isAllowed(policy, args), 10);
+      const isQuick = ms < 10 || ms < goalFor(10);
+      expect({ pattern, piece, ms, isQuick }).toMatchObject({ isQuick: true });
+    }
+  },
+  TIMEOUT_MS,
+);
+
+/** The most arguments that a call can have, each with a name, a `=` and the end of the pattern. */
+const MANY: readonly [pattern: string, argument: string][] = [
+  ["a*b?z", `ab${"a".repeat(55)}=bz`],
+  ["a*b*z", `abz${"a".repeat(50)}=b`],
+  ["--force", `--forc=${"e".repeat(50)}`],
+];
+
+test(
+  "20 rules that deny take less than 20 ms for 256 KiB in 4096 arguments",
+  () => {
+    for (const [pattern, argument] of MANY) {
+      const policy = denyingPolicyOf(pattern);
+      const args = Array.from({ length: 4096 }, () => argument);
+      const ms = leastMsOf(() => isAllowed(policy, args), 20);
+      const isQuick = ms < 20 || ms < goalFor(20);
+      expect({ pattern, ms, isQuick }).toMatchObject({ isQuick: true });
     }
   },
   TIMEOUT_MS,

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { NegotiatorError } from "../../src/errors.ts";
 import { decide, DEFAULT_POLICY, denyAll, explain, parsePolicy } from "../../src/policy/policy.ts";
-import type { PolicyRequest } from "../../src/policy/rule.ts";
+import type { PolicyRequest } from "../../src/policy/rule-match.ts";
 
 const UUID = "2b7c3f5e-1d2a-4c3b-9e8f-0a1b2c3d4e5f";
 
@@ -218,6 +218,19 @@ describe("parsePolicy", () => {
       "[[rules]]\naction = 'deny'\nuser = 'x'\nrate = '1/hour'",
       ['rule 1: user: has no meaning in a rule whose action is "deny"', "rule 1: rate: has no meaning"],
     ],
+    [
+      `[[rules]]\naction = 'allow'\nusers = ['a']\nuser = 'x'\nuuids = ['${UUID}']`,
+      [
+        "rule 1: user: has no meaning in a rule with users or groups; the other side decides",
+        "rule 1: uuids: has no meaning in a rule with users or groups; name the called guest in guests",
+      ],
+    ],
+    [
+      "[[rules]]\naction = 'deny'\ngroups = ['a']\nmethods = ['status']",
+      ["rule 1: ", "execute, list-commands"],
+    ],
+    ["[[rules]]\naction = 'deny'\nusers = []", ["rule 1: users: an empty list matches nothing"]],
+    ["[[rules]]\naction = 'deny'\narguments = [\"a\\u0000b\"]", ["rule 1: argument 1: a pattern with a NUL"]],
     [
       "[[rules]]\naction = 'maybe'\nguests = 1\n[[rules]]\naction = 'deny'\nx = 1",
       [

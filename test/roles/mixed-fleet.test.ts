@@ -343,6 +343,7 @@ test.concurrent(
     expect(await host.audit()).toMatchObject([
       { direction: "incoming", peer: { guest: "old1" }, command: "whoami", exitCode: 0 },
       { direction: "incoming", peer: { guest: "old1" }, command: "x; id", errorCode: "NO_COMMAND" },
+      { direction: "incoming", peer: { guest: "old1" }, method: "list-commands", decision: "allowed" },
       { direction: "incoming", peer: { guest: "old1" }, command: "whoami", decision: "denied" },
     ]);
   },

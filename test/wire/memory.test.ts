@@ -112,7 +112,7 @@ describe("unfinished messages", () => {
     expect(readings).toMatchObject([{ kind: "foreign", object: { method: "list_commands" } }]);
   });
 
-  test("a request that gave way is refused with BUSY when its bytes have come, and the next one is read", () => {
+  test("a request that gave way is refused with BUSY at its end, and the next one is read", () => {
     const memory = createMemory(4 * MIB);
     const reader = createListenerReader(DEFAULT_LIMITS, {
       isOnPort: true,

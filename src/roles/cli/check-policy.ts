@@ -2,6 +2,7 @@
 import { findPolicyFile } from "../../config/config.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { selectBuiltins } from "../../methods/builtin/builtins.ts";
+import { logFor } from "../../log.ts";
 import { readPolicy } from "../../policy/policy-file.ts";
 import { printable } from "../../printable.ts";
 import { createUserCache } from "../../process/user-cache.ts";
@@ -15,6 +16,8 @@ import { dialControl } from "./control-client.ts";
 import { print } from "./output.ts";
 import type { Invocation, Outcome } from "./subcommand.ts";
 
+const log = logFor("policy");
+
 /**
  * Prints the rules up to the one that decides, by the running daemon, or by the file if none runs. The exit
  * code is 0 if the call would run; 1 if it is denied, if its command or user is missing, or if the daemon has
@@ -27,13 +30,14 @@ export async function checkPolicy(
 ): Promise<Outcome> {
   const verdict =
     (await askVerdict(role, invocation, params)) ?? (await readVerdict(role, invocation, params));
-  const { steps, isAllowed, problems, stale } = verdict;
+  const { steps, isAllowed, problems, warnings: ways, stale } = verdict;
   await print(steps.map(printable).join("\n"));
   const warnings = [
     ...problems.map((problem) => `The call would fail: ${problem}`),
     ...(stale === null ? [] : [stale]),
   ];
   const lines = warnings.flatMap((warning) => warning.split("\n")).map(printable);
+  for (const way of ways) log.warn(way);
   if (lines.length > 0) await standardOutput.write("stderr", `negotiator: ${lines.join("\n")}\n`);
   return { exitCode: isAllowed && lines.length === 0 ? 0 : 1 };
 }
@@ -69,6 +73,6 @@ async function readVerdict(
     builtins: selectBuiltins(config.settings.builtIns),
     uid: ourUid(),
   };
-  const verdict = await checkCall(policy, toRequest(params), { sources, users: createUserCache() });
+  const verdict = await checkCall(policy, await toRequest(params), { sources, users: createUserCache() });
   return { ...verdict, stale: null };
 }

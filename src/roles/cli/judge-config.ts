@@ -4,6 +4,7 @@ import { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
 import type { Policy } from "../../policy/policy.ts";
 import { readPolicy } from "../../policy/policy-file.ts";
+import { findWalkArounds } from "../../policy/walk-arounds.ts";
 import { printable } from "../../printable.ts";
 import { createUserCache } from "../../process/user-cache.ts";
 import { print } from "./output.ts";
@@ -22,6 +23,7 @@ export async function checkConfig({ config }: Invocation, problems: readonly str
   let policy: Policy | undefined;
   try {
     policy = readPolicy(file);
+    for (const way of findWalkArounds(policy)) log.warn(way);
     found.push(...(await findUnknownUsers(policy, file.path)));
   } catch (thrown) {
     found.push(NegotiatorError.from(thrown).message);

@@ -46,6 +46,11 @@ export const CONTROL_OPTION = {
   control: { type: "string", valueHint: "path", description: "The daemon's control socket" },
 } as const satisfies ArgsDef;
 
+/** Asks about a local user's call. */
+export const USER_OPTION = {
+  user: { type: "string", valueHint: "name", description: "Ask about a call of this local user" },
+} as const satisfies ArgsDef;
+
 /** Leaves our standard input to other programs, as `ssh -n` does. */
 export const NO_STDIN_OPTION = {
   "no-stdin": { type: "boolean", alias: "n", description: "Send no standard input, and leave it alone" },

@@ -7,15 +7,17 @@ import { fullErrorOf } from "../../methods/public-error.ts";
 import type { Role } from "../../peers/dialect.ts";
 import { decide, explain } from "../../policy/policy.ts";
 import type { Policy } from "../../policy/policy.ts";
-import type { PolicyRequest } from "../../policy/rule.ts";
+import { findWalkAroundsOf } from "../../policy/walk-arounds.ts";
+import type { PolicyRequest } from "../../policy/rule-match.ts";
 import type { UserCache } from "../../process/user-cache.ts";
 import { shellLine, shellWord } from "../../shell-word.ts";
 
 /**
  * The verdict on a call. `steps` are the rules up to the deciding one, and the decision. `problems` say why
- * an allowed call would fail all the same.
+ * an allowed call would fail all the same. `warnings` say how other words could lead around a rule that
+ * denies.
  */
-export type CallVerdict = { steps: string[]; isAllowed: boolean; problems: string[] };
+export type CallVerdict = { steps: string[]; isAllowed: boolean; problems: string[]; warnings: string[] };
 
 /** Where commands and users come from. */
 export type CheckSources = { sources: CommandSources; users: UserCache };
@@ -29,8 +31,11 @@ export async function checkCall(
   if (policy.kind === "invalid") throw new NegotiatorError("BAD_CONFIG", policy.problem);
   const decision = decide(policy, request);
   const steps = explain(policy, request);
-  if (!decision.allowed) return { steps, isAllowed: false, problems: [] };
-  const { resource } = request;
+  if (!decision.allowed) return { steps, isAllowed: false, problems: [], warnings: [] };
+  const { caller, resource } = request;
+  const warnings = typeof decision.rule === "number" ? findWalkAroundsOf(policy, request, decision.rule) : [];
+  // The other side runs what a local user calls.
+  if (caller.via === "local") return { steps, isAllowed: true, problems: [], warnings };
   const problems = [
     await problemOf(async () => decision.user !== undefined && users.find(decision.user)),
     await problemOf(async () => {
@@ -39,7 +44,7 @@ export async function checkCall(
       if (command.kind === "user" && command.user !== undefined) await users.find(command.user);
     }),
   ];
-  return { steps, isAllowed: true, problems: problems.flat() };
+  return { steps, isAllowed: true, problems: problems.flat(), warnings };
 }
 
 /** The command line that lists the commands of this machine, for messages. */

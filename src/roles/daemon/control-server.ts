@@ -83,7 +83,7 @@ export function listenControl(
     const user = users.get(caller.uid) ?? { share: createShare(), connections: 0 };
     users.set(caller.uid, user);
     user.connections++;
-    const { call, notice } = serveInTurns(given, user.share);
+    const { call, notice, refused } = serveInTurns(given, user.share);
     const idle = new AbortController();
     const abort = (): void => idle.abort();
     let idleTimer = setTimeout(abort, idleMs);
@@ -96,6 +96,7 @@ export function listenControl(
       share: user.share,
       // The caller's own claim does not count.
       onCall: (incoming) => call({ ...incoming, caller }),
+      onCallRefused: ({ id, method, params }, error) => refused?.({ id, method, params, caller, error }),
       onNotice: (method, params) => notice({ method, params }),
       onState(state) {
         clearTimeout(idleTimer);
@@ -131,7 +132,13 @@ export function listenControl(
       warn([caller.uid ?? "unknown"], place.message);
       const last = refused.take(caller);
       if (last instanceof NegotiatorError) return void channel.close();
-      const refuse: Serve = { call: (call) => call.fail(place), notice: () => undefined };
+      const refuse: Serve = {
+        call(call) {
+          call.fail(place);
+          serve.refused?.({ ...call, error: place });
+        },
+        notice: () => undefined,
+      };
       return void answer(channel, caller, refuse).finally(() => release(last));
     },
   });

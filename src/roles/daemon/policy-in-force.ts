@@ -4,7 +4,7 @@ import type { Config } from "../../config/config.ts";
 import { NegotiatorError } from "../../errors.ts";
 import type { Policy } from "../../policy/policy.ts";
 import { fingerprintPolicy, loadPolicy } from "../../policy/policy-file.ts";
-import type { PolicyRequest } from "../../policy/rule.ts";
+import type { PolicyRequest } from "../../policy/rule-match.ts";
 import { printable } from "../../printable.ts";
 import { checkCall } from "./call-check.ts";
 import type { CheckSources } from "./call-check.ts";

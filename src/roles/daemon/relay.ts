@@ -6,7 +6,7 @@ import { ExecuteParams } from "../../methods/execute-schemas.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { defineMethod } from "../../methods/method.ts";
 import { isKept } from "../../methods/kept/keep.ts";
-import type { Method, MethodAnswer } from "../../methods/method.ts";
+import type { Grant, Method, MethodAnswer } from "../../methods/method.ts";
 import type { Peer } from "../../peers/peer.ts";
 import { detachOn } from "../../peers/detached-command.ts";
 import type { DetachRequest } from "../../peers/detached-command.ts";
@@ -57,14 +57,14 @@ export function createRelay(peerOf: PeerOf): Method[] {
 
   const execute = defineMethod({
     name: "execute",
-    isOpen: true,
     params: v.object({ ...Target, ...ExecuteParams.entries }),
     resource: ({ command, args }) => ({ kind: "command", name: command, args }),
     target: ({ guest }) => (guest === undefined ? {} : { guest }),
-    async run({ guest, connectTimeoutMs = 0, command, args }, { call, begin, isStrict }) {
+    async run({ guest, connectTimeoutMs = 0, command, args }, { call, grant, begin, isStrict }) {
       using _ = takeShare(guest, call.caller);
       const hasInput = call.streams.read.includes("stdin");
-      const time = startCall({ timeoutMs: call.timeoutMs ?? 0, connectTimeoutMs });
+      const { timeoutMs, isLimited } = shorten(call, grant);
+      const time = startCall({ timeoutMs, connectTimeoutMs });
       let remote: RemoteCommand | undefined;
       try {
         const peer = await find(guest, time.leftToConnect(), call.signal);
@@ -84,8 +84,10 @@ export function createRelay(peerOf: PeerOf): Method[] {
         remote = running;
         pipeMessages(call, running);
         const result = await noteStart(running, begin, () => pipeCommand(call, running));
-        const { durationMs: _, inputBytes = sentBytes(running), ...audit } = result;
-        return { result: { ...result, inputBytes }, audit };
+        const { inputBytes = sentBytes(running) } = result;
+        const endedBy = isLimited && result.endedBy === "deadline" ? "limit" : result.endedBy;
+        const { durationMs: _, inputBytes: __, ...audit } = { ...result, endedBy };
+        return { result: { ...result, inputBytes, endedBy }, audit };
       } catch (thrown) {
         throw withSentBytes(NegotiatorError.from(thrown), remote);
       }
@@ -95,12 +97,15 @@ export function createRelay(peerOf: PeerOf): Method[] {
     name: "list-commands",
     isOpen: true,
     params: v.object(Target),
-    async run({ guest, connectTimeoutMs = 0 }, { call: { timeoutMs = 0, signal, caller } }) {
+    target: ({ guest }) => (guest === undefined ? {} : { guest }),
+    async run({ guest, connectTimeoutMs = 0 }, { call, grant, isOffered }) {
+      const { signal, caller } = call;
       using _ = takeShare(guest, caller);
-      const time = startCall({ timeoutMs, connectTimeoutMs });
+      const time = startCall({ timeoutMs: shorten(call, grant).timeoutMs, connectTimeoutMs });
       const peer = await find(guest, time.leftToConnect(), signal);
       const limits = { timeoutMs: time.left(), connectTimeoutMs: time.leftToConnect() };
-      return { result: { commands: await listCommandsOf(peer, { ...limits, signal }) } };
+      const commands = await listCommandsOf(peer, { ...limits, signal });
+      return { result: { commands: commands.filter(({ name }) => isOffered(name)) } };
     },
   });
   return [execute, list];
@@ -116,6 +121,15 @@ async function detach(
   const id = await detachOn(peer, { ...request, ...(keepMs === undefined ? {} : { keepMs }) });
   await begin();
   return { result: { call: id } };
+}
+
+/** Returns the deadline of a call in milliseconds, 0 for none, and whether the policy has shortened it. */
+function shorten(
+  { timeoutMs: askedMs = 0 }: { timeoutMs?: number | undefined },
+  { timeoutMs: allowedMs = 0 }: Grant,
+): { timeoutMs: number; isLimited: boolean } {
+  const isLimited = allowedMs > 0 && (askedMs === 0 || allowedMs < askedMs);
+  return { timeoutMs: isLimited ? allowedMs : askedMs, isLimited };
 }
 
 /** How many bytes of input went to the peer. */

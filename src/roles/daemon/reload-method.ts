@@ -27,6 +27,7 @@ export function createReloader(role: "host" | "guest"): Reloader {
   const method = defineMethod({
     name: "reload",
     isOpen: true,
+    own: "change",
     params: v.optional(v.object({})),
     run(_params, { call }) {
       const uid = call.caller?.uid;

@@ -21,15 +21,18 @@ import { createCancelCommand, createSignalCommand } from "../../methods/signal-c
 import type { Serve } from "../../methods/serve.ts";
 import { createAnswerMemory } from "../../peers/answer-memory.ts";
 import type { AnswerMemory } from "../../peers/answer-memory.ts";
-import { DEFAULT_POLICY } from "../../policy/policy.ts";
+import { MEMORY } from "../../peers/shared-memory.ts";
 import type { Policy } from "../../policy/policy.ts";
 import { createQuota } from "../../policy/quota.ts";
-import type { PolicyRequest } from "../../policy/rule.ts";
+import type { PolicyRequest } from "../../policy/rule-match.ts";
 import { createUserCache } from "../../process/user-cache.ts";
 import type { UserCache } from "../../process/user-cache.ts";
 import { ourUid } from "../../trust/ownership.ts";
 import { makeId } from "../identity.ts";
 import { checkLocally, listLocally } from "./call-check.ts";
+import { createLocalIdentity } from "./local-identity.ts";
+import type { FindLocalUser } from "./local-identity.ts";
+import { createUserJudge } from "./user-judge.ts";
 import type { DaemonVerdict } from "./policy-check-method.ts";
 import { openKept } from "./open-kept.ts";
 import { createPolicyInForce } from "./policy-in-force.ts";
@@ -70,8 +73,15 @@ const LAST_CALLS_MS = 11_000;
 /** How often the audit writes the counts of lines that it left out, and kept commands are forgotten. */
 const SETTLE_MS = 10_000;
 
+/** Tests replace the search for local users. */
+export type ServicesOptions = { findLocalUser?: FindLocalUser };
+
 /** Returns the services of a daemon. Reads the policy and opens the audit; failures of both are logged. */
-export function createServices(role: "host" | "guest", first: Config): Services {
+export function createServices(
+  role: "host" | "guest",
+  first: Config,
+  { findLocalUser = createLocalIdentity() }: ServicesOptions = {},
+): Services {
   let { settings } = first;
   let builtins = selectBuiltins(settings.builtIns);
   const policy = createPolicyInForce(role, first);
@@ -89,6 +99,8 @@ export function createServices(role: "host" | "guest", first: Config): Services 
   const kept = openKept(role, settings);
   const methods = listMethods({ role, sources, users, kept, openCalls: settings.limits.openCalls });
   const quota = createQuota();
+  const limits = { ...DEFAULT_LIMITS, ...settings.limits };
+  MEMORY.limit(limits.sharedBytes);
 
   const running = new Set<Promise<void>>();
   let wasCalled = false;
@@ -98,9 +110,10 @@ export function createServices(role: "host" | "guest", first: Config): Services 
     const ended = promise.finally(() => running.delete(ended));
     running.add(ended);
   };
-  const trackAll = ({ call, notice }: Dispatcher): Serve => ({
+  const trackAll = ({ call, notice, refused }: Dispatcher): Serve => ({
     call: (incoming) => track(call(incoming)),
     notice: (incoming) => track(notice(incoming)),
+    refused,
   });
   // A reload replaces the audit.
   const current: DispatcherOptions["audit"] = {
@@ -121,15 +134,8 @@ export function createServices(role: "host" | "guest", first: Config): Services 
         createDispatcher({ ...common, direction: "incoming", caller, methods, policy: () => policy.policy }),
       ),
     relay(relayed) {
-      const { call, notice } = createDispatcher({
-        ...common,
-        direction: "outgoing",
-        caller: { via: "local" },
-        methods: relayed,
-        policy: () => DEFAULT_POLICY,
-      });
-      // All local users share our one session with the peer, so their own ids could collide there.
-      return trackAll({ call: (incoming) => call({ ...incoming, id: makeId() }), notice });
+      const options = { ...common, methods: relayed, policy: () => policy.policy };
+      return trackAll(createRelayDispatcher(options, findLocalUser));
     },
     get runningCount() {
       return running.size;
@@ -137,7 +143,7 @@ export function createServices(role: "host" | "guest", first: Config): Services 
     users,
     kept,
     answerMemory: createAnswerMemory(first.settings.limits.foreignAnswerBytes),
-    limits: { ...DEFAULT_LIMITS, ...first.settings.limits },
+    limits,
     offersRaw: first.settings.rawPayloads,
     get policyProblem() {
       return policy.problem;
@@ -165,6 +171,26 @@ export function createServices(role: "host" | "guest", first: Config): Services 
       await Promise.race([Promise.all(running), delay(LAST_CALLS_MS, undefined, { ref: false })]);
       audit[Symbol.dispose]();
       await kept[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Serves local users, each under its own name. Every call gets a new id. */
+function createRelayDispatcher(
+  options: Omit<DispatcherOptions, "direction" | "caller">,
+  findLocalUser: FindLocalUser,
+): Dispatcher {
+  const { methods, policy } = options;
+  const dispatcher = createDispatcher({ ...options, direction: "outgoing", caller: { via: "local" } });
+  const ours = new Set(methods.filter(({ own }) => own !== undefined).map(({ name }) => name));
+  const judge = createUserJudge(policy, findLocalUser);
+  return {
+    ...dispatcher,
+    async call(incoming) {
+      // All local users share our one session with the peer, so their own ids could collide there.
+      const call = { ...incoming, id: makeId() };
+      const user = ours.has(call.method) ? call.caller : judge(call.caller);
+      await dispatcher.call(call, { via: "local", ...(user instanceof Promise ? await user : user) });
     },
   };
 }

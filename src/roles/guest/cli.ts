@@ -12,6 +12,7 @@ import {
   LIST_TIMEOUT_OPTIONS,
   DETACH_OPTIONS,
   NO_STDIN_OPTION,
+  USER_OPTION,
 } from "../cli/options.ts";
 import { createCheckConfig } from "../cli/check-config.ts";
 import { createDetachedCommands } from "../cli/detached-subcommands.ts";
@@ -93,15 +94,20 @@ const checkPolicy = defineSubcommand({
   summary: "Show whether the host may run a command in this guest, and which rule decides.",
   args: {
     command: { type: "positional", description: "Name of a command of this guest" },
+    ...USER_OPTION,
     ...CONTROL_OPTION,
   },
   notes: CHECK_POLICY_NOTES,
   restAfter: 1,
-  examples: ["negotiator guest check-policy restart-service nginx"],
+  examples: [
+    "negotiator guest check-policy restart-service nginx",
+    "negotiator guest check-policy --user alice restart-service nginx",
+  ],
   async run(invocation) {
     const { checkPolicy: check } = await import("../cli/check-policy.ts");
     const [command = "", ...args] = invocation.words.positionals;
-    return check("guest", invocation, { command, args });
+    const [user] = invocation.words.options.get("user") ?? [];
+    return check("guest", invocation, { ...(user === undefined ? {} : { user }), command, args });
   },
 });
 

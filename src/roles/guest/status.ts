@@ -22,6 +22,7 @@ export function createHostStatus(status: () => v.InferOutput<typeof StatusSchema
   return defineMethod({
     name: "status",
     isOpen: true,
+    own: "question",
     params: v.optional(v.object({})),
     run: () => Promise.resolve({ result: status() }),
   });

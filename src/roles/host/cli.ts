@@ -12,6 +12,7 @@ import {
   LIST_TIMEOUT_OPTIONS,
   DETACH_OPTIONS,
   NO_STDIN_OPTION,
+  USER_OPTION,
 } from "../cli/options.ts";
 import { createCheckConfig } from "../cli/check-config.ts";
 import { createDetachedCommands } from "../cli/detached-subcommands.ts";
@@ -119,15 +120,20 @@ const checkPolicy = defineSubcommand({
   args: {
     ...GUEST,
     command: { type: "positional", description: "Name of a command of this host" },
+    ...USER_OPTION,
     ...CONTROL_OPTION,
   },
   notes: CHECK_POLICY_NOTES,
   restAfter: 2,
-  examples: ["negotiator host check-policy web1 restart-service nginx"],
+  examples: [
+    "negotiator host check-policy web1 restart-service nginx",
+    "negotiator host check-policy --user alice web1 restart-service nginx",
+  ],
   async run(invocation) {
     const { checkPolicy: check } = await import("../cli/check-policy.ts");
     const [guest = "", command = "", ...args] = invocation.words.positionals;
-    return check("host", invocation, { guest, command, args });
+    const [user] = invocation.words.options.get("user") ?? [];
+    return check("host", invocation, { ...(user === undefined ? {} : { user }), guest, command, args });
   },
 });
 

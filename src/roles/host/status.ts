@@ -51,6 +51,7 @@ export function createStatus(status: (signal: AbortSignal) => Promise<HostStatus
   return defineMethod({
     name: "status",
     isOpen: true,
+    own: "question",
     params: v.optional(v.object({})),
     run: async (_, { call }) => ({ result: await status(call.signal) }),
   });

@@ -12,7 +12,7 @@ import type { Outbox, Outlet } from "../session/outbox.ts";
 import { cancelled } from "./cancelled.ts";
 import type { WindowOptions } from "./receive-window.ts";
 import { findExcess } from "../session/sendable.ts";
-import { countBytes } from "./served-calls.ts";
+import { countBytes } from "./json-bytes.ts";
 import type { ServedCalls } from "./served-calls.ts";
 
 /** Calls whose answers or streams are not complete, by call id. */
@@ -54,7 +54,7 @@ type IncomingRequest = Request & { id: CallId };
 
 /** Creates an empty set of calls. */
 export function createIncomingCalls(options: IncomingCallsOptions): IncomingCalls {
-  const { limits, served, outlet, peerLineBytes, window } = options;
+  const { served, outlet, peerLineBytes, window } = options;
   const open = new Map<CallId, IncomingEnd>();
 
   const refuse = (id: CallId, error: NegotiatorError): void =>
@@ -86,21 +86,6 @@ export function createIncomingCalls(options: IncomingCallsOptions): IncomingCall
     options.onCall(end.call);
   };
 
-  const findProblem = (request: IncomingRequest): NegotiatorError | undefined => {
-    const { id } = request;
-    const { runningCount, runningBytes } = served;
-    const bytes = countBytes(request.params);
-    if (open.has(id) || served.has(id)) return usedBefore(id);
-    if (countStreams(request) > limits.streamsPerCall) return tooMany("streams", limits.streamsPerCall);
-    if (runningCount >= limits.openCalls || open.size >= 2 * limits.openCalls)
-      return tooMany("open calls", limits.openCalls);
-    if (outlet.controlCount > 2 * limits.openCalls)
-      return tooMany("answers that the caller has not read", 2 * limits.openCalls);
-    if (runningBytes > 0 && runningBytes + bytes > limits.openCallBytes)
-      return tooMany("bytes of parameters of open calls", limits.openCallBytes);
-    return served.take(bytes) ? undefined : GAVE_WAY;
-  };
-
   const attach = (request: Attach, end: IncomingEnd): void => {
     const { id } = request;
     open.set(id, end);
@@ -123,7 +108,8 @@ export function createIncomingCalls(options: IncomingCallsOptions): IncomingCall
     },
     has: (id) => open.has(id),
     take(request) {
-      const problem = findProblem(request);
+      const isUsed = open.has(request.id) || served.has(request.id);
+      const problem = isUsed ? usedBefore(request.id) : findExcessOf(request, options, open.size);
       if (problem === undefined) accept(request);
       else refuseRequest(request, problem);
     },
@@ -161,6 +147,24 @@ export function createIncomingCalls(options: IncomingCallsOptions): IncomingCall
       open.clear();
     },
   };
+}
+
+/** Returns the limit that the request exceeds; else takes memory for it, and returns undefined. */
+function findExcessOf(
+  request: IncomingRequest,
+  { limits, served, outlet }: Pick<IncomingCallsOptions, "limits" | "served" | "outlet">,
+  openCount: number,
+): NegotiatorError | undefined {
+  const { openCalls, openCallBytes, streamsPerCall } = limits;
+  const { runningCount, runningBytes } = served;
+  if (countStreams(request) > streamsPerCall) return tooMany("streams", streamsPerCall);
+  if (runningCount >= openCalls || openCount >= 2 * openCalls) return tooMany("open calls", openCalls);
+  if (outlet.controlCount > 2 * openCalls)
+    return tooMany("answers that the caller has not read", 2 * openCalls);
+  const bytes = countBytes(request.params);
+  if (runningBytes > 0 && runningBytes + bytes > openCallBytes)
+    return tooMany("bytes of parameters of open calls", openCallBytes);
+  return served.take(bytes) ? undefined : GAVE_WAY;
 }
 
 function countStreams({ streams }: Request): number {

@@ -11,13 +11,16 @@ export type Mailbox = {
   listen(listener: MessageListener): void;
 };
 
-import { countBytes } from "./served-calls.ts";
+import { countBytes } from "./json-bytes.ts";
 
 /** A method listens soon after its start, so only a misbehaving peer can send more than this before. */
 const KEPT_MESSAGES = 32;
 const KEPT_BYTES = 16 * 1024;
 
-/** Creates a mailbox without a listener. It drops messages beyond the first 32 (or 16 KiB) that no listener took. */
+/**
+ * Creates a mailbox without a listener. It drops messages beyond the first 32, or 16 KiB, that no listener
+ * took.
+ */
 export function createMailbox(): Mailbox {
   let listener: MessageListener | undefined;
   let kept: { name: string; value: unknown }[] = [];

@@ -3,7 +3,7 @@ import { NegotiatorError } from "../../errors.ts";
 import { createCallStreams } from "./call-streams.ts";
 import type { CallStreams } from "./call-streams.ts";
 import { fromWireError } from "../message.ts";
-import type { Attach, CallerInfo, CallId, Message, Request, StreamMessage } from "../message.ts";
+import type { Attach, CallerInfo, CallId, Message, MessageBody, Request, StreamMessage } from "../message.ts";
 import { fixed } from "../session/outbox.ts";
 import type { ControlMessage, Outlet } from "../session/outbox.ts";
 import { createMailbox } from "./mailbox.ts";
@@ -126,10 +126,7 @@ export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
     window,
     announcesCredit: false,
     write: Object.fromEntries((options.write ?? []).map((name) => [name, 0])),
-    onGaveWay(error) {
-      if (isSent && !pending.isAnswered) outlet.control(cancelMessage(id, error.message));
-      leave(error);
-    },
+    onGaveWay: (error) => leave(error, isSent && !pending.isAnswered),
     onDone: () => pending.setStreamsEnded(),
   });
   const mailbox = createMailbox();
@@ -142,7 +139,8 @@ export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
     pending.setAnswered();
   };
 
-  const leave = (error: NegotiatorError): void => {
+  const leave = (error: NegotiatorError, isCancelled = false): void => {
+    if (isCancelled) outlet.control(cancelMessage(id, error.message));
     const stops = isSent ? stopsOf(id, streams) : [];
     abort(error);
     for (const stop of stops) outlet.control(stop);
@@ -185,15 +183,13 @@ export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
         else if (isSent) outlet.control(cancelMessage(id, reason));
         else leave(cancelledBefore("it was sent"));
       },
-      abort: leave,
+      abort: (error) => leave(error),
     },
     request,
     submit() {
       outlet.begin(id, makeRequest);
-      // The stop of a stream that was cancelled before its session was lost went with that session.
-      for (const [stream, end] of streams.readers)
-        if (end.isDone)
-          outlet.control(() => (pending.isAnswered ? undefined : { kind: "stop", call: id, stream }), id);
+      for (const stop of stopsAgain(id, streams))
+        outlet.control(() => (pending.isAnswered ? undefined : stop), id);
     },
     markUnsent() {
       isSent = false;
@@ -228,6 +224,11 @@ function cancelMessage(id: CallId, reason = "the caller cancelled it", code?: "B
 function stopsOf(id: CallId, { readers }: CallStreams): ControlMessage[] {
   const unread = [...readers].filter(([, end]) => !end.isDone);
   return unread.map(([stream]) => fixed({ kind: "stop", call: id, stream }));
+}
+
+/** The stop of a stream that was cancelled before its session was lost went with that session. */
+function stopsAgain(call: CallId, { readers }: CallStreams): MessageBody[] {
+  return [...readers].flatMap(([stream, end]) => (end.isDone ? [{ kind: "stop", call, stream }] : []));
 }
 
 function cancelledBefore(step: string): NegotiatorError {

@@ -31,8 +31,8 @@ export type ReceiveWindow = {
 };
 
 /**
- * The credit of a stream, in bytes: at first and at most. `pool` has the credit beyond the first. Bytes that wait
- * for their reader are in `memory`, the peer's share of the memory of all.
+ * The credit of a stream, in bytes: at first and at most. `pool` has the credit beyond the first. Bytes that
+ * wait for their reader are in `memory`, the peer's share of the memory of all.
  */
 export type WindowOptions = {
   firstBytes: number;

@@ -9,6 +9,7 @@ import type { CallId, Request } from "../message.ts";
 import { createOwnMemory } from "../memory.ts";
 import type { MemoryShare } from "../memory.ts";
 import { native } from "../dialects/native.ts";
+import { countBytes } from "./json-bytes.ts";
 import { describeServed } from "./served-call.ts";
 import type { ServedCall } from "./served-call.ts";
 
@@ -43,8 +44,8 @@ type Running = { call: IncomingEnd; startMs: number; bytes: number };
 type Kept = { answer: FinalMessage; request: Request; bytes: number; startMs: number; endMs: number };
 
 /**
- * Creates an empty store. Its limits bound the kept answers by number, bytes and age, and `memory`, which is the
- * peer's share of the memory of all, bounds them too.
+ * Creates an empty store. Its limits bound the kept answers by number, bytes and age, and `memory`, which is
+ * the peer's share of the memory of all, bounds them too.
  */
 export function createServedCalls(
   limits: Pick<Limits, "finishedCalls" | "finishedBytes" | "finishedMs">,
@@ -135,9 +136,4 @@ export function createServedCalls(
       if (finishedBytes !== held.bytes) held.resize(finishedBytes);
     },
   };
-}
-
-/** Returns how many bytes the parameters have as JSON, about. */
-export function countBytes(params: unknown): number {
-  return params === undefined ? 0 : JSON.stringify(params).length;
 }

@@ -2,6 +2,7 @@
 import type { NegotiatorError } from "../../errors.ts";
 import { GAVE_WAY } from "../frames/refusals.ts";
 import { createByteQueue } from "./byte-queue.ts";
+import type { ByteQueue } from "./byte-queue.ts";
 import type { StreamTotal } from "../message.ts";
 import { createReceiveWindow } from "./receive-window.ts";
 import type { ReceiveWindow, WindowOptions } from "./receive-window.ts";
@@ -60,25 +61,18 @@ type ReaderOptions = {
 
 /** Creates a reader that is not read yet. */
 export function createReader(options: ReaderOptions): ReaderEnd {
-  const queue = createByteQueue();
   const window = createReceiveWindow(options.window);
   let failure: NegotiatorError | undefined;
   let isCancelled = false;
   let isDone = false;
   let isStarted = false;
   const waiting = createWait();
-  const held = options.window.memory?.hold(() => {
-    clear();
+  const queue = createHeldQueue(options.window.memory, () => {
     // Bytes of the stream are lost, so it must not end as if it were complete.
     failure = GAVE_WAY;
     options.onGaveWay?.(GAVE_WAY);
     settle();
   });
-
-  const clear = (): void => {
-    queue.clear();
-    held?.resize(0);
-  };
 
   const settle = (): void => {
     waiting.wake();
@@ -94,7 +88,6 @@ export function createReader(options: ReaderOptions): ReaderEnd {
     if (isCancelled && failure === undefined) return END;
     const bytes = queue.shift();
     if (bytes !== undefined) {
-      if (held !== undefined && held.bytes > 0) held.resize(Math.max(0, held.bytes - bytes.length));
       if (!isDone && window.consume(bytes.length)) options.onCredit();
       return { done: false, value: bytes };
     }
@@ -117,7 +110,7 @@ export function createReader(options: ReaderOptions): ReaderEnd {
   const cancel = (): void => {
     const isOpen = !isDone;
     isCancelled = true;
-    clear();
+    queue.clear();
     if (isOpen) options.onCancel();
     settle();
   };
@@ -147,7 +140,6 @@ export function createReader(options: ReaderOptions): ReaderEnd {
       const violation = window.receive(offset, bytes.length);
       if (violation !== undefined) return violation;
       queue.push(bytes);
-      held?.resize(held.bytes + bytes.length);
       settle();
       return undefined;
     },
@@ -157,10 +149,40 @@ export function createReader(options: ReaderOptions): ReaderEnd {
     fail(error) {
       if (isDone) return;
       failure = error;
-      held?.resize(0);
+      queue.release();
       settle();
     },
-    release: () => void held?.resize(0),
+    release: () => queue.release(),
+  };
+}
+
+/** A queue whose bytes count as memory of the peer, until `release`. When they give way, it is empty. */
+function createHeldQueue(
+  memory: WindowOptions["memory"],
+  onGaveWay: () => void,
+): ByteQueue & { release(): void } {
+  const queue = createByteQueue();
+  const held = memory?.hold(() => {
+    clear();
+    onGaveWay();
+  });
+  const release = (): void => void held?.resize(0);
+  const clear = (): void => {
+    queue.clear();
+    release();
+  };
+  return {
+    push(bytes) {
+      queue.push(bytes);
+      held?.resize(held.bytes + bytes.length);
+    },
+    shift() {
+      const bytes = queue.shift();
+      if (held !== undefined && bytes !== undefined) held.resize(Math.max(0, held.bytes - bytes.length));
+      return bytes;
+    },
+    clear,
+    release,
   };
 }
 

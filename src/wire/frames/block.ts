@@ -2,8 +2,8 @@
 import type { MemoryShare } from "../memory.ts";
 
 /**
- * `taken` is how many bytes were used. `block` is there when the block is complete. It is empty if it `gaveWay`,
- * because all peers together held too much.
+ * `taken` is how many bytes were used. `block` is there when the block is complete. It is empty if it
+ * `gaveWay`, because all peers together held too much.
  */
 export type BlockStep = { taken: number; block?: Uint8Array; gaveWay?: true };
 

@@ -22,7 +22,7 @@ export type LineCutter = {
 
 const LF = 0x0a;
 
-/** Creates a cutter for lines of at most `limitBytes`. It keeps unfinished ones in the memory of all peers. */
+/** Creates a cutter for lines of at most `limitBytes`. Unfinished ones are in the memory of all peers. */
 export function createLineCutter(limitBytes: number, memory?: MemoryShare): LineCutter {
   const begun = createCollector(limitBytes, memory);
 

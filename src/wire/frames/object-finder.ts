@@ -31,7 +31,8 @@ const CLOSE = 0x7d;
 
 /**
  * Creates a finder at the beginning of a line. No dialect has a line end inside an object, so a line end ends
- * a torn one. An object of more than `limitBytes` is an error. `memory` is the peer's share of the memory of all.
+ * a torn one. An object of more than `limitBytes` is an error. `memory` is the peer's share of the memory of
+ * all.
  */
 export function createObjectFinder(limitBytes: number, memory?: MemoryShare): ObjectFinder {
   const object = createCollector(limitBytes, memory);

@@ -6,7 +6,7 @@ export function tooLong(lineBytes: number): NegotiatorError {
   return new NegotiatorError("TOO_LARGE", `Cannot take a line of more than ${lineBytes} bytes`);
 }
 
-/** Stands for a message or a stream that had to give way. An error costs more than its bytes, so it is made once. */
+/** Stands for a message or a stream that had to give way. An error costs much, so it is made once. */
 export const GAVE_WAY = new NegotiatorError(
   "BUSY",
   "Cannot take more: the messages and streams of all peers together need too much memory",

@@ -322,7 +322,7 @@ test("the policy denies an old peer's call, and the audit has all its calls", as
   expect(await client.call("execute", ["../fail"])).toMatchObject({ success: false });
   expect(await client.call("list_commands")).toEqual(result(["show"]));
   const peer = { guest: "web1" };
-  await until("all is written down", async () => (await stage.audit()).length === 3);
+  await until("all is written down", async () => (await stage.audit()).length === 4);
   expect(await stage.audit()).toMatchObject([
     { peer, command: "fail", decision: "denied", errorCode: "DENIED" },
     {
@@ -335,5 +335,6 @@ test("the policy denies an old peer's call, and the audit has all its calls", as
       bytes: { stdout: 4 },
     },
     { peer, command: "fail", decision: "denied" },
+    { peer, method: "list-commands", decision: "allowed" },
   ]);
 });

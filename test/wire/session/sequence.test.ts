@@ -33,6 +33,16 @@ const sent = (count: number): Sequence => {
   return sequence;
 };
 
+test("the memory of a long chunk is used again once the peer has the chunk, and not before", () => {
+  const sequence = createSequence(ROOM, () => ({ isRaw: true, isOnPort: false, hasChecksum: false }));
+  const chunk = { ...DATA, bytes: new Uint8Array(64 * 1024) };
+  const first = sequence.number({ ...chunk }).buffer;
+  const second = sequence.number({ ...chunk }).buffer;
+  expect(second).not.toBe(first);
+  sequence.release(1);
+  expect(sequence.number({ ...chunk }).buffer).toBe(first);
+});
+
 describe("received messages", () => {
   test("received numbers count from 1: a repeated one is a duplicate, a skipped one a gap", () => {
     const sequence = create();

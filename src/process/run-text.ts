@@ -1,6 +1,7 @@
 /** Runs programs for their text output, such as virsh: found on PATH, limited in time and output. */
 import { toolEnvironment } from "../config/config.ts";
 import { NegotiatorError } from "../errors.ts";
+import { findProgram } from "./program-path.ts";
 import { run } from "./run.ts";
 
 /** `environment` is added to the usual one of our children. More output than `outputBytes` is an error. */
@@ -33,7 +34,7 @@ export async function runText(
 ): Promise<RunTextResult> {
   const stdout = createBuffer(outputBytes);
   const stderr = createBuffer(outputBytes);
-  const words = resolveWords(argv);
+  const words = await resolveWords(argv);
   const env = { ...toolEnvironment(), ...environment };
   const ended = await run({ argv: words, env, cwd: "/", stdin: null, stdout, stderr, signal, timeoutMs });
   if (ended.endedBy === "deadline")
@@ -55,8 +56,9 @@ export async function* spawnLines(
   const left = new AbortController();
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
   const writer = writable.getWriter();
+  const words = await resolveWords(argv);
   const ended = run({
-    argv: resolveWords(argv),
+    argv: words,
     env: { ...toolEnvironment(), ...environment },
     cwd: "/",
     stdin: null,
@@ -86,9 +88,10 @@ async function* splitLines(stream: ReadableStream<Uint8Array>): AsyncGenerator<s
 /** Limits the memory for an unfinished line: the part after these characters is lost. */
 const LINE_LENGTH = 64 * 1024;
 
-function resolveWords([program = "", ...words]: readonly string[]): [string, ...string[]] {
-  const path = Bun.which(program);
-  if (path === null) throw new NegotiatorError("NO_COMMAND", `There is no program "${program}" on the PATH`);
+async function resolveWords([program = "", ...words]: readonly string[]): Promise<[string, ...string[]]> {
+  const path = await findProgram(program);
+  if (path === undefined)
+    throw new NegotiatorError("NO_COMMAND", `There is no program "${program}" on the PATH`);
   return [path, ...words];
 }
 

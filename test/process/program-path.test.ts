@@ -1,0 +1,39 @@
+/** Programs on the PATH, of which a directory may not answer. */
+import { expect, test } from "bun:test";
+import { chmod, mkdir, symlink } from "node:fs/promises";
+import { findProgram } from "../../src/process/program-path.ts";
+import { mountHanging, whyNoHangingMount } from "../support/hanging-mount.ts";
+import { createTemporaryDirectory } from "../support/temporary-directory.ts";
+
+test("the first executable file counts, and other files and directories do not", async () => {
+  await using directory = await createTemporaryDirectory();
+  await mkdir(directory.at("1/tool"), { recursive: true });
+  for (const [name, mode] of [
+    ["2/tool", 0o644],
+    ["3/tool", 0o755],
+    ["4/tool", 0o755],
+  ] as const) {
+    await directory.write(name, "#!/bin/sh\n");
+    await chmod(directory.at(name), mode);
+  }
+  const path = ["relative", ...["1", "2", "3", "4"].map((name) => directory.at(name))].join(":");
+  expect(await findProgram("tool", path)).toBe(directory.at("3/tool"));
+  expect(await findProgram("none", path)).toBeUndefined();
+  expect(await findProgram(directory.at("4/tool"), path)).toBe(directory.at("4/tool"));
+});
+
+test("a directory that is not on a disk of this machine is searched last", async () => {
+  await using directory = await createTemporaryDirectory();
+  await symlink("/proc/self/root/bin", directory.at("far"));
+  expect(await findProgram("sh", `${directory.at("far")}:/usr/bin`)).toBe("/usr/bin/sh");
+  expect(await findProgram("sh", `/nowhere:${directory.at("far")}`)).toBe(directory.at("far/sh"));
+});
+
+test.if(whyNoHangingMount() === undefined)("a directory that does not answer is given up", async () => {
+  await using directory = await createTemporaryDirectory();
+  using mount = mountHanging(directory.at("mount"));
+  const startMs = performance.now();
+  expect(await findProgram("sh", `${mount.path}:/bin`)).toBe("/bin/sh");
+  expect(performance.now() - startMs).toBeLessThan(1000);
+  expect(await findProgram("no-such-program", `${mount.path}:/bin`)).toBeUndefined();
+});

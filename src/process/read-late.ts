@@ -2,6 +2,7 @@
 import { toolEnvironment } from "../config/config.ts";
 import { NegotiatorError } from "../errors.ts";
 import { run } from "./run.ts";
+import { findLocalProgram } from "./program-path.ts";
 
 /** Longest time of one read. */
 const TIMEOUT_MS = 2000;
@@ -14,8 +15,8 @@ const MOST_BYTES = 1 << 20;
  * of its pool, of which there are about as many as processors.
  */
 export async function readLate(path: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
-  const cat = Bun.which("cat");
-  if (cat === null) throw new NegotiatorError("NO_COMMAND", 'There is no program "cat" on the PATH');
+  const cat = findLocalProgram("cat");
+  if (cat === undefined) throw new NegotiatorError("NO_COMMAND", 'There is no program "cat" on the PATH');
   const parts: Uint8Array[] = [];
   let length = 0;
   const { exitCode, endedBy } = await run({

@@ -12,6 +12,7 @@ import type { NamedPorts } from "../../discovery/named.ts";
 import { createQemuFinder } from "../../discovery/qemu/qemu.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
 import { runText, spawnLines } from "../../process/run-text.ts";
+import { findLocalProgram } from "../../process/program-path.ts";
 
 /**
  * A finder for all sources in use. `follow` is absent when none of them reports events, `stopped` without
@@ -38,7 +39,7 @@ export function createFinders(
 ): Finders {
   const known = namedPorts(dialects);
   const { ports } = known;
-  const hasVirsh = Bun.which("virsh") !== null;
+  const hasVirsh = findLocalProgram("virsh") !== undefined;
   // A user who names guests by flag wants only these, so the automatic choice adds no other source.
   const isAuto = flagged.length === 0;
   const usesLibvirt = host.libvirt === "yes" || (host.libvirt === "auto" && hasVirsh && isAuto);

@@ -6,6 +6,7 @@ import { NegotiatorError } from "../../errors.ts";
 import { runText } from "../../process/run-text.ts";
 import { shellWord } from "../../shell-word.ts";
 import { ourUid } from "../../trust/ownership.ts";
+import { findLocalProgram } from "../../process/program-path.ts";
 
 /**
  * Returns the error for an empty search: `DENIED` if a user without rights has asked its own libvirt, which
@@ -13,7 +14,8 @@ import { ourUid } from "../../trust/ownership.ts";
  * error of libvirt if it does not answer.
  */
 export async function explainEmpty({ host }: Settings, port: string): Promise<NegotiatorError> {
-  const usesLibvirt = host.libvirt === "yes" || (host.libvirt === "auto" && Bun.which("virsh") !== null);
+  const usesLibvirt =
+    host.libvirt === "yes" || (host.libvirt === "auto" && findLocalProgram("virsh") !== undefined);
   if (!usesLibvirt) {
     return new NegotiatorError("NO_GUEST", "No guest was found: libvirt was not asked", {
       remedy:

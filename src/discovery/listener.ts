@@ -18,9 +18,9 @@ export type FindUser = Pick<UserCache, "find">;
  * user.
  */
 export function listenerOf(endpoint: Endpoint, users: FindUser): ListenerTrust {
-  const { guest, pidFile, qemu, user, source } = endpoint;
+  const { guest, pidFile, connect, qemu, user, source } = endpoint;
   return async () => {
-    if (pidFile !== undefined) return expectDomain(guest, pidFile);
+    if (pidFile !== undefined) return expectDomain(guest, pidFile, connect);
     if (qemu !== undefined) return expectHypervisor({ ...endpoint, qemu });
     if (user !== undefined) return expectNamed(user, users);
     return expectUser(ourUid(), source === "flag" || source === "config" ? NAME_USER : undefined);

@@ -11,6 +11,7 @@ import { printable } from "../../printable.ts";
 import { listenerFault } from "../../process/listener-trust.ts";
 import type { ExpectedListener, PeerFault } from "../../process/listener-trust.ts";
 import { shellWord } from "../../shell-word.ts";
+import { virshAt } from "../attach-line.ts";
 import { isSameProcess, readProcess } from "../../trust/host-process.ts";
 import { judge } from "../../trust/local-paths.ts";
 import { findOwnershipFault, ourUid } from "../../trust/ownership.ts";
@@ -28,7 +29,8 @@ export type PidDirectory = { directory: string; uid: number };
 export async function findPidDirectory(connect?: string): Promise<PidDirectory | undefined> {
   const [, level = ourUid() === 0 ? "system" : "session", query = ""] = URI.exec(connect ?? "") ?? [];
   const socket = new URLSearchParams(query).get("socket");
-  if (socket === null) return level === "system" ? SYSTEM : undefined;
+  // Measured: for root, libvirt opens the system's libvirt at `qemu:///session` too.
+  if (socket === null) return level === "system" || ourUid() === 0 ? SYSTEM : undefined;
   const owner = await stat(socket).catch(() => undefined);
   if (owner === undefined) return SYSTEM;
   return { directory: join(dirname(socket), "qemu", level === "system" ? "" : "run"), uid: owner.uid };
@@ -43,23 +45,28 @@ export function pidFileOf(name: string, place: PidDirectory | undefined): PidFil
 
 /**
  * Resolves with the listener that a domain has to have: the process of its pid file, as any user. That user
- * may own the directories of the socket. Resolves with a fault if the file does not say.
+ * may own the directories of the socket. Resolves with a fault if the file does not say. `connect` is the URI
+ * of libvirt for the remedies, if one was set.
  */
-export async function expectDomain(name: string, file: PidFile): Promise<ExpectedListener | PeerFault> {
+export async function expectDomain(
+  name: string,
+  file: PidFile,
+  connect?: string,
+): Promise<ExpectedListener | PeerFault> {
+  const [virsh, guest] = [virshAt(connect), shellWord(name)];
   const pid = await readPidFile(file).catch((thrown: unknown) => unreadable(file, thrown));
   if (typeof pid !== "number") return pid;
   const qemu = readProcess(pid);
   const [, uid] = qemu?.uids ?? [];
   if (qemu === undefined || uid === undefined)
-    return unusable(file, `process ${pid} has ended`, `Look at the guest: virsh domstate ${shellWord(name)}`);
+    return unusable(file, `process ${pid} has ended`, `Look at the guest: ${virsh} domstate ${guest}`);
   return {
     placeUid: uid,
     findFault(listener) {
       const isQemu =
         listener.pid === pid && listener.uid === uid && listener.isRunning() && isSameProcess(qemu);
       const objection = `is not the guest's QEMU, which libvirt started as process ${pid}`;
-      const guest = shellWord(name);
-      const renew = `To get its socket back: virsh destroy ${guest}; virsh start ${guest}`;
+      const renew = `To get its socket back: ${virsh} destroy ${guest}; ${virsh} start ${guest}`;
       return Promise.resolve(isQemu ? undefined : listenerFault(listener, objection, renew));
     },
   };

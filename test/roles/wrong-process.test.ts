@@ -21,6 +21,10 @@ async function readLastError(stage: Stage): Promise<string | null> {
   return line === "" ? null : JSON.parse(line).lastError;
 }
 
+function untilError(stage: Stage): Promise<string> {
+  return until("status has the reason", async () => (await readLastError(stage)) ?? undefined);
+}
+
 /** A host without daemons, and the guest `web1` with a socket in a directory for it. */
 async function createHost(guest = ""): Promise<Stage & { socket: string }> {
   const stage = await createStage({ guests: [], withoutDaemons: true });
@@ -39,7 +43,7 @@ test.if(IS_ROOT)(
     await chown(stage.at("vm"), OTHER_UID, OTHER_UID);
     await using listener = await startListener(socket, { uid: OTHER_UID });
     const daemon = await stage.host.start();
-    const error = await until("status has the reason", () => readLastError(stage));
+    const error = await untilError(stage);
     expect(error).toStartWith(
       `Cannot connect to "${socket}": "${stage.at("vm")}" belongs to user ${OTHER_UID}\n`,
     );
@@ -79,7 +83,7 @@ test.if(IS_ROOT)(
     await using container = await startListener(stage.socket, { wrap: FOREIGN_NAMESPACES.process });
     await first[Symbol.asyncDispose]();
     await container.says("closed");
-    expect(await until("status has the reason", () => readLastError(stage))).toContain(
+    expect(await untilError(stage)).toContain(
       "listens there, which runs in another process namespace, as in a container\nLook at it: ps -fp ",
     );
     expect(container.printed()).not.toContain("got");

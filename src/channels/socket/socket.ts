@@ -1,5 +1,5 @@
 /** Owns the client's end of unix sockets. */
-import { stat } from "node:fs/promises";
+import { lstat, stat } from "node:fs/promises";
 import { errnoOf, NegotiatorError } from "../../errors.ts";
 import { printable } from "../../printable.ts";
 import { probeListener } from "../../process/libc.ts";
@@ -35,7 +35,11 @@ export async function dialSocket(path: string, options: DialOptions = {}): Promi
   checkLength(action, path);
   refuseAborted(action, signal);
   const expected = await listener();
-  if ("problem" in expected) throw refused(action, expected);
+  if ("problem" in expected) {
+    // The process of a guest that has ended is missing too, and the missing socket says more.
+    await refuseMissing(action, path);
+    throw refused(action, expected);
+  }
   const fault = await findPlaceFault(path, expected.placeUid);
   if (fault !== undefined) throw refused(action, fault, expected.more);
   refuseAborted(action, signal);
@@ -91,6 +95,14 @@ const UNKNOWN_LISTENER: PeerFault = {
 function refused(action: string, { problem, remedy }: PeerFault, more?: string): NegotiatorError {
   const lines = more === undefined ? remedy : `${remedy}\n${more}`;
   return new NegotiatorError("DENIED", `${action}: ${problem}`, { remedy: lines });
+}
+
+async function refuseMissing(action: string, path: string): Promise<void> {
+  const missing = await lstat(path).then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (errnoOf(missing) === "ENOENT") throw explainFailure(action, missing, dialCases(""));
 }
 
 /** connect(2) refuses a file of another kind as it does a socket without a listener. */

@@ -97,6 +97,22 @@ test.each([
   });
 });
 
+test("without a pid file, a socket that is there is refused, and another one is missing", async () => {
+  await using directory = await createTemporaryDirectory();
+  const path = directory.at("socket");
+  const listener = () => expectDomain("web1", { path: directory.at("web1.pid"), uid: SELF });
+  expect(await rejectionOf(dialSocket(path, { listener }))).toMatchObject({
+    code: "NO_CHANNEL",
+    message: expect.stringContaining("there is no such socket"),
+  });
+  await using other = await startListener(path);
+  expect(await rejectionOf(dialSocket(path, { listener }))).toMatchObject({
+    code: "DENIED",
+    message: expect.stringContaining("does not say which process is the guest's QEMU: it is not there\n"),
+  });
+  expect(other.printed()).not.toContain("connected");
+});
+
 test("a pid file that is a link is a fault", async () => {
   await using directory = await createTemporaryDirectory();
   await mkdir(directory.at("libvirt"));

@@ -20,7 +20,7 @@ import { noGuest } from "../src/roles/host/no-guest.ts";
 import { explainNoAnswer as explainGuestNoAnswer, noCallingPort } from "../src/roles/host/no-answer.ts";
 import { splitWords } from "../src/roles/cli/shell-words.ts";
 import { DEFAULTS } from "../src/config/settings.ts";
-import { judgeNow } from "../src/trust/look.ts";
+import { judgeNow } from "../src/trust/path-trust.ts";
 import {
   blocksOf,
   expectGoodUsage,

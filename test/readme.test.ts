@@ -28,6 +28,8 @@ const RUN: Readonly<Record<string, { exitCode?: number; shows: RegExp }>> = {
   "printf 'pear\\nfig\\napple\\n' | negotiator host execute web1 sort-lines": { shows: /^apple\nfig\npear$/ },
   "negotiator host check-policy web1 request-backup --full /srv/data": { shows: /^allowed/m },
   "negotiator guest check-policy check-process nginx": { shows: /^rule 2 \(allow\): matches\nallowed$/m },
+  "negotiator host check-commands": { shows: /^request-backup +as \S+ +\/.*\/request-backup$/m },
+  "negotiator guest check-commands": { shows: /^check-process +as \S+ +\/.*\/check-process$/m },
   "negotiator host check-config": { shows: /^policy: .* is right$/m },
   "negotiator host reload": { shows: /^The host's daemon uses the config and the policy as they are now$/m },
   "negotiator guest check-config": { shows: /^policy: .* is right$/m },

@@ -5,20 +5,20 @@ import type { Fault } from "./fault.ts";
 export const CHOSEN_TRUST: readonly Fault[] = [
   {
     file: "src/trust/path-trust.ts",
-    from: "if (!isTrusted(uid, trust)) return",
-    to: "if (!isTrusted(uid, trust) && (mode & STICKY) === 0) return",
+    from: "if (!isTrusted(status.uid, trust)) return foreignOwner(directory",
+    to: "if (!isTrusted(status.uid, trust) && (status.mode & STICKY) === 0) return foreignOwner(directory",
     why: "another user's sticky directory is safe",
   },
   {
     file: "src/trust/path-trust.ts",
-    from: "if (!isTrusted(status.uid, trust)) return foreignOwner(next, status.uid);",
+    from: "if (!isTrusted(status.uid, trust)) fault ??= foreignOwner(next, status.uid);",
     to: "",
     why: "another user's link is followed",
   },
   {
     file: "src/trust/path-trust.ts",
-    from: "if ((mode & WRITABLE_BY_ALL) !== 0)",
-    to: 'if ((mode & WRITABLE_BY_ALL) !== 0 && trust.groups === "own")',
+    from: "if ((status.mode & WRITABLE_BY_ALL) !== 0)",
+    to: 'if ((status.mode & WRITABLE_BY_ALL) !== 0 && trust.groups === "own")',
     why: "a directory that everybody may write to is safe for the audit",
   },
   {
@@ -29,12 +29,12 @@ export const CHOSEN_TRUST: readonly Fault[] = [
   },
   {
     file: "src/trust/trusted-file.ts",
-    from: "if (own !== undefined || !status.isFile()",
-    to: "if (own === undefined || !status.isFile()",
+    from: "const fault = judgeFile(place, status, uid, eyes);",
+    to: "const fault = judgeFile(place, status, status.uid, eyes);",
     why: "the owner of a trusted file does not matter",
   },
   {
-    file: "src/trust/trusted-file.ts",
+    file: "src/trust/opened-file.ts",
     from: "    closeSync(descriptor);\n",
     to: "",
     why: "each read file stays open",
@@ -46,21 +46,21 @@ export const CHOSEN_TRUST: readonly Fault[] = [
     why: "a file that only its group may write to is trusted",
   },
   {
-    file: "src/trust/users.ts",
-    from: "return !others.some(isMember) && named.every(isKnown);",
-    to: "return !others.some(isMember);",
+    file: "src/trust/accounts.ts",
+    from: "if (member === undefined)",
+    to: "if (member === undefined && name === gid.toString())",
     why: "a group with an unknown member counts as empty",
   },
   {
     file: "src/methods/inspect.ts",
-    from: "const fault = findOwnershipFault(stats, uid, path) ?? wayFault;\n  if (fault",
-    to: "const fault = findOwnershipFault(stats, uid, path);\n  if (fault",
+    from: "const fault = judgeFile(place, status, uid, eyes) ?? way.fault;",
+    to: "const fault = judgeFile(place, status, uid, eyes);",
     why: "a command through an unsafe link is run",
   },
   {
-    file: "src/methods/commands.ts",
-    from: "    if (fault !== undefined) {\n      const reason",
-    to: '    if (fault !== undefined && name === "") {\n      const reason',
+    file: "src/methods/command-files.ts",
+    from: "    if (directoryFault !== undefined) {\n      const reason",
+    to: '    if (directoryFault !== undefined && name === "") {\n      const reason',
     why: "commands of an unsafe directory are run",
   },
   {

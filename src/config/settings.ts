@@ -11,6 +11,8 @@ const Text = v.pipe(
 );
 const Path = v.pipe(Text, v.startsWith("/"), v.maxLength(4096));
 const OptionalPath = v.union([v.literal(""), Path]);
+/** A file name has at most 255 bytes. */
+const NamePattern = v.pipe(Text, v.minLength(1), v.maxLength(255));
 const Seconds = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(31_536_000));
 const Positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
 
@@ -36,6 +38,8 @@ export const SettingsSchema = v.strictObject({
   connectTimeoutSeconds: v.optional(Seconds),
   /** Directories of commands. The first one that has a command of that name wins. */
   commandsDirectory: v.optional(v.array(Path)),
+  /** Patterns of further names that the files of commands may have. */
+  commandNames: v.optional(v.array(NamePattern)),
   /** The built-in commands that this side offers. */
   builtIns: v.optional(v.array(BuiltinName)),
   policyFile: v.optional(Path),
@@ -117,6 +121,7 @@ export type SettingsLayer = v.InferOutput<typeof SettingsSchema>;
 export const DEFAULTS = {
   connectTimeoutSeconds: 10,
   commandsDirectory: ["/usr/lib/negotiator/commands", "/etc/negotiator/commands"],
+  commandNames: [],
   builtIns: [...BUILTIN_NAMES],
   policyFile: "/etc/negotiator/policy.toml",
   drainSeconds: 10,

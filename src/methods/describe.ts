@@ -5,6 +5,7 @@ import { MemoryMaxBytes, TasksMax } from "../policy/resource-limits.ts";
 import { printable } from "../printable.ts";
 import { parseStrictToml } from "../strict/strict.ts";
 import { showBytes } from "../strict/utf8.ts";
+import { decodeFile } from "../trust/file-text.ts";
 import type { Eyes } from "../trust/look.ts";
 import { inspectSettings } from "./inspect.ts";
 import { shellWord } from "../shell-word.ts";
@@ -35,38 +36,47 @@ export type CommandDescription = v.InferOutput<typeof DescriptionSchema>;
 
 /**
  * Returns the content of NAME.toml for the command at `path`. Throws `BAD_CONFIG` if NAME.toml is invalid,
- * too long, or could be changed by others. An unusable NAME.toml is never ignored, because it can name the
- * user that the command runs as. `remedy` is the last line of an error about the content.
+ * empty, too long, or could be changed by others. An unusable NAME.toml is never ignored, because it can name
+ * the user that the command runs as. `at` is `path` behind the links of its directory.
  */
 export function readDescription(
   path: string,
   uid: number,
   eyes: Eyes,
-  remedy: string = REMEDY,
+  at: string = path,
 ): CommandDescription {
   const settings = `${path}.toml`;
-  const bytes = inspectSettings(settings, uid, eyes);
-  if (bytes === undefined) return {};
-  if (bytes <= MAX_SETTINGS_BYTES)
-    return parseStrictToml(DescriptionSchema, eyes.contentOf(settings), settings, remedy);
-  const problem = `it has more than ${MAX_SETTINGS_BYTES} bytes`;
-  throw new NegotiatorError("BAD_CONFIG", `Cannot use ${settings}: ${problem}`, {
-    remedy: `Shorten it: ls -l ${shellWord(settings)}`,
-  });
+  const found = inspectSettings(settings, `${at}.toml`, uid, eyes);
+  if (found === undefined) return {};
+  if (found.bytes > MAX_SETTINGS_BYTES) {
+    const problem = `it has more than ${MAX_SETTINGS_BYTES} bytes`;
+    throw unusable(settings, problem, `Shorten it: ls -l ${shellWord(settings)}`);
+  }
+  const text = decodeFile(eyes.contentOf(found.place, MAX_SETTINGS_BYTES), settings);
+  const description = parseStrictToml(DescriptionSchema, text, settings, DESCRIPTION_REMEDY);
+  // A file is empty while it is written, and then nothing in it names the user.
+  if (Object.keys(description).length > 0) return description;
+  throw unusable(settings, "it sets nothing", `Write it, or remove it: rm ${shellWord(settings)}`);
 }
 
 /**
- * Resolves with the text of a `# negotiator: TEXT` line in the first bytes of the script at `path`, or with
- * undefined. It describes a command whose NAME.toml has no description.
+ * Returns the text of a `# negotiator: TEXT` line in the first bytes of a script, or undefined. It describes
+ * a command whose NAME.toml has no description.
  */
-export async function readComment(path: string): Promise<string | undefined> {
-  const head = showBytes(await Bun.file(path).slice(0, COMMENT_BYTES).bytes());
-  if (!head.startsWith("#!")) return undefined;
-  const text = /^[ \t]*#[ \t]*negotiator:[ \t]*(\S.*?)[ \t\r]*$/m.exec(head)?.[1];
-  return text === undefined ? undefined : printable(text.slice(0, 200));
+export function commentIn(head: Uint8Array): string | undefined {
+  const text = showBytes(head);
+  if (!text.startsWith("#!")) return undefined;
+  const found = /^[ \t]*#[ \t]*negotiator:[ \t]*(\S.*?)[ \t\r]*$/m.exec(text)?.[1];
+  return found === undefined ? undefined : printable(found.slice(0, 200));
 }
 
-/** The file is read at every call. */
-const REMEDY = "Correct the file, and call the command again";
+/** The last line of an error about the content of NAME.toml. */
+export const DESCRIPTION_REMEDY = "Correct the file, and call the command again";
+/** The bytes of a script in which a comment can describe it. */
+export const COMMENT_BYTES = 4096;
+
 const MAX_SETTINGS_BYTES = 65_536;
-const COMMENT_BYTES = 4096;
+
+function unusable(settings: string, problem: string, remedy: string): NegotiatorError {
+  return new NegotiatorError("BAD_CONFIG", `Cannot use ${settings}: ${problem}`, { remedy });
+}

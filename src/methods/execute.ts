@@ -10,8 +10,8 @@ import type { UserCache, UserKey } from "../process/user-cache.ts";
 import type { User } from "../trust/users.ts";
 import type { IncomingCall } from "../wire/calls/incoming-call.ts";
 import type { StreamWriter } from "../wire/calls/stream-writer.ts";
-import { resolveCommand } from "./commands.ts";
-import type { Command, CommandSources } from "./commands.ts";
+import type { CommandCatalogue } from "./catalogue.ts";
+import type { Command } from "./commands.ts";
 import { createLimitedLog } from "../policy/limited-log.ts";
 import type { LimitedLog } from "../policy/limited-log.ts";
 import { identifyCaller } from "../policy/caller.ts";
@@ -20,9 +20,11 @@ import { ExecuteParams } from "./execute-schemas.ts";
 import type { ExecuteResult } from "./execute-schemas.ts";
 import { isKept, keepWhileRunning } from "./kept/keep.ts";
 import type { KeptCommand, KeptCommands } from "./kept/kept-commands.ts";
+import { COMMAND_PATH } from "./interpreter.ts";
 import { defineMethod } from "./method.ts";
 import type { MethodAnswer, CallContext, Method } from "./method.ts";
 import { cannotRun } from "./public-error.ts";
+import { safeWord } from "./safe-word.ts";
 import { createStderrLog, STDERR_LINES } from "./stderr-log.ts";
 
 const log = logFor("commands");
@@ -30,14 +32,14 @@ const log = logFor("commands");
 /** `openCalls` is the number of calls that a peer may have open. `kept` keeps detached commands. */
 type ExecuteOptions = {
   role: "host" | "guest";
-  sources: () => CommandSources;
+  commands: CommandCatalogue;
   users: UserCache;
   openCalls: number;
   kept: Pick<KeptCommands, "begin">;
 };
 
-/** Returns the method; `sources` is called for every call, so that a reload counts at once. */
-export function createExecute({ role, sources, users, openCalls, kept }: ExecuteOptions): Method {
+/** Returns the method. */
+export function createExecute({ role, commands, users, openCalls, kept }: ExecuteOptions): Method {
   const stderrLog = createLimitedLog({
     write: (line) => log.info(line),
     rate: STDERR_LINES,
@@ -50,9 +52,9 @@ export function createExecute({ role, sources, users, openCalls, kept }: Execute
     params: ExecuteParams,
     resource: ({ command, args }) => ({ kind: "command", name: command, args }),
     async run({ command: name, args }, context) {
-      const command = await resolveCommand(name, sources(), context.isOffered);
+      const command = await commands.find(name, context.isOffered);
       const start = (detached?: KeptCommand): Promise<MethodAnswer> => {
-        const given = { ...context, stderrLog, users, detached };
+        const given = { ...context, stderrLog, users, commands, detached };
         return command.kind === "builtin"
           ? runBuiltin(command, given)
           : runUserCommand(command, args, role, given);
@@ -87,6 +89,7 @@ async function runBuiltin(
 type CommandContext = CallContext & {
   stderrLog: LimitedLog;
   users: UserCache;
+  commands: CommandCatalogue;
   detached: KeptCommand | undefined;
 };
 
@@ -99,7 +102,7 @@ async function runUserCommand(
   command: Command & { kind: "user" },
   args: readonly string[],
   role: "host" | "guest",
-  { call, caller, grant, begin, stderrLog, users, detached }: CommandContext,
+  { call, caller, grant, begin, stderrLog, users, commands, detached }: CommandContext,
 ): Promise<MethodAnswer> {
   const userName = grant.user ?? command.user;
   const { uid, gid, groups, ...user } = await findUser(userName ?? ourUid(), command.name, users);
@@ -109,6 +112,8 @@ async function runUserCommand(
   const logged = createStderrLog(caller, command.name, stderrLog);
   // The command may end this process, so its line comes first.
   await begin();
+  // Nothing may wait between this and the start.
+  commands.check(command);
   const ended = await run({
     calledAs: command.name,
     argv: [command.path, ...args],
@@ -182,18 +187,18 @@ function environmentOf(
 ): Record<string, string> {
   const { guest, uuid } = identifyCaller(caller);
   return {
-    PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    PATH: COMMAND_PATH,
     LANG: "C.UTF-8",
     HOME: user.home,
     USER: user.name,
     LOGNAME: user.name,
     SHELL: "/bin/sh",
     NEGOTIATOR_ROLE: role,
-    NEGOTIATOR_COMMAND: name,
-    // The caller chose the id, and a script may use it in a path or a command line.
-    NEGOTIATOR_CALL_ID: id.replaceAll(/[^A-Za-z0-9._-]/g, "_"),
-    ...(guest === undefined ? {} : { NEGOTIATOR_GUEST: guest }),
-    ...(uuid === undefined ? {} : { NEGOTIATOR_GUEST_UUID: uuid }),
+    // Others chose these, and a script may use them in a path or a command line.
+    NEGOTIATOR_COMMAND: safeWord(name),
+    NEGOTIATOR_CALL_ID: safeWord(id),
+    ...(guest === undefined ? {} : { NEGOTIATOR_GUEST: safeWord(guest) }),
+    ...(uuid === undefined ? {} : { NEGOTIATOR_GUEST_UUID: safeWord(uuid) }),
   };
 }
 

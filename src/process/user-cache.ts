@@ -15,6 +15,8 @@ export type UserCache = {
   load: (keys: readonly UserKey[]) => Promise<void>;
   /** Resolves with the user, and rejects with `BAD_CONFIG` as the system refuses it. */
   find: (key: UserKey) => Promise<User>;
+  /** Returns the user, if it was resolved before. */
+  known: (key: UserKey) => User | undefined;
   /** Makes the next calls resolve all users again; running ones get the old answers. */
   clear: () => void;
   /** Makes the next calls resolve those users again that could not be resolved. */
@@ -28,6 +30,7 @@ export type ResolveUsers = (keys: readonly UserKey[]) => Promise<UsersAnswer>;
 export function createUserCache(resolve: ResolveUsers = resolveUsers): UserCache {
   const found = new Map<UserKey, Promise<User>>();
   const failed = new Set<UserKey>();
+  const known = new Map<UserKey, User>();
   const resolveAll = (keys: readonly UserKey[]): void => {
     const answers = resolve(keys);
     for (const [index, key] of keys.entries()) {
@@ -37,7 +40,10 @@ export function createUserCache(resolve: ResolveUsers = resolveUsers): UserCache
           throw unusableUser(key, `the system did not answer: ${NegotiatorError.from(thrown).message}`);
         },
       );
-      user.catch(() => failed.add(key));
+      user.then(
+        (resolved) => known.set(key, resolved),
+        () => failed.add(key),
+      );
       found.set(key, user);
     }
   };
@@ -53,8 +59,10 @@ export function createUserCache(resolve: ResolveUsers = resolveUsers): UserCache
       const user = found.get(key);
       return user ?? Promise.reject(unusableUser(key, "it was not resolved"));
     },
+    known: (key) => known.get(key),
     clear() {
       found.clear();
+      known.clear();
       failed.clear();
     },
     clearFailed() {

@@ -1,122 +1,100 @@
-/** Looks at paths for judgements about files, and remembers every path that a judgement depends on. */
-import { lstatSync, readFileSync, readlinkSync, statSync } from "node:fs";
+/** Looks at paths for judgements, and remembers every path that a judgement depends on. */
+import { lstatSync, readdirSync, readlinkSync } from "node:fs";
 import type { Stats } from "node:fs";
-import { lstat, readFile, readlink, stat } from "node:fs/promises";
 import { errnoOf, NegotiatorError } from "../errors.ts";
 import { printable } from "../printable.ts";
 import { decodeUtf8, showBytes } from "../strict/utf8.ts";
-import { decodeFile } from "./file-text.ts";
+import { isLocal, readMounts } from "./mounts.ts";
+import type { Mount, MountList } from "./mounts.ts";
+import { readJudged } from "./opened-file.ts";
+import { readListAttribute } from "./system-calls.ts";
+import type { GroupFacts } from "./users.ts";
 
-/** The looks of a judgement. They throw the errors of the system calls, and `Unseen`. */
+/** The looks of a judgement. They throw the errors of the system calls, and `Elsewhere`. */
 export type Eyes = {
   /** Returns the status of a path itself, also if it is a link, or undefined if nothing is there. */
   statusOf: (path: string) => Stats | undefined;
-  /** Returns the status of the target of a link, or undefined if the link leads nowhere. */
-  targetStatusOf: (path: string) => Stats | undefined;
   /** Returns the text of a link, whose status was looked at before. */
   linkTextOf: (path: string) => string;
-  /** Returns the text of a file that was looked at before. Throws `BAD_CONFIG` if it is not UTF-8. */
-  contentOf: (path: string) => string;
+  /** Returns the first bytes of a regular file that was looked at before. `BUSY` if it has changed. */
+  contentOf: (path: string, mostBytes: number) => Uint8Array;
+  /** Returns the names in a directory whose status was looked at before. */
+  entriesOf: (path: string) => Uint8Array[];
+  /** Returns the mount that a path without links is on. */
+  mountOf: (path: string) => Mount | undefined;
+  /** Returns an extended attribute (`readListAttribute`). */
+  attributeOf: (path: string, name: string) => Uint8Array | "none" | "unknown";
+  /** Returns who is in a group. */
+  groupOf: (gid: number) => GroupFacts;
 };
 
-/** A judgement about files. It has no effect besides its looks, because it may run several times. */
-export type Judgement<Verdict> = (eyes: Eyes) => Verdict;
+/** A path that was looked at. `status` is undefined if there was nothing. `isListed`: its names were read. */
+export type Sighting = { path: string; status: Stats | undefined; isListed: boolean };
 
-/** A path that was looked at. `status` is undefined if there was nothing. */
-export type Sighting = Sight & { status: Stats | undefined };
-
-/** A path, and whether its links are followed. */
-export type Sight = { path: string; followsLinks: boolean };
-
-/** Everything that a judgement looked at. A judgement looks at each path once. */
+/** Everything that a judgement looked at, by path. A judgement looks at each path once. */
 export type Seen = Map<string, Sighting>;
 
-/** A judgement needs a look that is not possible at once. A judgement that catches errors throws it again. */
-export class Unseen extends Error {
-  /** Makes the look possible. Never rejects. */
-  readonly look: () => Promise<void>;
-
-  constructor(look: () => Promise<void>) {
-    super("A judgement needs another look");
-    this.look = look;
-  }
-}
+/** A judgement needs a look that could hang. A judgement that catches errors throws it again. */
+export class Elsewhere extends Error {}
 
 /**
- * Returns eyes that look at once, so the whole process waits for a file system that does not answer. `look`
- * looks at a path that is not in `seen` yet.
+ * `groupOf` finds out who is in a group. With `onlyLocal`, looks that could hang throw `Elsewhere`: only
+ * paths on local file systems are looked at. Several eyes can share `mounts`.
  */
-export function createEyes(seen: Seen, look: (key: string, sight: Sight) => Stats | undefined): Eyes {
-  const see = (key: string, sight: Sight): Stats | undefined => {
-    const sighting = seen.get(key) ?? { ...sight, status: look(key, sight) };
-    seen.set(key, sighting);
-    return sighting.status;
+export type EyesOptions = {
+  groupOf: (gid: number) => GroupFacts;
+  onlyLocal: boolean;
+  seen?: Seen;
+  mounts?: MountList;
+};
+
+/** The files that say who is in a group, on a machine without a directory service. */
+const GROUP_FILES = ["/etc/passwd", "/etc/group", "/etc/gshadow", "/etc/nsswitch.conf"];
+
+/** Returns eyes that look at once. */
+export function createEyes({ groupOf, onlyLocal, seen = new Map(), ...given }: EyesOptions): Eyes {
+  let { mounts } = given;
+  const mountOf = (path: string): Mount | undefined => (mounts ??= readMounts()).find(path);
+  const see = (path: string): Sighting => {
+    const before = seen.get(path);
+    if (before !== undefined) return before;
+    if (onlyLocal && !isLocal(mountOf(path))) throw new Elsewhere(path);
+    const sighting = { path, status: lookAt(path), isListed: false };
+    seen.set(path, sighting);
+    return sighting;
+  };
+  const judged = (path: string): Stats => {
+    const { status } = see(path);
+    if (status === undefined) throw Object.assign(new Error(`ENOENT: ${path}`), { code: "ENOENT" });
+    return status;
   };
   return {
-    statusOf: (path) => see(path, { path, followsLinks: false }),
-    targetStatusOf: (path) => see(targetKey(path), { path, followsLinks: true }),
+    mountOf,
+    statusOf: (path) => see(path).status,
     linkTextOf: (path) => toLinkText(path, readlinkSync(path, "buffer")),
-    contentOf: (path) => decodeFile(readFileSync(path), path),
+    contentOf: (path, mostBytes) => readJudged(path, judged(path), mostBytes),
+    entriesOf(path) {
+      judged(path);
+      see(path).isListed = true;
+      return readdirSync(path, { encoding: "buffer" });
+    },
+    attributeOf: readListAttribute,
+    groupOf(gid) {
+      for (const path of GROUP_FILES) see(path);
+      return groupOf(gid);
+    },
   };
 }
 
-/** Returns the verdict. Waits for the file system, as `createEyes` says. */
-export function judgeNow<Verdict>(judgement: Judgement<Verdict>): Verdict {
-  return judgement(createEyes(new Map(), (_, sight) => sightNow(sight)));
-}
-
-/**
- * Resolves with the verdict. Only this judgement waits for a file system that does not answer. Adds all that
- * it looks at to `seen`. Each look starts the judgement again, with what it has seen so far.
- */
-export async function judgeLater<Verdict>(judgement: Judgement<Verdict>, seen: Seen): Promise<Verdict> {
-  const eyes = createMemory(seen);
-  for (;;) {
-    try {
-      return judgement(eyes);
-    } catch (thrown) {
-      if (!(thrown instanceof Unseen)) throw thrown;
-      await thrown.look();
-    }
-  }
-}
-
-/** Looks at a path. Waits for the file system. Throws the errors of `lstat` and `stat`. */
-export function sightNow({ path, followsLinks }: Sight): Stats | undefined {
+/** Looks at a path itself. Waits for its file system. Throws the errors of `lstat`. */
+export function lookAt(path: string): Stats | undefined {
   try {
     // An exception for the usual reason would cost more than the look.
-    return (followsLinks ? statSync : lstatSync)(path, { throwIfNoEntry: false });
+    return lstatSync(path, { throwIfNoEntry: false });
   } catch (thrown) {
-    return nothingOr(thrown);
+    if (!["ENOENT", "ENOTDIR", "ELOOP"].includes(errnoOf(thrown) ?? "")) throw thrown;
+    return undefined;
   }
-}
-
-/** Eyes that know what was looked at, and throw `Unseen` for all else. */
-function createMemory(seen: Seen): Eyes {
-  const texts = new Map<string, string>();
-  const failures = new Map<string, unknown>();
-  const need = (key: string, look: () => Promise<void>): never => {
-    if (failures.has(key)) throw failures.get(key);
-    throw new Unseen(() => look().catch((failure: unknown) => void failures.set(key, failure)));
-  };
-  const see = (key: string, sight: Sight): Stats | undefined => {
-    const sighting = seen.get(key);
-    if (sighting !== undefined) return sighting.status;
-    return need(key, async () => {
-      const status = await sightLater(sight);
-      // Judgements that share `seen` may look at the same time. The oldest sighting stays, because a later
-      // one could hide a change.
-      if (!seen.has(key)) seen.set(key, { ...sight, status });
-    });
-  };
-  const read = (key: string, reader: () => Promise<string>): string =>
-    texts.get(key) ?? need(key, async () => void texts.set(key, await reader()));
-  return {
-    statusOf: (path) => see(path, { path, followsLinks: false }),
-    targetStatusOf: (path) => see(targetKey(path), { path, followsLinks: true }),
-    linkTextOf: (path) => read(`link\0${path}`, async () => toLinkText(path, await readlink(path, "buffer"))),
-    contentOf: (path) => read(`content\0${path}`, async () => decodeFile(await readFile(path), path)),
-  };
 }
 
 /** Another text would be another path, and the check of another path proves nothing. */
@@ -124,29 +102,6 @@ function toLinkText(path: string, bytes: Uint8Array): string {
   const text = decodeUtf8(bytes);
   if (text !== undefined) return text;
   const target = `"${printable(showBytes(bytes))}", which is not UTF-8`;
-  throw new NegotiatorError(
-    "BAD_CONFIG",
-    `Cannot follow the link "${printable(path)}": it leads to ${target}`,
-    {
-      remedy: "Rename its target",
-    },
-  );
-}
-
-/** No path contains NUL, so the key of a target cannot equal a path. */
-function targetKey(path: string): string {
-  return `${path}\0`;
-}
-
-async function sightLater({ path, followsLinks }: Sight): Promise<Stats | undefined> {
-  try {
-    return await (followsLinks ? stat : lstat)(path);
-  } catch (thrown) {
-    return nothingOr(thrown);
-  }
-}
-
-function nothingOr(thrown: unknown): undefined {
-  if (!["ENOENT", "ENOTDIR", "ELOOP"].includes(errnoOf(thrown) ?? "")) throw thrown;
-  return undefined;
+  const message = `Cannot follow the link "${printable(path)}": it leads to ${target}`;
+  throw new NegotiatorError("BAD_CONFIG", message, { remedy: "Rename its target" });
 }

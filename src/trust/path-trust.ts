@@ -1,19 +1,33 @@
-/** Checks the directories and links on the way to a path: only trusted users may change them. */
+/** Checks the directories and links on the way to a path, and files: only trusted users may change them. */
 import type { Stats } from "node:fs";
 import { join } from "node:path";
 import { NegotiatorError } from "../errors.ts";
-import { judgeNow } from "./look.ts";
+import { findListFault } from "./list-fault.ts";
+import { createEyes } from "./look.ts";
 import type { Eyes } from "./look.ts";
+import { findMountFault } from "./mounts.ts";
+import { findOwnershipFault } from "./ownership.ts";
 import type { TrustFault } from "./ownership.ts";
 import { printable } from "../printable.ts";
-import { isGroupOf, USER_FILES } from "./users.ts";
 import { shellWord } from "../shell-word.ts";
+import { askGroup } from "./system-question.ts";
 
 /**
  * Root and the user `uid` are trusted. `groups` decides about directories that a group with other members may
  * write to: `meant` accepts them as the administrator's decision, `own` refuses them.
  */
 export type PathTrust = { uid: number; groups: "meant" | "own" };
+
+/**
+ * Where a path leads. `fault` is the first one on the way. `place` is the path without links, and `status`
+ * what is there; undefined for nothing. `isOpen`: others may put something there, as in /tmp.
+ */
+export type Way = {
+  fault: TrustFault | undefined;
+  place: string;
+  status: Stats | undefined;
+  isOpen: boolean;
+};
 
 /**
  * Returns the first unsafe directory or link on the way to `path`, which must be absolute, or undefined.
@@ -27,40 +41,58 @@ export type PathTrust = { uid: number; groups: "meant" | "own" };
  * is checked.
  */
 export function findPathFault(path: string, trust: PathTrust): TrustFault | undefined {
-  const fault = judgeNow((eyes) => judgePath(path, trust, eyes));
-  if (fault !== "absent") return fault;
+  const { fault, status } = judgeNow((eyes) => judgePath(path, trust, eyes));
+  if (fault !== undefined || status !== undefined) return fault;
   throw Object.assign(new Error(`ENOENT: no such file or directory, lstat '${path}'`), { code: "ENOENT" });
 }
 
 /**
- * Does what `findPathFault` does, as a judgement that looks through `eyes`. Returns `absent` if a part of the
- * path is missing: most machines have only one directory of commands, and an exception would cost each call
- * more than the looks.
+ * Returns a verdict on files of this program's configuration. Waits for their file systems, and for a child
+ * if a group may write to a directory.
  */
-export function judgePath(path: string, trust: PathTrust, eyes: Eyes): TrustFault | "absent" | undefined {
+export function judgeNow<Verdict>(judgement: (eyes: Eyes) => Verdict): Verdict {
+  return judgement(createEyes({ groupOf: askGroup, onlyLocal: false }));
+}
+
+/** Does what `findPathFault` does, with looks through `eyes`, and says where the path leads. */
+export function judgePath(path: string, trust: PathTrust, eyes: Eyes): Way {
   // The first name is empty and stands for "/".
   const names = path.split("/");
   let place = "/";
   let links = 0;
+  let isOpen = false;
+  let fault: TrustFault | undefined;
   for (let name = names.shift(); name !== undefined; name = names.shift()) {
     const next = join(place, name);
     const status = eyes.statusOf(next);
-    if (status === undefined) return "absent";
-    if (status.isSymbolicLink()) {
+    if (status?.isSymbolicLink() === true) {
       links++;
       if (links > MOST_LINKS) throw tooManyLinks(path);
-      if (!isTrusted(status.uid, trust)) return foreignOwner(next, status.uid);
+      if (!isTrusted(status.uid, trust)) fault ??= foreignOwner(next, status.uid);
       const target = eyes.linkTextOf(next);
       if (target.startsWith("/")) place = "/";
       names.unshift(...target.split("/"));
       continue;
     }
-    if (!status.isDirectory()) return undefined;
-    const fault = judgeDirectory(next, status, trust, eyes);
-    if (fault !== undefined) return fault;
+    if (status?.isDirectory() !== true) {
+      const isEnd = !names.some((left) => left !== "" && left !== ".");
+      return { fault, place: next, status: isEnd ? status : undefined, isOpen };
+    }
+    fault ??= judgeDirectory(next, status, trust, eyes);
+    isOpen = (status.mode & STICKY) !== 0 && (status.mode & (WRITABLE_BY_ALL | WRITABLE_BY_GROUP)) !== 0;
     place = next;
   }
-  return undefined;
+  return { fault, place, status: eyes.statusOf(place), isOpen };
+}
+
+/** Returns the fault of a file at a place without links: others could write it. */
+export function judgeFile(place: string, status: Stats, uid: number, eyes: Eyes): TrustFault | undefined {
+  const mount = eyes.mountOf(place);
+  return (
+    findMountFault(mount, uid) ??
+    findOwnershipFault(status, uid, place) ??
+    findListFault({ place, status, mount, trust: { uid, groups: "own" } }, eyes)
+  );
 }
 
 /** The kernel's own limit (path_resolution(7)). */
@@ -76,26 +108,19 @@ function judgeDirectory(
   trust: PathTrust,
   eyes: Eyes,
 ): TrustFault | undefined {
-  const { uid, gid, mode } = status;
-  if (!isTrusted(uid, trust)) return foreignOwner(directory, uid);
-  if ((mode & STICKY) !== 0) return undefined;
-  const shown = printable(directory);
-  if ((mode & WRITABLE_BY_ALL) !== 0) {
+  const mount = eyes.mountOf(directory);
+  const mountFault = findMountFault(mount, trust.uid);
+  if (mountFault !== undefined) return mountFault;
+  if (!isTrusted(status.uid, trust)) return foreignOwner(directory, status.uid);
+  if ((status.mode & STICKY) !== 0) return undefined;
+  if ((status.mode & WRITABLE_BY_ALL) !== 0) {
     return {
-      problem: `everybody may write to "${shown}"`,
+      problem: `everybody may write to "${printable(directory)}"`,
       publicProblem: PUBLIC_PROBLEM,
       remedy: `Correct it with: chmod o-w ${shellWord(directory)}`,
     };
   }
-  if ((mode & WRITABLE_BY_GROUP) === 0 || trust.groups === "meant") return undefined;
-  // The members of the group count too.
-  for (const file of USER_FILES) eyes.targetStatusOf(file);
-  if (isGroupOf(gid, trust.uid)) return undefined;
-  return {
-    problem: `group ${gid} may write to "${shown}", and others may be in it`,
-    publicProblem: PUBLIC_PROBLEM,
-    remedy: `Correct it with: chmod g-w ${shellWord(directory)}`,
-  };
+  return findListFault({ place: directory, status, mount, trust }, eyes);
 }
 
 function foreignOwner(path: string, owner: number): TrustFault {
@@ -113,5 +138,7 @@ function isTrusted(owner: number, { uid }: PathTrust): boolean {
 
 function tooManyLinks(path: string): NegotiatorError {
   const problem = `it leads through more than ${MOST_LINKS} symbolic links`;
-  return new NegotiatorError("BAD_CONFIG", `Cannot use "${printable(path)}": ${problem}`);
+  // The name that open(2) gives it.
+  const cause = Object.assign(new Error("ELOOP"), { code: "ELOOP" });
+  return new NegotiatorError("BAD_CONFIG", `Cannot use "${printable(path)}": ${problem}`, { cause });
 }

@@ -2,10 +2,8 @@
 import { dirname, resolve } from "node:path";
 import { errnoOf } from "../errors.ts";
 import { printable } from "../printable.ts";
-import { judge } from "./local-paths.ts";
-import type { Eyes } from "./look.ts";
+import { judgePlace } from "./judge-place.ts";
 import type { TrustFault } from "./ownership.ts";
-import { judgePath } from "./path-trust.ts";
 
 /**
  * Resolves with the fault of the place of the socket at `path`, or undefined. Root and the user `uid` may own
@@ -16,26 +14,23 @@ import { judgePath } from "./path-trust.ts";
  * at `path`.
  */
 export function findPlaceFault(path: string, uid: number): Promise<TrustFault | undefined> {
-  return ignoreDenied(
-    judge((eyes) => {
-      const fault = judgePath(resolve(path), { uid, groups: "own" }, eyes);
-      if (fault !== undefined && fault !== "absent") return fault;
-      const end = fault === "absent" ? resolve(path) : followLinks(resolve(path), eyes);
-      return judgeDirectory(dirname(end), uid, eyes);
-    }),
-  );
+  return ignoreDenied(async () => {
+    const { fault, place, isOpen } = await judgePlace(resolve(path), { uid, groups: "own" });
+    return fault ?? (isOpen ? openTo(dirname(place)) : undefined);
+  });
 }
 
 /** Does what `findPlaceFault` does, for all sockets in a directory. */
 export function findDirectoryFault(directory: string, uid: number): Promise<TrustFault | undefined> {
-  return ignoreDenied(judge((eyes) => judgeDirectory(resolve(directory), uid, eyes)));
+  return ignoreDenied(async () => {
+    const { fault, mode, isOpen } = await judgePlace(resolve(directory), { uid, groups: "own" });
+    if (mode === undefined) return undefined;
+    return fault ?? (isOpen ? openTo(directory) : undefined);
+  });
 }
 
-function judgeDirectory(directory: string, uid: number, eyes: Eyes): TrustFault | undefined {
-  const fault = judgePath(directory, { uid, groups: "own" }, eyes);
-  if (fault === "absent") return undefined;
-  const mode = eyes.targetStatusOf(directory)?.mode ?? 0;
-  if (fault !== undefined || (mode & STICKY) === 0 || (mode & WRITABLE_BY_OTHERS) === 0) return fault;
+/** A sticky directory keeps the entries of others, and takes new ones. */
+function openTo(directory: string): TrustFault {
   return {
     problem: `others may make files in "${printable(directory)}"`,
     publicProblem: "is where others may make files",
@@ -43,23 +38,11 @@ function judgeDirectory(directory: string, uid: number, eyes: Eyes): TrustFault 
   };
 }
 
-/** `judgePath` has followed these links, so they end. */
-function followLinks(path: string, eyes: Eyes): string {
-  let place = path;
-  while (eyes.statusOf(place)?.isSymbolicLink() === true)
-    place = resolve(dirname(place), eyes.linkTextOf(place));
-  return place;
-}
-
-async function ignoreDenied(judging: Promise<TrustFault | undefined>): Promise<TrustFault | undefined> {
+async function ignoreDenied(judge: () => Promise<TrustFault | undefined>): Promise<TrustFault | undefined> {
   try {
-    return await judging;
+    return await judge();
   } catch (thrown) {
     if (!["EACCES", "EPERM"].includes(errnoOf(thrown) ?? "")) throw thrown;
     return undefined;
   }
 }
-
-/** `judgePath` accepts directories with the sticky bit, and refuses others in which others may make files. */
-const STICKY = 0o1000;
-const WRITABLE_BY_OTHERS = 0o022;

@@ -1,5 +1,5 @@
 /**
- * Owns the calls of libc that find users and groups. `process/libc.ts` owns all
+ * Owns the calls of libc that judgements need: users, groups, and access lists. `process/libc.ts` owns all
  * others. The functions for users and groups load modules of the system's administrator, which may ask other
  * machines and wait for them: only a child with a deadline may call them (`account-answers.ts`).
  */
@@ -64,12 +64,30 @@ export function listGroups(): GroupEntry[] {
   return groups;
 }
 
+/**
+ * Returns the extended attribute of a path, without following a link at its end (lgetxattr(2)). `none`: it
+ * has no such attribute, or its file system has none. `unknown`: it could not be read.
+ */
+export function readListAttribute(path: string, name: string): Uint8Array | "none" | "unknown" {
+  const value = new Uint8Array(ATTRIBUTE_BYTES);
+  const terminated = Buffer.from(`${path}\0`);
+  const length = Number(
+    libc().lgetxattr(ptr(terminated), ptr(Buffer.from(`${name}\0`)), ptr(value), value.length),
+  );
+  if (length >= 0) return value.subarray(0, length);
+  return [ENODATA, EOPNOTSUPP].includes(readErrno()) ? "none" : "unknown";
+}
+
 /** NGROUPS_MAX of include/uapi/linux/limits.h. */
 const MOST_GROUPS = 65_536;
+/** XATTR_SIZE_MAX of include/uapi/linux/limits.h. */
+const ATTRIBUTE_BYTES = 65_536;
 /** Numbers of include/uapi/asm-generic/errno.h and errno-base.h. */
 const ENOENT = 2;
 const ESRCH = 3;
 const ERANGE = 34;
+const ENODATA = 61;
+const EOPNOTSUPP = 95;
 /** More than `struct passwd` and `struct group` have. */
 const ENTRY_BYTES = 128;
 const MOST_ENTRY_BYTES = 16 * 1024 * 1024;
@@ -131,6 +149,12 @@ function toPointer(address: number): Pointer {
   return address as Pointer;
 }
 
+function readErrno(): number {
+  // oxlint-disable-next-line no-underscore-dangle -- the name that glibc and musl give it
+  const place = libc().__errno_location();
+  return place === null ? 0 : read.i32(place, 0);
+}
+
 let symbols: ReturnType<typeof load>["symbols"] | undefined;
 
 function libc(): ReturnType<typeof load>["symbols"] {
@@ -150,5 +174,7 @@ function load() {
     setgrent: { args: [], returns: "void" },
     getgrent: { args: [], returns: "ptr" },
     endgrent: { args: [], returns: "void" },
+    lgetxattr: { args: ["ptr", "ptr", "ptr", "u64"], returns: "i64" },
+    __errno_location: { args: [], returns: "ptr" },
   });
 }

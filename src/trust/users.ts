@@ -1,12 +1,5 @@
 /** Users and groups, as the system resolves them, and the words about those that it does not know. */
-import { readFileSync } from "node:fs";
-import { errnoOf, NegotiatorError } from "../errors.ts";
-
-const PASSWD_FILE = "/etc/passwd";
-const GROUP_FILE = "/etc/group";
-
-/** The files that `isGroupOf` reads by default. */
-export const USER_FILES: readonly string[] = [PASSWD_FILE, GROUP_FILE];
+import { NegotiatorError } from "../errors.ts";
 
 /** A user. `groups` are the ids of all its groups, with `gid`; `home` is "/" if the system knows none. */
 export type User = { name: string; uid: number; gid: number; groups: readonly number[]; home: string };
@@ -44,38 +37,4 @@ export function findOthers(facts: GroupFacts, uid: number): string | undefined {
   return others.length === 1
     ? `has the member ${first}`
     : `has ${others.length} other members, such as ${first}`;
-}
-
-/**
- * Returns whether the group has no members besides root and the user `uid`. True for root's own group. False
- * for a group that the files do not know or that names an unknown member. An empty group counts: on Debian,
- * /usr/local belongs to the group `staff`, which is empty by default.
- */
-export function isGroupOf(
-  gid: number,
-  uid: number,
-  { passwdFile = PASSWD_FILE, groupFile = GROUP_FILE } = {},
-): boolean {
-  if (gid === 0) return true;
-  const users = readRows(passwdFile);
-  const group = readRows(groupFile).find(([, , number]) => Number(number) === gid);
-  if (group === undefined) return false;
-  const named = (group[3] ?? "").split(",").filter((name) => name !== "");
-  const others = users.filter(([, , number]) => ![0, uid].includes(Number(number)));
-  const isMember = ([name = "", , , primary]: string[]): boolean =>
-    Number(primary) === gid || named.includes(name);
-  const isKnown = (name: string): boolean => users.some(([user]) => user === name);
-  return !others.some(isMember) && named.every(isKnown);
-}
-
-function readRows(path: string): string[][] {
-  try {
-    return readFileSync(path, "utf8")
-      .split("\n")
-      .filter((line) => line !== "")
-      .map((line) => line.split(":"));
-  } catch (thrown) {
-    if (errnoOf(thrown) === "ENOENT") return [];
-    throw thrown;
-  }
 }

@@ -14,7 +14,7 @@ import { runDaemon } from "../../src/roles/daemon/daemon.ts";
 import { catchSignals } from "../../src/roles/daemon/life-signals.ts";
 import { DEFAULTS } from "../../src/config/settings.ts";
 import type { Settings } from "../../src/config/settings.ts";
-import { judgeNow } from "../../src/trust/look.ts";
+import { judgeNow } from "../../src/trust/path-trust.ts";
 import { errorOf } from "../support/error-of.ts";
 import { blocksOf, firstColumnOf, literalsOf, pageAt, rowsOf } from "../support/documents.ts";
 import { runSource } from "../support/source-run.ts";

@@ -39,8 +39,9 @@ test("a file whose name is not UTF-8 is not a command, and a problem names its d
   await commands.add("gr\ufffdn");
   const script = 'cp "$1/good" "$1/"$\'gr\\xfcn\'; cp "$1/good" "$1/"$\'.hidden\\xfc\'';
   Bun.spawnSync(["bash", "-c", script, "bash", commands.place]);
-  const { commands: found, problems } = await listCommands(commands.sources);
-  expect(found.map(({ name }) => name)).toEqual(["good", "gr\ufffdn"]);
+  const { commands: found, problems, refusedNames } = await listCommands(commands.sources);
+  expect(found.map(({ name }) => name)).toEqual(["good"]);
+  expect(refusedNames).toEqual([`${commands.place}/gr\ufffdn`]);
   expect(problems.map(({ message }) => message)).toEqual([
     `Cannot use the file "gr\\xfcn" in "${commands.place}": its name is not UTF-8\nRename it`,
   ]);

@@ -63,6 +63,7 @@ test("executables of all directories and the built-ins are listed, sorted, each 
       { name: "uptime", kind: "user", path: commands.at("second/uptime") },
     ],
     problems: [],
+    refusedNames: [],
   });
   for (const command of list.commands) {
     expect(await resolveCommand(command.name, commands.sources, isOffered)).toEqual(command);

@@ -14,6 +14,7 @@ import { DEFAULT_POLICY } from "../../src/policy/policy.ts";
 import { createQuota } from "../../src/policy/quota.ts";
 import type { CallOptions, OutgoingCall } from "../../src/wire/calls/outgoing-call.ts";
 import type { CallerInfo } from "../../src/wire/message.ts";
+import { createTestCatalogue } from "../support/catalogue.ts";
 import { keepEntries } from "../support/audit-sample.ts";
 import { rejectionOf } from "../support/error-of.ts";
 import { createUserCache } from "../../src/process/user-cache.ts";
@@ -66,7 +67,13 @@ async function createScene(changes: Partial<typeof LIMITS> = {}) {
     await Promise.allSettled(running.map(({ ended }) => ended));
   });
   const methods = [
-    createExecute({ role: "host", sources, users: createUserCache(), openCalls: 20, kept }),
+    createExecute({
+      role: "host",
+      commands: createTestCatalogue(sources),
+      users: createUserCache(),
+      openCalls: 20,
+      kept,
+    }),
     createAttachCommand(kept),
     createSignalCommand(kept),
     createCancelCommand(kept),

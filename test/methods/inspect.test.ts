@@ -25,12 +25,12 @@ test("a link to a removed file that is still open gets NOT_EXECUTABLE", async ()
   const { commands, problems } = await listCommands(sources);
   expect(commands.map(({ name }) => name)).toEqual(["uptime"]);
   expect(problems.map(({ message }) => message)).toEqual([
-    expect.stringContaining("it cannot be reached\nSee why with: namei -l "),
+    expect.stringContaining("it is a link that leads nowhere\nSee where with: readlink -f "),
   ]);
   const error = await rejectionOf(resolveCommand("tool", sources, () => true));
   expect(error).toMatchObject({
     code: "NOT_EXECUTABLE",
-    message: 'Cannot run "tool": it cannot be reached',
+    message: 'Cannot run "tool": it is a link that leads nowhere',
   });
 });
 

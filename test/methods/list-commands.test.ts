@@ -12,6 +12,7 @@ import type { Policy } from "../../src/policy/policy.ts";
 import { createQuota } from "../../src/policy/quota.ts";
 import { NegotiatorError } from "../../src/errors.ts";
 import { keepEntries } from "../support/audit-sample.ts";
+import { createTestCatalogue } from "../support/catalogue.ts";
 import { createServedLink } from "../support/served-link.ts";
 import { spyOnOutput } from "../support/spied-output.ts";
 import { rejectionOf } from "../support/error-of.ts";
@@ -21,7 +22,9 @@ const explainNoAnswer = (): NegotiatorError => new NegotiatorError("NO_CHANNEL",
 
 function createMethod(directories: string[]): Method {
   const builtins = BUILTINS.slice(0, 1);
-  return createListCommands({ sources: () => ({ directories, builtins, uid: process.getuid?.() ?? 0 }) });
+  return createListCommands({
+    commands: createTestCatalogue(() => ({ directories, builtins, uid: process.getuid?.() ?? 0 })),
+  });
 }
 
 async function listUnder(policy: Policy, directories: string[], method = createMethod(directories)) {

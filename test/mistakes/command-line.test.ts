@@ -41,7 +41,8 @@ describeMistakes("a mistake on the command line", [
     exitCode: 2,
     message: [
       "negotiator: missing subcommand",
-      "Use one of: list-commands, execute, daemon, status, check-policy, check-config, reload, print-config",
+      "Use one of: list-commands, execute, daemon, status, calls, attach, wait, cancel, signal, " +
+        "check-policy, check-commands, check-config, reload, print-config",
       "Read the help: negotiator guest --help",
     ],
   },

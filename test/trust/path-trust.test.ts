@@ -104,7 +104,7 @@ test.if(IS_ROOT)(
     expect(place.find()).toBeUndefined();
     await giveToGroup(place.directory, 54_321);
     expect(place.find()).toMatchObject({
-      problem: `group 54321 may write to "${place.way}", and others may be in it`,
+      problem: `group 54321 may write to "${place.way}", and it is not known to the system`,
       remedy: `Correct it with: chmod g-w ${place.way}`,
     });
     expect(place.find(MEANT)).toBeUndefined();

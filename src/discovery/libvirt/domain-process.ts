@@ -13,9 +13,8 @@ import type { ExpectedListener, PeerFault } from "../../process/listener-trust.t
 import { shellWord } from "../../shell-word.ts";
 import { virshAt } from "../attach-line.ts";
 import { isSameProcess, readProcess } from "../../trust/host-process.ts";
-import { judge } from "../../trust/local-paths.ts";
+import { judgePlace } from "../../trust/judge-place.ts";
 import { findOwnershipFault, ourUid } from "../../trust/ownership.ts";
-import { judgePath } from "../../trust/path-trust.ts";
 import type { PidFile } from "../endpoint.ts";
 
 /** The directory in which libvirt keeps the process ids, and the user who may write there besides root. */
@@ -86,8 +85,8 @@ const URI = /^qemu(?:\+unix)?:\/\/\/(system|session)(?:\?(.*))?$/;
 const SYSTEM: PidDirectory = { directory: "/run/libvirt/qemu", uid: 0 };
 
 async function readPidFile({ path, uid }: PidFile): Promise<number | PeerFault> {
-  const fault = await judge((eyes) => judgePath(path, { uid, groups: "own" }, eyes));
-  if (fault !== undefined && fault !== "absent") return unusable({ path, uid }, fault.problem, fault.remedy);
+  const { fault } = await judgePlace(path, { uid, groups: "own" });
+  if (fault !== undefined) return unusable({ path, uid }, fault.problem, fault.remedy);
   const status = await lstat(path);
   if (!status.isFile()) return unusable({ path, uid }, "it is not a file", LOOK);
   const own = findOwnershipFault(status, uid, path);

@@ -27,9 +27,8 @@ import {
   readProcess,
 } from "../../trust/host-process.ts";
 import type { ProcessFacts } from "../../trust/host-process.ts";
-import { judge } from "../../trust/local-paths.ts";
+import { judgePlace } from "../../trust/judge-place.ts";
 import { findOwnershipFault, ourUid } from "../../trust/ownership.ts";
-import { judgePath } from "../../trust/path-trust.ts";
 
 /** The conditions that a process has to fulfil. */
 export type HypervisorRules = {
@@ -98,9 +97,10 @@ async function findProgramFault(path: string, link: string): Promise<string | un
   const shown = printable(path);
   try {
     const trust = { uid: ourUid(), groups: "own" } as const;
-    const place = await judge((eyes) => judgePath(dirname(path), trust, eyes));
-    if (place === "absent" || !isAbsolute(path)) return `has a program that is not there: "${shown}"`;
-    if (place !== undefined) return `has a program that others can replace: ${place.problem}`;
+    if (!isAbsolute(path)) return `has a program that is not there: "${shown}"`;
+    const { fault: wayFault, mode } = await judgePlace(dirname(path), trust);
+    if (wayFault !== undefined) return `has a program that others can replace: ${wayFault.problem}`;
+    if (mode === undefined) return `has a program that is not there: "${shown}"`;
     const [running, present] = await Promise.all([stat(link), stat(path).catch(nothingIfHidden)]);
     const fault = findOwnershipFault(running, trust.uid, path);
     if (fault !== undefined) return `has a program that others can change: ${fault.problem}`;

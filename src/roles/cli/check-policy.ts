@@ -3,6 +3,8 @@ import { findPolicyFile } from "../../config/config.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { selectBuiltins } from "../../methods/builtin/builtins.ts";
 import { logFor } from "../../log.ts";
+import { resolveCommand } from "../../methods/commands.ts";
+import type { Command } from "../../methods/commands.ts";
 import { readPolicy } from "../../policy/policy-file.ts";
 import { printable } from "../../printable.ts";
 import { createUserCache } from "../../process/user-cache.ts";
@@ -72,7 +74,9 @@ async function readVerdict(
     directories: config.settings.commandsDirectory,
     builtins: selectBuiltins(config.settings.builtIns),
     uid: ourUid(),
+    moreNames: config.settings.commandNames,
   };
-  const verdict = await checkCall(policy, await toRequest(params), { sources, users: createUserCache() });
+  const find = (command: string): Promise<Command> => resolveCommand(command, sources, () => true);
+  const verdict = await checkCall(policy, await toRequest(params), { find, users: createUserCache() });
   return { ...verdict, stale: null };
 }

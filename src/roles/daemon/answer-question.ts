@@ -1,21 +1,34 @@
 /** Answers a question of our parent process, which must not wait for what this process may wait for. */
 import { readFileSync } from "node:fs";
 import { NegotiatorError } from "../../errors.ts";
+import { judgeDirectory } from "../../methods/command-files.ts";
+import type { CommandsQuestion } from "../../methods/load-directory.ts";
 import { describeGroup, findUser } from "../../trust/accounts.ts";
+import { answerPlace } from "../../trust/judge-place.ts";
+import type { PlaceQuestion } from "../../trust/judge-place.ts";
 import type { SystemQuestion, UsersAnswer } from "../../trust/system-question.ts";
 import { print } from "../cli/output.ts";
 import type { Outcome } from "../cli/subcommand.ts";
+
+type Question = SystemQuestion | CommandsQuestion | PlaceQuestion;
 
 /** Reads the question from standard input, and prints the answer. Both are JSON. */
 export async function answerQuestion(): Promise<Outcome> {
   // Our own program wrote it.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  const question = JSON.parse(readFileSync(0, "utf8")) as SystemQuestion;
+  const question = JSON.parse(readFileSync(0, "utf8")) as Question;
   return print(JSON.stringify(answer(question)));
 }
 
-function answer(question: SystemQuestion): unknown {
-  return question.kind === "group" ? describeGroup(question.gid) : findUsers(question.users);
+function answer(question: Question): unknown {
+  if (question.kind === "place") return answerPlace(question, (gid) => describeGroup(gid));
+  if (question.kind === "users") return findUsers(question.users);
+  if (question.kind === "group") return describeGroup(question.gid);
+  try {
+    return judgeDirectory(question, { onlyLocal: false, groupOf: (gid) => describeGroup(gid) });
+  } catch (thrown) {
+    return { problem: NegotiatorError.from(thrown).message };
+  }
 }
 
 function findUsers(users: readonly (string | number)[]): UsersAnswer {

@@ -1,8 +1,7 @@
 /** Checks what would happen to a call under a policy: the decision, the user, and the command itself. */
 import type { Settings } from "../../config/settings.ts";
 import { NegotiatorError } from "../../errors.ts";
-import { resolveCommand } from "../../methods/commands.ts";
-import type { CommandSources } from "../../methods/commands.ts";
+import type { Command, CommandWords } from "../../methods/commands.ts";
 import { fullErrorOf } from "../../methods/public-error.ts";
 import type { Role } from "../../peers/dialect.ts";
 import { decide, explain } from "../../policy/policy.ts";
@@ -19,14 +18,14 @@ import { shellLine, shellWord } from "../../shell-word.ts";
  */
 export type CallVerdict = { steps: string[]; isAllowed: boolean; problems: string[]; warnings: string[] };
 
-/** Where commands and users come from. */
-export type CheckSources = { sources: CommandSources; users: UserCache };
+/** Where commands and users come from; `find` resolves with a command, or rejects as a call of it would. */
+export type CheckSources = { find: (command: string) => Promise<Command>; users: UserCache };
 
 /** Returns the verdict. Rejects with `BAD_CONFIG` for a policy that cannot be used. */
 export async function checkCall(
   policy: Policy,
   request: PolicyRequest,
-  { sources, users }: CheckSources,
+  { find, users }: CheckSources,
 ): Promise<CallVerdict> {
   if (policy.kind === "invalid") throw new NegotiatorError("BAD_CONFIG", policy.problem);
   const decision = decide(policy, request);
@@ -40,7 +39,7 @@ export async function checkCall(
     await problemOf(async () => decision.user !== undefined && users.find(decision.user)),
     await problemOf(async () => {
       if (resource.kind !== "command") return;
-      const command = await resolveCommand(resource.name, sources, () => true);
+      const command = await find(resource.name);
       if (command.kind === "user" && command.user !== undefined) await users.find(command.user);
     }),
   ];
@@ -53,7 +52,7 @@ export function listLocally({ commandsDirectory }: Pick<Settings, "commandsDirec
 }
 
 /** Returns what messages about the commands of this role need; a host's checks have the name of a guest. */
-export function checkLocally(role: Role, guest?: string): Pick<CommandSources, "role" | "checker"> {
+export function checkLocally(role: Role, guest?: string): Pick<CommandWords, "role" | "checker"> {
   const words = role === "guest" ? "" : ` ${guest === undefined ? "GUEST" : shellWord(guest)}`;
   return { role, checker: (command) => `negotiator ${role} check-policy${words} ${shellWord(command)}` };
 }

@@ -16,7 +16,7 @@ import type { CallerInfo } from "../../wire/message.ts";
 import { describeAgent, makeId } from "../identity.ts";
 import { CONTROL_GROUP } from "../cli/control-client.ts";
 import { keepListening } from "./kept-socket.ts";
-import { describeLocalCaller, findCallerFault, nameUser } from "./local-caller.ts";
+import { describeLocalCaller, findCallerFault, nameKnown, nameUser } from "./local-caller.ts";
 import { createLocalShares } from "./local-shares.ts";
 import type { LocalLimits, LocalWords } from "./local-shares.ts";
 
@@ -120,7 +120,7 @@ export function listenControl(
     mode: CONTROL_MODE,
     group: CONTROL_GROUP,
     onChannel(channel, descriptor) {
-      const caller = callerOf(descriptor);
+      const caller = nameKnown(callerOf(descriptor), names);
       const fault = faultOf(descriptor);
       if (fault !== undefined) {
         warn([caller.uid ?? "unknown", "foreign"], foreignCaller(caller, fault));

@@ -15,6 +15,7 @@ import type { Invocation } from "../cli/subcommand.ts";
 import { catchSignals } from "./life-signals.ts";
 import type { LifeSignals } from "./life-signals.ts";
 import { findStartedLimit } from "./started-limit.ts";
+import type { CommandNews } from "./command-catalogue.ts";
 import type { Reloader, ReloadResult } from "./reload-method.ts";
 import { isJournal, notifyService, reloadingNow } from "./service-manager.ts";
 import { feedWatchdog } from "./watchdog.ts";
@@ -30,6 +31,8 @@ export type DaemonOptions = {
    * already. If it throws, it must have changed nothing; the error is logged.
    */
   apply: (config: Config) => string | undefined;
+  /** Loads the commands after `apply`. Resolves with what an administrator should know. */
+  loadCommands?: () => Promise<CommandNews>;
   /** Where local users ask for a reload. */
   reloader?: Pick<Reloader, "set">;
   /** Returns the number of running calls; the daemon waits for their ends before its own. */
@@ -59,7 +62,7 @@ export function beginDaemon(): LifeSignals {
  * Resolves when it has drained; a second SIGTERM or SIGINT ends the drain.
  */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
-  const { role, signals, invocation, apply, openCalls, reloader } = options;
+  const { role, signals, invocation, apply, loadCommands, openCalls, reloader } = options;
   const { settings: first } = invocation.config;
   let { settings, warnings } = invocation.config;
   for (const warning of warnings) log.warn(warning);
@@ -84,18 +87,31 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
       return { problems: [problem], warnings: [] };
     }
   };
-  const reload = (): ReloadResult => {
+  const reloadNow = async (): Promise<ReloadResult> => {
     notifyService(notifySocket(), reloadingNow());
-    const result = readAgain();
+    const { problems, warnings: known } = readAgain();
+    const commands = await loadCommands?.();
+    const { problem, warnings: more = [] } = commands ?? {};
+    if (problem !== undefined) log.error(problem);
+    for (const warning of more) log.warn(warning);
     notifyService(notifySocket(), "READY=1");
-    return result;
+    return {
+      problems: [...problems, ...(problem === undefined ? [] : [problem])],
+      warnings: [...known, ...more],
+    };
+  };
+  let reloading: Promise<unknown> = Promise.resolve();
+  const reload = (): Promise<ReloadResult> => {
+    const next = reloading.then(reloadNow);
+    reloading = next;
+    return next;
   };
   limitCommands(await findStartedLimit());
   using running = new DisposableStack();
   running.use(everyTick(reapOrphans));
   running.use(feedWatchdog(watchdogRequest()));
   notifyService(notifySocket(), "READY=1");
-  signals.onReload(reload);
+  signals.onReload(() => void reload());
   reloader?.set(reload);
   const signal = await signals.stopSignal;
   notifyService(notifySocket(), "STOPPING=1");

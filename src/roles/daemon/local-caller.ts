@@ -43,9 +43,15 @@ export function describeProcess({ uid, pid }: { uid: number; pid: number }): Cal
  * can be found has none. Never rejects.
  */
 export async function nameUser(caller: CallerInfo, users: UserCache): Promise<CallerInfo> {
-  if (caller.uid === undefined) return caller;
-  const user = await users.find(caller.uid).catch(() => undefined);
-  const name = attempt(() => user?.name);
+  if (caller.uid !== undefined) await users.find(caller.uid).catch(() => undefined);
+  return nameKnown(caller, users);
+}
+
+/** Returns the caller and the name of its user, if that was resolved before. */
+export function nameKnown(caller: CallerInfo, users: UserCache): CallerInfo {
+  if (caller.uid === undefined || caller.name !== undefined) return caller;
+  const { uid } = caller;
+  const name = attempt(() => users.known(uid)?.name);
   return name === undefined ? caller : { ...caller, name };
 }
 

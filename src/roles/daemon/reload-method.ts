@@ -18,18 +18,18 @@ export const ReloadSchema = v.object({ problems: v.array(v.string()), warnings: 
 export type Reloader = {
   method: Method;
   /** Sets what a reload does. Before that, `reload` is refused with `BUSY`. */
-  set(reload: () => ReloadResult): void;
+  set(reload: () => Promise<ReloadResult>): void;
 };
 
 /** Creates a reload that is not set yet. Only root and the daemon's own user may ask for it. */
 export function createReloader(role: "host" | "guest"): Reloader {
-  let current: (() => ReloadResult) | undefined;
+  let current: (() => Promise<ReloadResult>) | undefined;
   const method = defineMethod({
     name: "reload",
     isOpen: true,
     own: "change",
     params: v.optional(v.object({})),
-    run(_params, { call }) {
+    async run(_params, { call }) {
       const uid = call.caller?.uid;
       if (uid !== 0 && uid !== ourUid()) {
         throw new NegotiatorError(
@@ -45,7 +45,7 @@ export function createReloader(role: "host" | "guest"): Reloader {
           remedy: `Look whether it is ready: negotiator ${role} status`,
         });
       }
-      return Promise.resolve({ result: current() });
+      return { result: await current() };
     },
   });
   return { method, set: (reload) => void (current = reload) };

@@ -29,6 +29,10 @@ import { createUserCache } from "../../process/user-cache.ts";
 import type { UserCache } from "../../process/user-cache.ts";
 import { ourUid } from "../../trust/ownership.ts";
 import { makeId } from "../identity.ts";
+import { reportCommands } from "./command-report.ts";
+import type { CommandReport } from "./command-report.ts";
+import { createCommandCatalogue } from "./command-catalogue.ts";
+import type { CommandNews } from "./command-catalogue.ts";
 import { checkLocally, listLocally } from "./call-check.ts";
 import { createLocalIdentity } from "./local-identity.ts";
 import type { FindLocalUser } from "./local-identity.ts";
@@ -65,6 +69,10 @@ export type Services = AsyncDisposable & {
   checkPolicy: (request: PolicyRequest) => Promise<DaemonVerdict>;
   /** Takes new settings and reads the policy again. Running calls go on under the old ones. */
   reload: (config: Config) => void;
+  /** Loads the users and commands again, after `reload`. */
+  loadCommands: () => Promise<CommandNews>;
+  /** Resolves with all commands and the users that run them. */
+  reportCommands: () => Promise<CommandReport>;
 };
 
 const log = logFor("services");
@@ -88,16 +96,18 @@ export function createServices(
   let audit = startAudit(settings.audit, (problem) => log.error(problem.message));
   const uid = ourUid();
   const users = createUserCache();
-  const loadUsers = (): void => void users.load([uid, ...usersOf(policy.policy)]);
-  loadUsers();
+  const loadUsers = (): Promise<void> => users.load([uid, ...usersOf(policy.policy)]);
+  void loadUsers();
   const sources = (): CommandSources => ({
     directories: settings.commandsDirectory,
     builtins,
     uid,
+    moreNames: settings.commandNames,
     ...checkLocally(role),
   });
   const kept = openKept(role, settings);
-  const methods = listMethods({ role, sources, users, kept, openCalls: settings.limits.openCalls });
+  const commands = createCommandCatalogue({ role, sources, users });
+  const methods = listMethods({ role, commands, users, kept, openCalls: settings.limits.openCalls });
   const quota = createQuota();
   const limits = { ...DEFAULT_LIMITS, ...settings.limits };
   MEMORY.limit(limits.sharedBytes);
@@ -148,26 +158,26 @@ export function createServices(
     get policyProblem() {
       return policy.problem;
     },
-    checkPolicy: (request) =>
-      policy.check(request, {
-        sources: {
-          ...sources(),
-          ...listLocally(settings),
-          ...checkLocally(role, identifyCaller(request.caller).guest),
-        },
-        users,
-      }),
+    checkPolicy(request) {
+      const words = { ...listLocally(settings), ...checkLocally(role, identifyCaller(request.caller).guest) };
+      return policy.check(request, { find: (name) => commands.find(name, () => true, words), users });
+    },
     reload(next) {
       ({ settings } = next);
       builtins = selectBuiltins(settings.builtIns);
       policy.reload(next);
       users.clear();
-      loadUsers();
       audit[Symbol.dispose]();
       audit = startAudit(settings.audit, (problem) => log.error(problem.message));
     },
+    async loadCommands() {
+      const [news] = await Promise.all([commands.reload(), loadUsers()]);
+      return news;
+    },
+    reportCommands: async () => reportCommands(await commands.list(), users, uid),
     async [Symbol.asyncDispose]() {
       clearInterval(settling);
+      commands[Symbol.dispose]();
       await Promise.race([Promise.all(running), delay(LAST_CALLS_MS, undefined, { ref: false })]);
       audit[Symbol.dispose]();
       await kept[Symbol.asyncDispose]();
@@ -201,13 +211,13 @@ function usersOf(policy: Policy): string[] {
 
 /** THE LIST of methods that a peer can call. */
 function listMethods(options: Parameters<typeof createExecute>[0] & { kept: KeptCommands }): Method[] {
-  const { role, sources, kept } = options;
+  const { role, commands, kept } = options;
   return [
     createExecute(options),
     createAttachCommand(kept),
     createSignalCommand(kept),
     createCancelCommand(kept),
-    createListCommands({ sources }),
+    createListCommands({ commands }),
     createListCalls(kept),
     createInfo({ role }),
   ];

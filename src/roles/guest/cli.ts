@@ -14,6 +14,7 @@ import {
   NO_STDIN_OPTION,
   USER_OPTION,
 } from "../cli/options.ts";
+import { createCheckCommands } from "../cli/check-commands.ts";
 import { createCheckConfig } from "../cli/check-config.ts";
 import { createDetachedCommands } from "../cli/detached-subcommands.ts";
 import { createPrintConfig } from "../cli/print-config.ts";
@@ -122,6 +123,7 @@ const GUEST: RoleDefinition = {
     status,
     ...createDetachedCommands("guest"),
     "check-policy": checkPolicy,
+    "check-commands": createCheckCommands("guest"),
     "check-config": createCheckConfig("guest", () => Promise.resolve([])),
     reload: createReloadCommand("guest"),
     "print-config": createPrintConfig("guest"),

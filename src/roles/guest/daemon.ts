@@ -5,6 +5,7 @@ import { logFor } from "../../log.ts";
 import { DIALECTS } from "../../peers/dialects.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
 import { listenControl } from "../daemon/control-server.ts";
+import { createCommandsCheck } from "../daemon/command-report.ts";
 import { beginDaemon, runDaemon } from "../daemon/daemon.ts";
 import { createDetachedRelay } from "../daemon/detached-relay.ts";
 import { removeLeftOutput } from "../daemon/open-kept.ts";
@@ -32,6 +33,7 @@ export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
       kept: services.kept,
     }),
     createHostStatus(() => ({ host: host.status(), policyProblem: services.policyProblem ?? null })),
+    createCommandsCheck(() => services.reportCommands()),
     createPolicyCheck((request) => services.checkPolicy(request)),
     reloader.method,
   ]);
@@ -57,6 +59,7 @@ export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
       services.reload(next);
       return services.policyProblem;
     },
+    loadCommands: () => services.loadCommands(),
     reloader,
     openCalls: () => services.runningCount,
   });

@@ -14,6 +14,7 @@ import {
   NO_STDIN_OPTION,
   USER_OPTION,
 } from "../cli/options.ts";
+import { createCheckCommands } from "../cli/check-commands.ts";
 import { createCheckConfig } from "../cli/check-config.ts";
 import { createDetachedCommands } from "../cli/detached-subcommands.ts";
 import { createPrintConfig } from "../cli/print-config.ts";
@@ -149,6 +150,7 @@ const HOST: RoleDefinition = {
     status,
     ...createDetachedCommands("host"),
     "check-policy": checkPolicy,
+    "check-commands": createCheckCommands("host"),
     "check-config": createCheckConfig("host", async (invocation) =>
       (await import("./judge-guests.ts")).judgeGuests(invocation),
     ),

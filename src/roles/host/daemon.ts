@@ -7,6 +7,7 @@ import { logFor } from "../../log.ts";
 import { DIALECTS } from "../../peers/dialects.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
 import { listenControl } from "../daemon/control-server.ts";
+import { createCommandsCheck } from "../daemon/command-report.ts";
 import { beginDaemon, runDaemon } from "../daemon/daemon.ts";
 import { createDetachedRelay } from "../daemon/detached-relay.ts";
 import { removeLeftOutput } from "../daemon/open-kept.ts";
@@ -52,6 +53,7 @@ export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
       held: guests.heldPaths(),
       policyProblem: services.policyProblem ?? null,
     })),
+    createCommandsCheck(() => services.reportCommands()),
     createPolicyCheck((request) => services.checkPolicy(request)),
     reloader.method,
   ]);
@@ -77,6 +79,7 @@ export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
         services.reload(next);
         return services.policyProblem;
       },
+      loadCommands: () => services.loadCommands(),
       reloader,
       openCalls: () => services.runningCount,
     });

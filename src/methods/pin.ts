@@ -1,0 +1,59 @@
+/** Pins: what a verdict on files rests on, as data. If all of it is still the same, the verdict holds. */
+import type { Identity } from "../trust/opened-file.ts";
+import { isSameFile, isSamePlace } from "../trust/opened-file.ts";
+import { lookAt } from "../trust/look.ts";
+import type { Seen } from "../trust/look.ts";
+import { isLocal } from "../trust/mounts.ts";
+import type { MountList } from "../trust/mounts.ts";
+
+/**
+ * A path and its status at the verdict; null if nothing was there. `asPlace`: a directory on the way, where
+ * new entries change nothing.
+ */
+export type Pin = { path: string; status: Identity | null; asPlace: boolean };
+
+/** Returns the pins of all that was looked at. */
+export function pinsOf(seen: Seen): Pin[] {
+  return [...seen.values()].map(({ path, status, isListed }) => ({
+    path,
+    status: status === undefined ? null : identityOf(status),
+    asPlace: status?.isDirectory() === true && !isListed,
+  }));
+}
+
+/** Returns whether all pins are still right. Waits for the file systems, so all pins must be local. */
+export function arePinsCurrent(pins: readonly Pin[]): boolean {
+  try {
+    return pins.every(({ path, status, asPlace }) => {
+      const now = lookAt(path);
+      if (now === undefined || status === null) return now === undefined && status === null;
+      return asPlace ? isSamePlace(now, status) : isSameFile(now, status);
+    });
+  } catch {
+    // The next judgement finds out why it cannot be looked at.
+    return false;
+  }
+}
+
+/** Returns whether looks at all pins answer at once. */
+export function arePinsLocal(pins: readonly Pin[], mounts: MountList): boolean {
+  return pins.every(({ path }) => isLocal(mounts.find(path)));
+}
+
+/** Returns whether two lists of pins have the same paths and statuses. */
+export function arePinsEqual(one: readonly Pin[], other: readonly Pin[]): boolean {
+  return Bun.deepEquals(one, other);
+}
+
+/**
+ * Returns when the newest of the files and listed directories changed, in milliseconds since 1970. No user
+ * can set a ctime.
+ */
+export function newestChangeMs(pins: readonly Pin[]): number {
+  const times = pins.flatMap(({ status, asPlace }) => (status === null || asPlace ? [] : [status.ctimeMs]));
+  return Math.max(0, ...times);
+}
+
+function identityOf({ dev, ino, mode, uid, gid, size, mtimeMs, ctimeMs }: Identity): Identity {
+  return { dev, ino, mode, uid, gid, size, mtimeMs, ctimeMs };
+}

@@ -1,0 +1,170 @@
+/** The commands of a daemon: they are loaded as a generation, once their files have come to rest. */
+import { NegotiatorError } from "../../errors.ts";
+import { logFor } from "../../log.ts";
+import type { CommandCatalogue } from "../../methods/catalogue.ts";
+import type { CommandFile } from "../../methods/command-files.ts";
+import { findInGeneration, listGeneration, loadGeneration } from "../../methods/commands.ts";
+import type { Command, CommandList, CommandSources } from "../../methods/commands.ts";
+import { cannotRun } from "../../methods/public-error.ts";
+import { arePinsCurrent } from "../../methods/pin.ts";
+import type { Pin } from "../../methods/pin.ts";
+import type { EveryTick } from "../../peers/ticker.ts";
+import { pause } from "../../peers/supervise.ts";
+import { everyTick } from "../../peers/ticker.ts";
+import type { UserCache } from "../../process/user-cache.ts";
+import { createCommandLoader } from "./command-loader.ts";
+import type { LoadedCommands } from "./command-loader.ts";
+import { createLowerUsers } from "./lower-users.ts";
+
+/** Options of a catalogue. Tests replace the last four. */
+export type CatalogueOptions = {
+  role: "host" | "guest";
+  /** Returns where commands come from, as the settings say now. */
+  sources: () => CommandSources;
+  users: UserCache;
+  tick?: EveryTick;
+  load?: typeof loadGeneration;
+  restMs?: number;
+  waitMs?: number;
+};
+
+/** A catalogue that is loaded again at a reload, and by itself. */
+export type LoadedCatalogue = CommandCatalogue &
+  Disposable & {
+    /** Loads the commands at the request of an administrator. */
+    reload: () => Promise<CommandNews>;
+  };
+
+/**
+ * The news of a load for an administrator. `problem`: the files do not come to rest, so the old commands
+ * stay. `warnings` are about files that are not offered.
+ */
+export type CommandNews = { problem: string | undefined; warnings: readonly string[] };
+
+/** The time in which nothing may have changed, so that a file is not taken half-written. */
+const REST_MS = 400;
+/** How long a call waits for its command. */
+const WAIT_MS = 3000;
+/** Commands that were judged less than that ago need no look at a slow file system for an unknown name. */
+const NEW_MS = 1000;
+
+/** A user that could not be found, as while its directory service starts, is looked up again after that. */
+const TICKS_TO_FAILED = 10;
+
+const log = logFor("commands");
+
+/** Returns the commands, which are being loaded. */
+export function createCommandCatalogue(options: CatalogueOptions): LoadedCatalogue {
+  const { role, sources, users, tick = everyTick, restMs = REST_MS, waitMs = WAIT_MS } = options;
+  const { load = loadGeneration } = options;
+  const lowerUsers = createLowerUsers(role, users, () => sources().uid);
+  const closed = new AbortController();
+  let current: LoadedCommands | undefined;
+  let refreshing: Promise<boolean> | undefined;
+
+  const loadAtRest = createCommandLoader({ sources, users, load, restMs, waitMs, signal: closed.signal });
+  const adopt = async (loaded: LoadedCommands, isAsked: boolean): Promise<void> => {
+    const files = await lowerUsers.apply(loaded.files, isAsked);
+    current = { ...loaded, files };
+  };
+  const refresh = (isAsked = false): Promise<boolean> => {
+    refreshing ??= (async () => {
+      try {
+        const loaded = await loadAtRest();
+        if (loaded === undefined) return false;
+        await adopt(loaded, isAsked);
+        return true;
+      } finally {
+        refreshing = undefined;
+      }
+    })();
+    return refreshing;
+  };
+  void refresh(true);
+
+  /** Waits until the commands are those that `isFresh` wants, or the time is over. */
+  const settle = async (
+    isFresh: (loaded: LoadedCommands) => boolean,
+  ): Promise<LoadedCommands | undefined> => {
+    const endMs = Date.now() + waitMs;
+    for (;;) {
+      if (current !== undefined && isFresh(current)) return current;
+      if (Date.now() >= endMs) return undefined;
+      const left = new AbortController();
+      await Promise.race([refresh(), pause(Math.max(0, endMs - Date.now()), left.signal)]);
+      left.abort();
+    }
+  };
+  const pinned = new WeakMap<Command, CommandFile>();
+
+  const find: CommandCatalogue["find"] = async (name, isOffered, words) => {
+    const calledMs = Date.now();
+    const loaded = await settle((candidate) => isFreshFor(name, candidate, calledMs));
+    if (loaded === undefined) throw beingChanged(name, role);
+    const command = findInGeneration(name, loaded, isOffered, words ?? sources());
+    const file = loaded.files.get(name);
+    if (file !== undefined && loaded.isLocal) pinned.set(command, file);
+    return command;
+  };
+  let ticks = 0;
+  const timer = tick(() => {
+    ticks++;
+    if (ticks % TICKS_TO_FAILED === 0) users.clearFailed();
+    if (current?.isLocal === true && refreshing === undefined && !arePinsCurrent(current.pins))
+      void refresh().then((isAtRest) => isAtRest && log.debug("The commands were read again"));
+  });
+  return {
+    find,
+    check(command) {
+      const file = pinned.get(command);
+      if (file !== undefined && !arePinsCurrent(file.pins)) throw beingChanged(command.name, role);
+    },
+    async list() {
+      const calledMs = Date.now();
+      const loaded = await settle((candidate) =>
+        candidate.isLocal ? arePinsCurrent(candidate.pins) : candidate.startedMs >= calledMs,
+      );
+      // Files that never come to rest must not hide all others.
+      const known = loaded ?? current;
+      if (known === undefined) throw beingChanged("any command", role);
+      return listGeneration({ ...known, sources: sources() });
+    },
+    async reload() {
+      // A load that runs already may have begun before the files were as they are now.
+      for (let before = refreshing; before !== undefined; before = refreshing) await before;
+      const isAtRest = await refresh(true);
+      const problem = isAtRest ? undefined : "The old commands stay: their files are being changed";
+      return { problem, warnings: current === undefined ? [] : warnOf(listGeneration(current), role) };
+    },
+    [Symbol.dispose]() {
+      closed.abort();
+      timer[Symbol.dispose]();
+    },
+  };
+}
+
+/** Whether the commands hold for a call of `name` that came at `calledMs`. */
+function isFreshFor(name: string, loaded: LoadedCommands, calledMs: number): boolean {
+  const file = loaded.files.get(name);
+  if (loaded.isLocal) return arePinsCurrent(file?.pins ?? pinsOfDirectories(loaded));
+  // A look could hang here, so the commands are judged again, in a child.
+  return loaded.startedMs >= (file === undefined ? calledMs - NEW_MS : calledMs);
+}
+
+function pinsOfDirectories({ directories }: LoadedCommands): Pin[] {
+  return directories.flatMap((one) => ("failure" in one ? [] : one.pins));
+}
+
+function warnOf({ problems, refusedNames }: CommandList, role: "host" | "guest"): string[] {
+  const count = problems.length + refusedNames.length;
+  if (count === 0) return [];
+  const files = count === 1 ? "1 file is" : `${count} files are`;
+  return [`${files} not offered as a command; see why: negotiator ${role} check-commands`];
+}
+
+function beingChanged(name: string, role: "host" | "guest"): NegotiatorError {
+  const full = new NegotiatorError("BUSY", `Cannot run "${name}": its files are being changed`, {
+    remedy: `Wait until they are complete, then load them: negotiator ${role} reload`,
+  });
+  return cannotRun(name, "its files are being changed", full);
+}

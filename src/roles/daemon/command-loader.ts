@@ -1,0 +1,59 @@
+/** Loads commands once their files have come to rest, so that no file is taken half-written. */
+import type { CommandSources, Generation, loadGeneration } from "../../methods/commands.ts";
+import { arePinsEqual, arePinsLocal, newestChangeMs } from "../../methods/pin.ts";
+import type { Pin } from "../../methods/pin.ts";
+import { pause } from "../../peers/supervise.ts";
+import type { UserCache } from "../../process/user-cache.ts";
+import { readMounts } from "../../trust/mounts.ts";
+
+/**
+ * A generation. `startedMs` is when its load began, in milliseconds since 1970. `isLocal`: a look at its
+ * files cannot hang. `pins` is all that it rests on.
+ */
+export type LoadedCommands = Generation & { startedMs: number; isLocal: boolean; pins: readonly Pin[] };
+
+/** Options of a loader. Files that have not changed for `restMs` are at rest. */
+export type LoaderOptions = {
+  sources: () => CommandSources;
+  users: UserCache;
+  load: typeof loadGeneration;
+  restMs: number;
+  waitMs: number;
+  signal: AbortSignal;
+};
+
+/**
+ * Returns a function that loads the commands, with their users. It resolves with undefined if the files do
+ * not come to rest within `waitMs`. Never rejects.
+ */
+export function createCommandLoader(options: LoaderOptions): () => Promise<LoadedCommands | undefined> {
+  const { sources, users, load, restMs, waitMs, signal } = options;
+  const loadNow = async (): Promise<LoadedCommands> => {
+    const startedMs = Date.now();
+    const generation = await load(sources());
+    const named = [...generation.files.values()].flatMap((file) =>
+      file.kind === "usable" && file.description.user !== undefined ? [file.description.user] : [],
+    );
+    await users.load(named);
+    const mounts = readMounts();
+    const pins = generation.directories.flatMap((one) =>
+      "failure" in one ? [] : [...one.pins, ...one.files.flatMap((file) => file.pins)],
+    );
+    const isLocal = generation.failure === undefined && arePinsLocal(pins, mounts);
+    return { ...generation, startedMs, pins, isLocal };
+  };
+  return async () => {
+    const endMs = Date.now() + waitMs;
+    let before: LoadedCommands | undefined;
+    for (;;) {
+      const loaded = await loadNow();
+      if (newestChangeMs(loaded.pins) <= loaded.startedMs - restMs) return loaded;
+      // The clock of another machine, or one that was set back, says nothing about rest.
+      const isSame = before !== undefined && arePinsEqual(before.pins, loaded.pins);
+      if (isSame && loaded.startedMs - (before?.startedMs ?? 0) >= restMs) return loaded;
+      if (!isSame) before = loaded;
+      if (Date.now() >= endMs || signal.aborted) return undefined;
+      await pause(restMs, signal);
+    }
+  };
+}

@@ -1,0 +1,61 @@
+/**
+ * Keeps a command that ran as a lower user from running as a higher one, until an administrator asks for a
+ * reload: settings that are missing for a moment give no rights.
+ */
+import type { CommandFile } from "../../methods/command-files.ts";
+import type { UserCache } from "../../process/user-cache.ts";
+
+/** Knows the lower users of commands. */
+export type LowerUsers = {
+  /**
+   * Returns the files, with those refused that would run as a higher user than before. With `isAsked`, an
+   * administrator asked for the files as they are, and nothing from before counts.
+   */
+  apply: (
+    files: ReadonlyMap<string, CommandFile>,
+    isAsked: boolean,
+  ) => Promise<ReadonlyMap<string, CommandFile>>;
+};
+
+/** Remembers nothing at first. `uidOf` returns our own user id, as which commands run without settings. */
+export function createLowerUsers(role: "host" | "guest", users: UserCache, uidOf: () => number): LowerUsers {
+  // Each name and each file, because a file may get another name.
+  const held = new Map<string, string>();
+
+  /** A user that cannot be found runs nothing, so it is a lower one. */
+  const isLower = async (user: string | undefined): Promise<boolean> => {
+    if (user === undefined) return false;
+    const found = await users.find(user).catch(() => undefined);
+    return found === undefined || (found.uid !== 0 && found.uid !== uidOf());
+  };
+  return {
+    async apply(files, isAsked) {
+      if (isAsked) held.clear();
+      const applied = new Map<string, CommandFile>();
+      for (const [name, file] of files) {
+        if (file.kind !== "usable") {
+          applied.set(name, file);
+          continue;
+        }
+        const keys = [`name ${name}`, `file ${file.script}`];
+        const { user } = file.description;
+        const before = keys.map((key) => held.get(key)).find((known) => known !== undefined);
+        if (user !== undefined && (await isLower(user))) for (const key of keys) held.set(key, user);
+        else if (before !== undefined) {
+          applied.set(name, refuse(file, before, role));
+          continue;
+        }
+        applied.set(name, file);
+      }
+      return applied;
+    },
+  };
+}
+
+function refuse({ name, path, pins }: CommandFile, user: string, role: "host" | "guest"): CommandFile {
+  const full =
+    `Cannot run "${path}": it ran as the user "${user}", and its settings no longer name a lower user\n` +
+    `Correct ${path}.toml, or take it as it is: negotiator ${role} reload`;
+  const reason = "its settings no longer say who is to run it";
+  return { name, path, pins, kind: "unsafe", refusal: { code: "NOT_EXECUTABLE", reason, full } };
+}

@@ -22,9 +22,11 @@ const OUR_VARIABLE = /^negotiator_/i;
  * The settings in force.
  * - `origins`: for each dotted key `default`, the path of the file, the name of the variable, or `option`.
  * - `warnings`: sentences about keys and variables that have no effect.
+ * - `file`: the path of the config, and its text; undefined if there was no file.
  * - `checkedBy`: the command line that checks the config and the policy, for messages.
  */
 export type Config = {
+  file: { path: string; text: string | undefined };
   checkedBy?: string | undefined;
   settings: Settings;
   origins: ReadonlyMap<string, string>;
@@ -73,7 +75,16 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   });
   applyLayer(table, origins, { origin: () => "option", settings: flags });
   const warnings = [...(file.warnings ?? []), ...warnOfVariables(variables)];
-  return { settings, origins, warnings, checkedBy };
+  return { settings, origins, warnings, file: { path: file.path, text: file.text }, checkedBy };
+}
+
+/** Returns whether the config's file has changed since it was read, or cannot be read now. */
+export function isUnread({ file: { path, text } }: Pick<Config, "file">): boolean {
+  try {
+    return readTrustedFile(path) !== text;
+  } catch {
+    return true;
+  }
 }
 
 /** Returns the remedy for a wrong file; `checkedBy` is the command line that checks it. */
@@ -147,16 +158,20 @@ export function variableOf(key: string): string {
 
 type Layer = { settings: SettingsLayer; origin: (key: string) => string; warnings?: readonly string[] };
 
-function readFileLayer(path: string, isRequired: boolean, remedy: string | undefined): Layer {
+function readFileLayer(
+  path: string,
+  isRequired: boolean,
+  remedy: string | undefined,
+): Layer & Config["file"] {
   const origin = (): string => path;
   const text = readTrustedFile(path);
   if (text !== undefined) {
     const parsed = parseToml(text, path, remedy);
     const warnings = dropRemovedKeys(parsed, path);
     const options = { nameOf: namePlaces(text), remedy };
-    return { origin, settings: checkStrict(SettingsSchema, parsed, path, options), warnings };
+    return { origin, settings: checkStrict(SettingsSchema, parsed, path, options), warnings, path, text };
   }
-  if (!isRequired) return { origin, settings: {} };
+  if (!isRequired) return { origin, settings: {}, path, text };
   throw new NegotiatorError(
     "BAD_CONFIG",
     `Cannot read the config file "${printable(path)}": there is no such file`,

@@ -77,7 +77,8 @@ function denied(
   // The caller cannot know that no rule has decided, so that `check-policy` would not help.
   if (rule === "invalid") {
     const place = role === "guest" ? "in the guest" : "on the host";
-    const remedy = `Find the mistake ${place}: negotiator ${role} check-config`;
+    const name = `negotiator ${role}`;
+    const remedy = `Correct the policy ${place}, then: ${name} check-config && ${name} reload`;
     return new NegotiatorError("DENIED", message, { remedy });
   }
   // A peer gets its remedy where its own daemon or command line knows the words.
@@ -106,11 +107,14 @@ function judge(
 /**
  * Counts the call under the limits of the method and of the rule. Throws `BUSY` if one of them is reached.
  */
-function take({ name, limits }: Named, grant: Grant, { caller, quota, now }: AdmissionOptions): Lease {
+function take({ name, limits }: Named, grant: Grant, { role, caller, quota, now }: AdmissionOptions): Lease {
   const ofMethod = limits && { key: ["method", name, ...callerKey(caller)], limits };
   const ofRule = { key: ["rule", grant.rule, ...callerKey(caller)], limits: grant };
   const lease = quota.takeAll(ofMethod === undefined ? [ofRule] : [ofMethod, ofRule], now());
   if (lease.granted) return lease;
-  const owner = lease.claim === ofRule ? "The policy's limit" : `The limit of the method "${name}"`;
+  const owner =
+    lease.claim === ofRule
+      ? `The limit of the ${role}'s policy`
+      : `The ${role}'s limit of the method "${name}"`;
   throw new NegotiatorError("BUSY", `${owner} is reached: ${lease.reason}`);
 }

@@ -8,9 +8,15 @@ import type { Policy } from "./policy.ts";
 
 /**
  * `setBy` names who set the path: a file, a variable or an option. It is undefined for the default path.
- * `remedy` is the last line of an error about the content.
+ * `remedy` is the last line of an error about the content. `loadedBy` is the command line that makes a daemon
+ * read the file again.
  */
-export type PolicyFile = { path: string; setBy: string | undefined; remedy?: string | undefined };
+export type PolicyFile = {
+  path: string;
+  setBy: string | undefined;
+  remedy?: string | undefined;
+  loadedBy?: string | undefined;
+};
 
 const log = logFor("policy");
 
@@ -42,17 +48,22 @@ export function loadPolicy(file: PolicyFile, previous?: Policy): Policy {
     if (policy.kind === "default" && hadPolicy) throw disappeared(file.path);
     return policy;
   } catch (thrown) {
-    const problem = NegotiatorError.from(thrown).message;
+    const { message } = NegotiatorError.from(thrown);
+    // A corrected file changes nothing until the daemon has read it.
+    const problem = file.loadedBy === undefined ? message : `${message}\nThen load it: ${file.loadedBy}`;
     log.error(`Every call is denied until the policy is corrected: ${problem}`);
     return denyAll(problem);
   }
 }
 
+/** The fingerprint of a file that does not exist. */
+export const NO_POLICY = "there is none";
+
 /** Returns a text that changes with the content of the file, and with what makes it unusable. */
 export function fingerprintPolicy({ path }: PolicyFile): string {
   try {
     const text = readTrustedFile(path);
-    return text === undefined ? "there is none" : Bun.hash(text).toString(16);
+    return text === undefined ? NO_POLICY : Bun.hash(text).toString(16);
   } catch (thrown) {
     return NegotiatorError.from(thrown).message;
   }

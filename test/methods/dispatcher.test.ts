@@ -114,7 +114,7 @@ test("the third call under a rate of two an hour gets BUSY", async () => {
   expect([await call("add", { a: 1, b: 1 }), await call("add", { a: 1, b: 1 })]).toEqual([2, 2]);
   const error = await rejectionOf(call("add", { a: 1, b: 1 }));
   expect(error.code).toBe("BUSY");
-  expect(error.message).toStartWith("The policy's limit is reached: ");
+  expect(error.message).toStartWith("The limit of the host's policy is reached: ");
   expect((await written(3))[2]).toMatchObject({ decision: "allowed", errorCode: "BUSY" });
 });
 
@@ -283,7 +283,7 @@ describe("limits of a method", () => {
     const error = await rejectionOf(web1.call("once"));
     expect(error.code).toBe("BUSY");
     expect(error.message).toStartWith(
-      'The limit of the method "once" is reached: more than 1 calls in 3600 s',
+      'The host\'s limit of the method "once" is reached: more than 1 calls in 3600 s',
     );
     expect(await web2.call("once")).toBe("done");
     expect(await web1.written(2)).toMatchObject([{ decision: "allowed" }, { errorCode: "BUSY" }]);

@@ -229,7 +229,7 @@ test("without a policy, commands past their deadlines are at most twice the open
   await using _ = link;
   const calls = Array.from({ length: 4 }, () => execute("stubborn", [], { timeoutMs: 300 }).answer);
   for (const { result } of await Promise.all(calls)) expect(result).toMatchObject({ endedBy: "deadline" });
-  const message = expect.stringContaining('The limit of the method "execute" is reached');
+  const message = expect.stringContaining(`The host's limit of the method "execute" is reached`);
   expect(await rejectionOf(execute("stubborn").answer)).toMatchObject({ code: "BUSY", message });
 });
 

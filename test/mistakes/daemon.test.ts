@@ -200,7 +200,7 @@ describe("a mistake beside running daemons", () => {
         message: [
           'negotiator: The guest denies the command "backup": ' +
             "its policy has a mistake, so nothing is allowed",
-          "Find the mistake in the guest: negotiator guest check-config",
+          "Correct the policy in the guest, then: negotiator guest check-config && negotiator guest reload",
         ],
       });
     },

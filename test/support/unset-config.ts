@@ -4,5 +4,6 @@ import type { Settings } from "../../src/config/settings.ts";
 
 /** Returns such a config. A missing policy file then means no policy, as at its default path. */
 export function unsetConfig(settings: Settings): Config {
-  return { settings, origins: new Map([["policyFile", "default"]]), warnings: [] };
+  const file = { path: "/nonexistent", text: undefined };
+  return { settings, origins: new Map([["policyFile", "default"]]), warnings: [], file };
 }

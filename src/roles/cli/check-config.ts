@@ -14,11 +14,12 @@ export function createCheckConfig(
     args: {},
     notes:
       "Reads the files as a daemon would, and changes nothing. Also looks whether the users of the policy " +
-      "exist. Exit code: 0 if the files are right, 1 with all that is wrong.",
+      "exist, and says when a running daemon has not read the files as they are. Exit code: 0 if the files " +
+      "are right, 1 with all that is wrong.",
     examples: [`negotiator ${role} check-config && negotiator ${role} reload`],
     run: async (invocation) => {
       const { checkConfig } = await import("./judge-config.ts");
-      return checkConfig(invocation, await checkMore(invocation));
+      return checkConfig(role, invocation, await checkMore(invocation));
     },
   });
 }

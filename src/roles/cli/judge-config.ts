@@ -1,4 +1,4 @@
-/** Checks the config and the policy without a daemon. The config was read before: it is valid by itself. */
+/** Checks the config and the policy by themselves. The config was read before: it is valid by itself. */
 import { findPolicyFile } from "../../config/config.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
@@ -7,16 +7,24 @@ import { readPolicy } from "../../policy/policy-file.ts";
 import { findWalkArounds } from "../../policy/walk-arounds.ts";
 import { printable } from "../../printable.ts";
 import { createUserCache } from "../../process/user-cache.ts";
+import { FileStatusSchema, warnOfFiles } from "../daemon/file-status.ts";
+import { askDaemon } from "./ask-daemon.ts";
+import { dialControl } from "./control-client.ts";
 import { print } from "./output.ts";
 import type { Invocation, Outcome } from "./subcommand.ts";
 
 const log = logFor("config");
 
 /**
- * Prints what was checked. Throws `BAD_CONFIG` with `problems`, which are known already, and all that is
- * wrong with the policy.
+ * Prints what was checked, and says on stderr what a running daemon has not read. Throws `BAD_CONFIG` with
+ * `problems`, which are known already, and all that is wrong with the policy.
  */
-export async function checkConfig({ config }: Invocation, problems: readonly string[]): Promise<Outcome> {
+export async function checkConfig(
+  role: "host" | "guest",
+  invocation: Invocation,
+  problems: readonly string[],
+): Promise<Outcome> {
+  const { config } = invocation;
   for (const warning of config.warnings) log.warn(warning);
   const file = findPolicyFile(config);
   const found = [...problems];
@@ -36,10 +44,28 @@ export async function checkConfig({ config }: Invocation, problems: readonly str
       : read.map((path) => `config: ${path} is right`)),
     policy?.kind === "rules"
       ? `policy: ${file.path} is right`
-      : `policy: there is none at ${file.path}, so everything is allowed`,
+      : `policy: there is none at ${file.path}, so a daemon that starts now allows everything`,
   ];
-  return print(lines.map(printable).join("\n"));
+  const outcome = await print(lines.map(printable).join("\n"));
+  await warnOfDaemon(role, invocation);
+  return outcome;
 }
+
+/** The files may be right, and a daemon that runs may not have read them. */
+async function warnOfDaemon(role: "host" | "guest", { config, words }: Invocation): Promise<void> {
+  // The user asks about the files of another config than that of the daemon.
+  if (words.options.has("config")) return;
+  try {
+    await using control = await dialControl(role, config.settings[role].control);
+    if (control === undefined) return;
+    await warnOfFiles(await askDaemon(control, "status", FileStatusSchema, { timeoutMs: DAEMON_TIMEOUT_MS }));
+  } catch {
+    // This user may lack the right to ask, and the files are right all the same.
+  }
+}
+
+/** A daemon that hangs must not hold up the check. */
+const DAEMON_TIMEOUT_MS = 2000;
 
 /** A call under a rule whose user does not exist would fail. */
 async function findUnknownUsers(policy: Policy, path: string): Promise<string[]> {

@@ -41,6 +41,7 @@ export type DaemonOptions = {
 
 const log = logFor("daemon");
 const RELOADED = "The configuration and the policy were read again";
+const WITHOUT_POLICY = "The configuration was read again; the policy cannot be used, so every call is denied";
 const DRAIN_STEP_MS = 50;
 
 const STDERR = 2;
@@ -76,13 +77,14 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
         (key) => `"${key}" takes effect when the daemon is restarted`,
       );
       for (const warning of [...news, ...unapplied]) log.warn(warning);
-      log.info(problem === undefined ? RELOADED : "The configuration was read again, without the policy");
+      log.info(problem === undefined ? RELOADED : WITHOUT_POLICY);
       const problems = problem === undefined ? [] : [`Every call is denied: ${problem}`];
       return { problems, warnings: [...next.warnings, ...unapplied] };
     } catch (thrown) {
       // Reading the new settings has configured the log already.
       configureLog(settings.log);
-      const problem = `The old configuration stays: ${NegotiatorError.from(thrown).message}`;
+      const { message } = NegotiatorError.from(thrown);
+      const problem = `The old configuration stays: ${message}\nThen load it: negotiator ${role} reload`;
       log.error(problem);
       return { problems: [problem], warnings: [] };
     }

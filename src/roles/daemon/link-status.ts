@@ -3,7 +3,6 @@ import * as v from "valibot";
 import type { NegotiatorError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
 import { printable } from "../../printable.ts";
-import { standardOutput } from "../../standard-output.ts";
 import { NATIVE } from "../../peers/native.ts";
 import type { PeerLink } from "../../peers/peer-link.ts";
 
@@ -95,12 +94,6 @@ function beginningOf(
 ): Date {
   if (state !== "unresponsive" || isResponsive) return new Date();
   return new Date(Date.now() + heardMs + unresponsiveAfterMs - performance.now());
-}
-
-/** Writes to stderr that the policy denies every call, and why. */
-export async function warnOfPolicy(problem: string): Promise<void> {
-  const lines = `negotiator: Every call is denied here: ${problem}`.split("\n").map(printable);
-  await standardOutput.write("stderr", `${lines.join("\n")}\n`);
 }
 
 /** The status for people: one line, and one more for the remedy of the last error. */

@@ -40,6 +40,7 @@ import { createUserJudge } from "./user-judge.ts";
 import type { DaemonVerdict } from "./policy-check-method.ts";
 import { openKept } from "./open-kept.ts";
 import { createPolicyInForce } from "./policy-in-force.ts";
+import type { PolicyInForce } from "./policy-in-force.ts";
 import { startAudit } from "../start-audit.ts";
 
 /**
@@ -63,8 +64,8 @@ export type Services = AsyncDisposable & {
   readonly limits: Limits;
   /** Whether stream chunks may go over a port as they are. A reload does not change it. */
   readonly offersRaw: boolean;
-  /** The reason why the policy denies everything; undefined for a policy that can be used. */
-  readonly policyProblem: string | undefined;
+  /** The state of the policy and of the files that were read. */
+  readonly policy: Pick<PolicyInForce, "problem" | "unread">;
   /** Judges a call by the policy that is in force. Rejects as `checkCall` does. */
   checkPolicy: (request: PolicyRequest) => Promise<DaemonVerdict>;
   /** Takes new settings and reads the policy again. Running calls go on under the old ones. */
@@ -155,9 +156,7 @@ export function createServices(
     answerMemory: createAnswerMemory(first.settings.limits.foreignAnswerBytes),
     limits,
     offersRaw: first.settings.rawPayloads,
-    get policyProblem() {
-      return policy.problem;
-    },
+    policy,
     checkPolicy(request) {
       const words = { ...listLocally(settings), ...checkLocally(role, identifyCaller(request.caller).guest) };
       return policy.check(request, { find: (name) => commands.find(name, () => true, words), users });

@@ -12,6 +12,7 @@ import { removeLeftOutput } from "../daemon/open-kept.ts";
 import { createPolicyCheck } from "../daemon/policy-check-method.ts";
 import { createRelay } from "../daemon/relay.ts";
 import { createReloader } from "../daemon/reload-method.ts";
+import { describeFiles } from "../daemon/file-status.ts";
 import { createServices } from "../daemon/services.ts";
 import { createHostLink } from "./host-link.ts";
 import { createHostStatus } from "./status.ts";
@@ -32,7 +33,7 @@ export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
       openPeers: () => (host.session.session.state === "open" ? [{ peer: host.peer }] : []),
       kept: services.kept,
     }),
-    createHostStatus(() => ({ host: host.status(), policyProblem: services.policyProblem ?? null })),
+    createHostStatus(() => ({ host: host.status(), ...describeFiles(services.policy) })),
     createCommandsCheck(() => services.reportCommands()),
     createPolicyCheck((request) => services.checkPolicy(request)),
     reloader.method,
@@ -57,7 +58,7 @@ export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
     apply(next) {
       host.reload(next.settings);
       services.reload(next);
-      return services.policyProblem;
+      return services.policy.problem;
     },
     loadCommands: () => services.loadCommands(),
     reloader,

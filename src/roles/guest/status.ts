@@ -6,16 +6,13 @@ import { printableJson } from "../../printable.ts";
 import { print } from "../cli/output.ts";
 import { dialControl, noDaemon } from "../cli/control-client.ts";
 import { askDaemon } from "../cli/ask-daemon.ts";
-import { formatLinkStatus, LinkStatusSchema, warnOfPolicy } from "../daemon/link-status.ts";
+import { FileStatusEntries, warnOfPolicy } from "../daemon/file-status.ts";
+import { formatLinkStatus, LinkStatusSchema } from "../daemon/link-status.ts";
 import type { LinkStatus } from "../daemon/link-status.ts";
 import type { CliSession } from "../cli/cli-session.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
 
-/** `policyProblem`: why every call is denied; null while the policy can be used. */
-const StatusSchema = v.object({
-  host: LinkStatusSchema,
-  policyProblem: v.optional(v.nullable(v.string()), null),
-});
+const StatusSchema = v.object({ host: LinkStatusSchema, ...FileStatusEntries });
 
 /** The daemon's method `status`, which answers with `status()`. */
 export function createHostStatus(status: () => v.InferOutput<typeof StatusSchema>): Method {
@@ -38,8 +35,8 @@ export async function showStatus({ words, config }: Invocation): Promise<Outcome
   const path = config.settings.guest.control;
   await using control = await dialControl("guest", path);
   if (control === undefined) throw noDaemon("guest", path);
-  const { host, policyProblem } = await askDaemon(control, "status", StatusSchema);
-  if (policyProblem !== null) await warnOfPolicy(policyProblem);
+  const { host, ...files } = await askDaemon(control, "status", StatusSchema);
+  await warnOfPolicy(files);
   return print(
     words.options.has("json") ? printableJson(JSON.stringify(host)) : `host: ${formatLinkStatus(host)}`,
   );

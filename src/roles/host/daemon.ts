@@ -15,6 +15,7 @@ import { createPolicyCheck } from "../daemon/policy-check-method.ts";
 import { createRelay } from "../daemon/relay.ts";
 import { createReloader } from "../daemon/reload-method.ts";
 import { runAlongside } from "../daemon/run-alongside.ts";
+import { describeFiles } from "../daemon/file-status.ts";
 import { createServices } from "../daemon/services.ts";
 import { createFinders, readFlaggedGuests } from "./finders.ts";
 import { createGuests } from "./guests.ts";
@@ -51,7 +52,7 @@ export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
       guests: addStopped(guests.status(), (await watch.stopped?.list(signal)) ?? []),
       pid: process.pid,
       held: guests.heldPaths(),
-      policyProblem: services.policyProblem ?? null,
+      ...describeFiles(services.policy),
     })),
     createCommandsCheck(() => services.reportCommands()),
     createPolicyCheck((request) => services.checkPolicy(request)),
@@ -77,7 +78,7 @@ export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
         // This throws for an invalid guest, so it comes before anything changes.
         watch.replace(targetFor(next.settings));
         services.reload(next);
-        return services.policyProblem;
+        return services.policy.problem;
       },
       loadCommands: () => services.loadCommands(),
       reloader,

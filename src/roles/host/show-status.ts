@@ -2,7 +2,8 @@
 import { printable, printableJson } from "../../printable.ts";
 import { noDaemon } from "../cli/control-client.ts";
 import { print } from "../cli/output.ts";
-import { formatLinkStatus, warnOfPolicy } from "../daemon/link-status.ts";
+import { warnOfPolicy } from "../daemon/file-status.ts";
+import { formatLinkStatus } from "../daemon/link-status.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
 import { askHostStatus } from "./ask-status.ts";
 import { noGuest } from "./no-guest.ts";
@@ -16,8 +17,8 @@ export async function showStatus({ words, config }: Invocation): Promise<Outcome
   const { control } = config.settings.host;
   const answer = await askHostStatus(control);
   if (answer === undefined) throw noDaemon("host", control);
-  const { guests, policyProblem } = answer;
-  if (policyProblem !== null) await warnOfPolicy(policyProblem);
+  const { guests } = answer;
+  await warnOfPolicy(answer);
   const [wanted] = words.positionals;
   const shown = guests.filter(({ name }) => wanted === undefined || name === wanted);
   if (wanted !== undefined && shown.length === 0)

@@ -3,6 +3,7 @@ import * as v from "valibot";
 import type { StoppedDomain } from "../../discovery/libvirt/stopped.ts";
 import { defineMethod } from "../../methods/method.ts";
 import type { Method } from "../../methods/method.ts";
+import { FileStatusEntries } from "../daemon/file-status.ts";
 import { LinkStatusEntries } from "../daemon/link-status.ts";
 
 const GuestStatusSchema = v.object({
@@ -39,8 +40,7 @@ export const StatusSchema = v.object({
   pid: v.exactOptional(v.number()),
   /** The sockets that it holds. QEMU serves one program at a time there. */
   held: v.exactOptional(v.array(v.string())),
-  /** Why every call is denied; null while the policy can be used. */
-  policyProblem: v.optional(v.nullable(v.string()), null),
+  ...FileStatusEntries,
 });
 
 /** The answer to `status`. */

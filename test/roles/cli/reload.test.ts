@@ -39,7 +39,8 @@ describe.concurrent.each(SIDES)("negotiator %s reload", (role, sideOf, caller) =
       const problem =
         `Cannot use ${file}:\n` +
         '  line 2: rule 1: action must be "allow" or "deny"; this is the text "permit"\n' +
-        `Correct the file, then check it: negotiator ${role} check-config\n`;
+        `Correct the file, then check it: negotiator ${role} check-config\n` +
+        `Then load it: negotiator ${role} reload\n`;
       expect(await side.run(["reload"])).toMatchObject({
         exitCode: 1,
         stdout: "",
@@ -55,8 +56,42 @@ describe.concurrent.each(SIDES)("negotiator %s reload", (role, sideOf, caller) =
       expect((await side.run(["check-policy", ...caller, "find-distributor-id"])).stderr).toContain(
         `as it is now\nLoad it: negotiator ${role} reload\n`,
       );
+      const unread =
+        `The ${role}'s daemon has not read the policy "${file}" as it is now\n` +
+        `Load it: negotiator ${role} reload\n`;
+      for (const asked of ["check-config", "status"])
+        expect(await side.run([asked])).toMatchObject({
+          exitCode: 0,
+          stderr: `negotiator: Every call is denied here: ${unread}`,
+        });
       expect(await side.run(["reload"])).toMatchObject({ exitCode: 0 });
-      expect((await side.run(["status"])).stderr).toBe("");
+      for (const asked of ["check-config", "status"]) expect((await side.run([asked])).stderr).toBe("");
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    `${role}: check-config says which file the daemon has not read`,
+    async () => {
+      await using stage = await createStage();
+      const side = sideOf(stage);
+      const name = role === "host" ? "host" : "web1";
+      const unread = (file: string): string =>
+        `negotiator: The ${role}'s daemon has not read ${file} as it is now\n` +
+        `Load it: negotiator ${role} reload\n`;
+      expect((await side.run(["check-config"])).stderr).toBe("");
+      await side.setPolicy('[[rules]]\naction = "deny"\n');
+      expect(await side.run(["check-config"])).toMatchObject({
+        exitCode: 0,
+        stderr: unread(`the policy "${stage.at(`${name}.policy.toml`)}"`),
+      });
+      expect(await side.run(["status"])).toMatchObject({ exitCode: 0, stderr: "" });
+      await side.configure("drainSeconds = 7\n");
+      expect((await side.run(["check-config"])).stderr).toBe(
+        unread(`the config "${stage.at(`${name}.toml`)}"`),
+      );
+      await side.run(["reload"]);
+      expect((await side.run(["check-config"])).stderr).toBe("");
     },
     TIMEOUT_MS,
   );
@@ -75,6 +110,7 @@ describe.concurrent.each(SIDES)("negotiator %s reload", (role, sideOf, caller) =
       expect(ended.stderr).toStartWith(
         `negotiator: The old configuration stays: Cannot use ${file}:\n  line 1: `,
       );
+      expect(ended.stderr).toEndWith(`check-config\nThen load it: negotiator ${role} reload\n`);
     },
     TIMEOUT_MS,
   );

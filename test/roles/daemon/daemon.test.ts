@@ -108,7 +108,7 @@ describe.concurrent.each(WAYS)("%s", (_, way) => {
       await served.setPolicy('[[rules]]\naction = "alow"\n');
       served.daemon.kill("SIGHUP");
       await served.daemon.says("Every call is denied until the policy is corrected");
-      await served.daemon.says("The configuration was read again, without the policy");
+      await served.daemon.says("so every call is denied");
       const denied = await caller.run(["execute", ...to, "find-distributor-id"]);
       expect(denied).toMatchObject({ exitCode: 126, stdout: "" });
       expect(denied.stderr).toContain("its policy has a mistake, so nothing is allowed");

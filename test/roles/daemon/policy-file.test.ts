@@ -60,7 +60,7 @@ describe.concurrent.each(WAYS)("%s", (whose, way) => {
 
       await rm(file);
       served.daemon.kill("SIGHUP");
-      await served.daemon.says("The configuration was read again, without the policy");
+      await served.daemon.says("so every call is denied");
       await served.daemon.says(missing, 2);
       await expectDenied();
     },

@@ -1,0 +1,48 @@
+/** The policy of a daemon, and what it says about files that have changed since it read them. */
+import { expect, test } from "bun:test";
+import { rm } from "node:fs/promises";
+import { loadConfig } from "../../../src/config/config.ts";
+import type { Config } from "../../../src/config/config.ts";
+import { createPolicyInForce } from "../../../src/roles/daemon/policy-in-force.ts";
+import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
+import { spyOnOutput } from "../../support/spied-output.ts";
+
+const ALLOW = '[[rules]]\naction = "allow"\n';
+
+/** A config at its own path, with the policy at a path that counts as the default one. */
+function configAt(directory: { at(name: string): string }): Config {
+  const config = loadConfig({ file: directory.at("negotiator.toml"), environment: {} });
+  return {
+    ...config,
+    settings: { ...config.settings, policyFile: directory.at("policy.toml") },
+  };
+}
+
+test("a policy file that is gone asks for a restart, because a reload would deny every call", async () => {
+  await using directory = await createTemporaryDirectory();
+  await directory.write("negotiator.toml", "");
+  await directory.write("policy.toml", ALLOW);
+  const policy = createPolicyInForce("guest", configAt(directory));
+  expect(policy.unread).toBeUndefined();
+  await rm(directory.at("policy.toml"));
+  expect(policy.unread).toBe(
+    `The guest's daemon has a policy, and the file "${directory.at("policy.toml")}" is gone: ` +
+      "a reload would deny every call\n" +
+      "Restart the daemon to run without a policy: systemctl restart negotiator-guest",
+  );
+  await spyOnOutput(() => policy.reload(configAt(directory)));
+  expect(policy.problem).toEndWith(
+    "Create it, or restart the daemon to run without a policy\nThen load it: negotiator guest reload",
+  );
+});
+
+test("a new policy file where none was asks for a reload", async () => {
+  await using directory = await createTemporaryDirectory();
+  await directory.write("negotiator.toml", "");
+  const policy = createPolicyInForce("host", configAt(directory));
+  await directory.write("policy.toml", ALLOW);
+  const unread = `The host's daemon has not read the policy "${directory.at("policy.toml")}" as it is now`;
+  expect(policy.unread).toBe(`${unread}\nLoad it: negotiator host reload`);
+  policy.reload(configAt(directory));
+  expect(policy.unread).toBeUndefined();
+});

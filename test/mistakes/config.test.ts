@@ -92,6 +92,20 @@ describeMistakes("a mistake in the config", [
     'line 4: guest 2: socket must be an absolute path, such as "/path"; this is the text "web2.sock"',
   ),
   {
+    mistake: "a guest whose user does not exist",
+    words: ["host", "check-config"],
+    files: {
+      "negotiator.toml": '[[guests]]\nname = "web1"\nsocket = "/run/vm/web1"\nuser = "no-such-user"\n',
+      "policy.toml": '[[rules]]\naction = "allow"\n',
+    },
+    exitCode: 1,
+    message: [
+      'negotiator: Cannot use guest 1 "web1" of the config: Cannot find the user "no-such-user": ' +
+        "the system does not know it",
+      "Correct the name, or create the user: useradd --system no-such-user",
+    ],
+  },
+  {
     mistake: "several guests with a wrong port, and a socket twice",
     words: ["host", "list-guests"],
     files: {

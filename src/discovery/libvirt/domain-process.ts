@@ -15,6 +15,7 @@ import { virshAt } from "../attach-line.ts";
 import { isSameProcess, readProcess } from "../../trust/host-process.ts";
 import { judgePlace } from "../../trust/judge-place.ts";
 import { findOwnershipFault, ourUid } from "../../trust/ownership.ts";
+import { findPlaceFault } from "../../trust/socket-place.ts";
 import type { PidFile } from "../endpoint.ts";
 
 /** The directory in which libvirt keeps the process ids, and the user who may write there besides root. */
@@ -24,6 +25,8 @@ export type PidDirectory = { directory: string; uid: number };
  * Resolves with the directory of the libvirt at `connect`, or undefined for our own session: there QEMU runs
  * as our own user. Without a URI libvirt asks the system for root, and the session for other users. A named
  * socket tells where the directory is, and whose libvirt it is.
+ *
+ * Rejects with `DENIED` if other users than the owner of a named socket could replace it.
  */
 export async function findPidDirectory(connect?: string): Promise<PidDirectory | undefined> {
   const [, level = ourUid() === 0 ? "system" : "session", query = ""] = URI.exec(connect ?? "") ?? [];
@@ -32,6 +35,11 @@ export async function findPidDirectory(connect?: string): Promise<PidDirectory |
   if (socket === null) return level === "system" || ourUid() === 0 ? SYSTEM : undefined;
   const owner = await stat(socket).catch(() => undefined);
   if (owner === undefined) return SYSTEM;
+  const fault = await findPlaceFault(socket, owner.uid);
+  if (fault !== undefined) {
+    const message = `Cannot ask libvirt at "${printable(connect ?? "")}": ${fault.problem}`;
+    throw new NegotiatorError("DENIED", message, { remedy: fault.remedy });
+  }
   return { directory: join(dirname(socket), "qemu", level === "system" ? "" : "run"), uid: owner.uid };
 }
 

@@ -30,6 +30,8 @@ export function createLibvirtFinder(options: LibvirtOptions): Finder {
     const scan = new AbortController();
     const signal = AbortSignal.any([caller, scan.signal]);
     try {
+      const isLocal = placeOf(options.connect).machine === undefined;
+      const pids = isLocal ? await findPidDirectory(options.connect) : undefined;
       const states = await listDomains(options, signal);
       const before = Map.groupBy(
         known.filter(({ source }) => source === "libvirt"),
@@ -37,8 +39,6 @@ export function createLibvirtFinder(options: LibvirtOptions): Finder {
       );
       const uuids = new Set([...states.keys(), ...before.keys()]);
       const questions = createQuestions(options, signal);
-      const isLocal = placeOf(options.connect).machine === undefined;
-      const pids = isLocal ? await findPidDirectory(options.connect) : undefined;
       const parts = await mapBounded([...uuids], PARALLEL_CALLS, (uuid) =>
         readDomain(
           { uuid, state: states.get(uuid), before: before.get(uuid) ?? [] },

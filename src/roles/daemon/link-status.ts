@@ -37,6 +37,8 @@ export type StatusSource = Pick<PeerLink, "dialect" | "calls"> & {
 export type LinkStatusTracker = {
   /** Records a failure. Returns false if the last failure had the same message. */
   recordError(error: NegotiatorError): boolean;
+  /** Forgets a failure that is over, if it was the last one. */
+  clearError(error: NegotiatorError): void;
   /** Takes every change of the session's state. */
   follow(link: StatusSource): void;
   /** The status now. */
@@ -61,6 +63,9 @@ export function createLinkStatus(limits: Pick<Limits, "unresponsiveAfterMs">): L
       const isNews = message !== lastError;
       lastError = message;
       return isNews;
+    },
+    clearError({ message }) {
+      if (message === lastError) lastError = null;
     },
     follow,
     status(link) {

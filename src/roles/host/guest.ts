@@ -180,15 +180,21 @@ function createLog(name: string): LinkLog {
 function reports(
   tracker: LinkStatusTracker,
   linkLog: LinkLog,
-): Pick<Redialling, "onError" | "onUnreachable"> {
+): Pick<Redialling, "onError" | "onUnreachable" | "onReached"> {
+  let unreachable: NegotiatorError | undefined;
   return {
     onError(error) {
       tracker.recordError(error);
       linkLog.failed(error);
     },
     onUnreachable(error) {
+      unreachable = error;
       tracker.recordError(error);
       linkLog.unreachable(error);
+    },
+    onReached() {
+      if (unreachable !== undefined) tracker.clearError(unreachable);
+      unreachable = undefined;
     },
   };
 }

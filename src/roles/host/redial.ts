@@ -20,6 +20,8 @@ export type Redialling = {
   onError: (error: NegotiatorError) => void;
   /** Takes the error of each failed dial. */
   onUnreachable: (error: NegotiatorError) => void;
+  /** Called after each successful dial. */
+  onReached: () => void;
   /** Learns of each dial, and of the pauses between them. */
   reach?: Pick<Reach, "failed" | "silent" | "clear" | "paused">;
   /** When the link's session was last open, by `performance.now`. */
@@ -32,7 +34,17 @@ const SHORT_MS = 1000;
 
 /** Dials until `signal` aborts. Never rejects. */
 export function redial(options: Redialling): Promise<void> {
-  const { endpoint, users, link, signal, onError, onUnreachable, reach, openedMs = () => 0 } = options;
+  const {
+    endpoint,
+    users,
+    link,
+    signal,
+    onError,
+    onUnreachable,
+    onReached,
+    reach,
+    openedMs = () => 0,
+  } = options;
   let shortSessions = 0;
 
   const rate = ({ state }: Partial<LinkEnd>, startMs: number): AttemptResult => {
@@ -56,6 +68,7 @@ export function redial(options: Redialling): Promise<void> {
       const present = endpoint();
       const channel = await dialSocket(present.path, { signal, listener: listenerOf(present, users) });
       reach?.clear();
+      onReached();
       const end = await runToEnd(link, channel, signal);
       const { state, reason } = end;
       if (state !== "foreign" && reason !== undefined && !signal.aborted) onError(reason);

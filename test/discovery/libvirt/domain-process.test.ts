@@ -32,6 +32,17 @@ test("a URI leads to the pid files of its libvirt, and to none for our own sessi
   expect(await findPidDirectory()).toEqual(SELF === 0 ? SYSTEM : undefined);
 });
 
+test("a libvirt's socket that another user could replace is refused with DENIED", async () => {
+  await using directory = await createTemporaryDirectory();
+  await directory.write("libvirt/sock", "");
+  await chmod(directory.at("libvirt"), 0o1777);
+  const uri = `qemu:///session?socket=${directory.at("libvirt/sock")}`;
+  expect(await rejectionOf(findPidDirectory(uri))).toMatchObject({
+    code: "DENIED",
+    message: expect.stringContaining(`"${uri}": others may make files in "${directory.at("libvirt")}"\n`),
+  });
+});
+
 test("the pid file of a domain has its name, and no name leads to another directory", () => {
   expect(pidFileOf("my guest", SYSTEM)).toEqual({ path: "/run/libvirt/qemu/my guest.pid", uid: 0 });
   expect(pidFileOf("../web1", SYSTEM)).toBeUndefined();

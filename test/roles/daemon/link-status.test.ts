@@ -40,6 +40,18 @@ test.each<[Partial<Session>, string, string | null, Dialect | undefined]>([
   });
 });
 
+test("clearError forgets the last error, and keeps another one", () => {
+  const tracker = createLinkStatus({ unresponsiveAfterMs: 1000 });
+  const [one, other] = ["one", "other"].map((text) => new NegotiatorError("NO_CHANNEL", text));
+  if (one === undefined || other === undefined) throw new Error("Two errors are needed");
+  const read = (): string | null => tracker.status(linkLike({})).lastError;
+  tracker.recordError(one);
+  tracker.clearError(other);
+  expect(read()).toBe("one");
+  tracker.clearError(one);
+  expect(read()).toBeNull();
+});
+
 test("recordError returns true once per error, and an open session clears the error", () => {
   const tracker = createLinkStatus(DEFAULT_LIMITS);
   const error = new NegotiatorError("NO_CHANNEL", "nobody there");

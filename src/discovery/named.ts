@@ -8,7 +8,7 @@ import type { Endpoint } from "./endpoint.ts";
 export type NamedPorts = { ports: ReadonlySet<string>; defaultPort: string };
 
 /**
- * Returns the endpoints of all `--socket` flags, in the form `GUEST=PATH` or `GUEST:PORTNAME=PATH`. The first
+ * Returns the endpoints of all `--socket` flags, in the form `GUEST=PATH` or `GUEST:PORT=PATH`. The first
  * `=` ends the guest's part, and the last `:` in that part starts a port's name. A relative path starts at
  * the working directory. Throws `BAD_USAGE` for another form, an unknown port or a repeated entry.
  */
@@ -62,10 +62,7 @@ function parseSocketFlag(text: string, known: NamedPorts): Endpoint {
   const [, guest = left, port = known.defaultPort] = /^(.*):([^:]*)$/s.exec(left) ?? [];
   if (guest === "" || path === "") {
     const isName = guest === "" && /[=/]/.test(text);
-    throw wrong(
-      `the ${isName ? "guest's name" : "path"} is missing`,
-      "Write GUEST=PATH or GUEST:PORTNAME=PATH",
-    );
+    throw wrong(`the ${isName ? "guest's name" : "path"} is missing`, "Write GUEST=PATH or GUEST:PORT=PATH");
   }
   if (!known.ports.has(port)) throw wrong(`"${port}" is not a port's name`, `U${listPorts(known).slice(1)}`);
   return { guest, port, path: resolve(path), source: "flag" };

@@ -8,7 +8,7 @@ import { callerKey } from "../policy/caller.ts";
 import type { Caller } from "../policy/caller.ts";
 import type { Defined, Grant } from "./method.ts";
 import { formatResource } from "../policy/resource.ts";
-import { shellWord } from "../shell-word.ts";
+import { shellArguments, shellWord } from "../shell-word.ts";
 import type { Resource } from "../policy/resource.ts";
 
 /** Options of an admission. */
@@ -85,7 +85,7 @@ function denied(
   if (caller.via !== "local" || resource.kind !== "command") return new NegotiatorError("DENIED", message);
   const user = shellWord(caller.name ?? String(caller.uid));
   const guest = target?.guest === undefined ? "" : ` ${shellWord(target.guest)}`;
-  const words = `--user ${user}${guest} ${shellWord(resource.name)}`;
+  const words = `--user ${user}${guest} ${shellWord(resource.name)}${shellArguments(resource.args)}`;
   const remedy = `See which rule decides: negotiator ${role} check-policy ${words}`;
   return new NegotiatorError("DENIED", message, { remedy });
 }

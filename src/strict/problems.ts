@@ -68,7 +68,9 @@ function describeFault(
 ): string {
   const parent = keys.slice(0, -1);
   if (isUnknownKey(issue)) {
-    return `: unknown key; ${adviseKey(String(keys.at(-1)), keysAt(schema, parent), schema)}`;
+    // In a list, the place is not a part of the key.
+    const table = parent.length === 0 || parent.some(isIndex) ? "" : `${parent.join(".")}.`;
+    return `: unknown key; ${adviseKey(String(keys.at(-1)), keysAt(schema, parent), schema, table)}`;
   }
   if (LENGTHS.has(issue.type)) return `: ${describeLength(issue)}`;
   const need = needOf(schemaAt(schema, keys), keys);

@@ -5,20 +5,27 @@ import { isRecord } from "./records.ts";
 /**
  * Returns words about the unknown key `name`, which stand after a semicolon: the table or the file it belongs
  * to, a key of almost the same name, or all keys that are `allowed` at its place. `schema` is that of the
- * whole file.
+ * whole file; `table` stands before the name of a key in a table, such as `log.`.
  */
-export function adviseKey(name: string, allowed: readonly string[], schema: unknown): string {
+export function adviseKey(name: string, allowed: readonly string[], schema: unknown, table = ""): string {
   const homes = tablesWith(name, schema);
   if (homes.length > 0) return `it belongs ${homes.join(" or ")}`;
   const file = Object.hasOwn(OTHER_FILES, name) ? OTHER_FILES[name] : undefined;
   if (file !== undefined) return `it belongs in ${file}`;
-  const [guess] = nearest(name, allowed);
-  return guess === undefined ? `allowed here: ${allowed.join(", ")}` : `did you mean ${guess}?`;
+  const guess = nearest(name, allowed)[0] ?? allowed.find((key) => isBeginning(name, key));
+  return guess === undefined ? `allowed here: ${allowed.join(", ")}` : `did you mean ${table}${guess}?`;
 }
+
+/** A unit is often left out: timeout for timeoutSeconds. */
+function isBeginning(name: string, key: string): boolean {
+  return name.length >= LEAST_BEGINNING && key.toLowerCase().startsWith(name.toLowerCase());
+}
+
+const LEAST_BEGINNING = 4;
 
 /** Keys that are often written into the wrong file, and their file. */
 const OTHER_FILES: Readonly<Record<string, string>> = {
-  rules: "the policy, the file that policyFile names",
+  rules: "the policy, /etc/negotiator/policy.toml by default",
 };
 
 /** The headers of the tables, at any depth, that have a key of exactly this name. */

@@ -3,6 +3,9 @@ import { describeMistakes } from "../support/mistakes.ts";
 
 const GUESTS = "List the guests: negotiator host list-guests";
 const EXECUTE = "Write: negotiator host execute [OPTION...] GUEST COMMAND [ARG...]";
+/** The line about a word that may be the command, not the guest. */
+const taken = (word: string): string =>
+  `List the guests, as "${word}" was taken for a guest's name: negotiator host list-guests`;
 
 describeMistakes("a mistake on the command line", [
   {
@@ -94,13 +97,13 @@ describeMistakes("a mistake on the command line", [
     mistake: "the command forgotten",
     words: ["host", "execute", "web1"],
     exitCode: 2,
-    message: ['negotiator: missing COMMAND after GUEST "web1"', EXECUTE],
+    message: ['negotiator: missing COMMAND after GUEST "web1"', EXECUTE, taken("web1")],
   },
   {
     mistake: "the guest forgotten before the command",
     words: ["host", "execute", "uptime"],
     exitCode: 2,
-    message: ['negotiator: missing COMMAND after GUEST "uptime"', EXECUTE],
+    message: ['negotiator: missing COMMAND after GUEST "uptime"', EXECUTE, taken("uptime")],
   },
   {
     mistake: "the role forgotten before a subcommand with the same words in both",
@@ -146,12 +149,30 @@ describeMistakes("a mistake on the command line", [
     ],
   },
   {
+    mistake: "a deadline that is the guest's name",
+    words: ["host", "execute", "--timeout", "web1", "check-process"],
+    exitCode: 2,
+    message: [
+      'negotiator: --timeout must be a number of seconds; this is "web1"',
+      "Write for example: --timeout 60",
+    ],
+  },
+  {
+    mistake: "a deadline that is the command's name, of a list",
+    words: ["host", "list-commands", "--connect-timeout", "web1"],
+    exitCode: 2,
+    message: [
+      'negotiator: --connect-timeout must be a number of seconds; this is "web1"',
+      "Write for example: --connect-timeout 60",
+    ],
+  },
+  {
     mistake: "a deadline of more than a year",
     words: ["host", "execute", "-t", "99999999999", "web1", "uptime"],
     exitCode: 2,
     message: [
       'negotiator: --timeout must be a number from 0 to 31536000; this is "99999999999"',
-      "Write for example: --timeout 60",
+      "Write for example: --timeout 60 (0 for no limit)",
     ],
   },
   {
@@ -219,7 +240,7 @@ describeMistakes("a mistake on the command line", [
     exitCode: 2,
     message: [
       'negotiator: Cannot use --socket "/run/web1.sock": the guest\'s name is missing',
-      "Write GUEST=PATH or GUEST:PORTNAME=PATH",
+      "Write GUEST=PATH or GUEST:PORT=PATH",
     ],
   },
   ...["web1", "web1="].map((socket) => ({
@@ -228,7 +249,7 @@ describeMistakes("a mistake on the command line", [
     exitCode: 2,
     message: [
       `negotiator: Cannot use --socket "${socket}": the path is missing`,
-      "Write GUEST=PATH or GUEST:PORTNAME=PATH",
+      "Write GUEST=PATH or GUEST:PORT=PATH",
     ],
   })),
   {

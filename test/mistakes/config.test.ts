@@ -50,8 +50,19 @@ describeMistakes("a mistake in the config", [
   config(
     "a rule of the policy",
     '[[rules]]\naction = "deny"\n',
-    "line 1: rules: unknown key; it belongs in the policy, the file that policyFile names",
+    "line 1: rules: unknown key; it belongs in the policy, /etc/negotiator/policy.toml by default",
   ),
+  config(
+    "a key of a table mistyped",
+    '[log]\nlevl = "debug"\n',
+    "line 2: log.levl: unknown key; did you mean log.level?",
+  ),
+  config(
+    "a key of a table mistyped with its table",
+    "log.levl = 'debug'\n",
+    "line 1: log.levl: unknown key; did you mean log.level?",
+  ),
+  config("a key without its unit", "drain = 5\n", "line 1: drain: unknown key; did you mean drainSeconds?"),
   config(
     "a key without its table",
     'libvirt = "no"\n',

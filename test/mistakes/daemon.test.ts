@@ -59,6 +59,7 @@ const CALLS: readonly [mistake: string, words: string[], exitCode: number, ...me
     127,
     'Cannot run "systemctl": it is not a command of negotiator in the guest',
     "List the commands: negotiator host list-commands web1",
+    "Put a script into /etc/negotiator/commands in the guest to offer another program",
   ],
   [
     "the path of a program",
@@ -66,6 +67,7 @@ const CALLS: readonly [mistake: string, words: string[], exitCode: number, ...me
     127,
     'Cannot run "/usr/bin/uptime": a command is called by its name, not by a path',
     "List the commands: negotiator host list-commands web1",
+    "Put a script into /etc/negotiator/commands in the guest to offer another program",
   ],
   [
     "a script without its executable bit",

@@ -161,6 +161,7 @@ describeMistakes("a mistake in the policy", [
     message: [
       'negotiator: missing COMMAND after GUEST "uptime"',
       "Write: negotiator host check-policy [OPTION...] GUEST COMMAND [ARG...]",
+      `List the guests, as "uptime" was taken for a guest's name: negotiator host list-guests`,
     ],
   },
 ]);
@@ -169,7 +170,7 @@ describeMistakes("a mistake in the description of a command", [
   description(
     "a key without its unit",
     "timeout = 60\n",
-    "line 1: timeout: unknown key; allowed here: description, timeoutSeconds, user, stdin",
+    "line 1: timeout: unknown key; did you mean timeoutSeconds?",
   ),
   description(
     "a deadline with a unit",

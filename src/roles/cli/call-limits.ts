@@ -41,11 +41,21 @@ export function detachOption({ options }: Words): { detach?: { keepMs?: number }
 export function readSeconds(option: string, text: string): number {
   if (!/^\d+(\.\d+)?$/.test(text)) throw badSeconds(option, "a number of seconds", text);
   const seconds = Number(text);
-  if (seconds > MOST_SECONDS) throw badSeconds(option, `a number from 0 to ${MOST_SECONDS}`, text);
+  const noLimit = option === "--keep" ? "" : " (0 for no limit)";
+  if (seconds > MOST_SECONDS) throw badSeconds(option, `a number from 0 to ${MOST_SECONDS}`, text, noLimit);
   return seconds;
 }
 
-function badSeconds(option: string, needed: string, text: string): NegotiatorError {
+/**
+ * Throws `BAD_USAGE` if an option for seconds has another value. It may have taken the next word for its
+ * value, which would then count as missing.
+ */
+export function checkSeconds({ options }: Words): void {
+  for (const name of ["timeout", "connect-timeout", "keep"])
+    for (const text of options.get(name) ?? []) readSeconds(`--${name}`, text);
+}
+
+function badSeconds(option: string, needed: string, text: string, more = ""): NegotiatorError {
   const problem = `${option} must be ${needed}; this is "${printable(text)}"`;
-  return new NegotiatorError("BAD_USAGE", problem, { remedy: `Write for example: ${option} 60` });
+  return new NegotiatorError("BAD_USAGE", problem, { remedy: `Write for example: ${option} 60${more}` });
 }

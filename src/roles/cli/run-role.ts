@@ -5,6 +5,7 @@ import type { Config } from "../../config/config.ts";
 import { FAULTS, NegotiatorError } from "../../errors.ts";
 import { configureLog } from "../../log.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
+import { checkSeconds } from "./call-limits.ts";
 import type { CalledNames } from "./default-remedy.ts";
 import { formatRoleHelp, formatSubcommandHelp } from "./help.ts";
 import { explainNoForm, readOptionForm } from "./option-form.ts";
@@ -78,6 +79,7 @@ async function runSubcommand(
   const subcommand = findSubcommand(role, name);
   if (words.options.has("help"))
     return print(formatSubcommandHelp(`negotiator ${role.role} ${name}`, subcommand));
+  checkSeconds(words);
   checkPositionals(words, grammarOf(role, name));
   const named = namesIn(words, subcommand);
   try {
@@ -127,7 +129,11 @@ async function complete(
 function namesIn({ positionals }: Words, { args }: Subcommand): CalledNames {
   const declared = Object.keys(args).filter((key) => args[key]?.type === "positional");
   const wordOf = (key: string): string | undefined => positionals[declared.indexOf(key)];
-  return { guest: wordOf("guest"), command: wordOf("command") };
+  return {
+    guest: wordOf("guest"),
+    command: wordOf("command"),
+    args: positionals.slice(declared.length),
+  };
 }
 
 function grammarOf(role: RoleDefinition, name: string): Grammar {

@@ -89,7 +89,8 @@ function missingWord(
   const [last] = declared[positionals.length - 1] ?? [];
   const word = printable(positionals.at(-1) ?? "");
   const after = last === undefined ? "" : ` after ${last.toUpperCase()} "${word}"`;
-  const more = name === "guest" ? `\n${LIST_GUESTS}` : "";
+  const taken = `List the guests, as "${word}" was taken for a guest's name: negotiator host list-guests`;
+  const more = name === "guest" ? `\n${LIST_GUESTS}` : last === "guest" ? `\n${taken}` : "";
   return badUsage(`missing ${name.toUpperCase()}${after}`, grammar, `${remedy}${more}`);
 }
 

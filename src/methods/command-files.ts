@@ -14,7 +14,7 @@ import type { CommandDescription } from "./describe.ts";
 import { inspectDirectory, inspectFile } from "./inspect.ts";
 import { findInterpreterFault, findSearchPathFault } from "./interpreter.ts";
 import type { Pin } from "./pin.ts";
-import { pinsOf } from "./pin.ts";
+import { pinsOf, uniquePins } from "./pin.ts";
 import { cannotRun, fullErrorOf } from "./public-error.ts";
 
 /** The options of a judgement of a directory. All of it is JSON. */
@@ -77,7 +77,7 @@ export function judgeDirectory(
     const fileEyes = createEyes({ ...looks, seen: fileSeen, mounts });
     const file = judgeFile({ ...question, name, place }, directoryFault, pathFault, fileEyes);
     // The way may have changed between the two looks, and then the first one counts.
-    return file === undefined ? [] : [{ ...file, pins: [...way, ...pinsOf(fileSeen)] }];
+    return file === undefined ? [] : [{ ...file, pins: uniquePins([...way, ...pinsOf(fileSeen)]) }];
   });
   const isUnsafe = directoryFault !== undefined && names.length > 0;
   const problems = [

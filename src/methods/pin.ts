@@ -21,6 +21,11 @@ export function pinsOf(seen: Seen): Pin[] {
   }));
 }
 
+/** Returns each pin once. Two files share most of their way, and two looks may have seen different things. */
+export function uniquePins(pins: readonly Pin[]): Pin[] {
+  return [...new Map(pins.map((pin) => [JSON.stringify(pin), pin])).values()];
+}
+
 /** Returns whether all pins are still right. Waits for the file systems, so all pins must be local. */
 export function arePinsCurrent(pins: readonly Pin[]): boolean {
   try {

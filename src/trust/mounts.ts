@@ -2,6 +2,7 @@
  * The mounts of this process: on which file system a path is, without a look at the path, which might hang.
  */
 import { readFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { printable } from "../printable.ts";
 import { shellWord } from "../shell-word.ts";
 import type { TrustFault } from "./ownership.ts";
@@ -38,15 +39,16 @@ export function readMounts(text: string = readFileSync(MOUNT_FILE, "utf8")): Mou
       mount = next;
     return mount;
   };
-  return {
-    find(path) {
-      if (root === undefined) return undefined;
-      const top = uppermost(root, "/");
-      const names = path.split("/").filter(Boolean);
-      const places = names.map((_, index) => `/${names.slice(0, index + 1).join("/")}`);
-      return places.reduce((mount, place) => uppermost(mount, place), top);
-    },
+  // A judgement asks for the same paths and their parents again and again.
+  const known = new Map<string, Mount | undefined>();
+  const find = (path: string): Mount | undefined => {
+    if (known.has(path)) return known.get(path);
+    const above = path === "/" ? root : find(dirname(path));
+    const mount = above === undefined ? undefined : uppermost(above, path);
+    known.set(path, mount);
+    return mount;
   };
+  return { find };
 }
 
 /** Returns whether a look at the mount answers at once. */

@@ -1,6 +1,6 @@
 /** Loads commands once their files have come to rest, so that no file is taken half-written. */
 import type { CommandSources, Generation, loadGeneration } from "../../methods/commands.ts";
-import { arePinsEqual, arePinsLocal, newestChangeMs } from "../../methods/pin.ts";
+import { arePinsEqual, arePinsLocal, newestChangeMs, uniquePins } from "../../methods/pin.ts";
 import type { Pin } from "../../methods/pin.ts";
 import { pause } from "../../peers/supervise.ts";
 import type { UserCache } from "../../process/user-cache.ts";
@@ -36,8 +36,10 @@ export function createCommandLoader(options: LoaderOptions): () => Promise<Loade
     );
     await users.load(named);
     const mounts = readMounts();
-    const pins = generation.directories.flatMap((one) =>
-      "failure" in one ? [] : [...one.pins, ...one.files.flatMap((file) => file.pins)],
+    const pins = uniquePins(
+      generation.directories.flatMap((one) =>
+        "failure" in one ? [] : [...one.pins, ...one.files.flatMap((file) => file.pins)],
+      ),
     );
     const isLocal = generation.failure === undefined && arePinsLocal(pins, mounts);
     return { ...generation, startedMs, pins, isLocal };

@@ -6,7 +6,7 @@ import { printable } from "../printable.ts";
 import { decodeUtf8, showBytes } from "../strict/utf8.ts";
 import { createEyes, Elsewhere } from "../trust/look.ts";
 import type { Eyes, EyesOptions, Seen } from "../trust/look.ts";
-import { readMounts } from "../trust/mounts.ts";
+import { isLocal, readMounts } from "../trust/mounts.ts";
 import type { TrustFault } from "../trust/ownership.ts";
 import { isCommandName, SETTINGS_ENDING } from "./command-name.ts";
 import { COMMENT_BYTES, commentIn, readDescription } from "./describe.ts";
@@ -24,6 +24,10 @@ export type DirectoryQuestion = {
   uid: number;
   /** Patterns of further names. */
   moreNames: readonly string[];
+  /** The fault of the PATH of all commands. */
+  pathFault?: TrustFault | undefined;
+  /** Judges only the files of these names, wherever a look leads. */
+  names?: readonly string[];
 };
 
 /** Why a file must not be run. `reason` follows `Cannot run "NAME": ` and is public, `full` is not. */
@@ -40,11 +44,12 @@ export type CommandFile = { name: string; path: string; pins: readonly Pin[] } &
 
 /**
  * A judged directory. `problems` are its own, each an error's message. `pins` is what the list of its names
- * rests on.
+ * rests on. `elsewhere` are names of files that were not judged, because a look could hang.
  */
 export type CommandDirectory = {
   directory: string;
   files: readonly CommandFile[];
+  elsewhere: readonly string[];
   refusedNames: readonly string[];
   problems: readonly string[];
   pins: readonly Pin[];
@@ -58,33 +63,47 @@ export function judgeDirectory(
   question: DirectoryQuestion,
   looks: Pick<EyesOptions, "groupOf" | "onlyLocal">,
 ): CommandDirectory {
-  const { directory, uid } = question;
+  const { directory, uid, pathFault } = question;
   const mounts = readMounts();
   const seen: Seen = new Map();
   const eyes = createEyes({ ...looks, seen, mounts });
   const { fault: directoryFault, place, status } = inspectDirectory(directory, uid, eyes);
   const way = pinsOf(seen);
-  if (status === undefined) return { directory, files: [], refusedNames: [], problems: [], pins: way };
+  const nothing = { directory, files: [], elsewhere: [], refusedNames: [], problems: [], pins: way };
+  if (status === undefined) return nothing;
   const { names, refusedNames, unreadable } = readNames(question, place, eyes);
-  const listed = pinsOf(seen);
-  const pathSeen: Seen = new Map();
-  const pathFault =
-    names.length === 0
-      ? undefined
-      : findSearchPathFault(uid, createEyes({ ...looks, seen: pathSeen, mounts }));
+  const elsewhere: string[] = [];
+  // One file that leads to a file system that hangs must not hold up all others.
+  const onlyLocal = looks.onlyLocal || (question.names === undefined && isLocal(mounts.find(place)));
   const files = names.flatMap((name) => {
     const fileSeen: Seen = new Map();
-    const fileEyes = createEyes({ ...looks, seen: fileSeen, mounts });
-    const file = judgeFile({ ...question, name, place }, directoryFault, pathFault, fileEyes);
-    // The way may have changed between the two looks, and then the first one counts.
-    return file === undefined ? [] : [{ ...file, pins: uniquePins([...way, ...pinsOf(fileSeen)]) }];
+    const fileEyes = createEyes({ ...looks, onlyLocal, seen: fileSeen, mounts });
+    try {
+      const file = judgeFile({ ...question, name, place }, directoryFault, pathFault, fileEyes);
+      // The way may have changed between the two looks, and then the first one counts.
+      return file === undefined ? [] : [{ ...file, pins: uniquePins([...way, ...pinsOf(fileSeen)]) }];
+    } catch (thrown) {
+      if (!(thrown instanceof Elsewhere)) throw thrown;
+      elsewhere.push(name);
+      return [];
+    }
   });
   const isUnsafe = directoryFault !== undefined && names.length > 0;
   const problems = [
     ...unreadable,
     ...(isUnsafe ? [explainDirectory(directory, directoryFault).message] : []),
   ];
-  return { directory, files, refusedNames, problems, pins: [...listed, ...pinsOf(pathSeen)] };
+  return { directory, files, elsewhere, refusedNames, problems, pins: pinsOf(seen) };
+}
+
+/** The PATH of all commands: what is wrong with it, and what that rests on. */
+export type SearchPath = { fault?: TrustFault; pins: readonly Pin[] };
+
+/** Returns the judged PATH. Throws `Elsewhere` as `judgeDirectory` does. */
+export function judgeSearchPath(uid: number, looks: Pick<EyesOptions, "groupOf" | "onlyLocal">): SearchPath {
+  const seen: Seen = new Map();
+  const fault = findSearchPathFault(uid, createEyes({ ...looks, seen }));
+  return { ...(fault !== undefined && { fault }), pins: pinsOf(seen) };
 }
 
 type Judged = { kind: "usable"; script: string; description: CommandDescription; name: string; path: string };
@@ -163,8 +182,13 @@ const EXECUTABLE = 0o111;
 /** `unreadable` are the problems with names that are not UTF-8, each an error's message. */
 type Names = { names: string[]; refusedNames: string[]; unreadable: string[] };
 
-function readNames({ directory, moreNames }: DirectoryQuestion, place: string, eyes: Eyes): Names {
+function readNames(
+  { directory, moreNames, names: asked }: DirectoryQuestion,
+  place: string,
+  eyes: Eyes,
+): Names {
   const found: Names = { names: [], refusedNames: [], unreadable: [] };
+  if (asked !== undefined) return { ...found, names: [...asked] };
   for (const bytes of eyes.entriesOf(place)) {
     const name = decodeUtf8(bytes);
     if (name === undefined) {

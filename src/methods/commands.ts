@@ -5,11 +5,11 @@ import { nearest } from "../nearest.ts";
 import { printable } from "../printable.ts";
 import { shorten } from "../shorten.ts";
 import type { Builtin } from "./builtin/builtins.ts";
-import type { CommandDirectory, CommandFile, CommandRefusal } from "./command-files.ts";
+import type { CommandDirectory, CommandFile, CommandRefusal, SearchPath } from "./command-files.ts";
 import { isCommandName } from "./command-name.ts";
 import { DESCRIPTION_REMEDY } from "./describe.ts";
 import type { CommandDescription } from "./describe.ts";
-import { loadDirectory } from "./load-directory.ts";
+import { loadDirectory, loadSearchPath } from "./load-directory.ts";
 import { cannotRun } from "./public-error.ts";
 
 /** The sources of commands. The first directory with a file of that name decides, then the built-ins. */
@@ -56,24 +56,20 @@ export type LoadedDirectory = CommandDirectory | { directory: string; failure: N
  */
 export type Generation = {
   sources: CommandSources;
+  searchPath: SearchPath;
   directories: readonly LoadedDirectory[];
   files: ReadonlyMap<string, CommandFile>;
   failure: NegotiatorError | undefined;
 };
 
-/** Judges a directory; see `loadDirectory`. */
-export type LoadDirectory = typeof loadDirectory;
-
 /** Resolves with the directories as they are now. Never rejects. */
-export async function loadGeneration(
-  sources: CommandSources,
-  load: LoadDirectory = loadDirectory,
-): Promise<Generation> {
+export async function loadGeneration(sources: CommandSources): Promise<Generation> {
   const { uid, moreNames = [] } = sources;
+  const searchPath = await loadSearchPath(uid);
   const directories = await Promise.all(
     sources.directories.map(async (directory): Promise<LoadedDirectory> => {
       try {
-        return await load({ directory, uid, moreNames });
+        return await loadDirectory({ directory, uid, moreNames, pathFault: searchPath.fault });
       } catch (thrown) {
         return { directory, failure: explainFailure(directory, thrown) };
       }
@@ -81,10 +77,10 @@ export async function loadGeneration(
   );
   const files = new Map<string, CommandFile>();
   for (const loaded of directories) {
-    if ("failure" in loaded) return { sources, directories, files, failure: loaded.failure };
+    if ("failure" in loaded) return { sources, searchPath, directories, files, failure: loaded.failure };
     for (const file of loaded.files) if (!files.has(file.name)) files.set(file.name, file);
   }
-  return { sources, directories, files, failure: undefined };
+  return { sources, searchPath, directories, files, failure: undefined };
 }
 
 /** Returns all commands of a generation, sorted by name. A file that is not executable is not a problem. */

@@ -1,7 +1,7 @@
 /** Answers a question of our parent process, which must not wait for what this process may wait for. */
 import { readFileSync } from "node:fs";
 import { NegotiatorError } from "../../errors.ts";
-import { judgeDirectory } from "../../methods/command-files.ts";
+import { judgeDirectory, judgeSearchPath } from "../../methods/command-files.ts";
 import type { CommandsQuestion } from "../../methods/load-directory.ts";
 import { describeGroup, findUser } from "../../trust/accounts.ts";
 import { answerPlace } from "../../trust/judge-place.ts";
@@ -25,7 +25,10 @@ function answer(question: Question): unknown {
   if (question.kind === "users") return findUsers(question.users);
   if (question.kind === "group") return describeGroup(question.gid);
   try {
-    return judgeDirectory(question, { onlyLocal: false, groupOf: (gid) => describeGroup(gid) });
+    const looks = { onlyLocal: false, groupOf: (gid: number) => describeGroup(gid) };
+    return question.kind === "commands"
+      ? judgeDirectory(question, looks)
+      : judgeSearchPath(question.uid, looks);
   } catch (thrown) {
     return { problem: NegotiatorError.from(thrown).message };
   }

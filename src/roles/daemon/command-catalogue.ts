@@ -7,7 +7,6 @@ import { findInGeneration, listGeneration, loadGeneration } from "../../methods/
 import type { Command, CommandList, CommandSources } from "../../methods/commands.ts";
 import { cannotRun } from "../../methods/public-error.ts";
 import { arePinsCurrent } from "../../methods/pin.ts";
-import type { Pin } from "../../methods/pin.ts";
 import type { EveryTick } from "../../peers/ticker.ts";
 import { pause } from "../../peers/supervise.ts";
 import { everyTick } from "../../peers/ticker.ts";
@@ -103,14 +102,14 @@ export function createCommandCatalogue(options: CatalogueOptions): LoadedCatalog
     if (loaded === undefined) throw beingChanged(name, role);
     const command = findInGeneration(name, loaded, isOffered, words ?? sources());
     const file = loaded.files.get(name);
-    if (file !== undefined && loaded.isLocal) pinned.set(command, file);
+    if (file !== undefined && loaded.localFiles.has(name)) pinned.set(command, file);
     return command;
   };
   let ticks = 0;
   const timer = tick(() => {
     ticks++;
     if (ticks % TICKS_TO_FAILED === 0) users.clearFailed();
-    if (current?.isLocal === true && refreshing === undefined && !arePinsCurrent(current.pins))
+    if (current !== undefined && refreshing === undefined && !arePinsCurrent(current.localPins))
       void refresh().then((isAtRest) => isAtRest && log.debug("The commands were read again"));
   });
   return {
@@ -121,8 +120,9 @@ export function createCommandCatalogue(options: CatalogueOptions): LoadedCatalog
     },
     async list() {
       const calledMs = Date.now();
-      const loaded = await settle((candidate) =>
-        candidate.isLocal ? arePinsCurrent(candidate.pins) : candidate.startedMs >= calledMs,
+      const loaded = await settle(
+        ({ localPins, listPins, startedMs }) =>
+          arePinsCurrent(localPins) && (listPins !== undefined || startedMs >= calledMs - NEW_MS),
       );
       // Files that never come to rest must not hide all others.
       const known = loaded ?? current;
@@ -145,14 +145,12 @@ export function createCommandCatalogue(options: CatalogueOptions): LoadedCatalog
 
 /** Whether the commands hold for a call of `name` that came at `calledMs`. */
 function isFreshFor(name: string, loaded: LoadedCommands, calledMs: number): boolean {
-  const file = loaded.files.get(name);
-  if (loaded.isLocal) return arePinsCurrent(file?.pins ?? pinsOfDirectories(loaded));
+  const { files, localFiles, listPins, startedMs } = loaded;
+  const file = files.get(name);
+  if (file !== undefined && localFiles.has(name)) return arePinsCurrent(file.pins);
+  if (file === undefined && listPins !== undefined) return arePinsCurrent(listPins);
   // A look could hang here, so the commands are judged again, in a child.
-  return loaded.startedMs >= (file === undefined ? calledMs - NEW_MS : calledMs);
-}
-
-function pinsOfDirectories({ directories }: LoadedCommands): Pin[] {
-  return directories.flatMap((one) => ("failure" in one ? [] : one.pins));
+  return startedMs >= (file?.kind === "usable" ? calledMs : calledMs - NEW_MS);
 }
 
 function warnOf({ problems, refusedNames }: CommandList, role: "host" | "guest"): string[] {

@@ -1,4 +1,5 @@
 /** Loads commands once their files have come to rest, so that no file is taken half-written. */
+import type { CommandFile } from "../../methods/command-files.ts";
 import type { CommandSources, Generation, loadGeneration } from "../../methods/commands.ts";
 import { arePinsEqual, arePinsLocal, newestChangeMs, uniquePins } from "../../methods/pin.ts";
 import type { Pin } from "../../methods/pin.ts";
@@ -7,10 +8,19 @@ import type { UserCache } from "../../process/user-cache.ts";
 import { readMounts } from "../../trust/mounts.ts";
 
 /**
- * A generation. `startedMs` is when its load began, in milliseconds since 1970. `isLocal`: a look at its
- * files cannot hang. `pins` is all that it rests on.
+ * A generation. `startedMs` is when its load began, in milliseconds since 1970.
+ *
+ * `pins` is all that it rests on, `localPins` the part at which a look cannot hang. `localFiles` are the
+ * names whose files rest only on such pins. `listPins` are those of the lists of names; undefined if a look
+ * at them could hang.
  */
-export type LoadedCommands = Generation & { startedMs: number; isLocal: boolean; pins: readonly Pin[] };
+export type LoadedCommands = Generation & {
+  startedMs: number;
+  pins: readonly Pin[];
+  localPins: readonly Pin[];
+  localFiles: ReadonlySet<string>;
+  listPins: readonly Pin[] | undefined;
+};
 
 /** Options of a loader. Files that have not changed for `restMs` are at rest. */
 export type LoaderOptions = {
@@ -35,14 +45,7 @@ export function createCommandLoader(options: LoaderOptions): () => Promise<Loade
       file.kind === "usable" && file.description.user !== undefined ? [file.description.user] : [],
     );
     await users.load(named);
-    const mounts = readMounts();
-    const pins = uniquePins(
-      generation.directories.flatMap((one) =>
-        "failure" in one ? [] : [...one.pins, ...one.files.flatMap((file) => file.pins)],
-      ),
-    );
-    const isLocal = generation.failure === undefined && arePinsLocal(pins, mounts);
-    return { ...generation, startedMs, pins, isLocal };
+    return { ...generation, startedMs, ...sortPins(generation) };
   };
   return async () => {
     const endMs = Date.now() + waitMs;
@@ -57,5 +60,20 @@ export function createCommandLoader(options: LoaderOptions): () => Promise<Loade
       if (Date.now() >= endMs || signal.aborted) return undefined;
       await pause(restMs, signal);
     }
+  };
+}
+
+function sortPins(generation: Generation): Omit<LoadedCommands, keyof Generation | "startedMs"> {
+  const { directories, files, failure, searchPath } = generation;
+  const mounts = readMounts();
+  const judged = directories.flatMap((one) => ("failure" in one ? [] : [one]));
+  const listPins = uniquePins([...searchPath.pins, ...judged.flatMap((one) => one.pins)]);
+  const pins = uniquePins([...listPins, ...judged.flatMap((one) => one.files.flatMap((file) => file.pins))]);
+  const isLocal = (file: CommandFile): boolean => file.pins.length > 0 && arePinsLocal(file.pins, mounts);
+  return {
+    pins,
+    localPins: pins.filter((pin) => arePinsLocal([pin], mounts)),
+    localFiles: new Set([...files].flatMap(([name, file]) => (isLocal(file) ? [name] : []))),
+    listPins: failure === undefined && arePinsLocal(listPins, mounts) ? listPins : undefined,
   };
 }

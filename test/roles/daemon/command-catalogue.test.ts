@@ -1,6 +1,7 @@
 /** The commands of a daemon: a call gets script and settings of one generation, and no rights by absence. */
 import { expect, test } from "bun:test";
 import { chmod, mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { NegotiatorError } from "../../../src/errors.ts";
 import { loadGeneration } from "../../../src/methods/commands.ts";
 import type { CommandSources } from "../../../src/methods/commands.ts";
 import { createTicker } from "../../../src/peers/ticker.ts";
@@ -198,7 +199,12 @@ test("a command whose files never come to rest is refused after some time, other
     for (let count = 0; !writing.signal.aborted; count++)
       await writeFile(stage.at("first/backup"), `#!/bin/sh\n# ${count}\n`);
   })();
-  await until("the script changes", async () => (await stage.errorOf()).code === "BUSY");
+  const isRefused = (): Promise<boolean> =>
+    stage.find().then(
+      () => false,
+      (thrown: unknown) => NegotiatorError.from(thrown).code === "BUSY",
+    );
+  await until("the script changes", isRefused);
   expect(await stage.find("steady")).toMatchObject({ name: "steady" });
   expect((await stage.catalogue.reload()).problem).toBe(
     "The old commands stay: their files are being changed",

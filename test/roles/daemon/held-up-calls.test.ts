@@ -65,7 +65,7 @@ test.if(canMount)(
     stage.guest().daemon.kill("SIGTERM");
     expect(await stage.guest().daemon.exited).toBe(0);
     expect(performance.now() - startMs).toBeLessThan(MOST_STOP_MS);
-    expect((await hanging.ended()).exitCode).toBe(125);
+    expect((await hanging.ended()).exitCode).toBe(126);
   },
   TIMEOUT_MS,
 );

@@ -5,8 +5,11 @@ import { startCleanly } from "./inherited-state.ts";
 import { forgetChild, rememberChild } from "./orphans.ts";
 import { signalGroup } from "./process-group.ts";
 
-/** Asks the helper one question at a time. A start of the program takes longer than most answers. */
-export type WarmChild = {
+/**
+ * Asks the helper one question at a time. A start of the program takes longer than most answers. Disposing
+ * kills the helper, which may hang; a later question starts another one.
+ */
+export type WarmChild = Disposable & {
   /**
    * Resolves with the answer to a line, as `askProgram` does. A helper that is late is killed, and the next
    * question starts another one.
@@ -48,6 +51,11 @@ export function createWarmChild(
       signalGroup(child.pid, "SIGKILL");
       if (answer === "late") return { outcome: "late", ended: child.exited };
       return { outcome: { exitCode: null, stdout: "" }, ended: child.exited };
+    },
+    [Symbol.dispose]() {
+      clearTimeout(idle);
+      if (current !== undefined) signalGroup(current.child.pid, "SIGKILL");
+      current = undefined;
     },
   };
 }

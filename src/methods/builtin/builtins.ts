@@ -43,7 +43,12 @@ const TABLE: Readonly<Record<BuiltinName, { description: string; run: () => Prom
   },
 };
 
-const runInChild = createBuiltinRunner();
+const inChild = createBuiltinRunner();
+
+/** Ends the children that run built-in commands. The next call starts another one. */
+export function endBuiltinChildren(): void {
+  inChild[Symbol.dispose]();
+}
 
 /** All built-in commands, sorted by name. */
 export const BUILTINS: readonly Builtin[] = selectBuiltins(BUILTIN_NAMES);
@@ -53,7 +58,7 @@ export function selectBuiltins(names: readonly string[]): readonly Builtin[] {
   return BUILTIN_NAMES.filter((name) => names.includes(name)).map((name) => ({
     name,
     description: TABLE[name].description,
-    run: (signal) => runInChild(name, signal),
+    run: (signal) => inChild.run(name, signal),
   }));
 }
 

@@ -4,7 +4,7 @@ import type { Config } from "../../config/config.ts";
 import { DEFAULT_LIMITS } from "../../limits.ts";
 import type { Limits } from "../../limits.ts";
 import { logFor } from "../../log.ts";
-import { selectBuiltins } from "../../methods/builtin/builtins.ts";
+import { endBuiltinChildren, selectBuiltins } from "../../methods/builtin/builtins.ts";
 import { identifyCaller } from "../../policy/caller.ts";
 import type { Caller } from "../../policy/caller.ts";
 import type { CommandSources } from "../../methods/commands.ts";
@@ -177,6 +177,7 @@ export function createServices(
     async [Symbol.asyncDispose]() {
       clearInterval(settling);
       commands[Symbol.dispose]();
+      endBuiltinChildren();
       await Promise.race([Promise.all(running), delay(LAST_CALLS_MS, undefined, { ref: false })]);
       audit[Symbol.dispose]();
       await kept[Symbol.asyncDispose]();

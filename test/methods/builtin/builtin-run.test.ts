@@ -12,7 +12,8 @@ function createScripted() {
     asked.push(resolve);
     return promise;
   };
-  return { asked, runner: createBuiltinRunner({ ask, timeoutMs: 7000 }) };
+  const asker = { ask, [Symbol.dispose]: () => undefined };
+  return { asked, runner: createBuiltinRunner({ asker, timeoutMs: 7000 }).run };
 }
 
 const ended = Promise.resolve();

@@ -131,8 +131,11 @@ const POLLPRI = 2;
 let watched: number | undefined;
 let current: MountTable | undefined;
 
-/** Returns the mounts as they are now. A question to the kernel whether they have changed takes 1 µs. */
-function currentMounts(): MountTable {
+/**
+ * Returns the mounts as they are now, and the same object while nothing changes. The question to the kernel
+ * whether they have changed takes 1 µs.
+ */
+export function currentMounts(): MountTable {
   try {
     watched ??= openSync(MOUNTINFO, constants.O_RDONLY);
     const hasChanged = (pollNow(watched, POLLPRI) & POLLPRI) !== 0;

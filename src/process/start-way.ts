@@ -36,7 +36,7 @@ const OWN = { kind: "own" } as const;
 export function chooseStartWay({ path, cwd, user, cgroup }: StartFacts): StartWay | Promise<StartWay> {
   if (path === OWN_FILE) return DIRECT;
   const { kind, files } = judgeStart(path);
-  if (cgroup !== undefined || kind !== "local" || walkLocally(cwd) === undefined) return OWN;
+  if (cgroup !== undefined || kind !== "local" || (cwd !== "/" && walkLocally(cwd) === undefined)) return OWN;
   return user === undefined || areOurs(user) ? DIRECT : chooseHelper(user, files);
 }
 

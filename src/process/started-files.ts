@@ -4,8 +4,8 @@
  */
 import { closeSync, constants, openSync, readSync } from "node:fs";
 import type { Stats } from "node:fs";
-import { walkLocally } from "./mount-table.ts";
-import type { LocalPlace } from "./mount-table.ts";
+import { currentMounts, walkLocally } from "./mount-table.ts";
+import type { LocalPlace, MountTable } from "./mount-table.ts";
 
 /**
  * The knowledge of a start before it happens. `files` are those that the user must be allowed to execute, as
@@ -18,31 +18,61 @@ import type { LocalPlace } from "./mount-table.ts";
  */
 export type StartKnowledge = { kind: "local" | "odd" | "unknown"; files: readonly string[] };
 
-/** Returns what is known of the start of the executable at `path`. Never waits for a file system. */
+/**
+ * Returns what is known of the start of the executable at `path`. Never waits for a file system. The file
+ * itself is looked at each time; what its interpreter needs in turn is remembered for a second, unless
+ * the mounts change.
+ */
 export function judgeStart(path: string): StartKnowledge {
-  const files = [path];
-  for (let next: string | undefined = path; next !== undefined && files.length < MOST_INTERPRETERS;) {
-    const place = walkLocally(next);
-    if (place === undefined) return { kind: "unknown", files };
-    // The system refuses it at once.
-    if (place.status?.isFile() !== true) return { kind: "local", files };
-    const needs = neededBy(place, place.status);
-    if (needs === "odd" || needs === "unknown") return { kind: needs, files };
-    if (needs === "nothing") break;
-    if (!needs.path.startsWith("/")) return { kind: "unknown", files };
-    files.push(needs.path);
-    next = needs.path;
-    // A loader has no loader.
-    if (needs.kind === "loader")
-      return { kind: walkLocally(next) === undefined ? "unknown" : "local", files };
-  }
-  return { kind: "local", files };
+  return judgeFrom(path, currentMounts(), 1);
+}
+
+function judgeFrom(path: string, mounts: MountTable, depth: number): StartKnowledge {
+  const place = walkLocally(path, mounts);
+  if (place === undefined) return { kind: "unknown", files: [path] };
+  // The system refuses it at once.
+  if (place.status?.isFile() !== true || depth > MOST_INTERPRETERS) return { kind: "local", files: [path] };
+  const needs = neededBy(place, place.status);
+  if (needs === "nothing") return { kind: "local", files: [path] };
+  if (needs === "odd" || needs === "unknown") return { kind: needs, files: [path] };
+  const { kind, files } = judgeNeeded(needs, mounts, depth);
+  return { kind, files: [path, ...files] };
+}
+
+type Remembered = { untilMs: number; mounts: MountTable; knowledge: StartKnowledge };
+
+const remembered = new Map<string, Remembered>();
+const REMEMBERED_MS = 1000;
+
+function judgeNeeded({ kind, path }: NeededFile, mounts: MountTable, depth: number): StartKnowledge {
+  const key = `${kind} ${depth} ${path}`;
+  const before = remembered.get(key);
+  const nowMs = performance.now();
+  if (before !== undefined && before.mounts === mounts && nowMs < before.untilMs) return before.knowledge;
+  const knowledge = judgeAgain(kind, path, mounts, depth);
+  if (remembered.size >= MOST_KNOWN) remembered.clear();
+  remembered.set(key, { untilMs: nowMs + REMEMBERED_MS, mounts, knowledge });
+  return knowledge;
+}
+
+function judgeAgain(
+  kind: NeededFile["kind"],
+  path: string,
+  mounts: MountTable,
+  depth: number,
+): StartKnowledge {
+  if (!path.startsWith("/")) return { kind: "unknown", files: [] };
+  if (kind === "interpreter") return judgeFrom(path, mounts, depth + 1);
+  // A loader has no loader.
+  const isLocal = walkLocally(path, mounts) !== undefined;
+  return { kind: isLocal ? "local" : "unknown", files: [path] };
 }
 
 /** The kernel follows so many scripts (BINPRM_MAX_RECURSION in fs/exec.c), and then refuses the start. */
 const MOST_INTERPRETERS = 6;
 
-type Needs = "nothing" | "odd" | "unknown" | { kind: "interpreter" | "loader"; path: string };
+type NeededFile = { kind: "interpreter" | "loader"; path: string };
+type Needs = "nothing" | "odd" | "unknown" | NeededFile;
 
 /** For each file what it needs, with the state of the file for which that holds. */
 const known = new Map<string, { state: string; needs: Needs }>();

@@ -4,8 +4,8 @@ import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { errnoOf, NegotiatorError } from "../errors.ts";
 import { shellWord } from "../shell-word.ts";
-import { readAttribute } from "./libc.ts";
-import { unescapeMount } from "./mount-table.ts";
+import { unescapeMount } from "../trust/mounts.ts";
+import { readListAttribute } from "../trust/system-calls.ts";
 
 /** Bounds of a command with all its processes. Undefined: no bound. */
 export type ResourceLimits = { memoryMaxBytes?: number | undefined; tasksMax?: number | undefined };
@@ -93,6 +93,11 @@ async function findBase({
     "systemd does not let this service divide its cgroup",
     `Add Delegate=yes under [Service], and restart it: systemctl edit ${shellWord(unit)}`,
   );
+}
+
+function readAttribute(path: string, name: string): string | undefined {
+  const value = readListAttribute(path, name);
+  return typeof value === "string" ? undefined : Buffer.from(value).toString();
 }
 
 function findMount(mountinfo: string): { place: string; root: string } | undefined {

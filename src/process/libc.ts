@@ -172,17 +172,6 @@ export function readOpenFileLimit(): number | undefined {
   return libc().prlimit(0, RLIMIT_NOFILE, null, ptr(limits)) === 0 ? Number(limits[0]) : undefined;
 }
 
-/**
- * Returns the extended attribute `name` (xattr(7)) of the file at `path`, if it has at most 64 bytes;
- * undefined without one.
- */
-export function readAttribute(path: string, name: string): string | undefined {
-  const room = new Uint8Array(64);
-  const [place, attribute] = [Buffer.from(`${path}\0`), Buffer.from(`${name}\0`)];
-  const length = Number(libc().getxattr(ptr(place), ptr(attribute), ptr(room), room.length));
-  return length < 0 ? undefined : Buffer.from(room.subarray(0, length)).toString();
-}
-
 /** Collects one child that has ended, by waitpid(2). Does nothing if it runs, or is not our child. */
 export function reapChild(pid: number): void {
   libc().waitpid(pid, null, WNOHANG);
@@ -376,7 +365,6 @@ function load() {
     epoll_ctl: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
     lseek: { args: ["i32", "i64", "i32"], returns: "i64" },
     syscall: { args: ["i64", "u64", "u64", "u64", "u64", "u64", "u64"], returns: "i32" },
-    getxattr: { args: ["ptr", "ptr", "ptr", "u64"], returns: "i64" },
     execve: { args: ["ptr", "ptr", "ptr"], returns: "i32" },
     setgroups: { args: ["u64", "ptr"], returns: "i32" },
     setresgid: { args: ["u32", "u32", "u32"], returns: "i32" },

@@ -5,7 +5,8 @@
 import { closeSync, constants, openSync, readSync } from "node:fs";
 import type { Stats } from "node:fs";
 import { currentMounts, walkLocally } from "./mount-table.ts";
-import type { LocalPlace, MountTable } from "./mount-table.ts";
+import type { MountList } from "../trust/mounts.ts";
+import type { LocalPlace } from "./mount-table.ts";
 
 /**
  * The knowledge of a start before it happens. `files` are those that the user must be allowed to execute, as
@@ -27,7 +28,7 @@ export function judgeStart(path: string): StartKnowledge {
   return judgeFrom(path, currentMounts(), 1);
 }
 
-function judgeFrom(path: string, mounts: MountTable, depth: number): StartKnowledge {
+function judgeFrom(path: string, mounts: MountList, depth: number): StartKnowledge {
   const place = walkLocally(path, mounts);
   if (place === undefined) return { kind: "unknown", files: [path] };
   // The system refuses it at once.
@@ -39,12 +40,12 @@ function judgeFrom(path: string, mounts: MountTable, depth: number): StartKnowle
   return { kind, files: [path, ...files] };
 }
 
-type Remembered = { untilMs: number; mounts: MountTable; knowledge: StartKnowledge };
+type Remembered = { untilMs: number; mounts: MountList; knowledge: StartKnowledge };
 
 const remembered = new Map<string, Remembered>();
 const REMEMBERED_MS = 1000;
 
-function judgeNeeded({ kind, path }: NeededFile, mounts: MountTable, depth: number): StartKnowledge {
+function judgeNeeded({ kind, path }: NeededFile, mounts: MountList, depth: number): StartKnowledge {
   const key = `${kind} ${depth} ${path}`;
   const before = remembered.get(key);
   const nowMs = performance.now();
@@ -58,7 +59,7 @@ function judgeNeeded({ kind, path }: NeededFile, mounts: MountTable, depth: numb
 function judgeAgain(
   kind: NeededFile["kind"],
   path: string,
-  mounts: MountTable,
+  mounts: MountList,
   depth: number,
 ): StartKnowledge {
   if (!path.startsWith("/")) return { kind: "unknown", files: [] };

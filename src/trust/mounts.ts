@@ -105,15 +105,15 @@ function parseMount(line: string): Mount | undefined {
   return {
     id,
     parent,
-    place: unescape(place),
+    place: unescapeMount(place),
     options: (options ?? "").split(","),
     type,
     superOptions: superOptions.split(","),
   };
 }
 
-/** Blanks, tabs, line ends and backslashes are octal there. */
-function unescape(text: string): string {
+/** Returns a field of that file: blanks, tabs, line ends and backslashes are octal there. */
+export function unescapeMount(text: string): string {
   return text.replaceAll(/\\([0-7]{3})/g, (_, digits: string) =>
     String.fromCharCode(Number.parseInt(digits, 8)),
   );

@@ -34,6 +34,16 @@ test.each([
   expect((await findDirectoryFault(directory.at("open"), SELF))?.problem).toContain(directory.at("open"));
 });
 
+test.if(IS_ROOT)(
+  "another user's socket on a file system that may hang has a fault (needs root)",
+  async () => {
+    expect(await findPlaceFault("/proc/self/negotiator.sock", SELF)).toBeUndefined();
+    const fault = await findPlaceFault("/proc/self/negotiator.sock", OTHER_UID);
+    expect(fault?.problem).toMatch(/^"\/proc\/\d+" is on proc, which may not answer$/);
+    expect(fault?.remedy).toContain("local file system");
+  },
+);
+
 test("a directory of ours inside /tmp is safe", async () => {
   await using directory = await createTemporaryDirectory();
   await chmod(directory.path, 0o1777);

@@ -1,11 +1,14 @@
 /** Owns the client's end of unix sockets. */
-import { lstat, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
+import { resolve } from "node:path";
 import { errnoOf, NegotiatorError } from "../../errors.ts";
 import { printable } from "../../printable.ts";
 import { probeListener } from "../../process/libc.ts";
 import { trustRootAndUs } from "../../process/listener-trust.ts";
 import type { ExpectedListener, ListenerTrust, PeerFault } from "../../process/listener-trust.ts";
 import { identifyPeer } from "../../process/peer-process.ts";
+import { judgePlace } from "../../trust/judge-place.ts";
+import { ourUid } from "../../trust/ownership.ts";
 import { findPlaceFault } from "../../trust/socket-place.ts";
 import type { Channel } from "../../wire/channel.ts";
 import { explainFailure } from "../failure.ts";
@@ -57,9 +60,9 @@ export async function dialSocket(path: string, options: DialOptions = {}): Promi
 type Connected = { channel: Channel; peer: ReturnType<typeof identifyPeer> };
 
 async function connect(action: string, path: string, { group }: DialOptions): Promise<Connected> {
-  const { promise, resolve } = Promise.withResolvers<Connected>();
+  const { promise, resolve: connected } = Promise.withResolvers<Connected>();
   const onOpen = (channel: Channel, descriptor: number): void =>
-    resolve({ channel, peer: identifyPeer(descriptor) });
+    connected({ channel, peer: identifyPeer(descriptor) });
   try {
     await Bun.connect(connectionOptions(path, onOpen));
   } catch (thrown) {
@@ -98,11 +101,9 @@ function refused(action: string, { problem, remedy }: PeerFault, more?: string):
 }
 
 async function refuseMissing(action: string, path: string): Promise<void> {
-  const missing = await lstat(path).then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (errnoOf(missing) === "ENOENT") throw explainFailure(action, missing, dialCases(""));
+  const { mode } = await judgePlace(resolve(path), { uid: ourUid(), groups: "own" });
+  const missing = Object.assign(new Error(`ENOENT: ${path}`), { code: "ENOENT" });
+  if (mode === undefined) throw explainFailure(action, missing, dialCases(""));
 }
 
 /** connect(2) refuses a file of another kind as it does a socket without a listener. */

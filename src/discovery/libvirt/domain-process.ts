@@ -13,7 +13,6 @@ import type { ExpectedListener, PeerFault } from "../../process/listener-trust.t
 import { shellWord } from "../../shell-word.ts";
 import { virshAt } from "../attach-line.ts";
 import { isSameProcess, readProcess } from "../../trust/host-process.ts";
-import { judgePlace } from "../../trust/judge-place.ts";
 import { findOwnershipFault, ourUid } from "../../trust/ownership.ts";
 import { findPlaceFault } from "../../trust/socket-place.ts";
 import type { PidFile } from "../endpoint.ts";
@@ -93,7 +92,7 @@ const URI = /^qemu(?:\+unix)?:\/\/\/(system|session)(?:\?(.*))?$/;
 const SYSTEM: PidDirectory = { directory: "/run/libvirt/qemu", uid: 0 };
 
 async function readPidFile({ path, uid }: PidFile): Promise<number | PeerFault> {
-  const { fault } = await judgePlace(path, { uid, groups: "own" });
+  const fault = await findPlaceFault(path, uid);
   if (fault !== undefined) return unusable({ path, uid }, fault.problem, fault.remedy);
   const status = await lstat(path);
   if (!status.isFile()) return unusable({ path, uid }, "it is not a file", LOOK);

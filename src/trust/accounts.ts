@@ -32,6 +32,13 @@ export function findUser(nameOrUid: string | number): User {
   return { name, uid, gid, groups, home: home === "" ? "/" : home };
 }
 
+/** Returns the id of the group with that name, or undefined if the system knows none. A failure throws. */
+export function findGroupNamed(name: string): number | undefined {
+  if (name === "" || name.includes("\0")) return undefined;
+  const gid = readGroup(name)?.gid;
+  return gid === undefined || gid > HIGHEST_ID ? undefined : gid;
+}
+
 /**
  * Returns the ids of all users that are in a group, by its list or as their first group. `problem` if that
  * cannot be known: not every source of users lists them, and a group with a password is open to all who know

@@ -25,10 +25,14 @@ export function readUser(nameOrUid: string | number): PasswordEntry | undefined 
   );
 }
 
-/** Returns the group with that id, as `readUser` does. */
-export function readGroup(gid: number): GroupEntry | undefined {
+/** Returns the group with that name or id, as `readUser` does. */
+export function readGroup(nameOrGid: string | number): GroupEntry | undefined {
+  const { getgrnam_r: byName, getgrgid_r: byGid } = libc();
+  const name = typeof nameOrGid === "string" ? Buffer.from(`${nameOrGid}\0`) : undefined;
   return readEntry(toGroupEntry, (entry, buffer, found) =>
-    libc().getgrgid_r(gid, ptr(entry), ptr(buffer), buffer.length, ptr(found)),
+    name === undefined
+      ? byGid(Number(nameOrGid), ptr(entry), ptr(buffer), buffer.length, ptr(found))
+      : byName(ptr(name), ptr(entry), ptr(buffer), buffer.length, ptr(found)),
   );
 }
 
@@ -166,6 +170,7 @@ function load() {
   return dlopen("libc.so.6", {
     getpwnam_r: { args: ["ptr", "ptr", "ptr", "u64", "ptr"], returns: "i32" },
     getpwuid_r: { args: ["u32", "ptr", "ptr", "u64", "ptr"], returns: "i32" },
+    getgrnam_r: { args: ["ptr", "ptr", "ptr", "u64", "ptr"], returns: "i32" },
     getgrgid_r: { args: ["u32", "ptr", "ptr", "u64", "ptr"], returns: "i32" },
     getgrouplist: { args: ["ptr", "u32", "ptr", "ptr"], returns: "i32" },
     setpwent: { args: [], returns: "void" },

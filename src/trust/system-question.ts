@@ -6,9 +6,14 @@ import { errnoOf } from "../errors.ts";
 import { ANSWER_WORD, OWN_ENVIRONMENT, ownCommandLine } from "./own-program.ts";
 import type { GroupFacts, User } from "./users.ts";
 
-/** `users`: who has these names and ids. `group`: who is in it. */
+/** `users`: who has these names and ids. `group`: who is in it. `group-id`: which id has that name. */
 export type SystemQuestion =
-  { kind: "users"; users: readonly (string | number)[] } | { kind: "group"; gid: number };
+  | { kind: "users"; users: readonly (string | number)[] }
+  | { kind: "group"; gid: number }
+  | { kind: "group-id"; name: string };
+
+/** The answer about an id. No `gid`: the system knows no such group. */
+export type GroupIdAnswer = { gid?: number };
 
 /** One answer for each name or id, in order. `problem` is an error's message of several lines. */
 export type UsersAnswer = readonly ({ user: User } | { problem: string })[];

@@ -36,6 +36,8 @@ open:$1$salt$hash:62:
 hidden:x:63:
 led:x:64:
 other:x:70:root,stranger
+broken
+negative:x:-2:web
 `;
 const GSHADOW = "hidden:$6$salt$hash::\nled:!:backup:\nusers:*::\n";
 
@@ -168,3 +170,13 @@ test.if(isRoot).each([
   const facts = await ask({ kind: "group", gid: 50 }, { nsswitch });
   expect(facts).toEqual({ problem: expect.stringContaining(`"${source}", which lists none`) });
 });
+
+test.if(isRoot)(
+  "a group has the id that the system gives its name, and digits are a name (needs root)",
+  async () => {
+    const names = ["staff", "sta", "", "50", "broken", "negative", "# a comment"];
+    const answers = [];
+    for (const name of names) answers.push(await ask({ kind: "group-id", name }));
+    expect(answers).toEqual([{ gid: 50 }, {}, {}, {}, {}, {}, {}]);
+  },
+);

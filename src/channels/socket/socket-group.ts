@@ -1,4 +1,4 @@
-/** Finds the group that may use a socket besides root, and explains to other users how to join it. */
+/** Explains to other users how to join the group that may use a socket besides root. */
 import { readFile, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { errnoOf } from "../../errors.ts";
@@ -7,11 +7,6 @@ import { shellWord } from "../../shell-word.ts";
 const GROUP_FILE = "/etc/group";
 const ROOT = 0;
 const WRITABLE_FOR_GROUP = 0o020;
-
-/** Returns the group's number in /etc/group (group(5)); undefined when the group or the file is missing. */
-export async function findGroup(name: string, groupFile = GROUP_FILE): Promise<number | undefined> {
-  return (await readGroups(groupFile)).find((group) => group.name === name)?.gid;
-}
 
 /**
  * Returns the remedy for a user who may not connect to the socket at `path`: join the socket's own group. If

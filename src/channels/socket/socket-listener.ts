@@ -10,7 +10,7 @@ import { explainFailure } from "../failure.ts";
 import type { FailureCase } from "../failure.ts";
 import { dialSocket } from "./socket.ts";
 import { connectionOptions } from "./socket-connection.ts";
-import { findGroup } from "./socket-group.ts";
+import { findGroupId } from "../../process/group-id.ts";
 import { checkDirectory, checkLength, findSocket } from "./socket-path.ts";
 import { shellWord } from "../../shell-word.ts";
 
@@ -103,7 +103,7 @@ async function publish(path: string, bound: string, options: ListenOptions): Pro
   // A new socket has the wrong mode and group at first, so no other user may enter its directory.
   const server = Bun.listen({ ...connectionOptions(path, onChannel), unix: bound });
   try {
-    const gid = group === undefined ? undefined : await findGroup(group);
+    const gid = group === undefined ? undefined : await findGroupId(group);
     if (gid !== undefined) await chown(bound, -1, gid);
     await chmod(bound, mode);
     const { ino } = await lstat(bound);

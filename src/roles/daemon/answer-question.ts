@@ -3,10 +3,10 @@ import { readFileSync } from "node:fs";
 import { NegotiatorError } from "../../errors.ts";
 import { judgeDirectory, judgeSearchPath } from "../../methods/command-files.ts";
 import type { CommandsQuestion } from "../../methods/load-directory.ts";
-import { describeGroup, findUser } from "../../trust/accounts.ts";
+import { describeGroup, findGroupNamed, findUser } from "../../trust/accounts.ts";
 import { answerPlace } from "../../trust/judge-place.ts";
 import type { PlaceQuestion } from "../../trust/judge-place.ts";
-import type { SystemQuestion, UsersAnswer } from "../../trust/system-question.ts";
+import type { GroupIdAnswer, SystemQuestion, UsersAnswer } from "../../trust/system-question.ts";
 import { print } from "../cli/output.ts";
 import type { Outcome } from "../cli/subcommand.ts";
 
@@ -23,6 +23,7 @@ export async function answerQuestion(): Promise<Outcome> {
 function answer(question: Question): unknown {
   if (question.kind === "place") return answerPlace(question, (gid) => describeGroup(gid));
   if (question.kind === "users") return findUsers(question.users);
+  if (question.kind === "group-id") return toAnswer(findGroupNamed(question.name));
   if (question.kind === "group") return describeGroup(question.gid);
   try {
     const looks = { onlyLocal: false, groupOf: (gid: number) => describeGroup(gid) };
@@ -32,6 +33,10 @@ function answer(question: Question): unknown {
   } catch (thrown) {
     return { problem: NegotiatorError.from(thrown).message };
   }
+}
+
+function toAnswer(gid: number | undefined): GroupIdAnswer {
+  return gid === undefined ? {} : { gid };
 }
 
 function findUsers(users: readonly (string | number)[]): UsersAnswer {

@@ -1,7 +1,7 @@
 /** The remedy for a user who may not use a socket of root and a group. */
 import { expect, test } from "bun:test";
 import { chmod, chown } from "node:fs/promises";
-import { explainEntry, findGroup } from "../../../src/channels/socket/socket-group.ts";
+import { explainEntry } from "../../../src/channels/socket/socket-group.ts";
 import { listenSocket } from "../../../src/channels/socket/socket-listener.ts";
 import { DEFAULTS } from "../../../src/config/settings.ts";
 import { expectMessage } from "../../support/documents.ts";
@@ -12,14 +12,6 @@ import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 const IS_ROOT = process.getuid?.() === 0;
 const GROUPS = "root:x:0:\nteam:x:4711:ann,bob\nbroken\n#other:x:1:\n";
 const QUIET = { mode: 0o660, onChannel: () => undefined };
-
-test("findGroup finds a group by its exact name, and none in a missing file", async () => {
-  await using directory = await createTemporaryDirectory();
-  const file = await directory.write("group", GROUPS);
-  expect(await findGroup("team", file)).toBe(4711);
-  for (const name of ["tea", "broken", "", "4711"]) expect(await findGroup(name, file)).toBeUndefined();
-  expect(await findGroup("team", directory.at("absent"))).toBeUndefined();
-});
 
 test.if(IS_ROOT)(
   "the remedy depends on the socket's group and mode, and on the groups in /etc/group",

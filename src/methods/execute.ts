@@ -52,7 +52,7 @@ export function createExecute({ role, commands, users, openCalls, kept }: Execut
     params: ExecuteParams,
     resource: ({ command, args }) => ({ kind: "command", name: command, args }),
     async run({ command: name, args }, context) {
-      const command = await commands.find(name, context.isOffered);
+      const command = await commands.find(name, context.isOffered, { timeoutMs: context.call.timeoutMs });
       const start = (detached?: KeptCommand): Promise<MethodAnswer> => {
         const given = { ...context, stderrLog, users, commands, detached };
         return command.kind === "builtin"

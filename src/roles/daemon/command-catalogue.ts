@@ -10,6 +10,8 @@ import { arePinsCurrent } from "../../methods/pin.ts";
 import type { EveryTick } from "../../peers/ticker.ts";
 import { pause } from "../../peers/supervise.ts";
 import { everyTick } from "../../peers/ticker.ts";
+import { printable } from "../../printable.ts";
+import { shorten } from "../../shorten.ts";
 import type { UserCache } from "../../process/user-cache.ts";
 import { createCommandLoader } from "./command-loader.ts";
 import type { LoadedCommands } from "./command-loader.ts";
@@ -84,8 +86,9 @@ export function createCommandCatalogue(options: CatalogueOptions): LoadedCatalog
   /** Waits until the commands are those that `isFresh` wants, or the time is over. */
   const settle = async (
     isFresh: (loaded: LoadedCommands) => boolean,
+    mostMs = waitMs,
   ): Promise<LoadedCommands | undefined> => {
-    const endMs = Date.now() + waitMs;
+    const endMs = Date.now() + mostMs;
     for (;;) {
       if (current !== undefined && isFresh(current)) return current;
       if (Date.now() >= endMs) return undefined;
@@ -96,10 +99,11 @@ export function createCommandCatalogue(options: CatalogueOptions): LoadedCatalog
   };
   const pinned = new WeakMap<Command, CommandFile>();
 
-  const find: CommandCatalogue["find"] = async (name, isOffered, words) => {
+  const find: CommandCatalogue["find"] = async (name, isOffered, { words, timeoutMs = 0 } = {}) => {
     const calledMs = Date.now();
-    const loaded = await settle((candidate) => isFreshFor(name, candidate, calledMs));
-    if (loaded === undefined) throw beingChanged(name, role);
+    const mostMs = timeoutMs > 0 ? Math.min(timeoutMs, waitMs) : waitMs;
+    const loaded = await settle((candidate) => isFreshFor(name, candidate, calledMs), mostMs);
+    if (loaded === undefined) throw mostMs < waitMs ? tooLate(name) : beingChanged(name, role);
     const command = findInGeneration(name, loaded, isOffered, words ?? sources());
     const file = loaded.files.get(name);
     if (file !== undefined && loaded.localFiles.has(name)) pinned.set(command, file);
@@ -160,9 +164,17 @@ function warnOf({ problems, refusedNames }: CommandList, role: "host" | "guest")
   return [`${files} not offered as a command; see why: negotiator ${role} check-commands`];
 }
 
+function tooLate(name: string): NegotiatorError {
+  const problem = "its deadline passed while its files were being changed";
+  return new NegotiatorError("TIMEOUT", `Cannot run "${printable(shorten(name, 100))}": ${problem}`, {
+    remedy: "Give it more time with --timeout SECONDS",
+  });
+}
+
 function beingChanged(name: string, role: "host" | "guest"): NegotiatorError {
-  const full = new NegotiatorError("BUSY", `Cannot run "${name}": its files are being changed`, {
+  const shown = printable(shorten(name, 100));
+  const full = new NegotiatorError("BUSY", `Cannot run "${shown}": its files are being changed`, {
     remedy: `Wait until they are complete, then load them: negotiator ${role} reload`,
   });
-  return cannotRun(name, "its files are being changed", full);
+  return cannotRun(shown, "its files are being changed", full);
 }

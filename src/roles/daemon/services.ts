@@ -159,7 +159,7 @@ export function createServices(
     policy,
     checkPolicy(request) {
       const words = { ...listLocally(settings), ...checkLocally(role, identifyCaller(request.caller).guest) };
-      return policy.check(request, { find: (name) => commands.find(name, () => true, words), users });
+      return policy.check(request, { find: (name) => commands.find(name, () => true, { words }), users });
     },
     reload(next) {
       ({ settings } = next);

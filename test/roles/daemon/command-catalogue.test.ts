@@ -214,6 +214,15 @@ test("a command whose files never come to rest is refused after some time, other
   expect(await stage.find()).toMatchObject({ user: "daemon" });
 });
 
+test("a call whose deadline passes while its files are being changed gets TIMEOUT", async () => {
+  await using stage = await createStage({ restMs: 60_000, waitMs: 120_000 });
+  const error = await rejectionOf(stage.catalogue.find("backup", isOffered, { timeoutMs: 50 }));
+  expect(error).toMatchObject({
+    code: "TIMEOUT",
+    message: expect.stringContaining('Cannot run "backup": its deadline passed while its files were'),
+  });
+});
+
 test("a directory that cannot be read refuses the names behind it, and not those before it", async () => {
   await using stage = await createStage();
   await stage.add("second/later");

@@ -13,7 +13,7 @@ import { everyTick } from "../../peers/ticker.ts";
 import { printable } from "../../printable.ts";
 import { shorten } from "../../shorten.ts";
 import type { UserCache } from "../../process/user-cache.ts";
-import { createCommandLoader } from "./command-loader.ts";
+import { createCommandLoader, withPresentMounts } from "./command-loader.ts";
 import type { LoadedCommands } from "./command-loader.ts";
 import { createLowerUsers } from "./lower-users.ts";
 
@@ -83,6 +83,11 @@ export function createCommandCatalogue(options: CatalogueOptions): LoadedCatalog
   };
   void refresh(true);
 
+  const present = (): LoadedCommands | undefined => {
+    current = current && withPresentMounts(current);
+    return current;
+  };
+
   /** Waits until the commands are those that `isFresh` wants, or the time is over. */
   const settle = async (
     isFresh: (loaded: LoadedCommands) => boolean,
@@ -90,7 +95,8 @@ export function createCommandCatalogue(options: CatalogueOptions): LoadedCatalog
   ): Promise<LoadedCommands | undefined> => {
     const endMs = Date.now() + mostMs;
     for (;;) {
-      if (current !== undefined && isFresh(current)) return current;
+      const loaded = present();
+      if (loaded !== undefined && isFresh(loaded)) return loaded;
       if (Date.now() >= endMs) return undefined;
       const left = new AbortController();
       await Promise.race([refresh(), pause(Math.max(0, endMs - Date.now()), left.signal)]);
@@ -113,14 +119,17 @@ export function createCommandCatalogue(options: CatalogueOptions): LoadedCatalog
   const timer = tick(() => {
     ticks++;
     if (ticks % TICKS_TO_FAILED === 0) users.clearFailed();
-    if (current !== undefined && refreshing === undefined && !arePinsCurrent(current.localPins))
+    const loaded = refreshing === undefined ? present() : undefined;
+    if (loaded !== undefined && !arePinsCurrent(loaded.localPins))
       void refresh().then((isAtRest) => isAtRest && log.debug("The commands were read again"));
   });
   return {
     find,
     check(command) {
       const file = pinned.get(command);
-      if (file !== undefined && !arePinsCurrent(file.pins)) throw beingChanged(command.name, role);
+      const isLocal = present()?.localFiles.has(command.name) === true;
+      if (file !== undefined && !(isLocal && arePinsCurrent(file.pins)))
+        throw beingChanged(command.name, role);
     },
     async list() {
       const calledMs = Date.now();

@@ -5,7 +5,8 @@ import { arePinsEqual, arePinsLocal, newestChangeMs, uniquePins } from "../../me
 import type { Pin } from "../../methods/pin.ts";
 import { pause } from "../../peers/supervise.ts";
 import type { UserCache } from "../../process/user-cache.ts";
-import { readMounts } from "../../trust/mounts.ts";
+import { currentMounts } from "../../process/mount-table.ts";
+import type { MountList } from "../../trust/mounts.ts";
 
 /**
  * A generation. `startedMs` is when its load began, in milliseconds since 1970.
@@ -16,6 +17,8 @@ import { readMounts } from "../../trust/mounts.ts";
  */
 export type LoadedCommands = Generation & {
   startedMs: number;
+  /** The mounts that decided what is local. */
+  mounts: MountList;
   pins: readonly Pin[];
   localPins: readonly Pin[];
   localFiles: ReadonlySet<string>;
@@ -40,12 +43,13 @@ export function createCommandLoader(options: LoaderOptions): () => Promise<Loade
   const { sources, users, load, restMs, waitMs, signal } = options;
   const loadNow = async (): Promise<LoadedCommands> => {
     const startedMs = Date.now();
+    const mounts = currentMounts();
     const generation = await load(sources());
     const named = [...generation.files.values()].flatMap((file) =>
       file.kind === "usable" && file.description.user !== undefined ? [file.description.user] : [],
     );
     await users.load(named);
-    return { ...generation, startedMs, ...sortPins(generation) };
+    return { ...generation, startedMs, ...sortPins(generation, mounts) };
   };
   return async () => {
     const endMs = Date.now() + waitMs;
@@ -63,14 +67,26 @@ export function createCommandLoader(options: LoaderOptions): () => Promise<Loade
   };
 }
 
-function sortPins(generation: Generation): Omit<LoadedCommands, keyof Generation | "startedMs"> {
+/**
+ * Returns the commands with their pins sorted by the mounts as they are now: a file system that may hang
+ * could have been mounted over a path since the load. Asks the kernel for a change of mounts, in about 1 µs.
+ */
+export function withPresentMounts(loaded: LoadedCommands): LoadedCommands {
+  const mounts = currentMounts();
+  return loaded.mounts === mounts ? loaded : { ...loaded, ...sortPins(loaded, mounts) };
+}
+
+function sortPins(
+  generation: Generation,
+  mounts: MountList,
+): Omit<LoadedCommands, keyof Generation | "startedMs"> {
   const { directories, files, failure, searchPath } = generation;
-  const mounts = readMounts();
   const judged = directories.flatMap((one) => ("failure" in one ? [] : [one]));
   const listPins = uniquePins([...searchPath.pins, ...judged.flatMap((one) => one.pins)]);
   const pins = uniquePins([...listPins, ...judged.flatMap((one) => one.files.flatMap((file) => file.pins))]);
   const isLocal = (file: CommandFile): boolean => file.pins.length > 0 && arePinsLocal(file.pins, mounts);
   return {
+    mounts,
     pins,
     localPins: pins.filter((pin) => arePinsLocal([pin], mounts)),
     localFiles: new Set([...files].flatMap(([name, file]) => (isLocal(file) ? [name] : []))),

@@ -42,26 +42,27 @@ export function expectUser(uid: number, more?: string): ExpectedListener {
   return {
     placeUid: uid,
     ...(more === undefined ? {} : { more }),
-    async findFault(listener) {
+    findFault(listener) {
       if (!uids.includes(listener.uid)) {
         const expected = uids.map((each) => (each === 0 ? "root" : `user ${each}`)).join(" or ");
-        return listenerFault(listener, `runs as user ${listener.uid}, not as ${expected}`, more);
+        const objection = `runs as user ${listener.uid}, not as ${expected}`;
+        return Promise.resolve(listenerFault(listener, objection, more));
       }
-      const fault = findProcessFault(listener) ?? (await findForeignRoot(listener.pid)) ?? findEnd(listener);
-      return fault === undefined ? undefined : listenerFault(listener, fault);
+      const fault = findProcessFault(listener);
+      return Promise.resolve(fault === undefined ? undefined : listenerFault(listener, fault));
     },
   };
 }
 
 /**
- * Returns why the process at the other end is not in our own user and process namespaces, as after "which",
- * or undefined. A user id from elsewhere proves nothing.
+ * Returns why the process at the other end is not in our own user and process namespaces with our root
+ * directory, as after "which", or undefined. A user id from elsewhere proves nothing.
  */
 export function findProcessFault(peer: PeerProcess): string | undefined {
   if (peer.pid === 0) return "runs outside of our process namespace, as in a container";
+  const fault = findForeignNamespace(peer.pid) ?? findForeignRoot(peer.pid);
   // The facts are about this process only if it still runs after them.
-  const fault = findForeignNamespace(peer.pid);
-  return findEnd(peer) ?? fault;
+  return peer.isRunning() ? fault : "has ended, so that it cannot be checked";
 }
 
 /** Returns the fault of a process that listens and must not. `objection` follows "which". */
@@ -73,8 +74,4 @@ export function listenerFault(listener: PeerProcess, objection: string, more?: s
     problem: `${who} listens there, which ${objection}`,
     remedy: more === undefined ? look : `${look}\n${more}`,
   };
-}
-
-function findEnd(peer: PeerProcess): string | undefined {
-  return peer.isRunning() ? undefined : "has ended, so that it cannot be checked";
 }

@@ -3,7 +3,6 @@
  * file system and no memory of the process has a part in it, so the process cannot keep us waiting.
  */
 import { readFileSync, readlinkSync } from "node:fs";
-import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf } from "../errors.ts";
 
@@ -74,18 +73,17 @@ export function hasOurMounts(pid: number, procDirectory = PROC): boolean | undef
 }
 
 /**
- * Resolves with why the root directory of a process is another one than ours, as after "it"; undefined if it
- * is ours, or if this user may not know. Call it only for a process in our namespaces: another one could have
- * a root directory that does not answer.
+ * Returns why the root directory of a process is another one than ours, as after "it"; undefined if it is
+ * ours, or if this user may not know. In another mount namespace, it is ours if the same directory of the
+ * same file system is mounted there. A look at the directory itself might not be answered.
  */
-export async function findForeignRoot(pid: number, procDirectory = PROC): Promise<string | undefined> {
-  const [theirs, ours] = [String(pid), "self"].map((each) => join(procDirectory, each, "root"));
+export function findForeignRoot(pid: number, procDirectory = PROC): string | undefined {
+  const [theirs, ours] = [String(pid), "self"].map((each) => join(procDirectory, each));
   if (theirs === undefined || ours === undefined) return undefined;
   try {
-    if (readlinkSync(theirs) !== readlinkSync(ours)) return ANOTHER_ROOT;
-    if (hasOurMounts(pid, procDirectory) === true) return undefined;
-    const [their, our] = await Promise.all([stat(theirs), stat(ours)]);
-    return their.ino === our.ino && their.dev === our.dev ? undefined : ANOTHER_ROOT;
+    if (readlinkSync(join(theirs, "root")) !== readlinkSync(join(ours, "root"))) return ANOTHER_ROOT;
+    const isOurs = hasOurMounts(pid, procDirectory) === true || readRoots(theirs) === readRoots(ours);
+    return isOurs ? undefined : ANOTHER_ROOT;
   } catch (thrown) {
     if (isDenied(thrown)) return undefined;
     nothingIfHidden(thrown);
@@ -106,6 +104,13 @@ const NAMESPACES = [
 ] as const;
 
 type Namespace = (typeof NAMESPACES)[number];
+
+/** Returns device and directory of all mounts at the root directory, from proc_pid_mountinfo(5). */
+function readRoots(directory: string): string {
+  const lines = readFileSync(join(directory, "mountinfo"), "latin1").split("\n");
+  const mounts = lines.map((line) => line.split(" ")).filter(([, , , , place]) => place === "/");
+  return mounts.map(([, , device, root]) => `${device} ${root}`).join("\n");
+}
 
 /** Undefined if this user may not know. Throws if there is no such process. */
 function readNamespace(kind: string, which: number | string, procDirectory: string): string | undefined {

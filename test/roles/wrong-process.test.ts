@@ -112,10 +112,17 @@ test.if(IS_ROOT)(
   TIMEOUT_MS,
 );
 
-test.if(IS_ROOT).each(Object.entries(FOREIGN_NAMESPACES))(
-  "a daemon answers no root of another %s namespace at its control socket (needs root)",
-  async (kind, wrap) => {
+test.if(IS_ROOT).each([
+  ["of another user namespace", FOREIGN_NAMESPACES.user, "runs in another user namespace"],
+  ["of another process namespace", FOREIGN_NAMESPACES.process, "runs in another process namespace"],
+  ["with another root directory", undefined, "has another root directory"],
+] as const)(
+  "a daemon answers no root %s at its control socket (needs root)",
+  async (_, namespace, objection) => {
     await using stage = await createHost();
+    const root = stage.at("root");
+    const enter = `mkdir ${root}; mount --rbind / ${root} && exec chroot ${root} "$@"`;
+    const wrap = namespace ?? ["unshare", "--mount", "sh", "-c", enter, "sh"];
     const { control } = stage.host;
     const daemon = await stage.host.start();
     const greet = `import { encodeHello, PROTOCOL_VERSIONS } from "$ROOT/src/wire/session/handshake.ts";
@@ -127,13 +134,16 @@ test.if(IS_ROOT).each(Object.entries(FOREIGN_NAMESPACES))(
         data() { console.log("answered"); },
         close() { console.log("closed"); },
       } }).catch(() => console.log("closed"));`;
-    await using own = startOther(greet);
-    await own.says("answered");
+    // A service with `PrivateTmp=` has a separate mount namespace, and may call.
+    for (const own of [[], ["unshare", "--mount"]]) {
+      await using caller = startOther(greet, { wrap: own });
+      await caller.says("answered");
+    }
     await using foreign = startOther(greet, { wrap });
     await foreign.says("closed");
     expect(foreign.printed()).not.toContain("answered");
     await daemon.says("Closed a connection without an answer: a program connected (user 0, process ");
-    await daemon.says(`that runs in another ${kind} namespace, as in a container`);
+    await daemon.says(`that ${objection}, as in a container`);
   },
   TIMEOUT_MS,
 );

@@ -16,14 +16,14 @@ import { until } from "../support/until.ts";
 
 const SELF = process.pid;
 
-test("this process has its ids, its parent and its start, and is in our namespaces", async () => {
+test("this process has its ids, its parent and its start, and is in our namespaces", () => {
   const facts = readProcess(SELF);
   const uid = process.getuid?.() ?? 0;
   expect(facts).toMatchObject({ pid: SELF, parentPid: process.ppid, uids: [uid, uid, uid, uid] });
   expect(facts?.startTicks).toBeGreaterThan(0);
   expect(isSameProcess({ pid: SELF, startTicks: facts?.startTicks ?? 0 })).toBe(true);
   expect(isSameProcess({ pid: SELF, startTicks: 1 })).toBe(false);
-  expect([findForeignNamespace(SELF), hasOurMounts(SELF), await findForeignRoot(SELF)]).toEqual([
+  expect([findForeignNamespace(SELF), hasOurMounts(SELF), findForeignRoot(SELF)]).toEqual([
     undefined,
     true,
     undefined,
@@ -35,7 +35,7 @@ test("a process that has ended has no facts, and is in no namespace of ours", as
   await child.exited;
   expect(readProcess(child.pid)).toBeUndefined();
   expect(findForeignNamespace(child.pid)).toContain("has ended");
-  expect(await findForeignRoot(child.pid)).toBe("has ended");
+  expect(findForeignRoot(child.pid)).toBe("has ended");
 });
 
 /** Starts a shell in other namespaces. Resolves with the process id of the shell, not that of its wrapper. */
@@ -64,7 +64,7 @@ test.if(IS_ROOT)(
     await using other = await startIn(["unshare", "--mount"]);
     expect(findForeignNamespace(other.inner)).toBeUndefined();
     expect(hasOurMounts(other.inner)).toBe(false);
-    expect(await findForeignRoot(other.inner)).toBeUndefined();
+    expect(findForeignRoot(other.inner)).toBeUndefined();
   },
 );
 
@@ -76,7 +76,7 @@ test.if(IS_ROOT)(
     await Bun.$`mount --bind / ${directory.at("root")}`.quiet();
     try {
       await using other = await startIn(["chroot", directory.at("root")]);
-      expect(await findForeignRoot(other.inner)).toBe("has another root directory, as in a container");
+      expect(findForeignRoot(other.inner)).toBe("has another root directory, as in a container");
     } finally {
       await Bun.$`umount --lazy ${directory.at("root")}`.quiet();
     }

@@ -72,7 +72,7 @@ export async function judgeHypervisor(pid: number, rules: HypervisorRules): Prom
   const objection =
     findForeignNamespace(pid, procDirectory) ??
     (await findForeignMounts(pid, rules)) ??
-    (await findForeignRoot(pid, procDirectory)) ??
+    findForeignRoot(pid, procDirectory) ??
     (await findProgramFault(path, link));
   return objection === undefined ? { facts, uid } : { objection };
 }

@@ -26,6 +26,9 @@ test("a domain's QEMU of another user is libvirt's, and not a problem", async ()
 test("a domain's QEMU of our user may have a separate mount namespace, and no other", async () => {
   expect(await judge({ namespaces: { mnt: "2" } }, true)).toMatchObject({ uid: SELF, facts: { pid: 11 } });
   expect(await judge({ namespaces: { mnt: "2" } }, false)).toHaveProperty("objection");
+  expect(await judge({ namespaces: { mnt: "2" }, rootMount: "/container" }, true)).toEqual({
+    objection: "has another root directory, as in a container",
+  });
   for (const kind of ["user", "pid"])
     expect(await judge({ namespaces: { [kind]: "2" } }, true)).toHaveProperty("objection");
 });

@@ -19,7 +19,14 @@ export type MadeUpProcess = {
   parent?: number;
   startTicks?: number;
   namespaces?: Record<string, string>;
+  /** The directory of the file system that is its root directory. */
+  rootMount?: string;
 };
+
+/** Returns a list of mounts (proc_pid_mountinfo(5)). */
+function mountsWith(root = "/"): string {
+  return `1 0 8:1 ${root} / rw - ext4 /dev/a rw\n2 1 0:5 / /tmp rw - tmpfs none rw\n`;
+}
 
 /** The start of each process by default. */
 export const START = 1000;
@@ -47,6 +54,7 @@ export async function addProcess(
   const times = [parent, ...Array<number>(17).fill(0), startTicks];
   await directory.write(`proc/${pid}/stat`, `${pid} (q) S x) S ${times.join(" ")} 0`);
   await addNamespaces(directory, pid, options.namespaces ?? {});
+  await directory.write(`proc/${pid}/mountinfo`, mountsWith(options.rootMount));
   await directory.write(`proc/${pid}/cmdline`, ["qemu", ...argv, ""].join("\0"));
   await directory.write(`proc/${pid}/status`, `Name:\tqemu\nUid:\t${uids.join("\t")}\nGid:\t0\t0\t0\t0\n`);
   await symlink(exe, directory.at(`proc/${pid}/exe`));
@@ -72,6 +80,7 @@ export async function createHost() {
   await mkdir(directory.at("proc"));
   await mkdir(directory.at("run"));
   await addNamespaces(directory, "self", {});
+  await directory.write("proc/self/mountinfo", mountsWith());
   await symlink("/", directory.at("proc/self/root"));
   for (const name of ["qemu-system-x86_64", "qemu-system-aarch64", "qemu-kvm"])
     await chmod(await directory.write(`bin/${name}`, ""), 0o755);

@@ -4,19 +4,22 @@ import { ExecuteResultSchema } from "./execute-schemas.ts";
 
 const { exitCode, signal, endedBy } = ExecuteResultSchema.entries;
 
+/** Texts come from peers, and end in tables. */
+const Short = v.pipe(v.string(), v.maxLength(256));
+
 /** A call of the list. The result is there for a detached command that has ended. */
 export const ListedCallSchema = v.object({
-  id: v.string(),
-  method: v.string(),
-  command: v.exactOptional(v.string()),
+  id: Short,
+  method: Short,
+  command: v.exactOptional(Short),
   state: v.picklist(["running", "finished"]),
   isDetached: v.boolean(),
   caller: v.exactOptional(
     v.object({
       uid: v.exactOptional(v.number()),
-      name: v.exactOptional(v.string()),
+      name: v.exactOptional(Short),
       pid: v.exactOptional(v.number()),
-      program: v.exactOptional(v.string()),
+      program: v.exactOptional(Short),
     }),
   ),
   startedMs: v.number(),
@@ -27,3 +30,14 @@ export const ListedCallSchema = v.object({
 });
 /** A call of the list, parsed. */
 export type ListedCall = v.InferOutput<typeof ListedCallSchema>;
+
+/**
+ * More calls of one peer than it can have: 128 that run, and 1000 that are kept. `v.unknown` first, so that a
+ * list that is too long costs nothing.
+ */
+const MOST_CALLS = 1200;
+
+/** The result of `list-calls`. */
+export const CallListSchema = v.object({
+  calls: v.pipe(v.array(v.unknown()), v.maxLength(MOST_CALLS), v.array(ListedCallSchema)),
+});

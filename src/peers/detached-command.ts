@@ -1,8 +1,7 @@
 /** Starts detached commands at a peer, and reaches them again. */
-import * as v from "valibot";
 import { NegotiatorError } from "../errors.ts";
 import type { ExecuteResult } from "../methods/execute-schemas.ts";
-import { ListedCallSchema } from "../methods/listed-call.ts";
+import { CallListSchema } from "../methods/listed-call.ts";
 import type { ListedCall } from "../methods/listed-call.ts";
 import { isJsonObject } from "../wire/json.ts";
 import type { CallId } from "../wire/message.ts";
@@ -27,7 +26,9 @@ export async function detachOn(peer: Peer, { command, args, ...options }: Detach
   call.listen((name, value) => {
     if (name === "started") resolve(value);
   });
-  return readId(await Promise.race([started, call.result]));
+  const answer = await Promise.race([started, call.result]);
+  // The id of the request is ours. A daemon that passes the request on has made another one.
+  return options.id ?? readId(answer);
 }
 
 /** Takes the kept output of a command, and follows it. `from`: its start, or what comes after now. */
@@ -64,13 +65,13 @@ export async function cancelOn(peer: Peer, id: CallId, options: DetachedOptions)
 
 /** Returns the calls of ours that run at the peer, and the detached ones that are kept there. */
 export async function listCallsOn(peer: Peer, options: DetachedOptions): Promise<ListedCall[]> {
-  const schema = v.object({ calls: v.array(ListedCallSchema) });
-  return (await checkResult(peer.call("list-calls", {}, options).result, schema)).calls;
+  return (await checkResult(peer.call("list-calls", {}, options).result, CallListSchema)).calls;
 }
 
+/** Only a text that is safe to write on a terminal and on a command line is an id. */
 function readId(value: unknown): CallId {
   const id = isJsonObject(value) ? value["call"] : undefined;
-  if (typeof id === "string") return id;
+  if (typeof id === "string" && /^\w[\w-]{0,63}$/.test(id)) return id;
   throw new NegotiatorError("UNKNOWN_OUTCOME", "The command was started, and its peer does not say its id", {
     remedy: "Look for it with the subcommand calls",
   });

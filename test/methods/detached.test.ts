@@ -7,7 +7,7 @@ import { createDispatcher } from "../../src/methods/dispatcher.ts";
 import { createExecute } from "../../src/methods/execute.ts";
 import { createKeptCommands } from "../../src/methods/kept/kept-commands.ts";
 import { createListCalls } from "../../src/methods/list-calls.ts";
-import { ListedCallSchema } from "../../src/methods/listed-call.ts";
+import { CallListSchema } from "../../src/methods/listed-call.ts";
 import { createCancelCommand, createSignalCommand } from "../../src/methods/signal-command.ts";
 import type { Caller } from "../../src/policy/caller.ts";
 import { DEFAULT_POLICY } from "../../src/policy/policy.ts";
@@ -207,7 +207,7 @@ test("a list has the detached commands of the peer with their results, and not t
   await scene.connect(WEB2).detach("quick");
   await attach(id);
   const { result } = await ask("list-calls", {}).answer;
-  const { calls } = v.parse(v.object({ calls: v.array(ListedCallSchema) }), result);
+  const { calls } = v.parse(CallListSchema, result);
   expect(calls.filter(({ isDetached }) => isDetached)).toMatchObject([
     { id, command: "quick", state: "finished", caller: ALICE, exitCode: 7, signal: null, endedBy: "command" },
   ]);
@@ -224,6 +224,39 @@ test("a peer and all peers together may detach so many commands, and no more", a
   expect(error.message).toStartWith(
     "Cannot detach the call: there are 4 detached calls of all callers already",
   );
+});
+
+test("a command that has ended gives way to a new one, the oldest of the peer with the most", async () => {
+  await using scene = await createScene();
+  const [one, two] = [scene.connect(WEB1), scene.connect(WEB2)];
+  const ids: string[] = [];
+  for (let count = 0; count < LIMITS.ofPeer; count++) {
+    ids.push(await one.detach("quick"));
+    await one.attach(ids[count] ?? "");
+  }
+  await two.detach("long");
+  const newest = await two.detach("long");
+  const there = scene.kept.list().map(({ id }) => id);
+  expect(there).toContain(newest);
+  expect(there.filter((id) => ids.includes(id))).toEqual(ids.slice(1));
+});
+
+test("an id that is kept is refused to its peer, and is another call for another peer", async () => {
+  await using scene = await createScene();
+  const [one, two] = [scene.connect(WEB1), scene.connect(WEB2)];
+  const id = await one.detach("long", { id: "an-id-that-two-peers-have" });
+  expect(await two.detach("quick", { id })).toBe(id);
+  expect(await one.ask("list-calls", {}).answer).toMatchObject({
+    result: { calls: expect.arrayContaining([expect.objectContaining({ id, command: "long" })]) },
+  });
+  expect(await two.attach(id)).toMatchObject({ stdout: "out\n" });
+  expect(scene.kept.list()).toHaveLength(2);
+  expect(scene.kept.get(id)?.command).toBe("long");
+  const asker = { peer: WEB1 };
+  expect(() => scene.kept.begin(asker, { id, command: "quick", keepMs: undefined })).toThrow(
+    "was used before",
+  );
+  expect(scene.kept.get(id)?.command).toBe("long");
 });
 
 test("a command that cannot be started is not kept, and its caller learns why", async () => {

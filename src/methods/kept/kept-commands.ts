@@ -45,14 +45,17 @@ export type KeptCommand = Asker & {
 
 /** All detached commands of a daemon. Disposing removes what is kept. */
 export type KeptCommands = AsyncDisposable & {
-  /** Adds a command. Throws `BUSY` if the peer, or all peers together, have too many. */
+  /**
+   * Adds a command. If the peer or all peers together have too many, the oldest that has ended is forgotten.
+   * Throws `BUSY` if all of them run, and `BAD_REQUEST` for an id that the peer has used.
+   */
   begin(asker: Asker, facts: { id: CallId; command: string; keepMs: number | undefined }): KeptCommand;
   /**
    * Returns a command that the asker may see: its own user's, or any of the same peer for root and for a peer
    * that does not say the user. Throws `NO_CALL`.
    */
   find(id: CallId, asker: Asker): KeptCommand;
-  /** Returns the command with this id, of any peer. */
+  /** Returns the command with this id, of any peer: one that runs, if several peers have chosen the id. */
   get(id: CallId): KeptCommand | undefined;
   /** Returns all commands, those that began first in front. */
   list(): KeptCommand[];
@@ -75,13 +78,16 @@ export type KeptLimits = {
 
 /** Creates an empty set. */
 export function createKeptCommands(limits: KeptLimits): KeptCommands {
-  const commands = new Map<CallId, KeptCommand>();
+  /** By peer and id: a peer chooses its ids, and must not reach the calls of others by them. */
+  const commands = new Map<string, KeptCommand>();
+  let fileCount = 0;
   /** How long each is kept after its end. */
   const times = new WeakMap<KeptCommand, number>();
 
   const remove = (kept: KeptCommand): void => {
-    if (commands.get(kept.id) !== kept) return;
-    commands.delete(kept.id);
+    const key = keyOfCall(kept.peer, kept.id);
+    if (commands.get(key) !== kept) return;
+    commands.delete(key);
     void kept.stdout.remove();
     void kept.stderr.remove();
   };
@@ -93,34 +99,49 @@ export function createKeptCommands(limits: KeptLimits): KeptCommands {
     }
   };
 
+  /** Forgets the oldest command that has ended, of those that are given. Returns false if all of them run. */
+  const makeRoom = (among: readonly KeptCommand[]): boolean => {
+    const ended = among.find((kept) => kept.ages().finishedMs !== undefined);
+    if (ended !== undefined) remove(ended);
+    return ended !== undefined;
+  };
+
   const checkRoom = ({ peer }: Asker): void => {
-    const key = keyOf(peer);
-    const ofPeer = [...commands.values()].filter((kept) => keyOf(kept.peer) === key).length;
-    if (ofPeer >= limits.ofPeer) throw tooMany(`${limits.ofPeer} detached calls of ${formatCaller(peer)}`);
-    if (commands.size >= limits.ofAll) throw tooMany(`${limits.ofAll} detached calls of all callers`);
+    const own = [...commands.values()].filter((kept) => isSamePeer(kept.peer, peer));
+    if (own.length >= limits.ofPeer && !makeRoom(own))
+      throw tooMany(`${limits.ofPeer} detached calls of ${formatCaller(peer)}`);
+    if (commands.size < limits.ofAll) return;
+    // A peer that keeps many must not keep out the others.
+    const peers = Map.groupBy(commands.values(), (kept) => keyOf(kept.peer));
+    const largest = [...peers.values()].toSorted((one, other) => other.length - one.length);
+    if (!largest.some(makeRoom)) throw tooMany(`${limits.ofAll} detached calls of all callers`);
   };
 
   return {
     begin(asker, { id, command, keepMs = limits.keepMs }) {
       expire();
       checkRoom(asker);
+      const key = keyOfCall(asker.peer, id);
+      if (commands.has(key)) throw usedBefore(id);
+      const number = ++fileCount;
       const outputOf = (stream: string): KeptOutput =>
-        createKeptOutput({ ...limits, path: join(limits.directory, `${fileNameOf(id)}.${stream}`) });
+        createKeptOutput({ ...limits, path: join(limits.directory, `${number}.${stream}`) });
       const kept = createKeptCommand(asker, { id, command, outputOf });
-      commands.set(id, kept);
+      commands.set(key, kept);
       times.set(kept, Math.min(keepMs, limits.mostKeepMs));
       kept.ended.catch(() => remove(kept));
       return kept;
     },
     find(id, asker) {
       expire();
-      const kept = commands.get(id);
+      const kept = commands.get(keyOfCall(asker.peer, id));
       if (kept !== undefined && mayUse(kept, asker)) return kept;
       throw noCall(id);
     },
     get(id) {
       expire();
-      return commands.get(id);
+      const same = [...commands.values()].filter((kept) => kept.id === id);
+      return same.find(({ result }) => result === undefined) ?? same[0];
     },
     list() {
       expire();
@@ -186,13 +207,6 @@ function createKeptCommand(asker: Asker, { id, command, outputOf }: Facts): Kept
   };
 }
 
-/** An id is made by the peer, and becomes a part of a path. */
-function fileNameOf(id: CallId): string {
-  return Buffer.from(id).toString("hex").slice(0, LONGEST_NAME);
-}
-
-const LONGEST_NAME = 128;
-
 function mayUse(kept: KeptCommand, { peer, user }: Asker): boolean {
   if (!isSamePeer(kept.peer, peer)) return false;
   return user?.uid === undefined || user.uid === 0 || user.uid === kept.user?.uid;
@@ -203,6 +217,10 @@ export function isSamePeer(one: Caller, other: Caller): boolean {
   return keyOf(one) === keyOf(other);
 }
 
+function keyOfCall(peer: Caller, id: CallId): string {
+  return `${keyOf(peer)}\0\0${id}`;
+}
+
 function keyOf(peer: Caller): string {
   return callerKey(peer).join("\0");
 }
@@ -211,6 +229,16 @@ function noCall(id: CallId): NegotiatorError {
   return new NegotiatorError("NO_CALL", `There is no detached call "${clipText(id)}" of yours`, {
     remedy: "See which there are with the subcommand calls. A call is kept for some time after its end",
   });
+}
+
+function usedBefore(id: CallId): NegotiatorError {
+  return new NegotiatorError(
+    "BAD_REQUEST",
+    `Cannot detach the call: its id "${clipText(id)}" was used before`,
+    {
+      remedy: "Make each id from 128 random bits",
+    },
+  );
 }
 
 function tooMany(what: string): NegotiatorError {

@@ -1,6 +1,8 @@
-/** A file of a fixed size that holds the last bytes of a stream. */
-import { constants } from "node:fs";
-import { open } from "node:fs/promises";
+/**
+ * A file of a fixed size that holds the last bytes of a stream. It has a plain descriptor: the runtime ends
+ * the program if a `FileHandle` is forgotten open.
+ */
+import { close, constants, open, read, write } from "node:fs";
 
 /** A file. Offsets are those of the stream. */
 export type RingFile = {
@@ -13,26 +15,35 @@ export type RingFile = {
 
 const OWNER_ONLY = 0o600;
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constants;
-
 /** Makes a new file, which only its owner can read. Rejects with the system's error. */
 export async function openRingFile(path: string, sizeBytes: number): Promise<RingFile> {
-  const handle = await open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, OWNER_ONLY);
+  const flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW;
+  const descriptor = await promised<number>((done) => open(path, flags, OWNER_ONLY, done));
   return {
     async write(bytes, offset) {
       const skipped = Math.max(0, bytes.length - sizeBytes);
       for (let done = skipped; done < bytes.length;) {
         const place = (offset + done) % sizeBytes;
         const length = Math.min(bytes.length - done, sizeBytes - place);
-        const { bytesWritten } = await handle.write(bytes, done, length, place);
-        done += bytesWritten;
+        const start = done;
+        done += await promised<number>((end) => write(descriptor, bytes, start, length, place, end));
       }
     },
     async read(offset, length) {
       const place = offset % sizeBytes;
       const room = new Uint8Array(Math.min(length, sizeBytes - place));
-      const { bytesRead } = await handle.read(room, 0, room.length, place);
-      return room.subarray(0, bytesRead);
+      const count = await promised<number>((end) => read(descriptor, room, 0, room.length, place, end));
+      return room.subarray(0, count);
     },
-    close: () => handle.close(),
+    close: () => promised<void>((done) => close(descriptor, (error) => done(error, undefined))),
   };
+}
+
+type Done<Value> = (error: Error | null | undefined, value: Value) => void;
+
+/** Returns the promise of a function with a callback. */
+function promised<Value>(start: (done: Done<Value>) => void): Promise<Value> {
+  const { promise, resolve, reject } = Promise.withResolvers<Value>();
+  start((error, value) => (error ? reject(error) : resolve(value)));
+  return promise;
 }

@@ -23,8 +23,10 @@ export async function showCalls(role: Role, { words, config }: Invocation): Prom
   await using control = await dial(role, config.settings[role].control);
   const [guest] = words.positionals;
   const params = guest === undefined ? {} : { guest };
-  const { calls, silent } = await askDaemon(control, "calls", CallsSchema, { params });
+  const { calls, silent, leftOut } = await askDaemon(control, "calls", CallsSchema, { params });
   if (silent.length > 0) await warnOfSilent(silent);
+  if (leftOut > 0)
+    await writeNote(`${leftOut} more calls are not shown: name a guest to see all of its calls`);
   if (calls.length === 0) return { exitCode: 0 };
   if (words.options.has("json"))
     return print(calls.map((call) => printableJson(JSON.stringify(call))).join("\n"));
@@ -162,7 +164,9 @@ function formatTable(rows: readonly string[][]): string {
 }
 
 async function warnOfSilent(names: readonly string[]): Promise<void> {
-  await writeNote(`Without the calls of ${names.map(printable).join(", ")}: no answer came in time`);
+  await writeNote(
+    `Without the calls of ${names.map(printable).join(", ")}: no answer came in time, or it is not a list`,
+  );
 }
 
 async function warnOfCut(): Promise<void> {

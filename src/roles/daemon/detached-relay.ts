@@ -41,8 +41,18 @@ export const CallRowSchema = v.object({
 /** A call in the list, parsed. */
 export type CallRow = v.InferOutput<typeof CallRowSchema>;
 
-/** The answer of `calls`. `silent` are the guests that did not answer in time. */
-export const CallsSchema = v.object({ calls: v.array(CallRowSchema), silent: v.array(v.string()) });
+/**
+ * The answer of `calls`. `silent` are the guests that did not answer in time, or not with a list. `leftOut`
+ * is the number of calls that are not in the answer.
+ */
+export const CallsSchema = v.object({
+  calls: v.array(CallRowSchema),
+  silent: v.array(v.string()),
+  leftOut: v.number(),
+});
+
+/** One answer has room for them. Each peer has the same share, so that none can hide the calls of another. */
+const MOST_ROWS = 4000;
 
 /** Returns the methods. */
 export function createDetachedRelay({ openPeers, kept }: DetachedRelayOptions): Method[] {
@@ -72,9 +82,13 @@ export function createDetachedRelay({ openPeers, kept }: DetachedRelayOptions): 
         rows[index] === undefined ? [open.guest ?? "the host"] : [],
       );
       const own = isRoot(caller) ? kept.list().map(describeOwn) : [];
-      const shown = own.filter((row) => guest === undefined || row.guest === guest);
-      const all = [...rows.flatMap((row) => row ?? []), ...shown];
-      return { result: { calls: all.sort((one, other) => other.startedMs - one.startedMs), silent } };
+      const lists = [...rows, own.filter((row) => guest === undefined || row.guest === guest)];
+      const share = Math.floor(MOST_ROWS / lists.length);
+      const shown = lists.flatMap((list = []) => list.slice(-share));
+      const leftOut = lists.reduce((sum, list = []) => sum + Math.max(0, list.length - share), 0);
+      return {
+        result: { calls: shown.sort((one, other) => other.startedMs - one.startedMs), silent, leftOut },
+      };
     },
   });
   const attach = defineMethod({

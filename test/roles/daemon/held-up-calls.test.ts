@@ -61,11 +61,11 @@ test.if(canMount)(
       const quick = await stage.host.run(["execute", "-t", "5", "web1", "quick"]);
       expect(quick).toMatchObject({ exitCode: 0, stdout: "quick\n" });
     }
+    expect((await hanging.ended()).exitCode).toBe(126);
     const startMs = performance.now();
     stage.guest().daemon.kill("SIGTERM");
     expect(await stage.guest().daemon.exited).toBe(0);
     expect(performance.now() - startMs).toBeLessThan(MOST_STOP_MS);
-    expect((await hanging.ended()).exitCode).toBe(126);
   },
   TIMEOUT_MS,
 );

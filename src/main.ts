@@ -15,6 +15,7 @@ async function start(): Promise<void> {
   try {
     const words = process.argv.slice(2);
     if (words[0] === HELPER_WORD) {
+      refuseForeignRights();
       const { runOwnTask } = await import("./roles/cli/own-task.ts");
       process.exitCode = (await runOwnTask(words.slice(1))).exitCode;
       return;
@@ -33,6 +34,14 @@ async function start(): Promise<void> {
     await report(error);
     process.exitCode = error.code === "BAD_USAGE" ? FAULTS.BAD_USAGE.exitCode : 1;
   }
+}
+
+/** As a set-user-ID program it would let anybody start programs as any user. */
+function refuseForeignRights(): void {
+  if (process.getuid?.() === process.geteuid?.() && process.getgid?.() === process.getegid?.()) return;
+  throw new NegotiatorError("DENIED", "This program must not have a set-user-ID or set-group-ID bit", {
+    remedy: `Remove it: chmod ug-s ${process.execPath}`,
+  });
 }
 
 /** `process/ask-program.ts` writes it, when this program starts itself. */

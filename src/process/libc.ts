@@ -264,10 +264,21 @@ export function openPeerProcess(fd: number): number | "ended" | undefined {
   return lastErrno() === ENOPROTOOPT ? undefined : "ended";
 }
 
+/**
+ * Forbids others to pass descriptors through this unix socket, and through those that it accepts from now on:
+ * SO_PASSRIGHTS of Linux 6.16. We would have to close what they pass, and the close of another's file may
+ * take for ever. Returns false on an older kernel.
+ */
+export function refuseDescriptors(fd: number): boolean {
+  const off = new Int32Array([0]);
+  return libc().setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, ptr(off), off.byteLength) === 0;
+}
+
 /** The same numbers on all architectures we build for (include/uapi/asm-generic/socket.h). */
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
 const SO_PEERPIDFD = 77;
+const SO_PASSRIGHTS = 83;
 /** The same number on all architectures we build for (include/uapi/asm-generic/fcntl.h). */
 const O_CLOEXEC = 0o2000000;
 const O_NONBLOCK = 0o4000;
@@ -348,6 +359,7 @@ function load() {
     socket: { args: ["i32", "i32", "i32"], returns: "i32" },
     sendto: { args: ["i32", "ptr", "u64", "i32", "ptr", "u32"], returns: "i64" },
     getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
+    setsockopt: { args: ["i32", "i32", "i32", "ptr", "i32"], returns: "i32" },
     close: { args: ["i32"], returns: "i32" },
     flock: { args: ["i32", "i32"], returns: "i32" },
     sigprocmask: { args: ["i32", "ptr", "ptr"], returns: "i32" },

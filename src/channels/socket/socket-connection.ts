@@ -3,6 +3,7 @@
  * and a chunk of at most 512 KiB (Bun's receive buffer) wait. All other bytes wait in the kernel.
  */
 import { printable } from "../../printable.ts";
+import { refuseDescriptors } from "../../process/libc.ts";
 import type { Channel } from "../../wire/channel.ts";
 import { createCondition } from "../condition.ts";
 import { closedError } from "../failure.ts";
@@ -36,8 +37,10 @@ export function connectionOptions(path: string, onOpen?: (channel: Channel, desc
     data: undefined as Connection | undefined,
     socket: {
       open(socket: Bun.Socket<Connection | undefined>) {
+        const descriptor = descriptorOf(socket);
+        refuseDescriptors(descriptor);
         socket.data = createConnection(socket, printable(path));
-        onOpen?.(socket.data.channel, descriptorOf(socket));
+        onOpen?.(socket.data.channel, descriptor);
       },
       data: ({ data }: Bun.Socket<Connection | undefined>, bytes: Uint8Array) => data?.onData(bytes),
       drain: ({ data }: Bun.Socket<Connection | undefined>) => data?.onDrain(),
@@ -49,7 +52,7 @@ export function connectionOptions(path: string, onOpen?: (channel: Channel, desc
 }
 
 /** Bun has the descriptor of a socket, and its types do not name it. Returns -1 without one. */
-function descriptorOf(socket: object): number {
+export function descriptorOf(socket: object): number {
   return "fd" in socket && typeof socket.fd === "number" ? socket.fd : -1;
 }
 

@@ -9,7 +9,8 @@ import type { Channel } from "../../wire/channel.ts";
 import { explainFailure } from "../failure.ts";
 import type { FailureCase } from "../failure.ts";
 import { dialSocket } from "./socket.ts";
-import { connectionOptions } from "./socket-connection.ts";
+import { refuseDescriptors } from "../../process/libc.ts";
+import { connectionOptions, descriptorOf } from "./socket-connection.ts";
 import { findGroupId } from "../../process/group-id.ts";
 import { checkDirectory, checkLength, findSocket } from "./socket-path.ts";
 import { shellWord } from "../../shell-word.ts";
@@ -102,6 +103,8 @@ async function publish(path: string, bound: string, options: ListenOptions): Pro
   const { mode, group, onChannel } = options;
   // A new socket has the wrong mode and group at first, so no other user may enter its directory.
   const server = Bun.listen({ ...connectionOptions(path, onChannel), unix: bound });
+  // No other process can connect yet, and the sockets that it accepts are like it.
+  refuseDescriptors(descriptorOf(server));
   try {
     const gid = group === undefined ? undefined : await findGroupId(group);
     if (gid !== undefined) await chown(bound, -1, gid);

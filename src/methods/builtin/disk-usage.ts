@@ -50,7 +50,9 @@ function parseMountinfo(text: string): Mount[] {
   return text.split("\n").flatMap((line) => {
     const [left = "", right = ""] = line.split(" - ", 2);
     const [, , number, root, mountPoint] = left.split(" ");
-    const [, device] = right.split(" ");
+    const [type = "", device] = right.split(" ");
+    // A user's program stands behind it, and may never answer. It can name any device.
+    if (/^fuse(?:\.|blk|$)/.test(type)) return [];
     if (number === undefined || root === undefined || mountPoint === undefined || device === undefined)
       return [];
     return [{ number, root: unescape(root), mountPoint: unescape(mountPoint), device: unescape(device) }];

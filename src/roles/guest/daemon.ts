@@ -67,5 +67,6 @@ export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
   host.session.close("the guest's daemon stops");
   stop.abort();
   await holding;
-  return { exitCode: 0 };
+  // A command that hangs in the kernel must not keep the daemon.
+  return { exitCode: 0, isStuck: true };
 }

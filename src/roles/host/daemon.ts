@@ -85,7 +85,8 @@ export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
       openCalls: () => services.runningCount,
     });
   await runAlongside((signal) => updateGuests(guests, watch, signal), serve);
-  return { exitCode: 0 };
+  // A command that hangs in the kernel must not keep the daemon.
+  return { exitCode: 0, isStuck: true };
 }
 
 async function updateGuests(guests: Guests, watch: ReloadableWatch, signal: AbortSignal): Promise<void> {

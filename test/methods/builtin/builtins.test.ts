@@ -74,6 +74,16 @@ test("find-disk-usage shows the shortest mount point of a device that is not onl
   ).toEqual(["/dev/sda1 /short 4096 3072", "/dev/sdb1 /b 4096 3072"]);
 });
 
+test("find-disk-usage leaves out file systems of users' programs, whatever device they name", async () => {
+  const mountinfo = [
+    "1 0 0:51 / /mnt rw - fuse /dev/sda1 rw,user_id=1000",
+    "2 0 0:52 / /ntfs rw - fuseblk /dev/sdb1 rw,user_id=0",
+    "3 0 0:53 / /ssh rw - fuse.sshfs /dev/sdc1 rw,user_id=1000",
+    "4 0 8:1 / /b rw - ext4 /dev/sdd1 rw",
+  ].join("\n");
+  expect(await usageOf(mountinfo)).toEqual(["/dev/sdd1 /b 4096 3072"]);
+});
+
 test("find-disk-usage shows the first of two mount points of a device that are equally long", async () => {
   const mountinfo = ["1 0 8:1 / /a rw - ext4 /dev/sda1 rw", "2 0 8:1 / /b rw - ext4 /dev/sda1 rw"].join("\n");
   expect(await usageOf(mountinfo)).toEqual(["/dev/sda1 /a 4096 3072"]);

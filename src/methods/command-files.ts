@@ -35,7 +35,7 @@ export type CommandRefusal = { code: FaultCode; reason: string; full: string };
 
 /**
  * A file with the name of a command, as data. `plain`: it is not executable. `pins` is what the verdict rests
- * on; `script` is the device and inode of the program.
+ * on; `script` is the same for a program that got another name.
  */
 export type CommandFile = { name: string; path: string; pins: readonly Pin[] } & (
   | { kind: "usable"; script: string; description: CommandDescription }
@@ -142,7 +142,8 @@ function judgeFile(
       name,
       path,
       kind: "usable",
-      script: `${status.dev}:${status.ino}`,
+      // A new file may get the inode of one that was removed, but was born later.
+      script: `${status.dev}:${status.ino}:${status.birthtimeMs}`,
       description: { ...description, ...(comment !== undefined && { description: comment }) },
     };
   } catch (thrown) {

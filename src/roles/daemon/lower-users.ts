@@ -21,6 +21,8 @@ export type LowerUsers = {
 export function createLowerUsers(role: "host" | "guest", users: UserCache, uidOf: () => number): LowerUsers {
   // Each name and each file, because a file may get another name.
   const held = new Map<string, string>();
+  // Pairs of name and file that an administrator has accepted as they are: one file may have several names.
+  const accepted = new Set<string>();
 
   /** A user that cannot be found runs nothing, so it is a lower one. */
   const isLower = async (user: string | undefined): Promise<boolean> => {
@@ -30,7 +32,10 @@ export function createLowerUsers(role: "host" | "guest", users: UserCache, uidOf
   };
   return {
     async apply(files, isAsked) {
-      if (isAsked) held.clear();
+      if (isAsked) {
+        held.clear();
+        accepted.clear();
+      }
       const applied = new Map<string, CommandFile>();
       for (const [name, file] of files) {
         if (file.kind !== "usable") {
@@ -38,10 +43,14 @@ export function createLowerUsers(role: "host" | "guest", users: UserCache, uidOf
           continue;
         }
         const keys = [`name ${name}`, `file ${file.script}`];
+        const pair = keys.join(" ");
         const { user } = file.description;
         const before = keys.map((key) => held.get(key)).find((known) => known !== undefined);
-        if (user !== undefined && (await isLower(user))) for (const key of keys) held.set(key, user);
-        else if (before !== undefined) {
+        if (user !== undefined && (await isLower(user))) {
+          for (const key of keys) held.set(key, user);
+          accepted.delete(pair);
+        } else if (isAsked) accepted.add(pair);
+        else if (before !== undefined && !accepted.has(pair)) {
           applied.set(name, refuse(file, before, role));
           continue;
         }

@@ -1,6 +1,6 @@
 /** The commands of a daemon: a call gets script and settings of one generation, and no rights by absence. */
 import { expect, test } from "bun:test";
-import { chmod, mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, lstat, mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { NegotiatorError } from "../../../src/errors.ts";
 import { loadGeneration } from "../../../src/methods/commands.ts";
 import type { CommandSources } from "../../../src/methods/commands.ts";
@@ -141,6 +141,33 @@ test.if(isRoot)(
     expect(await stage.find("renamed")).not.toHaveProperty("user");
   },
 );
+
+test.if(isRoot)(
+  "a new script in the place of a removed one on the disk is another one (needs root)",
+  async () => {
+    await using stage = await createStage();
+    await stage.find();
+    const { ino } = await lstat(stage.at("first/backup"));
+    await rm(stage.at("first/backup"));
+    // Most file systems give the inode to one of the next files.
+    const names = Array.from({ length: 50 }, (_, index) => `new-${index}`);
+    for (const name of names) await stage.add(`first/${name}`);
+    const all = await Promise.all(names.map((name) => lstat(stage.at(`first/${name}`))));
+    if (!all.some((status) => status.ino === ino))
+      console.log("this file system did not use the inode again");
+    for (const name of names) expect(await stage.find(name)).not.toHaveProperty("user");
+  },
+);
+
+test.if(isRoot)("a second name of a file keeps the user that it had at the start (needs root)", async () => {
+  await using stage = await createStage();
+  await symlink("backup", stage.at("first/second-name"));
+  await stage.catalogue.reload();
+  await stage.add("first/other");
+  await stage.find("other");
+  expect(await stage.find("second-name")).not.toHaveProperty("user");
+  expect(await stage.find()).toMatchObject({ user: "daemon" });
+});
 
 test.if(isRoot)("settings that name a lower user again end the refusal (needs root)", async () => {
   await using stage = await createStage();

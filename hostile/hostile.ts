@@ -8,6 +8,8 @@ import { chooseCases, HOSTILE_HELP, parseHostileOptions } from "./options.ts";
 import type { HostileOptions } from "./options.ts";
 import { CASE_NAMES, QUIET, runCase } from "./run-case.ts";
 import type { Figures } from "./run-case.ts";
+import { formatTrial, runTrial, TRIAL_NAMES } from "./run-trial.ts";
+import type { TrialFigures } from "./run-trial.ts";
 
 process.exit(await main(process.argv.slice(2)));
 
@@ -16,13 +18,13 @@ async function main(words: readonly string[]): Promise<number> {
   let names: string[];
   try {
     options = parseHostileOptions(words);
-    names = chooseCases(CASE_NAMES, options.only);
+    names = chooseCases([...CASE_NAMES, ...TRIAL_NAMES], options.only);
   } catch (thrown) {
     say(thrown instanceof Error ? thrown.message : String(thrown));
     return 2;
   }
   if (options.isHelp || options.isList) {
-    process.stdout.write(options.isHelp ? HOSTILE_HELP : `${CASE_NAMES.join("\n")}\n`);
+    process.stdout.write(options.isHelp ? HOSTILE_HELP : `${[...CASE_NAMES, ...TRIAL_NAMES].join("\n")}\n`);
     return 0;
   }
   const binary = await findBinary(options.binary, say);
@@ -32,12 +34,39 @@ async function main(words: readonly string[]): Promise<number> {
     say(`the machine is busy (load ${facts.load}): the figures will vary`);
   await using directory = await createTemporaryDirectory();
   cleanUpWhenStopped(directory.path);
-  const all = await measureAll([QUIET, ...names], { ...options, binary });
+  const measured = names.filter((name) => CASE_NAMES.includes(name));
+  const tried = names.filter((name) => TRIAL_NAMES.includes(name));
+  const all = measured.length === 0 ? [] : await measureAll([QUIET, ...measured], { ...options, binary });
+  const trials = await tryAll(tried, { ...options, binary });
   if (options.isJson)
-    process.stdout.write(`${JSON.stringify({ facts, goals: GOALS, cases: all }, null, 2)}\n`);
-  const misses = all.filter(({ name }) => name !== QUIET).flatMap(findMisses);
+    process.stdout.write(`${JSON.stringify({ facts, goals: GOALS, cases: all, trials }, null, 2)}\n`);
+  const misses = [
+    ...all.filter(({ name }) => name !== QUIET).flatMap(findMisses),
+    ...trials
+      .filter(({ hasSucceeded }) => hasSucceeded)
+      .map(({ name }) => `${name}: the attack has succeeded`),
+  ];
   for (const miss of misses) say(`goal missed: ${miss}`);
-  return misses.length > 0 || all.length <= names.length ? 1 : 0;
+  const isWhole = (measured.length === 0 || all.length > measured.length) && trials.length === tried.length;
+  return misses.length > 0 || !isWhole ? 1 : 0;
+}
+
+/** Runs the trials in turn, and prints each line as soon as it is known. Leaves out those that break off. */
+async function tryAll(
+  names: readonly string[],
+  { binary, isJson }: HostileOptions & { binary: string },
+): Promise<TrialFigures[]> {
+  const all: TrialFigures[] = [];
+  for (const name of names) {
+    try {
+      const figures = await runTrial(name, binary);
+      all.push(figures);
+      if (!isJson) process.stdout.write(`${formatTrial(figures)}\n`);
+    } catch (thrown) {
+      say(`${name} failed: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
+    }
+  }
+  return all;
 }
 
 /** Measures the cases in turn, and prints each line as soon as it is known. Leaves failed cases out. */

@@ -16,6 +16,7 @@ const DEFAULT_ATTACKERS = 12;
 
 /** The text of `--help`. */
 export const HOSTILE_HELP = `Attack a host's daemon, and measure the calls of another guest meanwhile.
+Trials are attacks that succeed or fail; they need root, setpriv and unshare.
 
 Usage:
   bun run hostile [OPTION]...

@@ -15,7 +15,7 @@ export const DEFAULT_LIMITS = {
    * Most bytes that all peers together may make this side keep: unfinished messages, unread streams,
    * parameters of open calls, kept answers, and messages that no peer has acknowledged.
    */
-  sharedBytes: 32 * 1024 * 1024,
+  sharedBytes: 20 * 1024 * 1024,
   /** Most calls of one peer that run here at once. */
   openCalls: 128,
   /** Most bytes of the parameters of those calls. One call may have more if it is the only one. */

@@ -1,6 +1,7 @@
 /** Gives a channel's bytes to a session in the turns of its peer, and reads a peer over its quota slowly. */
 import type { Serve } from "../methods/serve.ts";
 import type { MemoryShare } from "../wire/memory.ts";
+import { collectEarly } from "./early-collection.ts";
 import { MEMORY } from "./shared-memory.ts";
 import { pause } from "./supervise.ts";
 import type { Session } from "../wire/session/session.ts";
@@ -57,6 +58,7 @@ export async function receiveFairly(
       const { messages, unneeded, unneededBytes } = session.traffic;
       const startMs = performance.now();
       session.receive(piece, startMs);
+      collectEarly(piece.length);
       const endMs = performance.now();
       const { traffic } = session;
       const all = traffic.messages - messages;

@@ -1,4 +1,5 @@
 /** Cuts a block of a known length from bytes that come in pieces. */
+import { createByteQueue } from "../calls/byte-queue.ts";
 import type { MemoryShare } from "../memory.ts";
 
 /**
@@ -29,6 +30,8 @@ export function createBlockCutter(memory?: MemoryShare): BlockCutter {
   let isKept = true;
   let gaveWay = false;
   let buffer: Uint8Array | undefined;
+  /** The pieces of a large block. A buffer that grows would leave its smaller ones behind. */
+  const parts = createByteQueue();
   const holding = memory?.hold(() => {
     gaveWay = true;
     isKept = false;
@@ -37,6 +40,7 @@ export function createBlockCutter(memory?: MemoryShare): BlockCutter {
 
   const free = (): void => {
     buffer = undefined;
+    parts.clear();
     holding?.resize(0);
   };
 
@@ -52,6 +56,11 @@ export function createBlockCutter(memory?: MemoryShare): BlockCutter {
 
   const keep = (part: Uint8Array): void => {
     // A peer may announce more than it sends, so the memory grows with the bytes.
+    if (length <= SMALL_BYTES) fill(part);
+    else if (holding?.resize(filled + part.length) !== false) parts.push(part);
+  };
+
+  const fill = (part: Uint8Array): void => {
     if (buffer === undefined || buffer.length < filled + part.length) {
       const bytes = Math.min(length, Math.max(2 * filled, filled + part.length, FIRST_BYTES));
       if (holding?.resize(bytes) === false) return;
@@ -60,6 +69,14 @@ export function createBlockCutter(memory?: MemoryShare): BlockCutter {
       buffer = grown;
     }
     buffer.set(part, filled);
+  };
+
+  /** Returns the kept bytes of a complete block. */
+  const join = (): Uint8Array => {
+    if (length <= SMALL_BYTES) return buffer?.subarray(0, length) ?? NO_BYTES;
+    const pieces: Uint8Array[] = [];
+    for (let piece = parts.shift(); piece !== undefined; piece = parts.shift()) pieces.push(piece);
+    return Buffer.concat(pieces);
   };
 
   return {
@@ -83,12 +100,15 @@ export function createBlockCutter(memory?: MemoryShare): BlockCutter {
       if (isKept) keep(part);
       filled += part.length;
       if (filled < length) return { taken: part.length };
-      if (gaveWay) return { ...end(part.length, new Uint8Array(0)), gaveWay };
-      return end(part.length, buffer?.subarray(0, length) ?? new Uint8Array(0));
+      if (gaveWay) return { ...end(part.length, NO_BYTES), gaveWay };
+      return end(part.length, isKept ? join() : NO_BYTES);
     },
     drop,
   };
 }
 
+const NO_BYTES = new Uint8Array(0);
+/** A block up to this length is kept in one buffer. */
+const SMALL_BYTES = 256 * 1024;
 /** Holds a stream chunk of the usual size, so that it is copied once. */
 const FIRST_BYTES = 64 * 1024 + 1;

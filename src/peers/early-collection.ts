@@ -1,0 +1,37 @@
+/**
+ * Collects garbage early. The runtime waits until there is much of it, and buffers and JSON of peers become
+ * garbage so fast that a flood takes several hundred megabytes.
+ */
+
+/** Tests replace the memory of the process in bytes, and the collection. */
+export type CollectionOptions = { readMemory?: () => number; collect?: () => void };
+
+/** A look at the memory of the process costs some microseconds, so it comes after so many bytes. */
+const LOOK_BYTES = 1024 * 1024;
+/** Below this the runtime is left alone. */
+const MUCH_BYTES = 80_000_000;
+/** A collection takes some milliseconds, so it comes after the memory has grown by so much. */
+const GROWTH_BYTES = 10_000_000;
+
+/** Returns a function that gets the number of bytes that a peer has sent. */
+export function createEarlyCollection(options: CollectionOptions = {}): (bytes: number) => void {
+  const { readMemory = () => process.memoryUsage.rss(), collect = () => Bun.gc(true) } = options;
+  let seenBytes = 0;
+  /** The memory after the last collection, or less. */
+  let least = MUCH_BYTES - GROWTH_BYTES;
+
+  return (bytes) => {
+    seenBytes += bytes;
+    if (seenBytes < LOOK_BYTES) return;
+    seenBytes = 0;
+    const before = readMemory();
+    if (before >= least + GROWTH_BYTES) {
+      collect();
+      least = readMemory();
+    }
+    least = Math.max(MUCH_BYTES - GROWTH_BYTES, Math.min(least, before));
+  };
+}
+
+/** The collection of this process. */
+export const collectEarly = createEarlyCollection();

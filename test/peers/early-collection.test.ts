@@ -1,0 +1,43 @@
+/** Garbage of peers is collected when the memory of the process has grown. */
+import { expect, test } from "bun:test";
+import { createEarlyCollection } from "../../src/peers/early-collection.ts";
+
+const MB = 1_000_000;
+const LOOK_BYTES = 1024 * 1024;
+
+function createProcess(...readings: number[]) {
+  let collections = 0;
+  const looks = [...readings];
+  const receive = createEarlyCollection({
+    readMemory: () => looks.shift() ?? 0,
+    collect: () => void collections++,
+  });
+  return { receive, collections: () => collections, looks };
+}
+
+test("a process that takes little memory collects nothing", () => {
+  const { receive, collections } = createProcess(60 * MB, 79 * MB);
+  receive(LOOK_BYTES);
+  receive(LOOK_BYTES);
+  expect(collections()).toBe(0);
+});
+
+test("a process that has grown by 10 MB collects, also when that frees nothing", () => {
+  const { receive, collections } = createProcess(
+    100 * MB,
+    100 * MB,
+    109 * MB,
+    111 * MB,
+    95 * MB,
+    106 * MB,
+    90 * MB,
+  );
+  for (let look = 0; look < 4; look++) receive(LOOK_BYTES);
+  expect(collections()).toBe(3);
+});
+
+test("the memory is looked at once in 1 MiB of received bytes", () => {
+  const { receive, looks } = createProcess(1, 2, 3);
+  for (let piece = 0; piece < 32; piece++) receive(LOOK_BYTES / 16);
+  expect(looks).toEqual([3]);
+});

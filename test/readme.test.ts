@@ -61,6 +61,7 @@ const RUN: Readonly<Record<string, { exitCode?: number; shows: RegExp }>> = {
 
 /** Lines of `negotiator` that do not run here, and why. Their words are still read. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
+  "negotiator host check-policy --user alice web1 restart-service nginx": "needs the user alice",
   "negotiator host daemon": "the stage has one",
   "negotiator guest daemon": "the stage has one",
   "negotiator host daemon --socket web1=/run/vm/web1.sock": "the stage has one, with another path",

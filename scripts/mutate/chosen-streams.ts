@@ -46,7 +46,7 @@ export const CHOSEN_STREAMS: readonly Fault[] = [
     why: "a command that ignores SIGTERM runs on",
   },
   {
-    file: "src/process/run.ts",
+    file: "src/process/start.ts",
     from: "if (!isReaped) signalGroup(pid, name);",
     to: "signalGroup(pid, name);",
     why: "a late signal hits another process",

@@ -34,7 +34,9 @@ export function createFollower(follow: Follow | undefined, signal: AbortSignal):
         change.resolve();
       }
       problems.push(
-        new NegotiatorError("CLOSED", "Cannot follow the guests' changes: the source of events ended"),
+        new NegotiatorError("CLOSED", "Cannot follow the guests' changes: the source of events ended", {
+          remedy: "Wait: the daemon follows again by itself, and looks for guests until then",
+        }),
       );
     } catch (error) {
       problems.push(NegotiatorError.from(error));

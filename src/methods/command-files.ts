@@ -149,7 +149,7 @@ function judgeFile(
   } catch (thrown) {
     if (thrown instanceof Elsewhere) throw thrown;
     if (thrown instanceof UnusableDescription)
-      return refuse(cannotRun(name, "its description cannot be used", thrown.full));
+      return refuse(cannotRun(name, `its file ${name}.toml has a mistake`, thrown.full));
     return refuse(cannotRun(name, "it cannot be read", explainUnreadable(path, thrown)));
   }
 }

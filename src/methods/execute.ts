@@ -6,6 +6,7 @@ import { FORWARDED_SIGNALS, run } from "../process/run.ts";
 import type { RunningCommand } from "../process/run.ts";
 import { isJsonObject } from "../wire/json.ts";
 import type { ByteSink } from "../process/pump.ts";
+import { findUserOf } from "../process/user-cache.ts";
 import type { UserCache, UserKey } from "../process/user-cache.ts";
 import type { User } from "../trust/users.ts";
 import type { IncomingCall } from "../wire/calls/incoming-call.ts";
@@ -105,7 +106,9 @@ async function runUserCommand(
   { call, caller, grant, begin, stderrLog, users, commands, detached }: CommandContext,
 ): Promise<MethodAnswer> {
   const userName = grant.user ?? command.user;
-  const { uid, gid, groups, ...user } = await findUser(userName ?? ourUid(), command.name, users);
+  const source = grant.user === undefined ? `${command.path}.toml` : `rule ${grant.rule} of the policy`;
+  const place = userName === undefined ? "our own user" : source;
+  const { uid, gid, groups, ...user } = await findUser(userName ?? ourUid(), command.name, place, users);
   const stdin = command.stdin === false ? null : readerOf(call, "stdin");
   const outputs = { stdout: writerOf(call, "stdout"), stderr: writerOf(call, "stderr") };
   const allowedMs = shortest([grant.timeoutMs, (command.timeoutSeconds ?? 0) * 1000]);
@@ -167,9 +170,9 @@ function forwardSignals(call: IncomingCall, running: RunningCommand): void {
 }
 
 /** Policy and description are private, so the peer does not learn which user they name. */
-async function findUser(key: UserKey, command: string, users: UserCache): Promise<User> {
+async function findUser(key: UserKey, command: string, place: string, users: UserCache): Promise<User> {
   try {
-    return await users.find(key);
+    return await findUserOf(key, place, users);
   } catch (thrown) {
     throw cannotRun(command, "the user it is to run as cannot be found", NegotiatorError.from(thrown));
   }

@@ -23,6 +23,16 @@ export type UserCache = {
   clearFailed: () => void;
 };
 
+/** Finds a user as `find` does. The error names `place`, the file or rule that has the user's name. */
+export async function findUserOf(key: UserKey, place: string, users: Pick<UserCache, "find">): Promise<User> {
+  try {
+    return await users.find(key);
+  } catch (thrown) {
+    const { code, message, cause } = NegotiatorError.from(thrown);
+    throw new NegotiatorError(code, `Cannot use ${place}: ${message}`, { cause });
+  }
+}
+
 /** Resolves with an answer for each user, in order. */
 export type ResolveUsers = (keys: readonly UserKey[]) => Promise<UsersAnswer>;
 

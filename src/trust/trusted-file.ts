@@ -93,9 +93,11 @@ function unreadable(path: string, thrown: unknown): NegotiatorError {
   const message = `Cannot read the file "${path}": ${condition}`;
   return new NegotiatorError("BAD_CONFIG", printable(message), {
     cause: thrown,
-    remedy: `Look at it: ls -ld ${shellWord(path)}`,
+    remedy: errnoOf(thrown) === "EISDIR" ? NAME_FILE : `Look at it: ls -ld ${shellWord(path)}`,
   });
 }
+
+const NAME_FILE = "Name the file in it, such as DIRECTORY/negotiator.toml";
 
 /** Source: open(2), read(2). */
 const CONDITIONS: ReadonlyMap<string, string> = new Map([

@@ -297,7 +297,7 @@ test.each([
   const path = await commands.add("first/backup.toml", text, 0o644);
   const { code, publicMessage, fullMessage = "" } = await commands.messagesOf("backup");
   expect(code).toBe("BAD_CONFIG");
-  expect(publicMessage).toBe('Cannot run "backup": its description cannot be used');
+  expect(publicMessage).toBe('Cannot run "backup": its file backup.toml has a mistake');
   expect(fullMessage).toStartWith(`Cannot use ${path}:`);
   expect(fullMessage).toContain(says);
   expect(await commands.names()).toEqual(["find-it"]);

@@ -100,7 +100,9 @@ test("a command runs as the policy's user, or else as its own; an unknown user g
     message: `Cannot run "free": the user it is to run as cannot be found\n${MORE}`,
   });
   await until("the audit has an entry", () => asGhost.lines.length === 1);
-  expect(asGhost.lines[0]?.problem).toStartWith('Cannot find the user "no-such-user": ');
+  expect(asGhost.lines[0]?.problem).toStartWith(
+    'Cannot use rule 1 of the policy: Cannot find the user "no-such-user": ',
+  );
 });
 
 describe("a command that cannot be started", () => {

@@ -42,7 +42,7 @@ const CHANGES: [string, (commands: Commands) => Promise<unknown>, string][] = [
   [
     "its NAME.toml is invalid",
     ({ add }) => add("first/uptime.toml", "= broken", 0o644),
-    'Cannot run "uptime": its description cannot be used',
+    'Cannot run "uptime": its file uptime.toml has a mistake',
   ],
   [
     "others may write to its directory",

@@ -162,7 +162,10 @@ describeMistakes("a mistake in the config", [
     mistake: "a directory as the config file",
     words: ["host", "status", "--config", "DIR"],
     exitCode: 1,
-    message: ['negotiator: Cannot read the file "DIR": it is a directory', "Look at it: ls -ld DIR"],
+    message: [
+      'negotiator: Cannot read the file "DIR": it is a directory',
+      "Name the file in it, such as DIRECTORY/negotiator.toml",
+    ],
   },
   {
     mistake: "a config file that others may write to",

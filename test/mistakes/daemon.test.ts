@@ -108,7 +108,7 @@ const CALLS: readonly [mistake: string, words: string[], exitCode: number, ...me
     "a script whose description is wrong",
     ["execute", "web1", "described"],
     125,
-    'Cannot run "described": its description cannot be used',
+    'Cannot run "described": its file described.toml has a mistake',
     LOG,
   ],
   [
@@ -136,8 +136,9 @@ const CALLS: readonly [mistake: string, words: string[], exitCode: number, ...me
     "a second daemon",
     ["daemon"],
     1,
-    'Cannot listen at "DIR/host.sock": another process listens there',
-    'Find it with: ss -xlp | grep "DIR/"',
+    'Cannot listen at "DIR/host.sock": another process listens there (process PID)',
+    "Look at it: ps -fp PID",
+    "Stop it, or use it if it is a daemon of negotiator: kill PID",
   ],
 ];
 
@@ -161,7 +162,9 @@ describe("a mistake beside running daemons", () => {
       mistake,
       async () => {
         const run = await stage.host.run(words);
-        const last = run.stderr.replace(/^[^]*(?=^negotiator: )/m, "");
+        const last = run.stderr
+          .replace(/^[^]*(?=^negotiator: )/m, "")
+          .replaceAll(String(stage.host.daemon.pid), "PID");
         const [first = "", ...rest] = message;
         const expected = { exitCode, message: [`negotiator: ${first}`, ...rest] };
         expectMessage({ ...run, stderr: last }, dirname(stage.host.control), expected);
@@ -292,7 +295,8 @@ describeMistakes("a mistake without a daemon", [
     exitCode: 125,
     message: [
       'negotiator: Cannot connect to "DIR/negotiator.toml": it is not a socket',
-      "Look at it: ls -l DIR/negotiator.toml",
+      "Name the socket: for a guest it is the path= of QEMU's -chardev socket,...",
+      "Find sockets: ss -xl",
     ],
   },
   {
@@ -301,7 +305,7 @@ describeMistakes("a mistake without a daemon", [
     exitCode: 125,
     message: [
       'negotiator: No running guest with a negotiator channel is called "web2"',
-      "List the guests with: negotiator host list-guests",
+      "Use a guest of --socket, as it leaves out all others: web1",
     ],
   },
 ]);

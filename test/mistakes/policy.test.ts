@@ -188,7 +188,8 @@ describeMistakes("a mistake in the description of a command", [
     files: { ...ALLOWED, "commands/backup": SCRIPT, "commands/backup.toml": 'user = "nosuchuser"\n' },
     exitCode: 1,
     message: [
-      'negotiator: The call would fail: Cannot find the user "nosuchuser": the system does not know it',
+      "negotiator: The call would fail: Cannot use DIR/commands/backup.toml: " +
+        'Cannot find the user "nosuchuser": the system does not know it',
       "Correct the name, or create the user: useradd --system nosuchuser",
     ],
   },

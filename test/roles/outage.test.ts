@@ -83,7 +83,8 @@ test.concurrent(
     expect({ exitCode, stderr }).toEqual({
       exitCode: 125,
       stderr:
-        "negotiator: The outcome of the call is unknown: The session was closed: the channel ended\n" +
+        "negotiator: The outcome of the call is unknown: The session was closed: " +
+        "the host's daemon, which passed the call on, has ended\n" +
         `${AUDIT}\n`,
     });
     await stage.host.start();

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { errnoOf, NegotiatorError } from "../../errors.ts";
 import { printable } from "../../printable.ts";
 import { trustAnyListener } from "../../process/listener-trust.ts";
+import type { ListenerTrust } from "../../process/listener-trust.ts";
 import type { Channel } from "../../wire/channel.ts";
 import { explainFailure } from "../failure.ts";
 import type { FailureCase } from "../failure.ts";
@@ -66,11 +67,14 @@ const DEAD_NAME = "d";
 async function removeDead(action: string, path: string, workshop: string): Promise<void> {
   if ((await findSocket(action, path)) === "nothing") return;
   const found = (await lstat(path).catch(unless("ENOENT")))?.ino;
-  if (await isAlive(path)) throw inUse(action, path);
+  const listener = await findListener(path);
+  if (listener !== undefined) throw inUse(action, path, listener);
   const moved = join(workshop, DEAD_NAME);
-  if (!moveIfSame(path, found, moved) || !(await isAlive(moved))) return;
+  if (!moveIfSame(path, found, moved)) return;
+  const late = await findListener(moved);
+  if (late === undefined) return;
   await link(moved, path);
-  throw inUse(action, path);
+  throw inUse(action, path, late);
 }
 
 /** Another process may listen at `path` by now, so nothing of ours may run between check and move. */
@@ -86,15 +90,24 @@ function moveIfSame(path: string, found: number | undefined, target: string): bo
   }
 }
 
-async function isAlive(path: string): Promise<boolean> {
+/** Returns the process that listens at `path`, 0 if it cannot be known, undefined if there is none. */
+async function findListener(path: string): Promise<number | undefined> {
+  let pid = 0;
+  const listener: ListenerTrust = async () => ({
+    ...(await trustAnyListener()),
+    findFault(peer) {
+      ({ pid } = peer);
+      return Promise.resolve(undefined);
+    },
+  });
   try {
-    const channel = await dialSocket(path, { listener: trustAnyListener });
+    const channel = await dialSocket(path, { listener });
     await channel.close();
-    return true;
+    return pid;
   } catch (thrown) {
     const { code } = NegotiatorError.from(thrown);
-    if (code === "NO_CHANNEL") return false;
-    if (code === "BUSY") return true;
+    if (code === "NO_CHANNEL") return undefined;
+    if (code === "BUSY") return pid;
     throw thrown;
   }
 }
@@ -134,7 +147,13 @@ function unless(errno: string): (thrown: unknown) => undefined {
   };
 }
 
-function inUse(action: string, path: string): NegotiatorError {
+function inUse(action: string, path: string, pid: number): NegotiatorError {
+  if (pid > 0) {
+    const remedy = `Look at it: ps -fp ${pid}\nStop it, or use it if it is a daemon of negotiator: kill ${pid}`;
+    return new NegotiatorError("BUSY", `${action}: another process listens there (process ${pid})`, {
+      remedy,
+    });
+  }
   // `ss` shows the name under which the socket was bound, in a folder beside `path`.
   const remedy = `Find it with: ss -xlp | grep "${printable(dirname(path))}/"`;
   return new NegotiatorError("BUSY", `${action}: another process listens there`, { remedy });

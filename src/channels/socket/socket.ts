@@ -110,7 +110,7 @@ async function refuseMissing(action: string, path: string): Promise<void> {
 async function refuseNoSocket(action: string, path: string): Promise<void> {
   const status = await stat(path).catch(() => undefined);
   if (status === undefined || status.isSocket()) return;
-  const remedy = `Look at it: ls -l ${shellWord(path)}`;
+  const remedy = `Name the socket: for a guest it is the path= of QEMU's -chardev socket,...\nFind sockets: ss -xl`;
   throw new NegotiatorError("NO_CHANNEL", `${action}: it is not a socket`, { remedy });
 }
 
@@ -119,8 +119,13 @@ function refuseAborted(action: string, signal: AbortSignal | undefined): void {
 }
 
 function tooMany(action: string, path: string): NegotiatorError {
-  const remedy = `Find them with: ss -xp src "${printable(path)}"`;
-  return new NegotiatorError("BUSY", `${action}: too many clients wait there`, { remedy });
+  const source = `src ${shellWord(path)}`;
+  const remedy = [
+    `Find the process, and look whether it is stopped: ss -xlp ${source}; ps -o pid,stat,args -p PID`,
+    `Find its clients: ss -xp ${source}`,
+  ].join("\n");
+  const problem = "the process that listens there takes no more clients, as if it was stopped or hangs";
+  return new NegotiatorError("BUSY", `${action}: ${problem}`, { remedy });
 }
 
 function dialCases(remedy: string): Record<string, FailureCase> {

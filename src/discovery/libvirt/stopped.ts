@@ -2,6 +2,7 @@
  * Asks libvirt for domains that no scan reports: those that are shut off, and those without our ports. Only a
  * question of a user needs them, so a scan does not pay for them.
  */
+import { NegotiatorError } from "../../errors.ts";
 import { parseDomainPorts } from "./domain-xml.ts";
 import type { DomainPorts } from "./domain-xml.ts";
 import { askVirsh, listUuids } from "./virsh.ts";
@@ -56,7 +57,12 @@ export function createStoppedDomains(options: VirshOptions & { ports: ReadonlySe
   return {
     connect: options.connect,
     async find(name, signal) {
-      const domain = await read(name, signal).catch(() => undefined);
+      const domain = await read(name, signal).catch((thrown: unknown) => {
+        const { code, message } = NegotiatorError.from(thrown);
+        if (code === "TIMEOUT")
+          throw new NegotiatorError("NO_GUEST", `Cannot find guest "${name}": ${message}`);
+        return undefined;
+      });
       // virsh takes a number for a domain's id, and also knows UUIDs.
       if (domain?.name !== name) return undefined;
       return { isActive: domain.isActive, ports: domain.ports };

@@ -1,5 +1,6 @@
 /** Calls libvirt's client `virsh` and turns its failures into errors of ours. */
 import { errnoOf, NegotiatorError } from "../../errors.ts";
+import { virshAt } from "../attach-line.ts";
 import type { FaultCode } from "../../errors.ts";
 import { printable } from "../../printable.ts";
 import type { RunText } from "../../process/run-text.ts";
@@ -41,8 +42,20 @@ export async function askVirsh(
     if (/failed to get domain|domain not found/i.test(stderr)) return undefined;
     throw explainVirsh(stderr, connect);
   } catch (error) {
-    throw explainStart(error);
+    throw explainLate(explainStart(error), callTimeoutMs, connect);
   }
+}
+
+function explainLate(
+  error: NegotiatorError,
+  timeoutMs: number,
+  connect: string | undefined,
+): NegotiatorError {
+  if (error.code !== "TIMEOUT") return error;
+  return new NegotiatorError("TIMEOUT", `libvirt does not answer within ${timeoutMs / 1000} s`, {
+    remedy: `Look whether it answers: ${virshAt(connect)} list`,
+    cause: error,
+  });
 }
 
 /**

@@ -3,6 +3,9 @@ import type * as v from "valibot";
 import { answerInTime } from "../../peers/deadline.ts";
 import { checkResult } from "../../peers/remote-command.ts";
 import { unresponsiveDaemon } from "./control-client.ts";
+import { printable } from "../../printable.ts";
+import { standardOutput } from "../../standard-output.ts";
+import { VERSION } from "../../version.ts";
 import type { CliSession } from "./cli-session.ts";
 
 /** A daemon that runs answers much sooner. */
@@ -25,4 +28,13 @@ export function askDaemon<Schema extends v.GenericSchema>(
     answer.then(({ result }) => result),
     schema,
   );
+}
+
+/** Writes to stderr that the daemon is of another release than this program, as after an upgrade. */
+export async function warnOfVersion({ role, session }: CliSession): Promise<void> {
+  const version = session.peer?.version;
+  if (version === undefined || version === VERSION) return;
+  const running = `The running daemon is negotiator ${printable(version)}, and this program is ${VERSION}`;
+  const remedy = `Restart it: systemctl restart negotiator-${role}`;
+  await standardOutput.write("stderr", `negotiator: ${running}\n${remedy}\n`);
 }

@@ -24,7 +24,8 @@ export function openCliSession(role: Role, channel: Channel): CliSession {
     makeId,
     onCall,
   });
-  const over = endWithChannel(link.session, channel, () => link.run(channel));
+  const ended = `the ${role}'s daemon, which passed the call on, has ended`;
+  const over = endWithChannel(link.session, channel, () => link.run(channel), ended);
   return {
     role,
     session: link.session,
@@ -35,13 +36,17 @@ export function openCliSession(role: Role, channel: Channel): CliSession {
   };
 }
 
-/** Closes `session` when its `run` has ended, because a command line does not dial again. Never rejects. */
+/**
+ * Closes `session` when its `run` has ended, because a command line does not dial again. `ended` is the reason
+ * if there is no other. Never rejects.
+ */
 export async function endWithChannel(
   session: Session,
   { label }: Channel,
   run: () => Promise<LinkEnd>,
+  ended = "the channel ended",
 ): Promise<void> {
-  let why = "the channel ended";
+  let why = ended;
   try {
     const { state, reason } = await run();
     why = reason?.message ?? why;

@@ -11,6 +11,7 @@ import { print } from "./output.ts";
 import type { Connect } from "./peer-connection.ts";
 import { waitForCommand } from "./remote-command.ts";
 import { hasInput } from "./streams.ts";
+import type { Role } from "../../peers/dialect.ts";
 import type { Outcome } from "./subcommand.ts";
 
 /** A command to run. */
@@ -72,13 +73,21 @@ function tooLate({ message }: NegotiatorError, { timeoutMs }: CallLimits): Negot
   return new NegotiatorError("TIMEOUT", `${passed}. ${message}`);
 }
 
-/** A list to print; without `connectTimeoutMs` only the deadline limits the time. */
-export type ListLine = Pick<CallLimits, "timeoutMs"> & Partial<CallLimits> & { isJson: boolean };
+/** A list to print, of the commands of the role `from`; without `connectTimeoutMs` only the deadline limits the time. */
+export type ListLine = Pick<CallLimits, "timeoutMs"> & Partial<CallLimits> & { isJson: boolean; from: Role };
+
+/** An empty list is a result, but a newcomer would not see why it is empty. */
+function noCommands(from: Role): NegotiatorError {
+  const place = from === "guest" ? "in the guest" : "on the host";
+  return new NegotiatorError("NO_COMMAND", `The ${from} offers no command that its policy allows you`, {
+    remedy: `Ask ${place} whether its policy is right: negotiator ${from} check-config`,
+  });
+}
 
 /** Prints the commands sorted by name: one name per line, or with `isJson` one object per line. */
 export async function listThrough(
   connect: Connect,
-  { isJson, timeoutMs, connectTimeoutMs = 0 }: ListLine,
+  { from, isJson, timeoutMs, connectTimeoutMs = 0 }: ListLine,
 ): Promise<Outcome> {
   const time = startCall({ timeoutMs, connectTimeoutMs });
   await using connection = await connectInTime(connect, time);
@@ -86,7 +95,7 @@ export async function listThrough(
     timeoutMs: time.left(),
     connectTimeoutMs: time.leftToConnect(),
   });
-  if (commands.length === 0) return { exitCode: 0 };
+  if (commands.length === 0) return { exitCode: 0, error: noCommands(from) };
   const lines = commands.map((command) =>
     isJson ? printableJson(JSON.stringify(command)) : printable(command.name),
   );

@@ -32,6 +32,8 @@ export async function runRole(
 ): Promise<Outcome> {
   const [first, ...rest] = argv;
   if (first === "--help" || first === "-h") return print(formatRoleHelp(role));
+  if (first === "--version" || first === "-V")
+    return print((await import("../../version.ts")).formatVersion());
   if (first !== undefined && isSubcommand(role, first)) {
     const words = readWords(rest, grammarOf(role, first));
     return runSubcommand(role, { subcommand: first, words }, dialects);

@@ -8,6 +8,7 @@ import { decide, explain } from "../../policy/policy.ts";
 import type { Policy } from "../../policy/policy.ts";
 import { findWalkAroundsOf } from "../../policy/walk-arounds.ts";
 import type { PolicyRequest } from "../../policy/rule-match.ts";
+import { findUserOf } from "../../process/user-cache.ts";
 import type { UserCache } from "../../process/user-cache.ts";
 import { shellLine, shellWord } from "../../shell-word.ts";
 
@@ -36,11 +37,15 @@ export async function checkCall(
   // The other side runs what a local user calls.
   if (caller.via === "local") return { steps, isAllowed: true, problems: [], warnings };
   const problems = [
-    await problemOf(async () => decision.user !== undefined && users.find(decision.user)),
+    await problemOf(async () => {
+      if (decision.user === undefined) return;
+      await findUserOf(decision.user, `rule ${decision.rule} of the policy`, users);
+    }),
     await problemOf(async () => {
       if (resource.kind !== "command") return;
       const command = await find(resource.name);
-      if (command.kind === "user" && command.user !== undefined) await users.find(command.user);
+      if (command.kind === "user" && command.user !== undefined)
+        await findUserOf(command.user, `${command.path}.toml`, users);
     }),
   ];
   return { steps, isAllowed: true, problems: problems.flat(), warnings };

@@ -35,6 +35,7 @@ const listCommands = defineSubcommand({
     return listThrough((reach) => connectHost(invocation, reach), {
       ...callLimits(words, config.settings, LIST_SECONDS),
       isJson: words.options.has("json"),
+      from: "host",
     });
   },
 });

@@ -56,8 +56,7 @@ async function findCallingPort(
   try {
     return await findChannel(settings, dialects.callingPorts("guest"));
   } catch (thrown) {
-    // Only the daemon uses the guest's other ports, so the error names the missing daemon.
-    const isDaemonMissing = !isDirect && (await findFirst(dialects.callingPorts("host"))) !== undefined;
-    throw isDaemonMissing ? noDaemon("guest", settings.guest.control) : thrown;
+    // A user who did not ask for a port needs the daemon, whatever ports the guest has.
+    throw isDirect ? thrown : noDaemon("guest", settings.guest.control);
   }
 }

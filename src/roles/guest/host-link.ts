@@ -85,6 +85,7 @@ export function createHostLink(
   const attempt = async (signal: AbortSignal): Promise<AttemptResult> => {
     const leave = AbortSignal.any([signal, moved.signal]);
     const channel = await openChannel(await findChannel(settings, sessionPorts), signal);
+    if (missing !== undefined) tracker.clearError(missing);
     missing = undefined;
     log.info(`Serving the host at ${channel.label}`);
     const startMs = performance.now();
@@ -101,7 +102,7 @@ export function createHostLink(
       attempt,
       onFailure(error) {
         missing = error;
-        if (tracker.recordError(error)) log.error(error.message);
+        if (tracker.recordError(error)) log.error(`${error.message}\nThe daemon tries again by itself`);
       },
       wait: (ms, stop) => pause(ms, AbortSignal.any([stop, moved.signal])),
     });

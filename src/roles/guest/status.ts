@@ -5,7 +5,7 @@ import type { Method } from "../../methods/method.ts";
 import { printableJson } from "../../printable.ts";
 import { print } from "../cli/output.ts";
 import { dialControl, noDaemon } from "../cli/control-client.ts";
-import { askDaemon } from "../cli/ask-daemon.ts";
+import { askDaemon, warnOfVersion } from "../cli/ask-daemon.ts";
 import { FileStatusEntries, warnOfPolicy } from "../daemon/file-status.ts";
 import { formatLinkStatus, LinkStatusSchema } from "../daemon/link-status.ts";
 import type { LinkStatus } from "../daemon/link-status.ts";
@@ -36,8 +36,15 @@ export async function showStatus({ words, config }: Invocation): Promise<Outcome
   await using control = await dialControl("guest", path);
   if (control === undefined) throw noDaemon("guest", path);
   const { host, ...files } = await askDaemon(control, "status", StatusSchema);
+  await warnOfVersion(control);
   await warnOfPolicy(files);
   return print(
-    words.options.has("json") ? printableJson(JSON.stringify(host)) : `host: ${formatLinkStatus(host)}`,
+    words.options.has("json")
+      ? printableJson(JSON.stringify(host))
+      : `host: ${formatLinkStatus(host)}${explainWaiting(host)}`,
   );
+}
+
+function explainWaiting({ state, lastError }: LinkStatus): string {
+  return state === "waiting" && lastError === null ? ", no host daemon has connected yet" : "";
 }

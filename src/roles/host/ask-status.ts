@@ -1,6 +1,6 @@
 /** Asks the host's daemon for the status of its guests. */
 import { dialControl } from "../cli/control-client.ts";
-import { askDaemon } from "../cli/ask-daemon.ts";
+import { askDaemon, warnOfVersion } from "../cli/ask-daemon.ts";
 import { StatusSchema } from "./status.ts";
 import type { GuestStatus, HostStatus } from "./status.ts";
 
@@ -23,7 +23,10 @@ export async function askWholeStatus(controlPath: string): Promise<GuestStatus[]
 /** Returns the whole status; undefined when no daemon listens at `controlPath`. */
 export async function askHostStatus(controlPath: string): Promise<HostStatus | undefined> {
   await using control = await dialControl("host", controlPath);
-  return control && (await askDaemon(control, "status", StatusSchema));
+  if (control === undefined) return undefined;
+  const status = await askDaemon(control, "status", StatusSchema);
+  await warnOfVersion(control);
+  return status;
 }
 
 /** Returns the process id of the daemon at `controlPath` if it holds the socket at `path`. */

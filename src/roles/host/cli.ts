@@ -53,6 +53,7 @@ const listCommands = defineSubcommand({
     return listThrough((reach) => connectGuest(guest, invocation, reach), {
       ...callLimits(words, config.settings, LIST_SECONDS),
       isJson: words.options.has("json"),
+      from: "guest",
     });
   },
 });

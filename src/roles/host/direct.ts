@@ -93,7 +93,7 @@ export async function findEndpoints(
     if (isStopped !== undefined) return isStopped;
     // A user without rights sees no guest at all, and would look for a mistyped name.
     const empty = known.length === 0 ? await explainEmpty(config.settings, dialects.defaultPort) : undefined;
-    return empty?.code === "DENIED" ? empty : noGuest(missing, known);
+    return empty?.code === "DENIED" ? empty : noGuest(missing, known, flagged.length > 0);
   };
   return { endpoints, explainMissing };
 }

@@ -1,6 +1,6 @@
 /** The errors that a host reports when a guest does not answer. */
 import type { Endpoint } from "../../discovery/endpoint.ts";
-import { attachLine, virshAt } from "../../discovery/attach-line.ts";
+import { attachRemedy, virshAt } from "../../discovery/attach-line.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { shellWord } from "../../shell-word.ts";
 import type { Session } from "../../wire/session/session.ts";
@@ -18,7 +18,7 @@ export function noCallingPort(
 ): NegotiatorError {
   const has = others === undefined ? "" : ` (it has: ${others.length === 0 ? "none" : others.join(", ")})`;
   return new NegotiatorError("NO_CHANNEL", `Guest "${guest}" runs, but has no port ${port}${has}`, {
-    remedy: `Attach it: ${attachLine(shellWord(guest), port, connect)}`,
+    remedy: attachRemedy(shellWord(guest), port, connect),
   });
 }
 

@@ -6,14 +6,19 @@ import { nearest } from "../../nearest.ts";
 import { shellWord } from "../../shell-word.ts";
 import { noCallingPort } from "./no-answer.ts";
 
-/** The error for a name that no running guest has. `known` are the names of the guests. */
-export function noGuest(name: string, known: readonly string[]): NegotiatorError {
+/**
+ * The error for a name that no running guest has. `known` are the names of the guests; `isNamed` is true if
+ * only those of `--socket` count.
+ */
+export function noGuest(name: string, known: readonly string[], isNamed = false): NegotiatorError {
   // Names are often numbered, so web2 is not a mistyped web1.
   const guesses = nearest(name, known).filter((guess) => withoutDigits(guess) !== withoutDigits(name));
   const remedy =
     guesses.length > 0
       ? `Did you mean ${guesses.map((guess) => `"${guess}"`).join(", ")}?`
-      : "List the guests with: negotiator host list-guests";
+      : isNamed
+        ? `Use a guest of --socket, as it leaves out all others: ${known.map(shellWord).join(", ")}`
+        : "List the guests with: negotiator host list-guests";
   return new NegotiatorError("NO_GUEST", `No running guest with a negotiator channel is called "${name}"`, {
     remedy,
   });

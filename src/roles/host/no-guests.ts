@@ -1,7 +1,7 @@
 /** Explains why a search has found no guest at all. */
 import type { Settings } from "../../config/settings.ts";
 import { surveyLibvirt } from "../../discovery/libvirt/survey.ts";
-import { attachLine } from "../../discovery/attach-line.ts";
+import { attachRemedy } from "../../discovery/attach-line.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { runText } from "../../process/run-text.ts";
 import { shellWord } from "../../shell-word.ts";
@@ -17,11 +17,14 @@ export async function explainEmpty({ host }: Settings, port: string): Promise<Ne
   const usesLibvirt =
     host.libvirt === "yes" || (host.libvirt === "auto" && findLocalProgram("virsh") !== undefined);
   if (!usesLibvirt) {
-    return new NegotiatorError("NO_GUEST", "No guest was found: libvirt was not asked", {
-      remedy:
-        host.qemu === "no"
-          ? "Name the sockets: negotiator host list-guests --socket GUEST=PATH"
-          : "Look for QEMU processes with a negotiator port, as root: ps -ef | grep negotiator-",
+    const why = host.libvirt === "no" ? 'host.libvirt = "no"' : "there is no virsh";
+    if (host.qemu === "no")
+      return new NegotiatorError("NO_GUEST", `No guest was found: none is named, ${why}, host.qemu = "no"`, {
+        remedy: "Name the sockets: negotiator host list-guests --socket GUEST=PATH",
+      });
+    const searched = `no QEMU process of root has a negotiator port (libvirt is not asked: ${why})`;
+    return new NegotiatorError("NO_GUEST", `No guest was found: ${searched}`, {
+      remedy: "Look for QEMU processes with such a port, as root: ps -ef | grep negotiator-",
     });
   }
   const connect = host.connect === "" ? undefined : host.connect;
@@ -40,7 +43,7 @@ export async function explainEmpty({ host }: Settings, port: string): Promise<Ne
     "NO_GUEST",
     `No guest can be called: ${guests} ${names} ${run}, but ${have} no port ${port}`,
     {
-      remedy: `Attach it: ${attachLine(shellWord(first), port, connect)}`,
+      remedy: attachRemedy(shellWord(first), port, connect),
     },
   );
 }

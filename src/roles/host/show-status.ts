@@ -1,4 +1,5 @@
 /** The subcommand `status` of a host. */
+import { NegotiatorError } from "../../errors.ts";
 import { printable, printableJson } from "../../printable.ts";
 import { noDaemon } from "../cli/control-client.ts";
 import { print } from "../cli/output.ts";
@@ -26,10 +27,17 @@ export async function showStatus({ words, config }: Invocation): Promise<Outcome
       wanted,
       guests.map(({ name }) => name),
     );
-  if (shown.length === 0) return { exitCode: 0 };
+  if (shown.length === 0) return { exitCode: 0, error: noGuests() };
   if (words.options.has("json"))
     return print(shown.map((guest) => printableJson(JSON.stringify(guest))).join("\n"));
   return print(shown.map(formatGuest).join("\n"));
+}
+
+/** An empty list is a result, but a newcomer would not see why it is empty. */
+function noGuests(): NegotiatorError {
+  return new NegotiatorError("NO_GUEST", "The daemon runs, and knows no guest", {
+    remedy: "Look why: negotiator host list-guests",
+  });
 }
 
 function formatGuest(guest: GuestStatus): string {

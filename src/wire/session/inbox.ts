@@ -83,7 +83,7 @@ export function createInbox(options: InboxOptions): Inbox {
         options.onOutput();
         return;
       case "resync":
-        if (side === "dialler") status.cut(new NegotiatorError("BAD_FRAME", "The peer has missed messages"));
+        if (side === "dialler") status.cut(new NegotiatorError("BAD_FRAME", LOST));
         else isAllowed(bytes);
         return;
       case "goodbye":
@@ -188,6 +188,8 @@ function isNext({ getSequence, status, controlQueue }: InboxOptions, seq: number
   controlQueue.push({ kind: "resync", received });
   return false;
 }
+
+const LOST = "Messages to the peer were lost: the connection begins again, and sends them again";
 
 /** Messages that are not sent again after a cut. All others need a number. */
 const UNNUMBERED: ReadonlySet<MessageBody["kind"]> = new Set([

@@ -1,6 +1,5 @@
 /** Listening sockets: the file's mode and group, and the files and directories that are refused. */
 import { expect, test } from "bun:test";
-import { dirname } from "node:path";
 import { watch } from "node:fs";
 import { chmod, chown, lstat, mkdir, readdir, rename, rm, stat, symlink } from "node:fs/promises";
 import { dialSocket } from "../../../src/channels/socket/socket.ts";
@@ -51,8 +50,9 @@ test("listenSocket replaces a socket without a listener; with a listener it is B
   expect(await rejectionOf(listenSocket(path, QUIET))).toMatchObject({
     code: "BUSY",
     message:
-      `Cannot listen at "${path}": another process listens there\n` +
-      `Find it with: ss -xlp | grep "${dirname(path)}/"`,
+      `Cannot listen at "${path}": another process listens there (process ${process.pid})\n` +
+      `Look at it: ps -fp ${process.pid}\n` +
+      `Stop it, or use it if it is a daemon of negotiator: kill ${process.pid}`,
   });
   expect((await lstat(path)).ino).toBe(ino);
 });
@@ -65,7 +65,11 @@ test("a listener with too many waiting clients is BUSY, and its socket is not re
   for (let client = 0; client < 2; client++) waiting.use(await dialSocket(path));
   expect(await rejectionOf(dialSocket(path))).toMatchObject({
     code: "BUSY",
-    message: `Cannot connect to "${path}": too many clients wait there\nFind them with: ss -xp src "${path}"`,
+    message:
+      `Cannot connect to "${path}": ` +
+      "the process that listens there takes no more clients, as if it was stopped or hangs\n" +
+      "Find the process, and look whether it is stopped: " +
+      `ss -xlp src '${path}'; ps -o pid,stat,args -p PID\nFind its clients: ss -xp src '${path}'`,
   });
   expect(await rejectionOf(listenSocket(path, QUIET))).toMatchObject({ code: "BUSY" });
 });

@@ -99,7 +99,7 @@ describe("holes of the original", () => {
       error(`${notExecutable}plain`),
       error(`${notExecutable}open`),
       error(
-        'Cannot run "described": its description cannot be used\n' +
+        'Cannot run "described": its file described.toml has a mistake\n' +
           "Read the log on the host: journalctl -u negotiator-host",
       ),
     ]);

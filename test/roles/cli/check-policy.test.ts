@@ -74,7 +74,8 @@ test.each([
       exitCode: 1,
       stdout: "rule 1 (allow): matches\nallowed, as user nosuchuser\n",
       stderr: [
-        'negotiator: The call would fail: Cannot find the user "nosuchuser": the system does not know it',
+        "negotiator: The call would fail: Cannot use rule 1 of the policy: " +
+          'Cannot find the user "nosuchuser": the system does not know it',
         "Correct the name, or create the user: useradd --system nosuchuser",
         'The call would fail: Cannot run "chek-process": it is not a command of negotiator on the host',
         `Look what there is: ls -l ${stage.at("host.commands")}`,

@@ -8,6 +8,10 @@ import { spyOnOutput } from "../../support/spied-output.ts";
 
 const explainNoAnswer = (): NegotiatorError => new NegotiatorError("NO_CHANNEL", "never sent");
 
+const NOTHING =
+  "The guest offers no command that its policy allows you\n" +
+  "Ask in the guest whether its policy is right: negotiator guest check-config";
+
 /** The stdout of the list, for a peer that answers with these names. */
 async function listOf(names: readonly string[], isJson: boolean): Promise<string> {
   await using link = createServedLink((call) =>
@@ -15,8 +19,10 @@ async function listOf(names: readonly string[], isJson: boolean): Promise<string
   );
   const peer = createNativePeer(link.caller, { explainNoAnswer });
   const connect = async () => ({ peer, [Symbol.asyncDispose]: async () => undefined });
-  const { stdout, result } = await spyOnOutput(() => listThrough(connect, { timeoutMs: 5000, isJson }));
-  expect(result).toEqual({ exitCode: 0 });
+  const line = { timeoutMs: 5000, isJson, from: "guest" } as const;
+  const { stdout, result } = await spyOnOutput(() => listThrough(connect, line));
+  expect(result.exitCode).toBe(0);
+  expect(result.error?.message).toBe(names.length > 0 ? undefined : NOTHING);
   return stdout;
 }
 
@@ -31,6 +37,6 @@ test("control characters in a peer's names are escaped, as text and as JSON", as
   );
 });
 
-test("an empty list prints nothing", async () => {
+test("an empty list prints nothing on stdout, and says whom to ask on stderr", async () => {
   expect([await listOf([], false), await listOf([], true)]).toEqual(["", ""]);
 });

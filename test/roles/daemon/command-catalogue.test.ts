@@ -188,7 +188,7 @@ test.each([
   await stage.add("first/new");
   expect(await stage.errorOf("new")).toMatchObject({
     code: "BAD_CONFIG",
-    message: 'Cannot run "new": its description cannot be used',
+    message: 'Cannot run "new": its file new.toml has a mistake',
   });
 });
 

@@ -184,7 +184,8 @@ describe("an internal error", () => {
     [
       "an internal error logs its stack at level debug",
       ["-v"],
-      "negotiator: broken\\x1b[31m\nRead the log: journalctl -u negotiator-host\n" +
+      "negotiator: broken\\x1b[31m\n" +
+        "Read the log, at the daemon's terminal or with: journalctl -u negotiator-host\n" +
         "DEBUG main: Error: broken\\x1b[31m\n",
     ],
   ])("%s", async (_, options, expected) => {

@@ -24,7 +24,7 @@ export function fullErrorOf(error: NegotiatorError): NegotiatorError {
  */
 export function toPublicError(thrown: unknown, action: string, role: "host" | "guest"): NegotiatorError {
   const place = role === "guest" ? "in the guest" : "on the host";
-  const remedy = `Read the log ${place}: journalctl -u negotiator-${role}`;
+  const remedy = `Read the log ${place}, at the daemon's terminal or with: journalctl -u negotiator-${role}`;
   if (!(thrown instanceof NegotiatorError)) {
     const full = NegotiatorError.from(thrown);
     const message = `Cannot ${action}: something failed that should not`;

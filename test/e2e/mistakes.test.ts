@@ -23,7 +23,7 @@ const START_LIBVIRT =
 const OWN_LIBVIRT = [
   "negotiator: No guest was found: this user asked its own libvirt, at qemu:///session, " +
     "not that of the system",
-  "Run as root, or ask the system's libvirt: negotiator host list-guests --connect qemu:///system",
+  "Run as root, or ask the system's libvirt with the option --connect qemu:///system",
   "Join the group libvirt first, if that is refused: usermod -aG libvirt USER",
 ];
 
@@ -216,6 +216,8 @@ await describeWithVm(
           0,
           `negotiator: No guest can be called: guest "mis spelled" runs, but has no port ${PORT}`,
           attachLineOf("'mis spelled'"),
+          "Leave out --live, and start the guest again, if libvirt says " +
+            '"no virtio-serial controllers are available"',
         );
       },
       TEST_TIMEOUT_MS,

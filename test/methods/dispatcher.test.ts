@@ -146,7 +146,7 @@ test.each(["nonsense", "constructor", "toString", "__proto__"])(
   },
 );
 
-const MORE = "Read the log on the host: journalctl -u negotiator-host";
+const MORE = "Read the log on the host, at the daemon's terminal or with: journalctl -u negotiator-host";
 const SHORT = `Cannot answer "fail": something failed that should not\n${MORE}`;
 const PUBLIC_ERROR = new NegotiatorError("BUSY", "Cannot do it: later", {
   cause: new NegotiatorError("INTERNAL", "/path: full", { remedy: "Make room" }),

@@ -12,7 +12,7 @@ import { until } from "../support/until.ts";
 
 setDefaultTimeout(60_000);
 /** The second line of a public error. */
-const MORE = "Read the log on the host: journalctl -u negotiator-host";
+const MORE = "Read the log on the host, at the daemon's terminal or with: journalctl -u negotiator-host";
 
 async function executable(directory: TemporaryDirectory, text: string): Promise<string> {
   const path = await directory.write("it", text);

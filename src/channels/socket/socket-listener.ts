@@ -149,10 +149,10 @@ function unless(errno: string): (thrown: unknown) => undefined {
 
 function inUse(action: string, path: string, pid: number): NegotiatorError {
   if (pid > 0) {
-    const remedy = `Look at it: ps -fp ${pid}\nStop it, or use it if it is a daemon of negotiator: kill ${pid}`;
-    return new NegotiatorError("BUSY", `${action}: another process listens there (process ${pid})`, {
-      remedy,
-    });
+    const problem = `another process listens there (process ${pid})`;
+    const stop = `Stop it, or use it if it is a daemon of negotiator: kill ${pid}`;
+    const remedy = `Look at it: ps -fp ${pid}\n${stop}`;
+    return new NegotiatorError("BUSY", `${action}: ${problem}`, { remedy });
   }
   // `ss` shows the name under which the socket was bound, in a folder beside `path`.
   const remedy = `Find it with: ss -xlp | grep "${printable(dirname(path))}/"`;

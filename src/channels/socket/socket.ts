@@ -110,7 +110,8 @@ async function refuseMissing(action: string, path: string): Promise<void> {
 async function refuseNoSocket(action: string, path: string): Promise<void> {
   const status = await stat(path).catch(() => undefined);
   if (status === undefined || status.isSocket()) return;
-  const remedy = `Name the socket: for a guest it is the path= of QEMU's -chardev socket,...\nFind sockets: ss -xl`;
+  const remedy =
+    "Name the socket: for a guest it is the path= of QEMU's -chardev socket,...\nFind sockets: ss -xl";
   throw new NegotiatorError("NO_CHANNEL", `${action}: it is not a socket`, { remedy });
 }
 

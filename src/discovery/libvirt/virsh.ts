@@ -109,8 +109,15 @@ function explainVirsh(stderr: string, connect: string | undefined): NegotiatorEr
     return new NegotiatorError("INTERNAL", `libvirt${where} cannot answer: ${reason}`);
   }
   const { code, remedy } = COMPLAINTS.find(({ words }) => words.test(reason)) ?? UNKNOWN_COMPLAINT;
-  return new NegotiatorError(code, `Cannot ask libvirt${where} for guests: ${reason}`, { remedy });
+  const scheme = /^[a-z]+/i.exec(connect ?? "qemu")?.[0] ?? "";
+  const line = SCHEMES.has(scheme)
+    ? remedy
+    : `Correct the URI, for example: --connect qemu:///system\n${remedy}`;
+  return new NegotiatorError(code, `Cannot ask libvirt${where} for guests: ${reason}`, { remedy: line });
 }
+
+/** The drivers of libvirt for machines that can have our ports, and its driver for tests. */
+const SCHEMES: ReadonlySet<string> = new Set(["qemu", "test"]);
 
 const UNKNOWN_COMPLAINT = { code: "NO_CHANNEL", remedy: "Check the connection: virsh uri" } as const;
 

@@ -37,8 +37,8 @@ export function openCliSession(role: Role, channel: Channel): CliSession {
 }
 
 /**
- * Closes `session` when its `run` has ended, because a command line does not dial again. `ended` is the reason
- * if there is no other. Never rejects.
+ * Closes `session` when its `run` has ended, because a command line does not dial again. `ended` is the
+ * reason if there is no other. Never rejects.
  */
 export async function endWithChannel(
   session: Session,

@@ -39,9 +39,10 @@ function leaveOutGuest(role: Role, { command, args = [] }: CalledNames): string 
 
 const compareReleases: Remedy = (role, names) =>
   `Compare the releases of both sides: negotiator --version\n${readLog(role, names)}`;
-const readLog: Remedy = (role) => `Read the log: journalctl -u negotiator-${role}`;
+const readLog: Remedy = (role) =>
+  `Read the log, at the daemon's terminal or with: journalctl -u negotiator-${role}`;
 const readOtherLog: Remedy = (role) =>
-  `Read the log ${role === "host" ? "in the guest" : "on the host"}: ` +
+  `Read the log ${role === "host" ? "in the guest" : "on the host"}, at the daemon's terminal or with: ` +
   `journalctl -u negotiator-${otherRole(role)}`;
 const readAudit: Remedy = () =>
   "Look how the call ended, in the audit of the other side: tail /var/log/negotiator/audit.jsonl";

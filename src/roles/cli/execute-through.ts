@@ -73,7 +73,7 @@ function tooLate({ message }: NegotiatorError, { timeoutMs }: CallLimits): Negot
   return new NegotiatorError("TIMEOUT", `${passed}. ${message}`);
 }
 
-/** A list to print, of the commands of the role `from`; without `connectTimeoutMs` only the deadline limits the time. */
+/** A list of the commands of `from`; without `connectTimeoutMs` only the deadline limits the time. */
 export type ListLine = Pick<CallLimits, "timeoutMs"> & Partial<CallLimits> & { isJson: boolean; from: Role };
 
 /** An empty list is a result, but a newcomer would not see why it is empty. */

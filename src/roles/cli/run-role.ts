@@ -104,7 +104,7 @@ async function runSubcommand(
     };
     const outcome = await runInvocation(subcommand, {
       words,
-      config: load(),
+      config: withNote(load, subcommand.badConfigNote),
       reload: load,
       ...(dialects === undefined ? {} : { dialects }),
     });
@@ -115,6 +115,16 @@ async function runSubcommand(
     const error = await complete(thrown, role, named);
     if (subcommand.hasForeignExit !== true) throw error;
     return { exitCode: FAULTS[error.code].exitCode, error };
+  }
+}
+
+function withNote(load: () => Config, note: string | undefined): Config {
+  try {
+    return load();
+  } catch (thrown) {
+    const { code, message, cause } = NegotiatorError.from(thrown);
+    if (code !== "BAD_CONFIG" || note === undefined) throw thrown;
+    throw new NegotiatorError(code, `${message}\n${note}`, { cause });
   }
 }
 

@@ -1,6 +1,6 @@
 /** The errors that a host reports when a guest does not answer. */
 import type { Endpoint } from "../../discovery/endpoint.ts";
-import { attachRemedy, virshAt } from "../../discovery/attach-line.ts";
+import { attachLine, attachRemedy, virshAt } from "../../discovery/attach-line.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { shellWord } from "../../shell-word.ts";
 import type { Session } from "../../wire/session/session.ts";
@@ -16,9 +16,12 @@ export function noCallingPort(
   others?: readonly string[],
   connect?: string,
 ): NegotiatorError {
+  const hasController = others !== undefined && others.length > 0;
   const has = others === undefined ? "" : ` (it has: ${others.length === 0 ? "none" : others.join(", ")})`;
   return new NegotiatorError("NO_CHANNEL", `Guest "${guest}" runs, but has no port ${port}${has}`, {
-    remedy: attachRemedy(shellWord(guest), port, connect),
+    remedy: hasController
+      ? `Attach it: ${attachLine(shellWord(guest), port, connect)}`
+      : attachRemedy(shellWord(guest), port, connect),
   });
 }
 

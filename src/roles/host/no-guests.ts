@@ -57,7 +57,7 @@ function ownLibvirt(uri: string): NegotiatorError {
   const message = `No guest was found: this user asked its own libvirt, at ${uri}, not that of the system`;
   return new NegotiatorError("DENIED", message, {
     remedy:
-      "Run as root, or ask the system's libvirt: negotiator host list-guests --connect qemu:///system\n" +
+      "Run as root, or ask the system's libvirt with the option --connect qemu:///system\n" +
       "Join the group libvirt first, if that is refused: usermod -aG libvirt USER",
   });
 }

@@ -100,7 +100,7 @@ describe("holes of the original", () => {
       error(`${notExecutable}open`),
       error(
         'Cannot run "described": its file described.toml has a mistake\n' +
-          "Read the log on the host: journalctl -u negotiator-host",
+          "Read the log on the host, at the daemon's terminal or with: journalctl -u negotiator-host",
       ),
     ]);
     const problems = (await stage.audit()).map(({ problem }) => problem);

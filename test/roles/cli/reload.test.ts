@@ -103,6 +103,9 @@ describe.concurrent.each(SIDES)("negotiator %s reload", (role, sideOf, caller) =
       const side = sideOf(stage);
       const file = stage.at(`${role === "host" ? "host" : "web1"}.toml`);
       await Bun.write(file, `drainSeconds = "30"\n${await readFile(file, "utf8")}`);
+      const refused = await side.run(["reload"]);
+      expect(refused).toMatchObject({ exitCode: 1, stdout: "" });
+      expect(refused.stderr).toEndWith("A running daemon goes on with the old settings\n");
       // The command line reads the same file, so it gets another one.
       const other = { env: { NEGOTIATOR_CONFIG: "/dev/null" } };
       const ended = await side.run(["reload", "--control", side.control], other);

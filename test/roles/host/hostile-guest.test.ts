@@ -206,7 +206,8 @@ test(
     const error = { code: -32603, message, data: { code: "INTERNAL" } };
     await evil.raw(evil.counted({ id: String(id), error, streams: {} }));
     expect((await running.ended()).stderr).toBe(
-      "negotiator: no; negotiator: forged; <2>forged\nRead the log: journalctl -u negotiator-host\n",
+      "negotiator: no; negotiator: forged; <2>forged\n" +
+        "Read the log, at the daemon's terminal or with: journalctl -u negotiator-host\n",
     );
     await evil.raw(evil.line({ method: "session.goodbye", params: { reason: message } }));
     await until("it is logged", () => stage.host.daemon.log().includes("has ended the session: no; "));

@@ -64,17 +64,17 @@ export function createCommandCatalogue(options: CatalogueOptions): LoadedCatalog
   let refreshing: Promise<boolean> | undefined;
 
   const loadAtRest = createCommandLoader({ sources, users, load, restMs, waitMs, signal: closed.signal });
-  const adopt = async (loaded: LoadedCommands, isAsked: boolean): Promise<void> => {
-    const files = await lowerUsers.apply(loaded.files, isAsked);
-    current = { ...loaded, files };
-  };
   const refresh = (isAsked = false): Promise<boolean> => {
     refreshing ??= (async () => {
       try {
         const loaded = await loadAtRest();
         if (loaded === undefined) return false;
-        await adopt(loaded, isAsked);
+        current = { ...loaded, files: await lowerUsers.apply(loaded.files, isAsked) };
         return true;
+      } catch (thrown) {
+        // The old commands stay, and calls of changed ones are refused.
+        log.error(`Cannot load the commands: ${NegotiatorError.from(thrown).message}`);
+        return false;
       } finally {
         refreshing = undefined;
       }

@@ -92,7 +92,10 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   const reloadNow = async (): Promise<ReloadResult> => {
     notifyService(notifySocket(), reloadingNow());
     const { problems, warnings: known } = readAgain();
-    const commands = await loadCommands?.();
+    const commands = await loadCommands?.().catch((thrown: unknown): CommandNews => {
+      const { message } = NegotiatorError.from(thrown);
+      return { problem: `The old commands stay: ${message}`, warnings: [] };
+    });
     const { problem, warnings: more = [] } = commands ?? {};
     if (problem !== undefined) log.error(problem);
     for (const warning of more) log.warn(warning);

@@ -218,7 +218,7 @@ test.each(CHANGES)("a command that was found is not started after %s", async (_,
 });
 
 test("a command whose files never come to rest is refused after some time, others are not", async () => {
-  await using stage = await createStage({ restMs: 200, waitMs: 500 });
+  await using stage = await createStage({ restMs: 100, waitMs: 2000 });
   await stage.add("first/steady");
   await stage.find("steady");
   const writing = new AbortController();

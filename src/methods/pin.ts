@@ -8,16 +8,18 @@ import type { MountList } from "../trust/mounts.ts";
 
 /**
  * A path and its status at the verdict; null if nothing was there. `asPlace`: a directory on the way, where
- * new entries change nothing.
+ * new entries change nothing. `isAccounts`: a list of users or groups. Every user can change its own entry
+ * there again and again, so such a list is judged again now and then, and no call waits for it.
  */
-export type Pin = { path: string; status: Identity | null; asPlace: boolean };
+export type Pin = { path: string; status: Identity | null; asPlace: boolean; isAccounts: boolean };
 
 /** Returns the pins of all that was looked at. */
 export function pinsOf(seen: Seen): Pin[] {
-  return [...seen.values()].map(({ path, status, isListed }) => ({
+  return [...seen.values()].map(({ path, status, isListed, isAccounts }) => ({
     path,
     status: status === undefined ? null : identityOf(status),
     asPlace: status?.isDirectory() === true && !isListed,
+    isAccounts,
   }));
 }
 
@@ -26,8 +28,16 @@ export function uniquePins(pins: readonly Pin[]): Pin[] {
   return [...new Map(pins.map((pin) => [JSON.stringify(pin), pin])).values()];
 }
 
-/** Returns whether all pins are still right. Waits for the file systems, so all pins must be local. */
+/**
+ * Returns whether all pins are still right, but for lists of users and groups. Waits for the file systems, so
+ * all pins must be local.
+ */
 export function arePinsCurrent(pins: readonly Pin[]): boolean {
+  return areAllCurrent(pins.filter(({ isAccounts }) => !isAccounts));
+}
+
+/** Returns whether all pins are still right, as `arePinsCurrent` does. */
+export function areAllCurrent(pins: readonly Pin[]): boolean {
   try {
     return pins.every(({ path, status, asPlace }) => {
       const now = lookAt(path);
@@ -45,9 +55,10 @@ export function arePinsLocal(pins: readonly Pin[], mounts: MountList): boolean {
   return pins.every(({ path }) => isLocal(mounts.find(path)));
 }
 
-/** Returns whether two lists of pins have the same paths and statuses. */
+/** Returns whether two lists of pins have the same paths and statuses, but for lists of users and groups. */
 export function arePinsEqual(one: readonly Pin[], other: readonly Pin[]): boolean {
-  return Bun.deepEquals(one, other);
+  const files = (pins: readonly Pin[]): Pin[] => pins.filter(({ isAccounts }) => !isAccounts);
+  return Bun.deepEquals(files(one), files(other));
 }
 
 /**
@@ -55,7 +66,9 @@ export function arePinsEqual(one: readonly Pin[], other: readonly Pin[]): boolea
  * can set a ctime.
  */
 export function newestChangeMs(pins: readonly Pin[]): number {
-  const times = pins.flatMap(({ status, asPlace }) => (status === null || asPlace ? [] : [status.ctimeMs]));
+  const times = pins.flatMap(({ status, asPlace, isAccounts }) =>
+    status === null || asPlace || isAccounts ? [] : [status.ctimeMs],
+  );
   return Math.max(0, ...times);
 }
 

@@ -28,8 +28,11 @@ export type Eyes = {
   groupOf: (gid: number) => GroupFacts;
 };
 
-/** A path that was looked at. `status` is undefined if there was nothing. `isListed`: its names were read. */
-export type Sighting = { path: string; status: Stats | undefined; isListed: boolean };
+/**
+ * A path that was looked at. `status` is undefined if there was nothing. `isListed`: its names were read.
+ * `isAccounts`: it is a list of users or groups.
+ */
+export type Sighting = { path: string; status: Stats | undefined; isListed: boolean; isAccounts: boolean };
 
 /** Everything that a judgement looked at, by path. A judgement looks at each path once. */
 export type Seen = Map<string, Sighting>;
@@ -59,7 +62,7 @@ export function createEyes({ groupOf, onlyLocal, seen = new Map(), ...given }: E
     const before = seen.get(path);
     if (before !== undefined) return before;
     if (onlyLocal && !isLocal(mountOf(path))) throw new Elsewhere(path);
-    const sighting = { path, status: lookAt(path), isListed: false };
+    const sighting = { path, status: lookAt(path), isListed: false, isAccounts: false };
     seen.set(path, sighting);
     return sighting;
   };
@@ -80,7 +83,7 @@ export function createEyes({ groupOf, onlyLocal, seen = new Map(), ...given }: E
     },
     attributeOf: readListAttribute,
     groupOf(gid) {
-      for (const path of GROUP_FILES) see(path);
+      for (const path of GROUP_FILES) see(path).isAccounts = true;
       return groupOf(gid);
     },
   };

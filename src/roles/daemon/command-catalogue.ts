@@ -6,7 +6,7 @@ import type { CommandFile } from "../../methods/command-files.ts";
 import { findInGeneration, listGeneration, loadGeneration } from "../../methods/commands.ts";
 import type { Command, CommandList, CommandSources } from "../../methods/commands.ts";
 import { cannotRun } from "../../methods/public-error.ts";
-import { arePinsCurrent } from "../../methods/pin.ts";
+import { areAllCurrent, arePinsCurrent } from "../../methods/pin.ts";
 import type { EveryTick } from "../../peers/ticker.ts";
 import { pause } from "../../peers/supervise.ts";
 import { everyTick } from "../../peers/ticker.ts";
@@ -120,7 +120,7 @@ export function createCommandCatalogue(options: CatalogueOptions): LoadedCatalog
     ticks++;
     if (ticks % TICKS_TO_FAILED === 0) users.clearFailed();
     const loaded = refreshing === undefined ? present() : undefined;
-    if (loaded !== undefined && !arePinsCurrent(loaded.localPins))
+    if (loaded !== undefined && !areAllCurrent(loaded.localPins))
       void refresh().then((isAtRest) => isAtRest && log.debug("The commands were read again"));
   });
   return {

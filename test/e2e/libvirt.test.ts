@@ -171,7 +171,7 @@ await describeWithVm(
         expect(refused.exitCode).toBe(125);
         expect(refused.stderr).toBe(
           `negotiator: Guest "${NAME}" does not answer: it is saved\n` +
-            "Bring it back: virsh restore FILE, with the file of virsh save\n",
+            `Bring it back: virsh --connect '${libvirt.uri}' restore FILE, with the file of virsh save\n`,
         );
       },
       TEST_TIMEOUT_MS,

@@ -201,7 +201,7 @@ await describeWithVm(
           ["execute", "--connect-timeout", "5", "silent", "uptime"],
           125,
           'negotiator: Guest "silent" does not answer: it is paused',
-          "Resume it: virsh resume silent",
+          "Resume it: virsh --connect 'URI' resume silent",
         );
       },
       TEST_TIMEOUT_MS,

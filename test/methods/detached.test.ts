@@ -213,17 +213,21 @@ test("a list has the detached commands of the peer with their results, and not t
   ]);
 });
 
-test("a peer and all peers together may detach so many commands, and no more", async () => {
+test("a peer and all peers may have so many commands that run, and each peer one in any case", async () => {
   await using scene = await createScene();
   const { detach } = scene.connect(WEB1);
   for (let count = 0; count < LIMITS.ofPeer; count++) await detach("long");
   expect(await rejectionOf(detach("long"))).toMatchObject({ code: "BUSY" });
   const other = scene.connect(WEB2);
-  await other.detach("long");
-  const error = await rejectionOf(other.detach("long"));
+  const kept = await other.detach("quick");
+  await other.attach(kept);
+  const third = scene.connect({ via: "guest", name: "web3" });
+  await third.detach("long");
+  const error = await rejectionOf(third.detach("long"));
   expect(error.message).toStartWith(
     "Cannot detach the call: there are 4 detached calls of all callers already",
   );
+  expect(await other.attach(kept)).toMatchObject({ stdout: "out\n" });
 });
 
 test("a command that has ended gives way to a new one, the oldest of the peer with the most", async () => {

@@ -28,7 +28,7 @@ test("a change of a file ends the verdict at once", async () => {
   expect(arePinsEqual(pins, pinned(path, false))).toBe(false);
 });
 
-test("a change of a list of users, which each user can make with chfn, holds up no call and no load", async () => {
+test("a change of a list of users, as each user can make with chfn, holds up no call", async () => {
   await using directory = await createTemporaryDirectory();
   const path = await directory.write("passwd", "one");
   const pins = pinned(path, true);

@@ -110,10 +110,12 @@ export function createKeptCommands(limits: KeptLimits): KeptCommands {
     const own = [...commands.values()].filter((kept) => isSamePeer(kept.peer, peer));
     if (own.length >= limits.ofPeer && !makeRoom(own))
       throw tooMany(`${limits.ofPeer} detached calls of ${formatCaller(peer)}`);
-    if (commands.size < limits.ofAll) return;
-    // A peer that keeps many must not keep out the others.
+    // Peers that keep many must not keep out the others: each has one place in any case.
+    if (commands.size < limits.ofAll || own.length === 0) return;
     const peers = Map.groupBy(commands.values(), (kept) => keyOf(kept.peer));
-    const largest = [...peers.values()].toSorted((one, other) => other.length - one.length);
+    const largest = [...peers.values()]
+      .filter((list) => list.length > 1)
+      .toSorted((one, other) => other.length - one.length);
     if (!largest.some(makeRoom)) throw tooMany(`${limits.ofAll} detached calls of all callers`);
   };
 

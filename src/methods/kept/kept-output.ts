@@ -33,6 +33,7 @@ export type KeptOutputOptions = { path: string; memoryBytes: number; mostBytes: 
 
 /** The most bytes that a reader gets at once. */
 const PIECE_BYTES = 64 * 1024;
+const NO_BYTES = new Uint8Array(0);
 
 /** Creates an output without bytes. Makes no file before it has more than `memoryBytes`. */
 export function createKeptOutput({ path, memoryBytes, mostBytes }: KeptOutputOptions): KeptOutput {
@@ -40,15 +41,22 @@ export function createKeptOutput({ path, memoryBytes, mostBytes }: KeptOutputOpt
   let file: RingFile | undefined;
   let start = 0;
   let end = 0;
-  let isEnded = false;
-  let isTruncated = false;
-  let isRemoved = false;
+  let [isEnded, isTruncated, isRemoved] = [false, false, false];
   let changed = Promise.withResolvers<void>();
   let writing = Promise.resolve();
+  /** A descriptor that is closed during a read could stand for another file by then. */
+  const readings = new Set<Promise<Uint8Array>>();
 
   const notify = (): void => {
     changed.resolve();
     changed = Promise.withResolvers();
+  };
+
+  const endAfterWrites = async (truncated: boolean): Promise<void> => {
+    await writing;
+    isEnded = true;
+    isTruncated = truncated;
+    notify();
   };
 
   const append = async (bytes: Uint8Array): Promise<void> => {
@@ -76,10 +84,12 @@ export function createKeptOutput({ path, memoryBytes, mostBytes }: KeptOutputOpt
     notify();
   };
 
-  const load = async (from: number): Promise<Uint8Array> =>
-    memory?.slice(from, from + PIECE_BYTES) ??
-    (await file?.read(from, Math.min(PIECE_BYTES, end - from))) ??
-    new Uint8Array(0);
+  const load = async (from: number): Promise<Uint8Array> => {
+    if (memory !== undefined) return memory.slice(from, from + PIECE_BYTES);
+    const reading = file?.read(from, Math.min(PIECE_BYTES, end - from)) ?? Promise.resolve(NO_BYTES);
+    readings.add(reading);
+    return reading.finally(() => readings.delete(reading));
+  };
 
   return {
     get start() {
@@ -99,15 +109,7 @@ export function createKeptOutput({ path, memoryBytes, mostBytes }: KeptOutputOpt
       writing = writing.then(() => append(copy));
       return writing;
     },
-    finish({ truncated } = { truncated: false }) {
-      const endAfterWrites = async (): Promise<void> => {
-        await writing;
-        isEnded = true;
-        isTruncated = truncated;
-        notify();
-      };
-      void endAfterWrites();
-    },
+    finish: ({ truncated } = { truncated: false }) => void endAfterWrites(truncated),
     async *read(from) {
       for (let at = from; ;) {
         if (isRemoved) return;
@@ -128,10 +130,14 @@ export function createKeptOutput({ path, memoryBytes, mostBytes }: KeptOutputOpt
       isRemoved = true;
       notify();
       await writing;
+      await Promise.allSettled(readings);
       memory = undefined;
-      if (file === undefined) return;
-      await file.close();
-      await unlink(path).catch(() => undefined);
+      if (file !== undefined) await removeFile(file, path);
     },
   };
+}
+
+async function removeFile(file: RingFile, path: string): Promise<void> {
+  await file.close().catch(() => undefined);
+  await unlink(path).catch(() => undefined);
 }

@@ -2,6 +2,7 @@
 import type { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
 import { createLimitedLog } from "../../policy/limited-log.ts";
+import { clipText } from "../../wire/message.ts";
 
 /** The log of one link. */
 export type LinkLog = {
@@ -48,7 +49,7 @@ export function createLinkLog(guest: string, now: () => number): LinkLog {
     connected(agent) {
       unreachableSinceMs = undefined;
       logged = undefined;
-      if (isConnectionNews) log.info(`guest "${guest}": connected (${agent})`);
+      if (isConnectionNews) log.info(`guest "${guest}": connected (${clipText(agent)})`);
       isConnectionNews = false;
     },
   };

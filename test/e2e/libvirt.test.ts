@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { askWholeStatus } from "../../src/roles/host/ask-status.ts";
+import { safeWord } from "../../src/methods/safe-word.ts";
 import { hostBinary } from "../support/binary.ts";
 import { describeWithVm } from "../support/describe-with-vm.ts";
 import { COMMAND_FILES, SCRIPTS } from "../support/guest-commands.ts";
@@ -75,7 +76,7 @@ await describeWithVm(
         for (const way of ["", "--direct"]) {
           expect(await domain.run(`negotiator guest execute ${way} whoami`)).toMatchObject({
             exitCode: 0,
-            stdout: `host whoami ${NAME} ${uuid}\n`,
+            stdout: `host whoami ${safeWord(NAME)} ${uuid}\n`,
             stderr: "",
           });
         }

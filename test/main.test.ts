@@ -101,6 +101,7 @@ describe("help", () => {
 test.each(["-V", "--version"])("%s prints version, commit, target and Bun's version", async (word) => {
   const line = `negotiator ${manifest.version} (commit source, source, bun ${Bun.version})\n`;
   expect(await runSource([word])).toEqual({ exitCode: 0, stdout: line, stderr: "" });
+  for (const role of ["host", "guest"]) expect((await runSource([role, word])).stdout).toBe(line);
 });
 
 describe("a wrong command line names what is wrong and what to type, with exit code 2", () => {

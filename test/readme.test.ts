@@ -170,7 +170,8 @@ describe("with the demo's host and guest", () => {
         const [message = ""] = textOf(finished)
           .replace(/^negotiator: /, "")
           .split("\n");
-        expectMessage(message.replace(/"\/[^"]*\/control\.sock"/, `"${DEFAULTS.host.control}"`));
+        const shown = message.replace(/"\/[^"]*\/control\.sock"/, `"${DEFAULTS.host.control}"`);
+        expectMessage(shown.replace(/\(process \d+\)/, "(process 4711)"));
       },
       TEST_TIMEOUT_MS,
     );

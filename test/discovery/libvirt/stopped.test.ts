@@ -1,6 +1,8 @@
 /** Domains of libvirt that no scan reports: those that are shut off, and those without our ports. */
 import { expect, test } from "bun:test";
+import { NegotiatorError } from "../../../src/errors.ts";
 import { createStoppedDomains } from "../../../src/discovery/libvirt/stopped.ts";
+import { rejectionOf } from "../../support/error-of.ts";
 import { AGENT_PORT, OWN_PORTS as ports } from "../endpoint-sample.ts";
 import { answer, complaint, fakeVirsh, UUIDS } from "./fake-libvirt.ts";
 
@@ -64,4 +66,17 @@ test("find gives nothing for an unknown domain, and without libvirt", async () =
   const broken = createStoppedDomains({ ...fakeVirsh({}), ports });
   expect(await broken.find("web1", signal)).toBeUndefined();
   expect(await broken.list(signal)).toEqual([]);
+});
+
+test("a libvirt that does not answer is named, and the guest is not called unknown", async () => {
+  const { runText } = fakeVirsh({
+    "dumpxml -- web1": () => Promise.reject(new NegotiatorError("TIMEOUT", "too slow")),
+  });
+  const domains = createStoppedDomains({ runText, ports, connect: "qemu:///system" });
+  expect(await rejectionOf(domains.find("web1", signal))).toMatchObject({
+    code: "NO_GUEST",
+    message: expect.stringMatching(
+      /^Cannot find guest "web1": libvirt does not answer within \d+ s\nLook .*: virsh --connect .* list$/,
+    ),
+  });
 });

@@ -56,12 +56,18 @@ const RUN: Readonly<Record<string, { exitCode?: number; shows: RegExp }>> = {
   "negotiator guest status": { shows: /^host: open/ },
   "negotiator host execute web1 find-distributor-id": { shows: /^\S+/ },
   "negotiator guest check-policy wipe-disk": { exitCode: 1, shows: /^rule 1 \(deny\): matches\ndenied/m },
+  "id=$(negotiator host execute --detach web1 kernel-release)": { shows: /^$/ },
+  "negotiator host calls": { shows: /^(?:CALL .*)?$/m },
   "negotiator host list-guests --json | grep '\"legacy'": { exitCode: 1, shows: /^$/ },
 };
 
 /** Lines of `negotiator` that do not run here, and why. Their words are still read. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   "negotiator host check-policy --user alice web1 restart-service nginx": "needs the user alice",
+  'negotiator host attach "$id"': "needs the id of a detached call",
+  'negotiator host wait "$id"': "needs the id of a detached call",
+  'negotiator host signal "$id" USR1': "needs the id of a detached call",
+  'negotiator host cancel "$id"': "needs the id of a detached call",
   "negotiator host daemon": "the stage has one",
   "negotiator guest daemon": "the stage has one",
   "negotiator host daemon --socket web1=/run/vm/web1.sock": "the stage has one, with another path",

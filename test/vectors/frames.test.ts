@@ -73,6 +73,9 @@ function readAll(vector: Frame, pieceBytes: number): unknown[] {
           return { answer: reading.message };
         }
         return isOrdered ? describeMessage(reading.message) : { native: true };
+      case "ignored":
+        // It only counts against a quota.
+        return undefined;
       default:
         isOrdered = false;
         return { lost: true };
@@ -80,7 +83,7 @@ function readAll(vector: Frame, pieceBytes: number): unknown[] {
   };
   for (let start = 0; start < bytes.length; start += pieceBytes)
     found.push(...[...reader.push(bytes.subarray(start, start + pieceBytes))].map(describe));
-  return withoutNews(found);
+  return withoutNews(found.filter((read) => read !== undefined));
 }
 
 const isNews = (read: unknown): boolean =>

@@ -138,7 +138,7 @@ const CALLS: readonly [mistake: string, words: string[], exitCode: number, ...me
     1,
     'Cannot listen at "DIR/host.sock": another process listens there (process PID)',
     "Look at it: ps -fp PID",
-    "Stop it, or use it if it is a daemon of negotiator: kill PID",
+    "If it is a daemon of negotiator, use it, or stop it first: kill PID",
   ],
 ];
 

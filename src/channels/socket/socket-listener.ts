@@ -150,7 +150,7 @@ function unless(errno: string): (thrown: unknown) => undefined {
 function inUse(action: string, path: string, pid: number): NegotiatorError {
   if (pid > 0) {
     const problem = `another process listens there (process ${pid})`;
-    const stop = `Stop it, or use it if it is a daemon of negotiator: kill ${pid}`;
+    const stop = `If it is a daemon of negotiator, use it, or stop it first: kill ${pid}`;
     const remedy = `Look at it: ps -fp ${pid}\n${stop}`;
     return new NegotiatorError("BUSY", `${action}: ${problem}`, { remedy });
   }

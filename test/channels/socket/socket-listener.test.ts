@@ -52,7 +52,7 @@ test("listenSocket replaces a socket without a listener; with a listener it is B
     message:
       `Cannot listen at "${path}": another process listens there (process ${process.pid})\n` +
       `Look at it: ps -fp ${process.pid}\n` +
-      `Stop it, or use it if it is a daemon of negotiator: kill ${process.pid}`,
+      `If it is a daemon of negotiator, use it, or stop it first: kill ${process.pid}`,
   });
   expect((await lstat(path)).ino).toBe(ino);
 });

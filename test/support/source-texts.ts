@@ -68,12 +68,12 @@ export function createMessageCheck(sources: readonly string[]): (message: string
   const forms = texts.filter((text) => /\p{L}{3}/u.test(text.replaceAll(HOLE, " ")));
   const plain = new Set(forms);
   const patterns = forms.filter((text) => text.includes(HOLE)).map(toPattern);
-  const pair = toPattern(`${HOLE}: ${HOLE}`);
+  const joints = [`${HOLE}: ${HOLE}`, `it ${HOLE}`].map(toPattern);
 
   const isKnown = (message: string): boolean =>
     plain.has(message) ||
     patterns.some((pattern) => valuesAreKnown(pattern.exec(message))) ||
-    valuesAreKnown(pair.exec(message));
+    joints.some((joint) => valuesAreKnown(joint.exec(message)));
   const valuesAreKnown = (match: RegExpExecArray | null): boolean =>
     match?.slice(1).every((value) => VALUE.test(value) || isKnown(value)) === true;
 

@@ -149,7 +149,8 @@ function release(place: Disposable): void {
 }
 
 function foreignCaller({ pid, uid }: CallerInfo, fault: string): string {
-  const who = `user ${uid ?? "unknown"}${pid === undefined ? "" : `, process ${pid}`}`;
+  const user = `user ${uid ?? "unknown"}`;
+  const who = pid === undefined ? user : `${user}, process ${pid}`;
   return (
     `Closed a connection without an answer: a program connected (${who}) that ${fault}\n` +
     "Call the daemon from a process of this machine's own namespaces: negotiator host status"

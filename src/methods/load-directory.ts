@@ -54,8 +54,8 @@ export async function loadSearchPath(uid: number): Promise<SearchPath> {
   }
 }
 
-/** A call waits three seconds for its command. */
-const FILE_MS = 2000;
+/** A call waits three seconds for its command, and a new file can need two loads. */
+const FILE_MS = 1000;
 const DIRECTORY_MS = 5000;
 const CHILDREN = 4;
 const ANSWER_BYTES = 64 * 1024 * 1024;

@@ -25,24 +25,23 @@ async function createHangingStage(mountPoint: string): Promise<Stage> {
 }
 
 test.if(canMount)(
-  "a built-in command at a disk that does not answer holds up no other call, and SIGTERM ends the daemon",
+  "a disk that does not answer, of a user's program, is left out of find-disk-usage, and holds up no call",
   async () => {
     await using directory = await createTemporaryDirectory();
     await mkdir(directory.at("disk"));
     await using stage = await createHangingStage(directory.at("disk"));
     await stage.guest().command("quick", "#!/bin/sh\necho quick\n");
-    const hanging = stage.host.run(["execute", "-t", "4", "web1", "find-disk-usage"]);
-    const forever = stage.host.run(["execute", "web1", "find-disk-usage"]);
+    const disks = await stage.host.run(["execute", "-t", "10", "web1", "find-disk-usage"]);
+    expect(disks).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(disks.stdout).not.toContain("/dev/hanging");
     const quick = await stage.host.run(["execute", "-t", "3", "web1", "quick"]);
     expect(quick).toMatchObject({ exitCode: 0, stdout: "quick\n" });
     const other = await stage.host.run(["execute", "web1", "find-ip-addresses"]);
     expect(other.stdout).toContain("127.0.0.1/8\n");
-    expect(await hanging).toMatchObject({ exitCode: 124 });
     const startMs = performance.now();
     stage.guest().daemon.kill("SIGTERM");
     expect(await stage.guest().daemon.exited).toBe(0);
     expect(performance.now() - startMs).toBeLessThan(MOST_STOP_MS);
-    expect((await forever).exitCode).not.toBe(0);
   },
   TIMEOUT_MS,
 );

@@ -16,9 +16,6 @@ const NOBODY = "65534";
 
 const GIVE_URI = "Give a libvirt URI, for example: --connect qemu:///system";
 /** libvirt looks for its socket before it looks at the driver. */
-const START_LIBVIRT =
-  "Start libvirt: systemctl start libvirtd (or virtqemud). " +
-  'If this host does not use it, set host.libvirt = "no"';
 
 const OWN_LIBVIRT = [
   "negotiator: No guest was found: this user asked its own libvirt, at qemu:///session, " +
@@ -112,10 +109,10 @@ await describeWithVm(
     );
 
     describe.each([
-      ["a URI with another driver", "xen:///system", [START_LIBVIRT, GIVE_URI]],
-      ["a URI without a driver", "kvm2", [GIVE_URI]],
-      ["a URI with a mistyped driver", "qemo:///system", [START_LIBVIRT, GIVE_URI]],
-    ])("%s", (mistake, uri, remedies) => {
+      ["a URI with another driver", "xen:///system"],
+      ["a URI without a driver", "kvm2"],
+      ["a URI with a mistyped driver", "qemo:///system"],
+    ])("%s", (mistake, uri) => {
       test(
         `${mistake} is named, with a right one`,
         async () => {
@@ -123,8 +120,7 @@ await describeWithVm(
           expect(run.exitCode).toBe(1);
           const [first = "", ...rest] = run.stderr.trimEnd().split("\n");
           expect(first).toStartWith(`negotiator: Cannot ask libvirt at "${uri}" for guests: `);
-          expect(rest).toHaveLength(1);
-          expect(remedies).toContain(rest[0] ?? "");
+          expect(rest).toEqual([GIVE_URI]);
         },
         TEST_TIMEOUT_MS,
       );

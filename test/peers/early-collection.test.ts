@@ -11,6 +11,7 @@ function createProcess(...readings: number[]) {
   const receive = createEarlyCollection({
     readMemory: () => looks.shift() ?? 0,
     collect: () => void collections++,
+    now: () => 0,
   });
   return { receive, collections: () => collections, looks };
 }
@@ -40,4 +41,26 @@ test("the memory is looked at once in 1 MiB of received bytes", () => {
   const { receive, looks } = createProcess(1, 2, 3);
   for (let piece = 0; piece < 32; piece++) receive(LOOK_BYTES / 16);
   expect(looks).toEqual([3]);
+});
+
+test("a collection of 5 ms is followed by a pause of 95 ms, in which the memory is not looked at", () => {
+  let nowMs = 0;
+  let collections = 0;
+  const receive = createEarlyCollection({
+    readMemory: () => 200 * MB + collections * 20 * MB,
+    collect: () => {
+      collections++;
+      nowMs += 5;
+    },
+    now: () => nowMs,
+  });
+  receive(LOOK_BYTES);
+  expect(collections).toBe(1);
+  collections = 2;
+  nowMs = 99;
+  receive(LOOK_BYTES);
+  expect(collections).toBe(2);
+  nowMs = 100;
+  receive(LOOK_BYTES);
+  expect(collections).toBe(3);
 });

@@ -29,8 +29,8 @@ export const CHOSEN_LIMITS: readonly Fault[] = [
   },
   {
     file: "src/audit/audit-limit.ts",
-    from: "calls < CALLS_A_MINUTE",
-    to: "calls < 2 * CALLS_A_MINUTE",
+    from: "ASKED_A_MINUTE : CALLS_A_MINUTE",
+    to: "ASKED_A_MINUTE : 2 * CALLS_A_MINUTE",
     why: "denied calls fill the audit twice as fast",
   },
   {
@@ -41,14 +41,14 @@ export const CHOSEN_LIMITS: readonly Fault[] = [
   },
   {
     file: "src/wire/calls/incoming-calls.ts",
-    from: " || open.size >= 2 * limits.openCalls",
+    from: " || openCount >= 2 * openCalls",
     to: "",
     why: "calls whose output is not taken fill the memory",
   },
   {
     file: "src/wire/calls/incoming-calls.ts",
-    from: "countStreams(request) > limits.streamsPerCall",
-    to: "countStreams(request) > 2 * limits.streamsPerCall",
+    from: "countStreams(request) > streamsPerCall",
+    to: "countStreams(request) > 2 * streamsPerCall",
     why: "a call has more streams than its limit",
   },
   {
@@ -71,8 +71,8 @@ export const CHOSEN_LIMITS: readonly Fault[] = [
   },
   {
     file: "src/wire/calls/served-calls.ts",
-    from: "finishedBytes <= limits.finishedBytes",
-    to: "finishedBytes >= 0",
+    from: "bytes: limits.finishedBytes }",
+    to: "bytes: Number.POSITIVE_INFINITY }",
     why: "kept answers fill the memory",
   },
   {
@@ -107,9 +107,9 @@ export const CHOSEN_LIMITS: readonly Fault[] = [
   },
   {
     file: "src/wire/frames/collector.ts",
-    from: "if (total > limitBytes) {",
-    to: "if (total > 100 * limitBytes) {",
-    why: "a frame beyond its limit is kept",
+    from: "if (total > limitBytes) free();\n      else if (!gaveWay) reserve(total);",
+    to: "if (!gaveWay) reserve(total);",
+    why: "a frame beyond its limit keeps its memory",
   },
   {
     file: "src/methods/list-commands.ts",
@@ -119,8 +119,8 @@ export const CHOSEN_LIMITS: readonly Fault[] = [
   },
   {
     file: "src/peers/queued/queued-server.ts",
-    from: "    queue.length = 0;\n    waitingBytes = 0;",
-    to: "    queue.length = 0;",
+    from: "    line.memory?.give(waitingBytes);\n    waitingBytes = 0;",
+    to: "    line.memory?.give(waitingBytes);",
     why: "an old host's dropped requests keep its next ones out",
   },
   {

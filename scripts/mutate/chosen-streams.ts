@@ -131,8 +131,8 @@ export const CHOSEN_STREAMS: readonly Fault[] = [
   },
   {
     file: "src/channels/socket/socket.ts",
-    from: "  if (signal?.aborted === true) await channel.close();\n",
-    to: "",
+    from: "refuseAborted(action, signal);\n    return channel;",
+    to: "return channel;",
     why: "an aborted dial stays connected",
   },
   {
@@ -173,7 +173,7 @@ export const CHOSEN_STREAMS: readonly Fault[] = [
   },
   {
     file: "src/wire/calls/incoming-call.ts",
-    from: "if (!end.isDone) end.reader.cancel();",
+    from: "if (end.isDone) end.release();\n    else end.reader.cancel();",
     to: "end.reader.cancel();",
     why: "input that came whole cannot be read after the answer",
   },

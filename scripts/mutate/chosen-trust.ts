@@ -76,15 +76,15 @@ export const CHOSEN_TRUST: readonly Fault[] = [
     why: "every user may use the control socket",
   },
   {
-    file: "src/discovery/qemu/qemu.ts",
+    file: "src/discovery/qemu/hypervisor.ts",
     from: "untrustedUid !== undefined || uid === undefined",
     to: "untrustedUid !== undefined",
     why: "a QEMU process without a user id is believed",
   },
   {
-    file: "src/discovery/qemu/qemu.ts",
-    from: "uids.find((uid) => !place.trustedUids.includes(uid))",
-    to: "uids.slice(1).find((uid) => !place.trustedUids.includes(uid))",
+    file: "src/discovery/qemu/hypervisor.ts",
+    from: "facts.uids.find((uid) => !trustedUids.includes(uid))",
+    to: "facts.uids.slice(1).find((uid) => !trustedUids.includes(uid))",
     why: "the real user id of a QEMU process does not matter",
   },
   {
@@ -101,7 +101,7 @@ export const CHOSEN_TRUST: readonly Fault[] = [
   },
   {
     file: "src/policy/glob-scan.ts",
-    from: "(unit === SLASH ? 0 : (runs[word] ?? 0))",
+    from: "(unit === separator ? 0 : (runs[word] ?? 0))",
     to: "(runs[word] ?? 0)",
     why: "* crosses a slash in a long pattern",
   },
@@ -143,7 +143,7 @@ export const CHOSEN_TRUST: readonly Fault[] = [
   },
   {
     file: "src/methods/admission.ts",
-    from: '!decision.allowed && isOpen && typeof decision.rule !== "number"',
+    from: '!decision.allowed && isOpen && decision.rule === "no-match"',
     to: "!decision.allowed && isOpen",
     why: "a rule cannot deny an open method",
   },
@@ -155,13 +155,13 @@ export const CHOSEN_TRUST: readonly Fault[] = [
   },
   {
     file: "src/methods/dispatcher.ts",
-    from: 'isHarmless && failure?.code !== "DENIED"',
-    to: "isHarmless",
-    why: "denied open methods are not in the audit",
+    from: 'admission.own === "question" && failure === undefined',
+    to: 'admission.own === "question"',
+    why: "questions to the own daemon that failed are not in the audit",
   },
   {
     file: "src/methods/dispatcher.ts",
-    from: "      record({ request, admission, ran }, start.begun);\n",
+    from: "      record({ request, admission, ran }, own, start.begun);\n",
     to: "",
     why: "calls that succeeded are not in the audit",
   },

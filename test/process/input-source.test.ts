@@ -118,3 +118,13 @@ test("two sources of one pipe take each byte once, and neither blocks the other"
   expect(one + other).toBe(50_000);
   closeSync(readFd);
 });
+
+test("after four full reads of 64 KiB, a bulk input is read in larger pieces", async () => {
+  const KIB = 1024;
+  await withFile("0".repeat(1024 * KIB), async (fd) => {
+    const source = createInputSource(fd);
+    const sizes: (number | undefined)[] = [];
+    for (let read = 0; read < 6; read++) sizes.push((await source.read())?.length);
+    expect(sizes).toEqual([64, 64, 64, 64, 256, 256].map((size) => size * KIB));
+  });
+});

@@ -24,9 +24,10 @@ export type LooseGlob = {
 export function parseLooseGlob(source: string): LooseGlob {
   const pieces = splitPattern(source);
   const folded = createForm(pieces, ({ folded: text }) => text);
-  // In a folded text one character can have become two, and "?" stands for one of the text itself.
-  const hasAny = pieces.includes("?");
-  const lower = hasAny ? createForm(pieces, (text) => text.lower ?? text.folded) : undefined;
+  // In a folded text one character can have become two, and "?" stands for one of the text itself. The dot
+  // above an i is left out of it.
+  const isOfLower = pieces.includes("?") || pieces.includes("\u0307");
+  const lower = isOfLower ? createForm(pieces, (text) => text.lower ?? text.folded) : undefined;
   return {
     source,
     matches(text) {
@@ -42,9 +43,10 @@ export function parseLooseGlob(source: string): LooseGlob {
 
 function createForm(pieces: readonly string[], form: (text: FoldedText) => string): GlobForm {
   const parts: GlobToken[][] = [[]];
-  for (const piece of pieces) {
-    if (piece.startsWith("*")) parts.push([]);
-    else parts.at(-1)?.push(...toTokens(piece, form));
+  for (const { wildcard, text } of joinLiterals(pieces)) {
+    parts.at(-1)?.push(...toTokens(form(foldCase(text))));
+    if (wildcard === "?") parts.at(-1)?.push({ kind: "any" });
+    else if (wildcard !== undefined) parts.push([]);
   }
   const matches = createPartsMatcher(parts.map((tokens) => createLoosePart(tokens)));
   const needed = parts
@@ -64,9 +66,24 @@ function createListScan(parts: readonly (readonly GlobToken[])[]): GlobForm["sca
   return createGlobScan([mark, ...tokens, mark], SEPARATORS.nul);
 }
 
-function toTokens(piece: string, form: (text: FoldedText) => string): GlobToken[] {
-  if (piece === "?") return [{ kind: "any" }];
-  const text = form(foldCase(literalOf(piece)));
+/** A text without wildcards, and the wildcard after it; undefined at the end of the pattern. */
+type LiteralText = { text: string; wildcard?: string };
+
+/** Folding looks at several characters together, so a pattern is folded as the texts are. */
+function joinLiterals(pieces: readonly string[]): LiteralText[] {
+  const texts: LiteralText[] = [];
+  let text = "";
+  for (const piece of pieces) {
+    if (piece !== "?" && !piece.startsWith("*")) text += literalOf(piece);
+    else {
+      texts.push({ text, wildcard: piece });
+      text = "";
+    }
+  }
+  return [...texts, { text }];
+}
+
+function toTokens(text: string): GlobToken[] {
   return Array.from(text, (character) => ({ kind: "literal", character }));
 }
 

@@ -28,6 +28,10 @@ describe("a rule that denies", () => {
     ["commands", "straße", ["STRASSE", "strasse", "STRAẞE"], ["strase"]],
     ["commands", "ΟΔΟΣ", ["οδος", "οδοσ", "ΟΔΟς"], ["οδο"]],
     ["commands", "init", ["İNIT", "ınıt", "INIT"], ["nit"]],
+    ["commands", "i\u0307nit", ["i\u0307nit", "İNIT", "İnit", "init"], ["nit", "\u0307nit"]],
+    ["commands", "straße-i\u0307", ["STRASSE-i\u0307", "strasse-İ"], ["strasse-"]],
+    ["commands", "*\u0307", ["wipe-i\u0307", "wipe-İ", "n\u0307"], ["wipe-i", "wipe"]],
+    ["commands", "i?nit", ["i\u0307nit", "İNIT"], ["init"]],
     ["commands", "a\\\\*b", ["a*b", "A*B"], ["axb"]],
     ["guests", "db*", ["db1", "DB/1", "Db"], ["xdb"]],
   ])("%s = [%j] fits any case, and its wildcards take slashes", (key, pattern, fitting, others) => {

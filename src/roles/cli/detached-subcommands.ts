@@ -41,7 +41,7 @@ export function createDetachedCommands(role: Role): Record<string, Subcommand> {
       "Exit code: that of the command. With several calls 0 if all of them end with 0, else 1, and a line " +
       "for each says how it ended.",
     hasForeignExit: true,
-    restAfter: 1,
+    repeatsLast: true,
     examples: [`negotiator ${role} wait zAxq0zDRwZ0e4Hq1M7RAAw`],
     run: async (invocation) => (await import("./detached.ts")).waitForCalls(role, invocation),
   });

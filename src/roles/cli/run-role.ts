@@ -149,11 +149,12 @@ function namesIn({ positionals }: Words, { args }: Subcommand): CalledNames {
 }
 
 function grammarOf(role: RoleDefinition, name: string): Grammar {
-  const { args, restAfter } = findSubcommand(role, name);
+  const { args, restAfter, repeatsLast } = findSubcommand(role, name);
   return {
     args: { ...args, ...COMMON_OPTIONS },
     help: `negotiator ${role.role} ${name} --help`,
     ...(restAfter === undefined ? {} : { restAfter }),
+    ...(repeatsLast === undefined ? {} : { repeatsLast }),
   };
 }
 

@@ -38,6 +38,8 @@ export type SubcommandDefinition = {
   notes?: string;
   /** After this many positional words, everything else belongs to the remote command. */
   restAfter?: number;
+  /** Its last positional word may be repeated. */
+  repeatsLast?: true;
   /** The last line of the error for a config that cannot be used. */
   badConfigNote?: string;
   /** Its exit code is that of a remote command, so a failure of ours has the exit code of its fault. */

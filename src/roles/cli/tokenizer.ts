@@ -14,6 +14,8 @@ export type Grammar = {
   help: string;
   /** After this many positional words, everything else belongs to the remote command. */
   restAfter?: number;
+  /** Whether the last positional word may be repeated, with options between. */
+  repeatsLast?: boolean;
   /** Whether a long option may be shortened to any beginning that only one option has. */
   allowsAbbreviation?: boolean;
 };
@@ -74,7 +76,7 @@ export function checkPositionals({ positionals }: Words, grammar: Grammar): void
   const remedy = `Write: ${formatUsage(grammar.help.replace(/ --help$/, ""), grammar)}`;
   if (missing !== undefined) throw missingWord(missing[0], declared, positionals, grammar, remedy);
   const surplus = positionals[declared.length];
-  if (surplus === undefined || grammar.restAfter !== undefined) return;
+  if (surplus === undefined || grammar.restAfter !== undefined || grammar.repeatsLast === true) return;
   throw badUsage(`surplus word "${printable(surplus)}"`, grammar, remedy);
 }
 
@@ -98,10 +100,14 @@ function missingWord(
 export const LIST_GUESTS = "List the guests: negotiator host list-guests";
 
 /** Returns the line of a subcommand: its full name, `[OPTION...]`, and the words that it takes. */
-export function formatUsage(name: string, { args, restAfter }: Pick<Grammar, "args" | "restAfter">): string {
+export function formatUsage(
+  name: string,
+  { args, restAfter, repeatsLast }: Pick<Grammar, "args" | "restAfter" | "repeatsLast">,
+): string {
   const positionals = Object.entries(args).filter(([, arg]) => arg.type === "positional");
   const words = positionals.map(([key, arg]) => formatPositional(key, arg));
-  return [name, "[OPTION...]", ...words, ...(restAfter === undefined ? [] : ["[ARG...]"])].join(" ");
+  const line = [name, "[OPTION...]", ...words, ...(restAfter === undefined ? [] : ["[ARG...]"])].join(" ");
+  return repeatsLast === true ? `${line}...` : line;
 }
 
 function formatPositional(name: string, arg: ArgDef): string {

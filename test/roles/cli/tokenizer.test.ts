@@ -144,3 +144,19 @@ describe("after the words of ours", () => {
     );
   });
 });
+
+describe("a last word that may be repeated", () => {
+  const args = { call: { type: "positional" }, json: { type: "boolean" } } as const satisfies ArgsDef;
+  const WAIT: Grammar = { help: "negotiator host wait --help", args, repeatsLast: true };
+
+  test("is taken any number of times, with options between", () => {
+    const words = readWords(["a", "--json", "b", "c"], WAIT);
+    checkPositionals(words, WAIT);
+    expect(words.positionals).toEqual(["a", "b", "c"]);
+    expect([...words.options.keys()]).toEqual(["json"]);
+  });
+
+  test("has to be there once, and has dots in the usage line", () => {
+    expect(refuse([], WAIT)).toContain("Write: negotiator host wait [OPTION...] CALL...");
+  });
+});

@@ -25,6 +25,18 @@ test.each([
   expect(others.filter((text) => glob.matches(text))).toEqual([]);
 });
 
+test.each([8, 40])(
+  "a glob of %p single wildcards matches the last ASCII character and the next one",
+  (count) => {
+    const glob = parseGlob("*a" + "?".repeat(count) + "*b");
+    for (const character of ["\u007f", "\u0080"]) {
+      const text = character.repeat(count);
+      expect(glob.matches(`xa${text}b`)).toBe(true);
+      expect(glob.matches(`xa${text.slice(1)}b`)).toBe(false);
+    }
+  },
+);
+
 test.each([
   ["?x", true],
   ["*", true],

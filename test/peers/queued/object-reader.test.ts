@@ -63,6 +63,13 @@ test.each(OBJECTS)("%s is read at every cut", (_, text, expected) => {
   for (const pieces of cuts(text)) expect(read(...pieces)).toEqual(expected);
 });
 
+test("a name may have 1024 characters", () => {
+  const name = "n".repeat(1024);
+  const reader = createObjectReader({ passedOn: [name], keptBytes: 200 });
+  const parts = [...reader.push(Buffer.from(`{"${name}": "a"}`))];
+  expect(parts.map(({ kind }) => kind)).toEqual(["text", "end"]);
+});
+
 test("a text that has not ended is passed on, and the object has no end", () => {
   expect(read(Buffer.from('{"result": "beg'))).toEqual({ texts: { result: "beg" }, members: undefined });
 });
@@ -80,7 +87,7 @@ describe("an object is refused", () => {
     ["with a member without a value", '{"x": , "result": "a"}', "BAD_FRAME"],
     ["with a value that is not JSON", '{"x": yes}', "BAD_FRAME"],
     ["with two results", '{"result": "a", "result": "b"}', "BAD_FRAME"],
-    ["with a long name", `{"${"n".repeat(1100)}": 1}`, "TOO_LARGE"],
+    ["with a name of 1025 characters", `{"${"n".repeat(1025)}": 1}`, "TOO_LARGE"],
     ["with long other members", `{"x": "${"y".repeat(200)}"}`, "TOO_LARGE"],
     ["that does not begin in 200 bytes", "x".repeat(201), "BAD_FRAME"],
   ];

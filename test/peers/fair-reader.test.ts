@@ -1,10 +1,10 @@
-/** What a peer's bytes cost of its quota. */
+/** The cost of received bytes in the quota of their peer. */
 import { expect, test } from "bun:test";
 import { createShare, receiveFairly } from "../../src/peers/fair-reader.ts";
 import type { Unneeded } from "../../src/peers/unneeded-quota.ts";
 import { createTraffic } from "../../src/wire/session/traffic.ts";
 
-/** A session that takes each piece as two messages, one of them a message of 100 bytes that needs no answer. */
+/** A session that takes two messages from each piece. One of them has 100 bytes, and needs no answer. */
 function createSession() {
   const traffic = createTraffic();
   return {

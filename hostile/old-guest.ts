@@ -2,6 +2,7 @@
 import { createServer } from "node:net";
 import type { Socket } from "node:net";
 import { once } from "node:events";
+import { drained } from "./drained.ts";
 
 /** An answer: `result` or `error` is text. */
 export type OldAnswer = { success: boolean; result?: unknown; error?: unknown };
@@ -61,17 +62,6 @@ export async function listenAsOldGuest(path: string): Promise<OldGuest> {
       await Promise.race([connected.then((socket) => socket.destroy()), Promise.resolve()]);
     },
   };
-}
-
-/** Resolves when the socket takes more, or is closed. */
-function drained(socket: Socket): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const end = (): void => {
-    socket.off("drain", end).off("close", end);
-    resolve();
-  };
-  socket.on("drain", end).on("close", end);
-  return promise;
 }
 
 function takeAnswer(text: string): { object: OldAnswer; rest: string } | undefined {

@@ -8,6 +8,7 @@ import type { Socket } from "node:net";
 import { once } from "node:events";
 import { ATTACKS } from "../attacks.ts";
 import type { Formatter, GuestAttack } from "../attack.ts";
+import { drained } from "../drained.ts";
 import { encodeWelcome, PROTOCOL_VERSIONS } from "../../src/wire/session/handshake.ts";
 
 const REPORT_MS = 200;
@@ -56,16 +57,6 @@ async function carryOut(attack: GuestAttack, socket: Socket): Promise<void> {
     if (isTaken) await new Promise(setImmediate);
     else await drained(socket);
   }
-}
-
-function drained(socket: Socket): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const end = (): void => {
-    socket.off("drain", end).off("close", end);
-    resolve();
-  };
-  socket.on("drain", end).on("close", end);
-  return promise;
 }
 
 /** Waits for the host's hello, and answers it if the attack opens a session. */

@@ -24,6 +24,14 @@ export type ChildAnswer = {
   ended: Promise<unknown>;
 };
 
+/** How helpers and asked programs are started, besides their input and output. */
+export const CHILD_OPTIONS = {
+  env: { ...OWN_ENVIRONMENT, LC_ALL: "C" },
+  cwd: "/",
+  detached: true,
+  onExit: ({ pid }: { pid: number }) => forgetChild(pid),
+} as const;
+
 /** `outputBytes`: the most output. */
 export type AskLimits = { timeoutMs: number; outputBytes: number };
 
@@ -40,11 +48,8 @@ export async function askProgram(
   const child = startCleanly(() =>
     Bun.spawn({
       cmd: [...cmd],
-      env: { ...OWN_ENVIRONMENT, LC_ALL: "C" },
-      cwd: "/",
-      detached: true,
+      ...CHILD_OPTIONS,
       stdio: ["ignore", "pipe", "ignore"],
-      onExit: ({ pid }) => forgetChild(pid),
     }),
   );
   rememberChild(child.pid);

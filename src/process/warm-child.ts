@@ -1,8 +1,8 @@
 /** A helper of this program that answers one question after the other, and ends when there are none. */
-import { OWN_ENVIRONMENT } from "../trust/own-program.ts";
+import { CHILD_OPTIONS } from "./ask-program.ts";
 import type { AskLimits, ChildAnswer } from "./ask-program.ts";
 import { startCleanly } from "./inherited-state.ts";
-import { forgetChild, rememberChild } from "./orphans.ts";
+import { rememberChild } from "./orphans.ts";
 import { signalGroup } from "./process-group.ts";
 
 /**
@@ -66,11 +66,8 @@ function startHelper(cmd: readonly [string, ...string[]]) {
   const child = startCleanly(() =>
     Bun.spawn({
       cmd: [...cmd],
-      env: { ...OWN_ENVIRONMENT, LC_ALL: "C" },
-      cwd: "/",
-      detached: true,
+      ...CHILD_OPTIONS,
       stdio: ["pipe", "pipe", "ignore"],
-      onExit: ({ pid }) => forgetChild(pid),
     }),
   );
   rememberChild(child.pid);

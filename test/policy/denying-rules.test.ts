@@ -1,23 +1,7 @@
 /** Rules that deny: which calls they fit, in which forms. */
 import { describe, expect, test } from "bun:test";
-import { decide, parsePolicy } from "../../src/policy/policy.ts";
 import type { PolicyRequest } from "../../src/policy/rule-match.ts";
-
-const UUID = "2b7c3f5e-1d2a-4c3b-9e8f-0a1b2c3d4e5f";
-
-function call(command: string, args: string[] = [], guest = "web1"): PolicyRequest {
-  return {
-    caller: { via: "guest", name: guest, uuid: UUID },
-    method: "execute",
-    resource: { kind: "command", name: command, args },
-  };
-}
-
-/** Whether a policy of one denying rule with this body, and one that allows the rest, denies the call. */
-function denies(body: string, request: PolicyRequest): boolean {
-  return !decide(parsePolicy(`[[rules]]\naction = "deny"\n${body}\n[[rules]]\naction = "allow"\n`), request)
-    .allowed;
-}
+import { call, denies } from "../support/policy-requests.ts";
 
 describe("a rule that denies", () => {
   test.each<[key: string, pattern: string, fitting: string[], others: string[]]>([

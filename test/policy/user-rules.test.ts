@@ -2,27 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { decide, denyAll, explain, parsePolicy } from "../../src/policy/policy.ts";
 import type { PolicyRequest } from "../../src/policy/rule-match.ts";
-
-const UUID = "2b7c3f5e-1d2a-4c3b-9e8f-0a1b2c3d4e5f";
-
-function call(command: string, args: string[] = [], guest = "web1"): PolicyRequest {
-  return {
-    caller: { via: "guest", name: guest, uuid: UUID },
-    method: "execute",
-    resource: { kind: "command", name: command, args },
-  };
-}
-
-/** Whether a policy of one allowing rule with this body allows the call. */
-function fits(body: string, request: PolicyRequest): boolean {
-  return decide(parsePolicy(`[[rules]]\naction = "allow"\n${body}`), request).allowed;
-}
-
-/** Whether a policy of one denying rule with this body, and one that allows the rest, denies the call. */
-function denies(body: string, request: PolicyRequest): boolean {
-  return !decide(parsePolicy(`[[rules]]\naction = "deny"\n${body}\n[[rules]]\naction = "allow"\n`), request)
-    .allowed;
-}
+import { call, denies, fits } from "../support/policy-requests.ts";
 
 const ALICE = { via: "local", uid: 1000, name: "alice", groups: ["alice", "ops"] } as const;
 

@@ -227,7 +227,8 @@ function keyOf(peer: Caller): string {
   return callerKey(peer).join("\0");
 }
 
-function noCall(id: CallId): NegotiatorError {
+/** A call that is not there, or not of the asker, who must not learn which. */
+export function noCall(id: CallId): NegotiatorError {
   return new NegotiatorError("NO_CALL", `There is no detached call "${clipText(id)}" of yours`, {
     remedy: "See which there are with the subcommand calls. A call is kept for some time after its end",
   });

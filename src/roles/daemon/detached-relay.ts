@@ -9,6 +9,7 @@ import { ListedCallSchema } from "../../methods/listed-call.ts";
 import type { ListedCall } from "../../methods/listed-call.ts";
 import { defineMethod } from "../../methods/method.ts";
 import type { Method } from "../../methods/method.ts";
+import { noCall } from "../../methods/kept/kept-commands.ts";
 import type { KeptCommand, KeptCommands } from "../../methods/kept/kept-commands.ts";
 import { attachOn, cancelOn, listCallsOn, signalOn, waitOn } from "../../peers/detached-command.ts";
 import type { Peer } from "../../peers/peer.ts";
@@ -181,12 +182,6 @@ function isOf({ caller: owner }: ListedCall, caller: CallerInfo | undefined): bo
 
 function isRoot(caller: CallerInfo | undefined): boolean {
   return caller?.uid === 0;
-}
-
-function noCall(id: CallId): NegotiatorError {
-  return new NegotiatorError("NO_CALL", `There is no detached call "${clipText(id)}" of yours`, {
-    remedy: "See which there are with the subcommand calls. A call is kept for some time after its end",
-  });
 }
 
 function hasEnded(id: CallId): NegotiatorError {

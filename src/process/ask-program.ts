@@ -4,8 +4,11 @@ import { startCleanly } from "./inherited-state.ts";
 import { forgetChild, rememberChild } from "./orphans.ts";
 import { signalGroup } from "./process-group.ts";
 
-/** The tasks of a helper: to start a command, to explain a failed start, or to run built-in commands. */
-export type HelperTask = "start" | "explain" | "builtins";
+/**
+ * The tasks of a helper: to start a command, to explain a failed start, to run built-in commands, or to say
+ * what program it is.
+ */
+export type HelperTask = "start" | "explain" | "builtins" | "describe";
 
 /** Returns the command line of a helper. */
 export function helperCommand(task: HelperTask, words: readonly string[]): [string, ...string[]] {

@@ -41,21 +41,29 @@ export function mayExecute({ uid, gid, groups }: Ids, files: readonly string[]):
 }
 
 /**
- * Replaces this process by the program at `path`, which must be absolute. Only the descriptors 0, 1 and 2
- * stay open. Signals that this process ignores get their default meaning, because the program would ignore
- * them too; none is blocked. Returns the errno; on success it does not return.
+ * `kept`: the descriptors that stay open, besides 0, 1 and 2. `blocked`: the numbers of the signals that the
+ * new program does not get before it unblocks them.
+ */
+export type ReplaceOptions = { kept?: readonly number[]; blocked?: readonly number[] };
+
+/**
+ * Replaces this process by the program at `path`, which must be absolute. Signals that this process ignores
+ * get their default meaning, because the program would ignore them too. Returns the errno; on success it does
+ * not return.
  */
 export function replaceProgram(
   path: string | Uint8Array,
   argv: readonly (string | Uint8Array)[],
   env: readonly (string | Uint8Array)[],
+  { kept = [], blocked = [] }: ReplaceOptions = {},
 ): number {
   for (const fd of readdirSync("/proc/self/fd").map(Number))
-    if (fd >= FIRST_CLOSED) libc().fcntl(fd, F_SETFD, FD_CLOEXEC);
+    if (fd >= FIRST_CLOSED) libc().fcntl(fd, F_SETFD, kept.includes(fd) ? 0 : FD_CLOEXEC);
   const program = toText(path);
   const words = toList(argv);
   const variables = toList(env);
   resetIgnoredSignals();
+  blockSignals(blocked);
   libc().execve(ptr(program), ptr(words.list), ptr(variables.list));
   const errno = lastErrno();
   // The lists must live until here.
@@ -68,7 +76,14 @@ function resetIgnoredSignals(): void {
   const ignored = BigInt(`0x${mask}`);
   for (let signal = 1; signal <= LAST_SIGNAL; signal++)
     if (((ignored >> BigInt(signal - 1)) & 1n) === 1n) libc().signal(signal, SIG_DFL);
-  libc().sigprocmask(SIG_SETMASK, ptr(new Uint8Array(SIGSET_BYTES)), null);
+}
+
+/** Blocks exactly these signals of this thread. */
+function blockSignals(signals: readonly number[]): void {
+  const set = new Uint8Array(SIGSET_BYTES);
+  for (const signal of signals)
+    set[(signal - 1) >> 3] = (set[(signal - 1) >> 3] ?? 0) | (1 << ((signal - 1) & 7));
+  libc().sigprocmask(SIG_SETMASK, ptr(set), null);
 }
 
 /**

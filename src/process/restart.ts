@@ -1,10 +1,11 @@
-/** Starts a daemon again, as the same process, without variables that change the program. */
+/** Replaces this process: by the same program without some variables, or by the next version of it. */
 import { readFileSync } from "node:fs";
 import { splitEnvironment } from "../config/runtime-variables.ts";
 import { NegotiatorError } from "../errors.ts";
 import { logFor } from "../log.ts";
 import { shellLine } from "../shell-word.ts";
 import { replaceProgram } from "./libc-process.ts";
+import type { ReplaceOptions } from "./libc-process.ts";
 
 const log = logFor("daemon");
 
@@ -25,6 +26,20 @@ export function restartWithoutRuntimeVariables(): void {
     `Cannot start the daemon without the variables ${removed.join(", ")}: execve has errno ${errno}`,
     { remedy: `Start it without them: ${shellLine(["env", ...without])} negotiator` },
   );
+}
+
+/**
+ * Replaces this process by the program at `path`, with the same words and environment. Returns the errno; on
+ * success it does not return.
+ */
+export function replaceOurselves(path: string, options: ReplaceOptions = {}): number {
+  const { kept } = splitEnvironment(readFileSync("/proc/self/environ"));
+  return replaceProgram(path, splitWords(readFileSync("/proc/self/cmdline")), kept, options);
+}
+
+/** Returns the first of our own words, by which the program was called. */
+export function ownName(): string {
+  return Buffer.from(splitWords(readFileSync("/proc/self/cmdline"))[0] ?? []).toString();
 }
 
 function splitWords(cmdline: Buffer): Uint8Array[] {

@@ -20,6 +20,10 @@ export async function runOwnTask([task, ...words]: readonly string[]): Promise<O
       const fault = explainFiles(errno, JSON.parse(place) as Parameters<typeof explainFiles>[1]);
       return print(JSON.stringify(fault));
     }
+    case "describe": {
+      const { describeBuild } = await import("../daemon/state-version.ts");
+      return print(JSON.stringify(describeBuild()));
+    }
     case "builtins":
       return answerBuiltins();
     default:

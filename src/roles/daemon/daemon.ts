@@ -12,8 +12,11 @@ import { reapOrphans } from "../../process/orphans.ts";
 import { restartWithoutRuntimeVariables } from "../../process/restart.ts";
 import { keepRunningWithoutTerminal } from "../../process/terminal-output.ts";
 import type { Invocation } from "../cli/subcommand.ts";
+import type { NextProgram } from "../../process/next-program.ts";
 import { catchSignals } from "./life-signals.ts";
 import type { LifeSignals } from "./life-signals.ts";
+import { awaitReexec } from "./reexec.ts";
+import type { ReexecMethods } from "./reexec-method.ts";
 import { findStartedLimit } from "./started-limit.ts";
 import type { CommandNews } from "./command-catalogue.ts";
 import type { Reloader, ReloadResult } from "./reload-method.ts";
@@ -35,6 +38,8 @@ export type DaemonOptions = {
   loadCommands?: () => Promise<CommandNews>;
   /** Where local users ask for a reload. */
   reloader?: Pick<Reloader, "set">;
+  /** Where root asks for a replacement of the program. */
+  reexec?: Pick<ReexecMethods, "set">;
   /** Returns the number of running calls; the daemon waits for their ends before its own. */
   openCalls: () => number;
 };
@@ -54,15 +59,18 @@ export function beginDaemon(): LifeSignals {
   keepRunningWithoutTerminal();
   setLinePrefix(isJournal(journalStream(), STDERR) ? "priority" : "time");
   restartWithoutRuntimeVariables();
+  const signals = catchSignals();
+  // This unblocks the signals that came while this program replaced another one.
   resetInheritedState();
-  return catchSignals();
+  return signals;
 }
 
 /**
  * Notifies the service manager that the daemon is ready, reloads at SIGHUP, and drains at SIGTERM or SIGINT.
- * Resolves when it has drained; a second SIGTERM or SIGINT ends the drain.
+ * Resolves when it has drained; a second SIGTERM or SIGINT ends the drain. Resolves with the program that is
+ * to replace this one, after a drain for that.
  */
-export async function runDaemon(options: DaemonOptions): Promise<void> {
+export async function runDaemon(options: DaemonOptions): Promise<NextProgram | undefined> {
   const { role, signals, invocation, apply, loadCommands, openCalls, reloader } = options;
   const { settings: first } = invocation.config;
   let { settings, warnings } = invocation.config;
@@ -118,16 +126,23 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   notifyService(notifySocket(), "READY=1");
   signals.onReload(() => void reload());
   reloader?.set(reload);
-  const signal = await signals.stopSignal;
-  notifyService(notifySocket(), "STOPPING=1");
+  const drainMs = (): number => settings.drainSeconds * 1000;
+  const cause = await Promise.race([
+    signals.stopSignal,
+    awaitReexec({ signals, methods: options.reexec, drainMs }),
+  ]);
+  const next = typeof cause === "string" ? undefined : cause;
+  const signal = typeof cause === "string" ? cause : "Replacing the program";
+  if (next === undefined) notifyService(notifySocket(), "STOPPING=1");
   const count = openCalls();
   const calls = count === 1 ? "1 call" : `${count} calls`;
   log.info(
     `${signal}: ${count === 0 ? "stopping" : `waiting up to ${settings.drainSeconds} s for ${calls}`}`,
   );
-  await drain(openCalls, settings.drainSeconds * 1000, signals.abort);
+  await drain(openCalls, drainMs(), signals.abort);
   // From here on, another signal ends the process at once.
   signals[Symbol.dispose]();
+  return next;
 }
 
 /** Its socket has users, and the other sides know its limits and forms, so these keys hold to the end. */

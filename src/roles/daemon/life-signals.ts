@@ -8,9 +8,11 @@ export type LifeSignals = Disposable & {
   readonly abort: AbortSignal;
   /** Calls `reload` at each SIGHUP, and now if there was one already. */
   onReload(reload: () => void): void;
+  /** Calls `reexec` at each SIGUSR2, and now if there was one already. */
+  onReexec(reexec: () => void): void;
 };
 
-/** Catches SIGHUP, SIGTERM and SIGINT. A daemon calls this before anything else. */
+/** Catches SIGHUP, SIGTERM, SIGINT and SIGUSR2. A daemon calls this before anything else. */
 export function catchSignals(): LifeSignals {
   const { promise: stopSignal, resolve } = Promise.withResolvers<NodeJS.Signals>();
   const abort = new AbortController();
@@ -20,17 +22,29 @@ export function catchSignals(): LifeSignals {
     isStopping = true;
     resolve(signal);
   };
-  let isReloadDue = false;
-  let reload = (): void => void (isReloadDue = true);
-  const onHangup = (): void => reload();
-  process.on("SIGHUP", onHangup).on("SIGTERM", stop).on("SIGINT", stop);
+  const reload = createDue();
+  const reexec = createDue();
+  process.on("SIGHUP", reload.call).on("SIGUSR2", reexec.call).on("SIGTERM", stop).on("SIGINT", stop);
   return {
     stopSignal,
     abort: abort.signal,
-    onReload(next) {
-      reload = next;
-      if (isReloadDue) next();
+    onReload: reload.set,
+    onReexec: reexec.set,
+    [Symbol.dispose]() {
+      process.off("SIGHUP", reload.call).off("SIGUSR2", reexec.call).off("SIGTERM", stop).off("SIGINT", stop);
     },
-    [Symbol.dispose]: () => void process.off("SIGHUP", onHangup).off("SIGTERM", stop).off("SIGINT", stop),
+  };
+}
+
+/** A signal may come before its action is set. */
+function createDue(): { call: () => void; set: (action: () => void) => void } {
+  let isDue = false;
+  let action = (): void => void (isDue = true);
+  return {
+    call: () => action(),
+    set(next) {
+      action = next;
+      if (isDue) next();
+    },
   };
 }

@@ -18,6 +18,7 @@ import { createCheckCommands } from "../cli/check-commands.ts";
 import { createCheckConfig } from "../cli/check-config.ts";
 import { createDetachedCommands } from "../cli/detached-subcommands.ts";
 import { createPrintConfig } from "../cli/print-config.ts";
+import { createReexecCommand } from "../cli/reexec.ts";
 import { createReloadCommand } from "../cli/reload.ts";
 import { runRole } from "../cli/run-role.ts";
 import { defineSubcommand } from "../cli/subcommand.ts";
@@ -127,6 +128,7 @@ const GUEST: RoleDefinition = {
     "check-commands": createCheckCommands("guest"),
     "check-config": createCheckConfig("guest", () => Promise.resolve([])),
     reload: createReloadCommand("guest"),
+    reexec: createReexecCommand("guest"),
     "print-config": createPrintConfig("guest"),
   },
 };

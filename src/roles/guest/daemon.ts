@@ -2,6 +2,7 @@
  * The guest's daemon: owns the ports, answers the host's calls, and passes local users' calls to the host.
  */
 import { logFor } from "../../log.ts";
+import type { NextProgram } from "../../process/next-program.ts";
 import { DIALECTS } from "../../peers/dialects.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
 import { listenControl } from "../daemon/control-server.ts";
@@ -11,6 +12,8 @@ import { createDetachedRelay } from "../daemon/detached-relay.ts";
 import { removeLeftOutput } from "../daemon/open-kept.ts";
 import { createPolicyCheck } from "../daemon/policy-check-method.ts";
 import { createRelay } from "../daemon/relay.ts";
+import { becomeProgram } from "../daemon/reexec.ts";
+import { createReexecMethods } from "../daemon/reexec-method.ts";
 import { createReloader } from "../daemon/reload-method.ts";
 import { describeFiles } from "../daemon/file-status.ts";
 import { createServices } from "../daemon/services.ts";
@@ -21,12 +24,18 @@ const log = logFor("daemon");
 
 /** Runs the daemon. Resolves after a stop signal, when the running calls have ended. */
 export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
+  return becomeProgram(await serve(invocation));
+}
+
+/** Resolves with the program that is to replace this one, or with nothing, when all is given back. */
+async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
   using signals = beginDaemon();
   const { settings } = invocation.config;
   removeLeftOutput("guest", settings);
   await using services = createServices("guest", invocation.config);
   const host = createHostLink(settings, services, invocation.dialects ?? DIALECTS);
   const reloader = createReloader("guest");
+  const reexec = createReexecMethods("guest");
   const relay = services.relay([
     ...createRelay(() => Promise.resolve(host.peer)),
     ...createDetachedRelay({
@@ -37,6 +46,7 @@ export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
     createCommandsCheck(() => services.reportCommands()),
     createPolicyCheck((request) => services.checkPolicy(request)),
     reloader.method,
+    ...reexec.methods,
   ]);
   await using held = new AsyncDisposableStack();
   held.use(
@@ -51,7 +61,7 @@ export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
 
   const stop = new AbortController();
   const holding = host.hold(stop.signal);
-  await runDaemon({
+  const next = await runDaemon({
     role: "guest",
     signals,
     invocation,
@@ -62,11 +72,11 @@ export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
     },
     loadCommands: () => services.loadCommands(),
     reloader,
+    reexec,
     openCalls: () => services.runningCount,
   });
   host.session.close("the guest's daemon stops");
   stop.abort();
   await holding;
-  // A command that hangs in the kernel must not keep the daemon.
-  return { exitCode: 0, isStuck: true };
+  return next;
 }

@@ -18,6 +18,7 @@ import { createCheckCommands } from "../cli/check-commands.ts";
 import { createCheckConfig } from "../cli/check-config.ts";
 import { createDetachedCommands } from "../cli/detached-subcommands.ts";
 import { createPrintConfig } from "../cli/print-config.ts";
+import { createReexecCommand } from "../cli/reexec.ts";
 import { createReloadCommand } from "../cli/reload.ts";
 import { runRole } from "../cli/run-role.ts";
 import { defineSubcommand } from "../cli/subcommand.ts";
@@ -156,6 +157,7 @@ const HOST: RoleDefinition = {
       (await import("./judge-guests.ts")).judgeGuests(invocation),
     ),
     reload: createReloadCommand("host"),
+    reexec: createReexecCommand("host"),
     "print-config": createPrintConfig("host"),
   },
 };

@@ -4,6 +4,7 @@
 import type { Settings } from "../../config/settings.ts";
 import { watchEndpoints } from "../../discovery/watch.ts";
 import { logFor } from "../../log.ts";
+import type { NextProgram } from "../../process/next-program.ts";
 import { DIALECTS } from "../../peers/dialects.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
 import { listenControl } from "../daemon/control-server.ts";
@@ -13,6 +14,8 @@ import { createDetachedRelay } from "../daemon/detached-relay.ts";
 import { removeLeftOutput } from "../daemon/open-kept.ts";
 import { createPolicyCheck } from "../daemon/policy-check-method.ts";
 import { createRelay } from "../daemon/relay.ts";
+import { becomeProgram } from "../daemon/reexec.ts";
+import { createReexecMethods } from "../daemon/reexec-method.ts";
 import { createReloader } from "../daemon/reload-method.ts";
 import { runAlongside } from "../daemon/run-alongside.ts";
 import { describeFiles } from "../daemon/file-status.ts";
@@ -29,6 +32,11 @@ const log = logFor("daemon");
 
 /** Resolves when the daemon has stopped after a signal and has drained. */
 export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
+  return becomeProgram(await serve(invocation));
+}
+
+/** Resolves with the program that is to replace this one, or with nothing, when all is given back. */
+async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
   using signals = beginDaemon();
   const { words, config, dialects = DIALECTS } = invocation;
   const { settings } = config;
@@ -36,6 +44,7 @@ export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
   removeLeftOutput("host", settings);
   await using services = createServices("host", config);
   const reloader = createReloader("host");
+  const reexec = createReexecMethods("host");
   const targetFor = (current: Settings): WatchTarget => ({
     ...createFinders(current, flagged, dialects),
     pollMs: current.host.rescanSeconds * 1000,
@@ -57,6 +66,7 @@ export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
     createCommandsCheck(() => services.reportCommands()),
     createPolicyCheck((request) => services.checkPolicy(request)),
     reloader.method,
+    ...reexec.methods,
   ]);
   await using resources = new AsyncDisposableStack();
   resources.use(
@@ -69,8 +79,9 @@ export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
   // The binary compiles hot code late (`scripts/compile.ts`), but a host runs the same code for each guest.
   Bun.unsafe.setJITPolicy(1);
   log.info(`Serving local users at ${settings.host.control}`);
-  const serve = (): Promise<void> =>
-    runDaemon({
+  let next: NextProgram | undefined;
+  const run = async (): Promise<void> => {
+    next = await runDaemon({
       role: "host",
       signals,
       invocation,
@@ -82,11 +93,12 @@ export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
       },
       loadCommands: () => services.loadCommands(),
       reloader,
+      reexec,
       openCalls: () => services.runningCount,
     });
-  await runAlongside((signal) => updateGuests(guests, watch, signal), serve);
-  // A command that hangs in the kernel must not keep the daemon.
-  return { exitCode: 0, isStuck: true };
+  };
+  await runAlongside((signal) => updateGuests(guests, watch, signal), run);
+  return next;
 }
 
 async function updateGuests(guests: Guests, watch: ReloadableWatch, signal: AbortSignal): Promise<void> {

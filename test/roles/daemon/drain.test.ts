@@ -17,6 +17,7 @@ async function stop({ drainSeconds, abort = new AbortController().signal, openCa
     stopSignal: Promise.resolve("SIGTERM" as const),
     abort,
     onReload: () => undefined,
+    onReexec: () => undefined,
     [Symbol.dispose]: () => void (isDisposed = true),
   };
   const invocation = { config, reload: () => config };

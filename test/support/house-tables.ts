@@ -77,6 +77,7 @@ export const MODULES: Record<string, RegExp> = {
   "node:net": /^src\/channels\//,
   "node:worker_threads": /^src\/channels\//,
   "bun:ffi": /^src\/(?:process\/libc(?:-process)?|trust\/system-calls)\.ts$/,
+  "node:tty": /^src\/roles\/cli\/streams\.ts$/,
   "node:timers": /^src\/(?:process|roles|peers)\//,
   "node:timers/promises": /^src\/(?:process|roles|peers)\//,
   "node:buffer": ANYONE,

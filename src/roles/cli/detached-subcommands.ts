@@ -1,5 +1,5 @@
 /** Defines the subcommands for detached calls. */
-import { CONTROL_OPTION, JSON_OPTION } from "./options.ts";
+import { CONTROL_OPTION, JSON_OPTION, RAW_OPTION } from "./options.ts";
 import { defineSubcommand } from "./subcommand.ts";
 import type { Subcommand } from "./subcommand.ts";
 
@@ -27,6 +27,7 @@ export function createDetachedCommands(role: Role): Record<string, Subcommand> {
     args: {
       ...CALL,
       follow: { type: "boolean", alias: "f", description: "Only the output from now on" },
+      ...RAW_OPTION,
       ...CONTROL_OPTION,
     },
     notes: "Ctrl-C ends the attach, and not the call. Any number of programs can attach to a call.",

@@ -45,8 +45,9 @@ export async function attachCall(role: Role, { words, config }: Invocation): Pro
   const remote = callCommand(peer, "attach-call", { call, from }, { hasInput: false, timeoutMs: 0 });
   const lost = Promise.withResolvers<Outcome>();
   const blocked = new Set<string>();
+  const isRaw = words.options.has("raw");
   const outputs = (["stdout", "stderr"] as const).map((stream) =>
-    takeOutput(remote, stream, { abort: lost.resolve, blocked }),
+    takeOutput(remote, stream, { abort: lost.resolve, blocked, isRaw }),
   );
   const whole = remote.ended.then(async (result) => {
     await Promise.all(outputs);

@@ -24,6 +24,8 @@ export type ExecuteLine = {
   sendsInput: boolean;
   /** Only starts the command, and keeps what it leaves for `keepMs`, or as long as the other side likes. */
   detach?: { keepMs?: number };
+  /** Passes the output on to a terminal as it is. */
+  isRaw?: boolean;
 };
 
 /**
@@ -33,7 +35,7 @@ export type ExecuteLine = {
  */
 export async function executeThrough(
   connect: Connect,
-  { command, args, limits, sendsInput, detach }: ExecuteLine,
+  { command, args, limits, sendsInput, detach, isRaw }: ExecuteLine,
 ): Promise<Outcome> {
   const time = startCall(limits);
   const explain = (error: NegotiatorError): NegotiatorError =>
@@ -46,7 +48,7 @@ export async function executeThrough(
         return print(printable(await detachOn(connection.peer, { command, args, ...limit, ...detach })));
       const hasSome = sendsInput && hasInput();
       const remote = executeOn(connection.peer, { command, args, hasInput: hasSome, ...limit });
-      return await waitForCommand(remote, limits.timeoutMs, time.left());
+      return await waitForCommand(remote, limits.timeoutMs, { leftMs: time.left(), isRaw });
     } finally {
       // A peer that reads nothing must not hold up our end.
       const isLate = limits.timeoutMs > 0 && time.left() <= 1;

@@ -32,7 +32,7 @@ const HANGUP_EXIT = 129;
  * `execute`. After SIGHUP, and if this process is killed, the command goes on as a detached call.
  */
 export async function executeUntilHangup(line: HangupLine): Promise<Outcome> {
-  const { role, control, guest, command, args, limits, detach = {} } = line;
+  const { role, control, guest, command, args, limits, isRaw, detach = {} } = line;
   await using session = await dialControl(role, control);
   if (session === undefined) throw noDaemon(role, control);
   const { connectTimeoutMs, timeoutMs } = limits;
@@ -49,7 +49,7 @@ export async function executeUntilHangup(line: HangupLine): Promise<Outcome> {
     const id = await detachOn(peer, { command, args, timeoutMs, connectTimeoutMs, ...detach });
     const attached = callCommand(peer, "attach-call", { call: id, from: "start" }, NO_LIMITS);
     const remote = withSignals(attached, session, id);
-    const outcome = await Promise.race([waitForCommand(remote, 0), hungUp]);
+    const outcome = await Promise.race([waitForCommand(remote, 0, { isRaw }), hungUp]);
     await settlesWithin(remote.asked(), GOODBYE_MS);
     return outcome;
   } finally {

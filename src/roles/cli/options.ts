@@ -56,6 +56,14 @@ export const NO_STDIN_OPTION = {
   "no-stdin": { type: "boolean", alias: "n", description: "Send no standard input, and leave it alone" },
 } as const satisfies ArgsDef;
 
+/** Trusts the other side with our terminal. */
+export const RAW_OPTION = {
+  raw: {
+    type: "boolean",
+    description: "Let control sequences of the other side reach a terminal; pipes and files get every byte",
+  },
+} as const satisfies ArgsDef;
+
 /** Lets a command go on without its caller. */
 export const DETACH_OPTIONS = {
   detach: {

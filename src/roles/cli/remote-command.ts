@@ -9,7 +9,7 @@ import type { Exit, ForwardedSignals } from "./forward-signals.ts";
 import { deadlinePassed, startOwnClock } from "./own-deadline.ts";
 import type { OwnClock } from "./own-deadline.ts";
 import { sendInput } from "./send-input.ts";
-import { isOutputLost, writeOutput } from "./streams.ts";
+import { isOutputLost, openOutput } from "./streams.ts";
 import type { Outcome } from "./subcommand.ts";
 
 /** Shells give a command that a signal ended this number plus the signal's. */
@@ -19,7 +19,7 @@ const SIGNAL_BASE = 128;
  * Carries the streams until the command has ended and its output is written. Returns the command's exit code,
  * with an error if our deadline, or a shorter one of the peer, ended the command. The deadline is `timeoutMs`
  * (0 for none), of which `leftMs` are left. Returns within a second of it, though the peer does not answer or
- * our reader takes no output.
+ * our reader takes no output. `isRaw`: a terminal gets the bytes as they are.
  *
  * SIGINT, SIGTERM, SIGHUP and SIGQUIT go to the command, and its end is ours. If it goes on for five seconds,
  * or cannot be reached within one, it is cancelled and the outcome has the signal; a second SIGINT or SIGTERM
@@ -28,7 +28,7 @@ const SIGNAL_BASE = 128;
 export async function waitForCommand(
   remote: RemoteCommand,
   timeoutMs: number,
-  leftMs = timeoutMs,
+  { leftMs = timeoutMs, isRaw }: { leftMs?: number; isRaw?: boolean | undefined } = {},
 ): Promise<Outcome> {
   keepRunningWithoutTerminal();
   const { promise: aborted, resolve: abort } = Promise.withResolvers<Outcome>();
@@ -45,26 +45,31 @@ export async function waitForCommand(
           remote.cancel("the caller cannot read its input");
         });
   using clock = startOwnClock(leftMs);
-  const ending = waitForEnd(remote, timeoutMs, { aborted, abort, clock });
+  const ending = waitForEnd(remote, timeoutMs, { aborted, abort, clock, isRaw });
   await ending.catch(() => undefined);
   const isFree = (await input?.stop(end)) ?? true;
   return isFree ? ending : { ...(await ending.catch(outcomeOfError)), isStuck: true };
 }
 
 /** `abort` makes `aborted` resolve. */
-type Abortion = { aborted: Promise<Outcome>; abort: (outcome: Outcome) => void; clock: OwnClock };
+type Abortion = {
+  aborted: Promise<Outcome>;
+  abort: (outcome: Outcome) => void;
+  clock: OwnClock;
+  isRaw: boolean | undefined;
+};
 
 async function waitForEnd(
   remote: RemoteCommand,
   timeoutMs: number,
-  { aborted, abort, clock }: Abortion,
+  { aborted, abort, clock, isRaw }: Abortion,
 ): Promise<Outcome> {
   using signals = forwardSignals(remote);
   const blocked = new Set<string>();
   try {
     const outputs = [
-      takeOutput(remote, "stdout", { abort, blocked }),
-      takeOutput(remote, "stderr", { abort, blocked }),
+      takeOutput(remote, "stdout", { abort, blocked, isRaw }),
+      takeOutput(remote, "stderr", { abort, blocked, isRaw }),
     ];
     const finished = remote.ended.then(async (result): Promise<Outcome> => {
       await Promise.all(outputs);
@@ -149,7 +154,12 @@ export function explainDeadline(
 }
 
 /** `blocked` has the streams whose readers make us wait. */
-type OutputOptions = { abort: (outcome: Outcome) => void; blocked: Set<string> };
+type OutputOptions = {
+  abort: (outcome: Outcome) => void;
+  blocked: Set<string>;
+  /** As for `openOutput`. */
+  isRaw: boolean | undefined;
+};
 
 /**
  * A closed stdout or stderr of ours cancels the remote command, as SIGPIPE would end a local one. So does a
@@ -158,12 +168,13 @@ type OutputOptions = { abort: (outcome: Outcome) => void; blocked: Set<string> }
 export async function takeOutput(
   remote: Pick<RemoteCommand, "stdout" | "stderr" | "cancel">,
   stream: "stdout" | "stderr",
-  { abort, blocked }: OutputOptions,
+  { abort, blocked, isRaw }: OutputOptions,
 ): Promise<void> {
+  const output = await openOutput(stream, { isRaw });
   try {
     for await (const bytes of remote[stream]) {
       blocked.add(stream);
-      const isWritten = await writeOutput(stream, bytes);
+      const isWritten = await output.write(bytes);
       blocked.delete(stream);
       if (isWritten) continue;
       const isFull = isOutputLost(stream);
@@ -173,5 +184,7 @@ export async function takeOutput(
     }
   } catch {
     // `ended` rejects with the cause, so it is ignored here.
+  } finally {
+    await output.end();
   }
 }

@@ -12,6 +12,7 @@ import {
   LIST_TIMEOUT_OPTIONS,
   DETACH_OPTIONS,
   NO_STDIN_OPTION,
+  RAW_OPTION,
   USER_OPTION,
 } from "../cli/options.ts";
 import { createCheckCommands } from "../cli/check-commands.ts";
@@ -46,6 +47,7 @@ const execute = defineSubcommand({
   args: {
     command: { type: "positional", description: "Name of a command that the host offers" },
     ...NO_STDIN_OPTION,
+    ...RAW_OPTION,
     ...DETACH_OPTIONS,
     ...EXECUTE_TIMEOUT_OPTIONS,
     ...CONTROL_OPTION,
@@ -65,8 +67,9 @@ const execute = defineSubcommand({
     const { words, config } = invocation;
     const [command = "", ...args] = words.positionals;
     const sendsInput = !words.options.has("no-stdin");
+    const isRaw = words.options.has("raw");
     const limits = callLimits(words, config.settings);
-    const line = { command, args, limits, sendsInput, ...detachOption(words) };
+    const line = { command, args, limits, sendsInput, isRaw, ...detachOption(words) };
     if (words.options.has("detach-on-hangup")) {
       const { executeUntilHangup } = await import("../cli/execute-until-hangup.ts");
       return executeUntilHangup({ ...line, role: "guest", control: config.settings.guest.control });

@@ -1,17 +1,14 @@
 /** The host's command line. */
 import type { DialectTable } from "../../peers/dialect-table.ts";
-import { callLimits, detachOption, LIST_SECONDS } from "../cli/call-limits.ts";
-import { CHECK_POLICY_NOTES, DAEMON_NOTES, EXECUTE_NOTES, LIST_COMMANDS_NOTES } from "../cli/notes.ts";
+import { callLimits, LIST_SECONDS } from "../cli/call-limits.ts";
+import { CHECK_POLICY_NOTES, DAEMON_NOTES, LIST_COMMANDS_NOTES } from "../cli/notes.ts";
 import { HOST_FORM } from "../cli/option-form.ts";
 import {
   CONTROL_OPTION,
   DIRECT_OPTION,
   FINDER_OPTIONS,
-  EXECUTE_TIMEOUT_OPTIONS,
   JSON_OPTION,
   LIST_TIMEOUT_OPTIONS,
-  DETACH_OPTIONS,
-  NO_STDIN_OPTION,
   USER_OPTION,
 } from "../cli/options.ts";
 import { createCheckCommands } from "../cli/check-commands.ts";
@@ -23,6 +20,8 @@ import { createReloadCommand } from "../cli/reload.ts";
 import { runRole } from "../cli/run-role.ts";
 import { defineSubcommand } from "../cli/subcommand.ts";
 import type { Outcome, RoleDefinition } from "../cli/subcommand.ts";
+import { EXECUTE } from "./execute-subcommand.ts";
+import { STATUS } from "./status-subcommand.ts";
 
 const GUEST = { guest: { type: "positional", description: "Name of a running guest" } } as const;
 
@@ -59,63 +58,12 @@ const listCommands = defineSubcommand({
   },
 });
 
-const execute = defineSubcommand({
-  summary: "Run a command in a guest; its output and exit code become ours.",
-  args: {
-    ...GUEST,
-    command: { type: "positional", description: "Name of a command that the guest offers" },
-    ...NO_STDIN_OPTION,
-    ...DETACH_OPTIONS,
-    ...EXECUTE_TIMEOUT_OPTIONS,
-    ...CONTROL_OPTION,
-    ...DIRECT_OPTION,
-    ...FINDER_OPTIONS,
-  },
-  notes: EXECUTE_NOTES,
-  hasForeignExit: true,
-  restAfter: 2,
-  examples: [
-    "negotiator host execute web1 find-ip-addresses",
-    "negotiator host execute -t 60 web1 restore --verbose < backup.sql",
-  ],
-  async run(invocation) {
-    const { connectGuest } = await import("./connect.ts");
-    const { executeThrough } = await import("../cli/execute-through.ts");
-    const { words, config } = invocation;
-    const [guest = "", command = "", ...args] = words.positionals;
-    const sendsInput = !words.options.has("no-stdin");
-    const limits = callLimits(words, config.settings);
-    const line = { command, args, limits, sendsInput, ...detachOption(words) };
-    if (words.options.has("detach-on-hangup")) {
-      const { executeUntilHangup } = await import("../cli/execute-until-hangup.ts");
-      return executeUntilHangup({ ...line, role: "host", guest, control: config.settings.host.control });
-    }
-    return executeThrough((reach) => connectGuest(guest, invocation, { ...reach, call: line }), line);
-  },
-});
-
 const daemon = defineSubcommand({
   summary: "Hold the channels of all guests, and serve their calls; stays in the foreground.",
   args: { ...CONTROL_OPTION, ...FINDER_OPTIONS },
   notes: DAEMON_NOTES,
   examples: ["negotiator host daemon", "negotiator host daemon --socket lab=/run/lab/host-to-guest.sock"],
   run: async (invocation) => (await import("./daemon.ts")).runHostDaemon(invocation),
-});
-
-const status = defineSubcommand({
-  summary: "Show what the daemon knows of its guests, or of one.",
-  args: {
-    guest: { type: "positional", required: false, description: "Name of a guest" },
-    ...JSON_OPTION,
-    ...CONTROL_OPTION,
-  },
-  notes:
-    "With --json each line is { name, uuid, state, dialect, version, since, calls, lastError }. state is " +
-    "open, waiting (no agent has answered yet), unresponsive (it answered before, and is silent now), " +
-    "legacy (a python-negotiator), legacy-0.1 (its release 0.1 or 0.2), paused (by virsh suspend), saved " +
-    "(in a file, until it is restored), or shut off.",
-  examples: ["negotiator host status", "negotiator host status web1 --json"],
-  run: async (invocation) => (await import("./show-status.ts")).showStatus(invocation),
 });
 
 const checkPolicy = defineSubcommand({
@@ -147,9 +95,9 @@ const HOST: RoleDefinition = {
   subCommands: {
     "list-guests": listGuests,
     "list-commands": listCommands,
-    execute,
+    execute: EXECUTE,
     daemon,
-    status,
+    status: STATUS,
     ...createDetachedCommands("host"),
     "check-policy": checkPolicy,
     "check-commands": createCheckCommands("host"),

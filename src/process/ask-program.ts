@@ -5,10 +5,11 @@ import { forgetChild, rememberChild } from "./orphans.ts";
 import { signalGroup } from "./process-group.ts";
 
 /**
- * The tasks of a helper: to start a command, to explain a failed start, to run built-in commands, or to say
- * what program it is.
+/**
+ * The tasks of a helper: to start a command, to explain a failed start, to run built-in commands, to say what
+ * program it is, or to carry its standard input to its standard output.
  */
-export type HelperTask = "start" | "explain" | "builtins" | "describe";
+export type HelperTask = "start" | "explain" | "builtins" | "describe" | "carry";
 
 /** Returns the command line of a helper. */
 export function helperCommand(task: HelperTask, words: readonly string[]): [string, ...string[]] {

@@ -14,6 +14,14 @@ export function openPipe(): [readFd: number, writeFd: number] | undefined {
   return [readFd, writeFd];
 }
 
+/** Makes a pair of connected, close-on-exec unix stream sockets. Undefined when the call failed. */
+export function openSocketPair(): [number, number] | undefined {
+  const ends = new Int32Array(2);
+  if (libc().socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ptr(ends)) !== 0) return undefined;
+  const [one = -1, other = -1] = ends;
+  return [one, other];
+}
+
 /**
  * Returns the events of poll(2) that one descriptor has now, of those in `asked`; POLLERR, POLLHUP and
  * POLLNVAL count always.
@@ -356,6 +364,7 @@ function load() {
     pipe2: { args: ["ptr", "i32"], returns: "i32" },
     poll: { args: ["ptr", "u64", "i32"], returns: "i32" },
     clock_gettime: { args: ["i32", "ptr"], returns: "i32" },
+    socketpair: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
     socket: { args: ["i32", "i32", "i32"], returns: "i32" },
     sendto: { args: ["i32", "ptr", "u64", "i32", "ptr", "u32"], returns: "i64" },
     getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },

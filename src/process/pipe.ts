@@ -1,6 +1,6 @@
-/** Makes real pipes for commands. */
+/** Makes real pipes for commands, and pairs of sockets. */
 import { NegotiatorError } from "../errors.ts";
-import { openPipe } from "./libc.ts";
+import { openPipe, openSocketPair } from "./libc.ts";
 
 /** Both descriptors are close-on-exec; the caller closes them. */
 export type Pipe = { readFd: number; writeFd: number };
@@ -11,12 +11,18 @@ export type Pipe = { readFd: number; writeFd: number };
  * no descriptors are left.
  */
 export function createPipe(): Pipe {
-  const ends = openPipe();
-  if (ends === undefined) {
-    throw new NegotiatorError("BUSY", "Cannot make a pipe: too many open descriptors", {
-      remedy: "Wait for running commands, or raise LimitNOFILE= in the service file",
-    });
-  }
-  const [readFd, writeFd] = ends;
+  const [readFd, writeFd] = openPipe() ?? refuse("a pipe");
   return { readFd, writeFd };
+}
+
+/** Makes two connected sockets: both are close-on-exec. Throws as `createPipe`. */
+export function createSocketPair(): { ourFd: number; theirFd: number } {
+  const [ourFd, theirFd] = openSocketPair() ?? refuse("a pair of sockets");
+  return { ourFd, theirFd };
+}
+
+function refuse(what: string): never {
+  throw new NegotiatorError("BUSY", `Cannot make ${what}: too many open descriptors`, {
+    remedy: "Wait for running commands, or raise LimitNOFILE= in the service file",
+  });
 }

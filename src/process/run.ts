@@ -4,8 +4,6 @@ import { onAbort } from "../abort.ts";
 import { clampDelay, LATE_MS } from "../delay.ts";
 import { NegotiatorError } from "../errors.ts";
 import type { ResourceLimits } from "./command-cgroup.ts";
-import { EVENTS } from "./descriptor-watch.ts";
-import { pollNow } from "./libc.ts";
 import { endGroup } from "./process-group.ts";
 import { drain, pumpInput, pumpOutput } from "./pump.ts";
 import type { ByteSink, OutputPump, StreamFacts } from "./pump.ts";
@@ -144,8 +142,7 @@ type Pumps = { stdout: OutputPump; stderr: OutputPump; options: RunOptions };
 
 /** Throws the error of a helper that has ended without starting the command. */
 async function checkStart(child: Child, exit: ExitFacts, { stdout, stderr, options }: Pumps): Promise<void> {
-  const hasMore = (): boolean => (pollNow(child.stderrFd, EVENTS.IN) & EVENTS.IN) !== 0;
-  const failure = await child.findFailure(exit, stderr.ended, hasMore);
+  const failure = await child.findFailure(exit, stderr.ended);
   child.release();
   if (failure === undefined) return;
   stdout.abort();

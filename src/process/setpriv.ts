@@ -1,11 +1,8 @@
 /** Finds util-linux' `setpriv`, which starts commands for other users; and reads why it could not. */
 import type { constants } from "node:os";
-import { findOwnershipFault } from "../trust/ownership.ts";
-import { findPathFault } from "../trust/path-trust.ts";
 import type { Ids } from "./libc-process.ts";
-import { walkLocally } from "./mount-table.ts";
 import { askProgram } from "./ask-program.ts";
-import { judgeStart } from "./started-files.ts";
+import { listTrustedTools } from "./trusted-tool.ts";
 
 let found: Promise<string | undefined> | undefined;
 
@@ -34,25 +31,13 @@ function optionsFor({ uid, gid, groups }: Ids): string[] {
   return [`--reuid=+${uid}`, `--regid=+${gid}`, list === "" ? "--clear-groups" : `--groups=${list}`];
 }
 
-const PLACES = ["/usr/bin/setpriv", "/bin/setpriv", "/usr/local/bin/setpriv"];
 const ASK = { timeoutMs: 2000, outputBytes: 65_536 };
 /** Ids that no system gives to a user: a trial must not depend on the users of this machine. */
 const TRIAL: Ids = { uid: 1_999_999_991, gid: 1_999_999_992, groups: [1_999_999_993, 1_999_999_994] };
 
 async function findFirst(): Promise<string | undefined> {
-  for (const path of PLACES) if (isTrusted(path) && (await works(path))) return path;
+  for (const path of listTrustedTools("setpriv")) if (await works(path)) return path;
   return undefined;
-}
-
-function isTrusted(path: string): boolean {
-  const place = walkLocally(path);
-  if (place?.status?.isFile() !== true || judgeStart(path).kind !== "local") return false;
-  try {
-    const fault = findPathFault(path, { uid: 0, groups: "own" });
-    return fault === undefined && findOwnershipFault(place.status, 0, path) === undefined;
-  } catch {
-    return false;
-  }
 }
 
 /** Changes the ids of a trial as a start would, and lets it print them. */

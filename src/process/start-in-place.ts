@@ -1,5 +1,8 @@
-/** Starts a command in the place of this process, as a helper of the daemon; reports why it cannot. */
-import { mkdirSync, writeFileSync, writeSync } from "node:fs";
+/**
+ * Starts a command in the place of this process, as a helper of the daemon; reports why it cannot. Carries
+ * bytes where there is no `cat`.
+ */
+import { mkdirSync, readSync, writeFileSync, writeSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { errnoOf } from "../errors.ts";
@@ -53,6 +56,17 @@ function joinCgroup({ directory, files }: CgroupPlan): void {
   for (const [name, value] of Object.entries(files)) writeFileSync(join(directory, name), value);
   writeFileSync(join(directory, PROCESSES), String(process.pid));
 }
+
+/** Copies standard input to standard output until either ends. Throws the error of a write. */
+export function carry(): void {
+  const room = Buffer.alloc(CARRIED_BYTES);
+  for (let count = 1; count > 0;) {
+    count = readSync(0, room);
+    for (let from = 0; from < count;) from += writeSync(1, room, from, count - from);
+  }
+}
+
+const CARRIED_BYTES = 65_536;
 
 function attempt(action: () => void): string | undefined {
   try {

@@ -2,13 +2,16 @@
 import { closeSync, fchownSync } from "node:fs";
 import { errnoOf } from "../errors.ts";
 import { signalName } from "../signals.ts";
+import { createCarriedPipe, shareDescriptors } from "./carriers.ts";
 import { hasLimits, planCgroup, removeCgroup } from "./command-cgroup.ts";
 import type { CgroupPlan, ResourceLimits } from "./command-cgroup.ts";
 import { holdOutput } from "./held-output.ts";
 import type { HeldOutput } from "./held-output.ts";
 import { startCleanly } from "./inherited-state.ts";
+import { mayExecute } from "./libc-process.ts";
 import type { Ids } from "./libc-process.ts";
 import { readInto, setNonBlocking } from "./libc.ts";
+import { walkLocally } from "./mount-table.ts";
 import { commandFileLimit, spawnLimited } from "./open-file-limit.ts";
 import { forgetChild, rememberChild } from "./orphans.ts";
 import { helperCommand } from "./ask-program.ts";
@@ -19,6 +22,7 @@ import { settlesWithin } from "./settling.ts";
 import { forgetSetpriv, readSetprivError, setprivWords } from "./setpriv.ts";
 import { ALL_DONE } from "./start-in-place.ts";
 import type { StartOrder, StartReport } from "./start-in-place.ts";
+import { judgeStart } from "./started-files.ts";
 import { chooseStartWay } from "./start-way.ts";
 import type { StartWay } from "./start-way.ts";
 
@@ -51,9 +55,9 @@ export type Child = {
   stderr: ByteSink;
   /**
    * After its exit: resolves with the error if a helper ended without starting the command. `stderrEnded`
-   * resolves when its standard error has been read to the end; `hasMore` says whether more can be read now.
+   * resolves when its standard error has been read to the end.
    */
-  findFailure(exit: ExitFacts, stderrEnded: Promise<void>, hasMore: () => boolean): Promise<unknown>;
+  findFailure(exit: ExitFacts, stderrEnded: Promise<void>): Promise<unknown>;
   /** Passes on what was held back of its standard error, which is the command's own. */
   passOnHeld(): Promise<void>;
   /** Frees what outlives it. */
@@ -114,29 +118,44 @@ function callFor(
   };
 }
 
+type Ends = { theirFd: number; ourFd: number };
+
+function createEnds(child: "reads" | "writes"): Ends {
+  const { readFd, writeFd } = createPipe();
+  return child === "reads" ? { theirFd: readFd, ourFd: writeFd } : { theirFd: writeFd, ourFd: readFd };
+}
+
 function spawnBy(
   way: StartWay,
   options: StartOptions,
   user: Ids | undefined,
   cgroup: CgroupPlan | undefined,
 ): Child {
+  using shared = new DisposableStack();
   using theirs = new DisposableStack();
   using ours = new DisposableStack();
-  const pipeFor = (child: "reads" | "writes", isReport = false): { theirFd: number; ourFd: number } => {
-    const { readFd, writeFd } = createPipe();
-    const [theirFd, ourFd] = child === "reads" ? [readFd, writeFd] : [writeFd, readFd];
-    theirs.defer(() => closeSync(theirFd));
-    ours.defer(() => closeSync(ourFd));
-    // Otherwise another user could not open `/dev/stdout` again.
-    if (user !== undefined && !isReport) fchownSync(theirFd, user.uid, user.gid);
-    return { theirFd, ourFd };
+  /** Another user could lock its pipes, and open `/dev/stdout` again only if they belong to it. */
+  const lower = way.kind === "direct" ? undefined : user;
+  const take = (ends: Ends): Ends => {
+    theirs.defer(() => closeSync(ends.theirFd));
+    ours.defer(() => closeSync(ends.ourFd));
+    return ends;
+  };
+  const pipeFor = (child: "reads" | "writes"): Ends => {
+    const ends = take(lower === undefined ? createEnds(child) : createCarriedPipe(child));
+    if (user !== undefined) fchownSync(ends.theirFd, user.uid, user.gid);
+    return ends;
   };
   const call = callFor(way, options, user, cgroup);
   const { stdin } = options;
   const input = stdin === null ? undefined : pipeFor("reads");
   const output = pipeFor("writes");
   const errors = pipeFor("writes");
-  const report = call.hasReport === true ? pipeFor("writes", true) : undefined;
+  const report = call.hasReport === true ? take(createEnds("writes")) : undefined;
+  if (lower !== undefined) {
+    const pipes = [input, output, errors].flatMap((ends) => (ends ? [ends.theirFd] : []));
+    shared.use(shareDescriptors(pipes));
+  }
   const { promise: exit, resolve } = Promise.withResolvers<ExitFacts>();
   let isReaped = false;
   const lastFd = Math.max(...[errors, report].flatMap((pipe) => (pipe ? [pipe.theirFd, pipe.ourFd] : [])));
@@ -176,9 +195,10 @@ function spawnBy(
     stdoutFd: output.ourFd,
     stderrFd: errors.ourFd,
     stderr: held ?? options.stderr,
-    async findFailure(ended, stderrEnded, hasMore) {
+    async findFailure(ended, stderrEnded) {
       if (report !== undefined) return readReport(report.ourFd, ended.signal !== null);
-      return held && (await readWords(held, { ended, stderrEnded, hasMore, path: options.argv[0] }));
+      if (held === undefined || user === undefined) return undefined;
+      return readWords(held, { ended, stderrEnded, path: options.argv[0], user });
     },
     passOnHeld: async () => held?.passOn(),
     release() {
@@ -205,21 +225,26 @@ function readReport(fd: number, isKilled: boolean): unknown {
 
 /** The exit codes of setpriv's own failures. */
 const SETPRIV_CODES: ReadonlySet<number | null> = new Set([1, 126, 127]);
-const WORDS_MS = 100;
+/** A carrier brings the words of a helper that has ended, and then its end. */
+const WORDS_MS = 300;
 
-type WordsFacts = {
-  ended: ExitFacts;
-  stderrEnded: Promise<void>;
-  hasMore: () => boolean;
-  path: string;
-};
+type WordsFacts = { ended: ExitFacts; stderrEnded: Promise<void>; path: string; user: Ids };
 
 /** A background process of the command may keep its standard error open, so this does not wait for long. */
 async function readWords(held: HeldOutput, facts: WordsFacts): Promise<Error | undefined> {
-  const { ended, stderrEnded, hasMore, path } = facts;
+  const { ended, stderrEnded, path, user } = facts;
   if (!SETPRIV_CODES.has(ended.exitCode)) return undefined;
-  for (let isOver = false; held.isOpen && !isOver;) {
-    isOver = (await settlesWithin(stderrEnded, WORDS_MS)) || (held.said === undefined && !hasMore());
-  }
-  return held.said === undefined ? undefined : readSetprivError(held.said, path);
+  const isWhole = await settlesWithin(stderrEnded, WORDS_MS);
+  if (!isWhole || held.said === undefined || couldStart(path, user)) return undefined;
+  return readSetprivError(held.said, path);
+}
+
+/**
+ * Other processes of the user can see the name of the helper, so its words may be those of the command. They
+ * count if the files show a reason too: only root can change those.
+ */
+function couldStart(path: string, user: Ids): boolean {
+  const { kind, files } = judgeStart(path);
+  const isFile = walkLocally(path)?.status?.isFile() === true;
+  return isFile && kind === "local" && mayExecute(user, files) === true;
 }

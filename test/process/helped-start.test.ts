@@ -127,3 +127,12 @@ describe.if(IS_ROOT).each(WAYS)("$kind", (way) => {
     });
   });
 });
+
+/** As if the command had seen the name of its helper: `cat` begins its message with it, and ends with 1. */
+const chooseCat = (): StartWay => ({ kind: "setpriv", path: "/bin/cat" });
+
+test.if(IS_ROOT)("words of a helper that the files do not confirm are the command's", async () => {
+  const { result, stderr } = await runScript("exit 0", { user: USER, chooseWay: chooseCat });
+  expect(result).toMatchObject({ exitCode: 1, endedBy: "command" });
+  expect(stderr).toMatch(/^~negotiator-start-[-0-9a-f]+: unrecognized option/);
+});

@@ -26,6 +26,11 @@ export async function runOwnTask([task, ...words]: readonly string[]): Promise<O
     }
     case "builtins":
       return answerBuiltins();
+    case "carry": {
+      const { carry } = await import("../../process/start-in-place.ts");
+      carry();
+      return { exitCode: 0 };
+    }
     default:
       return { exitCode: NOT_STARTED };
   }

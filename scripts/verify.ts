@@ -12,6 +12,7 @@ const FORMATTED = [
   "test",
   "bench",
   "hostile",
+  "chaos",
   "package.json",
   "tsconfig.json",
   "knip.json",

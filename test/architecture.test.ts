@@ -7,7 +7,7 @@ import type { Planted } from "./support/planted-rules.ts";
 import { findImports, maskLiterals } from "./support/source-scan.ts";
 import { readSourceTree } from "./support/source-tree.ts";
 
-const tree = await readSourceTree(["src", "test", "scripts", "bench", "hostile"]);
+const tree = await readSourceTree(["src", "test", "scripts", "bench", "hostile", "chaos"]);
 
 test("the tree keeps all house rules", async () => {
   expect(tree.map(({ path }) => path)).toContain("src/main.ts");

@@ -19,7 +19,7 @@ const MAP = pageAt("AGENTS.md");
 const ROOMS = headingsOf(sectionOf(MAP, "Rooms")).flatMap(literalsOf);
 const FILES = (await readSourceTree(["src", "scripts"])).map(({ path }) => path);
 /** A path in the repository. Parts in capitals stand for a name that the reader chooses. */
-const PATH = /^(?:src|test|scripts|bench|hostile|docs|examples)\/[\w./-]*$|^[A-Z]+\.md$/;
+const PATH = /^(?:src|test|scripts|bench|hostile|chaos|docs|examples)\/[\w./-]*$|^[A-Z]+\.md$/;
 
 test("the map has a room for each folder of src and scripts, and no other", () => {
   const folders = new Set(FILES.map((path) => `${dirname(path)}/`));

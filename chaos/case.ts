@@ -1,0 +1,31 @@
+/** Owns the types of cases. */
+import type { Random } from "../test/support/random.ts";
+import type { Call, Role } from "./call.ts";
+import type { EmulatedStage } from "./stage.ts";
+
+/** Whether a case may end a call without its result. */
+export type MayEnd = (call: Call) => boolean;
+
+type CaseOf<Stage> = {
+  /** In a few words, the disturbance. */
+  what: string;
+  mayEnd: MayEnd;
+  /** Disturbs, calls `during` once while the disturbance lasts, and resolves when the channel is back. */
+  strike: (stage: Stage, options: { random: Random; during: () => void }) => Promise<void>;
+};
+
+/** A case between two daemons on this machine. */
+export type EmulatedCase = CaseOf<EmulatedStage> & {
+  kind: "emulated";
+  /** Lines for the top of both configs; short limits of time by default. */
+  settings?: string;
+  before?: Partial<Record<Role, readonly string[]>>;
+};
+
+/** A case. */
+export type ChaosCase = EmulatedCase;
+
+/** Every call goes on. */
+export function endsNone(): boolean {
+  return false;
+}

@@ -1,0 +1,68 @@
+/** Cases that kill, restart or stop a daemon. */
+import { setTimeout as delay } from "node:timers/promises";
+import type { Call, Role } from "../call.ts";
+import { endsNone } from "../case.ts";
+import type { EmulatedCase } from "../case.ts";
+
+const PAUSE_MS = 5000;
+
+/** For each side: killed and started, restarted in order, and stopped for some time. */
+export const DAEMON_CASES: Readonly<Record<string, EmulatedCase>> = {
+  "kill-host": kill("host"),
+  "kill-guest": kill("guest"),
+  "restart-host": restart("host"),
+  "restart-guest": restart("guest"),
+  "pause-host": pause("host"),
+  "pause-guest": pause("guest"),
+};
+
+function kill(role: Role): EmulatedCase {
+  return {
+    kind: "emulated",
+    what: `the ${role}'s daemon is killed and started`,
+    // A detached call lives on the side that runs it.
+    mayEnd: (call) => !(call.kind === "detached" && call.from === role),
+    async strike({ sides }, { during }) {
+      const side = sides[role];
+      await side.signal("SIGKILL");
+      await side.ended();
+      during();
+      await side.start();
+    },
+  };
+}
+
+function restart(role: Role): EmulatedCase {
+  return {
+    kind: "emulated",
+    what: `the ${role}'s daemon gets SIGTERM, and is started when it has ended`,
+    mayEnd: (call) => isRefusedByDrain(call, role),
+    async strike({ sides }, { during }) {
+      const side = sides[role];
+      await side.signal("SIGTERM");
+      during();
+      await side.ended();
+      await side.start();
+    },
+  };
+}
+
+/** A daemon that drains takes no new calls. It ends detached commands that it runs after its drain. */
+function isRefusedByDrain({ kind, from }: Call, role: Role): boolean {
+  return kind === "waiting" || (kind === "detached" && from !== role);
+}
+
+function pause(role: Role): EmulatedCase {
+  return {
+    kind: "emulated",
+    what: `the ${role}'s daemon is stopped for ${PAUSE_MS / 1000} s`,
+    mayEnd: endsNone,
+    async strike({ sides }, { during }) {
+      const side = sides[role];
+      await side.signal("SIGSTOP");
+      during();
+      await delay(PAUSE_MS);
+      await side.signal("SIGCONT");
+    },
+  };
+}

@@ -1,0 +1,151 @@
+/** Owns a host and a guest on this machine, with a port between them that can be disturbed. */
+import { chmod, readFile } from "node:fs/promises";
+import { GUEST, nameGuests, untilOpen } from "../bench/stage.ts";
+import { launchDaemon } from "../test/support/program.ts";
+import type { Daemon } from "../test/support/program.ts";
+import type { Random } from "../test/support/random.ts";
+import { formatCommands } from "./call.ts";
+import type { Plant, Role } from "./call.ts";
+import { startPort } from "./port.ts";
+import type { DisturbedPort } from "./port.ts";
+import { writeStreams } from "./streams.ts";
+
+/** A shell line that runs on one side. */
+export type RunningLine = {
+  readonly ended: Promise<{ exitCode: number; stdout: string; stderr: string }>;
+  kill: () => void;
+};
+
+/** One side: its callers and its daemon. */
+export type ChaosSide = {
+  /** The words of the program and of the other side, and the directory of the streams, for shell lines. */
+  readonly words: { program: string; peer: string; directory: string };
+  run: (line: string) => RunningLine;
+  /** Sends a signal to the daemon. */
+  signal: (name: NodeJS.Signals) => Promise<void>;
+  /** Resolves when the daemon has ended. */
+  ended: () => Promise<void>;
+  /** Starts a daemon. Resolves when it serves local users. */
+  start: () => Promise<void>;
+  /** All lines that the commands of this side have written. */
+  ledger: () => Promise<string>;
+};
+
+/** Two sides with running daemons and an open session. */
+export type ChaosStage = AsyncDisposable & {
+  readonly sides: Readonly<Record<Role, ChaosSide>>;
+  /** How many bytes each stream has. */
+  readonly streamBytes: number;
+};
+
+/** A stage whose port is emulated. `directory` is the one of its files. */
+export type EmulatedStage = ChaosStage & { readonly port: DisturbedPort; readonly directory: string };
+
+/** `settings`: lines for the top of both configs. `program`: words before the binary, for each daemon. */
+export type StageOptions = {
+  binary: string;
+  directory: string;
+  random: Random;
+  plant?: Plant | undefined;
+  settings?: string | undefined;
+  before?: Partial<Record<Role, readonly string[]>> | undefined;
+};
+
+/** A tenth of the defaults, so that long cuts are short. */
+export const SHORT_LIMITS =
+  "limits.pingAfterMs = 1000\nlimits.unresponsiveAfterMs = 3000\nlimits.abandonAfterMs = 12000";
+
+/** Starts the port and both daemons, and waits for their session. Disposal kills the processes. */
+export async function openEmulatedStage(options: StageOptions): Promise<EmulatedStage> {
+  const { directory, random } = options;
+  await using owned = new AsyncDisposableStack();
+  const port = owned.use(await startPort(directory, random.below(2 ** 31)));
+  const streamBytes = await writeStreams(directory, random);
+  const guest = await createSide("guest", `characterDevice = "${port.guestPath}"`, options);
+  owned.use(guest);
+  const host = await createSide("host", nameGuests({ [GUEST]: port.hostPath }), options);
+  owned.use(host);
+  await guest.start();
+  await host.start();
+  await untilOpen(`${directory}/host.sock`, GUEST);
+  const kept = owned.move();
+  return {
+    sides: { host, guest },
+    port,
+    directory,
+    streamBytes,
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+async function createSide(
+  role: Role,
+  own: string,
+  { binary, directory, plant, settings = "", before = {} }: StageOptions,
+): Promise<ChaosSide & AsyncDisposable> {
+  const at = (name: string): string => `${directory}/${role}.${name}`;
+  const append = `append() { echo "$@" >>${at("ledger")}; sync ${at("ledger")}; }`;
+  await Bun.write(at("ledger"), "");
+  for (const [name, script] of Object.entries(formatCommands(append, plant))) {
+    await Bun.write(`${at("commands")}/${name}`, script);
+    await chmod(`${at("commands")}/${name}`, 0o755);
+  }
+  await Bun.write(at("policy.toml"), '[[rules]]\naction = "allow"\n');
+  const lines = [
+    settings,
+    `commandsDirectory = ["${at("commands")}"]`,
+    `policyFile = "${at("policy.toml")}"`,
+    `audit.file = "${at("audit.jsonl")}"`,
+    `detached.directory = "${at("kept")}"`,
+    `[${role}]`,
+    `control = "${at("sock")}"`,
+    own,
+  ];
+  await Bun.write(at("toml"), lines.join("\n"));
+  const environment = { NEGOTIATOR_CONFIG: at("toml") };
+  let daemon: Daemon | undefined;
+  const running = (): Daemon => {
+    if (daemon === undefined) throw new Error(`The ${role}'s daemon was not started`);
+    return daemon;
+  };
+  return {
+    words: { program: `${binary} ${role}`, peer: role === "host" ? GUEST : "", directory },
+    run: (line) => runLine(line, environment),
+    signal: async (name) => running().kill(name),
+    ended: async () => void (await running().exited),
+    async start() {
+      daemon = launchDaemon([role, "daemon"], environment, [...(before[role] ?? []), binary]);
+      await daemon.says(` at ${at("sock")}`);
+    },
+    ledger: () => readFile(at("ledger"), "utf8"),
+    [Symbol.asyncDispose]: async () => daemon?.[Symbol.asyncDispose](),
+  };
+}
+
+/** Runs a line in a process group, so that `kill` ends all of it. */
+function runLine(line: string, environment: Readonly<Record<string, string>>): RunningLine {
+  const child = Bun.spawn(["setsid", "sh", "-c", line], {
+    env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", ...environment },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const collect = async (): Promise<{ exitCode: number; stdout: string; stderr: string }> => {
+    const [stdout, stderr, exitCode] = await Promise.all([
+      child.stdout.text(),
+      child.stderr.text(),
+      child.exited,
+    ]);
+    return { exitCode, stdout, stderr };
+  };
+  return {
+    ended: collect(),
+    kill: () => {
+      try {
+        process.kill(-child.pid, "SIGKILL");
+      } catch {
+        // It ended meanwhile.
+      }
+    },
+  };
+}

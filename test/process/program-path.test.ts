@@ -1,6 +1,6 @@
 /** Programs on the PATH, of which a directory may not answer. */
 import { expect, test } from "bun:test";
-import { chmod, mkdir, symlink } from "node:fs/promises";
+import { chmod, chown, mkdir, symlink } from "node:fs/promises";
 import { findProgram } from "../../src/process/program-path.ts";
 import { mountHanging, whyNoHangingMount } from "../support/hanging-mount.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
@@ -20,6 +20,23 @@ test("the first executable file counts, and other files and directories do not",
   expect(await findProgram("tool", path)).toBe(directory.at("3/tool"));
   expect(await findProgram("none", path)).toBeUndefined();
   expect(await findProgram(directory.at("4/tool"), path)).toBe(directory.at("4/tool"));
+});
+
+test.if(process.getuid?.() === 0)("root leaves out a program that others could replace", async () => {
+  await using directory = await createTemporaryDirectory();
+  for (const name of ["open", "theirs", "written", "safe"]) {
+    await directory.write(`${name}/tool`, "#!/bin/sh\n");
+    await chmod(directory.at(`${name}/tool`), 0o755);
+  }
+  await chmod(directory.at("open"), 0o777);
+  await chown(directory.at("theirs"), 64_779, 64_779);
+  await chmod(directory.at("written/tool"), 0o757);
+  await mkdir(directory.at("linked"));
+  await symlink(directory.at("open/tool"), directory.at("linked/tool"));
+  const pathOf = (...names: string[]): string => names.map((name) => directory.at(name)).join(":");
+  const unsafe = ["open", "theirs", "written", "linked"];
+  expect(await findProgram("tool", pathOf(...unsafe, "safe"))).toBe(directory.at("safe/tool"));
+  for (const name of unsafe) expect(await findProgram("tool", pathOf(name))).toBeUndefined();
 });
 
 test("a directory that is not on a disk of this machine is searched last", async () => {

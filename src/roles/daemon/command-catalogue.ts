@@ -16,6 +16,7 @@ import type { UserCache } from "../../process/user-cache.ts";
 import { createCommandLoader, withPresentMounts } from "./command-loader.ts";
 import type { LoadedCommands } from "./command-loader.ts";
 import { createLowerUsers } from "./lower-users.ts";
+import type { LowerUserMemory } from "./lower-users.ts";
 
 /** Options of a catalogue. Tests replace the last four. */
 export type CatalogueOptions = {
@@ -23,6 +24,8 @@ export type CatalogueOptions = {
   /** Returns where commands come from, as the settings say now. */
   sources: () => CommandSources;
   users: UserCache;
+  /** Keeps the lower users of commands from one daemon to the next; nothing does by default. */
+  lowerUsers?: LowerUserMemory;
   tick?: EveryTick;
   load?: typeof loadGeneration;
   restMs?: number;
@@ -52,13 +55,15 @@ const NEW_MS = 1000;
 /** A user that could not be found, as while its directory service starts, is looked up again after that. */
 const TICKS_TO_FAILED = 10;
 
+const NO_MEMORY: LowerUserMemory = { load: () => undefined, save: () => Promise.resolve() };
+
 const log = logFor("commands");
 
 /** Returns the commands, which are being loaded. */
 export function createCommandCatalogue(options: CatalogueOptions): LoadedCatalogue {
   const { role, sources, users, tick = everyTick, restMs = REST_MS, waitMs = WAIT_MS } = options;
-  const { load = loadGeneration } = options;
-  const lowerUsers = createLowerUsers(role, users, () => sources().uid);
+  const { load = loadGeneration, lowerUsers: memory = NO_MEMORY } = options;
+  const lowerUsers = createLowerUsers({ role, users, uidOf: () => sources().uid, memory });
   const closed = new AbortController();
   let current: LoadedCommands | undefined;
   let refreshing: Promise<boolean> | undefined;
@@ -81,7 +86,7 @@ export function createCommandCatalogue(options: CatalogueOptions): LoadedCatalog
     })();
     return refreshing;
   };
-  void refresh(true);
+  void refresh();
 
   const present = (): LoadedCommands | undefined => {
     current = current && withPresentMounts(current);

@@ -5,11 +5,26 @@
 import type { CommandFile } from "../../methods/command-files.ts";
 import type { UserCache } from "../../process/user-cache.ts";
 
+/**
+ * The names and files that had a lower user, with that user; and the pairs of name and file that an
+ * administrator has accepted as they are: one file may have several names.
+ */
+export type LowerUserState = { held: [key: string, user: string][]; accepted: string[] };
+
+/** Keeps the state from one daemon to the next. No function throws or rejects. */
+export type LowerUserMemory = {
+  /** Returns what was saved; undefined if nothing was. */
+  load: () => LowerUserState | undefined;
+  /** Resolves when the state is saved. */
+  save: (state: LowerUserState) => Promise<void>;
+};
+
 /** Knows the lower users of commands. */
 export type LowerUsers = {
   /**
    * Returns the files, with those refused that would run as a higher user than before. With `isAsked`, an
-   * administrator asked for the files as they are, and nothing from before counts.
+   * administrator asked for the files as they are, and nothing from before counts. The same is true for the
+   * first files of all, if `memory` has nothing.
    */
   apply: (
     files: ReadonlyMap<string, CommandFile>,
@@ -17,12 +32,21 @@ export type LowerUsers = {
   ) => Promise<ReadonlyMap<string, CommandFile>>;
 };
 
-/** Remembers nothing at first. `uidOf` returns our own user id, as which commands run without settings. */
-export function createLowerUsers(role: "host" | "guest", users: UserCache, uidOf: () => number): LowerUsers {
+/** Options of `createLowerUsers`. `uidOf` returns our user id, as which commands run without settings. */
+export type LowerUserOptions = {
+  role: "host" | "guest";
+  users: UserCache;
+  uidOf: () => number;
+  memory: LowerUserMemory;
+};
+
+/** Begins with what `memory` has. */
+export function createLowerUsers({ role, users, uidOf, memory }: LowerUserOptions): LowerUsers {
+  const before = memory.load();
   // Each name and each file, because a file may get another name.
-  const held = new Map<string, string>();
-  // Pairs of name and file that an administrator has accepted as they are: one file may have several names.
-  const accepted = new Set<string>();
+  const held = new Map(before?.held);
+  const accepted = new Set(before?.accepted);
+  let isFirst = before === undefined;
 
   /** A user that cannot be found runs nothing, so it is a lower one. */
   const isLower = async (user: string | undefined): Promise<boolean> => {
@@ -31,7 +55,9 @@ export function createLowerUsers(role: "host" | "guest", users: UserCache, uidOf
     return found === undefined || (found.uid !== 0 && found.uid !== uidOf());
   };
   return {
-    async apply(files, isAsked) {
+    async apply(files, isAskedFor) {
+      const isAsked = isAskedFor || isFirst;
+      isFirst = false;
       if (isAsked) {
         held.clear();
         accepted.clear();
@@ -45,17 +71,18 @@ export function createLowerUsers(role: "host" | "guest", users: UserCache, uidOf
         const keys = [`name ${name}`, `file ${file.script}`];
         const pair = keys.join(" ");
         const { user } = file.description;
-        const before = keys.map((key) => held.get(key)).find((known) => known !== undefined);
+        const lower = keys.map((key) => held.get(key)).find((known) => known !== undefined);
         if (user !== undefined && (await isLower(user))) {
           for (const key of keys) held.set(key, user);
           accepted.delete(pair);
         } else if (isAsked) accepted.add(pair);
-        else if (before !== undefined && !accepted.has(pair)) {
-          applied.set(name, refuse(file, before, role));
+        else if (lower !== undefined && !accepted.has(pair)) {
+          applied.set(name, refuse(file, lower, role));
           continue;
         }
         applied.set(name, file);
       }
+      await memory.save({ held: [...held], accepted: [...accepted] });
       return applied;
     },
   };

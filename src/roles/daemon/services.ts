@@ -38,6 +38,7 @@ import { createLocalIdentity } from "./local-identity.ts";
 import type { FindLocalUser } from "./local-identity.ts";
 import { createUserJudge } from "./user-judge.ts";
 import type { DaemonVerdict } from "./policy-check-method.ts";
+import { createLowerUserFile } from "./lower-user-file.ts";
 import { openKept } from "./open-kept.ts";
 import { createPolicyInForce } from "./policy-in-force.ts";
 import type { PolicyInForce } from "./policy-in-force.ts";
@@ -107,7 +108,8 @@ export function createServices(
     ...checkLocally(role),
   });
   const kept = openKept(role, settings);
-  const commands = createCommandCatalogue({ role, sources, users });
+  const lowerUsers = createLowerUserFile(settings.detached.directory, role, () => settings.commandsDirectory);
+  const commands = createCommandCatalogue({ role, sources, users, lowerUsers });
   const methods = listMethods({ role, commands, users, kept, openCalls: settings.limits.openCalls });
   const quota = createQuota();
   const limits = { ...DEFAULT_LIMITS, ...settings.limits };

@@ -13,10 +13,10 @@ import { removeChecksums, writeChecksums } from "./checksums.ts";
 import { describeCommit } from "./commit.ts";
 import { compile } from "./compile.ts";
 import { findElfProblems, newestGlibc } from "./elf-check.ts";
-import { readElf } from "./elf.ts";
+import { readElf } from "../src/roles/install/elf.ts";
 import { smokeRun } from "./smoke-run.ts";
-import { TARGETS } from "./targets.ts";
-import type { TargetName } from "./targets.ts";
+import { TARGETS } from "../src/roles/install/targets.ts";
+import type { TargetName } from "../src/roles/install/targets.ts";
 import { hostTarget, inspectThisMachine, reasonNotToRun } from "./this-machine.ts";
 import type { ThisMachine } from "./this-machine.ts";
 

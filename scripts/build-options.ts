@@ -2,8 +2,8 @@
 import { NegotiatorError } from "../src/errors.ts";
 import { nearest } from "../src/nearest.ts";
 import { printable } from "../src/printable.ts";
-import { isTargetName, TARGET_NAMES } from "./targets.ts";
-import type { TargetName } from "./targets.ts";
+import { isTargetName, TARGET_NAMES } from "../src/roles/install/targets.ts";
+import type { TargetName } from "../src/roles/install/targets.ts";
 
 /** The name of a build. `host` is the binary for this machine, called `negotiator` without a suffix. */
 export type BuildName = TargetName | "host";

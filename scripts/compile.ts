@@ -1,8 +1,8 @@
 /** Compiles one binary that takes no settings or code from the directory it is started in. */
 import { basename, join } from "node:path";
 import { NegotiatorError } from "../src/errors.ts";
-import { TARGETS } from "./targets.ts";
-import type { TargetName } from "./targets.ts";
+import { TARGETS } from "../src/roles/install/targets.ts";
+import type { TargetName } from "../src/roles/install/targets.ts";
 
 /**
  * The input of one build. `root` is the repository, and has `src/main.ts`. Compile with `root` as the working

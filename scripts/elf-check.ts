@@ -1,10 +1,7 @@
 /** Checks whether a binary's ELF header fits its release target. Pure. */
-import type { Elf, VersionNeed } from "./elf.ts";
-import { LIBRARIES, LOADERS } from "./targets.ts";
-import type { Target } from "./targets.ts";
-
-/** The glibc of CentOS 7, the oldest system that we support. */
-export const NEWEST_GLIBC = "2.17";
+import type { Elf, VersionNeed } from "../src/roles/install/elf.ts";
+import { LIBRARIES, LOADERS, OLDEST_GLIBC } from "../src/roles/install/targets.ts";
+import type { Target } from "../src/roles/install/targets.ts";
 
 /** Returns all problems, each worded to follow the file's name; an empty list if the binary fits. */
 export function findElfProblems(elf: Elf, target: Target): string[] {
@@ -22,7 +19,7 @@ export function findElfProblems(elf: Elf, target: Target): string[] {
   const tooNew = target.libc === "glibc" ? elf.versionNeeds.filter(isTooNew) : [];
   problems.push(
     ...tooNew.map(
-      ({ library, version }) => `needs ${version} of ${library}, newer than GLIBC_${NEWEST_GLIBC}`,
+      ({ library, version }) => `needs ${version} of ${library}, newer than GLIBC_${OLDEST_GLIBC}`,
     ),
   );
   return problems;
@@ -42,7 +39,7 @@ export function newestGlibc(elf: Elf): string | undefined {
 /** Versions without a number, such as `GLIBC_ABI_DT_RELR` (2.36), are all newer than our oldest glibc. */
 function isTooNew({ version }: VersionNeed): boolean {
   const number = numberOf(version);
-  return number === undefined || compareVersions(number, NEWEST_GLIBC) > 0;
+  return number === undefined || compareVersions(number, OLDEST_GLIBC) > 0;
 }
 
 function numberOf(version: string): string | undefined {

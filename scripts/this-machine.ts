@@ -3,10 +3,10 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { NegotiatorError } from "../src/errors.ts";
-import { readElf } from "./elf.ts";
-import type { Elf } from "./elf.ts";
-import { isTargetName } from "./targets.ts";
-import type { Target, TargetName } from "./targets.ts";
+import { readElf } from "../src/roles/install/elf.ts";
+import type { Elf } from "../src/roles/install/elf.ts";
+import { isTargetName } from "../src/roles/install/targets.ts";
+import type { Target, TargetName } from "../src/roles/install/targets.ts";
 
 /** The facts about this machine. `interpreter` is the loader of the running Bun. */
 export type ThisMachine = {

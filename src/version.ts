@@ -10,7 +10,7 @@ export const VERSION: string = manifest.version;
 /** The short commit hash, with `-dirty` if there were uncommitted changes; `source` if not a binary. */
 const COMMIT = typeof NEGOTIATOR_COMMIT === "string" ? NEGOTIATOR_COMMIT : "source";
 /** The target, such as `linux-x64-musl-baseline`; `source` if not a binary. */
-const TARGET = typeof NEGOTIATOR_TARGET === "string" ? NEGOTIATOR_TARGET : "source";
+export const TARGET: string = typeof NEGOTIATOR_TARGET === "string" ? NEGOTIATOR_TARGET : "source";
 
 /** Returns the line of `--version`: version, commit, target, version of Bun. */
 export function formatVersion(): string {

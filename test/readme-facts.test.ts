@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { chmod, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { COMMANDS } from "../scripts/demo-commands.ts";
-import { TARGET_NAMES } from "../scripts/targets.ts";
+import { TARGET_NAMES } from "../src/roles/install/targets.ts";
 import { dialSocket } from "../src/channels/socket/socket.ts";
 import { findPolicyFile, loadConfig } from "../src/config/config.ts";
 import { explainMissing, explainRefusal } from "../src/discovery/ports/port-trouble.ts";

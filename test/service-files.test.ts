@@ -3,18 +3,23 @@
  * them lets the environment change the daemon.
  */
 import { describe, expect, test } from "bun:test";
-import { mkdir, rm } from "node:fs/promises";
+import { chmod, mkdir, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { splitEnvironment } from "../src/config/runtime-variables.ts";
 import { DEFAULTS } from "../src/config/settings.ts";
 import { ROOT } from "./support/documents.ts";
+import { runProcess } from "./support/source-run.ts";
 import { createTemporaryDirectory } from "./support/temporary-directory.ts";
+import { TEST_TIMEOUT_MS } from "./support/timeouts.ts";
+import { until } from "./support/until.ts";
 
 const ROLES = ["host", "guest"] as const;
 const FILES = {
   systemd: (role: string) => `examples/systemd/negotiator-${role}.service`,
   OpenRC: (role: string) => `examples/openrc/negotiator-${role}`,
   supervisord: (role: string) => `examples/supervisor/negotiator-${role}.conf`,
+  runit: (role: string) => `examples/runit/negotiator-${role}`,
+  SysV: (role: string) => `examples/sysv/negotiator-${role}`,
 };
 
 const read = (path: string): Promise<string> => Bun.file(`${ROOT}/${path}`).text();
@@ -63,11 +68,17 @@ test.each(["OpenRC", "supervisord"] as const)(
   },
 );
 
+function unsetInShell(text: string): string[] {
+  return [...text.matchAll(/^unset (.*)$/gm)].flatMap(([, names = ""]) => names.split(" "));
+}
+
 /** The variables that a file takes away from the daemon, in its own words. */
 const UNSET: Record<keyof typeof FILES, (text: string) => string[]> = {
   systemd: (text) =>
     [...text.matchAll(/^UnsetEnvironment=(.*)$/gm)].flatMap(([, names = ""]) => names.split(" ")),
-  OpenRC: (text) => [...text.matchAll(/^unset (.*)$/gm)].flatMap(([, names = ""]) => names.split(" ")),
+  OpenRC: unsetInShell,
+  runit: unsetInShell,
+  SysV: unsetInShell,
   supervisord: (text) => [...text.matchAll(/ -u (\S+)/g)].map(([, name = ""]) => name),
 };
 
@@ -93,3 +104,41 @@ test.each(ROLES)("the systemd unit of the %s spares the daemon, and watches it",
   // A drain does not end the watch.
   expect(Number(seconds)).toBeGreaterThan(DEFAULTS.drainSeconds);
 });
+
+test.skipIf(process.getuid?.() !== 0)(
+  "the SysV script starts and stops its daemon once, and status says so (needs root)",
+  async () => {
+    await using here = await createTemporaryDirectory();
+    const text = await read(FILES.SysV("guest"));
+    const pidFile = here.at("pid");
+    const program = await here.write(
+      "negotiator",
+      '#!/bin/sh\nexec tail -f /dev/null guest daemon "$$" 2>/dev/null\n',
+    );
+    await chmod(program, 0o755);
+    const script = await here.write(
+      "script",
+      text
+        .replace("/usr/local/bin/negotiator", program)
+        .replace("/run/negotiator-guest.pid", pidFile)
+        .replace("/var/log/negotiator-guest.log", here.at("log")),
+    );
+    const run = (word: string) => runProcess(["/bin/sh", script, word]);
+    expect(await run("status")).toMatchObject({ exitCode: 3, stdout: "negotiator-guest does not run\n" });
+    expect(await run("start")).toMatchObject({ exitCode: 0, stderr: "" });
+    const pid = (await Bun.file(pidFile).text()).trim();
+    await until("the program runs", async () =>
+      (await Bun.file(`/proc/${pid}/cmdline`).text()).includes("guest\0daemon"),
+    );
+    expect(await run("status")).toMatchObject({
+      exitCode: 0,
+      stdout: `negotiator-guest runs (process ${pid})\n`,
+    });
+    await run("start");
+    expect((await Bun.file(pidFile).text()).trim()).toBe(pid);
+    expect(await run("stop")).toMatchObject({ exitCode: 0 });
+    expect(await run("status")).toMatchObject({ exitCode: 3 });
+    expect(await run("dance")).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("usage: ") });
+  },
+  TEST_TIMEOUT_MS,
+);

@@ -4,7 +4,7 @@ import { mkdir, mkdtempDisposable, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import manifest from "../../package.json" with { type: "json" };
-import { isTargetName } from "../../scripts/targets.ts";
+import { isTargetName } from "../../src/roles/install/targets.ts";
 import { hostBinary } from "../support/binary.ts";
 import { STEP_TIMEOUT_MS, TEST_TIMEOUT_MS } from "../support/timeouts.ts";
 

@@ -1,8 +1,8 @@
 /** Tests whether binaries fit their release targets. */
 import { describe, expect, test } from "bun:test";
 import { findElfProblems, newestGlibc } from "../../scripts/elf-check.ts";
-import type { Elf } from "../../scripts/elf.ts";
-import { LOADERS, TARGETS } from "../../scripts/targets.ts";
+import type { Elf } from "../../src/roles/install/elf.ts";
+import { LOADERS, TARGETS } from "../../src/roles/install/targets.ts";
 
 const GOOD_GLIBC: Elf = {
   architecture: "x64",

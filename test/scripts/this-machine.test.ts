@@ -1,7 +1,7 @@
 /** Tests the choice of the target for a machine, and of the binaries it can run. */
 import { describe, expect, test } from "bun:test";
-import { LOADERS, TARGETS } from "../../scripts/targets.ts";
-import type { TargetName } from "../../scripts/targets.ts";
+import { LOADERS, TARGETS } from "../../src/roles/install/targets.ts";
+import type { TargetName } from "../../src/roles/install/targets.ts";
 import { hostTarget, inspectThisMachine, reasonNotToRun } from "../../scripts/this-machine.ts";
 import type { ThisMachine } from "../../scripts/this-machine.ts";
 

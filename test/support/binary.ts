@@ -6,7 +6,7 @@ import { withLock } from "./lock.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 const BINARY = join(ROOT, "dist/negotiator");
-const SOURCES = ["src", "scripts", "package.json", "bun.lock"];
+const SOURCES = ["src", "examples", "scripts", "package.json", "bun.lock"];
 
 let built: Promise<string> | undefined;
 

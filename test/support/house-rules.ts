@@ -6,7 +6,17 @@ import { posix } from "node:path";
 import { FORM_RULES } from "./house-form.ts";
 import { sources } from "./house-rule.ts";
 import type { HouseRule, Violation } from "./house-rule.ts";
-import { GROUPS, MAY_OPEN, MODULES, OPENERS, OWNERS, PURE, PURE_BREAKERS, ZONES } from "./house-tables.ts";
+import {
+  EMBEDDED,
+  GROUPS,
+  MAY_OPEN,
+  MODULES,
+  OPENERS,
+  OWNERS,
+  PURE,
+  PURE_BREAKERS,
+  ZONES,
+} from "./house-tables.ts";
 import { findImports, lineAt, maskLiterals } from "./source-scan.ts";
 import type { SourceFile } from "./source-tree.ts";
 
@@ -97,6 +107,7 @@ function judgeImport(path: string, specifier: string | undefined): string | unde
       importers === undefined ? "no file may" : `only ${importers.source.replaceAll(/[\\^$]|\?:/g, "")} may`;
     return `imports "${specifier}", which ${owner}: leave that to its owner, or add it to MODULES`;
   }
+  if (EMBEDDED.files.test(target) && EMBEDDED.importer.test(path)) return undefined;
   if (!target.endsWith(".ts")) return `imports "${specifier}": name the .ts file`;
   const isAllowed = zone.may.some((name) => {
     const group = GROUPS[name] ?? ZONES.find((row) => row.name === name)?.files;

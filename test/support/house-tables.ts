@@ -26,7 +26,7 @@ export const ZONES = [
   { name: "peers", files: /^src\/peers\//, may: ["root", "wire", "methods", "peers"] },
   { name: "guest", files: /^src\/roles\/guest\//, may: ["inner", "roles", "guest"] },
   { name: "host", files: /^src\/roles\/host\//, may: ["inner", "roles", "host"] },
-  { name: "roles", files: /^src\/roles\/(?:(?:cli|daemon)\/)?[^/]+\.ts$/, may: ["inner", "roles"] },
+  { name: "roles", files: /^src\/roles\/(?:(?:cli|daemon|install)\/)?[^/]+\.ts$/, may: ["inner", "roles"] },
 ] as const;
 
 /** Groups of files that the `may` lists name besides the zones. */
@@ -91,6 +91,9 @@ export const MODULES: Record<string, RegExp> = {
   "node:url": ANYONE,
   "node:util": ANYONE,
 };
+
+/** Files that are not source, and become part of the program as text, with the file that may import them. */
+export const EMBEDDED = { files: /^examples\//, importer: /^src\/roles\/install\/service-files\.ts$/ };
 
 /** A pattern for any of the parts, where a name begins. */
 function useOf(...parts: readonly RegExp[]): RegExp {
@@ -163,7 +166,7 @@ export const OPENERS =
   /^(?:\*|default|promises|open|openSync|createReadStream|createWriteStream|ReadStream|WriteStream)$/;
 export const MAY_OPEN = new RegExp(
   "^src/(?:channels/|(?:audit/audit-file|(?:standard|process/terminal)-output|trust/opened-file|" +
-    "process/mount-table|process/started-files|methods/kept/ring-file)\\.ts$)",
+    "process/mount-table|process/started-files|methods/kept/ring-file|roles/install/staged-files)\\.ts$)",
 );
 
 /** The most columns of a line, the most lines of a function, and the most comments in 100 lines. */

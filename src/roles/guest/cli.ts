@@ -18,6 +18,7 @@ import {
 import { createCheckCommands } from "../cli/check-commands.ts";
 import { createCheckConfig } from "../cli/check-config.ts";
 import { createDetachedCommands } from "../cli/detached-subcommands.ts";
+import { createInstallCommand } from "../cli/install.ts";
 import { createPrintConfig } from "../cli/print-config.ts";
 import { createReexecCommand } from "../cli/reexec.ts";
 import { createReloadCommand } from "../cli/reload.ts";
@@ -133,6 +134,7 @@ const GUEST: RoleDefinition = {
     reload: createReloadCommand("guest"),
     reexec: createReexecCommand("guest"),
     "print-config": createPrintConfig("guest"),
+    install: createInstallCommand("guest"),
   },
 };
 

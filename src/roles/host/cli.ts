@@ -14,6 +14,7 @@ import {
 import { createCheckCommands } from "../cli/check-commands.ts";
 import { createCheckConfig } from "../cli/check-config.ts";
 import { createDetachedCommands } from "../cli/detached-subcommands.ts";
+import { createInstallCommand } from "../cli/install.ts";
 import { createPrintConfig } from "../cli/print-config.ts";
 import { createReexecCommand } from "../cli/reexec.ts";
 import { createReloadCommand } from "../cli/reload.ts";
@@ -107,6 +108,7 @@ const HOST: RoleDefinition = {
     reload: createReloadCommand("host"),
     reexec: createReexecCommand("host"),
     "print-config": createPrintConfig("host"),
+    install: createInstallCommand("host"),
   },
 };
 

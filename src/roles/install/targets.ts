@@ -57,6 +57,9 @@ export const LOADERS: Readonly<Record<Libc, Readonly<Record<Architecture, string
   musl: { x64: "/lib/ld-musl-x86_64.so.1", arm64: "/lib/ld-musl-aarch64.so.1" },
 };
 
+/** The glibc of CentOS 7, the oldest system that we support. */
+export const OLDEST_GLIBC = "2.17";
+
 /** The shared libraries that a binary may need: those of a minimal system, and libstdc++ for musl. */
 export const LIBRARIES: Readonly<Record<Libc, RegExp>> = {
   glibc:

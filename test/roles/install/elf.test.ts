@@ -1,9 +1,9 @@
 /** Tests the ELF reader on real, made-up and damaged programs. */
 import { describe, expect, test } from "bun:test";
 import { readFile } from "node:fs/promises";
-import { NegotiatorError } from "../../src/errors.ts";
-import { readElf } from "../../scripts/elf.ts";
-import type { Elf } from "../../scripts/elf.ts";
+import { NegotiatorError } from "../../../src/errors.ts";
+import { readElf } from "../../../src/roles/install/elf.ts";
+import type { Elf } from "../../../src/roles/install/elf.ts";
 
 describe("readElf on real programs", () => {
   for (const path of ["/bin/ls", process.execPath]) {

@@ -1,5 +1,5 @@
 /** Reads the parts of an ELF file that decide where it can start. Checks every offset in it. */
-import { NegotiatorError } from "../src/errors.ts";
+import { NegotiatorError } from "../../errors.ts";
 
 /** A symbol version that the dynamic loader must find, such as `GLIBC_2.17` of `libc.so.6`. */
 export type VersionNeed = { library: string; version: string };

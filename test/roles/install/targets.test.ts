@@ -1,6 +1,6 @@
 /** Tests the table of release targets. */
 import { expect, test } from "bun:test";
-import { LOADERS, TARGET_NAMES, TARGETS } from "../../scripts/targets.ts";
+import { LOADERS, TARGET_NAMES, TARGETS } from "../../../src/roles/install/targets.ts";
 
 test("the names of the release targets do not change", () => {
   expect(TARGET_NAMES).toEqual([

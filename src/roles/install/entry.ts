@@ -1,0 +1,43 @@
+/** Files, links, directories and commands: the parts of an installation. */
+import { dirname } from "node:path";
+import { shellLine, shellWord } from "../../shell-word.ts";
+
+/** The text of a file, or the file that it is a copy of. */
+export type Content = { text: string } | { copyOf: string };
+
+/**
+ * A part of the installation in the file system. `path` is that on the installed machine. `why` follows the
+ * path in reports.
+ * - `isOptional`: left out if something else is there.
+ * - `isFirst`: only written if nothing is there. It belongs to the administrator from then on.
+ * - `appended`: the file is one of the system, and gets this line more.
+ */
+export type Entry = { path: string; why: string; isOptional?: true } & (
+  | { kind: "file"; mode: number; content: Content; isFirst?: true; appended?: string }
+  | { kind: "link"; to: string }
+  | { kind: "directory"; mode: number }
+);
+
+/** A program to run, with its words. `mayFail`: a failure is reported, and the rest goes on. */
+export type CommandStep = { kind: "command"; argv: readonly string[]; why: string; mayFail?: true };
+
+/** Returns lines of shell that make the entry at `place`, its path under the root of the image. */
+export function formatEntry(entry: Entry, place: string): string[] {
+  const path = shellWord(place);
+  if (entry.kind === "directory") return [`install -d -m ${octal(entry.mode)} ${path}`];
+  if (entry.kind === "link")
+    return [`mkdir -p ${shellWord(dirname(place))}`, `ln -sfn ${shellWord(entry.to)} ${path}`];
+  const { content, mode, appended } = entry;
+  if (appended !== undefined) return [`echo ${shellWord(appended)} >>${path}`];
+  if ("copyOf" in content) return [`install -D -m ${octal(mode)} ${shellWord(content.copyOf)} ${path}`];
+  return [`install -D -m ${octal(mode)} /dev/stdin ${path} <<'END'`, content.text.trimEnd(), "END"];
+}
+
+/** Returns the line of shell that runs the command. */
+export function formatCommand({ argv }: Pick<CommandStep, "argv">): string {
+  return shellLine(argv);
+}
+
+function octal(mode: number): string {
+  return mode.toString(8);
+}

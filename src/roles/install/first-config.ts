@@ -1,0 +1,43 @@
+/** The config file of a new installation: comments, and the defaults of the settings that many change. */
+import { DEFAULTS } from "../../config/settings.ts";
+
+/** The path of the config. */
+export const CONFIG_PATH = "/etc/negotiator/negotiator.toml";
+
+/** Returns the text of the first config. It sets nothing: each line is a default behind a `#`. */
+export function formatFirstConfig(): string {
+  const { host, guest, audit, log } = DEFAULTS;
+  return `# Settings of negotiator, for both roles. Lines such as #level = "info" show defaults.
+# Remove the # to change one.
+# After a change: negotiator host check-config && negotiator host reload (in a guest: negotiator guest …).
+# All settings with their defaults: negotiator host print-config
+
+# Directories of commands. The first one that has a command of that name wins.
+#commandsDirectory = ${JSON.stringify(DEFAULTS.commandsDirectory)}
+
+# The built-in commands that this side offers.
+#builtIns = ${JSON.stringify(DEFAULTS.builtIns)}
+
+# Who may call what. Without this file the other side may call every command.
+#policyFile = ${JSON.stringify(DEFAULTS.policyFile)}
+
+# The time for running calls to end when the daemon stops.
+#drainSeconds = ${DEFAULTS.drainSeconds}
+
+[log]
+#level = ${JSON.stringify(log.level)}
+
+[audit]
+#file = ${JSON.stringify(audit.file)}
+#maxBytes = ${audit.maxBytes}
+#keep = ${audit.keep}
+
+[host]
+# The libvirt to ask. Empty: the one that libvirt chooses.
+#connect = ${JSON.stringify(host.connect)}
+
+[guest]
+# A device, pty or unix socket. Empty: the port is found by its name.
+#characterDevice = ${JSON.stringify(guest.characterDevice)}
+`;
+}

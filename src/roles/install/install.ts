@@ -1,0 +1,176 @@
+/** `install`: puts the program, its service and its directories in place, and starts the daemon. */
+import { NegotiatorError } from "../../errors.ts";
+import type { Role } from "../../peers/dialect.ts";
+import { VERSION } from "../../version.ts";
+import type { Outcome } from "../cli/subcommand.ts";
+import { formatCommand, formatEntry } from "./entry.ts";
+import type { CommandStep, Entry } from "./entry.ts";
+import { judgeEntry } from "./judge-entry.ts";
+import type { EntryState, JudgedEntry } from "./judge-entry.ts";
+import { formatManifest, manifestPath, nextManifest, readManifest } from "./manifest.ts";
+import type { Manifest } from "./manifest.ts";
+import { findObstacles } from "./obstacles.ts";
+import { findOldAgents, stopOldAgents } from "./old-agent.ts";
+import { makePlan } from "./plan.ts";
+import type { Plan } from "./plan.ts";
+import { createReport } from "./report.ts";
+import type { Report } from "./report.ts";
+import { runCommand } from "./run-command.ts";
+import { waitForDaemon } from "./running-daemon.ts";
+import { refuseOtherDaemon, serviceSteps } from "./service-steps.ts";
+import type { ManagerName } from "./service-managers.ts";
+import { stageFiles } from "./staged-files.ts";
+
+/** The options of `install`. `root` is `/`, or the directory of a mounted image. */
+export type InstallOptions = {
+  role: Role;
+  root: string;
+  manager: ManagerName | undefined;
+  isDryRun: boolean;
+  isJson: boolean;
+  /** Files of others are replaced. */
+  isForced: boolean;
+  /** A daemon of python-negotiator is stopped without a question. */
+  stopsOld: boolean;
+  /** A service that does not run is started. */
+  starts: boolean;
+  /** A person can be asked. */
+  mayAsk: boolean;
+  /** The path of the daemon's control socket. */
+  control: string;
+};
+
+/** Installs, and prints each step. Throws what is in the way, before anything is changed. */
+export async function install(options: InstallOptions): Promise<Outcome> {
+  const { role, root, isDryRun, isJson, isForced } = options;
+  const plan = await makePlan(options);
+  const before = readManifest(root, role);
+  const recorded = [before, readManifest(root, role === "host" ? "guest" : "host")].filter(
+    (each) => each !== undefined,
+  );
+  const judged = plan.entries.map((entry) => judgeEntry(entry, { root, recorded }));
+  const obstacle = findObstacles(judged, isForced);
+  if (obstacle !== undefined) throw obstacle;
+  if (plan.isRunning && plan.manager !== undefined && options.starts)
+    await refuseOtherDaemon(role, plan.manager);
+  const stops = root === "/" ? stopOldAgents(findOldAgents(role), options) : [];
+
+  const report = createReport(isJson ? "json" : isDryRun ? "shell" : "text");
+  for (const note of plan.notes) await report.note(note);
+  const written = judged.filter(({ entry, state }) => isWritten(entry, state, isForced));
+  for (const { entry, state } of judged.filter((each) => !written.includes(each)))
+    await report.step({ did: "kept", what: entry.path, why: KEPT[state] ?? entry.why, command: "" });
+  const manifest = judgeEntry(nextEntry({ plan, before, judged, written }), { root, recorded });
+  const all = manifest.state === "same" ? written : [...written, manifest];
+  await apply({ stops, groups: plan.groups, entries: all }, { report, isDryRun });
+  const daemon = await startDaemon(plan, written, { ...options, report });
+  const facts = { role, version: VERSION, root, dryRun: isDryRun, program: plan.program };
+  return report.end(lastLine(plan, daemon), {
+    ...facts,
+    packaged: plan.packaged ?? null,
+    manager: plan.manager?.name ?? "none",
+    daemon,
+  });
+}
+
+/** Why an entry is left as it is. */
+const KEPT: Partial<Record<EntryState, string>> = {
+  same: "it is there already",
+  changed: "it was changed since; --force replaces it",
+  foreign: "it belongs to others; --force replaces it",
+};
+
+function isWritten({ kind, ...entry }: Entry, state: EntryState, isForced: boolean): boolean {
+  if (state === "missing" || state === "outdated") return true;
+  return isForced && kind !== "directory" && state !== "same" && !("isFirst" in entry);
+}
+
+type ManifestFacts = {
+  plan: Plan;
+  before: Manifest | undefined;
+  judged: readonly JudgedEntry[];
+  written: readonly JudgedEntry[];
+};
+
+function nextEntry({ plan, before, judged, written }: ManifestFacts): Entry {
+  const manager = plan.manager?.name ?? "none";
+  const groups = plan.hasGroup ? [] : ["negotiator"];
+  const next = nextManifest({ before, judged, written: new Set(written), manager, groups });
+  const path = manifestPath(plan.role);
+  const content = { text: formatManifest(next) };
+  return { kind: "file", path, mode: 0o644, content, why: "the list of what --uninstall removes" };
+}
+
+type Work = {
+  stops: readonly CommandStep[];
+  groups: readonly CommandStep[];
+  entries: readonly JudgedEntry[];
+};
+
+/** The old daemons are stopped, and the group is made, only when all files are on the disk. */
+async function apply({ stops, groups, entries }: Work, { report, isDryRun }: Reporting): Promise<void> {
+  if (isDryRun) {
+    for (const step of [...stops, ...groups]) await reportCommand(step, report);
+  } else {
+    await using staged = await stageFiles(entries);
+    for (const step of [...stops, ...groups]) await runStep(step, { report, isDryRun });
+    await staged.commit();
+  }
+  for (const { entry, place, state } of entries) {
+    const command = formatEntry(entry, place).join("\n");
+    const isAppended = entry.kind === "file" && entry.appended !== undefined;
+    const did = isAppended ? "changed" : state === "missing" ? "made" : "replaced";
+    await report.step({ did, what: entry.path, why: entry.why, command });
+  }
+}
+
+type Reporting = { report: Report; isDryRun: boolean };
+
+async function runStep(step: CommandStep, { report, isDryRun }: Reporting): Promise<void> {
+  try {
+    if (!isDryRun) await runCommand(step.argv);
+  } catch (thrown) {
+    if (step.mayFail !== true) throw thrown;
+    await report.note(NegotiatorError.from(thrown).message);
+    return;
+  }
+  await reportCommand(step, report);
+}
+
+function reportCommand(step: CommandStep, report: Report): Promise<void> {
+  const command = formatCommand(step);
+  return report.step({ did: "ran", what: command, why: step.why, command });
+}
+
+/** The daemon at the end. */
+type DaemonState = "runs" | "not started" | "not known";
+
+async function startDaemon(
+  { role, manager, isRunning }: Plan,
+  written: readonly JudgedEntry[],
+  { starts, isDryRun, report, control }: InstallOptions & { report: Report },
+): Promise<DaemonState> {
+  if (manager === undefined || !isRunning) return "not started";
+  const steps = await serviceSteps({ role, manager, starts }, written);
+  for (const step of steps) await runStep(step, { report, isDryRun });
+  if (isDryRun) return "not known";
+  if (!starts) return "not started";
+  if (await waitForDaemon(role, control, START_MS)) return "runs";
+  const problem = `Everything is in place, but the daemon does not listen at "${control}"`;
+  throw new NegotiatorError("NO_CHANNEL", problem, {
+    remedy: `Read its log: ${logCommand(manager.name, role)}`,
+  });
+}
+
+const START_MS = 15_000;
+
+function logCommand(manager: ManagerName, role: Role): string {
+  return manager === "systemd" ? `journalctl -u negotiator-${role}` : `tail /var/log/negotiator-${role}.log`;
+}
+
+function lastLine({ role, program, root }: Plan, daemon: DaemonState): string {
+  if (daemon !== "runs") return root === "/" ? "Installed" : `Installed in ${root}`;
+  return role === "host"
+    ? `The daemon runs. See the guests that it can call: ${program} host list-guests`
+    : `The daemon runs. See its link to the host: ${program} guest status`;
+}

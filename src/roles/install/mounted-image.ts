@@ -1,0 +1,45 @@
+/** Mounts a disk image with guestmount of libguestfs, for as long as some work in it takes. */
+import { existsSync } from "node:fs";
+import { mkdtemp, rmdir } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { NegotiatorError } from "../../errors.ts";
+import { printable } from "../../printable.ts";
+import { shellWord } from "../../shell-word.ts";
+import { hasProgram } from "./plan.ts";
+import { runCommand } from "./run-command.ts";
+
+/** Runs `work` with the directory where the image is mounted. Throws `UNSUPPORTED` without guestmount. */
+export async function withMountedImage<Result>(
+  image: string,
+  work: (root: string) => Promise<Result>,
+): Promise<Result> {
+  if (!existsSync(image)) {
+    throw new NegotiatorError(
+      "BAD_USAGE",
+      `Cannot use --image "${printable(image)}": there is no such file`,
+      {
+        remedy: `Look for it: ls -l ${shellWord(image)}`,
+      },
+    );
+  }
+  if (!hasProgram("guestmount")) {
+    throw new NegotiatorError("UNSUPPORTED", "Cannot open the image: guestmount of libguestfs is not here", {
+      remedy:
+        "Install it: apt-get install guestmount, or dnf install guestfs-tools\n" +
+        "Or mount the image yourself, and use --root",
+    });
+  }
+  const directory = await mkdtemp(join(tmpdir(), "negotiator-image-"));
+  try {
+    await runCommand(["guestmount", "-a", image, "-i", directory]);
+    try {
+      return await work(directory);
+    } finally {
+      // guestunmount waits for the program that writes the image.
+      await runCommand(["guestunmount", directory]);
+    }
+  } finally {
+    await rmdir(directory);
+  }
+}

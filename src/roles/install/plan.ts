@@ -1,0 +1,139 @@
+/** Decides what an installation consists of. Reads the machine, and changes nothing. */
+import { findLocalProgram } from "../../process/program-path.ts";
+import type { Role } from "../../peers/dialect.ts";
+import type { CommandStep, Entry } from "./entry.ts";
+import { CONFIG_PATH, formatFirstConfig } from "./first-config.ts";
+import { groupCommand, groupEntry, hasGroup } from "./group-steps.ts";
+import { findPackage, PACKAGED_PROGRAM } from "./package-owner.ts";
+import { existsInRoot } from "./place-in-root.ts";
+import { chooseProgram, inspectMachine, ownProgram } from "./program-choice.ts";
+import { LOCAL_PROGRAM, serviceFile, UDEV_RULE } from "./service-files.ts";
+import { detectManager, SERVICE_MANAGERS } from "./service-managers.ts";
+import type { ManagerName, ServiceManager } from "./service-managers.ts";
+
+/** `root` is `/` for this machine. `manager` is the one that was asked for. */
+export type PlanOptions = { role: Role; root: string; manager: ManagerName | undefined };
+
+/**
+ * The parts of an installation.
+ * - `program`: the path of the installed program. `packaged`: the kind of the package that brought it.
+ * - `isRunning`: the manager runs, so that it can start the service now.
+ * - `groups`: commands that come before the files get their names.
+ */
+export type Plan = {
+  role: Role;
+  root: string;
+  program: string;
+  packaged: string | undefined;
+  manager: ServiceManager | undefined;
+  isRunning: boolean;
+  hasGroup: boolean;
+  entries: Entry[];
+  groups: CommandStep[];
+  notes: string[];
+};
+
+/** Returns the plan. Throws `UNSUPPORTED` if no binary fits the machine. */
+export async function makePlan(options: PlanOptions): Promise<Plan> {
+  const { role, root } = options;
+  const packaged = await findPackage(root);
+  const program = packaged === undefined ? LOCAL_PROGRAM : PACKAGED_PROGRAM;
+  const { manager, isRunning } = findManager(options);
+  const isGroupThere = await hasGroup(root, hasProgram);
+  const notes: string[] = [];
+  if (manager === undefined)
+    notes.push(`No service manager was found. Start the daemon yourself: ${program} ${role} daemon`);
+  else if (!isRunning && root === "/")
+    notes.push(`${manager.name} does not run here, so the daemon starts with the next boot`);
+  if (packaged !== undefined)
+    notes.push(`The ${packaged} package has the program and the service. Upgrade them with the package`);
+  const entries = [
+    ...(packaged === undefined ? programEntries(options, notes) : []),
+    ...(packaged === undefined ? serviceEntries(role, manager) : []),
+    ...(manager !== undefined && usesLinks(manager, { role, isRunning })
+      ? enabling(options, manager, packaged !== undefined)
+      : []),
+    ...settingsEntries(),
+    ...(root !== "/" && !isGroupThere ? [groupEntry(root)] : []),
+  ];
+  return {
+    role,
+    root,
+    program,
+    packaged,
+    manager,
+    isRunning,
+    hasGroup: isGroupThere,
+    entries,
+    notes,
+    groups: root === "/" && !isGroupThere ? [groupCommand(hasProgram)] : [],
+  };
+}
+
+/** Returns whether this machine has a program on its PATH. */
+export function hasProgram(name: string): boolean {
+  return findLocalProgram(name) !== undefined;
+}
+
+function findManager({ root, manager: name }: PlanOptions): {
+  manager: ServiceManager | undefined;
+  isRunning: boolean;
+} {
+  const exists = (path: string): boolean => existsInRoot(root, path);
+  if (name !== undefined) {
+    const manager = SERVICE_MANAGERS.find((each) => each.name === name);
+    const isRunning = root === "/" && (name === "supervisord" || manager?.signs.some(exists) === true);
+    return { manager, isRunning };
+  }
+  const running = root === "/" ? detectManager(exists, "running") : undefined;
+  return { manager: running ?? detectManager(exists, "installed"), isRunning: running !== undefined };
+}
+
+function programEntries({ role, root }: PlanOptions, notes: string[]): Entry[] {
+  const own = ownProgram();
+  const { path, warnings } = chooseProgram(inspectMachine(root, own), own);
+  notes.push(...warnings.map((warning) => `Note: ${warning}`));
+  const link = `/usr/local/bin/negotiator-${role}`;
+  return [
+    { kind: "file", path: LOCAL_PROGRAM, mode: 0o755, content: { copyOf: path }, why: "the program" },
+    { kind: "link", path: link, to: "negotiator", why: "a name for the role", isOptional: true },
+  ];
+}
+
+function serviceEntries(role: Role, manager: ServiceManager | undefined): Entry[] {
+  return (manager?.files(role) ?? []).map(({ path, mode, content }) => {
+    const text = content === "udev" ? UDEV_RULE : serviceFile(content, role, LOCAL_PROGRAM);
+    const why = content === "udev" ? "starts the daemon when its port appears" : "the service";
+    return { kind: "file", path, mode, content: { text }, why };
+  });
+}
+
+/** A manager that runs has commands for it, with the exception of runit. */
+function usesLinks(
+  manager: ServiceManager,
+  { role, isRunning }: { role: Role; isRunning: boolean },
+): boolean {
+  return !isRunning || manager.enable(role, hasProgram).length === 0;
+}
+
+function enabling({ role, root }: PlanOptions, manager: ServiceManager, isPackaged: boolean): Entry[] {
+  const why = "starts the daemon with the machine";
+  return manager
+    .enabledBy(role, (path) => existsInRoot(root, path))
+    .map(({ path, to }) => ({ kind: "link", path, to: isPackaged ? packagedPath(to) : to, why }));
+}
+
+/** Packages keep their systemd units in another directory. */
+function packagedPath(path: string): string {
+  return path.replace("/etc/systemd/system/", "/usr/lib/systemd/system/");
+}
+
+function settingsEntries(): Entry[] {
+  const text = formatFirstConfig();
+  return [
+    { kind: "directory", path: "/etc/negotiator/commands", mode: 0o755, why: "your commands" },
+    { kind: "file", path: CONFIG_PATH, mode: 0o644, content: { text }, why: "the settings", isFirst: true },
+    { kind: "directory", path: "/var/lib/negotiator", mode: 0o755, why: "the state" },
+    { kind: "directory", path: "/var/log/negotiator", mode: 0o750, why: "the audit" },
+  ];
+}

@@ -1,0 +1,36 @@
+/** Runs the programs of an installation. */
+import { NegotiatorError } from "../../errors.ts";
+import { runText } from "../../process/run-text.ts";
+import { formatCommand } from "./entry.ts";
+
+/** A service may take its time to start, and to end its running calls. */
+const COMMAND_MS = 120_000;
+const OUTPUT_BYTES = 256 * 1024;
+
+/** Returns the exit code of a program; null after a signal, and 127 if there is no such program. */
+export async function tryCommand(argv: readonly string[]): Promise<number | null> {
+  try {
+    return (await runProgram(argv)).exitCode;
+  } catch (thrown) {
+    if (NegotiatorError.from(thrown).code === "NO_COMMAND") return NO_PROGRAM;
+    throw thrown;
+  }
+}
+
+const NO_PROGRAM = 127;
+
+/** Runs a program to its end. Throws `UNSUPPORTED` with its last words if it fails. */
+export async function runCommand(argv: readonly string[]): Promise<void> {
+  const { exitCode, stdout, stderr } = await runProgram(argv);
+  if (exitCode === 0) return;
+  const words = `${stderr}\n${stdout}`.trim().split("\n")[0] ?? "";
+  const line = formatCommand({ argv });
+  throw new NegotiatorError("UNSUPPORTED", `"${line}" failed with exit code ${exitCode}: ${words}`, {
+    remedy: `See why, correct it, and repeat what you did: ${line}`,
+  });
+}
+
+function runProgram(argv: readonly string[]): ReturnType<typeof runText> {
+  const { signal } = new AbortController();
+  return runText(argv, { timeoutMs: COMMAND_MS, outputBytes: OUTPUT_BYTES, environment: {}, signal });
+}

@@ -1,0 +1,203 @@
+/** `install --uninstall`: stops the daemon, and removes what the installation has made. */
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { rm, rmdir } from "node:fs/promises";
+import { dirname } from "node:path";
+import { errnoOf } from "../../errors.ts";
+import type { Role } from "../../peers/dialect.ts";
+import { shellLine, shellWord } from "../../shell-word.ts";
+import { VERSION } from "../../version.ts";
+import type { Outcome } from "../cli/subcommand.ts";
+import { digestOf } from "./digest.ts";
+import { CONFIG_PATH } from "./first-config.ts";
+import { manifestPath, readManifest } from "./manifest.ts";
+import type { Manifest } from "./manifest.ts";
+import { findPackage } from "./package-owner.ts";
+import { existsInRoot, placeInRoot } from "./place-in-root.ts";
+import { hasProgram } from "./plan.ts";
+import { createReport } from "./report.ts";
+import { tryCommand, runCommand } from "./run-command.ts";
+import { SERVICE_MANAGERS } from "./service-managers.ts";
+import type { ServiceManager } from "./service-managers.ts";
+
+/** The options of an uninstallation. */
+export type UninstallOptions = {
+  role: Role;
+  root: string;
+  isDryRun: boolean;
+  isJson: boolean;
+  /** Files that were changed since are removed too. */
+  isForced: boolean;
+  /** The config, the state and kept output are removed too. */
+  purges: boolean;
+};
+
+/** A step: its line of shell, and what it does. */
+type Removal = {
+  did: "removed" | "ran";
+  what: string;
+  why: string;
+  command: string;
+  run: () => Promise<void>;
+};
+type Kept = { path: string; why: string };
+
+/** Uninstalls, and prints each step. Does nothing where nothing is installed. */
+export async function uninstall(options: UninstallOptions): Promise<Outcome> {
+  const { role, root, isDryRun, isJson } = options;
+  const report = createReport(isJson ? "json" : isDryRun ? "shell" : "text");
+  const manifest = readManifest(root, role);
+  const other = readManifest(root, role === "host" ? "guest" : "host");
+  const packaged = await findPackage(root);
+  const manager = SERVICE_MANAGERS.find(({ name }) => name === manifest?.manager);
+  const { removals, kept } = findRemovals({ ...options, manifest, other });
+  const before = root === "/" && manager !== undefined ? await stopSteps(role, manager) : [];
+  const after = root === "/" && manager !== undefined && removals.length > 0 ? manager.reload(role) : [];
+  for (const step of [...before, ...removals, ...after.map((argv) => runStep(argv, "forgets its files"))]) {
+    if (!isDryRun) await step.run();
+    await report.step(step);
+  }
+  const left = isDryRun ? [] : await removeEmpty(root, manifest, other !== undefined);
+  for (const path of left) await report.step({ did: "removed", what: path, why: "it is empty", command: "" });
+  for (const { path, why } of [...kept, ...findLeft(root, options.purges)])
+    await report.step({ did: "kept", what: path, why, command: "" });
+  if (packaged !== undefined)
+    await report.note(`The ${packaged} package stays: ${PACKAGE_REMOVAL[packaged]}`);
+  const line = manifest === undefined ? "Nothing to remove: install has put nothing here" : "Uninstalled";
+  return report.end(line, { role, version: VERSION, root, dryRun: isDryRun, packaged: packaged ?? null });
+}
+
+const PACKAGE_REMOVAL = {
+  dpkg: "remove it with apt-get remove negotiator",
+  apk: "remove it with apk del negotiator",
+  rpm: "remove it with rpm -e negotiator",
+} as const;
+
+type Facts = UninstallOptions & { manifest: Manifest | undefined; other: Manifest | undefined };
+
+function findRemovals({ role, root, isForced, purges, manifest, other }: Facts): {
+  removals: Removal[];
+  kept: Kept[];
+} {
+  const removals: Removal[] = [];
+  const kept: Kept[] = [];
+  const add = (path: string, why: string): unknown =>
+    removals.push(removeStep(placeInRoot(root, path), path, why));
+  for (const [path, digest] of Object.entries(manifest?.files ?? {})) {
+    const present = readIfThere(placeInRoot(root, path));
+    if (present === undefined) continue;
+    if (other?.files[path] !== undefined) kept.push({ path, why: "the other role needs it" });
+    else if (present !== "other" && (isForced || digestOf(present) === digest))
+      add(path, "install has made it");
+    else kept.push({ path, why: "it was changed since; --force removes it" });
+  }
+  for (const [path, to] of Object.entries(manifest?.links ?? {})) {
+    if (linkAt(placeInRoot(root, path)) === to) add(path, "install has made it");
+  }
+  if (purges) {
+    if (other === undefined && existsInRoot(root, CONFIG_PATH)) add(CONFIG_PATH, "the settings");
+    for (const path of [`/var/lib/negotiator/${role}`, `/var/log/negotiator-${role}.log`])
+      if (existsInRoot(root, path)) add(path, "the state");
+  }
+  for (const group of manifest?.groups ?? []) {
+    if (purges && root === "/" && other === undefined) removals.push(removeGroup(group));
+    else kept.push({ path: `group ${group}`, why: "its members may use the daemon" });
+  }
+  if (manifest !== undefined) add(manifestPath(role), "the list of what install has made");
+  return { removals, kept };
+}
+
+function removeStep(place: string, path: string, why: string): Removal {
+  return {
+    did: "removed",
+    what: path,
+    why,
+    command: `rm -rf ${shellWord(place)}`,
+    run: () => rm(place, { recursive: true, force: true }),
+  };
+}
+
+function removeGroup(group: string): Removal {
+  const argv = hasProgram("groupdel") ? ["groupdel", group] : ["delgroup", group];
+  return runStep(argv, "install has made it");
+}
+
+function runStep(argv: readonly string[], why: string): Removal {
+  const line = shellLine(argv);
+  return { did: "ran", what: line, why, command: line, run: () => runCommand(argv) };
+}
+
+async function stopSteps(role: Role, manager: ServiceManager): Promise<Removal[]> {
+  const isActive = (await tryCommand(manager.isActive(role))) === 0;
+  const hasFiles = manager.files(role).some(({ path }) => existsSync(path));
+  return [
+    ...(isActive ? [runStep(manager.stop(role), "running calls get drainSeconds to end")] : []),
+    ...(hasFiles || manager.name === "systemd"
+      ? manager.disable(role, hasProgram).map((argv) => runStep(argv, "it no longer starts with the machine"))
+      : []),
+  ];
+}
+
+/** Removes the directories that the installation made, if they are empty, and those of removed files. */
+async function removeEmpty(
+  root: string,
+  manifest: Manifest | undefined,
+  isShared: boolean,
+): Promise<string[]> {
+  const parents = [...Object.keys(manifest?.files ?? {}), ...Object.keys(manifest?.links ?? {})]
+    .map((path) => dirname(path))
+    .filter((path) => path.includes("negotiator"));
+  const made = isShared ? [] : [...(manifest?.directories ?? []), "/etc/negotiator", "/var/lib/negotiator"];
+  const removed: string[] = [];
+  for (const path of new Set([...made, ...parents].toSorted().toReversed())) {
+    const place = placeInRoot(root, path);
+    const isGone = await rmdir(place).then(
+      () => true,
+      () => false,
+    );
+    if (isGone) removed.push(path);
+  }
+  return removed;
+}
+
+/** Commands, policy and audit belong to the administrator. */
+function findLeft(root: string, purges: boolean): Kept[] {
+  const places: readonly (readonly [string, string])[] = [
+    ...(purges ? [] : [[CONFIG_PATH, "the settings; --purge removes them"] as const]),
+    ["/etc/negotiator/policy.toml", "your policy"],
+    ["/etc/negotiator/policy.d", "your policy"],
+    ["/etc/negotiator/commands", "your commands"],
+    ["/usr/lib/negotiator/commands", "your commands"],
+    ["/var/log/negotiator", "the audit"],
+  ];
+  return places
+    .filter(([path]) => existsInRoot(root, path) && !isEmptyDirectory(placeInRoot(root, path)))
+    .map(([path, why]) => ({ path, why }));
+}
+
+function isEmptyDirectory(place: string): boolean {
+  try {
+    return readdirSync(place).length === 0;
+  } catch (thrown) {
+    if (errnoOf(thrown) === "ENOTDIR") return false;
+    throw thrown;
+  }
+}
+
+/** Returns the bytes of a file, `other` if something else is there, undefined if nothing is. */
+function readIfThere(place: string): Uint8Array | "other" | undefined {
+  try {
+    return lstatSync(place).isFile() ? readFileSync(place) : "other";
+  } catch (thrown) {
+    if (["ENOENT", "ENOTDIR"].includes(errnoOf(thrown) ?? "")) return undefined;
+    throw thrown;
+  }
+}
+
+function linkAt(place: string): string | undefined {
+  try {
+    return readlinkSync(place);
+  } catch (thrown) {
+    if (["ENOENT", "ENOTDIR", "EINVAL"].includes(errnoOf(thrown) ?? "")) return undefined;
+    throw thrown;
+  }
+}

@@ -1,0 +1,99 @@
+/** Which binary a machine gets: its processor and C library decide, and nothing that cannot run there is taken. */
+import { describe, expect, test } from "bun:test";
+import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { chooseProgram, inspectMachine } from "../../../src/roles/install/program-choice.ts";
+import type { Machine, OwnProgram } from "../../../src/roles/install/program-choice.ts";
+import { LOADERS } from "../../../src/roles/install/targets.ts";
+import { errorOf } from "../../support/error-of.ts";
+import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
+
+const X64: Machine = { architecture: "x64", libc: "glibc", hasCpp: true, hasAvx2: true };
+const ALONE: OwnProgram = { path: "/nowhere/negotiator", target: "linux-x64" };
+
+describe("chooseProgram", () => {
+  test("takes the running program for a machine like this one", () => {
+    expect(chooseProgram(X64, ALONE)).toEqual({ path: ALONE.path, target: "linux-x64", warnings: [] });
+  });
+
+  test("takes the baseline build beside it for a machine without AVX2, and for an image", async () => {
+    await using folder = await createTemporaryDirectory();
+    const beside = await folder.write("negotiator-linux-x64-baseline", "");
+    const own = { path: folder.at("negotiator-linux-x64"), target: "linux-x64" };
+    for (const hasAvx2 of [false, undefined])
+      expect(chooseProgram({ ...X64, hasAvx2 }, own)).toEqual({
+        path: beside,
+        target: "linux-x64-baseline",
+        warnings: [],
+      });
+  });
+
+  test("refuses a machine without AVX2 if only the build with AVX2 is there", () => {
+    expect(errorOf(() => chooseProgram({ ...X64, hasAvx2: false }, ALONE))).toMatchObject({
+      code: "UNSUPPORTED",
+      message:
+        "Cannot install: this binary is for linux-x64, and the machine needs negotiator-linux-x64-baseline\n" +
+        "Put that file beside this one, into /nowhere",
+    });
+  });
+
+  test("warns of an image whose processor may lack AVX2, and of a missing libstdc++", () => {
+    expect(chooseProgram({ ...X64, hasAvx2: undefined }, ALONE).warnings).toEqual([
+      "the processor of the guest must have AVX2; the baseline build needs only SSE4.2",
+    ]);
+    const own = { path: "/n", target: "linux-x64-musl-baseline" };
+    expect(chooseProgram({ ...X64, libc: "musl", hasCpp: false, hasAvx2: undefined }, own).warnings).toEqual([
+      "the machine has no libstdc++, which the program needs: apk add libstdc++",
+    ]);
+  });
+
+  test("refuses a glibc that is older than 2.17", () => {
+    expect(errorOf(() => chooseProgram({ ...X64, glibcVersion: "2.12" }, ALONE))).toMatchObject({
+      message: "Cannot install: the C library is glibc 2.12, older than 2.17\nUpgrade the system there",
+    });
+    expect(chooseProgram({ ...X64, glibcVersion: "2.36" }, ALONE).target).toBe("linux-x64");
+  });
+});
+
+describe("inspectMachine", () => {
+  test("reads processor, C library and its version from the image", async () => {
+    await using image = await createTemporaryDirectory();
+    await mkdir(image.at("bin"));
+    await mkdir(image.at("lib64"));
+    await cp("/bin/sh", image.at("bin/sh"), { dereference: true });
+    await image.write("lib64/libc.so.6", "GNU C Library (Debian) stable release version 2.31.\n");
+    const facts = { libc: "glibc", glibcVersion: "2.31", hasCpp: false, hasAvx2: undefined };
+    const architecture = process.arch === "arm64" ? "arm64" : "x64";
+    expect(inspectMachine(image.path, ALONE)).toEqual({ ...facts, architecture });
+  });
+
+  test("notices another processor, and musl", async () => {
+    await using image = await createTemporaryDirectory();
+    const shell = await readFile("/bin/sh");
+    const name = process.arch === "arm64" ? "arm64" : "x64";
+    const loader = LOADERS.glibc[name];
+    const at = shell.indexOf(loader);
+    shell.fill(0, at, at + loader.length);
+    shell.write(LOADERS.musl.x64.slice(0, loader.length), at);
+    // e_machine of elf.h: EM_X86_64
+    shell.writeUInt16LE(62, 18);
+    await mkdir(image.at("bin"));
+    await writeFile(image.at("bin/sh"), shell);
+    expect(inspectMachine(image.path, ALONE)).toMatchObject({ architecture: "x64", libc: "musl" });
+    shell.writeUInt16LE(183, 18);
+    await writeFile(image.at("bin/sh"), shell);
+    expect(inspectMachine(image.path, ALONE)).toMatchObject({ architecture: "arm64", libc: "glibc" });
+    shell.writeUInt16LE(243, 18);
+    await writeFile(image.at("bin/sh"), shell);
+    expect(errorOf(() => inspectMachine(image.path, ALONE)).message).toContain(
+      "its processor is a machine 243",
+    );
+  });
+
+  test("refuses a directory without a Linux system", async () => {
+    await using image = await createTemporaryDirectory();
+    expect(errorOf(() => inspectMachine(image.path, ALONE)).message).toBe(
+      `Cannot find a Linux system in "${image.path}": it has no /bin/sh\n` +
+        "Mount the root file system of the guest there, with everything below it",
+    );
+  });
+});

@@ -18,8 +18,17 @@ export type Entry = { path: string; why: string; isOptional?: true } & (
   | { kind: "directory"; mode: number }
 );
 
-/** A program to run, with its words. `mayFail`: a failure is reported, and the rest goes on. */
-export type CommandStep = { kind: "command"; argv: readonly string[]; why: string; mayFail?: true };
+/**
+ * A program to run, with its words. `mayFail`: a failure is reported, and the rest goes on. `otherwise`: runs
+ * if the first one fails.
+ */
+export type CommandStep = {
+  kind: "command";
+  argv: readonly string[];
+  why: string;
+  mayFail?: true;
+  otherwise?: readonly string[];
+};
 
 /** Returns lines of shell that make the entry at `place`, its path under the root of the image. */
 export function formatEntry(entry: Entry, place: string): string[] {
@@ -34,8 +43,8 @@ export function formatEntry(entry: Entry, place: string): string[] {
 }
 
 /** Returns the line of shell that runs the command. */
-export function formatCommand({ argv }: Pick<CommandStep, "argv">): string {
-  return shellLine(argv);
+export function formatCommand({ argv, otherwise }: Pick<CommandStep, "argv" | "otherwise">): string {
+  return otherwise === undefined ? shellLine(argv) : `${shellLine(argv)} || ${shellLine(otherwise)}`;
 }
 
 function octal(mode: number): string {

@@ -130,8 +130,10 @@ async function runStep(step: CommandStep, { report, isDryRun }: Reporting): Prom
   try {
     if (!isDryRun) await runCommand(step.argv);
   } catch (thrown) {
-    if (step.mayFail !== true) throw thrown;
+    if (step.mayFail !== true && step.otherwise === undefined) throw thrown;
     await report.note(NegotiatorError.from(thrown).message);
+    if (step.otherwise === undefined) return;
+    await runStep({ kind: "command", argv: step.otherwise, why: step.why }, { report, isDryRun });
     return;
   }
   await reportCommand(step, report);
@@ -146,12 +148,12 @@ function reportCommand(step: CommandStep, report: Report): Promise<void> {
 type DaemonState = "runs" | "not started" | "not known";
 
 async function startDaemon(
-  { role, manager, isRunning }: Plan,
+  { role, manager, program, isRunning }: Plan,
   written: readonly JudgedEntry[],
   { starts, isDryRun, report, control }: InstallOptions & { report: Report },
 ): Promise<DaemonState> {
   if (manager === undefined || !isRunning) return "not started";
-  const steps = await serviceSteps({ role, manager, starts }, written);
+  const steps = await serviceSteps({ role, manager, program, starts }, written);
   for (const step of steps) await runStep(step, { report, isDryRun });
   if (isDryRun) return "not known";
   if (!starts) return "not started";

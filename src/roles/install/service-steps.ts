@@ -10,11 +10,11 @@ import { findDaemons } from "./running-daemon.ts";
 import type { ServiceManager } from "./service-managers.ts";
 
 /** `starts`: whether a service that does not run is started. */
-export type ServiceOptions = { role: Role; manager: ServiceManager; starts: boolean };
+export type ServiceOptions = { role: Role; manager: ServiceManager; program: string; starts: boolean };
 
 /** Returns the commands. `written` are the entries that the installation writes. */
 export async function serviceSteps(
-  { role, manager, starts }: ServiceOptions,
+  { role, manager, program, starts }: ServiceOptions,
   written: readonly JudgedEntry[],
 ): Promise<CommandStep[]> {
   const steps: CommandStep[] = [];
@@ -29,8 +29,13 @@ export async function serviceSteps(
   if (!isEnabled)
     for (const argv of manager.enable(role, hasProgram)) add("starts the daemon with the machine", argv);
   const isOutdated = findDaemons(role).some((daemon) => daemon.isOutdated);
-  if (isActive && (hasNewFile || hasNewProgram || isOutdated))
-    add("runs the new version; running calls get drainSeconds to end", manager.restart(role));
+  const why = "runs the new version; running calls get drainSeconds to end";
+  if (isActive && hasNewFile) add(why, manager.restart(role));
+  else if (isActive && (hasNewProgram || isOutdated)) {
+    // A daemon of 0.2 cannot replace itself.
+    const otherwise = manager.restart(role);
+    steps.push({ kind: "command", argv: [program, role, "reexec"], why, otherwise });
+  }
   if (!isActive && starts) add("starts the daemon", manager.start(role));
   return steps;
 }

@@ -61,7 +61,7 @@ describe("inspectMachine", () => {
     await mkdir(image.at("lib64"));
     await cp("/bin/sh", image.at("bin/sh"), { dereference: true });
     await image.write("lib64/libc.so.6", "GNU C Library (Debian) stable release version 2.31.\n");
-    const facts = { libc: "glibc", glibcVersion: "2.31", hasCpp: false, hasAvx2: undefined };
+    const facts = { libc: "glibc" as const, glibcVersion: "2.31", hasCpp: false, hasAvx2: undefined };
     const architecture = process.arch === "arm64" ? "arm64" : "x64";
     expect(inspectMachine(image.path, ALONE)).toEqual({ ...facts, architecture });
   });

@@ -143,9 +143,9 @@ describe("install --root", () => {
   test.skipIf(!IS_ROOT).each(Object.keys(IMAGE_SIGNS))(
     "into an image with %s is undone by --uninstall --purge (needs root)",
     async (name) => {
-      const [manager] = Object.keys(IMAGE_SIGNS)
+      const manager = Object.keys(IMAGE_SIGNS)
         .filter(isManager)
-        .filter((each) => each === name);
+        .find((each) => each === name);
       await using image = await createImage(manager);
       const before = await treeOf(image.path);
       const { stdout } = await installInto(image);

@@ -216,7 +216,7 @@ describe("install --uninstall --root", () => {
   });
 });
 
-describe("what goes wrong", () => {
+describe("an installation that cannot be done", () => {
   testInstall("a full disk leaves nothing behind", async () => {
     await using image = await createImage("systemd");
     const script = `

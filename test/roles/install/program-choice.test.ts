@@ -1,4 +1,4 @@
-/** Which binary a machine gets: its processor and C library decide, and nothing that cannot run there is taken. */
+/** The binary that a machine gets: processor and C library decide. */
 import { describe, expect, test } from "bun:test";
 import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { chooseProgram, inspectMachine } from "../../../src/roles/install/program-choice.ts";
@@ -31,7 +31,8 @@ describe("chooseProgram", () => {
     expect(errorOf(() => chooseProgram({ ...X64, hasAvx2: false }, ALONE))).toMatchObject({
       code: "UNSUPPORTED",
       message:
-        "Cannot install: this binary is for linux-x64, and the machine needs negotiator-linux-x64-baseline\n" +
+        "Cannot install: this binary is for linux-x64, " +
+        "and the machine needs negotiator-linux-x64-baseline\n" +
         "Put that file beside this one, into /nowhere",
     });
   });

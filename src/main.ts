@@ -74,10 +74,11 @@ async function reportLostOutput(): Promise<boolean> {
 
 async function dispatch(calledAs: string, words: string[]): Promise<Outcome> {
   const [first, ...rest] = words;
-  if (first === "--version" || first === "-V") return print((await import("./version.ts")).formatVersion());
   if (first === ANSWER_WORD) return (await import("./roles/daemon/answer-question.ts")).answerQuestion();
   const { roleOfName } = await import("./roles/role-name.ts");
   const named = roleOfName(calledAs);
+  if (named === "qemu-ga") return (await import("./roles/guest/qemu-ga.ts")).runQemuGa(calledAs, words);
+  if (first === "--version" || first === "-V") return print((await import("./version.ts")).formatVersion());
   if (named !== undefined) return runRole(named, words);
   const role = ROLES.find((candidate) => candidate === first);
   if (role !== undefined) return runRole(role, rest);

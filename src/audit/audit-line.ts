@@ -26,9 +26,9 @@ export type AuditResult = {
  * One call or notice. Undefined members are left out of the line. `event` is there if the call starts now;
  * an entry without it is about the end of a call, or about a call that ran nothing. `direction` is seen from
  * us: `incoming` calls run here. `peer` made an incoming call, or gets an outgoing one. A notice has no
- * `callId`. `command` and `args` are there if the resource is a command. `rule` and `reason` come from the
- * policy. `errorCode` is the reason why a call ended without an exit. `problem` is the full message of an
- * error whose caller got a public one; it may have our paths in it.
+ * `callId`. `command` or `path` is there if the resource is one, and `args` with it. `rule` and `reason` come
+ * from the policy. `errorCode` is the reason why a call ended without an exit. `problem` is the full message
+ * of an error whose caller got a public one; it may have our paths in it.
  */
 export type AuditEntry = AuditResult & {
   event?: "start" | undefined;
@@ -39,6 +39,7 @@ export type AuditEntry = AuditResult & {
   method: string;
   user?: AuditUser | undefined;
   command?: string | undefined;
+  path?: string | undefined;
   args?: readonly string[] | undefined;
   decision: "allowed" | "denied";
   rule?: number | string | undefined;
@@ -65,7 +66,7 @@ export type LeftOut = Pick<AuditEntry, "role" | "direction" | "peer" | "user"> &
  * `time` is ISO 8601 in UTC. With `redactArguments` the arguments are replaced by their count and digest.
  */
 export function formatAuditLine(entry: AuditEntry, time: string, redactArguments: boolean): string {
-  const { event, role, direction, peer, callId, method, user, command, args, ...verdict } = entry;
+  const { event, role, direction, peer, callId, method, user, command, path, args, ...verdict } = entry;
   const { builtin, decision, rule, reason, ...outcome } = verdict;
   const line = {
     time,
@@ -77,6 +78,7 @@ export function formatAuditLine(entry: AuditEntry, time: string, redactArguments
     method: clip(method),
     user: clipUser(user),
     command: clip(command),
+    path: clip(path),
     ...(args === undefined ? {} : formatArguments(args, redactArguments)),
     builtin,
     decision,

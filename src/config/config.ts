@@ -123,6 +123,12 @@ export function journalStream(): string | undefined {
   return process.env["JOURNAL_STREAM"];
 }
 
+/** Returns the files that replace the usual ones under the name of the QEMU guest agent. */
+export function agentFiles(): { config: string | undefined; osRelease: string | undefined } {
+  const { QGA_CONF, QGA_OS_RELEASE } = process.env;
+  return { config: QGA_CONF, osRelease: QGA_OS_RELEASE };
+}
+
 /** Returns the environment for programs such as virsh. */
 export function toolEnvironment(): Record<string, string> {
   const { PATH = "/usr/sbin:/usr/bin:/sbin:/bin", HOME = "/", XDG_RUNTIME_DIR } = process.env;

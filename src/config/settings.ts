@@ -97,6 +97,10 @@ export const SettingsSchema = v.strictObject({
       control: v.optional(Path),
       /** The path of a device, pty or unix socket. Empty: find the port by its name. */
       characterDevice: v.optional(OptionalPath),
+      /** Whether the daemon answers as the QEMU guest agent. `auto`: only where that is not installed. */
+      qga: v.optional(v.picklist(["auto", "yes", "no"])),
+      /** The path of a device, pty or unix socket for that. Empty: find the port by its name. */
+      qgaPort: v.optional(OptionalPath),
     }),
   ),
   /** Sockets of guests that no finder reports. */
@@ -149,7 +153,7 @@ export const DEFAULTS = {
     qemu: "auto",
     rescanSeconds: 30,
   },
-  guest: { control: "/run/negotiator/guest.sock", characterDevice: "" },
+  guest: { control: "/run/negotiator/guest.sock", characterDevice: "", qga: "no", qgaPort: "" },
   guests: [],
   limits: {
     lineBytes: DEFAULT_LIMITS.lineBytes,

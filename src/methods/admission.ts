@@ -90,15 +90,17 @@ function denied(
   return new NegotiatorError("DENIED", message, { remedy });
 }
 
-type Named = Pick<Defined<never, unknown>, "name" | "isOpen" | "own" | "limits">;
+type Named = Pick<Defined<never, unknown>, "name" | "isOpen" | "own" | "limits" | "needsRule">;
 
 function judge(
-  { name, isOpen, own }: Named,
+  { name, isOpen, own, needsRule = false }: Named,
   { resource, target }: Pick<Asked, "resource" | "target">,
   { caller, policy }: AdmissionOptions,
 ): Decision {
   if (own !== undefined) return { allowed: true, rule: "default" };
   const decision = decide(policy(), { caller, method: name, resource, target });
+  if (needsRule && decision.allowed && decision.rule === "default")
+    return { allowed: false, rule: "no-match", reason: "no rule of a policy allows it" };
   // An open method needs no rule that allows it. A rule that denies it still counts, and so does a mistake.
   const isOverlooked = !decision.allowed && isOpen && decision.rule === "no-match";
   return isOverlooked ? { allowed: true, rule: "default" } : decision;

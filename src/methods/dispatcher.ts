@@ -240,7 +240,9 @@ function createEntry(
   const command =
     resource.kind === "command"
       ? { command: resource.name, ...(ran?.builtin === true ? {} : { args: resource.args }) }
-      : {};
+      : resource.kind === "path"
+        ? { path: resource.path, args: resource.args }
+        : {};
   return {
     role,
     direction: own === undefined ? direction : "local",

@@ -51,8 +51,8 @@ type Definition<Params> = {
   /** The method runs nothing, so it needs no rule that allows it. A rule that denies it still counts. */
   isOpen?: boolean;
   /**
-   * The method is about this daemon itself, for local users, so the policy is not asked. A question that is
-   * answered has no entry in the audit, a change has one.
+   * The method is about this daemon itself, so the policy is not asked. A question that is answered has no
+   * entry in the audit, a change has one.
    */
   own?: "question" | "change";
 };
@@ -95,6 +95,8 @@ export type Defined<Context, Ended> = {
   isOpen: boolean;
   own: "question" | "change" | undefined;
   limits: QuotaLimits | undefined;
+  /** The method needs a rule that allows it, also where there is no policy. */
+  needsRule?: boolean;
   /** Throws `BAD_REQUEST` with the first problem of the parameters. */
   prepare: (params: unknown) => Prepared<Context, Ended>;
 };

@@ -1,6 +1,6 @@
 /** Looks up the rows of dialects by port and by role. */
 import { NegotiatorError } from "../errors.ts";
-import type { Dialect, DialectPort, ForeignDialect, Role } from "./dialect.ts";
+import type { AnsweredDialect, Dialect, DialectPort, ForeignDialect, Role } from "./dialect.ts";
 import { NATIVE } from "./native.ts";
 
 /** A port and the dialects that can be spoken on it. */
@@ -16,7 +16,9 @@ export type DialectTable = {
   readonly rows: readonly Dialect[];
   /** The foreign dialects that share ports with the native one. */
   readonly besideNative: readonly ForeignDialect[];
-  /** The names of all ports in the table. */
+  /** The dialects in which this side never calls. Their ports are not among those below. */
+  readonly answered: readonly AnsweredDialect[];
+  /** The names of all ports over which this side calls. */
   readonly portNames: ReadonlySet<string>;
   /** The port to use when the user names none: the best one on which a host calls its guest. */
   readonly defaultPort: string;
@@ -26,9 +28,15 @@ export type DialectTable = {
   callingPorts(role: Role): readonly PortUse[];
 };
 
-/** A table of the native dialect and these. Throws `INTERNAL` when two rows use a port
- * differently, and for a port without the native dialect on which two dialects or both roles would call. */
-export function createDialectTable(foreign: readonly ForeignDialect[]): DialectTable {
+/**
+ * A table of the native dialect and these; `answered` are those in which this side never calls. Throws
+ * `INTERNAL` when two rows use a port differently, and for a port without the native dialect on which two
+ * dialects or both roles would call.
+ */
+export function createDialectTable(
+  foreign: readonly ForeignDialect[],
+  answered: readonly AnsweredDialect[] = [],
+): DialectTable {
   const ports = new Map<string, PortUse>();
   for (const port of NATIVE.ports) ports.set(port.name, { ...port, isNative: true, foreign: [] });
   for (const dialect of foreign) for (const port of dialect.ports) addPort(ports, port, dialect);
@@ -36,7 +44,8 @@ export function createDialectTable(foreign: readonly ForeignDialect[]): DialectT
   const callingPorts = (role: Role): PortUse[] =>
     uses.filter(({ callers }) => callers === role || callers === "both");
   return {
-    rows: [NATIVE, ...foreign],
+    rows: [NATIVE, ...foreign, ...answered],
+    answered,
     besideNative: [...new Set(uses.filter(({ isNative }) => isNative).flatMap((use) => use.foreign))],
     portNames: new Set(ports.keys()),
     defaultPort: callingPorts("host")[0]?.name ?? "",

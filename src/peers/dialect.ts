@@ -1,6 +1,7 @@
 /**
  * The shape of a dialect: a row of the table in `dialects.ts`. A foreign dialect has a folder of code too.
  */
+import type { NegotiatorError } from "../errors.ts";
 import type { Serve } from "../methods/serve.ts";
 import type { Limits } from "../limits.ts";
 import type { Channel } from "../wire/channel.ts";
@@ -62,6 +63,13 @@ export type ForeignDialect = Dialect & {
 /** A foreign dialect in which the peer can call. */
 export type ServingDialect = ForeignDialect & Required<Pick<ForeignDialect, "createServer">>;
 
+/** The part of a dialect that a link needs which only answers. */
+export type AnsweredDialect = Dialect &
+  Pick<ServingDialect, "recognises" | "createFramer" | "createServer"> & {
+    /** The methods that the peer can call. Default: those of the native dialect. */
+    readonly methods?: "agent";
+  };
+
 /** Returns whether the peer can call in this dialect. */
 export function canServe(dialect: ForeignDialect): dialect is ServingDialect {
   return dialect.createServer !== undefined;
@@ -120,6 +128,10 @@ export type ForeignServing = Pick<ServerLine, "serve" | "makeId" | "limits"> &
 export type ForeignServer = {
   /** Takes a message of the peer. Answers go to `send`. */
   take(object: JsonObject): void;
+  /** Answers an invalid message. Without it, invalid messages are counted, and too many end the link. */
+  takeFault?(error: NegotiatorError): void;
+  /** Resolves when the server takes more messages; until then, the link reads no further ones. */
+  ready?(): Promise<void>;
   /** Starts the next request, after a message was written. */
   resume(): void;
   /** Drops the waiting requests and cancels the running call: no peer would read an answer. */

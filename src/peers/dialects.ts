@@ -2,6 +2,7 @@
 import { createDialectTable } from "./dialect-table.ts";
 import { LEGACY } from "./legacy/legacy.ts";
 import { OLDEST } from "./oldest/oldest.ts";
+import { QGA } from "./qga/qga.ts";
 
 /** All dialects of this program. */
-export const DIALECTS = createDialectTable([LEGACY, OLDEST]);
+export const DIALECTS = createDialectTable([LEGACY, OLDEST], [QGA]);

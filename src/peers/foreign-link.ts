@@ -3,7 +3,7 @@ import { onAbort } from "../abort.ts";
 import { NegotiatorError } from "../errors.ts";
 import type { Serve } from "../methods/serve.ts";
 import type { Channel } from "../wire/channel.ts";
-import type { ForeignDialect, ForeignServer, ForeignServing, ServerLine, ServingDialect } from "./dialect.ts";
+import type { AnsweredDialect, ForeignServer, ForeignServing, ServerLine } from "./dialect.ts";
 import type { ObjectFramer } from "./object-framer.ts";
 import { createAnswerMemory } from "./answer-memory.ts";
 
@@ -23,7 +23,7 @@ export type ForeignLink = {
 
 /** Creates a link that answers calls in this dialect. */
 export function createForeignLink(
-  dialect: ServingDialect,
+  dialect: AnsweredDialect,
   { serve, answerMemory, ...options }: ForeignServing,
 ): ForeignLink {
   const life = new AbortController();
@@ -42,12 +42,14 @@ export function createForeignLink(
       const output = createOutput(channel, () => server.resume(), reject);
       const server = dialect.createServer({
         ...options,
-        ...output,
+        send: output.send,
+        unsent: output.unsent,
         answerMemory: answerMemory ?? createAnswerMemory(options.limits.foreignAnswerBytes),
         serve: counted.serve,
       });
       try {
-        await Promise.race([answerAll(channel, server, { dialect, framer, limits: options.limits }), broken]);
+        const { faults } = options.limits;
+        await Promise.race([answerAll(channel, { dialect, framer, server, output, faults }), broken]);
       } catch (thrown) {
         if (!ending.aborted) throw thrown;
       } finally {
@@ -94,46 +96,84 @@ function createOutput(
   channel: Channel,
   onWritten: () => void,
   onFailure: (failure: unknown) => void,
-): Pick<ServerLine, "send" | "unsent"> {
+): Pick<ServerLine, "send" | "unsent"> & { drop: () => void } {
   let unsent = 0;
+  let epoch = 0;
   let writing = Promise.resolve();
-  const write = async (before: Promise<void>, bytes: Uint8Array): Promise<void> => {
+  const write = async (before: Promise<void>, bytes: Uint8Array, sentIn: number): Promise<void> => {
     await before;
-    await channel.write(bytes);
+    if (sentIn === epoch) await channel.write(bytes);
     unsent--;
     onWritten();
   };
   return {
     send(bytes) {
       unsent++;
-      writing = write(writing, bytes);
+      writing = write(writing, bytes, epoch);
       writing.catch(onFailure);
     },
     unsent: () => unsent,
+    /** Leaves out what was not begun: the peer that asked for it is gone. */
+    drop: () => void epoch++,
   };
 }
 
+type Answering = {
+  dialect: AnsweredDialect;
+  framer: ObjectFramer;
+  server: ForeignServer;
+  output: Pick<ReturnType<typeof createOutput>, "drop">;
+  faults: number;
+};
+
 async function answerAll(
   channel: Channel,
-  server: ForeignServer,
-  {
-    dialect,
-    framer,
-    limits,
-  }: { dialect: ForeignDialect; framer: ObjectFramer; limits: ServerLine["limits"] },
+  { dialect, framer, server, output, faults: most }: Answering,
 ): Promise<void> {
+  const leave = (): void => {
+    framer.drop?.();
+    server.cancelAll();
+    output.drop();
+  };
   let faults = 0;
-  for await (const bytes of channel) {
+  for await (const bytes of withLookahead(channel, leave)) {
     for (const object of framer.push(bytes)) {
-      const isMessage = !(object instanceof NegotiatorError) && dialect.recognises(object);
-      if (!isMessage && ++faults > limits.faults) throw tooManyFaults(dialect);
-      if (!isMessage) continue;
+      if (object instanceof NegotiatorError && server.takeFault !== undefined) server.takeFault(object);
+      else if (object instanceof NegotiatorError || !dialect.recognises(object)) {
+        if (++faults > most) throw tooManyFaults(dialect);
+        continue;
+      } else server.take(object);
       faults = 0;
-      server.take(object);
+      await server.ready?.();
     }
   }
 }
 
-function tooManyFaults({ label }: ForeignDialect): NegotiatorError {
+/**
+ * Yields the pieces of a channel. The next one is read before a piece is used up, so that `onLeave` is called
+ * though the reader waits.
+ */
+async function* withLookahead(
+  channel: Channel,
+  onLeave: () => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const pieces = channel[Symbol.asyncIterator]();
+  const read = async (): Promise<IteratorResult<Uint8Array, unknown>> => {
+    const piece = await pieces.next();
+    if (piece.done !== true && piece.value.length === 0) onLeave();
+    return piece;
+  };
+  let next = read();
+  for (;;) {
+    const piece = await next;
+    if (piece.done === true) return;
+    next = read();
+    // Its failure is thrown when it is awaited, and must not count as unhandled before that.
+    next.catch(() => undefined);
+    if (piece.value.length > 0) yield piece.value;
+  }
+}
+
+function tooManyFaults({ label }: AnsweredDialect): NegotiatorError {
   return new NegotiatorError("BAD_FRAME", `The peer (${label}) sent too many invalid messages`);
 }

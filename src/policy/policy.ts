@@ -138,6 +138,24 @@ export function mayEverExecute(
   return false;
 }
 
+/**
+ * Returns whether the policy lets this caller call the method for some resource. `needsRule`: not without a
+ * rule that allows it.
+ */
+export function mayEverCall(policy: Policy, caller: Caller, method: string, needsRule: boolean): boolean {
+  if (isUndecided(policy, { caller })) return !needsRule;
+  if (policy.kind !== "rules") return false;
+  const findMismatch = createMatcher({ caller, method, resource: { kind: "none" } });
+  for (const rule of policy.rules) {
+    const { commands: _, paths: __, ...names } = rule.names;
+    if (findMismatch({ ...rule, arguments: undefined, names }) !== undefined) continue;
+    if (rule.action === "allow") return true;
+    const isWhole = rule.names.commands === undefined && rule.names.paths === undefined;
+    if (isWhole && rule.arguments === undefined) return false;
+  }
+  return false;
+}
+
 function deniesAllArguments({ arguments: patterns }: Rule): boolean {
   return patterns === undefined || (patterns.kind === "some" && patterns.globs.length === 0);
 }

@@ -29,13 +29,13 @@ export function createMatcher(request: PolicyRequest): (rule: Rule) => Mismatch 
   const { caller, method, resource, target } = request;
   const { guest, uuid } = identifyCaller(caller);
   const user = caller.via === "local" ? caller : undefined;
-  const command = resource.kind === "command" ? resource : undefined;
+  const args = resource.kind === "none" ? undefined : resource.args;
   const parents: number[] = [];
   let texts: TextList | undefined;
   const call: CallArguments = {
-    args: command?.args,
+    args,
     parentsOf: (index, argument) => (parents[index] ??= countParents(argument)),
-    texts: () => (texts ??= listArguments(command?.args ?? [])),
+    texts: () => (texts ??= listArguments(args ?? [])),
   };
   return (rule) =>
     findSideMismatch(rule, user) ??
@@ -43,7 +43,8 @@ export function createMatcher(request: PolicyRequest): (rule: Rule) => Mismatch 
     findUserMismatch(rule, user) ??
     findNameMismatch(rule, "guests", user === undefined ? guest : target?.guest) ??
     findNameMismatch(rule, "methods", method) ??
-    findNameMismatch(rule, "commands", command?.name) ??
+    findNameMismatch(rule, "commands", resource.kind === "command" ? resource.name : undefined) ??
+    findNameMismatch(rule, "paths", resource.kind === "path" ? resource.path : undefined) ??
     findArgumentMismatch(rule, call);
 }
 
@@ -88,7 +89,7 @@ function hasName(
   return name === undefined ? action === "deny" : patterns.some((pattern) => pattern.matches(name));
 }
 
-const WORDS = { guests: "guest", methods: "method", commands: "command" } as const;
+const WORDS = { guests: "guest", methods: "method", commands: "command", paths: "path" } as const;
 
 function findNameMismatch(
   { names, isAboutUsers }: Rule,
@@ -106,7 +107,7 @@ function findNameMismatch(
   return () => `the ${what} ${quote(name)} is none of ${list(patterns)}`;
 }
 
-/** The arguments of a call; undefined without a command. */
+/** The arguments of a call; undefined without a command or a path. */
 type CallArguments = {
   args: readonly string[] | undefined;
   parentsOf: (index: number, argument: string) => number;

@@ -83,6 +83,7 @@ const Table = v.strictObject({
   uuids: Uuids,
   methods: Names,
   commands: Names,
+  paths: Names,
   arguments: Arguments,
   user: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z_][\w.-]*\$?$/, NOT_A_USER))),
   timeoutSeconds: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(MAX_TIMEOUT_SECONDS))),

@@ -11,7 +11,7 @@ import type { RuleTable } from "./rule-table.ts";
 export type NamePattern = Pick<Glob, "source" | "matches">;
 
 /** The lists of names that a rule can have. */
-export type NameKey = "users" | "groups" | "guests" | "methods" | "commands";
+export type NameKey = "users" | "groups" | "guests" | "methods" | "commands" | "paths";
 
 /** The arguments of a rule: a pattern for each in order, or patterns that each have to fit some argument. */
 export type ArgumentPatterns =
@@ -40,9 +40,9 @@ export const RuleSchema = v.pipe(
 );
 
 function parseRule(table: RuleTable): Rule {
-  const { users, groups, guests, methods, commands, arguments: patterns, ...rest } = table;
+  const { users, groups, guests, methods, commands, paths, arguments: patterns, ...rest } = table;
   const parse: (source: string) => NamePattern = rest.action === "deny" ? parseLooseGlob : parseGlob;
-  const lists = Object.entries({ users, groups, guests, methods, commands });
+  const lists = Object.entries({ users, groups, guests, methods, commands, paths });
   return {
     ...rest,
     isAboutUsers: isAboutUsers(table),

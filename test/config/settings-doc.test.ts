@@ -76,7 +76,7 @@ describe("docs/SETTINGS.md lists", () => {
   test("only variables and options that exist", async () => {
     const variables = [...KEYS.map(variableOf), "NEGOTIATOR_CONFIG", "NEGOTIATOR_"];
     for (const [name] of SETTINGS.matchAll(/NEGOTIATOR_\w*/g)) expect(variables).toContain(name);
-    const lines = ["host daemon", "host execute", "guest execute"];
+    const lines = ["host daemon", "host execute", "guest execute", "guest daemon"];
     const helps = await Promise.all(lines.map((line) => runSource([...line.split(" "), "--help"])));
     const words = new Set(helps.flatMap(({ stdout }) => stdout.split(/[\s,]+/)));
     const options = firstColumnOf(SETTINGS, "How they are given").map((option) => option.split(" ")[0]);
@@ -163,6 +163,7 @@ describe("the pages list", () => {
     ];
     expect(blocksOf(AUDIT, "json")[0]?.trimEnd().split("\n")).toEqual(lines);
     const more = {
+      path: "/usr/bin/id",
       args: ["x".repeat(5000)],
       builtin: true,
       reason: "none",

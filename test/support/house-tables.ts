@@ -76,7 +76,7 @@ export const MODULES: Record<string, RegExp> = {
   "node:child_process": /^src\/process\//,
   "node:net": /^src\/channels\//,
   "node:worker_threads": /^src\/channels\//,
-  "bun:ffi": /^src\/(?:process\/libc(?:-process)?|trust\/system-calls)\.ts$/,
+  "bun:ffi": /^src\/(?:process\/libc(?:-process|-machine)?|trust\/system-calls)\.ts$/,
   "node:tty": /^src\/roles\/cli\/streams\.ts$/,
   "node:timers": /^src\/(?:process|roles|peers)\//,
   "node:timers/promises": /^src\/(?:process|roles|peers)\//,
@@ -166,7 +166,8 @@ export const OPENERS =
   /^(?:\*|default|promises|open|openSync|createReadStream|createWriteStream|ReadStream|WriteStream)$/;
 export const MAY_OPEN = new RegExp(
   "^src/(?:channels/|(?:audit/audit-file|(?:standard|process/terminal)-output|trust/opened-file|" +
-    "process/mount-table|process/started-files|methods/kept/ring-file|roles/install/staged-files)\\.ts$)",
+    "process/mount-table|process/started-files|process/background|methods/kept/ring-file|" +
+    "roles/install/staged-files)\\.ts$)",
 );
 
 /** The most columns of a line, the most lines of a function, and the most comments in 100 lines. */

@@ -24,6 +24,7 @@ export function optionSettings(
     control: value("control"),
     connect: value("connect"),
     characterDevice: value("character-device"),
+    qgaPort: value("qga-port"),
   };
   return {
     ...(connectTimeout !== undefined && {
@@ -44,6 +45,7 @@ export function optionOf(key: string): string {
 
 const OPTIONS = new Map([
   ["guest.characterDevice", "--character-device"],
+  ["guest.qgaPort", "--qga-port"],
   ["log.format", "--log-format"],
   ["connectTimeoutSeconds", "--connect-timeout"],
 ]);

@@ -106,3 +106,12 @@ export const DEVICE_OPTION = {
     description: "A device, pty or unix socket instead of the port found by its name",
   },
 } as const satisfies ArgsDef;
+
+/** The port on which a guest's daemon answers as the QEMU guest agent. */
+export const QGA_OPTION = {
+  "qga-port": {
+    type: "string",
+    valueHint: "path",
+    description: "Answer there as the QEMU guest agent: a device, pty or unix socket",
+  },
+} as const satisfies ArgsDef;

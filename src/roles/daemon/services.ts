@@ -22,6 +22,7 @@ import type { Serve } from "../../methods/serve.ts";
 import { createAnswerMemory } from "../../peers/answer-memory.ts";
 import type { AnswerMemory } from "../../peers/answer-memory.ts";
 import { MEMORY } from "../../peers/shared-memory.ts";
+import { mayEverCall } from "../../policy/policy.ts";
 import type { Policy } from "../../policy/policy.ts";
 import { createQuota } from "../../policy/quota.ts";
 import type { PolicyRequest } from "../../policy/rule-match.ts";
@@ -53,6 +54,10 @@ export type Services = AsyncDisposable & {
   readonly runningCount: number;
   /** Returns what serves one caller. */
   serve: (caller: Caller) => Serve;
+  /** Returns what serves one caller with other methods, such as those of the guest agent. */
+  serveMethods: (caller: Caller, methods: readonly Method[]) => Serve;
+  /** Returns whether the policy lets a caller call a method for some resource. */
+  isCallable: (caller: Caller, method: string, needsRule: boolean) => boolean;
   /** Returns what serves local users with these methods, which pass calls on. Every call gets a new id. */
   relay: (methods: readonly Method[]) => Serve;
   /** The users of commands and callers, as the system resolves them. */
@@ -141,11 +146,13 @@ export function createServices(
     kept.expire();
   }, SETTLE_MS).unref();
   const common = { role, quota, audit: current, now: () => performance.now() };
+  const incoming = { ...common, direction: "incoming", policy: () => policy.policy } as const;
+  const serveMethods: Services["serveMethods"] = (caller, methods) =>
+    trackAll(createDispatcher({ ...incoming, caller, methods }));
   return {
-    serve: (caller) =>
-      trackAll(
-        createDispatcher({ ...common, direction: "incoming", caller, methods, policy: () => policy.policy }),
-      ),
+    serve: (caller) => serveMethods(caller, methods),
+    serveMethods,
+    isCallable: (caller, method, needsRule) => mayEverCall(policy.policy, caller, method, needsRule),
     relay(relayed) {
       const options = { ...common, methods: relayed, policy: () => policy.policy };
       return trackAll(createRelayDispatcher(options, findLocalUser));

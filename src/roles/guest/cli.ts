@@ -12,6 +12,7 @@ import {
   LIST_TIMEOUT_OPTIONS,
   DETACH_OPTIONS,
   NO_STDIN_OPTION,
+  QGA_OPTION,
   RAW_OPTION,
   USER_OPTION,
 } from "../cli/options.ts";
@@ -81,7 +82,7 @@ const execute = defineSubcommand({
 
 const daemon = defineSubcommand({
   summary: "Hold the port and serve the host's calls; stays in the foreground.",
-  args: { ...CONTROL_OPTION, ...DEVICE_OPTION },
+  args: { ...CONTROL_OPTION, ...DEVICE_OPTION, ...QGA_OPTION },
   notes: DAEMON_NOTES,
   examples: ["negotiator guest daemon", "negotiator guest daemon --character-device /dev/vport1p1"],
   run: async (invocation) => (await import("./daemon.ts")).runGuestDaemon(invocation),

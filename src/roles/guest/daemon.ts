@@ -17,6 +17,7 @@ import { createReexecMethods } from "../daemon/reexec-method.ts";
 import { createReloader } from "../daemon/reload-method.ts";
 import { describeFiles } from "../daemon/file-status.ts";
 import { createServices } from "../daemon/services.ts";
+import { createAgentPort } from "./agent-port.ts";
 import { createHostLink } from "./host-link.ts";
 import { createHostStatus } from "./status.ts";
 
@@ -33,7 +34,9 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
   const { settings } = invocation.config;
   removeLeftOutput("guest", settings);
   await using services = createServices("guest", invocation.config);
-  const host = createHostLink(settings, services, invocation.dialects ?? DIALECTS);
+  const dialects = invocation.dialects ?? DIALECTS;
+  const host = createHostLink(settings, services, dialects);
+  const agent = createAgentPort(settings, services, dialects);
   const reloader = createReloader("guest");
   const reexec = createReexecMethods("guest");
   const relay = services.relay([
@@ -60,13 +63,14 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
   log.info(`Serving local users at ${settings.guest.control}`);
 
   const stop = new AbortController();
-  const holding = host.hold(stop.signal);
+  const holding = Promise.all([host.hold(stop.signal), agent.hold(stop.signal)]);
   const next = await runDaemon({
     role: "guest",
     signals,
     invocation,
     apply(next) {
       host.reload(next.settings);
+      agent.reload(next.settings);
       services.reload(next);
       return services.policy.problem;
     },

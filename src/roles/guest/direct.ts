@@ -10,6 +10,7 @@ import type { CommandCall, PeerConnection } from "../cli/peer-connection.ts";
 import { explainNoAnswer } from "./no-answer.ts";
 import { awaitChannel, findChannel, findFirst } from "./port.ts";
 import type { FoundPort } from "./port.ts";
+import type { PortUse } from "../../peers/dialect-table.ts";
 
 /** Options of a connection over a port. */
 type PortOptions = {
@@ -52,7 +53,7 @@ async function findCallingPort(
   settings: Settings,
   dialects: DialectTable,
   isDirect: boolean,
-): Promise<FoundPort> {
+): Promise<FoundPort<PortUse>> {
   try {
     return await findChannel(settings, dialects.callingPorts("guest"));
   } catch (thrown) {

@@ -1,16 +1,16 @@
 /**
  * A guest's port that carries one foreign dialect and no other: its daemon answers the host's calls there.
  */
-import type { PortPlaces } from "../../discovery/ports/virtio.ts";
 import { logFor } from "../../log.ts";
-import type { PortUse } from "../../peers/dialect-table.ts";
-import type { ServingDialect } from "../../peers/dialect.ts";
+import type { Serve } from "../../methods/serve.ts";
+import type { AnsweredDialect } from "../../peers/dialect.ts";
 import { createForeignLink } from "../../peers/foreign-link.ts";
 import { supervise, wentWell } from "../../peers/supervise.ts";
 import type { AttemptResult } from "../../peers/supervise.ts";
 import type { Services } from "../daemon/services.ts";
 import { makeId } from "../identity.ts";
-import { findFirst, openChannel } from "./port.ts";
+import { openChannel } from "./port.ts";
+import type { FoundPort } from "./port.ts";
 
 /** The port of one foreign dialect. */
 export type ForeignPort = {
@@ -20,20 +20,19 @@ export type ForeignPort = {
   hold(signal: AbortSignal): Promise<void>;
 };
 
-/** Options of a foreign port. Tests replace the kernel's `places`. */
+/** Options of a foreign port. `find` resolves with it; undefined while the guest has none. */
 export type ForeignPortOptions = {
-  port: PortUse;
-  dialect: ServingDialect;
-  services: Pick<Services, "serve" | "limits" | "answerMemory">;
-  places: PortPlaces;
+  dialect: AnsweredDialect;
+  serve: Serve;
+  services: Pick<Services, "limits" | "answerMemory">;
+  find: () => Promise<FoundPort | undefined>;
 };
 
 const log = logFor("daemon");
 
 /** Creates a port that is not held yet. */
-export function createForeignPort({ port, dialect, services, places }: ForeignPortOptions): ForeignPort {
+export function createForeignPort({ dialect, serve, services, find }: ForeignPortOptions): ForeignPort {
   const { label } = dialect;
-  const serve = services.serve({ via: "host" });
   const link = createForeignLink(dialect, {
     serve,
     makeId,
@@ -43,7 +42,7 @@ export function createForeignPort({ port, dialect, services, places }: ForeignPo
   let lastProblem = "";
 
   const attempt = async (signal: AbortSignal): Promise<AttemptResult> => {
-    const found = await findFirst([port], places);
+    const found = await find();
     // Most guests never have such a port.
     if (found === undefined) return "rarely";
     const channel = await openChannel(found, signal);

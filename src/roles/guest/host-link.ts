@@ -17,7 +17,7 @@ import type { Services } from "../daemon/services.ts";
 import { describeAgent, makeId } from "../identity.ts";
 import { createForeignPort } from "./foreign-port.ts";
 import { explainNoAnswer } from "./no-answer.ts";
-import { findChannel, openChannel } from "./port.ts";
+import { findChannel, findFirst, openChannel } from "./port.ts";
 
 /** The links of a guest to its host. */
 export type HostLink = {
@@ -60,7 +60,9 @@ export function createHostLink(
   const foreignPorts = ports
     .filter(({ isNative }) => !isNative)
     .flatMap((port) => port.foreign.filter(canServe).map((dialect) => ({ port, dialect })))
-    .map(({ port, dialect }) => createForeignPort({ port, dialect, services, places }));
+    .map(({ port, dialect }) =>
+      createForeignPort({ dialect, serve, services, find: () => findFirst([port], places) }),
+    );
   const session = createPeerLink({
     role: "guest",
     side: "listener",

@@ -11,13 +11,16 @@ import type { RetryLimit } from "../../peers/retry-while-busy.ts";
 import type { Channel } from "../../wire/channel.ts";
 
 /** A character device. `port` is undefined for a device from the settings. */
-export type FoundPort = { port: PortUse | undefined; device: string };
+export type FoundPort<Use = Pick<PortUse, "name">> = { port: Use | undefined; device: string };
 
 /**
  * The device of the settings, or the first of these ports that the guest has. Throws `NO_CHANNEL` if it has
  * none of them. The error names the first one and a remedy.
  */
-export async function findChannel({ guest }: Settings, ports: readonly PortUse[]): Promise<FoundPort> {
+export async function findChannel(
+  { guest }: Settings,
+  ports: readonly PortUse[],
+): Promise<FoundPort<PortUse>> {
   if (guest.characterDevice !== "") return { port: undefined, device: guest.characterDevice };
   const found = await findFirst(ports);
   if (found === undefined) throw await explainMissing(ports[0]?.name ?? "");
@@ -25,10 +28,10 @@ export async function findChannel({ guest }: Settings, ports: readonly PortUse[]
 }
 
 /** The first of these ports that the guest has. Tests replace the kernel's `places`. */
-export async function findFirst(
-  ports: readonly PortUse[],
+export async function findFirst<Use extends Pick<PortUse, "name">>(
+  ports: readonly Use[],
   places: PortPlaces = {},
-): Promise<FoundPort | undefined> {
+): Promise<FoundPort<Use> | undefined> {
   for (const port of ports) {
     const found = await findPort(port.name, places);
     if (found !== undefined) return { port, device: found.device };

@@ -4,6 +4,7 @@ import { DEFAULT_LIMITS } from "../../../src/limits.ts";
 import { createAnswerMemory } from "../../../src/peers/answer-memory.ts";
 import { createDialectTable } from "../../../src/peers/dialect-table.ts";
 import { createForeignPort } from "../../../src/roles/guest/foreign-port.ts";
+import { findFirst } from "../../../src/roles/guest/port.ts";
 import { MADE_UP } from "../../peers/made-up/made-up.ts";
 import { spyOnOutput } from "../../support/spied-output.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
@@ -24,9 +25,14 @@ async function holdFor(attempts: number, directory: string): Promise<void> {
     devDirectory: `${directory}/dev`,
   };
   const serve = { call: () => undefined, notice: () => undefined };
-  const services = { serve: () => serve, limits: DEFAULT_LIMITS, answerMemory: createAnswerMemory(0) };
+  const services = { limits: DEFAULT_LIMITS, answerMemory: createAnswerMemory(0) };
   const stop = new AbortController();
-  const foreign = createForeignPort({ port, dialect: MADE_UP, services, places });
+  const foreign = createForeignPort({
+    dialect: MADE_UP,
+    serve,
+    services,
+    find: () => findFirst([port], places),
+  });
   const holding = foreign.hold(stop.signal);
   await until("the port was looked for", () => looks >= attempts);
   stop.abort();

@@ -1,0 +1,78 @@
+/** The port on which a guest's daemon answers as the QEMU guest agent, if the settings want it. */
+import type { Settings } from "../../config/settings.ts";
+import type { PortPlaces } from "../../discovery/ports/virtio.ts";
+import type { DialectTable } from "../../peers/dialect-table.ts";
+import type { AnsweredDialect } from "../../peers/dialect.ts";
+import { onAbort } from "../../abort.ts";
+import type { Services } from "../daemon/services.ts";
+import { findOtherAgent } from "./other-agent.ts";
+import { createForeignPort } from "./foreign-port.ts";
+import type { ForeignPort } from "./foreign-port.ts";
+import { findFirst } from "./port.ts";
+import type { FoundPort } from "./port.ts";
+
+/** The port of the guest agent. */
+export type AgentPort = Pick<ForeignPort, "hold"> & {
+  /** Applies new settings: takes the port, gives it back, or goes to another one. */
+  reload(settings: Settings): void;
+};
+
+/** Creates the port, which is not held yet. Tests replace the kernel's `places`. */
+export function createAgentPort(
+  first: Settings,
+  services: Pick<Services, "serveMethods" | "isCallable" | "limits" | "answerMemory">,
+  dialects: Pick<DialectTable, "answered">,
+  places: PortPlaces = {},
+): AgentPort {
+  let { guest } = first;
+  /** Aborts when the settings name another port. */
+  let moved = new AbortController();
+  const caller = { via: "host" } as const;
+
+  const find = async ({ ports }: AnsweredDialect): Promise<FoundPort | undefined> => {
+    if (guest.qgaPort !== "") return { port: undefined, device: guest.qgaPort };
+    if (guest.qga === "no") return undefined;
+    if (guest.qga === "auto" && (await findOtherAgent()) !== undefined) return undefined;
+    return findFirst(ports, places);
+  };
+  /** Most daemons never need the commands. */
+  const create = async (dialect: AnsweredDialect): Promise<ForeignPort> => {
+    const { createAgentMethods } = await import("../../methods/agent/agent-commands.ts");
+    const methods = createAgentMethods({
+      isAllowed: ({ name, access }) =>
+        access === "counted" || access === "open" || services.isCallable(caller, name, access === "ruled"),
+    });
+    const serve = services.serveMethods(caller, methods);
+    return createForeignPort({ dialect, serve, services, find: () => find(dialect) });
+  };
+  const holdOne = async (dialect: AnsweredDialect, signal: AbortSignal): Promise<void> => {
+    let port: ForeignPort | undefined;
+    while (!signal.aborted) {
+      const leave = AbortSignal.any([signal, moved.signal]);
+      if (guest.qga === "no" && guest.qgaPort === "") await waitForAbort(leave);
+      else {
+        port ??= await create(dialect);
+        await port.hold(leave);
+      }
+    }
+  };
+
+  return {
+    async hold(signal) {
+      await Promise.all(dialects.answered.map((dialect) => holdOne(dialect, signal)));
+    },
+    reload({ guest: next }) {
+      const isMoved = next.qga !== guest.qga || next.qgaPort !== guest.qgaPort;
+      guest = next;
+      if (!isMoved) return;
+      moved.abort();
+      moved = new AbortController();
+    },
+  };
+}
+
+async function waitForAbort(signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  using _ = onAbort(signal, resolve);
+  await promise;
+}

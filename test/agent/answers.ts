@@ -1,0 +1,93 @@
+/** Requests to the guest agent, and the members of answers that two agents on one machine may differ in. */
+
+/** One request. `compare`: how the two answers are made equal before they are compared. */
+export type ComparedRequest = {
+  execute: string;
+  args?: object;
+  /** Sorts lists by this member: neither agent promises an order. */
+  sortBy?: string;
+  /** Members that are left out of the comparison, at any depth, with the reason. */
+  without?: Readonly<Record<string, string>>;
+};
+
+const COUNTERS_RUN = "it counts on between the two answers";
+const NEWER = "agents since 9.1 have it, and Debian's does not";
+
+/** THE LIST of compared requests. */
+export const REQUESTS: readonly ComparedRequest[] = [
+  { execute: "guest-ping" },
+  { execute: "guest-ping", args: { x: 1 } },
+  { execute: "guest-sync", args: { id: 1234 } },
+  { execute: "guest-sync", args: {} },
+  { execute: "guest-sync", args: { id: "1" } },
+  { execute: "guest-sync", args: { id: 1, more: true } },
+  { execute: "guest-no-such-command" },
+  { execute: "guest-get-host-name" },
+  { execute: "guest-get-osinfo" },
+  { execute: "guest-get-timezone" },
+  { execute: "guest-get-users" },
+  {
+    execute: "guest-network-get-interfaces",
+    sortBy: "name",
+    without: { statistics: COUNTERS_RUN },
+  },
+  { execute: "guest-get-vcpus", sortBy: "logical-id" },
+  { execute: "guest-get-memory-blocks", sortBy: "phys-index" },
+  { execute: "guest-get-memory-block-info" },
+  {
+    execute: "guest-get-fsinfo",
+    without: { "total-bytes-privileged": NEWER, "used-bytes": COUNTERS_RUN, "total-bytes": COUNTERS_RUN },
+  },
+  { execute: "guest-get-disks", sortBy: "name" },
+  { execute: "guest-get-diskstats", sortBy: "name", without: { stats: COUNTERS_RUN } },
+  {
+    execute: "guest-get-cpustats",
+    sortBy: "cpu",
+    without: Object.fromEntries(
+      ["user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal", "guest", "guestnice"].map(
+        (name) => [name, COUNTERS_RUN],
+      ),
+    ),
+  },
+  { execute: "guest-set-vcpus", args: { vcpus: [] } },
+  { execute: "guest-set-vcpus", args: { vcpus: [{ "logical-id": 9999, online: true }] } },
+  { execute: "guest-set-vcpus", args: { vcpus: [{ online: true }] } },
+  { execute: "guest-set-memory-blocks", args: { "mem-blks": [{ "phys-index": 99_999, online: true }] } },
+  { execute: "guest-set-time", args: { time: -5 } },
+  { execute: "guest-set-time", args: { time: "now" } },
+];
+
+/** Bytes that are not requests, with the number of answers that both agents give. */
+export const INVALID: readonly (readonly [bytes: string, answers: number])[] = [
+  ["}}}}\n", 4],
+  ['{"a":01}\n', 2],
+  ["[]\n", 1],
+  ["1 \n", 1],
+  ["{}\n", 1],
+  ['{"execute":1}\n', 1],
+  ['{"execute":"guest-ping","exec-oob":1}\n', 1],
+  ['{"execute":"guest-ping","arguments":[]}\n', 1],
+  ['{"execute":"guest-ping",}\n', 1],
+  ['{"execute":"guest-ping","execute":"guest-ping"}\n', 1],
+  ['{"execute":"guest-ping","id":nan}\n', 1],
+  ['{"execute":"guest-\\q"}\n', 1],
+  ["\u00ff\u00ff", 2],
+];
+
+/** Returns an answer in the form in which the two are compared. */
+export function comparable(answer: unknown, { sortBy, without = {} }: ComparedRequest): unknown {
+  if (Array.isArray(answer)) {
+    const items = answer.map((item) => comparable(item, { execute: "", without, ...(sortBy && { sortBy }) }));
+    const key = (item: unknown): string => String(Object(item)[sortBy ?? ""]);
+    return sortBy === undefined ? items : items.toSorted((one, other) => (key(one) < key(other) ? -1 : 1));
+  }
+  if (typeof answer !== "object" || answer === null) return answer;
+  return Object.fromEntries(
+    Object.entries(answer)
+      .filter(([name]) => !(name in without))
+      .map(([name, member]) => [
+        name,
+        comparable(member, { execute: "", without, ...(sortBy && { sortBy }) }),
+      ]),
+  );
+}

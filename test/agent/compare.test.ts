@@ -1,0 +1,77 @@
+/** The same requests to the QEMU guest agent of Debian and to this program: the answers are compared. */
+import { afterAll, describe, expect, test } from "bun:test";
+import { leaveOut } from "../support/leave-out.ts";
+import { hasTool } from "../support/requirements.ts";
+import { connectAgent, launchAgent } from "../support/agent-client.ts";
+import type { AgentReply } from "../support/agent-client.ts";
+import { launchDaemon } from "../support/program.ts";
+import { createTemporaryDirectory } from "../support/temporary-directory.ts";
+import { comparable, INVALID, REQUESTS } from "./answers.ts";
+
+const NAME = "answers of both guest agents";
+const isInstalled = await hasTool({ program: "qemu-ga", package: "qemu-guest-agent" });
+
+if (isInstalled) describe(NAME, body);
+else leaveOut(NAME, `Left out: "${NAME}": this machine has no qemu-ga (package qemu-guest-agent)`, body);
+
+function body(): void {
+  const opened = open();
+  afterAll(async () => {
+    await using _ = (await opened).stack;
+  });
+
+  test.each(
+    REQUESTS.map((request) => [`${request.execute} ${JSON.stringify(request.args ?? {})}`, request] as const),
+  )("%s", async (_, request) => {
+    const { theirs, ours } = await opened;
+    const expected = await theirs.ask(request.execute, request.args);
+    const answer = await ours.ask(request.execute, request.args);
+    expect(comparable(answer, request)).toEqual(comparable(expected, request));
+  });
+
+  test.each(INVALID)("the bytes %j are answered as often", async (bytes, count) => {
+    const { theirs, ours } = await opened;
+    for (const agent of [theirs, ours]) {
+      agent.send(Buffer.from(bytes, "latin1"));
+      for (let index = 0; index < count; index++) {
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- its members are compared
+        const reply = JSON.parse(await agent.line()) as AgentReply;
+        expect(reply.error?.class).toBe("GenericError");
+      }
+      expect(await agent.ask("guest-ping")).toEqual({ return: {} });
+    }
+  });
+
+  test("a delimited synchronisation and a command in one write, as Proxmox VE sends them", async () => {
+    const { theirs, ours } = await opened;
+    for (const agent of [theirs, ours]) {
+      agent.send(
+        '{"execute":"guest-sync-delimited","arguments":{"id":4201234567890}}\n{"execute":"guest-ping"}\n',
+      );
+      expect(await agent.line()).toBe('\u00ff{"return": 4201234567890}');
+      expect(await agent.line()).toBe('{"return": {}}');
+    }
+  });
+}
+
+async function open() {
+  const stack = new AsyncDisposableStack();
+  const directory = stack.use(await createTemporaryDirectory());
+  const policy = await directory.write("policy.toml", '[[rules]]\naction = "allow"\n');
+  const their = directory.at("their.sock");
+  const our = directory.at("our.sock");
+  const words = ["-m", "unix-listen", "-t", directory.path];
+  stack.use(
+    launchDaemon([...words, "-p", their, "-f", directory.at("pid")], {}, [Bun.which("qemu-ga") ?? ""]),
+  );
+  stack.use(
+    launchAgent([...words, "-p", our], {
+      NEGOTIATOR_POLICY_FILE: policy,
+      NEGOTIATOR_AUDIT_FILE: directory.at("audit.jsonl"),
+      NEGOTIATOR_DETACHED_DIRECTORY: directory.at("detached"),
+    }),
+  );
+  const theirs = stack.use(await connectAgent(their));
+  const ours = stack.use(await connectAgent(our));
+  return { stack, theirs, ours };
+}

@@ -1,0 +1,221 @@
+/** Answers to guest agent clients: order, ids, the delimiter, clients that leave, clients that never read. */
+import { expect, test } from "bun:test";
+import { NegotiatorError } from "../../../src/errors.ts";
+import { DEFAULT_LIMITS } from "../../../src/limits.ts";
+import { createForeignLink } from "../../../src/peers/foreign-link.ts";
+import { QGA } from "../../../src/peers/qga/qga.ts";
+import type { Channel } from "../../../src/wire/channel.ts";
+import type { IncomingCall } from "../../../src/wire/calls/incoming-call.ts";
+import { createMemoryPair } from "../../support/memory-channel.ts";
+import { until } from "../../support/until.ts";
+
+const never = new AbortController().signal;
+
+/** A link whose calls the test answers, and the client's end of its channel. */
+function createBench(capacityBytes = 64 * 1024) {
+  const calls: IncomingCall[] = [];
+  const link = createForeignLink(QGA, {
+    serve: { call: (call) => void calls.push(call), notice: () => undefined },
+    makeId: () => "id",
+    limits: DEFAULT_LIMITS,
+  });
+  const pair = createMemoryPair({ capacityBytes });
+  const [near, far] = pair.ends;
+  const running = link.run(near, never);
+  let received = "";
+  const reading = (async () => {
+    for await (const bytes of far) received += Buffer.from(bytes).toString("latin1");
+  })();
+  return {
+    calls,
+    link,
+    pair,
+    far,
+    send: (text: string) => far.write(Buffer.from(text, "latin1")),
+    received: () => received,
+    /** Answers the call of that number, once it is there. */
+    async answer(index: number, result: unknown) {
+      await until(`call ${index} is there`, () => calls.length > index);
+      calls[index]?.respond(result);
+    },
+    async end() {
+      link.close();
+      await running;
+      await far.close();
+      await reading;
+    },
+  };
+}
+
+test("requests that arrive together are answered in their order, with their ids", async () => {
+  const bench = createBench();
+  bench.pair.flow();
+  await bench.send('{"execute":"a","id":[1,1.5]}{"execute":"b"}{"execute":"c","arguments":{"x":1}}');
+  await bench.answer(0, 1n);
+  await bench.answer(1, {});
+  await bench.answer(2, []);
+  await until("all are answered", () => bench.received().split("\n").length > 3);
+  expect(bench.received()).toBe('{"return": 1, "id": [1, 1.5]}\n{"return": {}}\n{"return": []}\n');
+  expect(bench.calls.map(({ method, params }) => ({ method, params }))).toEqual([
+    { method: "a", params: {} },
+    { method: "b", params: {} },
+    { method: "c", params: { x: 1n } },
+  ]);
+  await bench.end();
+});
+
+test("only the answer to a delimited synchronisation has the byte 0xFF in front", async () => {
+  const bench = createBench();
+  bench.pair.flow();
+  await bench.send(
+    '{"execute":"guest-sync-delimited"}{"execute":"guest-sync"}{"execute":"guest-sync-delimited"}',
+  );
+  await bench.answer(0, 7n);
+  await bench.answer(1, 8n);
+  await until("the third is there", () => bench.calls.length > 2);
+  bench.calls[2]?.fail(new NegotiatorError("BAD_REQUEST", "no"));
+  await until("all are answered", () => bench.received().split("\n").length > 3);
+  expect(bench.received()).toBe(
+    '\u00ff{"return": 7}\n{"return": 8}\n{"error": {"class": "GenericError", "desc": "no"}}\n',
+  );
+  await bench.end();
+});
+
+const REFUSED: readonly (readonly [request: string, desc: string])[] = [
+  ["[]", "QMP input must be a JSON object"],
+  ["{}", "QMP input lacks member 'execute'"],
+  ['{"execute":1}', "QMP input member 'execute' must be a string"],
+  ['{"execute":"a","arguments":[]}', "QMP input member 'arguments' must be an object"],
+  ['{"execute":"a","exec-oob":1}', "QMP input member 'exec-oob' is unexpected"],
+];
+
+test.each(REFUSED)("the request %s is refused", async (request, desc) => {
+  const bench = createBench();
+  bench.pair.flow();
+  await bench.send(request);
+  await until("it is answered", () => bench.received().endsWith("\n"));
+  expect(bench.received()).toBe(`{"error": {"class": "GenericError", "desc": "${desc}"}}\n`);
+  expect(bench.calls).toEqual([]);
+  await bench.end();
+});
+
+const ERRORS = [
+  ["UNKNOWN_METHOD", "CommandNotFound", "The command a has not been found"],
+  [
+    "DENIED",
+    "CommandNotFound",
+    "Command a has been disabled: the command is not allowed (It failed. Read the log)",
+  ],
+  ["INTERNAL", "GenericError", "It failed. Read the log"],
+] as const;
+
+test.each(ERRORS)("an error with the code %s has the class %s", async (code, kind, desc) => {
+  const bench = createBench();
+  bench.pair.flow();
+  await bench.send('{"execute":"a","id":1}');
+  await until("the call is there", () => bench.calls.length > 0);
+  bench.calls[0]?.fail(new NegotiatorError(code, "It failed", { remedy: "Read the log" }));
+  await until("it is answered", () => bench.received().endsWith("\n"));
+  expect(JSON.parse(bench.received())).toEqual({ id: 1, error: { class: kind, desc } });
+  await bench.end();
+});
+
+test("a command without an answer sends nothing, and the next one is answered", async () => {
+  const bench = createBench();
+  bench.pair.flow();
+  await bench.send('{"execute":"guest-shutdown"}{"execute":"guest-ping"}');
+  await bench.answer(0, undefined);
+  await bench.answer(1, {});
+  await until("the ping is answered", () => bench.received().endsWith("\n"));
+  expect(bench.received()).toBe('{"return": {}}\n');
+  await bench.end();
+});
+
+/** A port whose host sends these pieces, one each time that the test says so; an empty one is its leaving. */
+function createPort() {
+  const pieces: Uint8Array[] = [];
+  const written: string[] = [];
+  let wake = Promise.withResolvers<void>();
+  const life = { aborted: false };
+  const close = async (): Promise<void> => {
+    life.aborted = true;
+    wake.resolve();
+  };
+  const port: Channel = {
+    label: "port",
+    async *[Symbol.asyncIterator]() {
+      for (;;) {
+        wake = Promise.withResolvers();
+        for (let piece = pieces.shift(); piece !== undefined; piece = pieces.shift()) yield piece;
+        await wake.promise;
+        if (life.aborted) return;
+      }
+    },
+    write: async (bytes) => void written.push(Buffer.from(bytes).toString("latin1")),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+  return {
+    port,
+    written,
+    send(text: string) {
+      pieces.push(Buffer.from(text, "latin1"));
+      wake.resolve();
+    },
+  };
+}
+
+test("the answer to a client that has left is dropped, and the rest of its request too", async () => {
+  const calls: IncomingCall[] = [];
+  const link = createForeignLink(QGA, {
+    serve: { call: (call) => void calls.push(call), notice: () => undefined },
+    makeId: () => "id",
+    limits: DEFAULT_LIMITS,
+  });
+  const bench = createPort();
+  const { port, written } = bench;
+  const running = link.run(port, never);
+  bench.send('{"execute":"a"}{"execute":"b"}{"execute":');
+  await until("the first call is there", () => calls.length === 1);
+  bench.send("");
+  await until("the call is cancelled", () => calls[0]?.signal.aborted === true);
+  calls[0]?.respond("late");
+  bench.send('{"execute":"c"}');
+  await until("the next client's call is there", () => calls.length > 1);
+  calls[1]?.respond("c");
+  await until("the next client is answered", () => written.length > 0);
+  expect(written).toEqual(['{"return": "c"}\n']);
+  expect(calls.map(({ method }) => method)).toEqual(["a", "c"]);
+  link.close();
+  await running;
+});
+
+test("a client that never reads gets no further call than those whose answers fit", async () => {
+  const bench = createBench(1024);
+  const requests = 2000;
+  let sent = 0;
+  const sending = (async () => {
+    for (; sent < requests; sent++) await bench.send('{"execute":"a"}');
+  })();
+  let answered = 0;
+  const answerAll = (): void => {
+    bench.pair.deliver(1);
+    for (; answered < bench.calls.length; answered++) bench.calls[answered]?.respond("x".repeat(200));
+  };
+  let still = 0;
+  let before = 0;
+  await until("no further call comes", () => {
+    answerAll();
+    still = bench.calls.length === before ? still + 1 : 0;
+    before = bench.calls.length;
+    return still > 20;
+  });
+  expect(bench.calls.length).toBeLessThan(requests / 4);
+  bench.pair.flow();
+  await until("all are answered once the client reads", () => {
+    answerAll();
+    return bench.received().split("\n").length > requests;
+  });
+  await sending;
+  await bench.end();
+});

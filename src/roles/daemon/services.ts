@@ -43,6 +43,7 @@ import { createLowerUserFile } from "./lower-user-file.ts";
 import { openKept } from "./open-kept.ts";
 import { createPolicyInForce } from "./policy-in-force.ts";
 import type { PolicyInForce } from "./policy-in-force.ts";
+import { createRunningCalls } from "./running-calls.ts";
 import { startAudit } from "../start-audit.ts";
 
 /**
@@ -120,19 +121,7 @@ export function createServices(
   const limits = { ...DEFAULT_LIMITS, ...settings.limits };
   MEMORY.limit(limits.sharedBytes);
 
-  const running = new Set<Promise<void>>();
-  let wasCalled = false;
-  const track = (promise: Promise<void>): void => {
-    if (!wasCalled) compileHotCodeSoon();
-    wasCalled = true;
-    const ended = promise.finally(() => running.delete(ended));
-    running.add(ended);
-  };
-  const trackAll = ({ call, notice, refused }: Dispatcher): Serve => ({
-    call: (incoming) => track(call(incoming)),
-    notice: (incoming) => track(notice(incoming)),
-    refused,
-  });
+  const running = createRunningCalls(compileHotCodeSoon);
   // A reload replaces the audit.
   const current: DispatcherOptions["audit"] = {
     get isStrict() {
@@ -148,17 +137,17 @@ export function createServices(
   const common = { role, quota, audit: current, now: () => performance.now() };
   const incoming = { ...common, direction: "incoming", policy: () => policy.policy } as const;
   const serveMethods: Services["serveMethods"] = (caller, methods) =>
-    trackAll(createDispatcher({ ...incoming, caller, methods }));
+    running.track(createDispatcher({ ...incoming, caller, methods }));
   return {
     serve: (caller) => serveMethods(caller, methods),
     serveMethods,
     isCallable: (caller, method, needsRule) => mayEverCall(policy.policy, caller, method, needsRule),
     relay(relayed) {
       const options = { ...common, methods: relayed, policy: () => policy.policy };
-      return trackAll(createRelayDispatcher(options, findLocalUser));
+      return running.track(createRelayDispatcher(options, findLocalUser));
     },
     get runningCount() {
-      return running.size;
+      return running.count;
     },
     users,
     kept,
@@ -187,7 +176,7 @@ export function createServices(
       clearInterval(settling);
       commands[Symbol.dispose]();
       endBuiltinChildren();
-      await Promise.race([Promise.all(running), delay(LAST_CALLS_MS, undefined, { ref: false })]);
+      await Promise.race([running.ended(), delay(LAST_CALLS_MS, undefined, { ref: false })]);
       audit[Symbol.dispose]();
       await kept[Symbol.asyncDispose]();
     },

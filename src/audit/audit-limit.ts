@@ -22,7 +22,9 @@ export type AuditLimit = {
   admit: (entry: AuditEntry, nowMs: number, isRefused?: boolean) => boolean;
   /** Charges the bytes of a written line to its caller's share. An end has the kind of its start. */
   charge: (entry: AuditEntry, bytes: number, kind?: ShareKind) => void;
-  /** Returns the left-out entries of all minutes that have ended, oldest first. `Infinity` ends all. */
+  /** Charges the bytes of a line that counts left-out entries. `ran`: they ran something. */
+  chargeCount: (ran: boolean, bytes: number) => void;
+  /** Returns the entries that were left out, ten seconds or longer ago, oldest first. `Infinity`: all. */
   settle: (nowMs: number) => LeftOut[];
 };
 
@@ -38,6 +40,15 @@ const MOST_SURE = 64;
 
 const SHARE_AT_ONCE = 1 / 16;
 const SHARE_A_MINUTE = 1 / 360;
+/**
+ * For all callers together. Beyond the first share only a command that had no line in the last hour has room,
+ * and nothing beyond the second. So lines stay for at least the quarter of an hour that the rest takes.
+ */
+const ALL_AT_ONCE = 1 / 2;
+const ALL_AT_MOST = 3 / 4;
+const ALL_A_MINUTE = 1 / 60;
+/** Left-out entries are counted in a line after so long, so that a daemon that is killed loses few counts. */
+const COUNTED_MS = 10_000;
 /** Small files: at least so many bytes, but no more than this share of them. */
 const LEAST_AT_ONCE = { bytes: 1024 * 1024, share: 1 / 4 };
 const LEAST_A_MINUTE = { bytes: 32 * 1024, share: 1 / 64 };
@@ -49,13 +60,16 @@ const LEAST_A_MINUTE = { bytes: 32 * 1024, share: 1 / 64 };
  *
  * A caller is a guest, the host, or a local user by its uid, whatever it calls. The kinds have separate
  * shares, so that none hides another. A command that had no line in the last hour has room in a full share,
- * so that the calls of one command do not hide those of another.
+ * so that the calls of one command do not hide those of another. All callers together have limits too, one
+ * for calls that ran something and one for the others.
  */
 export function createAuditLimit(trailBytes: number, ownUid = 0): AuditLimit {
   const leastOf = ({ bytes, share }: typeof LEAST_AT_ONCE): number => Math.min(bytes, trailBytes * share);
   const mostBytes = Math.max(leastOf(LEAST_AT_ONCE), trailBytes * SHARE_AT_ONCE);
   const bytesPerMs = Math.max(leastOf(LEAST_A_MINUTE), trailBytes * SHARE_A_MINUTE) / MINUTE_MS;
   const shares = new Map<string, Share>();
+  const fills = { ran: createFill(trailBytes), nothing: createFill(trailBytes) };
+  const fillOf = (kind: ShareKind): Fill => (hasRun(kind) ? fills.ran : fills.nothing);
 
   const shareOf = (entry: AuditEntry, nowMs: number, kind: ShareKind): Share => {
     const key = keyOf(entry, kind);
@@ -68,7 +82,10 @@ export function createAuditLimit(trailBytes: number, ownUid = 0): AuditLimit {
   const hasRoom = (share: Share, entry: AuditEntry, nowMs: number): boolean => {
     const { kind, bytes, calls, sureMs } = share;
     const mostCalls = kind === "asked" ? ASKED_A_MINUTE : CALLS_A_MINUTE;
-    if (bytes < mostBytes && (kind === "command" || calls < mostCalls)) return true;
+    const fill = fillOf(kind).at(nowMs);
+    if (fill >= ALL_AT_MOST) return false;
+    const hasShare = bytes < mostBytes && (kind === "command" || calls < mostCalls);
+    if (hasShare && fill < ALL_AT_ONCE) return true;
     if (!hasRun(kind)) return false;
     const lastMs = sureMs.get(entry.command ?? "");
     return lastMs === undefined ? sureMs.size < MOST_SURE : isPast(lastMs, SURE_MS, nowMs);
@@ -92,19 +109,47 @@ export function createAuditLimit(trailBytes: number, ownUid = 0): AuditLimit {
     },
     charge(entry, bytes, kind = kindOf(entry)) {
       const share = shares.get(keyOf(entry, kind));
-      if (share !== undefined) share.bytes += bytes;
+      if (share === undefined) return;
+      share.bytes += bytes;
+      fillOf(kind).add(bytes);
     },
+    chargeCount: (ran, bytes) => (ran ? fills.ran : fills.nothing).add(bytes),
     settle(nowMs) {
       const over: LeftOut[] = [];
       for (const [key, share] of shares) {
-        if (!isPast(share.startMs, MINUTE_MS, nowMs)) continue;
         const { role, direction, peer, user, ran, leftOut, sinceMs, counts } = share;
-        if (leftOut > 0) over.push({ role, direction, peer, user, ran, leftOut, sinceMs, counts });
-        if (share.bytes <= Math.max(0, nowMs - share.atMs) * bytesPerMs && isForgotten(share, nowMs))
+        if (leftOut > 0 && isPast(sinceMs, COUNTED_MS, nowMs)) {
+          over.push({ role, direction, peer, user, ran, leftOut, sinceMs, counts });
+          Object.assign(share, { leftOut: 0, counts: new CommandCounts() });
+        }
+        if (!isPast(share.startMs, MINUTE_MS, nowMs)) continue;
+        if (
+          share.leftOut === 0 &&
+          share.bytes <= Math.max(0, nowMs - share.atMs) * bytesPerMs &&
+          isForgotten(share, nowMs)
+        )
           shares.delete(key);
-        else Object.assign(share, NO_CALLS, { startMs: nowMs, counts: new CommandCounts() });
+        else Object.assign(share, { calls: 0, startMs: nowMs });
       }
       return over.toSorted((one, other) => one.sinceMs - other.sinceMs);
+    },
+  };
+}
+
+/** How full the files are with the lines of all callers, as a part of their size. It drains with time. */
+type Fill = { at: (nowMs: number) => number; add: (bytes: number) => void };
+
+function createFill(trailBytes: number): Fill {
+  let level = 0;
+  let atMs = 0;
+  return {
+    at(nowMs) {
+      level = Math.max(0, level - (Math.max(0, nowMs - atMs) / MINUTE_MS) * ALL_A_MINUTE);
+      atMs = nowMs;
+      return level;
+    },
+    add(bytes) {
+      level += bytes / trailBytes;
     },
   };
 }
@@ -120,8 +165,6 @@ type Share = LeftOut & {
   sureMs: Map<string, number>;
 };
 
-const NO_CALLS = { calls: 0, leftOut: 0, sinceMs: 0 } as const;
-
 function createShare({ role, direction, peer, user }: AuditEntry, nowMs: number, kind: ShareKind): Share {
   const { uid, name } = user ?? {};
   const caller = {
@@ -134,7 +177,9 @@ function createShare({ role, direction, peer, user }: AuditEntry, nowMs: number,
   };
   return {
     ...caller,
-    ...NO_CALLS,
+    calls: 0,
+    leftOut: 0,
+    sinceMs: 0,
     counts: new CommandCounts(),
     kind,
     ran: hasRun(kind),

@@ -51,7 +51,7 @@ export type Audit = Disposable & {
    * Never throws.
    */
   record: (entry: AuditEntry, begun?: Begun) => void;
-  /** Writes the counts of left-out entries of all minutes that have ended. */
+  /** Writes the counts of entries that were left out ten seconds or longer ago. */
   settle: () => void;
   /** Closes the files and opens the ones that have their names now. */
   reopen: () => void;
@@ -70,7 +70,7 @@ export function deniedPathOf(path: string): string {
  *
  * Never throws. A failure goes to `onProblem`, and every entry tries again. When writing works again, the
  * first line has the number of lost lines (`formatLost`). `createAuditLimit` limits the lines of one caller.
- * The count of left-out entries is the line of `formatLeftOut`. It comes after the minute, or before the
+ * The count of left-out entries is the line of `formatLeftOut`. It comes after ten seconds, or before the
  * files close.
  */
 export function openAudit(options: AuditOptions): Audit {
@@ -92,7 +92,9 @@ export function openAudit(options: AuditOptions): Audit {
   function writeLeftOut(untilMs: number, time: string): void {
     for (const leftOut of limit.settle(untilMs)) {
       const { counts } = leftOut;
-      write(leftOut.ran ? ran : denied, { text: formatLeftOut(leftOut, time), time, counts });
+      const text = formatLeftOut(leftOut, time);
+      write(leftOut.ran ? ran : denied, { text, time, counts });
+      limit.chargeCount(leftOut.ran, Buffer.byteLength(text) + LINE_END_BYTES);
     }
   }
 

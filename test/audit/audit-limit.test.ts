@@ -25,6 +25,7 @@ const DENIED: AuditEntry = {
   errorCode: "DENIED",
 };
 const RAN: AuditEntry = { ...DENIED, decision: "allowed", errorCode: undefined, exitCode: 0 };
+const OTHER_RAN: AuditEntry = { ...RAN, peer: { guest: "web2" } };
 const OTHER: AuditEntry = { ...DENIED, peer: { guest: "web2" } };
 
 /** The number of entries that are admitted, of `count` at that time. */
@@ -38,14 +39,16 @@ test("sixty denied calls a minute are written for each peer, the others are coun
   expect(admitted(limit, DENIED, START + 59_000)).toBe(1);
   expect(admitted(limit, OTHER, START + 59_000)).toBe(60);
   expect(admitted(limit, DENIED, START + 59_500, 1)).toBe(0);
-  expect(limit.settle(START + 59_999)).toEqual([]);
-  expect(limit.settle(START + 60_000)).toMatchObject([
+  expect(limit.settle(START + 68_999)).toEqual([]);
+  expect(limit.settle(START + 69_000)).toMatchObject([
     { role: "host", peer: { guest: "web1" }, leftOut: 100, sinceMs: START + 59_000 },
+    { role: "host", peer: { guest: "web2" }, leftOut: 40, sinceMs: START + 59_000 },
   ]);
-  expect(admitted(limit, DENIED, START + 60_000)).toBe(60);
+  expect(admitted(limit, DENIED, START + 69_000)).toBe(60);
+  expect(admitted(limit, OTHER, START + 69_000)).toBe(0);
   expect(limit.settle(Infinity).map(({ peer, leftOut }) => [peer.guest, leftOut])).toEqual([
-    ["web2", 40],
     ["web1", 40],
+    ["web2", 100],
   ]);
   expect(limit.settle(Infinity)).toEqual([]);
 });
@@ -284,7 +287,7 @@ test("commands that another local user than root makes run elsewhere share one b
 test("a caller whose share is full gets a line for another command, once an hour", () => {
   const limit = createAuditLimit(TRAIL_BYTES);
   limit.admit(RAN, START);
-  limit.charge(RAN, TRAIL_BYTES);
+  limit.charge(RAN, TRAIL_BYTES / 4);
   const named: AuditEntry = { ...RAN, command: "named" };
   expect(limit.admit(RAN, START)).toBe(false);
   expect(limit.admit(named, START)).toBe(true);
@@ -298,12 +301,58 @@ test("a caller whose share is full gets a line for another command, once an hour
 test("a caller whose share is full gets no line for a new command after 64 others", () => {
   const limit = createAuditLimit(TRAIL_BYTES);
   limit.admit(RAN, START);
-  limit.charge(RAN, TRAIL_BYTES);
+  limit.charge(RAN, TRAIL_BYTES / 4);
   const named = (command: number): AuditEntry => ({ ...RAN, command: `${command}` });
   const lines = Array.from({ length: 100 }, (_, command) => limit.admit(named(command), START)).filter(
     Boolean,
   );
   expect(lines).toHaveLength(63);
+});
+
+/** Lets so many guests call until `untilMs` as often as they can. Returns the bytes of their lines. */
+function flood(
+  limit: ReturnType<typeof createAuditLimit>,
+  guests: number,
+  entry: AuditEntry,
+  untilMs: number,
+) {
+  let bytes = 0;
+  for (let nowMs = START; nowMs < untilMs; nowMs += 1000) {
+    for (const { ran } of limit.settle(nowMs)) {
+      limit.chargeCount(ran, LINE_BYTES);
+      bytes += LINE_BYTES;
+    }
+    for (let guest = 0; guest < guests; guest++) {
+      const theirs = { ...entry, peer: { guest: `g${guest}` } };
+      for (let call = 0; call < 200 && limit.admit(theirs, nowMs); call++) {
+        limit.charge(theirs, LONG_LINE_BYTES);
+        bytes += LONG_LINE_BYTES;
+      }
+    }
+  }
+  return bytes;
+}
+
+const LONG_LINE_BYTES = 16_384;
+const QUARTER_HOUR_MS = 15 * 60_000;
+
+test.each([
+  ["ran something", RAN],
+  ["ran nothing", DENIED],
+])("two hundred callers together do not fill the files in a quarter of an hour: %s", (_, entry) => {
+  const limit = createAuditLimit(TRAIL_BYTES);
+  const bytes = flood(limit, 200, entry, START + QUARTER_HOUR_MS);
+  expect(bytes).toBeWithin(TRAIL_BYTES / 4, TRAIL_BYTES);
+});
+
+test("after a flood of many callers, another caller's command has a line or a count", () => {
+  const limit = createAuditLimit(TRAIL_BYTES);
+  flood(limit, 17, RAN, START + 60_000);
+  const nowMs = START + 59_000;
+  expect(limit.admit(OTHER_RAN, nowMs)).toBe(true);
+  expect(limit.admit(OTHER_RAN, nowMs)).toBe(false);
+  const [left] = limit.settle(Infinity).filter(({ peer }) => peer.guest === "web2");
+  expect(left?.counts.members()).toEqual({ commands: { reboot: 1 } });
 });
 
 test("a trail of any size is not filled by one caller", () => {

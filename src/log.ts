@@ -81,8 +81,27 @@ function createRoot({ level, format }: { level: LogLevel; format: LogFormat }): 
     // Consola would fold equal lines, but programs that read the log need each. -1 would fold some when the
     // clock is set back.
     throttle: Number.NEGATIVE_INFINITY,
-    reporters: [{ log: (line) => void standardOutput.write("stderr", `${formatLine(line)}\n`) }],
+    reporters: [{ log: (line) => writeBounded(`${formatLine(line)}\n`) }],
   });
+}
+
+/** A reader that stands still must not make the log fill the memory of the process. */
+const MOST_WAITING = 1024 * 1024;
+let waiting = 0;
+let lostLines = 0;
+
+/** Writes without a wait. Lines that come while too many wait for the reader are lost, and counted. */
+function writeBounded(line: string): void {
+  if (waiting + line.length > MOST_WAITING) {
+    lostLines++;
+    return;
+  }
+  const lost = lostLines;
+  lostLines = 0;
+  if (lost > 0) taggedInstance("log").warn(`${lost} lines are lost: the reader of the log stood still`, {});
+  waiting += line.length;
+  const written = (): void => void (waiting -= line.length);
+  standardOutput.write("stderr", line).then(written, written);
 }
 
 function taggedInstance(tag: string): ConsolaInstance {

@@ -1,8 +1,9 @@
 /** Checks each line of the log: all fields, no secret, nothing on stdout, no control characters. */
-import { afterEach, describe, expect, setSystemTime, test } from "bun:test";
+import { afterEach, describe, expect, setSystemTime, spyOn, test } from "bun:test";
 import { join } from "node:path";
 import { setLinePrefix, configureLog, LOG_LEVELS, logFor, shiftLevel } from "../src/log.ts";
 import type { LogFields, LogFormat, LogLevel } from "../src/log.ts";
+import { standardOutput } from "../src/standard-output.ts";
 import { runProcess } from "./support/source-run.ts";
 import { spyOnOutput } from "./support/spied-output.ts";
 import { createTemporaryDirectory } from "./support/temporary-directory.ts";
@@ -233,3 +234,27 @@ test("CONSOLA_LEVEL, FORCE_COLOR, DEBUG and NODE_ENV change nothing about the lo
   const levels = ["ERROR", "WARN", "INFO", "ERROR", "WARN", "INFO", "DEBUG", "TRACE"];
   expect(stderr).toBe(levels.map((level) => `${level} t: x\n`).join(""));
 });
+
+test.each(["text", "json"] as const)(
+  "lines that the reader does not take are bounded, and their number is logged: %s",
+  async (format) => {
+    configureLog({ level: "info", format });
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    let bytes = 0;
+    const spy = spyOn(standardOutput, "write").mockImplementation((_name, text) => {
+      bytes += text.length;
+      return promise;
+    });
+    const message = "x".repeat(1000);
+    const most = 2 * 1024 * 1024;
+    for (let count = 0; count < most / message.length; count++) log.info(message);
+    spy.mockRestore();
+    expect(bytes).toBeWithin(most / 4, most * 0.75);
+    resolve(true);
+    await promise;
+    const lines = await linesOf("info", format, () => log.info("after"));
+    expect(lines).toHaveLength(2);
+    expect(lines[0]).toMatch(/\d{3,4} lines are lost: the reader of the log stood still/);
+    expect(lines[1]).toContain("after");
+  },
+);

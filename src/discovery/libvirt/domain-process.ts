@@ -13,6 +13,7 @@ import type { ExpectedListener, PeerFault } from "../../process/listener-trust.t
 import { shellWord } from "../../shell-word.ts";
 import { virshAt } from "../attach-line.ts";
 import { isSameProcess, readProcess } from "../../trust/host-process.ts";
+import type { ProcessFacts } from "../../trust/host-process.ts";
 import { findOwnershipFault, ourUid } from "../../trust/ownership.ts";
 import { findPlaceFault } from "../../trust/socket-place.ts";
 import type { PidFile } from "../endpoint.ts";
@@ -60,9 +61,10 @@ export async function expectDomain(
   connect?: string,
 ): Promise<ExpectedListener | PeerFault> {
   const [virsh, guest] = [virshAt(connect), shellWord(name)];
-  const pid = await readPidFile(file).catch((thrown: unknown) => unreadable(file, thrown));
-  if (typeof pid !== "number") return pid;
-  const qemu = readProcess(pid);
+  const named = await readPidFile(file).catch((thrown: unknown) => unreadable(file, thrown));
+  if ("problem" in named) return named;
+  const { pid } = named;
+  const qemu = readNamed(named);
   const [, uid] = qemu?.uids ?? [];
   if (qemu === undefined || uid === undefined)
     return unusable(file, `process ${pid} has ended`, `Look at the guest: ${virsh} domstate ${guest}`);
@@ -82,16 +84,38 @@ export async function expectDomain(
 export async function listDomainProcesses(place: PidDirectory = SYSTEM): Promise<ReadonlySet<number>> {
   const names = await readdir(place.directory).catch(() => []);
   const files = names.filter((name) => name.endsWith(".pid"));
-  const pids = files.map((name) =>
+  const named = files.map((name) =>
     readPidFile({ path: join(place.directory, name), uid: place.uid }).catch(() => undefined),
   );
-  return new Set((await Promise.all(pids)).filter((pid) => typeof pid === "number"));
+  const all = (await Promise.all(named)).filter((each) => each !== undefined && "pid" in each);
+  return new Set(all.flatMap((each) => readNamed(each)?.pid ?? []));
 }
 
 const URI = /^qemu(?:\+unix)?:\/\/\/(system|session)(?:\?(.*))?$/;
 const SYSTEM: PidDirectory = { directory: "/run/libvirt/qemu", uid: 0 };
 
-async function readPidFile({ path, uid }: PidFile): Promise<number | PeerFault> {
+/** The content of a pid file. `file` is another text when the file was written again. */
+type NamedProcess = { path: string; file: string; pid: number };
+
+/** The process of each file as it was when the file was first read. */
+const firstSeen = new Map<string, { file: string; qemu: ProcessFacts | undefined }>();
+const MOST_SEEN = 4096;
+
+/**
+ * Returns the process of a pid file, or undefined if it has ended. A file can outlive its process while
+ * libvirt does not run. Another process may get the number then, and it is not the one of that file.
+ */
+function readNamed({ path, file, pid }: NamedProcess): ProcessFacts | undefined {
+  const before = firstSeen.get(path);
+  if (before?.file === file)
+    return before.qemu !== undefined && isSameProcess(before.qemu) ? readProcess(pid) : undefined;
+  const qemu = readProcess(pid);
+  if (firstSeen.size >= MOST_SEEN) firstSeen.clear();
+  firstSeen.set(path, { file, qemu });
+  return qemu;
+}
+
+async function readPidFile({ path, uid }: PidFile): Promise<NamedProcess | PeerFault> {
   const fault = await findPlaceFault(path, uid);
   if (fault !== undefined) return unusable({ path, uid }, fault.problem, fault.remedy);
   const status = await lstat(path);
@@ -99,7 +123,9 @@ async function readPidFile({ path, uid }: PidFile): Promise<number | PeerFault> 
   const own = findOwnershipFault(status, uid, path);
   if (own !== undefined) return unusable({ path, uid }, own.problem, own.remedy);
   const [, digits] = /^\s*(\d{1,10})\s*$/.exec(await readFile(path, "latin1")) ?? [];
-  return digits === undefined ? unusable({ path, uid }, "it has no process id", LOOK) : Number(digits);
+  if (digits === undefined) return unusable({ path, uid }, "it has no process id", LOOK);
+  const { dev, ino, mtimeMs, ctimeMs } = status;
+  return { path, file: [dev, ino, mtimeMs, ctimeMs, digits].join(" "), pid: Number(digits) };
 }
 
 const LOOK = 'Name the libvirt that runs the guest, such as host.connect = "qemu:///system"';

@@ -32,6 +32,8 @@ export type DetachedRelayOptions = {
 
 /** A peer that does not answer must not hold up the list. */
 const LIST_MS = 2000;
+/** It has less time after the last answer of another peer. */
+const QUIET_MS = 400;
 
 /** A call in the list of `calls`. `direction`: `out` for those of this machine, `in` for those of peers. */
 export const CallRowSchema = v.object({
@@ -61,15 +63,14 @@ export function createDetachedRelay({ openPeers, kept }: DetachedRelayOptions): 
   const find = async (id: CallId, caller: CallerInfo | undefined): Promise<KeptCommand | Peer> => {
     const own = isRoot(caller) ? kept.get(id) : undefined;
     if (own !== undefined) return own;
-    const found = await Promise.all(
-      openPeers().map(async (open) => {
-        const rows = await ask(open, caller);
-        return rows?.some((row) => row.id === id) === true ? open.peer : undefined;
-      }),
-    );
-    const peer = found.find((candidate) => candidate !== undefined);
-    if (peer === undefined) throw noCall(id);
-    return peer;
+    const asked = openPeers().map(async (open) => {
+      const rows = await ask(open, caller);
+      if (rows?.some((row) => row.id === id) !== true) throw noCall(id);
+      return open.peer;
+    });
+    return Promise.any(asked).catch(() => {
+      throw noCall(id);
+    });
   };
 
   const calls = defineMethod({
@@ -78,7 +79,7 @@ export function createDetachedRelay({ openPeers, kept }: DetachedRelayOptions): 
     params: v.object({ guest: v.exactOptional(v.string()) }),
     async run({ guest }, { call: { caller } }) {
       const peers = openPeers(guest);
-      const rows = await Promise.all(peers.map((open) => ask(open, caller)));
+      const rows = await takeAnswers(peers.map((open) => ask(open, caller)));
       const silent = peers.flatMap((open, index) =>
         rows[index] === undefined ? [open.guest ?? "the host"] : [],
       );
@@ -143,6 +144,23 @@ async function ask(
   return (await listing)
     ?.filter((call) => call.method === "execute" && isShown(call) && isOf(call, caller))
     .map((call) => ({ ...call, direction: "out", ...(guest !== undefined && { guest }) }));
+}
+
+/** Resolves with the answers, undefined for those that come long after the others. None rejects. */
+async function takeAnswers<Answer>(asked: readonly Promise<Answer>[]): Promise<(Answer | undefined)[]> {
+  const answers: (Answer | undefined)[] = asked.map(() => undefined);
+  let count = 0;
+  const all = Promise.all(
+    asked.map(async (answer, index) => {
+      answers[index] = await answer;
+      count++;
+    }),
+  );
+  for (let before = -1; before < count;) {
+    before = count;
+    if (await settlesWithin(all, QUIET_MS)) break;
+  }
+  return answers;
 }
 
 /** SIGTERM and five seconds later SIGKILL end a command, so a peer that lives answers in this time. */

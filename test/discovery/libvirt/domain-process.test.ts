@@ -1,5 +1,6 @@
 /** The QEMU process of a domain, by a pid file as libvirt writes it. */
 import { expect, test } from "bun:test";
+import { existsSync, writeFileSync } from "node:fs";
 import { chmod, chown, mkdir, symlink } from "node:fs/promises";
 import {
   expectDomain,
@@ -9,7 +10,8 @@ import {
 } from "../../../src/discovery/libvirt/domain-process.ts";
 import { dialSocket } from "../../../src/channels/socket/socket.ts";
 import { rejectionOf } from "../../support/error-of.ts";
-import { IS_ROOT, OTHER_UID, startListener } from "../../support/other-process.ts";
+import { IS_ROOT, OTHER_UID, startListener, startProgram } from "../../support/other-process.ts";
+import type { OtherProcess } from "../../support/other-process.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 import type { TemporaryDirectory } from "../../support/temporary-directory.ts";
 
@@ -108,6 +110,38 @@ test.each([
   });
 });
 
+const LAST_PID = "/proc/sys/kernel/ns_last_pid";
+const canChoosePid = IS_ROOT && existsSync(LAST_PID);
+
+/** Starts a process that gets this number. */
+async function startWithPid(pid: number): Promise<OtherProcess> {
+  for (let tries = 0; tries < 100; tries++) {
+    writeFileSync(LAST_PID, `${pid - 1}`);
+    const started = startProgram(["sleep", "600"]);
+    if (started.pid === pid) return started;
+    await started[Symbol.asyncDispose]();
+  }
+  throw new Error(`Cannot start a process with the number ${pid}`);
+}
+
+test.if(canChoosePid)(
+  "a pid file that outlived its process names no other process (needs root)",
+  async () => {
+    await using directory = await createTemporaryDirectory();
+    const path = directory.at("socket");
+    const first = await startListener(path);
+    const file = await writePid(directory, first.pid);
+    expect(await expectDomain("web1", file)).toHaveProperty("placeUid", SELF);
+    await first[Symbol.asyncDispose]();
+    await using second = await startWithPid(first.pid);
+    expect(second.pid).toBe(first.pid);
+    expect(await expectDomain("web1", file)).toMatchObject({
+      problem: expect.stringContaining(`process ${first.pid} has ended`),
+    });
+    expect(await listDomainProcesses({ directory: directory.at("libvirt"), uid: SELF })).toEqual(new Set());
+  },
+);
+
 test("without a pid file, a socket that is there is refused, and another one is missing", async () => {
   await using directory = await createTemporaryDirectory();
   const path = directory.at("socket");
@@ -135,12 +169,12 @@ test("a pid file that is a link is a fault", async () => {
 
 test("the processes of all domains are those of the pid files", async () => {
   await using directory = await createTemporaryDirectory();
-  await writePid(directory, 4711);
-  await directory.write("libvirt/web2.pid", "4712");
+  await writePid(directory);
+  await directory.write("libvirt/web2.pid", `${process.ppid}`);
   await directory.write("libvirt/web3.pid", "x");
   await directory.write("libvirt/web4.xml", "4713");
   const place = { directory: directory.at("libvirt"), uid: SELF };
-  expect([...(await listDomainProcesses(place))].sort((one, other) => one - other)).toEqual([4711, 4712]);
+  expect(await listDomainProcesses(place)).toEqual(new Set([process.pid, process.ppid]));
   expect([...(await listDomainProcesses({ ...place, directory: directory.at("none") }))]).toEqual([]);
 });
 

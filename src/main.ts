@@ -5,6 +5,8 @@
 import { FAULTS, NegotiatorError } from "./errors.ts";
 import { printable } from "./printable.ts";
 import { print } from "./roles/cli/output.ts";
+import type { ManualFile } from "./roles/cli/manual/manual-files.ts";
+import type { Roles } from "./roles/cli/manual/program.ts";
 import type { Outcome } from "./roles/cli/subcommand.ts";
 import { standardOutput } from "./standard-output.ts";
 
@@ -79,14 +81,57 @@ async function dispatch(calledAs: string, words: string[]): Promise<Outcome> {
   const named = roleOfName(calledAs);
   if (named === "qemu-ga") return (await import("./roles/guest/qemu-ga.ts")).runQemuGa(calledAs, words);
   if (first === "--version" || first === "-V") return print((await import("./version.ts")).formatVersion());
-  if (named !== undefined) return runRole(named, words);
-  const role = ROLES.find((candidate) => candidate === first);
-  if (role !== undefined) return runRole(role, rest);
-  if (first === "--help" || first === "-h") return print(HELP);
+  if (first === COMPLETE_WORD) return complete(rest, named);
+  const role = named ?? ROLES.find((candidate) => candidate === first);
+  const [word, ...after] = named === undefined && role !== undefined ? rest : words;
+  const ofProgram = PROGRAM_WORDS.find((candidate) => candidate === word);
+  if (ofProgram !== undefined) return runProgramWord(ofProgram, role, after);
+  if (role !== undefined) return runRole(role, named === undefined ? rest : words);
+  if (first === "--help" || first === "-h") return runProgramWord("help", undefined, []);
   const { usageError } = await import("./roles/cli/usage.ts");
-  const wrong = usageError("role or option", first, [...ROLES, "--help", "--version"], "negotiator --help");
+  const known = [...ROLES, ...PROGRAM_WORDS, "--help", "--version"];
+  const wrong = usageError("role or option", first, known, "negotiator --help");
   if (first === undefined || /^(?:-|$)/.test(first) || wrong.message.includes("Did you mean")) throw wrong;
   throw (await import("./roles/cli/role-forgotten.ts")).roleForgotten(words);
+}
+
+/** A shell's completion writes it before the words of a line (`roles/cli/manual/completion.bash`). */
+const COMPLETE_WORD = "--complete";
+
+/** Words that stand in the place of a role, or of a subcommand. */
+const PROGRAM_WORDS = ["help", "man", "completion"] as const;
+
+async function runProgramWord(
+  word: (typeof PROGRAM_WORDS)[number],
+  role: Role | undefined,
+  rest: readonly string[],
+): Promise<Outcome> {
+  const { runProgram } = await import("./roles/cli/manual/program.ts");
+  const ofRole = word === "help" && role !== undefined && rest[0] !== "--help" ? [role] : [];
+  return runProgram(word, [...ofRole, ...rest], await loadRoles());
+}
+
+async function complete(words: readonly string[], named: Role | undefined): Promise<Outcome> {
+  const roles = await loadRoles();
+  const { completeLine } = await import("./roles/cli/manual/complete.ts");
+  return completeLine(
+    words,
+    roles,
+    roles.find(({ role }) => role === named),
+  );
+}
+
+async function loadRoles(): Promise<Roles> {
+  const [{ HOST }, { GUEST }] = await Promise.all([
+    import("./roles/host/cli.ts"),
+    import("./roles/guest/cli.ts"),
+  ]);
+  return [HOST, GUEST];
+}
+
+async function manual(): Promise<ManualFile[]> {
+  const { manualFiles } = await import("./roles/cli/manual/manual-files.ts");
+  return manualFiles(await loadRoles());
 }
 
 /** Our parent process writes it, which is this program (`trust/own-program.ts`). */
@@ -94,25 +139,8 @@ const ANSWER_WORD = "answer-question";
 
 /** Loads only the code of the chosen role. */
 async function runRole(role: Role, words: string[]): Promise<Outcome> {
-  if (role === "host") return (await import("./roles/host/cli.ts")).runHost(words);
-  return (await import("./roles/guest/cli.ts")).runGuest(words);
+  if (role === "host") return (await import("./roles/host/cli.ts")).runHost(words, undefined, manual);
+  return (await import("./roles/guest/cli.ts")).runGuest(words, undefined, manual);
 }
-
-const HELP = `Run commands of KVM/QEMU guests from their host, and the host's from its guests,
-over virtio-serial: no network, no keys.
-
-Usage:
-  negotiator host SUBCOMMAND [OPTION...]     on the hypervisor
-  negotiator guest SUBCOMMAND [OPTION...]    in a guest
-  negotiator --version | --help
-
-Called as negotiator-host or negotiator-guest (a link will do), it takes the
-role from its name.
-
-Examples:
-  negotiator host --help
-  negotiator guest --help
-  negotiator host print-config
-`;
 
 void start();

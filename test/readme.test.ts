@@ -60,6 +60,7 @@ const RUN: Readonly<Record<string, { exitCode?: number; shows: RegExp }>> = {
   "negotiator guest check-policy wipe-disk": { exitCode: 1, shows: /^rule 1 \(deny\): matches\ndenied/m },
   "id=$(negotiator host execute --detach web1 kernel-release)": { shows: /^$/ },
   "negotiator host calls": { shows: /^(?:CALL .*)?$/m },
+  "negotiator man negotiator-host": { shows: /^\.TH "NEGOTIATOR/ },
   "negotiator host list-guests --json | grep '\"legacy'": { exitCode: 1, shows: /^$/ },
 };
 
@@ -99,6 +100,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   "rc-service": "needs OpenRC",
   "rc-update": "needs OpenRC",
   rm: "changes this system",
+  source: "changes the running shell; test/roles/cli/manual/completion-shells.test.ts does it",
   ss: "looks at the installed system",
   supervisorctl: "needs supervisord",
   systemctl: "needs systemd",

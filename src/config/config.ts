@@ -12,7 +12,7 @@ import { decodeUtf8 } from "../strict/utf8.ts";
 import { readTrustedFile } from "../trust/trusted-file.ts";
 
 /** The file to read if neither `--config` nor `NEGOTIATOR_CONFIG` is given. It may be missing. */
-const CONFIG_FILE = "/etc/negotiator/negotiator.toml";
+export const CONFIG_FILE = "/etc/negotiator/negotiator.toml";
 const DEFAULT_ORIGIN = "default";
 const CONFIG_VARIABLE = "NEGOTIATOR_CONFIG";
 /** The names of our variables, and of mistyped ones. */

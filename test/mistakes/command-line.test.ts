@@ -14,7 +14,7 @@ describeMistakes("a mistake on the command line", [
     exitCode: 2,
     message: [
       "negotiator: missing role or option",
-      "Use one of: host, guest, --help, --version",
+      "Use one of: host, guest, help, man, completion, --help, --version",
       "Read the help: negotiator --help",
     ],
   },

@@ -26,7 +26,11 @@ export const ZONES = [
   { name: "peers", files: /^src\/peers\//, may: ["root", "wire", "methods", "peers"] },
   { name: "guest", files: /^src\/roles\/guest\//, may: ["inner", "roles", "guest"] },
   { name: "host", files: /^src\/roles\/host\//, may: ["inner", "roles", "host"] },
-  { name: "roles", files: /^src\/roles\/(?:(?:cli|daemon|install)\/)?[^/]+\.ts$/, may: ["inner", "roles"] },
+  {
+    name: "roles",
+    files: /^src\/roles\/(?:(?:cli(?:\/manual)?|daemon|install)\/)?[^/]+\.ts$/,
+    may: ["inner", "roles"],
+  },
 ] as const;
 
 /** Groups of files that the `may` lists name besides the zones. */
@@ -73,6 +77,8 @@ export const MODULES: Record<string, RegExp> = {
   "fast-xml-parser": /^src\/discovery\/libvirt\//,
   "smol-toml": /^src\/strict\/toml\.ts$/,
   "package.json": /^src\/version\.ts$/,
+  "*.md": /^src\/roles\/cli\/manual\/pages\.ts$/,
+  "completion.*": /^src\/roles\/cli\/manual\/completion-script\.ts$/,
   "node:child_process": /^src\/process\//,
   "node:net": /^src\/channels\//,
   "node:worker_threads": /^src\/channels\//,

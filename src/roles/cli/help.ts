@@ -11,6 +11,38 @@ const COLUMNS = 80;
 /** The start of the second column. A longer first column moves its text to the next line. */
 const TEXT_COLUMN = 28;
 
+/** Returns the help of the program: `words` stand in the place of a role. */
+export function formatProgramHelp(
+  roles: readonly RoleDefinition[],
+  words: Readonly<Record<string, Subcommand>>,
+): string {
+  const where = (role: string): string => (role === "host" ? "on the hypervisor" : "in a guest");
+  const usage = roles.map(
+    ({ role }) => `  negotiator ${role} SUBCOMMAND [OPTION...]`.padEnd(45) + where(role),
+  );
+  const own = Object.entries(words);
+  return sections([
+    `${wrap("Run commands of KVM/QEMU guests from their host, and the host's from its guests,", 0)}\nover virtio-serial: no network, no keys.`,
+    [
+      "Usage:",
+      ...usage,
+      ...own.map(([name, one]) => `  ${formatUsage(`negotiator ${name}`, one)}`),
+      VERSION_USAGE,
+    ].join("\n"),
+    wrap(
+      "Called as negotiator-host or negotiator-guest (a link will do), it takes the role from its name.",
+      0,
+    ),
+    `Subcommands:\n${formatRows(own.map(([name, { summary }]): Row => [name, summary]))}`,
+    formatExamples([
+      ...roles.map(({ role }) => `negotiator ${role} --help`),
+      ...own.flatMap(([, { examples }]) => examples.slice(-1)),
+    ]),
+  ]);
+}
+
+const VERSION_USAGE = "  negotiator --version | --help";
+
 /** Returns the help of a role: its subcommands, and one example of each. */
 export function formatRoleHelp(definition: RoleDefinition): string {
   const name = `negotiator ${definition.role}`;
@@ -26,9 +58,16 @@ export function formatRoleHelp(definition: RoleDefinition): string {
   ]);
 }
 
-/** Returns the help of a subcommand; `fullName` is for example `negotiator host execute`. */
-export function formatSubcommandHelp(fullName: string, subcommand: Subcommand): string {
-  const options = { ...subcommand.args, ...COMMON_OPTIONS };
+/**
+ * Returns the help of a subcommand; `fullName` is for example `negotiator host execute`. `common` are the
+ * options that it has besides its own.
+ */
+export function formatSubcommandHelp(
+  fullName: string,
+  subcommand: Subcommand,
+  common: ArgsDef = COMMON_OPTIONS,
+): string {
+  const options = { ...subcommand.args, ...common };
   return sections([
     wrap(subcommand.summary, 0),
     `Usage:\n  ${formatUsage(fullName, subcommand)}`,
@@ -38,9 +77,11 @@ export function formatSubcommandHelp(fullName: string, subcommand: Subcommand): 
   ]);
 }
 
-type Row = [left: string, text: string];
+/** A line of a table: what is explained, and the text. */
+export type Row = [left: string, text: string];
 
-function optionRows(args: ArgsDef): Row[] {
+/** Returns the rows of the options in `args`. */
+export function optionRows(args: ArgsDef): Row[] {
   return Object.entries(args)
     .filter(([, arg]) => arg.type !== "positional")
     .map(([name, arg]): Row => {

@@ -1,13 +1,18 @@
 /** Options that several subcommands declare. */
 import type { ArgsDef } from "citty";
 
+/** Shows the help of a line. */
+export const HELP_OPTION = {
+  help: { type: "boolean", alias: "h", description: "Show this help" },
+} as const satisfies ArgsDef;
+
 /** Options of every subcommand of both roles. */
 export const COMMON_OPTIONS = {
   config: { type: "string", valueHint: "file", description: "Read this config file" },
   "log-format": { type: "string", valueHint: "text|json", description: "Form of log lines on stderr" },
   verbose: { type: "boolean", alias: "v", description: "Log more; repeatable" },
   quiet: { type: "boolean", alias: "q", description: "Log less; repeatable" },
-  help: { type: "boolean", alias: "h", description: "Show this help" },
+  ...HELP_OPTION,
 } as const satisfies ArgsDef;
 
 /** The deadline of a command, and the time for reaching the other side. */

@@ -15,20 +15,20 @@ import { COMMON_OPTIONS } from "./options.ts";
 import { printable } from "../../printable.ts";
 import { print } from "./output.ts";
 import { runInvocation } from "./subcommand.ts";
-import type { Outcome, RoleDefinition, Subcommand } from "./subcommand.ts";
+import type { Invocation, Outcome, RoleDefinition, Subcommand } from "./subcommand.ts";
 import { checkPositionals, readWords } from "./tokenizer.ts";
 import type { Grammar, Words } from "./tokenizer.ts";
 import { usageError } from "./usage.ts";
 import { shellLine, shellWord } from "../../shell-word.ts";
 
-/**
- * Runs `argv`, the words after the role. `dialects` are those of the program by default. Throws
- * `NegotiatorError`.
- */
+/** Parts of the program that its entry passes to the subcommands; `dialects` are its own by default. */
+export type RoleParts = { dialects?: DialectTable | undefined; manual?: Invocation["manual"] };
+
+/** Runs `argv`, the words after the role. Throws `NegotiatorError`. */
 export async function runRole(
   role: RoleDefinition,
   argv: readonly string[],
-  dialects?: DialectTable,
+  parts: RoleParts = {},
 ): Promise<Outcome> {
   const [first, ...rest] = argv;
   if (first === "--help" || first === "-h") return print(formatRoleHelp(role));
@@ -36,11 +36,11 @@ export async function runRole(
     return print((await import("../../version.ts")).formatVersion());
   if (first !== undefined && isSubcommand(role, first)) {
     const words = readWords(rest, grammarOf(role, first));
-    return runSubcommand(role, { subcommand: first, words }, dialects);
+    return runSubcommand(role, { subcommand: first, words }, parts);
   }
   const lines = readOptionForm(argv, role.optionForm, (word) => isSubcommand(role, word));
   if (lines === "help") return print(formatRoleHelp(role));
-  if (lines !== undefined) return runLines(role, lines, dialects);
+  if (lines !== undefined) return runLines(role, lines, parts);
   throw wrongStart(role, argv);
 }
 
@@ -63,11 +63,11 @@ function wrongStart(role: RoleDefinition, argv: readonly string[]): NegotiatorEr
 async function runLines(
   role: RoleDefinition,
   lines: readonly FormLine[],
-  dialects: DialectTable | undefined,
+  parts: RoleParts,
 ): Promise<Outcome> {
   let outcome: Outcome = { exitCode: 0 };
   for (const line of lines) {
-    outcome = await runSubcommand(role, line, dialects);
+    outcome = await runSubcommand(role, line, parts);
     if (outcome.exitCode !== 0) return outcome;
   }
   return outcome;
@@ -76,7 +76,7 @@ async function runLines(
 async function runSubcommand(
   role: RoleDefinition,
   { subcommand: name, words }: FormLine,
-  dialects: DialectTable | undefined,
+  parts: RoleParts,
 ): Promise<Outcome> {
   const subcommand = findSubcommand(role, name);
   if (words.options.has("help"))
@@ -106,7 +106,8 @@ async function runSubcommand(
       words,
       config: withNote(load, subcommand.badConfigNote),
       reload: load,
-      ...(dialects === undefined ? {} : { dialects }),
+      ...(parts.dialects === undefined ? {} : { dialects: parts.dialects }),
+      manual: parts.manual,
     });
     return outcome.error === undefined
       ? outcome

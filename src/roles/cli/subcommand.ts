@@ -5,6 +5,7 @@ import type { Config } from "../../config/config.ts";
 import type { NegotiatorError } from "../../errors.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
 import type { Role } from "../../peers/dialect.ts";
+import type { ManualFile } from "./manual/manual-files.ts";
 import type { OptionForm } from "./option-form.ts";
 import type { Words } from "./tokenizer.ts";
 
@@ -16,6 +17,8 @@ export type Invocation = {
   dialects?: DialectTable;
   /** Reads the configuration again, under the same options. */
   reload: () => Config;
+  /** Returns the program's manual pages and completions of shells. Only `main.ts` knows all roles of them. */
+  manual?: (() => Promise<ManualFile[]>) | undefined;
 };
 
 /**

@@ -25,7 +25,7 @@ import { createReexecCommand } from "../cli/reexec.ts";
 import { createReloadCommand } from "../cli/reload.ts";
 import { runRole } from "../cli/run-role.ts";
 import { defineSubcommand } from "../cli/subcommand.ts";
-import type { Outcome, RoleDefinition } from "../cli/subcommand.ts";
+import type { Invocation, Outcome, RoleDefinition } from "../cli/subcommand.ts";
 
 const listCommands = defineSubcommand({
   summary: "Show the commands that the host offers to this guest.",
@@ -119,7 +119,8 @@ const checkPolicy = defineSubcommand({
   },
 });
 
-const GUEST: RoleDefinition = {
+/** The command tree of a guest. */
+export const GUEST: RoleDefinition = {
   role: "guest",
   summary: "Run commands on the host from its guest, and serve the host's calls.",
   optionForm: GUEST_FORM,
@@ -140,9 +141,13 @@ const GUEST: RoleDefinition = {
 };
 
 /**
- * Runs `negotiator guest …`; `argv` is what stands after the role. Other `dialects` than the program's are
- * for tests.
+ * Runs `negotiator guest …`; `argv` is what stands after the role. Other `dialects` than the program's are for
+ * tests. `manual` returns the program's pages and completions.
  */
-export function runGuest(argv: readonly string[], dialects?: DialectTable): Promise<Outcome> {
-  return runRole(GUEST, argv, dialects);
+export function runGuest(
+  argv: readonly string[],
+  dialects?: DialectTable,
+  manual?: Invocation["manual"],
+): Promise<Outcome> {
+  return runRole(GUEST, argv, { dialects, manual });
 }

@@ -20,9 +20,9 @@ import { createReexecCommand } from "../cli/reexec.ts";
 import { createReloadCommand } from "../cli/reload.ts";
 import { runRole } from "../cli/run-role.ts";
 import { defineSubcommand } from "../cli/subcommand.ts";
-import type { Outcome, RoleDefinition } from "../cli/subcommand.ts";
 import { EXECUTE } from "./execute-subcommand.ts";
 import { STATUS } from "./status-subcommand.ts";
+import type { Invocation, Outcome, RoleDefinition } from "../cli/subcommand.ts";
 
 const GUEST = { guest: { type: "positional", description: "Name of a running guest" } } as const;
 
@@ -89,7 +89,8 @@ const checkPolicy = defineSubcommand({
   },
 });
 
-const HOST: RoleDefinition = {
+/** The command tree of a host. */
+export const HOST: RoleDefinition = {
   role: "host",
   summary: "Run commands in guests from their hypervisor, and serve the guests' calls.",
   optionForm: HOST_FORM,
@@ -114,8 +115,12 @@ const HOST: RoleDefinition = {
 
 /**
  * Runs `negotiator host …`; `argv` is what stands after the role. Other `dialects` than the program's are for
- * tests.
+ * tests. `manual` returns the program's pages and completions.
  */
-export function runHost(argv: readonly string[], dialects?: DialectTable): Promise<Outcome> {
-  return runRole(HOST, argv, dialects);
+export function runHost(
+  argv: readonly string[],
+  dialects?: DialectTable,
+  manual?: Invocation["manual"],
+): Promise<Outcome> {
+  return runRole(HOST, argv, { dialects, manual });
 }

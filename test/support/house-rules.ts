@@ -90,22 +90,14 @@ function checkImports(files: readonly SourceFile[]): Violation[] {
   );
 }
 
-/** Files without code that a file may import, by their names in `MODULES`. */
-const TEXTS = [
-  { name: "package.json", files: /^package\.json$/ },
-  { name: "*.md", files: /^docs\/[A-Z-]+\.md$/ },
-  { name: "completion.*", files: /^src\/roles\/cli\/manual\/completion\.(?:bash|zsh|fish)$/ },
-];
-
 function judgeImport(path: string, specifier: string | undefined): string | undefined {
   const zone = ZONES.find(({ files }) => files.test(path));
   if (zone === undefined)
     return "in a folder without a row in ZONES: put it in a room of the house, or add the row";
   if (specifier === undefined) return "imports a computed path: write the path as a string";
   const target = resolveImport(path, specifier);
-  const text = TEXTS.find(({ files }) => files.test(target ?? ""))?.name;
-  if (target === undefined || text !== undefined) {
-    const name = text ?? moduleName(specifier);
+  if (target === undefined || target === "package.json") {
+    const name = target ?? moduleName(specifier);
     if (PURE.test(path) && /^(?:node|bun):/.test(name)) {
       return `a pure file imports "${specifier}": let its caller do that, and pass the value in`;
     }
@@ -115,7 +107,7 @@ function judgeImport(path: string, specifier: string | undefined): string | unde
       importers === undefined ? "no file may" : `only ${importers.source.replaceAll(/[\\^$]|\?:/g, "")} may`;
     return `imports "${specifier}", which ${owner}: leave that to its owner, or add it to MODULES`;
   }
-  if (EMBEDDED.files.test(target) && EMBEDDED.importer.test(path)) return undefined;
+  if (EMBEDDED.some(({ files, importer }) => files.test(target) && importer.test(path))) return undefined;
   if (!target.endsWith(".ts")) return `imports "${specifier}": name the .ts file`;
   const isAllowed = zone.may.some((name) => {
     const group = GROUPS[name] ?? ZONES.find((row) => row.name === name)?.files;

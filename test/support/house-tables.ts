@@ -77,8 +77,6 @@ export const MODULES: Record<string, RegExp> = {
   "fast-xml-parser": /^src\/discovery\/libvirt\//,
   "smol-toml": /^src\/strict\/toml\.ts$/,
   "package.json": /^src\/version\.ts$/,
-  "*.md": /^src\/roles\/cli\/manual\/pages\.ts$/,
-  "completion.*": /^src\/roles\/cli\/manual\/completion-script\.ts$/,
   "node:child_process": /^src\/process\//,
   "node:net": /^src\/channels\//,
   "node:worker_threads": /^src\/channels\//,
@@ -99,7 +97,14 @@ export const MODULES: Record<string, RegExp> = {
 };
 
 /** Files that are not source, and become part of the program as text, with the file that may import them. */
-export const EMBEDDED = { files: /^examples\//, importer: /^src\/roles\/install\/service-files\.ts$/ };
+export const EMBEDDED = [
+  { files: /^examples\//, importer: /^src\/roles\/install\/service-files\.ts$/ },
+  { files: /^docs\/[A-Z-]+\.md$/, importer: /^src\/roles\/cli\/manual\/pages\.ts$/ },
+  {
+    files: /^src\/roles\/cli\/manual\/completion\.(?:bash|zsh|fish)$/,
+    importer: /^src\/roles\/cli\/manual\/completion-script\.ts$/,
+  },
+] as const;
 
 /** A pattern for any of the parts, where a name begins. */
 function useOf(...parts: readonly RegExp[]): RegExp {

@@ -16,9 +16,8 @@ export function formatProgramHelp(
   roles: readonly RoleDefinition[],
   words: Readonly<Record<string, Subcommand>>,
 ): string {
-  const where = (role: string): string => (role === "host" ? "on the hypervisor" : "in a guest");
   const usage = roles.map(
-    ({ role }) => `  negotiator ${role} SUBCOMMAND [OPTION...]`.padEnd(45) + where(role),
+    ({ role }) => `  negotiator ${role} SUBCOMMAND [OPTION...]`.padEnd(45) + PLACES[role],
   );
   const own = Object.entries(words);
   return sections([
@@ -40,6 +39,8 @@ export function formatProgramHelp(
     ]),
   ]);
 }
+
+const PLACES: Record<RoleDefinition["role"], string> = { host: "on the hypervisor", guest: "in a guest" };
 
 const VERSION_USAGE = "  negotiator --version | --help";
 

@@ -67,7 +67,7 @@ async function type(shell: keyof typeof SHELLS, keys: string, shown: string | Re
   const env = environment();
   await using child = Bun.spawn([...argv], { cwd: stage.at("here"), env, terminal });
   terminal.write(setup);
-  await until("the shell has a prompt", () => /ready> $/.test(clean(screen)) || undefined);
+  await until("the shell has a prompt", () => clean(screen).endsWith("ready> "));
   screen = "";
   terminal.write(keys);
   let looks = 0;
@@ -87,13 +87,13 @@ async function type(shell: keyof typeof SHELLS, keys: string, shown: string | Re
   return clean(screen);
 }
 
-/** Removes the sequences with which a shell moves the cursor. */
+/** The sequences with which a shell moves the cursor or sets a title, and what moves within a line. */
+// oxlint-disable-next-line no-control-regex -- control characters are what is removed
+const CONTROLS = /\u001b(?:\[[0-9;?>=]*[a-zA-Z]|[=>78]|\][^\u0007]*\u0007|\([A-Z0-9])|[\r\u0007]/g;
+
+/** Returns what the screen shows, without control sequences. */
 function clean(screen: string): string {
-  // oxlint-disable-next-line no-control-regex -- escape sequences are what is removed
-  return screen.replaceAll(
-    /\u001b(?:\[[0-9;?>=]*[a-zA-Z]|[=>78]|\][^\u0007]*\u0007|\([A-Z0-9])|[\r\u0007]/g,
-    "",
-  );
+  return screen.replaceAll(CONTROLS, "");
 }
 
 /** What a person types, what the shell makes of it, and in which shells it is tried. */

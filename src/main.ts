@@ -5,7 +5,7 @@
 import { FAULTS, NegotiatorError } from "./errors.ts";
 import { printable } from "./printable.ts";
 import { print } from "./roles/cli/output.ts";
-import type { ManualFile } from "./roles/cli/manual/manual-files.ts";
+import type { ManualFile } from "./roles/cli/manual/manual-file.ts";
 import type { Roles } from "./roles/cli/manual/program.ts";
 import type { Outcome } from "./roles/cli/subcommand.ts";
 import { standardOutput } from "./standard-output.ts";
@@ -106,7 +106,7 @@ async function runProgramWord(
   role: Role | undefined,
   rest: readonly string[],
 ): Promise<Outcome> {
-  const { runProgram } = await import("./roles/cli/manual/program.ts");
+  const { runProgram } = await import("./roles/cli/manual/run-program.ts");
   const ofRole = word === "help" && role !== undefined && rest[0] !== "--help" ? [role] : [];
   return runProgram(word, [...ofRole, ...rest], await loadRoles());
 }

@@ -108,7 +108,8 @@ describe("a wrong command line names what is wrong and what to type, with exit c
   test.each([
     [
       [],
-      "missing role or option\nUse one of: host, guest, help, man, completion, --help, --version\nRead the help: negotiator --help",
+      "missing role or option\nUse one of: host, guest, help, man, completion, --help, --version\n" +
+        "Read the help: negotiator --help",
     ],
     [["hots"], 'unknown role or option "hots"\nDid you mean "host"?\nRead the help: negotiator --help'],
     [

@@ -21,7 +21,7 @@ export function formatProgramHelp(
   );
   const own = Object.entries(words);
   return sections([
-    `${wrap("Run commands of KVM/QEMU guests from their host, and the host's from its guests,", 0)}\nover virtio-serial: no network, no keys.`,
+    wrap(PROGRAM_SUMMARY, 0),
     [
       "Usage:",
       ...usage,
@@ -39,6 +39,10 @@ export function formatProgramHelp(
     ]),
   ]);
 }
+
+const PROGRAM_SUMMARY =
+  "Run commands of KVM/QEMU guests from their host, and the host's from its guests, over virtio-serial: " +
+  "no network, no keys.";
 
 const PLACES: Record<RoleDefinition["role"], string> = { host: "on the hypervisor", guest: "in a guest" };
 

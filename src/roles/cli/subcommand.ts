@@ -5,7 +5,7 @@ import type { Config } from "../../config/config.ts";
 import type { NegotiatorError } from "../../errors.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
 import type { Role } from "../../peers/dialect.ts";
-import type { ManualFile } from "./manual/manual-files.ts";
+import type { ManualFile } from "./manual/manual-file.ts";
 import type { OptionForm } from "./option-form.ts";
 import type { Words } from "./tokenizer.ts";
 

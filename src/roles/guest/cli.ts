@@ -141,8 +141,8 @@ export const GUEST: RoleDefinition = {
 };
 
 /**
- * Runs `negotiator guest …`; `argv` is what stands after the role. Other `dialects` than the program's are for
- * tests. `manual` returns the program's pages and completions.
+ * Runs `negotiator guest …`; `argv` is what stands after the role. Other `dialects` than the program's are
+ * for tests. `manual` returns the program's pages and completions.
  */
 export function runGuest(
   argv: readonly string[],

@@ -114,8 +114,8 @@ export const HOST: RoleDefinition = {
 };
 
 /**
- * Runs `negotiator host …`; `argv` is what stands after the role. Other `dialects` than the program's are for
- * tests. `manual` returns the program's pages and completions.
+ * Runs `negotiator host …`; `argv` is what stands after the role. Other `dialects` than the program's are
+ * for tests. `manual` returns the program's pages and completions.
  */
 export function runHost(
   argv: readonly string[],

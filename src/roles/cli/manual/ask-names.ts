@@ -26,8 +26,8 @@ export function userNames(): Candidate[] {
 }
 
 /**
- * Asks the daemon. `timeoutMs` is the time for its answer. Rejects when it does not answer, and for a user who
- * may not ask it.
+ * Asks the daemon. `timeoutMs` is the time for its answer. Rejects when it does not answer, and for a user
+ * who may not ask it.
  */
 export async function askDaemonForNames(
   kind: DaemonKind,

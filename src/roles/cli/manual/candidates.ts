@@ -19,7 +19,7 @@ export type AskNames = (
 ) => Promise<readonly Candidate[]>;
 
 /** The candidates. `more`: the shell adds its own files or directories. */
-export type Completion = { candidates: readonly Candidate[]; more?: "files" | "directories" | undefined };
+export type LineCompletion = { candidates: readonly Candidate[]; more?: "files" | "directories" | undefined };
 
 /**
  * Resolves with the candidates for the last of `words`, which stand after the program's name and its role.
@@ -30,7 +30,7 @@ export async function findCandidates(
   roles: Roles,
   ask: AskNames,
   role?: RoleDefinition,
-): Promise<Completion> {
+): Promise<LineCompletion> {
   const [first = "", ...rest] = words;
   const found = await find(first, rest, roles, ask, role);
   const current = words.at(-1) ?? "";
@@ -43,7 +43,7 @@ async function find(
   roles: Roles,
   ask: AskNames,
   role: RoleDefinition | undefined,
-): Promise<Completion> {
+): Promise<LineCompletion> {
   if (role !== undefined) return findOfRole(role, [first, ...rest], ask, roles);
   if (rest.length === 0) return { candidates: startWords(roles, first) };
   const named = roles.find((one) => one.role === first);
@@ -62,7 +62,7 @@ async function findOfProgram(
   rest: readonly string[],
   roles: Roles,
   ask: AskNames,
-): Promise<Completion> {
+): Promise<LineCompletion> {
   if (rest.at(-1)?.startsWith("-") === true) return { candidates: [{ word: "--help" }] };
   if (first === "help") return { candidates: helpWords(roles, rest) };
   if (rest.length > 1 || (first !== "man" && first !== "completion")) return { candidates: [] };
@@ -85,7 +85,7 @@ function findOfRole(
   words: readonly string[],
   ask: AskNames,
   roles: Roles,
-): Completion | Promise<Completion> {
+): LineCompletion | Promise<LineCompletion> {
   const [name = "", ...rest] = words;
   const subcommand = Object.entries(role.subCommands).find(([key]) => key === name)?.[1];
   if (subcommand !== undefined && rest.length > 0)
@@ -98,13 +98,13 @@ function findOfRole(
 }
 
 /** The options of python-negotiator stand in the place of a subcommand. */
-function findOfForm(role: RoleDefinition, words: readonly string[], ask: AskNames): Promise<Completion> {
+function findOfForm(role: RoleDefinition, words: readonly string[], ask: AskNames): Promise<LineCompletion> {
   const guest: ArgsDef = role.role === "host" ? { guest: { type: "positional" } } : {};
   const args = { ...role.optionForm.args, ...guest, version: { type: "boolean" } as const };
   return findOfSubcommand({ role, name: "", args }, words, ask);
 }
 
-const NONE: Completion = { candidates: [] };
+const NONE: LineCompletion = { candidates: [] };
 
 type Line = { role: RoleDefinition; name: string; args: ArgsDef } & Pick<
   Subcommand,
@@ -118,7 +118,11 @@ function shapeOf({ restAfter, repeatsLast }: Subcommand): Pick<Subcommand, "rest
   };
 }
 
-async function findOfSubcommand(line: Line, words: readonly string[], ask: AskNames): Promise<Completion> {
+async function findOfSubcommand(
+  line: Line,
+  words: readonly string[],
+  ask: AskNames,
+): Promise<LineCompletion> {
   const { role, name, restAfter, repeatsLast } = line;
   const args: ArgsDef = { ...line.args, ...COMMON_OPTIONS };
   const { positionals, options, pending, isOnlyWords } = readBefore(words.slice(0, -1), args, restAfter);
@@ -208,7 +212,7 @@ async function completePositional(
   arg: ArgDef | undefined,
   subcommand: string,
   ask: (kind: NameKind) => Promise<readonly Candidate[]>,
-): Promise<Completion> {
+): Promise<LineCompletion> {
   if (subcommand === "signal" && key === "name")
     return { candidates: SIGNAL_NAMES.map((word) => ({ word })) };
   const kind = kindOf(key);
@@ -218,13 +222,13 @@ async function completePositional(
   return { candidates: await ask(isOwn ? "own-command" : kind) };
 }
 
-/** Completes by the hint: `file`, `path` or `directory`, `a|b`, or a kind of name; or by the option's name. */
+/** Completes by the hint: `file`, `path`, `directory`, `a|b`, or a kind of name; or by the option's name. */
 async function completeValue(
   key: string,
   arg: ArgDef | undefined,
   ask: (kind: NameKind) => Promise<readonly Candidate[]>,
   prefix = "",
-): Promise<Completion> {
+): Promise<LineCompletion> {
   const hint = arg?.valueHint ?? "";
   if (/^(?:file|path)$/.test(hint)) return { candidates: [], more: "files" };
   if (hint.startsWith("dir")) return { candidates: [], more: "directories" };

@@ -17,9 +17,9 @@ const MOST_CANDIDATES = 1000;
 const MOST_TEXT = 80;
 
 /**
- * Prints the candidates for the last of `words`: a first line `:words`, `:files` or `:directories`, and then a
- * line for each, with a tab and a text. Names come from the daemon if it answers in time. A name is left out
- * if it has control characters, or would be taken for an option.
+ * Prints the candidates for the last of `words`: a first line `:words`, `:files` or `:directories`, and then
+ * a line for each, with a tab and a text. Names come from the daemon if it answers in time. A name is left
+ * out if it has control characters, or would be taken for an option.
  */
 export async function completeLine(
   words: readonly string[],

@@ -74,12 +74,15 @@ function isContent(block: Block): boolean {
 }
 
 function formatBlock(block: Block): string {
-  if (block.kind === "heading")
-    return `.${block.level === 2 ? "SH" : "SS"} ${macroWord(block.level === 2 ? block.text.toUpperCase() : block.text)}`;
+  if (block.kind === "heading") return formatHeading(block);
   if (block.kind === "code") return literal(block.lines);
   if (block.kind === "table") return formatTable(block.rows);
   if (block.kind === "item") return `.IP ${macroWord(block.tag)} 4\n${formatText(block.text)}`;
   return paragraph(formatText(block.text.replace(/ ?Back to the \[README\].*$/, "")));
+}
+
+function formatHeading({ level, text }: { level: number; text: string }): string {
+  return level === 2 ? `.SH ${macroWord(text.toUpperCase())}` : `.SS ${macroWord(text)}`;
 }
 
 /** Each row becomes an item: its first cell is the tag. The other cells follow, the explaining one first. */

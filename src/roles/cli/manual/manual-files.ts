@@ -3,14 +3,9 @@
  * the help.
  */
 import { completionScript } from "./completion-script.ts";
+import type { ManualFile } from "./manual-file.ts";
 import { formatPage, listPages } from "./pages.ts";
 import type { Roles } from "./program.ts";
-
-/**
- * A file to install. `path` is below a prefix such as `/usr` or `/usr/local`. The zsh of Debian and Ubuntu
- * reads `share/zsh/vendor-completions` under `/usr`, and `share/zsh/site-functions` only under `/usr/local`.
- */
-export type ManualFile = { path: string; content: string };
 
 /** Returns the files of the program with these roles. */
 export function manualFiles(roles: Roles): ManualFile[] {

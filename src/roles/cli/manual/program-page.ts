@@ -21,8 +21,9 @@ export function formatProgramPage(roles: Roles): string {
     ".SH DESCRIPTION",
     paragraph(
       escapeRoff(
-        "negotiator lets KVM/QEMU hosts and their Linux guests run each other's commands over virtio-serial, " +
-          "without a network and without keys. One program has both roles. Called as negotiator-host or " +
+        "negotiator lets KVM/QEMU hosts and their Linux guests run each other's commands over " +
+          "virtio-serial, without a network and without keys. One program has both roles. Called as " +
+          "negotiator-host or " +
           "negotiator-guest, it takes the role from its name.",
       ),
     ),

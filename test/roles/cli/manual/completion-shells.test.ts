@@ -96,7 +96,7 @@ function clean(screen: string): string {
   return screen.replaceAll(CONTROLS, "");
 }
 
-/** What a person types, what the shell makes of it, and in which shells it is tried. */
+/** The keys that a person types, and what the shell shows then. */
 const LINES: readonly [title: string, keys: string, shown: string | RegExp][] = [
   ["a subcommand", "negotiator host exec\t", "negotiator host execute "],
   ["an option", "negotiator host execute --no-st\t", "negotiator host execute --no-stdin "],

@@ -139,11 +139,20 @@ export function mayEverExecute(
 }
 
 /**
- * Returns whether the policy lets this caller call the method for some resource. `needsRule`: not without a
- * rule that allows it.
+ * Returns whether the policy lets this caller call the method, for the resource or, without one, for any.
+ * `needsRule`: not without a rule that allows it.
  */
-export function mayEverCall(policy: Policy, caller: Caller, method: string, needsRule: boolean): boolean {
+export function mayCall(
+  policy: Policy,
+  {
+    caller,
+    method,
+    resource,
+  }: Omit<PolicyRequest, "resource"> & { resource?: PolicyRequest["resource"] | undefined },
+  needsRule: boolean,
+): boolean {
   if (isUndecided(policy, { caller })) return !needsRule;
+  if (resource !== undefined) return decide(policy, { caller, method, resource }).allowed;
   if (policy.kind !== "rules") return false;
   const findMismatch = createMatcher({ caller, method, resource: { kind: "none" } });
   for (const rule of policy.rules) {

@@ -56,7 +56,7 @@ export type ForwardedSignal = (typeof FORWARDED_SIGNALS)[number];
  * A command that runs. `signal` sends a signal to its whole process group. It does nothing after the exit of
  * the process, even if others of its group go on.
  */
-export type RunningCommand = { signal(name: ForwardedSignal): void };
+export type RunningCommand = { readonly pid: number; signal(name: ForwardedSignal): void };
 
 /**
  * How a command ended. A command that ends after a forwarded signal has ended by itself. Exit code and signal
@@ -101,7 +101,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const stderr = pumpOutput(child.stderrFd, child.stderr);
   const input =
     child.stdin === undefined ? undefined : pumpInput(child.stdin.source, child.stdin.fd, end.cancel);
-  onStart?.({ signal: (name) => child.signal(name) });
+  onStart?.({ pid: child.pid, signal: (name) => child.signal(name) });
 
   const reason = await Promise.race([child.exit.then(() => undefined), end.reason]);
   const over = reason === undefined ? child.exit : endGroup(child, graceMs);

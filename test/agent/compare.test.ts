@@ -2,11 +2,9 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { leaveOut } from "../support/leave-out.ts";
 import { hasTool } from "../support/requirements.ts";
-import { connectAgent, launchAgent } from "../support/agent-client.ts";
 import type { AgentReply } from "../support/agent-client.ts";
-import { launchDaemon } from "../support/program.ts";
-import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 import { comparable, INVALID, REQUESTS } from "./answers.ts";
+import { openBoth } from "./both-agents.ts";
 
 const NAME = "answers of both guest agents";
 const isInstalled = await hasTool({ program: "qemu-ga", package: "qemu-guest-agent" });
@@ -15,7 +13,7 @@ if (isInstalled) describe(NAME, body);
 else leaveOut(NAME, `Left out: "${NAME}": this machine has no qemu-ga (package qemu-guest-agent)`, body);
 
 function body(): void {
-  const opened = open();
+  const opened = openBoth();
   afterAll(async () => {
     await using _ = (await opened).stack;
   });
@@ -52,26 +50,4 @@ function body(): void {
       expect(await agent.line()).toBe('{"return": {}}');
     }
   });
-}
-
-async function open() {
-  const stack = new AsyncDisposableStack();
-  const directory = stack.use(await createTemporaryDirectory());
-  const policy = await directory.write("policy.toml", '[[rules]]\naction = "allow"\n');
-  const their = directory.at("their.sock");
-  const our = directory.at("our.sock");
-  const words = ["-m", "unix-listen", "-t", directory.path];
-  stack.use(
-    launchDaemon([...words, "-p", their, "-f", directory.at("pid")], {}, [Bun.which("qemu-ga") ?? ""]),
-  );
-  stack.use(
-    launchAgent([...words, "-p", our], {
-      NEGOTIATOR_POLICY_FILE: policy,
-      NEGOTIATOR_AUDIT_FILE: directory.at("audit.jsonl"),
-      NEGOTIATOR_DETACHED_DIRECTORY: directory.at("detached"),
-    }),
-  );
-  const theirs = stack.use(await connectAgent(their));
-  const ours = stack.use(await connectAgent(our));
-  return { stack, theirs, ours };
 }

@@ -178,7 +178,7 @@ export const OPENERS =
 export const MAY_OPEN = new RegExp(
   "^src/(?:channels/|(?:audit/audit-file|(?:standard|process/terminal)-output|trust/opened-file|" +
     "process/mount-table|process/started-files|process/background|methods/kept/ring-file|" +
-    "roles/install/staged-files)\\.ts$)",
+    "methods/agent/open-file|roles/install/staged-files)\\.ts$)",
 );
 
 /** The most columns of a line, the most lines of a function, and the most comments in 100 lines. */

@@ -29,6 +29,30 @@ export const flag: Read<boolean> = (value, name) => {
   throw wrongType(name, "boolean");
 };
 
+/** A string with base64. Returns its bytes. */
+export const base64: Read<Uint8Array> = (value, name) => {
+  const encoded = text(value, name);
+  const bytes = Buffer.from(encoded, "base64");
+  // The decoder skips what is not base64.
+  if (encoded.length % 4 === 0 && bytes.length === decodedLength(encoded)) return bytes;
+  throw invalid("Base64 data contains invalid characters");
+};
+
+/** One of these words. */
+export function word<Word extends string>(...words: readonly Word[]): Read<Word> {
+  return (value, name) => {
+    const given = text(value, name);
+    const found = words.find((known) => known === given);
+    if (found !== undefined) return found;
+    throw invalid(`Parameter '${name}' does not accept value '${given}'`);
+  };
+}
+
+/** A string of the second type, or any other value of the first one. */
+export function either<A, B>(first: Read<A>, second: Read<B>): Read<A | B> {
+  return (value, name) => (typeof value === "string" ? second(value, name) : first(value, name));
+}
+
 /** A list of such values. */
 export function listOf<T>(read: Read<T>): Read<T[]> {
   return (value, name) => {
@@ -82,4 +106,9 @@ const LEAST = -(2n ** 63n);
 
 function wrongType(name: string, expected: string): NegotiatorError {
   return invalid(`Invalid parameter type for '${name}', expected: ${expected}`);
+}
+
+function decodedLength(encoded: string): number {
+  const padding = encoded.endsWith("==") ? 2 : Number(encoded.endsWith("="));
+  return (encoded.length / 4) * 3 - padding;
 }

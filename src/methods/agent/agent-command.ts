@@ -29,6 +29,8 @@ type Definition<Given extends Arguments> = {
   access: Access;
   isSilent?: boolean;
   worksFrozen?: boolean;
+  /** True if it runs a program as the user that a rule names. */
+  takesUser?: boolean;
   args?: Given;
   resource?: (args: Values<Given>) => Resource;
   /** Returns the answer; undefined for a command without one. */
@@ -37,7 +39,8 @@ type Definition<Given extends Arguments> = {
 
 /** Returns the command. A command that needs a rule writes the audit's start line before it runs. */
 export function defineAgentCommand<Given extends Arguments>(definition: Definition<Given>): AgentCommand {
-  const { name, access, isSilent = false, worksFrozen = false, args, resource, run } = definition;
+  const { name, access, isSilent = false, worksFrozen = false, takesUser = false } = definition;
+  const { args, resource, run } = definition;
   const method: CallMethod = {
     name,
     answers: true,
@@ -53,6 +56,8 @@ export function defineAgentCommand<Given extends Arguments>(definition: Definiti
         resource: resource?.(values) ?? { kind: "none" },
         target: undefined,
         async run(context): Promise<MethodAnswer> {
+          if (!takesUser && context.grant.user !== undefined)
+            throw new NegotiatorError("DENIED", `A rule with a user does not fit ${name}`);
           if (access === "ruled") await context.begin();
           return { result: await run(values, context) };
         },

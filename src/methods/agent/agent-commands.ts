@@ -1,9 +1,17 @@
 /** THE LIST of the guest agent's commands. */
 import { NegotiatorError } from "../../errors.ts";
+import type { Resource } from "../../policy/resource.ts";
+import { createUserCache } from "../../process/user-cache.ts";
+import type { UserCache } from "../../process/user-cache.ts";
 import type { CallMethod, Method } from "../method.ts";
 import type { Access, AgentCommand } from "./agent-command.ts";
 import { GET_TIME, GET_TIMEZONE, SET_TIME } from "./clock.ts";
 import { GET_DISKS, GET_DISKSTATS } from "./disks.ts";
+import { createExecCommands } from "./exec.ts";
+import type { ExecRecords } from "./exec-records.ts";
+import { createFileCommands } from "./files.ts";
+import type { OpenFiles } from "./files.ts";
+import { createKeptItems } from "./kept-items.ts";
 import { GET_FSINFO } from "./file-systems.ts";
 import { GET_MEMORY_BLOCK_INFO, GET_MEMORY_BLOCKS, SET_MEMORY_BLOCKS } from "./memory-blocks.ts";
 import { GET_INTERFACES, GET_ROUTE } from "./network.ts";
@@ -12,10 +20,11 @@ import { createInfoCommand, PING, SYNC } from "./presence.ts";
 import { GET_CPUSTATS, GET_VCPUS, SET_VCPUS } from "./processors.ts";
 import { createOsInfo, GET_HOST_NAME, GET_LOAD, GET_USERS } from "./system.ts";
 
-/** Options of the commands. */
+/** Options of the agent. */
 export type AgentOptions = {
-  /** Returns whether the policy may let a client call a command. */
-  isAllowed: (command: { name: string; access: Access }) => boolean;
+  /** Returns whether the policy lets a client call a command, for some resource or for this one. */
+  isAllowed: (command: { name: string; access: Access }, resource?: Resource) => boolean;
+  users: UserCache;
   /** Replaces the usual files of os-release(5). */
   osReleaseFile?: string | undefined;
   /** The only commands that clients may call. They need no rule where there is no policy. */
@@ -24,57 +33,94 @@ export type AgentOptions = {
   blocked?: ReadonlySet<string> | undefined;
 };
 
-/** Returns the methods that clients of the guest agent can call. */
-export function createAgentMethods(options: AgentOptions): Method[] {
-  const { isAllowed, allowed, blocked } = options;
-  /** Returns why a command is switched off. */
-  const findObstacle = ({ name }: AgentCommand): string | undefined => {
+/** The guest agent: its methods, and what clients leave behind in it. */
+export type GuestAgent = {
+  readonly methods: readonly Method[];
+  readonly records: ExecRecords;
+  /** Returns why a command cannot be called now, whatever the policy says. */
+  findObstacle: (name: string) => NegotiatorError | undefined;
+  /** Forgets files and records that no client has used for a time. Called now and then. */
+  expire: () => void;
+};
+
+/** Open files and ended programs at most, and how long each stays unused. */
+const KEPT = { most: 64, idleMs: 10 * 60_000 } as const;
+
+function now(): number {
+  return performance.now();
+}
+
+/** Creates the agent. */
+export function createAgent(options: AgentOptions): GuestAgent {
+  const { isAllowed, allowed, blocked, users } = options;
+  const records: ExecRecords = createKeptItems({
+    ...KEPT,
+    now,
+    isIdle: ({ end }) => end !== undefined,
+    drop: () => undefined,
+  });
+  const files: OpenFiles = createKeptItems({
+    ...KEPT,
+    now,
+    isIdle: () => true,
+    drop: (file) => void file.close().catch(() => undefined),
+  });
+  let handle = Math.floor(Date.now() / 1000);
+  const findObstacle: GuestAgent["findObstacle"] = (name) => {
     const isLeftOut = blocked?.has(name) === true || allowed?.has(name) === false;
-    return isLeftOut ? `The options switch ${name} off` : undefined;
+    return isLeftOut ? new NegotiatorError("DENIED", `The options switch ${name} off`) : undefined;
   };
-  const accessOf = ({ name, access }: AgentCommand): Access =>
+  const accessOf = ({ name, access }: Pick<AgentCommand, "name" | "access">): Access =>
     access === "ruled" && allowed?.has(name) === true ? "usual" : access;
-  const commands: readonly AgentCommand[] = listCommands(
-    options,
-    () => commands,
-    (command) => {
-      const { name } = command;
-      return findObstacle(command) === undefined && isAllowed({ name, access: accessOf(command) });
-    },
-  );
-  return commands.map((command): CallMethod => {
-    const { method } = command;
+  const isPathAllowed = (path: string, mode: string): boolean => {
+    const command = { name: "guest-file-open", access: "ruled" } as const;
+    return isAllowed({ ...command, access: accessOf(command) }, { kind: "path", path, args: [mode] });
+  };
+  const commands: readonly AgentCommand[] = [
+    ...listCommands(options.osReleaseFile),
+    createInfoCommand(
+      () => commands,
+      (command) =>
+        findObstacle(command.name) === undefined &&
+        isAllowed({ name: command.name, access: accessOf(command) }),
+    ),
+    ...createFileCommands({ files, nextHandle: () => ++handle, isPathAllowed }),
+    ...createExecCommands({ records, users }),
+  ];
+  const methods = commands.map((command): CallMethod => {
+    const { name, method } = command;
     return {
       ...method,
       needsRule: accessOf(command) === "ruled",
       prepare(params) {
-        const obstacle = findObstacle(command);
-        if (obstacle !== undefined) throw new NegotiatorError("DENIED", obstacle);
+        const obstacle = findObstacle(name);
+        if (obstacle !== undefined) throw obstacle;
         return method.prepare(params);
       },
     };
   });
+  return {
+    methods,
+    records,
+    findObstacle,
+    expire() {
+      files.expire(now());
+      records.expire(now());
+    },
+  };
 }
 
 /** Returns the names of all commands, sorted. */
 export function listAgentCommandNames(): string[] {
-  const commands = listCommands(
-    {},
-    () => [],
-    () => true,
-  );
-  return commands.map(({ name }) => name).sort();
+  const { methods } = createAgent({ isAllowed: () => true, users: createUserCache() });
+  return methods.map(({ name }) => name).sort();
 }
 
-function listCommands(
-  { osReleaseFile }: Pick<AgentOptions, "osReleaseFile">,
-  all: () => readonly AgentCommand[],
-  isEnabled: (command: AgentCommand) => boolean,
-): AgentCommand[] {
+/** The commands that need nothing of the agent. */
+function listCommands(osReleaseFile: string | undefined): AgentCommand[] {
   return [
     ...SYNC,
     PING,
-    createInfoCommand(all, isEnabled),
     GET_TIME,
     SET_TIME,
     GET_TIMEZONE,

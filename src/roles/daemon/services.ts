@@ -22,9 +22,10 @@ import type { Serve } from "../../methods/serve.ts";
 import { createAnswerMemory } from "../../peers/answer-memory.ts";
 import type { AnswerMemory } from "../../peers/answer-memory.ts";
 import { MEMORY } from "../../peers/shared-memory.ts";
-import { mayEverCall } from "../../policy/policy.ts";
+import { mayCall } from "../../policy/policy.ts";
 import type { Policy } from "../../policy/policy.ts";
 import { createQuota } from "../../policy/quota.ts";
+import type { Resource } from "../../policy/resource.ts";
 import type { PolicyRequest } from "../../policy/rule-match.ts";
 import { createUserCache } from "../../process/user-cache.ts";
 import type { UserCache } from "../../process/user-cache.ts";
@@ -57,8 +58,10 @@ export type Services = AsyncDisposable & {
   serve: (caller: Caller) => Serve;
   /** Returns what serves one caller with other methods, such as those of the guest agent. */
   serveMethods: (caller: Caller, methods: readonly Method[]) => Serve;
-  /** Returns whether the policy lets a caller call a method for some resource. */
-  isCallable: (caller: Caller, method: string, needsRule: boolean) => boolean;
+  /** Returns whether the policy lets a caller call a method, for some resource or for this one. */
+  isCallable: (caller: Caller, method: string, needsRule: boolean, resource?: Resource) => boolean;
+  /** Resolves with the names of the commands, and the directories that they are in. */
+  commandNames: () => Promise<{ names: ReadonlySet<string>; directories: readonly string[] }>;
   /** Returns what serves local users with these methods, which pass calls on. Every call gets a new id. */
   relay: (methods: readonly Method[]) => Serve;
   /** The users of commands and callers, as the system resolves them. */
@@ -141,7 +144,12 @@ export function createServices(
   return {
     serve: (caller) => serveMethods(caller, methods),
     serveMethods,
-    isCallable: (caller, method, needsRule) => mayEverCall(policy.policy, caller, method, needsRule),
+    isCallable: (caller, method, needsRule, resource) =>
+      mayCall(policy.policy, { caller, method, resource }, needsRule),
+    commandNames: async () => ({
+      names: new Set((await commands.list()).commands.map(({ name }) => name)),
+      directories: settings.commandsDirectory,
+    }),
     relay(relayed) {
       const options = { ...common, methods: relayed, policy: () => policy.policy };
       return running.track(createRelayDispatcher(options, findLocalUser));

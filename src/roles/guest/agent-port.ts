@@ -4,7 +4,7 @@ import type { PortPlaces } from "../../discovery/ports/virtio.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
 import type { AnsweredDialect } from "../../peers/dialect.ts";
 import { onAbort } from "../../abort.ts";
-import type { Services } from "../daemon/services.ts";
+import type { AgentServices } from "./agent-serve.ts";
 import { findOtherAgent } from "./other-agent.ts";
 import { createForeignPort } from "./foreign-port.ts";
 import type { ForeignPort } from "./foreign-port.ts";
@@ -20,15 +20,13 @@ export type AgentPort = Pick<ForeignPort, "hold"> & {
 /** Creates the port, which is not held yet. Tests replace the kernel's `places`. */
 export function createAgentPort(
   first: Settings,
-  services: Pick<Services, "serveMethods" | "isCallable" | "limits" | "answerMemory">,
+  services: AgentServices,
   dialects: Pick<DialectTable, "answered">,
   places: PortPlaces = {},
 ): AgentPort {
   let { guest } = first;
   /** Aborts when the settings name another port. */
   let moved = new AbortController();
-  const caller = { via: "host" } as const;
-
   const find = async ({ ports }: AnsweredDialect): Promise<FoundPort | undefined> => {
     if (guest.qgaPort !== "") return { port: undefined, device: guest.qgaPort };
     if (guest.qga === "no") return undefined;
@@ -37,12 +35,8 @@ export function createAgentPort(
   };
   /** Most daemons never need the commands. */
   const create = async (dialect: AnsweredDialect): Promise<ForeignPort> => {
-    const { createAgentMethods } = await import("../../methods/agent/agent-commands.ts");
-    const methods = createAgentMethods({
-      isAllowed: ({ name, access }) =>
-        access === "counted" || access === "open" || services.isCallable(caller, name, access === "ruled"),
-    });
-    const serve = services.serveMethods(caller, methods);
+    const { createAgentServe } = await import("./agent-serve.ts");
+    const { serve } = createAgentServe(services);
     return createForeignPort({ dialect, serve, services, find: () => find(dialect) });
   };
   const holdOne = async (dialect: AnsweredDialect, signal: AbortSignal): Promise<void> => {

@@ -5,7 +5,7 @@ import { agentFiles, loadConfig } from "../../config/config.ts";
 import type { Config } from "../../config/config.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { configureLog, logFor } from "../../log.ts";
-import { createAgentMethods, listAgentCommandNames } from "../../methods/agent/agent-commands.ts";
+import { listAgentCommandNames } from "../../methods/agent/agent-commands.ts";
 import { runTool } from "../../methods/agent/tool.ts";
 import { createForeignLink } from "../../peers/foreign-link.ts";
 import type { ForeignLink } from "../../peers/foreign-link.ts";
@@ -19,6 +19,7 @@ import { beginDaemon, runDaemon } from "../daemon/daemon.ts";
 import { createServices } from "../daemon/services.ts";
 import type { Services } from "../daemon/services.ts";
 import { makeId } from "../identity.ts";
+import { createAgentServe } from "./agent-serve.ts";
 import { AGENT_HELP, formatAgentLine, formatAgentWords, readAgentLine } from "./agent-options.ts";
 import type { AgentLine } from "./agent-options.ts";
 
@@ -91,21 +92,13 @@ function createAgentLink(
   { blocked, allowed }: AgentLine,
   osReleaseFile: string | undefined,
 ): ForeignLink {
-  const caller = { via: "host" } as const;
-  const methods = createAgentMethods({
+  const { serve } = createAgentServe(services, {
     osReleaseFile,
     blocked: new Set(blocked),
     allowed: allowed.length === 0 ? undefined : new Set(allowed),
-    isAllowed: ({ name, access }) =>
-      access === "counted" || access === "open" || services.isCallable(caller, name, access === "ruled"),
   });
   const { limits, answerMemory } = services;
-  return createForeignLink(QGA, {
-    serve: services.serveMethods(caller, methods),
-    makeId,
-    limits,
-    answerMemory,
-  });
+  return createForeignLink(QGA, { serve, makeId, limits, answerMemory });
 }
 
 /** Only root may connect, as to the socket of the other agent. */

@@ -1,0 +1,72 @@
+/** The programs that clients of the guest agent have started, until a client has asked for their ends. */
+import { constants } from "node:os";
+import type { ByteSink } from "../../process/pump.ts";
+import { ANSWER_BYTES } from "./answer-bytes.ts";
+import type { KeptItems } from "./kept-items.ts";
+
+/** The streams that a client wants to have. */
+export type Capture = "none" | "stdout" | "stderr" | "separated" | "merged";
+
+/** A started program, by its process id. */
+export type ExecRecord = {
+  /** Undefined while it runs. */
+  end: { exitCode: number | null; signal: string | null } | undefined;
+  readonly output: CapturedOutput;
+};
+
+/** The records of an agent. */
+export type ExecRecords = KeptItems<ExecRecord>;
+
+/** The output of a program: both streams together fit into one answer, and the rest is thrown away. */
+export type CapturedOutput = {
+  stdout: ByteSink;
+  stderr: ByteSink;
+  /** The members of the answer. */
+  members(): Record<string, unknown>;
+};
+
+/** Creates the sinks of a program that is about to start. */
+export function captureOutput(capture: Capture): CapturedOutput {
+  const room = { left: ANSWER_BYTES };
+  const out = createBuffer(room);
+  const err = createBuffer(room);
+  const hasOut = capture === "stdout" || capture === "separated" || capture === "merged";
+  const hasErr = capture === "stderr" || capture === "separated";
+  return {
+    stdout: hasOut ? out : NOWHERE,
+    stderr: hasErr ? err : capture === "merged" ? out : NOWHERE,
+    members: () => ({ ...out.members("out"), ...err.members("err") }),
+  };
+}
+
+const NOWHERE: ByteSink = { write: () => Promise.resolve() };
+
+function createBuffer(room: { left: number }) {
+  const parts: Uint8Array[] = [];
+  let isTruncated = false;
+  return {
+    async write(bytes: Uint8Array): Promise<void> {
+      const taken = bytes.slice(0, room.left);
+      room.left -= taken.length;
+      isTruncated ||= taken.length < bytes.length;
+      if (taken.length > 0) parts.push(taken);
+    },
+    members(name: "out" | "err"): Record<string, unknown> {
+      if (parts.length === 0) return {};
+      const data = Buffer.concat(parts).toString("base64");
+      return { [`${name}-data`]: data, [`${name}-truncated`]: isTruncated };
+    },
+  };
+}
+
+/** Returns the answer about a program. */
+export function describeRecord({ end, output }: ExecRecord): Record<string, unknown> {
+  if (end === undefined) return { exited: false };
+  const numbers: Readonly<Record<string, number>> = constants.signals;
+  const number = end.signal === null ? undefined : numbers[end.signal];
+  return {
+    exited: true,
+    ...(number === undefined ? { exitcode: end.exitCode ?? 0 } : { signal: number }),
+    ...output.members(),
+  };
+}

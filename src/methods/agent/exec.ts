@@ -1,0 +1,183 @@
+/** `guest-exec` and `guest-exec-status`. */
+import { access, constants } from "node:fs/promises";
+import { isAbsolute, resolve } from "node:path";
+import { NegotiatorError } from "../../errors.ts";
+import { run } from "../../process/run.ts";
+import type { RunOptions, RunResult } from "../../process/run.ts";
+import { findUserOf } from "../../process/user-cache.ts";
+import type { UserCache } from "../../process/user-cache.ts";
+import { COMMAND_PATH } from "../interpreter.ts";
+import type { Grant } from "../method.ts";
+import { base64, either, flag, integer, invalid, listOf, optional, text, word } from "./agent-arguments.ts";
+import { defineAgentCommand, failed } from "./agent-command.ts";
+import type { AgentCommand } from "./agent-command.ts";
+import { errnoText } from "./errno-text.ts";
+import { captureOutput, describeRecord } from "./exec-records.ts";
+import type { Capture, ExecRecord, ExecRecords } from "./exec-records.ts";
+
+/** The arguments of `guest-exec`. */
+export const EXEC_ARGUMENTS = {
+  path: text,
+  arg: optional(listOf(text)),
+  env: optional(listOf(text)),
+  "input-data": optional(base64),
+  "capture-output": optional(either(flag, word("none", "stdout", "stderr", "separated", "merged"))),
+};
+
+/** Returns the streams that a value of `capture-output` means. */
+export function captureOf(value: boolean | Capture | undefined): Capture {
+  if (typeof value === "string") return value;
+  return value === true ? "separated" : "none";
+}
+
+/** Options of the commands. */
+export type ExecOptions = { records: ExecRecords; users: UserCache };
+
+/** Returns the command that starts programs, and the one that asks for their ends. */
+export function createExecCommands({ records, users }: ExecOptions): AgentCommand[] {
+  return [
+    defineAgentCommand({
+      name: "guest-exec",
+      access: "ruled",
+      takesUser: true,
+      args: EXEC_ARGUMENTS,
+      resource: ({ path, arg = [], env }) => ({
+        kind: "path",
+        path: findPath(path, env) ?? resolve("/", path),
+        args: arg,
+      }),
+      async run({ path, arg = [], env, "input-data": input, "capture-output": capture }, { grant }) {
+        const program = findPath(path, env);
+        if (program === undefined) throw notStarted(path, "No such file or directory");
+        // The user of a rule may have other rights.
+        if (grant.user === undefined) await checkExecutable(path, program);
+        const pid = await start(records, path, {
+          argv: [program, ...arg],
+          env: parseEnvironment(env),
+          input,
+          capture: captureOf(capture),
+          ...(await boundsOf(grant, users)),
+        });
+        return { pid };
+      },
+    }),
+    defineAgentCommand({
+      name: "guest-exec-status",
+      access: "open",
+      args: { pid: integer },
+      run({ pid }) {
+        const record = records.find(pid);
+        if (record === undefined) throw invalid(`PID ${pid} does not exist`);
+        if (record.end !== undefined) records.remove(pid);
+        return describeRecord(record);
+      },
+    }),
+  ];
+}
+
+async function checkExecutable(path: string, program: string): Promise<void> {
+  try {
+    await access(program, constants.X_OK);
+  } catch (thrown) {
+    throw notStarted(path, errnoText(thrown));
+  }
+}
+
+type Start = {
+  argv: [string, ...string[]];
+  env: Record<string, string>;
+  input: Uint8Array | undefined;
+  capture: Capture;
+} & Pick<RunOptions, "user" | "limits" | "timeoutMs">;
+
+/** The user and the limits that the rule sets. */
+async function boundsOf(
+  { user: name, rule, timeoutMs, memoryMaxBytes, tasksMax }: Grant,
+  users: UserCache,
+): Promise<Pick<Start, "user" | "limits" | "timeoutMs">> {
+  const user = name === undefined ? undefined : await findUserOf(name, `rule ${rule} of the policy`, users);
+  return {
+    ...(user === undefined ? {} : { user: { uid: user.uid, gid: user.gid, groups: user.groups } }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    limits: { memoryMaxBytes, tasksMax },
+  };
+}
+
+/** Resolves with the process id once the program runs. Rejects if it cannot be started. */
+async function start(
+  records: ExecRecords,
+  path: string,
+  { input, capture, ...options }: Start,
+): Promise<number> {
+  const output = captureOutput(capture);
+  const life = new AbortController();
+  const record: ExecRecord = { end: undefined, output };
+  const started = Promise.withResolvers<number>();
+  const running = run({
+    ...options,
+    cwd: "/",
+    stdin: input === undefined ? null : onePiece(input),
+    stdout: output.stdout,
+    stderr: output.stderr,
+    signal: life.signal,
+    onStart({ pid }) {
+      if (records.add(pid, record)) return started.resolve(pid);
+      life.abort();
+      started.reject(failed("Guest agent command failed, error was 'too many programs run'"));
+    },
+  });
+  void running.then(
+    (ended) => endRecord(record, ended),
+    (thrown: unknown) => {
+      started.reject(toStartError(path, thrown));
+      record.end = { exitCode: NOT_STARTED, signal: null };
+    },
+  );
+  return started.promise;
+}
+
+/** As a shell says it of a program that it cannot start. */
+const NOT_STARTED = 126;
+
+/** Keeps how a program ended. */
+export function endRecord(
+  record: ExecRecord,
+  { exitCode, signal }: Pick<RunResult, "exitCode" | "signal">,
+): void {
+  record.end = { exitCode, signal };
+}
+
+async function* onePiece(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield await Promise.resolve(bytes);
+}
+
+/** A path without a slash is looked for in the directories of PATH. */
+function findPath(path: string, env: readonly string[] | undefined): string | undefined {
+  if (path === "" || path.includes("\0")) return undefined;
+  if (isAbsolute(path) || path.includes("/")) return resolve("/", path);
+  const { PATH = COMMAND_PATH } = parseEnvironment(env);
+  return Bun.which(path, { PATH }) ?? undefined;
+}
+
+function parseEnvironment(env: readonly string[] | undefined): Record<string, string> {
+  if (env === undefined) return { PATH: COMMAND_PATH, LANG: "C.UTF-8" };
+  return Object.fromEntries(
+    env.map((entry) => {
+      const end = entry.indexOf("=");
+      return end === -1 ? [entry, ""] : [entry.slice(0, end), entry.slice(end + 1)];
+    }),
+  );
+}
+
+function notStarted(path: string, problem: string): NegotiatorError {
+  const reason = `Failed to execute child process \u201C${path}\u201D (${problem})`;
+  return failed(`Guest agent command failed, error was '${reason}'`);
+}
+
+/** Returns the error of a program that did not start, in the words of the QEMU guest agent. */
+function toStartError(path: string, thrown: unknown): NegotiatorError {
+  const { code, message } = NegotiatorError.from(thrown);
+  if (code === "NO_COMMAND") return notStarted(path, "No such file or directory");
+  if (code === "NOT_EXECUTABLE") return notStarted(path, "Permission denied");
+  return notStarted(path, message.replace(/\n[^]*/, ""));
+}

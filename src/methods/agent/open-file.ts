@@ -1,0 +1,95 @@
+/**
+ * A file that a client of the guest agent has open. It has a plain descriptor: the runtime ends the program
+ * if a `FileHandle` is forgotten open.
+ */
+import { close, constants, fstat, open, read, write } from "node:fs";
+import type { Stats } from "node:fs";
+
+/** An open file with its place, as fopen(3) has one. All functions reject as the system calls fail. */
+export type OpenFile = {
+  /** Reads up to `count` bytes; fewer only at the end, or if a pipe has no more now. */
+  read(count: number): Promise<{ bytes: Uint8Array; isAtEnd: boolean }>;
+  /** Writes all bytes. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Moves to a place, and returns it. */
+  seek(offset: bigint, from: "set" | "cur" | "end"): Promise<bigint>;
+  close(): Promise<void>;
+};
+
+const { O_APPEND, O_CREAT, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } =
+  constants;
+
+/** The modes of fopen(3), without their `b`. */
+export const FILE_MODES: Readonly<Record<string, number>> = {
+  r: O_RDONLY,
+  w: O_WRONLY | O_CREAT | O_TRUNC,
+  a: O_WRONLY | O_CREAT | O_APPEND,
+  "r+": O_RDWR,
+  "w+": O_RDWR | O_CREAT | O_TRUNC,
+  "a+": O_RDWR | O_CREAT | O_APPEND,
+};
+
+const NEW_FILE_MODE = 0o644;
+
+/** Opens the file at `path`, which must not be a link. A pipe or device is never waited for. */
+export async function openFile(path: string, flags: number): Promise<OpenFile> {
+  const all = flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+  const descriptor = await promised<number>((done) => open(path, all, NEW_FILE_MODE, done));
+  const facts = await promised<Stats>((done) => fstat(descriptor, done));
+  const isSeekable = facts.isFile() || facts.isBlockDevice();
+  let position = 0n;
+
+  const readOnce = (room: Uint8Array, start: number): Promise<number> => {
+    const place = isSeekable ? position : null;
+    return promised<number>((done) => read(descriptor, room, start, room.length - start, place, done));
+  };
+  return {
+    async read(count) {
+      const room = new Uint8Array(count);
+      let length = 0;
+      while (length < count) {
+        const got = await readOnce(room, length).catch((thrown: unknown) => {
+          if (length > 0) return 0;
+          throw thrown;
+        });
+        if (got === 0) return { bytes: room.subarray(0, length), isAtEnd: true };
+        length += got;
+        position += BigInt(got);
+      }
+      return { bytes: room, isAtEnd: false };
+    },
+    async write(bytes) {
+      for (let start = 0; start < bytes.length;) {
+        const from = start;
+        const place = isSeekable && (flags & O_APPEND) === 0 ? Number(position) : null;
+        const count = await promised<number>((done) =>
+          write(descriptor, bytes, from, bytes.length - from, place, done),
+        );
+        start += count;
+        position += BigInt(count);
+      }
+      if (isSeekable && (flags & O_APPEND) !== 0) position = BigInt((await sizeOf(descriptor)).size);
+    },
+    async seek(offset, from) {
+      if (!isSeekable) throw Object.assign(new Error("Illegal seek"), { code: "ESPIPE" });
+      const base = from === "set" ? 0n : from === "cur" ? position : BigInt((await sizeOf(descriptor)).size);
+      if (base + offset < 0n) throw Object.assign(new Error("Invalid argument"), { code: "EINVAL" });
+      position = base + offset;
+      return position;
+    },
+    close: () => promised<void>((done) => close(descriptor, (error) => done(error, undefined))),
+  };
+}
+
+function sizeOf(descriptor: number): Promise<Stats> {
+  return promised<Stats>((done) => fstat(descriptor, done));
+}
+
+type Done<Value> = (error: Error | null | undefined, value: Value) => void;
+
+/** Returns the promise of a function with a callback. */
+function promised<Value>(start: (done: Done<Value>) => void): Promise<Value> {
+  const { promise, resolve, reject } = Promise.withResolvers<Value>();
+  start((error, value) => (error ? reject(error) : resolve(value)));
+  return promise;
+}

@@ -1,0 +1,66 @@
+/** Serves the clients of the guest agent: its commands, and our own commands through `guest-exec`. */
+import { createAgent } from "../../methods/agent/agent-commands.ts";
+import type { AgentOptions } from "../../methods/agent/agent-commands.ts";
+import { execAsCommand, findCommandName } from "../../methods/agent/exec-as-command.ts";
+import type { ExecAsCommandOptions } from "../../methods/agent/exec-as-command.ts";
+import type { Serve } from "../../methods/serve.ts";
+import { readBytes } from "../../peers/queued/late-reader.ts";
+import { everyTick } from "../../peers/ticker.ts";
+import type { IncomingCall } from "../../wire/calls/incoming-call.ts";
+import type { Services } from "../daemon/services.ts";
+import { makeId } from "../identity.ts";
+
+/** The services that the agent needs. */
+export type AgentServices = Pick<
+  Services,
+  "serve" | "serveMethods" | "isCallable" | "commandNames" | "users" | "limits" | "answerMemory"
+>;
+
+/** The options that the command line of the other agent can set. */
+export type AgentSettings = Pick<AgentOptions, "osReleaseFile" | "allowed" | "blocked">;
+
+/** The largest process id of Linux (proc_sys_kernel(5)). Commands get larger numbers. */
+const LARGEST_PID = 4_194_304;
+
+/** Returns what serves all clients together. Disposing stops its clock. */
+export function createAgentServe(
+  services: AgentServices,
+  settings: AgentSettings = {},
+): Disposable & { serve: Serve } {
+  const caller = { via: "host" } as const;
+  const agent = createAgent({
+    ...settings,
+    users: services.users,
+    isAllowed: ({ name, access }, resource) =>
+      access === "counted" ||
+      access === "open" ||
+      services.isCallable(caller, name, access === "ruled", resource),
+  });
+  const own = services.serveMethods(caller, agent.methods);
+  let number = LARGEST_PID;
+  const commands: ExecAsCommandOptions = {
+    serve: services.serve(caller),
+    records: agent.records,
+    commands: services.commandNames,
+    nextNumber: () => ++number,
+    makeId,
+    readBytes,
+  };
+  const exec = async (call: IncomingCall): Promise<void> => {
+    const name = await findCommandName(call, commands).catch(() => undefined);
+    const obstacle = agent.findObstacle(call.method);
+    if (name === undefined || obstacle !== undefined) own.call(call);
+    else execAsCommand(call, name, commands);
+  };
+  const tick = everyTick(() => agent.expire());
+  return {
+    serve: {
+      ...own,
+      call(call) {
+        if (call.method === "guest-exec") void exec(call);
+        else own.call(call);
+      },
+    },
+    [Symbol.dispose]: () => tick[Symbol.dispose](),
+  };
+}

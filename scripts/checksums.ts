@@ -11,9 +11,16 @@ export const CHECKSUM_FILE = "SHA256SUMS";
 /** Writes the checksums of all binaries in `folder`, without links, sorted by name, for `sha256sum -c`. */
 export async function writeChecksums(folder: string): Promise<void> {
   const entries = await readdir(folder, { withFileTypes: true });
-  const names = entries.filter((entry) => entry.isFile() && BINARY.test(entry.name)).map(({ name }) => name);
+  await writeChecksumsOf(
+    folder,
+    entries.filter((entry) => entry.isFile() && BINARY.test(entry.name)).map(({ name }) => name),
+  );
+}
+
+/** Writes the checksums of these files in `folder`. */
+export async function writeChecksumsOf(folder: string, names: readonly string[]): Promise<void> {
   const lines: string[] = [];
-  for (const name of names.sort()) lines.push(`${await sha256(join(folder, name))}  ${name}\n`);
+  for (const name of names.toSorted()) lines.push(`${await sha256(join(folder, name))}  ${name}\n`);
   const draft = join(folder, `.${CHECKSUM_FILE}.${process.pid}`);
   await writeFile(draft, lines.join(""));
   await rename(draft, join(folder, CHECKSUM_FILE));

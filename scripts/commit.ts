@@ -1,4 +1,5 @@
-/** Names the commit of a working tree. */
+/** Names the commit of a working tree, and its time. */
+import { NegotiatorError } from "../src/errors.ts";
 
 /**
  * Returns the short hash, with `-dirty` if any file is changed or new. Returns `unknown` if `folder` is not
@@ -12,6 +13,18 @@ export async function describeCommit(folder: string): Promise<string> {
   if (hash === undefined) return "unknown";
   const changes = await git(folder, "status", "--porcelain");
   return changes === "" ? hash : `${hash}-dirty`;
+}
+
+/**
+ * Returns the time of the commit, in seconds since 1970. Throws `UNSUPPORTED` outside of a repository: the
+ * files of a release must not depend on the clock.
+ */
+export async function commitSeconds(folder: string): Promise<number> {
+  const seconds = Number((await git(folder, "log", "-1", "--format=%ct"))?.trim());
+  if (seconds > 0) return seconds;
+  throw new NegotiatorError("UNSUPPORTED", "Cannot find the time of the commit: this is not a repository", {
+    remedy: "Give the time of the release: SOURCE_DATE_EPOCH=SECONDS bun run release",
+  });
 }
 
 /** Returns git's output, undefined if git fails or is missing. */

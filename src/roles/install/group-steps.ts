@@ -3,12 +3,13 @@ import { readFileSync } from "node:fs";
 import { runText } from "../../process/run-text.ts";
 import { CONTROL_GROUP } from "../cli/control-client.ts";
 import type { CommandStep, Entry } from "./entry.ts";
+import type { HasProgram } from "./present-programs.ts";
 import { placeInRoot } from "./place-in-root.ts";
 
 const WHY = "its members may use the daemon";
 
 /** Returns whether this machine, or the one under `root`, has the group. */
-export async function hasGroup(root: string, hasProgram: (name: string) => boolean): Promise<boolean> {
+export async function hasGroup(root: string, hasProgram: HasProgram): Promise<boolean> {
   if (root !== "/" || !hasProgram("getent"))
     return readGroups(root).some(({ name }) => name === CONTROL_GROUP);
   const { signal } = new AbortController();
@@ -17,7 +18,7 @@ export async function hasGroup(root: string, hasProgram: (name: string) => boole
 }
 
 /** Returns the command that makes the group on this machine. */
-export function groupCommand(hasProgram: (name: string) => boolean): CommandStep {
+export function groupCommand(hasProgram: HasProgram): CommandStep {
   const argv = hasProgram("groupadd")
     ? ["groupadd", "--system", CONTROL_GROUP]
     : ["addgroup", "-S", CONTROL_GROUP];

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { NegotiatorError } from "../../errors.ts";
 import { printable } from "../../printable.ts";
 import { shellWord } from "../../shell-word.ts";
-import { hasProgram } from "./plan.ts";
+import { findPrograms } from "./present-programs.ts";
 import { runCommand } from "./run-command.ts";
 
 /** Runs `work` with the directory where the image is mounted. Throws `UNSUPPORTED` without guestmount. */
@@ -23,6 +23,7 @@ export async function withMountedImage<Result>(
       },
     );
   }
+  const hasProgram = await findPrograms();
   if (!hasProgram("guestmount")) {
     throw new NegotiatorError("UNSUPPORTED", "Cannot open the image: guestmount of libguestfs is not here", {
       remedy:

@@ -1,14 +1,16 @@
 /** Decides what an installation consists of. Reads the machine, and changes nothing. */
-import { findLocalProgram } from "../../process/program-path.ts";
 import type { Role } from "../../peers/dialect.ts";
 import type { CommandStep, Entry } from "./entry.ts";
 import { CONFIG_PATH, formatFirstConfig } from "./first-config.ts";
 import { groupCommand, groupEntry, hasGroup } from "./group-steps.ts";
 import { findPackage, PACKAGED_PROGRAM } from "./package-owner.ts";
 import { existsInRoot } from "./place-in-root.ts";
+import { findPrograms } from "./present-programs.ts";
+import type { HasProgram } from "./present-programs.ts";
 import { chooseProgram, inspectMachine, ownProgram } from "./program-choice.ts";
+import { processNames } from "./running-daemon.ts";
 import { LOCAL_PROGRAM, serviceFile, UDEV_RULE } from "./service-files.ts";
-import { detectManager, SERVICE_MANAGERS } from "./service-managers.ts";
+import { isManagerRunning, SERVICE_MANAGERS } from "./service-managers.ts";
 import type { ManagerName, ServiceManager } from "./service-managers.ts";
 
 /** `root` is `/` for this machine. `manager` is the one that was asked for. */
@@ -39,7 +41,9 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
   const packaged = await findPackage(root);
   const program = packaged === undefined ? LOCAL_PROGRAM : PACKAGED_PROGRAM;
   const { manager, isRunning } = findManager(options);
+  const hasProgram = await findPrograms();
   const isGroupThere = await hasGroup(root, hasProgram);
+  const isServicePackaged = hasPackagedService(packaged, manager);
   const notes: string[] = [];
   if (manager === undefined)
     notes.push(`No service manager was found. Start the daemon yourself: ${program} ${role} daemon`);
@@ -49,9 +53,9 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
     notes.push(`The ${packaged} package has the program and the service. Upgrade them with the package`);
   const entries = [
     ...(packaged === undefined ? programEntries(options, notes) : []),
-    ...(packaged === undefined ? serviceEntries(role, manager) : []),
-    ...(manager !== undefined && usesLinks(manager, { role, isRunning })
-      ? enabling(options, manager, packaged !== undefined)
+    ...(isServicePackaged ? [] : serviceEntries({ role, program, manager })),
+    ...(manager !== undefined && usesLinks(manager, { role, isRunning, hasProgram })
+      ? enabling(options, manager, isServicePackaged)
       : []),
     ...settingsEntries(),
     ...(root !== "/" && !isGroupThere ? [groupEntry(root)] : []),
@@ -70,23 +74,22 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
   };
 }
 
-/** Returns whether this machine has a program on its PATH. */
-export function hasProgram(name: string): boolean {
-  return findLocalProgram(name) !== undefined;
-}
-
 function findManager({ root, manager: name }: PlanOptions): {
   manager: ServiceManager | undefined;
   isRunning: boolean;
 } {
   const exists = (path: string): boolean => existsInRoot(root, path);
+  const processes = root === "/" ? processNames() : new Set<string>();
+  const runs = (manager: ServiceManager): boolean =>
+    root === "/" && isManagerRunning(manager, exists, processes);
   if (name !== undefined) {
     const manager = SERVICE_MANAGERS.find((each) => each.name === name);
-    const isRunning = root === "/" && (name === "supervisord" || manager?.signs.some(exists) === true);
-    return { manager, isRunning };
+    return { manager, isRunning: manager !== undefined && runs(manager) };
   }
-  const running = root === "/" ? detectManager(exists, "running") : undefined;
-  return { manager: running ?? detectManager(exists, "installed"), isRunning: running !== undefined };
+  const found = SERVICE_MANAGERS.filter((each) => each.name !== "supervisord");
+  const running = found.find(runs);
+  const manager = running ?? found.find(({ installedSigns }) => installedSigns.some(exists));
+  return { manager, isRunning: running !== undefined };
 }
 
 function programEntries({ role, root }: PlanOptions, notes: string[]): Entry[] {
@@ -100,9 +103,15 @@ function programEntries({ role, root }: PlanOptions, notes: string[]): Entry[] {
   ];
 }
 
-function serviceEntries(role: Role, manager: ServiceManager | undefined): Entry[] {
+/** Packages for Debian and RPM have the files of systemd, those for Alpine that of OpenRC. */
+function hasPackagedService(packaged: string | undefined, manager: ServiceManager | undefined): boolean {
+  if (packaged === undefined) return false;
+  return manager?.name === (packaged === "apk" ? "openrc" : "systemd");
+}
+
+function serviceEntries({ role, program, manager }: Pick<Plan, "role" | "program" | "manager">): Entry[] {
   return (manager?.files(role) ?? []).map(({ path, mode, content }) => {
-    const text = content === "udev" ? UDEV_RULE : serviceFile(content, role, LOCAL_PROGRAM);
+    const text = content === "udev" ? UDEV_RULE : serviceFile(content, role, program);
     const why = content === "udev" ? "starts the daemon when its port appears" : "the service";
     return { kind: "file", path, mode, content: { text }, why };
   });
@@ -111,7 +120,7 @@ function serviceEntries(role: Role, manager: ServiceManager | undefined): Entry[
 /** A manager that runs has commands for it, with the exception of runit. */
 function usesLinks(
   manager: ServiceManager,
-  { role, isRunning }: { role: Role; isRunning: boolean },
+  { role, isRunning, hasProgram }: { role: Role; isRunning: boolean; hasProgram: HasProgram },
 ): boolean {
   return !isRunning || manager.enable(role, hasProgram).length === 0;
 }

@@ -21,13 +21,24 @@ const NO_PROGRAM = 127;
 
 /** Runs a program to its end. Throws `UNSUPPORTED` with its last words if it fails. */
 export async function runCommand(argv: readonly string[]): Promise<void> {
-  const { exitCode, stdout, stderr } = await runProgram(argv);
-  if (exitCode === 0) return;
-  const words = `${stderr}\n${stdout}`.trim().split("\n")[0] ?? "";
   const line = formatCommand({ argv });
-  throw new NegotiatorError("UNSUPPORTED", `"${line}" failed with exit code ${exitCode}: ${words}`, {
-    remedy: `See why, correct it, and repeat what you did: ${line}`,
+  const reason = await failureOf(argv);
+  if (reason === undefined) return;
+  throw new NegotiatorError("UNSUPPORTED", `"${line}" failed: ${reason}`, {
+    remedy: `Run it to see why, and then install again: ${line}`,
   });
+}
+
+/** Returns the first words of a program that failed, undefined for one that did not. */
+async function failureOf(argv: readonly string[]): Promise<string | undefined> {
+  try {
+    const { exitCode, stdout, stderr } = await runProgram(argv);
+    const [words = ""] = `${stderr}\n${stdout}`.trim().split("\n");
+    return exitCode === 0 ? undefined : `exit code ${exitCode}${words === "" ? "" : `, ${words}`}`;
+  } catch (thrown) {
+    if (NegotiatorError.from(thrown).code !== "NO_COMMAND") throw thrown;
+    return "there is no such program";
+  }
 }
 
 function runProgram(argv: readonly string[]): ReturnType<typeof runText> {

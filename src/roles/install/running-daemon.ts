@@ -16,6 +16,19 @@ export function findDaemons(role: Role): RunningDaemon[] {
     .filter(({ pid }) => findForeignNamespace(pid) === undefined);
 }
 
+/** Returns the names of all processes. */
+export function processNames(): Set<string> {
+  const names = new Set<string>();
+  for (const entry of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      names.add(readFileSync(`/proc/${entry}/comm`, "utf8").trimEnd());
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return names;
+}
+
 function readDaemon(pid: number, role: Role): RunningDaemon | undefined {
   try {
     const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");

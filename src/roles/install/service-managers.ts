@@ -1,5 +1,6 @@
 /** THE TABLE of service managers: how to notice each, its files, and its commands. */
 import type { Role } from "../../peers/dialect.ts";
+import type { HasProgram } from "./present-programs.ts";
 import type { ServiceFileKind } from "./service-files.ts";
 
 /** The names of service managers; `none` for a machine without one. */
@@ -10,7 +11,8 @@ export type ManagerFile = { path: string; mode: number; content: ServiceFileKind
 
 /**
  * A service manager.
- * - `signs`: one of these paths exists where it runs. `installedSigns`: where it is installed, in an image.
+ * - `signs`: one of these paths exists where it runs, or this process runs. `installedSigns`: where it is
+ *   installed, in an image.
  * - `files`: its files for a role.
  * - `enabledBy`: the links that enable the service. Where `enable` has no command, they are made everywhere.
  * - `reload`, `enable`, `start`, `restart`, `stop`, `disable`: command lines, without a shell.
@@ -19,15 +21,18 @@ export type ManagerFile = { path: string; mode: number; content: ServiceFileKind
 export type ServiceManager = {
   name: ManagerName;
   signs: readonly string[];
+  process?: string;
   installedSigns: readonly string[];
+  /** It starts a service that is enabled by itself, soon after. */
+  startsEnabled?: true;
   files: (role: Role) => ManagerFile[];
   enabledBy: (role: Role, exists: (path: string) => boolean) => { path: string; to: string }[];
   reload: (role: Role) => string[][];
-  enable: (role: Role, hasProgram: (name: string) => boolean) => string[][];
+  enable: (role: Role, hasProgram: HasProgram) => string[][];
   start: (role: Role) => string[];
   restart: (role: Role) => string[];
   stop: (role: Role) => string[];
-  disable: (role: Role, hasProgram: (name: string) => boolean) => string[][];
+  disable: (role: Role, hasProgram: HasProgram) => string[][];
   isActive: (role: Role) => string[];
 };
 
@@ -87,7 +92,9 @@ const OPENRC: ServiceManager = {
 
 const RUNIT: ServiceManager = {
   name: "runit",
-  signs: ["/run/runit", "/etc/runit/runsvdir/current", "/run/runit.stopit"],
+  signs: [],
+  process: "runsvdir",
+  startsEnabled: true,
   installedSigns: ["/etc/runit/2", "/usr/bin/runsvdir"],
   files: (role) => [{ path: `/etc/sv/${serviceOf(role)}/run`, mode: 0o755, content: "runit" }],
   enabledBy: (role, exists) => {
@@ -114,7 +121,8 @@ const SCANNED: readonly string[] = [
 
 const SYSV: ServiceManager = {
   name: "sysv",
-  signs: ["/etc/rc.d/init.d", "/etc/init.d/rc", "/etc/init.d/rcS", "/etc/rc2.d"],
+  // sysvinit takes requests there. Its directories are also on machines with systemd.
+  signs: ["/run/initctl", "/dev/initctl"],
   installedSigns: ["/etc/rc.d/init.d", "/etc/init.d/rc", "/etc/init.d/rcS", "/etc/rc2.d"],
   files: (role) => [{ path: `/etc/init.d/${serviceOf(role)}`, mode: 0o755, content: "sysv" }],
   enabledBy: (role) =>
@@ -144,6 +152,7 @@ const SYSV: ServiceManager = {
 const SUPERVISORD: ServiceManager = {
   name: "supervisord",
   signs: [],
+  process: "supervisord",
   installedSigns: [],
   files: (role) => [
     { path: `/etc/supervisor/conf.d/${serviceOf(role)}.conf`, mode: 0o644, content: "supervisord" },
@@ -159,21 +168,17 @@ const SUPERVISORD: ServiceManager = {
   isActive: (role) => ["supervisorctl", "status", serviceOf(role)],
 };
 
-/** All managers, in the order in which they are looked for. */
+/** All managers, in the order in which they are looked for. The last one is used on request. */
 export const SERVICE_MANAGERS: readonly ServiceManager[] = [SYSTEMD, OPENRC, RUNIT, SYSV, SUPERVISORD];
 
 /** The values of `--manager`. */
 export const MANAGER_NAMES: readonly ManagerName[] = [...SERVICE_MANAGERS.map(({ name }) => name), "none"];
 
-/**
- * Returns the first manager that runs, or is installed, by its signs. supervisord has none: it is used on
- * request.
- */
-export function detectManager(
+/** Returns whether the manager runs. `processes` are the names of those that run. */
+export function isManagerRunning(
+  { signs, process: name }: ServiceManager,
   exists: (path: string) => boolean,
-  by: "running" | "installed",
-): ServiceManager | undefined {
-  return SERVICE_MANAGERS.find(({ signs, installedSigns }) =>
-    (by === "running" ? signs : installedSigns).some(exists),
-  );
+  processes: ReadonlySet<string>,
+): boolean {
+  return signs.some(exists) || (name !== undefined && processes.has(name));
 }

@@ -4,7 +4,7 @@ import type { Role } from "../../peers/dialect.ts";
 import type { CommandStep } from "./entry.ts";
 import type { JudgedEntry } from "./judge-entry.ts";
 import { existsInRoot } from "./place-in-root.ts";
-import { hasProgram } from "./plan.ts";
+import { findPrograms } from "./present-programs.ts";
 import { tryCommand } from "./run-command.ts";
 import { findDaemons } from "./running-daemon.ts";
 import type { ServiceManager } from "./service-managers.ts";
@@ -26,6 +26,7 @@ export async function serviceSteps(
   const links = manager.enabledBy(role, (path) => existsInRoot("/", path));
   const isEnabled = links.some(({ path }) => existsInRoot("/", path)) || (links.length === 0 && isActive);
   if (hasNewFile) for (const argv of manager.reload(role)) add("makes the new files known", argv);
+  const hasProgram = await findPrograms();
   if (!isEnabled)
     for (const argv of manager.enable(role, hasProgram)) add("starts the daemon with the machine", argv);
   const isOutdated = findDaemons(role).some((daemon) => daemon.isOutdated);
@@ -36,7 +37,9 @@ export async function serviceSteps(
     const otherwise = manager.restart(role);
     steps.push({ kind: "command", argv: [program, role, "reexec"], why, otherwise });
   }
-  if (!isActive && starts) add("starts the daemon", manager.start(role));
+  const isEnabledNow = written.some(({ entry }) => links.some(({ path }) => path === entry.path));
+  if (!isActive && starts && !(isEnabledNow && manager.startsEnabled === true))
+    add("starts the daemon", manager.start(role));
   return steps;
 }
 

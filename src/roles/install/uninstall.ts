@@ -13,7 +13,8 @@ import { manifestPath, readManifest } from "./manifest.ts";
 import type { Manifest } from "./manifest.ts";
 import { findPackage } from "./package-owner.ts";
 import { existsInRoot, placeInRoot } from "./place-in-root.ts";
-import { hasProgram } from "./plan.ts";
+import { findPrograms } from "./present-programs.ts";
+import type { HasProgram } from "./present-programs.ts";
 import { createReport } from "./report.ts";
 import { tryCommand, runCommand } from "./run-command.ts";
 import { SERVICE_MANAGERS } from "./service-managers.ts";
@@ -49,8 +50,9 @@ export async function uninstall(options: UninstallOptions): Promise<Outcome> {
   const other = readManifest(root, role === "host" ? "guest" : "host");
   const packaged = await findPackage(root);
   const manager = SERVICE_MANAGERS.find(({ name }) => name === manifest?.manager);
-  const { removals, kept } = findRemovals({ ...options, manifest, other });
-  const before = root === "/" && manager !== undefined ? await stopSteps(role, manager) : [];
+  const hasProgram = await findPrograms();
+  const { removals, kept } = findRemovals({ ...options, manifest, other, hasProgram });
+  const before = root === "/" && manager !== undefined ? await stopSteps(role, manager, hasProgram) : [];
   const after = root === "/" && manager !== undefined && removals.length > 0 ? manager.reload(role) : [];
   for (const step of [...before, ...removals, ...after.map((argv) => runStep(argv, "forgets its files"))]) {
     if (!isDryRun) await step.run();
@@ -72,9 +74,13 @@ const PACKAGE_REMOVAL = {
   rpm: "remove it with rpm -e negotiator",
 } as const;
 
-type Facts = UninstallOptions & { manifest: Manifest | undefined; other: Manifest | undefined };
+type Facts = UninstallOptions & {
+  manifest: Manifest | undefined;
+  other: Manifest | undefined;
+  hasProgram: HasProgram;
+};
 
-function findRemovals({ role, root, isForced, purges, manifest, other }: Facts): {
+function findRemovals({ role, root, isForced, purges, manifest, other, hasProgram }: Facts): {
   removals: Removal[];
   kept: Kept[];
 } {
@@ -98,8 +104,11 @@ function findRemovals({ role, root, isForced, purges, manifest, other }: Facts):
     for (const path of [`/var/lib/negotiator/${role}`, `/var/log/negotiator-${role}.log`])
       if (existsInRoot(root, path)) add(path, "the state");
   }
+  // runsv keeps its state beside the file that it runs.
+  const runState = `/etc/sv/negotiator-${role}/supervise`;
+  if (manifest?.manager === "runit" && existsInRoot(root, runState)) add(runState, "its state in runit");
   for (const group of manifest?.groups ?? []) {
-    if (purges && root === "/" && other === undefined) removals.push(removeGroup(group));
+    if (purges && root === "/" && other === undefined) removals.push(removeGroup(group, hasProgram));
     else kept.push({ path: `group ${group}`, why: "its members may use the daemon" });
   }
   if (manifest !== undefined) add(manifestPath(role), "the list of what install has made");
@@ -116,7 +125,7 @@ function removeStep(place: string, path: string, why: string): Removal {
   };
 }
 
-function removeGroup(group: string): Removal {
+function removeGroup(group: string, hasProgram: HasProgram): Removal {
   const argv = hasProgram("groupdel") ? ["groupdel", group] : ["delgroup", group];
   return runStep(argv, "install has made it");
 }
@@ -126,7 +135,7 @@ function runStep(argv: readonly string[], why: string): Removal {
   return { did: "ran", what: line, why, command: line, run: () => runCommand(argv) };
 }
 
-async function stopSteps(role: Role, manager: ServiceManager): Promise<Removal[]> {
+async function stopSteps(role: Role, manager: ServiceManager, hasProgram: HasProgram): Promise<Removal[]> {
   const isActive = (await tryCommand(manager.isActive(role))) === 0;
   const hasFiles = manager.files(role).some(({ path }) => existsSync(path));
   return [

@@ -3,10 +3,13 @@
  * garbage so fast that a flood takes several hundred megabytes.
  */
 
-/** Tests replace the memory of the process in bytes, the collection, and the clock in milliseconds. */
+/**
+ * Tests replace the memory of the process in bytes, the collection, and the clock in milliseconds. A collection
+ * that does not wait asks the runtime, which does most of the work in other threads and frees less.
+ */
 export type CollectionOptions = {
   readMemory?: () => number;
-  collect?: () => void;
+  collect?: (waits: boolean) => void;
   now?: () => number;
 };
 
@@ -16,13 +19,17 @@ const LOOK_BYTES = 1024 * 1024;
 const MUCH_BYTES = 80_000_000;
 /** A collection takes some milliseconds, so it comes after the memory has grown by so much. */
 const GROWTH_BYTES = 10_000_000;
+/** From here on this thread waits for the collection, because the memory has to be free soon. */
+const TOO_MUCH_BYTES = 115_000_000;
 /** After a collection comes a pause of so many times its length, so that collections take 5 % of the time. */
 const PAUSE_FACTOR = 19;
+/** The least pause: a collection that does not wait may not have ended before. */
+const LEAST_PAUSE_MS = 300;
 
 /** Returns a function that gets the number of bytes that a peer has sent. */
 export function createEarlyCollection(options: CollectionOptions = {}): (bytes: number) => void {
   const { readMemory = () => process.memoryUsage.rss() } = options;
-  const { collect = () => Bun.gc(true), now = () => performance.now() } = options;
+  const { collect = (waits) => Bun.gc(waits), now = () => performance.now() } = options;
   let seenBytes = 0;
   let pauseEndMs = Number.NEGATIVE_INFINITY;
   /** The memory after the last collection, or less. */
@@ -36,9 +43,9 @@ export function createEarlyCollection(options: CollectionOptions = {}): (bytes: 
     if (startMs < pauseEndMs) return;
     const before = readMemory();
     if (before >= least + GROWTH_BYTES) {
-      collect();
+      collect(before >= TOO_MUCH_BYTES);
       const endMs = now();
-      pauseEndMs = endMs + PAUSE_FACTOR * (endMs - startMs);
+      pauseEndMs = endMs + Math.max(LEAST_PAUSE_MS, PAUSE_FACTOR * (endMs - startMs));
       least = readMemory();
     }
     least = Math.max(MUCH_BYTES - GROWTH_BYTES, Math.min(least, before));

@@ -14,7 +14,7 @@ export type UnneededQuota = {
 /** The most that a peer may use in each second, and at once after it used nothing for a while. */
 const PER_SECOND: Unneeded = { messages: 2000, bytes: 4 * 1024 * 1024, ms: 5 };
 /** The pieces that are under way when a call ends, and a resend after a cut, fit into it. */
-const AT_ONCE: Unneeded = { messages: 20_000, bytes: 16 * 1024 * 1024, ms: 20 };
+const AT_ONCE: Unneeded = { messages: 20_000, bytes: 16 * 1024 * 1024, ms: 12 };
 /** A longer pause would hide that the peer is alive. */
 const LONGEST_PAUSE_MS = 1000;
 /** So long after the last pause a peer still counts as over its quota. */

@@ -4,16 +4,22 @@ import { createEarlyCollection } from "../../src/peers/early-collection.ts";
 
 const MB = 1_000_000;
 const LOOK_BYTES = 1024 * 1024;
+const LEAST_PAUSE_MS = 300;
 
 function createProcess(...readings: number[]) {
-  let collections = 0;
+  let nowMs = 0;
+  const collected: boolean[] = [];
   const looks = [...readings];
-  const receive = createEarlyCollection({
+  const collect = createEarlyCollection({
     readMemory: () => looks.shift() ?? 0,
-    collect: () => void collections++,
-    now: () => 0,
+    collect: (waits) => void collected.push(waits),
+    now: () => nowMs,
   });
-  return { receive, collections: () => collections, looks };
+  const receive = (bytes: number): void => {
+    nowMs += LEAST_PAUSE_MS;
+    collect(bytes);
+  };
+  return { receive, collected, collections: () => collected.length, looks };
 }
 
 test("a process that takes little memory collects nothing", () => {
@@ -43,24 +49,33 @@ test("the memory is looked at once in 1 MiB of received bytes", () => {
   expect(looks).toEqual([3]);
 });
 
-test("a collection of 5 ms is followed by a pause of 95 ms, in which the memory is not looked at", () => {
+test("a process waits for a collection only if its memory is near the goal", () => {
+  const { receive, collected } = createProcess(100 * MB, 100 * MB, 116 * MB, 60 * MB, 100 * MB, 90 * MB);
+  for (let look = 0; look < 3; look++) receive(LOOK_BYTES);
+  expect(collected).toEqual([false, true, false]);
+});
+
+test.each([
+  [5, 300],
+  [20, 380],
+])("a collection of %d ms is followed by a pause of %d ms, without looks at the memory", (ms, pauseMs) => {
   let nowMs = 0;
   let collections = 0;
   const receive = createEarlyCollection({
     readMemory: () => 200 * MB + collections * 20 * MB,
     collect: () => {
       collections++;
-      nowMs += 5;
+      nowMs += ms;
     },
     now: () => nowMs,
   });
   receive(LOOK_BYTES);
   expect(collections).toBe(1);
   collections = 2;
-  nowMs = 99;
+  nowMs = ms + pauseMs - 1;
   receive(LOOK_BYTES);
   expect(collections).toBe(2);
-  nowMs = 100;
+  nowMs = ms + pauseMs;
   receive(LOOK_BYTES);
   expect(collections).toBe(3);
 });

@@ -11,7 +11,7 @@ function createScene() {
 
 test("use that fits at once makes no pause and no report", () => {
   const { reports, quota } = createScene();
-  expect(quota.take({ messages: 20_000, bytes: 16 * 1024 * 1024, ms: 20 }, 0)).toBe(0);
+  expect(quota.take({ messages: 20_000, bytes: 16 * 1024 * 1024, ms: 12 }, 0)).toBe(0);
   expect(quota.exceeded(0)).toBeUndefined();
   expect(reports).toEqual([]);
 });
@@ -19,7 +19,7 @@ test("use that fits at once makes no pause and no report", () => {
 test.each([
   ["messages", { ...NOTHING, messages: 21_000 }, "more than 2000 messages a second that need no answer"],
   ["bytes", { ...NOTHING, bytes: 18 * 1024 * 1024 }, "more than 4194304 bytes a second of messages"],
-  ["ms", { ...NOTHING, ms: 22.5 }, "messages that need no answer and take more than 5 ms of each second"],
+  ["ms", { ...NOTHING, ms: 14.5 }, "messages that need no answer and take more than 5 ms of each second"],
 ] as const)("too much by %s makes a pause of half a second, and one report", (_, use, says) => {
   const { reports, quota } = createScene();
   expect(quota.take(use, 0)).toBeCloseTo(500, 0);
@@ -36,7 +36,7 @@ test("no pause is longer than a second", () => {
 
 test("a second gives back what the peer may use in it", () => {
   const { quota } = createScene();
-  expect(quota.take({ ...NOTHING, ms: 20 }, 0)).toBe(0);
+  expect(quota.take({ ...NOTHING, ms: 12 }, 0)).toBe(0);
   expect(quota.take({ ...NOTHING, ms: 5 }, 1000)).toBe(0);
   expect(quota.take({ ...NOTHING, ms: 1 }, 1000)).toBe(200);
 });

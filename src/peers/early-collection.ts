@@ -4,8 +4,8 @@
  */
 
 /**
- * Tests replace the memory of the process in bytes, the collection, and the clock in milliseconds. A collection
- * that does not wait asks the runtime, which does most of the work in other threads and frees less.
+ * Tests replace the memory of the process in bytes, the collection, and the clock in milliseconds. Without
+ * `waits` a collection only asks the runtime, which does most of the work in other threads and frees less.
  */
 export type CollectionOptions = {
   readMemory?: () => number;

@@ -1,5 +1,4 @@
 /** Keeps the lower users of commands in a file, so that a restart forgets none of them. */
-import { mkdirSync } from "node:fs";
 import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { NegotiatorError } from "../../errors.ts";
@@ -7,6 +6,7 @@ import { logFor } from "../../log.ts";
 import { isRecord } from "../../strict/records.ts";
 import { readTrustedFile } from "../../trust/trusted-file.ts";
 import type { LowerUserMemory, LowerUserState } from "./lower-users.ts";
+import { prepareStateDirectory } from "./state-directory.ts";
 
 const log = logFor("commands");
 
@@ -52,7 +52,7 @@ export function createLowerUserFile(
   };
 }
 
-const OWNER_ONLY = { directory: 0o700, file: 0o600 } as const;
+const OWNER_ONLY = 0o600;
 
 function format({ held, accepted }: LowerUserState, directories: readonly string[]): string {
   return `${JSON.stringify({ version: 1, directories, held, accepted })}\n`;
@@ -79,9 +79,9 @@ function isPairs(value: unknown): value is [string, string][] {
 
 /** A daemon that is killed meanwhile leaves the old file or the new one. */
 async function replace(place: string, path: string, text: string): Promise<void> {
-  mkdirSync(place, { recursive: true, mode: OWNER_ONLY.directory });
+  prepareStateDirectory(place);
   const temporary = `${path}.${process.pid}`;
-  await writeFile(temporary, text, { mode: OWNER_ONLY.file, flush: true });
+  await writeFile(temporary, text, { mode: OWNER_ONLY, flush: true });
   await rename(temporary, path);
 }
 

@@ -7,8 +7,7 @@ import { logFor } from "../../log.ts";
 import { createKeptCommands } from "../../methods/kept/kept-commands.ts";
 import type { KeptCommands } from "../../methods/kept/kept-commands.ts";
 import { printable } from "../../printable.ts";
-import { findOwnershipFault, ourUid } from "../../trust/ownership.ts";
-import { findPathFault } from "../../trust/path-trust.ts";
+import { prepareStateDirectory } from "./state-directory.ts";
 
 const log = logFor("detached");
 
@@ -68,8 +67,7 @@ function isThere(path: string): boolean {
 
 function prepare(directory: string): void {
   try {
-    mkdirSync(dirname(directory), { recursive: true, mode: OWNER_ONLY });
-    checkPlace(dirname(directory));
+    prepareStateDirectory(dirname(directory));
     // A process before us may have had our number.
     rmSync(directory, { recursive: true, force: true });
     mkdirSync(directory, { mode: OWNER_ONLY });
@@ -77,15 +75,6 @@ function prepare(directory: string): void {
     const much = `more than ${MEMORY_BYTES / 1024} KiB of output of a detached call`;
     warn(`Cannot keep ${much}`, directory, thrown);
   }
-}
-
-/** Throws `BAD_CONFIG` for a place that others could change. */
-function checkPlace(directory: string): void {
-  const uid = ourUid();
-  const fault =
-    findOwnershipFault(statSync(directory), uid, directory) ??
-    findPathFault(directory, { uid, groups: "own" });
-  if (fault !== undefined) throw new NegotiatorError("BAD_CONFIG", `${fault.problem}. ${fault.remedy}`);
 }
 
 function warn(what: string, directory: string, thrown: unknown): void {

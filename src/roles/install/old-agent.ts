@@ -19,11 +19,18 @@ export function findOldAgents(role: Role, procDirectory = "/proc"): OldAgent[] {
   const pids = readdirSync(procDirectory)
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
+    .filter((pid) => isOurRoot(procDirectory, pid))
     .filter((pid) => isOldAgent(wordsOf(procDirectory, pid), program));
   return pids
-    .filter((pid) => findForeignNamespace(pid, procDirectory) === undefined)
     .filter((pid) => !pids.includes(parentOf(procDirectory, pid)))
     .map((pid) => ({ pid, program, stop: stopCommand(procDirectory, pid, program) }));
+}
+
+/** Other users can choose the words of their processes, and can keep a reader of them waiting. */
+function isOurRoot(procDirectory: string, pid: number): boolean {
+  const uids = readProcess(pid, procDirectory)?.uids ?? [];
+  if (uids.length === 0 || uids.some((uid) => uid !== 0)) return false;
+  return findForeignNamespace(pid, procDirectory) === undefined;
 }
 
 function isOldAgent([interpreter = "", script = "", ...words]: readonly string[], program: string): boolean {

@@ -1,6 +1,6 @@
 /** The lower users of commands, from one daemon to the next. */
 import { expect, test } from "bun:test";
-import { chmod, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { createLowerUserFile } from "../../../src/roles/daemon/lower-user-file.ts";
 import { createTestCatalogue } from "../../support/catalogue.ts";
 import { rejectionOf } from "../../support/error-of.ts";
@@ -75,4 +75,13 @@ test.if(isRoot)("without a lower user nothing is written", async () => {
   using first = stage.start();
   await first.find();
   expect(await stage.files().catch(() => "none")).toBe("none");
+});
+
+test.if(isRoot)("nothing is written into a directory that others could change", async () => {
+  await using stage = await createStage();
+  await mkdir(stage.place);
+  await chmod(stage.place, 0o777);
+  using first = stage.start();
+  expect(await first.find()).toMatchObject({ user: "daemon" });
+  expect(await stage.files()).toEqual([]);
 });

@@ -13,11 +13,11 @@ export type CallKind = "note" | "raw" | "text" | "detached" | "waiting" | "later
 /** A call with its number, which its command writes down. */
 export type Call = { number: number; kind: CallKind; from: Role };
 
-/** How the shell line of a call ended. `undefined` in `ended`: it was killed because it did not end. */
-export type CallEnd = Call & {
-  startedMs: number;
-  ended: { atMs: number; exitCode: number; stdout: string; stderr: string } | undefined;
-};
+/** The end of a shell line; undefined if it was killed because it did not end, `gone` with its machine. */
+export type LineEnd = { atMs: number; exitCode: number; stdout: string; stderr: string } | "gone" | undefined;
+
+/** A call with its end. `wasInFlight`: it had begun before the disturbance, and ended after its begin. */
+export type CallEnd = Call & { wasInFlight: boolean; ended: LineEnd };
 
 /** A fault that the commands plant, and that a run must report. */
 export type Plant = "drop" | "double" | "wrong";

@@ -1,6 +1,8 @@
 /** Owns the types of cases. */
 import type { Random } from "../test/support/random.ts";
 import type { Call, Role } from "./call.ts";
+import type { MachineStage } from "./machine-stage.ts";
+import type { Strike } from "./run-try.ts";
 import type { EmulatedStage } from "./stage.ts";
 
 /** Whether a case may end a call without its result. */
@@ -11,7 +13,7 @@ type CaseOf<Stage> = {
   what: string;
   mayEnd: MayEnd;
   /** Disturbs, calls `during` once while the disturbance lasts, and resolves when the channel is back. */
-  strike: (stage: Stage, options: { random: Random; during: () => void }) => Promise<void>;
+  strike: (stage: Stage, options: { random: Random; during: Parameters<Strike>[0] }) => Promise<void>;
 };
 
 /** A case between two daemons on this machine. */
@@ -22,8 +24,17 @@ export type EmulatedCase = CaseOf<EmulatedStage> & {
   before?: Partial<Record<Role, readonly string[]>>;
 };
 
+/** A case with a real guest. All tries use one machine. */
+export type MachineCase = CaseOf<MachineStage> & {
+  kind: "machine";
+  /** Gives QEMU a disk for snapshots. */
+  hasSnapshots?: boolean;
+  /** Runs before the calls of each try. */
+  prepare?: (stage: MachineStage) => Promise<void>;
+};
+
 /** A case. */
-export type ChaosCase = EmulatedCase;
+export type ChaosCase = EmulatedCase | MachineCase;
 
 /** Every call goes on. */
 export function endsNone(): boolean {

@@ -1,10 +1,15 @@
 /** THE TABLE of cases. */
 import type { ChaosCase } from "./case.ts";
 import { DAEMON_CASES } from "./events/daemons.ts";
+import { MACHINE_CASES } from "./events/machines.ts";
 import { PORT_CASES } from "./events/ports.ts";
 
 /** Every case, by its name. */
-export const CASES: Readonly<Record<string, ChaosCase>> = { ...PORT_CASES, ...DAEMON_CASES };
+export const CASES: Readonly<Record<string, ChaosCase>> = {
+  ...PORT_CASES,
+  ...DAEMON_CASES,
+  ...MACHINE_CASES,
+};
 
 /** Returns the names that the options choose, in the order of the table. Throws for an unknown name. */
 export function chooseCases({

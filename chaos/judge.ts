@@ -37,19 +37,16 @@ export type TryFacts = {
   ledger: string;
   streamBytes: number;
   mayEnd: (call: Call) => boolean;
-  /** When the disturbance began. */
-  struckMs: number;
 };
 
 /** Compares the sets of started, run and answered calls. */
-export function judge({ calls, ledger, streamBytes, mayEnd, struckMs }: TryFacts): Judgement {
+export function judge({ calls, ledger, streamBytes, mayEnd }: TryFacts): Judgement {
   const runs = readLedger(ledger);
   const counts = { ...NO_COUNTS };
   const faults: string[] = [];
   for (const call of calls) {
     counts.calls++;
-    if (call.startedMs < struckMs && (call.ended?.atMs ?? Number.POSITIVE_INFINITY) > struckMs)
-      counts.inFlight++;
+    if (call.wasInFlight) counts.inFlight++;
     const run = runs.get(call.number) ?? { begun: 0, done: 0 };
     for (const fault of faultsOf(call, run, { streamBytes, mayEnd: mayEnd(call) })) {
       counts[fault]++;
@@ -100,6 +97,7 @@ const ENDED_BY_SIGNAL: ReadonlySet<number> = new Set([128 + 15, 128 + 9, 128 + 1
 function faultsOf(call: CallEnd, run: Run, facts: { streamBytes: number; mayEnd: boolean }): Fault[] {
   const faults: Fault[] = run.begun > 1 || run.done > 1 ? ["doubled"] : [];
   if (call.ended === undefined) return [...faults, "endless"];
+  if (call.ended === "gone") return [...faults, facts.mayEnd ? "ended" : "lost"];
   const { exitCode, stdout, stderr } = call.ended;
   if (exitCode === exitCodeOf(call.number)) {
     const isRight = isRightOutput(call, stdout, facts.streamBytes) && run.begun > 0 && run.done > 0;
@@ -117,8 +115,8 @@ function faultsOf(call: CallEnd, run: Run, facts: { streamBytes: number; mayEnd:
 
 function describe({ number, kind, from, ended }: CallEnd, { begun, done }: Run): string {
   const end =
-    ended === undefined
-      ? "did not end"
+    ended === undefined || ended === "gone"
+      ? (ended ?? "did not end")
       : `got ${ended.exitCode} instead of ${exitCodeOf(number)}, ` +
         `${JSON.stringify(ended.stdout.slice(0, 80))} and ${JSON.stringify(ended.stderr.slice(0, 300))}`;
   return `${kind} call ${number} of the ${from} (begun ${begun} times, done ${done} times) ${end}`;

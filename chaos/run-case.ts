@@ -1,12 +1,13 @@
-/** Runs the tries of one case, each on a fresh stage. */
+/** Runs the tries of one case. */
 import { createTemporaryDirectory } from "../test/support/temporary-directory.ts";
 import { createRandom } from "../test/support/random.ts";
-import type { Plant } from "./call.ts";
-import type { ChaosCase } from "./case.ts";
+import type { CallEnd, Plant } from "./call.ts";
+import type { EmulatedCase, MachineCase } from "./case.ts";
 import { CASES } from "./cases.ts";
 import type { ChaosFigures } from "./figures.ts";
 import { addCounts, judge, NO_COUNTS } from "./judge.ts";
 import type { Judgement } from "./judge.ts";
+import { openMachineStage } from "./machine-stage.ts";
 import { runTry } from "./run-try.ts";
 import { openEmulatedStage, SHORT_LIMITS } from "./stage.ts";
 
@@ -20,37 +21,66 @@ export type CaseOptions = {
   report: (line: string) => void;
 };
 
-/** Makes the tries of the case. Each try has new daemons, so that no try suffers from another one. */
+/** Makes the tries of the case. */
 export async function runCase(name: string, options: CaseOptions): Promise<ChaosFigures> {
   const chosen = CASES[name];
   if (chosen === undefined) throw new Error(`no case is called "${name}"`);
   const { tries, lanes, seed, report } = options;
   let counts = NO_COUNTS;
   let recoveryMs = 0;
+  const add = (end: Outcome, own: number): void => {
+    for (const fault of end.faults) report(`${name}, seed ${own}: ${fault}`);
+    counts = addCounts(counts, end.counts);
+    recoveryMs = Math.max(recoveryMs, end.recoveryMs);
+  };
   let next = 0;
   const runLane = async (): Promise<void> => {
-    while (next < tries) {
+    while (chosen.kind === "emulated" && next < tries) {
       const own = seed + next++;
-      const end = await runOnStage(chosen, { ...options, seed: own });
-      for (const fault of end.faults) report(`${name}, seed ${own}: ${fault}`);
-      counts = addCounts(counts, end.counts);
-      recoveryMs = Math.max(recoveryMs, end.recoveryMs);
+      add(await tryEmulated(chosen, { ...options, seed: own }), own);
     }
   };
-  await Promise.all(Array.from({ length: lanes }, runLane));
-  return { name, what: chosen.what, tries, recoveryMs, ...counts };
+  if (chosen.kind === "machine") add(await tryMachine(chosen, options), seed);
+  else await Promise.all(Array.from({ length: lanes }, runLane));
+  const hasRecoveryGoal = chosen.kind === "emulated";
+  return { name, what: chosen.what, tries, recoveryMs, hasRecoveryGoal, ...counts };
 }
 
-async function runOnStage(
-  { settings = SHORT_LIMITS, before, strike, mayEnd }: ChaosCase,
+type Outcome = Judgement & { recoveryMs: number };
+
+/** Each try has new daemons, so that no try suffers from another one. */
+async function tryEmulated(
+  { settings = SHORT_LIMITS, before, strike, mayEnd }: EmulatedCase,
   { binary, seed, plant }: CaseOptions,
-): Promise<Judgement & { recoveryMs: number }> {
+): Promise<Outcome> {
   const random = createRandom(seed);
   await using held = new AsyncDisposableStack();
   const { path: directory } = held.use(await createTemporaryDirectory());
   const stage = held.use(await openEmulatedStage({ binary, directory, random, plant, settings, before }));
-  const end = await runTry(stage, (during) => strike(stage, { random, during }), random);
+  const options = { random, firstNumber: 1 };
+  const { calls, recoveryMs } = await runTry(stage, (during) => strike(stage, { random, during }), options);
   const ledger = `${await stage.sides.host.ledger()}\n${await stage.sides.guest.ledger()}`;
-  const { recoveryMs } = end;
-  return { ...judge({ ...end, ledger, streamBytes: stage.streamBytes, mayEnd }), recoveryMs };
+  return { ...judge({ calls, ledger, streamBytes: stage.streamBytes, mayEnd }), recoveryMs };
+}
+
+/** All tries have one guest, because a boot takes long. */
+async function tryMachine(
+  { hasSnapshots = false, prepare, strike, mayEnd }: MachineCase,
+  { binary, seed, plant, tries }: CaseOptions,
+): Promise<Outcome> {
+  const random = createRandom(seed);
+  await using held = new AsyncDisposableStack();
+  const { path: directory } = held.use(await createTemporaryDirectory());
+  const stage = held.use(await openMachineStage({ binary, directory, random, plant, hasSnapshots }));
+  const calls: CallEnd[] = [];
+  let recoveryMs = 0;
+  for (let index = 0; index < tries; index++) {
+    await prepare?.(stage);
+    const options = { random, firstNumber: calls.length + 1 };
+    const end = await runTry(stage, (during) => strike(stage, { random, during }), options);
+    calls.push(...end.calls);
+    recoveryMs = Math.max(recoveryMs, end.recoveryMs);
+  }
+  const ledger = `${await stage.sides.host.ledger()}\n${await stage.sides.guest.ledger()}`;
+  return { ...judge({ calls, ledger, streamBytes: stage.streamBytes, mayEnd }), recoveryMs };
 }

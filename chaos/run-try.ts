@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Random } from "../test/support/random.ts";
 import { formatLine } from "./call.ts";
-import type { Call, CallEnd, CallKind, Role } from "./call.ts";
+import type { Call, CallEnd, CallKind, LineEnd, Role } from "./call.ts";
 import type { ChaosStage, RunningLine } from "./stage.ts";
 
 /** The calls that each side makes before the disturbance. */
@@ -15,18 +15,21 @@ const LONGEST_NOTE_SECONDS = 4;
 const ENDLESS_MS = 60_000;
 
 /** The calls of a try with their ends, and the longest time until a `later` call was answered. */
-export type TryEnd = { calls: CallEnd[]; struckMs: number; recoveryMs: number };
+export type TryEnd = { calls: CallEnd[]; recoveryMs: number };
 
-/** Makes the calls, and the disturbance `strike`. */
+/** Disturbs the stage. Calls `during` once while the disturbance lasts, with the sides that can call then. */
+export type Strike = (during: (sides?: readonly Role[]) => void) => Promise<void>;
+
+/** Makes the calls, numbered from `firstNumber`, and the disturbance. */
 export async function runTry(
   stage: ChaosStage,
-  strike: (during: () => void) => Promise<void>,
-  random: Random,
+  strike: Strike,
+  { random, firstNumber }: { random: Random; firstNumber: number },
 ): Promise<TryEnd> {
   const running: RunningCall[] = [];
   const start = (kind: CallKind, from: Role): RunningCall => {
     const seconds = kind === "note" ? random.below(LONGEST_NOTE_SECONDS * 10) / 10 : 0;
-    const call = startCall(stage, { number: running.length + 1, kind, from }, seconds);
+    const call = startCall(stage, { number: firstNumber + running.length, kind, from }, seconds);
     running.push(call);
     return call;
   };
@@ -35,46 +38,53 @@ export async function runTry(
     await delay(random.below(START_SPREAD_MS / EARLY.length));
   }
   await delay(random.below(STRIKE_BELOW_MS));
+  const earlyCount = running.length;
   const struckMs = performance.now();
-  await strike(() => {
-    for (const from of SIDES) start("waiting", from);
+  await strike((sides = SIDES) => {
+    for (const from of sides) start("waiting", from);
   });
   const backMs = performance.now();
   const later = SIDES.map((from) => start("later", from));
-  const calls = await Promise.all(running.map(({ ended }) => ended));
-  const ends = await Promise.all(later.map(({ ended }) => ended));
-  const recoveryMs = Math.max(...ends.map(({ ended }) => (ended?.atMs ?? Number.POSITIVE_INFINITY) - backMs));
-  return { calls: await Promise.all(calls.map((call) => attach(stage, call))), struckMs, recoveryMs };
+  const calls = await Promise.all(
+    running.map(async (each, index): Promise<CallEnd> => {
+      const ended = await each.ended;
+      return { ...each.call, ended, wasInFlight: index < earlyCount && endMsOf(ended) > struckMs };
+    }),
+  );
+  const recoveries = later.map(
+    async ({ call, ended }) => endMsOf(await ended) - backMs - stage.quietMs[call.from],
+  );
+  const recoveryMs = Math.max(0, ...(await Promise.all(recoveries)));
+  return { calls: await Promise.all(calls.map((call) => attach(stage, call))), recoveryMs };
 }
 
-type RunningCall = { ended: Promise<CallEnd> };
+type RunningCall = { call: Call; ended: Promise<LineEnd> };
 
 function startCall(stage: ChaosStage, call: Call, seconds: number): RunningCall {
   const side = stage.sides[call.from];
-  const startedMs = performance.now();
-  const running = side.run(formatLine(call, { ...side.words, seconds: lengthOf(call, seconds) }));
-  const follow = async (): Promise<CallEnd> => ({ ...call, startedMs, ended: await endOf(running) });
-  return { ended: follow() };
+  // A detached call runs into the disturbance too.
+  const length = call.kind === "detached" ? LONGEST_NOTE_SECONDS : seconds;
+  return { call, ended: endOf(side.run(formatLine(call, { ...side.words, seconds: length })), stage) };
 }
 
-/** A detached call runs into the disturbance too. */
-function lengthOf({ kind }: Call, seconds: number): number {
-  return kind === "detached" ? LONGEST_NOTE_SECONDS : seconds;
-}
-
-async function endOf(running: RunningLine): Promise<CallEnd["ended"]> {
+async function endOf(running: RunningLine, { slowness }: ChaosStage): Promise<LineEnd> {
   const abort = new AbortController();
-  const late = delay(ENDLESS_MS, undefined, { signal: abort.signal }).catch(() => undefined);
-  const ended = await Promise.race([running.ended, late]);
+  const ended = running.ended.then((end) => (end === "gone" ? end : { ...end, atMs: performance.now() }));
+  const late = delay(ENDLESS_MS * slowness, undefined, { signal: abort.signal }).catch(() => undefined);
+  const first = await Promise.race([ended, late]);
   abort.abort();
-  if (ended === undefined) running.kill();
-  return ended && { ...ended, atMs: performance.now() };
+  if (first === undefined) running.kill();
+  return first;
+}
+
+function endMsOf(ended: LineEnd): number {
+  return typeof ended === "object" ? ended.atMs : Number.POSITIVE_INFINITY;
 }
 
 /** Attaches to a detached call, whose caller has only its id. The result of `attach` is the call's. */
 async function attach(stage: ChaosStage, call: CallEnd): Promise<CallEnd> {
-  if (call.kind !== "detached" || call.ended?.exitCode !== 0) return call;
+  if (call.kind !== "detached" || typeof call.ended !== "object" || call.ended.exitCode !== 0) return call;
   const side = stage.sides[call.from];
   const id = call.ended.stdout.trim();
-  return { ...call, ended: await endOf(side.run(`${side.words.program} attach ${id}`)) };
+  return { ...call, ended: await endOf(side.run(`${side.words.program} attach ${id}`), stage) };
 }

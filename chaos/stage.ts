@@ -12,7 +12,8 @@ import { writeStreams } from "./streams.ts";
 
 /** A shell line that runs on one side. */
 export type RunningLine = {
-  readonly ended: Promise<{ exitCode: number; stdout: string; stderr: string }>;
+  /** `gone`: its machine has ended. */
+  readonly ended: Promise<{ exitCode: number; stdout: string; stderr: string } | "gone">;
   kill: () => void;
 };
 
@@ -36,6 +37,10 @@ export type ChaosStage = AsyncDisposable & {
   readonly sides: Readonly<Record<Role, ChaosSide>>;
   /** How many bytes each stream has. */
   readonly streamBytes: number;
+  /** The milliseconds that a call takes without a disturbance, if the recovery does not count them. */
+  readonly quietMs: Readonly<Record<Role, number>>;
+  /** How many times longer than on this machine steps may take. */
+  readonly slowness: number;
 };
 
 /** A stage whose port is emulated. `directory` is the one of its files. */
@@ -74,11 +79,14 @@ export async function openEmulatedStage(options: StageOptions): Promise<Emulated
     port,
     directory,
     streamBytes,
+    quietMs: { host: 0, guest: 0 },
+    slowness: 1,
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }
 
-async function createSide(
+/** Writes the files of one side on this machine. `own`: the lines of the role's table. */
+export async function createSide(
   role: Role,
   own: string,
   { binary, directory, plant, settings = "", before = {} }: StageOptions,

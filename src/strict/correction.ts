@@ -29,14 +29,21 @@ export function correct({ kind, words = [], isAllowed }: Need, value: unknown): 
       if (typeof value !== "string" || !/^\d+(?:\.\d+)?$/.test(value)) return undefined;
       return isAllowed?.(Number(value)) === true ? value : undefined;
     case "switch":
-      return SWITCHES.get(String(value).toLowerCase());
+      return SWITCHES.get(wordOf(value));
     case "choice": {
-      const meant = typeof value === "boolean" ? (value ? "yes" : "no") : String(value).toLowerCase();
+      const meant = typeof value === "boolean" ? (value ? "yes" : "no") : wordOf(value);
       return words.includes(meant) ? `"${meant}"` : undefined;
     }
     default:
       return undefined;
   }
+}
+
+/** A table of TOML has no text: it has no prototype. */
+function wordOf(value: unknown): string {
+  return typeof value === "string" || typeof value === "number" || typeof value === "boolean"
+    ? String(value).toLowerCase()
+    : "";
 }
 
 const SWITCHES = new Map([

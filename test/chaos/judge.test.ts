@@ -18,6 +18,8 @@ describe("judge", () => {
     ["125 for a command that finished", { ...GOOD, exitCode: 125 }, RAN, false, { lost: 1 }],
     ["125 for a command that never ran", { ...GOOD, exitCode: 125 }, "", false, { lost: 1 }],
     ["a command that ran twice", GOOD, RAN + RAN, false, { doubled: 1 }],
+    ["a caller that is gone with its machine", "gone", RAN, true, { ended: 1 }],
+    ["a caller that is gone where it must not be", "gone", RAN, false, { lost: 1 }],
     ["a call without an end", undefined, RAN, true, { endless: 1 }],
     ["another exit code", { ...GOOD, exitCode: 3 }, RAN, true, { wrong: 1 }],
     ["other output", { ...GOOD, stdout: "answer 8\n" }, RAN, false, { wrong: 1 }],
@@ -52,14 +54,14 @@ describe("judge", () => {
       { ended: 1 },
     ],
   ])("counts %s", (_, ended, ledger, mayEnd, expected) => {
-    const call: CallEnd = { number: 7, kind: "note", from: "host", startedMs: 0, ended };
-    const { counts } = judge({ calls: [call], ledger, streamBytes: 9, mayEnd: () => mayEnd, struckMs: 10 });
+    const call: CallEnd = { number: 7, kind: "note", from: "host", wasInFlight: true, ended };
+    const { counts } = judge({ calls: [call], ledger, streamBytes: 9, mayEnd: () => mayEnd });
     expect(counts).toEqual({ ...NO_COUNTS, calls: 1, inFlight: 1, ...expected });
   });
 
   test("counts the digest of a stream, and a command that no call has started", () => {
-    const call: CallEnd = { number: 7, kind: "raw", from: "guest", startedMs: 11, ended: GOOD };
-    const facts = { streamBytes: 9, mayEnd: () => false, struckMs: 10 };
+    const call: CallEnd = { number: 7, kind: "raw", from: "guest", wasInFlight: false, ended: GOOD };
+    const facts = { streamBytes: 9, mayEnd: () => false };
     const same: CallEnd = { ...call, ended: { ...GOOD, stdout: "same 9\n" } };
     expect(judge({ ...facts, calls: [same], ledger: RAN }).counts).toEqual({ ...NO_COUNTS, calls: 1 });
     const less: CallEnd = { ...call, ended: { ...GOOD, stdout: "same 8\n" } };
@@ -90,6 +92,7 @@ describe("the figures of a case", () => {
     tries: 2,
     calls: 32,
     recoveryMs: 900,
+    hasRecoveryGoal: true,
   };
 
   test.each([
@@ -99,6 +102,7 @@ describe("the figures of a case", () => {
     [{ endless: 1 }, ["cut: 1 calls endless"]],
     [{ ended: 9 }, []],
     [{ recoveryMs: 2500 }, ["cut: a call took 2.5 s afterwards, more than 2.0 s"]],
+    [{ recoveryMs: 2500, hasRecoveryGoal: false }, []],
     [{ tries: 0 }, ["cut: no try came to its end"]],
   ])("with %j miss these goals: %j", (changes, misses) => {
     expect(findMisses({ ...figures, ...changes })).toEqual(misses);

@@ -60,11 +60,22 @@ describe("a wrong value is reported with what its key needs, for", () => {
       v.pipe(v.string(), v.uuid(), v.toLowerCase()),
       [['"x"', 'must be a uuid, such as "123e4567-e89b-12d3-a456-426614174000"; this is the text "x"']],
     ],
-    ["true or false", v.boolean(), [["1", "must be true or false; this is 1"]]],
+    [
+      "true or false",
+      v.boolean(),
+      [
+        ["1", "must be true or false; this is 1"],
+        ["{ a = 1 }", "must be true or false; this is a table"],
+        ["[[true]]", "must be true or false; this is a list"],
+      ],
+    ],
     [
       "one of two words",
       v.picklist(["yes", "no"]),
-      [['"on"', 'must be "yes" or "no"; this is the text "on"']],
+      [
+        ['"on"', 'must be "yes" or "no"; this is the text "on"'],
+        ["{ yes = 1 }", 'must be "yes" or "no"; this is a table'],
+      ],
     ],
     [
       "one of three words",

@@ -17,6 +17,8 @@ export interface MachineOptions {
   readonly memoryMb: number;
   /** A disk in the format qcow2 for snapshots of the whole guest, which the guest itself does not see. */
   readonly snapshotDisk?: string;
+  /** A file that gets what the guest writes to its third serial port, `/dev/ttyS2`. */
+  readonly ledger?: string;
   /** The path of the unix socket for each virtio-serial port, by port name. */
   readonly sockets: Readonly<Record<string, string>>;
   /** Gets each line from the guest's second serial port. */
@@ -92,8 +94,12 @@ export function withConsole(message: string, folder: string, cause?: unknown): E
 const CONSOLE_TAIL_LINES = 60;
 
 async function qemuArguments(options: MachineOptions): Promise<string[]> {
-  const { folder, kernel, initramfs, cpus, memoryMb, sockets, snapshotDisk } = options;
+  const { folder, kernel, initramfs, cpus, memoryMb, sockets, snapshotDisk, ledger } = options;
   const disk = snapshotDisk === undefined ? [] : ["-drive", `if=none,format=qcow2,file=${snapshotDisk}`];
+  const written =
+    ledger === undefined
+      ? []
+      : ["-chardev", `file,id=ledger,path=${ledger},append=on`, "-serial", "chardev:ledger"];
   const ports = Object.entries(sockets).flatMap(([name, path], index) => [
     ["-chardev", `socket,id=port${index},path=${path},server=on,wait=off`],
     ["-device", `virtserialport,chardev=port${index},name=${name}`],
@@ -111,6 +117,7 @@ async function qemuArguments(options: MachineOptions): Promise<string[]> {
     ["-serial", "chardev:console"],
     ["-chardev", `socket,id=control,path=${join(folder, "control")}`],
     ["-serial", "chardev:control"],
+    written,
     ["-qmp", `unix:${join(folder, "qmp")}`],
     ["-device", "virtio-serial"],
     ...ports,

@@ -18,14 +18,30 @@ export async function loadState(machine: Machine, path: string): Promise<void> {
   await migrate(machine, "migrate-incoming", `exec:cat ${path}`);
 }
 
+/**
+ * Moves the running guest to a machine that was started as `incoming`, through the socket `path`. Then the
+ * first machine is stopped, and can be ended.
+ */
+export async function migrateLive(from: Machine, to: Machine, path: string): Promise<void> {
+  const arrived = awaitEnd(to);
+  await to.qmp.command("migrate-set-capabilities", { capabilities: [{ capability: "events", state: true }] });
+  await to.qmp.command("migrate-incoming", { uri: `unix:${path}` });
+  await migrate(from, "migrate", `unix:${path}`);
+  await arrived;
+}
+
 async function migrate({ qmp }: Machine, command: string, uri: string): Promise<void> {
   await qmp.command("migrate-set-capabilities", { capabilities: [{ capability: "events", state: true }] });
   // The default bandwidth limit is meant for networks.
   await qmp.command("migrate-set-parameters", { "max-bandwidth": 2 ** 40 });
-  const ended = qmp.event("MIGRATION", ({ status }) => status === "completed" || status === "failed");
+  const ended = awaitEnd({ qmp });
   await qmp.command(command, { uri });
   const { status } = await ended;
   if (status !== "completed") {
     throw new Error(`Cannot ${command} "${uri}": QEMU reports status "${String(status)}"`);
   }
+}
+
+function awaitEnd({ qmp }: Pick<Machine, "qmp">): Promise<Record<string, unknown>> {
+  return qmp.event("MIGRATION", ({ status }) => status === "completed" || status === "failed");
 }

@@ -2,7 +2,7 @@
  * Owns a virtual machine for tests: runs commands in it, and pauses, resets and moves it. Its errors show the
  * console.
  */
-import { rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { within } from "./deadline.ts";
 import { createGuestShell, type GuestProcess, type GuestResult } from "./guest-shell.ts";
@@ -14,7 +14,7 @@ import {
   startMachine,
   withConsole,
 } from "./machine.ts";
-import { loadState, saveState } from "./migration.ts";
+import { loadState, migrateLive, saveState } from "./migration.ts";
 import { STEP_TIMEOUT_MS } from "./timeouts.ts";
 
 /** A booted guest. Its errors show the end of its console. */
@@ -106,6 +106,35 @@ export class VirtualMachine<Port extends string> implements AsyncDisposable {
     await this.#watch("booting after a reset", booted, STEP_TIMEOUT_MS);
   }
 
+  /** Reboots the guest from inside, and waits until it has booted again, with its first files. */
+  async reboot(): Promise<void> {
+    const booted = this.#shell.booted();
+    this.spawn("reboot -f");
+    await this.#watch("rebooting", booted, STEP_TIMEOUT_MS);
+  }
+
+  /** Waits until QEMU has ended, and gives its sockets back. `boot` starts it again. */
+  async ended(): Promise<void> {
+    const left = this.#running;
+    await within(left.exited, STEP_TIMEOUT_MS, () => new Error("QEMU does not end"));
+    this.#shell.fail(new Error("The guest has ended"));
+    this.#machine = undefined;
+    await left[Symbol.asyncDispose]();
+  }
+
+  /**
+   * Moves the running guest to a second QEMU, whose ports listen at other paths, and ends the first one.
+   * The second one's own files are in `folder`.
+   */
+  async migrate(folder: string, sockets: Readonly<Record<Port, string>>): Promise<void> {
+    await mkdir(folder, { recursive: true });
+    const left = this.#running;
+    const moved = await startMachine({ ...this.#options, folder, sockets }, "incoming");
+    await this.#watch("migrating", migrateLive(left, moved, join(folder, "state")), STEP_TIMEOUT_MS);
+    this.#adopt(moved);
+    await left[Symbol.asyncDispose]();
+  }
+
   /**
    * Saves the guest to a file, ends QEMU, and restores the guest in a new QEMU, like `virsh save` and
    * `restore`. Sockets keep their paths and lose their clients. `beforeResume` runs when the new sockets
@@ -148,7 +177,10 @@ export class VirtualMachine<Port extends string> implements AsyncDisposable {
   }
 
   async #start(incoming?: "incoming"): Promise<void> {
-    const machine = await startMachine(this.#options, incoming);
+    this.#adopt(await startMachine(this.#options, incoming));
+  }
+
+  #adopt(machine: Machine): void {
     this.#machine = machine;
     void endOf(machine).catch((reason: Error) => {
       // Commands of a restored guest go on when its former QEMU ends.

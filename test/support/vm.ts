@@ -22,6 +22,8 @@ export interface VmOptions<Port extends string> {
   readonly files?: Readonly<Record<string, GuestFile>>;
   /** Shell lines that run as root during boot. The first line that fails ends the boot. */
   readonly init?: readonly string[];
+  /** Lets the guest write to a file on this machine, through `/dev/ttyS2`: its absolute path. */
+  readonly ledger?: string;
   /** Gives QEMU a disk for `saveSnapshot` and `loadSnapshot`; needs the tools of `SNAPSHOT_TOOLS`. */
   readonly hasSnapshots?: boolean;
 }
@@ -41,12 +43,13 @@ export async function bootVm<const Port extends string = never>(
   const folder = await mkdtemp(join(shortTemporaryFolder(), "vm-"));
   const initramfs = join(folder, "initramfs");
   const disk = options.hasSnapshots === true ? { snapshotDisk: await createDisk(folder) } : {};
+  const written = options.ledger === undefined ? {} : { ledger: options.ledger };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- fromEntries has no key names
   const sockets = Object.fromEntries(
     ports.map((name, index) => [name, join(folder, `port${index}`)]),
   ) as Record<Port, string>;
   const vm = new VirtualMachine(
-    { folder, kernel: requirements.parts.kernel, initramfs, cpus, memoryMb, ...disk },
+    { folder, kernel: requirements.parts.kernel, initramfs, cpus, memoryMb, ...disk, ...written },
     sockets,
   );
   try {

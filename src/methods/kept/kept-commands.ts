@@ -230,7 +230,9 @@ function keyOf(peer: Caller): string {
 /** A call that is not there, or not of the asker, who must not learn which. */
 export function noCall(id: CallId): NegotiatorError {
   return new NegotiatorError("NO_CALL", `There is no detached call "${clipText(id)}" of yours`, {
-    remedy: "See which there are with the subcommand calls. A call is kept for some time after its end",
+    remedy:
+      "See which there are with the subcommand calls. After its time, or a restart of the daemon " +
+      "that ran it, its outcome is not known",
   });
 }
 

@@ -64,7 +64,11 @@ export function readWords(argv: readonly string[], grammar: Grammar): Words {
   for (const token of tokenize(argv, grammar)) {
     if (token.kind === "unknown") throw unknownOption(token.flag, grammar);
     if (token.kind === "positional") positionals.push(token.word);
-    else options.set(token.name, [...(options.get(token.name) ?? []), token.value]);
+    else {
+      const values = options.get(token.name) ?? [];
+      values.push(token.value);
+      options.set(token.name, values);
+    }
   }
   return { options, positionals };
 }
@@ -140,20 +144,24 @@ function readLong(word: string, queue: string[], grammar: Grammar): Token {
 
 /** `-vv`, `-t5`, `-t=5`, `-t 5`: letters up to the first that takes a value. */
 function* readShort(word: string, queue: string[], grammar: Grammar): Generator<Token, void, undefined> {
-  const letters = Array.from(word.slice(1));
-  for (const [index, letter] of letters.entries()) {
+  let at = 1;
+  for (const letter of word.slice(1)) {
     const flag = `-${letter}`;
+    const isFirst = at === 1;
+    at += letter.length;
     const name = findShort(letter, grammar);
     if (name === undefined) {
       // A word whose first letter is already wrong is more likely a long option with one dash.
-      yield { kind: "unknown", flag: index === 0 ? word : flag };
+      yield { kind: "unknown", flag: isFirst ? word : flag };
       return;
     }
-    const rest = letters.slice(index + 1).join("");
-    const isLast = !isSwitch(grammar.args[name]) || rest.startsWith("=");
-    const attached = rest === "" ? undefined : rest.replace(/^=/, "");
-    yield readValue(name, flag, isLast ? attached : undefined, queue, grammar);
-    if (isLast) return;
+    if (isSwitch(grammar.args[name]) && word[at] !== "=") {
+      yield readValue(name, flag, undefined, queue, grammar);
+      continue;
+    }
+    const attached = at === word.length ? undefined : word.slice(at).replace(/^=/, "");
+    yield readValue(name, flag, attached, queue, grammar);
+    return;
   }
 }
 

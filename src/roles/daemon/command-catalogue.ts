@@ -98,20 +98,20 @@ export function createCommandCatalogue(options: CatalogueOptions): LoadedCatalog
     isFresh: (loaded: LoadedCommands) => boolean,
     mostMs = waitMs,
   ): Promise<LoadedCommands | undefined> => {
-    const endMs = Date.now() + mostMs;
+    const endMs = performance.now() + mostMs;
     for (;;) {
       const loaded = present();
       if (loaded !== undefined && isFresh(loaded)) return loaded;
-      if (Date.now() >= endMs) return undefined;
+      if (performance.now() >= endMs) return undefined;
       const left = new AbortController();
-      await Promise.race([refresh(), pause(Math.max(0, endMs - Date.now()), left.signal)]);
+      await Promise.race([refresh(), pause(Math.max(0, endMs - performance.now()), left.signal)]);
       left.abort();
     }
   };
   const pinned = new WeakMap<Command, CommandFile>();
 
   const find: CommandCatalogue["find"] = async (name, isOffered, { words, timeoutMs = 0 } = {}) => {
-    const calledMs = Date.now();
+    const calledMs = performance.now();
     const mostMs = timeoutMs > 0 ? Math.min(timeoutMs, waitMs) : waitMs;
     const loaded = await settle((candidate) => isFreshFor(name, candidate, calledMs), mostMs);
     if (loaded === undefined) throw mostMs < waitMs ? tooLate(name) : beingChanged(name, role);
@@ -137,7 +137,7 @@ export function createCommandCatalogue(options: CatalogueOptions): LoadedCatalog
         throw beingChanged(command.name, role);
     },
     async list() {
-      const calledMs = Date.now();
+      const calledMs = performance.now();
       const loaded = await settle(
         ({ localPins, listPins, startedMs }) =>
           arePinsCurrent(localPins) && (listPins !== undefined || startedMs >= calledMs - NEW_MS),

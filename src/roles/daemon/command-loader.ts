@@ -9,7 +9,9 @@ import { currentMounts } from "../../process/mount-table.ts";
 import type { MountList } from "../../trust/mounts.ts";
 
 /**
- * A generation. `startedMs` is when its load began, in milliseconds since 1970.
+ * A generation. `startedMs` is when its load began, by `performance.now`: commands must not look newer than
+ * they are because the clock was set. `startedAtMs` is the same in milliseconds since 1970, to compare it
+ * with the times of files.
  *
  * `pins` is all that it rests on, `localPins` the part at which a look cannot hang. `localFiles` are the
  * names whose files rest only on such pins. `listPins` are those of the lists of names; undefined if a look
@@ -17,6 +19,7 @@ import type { MountList } from "../../trust/mounts.ts";
  */
 export type LoadedCommands = Generation & {
   startedMs: number;
+  startedAtMs: number;
   /** The mounts that decided what is local. */
   mounts: MountList;
   pins: readonly Pin[];
@@ -42,26 +45,27 @@ export type LoaderOptions = {
 export function createCommandLoader(options: LoaderOptions): () => Promise<LoadedCommands | undefined> {
   const { sources, users, load, restMs, waitMs, signal } = options;
   const loadNow = async (): Promise<LoadedCommands> => {
-    const startedMs = Date.now();
+    const startedMs = performance.now();
+    const startedAtMs = Date.now();
     const mounts = currentMounts();
     const generation = await load(sources());
     const named = [...generation.files.values()].flatMap((file) =>
       file.kind === "usable" && file.description.user !== undefined ? [file.description.user] : [],
     );
     await users.load(named);
-    return { ...generation, startedMs, ...sortPins(generation, mounts) };
+    return { ...generation, startedMs, startedAtMs, ...sortPins(generation, mounts) };
   };
   return async () => {
-    const endMs = Date.now() + waitMs;
+    const endMs = performance.now() + waitMs;
     let before: LoadedCommands | undefined;
     for (;;) {
       const loaded = await loadNow();
-      if (newestChangeMs(loaded.pins) <= loaded.startedMs - restMs) return loaded;
+      if (newestChangeMs(loaded.pins) <= loaded.startedAtMs - restMs) return loaded;
       // The clock of another machine, or one that was set back, says nothing about rest.
       const isSame = before !== undefined && arePinsEqual(before.pins, loaded.pins);
       if (isSame && loaded.startedMs - (before?.startedMs ?? 0) >= restMs) return loaded;
       if (!isSame) before = loaded;
-      if (Date.now() >= endMs || signal.aborted) return undefined;
+      if (performance.now() >= endMs || signal.aborted) return undefined;
       await pause(restMs, signal);
     }
   };
@@ -79,7 +83,7 @@ export function withPresentMounts(loaded: LoadedCommands): LoadedCommands {
 function sortPins(
   generation: Generation,
   mounts: MountList,
-): Omit<LoadedCommands, keyof Generation | "startedMs"> {
+): Omit<LoadedCommands, keyof Generation | "startedMs" | "startedAtMs"> {
   const { directories, files, failure, searchPath } = generation;
   const judged = directories.flatMap((one) => ("failure" in one ? [] : [one]));
   const listPins = uniquePins([...searchPath.pins, ...judged.flatMap((one) => one.pins)]);

@@ -1,5 +1,5 @@
 /** The commands of a daemon: a call gets script and settings of one generation, and no rights by absence. */
-import { expect, test } from "bun:test";
+import { expect, setSystemTime, test } from "bun:test";
 import { chmod, lstat, mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { NegotiatorError } from "../../../src/errors.ts";
 import { loadGeneration } from "../../../src/methods/commands.ts";
@@ -68,6 +68,23 @@ test("a new file is loaded by itself, without a call", async () => {
   await stage.add("first/new");
   await until("the commands are loaded again", () => loads > before);
   expect(await stage.find("new")).toMatchObject({ name: "new" });
+});
+
+test.each([
+  ["back", -1],
+  ["forth", 1],
+])("a call that waits for a new file gets it when the clock goes a year %s", async (_, years) => {
+  await using stage = await createStage({ restMs: 200, waitMs: 30_000 });
+  await stage.find();
+  await stage.add("first/new");
+  const found = stage.find("new");
+  setSystemTime(Date.now() + years * 365 * 24 * 3_600_000);
+  try {
+    expect(await found).toMatchObject({ name: "new" });
+    expect(await stage.names()).toEqual(["backup", "new"]);
+  } finally {
+    setSystemTime();
+  }
 });
 
 test("an unchanged directory is loaded once for many calls", async () => {

@@ -38,7 +38,8 @@ export async function askOwnChild(question: object, options: AskOptions): Promis
   return JSON.parse(Buffer.concat(parts).toString());
 }
 
-async function* inOnePiece(text: string): AsyncGenerator<Uint8Array, void, undefined> {
+/** Yields the text as the standard input of a child. */
+export async function* inOnePiece(text: string): AsyncGenerator<Uint8Array, void, undefined> {
   yield await Promise.resolve(Buffer.from(text));
 }
 

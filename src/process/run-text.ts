@@ -1,11 +1,16 @@
 /** Runs programs for their text output, such as virsh: found on PATH, limited in time and output. */
 import { toolEnvironment } from "../config/config.ts";
 import { NegotiatorError } from "../errors.ts";
+import { inOnePiece } from "./own-child.ts";
 import { findProgram } from "./program-path.ts";
 import { run } from "./run.ts";
 
-/** `environment` is added to the usual one of our children. More output than `outputBytes` is an error. */
+/**
+ * `environment` is added to the usual one of our children. More output than `outputBytes` is an error.
+ * `input` is the program's standard input, empty if absent.
+ */
 export type RunTextOptions = {
+  input?: string;
   timeoutMs: number;
   outputBytes: number;
   environment: Readonly<Record<string, string>>;
@@ -25,18 +30,19 @@ export type SpawnLines = (
 ) => AsyncIterable<string>;
 
 /**
- * Runs a program with an empty stdin and returns its output. Rejects with `NO_COMMAND` when the PATH has no
+ * Runs a program and returns its output. Rejects with `NO_COMMAND` when the PATH has no
  * such program, `TIMEOUT`, `TOO_LARGE` or `CANCELLED`.
  */
 export async function runText(
   argv: readonly string[],
-  { timeoutMs, outputBytes, environment, signal }: RunTextOptions,
+  { input, timeoutMs, outputBytes, environment, signal }: RunTextOptions,
 ): Promise<RunTextResult> {
   const stdout = createBuffer(outputBytes);
   const stderr = createBuffer(outputBytes);
   const words = await resolveWords(argv);
   const env = { ...toolEnvironment(), ...environment };
-  const ended = await run({ argv: words, env, cwd: "/", stdin: null, stdout, stderr, signal, timeoutMs });
+  const stdin = input === undefined ? null : inOnePiece(input);
+  const ended = await run({ argv: words, env, cwd: "/", stdin, stdout, stderr, signal, timeoutMs });
   if (ended.endedBy === "deadline")
     throw new NegotiatorError("TIMEOUT", `"${argv.join(" ")}" took longer than ${timeoutMs} ms`);
   if (ended.endedBy === "cancel") throw new NegotiatorError("CANCELLED", `"${argv.join(" ")}" was cancelled`);

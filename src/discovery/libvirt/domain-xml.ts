@@ -11,32 +11,65 @@ export type Domain = { name: string; uuid: string; isActive: boolean; channels: 
 export type DomainPorts = Omit<Domain, "channels"> & { ports: string[] };
 
 /**
+ * A channel of a domain, of any kind. `type`: how the host reaches it, such as `unix`. `source`: where it
+ * leads; `isBound`: the hypervisor listens there.
+ */
+export type ChannelDevice = {
+  port: string;
+  type: string;
+  source: string;
+  isBound: boolean;
+  connected?: boolean;
+};
+
+/** A domain with its channels, and whether it has a controller for them. */
+export type DomainDevices = Omit<Domain, "channels"> & { hasController: boolean; devices: ChannelDevice[] };
+
+/**
  * Returns the domain's name, its UUID and its channels: those whose port name is in `ports` and on whose
  * socket the hypervisor listens. Throws `BAD_FRAME` when the text is not a domain's XML.
  * Source: libvirt's `docs/formatdomain.rst`, "Channel".
  */
 export function parseDomainXml(text: string, ports: ReadonlySet<string>): Domain {
-  const { elements, ...domain } = readDomain(text);
+  const { elements, controllers: _, ...domain } = readDomain(text);
   return { ...domain, channels: elements.flatMap(readChannel).filter(({ port }) => ports.has(port)) };
 }
 
 /** Returns the domain with all its ports. The XML of a domain that is shut off has no sockets. */
 export function parseDomainPorts(text: string): DomainPorts {
-  const { elements, ...domain } = readDomain(text);
+  const { elements, controllers: _, ...domain } = readDomain(text);
   return { ...domain, ports: elements.flatMap(readPortName) };
 }
 
-function readDomain(text: string): Omit<Domain, "channels"> & { elements: unknown[] } {
+/** Returns the domain with the channels of all programs. */
+export function parseDomainDevices(text: string): DomainDevices {
+  const { elements, controllers, ...domain } = readDomain(text);
+  const hasController = controllers.some((controller) => member(controller, "@type") === "virtio-serial");
+  return { ...domain, hasController, devices: elements.flatMap(readDevice) };
+}
+
+type ReadDomain = Omit<Domain, "channels"> & { elements: unknown[]; controllers: unknown[] };
+
+function readDomain(text: string): ReadDomain {
   const domain = member(parseXml(text), "domain");
   const name = member(domain, "name");
   const uuid = member(domain, "uuid");
   if (typeof name !== "string" || typeof uuid !== "string") {
     throw new NegotiatorError("BAD_FRAME", "Cannot read a domain's XML: it lacks the domain's name or UUID");
   }
-  const channels = member(member(domain, "devices"), "channel");
-  const elements: unknown[] = Array.isArray(channels) ? channels : [];
+  const devices = member(domain, "devices");
+  const listOf = (kind: string): unknown[] => {
+    const list = member(devices, kind);
+    return Array.isArray(list) ? list : [];
+  };
   const isActive = member(domain, "@id") !== undefined;
-  return { name: decode(name), uuid: decode(uuid), isActive, elements };
+  return {
+    name: decode(name),
+    uuid: decode(uuid),
+    isActive,
+    elements: listOf("channel"),
+    controllers: listOf("controller"),
+  };
 }
 
 function parseXml(text: string): unknown {
@@ -57,7 +90,7 @@ function createParser(): XMLParser {
     parseAttributeValue: false,
     trimValues: false,
     processEntities: false,
-    isArray: (name) => name === "channel",
+    isArray: (name) => name === "channel" || name === "controller",
   });
 }
 
@@ -82,8 +115,22 @@ function readChannel(element: unknown): DomainChannel[] {
   // With mode "connect" QEMU dials, so nothing listens at that path.
   const isDialled = attribute(element, "source", "mode") === "connect";
   if (port === undefined || !path.startsWith("/") || isDialled) return [];
+  return [{ port, path, ...readConnected(element) }];
+}
+
+function readDevice(element: unknown): ChannelDevice[] {
+  const type = member(element, "@type");
+  const [port] = readPortName(element);
+  if (port === undefined || typeof type !== "string") return [];
+  const isBound = type === "unix" && attribute(element, "source", "mode") !== "connect";
+  const source = attribute(element, "source", "path");
+  return [{ port, type, source, isBound, ...readConnected(element) }];
+}
+
+/** libvirt says only of the channels of a running domain whether a process in the guest has them open. */
+function readConnected(element: unknown): { connected?: boolean } {
   const state = attribute(element, "target", "state");
-  return [{ port, path, ...(state === "" ? {} : { connected: state === "connected" }) }];
+  return state === "" ? {} : { connected: state === "connected" };
 }
 
 function attribute(element: unknown, child: string, name: string): string {

@@ -10,11 +10,9 @@ import { findPidDirectory, pidFileOf } from "./domain-process.ts";
 import type { PidDirectory } from "./domain-process.ts";
 import type { Domain } from "./domain-xml.ts";
 import type { Endpoint, Finder, GuestState, Scan } from "../endpoint.ts";
+import { mapBounded, PARALLEL_CALLS } from "./parallel-calls.ts";
 import { askVirsh, isGeneralFailure, listUuids } from "./virsh.ts";
 import type { VirshOptions } from "./virsh.ts";
-
-/** A `virsh` call takes 15–35 ms of one processor, so more of them would slow down the host's own work. */
-const PARALLEL_CALLS = 4;
 
 /** `ports` are the names of the ports to report; the finder skips all others. */
 export type LibvirtOptions = VirshOptions & { ports: ReadonlySet<string> };
@@ -117,18 +115,4 @@ function placeOf(connect: string | undefined): Pick<Endpoint, "connect" | "machi
   if (connect === undefined) return {};
   const [, machine = ""] = /^[^:/]+:\/\/(?:[^@/]*@)?(\[[^\]/]*\]|[^:/?#]*)/.exec(connect) ?? [];
   return machine === "" ? { connect } : { connect, machine };
-}
-
-async function mapBounded<Item, Result>(
-  items: readonly Item[],
-  limit: number,
-  work: (item: Item) => Promise<Result>,
-): Promise<Result[]> {
-  const results: Result[] = [];
-  const queue = items.entries();
-  const workThrough = async (): Promise<void> => {
-    for (const [index, item] of queue) results[index] = await work(item);
-  };
-  await Promise.all(Array.from({ length: limit }, workThrough));
-  return results;
 }

@@ -13,6 +13,8 @@ export type VirshOptions = { connect?: string | undefined; runText: RunText; cal
 export const VIRSH_ENVIRONMENT = { LC_ALL: "C" } as const;
 
 const CALL_TIMEOUT_MS = 10_000;
+/** QEMU may have to answer for a change. */
+const CHANGE_TIMEOUT_MS = 30_000;
 /** A domain with a hundred disks has about 60 kB of XML; parsing a mebibyte takes about half a second. */
 const OUTPUT_BYTES = 1 << 20;
 
@@ -20,8 +22,11 @@ const OUTPUT_BYTES = 1 << 20;
  * Returns the argv of a virsh call over a read-only connection, which has all the rights that reading needs.
  */
 export function virshWords(connect: string | undefined, words: readonly string[]): string[] {
-  const connection = connect === undefined ? [] : [`--connect=${connect}`];
-  return ["virsh", "--quiet", "--readonly", ...connection, ...words];
+  return ["virsh", "--quiet", "--readonly", ...connection(connect), ...words];
+}
+
+function connection(connect: string | undefined): string[] {
+  return connect === undefined ? [] : [`--connect=${connect}`];
 }
 
 /**
@@ -41,6 +46,29 @@ export async function askVirsh(
     if (exitCode === 0) return stdout;
     if (/failed to get domain|domain not found/i.test(stderr)) return undefined;
     throw explainVirsh(stderr, connect);
+  } catch (error) {
+    throw explainLate(explainStart(error), callTimeoutMs, connect);
+  }
+}
+
+/** A virsh call that changes a domain. `input` is its standard input, which it reads as `/dev/stdin`. */
+export type VirshChange = { words: readonly string[]; input: string };
+
+/**
+ * Makes a change. Throws as `askVirsh` does; a refusal of libvirt is `INTERNAL` with libvirt's reason as its
+ * message.
+ */
+export async function changeByVirsh(
+  { words, input }: VirshChange,
+  options: VirshOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const { connect, runText, callTimeoutMs = CHANGE_TIMEOUT_MS } = options;
+  const limits = { timeoutMs: callTimeoutMs, outputBytes: OUTPUT_BYTES, environment: VIRSH_ENVIRONMENT };
+  const argv = ["virsh", "--quiet", ...connection(connect), ...words];
+  try {
+    const { exitCode, stderr } = await runText(argv, { ...limits, input, signal });
+    if (exitCode !== 0) throw explainChange(stderr, connect);
   } catch (error) {
     throw explainLate(explainStart(error), callTimeoutMs, connect);
   }
@@ -100,10 +128,22 @@ export function explainStart(thrown: unknown): NegotiatorError {
 /** Characters of virsh's messages in an error of ours. */
 const REASON_LENGTH = 500;
 
-function explainVirsh(stderr: string, connect: string | undefined): NegotiatorError {
+function reasonOf(stderr: string): string {
   const lines = stderr.split("\n").map((line) => line.replace(/^error: /, "").trim());
-  const reasons = lines.filter((line) => line !== "" && line !== "failed to connect to the hypervisor");
-  const reason = printable(shorten(reasons.join("; "), REASON_LENGTH)) || "virsh failed without a message";
+  const reasons = lines.filter((line) => line !== "" && !GENERAL_LINE.test(line));
+  return printable(shorten(reasons.join("; "), REASON_LENGTH)) || "virsh failed without a message";
+}
+
+/** These lines of virsh say only that the next one is the reason. */
+const GENERAL_LINE = /^failed to connect to the hypervisor$|^Failed to (?:attach|detach) device from /;
+
+function explainChange(stderr: string, connect: string | undefined): NegotiatorError {
+  if (stderr.includes("failed to connect to the hypervisor")) return explainVirsh(stderr, connect);
+  return new NegotiatorError("INTERNAL", reasonOf(stderr));
+}
+
+function explainVirsh(stderr: string, connect: string | undefined): NegotiatorError {
+  const reason = reasonOf(stderr);
   const where = connect === undefined ? "" : ` at "${printable(connect)}"`;
   if (!stderr.includes("failed to connect to the hypervisor")) {
     return new NegotiatorError("INTERNAL", `libvirt${where} cannot answer: ${reason}`);

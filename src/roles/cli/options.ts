@@ -92,9 +92,14 @@ export const DIRECT_OPTION = {
   direct: { type: "boolean", description: "Open the channel itself, without the daemon" },
 } as const satisfies ArgsDef;
 
+/** The libvirt of a host. */
+export const CONNECT_OPTION = {
+  connect: { type: "string", valueHint: "uri", description: "The libvirt to ask, such as qemu:///system" },
+} as const satisfies ArgsDef;
+
 /** The sources in which a host finds its guests. */
 export const FINDER_OPTIONS = {
-  connect: { type: "string", valueHint: "uri", description: "The libvirt to ask, such as qemu:///system" },
+  ...CONNECT_OPTION,
   socket: {
     type: "string",
     valueHint: "guest=path",

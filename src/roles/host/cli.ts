@@ -23,6 +23,7 @@ import { defineSubcommand } from "../cli/subcommand.ts";
 import { EXECUTE } from "./execute-subcommand.ts";
 import { STATUS } from "./status-subcommand.ts";
 import type { Invocation, Outcome, RoleDefinition } from "../cli/subcommand.ts";
+import { ADD_CHANNEL, REMOVE_CHANNEL } from "./channels/channel-subcommands.ts";
 
 const GUEST = { guest: { type: "positional", description: "Name of a running guest" } } as const;
 
@@ -108,6 +109,8 @@ export const HOST: RoleDefinition = {
     ),
     reload: createReloadCommand("host"),
     reexec: createReexecCommand("host"),
+    "add-channel": ADD_CHANNEL,
+    "remove-channel": REMOVE_CHANNEL,
     "print-config": createPrintConfig("host"),
     install: createInstallCommand("host"),
   },

@@ -1,0 +1,80 @@
+/** Shows which guests have got or lost their channel. */
+import { printable, printableJson } from "../../../printable.ts";
+import type { DomainFacts } from "../../../discovery/libvirt/domain-facts.ts";
+import type { Reason } from "./channel-plan.ts";
+import type { AgentState } from "./agent-wait.ts";
+
+/** `present` and `absent`: nothing was to be done. `restart`: done for the guest's next start. */
+export type ChannelResult = "added" | "present" | "removed" | "absent" | "restart" | "failed";
+
+/** One guest. `commands` are the steps as lines of shell. */
+export type ChannelRow = {
+  guest: string;
+  uuid: string | null;
+  state: DomainFacts["state"] | null;
+  result: ChannelResult;
+  agent: { state: AgentState; label: string } | null;
+  reason: Reason | undefined;
+  commands: readonly string[];
+};
+
+/** Returns one object of JSON for each guest. */
+export function formatJson(rows: readonly ChannelRow[]): string {
+  return rows
+    .map(({ reason, agent, ...row }) => {
+      const message = reason === undefined ? null : [reason.why, reason.remedy ?? []].flat().join("\n");
+      const { commands, ...first } = row;
+      return printableJson(JSON.stringify({ ...first, agent: agent?.state ?? null, message, commands }));
+    })
+    .join("\n");
+}
+
+const GAP = 2;
+
+const WORDS: Readonly<Record<ChannelResult, string>> = {
+  added: "added",
+  present: "there already",
+  removed: "removed",
+  absent: "was not there",
+  restart: "needs a restart",
+  failed: "FAILED",
+};
+
+/** Returns a table with a line for each guest, and below it the reasons and remedies. */
+export function formatTable(rows: readonly ChannelRow[], columns: number): string {
+  const cells = [
+    ["GUEST", "STATE", "CHANNEL", "AGENT"],
+    ...rows.map(({ guest, state, result, agent }) => [
+      printable(guest),
+      state ?? "-",
+      WORDS[result],
+      printable(agent?.label ?? "-"),
+    ]),
+  ];
+  return [...layOut(cells, columns), ...formatReasons(rows).map(printable)].join("\n");
+}
+
+/** Many guests can have the same reason, so it stands there once. */
+function formatReasons(rows: readonly ChannelRow[]): string[] {
+  const reasons = rows.flatMap(({ guest, reason }) => (reason === undefined ? [] : [{ guest, ...reason }]));
+  const groups = [...Map.groupBy(reasons, ({ why }) => why)];
+  return groups.flatMap(([why, group]) => {
+    const remedies = new Set(group.flatMap(({ remedy }) => remedy?.split("\n") ?? []));
+    const names = group.map(({ guest }) => guest).join(", ");
+    return [`${names}: ${why}`, ...[...remedies].map((line) => `  ${line}`)];
+  });
+}
+
+/** Puts the columns under each other. If they do not fit, each guest is one line of words. */
+function layOut(cells: readonly (readonly string[])[], columns: number): string[] {
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
+  const total = widths.reduce((sum, width) => sum + width, 3 * GAP);
+  if (total > columns)
+    return cells.slice(1).map(([guest, state, result, agent]) => `${guest}: ${state}, ${result}, ${agent}`);
+  return cells.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd((widths[column] ?? 0) + GAP))
+      .join("")
+      .trimEnd(),
+  );
+}

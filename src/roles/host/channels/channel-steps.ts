@@ -1,0 +1,83 @@
+/** Makes the changes of a plan, and writes them as lines that a person can type. */
+import { virshAt } from "../../../discovery/attach-line.ts";
+import type { DomainFacts } from "../../../discovery/libvirt/domain-facts.ts";
+import { changeByVirsh, isGeneralFailure } from "../../../discovery/libvirt/virsh.ts";
+import type { VirshOptions } from "../../../discovery/libvirt/virsh.ts";
+import { NegotiatorError } from "../../../errors.ts";
+import { shellWord } from "../../../shell-word.ts";
+import type { Plan, Reason, RemedyLines, Step } from "./channel-plan.ts";
+
+type DomainName = Pick<DomainFacts, "name" | "uuid">;
+
+/** Returns the line of shell that makes a step. */
+export function formatStep(step: Step, domain: DomainName, connect: string | undefined): string {
+  const words = [virshAt(connect), `${step.action}-device`, wordOf(domain), "/dev/stdin", ...flagsOf(step)];
+  return `echo '${step.xml}' | ${words.join(" ")}`;
+}
+
+/** Returns the lines that remedies of a plan name. */
+export function remedyLines(domain: DomainName, connect: string | undefined): RemedyLines {
+  const virsh = virshAt(connect);
+  const word = wordOf(domain);
+  return {
+    restart:
+      `Shut it down (a reboot inside is not enough): ${virsh} shutdown ${word}\n` +
+      `When it is off, start it: ${virsh} start ${word}`,
+    startAgain: `${virsh} managedsave-remove ${word}; ${virsh} start ${word}`,
+    show: `${virsh} dumpxml ${word}`,
+  };
+}
+
+/**
+ * Makes the steps. Resolves with the reason why a change counts only after the next start, if there is one.
+ * Rejects with `INTERNAL` and libvirt's reason, and as `changeByVirsh` does.
+ */
+export async function makeSteps(
+  { steps, later }: Plan,
+  domain: DomainName,
+  options: VirshOptions,
+  signal: AbortSignal,
+): Promise<Reason | undefined> {
+  let reason = later;
+  for (const step of steps) {
+    const refusal = await makeStep(step, domain, options, signal);
+    if (refusal === undefined) continue;
+    if (step.places.length < 2) throw refusal;
+    // The guest gets the port at its next start at least.
+    const rest = await makeStep({ ...step, places: ["config"] }, domain, options, signal);
+    if (rest !== undefined) throw rest;
+    const { restart } = remedyLines(domain, options.connect);
+    reason = {
+      why: `libvirt cannot add the port while the guest runs: ${refusal.message}`,
+      remedy: restart,
+    };
+  }
+  return reason;
+}
+
+/** Resolves with the refusal of libvirt, or undefined. */
+async function makeStep(
+  step: Step,
+  { uuid }: DomainName,
+  options: VirshOptions,
+  signal: AbortSignal,
+): Promise<NegotiatorError | undefined> {
+  const words = [`${step.action}-device`, ...flagsOf(step), "--", uuid, "/dev/stdin"];
+  try {
+    await changeByVirsh({ words, input: step.xml }, options, signal);
+    return undefined;
+  } catch (thrown) {
+    const error = NegotiatorError.from(thrown);
+    if (isGeneralFailure(error) || error.code !== "INTERNAL") throw error;
+    return error;
+  }
+}
+
+function flagsOf({ places }: Step): string[] {
+  return places.map((place) => `--${place}`);
+}
+
+/** virsh takes a number for a domain's id, and a word with a dash for an option. */
+function wordOf({ name, uuid }: DomainName): string {
+  return /^\d+$|^-/.test(name) ? uuid : shellWord(name);
+}

@@ -1,0 +1,155 @@
+/** `add-channel` and `remove-channel` on the system's libvirt, with domains of each kind. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { describeWithVm } from "../support/describe-with-vm.ts";
+import { LIBVIRT_TOOLS } from "../support/libvirt.ts";
+import { launch, SOURCE } from "../support/program.ts";
+import type { Ended } from "../support/program.ts";
+import { runProcess } from "../support/source-run.ts";
+import { startSystemLibvirt } from "../support/system-libvirt.ts";
+import type { SystemLibvirt } from "../support/system-libvirt.ts";
+import { TEST_TIMEOUT_MS } from "../support/timeouts.ts";
+
+const PORT = "negotiator-host-to-guest.0";
+const OTHER = "org.qemu.guest_agent.0";
+const CONTROLLER = "<controller type='virtio-serial'/>";
+const AGENT = `<channel type='unix'><target type='virtio' name='${OTHER}'/></channel>`;
+const FOREIGN = `<channel type='pty'><target type='virtio' name='${PORT}'/></channel>`;
+
+/** The devices of each domain, and how it is there. */
+const DOMAINS = {
+  bare: { devices: "", way: ["start"] },
+  "it's used": { devices: AGENT, way: ["start"] },
+  off: { devices: "", way: [] },
+  passing: { devices: CONTROLLER, way: ["create", "suspend"] },
+  strange: { devices: FOREIGN, way: [] },
+} as const;
+type Name = keyof typeof DOMAINS;
+
+await describeWithVm(
+  "the channels of libvirt's domains",
+  () => {
+    let libvirt: SystemLibvirt;
+    const disposal = new AsyncDisposableStack();
+
+    beforeAll(async () => {
+      libvirt = disposal.use(await startSystemLibvirt("nobody"));
+      for (const [name, { devices, way }] of Object.entries(DOMAINS)) await create(name, devices, way);
+    }, TEST_TIMEOUT_MS);
+    afterAll(async () => {
+      for (const name of Object.keys(DOMAINS)) await libvirt.virsh("destroy", name).catch(() => undefined);
+      await disposal.disposeAsync();
+    }, TEST_TIMEOUT_MS);
+
+    const create = async (name: string, devices: string, way: readonly string[]): Promise<void> => {
+      const file = libvirt.at("domain.xml");
+      await Bun.write(file, domainXml(name, devices));
+      if (way[0] === "create") await libvirt.virsh("create", file);
+      else await libvirt.virsh("define", file);
+      for (const word of way.filter((each) => each !== "create")) await libvirt.virsh(word, name);
+    };
+    const run = async (...words: string[]): Promise<Ended> => {
+      const env = { NEGOTIATOR_CONFIG: "/dev/null", NEGOTIATOR_HOST_CONTROL: libvirt.at("none.sock") };
+      await using launched = launch(["host", ...words], { env, program: [...libvirt.inside, ...SOURCE] });
+      return await launched.ended();
+    };
+    /** The ports of a domain: now, and after its next start. */
+    const portsOf = async (name: Name): Promise<[live: string[], config: string[]]> => {
+      const read = async (...words: string[]): Promise<string[]> =>
+        [
+          ...(await libvirt.virsh("dumpxml", ...words, name)).matchAll(
+            /<target type='virtio' name='([^']+)'/g,
+          ),
+        ]
+          .map(([, port = ""]) => port)
+          .toSorted();
+      return [await read(), await read("--inactive")];
+    };
+    const inodeOf = async (name: Name): Promise<string> =>
+      (await runProcess([...libvirt.inside, "stat", "-c", "%i", await libvirt.socketOf(name)], PATHS)).stdout;
+
+    test(
+      "add-channel gives each kind of domain its channel once, and remove-channel takes only that away",
+      async () => {
+        const dry = await run("add-channel", "it's used", "--dry-run");
+        expect(dry.exitCode).toBe(0);
+        expect(await portsOf("it's used")).toEqual([[OTHER], [OTHER]]);
+        const [line = ""] = dry.stdout.split("\n");
+        expect(line).toEndWith("| virsh attach-device 'it'\\''s used' /dev/stdin --live --config");
+        expect(await runProcess([...libvirt.inside, "sh", "-c", line], PATHS)).toMatchObject({ exitCode: 0 });
+        expect(await portsOf("it's used")).toEqual([
+          [PORT, OTHER],
+          [PORT, OTHER],
+        ]);
+
+        const before = await inodeOf("it's used");
+        const added = await run("add-channel", "--all", "--json", "--wait", "0.1");
+        expect(results(added)).toEqual({
+          bare: "restart",
+          "it's used": "present, agent none",
+          off: "added",
+          passing: "added",
+          strange: "failed",
+        });
+        expect(added.exitCode).toBe(1);
+        expect(await inodeOf("it's used")).toBe(before);
+        expect(await portsOf("bare")).toEqual([[], [PORT]]);
+        expect(await portsOf("off")).toEqual([[PORT], [PORT]]);
+        expect((await portsOf("passing"))[0]).toEqual([PORT]);
+
+        const again = await run("add-channel", "--pattern", "*s*", "--pattern", "bare", "--wait", "0.1");
+        expect(again.stdout).toBe(
+          [
+            "GUEST      STATE     CHANNEL          AGENT",
+            "bare       running   needs a restart  -",
+            "it's used  running   there already    none yet",
+            "passing    paused    there already    -",
+            "strange    shut off  FAILED           -",
+            "bare: no virtio-serial controller, and libvirt cannot add one while the guest runs",
+            "  Shut it down (a reboot inside is not enough): virsh shutdown bare",
+            "  When it is off, start it: virsh start bare",
+            "it's used: no agent has the channel open",
+            "  Start it there: negotiator guest daemon",
+            `strange: the port ${PORT} is there, but of the type "pty", so it is not of negotiator`,
+            "  Look at it, and change it by hand: virsh dumpxml strange",
+            "",
+          ].join("\n"),
+        );
+
+        await libvirt.virsh("destroy", "bare");
+        await libvirt.virsh("start", "bare");
+        expect(await portsOf("bare")).toEqual([[PORT], [PORT]]);
+        const names = ["bare", "off", "it's used", "passing"] as const;
+        const removed = await run("remove-channel", ...names, "nowhere", "--json");
+        expect(results(removed)).toEqual({
+          ...Object.fromEntries(names.map((name) => [name, "removed"])),
+          nowhere: "failed",
+        });
+        expect(removed.exitCode).toBe(1);
+        expect(await portsOf("it's used")).toEqual([[OTHER], [OTHER]]);
+        for (const name of ["bare", "off"] as const) expect(await portsOf(name)).toEqual([[], []]);
+        const rest = await run("remove-channel", "bare", "strange", "--json");
+        expect(results(rest)).toEqual({ bare: "absent", strange: "failed" });
+      },
+      TEST_TIMEOUT_MS,
+    );
+  },
+  LIBVIRT_TOOLS,
+);
+
+/** The result of each guest, and its agent. */
+function results({ stdout }: Ended): Record<string, string> {
+  const rows = stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line))
+    .map(({ guest, result, agent }) => [guest, agent === null ? result : `${result}, agent ${agent}`]);
+  return Object.fromEntries(rows);
+}
+
+const PATHS = { PATH: process.env["PATH"] ?? "", LC_ALL: "C" };
+
+function domainXml(name: string, devices: string): string {
+  return `<domain type='qemu'><name>${name.replaceAll("'", "&apos;")}</name><memory unit='MiB'>32</memory>
+<os><type arch='x86_64' machine='pc'>hvm</type></os>
+<devices>${devices}<memballoon model='none'/></devices></domain>`;
+}

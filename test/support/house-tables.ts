@@ -176,7 +176,7 @@ export const OWNERS = [
 export const OPENERS =
   /^(?:\*|default|promises|open|openSync|createReadStream|createWriteStream|ReadStream|WriteStream)$/;
 export const MAY_OPEN = new RegExp(
-  "^src/(?:channels/|(?:audit/audit-file|(?:standard|process/terminal)-output|trust/opened-file|" +
+  "^src/(?:channels/|(?:audit/audit-(?:file|reader)|(?:standard|process/terminal)-output|trust/opened-file|" +
     "process/mount-table|process/started-files|process/background|methods/kept/ring-file|" +
     "methods/agent/open-file|roles/install/staged-files)\\.ts$)",
 );

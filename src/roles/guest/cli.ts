@@ -16,6 +16,7 @@ import {
   RAW_OPTION,
   USER_OPTION,
 } from "../cli/options.ts";
+import { createAuditCommand } from "../cli/audit-subcommand.ts";
 import { createCheckCommands } from "../cli/check-commands.ts";
 import { createCheckConfig } from "../cli/check-config.ts";
 import { createDetachedCommands } from "../cli/detached-subcommands.ts";
@@ -130,6 +131,7 @@ export const GUEST: RoleDefinition = {
     daemon,
     status,
     ...createDetachedCommands("guest"),
+    audit: createAuditCommand("guest"),
     "check-policy": checkPolicy,
     "check-commands": createCheckCommands("guest"),
     "check-config": createCheckConfig("guest", () => Promise.resolve([])),

@@ -11,6 +11,7 @@ import {
   LIST_TIMEOUT_OPTIONS,
   USER_OPTION,
 } from "../cli/options.ts";
+import { createAuditCommand } from "../cli/audit-subcommand.ts";
 import { createCheckCommands } from "../cli/check-commands.ts";
 import { createCheckConfig } from "../cli/check-config.ts";
 import { createDetachedCommands } from "../cli/detached-subcommands.ts";
@@ -102,6 +103,7 @@ export const HOST: RoleDefinition = {
     daemon,
     status: STATUS,
     ...createDetachedCommands("host"),
+    audit: createAuditCommand("host"),
     "check-policy": checkPolicy,
     "check-commands": createCheckCommands("host"),
     "check-config": createCheckConfig("host", async (invocation) =>

@@ -61,7 +61,7 @@ const RUN: Readonly<Record<string, { exitCode?: number; shows: RegExp }>> = {
   "id=$(negotiator host execute --detach web1 kernel-release)": { shows: /^$/ },
   "negotiator host calls": { shows: /^(?:CALL .*)?$/m },
   "negotiator host audit --since 1h": { shows: /^(?:\d{4}-\d\d-\d\d .*: .*\n?)+$/ },
-  "negotiator guest audit --user alice --json": { shows: /^$/ },
+  "negotiator guest audit --user alice --json": { shows: /No such call is in / },
   "negotiator man negotiator-host": { shows: /^\.TH "NEGOTIATOR/ },
   "negotiator host list-guests --json | grep '\"legacy'": { exitCode: 1, shows: /^$/ },
 };

@@ -11,18 +11,18 @@ export function formatAuditEntry({ timeMs, members }: ReadEntry): string {
     (DIRECTIONS[text(direction)] ?? "").padEnd(5),
     peerOf(members).padEnd(PEER_WIDTH),
     userOf(members).padEnd(USER_WIDTH),
-  ].join("  ");
+  ].join(" ");
   if (event === "left-out")
-    return `${start}  ${formatCounts(members, "leftOut", "calls are not written down")}`;
-  if (event === "lost") return `${start}  ${formatCounts(members, "lostLines", "lines are lost")}`;
-  return `${start}  ${callOf(members)}: ${outcomeOf(members)}`;
+    return `${start} ${formatCounts(members, "leftOut", "calls are not written down")}`;
+  if (event === "lost") return `${start} ${formatCounts(members, "lostLines", "lines are lost")}`;
+  return `${start} ${callOf(members)}: ${outcomeOf(members)}`;
 }
 
 type Members = ReadEntry["members"];
 
 const DIRECTIONS: Readonly<Record<string, string>> = { incoming: "in", outgoing: "out", local: "local" };
-const PEER_WIDTH = 12;
-const USER_WIDTH = 8;
+const PEER_WIDTH = 8;
+const USER_WIDTH = 6;
 
 /** Local time, because people compare it with their clock. */
 function formatTime(timeMs: number): string {
@@ -68,9 +68,8 @@ function outcomeOf(members: Members): string {
     members;
   if (event === "start") return "has started";
   const first = firstLine(text(reason, text(problem)));
-  const why = first === "" ? "" : `, ${first}`;
-  if (decision === "denied")
-    return `denied by ${typeof rule === "number" ? `rule ${rule}` : text(rule, "the policy")}${why}`;
+  const why = first === "" ? "" : `: ${first}`;
+  if (decision === "denied") return `denied${typeof rule === "number" ? ` by rule ${rule}` : ""}${why}`;
   const took = typeof durationMs === "number" ? `, ${formatDuration(durationMs)}` : "";
   const end = ENDS[text(endedBy)];
   const ended = end === undefined ? "" : `, ${end}`;

@@ -31,11 +31,12 @@ export type WatchOptions = {
 /**
  * Scans at once, on every change and on every poll, and yields when there is news. It always yields the first
  * news, even if empty. A scan that fails is a problem and removes no endpoint; endpoints that a scan calls
- * `unread` stay as they were. Ends only when `signal` aborts.
+ * `unread` stay as they were. Ends only when `signal` aborts. `onScan` gets all problems of each scan.
  */
 export async function* watchEndpoints(
   options: WatchOptions,
   signal: AbortSignal,
+  onScan: (problems: readonly NegotiatorError[]) => void = () => undefined,
 ): AsyncGenerator<News, void, undefined> {
   const left = new AbortController();
   const ending = AbortSignal.any([signal, left.signal]);
@@ -50,6 +51,7 @@ export async function* watchEndpoints(
       const scan = await tryScan(options.find, expected, ending);
       if (ending.aborted) return;
       const problems = [...follower.takeProblems(), ...scan.problems];
+      onScan(problems);
       const late = findSavedMeanwhile(scan.endpoints, expected, follower.takeSaved(), options.now());
       const endpoints = [...scan.endpoints, ...late];
       const news = compareScans({

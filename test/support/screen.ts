@@ -12,7 +12,8 @@ export type Screen = AsyncDisposable & {
   text(): Promise<string>;
   /** Waits until the screen has this text, and returns the screen. */
   shows(part: string | RegExp): Promise<string>;
-  /** Types on the keyboard. */
+  kill(signal: NodeJS.Signals): void;
+  /** Types on the keyboard. Control-C and its like are signals, as in a shell. */
   type(keys: string): void;
   resize(columns: number, rows: number): void;
   /** Waits for the end of the program, and for its last output. Returns its exit code. */
@@ -46,7 +47,8 @@ export function launchOnScreen(
       written = new Promise((resolve) => emulator.write(copy, resolve));
     },
   });
-  const child = Bun.spawn([...program, ...words], {
+  // Only the terminal of a session sends signals to its programs.
+  const child = Bun.spawn(["setsid", "--ctty", "--wait", ...program, ...words], {
     cwd: "/",
     env: { PATH: "/usr/bin:/bin", TERM: "xterm-256color", LANG: "C.UTF-8", ...env },
     terminal,
@@ -55,7 +57,7 @@ export function launchOnScreen(
     await written;
     const { active } = emulator.buffer;
     const lines = Array.from({ length: active.length }, (_, row) =>
-      active.getLine(row)?.translateToString(true),
+      active.getLine(row)?.translateToString(true, 0, emulator.cols),
     );
     return lines.join("\n").trimEnd();
   };
@@ -72,6 +74,7 @@ export function launchOnScreen(
         },
       );
     },
+    kill: (signal) => child.kill(signal),
     type: (keys) => void terminal.write(keys),
     resize(toColumns, toRows) {
       emulator.resize(toColumns, toRows);

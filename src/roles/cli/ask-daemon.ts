@@ -30,11 +30,17 @@ export function askDaemon<Schema extends v.GenericSchema>(
   );
 }
 
-/** Writes to stderr that the daemon is of another release than this program, as after an upgrade. */
-export async function warnOfVersion({ role, session }: CliSession): Promise<void> {
+/** Says that the daemon is of another release than this program, as after an upgrade. */
+export function explainVersion({ role, session }: CliSession): string | undefined {
   const version = session.peer?.version;
-  if (version === undefined || version === VERSION) return;
-  const running = `The running daemon is negotiator ${printable(version)}, and this program is ${VERSION}`;
-  const remedy = `Restart it: systemctl restart negotiator-${role}`;
-  await standardOutput.write("stderr", `negotiator: ${running}\n${remedy}\n`);
+  if (version === undefined || version === VERSION) return undefined;
+  return `The running daemon is negotiator ${version}, and this program is ${VERSION}
+Restart it: systemctl restart negotiator-${role}`;
+}
+
+/** Writes that to stderr. */
+export async function warnOfVersion(control: CliSession): Promise<void> {
+  const problem = explainVersion(control);
+  if (problem === undefined) return;
+  await standardOutput.write("stderr", `negotiator: ${problem.split("\n").map(printable).join("\n")}\n`);
 }

@@ -13,6 +13,8 @@ import { askDaemon } from "./ask-daemon.ts";
 import type { CliSession } from "./cli-session.ts";
 import { dialControl, noDaemon, unresponsiveDaemon } from "./control-client.ts";
 import { print } from "./output.ts";
+import { formatAge } from "./quantity.ts";
+import { formatTable } from "./table.ts";
 import { exitCodeOf, explainDeadline, takeOutput } from "./remote-command.ts";
 import type { Invocation, Outcome } from "./subcommand.ts";
 
@@ -30,7 +32,12 @@ export async function showCalls(role: Role, { words, config }: Invocation): Prom
   if (calls.length === 0) return { exitCode: 0 };
   if (words.options.has("json"))
     return print(calls.map((call) => printableJson(JSON.stringify(call))).join("\n"));
-  return print(formatTable(calls.map((call) => formatCall(role, call))));
+  const rows = calls.map((call) => formatCall(role, call));
+  const columns = TITLES.map((title, index) => ({
+    title,
+    cells: rows.map((row) => ({ text: row[index] ?? "" })),
+  }));
+  return print(formatTable(columns).join("\n"));
 }
 
 /** Writes the kept output of a call and follows it to its end. Our exit code is that of the command. */
@@ -142,27 +149,7 @@ function formatCall(role: Role, call: CallRow): string[] {
   return [id, direction, other, who, command, `${formatAge(startedMs)} ago`, end].map(printable);
 }
 
-function formatAge(ms: number): string {
-  const seconds = Math.round(ms / 1000);
-  if (seconds < 120) return `${seconds} s`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
-}
-
-const HEADING = ["CALL", "", "WITH", "USER", "COMMAND", "BEGUN", "STATE"];
-
-function formatTable(rows: readonly string[][]): string {
-  const all = [HEADING, ...rows];
-  const widths = HEADING.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
-  return all
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
-}
+const TITLES = ["CALL", "", "WITH", "USER", "COMMAND", "BEGUN", "STATE"];
 
 async function warnOfSilent(names: readonly string[]): Promise<void> {
   await writeNote(

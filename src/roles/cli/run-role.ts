@@ -35,8 +35,14 @@ export async function runRole(
   if (first === "--version" || first === "-V")
     return print((await import("../../version.ts")).formatVersion());
   if (first !== undefined && isSubcommand(role, first)) {
-    const words = readWords(rest, grammarOf(role, first));
-    return runSubcommand(role, { subcommand: first, words }, parts);
+    try {
+      const words = readWords(rest, grammarOf(role, first));
+      return await runSubcommand(role, { subcommand: first, words }, parts);
+    } catch (thrown) {
+      const exitCode = findSubcommand(role, first).errorExit?.(rest);
+      if (exitCode === undefined) throw thrown;
+      return { exitCode, error: NegotiatorError.from(thrown) };
+    }
   }
   const lines = readOptionForm(argv, role.optionForm, (word) => isSubcommand(role, word));
   if (lines === "help") return print(formatRoleHelp(role));

@@ -36,6 +36,19 @@ async function isTerminal(stream: OutputName): Promise<boolean> {
   }
 }
 
+/** The size of a terminal, in characters. */
+export type TerminalSize = { columns: number; rows: number };
+
+/** Resolves to the present size of a stream that is a terminal; undefined for any other stream. */
+export async function terminalSize(stream: OutputName): Promise<TerminalSize | undefined> {
+  if (!(await isTerminal(stream))) return undefined;
+  const { WriteStream } = await import("node:tty");
+  // The runtime asks for the size when it makes the stream, and not again.
+  const [columns, rows] = new WriteStream(DESCRIPTORS[stream]).getWindowSize();
+  // A terminal without a size, such as a serial line, says 0.
+  return { columns: columns > 0 ? columns : 80, rows: rows > 0 ? rows : 24 };
+}
+
 /** The output of a command on its way to one of our streams. */
 export type CommandOutput = {
   /** Resolves as `writeOutput` does. */

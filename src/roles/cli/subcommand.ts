@@ -47,6 +47,8 @@ export type SubcommandDefinition = {
   badConfigNote?: string;
   /** Its exit code is that of a remote command, so a failure of ours has the exit code of its fault. */
   hasForeignExit?: true;
+  /** The exit code of its errors, wrong usage included, by its words; undefined for the usual ones. */
+  errorExit?: (argv: readonly string[]) => number | undefined;
   run: (invocation: Invocation) => Promise<Outcome> | Outcome;
 };
 

@@ -24,18 +24,16 @@ export function describeFiles({ problem, unread }: Pick<PolicyInForce, "problem"
   return { policyProblem: problem ?? null, unreadFile: unread ?? null };
 }
 
-/** Writes to stderr that the policy denies every call, and why. Writes nothing while it can be used. */
-export async function warnOfPolicy({ policyProblem, unreadFile }: FileStatus): Promise<void> {
-  if (policyProblem === null) return;
+/** Says that the policy denies every call, and why; undefined while it can be used. */
+export function explainPolicy({ policyProblem, unreadFile }: FileStatus): string | undefined {
   // The file may have been corrected since.
-  const problem = unreadFile ?? policyProblem;
-  await warn(`Every call is denied here: ${problem}`);
+  return policyProblem === null ? undefined : `Every call is denied here: ${unreadFile ?? policyProblem}`;
 }
 
 /** Writes to stderr what the daemon does otherwise than the files say. */
 export async function warnOfFiles(status: FileStatus): Promise<void> {
-  if (status.policyProblem !== null) await warnOfPolicy(status);
-  else if (status.unreadFile !== null) await warn(status.unreadFile);
+  const problem = explainPolicy(status) ?? status.unreadFile;
+  if (problem !== null) await warn(problem);
 }
 
 async function warn(text: string): Promise<void> {

@@ -5,6 +5,7 @@ import type { Limits } from "../../limits.ts";
 import { printable } from "../../printable.ts";
 import { NATIVE } from "../../peers/native.ts";
 import type { PeerLink } from "../../peers/peer-link.ts";
+import type { LinkFigures } from "./link-figures.ts";
 
 /**
  * The members of a link's status.
@@ -27,6 +28,9 @@ export const LinkStatusSchema = v.object(LinkStatusEntries);
 
 /** The status of one link. */
 export type LinkStatus = v.InferOutput<typeof LinkStatusSchema>;
+
+/** The status of a peer with its figures, as `status` shows it. */
+export type PeerStatus = LinkStatus & LinkFigures;
 
 /** The members of a link that its status depends on. */
 export type StatusSource = Pick<PeerLink, "dialect" | "calls"> & {

@@ -25,6 +25,7 @@ import { createPrintConfig } from "../cli/print-config.ts";
 import { createReexecCommand } from "../cli/reexec.ts";
 import { createReloadCommand } from "../cli/reload.ts";
 import { runRole } from "../cli/run-role.ts";
+import { checkExitCode, CHECK_NOTES, STATUS_NOTES, STATUS_OPTIONS } from "../cli/status-options.ts";
 import { defineSubcommand } from "../cli/subcommand.ts";
 import type { Invocation, Outcome, RoleDefinition } from "../cli/subcommand.ts";
 
@@ -91,11 +92,17 @@ const daemon = defineSubcommand({
 
 const status = defineSubcommand({
   summary: "Show how the daemon's link to the host is doing.",
-  args: { ...JSON_OPTION, ...CONTROL_OPTION },
+  args: STATUS_OPTIONS,
   notes:
-    "With --json one object: { state, dialect, version, since, calls, lastError }. state is open, waiting " +
-    "(no host daemon has connected yet), unresponsive (it did before, and is silent now) or legacy.",
-  examples: ["negotiator guest status", "negotiator guest status --json"],
+    "state is open, waiting (no host daemon has connected yet), unresponsive (it did before, and is silent " +
+    `now) or legacy. ${STATUS_NOTES} ${CHECK_NOTES}`,
+  errorExit: checkExitCode,
+  examples: [
+    "negotiator guest status",
+    "negotiator guest status --watch",
+    "negotiator guest status --json",
+    "negotiator guest status --check",
+  ],
   run: async (invocation) => (await import("./status.ts")).showStatus(invocation),
 });
 

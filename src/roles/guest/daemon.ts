@@ -16,6 +16,7 @@ import { becomeProgram } from "../daemon/reexec.ts";
 import { createReexecMethods } from "../daemon/reexec-method.ts";
 import { createReloader } from "../daemon/reload-method.ts";
 import { describeFiles } from "../daemon/file-status.ts";
+import { measureRoundTrips } from "../daemon/link-figures.ts";
 import { createServices } from "../daemon/services.ts";
 import { createAgentPort } from "./agent-port.ts";
 import { createHostLink } from "./host-link.ts";
@@ -45,7 +46,10 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
       openPeers: () => (host.session.session.state === "open" ? [{ peer: host.peer }] : []),
       kept: services.kept,
     }),
-    createHostStatus(() => ({ host: host.status(), ...describeFiles(services.policy) })),
+    createHostStatus(
+      () => ({ host: host.status(), ...describeFiles(services.policy) }),
+      () => measureRoundTrips([host.session.session]),
+    ),
     createCommandsCheck(() => services.reportCommands()),
     createPolicyCheck((request) => services.checkPolicy(request)),
     reloader.method,

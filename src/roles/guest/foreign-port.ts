@@ -7,6 +7,8 @@ import type { AnsweredDialect } from "../../peers/dialect.ts";
 import { createForeignLink } from "../../peers/foreign-link.ts";
 import { supervise, wentWell } from "../../peers/supervise.ts";
 import type { AttemptResult } from "../../peers/supervise.ts";
+import { countChannel } from "../../channels/byte-count.ts";
+import type { ByteCount } from "../../channels/byte-count.ts";
 import type { Services } from "../daemon/services.ts";
 import { makeId } from "../identity.ts";
 import { openChannel } from "./port.ts";
@@ -26,12 +28,15 @@ export type ForeignPortOptions = {
   serve: Serve;
   services: Pick<Services, "limits" | "answerMemory">;
   find: () => Promise<FoundPort | undefined>;
+  /** Counts the bytes of the port, if they are part of the link to the host. */
+  bytes?: ByteCount;
 };
 
 const log = logFor("daemon");
 
 /** Creates a port that is not held yet. */
-export function createForeignPort({ dialect, serve, services, find }: ForeignPortOptions): ForeignPort {
+export function createForeignPort(options: ForeignPortOptions): ForeignPort {
+  const { dialect, serve, services, find, bytes = { in: 0, out: 0 } } = options;
   const { label } = dialect;
   const link = createForeignLink(dialect, {
     serve,
@@ -48,7 +53,7 @@ export function createForeignPort({ dialect, serve, services, find }: ForeignPor
     const channel = await openChannel(found, signal);
     log.info(`Serving the host at ${channel.label} (${label})`);
     const startMs = performance.now();
-    await link.run(channel, signal);
+    await link.run(countChannel(channel, bytes), signal);
     if (!wentWell(startMs)) return "rarely";
     lastProblem = "";
     return "good";

@@ -11,13 +11,16 @@ import type { PeerLink } from "../../peers/peer-link.ts";
 import type { Peer } from "../../peers/peer.ts";
 import { pause, supervise, wentWell } from "../../peers/supervise.ts";
 import type { AttemptResult } from "../../peers/supervise.ts";
+import { countChannel } from "../../channels/byte-count.ts";
+import { createFigureCounter } from "../daemon/link-figures.ts";
 import { createLinkStatus } from "../daemon/link-status.ts";
-import type { LinkStatus } from "../daemon/link-status.ts";
+import type { PeerStatus } from "../daemon/link-status.ts";
 import type { Services } from "../daemon/services.ts";
 import { describeAgent, makeId } from "../identity.ts";
 import { createForeignPort } from "./foreign-port.ts";
 import { explainNoAnswer } from "./no-answer.ts";
 import { findChannel, findFirst, openChannel } from "./port.ts";
+import type { FoundPort } from "./port.ts";
 
 /** The links of a guest to its host. */
 export type HostLink = {
@@ -25,7 +28,7 @@ export type HostLink = {
   /** The host, over the session. A call waits until the host connects. */
   readonly peer: Peer;
   /** The status of the session, with the calls of all links. */
-  status(): LinkStatus;
+  status(): PeerStatus;
   /** Holds the ports until `signal` aborts. Resolves when all ports are given back. */
   hold(signal: AbortSignal): Promise<void>;
   /** Applies new settings. If they name another device, gives the old one back at once. */
@@ -54,15 +57,17 @@ export function createHostLink(
   let moved = new AbortController();
   const explain = (): NegotiatorError =>
     explainNoAnswer(missing, session.session.peer !== undefined || session.dialect !== undefined);
-  const serve = services.serve({ via: "host" });
+  const { bytes, ...counter } = createFigureCounter();
+  const serve = counter.calls.countIncoming(services.serve({ via: "host" }));
   const ports = dialects.callingPorts("host");
   const sessionPorts = ports.filter(({ isNative }) => isNative);
   const foreignPorts = ports
     .filter(({ isNative }) => !isNative)
     .flatMap((port) => port.foreign.filter(canServe).map((dialect) => ({ port, dialect })))
-    .map(({ port, dialect }) =>
-      createForeignPort({ dialect, serve, services, find: () => findFirst([port], places) }),
-    );
+    .map(({ port, dialect }) => {
+      const find = (): Promise<FoundPort | undefined> => findFirst([port], places);
+      return createForeignPort({ dialect, serve, services, bytes, find });
+    });
   const session = createPeerLink({
     role: "guest",
     side: "listener",
@@ -92,7 +97,7 @@ export function createHostLink(
     log.info(`Serving the host at ${channel.label}`);
     const startMs = performance.now();
     isOpened = false;
-    const { state, reason } = await session.run(channel, leave);
+    const { state, reason } = await session.run(countChannel(channel, bytes), leave);
     if (state !== "ended" && reason !== undefined) report(reason);
     if (isOpened || leave.aborted || wentWell(startMs)) return "good";
     return reason === undefined ? "soon" : "rarely";
@@ -111,11 +116,12 @@ export function createHostLink(
 
   return {
     session,
-    peer: createNativePeer(session.session, { explainNoAnswer: explain }),
+    peer: counter.calls.countOutgoing(createNativePeer(session.session, { explainNoAnswer: explain })),
     status() {
       const { outgoing, incoming } = session.calls;
       const foreign = foreignPorts.reduce((sum, port) => sum + port.incoming, 0);
-      return { ...tracker.status(session), calls: { outgoing, incoming: incoming + foreign } };
+      const calls = { outgoing, incoming: incoming + foreign };
+      return { ...tracker.status(session), calls, ...counter.figures(session.session, calls) };
     },
     async hold(signal) {
       await Promise.all([holdSession(signal), ...foreignPorts.map((port) => port.hold(signal))]);

@@ -3,25 +3,38 @@ import * as v from "valibot";
 import { defineMethod } from "../../methods/method.ts";
 import type { Method } from "../../methods/method.ts";
 import { printableJson } from "../../printable.ts";
-import { print } from "../cli/output.ts";
 import { dialControl, noDaemon } from "../cli/control-client.ts";
-import { askDaemon, warnOfVersion } from "../cli/ask-daemon.ts";
-import { FileStatusEntries, warnOfPolicy } from "../daemon/file-status.ts";
-import { formatLinkStatus, LinkStatusSchema } from "../daemon/link-status.ts";
+import { askDaemon, explainVersion } from "../cli/ask-daemon.ts";
+import type { CheckedStatus } from "../cli/status-check.ts";
+import { watchInterval } from "../cli/status-options.ts";
+import type { StatusRow } from "../cli/status-table.ts";
+import { showStatusView } from "../cli/status-view.ts";
+import { explainPolicy, FileStatusEntries } from "../daemon/file-status.ts";
+import { LinkFigureEntries } from "../daemon/link-figures.ts";
+import { formatLinkStatus, LinkStatusEntries } from "../daemon/link-status.ts";
 import type { LinkStatus } from "../daemon/link-status.ts";
 import type { CliSession } from "../cli/cli-session.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
 
-const StatusSchema = v.object({ host: LinkStatusSchema, ...FileStatusEntries });
+const StatusSchema = v.object({
+  host: v.object({ ...LinkStatusEntries, ...LinkFigureEntries }),
+  ...FileStatusEntries,
+});
 
-/** The daemon's method `status`, which answers with `status()`. */
-export function createHostStatus(status: () => v.InferOutput<typeof StatusSchema>): Method {
+/** The answer to `status`. */
+export type HostLinkStatus = v.InferOutput<typeof StatusSchema>;
+
+/** The daemon's method `status`, which answers with `status()`, after `measure` if the caller wants that. */
+export function createHostStatus(status: () => HostLinkStatus, measure: () => Promise<void>): Method {
   return defineMethod({
     name: "status",
     isOpen: true,
     own: "question",
-    params: v.optional(v.object({})),
-    run: () => Promise.resolve({ result: status() }),
+    params: v.optional(v.object({ measures: v.exactOptional(v.boolean()) }), {}),
+    async run({ measures }) {
+      if (measures === true) await measure();
+      return { result: status() };
+    },
   });
 }
 
@@ -32,19 +45,40 @@ export async function askStatus(control: CliSession, timeoutMs?: number): Promis
 
 /** Prints the status of the daemon's link to the host. Throws `NO_CHANNEL` if no daemon runs. */
 export async function showStatus({ words, config }: Invocation): Promise<Outcome> {
-  const path = config.settings.guest.control;
-  await using control = await dialControl("guest", path);
-  if (control === undefined) throw noDaemon("guest", path);
-  const { host, ...files } = await askDaemon(control, "status", StatusSchema);
-  await warnOfVersion(control);
-  await warnOfPolicy(files);
-  return print(
-    words.options.has("json")
-      ? printableJson(JSON.stringify(host))
-      : `host: ${formatLinkStatus(host)}${explainWaiting(host)}`,
-  );
+  const { control } = config.settings.guest;
+  const isJson = words.options.has("json");
+  const intervalMs = watchInterval(words);
+  if (words.options.has("check")) {
+    const { checkPeer } = await import("../cli/status-check.ts");
+    return checkPeer(() => takeStatus(control), { fine: "the host's daemon is connected", isJson });
+  }
+  return showStatusView({
+    title: "PEER",
+    isJson,
+    intervalMs,
+    async take() {
+      const { rows, problems } = await takeStatus(control);
+      return { problems, rows, lines: rows.map((row) => (isJson ? formatJson(row) : formatLine(row))) };
+    },
+  });
 }
 
-function explainWaiting({ state, lastError }: LinkStatus): string {
-  return state === "waiting" && lastError === null ? ", no host daemon has connected yet" : "";
+async function takeStatus(control: string): Promise<CheckedStatus> {
+  await using session = await dialControl("guest", control);
+  if (session === undefined) throw noDaemon("guest", control);
+  const { host, ...files } = await askDaemon(session, "status", StatusSchema, { params: { measures: true } });
+  const problems = [explainVersion(session), explainPolicy(files)].filter((problem) => problem !== undefined);
+  return { rows: [{ name: "host", ...host, remarks: [] }], problems, unreadFile: files.unreadFile };
+}
+
+function formatJson(row: StatusRow): string {
+  const { name: _, remarks: __, ...host } = row;
+  return printableJson(JSON.stringify(host));
+}
+
+/** Scripts read this line. */
+function formatLine(host: StatusRow): string {
+  const { state, lastError } = host;
+  const why = state === "waiting" && lastError === null ? ", no host daemon has connected yet" : "";
+  return `host: ${formatLinkStatus(host)}${why}`;
 }

@@ -20,6 +20,9 @@ import { createReloader } from "../daemon/reload-method.ts";
 import { runAlongside } from "../daemon/run-alongside.ts";
 import { describeFiles } from "../daemon/file-status.ts";
 import { createServices } from "../daemon/services.ts";
+import { measureRoundTrips } from "../daemon/link-figures.ts";
+import { createFinderProblems } from "./finder-problems.ts";
+import type { FinderProblems } from "./finder-problems.ts";
 import { createFinders, readFlaggedGuests } from "./finders.ts";
 import { createGuests } from "./guests.ts";
 import type { Guests } from "./guests.ts";
@@ -54,15 +57,23 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
     onUnreachable: watch.lookAgain,
     lookUp: (name, signal) => explainStopped(name, dialects.defaultPort, watch.stopped, signal),
   });
+  const problems = createFinderProblems();
   const relay = services.relay([
     ...createRelay((name, timeoutMs, signal) => guests.peer(name ?? "", timeoutMs, signal)),
     ...createDetachedRelay({ openPeers: (name) => guests.openPeers(name), kept: services.kept }),
-    createStatus(async (signal) => ({
-      guests: addStopped(guests.status(), (await watch.stopped?.list(signal)) ?? []),
-      pid: process.pid,
-      held: guests.heldPaths(),
-      ...describeFiles(services.policy),
-    })),
+    createStatus(async ({ measures }, signal) => {
+      const [stopped = []] = await Promise.all([
+        watch.stopped?.list(signal),
+        measures === true ? measureRoundTrips(guests.sessions()) : undefined,
+      ]);
+      return {
+        guests: addStopped(guests.status(), stopped),
+        pid: process.pid,
+        held: guests.heldPaths(),
+        problems: problems.list(),
+        ...describeFiles(services.policy),
+      };
+    }),
     createCommandsCheck(() => services.reportCommands()),
     createPolicyCheck((request) => services.checkPolicy(request)),
     reloader.method,
@@ -97,13 +108,15 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
       openCalls: () => services.runningCount,
     });
   };
-  await runAlongside((signal) => updateGuests(guests, watch, signal), run);
+  await runAlongside((signal) => updateGuests({ guests, watch, problems }, signal), run);
   return next;
 }
 
-async function updateGuests(guests: Guests, watch: ReloadableWatch, signal: AbortSignal): Promise<void> {
+type Finding = { guests: Guests; watch: ReloadableWatch; problems: FinderProblems };
+
+async function updateGuests({ guests, watch, problems }: Finding, signal: AbortSignal): Promise<void> {
   let isFirst = true;
-  for await (const news of watchEndpoints(watch, signal)) {
+  for await (const news of watchEndpoints(watch, signal, (all) => problems.follow(all))) {
     if (isFirst && news.appeared.length === 0)
       log.info("No guest with a negotiator port runs yet; negotiator host list-guests says where it looked");
     isFirst = false;

@@ -1,4 +1,6 @@
 /** The links to one guest: the session that the host dials, and one for each port that the guest dials. */
+import { countChannel } from "../../channels/byte-count.ts";
+import type { ByteCount } from "../../channels/byte-count.ts";
 import { dialSocket } from "../../channels/socket/socket.ts";
 import type { Endpoint } from "../../discovery/endpoint.ts";
 import { listenerOf } from "../../discovery/listener.ts";
@@ -43,6 +45,8 @@ export type GuestLinksOptions = Pick<PeerLinkOptions, "explainNoAnswer"> & {
   endpoints: GuestEndpoints;
   services: Pick<Services, "limits" | "offersRaw" | "answerMemory" | "users">;
   dialects: DialectTable;
+  /** Counts the bytes of channels that are dialled for one call. */
+  bytes: ByteCount;
   /** Called when the guest begins to exceed a quota, with the quota in words. */
   onExceeded: (what: string) => void;
   /** Takes the guest's calls and notices. */
@@ -84,7 +88,7 @@ export function createGuestLinks(options: GuestLinksOptions): GuestLinks {
     async dial(signal) {
       const { calling, saved } = endpoints;
       if (calling === undefined || saved !== undefined) throw explainNoAnswer();
-      return dialTo(calling, users, signal);
+      return countChannel(await dialTo(calling, users, signal), options.bytes);
     },
   } satisfies Omit<PeerLinkOptions, "side">;
 
@@ -124,7 +128,7 @@ export function createGuestLinks(options: GuestLinksOptions): GuestLinks {
           // A restored guest has its channel elsewhere, so each call looks for it.
           const found = endpoints.foreignCalling.find((calling) => calling.dialect === dialect);
           if (found === undefined) throw explainNoAnswer();
-          return dialTo(found.endpoint, users, signal);
+          return countChannel(await dialTo(found.endpoint, users, signal), options.bytes);
         },
         isUpgraded: () => false,
         upgradedPeer: () => Promise.reject(explainNoAnswer()),

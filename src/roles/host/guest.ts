@@ -8,12 +8,15 @@ import { logFor } from "../../log.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
 import type { PeerLink } from "../../peers/peer-link.ts";
 import type { Peer } from "../../peers/peer.ts";
+import type { Session } from "../../wire/session/session.ts";
+import { createFigureCounter } from "../daemon/link-figures.ts";
 import { createLinkStatus } from "../daemon/link-status.ts";
 import type { LinkStatusTracker } from "../daemon/link-status.ts";
 import type { Services } from "../daemon/services.ts";
 import { createGuestEndpoints } from "./guest-endpoints.ts";
 import type { GuestEndpoints } from "./guest-endpoints.ts";
 import { createGuestLinks } from "./guest-links.ts";
+import type { GuestLinks } from "./guest-links.ts";
 import { createHindrance } from "./hindrance.ts";
 import { createHeldChannels } from "./held-channels.ts";
 import { createLinkLog } from "./link-log.ts";
@@ -24,12 +27,15 @@ import { createReach } from "./reach.ts";
 import { redial } from "./redial.ts";
 import type { Redialling } from "./redial.ts";
 import { waitForSession } from "./session-peer.ts";
+import type { SessionPeerOptions } from "./session-peer.ts";
 import type { GuestStatus } from "./status.ts";
 
 /** A guest of this host. */
 export type Guest = {
   /** True while the guest is saved and has no channel. */
   readonly isSaved: boolean;
+  /** Its session, which may never have been open. */
+  readonly session: Session;
   /** The sockets of its held channels. */
   heldPaths(): string[];
   /**
@@ -67,6 +73,7 @@ export function createGuest({ endpoint, services, dialects, onUnreachable }: Gue
   const { guest: name, uuid } = endpoint;
   const endpoints = createGuestEndpoints(dialects);
   const [tracker, sessionLog] = [createLinkStatus(services.limits), createLog(name)];
+  const counter = createFigureCounter();
   let openedMs = 0;
   const explain = (session?: PeerLink): NegotiatorError =>
     explainNoAnswer(name, session?.session, endpoints.calling, reach.failure);
@@ -81,7 +88,10 @@ export function createGuest({ endpoint, services, dialects, onUnreachable }: Gue
     onExceeded: (what) => sessionLog.exceeded(what),
     services,
     dialects,
-    serve: services.serve({ via: "guest", name, ...(uuid === undefined ? {} : { uuid }) }),
+    serve: counter.calls.countIncoming(
+      services.serve({ via: "guest", name, ...(uuid === undefined ? {} : { uuid }) }),
+    ),
+    bytes: counter.bytes,
     explainNoAnswer: () => explain(links.session),
     onRefused: reports(tracker, createLog(name)).onError,
     onState(session) {
@@ -98,7 +108,7 @@ export function createGuest({ endpoint, services, dialects, onUnreachable }: Gue
     session,
     linkFor: (port) => links.linkFor(port),
     redial(held, link, signal) {
-      const dial = { endpoint: held, users: services.users, link, signal };
+      const dial = { endpoint: held, users: services.users, link, signal, bytes: counter.bytes };
       if (link !== session) return redial({ ...dial, ...reports(tracker, createLog(name)) });
       reach.clear();
       return redial({ ...dial, reach, openedMs: () => openedMs, ...reports(tracker, sessionLog) });
@@ -111,25 +121,22 @@ export function createGuest({ endpoint, services, dialects, onUnreachable }: Gue
   });
 
   const hindrance = createHindrance(session.session);
-  const line = { session, reach, hindrance, explain: () => explain(session) };
+  const explainPort = (): NegotiatorError =>
+    noCallingPort(name, dialects.defaultPort, undefined, endpoints.held[0]?.connect);
+  const line = { session, reach, hindrance, explain: () => explain(session), endpoints, links, explainPort };
   const holdChannels = (): void => {
     channels.hold(endpoints.held);
     hindrance.update(endpoints.saved === undefined ? endpoints.calling : undefined);
   };
 
   return {
+    session: session.session,
     get isSaved() {
       return endpoints.saved !== undefined;
     },
-    openPeer: () => links.openPeer(),
+    openPeer: () => counter.calls.countOutgoing(links.openPeer()),
     heldPaths: () => endpoints.held.map(({ path }) => path),
-    async peer(timeoutMs, signal) {
-      if (endpoints.saved !== undefined) throw explain(session);
-      if (endpoints.calling !== undefined) return waitForSession(line, timeoutMs, signal);
-      const [foreign] = endpoints.foreignCalling;
-      if (foreign !== undefined) return links.foreignPeer(foreign.dialect);
-      throw noCallingPort(name, dialects.defaultPort, undefined, endpoints.held[0]?.connect);
-    },
+    peer: async (timeoutMs, signal) => counter.calls.countOutgoing(await findPeer(line, timeoutMs, signal)),
     add(endpoint) {
       if (endpoints.add(endpoint)) log.info(`guest "${name}" was restored: its calls go on`);
       holdChannels();
@@ -147,10 +154,10 @@ export function createGuest({ endpoint, services, dialects, onUnreachable }: Gue
       return endpoints.isEmpty ? "empty" : "left";
     },
     status() {
-      const calls = { outgoing: links.countOutgoing(), incoming: channels.countIncoming() };
-      const shown = { name, uuid: uuid ?? null, ...tracker.status(session), calls, ...links.overQuota() };
-      if (endpoints.saved !== undefined) return withState(shown, "saved", endpoints.saved.since);
-      return hindrance.pausedSince === undefined ? shown : withState(shown, "paused", hindrance.pausedSince);
+      const running = { outgoing: links.countOutgoing(), incoming: channels.countIncoming() };
+      const figures = { calls: running, ...counter.figures(session.session, running) };
+      const own = { name, uuid: uuid ?? null, ...tracker.status(session), ...figures, ...links.overQuota() };
+      return withState(own, endpoints.saved?.since, hindrance.pausedSince);
     },
     async close(reason) {
       peerTimeout[Symbol.dispose]();
@@ -168,8 +175,31 @@ function isSuspended({ session }: PeerLink, { saved, calling }: GuestEndpoints):
 }
 
 /** A saved guest's socket is gone, and a paused guest is silent, so that is not an error to show. */
-function withState(status: GuestStatus, state: string, since: Date): GuestStatus {
+function withState(
+  status: GuestStatus,
+  savedSince: Date | undefined,
+  pausedSince: Date | undefined,
+): GuestStatus {
+  const since = savedSince ?? pausedSince;
+  if (since === undefined) return status;
+  const state = savedSince === undefined ? "paused" : "saved";
   return { ...status, state, since: since.toISOString(), lastError: null };
+}
+
+type PeerParts = SessionPeerOptions & {
+  endpoints: GuestEndpoints;
+  links: GuestLinks;
+  /** The error for a guest without a port for calls. */
+  explainPort: () => NegotiatorError;
+};
+
+async function findPeer(line: PeerParts, timeoutMs: number, signal?: AbortSignal): Promise<Peer> {
+  const { endpoints, links } = line;
+  if (endpoints.saved !== undefined) throw line.explain();
+  if (endpoints.calling !== undefined) return waitForSession(line, timeoutMs, signal);
+  const [foreign] = endpoints.foreignCalling;
+  if (foreign !== undefined) return links.foreignPeer(foreign.dialect);
+  throw line.explainPort();
 }
 
 function createLog(name: string): LinkLog {

@@ -4,6 +4,7 @@ import type { News } from "../../discovery/news.ts";
 import type { NegotiatorError } from "../../errors.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
 import type { Peer } from "../../peers/peer.ts";
+import type { Session } from "../../wire/session/session.ts";
 import type { Services } from "../daemon/services.ts";
 import { createGuest } from "./guest.ts";
 import type { Guest } from "./guest.ts";
@@ -23,6 +24,8 @@ export type Guests = AsyncDisposable & {
   openPeers(name?: string): { guest: string; peer: Peer }[];
   /** The sockets of all held channels. */
   heldPaths(): string[];
+  /** Their sessions; some may never have been open. */
+  sessions(): Session[];
   /** The status of each guest, sorted by name. */
   status(): GuestStatus[];
 };
@@ -93,6 +96,7 @@ export function createGuests(
         return peer === undefined ? [] : [{ guest, peer }];
       }),
     heldPaths: () => [...guests.values()].flatMap((guest) => guest.heldPaths()),
+    sessions: () => [...guests.values()].map(({ session }) => session),
     status: () => [...guests.keys()].sort().flatMap((name) => guests.get(name)?.status() ?? []),
     async [Symbol.asyncDispose]() {
       await Promise.all([...guests.values()].map((guest) => guest.close("the host's daemon stops")));

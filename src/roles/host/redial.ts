@@ -1,4 +1,6 @@
 /** Dials one channel of a guest again after each end. */
+import { countChannel } from "../../channels/byte-count.ts";
+import type { ByteCount } from "../../channels/byte-count.ts";
 import { dialSocket } from "../../channels/socket/socket.ts";
 import type { Endpoint } from "../../discovery/endpoint.ts";
 import { listenerOf } from "../../discovery/listener.ts";
@@ -15,6 +17,8 @@ import type { Reach } from "./reach.ts";
 export type Redialling = {
   endpoint: () => Endpoint;
   users: FindUser;
+  /** Counts the bytes of the channels. */
+  bytes: ByteCount;
   link: HeldLink;
   signal: AbortSignal;
   onError: (error: NegotiatorError) => void;
@@ -37,6 +41,7 @@ export function redial(options: Redialling): Promise<void> {
   const {
     endpoint,
     users,
+    bytes,
     link,
     signal,
     onError,
@@ -69,7 +74,7 @@ export function redial(options: Redialling): Promise<void> {
       const channel = await dialSocket(present.path, { signal, listener: listenerOf(present, users) });
       reach?.clear();
       onReached();
-      const end = await runToEnd(link, channel, signal);
+      const end = await runToEnd(link, countChannel(channel, bytes), signal);
       const { state, reason } = end;
       if (state !== "foreign" && reason !== undefined && !signal.aborted) onError(reason);
       if (state === "dialling" && !signal.aborted) reach?.silent();

@@ -1,14 +1,19 @@
 /** The subcommand `status` of a host. */
 import { NegotiatorError } from "../../errors.ts";
 import { printable, printableJson } from "../../printable.ts";
-import { noDaemon } from "../cli/control-client.ts";
-import { print } from "../cli/output.ts";
-import { warnOfPolicy } from "../daemon/file-status.ts";
+import { askDaemon, explainVersion } from "../cli/ask-daemon.ts";
+import { dialControl, noDaemon } from "../cli/control-client.ts";
+import { formatAge } from "../cli/quantity.ts";
+import { watchInterval } from "../cli/status-options.ts";
+import type { StatusRow } from "../cli/status-table.ts";
+import { showStatusView } from "../cli/status-view.ts";
+import type { StatusPicture } from "../cli/status-picture.ts";
+import { explainPolicy } from "../daemon/file-status.ts";
 import { formatLinkStatus } from "../daemon/link-status.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
-import { askHostStatus } from "./ask-status.ts";
 import { noGuest } from "./no-guest.ts";
-import type { GuestStatus } from "./status.ts";
+import { StatusSchema } from "./status.ts";
+import type { GuestStatus, HostStatus } from "./status.ts";
 
 /**
  * Prints the daemon's guests, or the named one. Throws `NO_CHANNEL` without a daemon, `NO_GUEST` for an
@@ -16,21 +21,73 @@ import type { GuestStatus } from "./status.ts";
  */
 export async function showStatus({ words, config }: Invocation): Promise<Outcome> {
   const { control } = config.settings.host;
-  const answer = await askHostStatus(control);
-  if (answer === undefined) throw noDaemon("host", control);
-  const { guests } = answer;
-  await warnOfPolicy(answer);
   const [wanted] = words.positionals;
-  const shown = guests.filter(({ name }) => wanted === undefined || name === wanted);
-  if (wanted !== undefined && shown.length === 0)
+  const isJson = words.options.has("json");
+  const intervalMs = watchInterval(words);
+  if (words.options.has("check")) {
+    const { checkPeer } = await import("../cli/status-check.ts");
+    const fine = wanted === undefined ? "all guests that run" : `guest ${printable(wanted)}`;
+    const form = { fine: `${fine}: nothing is wrong`, isJson, isNamed: wanted !== undefined };
+    return checkPeer(async () => {
+      const { guests, ...status } = await takeStatus(control, wanted);
+      return { ...status, rows: guests.map(rowOf) };
+    }, form);
+  }
+  return showStatusView({
+    title: "GUEST",
+    isJson,
+    intervalMs,
+    emptyNote: noGuests(),
+    async take() {
+      const { guests, problems } = await takeStatus(control, wanted);
+      return pictureOf(guests, problems, isJson);
+    },
+  });
+}
+
+/** The guests that the user wants to see, and what is wrong with the daemon itself. */
+type ShownStatus = Pick<HostStatus, "guests" | "unreadFile"> & { problems: string[] };
+
+/** Throws as `showStatus` does. */
+async function takeStatus(control: string, wanted: string | undefined): Promise<ShownStatus> {
+  await using session = await dialControl("host", control);
+  if (session === undefined) throw noDaemon("host", control);
+  const status = await askDaemon(session, "status", StatusSchema, { params: { measures: true } });
+  const guests = status.guests.filter(({ name }) => wanted === undefined || name === wanted);
+  if (wanted !== undefined && guests.length === 0)
     throw noGuest(
       wanted,
-      guests.map(({ name }) => name),
+      status.guests.map(({ name }) => name),
     );
-  if (shown.length === 0) return { exitCode: 0, error: noGuests() };
-  if (words.options.has("json"))
-    return print(shown.map((guest) => printableJson(JSON.stringify(guest))).join("\n"));
-  return print(shown.map(formatGuest).join("\n"));
+  const problems = [explainVersion(session), explainPolicy(status), ...status.problems.map(formatProblem)];
+  return {
+    guests,
+    unreadFile: status.unreadFile,
+    problems: problems.filter((problem) => problem !== undefined),
+  };
+}
+
+function formatProblem({ message, since }: HostStatus["problems"][number]): string {
+  const [first = "", ...remedy] = message.split("\n");
+  const age = formatAge(Date.now() - Date.parse(since));
+  return [`${first} (since ${since}, ${age})`, ...remedy].join("\n");
+}
+
+function pictureOf(
+  guests: readonly GuestStatus[],
+  problems: readonly string[],
+  isJson: boolean,
+): StatusPicture {
+  return {
+    problems,
+    rows: guests.map(rowOf),
+    lines: guests.map((guest) => (isJson ? printableJson(JSON.stringify(guest)) : formatGuest(guest))),
+  };
+}
+
+function rowOf({ overQuota, ...guest }: GuestStatus): StatusRow {
+  const remarks = overQuota === undefined ? [] : [`slowed down: it sends ${overQuota}`];
+  return { ...guest, remarks };
 }
 
 /** An empty list is a result, but a newcomer would not see why it is empty. */
@@ -40,6 +97,7 @@ function noGuests(): NegotiatorError {
   });
 }
 
+/** Scripts read these lines. */
 function formatGuest(guest: GuestStatus): string {
   const slow = guest.overQuota === undefined ? "" : `, slowed down: it sends ${printable(guest.overQuota)}`;
   return `${printable(guest.name)}: ${formatLinkStatus(guest)}${slow}`;

@@ -4,12 +4,14 @@ import type { StoppedDomain } from "../../discovery/libvirt/stopped.ts";
 import { defineMethod } from "../../methods/method.ts";
 import type { Method } from "../../methods/method.ts";
 import { FileStatusEntries } from "../daemon/file-status.ts";
+import { LinkFigureEntries, NO_FIGURES } from "../daemon/link-figures.ts";
 import { LinkStatusEntries } from "../daemon/link-status.ts";
 
 const GuestStatusSchema = v.object({
   name: v.string(),
   uuid: v.nullable(v.string()),
   ...LinkStatusEntries,
+  ...LinkFigureEntries,
   since: v.nullable(v.string()),
   /** The quota that the guest exceeds: what it sends too much of, in words. The host reads it slowly. */
   overQuota: v.exactOptional(v.string()),
@@ -30,7 +32,8 @@ export function addStopped(guests: GuestStatus[], stopped: readonly StoppedDomai
 
 function toShutOff({ guest: name, uuid }: StoppedDomain): GuestStatus {
   const calls = { outgoing: 0, incoming: 0 };
-  return { name, uuid, state: "shut off", dialect: null, version: null, since: null, calls, lastError: null };
+  const unknown = { dialect: null, version: null, since: null, lastError: null };
+  return { name, uuid, state: "shut off", ...unknown, calls, ...NO_FIGURES };
 }
 
 /** The answer to `status`. */
@@ -40,19 +43,26 @@ export const StatusSchema = v.object({
   pid: v.exactOptional(v.number()),
   /** The sockets that it holds. QEMU serves one program at a time there. */
   held: v.exactOptional(v.array(v.string())),
+  /** The present faults of the finders, and since when. */
+  problems: v.optional(v.array(v.object({ message: v.string(), since: v.string() })), []),
   ...FileStatusEntries,
 });
 
 /** The answer to `status`. */
 export type HostStatus = v.InferOutput<typeof StatusSchema>;
 
+/** `measures`: the caller wants the round trips of now. */
+export type StatusQuestion = { measures?: boolean };
+
 /** Returns the method; `status` gives the guests, sorted by name, and the sockets. */
-export function createStatus(status: (signal: AbortSignal) => Promise<HostStatus>): Method {
+export function createStatus(
+  status: (question: StatusQuestion, signal: AbortSignal) => Promise<HostStatus>,
+): Method {
   return defineMethod({
     name: "status",
     isOpen: true,
     own: "question",
-    params: v.optional(v.object({})),
-    run: async (_, { call }) => ({ result: await status(call.signal) }),
+    params: v.optional(v.object({ measures: v.exactOptional(v.boolean()) }), {}),
+    run: async (question, { call }) => ({ result: await status(question, call.signal) }),
   });
 }

@@ -7,6 +7,7 @@ import type { InvalidInput } from "./invalid-input.ts";
 import type { JsonObject } from "../json.ts";
 import type { Listening } from "./listening.ts";
 import type { Message } from "../message.ts";
+import type { PeerTimeout } from "./peer-timeout.ts";
 import type { Reading } from "../reading.ts";
 import type { Receiver } from "./receiver.ts";
 import type { Status } from "./status.ts";
@@ -34,18 +35,23 @@ type IntakeOptions = {
   dialling: Dialling;
   listening: Listening;
   conversation: Conversation;
+  timeout: Pick<PeerTimeout, "pong">;
   /** Takes an object of another dialect. Returns whether some dialect has such a message. */
   onForeign: ((frame: ForeignFrame) => boolean) | undefined;
 };
 
 /** Creates the intake of a session. */
 export function createIntake(options: IntakeOptions): Intake {
-  const { side, status, traffic, receiver, invalidInput, dialling, listening, conversation } = options;
+  const { side, status, traffic, receiver, invalidInput, dialling, listening, conversation, timeout } =
+    options;
 
   const isClosed = (): boolean => invalidInput.isTooMuch || status.state === "ended";
 
   const takeNative = (message: Message, bytes: number): void => {
-    if (status.state === "open") return conversation.take(message, bytes);
+    if (status.state === "open") {
+      if (message.kind === "pong") timeout.pong();
+      return conversation.take(message, bytes);
+    }
     traffic.unneeded++;
     traffic.unneededBytes += bytes;
     if (status.state === "dialling") dialling.take(message);

@@ -15,8 +15,12 @@ export type PeerTimeout = {
   receive(nowMs: number): void;
   /** A session is open: the timeout starts again. */
   restart(): void;
-  /** Sends a ping if the session is open. */
-  ping(): void;
+  /** How long the last measured ping and its pong took; undefined before that, and in a new session. */
+  readonly roundTripMs: number | undefined;
+  /** Sends a ping if the session is open. With the present time, also measures the round trip. */
+  ping(nowMs?: number): void;
+  /** A pong came with the last bytes. */
+  pong(): void;
   /** Called about once a second. */
   tick(nowMs: number): void;
 };
@@ -34,9 +38,14 @@ export function createPeerTimeout(options: PeerTimeoutOptions): PeerTimeout {
   const { side, limits, controlQueue, status, conversation } = options;
   const liveness = createLiveness(limits);
   let clockMs = 0;
+  /** When the ping went out whose pong ends the measurement. */
+  let pingedMs: number | undefined;
+  let roundTripMs: number | undefined;
 
-  const ping = (): void => {
-    if (status.state === "open") controlQueue.push({ kind: "ping" });
+  const ping = (nowMs?: number): void => {
+    if (status.state !== "open") return;
+    controlQueue.push({ kind: "ping" });
+    pingedMs ??= nowMs;
   };
 
   return {
@@ -46,12 +55,22 @@ export function createPeerTimeout(options: PeerTimeoutOptions): PeerTimeout {
     get heardMs() {
       return liveness.heardMs;
     },
+    get roundTripMs() {
+      return roundTripMs;
+    },
     receive(nowMs) {
       clockMs = nowMs;
       if (status.state === "open") liveness.restart(nowMs);
     },
-    restart: () => liveness.restart(clockMs),
+    restart() {
+      liveness.restart(clockMs);
+      pingedMs = roundTripMs = undefined;
+    },
     ping,
+    pong() {
+      if (pingedMs !== undefined) roundTripMs = clockMs - pingedMs;
+      pingedMs = undefined;
+    },
     tick(nowMs) {
       clockMs = nowMs;
       // A listener whose session was cut waits for a hello that may never come, so its session can time out
@@ -59,7 +78,7 @@ export function createPeerTimeout(options: PeerTimeoutOptions): PeerTimeout {
       const isWaiting = status.state === "cut" && side === "listener";
       if (status.state !== "open" && !isWaiting) return;
       const step = liveness.tick(nowMs);
-      if (step === "ping") ping();
+      if (step === "ping") ping(nowMs);
       if (step === "timedOut" && side === "listener") conversation.endWithPeer(silent());
       if ((step === "unresponsive" || step === "timedOut") && side === "dialler") status.cut(silent());
     },

@@ -138,7 +138,7 @@ export function createSessionParts(options: SessionOptions) {
   const listening = createListening({ ...common, limit: limits.faults, onOpen, onRefused });
   const { onForeign } = options;
   const greeting = { dialling, listening };
-  const intake = createIntake({ ...common, ...greeting, invalidInput, conversation, onForeign });
+  const intake = createIntake({ ...common, ...greeting, invalidInput, conversation, timeout, onForeign });
   return {
     traffic,
     served,

@@ -26,6 +26,8 @@ export type Session = {
   readonly isResponsive: boolean;
   /** When something last came in an open session, on the clock of `receive`; 0 when nothing ever did. */
   readonly heardMs: number;
+  /** Has the time that a ping and its pong took last, in milliseconds; undefined while there is none. */
+  readonly timing: { readonly roundTripMs: number | undefined };
   /** Calls of this side that wait for their answers or streams. */
   readonly outgoingCount: number;
   /** Calls of the peer whose answers or streams are not complete. */
@@ -40,8 +42,8 @@ export type Session = {
   detach(): void;
   /** Takes bytes of the channel; none when the far end has left and may come back. */
   receive(bytes: Uint8Array, nowMs: number): void;
-  /** Sends a ping if the session is open. */
-  ask(): void;
+  /** Sends a ping if the session is open. With the present time, also measures the round trip. */
+  ask(nowMs?: number): void;
   /** Returns the next bytes to write, at most one message; undefined when there are none now. */
   next(): Uint8Array | undefined;
   /**
@@ -108,6 +110,7 @@ export function createSession(options: SessionOptions): Session {
     get heardMs() {
       return timeout.heardMs;
     },
+    timing: timeout,
     get outgoingCount() {
       return conversation.outgoingCount;
     },
@@ -135,7 +138,7 @@ export function createSession(options: SessionOptions): Session {
       intake.take(bytes, nowMs);
       if (epochs.sequence.acknowledgement === "due") onOutput();
     },
-    ask: () => timeout.ping(),
+    ask: (nowMs) => timeout.ping(nowMs),
     next: createNextBytes({ status, controlQueue, conversation, silence }),
     tick(nowMs, hasMore = false) {
       served.expire(nowMs);
@@ -150,8 +153,7 @@ export function createSession(options: SessionOptions): Session {
       if (isSilent && status.state === "open") status.cut();
     },
     call({ id = makeId(), ...call }) {
-      throwIfClosed(status.state);
-      if (refusal.reason !== undefined) throw refusal.reason;
+      throwIfClosed(status.state, refusal.reason);
       if (status.state === "open") silence?.call();
       return conversation.call({ id, ...call });
     },
@@ -183,6 +185,7 @@ export function createSession(options: SessionOptions): Session {
   };
 }
 
-function throwIfClosed(state: SessionState): void {
+function throwIfClosed(state: SessionState, refusal?: NegotiatorError): void {
   if (state === "ended" || state === "foreign") throw new NegotiatorError("CLOSED", "The session has ended");
+  if (refusal !== undefined) throw refusal;
 }

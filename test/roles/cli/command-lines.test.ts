@@ -106,6 +106,9 @@ test("status prints all guests or the named one, and in a guest its host", async
     version: expect.stringMatching(/^\d+\.\d+\.\d+/),
     since: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
     calls: { outgoing: expect.any(Number), incoming: expect.any(Number) },
+    callsDone: { outgoing: expect.any(Number), incoming: expect.any(Number) },
+    bytes: { in: expect.any(Number), out: expect.any(Number) },
+    roundTripMs: expect.any(Number),
     lastError: null,
   };
   const all = await stage.host.run(["status", "--json"]);

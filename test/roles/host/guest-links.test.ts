@@ -107,6 +107,7 @@ test("a call in a foreign dialect dials the socket that the guest has now", asyn
       users: createUserCache(),
     },
     dialects,
+    bytes: { in: 0, out: 0 },
     onExceeded: () => undefined,
     serve: { call: () => undefined, notice: () => undefined },
     explainNoAnswer: () => new NegotiatorError("NO_CHANNEL", "no answer"),

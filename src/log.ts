@@ -1,6 +1,7 @@
 /** The program's log: consola instances that write to stderr, as text or as JSON lines. */
 import { createConsola, LogLevels } from "consola/core";
 import type { ConsolaInstance, LogObject } from "consola/core";
+import { isDiskFrozen, untilDiskThaws } from "./frozen-disk.ts";
 import { printable, printableJson } from "./printable.ts";
 import { standardOutput } from "./standard-output.ts";
 
@@ -101,7 +102,10 @@ function writeBounded(line: string): void {
   if (lost > 0) taggedInstance("log").warn(`${lost} lines are lost: the reader of the log stood still`, {});
   waiting += line.length;
   const written = (): void => void (waiting -= line.length);
-  standardOutput.write("stderr", line).then(written, written);
+  const write = (): Promise<boolean> => standardOutput.write("stderr", line);
+  // Standard error may be a file.
+  const writing = isDiskFrozen() ? untilDiskThaws().then(write) : write();
+  writing.then(written, written);
 }
 
 function taggedInstance(tag: string): ConsolaInstance {

@@ -19,7 +19,9 @@ async function start(): Promise<void> {
     if (words[0] === HELPER_WORD) {
       refuseForeignRights();
       const { runOwnTask } = await import("./roles/cli/own-task.ts");
-      process.exitCode = (await runOwnTask(words.slice(1))).exitCode;
+      const outcome = await runOwnTask(words.slice(1));
+      process.exitCode = outcome.exitCode;
+      if (outcome.isStuck === true) process.exit();
       return;
     }
     if (words.some((word) => word.includes(REPLACED)))

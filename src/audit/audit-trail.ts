@@ -4,6 +4,7 @@ import type { AuditFileOptions } from "./audit-file.ts";
 import { createLineSink } from "./line-sink.ts";
 import type { LineSink } from "./line-sink.ts";
 import { errnoOf, NegotiatorError } from "../errors.ts";
+import { isDiskFrozen, untilDiskThaws } from "../frozen-disk.ts";
 import { explainWriteFailure } from "./failure.ts";
 
 /** Made by `openTrail`. No function throws. */
@@ -48,19 +49,25 @@ export function openTrail({ onProblem, ...options }: TrailOptions): Trail {
     }
   };
   const file = createAuditFile(options, (problem) => report(ROTATION, problem));
-  const sink = createLineSink((lines) => {
+  const put = (lines: readonly string[]): void => {
     if (isClosed) throw new NegotiatorError("CLOSED", `Cannot write the audit file "${path}": it was closed`);
     const { isFirst } = file.write(lines);
     // Rotation works again if a line begins a file.
     const isRotationBroken = reported.has(ROTATION) && !isFirst;
     reported.clear();
     if (isRotationBroken) reported.add(ROTATION);
-  }, reportFailure);
+  };
+  const held = createHeldLines((lines) => attempt(() => put(lines)));
+  const sink = createLineSink((lines) => (isDiskFrozen() ? held.add(lines) : put(lines)), reportFailure);
 
   return {
-    open: () => attempt(file.open),
+    open() {
+      // A new file is a write too. The first line opens it.
+      if (!isDiskFrozen()) attempt(file.open);
+    },
     write: sink.write,
     async sync() {
+      await untilDiskThaws();
       try {
         await file.sync();
       } catch (thrown) {
@@ -70,7 +77,7 @@ export function openTrail({ onProblem, ...options }: TrailOptions): Trail {
     },
     reopen() {
       attempt(file.close);
-      if (!isClosed) attempt(file.open);
+      if (!isClosed && !isDiskFrozen()) attempt(file.open);
     },
     close(time) {
       const loss = isClosed ? undefined : sink.end(time);
@@ -82,3 +89,28 @@ export function openTrail({ onProblem, ...options }: TrailOptions): Trail {
 }
 
 const ROTATION = "rotation";
+
+/** Most bytes of lines that wait for a thaw. Further ones are lost, and counted. */
+const HELD_BYTES = 1024 * 1024;
+
+/** Keeps lines in memory while file systems are frozen, and hands them to `put` after the thaw. */
+function createHeldLines(put: (lines: readonly string[]) => void): { add(lines: readonly string[]): void } {
+  let held: string[] = [];
+  let bytes = 0;
+  const flush = async (): Promise<void> => {
+    await untilDiskThaws();
+    const lines = held;
+    held = [];
+    bytes = 0;
+    put(lines);
+  };
+  return {
+    add(lines) {
+      const more = lines.reduce((sum, line) => sum + line.length, 0);
+      if (bytes + more > HELD_BYTES) throw new NegotiatorError("BUSY", "File systems are frozen");
+      if (held.length === 0) void flush();
+      held.push(...lines);
+      bytes += more;
+    },
+  };
+}

@@ -101,6 +101,10 @@ export const SettingsSchema = v.strictObject({
       qga: v.optional(v.picklist(["auto", "yes", "no"])),
       /** The path of a device, pty or unix socket for that. Empty: find the port by its name. */
       qgaPort: v.optional(OptionalPath),
+      /** The program that is called before a freeze and after a thaw. It may be missing. */
+      freezeHook: v.optional(OptionalPath),
+      /** The time after which frozen file systems are thawed if the host does not ask for it. */
+      freezeSeconds: v.optional(v.pipe(Seconds, v.minValue(1))),
     }),
   ),
   /** Sockets of guests that no finder reports. */
@@ -153,7 +157,14 @@ export const DEFAULTS = {
     qemu: "auto",
     rescanSeconds: 30,
   },
-  guest: { control: "/run/negotiator/guest.sock", characterDevice: "", qga: "no", qgaPort: "" },
+  guest: {
+    control: "/run/negotiator/guest.sock",
+    characterDevice: "",
+    qga: "no",
+    qgaPort: "",
+    freezeHook: "/etc/qemu/fsfreeze-hook",
+    freezeSeconds: 600,
+  },
   guests: [],
   limits: {
     lineBytes: DEFAULT_LIMITS.lineBytes,

@@ -17,6 +17,26 @@ export function setClockUs(time: bigint): number {
   return libc().clock_settime(CLOCK_REALTIME, ptr(parts)) === 0 ? 0 : lastErrno();
 }
 
+/** Freezes the file system of an open directory (ioctl_fs(2)). Returns 0, or the errno. May take long. */
+export function freezeFileSystem(descriptor: number): number {
+  return libc().ioctl(descriptor, FIFREEZE, null) === 0 ? 0 : lastErrno();
+}
+
+/** Thaws the file system of an open directory. Returns 0, or the errno: EINVAL if it is not frozen. */
+export function thawFileSystem(descriptor: number): number {
+  return libc().ioctl(descriptor, FITHAW, null) === 0 ? 0 : lastErrno();
+}
+
+/**
+ * Gives the unused blocks of a file system back to its disk, in pieces of at least so many bytes. Returns
+ * the number of trimmed bytes, or the errno. May take long.
+ */
+export function trimFileSystem(descriptor: number, minimum: bigint): { trimmed: bigint } | { errno: number } {
+  const range = new BigUint64Array([0n, 0xffff_ffff_ffff_ffffn, minimum]);
+  if (libc().ioctl(descriptor, FITRIM, ptr(range)) !== 0) return { errno: lastErrno() };
+  return { trimmed: range[1] ?? 0n };
+}
+
 /** An interface, once for each of its addresses, and once without one. */
 export type InterfaceAddress = {
   name: string;
@@ -84,6 +104,10 @@ function toPointer(address: bigint | undefined): Pointer | null {
   return address === undefined || address === 0n ? null : (Number(address) as Pointer);
 }
 
+/** include/uapi/linux/fs.h; the same numbers on all architectures we build for. */
+const FIFREEZE = 0xc004_5877;
+const FITHAW = 0xc004_5878;
+const FITRIM = 0xc018_5879;
 const MILLION = 1_000_000n;
 /** clock_gettime(2), include/uapi/linux/time.h. */
 const CLOCK_REALTIME = 0;
@@ -106,6 +130,7 @@ function load() {
   return dlopen("libc.so.6", {
     clock_gettime: { args: ["i32", "ptr"], returns: "i32" },
     clock_settime: { args: ["i32", "ptr"], returns: "i32" },
+    ioctl: { args: ["i32", "u64", "ptr"], returns: "i32" },
     getifaddrs: { args: ["ptr"], returns: "i32" },
     freeifaddrs: { args: ["ptr"], returns: "void" },
   });

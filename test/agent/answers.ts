@@ -54,6 +54,18 @@ export const REQUESTS: readonly ComparedRequest[] = [
   { execute: "guest-set-vcpus", args: { vcpus: [{ online: true }] } },
   { execute: "guest-set-memory-blocks", args: { "mem-blks": [{ "phys-index": 99_999, online: true }] } },
   { execute: "guest-set-time", args: { time: -5 } },
+  { execute: "guest-fsfreeze-status" },
+  { execute: "guest-fsfreeze-freeze-list", args: { mountpoints: ["/no/such/place"] } },
+  { execute: "guest-fsfreeze-thaw" },
+  { execute: "guest-fsfreeze-thaw", args: { x: 1 } },
+  { execute: "guest-fstrim", args: { minimum: "x" } },
+  { execute: "guest-set-user-password", args: { username: "a\nb", password: "eA==", crypted: false } },
+  { execute: "guest-set-user-password", args: { username: "nobody", password: "eAp5", crypted: false } },
+  { execute: "guest-set-user-password", args: { username: "nobody", password: "!", crypted: false } },
+  { execute: "guest-set-user-password", args: { username: "no-user", password: "eA==", crypted: false } },
+  { execute: "guest-ssh-add-authorized-keys", args: { username: "nobody", keys: ["#x"] } },
+  { execute: "guest-ssh-add-authorized-keys", args: { username: "nobody", keys: ["a\nb"] } },
+  { execute: "guest-ssh-remove-authorized-keys", args: { username: "nobody", keys: ["x y"] } },
   { execute: "guest-set-time", args: { time: "now" } },
 ];
 

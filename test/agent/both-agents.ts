@@ -12,7 +12,11 @@ export async function openBoth() {
   const our = directory.at("our.sock");
   const words = ["-m", "unix-listen", "-t", directory.path];
   stack.use(
-    launchDaemon([...words, "-p", their, "-f", directory.at("pid")], {}, [Bun.which("qemu-ga") ?? ""]),
+    launchDaemon(
+      [...words, "-p", their, "-f", directory.at("pid")],
+      { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
+      [Bun.which("qemu-ga") ?? ""],
+    ),
   );
   stack.use(
     launchAgent([...words, "-p", our], {

@@ -50,4 +50,21 @@ function body(): void {
       expect(await agent.line()).toBe('{"return": {}}');
     }
   });
+
+  test("every Linux command of the other agent is there", async () => {
+    const { theirs, ours } = await opened;
+    const lists = await Promise.all(
+      [theirs, ours].map(async (agent) => {
+        const { return: info } = await agent.ask("guest-info");
+        const commands: { name: string; "success-response": boolean }[] = Object(info).supported_commands;
+        return new Map(commands.map((command) => [command.name, command["success-response"]]));
+      }),
+    );
+    const [wanted = new Map(), offered = new Map()] = lists;
+    for (const name of MISSING) wanted.delete(name);
+    expect([...wanted].filter(([name, answers]) => offered.get(name) !== answers)).toEqual([]);
+  });
 }
+
+/** Only Windows has it. */
+const MISSING = ["guest-get-devices"];

@@ -5,6 +5,7 @@ import { createUserCache } from "../../process/user-cache.ts";
 import type { UserCache } from "../../process/user-cache.ts";
 import type { CallMethod, Method } from "../method.ts";
 import type { Access, AgentCommand } from "./agent-command.ts";
+import { ACCOUNTS } from "./accounts.ts";
 import { GET_TIME, GET_TIMEZONE, SET_TIME } from "./clock.ts";
 import { GET_DISKS, GET_DISKSTATS } from "./disks.ts";
 import { createExecCommands } from "./exec.ts";
@@ -12,6 +13,8 @@ import type { ExecRecords } from "./exec-records.ts";
 import { createFileCommands } from "./files.ts";
 import type { OpenFiles } from "./files.ts";
 import { createKeptItems } from "./kept-items.ts";
+import { createFreezeCommands } from "./freeze.ts";
+import type { FreezeOptions } from "./freeze.ts";
 import { GET_FSINFO } from "./file-systems.ts";
 import { GET_MEMORY_BLOCK_INFO, GET_MEMORY_BLOCKS, SET_MEMORY_BLOCKS } from "./memory-blocks.ts";
 import { GET_INTERFACES, GET_ROUTE } from "./network.ts";
@@ -19,12 +22,14 @@ import { SHUTDOWN, SUSPEND } from "./power.ts";
 import { createInfoCommand, PING, SYNC } from "./presence.ts";
 import { GET_CPUSTATS, GET_VCPUS, SET_VCPUS } from "./processors.ts";
 import { createOsInfo, GET_HOST_NAME, GET_LOAD, GET_USERS } from "./system.ts";
+import { FSTRIM } from "./trim.ts";
 
 /** Options of the agent. */
 export type AgentOptions = {
   /** Returns whether the policy lets a client call a command, for some resource or for this one. */
   isAllowed: (command: { name: string; access: Access }, resource?: Resource) => boolean;
   users: UserCache;
+  freeze: FreezeOptions;
   /** Replaces the usual files of os-release(5). */
   osReleaseFile?: string | undefined;
   /** The only commands that clients may call. They need no rule where there is no policy. */
@@ -41,6 +46,8 @@ export type GuestAgent = {
   findObstacle: (name: string) => NegotiatorError | undefined;
   /** Forgets files and records that no client has used for a time. Called now and then. */
   expire: () => void;
+  /** Thaws what is frozen, before the agent ends. */
+  end: () => Promise<void>;
 };
 
 /** Open files and ended programs at most, and how long each stays unused. */
@@ -65,10 +72,14 @@ export function createAgent(options: AgentOptions): GuestAgent {
     isIdle: () => true,
     drop: (file) => void file.close().catch(() => undefined),
   });
+  const freezing = createFreezeCommands(options.freeze);
   let handle = Math.floor(Date.now() / 1000);
   const findObstacle: GuestAgent["findObstacle"] = (name) => {
     const isLeftOut = blocked?.has(name) === true || allowed?.has(name) === false;
-    return isLeftOut ? new NegotiatorError("DENIED", `The options switch ${name} off`) : undefined;
+    if (isLeftOut) return new NegotiatorError("DENIED", `The options switch ${name} off`);
+    const worksFrozen = commands.some((command) => command.name === name && command.worksFrozen);
+    if (worksFrozen || !freezing.isFrozen()) return undefined;
+    return new NegotiatorError("DENIED", "The agent is in frozen state");
   };
   const accessOf = ({ name, access }: Pick<AgentCommand, "name" | "access">): Access =>
     access === "ruled" && allowed?.has(name) === true ? "usual" : access;
@@ -86,6 +97,7 @@ export function createAgent(options: AgentOptions): GuestAgent {
     ),
     ...createFileCommands({ files, nextHandle: () => ++handle, isPathAllowed }),
     ...createExecCommands({ records, users }),
+    ...freezing.commands,
   ];
   const methods = commands.map((command): CallMethod => {
     const { name, method } = command;
@@ -107,12 +119,17 @@ export function createAgent(options: AgentOptions): GuestAgent {
       files.expire(now());
       records.expire(now());
     },
+    end: () => freezing.end(),
   };
 }
 
 /** Returns the names of all commands, sorted. */
 export function listAgentCommandNames(): string[] {
-  const { methods } = createAgent({ isAllowed: () => true, users: createUserCache() });
+  const { methods } = createAgent({
+    isAllowed: () => true,
+    users: createUserCache(),
+    freeze: { lockFile: "", limitMs: 0, hook: "" },
+  });
   return methods.map(({ name }) => name).sort();
 }
 
@@ -139,6 +156,8 @@ function listCommands(osReleaseFile: string | undefined): AgentCommand[] {
     GET_FSINFO,
     GET_DISKS,
     GET_DISKSTATS,
+    FSTRIM,
+    ...ACCOUNTS,
     SHUTDOWN,
     ...SUSPEND,
   ];

@@ -2,6 +2,7 @@
  * A file of a fixed size that holds the last bytes of a stream. It has a plain descriptor: the runtime ends
  * the program if a `FileHandle` is forgotten open.
  */
+import { untilDiskThaws } from "../../frozen-disk.ts";
 import { close, constants, open, read, write } from "node:fs";
 
 /** A file. Offsets are those of the stream. */
@@ -18,9 +19,11 @@ const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constants;
 /** Makes a new file, which only its owner can read. Rejects with the system's error. */
 export async function openRingFile(path: string, sizeBytes: number): Promise<RingFile> {
   const flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW;
+  await untilDiskThaws();
   const descriptor = await promised<number>((done) => open(path, flags, OWNER_ONLY, done));
   return {
     async write(bytes, offset) {
+      await untilDiskThaws();
       const skipped = Math.max(0, bytes.length - sizeBytes);
       for (let done = skipped; done < bytes.length;) {
         const place = (offset + done) % sizeBytes;

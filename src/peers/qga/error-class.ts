@@ -11,8 +11,7 @@ export type AgentError = { class: "CommandNotFound" | "GenericError"; desc: stri
 export function toAgentError({ code, message }: NegotiatorError, command: string): AgentError {
   if (code === "UNKNOWN_METHOD")
     return { class: "CommandNotFound", desc: `The command ${command} has not been found` };
-  const desc = message.replaceAll("\n", ". ");
-  if (code !== "DENIED") return { class: "GenericError", desc };
+  if (code !== "DENIED") return { class: "GenericError", desc: message };
   const problem = `Command ${command} has been disabled: the command is not allowed`;
-  return { class: "CommandNotFound", desc: `${problem} (${desc})` };
+  return { class: "CommandNotFound", desc: `${problem} (${message})` };
 }

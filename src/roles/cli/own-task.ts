@@ -24,6 +24,22 @@ export async function runOwnTask([task, ...words]: readonly string[]): Promise<O
       const { describeBuild } = await import("../daemon/state-version.ts");
       return print(JSON.stringify(describeBuild()));
     }
+    case "freeze": {
+      const { freezeAndWait } = await import("../../process/freeze-child.ts");
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the daemon wrote it
+      const order = JSON.parse(first) as Parameters<typeof freezeAndWait>[0];
+      await freezeAndWait(order, (report) => print(`${JSON.stringify(report)}\n`));
+      return { exitCode: 0, isStuck: true };
+    }
+    case "thaw": {
+      const { thawPaths } = await import("../../process/freeze-child.ts");
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the daemon wrote it
+      return print(String(thawPaths(JSON.parse(first) as string[])));
+    }
+    case "trim": {
+      const { trimPath } = await import("../../process/trim-child.ts");
+      return print(JSON.stringify(trimPath(first, BigInt(rest[0] ?? "0"))));
+    }
     case "builtins":
       return answerBuiltins();
     case "carry": {

@@ -150,6 +150,7 @@ function findUnapplied(role: DaemonOptions["role"], first: Settings, next: Setti
   const fixed = [
     `${role}.control`,
     "rawPayloads",
+    ...(role === "guest" ? ["guest.freezeHook", "guest.freezeSeconds"] : []),
     ...Object.keys(first.detached).map((name) => `detached.${name}`),
     ...Object.keys(first.limits).map((name) => `limits.${name}`),
   ];

@@ -1,4 +1,5 @@
 /** The port on which a guest's daemon answers as the QEMU guest agent, if the settings want it. */
+import { dirname, join } from "node:path";
 import type { Settings } from "../../config/settings.ts";
 import type { PortPlaces } from "../../discovery/ports/virtio.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
@@ -10,6 +11,11 @@ import { createForeignPort } from "./foreign-port.ts";
 import type { ForeignPort } from "./foreign-port.ts";
 import { findFirst } from "./port.ts";
 import type { FoundPort } from "./port.ts";
+
+/** Returns the file whose lock shows that file systems are frozen: beside the control socket, in memory. */
+export function freezeLockOf({ control }: Pick<Settings["guest"], "control">): string {
+  return join(dirname(control), "frozen");
+}
 
 /** The port of the guest agent. */
 export type AgentPort = Pick<ForeignPort, "hold"> & {
@@ -33,10 +39,19 @@ export function createAgentPort(
     if (guest.qga === "auto" && (await findOtherAgent()) !== undefined) return undefined;
     return findFirst(ports, places);
   };
+  const agents: AsyncDisposable[] = [];
   /** Most daemons never need the commands. */
   const create = async (dialect: AnsweredDialect): Promise<ForeignPort> => {
     const { createAgentServe } = await import("./agent-serve.ts");
-    const { serve } = createAgentServe(services);
+    const agent = createAgentServe(services, {
+      freeze: {
+        lockFile: freezeLockOf(guest),
+        limitMs: guest.freezeSeconds * 1000,
+        hook: guest.freezeHook,
+      },
+    });
+    agents.push(agent);
+    const { serve } = agent;
     return createForeignPort({ dialect, serve, services, find: () => find(dialect) });
   };
   const holdOne = async (dialect: AnsweredDialect, signal: AbortSignal): Promise<void> => {
@@ -54,6 +69,7 @@ export function createAgentPort(
   return {
     async hold(signal) {
       await Promise.all(dialects.answered.map((dialect) => holdOne(dialect, signal)));
+      for (const agent of agents) await agent[Symbol.asyncDispose]();
     },
     reload({ guest: next }) {
       const isMoved = next.qga !== guest.qga || next.qgaPort !== guest.qgaPort;

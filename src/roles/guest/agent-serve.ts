@@ -17,16 +17,16 @@ export type AgentServices = Pick<
 >;
 
 /** The options that the command line of the other agent can set. */
-export type AgentSettings = Pick<AgentOptions, "osReleaseFile" | "allowed" | "blocked">;
+export type AgentSettings = Pick<AgentOptions, "osReleaseFile" | "allowed" | "blocked" | "freeze">;
 
 /** The largest process id of Linux (proc_sys_kernel(5)). Commands get larger numbers. */
 const LARGEST_PID = 4_194_304;
 
-/** Returns what serves all clients together. Disposing stops its clock. */
+/** Returns what serves all clients together. Disposing thaws what is frozen. */
 export function createAgentServe(
   services: AgentServices,
-  settings: AgentSettings = {},
-): Disposable & { serve: Serve } {
+  settings: AgentSettings,
+): AsyncDisposable & { serve: Serve } {
   const caller = { via: "host" } as const;
   const agent = createAgent({
     ...settings,
@@ -61,6 +61,9 @@ export function createAgentServe(
         else own.call(call);
       },
     },
-    [Symbol.dispose]: () => tick[Symbol.dispose](),
+    [Symbol.asyncDispose]() {
+      tick[Symbol.dispose]();
+      return agent.end();
+    },
   };
 }

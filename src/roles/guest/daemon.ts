@@ -3,6 +3,7 @@
  */
 import { logFor } from "../../log.ts";
 import type { NextProgram } from "../../process/next-program.ts";
+import { holdWhileFrozen } from "../../process/freezer.ts";
 import { DIALECTS } from "../../peers/dialects.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
 import { listenControl } from "../daemon/control-server.ts";
@@ -18,7 +19,7 @@ import { createReloader } from "../daemon/reload-method.ts";
 import { describeFiles } from "../daemon/file-status.ts";
 import { measureRoundTrips } from "../daemon/link-figures.ts";
 import { createServices } from "../daemon/services.ts";
-import { createAgentPort } from "./agent-port.ts";
+import { createAgentPort, freezeLockOf } from "./agent-port.ts";
 import { createHostLink } from "./host-link.ts";
 import { createHostStatus } from "./status.ts";
 
@@ -33,6 +34,7 @@ export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
 async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
   using signals = beginDaemon();
   const { settings } = invocation.config;
+  holdWhileFrozen(freezeLockOf(settings.guest));
   removeLeftOutput("guest", settings);
   await using services = createServices("guest", invocation.config);
   const dialects = invocation.dialects ?? DIALECTS;

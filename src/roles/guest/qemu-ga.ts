@@ -1,4 +1,5 @@
 /** The program under the name of the QEMU guest agent: it answers as that, and does nothing else. */
+import { join } from "node:path";
 import { openCharacterDevice } from "../../channels/port/port.ts";
 import { listenSocket } from "../../channels/socket/socket-listener.ts";
 import { agentFiles, loadConfig } from "../../config/config.ts";
@@ -11,13 +12,13 @@ import { createForeignLink } from "../../peers/foreign-link.ts";
 import type { ForeignLink } from "../../peers/foreign-link.ts";
 import { QGA } from "../../peers/qga/qga.ts";
 import { pause } from "../../peers/supervise.ts";
+import { holdWhileFrozen } from "../../process/freezer.ts";
 import { startInBackground } from "../../process/background.ts";
 import { formatVersion } from "../../version.ts";
 import { print } from "../cli/output.ts";
 import type { Outcome } from "../cli/subcommand.ts";
 import { beginDaemon, runDaemon } from "../daemon/daemon.ts";
 import { createServices } from "../daemon/services.ts";
-import type { Services } from "../daemon/services.ts";
 import { makeId } from "../identity.ts";
 import { createAgentServe } from "./agent-serve.ts";
 import { AGENT_HELP, formatAgentLine, formatAgentWords, readAgentLine } from "./agent-options.ts";
@@ -63,10 +64,25 @@ async function serve(line: AgentLine, osReleaseFile: string | undefined): Promis
     return config;
   };
   const config = load();
+  const lockFile = join(line.stateDirectory, FREEZE_LOCK);
+  holdWhileFrozen(lockFile);
   await using services = createServices("guest", config);
-  const link = createAgentLink(services, line, osReleaseFile);
   const stop = new AbortController();
   await using held = new AsyncDisposableStack();
+  const { blocked, allowed, freezeHook } = line;
+  const { limits, answerMemory } = services;
+  const agent = createAgentServe(services, {
+    osReleaseFile,
+    blocked: new Set(blocked),
+    allowed: allowed.length === 0 ? undefined : new Set(allowed),
+    freeze: {
+      lockFile,
+      limitMs: config.settings.guest.freezeSeconds * 1000,
+      hook: freezeHook,
+    },
+  });
+  held.use(agent);
+  const link = createForeignLink(QGA, { serve: agent.serve, makeId, limits, answerMemory });
   const ended = Promise.withResolvers<never>();
   const holding = hold(line, link, stop.signal, held).catch((thrown: unknown) => ended.reject(thrown));
   const running = runDaemon({
@@ -87,20 +103,7 @@ async function serve(line: AgentLine, osReleaseFile: string | undefined): Promis
   return { exitCode: 0, isStuck: true };
 }
 
-function createAgentLink(
-  services: Services,
-  { blocked, allowed }: AgentLine,
-  osReleaseFile: string | undefined,
-): ForeignLink {
-  const { serve } = createAgentServe(services, {
-    osReleaseFile,
-    blocked: new Set(blocked),
-    allowed: allowed.length === 0 ? undefined : new Set(allowed),
-  });
-  const { limits, answerMemory } = services;
-  return createForeignLink(QGA, { serve, makeId, limits, answerMemory });
-}
-
+const FREEZE_LOCK = "qga.state.frozen";
 /** Only root may connect, as to the socket of the other agent. */
 const SOCKET_MODE = 0o600;
 const RETRY_MS = 5000;

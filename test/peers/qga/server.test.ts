@@ -104,9 +104,9 @@ const ERRORS = [
   [
     "DENIED",
     "CommandNotFound",
-    "Command a has been disabled: the command is not allowed (It failed. Read the log)",
+    "Command a has been disabled: the command is not allowed (It failed\nRead the log)",
   ],
-  ["INTERNAL", "GenericError", "It failed. Read the log"],
+  ["INTERNAL", "GenericError", "It failed\nRead the log"],
 ] as const;
 
 test.each(ERRORS)("an error with the code %s has the class %s", async (code, kind, desc) => {

@@ -1,0 +1,105 @@
+/** `guest-fsfreeze-status`, `-freeze`, `-freeze-list`, `-thaw`, and the hook around them. */
+import { access, constants } from "node:fs/promises";
+import { NegotiatorError } from "../../errors.ts";
+import { logFor } from "../../log.ts";
+import { createFreezer } from "../../process/freezer.ts";
+import { listOf, optional, text } from "./agent-arguments.ts";
+import { defineAgentCommand, failed } from "./agent-command.ts";
+import type { AgentCommand } from "./agent-command.ts";
+import { listBlockMounts } from "./mounts.ts";
+import { runTool } from "./tool.ts";
+
+/** Options of a freeze. */
+export type FreezeOptions = {
+  /** Its lock shows that file systems are frozen. It has to be in memory, such as in `/run`. */
+  lockFile: string;
+  /** The time after which they are thawed if no client asks for it. */
+  limitMs: number;
+  /** The program that is called with `freeze` before and `thaw` after; empty for none. */
+  hook: string;
+};
+
+/** The commands, and the state that other commands depend on. */
+export type FreezeCommands = {
+  commands: readonly AgentCommand[];
+  isFrozen: () => boolean;
+  /** Thaws what is frozen, before the agent ends. */
+  end: () => Promise<void>;
+};
+
+const log = logFor("freeze");
+const HOOK_MS = 10 * 60_000;
+
+async function listPaths(): Promise<string[]> {
+  return (await listBlockMounts()).map(({ path }) => path);
+}
+
+/** Creates the commands. */
+export function createFreezeCommands({ lockFile, limitMs, hook }: FreezeOptions): FreezeCommands {
+  const hasHook = (): Promise<boolean> =>
+    access(hook, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+  const callHook = async (word: "freeze" | "thaw"): Promise<void> => {
+    if (hook === "" || !(await hasHook())) return;
+    const { exitCode, stderr } = await runTool([hook, word], HOOK_MS);
+    if (exitCode !== 0) throw failed(`fsfreeze hook has failed with status ${exitCode}: ${stderr.trim()}`);
+  };
+  /** The file systems are thawed, whatever the hook does. */
+  const callThawHook = async (): Promise<void> => {
+    await callHook("thaw").catch((thrown: unknown) => log.error(NegotiatorError.from(thrown).message));
+  };
+  const freezer = createFreezer({ lockFile, limitMs, hook });
+
+  const freeze = async (wanted: readonly string[] | undefined): Promise<number> => {
+    try {
+      await callHook("freeze");
+      const paths = await listPaths();
+      const count = await freezer.freeze(paths.filter((path) => wanted?.includes(path) !== false));
+      if (count === 0) await callThawHook();
+      return count;
+    } catch (thrown) {
+      await callThawHook();
+      throw thrown;
+    }
+  };
+  const thaw = async (): Promise<number> => {
+    const count = await freezer.thaw(listPaths);
+    await callThawHook();
+    return count;
+  };
+
+  return {
+    isFrozen: () => freezer.isFrozen(),
+    async end() {
+      if (freezer.isFrozen()) await thaw();
+    },
+    commands: [
+      defineAgentCommand({
+        name: "guest-fsfreeze-status",
+        access: "usual",
+        worksFrozen: true,
+        run: () => (freezer.isFrozen() ? "frozen" : "thawed"),
+      }),
+      defineAgentCommand({
+        name: "guest-fsfreeze-freeze",
+        access: "usual",
+        async run(_, { begin }) {
+          await begin();
+          return freeze(undefined);
+        },
+      }),
+      defineAgentCommand({
+        name: "guest-fsfreeze-freeze-list",
+        access: "usual",
+        args: { mountpoints: optional(listOf(text)) },
+        async run({ mountpoints }, { begin }) {
+          await begin();
+          return freeze(mountpoints);
+        },
+      }),
+      defineAgentCommand({ name: "guest-fsfreeze-thaw", access: "usual", worksFrozen: true, run: thaw }),
+    ],
+  };
+}

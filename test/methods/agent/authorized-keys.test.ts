@@ -1,0 +1,48 @@
+/** The file of keys: made with its directory, changed as a whole, never through a link of the user. */
+import { expect, test } from "bun:test";
+import { mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { readKeys, writeKeys } from "../../../src/methods/agent/authorized-keys.ts";
+import { rejectionOf } from "../../support/error-of.ts";
+import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
+
+const MODE_BITS = 0o777;
+/** A user with the rights of this process. */
+const idsOf = (home: string) => ({ home, uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 });
+
+test("the first key makes directory and file, which only the user can read", async () => {
+  await using home = await createTemporaryDirectory();
+  const user = idsOf(home.path);
+  expect(await readKeys(user, "may be missing")).toEqual([]);
+  await writeKeys(user, ["ssh-ed25519 A one", "ssh-ed25519 B two"]);
+  expect(await readFile(home.at(".ssh/authorized_keys"), "utf8")).toBe(
+    "ssh-ed25519 A one\nssh-ed25519 B two\n",
+  );
+  expect((await stat(home.at(".ssh"))).mode & MODE_BITS).toBe(0o700);
+  expect((await stat(home.at(".ssh/authorized_keys"))).mode & MODE_BITS).toBe(0o600);
+  expect(await readdir(home.at(".ssh"))).toEqual(["authorized_keys"]);
+  expect(await readKeys(user)).toEqual(["ssh-ed25519 A one", "ssh-ed25519 B two"]);
+});
+
+test("a missing file is an error for who asks for its keys", async () => {
+  await using home = await createTemporaryDirectory();
+  const error = await rejectionOf(readKeys(idsOf(home.path)));
+  expect(error.message).toBe(
+    `failed to read '${home.at(".ssh/authorized_keys")}': No such file or directory`,
+  );
+});
+
+test.each([".ssh", ".ssh/authorized_keys"])("a link at %s is neither read nor written", async (place) => {
+  await using home = await createTemporaryDirectory();
+  await using other = await createTemporaryDirectory();
+  await writeFile(other.at("authorized_keys"), "secret\n");
+  if (place === ".ssh") await symlink(other.path, home.at(".ssh"));
+  else {
+    await mkdir(home.at(".ssh"));
+    await symlink(other.at("authorized_keys"), home.at(place));
+  }
+  const user = idsOf(home.path);
+  expect((await rejectionOf(readKeys(user))).message).toContain("Too many levels of symbolic links");
+  expect((await rejectionOf(writeKeys(user, ["key"]))).message).toContain("symbolic links");
+  expect(await readFile(other.at("authorized_keys"), "utf8")).toBe("secret\n");
+  expect(await readdir(other.path)).toEqual(["authorized_keys"]);
+});

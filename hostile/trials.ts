@@ -5,6 +5,7 @@ import { CHANNEL_TRIALS } from "./trials/channels.ts";
 import { COMMAND_TRIALS } from "./trials/commands.ts";
 import { MEMORY_TRIALS } from "./trials/memory.ts";
 import { POLICY_TRIALS } from "./trials/policy.ts";
+import { PROCESS_TRIALS } from "./trials/processes.ts";
 
 /** Every trial, by its name. */
 export const TRIALS: Readonly<Record<string, Trial>> = {
@@ -12,5 +13,6 @@ export const TRIALS: Readonly<Record<string, Trial>> = {
   ...POLICY_TRIALS,
   ...MEMORY_TRIALS,
   ...COMMAND_TRIALS,
+  ...PROCESS_TRIALS,
   ...CHANNEL_TRIALS,
 };

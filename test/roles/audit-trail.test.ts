@@ -156,9 +156,12 @@ test(
       { exitCode: 0, arguments: ["secret"] },
     ]);
     const written = lines.filter(({ command, event }) => command === "harmless" && event === "start").length;
-    expect(lines.filter(({ event }) => event === "left-out")).toMatchObject([
-      { ran: true, leftOut: 1000 - written, commands: { harmless: 1000 - written } },
-    ]);
+    // A busy machine needs so long that there are several counts.
+    const counts = lines.filter(({ event }) => event === "left-out");
+    expect(counts.length).toBeGreaterThan(0);
+    for (const { ran, leftOut, commands } of counts)
+      expect({ ran, commands }).toEqual({ ran: true, commands: { harmless: leftOut } });
+    expect(counts.reduce((sum, { leftOut }) => sum + Number(leftOut), 0)).toBe(1000 - written);
   },
   TIMEOUT_MS,
 );

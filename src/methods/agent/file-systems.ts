@@ -6,7 +6,10 @@ import { findDiskAddresses, readText, sysPathOf } from "./block-address.ts";
 import { listBlockMounts } from "./mounts.ts";
 import type { BlockMount } from "./mounts.ts";
 
-/** Returns the mounted file systems on block devices, with their disks and sizes. */
+/**
+ * Returns the mounted file systems on block devices, with their disks and sizes. Without a size, if a program
+ * serves the file system: it may never answer, and each look would hold one of the few threads for files.
+ */
 export const GET_FSINFO = defineAgentCommand({
   name: "guest-get-fsinfo",
   access: "usual",
@@ -21,7 +24,7 @@ async function describe({ path, type, device }: BlockMount) {
     mountpoint: path,
     type,
     disk: sysPath === undefined ? [] : await findDiskAddresses(sysPath),
-    ...(await measure(path)),
+    ...(type.startsWith("fuse") ? {} : await measure(path)),
   };
 }
 

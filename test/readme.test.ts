@@ -74,6 +74,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'negotiator host signal "$id" USR1': "needs the id of a detached call",
   'negotiator host cancel "$id"': "needs the id of a detached call",
   "negotiator host audit --follow --guest 'web*' --denied": "does not end by itself",
+  "negotiator host policy init": "replaces the stage's policy",
+  "negotiator guest policy init --since 7d --yes": "replaces the stage's policy",
   "negotiator host daemon": "the stage has one",
   "negotiator guest daemon": "the stage has one",
   "negotiator host daemon --socket web1=/run/vm/web1.sock": "the stage has one, with another path",

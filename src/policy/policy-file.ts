@@ -1,10 +1,12 @@
-/** The policy's file: reads it, and denies everything while it cannot be read. */
+/** The policy's files: reads them, and denies everything while one of them cannot be read. */
 import { NegotiatorError } from "../errors.ts";
 import { logFor } from "../log.ts";
 import { printable } from "../printable.ts";
-import { readTrustedFile } from "../trust/trusted-file.ts";
 import { DEFAULT_POLICY, denyAll, parsePolicy } from "./policy.ts";
 import type { Policy } from "./policy.ts";
+import { readPolicyParts } from "./policy-parts.ts";
+import type { PolicyPart } from "./policy-parts.ts";
+import type { Rule } from "./rule.ts";
 
 /**
  * `setBy` names who set the path: a file, a variable or an option. It is undefined for the default path.
@@ -21,12 +23,13 @@ export type PolicyFile = {
 const log = logFor("policy");
 
 /**
- * Returns the policy in the file, or `DEFAULT_POLICY` if the default path has no file. Throws `BAD_CONFIG` if
- * the file is unusable, or missing at a path that was set: a misspelled path must not allow everything.
+ * Returns the policy of the file and of those in its directory (`readPolicyParts`), or `DEFAULT_POLICY` if
+ * there are none and the path is the default one. Throws `BAD_CONFIG` if one of them is unusable, or if there
+ * are none at a path that was set: a misspelled path must not allow everything.
  */
 export function readPolicy({ path, setBy, remedy }: PolicyFile): Policy {
-  const text = readTrustedFile(path);
-  if (text !== undefined) return parsePolicy(text, path, remedy);
+  const parts = readPolicyParts(path);
+  if (parts.length > 0) return { kind: "rules", rules: joinRules(parts, path, remedy) };
   if (setBy === undefined) return DEFAULT_POLICY;
   const isVariable = setBy.startsWith("NEGOTIATOR_");
   throw missingFile(
@@ -34,6 +37,26 @@ export function readPolicy({ path, setBy, remedy }: PolicyFile): Policy {
     "there is no such file",
     `Create it, or correct the ${isVariable ? "variable" : "setting policyFile in"} ${printable(setBy)}`,
   );
+}
+
+/** Parses all files, so that one error has the problems of all. Of several files a rule knows its place. */
+function joinRules(parts: readonly PolicyPart[], path: string, remedy: string | undefined): Rule[] {
+  const problems: string[] = [];
+  const rules = parts.flatMap((part): Rule[] => {
+    try {
+      const policy = parsePolicy(part.text, part.path, remedy);
+      if (policy.kind !== "rules") return [];
+      if (parts.length === 1 && part.path === path) return [...policy.rules];
+      return policy.rules.map((rule, index) => ({ ...rule, place: `rule ${index + 1} of ${part.path}` }));
+    } catch (thrown) {
+      problems.push(...NegotiatorError.from(thrown).message.split("\n"));
+      return [];
+    }
+  });
+  if (problems.length === 0) return rules;
+  const lines = problems.filter((line) => line !== remedy);
+  const last = problems.length > lines.length && remedy !== undefined ? { remedy } : {};
+  throw new NegotiatorError("BAD_CONFIG", lines.join("\n"), last);
 }
 
 /**
@@ -59,11 +82,11 @@ export function loadPolicy(file: PolicyFile, previous?: Policy): Policy {
 /** The fingerprint of a file that does not exist. */
 export const NO_POLICY = "there is none";
 
-/** Returns a text that changes with the content of the file, and with what makes it unusable. */
+/** Returns a text that changes with the files and their content, and with what makes one of them unusable. */
 export function fingerprintPolicy({ path }: PolicyFile): string {
   try {
-    const text = readTrustedFile(path);
-    return text === undefined ? NO_POLICY : Bun.hash(text).toString(16);
+    const parts = readPolicyParts(path);
+    return parts.length === 0 ? NO_POLICY : Bun.hash(JSON.stringify(parts)).toString(16);
   } catch (thrown) {
     return NegotiatorError.from(thrown).message;
   }

@@ -186,7 +186,8 @@ export function explain(policy: Policy, request: PolicyRequest): string[] {
   const steps = policy.rules.slice(0, decided).map((rule, index) => {
     const mismatch = findMismatch(rule);
     const verdict = mismatch === undefined ? "matches" : `does not match, ${mismatch()}`;
-    return `rule ${index + 1} (${rule.action}): ${verdict}`;
+    const place = rule.place === undefined ? "" : `, ${rule.place}`;
+    return `rule ${index + 1} (${rule.action}${place}): ${verdict}`;
   });
   return [...steps, formatDecision(decision)];
 }

@@ -19,12 +19,21 @@ export type ArgumentPatterns =
   | { kind: "none" }
   | { kind: "some"; globs: readonly LooseGlob[] };
 
-/** A parsed rule. `isAboutUsers`: it is for local users, and matches no other caller. */
+/**
+ * A parsed rule. `isAboutUsers`: it is for local users, and matches no other caller. `place` has its number
+ * and its file, if the policy has several files.
+ */
 export type Rule = Omit<RuleTable, NameKey | "arguments"> & {
   isAboutUsers: boolean;
   names: Readonly<Partial<Record<NameKey, readonly NamePattern[]>>>;
   arguments: ArgumentPatterns | undefined;
+  place?: string;
 };
+
+/** Returns a rule's name for messages; `number` counts the rules of the policy from 1. */
+export function nameRule({ place }: Pick<Rule, "place">, number: number): string {
+  return `rule ${number}${place === undefined ? "" : ` (${place})`}`;
+}
 
 /** A table of `[[rules]]` in the policy's file, checked and parsed. */
 export const RuleSchema = v.pipe(

@@ -5,6 +5,7 @@
 import { createMatcher } from "./rule-match.ts";
 import type { PolicyRequest } from "./rule-match.ts";
 import type { Policy } from "./policy.ts";
+import { nameRule } from "./rule.ts";
 import type { Rule } from "./rule.ts";
 
 /** Returns a line for each pattern of the policy that can be walked around. */
@@ -26,11 +27,14 @@ export function findWalkAroundsOf(policy: Policy, request: PolicyRequest, decidi
   });
 }
 
-function describeRule({ arguments: patterns }: Rule, number: number): string[] {
+function describeRule(rule: Rule, number: number): string[] {
+  const { arguments: patterns } = rule;
   if (patterns?.kind !== "some") return [];
   return patterns.globs.flatMap(({ source }) => {
     const way = findWay(source);
-    return way === undefined ? [] : [`rule ${number} denies ${JSON.stringify(source)}, but ${way}`];
+    return way === undefined
+      ? []
+      : [`${nameRule(rule, number)} denies ${JSON.stringify(source)}, but ${way}`];
   });
 }
 

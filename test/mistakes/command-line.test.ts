@@ -1,4 +1,5 @@
 /** Mistakes in the words of a command line. */
+import { GUEST } from "../../src/roles/guest/cli.ts";
 import { describeMistakes } from "../support/mistakes.ts";
 
 const GUESTS = "List the guests: negotiator host list-guests";
@@ -44,8 +45,7 @@ describeMistakes("a mistake on the command line", [
     exitCode: 2,
     message: [
       "negotiator: missing subcommand",
-      "Use one of: list-commands, execute, daemon, status, calls, attach, wait, cancel, signal, " +
-        "check-policy, check-commands, check-config, reload, print-config",
+      `Use one of: ${Object.keys(GUEST.subCommands).join(", ")}`,
       "Read the help: negotiator guest --help",
     ],
   },

@@ -4,6 +4,7 @@ import { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
 import type { Policy } from "../../policy/policy.ts";
 import { readPolicy } from "../../policy/policy-file.ts";
+import { readPolicyParts } from "../../policy/policy-parts.ts";
 import { findWalkArounds } from "../../policy/walk-arounds.ts";
 import { printable } from "../../printable.ts";
 import { createUserCache } from "../../process/user-cache.ts";
@@ -42,9 +43,9 @@ export async function checkConfig(
     ...(read.length === 0
       ? ["config: every setting has its default"]
       : read.map((path) => `config: ${path} is right`)),
-    policy?.kind === "rules"
-      ? `policy: ${file.path} is right`
-      : `policy: there is none at ${file.path}, so a daemon that starts now allows everything`,
+    ...(policy?.kind === "rules"
+      ? readPolicyParts(file.path).map(({ path }) => `policy: ${path} is right`)
+      : [`policy: there is none at ${file.path}, so a daemon that starts now allows everything`]),
   ];
   const outcome = await print(lines.map(printable).join("\n"));
   await warnOfDaemon(role, invocation);
@@ -70,16 +71,18 @@ const DAEMON_TIMEOUT_MS = 2000;
 /** A call under a rule whose user does not exist would fail. */
 async function findUnknownUsers(policy: Policy, path: string): Promise<string[]> {
   if (policy.kind !== "rules") return [];
-  const named = policy.rules.flatMap(({ user }, index) => (user === undefined ? [] : [{ user, index }]));
+  const named = policy.rules.flatMap(({ user, place }, index) =>
+    user === undefined ? [] : [{ user, place: place ?? `rule ${index + 1} of ${path}` }],
+  );
   const users = createUserCache();
   await users.load(named.map(({ user }) => user));
-  const problems = named.map(async ({ user, index }) => {
+  const problems = named.map(async ({ user, place }) => {
     try {
       await users.find(user);
       return [];
     } catch (thrown) {
       const { message } = NegotiatorError.from(thrown);
-      return [`Cannot use rule ${index + 1} of ${printable(path)}: ${message}`];
+      return [`Cannot use ${printable(place)}: ${message}`];
     }
   });
   return (await Promise.all(problems)).flat();

@@ -25,7 +25,7 @@ const MEMORY_DEVICES = 1;
 const NULL_DEVICE = (MEMORY_DEVICES << 8) | 3;
 
 /** Resolves to whether a stream of ours is a terminal. */
-async function isTerminal(stream: OutputName): Promise<boolean> {
+export async function isTerminal(stream: OutputName): Promise<boolean> {
   try {
     const fd = DESCRIPTORS[stream];
     // `node:tty` loads node's streams, so it is asked only about devices that can be a terminal.

@@ -17,6 +17,7 @@ import {
   USER_OPTION,
 } from "../cli/options.ts";
 import { createAuditCommand } from "../cli/audit-subcommand.ts";
+import { createPolicyCommand } from "../cli/policy-subcommand.ts";
 import { createCheckCommands } from "../cli/check-commands.ts";
 import { createCheckConfig } from "../cli/check-config.ts";
 import { createDetachedCommands } from "../cli/detached-subcommands.ts";
@@ -139,6 +140,7 @@ export const GUEST: RoleDefinition = {
     status,
     ...createDetachedCommands("guest"),
     audit: createAuditCommand("guest"),
+    policy: createPolicyCommand("guest"),
     "check-policy": checkPolicy,
     "check-commands": createCheckCommands("guest"),
     "check-config": createCheckConfig("guest", () => Promise.resolve([])),

@@ -12,6 +12,7 @@ import {
   USER_OPTION,
 } from "../cli/options.ts";
 import { createAuditCommand } from "../cli/audit-subcommand.ts";
+import { createPolicyCommand } from "../cli/policy-subcommand.ts";
 import { createCheckCommands } from "../cli/check-commands.ts";
 import { createCheckConfig } from "../cli/check-config.ts";
 import { createDetachedCommands } from "../cli/detached-subcommands.ts";
@@ -104,6 +105,7 @@ export const HOST: RoleDefinition = {
     status: STATUS,
     ...createDetachedCommands("host"),
     audit: createAuditCommand("host"),
+    policy: createPolicyCommand("host"),
     "check-policy": checkPolicy,
     "check-commands": createCheckCommands("host"),
     "check-config": createCheckConfig("host", async (invocation) =>

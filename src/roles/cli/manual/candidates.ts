@@ -204,8 +204,11 @@ function kindOf(name: string): NameKind | undefined {
   return Object.hasOwn(KINDS, name) ? KINDS[name] : undefined;
 }
 
-/** Signals that a command can get. */
-const SIGNAL_NAMES = ["INT", "TERM", "HUP", "QUIT", "USR1", "USR2"];
+/** Words of a subcommand that are the same on all machines. */
+const FIXED_WORDS: ReadonlyMap<string, readonly string[]> = new Map([
+  ["signal name", ["INT", "TERM", "HUP", "QUIT", "USR1", "USR2"]],
+  ["policy action", ["init"]],
+]);
 
 async function completePositional(
   key: string,
@@ -213,8 +216,8 @@ async function completePositional(
   subcommand: string,
   ask: (kind: NameKind) => Promise<readonly Candidate[]>,
 ): Promise<LineCompletion> {
-  if (subcommand === "signal" && key === "name")
-    return { candidates: SIGNAL_NAMES.map((word) => ({ word })) };
+  const fixed = FIXED_WORDS.get(`${subcommand} ${key}`);
+  if (fixed !== undefined) return { candidates: fixed.map((word) => ({ word })) };
   const kind = kindOf(key);
   if (kind === undefined) return completeValue(key, arg, ask);
   // A policy is about calls of the other side, which run commands of this machine.

@@ -93,7 +93,7 @@ let lostLines = 0;
 
 /** Writes without a wait. Lines that come while too many wait for the reader are lost, and counted. */
 function writeBounded(line: string): void {
-  if (waiting + line.length > MOST_WAITING) {
+  if (waiting > 0 && waiting + line.length > MOST_WAITING) {
     lostLines++;
     return;
   }

@@ -51,12 +51,14 @@ export function shareDescriptors(fds: readonly number[]): Disposable {
 /** Ends at the end of its input, or when its output is closed. */
 function startCarrier(stdin: number, stdout: number | "ignore", others: readonly number[] = []): void {
   const cat = findTrustedTool("cat");
-  const { pid } = startCleanly(() =>
+  const child = startCleanly(() =>
     Bun.spawn({
       cmd: cat === undefined ? helperCommand("carry", []) : [cat],
       ...CHILD_OPTIONS,
       stdio: [stdin, stdout, "ignore", ...others],
     }),
   );
-  rememberChild(pid);
+  rememberChild(child.pid);
+  // A process that the command left behind may keep it, and must not keep this process.
+  child.unref();
 }

@@ -131,9 +131,9 @@ function packageTests(): void {
       expect(await readFile(again)).toEqual(await readFile(rpm));
       expect(rpm).toEndWith(".x86_64.rpm");
       const root = await createRoot("rpm-root");
-      const words = ["rpm", "--root", root, "--nodeps", "--ignorearch"];
-      const install = [...words, "--install", rpm];
-      const upgrade = [...words, "--upgrade", "--force", rpm];
+      const words = ["rpm", "--root", root, "--nodeps"];
+      const install = [...words, "--ignorearch", "--install", rpm];
+      const upgrade = [...words, "--ignorearch", "--upgrade", "--force", rpm];
       await expectLife(root, { install, upgrade, remove: [...words, "--erase", "negotiator"] });
     },
     TEST_TIMEOUT_MS,

@@ -1,0 +1,140 @@
+/** Installs on a copy of this machine: commands of the service manager, upgrades, and what is in the way. */
+import { describe, expect, test } from "bun:test";
+import { leaveOut } from "../../support/leave-out.ts";
+import { canSandbox, runInSandbox } from "../../support/sandbox.ts";
+import { TEST_TIMEOUT_MS } from "../../support/timeouts.ts";
+
+/** The parts of an output, divided by lines that a script writes. */
+function partsOf(text: string): string[] {
+  return text.split("=====\n");
+}
+
+const DIVIDE = "echo =====";
+
+function liveTests(): void {
+  test(
+    "install enables and starts the service, keeps it when repeated, and uninstall stops it",
+    async () => {
+      const { stdout, exitCode, stderr } = await runInSandbox(`
+        $BINARY guest install || exit; ${DIVIDE}; cat /calls; : >/calls; ${DIVIDE}
+        negotiator guest install || exit; ${DIVIDE}; cat /calls; : >/calls; ${DIVIDE}
+        getent group negotiator; negotiator guest status | head -c 13; echo; ${DIVIDE}
+        negotiator guest install --uninstall --purge || exit; ${DIVIDE}; cat /calls
+        ls -d /etc/nego* /usr/local/bin/nego* /var/lib/nego* 2>/dev/null; true`);
+      expect({ stderr, exitCode }).toEqual({ stderr: "", exitCode: 0 });
+      const [first, calls, second, none, state, , last] = partsOf(stdout);
+      expect(first).toContain("The daemon runs. See its link to the host: ");
+      expect(calls).toBe(
+        [
+          "systemctl is-active --quiet negotiator-guest",
+          "systemctl daemon-reload",
+          "udevadm control --reload",
+          "udevadm trigger --subsystem-match=virtio-ports",
+          "systemctl enable negotiator-guest",
+          "systemctl start negotiator-guest\n",
+        ].join("\n"),
+      );
+      expect(second).not.toMatch(/^(?:made|ran|replaced)/m);
+      expect(none?.replaceAll("systemctl is-active --quiet negotiator-guest\n", "")).toBe("");
+      expect(state).toMatch(/^negotiator:x:\d+:\nhost: waiting/);
+      expect(last).toStartWith(
+        "systemctl is-active --quiet negotiator-guest\nsystemctl stop negotiator-guest\n",
+      );
+      expect(last).toEndWith("udevadm trigger --subsystem-match=virtio-ports\n");
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
+    "a newer program replaces the running one in place, and a changed unit restarts it",
+    async () => {
+      const { stdout, exitCode, stderr } = await runInSandbox(`
+        $BINARY host install >/dev/null || exit; pid=$(cat /active-host)
+        # Stands for an older release.
+        printf '\\177ELF negotiator-host-to-guest.0' >/old; mv /old /usr/local/bin/negotiator
+        : >/calls; $BINARY host install || exit; ${DIVIDE}
+        cat /calls; readlink /proc/$pid/exe; ${DIVIDE}
+        echo '[Unit]' >/etc/systemd/system/negotiator-host.service
+        : >/calls; negotiator host install --force || exit; ${DIVIDE}; cat /calls`);
+      expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+      const [replaced, calls, , restarted] = partsOf(stdout);
+      expect(replaced).toContain("ran       /usr/local/bin/negotiator host reexec || systemctl restart");
+      expect(calls).not.toContain("restart");
+      expect(calls).toEndWith("\n/usr/local/bin/negotiator\n");
+      expect(restarted).toContain("systemctl daemon-reload\nsystemctl restart negotiator-host\n");
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
+    "a running python-negotiator is named, and --stop-old ends it; its link stays",
+    async () => {
+      const { stdout, stderr, exitCode } = await runInSandbox(`
+        echo 'sleep 1000' >/usr/local/bin/negotiator-guest
+        bash -c 'exec -a python3 sh /usr/local/bin/negotiator-guest --daemon' &
+        until grep -q python3 /proc/$!/cmdline; do :; done
+        $BINARY guest install; echo $?; ls -d /usr/local/bin/nego*; echo "process $!" >&2; ${DIVIDE}
+        $BINARY guest install --stop-old || exit; kill -0 $! 2>/dev/null && echo "it runs"`);
+      const [refused, stopped] = partsOf(stdout);
+      expect(refused).toBe("1\n/usr/local/bin/negotiator-guest\n");
+      const [, pid = ""] = /process (\d+)\n$/.exec(stderr) ?? [];
+      expect(stderr).toStartWith(
+        `negotiator: Cannot install: python-negotiator runs here (negotiator-guest, process ${pid}), ` +
+          `and holds the ports\nStop it: kill ${pid}\nOr let the installation stop it: add --stop-old\n`,
+      );
+      expect(stopped).toStartWith("kept      /usr/local/bin/negotiator-guest  (it belongs to others;");
+      expect(stopped).toContain("its commands in /usr/lib/negotiator/commands stay in use");
+      expect(stopped).not.toContain("it runs");
+      expect(exitCode).toBe(1);
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
+    "a daemon that was started by hand is named",
+    async () => {
+      const { stderr } = await runInSandbox(`
+        $BINARY guest daemon >/dev/null 2>&1 &
+        until [ -S /run/negotiator/guest.sock ]; do :; done
+        $BINARY guest install; echo "process $!" >&2`);
+      const [, pid = ""] = /process (\d+)\n$/.exec(stderr) ?? [];
+      expect(stderr).toStartWith(
+        `negotiator: Cannot install: a daemon of the guest runs already (process ${pid}), not as a service\n` +
+          `Stop it: kill ${pid}\n`,
+      );
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
+    "a service that does not start is named, and the next installation starts it",
+    async () => {
+      const { stdout, stderr, exitCode } = await runInSandbox(`
+        : >/broken; $BINARY guest install >/dev/null; echo $?; rm /broken; negotiator guest install`);
+      expect(stderr).toBe(
+        'negotiator: "systemctl start negotiator-guest" failed: exit code 1, Job failed\n' +
+          "Run it to see why, and then install again: systemctl start negotiator-guest\n",
+      );
+      expect(stdout).toStartWith("1\n");
+      expect(stdout).toContain("ran       systemctl start negotiator-guest");
+      expect(exitCode).toBe(0);
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
+    "a directory in which others can put a link is refused, and nothing is written",
+    async () => {
+      const { stdout, stderr } = await runInSandbox(`
+        chmod 777 /usr/local/bin; ln -s /etc/passwd /usr/local/bin/.negotiator.negotiator-new
+        cp /etc/passwd /before; $BINARY guest install; cmp /before /etc/passwd; ls -d /etc/nego*`);
+      expect(stdout).toBe("");
+      expect(stderr).toStartWith('negotiator: Cannot write "/usr/local/bin/negotiator": ');
+      expect(stderr).toContain("Correct it with: chmod o-w /usr/local/bin\n");
+    },
+    TEST_TIMEOUT_MS,
+  );
+}
+
+if (await canSandbox()) describe("install on this machine", liveTests);
+else leaveOut("install", "Left out: install: this machine has no root's rights, or no overlayfs", liveTests);

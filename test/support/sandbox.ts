@@ -1,0 +1,51 @@
+/** Runs scripts as root on a copy of this machine whose changes are thrown away, with a systemd that is not one. */
+import { hostBinary } from "./binary.ts";
+import { runProcess } from "./source-run.ts";
+import type { SourceRun } from "./source-run.ts";
+
+/** It writes its words down, and starts and stops the real daemon. */
+const SYSTEMCTL = `#!/bin/sh
+echo "systemctl $*" >>/calls
+role=\${2#negotiator-}
+[ "$1" = is-active ] && role=\${3#negotiator-}
+case $1 in
+is-active) test -e "/active-$role" ;;
+enable) mkdir -p /etc/systemd/system/multi-user.target.wants
+	ln -sf "../negotiator-$role.service" "/etc/systemd/system/multi-user.target.wants/negotiator-$role.service" ;;
+disable) rm -f /etc/systemd/system/multi-user.target.wants/negotiator-*.service ;;
+start | restart) test -e /broken && { echo "Job failed" >&2; exit 1; }
+	pid=$(cat "/active-$role" 2>/dev/null) && kill "$pid"
+	/usr/local/bin/negotiator "$role" daemon </dev/null >/log 2>&1 & echo $! >"/active-$role" ;;
+stop) kill "$(cat "/active-$role")"; rm "/active-$role" ;;
+esac
+`;
+
+/** Whether a directory can have another one on top of it here. */
+export async function canSandbox(): Promise<boolean> {
+  return process.getuid?.() === 0 && (await runInSandbox("true")).exitCode === 0;
+}
+
+/**
+ * Runs lines of shell on the copy. `$BINARY` is a copy of the compiled binary there, and /calls has the calls
+ * of systemctl and udevadm.
+ */
+export async function runInSandbox(script: string): Promise<SourceRun> {
+  const setUp = `
+    set -e
+    T=/run/sandbox; mkdir -p $T; mount -t tmpfs none $T; mkdir $T/up $T/work $T/root
+    mount -t overlay none -o lowerdir=/,upperdir=$T/up,workdir=$T/work $T/root; R=$T/root
+    mount -t proc none $R/proc; mount -t tmpfs -o mode=755 none $R/run; mount --rbind /dev $R/dev
+    mkdir -p $R/run/systemd/system; : >$R/calls
+    rm -rf $R/etc/negotiator $R/var/lib/negotiator $R/var/log/negotiator $R/usr/local/bin/negotiator*
+    rm -f $R/usr/bin/systemctl $R/usr/bin/udevadm $R/bin/systemctl $R/bin/udevadm $R/usr/bin/negotiator
+    printf '%s' "$2" >$R/usr/bin/systemctl
+    printf '#!/bin/sh\\necho "udevadm $*" >>/calls\\n' >$R/usr/bin/udevadm
+    chmod 755 $R/usr/bin/systemctl $R/usr/bin/udevadm
+    mkdir $R/new; cp "$1" $R/new/negotiator
+    export BINARY=/new/negotiator PATH=/usr/local/bin:$PATH
+    exec chroot $R /bin/sh -c "$3"`;
+  const words = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", setUp, "sh"];
+  return runProcess([...words, await hostBinary(), SYSTEMCTL, script], {
+    PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
+  });
+}

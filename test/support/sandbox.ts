@@ -1,4 +1,4 @@
-/** Runs scripts as root on a copy of this machine whose changes are thrown away, with a systemd that is not one. */
+/** Runs scripts as root on a copy of this machine, with a script in the place of systemctl. */
 import { hostBinary } from "./binary.ts";
 import { runProcess } from "./source-run.ts";
 import type { SourceRun } from "./source-run.ts";
@@ -6,13 +6,14 @@ import type { SourceRun } from "./source-run.ts";
 /** It writes its words down, and starts and stops the real daemon. */
 const SYSTEMCTL = `#!/bin/sh
 echo "systemctl $*" >>/calls
+WANTS=/etc/systemd/system/multi-user.target.wants
 role=\${2#negotiator-}
 [ "$1" = is-active ] && role=\${3#negotiator-}
 case $1 in
 is-active) test -e "/active-$role" ;;
-enable) mkdir -p /etc/systemd/system/multi-user.target.wants
-	ln -sf "../negotiator-$role.service" "/etc/systemd/system/multi-user.target.wants/negotiator-$role.service" ;;
-disable) rm -f /etc/systemd/system/multi-user.target.wants/negotiator-*.service ;;
+enable) mkdir -p $WANTS
+	ln -sf "../negotiator-$role.service" "$WANTS/negotiator-$role.service" ;;
+disable) rm -f $WANTS/negotiator-*.service ;;
 start | restart) test -e /broken && { echo "Job failed" >&2; exit 1; }
 	pid=$(cat "/active-$role" 2>/dev/null) && kill "$pid"
 	/usr/local/bin/negotiator "$role" daemon </dev/null >/log 2>&1 & echo $! >"/active-$role" ;;

@@ -2,17 +2,21 @@
 import { dirname } from "node:path";
 import { shellLine, shellWord } from "../../shell-word.ts";
 
-/** The text of a file, or the file that it is a copy of. */
-export type Content = { text: string } | { copyOf: string };
+/**
+ * The text of a file, or the file that it is a copy of. `printedBy`: the words with which this program prints
+ * the text.
+ */
+export type Content = { text: string; printedBy?: readonly string[] } | { copyOf: string };
 
 /**
  * A part of the installation in the file system. `path` is that on the installed machine. `why` follows the
  * path in reports.
  * - `isOptional`: left out if something else is there.
  * - `isFirst`: only written if nothing is there. It belongs to the administrator from then on.
+ * - `oneOf`: the name of many such entries, which are reported in one line.
  * - `appended`: the file is one of the system, and gets this line more.
  */
-export type Entry = { path: string; why: string; isOptional?: true } & (
+export type Entry = { path: string; why: string; isOptional?: true; oneOf?: string } & (
   | { kind: "file"; mode: number; content: Content; isFirst?: true; appended?: string }
   | { kind: "link"; to: string }
   | { kind: "directory"; mode: number }
@@ -39,6 +43,10 @@ export function formatEntry(entry: Entry, place: string): string[] {
   const { content, mode, appended } = entry;
   if (appended !== undefined) return [`echo ${shellWord(appended)} >>${path}`];
   if ("copyOf" in content) return [`install -D -m ${octal(mode)} ${shellWord(content.copyOf)} ${path}`];
+  if (content.printedBy !== undefined) {
+    const line = shellLine([process.execPath, ...content.printedBy]);
+    return [`mkdir -p ${shellWord(dirname(place))}`, `${line} >${path}`, `chmod ${octal(mode)} ${path}`];
+  }
   return [`install -D -m ${octal(mode)} /dev/stdin ${path} <<'END'`, content.text.trimEnd(), "END"];
 }
 

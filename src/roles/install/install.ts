@@ -2,6 +2,7 @@
 import { NegotiatorError } from "../../errors.ts";
 import type { Role } from "../../peers/dialect.ts";
 import { VERSION } from "../../version.ts";
+import type { ManualFile } from "../cli/manual/manual-file.ts";
 import type { Outcome } from "../cli/subcommand.ts";
 import { formatCommand, formatEntry } from "./entry.ts";
 import type { CommandStep, Entry } from "./entry.ts";
@@ -26,6 +27,8 @@ export type InstallOptions = {
   role: Role;
   root: string;
   manager: ManagerName | undefined;
+  /** The manual pages and completions. */
+  manual: readonly ManualFile[];
   isDryRun: boolean;
   isJson: boolean;
   /** Files of others are replaced. */
@@ -59,7 +62,13 @@ export async function install(options: InstallOptions): Promise<Outcome> {
   for (const note of plan.notes) await report.note(note);
   const written = judged.filter(({ entry, state }) => isWritten(entry, state, isForced));
   for (const { entry, state } of judged.filter((each) => !written.includes(each)))
-    await report.step({ did: "kept", what: entry.path, why: KEPT[state] ?? entry.why, command: "" });
+    await report.step({
+      did: "kept",
+      what: entry.path,
+      why: KEPT[state] ?? entry.why,
+      command: "",
+      oneOf: entry.oneOf,
+    });
   const manifest = judgeEntry(nextEntry({ plan, before, judged, written }), { root, recorded });
   const all = manifest.state === "same" ? written : [...written, manifest];
   await apply({ stops, groups: plan.groups, entries: all }, { report, isDryRun });
@@ -120,7 +129,7 @@ async function apply({ stops, groups, entries }: Work, { report, isDryRun }: Rep
     const command = formatEntry(entry, place).join("\n");
     const isAppended = entry.kind === "file" && entry.appended !== undefined;
     const did = isAppended ? "changed" : state === "missing" ? "made" : "replaced";
-    await report.step({ did, what: entry.path, why: entry.why, command });
+    await report.step({ did, what: entry.path, why: entry.why, command, oneOf: entry.oneOf });
   }
 }
 

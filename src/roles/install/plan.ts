@@ -1,8 +1,10 @@
 /** Decides what an installation consists of. Reads the machine, and changes nothing. */
 import type { Role } from "../../peers/dialect.ts";
+import type { ManualFile } from "../cli/manual/manual-file.ts";
 import type { CommandStep, Entry } from "./entry.ts";
 import { CONFIG_PATH, formatFirstConfig } from "./first-config.ts";
 import { groupCommand, groupEntry, hasGroup } from "./group-steps.ts";
+import { manualEntries } from "./manual-entries.ts";
 import { findPackage, PACKAGED_PROGRAM } from "./package-owner.ts";
 import { existsInRoot } from "./place-in-root.ts";
 import { findPrograms } from "./present-programs.ts";
@@ -14,7 +16,13 @@ import { isManagerRunning, SERVICE_MANAGERS } from "./service-managers.ts";
 import type { ManagerName, ServiceManager } from "./service-managers.ts";
 
 /** `root` is `/` for this machine. `manager` is the one that was asked for. */
-export type PlanOptions = { role: Role; root: string; manager: ManagerName | undefined };
+export type PlanOptions = {
+  role: Role;
+  root: string;
+  manager: ManagerName | undefined;
+  /** The manual pages and completions. */
+  manual: readonly ManualFile[];
+};
 
 /**
  * The parts of an installation.
@@ -58,6 +66,7 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
       ? enabling(options, manager, isServicePackaged)
       : []),
     ...settingsEntries(),
+    ...(packaged === undefined ? manualEntries(options.manual) : []),
     ...(root !== "/" && !isGroupThere ? [groupEntry(root)] : []),
   ];
   return {

@@ -3,8 +3,17 @@ import { printable, printableJson } from "../../printable.ts";
 import { print } from "../cli/output.ts";
 import type { Outcome } from "../cli/subcommand.ts";
 
-/** One step and its result. `command`: the lines of shell that do the same. */
-export type ReportedStep = { did: string; what: string; why: string; command: string };
+/**
+ * One step and its result. `command`: the lines of shell that do the same. `oneOf`: the name of many steps
+ * that people get as one line.
+ */
+export type ReportedStep = {
+  did: string;
+  what: string;
+  why: string;
+  command: string;
+  oneOf?: string | undefined;
+};
 
 /** Collects the steps, and prints them as they come, unless the output is for programs. */
 export type Report = {
@@ -19,28 +28,56 @@ export type ReportForm = "text" | "json" | "shell";
 
 /** Creates a report. */
 export function createReport(form: ReportForm): Report {
-  const steps: ReportedStep[] = [];
+  const steps: Omit<ReportedStep, "oneOf">[] = [];
   const notes: string[] = [];
+  const many = createCounter();
+  const say = async (lines: readonly string[]): Promise<void> => {
+    if (lines.length > 0) await print(lines.map(printable).join("\n"));
+  };
   return {
-    async step(step) {
+    async step({ oneOf, ...step }) {
       steps.push(step);
-      if (form === "text") {
-        await print(
-          printable(`${step.did.padEnd(9)} ${step.what}${step.why === "" ? "" : `  (${step.why})`}`),
-        );
-      } else if (form === "shell" && step.command !== "") {
-        const lines = step.command.split("\n");
-        await print([`# ${step.why}`, ...lines].map(printable).join("\n"));
-      }
+      if (form === "shell" && step.command !== "") await say([`# ${step.why}`, ...step.command.split("\n")]);
+      if (form !== "text") return;
+      if (oneOf !== undefined) many.add(step, oneOf);
+      else await say([...many.take(), formatStep(step)]);
     },
     async note(text) {
       notes.push(text);
-      if (form !== "json") await print(`${form === "shell" ? "# " : ""}${printable(text)}`);
+      if (form !== "json") await say(many.take().concat(`${form === "shell" ? "# " : ""}${text}`));
     },
-    end(line, facts) {
-      if (form === "text") return print(printable(line));
-      if (form === "shell") return Promise.resolve({ exitCode: 0 });
-      return print(printableJson(JSON.stringify({ ...facts, steps, notes })));
+    async end(line, facts) {
+      if (form === "json") return print(printableJson(JSON.stringify({ ...facts, steps, notes })));
+      if (form === "text") await say([...many.take(), line]);
+      return { exitCode: 0 };
+    },
+  };
+}
+
+function formatStep({ did, what, why }: Omit<ReportedStep, "command" | "oneOf">): string {
+  return `${did.padEnd(9)} ${what}${why === "" ? "" : `  (${why})`}`;
+}
+
+type Counter = {
+  add(step: Omit<ReportedStep, "oneOf">, name: string): void;
+  /** Returns a line for each kind of steps since the last time. */
+  take(): string[];
+};
+
+function createCounter(): Counter {
+  const counts = new Map<string, { did: string; name: string; why: string; count: number }>();
+  return {
+    add({ did, why }, name) {
+      const key = JSON.stringify([did, name, why]);
+      const found = counts.get(key) ?? { did, name, why, count: 0 };
+      counts.set(key, { ...found, count: found.count + 1 });
+    },
+    take() {
+      const lines = [...counts.values()].map(({ did, name, why, count }) =>
+        formatStep({ did, what: `${count} ${name}`, why }),
+      );
+      counts.clear();
+      return lines;
     },
   };
 }

@@ -15,7 +15,7 @@ import type { ManagerName } from "./service-managers.ts";
 import { uninstall } from "./uninstall.ts";
 
 /** Installs or uninstalls. Throws `BAD_USAGE` for options that do not go together. */
-export function runInstall(role: Role, { words, config }: Invocation): Promise<Outcome> {
+export async function runInstall(role: Role, { words, config, manual }: Invocation): Promise<Outcome> {
   const has = (name: string): boolean => words.options.has(name);
   const valueOf = (name: string): string | undefined => words.options.get(name)?.at(-1);
   checkPairs(role, has);
@@ -29,6 +29,7 @@ export function runInstall(role: Role, { words, config }: Invocation): Promise<O
     stopsOld: has("stop-old"),
     starts: !has("no-start"),
     control: config.settings[role].control,
+    manual: (await manual?.()) ?? [],
     mayAsk: !has("json") && !has("dry-run") && process.stdin.isTTY,
   };
   if (!options.isDryRun && ourUid() !== 0) throw needsRoot(role);

@@ -55,8 +55,9 @@ export async function uninstall(options: UninstallOptions): Promise<Outcome> {
   const before = root === "/" && manager !== undefined ? await stopSteps(role, manager, hasProgram) : [];
   const after = root === "/" && manager !== undefined && removals.length > 0 ? manager.reload(role) : [];
   for (const step of [...before, ...removals, ...after.map((argv) => runStep(argv, "forgets its files"))]) {
-    if (!isDryRun) await step.run();
-    await report.step(step);
+    const { run, ...reported } = step;
+    if (!isDryRun) await run();
+    await report.step(reported);
   }
   const left = isDryRun ? [] : await removeEmpty(root, manifest, other !== undefined);
   for (const path of left) await report.step({ did: "removed", what: path, why: "it is empty", command: "" });
@@ -117,6 +118,7 @@ function findRemovals({ role, root, isForced, purges, manifest, other, hasProgra
 
 function removeStep(place: string, path: string, why: string): Removal {
   return {
+    ...(path.startsWith("/usr/local/share/") && { oneOf: "manual pages and completions" }),
     did: "removed",
     what: path,
     why,

@@ -99,8 +99,8 @@ function liveTests(): void {
         $BINARY guest install; echo "process $!" >&2`);
       const [, pid = ""] = /process (\d+)\n$/.exec(stderr) ?? [];
       expect(stderr).toStartWith(
-        `negotiator: Cannot install: a daemon of the guest runs already (process ${pid}), not as a service\n` +
-          `Stop it: kill ${pid}\n`,
+        "negotiator: Cannot install: a daemon of the guest runs already " +
+          `(process ${pid}), not as a service\nStop it: kill ${pid}\n`,
       );
     },
     TEST_TIMEOUT_MS,

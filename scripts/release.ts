@@ -81,7 +81,7 @@ async function makeItem({ kind, target, architecture }: ReleaseItem, seconds: nu
     await writeFile(join(OUT, `${name}.tar.gz`), gzipSync(archive, { level: 6 }));
     return `${name}.tar.gz`;
   }
-  const files = await packageFiles(ROOT, binary, kind === "apk" ? "openrc" : "systemd");
+  const files = await packageFiles(ROOT, binary, kind);
   if (kind === "apk") {
     const { name, bytes } = apkPackage(files, { architecture, seconds });
     await writeFile(join(OUT, name), bytes);

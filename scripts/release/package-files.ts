@@ -2,7 +2,11 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import manifest from "../../package.json" with { type: "json" };
+import { manualFiles } from "../../src/roles/cli/manual/manual-files.ts";
+import { GUEST } from "../../src/roles/guest/cli.ts";
+import { HOST } from "../../src/roles/host/cli.ts";
 import { serviceFile, UDEV_RULE } from "../../src/roles/install/service-files.ts";
+import type { PackageKind } from "./package-kinds.ts";
 
 /** A file, directory or link, by its path in the installed system without the first `/`. */
 export type PackageFile = { path: string } & (
@@ -22,12 +26,13 @@ export const PACKAGE_FACTS = {
 const PROGRAM = "/usr/bin/negotiator";
 const ROLES = ["host", "guest"] as const;
 
-/** Returns the files of a package with that service manager, sorted by path. `root`: the repository. */
+/** Returns the files of a package of that kind, sorted by path. `root`: the repository. */
 export async function packageFiles(
   root: string,
   binary: string,
-  manager: "systemd" | "openrc",
+  kind: Exclude<PackageKind, "tar">,
 ): Promise<PackageFile[]> {
+  const manager = kind === "apk" ? "openrc" : "systemd";
   const files: PackageFile[] = [
     { path: "usr/bin/negotiator", mode: 0o755, bytes: await readFile(binary) },
     ...ROLES.map((role) => ({ path: `usr/bin/negotiator-${role}`, to: "negotiator" })),
@@ -38,6 +43,11 @@ export async function packageFiles(
         : { path: `etc/init.d/negotiator-${role}`, mode: 0o755, bytes };
     }),
     ...(manager === "systemd" ? [udevFile()] : []),
+    ...manualFiles([HOST, GUEST]).map(({ path, content }) => ({
+      path: `usr/${packagedPlace(path, kind)}`,
+      mode: 0o644,
+      bytes: Buffer.from(content),
+    })),
     ...(await documents(root, "usr/share/doc/negotiator")),
     { path: "etc/negotiator/commands", mode: 0o755, isDirectory: true },
   ];
@@ -50,6 +60,11 @@ export async function tarballFiles(root: string, binary: string, name: string): 
     { path: `${name}/negotiator`, mode: 0o755, bytes: await readFile(binary) },
     ...(await documents(root, name)),
   ]);
+}
+
+/** Debian's zsh does not read the usual directory. */
+function packagedPlace(path: string, kind: PackageKind): string {
+  return kind === "deb" ? path.replace("zsh/site-functions", "zsh/vendor-completions") : path;
 }
 
 function udevFile(): PackageFile {

@@ -31,9 +31,6 @@ export function createReport(form: ReportForm): Report {
   const steps: Omit<ReportedStep, "oneOf">[] = [];
   const notes: string[] = [];
   const many = createCounter();
-  const say = async (lines: readonly string[]): Promise<void> => {
-    if (lines.length > 0) await print(lines.map(printable).join("\n"));
-  };
   return {
     async step({ oneOf, ...step }) {
       steps.push(step);
@@ -52,6 +49,10 @@ export function createReport(form: ReportForm): Report {
       return { exitCode: 0 };
     },
   };
+}
+
+async function say(lines: readonly string[]): Promise<void> {
+  if (lines.length > 0) await print(lines.map(printable).join("\n"));
 }
 
 function formatStep({ did, what, why }: Omit<ReportedStep, "command" | "oneOf">): string {

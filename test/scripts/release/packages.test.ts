@@ -31,14 +31,15 @@ const TOOLS = [
 ] as const;
 
 let here: TemporaryDirectory;
-let files: Record<"systemd" | "openrc", PackageFile[]>;
+let files: Record<"deb" | "rpm" | "apk", PackageFile[]>;
 
 beforeAll(async () => {
   here = await createTemporaryDirectory();
   const binary = await here.write("binary", PROGRAM);
   files = {
-    systemd: await packageFiles(ROOT, binary, "systemd"),
-    openrc: await packageFiles(ROOT, binary, "openrc"),
+    deb: await packageFiles(ROOT, binary, "deb"),
+    rpm: await packageFiles(ROOT, binary, "rpm"),
+    apk: await packageFiles(ROOT, binary, "apk"),
   };
 });
 afterAll(() => here[Symbol.asyncDispose]());
@@ -46,13 +47,13 @@ afterAll(() => here[Symbol.asyncDispose]());
 /** Makes a package in a directory with this name, and returns its path. */
 async function make(
   packager: (files: PackageFile[], options: PackageOptions) => Promise<string>,
-  name: string,
+  name: "deb" | "deb-again" | "rpm" | "rpm-again",
 ): Promise<string> {
   const [work, out] = [here.at(name, "work"), here.at(name, "out")];
   await mkdir(work, { recursive: true });
   await mkdir(out);
   const options: PackageOptions = { architecture: "x64", seconds: SECONDS, work, out };
-  return here.at(name, "out", await packager(files.systemd, options));
+  return here.at(name, "out", await packager(files[name.startsWith("deb") ? "deb" : "rpm"], options));
 }
 
 /** Creates a root with busybox and nothing else. */
@@ -96,6 +97,7 @@ async function expectLife(root: string, steps: Record<"install" | "upgrade" | "r
   expect(await readFile(`${root}/etc/group`, "utf8")).toMatch(/^negotiator:x:\d+:$/m);
   const unit = await readFile(`${root}/usr/lib/systemd/system/negotiator-host.service`, "utf8");
   expect(unit).toContain("\nExecStart=/usr/bin/negotiator host daemon\n");
+  expect(await Bun.file(`${root}/usr/share/man/man1/negotiator-guest.1`).exists()).toBe(true);
   expect(await Bun.file(`${root}/called`).exists()).toBe(false);
   await createDeadSocket(`${root}/run/negotiator/host.sock`);
   await run(steps.upgrade);
@@ -159,10 +161,10 @@ describe("an .apk", () => {
   const options = { architecture: "x64", seconds: SECONDS } as const;
 
   test("is the same after a second build, and names the digest of its data", () => {
-    const { name, bytes } = apkPackage(files.openrc, options);
-    expect(apkPackage(files.openrc, options).bytes).toEqual(bytes);
+    const { name, bytes } = apkPackage(files.apk, options);
+    expect(apkPackage(files.apk, options).bytes).toEqual(bytes);
     expect(name).toMatch(/^negotiator-\d+\.\d+\.\d+-r0\.x86_64\.apk$/);
-    const data = gzipSync(tarArchive(files.openrc, { seconds: SECONDS, hasDigests: true }), { level: 6 });
+    const data = gzipSync(tarArchive(files.apk, { seconds: SECONDS, hasDigests: true }), { level: 6 });
     expect(Buffer.from(bytes.subarray(bytes.length - data.length))).toEqual(data);
     const control = gunzipSync(bytes.subarray(0, bytes.length - data.length)).toString();
     expect(control).toContain(`\ndatahash = ${createHash("sha256").update(data).digest("hex")}\n`);
@@ -172,7 +174,7 @@ describe("an .apk", () => {
 
   test("has the control files first, and then the program with its service, as tar reads it", async () => {
     const path = here.at("a.apk");
-    await writeFile(path, apkPackage(files.openrc, options).bytes);
+    await writeFile(path, apkPackage(files.apk, options).bytes);
     const { stdout, exitCode } = await runProcess(["tar", "--warning=no-unknown-keyword", "-tvzf", path]);
     expect(exitCode).toBe(0);
     const names = stdout

@@ -76,6 +76,9 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   "negotiator host audit --follow --guest 'web*' --denied": "does not end by itself",
   "negotiator host policy init": "replaces the stage's policy",
   "negotiator guest policy init --since 7d --yes": "replaces the stage's policy",
+  "negotiator host add-channel --all": "needs libvirt",
+  "negotiator host add-channel web1": "needs libvirt",
+  "negotiator host install --uninstall": "changes this system",
   "negotiator host daemon": "the stage has one",
   "negotiator guest daemon": "the stage has one",
   "negotiator host daemon --socket web1=/run/vm/web1.sock": "the stage has one, with another path",
@@ -85,6 +88,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 
 /** Programs whose lines do not run here, and why. */
 const PROGRAMS: Readonly<Record<string, string>> = {
+  "./negotiator": "changes this system; test/roles/install/ installs",
+  xorriso: "makes an image of a CD",
   npx: "builds, or runs this test; test/e2e/binary.test.ts builds, test/e2e/demo.test.ts runs the demo",
   apk: "needs Alpine",
   ausearch: "needs SELinux",

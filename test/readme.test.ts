@@ -109,7 +109,6 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   ps: "looks at the installed system",
   "rc-service": "needs OpenRC",
   "rc-update": "needs OpenRC",
-  rm: "changes this system",
   source: "changes the running shell; test/roles/cli/manual/completion-shells.test.ts does it",
   ss: "looks at the installed system",
   supervisorctl: "needs supervisord",
@@ -117,7 +116,6 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   usermod: "changes this system",
   virsh: "needs libvirt and a guest",
   "virt-copy-in": "needs a guest's disk",
-  "virt-customize": "needs an image",
 };
 
 const LINES = [...new Set(PAGES.flatMap(({ text }) => shellLinesOf(text)))];

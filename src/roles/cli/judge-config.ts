@@ -5,6 +5,7 @@ import { logFor } from "../../log.ts";
 import type { Policy } from "../../policy/policy.ts";
 import { readPolicy } from "../../policy/policy-file.ts";
 import { readPolicyParts } from "../../policy/policy-parts.ts";
+import { findUnconditional } from "../../policy/unconditional.ts";
 import { findWalkArounds } from "../../policy/walk-arounds.ts";
 import { printable } from "../../printable.ts";
 import { createUserCache } from "../../process/user-cache.ts";
@@ -33,6 +34,8 @@ export async function checkConfig(
   try {
     policy = readPolicy(file);
     for (const way of findWalkArounds(policy)) log.warn(way);
+    if (role === "guest" && config.settings.guest.qga !== "no")
+      for (const rule of findUnconditional(policy)) log.warn(rule);
     found.push(...(await findUnknownUsers(policy, file.path)));
   } catch (thrown) {
     found.push(NegotiatorError.from(thrown).message);

@@ -4,7 +4,7 @@ import { openCharacterDevice } from "../../channels/port/port.ts";
 import { listenSocket } from "../../channels/socket/socket-listener.ts";
 import { agentFiles, loadConfig } from "../../config/config.ts";
 import type { Config } from "../../config/config.ts";
-import { NegotiatorError } from "../../errors.ts";
+import { FAULTS, NegotiatorError } from "../../errors.ts";
 import { configureLog, logFor } from "../../log.ts";
 import { listAgentCommandNames } from "../../methods/agent/agent-commands.ts";
 import { runTool } from "../../methods/agent/tool.ts";
@@ -83,8 +83,10 @@ async function serve(line: AgentLine, osReleaseFile: string | undefined): Promis
   });
   held.use(agent);
   const link = createForeignLink(QGA, { serve: agent.serve, makeId, limits, answerMemory });
-  const ended = Promise.withResolvers<never>();
-  const holding = hold(line, link, stop.signal, held).catch((thrown: unknown) => ended.reject(thrown));
+  const ended = Promise.withResolvers<NegotiatorError>();
+  const holding = hold(line, link, stop.signal, held).catch((thrown: unknown) =>
+    ended.resolve(NegotiatorError.from(thrown)),
+  );
   const running = runDaemon({
     role: "guest",
     signals,
@@ -96,11 +98,13 @@ async function serve(line: AgentLine, osReleaseFile: string | undefined): Promis
     loadCommands: () => services.loadCommands(),
     openCalls: () => services.runningCount,
   });
-  await Promise.race([running, ended.promise]);
+  const failure = await Promise.race([running.then(() => undefined), ended.promise]);
   stop.abort();
   link.close();
   await holding;
-  return { exitCode: 0, isStuck: true };
+  if (failure === undefined) return { exitCode: 0, isStuck: true };
+  const exitCode = failure.code === "BAD_USAGE" ? FAULTS.BAD_USAGE.exitCode : 1;
+  return { exitCode, error: failure, isStuck: true };
 }
 
 const FREEZE_LOCK = "qga.state.frozen";

@@ -1,0 +1,138 @@
+/** The program under the name of the QEMU guest agent, and the guest's daemon with `--qga-port`. */
+import { expect, test } from "bun:test";
+import { readFile } from "node:fs/promises";
+import { connectAgent, launchAgent } from "../support/agent-client.ts";
+import { launchDaemon, SOURCE } from "../support/program.ts";
+import { runProcess } from "../support/source-run.ts";
+import { createTemporaryDirectory } from "../support/temporary-directory.ts";
+import type { TemporaryDirectory } from "../support/temporary-directory.ts";
+import { until } from "../support/until.ts";
+
+const RENAMED = ["/bin/bash", "-c", 'exec -a qemu-ga "$0" "$@"', ...SOURCE];
+const run = (words: readonly string[], env: Record<string, string> = {}) =>
+  runProcess([...RENAMED, ...words], { QGA_CONF: "/dev/null", ...env });
+const envOf = (directory: TemporaryDirectory): Record<string, string> => ({
+  NEGOTIATOR_AUDIT_FILE: directory.at("audit.jsonl"),
+  NEGOTIATOR_DETACHED_DIRECTORY: directory.at("detached"),
+});
+
+test("-D prints the options of QGA_CONF, and -b help all commands", async () => {
+  await using directory = await createTemporaryDirectory();
+  const file = await directory.write("conf", "[general]\nmethod=unix-listen\npath=/x\n");
+  const printed = await run(["-D", "-v"], { QGA_CONF: file });
+  expect(printed).toMatchObject({ exitCode: 0, stderr: "" });
+  expect(printed.stdout).toStartWith("[general]\n");
+  for (const line of ["method=unix-listen", "path=/x", "verbose=true"])
+    expect(printed.stdout).toContain(`${line}\n`);
+  const { stdout } = await run(["-b", "help"]);
+  expect(stdout.split("\n")).toContain("guest-fsfreeze-thaw");
+});
+
+test.each([
+  [["--wrong"], 2, 'There is no option "--wrong"'],
+  [["-m", "unix-listen"], 2, "The method unix-listen needs a path"],
+  [["-p", "/no/such/port"], 1, 'Cannot open port "/no/such/port"'],
+])("%j ends with exit code %d", async (words, exitCode, problem) => {
+  const ended = await run(words);
+  expect(ended.exitCode).toBe(exitCode);
+  expect(ended.stderr).toContain(problem);
+});
+
+test("-a allows what needs a rule, -b takes away, and QGA_OS_RELEASE replaces the file", async () => {
+  await using directory = await createTemporaryDirectory();
+  const socket = directory.at("agent.sock");
+  const release = await directory.write("os-release", 'ID=made-up\nNAME="Made Up"\n');
+  const allowed = "guest-exec,guest-exec-status,guest-get-osinfo,guest-get-time,guest-ping,guest-info";
+  await using _ = launchAgent(
+    ["-m", "unix-listen", "-p", socket, "-t", directory.path, "-a", allowed, "-b", "guest-get-time"],
+    { ...envOf(directory), QGA_OS_RELEASE: release },
+  );
+  using client = await connectAgent(socket);
+  expect(await client.ask("guest-get-osinfo")).toMatchObject({ return: { id: "made-up", name: "Made Up" } });
+  expect(await client.ask("guest-exec", { path: "true" })).toEqual({ return: { pid: expect.any(Number) } });
+  for (const command of ["guest-get-time", "guest-get-host-name", "guest-sync"])
+    expect((await client.ask(command, { id: 1 })).error?.class).toBe("CommandNotFound");
+});
+
+test("without a policy, commands that change something are off, and guest-info shows it", async () => {
+  await using directory = await createTemporaryDirectory();
+  const socket = directory.at("agent.sock");
+  await using _ = launchAgent(["-m", "unix-listen", "-p", socket, "-t", directory.path], envOf(directory));
+  using client = await connectAgent(socket);
+  const { return: info } = await client.ask("guest-info");
+  const commands: { name: string; enabled: boolean }[] = Object(info).supported_commands;
+  expect(
+    commands
+      .filter(({ enabled }) => !enabled)
+      .map(({ name }) => name)
+      .toSorted(),
+  ).toEqual([
+    "guest-exec",
+    "guest-file-open",
+    "guest-fstrim",
+    "guest-set-memory-blocks",
+    "guest-set-time",
+    "guest-set-user-password",
+    "guest-set-vcpus",
+    "guest-ssh-add-authorized-keys",
+    "guest-ssh-get-authorized-keys",
+    "guest-ssh-remove-authorized-keys",
+    "guest-suspend-disk",
+    "guest-suspend-hybrid",
+    "guest-suspend-ram",
+  ]);
+  const { error } = await client.ask("guest-exec", { path: "/usr/bin/id" });
+  expect(error).toEqual({ class: "CommandNotFound", desc: expect.stringContaining("has been disabled") });
+});
+
+test("-d goes to the background, writes the process id, and SIGTERM ends it", async () => {
+  await using directory = await createTemporaryDirectory();
+  const [socket, pidFile, logFile] = ["agent.sock", "pid", "log"].map((name) => directory.at(name));
+  const words = ["-d", "-m", "unix-listen", "-p", socket ?? "", "-f", pidFile ?? "", "-l", logFile ?? ""];
+  expect(await run([...words, "-t", directory.path], envOf(directory))).toMatchObject({
+    exitCode: 0,
+    stderr: "",
+  });
+  const pid = Number(await readFile(pidFile ?? "", "utf8"));
+  using client = await connectAgent(socket ?? "");
+  expect(await client.ask("guest-ping")).toEqual({ return: {} });
+  expect(await readFile(logFile ?? "", "utf8")).toContain("Listening at");
+  process.kill(pid, "SIGTERM");
+  await until("it has ended", () => {
+    try {
+      return process.kill(pid, 0) && false;
+    } catch {
+      return true;
+    }
+  });
+});
+
+test("the guest's daemon answers at --qga-port, also to a client that comes later", async () => {
+  await using directory = await createTemporaryDirectory();
+  const lines: string[] = [];
+  const clients: Bun.Socket[] = [];
+  const socket = directory.at("qga.sock");
+  const listener = Bun.listen({
+    unix: socket,
+    socket: {
+      open: (client) => void clients.push(client),
+      data: (_, bytes) => void lines.push(...Buffer.from(bytes).toString().trimEnd().split("\n")),
+    },
+  });
+  const words = ["guest", "daemon", "--qga-port", socket, "--control", directory.at("guest.sock")];
+  await using daemon = launchDaemon(words, {
+    ...envOf(directory),
+    NEGOTIATOR_GUEST_CHARACTER_DEVICE: directory.at("no-port"),
+  });
+  await daemon.says("(QEMU guest agent)");
+  await until("the daemon has connected", () => clients.length === 1);
+  clients[0]?.write('{"execute":"guest-ping"}{"execute":"guest-get-host-name"}');
+  await until("both are answered", () => lines.length === 2);
+  expect(lines[0]).toBe('{"return": {}}');
+  clients[0]?.terminate();
+  await until("the daemon comes back", () => clients.length === 2);
+  clients[1]?.write('{"execute":"guest-sync","arguments":{"id":5}}');
+  await until("it is answered", () => lines.length === 3);
+  expect(lines[2]).toBe('{"return": 5}');
+  listener.stop(true);
+});

@@ -90,6 +90,8 @@ export const SettingsSchema = v.strictObject({
       /** Whether the host looks at the running QEMU processes. `auto`: only if there is no libvirt. */
       qemu: v.optional(v.picklist(["auto", "yes", "no"])),
       rescanSeconds: v.optional(v.pipe(Seconds, v.minValue(1))),
+      /** Where commands are for guests that have only the QEMU guest agent. */
+      guestCommandsDirectory: v.optional(Path),
     }),
   ),
   guest: v.optional(
@@ -156,6 +158,7 @@ export const DEFAULTS = {
     libvirt: "auto",
     qemu: "auto",
     rescanSeconds: 30,
+    guestCommandsDirectory: "/etc/negotiator/guest-commands",
   },
   guest: {
     control: "/run/negotiator/guest.sock",

@@ -12,6 +12,7 @@ import type { Agent } from "../wire/session/handshake.ts";
 import type { ObjectFramer } from "./object-framer.ts";
 import type { Abilities, Peer } from "./peer.ts";
 import type { AnswerMemory } from "./answer-memory.ts";
+import type { PushedCommands } from "./pushed-commands.ts";
 
 /** The role of this program on its machine. */
 export type Role = "host" | "guest";
@@ -54,6 +55,8 @@ export type ForeignDialect = Dialect & {
   readHelloAnswer(object: JsonObject, nonce: string): HelloAnswer | undefined;
   /** Cuts bytes into objects. Used only on unshared ports: on shared ones the session cuts them. */
   createFramer(limits: Limits, memory?: MemoryShare): ObjectFramer;
+  /** Whether the peer runs only commands that this side keeps for it. */
+  readonly takesPushed?: true;
   /** Creates the object through which this side calls the peer. */
   createPeer(link: PeerLine): ForeignPeer;
   /** Creates the object that answers the peer's calls. A dialect without it is only for calling. */
@@ -89,6 +92,8 @@ export type PeerLine = {
    * Rejects with `CLOSED` if that is not the native one.
    */
   upgradedPeer: (signal: AbortSignal) => Promise<Peer>;
+  /** The commands that this side keeps for the peer; only a host keeps some. */
+  pushed?: PushedCommands;
   /** All calls abort with it, for its reason. */
   life: AbortSignal;
 };

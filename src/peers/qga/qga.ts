@@ -1,6 +1,7 @@
 /** The row of the QEMU guest agent. README.md explains why it is here. */
 import type { AnsweredDialect } from "../dialect.ts";
 import { createExactFramer } from "./framer.ts";
+import { AGENT_PORT } from "./port.ts";
 import { createAgentServer } from "./server.ts";
 
 /**
@@ -10,7 +11,7 @@ import { createAgentServer } from "./server.ts";
 export const QGA: AnsweredDialect = {
   name: "qga",
   label: "QEMU guest agent",
-  ports: [{ name: "org.qemu.guest_agent.0", dialler: "host", callers: "host" }],
+  ports: [{ name: AGENT_PORT, dialler: "host", callers: "host" }],
   can: { methods: [], notices: false, messages: false },
   methods: "agent",
   recognises: () => true,

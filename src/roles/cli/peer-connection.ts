@@ -9,6 +9,7 @@ import type { ForeignDialect, PeerLine, Role } from "../../peers/dialect.ts";
 import { createNativePeer } from "../../peers/native.ts";
 import { createPeerLink } from "../../peers/peer-link.ts";
 import type { Peer } from "../../peers/peer.ts";
+import type { PushedCommands } from "../../peers/pushed-commands.ts";
 import type { Channel } from "../../wire/channel.ts";
 import type { Session } from "../../wire/session/session.ts";
 import { describeAgent, makeId } from "../identity.ts";
@@ -54,6 +55,8 @@ export type DirectOptions = {
   open: (signal: AbortSignal) => Promise<Channel>;
   /** The time in which the peer must show its dialect. */
   time: CallTime;
+  /** The commands that this side keeps for the peer, if it keeps some. */
+  pushed?: PushedCommands;
   /** The error for a peer that does not answer. */
   explainNoAnswer: (session?: Session) => NegotiatorError;
 };
@@ -102,7 +105,8 @@ async function connectShared({
 }
 
 /** A port that carries one dialect needs no detection. */
-function connectForeign(dialect: ForeignDialect, { role, limits, open }: DirectOptions): PeerConnection {
+function connectForeign(dialect: ForeignDialect, options: DirectOptions): PeerConnection {
+  const { role, limits, open, pushed } = options;
   const life = new AbortController();
   const line: PeerLine = {
     agent: describeAgent(role),
@@ -112,6 +116,7 @@ function connectForeign(dialect: ForeignDialect, { role, limits, open }: DirectO
     isUpgraded: () => false,
     upgradedPeer: () => Promise.reject(new NegotiatorError("CLOSED", "A native agent answered")),
     life: life.signal,
+    ...(pushed === undefined ? {} : { pushed }),
   };
   return {
     peer: dialect.createPeer(line),

@@ -31,8 +31,17 @@ const GUEST = { guest: { type: "positional", description: "Name of a running gue
 
 const listGuests = defineSubcommand({
   summary: "Show the running guests that have a negotiator channel.",
-  args: { ...JSON_OPTION, ...CONTROL_OPTION, ...DIRECT_OPTION, ...FINDER_OPTIONS },
-  notes: "With --json each line is { name, uuid, state, dialect }; only the daemon knows state and dialect.",
+  args: {
+    all: {
+      type: "boolean",
+      description: "Also show guests that have only the QEMU guest agent (dialect qga)",
+    },
+    ...JSON_OPTION,
+    ...CONTROL_OPTION,
+    ...DIRECT_OPTION,
+    ...FINDER_OPTIONS,
+  },
+  notes: "With --json each line is { name, uuid, state, dialect }; only the daemon knows the state.",
   examples: ["negotiator host list-guests", "negotiator host list-guests --connect qemu+ssh://kvm2/system"],
   run: async (invocation) => (await import("./list-guests.ts")).listGuests(invocation),
 });

@@ -23,6 +23,7 @@ import { createServices } from "../daemon/services.ts";
 import { measureRoundTrips } from "../daemon/link-figures.ts";
 import { createFinderProblems } from "./finder-problems.ts";
 import type { FinderProblems } from "./finder-problems.ts";
+import { guestCommands } from "./guest-commands.ts";
 import { createFinders, readFlaggedGuests } from "./finders.ts";
 import { createGuests } from "./guests.ts";
 import type { Guests } from "./guests.ts";
@@ -43,18 +44,20 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
   using signals = beginDaemon();
   const { words, config, dialects = DIALECTS } = invocation;
   const { settings } = config;
+  let current = settings;
   const flagged = readFlaggedGuests(words.options.get("socket") ?? [], dialects);
   removeLeftOutput("host", settings);
   await using services = createServices("host", config);
   const reloader = createReloader("host");
   const reexec = createReexecMethods("host");
-  const targetFor = (current: Settings): WatchTarget => ({
-    ...createFinders(current, flagged, dialects),
-    pollMs: current.host.rescanSeconds * 1000,
+  const targetFor = (target: Settings): WatchTarget => ({
+    ...createFinders(target, flagged, dialects),
+    pollMs: target.host.rescanSeconds * 1000,
   });
   const watch = createReloadableWatch(targetFor(settings));
   await using guests = createGuests(services, dialects, {
     onUnreachable: watch.lookAgain,
+    pushed: (name) => guestCommands(name, () => current),
     lookUp: (name, signal) => explainStopped(name, dialects.defaultPort, watch.stopped, signal),
   });
   const problems = createFinderProblems();
@@ -100,6 +103,7 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
         // This throws for an invalid guest, so it comes before anything changes.
         watch.replace(targetFor(next.settings));
         services.reload(next);
+        current = next.settings;
         return services.policy.problem;
       },
       loadCommands: () => services.loadCommands(),

@@ -1,20 +1,20 @@
 /** Finds guests and connects to one without the daemon. */
-import { dialSocket } from "../../channels/socket/socket.ts";
 import { virshAt } from "../../discovery/attach-line.ts";
 import type { Endpoint } from "../../discovery/endpoint.ts";
-import { listenerOf } from "../../discovery/listener.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
 import { DIALECTS } from "../../peers/dialects.ts";
 import type { PortUse } from "../../peers/dialect-table.ts";
-import { retryWhileBusy } from "../../peers/retry-while-busy.ts";
+import { AGENT_PORT } from "../../peers/qga/port.ts";
 import { createUserCache } from "../../process/user-cache.ts";
 import { auditDirectCall } from "../cli/direct-audit.ts";
 import { connectDirectly } from "../cli/peer-connection.ts";
 import type { ConnectOptions, PeerConnection } from "../cli/peer-connection.ts";
 import type { Invocation } from "../cli/subcommand.ts";
 import { askHolder } from "./ask-status.ts";
+import { dialGuest } from "./dial-guest.ts";
 import { createFinders, readFlaggedGuests } from "./finders.ts";
+import { guestCommands } from "./guest-commands.ts";
 import { explainNoAnswer, noCallingPort } from "./no-answer.ts";
 import { explainStopped, noGuest } from "./no-guest.ts";
 import { explainEmpty } from "./no-guests.ts";
@@ -37,16 +37,13 @@ export async function connectGuestDirectly(
       const { endpoint, port } = await findGuest(name, invocation, signal);
       const holder = await askHolder(settings.host.control, endpoint.path);
       if (holder !== undefined) throw heldByDaemon(name, endpoint.path, holder);
-      const listener = listenerOf(endpoint, createUserCache());
+      const users = createUserCache();
       return connectDirectly({
         role: "host",
         limits: settings.limits,
         port,
-        open: (given) =>
-          retryWhileBusy((life) => dialSocket(endpoint.path, { signal: life, listener }), {
-            timeoutMs: time.leftToConnect(),
-            signal: given,
-          }),
+        pushed: guestCommands(name, () => settings),
+        open: (given) => dialGuest(endpoint, users, { timeoutMs: time.leftToConnect(), signal: given }),
         time,
         explainNoAnswer: (session) => explainNoAnswer(name, session, endpoint),
       });
@@ -117,10 +114,18 @@ async function findGuest(
   if (own.length === 0) throw await explainMissing(name);
   for (const port of dialects.callingPorts("host")) {
     const endpoint = own.find((candidate) => candidate.port === port.name);
-    if (endpoint?.machine !== undefined) throw onAnotherMachine(name, endpoint.machine);
-    if (endpoint !== undefined) return { endpoint, port };
+    if (endpoint === undefined || !(await isOfUse(port, name, invocation))) continue;
+    if (endpoint.machine !== undefined) throw onAnotherMachine(name, endpoint.machine);
+    return { endpoint, port };
   }
-  throw noCallingPort(name, dialects.defaultPort, undefined, own[0]?.connect);
+  const ports = own.every(({ port }) => port === AGENT_PORT) ? own.map(({ port }) => port) : undefined;
+  throw noCallingPort(name, dialects.defaultPort, ports, own[0]?.connect);
+}
+
+/** An agent that runs only commands of this host is of no use without commands. */
+async function isOfUse({ foreign: [only] }: PortUse, name: string, { config }: Invocation): Promise<boolean> {
+  if (only?.takesPushed !== true) return true;
+  return (await guestCommands(name, () => config.settings).list()).length > 0;
 }
 
 function heldByDaemon(name: string, path: string, pid: number): NegotiatorError {

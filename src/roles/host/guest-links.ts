@@ -1,10 +1,6 @@
 /** The links to one guest: the session that the host dials, and one for each port that the guest dials. */
 import { countChannel } from "../../channels/byte-count.ts";
 import type { ByteCount } from "../../channels/byte-count.ts";
-import { dialSocket } from "../../channels/socket/socket.ts";
-import type { Endpoint } from "../../discovery/endpoint.ts";
-import { listenerOf } from "../../discovery/listener.ts";
-import type { FindUser } from "../../discovery/listener.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { canServe } from "../../peers/dialect.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
@@ -15,11 +11,11 @@ import { createNativePeer } from "../../peers/native.ts";
 import type { Peer } from "../../peers/peer.ts";
 import { createPeerLink } from "../../peers/peer-link.ts";
 import type { PeerLink, PeerLinkOptions } from "../../peers/peer-link.ts";
-import { retryWhileBusy } from "../../peers/retry-while-busy.ts";
-import type { Channel } from "../../wire/channel.ts";
+import type { PushedCommands } from "../../peers/pushed-commands.ts";
 import type { Services } from "../daemon/services.ts";
 import { createSharedCallCount } from "../daemon/shared-call-count.ts";
 import { describeAgent, makeId } from "../identity.ts";
+import { dialGuest } from "./dial-guest.ts";
 import type { GuestEndpoints } from "./guest-endpoints.ts";
 import type { HeldLink } from "./held-channels.ts";
 
@@ -55,6 +51,8 @@ export type GuestLinksOptions = Pick<PeerLinkOptions, "explainNoAnswer"> & {
   onRefused: (reason: NegotiatorError) => void;
   /** Called after each change of the session's state. */
   onState: (session: PeerLink) => void;
+  /** The commands that this host keeps for the guest. */
+  pushed?: PushedCommands | undefined;
 };
 
 /** An idle agent answers within milliseconds, and one that was just restarted after about this time. */
@@ -88,7 +86,7 @@ export function createGuestLinks(options: GuestLinksOptions): GuestLinks {
     async dial(signal) {
       const { calling, saved } = endpoints;
       if (calling === undefined || saved !== undefined) throw explainNoAnswer();
-      return countChannel(await dialTo(calling, users, signal), options.bytes);
+      return countChannel(await dialGuest(calling, users, { signal }), options.bytes);
     },
   } satisfies Omit<PeerLinkOptions, "side">;
 
@@ -128,8 +126,9 @@ export function createGuestLinks(options: GuestLinksOptions): GuestLinks {
           // A restored guest has its channel elsewhere, so each call looks for it.
           const found = endpoints.foreignCalling.find((calling) => calling.dialect === dialect);
           if (found === undefined) throw explainNoAnswer();
-          return countChannel(await dialTo(found.endpoint, users, signal), options.bytes);
+          return countChannel(await dialGuest(found.endpoint, users, { signal }), options.bytes);
         },
+        ...(options.pushed === undefined ? {} : { pushed: options.pushed }),
         isUpgraded: () => false,
         upgradedPeer: () => Promise.reject(explainNoAnswer()),
       });
@@ -141,9 +140,4 @@ export function createGuestLinks(options: GuestLinksOptions): GuestLinks {
       session.close(reason);
     },
   };
-}
-
-function dialTo(endpoint: Endpoint, users: FindUser, signal: AbortSignal): Promise<Channel> {
-  const listener = listenerOf(endpoint, users);
-  return retryWhileBusy(() => dialSocket(endpoint.path, { signal, listener }), { signal });
 }

@@ -6,17 +6,20 @@ import type { Endpoint } from "../../discovery/endpoint.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
+import type { ForeignDialect } from "../../peers/dialect.ts";
+import type { Caller } from "../../policy/caller.ts";
 import type { PeerLink } from "../../peers/peer-link.ts";
 import type { Peer } from "../../peers/peer.ts";
+import type { PushedCommands } from "../../peers/pushed-commands.ts";
 import type { Session } from "../../wire/session/session.ts";
 import { createFigureCounter } from "../daemon/link-figures.ts";
 import { createLinkStatus } from "../daemon/link-status.ts";
 import type { LinkStatusTracker } from "../daemon/link-status.ts";
 import type { Services } from "../daemon/services.ts";
+import { choosePeer } from "./choose-peer.ts";
 import { createGuestEndpoints } from "./guest-endpoints.ts";
 import type { GuestEndpoints } from "./guest-endpoints.ts";
 import { createGuestLinks } from "./guest-links.ts";
-import type { GuestLinks } from "./guest-links.ts";
 import { createHindrance } from "./hindrance.ts";
 import { createHeldChannels } from "./held-channels.ts";
 import { createLinkLog } from "./link-log.ts";
@@ -26,8 +29,6 @@ import { watchPeerTimeout } from "./peer-timeout.ts";
 import { createReach } from "./reach.ts";
 import { redial } from "./redial.ts";
 import type { Redialling } from "./redial.ts";
-import { waitForSession } from "./session-peer.ts";
-import type { SessionPeerOptions } from "./session-peer.ts";
 import type { GuestStatus } from "./status.ts";
 
 /** A guest of this host. */
@@ -66,11 +67,14 @@ export type GuestOptions = {
   dialects: DialectTable;
   /** Makes the finders look again, because the guest cannot be dialled. Resolves when they have looked. */
   onUnreachable: () => Promise<void>;
+  /** The commands that this host keeps for the guest; none by default. */
+  pushed?: PushedCommands | undefined;
 };
 
 /** Creates a guest without channels. */
-export function createGuest({ endpoint, services, dialects, onUnreachable }: GuestOptions): Guest {
-  const { guest: name, uuid } = endpoint;
+export function createGuest(options: GuestOptions): Guest {
+  const { services, dialects, onUnreachable, pushed } = options;
+  const { guest: name, uuid } = options.endpoint;
   const endpoints = createGuestEndpoints(dialects);
   const [tracker, sessionLog] = [createLinkStatus(services.limits), createLog(name)];
   const counter = createFigureCounter();
@@ -88,10 +92,9 @@ export function createGuest({ endpoint, services, dialects, onUnreachable }: Gue
     onExceeded: (what) => sessionLog.exceeded(what),
     services,
     dialects,
-    serve: counter.calls.countIncoming(
-      services.serve({ via: "guest", name, ...(uuid === undefined ? {} : { uuid }) }),
-    ),
+    serve: counter.calls.countIncoming(services.serve(asCaller(name, uuid))),
     bytes: counter.bytes,
+    pushed,
     explainNoAnswer: () => explain(links.session),
     onRefused: reports(tracker, createLog(name)).onError,
     onState(session) {
@@ -99,8 +102,9 @@ export function createGuest({ endpoint, services, dialects, onUnreachable }: Gue
       const { state } = session.session;
       hindrance.follow();
       if (state === "open") openedMs = performance.now();
-      if (state === "open" || state === "foreign") reach.answered();
-      if (state === "open" || state === "foreign") sessionLog.connected(describePeer(session));
+      if (state !== "open" && state !== "foreign") return;
+      reach.answered();
+      sessionLog.connected(describePeer(session));
     },
   });
   const { session } = links;
@@ -121,9 +125,9 @@ export function createGuest({ endpoint, services, dialects, onUnreachable }: Gue
   });
 
   const hindrance = createHindrance(session.session);
-  const explainPort = (): NegotiatorError =>
-    noCallingPort(name, dialects.defaultPort, undefined, endpoints.held[0]?.connect);
-  const line = { session, reach, hindrance, explain: () => explain(session), endpoints, links, explainPort };
+  const line = { session, reach, hindrance, explain: () => explain(session) };
+  const explainPort = (): NegotiatorError => noPort(name, dialects, endpoints);
+  const choice = { ...line, endpoints, links, pushed, explainPort };
   const holdChannels = (): void => {
     channels.hold(endpoints.held);
     hindrance.update(endpoints.saved === undefined ? endpoints.calling : undefined);
@@ -136,14 +140,14 @@ export function createGuest({ endpoint, services, dialects, onUnreachable }: Gue
     },
     openPeer: () => counter.calls.countOutgoing(links.openPeer()),
     heldPaths: () => endpoints.held.map(({ path }) => path),
-    peer: async (timeoutMs, signal) => counter.calls.countOutgoing(await findPeer(line, timeoutMs, signal)),
+    peer: async (timeoutMs, signal) =>
+      counter.calls.countOutgoing(await choosePeer(choice, timeoutMs, signal)),
     add(endpoint) {
       if (endpoints.add(endpoint)) log.info(`guest "${name}" was restored: its calls go on`);
       holdChannels();
     },
     save(endpoint) {
-      if (endpoints.save(endpoint))
-        log.info(`guest "${name}" was saved: its calls wait until it is restored`);
+      if (endpoints.save(endpoint)) log.info(`guest "${name}" was saved: calls wait until it is restored`);
       holdChannels();
       reach.clear();
       session.release();
@@ -157,7 +161,7 @@ export function createGuest({ endpoint, services, dialects, onUnreachable }: Gue
       const running = { outgoing: links.countOutgoing(), incoming: channels.countIncoming() };
       const figures = { calls: running, ...counter.figures(session.session, running) };
       const own = { name, uuid: uuid ?? null, ...tracker.status(session), ...figures, ...links.overQuota() };
-      return withState(own, endpoints.saved?.since, hindrance.pausedSince);
+      return withState(own, endpoints, hindrance.pausedSince, findOther(session, endpoints));
     },
     async close(reason) {
       peerTimeout[Symbol.dispose]();
@@ -169,6 +173,10 @@ export function createGuest({ endpoint, services, dialects, onUnreachable }: Gue
   };
 }
 
+function asCaller(name: string, uuid: string | undefined): Caller {
+  return { via: "guest", name, ...(uuid === undefined ? {} : { uuid }) };
+}
+
 /** Whether the guest answers, or has a reason not to. */
 function isSuspended({ session }: PeerLink, { saved, calling }: GuestEndpoints): boolean {
   return session.state === "open" || saved !== undefined || calling?.state === "paused";
@@ -177,29 +185,34 @@ function isSuspended({ session }: PeerLink, { saved, calling }: GuestEndpoints):
 /** A saved guest's socket is gone, and a paused guest is silent, so that is not an error to show. */
 function withState(
   status: GuestStatus,
-  savedSince: Date | undefined,
+  { saved }: GuestEndpoints,
   pausedSince: Date | undefined,
+  other: ForeignDialect | undefined,
 ): GuestStatus {
-  const since = savedSince ?? pausedSince;
-  if (since === undefined) return status;
-  const state = savedSince === undefined ? "paused" : "saved";
-  return { ...status, state, since: since.toISOString(), lastError: null };
+  const since = saved?.since ?? pausedSince;
+  if (since !== undefined) {
+    const state = saved === undefined ? "paused" : "saved";
+    return { ...status, state, since: since.toISOString(), lastError: null };
+  }
+  return other === undefined
+    ? status
+    : { ...status, state: other.name, dialect: other.name, lastError: null };
 }
 
-type PeerParts = SessionPeerOptions & {
-  endpoints: GuestEndpoints;
-  links: GuestLinks;
-  /** The error for a guest without a port for calls. */
-  explainPort: () => NegotiatorError;
-};
+function noPort(name: string, { defaultPort }: DialectTable, endpoints: GuestEndpoints): NegotiatorError {
+  const ports = endpoints.foreignCalling.map(({ endpoint }) => endpoint);
+  const others = ports.length === 0 ? undefined : ports.map(({ port }) => port);
+  return noCallingPort(name, defaultPort, others, (endpoints.held[0] ?? ports[0])?.connect);
+}
 
-async function findPeer(line: PeerParts, timeoutMs: number, signal?: AbortSignal): Promise<Peer> {
-  const { endpoints, links } = line;
-  if (endpoints.saved !== undefined) throw line.explain();
-  if (endpoints.calling !== undefined) return waitForSession(line, timeoutMs, signal);
-  const [foreign] = endpoints.foreignCalling;
-  if (foreign !== undefined) return links.foreignPeer(foreign.dialect);
-  throw line.explainPort();
+/** Returns the dialect of another agent in a guest whose session was never open. */
+function findOther(
+  { session }: PeerLink,
+  { calling, foreignCalling }: GuestEndpoints,
+): ForeignDialect | undefined {
+  if (calling !== undefined && (session.peer !== undefined || session.state === "foreign")) return undefined;
+  // Without a port for the session, the other dialect is all that the guest has.
+  return foreignCalling.find(({ endpoint: { connected } }) => connected ?? calling === undefined)?.dialect;
 }
 
 function createLog(name: string): LinkLog {

@@ -5,6 +5,7 @@ import type { NegotiatorError } from "../../errors.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
 import type { Peer } from "../../peers/peer.ts";
 import type { Session } from "../../wire/session/session.ts";
+import type { PushedCommands } from "../../peers/pushed-commands.ts";
 import type { Services } from "../daemon/services.ts";
 import { createGuest } from "./guest.ts";
 import type { Guest } from "./guest.ts";
@@ -37,6 +38,8 @@ const MOST_SAVED = 256;
 export type GuestsOptions = {
   /** Makes the finders look again, because a guest cannot be dialled. Resolves when they have looked. */
   onUnreachable?: () => Promise<void>;
+  /** Returns the commands that this host keeps for the guest of this name. */
+  pushed?: (guest: string) => PushedCommands;
   /** Explains why the guest of this name cannot be called; undefined if there is none. */
   lookUp?: (name: string, signal: AbortSignal) => Promise<NegotiatorError | undefined>;
 };
@@ -45,8 +48,9 @@ export type GuestsOptions = {
 export function createGuests(
   services: Services,
   dialects: DialectTable,
-  { onUnreachable = () => Promise.resolve(), lookUp = () => Promise.resolve(undefined) }: GuestsOptions = {},
+  options: GuestsOptions = {},
 ): Guests {
+  const { onUnreachable = () => Promise.resolve(), lookUp = () => Promise.resolve(undefined) } = options;
   let clashes: readonly Clash[] = [];
   const guests = new Map<string, Guest>();
 
@@ -54,7 +58,9 @@ export function createGuests(
     // The socket of a guest on another machine is not here, so it gets no link.
     if (endpoint.machine !== undefined) return;
     if (endpoint.state === "saved") return save(endpoint);
-    const guest = guests.get(endpoint.guest) ?? createGuest({ endpoint, services, dialects, onUnreachable });
+    const known = guests.get(endpoint.guest);
+    const pushed = options.pushed?.(endpoint.guest);
+    const guest = known ?? createGuest({ endpoint, services, dialects, onUnreachable, pushed });
     guests.set(endpoint.guest, guest);
     guest.add(endpoint);
   };

@@ -10,12 +10,17 @@ type Row = Pick<GuestStatus, "name" | "uuid"> & {
   dialect: GuestStatus["dialect"];
 };
 
+/** The dialect of guests that have only the QEMU guest agent. */
+const AGENT_NAME = "qga";
+
 /**
  * Prints the running guests. Asks the daemon when one runs, because only it knows guests from its own
  * options. If there are none, says on stderr where it looked; a user without rights gets `DENIED`.
  */
 export async function listGuests(invocation: Invocation): Promise<Outcome> {
-  const rows = (await askRows(invocation)) ?? (await findRows(invocation));
+  const found = (await askRows(invocation)) ?? (await findRows(invocation));
+  const hasAll = invocation.words.options.has("all");
+  const rows = found.filter(({ dialect }) => hasAll || dialect !== AGENT_NAME);
   if (rows.length === 0) return reportNone(invocation);
   const isJson = invocation.words.options.has("json");
   return print(
@@ -41,10 +46,11 @@ async function askRows({ words, config }: Invocation): Promise<Row[] | undefined
 
 async function findRows(invocation: Invocation): Promise<Row[]> {
   const { findEndpoints } = await import("./direct.ts");
-  const uuids = new Map(
-    (await findEndpoints(invocation)).endpoints.map(({ guest, uuid }) => [guest, uuid ?? null]),
-  );
+  const { AGENT_PORT } = await import("../../peers/qga/port.ts");
+  const { endpoints } = await findEndpoints(invocation);
+  const uuids = new Map(endpoints.map(({ guest, uuid }) => [guest, uuid ?? null]));
+  const negotiators = new Set(endpoints.filter(({ port }) => port !== AGENT_PORT).map(({ guest }) => guest));
   return [...uuids]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, uuid]) => ({ name, uuid, state: null, dialect: null }));
+    .map(([name, uuid]) => ({ name, uuid, state: null, dialect: negotiators.has(name) ? null : AGENT_NAME }));
 }

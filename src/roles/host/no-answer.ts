@@ -2,6 +2,7 @@
 import type { Endpoint } from "../../discovery/endpoint.ts";
 import { attachLine, attachRemedy, virshAt } from "../../discovery/attach-line.ts";
 import { NegotiatorError } from "../../errors.ts";
+import { AGENT_PORT } from "../../peers/qga/port.ts";
 import { shellWord } from "../../shell-word.ts";
 import type { Session } from "../../wire/session/session.ts";
 
@@ -18,12 +19,17 @@ export function noCallingPort(
 ): NegotiatorError {
   const hasController = others !== undefined && others.length > 0;
   const has = others === undefined ? "" : ` (it has: ${others.length === 0 ? "none" : others.join(", ")})`;
+  const attach = hasController
+    ? `Attach it: ${attachLine(shellWord(guest), port, connect)}`
+    : attachRemedy(shellWord(guest), port, connect);
+  const keep = others?.includes(AGENT_PORT) === true ? `\n${KEEP_COMMANDS}` : "";
   return new NegotiatorError("NO_CHANNEL", `Guest "${guest}" runs, but has no port ${port}${has}`, {
-    remedy: hasController
-      ? `Attach it: ${attachLine(shellWord(guest), port, connect)}`
-      : attachRemedy(shellWord(guest), port, connect),
+    remedy: `${attach}${keep}`,
   });
 }
+
+const KEEP_COMMANDS =
+  "Or put commands for its QEMU guest agent into /etc/negotiator/guest-commands on this host";
 
 /** The error for a guest that does not answer. `unreachable` is the error of a channel that did not open. */
 export function explainNoAnswer(

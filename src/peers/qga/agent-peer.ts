@@ -1,0 +1,55 @@
+/** A guest that has only the QEMU guest agent, as a peer: it runs the commands that the host keeps for it. */
+import { NegotiatorError } from "../../errors.ts";
+import type { ForeignPeer, PeerLine } from "../dialect.ts";
+import { checkMethod, checkNotices } from "../peer.ts";
+import type { Abilities, PeerCall } from "../peer.ts";
+import type { PushedCommands } from "../pushed-commands.ts";
+import { createAgentConnection } from "./agent-connection.ts";
+import { AGENT_LABEL, startAgentExecute } from "./agent-execute.ts";
+
+/** The host itself answers `list-commands`. */
+export const AGENT_CAN: Abilities = { methods: ["execute", "list-commands"], notices: false, messages: true };
+
+/** Creates the peer of a guest for which the host keeps these commands. */
+export function createAgentPeer(line: PeerLine, commands: PushedCommands): ForeignPeer {
+  const connection = createAgentConnection(line.dial, line.life);
+  let callCount = 0;
+  const count = (call: PeerCall): PeerCall => {
+    callCount++;
+    void call.result.catch(() => undefined).then(() => callCount--);
+    return call;
+  };
+
+  return {
+    can: AGENT_CAN,
+    get callCount() {
+      return callCount;
+    },
+    handOver: () => undefined,
+    call(method, params, options) {
+      checkMethod(AGENT_CAN, AGENT_LABEL, method);
+      if (method === "list-commands") return count(answerLocally(listCommands(commands)));
+      const { makeId, life } = line;
+      return count(startAgentExecute({ connection, commands, makeId, life }, params, options));
+    },
+    notify: () => checkNotices(AGENT_CAN, AGENT_LABEL),
+  };
+}
+
+async function listCommands(commands: PushedCommands): Promise<unknown> {
+  return { commands: await commands.list() };
+}
+
+/** A call without streams, which the host answers itself. */
+function answerLocally(result: Promise<unknown>): PeerCall {
+  const call = { isSent: true, result, send: ignore, listen: ignore, cancel: ignore };
+  return { ...call, reader: refuseStream, writer: refuseStream };
+}
+
+function ignore(): void {
+  // The answer is on its way.
+}
+
+function refuseStream(name: string): never {
+  throw new NegotiatorError("UNSUPPORTED", `This call has no stream "${name}" in that direction`);
+}

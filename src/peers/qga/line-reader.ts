@@ -1,0 +1,62 @@
+/** Reads the lines of an agent from a channel, and finds the answer to a sync. */
+import { NegotiatorError } from "../../errors.ts";
+import type { Channel } from "../../wire/channel.ts";
+
+/** The lines of one channel. */
+export type LineReader = {
+  /** The next line. Rejects with `CLOSED` at the end of the channel, with `TOO_LARGE` for an endless line. */
+  next(): Promise<Uint8Array>;
+  /** The next line that begins with the byte 0xFF, without this byte. */
+  nextAfterReset(): Promise<Uint8Array>;
+};
+
+/** A piece of a file has at most a third of it, as base64. */
+const LINE_BYTES = 8 * 1024 * 1024;
+const NEWLINE = 0x0a;
+const RESET = 0xff;
+
+/** Creates a reader of what the channel carries from now on. */
+export function createLineReader(channel: Channel): LineReader {
+  const pieces = channel[Symbol.asyncIterator]();
+  let rest: Uint8Array = new Uint8Array(0);
+
+  const nextLine = async (): Promise<Uint8Array> => {
+    const parts: Uint8Array[] = [];
+    let bytes = 0;
+    for (;;) {
+      const end = rest.indexOf(NEWLINE);
+      bytes += end === -1 ? rest.length : end;
+      if (bytes > LINE_BYTES) throw tooLong(channel);
+      if (end !== -1) {
+        parts.push(rest.subarray(0, end));
+        rest = rest.subarray(end + 1);
+        return parts.length === 1 ? (parts[0] ?? rest) : Buffer.concat(parts);
+      }
+      parts.push(rest);
+      const piece = await pieces.next();
+      // An empty piece says that the far end has left, so the rest of the line will not come.
+      if (piece.done === true || piece.value.length === 0) throw ended(channel);
+      rest = piece.value;
+    }
+  };
+
+  return {
+    next: nextLine,
+    async nextAfterReset() {
+      for (;;) {
+        const line = await nextLine();
+        // An agent that was interrupted in a line puts the byte in the middle of what we read as one.
+        const start = line.lastIndexOf(RESET);
+        if (start !== -1) return line.subarray(start + 1);
+      }
+    },
+  };
+}
+
+function ended({ label }: Channel): NegotiatorError {
+  return new NegotiatorError("CLOSED", `The channel "${label}" ended before the guest agent's answer`);
+}
+
+function tooLong({ label }: Channel): NegotiatorError {
+  return new NegotiatorError("TOO_LARGE", `The guest agent at "${label}" sends a line without an end`);
+}

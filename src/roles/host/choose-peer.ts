@@ -1,0 +1,56 @@
+/** Chooses the best dialect in which a guest can be called now. */
+import { NegotiatorError } from "../../errors.ts";
+import type { ForeignDialect } from "../../peers/dialect.ts";
+import type { Peer } from "../../peers/peer.ts";
+import type { PushedCommands } from "../../peers/pushed-commands.ts";
+import type { GuestEndpoints } from "./guest-endpoints.ts";
+import { waitForSession } from "./session-peer.ts";
+import type { SessionPeerOptions } from "./session-peer.ts";
+
+/** A guest, and the ways in which it can be called. */
+export type PeerChoice = SessionPeerOptions & {
+  endpoints: Pick<GuestEndpoints, "calling" | "foreignCalling" | "saved">;
+  links: { foreignPeer: (dialect: ForeignDialect) => Peer };
+  /** The commands that this host keeps for the guest. */
+  pushed: PushedCommands | undefined;
+  /** The error for a guest that cannot be called. */
+  explainPort: () => NegotiatorError;
+};
+
+/** An agent that was just started answers within this time. */
+const PREFERRED_MS = 2000;
+
+/**
+ * Resolves with the guest's session. Resolves with a peer in a foreign dialect if the session's agent does
+ * not answer within two seconds, or if there is no port for it. Rejects as `waitForSession` does.
+ */
+export async function choosePeer(choice: PeerChoice, timeoutMs: number, signal?: AbortSignal): Promise<Peer> {
+  const { endpoints, links, explain, explainPort } = choice;
+  if (endpoints.saved !== undefined) throw explain();
+  const other = await findOther(choice);
+  if (endpoints.calling === undefined) {
+    if (other === undefined) throw explainPort();
+    return links.foreignPeer(other);
+  }
+  if (other === undefined) return waitForSession(choice, timeoutMs, signal);
+  const preferredMs = timeoutMs > 0 ? Math.min(timeoutMs, PREFERRED_MS) : PREFERRED_MS;
+  try {
+    return await waitForSession(choice, preferredMs, signal);
+  } catch (thrown) {
+    if (NegotiatorError.from(thrown).code !== "NO_CHANNEL" || signal?.aborted === true) throw thrown;
+    return links.foreignPeer(other);
+  }
+}
+
+/**
+ * Returns a foreign dialect that has an agent. One that runs only commands of this host is of no use without
+ * commands.
+ */
+async function findOther({ endpoints, pushed }: PeerChoice): Promise<ForeignDialect | undefined> {
+  for (const { dialect, endpoint } of endpoints.foreignCalling) {
+    if (endpoint.connected === false) continue;
+    const hasCommands = dialect.takesPushed !== true || ((await pushed?.list()) ?? []).length > 0;
+    if (hasCommands) return dialect;
+  }
+  return undefined;
+}

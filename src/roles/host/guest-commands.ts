@@ -1,0 +1,103 @@
+/**
+ * The commands that this host keeps for guests that have only the QEMU guest agent. Files in the directory
+ * are for all guests. A directory in it is for the guests whose names fit the pattern that is its name, and
+ * comes before the others if its name is longer.
+ */
+import { realpathSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Settings } from "../../config/settings.ts";
+import { errnoOf, NegotiatorError } from "../../errors.ts";
+import type { CommandFile } from "../../methods/command-files.ts";
+import type { CommandSources, Generation } from "../../methods/commands.ts";
+import { findInGeneration, listGeneration, loadGeneration } from "../../methods/commands.ts";
+import { cannotRun } from "../../methods/public-error.ts";
+import { logFor } from "../../log.ts";
+import { createLimitedLog } from "../../policy/limited-log.ts";
+import { createQuota } from "../../policy/quota.ts";
+import { parseGlob } from "../../policy/glob.ts";
+import type { PushedCommands } from "../../peers/pushed-commands.ts";
+import { shellWord } from "../../shell-word.ts";
+import { readJudged } from "../../trust/opened-file.ts";
+import { ourUid } from "../../trust/ownership.ts";
+
+const log = logFor("guest-commands");
+
+/** Each unsafe file is logged once a day for each guest. */
+const LOGGED_PROBLEMS = { calls: 1, perMs: 24 * 3_600_000 };
+
+/** Returns the commands that this host keeps for the guest of this name, read again for each call. */
+export function guestCommands(guest: string, settings: () => Settings): PushedCommands {
+  const warn = createLimitedLog({
+    write: (message) => log.warn(message),
+    rate: LOGGED_PROBLEMS,
+    now: () => performance.now(),
+    quota: createQuota(),
+  });
+  const load = async (): Promise<Generation> => {
+    const { host, commandNames } = settings();
+    const directories = await findDirectories(host.guestCommandsDirectory, guest);
+    return loadGeneration({ ...WORDS, directories, moreNames: commandNames, uid: ourUid() });
+  };
+  return {
+    async list() {
+      const { commands, problems } = listGeneration(await load());
+      for (const { message } of problems) warn([message], message);
+      return commands.map(({ name, kind, description }) =>
+        description === undefined ? { name, kind } : { name, kind, description },
+      );
+    },
+    async read(name) {
+      const generation = await load();
+      const lister = `negotiator host list-commands ${shellWord(guest)}`;
+      const command = findInGeneration(name, generation, () => true, { ...WORDS, lister });
+      const file = generation.files.get(name);
+      if (command.kind !== "user" || file === undefined)
+        throw cannotRun(name, "it is not a file", UNREADABLE);
+      if (command.user !== undefined) throw hasUser(name, command.path);
+      const { timeoutSeconds } = command;
+      const program = readProgram(file);
+      return { name, program, ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }) };
+    },
+  };
+}
+
+const WORDS = { builtins: [], role: "host" } as const satisfies Partial<CommandSources>;
+const UNREADABLE = new NegotiatorError("NOT_EXECUTABLE", "The command is not a file");
+
+/** A larger program takes minutes on its way through libvirt. */
+const MOST_BYTES = 4 * 1024 * 1024;
+
+/** The directories for the guest: those with the longest patterns first, and the common one last. */
+async function findDirectories(directory: string, guest: string): Promise<string[]> {
+  const entries = await readdir(directory, { withFileTypes: true }).catch((thrown: unknown) => {
+    if (errnoOf(thrown) === "ENOENT") return [];
+    throw thrown;
+  });
+  const patterns = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  const fitting = patterns.filter((pattern) => parseGlob(pattern).matches(guest));
+  const sorted = fitting.sort((one, other) => other.length - one.length || (one < other ? -1 : 1));
+  return [...sorted.map((pattern) => join(directory, pattern)), directory];
+}
+
+/** Reads what was judged. Throws `BUSY` if the file has changed since. */
+function readProgram({ name, path, pins }: CommandFile): Uint8Array {
+  const place = realpathSync(path);
+  const status = pins.find((pin) => pin.path === place)?.status;
+  if (status === undefined || status === null) throw cannotRun(name, "it is gone", UNREADABLE);
+  if (status.size > MOST_BYTES) {
+    const message = `Cannot send "${name}" to the guest: it has more than ${MOST_BYTES} bytes`;
+    throw new NegotiatorError("TOO_LARGE", message, {
+      remedy: "Make it a script, and install the program there",
+    });
+  }
+  return readJudged(place, status, MOST_BYTES);
+}
+
+function hasUser(name: string, path: string): NegotiatorError {
+  return new NegotiatorError(
+    "UNSUPPORTED",
+    `Cannot run "${name}" in the guest: the QEMU guest agent runs commands as its own user, root`,
+    { remedy: `Remove "user" from ${shellWord(`${path}.toml`)}, and let the command change its user` },
+  );
+}

@@ -107,12 +107,16 @@ function createLines(isJson: boolean): Lines {
       if (isJson) {
         yield printableJson(JSON.stringify(entry.members));
       } else if (entry.members["event"] !== "start" || key === undefined || isLive) {
-        if (key !== undefined) starts.delete(key);
+        // A denied call never began, so it is not the end of another one.
+        if (key !== undefined && entry.members["decision"] !== "denied") starts.delete(key);
         yield formatAuditEntry(entry);
       } else {
-        const [oldest] = starts.size >= MOST_STARTS ? starts : [];
-        if (oldest !== undefined) yield formatAuditEntry(oldest[1]);
-        starts.delete(oldest?.[0] ?? key);
+        const oldest = starts.size >= MOST_STARTS ? starts.keys().next().value : undefined;
+        for (const old of new Set([key, oldest])) {
+          const start = old === undefined ? undefined : starts.get(old);
+          if (start !== undefined) yield formatAuditEntry(start);
+          if (old !== undefined) starts.delete(old);
+        }
         starts.set(key, entry);
       }
     },
@@ -123,9 +127,21 @@ function createLines(isJson: boolean): Lines {
   };
 }
 
-/** The same id may be in the audit of both roles, and a python-negotiator has none. */
-function keyOf({ members: { callId, direction } }: ReadEntry): string | undefined {
-  return typeof callId === "string" ? JSON.stringify([callId, direction]) : undefined;
+/**
+ * A python-negotiator has no ids. The caller chooses the id, and could use one again to hide an earlier call
+ * behind the end of another, so all that both lines have counts too.
+ */
+function keyOf({ members }: ReadEntry): string | undefined {
+  const { callId, direction, peer, user, command, arguments: words, argumentsSha256, builtin } = members;
+  if (typeof callId !== "string") return undefined;
+  return JSON.stringify([
+    callId,
+    direction,
+    peer,
+    user,
+    command,
+    ...(builtin === true ? [] : [words, argumentsSha256]),
+  ]);
 }
 
 function* lastOf(lines: Iterable<string>): Generator<string, void, undefined> {

@@ -124,6 +124,37 @@ describe("audit", () => {
     expect(stderr).toContain("No such call is in ");
   });
 
+  test("a call is not hidden behind another one to which its caller gave the same id", async () => {
+    const denied = { decision: "denied", errorCode: "DENIED" };
+    const ended = { exitCode: 0, signal: null, endedBy: "command", durationMs: 1 };
+    await directory.write(
+      "same.jsonl",
+      [
+        lineOf(1, { callId: "1", event: "start", command: "evil" }),
+        lineOf(2, { callId: "1", event: "start" }),
+        lineOf(3, { callId: "1", ...ended }),
+        lineOf(4, { callId: "2", event: "start", command: "evil", arguments: ["2"] }),
+        lineOf(6, { callId: "3", event: "start", command: "evil", arguments: ["3"] }),
+        lineOf(7, { callId: "3", event: "start", command: "evil", arguments: ["3"] }),
+        lineOf(8, { callId: "3", command: "evil", arguments: ["3"], ...ended }),
+        lineOf(9, { callId: "4", event: "start", command: "evil", arguments: ["4"] }),
+        lineOf(10, { callId: "4", peer: { guest: "db1" }, command: "evil", arguments: ["4"], ...ended }),
+      ].join(""),
+    );
+    const refused = lineOf(5, { callId: "2", command: "evil", arguments: ["2"], ...denied });
+    await directory.write("same-denied.jsonl", refused);
+    const file = directory.at("same.jsonl");
+    const config = await directory.write("same.toml", `audit.file = "${file}"\n`);
+    await using launched = launch(["host", "audit"], { env: { ...env, NEGOTIATOR_CONFIG: config } });
+    const { stdout } = await launched.ended();
+    expect(stdout.match(/evil.*: has started/g)).toEqual([
+      "evil 3: has started",
+      "evil: has started",
+      "evil 2: has started",
+      "evil 4: has started",
+    ]);
+  });
+
   test("--follow begins with the last lines, and shows starts and ends over a rotation", async () => {
     const file = directory.at("follow.jsonl");
     const config = await directory.write("follow.toml", `audit.file = "${file}"\n`);

@@ -52,8 +52,10 @@ const RUN: Readonly<Record<string, { exitCode?: number; shows: RegExp }>> = {
   },
   "negotiator-guest --list-commands": { shows: /^request-backup$/m },
   "negotiator-guest --execute='request-backup --full /srv'": { shows: /^queued for web1: --full \/srv$/ },
-  'for guest in $(negotiator host list-guests); do negotiator host execute -n "$guest" find-disk-usage; done':
-    { shows: / \/ \d+ \d+$/m },
+  "negotiator host execute --all find-disk-usage": { shows: /^web1: \S+ \/ \d+ \d+$/m },
+  "negotiator host execute --guests 'web*' --parallel 4 --fail-fast kernel-release": {
+    shows: /^web1: Linux /m,
+  },
   "negotiator host status": { shows: /^web1: open/ },
   "negotiator guest status": { shows: /^host: open/ },
   "negotiator host execute web1 find-distributor-id": { shows: /^\S+/ },

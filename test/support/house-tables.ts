@@ -178,7 +178,7 @@ export const OPENERS =
 export const MAY_OPEN = new RegExp(
   "^src/(?:channels/|(?:audit/audit-(?:file|reader)|(?:standard|process/terminal)-output|trust/opened-file|" +
     "process/(?:mount-table|started-files|background|free[a-z-]+|trim-child)|methods/kept/ring-file|" +
-    "methods/agent/open-file|roles/install/staged-files)\\.ts$)",
+    "roles/host/fan-out/output-files|methods/agent/open-file|roles/install/staged-files)\\.ts$)",
 );
 
 /** The most columns of a line, the most lines of a function, and the most comments in 100 lines. */

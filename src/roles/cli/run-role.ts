@@ -156,12 +156,13 @@ function namesIn({ positionals }: Words, { args }: Subcommand): CalledNames {
 }
 
 function grammarOf(role: RoleDefinition, name: string): Grammar {
-  const { args, restAfter, repeatsLast } = findSubcommand(role, name);
+  const { args, restAfter, repeatsLast, omitsFirst } = findSubcommand(role, name);
   return {
     args: { ...args, ...COMMON_OPTIONS },
     help: `negotiator ${role.role} ${name} --help`,
     ...(restAfter === undefined ? {} : { restAfter }),
     ...(repeatsLast === undefined ? {} : { repeatsLast }),
+    ...(omitsFirst === undefined ? {} : { omitsFirst }),
   };
 }
 

@@ -37,7 +37,7 @@ export function formatPicture(
 }
 
 /** Returns how this user wants text on a terminal. */
-function wantedPaint(): Paint {
+export function wantedPaint(): Paint {
   return terminalWishes().colours ? COLOURED : PLAIN;
 }
 

@@ -41,6 +41,8 @@ export type SubcommandDefinition = {
   notes?: string;
   /** After this many positional words, everything else belongs to the remote command. */
   restAfter?: number;
+  /** As in `Grammar`. */
+  omitsFirst?: readonly string[];
   /** Its last positional word may be repeated. */
   repeatsLast?: true;
   /** The last line of the error for a config that cannot be used. */

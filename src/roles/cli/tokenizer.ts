@@ -14,6 +14,8 @@ export type Grammar = {
   help: string;
   /** After this many positional words, everything else belongs to the remote command. */
   restAfter?: number;
+  /** The first positional word is left out if one of these options stands before it. */
+  omitsFirst?: readonly string[];
   /** Whether the last positional word may be repeated, with options between. */
   repeatsLast?: boolean;
   /** Whether a long option may be shortened to any beginning that only one option has. */
@@ -42,10 +44,17 @@ export type Words = {
 export function* tokenize(argv: readonly string[], grammar: Grammar): Generator<Token, void, undefined> {
   const queue = [...argv];
   let positionals = 0;
+  let isOmitted = false;
   for (let word = queue.shift(); word !== undefined; word = queue.shift()) {
     if (word === "--") break;
     if (word.startsWith("--")) {
-      yield readLong(word, queue, grammar);
+      const token = readLong(word, queue, grammar);
+      if (omitsFirst(token, grammar) && !isOmitted) {
+        if (positionals > 0) throw badUsage(`option ${word} stands behind the first word`, grammar, FIRST);
+        isOmitted = true;
+        positionals++;
+      }
+      yield token;
     } else if (word.startsWith("-") && word.length > 1) {
       yield* readShort(word, queue, grammar);
     } else {
@@ -55,6 +64,12 @@ export function* tokenize(argv: readonly string[], grammar: Grammar): Generator<
     if (positionals === grammar.restAfter) break;
   }
   for (const word of queue) yield { kind: "positional", word };
+}
+
+const FIRST = "Write it before all words, and leave GUEST out";
+
+function omitsFirst(token: Token, { omitsFirst: names = [] }: Grammar): boolean {
+  return token.kind === "option" && names.includes(token.name);
 }
 
 /** Reads the whole command line. Throws `BAD_USAGE` for an undeclared option, and as `tokenize` does. */
@@ -74,8 +89,11 @@ export function readWords(argv: readonly string[], grammar: Grammar): Words {
 }
 
 /** Throws `BAD_USAGE` when a declared positional word is missing, or there is one too many. */
-export function checkPositionals({ positionals }: Words, grammar: Grammar): void {
-  const declared = Object.entries(grammar.args).filter(([, arg]) => arg.type === "positional");
+export function checkPositionals({ positionals, options }: Words, grammar: Grammar): void {
+  const isOmitted = grammar.omitsFirst?.some((name) => options.has(name)) === true;
+  const declared = Object.entries(grammar.args)
+    .filter(([, arg]) => arg.type === "positional")
+    .slice(isOmitted ? 1 : 0);
   const missing = declared.slice(positionals.length).find(([, arg]) => arg.required !== false);
   const remedy = `Write: ${formatUsage(grammar.help.replace(/ --help$/, ""), grammar)}`;
   if (missing !== undefined) throw missingWord(missing[0], declared, positionals, grammar, remedy);

@@ -11,13 +11,15 @@ import {
   RAW_OPTION,
 } from "../cli/options.ts";
 import { defineSubcommand } from "../cli/subcommand.ts";
+import { CHOOSING, FAN_OUT_NOTES, FAN_OUT_OPTIONS, readFanOut } from "./fan-out/choice.ts";
 
 /** The subcommand `execute` of a host. */
 export const EXECUTE = defineSubcommand({
-  summary: "Run a command in a guest; its output and exit code become ours.",
+  summary: "Run a command in a guest, or in several; its output and exit code become ours.",
   args: {
     guest: { type: "positional", description: "Name of a running guest" },
     command: { type: "positional", description: "Name of a command that the guest offers" },
+    ...FAN_OUT_OPTIONS,
     ...NO_STDIN_OPTION,
     ...RAW_OPTION,
     ...DETACH_OPTIONS,
@@ -26,17 +28,36 @@ export const EXECUTE = defineSubcommand({
     ...DIRECT_OPTION,
     ...FINDER_OPTIONS,
   },
-  notes: EXECUTE_NOTES,
+  notes: `${EXECUTE_NOTES} ${FAN_OUT_NOTES}`,
   hasForeignExit: true,
   restAfter: 2,
+  omitsFirst: CHOOSING,
   examples: [
     "negotiator host execute web1 find-ip-addresses",
     "negotiator host execute -t 60 web1 restore --verbose < backup.sql",
+    "negotiator host execute --all find-disk-usage",
+    "negotiator host execute --guests 'db*' --parallel 4 --fail-fast upgrade",
   ],
   async run(invocation) {
     const { connectGuest } = await import("./connect.ts");
     const { executeThrough } = await import("../cli/execute-through.ts");
     const { words, config } = invocation;
+    const choice = readFanOut(words);
+    if (choice !== undefined) {
+      const { executeOnGuests } = await import("./fan-out/fan-out.ts");
+      const [command = "", ...args] = words.positionals;
+      return executeOnGuests({
+        control: config.settings.host.control,
+        choice,
+        command,
+        args,
+        limits: callLimits(words, config.settings),
+        isPatient: words.options.has("connect-timeout"),
+        sendsInput: !words.options.has("no-stdin"),
+        isRaw: words.options.has("raw"),
+        isQuiet: words.options.has("quiet"),
+      });
+    }
     const [guest = "", command = "", ...args] = words.positionals;
     const sendsInput = !words.options.has("no-stdin");
     const isRaw = words.options.has("raw");

@@ -10,9 +10,10 @@ import { connectInTime } from "./connect-in-time.ts";
 import { print } from "./output.ts";
 import type { Connect } from "./peer-connection.ts";
 import { waitForCommand } from "./remote-command.ts";
-import { hasInput } from "./streams.ts";
+import { hasInput, isTerminal } from "./streams.ts";
 import type { Role } from "../../peers/dialect.ts";
 import type { Outcome } from "./subcommand.ts";
+import type { AskWaiting, Waiting } from "./waiting.ts";
 
 /** A command to run. */
 export type ExecuteLine = {
@@ -26,6 +27,8 @@ export type ExecuteLine = {
   detach?: { keepMs?: number };
   /** Passes the output on to a terminal as it is. */
   isRaw?: boolean;
+  /** Finds out what the call waits for, to say it on a terminal. */
+  askWaiting?: AskWaiting;
 };
 
 /**
@@ -35,12 +38,13 @@ export type ExecuteLine = {
  */
 export async function executeThrough(
   connect: Connect,
-  { command, args, limits, sendsInput, detach, isRaw }: ExecuteLine,
+  { command, args, limits, sendsInput, detach, isRaw, askWaiting }: ExecuteLine,
 ): Promise<Outcome> {
   const time = startCall(limits);
   const explain = (error: NegotiatorError): NegotiatorError =>
     error.code === "NO_CHANNEL" && time.isUp ? tooLate(error, limits) : error;
   const run = async (): Promise<Outcome> => {
+    await using waiting = await sayWaiting(askWaiting);
     const connection = await connectInTime(connect, time);
     try {
       const limit = { timeoutMs: time.left(), connectTimeoutMs: time.leftToConnect() };
@@ -48,7 +52,11 @@ export async function executeThrough(
         return print(printable(await detachOn(connection.peer, { command, args, ...limit, ...detach })));
       const hasSome = sendsInput && hasInput();
       const remote = executeOn(connection.peer, { command, args, hasInput: hasSome, ...limit });
-      return await waitForCommand(remote, limits.timeoutMs, { leftMs: time.left(), isRaw });
+      return await waitForCommand(remote, limits.timeoutMs, {
+        leftMs: time.left(),
+        isRaw,
+        write: waiting?.write,
+      });
     } finally {
       // A peer that reads nothing must not hold up our end.
       const isLate = limits.timeoutMs > 0 && time.left() <= 1;
@@ -60,6 +68,12 @@ export async function executeThrough(
   const explained = outcome.error && explain(outcome.error);
   const isSame = explained === undefined || explained === outcome.error;
   return { ...outcome, ...(!isSame && failed(explained)), isStuck: true };
+}
+
+/** Scripts have no terminal there, and load nothing for it. */
+async function sayWaiting(ask: AskWaiting | undefined): Promise<Waiting | undefined> {
+  if (ask === undefined || !(await isTerminal("stderr"))) return undefined;
+  return (await import("./waiting.ts")).showWaiting(ask);
 }
 
 function failed(thrown: unknown): Outcome {
@@ -76,7 +90,9 @@ function tooLate({ message }: NegotiatorError, { timeoutMs }: CallLimits): Negot
 }
 
 /** A list of the commands of `from`; without `connectTimeoutMs` only the deadline limits the time. */
-export type ListLine = Pick<CallLimits, "timeoutMs"> & Partial<CallLimits> & { isJson: boolean; from: Role };
+export type ListLine = Pick<CallLimits, "timeoutMs"> &
+  Partial<CallLimits> &
+  Pick<ExecuteLine, "askWaiting"> & { isJson: boolean; from: Role };
 
 /** An empty list is a result, but a newcomer would not see why it is empty. */
 function noCommands(from: Role): NegotiatorError {
@@ -89,9 +105,10 @@ function noCommands(from: Role): NegotiatorError {
 /** Prints the commands sorted by name: one name per line, or with `isJson` one object per line. */
 export async function listThrough(
   connect: Connect,
-  { from, isJson, timeoutMs, connectTimeoutMs = 0 }: ListLine,
+  { from, isJson, timeoutMs, connectTimeoutMs = 0, askWaiting }: ListLine,
 ): Promise<Outcome> {
   const time = startCall({ timeoutMs, connectTimeoutMs });
+  await using _ = await sayWaiting(askWaiting);
   await using connection = await connectInTime(connect, time);
   const commands = await listCommandsOf(connection.peer, {
     timeoutMs: time.left(),

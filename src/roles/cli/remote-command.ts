@@ -10,6 +10,7 @@ import { deadlinePassed, startOwnClock } from "./own-deadline.ts";
 import type { OwnClock } from "./own-deadline.ts";
 import { sendInput } from "./send-input.ts";
 import { isOutputLost, openOutput } from "./streams.ts";
+import type { OutputForm } from "./streams.ts";
 import type { Outcome } from "./subcommand.ts";
 
 /** Shells give a command that a signal ended this number plus the signal's. */
@@ -28,7 +29,7 @@ const SIGNAL_BASE = 128;
 export async function waitForCommand(
   remote: RemoteCommand,
   timeoutMs: number,
-  { leftMs = timeoutMs, isRaw }: { leftMs?: number; isRaw?: boolean | undefined } = {},
+  { leftMs = timeoutMs, ...form }: OutputForm & { leftMs?: number } = {},
 ): Promise<Outcome> {
   keepRunningWithoutTerminal();
   const { promise: aborted, resolve: abort } = Promise.withResolvers<Outcome>();
@@ -45,7 +46,7 @@ export async function waitForCommand(
           remote.cancel("the caller cannot read its input");
         });
   using clock = startOwnClock(leftMs);
-  const ending = waitForEnd(remote, timeoutMs, { aborted, abort, clock, isRaw });
+  const ending = waitForEnd(remote, timeoutMs, { aborted, abort, clock, form });
   await ending.catch(() => undefined);
   const isFree = (await input?.stop(end)) ?? true;
   return isFree ? ending : { ...(await ending.catch(outcomeOfError)), isStuck: true };
@@ -56,20 +57,20 @@ type Abortion = {
   aborted: Promise<Outcome>;
   abort: (outcome: Outcome) => void;
   clock: OwnClock;
-  isRaw: boolean | undefined;
+  form: OutputForm;
 };
 
 async function waitForEnd(
   remote: RemoteCommand,
   timeoutMs: number,
-  { aborted, abort, clock, isRaw }: Abortion,
+  { aborted, abort, clock, form }: Abortion,
 ): Promise<Outcome> {
   using signals = forwardSignals(remote);
   const blocked = new Set<string>();
   try {
     const outputs = [
-      takeOutput(remote, "stdout", { abort, blocked, isRaw }),
-      takeOutput(remote, "stderr", { abort, blocked, isRaw }),
+      takeOutput(remote, "stdout", { abort, blocked, ...form }),
+      takeOutput(remote, "stderr", { abort, blocked, ...form }),
     ];
     const finished = remote.ended.then(async (result): Promise<Outcome> => {
       await Promise.all(outputs);
@@ -154,11 +155,9 @@ export function explainDeadline(
 }
 
 /** `blocked` has the streams whose readers make us wait. */
-type OutputOptions = {
+type OutputOptions = OutputForm & {
   abort: (outcome: Outcome) => void;
   blocked: Set<string>;
-  /** As for `openOutput`. */
-  isRaw: boolean | undefined;
 };
 
 /**
@@ -168,9 +167,9 @@ type OutputOptions = {
 export async function takeOutput(
   remote: Pick<RemoteCommand, "stdout" | "stderr" | "cancel">,
   stream: "stdout" | "stderr",
-  { abort, blocked, isRaw }: OutputOptions,
+  { abort, blocked, ...form }: OutputOptions,
 ): Promise<void> {
-  const output = await openOutput(stream, { isRaw });
+  const output = await openOutput(stream, form);
   try {
     for await (const bytes of remote[stream]) {
       blocked.add(stream);

@@ -18,6 +18,8 @@ export type StatusLine = AsyncDisposable & {
 /** To the start of the line, and erase it. */
 const ERASE = "\r\u001b[K";
 const LINE_END = 10;
+/** The terminal writes `^C` behind the line when the user types that. It must not begin another line. */
+const ECHO_COLUMNS = 3;
 
 /** Creates a line that shows nothing. Without a terminal at stderr it never does. */
 export async function createStatusLine(): Promise<StatusLine> {
@@ -30,13 +32,14 @@ export async function createStatusLine(): Promise<StatusLine> {
   const onResize = (): void => void terminalSize("stderr").then((next) => (size = next));
   if (terminals.stderr) process.on("SIGWINCH", onResize);
 
-  const erase = (): void => {
-    if (isShown) void standardOutput.write("stderr", ERASE);
+  const erase = async (): Promise<void> => {
+    const wasShown = isShown;
     isShown = false;
+    if (wasShown) await standardOutput.write("stderr", ERASE);
   };
   const draw = (): void => {
-    if (size === undefined || text === undefined || !isAtStart) return erase();
-    void standardOutput.write("stderr", ERASE + clipToWidth(text, size.columns - 1));
+    if (size === undefined || text === undefined || !isAtStart) return void erase();
+    void standardOutput.write("stderr", ERASE + clipToWidth(text, size.columns - ECHO_COLUMNS));
     isShown = true;
   };
 
@@ -47,17 +50,16 @@ export async function createStatusLine(): Promise<StatusLine> {
     },
     async write(stream, bytes) {
       if (bytes.length === 0 || !terminals[stream]) return standardOutput.write(stream, bytes);
-      erase();
+      void erase();
       const isWritten = standardOutput.write(stream, bytes);
       isAtStart = typeof bytes === "string" ? bytes.endsWith("\n") : bytes.at(-1) === LINE_END;
       draw();
       return isWritten;
     },
-    [Symbol.asyncDispose]() {
+    async [Symbol.asyncDispose]() {
       process.off("SIGWINCH", onResize);
       text = undefined;
-      erase();
-      return Promise.resolve();
+      await erase();
     },
   };
 }

@@ -57,14 +57,19 @@ export type CommandOutput = {
   end(): Promise<boolean>;
 };
 
+/** Options of an output. `write` takes the place of the usual write to the stream. */
+export type OutputForm = {
+  isRaw?: boolean | undefined;
+  write?: ((stream: OutputName, bytes: Uint8Array) => Promise<boolean>) | undefined;
+};
+
 /** Opens the stream. A terminal gets no control sequences that could harm it, unless `isRaw`. */
 export async function openOutput(
   stream: OutputName,
-  { isRaw = false }: { isRaw?: boolean | undefined } = {},
+  { isRaw = false, write: writeTo = writeOutput }: OutputForm = {},
 ): Promise<CommandOutput> {
   const filter = isRaw || !(await isTerminal(stream)) ? UNFILTERED : await loadFilter();
-  const write = async (bytes: Uint8Array): Promise<boolean> =>
-    bytes.length === 0 || writeOutput(stream, bytes);
+  const write = async (bytes: Uint8Array): Promise<boolean> => bytes.length === 0 || writeTo(stream, bytes);
   return { write: (bytes) => write(filter.push(bytes)), end: () => write(filter.end()) };
 }
 

@@ -30,6 +30,9 @@ import { checkExitCode, CHECK_NOTES, STATUS_NOTES, STATUS_OPTIONS } from "../cli
 import { defineSubcommand } from "../cli/subcommand.ts";
 import type { Invocation, Outcome, RoleDefinition } from "../cli/subcommand.ts";
 
+const askHost = (control: string) => async (): Promise<string | undefined> =>
+  (await import("./waiting-for.ts")).askHostWaiting(control);
+
 const listCommands = defineSubcommand({
   summary: "Show the commands that the host offers to this guest.",
   args: { ...JSON_OPTION, ...LIST_TIMEOUT_OPTIONS, ...CONTROL_OPTION, ...DIRECT_OPTION, ...DEVICE_OPTION },
@@ -43,6 +46,7 @@ const listCommands = defineSubcommand({
       ...callLimits(words, config.settings, LIST_SECONDS),
       isJson: words.options.has("json"),
       from: "host",
+      askWaiting: askHost(config.settings.guest.control),
     });
   },
 });
@@ -74,7 +78,8 @@ const execute = defineSubcommand({
     const sendsInput = !words.options.has("no-stdin");
     const isRaw = words.options.has("raw");
     const limits = callLimits(words, config.settings);
-    const line = { command, args, limits, sendsInput, isRaw, ...detachOption(words) };
+    const askWaiting = askHost(config.settings.guest.control);
+    const line = { command, args, limits, sendsInput, isRaw, askWaiting, ...detachOption(words) };
     if (words.options.has("detach-on-hangup")) {
       const { executeUntilHangup } = await import("../cli/execute-until-hangup.ts");
       return executeUntilHangup({ ...line, role: "guest", control: config.settings.guest.control });

@@ -67,6 +67,8 @@ const listCommands = defineSubcommand({
       ...callLimits(words, config.settings, LIST_SECONDS),
       isJson: words.options.has("json"),
       from: "guest",
+      askWaiting: async () =>
+        (await import("./waiting-for.ts")).askGuestWaiting(config.settings.host.control, guest),
     });
   },
 });

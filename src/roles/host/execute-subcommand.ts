@@ -62,7 +62,9 @@ export const EXECUTE = defineSubcommand({
     const sendsInput = !words.options.has("no-stdin");
     const isRaw = words.options.has("raw");
     const limits = callLimits(words, config.settings);
-    const line = { command, args, limits, sendsInput, isRaw, ...detachOption(words) };
+    const askWaiting = async (): Promise<string | undefined> =>
+      (await import("./waiting-for.ts")).askGuestWaiting(config.settings.host.control, guest);
+    const line = { command, args, limits, sendsInput, isRaw, askWaiting, ...detachOption(words) };
     if (words.options.has("detach-on-hangup")) {
       const { executeUntilHangup } = await import("../cli/execute-until-hangup.ts");
       return executeUntilHangup({ ...line, role: "host", guest, control: config.settings.host.control });

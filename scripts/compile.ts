@@ -14,10 +14,12 @@ export type Compilation = {
   commit: string;
   /** The path of the executable. The compiler also leaves source maps beside it, which are not needed. */
   outfile: string;
+  /** Other versions of the state of a daemon than those of the source, for tests of upgrades. */
+  states?: { min: number; max: number };
 };
 
 /** Writes the executable. Throws `INTERNAL` with the compiler's messages and their positions. */
-export async function compile({ root, target, commit, outfile }: Compilation): Promise<void> {
+export async function compile({ root, target, commit, outfile, states }: Compilation): Promise<void> {
   const { success, logs } = await Bun.build({
     entrypoints: [join(root, "src/main.ts")],
     root,
@@ -40,6 +42,7 @@ export async function compile({ root, target, commit, outfile }: Compilation): P
     define: {
       NEGOTIATOR_COMMIT: JSON.stringify(commit),
       NEGOTIATOR_TARGET: JSON.stringify(target),
+      ...(states && { NEGOTIATOR_STATE_VERSIONS: JSON.stringify(states) }),
     },
     // Without it, all modules of Bun that any of our files imports would load at every start.
     splitting: true,

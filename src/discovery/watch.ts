@@ -28,20 +28,26 @@ export type WatchOptions = {
   settleMs: number;
 };
 
+/** The endpoints that are known at the start of a watch, and the receiver of the problems of each scan. */
+export type WatchStart = {
+  first?: readonly Endpoint[];
+  onScan?: (problems: readonly NegotiatorError[]) => void;
+};
+
 /**
  * Scans at once, on every change and on every poll, and yields when there is news. It always yields the first
  * news, even if empty. A scan that fails is a problem and removes no endpoint; endpoints that a scan calls
- * `unread` stay as they were. Ends only when `signal` aborts. `onScan` gets all problems of each scan.
+ * `unread` stay as they were. Ends only when `signal` aborts.
  */
 export async function* watchEndpoints(
   options: WatchOptions,
   signal: AbortSignal,
-  onScan: (problems: readonly NegotiatorError[]) => void = () => undefined,
+  { first = [], onScan = () => undefined }: WatchStart = {},
 ): AsyncGenerator<News, void, undefined> {
   const left = new AbortController();
   const ending = AbortSignal.any([signal, left.signal]);
   const follower = createFollower(options.follow, ending);
-  let known: readonly Endpoint[] = [];
+  let known = first;
   let reported: ReadonlySet<string> | undefined;
   let clashes: readonly Clash[] = [];
   try {

@@ -3,7 +3,7 @@ import type { AuditPeer } from "../audit/audit-line.ts";
 import { NegotiatorError } from "../errors.ts";
 import { decide } from "../policy/policy.ts";
 import type { Decision, Policy } from "../policy/policy.ts";
-import type { Lease, Quota } from "../policy/quota.ts";
+import type { Lease, Quota, QuotaKey } from "../policy/quota.ts";
 import { callerKey } from "../policy/caller.ts";
 import type { Caller } from "../policy/caller.ts";
 import type { Defined, Grant } from "./method.ts";
@@ -66,6 +66,36 @@ export function admit<Context, Ended>(
   }
 }
 
+/**
+ * Returns the admission of a call that another program has admitted with this grant. It counts again, and
+ * nothing else is asked.
+ */
+export function readmit<Context, Ended>(
+  params: unknown,
+  find: () => Defined<Context, Ended>,
+  grant: Grant,
+  { caller, quota }: Pick<AdmissionOptions, "caller" | "quota">,
+): Admission<Context, Ended> {
+  let known: Known = { own: undefined, resource: { kind: "none" }, rule: grant.rule };
+  try {
+    const method = find();
+    const { resource, target, run } = method.prepare(params);
+    known = { ...known, own: method.own, resource, target };
+    const keys = [ruleKey(grant, caller), ...(method.limits ? [methodKey(method, caller)] : [])];
+    return { ...known, isAdmitted: true, lease: quota.retake(keys), grant, run };
+  } catch (thrown) {
+    return { ...known, isAdmitted: false, thrown };
+  }
+}
+
+function methodKey({ name }: Named, caller: Caller): QuotaKey {
+  return ["method", name, ...callerKey(caller)];
+}
+
+function ruleKey({ rule }: Grant, caller: Caller): QuotaKey {
+  return ["rule", rule, ...callerKey(caller)];
+}
+
 type Asked = { method: string; resource: Resource; target: AuditPeer | undefined };
 
 function denied(
@@ -109,9 +139,10 @@ function judge(
 /**
  * Counts the call under the limits of the method and of the rule. Throws `BUSY` if one of them is reached.
  */
-function take({ name, limits }: Named, grant: Grant, { role, caller, quota, now }: AdmissionOptions): Lease {
-  const ofMethod = limits && { key: ["method", name, ...callerKey(caller)], limits };
-  const ofRule = { key: ["rule", grant.rule, ...callerKey(caller)], limits: grant };
+function take(method: Named, grant: Grant, { role, caller, quota, now }: AdmissionOptions): Lease {
+  const { name, limits } = method;
+  const ofMethod = limits && { key: methodKey(method, caller), limits };
+  const ofRule = { key: ruleKey(grant, caller), limits: grant };
   const lease = quota.takeAll(ofMethod === undefined ? [ofRule] : [ofMethod, ofRule], now());
   if (lease.granted) return lease;
   const owner =

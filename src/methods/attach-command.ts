@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { untilAborted } from "../abort.ts";
 import type { IncomingCall } from "../wire/calls/incoming-call.ts";
 import { defineMethod } from "./method.ts";
-import type { Method } from "./method.ts";
+import type { CallContext, Method } from "./method.ts";
 import type { ExecuteResult } from "./execute-schemas.ts";
 import type { KeptCommand, KeptCommands } from "./kept/kept-commands.ts";
 import type { KeptOutput } from "./kept/kept-output.ts";
@@ -23,21 +23,38 @@ export function createAttachCommand(kept: Pick<KeptCommands, "find">): Method {
     name: "attach-command",
     isOpen: true,
     params: AttachParams,
-    async run({ call: id, from }, { call, caller }) {
-      return { result: await attachTo(kept.find(id, { peer: caller, user: call.caller }), call, from) };
+    async run({ call: id, from }, { call, caller, given, onFreeze }) {
+      const command = kept.find(id, { peer: caller, user: call.caller });
+      return { result: await attachTo(command, call, { from, given, onFreeze }) };
     },
   });
 }
+
+/** Where an attached call begins in the output: the parameter, and how far another program has come. */
+export type AttachOptions = Pick<CallContext, "given" | "onFreeze"> & { from: "start" | "now" };
+
+/** The offsets in the output at which the call began and goes on, and how many bytes it has got. */
+type Place = { first: number; next: number; sent: number };
+type Places = { stdout: Place; stderr: Place };
 
 /** Gives the call the output of the command. Resolves with its result, when the call has got all of it. */
 export async function attachTo(
   command: KeptCommand,
   call: IncomingCall,
-  from: "start" | "now",
+  { from, given, onFreeze }: AttachOptions,
 ): Promise<ExecuteResult> {
+  const startOf = ({ end }: KeptOutput): Place => {
+    const first = from === "start" ? 0 : end;
+    return { first, next: first, sent: 0 };
+  };
+  const begun = { stdout: startOf(command.stdout), stderr: startOf(command.stderr) };
+  // Our own program wrote it.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  const places = (given as Places | undefined) ?? begun;
+  onFreeze(() => places);
   const outputs = Promise.all([
-    follow(call, "stdout", command.stdout, from),
-    follow(call, "stderr", command.stderr, from),
+    follow(call, "stdout", command.stdout, places.stdout),
+    follow(call, "stderr", command.stderr, places.stderr),
   ]);
   const result = await untilAborted(command.ended, call.signal);
   await untilAborted(outputs, call.signal);
@@ -51,18 +68,17 @@ async function follow(
   call: IncomingCall,
   stream: "stdout" | "stderr",
   output: KeptOutput,
-  from: "start" | "now",
+  place: Place,
 ): Promise<void> {
   if (!call.streams.written.includes(stream)) return;
   const writer = call.writer(stream);
-  const first = from === "start" ? 0 : output.end;
-  let sent = 0;
   try {
-    for await (const piece of output.read(first)) {
+    for await (const piece of output.read(place.next, (next) => void (place.next = next))) {
+      // The writer has the piece from here on, also while it waits to send it.
+      place.sent += piece.length;
       await writer.write(piece);
-      sent += piece.length;
     }
-    writer.end({ truncated: output.isTruncated || first + sent < output.end });
+    writer.end({ truncated: output.isTruncated || place.first + place.sent < output.end });
   } catch {
     // The caller is gone, or takes no more.
   }

@@ -7,14 +7,14 @@ import { createLimitedLog } from "../policy/limited-log.ts";
 import { mayEverExecute } from "../policy/policy.ts";
 import type { Lease } from "../policy/quota.ts";
 import { shorten } from "../shorten.ts";
-import type { CallerInfo } from "../wire/message.ts";
+import type { CallerInfo, CallId } from "../wire/message.ts";
 import { isJsonObject } from "../wire/json.ts";
 import type { IncomingCall } from "../wire/calls/incoming-call.ts";
-import { admit } from "./admission.ts";
+import { admit, readmit } from "./admission.ts";
 import type { Admission, AdmissionOptions } from "./admission.ts";
 import { callerKey, formatCaller, identifyCaller } from "../policy/caller.ts";
 import type { Caller } from "../policy/caller.ts";
-import type { CallContext, CallMethod, Method, NoticeMethod } from "./method.ts";
+import type { CallContext, CallMethod, Grant, Method, NoticeMethod } from "./method.ts";
 import { fullErrorOf, toPublicError } from "./public-error.ts";
 import { formatAction, formatResource } from "../policy/resource.ts";
 import type { IncomingNotice, RefusedCall } from "./serve.ts";
@@ -22,11 +22,31 @@ import { verdictOf } from "./verdict.ts";
 
 /** Options of a dispatcher, which serves one caller. */
 export type DispatcherOptions = AdmissionOptions & {
+  /** The calls that cannot be handed over to another program now. */
+  heldUp?: Set<IncomingCall>;
   /** Incoming calls run here; outgoing calls are passed on to the method's target. */
   direction: "incoming" | "outgoing";
   methods: readonly Method[];
   audit: Pick<Audit, "isStrict" | "begin" | "record">;
 };
+
+/** A call that is handed over, as plain data. `method` is what the method itself has to know. */
+export type GivenCall = {
+  id: CallId;
+  caller: Caller;
+  ageMs: number;
+  grant: Grant;
+  begun?: Pick<Begun, "kind" | "isLeftOut">;
+  facts?: AuditResult;
+  method: unknown;
+};
+
+/** Returns the data of the program that had the call before; undefined for a new call. */
+export function givenCall({ handOver }: Pick<IncomingCall, "handOver">): GivenCall | undefined {
+  // Our own program wrote it.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return handOver?.given as GivenCall | undefined;
+}
 
 /**
  * Neither promise rejects. Both resolve after the method has ended and the audit has its entry. `caller`
@@ -83,14 +103,20 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     async call(call, caller = options.caller) {
       const { method, params } = call;
       const own = { ...options, caller };
-      const request = { callId: call.id, method, user: call.caller, startMs: now() };
-      const admission = admit(params, () => findCallMethod(methods, method), own);
+      const given = givenCall(call);
+      const request = { callId: call.id, method, user: call.caller, startMs: now() - (given?.ageMs ?? 0) };
+      const find = (): CallMethod => findCallMethod(methods, method);
+      const admission =
+        given === undefined ? admit(params, find, own) : readmit(params, find, given.grant, own);
       using _ = leaseOf(admission);
       const isOffered = offeredTo(own, admission);
-      const { start, begin } = createStart(request, admission, own);
-      const ending = await settle(admission, ({ run, grant }) =>
-        run({ call, caller, grant, isOffered, begin, isStrict: audit.isStrict }),
-      );
+      const { start, begin } = createStart(request, admission, own, given);
+      using handing = handOverOf(call, { caller, admission, start, request }, options);
+      const { onFreeze } = handing;
+      const ending = await settle(admission, ({ run, grant }) => {
+        const context = { call, caller, grant, isOffered, begin, isStrict: audit.isStrict };
+        return run({ ...context, onFreeze, given: given?.method });
+      });
       const toError = (thrown: unknown): NegotiatorError => errorFor(thrown, request, admission, options);
       if (!ending.isDone) {
         const failure = toError(ending.thrown);
@@ -123,6 +149,35 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       const admission = { isAdmitted: false, thrown: error, ...guess(params) } as const;
       record({ request, admission, failure: error }, options);
     },
+  };
+}
+
+type Handed = { caller: Caller; admission: Seen & { grant?: Grant }; start: Start; request: Request };
+
+/** Registers what the next program gets of a call. Disposing forgets it. */
+function handOverOf(
+  call: IncomingCall,
+  { caller, admission: { grant }, start, request }: Handed,
+  { heldUp, now }: DispatcherOptions,
+): Disposable & Pick<CallContext, "onFreeze"> {
+  // A foreign dialect has no session that could go on.
+  if (call.handOver === undefined) heldUp?.add(call);
+  const describe = (method: unknown): GivenCall | undefined =>
+    grant && {
+      id: call.id,
+      caller,
+      ageMs: now() - request.startMs,
+      grant,
+      method,
+      ...(start.begun && { begun: { kind: start.begun.kind, isLeftOut: start.begun.isLeftOut } }),
+      ...(start.facts && { facts: start.facts }),
+    };
+  return {
+    onFreeze(freeze) {
+      if (freeze === "never") heldUp?.add(call);
+      else call.handOver?.onFreeze(() => describe(freeze()));
+    },
+    [Symbol.dispose]: () => void heldUp?.delete(call),
   };
 }
 
@@ -207,8 +262,12 @@ function createStart(
   request: Request,
   admission: Seen,
   options: DispatcherOptions,
+  given: GivenCall | undefined,
 ): { start: Start; begin: CallContext["begin"] } {
-  const start: Start = {};
+  const start: Start = {
+    ...(given?.begun && { begun: { ...given.begun, synced: undefined } }),
+    ...(given?.facts && { facts: given.facts }),
+  };
   return {
     start,
     async begin(facts = {}) {

@@ -2,8 +2,8 @@
 import { NegotiatorError } from "../errors.ts";
 import { logFor } from "../log.ts";
 import { ourUid } from "../trust/ownership.ts";
-import { FORWARDED_SIGNALS, run } from "../process/run.ts";
-import type { RunningCommand } from "../process/run.ts";
+import { FORWARDED_SIGNALS, goOn, run } from "../process/run.ts";
+import type { FrozenRun, RunningCommand, RunOptions, RunResult } from "../process/run.ts";
 import { isJsonObject } from "../wire/json.ts";
 import type { ByteSink } from "../process/pump.ts";
 import { findUserOf } from "../process/user-cache.ts";
@@ -36,7 +36,7 @@ type ExecuteOptions = {
   commands: CommandCatalogue;
   users: UserCache;
   openCalls: number;
-  kept: Pick<KeptCommands, "begin">;
+  kept: Pick<KeptCommands, "begin" | "resume">;
 };
 
 /** Returns the method. */
@@ -53,6 +53,16 @@ export function createExecute({ role, commands, users, openCalls, kept }: Execut
     params: ExecuteParams,
     resource: ({ command, args }) => ({ kind: "command", name: command, args }),
     async run({ command: name, args }, context) {
+      const given = givenRun(context.given);
+      if (given !== undefined) {
+        const detached = isKept(context.call) ? kept.resume(context.call.id, context.caller) : undefined;
+        try {
+          return await goOnWith(given, { ...context, stderrLog, users, commands, detached });
+        } catch (thrown) {
+          detached?.fail(NegotiatorError.from(thrown));
+          throw thrown;
+        }
+      }
       const command = await commands.find(name, context.isOffered, { timeoutMs: context.call.timeoutMs });
       const start = (detached?: KeptCommand): Promise<MethodAnswer> => {
         const given = { ...context, stderrLog, users, commands, detached };
@@ -99,44 +109,82 @@ function tellStart(call: IncomingCall): void {
   call.send("started", { call: call.id });
 }
 
+/** A command that another program has started. `allowedMs`: the limit of the run on this side, 0 for none. */
+type GivenRun = { command: string; allowedMs: number; run: FrozenRun };
+
+function givenRun(given: unknown): GivenRun | undefined {
+  // Our own program wrote it.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return given as GivenRun | undefined;
+}
+
+function goOnWith(
+  { command, allowedMs, run: frozen }: GivenRun,
+  context: CommandContext,
+): Promise<MethodAnswer> {
+  const { path } = frozen.child;
+  return connect({ command, allowedMs, isNew: false }, context, (streams) =>
+    goOn({ ...streams, argv: [path], env: {}, cwd: "/", stdin: readerOf(context.call, "stdin"), frozen }),
+  );
+}
+
 async function runUserCommand(
   command: Command & { kind: "user" },
   args: readonly string[],
   role: "host" | "guest",
-  { call, caller, grant, begin, stderrLog, users, commands, detached }: CommandContext,
+  context: CommandContext,
 ): Promise<MethodAnswer> {
+  const { call, caller, grant, begin, users, commands } = context;
   const userName = grant.user ?? command.user;
   const source = grant.user === undefined ? `${command.path}.toml` : `rule ${grant.rule} of the policy`;
   const place = userName === undefined ? "our own user" : source;
   const { uid, gid, groups, ...user } = await findUser(userName ?? ourUid(), command.name, place, users);
-  const stdin = command.stdin === false ? null : readerOf(call, "stdin");
-  const outputs = { stdout: writerOf(call, "stdout"), stderr: writerOf(call, "stderr") };
   const allowedMs = shortest([grant.timeoutMs, (command.timeoutSeconds ?? 0) * 1000]);
-  const logged = createStderrLog(caller, command.name, stderrLog);
   // The command may end this process, so its line comes first.
   await begin();
   // Nothing may wait between this and the start.
   commands.check(command);
-  const ended = await run({
-    calledAs: command.name,
-    argv: [command.path, ...args],
-    env: environmentOf(command.name, role, call, caller, user),
-    cwd: "/",
-    ...(userName === undefined ? {} : { user: { uid, gid, groups } }),
-    limits: {
-      memoryMaxBytes: smallest(grant.memoryMaxBytes, command.memoryMaxBytes),
-      tasksMax: smallest(grant.tasksMax, command.tasksMax),
-    },
-    stdin,
+  return connect({ command: command.name, allowedMs, isNew: true }, context, (streams) =>
+    run({
+      ...streams,
+      argv: [command.path, ...args],
+      env: environmentOf(command.name, role, call, caller, user),
+      cwd: "/",
+      ...(userName === undefined ? {} : { user: { uid, gid, groups } }),
+      limits: {
+        memoryMaxBytes: smallest(grant.memoryMaxBytes, command.memoryMaxBytes),
+        tasksMax: smallest(grant.tasksMax, command.tasksMax),
+      },
+      stdin: command.stdin === false ? null : readerOf(call, "stdin"),
+    }),
+  );
+}
+
+type Connected = Pick<GivenRun, "command" | "allowedMs"> & { isNew: boolean };
+type Streams = Pick<
+  RunOptions,
+  "calledAs" | "stdout" | "stderr" | "signal" | "timeoutMs" | "onStart" | "onExit"
+>;
+
+/** Connects the streams of a call to the command that `start` runs, and resolves with its end. */
+async function connect(
+  { command, allowedMs, isNew }: Connected,
+  { call, caller, stderrLog, detached, onFreeze }: CommandContext,
+  start: (streams: Streams) => Promise<RunResult>,
+): Promise<MethodAnswer> {
+  const outputs = { stdout: writerOf(call, "stdout"), stderr: writerOf(call, "stderr") };
+  const logged = createStderrLog(caller, command, stderrLog);
+  const ended = await start({
+    calledAs: command,
     stdout: outputs.stdout ?? detached?.stdout ?? DISCARD,
     stderr: outputs.stderr ?? detached?.stderr ?? logged,
     signal: detached === undefined ? call.signal : AbortSignal.any([call.signal, detached.cancelled]),
     timeoutMs: shortest([call.timeoutMs, allowedMs]),
     onStart(running) {
+      onFreeze(() => ({ command, allowedMs, run: running.freeze() }) satisfies GivenRun);
       forwardSignals(call, running);
-      if (detached === undefined) return;
-      detached.started(running);
-      tellStart(call);
+      detached?.started(running);
+      if (detached !== undefined && isNew) tellStart(call);
     },
     onExit: (exit) => call.send("exited", exit),
   });

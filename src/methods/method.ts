@@ -30,6 +30,14 @@ export type MethodContext = {
  */
 export type CallContext = MethodContext & {
   call: IncomingCall;
+  /** The data of the program that this one has replaced, if the call goes on; see `onFreeze`. */
+  given: unknown;
+  /**
+   * Sets what returns the data with which the next program goes on with the call, as plain data. Without it
+   * the next program runs the method from its beginning. `never`: the daemon cannot be replaced before the
+   * call has ended.
+   */
+  onFreeze: (freeze: (() => unknown) | "never") => void;
   begin: (facts?: Pick<AuditResult, "builtin">) => Promise<void>;
   isStrict: boolean;
 };

@@ -13,7 +13,10 @@ import type { ExecuteRequest, RemoteCommand } from "./remote-command.ts";
 export type DetachRequest = Omit<ExecuteRequest, "hasInput"> & { keepMs?: number };
 
 /** The options of a call about a detached command. */
-export type DetachedOptions = Pick<PeerCallOptions, "timeoutMs" | "connectTimeoutMs" | "caller" | "signal">;
+export type DetachedOptions = Pick<
+  PeerCallOptions,
+  "id" | "isResumed" | "timeoutMs" | "connectTimeoutMs" | "caller" | "signal"
+>;
 
 /**
  * Starts a command that goes on without us, and resolves with the id of its call when it runs. Rejects as

@@ -40,14 +40,19 @@ export function createShare(onExceeded: (what: string) => void = () => undefined
   };
 }
 
-/** Gives the bytes to the session. Resolves when it has taken them, or when `signal` aborts. */
+/**
+ * Gives the bytes to the session. Resolves when it has taken them, or when `signal` aborts. `onRest` gets the
+ * bytes that it has not taken, after each change.
+ */
 export async function receiveFairly(
   session: Pick<Session, "receive" | "traffic">,
   bytes: Uint8Array,
   { turns, quota, pace }: Share,
   signal: AbortSignal,
+  onRest: (bytes: Uint8Array) => void = () => undefined,
 ): Promise<void> {
   let rest = bytes;
+  onRest(rest);
   do {
     const { turnMs, leastBytes } = turns.isContended ? CONTENDED : ALONE;
     const piece = rest.subarray(0, Math.max(leastBytes, turnMs / pace.msPerByte));
@@ -58,6 +63,7 @@ export async function receiveFairly(
       const { messages, unneeded, unneededBytes } = session.traffic;
       const startMs = performance.now();
       session.receive(piece, startMs);
+      onRest(rest);
       collectEarly(piece.length);
       const endMs = performance.now();
       const { traffic } = session;

@@ -2,9 +2,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { onAbort } from "../abort.ts";
 import { NegotiatorError } from "../errors.ts";
-import type { Channel } from "../wire/channel.ts";
+import type { Channel, FrozenChannel } from "../wire/channel.ts";
 import { createSession } from "../wire/session/session.ts";
-import type { Session, SessionOptions, SessionState } from "../wire/session/session.ts";
+import type { FrozenSession, Session, SessionOptions, SessionState } from "../wire/session/session.ts";
 import { createShare, receiveFairly } from "./fair-reader.ts";
 import type { Share } from "./fair-reader.ts";
 import type { ForeignServers } from "./foreign-servers.ts";
@@ -29,10 +29,25 @@ export type Link = {
    * ends, and the owner can dial again.
    */
   hurry(): void;
+  /** Returns the link and its channel as plain data; undefined if the session has ended or is foreign. */
+  freeze(): FrozenLink | undefined;
+  /**
+   * Goes on with the link of the option `frozen`: the peer's calls go to `onCall` again. `channel` is the one
+   * of the link, for the next `run`; without it the session is cut.
+   */
+  thaw(channel: Channel | undefined): void;
 };
 
+/** A link as plain data, with its channel if it can be handed over. */
+export type FrozenLink = { session?: FrozenSession; channel?: FrozenChannel };
+
 /** Options of the session and of the link. */
-export type LinkOptions = Omit<SessionOptions, "onOutput" | "onInvalid" | "onForeign" | "memory"> & {
+export type LinkOptions = Omit<
+  SessionOptions,
+  "onOutput" | "onInvalid" | "onForeign" | "memory" | "frozen"
+> & {
+  /** `thaw` goes on with this link. */
+  frozen?: FrozenLink | undefined;
   /**
    * Milliseconds that the first hello waits for its answer, 15 s by default. Each further unanswered hello
    * waits twice as long, up to 15 s, and up to a quarter of the time since a session was open (2 s at least).
@@ -58,20 +73,19 @@ const BATCH_BYTES = 64 * 1024;
 /** Creates a link without a channel. */
 export function createLink(options: LinkOptions): Link {
   const { firstHelloMs = LONGEST_HELLO_MS, share = createShare(), every = everyTick } = options;
-  let wake: (() => void) | undefined;
   let end: ((how: LinkEnd) => void) | undefined;
   let helloMs = firstHelloMs;
   /** When the session was last open; undefined if it never was. */
   let openMs: number | undefined;
   let lastState: SessionState = "idle";
-  /** Whether bytes of the peer wait for their turn. */
-  let hasMore = false;
+  let carrying: Channel | undefined;
   let hello: { sentMs: number; timer: ReturnType<typeof setTimeout> } | undefined;
 
   const session = createSession({
     ...options,
+    frozen: options.frozen?.session,
     memory: share.memory,
-    onOutput: () => wake?.(),
+    onOutput: () => writing.wake(),
     onForeign: (frame) => foreign?.take(frame) ?? false,
     onInvalid: (reason) => end?.({ state: session.state, reason }),
     onState(state, reason) {
@@ -87,27 +101,10 @@ export function createLink(options: LinkOptions): Link {
     },
   });
   const foreign = options.createForeign?.(session);
+  const writing = createWriting(session, () => foreign?.resume());
 
-  const read = async (channel: Channel, over: AbortSignal): Promise<void> => {
-    for await (const bytes of channel) {
-      hasMore = true;
-      await receiveFairly(session, bytes, share, over);
-      hasMore = false;
-    }
-  };
-
-  const write = async (channel: Channel, isEnding: () => boolean): Promise<void> => {
-    for (;;) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      wake = resolve;
-      for (let batch = gather(session); batch !== undefined; batch = gather(session)) {
-        await channel.write(batch);
-        foreign?.resume();
-      }
-      if (isEnding()) return;
-      await promise;
-    }
-  };
+  const reading = createReading(session, share);
+  const adoption = createAdoption(session, options.frozen);
 
   const endHello = (): void => {
     if (session.state !== "dialling") return;
@@ -130,29 +127,118 @@ export function createLink(options: LinkOptions): Link {
       let isEnding = false;
       const over = new AbortController();
       using life = new DisposableStack();
-      hasMore = false;
-      life.use(every(() => session.tick(performance.now(), hasMore)));
+      reading.reset();
+      life.use(every(() => session.tick(performance.now(), reading.hasMore)));
       hello = { sentMs: performance.now(), timer: setTimeout(endHello, helloMs) };
       life.use(onAbort(signal, () => resolve({ state: session.state })));
+      const left = adoption.take(channel);
+      carrying = channel;
       try {
-        if (options.side === "dialler") session.dial();
-        const writing = write(channel, () => isEnding);
-        const failed = carry(read(channel, over.signal), writing).then(() => ({ state: session.state }));
-        const how = await Promise.race([ended, failed]);
+        if (options.side === "dialler" && left === undefined) session.dial();
+        const written = writing.write(channel, () => isEnding, left?.unwritten);
+        const carried = carry(reading.read(channel, over.signal, left?.unread), written);
+        const how = await Promise.race([ended, carried.then(() => ({ state: session.state }))]);
         isEnding = true;
-        wake?.();
-        await Promise.race([writing.catch(() => undefined), waitForLastMessages()]);
+        writing.wake();
+        await Promise.race([written.catch(() => undefined), waitForLastMessages()]);
         return how;
       } finally {
         clearTimeout(hello.timer);
         hello = undefined;
-        wake = end = undefined;
+        end = carrying = undefined;
         over.abort();
         await channel.close();
         session.detach();
         foreign?.cancelAll();
       }
     },
+    freeze: () => freezeLink(session, carrying, reading.unread),
+    thaw: (channel) => adoption.thaw(channel),
+  };
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+/** Gives the bytes of a channel to the session, and knows those that wait for their turn. */
+function createReading(session: Session, share: Share) {
+  let unread: Uint8Array = NO_BYTES;
+  let hasMore = false;
+  const receive = async (bytes: Uint8Array, over: AbortSignal): Promise<void> => {
+    hasMore = true;
+    await receiveFairly(session, bytes, share, over, (rest) => void (unread = rest));
+    hasMore = false;
+  };
+  return {
+    get hasMore() {
+      return hasMore;
+    },
+    get unread() {
+      return unread;
+    },
+    reset() {
+      hasMore = false;
+      unread = NO_BYTES;
+    },
+    async read(channel: Channel, over: AbortSignal, first: Uint8Array = NO_BYTES): Promise<void> {
+      if (first.length > 0) await receive(first, over);
+      for await (const bytes of channel) await receive(bytes, over);
+    },
+  };
+}
+
+/** Writes what the session has to send. `onWritten` is called after each write. */
+function createWriting(session: Session, onWritten: () => void) {
+  let wake: (() => void) | undefined;
+  return {
+    wake: () => wake?.(),
+    async write(channel: Channel, isEnding: () => boolean, first: Uint8Array = NO_BYTES): Promise<void> {
+      if (first.length > 0) await channel.write(first);
+      for (;;) {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        wake = resolve;
+        for (let batch = gather(session); batch !== undefined; batch = gather(session)) {
+          await channel.write(batch);
+          onWritten();
+        }
+        if (isEnding()) return;
+        await promise;
+      }
+    },
+  };
+}
+
+/** Knows the channel of a frozen link. `take` returns its bytes if the channel is that one. */
+function createAdoption(session: Session, frozen: FrozenLink | undefined) {
+  let adopted: Channel | undefined;
+  return {
+    thaw(channel: Channel | undefined): void {
+      if (frozen?.session !== undefined) session.thaw(performance.now());
+      if (channel === undefined) session.detach();
+      adopted = channel;
+    },
+    take(channel: Channel): FrozenChannel | undefined {
+      // A channel that counts its bytes has the `freeze` of the one inside it.
+      const isAdopted = adopted !== undefined && channel.freeze === adopted.freeze;
+      if (adopted !== undefined && !isAdopted) session.detach();
+      adopted = undefined;
+      return isAdopted ? frozen?.channel : undefined;
+    },
+  };
+}
+
+function freezeLink(
+  session: Session,
+  carrying: Channel | undefined,
+  unread: Uint8Array,
+): FrozenLink | undefined {
+  const { state } = session;
+  if (state === "ended" || state === "foreign") return undefined;
+  // A hello that waits for its answer is sent again, over another channel.
+  const channel = state === "dialling" ? undefined : carrying?.freeze?.();
+  if (channel === undefined) return { session: session.freeze() };
+  return {
+    session: session.freeze(),
+    channel: { ...channel, unread: Buffer.concat([unread, channel.unread]) },
   };
 }
 

@@ -3,6 +3,8 @@ import { onAbort } from "../abort.ts";
 import { LATE_MS } from "../delay.ts";
 import { NegotiatorError } from "../errors.ts";
 import { cancelReason } from "../wire/calls/cancelled.ts";
+import type { CallId } from "../wire/message.ts";
+import type { OutgoingCall } from "../wire/calls/outgoing-call.ts";
 import type { Session } from "../wire/session/session.ts";
 import { answerInTime } from "./deadline.ts";
 import type { Pulse } from "./deadline.ts";
@@ -45,7 +47,7 @@ export type NativePeerOptions = {
 
 /** A peer over a session. The session may be cut and go on. */
 export function createNativePeer(
-  session: Pick<Session, "call" | "notify"> & Pulse,
+  session: Pick<Session, "call" | "notify" | "claim"> & Pulse,
   { extra = {}, keepsLines = false, lateMs = LATE_MS.relay, explainNoAnswer }: NativePeerOptions,
 ): Peer {
   return {
@@ -53,18 +55,21 @@ export function createNativePeer(
     call(method, params, options) {
       const { id, read = [], write = [], timeoutMs, connectTimeoutMs, caller, keepMs, signal } = options;
       const limits = { timeoutMs, connectTimeoutMs, lateMs };
-      const call = session.call({
-        method,
-        ...(id === undefined ? {} : { id }),
-        params: isEmpty(extra) ? params : Object.assign({}, extra, params),
-        read,
-        write,
-        keepsLines,
-        ...(caller === undefined ? {} : { caller }),
-        ...(options.isDetached === true ? { isDetached: true } : {}),
-        ...(keepMs === undefined ? {} : { keepMs }),
-        ...(timeoutMs > 0 ? { timeoutMs } : {}),
-      });
+      const resumed = options.isResumed === true ? claimResumed(session, id) : undefined;
+      const call =
+        resumed ??
+        session.call({
+          method,
+          ...(id === undefined ? {} : { id }),
+          params: isEmpty(extra) ? params : Object.assign({}, extra, params),
+          read,
+          write,
+          keepsLines,
+          ...(caller === undefined ? {} : { caller }),
+          ...(options.isDetached === true ? { isDetached: true } : {}),
+          ...(keepMs === undefined ? {} : { keepMs }),
+          ...(timeoutMs > 0 ? { timeoutMs } : {}),
+        });
       const result = answerInTime(call, limits, session, explainNoAnswer).then((answer) => answer.result);
       // A caller may read only the streams. An unhandled rejection would end the program.
       result.catch(() => undefined);
@@ -83,6 +88,13 @@ export function createNativePeer(
     },
     notify: (name, params) => session.notify(name, params),
   };
+}
+
+/** A call that had ended in the program before, without its owner, has no known end. */
+function claimResumed(session: Pick<Session, "claim">, id: CallId = ""): OutgoingCall {
+  const call = session.claim(id);
+  if (call !== undefined) return call;
+  throw new NegotiatorError("UNKNOWN_OUTCOME", "The call was lost while the daemon replaced itself");
 }
 
 /** Calls `cancel` with the reason of the signal if `signal` aborts before `result` settles. */

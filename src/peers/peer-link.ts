@@ -13,7 +13,7 @@ import { createDialectDetection } from "./dialect-detection.ts";
 import type { Dialect, ForeignDialect, ForeignPeer, PeerLine, Role, ServerLine } from "./dialect.ts";
 import { createForeignServers } from "./foreign-servers.ts";
 import { createLink } from "./link.ts";
-import type { LinkEnd, LinkOptions } from "./link.ts";
+import type { FrozenLink, LinkEnd, LinkOptions } from "./link.ts";
 import { createNativePeer, NATIVE } from "./native.ts";
 import type { Peer } from "./peer.ts";
 import type { AnswerMemory } from "./answer-memory.ts";
@@ -22,7 +22,16 @@ import { expectOtherRole } from "./wrong-side.ts";
 /** Options of a link to a peer. */
 export type PeerLinkOptions = Pick<
   LinkOptions,
-  "side" | "agent" | "makeId" | "served" | "firstHelloMs" | "onState" | "onRefused" | "offersRaw" | "share"
+  | "frozen"
+  | "side"
+  | "agent"
+  | "makeId"
+  | "served"
+  | "firstHelloMs"
+  | "onState"
+  | "onRefused"
+  | "offersRaw"
+  | "share"
 > & {
   role: Role;
   limits: Limits;
@@ -65,6 +74,10 @@ export type PeerLink = {
   release(): void;
   /** Ends the session and all calls. */
   close(reason: string): void;
+  /** As `Link.freeze`. */
+  freeze(): FrozenLink | undefined;
+  /** As `Link.thaw`. */
+  thaw(channel: Channel | undefined): void;
 };
 
 /**
@@ -108,7 +121,6 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
   });
   const { session } = link;
   const native = createNativePeer(session, { explainNoAnswer });
-
   // A native agent answered the probe of a call, so it will answer the session's next hello too.
   const upgradedPeer = async (signal: AbortSignal): Promise<Peer> => {
     if (!options.isRedialled) throw upgraded();
@@ -167,6 +179,8 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
       return native;
     },
     hurry: () => link.hurry(),
+    freeze: () => link.freeze(),
+    thaw: (channel) => link.thaw(channel),
     release: () => detection.release(),
     close(reason) {
       life.abort(new NegotiatorError("CLOSED", `The call was ended: ${reason}`));
@@ -201,6 +215,7 @@ function pickSessionOptions(options: PeerLinkOptions): Omit<LinkOptions, "onCall
     makeId,
     limits,
     offersRaw,
+    frozen: options.frozen,
     ...(served === undefined ? {} : { served }),
     ...(share === undefined ? {} : { share }),
     ...(firstHelloMs === undefined ? {} : { firstHelloMs }),

@@ -21,6 +21,8 @@ export type Abilities = {
 export type PeerCallOptions = {
   /** The call's id, the same in all audit files. By default, a new one. */
   id?: CallId;
+  /** Goes on with the call `id` of the program that this one has replaced, and sends nothing. */
+  isResumed?: boolean;
   /** Names of the streams from the peer. */
   read?: readonly string[];
   /** Names of the streams to the peer. */

@@ -17,7 +17,7 @@ import type { PeerCallOptions, Peer } from "./peer.ts";
 /** A command to run at the peer. */
 export type ExecuteRequest = Pick<
   PeerCallOptions,
-  "id" | "timeoutMs" | "connectTimeoutMs" | "signal" | "caller"
+  "id" | "isResumed" | "timeoutMs" | "connectTimeoutMs" | "signal" | "caller"
 > & {
   command: string;
   args: readonly string[];

@@ -32,9 +32,17 @@ export type Quota = {
   take: (key: QuotaKey, limits: QuotaLimits, nowMs: number) => Lease | Refusal;
   /** Counts one call under several keys, or under none of them if one refuses. */
   takeAll: (claims: readonly Claim[], nowMs: number) => Lease | Refusal;
+  /** Counts a call again that another program has counted, without a limit. */
+  retake: (keys: readonly QuotaKey[]) => Lease;
+  /** Returns how many calls each key may start; `nowMs` is as for `take`. The running ones are left out. */
+  freeze: (nowMs: number) => FrozenAccount[];
+  thaw: (accounts: readonly FrozenAccount[], nowMs: number) => void;
   /** The number of keys that are in use now. */
   readonly size: number;
 };
+
+/** The rate of one key as plain data. `ageMs`: since when it has had so many `calls`. */
+export type FrozenAccount = { id: string; rate: Rate; calls: number; ageMs: number };
 
 /**
  * Returns a quota for at most `maxKeys` keys. It removes keys that limit nothing now, and then refuses new
@@ -67,10 +75,12 @@ export function createQuota(options: { maxKeys?: number } = {}): Quota {
       for (const [opened, unused] of taken) removeUnused(accounts, opened, unused);
       return refusal;
     }
-    for (const [, account] of taken) {
-      if (account.bucket !== undefined) account.bucket.calls -= 1;
-      account.running += 1;
-    }
+    for (const [, account] of taken) if (account.bucket !== undefined) account.bucket.calls -= 1;
+    return hold(taken);
+  }
+
+  function hold(taken: ReadonlyMap<string, Account>): Lease {
+    for (const [, account] of taken) account.running += 1;
     let isHeld = true;
     return {
       granted: true,
@@ -88,6 +98,26 @@ export function createQuota(options: { maxKeys?: number } = {}): Quota {
   return {
     take: (key, limits, nowMs) => takeAll([{ key, limits }], nowMs),
     takeAll,
+    retake(keys) {
+      const taken = new Map<string, Account>();
+      for (const key of keys) {
+        const id = JSON.stringify(key);
+        const account = accounts.get(id) ?? { running: 0, bucket: undefined };
+        accounts.set(id, account);
+        taken.set(id, account);
+      }
+      return hold(taken);
+    },
+    freeze: (nowMs) =>
+      [...accounts].flatMap(([id, { bucket }]) =>
+        bucket === undefined
+          ? []
+          : [{ id, rate: bucket.rate, calls: bucket.calls, ageMs: nowMs - bucket.atMs }],
+      ),
+    thaw(frozen, nowMs) {
+      for (const { id, rate, calls, ageMs } of frozen)
+        accounts.set(id, { running: 0, bucket: { rate, calls, atMs: nowMs - ageMs } });
+    },
     get size() {
       return accounts.size;
     },

@@ -9,15 +9,23 @@ export type HeldOutput = ByteSink & {
   readonly said: string | undefined;
   /** Passes on what is held: it is the command's. */
   passOn(): Promise<void>;
+  /** Returns what is held; undefined when nothing is held any longer. */
+  freeze(): FrozenOutput | undefined;
 };
+
+/** Held bytes as plain data, with the name of the helper. */
+export type FrozenOutput = { name: string; bytes: Uint8Array };
 
 /** Words of a helper are short. More than this are the command's. */
 const MOST_BYTES = 64 * 1024;
 
-/** `name` is the word by which the helper was called, with which each of its messages begins. */
-export function holdOutput(name: string, sink: ByteSink): HeldOutput {
+/**
+ * `name` is the word by which the helper was called, with which each of its messages begins. `first` are
+ * bytes that were held before.
+ */
+export function holdOutput(name: string, sink: ByteSink, first?: Uint8Array): HeldOutput {
   const start = Buffer.from(`${name}: `);
-  let held: Buffer | undefined = Buffer.alloc(0);
+  let held: Buffer | undefined = Buffer.from(first ?? []);
   const isFull = (bytes: Buffer): boolean => bytes.length >= start.length;
   return {
     get isOpen() {
@@ -26,6 +34,7 @@ export function holdOutput(name: string, sink: ByteSink): HeldOutput {
     get said() {
       return held !== undefined && isFull(held) ? held.subarray(start.length).toString() : undefined;
     },
+    freeze: () => held && { name, bytes: held },
     async passOn() {
       const rest = held;
       held = undefined;

@@ -1,6 +1,10 @@
-/** Owns the system calls that change what this process is: its ids, rights, keyring, limits and program. */
+/**
+ * Owns the system calls that change what this process is: its ids, rights, keyring, limits and program. And
+ * those that a program needs which goes on with the children of another one.
+ */
 import { ptr } from "bun:ffi";
-import { readdirSync, readFileSync } from "node:fs";
+import { closeSync, readdirSync, readFileSync, writeSync } from "node:fs";
+import { signalName } from "../signals.ts";
 import { lastErrno, libc } from "./libc.ts";
 
 /** A user and groups, as numbers. `groups` are the supplementary ones. */
@@ -62,20 +66,30 @@ export function replaceProgram(
   const program = toText(path);
   const words = toList(argv);
   const variables = toList(env);
-  resetIgnoredSignals();
+  const ignored = resetIgnoredSignals();
   blockSignals(blocked);
   libc().execve(ptr(program), ptr(words.list), ptr(variables.list));
   const errno = lastErrno();
+  blockSignals([]);
+  for (const signal of ignored) libc().signal(signal, SIG_IGN);
   // The lists must live until here.
   return words.texts.length + variables.texts.length < 0 ? 0 : errno;
 }
 
-/** A program keeps ignored signals, while execve(2) itself takes handlers away. */
-function resetIgnoredSignals(): void {
+/** Closes these descriptors when another program replaces this one, and in all children. */
+export function closeOnExec(fds: readonly number[]): void {
+  for (const fd of fds) libc().fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+/** A program keeps ignored signals, while execve(2) itself takes handlers away. Returns those signals. */
+function resetIgnoredSignals(): number[] {
   const [, mask = "0"] = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "latin1")) ?? [];
-  const ignored = BigInt(`0x${mask}`);
+  const bits = BigInt(`0x${mask}`);
+  const ignored: number[] = [];
   for (let signal = 1; signal <= LAST_SIGNAL; signal++)
-    if (((ignored >> BigInt(signal - 1)) & 1n) === 1n) libc().signal(signal, SIG_DFL);
+    if (((bits >> BigInt(signal - 1)) & 1n) === 1n) ignored.push(signal);
+  for (const signal of ignored) libc().signal(signal, SIG_DFL);
+  return ignored;
 }
 
 /** Blocks exactly these signals of this thread. */
@@ -84,6 +98,47 @@ function blockSignals(signals: readonly number[]): void {
   for (const signal of signals)
     set[(signal - 1) >> 3] = (set[(signal - 1) >> 3] ?? 0) | (1 << ((signal - 1) & 7));
   libc().sigprocmask(SIG_SETMASK, ptr(set), null);
+}
+
+/**
+ * Makes a file in memory with this name and content, which no process can change any longer. Returns its
+ * close-on-exec descriptor. Throws the system's error if there is no room (memfd_create(2), Linux 3.17).
+ */
+export function createSealedFile(name: string, content: Uint8Array): number {
+  const fd = libc().syscall(MEMFD_CREATE, ptr(toText(name)), MFD_CLOEXEC | MFD_ALLOW_SEALING, 0, 0, 0, 0);
+  if (fd < 0) throw new Error(`memfd_create has errno ${lastErrno()}`);
+  try {
+    for (let start = 0; start < content.length;) start += writeSync(fd, content, start);
+    if (libc().fcntl(fd, F_ADD_SEALS, ALL_SEALS) === 0) return fd;
+    throw new Error(`fcntl has errno ${lastErrno()}`);
+  } catch (thrown) {
+    closeSync(fd);
+    throw thrown;
+  }
+}
+
+/** Whether the descriptor is that of a file of `createSealedFile`. */
+export function isSealed(fd: number): boolean {
+  return libc().fcntl(fd, F_GET_SEALS, 0) === ALL_SEALS;
+}
+
+/** Collects one child that has ended, and returns its end; undefined if it runs. Source: wait(2). */
+export function collectChild(pid: number): { exitCode: number | null; signal: string | null } | undefined {
+  const status = new Int32Array(1);
+  if (libc().waitpid(pid, ptr(status), WNOHANG) === 0) return undefined;
+  const [word = 0] = status;
+  const signal = word & 0x7f;
+  return signal === 0
+    ? { exitCode: (word >> 8) & 0xff, signal: null }
+    : { exitCode: null, signal: signalName(signal) };
+}
+
+/**
+ * Returns a close-on-exec descriptor of a process, which can be read at its end; undefined after a failure.
+ */
+export function openProcess(pid: number): number | undefined {
+  const fd = libc().syscall(PIDFD_OPEN, pid, 0, 0, 0, 0, 0);
+  return fd < 0 ? undefined : fd;
 }
 
 /**
@@ -154,6 +209,18 @@ const FACCESSAT2 = 439;
 const AT_EACCESS = 0x200;
 const X_OK = 1;
 const ENOSYS = 38;
+/** wait(2), include/uapi/linux/wait.h. */
+const WNOHANG = 1;
+/** pidfd_open(2), Linux 5.3. */
+const PIDFD_OPEN = 434;
+/** memfd_create(2), include/uapi/linux/memfd.h. */
+const MEMFD_CREATE = IS_ARM ? 279 : 319;
+const MFD_CLOEXEC = 1;
+const MFD_ALLOW_SEALING = 2;
+/** fcntl(2), include/uapi/linux/fcntl.h. All seals: no new seals, no smaller, no larger, no other content. */
+const F_ADD_SEALS = 1033;
+const F_GET_SEALS = 1034;
+const ALL_SEALS = 0xf;
 /** fcntl(2). */
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
@@ -173,5 +240,6 @@ const GRANTING_BITS = 0b1_0100;
 /** signal(2), include/uapi/asm-generic/signal.h. glibc's set has 1024 bits. */
 const LAST_SIGNAL = 64;
 const SIG_DFL = 0;
+const SIG_IGN = 1;
 const SIG_SETMASK = 2;
 const SIGSET_BYTES = 128;

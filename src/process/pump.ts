@@ -2,6 +2,7 @@
 import { closeSync, readSync } from "node:fs";
 import { errnoOf } from "../errors.ts";
 import { EVENTS, watchDescriptor } from "./descriptor-watch.ts";
+import { noteDescriptor } from "./kept-resources.ts";
 import { pollNow, readInto, resizePipe, setNonBlocking, writeFrom } from "./libc.ts";
 import { settlesWithin } from "./settling.ts";
 
@@ -25,14 +26,24 @@ export type OutputPump = {
   readonly isGiving: boolean;
   /** Closes the pipe now: a process that still writes to it gets SIGPIPE. Does nothing after the end. */
   abort(): void;
+  /** Returns the pump as plain data, for the program that replaces this one. */
+  freeze(): FrozenOutputPump;
 };
 
-/** Carries all bytes from the pipe to the sink, at most `PIECE_BYTES` at once. Takes over the descriptor. */
-export function pumpOutput(readFd: number, sink: ByteSink): OutputPump {
+/** An output pump as plain data. `ungiven` are the bytes that were read, and that the sink has not got. */
+export type FrozenOutputPump = { facts: StreamFacts; isClosed: boolean; ungiven: Uint8Array };
+
+/**
+ * Carries all bytes from the pipe to the sink, at most `PIECE_BYTES` at once. Takes over the descriptor. Goes
+ * on with a frozen pump, whose descriptor may be closed already.
+ */
+export function pumpOutput(readFd: number, sink: ByteSink, frozen?: FrozenOutputPump): OutputPump {
+  if (frozen?.isClosed === true) return endedPump(frozen);
   setNonBlocking(readFd);
   const watch = watchDescriptor(readFd, { isPipe: true });
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
-  const facts: StreamFacts = { bytes: 0, truncated: false };
+  const facts: StreamFacts = { bytes: 0, truncated: false, ...frozen?.facts };
+  let { ungiven = NO_BYTES }: Partial<FrozenOutputPump> = frozen ?? {};
   let waitedMs = 0;
   let waitingSince: number | undefined;
   let isGiving = false;
@@ -60,6 +71,7 @@ export function pumpOutput(readFd: number, sink: ByteSink): OutputPump {
     for (let start = 0; start < bytes.length && !watch.isClosed; start += PIECE_BYTES) {
       const piece = bytes.subarray(start, start + PIECE_BYTES);
       facts.bytes += piece.length;
+      ungiven = bytes.subarray(start + piece.length);
       await sink.write(piece);
     }
     isGiving = false;
@@ -67,7 +79,8 @@ export function pumpOutput(readFd: number, sink: ByteSink): OutputPump {
   const carry = async (): Promise<void> => {
     /** Memory of a bulk stream. Fresh memory for each read would cost more than the read itself. */
     let room: Uint8Array | undefined;
-    let turnAt = BYTES_PER_TURN;
+    let turnAt = facts.bytes + BYTES_PER_TURN;
+    if (ungiven.length > 0) await give(ungiven);
     while (!watch.isClosed) {
       const bytes = room === undefined ? readSmall(readFd) : readOnce(readFd, room);
       if (bytes?.length === 0) return;
@@ -96,8 +109,25 @@ export function pumpOutput(readFd: number, sink: ByteSink): OutputPump {
       return isGiving && !watch.isClosed;
     },
     abort,
+    freeze() {
+      if (!watch.isClosed) noteDescriptor(readFd);
+      return { facts: { ...facts }, isClosed: watch.isClosed, ungiven: ungiven.slice() };
+    },
   };
 }
+
+function endedPump(frozen: FrozenOutputPump): OutputPump {
+  return {
+    ended: Promise.resolve(),
+    facts: () => ({ ...frozen.facts }),
+    waitedMs: () => 0,
+    isGiving: false,
+    abort: () => undefined,
+    freeze: () => frozen,
+  };
+}
+
+const NO_BYTES = new Uint8Array(0);
 
 /** Most bytes that a sink gets at once, and the default capacity of a pipe (pipe(7)). */
 const PIECE_BYTES = 65_536;
@@ -188,22 +218,30 @@ export type InputPump = {
   readonly bytes: number;
   /** Closes the command's standard input and the source. */
   close(): void;
+  /** Returns the pump as plain data, for the program that replaces this one. */
+  freeze(): FrozenInputPump;
 };
+
+/** An input pump as plain data. `unwritten` are bytes of the source that the pipe has not taken. */
+export type FrozenInputPump = { bytes: number; isClosed: boolean; unwritten: Uint8Array };
 
 /**
  * Carries the source to the pipe and closes the pipe at the end. Takes over the descriptor. A command that
  * closes its input early ends the pump without an error. When the source itself throws, the pipe stays open
- * and `onFailure` is called.
+ * and `onFailure` is called. Goes on with a frozen pump.
  */
 export function pumpInput(
   source: AsyncIterable<Uint8Array>,
   writeFd: number,
   onFailure: (cause: unknown) => void,
+  frozen?: FrozenInputPump,
 ): InputPump {
+  if (frozen?.isClosed === true) return { ...frozen, close: () => undefined, freeze: () => frozen };
   setNonBlocking(writeFd);
   const watch = watchDescriptor(writeFd, { isPipe: true });
   const iterator = source[Symbol.asyncIterator]();
-  let takenBytes = 0;
+  let takenBytes = frozen?.bytes ?? 0;
+  let unwritten: Uint8Array = NO_BYTES;
   const close = (): void => {
     if (watch.isClosed) return;
     watch.close();
@@ -212,6 +250,7 @@ export function pumpInput(
     void ignoreFailure(() => iterator.return?.());
   };
   const carry = async (): Promise<void> => {
+    if (frozen !== undefined && !(await writeAll(frozen.unwritten))) return;
     for (let turnAt = BYTES_PER_TURN, bytes = 0; ;) {
       const next = await iterator.next();
       if (next.done === true || !(await writeAll(next.value))) return;
@@ -223,10 +262,12 @@ export function pumpInput(
   };
   /** Returns false when the reader has gone (EPIPE) or the pump was closed. */
   const writeAll = async (bytes: Uint8Array): Promise<boolean> => {
+    unwritten = bytes;
     for (let start = 0; start < bytes.length && !watch.isClosed;) {
       const count = Math.max(writeFrom(writeFd, bytes, start), 0);
       start += count;
       takenBytes += count;
+      unwritten = bytes.subarray(start);
       if (count > 0) continue;
       const events = pollNow(writeFd, EVENTS.OUT);
       if (events === 0) await watch.changed(EVENTS.OUT);
@@ -243,6 +284,10 @@ export function pumpInput(
       return takenBytes;
     },
     close,
+    freeze() {
+      if (!watch.isClosed) noteDescriptor(writeFd);
+      return { bytes: takenBytes, isClosed: watch.isClosed, unwritten: unwritten.slice() };
+    },
   };
 }
 

@@ -3,13 +3,15 @@ import { isAbsolute } from "node:path";
 import { onAbort } from "../abort.ts";
 import { clampDelay, LATE_MS } from "../delay.ts";
 import { NegotiatorError } from "../errors.ts";
+import { adoptChild } from "./child.ts";
+import type { Child, ExitFacts, FrozenChild } from "./child.ts";
 import type { ResourceLimits } from "./command-cgroup.ts";
 import { endGroup } from "./process-group.ts";
 import { drain, pumpInput, pumpOutput } from "./pump.ts";
-import type { ByteSink, OutputPump, StreamFacts } from "./pump.ts";
+import type { ByteSink, FrozenInputPump, FrozenOutputPump, OutputPump, StreamFacts } from "./pump.ts";
 import { explainStartFailure } from "./start-failure.ts";
 import { startChild } from "./start.ts";
-import type { Child, ExitFacts, StartOptions } from "./start.ts";
+import type { StartOptions } from "./start.ts";
 
 /** A command and how to run it. */
 export type RunOptions = {
@@ -47,6 +49,17 @@ export type RunOptions = {
   onExit?: (exit: ExitFacts) => void;
 };
 
+/** A command that runs, as plain data. `isTold`: `onExit` was called. */
+export type FrozenRun = {
+  child: FrozenChild;
+  elapsedMs: number;
+  reason?: EndReason;
+  isTold: boolean;
+  stdout: FrozenOutputPump;
+  stderr: FrozenOutputPump;
+  input?: FrozenInputPump;
+};
+
 /** The signals that a caller may send to a running command. */
 export const FORWARDED_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const;
 /** The name of such a signal. */
@@ -56,7 +69,12 @@ export type ForwardedSignal = (typeof FORWARDED_SIGNALS)[number];
  * A command that runs. `signal` sends a signal to its whole process group. It does nothing after the exit of
  * the process, even if others of its group go on.
  */
-export type RunningCommand = { readonly pid: number; signal(name: ForwardedSignal): void };
+export type RunningCommand = {
+  readonly pid: number;
+  signal(name: ForwardedSignal): void;
+  /** Returns the command as plain data. It must not be used any longer in this program then. */
+  freeze(): FrozenRun;
+};
 
 /**
  * How a command ended. A command that ends after a forwarded signal has ended by itself. Exit code and signal
@@ -87,21 +105,45 @@ export type RunResult = ExitFacts & {
  * `CANCELLED`.
  */
 export async function run(options: RunOptions): Promise<RunResult> {
-  const { argv, signal, onStart, onExit, graceMs = 5000, drainMs = 5000 } = options;
+  const { argv, signal } = options;
   const name = options.calledAs ?? argv[0];
   if (!isAbsolute(argv[0]))
     throw new NegotiatorError("INTERNAL", `Cannot run "${name}": not an absolute path`);
   if (signal?.aborted === true) {
     throw new NegotiatorError("CANCELLED", `Cannot run "${name}": cancelled before its start`);
   }
-  const startedAt = performance.now();
-  const child = await start(options);
-  using end = watchEndReasons(options);
-  const stdout = pumpOutput(child.stdoutFd, options.stdout);
-  const stderr = pumpOutput(child.stderrFd, child.stderr);
-  const input =
-    child.stdin === undefined ? undefined : pumpInput(child.stdin.source, child.stdin.fd, end.cancel);
-  onStart?.({ pid: child.pid, signal: (name) => child.signal(name) });
+  return carry(options, await start(options));
+}
+
+/** Goes on with a command of the program that this one has replaced. Resolves as `run` does. */
+export function goOn(options: RunOptions & { frozen: FrozenRun }): Promise<RunResult> {
+  return carry(options, adoptChild(options.frozen.child, options));
+}
+
+async function carry(options: RunOptions & { frozen?: FrozenRun }, child: Child): Promise<RunResult> {
+  const { onStart, onExit, graceMs = 5000, drainMs = 5000, frozen } = options;
+  const startedAt = performance.now() - (frozen?.elapsedMs ?? 0);
+  using end = watchEndReasons(options, startedAt);
+  if (frozen?.reason === "cancel") end.cancel();
+  const stdout = pumpOutput(child.stdoutFd, options.stdout, frozen?.stdout);
+  const stderr = pumpOutput(child.stderrFd, child.stderr, frozen?.stderr);
+  const input = child.stdin && pumpInput(child.stdin.source, child.stdin.fd, end.cancel, frozen?.input);
+  let { isTold = false }: Partial<FrozenRun> = frozen ?? {};
+  let ending = frozen?.reason;
+  void end.reason.then((why) => (ending = why));
+  onStart?.({
+    pid: child.pid,
+    signal: (name) => child.signal(name),
+    freeze: () => ({
+      child: child.freeze(),
+      elapsedMs: performance.now() - startedAt,
+      ...(ending !== undefined && { reason: ending }),
+      isTold,
+      stdout: stdout.freeze(),
+      stderr: stderr.freeze(),
+      ...(input !== undefined && { input: input.freeze() }),
+    }),
+  });
 
   const reason = await Promise.race([child.exit.then(() => undefined), end.reason]);
   const over = reason === undefined ? child.exit : endGroup(child, graceMs);
@@ -112,7 +154,8 @@ export async function run(options: RunOptions): Promise<RunResult> {
   if (exit === STILL_RUNNING) void child.exit.then(() => child.release());
   else await checkStart(child, exit, { stdout, stderr, options });
   await child.passOnHeld();
-  if (exit !== STILL_RUNNING) onExit?.(exit);
+  if (exit !== STILL_RUNNING && !isTold) onExit?.(exit);
+  isTold = true;
   const isEnded = reason !== undefined;
   const until = isEnded ? end.late : end.reason;
   const isTaken = await drain([stdout, stderr], { drainMs, until, countsSink: isEnded });
@@ -163,16 +206,15 @@ type EndReason = "deadline" | "cancel";
  */
 type EndReasons = Disposable & { reason: Promise<EndReason>; late: Promise<void>; cancel: () => void };
 
-function watchEndReasons({ signal, timeoutMs = 0 }: RunOptions): EndReasons {
+function watchEndReasons({ signal, timeoutMs = 0 }: RunOptions, startedAt: number): EndReasons {
   const { promise: reason, resolve } = Promise.withResolvers<EndReason>();
   const cancel = (): void => resolve("cancel");
   const { promise: late, resolve: resolveLate } = Promise.withResolvers<void>();
+  const after = (ms: number, act: () => void): Timer =>
+    setTimeout(act, clampDelay(Math.max(0, startedAt + ms - performance.now())));
   const timers =
     timeoutMs > 0
-      ? [
-          setTimeout(() => resolve("deadline"), clampDelay(timeoutMs)),
-          setTimeout(resolveLate, clampDelay(timeoutMs + LATE_MS.runner)),
-        ]
+      ? [after(timeoutMs, () => resolve("deadline")), after(timeoutMs + LATE_MS.runner, resolveLate)]
       : [];
   const listener = signal === undefined ? undefined : onAbort(signal, cancel);
   return {

@@ -1,28 +1,23 @@
 /** Starts a command: directly, or through a helper that nothing can hold up but its own call. */
 import { closeSync, fchownSync } from "node:fs";
 import { errnoOf } from "../errors.ts";
+import { createChild } from "./child.ts";
+import type { Child, ExitFacts } from "./child.ts";
 import { signalName } from "../signals.ts";
 import { createCarriedPipe, shareDescriptors } from "./carriers.ts";
-import { hasLimits, planCgroup, removeCgroup } from "./command-cgroup.ts";
+import { hasLimits, planCgroup } from "./command-cgroup.ts";
 import type { CgroupPlan, ResourceLimits } from "./command-cgroup.ts";
 import { holdOutput } from "./held-output.ts";
 import type { HeldOutput } from "./held-output.ts";
 import { startCleanly } from "./inherited-state.ts";
-import { mayExecute } from "./libc-process.ts";
 import type { Ids } from "./libc-process.ts";
-import { readInto, setNonBlocking } from "./libc.ts";
-import { walkLocally } from "./mount-table.ts";
 import { commandFileLimit, spawnLimited } from "./open-file-limit.ts";
 import { forgetChild, rememberChild } from "./orphans.ts";
 import { helperCommand } from "./ask-program.ts";
 import { createPipe } from "./pipe.ts";
-import { signalGroup } from "./process-group.ts";
 import type { ByteSink } from "./pump.ts";
-import { settlesWithin } from "./settling.ts";
-import { forgetSetpriv, readSetprivError, setprivWords } from "./setpriv.ts";
-import { ALL_DONE } from "./start-in-place.ts";
-import type { StartOrder, StartReport } from "./start-in-place.ts";
-import { judgeStart } from "./started-files.ts";
+import { forgetSetpriv, setprivWords } from "./setpriv.ts";
+import type { StartOrder } from "./start-in-place.ts";
 import { chooseStartWay } from "./start-way.ts";
 import type { StartWay } from "./start-way.ts";
 
@@ -37,31 +32,6 @@ export type StartOptions = {
   chooseWay?: typeof chooseStartWay | undefined;
   stdin: AsyncIterable<Uint8Array> | null;
   stderr: ByteSink;
-};
-
-/** The end of a process: with an exit code, or by a signal such as `SIGTERM` (`SIG34` without a name). */
-export type ExitFacts = { exitCode: number | null; signal: string | null };
-
-/** A started process. */
-export type Child = {
-  pid: number;
-  /** Sends a signal to its group, unless it has been reaped. */
-  signal(name: NodeJS.Signals): void;
-  exit: Promise<ExitFacts>;
-  stdin: { fd: number; source: AsyncIterable<Uint8Array> } | undefined;
-  stdoutFd: number;
-  stderrFd: number;
-  /** Where its standard error goes. */
-  stderr: ByteSink;
-  /**
-   * After its exit: resolves with the error if a helper ended without starting the command. `stderrEnded`
-   * resolves when its standard error has been read to the end.
-   */
-  findFailure(exit: ExitFacts, stderrEnded: Promise<void>): Promise<unknown>;
-  /** Passes on what was held back of its standard error, which is the command's own. */
-  passOnHeld(): Promise<void>;
-  /** Frees what outlives it. */
-  release(): void;
 };
 
 /** Starts the process. Throws the system's error, or a `NegotiatorError`. */
@@ -183,68 +153,17 @@ function spawnBy(
   );
   rememberChild(pid);
   ours.move();
-  const { held } = call;
-  return {
-    pid,
-    signal: (name) => {
-      // Bun calls onExit in the turn in which it reaps the process. Until then, the number stays in use.
-      if (!isReaped) signalGroup(pid, name);
+  return createChild(
+    {
+      pid,
+      ...(input === undefined ? {} : { stdinFd: input.ourFd }),
+      stdoutFd: output.ourFd,
+      stderrFd: errors.ourFd,
+      path: options.argv[0],
+      ...(user === undefined ? {} : { user }),
+      ...(report === undefined ? {} : { reportFd: report.ourFd }),
+      ...(cgroup === undefined ? {} : { cgroup }),
     },
-    exit,
-    stdin: input === undefined || stdin === null ? undefined : { fd: input.ourFd, source: stdin },
-    stdoutFd: output.ourFd,
-    stderrFd: errors.ourFd,
-    stderr: held ?? options.stderr,
-    async findFailure(ended, stderrEnded) {
-      if (report !== undefined) return readReport(report.ourFd, ended.signal !== null);
-      if (held === undefined || user === undefined) return undefined;
-      return readWords(held, { ended, stderrEnded, path: options.argv[0], user });
-    },
-    passOnHeld: async () => held?.passOn(),
-    release() {
-      if (report !== undefined) closeSync(report.ourFd);
-      if (cgroup !== undefined) removeCgroup(cgroup);
-    },
-  };
-}
-
-const REPORT_BYTES = 4096;
-
-/** The helper has ended, so all that it will ever report is there. A caller may have ended it before. */
-function readReport(fd: number, isKilled: boolean): unknown {
-  setNonBlocking(fd);
-  const room = new Uint8Array(REPORT_BYTES);
-  const text = Buffer.from(room.subarray(0, Math.max(readInto(fd, room), 0))).toString();
-  if (text === ALL_DONE) return undefined;
-  if (text === "") return isKilled ? undefined : new Error("the helper ended before the start");
-  // The helper is this program.
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  const { step, errno } = JSON.parse(text.replace(ALL_DONE, "")) as StartReport;
-  return Object.assign(new Error(`${step}: ${errno}`), { code: step === "user" ? "EPERM" : errno, step });
-}
-
-/** The exit codes of setpriv's own failures. */
-const SETPRIV_CODES: ReadonlySet<number | null> = new Set([1, 126, 127]);
-/** A carrier brings the words of a helper that has ended, and then its end. */
-const WORDS_MS = 300;
-
-type WordsFacts = { ended: ExitFacts; stderrEnded: Promise<void>; path: string; user: Ids };
-
-/** A background process of the command may keep its standard error open, so this does not wait for long. */
-async function readWords(held: HeldOutput, facts: WordsFacts): Promise<Error | undefined> {
-  const { ended, stderrEnded, path, user } = facts;
-  if (!SETPRIV_CODES.has(ended.exitCode)) return undefined;
-  const isWhole = await settlesWithin(stderrEnded, WORDS_MS);
-  if (!isWhole || held.said === undefined || couldStart(path, user)) return undefined;
-  return readSetprivError(held.said, path);
-}
-
-/**
- * Other processes of the user can see the name of the helper, so its words may be those of the command. They
- * count if the files show a reason too: only root can change those.
- */
-function couldStart(path: string, user: Ids): boolean {
-  const { kind, files } = judgeStart(path);
-  const isFile = walkLocally(path)?.status?.isFile() === true;
-  return isFile && kind === "local" && mayExecute(user, files) === true;
+    { exit, isReaped: () => isReaped, held: call.held, stdin, stderr: options.stderr },
+  );
 }

@@ -15,6 +15,23 @@ export interface Channel extends AsyncIterable<Uint8Array>, AsyncDisposable {
    * starts the next.
    */
   write(bytes: Uint8Array): Promise<void>;
+  /**
+   * Returns the channel as plain data, for the program that replaces this one. Undefined if it is closed, or
+   * cannot be handed over.
+   */
+  readonly freeze?: () => FrozenChannel | undefined;
   /** Releases the descriptors, ends the iteration, and rejects pending writes. Closing twice does nothing. */
   close(): Promise<void>;
 }
+
+/**
+ * A channel as plain data: its descriptor, the bytes that were read and not iterated, and those of the
+ * present `write` that the descriptor has not taken.
+ */
+export type FrozenChannel = {
+  kind: "port" | "socket";
+  fd: number;
+  label: string;
+  unread: Uint8Array;
+  unwritten: Uint8Array;
+};

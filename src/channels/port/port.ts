@@ -5,11 +5,13 @@ import { errnoOf, NegotiatorError } from "../../errors.ts";
 import { shellWord } from "../../shell-word.ts";
 import { printable } from "../../printable.ts";
 import { EVENTS } from "../../process/descriptor-watch.ts";
+import { noteDescriptor } from "../../process/kept-resources.ts";
 import { pollNow, readInto, writeFrom } from "../../process/libc.ts";
-import type { Channel } from "../../wire/channel.ts";
+import type { Channel, FrozenChannel } from "../../wire/channel.ts";
 import { closedError, explainFailure } from "../failure.ts";
 import type { FailureCase } from "../failure.ts";
 import { dialSocket } from "../socket/socket.ts";
+import { adoptConnection } from "../socket/socket-connection.ts";
 import { watchReadiness } from "./port-readiness.ts";
 import type { Readiness } from "./port-readiness.ts";
 
@@ -36,11 +38,21 @@ export async function openCharacterDevice(
  * with the system's error as its cause.
  */
 export function openPort(path: string): Channel {
-  const label = printable(path);
-  const { fd, endsWhenEmpty } = openDevice(path);
+  return createPort(printable(path), openDevice(path));
+}
+
+/** Goes on with a channel that another program had open. Rejects if the descriptor is not that of one. */
+export async function adoptCharacterDevice(frozen: FrozenChannel): Promise<Channel> {
+  const { kind, fd, label } = frozen;
+  if (kind === "socket") return adoptConnection(frozen);
+  return createPort(label, { fd, endsWhenEmpty: isPty(fstatSync(fd).rdev) });
+}
+
+function createPort(label: string, { fd, endsWhenEmpty }: Device): Channel {
   const readiness = watchOrClose(fd);
   let buffer = new Uint8Array(CHUNK_BYTES);
   let writtenInTurn = 0;
+  let unwritten: Uint8Array = NO_BYTES;
 
   /** Returns the first bytes of the buffer, which the reader keeps. */
   const take = (length: number): Uint8Array => {
@@ -93,6 +105,7 @@ export function openPort(path: string): Channel {
         if (readiness.isClosed) throw closedError(label);
         const count = writeSome(fd, bytes, start, label);
         start += count ?? 0;
+        unwritten = bytes.subarray(start);
         writtenInTurn += count ?? 0;
         attempts = count === undefined ? (attempts + 1) % ATTEMPTS : 0;
         if (count !== undefined && writtenInTurn < BYTES_PER_TURN) continue;
@@ -100,10 +113,16 @@ export function openPort(path: string): Channel {
         await (count !== undefined || attempts > 0 ? nextTurn() : readiness.wait("WRITE"));
       } while (start < bytes.length);
     },
+    freeze: () =>
+      readiness.isClosed
+        ? undefined
+        : { kind: "port", fd: noteDescriptor(fd), label, unread: NO_BYTES, unwritten },
     close,
     [Symbol.asyncDispose]: close,
   };
 }
+
+const NO_BYTES = new Uint8Array(0);
 
 /** The driver takes 32 KiB per write and gives one page per read at most (drivers/char/virtio_console.c). */
 const CHUNK_BYTES = 64 * 1024;
@@ -120,7 +139,9 @@ const ATTEMPTS = 5;
 
 const FLAGS = constants.O_RDWR | constants.O_NONBLOCK | constants.O_NOCTTY;
 
-function openDevice(path: string): { fd: number; endsWhenEmpty: boolean } {
+type Device = { fd: number; endsWhenEmpty: boolean };
+
+function openDevice(path: string): Device {
   const action = `Cannot open port "${printable(path)}"`;
   try {
     const fd = openSync(path, FLAGS);

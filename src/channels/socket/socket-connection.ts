@@ -3,8 +3,9 @@
  * and a chunk of at most 512 KiB (Bun's receive buffer) wait. All other bytes wait in the kernel.
  */
 import { printable } from "../../printable.ts";
+import { noteDescriptor } from "../../process/kept-resources.ts";
 import { refuseDescriptors } from "../../process/libc.ts";
-import type { Channel } from "../../wire/channel.ts";
+import type { Channel, FrozenChannel } from "../../wire/channel.ts";
 import { createCondition } from "../condition.ts";
 import { closedError } from "../failure.ts";
 
@@ -56,6 +57,18 @@ export function descriptorOf(socket: object): number {
   return "fd" in socket && typeof socket.fd === "number" ? socket.fd : -1;
 }
 
+/** Goes on with a connection that another program had open. Rejects if the descriptor is not that of one. */
+export async function adoptConnection({ fd, label }: FrozenChannel): Promise<Channel> {
+  const { promise, resolve } = Promise.withResolvers<Channel>();
+  const { unix: _, ...options } = connectionOptions(label, resolve);
+  // Bun takes a descriptor, and its types do not say so.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  await Bun.connect({ ...options, fd } as unknown as Parameters<typeof Bun.connect>[0]);
+  return promise;
+}
+
+const NO_BYTES = new Uint8Array(0);
+
 /** The iteration also ends when the far end shuts down its sending side; then `write` still works. */
 function createConnection(socket: Bun.Socket<Connection | undefined>, label: string): Connection {
   const chunks: Uint8Array[] = [];
@@ -63,6 +76,7 @@ function createConnection(socket: Bun.Socket<Connection | undefined>, label: str
   let isPaused = true;
   let isEnded = false;
   let isClosed = false;
+  let unwritten: Uint8Array = NO_BYTES;
   const readable = createCondition();
   const writable = createCondition();
   socket.pause();
@@ -108,9 +122,15 @@ function createConnection(socket: Bun.Socket<Connection | undefined>, label: str
         // Bun returns -1 when the far end has closed.
         if (count < 0) throw closedError(label);
         start += count;
+        unwritten = bytes.subarray(start);
         if (start >= bytes.length) return;
         await writable.wait();
       }
+    },
+    freeze() {
+      const fd = isClosed ? -1 : descriptorOf(socket);
+      if (fd < 0) return undefined;
+      return { kind: "socket", fd: noteDescriptor(fd), label, unread: Buffer.concat(chunks), unwritten };
     },
     close,
     [Symbol.asyncDispose]: close,

@@ -11,7 +11,9 @@ import { explainFailure } from "../failure.ts";
 import type { FailureCase } from "../failure.ts";
 import { dialSocket } from "./socket.ts";
 import { refuseDescriptors } from "../../process/libc.ts";
+import { noteDescriptor } from "../../process/kept-resources.ts";
 import { connectionOptions, descriptorOf } from "./socket-connection.ts";
+import type { Connection } from "./socket-connection.ts";
 import { findGroupId } from "../../process/group-id.ts";
 import { checkDirectory, checkLength, findSocket } from "./socket-path.ts";
 import { shellWord } from "../../shell-word.ts";
@@ -32,7 +34,12 @@ export type Listener = AsyncDisposable & {
   readonly inode: number;
   /** Accepts no more connections. Those that are open go on. */
   retire(): void;
+  /** Returns the socket as plain data, for the program that replaces this one. */
+  freeze(): FrozenListener;
 };
+
+/** A listening socket as plain data. */
+export type FrozenListener = { fd: number; inode: number };
 
 /**
  * Listens at `path`. Disposing ends all connections and removes the file. Makes the last directory if it is
@@ -59,6 +66,33 @@ export async function listenSocket(path: string, options: ListenOptions): Promis
   } catch (thrown) {
     throw explainFailure(action, thrown, listenCases(path));
   }
+}
+
+/** Goes on with a socket at which another program has listened. Throws if it is not one. */
+export function adoptListener(path: string, { fd, inode }: FrozenListener, options: ListenOptions): Listener {
+  const { unix: _, ...handlers } = connectionOptions(path, options.onChannel);
+  // Bun takes a descriptor, and its types do not say so.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return listenerOf(path, Bun.listen({ ...handlers, fd } as unknown as ListenerOptions), inode);
+}
+
+type ListenerOptions = Parameters<typeof Bun.listen<Connection | undefined>>[0];
+
+function listenerOf(
+  path: string,
+  server: Bun.SocketListener<Connection | undefined>,
+  inode: number,
+): Listener {
+  return {
+    inode,
+    retire: () => server.stop(false),
+    freeze: () => ({ fd: noteDescriptor(descriptorOf(server)), inode }),
+    async [Symbol.asyncDispose]() {
+      const present = await lstat(path).catch(unless("ENOENT"));
+      if (present?.ino === inode) await unlink(path);
+      server.stop(true);
+    },
+  };
 }
 
 const BOUND_NAME = "s";
@@ -125,15 +159,7 @@ async function publish(path: string, bound: string, options: ListenOptions): Pro
     const { ino } = await lstat(bound);
     // Unlike `rename`, `link` does not replace an existing file.
     await link(bound, path);
-    return {
-      inode: ino,
-      retire: () => server.stop(false),
-      async [Symbol.asyncDispose]() {
-        const present = await lstat(path).catch(unless("ENOENT"));
-        if (present?.ino === ino) await unlink(path);
-        server.stop(true);
-      },
-    };
+    return listenerOf(path, server, ino);
   } catch (thrown) {
     server.stop(true);
     throw thrown;

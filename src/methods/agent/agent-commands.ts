@@ -46,6 +46,8 @@ export type GuestAgent = {
   findObstacle: (name: string) => NegotiatorError | undefined;
   /** Forgets files and records that no client has used for a time. Called now and then. */
   expire: () => void;
+  /** The number of things that end with this program: open files, programs and their ends, a freeze. */
+  readonly heldUpCount: number;
   /** Thaws what is frozen, before the agent ends. */
   end: () => Promise<void>;
 };
@@ -118,6 +120,9 @@ export function createAgent(options: AgentOptions): GuestAgent {
     expire() {
       files.expire(now());
       records.expire(now());
+    },
+    get heldUpCount() {
+      return files.count + records.count + (freezing.isFrozen() ? 1 : 0);
     },
     end: () => freezing.end(),
   };

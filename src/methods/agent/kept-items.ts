@@ -7,6 +7,8 @@ export type KeptItems<Item> = {
   /** Returns the thing of that number, which is in use then. */
   find(number: bigint): Item | undefined;
   remove(number: bigint): void;
+  /** The number of things. */
+  readonly count: number;
   /** Removes those that were not in use for a time. */
   expire(nowMs: number): void;
 };
@@ -30,6 +32,9 @@ export function createKeptItems<Item>(options: KeptOptions<Item>): KeptItems<Ite
     drop(item);
   };
   return {
+    get count() {
+      return items.size;
+    },
     add(number, item) {
       if (items.size >= most) {
         const oldest = [...items].find(([, kept]) => isIdle(kept.item));

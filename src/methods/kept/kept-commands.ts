@@ -11,7 +11,7 @@ import type { CallerInfo, CallId } from "../../wire/message.ts";
 import { clipText } from "../../wire/message.ts";
 import type { ExecuteResult } from "../execute-schemas.ts";
 import { createKeptOutput } from "./kept-output.ts";
-import type { KeptOutput } from "./kept-output.ts";
+import type { FrozenKeptOutput, KeptOutput } from "./kept-output.ts";
 
 /** The caller of a detached command: the peer, and the user of the peer's machine. */
 export type Asker = { peer: Caller; user?: CallerInfo | undefined };
@@ -41,6 +41,7 @@ export type KeptCommand = Asker & {
   finish(result: ExecuteResult, facts: { stdout: OutputFacts; stderr: OutputFacts }): void;
   /** Nothing ran: forgets the command. */
   fail(error: NegotiatorError): void;
+  freeze(): Omit<FrozenKept, "keepMs" | "number">;
 };
 
 /** All detached commands of a daemon. Disposing removes what is kept. */
@@ -61,7 +62,29 @@ export type KeptCommands = AsyncDisposable & {
   list(): KeptCommand[];
   /** Removes those that were kept for their time. Called now and then. */
   expire(): void;
+  /** Returns a command of `thaw` for the call that goes on. Throws `NO_CALL`. */
+  resume(id: CallId, peer: Caller): KeptCommand;
+  freeze(): FrozenKeptCommands;
+  /** Adds the commands that another program has kept. Called before anything else. */
+  thaw(frozen: FrozenKeptCommands): void;
 };
+
+/** A kept command as plain data. `number` is in the names of its files. */
+export type FrozenKept = Asker & {
+  id: CallId;
+  command: string;
+  number: number;
+  keepMs: number;
+  startedMs: number;
+  finishedMs?: number;
+  result?: ExecuteResult;
+  cancelled?: string;
+  stdout: FrozenKeptOutput;
+  stderr: FrozenKeptOutput;
+};
+
+/** All kept commands as plain data. */
+export type FrozenKeptCommands = { fileCount: number; commands: FrozenKept[] };
 
 /** Bounds of the kept commands. `directory` is where their output goes; it must exist. */
 export type KeptLimits = {
@@ -81,8 +104,10 @@ export function createKeptCommands(limits: KeptLimits): KeptCommands {
   /** By peer and id: a peer chooses its ids, and must not reach the calls of others by them. */
   const commands = new Map<string, KeptCommand>();
   let fileCount = 0;
-  /** How long each is kept after its end. */
-  const times = new WeakMap<KeptCommand, number>();
+  /** How long each is kept after its end, and the number of its files. */
+  const times = new WeakMap<KeptCommand, Times>();
+
+  const timesOf = (kept: KeptCommand): Times => times.get(kept) ?? { keepMs: 0, number: 0 };
 
   const remove = (kept: KeptCommand): void => {
     const key = keyOfCall(kept.peer, kept.id);
@@ -95,17 +120,11 @@ export function createKeptCommands(limits: KeptLimits): KeptCommands {
   const expire = (): void => {
     for (const kept of commands.values()) {
       const { finishedMs } = kept.ages();
-      if (finishedMs !== undefined && finishedMs >= (times.get(kept) ?? 0)) remove(kept);
+      if (finishedMs !== undefined && finishedMs >= timesOf(kept).keepMs) remove(kept);
     }
   };
 
-  /** Forgets the oldest command that has ended, of those that are given. Returns false if all of them run. */
-  const makeRoom = (among: readonly KeptCommand[]): boolean => {
-    const ended = among.find((kept) => kept.ages().finishedMs !== undefined);
-    if (ended !== undefined) remove(ended);
-    return ended !== undefined;
-  };
-
+  const makeRoom = (among: readonly KeptCommand[]): boolean => removeOldest(among, remove);
   const checkRoom = ({ peer }: Asker): void => {
     const own = [...commands.values()].filter((kept) => isSamePeer(kept.peer, peer));
     if (own.length >= limits.ofPeer && !makeRoom(own))
@@ -119,6 +138,18 @@ export function createKeptCommands(limits: KeptLimits): KeptCommands {
     if (!largest.some(makeRoom)) throw tooMany(`${limits.ofAll} detached calls of all callers`);
   };
 
+  const add = (asker: Asker, facts: Omit<Facts, "outputOf">, { keepMs, number }: Times): KeptCommand => {
+    const outputOf: Facts["outputOf"] = (stream) => {
+      const path = join(limits.directory, `${number}.${stream}`);
+      return createKeptOutput({ ...limits, path }, facts.frozen?.[stream]);
+    };
+    const kept = createKeptCommand(asker, { ...facts, outputOf });
+    commands.set(keyOfCall(asker.peer, facts.id), kept);
+    times.set(kept, { keepMs, number });
+    kept.ended.catch(() => remove(kept));
+    return kept;
+  };
+
   return {
     begin(asker, { id, command, keepMs = limits.keepMs }) {
       expire();
@@ -126,13 +157,7 @@ export function createKeptCommands(limits: KeptLimits): KeptCommands {
       const key = keyOfCall(asker.peer, id);
       if (commands.has(key)) throw usedBefore(id);
       const number = ++fileCount;
-      const outputOf = (stream: string): KeptOutput =>
-        createKeptOutput({ ...limits, path: join(limits.directory, `${number}.${stream}`) });
-      const kept = createKeptCommand(asker, { id, command, outputOf });
-      commands.set(key, kept);
-      times.set(kept, Math.min(keepMs, limits.mostKeepMs));
-      kept.ended.catch(() => remove(kept));
-      return kept;
+      return add(asker, { id, command }, { keepMs: Math.min(keepMs, limits.mostKeepMs), number });
     },
     find(id, asker) {
       expire();
@@ -150,6 +175,22 @@ export function createKeptCommands(limits: KeptLimits): KeptCommands {
       return [...commands.values()];
     },
     expire,
+    resume(id, peer) {
+      const kept = commands.get(keyOfCall(peer, id));
+      if (kept === undefined) throw noCall(id);
+      return kept;
+    },
+    freeze: () => ({
+      fileCount,
+      commands: [...commands.values()].map((kept) => ({ ...kept.freeze(), ...timesOf(kept) })),
+    }),
+    thaw(frozen) {
+      ({ fileCount } = frozen);
+      for (const one of frozen.commands) {
+        const { peer, user, id, command } = one;
+        add({ peer, user }, { id, command, frozen: one }, one);
+      }
+    },
     async [Symbol.asyncDispose]() {
       const all = [...commands.values()];
       commands.clear();
@@ -158,18 +199,33 @@ export function createKeptCommands(limits: KeptLimits): KeptCommands {
   };
 }
 
-type Facts = { id: CallId; command: string; outputOf: (stream: string) => KeptOutput };
+/** Forgets the oldest command that has ended, of those that are given. Returns false if all of them run. */
+function removeOldest(among: readonly KeptCommand[], remove: (kept: KeptCommand) => void): boolean {
+  const ended = among.find((kept) => kept.ages().finishedMs !== undefined);
+  if (ended !== undefined) remove(ended);
+  return ended !== undefined;
+}
 
-function createKeptCommand(asker: Asker, { id, command, outputOf }: Facts): KeptCommand {
+type Times = Pick<FrozenKept, "keepMs" | "number">;
+type Facts = {
+  id: CallId;
+  command: string;
+  outputOf: (stream: "stdout" | "stderr") => KeptOutput;
+  frozen?: FrozenKept;
+};
+
+function createKeptCommand(asker: Asker, { id, command, outputOf, frozen }: Facts): KeptCommand {
   const [stdout, stderr] = [outputOf("stdout"), outputOf("stderr")];
   const { promise: ended, resolve, reject } = Promise.withResolvers<ExecuteResult>();
   // Perhaps no caller waits for it.
   ended.catch(() => undefined);
   const cancelling = new AbortController();
   let running: RunningCommand | undefined;
-  let result: ExecuteResult | undefined;
-  const startMs = performance.now();
-  let endMs: number | undefined;
+  let result = frozen?.result;
+  if (result !== undefined) resolve(result);
+  const startMs = performance.now() - (frozen?.startedMs ?? 0);
+  let endMs = frozen?.finishedMs === undefined ? undefined : performance.now() - frozen.finishedMs;
+  if (frozen?.cancelled !== undefined) cancelling.abort(new NegotiatorError("CANCELLED", frozen.cancelled));
   const endOutput = (facts: { stdout?: OutputFacts; stderr?: OutputFacts } = {}): void => {
     running = undefined;
     endMs = performance.now();
@@ -205,6 +261,22 @@ function createKeptCommand(asker: Asker, { id, command, outputOf }: Facts): Kept
     fail(error) {
       endOutput();
       reject(error);
+    },
+    freeze() {
+      const nowMs = performance.now();
+      return {
+        ...asker,
+        id,
+        command,
+        startedMs: nowMs - startMs,
+        ...(endMs !== undefined && { finishedMs: nowMs - endMs }),
+        ...(result !== undefined && { result }),
+        ...(cancelling.signal.aborted && {
+          cancelled: NegotiatorError.from(cancelling.signal.reason).message,
+        }),
+        stdout: stdout.freeze(),
+        stderr: stderr.freeze(),
+      };
     },
   };
 }

@@ -1,10 +1,8 @@
 /**
- * Keeps the last bytes of a stream for callers that read it later: in memory at first, and in a file once
- * there are more. Any number of readers can follow it.
+ * Keeps the last bytes of a stream for callers that read it later. Any number of readers can follow it.
  */
-import { unlink } from "node:fs/promises";
-import { openRingFile } from "./ring-file.ts";
-import type { RingFile } from "./ring-file.ts";
+import { createKeptBytes } from "./kept-bytes.ts";
+import type { FrozenKeptBytes, KeptBytesOptions } from "./kept-bytes.ts";
 
 /** A stream that is kept. Offsets count the bytes of the stream from its start. */
 export type KeptOutput = {
@@ -21,31 +19,30 @@ export type KeptOutput = {
   finish(facts?: { truncated: boolean }): void;
   /**
    * Yields the bytes from an offset on, and follows the stream to its end. Leaves out bytes that are no
-   * longer kept. Stops when the output is removed.
+   * longer kept. Stops when the output is removed. `onPiece` gets the offset behind each piece before it.
    */
-  read(from: number): AsyncGenerator<Uint8Array, void, undefined>;
+  read(from: number, onPiece?: (next: number) => void): AsyncGenerator<Uint8Array, void, undefined>;
   /** Removes what is kept. */
   remove(): Promise<void>;
+  freeze(): FrozenKeptOutput;
 };
 
-/** Options of a kept output. `path` is that of its file, which does not exist yet. */
-export type KeptOutputOptions = { path: string; memoryBytes: number; mostBytes: number };
+/** An output as plain data. `pending` are bytes that are not kept yet. */
+export type FrozenKeptOutput = FrozenKeptBytes & {
+  pending: Uint8Array;
+  isEnded: boolean;
+  isTruncated: boolean;
+};
 
-/** The most bytes that a reader gets at once. */
-const PIECE_BYTES = 64 * 1024;
-const NO_BYTES = new Uint8Array(0);
-
-/** Creates an output without bytes. Makes no file before it has more than `memoryBytes`. */
-export function createKeptOutput({ path, memoryBytes, mostBytes }: KeptOutputOptions): KeptOutput {
-  let memory: Uint8Array | undefined = new Uint8Array(0);
-  let file: RingFile | undefined;
-  let start = 0;
-  let end = 0;
+/** Creates an output without bytes, or a frozen one again. */
+export function createKeptOutput(options: KeptBytesOptions, frozen?: FrozenKeptOutput): KeptOutput {
+  const kept = createKeptBytes(options, frozen);
   let [isEnded, isTruncated, isRemoved] = [false, false, false];
+  /** Bytes that are not kept yet, and the end that waits for them. */
+  const pending: Uint8Array[] = [];
+  let ending: { truncated: boolean } | undefined;
   let changed = Promise.withResolvers<void>();
   let writing = Promise.resolve();
-  /** A descriptor that is closed during a read could stand for another file by then. */
-  const readings = new Set<Promise<Uint8Array>>();
 
   const notify = (): void => {
     changed.resolve();
@@ -53,6 +50,7 @@ export function createKeptOutput({ path, memoryBytes, mostBytes }: KeptOutputOpt
   };
 
   const endAfterWrites = async (truncated: boolean): Promise<void> => {
+    ending = { truncated };
     await writing;
     isEnded = true;
     isTruncated = truncated;
@@ -60,43 +58,26 @@ export function createKeptOutput({ path, memoryBytes, mostBytes }: KeptOutputOpt
   };
 
   const append = async (bytes: Uint8Array): Promise<void> => {
-    if (isRemoved) return;
-    const target = end + bytes.length;
-    try {
-      if (memory !== undefined && target <= memoryBytes) {
-        memory = Buffer.concat([memory, bytes]);
-      } else {
-        if (file === undefined) {
-          file = await openRingFile(path, mostBytes);
-          if (memory !== undefined) await file.write(memory, end - memory.length);
-        }
-        memory = undefined;
-        // Readers must not take bytes that this write replaces.
-        start = Math.max(start, target - mostBytes);
-        await file.write(bytes, end);
-      }
-    } catch {
-      // For example a full disk: what was kept stays, and these bytes are cut.
-      memory = undefined;
-      start = target;
-    }
-    end = target;
+    if (!isRemoved) await kept.append(bytes);
+    pending.shift();
     notify();
   };
 
-  const load = async (from: number): Promise<Uint8Array> => {
-    if (memory !== undefined) return memory.slice(from, from + PIECE_BYTES);
-    const reading = file?.read(from, Math.min(PIECE_BYTES, end - from)) ?? Promise.resolve(NO_BYTES);
-    readings.add(reading);
-    return reading.finally(() => readings.delete(reading));
+  const write = (bytes: Uint8Array): Promise<void> => {
+    const copy = new Uint8Array(bytes);
+    pending.push(copy);
+    writing = writing.then(() => append(copy));
+    return writing;
   };
+  if (frozen !== undefined && frozen.pending.length > 0) void write(frozen.pending);
+  if (frozen?.isEnded === true) void endAfterWrites(frozen.isTruncated);
 
   return {
     get start() {
-      return start;
+      return kept.start;
     },
     get end() {
-      return end;
+      return kept.end;
     },
     get isEnded() {
       return isEnded;
@@ -104,40 +85,34 @@ export function createKeptOutput({ path, memoryBytes, mostBytes }: KeptOutputOpt
     get isTruncated() {
       return isTruncated;
     },
-    write(bytes) {
-      const copy = new Uint8Array(bytes);
-      writing = writing.then(() => append(copy));
-      return writing;
-    },
+    write,
     finish: ({ truncated } = { truncated: false }) => void endAfterWrites(truncated),
-    async *read(from) {
+    async *read(from, onPiece) {
       for (let at = from; ;) {
         if (isRemoved) return;
-        at = Math.max(at, start);
-        if (at >= end) {
+        at = Math.max(at, kept.start);
+        if (at >= kept.end) {
           if (isEnded) return;
           await changed.promise;
           continue;
         }
-        const piece = await load(at);
+        const piece = await kept.load(at);
         // The piece may have been replaced while it was read.
-        if (piece.length === 0 || at < start) continue;
+        if (piece.length === 0 || at < kept.start) continue;
         at += piece.length;
+        onPiece?.(at);
         yield piece;
       }
+    },
+    freeze() {
+      const ends = { isEnded: ending !== undefined, isTruncated: ending?.truncated === true };
+      return { ...kept.freeze(), pending: Buffer.concat(pending), ...ends };
     },
     async remove() {
       isRemoved = true;
       notify();
       await writing;
-      await Promise.allSettled(readings);
-      memory = undefined;
-      if (file !== undefined) await removeFile(file, path);
+      await kept.remove();
     },
   };
-}
-
-async function removeFile(file: RingFile, path: string): Promise<void> {
-  await file.close().catch(() => undefined);
-  await unlink(path).catch(() => undefined);
 }

@@ -3,7 +3,7 @@
  * the program if a `FileHandle` is forgotten open.
  */
 import { untilDiskThaws } from "../../frozen-disk.ts";
-import { close, constants, open, read, write } from "node:fs";
+import { close, constants, open, openSync, read, write } from "node:fs";
 
 /** A file. Offsets are those of the stream. */
 export type RingFile = {
@@ -20,7 +20,19 @@ const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constants;
 export async function openRingFile(path: string, sizeBytes: number): Promise<RingFile> {
   const flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW;
   await untilDiskThaws();
-  const descriptor = await promised<number>((done) => open(path, flags, OWNER_ONLY, done));
+  return ringFileOf(await promised<number>((done) => open(path, flags, OWNER_ONLY, done)), sizeBytes);
+}
+
+/** Opens a file that another program has made. Returns undefined if it is gone. */
+export function reopenRingFile(path: string, sizeBytes: number): RingFile | undefined {
+  try {
+    return ringFileOf(openSync(path, O_RDWR | O_NOFOLLOW), sizeBytes);
+  } catch {
+    return undefined;
+  }
+}
+
+function ringFileOf(descriptor: number, sizeBytes: number): RingFile {
   return {
     async write(bytes, offset) {
       await untilDiskThaws();

@@ -1,5 +1,7 @@
 /** Owns the control socket, on which a daemon serves the command lines of the same machine. */
 import { dirname } from "node:path";
+import { adoptConnection } from "../../channels/socket/socket-connection.ts";
+import type { FrozenListener } from "../../channels/socket/socket-listener.ts";
 import { NegotiatorError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
 import { logFor } from "../../log.ts";
@@ -7,6 +9,7 @@ import type { Serve } from "../../methods/serve.ts";
 import { createShare, serveInTurns } from "../../peers/fair-reader.ts";
 import type { Share } from "../../peers/fair-reader.ts";
 import { createLink } from "../../peers/link.ts";
+import type { FrozenLink, Link } from "../../peers/link.ts";
 import { createLimitedLog } from "../../policy/limited-log.ts";
 import { printable } from "../../printable.ts";
 import { createUserCache } from "../../process/user-cache.ts";
@@ -48,19 +51,29 @@ export type ControlOptions = {
   faultOf?: (descriptor: number) => string | undefined;
   /** The longest time of a connection without an open session; tests pass another number. */
   idleMs?: number;
+  /** The control socket of the program that this one has replaced. */
+  frozen?: FrozenControl | undefined;
 };
+
+/** The control socket and its connections as plain data. */
+export type FrozenControl = { listener: FrozenListener; connections: FrozenConnection[] };
+type FrozenConnection = { caller: CallerInfo; link: FrozenLink };
+
+/** The daemon's end of the control socket. */
+export type ControlServer = AsyncDisposable & { freeze(): FrozenControl };
+type Served = { caller: CallerInfo; channel: Channel; link?: Link };
 
 /**
  * Serves every connection until it is disposed. If a user has too many open, or all users together, it
  * answers the calls of further ones with `BUSY`. Root always gets in. Throws `BUSY` when a daemon serves
  * there already.
  */
-export function listenControl(
+export async function listenControl(
   role: "host" | "guest",
   path: string,
   options: ControlOptions,
-): Promise<AsyncDisposable> {
-  const { limits, serve, idleMs = IDLE_MS, callerOf = describeLocalCaller } = options;
+): Promise<ControlServer> {
+  const { limits, serve, idleMs = IDLE_MS, callerOf = describeLocalCaller, frozen } = options;
   const names = options.users ?? createUserCache();
   const { faultOf = findCallerFault } = options;
   const words: LocalWords = {
@@ -75,11 +88,69 @@ export function listenControl(
     now: () => performance.now(),
   });
 
+  const open = new Set<Served>();
+  const answer = createAnswer({ role, limits, idleMs, names, onEnd: (ended) => open.delete(ended) });
+
+  const admit = (caller: CallerInfo, channel: Channel, thawed?: FrozenLink): NegotiatorError | undefined => {
+    const place = served.take(caller);
+    if (place instanceof NegotiatorError) return place;
+    const connection = { caller, channel };
+    open.add(connection);
+    void answer(connection, serve, thawed).finally(() => release(place));
+    return undefined;
+  };
+
+  for (const { caller, link } of frozen?.connections ?? []) {
+    const channel = link.channel && (await adoptConnection(link.channel).catch(() => undefined));
+    if (channel !== undefined && admit(caller, channel, link) !== undefined) await channel.close();
+  }
+  const socket = await keepListening(path, {
+    frozen: frozen?.listener,
+    mode: CONTROL_MODE,
+    group: CONTROL_GROUP,
+    onChannel(channel, descriptor) {
+      const caller = nameKnown(callerOf(descriptor), names);
+      const fault = faultOf(descriptor);
+      if (fault !== undefined) {
+        warn([caller.uid ?? "unknown", "foreign"], foreignCaller(caller, fault));
+        return void channel.close();
+      }
+      const place = admit(caller, channel);
+      if (place === undefined) return undefined;
+      warn([caller.uid ?? "unknown"], place.message);
+      const last = refused.take(caller);
+      if (last instanceof NegotiatorError) return void channel.close();
+      const refuse: Serve = {
+        call(call) {
+          call.fail(place);
+          serve.refused?.({ ...call, error: place });
+        },
+        notice: () => undefined,
+      };
+      return void answer({ caller, channel }, refuse).finally(() => release(last));
+    },
+  });
+  return {
+    freeze: () => ({ listener: socket.freeze(), connections: [...open].flatMap(freezeConnection) }),
+    [Symbol.asyncDispose]: () => socket[Symbol.asyncDispose](),
+  };
+}
+
+type AnswerOptions = {
+  role: "host" | "guest";
+  limits: Limits;
+  idleMs: number;
+  names: UserCache;
+  onEnd: (connection: Served) => void;
+};
+
+/** Returns what serves one connection to its end. */
+function createAnswer({ role, limits, idleMs, names, onEnd }: AnswerOptions) {
   /** A user with many connections has one share of this process for all of them. */
   const users = new Map<number | undefined, { share: Share; connections: number }>();
-
-  const answer = async (channel: Channel, unnamed: CallerInfo, given: Serve): Promise<void> => {
-    const caller = await nameUser(unnamed, names);
+  return async (connection: Served, given: Serve, thawed?: FrozenLink): Promise<void> => {
+    const { channel } = connection;
+    const caller = await nameUser(connection.caller, names);
     const user = users.get(caller.uid) ?? { share: createShare(), connections: 0 };
     users.set(caller.uid, user);
     user.connections++;
@@ -88,6 +159,7 @@ export function listenControl(
     const abort = (): void => idle.abort();
     let idleTimer = setTimeout(abort, idleMs);
     const link = createLink({
+      frozen: thawed,
       side: "listener",
       medium: "socket",
       agent: describeAgent(role),
@@ -103,6 +175,8 @@ export function listenControl(
         if (state !== "open") idleTimer = setTimeout(abort, idleMs);
       },
     });
+    connection.link = link;
+    if (thawed !== undefined) link.thaw(channel);
     try {
       await link.run(channel, idle.signal);
     } catch (thrown) {
@@ -111,37 +185,18 @@ export function listenControl(
       // A command line does not connect again, so its calls end with its connection.
       link.session.close("the connection ended");
       clearTimeout(idleTimer);
+      onEnd(connection);
       user.connections--;
       if (user.connections === 0) users.delete(caller.uid);
     }
   };
+}
 
-  return keepListening(path, {
-    mode: CONTROL_MODE,
-    group: CONTROL_GROUP,
-    onChannel(channel, descriptor) {
-      const caller = nameKnown(callerOf(descriptor), names);
-      const fault = faultOf(descriptor);
-      if (fault !== undefined) {
-        warn([caller.uid ?? "unknown", "foreign"], foreignCaller(caller, fault));
-        return void channel.close();
-      }
-      const place = served.take(caller);
-      if (!(place instanceof NegotiatorError))
-        return void answer(channel, caller, serve).finally(() => release(place));
-      warn([caller.uid ?? "unknown"], place.message);
-      const last = refused.take(caller);
-      if (last instanceof NegotiatorError) return void channel.close();
-      const refuse: Serve = {
-        call(call) {
-          call.fail(place);
-          serve.refused?.({ ...call, error: place });
-        },
-        notice: () => undefined,
-      };
-      return void answer(channel, caller, refuse).finally(() => release(last));
-    },
-  });
+/** A connection without a session waits for the name of its user. */
+function freezeConnection({ caller, channel, link }: Served): FrozenConnection[] {
+  const frozen = channel.freeze?.();
+  const both = link === undefined ? frozen && { channel: frozen } : link.freeze();
+  return both?.channel === undefined ? [] : [{ caller, link: both }];
 }
 
 function release(place: Disposable): void {

@@ -16,6 +16,7 @@ import type { NextProgram } from "../../process/next-program.ts";
 import { catchSignals } from "./life-signals.ts";
 import type { LifeSignals } from "./life-signals.ts";
 import { awaitReexec } from "./reexec.ts";
+import type { HandedOver } from "./reexec.ts";
 import type { ReexecMethods } from "./reexec-method.ts";
 import { findStartedLimit } from "./started-limit.ts";
 import type { CommandNews } from "./command-catalogue.ts";
@@ -39,7 +40,9 @@ export type DaemonOptions = {
   /** Where local users ask for a reload. */
   reloader?: Pick<Reloader, "set">;
   /** Where root asks for a replacement of the program. */
-  reexec?: Pick<ReexecMethods, "set">;
+  reexec?: Pick<ReexecMethods, "set" | "fail">;
+  /** The state that goes to the program that replaces this one. */
+  handedOver?: HandedOver;
   /** Returns the number of running calls; the daemon waits for their ends before its own. */
   openCalls: () => number;
 };
@@ -129,7 +132,7 @@ export async function runDaemon(options: DaemonOptions): Promise<NextProgram | u
   const drainMs = (): number => settings.drainSeconds * 1000;
   const cause = await Promise.race([
     signals.stopSignal,
-    awaitReexec({ signals, methods: options.reexec, drainMs }),
+    awaitReexec({ role, signals, methods: options.reexec, handedOver: options.handedOver, drainMs }),
   ]);
   const next = typeof cause === "string" ? undefined : cause;
   const signal = typeof cause === "string" ? cause : "Replacing the program";

@@ -97,11 +97,15 @@ export function createDetachedRelay({ openPeers, kept }: DetachedRelayOptions): 
     name: "attach-call",
     isOpen: true,
     params: v.object({ call: KeptCallId, from: v.picklist(["start", "now"]) }),
-    async run({ call: id, from }, { call }) {
+    async run({ call: id, from }, { call, given, onFreeze }) {
       const { caller, signal, streams } = call;
+      const isResumed = given !== undefined;
       const found = await untilAborted(find(id, caller), signal);
-      if ("stdout" in found) return { result: await attachTo(found, call, from) };
-      const options = { timeoutMs: 0, signal, ...(caller && { caller }) };
+      if ("stdout" in found) {
+        return { result: await attachTo(found, call, { from, given, onFreeze }) };
+      }
+      onFreeze(() => ({}));
+      const options = { id: call.id, isResumed, timeoutMs: 0, signal, ...(caller && { caller }) };
       if (streams.written.length === 0) return { result: await waitOn(found, id, options) };
       return { result: await pipeCommand(call, attachOn(found, { call: id, from }, options)) };
     },

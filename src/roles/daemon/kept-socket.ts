@@ -1,14 +1,21 @@
 /** Keeps a daemon's socket at its path: makes it again after it was removed. */
 import { lstatSync } from "node:fs";
-import { listenSocket } from "../../channels/socket/socket-listener.ts";
-import type { Listener, ListenOptions } from "../../channels/socket/socket-listener.ts";
+import { adoptListener, listenSocket } from "../../channels/socket/socket-listener.ts";
+import type { FrozenListener, Listener, ListenOptions } from "../../channels/socket/socket-listener.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
 import { everyTick } from "../../peers/ticker.ts";
 import type { EveryTick } from "../../peers/ticker.ts";
 
 /** Options of a kept socket. Tests replace the shared timer. */
-export type KeepOptions = ListenOptions & { every?: EveryTick };
+export type KeepOptions = ListenOptions & {
+  every?: EveryTick;
+  /** The socket of the program that this one has replaced. */
+  frozen?: FrozenListener | undefined;
+};
+
+/** A socket that stays. Disposing ends all connections. */
+export type KeptSocket = AsyncDisposable & { freeze(): FrozenListener };
 
 const log = logFor("control");
 
@@ -19,9 +26,9 @@ const log = logFor("control");
  */
 export async function keepListening(
   path: string,
-  { every = everyTick, ...options }: KeepOptions,
-): Promise<AsyncDisposable> {
-  let current = await listenSocket(path, options);
+  { every = everyTick, frozen, ...options }: KeepOptions,
+): Promise<KeptSocket> {
+  let current = await (frozen === undefined ? listenSocket(path, options) : adopt(path, frozen, options));
   const retired: Listener[] = [];
   /** The inode of a file that could not be replaced. */
   let refused: number | undefined;
@@ -53,12 +60,23 @@ export async function keepListening(
   const ticking = every(look);
 
   return {
+    freeze: () => current.freeze(),
     async [Symbol.asyncDispose]() {
       ticking[Symbol.dispose]();
       await replacing;
       for (const listener of [current, ...retired]) await listener[Symbol.asyncDispose]();
     },
   };
+}
+
+/** A socket that cannot be adopted is made again. */
+function adopt(path: string, frozen: FrozenListener, options: ListenOptions): Listener | Promise<Listener> {
+  try {
+    return adoptListener(path, frozen, options);
+  } catch (thrown) {
+    log.warn(`The socket "${path}" is made again: ${NegotiatorError.from(thrown).message}`);
+    return listenSocket(path, options);
+  }
 }
 
 function inodeOf(path: string): number | undefined {

@@ -5,7 +5,7 @@ import type { Settings } from "../../config/settings.ts";
 import { errnoOf, NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
 import { createKeptCommands } from "../../methods/kept/kept-commands.ts";
-import type { KeptCommands } from "../../methods/kept/kept-commands.ts";
+import type { FrozenKeptCommands, KeptCommands } from "../../methods/kept/kept-commands.ts";
 import { printable } from "../../printable.ts";
 import { prepareStateDirectory } from "./state-directory.ts";
 
@@ -22,7 +22,11 @@ const OWNER_ONLY = 0o700;
  * Returns the detached commands of a daemon. Makes its directory at the first of them. If that is not
  * possible, logs it, and output that does not fit into memory is cut.
  */
-export function openKept(role: "host" | "guest", { detached }: Settings): KeptCommands {
+export function openKept(
+  role: "host" | "guest",
+  { detached }: Settings,
+  frozen?: FrozenKeptCommands,
+): KeptCommands {
   const directory = join(detached.directory, `${role}.${process.pid}`);
   const kept = createKeptCommands({
     directory,
@@ -33,7 +37,9 @@ export function openKept(role: "host" | "guest", { detached }: Settings): KeptCo
     keepMs: detached.keepSeconds * 1000,
     mostKeepMs: MOST_KEEP_MS,
   });
-  let isPrepared = false;
+  if (frozen !== undefined) kept.thaw(frozen);
+  // The directory has the number of this process, which stays.
+  let isPrepared = (frozen?.fileCount ?? 0) > 0;
   return {
     ...kept,
     begin(asker, facts) {

@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { untilAborted } from "../../abort.ts";
 import { startCall } from "../../peers/call-time.ts";
+import type { CallLimits } from "../../peers/call-time.ts";
 import { ExecuteParams } from "../../methods/execute-schemas.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { defineMethod } from "../../methods/method.ts";
@@ -60,11 +61,13 @@ export function createRelay(peerOf: PeerOf): Method[] {
     params: v.object({ ...Target, ...ExecuteParams.entries }),
     resource: ({ command, args }) => ({ kind: "command", name: command, args }),
     target: ({ guest }) => (guest === undefined ? {} : { guest }),
-    async run({ guest, connectTimeoutMs = 0, command, args }, { call, grant, begin, isStrict }) {
+    async run({ guest, connectTimeoutMs = 0, command, args }, context) {
+      const { call, grant, begin, isStrict, onFreeze } = context;
       using _ = takeShare(guest, call.caller);
       const hasInput = call.streams.read.includes("stdin");
       const { timeoutMs, isLimited } = shorten(call, grant);
-      const time = startCall({ timeoutMs, connectTimeoutMs });
+      const given = givenLimits(context.given);
+      const time = startCall(given ?? { timeoutMs, connectTimeoutMs });
       let remote: RemoteCommand | undefined;
       try {
         const peer = await find(guest, time.leftToConnect(), call.signal);
@@ -72,6 +75,7 @@ export function createRelay(peerOf: PeerOf): Method[] {
         const { id, signal, caller } = call;
         const request = {
           id,
+          isResumed: given !== undefined,
           command,
           args,
           timeoutMs: time.left(),
@@ -79,6 +83,8 @@ export function createRelay(peerOf: PeerOf): Method[] {
           signal,
           ...(caller === undefined ? {} : { caller }),
         };
+        const limits = (): CallLimits => ({ timeoutMs: time.left(), connectTimeoutMs: time.leftToConnect() });
+        onFreeze(peer.can.messages ? limits : "never");
         if (isKept(call)) return await detach(peer, request, call, begin);
         const running = executeOn(peer, { ...request, hasInput });
         remote = running;
@@ -109,6 +115,13 @@ export function createRelay(peerOf: PeerOf): Method[] {
     },
   });
   return [execute, list];
+}
+
+/** The limits that are left of a call that went to its peer already. */
+function givenLimits(given: unknown): CallLimits | undefined {
+  // Our own program wrote it.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return given as CallLimits | undefined;
 }
 
 /** Resolves when the command runs. Its end is in the audit of the side that runs it. */

@@ -8,14 +8,14 @@ import { endBuiltinChildren, selectBuiltins } from "../../methods/builtin/builti
 import { identifyCaller } from "../../policy/caller.ts";
 import type { Caller } from "../../policy/caller.ts";
 import type { CommandSources } from "../../methods/commands.ts";
-import { createDispatcher } from "../../methods/dispatcher.ts";
+import { createDispatcher, givenCall } from "../../methods/dispatcher.ts";
 import type { Dispatcher, DispatcherOptions } from "../../methods/dispatcher.ts";
 import { createAttachCommand } from "../../methods/attach-command.ts";
 import { createExecute } from "../../methods/execute.ts";
 import { createInfo } from "../../methods/info.ts";
 import { createListCalls } from "../../methods/list-calls.ts";
 import { createListCommands } from "../../methods/list-commands.ts";
-import type { KeptCommands } from "../../methods/kept/kept-commands.ts";
+import type { FrozenKeptCommands, KeptCommands } from "../../methods/kept/kept-commands.ts";
 import type { Method } from "../../methods/method.ts";
 import { createCancelCommand, createSignalCommand } from "../../methods/signal-command.ts";
 import type { Serve } from "../../methods/serve.ts";
@@ -26,6 +26,8 @@ import { mayCall } from "../../policy/policy.ts";
 import type { Policy } from "../../policy/policy.ts";
 import { createQuota } from "../../policy/quota.ts";
 import type { Resource } from "../../policy/resource.ts";
+import type { FrozenAccount } from "../../policy/quota.ts";
+import type { IncomingCall } from "../../wire/calls/incoming-call.ts";
 import type { PolicyRequest } from "../../policy/rule-match.ts";
 import { createUserCache } from "../../process/user-cache.ts";
 import type { UserCache } from "../../process/user-cache.ts";
@@ -84,7 +86,14 @@ export type Services = AsyncDisposable & {
   loadCommands: () => Promise<CommandNews>;
   /** Resolves with all commands and the users that run them. */
   reportCommands: () => Promise<CommandReport>;
+  /** The number of calls that cannot be handed over to another program before they have ended. */
+  readonly heldUpCount: number;
+  /** Returns what outlives the calls as plain data, for the program that replaces this one. */
+  freeze: () => FrozenServices;
 };
+
+/** The quotas and the detached commands of a daemon as plain data. */
+export type FrozenServices = { quota: FrozenAccount[]; kept: FrozenKeptCommands };
 
 const log = logFor("services");
 /** A command has five seconds from SIGTERM to SIGKILL, and its output has five more. */
@@ -93,13 +102,13 @@ const LAST_CALLS_MS = 11_000;
 const SETTLE_MS = 10_000;
 
 /** Tests replace the search for local users. */
-export type ServicesOptions = { findLocalUser?: FindLocalUser };
+export type ServicesOptions = { findLocalUser?: FindLocalUser; frozen?: FrozenServices | undefined };
 
 /** Returns the services of a daemon. Reads the policy and opens the audit; failures of both are logged. */
 export function createServices(
   role: "host" | "guest",
   first: Config,
-  { findLocalUser = createLocalIdentity() }: ServicesOptions = {},
+  { findLocalUser = createLocalIdentity(), frozen }: ServicesOptions = {},
 ): Services {
   let { settings } = first;
   let builtins = selectBuiltins(settings.builtIns);
@@ -116,28 +125,24 @@ export function createServices(
     moreNames: settings.commandNames,
     ...checkLocally(role),
   });
-  const kept = openKept(role, settings);
+  const kept = openKept(role, settings, frozen?.kept);
   const lowerUsers = createLowerUserFile(settings.detached.directory, role, () => settings.commandsDirectory);
   const commands = createCommandCatalogue({ role, sources, users, lowerUsers });
   const methods = listMethods({ role, commands, users, kept, openCalls: settings.limits.openCalls });
   const quota = createQuota();
+  quota.thaw(frozen?.quota ?? [], performance.now());
+  const heldUp = new Set<IncomingCall>();
   const limits = { ...DEFAULT_LIMITS, ...settings.limits };
   MEMORY.limit(limits.sharedBytes);
 
   const running = createRunningCalls(compileHotCodeSoon);
   // A reload replaces the audit.
-  const current: DispatcherOptions["audit"] = {
-    get isStrict() {
-      return audit.isStrict;
-    },
-    begin: (entry) => audit.begin(entry),
-    record: (entry, begun) => audit.record(entry, begun),
-  };
+  const current = followAudit(() => audit);
   const settling = setInterval(() => {
     audit.settle();
     kept.expire();
   }, SETTLE_MS).unref();
-  const common = { role, quota, audit: current, now: () => performance.now() };
+  const common = { role, quota, heldUp, audit: current, now: () => performance.now() };
   const incoming = { ...common, direction: "incoming", policy: () => policy.policy } as const;
   const serveMethods: Services["serveMethods"] = (caller, methods) =>
     running.track(createDispatcher({ ...incoming, caller, methods }));
@@ -180,6 +185,13 @@ export function createServices(
       return news;
     },
     reportCommands: async () => reportCommands(await commands.list(), users, uid),
+    get heldUpCount() {
+      return heldUp.size;
+    },
+    freeze() {
+      audit.settle();
+      return { quota: quota.freeze(performance.now()), kept: kept.freeze() };
+    },
     async [Symbol.asyncDispose]() {
       clearInterval(settling);
       commands[Symbol.dispose]();
@@ -188,6 +200,16 @@ export function createServices(
       audit[Symbol.dispose]();
       await kept[Symbol.asyncDispose]();
     },
+  };
+}
+
+function followAudit(current: () => DispatcherOptions["audit"]): DispatcherOptions["audit"] {
+  return {
+    get isStrict() {
+      return current().isStrict;
+    },
+    begin: (entry) => current().begin(entry),
+    record: (entry, begun) => current().record(entry, begun),
   };
 }
 
@@ -204,7 +226,9 @@ function createRelayDispatcher(
     ...dispatcher,
     async call(incoming) {
       // All local users share our one session with the peer, so their own ids could collide there.
-      const call = { ...incoming, id: makeId() };
+      const given = givenCall(incoming);
+      const call = { ...incoming, id: given?.id ?? makeId() };
+      if (given !== undefined) return dispatcher.call(call, given.caller);
       const user = ours.has(call.method) ? call.caller : judge(call.caller);
       await dispatcher.call(call, { via: "local", ...(user instanceof Promise ? await user : user) });
     },

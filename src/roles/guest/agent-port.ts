@@ -5,7 +5,7 @@ import type { PortPlaces } from "../../discovery/ports/virtio.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
 import type { AnsweredDialect } from "../../peers/dialect.ts";
 import { onAbort } from "../../abort.ts";
-import type { AgentServices } from "./agent-serve.ts";
+import type { AgentServe, AgentServices } from "./agent-serve.ts";
 import { findOtherAgent } from "./other-agent.ts";
 import { createForeignPort } from "./foreign-port.ts";
 import type { ForeignPort } from "./foreign-port.ts";
@@ -19,6 +19,8 @@ export function freezeLockOf({ control }: Pick<Settings["guest"], "control">): s
 
 /** The port of the guest agent. */
 export type AgentPort = Pick<ForeignPort, "hold"> & {
+  /** The number of things of clients that end with this program. */
+  readonly heldUpCount: number;
   /** Applies new settings: takes the port, gives it back, or goes to another one. */
   reload(settings: Settings): void;
 };
@@ -39,7 +41,7 @@ export function createAgentPort(
     if (guest.qga === "auto" && (await findOtherAgent()) !== undefined) return undefined;
     return findFirst(ports, places);
   };
-  const agents: AsyncDisposable[] = [];
+  const agents: AgentServe[] = [];
   /** Most daemons never need the commands. */
   const create = async (dialect: AnsweredDialect): Promise<ForeignPort> => {
     const { createAgentServe } = await import("./agent-serve.ts");
@@ -67,6 +69,9 @@ export function createAgentPort(
   };
 
   return {
+    get heldUpCount() {
+      return agents.reduce((sum, agent) => sum + agent.heldUpCount, 0);
+    },
     async hold(signal) {
       await Promise.all(dialects.answered.map((dialect) => holdOne(dialect, signal)));
       for (const agent of agents) await agent[Symbol.asyncDispose]();

@@ -1,6 +1,6 @@
 /** Serves the clients of the guest agent: its commands, and our own commands through `guest-exec`. */
 import { createAgent } from "../../methods/agent/agent-commands.ts";
-import type { AgentOptions } from "../../methods/agent/agent-commands.ts";
+import type { AgentOptions, GuestAgent } from "../../methods/agent/agent-commands.ts";
 import { execAsCommand, findCommandName } from "../../methods/agent/exec-as-command.ts";
 import type { ExecAsCommandOptions } from "../../methods/agent/exec-as-command.ts";
 import type { Serve } from "../../methods/serve.ts";
@@ -19,14 +19,14 @@ export type AgentServices = Pick<
 /** The options that the command line of the other agent can set. */
 export type AgentSettings = Pick<AgentOptions, "osReleaseFile" | "allowed" | "blocked" | "freeze">;
 
+/** The agent. Disposing thaws what is frozen. */
+export type AgentServe = AsyncDisposable & Pick<GuestAgent, "heldUpCount"> & { serve: Serve };
+
 /** The largest process id of Linux (proc_sys_kernel(5)). Commands get larger numbers. */
 const LARGEST_PID = 4_194_304;
 
-/** Returns what serves all clients together. Disposing thaws what is frozen. */
-export function createAgentServe(
-  services: AgentServices,
-  settings: AgentSettings,
-): AsyncDisposable & { serve: Serve } {
+/** Returns what serves all clients together. */
+export function createAgentServe(services: AgentServices, settings: AgentSettings): AgentServe {
   const caller = { via: "host" } as const;
   const agent = createAgent({
     ...settings,
@@ -60,6 +60,9 @@ export function createAgentServe(
         if (call.method === "guest-exec") void exec(call);
         else own.call(call);
       },
+    },
+    get heldUpCount() {
+      return agent.heldUpCount;
     },
     [Symbol.asyncDispose]() {
       tick[Symbol.dispose]();

@@ -1,12 +1,16 @@
 /**
  * The guest's daemon: owns the ports, answers the host's calls, and passes local users' calls to the host.
  */
+import { adoptCharacterDevice } from "../../channels/port/port.ts";
 import { logFor } from "../../log.ts";
 import type { NextProgram } from "../../process/next-program.ts";
 import { holdWhileFrozen } from "../../process/freezer.ts";
 import { DIALECTS } from "../../peers/dialects.ts";
+import type { FrozenLink } from "../../peers/link.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
 import { listenControl } from "../daemon/control-server.ts";
+import type { FrozenControl } from "../daemon/control-server.ts";
+import { takeHandover } from "../daemon/handover.ts";
 import { createCommandsCheck } from "../daemon/command-report.ts";
 import { beginDaemon, runDaemon } from "../daemon/daemon.ts";
 import { createDetachedRelay } from "../daemon/detached-relay.ts";
@@ -20,10 +24,14 @@ import { describeFiles } from "../daemon/file-status.ts";
 import { measureRoundTrips } from "../daemon/link-figures.ts";
 import { createServices } from "../daemon/services.ts";
 import { createAgentPort, freezeLockOf } from "./agent-port.ts";
+import type { FrozenServices } from "../daemon/services.ts";
 import { createHostLink } from "./host-link.ts";
 import { createHostStatus } from "./status.ts";
 
 const log = logFor("daemon");
+
+/** The state of a guest's daemon as plain data. */
+type FrozenGuest = { services: FrozenServices; host?: FrozenLink | undefined; control: FrozenControl };
 
 /** Runs the daemon. Resolves after a stop signal, when the running calls have ended. */
 export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
@@ -34,12 +42,17 @@ export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
 async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
   using signals = beginDaemon();
   const { settings } = invocation.config;
+  // Our own program wrote it.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  const frozen = takeHandover("guest") as FrozenGuest | undefined;
   holdWhileFrozen(freezeLockOf(settings.guest));
   removeLeftOutput("guest", settings);
-  await using services = createServices("guest", invocation.config);
+  await using services = createServices("guest", invocation.config, { frozen: frozen?.services });
   const dialects = invocation.dialects ?? DIALECTS;
-  const host = createHostLink(settings, services, dialects);
+  const host = createHostLink(settings, services, dialects, { frozen: frozen?.host });
   const agent = createAgentPort(settings, services, dialects);
+  const port = frozen?.host?.channel;
+  if (frozen !== undefined) host.thaw(port && (await adoptCharacterDevice(port).catch(() => undefined)));
   const reloader = createReloader("guest");
   const reexec = createReexecMethods("guest");
   const relay = services.relay([
@@ -58,11 +71,12 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
     ...reexec.methods,
   ]);
   await using held = new AsyncDisposableStack();
-  held.use(
+  const control = held.use(
     await listenControl("guest", settings.guest.control, {
       limits: services.limits,
       serve: relay,
       users: services.users,
+      frozen: frozen?.control,
     }),
   );
 
@@ -83,6 +97,14 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
     loadCommands: () => services.loadCommands(),
     reloader,
     reexec,
+    handedOver: {
+      freeze: (): FrozenGuest => ({
+        services: services.freeze(),
+        host: host.freeze(),
+        control: control.freeze(),
+      }),
+      heldUp: () => services.heldUpCount + agent.heldUpCount,
+    },
     openCalls: () => services.runningCount,
   });
   host.session.close("the guest's daemon stops");

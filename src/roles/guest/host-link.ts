@@ -4,10 +4,13 @@ import type { PortPlaces } from "../../discovery/ports/virtio.ts";
 import type { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
 import { canServe } from "../../peers/dialect.ts";
-import type { DialectTable } from "../../peers/dialect-table.ts";
+import type { ServingDialect } from "../../peers/dialect.ts";
+import type { DialectTable, PortUse } from "../../peers/dialect-table.ts";
 import { createPeerLink } from "../../peers/peer-link.ts";
 import { createNativePeer } from "../../peers/native.ts";
+import type { FrozenLink } from "../../peers/link.ts";
 import type { PeerLink } from "../../peers/peer-link.ts";
+import type { Channel } from "../../wire/channel.ts";
 import type { Peer } from "../../peers/peer.ts";
 import { pause, supervise, wentWell } from "../../peers/supervise.ts";
 import type { AttemptResult } from "../../peers/supervise.ts";
@@ -33,16 +36,23 @@ export type HostLink = {
   hold(signal: AbortSignal): Promise<void>;
   /** Applies new settings. If they name another device, gives the old one back at once. */
   reload(settings: Settings): void;
+  /** Returns the session and its port as plain data, for the program that replaces this one. */
+  freeze(): FrozenLink | undefined;
+  /** Goes on with the session of the option `frozen`, on its port if there is one. */
+  thaw(channel: Channel | undefined): void;
 };
+
+/** Options of the links. Tests replace the kernel's `places`. */
+export type HostLinkOptions = { places?: PortPlaces; frozen?: FrozenLink | undefined };
 
 const log = logFor("daemon");
 
-/** Creates the links, which hold no port yet. Tests replace the kernel's `places`. */
+/** Creates the links, which hold no port yet. */
 export function createHostLink(
   first: Settings,
   services: Pick<Services, "serve" | "limits" | "offersRaw" | "answerMemory">,
   dialects: DialectTable,
-  places: PortPlaces = {},
+  { places = {}, frozen }: HostLinkOptions = {},
 ): HostLink {
   let settings = first;
   const tracker = createLinkStatus(services.limits);
@@ -55,22 +65,19 @@ export function createHostLink(
   let isOpened = false;
   /** Aborts when the settings name another device. */
   let moved = new AbortController();
+  let adopted: Channel | undefined;
   const explain = (): NegotiatorError =>
     explainNoAnswer(missing, session.session.peer !== undefined || session.dialect !== undefined);
   const { bytes, ...counter } = createFigureCounter();
   const serve = counter.calls.countIncoming(services.serve({ via: "host" }));
   const ports = dialects.callingPorts("host");
-  const sessionPorts = ports.filter(({ isNative }) => isNative);
-  const foreignPorts = ports
-    .filter(({ isNative }) => !isNative)
-    .flatMap((port) => port.foreign.filter(canServe).map((dialect) => ({ port, dialect })))
-    .map(({ port, dialect }) => {
-      const find = (): Promise<FoundPort | undefined> => findFirst([port], places);
-      return createForeignPort({ dialect, serve, services, bytes, find });
-    });
+  const foreignPorts = findServed(ports, places).map((found) =>
+    createForeignPort({ ...found, serve, services, bytes }),
+  );
   const session = createPeerLink({
     role: "guest",
     side: "listener",
+    frozen,
     agent: describeAgent("guest"),
     makeId,
     limits: services.limits,
@@ -91,7 +98,8 @@ export function createHostLink(
 
   const attempt = async (signal: AbortSignal): Promise<AttemptResult> => {
     const leave = AbortSignal.any([signal, moved.signal]);
-    const channel = await openChannel(await findChannel(settings, sessionPorts), signal);
+    const channel = adopted ?? (await openChannel(await findChannel(settings, nativeOf(ports)), signal));
+    adopted = undefined;
     if (missing !== undefined) tracker.clearError(missing);
     missing = undefined;
     log.info(`Serving the host at ${channel.label}`);
@@ -133,5 +141,26 @@ export function createHostLink(
       moved.abort();
       moved = new AbortController();
     },
+    freeze: () => session.freeze(),
+    thaw(channel) {
+      adopted = channel;
+      session.thaw(channel);
+    },
   };
+}
+
+function nativeOf(ports: readonly PortUse[]): PortUse[] {
+  return ports.filter(({ isNative }) => isNative);
+}
+
+type Served = { dialect: ServingDialect; find: () => Promise<FoundPort | undefined> };
+
+/** The ports that carry a foreign dialect only, each with a dialect that can be served. */
+function findServed(ports: readonly PortUse[], places: PortPlaces): Served[] {
+  return ports
+    .filter(({ isNative }) => !isNative)
+    .flatMap((port) => {
+      const find = (): Promise<FoundPort | undefined> => findFirst([port], places);
+      return port.foreign.filter(canServe).map((dialect) => ({ dialect, find }));
+    });
 }

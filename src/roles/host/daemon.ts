@@ -1,13 +1,19 @@
 /**
  * Runs the host's daemon, which owns the channels of all guests and serves the guests and the local users.
  */
+import { adoptConnection } from "../../channels/socket/socket-connection.ts";
 import type { Settings } from "../../config/settings.ts";
+import type { Endpoint } from "../../discovery/endpoint.ts";
+import type { Channel } from "../../wire/channel.ts";
 import { watchEndpoints } from "../../discovery/watch.ts";
+import type { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
 import type { NextProgram } from "../../process/next-program.ts";
 import { DIALECTS } from "../../peers/dialects.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
 import { listenControl } from "../daemon/control-server.ts";
+import type { FrozenControl } from "../daemon/control-server.ts";
+import { takeHandover } from "../daemon/handover.ts";
 import { createCommandsCheck } from "../daemon/command-report.ts";
 import { beginDaemon, runDaemon } from "../daemon/daemon.ts";
 import { createDetachedRelay } from "../daemon/detached-relay.ts";
@@ -24,15 +30,21 @@ import { measureRoundTrips } from "../daemon/link-figures.ts";
 import { createFinderProblems } from "./finder-problems.ts";
 import type { FinderProblems } from "./finder-problems.ts";
 import { guestCommands } from "./guest-commands.ts";
+import type { FrozenServices } from "../daemon/services.ts";
 import { createFinders, readFlaggedGuests } from "./finders.ts";
 import { createGuests } from "./guests.ts";
-import type { Guests } from "./guests.ts";
+import type { AdoptedGuest, Guests } from "./guests.ts";
+import type { FrozenGuest } from "./guest.ts";
+import { thawEndpoints } from "./guest-endpoints.ts";
 import { createReloadableWatch } from "./reloadable-watch.ts";
 import type { ReloadableWatch, WatchTarget } from "./reloadable-watch.ts";
 import { explainStopped } from "./no-guest.ts";
 import { addStopped, createStatus } from "./status.ts";
 
 const log = logFor("daemon");
+
+/** The state of a host's daemon as plain data. */
+type FrozenHost = { services: FrozenServices; guests: FrozenGuest[]; control: FrozenControl };
 
 /** Resolves when the daemon has stopped after a signal and has drained. */
 export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
@@ -46,8 +58,12 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
   const { settings } = config;
   let current = settings;
   const flagged = readFlaggedGuests(words.options.get("socket") ?? [], dialects);
+  // Our own program wrote it.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  const frozen = takeHandover("host") as FrozenHost | undefined;
   removeLeftOutput("host", settings);
-  await using services = createServices("host", config);
+  await using services = createServices("host", config, { frozen: frozen?.services });
+  const adopted = await adoptGuests(frozen?.guests ?? []);
   const reloader = createReloader("host");
   const reexec = createReexecMethods("host");
   const targetFor = (target: Settings): WatchTarget => ({
@@ -56,6 +72,7 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
   });
   const watch = createReloadableWatch(targetFor(settings));
   await using guests = createGuests(services, dialects, {
+    adopted,
     onUnreachable: watch.lookAgain,
     pushed: (name) => guestCommands(name, () => current),
     lookUp: (name, signal) => explainStopped(name, dialects.defaultPort, watch.stopped, signal),
@@ -83,11 +100,12 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
     ...reexec.methods,
   ]);
   await using resources = new AsyncDisposableStack();
-  resources.use(
+  const control = resources.use(
     await listenControl("host", settings.host.control, {
       limits: services.limits,
       serve: relay,
       users: services.users,
+      frozen: frozen?.control,
     }),
   );
   // The binary compiles hot code late (`scripts/compile.ts`), but a host runs the same code for each guest.
@@ -109,18 +127,51 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
       loadCommands: () => services.loadCommands(),
       reloader,
       reexec,
+      handedOver: {
+        freeze: (): FrozenHost => ({
+          services: services.freeze(),
+          guests: guests.freeze(),
+          control: control.freeze(),
+        }),
+        heldUp: () => services.heldUpCount,
+      },
       openCalls: () => services.runningCount,
     });
   };
-  await runAlongside((signal) => updateGuests({ guests, watch, problems }, signal), run);
+  const known = adopted.flatMap(({ frozen: { endpoints } }) => [
+    ...endpoints.present,
+    ...(endpoints.saved === undefined ? [] : [endpoints.saved.endpoint]),
+  ]);
+  await runAlongside((signal) => updateGuests({ guests, watch, problems, known }, signal), run);
   return next;
 }
 
-type Finding = { guests: Guests; watch: ReloadableWatch; problems: FinderProblems };
+/** Takes the channels of guests over. A channel that cannot be adopted is dialled again. */
+async function adoptGuests(frozen: readonly FrozenGuest[]): Promise<AdoptedGuest[]> {
+  return Promise.all(
+    frozen.map(async (guest) => {
+      const channels = new Map<string, Channel>();
+      for (const { port, link } of guest.links) {
+        const channel = link.channel && (await adoptConnection(link.channel).catch(() => undefined));
+        if (port !== undefined && channel !== undefined) channels.set(port, channel);
+      }
+      return { frozen: { ...guest, endpoints: thawEndpoints(guest.endpoints, performance.now()) }, channels };
+    }),
+  );
+}
 
-async function updateGuests({ guests, watch, problems }: Finding, signal: AbortSignal): Promise<void> {
-  let isFirst = true;
-  for await (const news of watchEndpoints(watch, signal, (all) => problems.follow(all))) {
+type Finding = {
+  guests: Guests;
+  watch: ReloadableWatch;
+  problems: FinderProblems;
+  /** The endpoints of guests of the program before. */
+  known: readonly Endpoint[];
+};
+
+async function updateGuests({ guests, watch, problems, known }: Finding, signal: AbortSignal): Promise<void> {
+  let isFirst = known.length === 0;
+  const onScan = (all: readonly NegotiatorError[]): void => problems.follow(all);
+  for await (const news of watchEndpoints(watch, signal, { first: known, onScan })) {
     if (isFirst && news.appeared.length === 0)
       log.info("No guest with a negotiator port runs yet; negotiator host list-guests says where it looked");
     isFirst = false;

@@ -24,12 +24,17 @@ export type GuestEndpoints = {
   save(endpoint: Endpoint): boolean;
   /** Removes a channel that is gone. */
   remove(port: string): void;
+  /** Returns the channels, and the last one of a saved guest, with `nowMs` of the clock of the watch. */
+  freeze(nowMs: number): FrozenEndpoints;
 };
 
-/** Creates a guest without channels. Ports that no dialect uses are ignored. */
-export function createGuestEndpoints(dialects: DialectTable): GuestEndpoints {
-  const present = new Map<string, Endpoint>();
-  let saved: Saved | undefined;
+/** The channels of a guest as plain data. */
+export type FrozenEndpoints = { present: Endpoint[]; saved?: { endpoint: Endpoint; since: string } };
+
+/** Creates a guest without channels, or a frozen one. Ports that no dialect uses are ignored. */
+export function createGuestEndpoints(dialects: DialectTable, frozen?: FrozenEndpoints): GuestEndpoints {
+  const present = new Map(frozen?.present.map((endpoint) => [endpoint.port, endpoint]));
+  let saved: Saved | undefined = frozen?.saved && { ...frozen.saved, since: new Date(frozen.saved.since) };
   const callingPorts = dialects.callingPorts("host");
   const sessionPorts = callingPorts.filter(({ isNative }) => isNative);
   const foreignPorts = callingPorts.filter(({ isNative }) => !isNative);
@@ -74,5 +79,26 @@ export function createGuestEndpoints(dialects: DialectTable): GuestEndpoints {
       return isNews;
     },
     remove: (port) => void present.delete(port),
+    freeze: (nowMs) => ({
+      present: [...present.values()],
+      ...(saved !== undefined &&
+        present.size === 0 && {
+          saved: { endpoint: shiftWait(saved.endpoint, -nowMs), since: saved.since.toISOString() },
+        }),
+    }),
   };
+}
+
+/** Returns all channels of frozen guests, for a watch whose clock says `nowMs`. */
+export function thawEndpoints(frozen: FrozenEndpoints, nowMs: number): FrozenEndpoints {
+  const { present, saved } = frozen;
+  return saved === undefined
+    ? frozen
+    : { present, saved: { ...saved, endpoint: shiftWait(saved.endpoint, nowMs) } };
+}
+
+/** The clock of the watch starts with each program, so the wait is handed over as the time that is left. */
+function shiftWait(endpoint: Endpoint, byMs: number): Endpoint {
+  const { awaitedUntilMs } = endpoint;
+  return awaitedUntilMs === undefined ? endpoint : { ...endpoint, awaitedUntilMs: awaitedUntilMs + byMs };
 }

@@ -17,6 +17,7 @@ import { createSharedCallCount } from "../daemon/shared-call-count.ts";
 import { describeAgent, makeId } from "../identity.ts";
 import { dialGuest } from "./dial-guest.ts";
 import type { GuestEndpoints } from "./guest-endpoints.ts";
+import type { AdoptedLinks } from "./frozen-links.ts";
 import type { HeldLink } from "./held-channels.ts";
 
 /** The links to one guest, and its peers in foreign dialects on unshared ports. */
@@ -34,6 +35,8 @@ export type GuestLinks = {
   foreignPeer(dialect: ForeignDialect): ForeignPeer;
   /** Ends the session and all calls. */
   close(reason: string): void;
+  /** Goes on with the frozen session. */
+  thaw(): void;
 };
 
 /** Options of the links to a guest. */
@@ -53,6 +56,7 @@ export type GuestLinksOptions = Pick<PeerLinkOptions, "explainNoAnswer"> & {
   onState: (session: PeerLink) => void;
   /** The commands that this host keeps for the guest. */
   pushed?: PushedCommands | undefined;
+  adopted?: AdoptedLinks | undefined;
 };
 
 /** An idle agent answers within milliseconds, and one that was just restarted after about this time. */
@@ -90,8 +94,14 @@ export function createGuestLinks(options: GuestLinksOptions): GuestLinks {
     },
   } satisfies Omit<PeerLinkOptions, "side">;
 
+  const { links = [], channels } = options.adopted ?? {};
+  const frozenSession = links.find(({ isSession }) => isSession);
+  const frozenLinks = new Map(
+    links.flatMap(({ port = "", isSession, link }) => (isSession ? [] : [[port, link] as const])),
+  );
   const session = createPeerLink({
     ...shared,
+    frozen: frozenSession?.link,
     side: "dialler",
     served: callCount.open(),
     onState: () => onState(session),
@@ -108,8 +118,15 @@ export function createGuestLinks(options: GuestLinksOptions): GuestLinks {
     linkFor(port) {
       const { dialler, isNative, foreign: [only] = [] } = dialects.portUse(port) ?? {};
       if (dialler === "host") return session;
-      if (isNative === true || only === undefined || !canServe(only))
-        return createPeerLink({ ...shared, side: "listener", served: callCount.open(), onRefused });
+      if (isNative === true || only === undefined || !canServe(only)) {
+        const frozen = frozenLinks.get(port);
+        // A port that comes again has another link.
+        frozenLinks.delete(port);
+        const own = { side: "listener", served: callCount.open(), onRefused, frozen } as const;
+        const link = createPeerLink({ ...shared, ...own });
+        if (frozen !== undefined) link.thaw(channels?.get(port));
+        return link;
+      }
       return createForeignLink(only, { serve, makeId, limits, answerMemory, memory: share.memory });
     },
     openPeer: () =>
@@ -138,6 +155,9 @@ export function createGuestLinks(options: GuestLinksOptions): GuestLinks {
     close(reason) {
       life.abort(new NegotiatorError("CLOSED", `The call was ended: ${reason}`));
       session.close(reason);
+    },
+    thaw() {
+      if (frozenSession !== undefined) session.thaw(channels?.get(frozenSession.port ?? ""));
     },
   };
 }

@@ -18,10 +18,12 @@ import type { LinkStatusTracker } from "../daemon/link-status.ts";
 import type { Services } from "../daemon/services.ts";
 import { choosePeer } from "./choose-peer.ts";
 import { createGuestEndpoints } from "./guest-endpoints.ts";
-import type { GuestEndpoints } from "./guest-endpoints.ts";
+import type { FrozenEndpoints, GuestEndpoints } from "./guest-endpoints.ts";
 import { createGuestLinks } from "./guest-links.ts";
+import type { AdoptedLinks, FrozenPort } from "./frozen-links.ts";
 import { createHindrance } from "./hindrance.ts";
 import { createHeldChannels } from "./held-channels.ts";
+import type { HeldChannels } from "./held-channels.ts";
 import { createLinkLog } from "./link-log.ts";
 import type { LinkLog } from "./link-log.ts";
 import { explainNoAnswer, noCallingPort } from "./no-answer.ts";
@@ -56,26 +58,38 @@ export type Guest = {
   status(): GuestStatus;
   /** Gives all channels back, and ends all calls with this reason. */
   close(reason: string): Promise<void>;
+  /** Returns the guest as plain data. */
+  freeze(): FrozenGuest;
+};
+
+/** A guest with its channels and links as plain data. */
+export type FrozenGuest = {
+  guest: string;
+  uuid: string | undefined;
+  endpoints: FrozenEndpoints;
+  links: FrozenPort[];
 };
 
 const log = logFor("guests");
 
 /** Options of a guest. Only name and UUID of the endpoint are used. */
 export type GuestOptions = {
-  endpoint: Pick<Endpoint, "guest" | "uuid">;
+  endpoint: Pick<Endpoint, "guest"> & { uuid?: string | undefined };
   services: Services;
   dialects: DialectTable;
   /** Makes the finders look again, because the guest cannot be dialled. Resolves when they have looked. */
   onUnreachable: () => Promise<void>;
   /** The commands that this host keeps for the guest; none by default. */
   pushed?: PushedCommands | undefined;
+  /** The guest as another program had it. */
+  adopted?: AdoptedLinks & { endpoints: FrozenEndpoints };
 };
 
-/** Creates a guest without channels. */
+/** Creates a guest without channels, or one that another program had. */
 export function createGuest(options: GuestOptions): Guest {
-  const { services, dialects, onUnreachable, pushed } = options;
+  const { services, dialects, onUnreachable, pushed, adopted } = options;
   const { guest: name, uuid } = options.endpoint;
-  const endpoints = createGuestEndpoints(dialects);
+  const endpoints = createGuestEndpoints(dialects, adopted?.endpoints);
   const [tracker, sessionLog] = [createLinkStatus(services.limits), createLog(name)];
   const counter = createFigureCounter();
   let openedMs = 0;
@@ -88,6 +102,7 @@ export function createGuest(options: GuestOptions): Guest {
   });
 
   const links = createGuestLinks({
+    adopted,
     endpoints,
     onExceeded: (what) => sessionLog.exceeded(what),
     services,
@@ -112,18 +127,14 @@ export function createGuest(options: GuestOptions): Guest {
     session,
     linkFor: (port) => links.linkFor(port),
     redial(held, link, signal) {
-      const dial = { endpoint: held, users: services.users, link, signal, bytes: counter.bytes };
+      const given = { bytes: counter.bytes, adopted: adopted?.channels };
+      const dial = { endpoint: held, users: services.users, link, signal, ...given };
       if (link !== session) return redial({ ...dial, ...reports(tracker, createLog(name)) });
       reach.clear();
       return redial({ ...dial, reach, openedMs: () => openedMs, ...reports(tracker, sessionLog) });
     },
   });
-  const peerTimeout = watchPeerTimeout({
-    isSuspended: () => isSuspended(session, endpoints),
-    afterMs: services.limits.abandonAfterMs,
-    onTimeout: () => endCalls(name, session),
-  });
-
+  const peerTimeout = watchTimeout(name, session, endpoints, services.limits.abandonAfterMs);
   const hindrance = createHindrance(session.session);
   const line = { session, reach, hindrance, explain: () => explain(session) };
   const explainPort = (): NegotiatorError => noPort(name, dialects, endpoints);
@@ -133,6 +144,8 @@ export function createGuest(options: GuestOptions): Guest {
     hindrance.update(endpoints.saved === undefined ? endpoints.calling : undefined);
   };
 
+  links.thaw();
+  if (adopted !== undefined) holdChannels();
   return {
     session: session.session,
     get isSaved() {
@@ -170,11 +183,32 @@ export function createGuest(options: GuestOptions): Guest {
       links.close(reason);
       await channels.close();
     },
+    freeze: () => ({ guest: name, uuid, ...freezePlaces(endpoints, channels) }),
   };
 }
 
 function asCaller(name: string, uuid: string | undefined): Caller {
   return { via: "guest", name, ...(uuid === undefined ? {} : { uuid }) };
+}
+
+function freezePlaces(
+  endpoints: GuestEndpoints,
+  channels: HeldChannels,
+): Pick<FrozenGuest, "endpoints" | "links"> {
+  return { endpoints: endpoints.freeze(performance.now()), links: channels.freeze() };
+}
+
+function watchTimeout(
+  name: string,
+  session: PeerLink,
+  endpoints: GuestEndpoints,
+  afterMs: number,
+): Disposable {
+  return watchPeerTimeout({
+    isSuspended: () => isSuspended(session, endpoints),
+    afterMs,
+    onTimeout: () => endCalls(name, session),
+  });
 }
 
 /** Whether the guest answers, or has a reason not to. */

@@ -8,7 +8,8 @@ import type { Session } from "../../wire/session/session.ts";
 import type { PushedCommands } from "../../peers/pushed-commands.ts";
 import type { Services } from "../daemon/services.ts";
 import { createGuest } from "./guest.ts";
-import type { Guest } from "./guest.ts";
+import type { FrozenGuest, Guest } from "./guest.ts";
+import type { Channel } from "../../wire/channel.ts";
 import { noGuest } from "./no-guest.ts";
 import type { GuestStatus } from "./status.ts";
 
@@ -29,7 +30,12 @@ export type Guests = AsyncDisposable & {
   sessions(): Session[];
   /** The status of each guest, sorted by name. */
   status(): GuestStatus[];
+  /** Returns the guests as plain data. */
+  freeze(): FrozenGuest[];
 };
+
+/** A guest of the program that this one has replaced. */
+export type AdoptedGuest = { frozen: FrozenGuest; channels: Map<string, Channel> };
 
 /** Each kept session of a saved guest costs memory. */
 const MOST_SAVED = 256;
@@ -42,9 +48,10 @@ export type GuestsOptions = {
   pushed?: (guest: string) => PushedCommands;
   /** Explains why the guest of this name cannot be called; undefined if there is none. */
   lookUp?: (name: string, signal: AbortSignal) => Promise<NegotiatorError | undefined>;
+  adopted?: readonly AdoptedGuest[];
 };
 
-/** Creates an empty set of guests. Guests may speak these `dialects`. */
+/** Creates a set of guests, empty or those of another program. Guests may speak these `dialects`. */
 export function createGuests(
   services: Services,
   dialects: DialectTable,
@@ -81,6 +88,13 @@ export function createGuests(
     void guest?.close(reason);
   };
 
+  for (const { frozen, channels } of options.adopted ?? []) {
+    const { endpoints, links } = frozen;
+    const adopted = { endpoints, links, channels };
+    const given = { services, dialects, onUnreachable, pushed: options.pushed?.(frozen.guest) };
+    guests.set(frozen.guest, createGuest({ ...given, endpoint: frozen, adopted }));
+  }
+
   return {
     update({ appeared, changed, gone, clashes: next = clashes }) {
       clashes = next;
@@ -104,6 +118,7 @@ export function createGuests(
     heldPaths: () => [...guests.values()].flatMap((guest) => guest.heldPaths()),
     sessions: () => [...guests.values()].map(({ session }) => session),
     status: () => [...guests.keys()].sort().flatMap((name) => guests.get(name)?.status() ?? []),
+    freeze: () => [...guests.values()].map((guest) => guest.freeze()),
     async [Symbol.asyncDispose]() {
       await Promise.all([...guests.values()].map((guest) => guest.close("the host's daemon stops")));
     },

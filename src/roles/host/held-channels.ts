@@ -4,10 +4,12 @@
 import type { Endpoint } from "../../discovery/endpoint.ts";
 import type { LinkEnd } from "../../peers/link.ts";
 import type { PeerLink } from "../../peers/peer-link.ts";
+import type { FrozenPort } from "./frozen-links.ts";
 import type { Channel } from "../../wire/channel.ts";
 
 /** The link of a held channel. */
 export type HeldLink = Pick<PeerLink, "calls" | "close"> & {
+  freeze?: PeerLink["freeze"];
   run(channel: Channel, signal: AbortSignal): Promise<LinkEnd | undefined>;
 };
 
@@ -19,6 +21,8 @@ export type HeldChannels = {
   countIncoming(): number;
   /** Gives all channels back. Resolves when they are closed. */
   close(): Promise<void>;
+  /** Returns the links as plain data, with their ports. */
+  freeze(): FrozenPort[];
 };
 
 /** Options of held channels. */
@@ -52,6 +56,11 @@ export function createHeldChannels({ session, linkFor, redial }: HeldChannelsOpt
     else line?.link.close("the port is gone");
   };
 
+  const freezeLink = (link: HeldLink, port: string | undefined): FrozenPort[] => {
+    const frozen = link.freeze?.();
+    return frozen === undefined ? [] : [{ port, isSession: link === session, link: frozen }];
+  };
+
   const start = (endpoint: Endpoint): void => {
     const { port } = endpoint;
     const link = linkFor(port);
@@ -75,6 +84,10 @@ export function createHeldChannels({ session, linkFor, redial }: HeldChannelsOpt
     countIncoming() {
       const links = new Set([session, ...lines.values().map(({ link }) => link)]);
       return links.values().reduce((sum, { calls }) => sum + calls.incoming, 0);
+    },
+    freeze() {
+      const ports = [...lines].flatMap(([port, { link }]) => freezeLink(link, port));
+      return ports.some(({ isSession }) => isSession) ? ports : [...ports, ...freezeLink(session, undefined)];
     },
     async close() {
       const ends = [...lines.values()].map(({ ended }) => ended);

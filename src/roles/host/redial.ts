@@ -28,6 +28,8 @@ export type Redialling = {
   onReached: () => void;
   /** Learns of each dial, and of the pauses between them. */
   reach?: Pick<Reach, "failed" | "silent" | "clear" | "paused">;
+  /** The channels of the program that this one has replaced, by port. Each is taken out once. */
+  adopted?: Map<string, Channel> | undefined;
   /** When the link's session was last open, by `performance.now`. */
   openedMs?: () => number;
 };
@@ -71,7 +73,10 @@ export function redial(options: Redialling): Promise<void> {
     async attempt() {
       const startMs = performance.now();
       const present = endpoint();
-      const channel = await dialSocket(present.path, { signal, listener: listenerOf(present, users) });
+      const listener = listenerOf(present, users);
+      const adopted = options.adopted?.get(present.port);
+      options.adopted?.delete(present.port);
+      const channel = adopted ?? (await dialSocket(present.path, { signal, listener }));
       reach?.clear();
       onReached();
       const end = await runToEnd(link, countChannel(channel, bytes), signal);

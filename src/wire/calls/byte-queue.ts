@@ -6,6 +6,8 @@ export type ByteQueue = {
   push(bytes: Uint8Array): void;
   /** Removes and returns the oldest bytes, which may join small chunks; undefined when the queue is empty. */
   shift(): Uint8Array | undefined;
+  /** Returns all bytes, which stay. */
+  peek(): Uint8Array;
   /** Removes all bytes. */
   clear(): void;
 };
@@ -38,6 +40,7 @@ export function createByteQueue(): ByteQueue {
       const first = blocks.shift();
       return first?.buffer.subarray(0, first.used);
     },
+    peek: () => Buffer.concat(blocks.map(({ buffer, used }) => buffer.subarray(0, used))),
     clear() {
       blocks.length = 0;
     },

@@ -5,9 +5,9 @@ import { fixed } from "../session/outbox.ts";
 import type { Outlet, Sender } from "../session/outbox.ts";
 import type { WindowOptions } from "./receive-window.ts";
 import { createReader } from "./stream-reader.ts";
-import type { ReaderEnd, StreamReader } from "./stream-reader.ts";
+import type { FrozenReader, ReaderEnd, StreamReader } from "./stream-reader.ts";
 import { createWriter } from "./stream-writer.ts";
-import type { StreamWriter, WriterEnd } from "./stream-writer.ts";
+import type { FrozenWriter, StreamWriter, WriterEnd } from "./stream-writer.ts";
 
 /** The readers and writers of a call, by stream name. */
 export type CallStreams = {
@@ -27,6 +27,15 @@ export type CallStreams = {
   finish(totals: StreamTotals): NegotiatorError | undefined;
   /** Fails all readers and writers that are not done. */
   fail(error: NegotiatorError): void;
+  /** Sends what frozen streams had to send. */
+  resume(): void;
+  freeze(): FrozenStreams;
+};
+
+/** Streams as plain data, by name. */
+export type FrozenStreams = {
+  readers: Record<string, FrozenReader>;
+  writers: Record<string, FrozenWriter>;
 };
 
 type StreamsOptions = {
@@ -43,11 +52,12 @@ type StreamsOptions = {
   onGaveWay: (error: NegotiatorError) => void;
   /** Called when all streams are done; not for a call without streams. */
   onDone: () => void;
+  frozen?: FrozenStreams | undefined;
 };
 
-/** Creates the streams of one call. */
+/** Creates the streams of one call, or frozen ones again. */
 export function createCallStreams(options: StreamsOptions): CallStreams {
-  const { call, outlet, read, write, window, announcesCredit, onGaveWay, onDone } = options;
+  const { call, outlet, read, write, window, announcesCredit, onGaveWay, onDone, frozen } = options;
   const readers = new Map<string, ReaderEnd>();
   const writers = new Map<string, WriterEnd>();
   const senders = new Map<string, Sender>();
@@ -67,14 +77,15 @@ export function createCallStreams(options: StreamsOptions): CallStreams {
     const onCredit = (): void => sendCredit(stream);
     const onCancel = (): void => outlet.control(fixed({ kind: "stop", call, stream }));
     const start = announcesCredit ? { onStart: onCredit } : {};
-    readers.set(stream, createReader({ window, ...start, onCredit, onCancel, onGaveWay, onDone: settle }));
+    const given = { window, ...start, onCredit, onCancel, onGaveWay, onDone: settle };
+    readers.set(stream, createReader({ ...given, frozen: frozen?.readers[stream] }));
   }
   for (const [stream, creditBytes] of Object.entries(write)) {
     const onReady = (): void => {
       const sender = senders.get(stream);
       if (sender !== undefined) outlet.ready(sender);
     };
-    const writer = createWriter({ creditBytes, onReady, onDone: settle });
+    const writer = createWriter({ creditBytes, onReady, onDone: settle, frozen: frozen?.writers[stream] });
     writers.set(stream, writer);
     senders.set(stream, { call, stream, writer });
   }
@@ -121,6 +132,13 @@ export function createCallStreams(options: StreamsOptions): CallStreams {
       for (const end of readers.values()) end.fail(error);
       for (const end of writers.values()) end.fail(error);
     },
+    resume() {
+      for (const sender of senders.values()) if (!sender.writer.isDone) outlet.ready(sender);
+    },
+    freeze: () => ({
+      readers: Object.fromEntries([...readers].map(([name, end]) => [name, end.freeze()])),
+      writers: Object.fromEntries([...writers].map(([name, end]) => [name, end.freeze()])),
+    }),
   };
 }
 

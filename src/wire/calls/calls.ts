@@ -2,15 +2,15 @@
 import { NegotiatorError } from "../../errors.ts";
 import { cancelled } from "./cancelled.ts";
 import { createCreditPool } from "./credit-pool.ts";
-import type { IncomingCall } from "./incoming-call.ts";
+import type { FrozenIncoming, IncomingCall } from "./incoming-call.ts";
 import { createIncomingCalls } from "./incoming-calls.ts";
 import type { Limits } from "../../limits.ts";
 import type { CallId, Message, Request, StreamMessage } from "../message.ts";
-import type { CallOptions, OutgoingCall } from "./outgoing-call.ts";
+import type { CallOptions, FrozenOutgoing, OutgoingCall } from "./outgoing-call.ts";
 import { createOutgoingCalls } from "./outgoing-calls.ts";
 import type { MemoryShare } from "../memory.ts";
 import type { Outbox, Outlet } from "../session/outbox.ts";
-import type { ServedCalls } from "./served-calls.ts";
+import type { FrozenServed, ServedCalls } from "./served-calls.ts";
 
 /** A message about one call. */
 export type MessageOfCall =
@@ -41,6 +41,18 @@ export type Calls = {
   lose(error: NegotiatorError): void;
   /** The session has ended: calls fail with `sent` if they were sent, else with `unsent`. */
   end(sent: NegotiatorError, unsent: NegotiatorError): void;
+  /** Returns a call of this side that was thawed, once. It may be over already. */
+  claim(id: CallId): OutgoingCall | undefined;
+  freeze(): FrozenCalls;
+  thaw(frozen: FrozenCalls): void;
+};
+
+/** The calls of a session as plain data. */
+export type FrozenCalls = {
+  outgoing: FrozenOutgoing[];
+  /** Calls of the peer that are answered, and whose streams are not complete. */
+  answered: FrozenIncoming[];
+  served: FrozenServed;
 };
 
 type CallsOptions = {
@@ -126,6 +138,16 @@ export function createCalls(options: CallsOptions): Calls {
     end(sent, unsent) {
       incoming.detachAll();
       outgoing.abortAll(sent, unsent);
+    },
+    claim: (id) => outgoing.claim(id),
+    freeze: () => ({
+      outgoing: outgoing.freeze(),
+      answered: incoming.freeze(),
+      served: options.served.freeze(),
+    }),
+    thaw(frozen) {
+      outgoing.thaw(frozen.outgoing);
+      incoming.thaw(frozen.answered, frozen.served);
     },
   };
 }

@@ -1,11 +1,11 @@
 /** A call that this side serves. It can outlive its caller, and another caller can attach to it. */
 import { NegotiatorError } from "../../errors.ts";
 import { createCallStreams } from "./call-streams.ts";
-import type { CallStreams } from "./call-streams.ts";
+import type { CallStreams, FrozenStreams } from "./call-streams.ts";
 import { createCompletion } from "./completion.ts";
 import { createMailbox } from "./mailbox.ts";
-import type { MessageListener } from "./mailbox.ts";
-import { toWireError } from "../message.ts";
+import type { KeptMessage, MessageListener } from "./mailbox.ts";
+import { fromWireError, toWireError } from "../message.ts";
 import type {
   Attach,
   CallerInfo,
@@ -15,6 +15,7 @@ import type {
   Result,
   StreamMessage,
   StreamTotals,
+  WireError,
 } from "../message.ts";
 import { fixed } from "../session/outbox.ts";
 import type { Outlet } from "../session/outbox.ts";
@@ -61,7 +62,20 @@ export interface IncomingCall {
   respond(result: unknown): void;
   /** Answers with an error and ends the open streams, as `respond` does. */
   fail(error: NegotiatorError): void;
+  /** The data with which another program can go on with the call; absent in foreign dialects. */
+  readonly handOver?: HandOver;
 }
+
+/**
+ * The hand-over of a call to the program that replaces this one. By default the next program runs the method
+ * again from its beginning.
+ */
+export type HandOver = {
+  /** The data of the program before, as its `freeze` returned them; undefined for a new call. */
+  readonly given: unknown;
+  /** The returned data have to be enough to go on, at any moment until the next call of this. */
+  onFreeze(freeze: () => unknown): void;
+};
 
 /** The answer of a call. */
 export type FinalMessage = Result | Failure;
@@ -82,6 +96,18 @@ export type IncomingEnd = {
   attach(request: Attach, caller: Caller): void;
   /** The caller is gone. A detached call goes on without a caller; any other is cancelled. */
   detach(): void;
+  freeze(): FrozenIncoming;
+};
+
+/** A served call as plain data. `hasCaller`: its messages go out over this session. */
+export type FrozenIncoming = {
+  request: Request & { id: CallId };
+  hasCaller: boolean;
+  streams: FrozenStreams;
+  messages: KeptMessage[];
+  isAnswered: boolean;
+  cancelled?: WireError;
+  given?: unknown;
 };
 
 /** Where the messages of a call go. */
@@ -98,6 +124,7 @@ type IncomingOptions = Caller & {
   listCalls: () => ServedCall[];
   /** Called with the answer, so that it can be kept. */
   onAnswer: (answer: FinalMessage) => void;
+  frozen?: FrozenIncoming;
 };
 
 const NOWHERE: Outlet = {
@@ -108,33 +135,34 @@ const NOWHERE: Outlet = {
   removeCall: () => {},
 };
 
-/** Creates a served call. A reader's credit goes to the caller when the method begins to read. */
+/**
+ * Creates a served call, or a frozen one again. A reader's credit goes to the caller when the method begins
+ * to read.
+ */
 export function createIncomingCall(options: IncomingOptions): IncomingEnd {
   const { request, window } = options;
   const { id } = request;
   const isDetached = request.isDetached === true;
-  let caller: Caller = options;
-  let isAnswered = false;
+  const { frozen } = options;
+  let caller: Caller = frozen?.hasCaller === false ? withoutCaller(options) : options;
+  let { isAnswered = false }: Partial<FrozenIncoming> = frozen ?? {};
+  let freeze: (() => unknown) | undefined;
   const controller = new AbortController();
-  const mailbox = createMailbox();
+  const mailbox = createMailbox(frozen?.messages);
   const completion = createCompletion(() => caller.onOver());
+  const given = { call: id, window, announcesCredit: true, frozen: frozen?.streams };
   const streams = createCallStreams({
-    call: id,
-    outlet: {
-      control: (message, call) => caller.outlet.control(message, call),
-      begin: () => {},
-      notice: () => {},
-      ready: (sender) => caller.outlet.ready(sender),
-      removeCall: (call) => caller.outlet.removeCall(call),
-    },
+    ...given,
+    outlet: outletOf(() => caller),
     read: request.streams?.write ?? [],
-    window,
-    announcesCredit: true,
     write: request.streams?.read ?? {},
     onGaveWay: (error) => breach(error),
     onDone: () => completion.setStreamsEnded(),
   });
   if (streams.isDone) completion.setStreamsEnded();
+  if (isAnswered) completion.setAnswered();
+  streams.resume();
+  if (frozen?.cancelled !== undefined) controller.abort(fromWireError(frozen.cancelled, true));
 
   const finish = (make: (totals: StreamTotals) => FinalMessage): void => {
     if (isAnswered) return;
@@ -168,14 +196,7 @@ export function createIncomingCall(options: IncomingOptions): IncomingEnd {
       reader: streams.reader,
       writer: streams.writer,
       beginAt(stream, offset) {
-        streams.reader(stream);
-        if (streams.readers.get(stream)?.isStarted === true)
-          throw new NegotiatorError(
-            "BAD_REQUEST",
-            `Cannot begin the stream "${stream}": it was read already`,
-          );
-        const problem = streams.begin({ [stream]: offset });
-        if (problem !== undefined) throw new NegotiatorError("BAD_REQUEST", problem.message);
+        beginStream(streams, stream, offset);
         caller.outlet.control(fixed({ kind: "begin", call: id, offsets: { [stream]: offset } }));
       },
       send(name, value) {
@@ -187,6 +208,7 @@ export function createIncomingCall(options: IncomingOptions): IncomingEnd {
       listCalls: options.listCalls,
       respond: (result) => finish((totals) => ({ kind: "result", id, result, streams: totals })),
       fail,
+      handOver: { given: frozen?.given, onFreeze: (next) => void (freeze = next) },
     },
     takeStream: streams.take,
     takeMessage: (name, value) => mailbox.take(name, value),
@@ -197,13 +219,50 @@ export function createIncomingCall(options: IncomingOptions): IncomingEnd {
       attachStreams(streams, attach, caller.outlet);
     },
     detach() {
-      caller = { ...caller, outlet: NOWHERE, onOver: () => {} };
+      caller = withoutCaller(caller);
       if (isDetached) return;
       const gone = new NegotiatorError("CANCELLED", "The caller is gone");
       streams.fail(gone);
       controller.abort(gone);
     },
+    freeze() {
+      const facts = { request, isAnswered, hasCaller: caller.outlet !== NOWHERE };
+      const waiting = { streams: streams.freeze(), messages: mailbox.peek() };
+      return { ...facts, ...waiting, ...freezeEnd(controller.signal, freeze?.()) };
+    },
   };
+}
+
+function freezeEnd(
+  { aborted, reason }: AbortSignal,
+  given: unknown,
+): Pick<FrozenIncoming, "cancelled" | "given"> {
+  return {
+    ...(aborted && { cancelled: toWireError(NegotiatorError.from(reason)) }),
+    ...(given !== undefined && { given }),
+  };
+}
+
+/** The streams of a call do not begin it, and have no notices. */
+function outletOf(callerNow: () => Caller): Outlet {
+  return {
+    ...NOWHERE,
+    control: (message, call) => callerNow().outlet.control(message, call),
+    ready: (sender) => callerNow().outlet.ready(sender),
+    removeCall: (call) => callerNow().outlet.removeCall(call),
+  };
+}
+
+function beginStream(streams: CallStreams, stream: string, offset: number): void {
+  streams.reader(stream);
+  if (streams.readers.get(stream)?.isStarted === true)
+    throw new NegotiatorError("BAD_REQUEST", `Cannot begin the stream "${stream}": it was read already`);
+  const problem = streams.begin({ [stream]: offset });
+  if (problem !== undefined) throw new NegotiatorError("BAD_REQUEST", problem.message);
+}
+
+function withoutCaller(caller: Caller): Caller {
+  return { ...caller, outlet: NOWHERE, onOver: () => {} };
 }
 
 /** Ends the writers, cancels the readers, and returns the writers' totals. */

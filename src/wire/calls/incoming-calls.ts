@@ -1,7 +1,7 @@
 /** The open calls of one session that the peer made. */
 import { NegotiatorError } from "../../errors.ts";
 import { createIncomingCall } from "./incoming-call.ts";
-import type { FinalMessage, IncomingCall, IncomingEnd } from "./incoming-call.ts";
+import type { FinalMessage, FrozenIncoming, IncomingCall, IncomingEnd } from "./incoming-call.ts";
 import type { Limits } from "../../limits.ts";
 import { clipText, fromWireError, toWireError } from "../message.ts";
 import { GAVE_WAY } from "../frames/refusals.ts";
@@ -13,7 +13,7 @@ import { cancelled } from "./cancelled.ts";
 import type { WindowOptions } from "./receive-window.ts";
 import { findExcess } from "../session/sendable.ts";
 import { countBytes } from "./json-bytes.ts";
-import type { ServedCalls } from "./served-calls.ts";
+import type { FrozenServed, ServedCalls } from "./served-calls.ts";
 
 /** Calls whose answers or streams are not complete, by call id. */
 export type IncomingCalls = {
@@ -37,6 +37,10 @@ export type IncomingCalls = {
   cancelAttached(reason: NegotiatorError): void;
   /** The callers are gone: their detached calls go on, the others are cancelled. */
   detachAll(): void;
+  /** Returns the calls that are answered and whose streams are not complete; `served` has the others. */
+  freeze(): FrozenIncoming[];
+  /** Makes the frozen calls again, and those of `served`. The methods get those that are not answered. */
+  thaw(answered: readonly FrozenIncoming[], served: FrozenServed): void;
 };
 
 type IncomingCallsOptions = {
@@ -70,33 +74,37 @@ export function createIncomingCalls(options: IncomingCallsOptions): IncomingCall
     outlet.removeCall(id);
   };
 
-  const accept = (request: IncomingRequest): void => {
-    const { id } = request;
-    const end = createIncomingCall({
+  const given = { window, outlet, answerBytes: peerLineBytes };
+  const create = (request: IncomingRequest, frozen?: FrozenIncoming): IncomingEnd =>
+    createIncomingCall({
+      ...given,
       request,
-      window,
-      outlet,
-      answerBytes: peerLineBytes,
       listCalls: () => served.list(),
-      onAnswer: (answer) => served.finish(id, answer),
-      onOver: () => remove(id),
+      onAnswer: (answer) => served.finish(request.id, answer),
+      onOver: () => remove(request.id),
+      ...(frozen && { frozen }),
     });
-    served.start(id, end);
-    open.set(id, end);
+
+  const thaw = (frozen: FrozenIncoming): IncomingEnd => {
+    const end = create(frozen.request, frozen);
+    if (frozen.hasCaller) open.set(frozen.request.id, end);
+    return end;
+  };
+
+  const accept = (request: IncomingRequest): void => {
+    const end = create(request);
+    served.start(request.id, end);
+    open.set(request.id, end);
     options.onCall(end.call);
   };
 
   const attach = (request: Attach, end: IncomingEnd): void => {
-    const { id } = request;
-    open.set(id, end);
-    end.attach(request, { outlet, answerBytes: peerLineBytes, onOver: () => remove(id) });
+    open.set(request.id, end);
+    end.attach(request, { ...given, onOver: () => remove(request.id) });
   };
 
   const repeat = ({ id }: Attach, answer: FinalMessage): void => {
-    // The bytes of a finished call's streams are gone, so each stream starts at its end.
-    const totals = Object.entries(answer.streams ?? {});
-    const offsets = Object.fromEntries(totals.map(([name, { bytes }]) => [name, bytes]));
-    outlet.control(fixed({ kind: "begin", call: id, offsets }));
+    outlet.control(fixed({ kind: "begin", call: id, offsets: endsOf(answer) }));
     const excess = findExcess(answer, peerLineBytes());
     if (excess === undefined) outlet.control(fixed(answer));
     else refuse(id, excess);
@@ -128,13 +136,9 @@ export function createIncomingCalls(options: IncomingCallsOptions): IncomingCall
       if (violation !== undefined) end?.breach(violation);
       return violation;
     },
-    takeMessage({ call: id, name, value }) {
-      const end = open.get(id);
-      if (name !== "cancel") return end?.takeMessage(name, value);
-      const { code, reason } = isJsonObject(value) ? value : {};
-      const text = typeof reason === "string" ? reason : undefined;
-      if (code === "BAD_FRAME") end?.breach(fromWireError({ code, message: text ?? "The caller says so" }));
-      else end?.cancel(cancelled(text));
+    takeMessage(message) {
+      const end = open.get(message.call);
+      if (end !== undefined) passOn(end, message);
     },
     breach: (id, error) => open.get(id)?.breach(error),
     refuse,
@@ -146,7 +150,25 @@ export function createIncomingCalls(options: IncomingCallsOptions): IncomingCall
       for (const end of open.values()) end.detach();
       open.clear();
     },
+    freeze: () => [...open].flatMap(([id, end]) => (served.running(id) === end ? [] : [end.freeze()])),
+    thaw(answered, frozenServed) {
+      for (const frozen of answered) thaw(frozen);
+      for (const { call } of served.thaw(frozenServed, thaw)) options.onCall(call);
+    },
   };
+}
+
+/** The bytes of a finished call's streams are gone, so each stream starts at its end. */
+function endsOf({ streams = {} }: FinalMessage): Record<string, number> {
+  return Object.fromEntries(Object.entries(streams).map(([name, { bytes }]) => [name, bytes]));
+}
+
+function passOn(end: IncomingEnd, { name, value }: CallMessage): void {
+  if (name !== "cancel") return end.takeMessage(name, value);
+  const { code, reason } = isJsonObject(value) ? value : {};
+  const text = typeof reason === "string" ? reason : undefined;
+  if (code === "BAD_FRAME") end.breach(fromWireError({ code, message: text ?? "The caller says so" }));
+  else end.cancel(cancelled(text));
 }
 
 /** Returns the limit that the request exceeds; else takes memory for it, and returns undefined. */

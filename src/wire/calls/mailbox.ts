@@ -9,7 +9,12 @@ export type Mailbox = {
   take: MessageListener;
   /** Sets the listener, and passes the kept messages to it. */
   listen(listener: MessageListener): void;
+  /** Returns the kept messages, which stay. */
+  peek(): KeptMessage[];
 };
+
+/** A message that no listener has taken. */
+export type KeptMessage = { name: string; value: unknown };
 
 import { countBytes } from "./json-bytes.ts";
 
@@ -18,12 +23,12 @@ const KEPT_MESSAGES = 32;
 const KEPT_BYTES = 16 * 1024;
 
 /**
- * Creates a mailbox without a listener. It drops messages beyond the first 32, or 16 KiB, that no listener
- * took.
+ * Creates a mailbox without a listener, which keeps the `first` messages. It drops messages beyond 32 more,
+ * or 16 KiB, that no listener took.
  */
-export function createMailbox(): Mailbox {
+export function createMailbox(first: readonly KeptMessage[] = []): Mailbox {
   let listener: MessageListener | undefined;
-  let kept: { name: string; value: unknown }[] = [];
+  let kept: KeptMessage[] = [...first];
   let bytes = 0;
 
   return {
@@ -39,5 +44,6 @@ export function createMailbox(): Mailbox {
       kept = [];
       for (const { name, value } of waiting) given(name, value);
     },
+    peek: () => [...kept],
   };
 }

@@ -1,15 +1,15 @@
 /** A call that this side made: waits for its answer, and for its streams to end. */
 import { NegotiatorError } from "../../errors.ts";
 import { createCallStreams } from "./call-streams.ts";
-import type { CallStreams } from "./call-streams.ts";
+import type { CallStreams, FrozenStreams } from "./call-streams.ts";
 import { fromWireError } from "../message.ts";
 import type { Attach, CallerInfo, CallId, Message, MessageBody, Request, StreamMessage } from "../message.ts";
 import { fixed } from "../session/outbox.ts";
 import type { ControlMessage, Outlet } from "../session/outbox.ts";
 import { createMailbox } from "./mailbox.ts";
-import type { MessageListener } from "./mailbox.ts";
+import type { KeptMessage, MessageListener } from "./mailbox.ts";
 import { createPendingAnswer } from "./pending-answer.ts";
-import type { Answer } from "./pending-answer.ts";
+import type { Answer, PendingAnswer } from "./pending-answer.ts";
 import type { WindowOptions } from "./receive-window.ts";
 import { checkSendable, findExcess } from "../session/sendable.ts";
 import { shorten } from "../../shorten.ts";
@@ -102,6 +102,16 @@ export type OutgoingEnd = {
   lose(error: NegotiatorError): void;
   /** Ends the call on both sides. */
   abortBoth(error: NegotiatorError): void;
+  freeze(): FrozenOutgoing;
+};
+
+/** A call as plain data. `answer` is there when it came before all of the streams. */
+export type FrozenOutgoing = {
+  options: CallOptions & { id: CallId };
+  isSent: boolean;
+  streams: FrozenStreams;
+  messages: KeptMessage[];
+  answer?: AnswerMessage;
 };
 
 type OutgoingOptions = CallOptions & {
@@ -111,28 +121,24 @@ type OutgoingOptions = CallOptions & {
   /** Returns the longest line, in bytes, that the present peer takes. */
   peerLineBytes: () => number;
   onOver: () => void;
+  frozen?: FrozenOutgoing;
 };
 
-/** Creates a call. `submit` sends it. */
+/** Creates a call, or a frozen one again. `submit` sends it. */
 export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
-  const { id, outlet } = options;
-  let isSent = false;
+  const { id, outlet, frozen, window, read = [] } = options;
+  let { isSent = false, answer: answerMessage }: Partial<FrozenOutgoing> = frozen ?? {};
   const pending = createPendingAnswer(options.onOver);
-  const { window, read = [] } = options;
+  const given = { call: id, outlet, read, window, announcesCredit: false, frozen: frozen?.streams };
   const streams = createCallStreams({
-    call: id,
-    outlet,
-    read,
-    window,
-    announcesCredit: false,
+    ...given,
     write: Object.fromEntries((options.write ?? []).map((name) => [name, 0])),
     onGaveWay: (error) => leave(error, isSent && !pending.isAnswered),
     onDone: () => pending.setStreamsEnded(),
   });
-  const mailbox = createMailbox();
+  const mailbox = createMailbox(frozen?.messages);
   if (streams.isDone) pending.setStreamsEnded();
   const request = toRequest(options, Object.fromEntries(read.map((name) => [name, window.firstBytes])));
-
   const abort = (error: NegotiatorError): void => {
     pending.rejectAll(error);
     streams.fail(error);
@@ -145,7 +151,6 @@ export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
     abort(error);
     for (const stop of stops) outlet.control(stop);
   };
-
   const makeRequest: ControlMessage = () => {
     if (pending.isAnswered) return undefined;
     const excess = findExcess(request, options.peerLineBytes());
@@ -153,6 +158,12 @@ export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
     if (excess !== undefined) abort(excess);
     return isSent ? request : undefined;
   };
+
+  if (answerMessage !== undefined) {
+    settle(pending, answerMessage, options);
+    pending.setAnswered();
+  }
+  if (isSent) streams.resume();
 
   return {
     call: {
@@ -172,10 +183,8 @@ export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
       writer: streams.writer,
       send(name, value) {
         checkSendable({ kind: "message", call: id, name, value }, options.peerLineBytes());
-        outlet.control(
-          () => (pending.isAnswered || !isSent ? undefined : { kind: "message", call: id, name, value }),
-          id,
-        );
+        const message: MessageBody = { kind: "message", call: id, name, value };
+        outlet.control(() => (pending.isAnswered || !isSent ? undefined : message), id);
       },
       listen: (listener) => mailbox.listen(listener),
       cancel(reason) {
@@ -191,16 +200,13 @@ export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
       for (const stop of stopsAgain(id, streams))
         outlet.control(() => (pending.isAnswered ? undefined : stop), id);
     },
-    markUnsent() {
-      isSent = false;
-    },
+    markUnsent: () => void (isSent = false),
     takeAnswer(message) {
       pending.beginAnswer();
-      const totals = message.streams ?? {};
-      const violation = streams.finish(totals);
+      answerMessage = message;
+      const violation = streams.finish(message.streams ?? {});
       if (violation !== undefined) abort(violation);
-      else if (message.kind === "result") pending.resolve({ result: message.result, streams: totals });
-      else pending.reject(fromWireError(message.error, options.keepsLines));
+      else settle(pending, message, options);
       pending.setAnswered();
       return violation;
     },
@@ -212,7 +218,27 @@ export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
       if (isSent && !pending.isAnswered) outlet.control(cancelMessage(id, error.message, "BAD_FRAME"));
       abort(error);
     },
+    freeze() {
+      const waiting = { streams: streams.freeze(), messages: mailbox.peek() };
+      const answer = answerMessage === undefined ? {} : { answer: answerMessage };
+      return { options: pickOptions(options), isSent, ...waiting, ...answer };
+    },
   };
+}
+
+function settle(
+  pending: PendingAnswer,
+  message: AnswerMessage,
+  { keepsLines }: Pick<CallOptions, "keepsLines">,
+): void {
+  pending.beginAnswer();
+  if (message.kind === "result") pending.resolve({ result: message.result, streams: message.streams ?? {} });
+  else pending.reject(fromWireError(message.error, keepsLines));
+}
+
+function pickOptions(options: OutgoingOptions): FrozenOutgoing["options"] {
+  const { window: _, outlet: __, peerLineBytes: ___, onOver: ____, frozen: _____, ...rest } = options;
+  return rest;
 }
 
 function cancelMessage(id: CallId, reason = "the caller cancelled it", code?: "BAD_FRAME"): ControlMessage {

@@ -2,7 +2,7 @@
 import type { NegotiatorError } from "../../errors.ts";
 import type { CallId, Message, StreamMessage } from "../message.ts";
 import { createOutgoingCall } from "./outgoing-call.ts";
-import type { CallOptions, OutgoingCall, OutgoingEnd } from "./outgoing-call.ts";
+import type { CallOptions, FrozenOutgoing, OutgoingCall, OutgoingEnd } from "./outgoing-call.ts";
 import type { Outlet } from "../session/outbox.ts";
 import type { WindowOptions } from "./receive-window.ts";
 import { checkSendable } from "../session/sendable.ts";
@@ -27,6 +27,10 @@ export type OutgoingCalls = {
   resubmit(error: NegotiatorError): void;
   /** The session has ended: aborts all calls, with `sent` if they were sent, else with `unsent`. */
   abortAll(sent: NegotiatorError, unsent: NegotiatorError): void;
+  /** Returns a call that was thawed, once, for its owner. It may be over already. */
+  claim(id: CallId): OutgoingCall | undefined;
+  freeze(): FrozenOutgoing[];
+  thaw(frozen: readonly FrozenOutgoing[]): void;
 };
 
 type OutgoingCallsOptions = { outlet: Outlet; peerLineBytes: () => number; window: WindowOptions };
@@ -34,6 +38,18 @@ type OutgoingCallsOptions = { outlet: Outlet; peerLineBytes: () => number; windo
 /** Creates an empty set of calls. */
 export function createOutgoingCalls({ outlet, peerLineBytes, window }: OutgoingCallsOptions): OutgoingCalls {
   const open = new Map<CallId, OutgoingEnd>();
+  /** Calls of the program before, which may end before their owners ask for them. */
+  const unclaimed = new Map<CallId, OutgoingCall>();
+
+  const create = (options: CallOptions & { id: CallId }, frozen?: FrozenOutgoing): OutgoingEnd => {
+    const { id } = options;
+    const onOver = (): void => {
+      open.delete(id);
+      outlet.removeCall(id);
+    };
+    const given = frozen === undefined ? {} : { frozen };
+    return createOutgoingCall({ ...options, window, outlet, peerLineBytes, onOver, ...given });
+  };
 
   return {
     get count() {
@@ -41,14 +57,9 @@ export function createOutgoingCalls({ outlet, peerLineBytes, window }: OutgoingC
     },
     has: (id) => open.has(id),
     start(options) {
-      const { id } = options;
-      const onOver = (): void => {
-        open.delete(id);
-        outlet.removeCall(id);
-      };
-      const end = createOutgoingCall({ ...options, window, outlet, peerLineBytes, onOver });
+      const end = create(options);
       checkSendable(end.request, peerLineBytes());
-      open.set(id, end);
+      open.set(options.id, end);
       end.submit();
       return end.call;
     },
@@ -67,6 +78,20 @@ export function createOutgoingCalls({ outlet, peerLineBytes, window }: OutgoingC
     },
     abortAll(sent, unsent) {
       for (const end of open.values().toArray()) end.lose(end.call.isSent ? sent : unsent);
+    },
+    claim(id) {
+      const call = unclaimed.get(id);
+      unclaimed.delete(id);
+      return call;
+    },
+    freeze: () => [...open.values()].map((end) => end.freeze()),
+    thaw(frozen) {
+      for (const one of frozen) {
+        const end = create(one.options, one);
+        open.set(one.options.id, end);
+        unclaimed.set(one.options.id, end.call);
+        if (!one.isSent) end.submit();
+      }
     },
   };
 }

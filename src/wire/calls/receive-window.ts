@@ -28,6 +28,19 @@ export type ReceiveWindow = {
   consume(length: number): boolean;
   /** Gives the window's extra credit back. */
   close(): void;
+  freeze(): FrozenWindow;
+};
+
+/** The numbers of a window. */
+export type FrozenWindow = {
+  windowBytes: number;
+  limit: number;
+  received: number;
+  consumed: number;
+  missed: number;
+  grownAt: number;
+  hasEnded: boolean;
+  total?: StreamTotal;
 };
 
 /**
@@ -42,16 +55,15 @@ export type WindowOptions = {
 };
 
 /** Creates a window in which the sender may be `firstBytes` ahead of the reader, or more if that keeps up. */
-export function createReceiveWindow({ firstBytes, mostBytes, pool }: WindowOptions): ReceiveWindow {
-  let windowBytes = firstBytes;
-  let limit = firstBytes;
-  let received = 0;
-  let consumed = 0;
-  let missed = 0;
-  /** Offset at which the window last grew. */
-  let grownAt = 0;
-  let hasEnded = false;
-  let total: StreamTotal | undefined;
+export function createReceiveWindow(
+  { firstBytes, mostBytes, pool }: WindowOptions,
+  frozen: Partial<FrozenWindow> = {},
+): ReceiveWindow {
+  let { windowBytes = firstBytes, limit = firstBytes, received = 0, consumed = 0, missed = 0 } = frozen;
+  /** `grownAt`: offset at which the window last grew. */
+  let { grownAt = 0, hasEnded = false, total } = frozen;
+  // The peer has this credit already. A pool with less gives no more of it.
+  if (windowBytes > firstBytes && !pool.take(windowBytes - firstBytes)) windowBytes = firstBytes;
 
   const grow = (): void => {
     const hasKeptUp = consumed === received && received - grownAt >= windowBytes;
@@ -124,6 +136,10 @@ export function createReceiveWindow({ firstBytes, mostBytes, pool }: WindowOptio
     close() {
       pool.give(windowBytes - firstBytes);
       windowBytes = firstBytes;
+    },
+    freeze() {
+      const numbers = { windowBytes, limit, received, consumed, missed, grownAt, hasEnded };
+      return total === undefined ? numbers : { ...numbers, total };
     },
   };
 }

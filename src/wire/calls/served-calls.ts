@@ -3,7 +3,7 @@
  * the sessions, so that a caller can attach to a call, and no call id starts a second call.
  */
 import type { NegotiatorError } from "../../errors.ts";
-import type { FinalMessage, IncomingEnd } from "./incoming-call.ts";
+import type { FinalMessage, FrozenIncoming, IncomingEnd } from "./incoming-call.ts";
 import type { Limits } from "../../limits.ts";
 import type { CallId, Request } from "../message.ts";
 import { createOwnMemory } from "../memory.ts";
@@ -38,6 +38,18 @@ export type ServedCalls = {
    * Removes answers that were kept for their time. All calls pass the time of one clock, in milliseconds.
    */
   expire(nowMs: number): void;
+  /** Returns the calls with their ages in milliseconds. */
+  freeze(): FrozenServed;
+  /**
+   * Adds the frozen calls; `thaw` makes each running call again. Returns those. Called before anything else.
+   */
+  thaw(frozen: FrozenServed, thaw: (call: FrozenIncoming) => IncomingEnd): IncomingEnd[];
+};
+
+/** Served calls as plain data. */
+export type FrozenServed = {
+  running: { call: FrozenIncoming; ageMs: number }[];
+  finished: { answer: FinalMessage; request: Request; ageMs: number; finishedMs: number }[];
 };
 
 type Running = { call: IncomingEnd; startMs: number; bytes: number };
@@ -76,6 +88,19 @@ export function createServedCalls(
       remove(oldest);
     }
   };
+  const start = (id: CallId, call: IncomingEnd, startMs: number): void => {
+    const bytes = countBytes(call.request.params);
+    running.set(id, { call, startMs, bytes });
+    runningBytes += bytes;
+  };
+  const keep = (id: CallId, kept: Omit<Kept, "bytes">, paramsBytes: number): void => {
+    // A peer could make us keep large parameters with small answers.
+    const bytes = native.encode(kept.answer).length + paramsBytes;
+    finished.set(id, { ...kept, bytes });
+    finishedBytes += bytes;
+    shrink({ calls: limits.finishedCalls, bytes: limits.finishedBytes });
+    held.resize(finishedBytes);
+  };
   const keepMs = ({ request }: Kept): number =>
     Math.min(request.keepMs ?? limits.finishedMs, limits.finishedMs);
 
@@ -89,26 +114,9 @@ export function createServedCalls(
     has: (id) => running.has(id) || finished.has(id),
     running: (id) => running.get(id)?.call,
     finished: (id) => finished.get(id)?.answer,
-    list() {
-      const kept = [...finished.values()].map(({ request, startMs, endMs }) => ({
-        ...describeServed(request),
-        state: "finished" as const,
-        startedMs: clockMs - startMs,
-        finishedMs: clockMs - endMs,
-      }));
-      const open = [...running.values()].map(({ call: { request }, startMs }) => ({
-        ...describeServed(request),
-        state: "running" as const,
-        startedMs: clockMs - startMs,
-      }));
-      return [...kept, ...open].sort((one, other) => other.startedMs - one.startedMs);
-    },
+    list: () => listAll(finished, running, clockMs),
     take: (bytes) => memory.take(bytes),
-    start(id, call) {
-      const bytes = countBytes(call.request.params);
-      running.set(id, { call, startMs: clockMs, bytes });
-      runningBytes += bytes;
-    },
+    start: (id, call) => start(id, call, clockMs),
     finish(id, answer) {
       const call = running.get(id);
       if (call === undefined) return;
@@ -116,13 +124,8 @@ export function createServedCalls(
       runningBytes -= call.bytes;
       memory.give(call.bytes);
       if (isClosed) return;
-      // A peer could make us keep large parameters with small answers.
-      const bytes = native.encode(answer).length + call.bytes;
       const { request } = call.call;
-      finished.set(id, { answer, request, bytes, startMs: call.startMs, endMs: clockMs });
-      finishedBytes += bytes;
-      shrink({ calls: limits.finishedCalls, bytes: limits.finishedBytes });
-      held.resize(finishedBytes);
+      keep(id, { answer, request, startMs: call.startMs, endMs: clockMs }, call.bytes);
     },
     cancelAll(reason) {
       for (const { call } of running.values()) call.cancel(reason);
@@ -135,5 +138,51 @@ export function createServedCalls(
       for (const [id, kept] of finished) if (nowMs - kept.endMs >= keepMs(kept)) remove(id);
       if (finishedBytes !== held.bytes) held.resize(finishedBytes);
     },
+    freeze: () => freezeAll(finished, running, clockMs),
+    thaw(frozen, thawCall) {
+      for (const { answer, request, ageMs, finishedMs } of frozen.finished) {
+        const times = { startMs: clockMs - ageMs, endMs: clockMs - finishedMs };
+        keep(String(answer.id), { answer, request, ...times }, countBytes(request.params));
+      }
+      return frozen.running.map(({ call, ageMs }) => {
+        memory.charge(countBytes(call.request.params));
+        const end = thawCall(call);
+        start(call.request.id, end, clockMs - ageMs);
+        return end;
+      });
+    },
+  };
+}
+
+type Finished = ReadonlyMap<CallId, Kept>;
+type AllRunning = ReadonlyMap<CallId, Running>;
+
+function listAll(finished: Finished, running: AllRunning, nowMs: number): ServedCall[] {
+  const kept = [...finished.values()].map(({ request, startMs, endMs }) => ({
+    ...describeServed(request),
+    state: "finished" as const,
+    startedMs: nowMs - startMs,
+    finishedMs: nowMs - endMs,
+  }));
+  const open = [...running.values()].map(({ call: { request }, startMs }) => ({
+    ...describeServed(request),
+    state: "running" as const,
+    startedMs: nowMs - startMs,
+  }));
+  return [...kept, ...open].sort((one, other) => other.startedMs - one.startedMs);
+}
+
+function freezeAll(finished: Finished, running: AllRunning, nowMs: number): FrozenServed {
+  return {
+    running: [...running.values()].map(({ call, startMs }) => ({
+      call: call.freeze(),
+      ageMs: nowMs - startMs,
+    })),
+    finished: [...finished.values()].map(({ answer, request, startMs, endMs }) => ({
+      answer,
+      request,
+      ageMs: nowMs - startMs,
+      finishedMs: nowMs - endMs,
+    })),
   };
 }

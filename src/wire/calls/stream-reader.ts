@@ -3,9 +3,10 @@ import type { NegotiatorError } from "../../errors.ts";
 import { GAVE_WAY } from "../frames/refusals.ts";
 import { createByteQueue } from "./byte-queue.ts";
 import type { ByteQueue } from "./byte-queue.ts";
-import type { StreamTotal } from "../message.ts";
+import { fromWireError, toWireError } from "../message.ts";
+import type { StreamTotal, WireError } from "../message.ts";
 import { createReceiveWindow } from "./receive-window.ts";
-import type { ReceiveWindow, WindowOptions } from "./receive-window.ts";
+import type { FrozenWindow, ReceiveWindow, WindowOptions } from "./receive-window.ts";
 
 /** A received stream, iterated once. The iteration ends with the stream, and throws when the call failed. */
 export interface StreamReader extends AsyncIterable<Uint8Array> {
@@ -44,9 +45,20 @@ export type ReaderEnd = {
   fail(error: NegotiatorError): void;
   /** The call is over: the method may never read what is left, so it no longer counts as held. */
   release(): void;
+  freeze(): FrozenReader;
+};
+
+/** A reader as plain data. `queued` are the bytes that wait. */
+export type FrozenReader = {
+  window: FrozenWindow;
+  queued: Uint8Array;
+  isStarted: boolean;
+  isCancelled: boolean;
+  failure?: WireError;
 };
 
 type ReaderOptions = {
+  frozen?: FrozenReader | undefined;
   window: WindowOptions;
   /** Called once, when the first bytes are wanted. */
   onStart?: () => void;
@@ -59,21 +71,23 @@ type ReaderOptions = {
   onDone: () => void;
 };
 
-/** Creates a reader that is not read yet. */
+/** Creates a reader that is not read yet, or a frozen one again, for which `onDone` is not called. */
 export function createReader(options: ReaderOptions): ReaderEnd {
-  const window = createReceiveWindow(options.window);
-  let failure: NegotiatorError | undefined;
-  let isCancelled = false;
-  let isDone = false;
-  let isStarted = false;
+  const { frozen } = options;
+  const window = createReceiveWindow(options.window, frozen?.window);
+  let failure = frozen?.failure && fromWireError(frozen.failure, true);
+  let { isCancelled = false, isStarted = false }: Partial<FrozenReader> = frozen ?? {};
+  let isDone = isCancelled || failure !== undefined || window.isComplete;
+  if (isDone) window.close();
   const waiting = createWait();
+  // Bytes of the stream are lost then, so it must not end as if it were complete.
   const queue = createHeldQueue(options.window.memory, () => {
-    // Bytes of the stream are lost, so it must not end as if it were complete.
     failure = GAVE_WAY;
     options.onGaveWay?.(GAVE_WAY);
     settle();
   });
 
+  if (frozen !== undefined) queue.push(frozen.queued);
   const settle = (): void => {
     waiting.wake();
     if (isDone || !(isCancelled || failure !== undefined || window.isComplete)) return;
@@ -81,7 +95,6 @@ export function createReader(options: ReaderOptions): ReaderEnd {
     window.close();
     options.onDone();
   };
-
   /** Returns the next step of the iteration; undefined when it has to wait. */
   const take = (): Step | undefined => {
     // A stream that failed before it was cancelled must not look complete.
@@ -153,6 +166,10 @@ export function createReader(options: ReaderOptions): ReaderEnd {
       settle();
     },
     release: () => queue.release(),
+    freeze() {
+      const facts = { window: window.freeze(), queued: queue.peek(), isStarted, isCancelled };
+      return failure === undefined ? facts : { ...facts, failure: toWireError(failure) };
+    },
   };
 }
 
@@ -181,6 +198,7 @@ function createHeldQueue(
       if (held !== undefined && bytes !== undefined) held.resize(Math.max(0, held.bytes - bytes.length));
       return bytes;
     },
+    peek: () => queue.peek(),
     clear,
     release,
   };

@@ -3,7 +3,8 @@
  */
 import { NegotiatorError } from "../../errors.ts";
 import { CHUNK_BYTES } from "../../limits.ts";
-import type { StreamTotal } from "../message.ts";
+import { fromWireError, toWireError } from "../message.ts";
+import type { StreamTotal, WireError } from "../message.ts";
 
 /** A sent stream. */
 export interface StreamWriter {
@@ -49,9 +50,24 @@ export type WriterEnd = {
   stop(): void;
   /** Rejects queued and later writes with `error`. */
   fail(error: NegotiatorError): void;
+  freeze(): FrozenWriter;
+};
+
+/** A writer as plain data. `queued` are the bytes that wait; `skipped`: how many later ones are left out. */
+export type FrozenWriter = {
+  limit: number;
+  offset: number;
+  isEnded: boolean;
+  isEndSent: boolean;
+  isTruncated: boolean;
+  isStopped: boolean;
+  closed?: WireError;
+  queued: Uint8Array;
+  skipped: number;
 };
 
 type WriterOptions = {
+  frozen?: FrozenWriter | undefined;
   creditBytes: number;
   /** Called when `pull` or `pullEnd` may have something. */
   onReady: () => void;
@@ -59,16 +75,18 @@ type WriterOptions = {
   onDone: () => void;
 };
 
-/** Creates a writer that may send `creditBytes` bytes at first. */
+/**
+ * Creates a writer that may send `creditBytes` bytes at first, or a frozen one again, for which `onDone` is
+ * not called.
+ */
 export function createWriter(options: WriterOptions): WriterEnd {
-  const writes = createWaitingWrites();
+  const { frozen } = options;
+  const writes = createWaitingWrites(frozen);
   const stopping = new AbortController();
-  let limit = options.creditBytes;
-  let offset = 0;
-  let isEnded = false;
-  let isEndSent = false;
-  let isTruncated = false;
-  let closed: NegotiatorError | undefined;
+  if (frozen?.isStopped === true) stopping.abort();
+  let { limit = options.creditBytes, offset = 0 }: Partial<FrozenWriter> = frozen ?? {};
+  let { isEnded = false, isEndSent = false, isTruncated = false }: Partial<FrozenWriter> = frozen ?? {};
+  let closed = frozen?.closed && fromWireError(frozen.closed, true);
 
   const close = (error: NegotiatorError): void => {
     if (closed !== undefined) return;
@@ -142,6 +160,11 @@ export function createWriter(options: WriterOptions): WriterEnd {
       stopping.abort();
     },
     fail: close,
+    freeze() {
+      const ends = { isEnded, isEndSent, isTruncated, isStopped: stopping.signal.aborted };
+      const failure = closed === undefined ? {} : { closed: toWireError(closed) };
+      return { limit, offset, ...ends, ...writes.freeze(), ...failure };
+    },
   };
 }
 
@@ -157,13 +180,18 @@ type WaitingWrites = {
   /** Leaves out the next bytes, also of later writes. */
   leaveOut(bytes: number): void;
   reject(error: NegotiatorError): void;
+  freeze(): Pick<FrozenWriter, "queued" | "skipped">;
 };
 
-function createWaitingWrites(): WaitingWrites {
+function createWaitingWrites(frozen?: Pick<FrozenWriter, "queued" | "skipped">): WaitingWrites {
   const queue: WaitingWrite[] = [];
   let queuedBytes = 0;
   /** Bytes that are still to be left out, because the stream begins after them. */
-  let skippedBytes = 0;
+  let skippedBytes = frozen?.skipped ?? 0;
+  if (frozen !== undefined && frozen.queued.length > 0) {
+    queue.push({ bytes: frozen.queued, resolve: () => undefined, reject: () => undefined });
+    queuedBytes = frozen.queued.length;
+  }
 
   const skip = (bytes: Uint8Array): Uint8Array => {
     const skipped = Math.min(skippedBytes, bytes.length);
@@ -207,6 +235,7 @@ function createWaitingWrites(): WaitingWrites {
       queue.length = 0;
       queuedBytes = 0;
     },
+    freeze: () => ({ queued: Buffer.concat(queue.map(({ bytes }) => bytes)), skipped: skippedBytes }),
   };
 }
 

@@ -18,6 +18,8 @@ export type BlockCutter = {
   begin(lengthBytes: number, isKept?: boolean): void;
   /** Takes the next bytes of the block. */
   take(bytes: Uint8Array): BlockStep;
+  /** Returns the bytes of the begun block, which stay. */
+  peek(): Uint8Array;
   /** Throws the begun block away. */
   drop(): void;
 };
@@ -103,6 +105,7 @@ export function createBlockCutter(memory?: MemoryShare): BlockCutter {
       if (gaveWay) return { ...end(part.length, NO_BYTES), gaveWay };
       return end(part.length, isKept ? join() : NO_BYTES);
     },
+    peek: () => (length <= SMALL_BYTES ? (buffer?.slice(0, filled) ?? NO_BYTES) : parts.peek()),
     drop,
   };
 }

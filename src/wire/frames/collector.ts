@@ -12,6 +12,8 @@ export type Collector = {
   /** Whether they had to give way, because all peers together held too much. */
   readonly gaveWay: boolean;
   add(bytes: Uint8Array): void;
+  /** Returns the bytes so far, which stay; no bytes if they were thrown away. */
+  peek(): Uint8Array;
   /** Empties the collector and returns a copy of its bytes; no bytes when they were over the limit. */
   take(): Uint8Array;
   /** Empties the collector, and gives all its memory back. */
@@ -63,6 +65,7 @@ export function createCollector(limitBytes: number, memory?: MemoryShare): Colle
       if (!gaveWay && total <= limitBytes) buffer.set(bytes, length);
       length = total;
     },
+    peek: () => (gaveWay || length > limitBytes ? new Uint8Array(0) : buffer.slice(0, length)),
     take() {
       const isLost = gaveWay || length > limitBytes;
       const taken = isLost ? new Uint8Array(0) : buffer.slice(0, length);

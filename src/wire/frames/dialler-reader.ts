@@ -4,6 +4,7 @@ import { native } from "../dialects/native.ts";
 import { parseJsonObject } from "../json.ts";
 import { ignored } from "../reading.ts";
 import type { Reading } from "../reading.ts";
+import { skip } from "./listener-reader.ts";
 import type { FrameReader } from "./listener-reader.ts";
 import { createMessageReader, TORN } from "./message-reader.ts";
 import type { MessageReaderOptions } from "./message-reader.ts";
@@ -78,6 +79,11 @@ export function createDiallerReader(
       return TORN;
     },
     lose,
+    freeze: () => ({ isOrdered, isGreeted: true, begun: messages.peek() }),
+    thaw(frozen) {
+      ({ isOrdered } = frozen);
+      skip(read(frozen.begun));
+    },
     reset() {
       finder?.drop();
       finder = undefined;

@@ -25,6 +25,8 @@ export type HelloReader = {
   start(): void;
   /** Takes bytes up to the end of the hello at most. */
   take(bytes: Uint8Array): HelloStep;
+  /** Returns the bytes of the begun hello, which stay. */
+  peek(): Uint8Array;
   /** Throws the begun hello away. */
   drop(): void;
   /** Begins with the bytes of another channel. */
@@ -52,6 +54,7 @@ export function createHelloReader(lineBytes: number, memory?: MemoryShare): Hell
         return { taken, end: { message: decodeHello(found), parsedBytes: found.length } };
       return refused === undefined ? { taken } : { taken, end: { message: undefined, parsedBytes: 0 } };
     },
+    peek: () => line.peek(),
     drop: () => line.drop(),
     reset() {
       line.drop();

@@ -16,6 +16,8 @@ export type LineCutter = {
   readonly hasBegun: boolean;
   /** Takes bytes up to the next LF. A line over the limit is thrown away, and reported at its end. */
   take(bytes: Uint8Array): LineStep;
+  /** Returns the bytes of the begun line, which stay. */
+  peek(): Uint8Array;
   /** Throws the begun line away. */
   drop(): void;
 };
@@ -45,6 +47,7 @@ export function createLineCutter(limitBytes: number, memory?: MemoryShare): Line
       begun.add(bytes);
       return { taken: bytes.length };
     },
+    peek: () => begun.peek(),
     drop: () => begun.drop(),
   };
 }

@@ -22,7 +22,13 @@ export type FrameReader = {
   lose(): void;
   /** Begins with the bytes of another channel. */
   reset(): void;
+  freeze(): FrozenFrames;
+  /** Goes on where another reader was frozen. */
+  thaw(frozen: FrozenFrames): void;
 };
+
+/** The place of a reader in its bytes: what it knows of their order, and the bytes of the begun frame. */
+export type FrozenFrames = { isOrdered: boolean; isGreeted: boolean; begun: Uint8Array };
 
 /**
  * Creates the reader of a listener. On a socket, which loses nothing, a hello counts only as the first frame,
@@ -62,20 +68,22 @@ export function createListenerReader(limits: ListenerLimits, options: ListenerOp
   const findHello = (bytes: Uint8Array): number | undefined =>
     options.isOnPort || !isGreeted ? hellos.find(bytes) : undefined;
 
+  function* push(bytes: Uint8Array): Generator<Reading, void, undefined> {
+    let rest = bytes;
+    for (let place = findHello(rest); place !== undefined; place = findHello(rest)) {
+      if (place > 0) yield* read(rest.subarray(0, place));
+      drop();
+      hellos.start();
+      rest = rest.subarray(place + HELLO_OPENING.length);
+    }
+    yield* read(rest);
+  }
+
   return {
     get hasBegun() {
       return frames.hasBegun || hellos.hasBegun;
     },
-    *push(bytes) {
-      let rest = bytes;
-      for (let place = findHello(rest); place !== undefined; place = findHello(rest)) {
-        if (place > 0) yield* read(rest.subarray(0, place));
-        drop();
-        hellos.start();
-        rest = rest.subarray(place + HELLO_OPENING.length);
-      }
-      yield* read(rest);
-    },
+    push,
     drop() {
       const isLost = frames.isOrdered && (frames.hasBegunMessage || hellos.hasBegun);
       drop();
@@ -84,6 +92,16 @@ export function createListenerReader(limits: ListenerLimits, options: ListenerOp
       return TORN;
     },
     lose: () => frames.lose(),
+    freeze: () => ({
+      isOrdered: frames.isOrdered,
+      isGreeted,
+      begun: hellos.hasBegun ? hellos.peek() : frames.peek(),
+    }),
+    thaw(frozen) {
+      frames.isOrdered = frozen.isOrdered;
+      isGreeted = frozen.isGreeted;
+      skip(push(frozen.begun));
+    },
     reset() {
       isGreeted = false;
       frames.lose();
@@ -91,4 +109,9 @@ export function createListenerReader(limits: ListenerLimits, options: ListenerOp
       hellos.reset();
     },
   };
+}
+
+/** A begun frame has no reading yet. */
+export function skip(readings: Iterable<Reading>): void {
+  for (const _ of readings);
 }

@@ -20,6 +20,8 @@ export type MessageReader = {
   take(bytes: Uint8Array): ReadStep;
   /** Reads a line that was cut already. */
   readLine(line: Uint8Array): Reading | undefined;
+  /** Returns the bytes of the begun message, which stay. */
+  peek(): Uint8Array;
   /** Throws the begun message away. */
   drop(): void;
 };
@@ -27,6 +29,8 @@ export type MessageReader = {
 type Header = ChunkHeader & { seq?: number };
 
 const LF = 0x0a;
+const LINE_END = Uint8Array.of(LF);
+const NO_BYTES = new Uint8Array(0);
 
 /** Options of a reader. */
 export type MessageReaderOptions = {
@@ -50,6 +54,8 @@ export function createMessageReader(
   const lines = createLineCutter(limits.lineBytes, memory);
   const payload = createBlockCutter(memory);
   let header: Header | undefined;
+  /** The line of the header. */
+  let headerLine: Uint8Array = NO_BYTES;
   let openings = createOpeningFinder(NATIVE_OPENING);
 
   const readLine = (line: Uint8Array): Reading | undefined => {
@@ -60,6 +66,7 @@ export function createMessageReader(
       if (!acceptsRaw()) return { kind: "broken", error: NOT_AGREED };
       if (needsChecksum && message.crc32 === undefined) return { kind: "broken", error: NO_CHECKSUM };
       header = message;
+      headerLine = line;
       payload.begin(message.length + 1);
       openings = createOpeningFinder(NATIVE_OPENING);
       return undefined;
@@ -75,6 +82,7 @@ export function createMessageReader(
     if (isTorn) return { taken, reading: { kind: "broken", error: TORN_CHUNK } };
     if (block === undefined) return { taken };
     header = undefined;
+    headerLine = NO_BYTES;
     if (gaveWay === true) return { taken, reading: { kind: "broken", error: GAVE_WAY } };
     const { seq, call, stream, offset, length, crc32 } = chunk;
     const content = block.subarray(0, length);
@@ -97,8 +105,10 @@ export function createMessageReader(
       return reading === undefined ? { taken } : { taken, reading };
     },
     readLine,
+    peek: () => (header === undefined ? lines.peek() : Buffer.concat([headerLine, LINE_END, payload.peek()])),
     drop() {
       header = undefined;
+      headerLine = NO_BYTES;
       lines.drop();
       payload.drop();
     },

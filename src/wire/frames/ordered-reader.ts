@@ -30,6 +30,8 @@ export type OrderedReader = {
   readonly hasBegunMessage: boolean;
   /** Takes bytes up to the end of a frame at most. */
   take(bytes: Uint8Array): OrderedStep;
+  /** Returns the bytes of the begun frame, which stay; none of an old host's request. */
+  peek(): Uint8Array;
   /** Throws the begun frame away. */
   drop(): void;
   /** The order of messages is lost. */
@@ -102,6 +104,7 @@ export function createOrderedReader(
       const cut = lines.take(bytes);
       return { rest: bytes.subarray(cut.taken), reading: readCut(cut) };
     },
+    peek: () => (messages.hasBegun ? messages.peek() : lines.peek()),
     drop() {
       lines.drop();
       messages.drop();

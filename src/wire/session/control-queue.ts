@@ -16,6 +16,8 @@ export type ControlQueue = {
   shift(): Uint8Array | undefined;
   /** Removes all lines, and the pong. */
   clear(): void;
+  /** Returns the waiting lines, which stay; the pong is the last one. */
+  peek(): Uint8Array[];
 };
 
 /** Creates an empty queue. `onOutput` is called when `shift` has something to return. */
@@ -48,5 +50,6 @@ export function createControlQueue(onOutput: () => void): ControlQueue {
       lines.length = 0;
       owesPong = false;
     },
+    peek: () => (owesPong ? [...lines, native.encode({ kind: "pong" })] : [...lines]),
   };
 }

@@ -2,17 +2,19 @@
 import { NegotiatorError } from "../../errors.ts";
 import type { ControlQueue } from "./control-queue.ts";
 import { createCalls } from "../calls/calls.ts";
+import type { FrozenCalls } from "../calls/calls.ts";
 import { native } from "../dialects/native.ts";
 import type { Continuation, Epochs } from "./epochs.ts";
 import type { IncomingCall } from "../calls/incoming-call.ts";
 import type { Limits } from "../../limits.ts";
 import { createInbox, WAITING_CONTROLS } from "./inbox.ts";
 import type { MemoryShare } from "../memory.ts";
-import type { CallId, Message, Request } from "../message.ts";
+import type { CallId, Message, Notice, Request } from "../message.ts";
 import { createNotices } from "./notices.ts";
 import { NOTICE_BYTES } from "./notice-credit.ts";
 import type { NoticeCredit } from "./notice-credit.ts";
-import { createOutbox } from "./outbox.ts";
+import { createOutbox, fixed } from "./outbox.ts";
+import type { FrozenMessage, Outbox } from "./outbox.ts";
 import type { CallOptions, OutgoingCall } from "../calls/outgoing-call.ts";
 import type { ServedCalls } from "../calls/served-calls.ts";
 import type { SessionState, Status } from "./status.ts";
@@ -68,7 +70,15 @@ export type Conversation = {
   call(options: CallOptions & { id: CallId }): OutgoingCall;
   /** Sends a notice. Throws `TOO_LARGE` or `BAD_REQUEST`, and `BUSY` when too many messages wait. */
   notify(method: string, params: unknown): void;
+  /** Returns a call of this side that was thawed, once. It may be over already. */
+  claim(id: CallId): OutgoingCall | undefined;
+  freeze(): FrozenConversation;
+  /** Goes on with a frozen conversation. The calls of the peer go to `onCall` again. */
+  thaw(frozen: FrozenConversation): void;
 };
+
+/** The calls, notices and waiting control messages of a session as plain data. */
+export type FrozenConversation = { calls: FrozenCalls; controls: FrozenMessage[]; notices: Notice[] };
 
 /** Creates the conversation of a new session. */
 export function createConversation(options: ConversationOptions): Conversation {
@@ -114,7 +124,6 @@ export function createConversation(options: ConversationOptions): Conversation {
 
   const endWithPeer = (reason: NegotiatorError): void =>
     end(options.side === "dialler" ? "cut" : "idle", reason);
-
   const inbox = createInbox({
     ...options,
     getSequence: () => sequence,
@@ -160,7 +169,26 @@ export function createConversation(options: ConversationOptions): Conversation {
       if (outbox.length >= WAITING_CONTROLS) throw tooManyWait(method);
       notices.send(method, params);
     },
+    claim: (id) => calls.claim(id),
+    freeze() {
+      const frozen = calls.freeze();
+      return { calls: frozen, controls: outbox.freeze(unsentOf(frozen)), notices: notices.peek() };
+    },
+    thaw(frozen) {
+      for (const control of frozen.controls) putBack(outbox, control);
+      for (const { method, params } of frozen.notices) notices.send(method, params);
+      calls.thaw(frozen.calls);
+    },
   };
+}
+
+function unsentOf({ outgoing }: FrozenCalls): Set<CallId> {
+  return new Set(outgoing.flatMap(({ isSent, options: { id } }) => (isSent ? [] : [id])));
+}
+
+function putBack(outbox: Outbox, { message, call, begun }: FrozenMessage): void {
+  if (begun === undefined) outbox.control(fixed(message), call);
+  else outbox.begin(begun, fixed(message), call === undefined);
 }
 
 /** For a call that the peer may have run, or may not. */

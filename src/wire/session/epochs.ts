@@ -1,15 +1,15 @@
 /** Decides which session an epoch continues, by the two names of a session and the order of its messages. */
 import { NegotiatorError } from "../../errors.ts";
 import { encodeHello, encodeWelcome, PROTOCOL_VERSIONS, RAW, readHello, readWelcome } from "./handshake.ts";
-import type { Agent, PeerLimits, Welcome } from "./handshake.ts";
+import type { Agent, Hello, PeerLimits, Welcome } from "./handshake.ts";
 import type { Limits } from "../../limits.ts";
 import type { MemoryShare } from "../memory.ts";
 import type { Request } from "../message.ts";
 import type { ChunkForm } from "../dialects/native.ts";
 import { createNoticeCredit } from "./notice-credit.ts";
-import type { NoticeCredit } from "./notice-credit.ts";
+import type { FrozenNoticeCredit, NoticeCredit } from "./notice-credit.ts";
 import { createSequence } from "./sequence.ts";
-import type { Sequence } from "./sequence.ts";
+import type { FrozenSequence, Sequence } from "./sequence.ts";
 
 /** `first`: there was no session before. `resumed`: it goes on. `lost`: it has ended with its calls. */
 export type Continuation = "first" | "resumed" | "lost";
@@ -32,6 +32,19 @@ export type Epochs = {
   greet(request: Request): { answer: Uint8Array; continuation: Continuation };
   /** Ends the session: the next epoch begins another. */
   endSession(): void;
+  freeze(): FrozenEpochs;
+};
+
+/** The names and the order of a session as plain data. */
+export type FrozenEpochs = {
+  sequence: FrozenSequence;
+  noticeCredit: FrozenNoticeCredit;
+  isRaw: boolean;
+  hasBegun: boolean;
+  peer?: { agent: Agent; limits: PeerLimits } | undefined;
+  id?: string | undefined;
+  instance?: string | undefined;
+  firstInstance?: string | undefined;
 };
 
 /** Options of epochs. */
@@ -47,25 +60,24 @@ export type EpochsOptions = {
   offersRaw: boolean;
   /** The peer's share of the memory of all. */
   memory: MemoryShare;
+  frozen: FrozenEpochs | undefined;
 };
 
 /** Creates the epochs of one side. */
 export function createEpochs(options: EpochsOptions): Epochs {
-  const { side, agent, limits, makeId, isOnPort, offersRaw, memory } = options;
-  let isRaw = false;
+  const { side, agent, limits, makeId, isOnPort, offersRaw, memory, frozen } = options;
+  let { isRaw = false }: Partial<FrozenEpochs> = frozen ?? {};
   const chunkForm = (): ChunkForm => ({ isRaw, isOnPort, hasChecksum: isOnPort && side === "dialler" });
-  let sequence = createSequence(limits, chunkForm, memory);
-  let noticeCredit = createNoticeCredit({ sendLimit: 0, windowBytes: limits.noticeCreditBytes });
-  let peer: Epochs["peer"];
-  /** The dialler's name for the session. */
-  let id: string | undefined;
-  /** The listener's name for the session. */
-  let instance: string | undefined;
+  let sequence = createSequence(limits, chunkForm, memory, frozen?.sequence);
+  const windowBytes = limits.noticeCreditBytes;
+  let noticeCredit = createNoticeCredit({ sendLimit: 0, windowBytes }, frozen?.noticeCredit);
+  let peer: Epochs["peer"] = frozen?.peer;
+  /** The dialler's name for the session, and the listener's. */
+  let [id, instance] = [frozen?.id, frozen?.instance];
   /**
    * Listener: the instance in the hello that began the session: none, or an instance of an earlier listener.
    */
-  let firstInstance: string | undefined;
-  let hasBegun = false;
+  let { firstInstance, hasBegun = false }: Partial<FrozenEpochs> = frozen ?? {};
 
   const offer = offerOf(options);
 
@@ -85,7 +97,7 @@ export function createEpochs(options: EpochsOptions): Epochs {
     isRaw = offersRaw && found.capabilities.includes(RAW);
     if (continuation === "resumed") return;
     const { noticeBytes = 0 } = found.limits;
-    noticeCredit = createNoticeCredit({ sendLimit: noticeBytes, windowBytes: limits.noticeCreditBytes });
+    noticeCredit = createNoticeCredit({ sendLimit: noticeBytes, windowBytes });
   };
 
   return {
@@ -123,11 +135,7 @@ export function createEpochs(options: EpochsOptions): Epochs {
     },
     greet(request) {
       const hello = readHello(request, agent);
-      const isNamed = hello.session.instance === instance;
-      // The dialler sent the instance of its first hello again, so it has not received our answer or any
-      // later message.
-      const isUnanswered = hello.session.instance === firstInstance && sequence.received === 0;
-      const isSame = instance !== undefined && hello.session.id === id && (isNamed || isUnanswered);
+      const { isNamed, isSame } = compare(hello, { id, instance, firstInstance, sequence });
       const received = isNamed ? hello.session.received : 0;
       const continuation = isSame && sequence.rewind(received) ? "resumed" : restart();
       if (continuation !== "resumed") {
@@ -147,7 +155,30 @@ export function createEpochs(options: EpochsOptions): Epochs {
       hasBegun = false;
       id = instance = firstInstance = undefined;
     },
+    freeze() {
+      const order = { sequence: sequence.freeze(), noticeCredit: noticeCredit.freeze(), isRaw, hasBegun };
+      return { ...order, peer, id, instance, firstInstance };
+    },
   };
+}
+
+type Known = {
+  id: string | undefined;
+  instance: string | undefined;
+  firstInstance: string | undefined;
+  sequence: Sequence;
+};
+
+/** Returns whether a hello names our instance, and whether it is about our session. */
+function compare(
+  { session }: Hello,
+  { id, instance, firstInstance, sequence }: Known,
+): { isNamed: boolean; isSame: boolean } {
+  const isNamed = session.instance === instance;
+  // The dialler sent the instance of its first hello again, so it has not received our answer or any later
+  // message.
+  const isUnanswered = session.instance === firstInstance && sequence.received === 0;
+  return { isNamed, isSame: instance !== undefined && session.id === id && (isNamed || isUnanswered) };
 }
 
 /** The members that a hello and its answer have in common. */

@@ -17,20 +17,25 @@ export type NoticeCredit = {
    * notices cannot use up this side's time. A rest of the credit could be too small for the next notice.
    */
   renew(): number | undefined;
+  freeze(): FrozenNoticeCredit;
 };
+
+/** The numbers of a credit. */
+export type FrozenNoticeCredit = Record<"sendLimit" | "receiveLimit" | "sent" | "received", number>;
 
 /** Even an empty notice takes the time to handle it. */
 export const NOTICE_BYTES = 256;
 
 /**
- * Creates the credit of a new session. `sendLimit` is the peer's first credit, `windowBytes` this side's.
+ * Creates the credit of a new session, or of a frozen one. `sendLimit` is the peer's first credit,
+ * `windowBytes` this side's.
  */
-export function createNoticeCredit(options: { sendLimit: number; windowBytes: number }): NoticeCredit {
+export function createNoticeCredit(
+  options: { sendLimit: number; windowBytes: number },
+  frozen: Partial<FrozenNoticeCredit> = {},
+): NoticeCredit {
   const { windowBytes } = options;
-  let { sendLimit } = options;
-  let receiveLimit = windowBytes;
-  let sent = 0;
-  let received = 0;
+  let { sendLimit = options.sendLimit, receiveLimit = windowBytes, sent = 0, received = 0 } = frozen;
 
   return {
     allows: (lineBytes) => sent + lineBytes + NOTICE_BYTES <= sendLimit,
@@ -53,5 +58,6 @@ export function createNoticeCredit(options: { sendLimit: number; windowBytes: nu
       receiveLimit = received + windowBytes;
       return receiveLimit;
     },
+    freeze: () => ({ sendLimit, receiveLimit, sent, received }),
   };
 }

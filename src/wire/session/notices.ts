@@ -11,6 +11,8 @@ export type Notices = {
   resubmit(): void;
   /** Removes the waiting notices, and returns how many they were. */
   clear(): number;
+  /** Returns the waiting notices, which stay. */
+  peek(): Notice[];
 };
 
 type NoticesOptions = {
@@ -51,5 +53,6 @@ export function createNotices({ outlet, mostBytes, onLost }: NoticesOptions): No
       for (const one of waiting.splice(0)) submit(one);
     },
     clear: () => waiting.splice(0).length,
+    peek: () => waiting.map(({ notice }) => notice),
   };
 }

@@ -60,11 +60,16 @@ export type Outbox = Outlet & {
   pull(sequence: Sequence, credit: NoticeCredit): Uint8Array | undefined;
   /** Removes everything. */
   clear(): void;
+  /** Makes the waiting control messages, and returns them; they stay. Leaves out those of `unsent` calls. */
+  freeze(unsent: ReadonlySet<CallId>): FrozenMessage[];
 };
+
+/** A control message that waits, with the call that removes it and the call that it begins. */
+export type FrozenMessage = { message: MessageBody; call?: CallId; begun?: CallId };
 
 /** Creates an empty outbox. `onOutput` is called when something was added. */
 export function createOutbox(onOutput: () => void): Outbox {
-  let controls: { make: ControlMessage; call?: CallId | undefined; begun?: CallId }[] = [];
+  let controls: WaitingControl[] = [];
   let notices: WaitingNotice[] = [];
   const senders = new Set<Sender>();
   let sentCount = 0;
@@ -89,25 +94,9 @@ export function createOutbox(onOutput: () => void): Outbox {
   };
 
   const nextData = (): MessageBody | undefined => {
-    const held = controls.length === 0 ? undefined : new Set(controls.map(({ begun }) => begun));
-    for (const sender of senders) {
-      if (held?.has(sender.call) === true) continue;
-      // A set keeps the order of insertion, so a sender that is added again waits until all others had a
-      // turn.
-      senders.delete(sender);
-      const { call, stream, writer } = sender;
-      const chunk = writer.pull();
-      if (chunk !== undefined) {
-        senders.add(sender);
-        sentCount++;
-        return { kind: "data", call, stream, offset: chunk.offset, bytes: chunk.bytes };
-      }
-      if (writer.pullEnd()) {
-        sentCount++;
-        return { kind: "end", call, stream, ...writer.total };
-      }
-    }
-    return undefined;
+    const message = pullData(senders, controls);
+    if (message !== undefined) sentCount++;
+    return message;
   };
 
   return {
@@ -161,5 +150,36 @@ export function createOutbox(onOutput: () => void): Outbox {
       notices = [];
       senders.clear();
     },
+    freeze(unsent) {
+      const frozen: FrozenMessage[] = [];
+      controls = controls.flatMap((control) => {
+        const { make, call, begun } = control;
+        if ([call, begun].some((id) => id !== undefined && unsent.has(id))) return [control];
+        const message = make();
+        if (message === undefined) return [];
+        frozen.push({ message, ...(call !== undefined && { call }), ...(begun !== undefined && { begun }) });
+        return [{ ...control, make: fixed(message) }];
+      });
+      return frozen;
+    },
   };
+}
+
+type WaitingControl = { make: ControlMessage; call?: CallId | undefined; begun?: CallId };
+
+function pullData(senders: Set<Sender>, controls: readonly WaitingControl[]): MessageBody | undefined {
+  const held = controls.length === 0 ? undefined : new Set(controls.map(({ begun }) => begun));
+  for (const sender of senders) {
+    if (held?.has(sender.call) === true) continue;
+    // A set keeps the order of insertion, so a sender that is added again waits until all others had a turn.
+    senders.delete(sender);
+    const { call, stream, writer } = sender;
+    const chunk = writer.pull();
+    if (chunk !== undefined) {
+      senders.add(sender);
+      return { kind: "data", call, stream, offset: chunk.offset, bytes: chunk.bytes };
+    }
+    if (writer.pullEnd()) return { kind: "end", call, stream, ...writer.total };
+  }
+  return undefined;
 }

@@ -7,7 +7,7 @@ import type { MemoryShare } from "../memory.ts";
 import type { Reading } from "../reading.ts";
 
 /** Reads bytes. */
-export type Receiver = Pick<FrameReader, "lose" | "reset"> & {
+export type Receiver = Pick<FrameReader, "lose" | "reset" | "freeze" | "thaw"> & {
   /**
    * Yields what the bytes hold, in order. No bytes mean that the far end has left: a begun frame will not be
    * completed. The caller stops when it wants no more, and then calls `reset`.
@@ -49,6 +49,8 @@ export function createReceiver({ side, limits, ...options }: ReceiverOptions): R
     },
     lose: () => reader.lose(),
     reset: () => reader.reset(),
+    freeze: () => reader.freeze(),
+    thaw: (frozen) => reader.thaw(frozen),
     expectAnswer: (nonce) => dialler?.expectAnswer(nonce),
     tick(nowMs) {
       return reader.hasBegun && nowMs - lastMs >= limits.brokenFrameMs ? reader.drop() : undefined;

@@ -43,7 +43,20 @@ export type Sequence = {
   rewind(seq: number): boolean;
   /** Gives the memory of the kept messages back. Nothing is sent again after that. */
   drop(): void;
+  freeze(): FrozenSequence;
 };
+
+/** A sequence as plain data. `kept` are the messages that the peer has not acknowledged. */
+export type FrozenSequence = {
+  sent: number;
+  received: number;
+  kept: readonly Kept[];
+  /** Index in `kept` of the next message to send again. */
+  cursor: number;
+};
+
+type MessageClass = "data" | "notice" | "other";
+type Kept = { bytes: Uint8Array; class: MessageClass };
 
 /** So many bytes may wait for an acknowledgement, however much other peers hold. */
 const SURE_BYTES = { data: 128 * 1024, other: 64 * 1024 } as const;
@@ -52,30 +65,33 @@ const SURE_BYTES = { data: 128 * 1024, other: 64 * 1024 } as const;
 const ACK_MESSAGES = 32;
 const ACK_BYTES = 256 * 1024;
 
-type MessageClass = "data" | "notice" | "other";
-type Kept = { bytes: Uint8Array; class: MessageClass };
-
 /**
- * Creates a sequence that begins at 1 in both directions. The limits bound the unacknowledged messages; one
- * more message is let through, so that any message fits. The messages count as memory of the peer. While all
- * peers together hold much, fewer may wait.
+ * Creates a sequence that begins at 1 in both directions, or a frozen one again. The limits bound the
+ * unacknowledged messages; one more message is let through, so that any message fits. The messages count as
+ * memory of the peer. While all peers together hold much, fewer may wait.
  */
 export function createSequence(
   limits: Pick<Limits, "unacknowledgedBytes" | "unacknowledgedDataBytes">,
   chunkForm: () => ChunkForm,
   memory: MemoryShare = createOwnMemory(),
+  frozen?: FrozenSequence,
 ): Sequence {
   const room = { data: limits.unacknowledgedDataBytes, other: limits.unacknowledgedBytes };
   const keptBytes = { data: 0, notice: 0, other: 0 };
   const kept: Kept[] = [];
   const pool = createBufferPool();
-  /** Index in `kept` of the next message to send again. */
-  let cursor = 0;
-  let sent = 0;
-  let received = 0;
-  let newMessages = 0;
+  let { cursor = 0, sent = 0, received = 0 }: Partial<FrozenSequence> = frozen ?? {};
+  // The peer may wait for an acknowledgement, so the first one is due at once.
+  let newMessages = received > 0 ? 1 : 0;
   let newBytes = 0;
-  let isFlushed = false;
+  let isFlushed = received > 0;
+
+  const keep = (message: Kept): void => {
+    kept.push(message);
+    keptBytes[message.class] += message.bytes.length;
+    memory.charge(message.bytes.length);
+  };
+  for (const message of frozen?.kept ?? []) keep(message);
 
   const firstKept = (): number => sent - kept.length + 1;
 
@@ -115,10 +131,7 @@ export function createSequence(
       sent++;
       message.seq = sent;
       const bytes = encodeNative(message, chunkForm(), pool.take);
-      const messageClass = classOf(message);
-      kept.push({ bytes, class: messageClass });
-      keptBytes[messageClass] += bytes.length;
-      memory.charge(bytes.length);
+      keep({ bytes, class: classOf(message) });
       cursor = kept.length;
       return bytes;
     },
@@ -149,6 +162,7 @@ export function createSequence(
       cursor = 0;
       return true;
     },
+    freeze: () => ({ sent, received, kept: [...kept], cursor }),
   };
 }
 

@@ -2,9 +2,11 @@
 import type { NegotiatorError } from "../../errors.ts";
 import { createControlQueue } from "./control-queue.ts";
 import { createConversation } from "./conversation.ts";
+import type { FrozenConversation } from "./conversation.ts";
+import type { FrozenFrames } from "../frames/listener-reader.ts";
 import { createDialling } from "./dialling.ts";
 import { createEpochs } from "./epochs.ts";
-import type { Continuation } from "./epochs.ts";
+import type { Continuation, FrozenEpochs } from "./epochs.ts";
 import type { Agent } from "./handshake.ts";
 import type { IncomingCall } from "../calls/incoming-call.ts";
 import { createIntake } from "./intake.ts";
@@ -70,8 +72,20 @@ export type SessionOptions = {
    * `detach`, and the owner of the channel is to close it.
    */
   onInvalid?: (reason: NegotiatorError) => void;
+  /** Goes on with the session that another program has frozen. `thaw` has to be called next. */
+  frozen?: FrozenSession | undefined;
   /** Takes each object that is not native. Returns whether some dialect has such a message. */
   onForeign?: (frame: ForeignFrame) => boolean;
+};
+
+/** A session as plain data. */
+export type FrozenSession = {
+  state: SessionState;
+  epochs: FrozenEpochs;
+  conversation: FrozenConversation;
+  reader: FrozenFrames;
+  /** The lines without a number that wait to be sent. */
+  lines: Uint8Array[];
 };
 
 /** Returns the parts of a new session. A part knows only the parts that are created before it. */
@@ -80,10 +94,20 @@ export function createSessionParts(options: SessionOptions) {
   const memory = options.memory ?? createOwnMemory();
   const served = options.served ?? createServedCalls(limits, memory);
   const controlQueue = createControlQueue(onOutput);
-  const status = createStatus(controlQueue, options.onState);
+  const { frozen } = options;
+  const status = createStatus(controlQueue, options.onState, frozen?.state);
   const isOnPort = options.medium !== "socket";
   const { offersRaw = true } = options;
-  const epochs = createEpochs({ side, agent, limits, makeId, isOnPort, offersRaw, memory });
+  const epochs = createEpochs({
+    side,
+    agent,
+    limits,
+    makeId,
+    isOnPort,
+    offersRaw,
+    memory,
+    frozen: frozen?.epochs,
+  });
   const receiver = createReceiver({ side, limits, isOnPort, acceptsRaw: () => epochs.isRaw, memory });
   const traffic = createTraffic();
   const common = { side, agent, limits, controlQueue, status, epochs, receiver, traffic };

@@ -7,12 +7,13 @@ import type { Agent } from "./handshake.ts";
 import type { CallOptions, OutgoingCall } from "../calls/outgoing-call.ts";
 import { createNextBytes } from "./next-bytes.ts";
 import { createSessionParts } from "./session-parts.ts";
-import type { SessionOptions } from "./session-parts.ts";
+import type { FrozenSession, SessionOptions } from "./session-parts.ts";
+import type { CallId } from "../message.ts";
 import type { SessionState } from "./status.ts";
 import type { Traffic } from "./traffic.ts";
 
 export type { ForeignFrame } from "./intake.ts";
-export type { SessionOptions } from "./session-parts.ts";
+export type { FrozenSession, SessionOptions } from "./session-parts.ts";
 export type { SessionState } from "./status.ts";
 
 /** One side of a conversation with one peer. */
@@ -81,12 +82,22 @@ export type Session = {
   abandon(reason: NegotiatorError): void;
   /** Ends the session and all calls of both sides, and sends a goodbye. */
   close(reason: string): void;
+  /** Returns a call of this side that was thawed, once, for its owner. It may be over already. */
+  claim(id: CallId): OutgoingCall | undefined;
+  /** Returns the session as plain data, for the program that replaces this one. */
+  freeze(): FrozenSession;
+  /**
+   * Goes on with the session of the option `frozen`: the calls of the peer go to `onCall` again. Reports an
+   * open session by `onState`. `nowMs` is on the clock of `receive`.
+   */
+  thaw(nowMs: number): void;
 };
 
 /** Creates a session in the state `idle`. */
 export function createSession(options: SessionOptions): Session {
   const { side, makeId, onOutput } = options;
-  const { served, controlQueue, status, epochs, receiver, traffic, ...parts } = createSessionParts(options);
+  const all = createSessionParts(options);
+  const { served, controlQueue, status, epochs, receiver, traffic, ...parts } = all;
   const { invalidInput, conversation, timeout, silence, refusal, dialling, intake } = parts;
 
   const hear = (nowMs: number): void => {
@@ -164,11 +175,7 @@ export function createSession(options: SessionOptions): Session {
     sendForeign: (bytes) => controlQueue.pushBytes(bytes),
     yieldTo(label) {
       invalidInput.clearCount();
-      if (side === "dialler")
-        conversation.end(
-          "foreign",
-          new NegotiatorError("UNSUPPORTED", `The peer is a ${label}`, { remedy: "Call again" }),
-        );
+      if (side === "dialler") conversation.end("foreign", isForeign(label));
       else if (status.state === "open")
         status.cut(new NegotiatorError("CLOSED", `A ${label} took over the channel`));
     },
@@ -182,7 +189,41 @@ export function createSession(options: SessionOptions): Session {
       if (status.state === "open") controlQueue.push({ kind: "goodbye", reason });
       conversation.end("ended", new NegotiatorError("CLOSED", `The session was closed: ${reason}`));
     },
+    claim: (id) => conversation.claim(id),
+    freeze: () => freezeSession(all),
+    thaw: (nowMs) => thawSession(all, options, nowMs),
   };
+}
+
+type Parts = ReturnType<typeof createSessionParts>;
+
+function freezeSession({ status, epochs, conversation, receiver, controlQueue }: Parts): FrozenSession {
+  const isDialling = status.state === "dialling";
+  return {
+    // The next program says hello again.
+    state: isDialling ? "cut" : status.state,
+    epochs: epochs.freeze(),
+    conversation: conversation.freeze(),
+    reader: receiver.freeze(),
+    lines: isDialling ? [] : controlQueue.peek(),
+  };
+}
+
+function thawSession(parts: Parts, { frozen, onState, onOutput }: SessionOptions, nowMs: number): void {
+  if (frozen === undefined) return;
+  const { served, receiver, controlQueue, timeout, silence, conversation, status } = parts;
+  served.expire(nowMs);
+  receiver.thaw(frozen.reader);
+  for (const line of frozen.lines) controlQueue.pushBytes(line);
+  timeout.receive(nowMs);
+  silence?.receive(nowMs);
+  conversation.thaw(frozen.conversation);
+  if (status.state === "open") onState?.("open");
+  onOutput();
+}
+
+function isForeign(label: string): NegotiatorError {
+  return new NegotiatorError("UNSUPPORTED", `The peer is a ${label}`, { remedy: "Call again" });
 }
 
 function throwIfClosed(state: SessionState, refusal?: NegotiatorError): void {

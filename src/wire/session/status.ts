@@ -19,12 +19,13 @@ export type Status = {
   cut(reason?: NegotiatorError): void;
 };
 
-/** Creates the state of a new session, `idle`. */
+/** Creates the state of a session, `idle` by default. */
 export function createStatus(
   controlQueue: ControlQueue,
   onState: ((state: SessionState, reason?: NegotiatorError) => void) | undefined,
+  first: SessionState = "idle",
 ): Status {
-  let state: SessionState = "idle";
+  let state = first;
 
   const change = (next: SessionState, reason?: NegotiatorError): void => {
     if (state === next) return;

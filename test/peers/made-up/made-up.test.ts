@@ -64,7 +64,7 @@ async function createScene() {
   const stop = new AbortController();
   const places = { sysDirectory: directory.at("sys"), devDirectory: directory.at("dev") };
   const settings = { ...DEFAULTS, guest: { ...DEFAULTS.guest, characterDevice: directory.at("no-port") } };
-  const host = createHostLink(settings, guestServices, DIALECTS, places);
+  const host = createHostLink(settings, guestServices, DIALECTS, { places });
   const holding = host.hold(stop.signal);
   owned.defer(async () => {
     stop.abort();

@@ -27,7 +27,7 @@ async function countLooks(dialect: ForeignDialect): Promise<number> {
     limits: DEFAULT_LIMITS,
     answerMemory: createAnswerMemory(0),
   };
-  const link = createHostLink(DEFAULTS, services, createDialectTable([dialect]), places);
+  const link = createHostLink(DEFAULTS, services, createDialectTable([dialect]), { places });
   const stop = new AbortController();
   await spyOnOutput(async () => {
     const holding = link.hold(stop.signal);

@@ -1,0 +1,201 @@
+/** A started process: its pipes, its end, and how a failed start is found out. */
+import { closeSync } from "node:fs";
+import { removeCgroup } from "./command-cgroup.ts";
+import type { CgroupPlan } from "./command-cgroup.ts";
+import { holdOutput } from "./held-output.ts";
+import type { FrozenOutput, HeldOutput } from "./held-output.ts";
+import { collectChild, mayExecute, openProcess } from "./libc-process.ts";
+import type { Ids } from "./libc-process.ts";
+import { walkLocally } from "./mount-table.ts";
+import { readInto, setNonBlocking } from "./libc.ts";
+import { EVENTS, watchDescriptor } from "./descriptor-watch.ts";
+import { noteChild, noteDescriptor } from "./kept-resources.ts";
+import { forgetChild, rememberChild } from "./orphans.ts";
+import { signalGroup } from "./process-group.ts";
+import type { ByteSink } from "./pump.ts";
+import { settlesWithin } from "./settling.ts";
+import { readSetprivError } from "./setpriv.ts";
+import { ALL_DONE } from "./start-in-place.ts";
+import type { StartReport } from "./start-in-place.ts";
+import { judgeStart } from "./started-files.ts";
+
+/** The end of a process: with an exit code, or by a signal such as `SIGTERM` (`SIG34` without a name). */
+export type ExitFacts = { exitCode: number | null; signal: string | null };
+
+/** A started process. */
+export type Child = {
+  pid: number;
+  /** Sends a signal to its group, unless it has been reaped. */
+  signal(name: NodeJS.Signals): void;
+  exit: Promise<ExitFacts>;
+  stdin: { fd: number; source: AsyncIterable<Uint8Array> } | undefined;
+  stdoutFd: number;
+  stderrFd: number;
+  /** Where its standard error goes. */
+  stderr: ByteSink;
+  /**
+   * After its exit: resolves with the error if a helper ended without starting the command. `stderrEnded`
+   * resolves when its standard error has been read to the end.
+   */
+  findFailure(exit: ExitFacts, stderrEnded: Promise<void>): Promise<unknown>;
+  /** Passes on what was held back of its standard error, which is the command's own. */
+  passOnHeld(): Promise<void>;
+  /** Frees what outlives it. */
+  release(): void;
+  /** Returns the process as plain data, for the program that replaces this one. */
+  freeze(): FrozenChild;
+};
+
+/** The numbers of a started process and of our ends of its pipes, its executable, and its user. */
+export type ChildFacts = {
+  pid: number;
+  stdinFd?: number;
+  stdoutFd: number;
+  stderrFd: number;
+  reportFd?: number;
+  cgroup?: CgroupPlan;
+  path: string;
+  user?: Ids;
+};
+
+/** A process as plain data. `exit` is known once it has been reaped. */
+export type FrozenChild = ChildFacts & { exit?: ExitFacts; held?: FrozenOutput };
+
+type ChildOptions = {
+  exit: Promise<ExitFacts>;
+  isReaped: () => boolean;
+  /** Holds its standard error back while it may be that of a helper. */
+  held: HeldOutput | undefined;
+  stdin: AsyncIterable<Uint8Array> | null;
+  stderr: ByteSink;
+};
+
+const running = new Set<number>();
+
+/** Returns the ids of the processes that run: commands, and programs that this one watches. */
+export function runningChildren(): number[] {
+  return [...running];
+}
+
+/** Returns the process with these facts. */
+export function createChild(facts: ChildFacts, { exit, isReaped, held, stdin, stderr }: ChildOptions): Child {
+  const { pid, stdinFd, stdoutFd, stderrFd, cgroup, path, user } = facts;
+  let { reportFd } = facts;
+  let ended: ExitFacts | undefined;
+  running.add(pid);
+  const setEnded = (how: ExitFacts): void => {
+    ended = how;
+    running.delete(pid);
+  };
+  void exit.then(setEnded);
+  return {
+    pid,
+    signal(name) {
+      // The process is reaped in the turn in which this is set. Until then, the number stays in use.
+      if (!isReaped()) signalGroup(pid, name);
+    },
+    exit,
+    stdin: stdinFd === undefined || stdin === null ? undefined : { fd: stdinFd, source: stdin },
+    stdoutFd,
+    stderrFd,
+    stderr: held ?? stderr,
+    async findFailure(how, stderrEnded) {
+      if (reportFd !== undefined) return readReport(reportFd, how.signal !== null);
+      if (held === undefined || user === undefined) return undefined;
+      return readWords(held, { ended: how, stderrEnded, path, user });
+    },
+    passOnHeld: async () => held?.passOn(),
+    release() {
+      if (reportFd !== undefined) closeSync(reportFd);
+      reportFd = undefined;
+      if (cgroup !== undefined) removeCgroup(cgroup);
+    },
+    freeze() {
+      const { reportFd: _, ...rest } = facts;
+      const frozen = held?.freeze();
+      if (reportFd !== undefined) noteDescriptor(reportFd);
+      noteChild(facts.pid);
+      return {
+        ...rest,
+        ...(reportFd !== undefined && { reportFd }),
+        ...(ended !== undefined && { exit: ended }),
+        ...(frozen !== undefined && { held: frozen }),
+      };
+    },
+  };
+}
+
+/** Goes on with a process that another program has started in the same process as ours. */
+export function adoptChild(
+  frozen: FrozenChild,
+  { stdin, stderr }: Pick<ChildOptions, "stdin" | "stderr">,
+): Child {
+  const { exit: known, held, ...facts } = frozen;
+  let isReaped = known !== undefined;
+  if (!isReaped) rememberChild(facts.pid);
+  const exit =
+    known === undefined ? awaitChild(facts.pid, () => void (isReaped = true)) : Promise.resolve(known);
+  const holding = held && holdOutput(held.name, stderr, held.bytes);
+  return createChild(facts, { exit, isReaped: () => isReaped, held: holding, stdin, stderr });
+}
+
+/** Resolves with the end of a child that Bun does not know. `onReaped` is called in the same turn. */
+async function awaitChild(pid: number, onReaped: () => void): Promise<ExitFacts> {
+  const processFd = openProcess(pid);
+  const watch = processFd === undefined ? undefined : watchDescriptor(processFd);
+  for (;;) {
+    const ended = collectChild(pid);
+    if (ended !== undefined) {
+      onReaped();
+      forgetChild(pid);
+      watch?.close();
+      if (processFd !== undefined) closeSync(processFd);
+      return ended;
+    }
+    await (watch?.changed(EVENTS.IN) ?? Bun.sleep(LOOK_MS));
+  }
+}
+
+/** Before Linux 5.3 no descriptor stands for a process. */
+const LOOK_MS = 20;
+
+const REPORT_BYTES = 4096;
+
+/** The helper has ended, so all that it will ever report is there. A caller may have ended it before. */
+function readReport(fd: number, isKilled: boolean): unknown {
+  setNonBlocking(fd);
+  const room = new Uint8Array(REPORT_BYTES);
+  const text = Buffer.from(room.subarray(0, Math.max(readInto(fd, room), 0))).toString();
+  if (text === ALL_DONE) return undefined;
+  if (text === "") return isKilled ? undefined : new Error("the helper ended before the start");
+  // The helper is this program.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  const { step, errno } = JSON.parse(text.replace(ALL_DONE, "")) as StartReport;
+  return Object.assign(new Error(`${step}: ${errno}`), { code: step === "user" ? "EPERM" : errno, step });
+}
+
+/** The exit codes of setpriv's own failures. */
+const SETPRIV_CODES: ReadonlySet<number | null> = new Set([1, 126, 127]);
+/** A carrier brings the words of a helper that has ended, and then its end. */
+const WORDS_MS = 300;
+
+type WordsFacts = { ended: ExitFacts; stderrEnded: Promise<void>; path: string; user: Ids };
+
+/** A background process of the command may keep its standard error open, so this does not wait for long. */
+async function readWords(held: HeldOutput, facts: WordsFacts): Promise<Error | undefined> {
+  const { ended, stderrEnded, path, user } = facts;
+  if (!SETPRIV_CODES.has(ended.exitCode)) return undefined;
+  const isWhole = await settlesWithin(stderrEnded, WORDS_MS);
+  if (!isWhole || held.said === undefined || couldStart(path, user)) return undefined;
+  return readSetprivError(held.said, path);
+}
+
+/**
+ * Other processes of the user can see the name of the helper, so its words may be those of the command. They
+ * count if the files show a reason too: only root can change those.
+ */
+function couldStart(path: string, user: Ids): boolean {
+  const { kind, files } = judgeStart(path);
+  const isFile = walkLocally(path)?.status?.isFile() === true;
+  return isFile && kind === "local" && mayExecute(user, files) === true;
+}

@@ -1,0 +1,143 @@
+/**
+ * Hands the state of a daemon over to the program that replaces it: as a sealed file in memory, with the
+ * descriptors that stay open.
+ */
+import { closeSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { NegotiatorError } from "../../errors.ts";
+import { logFor } from "../../log.ts";
+import { collectKept } from "../../process/kept-resources.ts";
+import { closeOnExec, createSealedFile, isSealed } from "../../process/libc-process.ts";
+import { runningChildren } from "../../process/child.ts";
+import { signalGroup } from "../../process/process-group.ts";
+import { STATE_VERSIONS } from "./state-version.ts";
+
+/**
+ * The part of the file that every version can read: with it a program can end what it cannot take over.
+ * `fds` and `children` are the numbers of all descriptors and processes in `state`.
+ */
+type Envelope = {
+  pid: number;
+  role: "host" | "guest";
+  version: number;
+  fds: number[];
+  children: number[];
+  state: unknown;
+};
+
+/** A state that is ready for the next program: its descriptors, and that of its file as the last one. */
+export type Handover = { fds: number[] };
+
+const FILE_NAME = "negotiator-state";
+const log = logFor("daemon");
+
+/** Makes the file from what `freeze` returns. Throws the system's error. */
+export function prepareHandover(role: "host" | "guest", version: number, freeze: () => unknown): Handover {
+  const { value: state, fds, children } = collectKept(freeze);
+  // Programs that this one watches, such as virsh, are started again by the next one.
+  for (const pid of runningChildren()) if (!children.includes(pid)) signalGroup(pid, "SIGTERM");
+  const envelope: Envelope = { pid: process.pid, role, version, fds, children, state };
+  return { fds: [...fds, createSealedFile(FILE_NAME, new TextEncoder().encode(encodeState(envelope)))] };
+}
+
+/** The next program was not started: the descriptors are ours again. */
+export function takeBack({ fds }: Handover): void {
+  closeOnExec(fds);
+  const file = fds.at(-1);
+  if (file !== undefined) closeSync(file);
+}
+
+/**
+ * Returns the state that the program before has left, and `undefined` if there is none. If this program
+ * cannot read it, logs that, ends the commands of the program before, and closes its descriptors.
+ */
+export function takeHandover(role: "host" | "guest"): unknown {
+  const file = findFile();
+  if (file === undefined) return undefined;
+  const text = readFileSync(`/proc/self/fd/${file}`, "utf8");
+  closeSync(file);
+  const envelope = parseEnvelope(text, role);
+  if (envelope === undefined) return undefined;
+  closeOnExec(envelope.fds);
+  const { version } = envelope;
+  if (version >= STATE_VERSIONS.min && version <= STATE_VERSIONS.max) return envelope.state;
+  const known = `${STATE_VERSIONS.min} to ${STATE_VERSIONS.max}`;
+  log.error(
+    `The program before has left a state of version ${version}, and this one reads ${known}: its calls end`,
+  );
+  dropState(envelope);
+  return undefined;
+}
+
+function dropState({ fds, children }: Pick<Envelope, "fds" | "children">): void {
+  for (const pid of children) signalGroup(pid, "SIGTERM");
+  for (const fd of fds) {
+    try {
+      closeSync(fd);
+    } catch {
+      // It was closed already.
+    }
+  }
+}
+
+/** Any process could give us such a file as it starts us, so the content names this process too. */
+function findFile(): number | undefined {
+  for (const name of readdirSync("/proc/self/fd")) {
+    const fd = Number(name);
+    if (linkOf(name).startsWith(`/memfd:${FILE_NAME} `) && isSealed(fd)) return fd;
+  }
+  return undefined;
+}
+
+function linkOf(fd: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    // The descriptor of the directory itself is closed by now.
+    return "";
+  }
+}
+
+function parseEnvelope(text: string, role: "host" | "guest"): Envelope | undefined {
+  try {
+    // Our own program wrote it, in this same process.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    const envelope = decodeState(text) as Envelope;
+    return envelope.pid === process.pid && envelope.role === role ? envelope : undefined;
+  } catch (thrown) {
+    log.error(`The state of the program before cannot be read: ${NegotiatorError.from(thrown).message}`);
+    return undefined;
+  }
+}
+
+const BYTES = "$bytes";
+const ENTRIES = "$entries";
+
+/** Returns plain data as JSON, in which bytes are objects with one member. */
+export function encodeState(state: unknown): string {
+  return JSON.stringify(state, function replace(this: Record<string, unknown>, name, value: unknown) {
+    // The value itself: `toJSON` of a buffer has run before this.
+    const original = this[name];
+    if (original instanceof Uint8Array) return { [BYTES]: Buffer.from(original).toString("base64") };
+    // A peer can choose such names too.
+    return isObject(value) && (BYTES in value || ENTRIES in value)
+      ? { [ENTRIES]: Object.entries(value) }
+      : value;
+  });
+}
+
+/** Returns the data of `encodeState`. Throws a `SyntaxError`. */
+export function decodeState(text: string): unknown {
+  return JSON.parse(text, (_name, value: unknown) => {
+    if (!isObject(value)) return value;
+    const bytes = value[BYTES];
+    if (typeof bytes === "string") return Buffer.from(bytes, "base64");
+    const entries = value[ENTRIES];
+    // `encodeState` wrote it.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    return Array.isArray(entries) ? Object.fromEntries(entries as [string, unknown][]) : value;
+  });
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

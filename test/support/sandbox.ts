@@ -33,7 +33,7 @@ export async function canSandbox(): Promise<boolean> {
 export async function runInSandbox(script: string): Promise<SourceRun> {
   const setUp = `
     set -e
-    T=/run/sandbox; mkdir -p $T; mount -t tmpfs none $T; mkdir $T/up $T/work $T/root
+    T=/mnt; mount -t tmpfs none $T; mkdir $T/up $T/work $T/root
     mount -t overlay none -o lowerdir=/,upperdir=$T/up,workdir=$T/work $T/root; R=$T/root
     mount -t proc none $R/proc; mount -t tmpfs -o mode=755 none $R/run; mount --rbind /dev $R/dev
     mkdir -p $R/run/systemd/system; : >$R/calls

@@ -2,8 +2,10 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { launchOnScreen } from "../support/screen.ts";
 import type { Screen, ScreenOptions } from "../support/screen.ts";
+import { launch, launchDaemon } from "../support/program.ts";
 import { createStage } from "../support/stage.ts";
 import type { Stage } from "../support/stage.ts";
+import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 import { until } from "../support/until.ts";
 
 setDefaultTimeout(120_000);
@@ -186,4 +188,36 @@ describe("--check", () => {
       stdout: expect.stringContaining('"web9"'),
     });
   });
+});
+
+test("a failing finder stands above the table with its time, and is a problem for monitoring", async () => {
+  await using directory = await createTemporaryDirectory();
+  const config = await directory.write(
+    "host.toml",
+    `audit.file = "${directory.at("audit.jsonl")}"
+policyFile = "${directory.at("policy.toml")}"
+[host]
+control = "${directory.at("host.sock")}"
+libvirt = "yes"
+connect = "qemu+unix:///system?socket=${directory.at("nothing")}"
+qemu = "no"
+`,
+  );
+  const env = { NEGOTIATOR_CONFIG: config };
+  await using _ = launchDaemon(["host", "daemon"], env);
+  const status = async (...words: string[]) => {
+    await using run = launch(["host", "status", ...words], { env });
+    return await run.ended();
+  };
+  const { stderr } = await until("the daemon knows the problem", async () => {
+    const ended = await status();
+    return ended.stderr.includes("libvirt at") && ended;
+  });
+  expect(stderr).toMatch(/^negotiator: Cannot .*libvirt at .* \(since \S+Z, \d+ s\)$/m);
+  expect(await status("--check")).toMatchObject({
+    exitCode: 2,
+    stdout: expect.stringMatching(/^problem: Cannot .*libvirt at /m),
+  });
+  await using screen = launchOnScreen(["host", "status", "--watch"], { env, columns: 60 });
+  await screen.shows(/libvirt[^]*\(since\s+\S+Z,\s+\d+ s\)/);
 });

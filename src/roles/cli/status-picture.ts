@@ -6,7 +6,7 @@ import { COLOURED, PLAIN } from "./paint.ts";
 import type { Paint } from "./paint.ts";
 import { formatStatusTable } from "./status-table.ts";
 import type { StatusRow } from "./status-table.ts";
-import { clipToWidth, wrapText } from "./table.ts";
+import { wrapText } from "./table.ts";
 
 /** A status as it is now. */
 export type StatusPicture = {
@@ -41,9 +41,9 @@ export function wantedPaint(): Paint {
   return terminalWishes().colours ? COLOURED : PLAIN;
 }
 
-/** The first line of a problem is wrapped, and its remedy can be copied. */
+/** The remedy is not indented, so that its command can be copied. */
 function formatProblem(problem: string, width: number, paint: Paint): string[] {
   const [first = "", ...rest] = problem.split("\n").map(printable);
   const lines = wrapText(first, width, "  ").map((line) => paint(line, "red"));
-  return [...lines, ...rest.map((line) => clipToWidth(line, width))];
+  return [...lines, ...rest.flatMap((line) => wrapText(line, width))];
 }

@@ -200,7 +200,9 @@ describe("limits", () => {
   });
 
   test("--parallel 1 with --fail-fast begins with no guest after the first failure", async () => {
-    const { stdout, stderr } = await run("--all", "--parallel", "1", "--fail-fast", "fail", "3");
+    await Bun.write(stage.at("list"), "a-missing-guest\ndb1\ndb2\nweb1\n");
+    const words = ["--guests-file", stage.at("list"), "--parallel", "1", "--fail-fast"];
+    const { stdout, stderr } = await run(...words, "fail", "3");
     expect(stdout).toBe("db1: failing\n");
     expect(stderr).toMatch(/db1 +exit code 3 .*\ndb2 +not started .*\nweb1 +not started /);
   });

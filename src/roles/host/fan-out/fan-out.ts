@@ -74,8 +74,10 @@ async function run(line: FanOutLine): Promise<Outcome> {
     await finish(fleet, failedResult(guest, new NegotiatorError("NO_CHANNEL", reason)));
   const total = fleet.queue.length + fleet.results.length;
   const showProgress = (): void => statusLine.show(progressOf(fleet, total, performance.now() - startMs));
-  const isOver = (): boolean =>
-    interruption.isStopping || (choice.failFast && fleet.results.some((result) => !isSuccess(result)));
+  // A guest without an agent must not keep the others from being called.
+  const absentCount = fleet.results.length;
+  const hasFailed = (): boolean => fleet.results.slice(absentCount).some((result) => !isSuccess(result));
+  const isOver = (): boolean => interruption.isStopping || (choice.failFast && hasFailed());
   const timer = setInterval(showProgress, PROGRESS_MS);
   try {
     const workers = Math.min(choice.parallel, fleet.queue.length);

@@ -55,10 +55,6 @@ export const standardOutput = {
     sinks = {};
   },
 
-  /** Returns the width of the terminal, or undefined if the stream is not one. Loads node's streams. */
-  columns: (name: OutputName): number | undefined =>
-    (name === "stdout" ? process.stdout : process.stderr).columns,
-
   /**
    * The first error of that stream, such as a full disk. A reader such as `head` may close it early, so that
    * is not an error.

@@ -112,7 +112,7 @@ test("docs/TROUBLESHOOTING.md has every state that status shows", () => {
   const states = [undefined, NATIVE, ...DIALECTS.besideNative].flatMap((dialect) =>
     sessions.map((session) => createLinkStatus(DEFAULT_LIMITS).status({ dialect, calls, session }).state),
   );
-  const listed = firstColumnOf(pageAt("docs/TROUBLESHOOTING.md"), "Ask the daemons first");
+  const listed = firstColumnOf(pageAt("docs/TROUBLESHOOTING.md"), "Ask the daemons");
   // The host gives these to guests by the word of libvirt.
   expect(new Set(listed)).toEqual(new Set([...states, "paused", "saved", "shut off"]));
 });

@@ -66,6 +66,7 @@ const RUN: Readonly<Record<string, { exitCode?: number; shows: RegExp }>> = {
   "negotiator host audit --since 1h": { shows: /^(?:\d{4}-\d\d-\d\d .*: .*\n?)+$/ },
   "negotiator guest audit --user alice --json": { shows: /No such call is in / },
   "negotiator man negotiator-host": { shows: /^\.TH "NEGOTIATOR/ },
+  "negotiator host doctor web1": { shows: /^ok +agent: the guest \(\S+\) answers in/m },
   "negotiator host list-guests --json | grep '\"legacy'": { exitCode: 1, shows: /^$/ },
 };
 
@@ -82,6 +83,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   "negotiator host add-channel --all": "needs libvirt",
   "negotiator host add-channel web1": "needs libvirt",
   "negotiator host install --uninstall": "changes this system",
+  "negotiator host doctor": "judges this machine too; test/roles/doctor/ runs it",
+  "negotiator guest doctor": "judges this machine too; test/roles/doctor/ runs it",
   "negotiator host daemon": "the stage has one",
   "negotiator guest daemon": "the stage has one",
   "negotiator host daemon --socket web1=/run/vm/web1.sock": "the stage has one, with another path",

@@ -5,7 +5,10 @@ import { VERSION } from "../version.ts";
 import { defineMethod } from "./method.ts";
 import type { Method } from "./method.ts";
 
-/** The answer of `info`. The machine has run for `uptimeSeconds`, this process for `agentSeconds`. */
+/**
+ * The answer of `info`. The machine has run for `uptimeSeconds`, this process for `agentSeconds`. `timeMs` is
+ * its clock, in milliseconds since 1970; older releases do not tell.
+ */
 export const InfoSchema = v.object({
   role: v.picklist(["host", "guest"]),
   version: v.string(),
@@ -13,6 +16,7 @@ export const InfoSchema = v.object({
   kernel: v.string(),
   uptimeSeconds: v.number(),
   agentSeconds: v.number(),
+  timeMs: v.exactOptional(v.number()),
 });
 /** The answer of `info`, parsed. */
 export type Info = v.InferOutput<typeof InfoSchema>;
@@ -35,5 +39,6 @@ function describe(role: "host" | "guest"): Info {
     kernel: release(),
     uptimeSeconds: Math.round(uptime()),
     agentSeconds: Math.round(process.uptime()),
+    timeMs: Date.now(),
   };
 }

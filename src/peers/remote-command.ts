@@ -3,6 +3,8 @@ import * as v from "valibot";
 import { NegotiatorError } from "../errors.ts";
 import { ExecuteResultSchema } from "../methods/execute-schemas.ts";
 import type { ExecuteResult } from "../methods/execute-schemas.ts";
+import { InfoSchema } from "../methods/info.ts";
+import type { Info } from "../methods/info.ts";
 import { CommandListSchema } from "../methods/command-list.ts";
 import type { CommandSummary } from "../methods/command-list.ts";
 import { printable } from "../printable.ts";
@@ -126,6 +128,14 @@ export async function listCommandsOf(
   options: Pick<PeerCallOptions, "timeoutMs" | "connectTimeoutMs" | "signal">,
 ): Promise<CommandSummary[]> {
   return (await checkResult(peer.call("list-commands", {}, options).result, CommandListSchema)).commands;
+}
+
+/** The peer's description of itself, within `timeoutMs`. Rejects as `PeerCall.result` does. */
+export function infoOf(
+  peer: Peer,
+  options: Pick<PeerCallOptions, "timeoutMs" | "connectTimeoutMs" | "signal">,
+): Promise<Info> {
+  return checkResult(peer.call("info", {}, options).result, InfoSchema);
 }
 
 /** The result of a call, checked by `schema`. Rejects with `BAD_REQUEST` for an invalid result. */

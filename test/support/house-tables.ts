@@ -28,7 +28,7 @@ export const ZONES = [
   { name: "host", files: /^src\/roles\/host\//, may: ["inner", "roles", "host"] },
   {
     name: "roles",
-    files: /^src\/roles\/(?:(?:cli(?:\/manual)?|daemon|install)\/)?[^/]+\.ts$/,
+    files: /^src\/roles\/(?:(?:cli(?:\/manual)?|daemon|doctor|install)\/)?[^/]+\.ts$/,
     may: ["inner", "roles"],
   },
 ] as const;

@@ -71,8 +71,8 @@ async function warnOfDaemon(role: "host" | "guest", { config, words }: Invocatio
 /** A daemon that hangs must not hold up the check. */
 const DAEMON_TIMEOUT_MS = 2000;
 
-/** A call under a rule whose user does not exist would fail. */
-async function findUnknownUsers(policy: Policy, path: string): Promise<string[]> {
+/** Resolves with the problems of the users that rules name: calls under such rules would fail. */
+export async function findUnknownUsers(policy: Policy, path: string): Promise<string[]> {
   if (policy.kind !== "rules") return [];
   const named = policy.rules.flatMap(({ user, place }, index) =>
     user === undefined ? [] : [{ user, place: place ?? `rule ${index + 1} of ${path}` }],

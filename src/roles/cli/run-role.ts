@@ -1,7 +1,7 @@
 /**
  * Runs the command line of a role: finds the subcommand, reads its words once, and runs it with its settings.
  */
-import type { Config } from "../../config/config.ts";
+import type { Config, ConfigSources } from "../../config/config.ts";
 import { FAULTS, NegotiatorError } from "../../errors.ts";
 import { configureLog } from "../../log.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
@@ -93,11 +93,11 @@ async function runSubcommand(
   try {
     // Help needs neither the settings nor valibot.
     const { loadConfig } = await import("../../config/config.ts");
-    const load = (): Config => {
-      const file = words.options.get("config")?.at(-1);
+    const file = words.options.get("config")?.at(-1);
+    const load = (given: ConfigSources = { file }): Config => {
       const { help } = grammarOf(role, name);
       const config = loadConfig({
-        file,
+        ...given,
         flags: (below) => optionSettings({ role: role.role, help }, words, below),
         optionOf,
         help,
@@ -110,8 +110,8 @@ async function runSubcommand(
     };
     const outcome = await runInvocation(subcommand, {
       words,
-      config: withNote(load, subcommand.badConfigNote),
-      reload: load,
+      ...loadFor(subcommand, load),
+      reload: () => load(),
       ...(parts.dialects === undefined ? {} : { dialects: parts.dialects }),
       manual: parts.manual,
     });
@@ -122,6 +122,20 @@ async function runSubcommand(
     const error = await complete(thrown, role, named);
     if (subcommand.hasForeignExit !== true) throw error;
     return { exitCode: FAULTS[error.code].exitCode, error };
+  }
+}
+
+/** Returns the config, or its problem with the defaults for a subcommand that runs all the same. */
+function loadFor(
+  { badConfigNote, takesBadConfig }: Subcommand,
+  load: (given?: ConfigSources) => Config,
+): Pick<Invocation, "config" | "configProblem"> {
+  try {
+    return { config: withNote(() => load(), badConfigNote) };
+  } catch (thrown) {
+    const configProblem = NegotiatorError.from(thrown);
+    if (configProblem.code !== "BAD_CONFIG" || takesBadConfig !== true) throw thrown;
+    return { config: load({ file: "/dev/null", environment: {} }), configProblem };
   }
 }
 

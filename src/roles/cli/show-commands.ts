@@ -45,7 +45,8 @@ async function askReport(
   }
 }
 
-async function readReport(role: "host" | "guest", { config }: Invocation): Promise<CommandReport> {
+/** Resolves with the commands by the files of the config, without the daemon. */
+export async function readReport(role: "host" | "guest", { config }: Invocation): Promise<CommandReport> {
   const { commandsDirectory: directories, commandNames, builtIns } = config.settings;
   const uid = ourUid();
   const builtins = selectBuiltins(builtIns);

@@ -13,6 +13,8 @@ import type { Words } from "./tokenizer.ts";
 export type Invocation = {
   words: Words;
   config: Config;
+  /** Why the config cannot be used: then `config` has only the defaults. See `takesBadConfig`. */
+  configProblem?: NegotiatorError | undefined;
   /** The dialects that peers may speak; those of the program by default. */
   dialects?: DialectTable;
   /** Reads the configuration again, under the same options. */
@@ -51,6 +53,8 @@ export type SubcommandDefinition = {
   hasForeignExit?: true;
   /** The exit code of its errors, wrong usage included, by its words; undefined for the usual ones. */
   errorExit?: (argv: readonly string[]) => number | undefined;
+  /** It also runs with a config that cannot be used, and gets the reason. */
+  takesBadConfig?: true;
   run: (invocation: Invocation) => Promise<Outcome> | Outcome;
 };
 

@@ -11,7 +11,7 @@ import type { Grant, Method, MethodAnswer } from "../../methods/method.ts";
 import type { Peer } from "../../peers/peer.ts";
 import { detachOn } from "../../peers/detached-command.ts";
 import type { DetachRequest } from "../../peers/detached-command.ts";
-import { executeOn, listCommandsOf } from "../../peers/remote-command.ts";
+import { executeOn, infoOf, listCommandsOf } from "../../peers/remote-command.ts";
 import type { RemoteCommand } from "../../peers/remote-command.ts";
 import { noteStart } from "../start-note.ts";
 import { printable } from "../../printable.ts";
@@ -37,7 +37,7 @@ export type PeerOf = (guest: string | undefined, timeoutMs: number, signal: Abor
 /** A peer runs 128 calls at once, so root always finds room. */
 const CALLS: LocalLimits = { ofUser: 32, ofAll: 96 };
 
-/** The methods `execute` and `list-commands`, which call the peer of `peerOf`. */
+/** The methods `execute`, `list-commands` and `info`, which call the peer of `peerOf`. */
 export function createRelay(peerOf: PeerOf): Method[] {
   const shares = new Map<string | undefined, LocalShares>();
   const takeShare = (guest: string | undefined, user: CallerInfo = {}): Disposable => {
@@ -114,7 +114,21 @@ export function createRelay(peerOf: PeerOf): Method[] {
       return { result: { commands: commands.filter(({ name }) => isOffered(name)) } };
     },
   });
-  return [execute, list];
+  const info = defineMethod({
+    name: "info",
+    isOpen: true,
+    params: v.object(Target),
+    target: ({ guest }) => (guest === undefined ? {} : { guest }),
+    async run({ guest, connectTimeoutMs = 0 }, { call, grant }) {
+      const { signal, caller } = call;
+      using _ = takeShare(guest, caller);
+      const time = startCall({ timeoutMs: shorten(call, grant).timeoutMs, connectTimeoutMs });
+      const peer = await find(guest, time.leftToConnect(), signal);
+      const limits = { timeoutMs: time.left(), connectTimeoutMs: time.leftToConnect() };
+      return { result: await infoOf(peer, { ...limits, signal }) };
+    },
+  });
+  return [execute, list, info];
 }
 
 /** The limits that are left of a call that went to its peer already. */

@@ -29,6 +29,7 @@ import { runRole } from "../cli/run-role.ts";
 import { checkExitCode, CHECK_NOTES, STATUS_NOTES, STATUS_OPTIONS } from "../cli/status-options.ts";
 import { defineSubcommand } from "../cli/subcommand.ts";
 import type { Invocation, Outcome, RoleDefinition } from "../cli/subcommand.ts";
+import { createDoctor } from "../doctor/doctor-subcommand.ts";
 
 const askHost = (control: string) => async (): Promise<string | undefined> =>
   (await import("./waiting-for.ts")).askHostWaiting(control);
@@ -151,6 +152,12 @@ export const GUEST: RoleDefinition = {
     "check-config": createCheckConfig("guest", () => Promise.resolve([])),
     reload: createReloadCommand("guest"),
     reexec: createReexecCommand("guest"),
+    doctor: createDoctor({
+      summary: "Look for what keeps this guest from working, and say what helps.",
+      args: {},
+      examples: ["negotiator guest doctor", "negotiator guest doctor --fix"],
+      run: async (invocation) => (await import("./doctor/guest-doctor.ts")).doctorOfGuest(invocation),
+    }),
     "print-config": createPrintConfig("guest"),
     install: createInstallCommand("guest"),
   },

@@ -4,6 +4,7 @@ import { callLimits, LIST_SECONDS } from "../cli/call-limits.ts";
 import { CHECK_POLICY_NOTES, DAEMON_NOTES, LIST_COMMANDS_NOTES } from "../cli/notes.ts";
 import { HOST_FORM } from "../cli/option-form.ts";
 import {
+  CONNECT_OPTION,
   CONTROL_OPTION,
   DIRECT_OPTION,
   FINDER_OPTIONS,
@@ -25,6 +26,7 @@ import { defineSubcommand } from "../cli/subcommand.ts";
 import { EXECUTE } from "./execute-subcommand.ts";
 import { STATUS } from "./status-subcommand.ts";
 import type { Invocation, Outcome, RoleDefinition } from "../cli/subcommand.ts";
+import { createDoctor } from "../doctor/doctor-subcommand.ts";
 import { ADD_CHANNEL, REMOVE_CHANNEL } from "./channels/channel-subcommands.ts";
 
 const GUEST = { guest: { type: "positional", description: "Name of a running guest" } } as const;
@@ -124,6 +126,15 @@ export const HOST: RoleDefinition = {
     ),
     reload: createReloadCommand("host"),
     reexec: createReexecCommand("host"),
+    doctor: createDoctor({
+      summary: "Look for what keeps this host or one guest from working, and say what helps.",
+      args: {
+        guest: { type: "positional", required: false, description: "Look only at this guest" },
+        ...CONNECT_OPTION,
+      },
+      examples: ["negotiator host doctor", "negotiator host doctor web1", "negotiator host doctor --fix"],
+      run: async (invocation) => (await import("./doctor/host-doctor.ts")).doctorOfHost(invocation),
+    }),
     "add-channel": ADD_CHANNEL,
     "remove-channel": REMOVE_CHANNEL,
     "print-config": createPrintConfig("host"),

@@ -11,16 +11,16 @@ import { pause } from "../../../peers/supervise.ts";
 import { parseGlob } from "../../../policy/glob.ts";
 import { printable } from "../../../printable.ts";
 import { runText } from "../../../process/run-text.ts";
-import { standardOutput } from "../../../standard-output.ts";
 import { readSeconds } from "../../cli/call-limits.ts";
 import { print } from "../../cli/output.ts";
+import { terminalSize } from "../../cli/streams.ts";
 import type { Invocation, Outcome } from "../../cli/subcommand.ts";
 import type { Words } from "../../cli/tokenizer.ts";
 import { usageError } from "../../cli/usage.ts";
 import { waitForAgents } from "./agent-wait.ts";
 import { findDevice, planAdding, planRemoving } from "./channel-plan.ts";
 import type { Plan, Reason } from "./channel-plan.ts";
-import { formatJson, formatTable } from "./channel-report.ts";
+import { formatJson, formatRows } from "./channel-report.ts";
 import type { ChannelRow } from "./channel-report.ts";
 import { formatStep, makeSteps, remedyLines } from "./channel-steps.ts";
 import { findSelected, noneSelected, readSelection } from "./domain-selection.ts";
@@ -61,7 +61,9 @@ export async function changeChannels(action: Action, invocation: Invocation): Pr
   if (rows.length === 0) throw noneSelected(selection, virsh.connect);
   if (action === "add" && !job.isDry) await describeAgents(rows, { job, waitMs, control: host.control });
   rows.sort((one, other) => (one.guest < other.guest ? -1 : 1));
-  const outcome = await print(formatRows(rows, job.isDry, words.options.has("json")));
+  const columns = (await terminalSize("stdout"))?.columns ?? WIDE;
+  const shown = words.options.has("json") ? formatJson(rows) : describeRows(rows, job.isDry, columns);
+  const outcome = await print(shown);
   return rows.some(({ result }) => result === "failed") ? { exitCode: 1 } : outcome;
 }
 
@@ -115,7 +117,7 @@ async function changeAll(
 ): Promise<ChannelRow[]> {
   const globs = patterns.map(parseGlob);
   const isWanted = (name: string): boolean => globs.length === 0 || globs.some((glob) => glob.matches(name));
-  const progress = createProgress(uuids.length);
+  const progress = await createProgress(uuids.length);
   let over: NegotiatorError | undefined;
   try {
     const rows = await mapBounded(uuids, PARALLEL_CALLS, async (uuid): Promise<ChannelRow[]> => {
@@ -232,9 +234,8 @@ async function describeAgents(rows: ChannelRow[], { job, waitMs, control }: Agen
   }
 }
 
-function formatRows(rows: readonly ChannelRow[], isDry: boolean, isJson: boolean): string {
-  if (isJson) return formatJson(rows);
-  const table = formatTable(rows, standardOutput.columns("stdout") ?? WIDE);
+function describeRows(rows: readonly ChannelRow[], isDry: boolean, columns: number): string {
+  const table = formatRows(rows, columns);
   const commands = rows.flatMap((row) => row.commands);
   if (!isDry) return table;
   const steps = commands.length === 0 ? ["Nothing is to be done."] : commands.map(printable);

@@ -1,6 +1,8 @@
 /** Shows which guests have got or lost their channel. */
 import { printable, printableJson } from "../../../printable.ts";
 import type { DomainFacts } from "../../../discovery/libvirt/domain-facts.ts";
+import { formatTable } from "../../cli/table.ts";
+import type { Cell } from "../../cli/table.ts";
 import type { Reason } from "./channel-plan.ts";
 import type { AgentState } from "./agent-wait.ts";
 
@@ -29,8 +31,6 @@ export function formatJson(rows: readonly ChannelRow[]): string {
     .join("\n");
 }
 
-const GAP = 2;
-
 const WORDS: Readonly<Record<ChannelResult, string>> = {
   added: "added",
   present: "there already",
@@ -41,17 +41,19 @@ const WORDS: Readonly<Record<ChannelResult, string>> = {
 };
 
 /** Returns a table with a line for each guest, and below it the reasons and remedies. */
-export function formatTable(rows: readonly ChannelRow[], columns: number): string {
-  const cells = [
-    ["GUEST", "STATE", "CHANNEL", "AGENT"],
-    ...rows.map(({ guest, state, result, agent }) => [
-      printable(guest),
-      state ?? "-",
-      WORDS[result],
-      printable(agent?.label ?? "-"),
-    ]),
-  ];
-  return [...layOut(cells, columns), ...formatReasons(rows).map(printable)].join("\n");
+export function formatRows(rows: readonly ChannelRow[], width: number): string {
+  const column = (textOf: (row: ChannelRow) => string): Cell[] =>
+    rows.map((row) => ({ text: printable(textOf(row)) }));
+  const table = formatTable(
+    [
+      { title: "GUEST", cells: column(({ guest }) => guest), leastWidth: 8 },
+      { title: "STATE", cells: column(({ state }) => state ?? "-"), rank: 1 },
+      { title: "CHANNEL", cells: column(({ result }) => WORDS[result]) },
+      { title: "AGENT", cells: column(({ agent }) => agent?.label ?? "-"), leastWidth: 8 },
+    ],
+    { width },
+  );
+  return [...table, ...formatReasons(rows).map(printable)].join("\n");
 }
 
 /** Many guests can have the same reason, so it stands there once. */
@@ -63,18 +65,4 @@ function formatReasons(rows: readonly ChannelRow[]): string[] {
     const names = group.map(({ guest }) => guest).join(", ");
     return [`${names}: ${why}`, ...[...remedies].map((line) => `  ${line}`)];
   });
-}
-
-/** Puts the columns under each other. If they do not fit, each guest is one line of words. */
-function layOut(cells: readonly (readonly string[])[], columns: number): string[] {
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
-  const total = widths.reduce((sum, width) => sum + width, 3 * GAP);
-  if (total > columns)
-    return cells.slice(1).map(([guest, state, result, agent]) => `${guest}: ${state}, ${result}, ${agent}`);
-  return cells.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd((widths[column] ?? 0) + GAP))
-      .join("")
-      .trimEnd(),
-  );
 }

@@ -1,5 +1,6 @@
 /** Shows on a terminal how many of many things are done. */
 import { standardOutput } from "../../../standard-output.ts";
+import { terminalSize } from "../../cli/streams.ts";
 
 /** `end` removes the line again. */
 export type Progress = { step: () => void; end: () => void };
@@ -8,8 +9,8 @@ export type Progress = { step: () => void; end: () => void };
 const FEWEST = 5;
 
 /** Returns the progress of `total` things, on stderr if that is a terminal. */
-export function createProgress(total: number): Progress {
-  const isShown = total >= FEWEST && standardOutput.columns("stderr") !== undefined;
+export async function createProgress(total: number): Promise<Progress> {
+  const isShown = total >= FEWEST && (await terminalSize("stderr")) !== undefined;
   const write = (text: string): void => {
     if (isShown) void standardOutput.write("stderr", text);
   };

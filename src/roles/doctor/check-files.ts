@@ -1,0 +1,89 @@
+/** Looks whether the config and the policy can be used as they are now. */
+import { findPolicyFile } from "../../config/config.ts";
+import { NegotiatorError } from "../../errors.ts";
+import { readPolicy } from "../../policy/policy-file.ts";
+import { findUnknownUsers } from "../cli/judge-config.ts";
+import type { Invocation } from "../cli/subcommand.ts";
+import { defineCheck } from "./check.ts";
+import { fromError, ok, problem, warning } from "./finding.ts";
+import type { Found } from "./finding.ts";
+
+/** `more` are the problems of settings that only the role can judge. */
+type ConfigFacts = {
+  problem: NegotiatorError | undefined;
+  warnings: readonly string[];
+  more: readonly string[];
+  files: readonly string[];
+};
+
+/** The config: valid, and only its administrator can change it. `judgeMore` judges settings of the role. */
+export function createConfigCheck(
+  judgeMore: (invocation: Invocation) => Promise<readonly string[]>,
+): ReturnType<typeof defineCheck<ConfigFacts>> {
+  return defineCheck<ConfigFacts>({
+    name: "config",
+    async look({ invocation, configProblem }) {
+      const { config } = invocation;
+      const files = [...new Set(config.origins.values())].filter((origin) => origin.startsWith("/"));
+      const more = configProblem === undefined ? await judgeMore(invocation) : [];
+      return { problem: configProblem, warnings: config.warnings, more, files };
+    },
+    judge: ({ problem: wrong, warnings, more, files }) =>
+      wrong === undefined
+        ? allOr(
+            [...more.map((text) => fromText(text)), ...warnings.map((text) => fromText(text, "warning"))],
+            files.length === 0 ? "every setting has its default" : `${files.join(", ")} is right`,
+          )
+        : splitProblems(wrong),
+  });
+}
+
+/** `hasRules`: whether there is a policy with rules. `users`: problems of the users that it names. */
+type PolicyFacts = {
+  path: string;
+  problem: NegotiatorError | undefined;
+  hasRules: boolean;
+  users: readonly string[];
+};
+
+/** The policy. With a wrong config, its place is not known. */
+export const CHECK_POLICY_FILE = defineCheck<PolicyFacts>({
+  name: "policy",
+  async look({ invocation: { config } }) {
+    const file = findPolicyFile(config);
+    const { path } = file;
+    try {
+      const policy = readPolicy(file);
+      return {
+        path,
+        problem: undefined,
+        hasRules: policy.kind === "rules",
+        users: await findUnknownUsers(policy, path),
+      };
+    } catch (thrown) {
+      return { path, problem: NegotiatorError.from(thrown), hasRules: false, users: [] };
+    }
+  },
+  judge({ path, problem: wrong, hasRules, users }) {
+    if (wrong !== undefined) return splitProblems(wrong);
+    return allOr(
+      users.map((text) => fromText(text)),
+      hasRules ? `${path} is right` : `there is none at ${path}, so the other side may run every command`,
+    );
+  },
+});
+
+function allOr(found: readonly Found[], fine: string): readonly Found[] {
+  return found.length > 0 ? found : [ok(fine)];
+}
+
+function fromText(text: string, level: "problem" | "warning" = "problem"): Found {
+  const [first = "", ...rest] = text.split("\n");
+  const make = level === "problem" ? problem : warning;
+  return make(first, rest.length === 0 ? undefined : rest.join("\n"));
+}
+
+/** An error about a file has a line for each mistake, and then its remedy. */
+function splitProblems(error: NegotiatorError): Found[] {
+  return [fromError(error)];
+}

@@ -1,0 +1,123 @@
+/** Looks whether a service manager keeps the daemon running. */
+import { existsSync } from "node:fs";
+import type { Role } from "../../peers/dialect.ts";
+import { processNames } from "../install/running-daemon.ts";
+import { isManagerRunning, SERVICE_MANAGERS } from "../install/service-managers.ts";
+import type { ServiceManager } from "../install/service-managers.ts";
+import { dialControl } from "../cli/control-client.ts";
+import { defineCheck } from "./check.ts";
+import { ok, problem, warning } from "./finding.ts";
+import type { Fix, Found } from "./finding.ts";
+import { askTool } from "./tool.ts";
+
+/** `unit`: the properties of systemd; undefined elsewhere. `isInstalled`: the manager has the service. */
+type Service = {
+  manager: ServiceManager | undefined;
+  isInstalled: boolean;
+  isActive: boolean;
+  unit: Readonly<Record<string, string>> | undefined;
+  /** Whether the daemon runs, with or without a service. */
+  runs: boolean;
+};
+
+/** The service: there, running, enabled. */
+export const CHECK_SERVICE = defineCheck<Service>({
+  name: "service",
+  async look({ role, invocation, signal }) {
+    const runs = await isListening(role, invocation.config.settings[role].control);
+    const processes = processNames();
+    const manager = SERVICE_MANAGERS.find((each) => isManagerRunning(each, existsSync, processes));
+    if (manager === undefined) return { manager, isInstalled: false, isActive: false, unit: undefined, runs };
+    if (manager.name === "systemd") {
+      const unit = await readUnit(role, signal);
+      const isInstalled = unit["LoadState"] !== "not-found" && unit["LoadState"] !== undefined;
+      return { manager, isInstalled, isActive: unit["ActiveState"] === "active", unit, runs };
+    }
+    const isInstalled = manager.files(role).some(({ path }) => existsSync(path));
+    const answer = isInstalled ? await askTool(manager.isActive(role), signal) : undefined;
+    return { manager, isInstalled, isActive: answer?.exitCode === 0, unit: undefined, runs };
+  },
+  judge(service, { role }) {
+    const { manager, isInstalled, isActive, unit, runs } = service;
+    const how = runs
+      ? "the daemon runs without a service, and ends with its terminal or machine"
+      : "no service";
+    const install = `negotiator ${role} install`;
+    if (manager === undefined) return [ok(runs ? "the daemon runs" : "this machine has no service manager")];
+    if (!isInstalled)
+      return [warning(`${how}: ${manager.name} has none for negotiator`, `Make one: ${install}`)];
+    const name = `negotiator-${role}`;
+    if (unit !== undefined) return judgeUnit(unit, { role, name, runs });
+    if (isActive) return [ok(`${manager.name} runs ${name}`)];
+    const start = toFix(manager.start(role));
+    return [problem(`${name} does not run`, `Start it: ${start.join(" ")}`, start)];
+  },
+});
+
+/** A refused connection means that a daemon listens. */
+async function isListening(role: Role, path: string): Promise<boolean> {
+  try {
+    await using control = await dialControl(role, path);
+    return control !== undefined;
+  } catch {
+    return true;
+  }
+}
+
+const PROPERTIES = "LoadState,ActiveState,SubState,Result,UnitFileState,NRestarts,NeedDaemonReload";
+
+async function readUnit(role: Role, signal: AbortSignal): Promise<Record<string, string>> {
+  const argv = ["systemctl", "show", `negotiator-${role}.service`, `--property=${PROPERTIES}`];
+  const lines = (await askTool(argv, signal))?.stdout.split("\n") ?? [];
+  return Object.fromEntries(
+    lines.flatMap((line) => {
+      const [, key = "", value = ""] = /^(\w+)=(.*)$/.exec(line) ?? [];
+      return key === "" ? [] : [[key, value]];
+    }),
+  );
+}
+
+type Unit = { role: Role; name: string; runs: boolean };
+
+function judgeUnit(unit: Readonly<Record<string, string>>, { name, runs }: Unit): Found[] {
+  const read = `journalctl -u ${name} -n 20`;
+  const { LoadState, ActiveState, Result, UnitFileState, NRestarts = "0", NeedDaemonReload } = unit;
+  if (LoadState === "masked")
+    return [problem(`${name} is masked, so systemd does not start it`, `Allow it: systemctl unmask ${name}`)];
+  if (LoadState !== "loaded")
+    return [problem(`systemd cannot load ${name} (${LoadState})`, `See why: systemctl status ${name}`)];
+  const found: Found[] = [];
+  if (NeedDaemonReload === "yes")
+    found.push(
+      warning(`the file of ${name} was changed, and systemd has not read it`, RELOAD_LINE, RELOAD_UNITS),
+    );
+  if (ActiveState === "failed")
+    found.push(problem(`${name} has failed (${Result}, ${NRestarts} restarts)`, `Read its log: ${read}`));
+  else if (ActiveState === "activating")
+    found.push(problem(`${name} starts again and again (${NRestarts} restarts)`, `Read its log: ${read}`));
+  else if (ActiveState !== "active")
+    found.push(
+      runs
+        ? warning(
+            `the daemon runs, but not as ${name}`,
+            `Stop it, then start the service: systemctl start ${name}`,
+          )
+        : problem(`${name} does not run`, `Start it: systemctl start ${name}`, ["systemctl", "start", name]),
+    );
+  if (UnitFileState === "disabled")
+    found.push(
+      warning(`${name} does not start with the machine`, `Enable it: systemctl enable ${name}`, [
+        "systemctl",
+        "enable",
+        name,
+      ]),
+    );
+  return found.length > 0 ? found : [ok(`systemd runs ${name}`)];
+}
+
+const RELOAD_UNITS: Fix = ["systemctl", "daemon-reload"];
+const RELOAD_LINE = "Let it read it: systemctl daemon-reload";
+
+function toFix([program = "", ...words]: readonly string[]): Fix {
+  return [program, ...words];
+}

@@ -1,0 +1,96 @@
+/** Runs the checks of `doctor`, and the remedies that can do no harm. */
+import { NegotiatorError } from "../../errors.ts";
+import type { Role } from "../../peers/dialect.ts";
+import { printable } from "../../printable.ts";
+import { runText } from "../../process/run-text.ts";
+import { shellLine } from "../../shell-word.ts";
+import { standardOutput } from "../../standard-output.ts";
+import { ourUid } from "../../trust/ownership.ts";
+import { print } from "../cli/output.ts";
+import { terminalSize } from "../cli/streams.ts";
+import type { Invocation, Outcome } from "../cli/subcommand.ts";
+import { runCheck } from "./check.ts";
+import type { Check } from "./check.ts";
+import type { Finding, Fix } from "./finding.ts";
+import { describeFinding, formatFinding, summarize, worstExitCode } from "./report.ts";
+
+/** `inTurn`: the checks use the same socket, so that they would disturb each other. */
+export type ExamineOptions = { inTurn?: boolean };
+
+/**
+ * Prints the findings of the checks, in their order. With `--fix` it runs the harmless remedies, each after
+ * it was printed, and then repeats their checks. Exit code: see `worstExitCode`.
+ */
+export async function examine(
+  role: Role,
+  checks: readonly Check[],
+  invocation: Invocation,
+  { inTurn = false }: ExamineOptions = {},
+): Promise<Outcome> {
+  const { words, configProblem } = invocation;
+  const isJson = words.options.has("json");
+  const examination = { role, invocation, configProblem, isRoot: ourUid() === 0 };
+  const columns = isJson ? undefined : (await terminalSize("stdout"))?.columns;
+  const show = (finding: Finding): Promise<Outcome> =>
+    print(isJson ? formatFinding(finding) : describeFinding(finding, columns));
+  let isStuck = false;
+  const start = (check: Check): ReturnType<typeof runCheck> => runCheck(check, examination);
+  const runAll = async (wanted: readonly Check[]): Promise<Finding[]> => {
+    const running = inTurn ? [] : wanted.map(start);
+    const all: Finding[] = [];
+    for (const [index, check] of wanted.entries()) {
+      const { findings, hasEnded } = await (running[index] ?? start(check));
+      isStuck ||= !hasEnded;
+      for (const finding of findings) await show(finding);
+      all.push(...findings);
+    }
+    return all;
+  };
+
+  let findings = await runAll(checks);
+  if (words.options.has("fix")) {
+    const repaired = await repair(findings);
+    const again = checks.filter(({ name }) => repaired.has(name));
+    const kept = findings.filter(({ check }) => !repaired.has(check));
+    findings = again.length === 0 ? findings : [...kept, ...(await runAll(again))];
+  }
+  if (!isJson) await print(summarize(findings));
+  return { exitCode: worstExitCode(findings), ...(isStuck ? { isStuck } : {}) };
+}
+
+/** Runs the remedies, and returns the names of the checks that asked for one. */
+async function repair(findings: readonly Finding[]): Promise<Set<string>> {
+  const repaired = new Set<string>();
+  const done = new Set<string>();
+  for (const { check, fix } of findings) {
+    if (fix === undefined) continue;
+    repaired.add(check);
+    const line = shellLine(fix);
+    if (done.has(line)) continue;
+    done.add(line);
+    await say(`Running: ${line}`);
+    const failure = await runFix(fix);
+    if (failure !== undefined) await say(`It failed: ${printable(failure)}`);
+  }
+  return repaired;
+}
+
+const FIX_MS = 60_000;
+const OUTPUT_BYTES = 64 * 1024;
+
+/** Resolves with the reason if the command fails. */
+async function runFix(fix: Fix): Promise<string | undefined> {
+  const { signal } = new AbortController();
+  const limits = { timeoutMs: FIX_MS, outputBytes: OUTPUT_BYTES, environment: { LC_ALL: "C" }, signal };
+  try {
+    const { exitCode, stdout, stderr } = await runText(fix, limits);
+    const words = `${stderr}\n${stdout}`.trim().split("\n")[0] ?? "";
+    return exitCode === 0 ? undefined : `exit code ${exitCode}${words === "" ? "" : `, ${words}`}`;
+  } catch (thrown) {
+    return NegotiatorError.from(thrown).message;
+  }
+}
+
+async function say(text: string): Promise<void> {
+  await standardOutput.write("stderr", `${text}\n`);
+}

@@ -1,0 +1,47 @@
+/** The findings of `doctor`: one line each, with the command that helps. */
+import type { NegotiatorError } from "../../errors.ts";
+
+/** `unknown`: the check could not look, for example without root. */
+export type Level = "ok" | "warning" | "problem" | "unknown";
+
+/** A command that helps and can do no harm, so that `--fix` may run it. */
+export type Fix = readonly [program: string, ...words: string[]];
+
+/** One finding. `check` names the check; `remedy` has lines that say what to do. */
+export type Finding = { check: string; level: Level; text: string; remedy?: string; fix?: Fix };
+
+/** A finding of the check that makes it. */
+export type Found = Omit<Finding, "check">;
+
+/** The exit code of `doctor` for wrong usage, and if it cannot tell. */
+export const CANNOT_TELL = 3;
+
+/** All is well. */
+export function ok(text: string): Found {
+  return { level: "ok", text };
+}
+
+/** Something will get in the way. */
+export function warning(text: string, remedy?: string, fix?: Fix): Found {
+  return found("warning", text, remedy, fix);
+}
+
+/** Something does not work. */
+export function problem(text: string, remedy?: string, fix?: Fix): Found {
+  return found("problem", text, remedy, fix);
+}
+
+/** The check could not look. */
+export function unknown(text: string, remedy?: string): Found {
+  return found("unknown", text, remedy);
+}
+
+/** A finding with the first line of an error, and its other lines as the remedy. */
+export function fromError({ message }: NegotiatorError, level: Level = "problem"): Found {
+  const [text = "", ...remedy] = message.split("\n");
+  return found(level, text, remedy.length === 0 ? undefined : remedy.join("\n"));
+}
+
+function found(level: Level, text: string, remedy?: string, fix?: Fix): Found {
+  return { level, text, ...(remedy === undefined ? {} : { remedy }), ...(fix === undefined ? {} : { fix }) };
+}

@@ -1,0 +1,145 @@
+/** Looks at all guests: which have a port, and whose agents answer. */
+import type { Endpoint } from "../../../discovery/endpoint.ts";
+import { parseDomainPorts } from "../../../discovery/libvirt/domain-xml.ts";
+import { mapBounded, PARALLEL_CALLS } from "../../../discovery/libvirt/parallel-calls.ts";
+import { askVirsh, listUuids } from "../../../discovery/libvirt/virsh.ts";
+import type { NegotiatorError } from "../../../errors.ts";
+import { DIALECTS } from "../../../peers/dialects.ts";
+import { printable } from "../../../printable.ts";
+import { runText } from "../../../process/run-text.ts";
+import { shellLine, shellWord } from "../../../shell-word.ts";
+import { defineCheck } from "../../doctor/check.ts";
+import { fromError, ok, problem, unknown, warning } from "../../doctor/finding.ts";
+import type { Found } from "../../doctor/finding.ts";
+import { askHostStatus } from "../ask-status.ts";
+import { createFinders } from "../finders.ts";
+import type { GuestStatus } from "../status.ts";
+
+/**
+ * `endpoints`: the ports that were found. `bare`: the names of running guests of libvirt without a port.
+ * `known`: the daemon's guests; undefined without a daemon that this user may ask.
+ */
+type GuestsFacts = {
+  endpoints: readonly Endpoint[];
+  problems: readonly NegotiatorError[];
+  bare: readonly string[];
+  known: readonly GuestStatus[] | undefined;
+  connect: string;
+};
+
+/** A line names so many guests. */
+const MOST_NAMES = 5;
+
+/** All guests of this host. */
+export const CHECK_GUESTS = defineCheck<GuestsFacts>({
+  name: "guests",
+  async look({ invocation, signal }) {
+    const { settings } = invocation.config;
+    const { connect, control } = settings.host;
+    const { find, stopped } = createFinders(settings, [], invocation.dialects ?? DIALECTS);
+    const { endpoints, problems } = await find(signal);
+    const bare = stopped === undefined ? [] : await findBare(endpoints, connect, signal);
+    const status = await askHostStatus(control).catch(() => undefined);
+    return { endpoints, problems, bare, known: status?.guests, connect };
+  },
+  judge(facts) {
+    const { endpoints, problems, bare, known, connect } = facts;
+    // The check of libvirt has that problem already.
+    const found: Found[] = problems
+      .filter(({ code }) => code !== "UNSUPPORTED" && code !== "NO_CHANNEL" && code !== "TIMEOUT")
+      .map((error) => fromError(error));
+    if (bare.length > 0)
+      found.push(
+        warning(
+          `${count(bare)} without a port: ${nameSome(bare)}`,
+          `Give it to them: ${addLine(bare, connect)}`,
+        ),
+      );
+    if (known !== undefined) return [...found, ...judgeStates(known)];
+    const names = [...new Set(endpoints.map(({ guest }) => guest))];
+    if (names.length === 0) return found.length > 0 ? found : [ok("no guest with a port runs")];
+    return [
+      ...found,
+      unknown(`${count(names)} with a port, and no daemon to ask about them: ${nameSome(names)}`),
+    ];
+  },
+});
+
+/** The names of running domains that no endpoint has. */
+async function findBare(
+  endpoints: readonly Endpoint[],
+  connect: string,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const options = { connect: connect === "" ? undefined : connect, runText };
+  const having = new Set(endpoints.map(({ uuid }) => uuid));
+  try {
+    const missing = (await listUuids([], options, signal)).filter((uuid) => !having.has(uuid));
+    const names = await mapBounded(missing, PARALLEL_CALLS, async (uuid) => {
+      const xml = await askVirsh(["dumpxml", "--", uuid], options, signal);
+      return xml === undefined ? [] : [parseDomainPorts(xml).name];
+    });
+    return names.flat().toSorted();
+  } catch {
+    // The check of libvirt says why it does not answer.
+    return [];
+  }
+}
+
+function judgeStates(guests: readonly GuestStatus[]): Found[] {
+  const found: Found[] = [];
+  const fine = guests.filter(
+    ({ state, lastError }) => !ABSENT.has(state) && !isBad(state) && lastError === null,
+  );
+  const waiting = guests.filter(({ state, lastError }) => state === "waiting" && lastError === null);
+  const silent = guests.filter(({ state, lastError }) => state === "unresponsive" && lastError === null);
+  if (waiting.length > 0)
+    found.push(
+      warning(
+        `no agent has answered yet in ${count(namesOf(waiting))}: ${nameSome(namesOf(waiting))}`,
+        `Look at each: negotiator host doctor ${shellWord(waiting[0]?.name ?? "GUEST")}`,
+      ),
+    );
+  if (silent.length > 0)
+    found.push(
+      problem(
+        `agents that answered before are silent now: ${nameSome(namesOf(silent))}`,
+        `Look at each: negotiator host doctor ${shellWord(silent[0]?.name ?? "GUEST")}`,
+      ),
+    );
+  for (const { name, lastError } of guests) {
+    if (lastError === null) continue;
+    const [first = "", ...rest] = lastError.split("\n");
+    found.push(problem(`"${printable(name)}": ${first}`, rest.join("\n") || undefined));
+  }
+  if (fine.length > 0)
+    found.unshift(ok(`${count(namesOf(fine))} ${fine.length === 1 ? "answers" : "answer"}`));
+  const absent = guests.filter(({ state }) => ABSENT.has(state));
+  if (absent.length > 0)
+    found.push(ok(`not running: ${nameSome(absent.map(({ name, state }) => `${name} (${state})`))}`));
+  return found.length > 0 ? found : [ok("the daemon knows no guest with a port")];
+}
+
+const ABSENT: ReadonlySet<string> = new Set(["paused", "saved", "shut off"]);
+
+function isBad(state: string): boolean {
+  return state === "waiting" || state === "unresponsive";
+}
+
+function namesOf(guests: readonly GuestStatus[]): string[] {
+  return guests.map(({ name }) => name);
+}
+
+function count({ length }: readonly string[]): string {
+  return length === 1 ? "1 guest" : `${length} guests`;
+}
+
+function nameSome(names: readonly string[]): string {
+  const shown = names.slice(0, MOST_NAMES).map(printable).join(", ");
+  return names.length > MOST_NAMES ? `${shown} and ${names.length - MOST_NAMES} more` : shown;
+}
+
+function addLine(names: readonly string[], connect: string): string {
+  const words = [...(connect === "" ? [] : ["--connect", connect]), ...names.slice(0, MOST_NAMES)];
+  return `negotiator host add-channel ${shellLine(words)}`;
+}

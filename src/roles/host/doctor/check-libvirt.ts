@@ -1,0 +1,74 @@
+/** Looks whether libvirt answers, and which one. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { surveyLibvirt } from "../../../discovery/libvirt/survey.ts";
+import type { Survey } from "../../../discovery/libvirt/survey.ts";
+import { NegotiatorError } from "../../../errors.ts";
+import { runText } from "../../../process/run-text.ts";
+import { findLocalProgram } from "../../../process/program-path.ts";
+import { defineCheck } from "../../doctor/check.ts";
+import { fromError, ok, problem, warning } from "../../doctor/finding.ts";
+
+/** `unused`: why libvirt is not asked. */
+type LibvirtFacts =
+  | { kind: "unused"; reason: string; looksAtQemu: boolean; named: number }
+  | { kind: "failed"; error: NegotiatorError; startedBy: string | undefined }
+  | { kind: "answers"; survey: Survey; isChosen: boolean };
+
+/** libvirt, or why it is not asked. */
+export const CHECK_LIBVIRT = defineCheck<LibvirtFacts>({
+  name: "libvirt",
+  async look({ invocation, signal }) {
+    const { host, guests } = invocation.config.settings;
+    const hasVirsh = findLocalProgram("virsh") !== undefined;
+    if (host.libvirt === "no" || (host.libvirt === "auto" && !hasVirsh)) {
+      const reason = host.libvirt === "no" ? 'host.libvirt = "no"' : "there is no program virsh";
+      return { kind: "unused", reason, looksAtQemu: host.qemu !== "no", named: guests.length };
+    }
+    const connect = host.connect === "" ? undefined : host.connect;
+    try {
+      const survey = await surveyLibvirt({ connect, runText }, signal);
+      return { kind: "answers", survey, isChosen: connect !== undefined };
+    } catch (thrown) {
+      return { kind: "failed", error: NegotiatorError.from(thrown), startedBy: findUnit() };
+    }
+  },
+  judge(facts, { isRoot }) {
+    if (facts.kind === "failed") {
+      const { error, startedBy } = facts;
+      const isDown = error.code === "NO_CHANNEL" && startedBy !== undefined;
+      return [
+        { ...fromError(error), ...(isDown ? { fix: ["systemctl", "start", startedBy] as const } : {}) },
+      ];
+    }
+    if (facts.kind === "unused") {
+      const { reason, looksAtQemu, named } = facts;
+      if (looksAtQemu || named > 0)
+        return [ok(`it is not asked (${reason}); guests are ${looksAtQemu ? "QEMU processes" : "named"}`)];
+      return [
+        problem(
+          `no guest can be found: libvirt is not asked (${reason}), host.qemu is "no", and none is named`,
+          "Name the sockets of guests in tables [[guests]], or set host.libvirt and host.qemu to auto",
+        ),
+      ];
+    }
+    const { survey, isChosen } = facts;
+    if (/:\/\/\/session\b/.test(survey.uri) && !isRoot && !isChosen)
+      return [
+        warning(
+          `this user asks its own libvirt, at ${survey.uri}, and not that of the system`,
+          "Ask that of the system: negotiator host doctor --connect qemu:///system",
+        ),
+      ];
+    return [ok(`${survey.uri} answers`)];
+  },
+});
+
+/** The unit of this machine that starts libvirt on demand; undefined without systemd. */
+function findUnit(): string | undefined {
+  if (!existsSync("/run/systemd/system")) return undefined;
+  return UNITS.find((unit) => UNIT_DIRECTORIES.some((directory) => existsSync(join(directory, unit))));
+}
+
+const UNITS = ["virtqemud.socket", "libvirtd.service"];
+const UNIT_DIRECTORIES = ["/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];

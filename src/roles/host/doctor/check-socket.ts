@@ -1,0 +1,118 @@
+/** Looks at the socket of one guest: whether it is there, who listens, and who holds it. */
+import { lstat } from "node:fs/promises";
+import { dialSocket } from "../../../channels/socket/socket.ts";
+import type { Endpoint } from "../../../discovery/endpoint.ts";
+import { listenerOf } from "../../../discovery/listener.ts";
+import { NegotiatorError } from "../../../errors.ts";
+import { DIALECTS } from "../../../peers/dialects.ts";
+import { printable } from "../../../printable.ts";
+import { createUserCache } from "../../../process/user-cache.ts";
+import { defineCheck } from "../../doctor/check.ts";
+import type { Check } from "../../doctor/check.ts";
+import { fromError, ok, problem, unknown } from "../../doctor/finding.ts";
+import { askTool } from "../../doctor/tool.ts";
+import { askHostStatus } from "../ask-status.ts";
+import { findEndpoints } from "../direct.ts";
+
+/** A process of this host that is connected to the socket. */
+type SocketHolder = { pid: number; command: string };
+
+/** `holders`: undefined if this user cannot see them. `refusal`: why a connection failed. */
+type SocketFacts = {
+  endpoint: Endpoint;
+  isThere: boolean;
+  holders: readonly SocketHolder[] | undefined;
+  daemon: number | undefined;
+  refusal: NegotiatorError | undefined;
+};
+
+/** Returns the check of the socket of the guest with this name. Says nothing if it has none. */
+export function createSocketCheck(name: string): Check {
+  return defineCheck<SocketFacts | undefined>({
+    name: "socket",
+    async look({ invocation, signal, isRoot }) {
+      const names = DIALECTS.callingPorts("host").map((each) => each.name);
+      const { endpoints } = await findEndpoints(invocation, name, signal).catch(() => ({ endpoints: [] }));
+      const own = endpoints.filter(({ guest, state }) => guest === name && state !== "saved");
+      const endpoint = names
+        .map((port) => own.find((each) => each.port === port))
+        .find((each) => each !== undefined);
+      if (endpoint === undefined || endpoint.machine !== undefined) return undefined;
+      const { path } = endpoint;
+      const isThere = await lstat(path).then(
+        () => true,
+        () => false,
+      );
+      const status = await askHostStatus(invocation.config.settings.host.control).catch(() => undefined);
+      const daemon = status?.held?.includes(path) === true ? status.pid : undefined;
+      const holders = isRoot ? await findSocketHolders(path, signal) : undefined;
+      const isFree = holders?.length === 0 && daemon === undefined;
+      return {
+        endpoint,
+        isThere,
+        holders,
+        daemon,
+        refusal: isFree ? await tryConnection(endpoint) : undefined,
+      };
+    },
+    judge(facts) {
+      if (facts === undefined) return [];
+      const { endpoint, isThere, holders, daemon, refusal } = facts;
+      const path = printable(endpoint.path);
+      if (!isThere && refusal === undefined)
+        return [problem(`there is no socket at ${path}`, "See whether QEMU runs: ps -ef | grep qemu")];
+      const others = holders?.filter(({ pid }) => pid !== daemon && pid !== process.pid) ?? [];
+      const [first] = others;
+      if (first !== undefined)
+        return [
+          problem(
+            `process ${first.pid} (${printable(first.command)}) holds ${path}, and QEMU serves only one`,
+            `If it is not needed, stop it: kill ${first.pid}`,
+          ),
+        ];
+      if (refusal !== undefined) return [fromError(refusal)];
+      if (daemon !== undefined) return [ok(`the daemon holds ${path}`)];
+      if (holders === undefined) return [unknown(`only root sees who holds ${path}`, "Run doctor as root")];
+      return [ok(`QEMU listens at ${path}, and no program holds it`)];
+    },
+  });
+}
+
+/** Connects and says nothing. Resolves with the reason if that fails. */
+async function tryConnection(endpoint: Endpoint): Promise<NegotiatorError | undefined> {
+  try {
+    const channel = await dialSocket(endpoint.path, { listener: listenerOf(endpoint, createUserCache()) });
+    await channel.close();
+    return undefined;
+  } catch (thrown) {
+    return NegotiatorError.from(thrown);
+  }
+}
+
+/**
+ * Resolves with the processes at the other ends of the connections to the socket; undefined without `ss`.
+ * Source: ss(8); an address of a unix socket is its path, or `*`, and its inode.
+ */
+async function findSocketHolders(path: string, signal: AbortSignal): Promise<SocketHolder[] | undefined> {
+  const answer = await askTool(["ss", "-H", "-x", "-p"], signal);
+  return answer?.exitCode === 0 ? readHolders(answer.stdout, path) : undefined;
+}
+
+/** Returns the processes that the lines of `ss -Hxp` show as connected to a socket at `path`. */
+function readHolders(text: string, path: string): SocketHolder[] {
+  const rows = text.split("\n").flatMap((line) => {
+    const [, local = "", inode = "", peer = "", rest = ""] = LINE.exec(line) ?? [];
+    return inode === "" ? [] : [{ local, inode, peer, rest }];
+  });
+  const ends = new Set(rows.filter(({ local }) => local === path).map(({ peer }) => peer));
+  return rows
+    .filter(({ local, inode }) => local !== path && ends.has(inode))
+    .flatMap(({ rest }) =>
+      [...rest.matchAll(/\("([^"]*)",pid=(\d+)/g)].map(([, command = "", pid]) => ({
+        pid: Number(pid),
+        command,
+      })),
+    );
+}
+
+const LINE = /^\S+ +ESTAB +\d+ +\d+ +(.*?) +(\d+) +\S+ +(\d+) *(.*)$/;

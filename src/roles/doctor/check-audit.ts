@@ -7,7 +7,9 @@ import { shellWord } from "../../shell-word.ts";
 import { findPathFault } from "../../trust/path-trust.ts";
 import { ourUid } from "../../trust/ownership.ts";
 import { defineCheck } from "./check.ts";
+import type { Examination } from "./check.ts";
 import { ok, problem, unknown, warning } from "./finding.ts";
+import type { Found } from "./finding.ts";
 
 /**
  * `existing`: the nearest directory that is there. `fault`: why the place is not safe. `refusal`: the errno
@@ -48,39 +50,7 @@ export const CHECK_AUDIT = defineCheck<AuditPlace>({
       neededBytes: maxBytes * (keep + 1),
     };
   },
-  judge({ path, existing, isRegular, fault, refusal, freeBytes, neededBytes }, { isRoot }) {
-    if (!isRegular)
-      return [
-        problem(
-          `${path} is not a regular file`,
-          `Move it away: mv ${shellWord(path)} ${shellWord(path)}.old`,
-        ),
-      ];
-    if (fault !== undefined) return [problem(`${path} cannot be used: ${fault.problem}`, fault.remedy)];
-    if (refusal === "EROFS")
-      return [
-        problem(
-          `${path} is on a file system that is mounted read-only`,
-          `See why: findmnt -T ${shellWord(existing)}`,
-        ),
-      ];
-    if (refusal !== undefined)
-      return [
-        isRoot
-          ? problem(`${path} cannot be written (${refusal})`, `Look at it: ls -ld ${shellWord(existing)}`)
-          : unknown(`this user may not write ${path}, so only root can tell`, "Run doctor as root"),
-      ];
-    if (freeBytes < LEAST_BYTES)
-      return [problem(`the disk of ${path} is full: ${show(freeBytes)} are free`, freeRemedy(existing))];
-    if (freeBytes < Math.min(neededBytes, ENOUGH_BYTES))
-      return [
-        warning(
-          `the disk of ${path} has ${show(freeBytes)} left, and the audit may grow to ${show(neededBytes)}`,
-          freeRemedy(existing),
-        ),
-      ];
-    return [ok(`${path} can be written, and its disk has ${show(freeBytes)} left`)];
-  },
+  judge: judgePlace,
 });
 
 const MIB = 1024 * 1024;
@@ -101,4 +71,39 @@ function show(bytes: number): string {
 
 function freeRemedy(directory: string): string {
   return `Find large files: du -xh --max-depth=2 ${shellWord(directory)} | sort -h | tail`;
+}
+
+/** Judges the place of the audit. */
+export function judgePlace(
+  { path, existing, isRegular, fault, refusal, freeBytes, neededBytes }: AuditPlace,
+  { isRoot }: Pick<Examination, "isRoot">,
+): readonly Found[] {
+  if (!isRegular)
+    return [
+      problem(`${path} is not a regular file`, `Move it away: mv ${shellWord(path)} ${shellWord(path)}.old`),
+    ];
+  if (fault !== undefined) return [problem(`${path} cannot be used: ${fault.problem}`, fault.remedy)];
+  if (refusal === "EROFS")
+    return [
+      problem(
+        `${path} is on a file system that is mounted read-only`,
+        `See why: findmnt -T ${shellWord(existing)}`,
+      ),
+    ];
+  if (refusal !== undefined)
+    return [
+      isRoot
+        ? problem(`${path} cannot be written (${refusal})`, `Look at it: ls -ld ${shellWord(existing)}`)
+        : unknown(`this user may not write ${path}, so only root can tell`, "Run doctor as root"),
+    ];
+  if (freeBytes < LEAST_BYTES)
+    return [problem(`the disk of ${path} is full: ${show(freeBytes)} are free`, freeRemedy(existing))];
+  if (freeBytes < Math.min(neededBytes, ENOUGH_BYTES))
+    return [
+      warning(
+        `the disk of ${path} has ${show(freeBytes)} left, and the audit may grow to ${show(neededBytes)}`,
+        freeRemedy(existing),
+      ),
+    ];
+  return [ok(`${path} can be written, and its disk has ${show(freeBytes)} left`)];
 }

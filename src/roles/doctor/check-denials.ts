@@ -2,6 +2,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { defineCheck } from "./check.ts";
 import { ok, problem, unknown } from "./finding.ts";
+import type { Found } from "./finding.ts";
 import { askTool } from "./tool.ts";
 
 /** `lines`: lines of the kernel's log about denials; undefined if this user may not read it. */
@@ -24,29 +25,7 @@ export const CHECK_DENIALS = defineCheck<Denials>({
     // Without rights, dmesg prints nothing.
     return { systems, lines: lines !== undefined && lines.length > 1 ? lines : undefined };
   },
-  judge({ systems, lines }) {
-    if (systems.length === 0) return [ok("neither AppArmor nor SELinux is enforcing here")];
-    const names = systems.join(" and ");
-    if (lines === undefined)
-      return [
-        unknown(
-          `${names} may deny something, and this user may not read the kernel's log`,
-          "Run doctor as root",
-        ),
-      ];
-    const ours = lines.filter((line) => DENIAL.test(line) && OURS.test(line));
-    const last = ours.at(-1);
-    if (last === undefined) return [ok(`${names} has denied nothing of negotiator`)];
-    const isSelinux = /avc:/.test(last);
-    return [
-      problem(
-        `${isSelinux ? "SELinux" : "AppArmor"} denied ${ours.length} accesses, the last one: ${last.trim()}`,
-        isSelinux
-          ? "See what it wants: ausearch -m avc -ts boot | audit2why"
-          : "Allow it in its profile below /etc/apparmor.d, then load that: apparmor_parser -r PROFILE",
-      ),
-    ];
-  },
+  judge: judgeDenials,
 });
 
 const DENIAL = /apparmor="DENIED"|avc: {2}denied/;
@@ -59,4 +38,29 @@ async function isThere(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** Judges the lines of the kernel's log. */
+export function judgeDenials({ systems, lines }: Denials): readonly Found[] {
+  if (systems.length === 0) return [ok("neither AppArmor nor SELinux is enforcing here")];
+  const names = systems.join(" and ");
+  if (lines === undefined)
+    return [
+      unknown(
+        `${names} may deny something, and this user may not read the kernel's log`,
+        "Run doctor as root",
+      ),
+    ];
+  const ours = lines.filter((line) => DENIAL.test(line) && OURS.test(line));
+  const last = ours.at(-1);
+  if (last === undefined) return [ok(`${names} has denied nothing of negotiator`)];
+  const isSelinux = /avc:/.test(last);
+  return [
+    problem(
+      `${isSelinux ? "SELinux" : "AppArmor"} denied ${ours.length} accesses, the last one: ${last.trim()}`,
+      isSelinux
+        ? "See what it wants: ausearch -m avc -ts boot | audit2why"
+        : "Allow it in its profile below /etc/apparmor.d, then load that: apparmor_parser -r PROFILE",
+    ),
+  ];
 }

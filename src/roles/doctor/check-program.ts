@@ -6,6 +6,7 @@ import { VERSION } from "../../version.ts";
 import { findPackage, PACKAGED_PROGRAM } from "../install/package-owner.ts";
 import { defineCheck } from "./check.ts";
 import { ok, warning } from "./finding.ts";
+import type { Found } from "./finding.ts";
 
 /** `found`: the files called negotiator where programs are, without links to each other. */
 type Programs = { own: string; found: readonly string[]; packaged: boolean };
@@ -23,21 +24,24 @@ export const CHECK_PROGRAM = defineCheck<Programs>({
       packaged: (await findPackage("/").catch(() => undefined)) !== undefined,
     };
   },
-  judge({ own, found, packaged }) {
-    const here = `negotiator ${VERSION} at ${own}`;
-    const others = found.filter((path) => path !== own);
-    if (others.length === 0) return [ok(here)];
-    const all = [own, ...others].filter((path) => found.includes(path));
-    if (all.length < 2) return [ok(`${here}; installed is ${others.join(", ")}`)];
-    const extra = packaged ? all.filter((path) => path !== PACKAGED_PROGRAM) : others;
-    return [
-      warning(
-        `two programs are installed, and the service may run the other one: ${all.join(", ")}`,
-        `Remove the one that is not needed: rm ${extra.map(shellWord).join(" ")}`,
-      ),
-    ];
-  },
+  judge: judgePrograms,
 });
 
 /** The directories of programs in packages, and of those that a person installs. */
 const DIRECTORIES = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/opt/negotiator/bin"];
+
+/** Judges the programs that are installed. */
+export function judgePrograms({ own, found, packaged }: Programs): readonly Found[] {
+  const here = `negotiator ${VERSION} at ${own}`;
+  const others = found.filter((path) => path !== own);
+  if (others.length === 0) return [ok(here)];
+  const all = [own, ...others].filter((path) => found.includes(path));
+  if (all.length < 2) return [ok(`${here}; installed is ${others.join(", ")}`)];
+  const extra = packaged ? all.filter((path) => path !== PACKAGED_PROGRAM) : others;
+  return [
+    warning(
+      `two programs are installed, and the service may run the other one: ${all.join(", ")}`,
+      `Remove the one that is not needed: rm ${extra.map(shellWord).join(" ")}`,
+    ),
+  ];
+}

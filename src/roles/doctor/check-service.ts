@@ -79,7 +79,8 @@ async function readUnit(role: Role, signal: AbortSignal): Promise<Record<string,
 
 type Unit = { role: Role; name: string; runs: boolean };
 
-function judgeUnit(unit: Readonly<Record<string, string>>, { name, runs }: Unit): Found[] {
+/** Judges the properties that systemd shows of a unit. */
+export function judgeUnit(unit: Readonly<Record<string, string>>, { name, runs }: Unit): Found[] {
   const read = `journalctl -u ${name} -n 20`;
   const { LoadState, ActiveState, Result, UnitFileState, NRestarts = "0", NeedDaemonReload } = unit;
   if (LoadState === "masked")

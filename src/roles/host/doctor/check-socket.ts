@@ -99,7 +99,7 @@ async function findSocketHolders(path: string, signal: AbortSignal): Promise<Soc
 }
 
 /** Returns the processes that the lines of `ss -Hxp` show as connected to a socket at `path`. */
-function readHolders(text: string, path: string): SocketHolder[] {
+export function readHolders(text: string, path: string): SocketHolder[] {
   const rows = text.split("\n").flatMap((line) => {
     const [, local = "", inode = "", peer = "", rest = ""] = LINE.exec(line) ?? [];
     return inode === "" ? [] : [{ local, inode, peer, rest }];

@@ -44,7 +44,7 @@ test.each<[string[], string]>([
   ],
   [["web1", "--port", "org.qemu.guest_agent.0"], 'unknown port "org.qemu.guest_agent.0"'],
   [["web1", "--wait", "soon"], '--wait must be a number of seconds; this is "soon"'],
-])("add-channel %p is wrong usage", async (words, message) => {
+])("add-channel %j is wrong usage", async (words, message) => {
   const { exitCode, stdout, stderr } = await run(...words);
   expect([exitCode, stdout]).toEqual([2, ""]);
   expect(stderr).toStartWith(`negotiator: ${message}`);

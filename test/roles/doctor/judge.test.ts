@@ -1,0 +1,204 @@
+/** How checks judge what they have found: faults that a test cannot plant on this machine. */
+import { describe, expect, test } from "bun:test";
+import { runCheck } from "../../../src/roles/doctor/check.ts";
+import type { Check } from "../../../src/roles/doctor/check.ts";
+import { judgePeer } from "../../../src/roles/doctor/check-peer.ts";
+import type { PeerFacts } from "../../../src/roles/doctor/check-peer.ts";
+import { judgeUnit } from "../../../src/roles/doctor/check-service.ts";
+import { judgeDenials } from "../../../src/roles/doctor/check-denials.ts";
+import { judgePlace } from "../../../src/roles/doctor/check-audit.ts";
+import { judgeLimits } from "../../../src/roles/doctor/check-limits.ts";
+import { judgePrograms } from "../../../src/roles/doctor/check-program.ts";
+import { describeFinding, summarize, worstExitCode } from "../../../src/roles/doctor/report.ts";
+import { readHolders } from "../../../src/roles/host/doctor/check-socket.ts";
+import { VERSION } from "../../../src/version.ts";
+
+const UNIT = {
+  LoadState: "loaded",
+  ActiveState: "active",
+  Result: "success",
+  UnitFileState: "enabled",
+  NRestarts: "0",
+  NeedDaemonReload: "no",
+};
+
+describe("the unit of systemd", () => {
+  test.each<[string, Record<string, string>, string, string | undefined]>([
+    ["is masked", { LoadState: "masked" }, "problem", undefined],
+    ["cannot load", { LoadState: "bad-setting" }, "problem", undefined],
+    [
+      "has failed (exit-code, 5",
+      { ActiveState: "failed", Result: "exit-code", NRestarts: "5" },
+      "problem",
+      undefined,
+    ],
+    ["again and again", { ActiveState: "activating", NRestarts: "9" }, "problem", undefined],
+    ["does not run", { ActiveState: "inactive" }, "problem", "systemctl start negotiator-host"],
+    [
+      "does not start with the machine",
+      { UnitFileState: "disabled" },
+      "warning",
+      "systemctl enable negotiator-host",
+    ],
+    ["was changed", { NeedDaemonReload: "yes" }, "warning", "systemctl daemon-reload"],
+    ["systemd runs negotiator-host", {}, "ok", undefined],
+  ])("is judged with the words: %s", (text, given, level, fix) => {
+    const [found] = judgeUnit({ ...UNIT, ...given }, { role: "host", name: "negotiator-host", runs: false });
+    expect(found).toMatchObject({ level, text: expect.stringContaining(text) });
+    expect(found?.fix?.join(" ")).toBe(fix);
+    expect(level === "ok" || found?.remedy !== undefined).toBe(true);
+  });
+});
+
+describe("the other side", () => {
+  const SIDES = { other: "the guest", here: "this host" };
+  const answer = (given: { version?: string; roundTripMs?: number; offsetMs?: number }): PeerFacts => ({
+    kind: "answers",
+    info: {
+      role: "guest",
+      version: given.version ?? VERSION,
+      hostname: "web1",
+      kernel: "6.1",
+      uptimeSeconds: 1,
+      agentSeconds: 1,
+    },
+    roundTripMs: given.roundTripMs ?? 1,
+    offsetMs: given.offsetMs ?? 0,
+  });
+
+  test.each<[string, Parameters<typeof answer>[0], string]>([
+    ["the guest has negotiator 0.1.0", { version: "0.1.0" }, "negotiator guest reexec"],
+    ["takes 900 ms", { roundTripMs: 900 }, "top"],
+    ["is 90 s behind ours", { offsetMs: -90_000 }, "timedatectl"],
+    ["is 3.00 s ahead of ours", { offsetMs: 3000 }, "timedatectl"],
+  ])("gets the warning: %s", (text, given, remedy) => {
+    const [, found] = judgePeer(answer(given), SIDES);
+    expect(found).toMatchObject({ level: "warning", text: expect.stringContaining(text) });
+    expect(found?.remedy).toContain(remedy);
+  });
+
+  test("with a clock as far off as the way takes is fine", () => {
+    expect(judgePeer(answer({ offsetMs: 2100, roundTripMs: 200 }), SIDES)).toHaveLength(1);
+  });
+});
+
+test("denials of AppArmor and SELinux count if they are about negotiator or its sockets", () => {
+  const apparmor = 'audit: apparmor="DENIED" operation="connect" name="/run/vm/negotiator.sock"';
+  const selinux = 'type=AVC msg=audit(1): avc:  denied  { connectto } for comm="negotiator"';
+  const other = 'audit: apparmor="DENIED" operation="open" name="/etc/cups"';
+  const systems = ["AppArmor"];
+  expect(judgeDenials({ systems, lines: [other] })).toMatchObject([{ level: "ok" }]);
+  expect(judgeDenials({ systems, lines: [other, apparmor] })[0]?.remedy).toContain("apparmor_parser");
+  expect(judgeDenials({ systems, lines: [selinux] })[0]).toMatchObject({ level: "problem" });
+  expect(judgeDenials({ systems, lines: [selinux] })[0]?.remedy).toContain("ausearch");
+  expect(judgeDenials({ systems, lines: undefined })).toMatchObject([{ level: "unknown" }]);
+  expect(judgeDenials({ systems: [], lines: undefined })).toMatchObject([{ level: "ok" }]);
+});
+
+test("the place of the audit is judged by its disk, its owner and its kind", () => {
+  const MIB = 1024 * 1024;
+  const fine = {
+    path: "/a/b",
+    directory: "/a",
+    existing: "/a",
+    isRegular: true,
+    fault: undefined,
+    refusal: undefined,
+    freeBytes: 1000 * MIB,
+    neededBytes: 60 * MIB,
+  };
+  const levelOf = (given: object, isRoot = true): unknown =>
+    judgePlace({ ...fine, ...given }, { isRoot })[0]?.level;
+  expect(levelOf({})).toBe("ok");
+  expect(levelOf({ freeBytes: 30 * MIB })).toBe("warning");
+  expect(levelOf({ freeBytes: 1000 })).toBe("problem");
+  expect(levelOf({ refusal: "EROFS" }, false)).toBe("problem");
+  expect(levelOf({ refusal: "EACCES" }, false)).toBe("unknown");
+  expect(levelOf({ isRegular: false })).toBe("problem");
+  expect(levelOf({ fault: { problem: "others may write", remedy: "chmod" } })).toBe("problem");
+  expect(levelOf({ freeBytes: 200 * MIB, neededBytes: 5000 * MIB })).toBe("ok");
+});
+
+test("a daemon with few files, and one that has nearly all of them open, is a warning", () => {
+  const given = { role: "host", isRoot: true } as const;
+  expect(judgeLimits([{ pid: 1, files: 65_536, open: 20 }], given)).toMatchObject([{ level: "ok" }]);
+  expect(judgeLimits([{ pid: 1, files: 1024, open: 20 }], given)[0]?.remedy).toContain("LimitNOFILE=65536");
+  expect(judgeLimits([{ pid: 1, files: 65_536, open: 65_000 }], given)).toMatchObject([{ level: "warning" }]);
+  expect(judgeLimits([], { ...given, isRoot: false })).toMatchObject([{ level: "unknown" }]);
+});
+
+test("a package and a file by hand are two programs, and the one by hand is to be removed", () => {
+  const [found] = judgePrograms({
+    own: "/usr/local/bin/negotiator",
+    found: ["/usr/local/bin/negotiator", "/usr/bin/negotiator"],
+    packaged: true,
+  });
+  expect(found).toMatchObject({ level: "warning" });
+  expect(found?.remedy).toEndWith("rm /usr/local/bin/negotiator");
+  expect(
+    judgePrograms({ own: "/usr/bin/negotiator", found: ["/usr/bin/negotiator"], packaged: true }),
+  ).toMatchObject([{ level: "ok" }]);
+});
+
+test("the holder of a socket is the process at the other end of its connection", () => {
+  const lines = [
+    'u_str LISTEN 0 1 /run/my vm.sock 100 * 0 users:(("qemu",pid=7,fd=3))',
+    'u_str ESTAB 0 0 /run/my vm.sock 101 * 102 users:(("qemu",pid=7,fd=9))',
+    'u_str ESTAB 0 0 * 102 * 101 users:(("socat",pid=8,fd=5))',
+    'u_str ESTAB 0 0 * 103 * 104 users:(("other",pid=9,fd=5))',
+  ];
+  expect(readHolders(lines.join("\n"), "/run/my vm.sock")).toEqual([{ pid: 8, command: "socat" }]);
+  expect(readHolders(lines.join("\n"), "/run/other")).toEqual([]);
+});
+
+describe("a check", () => {
+  const examination = { role: "host", isRoot: true, configProblem: undefined } as const;
+  const run = (check: Check["run"]): ReturnType<typeof runCheck> =>
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- these checks use no invocation
+    runCheck({ name: "x", run: check }, { ...examination, invocation: {} as never }, 50);
+
+  test("that hangs ends at its deadline, is unknown, and its signal aborts", async () => {
+    let signal: AbortSignal | undefined;
+    const { findings, hasEnded } = await run((given) => {
+      ({ signal } = given);
+      return new Promise(() => undefined);
+    });
+    expect(findings).toMatchObject([
+      { check: "x", level: "unknown", text: expect.stringContaining("0.05 s") },
+    ]);
+    expect([hasEnded, signal?.aborted]).toEqual([false, true]);
+  });
+
+  test("that throws is unknown, with the words and the remedy of its error", async () => {
+    const { findings } = await run(() => Promise.reject(new Error("no disk\nbuy one")));
+    expect(findings).toEqual([{ check: "x", level: "unknown", text: "no disk", remedy: "buy one" }]);
+  });
+});
+
+describe("findings", () => {
+  const finding = { check: "port", level: "problem", text: "one two three four five six seven" } as const;
+
+  test("are wrapped at blanks on a narrow terminal, and their commands are not", () => {
+    const remedy = "Do it: a-long-command with many words that goes beyond the terminal";
+    const lines = describeFinding({ ...finding, remedy, fix: ["a"] }, 30).split("\n");
+    expect(lines.slice(0, 3)).toEqual([
+      "problem  port: one two three",
+      "         four five six seven",
+      `         ${remedy} (--fix does it)`,
+    ]);
+    expect(describeFinding(finding).split("\n")).toHaveLength(1);
+  });
+
+  test("have no control characters of others", () => {
+    expect(describeFinding({ ...finding, text: "a\u001b[2Jb" })).toContain("a\\x1b[2Jb");
+  });
+
+  test("have the exit code of the worst", () => {
+    const of = (...levels: ("ok" | "warning" | "problem" | "unknown")[]): number =>
+      worstExitCode(levels.map((level) => ({ check: "x", level, text: "" })));
+    expect([of("ok"), of("ok", "unknown"), of("unknown", "warning"), of("warning", "problem")]).toEqual([
+      0, 3, 1, 2,
+    ]);
+    expect(summarize([finding, finding, { ...finding, level: "ok" }])).toBe("2 problems, 1 ok");
+  });
+});

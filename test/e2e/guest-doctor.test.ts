@@ -44,13 +44,12 @@ await describeWithVm("doctor and a real guest", () => {
       ]);
       const node = (await vm.run("echo /dev/vport*p1")).stdout.trim();
       const holder = vm.spawn(`exec sleep 1000 <${node}`);
-      await until("the port is held", async () => {
+      const held = await until("the port is held", async () => {
         const [finding] = await inGuest("port");
         return finding?.level === "problem" ? finding : undefined;
-      }).then((finding) => {
-        expect(finding.message).toMatch(/^process \d+ \(sleep\) has "negotiator-host-to-guest\.0" open/);
-        expect(finding.remedy).toMatch(/^Stop it: kill \d+$/);
       });
+      expect(held.message).toMatch(/^process \d+ \(sleep\) has "negotiator-host-to-guest\.0" open/);
+      expect(held.remedy).toMatch(/^Stop it: kill \d+$/);
       await vm.signal(holder, "KILL");
       await holder.exited;
 

@@ -10,6 +10,7 @@ import { judgePlace } from "../../../src/roles/doctor/check-audit.ts";
 import { judgeLimits } from "../../../src/roles/doctor/check-limits.ts";
 import { judgePrograms } from "../../../src/roles/doctor/check-program.ts";
 import { describeFinding, summarize, worstExitCode } from "../../../src/roles/doctor/report.ts";
+import type { Level } from "../../../src/roles/doctor/finding.ts";
 import { readHolders } from "../../../src/roles/host/doctor/check-socket.ts";
 import { VERSION } from "../../../src/version.ts";
 
@@ -50,9 +51,8 @@ describe("the unit of systemd", () => {
   });
 });
 
-describe("the other side", () => {
-  const SIDES = { other: "the guest", here: "this host" };
-  const answer = (given: { version?: string; roundTripMs?: number; offsetMs?: number }): PeerFacts => ({
+function answer(given: { version?: string; roundTripMs?: number; offsetMs?: number }): PeerFacts {
+  return {
     kind: "answers",
     info: {
       role: "guest",
@@ -64,8 +64,11 @@ describe("the other side", () => {
     },
     roundTripMs: given.roundTripMs ?? 1,
     offsetMs: given.offsetMs ?? 0,
-  });
+  };
+}
 
+describe("the other side", () => {
+  const SIDES = { other: "the guest", here: "this host" };
   test.each<[string, Parameters<typeof answer>[0], string]>([
     ["the guest has negotiator 0.1.0", { version: "0.1.0" }, "negotiator guest reexec"],
     ["takes 900 ms", { roundTripMs: 900 }, "top"],
@@ -194,11 +197,16 @@ describe("findings", () => {
   });
 
   test("have the exit code of the worst", () => {
-    const of = (...levels: ("ok" | "warning" | "problem" | "unknown")[]): number =>
-      worstExitCode(levels.map((level) => ({ check: "x", level, text: "" })));
-    expect([of("ok"), of("ok", "unknown"), of("unknown", "warning"), of("warning", "problem")]).toEqual([
-      0, 3, 1, 2,
-    ]);
+    expect([
+      codeOf("ok"),
+      codeOf("ok", "unknown"),
+      codeOf("unknown", "warning"),
+      codeOf("warning", "problem"),
+    ]).toEqual([0, 3, 1, 2]);
     expect(summarize([finding, finding, { ...finding, level: "ok" }])).toBe("2 problems, 1 ok");
   });
 });
+
+function codeOf(...levels: Level[]): number {
+  return worstExitCode(levels.map((level) => ({ check: "x", level, text: "" })));
+}

@@ -1,6 +1,8 @@
-/** `add-channel` and `remove-channel` on the system's libvirt, with domains of each kind. */
+/** `add-channel`, `remove-channel` and `doctor` on the system's libvirt, with domains of each kind. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { describeWithVm } from "../support/describe-with-vm.ts";
+import { readFindings } from "../support/findings.ts";
+import type { PrintedFinding } from "../support/findings.ts";
 import { LIBVIRT_TOOLS } from "../support/libvirt.ts";
 import { launch, SOURCE } from "../support/program.ts";
 import type { Ended } from "../support/program.ts";
@@ -13,6 +15,7 @@ const PORT = "negotiator-host-to-guest.0";
 const OTHER = "org.qemu.guest_agent.0";
 const CONTROLLER = "<controller type='virtio-serial'/>";
 const AGENT = `<channel type='unix'><target type='virtio' name='${OTHER}'/></channel>`;
+const MISTYPED = "<channel type='unix'><target type='virtio' name='negotiator-host-to-guest.1'/></channel>";
 const FOREIGN = `<channel type='pty'><target type='virtio' name='${PORT}'/></channel>`;
 
 /** The devices of each domain, and how it is there. */
@@ -22,7 +25,10 @@ const DOMAINS = {
   off: { devices: "", way: [] },
   passing: { devices: CONTROLLER, way: ["create", "suspend"] },
   strange: { devices: FOREIGN, way: [] },
+  "d-typed": { devices: MISTYPED, way: ["start"] },
 } as const;
+/** All but the last one. */
+const ALL = ["bare", "it's used", "off", "passing", "strange"] as const;
 type Name = keyof typeof DOMAINS;
 
 await describeWithVm(
@@ -82,7 +88,7 @@ await describeWithVm(
         ]);
 
         const before = await inodeOf("it's used");
-        const added = await run("add-channel", "--all", "--json", "--wait", "0.1");
+        const added = await run("add-channel", ...ALL, "--json", "--wait", "0.1");
         expect(results(added)).toEqual({
           bare: "restart",
           "it's used": "present, agent none",
@@ -132,9 +138,64 @@ await describeWithVm(
       },
       TEST_TIMEOUT_MS,
     );
+
+    test(
+      "doctor names what is wrong with one guest and its libvirt, and --fix adds the port",
+      async () => {
+        const guest = "d-typed";
+        const examine = async (check: string, ...words: string[]): Promise<PrintedFinding[]> =>
+          readFindings((await run("doctor", "--json", ...words)).stdout, check);
+        const [runs, typed] = await examine("guest", guest);
+        expect(runs).toMatchObject({ level: "ok", message: "it runs" });
+        expect(typed).toMatchObject({ level: "problem", fix: "negotiator host add-channel d-typed" });
+        expect(typed?.message).toEndWith('"negotiator-host-to-guest.1" may be mistyped');
+        expect((await examine("guests")).map(({ message }) => message).join()).toContain(guest);
+
+        await run("doctor", guest, "--fix");
+        expect(await portsOf(guest)).toEqual([
+          [PORT, "negotiator-host-to-guest.1"],
+          [PORT, "negotiator-host-to-guest.1"],
+        ]);
+        const agent = await examine("agent", guest);
+        expect(agent).toMatchObject([
+          { level: "problem", message: expect.stringContaining("has the channel open") },
+        ]);
+
+        // libvirt refuses the second one, and has replaced the socket.
+        const again = `echo '${CHANNEL}' | virsh attach-device ${guest} /dev/stdin --live`;
+        await runProcess([...libvirt.inside, "sh", "-c", again], PATHS);
+        const [socket] = await examine("socket", guest);
+        expect(socket).toMatchObject({
+          level: "problem",
+          message: expect.stringContaining("no process listens there"),
+        });
+
+        await libvirt.virsh("suspend", guest);
+        expect((await examine("guest", guest))[0]).toMatchObject({ message: "it is paused", remedy: RESUME });
+        await libvirt.virsh("destroy", guest);
+        expect((await examine("guest", guest))[0]).toMatchObject({
+          message: "it is shut off",
+          remedy: START,
+        });
+
+        const [wrong] = await examine("libvirt", "--connect", "qemu:///sytem");
+        expect(wrong).toMatchObject({ level: "problem", remedy: expect.stringContaining("qemu:///system") });
+        const [down] = await examine("libvirt", "--connect", "qemu:///system?socket=/nowhere");
+        expect(down).toMatchObject({ level: "problem", remedy: expect.stringContaining("Start libvirt") });
+        expect((await examine("libvirt"))[0]).toMatchObject({
+          level: "ok",
+          message: "qemu:///system answers",
+        });
+      },
+      TEST_TIMEOUT_MS,
+    );
   },
   LIBVIRT_TOOLS,
 );
+
+const CHANNEL = `<channel type="unix"><target type="virtio" name="${PORT}"/></channel>`;
+const RESUME = "Resume it: virsh resume d-typed";
+const START = "Start it: virsh start d-typed";
 
 /** The result of each guest, and its agent. */
 function results({ stdout }: Ended): Record<string, string> {

@@ -3,7 +3,7 @@ import { access, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { errnoOf, NegotiatorError } from "../../errors.ts";
 import { printable } from "../../printable.ts";
-import { attachLine, WITHOUT_CONTROLLER } from "../attach-line.ts";
+import { attachLine } from "../attach-line.ts";
 import { findHolders } from "./holders.ts";
 import type { Holder } from "./holders.ts";
 import { findPorts } from "./virtio.ts";
@@ -79,7 +79,7 @@ async function exists(path: string): Promise<boolean> {
 }
 
 function attach(name: string): string {
-  return `Add the port on the host: ${attachLine("GUEST", name)}\n${WITHOUT_CONTROLLER}`;
+  return `Add the port on the host, with the name of this guest: ${attachLine("GUEST", name)}`;
 }
 
 function describeHolder({ pid, command, unit }: Holder): string {

@@ -15,8 +15,12 @@ export type Examination = {
   signal: AbortSignal;
 };
 
-/** A check. `run` may reject: that is a finding too. */
-export type Check = { name: string; run: (examination: Examination) => Promise<readonly Found[]> };
+/** A check. `run` may reject: that is a finding too. `timeoutMs`: the most time that it has. */
+export type Check = {
+  name: string;
+  timeoutMs?: number;
+  run: (examination: Examination) => Promise<readonly Found[]>;
+};
 
 /**
  * Defines a check: `look` finds out how things are, and `judge` decides what that means. `judge` looks at
@@ -24,11 +28,12 @@ export type Check = { name: string; run: (examination: Examination) => Promise<r
  */
 export function defineCheck<Facts>(definition: {
   name: string;
+  timeoutMs?: number;
   look: (examination: Examination) => Promise<Facts>;
   judge: (facts: Facts, examination: Pick<Examination, "role" | "isRoot">) => readonly Found[];
 }): Check {
-  const { name, look, judge } = definition;
-  return { name, run: async (examination) => judge(await look(examination), examination) };
+  const { look, judge, ...check } = definition;
+  return { ...check, run: async (examination) => judge(await look(examination), examination) };
 }
 
 /** The time of one check. Programs that it asks have less. */
@@ -36,9 +41,8 @@ const CHECK_MS = 15_000;
 
 /** Resolves with the findings of a check within its time. `hasEnded` is false if something hangs. */
 export async function runCheck(
-  { name, run }: Check,
+  { name, run, timeoutMs = CHECK_MS }: Check,
   examination: Omit<Examination, "signal">,
-  timeoutMs = CHECK_MS,
 ): Promise<{ findings: readonly Finding[]; hasEnded: boolean }> {
   const life = new AbortController();
   const { promise: late, resolve } = Promise.withResolvers<"late">();

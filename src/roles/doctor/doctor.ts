@@ -1,4 +1,5 @@
 /** Runs the checks of `doctor`, and the remedies that can do no harm. */
+import { CONFIG_FILE } from "../../config/config.ts";
 import { NegotiatorError } from "../../errors.ts";
 import type { Role } from "../../peers/dialect.ts";
 import { printable } from "../../printable.ts";
@@ -6,6 +7,7 @@ import { runText } from "../../process/run-text.ts";
 import { shellLine } from "../../shell-word.ts";
 import { standardOutput } from "../../standard-output.ts";
 import { ourUid } from "../../trust/ownership.ts";
+import { ownCommandLine } from "../../trust/own-program.ts";
 import { print } from "../cli/output.ts";
 import { terminalSize } from "../cli/streams.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
@@ -49,7 +51,7 @@ export async function examine(
 
   let findings = await runAll(checks);
   if (words.options.has("fix")) {
-    const repaired = await repair(findings);
+    const repaired = await repair(findings, configWords(invocation));
     const again = checks.filter(({ name }) => repaired.has(name));
     const kept = findings.filter(({ check }) => !repaired.has(check));
     findings = again.length === 0 ? findings : [...kept, ...(await runAll(again))];
@@ -59,7 +61,7 @@ export async function examine(
 }
 
 /** Runs the remedies, and returns the names of the checks that asked for one. */
-async function repair(findings: readonly Finding[]): Promise<Set<string>> {
+async function repair(findings: readonly Finding[], config: readonly string[]): Promise<Set<string>> {
   const repaired = new Set<string>();
   const done = new Set<string>();
   for (const { check, fix } of findings) {
@@ -69,21 +71,32 @@ async function repair(findings: readonly Finding[]): Promise<Set<string>> {
     if (done.has(line)) continue;
     done.add(line);
     await say(`Running: ${line}`);
-    const failure = await runFix(fix);
+    const failure = await runFix(commandOf(fix, config));
     if (failure !== undefined) await say(`It failed: ${printable(failure)}`);
   }
   return repaired;
+}
+
+/** Our own remedies run as this program, with the config of this command line, behind the subcommand. */
+function commandOf([program, ...words]: Fix, config: readonly string[]): readonly string[] {
+  if (program !== "negotiator") return [program, ...words];
+  return ownCommandLine([...words.slice(0, 2), ...config, ...words.slice(2)]);
+}
+
+/** The option that names the config, unless it is the usual one. */
+function configWords({ config: { file }, configProblem }: Invocation): string[] {
+  return configProblem !== undefined || file.path === CONFIG_FILE ? [] : ["--config", file.path];
 }
 
 const FIX_MS = 60_000;
 const OUTPUT_BYTES = 64 * 1024;
 
 /** Resolves with the reason if the command fails. */
-async function runFix(fix: Fix): Promise<string | undefined> {
+async function runFix(argv: readonly string[]): Promise<string | undefined> {
   const { signal } = new AbortController();
   const limits = { timeoutMs: FIX_MS, outputBytes: OUTPUT_BYTES, environment: { LC_ALL: "C" }, signal };
   try {
-    const { exitCode, stdout, stderr } = await runText(fix, limits);
+    const { exitCode, stdout, stderr } = await runText(argv, limits);
     const words = `${stderr}\n${stdout}`.trim().split("\n")[0] ?? "";
     return exitCode === 0 ? undefined : `exit code ${exitCode}${words === "" ? "" : `, ${words}`}`;
   } catch (thrown) {

@@ -1,6 +1,6 @@
 /** The errors that a host reports when a guest does not answer. */
 import type { Endpoint } from "../../discovery/endpoint.ts";
-import { attachLine, attachRemedy, virshAt } from "../../discovery/attach-line.ts";
+import { attachLine, virshAt } from "../../discovery/attach-line.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { AGENT_PORT } from "../../peers/qga/port.ts";
 import { shellWord } from "../../shell-word.ts";
@@ -17,14 +17,11 @@ export function noCallingPort(
   others?: readonly string[],
   connect?: string,
 ): NegotiatorError {
-  const hasController = others !== undefined && others.length > 0;
   const has = others === undefined ? "" : ` (it has: ${others.length === 0 ? "none" : others.join(", ")})`;
-  const attach = hasController
-    ? `Attach it: ${attachLine(shellWord(guest), port, connect)}`
-    : attachRemedy(shellWord(guest), port, connect);
+  const add = `Add it: ${attachLine(shellWord(guest), port, connect)}`;
   const keep = others?.includes(AGENT_PORT) === true ? `\n${KEEP_COMMANDS}` : "";
   return new NegotiatorError("NO_CHANNEL", `Guest "${guest}" runs, but has no port ${port}${has}`, {
-    remedy: `${attach}${keep}`,
+    remedy: `${add}${keep}`,
   });
 }
 

@@ -1,7 +1,7 @@
 /** Explains why a search has found no guest at all. */
 import type { Settings } from "../../config/settings.ts";
 import { surveyLibvirt } from "../../discovery/libvirt/survey.ts";
-import { attachRemedy } from "../../discovery/attach-line.ts";
+import { attachLine } from "../../discovery/attach-line.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { runText } from "../../process/run-text.ts";
 import { shellWord } from "../../shell-word.ts";
@@ -43,7 +43,7 @@ export async function explainEmpty({ host }: Settings, port: string): Promise<Ne
     "NO_GUEST",
     `No guest can be called: ${guests} ${names} ${run}, but ${have} no port ${port}`,
     {
-      remedy: attachRemedy(shellWord(first), port, connect),
+      remedy: `Add it: ${attachLine(shellWord(first), port, connect)}`,
     },
   );
 }

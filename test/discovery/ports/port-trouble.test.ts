@@ -35,8 +35,8 @@ test("with the driver but without its class, the remedy is to mount sysfs", asyn
 
 test("the error for a missing port lists the ports that the guest has", async () => {
   await using bare = await createGuest({});
-  expect((await explainMissing(PORT, bare.places)).message).toMatch(
-    /this guest no port\n.*<target type='virtio' name='negotiator-host-to-guest.0'\/>.*virsh attach-device/,
+  expect((await explainMissing(PORT, bare.places)).message).toEndWith(
+    "this guest no port\nAdd the port on the host, with the name of this guest: negotiator host add-channel GUEST",
   );
   await using other = await createGuest({ vport0p1: "org.qemu.guest_agent.0", vport0p2: "a\u001b[2J" });
   expect((await explainMissing(PORT, other.places)).message).toContain(
@@ -50,8 +50,8 @@ test.each([
   ["EACCES", "DENIED", "Run as root"],
   ["EPERM", "DENIED", "Run as root"],
   ["ENOENT", "NO_CHANNEL", "mknod -m 600"],
-  ["ENODEV", "NO_CHANNEL", "virsh attach-device"],
-  ["ENXIO", "NO_CHANNEL", "virsh attach-device"],
+  ["ENODEV", "NO_CHANNEL", "negotiator host add-channel GUEST"],
+  ["ENXIO", "NO_CHANNEL", "negotiator host add-channel GUEST"],
   ["EIO", "NO_CHANNEL", "ls -l"],
   ["EBUSY", "BUSY", "fuser -v"],
 ] as const)("a port that fails to open with %s gives %s with the remedy %s", async (errno, code, remedy) => {

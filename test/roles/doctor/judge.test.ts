@@ -158,7 +158,7 @@ describe("a check", () => {
   const examination = { role: "host", isRoot: true, configProblem: undefined } as const;
   const run = (check: Check["run"]): ReturnType<typeof runCheck> =>
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- these checks use no invocation
-    runCheck({ name: "x", run: check }, { ...examination, invocation: {} as never }, 50);
+    runCheck({ name: "x", timeoutMs: 50, run: check }, { ...examination, invocation: {} as never });
 
   test("that hangs ends at its deadline, is unknown, and its signal aborts", async () => {
     let signal: AbortSignal | undefined;

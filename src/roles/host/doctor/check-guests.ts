@@ -27,12 +27,15 @@ type GuestsFacts = {
   connect: string;
 };
 
+/** A host may have hundreds of guests, and libvirt is asked about each. */
+const MANY_MS = 60_000;
 /** A line names so many guests. */
 const MOST_NAMES = 5;
 
 /** All guests of this host. */
 export const CHECK_GUESTS = defineCheck<GuestsFacts>({
   name: "guests",
+  timeoutMs: MANY_MS,
   async look({ invocation, signal }) {
     const { settings } = invocation.config;
     const { connect, control } = settings.host;

@@ -50,7 +50,7 @@ export const CHECK_AUDIT = defineCheck<AuditPlace>({
       neededBytes: maxBytes * (keep + 1),
     };
   },
-  judge: judgePlace,
+  judge: judgeAuditPlace,
 });
 
 const MIB = 1024 * 1024;
@@ -74,7 +74,7 @@ function freeRemedy(directory: string): string {
 }
 
 /** Judges the place of the audit. */
-export function judgePlace(
+export function judgeAuditPlace(
   { path, existing, isRegular, fault, refusal, freeBytes, neededBytes }: AuditPlace,
   { isRoot }: Pick<Examination, "isRoot">,
 ): readonly Found[] {

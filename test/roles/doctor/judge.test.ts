@@ -6,7 +6,7 @@ import { judgePeer } from "../../../src/roles/doctor/check-peer.ts";
 import type { PeerFacts } from "../../../src/roles/doctor/check-peer.ts";
 import { judgeUnit } from "../../../src/roles/doctor/check-service.ts";
 import { judgeDenials } from "../../../src/roles/doctor/check-denials.ts";
-import { judgePlace } from "../../../src/roles/doctor/check-audit.ts";
+import { judgeAuditPlace } from "../../../src/roles/doctor/check-audit.ts";
 import { judgeLimits } from "../../../src/roles/doctor/check-limits.ts";
 import { judgePrograms } from "../../../src/roles/doctor/check-program.ts";
 import { describeFinding, summarize, worstExitCode } from "../../../src/roles/doctor/report.ts";
@@ -111,7 +111,7 @@ test("the place of the audit is judged by its disk, its owner and its kind", () 
     neededBytes: 60 * MIB,
   };
   const levelOf = (given: object, isRoot = true): unknown =>
-    judgePlace({ ...fine, ...given }, { isRoot })[0]?.level;
+    judgeAuditPlace({ ...fine, ...given }, { isRoot })[0]?.level;
   expect(levelOf({})).toBe("ok");
   expect(levelOf({ freeBytes: 30 * MIB })).toBe("warning");
   expect(levelOf({ freeBytes: 1000 })).toBe("problem");

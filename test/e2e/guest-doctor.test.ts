@@ -1,4 +1,4 @@
-/** Faults planted in a real guest and at its port: `doctor` on either side finds each, and names its remedy. */
+/** Faults planted in a real guest and at its port: `doctor` finds each on either side, with its remedy. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { hostBinary } from "../support/binary.ts";
 import { describeWithVm } from "../support/describe-with-vm.ts";

@@ -36,7 +36,8 @@ test("with the driver but without its class, the remedy is to mount sysfs", asyn
 test("the error for a missing port lists the ports that the guest has", async () => {
   await using bare = await createGuest({});
   expect((await explainMissing(PORT, bare.places)).message).toEndWith(
-    "this guest no port\nAdd the port on the host, with the name of this guest: negotiator host add-channel GUEST",
+    "this guest no port\n" +
+      "Add the port on the host, with the name of this guest: negotiator host add-channel GUEST",
   );
   await using other = await createGuest({ vport0p1: "org.qemu.guest_agent.0", vport0p2: "a\u001b[2J" });
   expect((await explainMissing(PORT, other.places)).message).toContain(

@@ -1,4 +1,4 @@
-/** `add-channel` on many domains of a libvirt that a script plays: one that fails, and a libvirt that goes. */
+/** `add-channel` with a libvirt that a script plays: one domain that fails, and a libvirt that goes. */
 import { chmod, mkdir } from "node:fs/promises";
 import { expect, test } from "bun:test";
 import { launch } from "../../../support/program.ts";

@@ -5,7 +5,9 @@ import { FAULTS, NegotiatorError } from "../../errors.ts";
 import { detachOn } from "../../peers/detached-command.ts";
 import { executeOn, listCommandsOf } from "../../peers/remote-command.ts";
 import { settlesWithin } from "../../process/settling.ts";
+import type { CommandSummary } from "../../methods/command-list.ts";
 import { printable, printableJson } from "../../printable.ts";
+import { shorten } from "../../shorten.ts";
 import { connectInTime } from "./connect-in-time.ts";
 import { print } from "./output.ts";
 import type { Connect } from "./peer-connection.ts";
@@ -92,7 +94,7 @@ function tooLate({ message }: NegotiatorError, { timeoutMs }: CallLimits): Negot
 /** A list of the commands of `from`; without `connectTimeoutMs` only the deadline limits the time. */
 export type ListLine = Pick<CallLimits, "timeoutMs"> &
   Partial<CallLimits> &
-  Pick<ExecuteLine, "askWaiting"> & { isJson: boolean; from: Role };
+  Pick<ExecuteLine, "askWaiting"> & { isJson: boolean; from: Role; hasDescriptions?: boolean };
 
 /** An empty list is a result, but a newcomer would not see why it is empty. */
 function noCommands(from: Role): NegotiatorError {
@@ -102,10 +104,13 @@ function noCommands(from: Role): NegotiatorError {
   });
 }
 
-/** Prints the commands sorted by name: one name per line, or with `isJson` one object per line. */
+/**
+ * Prints the commands sorted by name: one name per line, with `hasDescriptions` and on a terminal with its
+ * description, or with `isJson` one object per line.
+ */
 export async function listThrough(
   connect: Connect,
-  { from, isJson, timeoutMs, connectTimeoutMs = 0, askWaiting }: ListLine,
+  { from, isJson, hasDescriptions = false, timeoutMs, connectTimeoutMs = 0, askWaiting }: ListLine,
 ): Promise<Outcome> {
   const time = startCall({ timeoutMs, connectTimeoutMs });
   await using _ = await sayWaiting(askWaiting);
@@ -115,8 +120,24 @@ export async function listThrough(
     connectTimeoutMs: time.leftToConnect(),
   });
   if (commands.length === 0) return { exitCode: 0, error: noCommands(from) };
-  const lines = commands.map((command) =>
-    isJson ? printableJson(JSON.stringify(command)) : printable(command.name),
+  if (isJson) return print(commands.map((command) => printableJson(JSON.stringify(command))).join("\n"));
+  const isDescribed = hasDescriptions || (await isTerminal("stdout"));
+  return print(
+    (isDescribed ? describeAll(commands) : commands.map(({ name }) => printable(name))).join("\n"),
   );
-  return print(lines.join("\n"));
+}
+
+/** A peer of another program may send a description of any length. */
+const MOST_DESCRIPTION = 200;
+
+/** One long name must not move all descriptions to the right. */
+const MOST_PADDING = 40;
+
+function describeAll(commands: readonly CommandSummary[]): string[] {
+  const names = commands.map(({ name }) => printable(name));
+  const width = Math.min(MOST_PADDING, Math.max(...names.map((name) => name.length)));
+  return commands.map(({ description = "" }, index) => {
+    const text = printable(shorten(description, MOST_DESCRIPTION));
+    return `${(names[index] ?? "").padEnd(width)}  ${text}`.trimEnd();
+  });
 }

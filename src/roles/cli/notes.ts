@@ -21,4 +21,5 @@ export const CHECK_POLICY_NOTES =
 
 /** Under the usage of `list-commands`. */
 export const LIST_COMMANDS_NOTES =
-  "With --json each line is { name, kind, description, timeoutSeconds, stdin }.";
+  "On a terminal and with --long, each name has its description, if it has one. With --json each line is " +
+  "{ name, kind, description, timeoutSeconds, stdin }.";

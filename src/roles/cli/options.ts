@@ -41,6 +41,11 @@ export const LIST_TIMEOUT_OPTIONS = {
   "connect-timeout": EXECUTE_TIMEOUT_OPTIONS["connect-timeout"],
 } as const satisfies ArgsDef;
 
+/** Descriptions in a list. */
+export const LONG_OPTION = {
+  long: { type: "boolean", alias: "l", description: "With descriptions, also when it is not a terminal" },
+} as const satisfies ArgsDef;
+
 /** Output for programs. */
 export const JSON_OPTION = {
   json: { type: "boolean", description: "JSON objects instead of text" },

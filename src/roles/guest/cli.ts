@@ -10,6 +10,7 @@ import {
   EXECUTE_TIMEOUT_OPTIONS,
   JSON_OPTION,
   LIST_TIMEOUT_OPTIONS,
+  LONG_OPTION,
   DETACH_OPTIONS,
   NO_STDIN_OPTION,
   QGA_OPTION,
@@ -36,9 +37,16 @@ const askHost = (control: string) => async (): Promise<string | undefined> =>
 
 const listCommands = defineSubcommand({
   summary: "Show the commands that the host offers to this guest.",
-  args: { ...JSON_OPTION, ...LIST_TIMEOUT_OPTIONS, ...CONTROL_OPTION, ...DIRECT_OPTION, ...DEVICE_OPTION },
+  args: {
+    ...LONG_OPTION,
+    ...JSON_OPTION,
+    ...LIST_TIMEOUT_OPTIONS,
+    ...CONTROL_OPTION,
+    ...DIRECT_OPTION,
+    ...DEVICE_OPTION,
+  },
   notes: LIST_COMMANDS_NOTES,
-  examples: ["negotiator guest list-commands"],
+  examples: ["negotiator guest list-commands", "negotiator guest list-commands --long"],
   async run(invocation) {
     const { connectHost } = await import("./connect.ts");
     const { listThrough } = await import("../cli/execute-through.ts");
@@ -46,6 +54,7 @@ const listCommands = defineSubcommand({
     return listThrough((reach) => connectHost(invocation, reach), {
       ...callLimits(words, config.settings, LIST_SECONDS),
       isJson: words.options.has("json"),
+      hasDescriptions: words.options.has("long"),
       from: "host",
       askWaiting: askHost(config.settings.guest.control),
     });

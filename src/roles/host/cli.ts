@@ -10,6 +10,7 @@ import {
   FINDER_OPTIONS,
   JSON_OPTION,
   LIST_TIMEOUT_OPTIONS,
+  LONG_OPTION,
   USER_OPTION,
 } from "../cli/options.ts";
 import { createAuditCommand } from "../cli/audit-subcommand.ts";
@@ -52,6 +53,7 @@ const listCommands = defineSubcommand({
   summary: "Show the commands that a guest offers.",
   args: {
     ...GUEST,
+    ...LONG_OPTION,
     ...JSON_OPTION,
     ...LIST_TIMEOUT_OPTIONS,
     ...CONTROL_OPTION,
@@ -59,7 +61,7 @@ const listCommands = defineSubcommand({
     ...FINDER_OPTIONS,
   },
   notes: LIST_COMMANDS_NOTES,
-  examples: ["negotiator host list-commands web1"],
+  examples: ["negotiator host list-commands web1", "negotiator host list-commands --long web1"],
   async run(invocation) {
     const { connectGuest } = await import("./connect.ts");
     const { listThrough } = await import("../cli/execute-through.ts");
@@ -68,6 +70,7 @@ const listCommands = defineSubcommand({
     return listThrough((reach) => connectGuest(guest, invocation, reach), {
       ...callLimits(words, config.settings, LIST_SECONDS),
       isJson: words.options.has("json"),
+      hasDescriptions: words.options.has("long"),
       from: "guest",
       askWaiting: async () =>
         (await import("./waiting-for.ts")).askGuestWaiting(config.settings.host.control, guest),

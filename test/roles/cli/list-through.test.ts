@@ -40,3 +40,22 @@ test("control characters in a peer's names are escaped, as text and as JSON", as
 test("an empty list prints nothing on stdout, and says whom to ask on stderr", async () => {
   expect([await listOf([], false), await listOf([], true)]).toEqual(["", ""]);
 });
+
+test("with descriptions each name has its own, bounded and without control characters", async () => {
+  await using link = createServedLink((call) =>
+    call.respond({
+      commands: [
+        { name: "a", kind: "user", description: "Does\u001b[2J\nit" },
+        { name: "long-name", kind: "user" },
+        { name: "b", kind: "builtin", description: "x".repeat(5000) },
+      ],
+    }),
+  );
+  const peer = createNativePeer(link.caller, { explainNoAnswer });
+  const connect = async () => ({ peer, [Symbol.asyncDispose]: async () => undefined });
+  const line = { timeoutMs: 5000, isJson: false, hasDescriptions: true, from: "guest" } as const;
+  const { stdout } = await spyOnOutput(() => listThrough(connect, line));
+  const lines = stdout.split("\n");
+  expect(lines.slice(0, 2)).toEqual(["a          Does\\x1b[2J\\nit", "long-name"]);
+  expect(lines[2]).toMatch(/^b {10}x{190,200}…?$/);
+});

@@ -46,3 +46,18 @@ test("a new policy file where none was asks for a reload", async () => {
   policy.reload(configAt(directory));
   expect(policy.unread).toBeUndefined();
 });
+
+test("a new file in policy.d asks for a reload, and counts after it", async () => {
+  await using directory = await createTemporaryDirectory();
+  await directory.write("negotiator.toml", "");
+  await directory.write("policy.toml", ALLOW);
+  const policy = createPolicyInForce("host", configAt(directory));
+  await directory.write("policy.d/1.toml", ALLOW);
+  expect(policy.unread).toContain(`has not read the policy "${directory.at("policy.toml")}" as it is now`);
+  policy.reload(configAt(directory));
+  expect(policy.unread).toBeUndefined();
+  expect(policy.policy).toMatchObject({ kind: "rules", rules: [{}, {}] });
+  await directory.write("policy.d/1.toml", "wrong");
+  await spyOnOutput(() => policy.reload(configAt(directory)));
+  expect(policy.problem).toContain(directory.at("policy.d/1.toml"));
+});

@@ -82,7 +82,7 @@ function formatRule(
   const seen = [...(first?.examples ?? [])].map((example) => `# with: ${example}`);
   const guests = [...(first?.guests ?? [])].toSorted();
   return [
-    `# ${calls} calls`,
+    `# ${calls === 1 ? "1 call" : `${calls} calls`}`,
     ...seen,
     "[[rules]]",
     'action = "allow"',

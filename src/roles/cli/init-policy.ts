@@ -30,7 +30,7 @@ export async function initPolicy(role: "host" | "guest", { words, config }: Invo
   const isYes = options.has("yes");
   const mayAsk = (await isTerminal("stdout")) && process.stdin.isTTY;
   if (lstatSync(path, { throwIfNoEntry: false }) !== undefined && !force && (isYes || mayAsk))
-    throw isThere(path);
+    throw isThere(role, path);
   const since = options.get("since")?.at(-1);
   const text = makePolicy(role, config.settings.audit.file, since);
   if (!isYes) {
@@ -38,7 +38,7 @@ export async function initPolicy(role: "host" | "guest", { words, config }: Invo
     if (!mayAsk) return sayHow(role, path);
     if (!confirm(`Write it to ${printable(path)}?`)) return { exitCode: 1 };
   }
-  writePolicy(path, text, { force });
+  writePolicy(role, path, { text, force });
   return print(`Wrote ${printable(path)}\nLook at it, then put it in force: negotiator ${role} reload`);
 }
 
@@ -55,7 +55,11 @@ function makePolicy(role: "host" | "guest", audit: string, since: string | undef
 }
 
 /** Writes the file whole or not at all. Without `force` it replaces no file, not even one that comes now. */
-function writePolicy(path: string, text: string, { force }: { force: boolean }): void {
+function writePolicy(
+  role: "host" | "guest",
+  path: string,
+  { text, force }: { text: string; force: boolean },
+): void {
   const unfinished = `${path}.${process.pid}.new`;
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
@@ -63,7 +67,7 @@ function writePolicy(path: string, text: string, { force }: { force: boolean }):
     if (force) renameSync(unfinished, path);
     else linkSync(unfinished, path);
   } catch (thrown) {
-    if (errnoOf(thrown) === "EEXIST") throw isThere(path);
+    if (errnoOf(thrown) === "EEXIST") throw isThere(role, path);
     throw cannotWrite(path, thrown);
   } finally {
     rmSync(unfinished, { force: true });
@@ -79,12 +83,12 @@ async function sayHow(role: "host" | "guest", path: string): Promise<Outcome> {
   return { exitCode: 0 };
 }
 
-function isThere(path: string): NegotiatorError {
+function isThere(role: "host" | "guest", path: string): NegotiatorError {
   return new NegotiatorError(
     "BAD_CONFIG",
     `Cannot write the policy "${printable(path)}": the file is there`,
     {
-      remedy: "Add --force to replace it, or see what a new one would be: add | cat",
+      remedy: `Add --force to replace it. See a new one without writing: negotiator ${role} policy init | cat`,
     },
   );
 }

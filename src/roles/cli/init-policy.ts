@@ -88,7 +88,7 @@ function isThere(role: "host" | "guest", path: string): NegotiatorError {
     "BAD_CONFIG",
     `Cannot write the policy "${printable(path)}": the file is there`,
     {
-      remedy: `Add --force to replace it. See a new one without writing: negotiator ${role} policy init | cat`,
+      remedy: `Add --force to replace it. Only show a new one: negotiator ${role} policy init | cat`,
     },
   );
 }

@@ -82,6 +82,20 @@ await describeWithVm("a host and a guest", () => {
   );
 
   test(
+    "both daemons are replaced while a stream goes to the guest and back, and nothing of it is lost",
+    async () => {
+      const input = randomBytes(BULK_BYTES.back);
+      const copying = execute(["cat"], input);
+      const replaced = { exitCode: 0, stderr: "" };
+      expect(await vm.run("negotiator guest reexec")).toMatchObject(replaced);
+      expect(await host.run(["host", "reexec"])).toMatchObject(replaced);
+      const { exitCode, stdoutBytes, stderr } = await copying;
+      expect({ exitCode, stderr, isSame: input.equals(stdoutBytes) }).toEqual({ ...replaced, isSame: true });
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
     "an unknown command exits with 127 and an unknown guest with 125, in both directions",
     async () => {
       expect(await execute(["shwo"])).toMatchObject({

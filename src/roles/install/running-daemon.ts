@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { basename } from "node:path";
 import type { Role } from "../../peers/dialect.ts";
-import { findForeignNamespace } from "../../trust/host-process.ts";
+import { findForeignNamespace, readProcess } from "../../trust/host-process.ts";
 import { dialControl } from "../cli/control-client.ts";
 
 /** A daemon. `isOutdated`: the file of its program was replaced since its start. */
@@ -10,18 +10,24 @@ export type RunningDaemon = { pid: number; isOutdated: boolean };
 
 /** Returns the daemons of that role, without those in containers. */
 export function findDaemons(role: Role): RunningDaemon[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => readDaemon(Number(name), role) ?? [])
-    .filter(({ pid }) => findForeignNamespace(pid) === undefined);
+  return rootProcesses().flatMap((pid) => readDaemon(pid, role) ?? []);
 }
 
-/** Returns the names of all processes. */
+/** Other users can choose the names and words of their processes. */
+function rootProcesses(): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => readProcess(pid)?.uids.every((uid) => uid === 0) === true)
+    .filter((pid) => findForeignNamespace(pid) === undefined);
+}
+
+/** Returns the names of root's processes. */
 export function processNames(): Set<string> {
   const names = new Set<string>();
-  for (const entry of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+  for (const pid of rootProcesses()) {
     try {
-      names.add(readFileSync(`/proc/${entry}/comm`, "utf8").trimEnd());
+      names.add(readFileSync(`/proc/${pid}/comm`, "utf8").trimEnd());
     } catch {
       // It has ended meanwhile.
     }

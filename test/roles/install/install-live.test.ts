@@ -107,6 +107,20 @@ function liveTests(): void {
   );
 
   test(
+    "a process of another user that looks like a daemon does not stop the installation",
+    async () => {
+      const { stdout, exitCode } = await runInSandbox(`
+        cp /bin/sh /new/negotiator-sh; as='setpriv --reuid=65534 --regid=65534 --clear-groups'
+        $as /new/negotiator-sh -c 'sleep 1000; :' guest daemon &
+        until [ "$(readlink /proc/$!/exe)" = /new/negotiator-sh ]; do :; done
+        $BINARY guest install`);
+      expect(stdout).toContain("The daemon runs.");
+      expect(exitCode).toBe(0);
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
     "a service that does not start is named, and the next installation starts it",
     async () => {
       const { stdout, stderr, exitCode } = await runInSandbox(`

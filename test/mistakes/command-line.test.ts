@@ -259,7 +259,8 @@ describeMistakes("a mistake on the command line", [
     message: [
       'negotiator: Cannot use --socket "web1:host-to-guest=/run/web1.sock": ' +
         '"host-to-guest" is not a port\'s name',
-      "Use one of: negotiator-host-to-guest.0, negotiator-guest-to-host.0, negotiator-channel.0",
+      "Use one of: negotiator-host-to-guest.0, negotiator-guest-to-host.0, negotiator-channel.0, " +
+        "org.qemu.guest_agent.0",
     ],
   },
   {

@@ -128,7 +128,7 @@ describeMistakes("a mistake in the config", [
     message: [
       "negotiator: Cannot use the config's list of guests:",
       '  guest 1 "web1": "agent" is not a port\'s name; use one of: negotiator-host-to-guest.0, ' +
-        "negotiator-guest-to-host.0, negotiator-channel.0",
+        "negotiator-guest-to-host.0, negotiator-channel.0, org.qemu.guest_agent.0",
       '  guest 3 "web2": two sockets for port "negotiator-host-to-guest.0" of guest "web2": "/b" and "/c"',
       "Correct the tables [[guests]], then check them: negotiator host check-config",
     ],

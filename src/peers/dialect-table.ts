@@ -54,6 +54,11 @@ export function createDialectTable(
   };
 }
 
+/** The names of the ports on which a host calls guests in the native dialect, the best one first. */
+export function nativePorts(): string[] {
+  return NATIVE.ports.filter(({ callers }) => callers !== "guest").map(({ name }) => name);
+}
+
 /** The other role. */
 export function otherRole(role: Role): Role {
   return role === "host" ? "guest" : "host";

@@ -217,6 +217,32 @@ await describeWithVm(
       TEST_TIMEOUT_MS,
     );
 
+    test(
+      "add-channel gives a running guest its port and waits for its agent, and remove-channel takes it back",
+      async () => {
+        const late = await libvirt.createDomain({ name: "late", channels: [] });
+        await late.start();
+        late.spawn("exec negotiator guest daemon");
+        const change = async (action: "add" | "remove"): Promise<unknown> => {
+          const wait = action === "add" ? ["--wait", "50"] : [];
+          const options = ["--connect", libvirt.uri, "--json", ...wait];
+          const { stdout } = await host.run(["host", `${action}-channel`, "late", ...options]);
+          const { result, agent } = JSON.parse(stdout);
+          return [result, agent];
+        };
+        expect(await change("add")).toEqual(["added", "answers"]);
+        await using conversation = await converse("late");
+        expect(await change("add")).toEqual(["present", "answers"]);
+        await conversation.say("still there");
+        await conversation.hear("still there");
+        await conversation.call.stdin?.end();
+        expect((await conversation.call.exited).exitCode).toBe(0);
+        expect(await change("remove")).toEqual(["removed", null]);
+        await notices("that the port is gone", async () => (await host.guest("late")) === undefined);
+      },
+      TEST_TIMEOUT_MS,
+    );
+
     const saveAndRestore = async (): Promise<void> => {
       const file = libvirt.at("state");
       await libvirt.virsh("save", NAME, file);

@@ -8,6 +8,7 @@ import { findPorts } from "../../../discovery/ports/virtio.ts";
 import type { NegotiatorError } from "../../../errors.ts";
 import { nearest } from "../../../nearest.ts";
 import { DIALECTS } from "../../../peers/dialects.ts";
+import { nativePorts } from "../../../peers/dialect-table.ts";
 import { printable } from "../../../printable.ts";
 import { defineCheck } from "../../doctor/check.ts";
 import { fromError, ok, problem, unknown } from "../../doctor/finding.ts";
@@ -26,11 +27,12 @@ export const CHECK_PORT = defineCheck<PortFacts>({
   async look({ invocation: { config } }) {
     const { characterDevice } = config.settings.guest;
     const wanted = DIALECTS.defaultPort;
-    const names = DIALECTS.callingPorts("host").map(({ name }) => name);
     const ports = await findPorts();
     const port =
       characterDevice === ""
-        ? names.map((name) => ports.find((each) => each.name === name)).find((each) => each !== undefined)
+        ? nativePorts()
+            .map((name) => ports.find((each) => each.name === name))
+            .find((each) => each !== undefined)
         : { name: characterDevice, device: characterDevice };
     if (port === undefined) {
       const others = ports.map(({ name }) => name);

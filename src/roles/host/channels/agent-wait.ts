@@ -2,6 +2,7 @@
 import { readLiveDevices } from "../../../discovery/libvirt/domain-facts.ts";
 import { mapBounded, PARALLEL_CALLS } from "../../../discovery/libvirt/parallel-calls.ts";
 import type { VirshOptions } from "../../../discovery/libvirt/virsh.ts";
+import { DIALECTS } from "../../../peers/dialects.ts";
 import { pause } from "../../../peers/supervise.ts";
 import { askHostStatus } from "../ask-status.ts";
 import type { GuestStatus } from "../status.ts";
@@ -13,8 +14,8 @@ import { findDevice } from "./channel-plan.ts";
  */
 export type AgentState = "answers" | "connected" | "none";
 
-/** A guest to wait for. */
-export type AwaitedGuest = { name: string; uuid: string; port: string };
+/** A guest to wait for. `isNew`: it has just got its port, and an agent that runs may not have seen that. */
+export type AwaitedGuest = { name: string; uuid: string; port: string; isNew: boolean };
 
 /** A guest's state, and the words of `status` about its agent. */
 export type FoundAgent = { state: AgentState; label: string };
@@ -22,23 +23,22 @@ export type FoundAgent = { state: AgentState; label: string };
 /** The agents, by UUID. `hasDaemon`: whether a daemon of this host was there to answer. */
 export type FoundAgents = { agents: ReadonlyMap<string, FoundAgent>; hasDaemon: boolean };
 
-/** Options of a wait. An agent that does not open its port in `settleMs` is not running. */
+/** Options of a wait. */
 export type AgentWaitOptions = {
   waitMs: number;
-  settleMs?: number;
   control: string;
   virsh: VirshOptions;
   signal: AbortSignal;
 };
 
+/** The dialects that agents speak on our ports. */
+const SHARING: ReadonlySet<string> = new Set(["native", ...DIALECTS.besideNative.map(({ name }) => name)]);
 const STEP_MS = 300;
-/** An agent that runs looks for its port every second. */
-const SETTLE_MS = 3000;
 
 /** Resolves when all agents that run answer, or after `waitMs`. Never rejects. */
 export async function waitForAgents(
   guests: readonly AwaitedGuest[],
-  { waitMs, settleMs = SETTLE_MS, control, virsh, signal }: AgentWaitOptions,
+  { waitMs, control, virsh, signal }: AgentWaitOptions,
 ): Promise<FoundAgents> {
   const agents = new Map<string, FoundAgent>();
   const startMs = performance.now();
@@ -52,9 +52,9 @@ export async function waitForAgents(
       agents.set(guest.uuid, describeSession(status) ?? (await lookAtPort(guest, virsh, signal)));
     });
     const passedMs = performance.now() - startMs;
-    const isPending = guests.some(({ uuid }) => {
+    const isPending = guests.some(({ uuid, isNew }) => {
       const state = agents.get(uuid)?.state;
-      return state === "none" ? passedMs < settleMs : state === "connected" && hasDaemon;
+      return state === "none" ? isNew : state === "connected" && hasDaemon;
     });
     if (!isPending || passedMs >= waitMs || signal.aborted) return { agents, hasDaemon };
     await pause(STEP_MS, signal);
@@ -62,7 +62,9 @@ export async function waitForAgents(
 }
 
 function describeSession(status: GuestStatus | undefined): FoundAgent | undefined {
-  if (status === undefined || status.dialect === null || status.state === "unresponsive") return undefined;
+  if (status === undefined || status.state === "unresponsive") return undefined;
+  // Other dialects have other ports.
+  if (status.dialect === null || !SHARING.has(status.dialect)) return undefined;
   if (["paused", "saved", "shut off", "waiting"].includes(status.state)) return undefined;
   const version = status.version === null ? "" : ` ${status.version}`;
   const name = status.dialect === "native" ? "negotiator" : status.dialect;

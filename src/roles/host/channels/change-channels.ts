@@ -11,6 +11,7 @@ import { pause } from "../../../peers/supervise.ts";
 import { parseGlob } from "../../../policy/glob.ts";
 import { printable } from "../../../printable.ts";
 import { runText } from "../../../process/run-text.ts";
+import { standardOutput } from "../../../standard-output.ts";
 import { readSeconds } from "../../cli/call-limits.ts";
 import { print } from "../../cli/output.ts";
 import { terminalSize } from "../../cli/streams.ts";
@@ -32,7 +33,8 @@ type Action = "add" | "remove";
 
 /** The columns of output that is not a terminal. */
 const WIDE = 120;
-const DEFAULT_WAIT_SECONDS = 10;
+/** An agent that waits for its port looks for it again after 22 s at the latest. */
+const DEFAULT_WAIT_SECONDS = 25;
 
 /**
  * Changes the domains that the words name, and prints how each went. Throws `BAD_USAGE` for words that name
@@ -207,6 +209,11 @@ function reasonOf({ message }: NegotiatorError): Reason {
   return { why: `the change failed: ${why}`, ...(remedy.length === 0 ? {} : { remedy: remedy.join("\n") }) };
 }
 
+function waitingLine(guests: number, waitMs: number): string {
+  const whose = guests === 1 ? "the agent of 1 guest" : `the agents of ${guests} guests`;
+  return `Waiting up to ${waitMs / 1000} s for ${whose}; Ctrl-C stops only the wait\n`;
+}
+
 type AgentQuestion = { job: Job; waitMs: number; control: string };
 
 /** Adds to each row of a running guest whether its agent answers. */
@@ -216,7 +223,15 @@ async function describeAgents(rows: ChannelRow[], { job, waitMs, control }: Agen
     ({ state, result }) => state === "running" && (result === "added" || result === "present"),
   );
   if (running.length === 0 || waitMs === 0) return;
-  const guests = running.map(({ guest: name, uuid }) => ({ name, uuid: uuid ?? "", port }));
+  const guests = running.map(({ guest: name, uuid, result }) => ({
+    name,
+    uuid: uuid ?? "",
+    port,
+    isNew: result === "added",
+  }));
+  const awaited = guests.filter(({ isNew }) => isNew).length;
+  if (awaited > 0 && (await terminalSize("stderr")) !== undefined)
+    await standardOutput.write("stderr", waitingLine(awaited, waitMs));
   const options = { waitMs, control, virsh: job.virsh, signal: job.signal };
   const { agents, hasDaemon } = await waitForAgents(guests, options);
   for (const row of running) {

@@ -6,6 +6,7 @@ import type { DomainFacts } from "../../../discovery/libvirt/domain-facts.ts";
 import { NegotiatorError } from "../../../errors.ts";
 import { nearest } from "../../../nearest.ts";
 import { DIALECTS } from "../../../peers/dialects.ts";
+import { nativePorts } from "../../../peers/dialect-table.ts";
 import { printable } from "../../../printable.ts";
 import { runText } from "../../../process/run-text.ts";
 import { shellWord } from "../../../shell-word.ts";
@@ -79,7 +80,7 @@ function judgeDomain(domain: DomainFacts, connect: string | undefined): Found[] 
 
 function judgeChannel(domain: DomainFacts, connect: string | undefined): Found[] {
   const { name, live, config } = domain;
-  const ports = new Set(DIALECTS.callingPorts("host").map((each) => each.name));
+  const ports = new Set(nativePorts());
   const now = live ?? config;
   const have = now?.devices.filter(({ port }) => ports.has(port)) ?? [];
   const wanted = DIALECTS.defaultPort;

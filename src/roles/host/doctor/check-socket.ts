@@ -4,7 +4,7 @@ import { dialSocket } from "../../../channels/socket/socket.ts";
 import type { Endpoint } from "../../../discovery/endpoint.ts";
 import { listenerOf } from "../../../discovery/listener.ts";
 import { NegotiatorError } from "../../../errors.ts";
-import { DIALECTS } from "../../../peers/dialects.ts";
+import { nativePorts } from "../../../peers/dialect-table.ts";
 import { printable } from "../../../printable.ts";
 import { createUserCache } from "../../../process/user-cache.ts";
 import { defineCheck } from "../../doctor/check.ts";
@@ -31,10 +31,9 @@ export function createSocketCheck(name: string): Check {
   return defineCheck<SocketFacts | undefined>({
     name: "socket",
     async look({ invocation, signal, isRoot }) {
-      const names = DIALECTS.callingPorts("host").map((each) => each.name);
       const { endpoints } = await findEndpoints(invocation, name, signal).catch(() => ({ endpoints: [] }));
       const own = endpoints.filter(({ guest, state }) => guest === name && state !== "saved");
-      const endpoint = names
+      const endpoint = nativePorts()
         .map((port) => own.find((each) => each.port === port))
         .find((each) => each !== undefined);
       if (endpoint === undefined || endpoint.machine !== undefined) return undefined;

@@ -1,9 +1,10 @@
 /** Owns the types of cases. */
 import type { Random } from "../test/support/random.ts";
-import type { Call, Role } from "./call.ts";
+import type { Call } from "./call.ts";
 import type { MachineStage } from "./machine-stage.ts";
 import type { Strike } from "./run-try.ts";
-import type { EmulatedStage } from "./stage.ts";
+import type { Judgement } from "./judge.ts";
+import type { EmulatedStage, StageOptions } from "./stage.ts";
 
 /** Whether a case may end a call without its result. */
 export type MayEnd = (call: Call) => boolean;
@@ -21,7 +22,10 @@ export type EmulatedCase = CaseOf<EmulatedStage> & {
   kind: "emulated";
   /** Lines for the top of both configs; short limits of time by default. */
   settings?: string;
-  before?: Partial<Record<Role, readonly string[]>>;
+  /** Runs before the daemons start, in the directory of the stage. `held` is disposed after them. */
+  prepare?: (directory: string, held: AsyncDisposableStack) => Promise<void>;
+  /** Where in the directory of the stage the audits and kept output go. */
+  places?: string;
 };
 
 /** A case with a real guest. All tries use one machine. */
@@ -29,12 +33,21 @@ export type MachineCase = CaseOf<MachineStage> & {
   kind: "machine";
   /** Gives QEMU a disk for snapshots. */
   hasSnapshots?: boolean;
+  /** Whether a command may run again: the guest's memory knows nothing of the first time. */
+  mayRepeat?: MayEnd;
   /** Runs before the calls of each try. */
   prepare?: (stage: MachineStage) => Promise<void>;
 };
 
+/** A case that makes its own calls. `directory` is empty. */
+export type OwnCase = {
+  kind: "own";
+  what: string;
+  run: (options: Omit<StageOptions, "random">) => Promise<Judgement & { recoveryMs: number }>;
+};
+
 /** A case. */
-export type ChaosCase = EmulatedCase | MachineCase;
+export type ChaosCase = EmulatedCase | MachineCase | OwnCase;
 
 /** Every call goes on. */
 export function endsNone(): boolean {

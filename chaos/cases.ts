@@ -1,13 +1,17 @@
 /** THE TABLE of cases. */
 import type { ChaosCase } from "./case.ts";
 import { DAEMON_CASES } from "./events/daemons.ts";
+import { GUEST_CASES } from "./events/guests.ts";
 import { MACHINE_CASES } from "./events/machines.ts";
 import { PORT_CASES } from "./events/ports.ts";
+import { RESOURCE_CASES } from "./events/resources.ts";
 
 /** Every case, by its name. */
 export const CASES: Readonly<Record<string, ChaosCase>> = {
   ...PORT_CASES,
   ...DAEMON_CASES,
+  ...RESOURCE_CASES,
+  ...GUEST_CASES,
   ...MACHINE_CASES,
 };
 
@@ -23,5 +27,5 @@ export function chooseCases({
   const unknown = only.find((name) => !names.includes(name));
   if (unknown !== undefined) throw new Error(`no case "${unknown}"; the cases are: ${names.join(", ")}`);
   if (only.length > 0) return names.filter((name) => only.includes(name));
-  return names.filter((name) => hasMachine || CASES[name]?.kind === "emulated");
+  return names.filter((name) => hasMachine || CASES[name]?.kind !== "machine");
 }

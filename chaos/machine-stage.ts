@@ -20,6 +20,8 @@ export const PORT = "negotiator-host-to-guest.0";
 export type MachineStage = ChaosStage & {
   readonly vm: VirtualMachine<typeof PORT>;
   readonly directory: string;
+  /** The shell lines of the guest are gone, because its memory is an earlier one. */
+  loseLines: () => void;
   /** Names the guest's socket in the host's config, and makes the daemon read it. */
   nameSocket: (path: string) => Promise<void>;
 };
@@ -60,6 +62,7 @@ export async function openMachineStage(
     streamBytes,
     quietMs,
     slowness: SLOWNESS,
+    loseLines: guest.loseLines,
     async nameSocket(path) {
       const config = await readFile(`${directory}/host.toml`, "utf8");
       await Bun.write(`${directory}/host.toml`, config.replace(/^socket = .*$/m, `socket = "${path}"`));
@@ -83,7 +86,11 @@ function guestFiles(directory: string, plant: Plant | undefined): Record<string,
   };
 }
 
-function createGuestSide(vm: VirtualMachine<typeof PORT>, ledger: string): ChaosSide {
+function createGuestSide(
+  vm: VirtualMachine<typeof PORT>,
+  ledger: string,
+): ChaosSide & Pick<MachineStage, "loseLines"> {
+  let lost = Promise.withResolvers<"gone">();
   let daemon: GuestProcess | undefined;
   const running = (): GuestProcess => {
     if (daemon === undefined) throw new Error("The guest's daemon was not started");
@@ -94,11 +101,14 @@ function createGuestSide(vm: VirtualMachine<typeof PORT>, ledger: string): Chaos
     run(line) {
       const child = vm.spawn(line);
       return {
-        ended: child.exited.catch(() => "gone" as const),
+        ended: Promise.race([child.exited.catch(() => "gone" as const), lost.promise]),
         kill: () => void vm.signal(child, "KILL").catch(() => undefined),
       };
     },
     signal: (name) => vm.signal(running(), name.replace("SIG", "")),
+    pid: () => {
+      throw new Error("The guest's daemon is in another machine");
+    },
     ended: async () => void (await running().exited),
     async start() {
       daemon = vm.spawn("exec negotiator guest daemon 2>>/tmp/daemon.log");
@@ -106,6 +116,10 @@ function createGuestSide(vm: VirtualMachine<typeof PORT>, ledger: string): Chaos
       await until("the guest's daemon serves local users", serves, STEP_TIMEOUT_MS);
     },
     ledger: () => readFile(ledger, "utf8"),
+    loseLines() {
+      lost.resolve("gone");
+      lost = Promise.withResolvers();
+    },
   };
 }
 

@@ -21,6 +21,9 @@ export type CaseOptions = {
   report: (line: string) => void;
 };
 
+/** The faults of one try that are shown. */
+const SHOWN_FAULTS = 10;
+
 /** Makes the tries of the case. */
 export async function runCase(name: string, options: CaseOptions): Promise<ChaosFigures> {
   const chosen = CASES[name];
@@ -29,7 +32,9 @@ export async function runCase(name: string, options: CaseOptions): Promise<Chaos
   let counts = NO_COUNTS;
   let recoveryMs = 0;
   const add = (end: Outcome, own: number): void => {
-    for (const fault of end.faults) report(`${name}, seed ${own}: ${fault}`);
+    const more = end.faults.length - SHOWN_FAULTS;
+    for (const fault of end.faults.slice(0, SHOWN_FAULTS)) report(`${name}, seed ${own}: ${fault}`);
+    if (more > 0) report(`${name}, seed ${own}: and ${more} more`);
     counts = addCounts(counts, end.counts);
     recoveryMs = Math.max(recoveryMs, end.recoveryMs);
   };
@@ -41,7 +46,12 @@ export async function runCase(name: string, options: CaseOptions): Promise<Chaos
     }
   };
   if (chosen.kind === "machine") add(await tryMachine(chosen, options), seed);
-  else await Promise.all(Array.from({ length: lanes }, runLane));
+  else if (chosen.kind === "own") {
+    for (let index = 0; index < tries; index++) {
+      await using directory = await createTemporaryDirectory();
+      add(await chosen.run({ ...options, directory: directory.path }), seed);
+    }
+  } else await Promise.all(Array.from({ length: lanes }, runLane));
   const hasRecoveryGoal = chosen.kind === "emulated";
   return { name, what: chosen.what, tries, recoveryMs, hasRecoveryGoal, ...counts };
 }
@@ -50,13 +60,14 @@ type Outcome = Judgement & { recoveryMs: number };
 
 /** Each try has new daemons, so that no try suffers from another one. */
 async function tryEmulated(
-  { settings = SHORT_LIMITS, before, strike, mayEnd }: EmulatedCase,
+  { settings = SHORT_LIMITS, places, prepare, strike, mayEnd }: EmulatedCase,
   { binary, seed, plant }: CaseOptions,
 ): Promise<Outcome> {
   const random = createRandom(seed);
   await using held = new AsyncDisposableStack();
   const { path: directory } = held.use(await createTemporaryDirectory());
-  const stage = held.use(await openEmulatedStage({ binary, directory, random, plant, settings, before }));
+  await prepare?.(directory, held);
+  const stage = held.use(await openEmulatedStage({ binary, directory, random, plant, settings, places }));
   const options = { random, firstNumber: 1 };
   const { calls, recoveryMs } = await runTry(stage, (during) => strike(stage, { random, during }), options);
   const ledger = `${await stage.sides.host.ledger()}\n${await stage.sides.guest.ledger()}`;
@@ -65,7 +76,7 @@ async function tryEmulated(
 
 /** All tries have one guest, because a boot takes long. */
 async function tryMachine(
-  { hasSnapshots = false, prepare, strike, mayEnd }: MachineCase,
+  { hasSnapshots = false, prepare, strike, mayEnd, mayRepeat }: MachineCase,
   { binary, seed, plant, tries }: CaseOptions,
 ): Promise<Outcome> {
   const random = createRandom(seed);
@@ -82,5 +93,5 @@ async function tryMachine(
     recoveryMs = Math.max(recoveryMs, end.recoveryMs);
   }
   const ledger = `${await stage.sides.host.ledger()}\n${await stage.sides.guest.ledger()}`;
-  return { ...judge({ calls, ledger, streamBytes: stage.streamBytes, mayEnd }), recoveryMs };
+  return { ...judge({ calls, ledger, streamBytes: stage.streamBytes, mayEnd, mayRepeat }), recoveryMs };
 }

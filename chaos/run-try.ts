@@ -12,7 +12,7 @@ const START_SPREAD_MS = 400;
 const STRIKE_BELOW_MS = 1500;
 const LONGEST_NOTE_SECONDS = 4;
 /** A call that runs so long after the disturbance is endless. */
-const ENDLESS_MS = 60_000;
+const ENDLESS_MS = 180_000;
 
 /** The calls of a try with their ends, and the longest time until a `later` call was answered. */
 export type TryEnd = { calls: CallEnd[]; recoveryMs: number };

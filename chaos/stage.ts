@@ -24,6 +24,8 @@ export type ChaosSide = {
   run: (line: string) => RunningLine;
   /** Sends a signal to the daemon. */
   signal: (name: NodeJS.Signals) => Promise<void>;
+  /** The process id of the daemon on this machine. */
+  pid: () => number;
   /** Resolves when the daemon has ended. */
   ended: () => Promise<void>;
   /** Starts a daemon. Resolves when it serves local users. */
@@ -46,14 +48,17 @@ export type ChaosStage = AsyncDisposable & {
 /** A stage whose port is emulated. `directory` is the one of its files. */
 export type EmulatedStage = ChaosStage & { readonly port: DisturbedPort; readonly directory: string };
 
-/** `settings`: lines for the top of both configs. `program`: words before the binary, for each daemon. */
+/**
+ * `settings`: lines for the top of both configs. `places`: where in the directory the audits and kept output
+ * go.
+ */
 export type StageOptions = {
   binary: string;
   directory: string;
   random: Random;
   plant?: Plant | undefined;
   settings?: string | undefined;
-  before?: Partial<Record<Role, readonly string[]>> | undefined;
+  places?: string | undefined;
 };
 
 /** A tenth of the defaults, so that long cuts are short. */
@@ -89,7 +94,7 @@ export async function openEmulatedStage(options: StageOptions): Promise<Emulated
 export async function createSide(
   role: Role,
   own: string,
-  { binary, directory, plant, settings = "", before = {} }: StageOptions,
+  { binary, directory, plant, settings = "", places }: Omit<StageOptions, "random">,
 ): Promise<ChaosSide & AsyncDisposable> {
   const at = (name: string): string => `${directory}/${role}.${name}`;
   const append = `append() { echo "$@" >>${at("ledger")}; sync ${at("ledger")}; }`;
@@ -98,13 +103,14 @@ export async function createSide(
     await Bun.write(`${at("commands")}/${name}`, script);
     await chmod(`${at("commands")}/${name}`, 0o755);
   }
+  const place = places === undefined ? `${directory}/${role}` : `${directory}/${places}/${role}`;
   await Bun.write(at("policy.toml"), '[[rules]]\naction = "allow"\n');
   const lines = [
     settings,
     `commandsDirectory = ["${at("commands")}"]`,
     `policyFile = "${at("policy.toml")}"`,
-    `audit.file = "${at("audit.jsonl")}"`,
-    `detached.directory = "${at("kept")}"`,
+    `audit.file = "${place}.audit.jsonl"`,
+    `detached.directory = "${place}.kept"`,
     `[${role}]`,
     `control = "${at("sock")}"`,
     own,
@@ -120,9 +126,10 @@ export async function createSide(
     words: { program: `${binary} ${role}`, peer: role === "host" ? GUEST : "", directory },
     run: (line) => runLine(line, environment),
     signal: async (name) => running().kill(name),
+    pid: () => running().pid,
     ended: async () => void (await running().exited),
     async start() {
-      daemon = launchDaemon([role, "daemon"], environment, [...(before[role] ?? []), binary]);
+      daemon = launchDaemon([role, "daemon"], environment, [binary]);
       await daemon.says(` at ${at("sock")}`);
     },
     ledger: () => readFile(at("ledger"), "utf8"),

@@ -12,6 +12,8 @@ export const DAEMON_CASES: Readonly<Record<string, EmulatedCase>> = {
   "kill-guest": kill("guest"),
   "restart-host": restart("host"),
   "restart-guest": restart("guest"),
+  "upgrade-host": upgrade("host"),
+  "upgrade-guest": upgrade("guest"),
   "pause-host": pause("host"),
   "pause-guest": pause("guest"),
 };
@@ -50,6 +52,22 @@ function restart(role: Role): EmulatedCase {
 /** A daemon that drains takes no new calls. It ends detached commands that it runs after its drain. */
 function isRefusedByDrain({ kind, from }: Call, role: Role): boolean {
   return kind === "waiting" || (kind === "detached" && from !== role);
+}
+
+function upgrade(role: Role): EmulatedCase {
+  return {
+    kind: "emulated",
+    what: `the ${role}'s daemon replaces itself by the installed program`,
+    mayEnd: (call) => isRefusedByDrain(call, role),
+    async strike({ sides }, { during }) {
+      const side = sides[role];
+      const replacing = side.run(`${side.words.program} reexec`).ended;
+      during();
+      const ended = await replacing;
+      if (ended === "gone" || ended.exitCode !== 0)
+        throw new Error(`The ${role}'s daemon was not replaced: ${JSON.stringify(ended)}`);
+    },
+  };
 }
 
 function pause(role: Role): EmulatedCase {

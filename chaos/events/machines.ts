@@ -53,15 +53,16 @@ export const MACHINE_CASES: Readonly<Record<string, MachineCase>> = {
     await vm.run(`date -s @$(($(date +%s) - ${year}))`);
   }),
   "vm-revert": {
-    ...endsAll("the guest goes back to a snapshot from before the calls", async ({ vm }, during) => {
-      await vm.loadSnapshot();
-      during(HOST_ONLY);
-    }),
+    kind: "machine",
+    what: "the guest goes back to a snapshot from before the calls",
+    mayEnd: () => true,
+    mayRepeat: ({ from }) => from === "host",
     hasSnapshots: true,
     prepare: ({ vm }) => vm.saveSnapshot(),
     // The daemon of the snapshot goes on.
-    strike: async ({ vm }, { during }) => {
+    async strike({ vm, loseLines }, { during }) {
       await vm.loadSnapshot();
+      loseLines();
       during(HOST_ONLY);
     },
   },

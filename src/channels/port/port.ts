@@ -12,6 +12,7 @@ import { closedError, explainFailure } from "../failure.ts";
 import type { FailureCase } from "../failure.ts";
 import { dialSocket } from "../socket/socket.ts";
 import { adoptConnection } from "../socket/socket-connection.ts";
+import { createPortProgress, deadPortError } from "./dead-port.ts";
 import { watchReadiness } from "./port-readiness.ts";
 import type { Readiness } from "./port-readiness.ts";
 
@@ -31,8 +32,9 @@ export async function openCharacterDevice(
  * Opens the character device at `path`. While the host is away, the iteration and `write` wait and do not
  * end, because a guest does not know whether the host will come back. The iteration yields one empty piece
  * each time it sees that the host has left. After `close`, the port can be opened
- * again at once. A pty must be in raw mode; its iteration ends when the far end closes. An open port keeps
- * the process alive.
+ * again at once. A pty must be in raw mode; its iteration ends when the far end closes. The iteration throws
+ * `NO_CHANNEL` when the port has taken nothing for 20 s although the host sends. An open port keeps the
+ * process alive.
  *
  * Throws `BUSY` when another process has the port open or no descriptors are left, `DENIED`, or `NO_CHANNEL`,
  * with the system's error as its cause.
@@ -53,6 +55,7 @@ function createPort(label: string, { fd, endsWhenEmpty }: Device): Channel {
   let buffer = new Uint8Array(CHUNK_BYTES);
   let writtenInTurn = 0;
   let unwritten: Uint8Array = NO_BYTES;
+  const progress = createPortProgress();
 
   /** Returns the first bytes of the buffer, which the reader keeps. */
   const take = (length: number): Uint8Array => {
@@ -90,7 +93,10 @@ function createPort(label: string, { fd, endsWhenEmpty }: Device): Channel {
       let wasAway = false;
       while (!readiness.isClosed) {
         const { bytes, rest } = readChunk();
-        if (bytes.length > 0) yield bytes;
+        if (bytes.length > 0) {
+          if (progress.hear(performance.now())) throw deadPortError(label);
+          yield bytes;
+        }
         if (rest === "away" && endsWhenEmpty) return;
         if (rest === "away" && (bytes.length > 0 || !wasAway)) yield new Uint8Array(0);
         wasAway = rest === "away";
@@ -108,6 +114,8 @@ function createPort(label: string, { fd, endsWhenEmpty }: Device): Channel {
         unwritten = bytes.subarray(start);
         writtenInTurn += count ?? 0;
         attempts = count === undefined ? (attempts + 1) % ATTEMPTS : 0;
+        if (count === undefined) progress.wait(performance.now());
+        else progress.take();
         if (count !== undefined && writtenInTurn < BYTES_PER_TURN) continue;
         writtenInTurn = 0;
         await (count !== undefined || attempts > 0 ? nextTurn() : readiness.wait("WRITE"));

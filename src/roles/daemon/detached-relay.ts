@@ -13,6 +13,7 @@ import { noCall } from "../../methods/kept/kept-commands.ts";
 import type { KeptCommand, KeptCommands } from "../../methods/kept/kept-commands.ts";
 import { attachOn, cancelOn, listCallsOn, signalOn, waitOn } from "../../peers/detached-command.ts";
 import type { Peer } from "../../peers/peer.ts";
+import { printable } from "../../printable.ts";
 import { identifyCaller } from "../../policy/caller.ts";
 import { FORWARDED_SIGNALS } from "../../process/run.ts";
 import { settlesWithin } from "../../process/settling.ts";
@@ -28,10 +29,14 @@ export type OpenPeer = { guest?: string; peer: Peer };
 export type DetachedRelayOptions = {
   openPeers: (guest?: string) => readonly OpenPeer[];
   kept: Pick<KeptCommands, "get" | "list">;
+  /** How long each peer may take to say whether it has a call; tests pass another time. */
+  findMs?: number;
 };
 
 /** A peer that does not answer must not hold up the list. */
 const LIST_MS = 2000;
+/** A call is not known to be gone before all peers have answered, and a busy one may take long. */
+const FIND_MS = 8000;
 /** It has less time after the last answer of another peer. */
 const QUIET_MS = 400;
 
@@ -58,18 +63,23 @@ export const CallsSchema = v.object({
 const MOST_ROWS = 4000;
 
 /** Returns the methods. */
-export function createDetachedRelay({ openPeers, kept }: DetachedRelayOptions): Method[] {
-  /** Returns the detached command that runs here, or the peer where it runs. Throws `NO_CALL`. */
+export function createDetachedRelay({ openPeers, kept, findMs = FIND_MS }: DetachedRelayOptions): Method[] {
+  /**
+   * Returns the detached command that runs here, or the peer where it runs. Throws `NO_CALL`, or `NO_CHANNEL`
+   * if a peer does not say whether the call is there.
+   */
   const find = async (id: CallId, caller: CallerInfo | undefined): Promise<KeptCommand | Peer> => {
     const own = isRoot(caller) ? kept.get(id) : undefined;
     if (own !== undefined) return own;
+    const silent: string[] = [];
     const asked = openPeers().map(async (open) => {
-      const rows = await ask(open, caller);
+      const rows = await ask(open, caller, findMs);
+      if (rows === undefined) silent.push(nameOf(open));
       if (rows?.some((row) => row.id === id) !== true) throw noCall(id);
       return open.peer;
     });
     return Promise.any(asked).catch(() => {
-      throw noCall(id);
+      throw silent.length === 0 ? noCall(id) : notFound(id, silent);
     });
   };
 
@@ -80,9 +90,7 @@ export function createDetachedRelay({ openPeers, kept }: DetachedRelayOptions): 
     async run({ guest }, { call: { caller } }) {
       const peers = openPeers(guest);
       const rows = await takeAnswers(peers.map((open) => ask(open, caller)));
-      const silent = peers.flatMap((open, index) =>
-        rows[index] === undefined ? [open.guest ?? "the host"] : [],
-      );
+      const silent = peers.flatMap((open, index) => (rows[index] === undefined ? [nameOf(open)] : []));
       const own = isRoot(caller) ? kept.list().map(describeOwn) : [];
       const lists = [...rows, own.filter((row) => guest === undefined || row.guest === guest)];
       const share = Math.floor(MOST_ROWS / lists.length);
@@ -141,10 +149,11 @@ export function createDetachedRelay({ openPeers, kept }: DetachedRelayOptions): 
 async function ask(
   { guest, peer }: OpenPeer,
   caller: CallerInfo | undefined,
+  timeoutMs: number = LIST_MS,
 ): Promise<CallRow[] | undefined> {
   if (!peer.can.messages) return [];
-  const listing = listCallsOn(peer, { timeoutMs: LIST_MS, ...(caller && { caller }) }).catch(() => undefined);
-  if (!(await settlesWithin(listing, LIST_MS))) return undefined;
+  const listing = listCallsOn(peer, { timeoutMs, ...(caller && { caller }) }).catch(() => undefined);
+  if (!(await settlesWithin(listing, timeoutMs))) return undefined;
   return (await listing)
     ?.filter((call) => call.method === "execute" && isShown(call) && isOf(call, caller))
     .map((call) => ({ ...call, direction: "out", ...(guest !== undefined && { guest }) }));
@@ -204,6 +213,19 @@ function isOf({ caller: owner }: ListedCall, caller: CallerInfo | undefined): bo
 
 function isRoot(caller: CallerInfo | undefined): boolean {
   return caller?.uid === 0;
+}
+
+function nameOf({ guest }: OpenPeer): string {
+  return guest ?? "the host";
+}
+
+function notFound(id: CallId, silent: readonly string[]): NegotiatorError {
+  const names = silent.map((name) => `"${printable(name)}"`).join(", ");
+  return new NegotiatorError(
+    "NO_CHANNEL",
+    `Cannot look for the detached call "${clipText(id)}": no answer from ${names}`,
+    { remedy: "Try again. If the call runs there, it goes on" },
+  );
 }
 
 function hasEnded(id: CallId): NegotiatorError {

@@ -8,6 +8,7 @@ import { createDetachedRelay } from "../../../src/roles/daemon/detached-relay.ts
 import type { OpenPeer } from "../../../src/roles/daemon/detached-relay.ts";
 import { NegotiatorError } from "../../../src/errors.ts";
 import { keepEntries } from "../../support/audit-sample.ts";
+import { rejectionOf } from "../../support/error-of.ts";
 import { createServedLink } from "../../support/served-link.ts";
 
 /** Far less than a guest has for its answer in all. */
@@ -18,7 +19,7 @@ const ROW = { id: "call-1", method: "execute", state: "running", isDetached: tru
 const explainNoAnswer = () => new NegotiatorError("TIMEOUT", "No answer");
 
 /** A control socket with the guests `web1`, which has a call, and `silent`, which never answers. */
-function createStage() {
+function createStage({ findMs }: { findMs?: number } = {}) {
   const control = new AsyncDisposableStack();
   const signals: unknown[] = [];
   const open = (guest: string, answers: boolean): OpenPeer => {
@@ -39,6 +40,7 @@ function createStage() {
     methods: createDetachedRelay({
       openPeers: () => peers,
       kept: { get: () => undefined, list: () => [] },
+      ...(findMs !== undefined && { findMs }),
     }),
     policy: () => DEFAULT_POLICY,
     quota: createQuota(),
@@ -73,4 +75,11 @@ test("a silent guest does not hold up a signal to the call of another", async ()
   const { ms } = await stage.ask("signal-call", { call: "call-1", signal: "SIGUSR1" });
   expect(stage.signals).toEqual([{ call: "call-1", signal: "SIGUSR1" }]);
   expect(ms).toBeLessThan(SOON_MS);
+});
+
+test("a call that no guest has is not known to be gone while a guest does not answer", async () => {
+  await using stage = createStage({ findMs: 1000 });
+  const error = await rejectionOf(stage.ask("signal-call", { call: "other", signal: "SIGUSR1" }));
+  expect(error.code).toBe("NO_CHANNEL");
+  expect(error.message).toStartWith('Cannot look for the detached call "other": no answer from "silent"');
 });

@@ -74,6 +74,15 @@ describe("a reader", () => {
     expect(textsOf(reader)).toEqual([]);
   });
 
+  test("yields the torn last line of a file that was rotated, apart from the next file", () => {
+    writeFileSync(path, "a\ntorn");
+    using reader = createAuditReader(path, ALL);
+    expect(textsOf(reader)).toEqual(["a"]);
+    renameSync(path, `${path}.1`);
+    writeFileSync(path, "b\n");
+    expect(textsOf(reader)).toEqual(["torn", "b"]);
+  });
+
   test("goes on with a new file when the old one was removed", () => {
     writeFileSync(path, "a\n");
     using reader = createAuditReader(path, ALL);

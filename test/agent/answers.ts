@@ -64,6 +64,7 @@ export const REQUESTS: readonly ComparedRequest[] = [
   { execute: "guest-set-user-password", args: { username: "nobody", password: "!", crypted: false } },
   { execute: "guest-set-user-password", args: { username: "no-user", password: "eA==", crypted: false } },
   { execute: "guest-ssh-add-authorized-keys", args: { username: "nobody", keys: ["#x"] } },
+  { execute: "guest-ssh-remove-authorized-keys", args: { username: "nobody", keys: [""] } },
   { execute: "guest-ssh-add-authorized-keys", args: { username: "nobody", keys: ["a\nb"] } },
   { execute: "guest-ssh-remove-authorized-keys", args: { username: "nobody", keys: ["x y"] } },
   { execute: "guest-set-time", args: { time: "now" } },

@@ -85,6 +85,24 @@ test("without a policy, commands that change something are off, and guest-info s
   expect(error).toEqual({ class: "CommandNotFound", desc: expect.stringContaining("has been disabled") });
 });
 
+test("two clients at once are served, though one has sent half a request", async () => {
+  await using directory = await createTemporaryDirectory();
+  const socket = directory.at("agent.sock");
+  await using _ = launchAgent(["-m", "unix-listen", "-p", socket, "-t", directory.path], envOf(directory));
+  using torn = await connectAgent(socket);
+  torn.send('{"execute":"guest-sync","arguments":{"id":');
+  using other = await connectAgent(socket);
+  expect(await other.ask("guest-sync", { id: 2 })).toEqual({ return: 2 });
+  torn.send("1}}");
+  expect(await torn.line()).toBe('{"return": 1}');
+  // The byte ends a torn request, and costs one error line.
+  torn.send(
+    Buffer.from('{"execute":"guest-\u00ff{"execute":"guest-sync-delimited","arguments":{"id":3}}', "latin1"),
+  );
+  expect(await torn.line()).toContain("JSON parse error, stray");
+  expect(await torn.line()).toBe('\u00ff{"return": 3}');
+});
+
 test("-d goes to the background, writes the process id, and SIGTERM ends it", async () => {
   await using directory = await createTemporaryDirectory();
   const [socket, pidFile, logFile] = ["agent.sock", "pid", "log"].map((name) => directory.at(name));

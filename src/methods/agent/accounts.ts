@@ -47,10 +47,10 @@ export const ACCOUNTS: readonly AgentCommand[] = [
     access: "ruled",
     args: { username: text, keys: listOf(text), reset: optional(flag) },
     async run({ username, keys, reset = false }) {
-      checkKeys(keys);
+      const wanted = checkKeys(keys);
       const user = await findUser(username);
       const before = reset ? [] : await readKeys(user, "may be missing");
-      await writeKeys(user, [...before, ...keys.filter((key) => !before.includes(key))]);
+      await writeKeys(user, [...before, ...wanted.filter((key) => !before.includes(key))]);
       return {};
     },
   }),
@@ -59,19 +59,21 @@ export const ACCOUNTS: readonly AgentCommand[] = [
     access: "ruled",
     args: { username: text, keys: listOf(text) },
     async run({ username, keys }) {
-      checkKeys(keys);
+      const unwanted = checkKeys(keys);
       const user = await findUser(username);
       const before = await readKeys(user, "may be missing");
-      const after = before.filter((line) => !keys.includes(line));
+      const after = before.filter((line) => !unwanted.includes(line));
       if (after.length < before.length) await writeKeys(user, after);
       return {};
     },
   }),
 ];
 
-function checkKeys(keys: readonly string[]): void {
-  const wrong = keys.find((key) => key.includes("\n") || key.startsWith("#") || key === "");
+/** Returns the keys. virsh sends an empty one for the end of the last line of its file. */
+function checkKeys(keys: readonly string[]): string[] {
+  const wrong = keys.find((key) => key.includes("\n") || key.startsWith("#"));
   if (wrong !== undefined) throw invalid(`invalid OpenSSH public key: '${wrong}'`);
+  return keys.filter((key) => key !== "");
 }
 
 const PASSWORD_MS = 30_000;

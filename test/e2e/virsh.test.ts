@@ -1,0 +1,124 @@
+/** A guest of libvirt with the QEMU guest agent, and then with this program in its place: virsh is the same. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { hostBinary } from "../support/binary.ts";
+import { describeWithVm } from "../support/describe-with-vm.ts";
+import type { GuestFile } from "../support/guest-image.ts";
+import { LIBVIRT_TOOLS, startLibvirt } from "../support/libvirt.ts";
+import type { Libvirt, LibvirtDomain } from "../support/libvirt.ts";
+import { runProcess } from "../support/source-run.ts";
+import { STEP_TIMEOUT_MS, TEST_TIMEOUT_MS } from "../support/timeouts.ts";
+import { until } from "../support/until.ts";
+
+const PORT = "org.qemu.guest_agent.0";
+const NAME = "web1";
+const QEMU_GA = { program: "qemu-ga", package: "qemu-guest-agent" };
+
+const OURS_CONFIG = 'guest.qga = "auto"\n';
+const POLICY = '[[rules]]\naction = "allow"\nmethods = ["guest-*"]\n';
+const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample tester";
+
+/** Words for virsh after the domain's name, in an order in which one may depend on the one before. */
+const LINES: readonly (readonly [command: string, ...words: string[]])[] = [
+  ["qemu-agent-command", '{"execute":"guest-ping"}'],
+  ["domhostname", "--source", "agent"],
+  ["domifaddr", "--source", "agent"],
+  ["guestinfo", "--user", "--os", "--timezone", "--hostname", "--filesystem", "--interface"],
+  ["guestvcpus"],
+  ["domfsinfo"],
+  ["domtime", "--time", "1900000000"],
+  ["domfsfreeze"],
+  ["domfsthaw"],
+  ["set-user-sshkeys", "root", "--file", "KEYFILE"],
+  ["get-user-sshkeys", "root"],
+  ["qemu-agent-command", '{"execute":"guest-exec","arguments":{"path":"/no/such/program"}}'],
+  ["qemu-agent-command", '{"execute":"guest-no-such-command"}'],
+  ["qemu-agent-command", '{"execute":"guest-sync","arguments":{"id":9007199254740993}}'],
+];
+
+await describeWithVm(
+  "a guest whose manager is libvirt",
+  () => {
+    let libvirt: Libvirt;
+    let domain: LibvirtDomain;
+    const disposal = new AsyncDisposableStack();
+
+    beforeAll(async () => {
+      libvirt = disposal.use(
+        await startLibvirt({
+          binary: await hostBinary(),
+          files: {
+            ...(await filesOfOtherAgent()),
+            "/etc/negotiator/negotiator.toml": { text: OURS_CONFIG },
+            "/etc/negotiator/policy.toml": { text: POLICY },
+            "/etc/os-release": { text: 'ID=made-up\nNAME="Made Up"\nVERSION_ID="1"\n' },
+          },
+        }),
+      );
+      await Bun.write(libvirt.at("key.pub"), `${KEY}\n`);
+      domain = await libvirt.createDomain({ name: NAME, channels: [PORT] });
+      await domain.start();
+    }, TEST_TIMEOUT_MS);
+    afterAll(() => disposal.disposeAsync(), TEST_TIMEOUT_MS);
+
+    /** The output of each line of virsh, or the last line of its error. */
+    async function askAll(): Promise<string[]> {
+      const answers: string[] = [];
+      for (const [command, ...words] of LINES) {
+        const line = words.map((word) => (word === "KEYFILE" ? libvirt.at("key.pub") : word));
+        const answer = await libvirt.virsh(command, NAME, ...line).catch((thrown: unknown) => String(thrown));
+        answers.push(`${command}: ${answer.trim()}`);
+      }
+      return answers;
+    }
+    const isConnected = (): Promise<unknown> =>
+      until(
+        "the agent answers virsh",
+        () =>
+          libvirt.virsh("qemu-agent-command", NAME, '{"execute":"guest-ping"}').then(
+            () => true,
+            () => false,
+          ),
+        STEP_TIMEOUT_MS,
+      );
+
+    test(
+      "virsh prints the same, and shuts the guest down",
+      async () => {
+        const theirs = domain.spawn(
+          "echo $$ > /other/pid; exec /other/qemu-ga -p $(ls /dev/vport*p* | tail -n 1) -t /run",
+        );
+        await isConnected();
+        const expected = await askAll();
+        await domain.run("kill $(cat /other/pid); rm -rf /root/.ssh");
+        await theirs.exited;
+        domain.spawn("exec negotiator guest daemon");
+        await isConnected();
+        expect(await askAll()).toEqual(expected);
+        await libvirt.virsh("shutdown", NAME, "--mode", "agent");
+        await until(
+          "the guest is off",
+          async () => (await libvirt.virsh("domstate", NAME)).trim() === "shut off",
+          STEP_TIMEOUT_MS,
+        );
+      },
+      TEST_TIMEOUT_MS,
+    );
+  },
+  [...LIBVIRT_TOOLS, QEMU_GA],
+);
+
+/** The program with its libraries, out of the way: an installed one would keep ours from the port. */
+async function filesOfOtherAgent(): Promise<Record<string, GuestFile>> {
+  const program = Bun.which("qemu-ga") ?? "";
+  const { stdout } = await runProcess(["ldd", program]);
+  const libraries = [...stdout.matchAll(/(?:=> )?(\/\S+) \(0x/g)].map(([, path = ""]) => path);
+  const wrapper =
+    '#!/bin/sh\nexec /other/lib/ld-linux-x86-64.so.2 --library-path /other/lib /other/program "$@"\n';
+  return {
+    "/other/qemu-ga": { text: wrapper, mode: 0o755 },
+    "/other/program": { source: program, mode: 0o755 },
+    ...Object.fromEntries(
+      libraries.map((source) => [`/other/lib/${source.split("/").at(-1)}`, { source, mode: 0o755 }]),
+    ),
+  };
+}

@@ -1,17 +1,15 @@
-/** A guest of libvirt with the QEMU guest agent, and then with this program in its place: virsh is the same. */
+/** Both guest agents in a guest of libvirt, one after the other: virsh prints the same. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { hostBinary } from "../support/binary.ts";
 import { describeWithVm } from "../support/describe-with-vm.ts";
-import type { GuestFile } from "../support/guest-image.ts";
 import { LIBVIRT_TOOLS, startLibvirt } from "../support/libvirt.ts";
 import type { Libvirt, LibvirtDomain } from "../support/libvirt.ts";
-import { runProcess } from "../support/source-run.ts";
+import { qemuAgentFiles } from "../support/qemu-agent.ts";
 import { STEP_TIMEOUT_MS, TEST_TIMEOUT_MS } from "../support/timeouts.ts";
 import { until } from "../support/until.ts";
 
 const PORT = "org.qemu.guest_agent.0";
 const NAME = "web1";
-const QEMU_GA = { program: "qemu-ga", package: "qemu-guest-agent" };
 
 const OURS_CONFIG = 'guest.qga = "auto"\n';
 const POLICY = '[[rules]]\naction = "allow"\nmethods = ["guest-*"]\n';
@@ -47,7 +45,7 @@ await describeWithVm(
         await startLibvirt({
           binary: await hostBinary(),
           files: {
-            ...(await filesOfOtherAgent()),
+            ...(await qemuAgentFiles()),
             "/etc/negotiator/negotiator.toml": { text: OURS_CONFIG },
             "/etc/negotiator/policy.toml": { text: POLICY },
             "/etc/os-release": { text: 'ID=made-up\nNAME="Made Up"\nVERSION_ID="1"\n' },
@@ -84,12 +82,10 @@ await describeWithVm(
     test(
       "virsh prints the same, and shuts the guest down",
       async () => {
-        const theirs = domain.spawn(
-          "echo $$ > /other/pid; exec /other/qemu-ga -p $(ls /dev/vport*p* | tail -n 1) -t /run",
-        );
+        const theirs = domain.spawn("exec /usr/sbin/qemu-ga -p $(ls /dev/vport*p* | tail -n 1) -t /run");
         await isConnected();
         const expected = await askAll();
-        await domain.run("kill $(cat /other/pid); rm -rf /root/.ssh");
+        await domain.run("kill $(pidof qemu-ga); rm -rf /usr/sbin/qemu-ga /root/.ssh");
         await theirs.exited;
         domain.spawn("exec negotiator guest daemon");
         await isConnected();
@@ -104,21 +100,5 @@ await describeWithVm(
       TEST_TIMEOUT_MS,
     );
   },
-  [...LIBVIRT_TOOLS, QEMU_GA],
+  LIBVIRT_TOOLS,
 );
-
-/** The program with its libraries, out of the way: an installed one would keep ours from the port. */
-async function filesOfOtherAgent(): Promise<Record<string, GuestFile>> {
-  const program = Bun.which("qemu-ga") ?? "";
-  const { stdout } = await runProcess(["ldd", program]);
-  const libraries = [...stdout.matchAll(/(?:=> )?(\/\S+) \(0x/g)].map(([, path = ""]) => path);
-  const wrapper =
-    '#!/bin/sh\nexec /other/lib/ld-linux-x86-64.so.2 --library-path /other/lib /other/program "$@"\n';
-  return {
-    "/other/qemu-ga": { text: wrapper, mode: 0o755 },
-    "/other/program": { source: program, mode: 0o755 },
-    ...Object.fromEntries(
-      libraries.map((source) => [`/other/lib/${source.split("/").at(-1)}`, { source, mode: 0o755 }]),
-    ),
-  };
-}

@@ -18,23 +18,34 @@ export function forgetChild(pid: number): void {
   started.delete(pid);
 }
 
-/** Collects all ended children but those that were remembered. */
+/**
+ * Collects all ended children but those that were remembered. Does nothing without a free descriptor: the
+ * next look will find them.
+ */
 export function reapOrphans(): void {
-  for (const pid of listChildren()) {
+  for (const pid of listChildren() ?? []) {
     if (!started.has(pid) && isZombie(pid)) reapChild(pid);
   }
 }
 
 /** Source: proc(5), `/proc/PID/task/TID/children`. Without it, the parents are in `/proc/PID/stat`. */
-function listChildren(): number[] {
+function listChildren(): number[] | undefined {
   try {
     return readdirSync("/proc/self/task").flatMap((thread) => {
       const text = readFileSync(`/proc/self/task/${thread}/children`, "utf8");
       return text.split(" ").filter(Boolean).map(Number);
     });
   } catch {
+    return listAmongAll();
+  }
+}
+
+function listAmongAll(): number[] | undefined {
+  try {
     const processes = readdirSync("/proc").filter((name) => /^[0-9]+$/.test(name));
     return processes.map(Number).filter((pid) => readStat(pid)?.parent === process.pid);
+  } catch {
+    return undefined;
   }
 }
 

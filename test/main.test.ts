@@ -21,12 +21,13 @@ const RUN_NOTHING = `
   });
 `;
 
-/** A directory with a program "negotiator" that reads its argv, and does nothing. */
+/** A directory with a program "negotiator" that reads its argv, and does nothing; "sudo" runs it. */
 async function createHarmlessProgram(): Promise<TemporaryDirectory> {
   const directory = await createTemporaryDirectory();
   const preload = await directory.write("run-nothing.ts", RUN_NOTHING);
   const words = [process.execPath, "--preload", preload, MAIN].map(quote).join(" ");
   await chmod(await directory.write("negotiator", `#!/bin/sh\nexec ${words} "$@"\n`), 0o755);
+  await chmod(await directory.write("sudo", '#!/bin/sh\nexec "$@"\n'), 0o755);
   return directory;
 }
 

@@ -16,8 +16,10 @@ export type ExecAsCommandOptions = {
   /** Where a call of `execute` goes: through policy and audit as from the host. */
   serve: Serve;
   records: ExecRecords;
-  /** Returns the names of our commands, and their directories. */
-  commands: () => Promise<{ names: ReadonlySet<string>; directories: readonly string[] }>;
+  /** Resolves with the names of our commands. */
+  names: () => Promise<ReadonlySet<string>>;
+  /** Returns the directories that they are in. */
+  directories: () => readonly string[];
   /** Returns a number that is not a process id. */
   nextNumber: () => number;
   makeId: () => string;
@@ -28,14 +30,14 @@ export type ExecAsCommandOptions = {
 /** Returns the name of the command that a call of `guest-exec` means; undefined for any other program. */
 export async function findCommandName(
   { params }: Pick<IncomingCall, "params">,
-  { commands }: Pick<ExecAsCommandOptions, "commands">,
+  { names, directories }: Pick<ExecAsCommandOptions, "names" | "directories">,
 ): Promise<string | undefined> {
   const { path } = isJsonObject(params) ? params : {};
   if (typeof path !== "string") return undefined;
-  const { names, directories } = await commands();
   const name = basename(path);
-  const isOurs = path === name || directories.includes(dirname(path));
-  return isOurs && names.has(name) ? name : undefined;
+  // The names take longer to find out than most programs take to start.
+  if (path !== name && !directories().includes(dirname(path))) return undefined;
+  return (await names()).has(name) ? name : undefined;
 }
 
 /** Runs the command, and answers the call with a number for `guest-exec-status` once it runs. */

@@ -62,8 +62,10 @@ export type Services = AsyncDisposable & {
   serveMethods: (caller: Caller, methods: readonly Method[]) => Serve;
   /** Returns whether the policy lets a caller call a method, for some resource or for this one. */
   isCallable: (caller: Caller, method: string, needsRule: boolean, resource?: Resource) => boolean;
-  /** Resolves with the names of the commands, and the directories that they are in. */
-  commandNames: () => Promise<{ names: ReadonlySet<string>; directories: readonly string[] }>;
+  /** Resolves with the names of the commands. */
+  commandNames: () => Promise<ReadonlySet<string>>;
+  /** Returns the directories that they are in. */
+  commandDirectories: () => readonly string[];
   /** Returns what serves local users with these methods, which pass calls on. Every call gets a new id. */
   relay: (methods: readonly Method[]) => Serve;
   /** The users of commands and callers, as the system resolves them. */
@@ -151,10 +153,8 @@ export function createServices(
     serveMethods,
     isCallable: (caller, method, needsRule, resource) =>
       mayCall(policy.policy, { caller, method, resource }, needsRule),
-    commandNames: async () => ({
-      names: new Set((await commands.list()).commands.map(({ name }) => name)),
-      directories: settings.commandsDirectory,
-    }),
+    commandNames: async () => new Set((await commands.list()).commands.map(({ name }) => name)),
+    commandDirectories: () => settings.commandsDirectory,
     relay(relayed) {
       const options = { ...common, methods: relayed, policy: () => policy.policy };
       return running.track(createRelayDispatcher(options, findLocalUser));

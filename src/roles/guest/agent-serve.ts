@@ -13,7 +13,14 @@ import { makeId } from "../identity.ts";
 /** The services that the agent needs. */
 export type AgentServices = Pick<
   Services,
-  "serve" | "serveMethods" | "isCallable" | "commandNames" | "users" | "limits" | "answerMemory"
+  | "serve"
+  | "serveMethods"
+  | "isCallable"
+  | "commandNames"
+  | "commandDirectories"
+  | "users"
+  | "limits"
+  | "answerMemory"
 >;
 
 /** The options that the command line of the other agent can set. */
@@ -41,7 +48,8 @@ export function createAgentServe(services: AgentServices, settings: AgentSetting
   const commands: ExecAsCommandOptions = {
     serve: services.serve(caller),
     records: agent.records,
-    commands: services.commandNames,
+    names: services.commandNames,
+    directories: services.commandDirectories,
     nextNumber: () => ++number,
     makeId,
     readBytes,

@@ -27,6 +27,8 @@ export type PeerTimeout = {
 
 type PeerTimeoutOptions = {
   side: "dialler" | "listener";
+  /** Whether the channel is a port. A listener on a socket sees the end of its peer, and never times out. */
+  isOnPort: boolean;
   limits: Limits;
   controlQueue: ControlQueue;
   status: Status;
@@ -35,7 +37,7 @@ type PeerTimeoutOptions = {
 
 /** Creates the timeout of one side. */
 export function createPeerTimeout(options: PeerTimeoutOptions): PeerTimeout {
-  const { side, limits, controlQueue, status, conversation } = options;
+  const { side, isOnPort, limits, controlQueue, status, conversation } = options;
   const liveness = createLiveness(limits);
   let clockMs = 0;
   /** When the ping went out whose pong ends the measurement. */
@@ -79,7 +81,7 @@ export function createPeerTimeout(options: PeerTimeoutOptions): PeerTimeout {
       if (status.state !== "open" && !isWaiting) return;
       const step = liveness.tick(nowMs);
       if (step === "ping") ping(nowMs);
-      if (step === "timedOut" && side === "listener") conversation.endWithPeer(silent());
+      if (step === "timedOut" && side === "listener" && isOnPort) conversation.endWithPeer(silent());
       if ((step === "unresponsive" || step === "timedOut") && side === "dialler") status.cut(silent());
     },
   };

@@ -15,7 +15,10 @@ export type Receiver = Pick<FrameReader, "lose" | "reset" | "freeze" | "thaw"> &
   read(bytes: Uint8Array, nowMs: number): Generator<Reading, void, undefined>;
   /** A dialler has sent a hello with this nonce: its answer comes next. */
   expectAnswer(nonce: string): void;
-  /** Gives up a frame that has got no byte for `brokenFrameMs`. Returns what that means. */
+  /**
+   * Gives up a frame that has got no byte for `brokenFrameMs`. Returns what that means. On a socket the rest
+   * of a frame comes in any case, also from a peer that was stopped.
+   */
   tick(nowMs: number): Reading | undefined;
 };
 
@@ -33,6 +36,7 @@ export type ReceiverOptions = {
 
 /** Creates the receiver of one side. */
 export function createReceiver({ side, limits, ...options }: ReceiverOptions): Receiver {
+  const { isOnPort } = options;
   const dialler = side === "dialler" ? createDiallerReader(limits, options) : undefined;
   const reader = dialler ?? createListenerReader(limits, options);
   let lastMs = 0;
@@ -53,7 +57,8 @@ export function createReceiver({ side, limits, ...options }: ReceiverOptions): R
     thaw: (frozen) => reader.thaw(frozen),
     expectAnswer: (nonce) => dialler?.expectAnswer(nonce),
     tick(nowMs) {
-      return reader.hasBegun && nowMs - lastMs >= limits.brokenFrameMs ? reader.drop() : undefined;
+      const isBroken = isOnPort && reader.hasBegun && nowMs - lastMs >= limits.brokenFrameMs;
+      return isBroken ? reader.drop() : undefined;
     },
   };
 }

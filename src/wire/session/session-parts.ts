@@ -136,7 +136,7 @@ export function createSessionParts(options: SessionOptions) {
     onOutput,
     onInvalid: (error) => invalidInput.add(error),
   });
-  const timeout = createPeerTimeout({ ...common, conversation });
+  const timeout = createPeerTimeout({ ...common, isOnPort, conversation });
   // Only an agent in a guest can be replaced unseen, and only its host can greet it again.
   const canGreetAgain = side === "dialler" && isOnPort && options.isRedialled !== false;
   const silence = canGreetAgain ? createSilence() : undefined;

@@ -94,6 +94,32 @@ describe("an open session", () => {
   });
 });
 
+describe("a command line on the control socket", () => {
+  test("a session of a command line that was stopped for an hour goes on", () => {
+    const peer = createOpenListener({ medium: "socket" });
+    peer.count({ id: "1", method: "m" });
+    for (let second = 0; second < 3600; second++) peer.tick(1000);
+    peer.count({ id: "2", method: "m" });
+    expect([peer.session.state, ...peer.calls.map(({ signal }) => signal.aborted)]).toEqual([
+      "open",
+      false,
+      false,
+    ]);
+  });
+
+  test.each(["listener", "dialler"] as const)(
+    "a %s takes a message whose rest comes after ten seconds",
+    (side) => {
+      const open = side === "listener" ? createOpenListener : createOpenDialler;
+      const peer = open({ medium: "socket" });
+      peer.send('{"jsonrpc":"2.0","seq":1,"id":"1","me');
+      for (let second = 0; second < 10; second++) peer.tick(1000);
+      peer.send('thod":"m"}\n');
+      expect([peer.session.state, peer.calls.length]).toEqual(["open", 1]);
+    },
+  );
+});
+
 test("cancelServed cancels calls that are not detached, and a resumed peer gets all answers", () => {
   const peer = createOpenDialler();
   peer.count({ id: "1", method: "m" });

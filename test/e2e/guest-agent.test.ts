@@ -113,6 +113,16 @@ await describeWithVm(
     );
 
     test(
+      "guest-info, freeze and thaw ask the agent",
+      async () => {
+        expect((await host.run(["host", "guest-info", NAME])).stdout).toContain("host name: guest\n");
+        expect((await host.run(["host", "freeze", NAME])).stdout).toBe("0\n");
+        expect((await host.run(["host", "thaw", NAME])).stdout).toBe("0\n");
+      },
+      TEST_TIMEOUT_MS,
+    );
+
+    test(
       "a command that the guest has changed is sent again",
       async () => {
         await inGuest("echo 'exit 99' >/var/lib/negotiator/pushed/commands/*/die");
@@ -131,6 +141,10 @@ await describeWithVm(
         await isInState("open");
         expect((await execute(NAME, "whoami")).stdout).toStartWith("guest whoami");
         expect((await execute(NAME, "naps")).exitCode).toBe(127);
+        expect((await host.run(["host", "guest-info", NAME])).stdout).toContain("host name: guest\n");
+        // This guest has no disk.
+        expect((await host.run(["host", "freeze", NAME])).stdout).toBe("0\n");
+        expect((await host.run(["host", "thaw", NAME])).stdout).toBe("0\n");
         await inGuest("kill $(pidof negotiator)");
         const all = (await libvirt.virsh("dumpxml", NAME)).match(/<channel .*?<\/channel>/gs) ?? [];
         await Bun.write(xml, all.find((channel) => channel.includes(CALLS)) ?? "");

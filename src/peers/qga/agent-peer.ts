@@ -1,14 +1,23 @@
 /** A guest that has only the QEMU guest agent, as a peer: it runs the commands that the host keeps for it. */
 import { NegotiatorError } from "../../errors.ts";
 import type { ForeignPeer, PeerLine } from "../dialect.ts";
+import { GUEST_WORDS } from "../guest-words.ts";
 import { checkMethod, checkNotices } from "../peer.ts";
 import type { Abilities, PeerCall } from "../peer.ts";
+import { isJsonObject } from "../../wire/json.ts";
+import { pause } from "../supervise.ts";
 import type { PushedCommands } from "../pushed-commands.ts";
 import { createAgentConnection } from "./agent-connection.ts";
 import { AGENT_LABEL, startAgentExecute } from "./agent-execute.ts";
 
 /** The host itself answers `list-commands`. */
-export const AGENT_CAN: Abilities = { methods: ["execute", "list-commands"], notices: false, messages: true };
+export const AGENT_CAN: Abilities = {
+  methods: ["execute", "list-commands", ...GUEST_WORDS],
+  notices: false,
+  messages: true,
+};
+/** An agent that shuts its guest down does not answer, and one that refuses does it at once. */
+const SHUTDOWN_MS = 3000;
 
 /** Creates the peer of a guest for which the host keeps these commands. */
 export function createAgentPeer(line: PeerLine, commands: PushedCommands): ForeignPeer {
@@ -20,6 +29,15 @@ export function createAgentPeer(line: PeerLine, commands: PushedCommands): Forei
     return call;
   };
 
+  const ask = async (command: string, params: unknown): Promise<unknown> => {
+    using _ = connection.hold();
+    const answer = connection.ask(command, isJsonObject(params) ? params : {});
+    if (command !== "guest-shutdown") return answer;
+    const given = new AbortController();
+    const begun = pause(SHUTDOWN_MS, given.signal).then(() => ({}));
+    return Promise.race([answer, begun]).finally(() => given.abort());
+  };
+
   return {
     can: AGENT_CAN,
     get callCount() {
@@ -29,6 +47,7 @@ export function createAgentPeer(line: PeerLine, commands: PushedCommands): Forei
     call(method, params, options) {
       checkMethod(AGENT_CAN, AGENT_LABEL, method);
       if (method === "list-commands") return count(answerLocally(listCommands(commands)));
+      if (method !== "execute") return count(answerLocally(ask(method, params)));
       const { makeId, life } = line;
       return count(startAgentExecute({ connection, commands, makeId, life }, params, options));
     },

@@ -5,6 +5,7 @@ import type { PortPlaces } from "../../discovery/ports/virtio.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
 import type { AnsweredDialect } from "../../peers/dialect.ts";
 import { onAbort } from "../../abort.ts";
+import type { Serve } from "../../methods/serve.ts";
 import type { AgentServe, AgentServices } from "./agent-serve.ts";
 import { findOtherAgent } from "./other-agent.ts";
 import { createForeignPort } from "./foreign-port.ts";
@@ -19,6 +20,8 @@ export function freezeLockOf({ control }: Pick<Settings["guest"], "control">): s
 
 /** The port of the guest agent. */
 export type AgentPort = Pick<ForeignPort, "hold"> & {
+  /** Resolves with what serves the agent's commands, on the port and to the host itself. */
+  serve(): Promise<Serve>;
   /** The number of things of clients that end with this program. */
   readonly heldUpCount: number;
   /** Applies new settings: takes the port, gives it back, or goes to another one. */
@@ -41,19 +44,21 @@ export function createAgentPort(
     if (guest.qga === "auto" && (await findOtherAgent()) !== undefined) return undefined;
     return findFirst(ports, places);
   };
-  const agents: AgentServe[] = [];
   /** Most daemons never need the commands. */
-  const create = async (dialect: AnsweredDialect): Promise<ForeignPort> => {
+  let created: AgentServe | undefined;
+  const agent = async (): Promise<AgentServe> => {
     const { createAgentServe } = await import("./agent-serve.ts");
-    const agent = createAgentServe(services, {
+    created ??= createAgentServe(services, {
       freeze: {
         lockFile: freezeLockOf(guest),
         limitMs: guest.freezeSeconds * 1000,
         hook: guest.freezeHook,
       },
     });
-    agents.push(agent);
-    const { serve } = agent;
+    return created;
+  };
+  const create = async (dialect: AnsweredDialect): Promise<ForeignPort> => {
+    const { serve } = await agent();
     return createForeignPort({ dialect, serve, services, find: () => find(dialect) });
   };
   const holdOne = async (dialect: AnsweredDialect, signal: AbortSignal): Promise<void> => {
@@ -70,11 +75,12 @@ export function createAgentPort(
 
   return {
     get heldUpCount() {
-      return agents.reduce((sum, agent) => sum + agent.heldUpCount, 0);
+      return created?.heldUpCount ?? 0;
     },
+    serve: async () => (await agent()).serve,
     async hold(signal) {
       await Promise.all(dialects.answered.map((dialect) => holdOne(dialect, signal)));
-      for (const agent of agents) await agent[Symbol.asyncDispose]();
+      await created?.[Symbol.asyncDispose]();
     },
     reload({ guest: next }) {
       const isMoved = next.qga !== guest.qga || next.qgaPort !== guest.qgaPort;

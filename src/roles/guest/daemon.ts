@@ -25,6 +25,7 @@ import { measureRoundTrips } from "../daemon/link-figures.ts";
 import { createServices } from "../daemon/services.ts";
 import { createAgentPort, freezeLockOf } from "./agent-port.ts";
 import type { FrozenServices } from "../daemon/services.ts";
+import { withAgent } from "./native-agent.ts";
 import { createHostLink } from "./host-link.ts";
 import { createHostStatus } from "./status.ts";
 
@@ -49,8 +50,11 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
   removeLeftOutput("guest", settings);
   await using services = createServices("guest", invocation.config, { frozen: frozen?.services });
   const dialects = invocation.dialects ?? DIALECTS;
-  const host = createHostLink(settings, services, dialects, { frozen: frozen?.host });
   const agent = createAgentPort(settings, services, dialects);
+  const host = createHostLink(settings, services, dialects, {
+    frozen: frozen?.host,
+    extend: (own) => withAgent(own, () => agent.serve()),
+  });
   const port = frozen?.host?.channel;
   if (frozen !== undefined) host.thaw(port && (await adoptCharacterDevice(port).catch(() => undefined)));
   const reloader = createReloader("guest");

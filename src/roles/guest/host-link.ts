@@ -19,6 +19,7 @@ import { createFigureCounter } from "../daemon/link-figures.ts";
 import { createLinkStatus } from "../daemon/link-status.ts";
 import type { PeerStatus } from "../daemon/link-status.ts";
 import type { Services } from "../daemon/services.ts";
+import type { Serve } from "../../methods/serve.ts";
 import { describeAgent, makeId } from "../identity.ts";
 import { createForeignPort } from "./foreign-port.ts";
 import { explainNoAnswer } from "./no-answer.ts";
@@ -43,7 +44,12 @@ export type HostLink = {
 };
 
 /** Options of the links. Tests replace the kernel's `places`. */
-export type HostLinkOptions = { places?: PortPlaces; frozen?: FrozenLink | undefined };
+export type HostLinkOptions = {
+  places?: PortPlaces;
+  frozen?: FrozenLink | undefined;
+  /** Adds to the methods that the host may call. */
+  extend?: (own: Serve) => Serve;
+};
 
 const log = logFor("daemon");
 
@@ -52,7 +58,7 @@ export function createHostLink(
   first: Settings,
   services: Pick<Services, "serve" | "limits" | "offersRaw" | "answerMemory">,
   dialects: DialectTable,
-  { places = {}, frozen }: HostLinkOptions = {},
+  { places = {}, frozen, extend = (own) => own }: HostLinkOptions = {},
 ): HostLink {
   let settings = first;
   const tracker = createLinkStatus(services.limits);
@@ -69,7 +75,7 @@ export function createHostLink(
   const explain = (): NegotiatorError =>
     explainNoAnswer(missing, session.session.peer !== undefined || session.dialect !== undefined);
   const { bytes, ...counter } = createFigureCounter();
-  const serve = counter.calls.countIncoming(services.serve({ via: "host" }));
+  const serve = counter.calls.countIncoming(extend(services.serve({ via: "host" })));
   const ports = dialects.callingPorts("host");
   const foreignPorts = findServed(ports, places).map((found) =>
     createForeignPort({ ...found, serve, services, bytes }),

@@ -17,6 +17,9 @@ export type PeerChoice = SessionPeerOptions & {
   explainPort: () => NegotiatorError;
 };
 
+/** For which calls the peer is: commands, or questions about the guest itself. */
+export type PeerPurpose = "commands" | "facts";
+
 /** An agent that was just started answers within this time. */
 const PREFERRED_MS = 2000;
 
@@ -24,10 +27,15 @@ const PREFERRED_MS = 2000;
  * Resolves with the guest's session. Resolves with a peer in a foreign dialect if the session's agent does
  * not answer within two seconds, or if there is no port for it. Rejects as `waitForSession` does.
  */
-export async function choosePeer(choice: PeerChoice, timeoutMs: number, signal?: AbortSignal): Promise<Peer> {
+export async function choosePeer(
+  choice: PeerChoice,
+  timeoutMs: number,
+  signal?: AbortSignal,
+  purpose: PeerPurpose = "commands",
+): Promise<Peer> {
   const { endpoints, links, explain, explainPort } = choice;
   if (endpoints.saved !== undefined) throw explain();
-  const other = await findOther(choice);
+  const other = await findOther(choice, purpose);
   if (endpoints.calling === undefined) {
     if (other === undefined) throw explainPort();
     return links.foreignPeer(other);
@@ -46,10 +54,14 @@ export async function choosePeer(choice: PeerChoice, timeoutMs: number, signal?:
  * Returns a foreign dialect that has an agent. One that runs only commands of this host is of no use without
  * commands.
  */
-async function findOther({ endpoints, pushed }: PeerChoice): Promise<ForeignDialect | undefined> {
+async function findOther(
+  { endpoints, pushed }: PeerChoice,
+  purpose: PeerPurpose,
+): Promise<ForeignDialect | undefined> {
   for (const { dialect, endpoint } of endpoints.foreignCalling) {
     if (endpoint.connected === false) continue;
-    const hasCommands = dialect.takesPushed !== true || ((await pushed?.list()) ?? []).length > 0;
+    const needsNone = purpose === "facts" || dialect.takesPushed !== true;
+    const hasCommands = needsNone || ((await pushed?.list()) ?? []).length > 0;
     if (hasCommands) return dialect;
   }
   return undefined;

@@ -25,6 +25,7 @@ import { createReloadCommand } from "../cli/reload.ts";
 import { runRole } from "../cli/run-role.ts";
 import { defineSubcommand } from "../cli/subcommand.ts";
 import { EXECUTE } from "./execute-subcommand.ts";
+import { GUEST_SUBCOMMANDS } from "./guest-subcommands.ts";
 import { STATUS } from "./status-subcommand.ts";
 import type { Invocation, Outcome, RoleDefinition } from "../cli/subcommand.ts";
 import { createDoctor } from "../doctor/doctor-subcommand.ts";
@@ -120,6 +121,7 @@ export const HOST: RoleDefinition = {
     daemon,
     status: STATUS,
     ...createDetachedCommands("host"),
+    ...GUEST_SUBCOMMANDS,
     audit: createAuditCommand("host"),
     policy: createPolicyCommand("host"),
     "check-policy": checkPolicy,

@@ -29,6 +29,7 @@ import { createServices } from "../daemon/services.ts";
 import { measureRoundTrips } from "../daemon/link-figures.ts";
 import { createFinderProblems } from "./finder-problems.ts";
 import type { FinderProblems } from "./finder-problems.ts";
+import { createGuestMethods } from "./guest-methods.ts";
 import { guestCommands } from "./guest-commands.ts";
 import type { FrozenServices } from "../daemon/services.ts";
 import { createFinders, readFlaggedGuests } from "./finders.ts";
@@ -80,6 +81,7 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
   const problems = createFinderProblems();
   const relay = services.relay([
     ...createRelay((name, timeoutMs, signal) => guests.peer(name ?? "", timeoutMs, signal)),
+    ...createGuestMethods((name, timeoutMs, signal) => guests.peer(name ?? "", timeoutMs, signal, "facts")),
     ...createDetachedRelay({ openPeers: (name) => guests.openPeers(name), kept: services.kept }),
     createStatus(async ({ measures }, signal) => {
       const [stopped = []] = await Promise.all([

@@ -17,6 +17,7 @@ import { createLinkStatus } from "../daemon/link-status.ts";
 import type { LinkStatusTracker } from "../daemon/link-status.ts";
 import type { Services } from "../daemon/services.ts";
 import { choosePeer } from "./choose-peer.ts";
+import type { PeerPurpose } from "./choose-peer.ts";
 import { createGuestEndpoints } from "./guest-endpoints.ts";
 import type { FrozenEndpoints, GuestEndpoints } from "./guest-endpoints.ts";
 import { createGuestLinks } from "./guest-links.ts";
@@ -45,7 +46,7 @@ export type Guest = {
    * The guest as a peer, once its dialect is known. Rejects with `NO_CHANNEL` if that takes longer than
    * `timeoutMs` (0 for no limit), when `signal` aborts, and for a guest that is saved or has no calling port.
    */
-  peer(timeoutMs: number, signal?: AbortSignal): Promise<Peer>;
+  peer(timeoutMs: number, signal?: AbortSignal, purpose?: PeerPurpose): Promise<Peer>;
   /** The guest as a peer while its session is open. */
   openPeer(): Peer | undefined;
   /** Adds or replaces a channel, and holds it if it is needed. */
@@ -153,8 +154,7 @@ export function createGuest(options: GuestOptions): Guest {
     },
     openPeer: () => counter.calls.countOutgoing(links.openPeer()),
     heldPaths: () => endpoints.held.map(({ path }) => path),
-    peer: async (timeoutMs, signal) =>
-      counter.calls.countOutgoing(await choosePeer(choice, timeoutMs, signal)),
+    peer: async (...wanted) => counter.calls.countOutgoing(await choosePeer(choice, ...wanted)),
     add(endpoint) {
       if (endpoints.add(endpoint)) log.info(`guest "${name}" was restored: its calls go on`);
       holdChannels();

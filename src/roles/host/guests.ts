@@ -7,6 +7,7 @@ import type { Peer } from "../../peers/peer.ts";
 import type { Session } from "../../wire/session/session.ts";
 import type { PushedCommands } from "../../peers/pushed-commands.ts";
 import type { Services } from "../daemon/services.ts";
+import type { PeerPurpose } from "./choose-peer.ts";
 import { createGuest } from "./guest.ts";
 import type { FrozenGuest, Guest } from "./guest.ts";
 import type { Channel } from "../../wire/channel.ts";
@@ -21,7 +22,7 @@ export type Guests = AsyncDisposable & {
    * As `Guest.peer`. If no guest has this name, rejects with the clash that has it, with the error of
    * `lookUp`, or with `NO_GUEST` and similar names.
    */
-  peer(name: string, timeoutMs: number, signal?: AbortSignal): Promise<Peer>;
+  peer(name: string, timeoutMs: number, signal?: AbortSignal, purpose?: PeerPurpose): Promise<Peer>;
   /** The guests whose sessions are open, or the one of this name. */
   openPeers(name?: string): { guest: string; peer: Peer }[];
   /** The sockets of all held channels. */
@@ -103,12 +104,12 @@ export function createGuests(
       for (const endpoint of gone) remove(endpoint);
       for (const endpoint of appeared) add(endpoint);
     },
-    async peer(name, timeoutMs, signal = new AbortController().signal) {
+    async peer(name, timeoutMs, signal = new AbortController().signal, purpose) {
       const clash = clashes.find((candidate) => candidate.guests.includes(name));
       const guest = guests.get(name);
       if (guest === undefined)
         throw clash?.error ?? (await lookUp(name, signal)) ?? noGuest(name, [...guests.keys()]);
-      return guest.peer(timeoutMs, signal);
+      return guest.peer(timeoutMs, signal, purpose);
     },
     openPeers: (name) =>
       [...guests].flatMap(([guest, known]) => {

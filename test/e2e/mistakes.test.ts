@@ -177,6 +177,7 @@ await describeWithVm(
           125,
           `negotiator: Guest "bare" runs, but has no port ${PORT} (it has: org.qemu.guest_agent.0)`,
           remedy,
+          "Or put commands for its QEMU guest agent into /etc/negotiator/guest-commands on this host",
         );
         expect(remedy).toEndWith("negotiator host add-channel --connect 'URI' bare");
         const added = await host.run([

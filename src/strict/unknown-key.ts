@@ -8,12 +8,23 @@ import { isRecord } from "./records.ts";
  * whole file; `table` stands before the name of a key in a table, such as `log.`.
  */
 export function adviseKey(name: string, allowed: readonly string[], schema: unknown, table = ""): string {
+  if (table !== "" && isTable(name, schema)) return `its keys belong below [${name}], without "${name}."`;
   const homes = tablesWith(name, schema);
   if (homes.length > 0) return `it belongs ${homes.join(" or ")}`;
   const file = Object.hasOwn(OTHER_FILES, name) ? OTHER_FILES[name] : undefined;
   if (file !== undefined) return `it belongs in ${file}`;
   const guess = nearest(name, allowed)[0] ?? allowed.find((key) => isBeginning(name, key));
   return guess === undefined ? `allowed here: ${allowed.join(", ")}` : `did you mean ${table}${guess}?`;
+}
+
+/** Whether the file has a table of this name: below a header, `log.level` is the key of another table. */
+function isTable(name: string, schema: unknown): boolean {
+  const inner = valueAt(valueAt(schema, "entries"), name);
+  return isRecord(valueAt(inner, "entries") ?? valueAt(valueAt(inner, "wrapped"), "entries"));
+}
+
+function valueAt(value: unknown, key: string): unknown {
+  return isRecord(value) && Object.hasOwn(value, key) ? value[key] : undefined;
 }
 
 /** A unit is often left out: timeout for timeoutSeconds. */

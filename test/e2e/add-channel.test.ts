@@ -114,7 +114,7 @@ await describeWithVm(
             "  Shut it down (a reboot inside is not enough): virsh shutdown bare",
             "  When it is off, start it: virsh start bare",
             "it's used: no agent has the channel open",
-            "  Start it there: negotiator guest daemon",
+            "  Install and start it there: negotiator guest install",
             `strange: the port ${PORT} is there, but of the type "pty", so it is not of negotiator`,
             "  Look at it, and change it by hand: virsh dumpxml strange",
             "",

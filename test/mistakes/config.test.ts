@@ -48,6 +48,11 @@ describeMistakes("a mistake in the config", [
     "line 2: host.drainSeconds: unknown key; it belongs above the first [table]",
   ),
   config(
+    "a key with its table below another table",
+    '[audit]\nkeep = 3\nguest.qga = "yes"\n',
+    'line 3: audit.guest: unknown key; its keys belong below [guest], without "guest."',
+  ),
+  config(
     "a rule of the policy",
     '[[rules]]\naction = "deny"\n',
     "line 1: rules: unknown key; it belongs in the policy, /etc/negotiator/policy.toml by default",

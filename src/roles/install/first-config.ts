@@ -4,10 +4,13 @@ import { DEFAULTS } from "../../config/settings.ts";
 /** The path of the config. */
 export const CONFIG_PATH = "/etc/negotiator/negotiator.toml";
 
-/** Returns the text of the first config. It sets nothing: each line is a default behind a `#`. */
+/**
+ * Returns the text of the first config. It sets nothing: each line is a default behind a `#`. It has no
+ * `[table]`, so that a line of the docs, such as `guest.qga = "yes"`, can stand anywhere in it.
+ */
 export function formatFirstConfig(): string {
   const { host, guest, audit, log } = DEFAULTS;
-  return `# Settings of negotiator, for both roles. Lines such as #level = "info" show defaults.
+  return `# Settings of negotiator, for both roles. Lines such as #log.level = "info" show defaults.
 # Remove the # to change one.
 # After a change: negotiator host check-config && negotiator host reload (in a guest: negotiator guest …).
 # All settings with their defaults: negotiator host print-config
@@ -24,20 +27,18 @@ export function formatFirstConfig(): string {
 # The time for running calls to end when the daemon stops.
 #drainSeconds = ${DEFAULTS.drainSeconds}
 
-[log]
-#level = ${JSON.stringify(log.level)}
+# How much is logged.
+#log.level = ${JSON.stringify(log.level)}
 
-[audit]
-#file = ${JSON.stringify(audit.file)}
-#maxBytes = ${audit.maxBytes}
-#keep = ${audit.keep}
+# The record of calls.
+#audit.file = ${JSON.stringify(audit.file)}
+#audit.maxBytes = ${audit.maxBytes}
+#audit.keep = ${audit.keep}
 
-[host]
-# The libvirt to ask. Empty: the one that libvirt chooses.
-#connect = ${JSON.stringify(host.connect)}
+# On a host: the libvirt to ask. Empty: the one that libvirt chooses.
+#host.connect = ${JSON.stringify(host.connect)}
 
-[guest]
-# A device, pty or unix socket. Empty: the port is found by its name.
-#characterDevice = ${JSON.stringify(guest.characterDevice)}
+# In a guest: a device, pty or unix socket. Empty: the port is found by its name.
+#guest.characterDevice = ${JSON.stringify(guest.characterDevice)}
 `;
 }

@@ -17,15 +17,15 @@ export async function hasGroup(root: string, hasProgram: HasProgram): Promise<bo
   return (await runText(["getent", "group", CONTROL_GROUP], limits)).exitCode === 0;
 }
 
-/** Returns the command that makes the group on this machine. */
-export function groupCommand(hasProgram: HasProgram): CommandStep {
-  const argv = hasProgram("groupadd")
-    ? ["groupadd", "--system", CONTROL_GROUP]
-    : ["addgroup", "-S", CONTROL_GROUP];
-  return { kind: "command", argv, why: WHY };
+/** Returns the command that makes the group on this machine; undefined if it has no such program. */
+export function groupCommand(hasProgram: HasProgram): CommandStep | undefined {
+  if (hasProgram("groupadd"))
+    return { kind: "command", argv: ["groupadd", "--system", CONTROL_GROUP], why: WHY };
+  if (!hasProgram("addgroup")) return undefined;
+  return { kind: "command", argv: ["addgroup", "-S", CONTROL_GROUP], why: WHY };
 }
 
-/** Returns the change of an image's list of groups. */
+/** Returns the change of a list of groups, in an image or on a machine without the programs for it. */
 export function groupEntry(root: string): Entry {
   const taken = new Set(readGroups(root).map(({ gid }) => gid));
   const gid = Array.from({ length: 900 }, (_, index) => 999 - index).find((id) => !taken.has(id)) ?? 999;

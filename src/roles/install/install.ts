@@ -59,7 +59,6 @@ export async function install(options: InstallOptions): Promise<Outcome> {
   const stops = root === "/" ? stopOldAgents(findOldAgents(role), options) : [];
 
   const report = createReport(isJson ? "json" : isDryRun ? "shell" : "text");
-  for (const note of plan.notes) await report.note(note);
   const written = judged.filter(({ entry, state }) => isWritten(entry, state, isForced));
   for (const { entry, state } of judged.filter((each) => !written.includes(each)))
     await report.step({
@@ -72,6 +71,7 @@ export async function install(options: InstallOptions): Promise<Outcome> {
   const manifest = judgeEntry(nextEntry({ plan, before, judged, written }), { root, recorded });
   const all = manifest.state === "same" ? written : [...written, manifest];
   await apply({ stops, groups: plan.groups, entries: all }, { report, isDryRun });
+  for (const note of plan.notes) await report.note(note);
   const daemon = await startDaemon(plan, written, { ...options, report });
   const facts = { role, version: VERSION, root, dryRun: isDryRun, program: plan.program };
   return report.end(lastLine(plan, daemon), {
@@ -182,6 +182,6 @@ function logCommand(manager: ManagerName, role: Role): string {
 function lastLine({ role, program, root }: Plan, daemon: DaemonState): string {
   if (daemon !== "runs") return root === "/" ? "Installed" : `Installed in ${root}`;
   return role === "host"
-    ? `The daemon runs. See the guests that it can call: ${program} host list-guests`
+    ? `The daemon runs. Give the guests of libvirt their port: ${program} host add-channel --all`
     : `The daemon runs. See its link to the host: ${program} guest status`;
 }

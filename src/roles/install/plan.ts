@@ -51,6 +51,7 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
   const { manager, isRunning } = findManager(options);
   const hasProgram = await findPrograms();
   const isGroupThere = await hasGroup(root, hasProgram);
+  const group = root === "/" ? groupCommand(hasProgram) : undefined;
   const isServicePackaged = hasPackagedService(packaged, manager);
   const notes: string[] = [];
   if (manager === undefined)
@@ -67,7 +68,7 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
       : []),
     ...settingsEntries(),
     ...(packaged === undefined ? manualEntries(options.manual) : []),
-    ...(root !== "/" && !isGroupThere ? [groupEntry(root)] : []),
+    ...(group === undefined && !isGroupThere ? [groupEntry(root)] : []),
   ];
   return {
     role,
@@ -79,7 +80,7 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
     hasGroup: isGroupThere,
     entries,
     notes,
-    groups: root === "/" && !isGroupThere ? [groupCommand(hasProgram)] : [],
+    groups: group !== undefined && !isGroupThere ? [group] : [],
   };
 }
 

@@ -2,7 +2,16 @@
 import { findProgram } from "../../process/program-path.ts";
 
 /** The programs that other systems do not have. */
-const NAMES = ["getent", "groupadd", "groupdel", "update-rc.d", "chkconfig", "guestmount"] as const;
+const NAMES = [
+  "getent",
+  "groupadd",
+  "groupdel",
+  "addgroup",
+  "delgroup",
+  "update-rc.d",
+  "chkconfig",
+  "guestmount",
+] as const;
 
 /** Returns whether the machine has a program. */
 export type HasProgram = (name: (typeof NAMES)[number]) => boolean;

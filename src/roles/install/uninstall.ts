@@ -109,12 +109,16 @@ function findRemovals({ role, root, isForced, purges, manifest, other, hasProgra
   const runState = `/etc/sv/negotiator-${role}/supervise`;
   if (manifest?.manager === "runit" && existsInRoot(root, runState)) add(runState, "its state in runit");
   for (const group of manifest?.groups ?? []) {
-    if (purges && root === "/" && other === undefined) removals.push(removeGroup(group, hasProgram));
-    else kept.push({ path: `group ${group}`, why: "its members may use the daemon" });
+    const canRemove = hasProgram("groupdel") || hasProgram("delgroup");
+    if (purges && root === "/" && other === undefined && canRemove)
+      removals.push(removeGroup(group, hasProgram));
+    else kept.push({ path: `group ${group}`, why: purges ? WHY_KEPT : `${WHY_KEPT}; --purge removes it` });
   }
   if (manifest !== undefined) add(manifestPath(role), "the list of what install has made");
   return { removals, kept };
 }
+
+const WHY_KEPT = "its members may use the daemon";
 
 function removeStep(place: string, path: string, why: string): Removal {
   return {
@@ -177,6 +181,7 @@ function findLeft(root: string, purges: boolean): Kept[] {
     ["/etc/negotiator/policy.toml", "your policy"],
     ["/etc/negotiator/policy.d", "your policy"],
     ["/etc/negotiator/commands", "your commands"],
+    ["/etc/negotiator/guest-commands", "your commands for the QEMU guest agent"],
     ["/usr/lib/negotiator/commands", "your commands"],
     ["/var/log/negotiator", "the audit"],
   ];

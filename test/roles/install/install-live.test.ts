@@ -137,6 +137,25 @@ function liveTests(): void {
   );
 
   test(
+    "a machine without groupadd and addgroup gets a line in its list of groups",
+    async () => {
+      const { stdout, stderr, exitCode } = await runInSandbox(`
+        sed -i /^negotiator:/d /etc/group
+        rm -f /usr/sbin/groupadd /usr/sbin/addgroup /usr/sbin/groupdel /usr/sbin/delgroup
+        $BINARY guest install --no-start || exit; getent group negotiator; ${DIVIDE}
+        echo 'guest.qga = "yes"' >>/etc/negotiator/negotiator.toml
+        negotiator guest check-config; ${DIVIDE}; negotiator guest install --uninstall --purge`);
+      expect({ stderr, exitCode }).toEqual({ stderr: "", exitCode: 0 });
+      const [installed, config, last] = partsOf(stdout);
+      expect(installed).toContain("changed   /etc/group  (its members may use the daemon)\n");
+      expect(installed).toMatch(/\nnegotiator:x:\d+:\n$/);
+      expect(config).toStartWith("config: /etc/negotiator/negotiator.toml is right\n");
+      expect(last).toContain("kept      group negotiator  ");
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
     "a directory in which others can put a link is refused, and nothing is written",
     async () => {
       const { stdout, stderr } = await runInSandbox(`

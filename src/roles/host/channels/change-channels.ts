@@ -239,7 +239,7 @@ async function describeAgents(rows: ChannelRow[], { job, waitMs, control }: Agen
     if (row.agent?.state === "none")
       row.reason ??= {
         why: "no agent has the channel open",
-        remedy: "Start it there: negotiator guest daemon",
+        remedy: "Install and start it there: negotiator guest install",
       };
     if (row.agent?.state === "connected" && !hasDaemon)
       row.reason ??= {

@@ -37,7 +37,10 @@ export type AttachOptions = Pick<CallContext, "given" | "onFreeze"> & { from: "s
 type Place = { first: number; next: number; sent: number };
 type Places = { stdout: Place; stderr: Place };
 
-/** Gives the call the output of the command. Resolves with its result, when the call has got all of it. */
+/**
+ * Gives the call the output of the command. Resolves with its result, when the call has got all of it. Rejects
+ * with `UNKNOWN_OUTCOME` after the output of a command that was lost.
+ */
 export async function attachTo(
   command: KeptCommand,
   call: IncomingCall,
@@ -56,7 +59,11 @@ export async function attachTo(
     follow(call, "stdout", command.stdout, places.stdout),
     follow(call, "stderr", command.stderr, places.stderr),
   ]);
-  const result = await untilAborted(command.ended, call.signal);
+  const ended = command.ended.catch(async (thrown: unknown) => {
+    await outputs;
+    throw thrown;
+  });
+  const result = await untilAborted(ended, call.signal);
   await untilAborted(outputs, call.signal);
   return result;
 }

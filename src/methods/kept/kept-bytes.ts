@@ -2,6 +2,7 @@
 import { rmSync } from "node:fs";
 import { unlink } from "node:fs/promises";
 import { openRingFile, reopenRingFile } from "./ring-file.ts";
+import type { RingFile } from "./ring-file.ts";
 
 /** Kept bytes, by their offsets in the stream. */
 export type KeptBytes = {
@@ -14,6 +15,8 @@ export type KeptBytes = {
   /** Returns some bytes from an offset on. They may have been replaced meanwhile. */
   load(from: number): Promise<Uint8Array>;
   remove(): Promise<void>;
+  /** Puts all bytes into the file and closes it, for another process. Nothing may be added or loaded after. */
+  save(): Promise<void>;
   freeze(): FrozenKeptBytes;
 };
 
@@ -35,12 +38,19 @@ export function createKeptBytes(
   let memory: Uint8Array | undefined = frozen === undefined ? NO_BYTES : frozen.memory;
   // A write that was under way may have begun to make the file.
   if (frozen !== undefined && memory !== undefined) rmSync(path, { force: true });
-  let file = frozen?.hasFile === true ? reopenRingFile(path, mostBytes) : undefined;
+  let file = frozen?.hasFile === true ? reopenRingFile(path, mostBytes, frozen) : undefined;
   let { start = 0, end = 0 }: Partial<FrozenKeptBytes> = frozen ?? {};
   // A file that is gone has no bytes to read.
   if (memory === undefined && file === undefined) start = end;
   /** A descriptor that is closed during a read could stand for another file by then. */
   const readings = new Set<Promise<Uint8Array>>();
+
+  const moveToFile = async (): Promise<RingFile> => {
+    file ??= await openRingFile(path, mostBytes);
+    if (memory !== undefined) await file.write(memory, end - memory.length);
+    memory = undefined;
+    return file;
+  };
 
   return {
     get start() {
@@ -55,14 +65,10 @@ export function createKeptBytes(
         if (memory !== undefined && target <= memoryBytes) {
           memory = Buffer.concat([memory, bytes]);
         } else {
-          if (file === undefined) {
-            file = await openRingFile(path, mostBytes);
-            if (memory !== undefined) await file.write(memory, end - memory.length);
-          }
-          memory = undefined;
+          const opened = await moveToFile();
           // Readers must not take bytes that this write replaces.
           start = Math.max(start, target - mostBytes);
-          await file.write(bytes, end);
+          await opened.write(bytes, end);
         }
       } catch {
         // For example a full disk: what was kept stays, and these bytes are cut.
@@ -83,6 +89,16 @@ export function createKeptBytes(
       if (file === undefined) return;
       await file.close().catch(() => undefined);
       await unlink(path).catch(() => undefined);
+    },
+    async save() {
+      try {
+        if (memory !== undefined && memory.length > 0) await moveToFile();
+      } catch {
+        start = end;
+      }
+      memory = undefined;
+      await Promise.allSettled(readings);
+      await file?.close().catch(() => undefined);
     },
     freeze: () => ({ ...(memory !== undefined && { memory }), hasFile: file !== undefined, start, end }),
   };

@@ -41,10 +41,10 @@ export type KeptCommand = Asker & {
   finish(result: ExecuteResult, facts: { stdout: OutputFacts; stderr: OutputFacts }): void;
   /** Nothing ran: forgets the command. */
   fail(error: NegotiatorError): void;
-  freeze(): Omit<FrozenKept, "keepMs" | "number">;
+  freeze(): Omit<FrozenKept, keyof Times>;
 };
 
-/** All detached commands of a daemon. Disposing removes what is kept. */
+/** All detached commands of a daemon. Disposing removes what is kept, unless it was saved. */
 export type KeptCommands = AsyncDisposable & {
   /**
    * Adds a command. If the peer or all peers together have too many, the oldest that has ended is forgotten.
@@ -67,18 +67,26 @@ export type KeptCommands = AsyncDisposable & {
   freeze(): FrozenKeptCommands;
   /** Adds the commands that another program has kept. Called before anything else. */
   thaw(frozen: FrozenKeptCommands): void;
+  /** Puts all output into files, and returns all commands for another process. They end here. */
+  save(): Promise<FrozenKeptCommands>;
 };
 
-/** A kept command as plain data. `number` is in the names of its files. */
+/**
+ * A kept command as plain data. `number` is in the names of its files. `mostBytes` is their size, that of the
+ * limits if it is missing.
+ */
 export type FrozenKept = Asker & {
   id: CallId;
   command: string;
   number: number;
+  mostBytes?: number | undefined;
   keepMs: number;
   startedMs: number;
   finishedMs?: number;
   result?: ExecuteResult;
   cancelled?: string;
+  /** The daemon that ran it has ended before the command, so its result is not known. */
+  isLost?: boolean;
   stdout: FrozenKeptOutput;
   stderr: FrozenKeptOutput;
 };
@@ -99,8 +107,8 @@ export type KeptLimits = {
   mostKeepMs: number;
 };
 
-/** Creates an empty set. */
-export function createKeptCommands(limits: KeptLimits): KeptCommands {
+/** Creates an empty set. `onChange` is called when a command was added, has ended, or was removed. */
+export function createKeptCommands(limits: KeptLimits, onChange: () => void = () => undefined): KeptCommands {
   /** By peer and id: a peer chooses its ids, and must not reach the calls of others by them. */
   const commands = new Map<string, KeptCommand>();
   let fileCount = 0;
@@ -115,6 +123,7 @@ export function createKeptCommands(limits: KeptLimits): KeptCommands {
     commands.delete(key);
     void kept.stdout.remove();
     void kept.stderr.remove();
+    onChange();
   };
 
   const expire = (): void => {
@@ -138,17 +147,26 @@ export function createKeptCommands(limits: KeptLimits): KeptCommands {
     if (!largest.some(makeRoom)) throw tooMany(`${limits.ofAll} detached calls of all callers`);
   };
 
-  const add = (asker: Asker, facts: Omit<Facts, "outputOf">, { keepMs, number }: Times): KeptCommand => {
+  const add = (
+    asker: Asker,
+    facts: Omit<Facts, "outputOf">,
+    { keepMs, number, mostBytes = limits.mostBytes }: Times,
+  ): KeptCommand => {
     const outputOf: Facts["outputOf"] = (stream) => {
       const path = join(limits.directory, `${number}.${stream}`);
-      return createKeptOutput({ ...limits, path }, facts.frozen?.[stream]);
+      return createKeptOutput({ ...limits, mostBytes, path }, facts.frozen?.[stream]);
     };
     const kept = createKeptCommand(asker, { ...facts, outputOf });
     commands.set(keyOfCall(asker.peer, facts.id), kept);
-    times.set(kept, { keepMs, number });
-    kept.ended.catch(() => remove(kept));
+    times.set(kept, { keepMs, number, mostBytes });
+    if (facts.frozen?.finishedMs === undefined) kept.ended.then(onChange, () => remove(kept));
     return kept;
   };
+
+  const freeze = (): FrozenKeptCommands => ({
+    fileCount,
+    commands: [...commands.values()].map((kept) => ({ ...kept.freeze(), ...timesOf(kept) })),
+  });
 
   return {
     begin(asker, { id, command, keepMs = limits.keepMs }) {
@@ -157,7 +175,9 @@ export function createKeptCommands(limits: KeptLimits): KeptCommands {
       const key = keyOfCall(asker.peer, id);
       if (commands.has(key)) throw usedBefore(id);
       const number = ++fileCount;
-      return add(asker, { id, command }, { keepMs: Math.min(keepMs, limits.mostKeepMs), number });
+      const kept = add(asker, { id, command }, { keepMs: Math.min(keepMs, limits.mostKeepMs), number });
+      onChange();
+      return kept;
     },
     find(id, asker) {
       expire();
@@ -180,16 +200,21 @@ export function createKeptCommands(limits: KeptLimits): KeptCommands {
       if (kept === undefined) throw noCall(id);
       return kept;
     },
-    freeze: () => ({
-      fileCount,
-      commands: [...commands.values()].map((kept) => ({ ...kept.freeze(), ...timesOf(kept) })),
-    }),
+    freeze,
     thaw(frozen) {
       ({ fileCount } = frozen);
       for (const one of frozen.commands) {
         const { peer, user, id, command } = one;
         add({ peer, user }, { id, command, frozen: one }, one);
       }
+    },
+    async save() {
+      expire();
+      const all = [...commands.values()];
+      await Promise.all(all.flatMap(({ stdout, stderr }) => [stdout.save(), stderr.save()]));
+      const saved = freeze();
+      commands.clear();
+      return saved;
     },
     async [Symbol.asyncDispose]() {
       const all = [...commands.values()];
@@ -206,7 +231,7 @@ function removeOldest(among: readonly KeptCommand[], remove: (kept: KeptCommand)
   return ended !== undefined;
 }
 
-type Times = Pick<FrozenKept, "keepMs" | "number">;
+type Times = Pick<FrozenKept, "keepMs" | "number" | "mostBytes">;
 type Facts = {
   id: CallId;
   command: string;
@@ -223,6 +248,7 @@ function createKeptCommand(asker: Asker, { id, command, outputOf, frozen }: Fact
   let running: RunningCommand | undefined;
   let result = frozen?.result;
   if (result !== undefined) resolve(result);
+  if (frozen?.isLost === true) reject(lostWithDaemon(command));
   const startMs = performance.now() - (frozen?.startedMs ?? 0);
   let endMs = frozen?.finishedMs === undefined ? undefined : performance.now() - frozen.finishedMs;
   if (frozen?.cancelled !== undefined) cancelling.abort(new NegotiatorError("CANCELLED", frozen.cancelled));
@@ -303,9 +329,16 @@ function keyOf(peer: Caller): string {
 export function noCall(id: CallId): NegotiatorError {
   return new NegotiatorError("NO_CALL", `There is no detached call "${clipText(id)}" of yours`, {
     remedy:
-      "See which there are with the subcommand calls. After its time, or a restart of the daemon " +
-      "that ran it, its outcome is not known",
+      "See which there are with the subcommand calls. A call is forgotten when its time (--keep) is over",
   });
+}
+
+function lostWithDaemon(command: string): NegotiatorError {
+  return new NegotiatorError(
+    "UNKNOWN_OUTCOME",
+    `The outcome of "${clipText(command)}" is unknown: the daemon that ran it was killed`,
+    { remedy: "Look in its own log or files how far it came, before you run it again" },
+  );
 }
 
 function usedBefore(id: CallId): NegotiatorError {

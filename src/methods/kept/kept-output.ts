@@ -24,6 +24,8 @@ export type KeptOutput = {
   read(from: number, onPiece?: (next: number) => void): AsyncGenerator<Uint8Array, void, undefined>;
   /** Removes what is kept. */
   remove(): Promise<void>;
+  /** Puts all that is kept into its file, for another process. Readers stop. */
+  save(): Promise<void>;
   freeze(): FrozenKeptOutput;
 };
 
@@ -113,6 +115,12 @@ export function createKeptOutput(options: KeptBytesOptions, frozen?: FrozenKeptO
       notify();
       await writing;
       await kept.remove();
+    },
+    async save() {
+      await writing;
+      isRemoved = true;
+      notify();
+      await kept.save();
     },
   };
 }

@@ -3,7 +3,7 @@
  * the program if a `FileHandle` is forgotten open.
  */
 import { untilDiskThaws } from "../../frozen-disk.ts";
-import { close, constants, open, openSync, read, write } from "node:fs";
+import { close, closeSync, constants, fstatSync, open, openSync, read, write } from "node:fs";
 
 /** A file. Offsets are those of the stream. */
 export type RingFile = {
@@ -23,13 +23,24 @@ export async function openRingFile(path: string, sizeBytes: number): Promise<Rin
   return ringFileOf(await promised<number>((done) => open(path, flags, OWNER_ONLY, done)), sizeBytes);
 }
 
-/** Opens a file that another program has made. Returns undefined if it is gone. */
-export function reopenRingFile(path: string, sizeBytes: number): RingFile | undefined {
+/**
+ * Opens a file that another program has made, and that has the bytes from `start` to `end` of the stream.
+ * Returns undefined if it is gone, or shorter than that.
+ */
+export function reopenRingFile(
+  path: string,
+  sizeBytes: number,
+  { start, end }: { start: number; end: number },
+): RingFile | undefined {
   try {
-    return ringFileOf(openSync(path, O_RDWR | O_NOFOLLOW), sizeBytes);
+    const descriptor = openSync(path, O_RDWR | O_NOFOLLOW);
+    if (start === end || fstatSync(descriptor).size >= Math.min(end, sizeBytes))
+      return ringFileOf(descriptor, sizeBytes);
+    closeSync(descriptor);
   } catch {
-    return undefined;
+    // It is gone.
   }
+  return undefined;
 }
 
 function ringFileOf(descriptor: number, sizeBytes: number): RingFile {

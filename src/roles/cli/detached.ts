@@ -117,8 +117,20 @@ async function waitForCall({ role, session }: CliSession, id: string): Promise<E
 }
 
 function outcomeOf(result: ExecuteResult): Outcome {
-  const error = explainDeadline(result, 0);
+  const error = explainDeadline(result, 0) ?? explainCancel(result);
   return { exitCode: exitCodeOf(result), ...(error && { error }) };
+}
+
+/** Nobody who attaches has cancelled the command by that. */
+function explainCancel({ endedBy }: ExecuteResult): NegotiatorError | undefined {
+  if (endedBy !== "cancel") return undefined;
+  return new NegotiatorError(
+    "CANCELLED",
+    "The command was ended early: by cancel, or with the daemon that ran it",
+    {
+      remedy: "Start it again if it has to run to its end",
+    },
+  );
 }
 
 function formatEnd({ exitCode, signal, endedBy }: ExecuteResult): string {

@@ -1,12 +1,14 @@
 /** The place for the output of detached calls. */
-import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Settings } from "../../config/settings.ts";
-import { errnoOf, NegotiatorError } from "../../errors.ts";
+import { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
 import { createKeptCommands } from "../../methods/kept/kept-commands.ts";
 import type { FrozenKeptCommands, KeptCommands } from "../../methods/kept/kept-commands.ts";
 import { printable } from "../../printable.ts";
+import { writeKeptFile } from "./kept-file.ts";
+import { takeLeftKept } from "./left-kept.ts";
 import { prepareStateDirectory } from "./state-directory.ts";
 
 const log = logFor("detached");
@@ -19,8 +21,9 @@ const SHARE_OF_GUEST = 0.5;
 const OWNER_ONLY = 0o700;
 
 /**
- * Returns the detached commands of a daemon. Makes its directory at the first of them. If that is not
- * possible, logs it, and output that does not fit into memory is cut.
+ * Returns the detached commands of a daemon: those of the program that this one has replaced, or those that
+ * the daemon before has left in its directory. Makes the directory at the first of them. If that is not
+ * possible, logs it, and output that does not fit into memory is cut. Disposing leaves them to the next one.
  */
 export function openKept(
   role: "host" | "guest",
@@ -28,18 +31,24 @@ export function openKept(
   frozen?: FrozenKeptCommands,
 ): KeptCommands {
   const directory = join(detached.directory, `${role}.${process.pid}`);
-  const kept = createKeptCommands({
-    directory,
-    ofPeer: role === "host" ? Math.ceil(detached.calls * SHARE_OF_GUEST) : detached.calls,
-    ofAll: detached.calls,
-    memoryBytes: MEMORY_BYTES,
-    mostBytes: detached.outputBytes,
-    keepMs: detached.keepSeconds * 1000,
-    mostKeepMs: MOST_KEEP_MS,
-  });
-  if (frozen !== undefined) kept.thaw(frozen);
+  const left = takeLeftKept(role, directory, frozen !== undefined);
+  const first = frozen ?? left;
+  const list = createList(directory, () => kept.freeze());
+  const kept = createKeptCommands(
+    {
+      directory,
+      ofPeer: role === "host" ? Math.ceil(detached.calls * SHARE_OF_GUEST) : detached.calls,
+      ofAll: detached.calls,
+      memoryBytes: MEMORY_BYTES,
+      mostBytes: detached.outputBytes,
+      keepMs: detached.keepSeconds * 1000,
+      mostKeepMs: MOST_KEEP_MS,
+    },
+    list.change,
+  );
+  if (first !== undefined) kept.thaw(first);
   // The directory has the number of this process, which stays.
-  let isPrepared = (frozen?.fileCount ?? 0) > 0;
+  let isPrepared = (first?.fileCount ?? 0) > 0;
   return {
     ...kept,
     begin(asker, facts) {
@@ -48,27 +57,48 @@ export function openKept(
       return kept.begin(asker, facts);
     },
     async [Symbol.asyncDispose]() {
-      await kept[Symbol.asyncDispose]();
-      if (isPrepared) rmSync(directory, { recursive: true, force: true });
+      const saved = await kept.save();
+      if (!isPrepared) return;
+      if (!(await list.end(saved))) rmSync(directory, { recursive: true, force: true });
     },
   };
 }
 
-/** Removes the output that killed daemons of this role have left. Failures are logged. */
-export function removeLeftOutput(role: "host" | "guest", { detached: { directory } }: Settings): void {
-  try {
-    for (const name of readdirSync(directory)) {
-      const [, pid] = /^(?:host|guest)\.(\d+)$/.exec(name) ?? [];
-      const isLeft = pid !== undefined && name.startsWith(role) && !isThere(`/proc/${pid}`);
-      if (isLeft) rmSync(join(directory, name), { recursive: true });
+/**
+ * Keeps the list of commands in its file while they change, so that after a kill the next daemon knows which
+ * have lost their outcome. `end` writes it for the last time, and resolves with whether there is a list.
+ */
+function createList(directory: string, freeze: () => FrozenKeptCommands) {
+  let writing: Promise<boolean> = Promise.resolve(true);
+  let isDue = false;
+  let hasWarned = false;
+  const write = async (commands: () => FrozenKeptCommands): Promise<boolean> => {
+    try {
+      await writeKeptFile(directory, commands());
+      hasWarned = false;
+      return true;
+    } catch (thrown) {
+      if (!hasWarned) warn("A restart will forget the detached calls", directory, thrown);
+      hasWarned = true;
+      return false;
     }
-  } catch (thrown) {
-    if (errnoOf(thrown) !== "ENOENT") warn("Cannot remove old output of detached calls", directory, thrown);
-  }
-}
-
-function isThere(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  };
+  return {
+    change(): void {
+      if (isDue) return;
+      isDue = true;
+      writing = writing.then(() => {
+        isDue = false;
+        return write(freeze);
+      });
+    },
+    async end(saved: FrozenKeptCommands): Promise<boolean> {
+      // What is due would forget the commands, because they have ended here.
+      isDue = true;
+      await writing;
+      return saved.commands.length > 0 && write(() => saved);
+    },
+  };
 }
 
 function prepare(directory: string): void {

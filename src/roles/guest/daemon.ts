@@ -14,7 +14,6 @@ import { takeHandover } from "../daemon/handover.ts";
 import { createCommandsCheck } from "../daemon/command-report.ts";
 import { beginDaemon, runDaemon } from "../daemon/daemon.ts";
 import { createDetachedRelay } from "../daemon/detached-relay.ts";
-import { removeLeftOutput } from "../daemon/open-kept.ts";
 import { createPolicyCheck } from "../daemon/policy-check-method.ts";
 import { createRelay } from "../daemon/relay.ts";
 import { becomeProgram } from "../daemon/reexec.ts";
@@ -47,7 +46,6 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   const frozen = takeHandover("guest") as FrozenGuest | undefined;
   holdWhileFrozen(freezeLockOf(settings.guest));
-  removeLeftOutput("guest", settings);
   await using services = createServices("guest", invocation.config, { frozen: frozen?.services });
   const dialects = invocation.dialects ?? DIALECTS;
   const agent = createAgentPort(settings, services, dialects);

@@ -17,7 +17,6 @@ import { takeHandover } from "../daemon/handover.ts";
 import { createCommandsCheck } from "../daemon/command-report.ts";
 import { beginDaemon, runDaemon } from "../daemon/daemon.ts";
 import { createDetachedRelay } from "../daemon/detached-relay.ts";
-import { removeLeftOutput } from "../daemon/open-kept.ts";
 import { createPolicyCheck } from "../daemon/policy-check-method.ts";
 import { createRelay } from "../daemon/relay.ts";
 import { becomeProgram } from "../daemon/reexec.ts";
@@ -62,7 +61,6 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
   // Our own program wrote it.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   const frozen = takeHandover("host") as FrozenHost | undefined;
-  removeLeftOutput("host", settings);
   await using services = createServices("host", config, { frozen: frozen?.services });
   const adopted = await adoptGuests(frozen?.guests ?? []);
   const reloader = createReloader("host");

@@ -13,6 +13,7 @@ import { noCall } from "../../methods/kept/kept-commands.ts";
 import type { KeptCommand, KeptCommands } from "../../methods/kept/kept-commands.ts";
 import { attachOn, cancelOn, listCallsOn, signalOn, waitOn } from "../../peers/detached-command.ts";
 import type { Peer } from "../../peers/peer.ts";
+import { pause } from "../../peers/supervise.ts";
 import { printable } from "../../printable.ts";
 import { identifyCaller } from "../../policy/caller.ts";
 import { FORWARDED_SIGNALS } from "../../process/run.ts";
@@ -25,11 +26,15 @@ import { pipeCommand } from "./pipe-command.ts";
 /** A peer that can be called now; `guest` is its name on a host. */
 export type OpenPeer = { guest?: string; peer: Peer };
 
-/** Options of the relay. `openPeers` returns all peers, or the guest of this name. */
+/**
+ * Options of the relay. `openPeers` returns all peers, or the guest of this name. `closedPeers` returns
+ * those that cannot be called now and may come back.
+ */
 export type DetachedRelayOptions = {
   openPeers: (guest?: string) => readonly OpenPeer[];
+  closedPeers: () => readonly Pick<OpenPeer, "guest">[];
   kept: Pick<KeptCommands, "get" | "list">;
-  /** How long each peer may take to say whether it has a call; tests pass another time. */
+  /** How long a peer may take to connect, and then to say if it has a call; tests pass another time. */
   findMs?: number;
 };
 
@@ -37,6 +42,8 @@ export type DetachedRelayOptions = {
 const LIST_MS = 2000;
 /** A call is not known to be gone before all peers have answered, and a busy one may take long. */
 const FIND_MS = 8000;
+/** The pause between two looks for peers that have connected. */
+const CONNECT_STEP_MS = 100;
 /** It has less time after the last answer of another peer. */
 const QUIET_MS = 400;
 
@@ -63,24 +70,42 @@ export const CallsSchema = v.object({
 const MOST_ROWS = 4000;
 
 /** Returns the methods. */
-export function createDetachedRelay({ openPeers, kept, findMs = FIND_MS }: DetachedRelayOptions): Method[] {
+export function createDetachedRelay(options: DetachedRelayOptions): Method[] {
+  const { openPeers, closedPeers, kept, findMs = FIND_MS } = options;
   /**
-   * Returns the detached command that runs here, or the peer where it runs. Throws `NO_CALL`, or `NO_CHANNEL`
-   * if a peer does not say whether the call is there.
+   * Returns the detached command that runs here, or the peer where it runs. Waits for peers that connect.
+   * Throws `NO_CALL`, or `NO_CHANNEL` if a peer does not say whether the call is there.
    */
-  const find = async (id: CallId, caller: CallerInfo | undefined): Promise<KeptCommand | Peer> => {
+  const find = async (
+    id: CallId,
+    { caller, signal }: Pick<IncomingCall, "caller" | "signal">,
+  ): Promise<KeptCommand | Peer> => {
     const own = isRoot(caller) ? kept.get(id) : undefined;
     if (own !== undefined) return own;
+    const endMs = performance.now() + findMs;
     const silent: string[] = [];
-    const asked = openPeers().map(async (open) => {
+    const look = async (open: OpenPeer): Promise<Peer> => {
       const rows = await ask(open, caller, findMs);
       if (rows === undefined) silent.push(nameOf(open));
       if (rows?.some((row) => row.id === id) !== true) throw noCall(id);
       return open.peer;
-    });
-    return Promise.any(asked).catch(() => {
-      throw silent.length === 0 ? noCall(id) : notFound(id, silent);
-    });
+    };
+    const asked = new Map<string, Promise<Peer>>();
+    for (;;) {
+      for (const open of openPeers()) if (!asked.has(nameOf(open))) asked.set(nameOf(open), look(open));
+      const found = await Promise.any(asked.values()).catch(() => undefined);
+      if (found !== undefined) return found;
+      const missing = [
+        ...silent,
+        ...closedPeers()
+          .map(nameOf)
+          .filter((name) => !asked.has(name)),
+      ];
+      if (missing.length === 0) throw noCall(id);
+      if (missing.length === silent.length || performance.now() >= endMs || signal.aborted)
+        throw notFound(id, missing);
+      await pause(CONNECT_STEP_MS, signal);
+    }
   };
 
   const calls = defineMethod({
@@ -108,7 +133,7 @@ export function createDetachedRelay({ openPeers, kept, findMs = FIND_MS }: Detac
     async run({ call: id, from }, { call, given, onFreeze }) {
       const { caller, signal, streams } = call;
       const isResumed = given !== undefined;
-      const found = await untilAborted(find(id, caller), signal);
+      const found = await untilAborted(find(id, call), signal);
       if ("stdout" in found) {
         return { result: await attachTo(found, call, { from, given, onFreeze }) };
       }
@@ -123,7 +148,7 @@ export function createDetachedRelay({ openPeers, kept, findMs = FIND_MS }: Detac
     isOpen: true,
     params: v.object({ call: KeptCallId, signal: v.picklist(FORWARDED_SIGNALS) }),
     async run({ call: id, signal: name }, { call }) {
-      const found = await find(id, call.caller);
+      const found = await find(id, call);
       if ("stdout" in found) sendSignal(found, name);
       else await signalOn(found, { call: id, signal: name }, optionsOf(call));
       return { result: {} };
@@ -134,7 +159,7 @@ export function createDetachedRelay({ openPeers, kept, findMs = FIND_MS }: Detac
     isOpen: true,
     params: v.object({ call: KeptCallId, waits: v.optional(v.boolean(), true) }),
     async run({ call: id, waits }, { call }) {
-      const found = await find(id, call.caller);
+      const found = await find(id, call);
       const { signal: _, ...options } = optionsOf(call);
       const ended = "stdout" in found ? cancelHere(found) : cancelOn(found, id, options);
       if (waits) return { result: await untilAborted(ended, call.signal) };
@@ -215,12 +240,18 @@ function isRoot(caller: CallerInfo | undefined): boolean {
   return caller?.uid === 0;
 }
 
-function nameOf({ guest }: OpenPeer): string {
+function nameOf({ guest }: Pick<OpenPeer, "guest">): string {
   return guest ?? "the host";
 }
 
+const MOST_NAMES = 5;
+
 function notFound(id: CallId, silent: readonly string[]): NegotiatorError {
-  const names = silent.map((name) => `"${printable(name)}"`).join(", ");
+  const shown = silent.slice(0, MOST_NAMES).map((name) => `"${printable(name)}"`);
+  const names = [
+    ...shown,
+    ...(silent.length > MOST_NAMES ? [`${silent.length - MOST_NAMES} more`] : []),
+  ].join(", ");
   return new NegotiatorError(
     "NO_CHANNEL",
     `Cannot look for the detached call "${clipText(id)}": no answer from ${names}`,

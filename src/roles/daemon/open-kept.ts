@@ -44,7 +44,7 @@ export function openKept(
       keepMs: detached.keepSeconds * 1000,
       mostKeepMs: MOST_KEEP_MS,
     },
-    list.change,
+    () => list.change(),
   );
   if (first !== undefined) kept.thaw(first);
   // The directory has the number of this process, which stays.

@@ -25,10 +25,14 @@ import { createServices } from "../daemon/services.ts";
 import { createAgentPort, freezeLockOf } from "./agent-port.ts";
 import type { FrozenServices } from "../daemon/services.ts";
 import { withAgent } from "./native-agent.ts";
+import type { SessionState } from "../../wire/session/session.ts";
 import { createHostLink } from "./host-link.ts";
 import { createHostStatus } from "./status.ts";
 
 const log = logFor("daemon");
+
+/** The states of a session whose host may connect again. */
+const CLOSED: ReadonlySet<SessionState> = new Set(["idle", "cut"]);
 
 /** The state of a guest's daemon as plain data. */
 type FrozenGuest = { services: FrozenServices; host?: FrozenLink | undefined; control: FrozenControl };
@@ -61,6 +65,7 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
     ...createRelay(() => Promise.resolve(host.peer)),
     ...createDetachedRelay({
       openPeers: () => (host.session.session.state === "open" ? [{ peer: host.peer }] : []),
+      closedPeers: () => (CLOSED.has(host.session.session.state) ? [{}] : []),
       kept: services.kept,
     }),
     createHostStatus(

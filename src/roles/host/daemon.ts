@@ -80,7 +80,11 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
   const relay = services.relay([
     ...createRelay((name, timeoutMs, signal) => guests.peer(name ?? "", timeoutMs, signal)),
     ...createGuestMethods((name, timeoutMs, signal) => guests.peer(name ?? "", timeoutMs, signal, "facts")),
-    ...createDetachedRelay({ openPeers: (name) => guests.openPeers(name), kept: services.kept }),
+    ...createDetachedRelay({
+      openPeers: (name) => guests.openPeers(name),
+      closedPeers: () => guests.closedPeers(),
+      kept: services.kept,
+    }),
     createStatus(async ({ measures }, signal) => {
       const [stopped = []] = await Promise.all([
         watch.stopped?.list(signal),

@@ -25,6 +25,8 @@ export type Guests = AsyncDisposable & {
   peer(name: string, timeoutMs: number, signal?: AbortSignal, purpose?: PeerPurpose): Promise<Peer>;
   /** The guests whose sessions are open, or the one of this name. */
   openPeers(name?: string): { guest: string; peer: Peer }[];
+  /** The guests whose sessions were open, or may be soon, and are not open now. */
+  closedPeers(): { guest: string }[];
   /** The sockets of all held channels. */
   heldPaths(): string[];
   /** Their sessions; some may never have been open. */
@@ -40,6 +42,9 @@ export type AdoptedGuest = { frozen: FrozenGuest; channels: Map<string, Channel>
 
 /** Each kept session of a saved guest costs memory. */
 const MOST_SAVED = 256;
+
+/** A daemon that has just begun does not know yet which guests answer. */
+const FIRST_SESSIONS_MS = 10_000;
 
 /** Options of the guests. */
 export type GuestsOptions = {
@@ -115,6 +120,11 @@ export function createGuests(
       [...guests].flatMap(([guest, known]) => {
         const peer = name === undefined || name === guest ? known.openPeer() : undefined;
         return peer === undefined ? [] : [{ guest, peer }];
+      }),
+    closedPeers: () =>
+      [...guests].flatMap(([guest, { session }]) => {
+        const mayOpen = session.peer !== undefined || performance.now() < FIRST_SESSIONS_MS;
+        return mayOpen && session.state !== "open" && session.state !== "foreign" ? [{ guest }] : [];
       }),
     heldPaths: () => [...guests.values()].flatMap((guest) => guest.heldPaths()),
     sessions: () => [...guests.values()].map(({ session }) => session),

@@ -23,7 +23,7 @@ beforeAll(async () => {
     );
     await side.command(
       "caught",
-      "#!/bin/sh\necho ready; trap 'echo got it; exit 3' USR1; while :; do sleep 0.02; done",
+      "#!/bin/sh\ntrap 'echo got it; exit 3' USR1; echo ready; while :; do sleep 0.02; done",
     );
   }
   await stage.open();

@@ -18,8 +18,11 @@ const ROW = { id: "call-1", method: "execute", state: "running", isDetached: tru
 
 const explainNoAnswer = () => new NegotiatorError("TIMEOUT", "No answer");
 
+/** `closed`: the guests that are not connected. */
+type StageOptions = { findMs?: number; closed?: () => readonly string[] };
+
 /** A control socket with the guests `web1`, which has a call, and `silent`, which never answers. */
-function createStage({ findMs }: { findMs?: number } = {}) {
+function createStage({ findMs, closed = () => [] }: StageOptions = {}) {
   const control = new AsyncDisposableStack();
   const signals: unknown[] = [];
   const open = (guest: string, answers: boolean): OpenPeer => {
@@ -38,7 +41,8 @@ function createStage({ findMs }: { findMs?: number } = {}) {
     direction: "outgoing",
     caller: { via: "local" },
     methods: createDetachedRelay({
-      openPeers: () => peers,
+      openPeers: () => peers.filter(({ guest = "" }) => !closed().includes(guest)),
+      closedPeers: () => closed().map((guest) => ({ guest })),
       kept: { get: () => undefined, list: () => [] },
       ...(findMs !== undefined && { findMs }),
     }),
@@ -82,4 +86,21 @@ test("a call that no guest has is not known to be gone while a guest does not an
   const error = await rejectionOf(stage.ask("signal-call", { call: "other", signal: "SIGUSR1" }));
   expect(error.code).toBe("NO_CHANNEL");
   expect(error.message).toStartWith('Cannot look for the detached call "other": no answer from "silent"');
+});
+
+test("a call is found in a guest that connects a little later", async () => {
+  let closed = ["silent", "web1"];
+  await using stage = createStage({ closed: () => closed });
+  const asked = stage.ask("signal-call", { call: "call-1", signal: "SIGUSR1" });
+  setTimeout(() => (closed = ["silent"]), 200);
+  await asked;
+  expect(stage.signals).toEqual([{ call: "call-1", signal: "SIGUSR1" }]);
+});
+
+test("a call is not known to be gone while a guest is not connected", async () => {
+  await using stage = createStage({ findMs: 300, closed: () => ["silent", "web1"] });
+  const error = await rejectionOf(stage.ask("signal-call", { call: "call-1", signal: "SIGUSR1" }));
+  expect(error.message).toStartWith(
+    'Cannot look for the detached call "call-1": no answer from "silent", "web1"',
+  );
 });

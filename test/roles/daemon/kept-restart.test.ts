@@ -31,8 +31,8 @@ async function createScene(from: "host" | "guest") {
     spool.at((await readdir(spool.path)).find((name) => name.startsWith(`${other.role}.`)) ?? "none");
   const kept = owned.move();
   return {
-    run: side.run,
-    launch: side.launch,
+    run: (words: readonly string[]) => side.run(words),
+    launch: (words: readonly string[]) => side.launch(words),
     detach: async (command: string): Promise<string> =>
       (await side.run(["execute", "--detach", ...target, command])).stdout.trim(),
     list: async (): Promise<string> => Bun.file(`${await place()}/kept.json`).text(),

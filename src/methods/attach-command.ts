@@ -38,8 +38,8 @@ type Place = { first: number; next: number; sent: number };
 type Places = { stdout: Place; stderr: Place };
 
 /**
- * Gives the call the output of the command. Resolves with its result, when the call has got all of it. Rejects
- * with `UNKNOWN_OUTCOME` after the output of a command that was lost.
+ * Gives the call the output of the command. Resolves with its result, when the call has got all of it.
+ * Rejects with `UNKNOWN_OUTCOME` after the output of a command that was lost.
  */
 export async function attachTo(
   command: KeptCommand,

@@ -15,7 +15,7 @@ export type KeptBytes = {
   /** Returns some bytes from an offset on. They may have been replaced meanwhile. */
   load(from: number): Promise<Uint8Array>;
   remove(): Promise<void>;
-  /** Puts all bytes into the file and closes it, for another process. Nothing may be added or loaded after. */
+  /** Puts all bytes into the file and closes it, for another process. Nothing is added or loaded after. */
   save(): Promise<void>;
   freeze(): FrozenKeptBytes;
 };

@@ -133,20 +133,6 @@ export function createKeptCommands(limits: KeptLimits, onChange: () => void = ()
     }
   };
 
-  const makeRoom = (among: readonly KeptCommand[]): boolean => removeOldest(among, remove);
-  const checkRoom = ({ peer }: Asker): void => {
-    const own = [...commands.values()].filter((kept) => isSamePeer(kept.peer, peer));
-    if (own.length >= limits.ofPeer && !makeRoom(own))
-      throw tooMany(`${limits.ofPeer} detached calls of ${formatCaller(peer)}`);
-    // Peers that keep many must not keep out the others: each has one place in any case.
-    if (commands.size < limits.ofAll || own.length === 0) return;
-    const peers = Map.groupBy(commands.values(), (kept) => keyOf(kept.peer));
-    const largest = [...peers.values()]
-      .filter((list) => list.length > 1)
-      .toSorted((one, other) => other.length - one.length);
-    if (!largest.some(makeRoom)) throw tooMany(`${limits.ofAll} detached calls of all callers`);
-  };
-
   const add = (
     asker: Asker,
     facts: Omit<Facts, "outputOf">,
@@ -171,9 +157,8 @@ export function createKeptCommands(limits: KeptLimits, onChange: () => void = ()
   return {
     begin(asker, { id, command, keepMs = limits.keepMs }) {
       expire();
-      checkRoom(asker);
-      const key = keyOfCall(asker.peer, id);
-      if (commands.has(key)) throw usedBefore(id);
+      checkRoom(asker, commands, limits, remove);
+      if (commands.has(keyOfCall(asker.peer, id))) throw usedBefore(id);
       const number = ++fileCount;
       const kept = add(asker, { id, command }, { keepMs: Math.min(keepMs, limits.mostKeepMs), number });
       onChange();
@@ -222,6 +207,26 @@ export function createKeptCommands(limits: KeptLimits, onChange: () => void = ()
       await Promise.all(all.flatMap(({ stdout, stderr }) => [stdout.remove(), stderr.remove()]));
     },
   };
+}
+
+/** Forgets commands that have ended, if there are too many. Throws `BUSY` if all of them run. */
+function checkRoom(
+  { peer }: Asker,
+  commands: ReadonlyMap<string, KeptCommand>,
+  limits: Pick<KeptLimits, "ofPeer" | "ofAll">,
+  remove: (kept: KeptCommand) => void,
+): void {
+  const makeRoom = (among: readonly KeptCommand[]): boolean => removeOldest(among, remove);
+  const own = [...commands.values()].filter((kept) => isSamePeer(kept.peer, peer));
+  if (own.length >= limits.ofPeer && !makeRoom(own))
+    throw tooMany(`${limits.ofPeer} detached calls of ${formatCaller(peer)}`);
+  // Peers that keep many must not keep out the others: each has one place in any case.
+  if (commands.size < limits.ofAll || own.length === 0) return;
+  const peers = Map.groupBy(commands.values(), (kept) => keyOf(kept.peer));
+  const largest = [...peers.values()]
+    .filter((list) => list.length > 1)
+    .toSorted((one, other) => other.length - one.length);
+  if (!largest.some(makeRoom)) throw tooMany(`${limits.ofAll} detached calls of all callers`);
 }
 
 /** Forgets the oldest command that has ended, of those that are given. Returns false if all of them run. */

@@ -121,7 +121,7 @@ function outcomeOf(result: ExecuteResult): Outcome {
   return { exitCode: exitCodeOf(result), ...(error && { error }) };
 }
 
-/** Nobody who attaches has cancelled the command by that. */
+/** The caller may not know that another one has cancelled the command. */
 function explainCancel({ endedBy }: ExecuteResult): NegotiatorError | undefined {
   if (endedBy !== "cancel") return undefined;
   return new NegotiatorError(

@@ -12,7 +12,7 @@ import { readTrustedFile } from "../../trust/trusted-file.ts";
 /** The name of the file in the directory of the output. */
 export const KEPT_FILE = "kept.json";
 
-/** What a daemon has left. `savedMs` is the time of the clock, in milliseconds. */
+/** The calls that a daemon has left. `savedMs` is the time of the clock, in milliseconds. */
 export type LeftKept = { savedMs: number; kept: FrozenKeptCommands };
 
 const OWNER_ONLY = 0o600;
@@ -109,7 +109,7 @@ function save({ peer, user, result, finishedMs, ...command }: FrozenKept): Saved
   };
 }
 
-/** Bytes in memory are not in the file: a daemon that stops puts them into files of their own first. */
+/** Bytes in memory are not in the file: a daemon that stops puts them into other files first. */
 function saveOutput({ hasFile, start, end, isTruncated }: FrozenKeptOutput): SavedCommand["stdout"] {
   return { hasFile, start, end, isTruncated };
 }

@@ -93,7 +93,7 @@ function createList(directory: string, freeze: () => FrozenKeptCommands) {
       });
     },
     async end(saved: FrozenKeptCommands): Promise<boolean> {
-      // What is due would forget the commands, because they have ended here.
+      // A write that is due would forget the commands, because they have ended here.
       isDue = true;
       await writing;
       return saved.commands.length > 0 && write(() => saved);

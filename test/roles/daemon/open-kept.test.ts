@@ -90,7 +90,7 @@ test("output that is shorter than its list says is cut", async () => {
   expect([stdout.start, stdout.end, await Array.fromAsync(stdout.read(0))]).toEqual([3, 3, []]);
 });
 
-test("of two lists the newest counts; files of no call, and not those of a running daemon, are removed", async () => {
+test("of two lists the newest counts, and only files of its calls and of running daemons stay", async () => {
   await using place = await createPlace();
   await place.leave("old");
   await Bun.$`mv ${place.path}/${OWN} ${place.path}/${GONE}`;

@@ -86,6 +86,7 @@ describe.if(IS_ROOT).each(WAYS)("$kind", (way) => {
       onExit: (exit) => exits.push(exit),
     });
     await until("the exit is reported", () => exits.length === 1);
+    await until("the output has come", () => stdout.text().endsWith("\n"));
     using _ = endLater(Number(stdout.text()));
     expect(exits).toEqual([{ exitCode: 127, signal: null }]);
     control.abort();

@@ -16,8 +16,11 @@ export type Call = { number: number; kind: CallKind; from: Role };
 /** The end of a shell line; undefined if it was killed because it did not end, `gone` with its machine. */
 export type LineEnd = { atMs: number; exitCode: number; stdout: string; stderr: string } | "gone" | undefined;
 
+/** A call for the rules of a case. `wasAccepted`: its caller got the id of a detached call. */
+export type JudgedCall = Call & { wasAccepted?: boolean };
+
 /** A call with its end. `wasInFlight`: it had begun before the disturbance, and ended after its begin. */
-export type CallEnd = Call & { wasInFlight: boolean; ended: LineEnd };
+export type CallEnd = JudgedCall & { wasInFlight: boolean; ended: LineEnd };
 
 /** A fault that the commands plant, and that a run must report. */
 export type Plant = "drop" | "double" | "wrong";

@@ -1,13 +1,13 @@
 /** Owns the types of cases. */
 import type { Random } from "../test/support/random.ts";
-import type { Call } from "./call.ts";
+import type { JudgedCall } from "./call.ts";
 import type { MachineStage } from "./machine-stage.ts";
 import type { Strike } from "./run-try.ts";
 import type { Judgement } from "./judge.ts";
 import type { EmulatedStage, StageOptions } from "./stage.ts";
 
 /** Whether a case may end a call without its result. */
-export type MayEnd = (call: Call) => boolean;
+export type MayEnd = (call: JudgedCall) => boolean;
 
 type CaseOf<Stage> = {
   /** In a few words, the disturbance. */

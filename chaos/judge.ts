@@ -1,6 +1,6 @@
 /** Judges the calls of a try by what their callers got and by what their commands wrote down. Pure. */
 import { exitCodeOf, isRightBeginning, isRightOutput } from "./call.ts";
-import type { Call, CallEnd } from "./call.ts";
+import type { CallEnd, JudgedCall } from "./call.ts";
 
 /**
  * How many calls had which fault. `lost`: the command finished, or had to, and its caller got no result.
@@ -39,8 +39,8 @@ export type TryFacts = {
   calls: readonly CallEnd[];
   ledger: string;
   streamBytes: number;
-  mayEnd: (call: Call) => boolean;
-  mayRepeat?: ((call: Call) => boolean) | undefined;
+  mayEnd: (call: JudgedCall) => boolean;
+  mayRepeat?: ((call: JudgedCall) => boolean) | undefined;
 };
 
 /** Compares the sets of started, run and answered calls. */

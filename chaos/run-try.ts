@@ -86,5 +86,6 @@ async function attach(stage: ChaosStage, call: CallEnd): Promise<CallEnd> {
   if (call.kind !== "detached" || typeof call.ended !== "object" || call.ended.exitCode !== 0) return call;
   const side = stage.sides[call.from];
   const id = call.ended.stdout.trim();
-  return { ...call, ended: await endOf(side.run(`${side.words.program} attach ${id}`), stage) };
+  const attached = side.run(`${side.words.program} attach ${id}`);
+  return { ...call, wasAccepted: true, ended: await endOf(attached, stage) };
 }

@@ -34,6 +34,12 @@ export type ChaosSide = {
   ledger: () => Promise<string>;
 };
 
+/** A side whose command lines run on this machine. */
+export type EmulatedSide = ChaosSide & {
+  /** Sends a signal to all command lines that run. */
+  signalCallers: (name: NodeJS.Signals) => void;
+};
+
 /** Two sides with running daemons and an open session. */
 export type ChaosStage = AsyncDisposable & {
   readonly sides: Readonly<Record<Role, ChaosSide>>;
@@ -46,7 +52,11 @@ export type ChaosStage = AsyncDisposable & {
 };
 
 /** A stage whose port is emulated. `directory` is the one of its files. */
-export type EmulatedStage = ChaosStage & { readonly port: DisturbedPort; readonly directory: string };
+export type EmulatedStage = ChaosStage & {
+  readonly sides: Readonly<Record<Role, EmulatedSide>>;
+  readonly port: DisturbedPort;
+  readonly directory: string;
+};
 
 /**
  * `settings`: lines for the top of both configs. `places`: where in the directory the audits and kept output
@@ -95,7 +105,7 @@ export async function createSide(
   role: Role,
   own: string,
   { binary, directory, plant, settings = "", places }: Omit<StageOptions, "random">,
-): Promise<ChaosSide & AsyncDisposable> {
+): Promise<EmulatedSide & AsyncDisposable> {
   const at = (name: string): string => `${directory}/${role}.${name}`;
   const append = `append() { echo "$@" >>${at("ledger")}; sync ${at("ledger")}; }`;
   await Bun.write(at("ledger"), "");
@@ -117,6 +127,7 @@ export async function createSide(
   ];
   await Bun.write(at("toml"), lines.join("\n"));
   const environment = { NEGOTIATOR_CONFIG: at("toml") };
+  const callers = new Set<GroupLine>();
   let daemon: Daemon | undefined;
   const running = (): Daemon => {
     if (daemon === undefined) throw new Error(`The ${role}'s daemon was not started`);
@@ -124,7 +135,13 @@ export async function createSide(
   };
   return {
     words: { program: `${binary} ${role}`, peer: role === "host" ? GUEST : "", directory },
-    run: (line) => runLine(line, environment),
+    run(line) {
+      const caller = runLine(line, environment);
+      callers.add(caller);
+      void caller.ended.finally(() => callers.delete(caller));
+      return caller;
+    },
+    signalCallers: (name) => callers.forEach((caller) => caller.signal(name)),
     signal: async (name) => running().kill(name),
     pid: () => running().pid,
     ended: async () => void (await running().exited),
@@ -137,8 +154,10 @@ export async function createSide(
   };
 }
 
-/** Runs a line in a process group, so that `kill` ends all of it. */
-function runLine(line: string, environment: Readonly<Record<string, string>>): RunningLine {
+type GroupLine = RunningLine & { signal: (name: NodeJS.Signals) => void };
+
+/** Runs a line in a process group, so that a signal reaches all of it. */
+function runLine(line: string, environment: Readonly<Record<string, string>>): GroupLine {
   const child = Bun.spawn(["setsid", "sh", "-c", line], {
     env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", ...environment },
     stdin: "ignore",
@@ -153,14 +172,12 @@ function runLine(line: string, environment: Readonly<Record<string, string>>): R
     ]);
     return { exitCode, stdout, stderr };
   };
-  return {
-    ended: collect(),
-    kill: () => {
-      try {
-        process.kill(-child.pid, "SIGKILL");
-      } catch {
-        // It ended meanwhile.
-      }
-    },
+  const signal = (name: NodeJS.Signals): void => {
+    try {
+      process.kill(-child.pid, name);
+    } catch {
+      // It ended meanwhile.
+    }
   };
+  return { ended: collect(), signal, kill: () => signal("SIGKILL") };
 }

@@ -1,10 +1,11 @@
-/** Cases that kill, restart or stop a daemon. */
+/** Cases that kill, restart or stop a daemon, or stop its callers. */
 import { setTimeout as delay } from "node:timers/promises";
-import type { Call, Role } from "../call.ts";
+import type { JudgedCall, Role } from "../call.ts";
 import { endsNone } from "../case.ts";
 import type { EmulatedCase } from "../case.ts";
 
 const PAUSE_MS = 5000;
+const LONG_PAUSE_MS = 15_000;
 
 /** For each side: killed and started, restarted in order, and stopped for some time. */
 export const DAEMON_CASES: Readonly<Record<string, EmulatedCase>> = {
@@ -16,14 +17,27 @@ export const DAEMON_CASES: Readonly<Record<string, EmulatedCase>> = {
   "upgrade-guest": upgrade("guest"),
   "pause-host": pause("host"),
   "pause-guest": pause("guest"),
+  "pause-callers": {
+    kind: "emulated",
+    what: `all command lines are stopped for ${LONG_PAUSE_MS / 1000} s, where a peer may be silent for 12`,
+    mayEnd: endsNone,
+    async strike({ sides }, { during }) {
+      const signal = (name: NodeJS.Signals): void =>
+        [sides.host, sides.guest].forEach((side) => side.signalCallers(name));
+      signal("SIGSTOP");
+      during();
+      await delay(LONG_PAUSE_MS);
+      signal("SIGCONT");
+    },
+  },
 };
 
 function kill(role: Role): EmulatedCase {
   return {
     kind: "emulated",
     what: `the ${role}'s daemon is killed and started`,
-    // A detached call lives on the side that runs it.
-    mayEnd: (call) => !(call.kind === "detached" && call.from === role),
+    // A detached call lives on the side that runs it, once its caller has its id.
+    mayEnd: ({ kind, from, wasAccepted }) => !(kind === "detached" && from === role && wasAccepted === true),
     async strike({ sides }, { during }) {
       const side = sides[role];
       await side.signal("SIGKILL");
@@ -38,7 +52,7 @@ function restart(role: Role): EmulatedCase {
   return {
     kind: "emulated",
     what: `the ${role}'s daemon gets SIGTERM, and is started when it has ended`,
-    mayEnd: (call) => isRefusedByDrain(call, role),
+    mayEnd: isRefusedByDrain,
     async strike({ sides }, { during }) {
       const side = sides[role];
       await side.signal("SIGTERM");
@@ -49,16 +63,16 @@ function restart(role: Role): EmulatedCase {
   };
 }
 
-/** A daemon that drains takes no new calls. It ends detached commands that it runs after its drain. */
-function isRefusedByDrain({ kind, from }: Call, role: Role): boolean {
-  return kind === "waiting" || (kind === "detached" && from !== role);
+/** A daemon that drains takes no new calls. All commands of the others end within its drain. */
+function isRefusedByDrain({ kind, wasAccepted }: JudgedCall): boolean {
+  return kind === "waiting" || (kind === "detached" && wasAccepted !== true);
 }
 
 function upgrade(role: Role): EmulatedCase {
   return {
     kind: "emulated",
     what: `the ${role}'s daemon replaces itself by the installed program`,
-    mayEnd: (call) => isRefusedByDrain(call, role),
+    mayEnd: endsNone,
     async strike({ sides }, { during }) {
       const side = sides[role];
       const replacing = side.run(`${side.words.program} reexec`).ended;

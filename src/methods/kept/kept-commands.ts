@@ -334,7 +334,8 @@ function keyOf(peer: Caller): string {
 export function noCall(id: CallId): NegotiatorError {
   return new NegotiatorError("NO_CALL", `There is no detached call "${clipText(id)}" of yours`, {
     remedy:
-      "See which there are with the subcommand calls. A call is forgotten when its time (--keep) is over",
+      "See which there are with the subcommand calls. Once a call is forgotten, as after its time " +
+      "(--keep), its outcome is not known",
   });
 }
 

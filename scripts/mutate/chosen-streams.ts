@@ -46,15 +46,15 @@ export const CHOSEN_STREAMS: readonly Fault[] = [
     why: "a command that ignores SIGTERM runs on",
   },
   {
-    file: "src/process/start.ts",
-    from: "if (!isReaped) signalGroup(pid, name);",
+    file: "src/process/child.ts",
+    from: "if (!isReaped()) signalGroup(pid, name);",
     to: "signalGroup(pid, name);",
     why: "a late signal hits another process",
   },
   {
     file: "src/process/pump.ts",
-    from: "facts.bytes += piece.length;\n      await sink.write(piece);",
-    to: "facts.bytes += piece.length;\n      void sink.write(piece);",
+    from: "await sink.write(piece);",
+    to: "void sink.write(piece);",
     why: "output goes on without a slow reader",
   },
   {
@@ -95,7 +95,7 @@ export const CHOSEN_STREAMS: readonly Fault[] = [
   },
   {
     file: "src/roles/daemon/services.ts",
-    from: "await Promise.race([Promise.all(running), delay(LAST_CALLS_MS, undefined, { ref: false })]);",
+    from: "await Promise.race([running.ended(), delay(LAST_CALLS_MS, undefined, { ref: false })]);",
     to: "await Promise.resolve();",
     why: "the last calls of a daemon are not in the audit",
   },
@@ -191,7 +191,7 @@ export const CHOSEN_STREAMS: readonly Fault[] = [
   },
   {
     file: "src/wire/session/epochs.ts",
-    from: "hello.session.id === id && (isNamed || isUnanswered)",
+    from: "session.id === id && (isNamed || isUnanswered)",
     to: "(isNamed || isUnanswered)",
     why: "a new process continues the session of the old one",
   },

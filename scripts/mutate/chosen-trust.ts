@@ -149,8 +149,8 @@ export const CHOSEN_TRUST: readonly Fault[] = [
   },
   {
     file: "src/methods/admission.ts",
-    from: 'key: ["rule", grant.rule, ...callerKey(caller)]',
-    to: 'key: ["rule", grant.rule]',
+    from: 'return ["rule", rule, ...callerKey(caller)];',
+    to: 'return ["rule", rule];',
     why: "one guest uses up another one's quota",
   },
   {
@@ -185,8 +185,8 @@ export const CHOSEN_TRUST: readonly Fault[] = [
   },
   {
     file: "src/roles/cli/execute-through.ts",
-    from: ": printable(command.name),",
-    to: ": command.name,",
+    from: ": commands.map(({ name }) => printable(name))",
+    to: ": commands.map(({ name }) => name)",
     why: "a peer's names control the terminal",
   },
   {

@@ -84,6 +84,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   "negotiator host add-channel --all": "needs libvirt",
   "negotiator host add-channel web1": "needs libvirt",
   "negotiator host install --uninstall": "changes this system",
+  "negotiator guest install --qga": "changes this system; test/roles/install/ installs",
+  "negotiator guest install --no-qga": "changes this system; test/roles/install/ installs",
   "negotiator host doctor": "judges this machine too; test/roles/doctor/ runs it",
   "negotiator guest doctor": "judges this machine too; test/roles/doctor/ runs it",
   "negotiator host freeze web1": "freezes this machine; test/e2e/guest-agent.test.ts does it in a guest",

@@ -3,13 +3,16 @@ import { hostBinary } from "./binary.ts";
 import { runProcess } from "./source-run.ts";
 import type { SourceRun } from "./source-run.ts";
 
-/** It writes its words down, and starts and stops the real daemon. */
+/** It writes its words down, masks units, and starts and stops the real daemon. */
 const SYSTEMCTL = `#!/bin/sh
 echo "systemctl $*" >>/calls
 WANTS=/etc/systemd/system/multi-user.target.wants
 role=\${2#negotiator-}
 [ "$1" = is-active ] && role=\${3#negotiator-}
+[ "$role" = qemu-guest-agent ] && [ "$1" = start ] && exec touch "/active-$role"
 case $1 in
+mask) ln -s /dev/null "/etc/systemd/system/$3.service" && rm -f "/active-$3" ;;
+unmask) rm "/etc/systemd/system/$2.service" ;;
 is-active) test -e "/active-$role" ;;
 enable) mkdir -p $WANTS
 	ln -sf "../negotiator-$role.service" "$WANTS/negotiator-$role.service" ;;

@@ -24,10 +24,12 @@ export function createInstallCommand(role: "host" | "guest"): Subcommand {
       },
       "no-start": { type: "boolean", description: "Enable the service, and do not start it" },
       "stop-old": { type: "boolean", description: "Stop a daemon of python-negotiator without a question" },
+      ...(role === "guest" && QGA_OPTIONS),
       uninstall: { type: "boolean", description: "Remove what install has put here, and stop the daemon" },
       purge: { type: "boolean", description: "With --uninstall: also the config, the state and kept output" },
     },
     notes:
+      (role === "guest" ? QGA_NOTES : "") +
       "Puts the program into /usr/local/bin, makes the service, the group negotiator, the directories and " +
       "a first config, and starts the daemon. A newer program replaces an older one; other files that are " +
       "there stay. If a file cannot be written, nothing is changed. Commands, policy and audit are never " +
@@ -37,7 +39,17 @@ export function createInstallCommand(role: "host" | "guest"): Subcommand {
       `sudo ./negotiator ${role} install`,
       `negotiator ${role} install --dry-run`,
       `negotiator ${role} install --uninstall`,
+      ...(role === "guest" ? ["sudo negotiator guest install --qga"] : []),
     ],
     run: async (invocation) => (await import("../install/run-install.ts")).runInstall(role, invocation),
   });
 }
+
+const QGA_OPTIONS = {
+  qga: { type: "boolean", description: "Answer as the QEMU guest agent; stop the machine's own one" },
+  "no-qga": { type: "boolean", description: "Undo --qga: start the machine's own agent again" },
+} as const;
+
+const QGA_NOTES =
+  "--qga stops the service qemu-guest-agent (systemd, OpenRC) for good, sets guest.qga in the config that " +
+  "install wrote, and starts or reloads the daemon. --no-qga and --uninstall start that service again. ";

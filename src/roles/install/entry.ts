@@ -12,12 +12,13 @@ export type Content = { text: string; printedBy?: readonly string[] } | { copyOf
  * A part of the installation in the file system. `path` is that on the installed machine. `why` follows the
  * path in reports.
  * - `isOptional`: left out if something else is there.
- * - `isFirst`: only written if nothing is there. It belongs to the administrator from then on.
+ * - `isFirst`: only written if nothing is there, or `earlier`, a text of an installation. It belongs to the
+ *   administrator from then on.
  * - `oneOf`: the name of many such entries, which are reported in one line.
  * - `appended`: the file is one of the system, and gets this line more.
  */
 export type Entry = { path: string; why: string; isOptional?: true; oneOf?: string } & (
-  | { kind: "file"; mode: number; content: Content; isFirst?: true; appended?: string }
+  | { kind: "file"; mode: number; content: Content; isFirst?: true; earlier?: string; appended?: string }
   | { kind: "link"; to: string }
   | { kind: "directory"; mode: number }
 );

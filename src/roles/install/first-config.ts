@@ -5,10 +5,11 @@ import { DEFAULTS } from "../../config/settings.ts";
 export const CONFIG_PATH = "/etc/negotiator/negotiator.toml";
 
 /**
- * Returns the text of the first config. It sets nothing: each line is a default behind a `#`. It has no
- * `[table]`, so that a line of the docs, such as `guest.qga = "yes"`, can stand anywhere in it.
+ * Returns the text of the first config: each line is a default behind a `#`, but for `guest.qga` if it is
+ * `yes`. It has no `[table]`, so that a line of the docs, such as `guest.qga = "yes"`, can stand anywhere in
+ * it.
  */
-export function formatFirstConfig(): string {
+export function formatFirstConfig(qga: "yes" | "no" = "no"): string {
   const { host, guest, audit, log } = DEFAULTS;
   return `# Settings of negotiator, for both roles. Lines such as #log.level = "info" show defaults.
 # Remove the # to change one.
@@ -40,5 +41,5 @@ export function formatFirstConfig(): string {
 
 # In a guest: a device, pty or unix socket. Empty: the port is found by its name.
 #guest.characterDevice = ${JSON.stringify(guest.characterDevice)}
-`;
+${qga === "yes" ? '\n# The daemon answers as the QEMU guest agent.\nguest.qga = "yes"\n' : ""}`;
 }

@@ -14,6 +14,8 @@ import { findObstacles } from "./obstacles.ts";
 import { findOldAgents, stopOldAgents } from "./old-agent.ts";
 import { makePlan } from "./plan.ts";
 import type { Plan } from "./plan.ts";
+import { checkConfig, findAgentServices, startAgentSteps, stopAgentSteps } from "./qga-switch.ts";
+import type { QgaSwitch } from "./qga-switch.ts";
 import { createReport } from "./report.ts";
 import type { Report } from "./report.ts";
 import { runCommand } from "./run-command.ts";
@@ -37,6 +39,8 @@ export type InstallOptions = {
   stopsOld: boolean;
   /** A service that does not run is started. */
   starts: boolean;
+  /** Whether the daemon is to answer as the QEMU guest agent; undefined to leave that as it is. */
+  qga: QgaSwitch | undefined;
   /** A person can be asked. */
   mayAsk: boolean;
   /** The path of the daemon's control socket. */
@@ -56,6 +60,7 @@ export async function install(options: InstallOptions): Promise<Outcome> {
   if (obstacle !== undefined) throw obstacle;
   if (plan.isRunning && plan.manager !== undefined && options.starts)
     await refuseOtherDaemon(role, plan.manager);
+  const agents = await findAgentChanges(plan, options.qga, before);
   const stops = root === "/" ? stopOldAgents(findOldAgents(role), options) : [];
 
   const report = createReport(isJson ? "json" : isDryRun ? "shell" : "text");
@@ -68,11 +73,11 @@ export async function install(options: InstallOptions): Promise<Outcome> {
       command: "",
       oneOf: entry.oneOf,
     });
-  const manifest = judgeEntry(nextEntry({ plan, before, judged, written }), { root, recorded });
+  const manifest = judgeEntry(nextEntry({ plan, before, judged, written, agents }), { root, recorded });
   const all = manifest.state === "same" ? written : [...written, manifest];
   await apply({ stops, groups: plan.groups, entries: all }, { report, isDryRun });
   for (const note of plan.notes) await report.note(note);
-  const daemon = await startDaemon(plan, written, { ...options, report });
+  const daemon = await startDaemon(plan, written, { ...options, report, agents });
   const facts = { role, version: VERSION, root, dryRun: isDryRun, program: plan.program };
   return report.end(lastLine(plan, daemon), {
     ...facts,
@@ -99,12 +104,42 @@ type ManifestFacts = {
   before: Manifest | undefined;
   judged: readonly JudgedEntry[];
   written: readonly JudgedEntry[];
+  agents: AgentChanges;
 };
 
-function nextEntry({ plan, before, judged, written }: ManifestFacts): Entry {
+/** The other agent's services: those that are stopped now or start again, and all that stay stopped. */
+type AgentChanges = { stops: CommandStep[]; starts: CommandStep[]; stopped: readonly string[] };
+
+/** Reads the machine. Throws what is in the way of a switch. */
+async function findAgentChanges(
+  { manager, isRunning }: Plan,
+  qga: QgaSwitch | undefined,
+  before: Manifest | undefined,
+): Promise<AgentChanges> {
+  const earlier = before?.agentServices ?? [];
+  if (qga !== undefined) checkConfig(qga);
+  if (qga === undefined) return { stops: [], starts: [], stopped: earlier };
+  if (qga === "no") {
+    const starts = startAgentSteps(manager?.name ?? "none", earlier);
+    return { stops: [], starts, stopped: [] };
+  }
+  const agentManager = manager && { name: manager.name, isRunning };
+  const found = await findAgentServices(agentManager);
+  const stopped = [...new Set([...earlier, ...found])];
+  return { stops: stopAgentSteps(agentManager, found), starts: [], stopped };
+}
+
+function nextEntry({ plan, before, judged, written, agents }: ManifestFacts): Entry {
   const manager = plan.manager?.name ?? "none";
   const groups = plan.hasGroup ? [] : ["negotiator"];
-  const next = nextManifest({ before, judged, written: new Set(written), manager, groups });
+  const next = nextManifest({
+    before,
+    judged,
+    written: new Set(written),
+    manager,
+    groups,
+    agentServices: agents.stopped,
+  });
   const path = manifestPath(plan.role);
   const content = { text: formatManifest(next) };
   return { kind: "file", path, mode: 0o644, content, why: "the list of what --uninstall removes" };
@@ -159,11 +194,11 @@ type DaemonState = "runs" | "not started" | "not known";
 async function startDaemon(
   { role, manager, program, isRunning }: Plan,
   written: readonly JudgedEntry[],
-  { starts, isDryRun, report, control }: InstallOptions & { report: Report },
+  { starts, isDryRun, report, control, agents }: InstallOptions & { report: Report; agents: AgentChanges },
 ): Promise<DaemonState> {
   if (manager === undefined || !isRunning) return "not started";
   const steps = await serviceSteps({ role, manager, program, starts }, written);
-  for (const step of steps) await runStep(step, { report, isDryRun });
+  for (const step of [...agents.stops, ...steps, ...agents.starts]) await runStep(step, { report, isDryRun });
   if (isDryRun) return "not known";
   if (!starts) return "not started";
   if (await waitForDaemon(role, control, START_MS)) return "runs";

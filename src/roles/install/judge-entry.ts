@@ -52,7 +52,8 @@ function stateOf(entry: Entry, place: string, { root, recorded }: JudgeOptions):
     return recorded.some(({ links }) => links[entry.path] === to) ? "outdated" : "foreign";
   }
   if (!status.isFile()) return "foreign";
-  if (entry.isFirst === true) return "same";
+  if (entry.isFirst === true)
+    return entry.earlier !== undefined && readFileSync(place, "utf8") === entry.earlier ? "outdated" : "same";
   if (entry.appended !== undefined) return "outdated";
   return fileState(entry, { place, status, recorded });
 }

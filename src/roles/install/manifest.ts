@@ -22,6 +22,8 @@ const ManifestSchema = v.strictObject({
   directories: v.array(v.string()),
   /** The groups that were made. */
   groups: v.array(v.string()),
+  /** The services of the QEMU guest agent that were stopped. */
+  agentServices: v.exactOptional(v.array(v.string())),
 });
 
 /** Files with their SHA-256, links with their targets, directories and groups. */
@@ -69,10 +71,13 @@ export type ManifestParts = {
   written: ReadonlySet<JudgedEntry>;
   manager: ManagerName;
   groups: readonly string[];
+  /** The services of the QEMU guest agent that stay stopped. */
+  agentServices: readonly string[];
 };
 
 /** Returns the manifest after an installation: what was made before, and what is made now. */
-export function nextManifest({ before, judged, written, manager, groups }: ManifestParts): Manifest {
+export function nextManifest(parts: ManifestParts): Manifest {
+  const { before, judged, written, manager, groups, agentServices } = parts;
   const files = new Map(Object.entries(before?.files ?? {}));
   const links = new Map(Object.entries(before?.links ?? {}));
   const directories = new Set(before?.directories);
@@ -92,6 +97,7 @@ export function nextManifest({ before, judged, written, manager, groups }: Manif
     links: sorted(links),
     directories: [...directories].toSorted(),
     groups: all,
+    ...(agentServices.length > 0 && { agentServices: [...agentServices] }),
   };
 }
 

@@ -8,6 +8,7 @@ import { manualEntries } from "./manual-entries.ts";
 import { findPackage, PACKAGED_PROGRAM } from "./package-owner.ts";
 import { existsInRoot } from "./place-in-root.ts";
 import { findPrograms } from "./present-programs.ts";
+import type { QgaSwitch } from "./qga-switch.ts";
 import type { HasProgram } from "./present-programs.ts";
 import { chooseProgram, inspectMachine, ownProgram } from "./program-choice.ts";
 import { processNames } from "./running-daemon.ts";
@@ -22,6 +23,8 @@ export type PlanOptions = {
   manager: ManagerName | undefined;
   /** The manual pages and completions. */
   manual: readonly ManualFile[];
+  /** What `guest.qga` is to be; undefined to leave it as it is. */
+  qga: QgaSwitch | undefined;
 };
 
 /**
@@ -66,7 +69,7 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
     ...(manager !== undefined && usesLinks(manager, { role, isRunning, hasProgram })
       ? enabling(options, manager, isServicePackaged)
       : []),
-    ...settingsEntries(),
+    ...settingsEntries(options.qga),
     ...(packaged === undefined ? manualEntries(options.manual) : []),
     ...(group === undefined && !isGroupThere ? [groupEntry(root)] : []),
   ];
@@ -147,11 +150,13 @@ function packagedPath(path: string): string {
   return path.replace("/etc/systemd/system/", "/usr/lib/systemd/system/");
 }
 
-function settingsEntries(): Entry[] {
-  const text = formatFirstConfig();
+function settingsEntries(qga: QgaSwitch | undefined): Entry[] {
+  const content = { text: formatFirstConfig(qga) };
+  const earlier = formatFirstConfig(qga === "yes" ? "no" : "yes");
+  const config = { kind: "file", path: CONFIG_PATH, mode: 0o644, content, isFirst: true } as const;
   return [
     { kind: "directory", path: "/etc/negotiator/commands", mode: 0o755, why: "your commands" },
-    { kind: "file", path: CONFIG_PATH, mode: 0o644, content: { text }, why: "the settings", isFirst: true },
+    { ...config, why: "the settings", ...(qga !== undefined && { earlier }) },
     { kind: "directory", path: "/var/lib/negotiator", mode: 0o755, why: "the state" },
     { kind: "directory", path: "/var/log/negotiator", mode: 0o750, why: "the audit" },
   ];

@@ -30,6 +30,7 @@ export async function runInstall(role: Role, { words, config, manual }: Invocati
     starts: !has("no-start"),
     control: config.settings[role].control,
     manual: (await manual?.()) ?? [],
+    qga: has("qga") ? "yes" : has("no-qga") ? "no" : undefined,
     mayAsk: !has("json") && !has("dry-run") && process.stdin.isTTY,
   };
   if (!options.isDryRun && ourUid() !== 0) throw needsRoot(role);
@@ -42,6 +43,12 @@ export async function runInstall(role: Role, { words, config, manual }: Invocati
 function checkPairs(role: Role, has: (name: string) => boolean): void {
   const wrong: readonly (readonly [boolean, string])[] = [
     [has("purge") && !has("uninstall"), "--purge needs --uninstall"],
+    [has("qga") && has("no-qga"), "--qga and --no-qga do not go together"],
+    ...["uninstall", "root", "image", "no-start"].flatMap((name) =>
+      ["qga", "no-qga"].map(
+        (each) => [has(each) && has(name), `--${each} and --${name} do not go together`] as const,
+      ),
+    ),
     [has("root") && has("image"), "--root and --image do not go together"],
     [has("image") && has("dry-run"), "--dry-run cannot look into an image: mount it, and use --root"],
   ];

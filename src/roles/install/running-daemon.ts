@@ -13,8 +13,8 @@ export function findDaemons(role: Role): RunningDaemon[] {
   return rootProcesses().flatMap((pid) => readDaemon(pid, role) ?? []);
 }
 
-/** Other users can choose the names and words of their processes. */
-function rootProcesses(): number[] {
+/** Returns the processes of root. Other users can choose the names and words of theirs. */
+export function rootProcesses(): number[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map(Number)

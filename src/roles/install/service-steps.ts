@@ -2,6 +2,7 @@
 import { NegotiatorError } from "../../errors.ts";
 import type { Role } from "../../peers/dialect.ts";
 import type { CommandStep } from "./entry.ts";
+import { CONFIG_PATH } from "./first-config.ts";
 import type { JudgedEntry } from "./judge-entry.ts";
 import { existsInRoot } from "./place-in-root.ts";
 import { findPrograms } from "./present-programs.ts";
@@ -36,7 +37,8 @@ export async function serviceSteps(
     // A daemon of 0.2 cannot replace itself.
     const otherwise = manager.restart(role);
     steps.push({ kind: "command", argv: [program, role, "reexec"], why, otherwise });
-  }
+  } else if (isActive && written.some(({ entry }) => entry.path === CONFIG_PATH))
+    add("puts the settings in force", [program, role, "reload"]);
   const isEnabledNow = written.some(({ entry }) => links.some(({ path }) => path === entry.path));
   if (!isActive && starts && !(isEnabledNow && manager.startsEnabled === true))
     add("starts the daemon", manager.start(role));

@@ -1,6 +1,6 @@
 /** `install --uninstall`: stops the daemon, and removes what the installation has made. */
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { rm, rmdir } from "node:fs/promises";
+import { rm, rmdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { errnoOf } from "../../errors.ts";
 import type { Role } from "../../peers/dialect.ts";
@@ -8,13 +8,15 @@ import { shellLine, shellWord } from "../../shell-word.ts";
 import { VERSION } from "../../version.ts";
 import type { Outcome } from "../cli/subcommand.ts";
 import { digestOf } from "./digest.ts";
-import { CONFIG_PATH } from "./first-config.ts";
+import { formatEntry } from "./entry.ts";
+import { CONFIG_PATH, formatFirstConfig } from "./first-config.ts";
 import { manifestPath, readManifest } from "./manifest.ts";
 import type { Manifest } from "./manifest.ts";
 import { findPackage } from "./package-owner.ts";
 import { existsInRoot, placeInRoot } from "./place-in-root.ts";
 import { findPrograms } from "./present-programs.ts";
 import type { HasProgram } from "./present-programs.ts";
+import { startAgentSteps } from "./qga-switch.ts";
 import { createReport } from "./report.ts";
 import { tryCommand, runCommand } from "./run-command.ts";
 import { SERVICE_MANAGERS } from "./service-managers.ts";
@@ -34,7 +36,7 @@ export type UninstallOptions = {
 
 /** A step: its line of shell, and what it does. */
 type Removal = {
-  did: "removed" | "ran";
+  did: "removed" | "ran" | "replaced";
   what: string;
   why: string;
   command: string;
@@ -54,7 +56,9 @@ export async function uninstall(options: UninstallOptions): Promise<Outcome> {
   const { removals, kept } = findRemovals({ ...options, manifest, other, hasProgram });
   const before = root === "/" && manager !== undefined ? await stopSteps(role, manager, hasProgram) : [];
   const after = root === "/" && manager !== undefined && removals.length > 0 ? manager.reload(role) : [];
-  for (const step of [...before, ...removals, ...after.map((argv) => runStep(argv, "forgets its files"))]) {
+  const forgets = after.map((argv) => runStep(argv, "forgets its files"));
+  const agents = root === "/" && manifest !== undefined ? agentSteps(manifest) : [];
+  for (const step of [...before, ...removals, ...forgets, ...agents]) {
     const { run, ...reported } = step;
     if (!isDryRun) await run();
     await report.step(reported);
@@ -100,6 +104,7 @@ function findRemovals({ role, root, isForced, purges, manifest, other, hasProgra
   for (const [path, to] of Object.entries(manifest?.links ?? {})) {
     if (linkAt(placeInRoot(root, path)) === to) add(path, "install has made it");
   }
+  if (manifest !== undefined && !purges) removals.push(...configSteps(placeInRoot(root, CONFIG_PATH)));
   if (purges) {
     if (other === undefined && existsInRoot(root, CONFIG_PATH)) add(CONFIG_PATH, "the settings");
     for (const path of [`/var/lib/negotiator/${role}`, `/var/log/negotiator-${role}.log`])
@@ -139,6 +144,31 @@ function removeGroup(group: string, hasProgram: HasProgram): Removal {
 function runStep(argv: readonly string[], why: string): Removal {
   const line = shellLine(argv);
   return { did: "ran", what: line, why, command: line, run: () => runCommand(argv) };
+}
+
+/** A later installation must not take the port from the agent that starts again. */
+function configSteps(place: string): Removal[] {
+  const bytes = readIfThere(place);
+  if (bytes === undefined || bytes === "other") return [];
+  if (Buffer.from(bytes).toString() !== formatFirstConfig("yes")) return [];
+  const entry = {
+    kind: "file",
+    path: CONFIG_PATH,
+    mode: 0o644,
+    content: { text: formatFirstConfig() },
+  } as const;
+  const why = "guest.qga is off again";
+  const command = formatEntry({ ...entry, why }, place).join("\n");
+  return [
+    { did: "replaced", what: CONFIG_PATH, why, command, run: () => writeFile(place, entry.content.text) },
+  ];
+}
+
+function agentSteps({ manager, agentServices = [] }: Manifest): Removal[] {
+  return startAgentSteps(manager, agentServices).map(({ argv, why, mayFail }) => {
+    const step = runStep(argv, why);
+    return mayFail === true ? { ...step, run: async () => void (await tryCommand(argv)) } : step;
+  });
 }
 
 async function stopSteps(role: Role, manager: ServiceManager, hasProgram: HasProgram): Promise<Removal[]> {

@@ -9,6 +9,10 @@ function partsOf(text: string): string[] {
   return text.split("=====\n");
 }
 
+/** Lines of shell that install and start the service of a QEMU guest agent. */
+const OTHER_AGENT = `rm -f /lib/systemd/system/qemu-*.service /etc/systemd/system/qemu-*.service
+  : >/lib/systemd/system/qemu-guest-agent.service; : >/active-qemu-guest-agent`;
+
 const DIVIDE = "echo =====";
 
 function liveTests(): void {
@@ -116,6 +120,86 @@ function liveTests(): void {
         $BINARY guest install`);
       expect(stdout).toContain("The daemon runs.");
       expect(exitCode).toBe(0);
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
+    "--qga stops the machine's own agent and takes its place, and --no-qga gives it back",
+    async () => {
+      const { stdout, exitCode, stderr } = await runInSandbox(`
+        ${OTHER_AGENT}
+        config=/etc/negotiator/negotiator.toml; list=/var/lib/negotiator/install-guest.json
+        $BINARY guest install --qga --dry-run || exit; ls $config /active-qemu-guest-agent; ${DIVIDE}
+        $BINARY guest install --qga || exit; ${DIVIDE}; grep -v is-active /calls; : >/calls; ${DIVIDE}
+        grep '^qga' $config; grep -A1 agentServices $list; ${DIVIDE}
+        negotiator guest install --qga || exit; ${DIVIDE}; grep -v is-active /calls; ${DIVIDE}
+        negotiator guest install --no-qga || exit; ${DIVIDE}; grep -v is-active /calls
+        grep -E '^qga|agentServices' $config $list; ls /active-qemu-guest-agent`);
+      expect({ stderr, exitCode }).toEqual({
+        stderr: "ls: cannot access '/etc/negotiator/negotiator.toml': No such file or directory\n",
+        exitCode: 0,
+      });
+      const [dry, , calls, config, second, none, , back] = partsOf(stdout);
+      expect(dry).toContain("\nsystemctl mask --now qemu-guest-agent || systemctl disable --now");
+      expect(dry).toContain('\n[guest]\nqga = "yes"\n');
+      expect(dry).toEndWith("/active-qemu-guest-agent\n");
+      expect(calls?.split("\n")[0]).toBe("systemctl mask --now qemu-guest-agent");
+      expect(calls).toEndWith("systemctl start negotiator-guest\n");
+      expect(config).toStartWith('qga = "yes"\n  "agentServices": [\n    "qemu-guest-agent"');
+      expect(second).not.toMatch(/^(?:made|ran|replaced)/m);
+      expect(none).toBe("");
+      expect(back).toBe(
+        "systemctl unmask qemu-guest-agent\nsystemctl start qemu-guest-agent\n/active-qemu-guest-agent\n",
+      );
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
+    "--qga reloads a running daemon, and --uninstall gives the other agent its port again",
+    async () => {
+      const { stdout, exitCode } = await runInSandbox(`
+        $BINARY guest install >/dev/null || exit; ${OTHER_AGENT}
+        negotiator guest install --qga || exit; ${DIVIDE}; : >/calls
+        negotiator guest install --uninstall || exit; ${DIVIDE}; grep -v is-active /calls
+        grep '^qga' /etc/negotiator/negotiator.toml; ls /active-qemu-guest-agent`);
+      const [switched, , calls] = partsOf(stdout);
+      expect(switched).toContain("replaced  /etc/negotiator/negotiator.toml  (the settings)\n");
+      const order = ["ran       systemctl mask", "ran       /usr/local/bin/negotiator guest reload"];
+      expect(order.map((line) => switched?.includes(line))).toEqual([true, true]);
+      expect(calls).toStartWith("systemctl stop negotiator-guest\n");
+      expect(calls).toEndWith(
+        "systemctl unmask qemu-guest-agent\nsystemctl start qemu-guest-agent\n/active-qemu-guest-agent\n",
+      );
+      expect(exitCode).toBe(0);
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
+    "--qga changes nothing beside an agent without a service, or with a config that was changed",
+    async () => {
+      const { stdout, stderr } = await runInSandbox(`
+        bash -c 'exec -a /usr/sbin/qemu-ga sleep 1000' & pid=$!
+        until grep -q qemu-ga /proc/$pid/cmdline; do :; done
+        $BINARY guest install --qga; echo "process $pid" >&2; kill $pid; wait $pid
+        mkdir -p /etc/negotiator; echo '[guest]' >/etc/negotiator/negotiator.toml
+        $BINARY guest install --qga; ls /calls /usr/local/bin; cat /calls
+        echo 'qga = "yes"' >>/etc/negotiator/negotiator.toml; $BINARY guest install --qga >/dev/null; echo $?`);
+      const [, pid = ""] = /process (\d+)\n/.exec(stderr) ?? [];
+      expect(
+        stderr.split("\n").filter((line) => !line.startsWith("process") && !line.includes("Terminated")),
+      ).toEqual([
+        `negotiator: Cannot switch over: a QEMU guest agent runs here (process ${pid}), not as a known service`,
+        `Stop it, and what starts it: kill ${pid}`,
+        "Then install again",
+        'negotiator: Cannot switch: "/etc/negotiator/negotiator.toml" was changed, and its guest.qga is not "yes"',
+        'Write this line below [guest], and install again: qga = "yes"',
+        "",
+      ]);
+      expect(stdout).not.toContain("negotiator");
+      expect(stdout).toEndWith("0\n");
     },
     TEST_TIMEOUT_MS,
   );

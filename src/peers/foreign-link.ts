@@ -11,6 +11,8 @@ import { createAnswerMemory } from "./answer-memory.ts";
 export type ForeignLink = {
   /** The running calls; `outgoing` is always 0. */
   readonly calls: { outgoing: number; incoming: number };
+  /** The number of calls that have ended. */
+  readonly answered: number;
   /**
    * Answers the peer's calls on `channel`, then closes the channel. Resolves when the channel ends, when
    * `signal` aborts, and after `close`. Rejects when reading or writing fails, and with `BAD_FRAME` after too
@@ -31,6 +33,9 @@ export function createForeignLink(
   return {
     get calls() {
       return { outgoing: 0, incoming: counted.count };
+    },
+    get answered() {
+      return counted.ended;
     },
     async run(channel, signal) {
       const ending = AbortSignal.any([signal, life.signal]);
@@ -61,9 +66,13 @@ export function createForeignLink(
   };
 }
 
-function countCalls(serve: Serve): { serve: Serve; readonly count: number } {
+function countCalls(serve: Serve): { serve: Serve; readonly count: number; readonly ended: number } {
   let count = 0;
+  let ended = 0;
   return {
+    get ended() {
+      return ended;
+    },
     get count() {
       return count;
     },
@@ -73,8 +82,10 @@ function countCalls(serve: Serve): { serve: Serve; readonly count: number } {
         count++;
         let isEnded = false;
         const end = (): void => {
-          if (!isEnded) count--;
+          if (isEnded) return;
           isEnded = true;
+          count--;
+          ended++;
         };
         serve.call({
           ...call,

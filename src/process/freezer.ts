@@ -1,5 +1,5 @@
 /** Freezes file systems by a child, which thaws them by itself after a time, or when it is asked. */
-import { closeSync, constants, openSync, readFileSync } from "node:fs";
+import { closeSync, constants, openSync, readFileSync, statSync } from "node:fs";
 import { NegotiatorError } from "../errors.ts";
 import { freezeDisk, thawDisk } from "../frozen-disk.ts";
 import { logFor } from "../log.ts";
@@ -39,6 +39,12 @@ export function holdWhileFrozen(lockFile: string): void {
 }
 
 const HOLDER_MS = 200;
+
+/** Returns since when an agent's freeze lasts; undefined if nothing is frozen. */
+export function findFreezeTime(lockFile: string): Date | undefined {
+  if (findHolder(lockFile) === undefined) return undefined;
+  return statSync(lockFile, { throwIfNoEntry: false })?.mtime;
+}
 
 const log = logFor("freeze");
 

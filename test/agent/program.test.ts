@@ -1,6 +1,6 @@
 /** The program under the name of the QEMU guest agent, and the guest's daemon with `--qga-port`. */
 import { expect, test } from "bun:test";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { connectAgent, launchAgent } from "../support/agent-client.ts";
 import { launchDaemon, SOURCE } from "../support/program.ts";
 import { runProcess } from "../support/source-run.ts";
@@ -125,7 +125,7 @@ test("-d goes to the background, writes the process id, and SIGTERM ends it", as
   });
 });
 
-test("the guest's daemon answers at --qga-port, also to a client that comes later", async () => {
+test("the guest's daemon answers at --qga-port, also to a client that comes later, and status shows it", async () => {
   await using directory = await createTemporaryDirectory();
   const lines: string[] = [];
   const clients: Bun.Socket[] = [];
@@ -147,10 +147,24 @@ test("the guest's daemon answers at --qga-port, also to a client that comes late
   clients[0]?.write('{"execute":"guest-ping"}{"execute":"guest-get-host-name"}');
   await until("both are answered", () => lines.length === 2);
   expect(lines[0]).toBe('{"return": {}}');
+  const status = async (...words: string[]): Promise<string> => {
+    const line = [...SOURCE, "guest", "status", "--control", directory.at("guest.sock"), ...words];
+    return (await runProcess(line)).stdout;
+  };
+  const state = { hasClient: true, answered: 2, frozenSince: null, lastError: null };
+  expect(JSON.parse(await status("--json")).qga).toEqual({ device: socket, ...state });
+  expect(await status()).toEndWith(`\nqga: open at ${socket}, a client is connected, 2 commands answered\n`);
   clients[0]?.terminate();
   await until("the daemon comes back", () => clients.length === 2);
   clients[1]?.write('{"execute":"guest-sync","arguments":{"id":5}}');
   await until("it is answered", () => lines.length === 3);
   expect(lines[2]).toBe('{"return": 5}');
+  const holder = Bun.spawn(["flock", "--no-fork", directory.at("frozen"), "sleep", "1000"]);
+  await writeFile(directory.at("frozen"), `${holder.pid} 1\n`);
+  await until("the status says that file systems are frozen", async () =>
+    /, 3 commands answered, file systems are frozen since 2\S+Z$/m.test(await status()),
+  );
+  holder.kill();
+  await holder.exited;
   listener.stop(true);
 });

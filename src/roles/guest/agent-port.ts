@@ -6,6 +6,8 @@ import type { DialectTable } from "../../peers/dialect-table.ts";
 import type { AnsweredDialect } from "../../peers/dialect.ts";
 import { onAbort } from "../../abort.ts";
 import type { Serve } from "../../methods/serve.ts";
+import { findFreezeTime } from "../../process/freezer.ts";
+import type { AgentStatus } from "./agent-status.ts";
 import type { AgentServe, AgentServices } from "./agent-serve.ts";
 import { findOtherAgent } from "./other-agent.ts";
 import { createForeignPort } from "./foreign-port.ts";
@@ -26,6 +28,8 @@ export type AgentPort = Pick<ForeignPort, "hold"> & {
   readonly heldUpCount: number;
   /** Applies new settings: takes the port, gives it back, or goes to another one. */
   reload(settings: Settings): void;
+  /** Returns its status; null if the settings switch it off. */
+  status(): AgentStatus | null;
 };
 
 /** Creates the port, which is not held yet. Tests replace the kernel's `places`. */
@@ -44,6 +48,8 @@ export function createAgentPort(
     if (guest.qga === "auto" && (await findOtherAgent()) !== undefined) return undefined;
     return findFirst(ports, places);
   };
+  const isOff = (): boolean => guest.qga === "no" && guest.qgaPort === "";
+  const ports: ForeignPort[] = [];
   /** Most daemons never need the commands. */
   let created: AgentServe | undefined;
   const agent = async (): Promise<AgentServe> => {
@@ -59,13 +65,15 @@ export function createAgentPort(
   };
   const create = async (dialect: AnsweredDialect): Promise<ForeignPort> => {
     const { serve } = await agent();
-    return createForeignPort({ dialect, serve, services, find: () => find(dialect) });
+    const port = createForeignPort({ dialect, serve, services, find: () => find(dialect) });
+    ports.push(port);
+    return port;
   };
   const holdOne = async (dialect: AnsweredDialect, signal: AbortSignal): Promise<void> => {
     let port: ForeignPort | undefined;
     while (!signal.aborted) {
       const leave = AbortSignal.any([signal, moved.signal]);
-      if (guest.qga === "no" && guest.qgaPort === "") await waitForAbort(leave);
+      if (isOff()) await waitForAbort(leave);
       else {
         port ??= await create(dialect);
         await port.hold(leave);
@@ -88,6 +96,17 @@ export function createAgentPort(
       if (!isMoved) return;
       moved.abort();
       moved = new AbortController();
+    },
+    status() {
+      if (isOff()) return null;
+      const lockFile = freezeLockOf(guest);
+      return {
+        device: ports.find(({ device }) => device !== undefined)?.device ?? null,
+        hasClient: ports.some(({ hasClient }) => hasClient),
+        answered: ports.reduce((sum, { answered }) => sum + answered, 0),
+        frozenSince: findFreezeTime(lockFile)?.toISOString() ?? null,
+        lastError: ports.find(({ problem }) => problem !== undefined)?.problem ?? null,
+      };
     },
   };
 }

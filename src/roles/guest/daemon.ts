@@ -69,7 +69,7 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
       kept: services.kept,
     }),
     createHostStatus(
-      () => ({ host: host.status(), ...describeFiles(services.policy) }),
+      () => ({ host: host.status(), qga: agent.status(), ...describeFiles(services.policy) }),
       () => measureRoundTrips([host.session.session]),
     ),
     createCommandsCheck(() => services.reportCommands()),

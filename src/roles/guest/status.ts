@@ -13,11 +13,14 @@ import { explainPolicy, FileStatusEntries } from "../daemon/file-status.ts";
 import { LinkFigureEntries } from "../daemon/link-figures.ts";
 import { formatLinkStatus, LinkStatusEntries } from "../daemon/link-status.ts";
 import type { LinkStatus } from "../daemon/link-status.ts";
+import { AgentStatusSchema, formatAgentStatus } from "./agent-status.ts";
+import type { AgentStatus } from "./agent-status.ts";
 import type { CliSession } from "../cli/cli-session.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
 
 const StatusSchema = v.object({
   host: v.object({ ...LinkStatusEntries, ...LinkFigureEntries }),
+  qga: v.optional(v.nullable(AgentStatusSchema), null),
   ...FileStatusEntries,
 });
 
@@ -57,23 +60,29 @@ export async function showStatus({ words, config }: Invocation): Promise<Outcome
     isJson,
     intervalMs,
     async take() {
-      const { rows, problems } = await takeStatus(control);
-      return { problems, rows, lines: rows.map((row) => (isJson ? formatJson(row) : formatLine(row))) };
+      const { rows, problems, qga } = await takeStatus(control);
+      const remarks = qga === null ? [] : [formatAgentStatus(qga)];
+      const lines = rows.flatMap((row) => (isJson ? formatJson(row, qga) : [formatLine(row), ...remarks]));
+      return { problems, rows: rows.map((row) => ({ ...row, remarks })), lines };
     },
   });
 }
 
-async function takeStatus(control: string): Promise<CheckedStatus> {
+type TakenStatus = CheckedStatus & { qga: AgentStatus | null };
+
+async function takeStatus(control: string): Promise<TakenStatus> {
   await using session = await dialControl("guest", control);
   if (session === undefined) throw noDaemon("guest", control);
-  const { host, ...files } = await askDaemon(session, "status", StatusSchema, { params: { measures: true } });
+  const { host, qga, ...files } = await askDaemon(session, "status", StatusSchema, {
+    params: { measures: true },
+  });
   const problems = [explainVersion(session), explainPolicy(files)].filter((problem) => problem !== undefined);
-  return { rows: [{ name: "host", ...host, remarks: [] }], problems, unreadFile: files.unreadFile };
+  return { rows: [{ name: "host", ...host, remarks: [] }], problems, unreadFile: files.unreadFile, qga };
 }
 
-function formatJson(row: StatusRow): string {
+function formatJson(row: StatusRow, qga: AgentStatus | null): string {
   const { name: _, remarks: __, ...host } = row;
-  return printableJson(JSON.stringify(host));
+  return printableJson(JSON.stringify({ ...host, qga }));
 }
 
 /** Scripts read this line. */

@@ -103,7 +103,7 @@ export function checkConfig(wanted: QgaSwitch, path = CONFIG_PATH): void {
   if ((value ?? "no") === wanted) return;
   const problem = `Cannot switch: "${path}" was changed, and its guest.qga is not "${wanted}"`;
   throw new NegotiatorError("BAD_CONFIG", problem, {
-    remedy: `Write this line below [guest], and install again: qga = "${wanted}"`,
+    remedy: `Write the line guest.qga = "${wanted}" (below [guest]: qga = "${wanted}"), and install again`,
   });
 }
 

@@ -132,21 +132,21 @@ function liveTests(): void {
         config=/etc/negotiator/negotiator.toml; list=/var/lib/negotiator/install-guest.json
         $BINARY guest install --qga --dry-run || exit; ls $config /active-qemu-guest-agent; ${DIVIDE}
         $BINARY guest install --qga || exit; ${DIVIDE}; grep -v is-active /calls; : >/calls; ${DIVIDE}
-        grep '^qga' $config; grep -A1 agentServices $list; ${DIVIDE}
+        grep '^guest.qga' $config; grep -A1 agentServices $list; ${DIVIDE}
         negotiator guest install --qga || exit; ${DIVIDE}; grep -v is-active /calls; ${DIVIDE}
         negotiator guest install --no-qga || exit; ${DIVIDE}; grep -v is-active /calls
-        grep -E '^qga|agentServices' $config $list; ls /active-qemu-guest-agent`);
+        grep -E '^guest.qga|agentServices' $config $list; ls /active-qemu-guest-agent`);
       expect({ stderr, exitCode }).toEqual({
         stderr: "ls: cannot access '/etc/negotiator/negotiator.toml': No such file or directory\n",
         exitCode: 0,
       });
       const [dry, , calls, config, second, none, , back] = partsOf(stdout);
       expect(dry).toContain("\nsystemctl mask --now qemu-guest-agent || systemctl disable --now");
-      expect(dry).toContain('\n[guest]\nqga = "yes"\n');
+      expect(dry).toContain('\nguest.qga = "yes"\n');
       expect(dry).toEndWith("/active-qemu-guest-agent\n");
       expect(calls?.split("\n")[0]).toBe("systemctl mask --now qemu-guest-agent");
       expect(calls).toEndWith("systemctl start negotiator-guest\n");
-      expect(config).toStartWith('qga = "yes"\n  "agentServices": [\n    "qemu-guest-agent"');
+      expect(config).toStartWith('guest.qga = "yes"\n  "agentServices": [\n    "qemu-guest-agent"');
       expect(second).not.toMatch(/^(?:made|ran|replaced)/m);
       expect(none).toBe("");
       expect(back).toBe(
@@ -163,7 +163,7 @@ function liveTests(): void {
         $BINARY guest install >/dev/null || exit; ${OTHER_AGENT}
         negotiator guest install --qga || exit; ${DIVIDE}; : >/calls
         negotiator guest install --uninstall || exit; ${DIVIDE}; grep -v is-active /calls
-        grep '^qga' /etc/negotiator/negotiator.toml; ls /active-qemu-guest-agent`);
+        grep '^guest.qga' /etc/negotiator/negotiator.toml; ls /active-qemu-guest-agent`);
       const [switched, , calls] = partsOf(stdout);
       expect(switched).toContain("replaced  /etc/negotiator/negotiator.toml  (the settings)\n");
       const order = ["ran       systemctl mask", "ran       /usr/local/bin/negotiator guest reload"];
@@ -195,7 +195,7 @@ function liveTests(): void {
         `Stop it, and what starts it: kill ${pid}`,
         "Then install again",
         'negotiator: Cannot switch: "/etc/negotiator/negotiator.toml" was changed, and its guest.qga is not "yes"',
-        'Write this line below [guest], and install again: qga = "yes"',
+        'Write the line guest.qga = "yes" (below [guest]: qga = "yes"), and install again',
         "",
       ]);
       expect(stdout).not.toContain("negotiator");

@@ -2,8 +2,10 @@
  * The child that freezes file systems: it outlives a daemon that is killed, and thaws them after a set time.
  * It needs no path and no program for that, and writes to no file while they are frozen.
  */
-import { closeSync, constants, openSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, constants, openSync, readSync, unlinkSync, writeSync } from "node:fs";
 import { OWN_ENVIRONMENT } from "../trust/own-program.ts";
+import { CHILD_OPTIONS, helperCommand } from "./ask-program.ts";
+import { startCleanly } from "./inherited-state.ts";
 import { freezeFileSystem, thawFileSystem } from "./libc-machine.ts";
 import { tryLockFile } from "./libc.ts";
 
@@ -29,6 +31,12 @@ const LOCK_MODE = 0o600;
 /** ioctl_fs(2) on a file system that cannot be frozen, or is frozen already. */
 const EOPNOTSUPP = 95;
 const EBUSY = 16;
+/** The process that freezes is gone. */
+const EIO = 5;
+/** The time ended, or a thaw was asked for, before the freeze was complete. */
+const ECANCELED = 125;
+const STDIN = 0;
+const STDOUT = 1;
 
 type Held = { path: string; descriptor: number };
 
@@ -48,12 +56,12 @@ export async function freezeAndWait(
   process.on("SIGINT", () => undefined);
   writeSync(lock, `${process.pid} ${order.mounts.length}\n`);
   const timer = setTimeout(() => ended.resolve("late"), order.limitMs);
-  const outcome = freezeAll(order.mounts);
+  void waitForWord(() => ended.resolve("word"));
+  const outcome = await freezeAll(order.mounts, ended.promise);
   if (outcome.kind === "failed") await report(outcome);
   else {
     await report({ kind: "frozen", count: outcome.frozen.length });
     if (outcome.frozen.length > 0) {
-      void waitForWord(() => ended.resolve("word"));
       const reason = await ended.promise;
       const count = thawAll(outcome.frozen);
       // The daemon may be gone.
@@ -66,20 +74,86 @@ export async function freezeAndWait(
   closeSync(lock);
 }
 
-function freezeAll(
-  mounts: readonly string[],
-): { kind: "done"; frozen: Held[] } | Extract<FreezeReport, { kind: "failed" }> {
+type Outcome = { kind: "done"; frozen: Held[] } | Extract<FreezeReport, { kind: "failed" }>;
+
+/**
+ * Freezes by another process, so that the time goes on here while a file system hangs. Undoes itself after a
+ * failure, and when `ended` resolves. It does not wait for the one that hangs then: that process thaws it.
+ */
+async function freezeAll(mounts: readonly string[], ended: Promise<unknown>): Promise<Outcome> {
   const held = mounts.map((path) => ({ path, descriptor: openSync(path, O_RDONLY | O_DIRECTORY) }));
   const frozen: Held[] = [];
+  const stop = ended.then(() => ECANCELED);
+  const worker = startWorker(mounts);
   for (const one of held) {
-    const errno = freezeFileSystem(one.descriptor);
+    const errno = await Promise.race([worker.next(), stop]);
     if (errno === 0) frozen.push(one);
     else if (errno !== EOPNOTSUPP && errno !== EBUSY) {
       thawAll(frozen);
       return { kind: "failed", path: one.path, errno };
     }
+    worker.acknowledge();
   }
   return { kind: "done", frozen };
+}
+
+/** `next` resolves with the errno for the next file system, 0 if it is frozen. */
+type Worker = { next: () => Promise<number>; acknowledge: () => void };
+
+function startWorker(mounts: readonly string[]): Worker {
+  const { stdin, stdout } = startCleanly(() =>
+    Bun.spawn({
+      cmd: helperCommand("freeze-each", [JSON.stringify(mounts)]),
+      env: CHILD_OPTIONS.env,
+      cwd: CHILD_OPTIONS.cwd,
+      detached: CHILD_OPTIONS.detached,
+      stdio: ["pipe", "pipe", "ignore"],
+    }),
+  );
+  const lines = readLines(stdout);
+  return {
+    async next() {
+      const { value } = await lines.next();
+      return value === undefined ? EIO : Number(value);
+    },
+    acknowledge() {
+      void stdin.write("\n");
+      void stdin.flush();
+    },
+  };
+}
+
+async function* readLines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string, undefined, undefined> {
+  let rest = "";
+  for await (const bytes of stream) {
+    const parts = `${rest}${Buffer.from(bytes).toString()}`.split("\n");
+    rest = parts.pop() ?? "";
+    yield* parts;
+  }
+  return undefined;
+}
+
+/**
+ * Freezes the file systems in their order. Writes the errno of each as a line, and waits for a line. Without
+ * one, the child that wanted the freeze has given it up: the file system that hung meanwhile is thawed.
+ */
+export function freezeEach(mounts: readonly string[]): void {
+  const descriptors = mounts.map((path) => openSync(path, O_RDONLY | O_DIRECTORY));
+  for (const descriptor of descriptors) {
+    const errno = freezeFileSystem(descriptor);
+    if (isAcknowledged(errno)) continue;
+    if (errno === 0) thawFileSystem(descriptor);
+    return;
+  }
+}
+
+function isAcknowledged(errno: number): boolean {
+  try {
+    writeSync(STDOUT, `${errno}\n`);
+    return readSync(STDIN, new Uint8Array(1)) === 1;
+  } catch {
+    return false;
+  }
 }
 
 /** The last one that was frozen is thawed first. A file system can be frozen more than once. */

@@ -147,6 +147,39 @@ function body(given: typeof mounted): void {
     await until("the hook was called", async () => (await readFile(calls, "utf8")) === "freeze\nthaw\n");
   });
 
+  test("a file system that hangs in its freeze does not keep the others frozen", async () => {
+    const [outer, inner, other] = [at("outer"), at("inner"), at("other")];
+    const run = async (line: string): Promise<void> => {
+      const { exitCode, stderr } = await runProcess(["/bin/sh", "-c", line], PATHS);
+      if (exitCode !== 0) throw new Error(`${line}: ${stderr}`);
+    };
+    const mount = async (image: string, path: string): Promise<void> => {
+      await run(`truncate -s 8M "${image}" && mkfs.ext4 -q "${image}" && mkdir "${path}"`);
+      await run(`mount -o loop "${image}" "${path}"`);
+    };
+    await using stack = new AsyncDisposableStack();
+    stack.defer(async () => {
+      for (const path of [outer, inner, other]) await runProcess(["fsfreeze", "--unfreeze", path], PATHS);
+      await runProcess(["umount", other, inner, outer], PATHS);
+    });
+    await mount(at("outer-image"), outer);
+    await run(`truncate -s 2M "${outer}/image" && mkfs.ext4 -q "${outer}/image" && mkdir "${inner}"`);
+    await run(`mount -o loop "${outer}/image" "${inner}"`);
+    // The newest one is frozen first.
+    await mount(at("other-image"), other);
+    await using bench = await start(3);
+    // The inner one cannot write to its image now.
+    await run(`sync; echo text > "${inner}/unwritten"; fsfreeze --freeze "${outer}"`);
+    const write = (path: string): Promise<number> =>
+      Bun.spawn(["/bin/sh", "-c", `echo text > "${path}/written"`]).exited;
+    const { error } = await bench.client.ask("guest-fsfreeze-freeze-list", { mountpoints: [inner, other] });
+    expect(error?.desc).toContain(`failed to freeze ${inner}`);
+    expect(await write(other)).toBe(0);
+    expect(await statusOf(bench)).toBe("thawed");
+    await run(`fsfreeze --unfreeze "${outer}"`);
+    expect(await write(inner)).toBe(0);
+  });
+
   test("SIGTERM thaws, and the agent ends with exit code 0", async () => {
     await using bench = await start(600);
     expect(await bench.client.ask("guest-fsfreeze-freeze-list", list)).toEqual({ return: 1 });

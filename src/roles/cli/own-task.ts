@@ -31,6 +31,12 @@ export async function runOwnTask([task, ...words]: readonly string[]): Promise<O
       await freezeAndWait(order, (report) => print(`${JSON.stringify(report)}\n`));
       return { exitCode: 0, isStuck: true };
     }
+    case "freeze-each": {
+      const { freezeEach } = await import("../../process/freeze-child.ts");
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the child of the daemon wrote it
+      freezeEach(JSON.parse(first) as string[]);
+      return { exitCode: 0 };
+    }
     case "thaw": {
       const { thawPaths } = await import("../../process/freeze-child.ts");
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the daemon wrote it

@@ -55,6 +55,16 @@ async function statusOf({ client }: Bench): Promise<unknown> {
   return (await client.ask("guest-fsfreeze-status")).return;
 }
 
+async function run(line: string): Promise<void> {
+  const { exitCode, stderr } = await runProcess(["/bin/sh", "-c", line], PATHS);
+  if (exitCode !== 0) throw new Error(`${line}: ${stderr}`);
+}
+
+/** Starts a process that writes to a file system. */
+function spawnWriter(path: string) {
+  return Bun.spawn(["/bin/sh", "-c", `echo text > "${path}/written"`], { stdout: "ignore" });
+}
+
 function body(given: typeof mounted): void {
   afterAll(() => given?.stack.disposeAsync());
   const { directory } = given ?? { directory: undefined };
@@ -87,7 +97,7 @@ function body(given: typeof mounted): void {
 
   /** Writes to the file system in another process. */
   function startWriter(): { isDone: () => boolean; done: Promise<number> } {
-    const child = Bun.spawn(["/bin/sh", "-c", `echo text > "${place}/written"`], { stdout: "ignore" });
+    const child = spawnWriter(place);
     return { isDone: () => child.exitCode !== null, done: child.exited };
   }
 
@@ -149,10 +159,6 @@ function body(given: typeof mounted): void {
 
   test("a file system that hangs in its freeze does not keep the others frozen", async () => {
     const [outer, inner, other] = [at("outer"), at("inner"), at("other")];
-    const run = async (line: string): Promise<void> => {
-      const { exitCode, stderr } = await runProcess(["/bin/sh", "-c", line], PATHS);
-      if (exitCode !== 0) throw new Error(`${line}: ${stderr}`);
-    };
     const mount = async (image: string, path: string): Promise<void> => {
       await run(`truncate -s 8M "${image}" && mkfs.ext4 -q "${image}" && mkdir "${path}"`);
       await run(`mount -o loop "${image}" "${path}"`);
@@ -170,14 +176,12 @@ function body(given: typeof mounted): void {
     await using bench = await start(3);
     // The inner one cannot write to its image now.
     await run(`sync; echo text > "${inner}/unwritten"; fsfreeze --freeze "${outer}"`);
-    const write = (path: string): Promise<number> =>
-      Bun.spawn(["/bin/sh", "-c", `echo text > "${path}/written"`]).exited;
     const { error } = await bench.client.ask("guest-fsfreeze-freeze-list", { mountpoints: [inner, other] });
     expect(error?.desc).toContain(`failed to freeze ${inner}`);
-    expect(await write(other)).toBe(0);
+    expect(await spawnWriter(other).exited).toBe(0);
     expect(await statusOf(bench)).toBe("thawed");
     await run(`fsfreeze --unfreeze "${outer}"`);
-    expect(await write(inner)).toBe(0);
+    expect(await spawnWriter(inner).exited).toBe(0);
   });
 
   test("SIGTERM thaws, and the agent ends with exit code 0", async () => {

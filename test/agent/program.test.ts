@@ -125,7 +125,7 @@ test("-d goes to the background, writes the process id, and SIGTERM ends it", as
   });
 });
 
-test("the guest's daemon answers at --qga-port, also to a client that comes later, and status shows it", async () => {
+test("the guest's daemon answers each client at --qga-port, and status shows it", async () => {
   await using directory = await createTemporaryDirectory();
   const lines: string[] = [];
   const clients: Bun.Socket[] = [];

@@ -111,10 +111,10 @@ const status = defineSubcommand({
   args: STATUS_OPTIONS,
   notes:
     "state is open, waiting (no host daemon has connected yet), unresponsive (it did before, and is silent " +
-    `now) or legacy. ${STATUS_NOTES} If guest.qga is on, a second line shows the port of the guest agent. With ` +
-    "--json the member qga has { device, hasClient, answered, frozenSince, lastError }, or is null: hasClient says " +
-    "that a client has sent something and has not left, answered counts commands, frozenSince is there while file " +
-    `systems are frozen. ${CHECK_NOTES}`,
+    `now) or legacy. ${STATUS_NOTES} If guest.qga is on, a second line shows the port of the guest agent. ` +
+    "With --json the member qga has { device, hasClient, answered, frozenSince, lastError }, or is null. " +
+    "hasClient: a client has sent something and has not left. answered: the number of commands. " +
+    `frozenSince: since when file systems are frozen, or null. ${CHECK_NOTES}`,
   errorExit: checkExitCode,
   examples: [
     "negotiator guest status",

@@ -14,7 +14,7 @@ import { findObstacles } from "./obstacles.ts";
 import { findOldAgents, stopOldAgents } from "./old-agent.ts";
 import { makePlan } from "./plan.ts";
 import type { Plan } from "./plan.ts";
-import { checkConfig, findAgentServices, startAgentSteps, stopAgentSteps } from "./qga-switch.ts";
+import { checkSwitchable, findAgentServices, startAgentSteps, stopAgentSteps } from "./qga-switch.ts";
 import type { QgaSwitch } from "./qga-switch.ts";
 import { createReport } from "./report.ts";
 import type { Report } from "./report.ts";
@@ -117,7 +117,7 @@ async function findAgentChanges(
   before: Manifest | undefined,
 ): Promise<AgentChanges> {
   const earlier = before?.agentServices ?? [];
-  if (qga !== undefined) checkConfig(qga);
+  if (qga !== undefined) checkSwitchable(qga);
   if (qga === undefined) return { stops: [], starts: [], stopped: earlier };
   if (qga === "no") {
     const starts = startAgentSteps(manager?.name ?? "none", earlier);

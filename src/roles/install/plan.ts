@@ -23,7 +23,7 @@ export type PlanOptions = {
   manager: ManagerName | undefined;
   /** The manual pages and completions. */
   manual: readonly ManualFile[];
-  /** What `guest.qga` is to be; undefined to leave it as it is. */
+  /** The wanted value of `guest.qga`; undefined to leave it as it is. */
   qga: QgaSwitch | undefined;
 };
 

@@ -94,7 +94,7 @@ export function startAgentSteps(manager: ManagerName, names: readonly string[]):
  * Checks that the config can be switched: it is missing, as an installation wrote it, or has the value.
  * Throws `BAD_CONFIG` with the line to write, if a person has changed it.
  */
-export function checkConfig(wanted: QgaSwitch, path = CONFIG_PATH): void {
+export function checkSwitchable(wanted: QgaSwitch, path = CONFIG_PATH): void {
   if (!existsSync(path)) return;
   const text = readFileSync(path, "utf8");
   if (text === formatFirstConfig("yes") || text === formatFirstConfig("no")) return;

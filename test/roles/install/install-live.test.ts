@@ -186,15 +186,18 @@ function liveTests(): void {
         $BINARY guest install --qga; echo "process $pid" >&2; kill $pid; wait $pid
         mkdir -p /etc/negotiator; echo '[guest]' >/etc/negotiator/negotiator.toml
         $BINARY guest install --qga; ls /calls /usr/local/bin; cat /calls
-        echo 'qga = "yes"' >>/etc/negotiator/negotiator.toml; $BINARY guest install --qga >/dev/null; echo $?`);
+        echo 'qga = "yes"' >>/etc/negotiator/negotiator.toml
+        $BINARY guest install --qga >/dev/null; echo $?`);
       const [, pid = ""] = /process (\d+)\n/.exec(stderr) ?? [];
       expect(
         stderr.split("\n").filter((line) => !line.startsWith("process") && !line.includes("Terminated")),
       ).toEqual([
-        `negotiator: Cannot switch over: a QEMU guest agent runs here (process ${pid}), not as a known service`,
+        "negotiator: Cannot switch over: a QEMU guest agent runs here " +
+          `(process ${pid}), not as a known service`,
         `Stop it, and what starts it: kill ${pid}`,
         "Then install again",
-        'negotiator: Cannot switch: "/etc/negotiator/negotiator.toml" was changed, and its guest.qga is not "yes"',
+        'negotiator: Cannot switch: "/etc/negotiator/negotiator.toml" was changed, ' +
+          'and its guest.qga is not "yes"',
         'Write the line guest.qga = "yes" (below [guest]: qga = "yes"), and install again',
         "",
       ]);

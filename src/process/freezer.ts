@@ -1,5 +1,5 @@
 /** Freezes file systems by a child, which thaws them by itself after a time, or when it is asked. */
-import { closeSync, constants, openSync, readFileSync, statSync } from "node:fs";
+import { closeSync, constants, lstatSync, openSync, readFileSync, statSync } from "node:fs";
 import { NegotiatorError } from "../errors.ts";
 import { freezeDisk, thawDisk } from "../frozen-disk.ts";
 import { logFor } from "../log.ts";
@@ -163,6 +163,8 @@ function explain(report: FreezeReport | undefined): NegotiatorError {
 function findHolder(lockFile: string): { pid: number; count: number } | undefined {
   let descriptor: number;
   try {
+    // Every command of a client asks, and the error of a failed open would cost more than most commands.
+    if (lstatSync(lockFile, { throwIfNoEntry: false }) === undefined) return undefined;
     descriptor = openSync(lockFile, O_RDWR | O_NOFOLLOW);
   } catch {
     return undefined;

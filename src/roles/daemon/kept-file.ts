@@ -1,4 +1,5 @@
 /** The list of a daemon's detached calls in a file, for the daemon that is started after it. */
+import { readFileSync } from "node:fs";
 import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
@@ -13,7 +14,7 @@ import { readTrustedFile } from "../../trust/trusted-file.ts";
 export const KEPT_FILE = "kept.json";
 
 /** The calls that a daemon has left. `savedMs` is the time of the clock, in milliseconds. */
-export type LeftKept = { savedMs: number; kept: FrozenKeptCommands };
+export type LeftKept = { savedMs: number; isOfThisBoot: boolean; kept: FrozenKeptCommands };
 
 const OWNER_ONLY = 0o600;
 const NO_BYTES = new Uint8Array(0);
@@ -24,7 +25,8 @@ export async function writeKeptFile(
   { fileCount, commands }: FrozenKeptCommands,
 ): Promise<void> {
   const path = join(directory, KEPT_FILE);
-  const file: SavedFile = { version: 1, savedMs: Date.now(), fileCount, commands: commands.map(save) };
+  const [bootId, savedMs] = [readBootId(), Date.now()];
+  const file: SavedFile = { version: 1, bootId, savedMs, fileCount, commands: commands.map(save) };
   await untilDiskThaws();
   await writeFile(`${path}.new`, `${JSON.stringify(file)}\n`, { mode: OWNER_ONLY });
   await rename(`${path}.new`, path);
@@ -42,9 +44,15 @@ export function readKeptFile(directory: string): LeftKept | undefined {
   if (!parsed.success) {
     throw new NegotiatorError("BAD_CONFIG", `"${join(directory, KEPT_FILE)}" is not a file of this release`);
   }
-  const { savedMs, fileCount, commands } = parsed.output;
+  const { savedMs, bootId, fileCount, commands } = parsed.output;
   const passedMs = Math.max(0, Date.now() - savedMs);
-  return { savedMs, kept: { fileCount, commands: commands.map((command) => load(command, passedMs)) } };
+  const kept = { fileCount, commands: commands.map((command) => load(command, passedMs)) };
+  return { savedMs, isOfThisBoot: bootId === readBootId(), kept };
+}
+
+/** Source: random(4). Another one after each boot. */
+function readBootId(): string {
+  return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 }
 
 const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -81,6 +89,7 @@ const CommandSchema = v.strictObject({
 });
 const FileSchema = v.strictObject({
   version: v.literal(1),
+  bootId: Text,
   savedMs: Ms,
   fileCount: Count,
   commands: v.array(CommandSchema),

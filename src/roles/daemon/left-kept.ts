@@ -22,10 +22,10 @@ export function takeLeftKept(
 ): FrozenKeptCommands | undefined {
   const own = basename(directory);
   try {
-    const names = readdirSync(dirname(directory)).filter((name) => isLeft(name, role, own));
-    const left = names
-      .filter((name) => !(hasOwn && name === own))
-      .map((name) => read(dirname(directory), name));
+    const left = readdirSync(dirname(directory))
+      .filter((name) => name.startsWith(role) && OF_A_DAEMON.test(name) && !(hasOwn && name === own))
+      .map((name) => read(dirname(directory), name))
+      .filter((each) => isLeft(each, directory));
     const newest = hasOwn ? undefined : left.reduce<Left | undefined>(newer, undefined);
     for (const each of left) if (each !== newest) rmSync(each.path, { recursive: true });
     if (newest?.list === undefined) return undefined;
@@ -40,11 +40,13 @@ export function takeLeftKept(
 
 type Left = { path: string; list: LeftKept | undefined };
 
-/** A daemon before us may have had our number. */
-function isLeft(name: string, role: string, own: string): boolean {
-  const [, pid] = /^(?:host|guest)\.(\d+)$/.exec(name) ?? [];
-  if (pid === undefined || !name.startsWith(role)) return false;
-  return name === own || statSync(`/proc/${pid}`, { throwIfNoEntry: false }) === undefined;
+const OF_A_DAEMON = /^(?:host|guest)\.\d+$/;
+
+/** A daemon before us may have had our number, and one before the last boot that of any process. */
+function isLeft({ path, list }: Left, own: string): boolean {
+  if (path === own || list?.isOfThisBoot === false) return true;
+  const [, pid = ""] = path.split(/\.(?=\d+$)/);
+  return statSync(`/proc/${pid}`, { throwIfNoEntry: false }) === undefined;
 }
 
 function read(place: string, name: string): Left {

@@ -105,3 +105,17 @@ test("of two lists the newest counts, and only files of its calls and of running
   expect((await readdir(place.path)).toSorted()).toEqual([OWN, "guest.1"].toSorted());
   expect((await readdir(`${place.path}/${OWN}`)).toSorted()).toEqual(["1.stdout", "kept.json"]);
 });
+
+test("a list from before the last boot is taken, also if another process has its number now", async () => {
+  await using place = await createPlace();
+  await place.leave("first");
+  await Bun.$`mv ${place.path}/${OWN} ${place.path}/guest.1`;
+  {
+    await using kept = place.open();
+    expect(kept.list()).toEqual([]);
+  }
+  const list = `${place.path}/guest.1/kept.json`;
+  await Bun.write(list, (await Bun.file(list).text()).replace(/"bootId":"[^"]+"/, '"bootId":"earlier"'));
+  await using kept = place.open();
+  expect(kept.list().map(({ id }) => id)).toEqual(["first"]);
+});

@@ -149,6 +149,8 @@ await describeWithVm(
         expect(runs).toMatchObject({ level: "ok", message: "it runs" });
         expect(typed).toMatchObject({ level: "problem", fix: "negotiator host add-channel d-typed" });
         expect(typed?.message).toEndWith('"negotiator-host-to-guest.1" may be mistyped');
+        // The check of the guest says it already.
+        expect(await examine("agent", guest)).toEqual([]);
         expect((await examine("guests")).map(({ message }) => message).join()).toContain(guest);
 
         await run("doctor", guest, "--fix");

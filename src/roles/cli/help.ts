@@ -48,13 +48,13 @@ const PLACES: Record<RoleDefinition["role"], string> = { host: "on the hyperviso
 
 const VERSION_USAGE = "  negotiator --version | --help";
 
-/** Returns the help of a role: its subcommands, and one example of each. */
+/** Returns the help of a role: its subcommands, and an example of each of the first ones. */
 export function formatRoleHelp(definition: RoleDefinition): string {
   const name = `negotiator ${definition.role}`;
   const rows = Object.entries(definition.subCommands).map(([word, { summary }]): Row => [word, summary]);
-  const examples = Object.values(definition.subCommands).flatMap((subcommand) =>
-    subcommand.examples.slice(0, 1),
-  );
+  const examples = Object.values(definition.subCommands)
+    .slice(0, ROLE_EXAMPLES)
+    .flatMap((subcommand) => subcommand.examples.slice(0, 1));
   return sections([
     wrap(definition.summary, 0),
     `Usage:\n  ${name} SUBCOMMAND [OPTION...]\n  ${name} SUBCOMMAND --help`,
@@ -62,6 +62,9 @@ export function formatRoleHelp(definition: RoleDefinition): string {
     formatExamples(examples),
   ]);
 }
+
+/** More would push the list of subcommands off a screen. */
+const ROLE_EXAMPLES = 5;
 
 /**
  * Returns the help of a subcommand; `fullName` is for example `negotiator host execute`. `common` are the
@@ -76,7 +79,7 @@ export function formatSubcommandHelp(
   return sections([
     wrap(subcommand.summary, 0),
     `Usage:\n  ${formatUsage(fullName, subcommand)}`,
-    subcommand.notes === undefined ? "" : wrap(subcommand.notes, 0),
+    ...(subcommand.notes ?? "").split("\n\n").map((paragraph) => wrap(paragraph, 0)),
     `Options:\n${formatRows(optionRows(options))}`,
     formatExamples(subcommand.examples),
   ]);

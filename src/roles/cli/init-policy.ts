@@ -1,5 +1,5 @@
 /** The subcommand `policy init`: writes a first policy from the audit. */
-import { linkSync, lstatSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, lstatSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { createAuditReader } from "../../audit/audit-reader.ts";
 import { readEntries } from "../../audit/read-entries.ts";
@@ -75,8 +75,9 @@ function writePolicy(
 }
 
 async function sayHow(role: "host" | "guest", path: string): Promise<Outcome> {
+  const force = existsSync(path) ? " --force" : "";
   const lines = [
-    `negotiator: Nothing was written. To write it: negotiator ${role} policy init --yes`,
+    `negotiator: Nothing was written. To write it: negotiator ${role} policy init --yes${force}`,
     `Or store this output, look at it, and: install -m 644 FILE ${shellWord(path)}`,
   ];
   await standardOutput.write("stderr", `${lines.join("\n")}\n`);

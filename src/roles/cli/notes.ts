@@ -3,7 +3,7 @@
 /** Under the usage of `execute`. */
 export const EXECUTE_NOTES =
   "Everything after COMMAND belongs to the command. Standard input is sent unless it is a terminal; " +
-  "in a loop that reads a list, use -n, or the first call takes the rest of the list. " +
+  "in a loop that reads a list, use -n, or the first call takes the rest of the list.\n\n" +
   "Exit codes: the command's own; 124 its deadline passed, 125 negotiator failed, " +
   "126 denied or not executable, 127 no such command, 128+n ended by signal n.";
 

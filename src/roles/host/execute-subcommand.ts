@@ -28,7 +28,7 @@ export const EXECUTE = defineSubcommand({
     ...DIRECT_OPTION,
     ...FINDER_OPTIONS,
   },
-  notes: `${EXECUTE_NOTES} ${FAN_OUT_NOTES}`,
+  notes: `${EXECUTE_NOTES}\n\n${FAN_OUT_NOTES}`,
   hasForeignExit: true,
   restAfter: 2,
   omitsFirst: CHOOSING,

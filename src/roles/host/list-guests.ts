@@ -11,7 +11,8 @@ type Row = Pick<GuestStatus, "name" | "uuid"> & {
 };
 
 /** The dialect of guests that have only the QEMU guest agent. */
-const AGENT_NAME = "qga";
+/** The name of the dialect of guests that have only the QEMU guest agent. */
+export const QGA_DIALECT = "qga";
 
 /**
  * Prints the running guests. Asks the daemon when one runs, because only it knows guests from its own
@@ -20,7 +21,7 @@ const AGENT_NAME = "qga";
 export async function listGuests(invocation: Invocation): Promise<Outcome> {
   const found = (await askRows(invocation)) ?? (await findRows(invocation));
   const hasAll = invocation.words.options.has("all");
-  const rows = found.filter(({ dialect }) => hasAll || dialect !== AGENT_NAME);
+  const rows = found.filter(({ dialect }) => hasAll || dialect !== QGA_DIALECT);
   if (rows.length === 0) return reportNone(invocation);
   const isJson = invocation.words.options.has("json");
   return print(
@@ -52,5 +53,10 @@ async function findRows(invocation: Invocation): Promise<Row[]> {
   const negotiators = new Set(endpoints.filter(({ port }) => port !== AGENT_PORT).map(({ guest }) => guest));
   return [...uuids]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, uuid]) => ({ name, uuid, state: null, dialect: negotiators.has(name) ? null : AGENT_NAME }));
+    .map(([name, uuid]) => ({
+      name,
+      uuid,
+      state: null,
+      dialect: negotiators.has(name) ? null : QGA_DIALECT,
+    }));
 }

@@ -118,6 +118,7 @@ describe("policy init", () => {
 
   test("with --yes writes a file that check-config accepts, and replaces it only with --force", async () => {
     const first = await run("policy", "init", "--yes");
+    expect((await run("policy", "init")).stderr).toContain("policy init --yes --force\n");
     expect(first.stderr).toBe("");
     expect(first.stdout).toContain(`Wrote ${directory.at("policy.toml")}\n`);
     expect((await run("check-config")).stdout).toContain(`policy: ${directory.at("policy.toml")} is right`);

@@ -68,7 +68,7 @@ function formatSubcommand(fullName: string, subcommand: Subcommand, options: Arg
     `.SS ${escapeRoff(fullName)}`,
     synopsis(formatUsage(fullName, subcommand)),
     paragraph(escapeRoff(summary)),
-    ...(notes === undefined ? [] : [paragraph(escapeRoff(notes))]),
+    ...(notes?.split("\n\n").map((each) => paragraph(escapeRoff(each))) ?? []),
     formatOptions({ ...args, ...options }),
     ...(examples.length === 0 ? [] : [paragraph("Examples:"), literal(examples)]),
   ]

@@ -1,24 +1,46 @@
 /** Looks whether the agent of one guest answers, how fast, and which release it is. */
 import { startCall } from "../../../peers/call-time.ts";
+import { AGENT_PORT } from "../../../peers/qga/port.ts";
 import { defineCheck } from "../../doctor/check.ts";
 import type { Check } from "../../doctor/check.ts";
 import { askPeer, judgePeer } from "../../doctor/check-peer.ts";
 import type { PeerFacts } from "../../doctor/check-peer.ts";
-import { warning } from "../../doctor/finding.ts";
+import { ok, warning } from "../../doctor/finding.ts";
+import { askHostStatus } from "../ask-status.ts";
 import { connectGuest } from "../connect.ts";
+import { findEndpoints } from "../direct.ts";
+import { QGA_DIALECT } from "../list-guests.ts";
+
+/**
+ * `isKnown`: the guest has a port, or the daemon knows it. Else the check "guest" says what is wrong.
+ * `dialect`: of the agent that the daemon talks to.
+ */
+type AgentFacts = { peer: PeerFacts; isKnown: boolean; dialect: string | null };
 
 /** An agent that does not answer within so many milliseconds is not there now. */
 const CONNECT_MS = 6000;
 
 /** Returns the check of the agent in the guest with this name. */
 export function createAgentCheck(name: string): Check {
-  return defineCheck<PeerFacts>({
+  return defineCheck<AgentFacts>({
     name: "agent",
     async look({ invocation, signal }) {
       const time = startCall({ timeoutMs: 0, connectTimeoutMs: CONNECT_MS });
-      return askPeer(() => connectGuest(name, invocation, { time, signal }));
+      const peer = await askPeer(() => connectGuest(name, invocation, { time, signal }));
+      if (peer.kind === "answers") return { peer, isKnown: true, dialect: null };
+      const status = await askHostStatus(invocation.config.settings.host.control).catch(() => undefined);
+      const known = status?.guests.find((guest) => guest.name === name && guest.state !== "shut off");
+      if (known !== undefined) return { peer, isKnown: true, dialect: known.dialect };
+      const found = await findEndpoints(invocation, name, signal).catch(() => undefined);
+      const hasPort =
+        found?.endpoints.some(({ guest, port }) => guest === name && port !== AGENT_PORT) ?? true;
+      const isKnown = hasPort || !["NO_GUEST", "NO_CHANNEL"].includes(peer.error.code);
+      return { peer, isKnown, dialect: null };
     },
-    judge(facts) {
+    judge({ peer: facts, isKnown, dialect }) {
+      if (!isKnown) return [];
+      if (dialect === QGA_DIALECT && facts.kind === "error" && facts.error.code === "UNSUPPORTED")
+        return [ok("the QEMU guest agent answers, and runs commands that the host keeps for it")];
       // An agent of another kind answers, but knows no such question.
       if (facts.kind === "error" && ["UNSUPPORTED", "UNKNOWN_METHOD"].includes(facts.error.code))
         return [

@@ -12,6 +12,7 @@ import { runText } from "../../../process/run-text.ts";
 import { shellWord } from "../../../shell-word.ts";
 import { askHostStatus } from "../ask-status.ts";
 import { findEndpoints } from "../direct.ts";
+import { QGA_DIALECT } from "../list-guests.ts";
 import { planAdding } from "../channels/channel-plan.ts";
 import { remedyLines } from "../channels/channel-steps.ts";
 import { defineCheck } from "../../doctor/check.ts";
@@ -19,13 +20,17 @@ import type { Check } from "../../doctor/check.ts";
 import { fromError, ok, problem, warning } from "../../doctor/finding.ts";
 import type { Found } from "../../doctor/finding.ts";
 
-/** `domain`: what libvirt knows; undefined for a guest of another source. `missing`: why there is none. */
+/**
+ * `domain`: what libvirt knows; undefined for a guest of another source. `missing`: why there is none.
+ * `hasOnlyQga`: the daemon calls it through the QEMU guest agent.
+ */
 type GuestFacts = {
   name: string;
   connect: string | undefined;
   domain: DomainFacts | undefined;
   endpoint: Endpoint | undefined;
   missing: NegotiatorError | undefined;
+  hasOnlyQga: boolean;
 };
 
 /** Returns the check of the guest with this name. */
@@ -47,29 +52,31 @@ export function createDomainCheck(name: string): Check {
         uuid === undefined
           ? undefined
           : await readDomainFacts(uuid, await listAllDomains(virsh, signal), virsh, signal);
-      if (domain !== undefined || endpoint !== undefined)
-        return { name, connect, domain, endpoint, missing: undefined };
-      // The daemon may know it by an option.
       const status = await askHostStatus(host.control).catch(() => undefined);
-      if (status?.guests.some((guest) => guest.name === name) === true)
-        return { name, connect, domain, endpoint, missing: undefined };
+      const known = status?.guests.find((guest) => guest.name === name);
+      const hasOnlyQga = known?.dialect === QGA_DIALECT;
+      // The daemon may know it by an option.
+      if (domain !== undefined || endpoint !== undefined || known !== undefined)
+        return { name, connect, domain, endpoint, missing: undefined, hasOnlyQga };
       const missing = found instanceof NegotiatorError ? found : await found.explainMissing(name);
-      return { name, connect, domain, endpoint, missing };
+      return { name, connect, domain, endpoint, missing, hasOnlyQga };
     },
-    judge({ connect, domain, endpoint, missing }) {
+    judge({ connect, domain, endpoint, missing, hasOnlyQga }) {
       if (missing !== undefined) return [fromError(missing)];
-      if (domain !== undefined) return judgeDomain(domain, connect);
+      if (domain !== undefined) return judgeDomain(domain, { connect, hasOnlyQga });
       if (endpoint === undefined) return [ok("the daemon knows it")];
       return [ok(`its socket is ${printable(endpoint.path)}, by ${sourceOf(endpoint)}`)];
     },
   });
 }
 
-function judgeDomain(domain: DomainFacts, connect: string | undefined): Found[] {
+type Known = Pick<GuestFacts, "connect" | "hasOnlyQga">;
+
+function judgeDomain(domain: DomainFacts, { connect, hasOnlyQga }: Known): Found[] {
   const { name, state, isSaved } = domain;
   const virsh = virshAt(connect);
   const word = shellWord(name);
-  const channel = judgeChannel(domain, connect);
+  const channel = judgeChannel(domain, { connect, hasOnlyQga });
   if (state === "paused") return [problem("it is paused", `Resume it: ${virsh} resume ${word}`), ...channel];
   if (state === "shut off") {
     const how = isSaved ? "it is saved" : "it is shut off";
@@ -78,7 +85,7 @@ function judgeDomain(domain: DomainFacts, connect: string | undefined): Found[] 
   return [ok("it runs"), ...channel];
 }
 
-function judgeChannel(domain: DomainFacts, connect: string | undefined): Found[] {
+function judgeChannel(domain: DomainFacts, { connect, hasOnlyQga }: Known): Found[] {
   const { name, live, config } = domain;
   const ports = new Set(nativePorts());
   const now = live ?? config;
@@ -92,6 +99,7 @@ function judgeChannel(domain: DomainFacts, connect: string | undefined): Found[]
     if (!later) return [ok(`it has the port ${have[0]?.port ?? wanted}`)];
     return [warning("it has the port only until it is shut off", `Keep it: ${line}`, add)];
   }
+  if (hasOnlyQga) return [ok("it has only the port of the QEMU guest agent, and the daemon calls it there")];
   const plan = planAdding(domain, [wanted], remedyLines(domain, connect));
   if (plan.refusal !== undefined) return [problem(plan.refusal.why, plan.refusal.remedy)];
   const others = now?.devices.map(({ port }) => port) ?? [];

@@ -94,6 +94,6 @@ export const FAN_OUT_NOTES =
   "With --all, --guests or --guests-file it runs in several guests at once. That option stands for GUEST, " +
   "before COMMAND. Each line of output begins with the guest's name. Standard input is sent, the same to " +
   "each guest, only if it is a file. -t is for each guest. A guest without an agent fails at once. Exit " +
-  "code: 0 if all succeeded, else 1. With --json each line is { guest, exitCode, signal, endedBy, " +
+  "code: 0 if all succeeded, else 1.\n\nWith --json each line is { guest, exitCode, signal, endedBy, " +
   "durationMs, stdout, stderr, isTruncated, error }; with --output-dir it has stdoutFile and stderrFile in " +
   "place of the output.";

@@ -17,8 +17,8 @@ export function createPolicyCommand(role: "host" | "guest"): Subcommand {
       force: { type: "boolean", description: "Replace a file that is there" },
     },
     notes:
-      "ACTION is init. It shows the policy, asks, and writes the file of the setting policyFile. Without a terminal it prints " +
-      "the policy, and says on standard error how to install it. A daemon uses it after: " +
+      "ACTION is init. It shows the policy, asks, and writes the file of the setting policyFile. Without a " +
+      "terminal it prints the policy, and says on standard error how to install it. A daemon uses it after: " +
       `negotiator ${role} reload`,
     examples: [`negotiator ${role} policy init`, `negotiator ${role} policy init --since 7d --yes`],
     run: async (invocation) => (await import("./init-policy.ts")).initPolicy(role, invocation),

@@ -30,12 +30,12 @@ export function createAgentCheck(name: string): Check {
       if (peer.kind === "answers") return { peer, isKnown: true, dialect: null };
       const status = await askHostStatus(invocation.config.settings.host.control).catch(() => undefined);
       const known = status?.guests.find((guest) => guest.name === name && guest.state !== "shut off");
-      if (known !== undefined) return { peer, isKnown: true, dialect: known.dialect };
       const found = await findEndpoints(invocation, name, signal).catch(() => undefined);
-      const hasPort =
-        found?.endpoints.some(({ guest, port }) => guest === name && port !== AGENT_PORT) ?? true;
-      const isKnown = hasPort || !["NO_GUEST", "NO_CHANNEL"].includes(peer.error.code);
-      return { peer, isKnown, dialect: null };
+      const own = found?.endpoints.filter(({ guest }) => guest === name) ?? [];
+      const hasPort = own.some(({ port }) => port !== AGENT_PORT);
+      const isNamed = own.length === 0 && (known !== undefined || found === undefined);
+      const isOther = !["NO_GUEST", "NO_CHANNEL"].includes(peer.error.code);
+      return { peer, isKnown: hasPort || isNamed || isOther, dialect: known?.dialect ?? null };
     },
     judge({ peer: facts, isKnown, dialect }) {
       if (!isKnown) return [];

@@ -18,8 +18,8 @@ export function createPolicyCommand(role: "host" | "guest"): Subcommand {
     },
     notes:
       "ACTION is init. It shows the policy, asks, and writes the file of the setting policyFile. Without a " +
-      "terminal it prints the policy, and says on standard error how to install it. A daemon uses it after: " +
-      `negotiator ${role} reload`,
+      "terminal it prints the policy, and says on standard error how to install it. A daemon uses it " +
+      `after: negotiator ${role} reload`,
     examples: [`negotiator ${role} policy init`, `negotiator ${role} policy init --since 7d --yes`],
     run: async (invocation) => (await import("./init-policy.ts")).initPolicy(role, invocation),
   });

@@ -35,7 +35,8 @@ export function createAgentCheck(name: string): Check {
       const hasPort = own.some(({ port }) => port !== AGENT_PORT);
       const isNamed = own.length === 0 && (known !== undefined || found === undefined);
       const isOther = !["NO_GUEST", "NO_CHANNEL"].includes(peer.error.code);
-      return { peer, isKnown: hasPort || isNamed || isOther, dialect: known?.dialect ?? null };
+      const dialect = known?.dialect ?? null;
+      return { peer, isKnown: hasPort || isNamed || isOther || dialect === QGA_DIALECT, dialect };
     },
     judge({ peer: facts, isKnown, dialect }) {
       if (!isKnown) return [];

@@ -7,8 +7,8 @@ import { ourUid } from "../trust/ownership.ts";
 import type { TrustFault } from "../trust/ownership.ts";
 import type { PeerProcess } from "./peer-process.ts";
 
-/** Why the other end must not be used, and what to do. */
-export type PeerFault = Pick<TrustFault, "problem" | "remedy">;
+/** Why the other end must not be used, and what to do. `isGone`: it has ended since it accepted. */
+export type PeerFault = Pick<TrustFault, "problem" | "remedy"> & { isGone?: true };
 
 /** The process that has to listen at a socket. */
 export type ExpectedListener = {
@@ -48,8 +48,10 @@ export function expectUser(uid: number, more?: string): ExpectedListener {
         const objection = `runs as user ${listener.uid}, not as ${expected}`;
         return Promise.resolve(listenerFault(listener, objection, more));
       }
-      const fault = findProcessFault(listener);
-      return Promise.resolve(fault === undefined ? undefined : listenerFault(listener, fault));
+      const objection = findProcessFault(listener);
+      if (objection === undefined) return Promise.resolve(undefined);
+      const fault = listenerFault(listener, objection);
+      return Promise.resolve(listener.isRunning() ? fault : { ...fault, isGone: true });
     },
   };
 }

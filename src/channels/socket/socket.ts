@@ -87,6 +87,8 @@ async function refuseListener(
 ): Promise<void> {
   using listener = peer;
   const fault = listener === undefined ? UNKNOWN_LISTENER : await expected.findFault(listener);
+  if (fault?.isGone === true)
+    throw new NegotiatorError("NO_CHANNEL", `${action}: ${fault.problem}`, { remedy: fault.remedy });
   if (fault !== undefined) throw refused(action, fault);
 }
 

@@ -159,7 +159,7 @@ test.each([
     else {
       const error = await rejectionOf(dialSocket(path));
       expect(error.message).toContain("has ended");
-      // A daemon that was killed a moment ago is no daemon, not a wrong one.
+      // A daemon that was killed a moment ago does not listen any longer.
       expect(error.code).toBe("NO_CHANNEL");
     }
   } finally {

@@ -120,7 +120,7 @@ test("status prints all guests or the named one, and in a guest its host", async
   expect(one).toMatchObject({ exitCode: 0, stderr: "" });
   expect(one.stdout).toMatch(/^web2: open, negotiator \S+, since \S+, 0 calls out, 0 in\n$/);
   const guest = await stage.guest("web1").run(["status", "--json"]);
-  expect(objects(guest.stdout)).toEqual([{ ...row, uuid: undefined }]);
+  expect(objects(guest.stdout)).toEqual([{ ...row, uuid: undefined, qga: null }]);
   expect(await stage.guest("web1").run(["status"])).toMatchObject({
     exitCode: 0,
     stdout: expect.stringMatching(/^host: open, negotiator /),

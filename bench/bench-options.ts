@@ -1,4 +1,5 @@
 /** Owns the command line of the bench. Pure. */
+import { readOptionWords } from "./option-words.ts";
 import type { Row } from "./row.ts";
 import { needsMachine } from "./rows.ts";
 
@@ -44,26 +45,20 @@ export function parseBenchOptions(words: readonly string[]): BenchOptions {
     isWriteBaseline: false,
     isHelp: false,
   };
-  const queue = [...words];
-  const value = (option: string): string => {
-    const next = queue.shift();
-    if (next === undefined || next === "") throw new Error(`option ${option} needs a value`);
-    return next;
-  };
-  for (let word = queue.shift(); word !== undefined; word = queue.shift()) {
-    const [, name = word, attached] = /^(--[^=]+)=(.*)$/s.exec(word) ?? [];
-    if (attached !== undefined) queue.unshift(attached);
-    if (name === "--only") options.only.push(value(name));
-    else if (name === "--binary") options.binary = value(name);
-    else if (name === "--rounds") options.rounds = parseRounds(value(name));
-    else if (attached !== undefined) throw new Error(`unknown option "${name}" with a value (see --help)`);
-    else if (name === "--vm") options.hasMachine = true;
-    else if (name === "--json") options.isJson = true;
-    else if (name === "--check") options.isCheck = true;
-    else if (name === "--write-baseline") options.isWriteBaseline = true;
-    else if (name === "--help" || name === "-h") options.isHelp = true;
-    else throw new Error(`unknown word "${name}" (see --help)`);
-  }
+  readOptionWords(words, {
+    values: {
+      "--only": (text) => options.only.push(text),
+      "--binary": (text) => (options.binary = text),
+      "--rounds": (text) => (options.rounds = parseRounds(text)),
+    },
+    flags: {
+      "--vm": () => (options.hasMachine = true),
+      "--json": () => (options.isJson = true),
+      "--check": () => (options.isCheck = true),
+      "--write-baseline": () => (options.isWriteBaseline = true),
+      "--help": () => (options.isHelp = true),
+    },
+  });
   return options;
 }
 

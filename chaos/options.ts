@@ -1,4 +1,5 @@
 /** Owns the command line of chaos. Pure. */
+import { readOptionWords } from "../bench/option-words.ts";
 import { PLANTS } from "./call.ts";
 import type { Plant } from "./call.ts";
 
@@ -56,29 +57,23 @@ export function parseChaosOptions(words: readonly string[]): ChaosOptions {
     isList: false,
     isHelp: false,
   };
-  const queue = [...words];
-  const value = (option: string): string => {
-    const next = queue.shift();
-    if (next === undefined || next === "") throw new Error(`option ${option} needs a value`);
-    return next;
-  };
-  for (let word = queue.shift(); word !== undefined; word = queue.shift()) {
-    const [, name = word, attached] = /^(--[^=]+)=(.*)$/s.exec(word) ?? [];
-    if (attached !== undefined) queue.unshift(attached);
-    if (name === "--only") options.only.push(value(name));
-    else if (name === "--binary") options.binary = value(name);
-    else if (name === "--tries") options.tries = parseCount(name, value(name), 1);
-    else if (name === "--lanes") options.lanes = parseCount(name, value(name), 1);
-    else if (name === "--minutes") options.minutes = parseCount(name, value(name), 1);
-    else if (name === "--seed") options.seed = parseCount(name, value(name), 0);
-    else if (name === "--plant") options.plant = parsePlant(value(name));
-    else if (attached !== undefined) throw new Error(`unknown option "${name}" with a value (see --help)`);
-    else if (name === "--vm") options.hasMachine = true;
-    else if (name === "--json") options.isJson = true;
-    else if (name === "--list") options.isList = true;
-    else if (name === "--help" || name === "-h") options.isHelp = true;
-    else throw new Error(`unknown word "${name}" (see --help)`);
-  }
+  readOptionWords(words, {
+    values: {
+      "--only": (text) => options.only.push(text),
+      "--binary": (text) => (options.binary = text),
+      "--tries": (text, name) => (options.tries = parseCount(name, text, 1)),
+      "--lanes": (text, name) => (options.lanes = parseCount(name, text, 1)),
+      "--minutes": (text, name) => (options.minutes = parseCount(name, text, 1)),
+      "--seed": (text, name) => (options.seed = parseCount(name, text, 0)),
+      "--plant": (text) => (options.plant = parsePlant(text)),
+    },
+    flags: {
+      "--vm": () => (options.hasMachine = true),
+      "--json": () => (options.isJson = true),
+      "--list": () => (options.isList = true),
+      "--help": () => (options.isHelp = true),
+    },
+  });
   return options;
 }
 

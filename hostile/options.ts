@@ -1,4 +1,5 @@
 /** Owns the command line of the attacks. Pure. */
+import { readOptionWords } from "../bench/option-words.ts";
 
 /** The options of a run. `only` has names of cases; empty for all. */
 export type HostileOptions = {
@@ -43,25 +44,19 @@ export function parseHostileOptions(words: readonly string[]): HostileOptions {
     isList: false,
     isHelp: false,
   };
-  const queue = [...words];
-  const value = (option: string): string => {
-    const next = queue.shift();
-    if (next === undefined || next === "") throw new Error(`option ${option} needs a value`);
-    return next;
-  };
-  for (let word = queue.shift(); word !== undefined; word = queue.shift()) {
-    const [, name = word, attached] = /^(--[^=]+)=(.*)$/s.exec(word) ?? [];
-    if (attached !== undefined) queue.unshift(attached);
-    if (name === "--only") options.only.push(value(name));
-    else if (name === "--binary") options.binary = value(name);
-    else if (name === "--seconds") options.seconds = parseCount(name, value(name));
-    else if (name === "--attackers") options.attackers = parseCount(name, value(name));
-    else if (attached !== undefined) throw new Error(`unknown option "${name}" with a value (see --help)`);
-    else if (name === "--json") options.isJson = true;
-    else if (name === "--list") options.isList = true;
-    else if (name === "--help" || name === "-h") options.isHelp = true;
-    else throw new Error(`unknown word "${name}" (see --help)`);
-  }
+  readOptionWords(words, {
+    values: {
+      "--only": (text) => options.only.push(text),
+      "--binary": (text) => (options.binary = text),
+      "--seconds": (text, name) => (options.seconds = parseCount(name, text)),
+      "--attackers": (text, name) => (options.attackers = parseCount(name, text)),
+    },
+    flags: {
+      "--json": () => (options.isJson = true),
+      "--list": () => (options.isList = true),
+      "--help": () => (options.isHelp = true),
+    },
+  });
   return options;
 }
 

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { NegotiatorError } from "../../errors.ts";
 import { defineMethod } from "../../methods/method.ts";
 import type { Method } from "../../methods/method.ts";
-import { ourUid } from "../../trust/ownership.ts";
+import { refuseOtherUsers } from "./owner-only.ts";
 import { formatVersion } from "../../version.ts";
 
 /** The program that has been tried, and will replace the daemon at once. */
@@ -38,16 +38,7 @@ export function createReexecMethods(role: "host" | "guest"): ReexecMethods {
     own: "change",
     params: v.optional(v.object({})),
     async run(_params, { call }) {
-      const uid = call.caller?.uid;
-      if (uid !== 0 && uid !== ourUid()) {
-        throw new NegotiatorError(
-          "DENIED",
-          `The ${role}'s daemon replaces itself only for root, not for user ${uid}`,
-          {
-            remedy: `Run as root: sudo negotiator ${role} reexec`,
-          },
-        );
-      }
+      refuseOtherUsers(call, { role, subcommand: "reexec", verb: "replaces itself" });
       if (start === undefined) {
         throw new NegotiatorError("BUSY", `The ${role}'s daemon is starting, or is being replaced already`, {
           remedy: `Look whether it is ready: negotiator ${role} status`,

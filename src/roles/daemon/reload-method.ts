@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { NegotiatorError } from "../../errors.ts";
 import { defineMethod } from "../../methods/method.ts";
 import type { Method } from "../../methods/method.ts";
-import { ourUid } from "../../trust/ownership.ts";
+import { refuseOtherUsers } from "./owner-only.ts";
 
 /**
  * The result of a reload. `problems` are errors: with a wrong config the old settings stay, with a wrong
@@ -30,16 +30,7 @@ export function createReloader(role: "host" | "guest"): Reloader {
     own: "change",
     params: v.optional(v.object({})),
     async run(_params, { call }) {
-      const uid = call.caller?.uid;
-      if (uid !== 0 && uid !== ourUid()) {
-        throw new NegotiatorError(
-          "DENIED",
-          `The ${role}'s daemon reloads only for root, not for user ${uid}`,
-          {
-            remedy: `Run as root: sudo negotiator ${role} reload`,
-          },
-        );
-      }
+      refuseOtherUsers(call, { role, subcommand: "reload", verb: "reloads" });
       if (current === undefined) {
         throw new NegotiatorError("BUSY", `The ${role}'s daemon is starting and reads its files now`, {
           remedy: `Look whether it is ready: negotiator ${role} status`,

@@ -144,7 +144,7 @@ function encode(request: JsonObject): Uint8Array {
   return new TextEncoder().encode(`${JSON.stringify(request)}\n`);
 }
 
-/** Returns undefined for a line that is no JSON object. */
+/** Returns undefined for a line that is not a JSON object. */
 function parse(line: Uint8Array): JsonObject | undefined {
   try {
     return parseJsonObject(line);

@@ -17,6 +17,7 @@ import { createOutputPipe } from "../queued/output-pipe.ts";
 import { createAgentProcess } from "./agent-process.ts";
 import type { AgentProcess } from "./agent-process.ts";
 import type { AgentConnection } from "./agent-connection.ts";
+import { noStream } from "../../wire/calls/call-streams.ts";
 
 /** The name of the dialect in messages. */
 export const AGENT_LABEL = "QEMU guest agent";
@@ -137,5 +138,5 @@ function environmentOf(command: string, id: string): string[] {
 
 function find<Stream>(stream: Stream | undefined, name: string): Stream {
   if (stream !== undefined) return stream;
-  throw new NegotiatorError("UNSUPPORTED", `This call has no stream "${name}" in that direction`);
+  throw noStream("UNSUPPORTED", name);
 }

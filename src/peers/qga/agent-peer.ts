@@ -1,5 +1,4 @@
 /** A guest that has only the QEMU guest agent, as a peer: it runs the commands that the host keeps for it. */
-import { NegotiatorError } from "../../errors.ts";
 import type { ForeignPeer, PeerLine } from "../dialect.ts";
 import { GUEST_WORDS } from "../guest-words.ts";
 import { checkMethod, checkNotices } from "../peer.ts";
@@ -9,6 +8,7 @@ import { pause } from "../supervise.ts";
 import type { PushedCommands } from "../pushed-commands.ts";
 import { createAgentConnection } from "./agent-connection.ts";
 import { AGENT_LABEL, startAgentExecute } from "./agent-execute.ts";
+import { noStream } from "../../wire/calls/call-streams.ts";
 
 /** The host itself answers `list-commands`. */
 export const AGENT_CAN: Abilities = {
@@ -70,5 +70,5 @@ function ignore(): void {
 }
 
 function refuseStream(name: string): never {
-  throw new NegotiatorError("UNSUPPORTED", `This call has no stream "${name}" in that direction`);
+  throw noStream("UNSUPPORTED", name);
 }

@@ -17,6 +17,7 @@ import { createOutputPipe } from "./output-pipe.ts";
 import type { OutputPipe } from "./output-pipe.ts";
 import { cancelOnAbort } from "../native.ts";
 import type { PeerCallOptions, Peer, PeerCall } from "../peer.ts";
+import { noStream } from "../../wire/calls/call-streams.ts";
 
 /** The result of a call. */
 export type ExchangeAnswer = { result: unknown };
@@ -138,5 +139,5 @@ async function writeAll(writer: StreamWriter, bytes: Uint8Array): Promise<void> 
 
 function find<Stream extends StreamReader | StreamWriter>(stream: Stream | undefined, name: string): Stream {
   if (stream !== undefined) return stream;
-  throw new NegotiatorError("UNSUPPORTED", `This call has no stream "${name}" in that direction`);
+  throw noStream("UNSUPPORTED", name);
 }

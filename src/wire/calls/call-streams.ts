@@ -157,7 +157,10 @@ function find<End>(ends: ReadonlyMap<string, End>, name: string): End {
   return end;
 }
 
-/** A peer that names no stream of the call breaks the protocol; a method of ours cannot have that stream. */
-function noStream(code: "BAD_FRAME" | "UNSUPPORTED", name: string): NegotiatorError {
+/**
+ * Returns the error for a stream that a call does not have. A peer that names it breaks the protocol; a
+ * method of ours cannot have it.
+ */
+export function noStream(code: "BAD_FRAME" | "UNSUPPORTED", name: string): NegotiatorError {
   return new NegotiatorError(code, `This call has no stream "${name}" in that direction`);
 }

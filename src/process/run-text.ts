@@ -4,13 +4,15 @@ import { NegotiatorError } from "../errors.ts";
 import { inOnePiece } from "./own-child.ts";
 import { findProgram } from "./program-path.ts";
 import { run } from "./run.ts";
+import type { RunOptions } from "./run.ts";
 
 /**
  * `environment` is added to the usual one of our children. More output than `outputBytes` is an error.
- * `input` is the program's standard input, empty if absent.
+ * `input` is the program's standard input, empty if absent. It runs as `user`, ours if absent.
  */
 export type RunTextOptions = {
   input?: string;
+  user?: NonNullable<RunOptions["user"]>;
   timeoutMs: number;
   outputBytes: number;
   environment: Readonly<Record<string, string>>;
@@ -35,14 +37,15 @@ export type SpawnLines = (
  */
 export async function runText(
   argv: readonly string[],
-  { input, timeoutMs, outputBytes, environment, signal }: RunTextOptions,
+  { input, user, timeoutMs, outputBytes, environment, signal }: RunTextOptions,
 ): Promise<RunTextResult> {
   const stdout = createBuffer(outputBytes);
   const stderr = createBuffer(outputBytes);
   const words = await resolveWords(argv);
   const env = { ...toolEnvironment(), ...environment };
   const stdin = input === undefined ? null : inOnePiece(input);
-  const ended = await run({ argv: words, env, cwd: "/", stdin, stdout, stderr, signal, timeoutMs });
+  const as = user === undefined ? {} : { user };
+  const ended = await run({ argv: words, env, cwd: "/", stdin, stdout, stderr, signal, timeoutMs, ...as });
   if (ended.endedBy === "deadline")
     throw new NegotiatorError("TIMEOUT", `"${argv.join(" ")}" took longer than ${timeoutMs} ms`);
   if (ended.endedBy === "cancel") throw new NegotiatorError("CANCELLED", `"${argv.join(" ")}" was cancelled`);

@@ -2,8 +2,9 @@
  * A file that a client of the guest agent has open. It has a plain descriptor: the runtime ends the program
  * if a `FileHandle` is forgotten open.
  */
-import { close, constants, fstat, open, read, write } from "node:fs";
+import { close, constants, fstat, open, read, readlink, write } from "node:fs";
 import type { Stats } from "node:fs";
+import { basename, dirname } from "node:path";
 
 /** An open file with its place, as fopen(3) has one. All functions reject as the system calls fail. */
 export type OpenFile = {
@@ -16,8 +17,18 @@ export type OpenFile = {
   close(): Promise<void>;
 };
 
-const { O_APPEND, O_CREAT, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } =
-  constants;
+const {
+  O_APPEND,
+  O_CREAT,
+  O_DIRECTORY,
+  O_NOCTTY,
+  O_NOFOLLOW,
+  O_NONBLOCK,
+  O_RDONLY,
+  O_RDWR,
+  O_TRUNC,
+  O_WRONLY,
+} = constants;
 
 /** The modes of fopen(3), without their `b`. */
 export const FILE_MODES: Readonly<Record<string, number>> = {
@@ -31,10 +42,12 @@ export const FILE_MODES: Readonly<Record<string, number>> = {
 
 const NEW_FILE_MODE = 0o644;
 
-/** Opens the file at `path`, which must not be a link. A pipe or device is never waited for. */
+/**
+ * Opens the file at `path`, of which no part may be a link: rejects with `ELOOP` otherwise. A pipe or device
+ * is never waited for.
+ */
 export async function openFile(path: string, flags: number): Promise<OpenFile> {
-  const all = flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
-  const descriptor = await promised<number>((done) => open(path, all, NEW_FILE_MODE, done));
+  const descriptor = await openWithoutLinks(path, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
   const facts = await promised<Stats>((done) => fstat(descriptor, done));
   const isSeekable = facts.isFile() || facts.isBlockDevice();
   let position = 0n;
@@ -79,6 +92,26 @@ export async function openFile(path: string, flags: number): Promise<OpenFile> {
     },
     close: () => promised<void>((done) => close(descriptor, (error) => done(error, undefined))),
   };
+}
+
+/** Source: open(2), the same number on x86-64 and ARM64. */
+const O_PATH = 0o10_000_000;
+
+/**
+ * The owner of a directory on the way can put a link there after the policy was asked. So the directory is
+ * opened first, and the kernel says where it is.
+ */
+async function openWithoutLinks(path: string, flags: number): Promise<number> {
+  const place = dirname(path);
+  const directory = await promised<number>((done) => open(place, O_PATH | O_DIRECTORY, done));
+  try {
+    const opened = `/proc/self/fd/${directory}`;
+    if ((await promised<string>((done) => readlink(opened, done))) !== place)
+      throw Object.assign(new Error("A directory on the way is a link"), { code: "ELOOP" });
+    return await promised<number>((done) => open(`${opened}/${basename(path)}`, flags, NEW_FILE_MODE, done));
+  } finally {
+    await promised<void>((done) => close(directory, (error) => done(error, undefined)));
+  }
 }
 
 function sizeOf(descriptor: number): Promise<Stats> {

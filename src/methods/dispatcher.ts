@@ -105,6 +105,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       const own = { ...options, caller };
       const given = givenCall(call);
       const request = { callId: call.id, method, user: call.caller, startMs: now() - (given?.ageMs ?? 0) };
+      const leftMs = (): number | undefined =>
+        call.timeoutMs && Math.max(1, call.timeoutMs - (now() - request.startMs));
       const find = (): CallMethod => findCallMethod(methods, method);
       const admission =
         given === undefined ? admit(params, find, own) : readmit(params, find, given.grant, own);
@@ -114,7 +116,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       using handing = handOverOf(call, { caller, admission, start, request }, options);
       const { onFreeze } = handing;
       const ending = await settle(admission, ({ run, grant }) => {
-        const context = { call, caller, grant, isOffered, begin, isStrict: audit.isStrict };
+        const context = { call, leftMs, caller, grant, isOffered, begin, isStrict: audit.isStrict };
         return run({ ...context, onFreeze, given: given?.method });
       });
       const toError = (thrown: unknown): NegotiatorError => errorFor(thrown, request, admission, options);

@@ -63,7 +63,7 @@ export function createExecute({ role, commands, users, openCalls, kept }: Execut
           throw thrown;
         }
       }
-      const command = await commands.find(name, context.isOffered, { timeoutMs: context.call.timeoutMs });
+      const command = await commands.find(name, context.isOffered, { timeoutMs: context.leftMs() });
       const start = (detached?: KeptCommand): Promise<MethodAnswer> => {
         const given = { ...context, stderrLog, users, commands, detached };
         return command.kind === "builtin"
@@ -109,8 +109,21 @@ function tellStart(call: IncomingCall): void {
   call.send("started", { call: call.id });
 }
 
-/** A command that another program has started. `allowedMs`: the limit of the run on this side, 0 for none. */
-type GivenRun = { command: string; allowedMs: number; run: FrozenRun };
+/** A command that another program has started. */
+type GivenRun = { command: string; limit: RunLimit; run: FrozenRun };
+
+/**
+ * The milliseconds from the start of a command until its deadline, 0 for none. `isOurs`: this side has set
+ * it, not the caller.
+ */
+type RunLimit = { timeoutMs: number; isOurs: boolean };
+
+function limitRun(leftMs: number | undefined, allowedMs: number): RunLimit {
+  return {
+    timeoutMs: shortest([leftMs, allowedMs]),
+    isOurs: allowedMs > 0 && allowedMs < (leftMs ?? Infinity),
+  };
+}
 
 function givenRun(given: unknown): GivenRun | undefined {
   // Our own program wrote it.
@@ -118,12 +131,9 @@ function givenRun(given: unknown): GivenRun | undefined {
   return given as GivenRun | undefined;
 }
 
-function goOnWith(
-  { command, allowedMs, run: frozen }: GivenRun,
-  context: CommandContext,
-): Promise<MethodAnswer> {
+function goOnWith({ command, limit, run: frozen }: GivenRun, context: CommandContext): Promise<MethodAnswer> {
   const { path } = frozen.child;
-  return connect({ command, allowedMs, isNew: false }, context, (streams) =>
+  return connect({ command, limit, isNew: false }, context, (streams) =>
     goOn({ ...streams, argv: [path], env: {}, cwd: "/", stdin: readerOf(context.call, "stdin"), frozen }),
   );
 }
@@ -134,7 +144,7 @@ async function runUserCommand(
   role: "host" | "guest",
   context: CommandContext,
 ): Promise<MethodAnswer> {
-  const { call, caller, grant, begin, users, commands } = context;
+  const { call, leftMs, caller, grant, begin, users, commands } = context;
   const userName = grant.user ?? command.user;
   const source = grant.user === undefined ? `${command.path}.toml` : `rule ${grant.rule} of the policy`;
   const place = userName === undefined ? "our own user" : source;
@@ -144,7 +154,8 @@ async function runUserCommand(
   await begin();
   // Nothing may wait between this and the start.
   commands.check(command);
-  return connect({ command: command.name, allowedMs, isNew: true }, context, (streams) =>
+  const limit = limitRun(leftMs(), allowedMs);
+  return connect({ command: command.name, limit, isNew: true }, context, (streams) =>
     run({
       ...streams,
       argv: [command.path, ...args],
@@ -160,7 +171,7 @@ async function runUserCommand(
   );
 }
 
-type Connected = Pick<GivenRun, "command" | "allowedMs"> & { isNew: boolean };
+type Connected = Pick<GivenRun, "command" | "limit"> & { isNew: boolean };
 type Streams = Pick<
   RunOptions,
   "calledAs" | "stdout" | "stderr" | "signal" | "timeoutMs" | "onStart" | "onExit"
@@ -168,7 +179,7 @@ type Streams = Pick<
 
 /** Connects the streams of a call to the command that `start` runs, and resolves with its end. */
 async function connect(
-  { command, allowedMs, isNew }: Connected,
+  { command, limit, isNew }: Connected,
   { call, caller, stderrLog, detached, onFreeze }: CommandContext,
   start: (streams: Streams) => Promise<RunResult>,
 ): Promise<MethodAnswer> {
@@ -179,9 +190,9 @@ async function connect(
     stdout: outputs.stdout ?? detached?.stdout ?? DISCARD,
     stderr: outputs.stderr ?? detached?.stderr ?? logged,
     signal: detached === undefined ? call.signal : AbortSignal.any([call.signal, detached.cancelled]),
-    timeoutMs: shortest([call.timeoutMs, allowedMs]),
+    timeoutMs: limit.timeoutMs,
     onStart(running) {
-      onFreeze(() => ({ command, allowedMs, run: running.freeze() }) satisfies GivenRun);
+      onFreeze(() => ({ command, limit, run: running.freeze() }) satisfies GivenRun);
       forwardSignals(call, running);
       detached?.started(running);
       if (detached !== undefined && isNew) tellStart(call);
@@ -189,11 +200,10 @@ async function connect(
     onExit: (exit) => call.send("exited", exit),
   });
   const { exitCode, signal, inputBytes, stdout, stderr } = ended;
-  const isLimited = allowedMs > 0 && allowedMs < (call.timeoutMs ?? Infinity);
   const result: ExecuteResult = {
     exitCode,
     signal,
-    endedBy: ended.endedBy === "deadline" && isLimited ? "limit" : ended.endedBy,
+    endedBy: ended.endedBy === "deadline" && limit.isOurs ? "limit" : ended.endedBy,
     durationMs: ended.durationMs,
     inputBytes,
   };

@@ -30,6 +30,11 @@ export type MethodContext = {
  */
 export type CallContext = MethodContext & {
   call: IncomingCall;
+  /**
+   * Returns the milliseconds until the caller's deadline, at least 1, or undefined if it has set none. They
+   * count from the moment at which the call came.
+   */
+  leftMs: () => number | undefined;
   /** The data of the program that this one has replaced, if the call goes on; see `onFreeze`. */
   given: unknown;
   /**

@@ -37,7 +37,7 @@ export type RunOptions = {
   stderr: ByteSink;
   /** Cancels the command when it aborts. */
   signal?: AbortSignal;
-  /** The time from the start to the deadline; 0 or absent means without limit. */
+  /** The time from the order to start until the deadline; 0 or absent means without limit. */
   timeoutMs?: number;
   /** The time from SIGTERM to SIGKILL. The caller waits for it after a cancel, and not after a deadline. */
   graceMs?: number;
@@ -83,7 +83,7 @@ export type RunningCommand = {
 export type RunResult = ExitFacts & {
   /** `deadline` also if the command had ended in time, and its output was not taken by then. */
   endedBy: "command" | EndReason;
-  /** The whole milliseconds from the start until the last byte was carried. */
+  /** The whole milliseconds from the order to start until the last byte was carried. */
   durationMs: number;
   /** Bytes that went into the command's standard input. The command may have read fewer of them. */
   inputBytes: number;
@@ -112,18 +112,23 @@ export async function run(options: RunOptions): Promise<RunResult> {
   if (signal?.aborted === true) {
     throw new NegotiatorError("CANCELLED", `Cannot run "${name}": cancelled before its start`);
   }
-  return carry(options, await start(options));
+  const beganMs = performance.now();
+  return carry(options, await start(options), beganMs);
 }
 
 /** Goes on with a command of the program that this one has replaced. Resolves as `run` does. */
 export function goOn(options: RunOptions & { frozen: FrozenRun }): Promise<RunResult> {
-  return carry(options, adoptChild(options.frozen.child, options));
+  const beganMs = performance.now() - options.frozen.elapsedMs;
+  return carry(options, adoptChild(options.frozen.child, options), beganMs);
 }
 
-async function carry(options: RunOptions & { frozen?: FrozenRun }, child: Child): Promise<RunResult> {
+async function carry(
+  options: RunOptions & { frozen?: FrozenRun },
+  child: Child,
+  beganMs: number,
+): Promise<RunResult> {
   const { onStart, onExit, graceMs = 5000, drainMs = 5000, frozen } = options;
-  const startedAt = performance.now() - (frozen?.elapsedMs ?? 0);
-  using end = watchEndReasons(options, startedAt);
+  using end = watchEndReasons(options, beganMs);
   if (frozen?.reason === "cancel") end.cancel();
   const stdout = pumpOutput(child.stdoutFd, options.stdout, frozen?.stdout);
   const stderr = pumpOutput(child.stderrFd, child.stderr, frozen?.stderr);
@@ -136,7 +141,7 @@ async function carry(options: RunOptions & { frozen?: FrozenRun }, child: Child)
     signal: (name) => child.signal(name),
     freeze: () => ({
       child: child.freeze(),
-      elapsedMs: performance.now() - startedAt,
+      elapsedMs: performance.now() - beganMs,
       ...(ending !== undefined && { reason: ending }),
       isTold,
       stdout: stdout.freeze(),
@@ -163,7 +168,7 @@ async function carry(options: RunOptions & { frozen?: FrozenRun }, child: Child)
   return {
     ...exit,
     endedBy: reason ?? endedLate,
-    durationMs: Math.round(performance.now() - startedAt),
+    durationMs: Math.round(performance.now() - beganMs),
     inputBytes: input?.bytes ?? 0,
     stdout: stdout.facts(),
     stderr: stderr.facts(),
@@ -206,12 +211,12 @@ type EndReason = "deadline" | "cancel";
  */
 type EndReasons = Disposable & { reason: Promise<EndReason>; late: Promise<void>; cancel: () => void };
 
-function watchEndReasons({ signal, timeoutMs = 0 }: RunOptions, startedAt: number): EndReasons {
+function watchEndReasons({ signal, timeoutMs = 0 }: RunOptions, beganMs: number): EndReasons {
   const { promise: reason, resolve } = Promise.withResolvers<EndReason>();
   const cancel = (): void => resolve("cancel");
   const { promise: late, resolve: resolveLate } = Promise.withResolvers<void>();
   const after = (ms: number, act: () => void): Timer =>
-    setTimeout(act, clampDelay(Math.max(0, startedAt + ms - performance.now())));
+    setTimeout(act, clampDelay(Math.max(0, beganMs + ms - performance.now())));
   const timers =
     timeoutMs > 0
       ? [after(timeoutMs, () => resolve("deadline")), after(timeoutMs + LATE_MS.runner, resolveLate)]

@@ -207,6 +207,18 @@ test("the shortest deadline ends the command: deadline if it is the caller's, el
   expect((await strict.execute("slow").answer).result).toMatchObject(atLimit);
 });
 
+test("the time before the start counts towards the caller's deadline", async () => {
+  await using directory = await createTemporaryDirectory();
+  await plant(directory, "slow", "exec sleep 600");
+  const cameMs = performance.now();
+  const lookIsSlow = () => until("800 ms have passed", () => performance.now() - cameMs > 800);
+  const { link, execute } = serve(directory, DEFAULT_POLICY, undefined, lookIsSlow);
+  await using _ = link;
+  const { result } = await execute("slow", [], { timeoutMs: 1000 }).answer;
+  expect(result).toMatchObject({ endedBy: "deadline" });
+  expect(Object(result).durationMs).toBeLessThan(900);
+});
+
 test("a command that ignores its deadline counts as a call until it has ended", async () => {
   await using directory = await createTemporaryDirectory();
   await plant(directory, "stubborn", "trap '' TERM; while :; do sleep 0.05; done");

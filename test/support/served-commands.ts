@@ -1,6 +1,7 @@
 /** Serves the commands of a directory to a guest, in memory. */
 import { chmod } from "node:fs/promises";
 import type { AuditEntry } from "../../src/audit/audit-line.ts";
+import type { CommandCatalogue } from "../../src/methods/catalogue.ts";
 import { createDispatcher } from "../../src/methods/dispatcher.ts";
 import { createExecute } from "../../src/methods/execute.ts";
 import { DEFAULT_POLICY } from "../../src/policy/policy.ts";
@@ -23,11 +24,15 @@ export async function readAll(reader: StreamReader): Promise<string> {
   return Buffer.concat(await Array.fromAsync(reader)).toString();
 }
 
-/** Serves the commands of a directory to one guest; `lines` are the entries of the audit. */
+/**
+ * Serves the commands of a directory to one guest; `lines` are the entries of the audit. Every look for a
+ * command waits for `beforeFind`.
+ */
 export function serve(
   directory: TemporaryDirectory,
   policy: Policy = DEFAULT_POLICY,
   now = () => performance.now(),
+  beforeFind: () => Promise<unknown> = () => Promise.resolve(),
 ) {
   const builtin = { name: "built", description: "built in", run: () => "inside\n" };
   const sources = () => ({
@@ -35,6 +40,14 @@ export function serve(
     builtins: [builtin],
     uid: process.getuid?.() ?? 0,
   });
+  const catalogue = createTestCatalogue(sources);
+  const commands: CommandCatalogue = {
+    ...catalogue,
+    async find(...given) {
+      await beforeFind();
+      return catalogue.find(...given);
+    },
+  };
   const users = createUserCache();
   const lines: AuditEntry[] = [];
   const link = createServedLink(
@@ -45,7 +58,7 @@ export function serve(
       methods: [
         createExecute({
           role: "host",
-          commands: createTestCatalogue(sources),
+          commands,
           users,
           openCalls: 2,
           ...NOT_KEPT,

@@ -62,10 +62,10 @@ export function createRelay(peerOf: PeerOf): Method[] {
     resource: ({ command, args }) => ({ kind: "command", name: command, args }),
     target: ({ guest }) => (guest === undefined ? {} : { guest }),
     async run({ guest, connectTimeoutMs = 0, command, args }, context) {
-      const { call, grant, begin, isStrict, onFreeze } = context;
+      const { call, leftMs, grant, begin, isStrict, onFreeze } = context;
       using _ = takeShare(guest, call.caller);
       const hasInput = call.streams.read.includes("stdin");
-      const { timeoutMs, isLimited } = shorten(call, grant);
+      const { timeoutMs, isLimited } = shorten(leftMs(), grant);
       const given = givenLimits(context.given);
       const time = startCall(given ?? { timeoutMs, connectTimeoutMs });
       let remote: RemoteCommand | undefined;
@@ -104,10 +104,10 @@ export function createRelay(peerOf: PeerOf): Method[] {
     isOpen: true,
     params: v.object(Target),
     target: ({ guest }) => (guest === undefined ? {} : { guest }),
-    async run({ guest, connectTimeoutMs = 0 }, { call, grant, isOffered }) {
+    async run({ guest, connectTimeoutMs = 0 }, { call, leftMs, grant, isOffered }) {
       const { signal, caller } = call;
       using _ = takeShare(guest, caller);
-      const time = startCall({ timeoutMs: shorten(call, grant).timeoutMs, connectTimeoutMs });
+      const time = startCall({ timeoutMs: shorten(leftMs(), grant).timeoutMs, connectTimeoutMs });
       const peer = await find(guest, time.leftToConnect(), signal);
       const limits = { timeoutMs: time.left(), connectTimeoutMs: time.leftToConnect() };
       const commands = await listCommandsOf(peer, { ...limits, signal });
@@ -119,10 +119,10 @@ export function createRelay(peerOf: PeerOf): Method[] {
     isOpen: true,
     params: v.object(Target),
     target: ({ guest }) => (guest === undefined ? {} : { guest }),
-    async run({ guest, connectTimeoutMs = 0 }, { call, grant }) {
+    async run({ guest, connectTimeoutMs = 0 }, { call, leftMs, grant }) {
       const { signal, caller } = call;
       using _ = takeShare(guest, caller);
-      const time = startCall({ timeoutMs: shorten(call, grant).timeoutMs, connectTimeoutMs });
+      const time = startCall({ timeoutMs: shorten(leftMs(), grant).timeoutMs, connectTimeoutMs });
       const peer = await find(guest, time.leftToConnect(), signal);
       const limits = { timeoutMs: time.left(), connectTimeoutMs: time.leftToConnect() };
       return { result: await infoOf(peer, { ...limits, signal }) };
@@ -152,7 +152,7 @@ async function detach(
 
 /** Returns the deadline of a call in milliseconds, 0 for none, and whether the policy has shortened it. */
 function shorten(
-  { timeoutMs: askedMs = 0 }: { timeoutMs?: number | undefined },
+  askedMs: number | undefined = 0,
   { timeoutMs: allowedMs = 0 }: Grant,
 ): { timeoutMs: number; isLimited: boolean } {
   const isLimited = allowedMs > 0 && (askedMs === 0 || allowedMs < askedMs);

@@ -21,10 +21,10 @@ const target = ({ guest }: Given): Given => ({ guest });
 export function createGuestMethods(peerOf: PeerOf): Method[] {
   const askGuest = async <Answer>(
     { guest, connectTimeoutMs = 0 }: Given,
-    { call: { signal, timeoutMs = 0, caller } }: CallContext,
+    { call: { signal, caller }, leftMs }: CallContext,
     ask: (peer: Peer, limits: Limits) => Promise<Answer>,
   ): Promise<Answer> => {
-    const time = startCall({ timeoutMs, connectTimeoutMs });
+    const time = startCall({ timeoutMs: leftMs() ?? 0, connectTimeoutMs });
     const peer = await untilAborted(peerOf(guest, time.leftToConnect(), signal), signal);
     const limits = { timeoutMs: time.left(), connectTimeoutMs: time.leftToConnect(), signal };
     return ask(peer, caller === undefined ? limits : { ...limits, caller });

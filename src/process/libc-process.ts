@@ -181,6 +181,22 @@ export function stopInheritingCapabilities(): void {
   libc().syscall(PRCTL, PR_SET_SECUREBITS, bits & ~GRANTING_BITS, 0, 0, 0, 0);
 }
 
+/** Limits of a process: the soft and the hard one. */
+export type Limit = { soft: bigint; hard: bigint };
+
+/**
+ * Lowers both our limits of processes of one user to `most`, or sets them as they were, by prlimit(2).
+ * Returns the limits before, undefined after a failure.
+ */
+export function setProcessLimit(most: number | Limit): Limit | undefined {
+  const limits = new BigUint64Array(2);
+  if (libc().prlimit(0, RLIMIT_NPROC, null, ptr(limits)) !== 0) return undefined;
+  const [soft = 0n, hard = 0n] = limits;
+  const bound = (value: bigint): bigint => (typeof most === "number" && value > most ? BigInt(most) : value);
+  limits.set(typeof most === "number" ? [bound(soft), bound(hard)] : [most.soft, most.hard]);
+  return libc().prlimit(0, RLIMIT_NPROC, ptr(limits), null) === 0 ? { soft, hard } : undefined;
+}
+
 type List = { list: BigUint64Array; texts: Uint8Array[] };
 
 /** A list of pointers to texts, with a null pointer at its end. `texts` keeps the texts alive. */
@@ -221,6 +237,8 @@ const MFD_ALLOW_SEALING = 2;
 const F_ADD_SEALS = 1033;
 const F_GET_SEALS = 1034;
 const ALL_SEALS = 0xf;
+/** The same number on all architectures we build for (include/uapi/asm-generic/resource.h). */
+const RLIMIT_NPROC = 6;
 /** fcntl(2). */
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;

@@ -15,6 +15,7 @@ import { commandFileLimit, spawnLimited } from "./open-file-limit.ts";
 import { forgetChild, rememberChild } from "./orphans.ts";
 import { helperCommand } from "./ask-program.ts";
 import { createPipe } from "./pipe.ts";
+import { spawnWithShare } from "./process-share.ts";
 import type { ByteSink } from "./pump.ts";
 import { forgetSetpriv, setprivWords } from "./setpriv.ts";
 import type { StartOrder } from "./start-in-place.ts";
@@ -129,27 +130,28 @@ function spawnBy(
   const { promise: exit, resolve } = Promise.withResolvers<ExitFacts>();
   let isReaped = false;
   const lastFd = Math.max(...[errors, report].flatMap((pipe) => (pipe ? [pipe.theirFd, pipe.ourFd] : [])));
+  const spawn = () =>
+    Bun.spawn({
+      cmd: [...call.cmd],
+      ...(call.argv0 === undefined ? {} : { argv0: call.argv0 }),
+      env: call.env,
+      cwd: call.cwd,
+      detached: true,
+      stdio: [
+        input?.theirFd ?? "ignore",
+        output.theirFd,
+        errors.theirFd,
+        ...(report === undefined ? [] : [report.theirFd]),
+      ],
+      onExit: (_child, exitCode, signal) => {
+        isReaped = true;
+        forgetChild(pid);
+        resolve({ exitCode, signal: typeof signal === "number" ? signalName(signal) : signal });
+      },
+    });
+  const limited = () => spawnLimited(lastFd, spawn);
   const { pid } = startCleanly(() =>
-    spawnLimited(lastFd, () =>
-      Bun.spawn({
-        cmd: [...call.cmd],
-        ...(call.argv0 === undefined ? {} : { argv0: call.argv0 }),
-        env: call.env,
-        cwd: call.cwd,
-        detached: true,
-        stdio: [
-          input?.theirFd ?? "ignore",
-          output.theirFd,
-          errors.theirFd,
-          ...(report === undefined ? [] : [report.theirFd]),
-        ],
-        onExit: (_child, exitCode, signal) => {
-          isReaped = true;
-          forgetChild(pid);
-          resolve({ exitCode, signal: typeof signal === "number" ? signalName(signal) : signal });
-        },
-      }),
-    ),
+    lower === undefined ? limited() : spawnWithShare(options.limits?.tasksMax, limited),
   );
   rememberChild(pid);
   ours.move();

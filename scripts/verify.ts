@@ -1,6 +1,7 @@
 /** Runs all checks of a change: `bun run verify`, or `bun run verify tests` for one step. */
 
-type Step = { name: string; words: string[] };
+/** `programs` run at the same time. */
+type Step = { name: string; programs: readonly (readonly string[])[] };
 type Counts = { passed: number; failed: number };
 
 const bun = process.execPath;
@@ -18,12 +19,18 @@ const FORMATTED = [
   "knip.json",
 ];
 
+/** A test that waits for a virtual machine leaves a processor to the other half. */
+const HALVES = ["1/2", "2/2"];
+
 const STEPS: readonly Step[] = [
-  { name: "format", words: [bun, "fmt", "--check", "--no-script", ...FORMATTED] },
-  { name: "types", words: [bun, "check", "--no-script"] },
-  { name: "lint", words: [bun, "x", "--no-install", "oxlint"] },
-  { name: "dead code", words: [bun, "x", "--no-install", "knip"] },
-  { name: "tests", words: [bun, "test", "--timeout", "180000"] },
+  { name: "format", programs: [[bun, "fmt", "--check", "--no-script", ...FORMATTED]] },
+  { name: "types", programs: [[bun, "check", "--no-script"]] },
+  { name: "lint", programs: [[bun, "x", "--no-install", "oxlint"]] },
+  { name: "dead code", programs: [[bun, "x", "--no-install", "knip"]] },
+  {
+    name: "tests",
+    programs: HALVES.map((half) => [bun, "test", "--timeout", "180000", `--shard=${half}`]),
+  },
 ];
 
 process.exitCode = await verify(process.argv.slice(2));
@@ -37,7 +44,7 @@ async function verify(names: readonly string[]): Promise<number> {
   }
   const counts: Counts[] = [];
   for (const step of STEPS) {
-    if (names.length === 0 || names.includes(step.name)) counts.push(await runStep(step));
+    if (names.length === 0 || names.includes(step.name)) counts.push(...(await runStep(step)));
   }
   const passed = counts.reduce((sum, step) => sum + step.passed, 0);
   const failed = counts.reduce((sum, step) => sum + step.failed, 0);
@@ -45,29 +52,47 @@ async function verify(names: readonly string[]): Promise<number> {
   return failed === 0 ? 0 : 1;
 }
 
-async function runStep({ name, words }: Step): Promise<Counts> {
+async function runStep({ name, programs }: Step): Promise<Counts[]> {
   const start = performance.now();
   console.log(`\n== ${name}`);
-  const child = Bun.spawn(words, { stdout: "inherit", stderr: "pipe", stdin: "ignore" });
-  const output = await forward(child.stderr);
-  const exitCode = await child.exited;
+  const [first = [], ...others] = programs;
+  const running = [run(first, (bytes) => process.stderr.write(bytes)), ...others.map((words) => run(words))];
+  const endings = await Promise.all(running);
+  for (const { output } of endings.slice(1)) process.stderr.write(output);
+  // Without these lines, a reader has to look for them in both halves.
+  for (const { output } of endings) for (const line of failuresOf(output)) console.log(line);
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
-  console.log(`== ${name}: ${exitCode === 0 ? "ok" : `failed, exit code ${exitCode}`} (${seconds} s)`);
-  return name === "tests" ? countTests(output, exitCode) : countStep(exitCode === 0);
+  const failed = endings.find(({ exitCode }) => exitCode !== 0);
+  console.log(`== ${name}: ${failed ? `failed, exit code ${failed.exitCode}` : "ok"} (${seconds} s)`);
+  return name === "tests" ? endings.map(countTests) : [countStep(failed === undefined)];
 }
 
-/** Copies a step's output to stderr and returns it: `bun test` prints its counts there. */
-async function forward(stream: ReadableStream<Uint8Array>): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const bytes of stream) {
-    process.stderr.write(bytes);
-    text += decoder.decode(bytes, { stream: true });
-  }
-  return text;
+type Ending = { output: string; exitCode: number };
+
+/** Runs a program to its end. `onOutput` gets its output as it comes. */
+async function run(
+  words: readonly string[],
+  onOutput: (bytes: Uint8Array) => void = () => {},
+): Promise<Ending> {
+  const child = Bun.spawn([...words], { stdout: "pipe", stderr: "pipe", stdin: "ignore" });
+  let output = "";
+  const collect = async (stream: ReadableStream<Uint8Array>): Promise<void> => {
+    const decoder = new TextDecoder();
+    for await (const bytes of stream) {
+      onOutput(bytes);
+      output += decoder.decode(bytes, { stream: true });
+    }
+  };
+  await Promise.all([collect(child.stdout), collect(child.stderr)]);
+  return { output, exitCode: await child.exited };
 }
 
-function countTests(output: string, exitCode: number): Counts {
+/** Returns the lines of failed tests. */
+function failuresOf(output: string): string[] {
+  return [...new Set(output.match(/^\(fail\) .*$/gm))];
+}
+
+function countTests({ output, exitCode }: Ending): Counts {
   const count = (word: string): number =>
     Number(new RegExp(`^\\s*(\\d+) ${word}$`, "m").exec(output)?.[1] ?? 0);
   const failed = count("fail");

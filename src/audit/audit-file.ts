@@ -10,6 +10,7 @@ import {
   readSync,
   writeSync,
 } from "node:fs";
+import type { Stats } from "node:fs";
 import { dirname } from "node:path";
 import { NegotiatorError } from "../errors.ts";
 import { findOwnershipFault, ourUid } from "../trust/ownership.ts";
@@ -66,9 +67,10 @@ export function createAuditFile(
 
   function openFor(bytes: number): OpenFile & { size: number } {
     // Another process may have rotated the file.
-    if (file !== undefined && !isStillNamed(path, file)) close();
+    const named = file === undefined ? undefined : findNamed(path, file);
+    if (named === undefined) close();
     file ??= openFile(path);
-    const { size } = fstatSync(file.descriptor);
+    const { size } = named ?? fstatSync(file.descriptor);
     if (size === 0 || size + bytes <= maxBytes) return Object.assign(file, { size });
     const problem = rotateOnce(file);
     if (problem !== undefined) {
@@ -89,7 +91,7 @@ export function createAuditFile(
       lock = openFile(`${path}.lock`, LOCK_MODE);
       if (!tryLock(lock.descriptor)) return lockHeld(path);
       // Another process may have rotated the file before we got the lock.
-      if (isStillNamed(path, full)) rotate(path, keep);
+      if (findNamed(path, full) !== undefined) rotate(path, keep);
       return undefined;
     } catch (thrown) {
       return cannotRotate(path, thrown);
@@ -171,9 +173,10 @@ function unsafeFile(
   });
 }
 
-function isStillNamed(path: string, { device, inode }: OpenFile): boolean {
+/** Returns the status of the open file; undefined if the path is that of another file, or of none. */
+function findNamed(path: string, { device, inode }: OpenFile): Stats | undefined {
   const named = lstatSync(path, { throwIfNoEntry: false });
-  return named?.ino === inode && named.dev === device;
+  return named?.ino === inode && named.dev === device ? named : undefined;
 }
 
 const LINE_END = Buffer.from("\n");

@@ -102,7 +102,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   return {
     async call(call, caller = options.caller) {
       const { method, params } = call;
-      const own = { ...options, caller };
+      const own = caller === options.caller ? options : { ...options, caller };
       const given = givenCall(call);
       const request = { callId: call.id, method, user: call.caller, startMs: now() - (given?.ageMs ?? 0) };
       const leftMs = (): number | undefined =>

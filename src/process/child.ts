@@ -12,6 +12,7 @@ import { EVENTS, watchDescriptor } from "./descriptor-watch.ts";
 import { noteChild, noteDescriptor } from "./kept-resources.ts";
 import { forgetChild, rememberChild } from "./orphans.ts";
 import { signalGroup } from "./process-group.ts";
+import { NOWHERE } from "./pump.ts";
 import type { ByteSink } from "./pump.ts";
 import { settlesWithin } from "./settling.ts";
 import { readSetprivError } from "./setpriv.ts";
@@ -29,8 +30,9 @@ export type Child = {
   signal(name: NodeJS.Signals): void;
   exit: Promise<ExitFacts>;
   stdin: { fd: number; source: AsyncIterable<Uint8Array> } | undefined;
-  stdoutFd: number;
-  stderrFd: number;
+  /** Undefined for an output that nothing reads. */
+  stdoutFd: number | undefined;
+  stderrFd: number | undefined;
   /** Where its standard error goes. */
   stderr: ByteSink;
   /**
@@ -50,8 +52,8 @@ export type Child = {
 export type ChildFacts = {
   pid: number;
   stdinFd?: number;
-  stdoutFd: number;
-  stderrFd: number;
+  stdoutFd?: number;
+  stderrFd?: number;
   reportFd?: number;
   cgroup?: CgroupPlan;
   path: string;
@@ -67,7 +69,7 @@ type ChildOptions = {
   /** Holds its standard error back while it may be that of a helper. */
   held: HeldOutput | undefined;
   stdin: AsyncIterable<Uint8Array> | null;
-  stderr: ByteSink;
+  stderr: ByteSink | null;
 };
 
 const running = new Set<number>();
@@ -98,7 +100,7 @@ export function createChild(facts: ChildFacts, { exit, isReaped, held, stdin, st
     stdin: stdinFd === undefined || stdin === null ? undefined : { fd: stdinFd, source: stdin },
     stdoutFd,
     stderrFd,
-    stderr: held ?? stderr,
+    stderr: held ?? stderr ?? NOWHERE,
     async findFailure(how, stderrEnded) {
       if (reportFd !== undefined) return readReport(reportFd, how.signal !== null);
       if (held === undefined || user === undefined) return undefined;
@@ -135,7 +137,7 @@ export function adoptChild(
   if (!isReaped) rememberChild(facts.pid);
   const exit =
     known === undefined ? awaitChild(facts.pid, () => void (isReaped = true)) : Promise.resolve(known);
-  const holding = held && holdOutput(held.name, stderr, held.bytes);
+  const holding = held && holdOutput(held.name, stderr ?? NOWHERE, held.bytes);
   return createChild(facts, { exit, isReaped: () => isReaped, held: holding, stdin, stderr });
 }
 

@@ -142,6 +142,15 @@ function ring(): void {
 /** The eventfd of all watches. It is open while there is a watch, because it keeps the process alive. */
 let bell: { eventFd: number; users: number; close(): void } | undefined;
 
+/**
+ * Keeps ready what watches need, which takes longer than many a command runs. Keeps the process alive until
+ * it is disposed.
+ */
+export function holdWatching(): Disposable {
+  const isHeld = useBell() >= 0;
+  return { [Symbol.dispose]: () => void (isHeld && leaveBell()) };
+}
+
 /** Returns the eventfd, -1 when no descriptors are left. */
 function useBell(): number {
   bell ??= openBell();

@@ -27,7 +27,7 @@ export async function askOwnChild(question: object, options: AskOptions): Promis
         return Promise.resolve();
       },
     },
-    stderr: { write: () => Promise.resolve() },
+    stderr: null,
     timeoutMs,
     ...(signal === undefined ? {} : { signal }),
   });

@@ -19,6 +19,7 @@ export type StreamFacts = { bytes: number; truncated: boolean };
 export type OutputPump = {
   /** Resolves when the pipe has ended or was aborted; never rejects. */
   readonly ended: Promise<void>;
+  readonly isEnded: boolean;
   facts(): StreamFacts;
   /** Returns the milliseconds spent waiting for the pipe so far, without the time that the sink took. */
   waitedMs(): number;
@@ -33,12 +34,19 @@ export type OutputPump = {
 /** An output pump as plain data. `ungiven` are the bytes that were read, and that the sink has not got. */
 export type FrozenOutputPump = { facts: StreamFacts; isClosed: boolean; ungiven: Uint8Array };
 
+/** Takes bytes and throws them away. */
+export const NOWHERE: ByteSink = { write: () => Promise.resolve() };
+
 /**
- * Carries all bytes from the pipe to the sink, at most `PIECE_BYTES` at once. Takes over the descriptor. Goes
- * on with a frozen pump, whose descriptor may be closed already.
+ * Carries all bytes from the pipe to the sink, at most `PIECE_BYTES` at once. Takes over the descriptor; with
+ * undefined there is nothing to carry. Goes on with a frozen pump, whose descriptor may be closed already.
  */
-export function pumpOutput(readFd: number, sink: ByteSink, frozen?: FrozenOutputPump): OutputPump {
-  if (frozen?.isClosed === true) return endedPump(frozen);
+export function pumpOutput(
+  readFd: number | undefined,
+  sink: ByteSink,
+  frozen?: FrozenOutputPump,
+): OutputPump {
+  if (readFd === undefined || frozen?.isClosed === true) return endedPump(frozen ?? NOTHING);
   setNonBlocking(readFd);
   const watch = watchDescriptor(readFd, { isPipe: true });
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
@@ -105,6 +113,9 @@ export function pumpOutput(readFd: number, sink: ByteSink, frozen?: FrozenOutput
     ended,
     facts: () => ({ ...facts }),
     waitedMs: () => waitedMs + (waitingSince === undefined ? 0 : performance.now() - waitingSince),
+    get isEnded() {
+      return watch.isClosed;
+    },
     get isGiving() {
       return isGiving && !watch.isClosed;
     },
@@ -116,18 +127,25 @@ export function pumpOutput(readFd: number, sink: ByteSink, frozen?: FrozenOutput
   };
 }
 
+const NO_BYTES = new Uint8Array(0);
+
+const NOTHING: FrozenOutputPump = {
+  facts: { bytes: 0, truncated: false },
+  isClosed: true,
+  ungiven: NO_BYTES,
+};
+
 function endedPump(frozen: FrozenOutputPump): OutputPump {
   return {
     ended: Promise.resolve(),
     facts: () => ({ ...frozen.facts }),
     waitedMs: () => 0,
+    isEnded: true,
     isGiving: false,
     abort: () => undefined,
     freeze: () => frozen,
   };
 }
-
-const NO_BYTES = new Uint8Array(0);
 
 /** Most bytes that a sink gets at once, and the default capacity of a pipe (pipe(7)). */
 const PIECE_BYTES = 65_536;
@@ -191,6 +209,7 @@ export async function drain(pumps: readonly OutputPump[], limits: DrainLimits): 
   const { drainMs, countsSink, until } = limits;
   const areTaken = await Promise.all(
     pumps.map(async (pump) => {
+      if (pump.isEnded) return true;
       const done = Promise.race([pump.ended, until]);
       if (countsSink) await settlesWithin(done, drainMs);
       else await waitForEnd(pump, drainMs, done);

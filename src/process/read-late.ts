@@ -30,7 +30,7 @@ export async function readLate(path: string, signal: AbortSignal): Promise<Uint8
         if (length <= MOST_BYTES) parts.push(bytes.slice());
       },
     },
-    stderr: { write: () => Promise.resolve() },
+    stderr: null,
     signal,
     timeoutMs: TIMEOUT_MS,
   });

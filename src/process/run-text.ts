@@ -72,7 +72,7 @@ export async function* spawnLines(
     cwd: "/",
     stdin: null,
     stdout: { write: (bytes) => writer.write(new Uint8Array(bytes)) },
-    stderr: { write: () => Promise.resolve() },
+    stderr: null,
     signal: AbortSignal.any([signal, left.signal]),
   }).finally(() => void writer.close().catch(() => undefined));
   try {

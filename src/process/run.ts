@@ -7,7 +7,7 @@ import { adoptChild } from "./child.ts";
 import type { Child, ExitFacts, FrozenChild } from "./child.ts";
 import type { ResourceLimits } from "./command-cgroup.ts";
 import { endGroup } from "./process-group.ts";
-import { drain, pumpInput, pumpOutput } from "./pump.ts";
+import { drain, NOWHERE, pumpInput, pumpOutput } from "./pump.ts";
 import type { ByteSink, FrozenInputPump, FrozenOutputPump, OutputPump, StreamFacts } from "./pump.ts";
 import { explainStartFailure } from "./start-failure.ts";
 import { startChild } from "./start.ts";
@@ -33,8 +33,9 @@ export type RunOptions = {
    * incomplete.
    */
   stdin: AsyncIterable<Uint8Array> | null;
-  stdout: ByteSink;
-  stderr: ByteSink;
+  /** The command's output; null is `/dev/null`. */
+  stdout: ByteSink | null;
+  stderr: ByteSink | null;
   /** Cancels the command when it aborts. */
   signal?: AbortSignal;
   /** The time from the order to start until the deadline; 0 or absent means without limit. */
@@ -130,7 +131,7 @@ async function carry(
   const { onStart, onExit, graceMs = 5000, drainMs = 5000, frozen } = options;
   using end = watchEndReasons(options, beganMs);
   if (frozen?.reason === "cancel") end.cancel();
-  const stdout = pumpOutput(child.stdoutFd, options.stdout, frozen?.stdout);
+  const stdout = pumpOutput(child.stdoutFd, options.stdout ?? NOWHERE, frozen?.stdout);
   const stderr = pumpOutput(child.stderrFd, child.stderr, frozen?.stderr);
   const input = child.stdin && pumpInput(child.stdin.source, child.stdin.fd, end.cancel, frozen?.input);
   let { isTold = false }: Partial<FrozenRun> = frozen ?? {};

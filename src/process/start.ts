@@ -16,6 +16,7 @@ import { forgetChild, rememberChild } from "./orphans.ts";
 import { helperCommand } from "./ask-program.ts";
 import { createPipe } from "./pipe.ts";
 import { spawnWithShare } from "./process-share.ts";
+import { NOWHERE } from "./pump.ts";
 import type { ByteSink } from "./pump.ts";
 import { forgetSetpriv, setprivWords } from "./setpriv.ts";
 import type { StartOrder } from "./start-in-place.ts";
@@ -32,7 +33,8 @@ export type StartOptions = {
   /** Decides how it is started; tests pass another function. */
   chooseWay?: typeof chooseStartWay | undefined;
   stdin: AsyncIterable<Uint8Array> | null;
-  stderr: ByteSink;
+  stdout: ByteSink | null;
+  stderr: ByteSink | null;
 };
 
 /** Starts the process. Throws the system's error, or a `NegotiatorError`. */
@@ -71,7 +73,8 @@ function callFor(
   if (way.kind === "setpriv" && user !== undefined) {
     // Its messages begin with the name by which it was called, and no command knows this one.
     const argv0 = `~negotiator-start-${crypto.randomUUID()}`;
-    return { cmd: setprivWords(way.path, user, argv), argv0, env, cwd, held: holdOutput(argv0, stderr) };
+    const held = holdOutput(argv0, stderr ?? NOWHERE);
+    return { cmd: setprivWords(way.path, user, argv), argv0, env, cwd, held };
   }
   const order: StartOrder = {
     user,
@@ -118,18 +121,20 @@ function spawnBy(
     return ends;
   };
   const call = callFor(way, options, user, cgroup);
-  const { stdin } = options;
+  const { stdin, stdout, stderr } = options;
   const input = stdin === null ? undefined : pipeFor("reads");
-  const output = pipeFor("writes");
-  const errors = pipeFor("writes");
+  const output = stdout === null ? undefined : pipeFor("writes");
+  // The words of a helper are read in any case.
+  const errors = stderr === null && call.held === undefined ? undefined : pipeFor("writes");
   const report = call.hasReport === true ? take(createEnds("writes")) : undefined;
   if (lower !== undefined) {
-    const pipes = [input, output, errors].flatMap((ends) => (ends ? [ends.theirFd] : []));
-    shared.use(shareDescriptors(pipes));
+    const carried = [input, output, errors].flatMap((ends) => (ends ? [ends.theirFd] : []));
+    shared.use(shareDescriptors(carried));
   }
   const { promise: exit, resolve } = Promise.withResolvers<ExitFacts>();
   let isReaped = false;
-  const lastFd = Math.max(...[errors, report].flatMap((pipe) => (pipe ? [pipe.theirFd, pipe.ourFd] : [])));
+  const pipes = [input, output, errors, report].flatMap((ends) => (ends ? [ends.theirFd, ends.ourFd] : []));
+  const lastFd = Math.max(2, ...pipes);
   const spawn = () =>
     Bun.spawn({
       cmd: [...call.cmd],
@@ -139,8 +144,8 @@ function spawnBy(
       detached: true,
       stdio: [
         input?.theirFd ?? "ignore",
-        output.theirFd,
-        errors.theirFd,
+        output?.theirFd ?? "ignore",
+        errors?.theirFd ?? "ignore",
         ...(report === undefined ? [] : [report.theirFd]),
       ],
       onExit: (_child, exitCode, signal) => {
@@ -159,13 +164,13 @@ function spawnBy(
     {
       pid,
       ...(input === undefined ? {} : { stdinFd: input.ourFd }),
-      stdoutFd: output.ourFd,
-      stderrFd: errors.ourFd,
+      ...(output === undefined ? {} : { stdoutFd: output.ourFd }),
+      ...(errors === undefined ? {} : { stderrFd: errors.ourFd }),
       path: options.argv[0],
       ...(user === undefined ? {} : { user }),
       ...(report === undefined ? {} : { reportFd: report.ourFd }),
       ...(cgroup === undefined ? {} : { cgroup }),
     },
-    { exit, isReaped: () => isReaped, held: call.held, stdin, stderr: options.stderr },
+    { exit, isReaped: () => isReaped, held: call.held, stdin, stderr },
   );
 }

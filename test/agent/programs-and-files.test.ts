@@ -80,6 +80,10 @@ const PROGRAMS: readonly (readonly [title: string, args: object])[] = [
     { path: "sh", arg: ["-c", "echo a; echo b >&2; exit 3"], "capture-output": true },
   ],
   ["no stream is wanted", { path: "/bin/sh", arg: ["-c", "echo a; exit 4"] }],
+  [
+    "/dev/null in the place of unwanted streams",
+    { path: "/bin/sh", arg: ["-c", "[ /dev/stdout -ef /dev/null ] && [ /dev/stderr -ef /dev/null ]"] },
+  ],
   ["a signal", { path: "sh", arg: ["-c", "kill -9 $$"] }],
   ["input", { path: "cat", "input-data": HELLO, "capture-output": true }],
   ["the whole environment", { path: "env", env: ["A=1", "PATH=/usr/bin:/bin"], "capture-output": true }],
@@ -91,6 +95,8 @@ const UNSTARTED = [
   { path: "" },
   { path: "/etc/passwd" },
   { path: "no-such-program" },
+  { path: "/etc" },
+  { path: "/etc/passwd/no" },
 ];
 
 async function endOf(agent: AgentClient, args: object): Promise<unknown> {

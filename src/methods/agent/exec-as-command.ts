@@ -1,6 +1,8 @@
 /** `guest-exec` of a program that is one of our commands: it runs as that command. */
 import { basename, dirname } from "node:path";
 import { NegotiatorError } from "../../errors.ts";
+import { NOWHERE } from "../../process/pump.ts";
+import type { ByteSink } from "../../process/pump.ts";
 import { isJsonObject } from "../../wire/json.ts";
 import type { IncomingCall } from "../../wire/calls/incoming-call.ts";
 import type { StreamReader } from "../../wire/calls/stream-reader.ts";
@@ -57,10 +59,7 @@ export function execAsCommand(call: IncomingCall, name: string, options: ExecAsC
       if (records.add(number, record)) call.respond({ pid: number });
       else call.fail(invalid("Guest agent command failed, error was 'too many programs run'"));
     };
-    const sinks: Readonly<Record<string, (bytes: Uint8Array) => Promise<unknown>>> = {
-      stdout: (bytes) => output.stdout.write(bytes),
-      stderr: (bytes) => output.stderr.write(bytes),
-    };
+    const sinks: Readonly<Record<string, ByteSink | null>> = { stdout: output.stdout, stderr: output.stderr };
     serve.call({
       id: makeId(),
       method: "execute",
@@ -70,7 +69,7 @@ export function execAsCommand(call: IncomingCall, name: string, options: ExecAsC
       signal: new AbortController().signal,
       streams: { read: input === undefined ? [] : ["stdin"], written: ["stdout", "stderr"] },
       reader: () => readBytes(input ?? new Uint8Array(0)),
-      writer: (stream) => createWriter((bytes) => sinks[stream]?.(bytes) ?? Promise.resolve(), started),
+      writer: (stream) => createWriter(sinks[stream] ?? NOWHERE, started),
       beginAt: () => {
         throw new NegotiatorError("UNSUPPORTED", "The input of this caller begins at its first byte");
       },
@@ -94,11 +93,11 @@ export function execAsCommand(call: IncomingCall, name: string, options: ExecAsC
   }
 }
 
-function createWriter(take: (bytes: Uint8Array) => Promise<unknown>, started: () => void): StreamWriter {
+function createWriter(sink: ByteSink, started: () => void): StreamWriter {
   return {
     async write(bytes) {
       started();
-      await take(bytes);
+      await sink.write(bytes);
     },
     end: () => undefined,
     sentBytes: 0,

@@ -19,8 +19,9 @@ export type ExecRecords = KeptItems<ExecRecord>;
 
 /** The output of a program: both streams together fit into one answer, and the rest is thrown away. */
 export type CapturedOutput = {
-  stdout: ByteSink;
-  stderr: ByteSink;
+  /** Null for a stream that the client does not want. */
+  stdout: ByteSink | null;
+  stderr: ByteSink | null;
   /** The members of the answer. */
   members(): Record<string, unknown>;
 };
@@ -33,13 +34,11 @@ export function captureOutput(capture: Capture): CapturedOutput {
   const hasOut = capture === "stdout" || capture === "separated" || capture === "merged";
   const hasErr = capture === "stderr" || capture === "separated";
   return {
-    stdout: hasOut ? out : NOWHERE,
-    stderr: hasErr ? err : capture === "merged" ? out : NOWHERE,
+    stdout: hasOut ? out : null,
+    stderr: hasErr ? err : capture === "merged" ? out : null,
     members: () => ({ ...out.members("out"), ...err.members("err") }),
   };
 }
-
-const NOWHERE: ByteSink = { write: () => Promise.resolve() };
 
 function createBuffer(room: { left: number }) {
   const parts: Uint8Array[] = [];

@@ -1,10 +1,10 @@
 /** `guest-exec` and `guest-exec-status`. */
-import { accessSync } from "node:fs";
 import { access, constants } from "node:fs/promises";
 import { isAbsolute, resolve } from "node:path";
-import { NegotiatorError } from "../../errors.ts";
+import { errnoOf, NegotiatorError } from "../../errors.ts";
 import { run } from "../../process/run.ts";
-import { judgeStart } from "../../process/started-files.ts";
+import { chooseStartWay } from "../../process/start-way.ts";
+import type { StartFacts, StartWay } from "../../process/start-way.ts";
 import type { RunOptions, RunResult } from "../../process/run.ts";
 import { findUserOf } from "../../process/user-cache.ts";
 import type { UserCache } from "../../process/user-cache.ts";
@@ -51,13 +51,13 @@ export function createExecCommands({ records, users }: ExecOptions): AgentComman
       async run({ path, arg = [], env, "input-data": input, "capture-output": capture }, { grant }) {
         const program = findPath(path, env);
         if (program === undefined) throw notStarted(path, "No such file or directory");
-        // The user of a rule may have other rights.
-        if (grant.user === undefined) await checkExecutable(path, program);
         const pid = await start(records, path, {
           argv: [program, ...arg],
           env: parseEnvironment(env),
           input,
           capture: captureOf(capture),
+          // The user of a rule may have other rights.
+          ...(grant.user === undefined && { chooseWay: chooseCheckedWay }),
           ...(await boundsOf(grant, users)),
         });
         return { pid };
@@ -77,14 +77,11 @@ export function createExecCommands({ records, users }: ExecOptions): AgentComman
   ];
 }
 
-async function checkExecutable(path: string, program: string): Promise<void> {
-  try {
-    // On a local file system it takes less time than a thread takes to begin.
-    if (judgeStart(program).kind === "local") accessSync(program, constants.X_OK);
-    else await access(program, constants.X_OK);
-  } catch (thrown) {
-    throw notStarted(path, errnoText(thrown));
-  }
+/** A helper says too late for the answer that it cannot start the program. A direct start fails at once. */
+async function chooseCheckedWay(facts: StartFacts): Promise<StartWay> {
+  const way = await chooseStartWay(facts);
+  if (way.kind !== "direct") await access(facts.path, constants.X_OK);
+  return way;
 }
 
 type Start = {
@@ -92,7 +89,7 @@ type Start = {
   env: Record<string, string>;
   input: Uint8Array | undefined;
   capture: Capture;
-} & Pick<RunOptions, "user" | "limits" | "timeoutMs">;
+} & Pick<RunOptions, "user" | "limits" | "timeoutMs" | "chooseWay">;
 
 /** The user and the limits that the rule sets. */
 async function boundsOf(
@@ -180,7 +177,8 @@ function notStarted(path: string, problem: string): NegotiatorError {
 
 /** Returns the error of a program that did not start, in the words of the QEMU guest agent. */
 function toStartError(path: string, thrown: unknown): NegotiatorError {
-  const { code, message } = NegotiatorError.from(thrown);
+  const { code, message, cause } = NegotiatorError.from(thrown);
+  if (errnoOf(cause) !== undefined) return notStarted(path, errnoText(cause));
   if (code === "NO_COMMAND") return notStarted(path, "No such file or directory");
   if (code === "NOT_EXECUTABLE") return notStarted(path, "Permission denied");
   return notStarted(path, message.replace(/\n[^]*/, ""));

@@ -29,6 +29,7 @@ import type { Resource } from "../../policy/resource.ts";
 import type { FrozenAccount } from "../../policy/quota.ts";
 import type { IncomingCall } from "../../wire/calls/incoming-call.ts";
 import type { PolicyRequest } from "../../policy/rule-match.ts";
+import { holdWatching } from "../../process/descriptor-watch.ts";
 import { createUserCache } from "../../process/user-cache.ts";
 import type { UserCache } from "../../process/user-cache.ts";
 import { ourUid } from "../../trust/ownership.ts";
@@ -137,7 +138,11 @@ export function createServices(
   const limits = { ...DEFAULT_LIMITS, ...settings.limits };
   MEMORY.limit(limits.sharedBytes);
 
-  const running = createRunningCalls(compileHotCodeSoon);
+  let watching: Disposable | undefined;
+  const running = createRunningCalls(() => {
+    compileHotCodeSoon();
+    watching = holdWatching();
+  });
   // A reload replaces the audit.
   const current = followAudit(() => audit);
   const settling = setInterval(() => {
@@ -194,6 +199,7 @@ export function createServices(
     },
     async [Symbol.asyncDispose]() {
       clearInterval(settling);
+      watching?.[Symbol.dispose]();
       commands[Symbol.dispose]();
       endBuiltinChildren();
       await Promise.race([running.ended(), delay(LAST_CALLS_MS, undefined, { ref: false })]);

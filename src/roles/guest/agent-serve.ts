@@ -56,8 +56,7 @@ export function createAgentServe(services: AgentServices, settings: AgentSetting
   };
   const exec = async (call: IncomingCall): Promise<void> => {
     const name = await findCommandName(call, commands).catch(() => undefined);
-    const obstacle = agent.findObstacle(call.method);
-    if (name === undefined || obstacle !== undefined) own.call(call);
+    if (name === undefined || agent.findObstacle(call.method) !== undefined) own.call(call);
     else execAsCommand(call, name, commands);
   };
   const tick = everyTick(() => agent.expire());

@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import { NegotiatorError } from "../src/errors.ts";
 import { TARGETS } from "../src/roles/install/targets.ts";
 import type { TargetName } from "../src/roles/install/targets.ts";
+import { formatStamp, VERSION } from "../src/version.ts";
 
 /**
  * The input of one build. `root` is the repository, and has `src/main.ts`. Compile with `root` as the working
@@ -40,8 +41,7 @@ export async function compile({ root, target, commit, outfile, states }: Compila
     // Otherwise the builder's environment would be part of the release.
     env: "disable",
     define: {
-      NEGOTIATOR_COMMIT: JSON.stringify(commit),
-      NEGOTIATOR_TARGET: JSON.stringify(target),
+      NEGOTIATOR_STAMP: JSON.stringify(formatStamp({ version: VERSION, commit, target })),
       ...(states && { NEGOTIATOR_STATE_VERSIONS: JSON.stringify(states) }),
     },
     // Without it, all modules of Bun that any of our files imports would load at every start.

@@ -135,6 +135,18 @@ await describeWithVm(
         for (const name of ["bare", "off"] as const) expect(await portsOf(name)).toEqual([[], []]);
         const rest = await run("remove-channel", "bare", "strange", "--json");
         expect(results(rest)).toEqual({ bare: "absent", strange: "failed" });
+
+        // Both at once would attach it twice, and libvirt would replace its socket by a dead one.
+        const add = () => run("add-channel", "it's used", "--json", "--wait", "0");
+        const both = await Promise.all([add(), add()]);
+        expect(new Set(both.map((each) => results(each)["it's used"]))).toEqual(
+          new Set(["added", "present"]),
+        );
+        expect(both.map(({ stderr }) => stderr).join("")).toMatch(
+          /^Waiting up to 120 s for another add-channel \(process \d+\) to end; Ctrl-C stops\n$/,
+        );
+        const [socket] = readFindings((await run("doctor", "--json", "it's used")).stdout, "socket");
+        expect(socket).toMatchObject({ level: "ok" });
       },
       TEST_TIMEOUT_MS,
     );

@@ -1,17 +1,18 @@
 /** Tests what a compiled binary contains, and the errors of the compiler. */
 import { describe, expect, test } from "bun:test";
-import { mkdir, mkdtempDisposable, readdir, writeFile } from "node:fs/promises";
+import { mkdir, mkdtempDisposable, readdir, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { compile } from "../../scripts/compile.ts";
 import { hostTarget, inspectThisMachine } from "../../scripts/this-machine.ts";
+import { formatStamp, readStamp, VERSION } from "../../src/version.ts";
 import { readSourceTree } from "../support/source-tree.ts";
 
 const TIMEOUT_MS = 240_000;
 
 describe("compile", () => {
   test(
-    "a compiled binary contains commit, target and a module from another folder",
+    "a compiled binary contains its stamp and a module from another folder",
     async () => {
       await using folder = await mkdtempDisposable(join(tmpdir(), "compile-"));
       const target = hostTarget(await inspectThisMachine());
@@ -19,10 +20,12 @@ describe("compile", () => {
         "src/main.ts": 'void import("./ears/ear.ts").then(({ listen }) => listen());',
         "src/ears/ear.ts": `
           export function listen() {
-            console.log(NEGOTIATOR_COMMIT, NEGOTIATOR_TARGET, "boom");
+            console.log(NEGOTIATOR_STAMP, "boom");
           }`,
       });
-      expect(run(outfile, "/")).toEqual({ exitCode: 0, output: `0ff1ce-dirty ${target} boom\n` });
+      const build = { version: VERSION, commit: "0ff1ce-dirty", target };
+      expect(run(outfile, "/")).toEqual({ exitCode: 0, output: `${formatStamp(build)} boom\n` });
+      expect(readStamp(await readFile(outfile))).toEqual(build);
     },
     TIMEOUT_MS,
   );

@@ -47,8 +47,22 @@ export async function findPidDirectory(connect?: string): Promise<PidDirectory |
 export function pidFileOf(name: string, place: PidDirectory | undefined): PidFile | undefined {
   // libvirt refuses such a name, which would lead to another directory.
   if (place === undefined || basename(name) !== name) return undefined;
-  return { path: join(place.directory, `${name}.pid`), uid: place.uid };
+  // libvirt writes the name into the path as it would into XML.
+  return { path: join(place.directory, `${escapeName(name)}.pid`), uid: place.uid };
 }
+
+function escapeName(name: string): string {
+  return name.replaceAll(/[&<>"']/g, (character) => ENTITIES[character] ?? character);
+}
+
+/** virBufferEscapeString of libvirt's `src/util/virbuffer.c`. */
+const ENTITIES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&apos;",
+};
 
 /**
  * Resolves with the listener that a domain has to have: the process of its pid file, as any user. That user

@@ -8,6 +8,7 @@ import { shellLine } from "../../shell-word.ts";
 import { standardOutput } from "../../standard-output.ts";
 import { ourUid } from "../../trust/ownership.ts";
 import { ownCommandLine } from "../../trust/own-program.ts";
+import { lockMachine } from "../cli/machine-lock.ts";
 import { print } from "../cli/output.ts";
 import { terminalSize } from "../cli/streams.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
@@ -60,8 +61,12 @@ export async function examine(
   return { exitCode: worstExitCode(findings), ...(isStuck ? { isStuck } : {}) };
 }
 
-/** Runs the remedies, and returns the names of the checks that asked for one. */
+/**
+ * Runs the remedies, and returns the names of the checks that asked for one. A remedy such as `add-channel`
+ * takes another lock.
+ */
 async function repair(findings: readonly Finding[], config: readonly string[]): Promise<Set<string>> {
+  using _ = await lockMachine({ name: "fix", work: "doctor --fix" });
   const repaired = new Set<string>();
   const done = new Set<string>();
   for (const { check, fix } of findings) {

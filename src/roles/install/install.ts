@@ -1,6 +1,7 @@
 /** `install`: puts the program, its service and its directories in place, and starts the daemon. */
 import { NegotiatorError } from "../../errors.ts";
 import type { Role } from "../../peers/dialect.ts";
+import { shellLine } from "../../shell-word.ts";
 import { VERSION } from "../../version.ts";
 import type { ManualFile } from "../cli/manual/manual-file.ts";
 import type { Outcome } from "../cli/subcommand.ts";
@@ -21,7 +22,7 @@ import type { Report } from "./report.ts";
 import { runCommand } from "./run-command.ts";
 import { waitForDaemon } from "./running-daemon.ts";
 import { refuseOtherDaemon, serviceSteps } from "./service-steps.ts";
-import type { ManagerName } from "./service-managers.ts";
+import type { ManagerName, ServiceManager } from "./service-managers.ts";
 import { stageFiles } from "./staged-files.ts";
 
 /** The options of `install`. `root` is `/`, or the directory of a mounted image. */
@@ -45,11 +46,14 @@ export type InstallOptions = {
   mayAsk: boolean;
   /** The path of the daemon's control socket. */
   control: string;
+  /** Why a daemon could not start with the config as it is. */
+  configProblem?: NegotiatorError | undefined;
 };
 
 /** Installs, and prints each step. Throws what is in the way, before anything is changed. */
 export async function install(options: InstallOptions): Promise<Outcome> {
-  const { role, root, isDryRun, isJson, isForced } = options;
+  const { role, root, isDryRun, isJson, isForced, configProblem } = options;
+  if (configProblem !== undefined && options.qga !== undefined) throw configProblem;
   const plan = await makePlan(options);
   const before = readManifest(root, role);
   const recorded = [before, readManifest(root, role === "host" ? "guest" : "host")].filter(
@@ -194,17 +198,29 @@ type DaemonState = "runs" | "not started" | "not known";
 async function startDaemon(
   { role, manager, program, isRunning }: Plan,
   written: readonly JudgedEntry[],
-  { starts, isDryRun, report, control, agents }: InstallOptions & { report: Report; agents: AgentChanges },
+  { starts, isDryRun, report, ...options }: InstallOptions & { report: Report; agents: AgentChanges },
 ): Promise<DaemonState> {
+  const { control, agents, configProblem } = options;
   if (manager === undefined || !isRunning) return "not started";
-  const steps = await serviceSteps({ role, manager, program, starts }, written);
+  // A daemon that runs goes on with its old settings, and would not come back.
+  const mayStart = configProblem === undefined;
+  const steps = await serviceSteps({ role, manager, program, starts, mayStart }, written);
   for (const step of [...agents.stops, ...steps, ...agents.starts]) await runStep(step, { report, isDryRun });
+  if (configProblem !== undefined) throw startLater(configProblem, role, manager);
   if (isDryRun) return "not known";
   if (!starts) return "not started";
   if (await waitForDaemon(role, control, START_MS)) return "runs";
   const problem = `Everything is in place, but the daemon does not listen at "${control}"`;
   throw new NegotiatorError("NO_CHANNEL", problem, {
     remedy: `Read its log: ${logCommand(manager.name, role)}`,
+  });
+}
+
+function startLater({ message }: NegotiatorError, role: Role, manager: ServiceManager): NegotiatorError {
+  const [problem = "", ...remedy] = message.split("\n");
+  const line = `Everything is in place, but no daemon was started or replaced: ${problem}`;
+  return new NegotiatorError("BAD_CONFIG", line, {
+    remedy: [...remedy, `Then install again, or restart it: ${shellLine(manager.restart(role))}`].join("\n"),
   });
 }
 

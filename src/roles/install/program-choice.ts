@@ -2,7 +2,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { errnoOf, NegotiatorError } from "../../errors.ts";
-import { TARGET } from "../../version.ts";
+import { shellWord } from "../../shell-word.ts";
+import { readStamp, TARGET, VERSION } from "../../version.ts";
+import { printable } from "../../printable.ts";
 import { readElf } from "./elf.ts";
 import { existsInRoot, placeInRoot } from "./place-in-root.ts";
 import { isTargetName, LOADERS, OLDEST_GLIBC, TARGETS } from "./targets.ts";
@@ -64,7 +66,7 @@ export function inspectMachine(root: string, own: OwnProgram): Machine {
 
 /**
  * Returns the binary for a machine: `own`, or a file `negotiator-TARGET` beside it. Throws `UNSUPPORTED` if
- * none of them can run there.
+ * none of them can run there, and if that file is of another release.
  */
 export function chooseProgram(machine: Machine, own: OwnProgram): ProgramChoice {
   const { architecture, libc, glibcVersion, hasCpp, hasAvx2 } = machine;
@@ -85,12 +87,24 @@ export function chooseProgram(machine: Machine, own: OwnProgram): ProgramChoice 
       remedy: `Put that file beside this one, into ${dirname(own.path)}`,
     });
   }
+  if (found.path !== own.path) checkBuild(found);
   const warnings: string[] = [];
   if (hasAvx2 === undefined && TARGETS[found.target].wantsAvx2)
     warnings.push("the processor of the guest must have AVX2; the baseline build needs only SSE4.2");
   if (libc === "musl" && !hasCpp)
     warnings.push("the machine has no libstdc++, which the program needs: apk add libstdc++");
   return { ...found, warnings };
+}
+
+/** The file may be for another architecture, so it cannot be asked. */
+function checkBuild({ path, target }: { path: string; target: TargetName }): void {
+  const build = readStamp(readFileSync(path));
+  if (build?.version === VERSION && build.target === target) return;
+  const what = build === undefined ? "not of this release" : `${build.version} for ${build.target}`;
+  const problem = `Cannot install: "${printable(path)}" is ${what}, and this program is ${VERSION}`;
+  throw new NegotiatorError("UNSUPPORTED", problem, {
+    remedy: `Put negotiator-${target} of the release ${VERSION} there\nOr remove it: rm ${shellWord(path)}`,
+  });
 }
 
 const SHELLS = ["/bin/sh", "/usr/bin/env", "/bin/busybox", "/sbin/init"];

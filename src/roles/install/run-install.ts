@@ -5,6 +5,7 @@ import type { Role } from "../../peers/dialect.ts";
 import { printable } from "../../printable.ts";
 import { shellWord } from "../../shell-word.ts";
 import { ourUid } from "../../trust/ownership.ts";
+import { lockMachine } from "../cli/machine-lock.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
 import { usageError } from "../cli/usage.ts";
 import { install } from "./install.ts";
@@ -15,7 +16,10 @@ import type { ManagerName } from "./service-managers.ts";
 import { uninstall } from "./uninstall.ts";
 
 /** Installs or uninstalls. Throws `BAD_USAGE` for options that do not go together. */
-export async function runInstall(role: Role, { words, config, manual }: Invocation): Promise<Outcome> {
+export async function runInstall(
+  role: Role,
+  { words, config, configProblem, manual }: Invocation,
+): Promise<Outcome> {
   const has = (name: string): boolean => words.options.has(name);
   const valueOf = (name: string): string | undefined => words.options.get(name)?.at(-1);
   checkPairs(role, has);
@@ -31,13 +35,15 @@ export async function runInstall(role: Role, { words, config, manual }: Invocati
     control: config.settings[role].control,
     manual: (await manual?.()) ?? [],
     qga: has("qga") ? "yes" : has("no-qga") ? "no" : undefined,
+    configProblem,
     mayAsk: !has("json") && !has("dry-run") && process.stdin.isTTY,
   };
   if (!options.isDryRun && ourUid() !== 0) throw needsRoot(role);
+  using _ = options.isDryRun ? undefined : await lockMachine({ name: "install", work: `${role} install` });
   const work = (root: string): Promise<Outcome> =>
     has("uninstall") ? uninstall({ ...options, root, purges: has("purge") }) : install({ ...options, root });
   const image = valueOf("image");
-  return image === undefined ? work(options.root) : withMountedImage(image, work);
+  return await (image === undefined ? work(options.root) : withMountedImage(image, work));
 }
 
 function checkPairs(role: Role, has: (name: string) => boolean): void {

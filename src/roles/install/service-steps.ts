@@ -10,12 +10,21 @@ import { tryCommand } from "./run-command.ts";
 import { findDaemons } from "./running-daemon.ts";
 import type { ServiceManager } from "./service-managers.ts";
 
-/** `starts`: whether a service that does not run is started. */
-export type ServiceOptions = { role: Role; manager: ServiceManager; program: string; starts: boolean };
+/**
+ * `starts`: whether a service that does not run is started. `mayStart`: false if a daemon could not start, so
+ * that none is started, replaced or restarted.
+ */
+export type ServiceOptions = {
+  role: Role;
+  manager: ServiceManager;
+  program: string;
+  starts: boolean;
+  mayStart: boolean;
+};
 
 /** Returns the commands. `written` are the entries that the installation writes. */
 export async function serviceSteps(
-  { role, manager, program, starts }: ServiceOptions,
+  { role, manager, program, starts, mayStart }: ServiceOptions,
   written: readonly JudgedEntry[],
 ): Promise<CommandStep[]> {
   const steps: CommandStep[] = [];
@@ -30,6 +39,7 @@ export async function serviceSteps(
   const hasProgram = await findPrograms();
   if (!isEnabled)
     for (const argv of manager.enable(role, hasProgram)) add("starts the daemon with the machine", argv);
+  if (!mayStart) return steps;
   const isOutdated = findDaemons(role).some((daemon) => daemon.isOutdated);
   const why = "runs the new version; running calls get drainSeconds to end";
   if (isActive && hasNewFile) add(why, manager.restart(role));

@@ -18,7 +18,7 @@ export type Target = {
 /** The name of a target. */
 export type TargetName = keyof typeof TARGETS;
 
-/** All targets. The keys are the file name suffixes in `dist` and the values of `NEGOTIATOR_TARGET`. */
+/** All targets. The keys are the file name suffixes in `dist` and the targets in `--version`. */
 export const TARGETS = {
   "linux-x64": { compile: "bun-linux-x64", architecture: "x64", libc: "glibc", wantsAvx2: true },
   "linux-x64-baseline": {

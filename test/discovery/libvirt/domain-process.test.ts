@@ -47,6 +47,7 @@ test("a libvirt's socket that another user could replace is refused with DENIED"
 
 test("the pid file of a domain has its name, and no name leads to another directory", () => {
   expect(pidFileOf("my guest", SYSTEM)).toEqual({ path: "/run/libvirt/qemu/my guest.pid", uid: 0 });
+  expect(pidFileOf("it's", SYSTEM)?.path).toBe("/run/libvirt/qemu/it&apos;s.pid");
   expect(pidFileOf("../web1", SYSTEM)).toBeUndefined();
   expect(pidFileOf("web1", undefined)).toBeUndefined();
 });

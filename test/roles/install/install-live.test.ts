@@ -15,6 +15,10 @@ const OTHER_AGENT = `rm -f /lib/systemd/system/qemu-*.service /etc/systemd/syste
 
 const DIVIDE = "echo =====";
 
+const BROKEN_CONFIG =
+  "negotiator: Everything is in place, but no daemon was started or replaced: " +
+  "Cannot use /etc/negotiator/negotiator.toml: line 1, column 3: ";
+
 function liveTests(): void {
   test(
     "install enables and starts the service, keeps it when repeated, and uninstall stops it",
@@ -59,9 +63,18 @@ function liveTests(): void {
         : >/calls; $BINARY host install || exit; ${DIVIDE}
         cat /calls; readlink /proc/$pid/exe; ${DIVIDE}
         echo '[Unit]' >/etc/systemd/system/negotiator-host.service
-        : >/calls; negotiator host install --force || exit; ${DIVIDE}; cat /calls`);
-      expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
-      const [replaced, calls, , restarted] = partsOf(stdout);
+        : >/calls; negotiator host install --force || exit; ${DIVIDE}; cat /calls; : >/calls; ${DIVIDE}
+        pid=$(cat /active-host)
+        printf '\\177ELF negotiator-host-to-guest.0' >/old; mv /old /usr/local/bin/negotiator
+        echo '[[' | tee /etc/negotiator/negotiator.toml >/etc/negotiator/policy.toml
+        $BINARY host install; echo $?; grep -v is-active /calls; readlink /proc/$pid/exe; ${DIVIDE}
+        negotiator host install --uninstall --purge; echo $?
+        readlink /proc/$pid/exe || ls -d /etc/negotiator/* /usr/local/bin/negotiator*`);
+      const [replaced, calls, , restarted, upgraded, removed] = partsOf(stdout);
+      expect(stderr).toStartWith(BROKEN_CONFIG);
+      expect(upgraded).toEndWith("\n1\n/usr/local/bin/negotiator (deleted)\n");
+      expect(removed).toEndWith("\nUninstalled\n0\n/etc/negotiator/policy.toml\n");
+      expect(exitCode).toBe(2);
       expect(replaced).toContain("ran       /usr/local/bin/negotiator host reexec || systemctl restart");
       expect(calls).not.toContain("restart");
       expect(calls).toEndWith("\n/usr/local/bin/negotiator\n");

@@ -4,11 +4,16 @@ import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { chooseProgram, inspectMachine } from "../../../src/roles/install/program-choice.ts";
 import type { Machine, OwnProgram } from "../../../src/roles/install/program-choice.ts";
 import { LOADERS } from "../../../src/roles/install/targets.ts";
+import { formatStamp, VERSION } from "../../../src/version.ts";
 import { errorOf } from "../../support/error-of.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 
 const X64: Machine = { architecture: "x64", libc: "glibc", hasCpp: true, hasAvx2: true };
 const ALONE: OwnProgram = { path: "/nowhere/negotiator", target: "linux-x64" };
+
+function stamped(target: string, version = VERSION): string {
+  return `\u007fELF "negotiator-stamp:"; ${formatStamp({ version, commit: "0ff1ce", target })} \u0000`;
+}
 
 describe("chooseProgram", () => {
   test("takes the running program for a machine like this one", () => {
@@ -17,7 +22,7 @@ describe("chooseProgram", () => {
 
   test("takes the baseline build beside it for a machine without AVX2, and for an image", async () => {
     await using folder = await createTemporaryDirectory();
-    const beside = await folder.write("negotiator-linux-x64-baseline", "");
+    const beside = await folder.write("negotiator-linux-x64-baseline", stamped("linux-x64-baseline"));
     const own = { path: folder.at("negotiator-linux-x64"), target: "linux-x64" };
     for (const hasAvx2 of [false, undefined])
       expect(chooseProgram({ ...X64, hasAvx2 }, own)).toEqual({
@@ -25,6 +30,22 @@ describe("chooseProgram", () => {
         target: "linux-x64-baseline",
         warnings: [],
       });
+  });
+
+  test.each([
+    ["0.1.9 for linux-x64-baseline", stamped("linux-x64-baseline", "0.1.9")],
+    [`${VERSION} for linux-arm64`, stamped("linux-arm64")],
+    ["not of this release", "negotiator-stamp: with some other text"],
+  ])("refuses a binary beside it that is %s", async (what, bytes) => {
+    await using folder = await createTemporaryDirectory();
+    const beside = await folder.write("negotiator-linux-x64-baseline", bytes);
+    const own = { path: folder.at("negotiator"), target: "linux-x64" };
+    expect(errorOf(() => chooseProgram({ ...X64, hasAvx2: undefined }, own))).toMatchObject({
+      code: "UNSUPPORTED",
+      message:
+        `Cannot install: "${beside}" is ${what}, and this program is ${VERSION}\n` +
+        `Put negotiator-linux-x64-baseline of the release ${VERSION} there\nOr remove it: rm ${beside}`,
+    });
   });
 
   test("refuses a machine without AVX2 if only the build with AVX2 is there", () => {

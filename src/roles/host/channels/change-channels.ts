@@ -13,6 +13,7 @@ import { printable } from "../../../printable.ts";
 import { runText } from "../../../process/run-text.ts";
 import { standardOutput } from "../../../standard-output.ts";
 import { readSeconds } from "../../cli/call-limits.ts";
+import { lockMachine } from "../../cli/machine-lock.ts";
 import { print } from "../../cli/output.ts";
 import { terminalSize } from "../../cli/streams.ts";
 import type { Invocation, Outcome } from "../../cli/subcommand.ts";
@@ -41,12 +42,13 @@ const DEFAULT_WAIT_SECONDS = 25;
  * none, `BAD_CONFIG` if this host does not use libvirt, and as `askVirsh` does.
  */
 export async function changeChannels(action: Action, invocation: Invocation): Promise<Outcome> {
-  const { words, config } = invocation;
+  const { words, config, configProblem } = invocation;
   const help = `negotiator host ${action}-channel --help`;
   const ports = readPorts(words, help);
   const waitMs = 1000 * readWait(words);
   const printed = action === "add" ? printByHand(words, ports, help) : undefined;
   if (printed !== undefined) return print(printed);
+  if (configProblem !== undefined) throw configProblem;
   const selection = readSelection(words, help);
   const { host } = config.settings;
   if (host.libvirt === "no" && !words.options.has("connect")) throw withoutLibvirt(action);
@@ -54,12 +56,7 @@ export async function changeChannels(action: Action, invocation: Invocation): Pr
   const life = new AbortController();
   const job: Job = { action, ports, isDry: words.options.has("dry-run"), virsh, signal: life.signal };
 
-  const lists = await listAllDomains(virsh, life.signal);
-  const { uuids, missing } = await findSelected(selection, lists.all, virsh, life.signal);
-  const rows = [
-    ...(await changeAll(uuids, lists, selection, job)),
-    ...missing.map((guest) => failedRow(guest, null, notThere(virsh.connect))),
-  ];
+  const rows = await changeSelected(selection, job);
   if (rows.length === 0) throw noneSelected(selection, virsh.connect);
   if (action === "add" && !job.isDry) await describeAgents(rows, { job, waitMs, control: host.control });
   rows.sort((one, other) => (one.guest < other.guest ? -1 : 1));
@@ -67,6 +64,18 @@ export async function changeChannels(action: Action, invocation: Invocation): Pr
   const shown = words.options.has("json") ? formatJson(rows) : describeRows(rows, job.isDry, columns);
   const outcome = await print(shown);
   return rows.some(({ result }) => result === "failed") ? { exitCode: 1 } : outcome;
+}
+
+/** Two processes that add the same port at once would kill the channel, so each waits for the other. */
+async function changeSelected(selection: Selection, job: Job): Promise<ChannelRow[]> {
+  const { action, isDry, virsh, signal } = job;
+  using _ = isDry ? undefined : await lockMachine({ name: "channels", work: `${action}-channel` });
+  const lists = await listAllDomains(virsh, signal);
+  const { uuids, missing } = await findSelected(selection, lists.all, virsh, signal);
+  return [
+    ...(await changeAll(uuids, lists, selection, job)),
+    ...missing.map((guest) => failedRow(guest, null, notThere(virsh.connect))),
+  ];
 }
 
 type Job = {

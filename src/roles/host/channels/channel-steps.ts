@@ -1,10 +1,12 @@
 /** Makes the changes of a plan, and writes them as lines that a person can type. */
 import { virshAt } from "../../../discovery/attach-line.ts";
+import { readLiveDevices } from "../../../discovery/libvirt/domain-facts.ts";
 import type { DomainFacts } from "../../../discovery/libvirt/domain-facts.ts";
 import { changeByVirsh, isGeneralFailure } from "../../../discovery/libvirt/virsh.ts";
 import type { VirshOptions } from "../../../discovery/libvirt/virsh.ts";
 import { NegotiatorError } from "../../../errors.ts";
 import { shellWord } from "../../../shell-word.ts";
+import { findDevice } from "./channel-plan.ts";
 import type { Plan, Reason, RemedyLines, Step } from "./channel-plan.ts";
 
 type DomainName = Pick<DomainFacts, "name" | "uuid">;
@@ -39,9 +41,11 @@ export async function makeSteps(
   signal: AbortSignal,
 ): Promise<Reason | undefined> {
   let reason = later;
-  for (const step of steps) {
-    const refusal = await makeStep(step, domain, options, signal);
+  for (const planned of steps) {
+    const step = await lookAgain(planned, domain, options, signal);
+    const refusal = step.places.length === 0 ? undefined : await makeStep(step, domain, options, signal);
     if (refusal === undefined) continue;
+    if (/already exists/.test(refusal.message)) throw attachedTwice(domain);
     if (step.places.length < 2) throw refusal;
     // The guest gets the port at its next start at least.
     const rest = await makeStep({ ...step, places: ["config"] }, domain, options, signal);
@@ -53,6 +57,29 @@ export async function makeSteps(
     };
   }
   return reason;
+}
+
+/** The lock of this machine does not keep other programs from adding the port since the plan was made. */
+async function lookAgain(
+  step: Step,
+  { uuid }: DomainName,
+  options: VirshOptions,
+  signal: AbortSignal,
+): Promise<Step> {
+  if (step.action !== "attach" || !step.places.includes("live")) return step;
+  const live = await readLiveDevices(uuid, options, signal);
+  if (live === undefined || findDevice(live, step.port) === undefined) return step;
+  return { ...step, places: step.places.filter((place) => place !== "live") };
+}
+
+/** libvirt makes a new socket for a port before it sees that the guest has the port. */
+function attachedTwice(domain: DomainName): NegotiatorError {
+  const word = wordOf(domain);
+  const problem =
+    "another program added the port at this moment, so libvirt replaced its socket by a dead one";
+  return new NegotiatorError("INTERNAL", problem, {
+    remedy: `Add it again: negotiator host remove-channel ${word} && negotiator host add-channel ${word}`,
+  });
 }
 
 /** Resolves with the refusal of libvirt, or undefined. */

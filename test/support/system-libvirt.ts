@@ -47,6 +47,8 @@ export async function startSystemLibvirt(user: string): Promise<SystemLibvirt> {
     ...OWN_DIRECTORIES.map(
       (each) => `mkdir -p /${each}/libvirt; mount -t tmpfs -o mode=755 none /${each}/libvirt`,
     ),
+    // If it can be opened but does not work, libvirt asks QEMU for its features again at each change.
+    "if [ -e /dev/kvm ]; then mknod /run/libvirt/no-kvm c 0 0; mount --bind /run/libvirt/no-kvm /dev/kvm; fi",
     `cp ${directory.at("qemu.conf")} /etc/libvirt/`,
     `exec libvirtd --pid-file ${directory.at("pid")}`,
   ].join("\n");

@@ -41,7 +41,7 @@ export function createInstallCommand(role: "host" | "guest"): Subcommand {
       `negotiator ${role} install --uninstall`,
       ...(role === "guest" ? ["sudo negotiator guest install --qga"] : []),
     ],
-    takesBadConfig: true,
+    takesBadConfig: "file",
     run: async (invocation) => (await import("../install/run-install.ts")).runInstall(role, invocation),
   });
 }

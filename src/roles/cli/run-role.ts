@@ -134,8 +134,9 @@ function loadFor(
     return { config: withNote(() => load(), badConfigNote) };
   } catch (thrown) {
     const configProblem = NegotiatorError.from(thrown);
-    if (configProblem.code !== "BAD_CONFIG" || takesBadConfig !== true) throw thrown;
-    return { config: load({ file: "/dev/null", environment: {} }), configProblem };
+    if (configProblem.code !== "BAD_CONFIG" || takesBadConfig === undefined) throw thrown;
+    const environment = takesBadConfig === "file" ? {} : { environment: {} };
+    return { config: load({ file: "/dev/null", ...environment }), configProblem };
   }
 }
 

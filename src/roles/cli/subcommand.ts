@@ -53,8 +53,11 @@ export type SubcommandDefinition = {
   hasForeignExit?: true;
   /** The exit code of its errors, wrong usage included, by its words; undefined for the usual ones. */
   errorExit?: (argv: readonly string[]) => number | undefined;
-  /** It also runs with a config that cannot be used, and gets the reason. */
-  takesBadConfig?: true;
+  /**
+   * It also runs with a config that cannot be used, and gets the reason. `file`: only if the file is wrong,
+   * not the environment.
+   */
+  takesBadConfig?: true | "file";
   run: (invocation: Invocation) => Promise<Outcome> | Outcome;
 };
 

@@ -1,4 +1,4 @@
-/** What a person needs to mend or leave an installation works with a config and a policy that do not. */
+/** Subcommands that mend or remove an installation work with a broken config and a broken policy. */
 import { expect, test } from "bun:test";
 import { mkdir } from "node:fs/promises";
 import { launch } from "../../support/program.ts";

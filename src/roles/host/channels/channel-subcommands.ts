@@ -53,7 +53,7 @@ export const ADD_CHANNEL = defineSubcommand({
     "negotiator host add-channel --pattern 'db*' --connect qemu:///system",
     "negotiator host add-channel --print-qemu-args web1",
   ],
-  takesBadConfig: true,
+  takesBadConfig: "file",
   run: async (invocation) => (await import("./change-channels.ts")).changeChannels("add", invocation),
 });
 

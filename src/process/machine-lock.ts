@@ -10,13 +10,13 @@ import {
   writeSync,
 } from "node:fs";
 import { isAbsolute, join } from "node:path";
-import { toolEnvironment } from "../../config/config.ts";
-import { errnoOf, NegotiatorError } from "../../errors.ts";
-import { pause } from "../../peers/supervise.ts";
-import { printable } from "../../printable.ts";
-import { tryLockFile } from "../../process/libc.ts";
-import { standardOutput } from "../../standard-output.ts";
-import { findOwnershipFault, ourUid } from "../../trust/ownership.ts";
+import { setTimeout as delay } from "node:timers/promises";
+import { toolEnvironment } from "../config/config.ts";
+import { errnoOf, NegotiatorError } from "../errors.ts";
+import { printable } from "../printable.ts";
+import { tryLockFile } from "./libc.ts";
+import { standardOutput } from "../standard-output.ts";
+import { findOwnershipFault, ourUid } from "../trust/ownership.ts";
 
 /**
  * - `name`: holders of different names do not wait for each other.
@@ -90,7 +90,6 @@ function open(path: string): number | undefined {
 }
 
 async function waitFor(descriptor: number, waitMs: number): Promise<void> {
-  const { signal } = new AbortController();
   let hasSaid = false;
   for (const untilMs = performance.now() + waitMs; !tryLockFile(descriptor);) {
     const holder = holderOf(descriptor);
@@ -105,7 +104,7 @@ async function waitFor(descriptor: number, waitMs: number): Promise<void> {
         `Waiting up to ${waitMs / 1000} s for ${holder} to end; Ctrl-C stops\n`,
       );
     hasSaid = true;
-    await pause(STEP_MS, signal);
+    await delay(STEP_MS);
   }
 }
 

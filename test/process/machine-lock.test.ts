@@ -1,10 +1,10 @@
 /** The lock on changes of a machine: who waits for whom, for how long, and what is said about it. */
 import { expect, test } from "bun:test";
 import { chmod, stat } from "node:fs/promises";
-import { lockMachine } from "../../../src/roles/cli/machine-lock.ts";
-import { rejectionOf } from "../../support/error-of.ts";
-import { spyOnOutput } from "../../support/spied-output.ts";
-import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
+import { lockMachine } from "../../src/process/machine-lock.ts";
+import { rejectionOf } from "../support/error-of.ts";
+import { spyOnOutput } from "../support/spied-output.ts";
+import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 
 test("a second process waits with one line until the first gives the lock back", async () => {
   await using directory = await createTemporaryDirectory();

@@ -177,8 +177,9 @@ export const OPENERS =
   /^(?:\*|default|promises|open|openSync|createReadStream|createWriteStream|ReadStream|WriteStream)$/;
 export const MAY_OPEN = new RegExp(
   "^src/(?:channels/|(?:audit/audit-(?:file|reader)|(?:standard|process/terminal)-output|trust/opened-file|" +
-    "process/(?:mount-table|started-files|background|free[a-z-]+|machine-lock|trim-child)|methods/kept/ring-file|" +
-    "roles/host/fan-out/output-files|methods/agent/open-file|roles/install/staged-files)\\.ts$)",
+    "process/(?:mount-table|started-files|background|free[a-z-]+|machine-lock|trim-child)|" +
+    "methods/kept/ring-file|methods/agent/open-file|" +
+    "roles/host/fan-out/output-files|roles/install/staged-files)\\.ts$)",
 );
 
 /** The most columns of a line, the most lines of a function, and the most comments in 100 lines. */

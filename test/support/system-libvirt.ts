@@ -2,7 +2,7 @@
  * Owns the system's libvirt for tests: libvirtd runs as root and QEMU as another user. It has its own mount
  * namespace, in which its directories are empty, so that nothing of this machine's libvirt changes.
  */
-import { access, readFile, stat } from "node:fs/promises";
+import { access, readFile } from "node:fs/promises";
 import { LIBVIRT_TOOLS } from "./libvirt.ts";
 import { formatMissing, vmRequirements } from "./requirements.ts";
 import { runProcess } from "./source-run.ts";
@@ -38,11 +38,8 @@ export async function startSystemLibvirt(user: string): Promise<SystemLibvirt> {
   if (!requirements.ready) throw new Error(formatMissing("libvirt", requirements));
   await using owned = new AsyncDisposableStack();
   const directory = owned.use(await createTemporaryDirectory());
-  const settings = [`user = "${user}"`, 'security_driver = "none"', 'stdio_handler = "file"'];
-  // libvirt asks QEMU again at each call if root may open the device, and QEMU's user may not.
-  const device = await stat("/dev/kvm").catch(() => undefined);
-  if (device !== undefined) settings.push(`group = "+${device.gid}"`);
-  await directory.write("qemu.conf", [...settings, "cgroup_controllers = []", ""].join("\n"));
+  const config = [`user = "${user}"`, 'security_driver = "none"', 'stdio_handler = "file"'].join("\n");
+  await directory.write("qemu.conf", `${config}\ncgroup_controllers = []\n`);
   const script = [
     ...OWN_DIRECTORIES.map(
       (each) => `mkdir -p /${each}/libvirt; mount -t tmpfs -o mode=755 none /${each}/libvirt`,

@@ -1,7 +1,7 @@
 /** Makes one try: starts calls on both sides, disturbs them, and waits for their ends. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Random } from "../test/support/random.ts";
-import { formatLine } from "./call.ts";
+import { exitCodeOf, formatLine } from "./call.ts";
 import type { Call, CallEnd, CallKind, LineEnd, Role } from "./call.ts";
 import type { ChaosStage, RunningLine } from "./stage.ts";
 
@@ -14,7 +14,7 @@ const LONGEST_NOTE_SECONDS = 4;
 /** A call that runs so long after the disturbance is endless. */
 const ENDLESS_MS = 180_000;
 
-/** The calls of a try with their ends, and the longest time until a `later` call was answered. */
+/** The calls of a try with their ends, and the time until a new call of each side was answered. */
 export type TryEnd = { calls: CallEnd[]; recoveryMs: number };
 
 /** Disturbs the stage. Calls `during` once while the disturbance lasts, with the sides that can call then. */
@@ -44,17 +44,17 @@ export async function runTry(
     for (const from of sides) start("waiting", from);
   });
   const backMs = performance.now();
-  const later = SIDES.map((from) => start("later", from));
+  for (const from of SIDES) start("later", from);
   const calls = await Promise.all(
     running.map(async (each, index): Promise<CallEnd> => {
       const ended = await each.ended;
       return { ...each.call, ended, wasInFlight: index < earlyCount && endMsOf(ended) > struckMs };
     }),
   );
-  const recoveries = later.map(
-    async ({ call, ended }) => endMsOf(await ended) - backMs - stage.quietMs[call.from],
+  const recoveryMs = Math.max(
+    ...SIDES.map((from) => findRecovery(calls, { from, backMs }) - stage.quietMs[from]),
+    0,
   );
-  const recoveryMs = Math.max(0, ...(await Promise.all(recoveries)));
   return { calls: await Promise.all(calls.map((call) => attach(stage, call))), recoveryMs };
 }
 
@@ -75,6 +75,23 @@ async function endOf(running: RunningLine, { slowness }: ChaosStage): Promise<Li
   abort.abort();
   if (first === undefined) running.kill();
   return first;
+}
+
+/**
+ * Returns how long after `backMs` the first of the side's new calls was answered, in milliseconds. If the case
+ * ended them all, the first end counts.
+ */
+export function findRecovery(
+  calls: readonly CallEnd[],
+  { from, backMs }: { from: Role; backMs: number },
+): number {
+  const fresh = calls.filter((call) => call.from === from && (call.kind === "waiting" || call.kind === "later"));
+  const answered = fresh.filter(
+    ({ ended, number }) => typeof ended === "object" && ended.exitCode === exitCodeOf(number),
+  );
+  const ends = answered.length > 0 ? answered : fresh;
+  const endsMs = ends.map(({ ended }) => endMsOf(ended)).filter((endMs) => endMs >= backMs);
+  return Math.min(...endsMs) - backMs;
 }
 
 function endMsOf(ended: LineEnd): number {

@@ -4,7 +4,7 @@ import { NegotiatorError } from "../errors.ts";
 
 /**
  * How an attempt ended. `good`: the next pause is short. `soon`: it failed and is cheap to repeat, so the
- * pauses grow to 1 s. `rarely`: the next one will probably fail too, so they grow to 15 s.
+ * pauses grow to 750 ms. `rarely`: the next one will probably fail too, so they grow to 15 s.
  */
 export type AttemptResult = "good" | "soon" | "rarely";
 
@@ -33,8 +33,10 @@ export function wentWell(startMs: number): boolean {
 
 /** The middles of the random pauses. With them, the first attempt after a good one comes within 100 ms. */
 const FIRST_PAUSE_MS = 50;
-/** A channel that has healed is used within two seconds. */
-const LONGEST_PAUSE_MS = { good: FIRST_PAUSE_MS, soon: 1000, rarely: 15_000 };
+/** Slow growth: the pause in which a short outage ends is then shorter than the outage. */
+const GROWTH = 1.5;
+/** A channel that has healed carries a call within two seconds. A loaded machine needs half of them to start it. */
+const LONGEST_PAUSE_MS = { good: FIRST_PAUSE_MS, soon: 750, rarely: 15_000 };
 
 /** Repeats `attempt` until `signal` aborts, then resolves. Never rejects. */
 export async function supervise(options: SuperviseOptions): Promise<void> {
@@ -55,7 +57,7 @@ export async function supervise(options: SuperviseOptions): Promise<void> {
     onPause?.(() => early.abort());
     // Many guests can lose the same host at once, and a random pause spreads their next attempts.
     await wait(pauseMs * (0.5 + random()), AbortSignal.any([signal, early.signal]));
-    pauseMs = early.signal.aborted ? FIRST_PAUSE_MS : pauseMs * 2;
+    pauseMs = early.signal.aborted ? FIRST_PAUSE_MS : pauseMs * GROWTH;
   }
 }
 

@@ -4,6 +4,7 @@ import { exitCodeOf, formatCommands, formatLine } from "../../chaos/call.ts";
 import type { CallEnd } from "../../chaos/call.ts";
 import { addFigures, findMisses, formatFigures } from "../../chaos/figures.ts";
 import type { ChaosFigures } from "../../chaos/figures.ts";
+import { findRecovery } from "../../chaos/run-try.ts";
 import { judge, NO_COUNTS } from "../../chaos/judge.ts";
 import type { Counts } from "../../chaos/judge.ts";
 
@@ -69,6 +70,21 @@ describe("judge", () => {
     expect(counts).toEqual({ ...NO_COUNTS, calls: 1, wrong: 2 });
     expect(faults[0]).toStartWith("wrong: raw call 7 of the guest (begun 1 times, done 1 times) got 8");
   });
+});
+
+test("the recovery of a side ends with the first answer after the disturbance to one of its new calls", () => {
+  const call: CallEnd = { number: 7, kind: "later", from: "host", wasInFlight: false, ended: GOOD };
+  const calls: CallEnd[] = [
+    { ...call, kind: "note", ended: { ...GOOD, atMs: 11 } },
+    { ...call, kind: "waiting", ended: { ...GOOD, atMs: 9 } },
+    { ...call, from: "guest", ended: { ...GOOD, atMs: 14 } },
+    { ...call, kind: "waiting", ended: { ...GOOD, exitCode: 125, atMs: 12 } },
+    call,
+  ];
+  expect(findRecovery(calls, { from: "host", backMs: 10 })).toBe(10);
+  expect(findRecovery(calls, { from: "guest", backMs: 10 })).toBe(4);
+  expect(findRecovery(calls.slice(3, 4), { from: "host", backMs: 10 })).toBe(2);
+  expect(findRecovery([], { from: "host", backMs: 10 })).toBe(Number.POSITIVE_INFINITY);
 });
 
 test("the commands plant the fault, and only in some calls", () => {

@@ -55,20 +55,32 @@ async function pausesAfter(results: readonly AttemptResult[]): Promise<number[]>
 
 const repeat = (result: AttemptResult, count: number): AttemptResult[] => Array(count).fill(result);
 
-test("the pauses after failed attempts double up to 1 s, and are short again after a good one", async () => {
-  expect(await pausesAfter([...repeat("soon", 7), "good", "soon"])).toEqual([
-    50, 100, 200, 400, 800, 1000, 1000, 50, 100,
+test("the pauses after failed attempts grow by half up to 750 ms, and are short again after a good one", async () => {
+  expect(await pausesAfter([...repeat("soon", 9), "good", "soon"])).toEqual([
+    50, 75, 112.5, 168.75, 253.125, 379.6875, 569.53125, 750, 750, 50, 75,
   ]);
 });
 
-test("the pauses after attempts to repeat rarely double up to 15 s", async () => {
-  expect(await pausesAfter(repeat("rarely", 11))).toEqual([
-    50, 100, 200, 400, 800, 1600, 3200, 6400, 12_800, 15_000, 15_000,
+test("the pause in which an outage ends is shorter than the outage and 100 ms, and than 1.2 s", async () => {
+  const pausesMs = await pausesAfter(repeat("soon", 20));
+  let outageMs = 0;
+  for (const pauseMs of pausesMs) {
+    // The middles are spread by half.
+    expect(pauseMs * 1.5).toBeLessThan(Math.min(outageMs + 100, 1200));
+    outageMs += pauseMs;
+  }
+});
+
+test("the pauses after attempts to repeat rarely grow up to 15 s", async () => {
+  expect((await pausesAfter(repeat("rarely", 17))).slice(-3)).toEqual([
+    expect.closeTo(14_596, 0),
+    15_000,
+    15_000,
   ]);
 });
 
-test("a failed attempt after such that are repeated rarely is repeated within 1.5 s", async () => {
-  expect((await pausesAfter([...repeat("rarely", 9), "soon"])).at(-1)).toBe(1000);
+test("a failed attempt after such that are repeated rarely is repeated within 1.2 s", async () => {
+  expect((await pausesAfter([...repeat("rarely", 12), "soon"])).at(-1)).toBe(750);
 });
 
 test("the pauses are spread from a half to one and a half of their middle", async () => {
@@ -105,7 +117,7 @@ test("a pause that is ended early makes the next one short again", async () => {
       expect(signal.aborted).toBe(true);
     },
   });
-  expect(pausesMs).toEqual([50, 100, 200, 400, 50, 100]);
+  expect(pausesMs).toEqual([50, 75, 112.5, 168.75, 50, 75]);
 });
 
 test("an abort ends the pause between two attempts at once, and there is no further attempt", async () => {

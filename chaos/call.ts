@@ -6,15 +6,18 @@ export type Role = "host" | "guest";
 /**
  * The kinds of calls. `note` runs for some time and prints a line; `raw` and `text` send bytes to a command
  * that sends them back; `detached` is a `note` that outlives its caller; `waiting` starts while the
- * disturbance lasts; `later` starts as soon as it is over.
+ * disturbance lasts; `later` starts as soon as it is over; `hangup` becomes detached when its terminal goes.
  */
-export type CallKind = "note" | "raw" | "text" | "detached" | "waiting" | "later";
+export type CallKind = "note" | "raw" | "text" | "detached" | "waiting" | "later" | "hangup";
 
 /** A call with its number, which its command writes down. */
 export type Call = { number: number; kind: CallKind; from: Role };
 
+/** How the shell line of a caller has ended, and when. */
+export type CallerEnd = { atMs: number; exitCode: number; stdout: string; stderr: string };
+
 /** The end of a shell line; undefined if it was killed because it did not end, `gone` with its machine. */
-export type LineEnd = { atMs: number; exitCode: number; stdout: string; stderr: string } | "gone" | undefined;
+export type LineEnd = CallerEnd | "gone" | undefined;
 
 /** A call for the rules of a case. `wasAccepted`: its caller got the id of a detached call. */
 export type JudgedCall = Call & { wasAccepted?: boolean };
@@ -69,6 +72,11 @@ export type LineWords = { program: string; peer: string; seconds: number; direct
 export function formatLine({ number, kind }: Call, { program, peer, seconds, directory }: LineWords): string {
   const options = `--connect-timeout ${CONNECT_SECONDS} -t 0`;
   if (kind === "detached") return `${program} execute --detach ${options} ${peer} note ${number} ${seconds}`;
+  if (kind === "hangup")
+    return [
+      `echo $$ >${directory}/pid.${number}`,
+      `exec ${program} execute --detach-on-hangup ${options} ${peer} note ${number} ${seconds}`,
+    ].join("\n");
   if (kind !== "raw" && kind !== "text")
     return `${program} execute -n ${options} ${peer} note ${number} ${seconds}`;
   const [whole, out] = [`${directory}/${kind}`, `${directory}/out.${number}`];
@@ -77,6 +85,28 @@ export function formatLine({ number, kind }: Call, { program, peer, seconds, dir
     `${program} execute ${options} ${peer} pass ${number} >${out}; code=$?`,
     `size=$(wc -c <${out}); want=$(head -c $size ${whole} | sha256sum); got=$(sha256sum <${out}); rm ${out}`,
     '[ "$want" = "$got" ] && echo "same $size" || echo "differs in the first $size"; exit $code',
+  ].join("\n");
+}
+
+/** The exit code of a command line whose terminal has gone. */
+const HUNG_UP = 129;
+
+/**
+ * Returns the shell line that attaches to a call which has outlived its command line; undefined if it has
+ * not. Its result is that of the call.
+ */
+export function formatAttachment(
+  { number, kind }: Call,
+  { exitCode, stdout }: Pick<CallerEnd, "exitCode" | "stdout">,
+  { program, directory }: Pick<LineWords, "program" | "directory">,
+): string | undefined {
+  if (kind === "detached" && exitCode === 0) return `${program} attach ${stdout.trim()}`;
+  if (kind !== "hangup" || exitCode !== HUNG_UP) return undefined;
+  // The list has the process that started a call.
+  const pattern = `.*"id":"\\([^"]*\\)".*"pid":'$pid',.*"direction":"out".*`;
+  return [
+    `pid=$(cat ${directory}/pid.${number})`,
+    `${program} attach $(${program} calls --json | sed -n 's/${pattern}/\\1/p')`,
   ].join("\n");
 }
 

@@ -1,6 +1,6 @@
 /** Owns the types of cases. */
 import type { Random } from "../test/support/random.ts";
-import type { JudgedCall } from "./call.ts";
+import type { CallKind, JudgedCall } from "./call.ts";
 import type { MachineStage } from "./machine-stage.ts";
 import type { Strike } from "./run-try.ts";
 import type { Judgement } from "./judge.ts";
@@ -13,7 +13,9 @@ type CaseOf<Stage> = {
   /** In a few words, the disturbance. */
   what: string;
   mayEnd: MayEnd;
-  /** Disturbs, calls `during` once while the disturbance lasts, and resolves when the channel is back. */
+  /** The calls that each side makes before the disturbance; one of most kinds by default. */
+  early?: readonly CallKind[];
+  /** Disturbs, calls `during` while the disturbance lasts, and resolves when the channel is back. */
   strike: (stage: Stage, options: { random: Random; during: Parameters<Strike>[0] }) => Promise<void>;
 };
 
@@ -22,11 +24,14 @@ export type EmulatedCase = CaseOf<EmulatedStage> & {
   kind: "emulated";
   /** Lines for the top of both configs; short limits of time by default. */
   settings?: string;
-  /** Runs before the daemons start, in the directory of the stage. `held` is disposed after them. */
-  prepare?: (directory: string, held: AsyncDisposableStack) => Promise<void>;
+  /** Runs before the daemons start. Resolves with the way in which they are started, if it is another one. */
+  prepare?: (place: Preparation) => Promise<void | StageOptions["wrap"]>;
   /** Where in the directory of the stage the audits and kept output go. */
   places?: string;
 };
+
+/** The binary and the directory of the stage. `held` is disposed after the daemons. */
+export type Preparation = { binary: string; directory: string; held: AsyncDisposableStack };
 
 /** A case with a real guest. All tries use one machine. */
 export type MachineCase = CaseOf<MachineStage> & {

@@ -1,16 +1,22 @@
 /** THE TABLE of cases. */
 import type { ChaosCase } from "./case.ts";
+import { CLOCK_CASES } from "./events/clocks.ts";
 import { DAEMON_CASES } from "./events/daemons.ts";
 import { GUEST_CASES } from "./events/guests.ts";
 import { MACHINE_CASES } from "./events/machines.ts";
+import { MEMORY_CASES } from "./events/memory.ts";
 import { PORT_CASES } from "./events/ports.ts";
 import { RESOURCE_CASES } from "./events/resources.ts";
+import { UPGRADE_CASES } from "./events/upgrades.ts";
 
 /** Every case, by its name. */
 export const CASES: Readonly<Record<string, ChaosCase>> = {
   ...PORT_CASES,
   ...DAEMON_CASES,
+  ...UPGRADE_CASES,
   ...RESOURCE_CASES,
+  ...MEMORY_CASES,
+  ...CLOCK_CASES,
   ...GUEST_CASES,
   ...MACHINE_CASES,
 };

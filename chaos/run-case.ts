@@ -60,15 +60,17 @@ type Outcome = Judgement & { recoveryMs: number };
 
 /** Each try has new daemons, so that no try suffers from another one. */
 async function tryEmulated(
-  { settings = SHORT_LIMITS, places, prepare, strike, mayEnd }: EmulatedCase,
+  { settings = SHORT_LIMITS, places, prepare, strike, mayEnd, early }: EmulatedCase,
   { binary, seed, plant }: CaseOptions,
 ): Promise<Outcome> {
   const random = createRandom(seed);
   await using held = new AsyncDisposableStack();
   const { path: directory } = held.use(await createTemporaryDirectory());
-  await prepare?.(directory, held);
-  const stage = held.use(await openEmulatedStage({ binary, directory, random, plant, settings, places }));
-  const options = { random, firstNumber: 1 };
+  const wrap = (await prepare?.({ binary, directory, held })) ?? undefined;
+  const stage = held.use(
+    await openEmulatedStage({ binary, directory, random, plant, settings, places, wrap }),
+  );
+  const options = { random, firstNumber: 1, early };
   const { calls, recoveryMs } = await runTry(stage, (during) => strike(stage, { random, during }), options);
   const ledger = `${await stage.sides.host.ledger()}\n${await stage.sides.guest.ledger()}`;
   return { ...judge({ calls, ledger, streamBytes: stage.streamBytes, mayEnd }), recoveryMs };

@@ -1,11 +1,11 @@
 /** Makes one try: starts calls on both sides, disturbs them, and waits for their ends. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Random } from "../test/support/random.ts";
-import { exitCodeOf, formatLine } from "./call.ts";
+import { exitCodeOf, formatAttachment, formatLine } from "./call.ts";
 import type { Call, CallEnd, CallKind, LineEnd, Role } from "./call.ts";
 import type { ChaosStage, RunningLine } from "./stage.ts";
 
-/** The calls that each side makes before the disturbance. */
+/** The calls that each side makes before the disturbance, if the case has no others. */
 const EARLY: readonly CallKind[] = ["note", "note", "note", "raw", "text", "detached"];
 const SIDES: readonly Role[] = ["host", "guest"];
 const START_SPREAD_MS = 400;
@@ -17,14 +17,19 @@ const ENDLESS_MS = 180_000;
 /** The calls of a try with their ends, and the time until a new call of each side was answered. */
 export type TryEnd = { calls: CallEnd[]; recoveryMs: number };
 
-/** Disturbs the stage. Calls `during` once while the disturbance lasts, with the sides that can call then. */
-export type Strike = (during: (sides?: readonly Role[]) => void) => Promise<void>;
+/**
+ * Disturbs the stage. Calls `during` while the disturbance lasts, with the sides that can call then, and the
+ * calls that each of them makes.
+ */
+export type Strike = (
+  during: (sides?: readonly Role[], kinds?: readonly CallKind[]) => void,
+) => Promise<void>;
 
 /** Makes the calls, numbered from `firstNumber`, and the disturbance. */
 export async function runTry(
   stage: ChaosStage,
   strike: Strike,
-  { random, firstNumber }: { random: Random; firstNumber: number },
+  { random, firstNumber, early = EARLY }: TryOptions,
 ): Promise<TryEnd> {
   const running: RunningCall[] = [];
   const start = (kind: CallKind, from: Role): RunningCall => {
@@ -33,15 +38,15 @@ export async function runTry(
     running.push(call);
     return call;
   };
-  for (const kind of EARLY) {
+  for (const kind of early) {
     for (const from of SIDES) start(kind, from);
-    await delay(random.below(START_SPREAD_MS / EARLY.length));
+    await delay(random.below(START_SPREAD_MS / early.length));
   }
   await delay(random.below(STRIKE_BELOW_MS));
   const earlyCount = running.length;
   const struckMs = performance.now();
-  await strike((sides = SIDES) => {
-    for (const from of sides) start("waiting", from);
+  await strike((sides = SIDES, kinds = ["waiting"]) => {
+    for (const kind of kinds) for (const from of sides) start(kind, from);
   });
   const backMs = performance.now();
   for (const from of SIDES) start("later", from);
@@ -58,12 +63,15 @@ export async function runTry(
   return { calls: await Promise.all(calls.map((call) => attach(stage, call))), recoveryMs };
 }
 
+/** `firstNumber`: of the calls. `early`: those that each side makes before the disturbance. */
+export type TryOptions = { random: Random; firstNumber: number; early?: readonly CallKind[] | undefined };
+
 type RunningCall = { call: Call; ended: Promise<LineEnd> };
 
 function startCall(stage: ChaosStage, call: Call, seconds: number): RunningCall {
   const side = stage.sides[call.from];
-  // A detached call runs into the disturbance too.
-  const length = call.kind === "detached" ? LONGEST_NOTE_SECONDS : seconds;
+  // A call that outlives its caller runs into the disturbance too.
+  const length = call.kind === "detached" || call.kind === "hangup" ? LONGEST_NOTE_SECONDS : seconds;
   return { call, ended: endOf(side.run(formatLine(call, { ...side.words, seconds: length })), stage) };
 }
 
@@ -78,14 +86,16 @@ async function endOf(running: RunningLine, { slowness }: ChaosStage): Promise<Li
 }
 
 /**
- * Returns how long after `backMs` the first of the side's new calls was answered, in milliseconds. If the case
- * ended them all, the first end counts.
+ * Returns how long after `backMs` the first of the side's new calls was answered, in milliseconds. If the
+ * case ended them all, the first end counts.
  */
 export function findRecovery(
   calls: readonly CallEnd[],
   { from, backMs }: { from: Role; backMs: number },
 ): number {
-  const fresh = calls.filter((call) => call.from === from && (call.kind === "waiting" || call.kind === "later"));
+  const fresh = calls.filter(
+    (call) => call.from === from && (call.kind === "waiting" || call.kind === "later"),
+  );
   const answered = fresh.filter(
     ({ ended, number }) => typeof ended === "object" && ended.exitCode === exitCodeOf(number),
   );
@@ -98,11 +108,11 @@ function endMsOf(ended: LineEnd): number {
   return typeof ended === "object" ? ended.atMs : Number.POSITIVE_INFINITY;
 }
 
-/** Attaches to a detached call, whose caller has only its id. The result of `attach` is the call's. */
+/** Attaches to a call that has outlived its caller. The result of `attach` is the call's. */
 async function attach(stage: ChaosStage, call: CallEnd): Promise<CallEnd> {
-  if (call.kind !== "detached" || typeof call.ended !== "object" || call.ended.exitCode !== 0) return call;
+  if (typeof call.ended !== "object") return call;
   const side = stage.sides[call.from];
-  const id = call.ended.stdout.trim();
-  const attached = side.run(`${side.words.program} attach ${id}`);
-  return { ...call, wasAccepted: true, ended: await endOf(attached, stage) };
+  const line = formatAttachment(call, call.ended, side.words);
+  if (line === undefined) return call;
+  return { ...call, wasAccepted: true, ended: await endOf(side.run(line), stage) };
 }

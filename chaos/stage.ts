@@ -51,16 +51,17 @@ export type ChaosStage = AsyncDisposable & {
   readonly slowness: number;
 };
 
-/** A stage whose port is emulated. `directory` is the one of its files. */
+/** A stage whose port is emulated. `directory` is the one of its files, `binary` the program. */
 export type EmulatedStage = ChaosStage & {
   readonly sides: Readonly<Record<Role, EmulatedSide>>;
   readonly port: DisturbedPort;
   readonly directory: string;
+  readonly binary: string;
 };
 
 /**
  * `settings`: lines for the top of both configs. `places`: where in the directory the audits and kept output
- * go.
+ * go. `wrap` returns the program of a daemon, with the words before those of its role.
  */
 export type StageOptions = {
   binary: string;
@@ -69,6 +70,7 @@ export type StageOptions = {
   plant?: Plant | undefined;
   settings?: string | undefined;
   places?: string | undefined;
+  wrap?: ((role: Role, binary: string) => readonly string[]) | undefined;
 };
 
 /** A tenth of the defaults, so that long cuts are short. */
@@ -77,7 +79,7 @@ export const SHORT_LIMITS =
 
 /** Starts the port and both daemons, and waits for their session. Disposal kills the processes. */
 export async function openEmulatedStage(options: StageOptions): Promise<EmulatedStage> {
-  const { directory, random } = options;
+  const { binary, directory, random } = options;
   await using owned = new AsyncDisposableStack();
   const port = owned.use(await startPort(directory, random.below(2 ** 31)));
   const streamBytes = await writeStreams(directory, random);
@@ -93,6 +95,7 @@ export async function openEmulatedStage(options: StageOptions): Promise<Emulated
     sides: { host, guest },
     port,
     directory,
+    binary,
     streamBytes,
     quietMs: { host: 0, guest: 0 },
     slowness: 1,
@@ -104,7 +107,7 @@ export async function openEmulatedStage(options: StageOptions): Promise<Emulated
 export async function createSide(
   role: Role,
   own: string,
-  { binary, directory, plant, settings = "", places }: Omit<StageOptions, "random">,
+  { binary, directory, plant, settings = "", places, wrap = () => [binary] }: Omit<StageOptions, "random">,
 ): Promise<EmulatedSide & AsyncDisposable> {
   const at = (name: string): string => `${directory}/${role}.${name}`;
   const append = `append() { echo "$@" >>${at("ledger")}; sync ${at("ledger")}; }`;
@@ -146,7 +149,8 @@ export async function createSide(
     pid: () => running().pid,
     ended: async () => void (await running().exited),
     async start() {
-      daemon = launchDaemon([role, "daemon"], environment, [binary]);
+      const [program = binary, ...words] = wrap(role, binary);
+      daemon = launchDaemon([...words, role, "daemon"], environment, [program]);
       await daemon.says(` at ${at("sock")}`);
     },
     ledger: () => readFile(at("ledger"), "utf8"),

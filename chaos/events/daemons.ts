@@ -1,11 +1,16 @@
 /** Cases that kill, restart or stop a daemon, or stop its callers. */
 import { setTimeout as delay } from "node:timers/promises";
-import type { JudgedCall, Role } from "../call.ts";
+import { until } from "../../test/support/until.ts";
+import type { CallKind, JudgedCall, Role } from "../call.ts";
 import { endsNone } from "../case.ts";
 import type { EmulatedCase } from "../case.ts";
+import type { EmulatedStage } from "../stage.ts";
 
 const PAUSE_MS = 5000;
 const LONG_PAUSE_MS = 15_000;
+
+/** What each side calls before its terminals go. */
+const HANGUP_CALLS: readonly CallKind[] = Array(4).fill("hangup");
 
 /** For each side: killed and started, restarted in order, and stopped for some time. */
 export const DAEMON_CASES: Readonly<Record<string, EmulatedCase>> = {
@@ -13,8 +18,6 @@ export const DAEMON_CASES: Readonly<Record<string, EmulatedCase>> = {
   "kill-guest": kill("guest"),
   "restart-host": restart("host"),
   "restart-guest": restart("guest"),
-  "upgrade-host": upgrade("host"),
-  "upgrade-guest": upgrade("guest"),
   "pause-host": pause("host"),
   "pause-guest": pause("guest"),
   "pause-callers": {
@@ -30,7 +33,27 @@ export const DAEMON_CASES: Readonly<Record<string, EmulatedCase>> = {
       signal("SIGCONT");
     },
   },
+  hangup: {
+    kind: "emulated",
+    what: "the terminals of all command lines go, which run with --detach-on-hangup",
+    mayEnd: endsNone,
+    early: HANGUP_CALLS,
+    async strike(stage, { during }) {
+      // A command line that hangs up before its command runs may leave no call.
+      await untilBegun(stage, 2 * HANGUP_CALLS.length);
+      for (const side of [stage.sides.host, stage.sides.guest]) side.signalCallers("SIGHUP");
+      during();
+    },
+  },
 };
+
+/** Resolves when the commands of so many calls run. */
+async function untilBegun({ sides }: EmulatedStage, count: number): Promise<void> {
+  await until("the commands run", async () => {
+    const ledger = (await sides.host.ledger()) + (await sides.guest.ledger());
+    return ledger.split(" begun\n").length > count;
+  });
+}
 
 function kill(role: Role): EmulatedCase {
   return {
@@ -66,22 +89,6 @@ function restart(role: Role): EmulatedCase {
 /** A daemon that drains takes no new calls. All commands of the others end within its drain. */
 function isRefusedByDrain({ kind, wasAccepted }: JudgedCall): boolean {
   return kind === "waiting" || (kind === "detached" && wasAccepted !== true);
-}
-
-function upgrade(role: Role): EmulatedCase {
-  return {
-    kind: "emulated",
-    what: `the ${role}'s daemon replaces itself by the installed program`,
-    mayEnd: endsNone,
-    async strike({ sides }, { during }) {
-      const side = sides[role];
-      const replacing = side.run(`${side.words.program} reexec`).ended;
-      during();
-      const ended = await replacing;
-      if (ended === "gone" || ended.exitCode !== 0)
-        throw new Error(`The ${role}'s daemon was not replaced: ${JSON.stringify(ended)}`);
-    },
-  };
 }
 
 function pause(role: Role): EmulatedCase {

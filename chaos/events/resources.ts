@@ -19,7 +19,7 @@ export const RESOURCE_CASES: Readonly<Record<string, EmulatedCase>> = {
     kind: "emulated",
     what: "the disk of the audit and of kept output is full for 3 s on both sides (needs root)",
     mayEnd: endsNone,
-    async prepare(directory, held) {
+    async prepare({ directory, held }) {
       for (const place of ["disk", "disk/host", "disk/guest"]) {
         await mkdir(`${directory}/${place}`, { recursive: true, mode: 0o755 });
         if (place !== "disk") continue;

@@ -19,6 +19,10 @@ export type Follower = {
   takeSaved(): ReadonlySet<string>;
   /** Resolves when nothing is running. */
   ended(): Promise<void>;
+  /** Whether the source of events runs, or there is none. */
+  readonly isFine: boolean;
+  /** Resolves when the source of events does not run. Without a source, it never does. */
+  lost(): Promise<void>;
 };
 
 /** Makes a follower that ends when `signal` aborts. Without `follow` it never reports a change. */
@@ -58,5 +62,9 @@ export function createFollower(follow: Follow | undefined, signal: AbortSignal):
       return taken;
     },
     ended: () => running ?? Promise.resolve(),
+    get isFine() {
+      return follow === undefined || running !== undefined;
+    },
+    lost: () => (follow === undefined ? new Promise<void>(() => undefined) : (running ?? Promise.resolve())),
   };
 }

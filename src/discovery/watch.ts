@@ -19,10 +19,7 @@ export type WatchOptions = {
   wait: (milliseconds: number, signal: AbortSignal) => Promise<void>;
   /** Returns the time in milliseconds, by a clock that does not jump. */
   now: () => number;
-  /**
-   * The pause between two scans when nothing happens. A failing `follow` is not restarted more often than
-   * that.
-   */
+  /** The pause between two scans when nothing happens. */
   pollMs: number;
   /** The pause between a change and its scan, because changes come in bursts. */
   settleMs: number;
@@ -35,9 +32,9 @@ export type WatchStart = {
 };
 
 /**
- * Scans at once, on every change and on every poll, and yields when there is news. It always yields the first
- * news, even if empty. A scan that fails is a problem and removes no endpoint; endpoints that a scan calls
- * `unread` stay as they were. Ends only when `signal` aborts.
+ * Scans at once, on every change and on every poll, and after growing pauses while `follow` fails. Yields
+ * when there is news. It always yields the first news, even if empty. A scan that fails is a problem and
+ * removes no endpoint; endpoints that a scan calls `unread` stay as they were. Ends only when `signal` aborts.
  */
 export async function* watchEndpoints(
   options: WatchOptions,
@@ -50,6 +47,7 @@ export async function* watchEndpoints(
   let known = first;
   let reported: ReadonlySet<string> | undefined;
   let clashes: readonly Clash[] = [];
+  let retryMs = FIRST_RETRY_MS;
   try {
     while (!ending.aborted) {
       follower.listen();
@@ -72,7 +70,9 @@ export async function* watchEndpoints(
       ({ clashes } = scan);
       reported = new Set(problems.map((problem) => problem.message));
       if (isFirst || Object.values(news).some((list) => list.length > 0)) yield news;
-      if (await waitForChange(follower, options, ending)) await pause(options.wait, options.settleMs, ending);
+      const hasChanged = await waitForChange(follower, { ...options, retryMs }, ending);
+      retryMs = follower.isFine ? FIRST_RETRY_MS : 2 * retryMs;
+      if (hasChanged) await pause(options.wait, options.settleMs, ending);
     }
   } finally {
     left.abort();
@@ -81,6 +81,8 @@ export async function* watchEndpoints(
 }
 
 const AWAITED_MS = 3_600_000;
+/** A source of events that has ended, such as a libvirt that restarts, is asked again after this time. */
+const FIRST_RETRY_MS = 2000;
 
 /** Returns `known` with the state `saved` for guests in `saved`, without those awaited for too long. */
 function markSaved(known: readonly Endpoint[], saved: ReadonlySet<string>, nowMs: number): Endpoint[] {
@@ -127,13 +129,20 @@ async function tryScan(find: Finder, known: readonly Endpoint[], signal: AbortSi
 /** Returns true after a change, false when the time for a poll has come or the watch ends. */
 async function waitForChange(
   follower: Follower,
-  options: WatchOptions,
+  { wait, pollMs, retryMs }: WatchOptions & { retryMs: number },
   signal: AbortSignal,
 ): Promise<boolean> {
   const poll = new AbortController();
+  const over = AbortSignal.any([signal, poll.signal]);
+  const retry = async (): Promise<void> => {
+    await follower.lost();
+    if (retryMs < pollMs && !over.aborted) await pause(wait, retryMs, over);
+    else await polled;
+  };
+  const polled = pause(wait, pollMs, over);
   try {
-    const polled = pause(options.wait, options.pollMs, AbortSignal.any([signal, poll.signal]));
-    return await Promise.race([follower.changed().then(() => true), polled.then(() => false)]);
+    const changed = follower.changed().then(() => true);
+    return await Promise.race([changed, polled.then(() => false), retry().then(() => false)]);
   } finally {
     poll.abort();
   }

@@ -35,7 +35,7 @@ export function wentWell(startMs: number): boolean {
 const FIRST_PAUSE_MS = 50;
 /** Slow growth: the pause in which a short outage ends is then shorter than the outage. */
 const GROWTH = 1.5;
-/** A channel that has healed carries a call within two seconds. A loaded machine needs half of them to start it. */
+/** A channel that has healed carries a call within two seconds, also on a loaded machine. */
 const LONGEST_PAUSE_MS = { good: FIRST_PAUSE_MS, soon: 750, rarely: 15_000 };
 
 /** Repeats `attempt` until `signal` aborts, then resolves. Never rejects. */

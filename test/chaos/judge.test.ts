@@ -72,7 +72,7 @@ describe("judge", () => {
   });
 });
 
-test("the recovery of a side ends with the first answer after the disturbance to one of its new calls", () => {
+test("the recovery of a side ends with the first answer to a new call after the disturbance", () => {
   const call: CallEnd = { number: 7, kind: "later", from: "host", wasInFlight: false, ended: GOOD };
   const calls: CallEnd[] = [
     { ...call, kind: "note", ended: { ...GOOD, atMs: 11 } },

@@ -189,6 +189,27 @@ test.each([
   },
 );
 
+test("after the source of events ended, scans come after 2 s and 4 s until it runs, then polls", async () => {
+  const stage = createStage([found(A), found(A), found(A), found(B), found(A)]);
+  await stage.next();
+  /** The first one has the problem that the source ended, the second one nothing new. */
+  const news = [stage.next(), stage.next(), stage.next()];
+  for (const [index, pauseMs] of [2000, 4000].entries()) {
+    stage.followers[index]?.fail();
+    await stage.endWait(pauseMs);
+    await until(() => stage.followers.length === index + 2);
+  }
+  stage.followers[2]?.change();
+  await stage.endWait(SETTLE);
+  await until(() => stage.waiting().includes(POLL));
+  expect(stage.waiting()).toEqual([POLL]);
+  stage.followers[2]?.fail();
+  await stage.endWait(2000);
+  const appeared = (await Promise.all(news)).map((each) => names(each.appeared));
+  expect(appeared).toEqual([[], ["b"], ["a"]]);
+  await stage.watch.return();
+});
+
 test("without a source of events, polls find new guests", async () => {
   const stage = createStage([found(), found(A)], false);
   await stage.next();

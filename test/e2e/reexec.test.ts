@@ -1,5 +1,6 @@
 /** Upgrades of the compiled binary: to a newer state and back, and to files that do not start. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
 import { chmod, copyFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { compile } from "../../scripts/compile.ts";
@@ -9,6 +10,7 @@ import { launch } from "../support/program.ts";
 import type { Ended } from "../support/program.ts";
 import { createStage } from "../support/stage.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
+import { until } from "../support/until.ts";
 
 const TIMEOUT_MS = 180_000;
 const ROOT = join(import.meta.dir, "../..");
@@ -66,8 +68,13 @@ test(
     const running = stage.host.launch(["execute", "web1", "wait"], { isOpen: true });
     expect(await running.firstLine()).toBe("begun");
 
+    const REPLACED =
+      "The file of the running daemon's program was replaced after its start\n" +
+      "Let the daemon take the new program: negotiator guest reexec\n";
     for (const name of ["next", "present", "next"]) {
+      expect((await guest.run(["status"])).stderr).toBe("");
       await install(pathOf(name), installed);
+      expect((await guest.run(["status"])).stderr).toContain(REPLACED);
       const { exitCode, stdout, stderr } = await guest.run(["reexec"]);
       expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
       expect(stdout.includes("commit next")).toBe(name === "next");
@@ -90,6 +97,39 @@ test(
     const drained = await guest.run(["reexec"]);
     expect(drained).toMatchObject({ exitCode: 0, stderr: "" });
     expect(drained.stdout).toContain("commit strange");
+    await stage.open();
+    expect((await stage.host.run(["execute", "web1", "find-distributor-id"])).exitCode).toBe(0);
+    expect(guest.daemon.pid).toBe(pid);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "a state that a new program cannot read, although its trial says so, ends calls as unknown",
+  async () => {
+    await using place = await createTemporaryDirectory();
+    const installed = place.at("negotiator");
+    await install(pathOf("present"), installed);
+    await using stage = await createStage({ programs: { host: [pathOf("present")], guest: [installed] } });
+    const guest = stage.guest();
+    const { pid } = guest.daemon;
+    await guest.command("wait", `#!/bin/sh\necho $$ >${place.at("pid")}\necho begun\nexec sleep 1000\n`);
+    const running = stage.host.launch(["execute", "web1", "wait"]);
+    expect(await running.firstLine()).toBe("begun");
+    const child = Number(await Bun.file(place.at("pid")).text());
+
+    const [trial, real] = [pathOf("present"), pathOf("strange")];
+    const liar = `#!/bin/sh\ncase "$*" in *describe*) exec ${trial} "$@" ;; esac\nexec ${real} "$@"\n`;
+    await place.write("liar", liar);
+    await install(place.at("liar"), installed);
+    process.kill(pid, "SIGUSR2");
+    const ended = await running.ended();
+    expect(ended).toMatchObject({ exitCode: 125, stdout: "" });
+    expect(ended.stderr).toContain("the outcome of the call is unknown\n");
+    expect(guest.daemon.log()).toContain(
+      "left a state of version 1, and this one reads 3 to 3: its calls end",
+    );
+    await until("the command has ended", () => !existsSync(`/proc/${child}`));
     await stage.open();
     expect((await stage.host.run(["execute", "web1", "find-distributor-id"])).exitCode).toBe(0);
     expect(guest.daemon.pid).toBe(pid);

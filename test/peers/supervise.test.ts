@@ -55,7 +55,7 @@ async function pausesAfter(results: readonly AttemptResult[]): Promise<number[]>
 
 const repeat = (result: AttemptResult, count: number): AttemptResult[] => Array(count).fill(result);
 
-test("the pauses after failed attempts grow by half up to 750 ms, and are short again after a good one", async () => {
+test("the pauses after failed attempts grow up to 750 ms, and are short again after a good one", async () => {
   expect(await pausesAfter([...repeat("soon", 9), "good", "soon"])).toEqual([
     50, 75, 112.5, 168.75, 253.125, 379.6875, 569.53125, 750, 750, 50, 75,
   ]);

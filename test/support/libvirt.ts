@@ -32,6 +32,10 @@ export type Libvirt = AsyncDisposable & {
   at(...names: string[]): string;
   /** Runs `virsh` and returns its output. Rejects with its stderr if it fails. */
   virsh(...words: string[]): Promise<string>;
+  /** Stops libvirtd. Its domains go on. */
+  stop(): Promise<void>;
+  /** Starts libvirtd again, and waits until it answers. */
+  start(): Promise<void>;
   /** Defines a domain. */
   createDomain(options: DomainOptions): Promise<LibvirtDomain>;
 };
@@ -79,40 +83,49 @@ export async function startLibvirt(options: {
   for (const path of [kernel, initramfs]) await chmod(path, 0o644);
 
   const identity = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", "--pdeathsig=KILL"];
-  const daemon = Bun.spawn(["setpriv", ...identity, "libvirtd"], {
-    cwd: "/",
-    env: {
-      PATH: process.env["PATH"] ?? "",
-      HOME: directory,
-      XDG_RUNTIME_DIR: directory,
-      XDG_CONFIG_HOME: directory,
-      XDG_CACHE_HOME: directory,
-      XDG_DATA_HOME: directory,
-    },
-    stdin: "ignore",
-    stdout: "ignore",
-    stderr: Bun.file(at("libvirtd.log")),
-  });
-  owned.defer(async () => {
-    daemon.kill("SIGKILL");
-    await daemon.exited;
-  });
   const uri = `qemu:///session?socket=${at("libvirt/libvirt-sock")}`;
   const virsh = (...words: string[]): Promise<string> => runVirsh(uri, words);
-  await until(
-    "libvirtd answers",
-    () =>
-      virsh("uri").then(
-        () => true,
-        () => false,
-      ),
-    STEP_TIMEOUT_MS,
-  );
+  const start = async (): Promise<Bun.Subprocess> => {
+    const started = Bun.spawn(["setpriv", ...identity, "libvirtd"], {
+      cwd: "/",
+      env: {
+        PATH: process.env["PATH"] ?? "",
+        HOME: directory,
+        XDG_RUNTIME_DIR: directory,
+        XDG_CONFIG_HOME: directory,
+        XDG_CACHE_HOME: directory,
+        XDG_DATA_HOME: directory,
+      },
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: Bun.file(at("libvirtd.log")),
+    });
+    await until(
+      "libvirtd answers",
+      () =>
+        virsh("uri").then(
+          () => true,
+          () => false,
+        ),
+      STEP_TIMEOUT_MS,
+    );
+    return started;
+  };
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    daemon.kill(signal);
+    await daemon.exited;
+  };
+  let daemon = await start();
+  owned.defer(() => end("SIGKILL"));
   const life = owned.move();
   return {
     uri,
     at,
     virsh,
+    stop: () => end("SIGTERM"),
+    async start() {
+      daemon = await start();
+    },
     async createDomain(domain) {
       const created = await createDomain(domain, { at, virsh, kernel, initramfs });
       life.use(created);

@@ -6,6 +6,8 @@ import { unresponsiveDaemon } from "./control-client.ts";
 import { printable } from "../../printable.ts";
 import { standardOutput } from "../../standard-output.ts";
 import { VERSION } from "../../version.ts";
+import { FileStatusSchema } from "../daemon/file-status.ts";
+import type { FileStatus } from "../daemon/file-status.ts";
 import type { CliSession } from "./cli-session.ts";
 
 /** A daemon that runs answers much sooner. */
@@ -30,17 +32,32 @@ export function askDaemon<Schema extends v.GenericSchema>(
   );
 }
 
-/** Says that the daemon is of another release than this program, as after an upgrade. */
-export function explainVersion({ role, session }: CliSession): string | undefined {
+/**
+ * Says that the daemon is of another release than this program, or that its own file was replaced, as after
+ * an upgrade, and how it takes the new program. Calls survive a `reexec`, but old releases have none.
+ */
+export function explainVersion(
+  { role, session }: Pick<CliSession, "role"> & { session: Pick<CliSession["session"], "peer"> },
+  { isProgramReplaced }: Pick<FileStatus, "isProgramReplaced">,
+): string | undefined {
   const version = session.peer?.version;
-  if (version === undefined || version === VERSION) return undefined;
-  return `The running daemon is negotiator ${version}, and this program is ${VERSION}
-Restart it: systemctl restart negotiator-${role}`;
+  const isOther = version !== undefined && version !== VERSION;
+  if (!isOther && isProgramReplaced !== true) return undefined;
+  const difference = isOther
+    ? `The running daemon is negotiator ${version}, and this program is ${VERSION}`
+    : `The file of the running daemon's program was replaced after its start`;
+  const remedy =
+    isProgramReplaced === undefined
+      ? `Restart it: systemctl restart negotiator-${role}`
+      : `Let the daemon take the new program: negotiator ${role} reexec`;
+  return `${difference}\n${remedy}`;
 }
 
-/** Writes that to stderr. */
+/** Writes to stderr that the daemon is of another release. */
 export async function warnOfVersion(control: CliSession): Promise<void> {
-  const problem = explainVersion(control);
+  const { version } = control.session.peer ?? {};
+  if (version === undefined || version === VERSION) return;
+  const problem = explainVersion(control, await askDaemon(control, "status", FileStatusSchema));
   if (problem === undefined) return;
   await standardOutput.write("stderr", `negotiator: ${problem.split("\n").map(printable).join("\n")}\n`);
 }

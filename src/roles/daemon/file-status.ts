@@ -1,4 +1,5 @@
 /** Says in `status` whether a daemon can use its files, and has read them as they are now. */
+import { readlinkSync } from "node:fs";
 import * as v from "valibot";
 import { printable } from "../../printable.ts";
 import { standardOutput } from "../../standard-output.ts";
@@ -7,10 +8,13 @@ import type { PolicyInForce } from "./policy-in-force.ts";
 /**
  * Members of the answer to `status`. `policyProblem`: why every call is denied; null while the policy can be
  * used. `unreadFile`: which file the daemon has not read as it is now; null if there is none.
+ * `isProgramReplaced`: whether another file has taken the place of its program; undefined for a daemon that
+ * has no `reexec`.
  */
 export const FileStatusEntries = {
   policyProblem: v.optional(v.nullable(v.string()), null),
   unreadFile: v.optional(v.nullable(v.string()), null),
+  isProgramReplaced: v.optional(v.boolean()),
 };
 
 /** Checks these members alone. */
@@ -21,7 +25,16 @@ export type FileStatus = v.InferOutput<typeof FileStatusSchema>;
 
 /** Returns them for a daemon with this policy. */
 export function describeFiles({ problem, unread }: Pick<PolicyInForce, "problem" | "unread">): FileStatus {
-  return { policyProblem: problem ?? null, unreadFile: unread ?? null };
+  return {
+    policyProblem: problem ?? null,
+    unreadFile: unread ?? null,
+    isProgramReplaced: isProgramReplaced(),
+  };
+}
+
+/** The kernel marks a file that has no name any longer. A package manager gives the name to the new one. */
+function isProgramReplaced(): boolean {
+  return readlinkSync("/proc/self/exe").endsWith(" (deleted)");
 }
 
 /** Says that the policy denies every call, and why; undefined while it can be used. */

@@ -3,8 +3,7 @@ import { lstat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { NegotiatorError } from "../../errors.ts";
 import { shellWord } from "../../shell-word.ts";
-import { VERSION } from "../../version.ts";
-import { askDaemon } from "../cli/ask-daemon.ts";
+import { askDaemon, explainVersion } from "../cli/ask-daemon.ts";
 import { dialControl } from "../cli/control-client.ts";
 import { FileStatusSchema } from "../daemon/file-status.ts";
 import type { FileStatus } from "../daemon/file-status.ts";
@@ -16,7 +15,7 @@ import type { Found } from "./finding.ts";
 type Daemon = { path: string } & (
   | { kind: "missing" | "dead" }
   | { kind: "refused" | "silent"; error: NegotiatorError }
-  | { kind: "answers"; version: string | undefined; files: FileStatus }
+  | { kind: "answers"; program: string | undefined; files: FileStatus }
 );
 
 /** A daemon that hangs must not hold up the other checks. */
@@ -34,7 +33,7 @@ export const CHECK_DAEMON = defineCheck<Daemon>({
         return { path, kind: status === undefined ? "missing" : "dead" };
       }
       const files = await askDaemon(control, "status", FileStatusSchema, { timeoutMs: ANSWER_MS });
-      return { path, kind: "answers", version: control.session.peer?.version, files };
+      return { path, kind: "answers", program: explainVersion(control, files), files };
     } catch (thrown) {
       const error = NegotiatorError.from(thrown);
       return { path, kind: error.code === "DENIED" ? "refused" : "silent", error };
@@ -63,17 +62,14 @@ export const CHECK_DAEMON = defineCheck<Daemon>({
 });
 
 function judgeAnswer(
-  { path, version, files }: { path: string; version: string | undefined; files: FileStatus },
+  { path, program, files }: { path: string; program: string | undefined; files: FileStatus },
   role: "host" | "guest",
 ): Found[] {
   const found: Found[] = [];
-  if (version !== undefined && version !== VERSION)
-    found.push(
-      warning(
-        `the running daemon is negotiator ${version}, and this program is ${VERSION}`,
-        `Let the daemon take the new program: negotiator ${role} reexec`,
-      ),
-    );
+  if (program !== undefined) {
+    const [first = "", remedy = ""] = program.split("\n");
+    found.push(warning(`t${first.slice(1)}`, remedy));
+  }
   const { policyProblem, unreadFile } = files;
   const reload = ["negotiator", role, "reload"] as const;
   if (policyProblem !== null) {

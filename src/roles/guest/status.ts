@@ -76,7 +76,9 @@ async function takeStatus(control: string): Promise<TakenStatus> {
   const { host, qga, ...files } = await askDaemon(session, "status", StatusSchema, {
     params: { measures: true },
   });
-  const problems = [explainVersion(session), explainPolicy(files)].filter((problem) => problem !== undefined);
+  const problems = [explainVersion(session, files), explainPolicy(files)].filter(
+    (problem) => problem !== undefined,
+  );
   return { rows: [{ name: "host", ...host, remarks: [] }], problems, unreadFile: files.unreadFile, qga };
 }
 

@@ -59,7 +59,11 @@ async function takeStatus(control: string, wanted: string | undefined): Promise<
       wanted,
       status.guests.map(({ name }) => name),
     );
-  const problems = [explainVersion(session), explainPolicy(status), ...status.problems.map(formatProblem)];
+  const problems = [
+    explainVersion(session, status),
+    explainPolicy(status),
+    ...status.problems.map(formatProblem),
+  ];
   return {
     guests,
     unreadFile: status.unreadFile,

@@ -2,9 +2,10 @@
 import { expect, test } from "bun:test";
 import * as v from "valibot";
 import { DEFAULT_LIMITS } from "../../../src/limits.ts";
-import { askDaemon } from "../../../src/roles/cli/ask-daemon.ts";
+import { askDaemon, explainVersion } from "../../../src/roles/cli/ask-daemon.ts";
 import { dialControl } from "../../../src/roles/cli/control-client.ts";
 import { listenControl } from "../../../src/roles/daemon/control-server.ts";
+import { VERSION } from "../../../src/version.ts";
 import { rejectionOf } from "../../support/error-of.ts";
 import { listenWithoutAccepting } from "../../support/full-socket.ts";
 import { launch } from "../../support/program.ts";
@@ -17,6 +18,42 @@ const run = async ([role = "", subcommand = "", ...words]: readonly string[], co
   await using launched = launch([role, subcommand, "--control", control, ...words]);
   return await launched.ended();
 };
+
+test.each<[string, boolean | undefined, string | undefined]>([
+  [VERSION, undefined, undefined],
+  [VERSION, false, undefined],
+  [
+    VERSION,
+    true,
+    "The file of the running daemon's program was replaced after its start\nLet the daemon take",
+  ],
+  [
+    "0.1.0",
+    undefined,
+    "negotiator 0.1.0, and this program is VERSION\nRestart it: systemctl restart negotiator-host",
+  ],
+  [
+    "0.9.0",
+    true,
+    "negotiator 0.9.0, and this program is VERSION\nLet the daemon take the new program: negotiator host re",
+  ],
+  [
+    "0.9.0",
+    false,
+    "negotiator 0.9.0, and this program is VERSION\nLet the daemon take the new program: negotiator host re",
+  ],
+])(
+  "of a daemon of release %s whose file was replaced (%p; undefined: it has no reexec), status says %p",
+  (version, isProgramReplaced, text) => {
+    const session = {
+      role: "host" as const,
+      session: { peer: { name: "negotiator", role: "host", version } },
+    };
+    const said = explainVersion(session, { isProgramReplaced });
+    if (text === undefined) expect(said).toBeUndefined();
+    else expect(said).toContain(text.replace("VERSION", VERSION));
+  },
+);
 
 test.each([
   ["guest execute", ["guest", "execute", "x"], 125],

@@ -1,5 +1,6 @@
 /** A daemon that replaces itself hands its calls over: the other side notices only a pause. */
 import { describe, expect, test } from "bun:test";
+import { chmod } from "node:fs/promises";
 import { decodeState, encodeState } from "../../../src/roles/daemon/handover.ts";
 import { createRandom } from "../../support/random.ts";
 import { createStage } from "../../support/stage.ts";
@@ -100,6 +101,51 @@ test(
     const again = await stage.host.run(["attach", id.trim()]);
     expect({ exitCode: again.exitCode, isSame: again.stdout === all }).toEqual({ exitCode: 5, isSame: true });
     expect((await stage.host.run(["calls"])).stdout).toContain(id.trim());
+  },
+  TIMEOUT_MS,
+);
+
+test.skipIf(process.getuid?.() !== 0)(
+  "commands of another user keep input, output, signals and exit codes over two replacements of their daemon",
+  async () => {
+    await using stage = await createStage();
+    const [guest, { host }] = [stage.guest(), stage];
+    await chmod(stage.at("."), 0o755);
+    await guest.setPolicy('[[rules]]\naction = "allow"\nuser = "nobody"\n');
+    await guest.command("wait", "#!/bin/sh\necho begun\ncat\nid -un >&2\nexit 7\n");
+    await guest.command("copy", "#!/bin/sh\nexec cat\n");
+    await guest.command("endless", "#!/bin/sh\necho begun\nexec sleep 1000\n");
+    await guest.command(
+      "trapped",
+      "#!/bin/sh\ntrap 'echo got; exit 9' USR1\necho begun\nwhile :; do sleep 0.1; done\n",
+    );
+    await guest.command(
+      "pause",
+      `#!/bin/sh\necho begun\nwhile [ ! -e "$1" ]; do sleep 0.1; done\nid -un\nexit 5\n`,
+    );
+    expect(await guest.run(["reload"])).toMatchObject({ exitCode: 0 });
+
+    const waiting = host.launch(["execute", "web1", "wait"], { isOpen: true });
+    const trapped = host.launch(["execute", "web1", "trapped"]);
+    const late = host.launch(["execute", "-t", "3", "web1", "endless"]);
+    for (const call of [waiting, trapped, late]) expect(await call.firstLine()).toBe("begun");
+    const go = stage.at("go");
+    const { stdout: id } = await host.run(["execute", "--detach", "web1", "pause", go]);
+    const input = createRandom(2).bytes(BIG);
+    const copy = host.run(["execute", "web1", "copy"], { stdin: input });
+    for (let count = 0; count < 2; count++)
+      expect(await guest.run(["reexec"])).toMatchObject({ exitCode: 0, stderr: "" });
+
+    trapped.kill("SIGUSR1");
+    expect(await trapped.ended()).toMatchObject({ exitCode: 9, stdout: "got\n" });
+    await waiting.feed("more\n");
+    waiting.endInput();
+    expect(await waiting.ended()).toMatchObject({ exitCode: 7, stdout: "more\n", stderr: "nobody\n" });
+    const { exitCode, output } = await copy;
+    expect({ exitCode, hash: Bun.hash(output) }).toEqual({ exitCode: 0, hash: Bun.hash(input) });
+    await Bun.write(go, "");
+    expect(await host.run(["attach", id.trim()])).toMatchObject({ exitCode: 5, stdout: "begun\nnobody\n" });
+    expect(await late.ended()).toMatchObject({ exitCode: 124 });
   },
   TIMEOUT_MS,
 );

@@ -9,7 +9,7 @@ import type { EmulatedStage } from "../stage.ts";
 const PAUSE_MS = 5000;
 const LONG_PAUSE_MS = 15_000;
 
-/** What each side calls before its terminals go. */
+/** The calls of each side before its terminals go. */
 const HANGUP_CALLS: readonly CallKind[] = Array(4).fill("hangup");
 
 /** For each side: killed and started, restarted in order, and stopped for some time. */

@@ -34,7 +34,8 @@ export type WatchStart = {
 /**
  * Scans at once, on every change and on every poll, and after growing pauses while `follow` fails. Yields
  * when there is news. It always yields the first news, even if empty. A scan that fails is a problem and
- * removes no endpoint; endpoints that a scan calls `unread` stay as they were. Ends only when `signal` aborts.
+ * removes no endpoint; endpoints that a scan calls `unread` stay as they were. Ends only when `signal`
+ * aborts.
  */
 export async function* watchEndpoints(
   options: WatchOptions,

@@ -1,5 +1,6 @@
 /** THE TABLE of trials. */
 import type { Trial } from "./trial.ts";
+import { ANSWER_TRIALS } from "./trials/answers.ts";
 import { AUDIT_TRIALS } from "./trials/audit.ts";
 import { CHANNEL_TRIALS } from "./trials/channels.ts";
 import { COMMAND_TRIALS } from "./trials/commands.ts";
@@ -15,4 +16,5 @@ export const TRIALS: Readonly<Record<string, Trial>> = {
   ...COMMAND_TRIALS,
   ...PROCESS_TRIALS,
   ...CHANNEL_TRIALS,
+  ...ANSWER_TRIALS,
 };

@@ -54,8 +54,7 @@ export async function receiveFairly(
   let rest = bytes;
   onRest(rest);
   do {
-    const { turnMs, leastBytes } = turns.isContended ? CONTENDED : ALONE;
-    const piece = rest.subarray(0, Math.max(leastBytes, turnMs / pace.msPerByte));
+    const piece = rest.subarray(0, bytesOfTurn({ turns, pace }));
     rest = rest.subarray(piece.length);
     let pauseMs = 0;
     await turns.run(() => {
@@ -70,7 +69,7 @@ export async function receiveFairly(
       const all = traffic.messages - messages;
       const idle = traffic.unneeded - unneeded;
       const ms = endMs - startMs;
-      if (piece.length > 0) pace.msPerByte = Math.max(ms / piece.length, SLOW_MEMORY * pace.msPerByte);
+      recordPace(pace, piece.length, ms);
       if (idle === 0) return;
       const idleBytes = traffic.unneededBytes - unneededBytes;
       // On a busy machine other processes make the time longer, and that is not the peer's fault.
@@ -82,6 +81,17 @@ export async function receiveFairly(
     });
     if (pauseMs > 0) await pause(pauseMs, signal);
   } while (rest.length > 0 && !signal.aborted);
+}
+
+/** Returns how many bytes a peer may give in its next turn. */
+export function bytesOfTurn({ turns, pace }: Pick<Share, "turns" | "pace">): number {
+  const { turnMs, leastBytes } = turns.isContended ? CONTENDED : ALONE;
+  return Math.max(leastBytes, turnMs / pace.msPerByte);
+}
+
+/** Takes down how long some bytes of a peer have taken. */
+export function recordPace(pace: Share["pace"], bytes: number, ms: number): void {
+  if (bytes > 0) pace.msPerByte = Math.max(ms / bytes, SLOW_MEMORY * pace.msPerByte);
 }
 
 /** About the cost of a call after its start: looks at files, the answer, the audit entry. */

@@ -96,9 +96,13 @@ async function connect(dial: Dial, signal: AbortSignal): Promise<Line> {
   const id = Math.floor(Math.random() * LARGEST_ID);
   const sync = encode({ execute: "guest-sync-delimited", arguments: { id } });
   await channel.write(Buffer.concat([RESET, sync]));
+  const digits = Buffer.from(String(id));
   for (;;) {
-    const answer = parse(await lines.nextAfterReset());
-    if (answer?.["return"] === id) return { channel, lines };
+    const line = await lines.nextAfterReset();
+    // It would take long to read as JSON what only looks like the answer, so there is one try.
+    if (!Buffer.from(line.buffer, line.byteOffset, line.length).includes(digits)) continue;
+    if (parse(line)?.["return"] === id) return { channel, lines };
+    throw new NegotiatorError("BAD_FRAME", "Cannot read the guest agent's answer to guest-sync-delimited");
   }
 }
 

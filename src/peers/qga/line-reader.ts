@@ -6,12 +6,17 @@ import type { Channel } from "../../wire/channel.ts";
 export type LineReader = {
   /** The next line. Rejects with `CLOSED` at the end of the channel, with `TOO_LARGE` for an endless line. */
   next(): Promise<Uint8Array>;
-  /** The next line that begins with the byte 0xFF, without this byte. */
+  /**
+   * The next line that begins with the byte 0xFF, without this byte. Skips others. Rejects with `BAD_FRAME`
+   * after too many lines.
+   */
   nextAfterReset(): Promise<Uint8Array>;
 };
 
-/** A piece of a file has at most a third of it, as base64. */
-const LINE_BYTES = 8 * 1024 * 1024;
+/** A piece of a file has two thirds of it, as base64. Other answers are shorter. */
+const LINE_BYTES = 1024 * 1024;
+/** An agent has few answers left over from earlier clients. */
+const MOST_LINES = 1024;
 const NEWLINE = 0x0a;
 const RESET = 0xff;
 
@@ -19,6 +24,7 @@ const RESET = 0xff;
 export function createLineReader(channel: Channel): LineReader {
   const pieces = channel[Symbol.asyncIterator]();
   let rest: Uint8Array = new Uint8Array(0);
+  let lines = 0;
 
   const nextLine = async (): Promise<Uint8Array> => {
     const parts: Uint8Array[] = [];
@@ -43,14 +49,22 @@ export function createLineReader(channel: Channel): LineReader {
   return {
     next: nextLine,
     async nextAfterReset() {
-      for (;;) {
+      while (++lines <= MOST_LINES) {
         const line = await nextLine();
         // An agent that was interrupted in a line puts the byte in the middle of what we read as one.
         const start = line.lastIndexOf(RESET);
         if (start !== -1) return line.subarray(start + 1);
       }
+      throw tooMany(channel);
     },
   };
+}
+
+function tooMany({ label }: Channel): NegotiatorError {
+  return new NegotiatorError(
+    "BAD_FRAME",
+    `The guest agent at "${label}" does not answer, but sends other lines`,
+  );
 }
 
 function ended({ label }: Channel): NegotiatorError {

@@ -16,12 +16,16 @@ export type ChannelObjects = AsyncIterableIterator<JsonObject | NegotiatorError>
 const OBJECT_BYTES = 1024 * 1024;
 const NO_BYTES = new Uint8Array(0);
 
-/** The objects of a channel. Throws `BAD_FRAME` after too many invalid ones. */
+/** A peer has few answers left over from earlier callers. */
+const MOST_OBJECTS = 1024;
+
+/** The objects of a channel. Throws `BAD_FRAME` after too many of them, or too many invalid ones. */
 export function readChannelObjects(channel: Channel): ChannelObjects {
   const pieces = channel[Symbol.asyncIterator]();
   const finder = createObjectFinder(OBJECT_BYTES);
   let left: Uint8Array = NO_BYTES;
   let faults = 0;
+  let count = 0;
 
   const find = async (): Promise<JsonObject | NegotiatorError | undefined> => {
     for (;;) {
@@ -41,7 +45,9 @@ export function readChannelObjects(channel: Channel): ChannelObjects {
     async next() {
       const value = await find();
       if (value === undefined) return { done: true, value };
-      if (value instanceof NegotiatorError && ++faults > DEFAULT_LIMITS.faults) throw tooManyFaults(channel);
+      if (value instanceof NegotiatorError && ++faults > DEFAULT_LIMITS.faults)
+        throw tooMany(channel, "invalid messages");
+      if (++count > MOST_OBJECTS) throw tooMany(channel, "messages before the answer");
       return { done: false, value };
     },
     async *rest() {
@@ -62,6 +68,6 @@ export function endedEarly({ label }: Channel): NegotiatorError {
   return new NegotiatorError("CLOSED", `The channel "${label}" ended before the answer`);
 }
 
-function tooManyFaults({ label }: Channel): NegotiatorError {
-  return new NegotiatorError("BAD_FRAME", `The channel "${label}" carries too many invalid messages`);
+function tooMany({ label }: Channel, what: string): NegotiatorError {
+  return new NegotiatorError("BAD_FRAME", `The channel "${label}" carries too many ${what}`);
 }

@@ -98,7 +98,8 @@ export function createObjectReader({ passedOn, keptBytes }: ObjectReaderOptions)
       return { taken: found.taken };
     }
     if (place !== "name" && place !== "text") return { taken: takeByte(bytes[0] ?? 0) };
-    const read = text.push(bytes);
+    // It takes room for all the bytes that it gets, and there can be a name every few bytes.
+    const read = text.push(place === "name" ? bytes.subarray(0, NAME_BYTES + 1) : bytes);
     if (place === "text") {
       if (read.isEnded) place = "next";
       return read;

@@ -1,17 +1,21 @@
 /** The links to one guest: the session that the host dials, and one for each port that the guest dials. */
 import { countChannel } from "../../channels/byte-count.ts";
 import type { ByteCount } from "../../channels/byte-count.ts";
+import type { Endpoint } from "../../discovery/endpoint.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { canServe } from "../../peers/dialect.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
 import type { ForeignDialect, ForeignPeer } from "../../peers/dialect.ts";
 import { createForeignLink } from "../../peers/foreign-link.ts";
+import { withTurns } from "../../peers/fair-channel.ts";
 import { createShare, serveInTurns } from "../../peers/fair-reader.ts";
+import type { Share } from "../../peers/fair-reader.ts";
 import { createNativePeer } from "../../peers/native.ts";
 import type { Peer } from "../../peers/peer.ts";
 import { createPeerLink } from "../../peers/peer-link.ts";
 import type { PeerLink, PeerLinkOptions } from "../../peers/peer-link.ts";
 import type { PushedCommands } from "../../peers/pushed-commands.ts";
+import type { Channel } from "../../wire/channel.ts";
 import type { Services } from "../daemon/services.ts";
 import { createSharedCallCount } from "../daemon/shared-call-count.ts";
 import { describeAgent, makeId } from "../identity.ts";
@@ -68,11 +72,12 @@ export function createGuestLinks(options: GuestLinksOptions): GuestLinks {
   // All links and calls of the guest share it.
   const share = createShare(options.onExceeded);
   const serve = serveInTurns(options.serve, share);
-  const { limits, offersRaw, answerMemory, users } = services;
+  const { limits, offersRaw, answerMemory } = services;
   const agent = describeAgent("host");
   const callCount = createSharedCallCount(limits, share.memory);
   const life = new AbortController();
   const foreignPeers = new Map<ForeignDialect, ForeignPeer>();
+  const dial = createDial(options, share);
 
   const shared = {
     role: "host",
@@ -90,7 +95,7 @@ export function createGuestLinks(options: GuestLinksOptions): GuestLinks {
     async dial(signal) {
       const { calling, saved } = endpoints;
       if (calling === undefined || saved !== undefined) throw explainNoAnswer();
-      return countChannel(await dialGuest(calling, users, { signal }), options.bytes);
+      return dial(calling, signal);
     },
   } satisfies Omit<PeerLinkOptions, "side">;
 
@@ -143,7 +148,7 @@ export function createGuestLinks(options: GuestLinksOptions): GuestLinks {
           // A restored guest has its channel elsewhere, so each call looks for it.
           const found = endpoints.foreignCalling.find((calling) => calling.dialect === dialect);
           if (found === undefined) throw explainNoAnswer();
-          return countChannel(await dialGuest(found.endpoint, users, { signal }), options.bytes);
+          return dial(found.endpoint, signal);
         },
         ...(options.pushed === undefined ? {} : { pushed: options.pushed }),
         isUpgraded: () => false,
@@ -160,4 +165,10 @@ export function createGuestLinks(options: GuestLinksOptions): GuestLinks {
       if (frozenSession !== undefined) session.thaw(channels?.get(frozenSession.port ?? ""));
     },
   };
+}
+
+/** Returns what opens channels for calls in foreign dialects. */
+function createDial({ services: { users }, bytes }: GuestLinksOptions, share: Share) {
+  return async (endpoint: Endpoint, signal: AbortSignal): Promise<Channel> =>
+    withTurns(countChannel(await dialGuest(endpoint, users, { signal }), bytes), share);
 }

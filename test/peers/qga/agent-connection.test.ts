@@ -15,7 +15,7 @@ type Answer = (request: { execute: string; arguments?: unknown }) => string | un
 /** Serves a channel as an agent does. `greeting` is what it still had to say to an earlier client. */
 async function serve(channel: Channel, answer: Answer, greeting: string): Promise<void> {
   let text = "";
-  await channel.write(Buffer.from(greeting));
+  await channel.write(Buffer.from(greeting, "latin1"));
   for await (const bytes of channel) {
     text += Buffer.from(bytes).toString("latin1").replaceAll("\xff", "");
     for (let end = text.indexOf("\n"); end !== -1; end = text.indexOf("\n")) {
@@ -58,6 +58,16 @@ const LEFTOVERS: readonly [name: string, greeting: string][] = [
 test.each(LEFTOVERS)("after %s for an earlier client, the answer to ours is found", async (_, greeting) => {
   const { connection } = connect(echo, greeting);
   expect(await connection.ask("guest-ping")).toBe("guest-ping");
+});
+
+test.each([
+  ["lines after a reset", "\xff{}\n"],
+  ["other lines", "{}\n"],
+])("an agent that sends %s without end is left", async (_, line) => {
+  const { connection } = connect(echo, line.repeat(100_000));
+  const { code, message } = await rejectionOf(connection.ask("guest-ping"));
+  expect(code).toBe("BAD_FRAME");
+  expect(message).toContain("does not answer, but sends other lines");
 });
 
 test("requests that are made together are answered in their order, over one channel", async () => {

@@ -1,5 +1,5 @@
 /** Objects in pieces: texts are passed on, other members are kept, and bad input is refused at every cut. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import { createObjectReader } from "../../../src/peers/queued/object-reader.ts";
 import { errorOf } from "../../support/error-of.ts";
 
@@ -94,4 +94,13 @@ describe("an object is refused", () => {
   test.each(BAD)("%s, at every cut", (_, text, code) => {
     for (const pieces of cuts(text)) expect(errorOf(() => read(...pieces)).code).toBe(code);
   });
+});
+
+test("many names in one long piece take no room for the whole piece each", () => {
+  const piece = Buffer.from(`{${Array.from({ length: 2000 }, (_, at) => `"n${at}":1`).join(",")}}`);
+  const reader = createObjectReader({ passedOn: ["result"], keptBytes: piece.length });
+  using room = spyOn(Buffer, "allocUnsafe");
+  expect([...reader.push(piece)]).toHaveLength(1);
+  const taken = room.mock.calls.reduce((sum, [bytes]) => sum + bytes, 0);
+  expect(taken).toBeLessThan(2000 * 2048);
 });

@@ -14,14 +14,14 @@ import { shellWord } from "../shell-word.ts";
  * Returns the text of a regular file, or undefined if nothing is there. `/dev/null` is an empty file. What is
  * read is the file that was judged: the open descriptor is compared with it.
  *
- * Throws `BAD_CONFIG` if the file cannot be read, has more than 1 MiB, is not UTF-8 or is not a regular file,
- * and if another user than root and ours could write or replace it.
+ * Throws `BAD_CONFIG` if the file cannot be read, has more than `mostBytes`, is not UTF-8 or is not a regular
+ * file, and if another user than root and ours could write or replace it.
  */
-export function readTrustedFile(path: string): string | undefined {
+export function readTrustedFile(path: string, mostBytes = MOST_BYTES): string | undefined {
   if (path === "") return undefined;
   for (let tries = 1; ; tries++) {
     try {
-      return judgeNow((eyes) => readJudgedFile(path, eyes));
+      return judgeNow((eyes) => readJudgedFile(path, eyes, mostBytes));
     } catch (thrown) {
       const isChanging = thrown instanceof NegotiatorError && thrown.code === "BUSY";
       if (!isChanging || tries === MOST_TRIES) throw unreadable(path, thrown);
@@ -38,7 +38,7 @@ const MOST_TRIES = 10;
 /** Linux's number of /dev/null: 1, 3. */
 const NULL_DEVICE = 0x103;
 
-function readJudgedFile(path: string, eyes: Eyes): string | undefined {
+function readJudgedFile(path: string, eyes: Eyes, mostBytes: number): string | undefined {
   const uid = ourUid();
   const { fault: wayFault, place, status } = judgePath(resolve(path), { uid, groups: "own" }, eyes);
   if (wayFault !== undefined) throw unusable(path, wayFault.problem, wayFault.remedy);
@@ -47,8 +47,8 @@ function readJudgedFile(path: string, eyes: Eyes): string | undefined {
   if (!status.isFile()) throw notRegular(path, status);
   const fault = judgeFile(place, status, uid, eyes);
   if (fault !== undefined) throw unusable(path, fault.problem, fault.remedy);
-  if (status.size > MOST_BYTES) throw unusable(path, `it has more than ${MOST_BYTES} bytes`);
-  return decodeFile(eyes.contentOf(place, MOST_BYTES), path);
+  if (status.size > mostBytes) throw unusable(path, `it has more than ${mostBytes} bytes`);
+  return decodeFile(eyes.contentOf(place, mostBytes), path);
 }
 
 /** Returns undefined if nothing is there; throws for anything that leads to nothing we can use. */

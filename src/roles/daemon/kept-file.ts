@@ -16,6 +16,8 @@ export const KEPT_FILE = "kept.json";
 /** The calls that a daemon has left. `savedMs` is the time of the clock, in milliseconds. */
 export type LeftKept = { savedMs: number; isOfThisBoot: boolean; kept: FrozenKeptCommands };
 
+/** A thousand calls whose callers have the longest names, in escapes, take less than a quarter of it. */
+const MOST_BYTES = 16 * 1024 * 1024;
 const OWNER_ONLY = 0o600;
 const NO_BYTES = new Uint8Array(0);
 
@@ -38,7 +40,7 @@ export async function writeKeptFile(
  * not one of this release.
  */
 export function readKeptFile(directory: string): LeftKept | undefined {
-  const text = readTrustedFile(join(directory, KEPT_FILE));
+  const text = readTrustedFile(join(directory, KEPT_FILE), MOST_BYTES);
   if (text === undefined) return undefined;
   const parsed = v.safeParse(SavedSchema, text);
   if (!parsed.success) {

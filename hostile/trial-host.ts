@@ -10,12 +10,16 @@ import type { TrialStage } from "./trial.ts";
 /** A running daemon of the attacked binary. */
 export type TrialDaemon = { daemon: Daemon; environment: Record<string, string> };
 
-/** `settings`: lines for the top of the config. `own`: the lines of the host's table. */
+/**
+ * `settings`: lines for the top of the config. `own`: the lines of the host's table. `audit`: the name of the
+ * audit's file.
+ */
 export type TrialFiles = {
   settings?: string;
   own?: string;
   commands?: Readonly<Record<string, string>>;
   policy?: string;
+  audit?: string;
 };
 
 const ALLOW_ALL = '[[rules]]\naction = "allow"\n';
@@ -23,7 +27,7 @@ const ALLOW_ALL = '[[rules]]\naction = "allow"\n';
 /** Starts the host's daemon, with settings that every release knows. */
 export async function startTrialDaemon(
   { binary, directory, held }: TrialStage,
-  { settings = "", own = "", commands = {}, policy = ALLOW_ALL }: TrialFiles,
+  { settings = "", own = "", commands = {}, policy = ALLOW_ALL, audit = "host.audit.jsonl" }: TrialFiles,
 ): Promise<TrialDaemon> {
   const at = (name: string): string => `${directory}/host.${name}`;
   await mkdir(at("commands"));
@@ -36,7 +40,7 @@ export async function startTrialDaemon(
     settings,
     `commandsDirectory = ["${at("commands")}"]`,
     `policyFile = "${at("policy.toml")}"`,
-    `audit.file = "${at("audit.jsonl")}"`,
+    `audit.file = "${directory}/${audit}"`,
     "[host]",
     `control = "${at("sock")}"`,
     own,

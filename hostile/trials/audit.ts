@@ -1,4 +1,5 @@
 /** Trials of the audit: one caller tries to get rid of lines. */
+import { mountHanging } from "../../test/support/hanging-mount.ts";
 import { readAuditText, runAs, shareControl, startTrialHost } from "../trial-host.ts";
 import type { Trial, TrialStage } from "../trial.ts";
 
@@ -8,6 +9,11 @@ const WASHING_CALLS = 200;
 const HARMLESS_CALLS = 905;
 /** Small files, so that few calls fill them. */
 const SMALL_AUDIT = "audit.maxBytes = 16384\naudit.keep = 1";
+
+const HUNG_CALLS = 200;
+const ANSWER_MS = 5000;
+/** A daemon has ten seconds for calls that run. */
+const END_MS = 15_000;
 
 /** The trials by name. */
 export const AUDIT_TRIALS = {
@@ -51,6 +57,43 @@ export const AUDIT_TRIALS = {
       void guests[0]?.call("execute", "kill-daemon");
       await host.daemon.exited;
       return judge(stage, "kill-daemon");
+    },
+  },
+  "audit-hanging": {
+    what: "the file system of the audit stops answering",
+    success: `a call has no answer in ${ANSWER_MS / 1000} s, or SIGTERM no effect in ${END_MS / 1000} s`,
+    async run(stage) {
+      const { host, guests } = await startTrialHost(stage, ["web1"], {
+        commands: { fine: "#!/bin/sh\nexit 0\n" },
+        audit: "log/audit.jsonl",
+      });
+      const call = async (): Promise<number> => {
+        const startMs = performance.now();
+        const answer = guests[0]?.call("execute", "fine").then(() => true);
+        const isAnswered = await Promise.race([answer, Bun.sleep(ANSWER_MS).then(() => false)]);
+        return isAnswered === true ? performance.now() - startMs : Number.POSITIVE_INFINITY;
+      };
+      await call();
+      const mount = mountHanging(`${stage.directory}/log`);
+      stage.held.use({ [Symbol.asyncDispose]: async () => mount[Symbol.dispose]() });
+      const times = [await call()];
+      while (times.length < HUNG_CALLS && times.every(Number.isFinite)) times.push(await call());
+      const answered = times.filter(Number.isFinite).toSorted((one, other) => one - other);
+      const startMs = performance.now();
+      host.daemon.kill("SIGTERM");
+      const hasEnded = await Promise.race([
+        host.daemon.exited.then(() => true),
+        Bun.sleep(END_MS).then(() => false),
+      ]);
+      const endMs = performance.now() - startMs;
+      if (!hasEnded) host.daemon.kill("SIGKILL");
+      const p99 = answered[Math.floor(answered.length * 0.99)] ?? Number.POSITIVE_INFINITY;
+      return {
+        hasSucceeded: answered.length < HUNG_CALLS || !hasEnded,
+        figures: `${answered.length} of ${times.length} calls answered, p99 ${p99.toFixed(0)} ms, ${
+          hasEnded ? `ended after ${endMs.toFixed(0)} ms` : "not ended"
+        }`,
+      };
     },
   },
 } as const satisfies Record<string, Trial>;

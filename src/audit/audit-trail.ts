@@ -2,16 +2,22 @@
 import { createAuditFile } from "./audit-file.ts";
 import type { AuditFileOptions } from "./audit-file.ts";
 import { createLineSink } from "./line-sink.ts";
-import type { LineSink } from "./line-sink.ts";
+import type { LineSink, SinkLine } from "./line-sink.ts";
 import { errnoOf, NegotiatorError } from "../errors.ts";
-import { isDiskFrozen, untilDiskThaws } from "../frozen-disk.ts";
 import { explainWriteFailure } from "./failure.ts";
 
-/** Made by `openTrail`. No function throws. */
+/** A line that another process writes. `wait` says whether it is in the file, or that this takes too long. */
+export type WaitingLine = { wait: () => Promise<boolean | "late"> };
+
+/** Whether the file has a line, or what waits for that. */
+export type LineEnd = boolean | WaitingLine;
+
+/** A file of the audit. No function throws. */
 export type Trail = {
   /** Opens the file if it is not open. */
   open: () => void;
-  write: LineSink["write"];
+  /** As `LineSink` does. */
+  write: (line: SinkLine, isRefused?: boolean) => LineEnd;
   /** Resolves when the lines so far are on the disk. Rejects if they are not; that is reported too. */
   sync: () => Promise<void>;
   /** Closes the file and opens the one that has its name now. */
@@ -20,6 +26,9 @@ export type Trail = {
   close: (time: string) => void;
 };
 
+/** Made by `openTrail`: it writes each line at once. */
+export type FileTrail = Omit<Trail, "write"> & Pick<LineSink, "write">;
+
 /** Options of a trail. */
 export type TrailOptions = AuditFileOptions & {
   /** Gets each kind of failure once, until writing works again. */
@@ -27,7 +36,7 @@ export type TrailOptions = AuditFileOptions & {
 };
 
 /** Returns the trail of a file, which is not open yet. */
-export function openTrail({ onProblem, ...options }: TrailOptions): Trail {
+export function openTrail({ onProblem, ...options }: TrailOptions): FileTrail {
   const { path } = options;
   const reported = new Set<string>();
   let isClosed = false;
@@ -57,17 +66,12 @@ export function openTrail({ onProblem, ...options }: TrailOptions): Trail {
     reported.clear();
     if (isRotationBroken) reported.add(ROTATION);
   };
-  const held = createHeldLines((lines) => attempt(() => put(lines)));
-  const sink = createLineSink((lines) => (isDiskFrozen() ? held.add(lines) : put(lines)), reportFailure);
+  const sink = createLineSink(put, reportFailure);
 
   return {
-    open() {
-      // A new file is a write too. The first line opens it.
-      if (!isDiskFrozen()) attempt(file.open);
-    },
+    open: () => attempt(file.open),
     write: sink.write,
     async sync() {
-      await untilDiskThaws();
       try {
         await file.sync();
       } catch (thrown) {
@@ -77,7 +81,7 @@ export function openTrail({ onProblem, ...options }: TrailOptions): Trail {
     },
     reopen() {
       attempt(file.close);
-      if (!isClosed && !isDiskFrozen()) attempt(file.open);
+      if (!isClosed) attempt(file.open);
     },
     close(time) {
       const loss = isClosed ? undefined : sink.end(time);
@@ -89,28 +93,3 @@ export function openTrail({ onProblem, ...options }: TrailOptions): Trail {
 }
 
 const ROTATION = "rotation";
-
-/** Most bytes of lines that wait for a thaw. Further ones are lost, and counted. */
-const HELD_BYTES = 1024 * 1024;
-
-/** Keeps lines in memory while file systems are frozen, and hands them to `put` after the thaw. */
-function createHeldLines(put: (lines: readonly string[]) => void): { add(lines: readonly string[]): void } {
-  let held: string[] = [];
-  let bytes = 0;
-  const flush = async (): Promise<void> => {
-    await untilDiskThaws();
-    const lines = held;
-    held = [];
-    bytes = 0;
-    put(lines);
-  };
-  return {
-    add(lines) {
-      const more = lines.reduce((sum, line) => sum + line.length, 0);
-      if (bytes + more > HELD_BYTES) throw new NegotiatorError("BUSY", "File systems are frozen");
-      if (held.length === 0) void flush();
-      held.push(...lines);
-      bytes += more;
-    },
-  };
-}

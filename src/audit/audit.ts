@@ -8,7 +8,7 @@ import type { AuditEntry } from "./audit-line.ts";
 import { createLineSink } from "./line-sink.ts";
 import type { SinkLine } from "./line-sink.ts";
 import { openTrail } from "./audit-trail.ts";
-import type { Trail } from "./audit-trail.ts";
+import type { LineEnd, Trail, TrailOptions } from "./audit-trail.ts";
 import { NegotiatorError } from "../errors.ts";
 import { cannotBeWritten, shareIsFull } from "./failure.ts";
 import { ourUid } from "../trust/ownership.ts";
@@ -25,6 +25,8 @@ export type AuditOptions = AuditFileOptions & {
   forward?: ((line: string) => void) | undefined;
   /** Gets each kind of failure once, until writing works again. */
   onProblem: (problem: NegotiatorError) => void;
+  /** Makes the files. By default this process writes them. */
+  makeTrail?: (options: TrailOptions) => Trail;
   /** Returns milliseconds since 1970. */
   now?: () => number;
 };
@@ -33,8 +35,8 @@ export type AuditOptions = AuditFileOptions & {
 export type Begun = {
   readonly kind: ShareKind;
   readonly isLeftOut: boolean;
-  /** Resolves when the start is on the disk; rejects with `BUSY`. Undefined without such a wait. */
-  readonly synced: Promise<void> | undefined;
+  /** Waits until the start is in the file, or on the disk; rejects with `BUSY`. Undefined: it is. */
+  readonly synced: (() => Promise<void>) | undefined;
 };
 
 /** Made by `openAudit`. Disposing closes the files; later entries are lost. */
@@ -74,19 +76,19 @@ export function deniedPathOf(path: string): string {
  * files close.
  */
 export function openAudit(options: AuditOptions): Audit {
-  const { path, maxBytes, keep, redactArguments, onProblem, now = Date.now } = options;
+  const { path, maxBytes, keep, redactArguments, onProblem, makeTrail = openTrail, now = Date.now } = options;
   const isStrict = options.onFull === "deny";
   const limit = createAuditLimit(maxBytes * (keep + 1), ourUid());
-  const ran = openTrail(options);
-  const denied = openTrail({ ...options, path: deniedPathOf(path) });
+  const ran = makeTrail(options);
+  const denied = makeTrail({ ...options, path: deniedPathOf(path) });
   const copy = createCopy(options.forward, onProblem);
   let settledMs = 0;
 
-  /** Returns whether the file has the line. */
-  function write(trail: Trail, line: SinkLine, isRefused = false): boolean {
-    const isWritten = trail.write(line, isRefused);
-    if (isWritten || !isRefused) copy(line);
-    return isWritten;
+  /** A copy does not wait for the file. */
+  function write(trail: Trail, line: SinkLine, isRefused = false): LineEnd {
+    const end = trail.write(line, isRefused);
+    if (end !== false || !isRefused) copy(line);
+    return end;
   }
 
   function writeLeftOut(untilMs: number, time: string): void {
@@ -121,11 +123,15 @@ export function openAudit(options: AuditOptions): Audit {
         return { kind, isLeftOut: true, synced: undefined };
       }
       const text = formatAuditLine(start, time, redactArguments);
-      const isWritten = write(ran, { text, time, command: entry.command }, isStrict);
-      if (!isWritten && isStrict) throw cannotBeWritten(entry);
+      const end = write(ran, { text, time, command: entry.command }, isStrict);
+      if (end === false && isStrict) throw cannotBeWritten(entry);
       limit.charge(start, Buffer.byteLength(text) + LINE_END_BYTES);
-      const synced = options.fsync && isWritten ? syncStart(ran, entry, isStrict) : undefined;
-      return { kind, isLeftOut: false, synced };
+      const isDown = end === false || (end === true && !options.fsync);
+      return {
+        kind,
+        isLeftOut: false,
+        synced: isDown ? undefined : () => awaitStart(ran, end, entry, options),
+      };
     },
     record(entry, begun) {
       const { nowMs, time } = enter();
@@ -133,9 +139,9 @@ export function openAudit(options: AuditOptions): Audit {
       const kind = begun?.kind ?? kindOf(entry);
       const trail = hasRun(kind) ? ran : denied;
       const text = formatAuditLine(entry, time, redactArguments);
-      const isWritten = write(trail, { text, time, command: entry.command });
+      const end = write(trail, { text, time, command: entry.command });
       limit.charge(entry, Buffer.byteLength(text) + LINE_END_BYTES, kind);
-      if (options.fsync && isWritten) trail.sync().catch(() => undefined);
+      if (options.fsync && end !== false) trail.sync().catch(() => undefined);
     },
     settle: () => void enter(),
     reopen() {
@@ -174,11 +180,23 @@ function createCopy(
   };
 }
 
-/** Without `isStrict` the call goes on when the disk fails; the failure has been reported. */
-async function syncStart(trail: Trail, entry: AuditEntry, isStrict: boolean): Promise<void> {
+/** Without `onFull = deny` the call goes on when the disk fails or hangs; that has been reported. */
+async function awaitStart(
+  trail: Trail,
+  end: LineEnd,
+  entry: AuditEntry,
+  { fsync, onFull }: Pick<AuditOptions, "fsync" | "onFull">,
+): Promise<void> {
+  const isDown = (typeof end === "object" ? await end.wait() : end) === true;
+  if (isDown && (!fsync || (await isSynced(trail)))) return;
+  if (onFull === "deny") throw cannotBeWritten(entry);
+}
+
+async function isSynced(trail: Trail): Promise<boolean> {
   try {
     await trail.sync();
+    return true;
   } catch {
-    if (isStrict) throw cannotBeWritten(entry);
+    return false;
   }
 }

@@ -29,6 +29,14 @@ export class CommandCounts {
     this.#others += counts.#others;
   }
 
+  /** Returns the counts that a line has. */
+  static of({ commands = {}, otherCommands = 0 }: CommandCountMembers): CommandCounts {
+    const counts = new CommandCounts();
+    for (const [name, calls] of Object.entries(commands)) counts.add(name, calls);
+    counts.#others += otherCommands;
+    return counts;
+  }
+
   /** Returns the counts as members of a line; none if no call had a command. */
   members(): CommandCountMembers {
     return {

@@ -112,12 +112,12 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         given === undefined ? admit(params, find, own) : readmit(params, find, given.grant, own);
       using _ = leaseOf(admission);
       const isOffered = offeredTo(own, admission);
-      const { start, begin } = createStart(request, admission, own, given);
+      const { start, begin, announce } = createStart(request, admission, own, given);
       using handing = handOverOf(call, { caller, admission, start, request }, options);
       const { onFreeze } = handing;
       const ending = await settle(admission, ({ run, grant }) => {
-        const context = { call, leftMs, caller, grant, isOffered, begin, isStrict: audit.isStrict };
-        return run({ ...context, onFreeze, given: given?.method });
+        const context = { call, leftMs, caller, grant, isOffered, begin, announce, onFreeze };
+        return run({ ...context, isStrict: audit.isStrict, given: given?.method });
       });
       const toError = (thrown: unknown): NegotiatorError => errorFor(thrown, request, admission, options);
       if (!ending.isDone) {
@@ -265,22 +265,29 @@ function createStart(
   admission: Seen,
   options: DispatcherOptions,
   given: GivenCall | undefined,
-): { start: Start; begin: CallContext["begin"] } {
+): { start: Start } & Pick<CallContext, "begin" | "announce"> {
   const start: Start = {
     ...(given?.begun && { begun: { ...given.begun, synced: undefined } }),
     ...(given?.facts && { facts: given.facts }),
   };
-  return {
-    start,
-    async begin(facts = {}) {
-      if (start.begun === undefined) {
-        const entry = createEntry({ request, admission, ran: facts }, undefined, options);
-        start.begun = options.audit.begin({ ...entry, durationMs: undefined });
-        start.facts = facts;
+  const announce: CallContext["announce"] = (facts = {}) => {
+    if (start.begun === undefined) {
+      const entry = createEntry({ request, admission, ran: facts }, undefined, options);
+      start.begun = options.audit.begin({ ...entry, durationMs: undefined });
+      start.facts = facts;
+    }
+    const { synced } = start.begun;
+    return async () => {
+      try {
+        await synced?.();
+      } catch (thrown) {
+        // The call is refused, so it has not begun.
+        delete start.begun;
+        throw thrown;
       }
-      await start.begun.synced;
-    },
+    };
   };
+  return { start, announce, begin: async (facts) => announce(facts)() };
 }
 
 type Concluded = {

@@ -144,16 +144,19 @@ async function runUserCommand(
   role: "host" | "guest",
   context: CommandContext,
 ): Promise<MethodAnswer> {
-  const { call, leftMs, caller, grant, begin, users, commands } = context;
+  const { call, leftMs, caller, grant, announce, users, commands } = context;
   const userName = grant.user ?? command.user;
   const source = grant.user === undefined ? `${command.path}.toml` : `rule ${grant.rule} of the policy`;
   const place = userName === undefined ? "our own user" : source;
   const { uid, gid, groups, ...user } = await findUser(userName ?? ourUid(), command.name, place, users);
   const allowedMs = shortest([grant.timeoutMs, (command.timeoutSeconds ?? 0) * 1000]);
   // The command may end this process, so its line comes first.
-  await begin();
-  // Nothing may wait between this and the start.
-  commands.check(command);
+  const isDown = announce();
+  const ready = async (): Promise<void> => {
+    await isDown();
+    // Nothing may wait between this and the start.
+    commands.check(command);
+  };
   const limit = limitRun(leftMs(), allowedMs);
   return connect({ command: command.name, limit, isNew: true }, context, (streams) =>
     run({
@@ -161,6 +164,7 @@ async function runUserCommand(
       argv: [command.path, ...args],
       env: environmentOf(command.name, role, call, caller, user),
       cwd: "/",
+      ready,
       ...(userName === undefined ? {} : { user: { uid, gid, groups } }),
       limits: {
         memoryMaxBytes: smallest(grant.memoryMaxBytes, command.memoryMaxBytes),

@@ -44,6 +44,8 @@ export type CallContext = MethodContext & {
    */
   onFreeze: (freeze: (() => unknown) | "never") => void;
   begin: (facts?: Pick<AuditResult, "builtin">) => Promise<void>;
+  /** Does the first half of `begin`, and returns the second one: it waits until the line is written. */
+  announce: (facts?: Pick<AuditResult, "builtin">) => () => Promise<void>;
   isStrict: boolean;
 };
 

@@ -6,10 +6,20 @@ import { signalGroup } from "./process-group.ts";
 
 /**
  * The tasks of a helper: to start a command, to explain a failed start, to run built-in commands, to say what
- * program it is, to carry its standard input to its standard output, or to freeze, thaw or trim file systems.
+ * program it is, to carry its standard input to its standard output, to write the audit, or to freeze, thaw
+ * or trim file systems.
  */
 export type HelperTask =
-  "start" | "explain" | "builtins" | "describe" | "carry" | "freeze" | "freeze-each" | "thaw" | "trim";
+  | "start"
+  | "explain"
+  | "builtins"
+  | "describe"
+  | "carry"
+  | "audit"
+  | "freeze"
+  | "freeze-each"
+  | "thaw"
+  | "trim";
 
 /** Returns the command line of a helper. */
 export function helperCommand(task: HelperTask, words: readonly string[]): [string, ...string[]] {

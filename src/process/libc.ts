@@ -23,16 +23,16 @@ export function openSocketPair(): [number, number] | undefined {
 }
 
 /**
- * Returns the events of poll(2) that one descriptor has now, of those in `asked`; POLLERR, POLLHUP and
- * POLLNVAL count always.
+ * Returns the events of poll(2) that one descriptor has now or within `waitMs`, of those in `asked`; POLLERR,
+ * POLLHUP and POLLNVAL count always. This thread stands still meanwhile.
  */
-export function pollNow(fd: number, asked: number): number {
+export function pollNow(fd: number, asked: number, waitMs = 0): number {
   const descriptors = new Int32Array(pollTable);
   const events = new Int16Array(pollTable);
   descriptors[0] = fd;
   events[POLLFD_ASKED] = asked;
   events[POLLFD_ANSWERED] = 0;
-  libc().poll(ptr(pollTable), 1, 0);
+  libc().poll(ptr(pollTable), 1, waitMs);
   return events[POLLFD_ANSWERED] ?? 0;
 }
 

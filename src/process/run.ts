@@ -10,7 +10,7 @@ import { endGroup } from "./process-group.ts";
 import { drain, NOWHERE, pumpInput, pumpOutput } from "./pump.ts";
 import type { ByteSink, FrozenInputPump, FrozenOutputPump, OutputPump, StreamFacts } from "./pump.ts";
 import { explainStartFailure } from "./start-failure.ts";
-import { startChild } from "./start.ts";
+import { prepareStart, startChild } from "./start.ts";
 import type { StartOptions } from "./start.ts";
 
 /** A command and how to run it. */
@@ -26,6 +26,8 @@ export type RunOptions = {
   user?: { uid: number; gid: number; groups?: readonly number[] };
   /** Bounds for it and all its processes together; none by default. */
   limits?: ResourceLimits;
+  /** Awaited right before the start. If it rejects, nothing is started, and `run` rejects as it does. */
+  ready?: (() => Promise<void>) | undefined;
   /** Decides how it is started; tests pass another function. */
   chooseWay?: StartOptions["chooseWay"];
   /**
@@ -180,8 +182,14 @@ async function carry(
 const STILL_RUNNING: ExitFacts = { exitCode: null, signal: null };
 
 async function start(options: RunOptions): Promise<Child> {
+  const way = await explained(options, () => prepareStart(options));
+  await options.ready?.();
+  return explained(options, () => startChild(options, way));
+}
+
+async function explained<Value>(options: RunOptions, action: () => Value | Promise<Value>): Promise<Value> {
   try {
-    return await startChild(options);
+    return await action();
   } catch (thrown) {
     throw await explainStartFailure(thrown, options);
   }

@@ -37,12 +37,19 @@ export type StartOptions = {
   stderr: ByteSink | null;
 };
 
-/** Starts the process. Throws the system's error, or a `NegotiatorError`. */
-export async function startChild(options: StartOptions): Promise<Child> {
+/** How a process is going to be started. */
+export type PreparedStart = { way: StartWay; user: Ids | undefined; cgroup: CgroupPlan | undefined };
+
+/** Decides how the process is started. Throws the system's error, or a `NegotiatorError`. */
+export async function prepareStart(options: StartOptions): Promise<PreparedStart> {
   const { argv, cwd, limits = {}, chooseWay = chooseStartWay } = options;
   const user = options.user && { groups: [], ...options.user };
   const cgroup = hasLimits(limits) ? await planCgroup(limits) : undefined;
-  const way = await chooseWay({ path: argv[0], cwd, user, cgroup });
+  return { way: await chooseWay({ path: argv[0], cwd, user, cgroup }), user, cgroup };
+}
+
+/** Starts the process at once. Throws the system's error, or a `NegotiatorError`. */
+export function startChild(options: StartOptions, { way, user, cgroup }: PreparedStart): Child {
   try {
     return spawnBy(way, options, user, cgroup);
   } catch (thrown) {

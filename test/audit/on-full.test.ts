@@ -117,7 +117,7 @@ test("with fsync every start is synced, and rotation does not disturb it", async
   using audit = openAudit(options);
   const own = { ...CALL, direction: "outgoing", user: { uid: 0 } } as const;
   const begun = Array.from({ length: 300 }, () => audit.begin(own));
-  const waits = begun.flatMap(({ synced }) => (synced === undefined ? [] : [synced]));
+  const waits = begun.flatMap(({ synced }) => (synced === undefined ? [] : [synced()]));
   expect(waits).toHaveLength(300);
   await Promise.all(waits);
   expect(problems).toEqual([]);

@@ -1,6 +1,6 @@
 /** A file system that never answers: a FUSE mount whose server does not read. Only root can make it. */
 import { dlopen, ptr } from "bun:ffi";
-import { closeSync, constants, mkdirSync, openSync, rmdirSync } from "node:fs";
+import { closeSync, constants, mkdirSync, openSync, rmSync } from "node:fs";
 
 /** The mount. Disposal ends all that hangs at it, and unmounts it. */
 export type HangingMount = Disposable & { readonly path: string };
@@ -21,8 +21,9 @@ export function whyNoHangingMount(): string | undefined {
 }
 
 /**
- * Makes the directory `path` and mounts a file system there that answers nothing. The kernel gives up the
- * mount when this process ends, so a test that is killed leaves nothing that hangs. `device` is its source.
+ * Makes the directory `path`, if it is not there, and mounts a file system there that answers nothing. The
+ * kernel gives up the mount when this process ends, so a test that is killed leaves nothing that hangs.
+ * `device` is its source. Disposal removes the directory.
  */
 export function mountHanging(path: string, device = "hanging"): HangingMount {
   const libc = dlopen("libc.so.6", {
@@ -45,7 +46,7 @@ export function mountHanging(path: string, device = "hanging"): HangingMount {
       closeSync(server);
       libc.symbols.umount2(ptr(place), MNT_DETACH);
       libc.close();
-      rmdirSync(path);
+      rmSync(path, { recursive: true });
     },
   };
 }

@@ -104,7 +104,7 @@ function createRecord(
 
   const begin = async (): Promise<void> => {
     begun ??= audit.begin({ ...call, decision: "allowed", rule: "default" });
-    await begun.synced;
+    await begun.synced?.();
   };
   const record = (outcome: Partial<AuditEntry>): void => {
     const durationMs = Math.round(performance.now() - startMs);

@@ -48,6 +48,12 @@ export async function runOwnTask([task, ...words]: readonly string[]): Promise<O
     }
     case "builtins":
       return answerBuiltins();
+    case "audit": {
+      const { writeAudit } = await import("../../process/audit-writer.ts");
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the daemon wrote it
+      await writeAudit(JSON.parse(first) as Parameters<typeof writeAudit>[0]);
+      return { exitCode: 0 };
+    }
     case "carry": {
       const { carry } = await import("../../process/start-in-place.ts");
       carry();

@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Config } from "../../config/config.ts";
 import { DEFAULT_LIMITS } from "../../limits.ts";
 import type { Limits } from "../../limits.ts";
+import type { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
 import { endBuiltinChildren, selectBuiltins } from "../../methods/builtin/builtins.ts";
 import { identifyCaller } from "../../policy/caller.ts";
@@ -48,7 +49,7 @@ import { openKept } from "./open-kept.ts";
 import { createPolicyInForce } from "./policy-in-force.ts";
 import type { PolicyInForce } from "./policy-in-force.ts";
 import { createRunningCalls } from "./running-calls.ts";
-import { startAudit } from "../start-audit.ts";
+import { startDaemonAudit } from "../start-audit.ts";
 
 /**
  * Disposing waits until the running calls have ended, for at most as long as it takes to kill them. Then
@@ -96,7 +97,7 @@ export type Services = AsyncDisposable & {
 };
 
 /** The quotas and the detached commands of a daemon as plain data. */
-export type FrozenServices = { quota: FrozenAccount[]; kept: FrozenKeptCommands };
+export type FrozenServices = { quota: FrozenAccount[]; kept: FrozenKeptCommands; audit?: string[] };
 
 const log = logFor("services");
 /** A command has five seconds from SIGTERM to SIGKILL, and its output has five more. */
@@ -116,7 +117,7 @@ export function createServices(
   let { settings } = first;
   let builtins = selectBuiltins(settings.builtIns);
   const policy = createPolicyInForce(role, first);
-  let audit = startAudit(settings.audit, (problem) => log.error(problem.message));
+  let audit = startDaemonAudit(settings.audit, onAuditProblem, frozen?.audit);
   const uid = ourUid();
   const users = createUserCache();
   const loadUsers = (): Promise<void> => users.load([uid, ...usersOf(policy.policy)]);
@@ -183,7 +184,7 @@ export function createServices(
       policy.reload(next);
       users.clear();
       audit[Symbol.dispose]();
-      audit = startAudit(settings.audit, (problem) => log.error(problem.message));
+      audit = startDaemonAudit(settings.audit, onAuditProblem);
     },
     async loadCommands() {
       const [news] = await Promise.all([commands.reload(), loadUsers()]);
@@ -195,7 +196,7 @@ export function createServices(
     },
     freeze() {
       audit.settle();
-      return { quota: quota.freeze(performance.now()), kept: kept.freeze() };
+      return { quota: quota.freeze(performance.now()), kept: kept.freeze(), audit: audit.freeze() };
     },
     async [Symbol.asyncDispose]() {
       clearInterval(settling);
@@ -203,10 +204,14 @@ export function createServices(
       commands[Symbol.dispose]();
       endBuiltinChildren();
       await Promise.race([running.ended(), delay(LAST_CALLS_MS, undefined, { ref: false })]);
-      audit[Symbol.dispose]();
+      await audit.end();
       await kept[Symbol.asyncDispose]();
     },
   };
+}
+
+function onAuditProblem(problem: NegotiatorError): void {
+  log.error(problem.message);
 }
 
 function followAudit(current: () => DispatcherOptions["audit"]): DispatcherOptions["audit"] {

@@ -14,6 +14,7 @@ import { readAudit } from "../../support/audit-lines.ts";
 import { rejectionOf } from "../../support/error-of.ts";
 import { createServedLink } from "../../support/served-link.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
+import { until } from "../../support/until.ts";
 import { unsetConfig } from "../../support/unset-config.ts";
 
 const ALICE = { uid: 1000, name: "alice", pid: 7, program: "negotiator" };
@@ -95,7 +96,10 @@ async function createStage(policy: string, groups: readonly string[] | "unknown"
     connect,
     asked,
     guest,
-    audit: () => readAudit(file),
+    async audit() {
+      await until("the audit has a line", async () => (await readAudit(file)).length > 0);
+      return readAudit(file);
+    },
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }

@@ -1,0 +1,303 @@
+/**
+ * Hands orders to a helper of this program, one after the other, and gets its answers in the same order. The
+ * helper may hang for ever in a file system; this process goes on meanwhile.
+ */
+import { closeSync } from "node:fs";
+import { NegotiatorError } from "../errors.ts";
+import { isDiskFrozen, untilDiskThaws } from "../frozen-disk.ts";
+import { CHILD_OPTIONS } from "./ask-program.ts";
+import { EVENTS, watchDescriptor } from "./descriptor-watch.ts";
+import type { DescriptorWatch } from "./descriptor-watch.ts";
+import { startCleanly } from "./inherited-state.ts";
+import { pollNow, readInto, resizePipe, setNonBlocking, writeFrom } from "./libc.ts";
+import { forgetChild, rememberChild } from "./orphans.ts";
+import { ANSWERS } from "./order-answers.ts";
+import { createPipe } from "./pipe.ts";
+
+/** An order that was taken. `result` is the helper's answer, once it is there. */
+export type Order = { readonly result: boolean | undefined; readonly done: Promise<boolean> };
+
+/** All orders together that wait. */
+const MOST_BYTES = 1024 * 1024;
+const LOOK_MS = 1;
+const FREEZE_MS = 50;
+/** A helper that ends before its first answer is not started again for so long. */
+const RETRY_MS = 1000;
+const ROOM_BYTES = 65_536;
+
+type Waiting = Order & {
+  text: string;
+  bytes: Uint8Array;
+  settle: (result: boolean) => void;
+  onLost: (() => void) | undefined;
+};
+
+/** `sent` and `sentBytes`: orders, and bytes of the next one, that the pipe has taken. */
+type Helper = {
+  pid: number;
+  inFd: number;
+  outFd: number;
+  answers: DescriptorWatch;
+  room: DescriptorWatch;
+  sent: number;
+  sentBytes: number;
+  partial: string;
+  hasAnswered: boolean;
+  isListening: boolean;
+  isWaitingForRoom: boolean;
+};
+
+/** Orders that wait for their answers. A helper that ends is started again. */
+export class OrderQueue {
+  readonly #cmd: readonly [string, ...string[]];
+  readonly #onReport: (text: string) => void;
+  readonly #waiting: Waiting[] = [];
+  #waitingBytes = 0;
+  #helper: Helper | undefined;
+  #hasAnswered = false;
+  #retryAtMs = 0;
+  #progressMs = 0;
+  #isEnding = false;
+  #isAwaitingThaw = false;
+  readonly #ended = Promise.withResolvers<void>();
+
+  /** `cmd` starts the helper. `onReport` gets the texts that it reports. */
+  constructor(cmd: readonly [string, ...string[]], onReport: (text: string) => void) {
+    this.#cmd = cmd;
+    this.#onReport = onReport;
+  }
+
+  /**
+   * Takes an order, one line of text. Throws `BUSY` if too many wait, or if the helper does not start.
+   * `onLost` is called if it was taken and could not be handed over.
+   */
+  push(text: string, onLost?: () => void): Order {
+    const bytes = new TextEncoder().encode(`${text}\n`);
+    if (this.#waitingBytes + bytes.length > MOST_BYTES)
+      throw new NegotiatorError("BUSY", "its file system does not answer");
+    this.#needHelper();
+    const { promise: done, resolve } = Promise.withResolvers<boolean>();
+    const order: Waiting & { result: boolean | undefined } = {
+      text,
+      bytes,
+      done,
+      result: undefined,
+      onLost,
+      settle(result) {
+        order.result = result;
+        resolve(result);
+      },
+    };
+    if (this.#waiting.length === 0) this.#progressMs = performance.now();
+    this.#waiting.push(order);
+    this.#waitingBytes += bytes.length;
+    this.#send();
+    return order;
+  }
+
+  /** Returns the answer. Waits a millisecond for it if no other order waits. */
+  look(order: Order): boolean | undefined {
+    const own = this.#helper;
+    const isAlone = this.#waiting.length === 1 && this.#waiting[0] === order;
+    if (own?.hasAnswered === true && isAlone && pollNow(own.outFd, EVENTS.IN, LOOK_MS) !== 0)
+      this.#collect(own);
+    return order.result;
+  }
+
+  /** Whether the helper has ever answered. Its start takes longer than an answer. */
+  get hasAnswered(): boolean {
+    return this.#hasAnswered;
+  }
+
+  /** The milliseconds for which orders have waited without any answer; 0 while none waits. */
+  get stuckMs(): number {
+    return this.#waiting.length === 0 || isDiskFrozen() ? 0 : performance.now() - this.#progressMs;
+  }
+
+  /** Ends the helper after its last order. `ended` resolves then. */
+  end(): void {
+    this.#isEnding = true;
+    if (this.#waiting.length === 0) this.#leave();
+  }
+
+  /** Resolves when the last order has its answer. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
+  }
+
+  /** Counts all orders that wait as lost, and leaves the helper. It may still carry out some. */
+  giveUp(): void {
+    this.#loseAll();
+    this.#leave();
+  }
+
+  /**
+   * Returns the orders that have no answer, for the program that replaces this one. The helper is killed if
+   * there are some: it must not carry them out too.
+   */
+  freeze(): string[] {
+    const endMs = performance.now() + FREEZE_MS;
+    for (let own = this.#helper; own !== undefined && performance.now() < endMs; own = this.#helper) {
+      if (this.#waiting.length === 0 || isDiskFrozen()) break;
+      this.#send();
+      if (pollNow(own.outFd, EVENTS.IN, LOOK_MS) !== 0) this.#collect(own);
+    }
+    if (this.#helper !== undefined && this.#waiting.length > 0) process.kill(this.#helper.pid, "SIGKILL");
+    return this.#waiting.map(({ text }) => text);
+  }
+
+  #needHelper(): void {
+    if (this.#helper !== undefined) return;
+    if (performance.now() < this.#retryAtMs) throw new NegotiatorError("BUSY", "the helper does not start");
+    this.#retryAtMs = performance.now() + RETRY_MS;
+    this.#helper = startHelper(this.#cmd, (pid) => this.#replace(pid));
+  }
+
+  #send(): void {
+    const own = this.#helper;
+    if (own === undefined) return;
+    if (isDiskFrozen()) return void this.#sendAfterThaw();
+    for (let next = this.#waiting[own.sent]; next !== undefined; next = this.#waiting[own.sent]) {
+      const count = writeFrom(own.inFd, next.bytes, own.sentBytes);
+      if (count <= 0) return void this.#sendLater(own);
+      own.sentBytes += count;
+      if (own.sentBytes < next.bytes.length) continue;
+      own.sent++;
+      own.sentBytes = 0;
+    }
+    void this.#listen(own);
+  }
+
+  async #sendLater(own: Helper): Promise<void> {
+    void this.#listen(own);
+    if (own.isWaitingForRoom) return;
+    own.isWaitingForRoom = true;
+    await own.room.changed(EVENTS.OUT);
+    own.isWaitingForRoom = false;
+    if (!own.room.isClosed) this.#send();
+  }
+
+  async #sendAfterThaw(): Promise<void> {
+    if (this.#isAwaitingThaw) return;
+    this.#isAwaitingThaw = true;
+    await untilDiskThaws();
+    this.#isAwaitingThaw = false;
+    this.#progressMs = performance.now();
+    this.#send();
+  }
+
+  async #listen(own: Helper): Promise<void> {
+    if (own.isListening) return;
+    own.isListening = true;
+    while (this.#waiting.length > 0 && !own.answers.isClosed) {
+      await own.answers.changed(EVENTS.IN);
+      if (!own.answers.isClosed) this.#collect(own);
+    }
+    own.isListening = false;
+  }
+
+  #collect(own: Helper): void {
+    for (let count = readInto(own.outFd, room); count > 0; count = readInto(own.outFd, room)) {
+      const lines = (own.partial + Buffer.from(room.subarray(0, count)).toString()).split("\n");
+      own.partial = lines.pop() ?? "";
+      for (const line of lines) this.#take(own, line);
+    }
+    if (this.#isEnding && this.#waiting.length === 0) this.#leave();
+  }
+
+  #take(own: Helper, line: string): void {
+    if (line.startsWith(ANSWERS.report)) return this.#onReport(line.slice(1));
+    own.hasAnswered = true;
+    this.#hasAnswered = true;
+    own.sent--;
+    this.#progressMs = performance.now();
+    this.#settleFirst(line === ANSWERS.done);
+  }
+
+  #settleFirst(result: boolean): Waiting | undefined {
+    const order = this.#waiting.shift();
+    if (order === undefined) return undefined;
+    this.#waitingBytes -= order.bytes.length;
+    order.settle(result);
+    return order;
+  }
+
+  /** The helper has ended. */
+  #replace(pid: number): void {
+    const own = this.#helper;
+    if (own?.pid !== pid) return;
+    this.#collect(own);
+    if (this.#helper === own) release(own);
+    this.#helper = undefined;
+    if (this.#waiting.length === 0) return;
+    // An order that ends its helper must not start one after the other.
+    if (own.hasAnswered) this.#retryAtMs = 0;
+    try {
+      this.#needHelper();
+      this.#send();
+    } catch {
+      this.#loseAll();
+      if (this.#isEnding) this.#leave();
+    }
+  }
+
+  #loseAll(): void {
+    while (this.#waiting.length > 0) this.#settleFirst(false)?.onLost?.();
+  }
+
+  /** The helper ends at the end of its input. */
+  #leave(): void {
+    if (this.#helper !== undefined) release(this.#helper);
+    this.#helper = undefined;
+    this.#ended.resolve();
+  }
+}
+
+const room = new Uint8Array(ROOM_BYTES);
+
+function startHelper(cmd: readonly [string, ...string[]], onExit: (pid: number) => void): Helper {
+  using theirs = new DisposableStack();
+  using ours = new DisposableStack();
+  const orders = createPipe();
+  theirs.defer(() => closeSync(orders.readFd));
+  ours.defer(() => closeSync(orders.writeFd));
+  const answers = createPipe();
+  theirs.defer(() => closeSync(answers.writeFd));
+  ours.defer(() => closeSync(answers.readFd));
+  const child = startCleanly(() =>
+    Bun.spawn({
+      cmd: [...cmd],
+      ...CHILD_OPTIONS,
+      stdio: [orders.readFd, answers.writeFd, "ignore"],
+      onExit: ({ pid }) => {
+        forgetChild(pid);
+        onExit(pid);
+      },
+    }),
+  );
+  rememberChild(child.pid);
+  child.unref();
+  for (const fd of [orders.writeFd, answers.readFd]) setNonBlocking(fd);
+  resizePipe(orders.writeFd, MOST_BYTES);
+  ours.move();
+  return {
+    pid: child.pid,
+    inFd: orders.writeFd,
+    outFd: answers.readFd,
+    answers: watchDescriptor(answers.readFd, { isPipe: true }),
+    room: watchDescriptor(orders.writeFd, { isPipe: true }),
+    sent: 0,
+    sentBytes: 0,
+    partial: "",
+    hasAnswered: false,
+    isListening: false,
+    isWaitingForRoom: false,
+  };
+}
+
+function release({ answers, room: roomWatch, inFd, outFd }: Helper): void {
+  answers.close();
+  roomWatch.close();
+  closeSync(inFd);
+  closeSync(outFd);
+}

@@ -2,6 +2,7 @@
 import { NegotiatorError } from "../../errors.ts";
 import { asciiJson } from "../../wire/frames/length-prefixed.ts";
 import type { JsonObject } from "../../wire/json.ts";
+import { clipText } from "../../wire/message.ts";
 import { createObjectReader } from "../queued/object-reader.ts";
 import { createFailureText } from "./failure-text.ts";
 
@@ -101,7 +102,7 @@ function tooMuchOutput(limitBytes: number): NegotiatorError {
 }
 
 function failedLate(reason: string): NegotiatorError {
-  const message = `The old agent sent a result, and then reported a failure: ${reason.slice(0, 1000)}`;
+  const message = `The old agent sent a result, and then reported a failure: ${clipText(reason)}`;
   return new NegotiatorError("BAD_FRAME", message);
 }
 

@@ -1,6 +1,7 @@
 /** One command in a guest that has only the QEMU guest agent: its start, its growing output, its end. */
 import { NegotiatorError } from "../../errors.ts";
 import { signalName } from "../../signals.ts";
+import { clipText } from "../../wire/message.ts";
 import type { PushedCommand } from "../pushed-commands.ts";
 import { pause } from "../supervise.ts";
 import { createAgentCalls } from "./agent-calls.ts";
@@ -173,7 +174,7 @@ function readEnd({ exitCode, signal }: ProgramEnd): CommandEnd {
 }
 
 function cannotStart(name: string, output: string): NegotiatorError {
-  const why = output.trim().split("\n")[0] ?? "";
+  const why = clipText(output.trim());
   return new NegotiatorError("INTERNAL", `Cannot start the command "${name}" in the guest: ${why}`, {
     remedy: `Look in the guest whether ${GUEST_DIRECTORY} can be written`,
   });

@@ -1,5 +1,6 @@
 /** Puts a program that the host keeps into a guest. */
 import { NegotiatorError } from "../../errors.ts";
+import { clipText } from "../../wire/message.ts";
 import type { AgentCalls } from "./agent-calls.ts";
 import type { PushedCommand } from "../pushed-commands.ts";
 import { pause } from "../supervise.ts";
@@ -53,7 +54,11 @@ export async function runScript(
 }
 
 function cannotPlace(name: string, why: string): NegotiatorError {
-  return new NegotiatorError("INTERNAL", `Cannot put the command "${name}" into the guest: ${why.trim()}`, {
-    remedy: `Make room for it in the guest, under ${GUEST_DIRECTORY}`,
-  });
+  return new NegotiatorError(
+    "INTERNAL",
+    `Cannot put the command "${name}" into the guest: ${clipText(why.trim())}`,
+    {
+      remedy: `Make room for it in the guest, under ${GUEST_DIRECTORY}`,
+    },
+  );
 }

@@ -203,3 +203,10 @@ test("an agent waits while the caller does not read the output of its command", 
   const [bytes] = await Promise.all([count(remote.stdout), remote.ended]);
   expect(bytes).toBe(8 * MIB + 1);
 });
+
+test("an error after a result adds no line to ours", async () => {
+  const answer = JSON.stringify({ success: false, result: "a", error: "x\nroot@host# like a line of ours" });
+  const { message } = await rejectionOf(start(answering(answer)).ended);
+  expect(message).toContain("reported a failure: x; root@host#");
+  expect(message).not.toContain("\n");
+});

@@ -1,0 +1,42 @@
+/** Answers of an agent that is not what it seems, to the requests of one command. */
+import { expect, test } from "bun:test";
+import { createAgentProcess } from "../../../src/peers/qga/agent-process.ts";
+import { rejectionOf } from "../../support/error-of.ts";
+
+const LINES = "x\nroot@host# a line that looks like one of ours\n";
+
+/** An agent whose first script wants the program, or fails with these lines, and whose others fail so. */
+function createLiar(first: "push" | "fails") {
+  const failed = { exited: true, exitcode: 1, "err-data": Buffer.from(LINES).toString("base64") };
+  const wanted = { exited: true, exitcode: 0, "out-data": Buffer.from("push\n").toString("base64") };
+  let started = 0;
+  const answers: Readonly<Record<string, () => unknown>> = {
+    "guest-exec": () => ({ pid: ++started }),
+    "guest-exec-status": () => (started === 1 && first === "push" ? wanted : failed),
+    "guest-file-open": () => 1,
+    "guest-file-write": () => ({ count: 1_000_000 }),
+    "guest-file-close": () => ({}),
+  };
+  return {
+    hold: () => ({ [Symbol.dispose]: () => undefined }),
+    ask: (command: string) => Promise.resolve(answers[command]?.()),
+  };
+}
+
+test.each(["push", "fails"] as const)("an agent whose script %s adds no line to the error", async (first) => {
+  const command = createAgentProcess(createLiar(first), {
+    command: { name: "show", program: Buffer.from("#!/bin/sh") },
+    args: [],
+    call: "call",
+    input: new Uint8Array(0),
+    env: [],
+    onStart: () => undefined,
+  });
+  const nowhere = { write: () => Promise.resolve() };
+  const running = command.run({ stdout: nowhere, stderr: nowhere }, new AbortController().signal);
+  const { message } = await rejectionOf(running);
+  const [problem, remedy, ...more] = message.split("\n");
+  expect(problem).toContain("x; root@host#");
+  expect(remedy).toContain("/var/lib/negotiator/pushed");
+  expect(more).toEqual([]);
+});

@@ -2,7 +2,10 @@
  * Finds the ports of libvirt's domains on a host. It lists domains by UUID,
  * because `virsh list` garbles names in the C locale.
  */
+import { setImmediate } from "node:timers/promises";
 import { NegotiatorError } from "../../errors.ts";
+import { readDumps } from "./domain-dumps.ts";
+import type { DomainDumps } from "./domain-dumps.ts";
 import { traceMoves, traceStopped } from "./domain-history.ts";
 import type { HistoryQuestions } from "./domain-history.ts";
 import { parseDomainXml } from "./domain-xml.ts";
@@ -19,7 +22,7 @@ export type LibvirtOptions = VirshOptions & { ports: ReadonlySet<string> };
 
 /**
  * Returns a finder for the ports of all running and paused domains, and of the known domains that were saved.
- * It calls virsh once for each of these domains. It leaves out a domain that ends during the scan; a domain
+ * It calls virsh once for 25 of these domains. It leaves out a domain that ends during the scan; a domain
  * that it cannot read is a problem and `unread`. It throws when libvirt does not answer: `UNSUPPORTED` (no
  * virsh), `NO_CHANNEL`, `DENIED`, `BAD_CONFIG` (the URI), `TIMEOUT`.
  */
@@ -37,10 +40,11 @@ export function createLibvirtFinder(options: LibvirtOptions): Finder {
       );
       const uuids = new Set([...states.keys(), ...before.keys()]);
       const questions = createQuestions(options, signal);
+      const dumpOf = await readDumps([...states.keys()], options, signal);
       const parts = await mapBounded([...uuids], PARALLEL_CALLS, (uuid) =>
         readDomain(
           { uuid, state: states.get(uuid), before: before.get(uuid) ?? [] },
-          { options, signal, questions, pids },
+          { options, signal, questions, pids, dumpOf },
         ),
       );
       return {
@@ -76,12 +80,15 @@ type ScanContext = {
   signal: AbortSignal;
   questions: HistoryQuestions;
   pids: PidDirectory | undefined;
+  dumpOf: DomainDumps;
 };
 
 async function readDomain({ uuid, state, before }: Candidate, context: ScanContext): Promise<Scan> {
   const { options, signal, questions, pids } = context;
+  // Other work of the process goes on between many domains.
+  await setImmediate();
   try {
-    const domain = state === undefined ? undefined : await readActive(uuid, options, signal);
+    const domain = state === undefined ? undefined : await readActive(uuid, context);
     if (state === undefined || domain === undefined) return await traceStopped(uuid, before, questions);
     const pidFile = pidFileOf(domain.name, pids);
     const place = { ...placeOf(options.connect), ...(pidFile === undefined ? {} : { pidFile }) };
@@ -102,10 +109,9 @@ async function readDomain({ uuid, state, before }: Candidate, context: ScanConte
 
 async function readActive(
   uuid: string,
-  options: LibvirtOptions,
-  signal: AbortSignal,
+  { options, signal, dumpOf }: ScanContext,
 ): Promise<Domain | undefined> {
-  const xml = await askVirsh(["dumpxml", "--", uuid], options, signal);
+  const xml = dumpOf(uuid) ?? (await askVirsh(["dumpxml", "--", uuid], options, signal));
   const domain = xml === undefined ? undefined : parseDomainXml(xml, options.ports);
   return domain?.isActive === true ? domain : undefined;
 }

@@ -2,7 +2,9 @@
  * Asks libvirt for domains that no scan reports: those that are shut off, and those without our ports. Only a
  * question of a user needs them, so a scan does not pay for them.
  */
+import { setImmediate } from "node:timers/promises";
 import { NegotiatorError } from "../../errors.ts";
+import { readDumps } from "./domain-dumps.ts";
 import { parseDomainPorts } from "./domain-xml.ts";
 import type { DomainPorts } from "./domain-xml.ts";
 import { askVirsh, listUuids } from "./virsh.ts";
@@ -35,19 +37,27 @@ export function createStoppedDomains(options: VirshOptions & { ports: ReadonlySe
     const xml = await askVirsh(["dumpxml", "--", word], quick, signal);
     return xml === undefined ? undefined : parseDomainPorts(xml);
   };
-  const readKept = async (uuid: string, signal: AbortSignal): Promise<DomainPorts | undefined> => {
-    const known = kept.get(uuid);
-    if (known !== undefined && known.untilMs > performance.now()) return known.domain;
-    const domain = await read(uuid, signal);
-    kept.set(uuid, { domain, untilMs: performance.now() + KEPT_MS });
-    return domain;
+  const isKept = (uuid: string): boolean => (kept.get(uuid)?.untilMs ?? 0) > performance.now();
+  const keep = async (uuids: readonly string[], signal: AbortSignal): Promise<void> => {
+    const dumpOf = await readDumps(uuids, quick, signal);
+    for (const uuid of uuids) {
+      const xml = dumpOf(uuid);
+      const domain = xml === undefined ? await read(uuid, signal) : parseDomainPorts(xml);
+      kept.set(uuid, { domain, untilMs: performance.now() + KEPT_MS });
+      // Other work of the process goes on between hundreds of domains.
+      await setImmediate();
+    }
   };
   const listAll = async (signal: AbortSignal): Promise<StoppedDomain[]> => {
     const uuids = await listUuids(["--inactive"], quick, signal);
     for (const uuid of kept.keys()) if (!uuids.includes(uuid)) kept.delete(uuid);
+    await keep(
+      uuids.filter((uuid) => !isKept(uuid)),
+      signal,
+    );
     const stopped: StoppedDomain[] = [];
     for (const uuid of uuids) {
-      const domain = await readKept(uuid, signal);
+      const domain = kept.get(uuid)?.domain;
       const isOurs = domain?.ports.some((port) => options.ports.has(port)) === true;
       if (domain !== undefined && !domain.isActive && isOurs) stopped.push({ guest: domain.name, uuid });
     }

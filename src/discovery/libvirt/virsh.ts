@@ -51,6 +51,28 @@ export async function askVirsh(
   }
 }
 
+/**
+ * Returns the stdout of several commands in one virsh call, without those that fail. The words must not need
+ * quoting. Throws as `askVirsh` does if libvirt does not answer.
+ */
+export async function askVirshForAll(
+  commands: readonly (readonly string[])[],
+  options: VirshOptions,
+  signal: AbortSignal,
+): Promise<string> {
+  const { connect, runText, callTimeoutMs = CALL_TIMEOUT_MS } = options;
+  const limits = { timeoutMs: callTimeoutMs, outputBytes: 8 * OUTPUT_BYTES, environment: VIRSH_ENVIRONMENT };
+  const argv = virshWords(connect, [commands.map((words) => words.join(" ")).join("; ")]);
+  try {
+    const { exitCode, stdout, stderr } = await runText(argv, { ...limits, signal });
+    if (exitCode !== 0 && stderr.includes("failed to connect to the hypervisor"))
+      throw explainVirsh(stderr, connect);
+    return stdout;
+  } catch (error) {
+    throw explainLate(explainStart(error), callTimeoutMs, connect);
+  }
+}
+
 /** A virsh call that changes a domain. `input` is its standard input, which it reads as `/dev/stdin`. */
 export type VirshChange = { words: readonly string[]; input: string };
 

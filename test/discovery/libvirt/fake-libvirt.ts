@@ -42,10 +42,19 @@ export function fakeVirsh(answers: Readonly<Record<string, RunTextResult | (() =
     calls.push([...argv]);
     environments.push(environment);
     const words = argv
-      .slice(argv.findIndex((word) => ["list", "dumpxml", "domstate"].includes(word)))
+      .slice(argv.findIndex((word) => ["list", "dumpxml", "domstate"].includes(word.split(" ", 1)[0] ?? "")))
       .join(" ");
-    const found = answers[words] ?? complaint(`no answer for ${words}`);
-    return typeof found === "function" ? found() : found;
+    const parts = await Promise.all(
+      words.split("; ").map((part) => {
+        const found = answers[part] ?? complaint(`no answer for ${part}`);
+        return typeof found === "function" ? found() : found;
+      }),
+    );
+    return {
+      exitCode: parts.at(-1)?.exitCode ?? 0,
+      stdout: parts.map(({ stdout }) => stdout).join(""),
+      stderr: parts.map(({ stderr }) => stderr).join(""),
+    };
   };
   return { runText, calls, environments };
 }

@@ -181,8 +181,12 @@ await describeWithVm(
         const [socket] = await examine("socket", guest);
         expect(socket).toMatchObject({
           level: "problem",
-          message: expect.stringContaining("no process listens there"),
+          message: expect.stringContaining("no process listens there, as after a port was attached twice"),
+          remedy: `Attach it again: negotiator host remove-channel ${guest}; negotiator host add-channel ${guest}`,
         });
+        await run("remove-channel", guest);
+        await run("add-channel", guest, "--wait", "0");
+        expect((await examine("socket", guest))[0]).toMatchObject({ level: "ok" });
 
         await libvirt.virsh("suspend", guest);
         expect((await examine("guest", guest))[0]).toMatchObject({ message: "it is paused", remedy: RESUME });

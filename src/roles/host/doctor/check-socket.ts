@@ -10,6 +10,8 @@ import { createUserCache } from "../../../process/user-cache.ts";
 import { defineCheck } from "../../doctor/check.ts";
 import type { Check } from "../../doctor/check.ts";
 import { fromError, ok, problem, unknown } from "../../doctor/finding.ts";
+import type { Found } from "../../doctor/finding.ts";
+import { shellLine } from "../../../shell-word.ts";
 import { askTool } from "../../doctor/tool.ts";
 import { askHostStatus } from "../ask-status.ts";
 import { findEndpoints } from "../direct.ts";
@@ -69,12 +71,24 @@ export function createSocketCheck(name: string): Check {
             `If it is not needed, stop it: kill ${first.pid}`,
           ),
         ];
-      if (refusal !== undefined) return [fromError(refusal)];
+      if (refusal !== undefined) return [describeRefusal(refusal, endpoint)];
       if (daemon !== undefined) return [ok(`the daemon holds ${path}`)];
       if (holders === undefined) return [unknown(`only root sees who holds ${path}`, "Run doctor as root")];
       return [ok(`QEMU listens at ${path}, and no program holds it`)];
     },
   });
+}
+
+/** libvirt leaves such a socket if a port is attached twice. Its process file says that QEMU runs. */
+function describeRefusal(refusal: NegotiatorError, { guest, source, connect }: Endpoint): Found {
+  const isDead = source === "libvirt" && refusal.message.includes("no process listens there");
+  if (!isDead) return fromError(refusal);
+  const [text = ""] = refusal.message.split("\n");
+  const at = connect === undefined ? [] : ["--connect", connect];
+  const [remove, add] = ["remove-channel", "add-channel"].map((each) =>
+    shellLine(["negotiator", "host", each, ...at, guest]),
+  );
+  return problem(`${text}, as after a port was attached twice`, `Attach it again: ${remove}; ${add}`);
 }
 
 /** Connects and says nothing. Resolves with the reason if that fails. */

@@ -135,6 +135,12 @@ export function toolEnvironment(): Record<string, string> {
   return { PATH, HOME, ...(XDG_RUNTIME_DIR === undefined ? {} : { XDG_RUNTIME_DIR }) };
 }
 
+/** Returns the variables that choose how libguestfs opens an image (guestfs(3)). */
+export function imageToolEnvironment(): Record<string, string> {
+  const all = Object.entries(process.env).filter(([name]) => name.startsWith("LIBGUESTFS_"));
+  return Object.fromEntries(all.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
+}
+
 /**
  * Returns the path of the policy. `setBy` is the file, variable or option that set it; undefined by default.
  * `remedy` is that of a policy with a wrong key or value.

@@ -3,11 +3,16 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rmdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { imageToolEnvironment } from "../../config/config.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { printable } from "../../printable.ts";
 import { shellWord } from "../../shell-word.ts";
+import { standardOutput } from "../../standard-output.ts";
 import { findPrograms } from "./present-programs.ts";
 import { runCommand } from "./run-command.ts";
+
+/** libguestfs boots a small machine, without KVM an emulated one. */
+const MOUNT_MS = 900_000;
 
 /** Runs `work` with the directory where the image is mounted. Throws `UNSUPPORTED` without guestmount. */
 export async function withMountedImage<Result>(
@@ -32,13 +37,15 @@ export async function withMountedImage<Result>(
     });
   }
   const directory = await mkdtemp(join(tmpdir(), "negotiator-image-"));
+  const options = { timeoutMs: MOUNT_MS, environment: imageToolEnvironment() };
+  await standardOutput.write("stderr", "Opening the image with guestmount; without KVM this takes minutes\n");
   try {
-    await runCommand(["guestmount", "-a", image, "-i", directory]);
+    await runCommand(["guestmount", "-a", image, "-i", directory], options);
     try {
       return await work(directory);
     } finally {
       // guestunmount waits for the program that writes the image.
-      await runCommand(["guestunmount", directory]);
+      await runCommand(["guestunmount", directory], options);
     }
   } finally {
     await rmdir(directory);

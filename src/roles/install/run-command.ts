@@ -19,10 +19,13 @@ export async function tryCommand(argv: readonly string[]): Promise<number | null
 
 const NO_PROGRAM = 127;
 
-/** Runs a program to its end. Throws `UNSUPPORTED` with its last words if it fails. */
-export async function runCommand(argv: readonly string[]): Promise<void> {
+/** `environment` is added to the usual one. */
+export type CommandOptions = { timeoutMs?: number; environment?: Readonly<Record<string, string>> };
+
+/** Runs a program to its end. Throws `UNSUPPORTED` with its last words if it fails or takes too long. */
+export async function runCommand(argv: readonly string[], options: CommandOptions = {}): Promise<void> {
   const line = formatCommand({ argv });
-  const reason = await failureOf(argv);
+  const reason = await failureOf(argv, options);
   if (reason === undefined) return;
   throw new NegotiatorError("UNSUPPORTED", `"${line}" failed: ${reason}`, {
     remedy: `Run it to see why, and then install again: ${line}`,
@@ -30,18 +33,23 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
 }
 
 /** Returns the first words of a program that failed, undefined for one that did not. */
-async function failureOf(argv: readonly string[]): Promise<string | undefined> {
+async function failureOf(argv: readonly string[], options: CommandOptions): Promise<string | undefined> {
   try {
-    const { exitCode, stdout, stderr } = await runProgram(argv);
+    const { exitCode, stdout, stderr } = await runProgram(argv, options);
     const [words = ""] = `${stderr}\n${stdout}`.trim().split("\n");
     return exitCode === 0 ? undefined : `exit code ${exitCode}${words === "" ? "" : `, ${words}`}`;
   } catch (thrown) {
-    if (NegotiatorError.from(thrown).code !== "NO_COMMAND") throw thrown;
+    const { code } = NegotiatorError.from(thrown);
+    if (code === "TIMEOUT") return `it takes longer than ${(options.timeoutMs ?? COMMAND_MS) / 1000} s`;
+    if (code !== "NO_COMMAND") throw thrown;
     return "there is no such program";
   }
 }
 
-function runProgram(argv: readonly string[]): ReturnType<typeof runText> {
+function runProgram(
+  argv: readonly string[],
+  { timeoutMs = COMMAND_MS, environment = {} }: CommandOptions = {},
+): ReturnType<typeof runText> {
   const { signal } = new AbortController();
-  return runText(argv, { timeoutMs: COMMAND_MS, outputBytes: OUTPUT_BYTES, environment: {}, signal });
+  return runText(argv, { timeoutMs, outputBytes: OUTPUT_BYTES, environment, signal });
 }

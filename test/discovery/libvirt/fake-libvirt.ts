@@ -45,7 +45,7 @@ export function fakeVirsh(answers: Readonly<Record<string, RunTextResult | (() =
       .slice(argv.findIndex((word) => ["list", "dumpxml", "domstate"].includes(word.split(" ", 1)[0] ?? "")))
       .join(" ");
     const parts = await Promise.all(
-      words.split("; ").map((part) => {
+      words.split("; ").map(async (part) => {
         const found = answers[part] ?? complaint(`no answer for ${part}`);
         return typeof found === "function" ? found() : found;
       }),

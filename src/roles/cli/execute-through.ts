@@ -12,7 +12,8 @@ import { connectInTime } from "./connect-in-time.ts";
 import { print } from "./output.ts";
 import type { Connect } from "./peer-connection.ts";
 import { waitForCommand } from "./remote-command.ts";
-import { hasInput, isTerminal } from "./streams.ts";
+import { hasInput, isTerminal, terminalSize } from "./streams.ts";
+import { wrapText } from "./table.ts";
 import type { Role } from "../../peers/dialect.ts";
 import type { Outcome } from "./subcommand.ts";
 import type { AskWaiting, Waiting } from "./waiting.ts";
@@ -121,10 +122,10 @@ export async function listThrough(
   });
   if (commands.length === 0) return { exitCode: 0, error: noCommands(from) };
   if (isJson) return print(commands.map((command) => printableJson(JSON.stringify(command))).join("\n"));
-  const isDescribed = hasDescriptions || (await isTerminal("stdout"));
-  return print(
-    (isDescribed ? describeAll(commands) : commands.map(({ name }) => printable(name))).join("\n"),
-  );
+  const columns = (await terminalSize("stdout"))?.columns;
+  const isDescribed = hasDescriptions || columns !== undefined;
+  const lines = isDescribed ? describeAll(commands, columns) : commands.map(({ name }) => printable(name));
+  return print(lines.join("\n"));
 }
 
 /** A peer of another program may send a description of any length. */
@@ -133,11 +134,23 @@ const MOST_DESCRIPTION = 200;
 /** One long name must not move all descriptions to the right. */
 const MOST_PADDING = 40;
 
-function describeAll(commands: readonly CommandSummary[]): string[] {
+/** In fewer columns, a description stands below its name. */
+const FEWEST_COLUMNS = 30;
+
+/**
+ * Returns the lines of a list with descriptions, which go on in the next line below themselves. Without
+ * `columns` each has one line.
+ */
+export function describeAll(commands: readonly CommandSummary[], columns = Infinity): string[] {
   const names = commands.map(({ name }) => printable(name));
-  const width = Math.min(MOST_PADDING, Math.max(...names.map((name) => name.length)));
-  return commands.map(({ description = "" }, index) => {
+  const padding = 2 + Math.min(MOST_PADDING, Math.max(...names.map((name) => name.length)));
+  const indent = columns - padding < FEWEST_COLUMNS ? 4 : padding;
+  return commands.flatMap(({ description = "" }, index) => {
     const text = printable(shorten(description, MOST_DESCRIPTION));
-    return `${(names[index] ?? "").padEnd(width)}  ${text}`.trimEnd();
+    const [first = "", ...rest] = columns === Infinity ? [text] : wrapText(text, columns - indent);
+    const name = (names[index] ?? "").padEnd(padding);
+    const begin = indent === padding ? [`${name}${first}`] : [name, first.padStart(indent + first.length)];
+    const lines = [...begin, ...rest.map((line) => `${" ".repeat(indent)}${line}`)];
+    return lines.map((line) => line.trimEnd()).filter((line) => line !== "");
   });
 }

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { NegotiatorError } from "../../../src/errors.ts";
 import { createNativePeer } from "../../../src/peers/native.ts";
-import { listThrough } from "../../../src/roles/cli/execute-through.ts";
+import { describeAll, listThrough } from "../../../src/roles/cli/execute-through.ts";
 import { createServedLink } from "../../support/served-link.ts";
 import { spyOnOutput } from "../../support/spied-output.ts";
 
@@ -39,6 +39,26 @@ test("control characters in a peer's names are escaped, as text and as JSON", as
 
 test("an empty list prints nothing on stdout, and says whom to ask on stderr", async () => {
   expect([await listOf([], false), await listOf([], true)]).toEqual(["", ""]);
+});
+
+test("on a terminal a description goes on below itself, in few columns below its name", () => {
+  const description = "the code name of the Linux distribution, such as bookworm";
+  const commands = [
+    { name: "find-distribution-codename", kind: "builtin", description },
+    { name: "greet", kind: "user" },
+  ] as const;
+  expect(describeAll(commands, 60)).toEqual([
+    "find-distribution-codename  the code name of the Linux",
+    "                            distribution, such as bookworm",
+    "greet",
+  ]);
+  expect(describeAll(commands, 40)).toEqual([
+    "find-distribution-codename",
+    "    the code name of the Linux",
+    "    distribution, such as bookworm",
+    "greet",
+  ]);
+  expect(describeAll(commands)[0]).toBe(`find-distribution-codename  ${description}`);
 });
 
 test("with descriptions each name has its own, bounded and without control characters", async () => {

@@ -11,7 +11,10 @@ import { judgeLimits } from "../../../src/roles/doctor/check-limits.ts";
 import { judgePrograms } from "../../../src/roles/doctor/check-program.ts";
 import { describeFinding, summarize, worstExitCode } from "../../../src/roles/doctor/report.ts";
 import type { Level } from "../../../src/roles/doctor/finding.ts";
+import { judgeStates } from "../../../src/roles/host/doctor/check-guests.ts";
 import { readHolders } from "../../../src/roles/host/doctor/check-socket.ts";
+import type { GuestStatus } from "../../../src/roles/host/status.ts";
+import { NO_FIGURES } from "../../../src/roles/daemon/link-figures.ts";
 import { VERSION } from "../../../src/version.ts";
 
 const UNIT = {
@@ -210,3 +213,19 @@ describe("findings", () => {
 function codeOf(...levels: Level[]): number {
   return worstExitCode(levels.map((level) => ({ check: "x", level, text: "" })));
 }
+
+test("guests with the same error share one line, and every error has a remedy", () => {
+  const guest = (name: string, lastError: string | null): GuestStatus => ({
+    ...{ name, uuid: null, dialect: null, version: null, since: null, ...NO_FIGURES },
+    ...{ state: "waiting", lastError, calls: { outgoing: 0, incoming: 0 } },
+  });
+  const many = Array.from({ length: 7 }, (_, index) => guest(`web${index}`, "No agent answers"));
+  const found = judgeStates([...many, guest("db", "The agent stops"), guest("x", "Broken\nMend it")]);
+  expect(found.map(({ text, remedy }) => [text, remedy])).toEqual([
+    ["7 guests (web0, web1, web2, web3, web4 and 2 more): No agent answers", `Look at each: ${DOCTOR} web0`],
+    ['"db": The agent stops', `Look at it: ${DOCTOR} db`],
+    ['"x": Broken', "Mend it"],
+  ]);
+});
+
+const DOCTOR = "negotiator host doctor";

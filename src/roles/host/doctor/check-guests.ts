@@ -89,7 +89,8 @@ async function findBare(
   }
 }
 
-function judgeStates(guests: readonly GuestStatus[]): Found[] {
+/** Returns what the daemon's states of its guests mean. Guests with the same error share one finding. */
+export function judgeStates(guests: readonly GuestStatus[]): Found[] {
   const found: Found[] = [];
   const fine = guests.filter(
     ({ state, lastError }) => !ABSENT.has(state) && !isBad(state) && lastError === null,
@@ -110,10 +111,15 @@ function judgeStates(guests: readonly GuestStatus[]): Found[] {
         `Look at each: negotiator host doctor ${shellWord(silent[0]?.name ?? "GUEST")}`,
       ),
     );
-  for (const { name, lastError } of guests) {
-    if (lastError === null) continue;
+  const failed = Map.groupBy(guests, ({ lastError }) => lastError ?? "");
+  for (const [lastError, those] of failed) {
+    if (lastError === "") continue;
     const [first = "", ...rest] = lastError.split("\n");
-    found.push(problem(`"${printable(name)}": ${first}`, rest.join("\n") || undefined));
+    const names = namesOf(those);
+    const whose = names.length === 1 ? `"${nameSome(names)}"` : `${count(names)} (${nameSome(names)})`;
+    const look = `Look at ${names.length === 1 ? "it" : "each"}: negotiator host doctor`;
+    const remedy = rest.join("\n") || `${look} ${shellWord(names[0] ?? "GUEST")}`;
+    found.push(problem(`${whose}: ${first}`, remedy));
   }
   if (fine.length > 0)
     found.unshift(ok(`${count(namesOf(fine))} ${fine.length === 1 ? "answers" : "answer"}`));

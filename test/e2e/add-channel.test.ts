@@ -182,7 +182,7 @@ await describeWithVm(
         expect(socket).toMatchObject({
           level: "problem",
           message: expect.stringContaining("no process listens there, as after a port was attached twice"),
-          remedy: `Attach it again: negotiator host remove-channel ${guest}; negotiator host add-channel ${guest}`,
+          remedy: `Attach it again: ${HOST} remove-channel ${guest}; ${HOST} add-channel ${guest}`,
         });
         await run("remove-channel", guest);
         await run("add-channel", guest, "--wait", "0");
@@ -213,6 +213,7 @@ await describeWithVm(
 
 const CHANNEL = `<channel type="unix"><target type="virtio" name="${PORT}"/></channel>`;
 const RESUME = "Resume it: virsh resume d-typed";
+const HOST = "negotiator host";
 const START = "Start it: virsh start d-typed";
 
 /** The result of each guest, and its agent. */

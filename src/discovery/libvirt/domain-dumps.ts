@@ -24,8 +24,8 @@ export async function readDumps(
   await mapBounded(calls, PARALLEL_CALLS, async (some) => {
     try {
       const commands = some.map((uuid) => ["dumpxml", "--", uuid]);
-      for (const [, xml = "", uuid = ""] of (await askVirshForAll(commands, options, signal)).matchAll(DUMP))
-        dumps.set(uuid, xml);
+      const text = await askVirshForAll(commands, options, signal);
+      for (const [, xml = "", uuid = ""] of text.matchAll(DUMP)) dumps.set(uuid, xml);
     } catch (thrown) {
       if (signal.aborted || isGeneralFailure(NegotiatorError.from(thrown))) throw thrown;
     }
@@ -33,7 +33,7 @@ export async function readDumps(
   return (uuid) => dumps.get(uuid);
 }
 
-/** The root element ends at the start of a line, and nothing inside it does. The first UUID is the domain's. */
+/** Only the root element begins and ends at the start of a line. The first UUID is the domain's. */
 const DUMP = /(^<domain\b.*?<uuid>([0-9a-f-]{36})<\/uuid>.*?^<\/domain>)/gms;
 
 function chunksOf<Item>(items: readonly Item[], size: number): Item[][] {

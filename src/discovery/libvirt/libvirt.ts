@@ -2,7 +2,6 @@
  * Finds the ports of libvirt's domains on a host. It lists domains by UUID,
  * because `virsh list` garbles names in the C locale.
  */
-import { setImmediate } from "node:timers/promises";
 import { NegotiatorError } from "../../errors.ts";
 import { readDumps } from "./domain-dumps.ts";
 import type { DomainDumps } from "./domain-dumps.ts";
@@ -13,7 +12,7 @@ import { findPidDirectory, pidFileOf } from "./domain-process.ts";
 import type { PidDirectory } from "./domain-process.ts";
 import type { Domain } from "./domain-xml.ts";
 import type { Endpoint, Finder, GuestState, Scan } from "../endpoint.ts";
-import { mapBounded, PARALLEL_CALLS } from "./parallel-calls.ts";
+import { letOthersWork, mapBounded, PARALLEL_CALLS } from "./parallel-calls.ts";
 import { askVirsh, isGeneralFailure, listUuids } from "./virsh.ts";
 import type { VirshOptions } from "./virsh.ts";
 
@@ -86,7 +85,7 @@ type ScanContext = {
 async function readDomain({ uuid, state, before }: Candidate, context: ScanContext): Promise<Scan> {
   const { options, signal, questions, pids } = context;
   // Other work of the process goes on between many domains.
-  await setImmediate();
+  await letOthersWork();
   try {
     const domain = state === undefined ? undefined : await readActive(uuid, context);
     if (state === undefined || domain === undefined) return await traceStopped(uuid, before, questions);

@@ -214,11 +214,21 @@ function codeOf(...levels: Level[]): number {
   return worstExitCode(levels.map((level) => ({ check: "x", level, text: "" })));
 }
 
+function guest(name: string, lastError: string): GuestStatus {
+  return {
+    name,
+    uuid: null,
+    state: "waiting",
+    dialect: null,
+    version: null,
+    since: null,
+    lastError,
+    calls: { outgoing: 0, incoming: 0 },
+    ...NO_FIGURES,
+  };
+}
+
 test("guests with the same error share one line, and every error has a remedy", () => {
-  const guest = (name: string, lastError: string | null): GuestStatus => ({
-    ...{ name, uuid: null, dialect: null, version: null, since: null, ...NO_FIGURES },
-    ...{ state: "waiting", lastError, calls: { outgoing: 0, incoming: 0 } },
-  });
   const many = Array.from({ length: 7 }, (_, index) => guest(`web${index}`, "No agent answers"));
   const found = judgeStates([...many, guest("db", "The agent stops"), guest("x", "Broken\nMend it")]);
   expect(found.map(({ text, remedy }) => [text, remedy])).toEqual([

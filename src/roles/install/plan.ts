@@ -15,6 +15,7 @@ import { processNames } from "./running-daemon.ts";
 import { LOCAL_PROGRAM, serviceFile, UDEV_RULE } from "./service-files.ts";
 import { isManagerRunning, SERVICE_MANAGERS } from "./service-managers.ts";
 import type { ManagerName, ServiceManager } from "./service-managers.ts";
+import { startparEntries } from "./startpar.ts";
 
 /** `root` is `/` for this machine. `manager` is the one that was asked for. */
 export type PlanOptions = {
@@ -140,9 +141,10 @@ function usesLinks(
 
 function enabling({ role, root }: PlanOptions, manager: ServiceManager, isPackaged: boolean): Entry[] {
   const why = "starts the daemon with the machine";
-  return manager
+  const links = manager
     .enabledBy(role, (path) => existsInRoot(root, path))
-    .map(({ path, to }) => ({ kind: "link", path, to: isPackaged ? packagedPath(to) : to, why }));
+    .map(({ path, to }): Entry => ({ kind: "link", path, to: isPackaged ? packagedPath(to) : to, why }));
+  return manager.name === "sysv" ? [...links, ...startparEntries(role, root)] : links;
 }
 
 /** Packages keep their systemd units in another directory. */

@@ -21,6 +21,7 @@ import { createReport } from "./report.ts";
 import { tryCommand, runCommand } from "./run-command.ts";
 import { SERVICE_MANAGERS } from "./service-managers.ts";
 import type { ServiceManager } from "./service-managers.ts";
+import { startparRemovals } from "./startpar.ts";
 
 /** The options of an uninstallation. */
 export type UninstallOptions = {
@@ -104,6 +105,9 @@ function findRemovals({ role, root, isForced, purges, manifest, other, hasProgra
   for (const [path, to] of Object.entries(manifest?.links ?? {})) {
     if (linkAt(placeInRoot(root, path)) === to) add(path, "install has made it");
   }
+  if (manifest?.manager === "sysv")
+    for (const { path, ...removal } of startparRemovals(role, root))
+      removals.push({ did: "replaced", what: path, why: "the service is gone", ...removal });
   if (manifest !== undefined && !purges) removals.push(...configSteps(placeInRoot(root, CONFIG_PATH)));
   if (purges) {
     if (other === undefined && existsInRoot(root, CONFIG_PATH)) add(CONFIG_PATH, "the settings");

@@ -131,6 +131,23 @@ describe("install --root", () => {
     });
   });
 
+  testInstall(
+    "adds the service to the lists of Debian's sysvinit once, and --uninstall takes it away",
+    async () => {
+      await using image = await createImage("sysv");
+      const lists = { start: "TARGETS = cron rc.local\nrc.local: cron\n", stop: "TARGETS = halt\n" };
+      for (const [name, text] of Object.entries(lists)) await image.write(`etc/init.d/.depend.${name}`, text);
+      const read = (name: string): Promise<string> =>
+        readFile(image.at(`etc/init.d/.depend.${name}`), "utf8");
+      await installInto(image);
+      await installInto(image);
+      for (const [name, text] of Object.entries(lists))
+        expect(await read(name)).toBe(`${text}TARGETS = negotiator-guest\n`);
+      await installInto(image, "--uninstall");
+      for (const [name, text] of Object.entries(lists)) expect(await read(name)).toBe(text);
+    },
+  );
+
   testInstall("follows links of the image inside the image", async () => {
     await using image = await createImage("systemd");
     await using outside = await createTemporaryDirectory();

@@ -12,17 +12,22 @@ import type { ExecuteRequest, RemoteCommand } from "./remote-command.ts";
 /** A command to start. */
 export type DetachRequest = Omit<ExecuteRequest, "hasInput"> & { keepMs?: number };
 
+const ignore = (): void => undefined;
+
 /** The options of a call about a detached command. */
 export type DetachedOptions = Pick<
   PeerCallOptions,
   "id" | "isResumed" | "timeoutMs" | "connectTimeoutMs" | "caller" | "signal"
 >;
 
+/** A detached command. `over` resolves when the peer has answered its call, or will not. */
+export type Detached = { id: CallId; over: Promise<void> };
+
 /**
  * Starts a command that goes on without us, and resolves with the id of its call when it runs. Rejects as
  * `PeerCall.result` does, and with `UNSUPPORTED` at a peer whose dialect has no such commands.
  */
-export async function detachOn(peer: Peer, { command, args, ...options }: DetachRequest): Promise<CallId> {
+export async function detachOn(peer: Peer, { command, args, ...options }: DetachRequest): Promise<Detached> {
   checkCan(peer);
   const call = peer.call("execute", { command, args }, { ...options, isDetached: true });
   const { promise: started, resolve } = Promise.withResolvers<unknown>();
@@ -31,7 +36,8 @@ export async function detachOn(peer: Peer, { command, args, ...options }: Detach
   });
   const answer = await Promise.race([started, call.result]);
   // The id of the request is ours. A daemon that passes the request on has made another one.
-  return options.id ?? readId(answer);
+  const id = options.id ?? readId(answer);
+  return { id, over: call.result.then(ignore, ignore) };
 }
 
 /** Takes the kept output of a command, and follows it. `from`: its start, or what comes after now. */

@@ -71,15 +71,14 @@ export async function askFacts(peer: Peer, options: Options): Promise<GuestFacts
       return undefined;
     }
   };
-  const [name, system, zone, interfaces, users, disks, frozen] = await Promise.all([
-    ask("guest-get-host-name", HostName),
-    ask("guest-get-osinfo", OsInfo),
-    ask("guest-get-timezone", TimeZone),
-    ask("guest-network-get-interfaces", Interfaces),
-    ask("guest-get-users", Users),
-    ask("guest-get-fsinfo", FileSystems),
-    ask("guest-fsfreeze-status", v.string()),
-  ]);
+  // One after the other: a peer counts each of them among its calls, and many programs may ask.
+  const name = await ask("guest-get-host-name", HostName);
+  const system = await ask("guest-get-osinfo", OsInfo);
+  const zone = await ask("guest-get-timezone", TimeZone);
+  const interfaces = await ask("guest-network-get-interfaces", Interfaces);
+  const users = await ask("guest-get-users", Users);
+  const disks = await ask("guest-get-fsinfo", FileSystems);
+  const frozen = await ask("guest-fsfreeze-status", v.string());
   const facts: GuestFacts = {
     ...(name && { hostName: name["host-name"] }),
     ...(system && { system: system["pretty-name"] ?? system.name, kernel: system["kernel-release"] }),

@@ -51,8 +51,10 @@ export async function executeThrough(
     const connection = await connectInTime(connect, time);
     try {
       const limit = { timeoutMs: time.left(), connectTimeoutMs: time.leftToConnect() };
-      if (detach !== undefined)
-        return print(printable(await detachOn(connection.peer, { command, args, ...limit, ...detach })));
+      if (detach !== undefined) {
+        const { id } = await detachOn(connection.peer, { command, args, ...limit, ...detach });
+        return print(printable(id));
+      }
       const hasSome = sendsInput && hasInput();
       const remote = executeOn(connection.peer, { command, args, hasInput: hasSome, ...limit });
       return await waitForCommand(remote, limits.timeoutMs, {

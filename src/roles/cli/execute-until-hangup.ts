@@ -46,7 +46,7 @@ export async function executeUntilHangup(line: HangupLine): Promise<Outcome> {
   // A hangup before the command runs must not cancel it either.
   process.on("SIGHUP", leave);
   try {
-    const id = await detachOn(peer, { command, args, timeoutMs, connectTimeoutMs, ...detach });
+    const { id } = await detachOn(peer, { command, args, timeoutMs, connectTimeoutMs, ...detach });
     const attached = callCommand(peer, "attach-call", { call: id, from: "start" }, NO_LIMITS);
     const remote = withSignals(attached, session, id);
     const outcome = await Promise.race([waitForCommand(remote, 0, { isRaw }), hungUp]);

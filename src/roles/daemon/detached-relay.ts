@@ -21,6 +21,9 @@ import { settlesWithin } from "../../process/settling.ts";
 import type { IncomingCall } from "../../wire/calls/incoming-call.ts";
 import type { CallerInfo, CallId } from "../../wire/message.ts";
 import { clipText } from "../../wire/message.ts";
+import { createListings } from "./call-listings.ts";
+import type { Listings } from "./call-listings.ts";
+import type { PeerShares } from "./peer-shares.ts";
 import { pipeCommand } from "./pipe-command.ts";
 
 /** A peer that can be called now; `guest` is its name on a host. */
@@ -34,6 +37,7 @@ export type DetachedRelayOptions = {
   openPeers: (guest?: string) => readonly OpenPeer[];
   closedPeers: () => readonly Pick<OpenPeer, "guest">[];
   kept: Pick<KeptCommands, "get" | "list">;
+  shares: PeerShares;
   /** How long a peer may take to connect, and then to say if it has a call; tests pass another time. */
   findMs?: number;
 };
@@ -71,41 +75,21 @@ const MOST_ROWS = 4000;
 
 /** Returns the methods. */
 export function createDetachedRelay(options: DetachedRelayOptions): Method[] {
-  const { openPeers, closedPeers, kept, findMs = FIND_MS } = options;
-  /**
-   * Returns the detached command that runs here, or the peer where it runs. Waits for peers that connect.
-   * Throws `NO_CALL`, or `NO_CHANNEL` if a peer does not say whether the call is there.
-   */
-  const find = async (
+  const { openPeers, kept, shares, findMs = FIND_MS } = options;
+  const list = createListings((open: OpenPeer, caller) => ask(open, caller, findMs));
+  const listSoon = async (open: OpenPeer, caller: CallerInfo | undefined): Promise<CallRow[] | undefined> => {
+    const listing = list(open, caller);
+    return (await settlesWithin(listing, LIST_MS)) ? listing : undefined;
+  };
+  const find = createFind(options, list);
+  const cancelThere = async (
+    { guest, peer }: OpenPeer,
     id: CallId,
-    { caller, signal }: Pick<IncomingCall, "caller" | "signal">,
-  ): Promise<KeptCommand | Peer> => {
-    const own = isRoot(caller) ? kept.get(id) : undefined;
-    if (own !== undefined) return own;
-    const endMs = performance.now() + findMs;
-    const silent: string[] = [];
-    const look = async (open: OpenPeer): Promise<Peer> => {
-      const rows = await ask(open, caller, findMs);
-      if (rows === undefined) silent.push(nameOf(open));
-      if (rows?.some((row) => row.id === id) !== true) throw noCall(id);
-      return open.peer;
-    };
-    const asked = new Map<string, Promise<Peer>>();
-    for (;;) {
-      for (const open of openPeers()) if (!asked.has(nameOf(open))) asked.set(nameOf(open), look(open));
-      const found = await Promise.any(asked.values()).catch(() => undefined);
-      if (found !== undefined) return found;
-      const missing = [
-        ...silent,
-        ...closedPeers()
-          .map(nameOf)
-          .filter((name) => !asked.has(name)),
-      ];
-      if (missing.length === 0) throw noCall(id);
-      if (missing.length === silent.length || performance.now() >= endMs || signal.aborted)
-        throw notFound(id, missing);
-      await pause(CONNECT_STEP_MS, signal);
-    }
+    call: IncomingCall,
+  ): Promise<ExecuteResult> => {
+    using _ = shares.takeWord(guest, call.caller);
+    const { signal: __, ...options } = optionsOf(call);
+    return await cancelOn(peer, id, options);
   };
 
   const calls = defineMethod({
@@ -114,7 +98,7 @@ export function createDetachedRelay(options: DetachedRelayOptions): Method[] {
     params: v.object({ guest: v.exactOptional(v.string()) }),
     async run({ guest }, { call: { caller } }) {
       const peers = openPeers(guest);
-      const rows = await takeAnswers(peers.map((open) => ask(open, caller)));
+      const rows = await takeAnswers(peers.map((open) => listSoon(open, caller)));
       const silent = peers.flatMap((open, index) => (rows[index] === undefined ? [nameOf(open)] : []));
       const own = isRoot(caller) ? kept.list().map(describeOwn) : [];
       const lists = [...rows, own.filter((row) => guest === undefined || row.guest === guest)];
@@ -137,10 +121,11 @@ export function createDetachedRelay(options: DetachedRelayOptions): Method[] {
       if ("stdout" in found) {
         return { result: await attachTo(found, call, { from, given, onFreeze }) };
       }
+      using _ = shares.takeCall(found.guest, caller);
       onFreeze(() => ({}));
       const options = { id: call.id, isResumed, timeoutMs: 0, signal, ...(caller && { caller }) };
-      if (streams.written.length === 0) return { result: await waitOn(found, id, options) };
-      return { result: await pipeCommand(call, attachOn(found, { call: id, from }, options)) };
+      if (streams.written.length === 0) return { result: await waitOn(found.peer, id, options) };
+      return { result: await pipeCommand(call, attachOn(found.peer, { call: id, from }, options)) };
     },
   });
   const signal = defineMethod({
@@ -149,8 +134,12 @@ export function createDetachedRelay(options: DetachedRelayOptions): Method[] {
     params: v.object({ call: KeptCallId, signal: v.picklist(FORWARDED_SIGNALS) }),
     async run({ call: id, signal: name }, { call }) {
       const found = await find(id, call);
-      if ("stdout" in found) sendSignal(found, name);
-      else await signalOn(found, { call: id, signal: name }, optionsOf(call));
+      if ("stdout" in found) {
+        sendSignal(found, name);
+        return { result: {} };
+      }
+      using _ = shares.takeWord(found.guest, call.caller);
+      await signalOn(found.peer, { call: id, signal: name }, optionsOf(call));
       return { result: {} };
     },
   });
@@ -160,8 +149,7 @@ export function createDetachedRelay(options: DetachedRelayOptions): Method[] {
     params: v.object({ call: KeptCallId, waits: v.optional(v.boolean(), true) }),
     async run({ call: id, waits }, { call }) {
       const found = await find(id, call);
-      const { signal: _, ...options } = optionsOf(call);
-      const ended = "stdout" in found ? cancelHere(found) : cancelOn(found, id, options);
+      const ended = "stdout" in found ? cancelHere(found) : cancelThere(found, id, call);
       if (waits) return { result: await untilAborted(ended, call.signal) };
       ended.catch(() => undefined);
       return { result: {} };
@@ -170,11 +158,52 @@ export function createDetachedRelay(options: DetachedRelayOptions): Method[] {
   return [calls, attach, signal, cancel];
 }
 
+type Find = (id: CallId, call: Pick<IncomingCall, "caller" | "signal">) => Promise<KeptCommand | OpenPeer>;
+
+/**
+ * Returns the search for a detached command. It resolves with the command that runs here, or the peer where
+ * it runs, and waits for peers that connect. Rejects with `NO_CALL`, or with `NO_CHANNEL` if a peer does not
+ * say whether the call is there.
+ */
+function createFind(
+  { openPeers, closedPeers, kept, findMs = FIND_MS }: DetachedRelayOptions,
+  list: Listings<OpenPeer, CallRow[] | undefined>,
+): Find {
+  return async (id, { caller, signal }) => {
+    const own = isRoot(caller) ? kept.get(id) : undefined;
+    if (own !== undefined) return own;
+    const endMs = performance.now() + findMs;
+    const silent: string[] = [];
+    const look = async (open: OpenPeer): Promise<OpenPeer> => {
+      const rows = await list(open, caller);
+      if (rows === undefined) silent.push(nameOf(open));
+      if (rows?.some((row) => row.id === id) !== true) throw noCall(id);
+      return open;
+    };
+    const asked = new Map<string, Promise<OpenPeer>>();
+    for (;;) {
+      for (const open of openPeers()) if (!asked.has(nameOf(open))) asked.set(nameOf(open), look(open));
+      const found = await Promise.any(asked.values()).catch(() => undefined);
+      if (found !== undefined) return found;
+      const missing = [
+        ...silent,
+        ...closedPeers()
+          .map(nameOf)
+          .filter((name) => !asked.has(name)),
+      ];
+      if (missing.length === 0) throw noCall(id);
+      if (missing.length === silent.length || performance.now() >= endMs || signal.aborted)
+        throw notFound(id, missing);
+      await pause(CONNECT_STEP_MS, signal);
+    }
+  };
+}
+
 /** Returns the calls of a user at a peer, undefined if the peer does not answer in time. */
 async function ask(
   { guest, peer }: OpenPeer,
   caller: CallerInfo | undefined,
-  timeoutMs: number = LIST_MS,
+  timeoutMs: number,
 ): Promise<CallRow[] | undefined> {
   if (!peer.can.messages) return [];
   const listing = listCallsOn(peer, { timeoutMs, ...(caller && { caller }) }).catch(() => undefined);

@@ -45,7 +45,9 @@ export function createLocalIdentity(options: LocalIdentityOptions = {}): FindLoc
 
 /** Returns the user with this name or uid. Throws `BAD_CONFIG` if the system knows none. */
 export async function findNamedUser(nameOrUid: string, run: RunText = runText): Promise<LocalUser> {
-  const [user] = await askRows(run, ["getent", "passwd", nameOrUid]);
+  // It would be an option, and not every `getent` knows `--`. No user has such a name.
+  const rows = nameOrUid.startsWith("-") ? [] : await askRows(run, ["getent", "passwd", nameOrUid]);
+  const [user] = rows;
   const [name = "", , uid = ""] = user ?? [];
   if (user === undefined)
     throw new NegotiatorError("BAD_CONFIG", `The system knows no user "${nameOrUid}"`, {

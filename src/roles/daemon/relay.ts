@@ -14,11 +14,8 @@ import type { DetachRequest } from "../../peers/detached-command.ts";
 import { executeOn, infoOf, listCommandsOf } from "../../peers/remote-command.ts";
 import type { RemoteCommand } from "../../peers/remote-command.ts";
 import { noteStart } from "../start-note.ts";
-import { printable } from "../../printable.ts";
 import type { IncomingCall } from "../../wire/calls/incoming-call.ts";
-import type { CallerInfo } from "../../wire/message.ts";
-import { createLocalShares } from "./local-shares.ts";
-import type { LocalLimits, LocalShares } from "./local-shares.ts";
+import type { PeerShares } from "./peer-shares.ts";
 import { pipeCommand } from "./pipe-command.ts";
 import { pipeMessages } from "./pipe-messages.ts";
 
@@ -34,25 +31,8 @@ const Target = {
  */
 export type PeerOf = (guest: string | undefined, timeoutMs: number, signal: AbortSignal) => Promise<Peer>;
 
-/** A peer runs 128 calls at once, so root always finds room. */
-const CALLS: LocalLimits = { ofUser: 32, ofAll: 96 };
-
 /** The methods `execute`, `list-commands` and `info`, which call the peer of `peerOf`. */
-export function createRelay(peerOf: PeerOf): Method[] {
-  const shares = new Map<string | undefined, LocalShares>();
-  const takeShare = (guest: string | undefined, user: CallerInfo = {}): Disposable => {
-    const share = shares.get(guest) ?? createCallShares(guest);
-    const place = share.take(user);
-    if (place instanceof NegotiatorError) throw place;
-    shares.set(guest, share);
-    return {
-      [Symbol.dispose]() {
-        place[Symbol.dispose]();
-        // Users can name any guest, so names without calls are removed.
-        if (share.isEmpty) shares.delete(guest);
-      },
-    };
-  };
+export function createRelay(peerOf: PeerOf, shares: Pick<PeerShares, "takeCall">): Method[] {
   // A guest may never answer, so a caller that aborts stops waiting for it.
   const find: PeerOf = (guest, timeoutMs, signal) => untilAborted(peerOf(guest, timeoutMs, signal), signal);
 
@@ -63,7 +43,8 @@ export function createRelay(peerOf: PeerOf): Method[] {
     target: ({ guest }) => (guest === undefined ? {} : { guest }),
     async run({ guest, connectTimeoutMs = 0, command, args }, context) {
       const { call, leftMs, grant, begin, isStrict, onFreeze } = context;
-      using _ = takeShare(guest, call.caller);
+      using place = new DisposableStack();
+      place.use(shares.takeCall(guest, call.caller));
       const hasInput = call.streams.read.includes("stdin");
       const { timeoutMs, isLimited } = shorten(leftMs(), grant);
       const given = givenLimits(context.given);
@@ -85,7 +66,7 @@ export function createRelay(peerOf: PeerOf): Method[] {
         };
         const limits = (): CallLimits => ({ timeoutMs: time.left(), connectTimeoutMs: time.leftToConnect() });
         onFreeze(peer.can.messages ? limits : "never");
-        if (isKept(call)) return await detach(peer, request, call, begin);
+        if (isKept(call)) return await detach(peer, request, { call, begin, place });
         const running = executeOn(peer, { ...request, hasInput });
         remote = running;
         pipeMessages(call, running);
@@ -106,7 +87,7 @@ export function createRelay(peerOf: PeerOf): Method[] {
     target: ({ guest }) => (guest === undefined ? {} : { guest }),
     async run({ guest, connectTimeoutMs = 0 }, { call, leftMs, grant, isOffered }) {
       const { signal, caller } = call;
-      using _ = takeShare(guest, caller);
+      using _ = shares.takeCall(guest, caller);
       const time = startCall({ timeoutMs: shorten(leftMs(), grant).timeoutMs, connectTimeoutMs });
       const peer = await find(guest, time.leftToConnect(), signal);
       const limits = { timeoutMs: time.left(), connectTimeoutMs: time.leftToConnect() };
@@ -121,7 +102,7 @@ export function createRelay(peerOf: PeerOf): Method[] {
     target: ({ guest }) => (guest === undefined ? {} : { guest }),
     async run({ guest, connectTimeoutMs = 0 }, { call, leftMs, grant }) {
       const { signal, caller } = call;
-      using _ = takeShare(guest, caller);
+      using _ = shares.takeCall(guest, caller);
       const time = startCall({ timeoutMs: shorten(leftMs(), grant).timeoutMs, connectTimeoutMs });
       const peer = await find(guest, time.leftToConnect(), signal);
       const limits = { timeoutMs: time.left(), connectTimeoutMs: time.leftToConnect() };
@@ -138,14 +119,20 @@ function givenLimits(given: unknown): CallLimits | undefined {
   return given as CallLimits | undefined;
 }
 
-/** Resolves when the command runs. Its end is in the audit of the side that runs it. */
+type Detaching = { call: IncomingCall; begin: () => Promise<void>; place: DisposableStack };
+
+/**
+ * Resolves when the command runs. Its end is in the audit of the side that runs it. It keeps the place until
+ * then, because the peer counts it among its calls.
+ */
 async function detach(
   peer: Peer,
   request: DetachRequest,
-  { keepMs }: IncomingCall,
-  begin: () => Promise<void>,
+  { call: { keepMs }, begin, place }: Detaching,
 ): Promise<MethodAnswer> {
-  const id = await detachOn(peer, { ...request, ...(keepMs === undefined ? {} : { keepMs }) });
+  const { id, over } = await detachOn(peer, { ...request, ...(keepMs === undefined ? {} : { keepMs }) });
+  const kept = place.move();
+  void over.finally(() => kept.dispose());
   await begin();
   return { result: { call: id } };
 }
@@ -169,15 +156,4 @@ function withSentBytes(error: NegotiatorError, remote: RemoteCommand | undefined
   const { code, message, data, cause } = error;
   if (data !== undefined) return error;
   return new NegotiatorError(code, message, { data: { inputBytes: sentBytes(remote) }, cause });
-}
-
-function createCallShares(guest: string | undefined): LocalShares {
-  const target = guest === undefined ? "the host" : `"${printable(guest)}"`;
-  return createLocalShares(CALLS, {
-    what: (whose) => `calls of ${whose} to ${target}`,
-    remedyFor: ({ uid }) =>
-      uid === undefined
-        ? "Wait, or see the programs with: ps -eo user,pid,args | grep negotiator"
-        : `Wait, or see its programs with: ps -u ${uid} -o pid,etime,args | grep negotiator`,
-  });
 }

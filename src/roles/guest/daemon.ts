@@ -15,6 +15,7 @@ import { createCommandsCheck } from "../daemon/command-report.ts";
 import { beginDaemon, runDaemon } from "../daemon/daemon.ts";
 import { createDetachedRelay } from "../daemon/detached-relay.ts";
 import { createPolicyCheck } from "../daemon/policy-check-method.ts";
+import { createPeerShares } from "../daemon/peer-shares.ts";
 import { createRelay } from "../daemon/relay.ts";
 import { becomeProgram } from "../daemon/reexec.ts";
 import { createReexecMethods } from "../daemon/reexec-method.ts";
@@ -61,9 +62,11 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
   if (frozen !== undefined) host.thaw(port && (await adoptCharacterDevice(port).catch(() => undefined)));
   const reloader = createReloader("guest");
   const reexec = createReexecMethods("guest");
+  const shares = createPeerShares();
   const relay = services.relay([
-    ...createRelay(() => Promise.resolve(host.peer)),
+    ...createRelay(() => Promise.resolve(host.peer), shares),
     ...createDetachedRelay({
+      shares,
       openPeers: () => (host.session.session.state === "open" ? [{ peer: host.peer }] : []),
       closedPeers: () => (CLOSED.has(host.session.session.state) ? [{}] : []),
       kept: services.kept,

@@ -18,7 +18,10 @@ import { createCommandsCheck } from "../daemon/command-report.ts";
 import { beginDaemon, runDaemon } from "../daemon/daemon.ts";
 import { createDetachedRelay } from "../daemon/detached-relay.ts";
 import { createPolicyCheck } from "../daemon/policy-check-method.ts";
+import { createPeerShares } from "../daemon/peer-shares.ts";
 import { createRelay } from "../daemon/relay.ts";
+import type { PeerOf } from "../daemon/relay.ts";
+import type { PeerPurpose } from "./choose-peer.ts";
 import { becomeProgram } from "../daemon/reexec.ts";
 import { createReexecMethods } from "../daemon/reexec-method.ts";
 import { createReloader } from "../daemon/reload-method.ts";
@@ -77,10 +80,12 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
     lookUp: (name, signal) => explainStopped(name, dialects.defaultPort, watch.stopped, signal),
   });
   const problems = createFinderProblems();
+  const shares = createPeerShares();
   const relay = services.relay([
-    ...createRelay((name, timeoutMs, signal) => guests.peer(name ?? "", timeoutMs, signal)),
-    ...createGuestMethods((name, timeoutMs, signal) => guests.peer(name ?? "", timeoutMs, signal, "facts")),
+    ...createRelay(peersOf(guests), shares),
+    ...createGuestMethods(peersOf(guests, "facts"), shares),
     ...createDetachedRelay({
+      shares,
       openPeers: (name) => guests.openPeers(name),
       closedPeers: () => guests.closedPeers(),
       kept: services.kept,
@@ -148,6 +153,10 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
   ]);
   await runAlongside((signal) => updateGuests({ guests, watch, problems, known }, signal), run);
   return next;
+}
+
+function peersOf(guests: Guests, purpose?: PeerPurpose): PeerOf {
+  return (name, timeoutMs, signal) => guests.peer(name ?? "", timeoutMs, signal, purpose);
 }
 
 /** Takes the channels of guests over. A channel that cannot be adopted is dialled again. */

@@ -6,6 +6,7 @@ import type { CallContext, Method } from "../../methods/method.ts";
 import { startCall } from "../../peers/call-time.ts";
 import { askFacts, setFrozen, SHUTDOWN_MODES, shutDown } from "../../peers/guest-words.ts";
 import type { Peer } from "../../peers/peer.ts";
+import type { PeerShares } from "../daemon/peer-shares.ts";
 import type { PeerOf } from "../daemon/relay.ts";
 
 const Target = {
@@ -18,16 +19,17 @@ type Limits = Parameters<typeof askFacts>[1];
 const target = ({ guest }: Given): Given => ({ guest });
 
 /** Creates the methods, which call the guest that `peerOf` finds. */
-export function createGuestMethods(peerOf: PeerOf): Method[] {
+export function createGuestMethods(peerOf: PeerOf, shares: Pick<PeerShares, "takeWord">): Method[] {
   const askGuest = async <Answer>(
     { guest, connectTimeoutMs = 0 }: Given,
     { call: { signal, caller }, leftMs }: CallContext,
     ask: (peer: Peer, limits: Limits) => Promise<Answer>,
   ): Promise<Answer> => {
+    using _ = shares.takeWord(guest, caller);
     const time = startCall({ timeoutMs: leftMs() ?? 0, connectTimeoutMs });
     const peer = await untilAborted(peerOf(guest, time.leftToConnect(), signal), signal);
     const limits = { timeoutMs: time.left(), connectTimeoutMs: time.leftToConnect(), signal };
-    return ask(peer, caller === undefined ? limits : { ...limits, caller });
+    return await ask(peer, caller === undefined ? limits : { ...limits, caller });
   };
   return [
     defineMethod({

@@ -6,10 +6,13 @@ import { DEFAULT_POLICY } from "../../../src/policy/policy.ts";
 import { createQuota } from "../../../src/policy/quota.ts";
 import { createDetachedRelay } from "../../../src/roles/daemon/detached-relay.ts";
 import type { OpenPeer } from "../../../src/roles/daemon/detached-relay.ts";
+import { createPeerShares } from "../../../src/roles/daemon/peer-shares.ts";
 import { NegotiatorError } from "../../../src/errors.ts";
 import { keepEntries } from "../../support/audit-sample.ts";
 import { rejectionOf } from "../../support/error-of.ts";
 import { createServedLink } from "../../support/served-link.ts";
+import { until } from "../../support/until.ts";
+import type { CallerInfo } from "../../../src/wire/message.ts";
 
 /** Far less than a guest has for its answer in all. */
 const SOON_MS = 1500;
@@ -18,19 +21,29 @@ const ROW = { id: "call-1", method: "execute", state: "running", isDetached: tru
 
 const explainNoAnswer = () => new NegotiatorError("TIMEOUT", "No answer");
 
-/** `closed`: the guests that are not connected. */
-type StageOptions = { findMs?: number; closed?: () => readonly string[] };
+/** `closed`: the guests that are not connected. `holdList` gets the answer to each list of `web1`. */
+type StageOptions = {
+  findMs?: number;
+  closed?: () => readonly string[];
+  holdList?: (answer: () => void) => void;
+};
+
+/** The call belongs to the user who asks. */
+const rowOf = ({ caller }: { caller?: CallerInfo | undefined }) => ({ ...ROW, ...(caller && { caller }) });
 
 /** A control socket with the guests `web1`, which has a call, and `silent`, which never answers. */
-function createStage({ findMs, closed = () => [] }: StageOptions = {}) {
+function createStage({ findMs, closed = () => [], holdList = (answer) => answer() }: StageOptions = {}) {
   const control = new AsyncDisposableStack();
   const signals: unknown[] = [];
+  let attached = 0;
   const open = (guest: string, answers: boolean): OpenPeer => {
     const link = control.use(
       createServedLink((call) => {
         if (!answers) return;
         if (call.method === "signal-command") signals.push(call.params);
-        call.respond(call.method === "list-calls" ? { calls: [ROW] } : {});
+        if (call.method === "attach-command") attached++;
+        else if (call.method === "list-calls") holdList(() => call.respond({ calls: [rowOf(call)] }));
+        else call.respond({});
       }),
     );
     return { guest, peer: createNativePeer(link.caller, { keepsLines: true, explainNoAnswer }) };
@@ -44,6 +57,7 @@ function createStage({ findMs, closed = () => [] }: StageOptions = {}) {
       openPeers: () => peers.filter(({ guest = "" }) => !closed().includes(guest)),
       closedPeers: () => closed().map((guest) => ({ guest })),
       kept: { get: () => undefined, list: () => [] },
+      shares: createPeerShares(),
       ...(findMs !== undefined && { findMs }),
     }),
     policy: () => DEFAULT_POLICY,
@@ -54,9 +68,11 @@ function createStage({ findMs, closed = () => [] }: StageOptions = {}) {
   const link = control.use(createServedLink(dispatch));
   return {
     signals,
-    ask: async (method: string, params: object) => {
+    /** The calls that wait for the end of the command of `web1`. */
+    attached: () => attached,
+    ask: async (method: string, params: object, uid = 0) => {
       const startMs = performance.now();
-      const { result } = await link.caller.call({ method, params, caller: { uid: 0 } }).answer;
+      const { result } = await link.caller.call({ method, params, caller: { uid } }).answer;
       return { result, ms: performance.now() - startMs };
     },
     [Symbol.asyncDispose]: () => control.disposeAsync(),
@@ -67,7 +83,7 @@ test("a silent guest is named soon, and the calls of the others are listed", asy
   await using stage = createStage();
   const { result, ms } = await stage.ask("calls", {});
   expect(result).toEqual({
-    calls: [{ ...ROW, direction: "out", guest: "web1" }],
+    calls: [{ ...ROW, caller: { uid: 0 }, direction: "out", guest: "web1" }],
     silent: ["silent"],
     leftOut: 0,
   });
@@ -103,4 +119,32 @@ test("a call is not known to be gone while a guest is not connected", async () =
   expect(error.message).toStartWith(
     'Cannot look for the detached call "call-1": no answer from "silent", "web1"',
   );
+});
+
+const ATTACH = { call: "call-1", from: "now" };
+
+test("a user who attaches again and again takes no more than its share of a guest", async () => {
+  await using stage = createStage();
+  const waiting = Array.from({ length: 33 }, () => stage.ask("attach-call", ATTACH, 1000));
+  const error = await rejectionOf(Promise.race(waiting));
+  expect(error.message).toStartWith('Too many calls of the local user 1000 to "web1" (32 of 32)');
+  await until("the guest has the others", () => stage.attached() === 32);
+  await stage.ask("signal-call", { call: "call-1", signal: "SIGUSR1" }, 1000);
+  expect(stage.signals).toHaveLength(1);
+  for (const each of waiting) each.catch(() => undefined);
+});
+
+test("many questions of a user ask a guest for one list at a time", async () => {
+  const lists: (() => void)[] = [];
+  await using stage = createStage({ findMs: 5000, holdList: (answer) => lists.push(answer) });
+  const signal = { call: "call-1", signal: "SIGUSR1" };
+  const asked = Array.from({ length: 20 }, () => stage.ask("signal-call", signal, 1000).catch(() => "BUSY"));
+  await until("the first list is under way", () => lists.length === 1);
+  const other = stage.ask("signal-call", signal, 1001);
+  await until("another user has its own", () => lists.length === 2);
+  for (const answer of lists.splice(0)) answer();
+  await until("all others share the next one", () => lists.length === 1);
+  lists[0]?.();
+  await Promise.all([...asked, other]);
+  expect(lists).toHaveLength(1);
 });

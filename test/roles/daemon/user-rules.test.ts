@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { DEFAULTS } from "../../../src/config/settings.ts";
 import { defineMethod } from "../../../src/methods/method.ts";
 import { createLocalIdentity, findNamedUser } from "../../../src/roles/daemon/local-identity.ts";
+import { createPeerShares } from "../../../src/roles/daemon/peer-shares.ts";
 import { createRelay } from "../../../src/roles/daemon/relay.ts";
 import { createServices } from "../../../src/roles/daemon/services.ts";
 import type { RunText } from "../../../src/process/run-text.ts";
@@ -84,7 +85,10 @@ async function createStage(policy: string, groups: readonly string[] | "unknown"
     params: v.unknown(),
     run: async () => ({ result: "well" }),
   });
-  const { call } = services.relay([...createRelay(() => Promise.resolve(guest.peer)), status]);
+  const { call } = services.relay([
+    ...createRelay(() => Promise.resolve(guest.peer), createPeerShares()),
+    status,
+  ]);
   const kept = owned.move();
   const connect = (caller: object) => {
     const link = kept.use(createServedLink((incoming) => call({ ...incoming, caller })));
@@ -197,6 +201,17 @@ function systemOf(answers: Readonly<Record<string, string>>, asked: string[] = [
       : { exitCode: 0, stdout, stderr: "" };
   };
 }
+
+test("the name of a user cannot be an option of the program that is asked", async () => {
+  const asked: (readonly string[])[] = [];
+  const run = (argv: readonly string[]) => {
+    asked.push(argv);
+    return Promise.resolve({ exitCode: 2, stdout: "", stderr: "" });
+  };
+  const error = await rejectionOf(findNamedUser("--service=files", run));
+  expect(error.message).toStartWith('The system knows no user "--service=files"');
+  expect(asked).toEqual([]);
+});
 
 test("a user's name and groups come from the system, once in five seconds", async () => {
   const asked: string[] = [];

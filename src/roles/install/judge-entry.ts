@@ -1,9 +1,11 @@
 /** Compares a part of the installation with what is in its place. */
 import { lstatSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import type { Stats } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { errnoOf } from "../../errors.ts";
+import { ourUid } from "../../trust/ownership.ts";
 import { judgeNow, judgePath } from "../../trust/path-trust.ts";
+import type { PathTrust } from "../../trust/path-trust.ts";
 import type { Entry } from "./entry.ts";
 import { digestOf } from "./digest.ts";
 import { placeInRoot } from "./place-in-root.ts";
@@ -28,13 +30,17 @@ export type JudgeOptions = { root: string; recorded: readonly Recorded[] };
 export function judgeEntry(entry: Entry, { root, recorded }: JudgeOptions): JudgedEntry {
   const place = placeInRoot(root, entry.path);
   const judged = { entry, place, state: stateOf(entry, place, { root, recorded }) };
-  const problem = root === "/" ? wayProblem(place) : undefined;
+  const problem = findWayProblem(place, root);
   return problem === undefined ? judged : { ...judged, problem };
 }
 
-/** Others must not be able to put a link, or another file, on the way to what root writes and runs. */
-function wayProblem(place: string): string | undefined {
-  const { fault } = judgeNow((eyes) => judgePath(dirname(place), { uid: 0, groups: "own" }, eyes));
+/**
+ * Returns why others could put a link, or another file, on the way to a place that root writes, removes or
+ * runs; undefined if they cannot. This machine does not know who is in the groups of an image.
+ */
+export function findWayProblem(place: string, root: string): string | undefined {
+  const trust: PathTrust = root === "/" ? { uid: 0, groups: "own" } : { uid: ourUid(), groups: "meant" };
+  const { fault } = judgeNow((eyes) => judgePath(resolve(dirname(place)), trust, eyes));
   return fault === undefined ? undefined : `${fault.problem}\n${fault.remedy}`;
 }
 

@@ -2,7 +2,7 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { rm, rmdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { errnoOf } from "../../errors.ts";
+import { errnoOf, NegotiatorError } from "../../errors.ts";
 import type { Role } from "../../peers/dialect.ts";
 import { shellLine, shellWord } from "../../shell-word.ts";
 import { VERSION } from "../../version.ts";
@@ -10,6 +10,7 @@ import type { Outcome } from "../cli/subcommand.ts";
 import { digestOf } from "./digest.ts";
 import { formatEntry } from "./entry.ts";
 import { CONFIG_PATH, formatFirstConfig } from "./first-config.ts";
+import { findWayProblem } from "./judge-entry.ts";
 import { manifestPath, readManifest } from "./manifest.ts";
 import type { Manifest } from "./manifest.ts";
 import { findPackage } from "./package-owner.ts";
@@ -37,6 +38,8 @@ export type UninstallOptions = {
 
 /** A step: its line of shell, and what it does. */
 type Removal = {
+  /** What is removed or replaced; undefined if it is not a file. */
+  place?: string;
   did: "removed" | "ran" | "replaced";
   what: string;
   why: string;
@@ -55,12 +58,13 @@ export async function uninstall(options: UninstallOptions): Promise<Outcome> {
   const manager = SERVICE_MANAGERS.find(({ name }) => name === manifest?.manager);
   const hasProgram = await findPrograms();
   const { removals, kept } = findRemovals({ ...options, manifest, other, hasProgram });
+  refuseUnsafe(removals, root);
   const before = root === "/" && manager !== undefined ? await stopSteps(role, manager, hasProgram) : [];
   const after = root === "/" && manager !== undefined && removals.length > 0 ? manager.reload(role) : [];
   const forgets = after.map((argv) => runStep(argv, "forgets its files"));
   const agents = root === "/" && manifest !== undefined ? agentSteps(manifest) : [];
   for (const step of [...before, ...removals, ...forgets, ...agents]) {
-    const { run, ...reported } = step;
+    const { run, place: _, ...reported } = step;
     if (!isDryRun) await run();
     await report.step(reported);
   }
@@ -72,6 +76,16 @@ export async function uninstall(options: UninstallOptions): Promise<Outcome> {
     await report.note(`The ${packaged} package stays: ${PACKAGE_REMOVAL[packaged]}`);
   const line = manifest === undefined ? "Nothing to remove: install has put nothing here" : "Uninstalled";
   return report.end(line, { role, version: VERSION, root, dryRun: isDryRun, packaged: packaged ?? null });
+}
+
+/** Users of an image must not be able to lead a removal out of it. Throws `DENIED`. */
+function refuseUnsafe(removals: readonly Removal[], root: string): void {
+  if (root === "/") return;
+  const problems = removals.flatMap(({ place, what }) => {
+    const problem = place === undefined ? undefined : findWayProblem(place, root);
+    return problem === undefined ? [] : [`Cannot remove "${what}": ${problem}`];
+  });
+  if (problems.length > 0) throw new NegotiatorError("DENIED", [...new Set(problems)].join("\n"));
 }
 
 const PACKAGE_REMOVAL = {
@@ -131,6 +145,7 @@ const WHY_KEPT = "its members may use the daemon";
 
 function removeStep(place: string, path: string, why: string): Removal {
   return {
+    place,
     ...(path.startsWith("/usr/local/share/") && { oneOf: "manual pages and completions" }),
     did: "removed",
     what: path,
@@ -164,7 +179,14 @@ function configSteps(place: string): Removal[] {
   const why = "guest.qga is off again";
   const command = formatEntry({ ...entry, why }, place).join("\n");
   return [
-    { did: "replaced", what: CONFIG_PATH, why, command, run: () => writeFile(place, entry.content.text) },
+    {
+      place,
+      did: "replaced",
+      what: CONFIG_PATH,
+      why,
+      command,
+      run: () => writeFile(place, entry.content.text),
+    },
   ];
 }
 

@@ -1,6 +1,6 @@
 /** Installs into small images as root: what is made, kept, refused and removed. */
 import { describe, expect, test } from "bun:test";
-import { chmod, cp, lstat, mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, chown, cp, lstat, mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { serviceFile } from "../../../src/roles/install/service-files.ts";
 import { hostBinary } from "../../support/binary.ts";
@@ -79,6 +79,19 @@ describe("install --root", () => {
       ]),
     });
     expect(stdout.trimEnd().split("\n")).toHaveLength(1);
+  });
+
+  testInstall("writes and removes nothing where a user of the image could put a link", async () => {
+    await using image = await createImage("systemd");
+    await installInto(image);
+    const before = await treeOf(image.path);
+    await chown(image.at("etc"), 1000, 1000);
+    for (const words of [["--force"], ["--uninstall"]]) {
+      const { exitCode, stderr } = await installInto(image, ...words);
+      expect(exitCode).toBe(1);
+      expect(stderr).toContain(`"${image.at("etc")}" belongs to user 1000\n`);
+    }
+    expect(await treeOf(image.path)).toEqual(before);
   });
 
   testInstall("replaces an older program, and keeps a changed unit and config", async () => {

@@ -69,7 +69,8 @@ async function connect(action: string, path: string, { group }: DialOptions): Pr
     // Bun gives ECONNREFUSED both for a socket without a listener and for one at which too many clients wait.
     const isRefusal = errnoOf(thrown) === "ECONNREFUSED";
     if (isRefusal) await refuseNoSocket(action, path);
-    if (isRefusal && probeListener(new TextEncoder().encode(path)) === "full") throw tooMany(action, path);
+    // A place may have become free meanwhile.
+    if (isRefusal && probeListener(new TextEncoder().encode(path)) !== "none") throw tooMany(action, path);
     const isRefused = ["EACCES", "EPERM"].includes(errnoOf(thrown) ?? "");
     const remedy =
       isRefused && group !== undefined

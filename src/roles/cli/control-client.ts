@@ -1,6 +1,7 @@
 /** Connects a command line to this machine's daemon. */
 import { dialSocket } from "../../channels/socket/socket.ts";
 import { NegotiatorError } from "../../errors.ts";
+import type { Channel } from "../../wire/channel.ts";
 import { openCliSession } from "./cli-session.ts";
 import type { CliSession } from "./cli-session.ts";
 
@@ -10,13 +11,27 @@ export const CONTROL_GROUP = "negotiator";
 /** Connects to the daemon; undefined when no daemon runs. Throws `DENIED` when this user may not connect. */
 export async function dialControl(role: "host" | "guest", path: string): Promise<CliSession | undefined> {
   try {
-    return openCliSession(role, await dialSocket(path, { group: CONTROL_GROUP }));
+    return openCliSession(role, await dialAgain(path));
   } catch (thrown) {
     const error = NegotiatorError.from(thrown);
     if (error.code === "NO_CHANNEL") return undefined;
     throw error;
   }
 }
+
+/** Others may fill the queue of the daemon again and again, and the daemon empties it all the time. */
+async function dialAgain(path: string): Promise<Channel> {
+  for (const endMs = performance.now() + FULL_MS; ; await Bun.sleep(FULL_STEP_MS)) {
+    try {
+      return await dialSocket(path, { group: CONTROL_GROUP });
+    } catch (thrown) {
+      if (NegotiatorError.from(thrown).code !== "BUSY" || performance.now() >= endMs) throw thrown;
+    }
+  }
+}
+
+const FULL_MS = 5000;
+const FULL_STEP_MS = 2;
 
 /** Returns the error for a request that only a daemon can answer, when no daemon runs. */
 export function noDaemon(role: "host" | "guest", path: string): NegotiatorError {

@@ -38,7 +38,7 @@ export type UninstallOptions = {
 
 /** A step: its line of shell, and what it does. */
 type Removal = {
-  /** What is removed or replaced; undefined if it is not a file. */
+  /** The path of the file that it removes or replaces; undefined if there is none. */
   place?: string;
   did: "removed" | "ran" | "replaced";
   what: string;

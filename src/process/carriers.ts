@@ -9,10 +9,15 @@ import { CHILD_OPTIONS, helperCommand } from "./ask-program.ts";
 import { startCleanly } from "./inherited-state.ts";
 import { rememberChild } from "./orphans.ts";
 import { createPipe, createSocketPair } from "./pipe.ts";
+import { isSameProcess, readProcess } from "../trust/host-process.ts";
+import type { ProcessId } from "../trust/host-process.ts";
 import { findTrustedTool } from "./trusted-tool.ts";
 
-/** The end of a pipe that the command gets, and the socket with which this process reads or writes it. */
-export type CarriedPipe = { theirFd: number; ourFd: number };
+/**
+ * The end of a pipe that the command gets, and the socket with which this process reads or writes it.
+ * `carrier` is undefined if it has ended already.
+ */
+export type CarriedPipe = { theirFd: number; ourFd: number; carrier: ProcessId | undefined };
 
 /** Makes a pipe that the command `reads` or `writes`, and starts its carrier. The caller closes both ends. */
 export function createCarriedPipe(child: "reads" | "writes"): CarriedPipe {
@@ -25,10 +30,23 @@ export function createCarriedPipe(child: "reads" | "writes"): CarriedPipe {
   const [carriedFd, theirFd] = child === "reads" ? [writeFd, readFd] : [readFd, writeFd];
   carried.defer(() => closeSync(carriedFd));
   kept.defer(() => closeSync(theirFd));
-  if (child === "reads") startCarrier(socketFd, carriedFd);
-  else startCarrier(carriedFd, socketFd);
+  const pid = child === "reads" ? startCarrier(socketFd, carriedFd) : startCarrier(carriedFd, socketFd);
   kept.move();
-  return { theirFd, ourFd };
+  return { theirFd, ourFd, carrier: readProcess(pid) };
+}
+
+/**
+ * Ends the carriers of a call that is over. They would stay as long as a process that the command left behind
+ * has the pipes, and they are not among the processes that the user of the command may have.
+ */
+export function endCarriers(carriers: readonly ProcessId[]): void {
+  for (const carrier of carriers) {
+    try {
+      if (isSameProcess(carrier)) process.kill(carrier.pid, "SIGKILL");
+    } catch {
+      // It has ended since the look.
+    }
+  }
 }
 
 /**
@@ -48,8 +66,8 @@ export function shareDescriptors(fds: readonly number[]): Disposable {
   return { [Symbol.dispose]: () => closeSync(ourFd) };
 }
 
-/** Ends at the end of its input, or when its output is closed. */
-function startCarrier(stdin: number, stdout: number | "ignore", others: readonly number[] = []): void {
+/** Returns the process. It ends at the end of its input, or when its output is closed. */
+function startCarrier(stdin: number, stdout: number | "ignore", others: readonly number[] = []): number {
   const cat = findTrustedTool("cat");
   const child = startCleanly(() =>
     Bun.spawn({
@@ -61,4 +79,5 @@ function startCarrier(stdin: number, stdout: number | "ignore", others: readonly
   rememberChild(child.pid);
   // A process that the command left behind may keep it, and must not keep this process.
   child.unref();
+  return child.pid;
 }

@@ -17,6 +17,8 @@ import type { ByteSink } from "./pump.ts";
 import { settlesWithin } from "./settling.ts";
 import { readSetprivError } from "./setpriv.ts";
 import { ALL_DONE } from "./start-in-place.ts";
+import { endCarriers } from "./carriers.ts";
+import type { ProcessId } from "../trust/host-process.ts";
 import type { StartReport } from "./start-in-place.ts";
 import { judgeStart } from "./started-files.ts";
 
@@ -44,6 +46,8 @@ export type Child = {
   passOnHeld(): Promise<void>;
   /** Frees what outlives it. */
   release(): void;
+  /** Its output is not read any longer: ends the processes that carry it. */
+  endCarriers(): void;
   /** Returns the process as plain data, for the program that replaces this one. */
   freeze(): FrozenChild;
 };
@@ -58,6 +62,8 @@ export type ChildFacts = {
   cgroup?: CgroupPlan;
   path: string;
   user?: Ids;
+  /** A program of an older release does not tell. */
+  carriers?: readonly ProcessId[];
 };
 
 /** A process as plain data. `exit` is known once it has been reaped. */
@@ -112,6 +118,7 @@ export function createChild(facts: ChildFacts, { exit, isReaped, held, stdin, st
       reportFd = undefined;
       if (cgroup !== undefined) removeCgroup(cgroup);
     },
+    endCarriers: () => endCarriers(facts.carriers ?? []),
     freeze() {
       const { reportFd: _, ...rest } = facts;
       const frozen = held?.freeze();

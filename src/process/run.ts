@@ -167,6 +167,7 @@ async function carry(
   const isEnded = reason !== undefined;
   const until = isEnded ? end.late : end.reason;
   const isTaken = await drain([stdout, stderr], { drainMs, until, countsSink: isEnded });
+  child.endCarriers();
   const endedLate = isTaken || (await end.reason) === "cancel" ? "command" : "deadline";
   return {
     ...exit,

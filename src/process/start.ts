@@ -10,6 +10,7 @@ import type { CgroupPlan, ResourceLimits } from "./command-cgroup.ts";
 import { holdOutput } from "./held-output.ts";
 import type { HeldOutput } from "./held-output.ts";
 import { startCleanly } from "./inherited-state.ts";
+import type { ProcessId } from "../trust/host-process.ts";
 import type { Ids } from "./libc-process.ts";
 import { commandFileLimit, spawnLimited } from "./open-file-limit.ts";
 import { forgetChild, rememberChild } from "./orphans.ts";
@@ -106,6 +107,12 @@ function createEnds(child: "reads" | "writes"): Ends {
   return child === "reads" ? { theirFd: readFd, ourFd: writeFd } : { theirFd: writeFd, ourFd: readFd };
 }
 
+function carriedEnds(child: "reads" | "writes", carriers: ProcessId[]): Ends {
+  const { carrier, ...ends } = createCarriedPipe(child);
+  if (carrier !== undefined) carriers.push({ pid: carrier.pid, startTicks: carrier.startTicks });
+  return ends;
+}
+
 function spawnBy(
   way: StartWay,
   options: StartOptions,
@@ -122,8 +129,9 @@ function spawnBy(
     ours.defer(() => closeSync(ends.ourFd));
     return ends;
   };
+  const carriers: ProcessId[] = [];
   const pipeFor = (child: "reads" | "writes"): Ends => {
-    const ends = take(lower === undefined ? createEnds(child) : createCarriedPipe(child));
+    const ends = take(lower === undefined ? createEnds(child) : carriedEnds(child, carriers));
     if (user !== undefined) fchownSync(ends.theirFd, user.uid, user.gid);
     return ends;
   };
@@ -174,6 +182,7 @@ function spawnBy(
       ...(output === undefined ? {} : { stdoutFd: output.ourFd }),
       ...(errors === undefined ? {} : { stderrFd: errors.ourFd }),
       path: options.argv[0],
+      carriers,
       ...(user === undefined ? {} : { user }),
       ...(report === undefined ? {} : { reportFd: report.ourFd }),
       ...(cgroup === undefined ? {} : { cgroup }),

@@ -4,6 +4,7 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { run } from "../../src/process/run.ts";
 import type { StartWay } from "../../src/process/start-way.ts";
 import { createCapturingSink, runScript } from "../support/captured-run.ts";
+import { until } from "../support/until.ts";
 import { holdPipe } from "../support/pipe-lock.ts";
 
 const IS_ROOT = process.getuid?.() === 0;
@@ -75,4 +76,21 @@ test.if(IS_ROOT)("a command with a user whose output is not taken any longer get
   const stdout = { write: () => Promise.reject(new Error("gone")) };
   const { result } = await runScript("exec yes", { user: USER, stdout, timeoutMs: 60_000 });
   expect(result).toMatchObject({ signal: "SIGPIPE", endedBy: "command" });
+});
+
+/** The processes with this parent that carry bytes. */
+function carriersOf(parent: number): string[] {
+  const { stdout } = Bun.spawnSync(["ps", "-o", "pid=,comm=,stat=", "--ppid", String(parent)]);
+  return stdout
+    .toString()
+    .split("\n")
+    .filter((line) => / cat +[^Z]/.test(line));
+}
+
+test.if(IS_ROOT)("no carrier outlives a call whose command leaves a process with its pipes behind", async () => {
+  const before = carriersOf(process.pid);
+  const { result, stdout } = await runScript("setsid sleep 600 & echo $!", { user: USER, drainMs: 100 });
+  using _ = { [Symbol.dispose]: () => void process.kill(Number(stdout), "SIGKILL") };
+  expect(result).toMatchObject({ exitCode: 0, endedBy: "command" });
+  await until("the carriers have ended", () => carriersOf(process.pid).length <= before.length);
 });

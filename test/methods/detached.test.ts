@@ -245,6 +245,17 @@ test("a command that has ended gives way to a new one, the oldest of the peer wi
   expect(there.filter((id) => ids.includes(id))).toEqual(ids.slice(1));
 });
 
+test("a user who detaches many commands pushes out its own results, and not those of others", async () => {
+  await using scene = await createScene();
+  const { detach, attach } = scene.connect(WEB1);
+  const results = await Promise.all([detach("quick", { caller: BOB }), detach("quick", { caller: ROOT })]);
+  for (let count = 0; count < 2 * LIMITS.ofPeer; count++)
+    await attach(await detach("quick", { caller: ALICE }));
+  const there = scene.kept.list().map(({ id }) => id);
+  expect(there).toEqual(expect.arrayContaining(results));
+  expect(there).toHaveLength(LIMITS.ofPeer);
+});
+
 test("an id that is kept is refused to its peer, and is another call for another peer", async () => {
   await using scene = await createScene();
   const [one, two] = [scene.connect(WEB1), scene.connect(WEB2)];

@@ -87,10 +87,13 @@ function carriersOf(parent: number): string[] {
     .filter((line) => / cat +[^Z]/.test(line));
 }
 
-test.if(IS_ROOT)("no carrier outlives a call whose command leaves a process with its pipes behind", async () => {
-  const before = carriersOf(process.pid);
-  const { result, stdout } = await runScript("setsid sleep 600 & echo $!", { user: USER, drainMs: 100 });
-  using _ = { [Symbol.dispose]: () => void process.kill(Number(stdout), "SIGKILL") };
-  expect(result).toMatchObject({ exitCode: 0, endedBy: "command" });
-  await until("the carriers have ended", () => carriersOf(process.pid).length <= before.length);
-});
+test.if(IS_ROOT)(
+  "no carrier outlives a call whose command leaves a process with its pipes behind",
+  async () => {
+    const before = carriersOf(process.pid);
+    const { result, stdout } = await runScript("setsid sleep 600 & echo $!", { user: USER, drainMs: 100 });
+    using _ = { [Symbol.dispose]: () => void process.kill(Number(stdout), "SIGKILL") };
+    expect(result).toMatchObject({ exitCode: 0, endedBy: "command" });
+    await until("the carriers have ended", () => carriersOf(process.pid).length <= before.length);
+  },
+);

@@ -47,8 +47,9 @@ export type KeptCommand = Asker & {
 /** All detached commands of a daemon. Disposing removes what is kept, unless it was saved. */
 export type KeptCommands = AsyncDisposable & {
   /**
-   * Adds a command. If the peer or all peers together have too many, the oldest that has ended is forgotten.
-   * Throws `BUSY` if all of them run, and `BAD_REQUEST` for an id that the peer has used.
+   * Adds a command. If the peer or all peers together have too many, the oldest that has ended is forgotten,
+   * of the user with the most. Throws `BUSY` if all of them run, and `BAD_REQUEST` for an id that the
+   * peer has used.
    */
   begin(asker: Asker, facts: { id: CallId; command: string; keepMs: number | undefined }): KeptCommand;
   /**
@@ -209,16 +210,15 @@ export function createKeptCommands(limits: KeptLimits, onChange: () => void = ()
   };
 }
 
-/** Forgets commands that have ended, if there are too many. Throws `BUSY` if all of them run. */
+/** Forgets commands that have ended, if there are too many. Throws `BUSY` if none of them may give way. */
 function checkRoom(
-  { peer }: Asker,
+  { peer, user }: Asker,
   commands: ReadonlyMap<string, KeptCommand>,
   limits: Pick<KeptLimits, "ofPeer" | "ofAll">,
   remove: (kept: KeptCommand) => void,
 ): void {
-  const makeRoom = (among: readonly KeptCommand[]): boolean => removeOldest(among, remove);
   const own = [...commands.values()].filter((kept) => isSamePeer(kept.peer, peer));
-  if (own.length >= limits.ofPeer && !makeRoom(own))
+  if (own.length >= limits.ofPeer && !removeOldest(givingWayTo(user, own), remove))
     throw tooMany(`${limits.ofPeer} detached calls of ${formatCaller(peer)}`);
   // Peers that keep many must not keep out the others: each has one place in any case.
   if (commands.size < limits.ofAll || own.length === 0) return;
@@ -226,12 +226,32 @@ function checkRoom(
   const largest = [...peers.values()]
     .filter((list) => list.length > 1)
     .toSorted((one, other) => other.length - one.length);
-  if (!largest.some(makeRoom)) throw tooMany(`${limits.ofAll} detached calls of all callers`);
+  if (!largest.some((list) => removeOldest(byUser(list), remove)))
+    throw tooMany(`${limits.ofAll} detached calls of all callers`);
 }
 
-/** Forgets the oldest command that has ended, of those that are given. Returns false if all of them run. */
-function removeOldest(among: readonly KeptCommand[], remove: (kept: KeptCommand) => void): boolean {
-  const ended = among.find((kept) => kept.ages().finishedMs !== undefined);
+/** Returns the commands of each user, those of the one with the most in front. */
+function byUser(commands: readonly KeptCommand[]): KeptCommand[][] {
+  const users = Map.groupBy(commands, ({ user }) => user?.uid);
+  return [...users.values()].toSorted((one, other) => other.length - one.length);
+}
+
+/**
+ * Returns the commands that may give way to a new one, as `byUser` does: a user with many must not make the
+ * results of others forgotten. Root may take any place.
+ */
+function givingWayTo(beginner: CallerInfo | undefined, commands: readonly KeptCommand[]): KeptCommand[][] {
+  const isOwn = ([kept]: readonly KeptCommand[]): boolean => kept?.user?.uid === beginner?.uid;
+  const users = byUser(commands);
+  const ownCount = users.find(isOwn)?.length ?? 0;
+  return users.filter((list) => isOwn(list) || list.length > ownCount || beginner?.uid === 0);
+}
+
+/** Forgets the oldest command that has ended, of the first list that has one. Returns false if all run. */
+function removeOldest(lists: readonly KeptCommand[][], remove: (kept: KeptCommand) => void): boolean {
+  const ended = lists
+    .map((list) => list.find((kept) => kept.ages().finishedMs !== undefined))
+    .find((kept) => kept !== undefined);
   if (ended !== undefined) remove(ended);
   return ended !== undefined;
 }

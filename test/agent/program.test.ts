@@ -1,6 +1,6 @@
 /** The program under the name of the QEMU guest agent, and the guest's daemon with `--qga-port`. */
 import { expect, test } from "bun:test";
-import { readFile, writeFile } from "node:fs/promises";
+import { chmod, readFile, writeFile } from "node:fs/promises";
 import { connectAgent, launchAgent } from "../support/agent-client.ts";
 import { launchDaemon, SOURCE } from "../support/program.ts";
 import { runProcess } from "../support/source-run.ts";
@@ -36,6 +36,15 @@ test.each([
   const ended = await run(words);
   expect(ended.exitCode).toBe(exitCode);
   expect(ended.stderr).toContain(problem);
+});
+
+test("a directory in which others may make files cannot have the state of a freeze", async () => {
+  await using directory = await createTemporaryDirectory();
+  await chmod(directory.path, 0o1777);
+  const words = ["-m", "unix-listen", "-p", directory.at("agent.sock"), "-t", directory.path];
+  const ended = await run(words);
+  expect(ended.exitCode).toBe(2);
+  expect(ended.stderr).toContain(`Cannot keep the state of a freeze in "${directory.path}": others may make`);
 });
 
 test("-a allows what needs a rule, -b takes away, and QGA_OS_RELEASE replaces the file", async () => {

@@ -14,6 +14,9 @@ import { QGA } from "../../peers/qga/qga.ts";
 import { pause } from "../../peers/supervise.ts";
 import { holdWhileFrozen } from "../../process/freezer.ts";
 import { startInBackground } from "../../process/background.ts";
+import { ourUid } from "../../trust/ownership.ts";
+import { findDirectoryFault } from "../../trust/socket-place.ts";
+import { printable } from "../../printable.ts";
 import { formatVersion } from "../../version.ts";
 import { print } from "../cli/output.ts";
 import type { Outcome } from "../cli/subcommand.ts";
@@ -46,8 +49,17 @@ export async function runQemuGa(calledAs: string, words: readonly string[]): Pro
     throw new NegotiatorError("BAD_USAGE", "The option -l works only with -d", {
       remedy: "Add -d, or redirect standard error: qemu-ga … 2> FILE",
     });
+  await checkStateDirectory(line);
   if (line.isDaemon) return goToBackground(calledAs, line);
   return serve(line, files.osRelease);
+}
+
+/** The file there says that file systems are frozen, and which process gets a signal to thaw them. */
+async function checkStateDirectory({ stateDirectory }: AgentLine): Promise<void> {
+  const fault = await findDirectoryFault(stateDirectory, ourUid());
+  if (fault === undefined) return;
+  const message = `Cannot keep the state of a freeze in "${printable(stateDirectory)}": ${fault.problem}`;
+  throw new NegotiatorError("BAD_USAGE", message, { remedy: "Leave out -t, or use: -t /run" });
 }
 
 async function goToBackground(calledAs: string, line: AgentLine): Promise<Outcome> {

@@ -20,7 +20,8 @@ import type { HasProgram } from "./present-programs.ts";
 import { startAgentSteps } from "./qga-switch.ts";
 import { createReport } from "./report.ts";
 import { tryCommand, runCommand } from "./run-command.ts";
-import { SERVICE_MANAGERS } from "./service-managers.ts";
+import { processNames } from "./running-daemon.ts";
+import { isManagerRunning, SERVICE_MANAGERS } from "./service-managers.ts";
 import type { ServiceManager } from "./service-managers.ts";
 import { startparRemovals } from "./startpar.ts";
 
@@ -60,7 +61,12 @@ export async function uninstall(options: UninstallOptions): Promise<Outcome> {
   const { removals, kept } = findRemovals({ ...options, manifest, other, hasProgram });
   refuseUnsafe(removals, root);
   const before = root === "/" && manager !== undefined ? await stopSteps(role, manager, hasProgram) : [];
-  const after = root === "/" && manager !== undefined && removals.length > 0 ? manager.reload(role) : [];
+  // In a chroot, as where images are built, nothing runs that could forget the files.
+  const isRunning =
+    root === "/" &&
+    manager !== undefined &&
+    isManagerRunning(manager, (path) => existsInRoot(root, path), processNames());
+  const after = isRunning && removals.length > 0 ? manager.reload(role) : [];
   const forgets = after.map((argv) => runStep(argv, "forgets its files"));
   const agents = root === "/" && manifest !== undefined ? agentSteps(manifest) : [];
   for (const step of [...before, ...removals, ...forgets, ...agents]) {

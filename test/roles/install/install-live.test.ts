@@ -84,6 +84,20 @@ function liveTests(): void {
   );
 
   test(
+    "where systemd does not run, as in a chroot, uninstall does not call it and ends well",
+    async () => {
+      const { stdout, exitCode, stderr } = await runInSandbox(`
+        rm -r /run/systemd; sed -i 's/^case/[ "$1" = daemon-reload ] \\&\\& exit 1\\ncase/' /usr/bin/systemctl
+        $BINARY guest install --manager systemd >/dev/null || exit; : >/calls
+        $BINARY guest install --uninstall --purge | tail -1; cat /calls`);
+      expect({ stderr, exitCode }).toEqual({ stderr: "", exitCode: 0 });
+      expect(stdout).toStartWith("Uninstalled\n");
+      expect(stdout).not.toContain("daemon-reload");
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
     "a running python-negotiator is named, and --stop-old ends it; its link stays",
     async () => {
       const { stdout, stderr, exitCode } = await runInSandbox(`

@@ -4,7 +4,7 @@ import { readMachineFacts } from "../bench/machine-facts.ts";
 import { cleanUpWhenStopped } from "../bench/stopping.ts";
 import { createTemporaryDirectory } from "../test/support/temporary-directory.ts";
 import { CASES, chooseCases } from "./cases.ts";
-import { addFigures, findMisses, formatFigures, formatHeading, RECOVERY_MS } from "./figures.ts";
+import { addFigures, findMisses, formatFigures, formatHeading, RECOVERY_MS, sumFigures } from "./figures.ts";
 import type { ChaosFigures } from "./figures.ts";
 import { CHAOS_HELP, parseChaosOptions } from "./options.ts";
 import type { ChaosOptions } from "./options.ts";
@@ -71,6 +71,7 @@ async function runAll(
   } while (performance.now() < endMs);
   const total = [...all.values()];
   if (minutes !== undefined) for (const figures of total) print(formatFigures(figures));
+  print(formatFigures(sumFigures(total)));
   return { all: total, isWhole };
 }
 

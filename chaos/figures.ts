@@ -1,5 +1,5 @@
 /** Owns the goals of chaos, and the table of its figures. Pure. */
-import { addCounts } from "./judge.ts";
+import { addCounts, NO_COUNTS } from "./judge.ts";
 import type { Counts } from "./judge.ts";
 
 /**
@@ -26,6 +26,22 @@ export function addFigures(first: ChaosFigures, second: ChaosFigures): ChaosFigu
     tries: first.tries + second.tries,
     recoveryMs: Math.max(first.recoveryMs, second.recoveryMs),
   };
+}
+
+/** Returns the figures of all cases together. The recovery is the longest one that has a goal. */
+export function sumFigures(cases: readonly ChaosFigures[]): ChaosFigures {
+  const none: ChaosFigures = {
+    ...NO_COUNTS,
+    name: "all",
+    what: `${cases.length} cases`,
+    tries: 0,
+    recoveryMs: 0,
+    hasRecoveryGoal: true,
+  };
+  return cases.reduce(
+    (sum, figures) => addFigures(sum, figures.hasRecoveryGoal ? figures : { ...figures, recoveryMs: 0 }),
+    none,
+  );
 }
 
 /** Returns a line for each goal that the figures miss. */

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { exitCodeOf, formatCommands, formatLine } from "../../chaos/call.ts";
 import type { CallEnd } from "../../chaos/call.ts";
-import { addFigures, findMisses, formatFigures } from "../../chaos/figures.ts";
+import { addFigures, findMisses, formatFigures, sumFigures } from "../../chaos/figures.ts";
 import type { ChaosFigures } from "../../chaos/figures.ts";
 import { findRecovery } from "../../chaos/run-try.ts";
 import { judge, NO_COUNTS } from "../../chaos/judge.ts";
@@ -123,6 +123,18 @@ describe("the figures of a case", () => {
   ])("with %j miss these goals: %j", (changes, misses) => {
     expect(findMisses({ ...figures, ...changes })).toEqual(misses);
     expect(formatFigures({ ...figures, ...changes }).includes("MISSED")).toBe(misses.length > 0);
+  });
+
+  test("of all cases are added, with the longest recovery that has a goal", () => {
+    const machine = { ...figures, name: "vm", recoveryMs: 9000, hasRecoveryGoal: false, wrong: 1 };
+    expect(sumFigures([figures, machine])).toEqual({
+      ...figures,
+      name: "all",
+      what: "2 cases",
+      tries: 4,
+      calls: 64,
+      wrong: 1,
+    });
   });
 
   test("of two rounds are added, with the longer recovery", () => {

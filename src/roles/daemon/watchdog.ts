@@ -17,7 +17,7 @@ const log = logFor("service");
 const MESSAGES_PER_TIME = 3;
 
 /**
- * Sends `WATCHDOG=1` from a timer of the event loop until the result is disposed. So a loop that stands still
+ * Sends `WATCHDOG=1` at once, and then from a timer of the event loop until the result is disposed. So a loop that stands still
  * sends nothing, and the service manager ends the daemon. Does nothing if that is not wanted of this process.
  */
 export function feedWatchdog({ usec, pid, socket }: WatchdogRequest): Disposable {
@@ -25,9 +25,12 @@ export function feedWatchdog({ usec, pid, socket }: WatchdogRequest): Disposable
   const periodMs = Number(usec ?? 0) / 1000 / MESSAGES_PER_TIME;
   if (!isOurs || socket === undefined || !(periodMs >= 1)) return { [Symbol.dispose]: () => undefined };
   log.debug(`The watchdog of the service manager waits up to ${Number(usec) / 1e6} s`);
-  const timer = setInterval(() => {
+  const feed = (): void => {
     if (!isServiceBehind()) notifyService(socket, "WATCHDOG=1");
-  }, Math.floor(periodMs));
+  };
+  // Programs that replace each other, each before its first period has passed, would starve the watchdog.
+  feed();
+  const timer = setInterval(feed, Math.floor(periodMs));
   timer.unref();
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }

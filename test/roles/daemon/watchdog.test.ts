@@ -9,12 +9,20 @@ import { until } from "../../support/until.ts";
 
 const OURS = String(process.pid);
 
-test("three messages come in the time that the watchdog waits, until it is no longer fed", async () => {
+test("the first message comes at once", async () => {
+  await using directory = await createTemporaryDirectory();
+  using news = listenForNotifications(directory.at("socket"));
+  using _ = feedWatchdog({ usec: "300000000", pid: OURS, socket: directory.at("socket") });
+  await until("a message came", () => news.messages().length > 0);
+  expect(news.messages()).toEqual(["WATCHDOG=1"]);
+});
+
+test("then three come in the time that the watchdog waits, until it is no longer fed", async () => {
   await using directory = await createTemporaryDirectory();
   using news = listenForNotifications(directory.at("socket"));
   const startMs = performance.now();
   const feeding = feedWatchdog({ usec: "300000", pid: OURS, socket: directory.at("socket") });
-  await until("three messages came", () => news.messages().length >= 3);
+  await until("four messages came", () => news.messages().length >= 4);
   expect(performance.now() - startMs).toBeGreaterThan(250);
   expect(new Set(news.messages())).toEqual(new Set(["WATCHDOG=1"]));
   feeding[Symbol.dispose]();
@@ -29,8 +37,9 @@ test("a loop that stands still sends nothing", async () => {
   using _ = feedWatchdog({ usec: "30000", pid: undefined, socket: directory.at("socket") });
   const endMs = performance.now() + 100;
   while (performance.now() < endMs);
-  expect(news.messages()).toEqual([]);
-  await until("the loop turns again", () => news.messages().length > 0);
+  // The first one was sent before the loop stood still.
+  expect(news.messages().length).toBeLessThanOrEqual(1);
+  await until("the loop turns again", () => news.messages().length > 1);
 });
 
 test.each<[string, string | undefined, string | undefined, string]>([

@@ -11,6 +11,7 @@ const SIDES: readonly Role[] = ["host", "guest"];
 const START_SPREAD_MS = 400;
 const STRIKE_BELOW_MS = 1500;
 const LONGEST_NOTE_SECONDS = 4;
+const ATTACH_TRIES = 3;
 /** A call that runs so long after the disturbance is endless. */
 const ENDLESS_MS = 180_000;
 
@@ -114,5 +115,13 @@ async function attach(stage: ChaosStage, call: CallEnd): Promise<CallEnd> {
   const side = stage.sides[call.from];
   const line = formatAttachment(call, call.ended, side.words);
   if (line === undefined) return call;
-  return { ...call, wasAccepted: true, ended: await endOf(side.run(line), stage) };
+  let ended = await endOf(side.run(line), stage);
+  for (let tries = 1; tries < ATTACH_TRIES && asksToTryAgain(ended); tries++)
+    ended = await endOf(side.run(line), stage);
+  return { ...call, wasAccepted: true, ended };
+}
+
+/** A side that gets no processor time may not say within eight seconds whether it has the call. */
+function asksToTryAgain(ended: LineEnd): boolean {
+  return typeof ended === "object" && ended.exitCode === 125 && ended.stderr.includes("\nTry again.");
 }

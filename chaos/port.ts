@@ -2,7 +2,8 @@
 import { join } from "node:path";
 import { collectLines } from "./lines.ts";
 
-const PROGRAM = join(import.meta.dir, "programs/port.ts");
+/** The source of the port's program. */
+export const PORT_PROGRAM = join(import.meta.dir, "programs/port.ts");
 
 /** The kinds of disturbances; `programs/port.ts` explains them. */
 export type PortEvent = "cut" | "flap" | "tear" | "hold" | "gone";
@@ -15,10 +16,17 @@ export type DisturbedPort = AsyncDisposable & {
   disturb: (event: PortEvent, ms: number) => Promise<void>;
 };
 
-/** Starts a port whose sockets are in `directory`. Resolves when it listens. */
-export async function startPort(directory: string, seed: number): Promise<DisturbedPort> {
+/**
+ * Starts a port whose sockets are in `directory`. Resolves when it listens. `program` is its command line
+ * without its words.
+ */
+export async function startPort(
+  directory: string,
+  seed: number,
+  program: readonly string[] = [process.execPath, PORT_PROGRAM],
+): Promise<DisturbedPort> {
   const [hostPath, guestPath] = [`${directory}/port.host`, `${directory}/port.guest`];
-  const child = Bun.spawn([process.execPath, PROGRAM, hostPath, guestPath, String(seed)], {
+  const child = Bun.spawn([...program, hostPath, guestPath, String(seed)], {
     stdin: "pipe",
     stdout: "pipe",
     stderr: "inherit",

@@ -5,9 +5,12 @@ import { chmod, copyFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { compile } from "../../scripts/compile.ts";
 import { hostTarget, inspectThisMachine } from "../../scripts/this-machine.ts";
+import { PORT_PROGRAM, startPort } from "../../chaos/port.ts";
+import { serviceFile } from "../../src/roles/install/service-files.ts";
 import { hostBinary } from "../support/binary.ts";
 import { launch } from "../support/program.ts";
 import type { Ended } from "../support/program.ts";
+import { canHaveSystemd, startSystemd } from "../support/real-systemd.ts";
 import { createStage } from "../support/stage.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 import { until } from "../support/until.ts";
@@ -136,3 +139,97 @@ test(
   },
   TIMEOUT_MS,
 );
+
+const ROUNDS = 4;
+const CALLERS = 4;
+
+test.skipIf(!(await canHaveSystemd()))(
+  "under a real systemd, both services go to a newer state and back while calls go on (needs root)",
+  async () => {
+    await using place = await createTemporaryDirectory();
+    await using own = await createTemporaryDirectory();
+    await install(pathOf("present"), place.at("negotiator"));
+    await place.write("commands/copy", "#!/bin/sh\necho begun\ncat\nexit 7\n");
+    await place.write("commands/short", '#!/bin/sh\necho "$1"\nexit 3\n');
+    for (const name of ["copy", "short"]) await chmod(place.at(`commands/${name}`), 0o755);
+    await place.write("policy.toml", '[[rules]]\naction = "allow"\n');
+    await place.write("negotiator.toml", formatConfig(place.path));
+    await Bun.build({ entrypoints: [PORT_PROGRAM], target: "bun", outdir: place.path });
+    const environment = `NEGOTIATOR_CONFIG=${place.at("negotiator.toml")}`;
+    const more = `[Unit]\nDefaultDependencies=no\n[Service]\nEnvironment=${environment}\n`;
+    const units = Object.fromEntries(
+      (["host", "guest"] as const).flatMap((role) => [
+        [`negotiator-${role}.service`, serviceFile("systemd", role, place.at("negotiator"))],
+        [`negotiator-${role}.service.d/test.conf`, more],
+      ]),
+    );
+    await using systemd = await startSystemd({ directory: own.path, shared: place.path, units });
+    // A daemon uses no socket of a process that it cannot see.
+    const portProgram = [...systemd.inside, process.execPath, place.at("port.js")];
+    await using _ = await startPort(place.path, 1, portProgram);
+    const services = ["negotiator-host", "negotiator-guest"];
+    const started = await systemd.run("systemctl", "start", ...services);
+    expect(started).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+    const facts = async (): Promise<string> =>
+      (await systemd.run("systemctl", "show", "-p", "MainPID,NRestarts,ActiveState", ...services)).stdout;
+    const before = await facts();
+    const program = [...systemd.inside, "env", environment, place.at("negotiator")];
+    const LINES = [
+      ["host", "execute", "web1"],
+      ["guest", "execute"],
+    ];
+    const copies = LINES.map((line) => launch([...line, "copy"], { program, isOpen: true }));
+    for (const copy of copies) expect(await copy.firstLine()).toBe("begun");
+
+    const over = new AbortController();
+    const wrong: unknown[] = [];
+    let calls = 0;
+    const callers = LINES.flatMap((line) =>
+      Array.from({ length: CALLERS / 2 }, async () => {
+        while (!over.signal.aborted) {
+          const number = String(++calls);
+          await using call = launch([...line, "short", number], { program });
+          const { exitCode, stdout, stderr } = await call.ended();
+          if (exitCode !== 3 || stdout !== `${number}\n` || stderr !== "")
+            wrong.push({ exitCode, stdout, stderr });
+        }
+      }),
+    );
+    for (let round = 0; round < ROUNDS; round++) {
+      const name = round % 2 === 0 ? "next" : "present";
+      await install(pathOf(name), place.at("negotiator"));
+      for (const role of ["host", "guest"]) {
+        await using asking = launch([role, "reexec"], { program });
+        const { stdout, stderr } = await asking.ended();
+        expect({ stderr, isNext: stdout.includes("commit next") }).toEqual({
+          stderr: "",
+          isNext: name === "next",
+        });
+      }
+    }
+    over.abort();
+    await Promise.all(callers);
+    expect(wrong).toEqual([]);
+    expect(calls).toBeGreaterThan(ROUNDS);
+    for (const copy of copies) {
+      await copy.feed("more\n");
+      copy.endInput();
+      expect(await copy.ended()).toMatchObject({ exitCode: 7, stdout: "more\n", stderr: "" });
+    }
+    expect(await facts()).toBe(before);
+    expect(before).toContain("NRestarts=0\n");
+  },
+  TIMEOUT_MS,
+);
+
+function formatConfig(directory: string): string {
+  return [
+    `commandsDirectory = ["${directory}/commands"]`,
+    `policyFile = "${directory}/policy.toml"`,
+    `audit.file = "${directory}/audit.jsonl"`,
+    `detached.directory = "${directory}/kept"`,
+    `[host]\ncontrol = "${directory}/host.sock"\nlibvirt = "no"\nqemu = "no"`,
+    `[[guests]]\nname = "web1"\nsocket = "${directory}/port.host"`,
+    `[guest]\ncontrol = "${directory}/guest.sock"\ncharacterDevice = "${directory}/port.guest"`,
+  ].join("\n");
+}

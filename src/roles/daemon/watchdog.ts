@@ -17,8 +17,9 @@ const log = logFor("service");
 const MESSAGES_PER_TIME = 3;
 
 /**
- * Sends `WATCHDOG=1` at once, and then from a timer of the event loop until the result is disposed. So a loop that stands still
- * sends nothing, and the service manager ends the daemon. Does nothing if that is not wanted of this process.
+ * Sends `WATCHDOG=1` at once, and then from a timer of the event loop until the result is disposed. So a loop
+ * that stands still sends nothing, and the service manager ends the daemon. Does nothing if that is not
+ * wanted of this process.
  */
 export function feedWatchdog({ usec, pid, socket }: WatchdogRequest): Disposable {
   const isOurs = pid === undefined || pid === String(process.pid);

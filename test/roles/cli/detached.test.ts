@@ -116,12 +116,13 @@ describe.each(CALLERS)("%s", (_, { side, other, target }) => {
     expect(table).toStartWith("CALL ");
   });
 
-  test("root of the side that runs it can attach to it and cancel it too", async () => {
+  test("root of the side that runs it can attach too, at the same time, and cancel it", async () => {
     const id = await detach("caught");
     await using attached = other().launch(["attach", id]);
-    expect(await attached.firstLine()).toBe("ready");
+    await using second = side().launch(["attach", id]);
+    for (const each of [attached, second]) expect(await each.firstLine()).toBe("ready");
     expect((await other().run(["cancel", id])).stdout).toBe("Cancelled: ended by SIGTERM\n");
-    expect((await attached.ended()).exitCode).toBe(143);
+    for (const each of [attached, second]) expect((await each.ended()).exitCode).toBe(143);
   });
 
   test("an unknown id is refused, and the remedy names calls", async () => {

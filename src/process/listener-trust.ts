@@ -2,7 +2,7 @@
  * Decides by the connected descriptor who may be at the other end of a unix socket. A path proves nothing:
  * its socket can be another one by the time of the connection.
  */
-import { findForeignNamespace, findForeignRoot } from "../trust/host-process.ts";
+import { findForeignNamespace, findForeignRoot, HAS_ENDED } from "../trust/host-process.ts";
 import { ourUid } from "../trust/ownership.ts";
 import type { TrustFault } from "../trust/ownership.ts";
 import type { PeerProcess } from "./peer-process.ts";
@@ -42,18 +42,28 @@ export function expectUser(uid: number, more?: string): ExpectedListener {
   return {
     placeUid: uid,
     ...(more === undefined ? {} : { more }),
-    findFault(listener) {
+    async findFault(listener) {
       if (!uids.includes(listener.uid)) {
         const expected = uids.map((each) => (each === 0 ? "root" : `user ${each}`)).join(" or ");
         const objection = `runs as user ${listener.uid}, not as ${expected}`;
-        return Promise.resolve(listenerFault(listener, objection, more));
+        return listenerFault(listener, objection, more);
       }
       const objection = findProcessFault(listener);
-      if (objection === undefined) return Promise.resolve(undefined);
+      if (objection === undefined) return undefined;
       const fault = listenerFault(listener, objection);
-      return Promise.resolve(listener.isRunning() ? fault : { ...fault, isGone: true });
+      if (objection.startsWith(HAS_ENDED)) await waitForEnd(listener);
+      return listener.isRunning() ? fault : { ...fault, isGone: true };
     },
   };
+}
+
+/** An ending process has lost its namespaces and its root directory for a moment before its end is known. */
+const ENDING_MS = 1000;
+const ENDING_STEP_MS = 5;
+
+async function waitForEnd(listener: PeerProcess): Promise<void> {
+  const endMs = performance.now() + ENDING_MS;
+  while (listener.isRunning() && performance.now() < endMs) await Bun.sleep(ENDING_STEP_MS);
 }
 
 /**
@@ -64,7 +74,7 @@ export function findProcessFault(peer: PeerProcess): string | undefined {
   if (peer.pid === 0) return "runs outside of our process namespace, as in a container";
   const fault = findForeignNamespace(peer.pid) ?? findForeignRoot(peer.pid);
   // The facts are about this process only if it still runs after them.
-  return peer.isRunning() ? fault : "has ended, so that it cannot be checked";
+  return peer.isRunning() ? fault : `${HAS_ENDED}, so that it cannot be checked`;
 }
 
 /** Returns the fault of a process that listens and must not. `objection` follows "which". */

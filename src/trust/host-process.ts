@@ -45,6 +45,9 @@ export function isSameProcess({ pid, startTicks }: ProcessId, procDirectory = PR
   return readProcess(pid, procDirectory)?.startTicks === startTicks;
 }
 
+/** Such a fault begins so if the facts could not be read. A process that is ending loses them first. */
+export const HAS_ENDED = "has ended";
+
 /**
  * Returns why a process is not in our user and process namespaces, as after "it"; undefined if it is. The
  * user ids of a process elsewhere prove nothing: root of a container has the id of root.
@@ -58,7 +61,7 @@ export function findForeignNamespace(pid: number, procDirectory = PROC): string 
     return other === undefined ? undefined : `runs in another ${other.called}, as in a container`;
   } catch (thrown) {
     nothingIfHidden(thrown);
-    return "has ended, or this user may not see it in /proc";
+    return `${HAS_ENDED}, or this user may not see it in /proc`;
   }
 }
 
@@ -87,7 +90,7 @@ export function findForeignRoot(pid: number, procDirectory = PROC): string | und
   } catch (thrown) {
     if (isDenied(thrown)) return undefined;
     nothingIfHidden(thrown);
-    return "has ended";
+    return HAS_ENDED;
   }
 }
 

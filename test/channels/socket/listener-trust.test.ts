@@ -68,6 +68,15 @@ test.if(IS_ROOT)(
   },
 );
 
+test("a process that has lost its facts in /proc and ends a moment later is gone", async () => {
+  const child = Bun.spawn(["true"]);
+  await child.exited;
+  let looks = 0;
+  const ending = { pid: child.pid, uid: 0, isRunning: () => ++looks < 5 };
+  expect(await expectUser(0).findFault(ending)).toMatchObject({ isGone: true });
+  expect(looks).toBeGreaterThanOrEqual(5);
+});
+
 test.if(IS_ROOT)(
   "root that listens as another user's named process does is accepted (needs root)",
   async () => {

@@ -1,4 +1,5 @@
 /** Looks whether the daemon listens at its control socket and answers, and what it says of itself. */
+import { existsSync } from "node:fs";
 import { lstat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { NegotiatorError } from "../../errors.ts";
@@ -8,12 +9,16 @@ import { dialControl } from "../cli/control-client.ts";
 import { FileStatusSchema } from "../daemon/file-status.ts";
 import type { FileStatus } from "../daemon/file-status.ts";
 import { defineCheck } from "./check.ts";
+import { readUnit } from "./check-service.ts";
 import { fromError, ok, problem, unknown, warning } from "./finding.ts";
 import type { Found } from "./finding.ts";
 
-/** `dead`: the socket's file is there, and no process listens. `refused`: this user may not ask. */
-type Daemon = { path: string } & (
-  | { kind: "missing" | "dead" }
+/**
+ * `dead`: the socket's file is there, and no process listens. `refused`: this user may not ask. `unit`: what
+ * systemd knows of the service; undefined without systemd. `canReload`: the files can be used.
+ */
+type Daemon = { path: string; canReload: boolean } & (
+  | { kind: "missing" | "dead"; unit: Readonly<Record<string, string>> | undefined }
   | { kind: "refused" | "silent"; error: NegotiatorError }
   | { kind: "answers"; program: string | undefined; files: FileStatus }
 );
@@ -24,31 +29,30 @@ const ANSWER_MS = 5000;
 /** The daemon of this machine. */
 export const CHECK_DAEMON = defineCheck<Daemon>({
   name: "daemon",
-  async look({ role, invocation }) {
+  async look({ role, invocation, configProblem, signal }) {
     const path = invocation.config.settings[role].control;
+    const canReload = configProblem === undefined;
     try {
       await using control = await dialControl(role, path);
       if (control === undefined) {
         const status = await lstat(path).catch(() => undefined);
-        return { path, kind: status === undefined ? "missing" : "dead" };
+        const unit = existsSync("/run/systemd/system") ? await readUnit(role, signal) : undefined;
+        return { path, canReload, kind: status === undefined ? "missing" : "dead", unit };
       }
       const files = await askDaemon(control, "status", FileStatusSchema, { timeoutMs: ANSWER_MS });
-      return { path, kind: "answers", program: explainVersion(control, files), files };
+      return { path, canReload, kind: "answers", program: explainVersion(control, files), files };
     } catch (thrown) {
       const error = NegotiatorError.from(thrown);
-      return { path, kind: error.code === "DENIED" ? "refused" : "silent", error };
+      return { path, canReload, kind: error.code === "DENIED" ? "refused" : "silent", error };
     }
   },
   judge(daemon, { role, isRoot }) {
-    const start =
-      `Start it as a service: negotiator ${role} install\n` +
-      `Or at this terminal: negotiator ${role} daemon`;
     const { kind, path } = daemon;
     switch (kind) {
       case "missing":
-        return [problem(`no daemon runs: there is no socket at ${path}`, start)];
+        return [judgeAbsence(`there is no socket at ${path}`, daemon, role)];
       case "dead":
-        return [problem(`no daemon runs: no process listens at ${path}, which an ended one has left`, start)];
+        return [judgeAbsence(`no process listens at ${path}, which an ended one has left`, daemon, role)];
       case "refused":
         return [isRoot ? fromError(daemon.error) : unknown(...linesOf(daemon.error))];
       case "silent":
@@ -61,8 +65,16 @@ export const CHECK_DAEMON = defineCheck<Daemon>({
   },
 });
 
-function judgeAnswer(
-  { path, program, files }: { path: string; program: string | undefined; files: FileStatus },
+type AnsweringDaemon = {
+  path: string;
+  canReload: boolean;
+  program: string | undefined;
+  files: FileStatus;
+};
+
+/** Judges what a daemon says of itself. */
+export function judgeAnswer(
+  { path, canReload, program, files }: AnsweringDaemon,
   role: "host" | "guest",
 ): Found[] {
   const found: Found[] = [];
@@ -77,9 +89,43 @@ function judgeAnswer(
     found.push(problem(`the daemon denies every call: ${first}`, rest.join("\n") || reload.join(" ")));
   } else if (unreadFile !== null) {
     const [first = "", ...rest] = unreadFile.split("\n");
-    found.push(warning(first, rest.join("\n") || `Load it: ${reload.join(" ")}`, reload));
+    const remedy = rest.join("\n") || `Load it: ${reload.join(" ")}`;
+    // A reload without the file denies every call, and one with a wrong config fails.
+    const isHarmless = canReload && remedy.includes(reload.join(" "));
+    const text = canReload ? remedy : `Correct the config first, see above. ${remedy}`;
+    found.push(warning(first, text, isHarmless ? reload : undefined));
   }
   return found.length > 0 ? found : [ok(`it answers at ${shellWord(path)}`)];
+}
+
+type Absence = { canReload: boolean; unit: Readonly<Record<string, string>> | undefined };
+
+/** Judges a control socket at which nothing answers: the service that is there decides what helps. */
+export function judgeAbsence(why: string, { canReload, unit }: Absence, role: "host" | "guest"): Found {
+  const name = `negotiator-${role}`;
+  const fix = canReload ? "" : `First correct the config: negotiator ${role} check-config\n`;
+  const { LoadState, ActiveState } = unit ?? {};
+  if (LoadState === "masked")
+    return problem(
+      `no daemon runs: ${why}`,
+      `${fix}Its service is masked. Allow it: systemctl unmask ${name}\nThen start it: systemctl start ${name}`,
+    );
+  if (LoadState !== "loaded")
+    return problem(
+      `no daemon runs: ${why}`,
+      `${fix}Start it as a service: negotiator ${role} install\nOr at this terminal: negotiator ${role} daemon`,
+    );
+  if (ActiveState === "active")
+    return problem(
+      `no daemon answers: ${why}, although ${name} runs`,
+      `${fix}If ${role}.control was changed: systemctl restart ${name}\n` +
+        `Or its service names another socket: systemctl cat ${name}`,
+    );
+  if (ActiveState === "inactive") return problem(`no daemon runs: ${why}`, `${fix}systemctl start ${name}`);
+  return problem(
+    `no daemon runs: ${why}, because ${name} fails`,
+    `${fix}Read why: journalctl -u ${name} -n 20\nThen start it: systemctl restart ${name}`,
+  );
 }
 
 function linesOf({ message }: NegotiatorError): [text: string, remedy: string] {

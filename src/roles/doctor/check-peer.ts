@@ -42,7 +42,7 @@ export async function askPeer(connect: () => Promise<PeerConnection>): Promise<P
 
 /** Judges the answer. `other` is the other side, such as `the guest`; `here` is this one. */
 export function judgePeer(facts: PeerFacts, { other, here }: { other: string; here: string }): Found[] {
-  if (facts.kind === "error") return [fromError(facts.error)];
+  if (facts.kind === "error") return [judgeRefusal(facts.error, other)];
   const { info, roundTripMs, offsetMs } = facts;
   const found: Found[] = [];
   if (info.version !== VERSION)
@@ -71,6 +71,14 @@ export function judgePeer(facts: PeerFacts, { other, here }: { other: string; he
   const clock = offsetMs === undefined ? "" : `, clocks differ by ${formatSeconds(Math.abs(offsetMs))}`;
   const all = `${other} (${info.hostname}) answers in ${roundTripMs.toFixed(1)} ms${clock}`;
   return found.length > 0 ? [ok(all), ...found] : [ok(all)];
+}
+
+/** Without rights here nothing is known of the other side. A policy that forbids questions is a decision. */
+function judgeRefusal(error: NegotiatorError, other: string): Found {
+  if (error.code !== "DENIED") return fromError(error);
+  if (error.message.startsWith("Cannot connect")) return fromError(error, "unknown");
+  const [text = ""] = error.message.split("\n");
+  return ok(`${other} answers, and tells nothing of itself (${text})`);
 }
 
 function formatSeconds(ms: number): string {

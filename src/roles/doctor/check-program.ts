@@ -1,26 +1,36 @@
 /** Looks whether the program is installed once. */
-import { realpath } from "node:fs/promises";
+import { readlink, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { shellWord } from "../../shell-word.ts";
 import { VERSION } from "../../version.ts";
 import { findPackage, PACKAGED_PROGRAM } from "../install/package-owner.ts";
+import { findDaemons } from "../install/running-daemon.ts";
 import { defineCheck } from "./check.ts";
+import { readUnit } from "./check-service.ts";
 import { ok, warning } from "./finding.ts";
 import type { Found } from "./finding.ts";
 
-/** `found`: the files called negotiator where programs are, without links to each other. */
-type Programs = { own: string; found: readonly string[]; packaged: boolean };
+/**
+ * `found`: the files called negotiator where programs are, without links to each other. `used`: those that
+ * daemons run, or the service would.
+ */
+type Programs = { own: string; found: readonly string[]; used: readonly string[]; packaged: boolean };
 
 /** More than one binary: the service may run another one than the command line. */
 export const CHECK_PROGRAM = defineCheck<Programs>({
   name: "program",
-  async look() {
+  async look({ role, signal }) {
     const own = await realpath(process.execPath).catch(() => process.execPath);
     const paths = DIRECTORIES.map((directory) => realpath(join(directory, "negotiator")).catch(() => ""));
     const found = new Set((await Promise.all(paths)).filter((path) => path !== ""));
+    const unit = await readUnit(role, signal).catch(() => undefined);
+    const [, start = ""] = /path=(\S+) ;/.exec(unit?.["ExecStart"] ?? "") ?? [];
+    const running = findDaemons(role).map(({ pid }) => readlink(`/proc/${pid}/exe`).catch(() => ""));
+    const used = await Promise.all([realpath(start).catch(() => start), ...running]);
     return {
       own,
       found: [...found],
+      used: used.filter((path) => path !== ""),
       packaged: (await findPackage("/").catch(() => undefined)) !== undefined,
     };
   },
@@ -31,17 +41,24 @@ export const CHECK_PROGRAM = defineCheck<Programs>({
 const DIRECTORIES = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/opt/negotiator/bin"];
 
 /** Judges the programs that are installed. */
-export function judgePrograms({ own, found, packaged }: Programs): readonly Found[] {
+export function judgePrograms({ own, found, used, packaged }: Programs): readonly Found[] {
   const here = `negotiator ${VERSION} at ${own}`;
   const others = found.filter((path) => path !== own);
   if (others.length === 0) return [ok(here)];
   const all = [own, ...others].filter((path) => found.includes(path));
   if (all.length < 2) return [ok(`${here}; installed is ${others.join(", ")}`)];
-  const extra = packaged ? all.filter((path) => path !== PACKAGED_PROGRAM) : others;
+  const isUsed = all.some((path) => used.includes(path));
+  const kept = packaged ? [PACKAGED_PROGRAM] : isUsed ? used : [own];
+  const extra = all.filter((path) => !kept.includes(path));
+  if (extra.length === 0)
+    return [warning(`two programs are installed, and both run: ${all.join(", ")}`, "Keep only one of them")];
+  const running = extra.filter((path) => used.includes(path)).map(shellWord);
+  const first =
+    running.length === 0 ? "" : `Let the service run ${PACKAGED_PROGRAM}, not ${running.join(" ")}\n`;
   return [
     warning(
       `two programs are installed, and the service may run the other one: ${all.join(", ")}`,
-      `Remove the one that is not needed: rm ${extra.map(shellWord).join(" ")}`,
+      `${first}Remove the one that is not needed: rm ${extra.map(shellWord).join(" ")}`,
     ),
   ];
 }

@@ -64,9 +64,10 @@ async function isListening(role: Role, path: string): Promise<boolean> {
   }
 }
 
-const PROPERTIES = "LoadState,ActiveState,SubState,Result,UnitFileState,NRestarts,NeedDaemonReload";
+const PROPERTIES = "LoadState,ActiveState,SubState,Result,UnitFileState,NRestarts,NeedDaemonReload,ExecStart";
 
-async function readUnit(role: Role, signal: AbortSignal): Promise<Record<string, string>> {
+/** Resolves with what systemd knows of the service; empty if it does not answer. */
+export async function readUnit(role: Role, signal: AbortSignal): Promise<Record<string, string>> {
   const argv = ["systemctl", "show", `negotiator-${role}.service`, `--property=${PROPERTIES}`];
   const lines = (await askTool(argv, signal))?.stdout.split("\n") ?? [];
   return Object.fromEntries(
@@ -80,7 +81,7 @@ async function readUnit(role: Role, signal: AbortSignal): Promise<Record<string,
 type Unit = { role: Role; name: string; runs: boolean };
 
 /** Judges the properties that systemd shows of a unit. */
-export function judgeUnit(unit: Readonly<Record<string, string>>, { name, runs }: Unit): Found[] {
+export function judgeUnit(unit: Readonly<Record<string, string>>, { role, name, runs }: Unit): Found[] {
   const read = `journalctl -u ${name} -n 20`;
   const { LoadState, ActiveState, Result, UnitFileState, NRestarts = "0", NeedDaemonReload } = unit;
   if (LoadState === "masked")
@@ -95,13 +96,20 @@ export function judgeUnit(unit: Readonly<Record<string, string>>, { name, runs }
   if (ActiveState === "failed")
     found.push(problem(`${name} has failed (${Result}, ${NRestarts} restarts)`, `Read its log: ${read}`));
   else if (ActiveState === "activating")
-    found.push(problem(`${name} starts again and again (${NRestarts} restarts)`, `Read its log: ${read}`));
+    found.push(
+      runs
+        ? problem(
+            `${name} starts again and again (${NRestarts} restarts): another daemon has its socket`,
+            `Find and stop that: pgrep -af 'negotiator.*${role}.*daemon'`,
+          )
+        : problem(`${name} starts again and again (${NRestarts} restarts)`, `Read its log: ${read}`),
+    );
   else if (ActiveState !== "active")
     found.push(
       runs
         ? warning(
             `the daemon runs, but not as ${name}`,
-            `Stop it, then start the service: systemctl start ${name}`,
+            `Find and stop it: pgrep -af 'negotiator.*${role}.*daemon'\nThen start the service: systemctl start ${name}`,
           )
         : problem(`${name} does not run`, `Start it: systemctl start ${name}`, ["systemctl", "start", name]),
     );

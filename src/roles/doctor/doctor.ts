@@ -22,7 +22,8 @@ export type ExamineOptions = { inTurn?: boolean };
 
 /**
  * Prints the findings of the checks, in their order. With `--fix` it runs the harmless remedies, each after
- * it was printed, and then repeats their checks. Exit code: see `worstExitCode`.
+ * it was printed, and then all checks: one remedy, such as a start of the daemon, mends what several found.
+ * It prints those that asked, and those that find something else now. Exit code: see `worstExitCode`.
  */
 export async function examine(
   role: Role,
@@ -38,27 +39,32 @@ export async function examine(
     print(isJson ? formatFinding(finding) : describeFinding(finding, columns));
   let isStuck = false;
   const start = (check: Check): ReturnType<typeof runCheck> => runCheck(check, examination);
-  const runAll = async (wanted: readonly Check[]): Promise<Finding[]> => {
-    const running = inTurn ? [] : wanted.map(start);
+  const runAll = async (isShown: (finding: Finding) => boolean): Promise<Finding[]> => {
+    const running = inTurn ? [] : checks.map(start);
     const all: Finding[] = [];
-    for (const [index, check] of wanted.entries()) {
+    for (const [index, check] of checks.entries()) {
       const { findings, hasEnded } = await (running[index] ?? start(check));
       isStuck ||= !hasEnded;
-      for (const finding of findings) await show(finding);
+      for (const finding of findings) if (isShown(finding)) await show(finding);
       all.push(...findings);
     }
     return all;
   };
 
-  let findings = await runAll(checks);
+  let findings = await runAll(() => true);
   if (words.options.has("fix")) {
     const repaired = await repair(findings, configWords(invocation));
-    const again = checks.filter(({ name }) => repaired.has(name));
-    const kept = findings.filter(({ check }) => !repaired.has(check));
-    findings = again.length === 0 ? findings : [...kept, ...(await runAll(again))];
+    const before = new Set(findings.map(keyOf));
+    const isNew = (finding: Finding): boolean => repaired.has(finding.check) || !before.has(keyOf(finding));
+    if (repaired.size > 0) findings = await runAll(isNew);
   }
   if (!isJson) await print(summarize(findings));
   return { exitCode: worstExitCode(findings), ...(isStuck ? { isStuck } : {}) };
+}
+
+/** Figures in a text differ from run to run. */
+function keyOf({ check, level, text }: Finding): string {
+  return `${check} ${level} ${level === "ok" ? "" : text}`;
 }
 
 /**

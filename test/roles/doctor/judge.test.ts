@@ -1,5 +1,6 @@
 /** How checks judge what they have found: faults that a test cannot plant on this machine. */
 import { describe, expect, test } from "bun:test";
+import { NegotiatorError } from "../../../src/errors.ts";
 import { runCheck } from "../../../src/roles/doctor/check.ts";
 import type { Check } from "../../../src/roles/doctor/check.ts";
 import { judgePeer } from "../../../src/roles/doctor/check-peer.ts";
@@ -8,6 +9,7 @@ import { judgeUnit } from "../../../src/roles/doctor/check-service.ts";
 import { judgeDenials } from "../../../src/roles/doctor/check-denials.ts";
 import { judgeAuditPlace } from "../../../src/roles/doctor/check-audit.ts";
 import { judgeLimits } from "../../../src/roles/doctor/check-limits.ts";
+import { judgeAbsence, judgeAnswer } from "../../../src/roles/doctor/check-daemon.ts";
 import { judgePrograms } from "../../../src/roles/doctor/check-program.ts";
 import { describeFinding, summarize, worstExitCode } from "../../../src/roles/doctor/report.ts";
 import type { Level } from "../../../src/roles/doctor/finding.ts";
@@ -70,8 +72,13 @@ function answer(given: { version?: string; roundTripMs?: number; offsetMs?: numb
   };
 }
 
+const SIDES = { other: "the guest", here: "this host" };
+
+function levelOfDenial(message: string): Level | undefined {
+  return judgePeer({ kind: "error", error: new NegotiatorError("DENIED", message) }, SIDES)[0]?.level;
+}
+
 describe("the other side", () => {
-  const SIDES = { other: "the guest", here: "this host" };
   test.each<[string, Parameters<typeof answer>[0], string]>([
     ["the guest has negotiator 0.1.0", { version: "0.1.0" }, "negotiator guest reexec"],
     ["takes 900 ms", { roundTripMs: 900 }, "top"],
@@ -81,6 +88,11 @@ describe("the other side", () => {
     const [, found] = judgePeer(answer(given), SIDES);
     expect(found).toMatchObject({ level: "warning", text: expect.stringContaining(text) });
     expect(found?.remedy).toContain(remedy);
+  });
+
+  test("that refuses is fine by a policy, and unknown without rights here", () => {
+    expect(levelOfDenial('The guest denies the method "info"')).toBe("ok");
+    expect(levelOfDenial('Cannot connect to "/s": no permission')).toBe("unknown");
   });
 
   test("with a clock as far off as the way takes is fine", () => {
@@ -137,13 +149,67 @@ test("a package and a file by hand are two programs, and the one by hand is to b
   const [found] = judgePrograms({
     own: "/usr/local/bin/negotiator",
     found: ["/usr/local/bin/negotiator", "/usr/bin/negotiator"],
+    used: ["/usr/bin/negotiator"],
     packaged: true,
   });
   expect(found).toMatchObject({ level: "warning" });
   expect(found?.remedy).toEndWith("rm /usr/local/bin/negotiator");
   expect(
-    judgePrograms({ own: "/usr/bin/negotiator", found: ["/usr/bin/negotiator"], packaged: true }),
+    judgePrograms({ own: "/usr/bin/negotiator", found: ["/usr/bin/negotiator"], used: [], packaged: true }),
   ).toMatchObject([{ level: "ok" }]);
+});
+
+test("the program that the service runs is never to be removed", () => {
+  const found = ["/usr/bin/negotiator", "/usr/local/bin/negotiator"];
+  const used = ["/usr/local/bin/negotiator"];
+  const judge = (packaged: boolean): string | undefined =>
+    judgePrograms({ own: "/usr/bin/negotiator", found, used, packaged })[0]?.remedy;
+  expect(judge(false)).toEndWith(": rm /usr/bin/negotiator");
+  expect(judge(true)).toStartWith("Let the service run /usr/bin/negotiator, not /usr/local/bin/negotiator\n");
+  expect(judgePrograms({ own: "/usr/bin/negotiator", found, used: found, packaged: false })).toMatchObject([
+    { level: "warning", remedy: expect.not.stringContaining("rm ") },
+  ]);
+});
+
+function adviseStart(unit: Record<string, string> | undefined, canReload = true): string | undefined {
+  return judgeAbsence("no socket", { unit, canReload }, "host").remedy;
+}
+
+describe("a daemon that does not answer", () => {
+  test("is started as its service allows", () => {
+    expect(adviseStart(undefined)).toContain("negotiator host install");
+    expect(adviseStart({ LoadState: "not-found" })).toContain("negotiator host install");
+    expect(adviseStart({ LoadState: "masked" })).toContain("systemctl unmask negotiator-host");
+    expect(adviseStart({ LoadState: "loaded", ActiveState: "inactive" })).toBe(
+      "systemctl start negotiator-host",
+    );
+    expect(adviseStart({ LoadState: "loaded", ActiveState: "failed" })).toStartWith("Read why: journalctl");
+    expect(adviseStart({ LoadState: "loaded", ActiveState: "active" })).toContain("host.control");
+  });
+
+  test("is started after a wrong config was corrected", () => {
+    const unit = { LoadState: "loaded", ActiveState: "activating" };
+    expect(adviseStart(unit, false)).toStartWith("First correct the config: negotiator host check-config\n");
+  });
+});
+
+function fixOf(unreadFile: string, canReload: boolean): string | undefined {
+  const files = { policyProblem: null, unreadFile };
+  return judgeAnswer({ path: "/s", canReload, program: undefined, files }, "host")[0]?.fix?.join(" ");
+}
+
+test("only a reload that can succeed is a harmless remedy", () => {
+  const stale = "The daemon has not read the config\nLoad it: negotiator host reload";
+  const gone = "The policy is gone: a reload would deny every call\nRestart the daemon: systemctl restart x";
+  expect(fixOf(stale, true)).toBe("negotiator host reload");
+  expect(fixOf(stale, false)).toBeUndefined();
+  expect(fixOf(gone, true)).toBeUndefined();
+});
+
+test("a service that fails beside another daemon is not said to fail by itself", () => {
+  const unit = { ...UNIT, ActiveState: "activating" };
+  const [found] = judgeUnit(unit, { role: "host", name: "negotiator-host", runs: true });
+  expect(found?.remedy).toContain("pgrep");
 });
 
 test("the holder of a socket is the process at the other end of its connection", () => {

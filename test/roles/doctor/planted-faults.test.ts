@@ -100,6 +100,20 @@ describe("with both daemons running", () => {
   );
 
   test(
+    "a setting that names no port, and nobody is to be killed for it",
+    async () => {
+      const guest = stage.guest();
+      for (const device of ["/dev/null", "/dev/vport9p9"]) {
+        const env = { NEGOTIATOR_GUEST_CHARACTER_DEVICE: device };
+        const { exitCode, stdout } = await guest.run(["doctor", "--json"], { env });
+        const findings = readFindings(stdout, "port");
+        expectFault({ exitCode, findings }, "problem", "guest.characterDevice", "Remove the setting");
+      }
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
     "a config with an unknown key, of which the line is named",
     async () => {
       await stage.host.configure("polcyFile = 1\n");
@@ -234,6 +248,7 @@ describe("with daemons that end", () => {
         socket.destroy();
         await stage.guest().port[Symbol.asyncDispose]();
         const dead = await examine(stage.host, "socket", "web1");
+        expect(dead.findings[0]?.message).not.toContain("the daemon holds");
         expect(dead.findings).toMatchObject([{ level: "problem", message: expect.stringContaining(path) }]);
       }),
     TIMEOUT_MS,

@@ -1,10 +1,12 @@
 /** Looks whether this guest has its port, and who has it open. */
 import { constants } from "node:fs";
-import { access } from "node:fs/promises";
+import { access, readlink, stat } from "node:fs/promises";
+import { basename } from "node:path";
 import { findHolders } from "../../../discovery/ports/holders.ts";
 import type { Holder } from "../../../discovery/ports/holders.ts";
 import { explainMissing, explainRefusal } from "../../../discovery/ports/port-trouble.ts";
 import { findPorts } from "../../../discovery/ports/virtio.ts";
+import { errnoOf } from "../../../errors.ts";
 import type { NegotiatorError } from "../../../errors.ts";
 import { nearest } from "../../../nearest.ts";
 import { DIALECTS } from "../../../peers/dialects.ts";
@@ -15,9 +17,10 @@ import { fromError, ok, problem, unknown } from "../../doctor/finding.ts";
 import type { Fix, Found } from "../../doctor/finding.ts";
 import { findDaemons } from "../../install/running-daemon.ts";
 
-/** `missing`: why there is no port. `refusal`: why its device cannot be used. */
+/** `unfit`: the setting names something else than a port. `missing`: why there is no port. `refusal`: why its device cannot be used. */
 type PortFacts =
   | { kind: "missing"; error: NegotiatorError; similar: readonly string[] }
+  | { kind: "unfit"; device: string; what: string; origin: string }
   | { kind: "refused"; error: NegotiatorError; device: string }
   | { kind: "found"; name: string; device: string; holders: readonly Holder[]; ours: readonly number[] };
 
@@ -39,6 +42,11 @@ export const CHECK_PORT = defineCheck<PortFacts>({
       return { kind: "missing", error: await explainMissing(wanted), similar: nearest(wanted, others) };
     }
     const { name, device } = port;
+    if (characterDevice !== "") {
+      const what = await findUnfit(device);
+      const origin = config.origins.get("guest.characterDevice") ?? "an option";
+      if (what !== undefined) return { kind: "unfit", device, what, origin };
+    }
     try {
       await access(device, constants.R_OK | constants.W_OK);
     } catch (thrown) {
@@ -48,6 +56,7 @@ export const CHECK_PORT = defineCheck<PortFacts>({
     return { kind: "found", name, device, holders: await findHolders(device), ours };
   },
   judge(facts, { isRoot }) {
+    if (facts.kind === "unfit") return [judgeUnfit(facts)];
     if (facts.kind === "missing") return [judgeMissing(facts)];
     if (facts.kind === "refused") return [judgeRefusal(facts.error, isRoot)];
     const { name, device, holders, ours } = facts;
@@ -64,6 +73,47 @@ export const CHECK_PORT = defineCheck<PortFacts>({
     return [ok(`${printable(name)} (${device}): ${who}`)];
   },
 });
+
+const LISTED_PORTS = "ls -l /dev/virtio-ports /sys/class/virtio-ports";
+
+/**
+ * Resolves with what a path is that can be no port: nothing, or a file, a disk, a device such as /dev/null.
+ * Source: Documentation/ABI/stable/sysfs-devices of Linux, "subsystem".
+ */
+async function findUnfit(path: string): Promise<string | undefined> {
+  const status = await stat(path).catch((thrown: unknown) => errnoOf(thrown));
+  if (typeof status === "string" || status === undefined) {
+    // udev may not have made the node yet.
+    const isKnown = await stat(`/sys/class/virtio-ports/${basename(path)}`).then(
+      () => true,
+      () => false,
+    );
+    return status === "ENOENT" && !isKnown ? "there is no such file, and no such port" : undefined;
+  }
+  if (status.isSocket() || status.isFIFO()) return undefined;
+  if (!status.isCharacterDevice()) return "it is no character device and no socket";
+  const link = `/sys/dev/char/${major(status.rdev)}:${minor(status.rdev)}/subsystem`;
+  const subsystem = basename(await readlink(link).catch(() => ""));
+  return subsystem === "mem" ? "it is a device without another side" : undefined;
+}
+
+// The numbers of a device as Linux keeps them: gnu_dev_major of glibc, for those below 2^32.
+const MINOR_BITS = 8;
+
+function major(device: number): number {
+  return (device >> MINOR_BITS) & 0xf_ff;
+}
+
+function minor(device: number): number {
+  return (device & 0xff) | ((device >> 12) & 0xf_ff_00);
+}
+
+function judgeUnfit({ device, what, origin }: { device: string; what: string; origin: string }): Found {
+  return problem(
+    `Cannot use ${printable(device)}, which guest.characterDevice names (${printable(origin)}): ${what}`,
+    `Remove the setting, then the port is found by its name. Or correct it: ${LISTED_PORTS}`,
+  );
+}
 
 function judgeMissing({ error, similar }: { error: NegotiatorError; similar: readonly string[] }): Found {
   const { text, remedy = "" } = fromError(error);

@@ -4,6 +4,7 @@ import { parseDomainPorts } from "../../../discovery/libvirt/domain-xml.ts";
 import { mapBounded, PARALLEL_CALLS } from "../../../discovery/libvirt/parallel-calls.ts";
 import { askVirsh, listUuids } from "../../../discovery/libvirt/virsh.ts";
 import type { NegotiatorError } from "../../../errors.ts";
+import { nativePorts } from "../../../peers/dialect-table.ts";
 import { DIALECTS } from "../../../peers/dialects.ts";
 import { printable } from "../../../printable.ts";
 import { runText } from "../../../process/run-text.ts";
@@ -17,12 +18,14 @@ import type { GuestStatus } from "../status.ts";
 
 /**
  * `endpoints`: the ports that were found. `bare`: the names of running guests of libvirt without a port.
+ * `later`: those that get it when they are started again.
  * `known`: the daemon's guests; undefined without a daemon that this user may ask.
  */
 type GuestsFacts = {
   endpoints: readonly Endpoint[];
   problems: readonly NegotiatorError[];
   bare: readonly string[];
+  later: readonly string[];
   known: readonly GuestStatus[] | undefined;
   connect: string;
 };
@@ -41,12 +44,14 @@ export const CHECK_GUESTS = defineCheck<GuestsFacts>({
     const { connect, control } = settings.host;
     const { find, stopped } = createFinders(settings, [], invocation.dialects ?? DIALECTS);
     const { endpoints, problems } = await find(signal);
-    const bare = stopped === undefined ? [] : await findBare(endpoints, connect, signal);
+    const without = stopped === undefined ? [] : await findBare(endpoints, connect, signal);
+    const bare = without.filter(({ isDefined }) => !isDefined).map(({ name }) => name);
+    const later = without.filter(({ isDefined }) => isDefined).map(({ name }) => name);
     const status = await askHostStatus(control).catch(() => undefined);
-    return { endpoints, problems, bare, known: status?.guests, connect };
+    return { endpoints, problems, bare, later, known: status?.guests, connect };
   },
   judge(facts) {
-    const { endpoints, problems, bare, known, connect } = facts;
+    const { endpoints, problems, bare, later, known, connect } = facts;
     // The check of libvirt has that problem already.
     const found: Found[] = problems
       .filter(({ code }) => code !== "UNSUPPORTED" && code !== "NO_CHANNEL" && code !== "TIMEOUT")
@@ -58,6 +63,15 @@ export const CHECK_GUESTS = defineCheck<GuestsFacts>({
           `Give it to them: ${addLine(bare, connect)}`,
         ),
       );
+    if (later.length > 0) {
+      const name = shellWord(later[0] ?? "GUEST");
+      found.push(
+        warning(
+          `${count(later)} ${later.length === 1 ? "gets" : "get"} the port at the next start: ${nameSome(later)}`,
+          `Look at each: negotiator host doctor ${name}`,
+        ),
+      );
+    }
     if (known !== undefined) return [...found, ...judgeStates(known)];
     const names = [...new Set(endpoints.map(({ guest }) => guest))];
     if (names.length === 0) return found.length > 0 ? found : [ok("no guest with a port runs")];
@@ -68,21 +82,29 @@ export const CHECK_GUESTS = defineCheck<GuestsFacts>({
   },
 });
 
-/** The names of running domains that no endpoint has. */
+/** A running domain without a port. `isDefined`: its next start gives it one. */
+type Bare = { name: string; isDefined: boolean };
+
+/** The running domains that no endpoint has. */
 async function findBare(
   endpoints: readonly Endpoint[],
   connect: string,
   signal: AbortSignal,
-): Promise<string[]> {
+): Promise<Bare[]> {
   const options = { connect: connect === "" ? undefined : connect, runText };
   const having = new Set(endpoints.map(({ uuid }) => uuid));
+  const taken = new Set(endpoints.map(({ guest }) => guest));
+  const ports = new Set(nativePorts());
   try {
     const missing = (await listUuids([], options, signal)).filter((uuid) => !having.has(uuid));
     const names = await mapBounded(missing, PARALLEL_CALLS, async (uuid) => {
-      const xml = await askVirsh(["dumpxml", "--", uuid], options, signal);
-      return xml === undefined ? [] : [parseDomainPorts(xml).name];
+      const xml = await askVirsh(["dumpxml", "--inactive", "--", uuid], options, signal);
+      if (xml === undefined) return [];
+      const { name, ports: defined } = parseDomainPorts(xml);
+      // A guest of the config may have its name.
+      return taken.has(name) ? [] : [{ name, isDefined: defined.some((port) => ports.has(port)) }];
     });
-    return names.flat().toSorted();
+    return names.flat().toSorted((one, other) => (one.name < other.name ? -1 : 1));
   } catch {
     // The check of libvirt says why it does not answer.
     return [];

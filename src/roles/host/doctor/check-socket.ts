@@ -45,9 +45,11 @@ export function createSocketCheck(name: string): Check {
         () => false,
       );
       const status = await askHostStatus(invocation.config.settings.host.control).catch(() => undefined);
-      const daemon = status?.held?.includes(path) === true ? status.pid : undefined;
       const holders = isRoot ? await findSocketHolders(path, signal) : undefined;
-      const isFree = holders?.length === 0 && daemon === undefined;
+      // The daemon names the sockets that it wants, also one that it cannot reach.
+      const isConnected = holders?.some(({ pid }) => pid === status?.pid) ?? isThere;
+      const daemon = status?.held?.includes(path) === true && isConnected ? status.pid : undefined;
+      const isFree = holders?.length === 0;
       return {
         endpoint,
         isThere,
@@ -60,8 +62,7 @@ export function createSocketCheck(name: string): Check {
       if (facts === undefined) return [];
       const { endpoint, isThere, holders, daemon, refusal } = facts;
       const path = printable(endpoint.path);
-      if (!isThere && refusal === undefined)
-        return [problem(`there is no socket at ${path}`, "See whether QEMU runs: ps -ef | grep qemu")];
+      if (!isThere) return [problem(`there is no socket at ${path}`, missingRemedy(endpoint))];
       const others = holders?.filter(({ pid }) => pid !== daemon && pid !== process.pid) ?? [];
       const [first] = others;
       if (first !== undefined)
@@ -80,15 +81,30 @@ export function createSocketCheck(name: string): Check {
 }
 
 /** libvirt leaves such a socket if a port is attached twice. Its process file says that QEMU runs. */
-function describeRefusal(refusal: NegotiatorError, { guest, source, connect }: Endpoint): Found {
-  const isDead = source === "libvirt" && refusal.message.includes("no process listens there");
+function describeRefusal(refusal: NegotiatorError, endpoint: Endpoint): Found {
+  const isDead = endpoint.source === "libvirt" && refusal.message.includes("no process listens there");
   if (!isDead) return fromError(refusal);
   const [text = ""] = refusal.message.split("\n");
+  return problem(`${text}, as after a port was attached twice`, attachAgain(endpoint));
+}
+
+function attachAgain({ guest, connect }: Endpoint): string {
   const at = connect === undefined ? [] : ["--connect", connect];
   const [remove, add] = ["remove-channel", "add-channel"].map((each) =>
     shellLine(["negotiator", "host", each, ...at, guest]),
   );
-  return problem(`${text}, as after a port was attached twice`, `Attach it again: ${remove}; ${add}`);
+  return `Attach it again: ${remove}; ${add}`;
+}
+
+/** A running QEMU does not make a socket again that somebody has removed. */
+function missingRemedy(endpoint: Endpoint): string {
+  const { source } = endpoint;
+  if (source === "config" || source === "flag") {
+    const where = source === "config" ? "in the table [[guests]]" : "in the option --socket";
+    return `Correct the path ${where}, or start the program that listens there: ss -xl`;
+  }
+  if (source === "qemu") return "See whether QEMU runs: ps -ef | grep qemu\nIf it does, start it again";
+  return `Somebody has removed its file, and QEMU does not make it again. ${attachAgain(endpoint)}`;
 }
 
 /** Connects and says nothing. Resolves with the reason if that fails. */

@@ -24,7 +24,7 @@ import { createLocalShares } from "./local-shares.ts";
 import type { LocalLimits, LocalWords } from "./local-shares.ts";
 
 /** Root and the members of the group may use the control socket. */
-const CONTROL_MODE = 0o660;
+export const CONTROL_MODE = 0o660;
 
 /** Each connection needs a descriptor, and the daemon needs descriptors for the other side too. */
 const SERVED_CONNECTIONS: LocalLimits = { ofUser: 128, ofAll: 512 };

@@ -70,7 +70,9 @@ function show(bytes: number): string {
 }
 
 function freeRemedy(directory: string): string {
-  return `Find large files: du -xh --max-depth=2 ${shellWord(directory)} | sort -h | tail`;
+  // What fills the disk may be elsewhere on it.
+  const disk = `"$(findmnt -no TARGET -T ${shellWord(directory)})"`;
+  return `Find large files on it: du -xh --max-depth=3 ${disk} | sort -h | tail`;
 }
 
 /** Judges the place of the audit. */

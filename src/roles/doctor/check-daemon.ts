@@ -5,13 +5,15 @@ import { dirname } from "node:path";
 import { NegotiatorError } from "../../errors.ts";
 import { shellWord } from "../../shell-word.ts";
 import { askDaemon, explainVersion } from "../cli/ask-daemon.ts";
-import { dialControl } from "../cli/control-client.ts";
+import { CONTROL_GROUP, dialControl } from "../cli/control-client.ts";
+import { CONTROL_MODE } from "../daemon/control-server.ts";
 import { FileStatusSchema } from "../daemon/file-status.ts";
 import type { FileStatus } from "../daemon/file-status.ts";
 import { defineCheck } from "./check.ts";
 import { readUnit } from "./check-service.ts";
 import { fromError, ok, problem, unknown, warning } from "./finding.ts";
 import type { Found } from "./finding.ts";
+import { askTool } from "./tool.ts";
 
 /**
  * `dead`: the socket's file is there, and no process listens. `refused`: this user may not ask. `unit`: what
@@ -20,8 +22,11 @@ import type { Found } from "./finding.ts";
 type Daemon = { path: string; canReload: boolean } & (
   | { kind: "missing" | "dead"; unit: Readonly<Record<string, string>> | undefined }
   | { kind: "refused" | "silent"; error: NegotiatorError }
-  | { kind: "answers"; program: string | undefined; files: FileStatus }
+  | { kind: "answers"; program: string | undefined; files: FileStatus; access: SocketAccess | undefined }
 );
+
+/** `mode` and `gid` of the control socket; `group`: the id of the group whose members may use the daemon. */
+type SocketAccess = { mode: number; gid: number; group: number };
 
 /** A daemon that hangs must not hold up the other checks. */
 const ANSWER_MS = 5000;
@@ -40,7 +45,8 @@ export const CHECK_DAEMON = defineCheck<Daemon>({
         return { path, canReload, kind: status === undefined ? "missing" : "dead", unit };
       }
       const files = await askDaemon(control, "status", FileStatusSchema, { timeoutMs: ANSWER_MS });
-      return { path, canReload, kind: "answers", program: explainVersion(control, files), files };
+      const program = explainVersion(control, files);
+      return { path, canReload, kind: "answers", program, files, access: await readAccess(path, signal) };
     } catch (thrown) {
       const error = NegotiatorError.from(thrown);
       return { path, canReload, kind: error.code === "DENIED" ? "refused" : "silent", error };
@@ -70,14 +76,15 @@ type AnsweringDaemon = {
   canReload: boolean;
   program: string | undefined;
   files: FileStatus;
+  access: SocketAccess | undefined;
 };
 
 /** Judges what a daemon says of itself. */
 export function judgeAnswer(
-  { path, canReload, program, files }: AnsweringDaemon,
+  { path, canReload, program, files, access }: AnsweringDaemon,
   role: "host" | "guest",
 ): Found[] {
-  const found: Found[] = [];
+  const found: Found[] = judgeAccess(path, access);
   if (program !== undefined) {
     const [first = "", remedy = ""] = program.split("\n");
     found.push(warning(`t${first.slice(1)}`, remedy));
@@ -96,6 +103,29 @@ export function judgeAnswer(
     found.push(warning(first, text, isHarmless ? reload : undefined));
   }
   return found.length > 0 ? found : [ok(`it answers at ${shellWord(path)}`)];
+}
+
+/** Resolves with undefined if the system has no such group: then only root uses the daemon. */
+async function readAccess(path: string, signal: AbortSignal): Promise<SocketAccess | undefined> {
+  const answer = await askTool(["getent", "group", CONTROL_GROUP], signal);
+  const [, id] = /^[^:]*:[^:]*:(\d+):/.exec(answer?.stdout ?? "") ?? [];
+  const status = await lstat(path).catch(() => undefined);
+  if (id === undefined || status === undefined) return undefined;
+  return { mode: status.mode & 0o777, gid: status.gid, group: Number(id) };
+}
+
+function judgeAccess(path: string, access: SocketAccess | undefined): Found[] {
+  if (access === undefined) return [];
+  const { mode, gid, group } = access;
+  if (gid === group && mode === CONTROL_MODE) return [];
+  const word = shellWord(path);
+  return [
+    warning(
+      `${path} has the mode ${mode.toString(8)} and the group ${gid}, so other users than the members of ` +
+        `"${CONTROL_GROUP}" may use it, or fewer`,
+      `Let them use it: chgrp ${CONTROL_GROUP} ${word} && chmod ${CONTROL_MODE.toString(8)} ${word}`,
+    ),
+  ];
 }
 
 type Absence = { canReload: boolean; unit: Readonly<Record<string, string>> | undefined };

@@ -2,19 +2,30 @@
 import { readlink, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { shellWord } from "../../shell-word.ts";
+import { judgeFile, judgeNow, judgePath } from "../../trust/path-trust.ts";
 import { VERSION } from "../../version.ts";
 import { findPackage, PACKAGED_PROGRAM } from "../install/package-owner.ts";
 import { findDaemons } from "../install/running-daemon.ts";
 import { defineCheck } from "./check.ts";
 import { readUnit } from "./check-service.ts";
-import { ok, warning } from "./finding.ts";
+import { ok, problem, warning } from "./finding.ts";
 import type { Found } from "./finding.ts";
 
 /**
  * `found`: the files called negotiator where programs are, without links to each other. `used`: those that
  * daemons run, or the service would.
  */
-type Programs = { own: string; found: readonly string[]; used: readonly string[]; packaged: boolean };
+type Programs = {
+  own: string;
+  found: readonly string[];
+  used: readonly string[];
+  packaged: boolean;
+  /** Files that the service is made of, with what is wrong with them. */
+  faults: readonly ServiceFault[];
+};
+
+/** `remedy`: what helps. `text` names the file. */
+type ServiceFault = { text: string; remedy: string };
 
 /** More than one binary: the service may run another one than the command line. */
 export const CHECK_PROGRAM = defineCheck<Programs>({
@@ -26,22 +37,46 @@ export const CHECK_PROGRAM = defineCheck<Programs>({
     const unit = await readUnit(role, signal).catch(() => undefined);
     const [, start = ""] = /path=(\S+) ;/.exec(unit?.["ExecStart"] ?? "") ?? [];
     const running = findDaemons(role).map(({ pid }) => readlink(`/proc/${pid}/exe`).catch(() => ""));
+    const parts = [start, unit?.["FragmentPath"] ?? ""].filter((path) => path !== "");
     const used = await Promise.all([realpath(start).catch(() => start), ...running]);
     return {
       own,
       found: [...found],
       used: used.filter((path) => path !== ""),
+      faults: parts.flatMap((path) => findServiceFault(path, role) ?? []),
       packaged: (await findPackage("/").catch(() => undefined)) !== undefined,
     };
   },
   judge: judgePrograms,
 });
 
+/** Who can replace what root runs is root. Daemons refuse their config and commands for the same reasons. */
+export function findServiceFault(path: string, role: "host" | "guest"): ServiceFault | undefined {
+  const trust = { uid: 0, groups: "own" } as const;
+  try {
+    return judgeNow((eyes) => {
+      const { fault, place, status } = judgePath(path, trust, eyes);
+      if (status === undefined)
+        return { text: `the service runs ${path}, which is missing`, remedy: `negotiator ${role} install` };
+      const wrong = fault ?? judgeFile(place, status, 0, eyes);
+      return wrong && { text: `others may replace ${path}: ${wrong.problem}`, remedy: wrong.remedy };
+    });
+  } catch {
+    // A user without rights may not look.
+    return undefined;
+  }
+}
+
 /** The directories of programs in packages, and of those that a person installs. */
 const DIRECTORIES = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/opt/negotiator/bin"];
 
 /** Judges the programs that are installed. */
-export function judgePrograms({ own, found, used, packaged }: Programs): readonly Found[] {
+export function judgePrograms({ faults, ...programs }: Programs): readonly Found[] {
+  const found = faults.map(({ text, remedy }) => problem(text, remedy));
+  return [...found, ...judgeCopies(programs)];
+}
+
+function judgeCopies({ own, found, used, packaged }: Omit<Programs, "faults">): readonly Found[] {
   const here = `negotiator ${VERSION} at ${own}`;
   const others = found.filter((path) => path !== own);
   if (others.length === 0) return [ok(here)];

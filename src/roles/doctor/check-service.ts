@@ -64,7 +64,8 @@ async function isListening(role: Role, path: string): Promise<boolean> {
   }
 }
 
-const PROPERTIES = "LoadState,ActiveState,SubState,Result,UnitFileState,NRestarts,NeedDaemonReload,ExecStart";
+const PROPERTIES =
+  "LoadState,ActiveState,SubState,Result,UnitFileState,NRestarts,NeedDaemonReload,ExecStart,FragmentPath";
 
 /** Resolves with what systemd knows of the service; empty if it does not answer. */
 export async function readUnit(role: Role, signal: AbortSignal): Promise<Record<string, string>> {

@@ -1,5 +1,6 @@
 /** How checks judge what they have found: faults that a test cannot plant on this machine. */
 import { describe, expect, test } from "bun:test";
+import { chmod } from "node:fs/promises";
 import { NegotiatorError } from "../../../src/errors.ts";
 import { runCheck } from "../../../src/roles/doctor/check.ts";
 import type { Check } from "../../../src/roles/doctor/check.ts";
@@ -10,14 +11,15 @@ import { judgeDenials } from "../../../src/roles/doctor/check-denials.ts";
 import { judgeAuditPlace } from "../../../src/roles/doctor/check-audit.ts";
 import { judgeLimits } from "../../../src/roles/doctor/check-limits.ts";
 import { judgeAbsence, judgeAnswer } from "../../../src/roles/doctor/check-daemon.ts";
-import { judgePrograms } from "../../../src/roles/doctor/check-program.ts";
+import { findServiceFault, judgePrograms } from "../../../src/roles/doctor/check-program.ts";
 import { describeFinding, summarize, worstExitCode } from "../../../src/roles/doctor/report.ts";
-import type { Level } from "../../../src/roles/doctor/finding.ts";
 import { judgeStates } from "../../../src/roles/host/doctor/check-guests.ts";
+import type { Found, Level } from "../../../src/roles/doctor/finding.ts";
 import { readHolders } from "../../../src/roles/host/doctor/check-socket.ts";
 import type { GuestStatus } from "../../../src/roles/host/status.ts";
 import { NO_FIGURES } from "../../../src/roles/daemon/link-figures.ts";
 import { VERSION } from "../../../src/version.ts";
+import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 
 const UNIT = {
   LoadState: "loaded",
@@ -150,12 +152,19 @@ test("a package and a file by hand are two programs, and the one by hand is to b
     own: "/usr/local/bin/negotiator",
     found: ["/usr/local/bin/negotiator", "/usr/bin/negotiator"],
     used: ["/usr/bin/negotiator"],
+    faults: [],
     packaged: true,
   });
   expect(found).toMatchObject({ level: "warning" });
   expect(found?.remedy).toEndWith("rm /usr/local/bin/negotiator");
   expect(
-    judgePrograms({ own: "/usr/bin/negotiator", found: ["/usr/bin/negotiator"], used: [], packaged: true }),
+    judgePrograms({
+      own: "/usr/bin/negotiator",
+      found: ["/usr/bin/negotiator"],
+      used: [],
+      faults: [],
+      packaged: true,
+    }),
   ).toMatchObject([{ level: "ok" }]);
 });
 
@@ -163,12 +172,12 @@ test("the program that the service runs is never to be removed", () => {
   const found = ["/usr/bin/negotiator", "/usr/local/bin/negotiator"];
   const used = ["/usr/local/bin/negotiator"];
   const judge = (packaged: boolean): string | undefined =>
-    judgePrograms({ own: "/usr/bin/negotiator", found, used, packaged })[0]?.remedy;
+    judgePrograms({ own: "/usr/bin/negotiator", found, used, faults: [], packaged })[0]?.remedy;
   expect(judge(false)).toEndWith(": rm /usr/bin/negotiator");
   expect(judge(true)).toStartWith("Let the service run /usr/bin/negotiator, not /usr/local/bin/negotiator\n");
-  expect(judgePrograms({ own: "/usr/bin/negotiator", found, used: found, packaged: false })).toMatchObject([
-    { level: "warning", remedy: expect.not.stringContaining("rm ") },
-  ]);
+  expect(
+    judgePrograms({ own: "/usr/bin/negotiator", found, used: found, faults: [], packaged: false }),
+  ).toMatchObject([{ level: "warning", remedy: expect.not.stringContaining("rm ") }]);
 });
 
 function adviseStart(unit: Record<string, string> | undefined, canReload = true): string | undefined {
@@ -194,9 +203,40 @@ describe("a daemon that does not answer", () => {
 });
 
 function fixOf(unreadFile: string, canReload: boolean): string | undefined {
-  const files = { policyProblem: null, unreadFile };
-  return judgeAnswer({ path: "/s", canReload, program: undefined, files }, "host")[0]?.fix?.join(" ");
+  return judgeSocket({ unreadFile, canReload })?.fix?.join(" ");
 }
+
+function judgeSocket(given: {
+  unreadFile?: string;
+  canReload?: boolean;
+  mode?: number;
+  gid?: number;
+}): Found | undefined {
+  const { unreadFile = null, canReload = true, mode = 0o660, gid = 990 } = given;
+  const files = { policyProblem: null, unreadFile };
+  const access = { mode, gid, group: 990 };
+  return judgeAnswer({ path: "/s", canReload, program: undefined, files, access }, "host")[0];
+}
+
+test("a control socket that its group may not use, or everybody may, is a warning", () => {
+  expect(judgeSocket({})).toMatchObject({ level: "ok" });
+  for (const given of [{ mode: 0o600 }, { mode: 0o666 }, { gid: 0 }])
+    expect(judgeSocket(given)).toMatchObject({
+      level: "warning",
+      remedy: expect.stringContaining("chgrp negotiator /s && chmod 660 /s"),
+    });
+});
+
+test("a program or unit that others may replace is a problem, and one that is missing", async () => {
+  await using place = await createTemporaryDirectory();
+  const path = place.at("negotiator");
+  expect(findServiceFault(path, "host")?.remedy).toBe("negotiator host install");
+  await Bun.write(path, "");
+  await chmod(path, 0o777);
+  expect(findServiceFault(path, "host")?.remedy).toContain(`chmod go-w ${path}`);
+  await chmod(path, 0o755);
+  expect(findServiceFault(path, "host")).toBeUndefined();
+});
 
 test("only a reload that can succeed is a harmless remedy", () => {
   const stale = "The daemon has not read the config\nLoad it: negotiator host reload";

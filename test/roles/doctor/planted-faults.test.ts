@@ -137,12 +137,18 @@ describe("with both daemons running", () => {
       const bare = await guest.command("bare", "echo done\n");
       const plain = await guest.command("plain", "#!/bin/sh\n", 0o644);
       const named = await guest.command("a;b", "#!/bin/sh\n");
+      const env = await guest.command("env", "#!/usr/bin/env no-such-language\n");
+      const kept = await guest.command("kept", "#!/bin/sh\n", 0o700);
+      await Bun.write(`${kept}.toml`, 'user = "nobody"\n');
+      const lone = `${kept}t.toml`;
+      await Bun.write(lone, 'user = "nobody"\n');
       const { findings } = await examine(guest, "commands");
-      for (const path of [shared, ruby, named, windows, bare, plain]) {
-        const about = findings.filter(({ message }) => message.includes(path));
+      for (const path of [shared, ruby, named, windows, bare, plain, env, kept, lone]) {
+        const about = findings.filter(({ message }) => RegExp(`${path}["\\s:]`).test(message));
         expect(about).toMatchObject([{ level: "warning", remedy: expect.any(String) }]);
         await rm(path);
       }
+      await rm(`${kept}.toml`);
     },
     TIMEOUT_MS,
   );
@@ -176,6 +182,7 @@ describe("with both daemons running", () => {
     async () => {
       const program = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", ...SOURCE, "host"];
       await chmod(stage.at("."), 0o755);
+      await stage.host.command("all", "#!/bin/sh\n");
       const { stdout, exitCode } = await stage.host.run(["doctor", "--json"], { program });
       const levels = readFindings(stdout).map(({ check, level }) => [check, level]);
       expect(Object.fromEntries(levels)).toMatchObject({ config: "ok", daemon: "unknown", audit: "unknown" });

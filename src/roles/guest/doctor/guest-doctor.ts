@@ -3,6 +3,7 @@ import type { Invocation, Outcome } from "../../cli/subcommand.ts";
 import { CHECK_AUDIT } from "../../doctor/check-audit.ts";
 import { CHECK_DAEMON } from "../../doctor/check-daemon.ts";
 import { CHECK_DENIALS } from "../../doctor/check-denials.ts";
+import { CHECK_DETACHED } from "../../doctor/check-detached.ts";
 import { CHECK_POLICY_FILE, createConfigCheck } from "../../doctor/check-files.ts";
 import { CHECK_LIMITS } from "../../doctor/check-limits.ts";
 import { CHECK_OLD_AGENT } from "../../doctor/check-old-agent.ts";
@@ -25,6 +26,7 @@ const GUEST_CHECKS: readonly Check[] = [
   CHECK_HOST_LINK,
   CHECK_OWN_COMMANDS,
   CHECK_AUDIT,
+  CHECK_DETACHED,
   CHECK_LIMITS,
   CHECK_DENIALS,
 ];

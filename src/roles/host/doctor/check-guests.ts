@@ -54,7 +54,7 @@ export const CHECK_GUESTS = defineCheck<GuestsFacts>({
     const { endpoints, problems, bare, later, known, connect } = facts;
     // The check of libvirt has that problem already.
     const found: Found[] = problems
-      .filter(({ code }) => code !== "UNSUPPORTED" && code !== "NO_CHANNEL" && code !== "TIMEOUT")
+      .filter(({ code, message }) => !OTHERS.has(code) && !message.startsWith("Cannot ask libvirt"))
       .map((error) => fromError(error));
     if (bare.length > 0)
       found.push(
@@ -151,6 +151,7 @@ export function judgeStates(guests: readonly GuestStatus[]): Found[] {
   return found.length > 0 ? found : [ok("the daemon knows no guest with a port")];
 }
 
+const OTHERS: ReadonlySet<string> = new Set(["UNSUPPORTED", "NO_CHANNEL", "TIMEOUT"]);
 const ABSENT: ReadonlySet<string> = new Set(["paused", "saved", "shut off"]);
 
 function isBad(state: string): boolean {

@@ -9,10 +9,13 @@ import { findLocalProgram } from "../../../process/program-path.ts";
 import { defineCheck } from "../../doctor/check.ts";
 import { fromError, ok, problem, warning } from "../../doctor/finding.ts";
 
-/** `unused`: why libvirt is not asked. */
+/**
+ * `unused`: why libvirt is not asked; `lacksVirsh`: although it runs. `file`: the config, if that names the
+ * libvirt to ask. `startedBy`: its unit.
+ */
 type LibvirtFacts =
-  | { kind: "unused"; reason: string; looksAtQemu: boolean; named: number }
-  | { kind: "failed"; error: NegotiatorError; startedBy: string | undefined }
+  | { kind: "unused"; reason: string; looksAtQemu: boolean; named: number; lacksVirsh: boolean }
+  | { kind: "failed"; error: NegotiatorError; startedBy: string | undefined; file: string | undefined }
   | { kind: "answers"; survey: Survey; isChosen: boolean };
 
 /** libvirt, or why it is not asked. */
@@ -23,26 +26,44 @@ export const CHECK_LIBVIRT = defineCheck<LibvirtFacts>({
     const hasVirsh = findLocalProgram("virsh") !== undefined;
     if (host.libvirt === "no" || (host.libvirt === "auto" && !hasVirsh)) {
       const reason = host.libvirt === "no" ? 'host.libvirt = "no"' : "there is no program virsh";
-      return { kind: "unused", reason, looksAtQemu: host.qemu !== "no", named: guests.length };
+      const lacksVirsh = host.libvirt === "auto" && LIBVIRT_SOCKETS.some((path) => existsSync(path));
+      return { kind: "unused", reason, looksAtQemu: host.qemu !== "no", named: guests.length, lacksVirsh };
     }
     const connect = host.connect === "" ? undefined : host.connect;
     try {
       const survey = await surveyLibvirt({ connect, runText }, signal);
       return { kind: "answers", survey, isChosen: connect !== undefined };
     } catch (thrown) {
-      return { kind: "failed", error: NegotiatorError.from(thrown), startedBy: findUnit() };
+      const origin = invocation.config.origins.get("host.connect") ?? "";
+      const file = origin.startsWith("/") ? origin : undefined;
+      return { kind: "failed", error: NegotiatorError.from(thrown), startedBy: findUnit(), file };
     }
   },
   judge(facts, { isRoot }) {
     if (facts.kind === "failed") {
-      const { error, startedBy } = facts;
+      const { error, startedBy, file } = facts;
+      if (error.code === "BAD_CONFIG" && file !== undefined)
+        return [
+          problem(
+            fromError(error).text,
+            `Correct host.connect in ${file}, for example: "qemu:///system". Then: negotiator host reload`,
+          ),
+        ];
       const isDown = error.code === "NO_CHANNEL" && startedBy !== undefined;
       return [
         { ...fromError(error), ...(isDown ? { fix: ["systemctl", "start", startedBy] as const } : {}) },
       ];
     }
     if (facts.kind === "unused") {
-      const { reason, looksAtQemu, named } = facts;
+      const { reason, looksAtQemu, named, lacksVirsh } = facts;
+      if (lacksVirsh)
+        return [
+          warning(
+            `libvirt is on this host, and is not asked: ${reason}`,
+            "Install it (Debian: apt-get install libvirt-clients; Fedora: dnf install libvirt-client)\n" +
+              'If its guests are not to be called, set host.libvirt = "no"',
+          ),
+        ];
       if (looksAtQemu || named > 0)
         return [ok(`it is not asked (${reason}); guests are ${looksAtQemu ? "QEMU processes" : "named"}`)];
       return [
@@ -69,6 +90,9 @@ function findUnit(): string | undefined {
   if (!existsSync("/run/systemd/system")) return undefined;
   return UNITS.find((unit) => UNIT_DIRECTORIES.some((directory) => existsSync(join(directory, unit))));
 }
+
+/** Where the daemons of libvirt listen (libvirtd(8), virtqemud(8)). */
+const LIBVIRT_SOCKETS = ["/run/libvirt/libvirt-sock", "/run/libvirt/virtqemud-sock"];
 
 const UNITS = ["virtqemud.socket", "libvirtd.service"];
 const UNIT_DIRECTORIES = ["/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];

@@ -68,7 +68,8 @@ export function findModeFault(path: string, { uid, groups, name }: Runner): Brok
   const needed = readHead(path)?.subarray(0, 2).toString("latin1") === "#!" ? 0o5 : 0o1;
   const shift = status.uid === uid ? OWNER_BITS : groups.includes(status.gid) ? GROUP_BITS : 0;
   if (((status.mode >> shift) & needed) === needed) return undefined;
-  const problem = `the user "${printable(name)}", as whom it runs, may not ${needed === 1 ? "" : "read and "}execute it`;
+  const verbs = needed === 1 ? "execute" : "read and execute";
+  const problem = `the user "${printable(name)}", as whom it runs, may not ${verbs} it`;
   return { path, problem, remedy: `Allow it: chmod 755 ${shellWord(path)}` };
 }
 

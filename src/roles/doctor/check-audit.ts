@@ -70,7 +70,7 @@ function show(bytes: number): string {
 }
 
 function freeRemedy(directory: string): string {
-  // What fills the disk may be elsewhere on it.
+  // The large files may be elsewhere on the disk.
   const disk = `"$(findmnt -no TARGET -T ${shellWord(directory)})"`;
   return `Find large files on it: du -xh --max-depth=3 ${disk} | sort -h | tail`;
 }

@@ -138,12 +138,14 @@ export function judgeAbsence(why: string, { canReload, unit }: Absence, role: "h
   if (LoadState === "masked")
     return problem(
       `no daemon runs: ${why}`,
-      `${fix}Its service is masked. Allow it: systemctl unmask ${name}\nThen start it: systemctl start ${name}`,
+      `${fix}Its service is masked. Allow it: systemctl unmask ${name}\n` +
+        `Then start it: systemctl start ${name}`,
     );
   if (LoadState !== "loaded")
     return problem(
       `no daemon runs: ${why}`,
-      `${fix}Start it as a service: negotiator ${role} install\nOr at this terminal: negotiator ${role} daemon`,
+      `${fix}Start it as a service: negotiator ${role} install\n` +
+        `Or at this terminal: negotiator ${role} daemon`,
     );
   if (ActiveState === "active")
     return problem(
@@ -151,7 +153,8 @@ export function judgeAbsence(why: string, { canReload, unit }: Absence, role: "h
       `${fix}If ${role}.control was changed: systemctl restart ${name}\n` +
         `Or its service names another socket: systemctl cat ${name}`,
     );
-  if (ActiveState === "inactive") return problem(`no daemon runs: ${why}`, `${fix}systemctl start ${name}`);
+  if (ActiveState === "inactive")
+    return problem(`no daemon runs: ${why}`, `${fix}Start it: systemctl start ${name}`);
   return problem(
     `no daemon runs: ${why}, because ${name} fails`,
     `${fix}Read why: journalctl -u ${name} -n 20\nThen start it: systemctl restart ${name}`,

@@ -50,7 +50,10 @@ export const CHECK_PROGRAM = defineCheck<Programs>({
   judge: judgePrograms,
 });
 
-/** Who can replace what root runs is root. Daemons refuse their config and commands for the same reasons. */
+/**
+ * A user who can replace a program of root is root. Daemons refuse their config and commands for the same
+ * reasons.
+ */
 export function findServiceFault(path: string, role: "host" | "guest"): ServiceFault | undefined {
   const trust = { uid: 0, groups: "own" } as const;
   try {

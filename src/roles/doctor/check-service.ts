@@ -110,7 +110,8 @@ export function judgeUnit(unit: Readonly<Record<string, string>>, { role, name, 
       runs
         ? warning(
             `the daemon runs, but not as ${name}`,
-            `Find and stop it: pgrep -af 'negotiator.*${role}.*daemon'\nThen start the service: systemctl start ${name}`,
+            `Find and stop it: pgrep -af 'negotiator.*${role}.*daemon'\n` +
+              `Then start the service: systemctl start ${name}`,
           )
         : problem(`${name} does not run`, `Start it: systemctl start ${name}`, ["systemctl", "start", name]),
     );

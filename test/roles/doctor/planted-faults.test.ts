@@ -100,7 +100,7 @@ describe("with both daemons running", () => {
   );
 
   test(
-    "a setting that names no port, and nobody is to be killed for it",
+    "a setting that names no port, for which no process is to be ended",
     async () => {
       const guest = stage.guest();
       for (const device of ["/dev/null", "/dev/vport9p9"]) {

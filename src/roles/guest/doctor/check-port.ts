@@ -17,7 +17,10 @@ import { fromError, ok, problem, unknown } from "../../doctor/finding.ts";
 import type { Fix, Found } from "../../doctor/finding.ts";
 import { findDaemons } from "../../install/running-daemon.ts";
 
-/** `unfit`: the setting names something else than a port. `missing`: why there is no port. `refusal`: why its device cannot be used. */
+/**
+ * `unfit`: the setting names something else than a port. `missing`: why there is no port. `refusal`: why its
+ * device cannot be used.
+ */
 type PortFacts =
   | { kind: "missing"; error: NegotiatorError; similar: readonly string[] }
   | { kind: "unfit"; device: string; what: string; origin: string }

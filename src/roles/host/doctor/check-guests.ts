@@ -67,7 +67,7 @@ export const CHECK_GUESTS = defineCheck<GuestsFacts>({
       const name = shellWord(later[0] ?? "GUEST");
       found.push(
         warning(
-          `${count(later)} ${later.length === 1 ? "gets" : "get"} the port at the next start: ${nameSome(later)}`,
+          `${count(later)} with the port only from the next start on: ${nameSome(later)}`,
           `Look at each: negotiator host doctor ${name}`,
         ),
       );

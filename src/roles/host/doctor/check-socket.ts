@@ -96,7 +96,7 @@ function attachAgain({ guest, connect }: Endpoint): string {
   return `Attach it again: ${remove}; ${add}`;
 }
 
-/** A running QEMU does not make a socket again that somebody has removed. */
+/** A running QEMU does not make a socket again that was removed. */
 function missingRemedy(endpoint: Endpoint): string {
   const { source } = endpoint;
   if (source === "config" || source === "flag") {
@@ -104,7 +104,7 @@ function missingRemedy(endpoint: Endpoint): string {
     return `Correct the path ${where}, or start the program that listens there: ss -xl`;
   }
   if (source === "qemu") return "See whether QEMU runs: ps -ef | grep qemu\nIf it does, start it again";
-  return `Somebody has removed its file, and QEMU does not make it again. ${attachAgain(endpoint)}`;
+  return `Its file was removed, and QEMU does not make it again. ${attachAgain(endpoint)}`;
 }
 
 /** Connects and says nothing. Resolves with the reason if that fails. */

@@ -60,7 +60,10 @@ export function findServiceFault(path: string, role: "host" | "guest"): ServiceF
     return judgeNow((eyes) => {
       const { fault, place, status } = judgePath(path, trust, eyes);
       if (status === undefined)
-        return { text: `the service runs ${path}, which is missing`, remedy: `negotiator ${role} install` };
+        return {
+          text: `the service runs ${path}, which is missing`,
+          remedy: `Install it again: negotiator ${role} install`,
+        };
       const wrong = fault ?? judgeFile(place, status, 0, eyes);
       return wrong && { text: `others may replace ${path}: ${wrong.problem}`, remedy: wrong.remedy };
     });

@@ -14,6 +14,7 @@ import { keepRunningWithoutTerminal } from "../../process/terminal-output.ts";
 import type { Invocation } from "../cli/subcommand.ts";
 import type { NextProgram } from "../../process/next-program.ts";
 import { catchSignals } from "./life-signals.ts";
+import { endAtLatest } from "./last-end.ts";
 import type { LifeSignals } from "./life-signals.ts";
 import { awaitReexec } from "./reexec.ts";
 import type { HandedOver } from "./reexec.ts";
@@ -143,6 +144,7 @@ export async function runDaemon(options: DaemonOptions): Promise<NextProgram | u
     `${signal}: ${count === 0 ? "stopping" : `waiting up to ${settings.drainSeconds} s for ${calls}`}`,
   );
   await drain(openCalls, drainMs(), signals.abort);
+  endAtLatest(next === undefined ? 0 : 1);
   // From here on, another signal ends the process at once.
   signals[Symbol.dispose]();
   return next;

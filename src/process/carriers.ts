@@ -2,37 +2,82 @@
  * Pipes of a command that another user can lock. A writer takes the kernel's lock of a pipe and may then wait
  * for its own memory, which a file system of its user gives late or never. A process that reads, closes or
  * resizes that pipe meanwhile waits too, and no signal ends that. So this process has sockets, which have no
- * such lock, and `cat` carries the bytes between them and the pipes.
+ * such lock, and `cat` carries the bytes between them and the pipes. A start of `cat` costs as much as that
+ * of a command. So a stream that was used the last time gets one ahead, and others get one with the first
+ * byte: poll(2) takes no lock.
  */
 import { closeSync } from "node:fs";
 import { CHILD_OPTIONS, helperCommand } from "./ask-program.ts";
+import { closeElsewhere, finishCloses } from "./closers.ts";
+import { EVENTS, watchDescriptor } from "./descriptor-watch.ts";
+import type { DescriptorWatch } from "./descriptor-watch.ts";
 import { startCleanly } from "./inherited-state.ts";
-import { rememberChild } from "./orphans.ts";
+import { pollNow } from "./libc.ts";
+import { forgetChild, rememberChild } from "./orphans.ts";
 import { createPipe, createSocketPair } from "./pipe.ts";
 import { isSameProcess, readProcess } from "../trust/host-process.ts";
 import type { ProcessId } from "../trust/host-process.ts";
 import { findTrustedTool } from "./trusted-tool.ts";
 
-/**
- * The end of a pipe that the command gets, and the socket with which this process reads or writes it.
- * `carrier` is undefined if it has ended already.
- */
-export type CarriedPipe = { theirFd: number; ourFd: number; carrier: ProcessId | undefined };
+/** The side of a pipe that a command has. */
+export type PipeUse = "reads" | "writes";
 
-/** Makes a pipe that the command `reads` or `writes`, and starts its carrier. The caller closes both ends. */
-export function createCarriedPipe(child: "reads" | "writes"): CarriedPipe {
-  using carried = new DisposableStack();
-  using kept = new DisposableStack();
-  const { ourFd, theirFd: socketFd } = createSocketPair();
-  carried.defer(() => closeSync(socketFd));
-  kept.defer(() => closeSync(ourFd));
-  const { readFd, writeFd } = createPipe();
-  const [carriedFd, theirFd] = child === "reads" ? [writeFd, readFd] : [readFd, writeFd];
-  carried.defer(() => closeSync(carriedFd));
-  kept.defer(() => closeSync(theirFd));
-  const pid = child === "reads" ? startCarrier(socketFd, carriedFd) : startCarrier(carriedFd, socketFd);
-  kept.move();
-  return { theirFd, ourFd, carrier: readProcess(pid) };
+/**
+ * The end of a pipe that the command gets, and the socket with which this process reads or writes it. The
+ * caller closes both. It calls `attend` when the command has started or not, and `leave` after the call:
+ * a process in the background may keep the pipe for ever.
+ */
+export type CarriedPipe = {
+  theirFd: number;
+  ourFd: number;
+  attend: (hasStarted: boolean) => void;
+  leave: () => void;
+  /** Returns the carrier, once it has started. */
+  carrier: () => ProcessId | undefined;
+};
+
+/** The command by its path, and the number of the descriptor there. */
+export type CarriedStream = { path: string; fd: 0 | 1 | 2 };
+
+/** Returns a pipe for a stream of a command. */
+export function takeCarriedPipe(stream: CarriedStream): CarriedPipe {
+  const use = useOf(stream);
+  if (!used.has(keyOf(stream))) return createLatePipe(use, keyOf(stream));
+  for (const spare of spares[use]) {
+    spares[use].delete(spare);
+    return spare;
+  }
+  return createSpare(use);
+}
+
+/**
+ * Starts carriers for a next command with the same streams, once the event loop turns. Without a command they
+ * end after a while.
+ */
+export function prepareCarriers(streams: readonly CarriedStream[]): void {
+  const uses = streams.filter((stream) => used.has(keyOf(stream))).map(useOf);
+  if (uses.length === 0) return;
+  setImmediate(() => {
+    try {
+      for (const use of ["reads", "writes"] as const) {
+        const wanted = uses.filter((other) => other === use).length;
+        while (spares[use].size < wanted) addSpare(use);
+      }
+    } catch {
+      // The next command starts its own, or says why it cannot.
+    }
+    clearTimeout(idle);
+    idle = setTimeout(closeSpares, IDLE_MS).unref();
+  });
+}
+
+/**
+ * Gives each stream that has none its carrier, because this process is about to end or to be replaced: that
+ * closes all its pipes.
+ */
+export function startAllCarriers(): void {
+  for (const start of late) start();
+  finishCloses();
 }
 
 /**
@@ -49,31 +94,138 @@ export function endCarriers(carriers: readonly ProcessId[]): void {
   }
 }
 
-/**
- * Lets another process have `fds` too, until the disposal. The last close of a pipe takes its lock, so it
- * must not be ours: dispose after they have been closed here.
- */
-export function shareDescriptors(fds: readonly number[]): Disposable {
-  const { ourFd, theirFd } = createSocketPair();
+const IDLE_MS = 10_000;
+let idle: Timer | undefined;
+const spares: Readonly<Record<PipeUse, Set<CarriedPipe>>> = { reads: new Set(), writes: new Set() };
+/** Streams that had bytes. */
+const used = new Set<string>();
+const MOST_USED = 1000;
+const late = new Set<() => void>();
+const RETRY_MS = 100;
+
+function useOf({ fd }: CarriedStream): PipeUse {
+  return fd === 0 ? "reads" : "writes";
+}
+
+function keyOf({ path, fd }: CarriedStream): string {
+  return `${fd} ${path}`;
+}
+
+function addSpare(use: PipeUse): void {
+  const spare = createSpare(use, () => {
+    // Something has killed it.
+    if (spares[use].delete(spare)) closePipe(spare);
+  });
+  spares[use].add(spare);
+}
+
+/** No command has had them, so their locks are free. */
+function closeSpares(): void {
+  for (const some of Object.values(spares)) {
+    for (const spare of some) closePipe(spare);
+    some.clear();
+  }
+}
+
+function closePipe({ theirFd, ourFd }: CarriedPipe): void {
+  closeSync(theirFd);
+  closeSync(ourFd);
+}
+
+/** `carriedFd` is the carrier's end of the pipe, `socketFd` that of the socket. */
+type Ends = { theirFd: number; ourFd: number; carriedFd: number; socketFd: number };
+
+function createEnds(use: PipeUse): Ends {
+  const { ourFd, theirFd: socketFd } = createSocketPair();
   try {
-    startCarrier(theirFd, "ignore", fds);
+    const { readFd, writeFd } = createPipe();
+    return use === "reads"
+      ? { ourFd, socketFd, theirFd: readFd, carriedFd: writeFd }
+      : { ourFd, socketFd, theirFd: writeFd, carriedFd: readFd };
   } catch (thrown) {
+    closeSync(ourFd);
+    closeSync(socketFd);
+    throw thrown;
+  }
+}
+
+function createSpare(use: PipeUse, onEnd?: () => void): CarriedPipe {
+  const { theirFd, ourFd, carriedFd, socketFd } = createEnds(use);
+  try {
+    const carrier = readProcess(startCarrier(use, { carriedFd, socketFd }, onEnd));
+    return { theirFd, ourFd, attend: () => undefined, leave: () => undefined, carrier: () => carrier };
+  } catch (thrown) {
+    closeSync(theirFd);
     closeSync(ourFd);
     throw thrown;
   } finally {
-    closeSync(theirFd);
+    closeSync(carriedFd);
+    closeSync(socketFd);
   }
-  return { [Symbol.dispose]: () => closeSync(ourFd) };
 }
 
-/** Returns the process. It ends at the end of its input, or when its output is closed. */
-function startCarrier(stdin: number, stdout: number | "ignore", others: readonly number[] = []): number {
+function createLatePipe(use: PipeUse, key: string): CarriedPipe {
+  const { theirFd, ourFd, carriedFd, socketFd } = createEnds(use);
+  const watched = use === "reads" ? socketFd : carriedFd;
+  let watch: DescriptorWatch | undefined;
+  let carrier: ProcessId | undefined;
+  const close = (): void => {
+    late.delete(start);
+    // The kernel's watch has the pipe open too, and must not be the last one.
+    watch?.close();
+    closeElsewhere(carriedFd);
+    closeSync(socketFd);
+  };
+  const start = (): void => {
+    try {
+      carrier = readProcess(startCarrier(use, { carriedFd, socketFd }));
+      noteUse(key);
+      close();
+    } catch {
+      // The bytes stay in the pipe meanwhile.
+      setTimeout(() => late.has(start) && start(), RETRY_MS);
+    }
+  };
+  const attend = async (): Promise<void> => {
+    late.add(start);
+    watch = watchDescriptor(watched, { isPipe: true });
+    while (late.has(start)) {
+      const events = pollNow(watched, EVENTS.IN);
+      if ((events & EVENTS.IN) !== 0) return start();
+      if (events !== 0) return close();
+      await watch.changed(EVENTS.IN);
+    }
+  };
+  return {
+    theirFd,
+    ourFd,
+    attend: (hasStarted) => (hasStarted ? void attend() : close()),
+    leave: () => void (late.has(start) && close()),
+    carrier: () => carrier,
+  };
+}
+
+function noteUse(key: string): void {
+  if (used.size >= MOST_USED) used.clear();
+  used.add(key);
+}
+
+function startCarrier(
+  use: PipeUse,
+  { carriedFd, socketFd }: Pick<Ends, "carriedFd" | "socketFd">,
+  onEnd?: () => void,
+): number {
+  const [stdin, stdout] = use === "reads" ? [socketFd, carriedFd] : [carriedFd, socketFd];
   const cat = findTrustedTool("cat");
   const child = startCleanly(() =>
     Bun.spawn({
       cmd: cat === undefined ? helperCommand("carry", []) : [cat],
       ...CHILD_OPTIONS,
-      stdio: [stdin, stdout, "ignore", ...others],
+      stdio: [stdin, stdout, "ignore"],
+      onExit({ pid }) {
+        forgetChild(pid);
+        onEnd?.();
+      },
     }),
   );
   rememberChild(child.pid);

@@ -18,6 +18,7 @@ import { settlesWithin } from "./settling.ts";
 import { readSetprivError } from "./setpriv.ts";
 import { ALL_DONE } from "./start-in-place.ts";
 import { endCarriers } from "./carriers.ts";
+import type { CarriedPipe } from "./carriers.ts";
 import type { ProcessId } from "../trust/host-process.ts";
 import type { StartReport } from "./start-in-place.ts";
 import { judgeStart } from "./started-files.ts";
@@ -74,6 +75,8 @@ type ChildOptions = {
   isReaped: () => boolean;
   /** Holds its standard error back while it may be that of a helper. */
   held: HeldOutput | undefined;
+  /** Its pipes with carriers. */
+  carried?: readonly CarriedPipe[];
   stdin: AsyncIterable<Uint8Array> | null;
   stderr: ByteSink | null;
 };
@@ -86,7 +89,14 @@ export function runningChildren(): number[] {
 }
 
 /** Returns the process with these facts. */
-export function createChild(facts: ChildFacts, { exit, isReaped, held, stdin, stderr }: ChildOptions): Child {
+export function createChild(facts: ChildFacts, options: ChildOptions): Child {
+  const { exit, isReaped, held, stdin, stderr, carried = [] } = options;
+  const carriers = (): readonly ProcessId[] => [
+    ...(facts.carriers ?? []),
+    ...carried
+      .flatMap(({ carrier }) => carrier() ?? [])
+      .map(({ pid: id, startTicks }) => ({ pid: id, startTicks })),
+  ];
   const { pid, stdinFd, stdoutFd, stderrFd, cgroup, path, user } = facts;
   let { reportFd } = facts;
   let ended: ExitFacts | undefined;
@@ -118,7 +128,10 @@ export function createChild(facts: ChildFacts, { exit, isReaped, held, stdin, st
       reportFd = undefined;
       if (cgroup !== undefined) removeCgroup(cgroup);
     },
-    endCarriers: () => endCarriers(facts.carriers ?? []),
+    endCarriers() {
+      for (const pipe of carried) pipe.leave();
+      endCarriers(carriers());
+    },
     freeze() {
       const { reportFd: _, ...rest } = facts;
       const frozen = held?.freeze();
@@ -126,6 +139,7 @@ export function createChild(facts: ChildFacts, { exit, isReaped, held, stdin, st
       noteChild(facts.pid);
       return {
         ...rest,
+        carriers: carriers(),
         ...(reportFd !== undefined && { reportFd }),
         ...(ended !== undefined && { exit: ended }),
         ...(frozen !== undefined && { held: frozen }),

@@ -197,6 +197,27 @@ export function setProcessLimit(most: number | Limit): Limit | undefined {
   return libc().prlimit(0, RLIMIT_NPROC, ptr(limits), null) === 0 ? { soft, hard } : undefined;
 }
 
+/**
+ * Sends one byte and duplicates of descriptors through a unix socket, without waiting: sendmsg(2), unix(7).
+ * The kernel keeps the files open until the receiver reads the byte. Returns whether it has taken them.
+ */
+export function sendDescriptors(socketFd: number, byte: number, fds: readonly number[]): boolean {
+  const data = new Uint8Array([byte]);
+  const part = new BigUint64Array([BigInt(ptr(data)), BigInt(data.length)]);
+  const control = new DataView(new ArrayBuffer(CMSG_HEADER_BYTES + Math.ceil(fds.length / 2) * 8));
+  control.setBigUint64(0, BigInt(CMSG_HEADER_BYTES + 4 * fds.length), true);
+  control.setInt32(8, SOL_SOCKET, true);
+  control.setInt32(12, SCM_RIGHTS, true);
+  for (const [index, fd] of fds.entries()) control.setInt32(CMSG_HEADER_BYTES + 4 * index, fd, true);
+  // `struct msghdr`: no address, one part, and the descriptors.
+  const message = new BigUint64Array(7);
+  message[2] = BigInt(ptr(part));
+  message[3] = 1n;
+  message[4] = BigInt(ptr(control));
+  message[5] = BigInt(control.byteLength);
+  return libc().syscall(SENDMSG, socketFd, ptr(message), MSG_DONTWAIT | MSG_NOSIGNAL, 0, 0, 0) === 1;
+}
+
 type List = { list: BigUint64Array; texts: Uint8Array[] };
 
 /** A list of pointers to texts, with a null pointer at its end. `texts` keeps the texts alive. */
@@ -212,6 +233,7 @@ function toText(text: string | Uint8Array): Uint8Array {
 const IS_ARM = process.arch === "arm64";
 /** The numbers are from syscalls(2). */
 const PRCTL = IS_ARM ? 167 : 157;
+const SENDMSG = IS_ARM ? 211 : 46;
 const KEYCTL = IS_ARM ? 219 : 250;
 const SCHED = IS_ARM
   ? { set: 119, get: 120, getParameters: 121 }
@@ -225,6 +247,12 @@ const FACCESSAT2 = 439;
 const AT_EACCESS = 0x200;
 const X_OK = 1;
 const ENOSYS = 38;
+/** unix(7), sendmsg(2): the same numbers on all architectures we build for. */
+const CMSG_HEADER_BYTES = 16;
+const SOL_SOCKET = 1;
+const SCM_RIGHTS = 1;
+const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
 /** wait(2), include/uapi/linux/wait.h. */
 const WNOHANG = 1;
 /** pidfd_open(2), Linux 5.3. */

@@ -4,13 +4,14 @@ import { errnoOf } from "../errors.ts";
 import { createChild } from "./child.ts";
 import type { Child, ExitFacts } from "./child.ts";
 import { signalName } from "../signals.ts";
-import { createCarriedPipe, shareDescriptors } from "./carriers.ts";
+import { prepareCarriers, takeCarriedPipe } from "./carriers.ts";
+import type { CarriedPipe, CarriedStream } from "./carriers.ts";
+import { shareDescriptors } from "./closers.ts";
 import { hasLimits, planCgroup } from "./command-cgroup.ts";
 import type { CgroupPlan, ResourceLimits } from "./command-cgroup.ts";
 import { holdOutput } from "./held-output.ts";
 import type { HeldOutput } from "./held-output.ts";
 import { startCleanly } from "./inherited-state.ts";
-import type { ProcessId } from "../trust/host-process.ts";
 import type { Ids } from "./libc-process.ts";
 import { commandFileLimit, spawnLimited } from "./open-file-limit.ts";
 import { forgetChild, rememberChild } from "./orphans.ts";
@@ -107,12 +108,6 @@ function createEnds(child: "reads" | "writes"): Ends {
   return child === "reads" ? { theirFd: readFd, ourFd: writeFd } : { theirFd: writeFd, ourFd: readFd };
 }
 
-function carriedEnds(child: "reads" | "writes", carriers: ProcessId[]): Ends {
-  const { carrier, ...ends } = createCarriedPipe(child);
-  if (carrier !== undefined) carriers.push({ pid: carrier.pid, startTicks: carrier.startTicks });
-  return ends;
-}
-
 function spawnBy(
   way: StartWay,
   options: StartOptions,
@@ -122,6 +117,7 @@ function spawnBy(
   using shared = new DisposableStack();
   using theirs = new DisposableStack();
   using ours = new DisposableStack();
+  using attended = new DisposableStack();
   /** Another user could lock its pipes, and open `/dev/stdout` again only if they belong to it. */
   const lower = way.kind === "direct" ? undefined : user;
   const take = (ends: Ends): Ends => {
@@ -129,22 +125,30 @@ function spawnBy(
     ours.defer(() => closeSync(ends.ourFd));
     return ends;
   };
-  const carriers: ProcessId[] = [];
-  const pipeFor = (child: "reads" | "writes"): Ends => {
-    const ends = take(lower === undefined ? createEnds(child) : carriedEnds(child, carriers));
+  const streams: CarriedStream[] = [];
+  const carried: CarriedPipe[] = [];
+  const takeCarried = (fd: CarriedStream["fd"]): Ends => {
+    const stream = { path: options.argv[0], fd };
+    const pipe = takeCarriedPipe(stream);
+    streams.push(stream);
+    carried.push(pipe);
+    attended.defer(() => pipe.attend(false));
+    return pipe;
+  };
+  const pipeFor = (fd: CarriedStream["fd"]): Ends => {
+    const ends = take(lower === undefined ? createEnds(fd === 0 ? "reads" : "writes") : takeCarried(fd));
     if (user !== undefined) fchownSync(ends.theirFd, user.uid, user.gid);
     return ends;
   };
   const call = callFor(way, options, user, cgroup);
   const { stdin, stdout, stderr } = options;
-  const input = stdin === null ? undefined : pipeFor("reads");
-  const output = stdout === null ? undefined : pipeFor("writes");
+  const input = stdin === null ? undefined : pipeFor(0);
+  const output = stdout === null ? undefined : pipeFor(1);
   // The words of a helper are read in any case.
-  const errors = stderr === null && call.held === undefined ? undefined : pipeFor("writes");
+  const errors = stderr === null && call.held === undefined ? undefined : pipeFor(2);
   const report = call.hasReport === true ? take(createEnds("writes")) : undefined;
   if (lower !== undefined) {
-    const carried = [input, output, errors].flatMap((ends) => (ends ? [ends.theirFd] : []));
-    shared.use(shareDescriptors(carried));
+    shared.use(shareDescriptors(carried.map(({ theirFd }) => theirFd)));
   }
   const { promise: exit, resolve } = Promise.withResolvers<ExitFacts>();
   let isReaped = false;
@@ -174,6 +178,9 @@ function spawnBy(
     lower === undefined ? limited() : spawnWithShare(options.limits?.tasksMax, limited),
   );
   rememberChild(pid);
+  attended.move();
+  for (const pipe of carried) pipe.attend(true);
+  prepareCarriers(streams);
   ours.move();
   return createChild(
     {
@@ -182,11 +189,10 @@ function spawnBy(
       ...(output === undefined ? {} : { stdoutFd: output.ourFd }),
       ...(errors === undefined ? {} : { stderrFd: errors.ourFd }),
       path: options.argv[0],
-      carriers,
       ...(user === undefined ? {} : { user }),
       ...(report === undefined ? {} : { reportFd: report.ourFd }),
       ...(cgroup === undefined ? {} : { cgroup }),
     },
-    { exit, isReaped: () => isReaped, held: call.held, stdin, stderr },
+    { exit, isReaped: () => isReaped, held: call.held, carried, stdin, stderr },
   );
 }

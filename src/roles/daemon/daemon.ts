@@ -5,6 +5,7 @@ import type { Settings } from "../../config/settings.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { configureLog, logFor, setLinePrefix } from "../../log.ts";
 import { pause } from "../../peers/supervise.ts";
+import { startAllCarriers } from "../../process/carriers.ts";
 import { resetInheritedState } from "../../process/inherited-state.ts";
 import { everyTick } from "../../peers/ticker.ts";
 import { limitCommands } from "../../process/open-file-limit.ts";
@@ -125,6 +126,7 @@ export async function runDaemon(options: DaemonOptions): Promise<NextProgram | u
   };
   limitCommands(await findStartedLimit());
   using running = new DisposableStack();
+  running.defer(startAllCarriers);
   running.use(everyTick(reapOrphans));
   running.use(feedWatchdog(watchdogRequest()));
   notifyService(notifySocket(), "READY=1");

@@ -5,6 +5,7 @@
 import { closeSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
+import { startAllCarriers } from "../../process/carriers.ts";
 import { collectKept } from "../../process/kept-resources.ts";
 import { closeOnExec, createSealedFile, isSealed } from "../../process/libc-process.ts";
 import { runningChildren } from "../../process/child.ts";
@@ -32,6 +33,7 @@ const log = logFor("daemon");
 
 /** Makes the file from what `freeze` returns. Throws the system's error. */
 export function prepareHandover(role: "host" | "guest", version: number, freeze: () => unknown): Handover {
+  startAllCarriers();
   const { value: state, fds, children } = collectKept(freeze);
   // Programs that this one watches, such as virsh, are started again by the next one.
   for (const pid of runningChildren()) if (!children.includes(pid)) signalGroup(pid, "SIGTERM");

@@ -1,0 +1,133 @@
+/**
+ * Closes ends of pipes in another process. The last close of a pipe takes its lock, which a user can hold for
+ * ever, so it must not be ours.
+ */
+import { closeSync } from "node:fs";
+import { CHILD_OPTIONS, helperCommand } from "./ask-program.ts";
+import { startCleanly } from "./inherited-state.ts";
+import { sendDescriptors } from "./libc-process.ts";
+import { readInto, setNonBlocking, writeFrom } from "./libc.ts";
+import { forgetChild, rememberChild } from "./orphans.ts";
+import { createSocketPair } from "./pipe.ts";
+import { findTrustedTool } from "./trusted-tool.ts";
+
+/**
+ * Lets another process have `fds` too, and close them after the disposal. Dispose after they have been closed
+ * here.
+ */
+export function shareDescriptors(fds: readonly number[]): Disposable {
+  clearTimeout(idle);
+  idle = setTimeout(endFree, IDLE_MS).unref();
+  const closer = [...closers].find(isFree) ?? startCloser();
+  if (closer === undefined || !sendDescriptors(closer.queueFd, LINE_END, fds)) return startHolder(fds);
+  closer.isOwing = true;
+  return { [Symbol.dispose]: () => void writeFrom(closer.gateFd, LINE) };
+}
+
+/** Lets another process close a descriptor, soon: then it is not open here any longer. */
+export function closeElsewhere(fd: number): void {
+  if (closing.push(fd) === 1) setImmediate(finishCloses);
+}
+
+/** Closes here what `closeElsewhere` has got so far. */
+export function finishCloses(): void {
+  if (closing.length === 0) return;
+  const fds = closing.splice(0);
+  using _ = shareDescriptors(fds);
+  for (const fd of fds) closeSync(fd);
+}
+
+const closing: number[] = [];
+
+/**
+ * `sh` takes a line from each of two sockets. The line of the second one brings descriptors, which the kernel
+ * closes at once, because `sh` does not ask for them. The line that it prints says that they are closed.
+ */
+const SCRIPT = "while read -r line <&3 && read -r line <&4; do echo; done";
+const LINE_END = 0x0a;
+const LINE = new Uint8Array([LINE_END]);
+/** One that closes nothing for so long ends. */
+const IDLE_MS = 10_000;
+
+/** `isOwing`: it has descriptors that it has not closed yet. */
+type Closer = { gateFd: number; queueFd: number; isOwing: boolean };
+
+const closers = new Set<Closer>();
+let idle: Timer | undefined;
+const room = new Uint8Array(8);
+
+/** Whether it has closed all that it got. A user can keep it from that, and others must not wait then. */
+function isFree(closer: Closer): boolean {
+  if (closer.isOwing && readInto(closer.gateFd, room) > 0) closer.isOwing = false;
+  return !closer.isOwing;
+}
+
+function endFree(): void {
+  for (const closer of closers) if (isFree(closer)) end(closer);
+}
+
+function end(closer: Closer): void {
+  if (!closers.delete(closer)) return;
+  closeSync(closer.gateFd);
+  closeSync(closer.queueFd);
+}
+
+function startCloser(): Closer | undefined {
+  const shell = findTrustedTool("sh");
+  if (shell === undefined) return undefined;
+  using theirs = new DisposableStack();
+  using ours = new DisposableStack();
+  const [gate, queue] = [createSocketPair(), createSocketPair()];
+  for (const { theirFd, ourFd } of [gate, queue]) {
+    theirs.defer(() => closeSync(theirFd));
+    ours.defer(() => closeSync(ourFd));
+  }
+  setNonBlocking(gate.ourFd);
+  const closer = { gateFd: gate.ourFd, queueFd: queue.ourFd, isOwing: false };
+  startKeeper([shell, "-c", SCRIPT], ["ignore", gate.theirFd, "ignore", gate.theirFd, queue.theirFd], () =>
+    end(closer),
+  );
+  ours.move();
+  closers.add(closer);
+  return closer;
+}
+
+/** Without `sh`: the process has the descriptors until its input ends. */
+function startHolder(fds: readonly number[]): Disposable {
+  const { ourFd, theirFd } = createSocketPair();
+  try {
+    const cat = findTrustedTool("cat");
+    startKeeper(cat === undefined ? helperCommand("carry", []) : [cat], [
+      theirFd,
+      "ignore",
+      "ignore",
+      ...fds,
+    ]);
+  } catch (thrown) {
+    closeSync(ourFd);
+    throw thrown;
+  } finally {
+    closeSync(theirFd);
+  }
+  return { [Symbol.dispose]: () => closeSync(ourFd) };
+}
+
+function startKeeper(
+  cmd: readonly string[],
+  stdio: readonly (number | "ignore")[],
+  onEnd?: () => void,
+): void {
+  const child = startCleanly(() =>
+    Bun.spawn({
+      cmd: [...cmd],
+      ...CHILD_OPTIONS,
+      stdio: [stdio[0] ?? "ignore", stdio[1] ?? "ignore", stdio[2] ?? "ignore", ...stdio.slice(3)],
+      onExit({ pid }) {
+        forgetChild(pid);
+        onEnd?.();
+      },
+    }),
+  );
+  rememberChild(child.pid);
+  child.unref();
+}

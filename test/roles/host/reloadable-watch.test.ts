@@ -202,7 +202,7 @@ test("a replace after the follower has ended starts the new one at once", async 
   const news = scene.next();
   old.followers[0]?.fail();
   await waitTurns(5);
-  expect(scene.waiting()).toEqual([30_000]);
+  expect(scene.waiting()).toEqual([30_000, 2000]);
   scene.reloadable.replace(next.target);
   const { appeared, problems } = await news;
   expect(appeared).toEqual([B]);
@@ -210,7 +210,7 @@ test("a replace after the follower has ended starts the new one at once", async 
   await until("the target is followed", () => next.followers.length === 1);
 });
 
-test("a follower that fails at once causes at most one scan per poll", async () => {
+test("a follower that fails at once causes scans after 2 s and 4 s, then at most one per poll", async () => {
   let [scans, starts] = [0, 0];
   const broken: WatchTarget = {
     find: () => Promise.resolve((scans++, found())),
@@ -227,14 +227,19 @@ test("a follower that fails at once causes at most one scan per poll", async () 
   scene.reloadable.replace(broken);
   expect((await news).problems.map(({ message }) => message)).toEqual(["There is no such program"]);
   void scene.next().catch(() => undefined);
+  for (const retryMs of [2000, 4000]) {
+    await until("it waits", () => scene.waiting().includes(retryMs));
+    expect(scene.waiting()).toEqual([5000, retryMs]);
+    await scene.endWait(retryMs);
+  }
   for (let count = 0; count < 3; count++) {
-    await until("it waits", () => scene.waiting().includes(5000));
+    await until("it waits", () => scene.waiting().includes(5000) && scene.waiting().length === 1);
     await waitTurns(5);
     expect(scene.waiting()).toEqual([5000]);
     await scene.endWait(5000);
   }
-  expect(scans).toBeLessThan(7);
-  expect(starts).toBeLessThan(7);
+  expect(scans).toBeLessThan(9);
+  expect(starts).toBeLessThan(9);
 });
 
 test("the end of the watch ends the follower of the new target too", async () => {

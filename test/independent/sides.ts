@@ -18,7 +18,7 @@ export type Sides = AsyncDisposable & {
   /** The absolute path of a name in the directory of the test. */
   at(name: string): string;
   /** The commands in the daemon's audit, sorted. */
-  audited(): Promise<string[]>;
+  audited(least: number): Promise<string[]>;
   /** Starts a command line of the daemon's role. */
   launch(words: readonly string[], options?: LaunchOptions): Launched;
   /** Starts a Python program; disposal ends it too. */
@@ -75,8 +75,8 @@ export async function startSides(options: SidesOptions): Promise<Sides> {
     cutter,
     sockets: paths.map((path) => `${path}.${role === "guest" ? "host" : "guest"}`),
     at: (name) => directory.at(name),
-    audited: async () =>
-      (await readAudit(directory.at("audit.jsonl"))).map(({ command }) => String(command)).toSorted(),
+    audited: async (least) =>
+      (await readAudit(directory.at("audit.jsonl"), least)).map(({ command }) => String(command)).toSorted(),
     launch: ([subcommand = "", ...words], more = {}) =>
       programs.use(launch([role, subcommand, ...common, ...words], more)),
     python: (words, input) => programs.use(startPython("negotiator", words, input)),

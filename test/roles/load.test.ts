@@ -62,8 +62,10 @@ test(
     for (const name of ["web1", "web2"]) {
       expect(await stage.host.run(["execute", name, "where"])).toMatchObject({ stdout: `in ${name}\n` });
     }
-    const hostCalls = (await stage.host.audit()).filter(({ command }) => command === "reply");
-    expect(hostCalls).toHaveLength(102);
+    await until("102 calls are in the audit", async () => {
+      const hostCalls = (await stage.host.audit()).filter(({ command }) => command === "reply");
+      return hostCalls.length === 102;
+    });
     await until("no call is open", async () => (await stage.open()).calls.outgoing === 0);
   },
   TIMEOUT_MS,

@@ -128,8 +128,10 @@ test.concurrent(
     ]);
     expect((await run(["status"])).stdout).toMatch(/^old1: legacy, since .*\nweb1: open, negotiator /);
     expect(agent.death).toBeUndefined();
-    const audited = await host.audit();
-    expect(audited.find(({ exitCode }) => exitCode === 3)).toMatchObject({
+    const audited = await until("the call is in the audit", async () =>
+      (await host.audit()).find(({ exitCode }) => exitCode === 3),
+    );
+    expect(audited).toMatchObject({
       direction: "outgoing",
       peer: { guest: "old1" },
       command: "fail",
@@ -273,7 +275,10 @@ test.concurrent(
     await callAsOld("third");
     await callAsNew("fourth");
     await callAsOld("fifth");
-    const executed = (await guest.audit()).filter(({ method }) => method === "execute");
+    const executed = await until("all calls are in the audit", async () => {
+      const calls = (await guest.audit()).filter(({ method }) => method === "execute");
+      return calls.length === 5 ? calls : undefined;
+    });
     expect(executed.map(({ arguments: words }) => words)).toEqual(
       ["first", "second", "third", "fourth", "fifth"].map((word) => [word]),
     );
@@ -341,7 +346,7 @@ test.concurrent(
       success: false,
       error: expect.stringContaining('denies the command "whoami"'),
     });
-    expect(await host.audit()).toMatchObject([
+    expect(await host.audit(4)).toMatchObject([
       { direction: "incoming", peer: { guest: "old1" }, command: "whoami", exitCode: 0 },
       { direction: "incoming", peer: { guest: "old1" }, command: "x; id", errorCode: "NO_COMMAND" },
       { direction: "incoming", peer: { guest: "old1" }, method: "list-commands", decision: "allowed" },

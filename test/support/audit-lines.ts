@@ -1,6 +1,7 @@
 /** Reads audit files. */
 import { readFile } from "node:fs/promises";
 import { deniedPathOf } from "../../src/audit/audit.ts";
+import { until } from "./until.ts";
 
 /** One parsed line. */
 export type AuditLine = Record<string, unknown>;
@@ -11,8 +12,18 @@ export async function readLines(path: string): Promise<AuditLine[]> {
   return text.split("\n").filter(Boolean).map(parse);
 }
 
-/** Returns the ends of calls in `path`, and calls that ran nothing from the file beside it, oldest first. */
-export async function readAudit(path: string): Promise<AuditLine[]> {
+/**
+ * Returns the ends of calls in `path`, and calls that ran nothing from the file beside it, oldest first.
+ * Waits for `least` of them: another process writes the files, and a caller does not wait for its last line.
+ */
+export async function readAudit(path: string, least = 1): Promise<AuditLine[]> {
+  return until(`${path} has ${least} lines`, async () => {
+    const lines = await readEnds(path);
+    return lines.length >= least ? lines : undefined;
+  });
+}
+
+async function readEnds(path: string): Promise<AuditLine[]> {
   const lines = await Promise.all([readLines(path), readLines(deniedPathOf(path))]);
   return lines
     .flat()

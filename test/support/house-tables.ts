@@ -116,7 +116,7 @@ export const OWNERS = [
   {
     resource: "argv and the exit code",
     use: useOf(/process\s*\??\.\s*(?:argv0?|execArgv|exit|exitCode|abort|reallyExit)\b/, /Bun\s*\.\s*argv\b/),
-    owner: /^src\/main\.ts$/,
+    owner: /^src\/(?:main|roles\/daemon\/last-end)\.ts$/,
     remedy: "take the words as an argument, return the exit code",
   },
   {

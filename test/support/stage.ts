@@ -26,8 +26,11 @@ export type Side = {
   configure(toml: string): Promise<void>;
   /** Replaces its policy, which at first allows everything. */
   setPolicy(toml: string): Promise<void>;
-  /** The ends of calls, and the calls that ran nothing, of its audit files, oldest first. */
-  audit(): Promise<Record<string, unknown>[]>;
+  /**
+   * The ends of calls, and the calls that ran nothing, of its audit files, oldest first. Waits for `least` of
+   * them, one by default.
+   */
+  audit(least?: number): Promise<Record<string, unknown>[]>;
   /** Starts its daemon and waits until its control socket exists. */
   start(env?: Record<string, string>): Promise<Daemon>;
   /** The daemon that was started last; throws if there was none. */
@@ -180,7 +183,7 @@ async function createSide(
     },
     configure,
     setPolicy,
-    audit: () => readAudit(audit),
+    audit: (least) => readAudit(audit, least),
     async start(more = {}) {
       const started = daemons.use(launchDaemon([role, "daemon"], { ...env, ...more }, program));
       daemon = started;

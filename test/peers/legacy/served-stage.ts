@@ -25,7 +25,7 @@ const SCRIPTS: Record<string, string> = {
 export type ServedStage = AsyncDisposable & {
   channel: Channel;
   plant: (name: string, text: string, mode: number) => Promise<void>;
-  audit: () => Promise<Record<string, unknown>[]>;
+  audit: (least?: number) => Promise<Record<string, unknown>[]>;
 };
 
 const SMALL = { lengthPrefixedBytes: 256 * 1024, foreignAnswerBytes: 256 * 1024 };
@@ -74,7 +74,7 @@ export async function createServedStage({
   return {
     channel: pair.ends[0],
     plant: async (name, text, mode) => chmod(await directory.write(`commands/${name}`, text), mode),
-    audit: () => readAudit(directory.at("audit.jsonl")),
+    audit: (least) => readAudit(directory.at("audit.jsonl"), least),
     [Symbol.asyncDispose]: () => stage.disposeAsync(),
   };
 }

@@ -103,7 +103,7 @@ describe("holes of the original", () => {
           "Read the log on the host, at the daemon's terminal or with: journalctl -u negotiator-host",
       ),
     ]);
-    const problems = (await stage.audit()).map(({ problem }) => problem);
+    const problems = (await stage.audit(3)).map(({ problem }) => problem);
     expect(problems).toEqual([
       expect.stringMatching(/^Cannot run "\/.*\/plain": it has no executable bit\nSet it with: chmod 755 \//),
       expect.stringMatching(/^Cannot run "\/.*\/open": its group or everybody may write to it\nCorrect it/),

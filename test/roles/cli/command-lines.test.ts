@@ -234,7 +234,7 @@ test("execute works without a host's daemon, over a socket or the guest's own ch
   expect(await dark.host.run(["list-guests", "--socket", socket])).toMatchObject({ exitCode: 0 });
   const again = await dark.host.run(["execute", "web1", "find-distribution-release"]);
   expect(again).toMatchObject({ exitCode: 0, stdout: answer.stdout, stderr: "" });
-  const audit = await dark.guest().audit();
+  const audit = await dark.guest().audit(2);
   expect(audit).toHaveLength(2);
 });
 

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createStage } from "../../support/stage.ts";
 import type { Stage } from "../../support/stage.ts";
+import { until } from "../../support/until.ts";
 
 setDefaultTimeout(120_000);
 
@@ -75,8 +76,9 @@ describe("in a guest", () => {
     const path = stage.at("program");
     const line = `cp "$(command -v "$1")" ${path}$'\\xff'; ${path}$'\\xff' "\${@:2}" execute bytes`;
     expect(await stage.guest().shell(line)).toMatchObject({ exitCode: 0 });
-    const entries = await stage.host.audit();
-    expect(JSON.stringify(entries.at(-1)?.["user"])).toContain(String.raw`"program":"program\\xff"`);
+    await until("the audit has the name", async () =>
+      JSON.stringify(await stage.host.audit()).includes(String.raw`"program":"program\\xff"`),
+    );
   });
 
   test("U+FFFD as an argument arrives byte by byte", async () => {

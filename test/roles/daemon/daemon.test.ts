@@ -226,7 +226,7 @@ test(
     await stage.guest().command("count", "#!/bin/sh\nwc -c\nexit 3\n");
     await stage.host.run(["execute", "web1", "count", "a b"], { stdin: "12345" });
     await stage.guest().run(["execute", "no-such"]);
-    const [host, guest] = [await stage.host.audit(), await stage.guest().audit()];
+    const [host, guest] = [await stage.host.audit(2), await stage.guest().audit(2)];
     expect(host.map(({ callId }) => callId)).toEqual(guest.map(({ callId }) => callId));
     expect(new Set(host.map(({ callId }) => callId)).size).toBe(2);
     const common = { method: "execute", decision: "allowed" };
@@ -260,7 +260,7 @@ test(
     };
     expect(await say("mine", "1")).toMatchObject({ said: "mine", result: { exitCode: 1 } });
     expect(await say("yours", "2")).toMatchObject({ said: "yours", result: { exitCode: 2 } });
-    const [host, guest] = [await stage.host.audit(), await stage.guest().audit()];
+    const [host, guest] = [await stage.host.audit(2), await stage.guest().audit(2)];
     expect(guest).toMatchObject([{ arguments: ["mine", "1"] }, { arguments: ["yours", "2"] }]);
     expect(host.map(({ callId }) => callId)).toEqual(guest.map(({ callId }) => callId));
     expect(new Set(host.map(({ callId }) => callId)).size).toBe(2);

@@ -43,7 +43,7 @@ test("calls and notices of a guest count as running, and the audit file has them
   });
   await until("both have ended", () => services.runningCount === 0);
   expect(Math.min(...counts)).toBeGreaterThan(0);
-  expect(await readAudit(file)).toMatchObject([
+  expect(await readAudit(file, 2)).toMatchObject([
     { peer: { guest: "web1" }, method: "execute", errorCode: "BAD_REQUEST" },
     { peer: { guest: "web1" }, method: "execute", command: "find-distributor-id", builtin: true },
   ]);

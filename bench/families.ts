@@ -2,6 +2,7 @@
 import type { BenchContext, Measure } from "./context.ts";
 import { measureBulk } from "./families/bulk.ts";
 import { measureCalls } from "./families/calls.ts";
+import { measureGuestAgent } from "./families/guest-agent.ts";
 import { measureIdleGuest } from "./families/idle-guest.ts";
 import { measureManyGuests } from "./families/many-guests.ts";
 import { measureSlowReader } from "./families/slow-reader.ts";
@@ -14,6 +15,7 @@ const FAMILIES: Readonly<Record<FamilyName, Measure>> = {
   "virtual-machine": measureVirtualMachine,
   calls: measureCalls,
   starts: measureStarts,
+  "guest-agent": measureGuestAgent,
   "idle-guest": measureIdleGuest,
   "many-guests": measureManyGuests,
   "slow-reader": measureSlowReader,

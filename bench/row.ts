@@ -2,7 +2,14 @@
 
 /** The part of the bench that measures a row; rows of one family share their rounds. */
 export type FamilyName =
-  "bulk" | "virtual-machine" | "calls" | "starts" | "idle-guest" | "many-guests" | "slow-reader";
+  | "bulk"
+  | "virtual-machine"
+  | "calls"
+  | "starts"
+  | "guest-agent"
+  | "idle-guest"
+  | "many-guests"
+  | "slow-reader";
 
 /** One line of the table. */
 export type Row = {

@@ -10,6 +10,7 @@ const machine = { ...speed, family: "virtual-machine" } as const;
 const call = { family: "calls", unit: "ms", better: "less" } as const;
 const start = { family: "starts", unit: "ms", judged: "ratio", better: "less" } as const;
 const idle = { family: "idle-guest", unit: "MiB", judged: "ratio", better: "less" } as const;
+const agent = { family: "guest-agent", yardstick: "QEMU guest agent", judged: "ratio" } as const;
 const many = { family: "many-guests", judged: "figure", better: "less" } as const;
 const slow = {
   family: "slow-reader",
@@ -74,6 +75,20 @@ export const ROWS: readonly Row[] = [
     yardstick: "waiting program",
     goal: 2.5,
   },
+  { ...agent, name: "agent-ping", what: "guest-ping", unit: "µs", better: "less", goal: 2 },
+  {
+    ...agent,
+    name: "agent-exec",
+    what: "guest-exec of true, to its end",
+    unit: "ms",
+    better: "less",
+    goal: 1,
+  },
+  { ...agent, name: "agent-output", what: "the same, with output", unit: "ms", better: "less", goal: 1 },
+  { ...agent, name: "agent-write", what: "guest-file-write, 1 MiB", unit: "MB/s", better: "more", goal: 1 },
+  { ...agent, name: "agent-read", what: "guest-file-read, 1 MiB", unit: "MB/s", better: "more", goal: 1 },
+  { ...agent, name: "agent-memory", what: "guest agent after one ping, RSS", unit: "MiB", better: "less" },
+  { ...agent, name: "agent-peak", what: "guest agent, peak of RSS in all", unit: "MiB", better: "less" },
   { ...many, name: "guests-memory", what: "host daemon, 1000 guests, memory of each", unit: "KiB", goal: 50 },
   { ...many, name: "guests-open", what: "host daemon, until 1000 guests are open", unit: "s", floor: 0.5 },
   {

@@ -58,7 +58,15 @@ export async function runScript(
 export function endLater(pid: number): Disposable {
   if (!Number.isSafeInteger(pid) || pid <= 1)
     throw new Error(`Cannot end process "${pid}": not a process id`);
-  return { [Symbol.dispose]: () => process.kill(pid, "SIGKILL") };
+  return {
+    [Symbol.dispose]() {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // It has ended.
+      }
+    },
+  };
 }
 
 /** Returns the ids of the running processes in a process group. */

@@ -1,8 +1,13 @@
-/** Both guest agents in a guest of libvirt, one after the other: virsh prints the same. */
+/**
+ * Both guest agents in a guest of libvirt, one after the other: virsh prints the same. Their root directory is on
+ * a disk, with the binary, the audit and the log.
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { hostBinary } from "../support/binary.ts";
+import { DISK_ROOT, DISK_TOOLS, diskFiles, MOUNT_DISK, writeDisk } from "../support/disk-root.ts";
 import { describeWithVm } from "../support/describe-with-vm.ts";
-import { LIBVIRT_TOOLS, startLibvirt } from "../support/libvirt.ts";
+import { LIBVIRT_TOOLS, LIBVIRT_UID, startLibvirt } from "../support/libvirt.ts";
+import type { GuestProcess } from "../support/guest-shell.ts";
 import type { Libvirt, LibvirtDomain } from "../support/libvirt.ts";
 import { qemuAgentFiles } from "../support/qemu-agent.ts";
 import { STEP_TIMEOUT_MS, TEST_TIMEOUT_MS } from "../support/timeouts.ts";
@@ -11,7 +16,8 @@ import { until } from "../support/until.ts";
 const PORT = "org.qemu.guest_agent.0";
 const NAME = "web1";
 
-const OURS_CONFIG = 'guest.qga = "auto"\n';
+const configOf = (freezeSeconds: number): string =>
+  `guest.qga = "auto"\nguest.freezeSeconds = ${freezeSeconds}\n`;
 const POLICY = '[[rules]]\naction = "allow"\nmethods = ["guest-*"]\n';
 const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample tester";
 
@@ -26,6 +32,8 @@ const LINES: readonly (readonly [command: string, ...words: string[]])[] = [
   ["domtime", "--time", "1900000000"],
   ["domfsfreeze"],
   ["domfsthaw"],
+  ["qemu-agent-command", '{"execute":"guest-fsfreeze-freeze"}'],
+  ["qemu-agent-command", '{"execute":"guest-fsfreeze-thaw"}'],
   ["set-user-sshkeys", "root", "--file", "KEYFILE"],
   ["get-user-sshkeys", "root"],
   ["qemu-agent-command", '{"execute":"guest-exec","arguments":{"path":"/no/such/program"}}'],
@@ -46,15 +54,19 @@ await describeWithVm(
           binary: await hostBinary(),
           files: {
             ...(await qemuAgentFiles()),
-            "/etc/negotiator/negotiator.toml": { text: OURS_CONFIG },
+            ...(await diskFiles()),
+            "/etc/negotiator/negotiator.toml": { text: configOf(600) },
             "/etc/negotiator/policy.toml": { text: POLICY },
             "/etc/os-release": { text: 'ID=made-up\nNAME="Made Up"\nVERSION_ID="1"\n' },
           },
         }),
       );
       await Bun.write(libvirt.at("key.pub"), `${KEY}\n`);
-      domain = await libvirt.createDomain({ name: NAME, channels: [PORT] });
+      const disk = libvirt.at("disk");
+      await writeDisk(disk, { binary: await hostBinary(), uid: LIBVIRT_UID });
+      domain = await libvirt.createDomain({ name: NAME, channels: [PORT], disk });
       await domain.start();
+      expect(await domain.run(MOUNT_DISK)).toMatchObject({ exitCode: 0, stderr: "" });
     }, TEST_TIMEOUT_MS);
     afterAll(() => disposal.disposeAsync(), TEST_TIMEOUT_MS);
 
@@ -64,7 +76,9 @@ await describeWithVm(
       for (const [command, ...words] of LINES) {
         const line = words.map((word) => (word === "KEYFILE" ? libvirt.at("key.pub") : word));
         const answer = await libvirt.virsh(command, NAME, ...line).catch((thrown: unknown) => String(thrown));
-        answers.push(`${command}: ${answer.trim()}`);
+        // The daemon writes its audit to the disk.
+        const equal = answer.trim().replace(/(used-bytes\s*: )\d+/, "$1some");
+        answers.push(`${command}: ${equal}`);
       }
       return answers;
     }
@@ -79,17 +93,65 @@ await describeWithVm(
         STEP_TIMEOUT_MS,
       );
 
+    const startOurs = async (): Promise<GuestProcess> => {
+      const started = domain.spawn(`echo $$ > /run/daemon; exec chroot ${DISK_ROOT} negotiator guest daemon`);
+      await isConnected();
+      return started;
+    };
+    /** Freezes the root directory, and resolves once a process waits to write to it. */
+    async function freeze(): Promise<GuestProcess> {
+      await libvirt.virsh("domfsfreeze", NAME);
+      const writer = domain.spawn(`echo $$ > /run/writer; echo text > ${DISK_ROOT}/var/written`);
+      const waits = "until grep -q '^State:.*D' /proc/$(cat /run/writer)/status; do usleep 10000; done";
+      await domain.run(`until [ -s /run/writer ]; do usleep 10000; done; ${waits}`);
+      const status = await libvirt.virsh("qemu-agent-command", NAME, '{"execute":"guest-fsfreeze-status"}');
+      expect(status.trim()).toBe('{"return":"frozen"}');
+      return writer;
+    }
+    const endsWell = async (writer: GuestProcess): Promise<void> => {
+      expect((await writer.exited).exitCode).toBe(0);
+      await domain.run("rm /run/writer");
+    };
+    const kill = async (daemon: GuestProcess): Promise<void> => {
+      await domain.run("kill -9 $(cat /run/daemon)");
+      await daemon.exited;
+    };
+    const thaw = (): Promise<string> => libvirt.virsh("domfsthaw", NAME);
+
+    /** The daemon, its program, its audit and its log are on the file system that it freezes. */
+    async function checkFreezes(first: GuestProcess): Promise<void> {
+      const writer = await freeze();
+      await thaw();
+      await endsWell(writer);
+
+      const afterKill = await freeze();
+      await kill(first);
+      const second = await startOurs();
+      await thaw();
+      await endsWell(afterKill);
+      await kill(second);
+
+      await domain.run(`printf '${configOf(12)}' > ${DISK_ROOT}/etc/negotiator/negotiator.toml`);
+      const third = await startOurs();
+      const byItself = await freeze();
+      await kill(third);
+      await endsWell(byItself);
+      await startOurs();
+    }
+
     test(
-      "virsh prints the same, and shuts the guest down",
+      "virsh prints the same, a frozen root directory is thawed also after SIGKILL, and the guest shuts down",
       async () => {
-        const theirs = domain.spawn("exec /usr/sbin/qemu-ga -p $(ls /dev/vport*p* | tail -n 1) -t /run");
+        const port = "$(ls /dev/vport*p* | tail -n 1)";
+        const theirs = domain.spawn(`exec chroot ${DISK_ROOT} /usr/sbin/qemu-ga -p ${port} -t /run`);
         await isConnected();
         const expected = await askAll();
-        await domain.run("kill $(pidof qemu-ga); rm -rf /usr/sbin/qemu-ga /root/.ssh");
+        expect(expected).toContain('qemu-agent-command: {"return":1}');
+        await domain.run(`kill $(pidof qemu-ga); cd ${DISK_ROOT} && rm -rf usr/sbin/qemu-ga root/.ssh`);
         await theirs.exited;
-        domain.spawn("exec negotiator guest daemon");
-        await isConnected();
+        const ours = await startOurs();
         expect(await askAll()).toEqual(expected);
+        await checkFreezes(ours);
         await libvirt.virsh("shutdown", NAME, "--mode", "agent");
         await until(
           "the guest is off",
@@ -100,5 +162,5 @@ await describeWithVm(
       TEST_TIMEOUT_MS,
     );
   },
-  LIBVIRT_TOOLS,
+  [...LIBVIRT_TOOLS, ...DISK_TOOLS],
 );

@@ -11,11 +11,17 @@ export interface GuestParts {
   readonly kernel: string;
   readonly busybox: string;
   /** In load order. */
-  readonly modules: readonly { readonly name: string; readonly path: string }[];
+  readonly modules: readonly GuestModule[];
+  /** For an ext4 file system on a virtio disk, in load order. No guest loads them by itself. */
+  readonly diskModules: readonly GuestModule[];
 }
 
+/** A kernel module. */
+export type GuestModule = { readonly name: string; readonly path: string };
+
 const CACHE = join(import.meta.dir, "../../.cache/vm");
-const PARTS = join(CACHE, "guest");
+/** Another name with each change of what is in it. */
+const PARTS = join(CACHE, "guest-2");
 const MODULES = [
   "virtio_ring",
   "virtio",
@@ -24,6 +30,7 @@ const MODULES = [
   "virtio_pci",
   "virtio_console",
 ];
+const DISK_MODULES = ["virtio_blk", "crc32c_generic", "crc16", "mbcache", "jbd2", "ext4"];
 
 /** The lock file for callers that look for the parts or bring them. */
 export const CACHE_LOCK = join(CACHE, "lock");
@@ -39,11 +46,15 @@ export async function findGuestParts(): Promise<GuestParts | undefined> {
   }
   // A module that is built into the kernel has no file.
   const present = new Set(await readdir(join(PARTS, "modules")));
-  const modules = MODULES.filter((name) => present.has(`${name}.ko`));
+  const find = (names: readonly string[]): GuestModule[] =>
+    names
+      .filter((name) => present.has(`${name}.ko`))
+      .map((name) => ({ name, path: join(PARTS, "modules", `${name}.ko`) }));
   return {
     kernel: join(PARTS, "vmlinuz"),
     busybox: join(PARTS, "busybox"),
-    modules: modules.map((name) => ({ name, path: join(PARTS, "modules", `${name}.ko`) })),
+    modules: find(MODULES),
+    diskModules: find(DISK_MODULES),
   };
 }
 
@@ -90,7 +101,7 @@ async function arrange(from: string, to: string): Promise<void> {
       await copyFile(join(from, path), join(to, "vmlinuz"));
     } else if (name === "busybox" && basename(dirname(path)) === "bin") {
       await copyFile(join(from, path), join(to, "busybox"));
-    } else if (MODULES.includes(module)) {
+    } else if ([...MODULES, ...DISK_MODULES].includes(module)) {
       await copyModule(join(from, path), packing, join(to, "modules", `${module}.ko`));
     }
   }

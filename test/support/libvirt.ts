@@ -40,8 +40,8 @@ export type Libvirt = AsyncDisposable & {
   createDomain(options: DomainOptions): Promise<LibvirtDomain>;
 };
 
-/** `channels` are port names; libvirt chooses the paths of their sockets. */
-export type DomainOptions = { name: string; channels: readonly string[] };
+/** `channels` are port names; libvirt chooses the paths of their sockets. `disk` is the file of a disk. */
+export type DomainOptions = { name: string; channels: readonly string[]; disk?: string | undefined };
 
 /** A guest of libvirt. Disposal destroys it. */
 export type LibvirtDomain = AsyncDisposable & {
@@ -54,7 +54,8 @@ export type LibvirtDomain = AsyncDisposable & {
   spawn(command: string): GuestProcess;
 };
 
-const NOBODY = 65534;
+/** The user of libvirtd and of its QEMUs. */
+export const LIBVIRT_UID = 65534;
 /**
  * Without virtlogd, cgroups and a security driver: they would change more of the machine than a test should.
  */
@@ -75,14 +76,14 @@ export async function startLibvirt(options: {
   await chmod(directory, 0o755);
   await mkdir(at("libvirt"));
   await writeFile(at("libvirt/qemu.conf"), QEMU_CONFIG);
-  for (const path of [directory, at("libvirt")]) await chown(path, NOBODY, NOBODY);
+  for (const path of [directory, at("libvirt")]) await chown(path, LIBVIRT_UID, LIBVIRT_UID);
   const kernel = at("kernel");
   await Bun.write(kernel, Bun.file(requirements.parts.kernel));
   const initramfs = at("initramfs");
   await writeGuestImage(initramfs, requirements.parts, { ...options, init: [] });
   for (const path of [kernel, initramfs]) await chmod(path, 0o644);
 
-  const identity = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", "--pdeathsig=KILL"];
+  const identity = [`--reuid=${LIBVIRT_UID}`, `--regid=${LIBVIRT_UID}`, "--clear-groups", "--pdeathsig=KILL"];
   const uri = `qemu:///session?socket=${at("libvirt/libvirt-sock")}`;
   const virsh = (...words: string[]): Promise<string> => runVirsh(uri, words);
   const start = async (): Promise<Bun.Subprocess> => {
@@ -137,14 +138,14 @@ export async function startLibvirt(options: {
 
 type Home = Pick<Libvirt, "at" | "virsh"> & { kernel: string; initramfs: string };
 
-async function createDomain({ name, channels }: DomainOptions, home: Home): Promise<LibvirtDomain> {
+async function createDomain({ name, channels, disk }: DomainOptions, home: Home): Promise<LibvirtDomain> {
   const { at, virsh } = home;
   const control = at(`control-${Bun.hash(name)}`);
   const shell = createGuestShell((line) => server.send(line));
   const server = await listenForLines(control, (line) => shell.receive(line));
   await chmod(control, 0o666);
   const file = at(`domain-${Bun.hash(name)}.xml`);
-  await writeFile(file, domainXml(name, channels, { ...home, control }));
+  await writeFile(file, domainXml({ name, channels, disk }, { ...home, control }));
   await virsh("define", file);
   return {
     name,
@@ -180,9 +181,13 @@ export function channelXml(port: string): string {
   return `<channel type='unix'><target type='virtio' name='${port}'/></channel>`;
 }
 
+function diskXml(file: string): string {
+  const driver = "<driver name='qemu' type='raw'/>";
+  return `<disk type='file'>${driver}<source file='${file}'/><target dev='vda' bus='virtio'/></disk>`;
+}
+
 function domainXml(
-  name: string,
-  channels: readonly string[],
+  { name, channels, disk }: DomainOptions,
   { kernel, initramfs, control }: Pick<Home, "kernel" | "initramfs"> & { control: string },
 ): string {
   return `<domain type='qemu'>
@@ -202,6 +207,7 @@ function domainXml(
     <serial type='unix'><source mode='connect' path='${control}'/></serial>
     <controller type='virtio-serial'/>
     ${channels.map(channelXml).join("\n    ")}
+    ${disk === undefined ? "" : diskXml(disk)}
     <memballoon model='none'/>
   </devices>
 </domain>

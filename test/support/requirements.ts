@@ -9,8 +9,8 @@ export type VmRequirements =
   | { readonly ready: true; readonly parts: GuestParts }
   | { readonly ready: false; readonly missing: readonly string[]; readonly remedy: string };
 
-/** A required program and its Debian package. */
-export type Tool = { readonly program: string; readonly package: string };
+/** A required program and its Debian package. `version` is its option that prints the version, by default `--version`. */
+export type Tool = { readonly program: string; readonly package: string; readonly version?: string };
 
 const answers = new Map<readonly Tool[], Promise<VmRequirements>>();
 
@@ -27,10 +27,10 @@ export function vmRequirements(more: readonly Tool[] = NO_TOOLS): Promise<VmRequ
 
 /** Returns whether this machine has the program. As root on Debian it installs the program first. */
 export async function hasTool(tool: Tool): Promise<boolean> {
-  if (await runs(tool.program)) return true;
+  if (await runs(tool)) return true;
   if (!(await mayInstall())) return false;
   await withLock(CACHE_LOCK, () => withFreshLists(() => installPackages([tool.package])));
-  return runs(tool.program);
+  return runs(tool);
 }
 
 /** Formats the message that tests were left out, with the reason and the remedy. */
@@ -79,15 +79,15 @@ async function look(wanted: readonly Tool[]): Promise<VmRequirements> {
 }
 
 async function missingTools(wanted: readonly Tool[]): Promise<Tool[]> {
-  const present = await Promise.all(wanted.map(({ program }) => runs(program)));
+  const present = await Promise.all(wanted.map(runs));
   return wanted.filter((_, index) => present[index] === false);
 }
 
 /** Runs the program: after an interrupted installation it may exist without its libraries. */
-async function runs(program: string): Promise<boolean> {
+async function runs({ program, version = "--version" }: Tool): Promise<boolean> {
   const path = Bun.which(program);
   if (path === null) return false;
-  const child = Bun.spawn([path, "--version"], { stdin: "ignore", stdout: "ignore", stderr: "ignore" });
+  const child = Bun.spawn([path, version], { stdin: "ignore", stdout: "ignore", stderr: "ignore" });
   return (await child.exited) === 0;
 }
 

@@ -3,16 +3,19 @@ import { NegotiatorError } from "../errors.ts";
 
 /**
  * Yields whenever something may have changed, until `signal` aborts; `saved` is the name of a guest that was
- * saved. An earlier end is a problem, after which the watch follows again.
+ * saved. `isByGuest`: a guest can cause the change as often as it likes. An earlier end is a problem, after
+ * which the watch follows again.
  */
-export type Follow = (signal: AbortSignal) => AsyncIterable<{ saved?: string }>;
+export type Follow = (signal: AbortSignal) => AsyncIterable<{ saved?: string; isByGuest?: true }>;
 
 /** A running `Follow`, as the watch uses it. */
 export type Follower = {
   /** Starts to follow if it is not running, and discards the changes so far. */
   listen(): void;
-  /** Resolves at the first change since `listen`. */
+  /** Resolves at the first change since `listen` that no guest has caused. */
   changed(): Promise<void>;
+  /** Resolves at the first change since `listen` that a guest has caused. */
+  changedByGuest(): Promise<void>;
   /** Returns the problems since the last call. */
   takeProblems(): NegotiatorError[];
   /** Returns the names of guests that were saved since the last call. */
@@ -29,13 +32,14 @@ export type Follower = {
 export function createFollower(follow: Follow | undefined, signal: AbortSignal): Follower {
   let running: Promise<void> | undefined;
   let change = Promise.withResolvers<void>();
+  let guestChange = Promise.withResolvers<void>();
   const problems: NegotiatorError[] = [];
   let saved = new Set<string>();
   const run = async (source: Follow): Promise<void> => {
     try {
       for await (const event of source(signal)) {
         if (event.saved !== undefined) saved.add(event.saved);
-        change.resolve();
+        (event.isByGuest === true ? guestChange : change).resolve();
       }
       problems.push(
         new NegotiatorError("CLOSED", "Cannot follow the guests' changes: the source of events ended", {
@@ -49,12 +53,14 @@ export function createFollower(follow: Follow | undefined, signal: AbortSignal):
   return {
     listen() {
       change = Promise.withResolvers<void>();
+      guestChange = Promise.withResolvers<void>();
       if (follow === undefined) return;
       running ??= run(follow).finally(() => {
         running = undefined;
       });
     },
     changed: () => change.promise,
+    changedByGuest: () => guestChange.promise,
     takeProblems: () => problems.splice(0),
     takeSaved() {
       const taken = saved;

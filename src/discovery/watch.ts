@@ -52,6 +52,7 @@ export async function* watchEndpoints(
   try {
     while (!ending.aborted) {
       follower.listen();
+      const startMs = options.now();
       const expected = markSaved(known, follower.takeSaved(), options.now());
       const scan = await tryScan(options.find, expected, ending);
       if (ending.aborted) return;
@@ -71,7 +72,8 @@ export async function* watchEndpoints(
       ({ clashes } = scan);
       reported = new Set(problems.map((problem) => problem.message));
       if (isFirst || Object.values(news).some((list) => list.length > 0)) yield news;
-      const hasChanged = await waitForChange(follower, { ...options, retryMs }, ending);
+      const guestMs = pauseAfter(options.now() - startMs);
+      const hasChanged = await waitForChange(follower, { ...options, retryMs, guestMs }, ending);
       retryMs = follower.isFine ? FIRST_RETRY_MS : 2 * retryMs;
       if (hasChanged) await pause(options.wait, options.settleMs, ending);
     }
@@ -127,25 +129,42 @@ async function tryScan(find: Finder, known: readonly Endpoint[], signal: AbortSi
   }
 }
 
-/** Returns true after a change, false when the time for a poll has come or the watch ends. */
+/** Guests can cause a scan so long after the last one. */
+const GUEST_PAUSE_MS = 2000;
+/** They can cause scans for a fifth of the time at most. */
+const GUEST_PAUSE_SCANS = 4;
+
+function pauseAfter(scanMs: number): number {
+  return Math.max(GUEST_PAUSE_MS, scanMs * GUEST_PAUSE_SCANS);
+}
+
+/**
+ * Returns true after a change, false when the time for a poll has come or the watch ends. A change that a
+ * guest has caused counts after `guestMs`.
+ */
 async function waitForChange(
   follower: Follower,
-  { wait, pollMs, retryMs }: WatchOptions & { retryMs: number },
+  { wait, now, pollMs, retryMs, guestMs }: WatchOptions & { retryMs: number; guestMs: number },
   signal: AbortSignal,
 ): Promise<boolean> {
-  const poll = new AbortController();
-  const over = AbortSignal.any([signal, poll.signal]);
+  const left = new AbortController();
+  const over = AbortSignal.any([signal, left.signal]);
   const retry = async (): Promise<void> => {
     await follower.lost();
     if (retryMs < pollMs && !over.aborted) await pause(wait, retryMs, over);
     else await polled;
   };
+  const fromMs = now();
+  const byGuest = async (): Promise<void> => {
+    await follower.changedByGuest();
+    await pause(wait, Math.max(0, fromMs + guestMs - now()), over);
+  };
   const polled = pause(wait, pollMs, over);
   try {
-    const changed = follower.changed().then(() => true);
+    const changed = Promise.race([follower.changed(), byGuest()]).then(() => true);
     return await Promise.race([changed, polled.then(() => false), retry().then(() => false)]);
   } finally {
-    poll.abort();
+    left.abort();
   }
 }
 

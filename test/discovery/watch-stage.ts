@@ -71,19 +71,20 @@ export function createStage(scans: (Scan | Error | (() => Promise<Scan>))[], fol
 /** A source of changes that the test controls. `saved` is the name of a guest that was saved. */
 export type ChangeSource = {
   change: (saved?: string) => void;
+  changeByGuest: () => void;
   fail: (error?: Error) => void;
   signal: AbortSignal;
 };
 
+type Change = { kind: string; saved?: string; isByGuest?: true };
+
 /** Returns a source of changes, which the test controls through its new entry in `followers`. */
-export async function* createChanges(
-  signal: AbortSignal,
-  followers: ChangeSource[],
-): AsyncGenerator<{ kind: string; saved?: string }> {
-  type Turn = { kind: string; saved?: string } | undefined;
+export async function* createChanges(signal: AbortSignal, followers: ChangeSource[]): AsyncGenerator<Change> {
+  type Turn = Change | undefined;
   let turn = Promise.withResolvers<Turn>();
   followers.push({
     change: (saved) => turn.resolve({ kind: "lifecycle", ...(saved === undefined ? {} : { saved }) }),
+    changeByGuest: () => turn.resolve({ kind: "agent-lifecycle", isByGuest: true }),
     fail: (error) => (error === undefined ? turn.resolve(undefined) : turn.reject(error)),
     signal,
   });

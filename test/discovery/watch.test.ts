@@ -53,6 +53,19 @@ test("a change ends the wait for the poll and leads to one scan after the burst"
   expect(later).rejects.toThrow("the watch ended");
 });
 
+test("a change that a guest causes leads to a scan, but not right after the last one", async () => {
+  const stage = createStage([found(A), found(A, B)]);
+  await stage.next();
+  const news = stage.next();
+  await until(() => stage.waiting().includes(POLL));
+  stage.setNow(500);
+  stage.followers[0]?.changeByGuest();
+  await stage.endWait(1500);
+  await stage.endWait(SETTLE);
+  expect(names((await news).appeared)).toEqual(["b"]);
+  await stage.watch.return();
+});
+
 test("a change during a scan leads to another scan", async () => {
   const slow = Promise.withResolvers<Scan>();
   const followers: ChangeSource[] = [];

@@ -8,8 +8,9 @@ import { explainStart, VIRSH_ENVIRONMENT, virshWords } from "./virsh.ts";
 
 /**
  * An event after which a scan may find something new. `saved` is the guest's name if the event is its save.
+ * `isByGuest`: a guest can cause it as often as it likes.
  */
-export type LibvirtEvent = { kind: string; saved?: string };
+export type LibvirtEvent = { kind: string; saved?: string; isByGuest?: true };
 
 /**
  * Yields each event after which a scan may find something new; ends when libvirt stops. It misses events of
@@ -23,7 +24,9 @@ export async function* followLibvirt(
   try {
     for await (const line of options.spawnLines(words, { environment: VIRSH_ENVIRONMENT, signal })) {
       const [, kind] = EVENT.exec(line) ?? [];
-      if (kind === undefined || !SCANNED_EVENTS.has(kind)) continue;
+      if (kind === undefined) continue;
+      if (GUEST_EVENTS.has(kind)) yield { kind, isByGuest: true };
+      if (!SCANNED_EVENTS.has(kind)) continue;
       const [, saved] = SAVED.exec(line) ?? [];
       yield saved === undefined ? { kind } : { kind, saved };
     }
@@ -35,5 +38,7 @@ export async function* followLibvirt(
 const EVENT = /^event '([a-z0-9-]+)' for domain /;
 const SAVED = /^event 'lifecycle' for domain '(.*)': Stopped Saved$/;
 
-/** A guest can cause the other events as often as it likes, and none of them moves a socket. */
+/** A guest can cause the other events as often as it likes, and none of those that are left out tells more. */
 const SCANNED_EVENTS: ReadonlySet<string> = new Set(["lifecycle", "device-added", "device-removed"]);
+/** A program in the guest has opened or closed the port of the QEMU guest agent. */
+const GUEST_EVENTS: ReadonlySet<string> = new Set(["agent-lifecycle"]);

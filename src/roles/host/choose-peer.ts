@@ -2,6 +2,8 @@
 import { NegotiatorError } from "../../errors.ts";
 import type { ForeignDialect } from "../../peers/dialect.ts";
 import type { Peer } from "../../peers/peer.ts";
+import type { Endpoint } from "../../discovery/endpoint.ts";
+import { settlesWithin } from "../../process/settling.ts";
 import type { PushedCommands } from "../../peers/pushed-commands.ts";
 import type { GuestEndpoints } from "./guest-endpoints.ts";
 import { waitForSession } from "./session-peer.ts";
@@ -13,8 +15,10 @@ export type PeerChoice = SessionPeerOptions & {
   links: { foreignPeer: (dialect: ForeignDialect) => Peer };
   /** The commands that this host keeps for the guest. */
   pushed: PushedCommands | undefined;
-  /** The error for a guest that cannot be called. */
-  explainPort: () => NegotiatorError;
+  /** Makes the finders look again. Resolves when they have looked, or need not. */
+  lookAgain: () => Promise<void>;
+  /** The error for a guest without a port for its session. `hasCommands`: this host keeps commands for it. */
+  explainPort: (hasCommands: boolean) => NegotiatorError;
 };
 
 /** For which calls the peer is: commands, or questions about the guest itself. */
@@ -37,8 +41,9 @@ export async function choosePeer(
   if (endpoints.saved !== undefined) throw explain();
   const other = await findOther(choice, purpose);
   if (endpoints.calling === undefined) {
-    if (other === undefined) throw explainPort();
-    return links.foreignPeer(other);
+    const found = other ?? (await lookForOther(choice, timeoutMs, purpose));
+    if (found === undefined) throw explainPort(await hasCommands(choice));
+    return links.foreignPeer(found);
   }
   if (other === undefined) return waitForSession(choice, timeoutMs, signal);
   const preferredMs = timeoutMs > 0 ? Math.min(timeoutMs, PREFERRED_MS) : PREFERRED_MS;
@@ -61,8 +66,26 @@ async function findOther(
   for (const { dialect, endpoint } of endpoints.foreignCalling) {
     if (endpoint.connected === false) continue;
     const needsNone = purpose === "facts" || dialect.takesPushed !== true;
-    const hasCommands = needsNone || ((await pushed?.list()) ?? []).length > 0;
-    if (hasCommands) return dialect;
+    if (needsNone || (await hasCommands({ pushed }))) return dialect;
   }
   return undefined;
 }
+
+async function hasCommands({ pushed }: Pick<PeerChoice, "pushed">): Promise<boolean> {
+  return ((await pushed?.list()) ?? []).length > 0;
+}
+
+/** An agent may have begun since the finders have looked. */
+async function lookForOther(
+  choice: PeerChoice,
+  timeoutMs: number,
+  purpose: PeerPurpose,
+): Promise<ForeignDialect | undefined> {
+  const isSilent = ({ endpoint }: { endpoint: Endpoint }): boolean => endpoint.connected === false;
+  if (!choice.endpoints.foreignCalling.some(isSilent)) return undefined;
+  await settlesWithin(choice.lookAgain(), timeoutMs > 0 ? Math.min(timeoutMs, LOOK_MS) : LOOK_MS);
+  return findOther(choice, purpose);
+}
+
+/** libvirt may be slow. */
+const LOOK_MS = 5000;

@@ -27,7 +27,7 @@ import { createHeldChannels } from "./held-channels.ts";
 import type { HeldChannels } from "./held-channels.ts";
 import { createLinkLog } from "./link-log.ts";
 import type { LinkLog } from "./link-log.ts";
-import { explainNoAnswer, noCallingPort } from "./no-answer.ts";
+import { explainNoAnswer, noAgent, noCallingPort } from "./no-answer.ts";
 import { watchPeerTimeout } from "./peer-timeout.ts";
 import { createReach } from "./reach.ts";
 import { redial } from "./redial.ts";
@@ -138,8 +138,10 @@ export function createGuest(options: GuestOptions): Guest {
   const peerTimeout = watchTimeout(name, session, endpoints, services.limits.abandonAfterMs);
   const hindrance = createHindrance(session.session);
   const line = { session, reach, hindrance, explain: () => explain(session) };
-  const explainPort = (): NegotiatorError => noPort(name, dialects, endpoints);
-  const choice = { ...line, endpoints, links, pushed, explainPort };
+  const explainPort = (hasCommands: boolean): NegotiatorError =>
+    noPort(name, dialects, endpoints, hasCommands);
+  const lookAgain = limitLooks(onUnreachable);
+  const choice = { ...line, endpoints, links, pushed, lookAgain, explainPort };
   const holdChannels = (): void => {
     channels.hold(endpoints.held);
     hindrance.update(endpoints.saved === undefined ? endpoints.calling : undefined);
@@ -174,7 +176,8 @@ export function createGuest(options: GuestOptions): Guest {
       const running = { outgoing: links.countOutgoing(), incoming: channels.countIncoming() };
       const figures = { calls: running, ...counter.figures(session.session, running) };
       const own = { name, uuid: uuid ?? null, ...tracker.status(session), ...figures, ...links.overQuota() };
-      return withState(own, endpoints, hindrance.pausedSince, findOther(session, endpoints));
+      const known = { ...own, dialect: own.dialect ?? onlyDialect(endpoints) };
+      return withState(known, endpoints, hindrance.pausedSince, findOther(session, endpoints));
     },
     async close(reason) {
       peerTimeout[Symbol.dispose]();
@@ -233,7 +236,28 @@ function withState(
     : { ...status, state: other.name, dialect: other.name, lastError: null };
 }
 
-function noPort(name: string, { defaultPort }: DialectTable, endpoints: GuestEndpoints): NegotiatorError {
+/** Callers must not cause many scans for a guest whose agent is off. */
+const LOOKS_MS = 2000;
+
+function limitLooks(lookAgain: () => Promise<void>): () => Promise<void> {
+  let lastMs = -Infinity;
+  return async () => {
+    if (performance.now() - lastMs < LOOKS_MS) return;
+    lastMs = performance.now();
+    await lookAgain();
+    // The news of the scan come in the next turn.
+    await Bun.sleep(0);
+  };
+}
+
+function noPort(
+  name: string,
+  { defaultPort }: DialectTable,
+  endpoints: GuestEndpoints,
+  hasCommands: boolean,
+): NegotiatorError {
+  const isSilent = endpoints.foreignCalling.some(({ endpoint }) => endpoint.connected === false);
+  if (isSilent && hasCommands) return noAgent(name, defaultPort);
   const ports = endpoints.foreignCalling.map(({ endpoint }) => endpoint);
   const others = ports.length === 0 ? undefined : ports.map(({ port }) => port);
   return noCallingPort(name, defaultPort, others, (endpoints.held[0] ?? ports[0])?.connect);
@@ -247,6 +271,11 @@ function findOther(
   if (calling !== undefined && (session.peer !== undefined || session.state === "foreign")) return undefined;
   // Without a port for the session, the other dialect is all that the guest has.
   return foreignCalling.find(({ endpoint: { connected } }) => connected ?? calling === undefined)?.dialect;
+}
+
+/** The dialect of a guest without a port for the session, whether an agent runs there or not. */
+function onlyDialect({ calling, foreignCalling }: GuestEndpoints): string | null {
+  return calling === undefined ? (foreignCalling[0]?.dialect.name ?? null) : null;
 }
 
 function createLog(name: string): LinkLog {

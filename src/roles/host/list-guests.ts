@@ -10,7 +10,6 @@ type Row = Pick<GuestStatus, "name" | "uuid"> & {
   dialect: GuestStatus["dialect"];
 };
 
-/** The dialect of guests that have only the QEMU guest agent. */
 /** The name of the dialect of guests that have only the QEMU guest agent. */
 export const QGA_DIALECT = "qga";
 

@@ -28,6 +28,12 @@ export function noCallingPort(
 const KEEP_COMMANDS =
   "Or put commands for its QEMU guest agent into /etc/negotiator/guest-commands on this host";
 
+/** The error for a guest without that port, whose QEMU guest agent does not run. */
+export function noAgent(guest: string, port: string): NegotiatorError {
+  const why = `it has no port ${port}, and its QEMU guest agent does not run`;
+  return unanswered(guest, why, "Start that agent in the guest: systemctl start qemu-guest-agent");
+}
+
 /** The error for a guest that does not answer. `unreachable` is the error of a channel that did not open. */
 export function explainNoAnswer(
   guest: string,

@@ -7,7 +7,7 @@ import { linesOf } from "./fake-libvirt.ts";
 
 const signal = new AbortController().signal;
 
-test("only events that can move a socket are yielded", async () => {
+test("only events that can move a socket or concern the guest agent are yielded", async () => {
   const { spawnLines, calls } = linesOf(
     "event 'lifecycle' for domain '-we \"ird'  näme <a>': Suspended Paused",
     "event 'rtc-change' for domain 'web1': 0",
@@ -20,7 +20,12 @@ test("only events that can move a socket are yielded", async () => {
     "",
   );
   const events = await Array.fromAsync(followLibvirt({ connect: "qemu:///system", spawnLines }, signal));
-  expect(events).toEqual([{ kind: "lifecycle" }, { kind: "device-added" }, { kind: "device-removed" }]);
+  expect(events).toEqual([
+    { kind: "lifecycle" },
+    { kind: "agent-lifecycle", isByGuest: true },
+    { kind: "device-added" },
+    { kind: "device-removed" },
+  ]);
   expect(calls).toEqual([
     ["virsh", "--quiet", "--readonly", "--connect=qemu:///system", "event", "--all", "--loop"],
   ]);

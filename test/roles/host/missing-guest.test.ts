@@ -6,29 +6,36 @@ import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 import { until } from "../../support/until.ts";
 
 const TIMEOUT_MS = 120_000;
-const UUIDS = ["a", "b", "c", "d", "e"].map((letter) => `${letter.repeat(8)}-0000-4000-8000-000000000000`);
-const [TWIN, OTHER_TWIN, OTHER, OFF, BARE] = UUIDS;
+const UUIDS = ["a", "b", "c", "d", "e", "f"].map(
+  (letter) => `${letter.repeat(8)}-0000-4000-8000-000000000000`,
+);
+const [TWIN, OTHER_TWIN, OTHER, OFF, BARE, SILENT] = UUIDS;
+const AGENT_PORT = "org.qemu.guest_agent.0";
 const CALLS = "negotiator-host-to-guest.0";
 
-const domainXml = (name: string, uuid = "", port: string, id: string): string =>
+const domainXml = (name: string, uuid = "", port: string, id: string, state = ""): string =>
   `<domain type='kvm'${id}><name>${name}</name><uuid>${uuid}</uuid><devices><channel type='unix'>` +
   `<source mode='bind' path='/nonexistent/${uuid}'/>` +
-  `<target type='virtio' name='${port}'/></channel></devices></domain>`;
+  `<target type='virtio' name='${port}'${state}/></channel></devices></domain>`;
 const RUNS = " id='1'";
 
-/** A libvirt with two domains called `twin`, one that is shut off, and one without a port of ours. */
+/**
+ * A libvirt with two domains called `twin`, one that is shut off, one without a port of ours, and one whose guest
+ * agent is in the state that a file has.
+ */
 const VIRSH = `#!/bin/sh
 for last; do :; done
 case "$*" in
   *--state-paused*) ;;
   *--inactive*) case "$*" in *managed*) ;; *) echo ${OFF} ;; esac ;;
-  *list*) printf '%s\\n' ${TWIN} ${OTHER_TWIN} ${OTHER} ${BARE} ;;
+  *list*) printf '%s\\n' ${TWIN} ${OTHER_TWIN} ${OTHER} ${BARE} ${SILENT} ;;
   *event*) exec sleep 1000 ;;
   *) case "$last" in
     ${TWIN}|${OTHER_TWIN}) echo "${domainXml("twin", "$last", CALLS, RUNS)}" ;;
     ${OTHER}|other) echo "${domainXml("other", OTHER, CALLS, RUNS)}" ;;
     ${OFF}|off) echo "${domainXml("off", OFF, CALLS, "")}" ;;
-    ${BARE}|bare) echo "${domainXml("bare", BARE, "org.qemu.guest_agent.0", RUNS)}" ;;
+    ${BARE}|bare) echo "${domainXml("bare", BARE, AGENT_PORT, RUNS)}" ;;
+    ${SILENT}|silent) echo "${domainXml("silent", SILENT, AGENT_PORT, RUNS, " state='$(cat ${0%/*}/state)'")}" ;;
     *) echo "error: failed to get domain '$last'" >&2; exit 1 ;;
   esac ;;
 esac
@@ -36,13 +43,18 @@ esac
 
 const disposal = new AsyncDisposableStack();
 let env: Record<string, string>;
+let setState: (state: string) => Promise<unknown>;
 beforeAll(async () => {
   const directory = disposal.use(await createTemporaryDirectory());
   await chmod(await directory.write("bin/virsh", VIRSH), 0o755);
+  setState = (state) => directory.write("bin/state", state);
+  await setState("disconnected");
+  await chmod(await directory.write("kept/silent/hello", "#!/bin/sh\n"), 0o755);
   const config = await directory.write(
     "negotiator.toml",
     `policyFile = "${directory.at("policy.toml")}"\naudit.file = "${directory.at("audit")}"\n` +
-      `[host]\ncontrol = "${directory.at("host.sock")}"\nlibvirt = "yes"\nqemu = "no"\n`,
+      `[host]\ncontrol = "${directory.at("host.sock")}"\nlibvirt = "yes"\nqemu = "no"\n` +
+      `guestCommandsDirectory = "${directory.at("kept")}"\n`,
   );
   await directory.write("policy.toml", '[[rules]]\naction = "allow"\n');
   env = { PATH: `${directory.at("bin")}:/usr/bin:/bin`, NEGOTIATOR_CONFIG: config };
@@ -129,3 +141,17 @@ test(
   },
   TIMEOUT_MS,
 );
+
+test("a call to a guest whose only agent is off says so, and finds the agent once it runs", async () => {
+  const before = await host("execute", "silent", "hello");
+  expect(before).toMatchObject({ exitCode: 125, stdout: "" });
+  expect(before.stderr).toContain(
+    "has no port negotiator-host-to-guest.0, and its QEMU guest agent does not run",
+  );
+  await setState("connected");
+  // This libvirt has no agent, but it is asked for one long before the next scan.
+  await until("the agent is asked", async () => {
+    const { stderr } = await host("execute", "silent", "hello");
+    return !stderr.includes("does not run");
+  });
+});

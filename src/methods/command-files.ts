@@ -24,6 +24,8 @@ export type DirectoryQuestion = {
   uid: number;
   /** Patterns of further names. */
   moreNames: readonly string[];
+  /** Whether the commands run on another machine, with the interpreters and the PATH of that one. */
+  runElsewhere?: boolean | undefined;
   /** The fault of the PATH of all commands. */
   pathFault?: TrustFault | undefined;
   /** Judges only the files of these names, wherever a look leads. */
@@ -110,7 +112,7 @@ type Judged = { kind: "usable"; script: string; description: CommandDescription;
 type Refused = { kind: "plain" | "unsafe"; refusal: CommandRefusal; name: string; path: string };
 
 function judgeFile(
-  { directory, place, name, uid }: DirectoryQuestion & { name: string; place: string },
+  { directory, place, name, uid, runElsewhere }: DirectoryQuestion & { name: string; place: string },
   directoryFault: TrustFault | undefined,
   pathFault: TrustFault | undefined,
   eyes: Eyes,
@@ -131,7 +133,8 @@ function judgeFile(
     if (state.kind !== "usable") return refuse(state.error, state.kind);
     const description = describe(path, at, uid, eyes);
     const { place: script, status } = state;
-    const fault = pathFault ?? findInterpreterFault(script, status, uid, eyes);
+    const fault =
+      runElsewhere === true ? undefined : (pathFault ?? findInterpreterFault(script, status, uid, eyes));
     if (fault !== undefined) {
       const { problem, publicProblem, remedy } = fault;
       const full = new NegotiatorError("NOT_EXECUTABLE", `Cannot run "${path}": ${problem}`, { remedy });

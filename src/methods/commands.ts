@@ -20,6 +20,8 @@ export type CommandSources = {
   uid: number;
   /** Patterns of further names that files may have. */
   moreNames?: readonly string[];
+  /** Whether the commands run on another machine, with the interpreters and the PATH of that one. */
+  runElsewhere?: boolean;
 } & CommandWords;
 
 /** Words for messages to the administrator of this machine. */
@@ -64,12 +66,12 @@ export type Generation = {
 
 /** Resolves with the directories as they are now. Never rejects. */
 export async function loadGeneration(sources: CommandSources): Promise<Generation> {
-  const { uid, moreNames = [] } = sources;
-  const searchPath = await loadSearchPath(uid);
+  const { uid, moreNames = [], runElsewhere } = sources;
+  const searchPath: SearchPath = runElsewhere === true ? { pins: [] } : await loadSearchPath(uid);
   const directories = await Promise.all(
     sources.directories.map(async (directory): Promise<LoadedDirectory> => {
       try {
-        return await loadDirectory({ directory, uid, moreNames, pathFault: searchPath.fault });
+        return await loadDirectory({ directory, uid, moreNames, runElsewhere, pathFault: searchPath.fault });
       } catch (thrown) {
         return { directory, failure: explainFailure(directory, thrown) };
       }

@@ -31,7 +31,7 @@ export type LoadedCommands = Generation & {
 /** Options of a loader. Files that have not changed for `restMs` are at rest. */
 export type LoaderOptions = {
   sources: () => CommandSources;
-  users: UserCache;
+  users: Pick<UserCache, "load">;
   load: typeof loadGeneration;
   restMs: number;
   waitMs: number;

@@ -11,6 +11,7 @@ import { errnoOf, NegotiatorError } from "../../errors.ts";
 import type { CommandFile } from "../../methods/command-files.ts";
 import type { CommandSources, Generation } from "../../methods/commands.ts";
 import { findInGeneration, listGeneration, loadGeneration } from "../../methods/commands.ts";
+import { arePinsCurrent } from "../../methods/pin.ts";
 import { cannotRun } from "../../methods/public-error.ts";
 import { logFor } from "../../log.ts";
 import { createLimitedLog } from "../../policy/limited-log.ts";
@@ -20,13 +21,22 @@ import type { PushedCommands } from "../../peers/pushed-commands.ts";
 import { shellWord } from "../../shell-word.ts";
 import { readJudged } from "../../trust/opened-file.ts";
 import { ourUid } from "../../trust/ownership.ts";
+import { createCommandLoader, withPresentMounts } from "../daemon/command-loader.ts";
+import type { LoadedCommands } from "../daemon/command-loader.ts";
 
 const log = logFor("guest-commands");
 
 /** Each unsafe file is logged once a day for each guest. */
 const LOGGED_PROBLEMS = { calls: 1, perMs: 24 * 3_600_000 };
 
-/** Returns the commands that this host keeps for the guest of this name, read again for each call. */
+/** How long a call waits for files that are being changed, and how long they have to rest. */
+const WAIT_MS = 3000;
+const REST_MS = 400;
+
+/**
+ * Returns the commands that this host keeps for the guest of this name. They are loaded together, once their
+ * files have come to rest, and again when one of them has changed.
+ */
 export function guestCommands(guest: string, settings: () => Settings): PushedCommands {
   const warn = createLimitedLog({
     write: (message) => log.warn(message),
@@ -34,10 +44,18 @@ export function guestCommands(guest: string, settings: () => Settings): PushedCo
     now: () => performance.now(),
     quota: createQuota(),
   });
+  let sources: CommandSources | undefined;
+  let kept: LoadedCommands | undefined;
   const load = async (): Promise<Generation> => {
     const { host, commandNames } = settings();
     const directories = await findDirectories(host.guestCommandsDirectory, guest);
-    return loadGeneration({ ...WORDS, directories, moreNames: commandNames, uid: ourUid() });
+    const wanted = { ...WORDS, directories, moreNames: commandNames, uid: ourUid() };
+    if (kept !== undefined && Bun.deepEquals(sources, wanted) && isCurrent(kept)) return kept;
+    const loadAtRest = createCommandLoader({ ...RESTS, sources: () => wanted });
+    const loaded = await loadAtRest();
+    if (loaded === undefined) throw beingChanged(host.guestCommandsDirectory);
+    [sources, kept] = [wanted, loaded];
+    return loaded;
   };
   return {
     async list() {
@@ -62,7 +80,27 @@ export function guestCommands(guest: string, settings: () => Settings): PushedCo
   };
 }
 
-const WORDS = { builtins: [], role: "host" } as const satisfies Partial<CommandSources>;
+/** A look at files elsewhere could hang, so these are judged again, in a child. */
+function isCurrent(kept: LoadedCommands): boolean {
+  const { pins, localPins, failure } = withPresentMounts(kept);
+  return failure === undefined && localPins.length === pins.length && arePinsCurrent(pins);
+}
+
+const RESTS = {
+  load: loadGeneration,
+  restMs: REST_MS,
+  waitMs: WAIT_MS,
+  signal: new AbortController().signal,
+  // Their users would be those of the guest.
+  users: { load: () => Promise.resolve() },
+};
+
+function beingChanged(directory: string): NegotiatorError {
+  const message = `Cannot use the commands in "${directory}": they are being changed`;
+  return new NegotiatorError("BUSY", message, { remedy: "Call again when they are complete" });
+}
+
+const WORDS = { builtins: [], role: "host", runElsewhere: true } as const satisfies Partial<CommandSources>;
 const UNREADABLE = new NegotiatorError("NOT_EXECUTABLE", "The command is not a file");
 
 /** A larger program takes minutes on its way through libvirt. */

@@ -1,6 +1,7 @@
 /** The program under the name of the QEMU guest agent, and the guest's daemon with `--qga-port`. */
 import { expect, test } from "bun:test";
 import { chmod, readFile, writeFile } from "node:fs/promises";
+import type { AgentReply } from "../support/agent-client.ts";
 import { connectAgent, launchAgent } from "../support/agent-client.ts";
 import { launchDaemon, SOURCE } from "../support/program.ts";
 import { runProcess } from "../support/source-run.ts";
@@ -110,6 +111,55 @@ test("two clients at once are served, though one has sent half a request", async
   );
   expect(await torn.line()).toContain("JSON parse error, stray");
   expect(await torn.line()).toBe('\u00ff{"return": 3}');
+});
+
+test("a client that floods with bytes 0xFF and pings and never reads holds up no other client", async () => {
+  await using directory = await createTemporaryDirectory();
+  const socket = directory.at("agent.sock");
+  await using agent = launchAgent(
+    ["-m", "unix-listen", "-p", socket, "-t", directory.path],
+    envOf(directory),
+  );
+  using other = await connectAgent(socket);
+  const silent = [];
+  for (const bytes of [Buffer.alloc(1 << 20, 0xff), Buffer.from('{"execute":"guest-info"}'.repeat(40_000))]) {
+    const client = await Bun.connect({ unix: socket, socket: { data: () => undefined } });
+    client.pause();
+    client.write(bytes);
+    silent.push(client);
+  }
+  for (let id = 0; id < 20; id++) expect(await other.ask("guest-sync", { id })).toEqual({ return: id });
+  const status = await readFile(`/proc/${agent.pid}/status`, "utf8");
+  expect(Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1])).toBeLessThan(300_000);
+  for (const client of silent) client.terminate();
+  expect(await other.ask("guest-ping")).toEqual({ return: {} });
+});
+
+test("programs that run are bounded: one more is ended at once, with an error", async () => {
+  await using directory = await createTemporaryDirectory();
+  const socket = directory.at("agent.sock");
+  const words = ["-m", "unix-listen", "-p", socket, "-t", directory.path];
+  await using _ = launchAgent([...words, "-a", "guest-exec,guest-exec-status,guest-ping"], envOf(directory));
+  using client = await connectAgent(socket);
+  const pids: number[] = [];
+  const start = async (): Promise<AgentReply> => {
+    const reply = await client.ask("guest-exec", { path: "sleep", arg: ["1000"] });
+    if (reply.error === undefined) pids.push(Number(Object(reply.return).pid));
+    return reply;
+  };
+  try {
+    for (let count = 0; count < 64; count++) await start();
+    expect(pids).toHaveLength(64);
+    expect((await start()).error).toEqual({
+      class: "GenericError",
+      desc: expect.stringContaining("too many programs run"),
+    });
+    const [first = 0] = pids.splice(0, 1);
+    process.kill(first, "SIGKILL");
+    await until("there is room again", async () => (await start()).error === undefined);
+  } finally {
+    for (const pid of pids) process.kill(pid, "SIGKILL");
+  }
 });
 
 test("-d goes to the background, writes the process id, and SIGTERM ends it", async () => {

@@ -175,8 +175,17 @@ function splitList(value: string): string[] {
     .filter((name) => name !== "");
 }
 
+const NO_VSOCK = "Cannot listen at vsock: the runtime of this program has no such sockets";
+
 function readMethod(value: string): AgentLine["method"] {
   const method = TRANSPORTS.find((known) => known === value);
+  if (value === "vsock-listen")
+    throw new NegotiatorError("BAD_USAGE", NO_VSOCK, {
+      remedy:
+        "Give the guest a virtio-serial port, and leave -m out\n" +
+        "Or listen with -m unix-listen -p PATH, and put this in front: " +
+        "socat VSOCK-LISTEN:PORT,fork UNIX-CONNECT:PATH",
+    });
   if (method === undefined)
     throw usage(`The method "${printable(value)}" is not one of ${TRANSPORTS.join(", ")}`);
   return method;

@@ -33,12 +33,18 @@ test.each<[words: readonly string[], problem: string]>([
   [["--nonsense-word"], 'There is no option "--nonsense-word"'],
   [["word"], 'There is no option "word"'],
   [["-p"], 'The option "-p" needs a value'],
-  [["-m", "vsock-listen"], 'The method "vsock-listen" is not one of'],
+  [["-m", "tcp-listen"], 'The method "tcp-listen" is not one of'],
 ])("the words %j are refused", (words, problem) => {
   const error = errorOf(() => readAgentLine(words, NO_FILE));
   expect(error.code).toBe("BAD_USAGE");
   expect(error.message).toStartWith(problem);
   expect(error.message).toEndWith("\nRead the help: qemu-ga --help");
+});
+
+test("vsock-listen is refused with the reason and another way", () => {
+  const { message } = errorOf(() => readAgentLine(["-m", "vsock-listen", "-p", "3:1234"], NO_FILE));
+  expect(message).toStartWith("Cannot listen at vsock: the runtime of this program has no such sockets");
+  expect(message).toContain("socat VSOCK-LISTEN:");
 });
 
 const FILE = `# a comment

@@ -1,6 +1,6 @@
 /**
- * Both guest agents in a guest of libvirt, one after the other: virsh prints the same. Their root directory is on
- * a disk, with the binary, the audit and the log.
+ * Both guest agents in a guest of libvirt, one after the other: virsh prints the same. Their root directory
+ * is on a disk, with the binary, the audit and the log.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { hostBinary } from "../support/binary.ts";

@@ -45,7 +45,8 @@ export const MOUNT_DISK = [
   "[ ! -e /modules/disk/$name.ko ] || insmod /modules/disk/$name.ko || exit; done",
   `mkdir ${DISK_ROOT} && mount -t ext4 /dev/vda ${DISK_ROOT} && cd /`,
   // The binary is there already.
-  `mv ${BINARY} /binary && cp -a bin sbin etc lib lib64 root usr var ${DISK_ROOT} && mv /binary ${BINARY} || exit`,
+  `mv ${BINARY} /binary && cp -a bin sbin etc lib lib64 root usr var ${DISK_ROOT} || exit`,
+  `mv /binary ${BINARY} || exit`,
   "for name in dev proc sys run tmp; do",
   `mkdir -p ${DISK_ROOT}/$name && mount -o rbind /$name ${DISK_ROOT}/$name || exit; done`,
 ].join("\n");

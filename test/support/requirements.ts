@@ -9,7 +9,10 @@ export type VmRequirements =
   | { readonly ready: true; readonly parts: GuestParts }
   | { readonly ready: false; readonly missing: readonly string[]; readonly remedy: string };
 
-/** A required program and its Debian package. `version` is its option that prints the version, by default `--version`. */
+/**
+ * A required program and its Debian package. `version` is its option that prints the version, by default
+ * `--version`.
+ */
 export type Tool = { readonly program: string; readonly package: string; readonly version?: string };
 
 const answers = new Map<readonly Tool[], Promise<VmRequirements>>();

@@ -38,7 +38,7 @@ export async function* followLibvirt(
 const EVENT = /^event '([a-z0-9-]+)' for domain /;
 const SAVED = /^event 'lifecycle' for domain '(.*)': Stopped Saved$/;
 
-/** A guest can cause the other events as often as it likes, and none of those that are left out tells more. */
+/** A guest can cause the other events as often as it likes, and those that are left out tell nothing. */
 const SCANNED_EVENTS: ReadonlySet<string> = new Set(["lifecycle", "device-added", "device-removed"]);
 /** A program in the guest has opened or closed the port of the QEMU guest agent. */
 const GUEST_EVENTS: ReadonlySet<string> = new Set(["agent-lifecycle"]);

@@ -2,7 +2,6 @@
 import { NegotiatorError } from "../../errors.ts";
 import type { ForeignDialect } from "../../peers/dialect.ts";
 import type { Peer } from "../../peers/peer.ts";
-import type { Endpoint } from "../../discovery/endpoint.ts";
 import { settlesWithin } from "../../process/settling.ts";
 import type { PushedCommands } from "../../peers/pushed-commands.ts";
 import type { GuestEndpoints } from "./guest-endpoints.ts";
@@ -81,8 +80,8 @@ async function lookForOther(
   timeoutMs: number,
   purpose: PeerPurpose,
 ): Promise<ForeignDialect | undefined> {
-  const isSilent = ({ endpoint }: { endpoint: Endpoint }): boolean => endpoint.connected === false;
-  if (!choice.endpoints.foreignCalling.some(isSilent)) return undefined;
+  const { foreignCalling } = choice.endpoints;
+  if (!foreignCalling.some(({ endpoint }) => endpoint.connected === false)) return undefined;
   await settlesWithin(choice.lookAgain(), timeoutMs > 0 ? Math.min(timeoutMs, LOOK_MS) : LOOK_MS);
   return findOther(choice, purpose);
 }

@@ -138,10 +138,8 @@ export function createGuest(options: GuestOptions): Guest {
   const peerTimeout = watchTimeout(name, session, endpoints, services.limits.abandonAfterMs);
   const hindrance = createHindrance(session.session);
   const line = { session, reach, hindrance, explain: () => explain(session) };
-  const explainPort = (hasCommands: boolean): NegotiatorError =>
-    noPort(name, dialects, endpoints, hasCommands);
-  const lookAgain = limitLooks(onUnreachable);
-  const choice = { ...line, endpoints, links, pushed, lookAgain, explainPort };
+  const explainPort = (has: boolean): NegotiatorError => noPort(name, dialects, endpoints, has);
+  const choice = { ...line, endpoints, links, pushed, explainPort, lookAgain: limitLooks(onUnreachable) };
   const holdChannels = (): void => {
     channels.hold(endpoints.held);
     hindrance.update(endpoints.saved === undefined ? endpoints.calling : undefined);

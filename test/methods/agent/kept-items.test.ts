@@ -1,4 +1,4 @@
-/** What clients of the guest agent leave behind: it is bounded, and goes after a time of rest. */
+/** Things that clients of the guest agent leave behind: they are bounded, and go after a time of rest. */
 import { expect, test } from "bun:test";
 import { createKeptItems } from "../../../src/methods/agent/kept-items.ts";
 

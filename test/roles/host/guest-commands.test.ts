@@ -25,7 +25,7 @@ test("an interpreter that only the guest has is not looked for on the host", asy
   expect(textOf(await commands.read("hello"))).toBe("#!/opt/only-in-the-guest/python3\n");
 });
 
-test("an interpreter that others may write to on the host does not matter, and such a command does", async () => {
+test("an interpreter on the host that others may write to does not matter, such a command does", async () => {
   const { directory, write, commands } = await openKept();
   await using _ = directory;
   await write("open-interpreter", "#!/bin/true\n");

@@ -18,10 +18,11 @@ const domainXml = (name: string, uuid = "", port: string, id: string, state = ""
   `<source mode='bind' path='/nonexistent/${uuid}'/>` +
   `<target type='virtio' name='${port}'${state}/></channel></devices></domain>`;
 const RUNS = " id='1'";
+const STATE = " state='$(cat ${0%/*}/state)'";
 
 /**
- * A libvirt with two domains called `twin`, one that is shut off, one without a port of ours, and one whose guest
- * agent is in the state that a file has.
+ * A libvirt with two domains called `twin`, one that is shut off, one without a port of ours, and one whose
+ * guest agent is in the state that a file has.
  */
 const VIRSH = `#!/bin/sh
 for last; do :; done
@@ -35,7 +36,7 @@ case "$*" in
     ${OTHER}|other) echo "${domainXml("other", OTHER, CALLS, RUNS)}" ;;
     ${OFF}|off) echo "${domainXml("off", OFF, CALLS, "")}" ;;
     ${BARE}|bare) echo "${domainXml("bare", BARE, AGENT_PORT, RUNS)}" ;;
-    ${SILENT}|silent) echo "${domainXml("silent", SILENT, AGENT_PORT, RUNS, " state='$(cat ${0%/*}/state)'")}" ;;
+    ${SILENT}|silent) echo "${domainXml("silent", SILENT, AGENT_PORT, RUNS, STATE)}" ;;
     *) echo "error: failed to get domain '$last'" >&2; exit 1 ;;
   esac ;;
 esac

@@ -47,6 +47,8 @@ export type DaemonOptions = {
   handedOver?: HandedOver;
   /** Returns the number of running calls; the daemon waits for their ends before its own. */
   openCalls: () => number;
+  /** Ends the process with an exit code if its end takes too long; tests pass another function. */
+  endInTime?: (exitCode: number) => void;
 };
 
 const log = logFor("daemon");
@@ -77,6 +79,7 @@ export function beginDaemon(): LifeSignals {
  */
 export async function runDaemon(options: DaemonOptions): Promise<NextProgram | undefined> {
   const { role, signals, invocation, apply, loadCommands, openCalls, reloader } = options;
+  const { endInTime = endAtLatest } = options;
   const { settings: first } = invocation.config;
   let { settings, warnings } = invocation.config;
   for (const warning of warnings) log.warn(warning);
@@ -146,7 +149,7 @@ export async function runDaemon(options: DaemonOptions): Promise<NextProgram | u
     `${signal}: ${count === 0 ? "stopping" : `waiting up to ${settings.drainSeconds} s for ${calls}`}`,
   );
   await drain(openCalls, drainMs(), signals.abort);
-  endAtLatest(next === undefined ? 0 : 1);
+  endInTime(next === undefined ? 0 : 1);
   // From here on, another signal ends the process at once.
   signals[Symbol.dispose]();
   return next;

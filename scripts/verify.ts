@@ -96,8 +96,9 @@ function countTests({ output, exitCode }: Ending): Counts {
   const count = (word: string): number =>
     Number(new RegExp(`^\\s*(\\d+) ${word}$`, "m").exec(output)?.[1] ?? 0);
   const failed = count("fail");
-  // A killed run has no failed test, but it must not count as passed.
-  return { passed: count("pass"), failed: exitCode !== 0 && failed === 0 ? 1 : failed };
+  // A run that was ended has no failed test, but it must not count as passed.
+  const isWhole = exitCode === 0 && /^Ran \d+ tests? across /m.test(output);
+  return { passed: count("pass"), failed: isWhole ? failed : Math.max(failed, 1) };
 }
 
 function countStep(isPassed: boolean): Counts {

@@ -26,10 +26,13 @@ import type { Reloader, ReloadResult } from "./reload-method.ts";
 import { isJournal, notifyService, reloadingNow } from "./service-manager.ts";
 import { feedWatchdog } from "./watchdog.ts";
 
+/** `endInTime` ends the process with an exit code if its end takes too long. */
+type DaemonSignals = LifeSignals & { endInTime?: (exitCode: number) => void };
+
 /** The parts that differ between daemons. */
 export type DaemonOptions = {
   role: "host" | "guest";
-  signals: LifeSignals;
+  signals: DaemonSignals;
   /** The settings at the start, and a function that reads them again. */
   invocation: Pick<Invocation, "config" | "reload">;
   /**
@@ -47,8 +50,6 @@ export type DaemonOptions = {
   handedOver?: HandedOver;
   /** Returns the number of running calls; the daemon waits for their ends before its own. */
   openCalls: () => number;
-  /** Ends the process with an exit code if its end takes too long; tests pass another function. */
-  endInTime?: (exitCode: number) => void;
 };
 
 const log = logFor("daemon");
@@ -62,14 +63,14 @@ const STDERR = 2;
  * Sets the form of log lines for the journal or a terminal, starts again if the environment changes the
  * program, replaces inherited state, and catches signals. A daemon calls this first.
  */
-export function beginDaemon(): LifeSignals {
+export function beginDaemon(): DaemonSignals {
   keepRunningWithoutTerminal();
   setLinePrefix(isJournal(journalStream(), STDERR) ? "priority" : "time");
   restartWithoutRuntimeVariables();
   const signals = catchSignals();
   // This unblocks the signals that came while this program replaced another one.
   resetInheritedState();
-  return signals;
+  return Object.assign(signals, { endInTime: endAtLatest });
 }
 
 /**
@@ -79,7 +80,6 @@ export function beginDaemon(): LifeSignals {
  */
 export async function runDaemon(options: DaemonOptions): Promise<NextProgram | undefined> {
   const { role, signals, invocation, apply, loadCommands, openCalls, reloader } = options;
-  const { endInTime = endAtLatest } = options;
   const { settings: first } = invocation.config;
   let { settings, warnings } = invocation.config;
   for (const warning of warnings) log.warn(warning);
@@ -149,7 +149,7 @@ export async function runDaemon(options: DaemonOptions): Promise<NextProgram | u
     `${signal}: ${count === 0 ? "stopping" : `waiting up to ${settings.drainSeconds} s for ${calls}`}`,
   );
   await drain(openCalls, drainMs(), signals.abort);
-  endInTime(next === undefined ? 0 : 1);
+  signals.endInTime?.(next === undefined ? 0 : 1);
   // From here on, another signal ends the process at once.
   signals[Symbol.dispose]();
   return next;

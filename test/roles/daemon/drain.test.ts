@@ -22,7 +22,7 @@ async function stop({ drainSeconds, abort = new AbortController().signal, openCa
   };
   const invocation = { config, reload: () => config };
   const options = { role: "host", signals, invocation, apply: () => undefined, openCalls } as const;
-  const { stderr } = await spyOnOutput(() => runDaemon({ ...options, endInTime: () => undefined }));
+  const { stderr } = await spyOnOutput(() => runDaemon(options));
   return { stderr, isDisposed };
 }
 

@@ -31,7 +31,7 @@ test.each(["mixed", "frames-of-lists", "notices", "answers", "calls-of-values", 
   TIMEOUT_MS,
 );
 
-/** Returns the milliseconds in which this process parses a message of an attacker, in the middle of 21 times. */
+/** Returns the milliseconds for parsing a message of an attacker, in the middle of 21 times. */
 function parseMs(): number {
   const times = Array.from({ length: 21 }, () => {
     const beganMs = performance.now();

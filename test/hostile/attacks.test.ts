@@ -9,8 +9,8 @@ const TIMEOUT_MS = 120_000;
 /** A few milliseconds on a quiet machine, a second or more if the attackers take another guest's turns. */
 const HELD_UP_MS = 400;
 /**
- * Where a call waits for a long message of each attacker: so many times as long as this machine takes to parse
- * one.
+ * Where a call waits for a long message of each attacker: so many times as long as this machine takes to
+ * parse one.
  */
 const HELD_UP_PARSES: Readonly<Record<string, number>> = { "calls-of-values": 60 };
 const MESSAGE = JSON.stringify(Array.from({ length: 62_000 }, (_, index) => `${index}`));

@@ -5,7 +5,7 @@ import { ourUid } from "../trust/ownership.ts";
 import { FORWARDED_SIGNALS, goOn, run } from "../process/run.ts";
 import type { FrozenRun, RunningCommand, RunOptions, RunResult } from "../process/run.ts";
 import { isJsonObject } from "../wire/json.ts";
-import type { ByteSink } from "../process/pump.ts";
+import { NOWHERE } from "../process/pump.ts";
 import { findUserOf } from "../process/user-cache.ts";
 import type { UserCache, UserKey } from "../process/user-cache.ts";
 import type { User } from "../trust/users.ts";
@@ -25,6 +25,8 @@ import { COMMAND_PATH } from "./interpreter.ts";
 import { defineMethod } from "./method.ts";
 import type { MethodAnswer, CallContext, Method } from "./method.ts";
 import { cannotRun } from "./public-error.ts";
+import { limitRun, shortest } from "./run-limit.ts";
+import type { RunLimit } from "./run-limit.ts";
 import { safeWord } from "./safe-word.ts";
 import { createStderrLog, STDERR_LINES } from "./stderr-log.ts";
 
@@ -112,19 +114,6 @@ function tellStart(call: IncomingCall): void {
 /** A command that another program has started. */
 type GivenRun = { command: string; limit: RunLimit; run: FrozenRun };
 
-/**
- * The milliseconds from the start of a command until its deadline, 0 for none. `isOurs`: this side has set
- * it, not the caller.
- */
-type RunLimit = { timeoutMs: number; isOurs: boolean };
-
-function limitRun(leftMs: number | undefined, allowedMs: number): RunLimit {
-  return {
-    timeoutMs: shortest([leftMs, allowedMs]),
-    isOurs: allowedMs > 0 && allowedMs < (leftMs ?? Infinity),
-  };
-}
-
 function givenRun(given: unknown): GivenRun | undefined {
   // Our own program wrote it.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
@@ -191,7 +180,7 @@ async function connect(
   const logged = createStderrLog(caller, command, stderrLog);
   const ended = await start({
     calledAs: command,
-    stdout: outputs.stdout ?? detached?.stdout ?? DISCARD,
+    stdout: outputs.stdout ?? detached?.stdout ?? NOWHERE,
     stderr: outputs.stderr ?? detached?.stderr ?? logged,
     signal: detached === undefined ? call.signal : AbortSignal.any([call.signal, detached.cancelled]),
     timeoutMs: limit.timeoutMs,
@@ -240,8 +229,6 @@ async function findUser(key: UserKey, command: string, place: string, users: Use
   }
 }
 
-const DISCARD: ByteSink = { write: () => Promise.resolve() };
-
 /** Nothing of our own environment leaks into a command. It can rely on these variables. */
 function environmentOf(
   name: string,
@@ -271,12 +258,6 @@ function environmentOf(
 function smallest(...bounds: readonly (number | undefined)[]): number | undefined {
   const set = bounds.filter((bound) => bound !== undefined);
   return set.length === 0 ? undefined : Math.min(...set);
-}
-
-/** The shortest of several deadlines in milliseconds. 0 and undefined mean that there is none. */
-function shortest(deadlines: readonly (number | undefined)[]): number {
-  const set = deadlines.filter((deadline) => deadline !== undefined && deadline > 0);
-  return set.length === 0 ? 0 : Math.min(...set.map(Number));
 }
 
 function writerOf(call: IncomingCall, stream: string): StreamWriter | undefined {

@@ -7,7 +7,8 @@ import { ExecuteParams } from "../../methods/execute-schemas.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { defineMethod } from "../../methods/method.ts";
 import { isKept } from "../../methods/kept/keep.ts";
-import type { Grant, Method, MethodAnswer } from "../../methods/method.ts";
+import type { Method, MethodAnswer } from "../../methods/method.ts";
+import { limitRun } from "../../methods/run-limit.ts";
 import type { Peer } from "../../peers/peer.ts";
 import { detachOn } from "../../peers/detached-command.ts";
 import type { DetachRequest } from "../../peers/detached-command.ts";
@@ -46,9 +47,9 @@ export function createRelay(peerOf: PeerOf, shares: Pick<PeerShares, "takeCall">
       using place = new DisposableStack();
       place.use(shares.takeCall(guest, call.caller));
       const hasInput = call.streams.read.includes("stdin");
-      const { timeoutMs, isLimited } = shorten(leftMs(), grant);
+      const limit = limitRun(leftMs(), grant.timeoutMs);
       const given = givenLimits(context.given);
-      const time = startCall(given ?? { timeoutMs, connectTimeoutMs });
+      const time = startCall(given ?? { timeoutMs: limit.timeoutMs, connectTimeoutMs });
       let remote: RemoteCommand | undefined;
       try {
         const peer = await find(guest, time.leftToConnect(), call.signal);
@@ -72,7 +73,7 @@ export function createRelay(peerOf: PeerOf, shares: Pick<PeerShares, "takeCall">
         pipeMessages(call, running);
         const result = await noteStart(running, begin, () => pipeCommand(call, running));
         const { inputBytes = sentBytes(running) } = result;
-        const endedBy = isLimited && result.endedBy === "deadline" ? "limit" : result.endedBy;
+        const endedBy = limit.isOurs && result.endedBy === "deadline" ? "limit" : result.endedBy;
         const { durationMs: _, inputBytes: __, ...audit } = { ...result, endedBy };
         return { result: { ...result, inputBytes, endedBy }, audit };
       } catch (thrown) {
@@ -88,7 +89,7 @@ export function createRelay(peerOf: PeerOf, shares: Pick<PeerShares, "takeCall">
     async run({ guest, connectTimeoutMs = 0 }, { call, leftMs, grant, isOffered }) {
       const { signal, caller } = call;
       using _ = shares.takeCall(guest, caller);
-      const time = startCall({ timeoutMs: shorten(leftMs(), grant).timeoutMs, connectTimeoutMs });
+      const time = startCall({ timeoutMs: limitRun(leftMs(), grant.timeoutMs).timeoutMs, connectTimeoutMs });
       const peer = await find(guest, time.leftToConnect(), signal);
       const limits = { timeoutMs: time.left(), connectTimeoutMs: time.leftToConnect() };
       const commands = await listCommandsOf(peer, { ...limits, signal });
@@ -103,7 +104,7 @@ export function createRelay(peerOf: PeerOf, shares: Pick<PeerShares, "takeCall">
     async run({ guest, connectTimeoutMs = 0 }, { call, leftMs, grant }) {
       const { signal, caller } = call;
       using _ = shares.takeCall(guest, caller);
-      const time = startCall({ timeoutMs: shorten(leftMs(), grant).timeoutMs, connectTimeoutMs });
+      const time = startCall({ timeoutMs: limitRun(leftMs(), grant.timeoutMs).timeoutMs, connectTimeoutMs });
       const peer = await find(guest, time.leftToConnect(), signal);
       const limits = { timeoutMs: time.left(), connectTimeoutMs: time.leftToConnect() };
       return { result: await infoOf(peer, { ...limits, signal }) };
@@ -135,15 +136,6 @@ async function detach(
   void over.finally(() => kept.dispose());
   await begin();
   return { result: { call: id } };
-}
-
-/** Returns the deadline of a call in milliseconds, 0 for none, and whether the policy has shortened it. */
-function shorten(
-  askedMs: number | undefined = 0,
-  { timeoutMs: allowedMs = 0 }: Grant,
-): { timeoutMs: number; isLimited: boolean } {
-  const isLimited = allowedMs > 0 && (askedMs === 0 || allowedMs < askedMs);
-  return { timeoutMs: isLimited ? allowedMs : askedMs, isLimited };
 }
 
 /** How many bytes of input went to the peer. */

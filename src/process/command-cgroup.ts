@@ -4,8 +4,8 @@ import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { errnoOf, NegotiatorError } from "../errors.ts";
 import { shellWord } from "../shell-word.ts";
-import { unescapeMount } from "../trust/mounts.ts";
 import { readListAttribute } from "../trust/system-calls.ts";
+import { findCgroupMount, placeOf } from "./cgroup-place.ts";
 
 /** Bounds of a command with all its processes. Undefined: no bound. */
 export type ResourceLimits = { memoryMaxBytes?: number | undefined; tasksMax?: number | undefined };
@@ -74,13 +74,10 @@ async function findBase({
   attribute = readAttribute,
 }: CgroupPlaces): Promise<string> {
   const [, path] = /^0::(\/.*)$/m.exec(await readFile(join(self, "cgroup"), "utf8")) ?? [];
-  const mount = findMount(await readFile(join(self, "mountinfo"), "utf8"));
+  const mount = findCgroupMount(await readFile(join(self, "mountinfo"), "utf8"), /^cgroup2 /);
   if (path === undefined || mount === undefined || path.startsWith("/.."))
     throw refusal("this system has no cgroups of version 2", "Boot with: systemd.unified_cgroup_hierarchy=1");
-  const below = path.startsWith(mount.root === "/" ? "/" : `${mount.root}/`)
-    ? path.slice(mount.root.length)
-    : "";
-  const own = join(mount.place, below);
+  const own = placeOf(path, mount);
   const isDelegated = (directory: string): boolean =>
     ["trusted.delegate", "user.delegate"].some((name) => attribute(directory, name) === "1");
   if (isDelegated(own)) return own;
@@ -98,16 +95,6 @@ async function findBase({
 function readAttribute(path: string, name: string): string | undefined {
   const value = readListAttribute(path, name);
   return typeof value === "string" ? undefined : Buffer.from(value).toString();
-}
-
-function findMount(mountinfo: string): { place: string; root: string } | undefined {
-  for (const line of mountinfo.split("\n")) {
-    const [left = "", right = ""] = line.split(" - ", 2);
-    const [, , , root = "/", place] = left.split(" ");
-    if (right.startsWith("cgroup2 ") && place !== undefined)
-      return { place: unescapeMount(place), root: unescapeMount(root) };
-  }
-  return undefined;
 }
 
 async function enableControllers(base: string, controllers: readonly string[]): Promise<void> {

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { unescapeMount } from "../trust/mounts.ts";
+import { findCgroupMount, placeOf } from "./cgroup-place.ts";
 import { setProcessLimit } from "./libc-process.ts";
 
 /** The part of the processes of the service that one user may have on this machine. */
@@ -65,27 +65,15 @@ function isExempt(): boolean {
 
 /** Returns the files with bounds of our cgroup and all above it, in both versions of cgroups. */
 function listBoundFiles(self: string): string[] {
-  const mounts = readText(join(self, "mountinfo"))?.split("\n") ?? [];
+  const mounts = readText(join(self, "mountinfo")) ?? "";
   const groups = readText(join(self, "cgroup"))?.split("\n") ?? [];
   return groups.flatMap((group) => {
     const [, controllers = "none", path = ""] = /^\d+:([^:]*):(.*)$/.exec(group) ?? [];
     if (controllers !== "" && !controllers.split(",").includes("pids")) return [];
-    const mount = findMount(mounts, controllers === "" ? /^cgroup2 / : /^cgroup .*[ ,]pids(,|$)/);
+    const mount = findCgroupMount(mounts, controllers === "" ? /^cgroup2 / : /^cgroup .*[ ,]pids(,|$)/);
     if (mount === undefined || path.startsWith("/..")) return [];
-    const isBelow = mount.root === "/" || path === mount.root || path.startsWith(`${mount.root}/`);
-    const below = mount.root === "/" ? path : path.slice(mount.root.length);
-    return listUpTo(mount.place, join(mount.place, isBelow ? below : ""));
+    return listUpTo(mount.place, placeOf(path, mount));
   });
-}
-
-function findMount(mounts: readonly string[], kind: RegExp): { place: string; root: string } | undefined {
-  for (const line of mounts) {
-    const [left = "", right = ""] = line.split(" - ", 2);
-    const [, , , root = "/", place] = left.split(" ");
-    if (place !== undefined && kind.test(right))
-      return { place: unescapeMount(place), root: unescapeMount(root) };
-  }
-  return undefined;
 }
 
 function listUpTo(top: string, directory: string): string[] {

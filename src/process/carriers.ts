@@ -7,13 +7,12 @@
  * byte: poll(2) takes no lock.
  */
 import { closeSync } from "node:fs";
-import { CHILD_OPTIONS, helperCommand } from "./ask-program.ts";
+import { helperCommand } from "./ask-program.ts";
 import { closeElsewhere, finishCloses } from "./closers.ts";
 import { EVENTS, watchDescriptor } from "./descriptor-watch.ts";
 import type { DescriptorWatch } from "./descriptor-watch.ts";
-import { startCleanly } from "./inherited-state.ts";
+import { startBackgroundChild } from "./background-child.ts";
 import { pollNow } from "./libc.ts";
-import { forgetChild, rememberChild } from "./orphans.ts";
 import { createPipe, createSocketPair } from "./pipe.ts";
 import { isSameProcess, readProcess } from "../trust/host-process.ts";
 import type { ProcessId } from "../trust/host-process.ts";
@@ -217,19 +216,10 @@ function startCarrier(
 ): number {
   const [stdin, stdout] = use === "reads" ? [socketFd, carriedFd] : [carriedFd, socketFd];
   const cat = findTrustedTool("cat");
-  const child = startCleanly(() =>
-    Bun.spawn({
-      cmd: cat === undefined ? helperCommand("carry", []) : [cat],
-      ...CHILD_OPTIONS,
-      stdio: [stdin, stdout, "ignore"],
-      onExit({ pid }) {
-        forgetChild(pid);
-        onEnd?.();
-      },
-    }),
-  );
-  rememberChild(child.pid);
   // A process that the command left behind may keep it, and must not keep this process.
-  child.unref();
-  return child.pid;
+  return startBackgroundChild(
+    cat === undefined ? helperCommand("carry", []) : [cat],
+    [stdin, stdout, "ignore"],
+    onEnd,
+  );
 }

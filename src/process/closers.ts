@@ -3,11 +3,10 @@
  * ever, so it must not be ours.
  */
 import { closeSync } from "node:fs";
-import { CHILD_OPTIONS, helperCommand } from "./ask-program.ts";
-import { startCleanly } from "./inherited-state.ts";
+import { helperCommand } from "./ask-program.ts";
+import { startBackgroundChild } from "./background-child.ts";
 import { sendDescriptors } from "./libc-process.ts";
 import { readInto, setNonBlocking, writeFrom } from "./libc.ts";
-import { forgetChild, rememberChild } from "./orphans.ts";
 import { createSocketPair } from "./pipe.ts";
 import { findTrustedTool } from "./trusted-tool.ts";
 
@@ -84,8 +83,10 @@ function startCloser(): Closer | undefined {
   }
   setNonBlocking(gate.ourFd);
   const closer = { gateFd: gate.ourFd, queueFd: queue.ourFd, isOwing: false };
-  startKeeper([shell, "-c", SCRIPT], ["ignore", gate.theirFd, "ignore", gate.theirFd, queue.theirFd], () =>
-    end(closer),
+  startBackgroundChild(
+    [shell, "-c", SCRIPT],
+    ["ignore", gate.theirFd, "ignore", gate.theirFd, queue.theirFd],
+    () => end(closer),
   );
   ours.move();
   closers.add(closer);
@@ -97,7 +98,7 @@ function startHolder(fds: readonly number[]): Disposable {
   const { ourFd, theirFd } = createSocketPair();
   try {
     const cat = findTrustedTool("cat");
-    startKeeper(cat === undefined ? helperCommand("carry", []) : [cat], [
+    startBackgroundChild(cat === undefined ? helperCommand("carry", []) : [cat], [
       theirFd,
       "ignore",
       "ignore",
@@ -110,24 +111,4 @@ function startHolder(fds: readonly number[]): Disposable {
     closeSync(theirFd);
   }
   return { [Symbol.dispose]: () => closeSync(ourFd) };
-}
-
-function startKeeper(
-  cmd: readonly string[],
-  stdio: readonly (number | "ignore")[],
-  onEnd?: () => void,
-): void {
-  const child = startCleanly(() =>
-    Bun.spawn({
-      cmd: [...cmd],
-      ...CHILD_OPTIONS,
-      stdio: [stdio[0] ?? "ignore", stdio[1] ?? "ignore", stdio[2] ?? "ignore", ...stdio.slice(3)],
-      onExit({ pid }) {
-        forgetChild(pid);
-        onEnd?.();
-      },
-    }),
-  );
-  rememberChild(child.pid);
-  child.unref();
 }

@@ -5,12 +5,10 @@
 import { closeSync } from "node:fs";
 import { NegotiatorError } from "../errors.ts";
 import { isDiskFrozen, untilDiskThaws } from "../frozen-disk.ts";
-import { CHILD_OPTIONS } from "./ask-program.ts";
 import { EVENTS, watchDescriptor } from "./descriptor-watch.ts";
 import type { DescriptorWatch } from "./descriptor-watch.ts";
-import { startCleanly } from "./inherited-state.ts";
+import { startBackgroundChild } from "./background-child.ts";
 import { pollNow, readInto, resizePipe, setNonBlocking, writeFrom } from "./libc.ts";
-import { forgetChild, rememberChild } from "./orphans.ts";
 import { ANSWERS } from "./order-answers.ts";
 import { createPipe } from "./pipe.ts";
 
@@ -150,7 +148,7 @@ export class OrderQueue {
     if (this.#helper !== undefined) return;
     if (performance.now() < this.#retryAtMs) throw new NegotiatorError("BUSY", "the helper does not start");
     this.#retryAtMs = performance.now() + RETRY_MS;
-    this.#helper = startHelper(this.#cmd, (pid) => this.#replace(pid));
+    this.#helper = openHelper(this.#cmd, (pid) => this.#replace(pid));
   }
 
   #send(): void {
@@ -255,7 +253,7 @@ export class OrderQueue {
 
 const room = new Uint8Array(ROOM_BYTES);
 
-function startHelper(cmd: readonly [string, ...string[]], onExit: (pid: number) => void): Helper {
+function openHelper(cmd: readonly [string, ...string[]], onExit: (pid: number) => void): Helper {
   using theirs = new DisposableStack();
   using ours = new DisposableStack();
   const orders = createPipe();
@@ -264,24 +262,12 @@ function startHelper(cmd: readonly [string, ...string[]], onExit: (pid: number) 
   const answers = createPipe();
   theirs.defer(() => closeSync(answers.writeFd));
   ours.defer(() => closeSync(answers.readFd));
-  const child = startCleanly(() =>
-    Bun.spawn({
-      cmd: [...cmd],
-      ...CHILD_OPTIONS,
-      stdio: [orders.readFd, answers.writeFd, "ignore"],
-      onExit: ({ pid }) => {
-        forgetChild(pid);
-        onExit(pid);
-      },
-    }),
-  );
-  rememberChild(child.pid);
-  child.unref();
+  const pid = startBackgroundChild(cmd, [orders.readFd, answers.writeFd, "ignore"], onExit);
   for (const fd of [orders.writeFd, answers.readFd]) setNonBlocking(fd);
   resizePipe(orders.writeFd, MOST_BYTES);
   ours.move();
   return {
-    pid: child.pid,
+    pid,
     inFd: orders.writeFd,
     outFd: answers.readFd,
     answers: watchDescriptor(answers.readFd, { isPipe: true }),

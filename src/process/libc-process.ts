@@ -181,20 +181,18 @@ export function stopInheritingCapabilities(): void {
   libc().syscall(PRCTL, PR_SET_SECUREBITS, bits & ~GRANTING_BITS, 0, 0, 0, 0);
 }
 
-/** Limits of a process: the soft and the hard one. */
-export type Limit = { soft: bigint; hard: bigint };
-
 /**
- * Lowers both our limits of processes of one user to `most`, or sets them as they were, by prlimit(2).
- * Returns the limits before, undefined after a failure.
+ * Lowers both our limits of processes of one user to `most`, by prlimit(2). Disposing sets them as they were.
+ * Does nothing after a failure.
  */
-export function setProcessLimit(most: number | Limit): Limit | undefined {
-  const limits = new BigUint64Array(2);
-  if (libc().prlimit(0, RLIMIT_NPROC, null, ptr(limits)) !== 0) return undefined;
-  const [soft = 0n, hard = 0n] = limits;
-  const bound = (value: bigint): bigint => (typeof most === "number" && value > most ? BigInt(most) : value);
-  limits.set(typeof most === "number" ? [bound(soft), bound(hard)] : [most.soft, most.hard]);
-  return libc().prlimit(0, RLIMIT_NPROC, ptr(limits), null) === 0 ? { soft, hard } : undefined;
+export function lowerProcessLimit(most: number): Disposable {
+  const before = new BigUint64Array(2);
+  const isKnown = libc().prlimit(0, RLIMIT_NPROC, null, ptr(before)) === 0;
+  const lowered = before.map((value) => (value > most ? BigInt(most) : value));
+  const isLowered = isKnown && libc().prlimit(0, RLIMIT_NPROC, ptr(lowered), null) === 0;
+  return {
+    [Symbol.dispose]: () => void (isLowered && libc().prlimit(0, RLIMIT_NPROC, ptr(before), null)),
+  };
 }
 
 /**

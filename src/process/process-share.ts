@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { findCgroupMount, placeOf } from "./cgroup-place.ts";
-import { setProcessLimit } from "./libc-process.ts";
+import { lowerProcessLimit } from "./libc-process.ts";
 
 /** The part of the processes of the service that one user may have on this machine. */
 const PARTS = 4;
@@ -38,12 +38,8 @@ export function findProcessShare({ self = "/proc/self", kernel = "/proc/sys/kern
 export function spawnWithShare<Child>(tasksMax: number | undefined, spawn: () => Child): Child {
   const share = currentShare();
   if (share === undefined) return spawn();
-  const ours = setProcessLimit(Math.max(share, tasksMax ?? 0));
-  try {
-    return spawn();
-  } finally {
-    if (ours !== undefined) setProcessLimit(ours);
-  }
+  using _ = lowerProcessLimit(Math.max(share, tasksMax ?? 0));
+  return spawn();
 }
 
 let known: { share: number | undefined; atMs: number } | undefined;

@@ -12,3 +12,10 @@ export function clampDelay(ms: number): number {
  * within a second.
  */
 export const LATE_MS = { runner: 220, relay: 320, caller: 600, last: 660 } as const;
+
+/** Resolves in the next turn of the event loop, so that timers, sockets and children are served before. */
+export function nextTurn(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  setImmediate(resolve);
+  return promise;
+}

@@ -7,6 +7,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { errnoOf } from "../errors.ts";
 import { settlesWithin } from "./settling.ts";
+import { nextTurn } from "../delay.ts";
 
 /** The process that leads a group of the same number; `exit` resolves when it has ended. */
 export type GroupLeader = { pid: number; exit: Promise<unknown> };
@@ -64,12 +65,6 @@ async function isGroupRunning(groupId: number): Promise<boolean> {
 
 /** About half a millisecond. Others must run meanwhile. */
 const READS_PER_TURN = 64;
-
-function nextTurn(): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  setImmediate(resolve);
-  return promise;
-}
 
 /** Source: proc(5). The name before the last `)` can contain anything. */
 function parseStat(line: string): { state: string; groupId: number } | undefined {

@@ -5,6 +5,7 @@ import { EVENTS, watchDescriptor } from "./descriptor-watch.ts";
 import { noteDescriptor } from "./kept-resources.ts";
 import { pollNow, readInto, resizePipe, setNonBlocking, writeFrom } from "./libc.ts";
 import { settlesWithin } from "./settling.ts";
+import { nextTurn } from "../delay.ts";
 
 /**
  * A destination of bytes. The next chunk is read after `write` resolves, into the same memory; its rejection
@@ -181,12 +182,6 @@ function readOnce(fd: number, room: Uint8Array): Uint8Array | undefined {
     if (errnoOf(thrown) === "EAGAIN") return undefined;
     throw thrown;
   }
-}
-
-function nextTurn(): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  setImmediate(resolve);
-  return promise;
 }
 
 /** The limits of a drain. */

@@ -15,6 +15,7 @@ import { adoptConnection } from "../socket/socket-connection.ts";
 import { createPortProgress, deadPortError } from "./dead-port.ts";
 import { watchReadiness } from "./port-readiness.ts";
 import type { Readiness } from "./port-readiness.ts";
+import { nextTurn } from "../../delay.ts";
 
 /**
  * Opens the path of `--character-device`: a unix socket, as an emulated machine has, with `dialSocket`, all
@@ -250,10 +251,3 @@ const USE_CASES: Record<string, FailureCase> = {
   ENODEV: { code: "NO_CHANNEL", condition: "the host removed the port" },
   EIO: { code: "CLOSED", condition: "the far end is closed" },
 };
-
-/** Lets timers, sockets and children run while bytes come faster than they are used. */
-function nextTurn(): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  setImmediate(resolve);
-  return promise;
-}

@@ -12,7 +12,8 @@ import { findPidDirectory, pidFileOf } from "./domain-process.ts";
 import type { PidDirectory } from "./domain-process.ts";
 import type { Domain } from "./domain-xml.ts";
 import type { Endpoint, Finder, GuestState, Scan } from "../endpoint.ts";
-import { letOthersWork, mapBounded, PARALLEL_CALLS } from "./parallel-calls.ts";
+import { mapBounded, PARALLEL_CALLS } from "./parallel-calls.ts";
+import { nextTurn } from "../../delay.ts";
 import { askVirsh, isGeneralFailure, listUuids } from "./virsh.ts";
 import type { VirshOptions } from "./virsh.ts";
 
@@ -85,7 +86,7 @@ type ScanContext = {
 async function readDomain({ uuid, state, before }: Candidate, context: ScanContext): Promise<Scan> {
   const { options, signal, questions, pids } = context;
   // Other work of the process goes on between many domains.
-  await letOthersWork();
+  await nextTurn();
   try {
     const domain = state === undefined ? undefined : await readActive(uuid, context);
     if (state === undefined || domain === undefined) return await traceStopped(uuid, before, questions);

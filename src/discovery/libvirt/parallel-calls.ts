@@ -17,8 +17,3 @@ export async function mapBounded<Item, Result>(
   await Promise.all(Array.from({ length: limit }, workThrough));
   return results;
 }
-
-/** Lets other work of this process go on, between two of many items. */
-export function letOthersWork(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}

@@ -6,7 +6,7 @@ import { NegotiatorError } from "../../errors.ts";
 import { readDumps } from "./domain-dumps.ts";
 import { parseDomainPorts } from "./domain-xml.ts";
 import type { DomainPorts } from "./domain-xml.ts";
-import { letOthersWork } from "./parallel-calls.ts";
+import { nextTurn } from "../../delay.ts";
 import { askVirsh, listUuids } from "./virsh.ts";
 import type { VirshOptions } from "./virsh.ts";
 
@@ -45,7 +45,7 @@ export function createStoppedDomains(options: VirshOptions & { ports: ReadonlySe
       const domain = xml === undefined ? await read(uuid, signal) : parseDomainPorts(xml);
       kept.set(uuid, { domain, untilMs: performance.now() + KEPT_MS });
       // Other work of the process goes on between hundreds of domains.
-      await letOthersWork();
+      await nextTurn();
     }
   };
   const listAll = async (signal: AbortSignal): Promise<StoppedDomain[]> => {

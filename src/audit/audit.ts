@@ -126,11 +126,11 @@ export function openAudit(options: AuditOptions): Audit {
       const end = write(ran, { text, time, command: entry.command }, isStrict);
       if (end === false && isStrict) throw cannotBeWritten(entry);
       limit.charge(start, Buffer.byteLength(text) + LINE_END_BYTES);
-      const isDown = end === false || (end === true && !options.fsync);
+      const needsNoWait = end === false || (end === true && !options.fsync);
       return {
         kind,
         isLeftOut: false,
-        synced: isDown ? undefined : () => awaitStart(ran, end, entry, options),
+        synced: needsNoWait ? undefined : () => awaitStart(ran, end, entry, options),
       };
     },
     record(entry, begun) {

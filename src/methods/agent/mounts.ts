@@ -30,9 +30,11 @@ async function parseMount(line: string): Promise<BlockMount | undefined> {
 
 async function deviceAt(path: string): Promise<string | undefined> {
   const facts = await stat(path).catch(() => undefined);
-  if (facts?.isBlockDevice() !== true) return undefined;
-  const { rdev } = facts;
-  // Source: makedev(3).
+  return facts?.isBlockDevice() === true ? formatDeviceNumber(facts.rdev) : undefined;
+}
+
+/** Returns `MAJOR:MINOR` of the number of a device, of up to 32 bits. Source: makedev(3). */
+export function formatDeviceNumber(rdev: number): string {
   const major = (rdev >>> 8) & 0xfff;
   const minor = (rdev & 0xff) | ((rdev >>> 12) & 0xfff00);
   return `${major}:${minor}`;

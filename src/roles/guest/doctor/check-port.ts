@@ -8,6 +8,7 @@ import { explainMissing, explainRefusal } from "../../../discovery/ports/port-tr
 import { findPorts } from "../../../discovery/ports/virtio.ts";
 import { errnoOf } from "../../../errors.ts";
 import type { NegotiatorError } from "../../../errors.ts";
+import { formatDeviceNumber } from "../../../methods/agent/mounts.ts";
 import { nearest } from "../../../nearest.ts";
 import { DIALECTS } from "../../../peers/dialects.ts";
 import { nativePorts } from "../../../peers/dialect-table.ts";
@@ -95,20 +96,9 @@ async function findUnfit(path: string): Promise<string | undefined> {
   }
   if (status.isSocket() || status.isFIFO()) return undefined;
   if (!status.isCharacterDevice()) return "it is no character device and no socket";
-  const link = `/sys/dev/char/${major(status.rdev)}:${minor(status.rdev)}/subsystem`;
+  const link = `/sys/dev/char/${formatDeviceNumber(status.rdev)}/subsystem`;
   const subsystem = basename(await readlink(link).catch(() => ""));
   return subsystem === "mem" ? "it is a device without another side" : undefined;
-}
-
-// The numbers of a device as Linux keeps them: gnu_dev_major of glibc, for those below 2^32.
-const MINOR_BITS = 8;
-
-function major(device: number): number {
-  return (device >> MINOR_BITS) & 0xf_ff;
-}
-
-function minor(device: number): number {
-  return (device & 0xff) | ((device >> 12) & 0xf_ff_00);
 }
 
 function judgeUnfit({ device, what, origin }: { device: string; what: string; origin: string }): Found {

@@ -60,7 +60,7 @@ async function runStep({ name, programs }: Step): Promise<Counts[]> {
   const endings = await Promise.all(running);
   for (const { output } of endings.slice(1)) process.stderr.write(output);
   // Without these lines, a reader has to look for them in both halves.
-  for (const { output } of endings) for (const line of failuresOf(output)) console.log(line);
+  for (const { output } of endings) for (const failure of failuresOf(output)) console.log(failure);
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   const failed = endings.find(({ exitCode }) => exitCode !== 0);
   console.log(`== ${name}: ${failed ? `failed, exit code ${failed.exitCode}` : "ok"} (${seconds} s)`);
@@ -87,9 +87,20 @@ async function run(
   return { output, exitCode: await child.exited };
 }
 
-/** Returns the lines of failed tests. */
+/** The last lines of a failed test say most of it. */
+const SHOWN_LINES = 150;
+
+/** Returns the output of each failed test, which ends with the line of its name. */
 function failuresOf(output: string): string[] {
-  return [...new Set(output.match(/^\(fail\) .*$/gm))];
+  const failures: string[] = [];
+  let lines: string[] = [];
+  for (const line of output.split("\n")) {
+    if (/^Ran \d+ tests? across /.test(line) || /^\d+ tests? failed:$/.test(line)) break;
+    lines.push(line);
+    if (line.startsWith("(fail) ")) failures.push(lines.slice(-SHOWN_LINES).join("\n"));
+    if (/^\((fail|pass|skip|todo)\) |^\S+\.test\.ts:$/.test(line)) lines = [];
+  }
+  return failures;
 }
 
 function countTests({ output, exitCode }: Ending): Counts {

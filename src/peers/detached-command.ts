@@ -17,7 +17,7 @@ const ignore = (): void => undefined;
 /** The options of a call about a detached command. */
 export type DetachedOptions = Pick<
   PeerCallOptions,
-  "id" | "isResumed" | "timeoutMs" | "connectTimeoutMs" | "caller" | "signal"
+  "id" | "resumed" | "timeoutMs" | "connectTimeoutMs" | "caller" | "signal"
 >;
 
 /** A detached command. `over` resolves when the peer has answered its call, or will not. */

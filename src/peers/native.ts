@@ -9,7 +9,7 @@ import type { Session } from "../wire/session/session.ts";
 import { answerInTime } from "./deadline.ts";
 import type { Pulse } from "./deadline.ts";
 import type { Dialect } from "./dialect.ts";
-import type { Peer } from "./peer.ts";
+import type { Peer, Resumed } from "./peer.ts";
 
 /** The ports of negotiator. A guest has the first two, or the third, or all of them. */
 export const NATIVE_PORTS = {
@@ -55,7 +55,7 @@ export function createNativePeer(
     call(method, params, options) {
       const { id, read = [], write = [], timeoutMs, connectTimeoutMs, caller, keepMs, signal } = options;
       const limits = { timeoutMs, connectTimeoutMs, lateMs };
-      const resumed = options.isResumed === true ? claimResumed(session, id) : undefined;
+      const resumed = options.resumed && claimResumed(session, options.resumed, id);
       const call =
         resumed ??
         session.call({
@@ -83,6 +83,7 @@ export function createNativePeer(
         writer: (stream) => call.writer(stream),
         send: (name, value) => call.send(name, value),
         listen: (listener) => call.listen(listener),
+        freezeOver: () => call.freezeOver(),
         cancel: (reason) => call.cancel(reason),
       };
     },
@@ -90,9 +91,9 @@ export function createNativePeer(
   };
 }
 
-/** A call that had ended in the program before, without its owner, has no known end. */
-function claimResumed(session: Pick<Session, "claim">, id: CallId = ""): OutgoingCall {
-  const call = session.claim(id);
+/** Without the state of the program before, the call has no known end. */
+function claimResumed(session: Pick<Session, "claim">, { over }: Resumed, id: CallId = ""): OutgoingCall {
+  const call = session.claim(id, over);
   if (call !== undefined) return call;
   throw new NegotiatorError("UNKNOWN_OUTCOME", "The call was lost while the daemon replaced itself");
 }

@@ -2,6 +2,7 @@
 import { NegotiatorError } from "../errors.ts";
 import type { StreamReader } from "../wire/calls/stream-reader.ts";
 import type { StreamWriter } from "../wire/calls/stream-writer.ts";
+import type { FrozenOutgoing } from "../wire/calls/outgoing-call.ts";
 import type { MessageListener } from "../wire/calls/mailbox.ts";
 import type { CallerInfo, CallId } from "../wire/message.ts";
 
@@ -17,12 +18,18 @@ export type Abilities = {
   messages: boolean;
 };
 
+/** A call of the program before. */
+export type Resumed = { over?: FrozenOutgoing | undefined };
+
 /** Options of one call. */
 export type PeerCallOptions = {
   /** The call's id, the same in all audit files. By default, a new one. */
   id?: CallId;
-  /** Goes on with the call `id` of the program that this one has replaced, and sends nothing. */
-  isResumed?: boolean;
+  /**
+   * Goes on with the call `id` of the program that this one has replaced, and sends nothing. `over` is what
+   * `freezeOver` returned there.
+   */
+  resumed?: Resumed | undefined;
   /** Names of the streams from the peer. */
   read?: readonly string[];
   /** Names of the streams to the peer. */
@@ -58,6 +65,11 @@ export interface PeerCall {
   send(name: string, value: unknown): void;
   /** Sets the listener for the peer's messages inside the call. */
   listen(listener: MessageListener): void;
+  /**
+   * Returns the call as plain data if it is over, so that its owner can hand over what it has not read yet.
+   * A dialect whose calls cannot be handed over has no such function.
+   */
+  freezeOver?(): FrozenOutgoing | undefined;
   /** Asks the peer to end the call. After the result, ends the open streams. */
   cancel(reason: string): void;
 }

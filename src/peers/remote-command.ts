@@ -9,6 +9,7 @@ import { CommandListSchema } from "../methods/command-list.ts";
 import type { CommandSummary } from "../methods/command-list.ts";
 import { printable } from "../printable.ts";
 import { signalNumber } from "../signals.ts";
+import type { FrozenOutgoing } from "../wire/calls/outgoing-call.ts";
 import type { MessageListener } from "../wire/calls/mailbox.ts";
 import type { StreamReader } from "../wire/calls/stream-reader.ts";
 import type { StreamWriter } from "../wire/calls/stream-writer.ts";
@@ -19,7 +20,7 @@ import type { PeerCallOptions, Peer } from "./peer.ts";
 /** A command to run at the peer. */
 export type ExecuteRequest = Pick<
   PeerCallOptions,
-  "id" | "isResumed" | "timeoutMs" | "connectTimeoutMs" | "signal" | "caller"
+  "id" | "resumed" | "timeoutMs" | "connectTimeoutMs" | "signal" | "caller"
 > & {
   command: string;
   args: readonly string[];
@@ -49,6 +50,8 @@ export interface RemoteCommand {
    * of the command, before the rest of its output.
    */
   listen(listener: MessageListener): void;
+  /** As `PeerCall.freezeOver`. */
+  freezeOver?(): FrozenOutgoing | undefined;
   /** Asks the peer to end the command. After the command's end, ends its remaining output. */
   cancel(reason: string): void;
 }
@@ -84,6 +87,7 @@ export function callCommand(
     stdout: call.reader("stdout"),
     stderr: call.reader("stderr"),
     ended,
+    freezeOver: () => call.freezeOver?.(),
     cancel: (reason) => call.cancel(reason),
   };
 }

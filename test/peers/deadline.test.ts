@@ -37,6 +37,7 @@ function createCall(isSent: boolean, isAwaited = true) {
     reader: noStream,
     writer: noStream,
     cancel: (reason) => void cancels.push(reason),
+    freezeOver: () => undefined,
     abort(error) {
       reject(error);
       over.reject(error);

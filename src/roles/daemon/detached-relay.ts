@@ -12,7 +12,7 @@ import type { Method } from "../../methods/method.ts";
 import { noCall } from "../../methods/kept/kept-commands.ts";
 import type { KeptCommand, KeptCommands } from "../../methods/kept/kept-commands.ts";
 import { attachOn, cancelOn, listCallsOn, signalOn, waitOn } from "../../peers/detached-command.ts";
-import type { Peer } from "../../peers/peer.ts";
+import type { Peer, Resumed } from "../../peers/peer.ts";
 import { pause } from "../../peers/supervise.ts";
 import { printable } from "../../printable.ts";
 import { identifyCaller } from "../../policy/caller.ts";
@@ -116,16 +116,20 @@ export function createDetachedRelay(options: DetachedRelayOptions): Method[] {
     params: v.object({ call: KeptCallId, from: v.picklist(["start", "now"]) }),
     async run({ call: id, from }, { call, given, onFreeze }) {
       const { caller, signal, streams } = call;
-      const isResumed = given !== undefined;
       const found = await untilAborted(find(id, call), signal);
       if ("stdout" in found) {
         return { result: await attachTo(found, call, { from, given, onFreeze }) };
       }
       using _ = shares.takeCall(found.guest, caller);
-      onFreeze(() => ({}));
-      const options = { id: call.id, isResumed, timeoutMs: 0, signal, ...(caller && { caller }) };
-      if (streams.written.length === 0) return { result: await waitOn(found.peer, id, options) };
-      return { result: await pipeCommand(call, attachOn(found.peer, { call: id, from }, options)) };
+      const resumed = givenAttach(given);
+      const options = { id: call.id, resumed, timeoutMs: 0, signal, ...(caller && { caller }) };
+      if (streams.written.length === 0) {
+        onFreeze(() => ({}));
+        return { result: await waitOn(found.peer, id, options) };
+      }
+      const attached = attachOn(found.peer, { call: id, from }, options);
+      onFreeze((): Resumed => ({ over: attached.freezeOver?.() }));
+      return { result: await pipeCommand(call, attached) };
     },
   });
   const signal = defineMethod({
@@ -156,6 +160,13 @@ export function createDetachedRelay(options: DetachedRelayOptions): Method[] {
     },
   });
   return [calls, attach, signal, cancel];
+}
+
+/** The call of the program before. Of a command that runs here, `attachTo` knows it. */
+function givenAttach(given: unknown): Resumed | undefined {
+  // Our own program wrote it.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return given as Resumed | undefined;
 }
 
 type Find = (id: CallId, call: Pick<IncomingCall, "caller" | "signal">) => Promise<KeptCommand | OpenPeer>;

@@ -9,7 +9,7 @@ import { defineMethod } from "../../methods/method.ts";
 import { isKept } from "../../methods/kept/keep.ts";
 import type { Method, MethodAnswer } from "../../methods/method.ts";
 import { limitRun } from "../../methods/run-limit.ts";
-import type { Peer } from "../../peers/peer.ts";
+import type { Peer, Resumed } from "../../peers/peer.ts";
 import { detachOn } from "../../peers/detached-command.ts";
 import type { DetachRequest } from "../../peers/detached-command.ts";
 import { executeOn, infoOf, listCommandsOf } from "../../peers/remote-command.ts";
@@ -48,7 +48,7 @@ export function createRelay(peerOf: PeerOf, shares: Pick<PeerShares, "takeCall">
       place.use(shares.takeCall(guest, call.caller));
       const hasInput = call.streams.read.includes("stdin");
       const limit = limitRun(leftMs(), grant.timeoutMs);
-      const given = givenLimits(context.given);
+      const given = givenRelay(context.given);
       const time = startCall(given ?? { timeoutMs: limit.timeoutMs, connectTimeoutMs });
       let remote: RemoteCommand | undefined;
       try {
@@ -57,7 +57,7 @@ export function createRelay(peerOf: PeerOf, shares: Pick<PeerShares, "takeCall">
         const { id, signal, caller } = call;
         const request = {
           id,
-          isResumed: given !== undefined,
+          resumed: given,
           command,
           args,
           timeoutMs: time.left(),
@@ -65,8 +65,12 @@ export function createRelay(peerOf: PeerOf, shares: Pick<PeerShares, "takeCall">
           signal,
           ...(caller === undefined ? {} : { caller }),
         };
-        const limits = (): CallLimits => ({ timeoutMs: time.left(), connectTimeoutMs: time.leftToConnect() });
-        onFreeze(peer.can.messages ? limits : "never");
+        const freeze = (): GivenRelay => ({
+          timeoutMs: time.left(),
+          connectTimeoutMs: time.leftToConnect(),
+          over: remote?.freezeOver?.(),
+        });
+        onFreeze(peer.can.messages ? freeze : "never");
         if (isKept(call)) return await detach(peer, request, { call, begin, place });
         const running = executeOn(peer, { ...request, hasInput });
         remote = running;
@@ -113,11 +117,13 @@ export function createRelay(peerOf: PeerOf, shares: Pick<PeerShares, "takeCall">
   return [execute, list, info];
 }
 
-/** The limits that are left of a call that went to its peer already. */
-function givenLimits(given: unknown): CallLimits | undefined {
+/** A call that went to its peer already, with the limits that are left of it. */
+type GivenRelay = CallLimits & Resumed;
+
+function givenRelay(given: unknown): GivenRelay | undefined {
   // Our own program wrote it.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  return given as CallLimits | undefined;
+  return given as GivenRelay | undefined;
 }
 
 type Detaching = { call: IncomingCall; begin: () => Promise<void>; place: DisposableStack };

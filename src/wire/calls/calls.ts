@@ -41,8 +41,8 @@ export type Calls = {
   lose(error: NegotiatorError): void;
   /** The session has ended: calls fail with `sent` if they were sent, else with `unsent`. */
   end(sent: NegotiatorError, unsent: NegotiatorError): void;
-  /** Returns a call of this side that was thawed, once. It may be over already. */
-  claim(id: CallId): OutgoingCall | undefined;
+  /** As `OutgoingCalls.claim`. */
+  claim(id: CallId, over?: FrozenOutgoing): OutgoingCall | undefined;
   freeze(): FrozenCalls;
   thaw(frozen: FrozenCalls): void;
 };
@@ -139,7 +139,7 @@ export function createCalls(options: CallsOptions): Calls {
       incoming.detachAll();
       outgoing.abortAll(sent, unsent);
     },
-    claim: (id) => outgoing.claim(id),
+    claim: (id, over) => outgoing.claim(id, over),
     freeze: () => ({
       outgoing: outgoing.freeze(),
       answered: incoming.freeze(),

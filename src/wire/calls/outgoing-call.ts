@@ -2,7 +2,7 @@
 import { NegotiatorError } from "../../errors.ts";
 import { createCallStreams } from "./call-streams.ts";
 import type { CallStreams, FrozenStreams } from "./call-streams.ts";
-import { fromWireError } from "../message.ts";
+import { fromWireError, toWireError } from "../message.ts";
 import type { Attach, CallerInfo, CallId, Message, MessageBody, Request, StreamMessage } from "../message.ts";
 import { fixed } from "../session/outbox.ts";
 import type { ControlMessage, Outlet } from "../session/outbox.ts";
@@ -76,6 +76,11 @@ export interface OutgoingCall {
    */
   cancel(reason?: string): void;
   /**
+   * Returns a call that is over as plain data, for an owner that goes on in another program: the session no
+   * longer has it. Undefined before the end.
+   */
+  freezeOver(): FrozenOutgoing | undefined;
+  /**
    * Ends the call on this side at once. The pending answer and the open streams reject with `error`. Asks the
    * other side to send no more of the streams; `cancel` asks it to end the call.
    */
@@ -105,7 +110,7 @@ export type OutgoingEnd = {
   freeze(): FrozenOutgoing;
 };
 
-/** A call as plain data. `answer` is there when it came before all of the streams. */
+/** A call as plain data. `answer` is there when it came before all of the streams, or the call has failed. */
 export type FrozenOutgoing = {
   options: CallOptions & { id: CallId };
   isSent: boolean;
@@ -140,6 +145,7 @@ export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
   if (streams.isDone) pending.setStreamsEnded();
   const request = toRequest(options, Object.fromEntries(read.map((name) => [name, window.firstBytes])));
   const abort = (error: NegotiatorError): void => {
+    if (!pending.isOver) answerMessage = { kind: "failure", id, error: toWireError(error) };
     pending.rejectAll(error);
     streams.fail(error);
     pending.setAnswered();
@@ -159,11 +165,11 @@ export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
     return isSent ? request : undefined;
   };
 
-  if (answerMessage !== undefined) {
-    settle(pending, answerMessage, options);
-    pending.setAnswered();
-  }
+  if (answerMessage !== undefined) settle(pending, answerMessage, options);
   if (isSent) streams.resume();
+
+  const freeze = (): FrozenOutgoing =>
+    frozenCall(options, { isSent, streams: streams.freeze(), messages: mailbox.peek() }, answerMessage);
 
   return {
     call: {
@@ -192,6 +198,7 @@ export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
         else if (isSent) outlet.control(cancelMessage(id, reason));
         else leave(cancelledBefore("it was sent"));
       },
+      freezeOver: () => (pending.isOver ? freeze() : undefined),
       abort: (error) => leave(error),
     },
     request,
@@ -207,7 +214,6 @@ export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
       const violation = streams.finish(message.streams ?? {});
       if (violation !== undefined) abort(violation);
       else settle(pending, message, options);
-      pending.setAnswered();
       return violation;
     },
     takeMessage: (name, value) => mailbox.take(name, value),
@@ -218,11 +224,7 @@ export function createOutgoingCall(options: OutgoingOptions): OutgoingEnd {
       if (isSent && !pending.isAnswered) outlet.control(cancelMessage(id, error.message, "BAD_FRAME"));
       abort(error);
     },
-    freeze() {
-      const waiting = { streams: streams.freeze(), messages: mailbox.peek() };
-      const answer = answerMessage === undefined ? {} : { answer: answerMessage };
-      return { options: pickOptions(options), isSent, ...waiting, ...answer };
-    },
+    freeze,
   };
 }
 
@@ -234,11 +236,16 @@ function settle(
   pending.beginAnswer();
   if (message.kind === "result") pending.resolve({ result: message.result, streams: message.streams ?? {} });
   else pending.reject(fromWireError(message.error, keepsLines));
+  pending.setAnswered();
 }
 
-function pickOptions(options: OutgoingOptions): FrozenOutgoing["options"] {
-  const { window: _, outlet: __, peerLineBytes: ___, onOver: ____, frozen: _____, ...rest } = options;
-  return rest;
+function frozenCall(
+  given: OutgoingOptions,
+  state: Omit<FrozenOutgoing, "options" | "answer">,
+  answer: AnswerMessage | undefined,
+): FrozenOutgoing {
+  const { window: _, outlet: __, peerLineBytes: ___, onOver: ____, frozen: _____, ...options } = given;
+  return { options, ...state, ...(answer && { answer }) };
 }
 
 function cancelMessage(id: CallId, reason = "the caller cancelled it", code?: "BAD_FRAME"): ControlMessage {

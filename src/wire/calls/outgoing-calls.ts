@@ -27,8 +27,11 @@ export type OutgoingCalls = {
   resubmit(error: NegotiatorError): void;
   /** The session has ended: aborts all calls, with `sent` if they were sent, else with `unsent`. */
   abortAll(sent: NegotiatorError, unsent: NegotiatorError): void;
-  /** Returns a call that was thawed, once, for its owner. It may be over already. */
-  claim(id: CallId): OutgoingCall | undefined;
+  /**
+   * Returns a call that was thawed, once, for its owner. It may be over already. `over` is the call if it was
+   * over before, so that the session had it no longer.
+   */
+  claim(id: CallId, over?: FrozenOutgoing): OutgoingCall | undefined;
   freeze(): FrozenOutgoing[];
   thaw(frozen: readonly FrozenOutgoing[]): void;
 };
@@ -79,8 +82,8 @@ export function createOutgoingCalls({ outlet, peerLineBytes, window }: OutgoingC
     abortAll(sent, unsent) {
       for (const end of open.values().toArray()) end.lose(end.call.isSent ? sent : unsent);
     },
-    claim(id) {
-      const call = unclaimed.get(id);
+    claim(id, over) {
+      const call = unclaimed.get(id) ?? (over && create(over.options, over).call);
       unclaimed.delete(id);
       return call;
     },

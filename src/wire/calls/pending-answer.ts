@@ -15,6 +15,8 @@ export type PendingAnswer = Completion & {
   readonly over: Promise<void>;
   /** Whether an answer came, or the call was aborted. */
   readonly isAnswered: boolean;
+  /** Whether the call is answered, and its streams have ended. */
+  readonly isOver: boolean;
   /** Marks the call as answered; its promises stay pending. */
   beginAnswer(): void;
   /** Resolves `answer`. */
@@ -33,7 +35,9 @@ export function createPendingAnswer(onOver: () => void): PendingAnswer {
   // not crash.
   for (const { promise } of [answer, over]) promise.catch(() => {});
   let isAnswered = false;
+  let isOver = false;
   const completion = createCompletion(() => {
+    isOver = true;
     over.resolve();
     onOver();
   });
@@ -43,6 +47,9 @@ export function createPendingAnswer(onOver: () => void): PendingAnswer {
     over: over.promise,
     get isAnswered() {
       return isAnswered;
+    },
+    get isOver() {
+      return isOver;
     },
     beginAnswer() {
       isAnswered = true;

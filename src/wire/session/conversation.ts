@@ -15,7 +15,7 @@ import { NOTICE_BYTES } from "./notice-credit.ts";
 import type { NoticeCredit } from "./notice-credit.ts";
 import { createOutbox, fixed } from "./outbox.ts";
 import type { FrozenMessage, Outbox } from "./outbox.ts";
-import type { CallOptions, OutgoingCall } from "../calls/outgoing-call.ts";
+import type { CallOptions, FrozenOutgoing, OutgoingCall } from "../calls/outgoing-call.ts";
 import type { ServedCalls } from "../calls/served-calls.ts";
 import type { SessionState, Status } from "./status.ts";
 import type { Traffic } from "./traffic.ts";
@@ -70,8 +70,8 @@ export type Conversation = {
   call(options: CallOptions & { id: CallId }): OutgoingCall;
   /** Sends a notice. Throws `TOO_LARGE` or `BAD_REQUEST`, and `BUSY` when too many messages wait. */
   notify(method: string, params: unknown): void;
-  /** Returns a call of this side that was thawed, once. It may be over already. */
-  claim(id: CallId): OutgoingCall | undefined;
+  /** As `OutgoingCalls.claim`. */
+  claim(id: CallId, over?: FrozenOutgoing): OutgoingCall | undefined;
   freeze(): FrozenConversation;
   /** Goes on with a frozen conversation. The calls of the peer go to `onCall` again. */
   thaw(frozen: FrozenConversation): void;
@@ -169,7 +169,7 @@ export function createConversation(options: ConversationOptions): Conversation {
       if (outbox.length >= WAITING_CONTROLS) throw tooManyWait(method);
       notices.send(method, params);
     },
-    claim: (id) => calls.claim(id),
+    claim: (id, over) => calls.claim(id, over),
     freeze() {
       const frozen = calls.freeze();
       return { calls: frozen, controls: outbox.freeze(unsentOf(frozen)), notices: notices.peek() };

@@ -4,7 +4,7 @@
  */
 import { NegotiatorError } from "../../errors.ts";
 import type { Agent } from "./handshake.ts";
-import type { CallOptions, OutgoingCall } from "../calls/outgoing-call.ts";
+import type { CallOptions, FrozenOutgoing, OutgoingCall } from "../calls/outgoing-call.ts";
 import { createNextBytes } from "./next-bytes.ts";
 import { createSessionParts } from "./session-parts.ts";
 import type { FrozenSession, SessionOptions } from "./session-parts.ts";
@@ -82,8 +82,8 @@ export type Session = {
   abandon(reason: NegotiatorError): void;
   /** Ends the session and all calls of both sides, and sends a goodbye. */
   close(reason: string): void;
-  /** Returns a call of this side that was thawed, once, for its owner. It may be over already. */
-  claim(id: CallId): OutgoingCall | undefined;
+  /** As `OutgoingCalls.claim`. */
+  claim(id: CallId, over?: FrozenOutgoing): OutgoingCall | undefined;
   /** Returns the session as plain data, for the program that replaces this one. */
   freeze(): FrozenSession;
   /**
@@ -189,7 +189,7 @@ export function createSession(options: SessionOptions): Session {
       if (status.state === "open") controlQueue.push({ kind: "goodbye", reason });
       conversation.end("ended", new NegotiatorError("CLOSED", `The session was closed: ${reason}`));
     },
-    claim: (id) => conversation.claim(id),
+    claim: (id, over) => conversation.claim(id, over),
     freeze: () => freezeSession(all),
     thaw: (nowMs) => thawSession(all, options, nowMs),
   };

@@ -75,6 +75,17 @@ export const METHODS_OF_USERS = [
   "cancel-call",
 ] as const;
 
+/** The methods of the other side that rules decide on. A guest also has those of its agent. */
+export const METHODS_OF_PEERS = [
+  "execute",
+  "list-commands",
+  "list-calls",
+  "attach-command",
+  "signal-command",
+  "cancel-command",
+  "info",
+] as const;
+
 const Table = v.strictObject({
   action: v.picklist(["allow", "deny"]),
   users: Names,

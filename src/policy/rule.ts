@@ -35,6 +35,11 @@ export function nameRule({ place }: Pick<Rule, "place">, number: number): string
   return `rule ${number}${place === undefined ? "" : ` (${place})`}`;
 }
 
+/** Returns a rule's name with its file. `path` is that of a policy with one file. */
+export function placeRule({ place }: Pick<Rule, "place">, number: number, path: string): string {
+  return place ?? `rule ${number} of ${path}`;
+}
+
 /** A table of `[[rules]]` in the policy's file, checked and parsed. */
 export const RuleSchema = v.pipe(
   RuleTableSchema,

@@ -8,10 +8,10 @@ import { readPolicyParts } from "../../policy/policy-parts.ts";
 import { findUnconditional } from "../../policy/unconditional.ts";
 import { findWalkArounds } from "../../policy/walk-arounds.ts";
 import { printable } from "../../printable.ts";
-import { createUserCache } from "../../process/user-cache.ts";
 import { FileStatusSchema, warnOfFiles } from "../daemon/file-status.ts";
 import { askDaemon } from "./ask-daemon.ts";
 import { dialControl } from "./control-client.ts";
+import { judgePolicy } from "./judge-policy.ts";
 import { print } from "./output.ts";
 import type { Invocation, Outcome } from "./subcommand.ts";
 
@@ -36,7 +36,9 @@ export async function checkConfig(
     for (const way of findWalkArounds(policy)) log.warn(way);
     if (role === "guest" && config.settings.guest.qga !== "no")
       for (const rule of findUnconditional(policy)) log.warn(rule);
-    found.push(...(await findUnknownUsers(policy, file.path)));
+    const judgement = await judgePolicy(role, config, policy, file.path);
+    found.push(...judgement.problems);
+    for (const warning of judgement.warnings) log.warn(warning);
   } catch (thrown) {
     found.push(NegotiatorError.from(thrown).message);
   }
@@ -70,23 +72,3 @@ async function warnOfDaemon(role: "host" | "guest", { config, words }: Invocatio
 
 /** A daemon that hangs must not hold up the check. */
 const DAEMON_TIMEOUT_MS = 2000;
-
-/** Resolves with the problems of the users that rules name: calls under such rules would fail. */
-export async function findUnknownUsers(policy: Policy, path: string): Promise<string[]> {
-  if (policy.kind !== "rules") return [];
-  const named = policy.rules.flatMap(({ user, place }, index) =>
-    user === undefined ? [] : [{ user, place: place ?? `rule ${index + 1} of ${path}` }],
-  );
-  const users = createUserCache();
-  await users.load(named.map(({ user }) => user));
-  const problems = named.map(async ({ user, place }) => {
-    try {
-      await users.find(user);
-      return [];
-    } catch (thrown) {
-      const { message } = NegotiatorError.from(thrown);
-      return [`Cannot use ${printable(place)}: ${message}`];
-    }
-  });
-  return (await Promise.all(problems)).flat();
-}

@@ -30,6 +30,7 @@ import type { Resource } from "../../policy/resource.ts";
 import type { FrozenAccount } from "../../policy/quota.ts";
 import type { IncomingCall } from "../../wire/calls/incoming-call.ts";
 import type { PolicyRequest } from "../../policy/rule-match.ts";
+import type { METHODS_OF_PEERS } from "../../policy/rule-table.ts";
 import { holdWatching } from "../../process/descriptor-watch.ts";
 import { createUserCache } from "../../process/user-cache.ts";
 import type { UserCache } from "../../process/user-cache.ts";
@@ -253,15 +254,16 @@ function usersOf(policy: Policy): string[] {
 /** THE LIST of methods that a peer can call. */
 function listMethods(options: Parameters<typeof createExecute>[0] & { kept: KeptCommands }): Method[] {
   const { role, commands, kept } = options;
-  return [
-    createExecute(options),
-    createAttachCommand(kept),
-    createSignalCommand(kept),
-    createCancelCommand(kept),
-    createListCommands({ commands }),
-    createListCalls(kept),
-    createInfo({ role }),
-  ];
+  const methods: Record<(typeof METHODS_OF_PEERS)[number], Method> = {
+    execute: createExecute(options),
+    "attach-command": createAttachCommand(kept),
+    "signal-command": createSignalCommand(kept),
+    "cancel-command": createCancelCommand(kept),
+    "list-commands": createListCommands({ commands }),
+    "list-calls": createListCalls(kept),
+    info: createInfo({ role }),
+  };
+  return Object.values(methods);
 }
 
 /**

@@ -2,7 +2,8 @@
 import { findPolicyFile } from "../../config/config.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { readPolicy } from "../../policy/policy-file.ts";
-import { findUnknownUsers } from "../cli/judge-config.ts";
+import { judgePolicy } from "../cli/judge-policy.ts";
+import type { PolicyJudgement } from "../cli/judge-policy.ts";
 import type { Invocation } from "../cli/subcommand.ts";
 import { defineCheck } from "./check.ts";
 import { fromError, ok, problem, warning } from "./finding.ts";
@@ -38,36 +39,33 @@ export function createConfigCheck(
   });
 }
 
-/** `hasRules`: whether there is a policy with rules. `users`: problems of the users that it names. */
-type PolicyFacts = {
-  path: string;
-  problem: NegotiatorError | undefined;
-  hasRules: boolean;
-  users: readonly string[];
-};
+/** `hasRules`: whether there is a policy. `judgement`: what is wrong with a valid one. */
+type PolicyFacts = { path: string; hasRules: boolean } & (
+  { problem: NegotiatorError } | { problem: undefined; judgement: PolicyJudgement }
+);
 
 /** The policy. With a wrong config, its place is not known. */
 export const CHECK_POLICY_FILE = defineCheck<PolicyFacts>({
   name: "policy",
-  async look({ invocation: { config } }) {
+  async look({ role, invocation: { config } }) {
     const file = findPolicyFile(config);
     const { path } = file;
     try {
       const policy = readPolicy(file);
-      return {
-        path,
-        problem: undefined,
-        hasRules: policy.kind === "rules",
-        users: await findUnknownUsers(policy, path),
-      };
+      const judgement = await judgePolicy(role, config, policy, path);
+      return { path, problem: undefined, hasRules: policy.kind === "rules", judgement };
     } catch (thrown) {
-      return { path, problem: NegotiatorError.from(thrown), hasRules: false, users: [] };
+      return { path, problem: NegotiatorError.from(thrown), hasRules: false };
     }
   },
-  judge({ path, problem: wrong, hasRules, users }) {
-    if (wrong !== undefined) return splitProblems(wrong);
+  judge(facts) {
+    if (facts.problem !== undefined) return splitProblems(facts.problem);
+    const { path, hasRules, judgement } = facts;
     return allOr(
-      users.map((text) => fromText(text)),
+      [
+        ...judgement.problems.map((text) => fromText(text)),
+        ...judgement.warnings.map((text) => fromText(text, "warning")),
+      ],
       hasRules ? `${path} is right` : `there is none at ${path}, so the other side may run every command`,
     );
   },

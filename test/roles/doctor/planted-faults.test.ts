@@ -12,6 +12,7 @@ import { until } from "../../support/until.ts";
 const TIMEOUT_MS = 120_000;
 /** A silent peer is noticed sooner. */
 const QUICK = "limits.pingAfterMs = 200\nlimits.unresponsiveAfterMs = 1000\n";
+const STRANGER = '[[rules]]\naction = "allow"\nusers = ["nosuchuser"]\n';
 const ALLOW = '[[rules]]\naction = "allow"\n';
 
 type Doctor = { exitCode: number; findings: PrintedFinding[] };
@@ -80,6 +81,26 @@ describe("with both daemons running", () => {
       expectFault(await examine(stage.host, "policy"), "problem", "may write", `chmod`);
       await chmod(path, 0o644);
       expect((await examine(stage.host, "policy")).findings).toMatchObject([{ level: "ok" }]);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "a policy without rules, and rules that name what is not there",
+    async () => {
+      await stage.host.setPolicy("# [[rules]]\n");
+      const empty = await examine(stage.host, "policy");
+      expectFault(empty, "warning", "every call of the other side is denied", "policy init --force");
+      const check = await stage.host.run(["check-config"]);
+      expect(check.stderr).toContain("has no rules, so every call of the other side is denied");
+      expect(check.exitCode).toBe(0);
+      await stage.host.setPolicy(`[[rules]]\naction = "allow"\ncommands = ["find-dsk-usage"]\n${STRANGER}`);
+      const { findings } = await examine(stage.host, "policy");
+      expect(findings).toMatchObject([
+        { level: "warning", message: expect.stringContaining('the user "nosuchuser"') },
+        { level: "warning", remedy: expect.stringContaining('Did you mean "find-disk-usage"?') },
+      ]);
+      await stage.host.setPolicy(ALLOW);
     },
     TIMEOUT_MS,
   );

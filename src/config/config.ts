@@ -9,6 +9,7 @@ import { warnOfStrays } from "./stray-variables.ts";
 import { checkStrict, namePlaces } from "../strict/strict.ts";
 import { parseToml } from "../strict/toml.ts";
 import { decodeUtf8 } from "../strict/utf8.ts";
+import { readTrustedFileLate } from "../trust/late-files.ts";
 import { readTrustedFile } from "../trust/trusted-file.ts";
 
 /** The file to read if neither `--config` nor `NEGOTIATOR_CONFIG` is given. It may be missing. */
@@ -38,7 +39,7 @@ export type Config = {
  * - `file`: the value of `--config`.
  * - `flags`: the settings of the options. `-v` is relative, so it gets the settings without options.
  * - `optionOf`: the option that sets a dotted key, for messages. `help`: the command that shows the help.
- * - `checkedBy`: as in `Config`.
+ * - `checkedBy`: as in `Config`. `readFile`: reads the file, as `readTrustedFile` does.
  */
 export type ConfigSources = {
   optionOf?: (key: string) => string;
@@ -47,6 +48,7 @@ export type ConfigSources = {
   file?: string | undefined;
   flags?: (below: Settings) => SettingsLayer;
   environment?: Environment;
+  readFile?: (path: string) => string | undefined;
 };
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -59,8 +61,9 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   const origins = new Map<string, string>();
   const table: Record<string, unknown> = {};
   applyLayer(table, origins, { origin: () => DEFAULT_ORIGIN, settings: DEFAULTS });
-  const { checkedBy, optionOf = (key) => key } = sources;
-  const file = readFileLayer(path ?? CONFIG_FILE, path !== undefined, checkRemedy(checkedBy));
+  const { checkedBy, optionOf = (key) => key, readFile = readTrustedFile } = sources;
+  const place = path ?? CONFIG_FILE;
+  const file = readFileLayer(place, readFile(place), path !== undefined, checkRemedy(checkedBy));
   applyLayer(table, origins, file);
   // Most environments set nothing of ours, and naming the variable of every key takes time.
   if (variables.some((name) => name !== CONFIG_VARIABLE))
@@ -78,11 +81,30 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   return { settings, origins, warnings, file: { path: file.path, text: file.text }, checkedBy };
 }
 
-/** Returns whether the config's file has changed since it was read, or cannot be read now. */
-export function isUnread({ file: { path, text } }: Pick<Config, "file">): boolean {
+/**
+ * Resolves with the settings as `load` returns them, which gets the text of the config's file. Rejects as
+ * `load` throws, and with `TIMEOUT` for a file that does not answer. Never waits on this thread.
+ */
+export async function loadConfigLate(
+  path: string,
+  load: (readFile: () => string | undefined) => Config,
+): Promise<Config> {
+  const text = await readTrustedFileLate(path);
+  return load(() => text);
+}
+
+/**
+ * Resolves with whether the config's file has changed since it was read, or cannot be used now. Rejects with
+ * `TIMEOUT` if it does not answer within `limitMs`.
+ */
+export async function isUnread(
+  { file: { path, text } }: Pick<Config, "file">,
+  limitMs: number,
+): Promise<boolean> {
   try {
-    return readTrustedFile(path) !== text;
-  } catch {
+    return (await readTrustedFileLate(path, limitMs)) !== text;
+  } catch (thrown) {
+    if (NegotiatorError.from(thrown).code === "TIMEOUT") throw thrown;
     return true;
   }
 }
@@ -172,11 +194,11 @@ type Layer = { settings: SettingsLayer; origin: (key: string) => string; warning
 
 function readFileLayer(
   path: string,
+  text: string | undefined,
   isRequired: boolean,
   remedy: string | undefined,
 ): Layer & Config["file"] {
   const origin = (): string => path;
-  const text = readTrustedFile(path);
   if (text !== undefined) {
     const parsed = parseToml(text, path, remedy);
     const warnings = dropRemovedKeys(parsed, path);

@@ -2,7 +2,7 @@
 import { NegotiatorError } from "../errors.ts";
 import { askOwnChild } from "../process/own-child.ts";
 import { printable } from "../printable.ts";
-import { Elsewhere } from "../trust/look.ts";
+import { judgeHereOrThere } from "../trust/look.ts";
 import { judgeDirectory, judgeSearchPath } from "./command-files.ts";
 import type { CommandDirectory, CommandFile, DirectoryQuestion, SearchPath } from "./command-files.ts";
 
@@ -21,9 +21,8 @@ export type CommandsAnswer<Verdict> = Verdict | { problem: string };
  */
 export async function loadDirectory(question: DirectoryQuestion): Promise<CommandDirectory> {
   const directory = await judgeHereOrThere(
-    () => judgeDirectory(question, HERE),
-    { ...question, kind: "commands" },
-    DIRECTORY_MS,
+    (looks) => judgeDirectory(question, looks),
+    () => askThere<CommandDirectory>({ ...question, kind: "commands" }, DIRECTORY_MS),
   );
   const files: CommandFile[] = [...directory.files];
   const left = [...directory.elsewhere];
@@ -39,9 +38,8 @@ export async function loadDirectory(question: DirectoryQuestion): Promise<Comman
 export async function loadSearchPath(uid: number): Promise<SearchPath> {
   try {
     return await judgeHereOrThere(
-      () => judgeSearchPath(uid, HERE),
-      { kind: "search-path", uid },
-      DIRECTORY_MS,
+      (looks) => judgeSearchPath(uid, looks),
+      () => askThere<SearchPath>({ kind: "search-path", uid }, DIRECTORY_MS),
     );
   } catch (thrown) {
     const { message } = NegotiatorError.from(thrown);
@@ -60,13 +58,6 @@ const DIRECTORY_MS = 5000;
 const CHILDREN = 4;
 const ANSWER_BYTES = 64 * 1024 * 1024;
 
-const HERE = {
-  onlyLocal: true,
-  groupOf(): never {
-    throw new Elsewhere("the members of a group");
-  },
-};
-
 async function loadFile(question: DirectoryQuestion, name: string): Promise<readonly CommandFile[]> {
   try {
     const asked = { ...question, names: [name], kind: "commands" } as const;
@@ -79,19 +70,6 @@ async function loadFile(question: DirectoryQuestion, name: string): Promise<read
     const refusal = { code: "NOT_EXECUTABLE", reason: "its files do not answer", full } as const;
     return [{ name, path, pins: [], kind: "unsafe", refusal }];
   }
-}
-
-async function judgeHereOrThere<Verdict extends object>(
-  here: () => Verdict,
-  question: CommandsQuestion,
-  timeoutMs: number,
-): Promise<Verdict> {
-  try {
-    return here();
-  } catch (thrown) {
-    if (!(thrown instanceof Elsewhere)) throw thrown;
-  }
-  return askThere<Verdict>(question, timeoutMs);
 }
 
 async function askThere<Verdict extends object>(

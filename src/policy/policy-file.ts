@@ -5,7 +5,7 @@ import { printable } from "../printable.ts";
 import { DEFAULT_POLICY, denyAll, parsePolicy } from "./policy.ts";
 import type { Policy } from "./policy.ts";
 import { readPolicyParts } from "./policy-parts.ts";
-import type { PolicyPart } from "./policy-parts.ts";
+import type { PolicyPart, PolicyReading } from "./policy-parts.ts";
 import type { Rule } from "./rule.ts";
 
 /**
@@ -25,10 +25,11 @@ const log = logFor("policy");
 /**
  * Returns the policy of the file and of those in its directory (`readPolicyParts`), or `DEFAULT_POLICY` if
  * there are none and the path is the default one. Throws `BAD_CONFIG` if one of them is unusable, or if there
- * are none at a path that was set: a misspelled path must not allow everything.
+ * are none at a path that was set: a misspelled path must not allow everything. A daemon gives `read`, the
+ * files that it has read already.
  */
-export function readPolicy({ path, setBy, remedy }: PolicyFile): Policy {
-  const parts = readPolicyParts(path);
+export function readPolicy({ path, setBy, remedy }: PolicyFile, read = readNow(path)): Policy {
+  const parts = read();
   if (parts.length > 0) return { kind: "rules", rules: joinRules(parts, path, remedy) };
   if (setBy === undefined) return DEFAULT_POLICY;
   const isVariable = setBy.startsWith("NEGOTIATOR_");
@@ -64,9 +65,9 @@ function joinRules(parts: readonly PolicyPart[], path: string, remedy: string | 
  * logs that and denies everything. A file that was there before and has disappeared counts as unreadable:
  * only a restart leads from a policy to none.
  */
-export function loadPolicy(file: PolicyFile, previous?: Policy): Policy {
+export function loadPolicy(file: PolicyFile, previous?: Policy, read?: PolicyReading): Policy {
   try {
-    const policy = readPolicy(file);
+    const policy = readPolicy(file, read);
     const hadPolicy = previous !== undefined && previous.kind !== "default";
     if (policy.kind === "default" && hadPolicy) throw disappeared(file.path);
     return policy;
@@ -83,13 +84,17 @@ export function loadPolicy(file: PolicyFile, previous?: Policy): Policy {
 export const NO_POLICY = "there is none";
 
 /** Returns a text that changes with the files and their content, and with what makes one of them unusable. */
-export function fingerprintPolicy({ path }: PolicyFile): string {
+export function fingerprintPolicy({ path }: PolicyFile, read = readNow(path)): string {
   try {
-    const parts = readPolicyParts(path);
+    const parts = read();
     return parts.length === 0 ? NO_POLICY : Bun.hash(JSON.stringify(parts)).toString(16);
   } catch (thrown) {
     return NegotiatorError.from(thrown).message;
   }
+}
+
+function readNow(path: string): PolicyReading {
+  return () => readPolicyParts(path);
 }
 
 function disappeared(path: string): NegotiatorError {

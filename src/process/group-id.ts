@@ -1,7 +1,7 @@
 /** Finds the id of a group, as the system resolves it, in a child. */
 import { NegotiatorError } from "../errors.ts";
 import { logFor } from "../log.ts";
-import { QUESTION_MS } from "../trust/system-question.ts";
+import { QUESTION_MS } from "../trust/late-answer.ts";
 import type { GroupIdAnswer, SystemQuestion } from "../trust/system-question.ts";
 import { askOwnChild } from "./own-child.ts";
 

@@ -1,6 +1,6 @@
 /** The users that a daemon runs commands as: each is resolved once, in a child, and kept until a reload. */
 import { NegotiatorError } from "../errors.ts";
-import { QUESTION_MS } from "../trust/system-question.ts";
+import { QUESTION_MS } from "../trust/late-answer.ts";
 import type { SystemQuestion, UsersAnswer } from "../trust/system-question.ts";
 import { unusableUser } from "../trust/users.ts";
 import type { User } from "../trust/users.ts";

@@ -1,11 +1,11 @@
 /** Judges a path in a child, where a file system or a directory service could hold up this process. */
 import { errnoOf } from "../errors.ts";
-import { createEyes, Elsewhere } from "./look.ts";
+import { ask } from "./late-answer.ts";
+import { createEyes, judgeHereOrThere } from "./look.ts";
 import type { Eyes } from "./look.ts";
 import { judgePath } from "./path-trust.ts";
 import type { PathTrust } from "./path-trust.ts";
 import type { TrustFault } from "./ownership.ts";
-import { ask } from "./system-question.ts";
 
 /**
  * The first fault on the way, the path without links, and the mode of what is there; no mode for nothing.
@@ -24,18 +24,18 @@ export type PlaceAnswer = PlaceFacts | { errno: string };
  * too many links, and with `ETIMEDOUT` if a child gives no answer in time.
  */
 export async function judgePlace(path: string, trust: PathTrust): Promise<PlaceFacts> {
-  try {
-    return findPlaceFacts(path, trust, createEyes({ onlyLocal: true, groupOf: askElsewhere }));
-  } catch (thrown) {
-    if (!(thrown instanceof Elsewhere)) throw thrown;
-  }
-  const question: PlaceQuestion = { kind: "place", path, trust };
-  // Our own program wrote it.
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  const answer = (await ask(question)) as PlaceAnswer | undefined;
-  if (answer === undefined) throw failure(path, "ETIMEDOUT");
-  if ("errno" in answer) throw failure(path, answer.errno);
-  return answer;
+  return judgeHereOrThere(
+    (looks) => findPlaceFacts(path, trust, createEyes(looks)),
+    async () => {
+      const question: PlaceQuestion = { kind: "place", path, trust };
+      // Our own program wrote it.
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+      const answer = (await ask(question)) as PlaceAnswer | undefined;
+      if (answer === undefined) throw failure(path, "ETIMEDOUT");
+      if ("errno" in answer) throw failure(path, answer.errno);
+      return answer;
+    },
+  );
 }
 
 /** Answers the question, and may wait. */
@@ -55,10 +55,6 @@ function findPlaceFacts(path: string, trust: PathTrust, eyes: Eyes): PlaceFacts 
     place,
     isOpen,
   };
-}
-
-function askElsewhere(): never {
-  throw new Elsewhere("the members of a group");
 }
 
 function failure(path: string, code: string): Error {

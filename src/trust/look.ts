@@ -51,6 +51,33 @@ export type EyesOptions = {
   mounts?: MountList;
 };
 
+/** How a judgement looks. */
+export type Looks = Pick<EyesOptions, "groupOf" | "onlyLocal">;
+
+/** Looks that cannot hang: in the place of one that could, they throw `Elsewhere`. */
+const LOCAL_LOOKS: Looks = {
+  onlyLocal: true,
+  groupOf() {
+    throw new Elsewhere("the members of a group");
+  },
+};
+
+/**
+ * Resolves with the verdict of `here`, which gets `LOCAL_LOOKS`. If it needs a look that could hang, resolves
+ * as `there` does, which asks a child. Rejects as the two do.
+ */
+export async function judgeHereOrThere<Verdict>(
+  here: (looks: Looks) => Verdict,
+  there: () => Promise<Verdict>,
+): Promise<Verdict> {
+  try {
+    return here(LOCAL_LOOKS);
+  } catch (thrown) {
+    if (!(thrown instanceof Elsewhere)) throw thrown;
+  }
+  return there();
+}
+
 /** The files that say who is in a group, on a machine without a directory service. */
 const GROUP_FILES = ["/etc/passwd", "/etc/group", "/etc/gshadow", "/etc/nsswitch.conf"];
 

@@ -93,7 +93,7 @@ const MOUNT_FILE = "/proc/self/mountinfo";
 
 /** They answer at once, and change the ctime with every change. Names are those of /proc/filesystems. */
 const LOCAL_TYPES = new Set(
-  "ext2 ext3 ext4 xfs btrfs f2fs bcachefs zfs tmpfs ramfs rootfs overlay squashfs erofs".split(" "),
+  "ext2 ext3 ext4 xfs btrfs f2fs bcachefs zfs tmpfs devtmpfs ramfs rootfs overlay squashfs erofs".split(" "),
 );
 
 function parseMount(line: string): Mount | undefined {

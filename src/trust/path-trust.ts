@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { NegotiatorError } from "../errors.ts";
 import { findListFault } from "./list-fault.ts";
 import { createEyes } from "./look.ts";
-import type { Eyes } from "./look.ts";
+import type { Eyes, Looks } from "./look.ts";
 import { findMountFault } from "./mounts.ts";
 import { findOwnershipFault } from "./ownership.ts";
 import type { TrustFault } from "./ownership.ts";
@@ -48,11 +48,13 @@ export function findPathFault(path: string, trust: PathTrust): TrustFault | unde
 
 /**
  * Returns a verdict on files of this program's configuration. Waits for their file systems, and for a child
- * if a group may write to a directory.
+ * if a group may write to a directory; a daemon gives other `looks`.
  */
-export function judgeNow<Verdict>(judgement: (eyes: Eyes) => Verdict): Verdict {
-  return judgement(createEyes({ groupOf: askGroup, onlyLocal: false }));
+export function judgeNow<Verdict>(judgement: (eyes: Eyes) => Verdict, looks: Looks = WAITING): Verdict {
+  return judgement(createEyes(looks));
 }
+
+const WAITING: Looks = { groupOf: askGroup, onlyLocal: false };
 
 /** Does what `findPathFault` does, with looks through `eyes`, and says where the path leads. */
 export function judgePath(path: string, trust: PathTrust, eyes: Eyes): Way {

@@ -4,15 +4,17 @@ import { errnoOf, NegotiatorError } from "../errors.ts";
 import { printable } from "../printable.ts";
 import { shellWord } from "../shell-word.ts";
 import { decodeUtf8, showBytes } from "../strict/utf8.ts";
+import { Elsewhere } from "./look.ts";
+import type { Looks } from "./look.ts";
 import { findOwnershipFault, ourUid } from "./ownership.ts";
 import { judgeNow, judgePath } from "./path-trust.ts";
 
 /**
  * Returns the names in a directory, or undefined if nothing is there. Throws `BAD_CONFIG` if it cannot be
  * read, is not a directory or has a name that is not UTF-8, and if another user than root and ours could put
- * files into it or replace it.
+ * files into it or replace it. Throws as `looks` do.
  */
-export function listTrustedDirectory(path: string): string[] | undefined {
+export function listTrustedDirectory(path: string, looks?: Looks): string[] | undefined {
   try {
     return judgeNow((eyes) => {
       const uid = ourUid();
@@ -23,9 +25,9 @@ export function listTrustedDirectory(path: string): string[] | undefined {
       const fault = (status && findOwnershipFault(status, uid, place)) ?? wayFault;
       if (fault !== undefined) throw unusable(path, fault.problem, fault.remedy);
       return eyes.entriesOf(place).map((bytes) => toName(path, bytes));
-    });
+    }, looks);
   } catch (thrown) {
-    if (thrown instanceof NegotiatorError) throw thrown;
+    if (thrown instanceof NegotiatorError || thrown instanceof Elsewhere) throw thrown;
     const isDenied = errnoOf(thrown) === "EACCES";
     const { message } = NegotiatorError.from(thrown);
     throw unusable(

@@ -4,7 +4,8 @@ import type { Stats } from "node:fs";
 import { resolve } from "node:path";
 import { errnoOf, NegotiatorError } from "../errors.ts";
 import { decodeFile } from "./file-text.ts";
-import type { Eyes } from "./look.ts";
+import { Elsewhere } from "./look.ts";
+import type { Eyes, Looks } from "./look.ts";
 import { ourUid } from "./ownership.ts";
 import { judgeFile, judgeNow, judgePath } from "./path-trust.ts";
 import { printable } from "../printable.ts";
@@ -15,14 +16,15 @@ import { shellWord } from "../shell-word.ts";
  * read is the file that was judged: the open descriptor is compared with it.
  *
  * Throws `BAD_CONFIG` if the file cannot be read, has more than `mostBytes`, is not UTF-8 or is not a regular
- * file, and if another user than root and ours could write or replace it.
+ * file, and if another user than root and ours could write or replace it. Throws as `looks` do.
  */
-export function readTrustedFile(path: string, mostBytes = MOST_BYTES): string | undefined {
+export function readTrustedFile(path: string, mostBytes = MOST_BYTES, looks?: Looks): string | undefined {
   if (path === "") return undefined;
   for (let tries = 1; ; tries++) {
     try {
-      return judgeNow((eyes) => readJudgedFile(path, eyes, mostBytes));
+      return judgeNow((eyes) => readJudgedFile(path, eyes, mostBytes), looks);
     } catch (thrown) {
+      if (thrown instanceof Elsewhere) throw thrown;
       const isChanging = thrown instanceof NegotiatorError && thrown.code === "BUSY";
       if (!isChanging || tries === MOST_TRIES) throw unreadable(path, thrown);
     }

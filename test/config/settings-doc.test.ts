@@ -248,7 +248,8 @@ async function keysKeptBy(role: "host" | "guest"): Promise<string[]> {
     const other = literals.find((literal) => literal !== value) ?? "/other";
     return [variableOf(key), typeof other === "string" ? other : JSON.stringify(other)];
   });
-  const reload = () => loadConfig({ file: NO_FILE, environment: Object.fromEntries(changes) });
+  const reload = () =>
+    Promise.resolve(loadConfig({ file: NO_FILE, environment: Object.fromEntries(changes) }));
   configureLog(DEFAULTS.log);
   const { stderr } = await spyOnOutput(async () => {
     using signals = catchSignals();
@@ -258,7 +259,7 @@ async function keysKeptBy(role: "host" | "guest"): Promise<string[]> {
       role,
       signals,
       invocation: { config, reload },
-      apply: () => undefined,
+      apply: () => Promise.resolve(undefined),
       openCalls: () => 0,
     });
   });

@@ -1,6 +1,6 @@
 /** Keeps the last bytes of a stream: in memory at first, and in a file once there are more. */
-import { rmSync } from "node:fs";
 import { unlink } from "node:fs/promises";
+import { STATE_FILES } from "../../process/file-turns.ts";
 import { openRingFile, reopenRingFile } from "./ring-file.ts";
 import type { RingFile } from "./ring-file.ts";
 
@@ -37,7 +37,7 @@ export function createKeptBytes(
 ): KeptBytes {
   let memory: Uint8Array | undefined = frozen === undefined ? NO_BYTES : frozen.memory;
   // A write that was under way may have begun to make the file.
-  if (frozen !== undefined && memory !== undefined) rmSync(path, { force: true });
+  if (frozen !== undefined && memory !== undefined) void STATE_FILES.clean(() => unlink(path));
   let file = frozen?.hasFile === true ? reopenRingFile(path, mostBytes, frozen) : undefined;
   let { start = 0, end = 0 }: Partial<FrozenKeptBytes> = frozen ?? {};
   // A file that is gone has no bytes to read.
@@ -71,7 +71,7 @@ export function createKeptBytes(
           await opened.write(bytes, end);
         }
       } catch {
-        // For example a full disk: what was kept stays, and these bytes are cut.
+        // For example a full disk, or one that does not answer: what was kept stays, and these bytes are cut.
         memory = undefined;
         start = target;
       }
@@ -86,9 +86,7 @@ export function createKeptBytes(
     async remove() {
       await Promise.allSettled(readings);
       memory = undefined;
-      if (file === undefined) return;
-      await file.close().catch(() => undefined);
-      await unlink(path).catch(() => undefined);
+      await file?.remove();
     },
     async save() {
       try {
@@ -98,7 +96,7 @@ export function createKeptBytes(
       }
       memory = undefined;
       await Promise.allSettled(readings);
-      await file?.close().catch(() => undefined);
+      await file?.close();
     },
     freeze: () => ({ ...(memory !== undefined && { memory }), hasFile: file !== undefined, start, end }),
   };

@@ -3,24 +3,39 @@
  * the program if a `FileHandle` is forgotten open.
  */
 import { untilDiskThaws } from "../../frozen-disk.ts";
-import { close, closeSync, constants, fstatSync, open, openSync, read, write } from "node:fs";
+import { close, closeSync, constants, fstatSync, open, openSync, read, unlink, write } from "node:fs";
+import { STATE_FILES } from "../../process/file-turns.ts";
 
 /** A file. Offsets are those of the stream. */
 export type RingFile = {
-  /** Writes bytes at an offset. They replace those that are one size older. Rejects as write(2) fails. */
+  /** Writes bytes at an offset. They replace those that are one size older. Rejects as write(2) fails, and late. */
   write(bytes: Uint8Array, offset: number): Promise<void>;
-  /** Reads up to `length` bytes from an offset. Rejects as read(2) fails. */
+  /** Reads up to `length` bytes from an offset. Rejects as read(2) fails, and late. */
   read(offset: number, length: number): Promise<Uint8Array>;
+  /** Closes it once that is possible. Never rejects, and does not wait for a file system that hangs. */
   close(): Promise<void>;
+  /** Closes and removes it as `close` does. */
+  remove(): Promise<void>;
 };
 
 const OWNER_ONLY = 0o600;
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constants;
-/** Makes a new file, which only its owner can read. Rejects with the system's error. */
+/** Makes a new file, which only its owner can read. Rejects with the system's error, and late. */
 export async function openRingFile(path: string, sizeBytes: number): Promise<RingFile> {
   const flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW;
   await untilDiskThaws();
-  return ringFileOf(await promised<number>((done) => open(path, flags, OWNER_ONLY, done)), sizeBytes);
+  let opening: Promise<number> | undefined;
+  try {
+    const descriptor = await STATE_FILES.run(() => {
+      opening = promised<number>((done) => open(path, flags, OWNER_ONLY, done));
+      return opening;
+    });
+    return ringFileOf(path, descriptor, sizeBytes);
+  } catch (thrown) {
+    // It may still be opened.
+    opening?.then((descriptor) => ringFileOf(path, descriptor, sizeBytes).remove()).catch(() => undefined);
+    throw thrown;
+  }
 }
 
 /**
@@ -35,7 +50,7 @@ export function reopenRingFile(
   try {
     const descriptor = openSync(path, O_RDWR | O_NOFOLLOW);
     if (start === end || fstatSync(descriptor).size >= Math.min(end, sizeBytes))
-      return ringFileOf(descriptor, sizeBytes);
+      return ringFileOf(path, descriptor, sizeBytes);
     closeSync(descriptor);
   } catch {
     // It is gone.
@@ -43,7 +58,9 @@ export function reopenRingFile(
   return undefined;
 }
 
-function ringFileOf(descriptor: number, sizeBytes: number): RingFile {
+function ringFileOf(path: string, descriptor: number, sizeBytes: number): RingFile {
+  const closeNow = (): Promise<void> =>
+    promised<void>((done) => close(descriptor, (error) => done(error, undefined)));
   return {
     async write(bytes, offset) {
       await untilDiskThaws();
@@ -52,16 +69,25 @@ function ringFileOf(descriptor: number, sizeBytes: number): RingFile {
         const place = (offset + done) % sizeBytes;
         const length = Math.min(bytes.length - done, sizeBytes - place);
         const start = done;
-        done += await promised<number>((end) => write(descriptor, bytes, start, length, place, end));
+        done += await STATE_FILES.run(() =>
+          promised<number>((end) => write(descriptor, bytes, start, length, place, end)),
+        );
       }
     },
     async read(offset, length) {
       const place = offset % sizeBytes;
       const room = new Uint8Array(Math.min(length, sizeBytes - place));
-      const count = await promised<number>((end) => read(descriptor, room, 0, room.length, place, end));
+      const count = await STATE_FILES.run(() =>
+        promised<number>((end) => read(descriptor, room, 0, room.length, place, end)),
+      );
       return room.subarray(0, count);
     },
-    close: () => promised<void>((done) => close(descriptor, (error) => done(error, undefined))),
+    close: () => STATE_FILES.clean(closeNow),
+    remove: () =>
+      STATE_FILES.clean(async () => {
+        await closeNow();
+        await promised<void>((done) => unlink(path, (error) => done(error, undefined)));
+      }),
   };
 }
 

@@ -92,7 +92,7 @@ async function runSubcommand(
   const named = namesIn(words, subcommand);
   try {
     // Help needs neither the settings nor valibot.
-    const { loadConfig } = await import("../../config/config.ts");
+    const { loadConfig, loadConfigLate } = await import("../../config/config.ts");
     const file = words.options.get("config")?.at(-1);
     const load = (given: ConfigSources = { file }): Config => {
       const { help } = grammarOf(role, name);
@@ -108,10 +108,11 @@ async function runSubcommand(
       configureLog(config.settings.log);
       return config;
     };
+    const loaded = loadFor(subcommand, load);
     const outcome = await runInvocation(subcommand, {
       words,
-      ...loadFor(subcommand, load),
-      reload: () => load(),
+      ...loaded,
+      reload: () => loadConfigLate(loaded.config.file.path, (readFile) => load({ file, readFile })),
       ...(parts.dialects === undefined ? {} : { dialects: parts.dialects }),
       manual: parts.manual,
     });

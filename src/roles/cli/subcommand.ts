@@ -17,8 +17,8 @@ export type Invocation = {
   configProblem?: NegotiatorError | undefined;
   /** The dialects that peers may speak; those of the program by default. */
   dialects?: DialectTable;
-  /** Reads the configuration again, under the same options. */
-  reload: () => Config;
+  /** Reads the configuration again, under the same options. Never waits on this thread. */
+  reload: () => Promise<Config>;
   /** Returns the program's manual pages and completions of shells. Only `main.ts` knows all roles of them. */
   manual?: (() => Promise<ManualFile[]>) | undefined;
 };

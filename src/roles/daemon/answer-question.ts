@@ -3,14 +3,22 @@ import { readFileSync } from "node:fs";
 import { NegotiatorError } from "../../errors.ts";
 import { judgeDirectory, judgeSearchPath } from "../../methods/command-files.ts";
 import type { CommandsQuestion } from "../../methods/load-directory.ts";
+import { answerProgram } from "../../methods/read-program.ts";
+import type { ProgramQuestion } from "../../methods/read-program.ts";
+import { answerPolicy } from "../../policy/policy-parts.ts";
+import type { PolicyQuestion } from "../../policy/policy-parts.ts";
 import { describeGroup, findGroupNamed, findUser } from "../../trust/accounts.ts";
 import { answerPlace } from "../../trust/judge-place.ts";
 import type { PlaceQuestion } from "../../trust/judge-place.ts";
+import { answerFile } from "../../trust/late-files.ts";
+import type { FileQuestion } from "../../trust/late-files.ts";
+import type { Looks } from "../../trust/look.ts";
 import type { GroupIdAnswer, SystemQuestion, UsersAnswer } from "../../trust/system-question.ts";
 import { print } from "../cli/output.ts";
 import type { Outcome } from "../cli/subcommand.ts";
 
-type Question = SystemQuestion | CommandsQuestion | PlaceQuestion;
+type Question =
+  SystemQuestion | CommandsQuestion | PlaceQuestion | FileQuestion | PolicyQuestion | ProgramQuestion;
 
 /** Reads the question from standard input, and prints the answer. Both are JSON. */
 export async function answerQuestion(): Promise<Outcome> {
@@ -21,12 +29,15 @@ export async function answerQuestion(): Promise<Outcome> {
 }
 
 function answer(question: Question): unknown {
-  if (question.kind === "place") return answerPlace(question, (gid) => describeGroup(gid));
+  const looks: Looks = { onlyLocal: false, groupOf: (gid) => describeGroup(gid) };
+  if (question.kind === "place") return answerPlace(question, looks.groupOf);
+  if (question.kind === "file") return answerFile(question, looks);
+  if (question.kind === "program") return answerProgram(question);
+  if (question.kind === "policy") return answerPolicy(question, looks);
   if (question.kind === "users") return findUsers(question.users);
   if (question.kind === "group-id") return toAnswer(findGroupNamed(question.name));
   if (question.kind === "group") return describeGroup(question.gid);
   try {
-    const looks = { onlyLocal: false, groupOf: (gid: number) => describeGroup(gid) };
     return question.kind === "commands"
       ? judgeDirectory(question, looks)
       : judgeSearchPath(question.uid, looks);

@@ -55,7 +55,10 @@ const NEW_MS = 1000;
 /** A user that could not be found, as while its directory service starts, is looked up again after that. */
 const TICKS_TO_FAILED = 10;
 
-const NO_MEMORY: LowerUserMemory = { load: () => undefined, save: () => Promise.resolve() };
+const NO_MEMORY: LowerUserMemory = {
+  load: () => Promise.resolve(undefined),
+  save: () => Promise.resolve(),
+};
 
 const log = logFor("commands");
 

@@ -36,10 +36,10 @@ export type DaemonOptions = {
   /** The settings at the start, and a function that reads them again. */
   invocation: Pick<Invocation, "config" | "reload">;
   /**
-   * Puts new settings in force. Returns the reason why the new policy denies everything, which is logged
-   * already. If it throws, it must have changed nothing; the error is logged.
+   * Puts new settings in force. Resolves with the reason why the new policy denies everything, which is logged
+   * already. If it rejects, it must have changed nothing; the error is logged.
    */
-  apply: (config: Config) => string | undefined;
+  apply: (config: Config) => Promise<string | undefined>;
   /** Loads the commands after `apply`. Resolves with what an administrator should know. */
   loadCommands?: () => Promise<CommandNews>;
   /** Where local users ask for a reload. */
@@ -83,10 +83,10 @@ export async function runDaemon(options: DaemonOptions): Promise<NextProgram | u
   const { settings: first } = invocation.config;
   let { settings, warnings } = invocation.config;
   for (const warning of warnings) log.warn(warning);
-  const readAgain = (): ReloadResult => {
+  const readAgain = async (): Promise<ReloadResult> => {
     try {
-      const next = invocation.reload();
-      const problem = apply(next);
+      const next = await invocation.reload();
+      const problem = await apply(next);
       const news = next.warnings.filter((warning) => !warnings.includes(warning));
       ({ settings, warnings } = next);
       const unapplied = findUnapplied(role, first, settings).map(
@@ -107,7 +107,7 @@ export async function runDaemon(options: DaemonOptions): Promise<NextProgram | u
   };
   const reloadNow = async (): Promise<ReloadResult> => {
     notifyService(notifySocket(), reloadingNow());
-    const { problems, warnings: known } = readAgain();
+    const { problems, warnings: known } = await readAgain();
     const commands = await loadCommands?.().catch((thrown: unknown): CommandNews => {
       const { message } = NegotiatorError.from(thrown);
       return { problem: `The old commands stay: ${message}`, warnings: [] };

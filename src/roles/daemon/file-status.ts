@@ -23,10 +23,13 @@ export const FileStatusSchema = v.object(FileStatusEntries);
 /** These members. */
 export type FileStatus = v.InferOutput<typeof FileStatusSchema>;
 
-/** Returns them for a daemon with this policy. */
-export function describeFiles({ problem, unread }: Pick<PolicyInForce, "problem" | "unread">): FileStatus {
+/** Resolves with them for a daemon with this policy. */
+export async function describeFiles(
+  policy: Pick<PolicyInForce, "problem" | "findUnread">,
+): Promise<FileStatus> {
+  const unread = await policy.findUnread();
   return {
-    policyProblem: problem ?? null,
+    policyProblem: policy.problem ?? null,
     unreadFile: unread ?? null,
     isProgramReplaced: isProgramReplaced(),
   };

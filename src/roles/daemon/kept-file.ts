@@ -8,6 +8,7 @@ import { untilDiskThaws } from "../../frozen-disk.ts";
 import { ExecuteResultSchema } from "../../methods/execute-schemas.ts";
 import type { FrozenKept, FrozenKeptCommands } from "../../methods/kept/kept-commands.ts";
 import type { FrozenKeptOutput } from "../../methods/kept/kept-output.ts";
+import { STATE_FILES } from "../../process/file-turns.ts";
 import { readTrustedFile } from "../../trust/trusted-file.ts";
 
 /** The name of the file in the directory of the output. */
@@ -21,7 +22,10 @@ const MOST_BYTES = 16 * 1024 * 1024;
 const OWNER_ONLY = 0o600;
 const NO_BYTES = new Uint8Array(0);
 
-/** Writes the file. A daemon that is killed meanwhile leaves the old file or the new one. */
+/**
+ * Writes the file. A daemon that is killed meanwhile leaves the old file or the new one. Rejects with the
+ * system's error, and with `TIMEOUT` for a file system that does not answer.
+ */
 export async function writeKeptFile(
   directory: string,
   { fileCount, commands }: FrozenKeptCommands,
@@ -30,8 +34,10 @@ export async function writeKeptFile(
   const [bootId, savedMs] = [readBootId(), Date.now()];
   const file: SavedFile = { version: 1, bootId, savedMs, fileCount, commands: commands.map(save) };
   await untilDiskThaws();
-  await writeFile(`${path}.new`, `${JSON.stringify(file)}\n`, { mode: OWNER_ONLY });
-  await rename(`${path}.new`, path);
+  await STATE_FILES.run(async () => {
+    await writeFile(`${path}.new`, `${JSON.stringify(file)}\n`, { mode: OWNER_ONLY });
+    await rename(`${path}.new`, path);
+  });
 }
 
 /**

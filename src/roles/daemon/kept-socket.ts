@@ -1,10 +1,10 @@
 /** Keeps a daemon's socket at its path: makes it again after it was removed. */
-import { lstatSync } from "node:fs";
 import { adoptListener, listenSocket } from "../../channels/socket/socket-listener.ts";
 import type { FrozenListener, Listener, ListenOptions } from "../../channels/socket/socket-listener.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
 import { everyTick } from "../../peers/ticker.ts";
+import { walkLocally } from "../../process/mount-table.ts";
 import type { EveryTick } from "../../peers/ticker.ts";
 
 /** Options of a kept socket. Tests replace the shared timer. */
@@ -52,7 +52,7 @@ export async function keepListening(
     }
   };
   const look = (): void => {
-    const found = inodeOf(path);
+    const found = inodeOf(path, current.inode);
     const isRefused = found !== undefined && found === refused;
     if (replacing !== undefined || found === current.inode || isRefused) return;
     replacing = replace(found).finally(() => (replacing = undefined));
@@ -79,11 +79,8 @@ function adopt(path: string, frozen: FrozenListener, options: ListenOptions): Li
   }
 }
 
-function inodeOf(path: string): number | undefined {
-  try {
-    return lstatSync(path, { throwIfNoEntry: false })?.ino;
-  } catch {
-    // A directory above it may be unreadable now.
-    return undefined;
-  }
+/** Returns the inode of what is there. A place that may hang is not looked at, and counts as `usual`. */
+function inodeOf(path: string, usual: number | undefined): number | undefined {
+  const place = walkLocally(path);
+  return place === undefined ? usual : place.status?.ino;
 }

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
 import { isRecord } from "../../strict/records.ts";
-import { readTrustedFile } from "../../trust/trusted-file.ts";
+import { STATE_FILES } from "../../process/file-turns.ts";
+import { readTrustedFileLate } from "../../trust/late-files.ts";
 import type { LowerUserMemory, LowerUserState } from "./lower-users.ts";
 import { prepareStateDirectory } from "./state-directory.ts";
 
@@ -26,10 +27,10 @@ export function createLowerUserFile(
   let saved: string | undefined;
   let writing = Promise.resolve();
   return {
-    load() {
+    async load() {
       const path = pathNow();
       try {
-        const text = readTrustedFile(path);
+        const text = await readTrustedFileLate(path);
         if (text === undefined) return undefined;
         const state = parse(text);
         saved = `${path} ${format(state, directories())}`;
@@ -46,7 +47,7 @@ export function createLowerUserFile(
       const isNew = saved !== `${path} ${text}` && (saved !== undefined || state.held.length > 0);
       if (!isNew) return writing;
       saved = `${path} ${text}`;
-      writing = writing.then(() => replace(place, path, text)).catch(warn);
+      writing = writing.then(() => STATE_FILES.run(() => replace(place, path, text))).catch(warn);
       return writing;
     },
   };
@@ -79,7 +80,7 @@ function isPairs(value: unknown): value is [string, string][] {
 
 /** A daemon that is killed meanwhile leaves the old file or the new one. */
 async function replace(place: string, path: string, text: string): Promise<void> {
-  prepareStateDirectory(place);
+  await prepareStateDirectory(place);
   const temporary = `${path}.${process.pid}`;
   await writeFile(temporary, text, { mode: OWNER_ONLY, flush: true });
   await rename(temporary, path);

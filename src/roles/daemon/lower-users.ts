@@ -13,8 +13,8 @@ export type LowerUserState = { held: [key: string, user: string][]; accepted: st
 
 /** Keeps the state from one daemon to the next. No function throws or rejects. */
 export type LowerUserMemory = {
-  /** Returns what was saved; undefined if nothing was. */
-  load: () => LowerUserState | undefined;
+  /** Resolves with what was saved; undefined if nothing was. */
+  load: () => Promise<LowerUserState | undefined>;
   /** Resolves when the state is saved. */
   save: (state: LowerUserState) => Promise<void>;
 };
@@ -42,11 +42,17 @@ export type LowerUserOptions = {
 
 /** Begins with what `memory` has. */
 export function createLowerUsers({ role, users, uidOf, memory }: LowerUserOptions): LowerUsers {
-  const before = memory.load();
   // Each name and each file, because a file may get another name.
-  const held = new Map(before?.held);
-  const accepted = new Set(before?.accepted);
-  let isFirst = before === undefined;
+  const held = new Map<string, string>();
+  const accepted = new Set<string>();
+  let isFirst = true;
+  const load = async (): Promise<void> => {
+    const before = await memory.load();
+    for (const [key, user] of before?.held ?? []) held.set(key, user);
+    for (const pair of before?.accepted ?? []) accepted.add(pair);
+    isFirst = before === undefined;
+  };
+  const loading = load();
 
   /** A user that cannot be found runs nothing, so it is a lower one. */
   const isLower = async (user: string | undefined): Promise<boolean> => {
@@ -56,6 +62,7 @@ export function createLowerUsers({ role, users, uidOf, memory }: LowerUserOption
   };
   return {
     async apply(files, isAskedFor) {
+      await loading;
       const isAsked = isAskedFor || isFirst;
       isFirst = false;
       if (isAsked) {

@@ -1,5 +1,5 @@
 /** The place for the output of detached calls. */
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Settings } from "../../config/settings.ts";
 import { NegotiatorError } from "../../errors.ts";
@@ -7,6 +7,8 @@ import { logFor } from "../../log.ts";
 import { createKeptCommands } from "../../methods/kept/kept-commands.ts";
 import type { FrozenKeptCommands, KeptCommands } from "../../methods/kept/kept-commands.ts";
 import { printable } from "../../printable.ts";
+import { STATE_FILES } from "../../process/file-turns.ts";
+import type { FrozenKeptOutput } from "../../methods/kept/kept-output.ts";
 import { writeKeptFile } from "./kept-file.ts";
 import { takeLeftKept } from "./left-kept.ts";
 import { prepareStateDirectory } from "./state-directory.ts";
@@ -24,15 +26,17 @@ const OWNER_ONLY = 0o700;
  * Returns the detached commands of a daemon: those of the program that this one has replaced, or those that
  * the daemon before has left in its directory. Makes the directory at the first of them. If that is not
  * possible, logs it, and output that does not fit into memory is cut. Disposing leaves them to the next one.
+ * `isReachable`: the file system has just answered (`readFirstFiles`). If it has not, no file is used.
  */
 export function openKept(
   role: "host" | "guest",
   { detached }: Settings,
   frozen?: FrozenKeptCommands,
+  isReachable = true,
 ): KeptCommands {
   const directory = join(detached.directory, `${role}.${process.pid}`);
-  const left = takeLeftKept(role, directory, frozen !== undefined);
-  const first = frozen ?? left;
+  const left = isReachable ? takeLeftKept(role, directory, frozen !== undefined) : undefined;
+  const first = isReachable || frozen === undefined ? (frozen ?? left) : withoutFiles(frozen);
   const list = createList(directory, () => kept.freeze());
   const kept = createKeptCommands(
     {
@@ -52,14 +56,17 @@ export function openKept(
   return {
     ...kept,
     begin(asker, facts) {
-      if (!isPrepared) prepare(directory);
+      // The first of the operations on files, so all others come after it.
+      if (!isPrepared)
+        void STATE_FILES.run(() => prepare(directory)).catch((thrown) => warnOfSpace(directory, thrown));
       isPrepared = true;
       return kept.begin(asker, facts);
     },
     async [Symbol.asyncDispose]() {
       const saved = await kept.save();
       if (!isPrepared) return;
-      if (!(await list.end(saved))) rmSync(directory, { recursive: true, force: true });
+      if (!(await list.end(saved)))
+        await STATE_FILES.clean(() => rm(directory, { recursive: true, force: true }));
     },
   };
 }
@@ -101,16 +108,32 @@ function createList(directory: string, freeze: () => FrozenKeptCommands) {
   };
 }
 
-function prepare(directory: string): void {
-  try {
-    prepareStateDirectory(dirname(directory));
-    // A process before us may have had our number.
-    rmSync(directory, { recursive: true, force: true });
-    mkdirSync(directory, { mode: OWNER_ONLY });
-  } catch (thrown) {
-    const much = `more than ${MEMORY_BYTES / 1024} KiB of output of a detached call`;
-    warn(`Cannot keep ${much}`, directory, thrown);
-  }
+/** Bytes in files are cut. */
+function withoutFiles({ fileCount, commands }: FrozenKeptCommands): FrozenKeptCommands {
+  return {
+    fileCount,
+    commands: commands.map((command) => ({
+      ...command,
+      stdout: withoutFile(command.stdout),
+      stderr: withoutFile(command.stderr),
+    })),
+  };
+}
+
+function withoutFile(output: FrozenKeptOutput): FrozenKeptOutput {
+  return output.hasFile ? { ...output, hasFile: false, start: output.end } : output;
+}
+
+async function prepare(directory: string): Promise<void> {
+  await prepareStateDirectory(dirname(directory));
+  // A process before us may have had our number.
+  await rm(directory, { recursive: true, force: true });
+  await mkdir(directory, { mode: OWNER_ONLY });
+}
+
+function warnOfSpace(directory: string, thrown: unknown): void {
+  const much = `more than ${MEMORY_BYTES / 1024} KiB of output of a detached call`;
+  warn(`Cannot keep ${much}`, directory, thrown);
 }
 
 function warn(what: string, directory: string, thrown: unknown): void {

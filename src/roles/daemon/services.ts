@@ -46,6 +46,7 @@ import type { FindLocalUser } from "./local-identity.ts";
 import { createUserJudge } from "./user-judge.ts";
 import type { DaemonVerdict } from "./policy-check-method.ts";
 import { createLowerUserFile } from "./lower-user-file.ts";
+import type { FirstFiles } from "./first-files.ts";
 import { openKept } from "./open-kept.ts";
 import { createPolicyInForce } from "./policy-in-force.ts";
 import type { PolicyInForce } from "./policy-in-force.ts";
@@ -82,11 +83,11 @@ export type Services = AsyncDisposable & {
   /** Whether stream chunks may go over a port as they are. A reload does not change it. */
   readonly offersRaw: boolean;
   /** The state of the policy and of the files that were read. */
-  readonly policy: Pick<PolicyInForce, "problem" | "unread">;
+  readonly policy: Pick<PolicyInForce, "problem" | "findUnread">;
   /** Judges a call by the policy that is in force. Rejects as `checkCall` does. */
   checkPolicy: (request: PolicyRequest) => Promise<DaemonVerdict>;
   /** Takes new settings and reads the policy again. Running calls go on under the old ones. */
-  reload: (config: Config) => void;
+  reload: (config: Config) => Promise<void>;
   /** Loads the users and commands again, after `reload`. */
   loadCommands: () => Promise<CommandNews>;
   /** Resolves with all commands and the users that run them. */
@@ -107,17 +108,22 @@ const LAST_CALLS_MS = 11_000;
 const SETTLE_MS = 10_000;
 
 /** Tests replace the search for local users. */
-export type ServicesOptions = { findLocalUser?: FindLocalUser; frozen?: FrozenServices | undefined };
+export type ServicesOptions = {
+  findLocalUser?: FindLocalUser;
+  frozen?: FrozenServices | undefined;
+  /** The files that were read without a wait on this thread; a test reads them now. */
+  files?: FirstFiles;
+};
 
 /** Returns the services of a daemon. Reads the policy and opens the audit; failures of both are logged. */
 export function createServices(
   role: "host" | "guest",
   first: Config,
-  { findLocalUser = createLocalIdentity(), frozen }: ServicesOptions = {},
+  { findLocalUser = createLocalIdentity(), frozen, files }: ServicesOptions = {},
 ): Services {
   let { settings } = first;
   let builtins = selectBuiltins(settings.builtIns);
-  const policy = createPolicyInForce(role, first);
+  const policy = createPolicyInForce(role, first, files?.policy);
   let audit = startDaemonAudit(settings.audit, onAuditProblem, frozen?.audit);
   const uid = ourUid();
   const users = createUserCache();
@@ -130,7 +136,7 @@ export function createServices(
     moreNames: settings.commandNames,
     ...checkLocally(role),
   });
-  const kept = openKept(role, settings, frozen?.kept);
+  const kept = openKept(role, settings, frozen?.kept, files?.isStateReachable);
   const lowerUsers = createLowerUserFile(settings.detached.directory, role, () => settings.commandsDirectory);
   const commands = createCommandCatalogue({ role, sources, users, lowerUsers });
   const methods = listMethods({ role, commands, users, kept, openCalls: settings.limits.openCalls });
@@ -179,10 +185,10 @@ export function createServices(
       const words = { ...listLocally(settings), ...checkLocally(role, identifyCaller(request.caller).guest) };
       return policy.check(request, { find: (name) => commands.find(name, () => true, { words }), users });
     },
-    reload(next) {
+    async reload(next) {
+      await policy.reload(next);
       ({ settings } = next);
       builtins = selectBuiltins(settings.builtIns);
-      policy.reload(next);
       users.clear();
       audit[Symbol.dispose]();
       audit = startDaemonAudit(settings.audit, onAuditProblem);

@@ -21,6 +21,7 @@ import { becomeProgram } from "../daemon/reexec.ts";
 import { createReexecMethods } from "../daemon/reexec-method.ts";
 import { createReloader } from "../daemon/reload-method.ts";
 import { describeFiles } from "../daemon/file-status.ts";
+import { readFirstFiles } from "../daemon/first-files.ts";
 import { measureRoundTrips } from "../daemon/link-figures.ts";
 import { createServices } from "../daemon/services.ts";
 import { createAgentPort, freezeLockOf } from "./agent-port.ts";
@@ -51,7 +52,10 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   const frozen = takeHandover("guest") as FrozenGuest | undefined;
   holdWhileFrozen(freezeLockOf(settings.guest));
-  await using services = createServices("guest", invocation.config, { frozen: frozen?.services });
+  await using services = createServices("guest", invocation.config, {
+    frozen: frozen?.services,
+    files: await readFirstFiles(invocation.config),
+  });
   const dialects = invocation.dialects ?? DIALECTS;
   const agent = createAgentPort(settings, services, dialects);
   const host = createHostLink(settings, services, dialects, {
@@ -72,7 +76,10 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
       kept: services.kept,
     }),
     createHostStatus(
-      () => ({ host: host.status(), qga: agent.status(), ...describeFiles(services.policy) }),
+      async () => {
+        const files = await describeFiles(services.policy);
+        return { host: host.status(), qga: agent.status(), ...files };
+      },
       () => measureRoundTrips([host.session.session]),
     ),
     createCommandsCheck(() => services.reportCommands()),
@@ -98,10 +105,10 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
     role: "guest",
     signals,
     invocation,
-    apply(next) {
+    async apply(next) {
       host.reload(next.settings);
       agent.reload(next.settings);
-      services.reload(next);
+      await services.reload(next);
       return services.policy.problem;
     },
     loadCommands: () => services.loadCommands(),

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { openCharacterDevice } from "../../channels/port/port.ts";
 import { listenSocket } from "../../channels/socket/socket-listener.ts";
-import { agentFiles, loadConfig } from "../../config/config.ts";
+import { agentFiles, loadConfig, loadConfigLate } from "../../config/config.ts";
 import type { Config } from "../../config/config.ts";
 import { FAULTS, NegotiatorError } from "../../errors.ts";
 import { configureLog, logFor } from "../../log.ts";
@@ -21,6 +21,7 @@ import { formatVersion } from "../../version.ts";
 import { print } from "../cli/output.ts";
 import type { Outcome } from "../cli/subcommand.ts";
 import { beginDaemon, runDaemon } from "../daemon/daemon.ts";
+import { readFirstFiles } from "../daemon/first-files.ts";
 import { createServices } from "../daemon/services.ts";
 import { makeId } from "../identity.ts";
 import { createAgentServe } from "./agent-serve.ts";
@@ -69,8 +70,8 @@ async function goToBackground(calledAs: string, line: AgentLine): Promise<Outcom
 
 async function serve(line: AgentLine, osReleaseFile: string | undefined): Promise<Outcome> {
   using signals = beginDaemon();
-  const load = (): Config => {
-    const config = loadConfig();
+  const load = (readFile?: () => string | undefined): Config => {
+    const config = loadConfig(readFile && { readFile });
     const { level } = config.settings.log;
     configureLog({ ...config.settings.log, level: line.isVerbose ? "debug" : level });
     return config;
@@ -78,7 +79,7 @@ async function serve(line: AgentLine, osReleaseFile: string | undefined): Promis
   const config = load();
   const lockFile = join(line.stateDirectory, FREEZE_LOCK);
   holdWhileFrozen(lockFile);
-  await using services = createServices("guest", config);
+  await using services = createServices("guest", config, { files: await readFirstFiles(config) });
   const stop = new AbortController();
   await using held = new AsyncDisposableStack();
   const { blocked, allowed, freezeHook } = line;
@@ -102,9 +103,9 @@ async function serve(line: AgentLine, osReleaseFile: string | undefined): Promis
   const running = runDaemon({
     role: "guest",
     signals,
-    invocation: { config, reload: load },
-    apply(next) {
-      services.reload(next);
+    invocation: { config, reload: () => loadConfigLate(config.file.path, load) },
+    async apply(next) {
+      await services.reload(next);
       return services.policy.problem;
     },
     loadCommands: () => services.loadCommands(),

@@ -28,7 +28,10 @@ const StatusSchema = v.object({
 export type HostLinkStatus = v.InferOutput<typeof StatusSchema>;
 
 /** The daemon's method `status`, which answers with `status()`, after `measure` if the caller wants that. */
-export function createHostStatus(status: () => HostLinkStatus, measure: () => Promise<void>): Method {
+export function createHostStatus(
+  status: () => Promise<HostLinkStatus>,
+  measure: () => Promise<void>,
+): Method {
   return defineMethod({
     name: "status",
     isOpen: true,
@@ -36,7 +39,7 @@ export function createHostStatus(status: () => HostLinkStatus, measure: () => Pr
     params: v.optional(v.object({ measures: v.exactOptional(v.boolean()) }), {}),
     async run({ measures }) {
       if (measures === true) await measure();
-      return { result: status() };
+      return { result: await status() };
     },
   });
 }

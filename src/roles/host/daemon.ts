@@ -27,6 +27,7 @@ import { createReexecMethods } from "../daemon/reexec-method.ts";
 import { createReloader } from "../daemon/reload-method.ts";
 import { runAlongside } from "../daemon/run-alongside.ts";
 import { describeFiles } from "../daemon/file-status.ts";
+import { readFirstFiles } from "../daemon/first-files.ts";
 import { createServices } from "../daemon/services.ts";
 import { measureRoundTrips } from "../daemon/link-figures.ts";
 import { createFinderProblems } from "./finder-problems.ts";
@@ -64,7 +65,10 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
   // Our own program wrote it.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   const frozen = takeHandover("host") as FrozenHost | undefined;
-  await using services = createServices("host", config, { frozen: frozen?.services });
+  await using services = createServices("host", config, {
+    frozen: frozen?.services,
+    files: await readFirstFiles(config),
+  });
   const adopted = await adoptGuests(frozen?.guests ?? []);
   const reloader = createReloader("host");
   const reexec = createReexecMethods("host");
@@ -91,7 +95,8 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
       kept: services.kept,
     }),
     createStatus(async ({ measures }, signal) => {
-      const [stopped = []] = await Promise.all([
+      const [files, stopped = []] = await Promise.all([
+        describeFiles(services.policy),
         watch.stopped?.list(signal),
         measures === true ? measureRoundTrips(guests.sessions()) : undefined,
       ]);
@@ -100,7 +105,7 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
         pid: process.pid,
         held: guests.heldPaths(),
         problems: problems.list(),
-        ...describeFiles(services.policy),
+        ...files,
       };
     }),
     createCommandsCheck(() => services.reportCommands()),
@@ -126,10 +131,10 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
       role: "host",
       signals,
       invocation,
-      apply(next) {
+      async apply(next) {
         // This throws for an invalid guest, so it comes before anything changes.
         watch.replace(targetFor(next.settings));
-        services.reload(next);
+        await services.reload(next);
         current = next.settings;
         return services.policy.problem;
       },

@@ -3,23 +3,22 @@
  * are for all guests. A directory in it is for the guests whose names fit the pattern that is its name, and
  * comes before the others if its name is longer.
  */
-import { realpathSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Settings } from "../../config/settings.ts";
 import { errnoOf, NegotiatorError } from "../../errors.ts";
-import type { CommandFile } from "../../methods/command-files.ts";
 import type { CommandSources, Generation } from "../../methods/commands.ts";
 import { findInGeneration, listGeneration, loadGeneration } from "../../methods/commands.ts";
 import { arePinsCurrent } from "../../methods/pin.ts";
 import { cannotRun } from "../../methods/public-error.ts";
+import { readProgram } from "../../methods/read-program.ts";
 import { logFor } from "../../log.ts";
 import { createLimitedLog } from "../../policy/limited-log.ts";
 import { createQuota } from "../../policy/quota.ts";
 import { parseGlob } from "../../policy/glob.ts";
 import type { PushedCommands } from "../../peers/pushed-commands.ts";
+import { createFileTurns } from "../../process/file-turns.ts";
 import { shellWord } from "../../shell-word.ts";
-import { readJudged } from "../../trust/opened-file.ts";
 import { ourUid } from "../../trust/ownership.ts";
 import { createCommandLoader, withPresentMounts } from "../daemon/command-loader.ts";
 import type { LoadedCommands } from "../daemon/command-loader.ts";
@@ -74,7 +73,7 @@ export function guestCommands(guest: string, settings: () => Settings): PushedCo
         throw cannotRun(name, "it is not a file", UNREADABLE);
       if (command.user !== undefined) throw hasUser(name, command.path);
       const { timeoutSeconds } = command;
-      const program = readProgram(file);
+      const program = await readProgram(file, MOST_BYTES);
       return { name, program, ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }) };
     },
   };
@@ -106,9 +105,12 @@ const UNREADABLE = new NegotiatorError("NOT_EXECUTABLE", "The command is not a f
 /** A larger program takes minutes on its way through libvirt. */
 const MOST_BYTES = 4 * 1024 * 1024;
 
+const LISTS = createFileTurns("host.guestCommandsDirectory");
+
 /** The directories for the guest: those with the longest patterns first, and the common one last. */
 async function findDirectories(directory: string, guest: string): Promise<string[]> {
-  const entries = await readdir(directory, { withFileTypes: true }).catch((thrown: unknown) => {
+  const list = () => readdir(directory, { withFileTypes: true });
+  const entries = await LISTS.run(list).catch((thrown: unknown) => {
     if (errnoOf(thrown) === "ENOENT") return [];
     throw thrown;
   });
@@ -116,20 +118,6 @@ async function findDirectories(directory: string, guest: string): Promise<string
   const fitting = patterns.filter((pattern) => parseGlob(pattern).matches(guest));
   const sorted = fitting.sort((one, other) => other.length - one.length || (one < other ? -1 : 1));
   return [...sorted.map((pattern) => join(directory, pattern)), directory];
-}
-
-/** Reads what was judged. Throws `BUSY` if the file has changed since. */
-function readProgram({ name, path, pins }: CommandFile): Uint8Array {
-  const place = realpathSync(path);
-  const status = pins.find((pin) => pin.path === place)?.status;
-  if (status === undefined || status === null) throw cannotRun(name, "it is gone", UNREADABLE);
-  if (status.size > MOST_BYTES) {
-    const message = `Cannot send "${name}" to the guest: it has more than ${MOST_BYTES} bytes`;
-    throw new NegotiatorError("TOO_LARGE", message, {
-      remedy: "Make it a script, and install the program there",
-    });
-  }
-  return readJudged(place, status, MOST_BYTES);
 }
 
 function hasUser(name: string, path: string): NegotiatorError {

@@ -5,7 +5,7 @@ import { runRole } from "../../../src/roles/cli/run-role.ts";
 import { defineSubcommand } from "../../../src/roles/cli/subcommand.ts";
 import type { Invocation, Outcome, RoleDefinition } from "../../../src/roles/cli/subcommand.ts";
 import { NegotiatorError } from "../../../src/errors.ts";
-import { errorOf, rejectionOf } from "../../support/error-of.ts";
+import { rejectionOf } from "../../support/error-of.ts";
 import { spyOnOutput } from "../../support/spied-output.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 
@@ -94,9 +94,9 @@ test("a reload reads the config file again, under the same options", async () =>
   await runRole(role, ["execute", "-v", "--config", file, "web1", "ls"]);
   expect(calls[0]?.config.settings.log.level).toBe("info");
   await directory.write("config.toml", '[log]\nlevel = "debug"');
-  expect(calls[0]?.reload().settings.log.level).toBe("trace");
+  expect((await calls[0]?.reload())?.settings.log.level).toBe("trace");
   await directory.write("config.toml", "[log");
-  expect(errorOf(() => calls[0]?.reload()).code).toBe("BAD_CONFIG");
+  expect((await rejectionOf(Promise.resolve(calls[0]?.reload()))).code).toBe("BAD_CONFIG");
 });
 
 describe("help", () => {

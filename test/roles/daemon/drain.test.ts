@@ -20,8 +20,14 @@ async function stop({ drainSeconds, abort = new AbortController().signal, openCa
     onReexec: () => undefined,
     [Symbol.dispose]: () => void (isDisposed = true),
   };
-  const invocation = { config, reload: () => config };
-  const options = { role: "host", signals, invocation, apply: () => undefined, openCalls } as const;
+  const invocation = { config, reload: () => Promise.resolve(config) };
+  const options = {
+    role: "host",
+    signals,
+    invocation,
+    apply: () => Promise.resolve(undefined),
+    openCalls,
+  } as const;
   const { stderr } = await spyOnOutput(() => runDaemon(options));
   return { stderr, isDisposed };
 }

@@ -262,6 +262,6 @@ test("a reload keeps the limits for new sessions", async () => {
   const audit = { ...DEFAULTS.audit, file: directory.at("audit.jsonl") };
   const settings = { ...DEFAULTS, audit, policyFile: directory.at("none.toml") };
   await using services = createServices("host", unsetConfig(settings));
-  services.reload(unsetConfig({ ...settings, limits: { ...settings.limits, openCalls: 1 } }));
+  await services.reload(unsetConfig({ ...settings, limits: { ...settings.limits, openCalls: 1 } }));
   expect(services.limits).toEqual(DEFAULT_LIMITS);
 });

@@ -3,15 +3,21 @@ import { errnoOf } from "../errors.ts";
 import { ask } from "./late-answer.ts";
 import { createEyes, judgeHereOrThere } from "./look.ts";
 import type { Eyes } from "./look.ts";
-import { judgePath } from "./path-trust.ts";
+import { judgeFile, judgePath } from "./path-trust.ts";
 import type { PathTrust } from "./path-trust.ts";
 import type { TrustFault } from "./ownership.ts";
 
 /**
  * The first fault on the way, the path without links, and the mode of what is there; no mode for nothing.
- * `isOpen`: others may put something there, as in /tmp.
+ * `fileFault`: others could write the file there. `isOpen`: others may put something there, as in /tmp.
  */
-export type PlaceFacts = { fault?: TrustFault; place: string; mode?: number; isOpen: boolean };
+export type PlaceFacts = {
+  fault?: TrustFault;
+  fileFault?: TrustFault;
+  place: string;
+  mode?: number;
+  isOpen: boolean;
+};
 
 /** The question of a child that judges a path. */
 export type PlaceQuestion = { kind: "place"; path: string; trust: PathTrust };
@@ -49,8 +55,10 @@ export function answerPlace({ path, trust }: PlaceQuestion, groupOf: Eyes["group
 
 function findPlaceFacts(path: string, trust: PathTrust, eyes: Eyes): PlaceFacts {
   const { fault, place, status, isOpen } = judgePath(path, trust, eyes);
+  const fileFault = status?.isFile() === true ? judgeFile(place, status, trust.uid, eyes) : undefined;
   return {
     ...(fault !== undefined && { fault }),
+    ...(fileFault !== undefined && { fileFault }),
     ...(status !== undefined && { mode: status.mode }),
     place,
     isOpen,

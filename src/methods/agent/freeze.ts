@@ -1,8 +1,10 @@
 /** `guest-fsfreeze-status`, `-freeze`, `-freeze-list`, `-thaw`, and the hook around them. */
-import { access, constants } from "node:fs/promises";
+import { resolve } from "node:path";
 import { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
 import { createFreezer } from "../../process/freezer.ts";
+import { judgePlace } from "../../trust/judge-place.ts";
+import { ourUid } from "../../trust/ownership.ts";
 import { listOf, optional, text } from "./agent-arguments.ts";
 import { defineAgentCommand, failed } from "./agent-command.ts";
 import type { AgentCommand } from "./agent-command.ts";
@@ -30,19 +32,26 @@ export type FreezeCommands = {
 const log = logFor("freeze");
 const HOOK_MS = 10 * 60_000;
 
+/** Resolves with whether there is a hook that can be executed. Rejects if another user could have written it. */
+async function isUsableHook(hook: string): Promise<boolean> {
+  const { fault, fileFault, mode } = await judgePlace(resolve(hook), { uid: ourUid(), groups: "own" });
+  if (mode === undefined) return false;
+  const found = fault ?? fileFault;
+  if (found !== undefined)
+    throw failed(`Cannot run the fsfreeze hook "${hook}": ${found.problem}\n${found.remedy}`);
+  return (mode & EXECUTABLE) !== 0;
+}
+
+const EXECUTABLE = 0o111;
+
 async function listPaths(): Promise<string[]> {
   return (await listBlockMounts()).map(({ path }) => path);
 }
 
 /** Creates the commands. */
 export function createFreezeCommands({ lockFile, limitMs, hook }: FreezeOptions): FreezeCommands {
-  const hasHook = (): Promise<boolean> =>
-    access(hook, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
   const callHook = async (word: "freeze" | "thaw"): Promise<void> => {
-    if (hook === "" || !(await hasHook())) return;
+    if (hook === "" || !(await isUsableHook(hook))) return;
     const { exitCode, stderr } = await runTool([hook, word], HOOK_MS);
     if (exitCode !== 0) throw failed(`fsfreeze hook has failed with status ${exitCode}: ${stderr.trim()}`);
   };

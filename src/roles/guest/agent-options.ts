@@ -1,7 +1,7 @@
 /** The options and the configuration file of the QEMU guest agent, for the program under its name. */
-import { readFileSync } from "node:fs";
 import { NegotiatorError } from "../../errors.ts";
 import { printable } from "../../printable.ts";
+import { readTrustedFile } from "../../trust/trusted-file.ts";
 
 /** The methods of transport that this program has. */
 export const TRANSPORTS = ["virtio-serial", "isa-serial", "unix-listen"] as const;
@@ -102,16 +102,16 @@ function readWords(words: readonly string[]): Given[] {
   return given;
 }
 
-/** The keys of the group `[general]` have the names of the long options, but for one. */
+/**
+ * The keys of the group `[general]` have the names of the long options, but for one. They name programs and
+ * files of root, so the file is judged like our own config.
+ */
 function readKeyFile(path: string, isRequired: boolean): Given[] {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (cause) {
+  const text = readTrustedFile(path);
+  if (text === undefined) {
     if (!isRequired) return [];
-    throw new NegotiatorError("BAD_CONFIG", `Cannot read "${printable(path)}"`, {
+    throw new NegotiatorError("BAD_CONFIG", `Cannot read "${printable(path)}": there is no such file`, {
       remedy: "Correct the path in QGA_CONF or -c",
-      cause,
     });
   }
   let group = "";

@@ -1,5 +1,6 @@
 /** The options and the configuration file of the program under the name of the QEMU guest agent. */
 import { expect, test } from "bun:test";
+import { chmod } from "node:fs/promises";
 import { formatAgentLine, formatAgentWords, readAgentLine } from "../../../src/roles/guest/agent-options.ts";
 import { errorOf } from "../../support/error-of.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
@@ -93,4 +94,16 @@ test("the printed options, and the words for the background, are read as the sam
   const line = readAgentLine(words, NO_FILE);
   expect(readAgentLine([], await directory.write("conf", formatAgentLine(line)))).toEqual(line);
   expect(readAgentLine(formatAgentWords(line), undefined)).toEqual(line);
+});
+
+test("a file that others can write is refused, and so is one in a directory of another user", async () => {
+  await using directory = await createTemporaryDirectory();
+  const file = await directory.write("etc/qemu-ga.conf", FILE);
+  await chmod(file, 0o666);
+  const { code, message } = errorOf(() => readAgentLine([], file));
+  expect(code).toBe("BAD_CONFIG");
+  expect(message).toContain("its group or everybody may write to it\nCorrect it with: chmod go-w ");
+  await chmod(file, 0o644);
+  await chmod(directory.at("etc"), 0o777);
+  expect(errorOf(() => readAgentLine(["-c", file], NO_FILE)).message).toContain("everybody may write to");
 });

@@ -17,7 +17,7 @@ import type { GuestCommand, GuestResult } from "./guest-run.ts";
 import { readGuestsFile } from "./guests-file.ts";
 import { watchInterruption } from "./interruption.ts";
 import { inputKind, openSharedInput } from "./shared-input.ts";
-import { createOutputDirectory } from "./output-files.ts";
+import { openOutputDirectory } from "./output-directory.ts";
 import { formatProgress, isSuccess } from "./report.ts";
 import { createResultOutput } from "./result-output.ts";
 import type { ResultOutput } from "./result-output.ts";
@@ -57,13 +57,14 @@ async function run(line: FanOutLine): Promise<Outcome> {
   const { control, choice } = line;
   const startMs = performance.now();
   const targets = await findTargets(line);
-  if (choice.outputDirectory !== undefined) await createOutputDirectory(choice.outputDirectory);
+  const { outputDirectory: directory } = choice;
+  await using outputDirectory = directory === undefined ? undefined : await openOutputDirectory(directory);
   const kind = line.sendsInput && !choice.files.includes("-") ? inputKind() : "none";
   await using statusLine = await createStatusLine();
   await using sessions = new AsyncDisposableStack();
   using interruption = watchInterruption();
   using input = kind === "file" ? openSharedInput() : undefined;
-  const output = await createResultOutput({ ...line, ...choice, statusLine });
+  const output = await createResultOutput({ ...line, ...choice, outputDirectory, statusLine });
   if (kind === "stream") await say(statusLine, NOT_SENT);
   await sayAbsent(statusLine, targets, choice.isJson);
 

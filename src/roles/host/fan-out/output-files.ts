@@ -1,39 +1,28 @@
-/** Writes the output of guests to the files of a directory. */
+/** Writes the output of guests to the files of an open directory. */
 import { createHash } from "node:crypto";
-import { mkdir, open, rm } from "node:fs/promises";
+import { open, unlink } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { errnoOf, NegotiatorError } from "../../../errors.ts";
 import { printable } from "../../../printable.ts";
 import type { OutputName } from "../../../standard-output.ts";
 import type { GuestSink } from "./guest-sink.ts";
+import type { OutputDirectory } from "./output-directory.ts";
 
 /** A sink with the paths of its files. */
 export type FileSink = GuestSink & { readonly paths: Record<OutputName, string> };
-
-/** Creates the directory if it is missing. Throws `BAD_USAGE` if that fails. */
-export async function createOutputDirectory(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true });
-  } catch (thrown) {
-    throw new NegotiatorError(
-      "BAD_USAGE",
-      `Cannot create the directory "${printable(path)}": ${reasonOf(thrown)}`,
-      {
-        remedy: "Name a directory that you may write to: --output-dir DIRECTORY",
-      },
-    );
-  }
-}
 
 /**
  * Creates the files of a guest in place of older ones. A link that another user has put there is replaced and
  * not followed. Rejects with `NOT_EXECUTABLE` when that fails.
  */
-export async function createFileSink(directory: string, guest: string): Promise<FileSink> {
-  const name = join(directory, fileNameOf(guest));
+export async function createFileSink(directory: OutputDirectory, guest: string): Promise<FileSink> {
+  const name = join(directory.path, fileNameOf(guest));
   const paths = { stdout: `${name}.stdout`, stderr: `${name}.stderr` };
-  const files = { stdout: await create(paths.stdout), stderr: await create(paths.stderr) };
+  const files = {
+    stdout: await create(directory, paths.stdout),
+    stderr: await create(directory, paths.stderr),
+  };
   return {
     paths,
     async write(stream, bytes) {
@@ -51,10 +40,13 @@ export async function createFileSink(directory: string, guest: string): Promise<
   };
 }
 
-async function create(path: string): Promise<FileHandle> {
+async function create({ place }: OutputDirectory, path: string): Promise<FileHandle> {
+  const file = join(place, basename(path));
   try {
-    await rm(path, { force: true });
-    return await open(path, "wx");
+    await unlink(file).catch((thrown: unknown) => {
+      if (errnoOf(thrown) !== "ENOENT") throw thrown;
+    });
+    return await open(file, "wx");
   } catch (thrown) {
     throw cannotWrite(path, thrown);
   }

@@ -9,6 +9,7 @@ import type { TerminalFilter } from "../../cli/terminal-filter.ts";
 import { createLineSink, createMemorySink } from "./guest-sink.ts";
 import type { GuestSink, MemorySink } from "./guest-sink.ts";
 import type { GuestResult } from "./guest-run.ts";
+import type { OutputDirectory } from "./output-directory.ts";
 import { createFileSink } from "./output-files.ts";
 import type { FileSink } from "./output-files.ts";
 import { formatSummary } from "./report.ts";
@@ -26,7 +27,7 @@ export type ResultOutput = {
 /** Options of the output. */
 export type ResultOutputOptions = {
   statusLine: StatusLine;
-  outputDirectory: string | undefined;
+  outputDirectory: OutputDirectory | undefined;
   isJson: boolean;
   isRaw: boolean;
   isQuiet: boolean;

@@ -6,8 +6,8 @@ export const QUESTION_MS = 5000;
 
 /**
  * Resolves with the answer of a child to `question`; both are JSON. Undefined if it gives none in time, at
- * most `limitMs`. While a child works on a question, the next one for the same question waits for its end. A
- * child that even SIGKILL does not end gets no companions: then the answer is undefined at once.
+ * most `limitMs`. While a child works on a question, the next one for the same question waits for its end.
+ * While a child is there that even SIGKILL does not end, no other is started: the answer is undefined.
  */
 export async function ask(question: object, limitMs = QUESTION_MS): Promise<unknown> {
   const { promise: late, resolve: giveUp } = Promise.withResolvers<undefined>();
@@ -51,7 +51,7 @@ function start(text: string): Asked {
   return own;
 }
 
-/** What SIGKILL takes on a busy machine. */
+/** The time that SIGKILL takes on a busy machine. */
 const KILL_MS = 500;
 
 /** Returns the options of `Bun.spawn` for the child of a question in JSON. */

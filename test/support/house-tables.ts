@@ -141,7 +141,7 @@ export const OWNERS = [
     resource: "child processes",
     use: /(?<![\w$.])(?:Bun\s*\.\s*(?:spawn|spawnSync|\$)|process\s*\??\.\s*kill\b)/g,
     // A judgement while the configuration is read waits for a child, and rooms above it cannot help.
-    owner: /^src\/(?:process\/|trust\/system-question\.ts$)/,
+    owner: /^src\/(?:process\/|trust\/(?:late-answer|system-question)\.ts$)/,
     remedy: "start and signal processes through src/process/run.ts",
   },
   {
@@ -156,7 +156,8 @@ export const OWNERS = [
       /(?:setTimeout|setInterval|Bun\s*\.\s*sleep(?:Sync)?)\b/,
       /(?:AbortSignal\s*\.\s*timeout|Atomics\s*\.\s*wait)\b/,
     ),
-    owner: /^src\/(?:(?:process|roles|peers)\/|standard-output\.ts$)/,
+    // A child that answers such a judgement has a deadline.
+    owner: /^src\/(?:(?:process|roles|peers)\/|(?:standard-output|trust\/late-answer)\.ts$)/,
     remedy: "take an AbortSignal or the present time as an argument",
   },
   {
@@ -179,7 +180,7 @@ export const MAY_OPEN = new RegExp(
   "^src/(?:channels/|(?:audit/audit-(?:file|reader)|(?:standard|process/terminal)-output|trust/opened-file|" +
     "process/(?:mount-table|started-files|background|free[a-z-]+|machine-lock|trim-child)|" +
     "methods/kept/ring-file|methods/agent/open-file|" +
-    "roles/host/fan-out/output-files|roles/install/staged-files)\\.ts$)",
+    "roles/host/fan-out/output-(?:directory|files)|roles/install/staged-files)\\.ts$)",
 );
 
 /** The most columns of a line, the most lines of a function, and the most comments in 100 lines. */

@@ -32,7 +32,7 @@ export type FreezeCommands = {
 const log = logFor("freeze");
 const HOOK_MS = 10 * 60_000;
 
-/** Resolves with whether there is a hook that can be executed. Rejects if another user could have written it. */
+/** Resolves with whether there is a hook that can be executed. Rejects if others could have written it. */
 async function isUsableHook(hook: string): Promise<boolean> {
   const { fault, fileFault, mode } = await judgePlace(resolve(hook), { uid: ourUid(), groups: "own" });
   if (mode === undefined) return false;

@@ -8,7 +8,7 @@ import { STATE_FILES } from "../../process/file-turns.ts";
 
 /** A file. Offsets are those of the stream. */
 export type RingFile = {
-  /** Writes bytes at an offset. They replace those that are one size older. Rejects as write(2) fails, and late. */
+  /** Writes bytes at an offset, over those that are one size older. Rejects as write(2) fails, and late. */
   write(bytes: Uint8Array, offset: number): Promise<void>;
   /** Reads up to `length` bytes from an offset. Rejects as read(2) fails, and late. */
   read(offset: number, length: number): Promise<Uint8Array>;

@@ -36,8 +36,8 @@ export type DaemonOptions = {
   /** The settings at the start, and a function that reads them again. */
   invocation: Pick<Invocation, "config" | "reload">;
   /**
-   * Puts new settings in force. Resolves with the reason why the new policy denies everything, which is logged
-   * already. If it rejects, it must have changed nothing; the error is logged.
+   * Puts new settings in force. Resolves with the reason why the new policy denies everything, which is
+   * logged already. If it rejects, it must have changed nothing; the error is logged.
    */
   apply: (config: Config) => Promise<string | undefined>;
   /** Loads the commands after `apply`. Resolves with what an administrator should know. */

@@ -29,7 +29,7 @@ export type PolicyInForce = {
   reload(config: Config): Promise<void>;
 };
 
-/** Whoever asks for the status waits a few seconds at most. */
+/** A caller of `status` waits a few seconds at most. */
 const LOOK_MS = 1000;
 
 /**

@@ -46,6 +46,7 @@ import type { FindLocalUser } from "./local-identity.ts";
 import { createUserJudge } from "./user-judge.ts";
 import type { DaemonVerdict } from "./policy-check-method.ts";
 import { createLowerUserFile } from "./lower-user-file.ts";
+import { readFirstFiles } from "./first-files.ts";
 import type { FirstFiles } from "./first-files.ts";
 import { openKept } from "./open-kept.ts";
 import { createPolicyInForce } from "./policy-in-force.ts";
@@ -114,6 +115,15 @@ export type ServicesOptions = {
   /** The files that were read without a wait on this thread; a test reads them now. */
   files?: FirstFiles;
 };
+
+/** Resolves with the services of a daemon, as `createServices` returns them. Never waits on this thread. */
+export async function startServices(
+  role: "host" | "guest",
+  config: Config,
+  frozen?: FrozenServices,
+): Promise<Services> {
+  return createServices(role, config, { frozen, files: await readFirstFiles(config) });
+}
 
 /** Returns the services of a daemon. Reads the policy and opens the audit; failures of both are logged. */
 export function createServices(

@@ -21,9 +21,8 @@ import { becomeProgram } from "../daemon/reexec.ts";
 import { createReexecMethods } from "../daemon/reexec-method.ts";
 import { createReloader } from "../daemon/reload-method.ts";
 import { describeFiles } from "../daemon/file-status.ts";
-import { readFirstFiles } from "../daemon/first-files.ts";
 import { measureRoundTrips } from "../daemon/link-figures.ts";
-import { createServices } from "../daemon/services.ts";
+import { startServices } from "../daemon/services.ts";
 import { createAgentPort, freezeLockOf } from "./agent-port.ts";
 import type { FrozenServices } from "../daemon/services.ts";
 import { withAgent } from "./native-agent.ts";
@@ -52,10 +51,7 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   const frozen = takeHandover("guest") as FrozenGuest | undefined;
   holdWhileFrozen(freezeLockOf(settings.guest));
-  await using services = createServices("guest", invocation.config, {
-    frozen: frozen?.services,
-    files: await readFirstFiles(invocation.config),
-  });
+  await using services = await startServices("guest", invocation.config, frozen?.services);
   const dialects = invocation.dialects ?? DIALECTS;
   const agent = createAgentPort(settings, services, dialects);
   const host = createHostLink(settings, services, dialects, {

@@ -21,8 +21,7 @@ import { formatVersion } from "../../version.ts";
 import { print } from "../cli/output.ts";
 import type { Outcome } from "../cli/subcommand.ts";
 import { beginDaemon, runDaemon } from "../daemon/daemon.ts";
-import { readFirstFiles } from "../daemon/first-files.ts";
-import { createServices } from "../daemon/services.ts";
+import { startServices } from "../daemon/services.ts";
 import { makeId } from "../identity.ts";
 import { createAgentServe } from "./agent-serve.ts";
 import { AGENT_HELP, formatAgentLine, formatAgentWords, readAgentLine } from "./agent-options.ts";
@@ -79,7 +78,7 @@ async function serve(line: AgentLine, osReleaseFile: string | undefined): Promis
   const config = load();
   const lockFile = join(line.stateDirectory, FREEZE_LOCK);
   holdWhileFrozen(lockFile);
-  await using services = createServices("guest", config, { files: await readFirstFiles(config) });
+  await using services = await startServices("guest", config);
   const stop = new AbortController();
   await using held = new AsyncDisposableStack();
   const { blocked, allowed, freezeHook } = line;

@@ -27,8 +27,7 @@ import { createReexecMethods } from "../daemon/reexec-method.ts";
 import { createReloader } from "../daemon/reload-method.ts";
 import { runAlongside } from "../daemon/run-alongside.ts";
 import { describeFiles } from "../daemon/file-status.ts";
-import { readFirstFiles } from "../daemon/first-files.ts";
-import { createServices } from "../daemon/services.ts";
+import { startServices } from "../daemon/services.ts";
 import { measureRoundTrips } from "../daemon/link-figures.ts";
 import { createFinderProblems } from "./finder-problems.ts";
 import type { FinderProblems } from "./finder-problems.ts";
@@ -65,10 +64,7 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
   // Our own program wrote it.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   const frozen = takeHandover("host") as FrozenHost | undefined;
-  await using services = createServices("host", config, {
-    frozen: frozen?.services,
-    files: await readFirstFiles(config),
-  });
+  await using services = await startServices("host", config, frozen?.services);
   const adopted = await adoptGuests(frozen?.guests ?? []);
   const reloader = createReloader("host");
   const reexec = createReexecMethods("host");

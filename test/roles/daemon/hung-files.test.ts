@@ -1,4 +1,4 @@
-/** A daemon whose own files are on a file system that stops answering: its calls go on, and so does SIGTERM. */
+/** A daemon whose own files are on a file system that stops answering. */
 import { expect, test } from "bun:test";
 import { copyFile, mkdir } from "node:fs/promises";
 import { mountHanging, whyNoHangingMount } from "../../support/hanging-mount.ts";
@@ -11,7 +11,7 @@ const MOST_STOP_MS = 1000 + 7000 + 7000;
 const NOISE = "#!/bin/sh\nhead -c 300000 /dev/zero\necho done >&2\n";
 
 test.if(whyNoHangingMount() === undefined)(
-  "calls, status, reload and SIGTERM go on while config, policy, commands and state of a daemon do not answer",
+  "calls, status, reload and SIGTERM go on while config, policy, commands and state do not answer",
   async () => {
     await using stage = await createStage({ withoutDaemons: true, settings: "drainSeconds = 1\n" });
     const guest = stage.guest();

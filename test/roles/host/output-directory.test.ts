@@ -41,7 +41,8 @@ test.if(isRoot)("a directory of another user is used, and a link in it is refuse
   const { code, message } = await rejectionOf(openOutputDirectory(temporary.at("home/out")));
   expect([code, message]).toEqual([
     "BAD_USAGE",
-    `Cannot use the directory "${temporary.at("home/out")}": another user can change the link "out" on its way\n` +
+    `Cannot use the directory "${temporary.at("home/out")}": ` +
+      'another user can change the link "out" on its way\n' +
       `Name the directory itself: --output-dir ${temporary.at("etc")}`,
   ]);
   expect(await readdir(temporary.at("etc"))).toEqual([]);
@@ -57,7 +58,7 @@ test.if(isRoot)("a link of another user in a sticky directory such as /tmp is re
   expect((await rejectionOf(openOutputDirectory(temporary.at("out")))).message).toContain("another user");
 });
 
-test("files go into the directory that was opened, also if a link has taken its path, or theirs", async () => {
+test("files go into the directory that was opened, also if a link has taken its path or theirs", async () => {
   await using temporary = await createTemporaryDirectory();
   await using opened = await openOutputDirectory(temporary.at("out"));
   await rename(temporary.at("out"), temporary.at("moved"));

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setLinePrefix, configureLog, LOG_LEVELS, logFor, shiftLevel } from "../src/log.ts";
 import type { LogFields, LogFormat, LogLevel } from "../src/log.ts";
 import { standardOutput } from "../src/standard-output.ts";
-import { runProcess } from "./support/source-run.ts";
+import { runProcess } from "./support/program-run.ts";
 import { spyOnOutput } from "./support/spied-output.ts";
 import { createTemporaryDirectory } from "./support/temporary-directory.ts";
 

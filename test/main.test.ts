@@ -2,8 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import { chmod } from "node:fs/promises";
 import manifest from "../package.json" with { type: "json" };
-import { MAIN, runProcess, runSource } from "./support/source-run.ts";
-import type { SourceRun } from "./support/source-run.ts";
+import { MAIN, runProcess, runProgram } from "./support/program-run.ts";
+import type { ProgramRun } from "./support/program-run.ts";
 import { createTemporaryDirectory } from "./support/temporary-directory.ts";
 import type { TemporaryDirectory } from "./support/temporary-directory.ts";
 
@@ -37,13 +37,13 @@ function quote(text: string): string {
 }
 
 /** Runs one command line in a shell that finds the program, and each file that the line reads from. */
-async function tryExample(example: string, program: TemporaryDirectory): Promise<SourceRun> {
+async function tryExample(example: string, program: TemporaryDirectory): Promise<ProgramRun> {
   for (const [, file = ""] of example.matchAll(/<\s*([\w.-]+)/g)) await program.write(file, "");
   return runProcess(["/bin/sh", "-c", `cd "$0" && ${example}`, program.path], { PATH: program.path });
 }
 
 async function helpOf(words: readonly string[]): Promise<string> {
-  const { exitCode, stdout, stderr } = await runSource([...words, "--help"]);
+  const { exitCode, stdout, stderr } = await runProgram([...words, "--help"]);
   expect({ words, exitCode, stderr }).toEqual({ words, exitCode: 0, stderr: "" });
   return stdout;
 }
@@ -93,7 +93,7 @@ describe("help", () => {
   });
 
   test.each(["-h", "--help"])("%s prints the roles", async (word) => {
-    const { exitCode, stdout, stderr } = await runSource([word]);
+    const { exitCode, stdout, stderr } = await runProgram([word]);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
     for (const role of ROLES) expect(stdout).toContain(`negotiator ${role} SUBCOMMAND`);
   });
@@ -101,8 +101,8 @@ describe("help", () => {
 
 test.each(["-V", "--version"])("%s prints version, commit, target and Bun's version", async (word) => {
   const line = `negotiator ${manifest.version} (commit source, source, bun ${Bun.version})\n`;
-  expect(await runSource([word])).toEqual({ exitCode: 0, stdout: line, stderr: "" });
-  for (const role of ["host", "guest"]) expect((await runSource([role, word])).stdout).toBe(line);
+  expect(await runProgram([word])).toEqual({ exitCode: 0, stdout: line, stderr: "" });
+  for (const role of ["host", "guest"]) expect((await runProgram([role, word])).stdout).toBe(line);
 });
 
 describe("a wrong command line names what is wrong and what to type, with exit code 2", () => {
@@ -147,7 +147,7 @@ describe("a wrong command line names what is wrong and what to type, with exit c
     ],
     [["host", "print-config", "x\n"], 'surplus word "x\\n"\nWrite: negotiator host print-config [OPTION...]'],
   ])("%j ends with exit code 2: %s", async (words, message) => {
-    const { exitCode, stdout, stderr } = await runSource(words);
+    const { exitCode, stdout, stderr } = await runProgram(words);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
     expect(stderr).toStartWith(`negotiator: ${message}`);
     expect(stderr).toEndWith("\n");
@@ -161,7 +161,7 @@ test("execute with an unreadable config file ends with exit code 125", async () 
     ["guest", "execute", "x"],
   ]) {
     const environment = { NEGOTIATOR_CONFIG: "/no/such/file" };
-    const { exitCode, stderr } = await runSource(words, { environment });
+    const { exitCode, stderr } = await runProgram(words, { environment });
     expect({ exitCode, stderr }).toEqual({
       exitCode: 125,
       stderr:
@@ -173,7 +173,7 @@ test("execute with an unreadable config file ends with exit code 125", async () 
 
 test("an invalid setting is named on stderr, with exit code 1", async () => {
   const environment = { NEGOTIATOR_CONFIG: "/dev/null", NEGOTIATOR_LOG_LEVEL: "loud\nnegotiator: forged" };
-  const { exitCode, stdout, stderr } = await runSource(["host", "print-config"], { environment });
+  const { exitCode, stdout, stderr } = await runProgram(["host", "print-config"], { environment });
   expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
   expect(stderr).toStartWith("negotiator: Cannot use the environment:\n  NEGOTIATOR_LOG_LEVEL must be ");
   expect(stderr).toContain("loud\\nnegotiator: forged");
@@ -195,7 +195,7 @@ describe("an internal error", () => {
     await using directory = await createTemporaryDirectory();
     const preload = await directory.write("broken.ts", broken);
     const environment = { NEGOTIATOR_CONFIG: "/dev/null" };
-    const run = await runSource(["host", "print-config", ...options], { environment, preload });
+    const run = await runProgram(["host", "print-config", ...options], { environment, preload });
     expect(run).toMatchObject({ exitCode: 1, stdout: "" });
     expect(run.stderr).toStartWith(expected);
     expect(run.stderr.includes("cli/output.ts")).toBe(options.length > 0);

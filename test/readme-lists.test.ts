@@ -11,7 +11,7 @@ import type { OptionForm } from "../src/roles/cli/option-form.ts";
 import { aliasesOf } from "../src/roles/cli/tokenizer.ts";
 import { createLinkStatus } from "../src/roles/daemon/link-status.ts";
 import { firstColumnOf, literalsOf, pageAt, rowsOf, sectionOf } from "./support/documents.ts";
-import { runSource } from "./support/source-run.ts";
+import { runProgram } from "./support/program-run.ts";
 import { readSourceTree } from "./support/source-tree.ts";
 
 describe("the built-in commands are listed", () => {
@@ -36,10 +36,10 @@ describe("docs/COMMAND-LINE.md lists", () => {
   test.each(["host", "guest"])(
     "every subcommand of negotiator %s and no other, with its words",
     async (role) => {
-      const { stdout: help } = await runSource([role, "--help"]);
+      const { stdout: help } = await runProgram([role, "--help"]);
       const names = [...(help.split("Subcommands:")[1] ?? "").matchAll(/^ {2}([a-z-]+) {2,}/gm)];
       const usages = names.map(async ([, name = ""]) => {
-        const { stdout } = await runSource([role, name, "--help"]);
+        const { stdout } = await runProgram([role, name, "--help"]);
         return /^Usage:\n +(.*)$/m.exec(stdout)?.[1]?.replace(" [OPTION...]", "");
       });
       const lines = firstColumnOf(page, "Subcommands").filter((line) =>
@@ -53,7 +53,7 @@ describe("docs/COMMAND-LINE.md lists", () => {
   test.each(["host", "guest"])(
     "the subcommands of negotiator %s that have --json, and no other",
     async (role) => {
-      const { stdout: help } = await runSource([role, "--help"]);
+      const { stdout: help } = await runProgram([role, "--help"]);
       const names = [...(help.split("Subcommands:")[1] ?? "").matchAll(/^ {2}([a-z-]+) {2,}/gm)];
       const lines = sectionOf(page, "JSON")
         .split("\n")
@@ -64,7 +64,7 @@ describe("docs/COMMAND-LINE.md lists", () => {
           .map((word) => word.replace(/^negotiator \w+ /, "")),
       );
       for (const [, name = ""] of names) {
-        const { stdout } = await runSource([role, name, "--help"]);
+        const { stdout } = await runProgram([role, name, "--help"]);
         expect([name, listed.has(name)]).toEqual([name, /^ +--json\b/m.test(stdout)]);
       }
     },

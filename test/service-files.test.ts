@@ -8,7 +8,7 @@ import { dirname } from "node:path";
 import { splitEnvironment } from "../src/config/runtime-variables.ts";
 import { DEFAULTS } from "../src/config/settings.ts";
 import { ROOT } from "./support/documents.ts";
-import { runProcess } from "./support/source-run.ts";
+import { runProcess } from "./support/program-run.ts";
 import { createTemporaryDirectory } from "./support/temporary-directory.ts";
 import { TEST_TIMEOUT_MS } from "./support/timeouts.ts";
 import { until } from "./support/until.ts";

@@ -1,7 +1,7 @@
 /** Words of commands in messages, as a shell takes them. */
 import { expect, test } from "bun:test";
 import { shellLine, shellWord } from "../src/shell-word.ts";
-import { runProcess } from "./support/source-run.ts";
+import { runProcess } from "./support/program-run.ts";
 
 test.each([
   ["web1", "web1"],

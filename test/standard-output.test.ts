@@ -1,7 +1,7 @@
 /** Our stdout and stderr: order, slow readers, readers that are gone, and a full disk. */
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { runProcess } from "./support/source-run.ts";
+import { runProcess } from "./support/program-run.ts";
 import { createTemporaryDirectory } from "./support/temporary-directory.ts";
 import { until } from "./support/until.ts";
 

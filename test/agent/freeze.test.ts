@@ -5,7 +5,7 @@ import { connectAgent, launchAgent } from "../support/agent-client.ts";
 import type { AgentClient } from "../support/agent-client.ts";
 import { leaveOut } from "../support/leave-out.ts";
 import type { Daemon } from "../support/program.ts";
-import { runProcess } from "../support/source-run.ts";
+import { runProcess } from "../support/program-run.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 import type { TemporaryDirectory } from "../support/temporary-directory.ts";
 import { until } from "../support/until.ts";

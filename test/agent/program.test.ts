@@ -3,13 +3,13 @@ import { expect, test } from "bun:test";
 import { chmod, readFile, writeFile } from "node:fs/promises";
 import type { AgentReply } from "../support/agent-client.ts";
 import { connectAgent, launchAgent } from "../support/agent-client.ts";
-import { launchDaemon, SOURCE } from "../support/program.ts";
-import { runProcess } from "../support/source-run.ts";
+import { launchDaemon, PROGRAM } from "../support/program.ts";
+import { runProcess } from "../support/program-run.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 import type { TemporaryDirectory } from "../support/temporary-directory.ts";
 import { until } from "../support/until.ts";
 
-const RENAMED = ["/bin/bash", "-c", 'exec -a qemu-ga "$0" "$@"', ...SOURCE];
+const RENAMED = ["/bin/bash", "-c", 'exec -a qemu-ga "$0" "$@"', ...PROGRAM];
 const run = (words: readonly string[], env: Record<string, string> = {}) =>
   runProcess([...RENAMED, ...words], { QGA_CONF: "/dev/null", ...env });
 const envOf = (directory: TemporaryDirectory): Record<string, string> => ({
@@ -207,7 +207,7 @@ test("the guest's daemon answers each client at --qga-port, and status shows it"
   await until("both are answered", () => lines.length === 2);
   expect(lines[0]).toBe('{"return": {}}');
   const status = async (...words: string[]): Promise<string> => {
-    const line = [...SOURCE, "guest", "status", "--control", directory.at("guest.sock"), ...words];
+    const line = [...PROGRAM, "guest", "status", "--control", directory.at("guest.sock"), ...words];
     return (await runProcess(line)).stdout;
   };
   const state = { hasClient: true, answered: 2, frozenSince: null, lastError: null };

@@ -17,7 +17,7 @@ import type { Settings } from "../../src/config/settings.ts";
 import { judgeNow } from "../../src/trust/path-trust.ts";
 import { errorOf } from "../support/error-of.ts";
 import { blocksOf, firstColumnOf, literalsOf, pageAt, rowsOf } from "../support/documents.ts";
-import { runSource } from "../support/source-run.ts";
+import { runProgram } from "../support/program-run.ts";
 import { spyOnOutput } from "../support/spied-output.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 
@@ -77,7 +77,7 @@ describe("docs/SETTINGS.md lists", () => {
     const variables = [...KEYS.map(variableOf), "NEGOTIATOR_CONFIG", "NEGOTIATOR_"];
     for (const [name] of SETTINGS.matchAll(/NEGOTIATOR_\w*/g)) expect(variables).toContain(name);
     const lines = ["host daemon", "host execute", "guest execute", "guest daemon"];
-    const helps = await Promise.all(lines.map((line) => runSource([...line.split(" "), "--help"])));
+    const helps = await Promise.all(lines.map((line) => runProgram([...line.split(" "), "--help"])));
     const words = new Set(helps.flatMap(({ stdout }) => stdout.split(/[\s,]+/)));
     const options = firstColumnOf(SETTINGS, "How they are given").map((option) => option.split(" ")[0]);
     expect(options).toContain("--socket");

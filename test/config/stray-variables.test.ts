@@ -1,6 +1,6 @@
 /** `print-config` and the daemons warn about a mistyped variable. It stops neither. */
 import { expect, test } from "bun:test";
-import { runSource } from "../support/source-run.ts";
+import { runProgram } from "../support/program-run.ts";
 import { createStage } from "../support/stage.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 
@@ -10,11 +10,11 @@ const SAYS = "The variable NEGOTIATOR_LOG_LVL sets nothing: did you mean NEGOTIA
 test.each(["host", "guest"])(
   "print-config of the %s warns of a mistyped variable on stderr",
   async (role) => {
-    const good = await runSource([role, "print-config", "--json"], {
+    const good = await runProgram([role, "print-config", "--json"], {
       environment: { NEGOTIATOR_CONFIG: "/dev/null" },
     });
     expect(good).toMatchObject({ exitCode: 0, stderr: "" });
-    const { stderr, ...mistyped } = await runSource([role, "print-config", "--json"], {
+    const { stderr, ...mistyped } = await runProgram([role, "print-config", "--json"], {
       environment: MISTYPED,
     });
     expect(mistyped).toEqual({ exitCode: 0, stdout: good.stdout });
@@ -25,7 +25,7 @@ test.each(["host", "guest"])(
 test("print-config warns of a removed key on stderr, and shows the other keys of its table", async () => {
   await using directory = await createTemporaryDirectory();
   const file = await directory.write("config.toml", "[limits]\nfaults = 1\nopenCalls = 7\n");
-  const { exitCode, stdout, stderr } = await runSource(["host", "print-config", "--config", file]);
+  const { exitCode, stdout, stderr } = await runProgram(["host", "print-config", "--config", file]);
   expect({ exitCode, stderr }).toEqual({
     exitCode: 0,
     stderr: `WARN config: The key limits.faults in ${file} no longer has an effect: remove it\n`,

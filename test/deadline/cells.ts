@@ -1,7 +1,7 @@
 /** Runs one call that something holds up, and measures when it ends. */
 import { existsSync } from "node:fs";
 import type { Program } from "../support/program.ts";
-import { SOURCE } from "../support/program.ts";
+import { PROGRAM } from "../support/program.ts";
 import { until } from "../support/until.ts";
 import type { Obstacle } from "./obstacles.ts";
 import { createScene } from "./scene.ts";
@@ -29,7 +29,7 @@ export function cellsOf(obstacle: Obstacle): Cell[] {
 /** Makes the call; `program` is the source by default. Undefined if it does not end. */
 export async function measure(
   { obstacle, way, seconds }: Cell,
-  program: Program = SOURCE,
+  program: Program = PROGRAM,
 ): Promise<Measured | undefined> {
   await using scene = await createScene(way, obstacle, program);
   await obstacle.before?.(scene);

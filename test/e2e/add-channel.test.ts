@@ -4,9 +4,9 @@ import { describeWithVm } from "../support/describe-with-vm.ts";
 import { readFindings } from "../support/findings.ts";
 import type { PrintedFinding } from "../support/findings.ts";
 import { LIBVIRT_TOOLS } from "../support/libvirt.ts";
-import { launch, SOURCE } from "../support/program.ts";
+import { launch, PROGRAM } from "../support/program.ts";
 import type { Ended } from "../support/program.ts";
-import { runProcess } from "../support/source-run.ts";
+import { runProcess } from "../support/program-run.ts";
 import { startSystemLibvirt } from "../support/system-libvirt.ts";
 import type { SystemLibvirt } from "../support/system-libvirt.ts";
 import { TEST_TIMEOUT_MS } from "../support/timeouts.ts";
@@ -55,7 +55,7 @@ await describeWithVm(
     };
     const run = async (...words: string[]): Promise<Ended> => {
       const env = { NEGOTIATOR_CONFIG: "/dev/null", NEGOTIATOR_HOST_CONTROL: libvirt.at("none.sock") };
-      await using launched = launch(["host", ...words], { env, program: [...libvirt.inside, ...SOURCE] });
+      await using launched = launch(["host", ...words], { env, program: [...libvirt.inside, ...PROGRAM] });
       return await launched.ended();
     };
     /** The ports of a domain: now, and after its next start. */

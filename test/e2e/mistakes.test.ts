@@ -7,7 +7,7 @@ import type { HostProgram } from "../support/host-program.ts";
 import { LIBVIRT_TOOLS, startLibvirt } from "../support/libvirt.ts";
 import type { Libvirt } from "../support/libvirt.ts";
 import { expectMessage } from "../support/mistakes.ts";
-import { runProcess } from "../support/source-run.ts";
+import { runProcess } from "../support/program-run.ts";
 import { TEST_TIMEOUT_MS } from "../support/timeouts.ts";
 import { until } from "../support/until.ts";
 

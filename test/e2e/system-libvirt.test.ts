@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { describeWithVm } from "../support/describe-with-vm.ts";
 import { LIBVIRT_TOOLS } from "../support/libvirt.ts";
 import { OTHER_UID, startListener } from "../support/other-process.ts";
-import { launch, launchDaemon, SOURCE } from "../support/program.ts";
+import { launch, launchDaemon, PROGRAM } from "../support/program.ts";
 import type { Daemon } from "../support/program.ts";
 import { startSystemLibvirt } from "../support/system-libvirt.ts";
 import type { SystemLibvirt } from "../support/system-libvirt.ts";
@@ -31,7 +31,7 @@ await describeWithVm(
     }, TEST_TIMEOUT_MS);
     afterAll(() => disposal.disposeAsync(), TEST_TIMEOUT_MS);
 
-    const program = (): readonly string[] => [...libvirt.inside, ...SOURCE];
+    const program = (): readonly string[] => [...libvirt.inside, ...PROGRAM];
     const env = (): Record<string, string> => ({ NEGOTIATOR_CONFIG: libvirt.at("negotiator.toml") });
     const startDaemon = (): Daemon => launchDaemon(["host", "daemon"], env(), program());
     /** A refused connection is there for a moment, so it has to be there after another question too. */

@@ -8,7 +8,7 @@ import { createPipe } from "../../src/process/pipe.ts";
 import { waitTurns } from "../support/event-loop.ts";
 import { watchOpenFiles } from "../support/open-files.ts";
 import { until } from "../support/until.ts";
-import { runProcess } from "../support/source-run.ts";
+import { runProcess } from "../support/program-run.ts";
 
 /** More than the kernel keeps for us if we do not collect them. */
 const ROUNDS = 3000;

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { startCleanly } from "../../src/process/inherited-state.ts";
-import { runProcess } from "../support/source-run.ts";
+import { runProcess } from "../support/program-run.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 
 const IS_ROOT = process.getuid?.() === 0;

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createStage } from "../support/stage.ts";
 import type { Side, Stage } from "../support/stage.ts";
-import { SOURCE } from "../support/program.ts";
+import { PROGRAM } from "../support/program.ts";
 import type { Ended } from "../support/program.ts";
 
 setDefaultTimeout(120_000);
@@ -54,10 +54,10 @@ test.each([
   ["all signals ignored and blocked", ["/usr/bin/env", "--ignore-signal", "--block-signal"]],
   ["the mask 0777", state("umask 0777")],
 ])("commands of daemons that were started with %s end as usual", async (_, prefix) => {
-  const program = [...prefix, ...SOURCE];
+  const program = [...prefix, ...PROGRAM];
   await using stage = await createStage({ programs: { host: program, guest: program } });
   for (const side of [stage.host, stage.guest()]) await plant(side);
-  const options = { program: SOURCE, stdin: "input" };
+  const options = { program: PROGRAM, stdin: "input" };
   const [toGuest, toHost] = await Promise.all([
     callAll((words) => stage.host.run(["host", "execute", "web1", ...words], options)),
     callAll((words) => stage.guest().run(["guest", "execute", ...words], options)),
@@ -85,7 +85,7 @@ describe("callers", () => {
     ["no files to write", state("ulimit -f 0")],
     ["a low priority", ["/usr/bin/nice", "-n", "19"]],
   ])("a caller with %s gets each exit code", async (_, prefix) => {
-    const options = { program: [...prefix, ...SOURCE], stdin: "input" };
+    const options = { program: [...prefix, ...PROGRAM], stdin: "input" };
     const ended = await callAll((words) => stage.host.run(["host", "execute", "web1", ...words], options));
     expect(ended).toEqual(EXPECTED);
   });
@@ -95,7 +95,7 @@ describe("callers", () => {
     ["2>&-", "input", "input"],
     ["<&- 2>&-", "input", ""],
   ])("a caller that was started with %s gets each exit code", async (closed, stdin, copied) => {
-    const program = ["/bin/bash", "-c", `exec "$@" ${closed}`, "bash", ...SOURCE];
+    const program = ["/bin/bash", "-c", `exec "$@" ${closed}`, "bash", ...PROGRAM];
     const call = (...words: string[]) =>
       stage.host.run(["host", "execute", "web1", ...words], { program, stdin });
     expect(await call("end", "7")).toMatchObject({ exitCode: 7 });

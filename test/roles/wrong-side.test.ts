@@ -3,7 +3,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { createLink } from "../../src/peers/link.ts";
 import { dialSocket } from "../../src/channels/socket/socket.ts";
 import { createEmulatedPort } from "../../scripts/emulated-port.ts";
-import { runSource } from "../support/source-run.ts";
+import { runProgram } from "../support/program-run.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 
 setDefaultTimeout(60_000);
@@ -19,7 +19,7 @@ test("a call to a guest's port with a host's agent exits with 1 and names the wr
     onCall: (call) => call.respond(null),
   });
   const running = hostAgent.run(await dialSocket(port.guestPath), stop.signal);
-  const { exitCode, stderr } = await runSource([
+  const { exitCode, stderr } = await runProgram([
     "host",
     "list-commands",
     "--socket",

@@ -1,5 +1,5 @@
 /** Owns clients of the QEMU guest agent's protocol, and agents that listen at a unix socket. */
-import { launchDaemon, SOURCE } from "./program.ts";
+import { launchDaemon, PROGRAM } from "./program.ts";
 import type { Daemon } from "./program.ts";
 import { until } from "./until.ts";
 
@@ -54,6 +54,6 @@ export async function connectAgent(path: string): Promise<AgentClient> {
 
 /** Starts this program under the name of the QEMU guest agent. */
 export function launchAgent(words: readonly string[], env: Record<string, string>): Daemon {
-  const renamed = ["/bin/bash", "-c", 'exec -a qemu-ga "$0" "$@"', ...SOURCE];
+  const renamed = ["/bin/bash", "-c", 'exec -a qemu-ga "$0" "$@"', ...PROGRAM];
   return launchDaemon(words, { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", ...env }, renamed);
 }

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import type { GuestFile } from "./guest-image.ts";
 import { vmRequirements } from "./requirements.ts";
 import type { Tool } from "./requirements.ts";
-import { runProcess } from "./source-run.ts";
+import { runProcess } from "./program-run.ts";
 
 /** The program that makes the file system. */
 export const DISK_TOOLS: readonly Tool[] = [{ program: "mkfs.ext4", package: "e2fsprogs", version: "-V" }];

@@ -3,7 +3,7 @@ import { expect } from "bun:test";
 import { readdir } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { FAULTS } from "../../src/errors.ts";
-import { runSource } from "./source-run.ts";
+import { runProgram } from "./program-run.ts";
 
 /** The repository's root directory. */
 export const ROOT = join(import.meta.dir, "../..");
@@ -117,7 +117,7 @@ export function expectMessage(message: string | Error): void {
 /** Expects the program to accept the words. It reads settings after them, so a bad setting proves that. */
 export async function expectGoodUsage(words: readonly string[]): Promise<void> {
   const environment = { NEGOTIATOR_LOG_LEVEL: "bad" };
-  const { exitCode, stdout, stderr } = await runSource(words, { environment });
+  const { exitCode, stdout, stderr } = await runProgram(words, { environment });
   // `doctor` reports the setting and goes on.
   expect(`${stdout}${stderr}`).toContain("NEGOTIATOR_");
   // `execute` has another exit code for a bad setting. Wrong usage is 2, and 3 for `doctor`.

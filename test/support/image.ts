@@ -2,8 +2,8 @@
 import { chmod, cp, lstat, mkdir, readdir, readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { hostBinary } from "./binary.ts";
-import { runProcess } from "./source-run.ts";
-import type { SourceRun } from "./source-run.ts";
+import { runProcess } from "./program-run.ts";
+import type { ProgramRun } from "./program-run.ts";
 import { createTemporaryDirectory } from "./temporary-directory.ts";
 import type { TemporaryDirectory } from "./temporary-directory.ts";
 
@@ -27,7 +27,7 @@ export async function createImage(manager?: keyof typeof IMAGE_SIGNS): Promise<T
 }
 
 /** Runs the compiled binary: `negotiator guest install --root IMAGE WORDS`. */
-export async function installInto(image: TemporaryDirectory, ...words: string[]): Promise<SourceRun> {
+export async function installInto(image: TemporaryDirectory, ...words: string[]): Promise<ProgramRun> {
   return runProcess([await hostBinary(), "guest", "install", "--root", image.path, ...words]);
 }
 

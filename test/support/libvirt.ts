@@ -13,7 +13,7 @@ import { KERNEL_ARGUMENTS } from "./machine.ts";
 import { STEP_TIMEOUT_MS } from "./timeouts.ts";
 import { formatMissing, vmRequirements } from "./requirements.ts";
 import type { Tool } from "./requirements.ts";
-import { runProcess } from "./source-run.ts";
+import { runProcess } from "./program-run.ts";
 import { until } from "./until.ts";
 import { within } from "./deadline.ts";
 

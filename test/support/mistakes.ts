@@ -4,7 +4,7 @@
  */
 import { chmod } from "node:fs/promises";
 import { describe, expect, test } from "bun:test";
-import { runSource } from "./source-run.ts";
+import { runProgram } from "./program-run.ts";
 import { createTemporaryDirectory } from "./temporary-directory.ts";
 
 /**
@@ -85,7 +85,7 @@ async function makeMistake({ words, files = {}, modes = {}, environment = {} }: 
     const file = await directory.write(name, text.replaceAll("DIR", path));
     await chmod(file, modes[name] ?? (/^commands\/[^.]*$/.test(name) ? 0o755 : 0o644));
   }
-  const run = await runSource(
+  const run = await runProgram(
     words.map((word) => word.replaceAll("DIR", path)),
     { environment: { ...environmentIn(path), ...environment } },
   );

@@ -4,7 +4,7 @@ import { basename } from "node:path";
 import type { GuestFile } from "./guest-image.ts";
 import { hasTool } from "./requirements.ts";
 import type { Tool } from "./requirements.ts";
-import { runProcess } from "./source-run.ts";
+import { runProcess } from "./program-run.ts";
 import { createTemporaryDirectory } from "./temporary-directory.ts";
 import { until } from "./until.ts";
 import { STEP_TIMEOUT_MS } from "./timeouts.ts";

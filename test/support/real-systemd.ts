@@ -5,8 +5,8 @@
  */
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { runProcess } from "./source-run.ts";
-import type { SourceRun } from "./source-run.ts";
+import { runProcess } from "./program-run.ts";
+import type { ProgramRun } from "./program-run.ts";
 import { createTemporaryDirectory } from "./temporary-directory.ts";
 import { until } from "./until.ts";
 
@@ -46,7 +46,7 @@ export type RealSystemd = AsyncDisposable & {
   /** The words before those of a program that is to run there. */
   readonly inside: readonly string[];
   /** Runs a program there to its end. */
-  run: (...words: string[]) => Promise<SourceRun>;
+  run: (...words: string[]) => Promise<ProgramRun>;
 };
 
 /** Whether this machine and user can have one: tries it. Prints why not. */
@@ -97,7 +97,7 @@ export async function startSystemd(options: {
       return /(\d+) systemd\n/.exec(stdout)?.[1];
     });
     const inside = ["nsenter", "--target", pid, ...ENTER];
-    const run = (...line: string[]): Promise<SourceRun> => runProcess([...inside, ...line]);
+    const run = (...line: string[]): Promise<ProgramRun> => runProcess([...inside, ...line]);
     await until("systemd runs", async () => {
       const { stdout } = await run("systemctl", "is-system-running");
       return ["running\n", "degraded\n"].includes(stdout);

@@ -1,7 +1,7 @@
 /** Runs scripts as root on a copy of this machine, with a script in the place of systemctl. */
 import { hostBinary } from "./binary.ts";
-import { runProcess } from "./source-run.ts";
-import type { SourceRun } from "./source-run.ts";
+import { runProcess } from "./program-run.ts";
+import type { ProgramRun } from "./program-run.ts";
 
 /** It writes its words down, masks units, and starts and stops the real daemon. */
 const SYSTEMCTL = `#!/bin/sh
@@ -33,7 +33,7 @@ export async function canSandbox(): Promise<boolean> {
  * Runs lines of shell on the copy. `$BINARY` is a copy of the compiled binary there, and /calls has the calls
  * of systemctl and udevadm.
  */
-export async function runInSandbox(script: string): Promise<SourceRun> {
+export async function runInSandbox(script: string): Promise<ProgramRun> {
   const setUp = `
     set -e
     T=/mnt; mount -t tmpfs none $T; mkdir $T/up $T/work $T/root

@@ -1,6 +1,6 @@
 /** Runs the program on a pseudoterminal, and keeps its screen as a terminal emulator would show it. */
 import { Terminal } from "@xterm/headless";
-import { SOURCE } from "./program.ts";
+import { PROGRAM } from "./program.ts";
 import type { Program } from "./program.ts";
 import { until } from "./until.ts";
 
@@ -33,7 +33,7 @@ export type ScreenOptions = {
 /** Starts the program with all three standard streams on a new terminal. */
 export function launchOnScreen(
   words: readonly string[],
-  { columns = 80, rows = 24, env = {}, program = SOURCE }: ScreenOptions = {},
+  { columns = 80, rows = 24, env = {}, program = PROGRAM }: ScreenOptions = {},
 ): Screen {
   const emulator = new Terminal({ cols: columns, rows, allowProposedApi: true, scrollback: 10_000 });
   let received = "";

@@ -8,7 +8,7 @@ import type { EmulatedPort } from "../../scripts/emulated-port.ts";
 import { askStatus } from "../../src/roles/host/ask-status.ts";
 import type { GuestStatus } from "../../src/roles/host/status.ts";
 import { readAudit } from "./audit-lines.ts";
-import { launch, launchDaemon, SOURCE } from "./program.ts";
+import { launch, launchDaemon, PROGRAM } from "./program.ts";
 import type { Daemon, Ended, Launched, LaunchOptions, Program } from "./program.ts";
 import { createTemporaryDirectory } from "./temporary-directory.ts";
 import { until } from "./until.ts";
@@ -74,7 +74,7 @@ export type StageOptions = {
   settings?: string;
   /** Starts no daemon: the test starts them. */
   withoutDaemons?: boolean;
-  /** The program of each role, the source by default. */
+  /** The program of each role, ours by default. */
   programs?: { host?: Program; guest?: Program };
 };
 
@@ -199,7 +199,7 @@ async function createSide(
       return await launched.ended();
     },
     async shell(line, words = []) {
-      const shell = ["/bin/bash", "-c", line, "bash", ...(program ?? SOURCE), role];
+      const shell = ["/bin/bash", "-c", line, "bash", ...(program ?? PROGRAM), role];
       await using launched = launchHere(words, { program: shell });
       return await launched.ended();
     },

@@ -5,7 +5,7 @@
 import { access, readFile } from "node:fs/promises";
 import { LIBVIRT_TOOLS } from "./libvirt.ts";
 import { formatMissing, vmRequirements } from "./requirements.ts";
-import { runProcess } from "./source-run.ts";
+import { runProcess } from "./program-run.ts";
 import { createTemporaryDirectory } from "./temporary-directory.ts";
 import { STEP_TIMEOUT_MS } from "./timeouts.ts";
 import { until } from "./until.ts";

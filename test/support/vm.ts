@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type GuestFile, writeGuestImage } from "./guest-image.ts";
 import { formatMissing, vmRequirements } from "./requirements.ts";
 import type { Tool } from "./requirements.ts";
-import { runProcess } from "./source-run.ts";
+import { runProcess } from "./program-run.ts";
 import { VirtualMachine } from "./virtual-machine.ts";
 
 /** The guest to boot; only the binary is required. */

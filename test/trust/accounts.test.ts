@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { findOthers } from "../../src/trust/users.ts";
 import type { GroupFacts } from "../../src/trust/users.ts";
 import type { SystemQuestion } from "../../src/trust/system-question.ts";
-import { MAIN, runProcess } from "../support/source-run.ts";
+import { MAIN, runProcess } from "../support/program-run.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 
 const isRoot = process.getuid?.() === 0;

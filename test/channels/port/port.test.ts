@@ -7,7 +7,7 @@ import { errorOf, rejectionOf } from "../../support/error-of.ts";
 import { watchOpenFiles } from "../../support/open-files.ts";
 import { openPty } from "../../support/pty.ts";
 import { createRandom } from "../../support/random.ts";
-import { runProcess } from "../../support/source-run.ts";
+import { runProcess } from "../../support/program-run.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 import { waitTurns } from "../../support/event-loop.ts";
 

@@ -5,8 +5,9 @@ import { explainEntry } from "../../../src/channels/socket/socket-group.ts";
 import { listenSocket } from "../../../src/channels/socket/socket-listener.ts";
 import { DEFAULTS } from "../../../src/config/settings.ts";
 import { expectMessage } from "../../support/documents.ts";
-import { MAIN, runProcess } from "../../support/source-run.ts";
-import type { SourceRun } from "../../support/source-run.ts";
+import { PROGRAM } from "../../support/program.ts";
+import { runProcess } from "../../support/program-run.ts";
+import type { ProgramRun } from "../../support/program-run.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 
 const IS_ROOT = process.getuid?.() === 0;
@@ -49,8 +50,8 @@ test.if(IS_ROOT)(
  */
 const POWERLESS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"];
 
-function run(...words: string[]): Promise<SourceRun> {
-  return runProcess([...POWERLESS, process.execPath, MAIN, ...words], { NEGOTIATOR_CONFIG: "/dev/null" });
+function run(...words: string[]): Promise<ProgramRun> {
+  return runProcess([...POWERLESS, ...PROGRAM, ...words], { NEGOTIATOR_CONFIG: "/dev/null" });
 }
 
 test.if(IS_ROOT && Bun.which("setpriv") !== null)(

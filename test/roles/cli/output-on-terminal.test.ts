@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { launchOnScreen } from "../../support/screen.ts";
 import type { Screen } from "../../support/screen.ts";
-import { SOURCE } from "../../support/program.ts";
+import { PROGRAM } from "../../support/program.ts";
 import { createStage } from "../../support/stage.ts";
 import type { Stage } from "../../support/stage.ts";
 
@@ -24,7 +24,7 @@ afterAll(() => stage[Symbol.asyncDispose]());
 /** Runs a line of bash on a terminal, in which `"$@"` is the program. */
 function onScreen(line: string): Screen {
   const env = { NEGOTIATOR_CONFIG: stage.at("host.toml") };
-  return launchOnScreen([], { env, program: ["/bin/bash", "-c", line, "bash", ...SOURCE] });
+  return launchOnScreen([], { env, program: ["/bin/bash", "-c", line, "bash", ...PROGRAM] });
 }
 
 /** A line that starts a detached call and attaches to it. */

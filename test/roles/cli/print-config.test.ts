@@ -1,7 +1,7 @@
 /** `print-config`: one line for each setting, with its value and its origin. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { loadConfig } from "../../../src/config/config.ts";
-import { runSource } from "../../support/source-run.ts";
+import { runProgram } from "../../support/program-run.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 
 setDefaultTimeout(60_000);
@@ -11,7 +11,7 @@ describe.each(["host", "guest"])("of the %s", (role) => {
     await using directory = await createTemporaryDirectory();
     const file = await directory.write("config.toml", '[log]\nformat = "text"');
     const environment = { NEGOTIATOR_LOG_LEVEL: "warn", NEGOTIATOR_CONNECT_TIMEOUT_SECONDS: "2.5" };
-    const { exitCode, stdout, stderr } = await runSource([role, "print-config", "--config", file, "-v"], {
+    const { exitCode, stdout, stderr } = await runProgram([role, "print-config", "--config", file, "-v"], {
       environment,
     });
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
@@ -38,7 +38,7 @@ describe.each(["host", "guest"])("of the %s", (role) => {
     await using directory = await createTemporaryDirectory();
     const file = await directory.write("config.toml", '[log]\nlevel = "debug"');
     const environment = { NEGOTIATOR_CONFIG: file };
-    const { exitCode, stdout, stderr } = await runSource([role, "print-config", "--json"], { environment });
+    const { exitCode, stdout, stderr } = await runProgram([role, "print-config", "--json"], { environment });
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
     expect(stdout.split("\n")).toEqual([expect.any(String), ""]);
     const members: Record<string, unknown> = JSON.parse(stdout);
@@ -56,10 +56,10 @@ test("control characters and line ends in a setting are printed as escapes", asy
   const hostile = "\u001b[31m\nforged = 1\u009b\u202e";
   const file = await directory.write(`config${hostile}.toml`, '[log]\nlevel = "debug"');
   const environment = { NEGOTIATOR_HOST_CONNECT: hostile };
-  const text = await runSource(["host", "print-config", "--config", file], { environment });
+  const text = await runProgram(["host", "print-config", "--config", file], { environment });
   expect(text.stdout.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\p{Bidi_Control}]/u);
   expect(text.stdout).not.toMatch(/^forged/m);
-  const json = await runSource(["host", "print-config", "--json", "--config", file], { environment });
+  const json = await runProgram(["host", "print-config", "--json", "--config", file], { environment });
   expect(json.stdout.trimEnd()).not.toMatch(/[\p{Cc}\p{Bidi_Control}]/u);
   expect(JSON.parse(json.stdout)).toMatchObject({
     "log.level": { value: "debug", origin: file },

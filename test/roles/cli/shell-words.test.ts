@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { splitWords } from "../../../src/roles/cli/shell-words.ts";
 import { errorOf } from "../../support/error-of.ts";
-import { runProcess } from "../../support/source-run.ts";
+import { runProcess } from "../../support/program-run.ts";
 
 test.each([
   ["", []],

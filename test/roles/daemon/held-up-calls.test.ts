@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { mkdir, symlink } from "node:fs/promises";
 import { whyNoHangingMount } from "../../support/hanging-mount.ts";
-import { SOURCE } from "../../support/program.ts";
+import { PROGRAM } from "../../support/program.ts";
 import { createStage } from "../../support/stage.ts";
 import type { Stage } from "../../support/stage.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
@@ -20,7 +20,7 @@ async function createHangingStage(mountPoint: string): Promise<Stage> {
   const guest = ["unshare", "--mount", "--propagation", "private", process.execPath, WRAPPER, mountPoint];
   return createStage({
     settings: "drainSeconds = 1\n",
-    programs: { guest: [...guest, "/dev/hanging", ...SOURCE] },
+    programs: { guest: [...guest, "/dev/hanging", ...PROGRAM] },
   });
 }
 

@@ -1,7 +1,7 @@
 /** The end of a daemon that waits for something without an answer. */
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { runProcess } from "../../support/source-run.ts";
+import { runProcess } from "../../support/program-run.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 
 const SOURCE = join(import.meta.dir, "../../../src/roles/daemon/last-end.ts");

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { MAIN } from "../../support/source-run.ts";
+import { PROGRAM } from "../../support/program.ts";
 import { createStage } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
 
@@ -28,7 +28,7 @@ const ORPHANS = "#!/bin/sh\ngrep -ls '^Name:.*sleep' /proc/[0-9]*/status | wc -l
 test.skipIf(!isRoot)(
   "no zombie of 20 abandoned processes stays, and each call keeps its exit code (needs root)",
   async () => {
-    const guest = [...NAMESPACE, "/bin/sh", "-c", BEHIND_RELAY, process.execPath, MAIN];
+    const guest = [...NAMESPACE, "/bin/sh", "-c", BEHIND_RELAY, ...PROGRAM];
     await using stage = await createStage({ programs: { guest } });
     const web1 = stage.guest();
     await web1.command("leave", LEAVE);
@@ -57,7 +57,7 @@ async function nameOf(pid: string): Promise<string> {
 test(
   "a child that the shell had before it became the daemon does not stay as a zombie",
   async () => {
-    const guest = ["/bin/sh", "-c", 'sleep 0.1 & exec "$0" "$@"', process.execPath, MAIN];
+    const guest = ["/bin/sh", "-c", 'sleep 0.1 & exec "$0" "$@"', ...PROGRAM];
     await using stage = await createStage({ programs: { guest } });
     const { pid } = stage.guest().daemon;
     const list = (): Promise<string> => readFile(`/proc/${pid}/task/${pid}/children`, "utf8");

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { findStartedLimit } from "../../../src/roles/daemon/started-limit.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
-import { MAIN } from "../../support/source-run.ts";
+import { PROGRAM } from "../../support/program.ts";
 import { createStage } from "../../support/stage.ts";
 
 const TIMEOUT_MS = 60_000;
@@ -13,7 +13,7 @@ test(
     // The shell stays as the parent, and the daemon ends with it.
     const start = 'ulimit -Sn 300; setpriv --pdeathsig KILL "$0" "$@" & wait';
     await using stage = await createStage({
-      programs: { guest: ["/bin/sh", "-c", start, process.execPath, MAIN] },
+      programs: { guest: ["/bin/sh", "-c", start, ...PROGRAM] },
     });
     await stage.guest().command("limits", "#!/bin/sh\nulimit -Sn\nulimit -Hn\n");
     const { stdout, stderr } = await stage.host.run(["execute", "web1", "limits"]);

@@ -4,7 +4,7 @@ import { chmod, rename, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { readFindings } from "../../support/findings.ts";
 import type { PrintedFinding } from "../../support/findings.ts";
-import { SOURCE } from "../../support/program.ts";
+import { PROGRAM } from "../../support/program.ts";
 import { createStage } from "../../support/stage.ts";
 import type { Side, Stage } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
@@ -201,7 +201,7 @@ describe("with both daemons running", () => {
   test(
     "a user without rights learns what it cannot see",
     async () => {
-      const program = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", ...SOURCE, "host"];
+      const program = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", ...PROGRAM, "host"];
       await chmod(stage.at("."), 0o755);
       await stage.host.command("all", "#!/bin/sh\n");
       const { stdout, exitCode } = await stage.host.run(["doctor", "--json"], { program });

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { serviceFile } from "../../../src/roles/install/service-files.ts";
 import { hostBinary } from "../../support/binary.ts";
 import { createImage, IMAGE_SIGNS, installInto, treeOf } from "../../support/image.ts";
-import { runProcess } from "../../support/source-run.ts";
+import { runProcess } from "../../support/program-run.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 import { TEST_TIMEOUT_MS } from "../../support/timeouts.ts";
 

@@ -16,7 +16,7 @@ import { ROOT } from "../../support/documents.ts";
 import { leaveOut } from "../../support/leave-out.ts";
 import { hasTool } from "../../support/requirements.ts";
 import type { Tool } from "../../support/requirements.ts";
-import { runProcess } from "../../support/source-run.ts";
+import { runProcess } from "../../support/program-run.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 import type { TemporaryDirectory } from "../../support/temporary-directory.ts";
 import { TEST_TIMEOUT_MS } from "../../support/timeouts.ts";

@@ -1,6 +1,6 @@
 /** The manual pages, and all files that an installation needs of them. */
 import { describe, expect, test } from "bun:test";
-import { runSource } from "../../../support/source-run.ts";
+import { runProgram } from "../../../support/program-run.ts";
 import { DEFAULTS } from "../../../../src/config/settings.ts";
 import { formatDocument } from "../../../../src/roles/cli/manual/document-page.ts";
 import { manualFiles } from "../../../../src/roles/cli/manual/manual-files.ts";
@@ -122,7 +122,7 @@ describe("negotiator", () => {
     [["man", "policy"], /^\.TH "NEGOTIATOR\\-POLICY" "5"/],
     [["completion", "zsh"], /^#compdef negotiator/],
   ])("%j prints it", async (words, shown) => {
-    const { exitCode, stdout, stderr } = await runSource(words);
+    const { exitCode, stdout, stderr } = await runProgram(words);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
     expect(stdout).toMatch(shown);
   });
@@ -138,14 +138,14 @@ describe("negotiator", () => {
     [["completion"], "missing SHELL\nWrite: negotiator completion [OPTION...] SHELL"],
     [["completion", "csh"], 'unknown shell "csh"\n'],
   ])("%j is refused with exit code 2", async (words, message) => {
-    const { exitCode, stdout, stderr } = await runSource(words);
+    const { exitCode, stdout, stderr } = await runProgram(words);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
     expect(stderr).toStartWith(`negotiator: ${message}`);
   });
 
   test("a daemon that is not there gives no names and no message", async () => {
     const environment = { NEGOTIATOR_CONFIG: "/no/such/file" };
-    const run = await runSource(["--complete", "host", "execute", ""], { environment });
+    const run = await runProgram(["--complete", "host", "execute", ""], { environment });
     expect(run).toEqual({ exitCode: 0, stdout: ":words\n", stderr: "" });
   });
 });

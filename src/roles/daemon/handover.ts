@@ -10,6 +10,8 @@ import { collectKept } from "../../process/kept-resources.ts";
 import { closeOnExec, createSealedFile, isSealed } from "../../process/libc-process.ts";
 import { runningChildren } from "../../process/child.ts";
 import { signalGroup } from "../../process/process-group.ts";
+import { replaceOurselves } from "../../process/restart.ts";
+import { shorten } from "../../shorten.ts";
 import { STATE_VERSIONS } from "./state-version.ts";
 
 /**
@@ -28,6 +30,8 @@ type Envelope = {
 /** A state that is ready for the next program: its descriptors, and that of its file as the last one. */
 export type Handover = { fds: number[] };
 
+/** The error of a fault in the program can quote much of its source. */
+const SHOWN_LENGTH = 200;
 const FILE_NAME = "negotiator-state";
 const log = logFor("daemon");
 
@@ -48,11 +52,38 @@ export function takeBack({ fds }: Handover): void {
   if (file !== undefined) closeSync(file);
 }
 
+/** The state of the program before. `taken` is called once this program has gone on with all of it. */
+export type GivenState<State> = { frozen: State | undefined; taken: () => void };
+
 /**
- * Returns the state that the program before has left, and `undefined` if there is none. If this program
- * cannot read it, logs that, ends the commands of the program before, and closes its descriptors.
+ * Runs `serve` with the state that the program before has left, if it has left one, and resolves with its
+ * result. If this program cannot read the state, logs that, ends the commands of the program before, and
+ * closes its descriptors. If `serve` fails before it calls `taken`, does the same and starts this program
+ * again without the state.
  */
-export function takeHandover(role: "host" | "guest"): unknown {
+export async function serveHandedOver<State, Result>(
+  role: "host" | "guest",
+  serve: (given: GivenState<State>) => Promise<Result>,
+): Promise<Result> {
+  const envelope = takeEnvelope(role);
+  if (envelope === undefined) return serve({ frozen: undefined, taken: () => undefined });
+  let isTaken = false;
+  try {
+    // Our own program wrote it.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    return await serve({ frozen: envelope.state as State, taken: () => void (isTaken = true) });
+  } catch (thrown) {
+    if (isTaken) throw thrown;
+    const message = shorten(NegotiatorError.from(thrown).message, SHOWN_LENGTH);
+    log.error(`Cannot go on with the state of the program before, so its calls end: ${message}`);
+    dropState(envelope);
+    // A part of the state may be at work already, so only a start without it is clean.
+    replaceOurselves(process.execPath);
+    throw thrown;
+  }
+}
+
+function takeEnvelope(role: "host" | "guest"): Envelope | undefined {
   const file = findFile();
   if (file === undefined) return undefined;
   const text = readFileSync(`/proc/self/fd/${file}`, "utf8");
@@ -61,7 +92,7 @@ export function takeHandover(role: "host" | "guest"): unknown {
   if (envelope === undefined) return undefined;
   closeOnExec(envelope.fds);
   const { version } = envelope;
-  if (version >= STATE_VERSIONS.min && version <= STATE_VERSIONS.max) return envelope.state;
+  if (version >= STATE_VERSIONS.min && version <= STATE_VERSIONS.max) return envelope;
   const known = `${STATE_VERSIONS.min} to ${STATE_VERSIONS.max}`;
   log.error(
     `The program before has left a state of version ${version}, and this one reads ${known}: its calls end`,
@@ -104,6 +135,7 @@ function parseEnvelope(text: string, role: "host" | "guest"): Envelope | undefin
     // Our own program wrote it, in this same process.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
     const envelope = decodeState(text) as Envelope;
+    if (!isObject(envelope.state)) throw new NegotiatorError("INTERNAL", "It is not an object");
     return envelope.pid === process.pid && envelope.role === role ? envelope : undefined;
   } catch (thrown) {
     log.error(`The state of the program before cannot be read: ${NegotiatorError.from(thrown).message}`);

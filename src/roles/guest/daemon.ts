@@ -10,7 +10,8 @@ import type { FrozenLink } from "../../peers/link.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
 import { listenControl } from "../daemon/control-server.ts";
 import type { FrozenControl } from "../daemon/control-server.ts";
-import { takeHandover } from "../daemon/handover.ts";
+import { serveHandedOver } from "../daemon/handover.ts";
+import type { GivenState } from "../daemon/handover.ts";
 import { createCommandsCheck } from "../daemon/command-report.ts";
 import { beginDaemon, runDaemon } from "../daemon/daemon.ts";
 import { createDetachedRelay } from "../daemon/detached-relay.ts";
@@ -40,16 +41,18 @@ type FrozenGuest = { services: FrozenServices; host?: FrozenLink | undefined; co
 
 /** Runs the daemon. Resolves after a stop signal, when the running calls have ended. */
 export async function runGuestDaemon(invocation: Invocation): Promise<Outcome> {
-  return becomeProgram(await serve(invocation));
+  return becomeProgram(
+    await serveHandedOver<FrozenGuest, Next>("guest", (given) => serve(invocation, given)),
+  );
 }
 
-/** Resolves with the program that is to replace this one, or with nothing, when all is given back. */
-async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
+/** The program that is to replace this one, if there is one. */
+type Next = NextProgram | undefined;
+
+/** Resolves when all is given back. */
+async function serve(invocation: Invocation, { frozen, taken }: GivenState<FrozenGuest>): Promise<Next> {
   using signals = beginDaemon();
   const { settings } = invocation.config;
-  // Our own program wrote it.
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  const frozen = takeHandover("guest") as FrozenGuest | undefined;
   holdWhileFrozen(freezeLockOf(settings.guest));
   await using services = await startServices("guest", invocation.config, frozen?.services);
   const dialects = invocation.dialects ?? DIALECTS;
@@ -92,7 +95,7 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
       frozen: frozen?.control,
     }),
   );
-
+  taken();
   log.info(`Serving local users at ${settings.guest.control}`);
 
   const stop = new AbortController();

@@ -13,7 +13,8 @@ import { DIALECTS } from "../../peers/dialects.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
 import { listenControl } from "../daemon/control-server.ts";
 import type { FrozenControl } from "../daemon/control-server.ts";
-import { takeHandover } from "../daemon/handover.ts";
+import { serveHandedOver } from "../daemon/handover.ts";
+import type { GivenState } from "../daemon/handover.ts";
 import { createCommandsCheck } from "../daemon/command-report.ts";
 import { beginDaemon, runDaemon } from "../daemon/daemon.ts";
 import { createDetachedRelay } from "../daemon/detached-relay.ts";
@@ -51,19 +52,19 @@ type FrozenHost = { services: FrozenServices; guests: FrozenGuest[]; control: Fr
 
 /** Resolves when the daemon has stopped after a signal and has drained. */
 export async function runHostDaemon(invocation: Invocation): Promise<Outcome> {
-  return becomeProgram(await serve(invocation));
+  return becomeProgram(await serveHandedOver<FrozenHost, Next>("host", (given) => serve(invocation, given)));
 }
 
-/** Resolves with the program that is to replace this one, or with nothing, when all is given back. */
-async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
+/** The program that is to replace this one, if there is one. */
+type Next = NextProgram | undefined;
+
+/** Resolves when all is given back. */
+async function serve(invocation: Invocation, { frozen, taken }: GivenState<FrozenHost>): Promise<Next> {
   using signals = beginDaemon();
   const { words, config, dialects = DIALECTS } = invocation;
   const { settings } = config;
   let current = settings;
   const flagged = readFlaggedGuests(words.options.get("socket") ?? [], dialects);
-  // Our own program wrote it.
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  const frozen = takeHandover("host") as FrozenHost | undefined;
   await using services = await startServices("host", config, frozen?.services);
   const adopted = await adoptGuests(frozen?.guests ?? []);
   const reloader = createReloader("host");
@@ -120,8 +121,9 @@ async function serve(invocation: Invocation): Promise<NextProgram | undefined> {
   );
   // The binary compiles hot code late (`scripts/compile.ts`), but a host runs the same code for each guest.
   Bun.unsafe.setJITPolicy(1);
+  taken();
   log.info(`Serving local users at ${settings.host.control}`);
-  let next: NextProgram | undefined;
+  let next: Next;
   const run = async (): Promise<void> => {
     next = await runDaemon({
       role: "host",

@@ -100,8 +100,11 @@ describe("help", () => {
 });
 
 test.each(["-V", "--version"])("%s prints version, commit, target and Bun's version", async (word) => {
-  const line = `negotiator ${manifest.version} (commit source, source, bun ${Bun.version})\n`;
-  expect(await runProgram([word])).toEqual({ exitCode: 0, stdout: line, stderr: "" });
+  const { exitCode, stdout: line, stderr } = await runProgram([word]);
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+  const [start, end] = [`negotiator ${manifest.version} (commit `, `, bun ${Bun.version})\n`];
+  expect(line.slice(start.length, -end.length)).toMatch(/^[\w-]+, linux-\w+$/);
+  expect(line).toBe(`${start}${line.slice(start.length, -end.length)}${end}`);
   for (const role of ["host", "guest"]) expect((await runProgram([role, word])).stdout).toBe(line);
 });
 

@@ -18,11 +18,16 @@ export function createListCalls(kept: Pick<KeptCommands, "list">): Method {
       const served = call.listCalls();
       const detached = kept.list().filter(({ peer }) => isSamePeer(peer, caller));
       const ids = new Set(detached.map(({ id }) => id));
-      const others = served.filter(({ id }) => !ids.has(id)).map(summarise);
+      const others = served.filter((one) => !ids.has(one.id) && !isForgotten(one)).map(summarise);
       const calls = [...detached.map(describeKept), ...others];
       return { result: { calls: calls.sort((one, other) => other.startedMs - one.startedMs) } };
     },
   });
+}
+
+/** The session still knows the answer of a detached command, but it can no longer be attached to. */
+function isForgotten({ method, isDetached, finishedMs }: ServedCall): boolean {
+  return method === "execute" && isDetached && finishedMs !== undefined;
 }
 
 /** Returns a detached command as the list shows it. */

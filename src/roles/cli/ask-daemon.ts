@@ -1,8 +1,8 @@
 /** Asks this machine's daemon for something that it can answer at once. */
 import type * as v from "valibot";
+import { unresponsiveDaemon } from "./cli-session.ts";
 import { answerInTime } from "../../peers/deadline.ts";
 import { checkResult } from "../../peers/remote-command.ts";
-import { unresponsiveDaemon } from "./control-client.ts";
 import { printable } from "../../printable.ts";
 import { standardOutput } from "../../standard-output.ts";
 import { VERSION } from "../../version.ts";

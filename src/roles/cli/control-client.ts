@@ -11,7 +11,7 @@ export const CONTROL_GROUP = "negotiator";
 /** Connects to the daemon; undefined when no daemon runs. Throws `DENIED` when this user may not connect. */
 export async function dialControl(role: "host" | "guest", path: string): Promise<CliSession | undefined> {
   try {
-    return openCliSession(role, await dialAgain(path));
+    return openCliSession(role, await dialAgain(path), () => dialAgain(path));
   } catch (thrown) {
     const error = NegotiatorError.from(thrown);
     if (error.code === "NO_CHANNEL") return undefined;
@@ -38,12 +38,4 @@ export function noDaemon(role: "host" | "guest", path: string): NegotiatorError 
   const remedy = `Start it: systemctl start negotiator-${role}
 Without a service file: negotiator ${role} daemon`;
   return new NegotiatorError("NO_CHANNEL", `No daemon of negotiator listens at "${path}"`, { remedy });
-}
-
-/** Returns the error for a daemon that listens but does not answer. */
-export function unresponsiveDaemon(role: "host" | "guest"): NegotiatorError {
-  return new NegotiatorError("NO_CHANNEL", "The daemon has its control socket open, but does not answer", {
-    remedy: `Read its log: journalctl -u negotiator-${role}
-Restart it: systemctl restart negotiator-${role}`,
-  });
 }

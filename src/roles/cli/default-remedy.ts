@@ -70,7 +70,8 @@ const REMEDIES: Readonly<Record<FaultCode, Remedy>> = {
   BUSY: (role) => `Wait, and look at the calls: negotiator ${role} status`,
   TOO_LARGE: () => "Send less, or send it on standard input",
   TIMEOUT: readAudit,
-  CLOSED: readAudit,
+  // Only calls that were not sent have it.
+  CLOSED: showStatus,
   UNKNOWN_OUTCOME: readAudit,
   NO_CALL: readAudit,
   CANCELLED: () => "Call again, if it was not meant",

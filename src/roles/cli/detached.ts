@@ -1,5 +1,6 @@
 /** The subcommands for detached calls, for both roles. They ask the daemon, which outlives them. */
 import * as v from "valibot";
+import { unresponsiveDaemon } from "./cli-session.ts";
 import { FAULTS, NegotiatorError } from "../../errors.ts";
 import type { ExecuteResult } from "../../methods/execute-schemas.ts";
 import { answerInTime } from "../../peers/deadline.ts";
@@ -11,7 +12,7 @@ import { CallsSchema } from "../daemon/detached-relay.ts";
 import type { CallRow } from "../daemon/detached-relay.ts";
 import { askDaemon } from "./ask-daemon.ts";
 import type { CliSession } from "./cli-session.ts";
-import { dialControl, noDaemon, unresponsiveDaemon } from "./control-client.ts";
+import { dialControl, noDaemon } from "./control-client.ts";
 import { print } from "./output.ts";
 import { formatAge } from "./quantity.ts";
 import { formatTable } from "./table.ts";

@@ -1,5 +1,6 @@
 /** `execute --detach-on-hangup`: a detached call that this command line follows for as long as it lives. */
 import * as v from "valibot";
+import { unresponsiveDaemon } from "./cli-session.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
 import { detachOn } from "../../peers/detached-command.ts";
@@ -12,7 +13,7 @@ import type { CallId } from "../../wire/message.ts";
 import type { MessageListener } from "../../wire/calls/mailbox.ts";
 import { askDaemon } from "./ask-daemon.ts";
 import type { CliSession } from "./cli-session.ts";
-import { dialControl, noDaemon, unresponsiveDaemon } from "./control-client.ts";
+import { dialControl, noDaemon } from "./control-client.ts";
 import type { ExecuteLine } from "./execute-through.ts";
 import { waitForCommand } from "./remote-command.ts";
 import type { Outcome } from "./subcommand.ts";

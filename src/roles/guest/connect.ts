@@ -4,10 +4,11 @@
  */
 import type { Settings } from "../../config/settings.ts";
 import type { CallTime } from "../../peers/call-time.ts";
+import { unresponsiveDaemon } from "../cli/cli-session.ts";
 import { connectThroughDaemon } from "../cli/peer-connection.ts";
 import type { ConnectOptions, PeerConnection } from "../cli/peer-connection.ts";
 import type { Invocation } from "../cli/subcommand.ts";
-import { dialControl, unresponsiveDaemon } from "../cli/control-client.ts";
+import { dialControl } from "../cli/control-client.ts";
 import { askStatus } from "./status.ts";
 
 /**

@@ -2,10 +2,11 @@
  * Connects a host's command line to a guest: through the daemon, or over the guest's channel. Most calls go
  * through the daemon, so only the others load the finders and the dialects.
  */
+import { unresponsiveDaemon } from "../cli/cli-session.ts";
 import { connectThroughDaemon } from "../cli/peer-connection.ts";
 import type { ConnectOptions, PeerConnection } from "../cli/peer-connection.ts";
 import type { Invocation } from "../cli/subcommand.ts";
-import { dialControl, unresponsiveDaemon } from "../cli/control-client.ts";
+import { dialControl } from "../cli/control-client.ts";
 
 /**
  * Connects to a guest: through the daemon if one runs, or over its channel with `--direct` or `--socket`. A

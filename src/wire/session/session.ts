@@ -80,8 +80,11 @@ export type Session = {
    * another session begins then.
    */
   abandon(reason: NegotiatorError): void;
-  /** Ends the session and all calls of both sides, and sends a goodbye. */
-  close(reason: string): void;
+  /**
+   * Ends the session and all calls of both sides, and sends a goodbye. Calls that were not sent fail with
+   * `unsent`, by default with `CLOSED` and the reason.
+   */
+  close(reason: string, unsent?: NegotiatorError): void;
   /** As `OutgoingCalls.claim`. */
   claim(id: CallId, over?: FrozenOutgoing): OutgoingCall | undefined;
   /** Returns the session as plain data, for the program that replaces this one. */
@@ -185,9 +188,9 @@ export function createSession(options: SessionOptions): Session {
       conversation.cancelServed(reason.message);
       conversation.endWithPeer(reason);
     },
-    close(reason) {
+    close(reason, unsent = new NegotiatorError("CLOSED", `The session was closed: ${reason}`)) {
       if (status.state === "open") controlQueue.push({ kind: "goodbye", reason });
-      conversation.end("ended", new NegotiatorError("CLOSED", `The session was closed: ${reason}`));
+      conversation.end("ended", unsent);
     },
     claim: (id, over) => conversation.claim(id, over),
     freeze: () => freezeSession(all),

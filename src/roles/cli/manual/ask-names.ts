@@ -1,4 +1,5 @@
 /** Asks this machine for the names that a command line could have, for the completion of shells. */
+import { unresponsiveDaemon } from "../cli-session.ts";
 import { readFileSync } from "node:fs";
 import * as v from "valibot";
 import { loadConfig } from "../../../config/config.ts";
@@ -6,7 +7,7 @@ import { listCommandsOf } from "../../../peers/remote-command.ts";
 import { CommandReportSchema } from "../../daemon/command-report.ts";
 import { askDaemon } from "../ask-daemon.ts";
 import type { CliSession } from "../cli-session.ts";
-import { dialControl, unresponsiveDaemon } from "../control-client.ts";
+import { dialControl } from "../control-client.ts";
 import { connectThroughDaemon } from "../peer-connection.ts";
 import type { AskNames, Candidate } from "./candidates.ts";
 

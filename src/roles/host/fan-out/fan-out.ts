@@ -1,10 +1,11 @@
 /** `execute` in several guests at once, through the daemon. */
+import { unresponsiveDaemon } from "../../cli/cli-session.ts";
 import { NegotiatorError } from "../../../errors.ts";
 import type { CallLimits } from "../../../peers/call-time.ts";
 import { printable } from "../../../printable.ts";
 import { askDaemon, warnOfVersion } from "../../cli/ask-daemon.ts";
 import type { CliSession } from "../../cli/cli-session.ts";
-import { dialControl, noDaemon, unresponsiveDaemon } from "../../cli/control-client.ts";
+import { dialControl, noDaemon } from "../../cli/control-client.ts";
 import { connectThroughDaemon } from "../../cli/peer-connection.ts";
 import { createStatusLine } from "../../cli/status-line.ts";
 import type { StatusLine } from "../../cli/status-line.ts";

@@ -1,0 +1,47 @@
+/** `detached.calls`, a hundred by default, through real daemons. */
+import { expect, test } from "bun:test";
+import { createStage } from "../../support/stage.ts";
+import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
+import { until } from "../../support/until.ts";
+
+const TIMEOUT_MS = 120_000;
+const MOST = 100;
+
+type Row = { id: string; state: string };
+
+test(
+  "a hundred detached calls run at once, one more is refused, and the oldest that has ended gives way",
+  async () => {
+    await using spool = await createTemporaryDirectory();
+    await using stage = await createStage({ settings: `detached.directory = "${spool.at("kept")}"\n` });
+    const { host } = stage;
+    const go = stage.at("go");
+    await stage.guest().command("slow", `#!/bin/sh\nwhile [ ! -e "${go}" ]; do sleep 0.5; done; exit 3\n`);
+    const detach = () => host.run(["execute", "--detach", "web1", "slow"]);
+    const list = async (): Promise<Row[]> =>
+      (await host.run(["calls", "--json"])).stdout
+        .split("\n")
+        .filter((line) => line !== "")
+        .map((line) => JSON.parse(line));
+
+    const first = await detach();
+    const others = await Promise.all(Array.from({ length: MOST - 1 }, detach));
+    expect([first, ...others].map(({ stderr }) => stderr).filter((text) => text !== "")).toEqual([]);
+    expect((await list()).filter(({ state }) => state === "running")).toHaveLength(MOST);
+    const refused = await detach();
+    expect(refused).toMatchObject({ exitCode: 125, stdout: "" });
+    expect(refused.stderr).toContain(`there are ${MOST} detached calls of the host already`);
+
+    await Bun.write(go, "");
+    await until("all have ended", async () => (await list()).every(({ state }) => state !== "running"));
+    const newest = await detach();
+    expect(newest).toMatchObject({ exitCode: 0 });
+    const listed = (await list()).map(({ id }) => id);
+    const asked = [first, ...others, newest].map(({ stdout }) => stdout.trim());
+    expect(asked.filter((id) => listed.includes(id))).toHaveLength(MOST);
+    const gone = asked.find((id) => !listed.includes(id)) ?? "";
+    expect((await host.run(["attach", gone])).stderr).toContain("There is no detached call");
+    expect(await host.run(["attach", newest.stdout.trim()])).toMatchObject({ exitCode: 3 });
+  },
+  TIMEOUT_MS,
+);

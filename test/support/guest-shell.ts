@@ -64,7 +64,9 @@ export function createGuestShell(send: (line: string) => void): GuestShell {
         boot = Promise.withResolvers<void>();
         return;
       }
-      const [id, exitCode, stdout = "", stderr = ""] = line.split(" ");
+      const [id, exitCode = "", stdout = "", stderr = ""] = line.split(" ");
+      // A reset can tear a line.
+      if (!/^\d+$/.test(exitCode)) return;
       pending.get(Number(id))?.resolve(toResult(Number(exitCode), stdout, stderr));
       pending.delete(Number(id));
     },

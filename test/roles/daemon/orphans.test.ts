@@ -15,7 +15,7 @@ const isRoot = process.getuid?.() === 0;
  * no listener of another one.
  */
 const BEHIND_RELAY = `port=$(sed -n 's/^characterDevice = "\\(.*\\)"/\\1/p' "$NEGOTIATOR_CONFIG")
-"$0" -e 'import { createSocketRelay } from "${join(import.meta.dir, "../../support/socket-relay.ts")}";
+${process.execPath} -e 'import { createSocketRelay } from "${join(import.meta.dir, "../../support/socket-relay.ts")}";
   await createSocketRelay(process.argv[1] + ".inside", process.argv[1]);' "$port" &
 exec "$0" "$@" --character-device "$port.inside"`;
 

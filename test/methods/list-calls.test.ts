@@ -9,7 +9,7 @@ import { keepEntries } from "../support/audit-sample.ts";
 import { createServedLink } from "../support/served-link.ts";
 import { until } from "../support/until.ts";
 
-test("running and kept calls are listed in order with command and caller, without arguments", async () => {
+test("calls are listed in order, without arguments, and no detached one that cannot be attached to", async () => {
   const running: IncomingCall[] = [];
   const { call: dispatch } = createDispatcher({
     role: "guest",
@@ -28,10 +28,11 @@ test("running and kept calls are listed in order with command and caller, withou
   });
   const caller = { uid: 1000, name: "alice", pid: 7, program: "sh" };
   const params = { command: "dump", args: ["secret"] };
-  link.caller.call({ id: "first-call", method: "execute", params, caller, isDetached: true, keepMs: 1000 });
+  link.caller.call({ id: "first-call", method: "execute", params, caller, keepMs: 1000 });
   link.caller.call({ id: "second-call", method: "info" });
-  await until("both run", () => running.length === 2);
-  running[0]?.respond({});
+  link.caller.call({ id: "forgotten-call", method: "execute", params, isDetached: true, keepMs: 1000 });
+  await until("all run", () => running.length === 3);
+  for (const call of running) if (call.method === "execute") call.respond({});
   const { result } = await link.caller.call({ id: "list", method: "list-calls" }).answer;
   const ages = { startedMs: expect.any(Number), finishedMs: expect.any(Number) };
   expect(result).toEqual({
@@ -41,7 +42,7 @@ test("running and kept calls are listed in order with command and caller, withou
         method: "execute",
         command: "dump",
         state: "finished",
-        isDetached: true,
+        isDetached: false,
         caller,
         ...ages,
       },

@@ -40,7 +40,8 @@ export function openCliSession(role: Role, channel: Channel, redial?: Redial): C
   const { session } = link;
   const run = async (): Promise<LinkEnd> => {
     let end = await link.run(channel);
-    for (let count = 0; redial !== undefined && count < FURTHER_DIALS; count++) {
+    if (redial === undefined) return end;
+    for (let count = 0; count < FURTHER_DIALS; count++) {
       if (wasOpen || session.state === "ended") break;
       log.debug(`${channel.label}: no session opened, so another connection is tried`);
       end = await link.run(await redial());

@@ -22,32 +22,32 @@ test("a command line gets in after others have filled the queue again and again"
   expect(session?.role).toBe("host");
 });
 
-describe("a daemon that closes connections before a session has opened", () => {
-  /** Closes the first `closed` connections, and serves the others. */
-  const callThrough = async (closed: number) => {
-    await using directory = await createTemporaryDirectory();
-    const path = directory.at("socket");
-    let dials = 0;
-    await using _ = await listenSocket(path, {
-      mode: 0o600,
-      onChannel(channel) {
-        if (++dials <= closed) return void channel.close();
-        const link = createLink({
-          side: "listener",
-          medium: "socket",
-          agent: describeAgent("host"),
-          makeId,
-          onCall: (call) => call.respond({ served: call.method }),
-        });
-        return void link.run(channel);
-      },
-    });
-    await using control = await dialControl("host", path);
-    const call = control?.session.call({ method: "status" });
-    const ending = await call?.answer.catch((thrown: unknown) => thrown);
-    return { ending, dials };
-  };
+/** Closes the first `closed` connections, and serves the others. */
+async function callThrough(closed: number) {
+  await using directory = await createTemporaryDirectory();
+  const path = directory.at("socket");
+  let dials = 0;
+  await using _ = await listenSocket(path, {
+    mode: 0o600,
+    onChannel(channel) {
+      if (++dials <= closed) return void channel.close();
+      const link = createLink({
+        side: "listener",
+        medium: "socket",
+        agent: describeAgent("host"),
+        makeId,
+        onCall: (call) => call.respond({ served: call.method }),
+      });
+      return void link.run(channel);
+    },
+  });
+  await using control = await dialControl("host", path);
+  const call = control?.session.call({ method: "status" });
+  const ending = await call?.answer.catch((thrown: unknown) => thrown);
+  return { ending, dials };
+}
 
+describe("a daemon that closes connections before a session has opened", () => {
   test.each([0, 1, 3])("the call goes over a further connection after %d", async (closed) => {
     const { ending, dials } = await callThrough(closed);
     expect(ending).toMatchObject({ result: { served: "status" } });

@@ -36,10 +36,10 @@ test(
     await until("all have ended", async () => (await list()).every(({ state }) => state !== "running"));
     const newest = await detach();
     expect(newest).toMatchObject({ exitCode: 0 });
-    const listed = (await list()).map(({ id }) => id);
+    const listed = new Set((await list()).map(({ id }) => id));
     const asked = [first, ...others, newest].map(({ stdout }) => stdout.trim());
-    expect(asked.filter((id) => listed.includes(id))).toHaveLength(MOST);
-    const gone = asked.find((id) => !listed.includes(id)) ?? "";
+    expect(asked.filter((id) => listed.has(id))).toHaveLength(MOST);
+    const gone = asked.find((id) => !listed.has(id)) ?? "";
     expect((await host.run(["attach", gone])).stderr).toContain("There is no detached call");
     expect(await host.run(["attach", newest.stdout.trim()])).toMatchObject({ exitCode: 3 });
   },

@@ -10,12 +10,13 @@ const TIMEOUT_MS = 120_000;
 const NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"] as const;
 const isRoot = process.getuid?.() === 0;
 
+const RELAY = join(import.meta.dir, "../../support/socket-relay.ts");
 /**
  * Becomes the daemon of the shell's words. Its port listens in its process namespace, because a daemon trusts
  * no listener of another one.
  */
 const BEHIND_RELAY = `port=$(sed -n 's/^characterDevice = "\\(.*\\)"/\\1/p' "$NEGOTIATOR_CONFIG")
-${process.execPath} -e 'import { createSocketRelay } from "${join(import.meta.dir, "../../support/socket-relay.ts")}";
+${process.execPath} -e 'import { createSocketRelay } from "${RELAY}";
   await createSocketRelay(process.argv[1] + ".inside", process.argv[1]);' "$port" &
 exec "$0" "$@" --character-device "$port.inside"`;
 

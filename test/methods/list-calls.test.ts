@@ -9,7 +9,7 @@ import { keepEntries } from "../support/audit-sample.ts";
 import { createServedLink } from "../support/served-link.ts";
 import { until } from "../support/until.ts";
 
-test("calls are listed in order, without arguments, and without detached ones that are forgotten", async () => {
+test("calls are listed in order, without arguments and without forgotten detached ones", async () => {
   const running: IncomingCall[] = [];
   const { call: dispatch } = createDispatcher({
     role: "guest",

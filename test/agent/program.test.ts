@@ -210,7 +210,7 @@ test("the guest's daemon answers each client at --qga-port, and status shows it"
     const line = [...PROGRAM, "guest", "status", "--control", directory.at("guest.sock"), ...words];
     return (await runProcess(line)).stdout;
   };
-  const state = { hasClient: true, answered: 2, frozenSince: null, lastError: null };
+  const state = { hasClient: true, answered: 2, leftTo: null, frozenSince: null, lastError: null };
   expect(JSON.parse(await status("--json")).qga).toEqual({ device: socket, ...state });
   expect(await status()).toEndWith(`\nqga: open at ${socket}, a client is connected, 2 commands answered\n`);
   clients[0]?.terminate();

@@ -5,6 +5,7 @@ import type { PortPlaces } from "../../discovery/ports/virtio.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
 import type { AnsweredDialect } from "../../peers/dialect.ts";
 import { onAbort } from "../../abort.ts";
+import { logFor } from "../../log.ts";
 import type { Serve } from "../../methods/serve.ts";
 import { findFreezeTime } from "../../process/freezer.ts";
 import type { AgentStatus } from "./agent-status.ts";
@@ -14,6 +15,8 @@ import { createForeignPort } from "./foreign-port.ts";
 import type { ForeignPort } from "./foreign-port.ts";
 import { findFirst } from "./port.ts";
 import type { FoundPort } from "./port.ts";
+
+const log = logFor("daemon");
 
 /** Returns the file whose lock shows that file systems are frozen: beside the control socket, in memory. */
 export function freezeLockOf({ control }: Pick<Settings["guest"], "control">): string {
@@ -26,27 +29,48 @@ export type AgentPort = Pick<ForeignPort, "hold"> & {
   serve(): Promise<Serve>;
   /** The number of things of clients that end with this program. */
   readonly heldUpCount: number;
-  /** Applies new settings: takes the port, gives it back, or goes to another one. */
+  /**
+   * Applies new settings: takes the port, gives it back, or goes to another one. With `auto`, looks again for
+   * another agent.
+   */
   reload(settings: Settings): void;
   /** Returns its status; null if the settings switch it off. */
   status(): AgentStatus | null;
 };
 
-/** Creates the port, which is not held yet. Tests replace the kernel's `places`. */
+/** The parts of a machine that tests replace: where the kernel shows ports, and how an agent is found. */
+export type AgentPlaces = { ports?: PortPlaces; findOther?: typeof findOtherAgent };
+
+/** Creates the port, which is not held yet. */
 export function createAgentPort(
   first: Settings,
   services: AgentServices,
   dialects: Pick<DialectTable, "answered">,
-  places: PortPlaces = {},
+  { ports: places = {}, findOther = findOtherAgent }: AgentPlaces = {},
 ): AgentPort {
   let { guest } = first;
+  /** The other agent that the port was left to, at the last look. */
+  let leftTo: string | undefined;
   /** Aborts when the settings name another port. */
   let moved = new AbortController();
   const find = async ({ ports }: AnsweredDialect): Promise<FoundPort | undefined> => {
+    leftTo = undefined;
     if (guest.qgaPort !== "") return { port: undefined, device: guest.qgaPort };
     if (guest.qga === "no") return undefined;
-    if (guest.qga === "auto" && (await findOtherAgent()) !== undefined) return undefined;
-    return findFirst(ports, places);
+    leftTo = guest.qga === "auto" ? await findOther() : undefined;
+    return leftTo === undefined ? findFirst(ports, places) : undefined;
+  };
+  const move = (): void => {
+    moved.abort();
+    moved = new AbortController();
+  };
+  /** Gives the port back if another agent was installed meanwhile, or takes it if that one is gone. */
+  const lookAgain = async (): Promise<void> => {
+    const other = await findOther();
+    const isOpen = ports.some(({ device }) => device !== undefined);
+    if (isOpen === (other === undefined)) return;
+    if (other !== undefined) log.info(`The port of the guest agent is left to ${other}`);
+    move();
   };
   const isOff = (): boolean => guest.qga === "no" && guest.qgaPort === "";
   const ports: ForeignPort[] = [];
@@ -93,9 +117,8 @@ export function createAgentPort(
     reload({ guest: next }) {
       const isMoved = next.qga !== guest.qga || next.qgaPort !== guest.qgaPort;
       guest = next;
-      if (!isMoved) return;
-      moved.abort();
-      moved = new AbortController();
+      if (isMoved) move();
+      else if (guest.qga === "auto" && guest.qgaPort === "") void lookAgain();
     },
     status() {
       if (isOff()) return null;
@@ -105,6 +128,7 @@ export function createAgentPort(
         hasClient: ports.some(({ hasClient }) => hasClient),
         answered: ports.reduce((sum, { answered }) => sum + answered, 0),
         frozenSince: findFreezeTime(lockFile)?.toISOString() ?? null,
+        leftTo: leftTo ?? null,
         lastError: ports.find(({ problem }) => problem !== undefined)?.problem ?? null,
       };
     },

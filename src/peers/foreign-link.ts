@@ -1,11 +1,13 @@
 /** Serves a foreign dialect on a port that carries no other dialect. */
 import { onAbort } from "../abort.ts";
 import { NegotiatorError } from "../errors.ts";
+import { releaseBytes } from "../released-bytes.ts";
 import type { Serve } from "../methods/serve.ts";
 import type { Channel } from "../wire/channel.ts";
 import type { AnsweredDialect, ForeignServer, ForeignServing, ServerLine } from "./dialect.ts";
 import type { ObjectFramer } from "./object-framer.ts";
 import { createAnswerMemory } from "./answer-memory.ts";
+import { collectEarly } from "./early-collection.ts";
 
 /** A link that answers a peer's calls and makes none. */
 export type ForeignLink = {
@@ -115,6 +117,8 @@ function createOutput(
     await before;
     if (sentIn === epoch) await channel.write(bytes);
     unsent--;
+    collectEarly(bytes.length);
+    releaseBytes(bytes);
     onWritten();
   };
   return {
@@ -148,6 +152,7 @@ async function answerAll(
   };
   let faults = 0;
   for await (const bytes of withLookahead(channel, leave)) {
+    collectEarly(bytes.length);
     for (const object of framer.push(bytes)) {
       if (object instanceof NegotiatorError && server.takeFault !== undefined) server.takeFault(object);
       else if (object instanceof NegotiatorError || !dialect.recognises(object)) {

@@ -6,7 +6,7 @@ export type ComparedRequest = {
   args?: object;
   /** Sorts lists by this member: neither agent promises an order. */
   sortBy?: string;
-  /** Members that are left out of the comparison, at any depth, with the reason. */
+  /** Members whose values are left out of the comparison, at any depth, with the reason. */
   without?: Readonly<Record<string, string>>;
 };
 
@@ -70,7 +70,7 @@ export const REQUESTS: readonly ComparedRequest[] = [
   { execute: "guest-set-time", args: { time: "now" } },
 ];
 
-/** Bytes that are not requests, with the number of answers that both agents give. */
+/** Bytes that are not requests, with the number of answers that both agents give. The answers are equal. */
 export const INVALID: readonly (readonly [bytes: string, answers: number])[] = [
   ["}}}}\n", 4],
   ['{"a":01}\n', 2],
@@ -84,6 +84,14 @@ export const INVALID: readonly (readonly [bytes: string, answers: number])[] = [
   ['{"execute":"guest-ping","execute":"guest-ping"}\n', 1],
   ['{"execute":"guest-ping","id":nan}\n', 1],
   ['{"execute":"guest-\\q"}\n', 1],
+  ['{"execute":"guest-ping","id":"\\ude00"}\n', 1],
+  ['{"execute":"guest-ping","id":"\u00ed\u00a0\u0080"}\n', 1],
+  ['{"execute":"guest-ping" "id":1}\n', 1],
+  ['{"execute":"guest-ping",1:2}\n', 1],
+  ['{"execute":"guest-pi\u00ffng"}\n', 2],
+  ["[}\n", 1],
+  ["}".repeat(1025), 1025],
+  [`${"[".repeat(1025)}\n`, 1],
   ["\u00ff\u00ff", 2],
 ];
 
@@ -97,10 +105,18 @@ export function comparable(answer: unknown, { sortBy, without = {} }: ComparedRe
   if (typeof answer !== "object" || answer === null) return answer;
   return Object.fromEntries(
     Object.entries(answer)
-      .filter(([name]) => !(name in without))
+      .filter(([name]) => without[name] !== NEWER)
       .map(([name, member]) => [
         name,
-        comparable(member, { execute: "", without, ...(sortBy && { sortBy }) }),
+        name in without
+          ? shapeOf(member)
+          : comparable(member, { execute: "", without, ...(sortBy && { sortBy }) }),
       ]),
   );
+}
+
+/** Returns a value with the types of its members in place of their values. */
+function shapeOf(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return typeof value;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, shapeOf(member)]));
 }

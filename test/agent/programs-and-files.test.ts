@@ -90,6 +90,9 @@ const PROGRAMS: readonly (readonly [title: string, args: object])[] = [
   ["no output", { path: "true", "capture-output": true }],
 ];
 
+/** The length of a title. */
+const SHOWN = 60;
+
 const UNSTARTED = [
   { path: "/no/such/program" },
   { path: "" },
@@ -97,6 +100,7 @@ const UNSTARTED = [
   { path: "no-such-program" },
   { path: "/etc" },
   { path: "/etc/passwd/no" },
+  { path: "/bin/true", arg: ["x".repeat(200_000)] },
 ];
 
 async function endOf(agent: AgentClient, args: object): Promise<unknown> {
@@ -146,14 +150,17 @@ function body(): void {
     expect(await endOf(ours, args)).toEqual(await endOf(theirs, args));
   });
 
-  test.each(UNSTARTED)("a program is not started with %j", async (args) => {
-    const { theirs, ours } = await opened;
-    const expected = await theirs.ask("guest-exec", args);
-    // Some versions start a helper, which only then finds out that there is nothing to run.
-    const answer = await ours.ask("guest-exec", args);
-    expect(answer.error?.class).toBe("GenericError");
-    if (expected.error !== undefined) expect(answer).toEqual(expected);
-  });
+  test.each(UNSTARTED.map((args) => [JSON.stringify(args).slice(0, SHOWN), args] as const))(
+    "a program is not started with %s",
+    async (_, args) => {
+      const { theirs, ours } = await opened;
+      const expected = await theirs.ask("guest-exec", args);
+      // Some versions start a helper, which only then finds out that there is nothing to run.
+      const answer = await ours.ask("guest-exec", args);
+      expect(answer.error?.class).toBe("GenericError");
+      if (expected.error !== undefined) expect(answer).toEqual(expected);
+    },
+  );
 }
 
 /** An agent of this program alone, with a policy. */

@@ -8,6 +8,7 @@ const WORDS: Readonly<Record<string, string>> = {
   EACCES: "Permission denied",
   EPERM: "Operation not permitted",
   EINVAL: "Invalid argument",
+  E2BIG: "Argument list too long",
   EISDIR: "Is a directory",
   ENOTDIR: "Not a directory",
   EEXIST: "File exists",

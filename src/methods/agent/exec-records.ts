@@ -1,5 +1,6 @@
 /** The programs that clients of the guest agent have started, until a client has asked for their ends. */
 import { constants } from "node:os";
+import { releaseBytes } from "../../released-bytes.ts";
 import type { ByteSink } from "../../process/pump.ts";
 import { ANSWER_BYTES } from "./answer-bytes.ts";
 import type { KeptItems } from "./kept-items.ts";
@@ -52,7 +53,9 @@ function createBuffer(room: { left: number }) {
     },
     members(name: "out" | "err"): Record<string, unknown> {
       if (parts.length === 0) return {};
-      const data = Buffer.concat(parts).toString("base64");
+      const bytes = Buffer.concat(parts);
+      const data = bytes.toString("base64");
+      releaseBytes(bytes);
       return { [`${name}-data`]: data, [`${name}-truncated`]: isTruncated };
     },
   };

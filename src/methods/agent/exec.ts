@@ -51,6 +51,8 @@ export function createExecCommands({ records, users }: ExecOptions): AgentComman
       async run({ path, arg = [], env, "input-data": input, "capture-output": capture }, { grant }) {
         const program = findPath(path, env);
         if (program === undefined) throw notStarted(path, "No such file or directory");
+        if ([...arg, ...(env ?? [])].some((word) => word.includes("\0")))
+          throw notStarted(path, "Invalid argument");
         const pid = await start(records, path, {
           argv: [program, ...arg],
           env: parseEnvironment(env),

@@ -2,6 +2,7 @@
 import { realpath } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { NegotiatorError } from "../../errors.ts";
+import { releaseBytes } from "../../released-bytes.ts";
 import { base64, either, integer, invalid, optional, text, word } from "./agent-arguments.ts";
 import { defineAgentCommand, failed } from "./agent-command.ts";
 import type { AgentCommand } from "./agent-command.ts";
@@ -83,8 +84,10 @@ export function createFileCommands({ files, nextHandle, isPathAllowed }: FileOpt
         if (count < 0n || count > MOST_COUNT) throw wrongCount(count);
         const most = Math.min(Number(count), ANSWER_BYTES);
         const { bytes, isAtEnd } = await tried("failed to read file", () => file.read(most));
-        const encoded = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64");
-        return { count: bytes.length, "buf-b64": encoded, eof: isAtEnd };
+        const { buffer, byteOffset, length } = bytes;
+        const encoded = Buffer.from(buffer, byteOffset, length).toString("base64");
+        releaseBytes(new Uint8Array(buffer));
+        return { count: length, "buf-b64": encoded, eof: isAtEnd };
       },
     }),
     defineAgentCommand({
@@ -95,6 +98,7 @@ export function createFileCommands({ files, nextHandle, isPathAllowed }: FileOpt
         const file = find(handle);
         if (count < 0n || count > bytes.length) throw wrongCount(count);
         await tried("failed to write to file", () => file.write(bytes.subarray(0, Number(count))));
+        releaseBytes(bytes);
         return { count, eof: false };
       },
     }),

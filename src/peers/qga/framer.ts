@@ -5,7 +5,7 @@ import { isJsonObject } from "../../wire/json.ts";
 import type { JsonObject } from "../../wire/json.ts";
 import type { MemoryShare } from "../../wire/memory.ts";
 import type { ObjectFramer } from "../object-framer.ts";
-import { parseError, readExactJson } from "./json-reader.ts";
+import { readExactJson } from "./json-reader.ts";
 import { createScanner } from "./scanner.ts";
 
 /** Creates a framer for messages up to the limit of a length-prefixed frame. */
@@ -13,12 +13,12 @@ export function createExactFramer(
   limits: Pick<Limits, "lengthPrefixedBytes">,
   memory?: MemoryShare,
 ): ObjectFramer {
-  const scanner = createScanner(limits.lengthPrefixedBytes, memory);
+  const scanner = createScanner(parse, limits.lengthPrefixedBytes, memory);
   return {
     drop: () => scanner.drop(),
     *push(bytes) {
       for (const scanned of scanner.push(bytes))
-        yield scanned.kind === "message" ? parse(scanned.bytes) : parseError(scanned.reason);
+        yield scanned.kind === "message" ? scanned.message : new NegotiatorError("BAD_FRAME", scanned.reason);
     },
   };
 }

@@ -16,7 +16,7 @@ export function readExactJson(bytes: Uint8Array): unknown {
 }
 
 /** The error of a message that is not right, in the form that clients of the QEMU guest agent know. */
-export function parseError(reason: string): NegotiatorError {
+function parseError(reason: string): NegotiatorError {
   return new NegotiatorError("BAD_FRAME", `JSON parse error, ${reason}`);
 }
 
@@ -26,7 +26,7 @@ function decode(bytes: Uint8Array): string {
   try {
     return utf8.decode(bytes);
   } catch {
-    throw parseError("the text is not UTF-8");
+    throw parseError("invalid UTF-8 sequence in string");
   }
 }
 
@@ -69,6 +69,7 @@ function readObject(reader: Reader): Record<string, unknown> {
   }
   for (;;) {
     const quote = next(reader);
+    if (quote === undefined || "}],:".includes(quote)) throw parseError("expecting value");
     if (quote !== '"' && quote !== "'") throw parseError("key is not a string in object");
     const name = readText(reader, quote);
     if (name in members) throw parseError("duplicate key");
@@ -96,7 +97,7 @@ function readSeparator(reader: Reader, close: string): "end" | "more" {
   const found = next(reader);
   reader.at++;
   if (found === close) return "end";
-  if (found !== ",") throw parseError(`expected separator in ${close === "}" ? "object" : "list"}`);
+  if (found !== ",") throw parseError(`expected separator in ${close === "}" ? "dict" : "list"}`);
   return "more";
 }
 
@@ -130,13 +131,14 @@ const ESCAPES: Readonly<Record<string, string>> = {
 };
 
 function unescape(inner: string): string {
-  const plain = inner.replaceAll(/\\(?:u([\da-fA-F]{4})|([^]))/g, (whole, code?: string, letter?: string) => {
+  const plain = inner.replaceAll(/\\(?:u([\da-fA-F]{4})|([^]))/g, (_, code?: string, letter?: string) => {
     if (code !== undefined) return String.fromCharCode(Number.parseInt(code, 16));
     const meant = ESCAPES[letter ?? ""];
-    if (meant === undefined) throw parseError(`invalid escape sequence '${whole}' in string`);
+    if (meant === undefined) throw parseError("invalid escape sequence in string");
     return meant;
   });
-  if (!plain.isWellFormed()) throw parseError("half of a surrogate pair in string");
+  const half = /\p{Surrogate}/u.exec(plain)?.[0].charCodeAt(0).toString(16);
+  if (half !== undefined) throw parseError(`\\u${half} is not a valid Unicode character`);
   return plain;
 }
 

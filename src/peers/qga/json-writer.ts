@@ -8,12 +8,16 @@ export function writeExactJson(value: unknown): Uint8Array {
   const parts: string[] = [];
   write(value, parts);
   parts.push("\n");
-  return Buffer.from(parts.join(""), "latin1");
+  // Data of a file can have megabytes, so the parts are not joined first.
+  const bytes = Buffer.allocUnsafeSlow(parts.reduce((sum, { length }) => sum + length, 0));
+  let end = 0;
+  for (const part of parts) end += bytes.write(part, end, "latin1");
+  return bytes;
 }
 
 function write(value: unknown, parts: string[]): void {
   if (typeof value === "bigint") parts.push(value.toString());
-  else if (typeof value === "string") parts.push(quote(value));
+  else if (typeof value === "string") writeText(value, parts);
   else if (Array.isArray(value)) {
     parts.push("[");
     value.forEach((item, index) => {
@@ -28,16 +32,24 @@ function write(value: unknown, parts: string[]): void {
       if (member === undefined) continue;
       if (!isFirst) parts.push(", ");
       isFirst = false;
-      parts.push(quote(name), ": ");
+      writeText(name, parts);
+      parts.push(": ");
       write(member, parts);
     }
     parts.push("}");
-  } else parts.push(JSON.stringify(value ?? null));
+  } else if (typeof value === "number" && Math.abs(value) > Number.MAX_SAFE_INTEGER && Number.isFinite(value))
+    // With all its digits, a client would take it for an exact integer.
+    parts.push(value.toExponential());
+  else parts.push(JSON.stringify(value ?? null));
+}
+
+function writeText(text: string, parts: string[]): void {
+  if (/[^ !#-[\]-~]/.test(text)) parts.push(quote(text));
+  else parts.push('"', text, '"');
 }
 
 function quote(text: string): string {
   const quoted = JSON.stringify(text);
-  if (!/[^ -~]/.test(quoted)) return quoted;
   return quoted.replaceAll(
     /[^ -~]/g,
     (letter) => `\\u${letter.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}`,

@@ -3,17 +3,18 @@
  * so that a client can get out of a torn message with a byte that no message has.
  */
 import { MESSAGE_MARKS } from "../../limits.ts";
+import { releaseBytes } from "../../released-bytes.ts";
 import type { MemoryShare } from "../../wire/memory.ts";
 import { endsRecovery, nestingOf, skipText, stepToken } from "./lexemes.ts";
 import type { TokenState } from "./lexemes.ts";
 
-/** A whole message, whose tokens are right, or the reason why bytes are not one. */
-export type Scanned = { kind: "message"; bytes: Uint8Array } | { kind: "fault"; reason: string };
+/** What was read from a whole message, whose tokens are right, or the reason why bytes are not one. */
+export type Scanned<Message> = { kind: "message"; message: Message } | { kind: "fault"; reason: string };
 
 /** Cuts the bytes of one client. */
-export type Scanner = {
+export type Scanner<Message> = {
   /** The messages and faults that end in these bytes, in order. */
-  push(bytes: Uint8Array): Generator<Scanned, void, undefined>;
+  push(bytes: Uint8Array): Generator<Scanned<Message>, void, undefined>;
   /** Throws a begun message away, and gives its memory back. */
   drop(): void;
 };
@@ -22,8 +23,15 @@ export type Scanner = {
 const DEPTH = 1024;
 const SHOWN_BYTES = 100;
 
-/** Creates a scanner of messages up to `mostBytes`, which takes the memory of unfinished ones. */
-export function createScanner(mostBytes: number, memory?: MemoryShare): Scanner {
+/**
+ * Creates a scanner of messages up to `mostBytes`, which takes the memory of unfinished ones. `read` gets the
+ * bytes of each message, which are valid for the time of the call.
+ */
+export function createScanner<Message>(
+  read: (bytes: Uint8Array) => Message,
+  mostBytes: number,
+  memory?: MemoryShare,
+): Scanner<Message> {
   const held = createHeld(mostBytes, memory);
   /** `skip`: up to a byte that ends the recovery from a fault. */
   let state: TokenState | "skip" = "start";
@@ -39,18 +47,18 @@ export function createScanner(mostBytes: number, memory?: MemoryShare): Scanner 
     tokens = 0;
     tokenStart = 0;
   };
-  const message = (rest: Uint8Array): Scanned => {
-    const bytes = held.join(rest);
+  const finish = (rest: Uint8Array): Scanned<Message> => {
+    const message = read(held.join(rest));
     drop();
-    return { kind: "message", bytes };
+    return { kind: "message", message };
   };
-  const fault = (reason: string): Scanned => {
+  const fault = (reason: string): Scanned<Message> => {
     drop();
     return { kind: "fault", reason };
   };
-  const stray = (rest: Uint8Array): Scanned => {
+  const stray = (rest: Uint8Array): Scanned<Message> => {
     const token = held.join(rest).subarray(tokenStart).subarray(0, SHOWN_BYTES);
-    const scanned = fault(`stray '${new TextDecoder().decode(token)}'`);
+    const scanned = fault(`JSON parse error, stray '${new TextDecoder().decode(token)}'`);
     state = "skip";
     return scanned;
   };
@@ -84,7 +92,7 @@ export function createScanner(mostBytes: number, memory?: MemoryShare): Scanner 
         let step = stepToken(state, byte);
         if (step === "before") {
           if (endToken(NO_STRUCTURE)) {
-            yield message(bytes.subarray(from, index));
+            yield finish(bytes.subarray(from, index));
             from = index;
           }
           step = stepToken("start", byte);
@@ -98,7 +106,7 @@ export function createScanner(mostBytes: number, memory?: MemoryShare): Scanner 
           const excess = findExcess();
           if (excess === undefined) continue;
           yield fault(excess);
-        } else if (step === "done") yield message(bytes.subarray(from, index + 1));
+        } else if (step === "done") yield finish(bytes.subarray(from, index + 1));
         else if (step === "wrong" || step === "before") yield stray(bytes.subarray(from, index + 1));
         else {
           state = step;
@@ -115,28 +123,45 @@ export function createScanner(mostBytes: number, memory?: MemoryShare): Scanner 
 
 const NO_STRUCTURE = 0;
 
-/** The bytes of an unfinished message. */
+/** The bytes of an unfinished message, in one buffer that grows: a message may come byte by byte. */
 function createHeld(mostBytes: number, memory: MemoryShare | undefined) {
-  let parts: Uint8Array[] = [];
+  let room: Uint8Array = NO_BYTES;
   let bytes = 0;
+
+  const append = (rest: Uint8Array): void => {
+    if (bytes + rest.length > room.length) {
+      const larger = new Uint8Array(Math.max(2 * room.length, bytes + rest.length));
+      larger.set(room.subarray(0, bytes));
+      releaseBytes(room);
+      room = larger;
+    }
+    room.set(rest, bytes);
+  };
   return {
     get bytes() {
       return bytes;
     },
-    join: (rest: Uint8Array): Uint8Array =>
-      parts.length === 0 ? rest : new Uint8Array(Buffer.concat([...parts, rest])),
+    /** Returns the held bytes and these, until the next change. */
+    join(rest: Uint8Array): Uint8Array {
+      if (bytes === 0) return rest;
+      append(rest);
+      return room.subarray(0, bytes + rest.length);
+    },
     /** Returns false if there is no room for them. */
     add(rest: Uint8Array): boolean {
       if (rest.length === 0) return true;
       if (bytes + rest.length > mostBytes || memory?.take(rest.length) === false) return false;
-      parts.push(rest.slice());
+      append(rest);
       bytes += rest.length;
       return true;
     },
     drop() {
       memory?.give(bytes);
-      parts = [];
+      releaseBytes(room);
+      room = NO_BYTES;
       bytes = 0;
     },
   };
 }
+
+const NO_BYTES = new Uint8Array(0);

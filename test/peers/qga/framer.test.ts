@@ -1,4 +1,5 @@
 /** Requests of guest agent clients in any bytes: where they end, exact numbers, errors of wrong bytes. */
+import { heapStats } from "bun:jsc";
 import { describe, expect, test } from "bun:test";
 import { createExactFramer } from "../../../src/peers/qga/framer.ts";
 import { writeExactJson } from "../../../src/peers/qga/json-writer.ts";
@@ -32,6 +33,7 @@ const CASES: readonly (readonly [text: string, found: readonly string[]])[] = [
     ['{"a": 9223372036854775807, "b": -9223372036854775808}'],
   ],
   ['{"a":18446744073709551615}', ['{"a": 18446744073709551615}']],
+  ['{"a":18446744073709551616}', ['{"a": 1.8446744073709552e+19}']],
   ['{"a":1.5e3,"b":-0.25}', ['{"a": 1500, "b": -0.25}']],
   ['{"a":[[],{}],"b":null,"c":[true,false]}', ['{"a": [[], {}], "b": null, "c": [true, false]}']],
   ['{"a":"\\u00e9\\n\\ud83d\\ude00"}', ['{"a": "\\u00E9\\n\\uD83D\\uDE00"}']],
@@ -45,14 +47,15 @@ const CASES: readonly (readonly [text: string, found: readonly string[]])[] = [
   [`\u0001${PING}`, ["JSON parse error, stray '\u0001'", PING]],
   [`# a comment\n${PING}`, ["JSON parse error, stray '#'", PING]],
   ['{"a":tru}', ["JSON parse error, invalid keyword 'tru'"]],
-  ['{"a":1,}', ["JSON parse error, key is not a string in object"]],
+  ['{"a":1,}', [EXPECTING]],
+  ['{"a":1,2:3}', ["JSON parse error, key is not a string in object"]],
   ['{"a" "b"}', ["JSON parse error, missing : in object pair"]],
-  ['{"a":1 "b":2}', ["JSON parse error, expected separator in object"]],
+  ['{"a":1 "b":2}', ["JSON parse error, expected separator in dict"]],
   ["[1 2]", ["JSON parse error, expected separator in list"]],
   ['{"a":1,"a":2}', ["JSON parse error, duplicate key"]],
-  ['{"a":"\\q"}', ["JSON parse error, invalid escape sequence '\\q' in string"]],
-  ['{"a":"\\ud800"}', ["JSON parse error, half of a surrogate pair in string"]],
-  ['{"a":"\u00e9"}', ["JSON parse error, the text is not UTF-8"]],
+  ['{"a":"\\q"}', ["JSON parse error, invalid escape sequence in string"]],
+  ['{"a":"\\ud800"}', ["JSON parse error, \\ud800 is not a valid Unicode character"]],
+  ['{"a":"\u00e9"}', ["JSON parse error, invalid UTF-8 sequence in string"]],
   ['[] "x" 1 ', Array.from({ length: 3 }, () => "QMP input must be a JSON object")],
 ];
 
@@ -68,7 +71,7 @@ describe("a text of a client", () => {
 test("1025 open brackets are one error, and each closing one is another", () => {
   const found = read(`${"[".repeat(1025)}${"]".repeat(1025)}`);
   expect(found).toHaveLength(1026);
-  expect(found[0]).toBe("JSON parse error, JSON nesting depth limit exceeded");
+  expect(found[0]).toBe("JSON nesting depth limit exceeded");
 });
 
 test("1024 open brackets are not too many", () => {
@@ -77,7 +80,7 @@ test("1024 open brackets are not too many", () => {
 
 test("a request over the limit is one error, and the next line is read", () => {
   const found = read(`{"a":"${"x".repeat(2 * LIMIT_BYTES)}"\n${PING}`, 512);
-  expect(found).toEqual(["JSON parse error, JSON token size limit exceeded", PING]);
+  expect(found).toEqual(["JSON token size limit exceeded", PING]);
 });
 
 test("the rest of a dropped request is not part of the next one", () => {
@@ -102,4 +105,20 @@ test("the memory of an unfinished request is taken, and given back", () => {
   expect(taken).toBe('{"execute":'.length);
   expect([...framer.push(Buffer.from('"guest-ping"}'))]).toHaveLength(1);
   expect(taken).toBe(0);
+});
+
+/** The byte arrays that the runtime holds. */
+function countArrays(): number {
+  Bun.gc(true);
+  return heapStats().objectTypeCounts["Uint8Array"] ?? 0;
+}
+
+test("a request that comes byte by byte is held in one piece", () => {
+  const framer = createExactFramer({ lengthPrefixedBytes: LIMIT_BYTES });
+  const bytes = Buffer.from(`{"execute": "${"x".repeat(2000)}"}`);
+  const before = countArrays();
+  for (let index = 0; index < bytes.length - 1; index++)
+    expect([...framer.push(bytes.slice(index, index + 1))]).toEqual([]);
+  expect(countArrays() - before).toBeLessThan(bytes.length / 4);
+  expect([...framer.push(bytes.slice(-1))]).toMatchObject([{ execute: "x".repeat(2000) }]);
 });

@@ -1,0 +1,13 @@
+/** Gives the memory of large buffers back before the runtime collects garbage. */
+
+/** Smaller buffers cost little, and the runtime keeps many of them in one block. */
+const LARGE_BYTES = 64 * 1024;
+
+/**
+ * Gives the memory of `bytes` back if they are large and have a buffer of their own. They are empty after that,
+ * and so is every other view of them.
+ */
+export function releaseBytes({ buffer, length }: Uint8Array): void {
+  if (length < LARGE_BYTES || length !== buffer.byteLength || !(buffer instanceof ArrayBuffer)) return;
+  buffer.transfer(0);
+}

@@ -54,10 +54,9 @@ export function createAgentPort(
   /** Aborts when the settings name another port. */
   let moved = new AbortController();
   const find = async ({ ports }: AnsweredDialect): Promise<FoundPort | undefined> => {
-    leftTo = undefined;
+    leftTo = guest.qga === "auto" && guest.qgaPort === "" ? await findOther() : undefined;
     if (guest.qgaPort !== "") return { port: undefined, device: guest.qgaPort };
     if (guest.qga === "no") return undefined;
-    leftTo = guest.qga === "auto" ? await findOther() : undefined;
     return leftTo === undefined ? findFirst(ports, places) : undefined;
   };
   const move = (): void => {
@@ -69,6 +68,7 @@ export function createAgentPort(
     const other = await findOther();
     const isOpen = ports.some(({ device }) => device !== undefined);
     if (isOpen === (other === undefined)) return;
+    leftTo = other;
     if (other !== undefined) log.info(`The port of the guest agent is left to ${other}`);
     move();
   };

@@ -28,7 +28,7 @@ function body(): void {
 
   test.each(INVALID)("the bytes %j have the same answers", async (bytes, count) => {
     const { theirs, ours } = await opened;
-    const [expected, answers] = await Promise.all(
+    const [expected = [], answers = []] = await Promise.all(
       [theirs, ours].map(async (agent) => {
         agent.send(Buffer.from(bytes, "latin1"));
         const lines: string[] = [];

@@ -1,7 +1,7 @@
 /** Serves a foreign dialect on a port that carries no other dialect. */
 import { onAbort } from "../abort.ts";
 import { NegotiatorError } from "../errors.ts";
-import { releaseBytes } from "../released-bytes.ts";
+import { releaseBytes } from "../wire/released-bytes.ts";
 import type { Serve } from "../methods/serve.ts";
 import type { Channel } from "../wire/channel.ts";
 import type { AnsweredDialect, ForeignServer, ForeignServing, ServerLine } from "./dialect.ts";

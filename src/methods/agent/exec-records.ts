@@ -1,6 +1,6 @@
 /** The programs that clients of the guest agent have started, until a client has asked for their ends. */
 import { constants } from "node:os";
-import { releaseBytes } from "../../released-bytes.ts";
+import { releaseBytes } from "../../wire/released-bytes.ts";
 import type { ByteSink } from "../../process/pump.ts";
 import { ANSWER_BYTES } from "./answer-bytes.ts";
 import type { KeptItems } from "./kept-items.ts";

@@ -2,7 +2,7 @@
 import { realpath } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { NegotiatorError } from "../../errors.ts";
-import { releaseBytes } from "../../released-bytes.ts";
+import { releaseBytes } from "../../wire/released-bytes.ts";
 import { base64, either, integer, invalid, optional, text, word } from "./agent-arguments.ts";
 import { defineAgentCommand, failed } from "./agent-command.ts";
 import type { AgentCommand } from "./agent-command.ts";

@@ -3,12 +3,12 @@
  * so that a client can get out of a torn message with a byte that no message has.
  */
 import { MESSAGE_MARKS } from "../../limits.ts";
-import { releaseBytes } from "../../released-bytes.ts";
+import { releaseBytes } from "../../wire/released-bytes.ts";
 import type { MemoryShare } from "../../wire/memory.ts";
 import { endsRecovery, nestingOf, skipText, stepToken } from "./lexemes.ts";
 import type { TokenState } from "./lexemes.ts";
 
-/** What was read from a whole message, whose tokens are right, or the reason why bytes are not one. */
+/** The value of a whole message, whose tokens are right, or the reason why bytes are not one. */
 export type Scanned<Message> = { kind: "message"; message: Message } | { kind: "fault"; reason: string };
 
 /** Cuts the bytes of one client. */

@@ -112,8 +112,8 @@ const status = defineSubcommand({
   notes:
     "state is open, waiting (no host daemon has connected yet), unresponsive (it did before, and is silent " +
     `now) or legacy. ${STATUS_NOTES} If guest.qga is on, a second line shows the port of the guest agent. ` +
-    "With --json the member qga has { device, hasClient, answered, leftTo, frozenSince, lastError }, or is null. " +
-    "hasClient: a client has sent something and has not left. answered: the number of commands. " +
+    "With --json the member qga has { device, hasClient, answered, leftTo, frozenSince, lastError }, or is " +
+    "null. hasClient: a client has sent something and has not left. answered: the number of commands. " +
     'leftTo: the other agent for which guest.qga = "auto" leaves the port, or null. ' +
     `frozenSince: since when file systems are frozen, or null. ${CHECK_NOTES}`,
   errorExit: checkExitCode,

@@ -10,7 +10,7 @@ import { until } from "../../support/until.ts";
 
 const OTHER = "/usr/sbin/qemu-ga";
 
-test("a reload gives the port to an agent that was installed meanwhile, and takes it after that is gone", async () => {
+test("a reload gives the port to an agent that was installed, and takes it when that is gone", async () => {
   await using directory = await createTemporaryDirectory();
   const settings = {
     ...DEFAULTS,

@@ -1,6 +1,6 @@
 /** Large buffers are given back at once, and bytes that others may still use are not. */
 import { expect, test } from "bun:test";
-import { releaseBytes } from "../src/released-bytes.ts";
+import { releaseBytes } from "../../src/wire/released-bytes.ts";
 
 const LARGE = 64 * 1024;
 

@@ -4,8 +4,8 @@
 const LARGE_BYTES = 64 * 1024;
 
 /**
- * Gives the memory of `bytes` back if they are large, and a whole buffer. They are empty after that, and so is
- * every other view of this buffer.
+ * Gives the memory of `bytes` back if they are large, and a whole buffer. They are empty after that, and so
+ * is every other view of this buffer.
  */
 export function releaseBytes({ buffer, length }: Uint8Array): void {
   if (length < LARGE_BYTES || length !== buffer.byteLength || !(buffer instanceof ArrayBuffer)) return;

@@ -28,8 +28,8 @@ async function isProgram(path: string): Promise<boolean> {
 }
 
 /**
- * Whether the file is a service that can start an agent. A package that was removed may leave a mask, which is
- * a link to /dev/null, or a script whose program is gone.
+ * Whether the file is a service that can start an agent. A package that was removed may leave a mask, which
+ * is a link to /dev/null, or a script whose program is gone.
  */
 async function isService(path: string): Promise<boolean> {
   const real = await realpath(path).catch(() => undefined);

@@ -58,6 +58,16 @@ export function readManifest(root: string, role: Role): Manifest | undefined {
 
 const OTHERS_WRITE = 0o022;
 
+/** Whether anything is installed. An uninstallation that leaves a group leaves a list without files. */
+export function isInstalled({ files, links }: Manifest): boolean {
+  return Object.keys({ ...files, ...links }).length > 0;
+}
+
+/** Returns what is left of a list when the files are removed, and the group is not. */
+export function withoutFiles({ version, manager, directories, groups }: Manifest): Manifest {
+  return { version, manager, files: {}, links: {}, directories, groups };
+}
+
 /** Returns the text of a manifest. */
 export function formatManifest(manifest: Manifest): string {
   return `${JSON.stringify(manifest, undefined, 2)}\n`;

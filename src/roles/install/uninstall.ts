@@ -11,7 +11,7 @@ import { digestOf } from "./digest.ts";
 import { formatEntry } from "./entry.ts";
 import { CONFIG_PATH, formatFirstConfig } from "./first-config.ts";
 import { findWayProblem } from "./judge-entry.ts";
-import { manifestPath, readManifest } from "./manifest.ts";
+import { formatManifest, isInstalled, manifestPath, readManifest, withoutFiles } from "./manifest.ts";
 import type { Manifest } from "./manifest.ts";
 import { findPackage } from "./package-owner.ts";
 import { existsInRoot, placeInRoot } from "./place-in-root.ts";
@@ -56,9 +56,11 @@ export async function uninstall(options: UninstallOptions): Promise<Outcome> {
   const manifest = readManifest(root, role);
   const other = readManifest(root, role === "host" ? "guest" : "host");
   const packaged = await findPackage(root);
-  const manager = SERVICE_MANAGERS.find(({ name }) => name === manifest?.manager);
+  const installed = manifest !== undefined && isInstalled(manifest) ? manifest : undefined;
+  const manager = SERVICE_MANAGERS.find(({ name }) => name === installed?.manager);
   const hasProgram = await findPrograms();
-  const { removals, kept } = findRemovals({ ...options, manifest, other, hasProgram });
+  const hasOther = other !== undefined && isInstalled(other);
+  const { removals, kept } = findRemovals({ ...options, manifest, other, hasOther, hasProgram });
   refuseUnsafe(removals, root);
   const before = root === "/" && manager !== undefined ? await stopSteps(role, manager, hasProgram) : [];
   // In a chroot, as where images are built, nothing runs that could forget the files.
@@ -74,13 +76,14 @@ export async function uninstall(options: UninstallOptions): Promise<Outcome> {
     if (!isDryRun) await run();
     await report.step(reported);
   }
-  const left = isDryRun ? [] : await removeEmpty(root, manifest, other !== undefined);
+  const left = isDryRun ? [] : await removeEmpty(root, hasOther ? [manifest] : [manifest, other], hasOther);
   for (const path of left) await report.step({ did: "removed", what: path, why: "it is empty", command: "" });
   for (const { path, why } of [...kept, ...findLeft(root, options.purges)])
     await report.step({ did: "kept", what: path, why, command: "" });
   if (packaged !== undefined)
     await report.note(`The ${packaged} package stays: ${PACKAGE_REMOVAL[packaged]}`);
-  const line = manifest === undefined ? "Nothing to remove: install has put nothing here" : "Uninstalled";
+  const line =
+    removals.length + left.length === 0 ? "Nothing to remove: install has put nothing here" : "Uninstalled";
   return report.end(line, { role, version: VERSION, root, dryRun: isDryRun, packaged: packaged ?? null });
 }
 
@@ -103,13 +106,13 @@ const PACKAGE_REMOVAL = {
 type Facts = UninstallOptions & {
   manifest: Manifest | undefined;
   other: Manifest | undefined;
+  /** The other role is installed too. */
+  hasOther: boolean;
   hasProgram: HasProgram;
 };
 
-function findRemovals({ role, root, isForced, purges, manifest, other, hasProgram }: Facts): {
-  removals: Removal[];
-  kept: Kept[];
-} {
+function findRemovals(facts: Facts): { removals: Removal[]; kept: Kept[] } {
+  const { role, root, isForced, purges, manifest, other, hasOther } = facts;
   const removals: Removal[] = [];
   const kept: Kept[] = [];
   const add = (path: string, why: string): unknown =>
@@ -130,24 +133,54 @@ function findRemovals({ role, root, isForced, purges, manifest, other, hasProgra
       removals.push({ did: "replaced", what: path, why: "the service is gone", ...removal });
   if (manifest !== undefined && !purges) removals.push(...configSteps(placeInRoot(root, CONFIG_PATH)));
   if (purges) {
-    if (other === undefined && existsInRoot(root, CONFIG_PATH)) add(CONFIG_PATH, "the settings");
+    if (!hasOther && existsInRoot(root, CONFIG_PATH)) add(CONFIG_PATH, "the settings");
     for (const path of [`/var/lib/negotiator/${role}`, `/var/log/negotiator-${role}.log`])
       if (existsInRoot(root, path)) add(path, "the state");
   }
   // runsv keeps its state beside the file that it runs.
   const runState = `/etc/sv/negotiator-${role}/supervise`;
   if (manifest?.manager === "runit" && existsInRoot(root, runState)) add(runState, "its state in runit");
-  for (const group of manifest?.groups ?? []) {
-    const canRemove = hasProgram("groupdel") || hasProgram("delgroup");
-    if (purges && root === "/" && other === undefined && canRemove)
-      removals.push(removeGroup(group, hasProgram));
-    else kept.push({ path: `group ${group}`, why: purges ? WHY_KEPT : `${WHY_KEPT}; --purge removes it` });
-  }
-  if (manifest !== undefined) add(manifestPath(role), "the list of what install has made");
+  const list = judgeGroups(facts);
+  removals.push(...list.removals);
+  kept.push(...list.kept);
   return { removals, kept };
 }
 
 const WHY_KEPT = "its members may use the daemon";
+
+/** The groups, and the lists of both roles. A list with a group that stays is needed for the last `--purge`. */
+function judgeGroups({ role, root, purges, manifest, other, hasOther, hasProgram }: Facts): {
+  removals: Removal[];
+  kept: Kept[];
+} {
+  const groups = [...new Set([...(manifest?.groups ?? []), ...(other?.groups ?? [])])];
+  const isLast = purges && !hasOther;
+  const removals: Removal[] = [];
+  const kept: Kept[] = [];
+  for (const group of groups) {
+    const canRemove = hasProgram("groupdel") || hasProgram("delgroup");
+    if (isLast && root === "/" && canRemove) removals.push(removeGroup(group, hasProgram));
+    else kept.push({ path: `group ${group}`, why: purges ? WHY_KEPT : `${WHY_KEPT}; --purge removes it` });
+  }
+  const removeList = (of: Role): unknown =>
+    removals.push(
+      removeStep(placeInRoot(root, manifestPath(of)), manifestPath(of), "the list of what install has made"),
+    );
+  if (isLast && other !== undefined) removeList(role === "host" ? "guest" : "host");
+  if (manifest === undefined) return { removals, kept };
+  if (isLast || manifest.groups.length === 0) removeList(role);
+  else if (isInstalled(manifest)) removals.push(shortenList(role, root, manifest));
+  return { removals, kept };
+}
+
+function shortenList(role: Role, root: string, manifest: Manifest): Removal {
+  const text = formatManifest(withoutFiles(manifest));
+  const path = manifestPath(role);
+  const place = placeInRoot(root, path);
+  const why = "the list of what --purge removes";
+  const command = formatEntry({ kind: "file", path, mode: 0o644, content: { text }, why }, place).join("\n");
+  return { place, did: "replaced", what: path, why, command, run: () => writeFile(place, text) };
+}
 
 function removeStep(place: string, path: string, why: string): Removal {
   return {
@@ -214,16 +247,21 @@ async function stopSteps(role: Role, manager: ServiceManager, hasProgram: HasPro
   ];
 }
 
-/** Removes the directories that the installation made, if they are empty, and those of removed files. */
+/**
+ * Removes the directories that the installations of these lists made, if they are empty, and those of removed
+ * files.
+ */
 async function removeEmpty(
   root: string,
-  manifest: Manifest | undefined,
+  lists: readonly (Manifest | undefined)[],
   isShared: boolean,
 ): Promise<string[]> {
-  const parents = [...Object.keys(manifest?.files ?? {}), ...Object.keys(manifest?.links ?? {})]
+  const parents = lists
+    .flatMap((list) => Object.keys({ ...list?.files, ...list?.links }))
     .map((path) => dirname(path))
     .filter((path) => path.includes("negotiator"));
-  const made = isShared ? [] : [...(manifest?.directories ?? []), "/etc/negotiator", "/var/lib/negotiator"];
+  const directories = lists.flatMap((list) => list?.directories ?? []);
+  const made = isShared ? [] : [...directories, "/etc/negotiator", "/var/lib/negotiator"];
   const removed: string[] = [];
   for (const path of new Set([...made, ...parents].toSorted().toReversed())) {
     const place = placeInRoot(root, path);

@@ -54,6 +54,29 @@ function liveTests(): void {
   );
 
   test(
+    "--purge after an uninstallation without it removes the group, which the other role had made too",
+    async () => {
+      const { stdout, exitCode, stderr } = await runInSandbox(`
+        $BINARY guest install >/dev/null && $BINARY host install >/dev/null || exit
+        $BINARY guest install --uninstall --purge | grep group; ${DIVIDE}
+        negotiator host install --uninstall | grep group; getent group negotiator | cut -d: -f1; ${DIVIDE}
+        $BINARY host install --uninstall --purge; ls -d /var/lib/nego* /etc/nego*; getent group negotiator
+        ${DIVIDE}; $BINARY host install --uninstall --purge`);
+      const [other, first, purged, nothing] = partsOf(stdout);
+      expect(other).toBe("kept      group negotiator  (its members may use the daemon)\n");
+      expect(first).toBe(
+        "kept      group negotiator  (its members may use the daemon; --purge removes it)\nnegotiator\n",
+      );
+      expect(purged).toContain("ran       groupdel negotiator  (install has made it)\n");
+      expect(purged).toEndWith("\nUninstalled\n");
+      expect(nothing).toEndWith("Nothing to remove: install has put nothing here\n");
+      expect(stderr).toContain("cannot access '/var/lib/nego*'");
+      expect(exitCode).toBe(0);
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
     "a newer program replaces the running one in place, and a changed unit restarts it",
     async () => {
       const { stdout, exitCode, stderr } = await runInSandbox(`

@@ -7,6 +7,8 @@ export type CallLimits = {
   timeoutMs: number;
   /** The time in which the peer must be reached. */
   connectTimeoutMs: number;
+  /** The caller named that time, and waits for all of it, also for a guest that starts only now. */
+  isPatient?: boolean;
 };
 
 /** The time that is left of one call. */

@@ -36,7 +36,7 @@ export const NATIVE: Dialect = {
 /** Options of a native peer. */
 export type NativePeerOptions = {
   /** Added to the parameters of every call. A host's daemon needs the name of the guest. */
-  extra?: Readonly<Record<string, string | number>>;
+  extra?: Readonly<Record<string, string | number | boolean>>;
   /** As for `Session.call`. */
   keepsLines?: boolean;
   /** As for `answerInTime`. */

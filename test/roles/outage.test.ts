@@ -1,5 +1,6 @@
 /** Tests calls while channels are cut, and daemons are stopped, killed and restarted. */
 import { expect, test } from "bun:test";
+import { rename } from "node:fs/promises";
 import { endLater, listGroup } from "../support/captured-run.ts";
 import { chooseSeed, createRandom } from "../support/random.ts";
 import { createStage } from "../support/stage.ts";
@@ -43,6 +44,25 @@ test.concurrent(
     });
     expect(Buffer.compare(Buffer.concat(pieces), input)).toBe(0);
     expect(cuts).toBeGreaterThan(1);
+  },
+  TIMEOUT_MS,
+);
+
+test.concurrent(
+  "a call with --connect-timeout waits for a guest whose socket has been gone for long, and others do not",
+  async () => {
+    await using stage = await createStage();
+    const { hostPath, dropHost } = stage.guest().port;
+    const ID = ["web1", "find-distributor-id"];
+    await stage.open();
+    await rename(hostPath, `${hostPath}.away`);
+    dropHost();
+    const refused = await stage.host.run(["execute", ...ID]);
+    expect(refused).toMatchObject({ exitCode: 125, stdout: "" });
+    await using waiting = stage.host.launch(["execute", "--connect-timeout", "100", ...ID]);
+    expect((await stage.host.run(["execute", ...ID])).stderr).toBe(refused.stderr);
+    await rename(`${hostPath}.away`, hostPath);
+    expect(await waiting.ended()).toMatchObject({ exitCode: 0, stderr: "" });
   },
   TIMEOUT_MS,
 );

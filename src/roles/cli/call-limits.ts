@@ -21,6 +21,7 @@ export function callLimits(
   return {
     timeoutMs: 1000 * (seconds === undefined ? defaultSeconds : readSeconds("--timeout", seconds)),
     connectTimeoutMs: 1000 * connectTimeoutSeconds,
+    isPatient: options.has("connect-timeout"),
   };
 }
 

@@ -36,10 +36,10 @@ export async function executeUntilHangup(line: HangupLine): Promise<Outcome> {
   const { role, control, guest, command, args, limits, isRaw, detach = {} } = line;
   await using session = await dialControl(role, control);
   if (session === undefined) throw noDaemon(role, control);
-  const { connectTimeoutMs, timeoutMs } = limits;
+  const { connectTimeoutMs, timeoutMs, isPatient = false } = limits;
   const peer = createNativePeer(session.session, {
     keepsLines: true,
-    extra: { connectTimeoutMs, ...(guest !== undefined && { guest }) },
+    extra: { connectTimeoutMs, isPatient, ...(guest !== undefined && { guest }) },
     explainNoAnswer: () => unresponsiveDaemon(role),
   });
   const { promise: hungUp, resolve: hangUp } = Promise.withResolvers<Outcome>();

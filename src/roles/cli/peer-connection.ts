@@ -34,7 +34,7 @@ export type Connect = (options: Omit<ConnectOptions, "call">) => Promise<PeerCon
 export function connectThroughDaemon(
   daemon: CliSession,
   explainNoAnswer: () => NegotiatorError,
-  extra: Readonly<Record<string, string | number>> = {},
+  extra: Readonly<Record<string, string | number | boolean>> = {},
 ): PeerConnection {
   const peer = createNativePeer(daemon.session, {
     extra,

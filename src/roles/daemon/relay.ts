@@ -20,29 +20,40 @@ import type { PeerShares } from "./peer-shares.ts";
 import { pipeCommand } from "./pipe-command.ts";
 import { pipeMessages } from "./pipe-messages.ts";
 
-/** `connectTimeoutMs` is the time that is left for reaching the guest; 0 or absent for no limit. */
+/**
+ * `connectTimeoutMs` is the time that is left for reaching the guest; 0 or absent for no limit. `isPatient`:
+ * the caller wants to wait so long, also for a guest that is known not to be there yet.
+ */
 const Target = {
   guest: v.exactOptional(v.string()),
   connectTimeoutMs: v.exactOptional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
+  isPatient: v.exactOptional(v.boolean()),
 };
 
 /**
  * Finds the peer for a call: on a host the guest of that name, on a guest the host. Rejects after `timeoutMs`
- * milliseconds (0 for no limit). It may ignore `signal`: the relay itself stops waiting when `signal` aborts.
+ * milliseconds (0 for no limit), and earlier if the peer is known not to be there, unless the caller is
+ * patient. It may ignore `signal`: the relay itself stops waiting when `signal` aborts.
  */
-export type PeerOf = (guest: string | undefined, timeoutMs: number, signal: AbortSignal) => Promise<Peer>;
+export type PeerOf = (
+  guest: string | undefined,
+  timeoutMs: number,
+  signal: AbortSignal,
+  isPatient?: boolean,
+) => Promise<Peer>;
 
 /** The methods `execute`, `list-commands` and `info`, which call the peer of `peerOf`. */
 export function createRelay(peerOf: PeerOf, shares: Pick<PeerShares, "takeCall">): Method[] {
   // A guest may never answer, so a caller that aborts stops waiting for it.
-  const find: PeerOf = (guest, timeoutMs, signal) => untilAborted(peerOf(guest, timeoutMs, signal), signal);
+  const find: PeerOf = (guest, timeoutMs, signal, isPatient) =>
+    untilAborted(peerOf(guest, timeoutMs, signal, isPatient), signal);
 
   const execute = defineMethod({
     name: "execute",
     params: v.object({ ...Target, ...ExecuteParams.entries }),
     resource: ({ command, args }) => ({ kind: "command", name: command, args }),
     target: ({ guest }) => (guest === undefined ? {} : { guest }),
-    async run({ guest, connectTimeoutMs = 0, command, args }, context) {
+    async run({ guest, connectTimeoutMs = 0, isPatient, command, args }, context) {
       const { call, leftMs, grant, begin, isStrict, onFreeze } = context;
       using place = new DisposableStack();
       place.use(shares.takeCall(guest, call.caller));
@@ -52,7 +63,7 @@ export function createRelay(peerOf: PeerOf, shares: Pick<PeerShares, "takeCall">
       const time = startCall(given ?? { timeoutMs: limit.timeoutMs, connectTimeoutMs });
       let remote: RemoteCommand | undefined;
       try {
-        const peer = await find(guest, time.leftToConnect(), call.signal);
+        const peer = await find(guest, time.leftToConnect(), call.signal, isPatient);
         if (isStrict) await begin();
         const { id, signal, caller } = call;
         const request = {
@@ -90,11 +101,11 @@ export function createRelay(peerOf: PeerOf, shares: Pick<PeerShares, "takeCall">
     isOpen: true,
     params: v.object(Target),
     target: ({ guest }) => (guest === undefined ? {} : { guest }),
-    async run({ guest, connectTimeoutMs = 0 }, { call, leftMs, grant, isOffered }) {
+    async run({ guest, connectTimeoutMs = 0, isPatient }, { call, leftMs, grant, isOffered }) {
       const { signal, caller } = call;
       using _ = shares.takeCall(guest, caller);
       const time = startCall({ timeoutMs: limitRun(leftMs(), grant.timeoutMs).timeoutMs, connectTimeoutMs });
-      const peer = await find(guest, time.leftToConnect(), signal);
+      const peer = await find(guest, time.leftToConnect(), signal, isPatient);
       const limits = { timeoutMs: time.left(), connectTimeoutMs: time.leftToConnect() };
       const commands = await listCommandsOf(peer, { ...limits, signal });
       return { result: { commands: commands.filter(({ name }) => isOffered(name)) } };
@@ -105,11 +116,11 @@ export function createRelay(peerOf: PeerOf, shares: Pick<PeerShares, "takeCall">
     isOpen: true,
     params: v.object(Target),
     target: ({ guest }) => (guest === undefined ? {} : { guest }),
-    async run({ guest, connectTimeoutMs = 0 }, { call, leftMs, grant }) {
+    async run({ guest, connectTimeoutMs = 0, isPatient }, { call, leftMs, grant }) {
       const { signal, caller } = call;
       using _ = shares.takeCall(guest, caller);
       const time = startCall({ timeoutMs: limitRun(leftMs(), grant.timeoutMs).timeoutMs, connectTimeoutMs });
-      const peer = await find(guest, time.leftToConnect(), signal);
+      const peer = await find(guest, time.leftToConnect(), signal, isPatient);
       const limits = { timeoutMs: time.left(), connectTimeoutMs: time.leftToConnect() };
       return { result: await infoOf(peer, { ...limits, signal }) };
     },

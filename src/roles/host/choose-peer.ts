@@ -23,6 +23,9 @@ export type PeerChoice = SessionPeerOptions & {
 /** For which calls the peer is: commands, or questions about the guest itself. */
 export type PeerPurpose = "commands" | "facts";
 
+/** `isPatient`: the caller waits for a guest that starts only now; else a guest that is not there is refused. */
+export type PeerWish = { purpose?: PeerPurpose | undefined; isPatient?: boolean | undefined };
+
 /** An agent that was just started answers within this time. */
 const PREFERRED_MS = 2000;
 
@@ -34,7 +37,7 @@ export async function choosePeer(
   choice: PeerChoice,
   timeoutMs: number,
   signal?: AbortSignal,
-  purpose: PeerPurpose = "commands",
+  { purpose = "commands", isPatient }: PeerWish = {},
 ): Promise<Peer> {
   const { endpoints, links, explain, explainPort } = choice;
   if (endpoints.saved !== undefined) throw explain();
@@ -44,7 +47,7 @@ export async function choosePeer(
     if (found === undefined) throw explainPort(await hasCommands(choice));
     return links.foreignPeer(found);
   }
-  if (other === undefined) return waitForSession(choice, timeoutMs, signal);
+  if (other === undefined) return waitForSession(choice, timeoutMs, signal, isPatient);
   const preferredMs = timeoutMs > 0 ? Math.min(timeoutMs, PREFERRED_MS) : PREFERRED_MS;
   try {
     return await waitForSession(choice, preferredMs, signal);

@@ -21,7 +21,8 @@ export async function connectGuest(
   const { words, config } = invocation;
   if (!words.options.has("direct") && !words.options.has("socket")) {
     const daemon = await dialControl("host", config.settings.host.control);
-    const target = { guest: name, connectTimeoutMs: options.time.leftToConnect() };
+    const isPatient = words.options.has("connect-timeout");
+    const target = { guest: name, connectTimeoutMs: options.time.leftToConnect(), isPatient };
     if (daemon !== undefined) return connectThroughDaemon(daemon, () => unresponsiveDaemon("host"), target);
   }
   const { connectGuestDirectly } = await import("./direct.ts");

@@ -159,7 +159,8 @@ async function serve(invocation: Invocation, { frozen, taken }: GivenState<Froze
 }
 
 function peersOf(guests: Guests, purpose?: PeerPurpose): PeerOf {
-  return (name, timeoutMs, signal) => guests.peer(name ?? "", timeoutMs, signal, purpose);
+  return (name, timeoutMs, signal, isPatient) =>
+    guests.peer(name ?? "", timeoutMs, signal, { purpose, isPatient });
 }
 
 /** Takes the channels of guests over. A channel that cannot be adopted is dialled again. */

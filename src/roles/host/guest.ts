@@ -17,7 +17,7 @@ import { createLinkStatus } from "../daemon/link-status.ts";
 import type { LinkStatusTracker } from "../daemon/link-status.ts";
 import type { Services } from "../daemon/services.ts";
 import { choosePeer } from "./choose-peer.ts";
-import type { PeerPurpose } from "./choose-peer.ts";
+import type { PeerWish } from "./choose-peer.ts";
 import { createGuestEndpoints } from "./guest-endpoints.ts";
 import type { FrozenEndpoints, GuestEndpoints } from "./guest-endpoints.ts";
 import { createGuestLinks } from "./guest-links.ts";
@@ -46,7 +46,7 @@ export type Guest = {
    * The guest as a peer, once its dialect is known. Rejects with `NO_CHANNEL` if that takes longer than
    * `timeoutMs` (0 for no limit), when `signal` aborts, and for a guest that is saved or has no calling port.
    */
-  peer(timeoutMs: number, signal?: AbortSignal, purpose?: PeerPurpose): Promise<Peer>;
+  peer(timeoutMs: number, signal?: AbortSignal, wish?: PeerWish): Promise<Peer>;
   /** The guest as a peer while its session is open. */
   openPeer(): Peer | undefined;
   /** Adds or replaces a channel, and holds it if it is needed. */

@@ -7,7 +7,7 @@ import type { Peer } from "../../peers/peer.ts";
 import type { Session } from "../../wire/session/session.ts";
 import type { PushedCommands } from "../../peers/pushed-commands.ts";
 import type { Services } from "../daemon/services.ts";
-import type { PeerPurpose } from "./choose-peer.ts";
+import type { PeerWish } from "./choose-peer.ts";
 import { createGuest } from "./guest.ts";
 import type { FrozenGuest, Guest } from "./guest.ts";
 import type { Channel } from "../../wire/channel.ts";
@@ -22,7 +22,7 @@ export type Guests = AsyncDisposable & {
    * As `Guest.peer`. If no guest has this name, rejects with the clash that has it, with the error of
    * `lookUp`, or with `NO_GUEST` and similar names.
    */
-  peer(name: string, timeoutMs: number, signal?: AbortSignal, purpose?: PeerPurpose): Promise<Peer>;
+  peer(name: string, timeoutMs: number, signal?: AbortSignal, wish?: PeerWish): Promise<Peer>;
   /** The guests whose sessions are open, or the one of this name. */
   openPeers(name?: string): { guest: string; peer: Peer }[];
   /** The guests whose sessions were open, or may be soon, and are not open now. */
@@ -109,12 +109,12 @@ export function createGuests(
       for (const endpoint of gone) remove(endpoint);
       for (const endpoint of appeared) add(endpoint);
     },
-    async peer(name, timeoutMs, signal = new AbortController().signal, purpose) {
+    async peer(name, timeoutMs, signal = new AbortController().signal, wish) {
       const clash = clashes.find((candidate) => candidate.guests.includes(name));
       const guest = guests.get(name);
       if (guest === undefined)
         throw clash?.error ?? (await lookUp(name, signal)) ?? noGuest(name, [...guests.keys()]);
-      return guest.peer(timeoutMs, signal, purpose);
+      return guest.peer(timeoutMs, signal, wish);
     },
     openPeers: (name) =>
       [...guests].flatMap(([guest, known]) => {

@@ -16,9 +16,10 @@ export type Hindrance = {
   /**
    * Resolves to true when nothing keeps the guest from answering a new call. Resolves to false after
    * `timeoutMs` (0 for no limit), and when `signal` aborts. A state that has lasted for two seconds has half
-   * a second to end: a scan may be late, and a pong or an answer to a hello corrects it.
+   * a second to end: a scan may be late, and a pong or an answer to a hello corrects it. With `isPatient` it
+   * has all of `timeoutMs`.
    */
-  admit(timeoutMs: number, signal?: AbortSignal): Promise<boolean>;
+  admit(timeoutMs: number, signal?: AbortSignal, isPatient?: boolean): Promise<boolean>;
 };
 
 /** A state that has lasted for so long is not expected to end soon. */
@@ -52,11 +53,11 @@ export function createHindrance(session: Pick<Session, "state" | "heardMs" | "as
       if (endpoint?.connected !== false) closedMs = undefined;
       else closedMs ??= cutMs ?? performance.now();
     },
-    async admit(timeoutMs, signal = new AbortController().signal) {
+    async admit(timeoutMs, signal = new AbortController().signal, isPatient = false) {
       const since = sinceMs();
       if (since === undefined) return true;
       const startMs = performance.now();
-      const isLasting = startMs - since >= LASTING_MS;
+      const isLasting = !isPatient && startMs - since >= LASTING_MS;
       const limitMs = timeoutMs > 0 ? timeoutMs : Infinity;
       const endMs = startMs + (isLasting ? Math.min(limitMs, CORRECTION_MS) : limitMs);
       session.ask();

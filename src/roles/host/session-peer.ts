@@ -15,18 +15,22 @@ export type SessionPeerOptions = {
   explain: () => NegotiatorError;
 };
 
-/** Resolves to the peer as `PeerLink.peer` does. Rejects at once if the guest will not answer. */
+/**
+ * Resolves to the peer as `PeerLink.peer` does. Rejects at once if the guest will not answer. With
+ * `isPatient` it waits for all of `timeoutMs`, also for a guest that starts only now.
+ */
 export async function waitForSession(
   { session, reach, hindrance, explain }: SessionPeerOptions,
   timeoutMs: number,
   signal?: AbortSignal,
+  isPatient = false,
 ): Promise<Peer> {
   const { left } = startCall({ timeoutMs, connectTimeoutMs: 0 });
   const { state } = session.session;
   if (state !== "open" && state !== "foreign") {
     session.hurry();
-    if (!(await reach.dialNow())) throw explain();
+    if (!(await reach.dialNow()) && !isPatient) throw explain();
   }
-  if (!(await hindrance.admit(left(), signal))) throw explain();
+  if (!(await hindrance.admit(left(), signal, isPatient))) throw explain();
   return session.peer(left(), signal);
 }

@@ -176,6 +176,21 @@ test(
 );
 
 test(
+  "a patient call waits for an agent that starts long after its port was closed, and for its time only",
+  async () => {
+    await using scene = await createScene({ hasAgent: false });
+    scene.appear({ ...scene.running, connected: false });
+    await lasts();
+    const late = scene.guests.peer("web1", 1.5 * AT_ONCE_MS, undefined, { isPatient: true });
+    expect(await refusal(late)).toMatchObject({ isAtOnce: false });
+    const waiting = scene.guests.peer("web1", 0, undefined, { isPatient: true });
+    await scene.guest.start();
+    await waiting;
+  },
+  TIMEOUT_MS,
+);
+
+test(
   "a call is served although the last scan came before the agent opened the port",
   async () => {
     await using scene = await createScene({ hasAgent: false });

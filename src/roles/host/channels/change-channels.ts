@@ -34,8 +34,8 @@ type Action = "add" | "remove";
 
 /** The columns of output that is not a terminal. */
 const WIDE = 120;
-/** An agent that waits for its port looks for it again after 22 s at the latest. */
-const DEFAULT_WAIT_SECONDS = 25;
+/** An agent that waits for its port looks for it again after 1.1 s at the latest. */
+const DEFAULT_WAIT_SECONDS = 5;
 
 /**
  * Changes the domains that the words name, and prints how each went. Throws `BAD_USAGE` for words that name

@@ -34,7 +34,7 @@ export const ADD_CHANNEL = defineSubcommand({
     wait: {
       type: "string",
       valueHint: "seconds",
-      description: "Time for the agents of running guests to answer; default 25; 0: do not wait",
+      description: "Time for the agents of running guests to answer; default 5; 0: do not wait",
     },
     ...CONTROL_OPTION,
     "print-xml": { type: "boolean", description: "Only print the XML of the channel" },

@@ -143,10 +143,11 @@ async function runNext(fleet: Fleet, session: CliSession, steering: Steering): P
     if (guest === undefined) return;
     running.add(guest);
     steering.showProgress();
-    const { connectTimeoutMs } = guestCommand.limits;
+    const { connectTimeoutMs, isPatient = false } = guestCommand.limits;
     const { peer } = connectThroughDaemon(session, () => unresponsiveDaemon("host"), {
       guest,
       connectTimeoutMs,
+      isPatient,
     });
     const result = await output
       .open(guest)

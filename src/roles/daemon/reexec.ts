@@ -1,5 +1,5 @@
 /** Replaces a daemon by the program as it is installed now: the same process, without its end. */
-import { notifySocket } from "../../config/config.ts";
+import { notifySocket, watchdogRequest } from "../../config/config.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
 import { pause } from "../../peers/supervise.ts";
@@ -13,6 +13,7 @@ import type { LifeSignals } from "./life-signals.ts";
 import type { ReexecAnswer, ReexecMethods } from "./reexec-method.ts";
 import { notifyService, reloadingNow } from "./service-manager.ts";
 import { commonStateVersion } from "./state-version.ts";
+import { allowForStart, restoreWatchdog } from "./watchdog.ts";
 
 /** The part of a daemon that is handed over. */
 export type HandedOver = {
@@ -112,9 +113,11 @@ function handOver(
   { freeze }: HandedOver,
 ): void {
   notifyService(notifySocket(), reloadingNow());
+  allowForStart(watchdogRequest());
   const handover = prepareHandover(role, version, freeze);
   const errno = replaceOurselves(path, { kept: handover.fds, blocked: BLOCKED });
   takeBack(handover);
+  restoreWatchdog(watchdogRequest());
   throw cannotStart(path, errno);
 }
 
@@ -125,6 +128,7 @@ function handOver(
 export function becomeProgram(next: NextProgram | undefined): Outcome {
   // A command that hangs in the kernel must not keep the daemon.
   if (next === undefined) return { exitCode: 0, isStuck: true };
+  allowForStart(watchdogRequest());
   const errno = replaceOurselves(next.path, { blocked: BLOCKED });
   return { exitCode: 1, error: cannotStart(next.path, errno), isStuck: true };
 }

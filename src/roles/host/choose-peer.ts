@@ -23,7 +23,7 @@ export type PeerChoice = SessionPeerOptions & {
 /** For which calls the peer is: commands, or questions about the guest itself. */
 export type PeerPurpose = "commands" | "facts";
 
-/** `isPatient`: the caller waits for a guest that starts only now; else a guest that is not there is refused. */
+/** `isPatient`: the caller waits for a guest that starts only now. Without it, such a guest is refused. */
 export type PeerWish = { purpose?: PeerPurpose | undefined; isPatient?: boolean | undefined };
 
 /** An agent that was just started answers within this time. */

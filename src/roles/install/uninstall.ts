@@ -148,7 +148,7 @@ function findRemovals(facts: Facts): { removals: Removal[]; kept: Kept[] } {
 
 const WHY_KEPT = "its members may use the daemon";
 
-/** The groups, and the lists of both roles. A list with a group that stays is needed for the last `--purge`. */
+/** The groups, and the lists of both roles. The last `--purge` needs a list with a group that stays. */
 function judgeGroups({ role, root, purges, manifest, other, hasOther, hasProgram }: Facts): {
   removals: Removal[];
   kept: Kept[];

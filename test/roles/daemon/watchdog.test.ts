@@ -1,7 +1,7 @@
 /** Messages to the watchdog of the service manager. */
 import { expect, test } from "bun:test";
 import { notifyService } from "../../../src/roles/daemon/service-manager.ts";
-import { feedWatchdog } from "../../../src/roles/daemon/watchdog.ts";
+import { allowForStart, feedWatchdog, restoreWatchdog } from "../../../src/roles/daemon/watchdog.ts";
 import { waitTurns } from "../../support/event-loop.ts";
 import { listenForNotifications } from "../../support/notify-socket.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
@@ -9,12 +9,26 @@ import { until } from "../../support/until.ts";
 
 const OURS = String(process.pid);
 
-test("the first message comes at once", async () => {
+test("the first message comes at once, and has the time of the unit", async () => {
   await using directory = await createTemporaryDirectory();
   using news = listenForNotifications(directory.at("socket"));
   using _ = feedWatchdog({ usec: "300000000", pid: OURS, socket: directory.at("socket") });
   await until("a message came", () => news.messages().length > 0);
-  expect(news.messages()).toEqual(["WATCHDOG=1"]);
+  expect(news.messages()).toEqual(["WATCHDOG_USEC=300000000\nWATCHDOG=1"]);
+});
+
+test.each<[string, string, number]>([
+  ["a shorter time becomes two minutes", "30000000", 120_000_000],
+  ["a longer time stays", "300000000", 300_000_000],
+])("for the start of the next program %s, and can be restored", async (_title, usec, extended) => {
+  await using directory = await createTemporaryDirectory();
+  using news = listenForNotifications(directory.at("socket"));
+  const request = { usec, pid: OURS, socket: directory.at("socket") };
+  allowForStart(request);
+  restoreWatchdog(request);
+  allowForStart({ ...request, usec: undefined });
+  await until("both came", () => news.messages().length > 1);
+  expect(news.messages()).toEqual([extended, usec].map((each) => `WATCHDOG_USEC=${each}\nWATCHDOG=1`));
 });
 
 test("then three come in the time that the watchdog waits, until it is no longer fed", async () => {
@@ -24,7 +38,7 @@ test("then three come in the time that the watchdog waits, until it is no longer
   const feeding = feedWatchdog({ usec: "300000", pid: OURS, socket: directory.at("socket") });
   await until("four messages came", () => news.messages().length >= 4);
   expect(performance.now() - startMs).toBeGreaterThan(250);
-  expect(new Set(news.messages())).toEqual(new Set(["WATCHDOG=1"]));
+  expect(new Set(news.messages().slice(1))).toEqual(new Set(["WATCHDOG=1"]));
   feeding[Symbol.dispose]();
   const { length } = news.messages();
   await Bun.sleep(150);

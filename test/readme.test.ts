@@ -101,6 +101,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 /** Programs whose lines do not run here, and why. */
 const PROGRAMS: Readonly<Record<string, string>> = {
   "./negotiator": "changes this system; test/roles/install/ installs",
+  "/mnt/negotiator": "changes this system; test/roles/install/ installs",
   xorriso: "makes an image of a CD",
   npx: "builds, or runs this test; test/e2e/binary.test.ts builds, test/e2e/demo.test.ts runs the demo",
   apk: "needs Alpine",
@@ -116,6 +117,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   journalctl: "needs systemd",
   ln: "changes this system",
   modprobe: "changes this system",
+  mount: "changes this system",
   pgrep: "looks at the installed system",
   pip: "changes this system",
   ps: "looks at the installed system",

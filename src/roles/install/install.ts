@@ -29,6 +29,8 @@ import { stageFiles } from "./staged-files.ts";
 export type InstallOptions = {
   role: Role;
   root: string;
+  /** The file of the image that is mounted at `root`. */
+  image?: string | undefined;
   manager: ManagerName | undefined;
   /** The manual pages and completions. */
   manual: readonly ManualFile[];
@@ -67,7 +69,10 @@ export async function install(options: InstallOptions): Promise<Outcome> {
   const agents = await findAgentChanges(plan, options.qga, before);
   const stops = root === "/" ? stopOldAgents(findOldAgents(role), options) : [];
 
-  const report = createReport(isJson ? "json" : isDryRun ? "shell" : "text");
+  const report = createReport(
+    isJson ? "json" : isDryRun ? "shell" : "text",
+    options.image === undefined ? undefined : { directory: root, name: options.image },
+  );
   const written = judged.filter(({ entry, state }) => isWritten(entry, state, isForced));
   for (const { entry, state } of judged.filter((each) => !written.includes(each)))
     await report.step({

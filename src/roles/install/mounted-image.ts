@@ -14,7 +14,18 @@ import { runCommand } from "./run-command.ts";
 /** libguestfs boots a small machine, without KVM an emulated one. */
 const MOUNT_MS = 900_000;
 
-/** Runs `work` with the directory where the image is mounted. Throws `UNSUPPORTED` without guestmount. */
+/** A directory that is there for a moment, and the name that people know it by. */
+export type ShownPlace = { directory: string; name: string };
+
+/** Returns a text in which the directory has its name: `web.qcow2:/etc/group`. */
+export function nameDirectory(text: string, { directory, name }: ShownPlace): string {
+  return text.replaceAll(`${directory}/`, `${name}:/`).replaceAll(directory, name);
+}
+
+/**
+ * Runs `work` with the directory where the image is mounted. Throws `UNSUPPORTED` without guestmount. Errors
+ * of `work` name the image in place of the directory, which is gone then.
+ */
 export async function withMountedImage<Result>(
   image: string,
   work: (root: string) => Promise<Result>,
@@ -43,6 +54,10 @@ export async function withMountedImage<Result>(
     await runCommand(["guestmount", "-a", image, "-i", directory], options);
     try {
       return await work(directory);
+    } catch (thrown) {
+      const { code, message, data } = NegotiatorError.from(thrown);
+      const shown = nameDirectory(message, { directory, name: image });
+      throw new NegotiatorError(code, shown, { data, cause: thrown });
     } finally {
       // guestunmount waits for the program that writes the image.
       await runCommand(["guestunmount", directory], options);

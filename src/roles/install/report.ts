@@ -2,6 +2,8 @@
 import { printable, printableJson } from "../../printable.ts";
 import { print } from "../cli/output.ts";
 import type { Outcome } from "../cli/subcommand.ts";
+import { nameDirectory } from "./mounted-image.ts";
+import type { ShownPlace } from "./mounted-image.ts";
 
 /**
  * One step and its result. `command`: the lines of shell that do the same. `oneOf`: the name of many steps
@@ -26,29 +28,42 @@ export type Report = {
 /** How the steps are shown: for people, as JSON, or as lines of shell. */
 export type ReportForm = "text" | "json" | "shell";
 
-/** Creates a report. */
-export function createReport(form: ReportForm): Report {
+/** Creates a report. `image`: an image that is mounted for the time of the installation. */
+export function createReport(form: ReportForm, image?: ShownPlace): Report {
+  const show = (text: string): string => (image === undefined ? text : nameDirectory(text, image));
   const steps: Omit<ReportedStep, "oneOf">[] = [];
   const notes: string[] = [];
   const many = createCounter();
   return {
-    async step({ oneOf, ...step }) {
+    async step({ oneOf, command, ...words }) {
+      const step = { ...words, command: show(command) };
       steps.push(step);
       if (form === "shell" && step.command !== "") await say([`# ${step.why}`, ...step.command.split("\n")]);
       if (form !== "text") return;
       if (oneOf !== undefined) many.add(step, oneOf);
       else await say([...many.take(), formatStep(step)]);
     },
-    async note(text) {
+    async note(given) {
+      const text = show(given);
       notes.push(text);
       if (form !== "json") await say(many.take().concat(`${form === "shell" ? "# " : ""}${text}`));
     },
     async end(line, facts) {
-      if (form === "json") return print(printableJson(JSON.stringify({ ...facts, steps, notes })));
-      if (form === "text") await say([...many.take(), line]);
+      const shown = mapTexts(facts, show);
+      if (form === "json") return print(printableJson(JSON.stringify({ ...shown, steps, notes })));
+      if (form === "text") await say([...many.take(), show(line)]);
       return { exitCode: 0 };
     },
   };
+}
+
+function mapTexts(
+  facts: Readonly<Record<string, unknown>>,
+  change: (text: string) => string,
+): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(facts).map(([key, fact]) => [key, typeof fact === "string" ? change(fact) : fact]),
+  );
 }
 
 async function say(lines: readonly string[]): Promise<void> {

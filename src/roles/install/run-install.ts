@@ -40,9 +40,11 @@ export async function runInstall(
   };
   if (!options.isDryRun && ourUid() !== 0) throw needsRoot(role);
   using _ = options.isDryRun ? undefined : await lockMachine({ name: "install", work: `${role} install` });
-  const work = (root: string): Promise<Outcome> =>
-    has("uninstall") ? uninstall({ ...options, root, purges: has("purge") }) : install({ ...options, root });
   const image = valueOf("image");
+  const work = (root: string): Promise<Outcome> =>
+    has("uninstall")
+      ? uninstall({ ...options, root, image, purges: has("purge") })
+      : install({ ...options, root, image });
   return await (image === undefined ? work(options.root) : withMountedImage(image, work));
 }
 

@@ -29,6 +29,8 @@ import { startparRemovals } from "./startpar.ts";
 export type UninstallOptions = {
   role: Role;
   root: string;
+  /** The file of the image that is mounted at `root`. */
+  image?: string | undefined;
   isDryRun: boolean;
   isJson: boolean;
   /** Files that were changed since are removed too. */
@@ -52,7 +54,10 @@ type Kept = { path: string; why: string };
 /** Uninstalls, and prints each step. Does nothing where nothing is installed. */
 export async function uninstall(options: UninstallOptions): Promise<Outcome> {
   const { role, root, isDryRun, isJson } = options;
-  const report = createReport(isJson ? "json" : isDryRun ? "shell" : "text");
+  const report = createReport(
+    isJson ? "json" : isDryRun ? "shell" : "text",
+    options.image === undefined ? undefined : { directory: root, name: options.image },
+  );
   const manifest = readManifest(root, role);
   const other = readManifest(root, role === "host" ? "guest" : "host");
   const packaged = await findPackage(root);

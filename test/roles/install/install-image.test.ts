@@ -65,6 +65,25 @@ describe("install --root", () => {
     expect((await lstat(image.at(PROGRAM))).ino).toBe(before.ino);
   });
 
+  testInstall("with --image, all output names the image and not the directory of its mount", async () => {
+    await using image = await createImage("systemd");
+    await using tools = await createTemporaryDirectory();
+    // The image is a directory, and these copy it.
+    await writeFile(tools.at("guestmount"), '#!/bin/sh\ncp -a "$2/." "$4"\n', { mode: 0o755 });
+    await writeFile(tools.at("guestunmount"), '#!/bin/sh\nfind "$1" -mindepth 1 -delete\n', { mode: 0o755 });
+    const environment = { PATH: `${tools.path}:/usr/bin:/bin` };
+    const command = [await hostBinary(), "guest", "install", "--image", image.path];
+    const text = await runProcess(command, environment);
+    expect(text.stdout).toEndWith(`\nInstalled in ${image.path}\n`);
+    const json = await runProcess([...command, "--json"], environment);
+    expect(JSON.parse(json.stdout)).toMatchObject({ root: image.path });
+    await writeFile(image.at("etc/negotiator"), "");
+    const wrong = await runProcess(command, environment);
+    expect(wrong.exitCode).not.toBe(0);
+    expect(wrong.stderr).toContain(image.path);
+    expect(`${text.stdout}${json.stdout}${wrong.stderr}`).not.toContain("negotiator-image-");
+  });
+
   testInstall("prints one JSON object with --json", async () => {
     await using image = await createImage("systemd");
     const { stdout } = await installInto(image, "--json");

@@ -3,8 +3,9 @@ import { readlink, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { shellWord } from "../../shell-word.ts";
 import { judgeFile, judgeNow, judgePath } from "../../trust/path-trust.ts";
-import { VERSION } from "../../version.ts";
+import { TARGET, VERSION } from "../../version.ts";
 import { findPackage, PACKAGED_PROGRAM } from "../install/package-owner.ts";
+import { findProgramFault } from "../install/program-fault.ts";
 import { findDaemons } from "../install/running-daemon.ts";
 import { defineCheck } from "./check.ts";
 import { readUnit } from "./check-service.ts";
@@ -24,8 +25,8 @@ type Programs = {
   faults: readonly ServiceFault[];
 };
 
-/** `remedy`: what helps. `text` names the file. */
-type ServiceFault = { text: string; remedy: string };
+/** `remedy`: what helps. `text` names the file. `isDoubt`: it may be as its administrator wants it. */
+type ServiceFault = { text: string; remedy: string; isDoubt?: boolean };
 
 /** More than one binary: the service may run another one than the command line. */
 export const CHECK_PROGRAM = defineCheck<Programs>({
@@ -38,13 +39,20 @@ export const CHECK_PROGRAM = defineCheck<Programs>({
     const [, start = ""] = /path=(\S+) ;/.exec(unit?.["ExecStart"] ?? "") ?? [];
     const running = findDaemons(role).map(({ pid }) => readlink(`/proc/${pid}/exe`).catch(() => ""));
     const parts = [start, unit?.["FragmentPath"] ?? ""].filter((path) => path !== "");
-    const used = await Promise.all([realpath(start).catch(() => start), ...running]);
+    const started = await realpath(start).catch(() => start);
+    const used = await Promise.all([started, ...running]);
+    const packaged = (await findPackage("/").catch(() => undefined)) !== undefined;
+    const others = [...new Set([...found, started])].filter((path) => path !== own && path !== "");
+    const broken = new Map(others.map((path) => [path, findBrokenProgram(path, { role, own, packaged })]));
     return {
       own,
-      found: [...found],
+      found: [...found].filter((path) => broken.get(path) === undefined),
       used: used.filter((path) => path !== ""),
-      faults: parts.flatMap((path) => findServiceFault(path, role) ?? []),
-      packaged: (await findPackage("/").catch(() => undefined)) !== undefined,
+      faults: [
+        ...parts.flatMap((path) => findServiceFault(path, role) ?? []),
+        ...[...broken.values()].flatMap((fault) => fault ?? []),
+      ],
+      packaged,
     };
   },
   judge: judgePrograms,
@@ -73,12 +81,42 @@ export function findServiceFault(path: string, role: "host" | "guest"): ServiceF
   }
 }
 
+type Installation = { role: "host" | "guest"; own: string; packaged: boolean };
+
+/** Returns why the program at this path cannot run on this machine. */
+export function findBrokenProgram(
+  path: string,
+  { role, own, packaged }: Installation,
+): ServiceFault | undefined {
+  try {
+    const fault = findProgramFault(path, { root: "/", architecture: process.arch });
+    if (fault === undefined) return undefined;
+    const { problem: why, remedy, isScript } = fault;
+    const again =
+      packaged && path === PACKAGED_PROGRAM
+        ? "Install the package again, the one for this machine: uname -m"
+        : TARGET === "source"
+          ? `Install it again: negotiator ${role} install --force`
+          : `Put this program in its place: install -m 755 ${shellWord(own)} ${shellWord(path)}`;
+    return {
+      text: isScript ? `${path} is not the program: ${why}` : `${path} cannot run here: ${why}`,
+      remedy: remedy ?? again,
+      isDoubt: isScript,
+    };
+  } catch {
+    // A user without rights may not look.
+    return undefined;
+  }
+}
+
 /** The directories of programs in packages, and of those that a person installs. */
 const DIRECTORIES = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/opt/negotiator/bin"];
 
 /** Judges the programs that are installed. */
 export function judgePrograms({ faults, ...programs }: Programs): readonly Found[] {
-  const found = faults.map(({ text, remedy }) => problem(text, remedy));
+  const found = faults.map(({ text, remedy, isDoubt }) =>
+    isDoubt === true ? warning(text, remedy) : problem(text, remedy),
+  );
   return [...found, ...judgeCopies(programs)];
 }
 

@@ -27,11 +27,37 @@ export function readElf(bytes: Uint8Array, label: string): Elf {
   const segments = readSegments(file);
   const dynamic = readDynamic(file, segments);
   return {
-    architecture: ARCHITECTURES[file.u16(18, "machine")] ?? `machine ${file.u16(18, "machine")}`,
+    architecture: readArchitecture(file),
     interpreter: readInterpreter(file, segments),
     libraries: dynamic.libraries,
     versionNeeds: readVersionNeeds(file, dynamic),
   };
+}
+
+/**
+ * Reads the first bytes of such a file. `endBytes` is the least size of a whole one: the end of its segments
+ * and of its section table. Throws as `readElf` does.
+ */
+export function readElfHead(
+  bytes: Uint8Array,
+  label: string,
+): Pick<Elf, "architecture" | "interpreter"> & { endBytes: number } {
+  const file = openFile(bytes, label);
+  checkIdentity(file);
+  const segments = readSegments(file);
+  const sections =
+    file.u64(40, "section table") + file.u16(58, "section size") * file.u16(60, "section count");
+  const ends = segments.map(({ offset, fileBytes }) => offset + fileBytes);
+  return {
+    architecture: readArchitecture(file),
+    interpreter: readInterpreter(file, segments),
+    endBytes: Math.max(sections, ...ends),
+  };
+}
+
+function readArchitecture(file: File): string {
+  const machine = file.u16(18, "machine");
+  return ARCHITECTURES[machine] ?? `machine ${machine}`;
 }
 
 /** e_machine: EM_X86_64 and EM_AARCH64 of elf.h. */

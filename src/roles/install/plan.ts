@@ -1,4 +1,5 @@
 /** Decides what an installation consists of. Reads the machine, and changes nothing. */
+import { NegotiatorError } from "../../errors.ts";
 import type { Role } from "../../peers/dialect.ts";
 import type { ManualFile } from "../cli/manual/manual-file.ts";
 import type { CommandStep, Entry } from "./entry.ts";
@@ -11,6 +12,7 @@ import { findPrograms } from "./present-programs.ts";
 import type { QgaSwitch } from "./qga-switch.ts";
 import type { HasProgram } from "./present-programs.ts";
 import { chooseProgram, inspectMachine, ownProgram } from "./program-choice.ts";
+import { findProgramFault } from "./program-fault.ts";
 import { processNames } from "./running-daemon.ts";
 import { LOCAL_PROGRAM, serviceFile, UDEV_RULE } from "./service-files.ts";
 import { isManagerRunning, SERVICE_MANAGERS } from "./service-managers.ts";
@@ -51,6 +53,7 @@ export type Plan = {
 export async function makePlan(options: PlanOptions): Promise<Plan> {
   const { role, root } = options;
   const packaged = await findPackage(root);
+  if (packaged !== undefined) checkPackaged(root, packaged);
   const program = packaged === undefined ? LOCAL_PROGRAM : PACKAGED_PROGRAM;
   const { manager, isRunning } = findManager(options);
   const hasProgram = await findPrograms();
@@ -86,6 +89,19 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
     notes,
     groups: group !== undefined && !isGroupThere ? [group] : [],
   };
+}
+
+/** The program of a package stays, so it must run there. */
+function checkPackaged(root: string, kind: string): void {
+  const architecture = root === "/" ? process.arch : inspectMachine(root, ownProgram()).architecture;
+  const fault = findProgramFault(PACKAGED_PROGRAM, { root, architecture });
+  if (fault === undefined || fault.isScript) return;
+  const where = root === "/" ? "here" : "there";
+  throw new NegotiatorError(
+    "UNSUPPORTED",
+    `Cannot install: ${PACKAGED_PROGRAM} of the ${kind} package cannot run ${where}: ${fault.problem}`,
+    { remedy: fault.remedy ?? `Install the package for ${architecture} first, or remove the package` },
+  );
 }
 
 function findManager({ root, manager: name }: PlanOptions): {

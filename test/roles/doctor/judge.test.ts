@@ -11,7 +11,11 @@ import { judgeDenials } from "../../../src/roles/doctor/check-denials.ts";
 import { judgeAuditPlace } from "../../../src/roles/doctor/check-audit.ts";
 import { judgeLimits } from "../../../src/roles/doctor/check-limits.ts";
 import { judgeAbsence, judgeAnswer } from "../../../src/roles/doctor/check-daemon.ts";
-import { findServiceFault, judgePrograms } from "../../../src/roles/doctor/check-program.ts";
+import {
+  findBrokenProgram,
+  findServiceFault,
+  judgePrograms,
+} from "../../../src/roles/doctor/check-program.ts";
 import { describeFinding, summarize, worstExitCode } from "../../../src/roles/doctor/report.ts";
 import { judgeStates } from "../../../src/roles/host/doctor/check-guests.ts";
 import type { Found, Level } from "../../../src/roles/doctor/finding.ts";
@@ -236,6 +240,28 @@ test("a program or unit that others may replace is a problem, and one that is mi
   expect(findServiceFault(path, "host")?.remedy).toContain(`chmod go-w ${path}`);
   await chmod(path, 0o755);
   expect(findServiceFault(path, "host")).toBeUndefined();
+});
+
+test("an installed program that cannot run here is named, and a script is only a doubt", async () => {
+  await using place = await createTemporaryDirectory();
+  const path = place.at("negotiator");
+  const find = (): ReturnType<typeof findBrokenProgram> =>
+    findBrokenProgram(path, { role: "host", own: "/own", packaged: false });
+  await Bun.write(path, "");
+  expect(find()).toMatchObject({ remedy: `Make it executable: chmod 755 ${path}`, isDoubt: false });
+  await chmod(path, 0o755);
+  expect(find()).toMatchObject({ text: `${path} cannot run here: it is empty` });
+  await Bun.write(path, "#!/bin/sh\n");
+  const fault = find();
+  expect(fault).toMatchObject({ isDoubt: true });
+  const facts = {
+    own: "/own",
+    found: [],
+    used: [],
+    packaged: false,
+    faults: fault === undefined ? [] : [fault],
+  };
+  expect(judgePrograms(facts)[0]).toMatchObject({ level: "warning" });
 });
 
 test("only a reload that can succeed is a harmless remedy", () => {

@@ -8,7 +8,7 @@ import { findPathFault } from "../../trust/path-trust.ts";
 import { ourUid } from "../../trust/ownership.ts";
 import { defineCheck } from "./check.ts";
 import type { Examination } from "./check.ts";
-import { ok, problem, unknown, warning } from "./finding.ts";
+import { AS_ROOT, ok, problem, unknown, warning } from "./finding.ts";
 import type { Found } from "./finding.ts";
 
 /**
@@ -96,7 +96,7 @@ export function judgeAuditPlace(
     return [
       isRoot
         ? problem(`${path} cannot be written (${refusal})`, `Look at it: ls -ld ${shellWord(existing)}`)
-        : unknown(`this user may not write ${path}, so only root can tell`, "Run doctor as root"),
+        : unknown(`this user may not write ${path}, so only root can tell`, AS_ROOT),
     ];
   if (freeBytes < LEAST_BYTES)
     return [problem(`the disk of ${path} is full: ${show(freeBytes)} are free`, freeRemedy(existing))];

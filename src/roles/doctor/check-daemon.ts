@@ -11,7 +11,7 @@ import { FileStatusSchema } from "../daemon/file-status.ts";
 import type { FileStatus } from "../daemon/file-status.ts";
 import { defineCheck } from "./check.ts";
 import { readUnit } from "./check-service.ts";
-import { fromError, ok, problem, unknown, warning } from "./finding.ts";
+import { fromError, fromLook, isDenial, ok, problem, unknown, warning } from "./finding.ts";
 import type { Found } from "./finding.ts";
 import { askTool } from "./tool.ts";
 
@@ -40,6 +40,9 @@ export const CHECK_DAEMON = defineCheck<Daemon>({
     try {
       await using control = await dialControl(role, path);
       if (control === undefined) {
+        // A config that this user may not read can name another socket.
+        if (configProblem !== undefined && isDenial(configProblem))
+          return { path, canReload, kind: "refused", error: configProblem };
         const status = await lstat(path).catch(() => undefined);
         const unit = existsSync("/run/systemd/system") ? await readUnit(role, signal) : undefined;
         return { path, canReload, kind: status === undefined ? "missing" : "dead", unit };
@@ -60,7 +63,7 @@ export const CHECK_DAEMON = defineCheck<Daemon>({
       case "dead":
         return [judgeAbsence(`no process listens at ${path}, which an ended one has left`, daemon, role)];
       case "refused":
-        return [isRoot ? fromError(daemon.error) : unknown(...linesOf(daemon.error))];
+        return [fromLook(daemon.error, isRoot)];
       case "silent":
         return [fromError(daemon.error)];
       case "answers":
@@ -159,9 +162,4 @@ export function judgeAbsence(why: string, { canReload, unit }: Absence, role: "h
     `no daemon runs: ${why}, because ${name} fails`,
     `${fix}Read why: journalctl -u ${name} -n 20\nThen start it: systemctl restart ${name}`,
   );
-}
-
-function linesOf({ message }: NegotiatorError): [text: string, remedy: string] {
-  const [text = "", ...rest] = message.split("\n");
-  return [text, rest.join("\n")];
 }

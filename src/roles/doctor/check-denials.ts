@@ -1,7 +1,7 @@
 /** Looks for denials of AppArmor and SELinux that concern negotiator or its sockets. */
 import { readFile, stat } from "node:fs/promises";
 import { defineCheck } from "./check.ts";
-import { ok, problem, unknown } from "./finding.ts";
+import { AS_ROOT, ok, problem, unknown } from "./finding.ts";
 import type { Found } from "./finding.ts";
 import { askTool } from "./tool.ts";
 
@@ -45,12 +45,7 @@ export function judgeDenials({ systems, lines }: Denials): readonly Found[] {
   if (systems.length === 0) return [ok("neither AppArmor nor SELinux is enforcing here")];
   const names = systems.join(" and ");
   if (lines === undefined)
-    return [
-      unknown(
-        `${names} may deny something, and this user may not read the kernel's log`,
-        "Run doctor as root",
-      ),
-    ];
+    return [unknown(`${names} may deny something, and this user may not read the kernel's log`, AS_ROOT)];
   const ours = lines.filter((line) => DENIAL.test(line) && OURS.test(line));
   const last = ours.at(-1);
   if (last === undefined) return [ok(`${names} has denied nothing of negotiator`)];

@@ -6,7 +6,7 @@ import { judgePolicy } from "../cli/judge-policy.ts";
 import type { PolicyJudgement } from "../cli/judge-policy.ts";
 import type { Invocation } from "../cli/subcommand.ts";
 import { defineCheck } from "./check.ts";
-import { fromError, ok, problem, warning } from "./finding.ts";
+import { fromLook, ok, problem, warning } from "./finding.ts";
 import type { Found } from "./finding.ts";
 
 /** `more` are the problems of settings that only the role can judge. */
@@ -29,13 +29,13 @@ export function createConfigCheck(
       const more = configProblem === undefined ? await judgeMore(invocation) : [];
       return { problem: configProblem, warnings: config.warnings, more, files };
     },
-    judge: ({ problem: wrong, warnings, more, files }) =>
+    judge: ({ problem: wrong, warnings, more, files }, { isRoot }) =>
       wrong === undefined
         ? allOr(
             [...more.map((text) => fromText(text)), ...warnings.map((text) => fromText(text, "warning"))],
             files.length === 0 ? "every setting has its default" : `${files.join(", ")} is right`,
           )
-        : splitProblems(wrong),
+        : [fromLook(wrong, isRoot)],
   });
 }
 
@@ -58,8 +58,8 @@ export const CHECK_POLICY_FILE = defineCheck<PolicyFacts>({
       return { path, problem: NegotiatorError.from(thrown), hasRules: false };
     }
   },
-  judge(facts) {
-    if (facts.problem !== undefined) return splitProblems(facts.problem);
+  judge(facts, { isRoot }) {
+    if (facts.problem !== undefined) return [fromLook(facts.problem, isRoot)];
     const { path, hasRules, judgement } = facts;
     return allOr(
       [
@@ -79,9 +79,4 @@ function fromText(text: string, level: "problem" | "warning" = "problem"): Found
   const [first = "", ...rest] = text.split("\n");
   const make = level === "problem" ? problem : warning;
   return make(first, rest.length === 0 ? undefined : rest.join("\n"));
-}
-
-/** An error about a file has a line for each mistake, and then its remedy. */
-function splitProblems(error: NegotiatorError): Found[] {
-  return [fromError(error)];
 }

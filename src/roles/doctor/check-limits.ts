@@ -3,7 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { findDaemons } from "../install/running-daemon.ts";
 import { defineCheck } from "./check.ts";
 import type { Examination } from "./check.ts";
-import { ok, unknown, warning } from "./finding.ts";
+import { AS_ROOT, ok, unknown, warning } from "./finding.ts";
 import type { Found } from "./finding.ts";
 
 /** `open`: its descriptors now; undefined if this user may not see them. */
@@ -38,9 +38,7 @@ export function judgeLimits(
   { role, isRoot }: Pick<Examination, "role" | "isRoot">,
 ): readonly Found[] {
   if (daemons.length === 0)
-    return isRoot
-      ? []
-      : [unknown("this user sees no daemon, so its limits are not known", "Run doctor as root")];
+    return isRoot ? [] : [unknown("this user sees no daemon, so its limits are not known", AS_ROOT)];
   return daemons.map(({ pid, files, open }) => {
     const raise =
       `Raise it: systemctl edit negotiator-${role}, with LimitNOFILE=65536 below [Service]\n` +

@@ -40,7 +40,7 @@ export const CHECK_PROGRAM = defineCheck<Programs>({
     const running = findDaemons(role).map(({ pid }) => readlink(`/proc/${pid}/exe`).catch(() => ""));
     const parts = [start, unit?.["FragmentPath"] ?? ""].filter((path) => path !== "");
     const started = await realpath(start).catch(() => start);
-    const used = await Promise.all([started, ...running]);
+    const used = [started, ...(await Promise.all(running))];
     const packaged = (await findPackage("/").catch(() => undefined)) !== undefined;
     const others = [...new Set([...found, started])].filter((path) => path !== own && path !== "");
     const broken = new Map(others.map((path) => [path, findBrokenProgram(path, { role, own, packaged })]));

@@ -1,4 +1,5 @@
 /** The findings of `doctor`: one line each, with the command that helps. */
+import { errnoOf } from "../../errors.ts";
 import type { NegotiatorError } from "../../errors.ts";
 
 /** `unknown`: the check could not look, for example without root. */
@@ -41,6 +42,21 @@ export function fromError({ message }: NegotiatorError, level: Level = "problem"
   const [text = "", ...remedy] = message.split("\n");
   return found(level, text, remedy.length === 0 ? undefined : remedy.join("\n"));
 }
+
+/** An error of a look: without root, and without the right to look, the check cannot tell. */
+export function fromLook(error: NegotiatorError, isRoot: boolean): Found {
+  if (isRoot || !isDenial(error)) return fromError(error);
+  const { text, remedy } = fromError(error);
+  return unknown(text, error.code === "DENIED" ? remedy : AS_ROOT);
+}
+
+/** Returns whether an error says that this user has no right. */
+export function isDenial({ code, cause }: NegotiatorError): boolean {
+  return code === "DENIED" || ["EACCES", "EPERM"].includes(errnoOf(cause) ?? "");
+}
+
+/** The remedy of a check that only root can make. */
+export const AS_ROOT = "Run doctor as root";
 
 function found(level: Level, text: string, remedy?: string, fix?: Fix): Found {
   return { level, text, ...(remedy === undefined ? {} : { remedy }), ...(fix === undefined ? {} : { fix }) };

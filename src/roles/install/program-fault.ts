@@ -15,12 +15,11 @@ type Place = { root: string; architecture: string };
 const HEAD_BYTES = 64 * 1024;
 const EXECUTABLE = 0o111;
 
-/** Returns the fault of the program at `path` of a machine; undefined if it can start, and if it is missing. */
+/** Returns the fault of the program at `path` of a machine; undefined if it can start or is missing. */
 export function findProgramFault(path: string, { root, architecture }: Place): ProgramFault | undefined {
   const place = placeInRoot(root, path, { last: true });
   const status = statSync(place, { throwIfNoEntry: false });
   if (status === undefined) return undefined;
-  const broken = (problem: string): ProgramFault => ({ problem, remedy: undefined, isScript: false });
   if (!status.isFile()) return broken("it is not a regular file");
   if ((status.mode & EXECUTABLE) === 0)
     return { ...broken("it is not executable"), remedy: `Make it executable: chmod 755 ${shellWord(place)}` };
@@ -40,6 +39,10 @@ export function findProgramFault(path: string, { root, architecture }: Place): P
     const [text = ""] = NegotiatorError.from(thrown).message.split("\n");
     return broken(text.replace(/^.*? as an ELF program: /, "it is not a program: "));
   }
+}
+
+function broken(problem: string): ProgramFault {
+  return { problem, remedy: undefined, isScript: false };
 }
 
 function readStart(place: string): Buffer {

@@ -208,6 +208,21 @@ describe("with both daemons running", () => {
       const levels = readFindings(stdout).map(({ check, level }) => [check, level]);
       expect(Object.fromEntries(levels)).toMatchObject({ config: "ok", daemon: "unknown", audit: "unknown" });
       expect(exitCode).toBe(3);
+      // The daemon may know this guest.
+      const guest = await stage.host.run(["doctor", "--json", "wbe1"], { program });
+      expect(guest.exitCode).toBe(3);
+      for (const [file, checks] of [
+        ["host.policy.toml", ["policy"]],
+        ["host.toml", ["config", "daemon"]],
+      ] as const) {
+        await chmod(stage.at(file), 0o600);
+        const hidden = readFindings((await stage.host.run(["doctor", "--json"], { program })).stdout);
+        await chmod(stage.at(file), 0o644);
+        for (const check of checks)
+          expect(hidden.filter((each) => each.check === check)).toMatchObject([
+            { level: "unknown", remedy: "Run doctor as root" },
+          ]);
+      }
     },
     TIMEOUT_MS,
   );

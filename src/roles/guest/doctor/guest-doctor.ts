@@ -5,6 +5,7 @@ import { CHECK_DAEMON } from "../../doctor/check-daemon.ts";
 import { CHECK_DENIALS } from "../../doctor/check-denials.ts";
 import { CHECK_DETACHED } from "../../doctor/check-detached.ts";
 import { CHECK_POLICY_FILE, createConfigCheck } from "../../doctor/check-files.ts";
+import { CHECK_GROUP } from "../../doctor/check-group.ts";
 import { CHECK_LIMITS } from "../../doctor/check-limits.ts";
 import { CHECK_OLD_AGENT } from "../../doctor/check-old-agent.ts";
 import { CHECK_OWN_COMMANDS } from "../../doctor/check-own-commands.ts";
@@ -23,6 +24,7 @@ const GUEST_CHECKS: readonly Check[] = [
   CHECK_OLD_AGENT,
   CHECK_SERVICE,
   CHECK_DAEMON,
+  CHECK_GROUP,
   CHECK_HOST_LINK,
   CHECK_OWN_COMMANDS,
   CHECK_AUDIT,

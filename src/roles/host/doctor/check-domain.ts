@@ -17,7 +17,16 @@ import { planAdding } from "../channels/channel-plan.ts";
 import { remedyLines } from "../channels/channel-steps.ts";
 import { defineCheck } from "../../doctor/check.ts";
 import type { Check } from "../../doctor/check.ts";
-import { fromError, ok, problem, warning } from "../../doctor/finding.ts";
+import {
+  AS_ROOT,
+  fromError,
+  fromLook,
+  isDenial,
+  ok,
+  problem,
+  unknown,
+  warning,
+} from "../../doctor/finding.ts";
 import type { Found } from "../../doctor/finding.ts";
 
 /**
@@ -30,6 +39,8 @@ type GuestFacts = {
   domain: DomainFacts | undefined;
   endpoint: Endpoint | undefined;
   missing: NegotiatorError | undefined;
+  /** The daemon may know the guest, and this user may not ask it. */
+  isRefused: boolean;
   hasOnlyQga: boolean;
 };
 
@@ -52,17 +63,22 @@ export function createDomainCheck(name: string): Check {
         uuid === undefined
           ? undefined
           : await readDomainFacts(uuid, await listAllDomains(virsh, signal), virsh, signal);
-      const status = await askHostStatus(host.control).catch(() => undefined);
+      const asked = await askHostStatus(host.control).catch((thrown: unknown) =>
+        NegotiatorError.from(thrown),
+      );
+      const isRefused = asked instanceof NegotiatorError && isDenial(asked);
+      const status = asked instanceof NegotiatorError ? undefined : asked;
       const known = status?.guests.find((guest) => guest.name === name);
       const hasOnlyQga = known?.dialect === QGA_DIALECT;
       // The daemon may know it by an option.
       if (domain !== undefined || endpoint !== undefined || known !== undefined)
-        return { name, connect, domain, endpoint, missing: undefined, hasOnlyQga };
+        return { name, connect, domain, endpoint, missing: undefined, isRefused, hasOnlyQga };
       const missing = found instanceof NegotiatorError ? found : await found.explainMissing(name);
-      return { name, connect, domain, endpoint, missing, hasOnlyQga };
+      return { name, connect, domain, endpoint, missing, isRefused, hasOnlyQga };
     },
-    judge({ connect, domain, endpoint, missing, hasOnlyQga }) {
-      if (missing !== undefined) return [fromError(missing)];
+    judge({ connect, domain, endpoint, missing, isRefused, hasOnlyQga }, { isRoot }) {
+      if (missing !== undefined && isRefused && !isRoot) return [unknown(fromError(missing).text, AS_ROOT)];
+      if (missing !== undefined) return [fromLook(missing, isRoot)];
       if (domain !== undefined) return judgeDomain(domain, { connect, hasOnlyQga });
       if (endpoint === undefined) return [ok("the daemon knows it")];
       return [ok(`its socket is ${printable(endpoint.path)}, by ${sourceOf(endpoint)}`)];

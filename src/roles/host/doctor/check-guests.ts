@@ -3,14 +3,14 @@ import type { Endpoint } from "../../../discovery/endpoint.ts";
 import { parseDomainPorts } from "../../../discovery/libvirt/domain-xml.ts";
 import { mapBounded, PARALLEL_CALLS } from "../../../discovery/libvirt/parallel-calls.ts";
 import { askVirsh, listUuids } from "../../../discovery/libvirt/virsh.ts";
-import type { NegotiatorError } from "../../../errors.ts";
+import { NegotiatorError } from "../../../errors.ts";
 import { nativePorts } from "../../../peers/dialect-table.ts";
 import { DIALECTS } from "../../../peers/dialects.ts";
 import { printable } from "../../../printable.ts";
 import { runText } from "../../../process/run-text.ts";
 import { shellLine, shellWord } from "../../../shell-word.ts";
 import { defineCheck } from "../../doctor/check.ts";
-import { fromError, ok, problem, unknown, warning } from "../../doctor/finding.ts";
+import { AS_ROOT, fromLook, isDenial, ok, problem, unknown, warning } from "../../doctor/finding.ts";
 import type { Found } from "../../doctor/finding.ts";
 import { askHostStatus } from "../ask-status.ts";
 import { createFinders } from "../finders.ts";
@@ -27,6 +27,8 @@ type GuestsFacts = {
   bare: readonly string[];
   later: readonly string[];
   known: readonly GuestStatus[] | undefined;
+  /** This user may not ask the daemon. */
+  isRefused: boolean;
   connect: string;
 };
 
@@ -47,15 +49,17 @@ export const CHECK_GUESTS = defineCheck<GuestsFacts>({
     const without = stopped === undefined ? [] : await findBare(endpoints, connect, signal);
     const bare = without.filter(({ isDefined }) => !isDefined).map(({ name }) => name);
     const later = without.filter(({ isDefined }) => isDefined).map(({ name }) => name);
-    const status = await askHostStatus(control).catch(() => undefined);
-    return { endpoints, problems, bare, later, known: status?.guests, connect };
+    const asked = await askHostStatus(control).catch((thrown: unknown) => NegotiatorError.from(thrown));
+    const isError = asked instanceof NegotiatorError;
+    const known = isError ? undefined : asked?.guests;
+    return { endpoints, problems, bare, later, known, isRefused: isError && isDenial(asked), connect };
   },
-  judge(facts) {
-    const { endpoints, problems, bare, later, known, connect } = facts;
+  judge(facts, { isRoot }) {
+    const { endpoints, problems, bare, later, known, isRefused, connect } = facts;
     // The check of libvirt has that problem already.
     const found: Found[] = problems
       .filter(({ code, message }) => !OTHERS.has(code) && !message.startsWith("Cannot ask libvirt"))
-      .map((error) => fromError(error));
+      .map((error) => fromLook(error, isRoot));
     if (bare.length > 0)
       found.push(
         warning(
@@ -74,6 +78,8 @@ export const CHECK_GUESTS = defineCheck<GuestsFacts>({
     }
     if (known !== undefined) return [...found, ...judgeStates(known)];
     const names = [...new Set(endpoints.map(({ guest }) => guest))];
+    if (isRefused && names.length === 0)
+      return [...found, unknown("this user sees no guest, and may not ask the daemon about them", AS_ROOT)];
     if (names.length === 0) return found.length > 0 ? found : [ok("no guest with a port runs")];
     return [
       ...found,

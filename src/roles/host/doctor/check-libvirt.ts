@@ -7,7 +7,7 @@ import { NegotiatorError } from "../../../errors.ts";
 import { runText } from "../../../process/run-text.ts";
 import { findLocalProgram } from "../../../process/program-path.ts";
 import { defineCheck } from "../../doctor/check.ts";
-import { fromError, ok, problem, warning } from "../../doctor/finding.ts";
+import { fromError, fromLook, ok, problem, warning } from "../../doctor/finding.ts";
 
 /**
  * `unused`: why libvirt is not asked; `lacksVirsh`: although it runs. `file`: the config, if that names the
@@ -51,7 +51,10 @@ export const CHECK_LIBVIRT = defineCheck<LibvirtFacts>({
         ];
       const isDown = error.code === "NO_CHANNEL" && startedBy !== undefined;
       return [
-        { ...fromError(error), ...(isDown ? { fix: ["systemctl", "start", startedBy] as const } : {}) },
+        {
+          ...fromLook(error, isRoot),
+          ...(isDown ? { fix: ["systemctl", "start", startedBy] as const } : {}),
+        },
       ];
     }
     if (facts.kind === "unused") {

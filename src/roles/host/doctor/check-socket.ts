@@ -9,7 +9,7 @@ import { printable } from "../../../printable.ts";
 import { createUserCache } from "../../../process/user-cache.ts";
 import { defineCheck } from "../../doctor/check.ts";
 import type { Check } from "../../doctor/check.ts";
-import { fromError, ok, problem, unknown } from "../../doctor/finding.ts";
+import { AS_ROOT, fromError, ok, problem, unknown } from "../../doctor/finding.ts";
 import type { Found } from "../../doctor/finding.ts";
 import { shellLine } from "../../../shell-word.ts";
 import { askTool } from "../../doctor/tool.ts";
@@ -74,7 +74,7 @@ export function createSocketCheck(name: string): Check {
         ];
       if (refusal !== undefined) return [describeRefusal(refusal, endpoint)];
       if (daemon !== undefined) return [ok(`the daemon holds ${path}`)];
-      if (holders === undefined) return [unknown(`only root sees who holds ${path}`, "Run doctor as root")];
+      if (holders === undefined) return [unknown(`only root sees who holds ${path}`, AS_ROOT)];
       return [ok(`QEMU listens at ${path}, and no program holds it`)];
     },
   });

@@ -17,6 +17,16 @@ export function attachLine(guest: string, port: string, connect = ""): string {
   return ["negotiator host add-channel", ...options, guest].join(" ");
 }
 
+/**
+ * Returns the remedy for a port that was attached twice, after which no process listens at its socket. The
+ * name stands in it as a shell takes it.
+ */
+export function attachAgainRemedy(guest: string, connect = ""): string {
+  const at = connect === "" ? "" : ` --connect ${shellWord(connect)}`;
+  const [remove, add] = ["remove", "add"].map((verb) => `negotiator host ${verb}-channel${at} ${guest}`);
+  return `Attach it again: ${remove}; ${add}`;
+}
+
 /** Returns the first words of a line for virsh. An empty URI is none. */
 export function virshAt(connect = ""): string {
   return connect === "" ? "virsh" : `virsh --connect ${shellWord(connect)}`;

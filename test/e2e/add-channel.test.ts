@@ -53,11 +53,16 @@ await describeWithVm(
       else await libvirt.virsh("define", file);
       for (const word of way.filter((each) => each !== "create")) await libvirt.virsh(word, name);
     };
-    const run = async (...words: string[]): Promise<Ended> => {
-      const env = { NEGOTIATOR_CONFIG: "/dev/null", NEGOTIATOR_HOST_CONTROL: libvirt.at("none.sock") };
+    const run = (...words: string[]): Promise<Ended> => runWith({}, ...words);
+    const runWith = async (more: Record<string, string>, ...words: string[]): Promise<Ended> => {
+      const control = libvirt.at("none.sock");
+      const env = { NEGOTIATOR_CONFIG: "/dev/null", NEGOTIATOR_HOST_CONTROL: control, ...more };
       await using launched = launch(["host", ...words], { env, program: [...libvirt.inside, ...PROGRAM] });
       return await launched.ended();
     };
+    /** The findings of one check of `doctor`. */
+    const examine = async (check: string, ...words: string[]): Promise<PrintedFinding[]> =>
+      readFindings((await run("doctor", "--json", ...words)).stdout, check);
     /** The ports of a domain: now, and after its next start. */
     const portsOf = async (name: Name): Promise<[live: string[], config: string[]]> => {
       const read = async (...words: string[]): Promise<string[]> =>
@@ -116,7 +121,7 @@ await describeWithVm(
             "it's used: no agent has the channel open",
             "  Install and start it there: negotiator guest install",
             `strange: the port ${PORT} is there, but of the type "pty", so it is not of negotiator`,
-            "  Look at it, and change it by hand: virsh dumpxml strange",
+            '  Replace it by the XML of "negotiator host add-channel --print-xml": virsh edit strange',
             "",
           ].join("\n"),
         );
@@ -155,8 +160,6 @@ await describeWithVm(
       "doctor names what is wrong with one guest and its libvirt, and --fix adds the port",
       async () => {
         const guest = "d-typed";
-        const examine = async (check: string, ...words: string[]): Promise<PrintedFinding[]> =>
-          readFindings((await run("doctor", "--json", ...words)).stdout, check);
         const [runs, typed] = await examine("guest", guest);
         expect(runs).toMatchObject({ level: "ok", message: "it runs" });
         expect(typed).toMatchObject({ level: "problem", fix: "negotiator host add-channel d-typed" });
@@ -174,6 +177,11 @@ await describeWithVm(
         expect(agent).toMatchObject([
           { level: "problem", message: expect.stringContaining("no agent answers on it") },
         ]);
+
+        const unasked = { NEGOTIATOR_HOST_LIBVIRT: "no", NEGOTIATOR_HOST_QEMU: "no" };
+        const [lost] = readFindings((await runWith(unasked, "doctor", "--json")).stdout, "libvirt");
+        expect(lost).toMatchObject({ level: "warning", message: expect.stringContaining(guest) });
+        expect(lost?.remedy).toStartWith('Set host.libvirt = "auto" in NEGOTIATOR_HOST_LIBVIRT.');
 
         // libvirt refuses the second one, and has replaced the socket.
         const again = `echo '${CHANNEL}' | virsh attach-device ${guest} /dev/stdin --live`;
@@ -204,6 +212,30 @@ await describeWithVm(
           level: "ok",
           message: "qemu:///system answers",
         });
+      },
+      TEST_TIMEOUT_MS,
+    );
+
+    test(
+      "doctor names a port of another kind, and a QEMU that a signal has stopped",
+      async () => {
+        await create("kind", FOREIGN, ["start"]);
+        const wrong = (await examine("guests")).find(({ message }) => message.includes("is not a socket"));
+        expect(wrong).toMatchObject({ level: "problem", message: expect.stringContaining(": kind") });
+        expect(wrong?.remedy).toEndWith("negotiator host doctor kind");
+        const [, port] = await examine("guest", "kind");
+        expect(port).toMatchObject({ level: "problem", message: expect.stringContaining('type "pty"') });
+        expect(port?.remedy).toContain("virsh edit kind\nShut it down");
+
+        const { stdout } = await runProcess([...libvirt.inside, "cat", "/run/libvirt/qemu/kind.pid"], PATHS);
+        process.kill(Number(stdout), "SIGSTOP");
+        const [stopped] = await examine("qemu", "kind");
+        process.kill(Number(stdout), "SIGCONT");
+        const remedy = `Let it go on: kill -CONT ${Number(stdout)}`;
+        expect(stopped).toMatchObject({ level: "problem", remedy });
+        expect(await examine("qemu", "kind")).toEqual([]);
+        await libvirt.virsh("destroy", "kind");
+        await libvirt.virsh("undefine", "kind");
       },
       TEST_TIMEOUT_MS,
     );

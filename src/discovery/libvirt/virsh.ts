@@ -202,7 +202,7 @@ const COMPLAINTS = [
     words: /failed to connect socket|unable to connect to server|no such file|connection refused/i,
     code: "NO_CHANNEL",
     remedy:
-      "Start libvirt: systemctl start libvirtd (or virtqemud). " +
+      "Start libvirt: systemctl start libvirtd (or virtqemud). If that fails: negotiator host doctor\n" +
       'If this host does not use it, set host.libvirt = "no"',
   },
 ] as const;

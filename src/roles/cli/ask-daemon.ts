@@ -32,6 +32,9 @@ export function askDaemon<Schema extends v.GenericSchema>(
   );
 }
 
+/** A warning, and what to do. */
+export type VersionWarning = { problem: string; remedy: string };
+
 /**
  * Says that the daemon is of another release than this program, or that its own file was replaced, as after
  * an upgrade, and how it takes the new program. Calls survive a `reexec`, but old releases have none.
@@ -39,25 +42,31 @@ export function askDaemon<Schema extends v.GenericSchema>(
 export function explainVersion(
   { role, session }: Pick<CliSession, "role"> & { session: Pick<CliSession["session"], "peer"> },
   { isProgramReplaced }: Pick<FileStatus, "isProgramReplaced">,
-): string | undefined {
+): VersionWarning | undefined {
   const version = session.peer?.version;
   const isOther = version !== undefined && version !== VERSION;
   if (!isOther && isProgramReplaced !== true) return undefined;
-  const difference = isOther
+  const problem = isOther
     ? `The running daemon is negotiator ${version}, and this program is ${VERSION}`
     : `The file of the running daemon's program was replaced after its start`;
   const remedy =
     isProgramReplaced === undefined
       ? `Restart it: systemctl restart negotiator-${role}`
       : `Let the daemon take the new program: negotiator ${role} reexec`;
-  return `${difference}\n${remedy}`;
+  return { problem, remedy };
+}
+
+/** Returns the two lines of `explainVersion`, as people get them. */
+export function formatVersionWarning(warning: VersionWarning | undefined): string | undefined {
+  return warning && `${warning.problem}\n${warning.remedy}`;
 }
 
 /** Writes to stderr that the daemon is of another release. */
 export async function warnOfVersion(control: CliSession): Promise<void> {
   const { version } = control.session.peer ?? {};
   if (version === undefined || version === VERSION) return;
-  const problem = explainVersion(control, await askDaemon(control, "status", FileStatusSchema));
+  const status = await askDaemon(control, "status", FileStatusSchema);
+  const problem = formatVersionWarning(explainVersion(control, status));
   if (problem === undefined) return;
   await standardOutput.write("stderr", `negotiator: ${problem.split("\n").map(printable).join("\n")}\n`);
 }

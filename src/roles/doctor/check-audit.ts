@@ -8,6 +8,7 @@ import { findPathFault } from "../../trust/path-trust.ts";
 import { ourUid } from "../../trust/ownership.ts";
 import { defineCheck } from "./check.ts";
 import type { Examination } from "./check.ts";
+import { findExisting } from "./existing-directory.ts";
 import { AS_ROOT, ok, problem, unknown, warning } from "./finding.ts";
 import type { Found } from "./finding.ts";
 
@@ -27,12 +28,13 @@ type AuditPlace = {
 };
 
 /** The audit's file. */
-export const CHECK_AUDIT = defineCheck<AuditPlace>({
+export const CHECK_AUDIT = defineCheck<AuditPlace | { hidden: string }>({
   name: "audit",
   async look({ invocation }) {
     const { file: path, maxBytes, keep } = invocation.config.settings.audit;
     const directory = dirname(path);
-    const existing = await findExisting(directory);
+    const existing = findExisting(directory);
+    if (existing === undefined) return { hidden: path };
     const status = await lstat(path).catch(() => undefined);
     const space = await statfs(existing);
     const target = status === undefined ? existing : path;
@@ -50,20 +52,18 @@ export const CHECK_AUDIT = defineCheck<AuditPlace>({
       neededBytes: maxBytes * (keep + 1),
     };
   },
-  judge: judgeAuditPlace,
+  judge(place, examination) {
+    if (!("hidden" in place)) return judgeAuditPlace(place, examination);
+    const { hidden } = place;
+    const where = "is on a file system of another machine, or where this user may not look";
+    return [unknown(`${hidden} ${where}`, `Look at it: findmnt -T ${shellWord(dirname(hidden))}`)];
+  },
 });
 
 const MIB = 1024 * 1024;
 const LEAST_BYTES = MIB;
 /** With so much room, even a large audit is not an alarm. */
 const ENOUGH_BYTES = 100 * MIB;
-
-async function findExisting(directory: string): Promise<string> {
-  for (let path = directory; ; path = dirname(path)) {
-    const status = await lstat(path).catch(() => undefined);
-    if (status !== undefined || path === "/") return path;
-  }
-}
 
 function show(bytes: number): string {
   return bytes < 10 * MIB ? `${Math.floor(bytes / 1024)} KiB` : `${Math.floor(bytes / MIB)} MiB`;

@@ -1,28 +1,33 @@
 /** Looks whether the daemon listens at its control socket and answers, and what it says of itself. */
-import { existsSync } from "node:fs";
 import { lstat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { NegotiatorError } from "../../errors.ts";
 import { shellWord } from "../../shell-word.ts";
 import { askDaemon, explainVersion } from "../cli/ask-daemon.ts";
+import type { VersionWarning } from "../cli/ask-daemon.ts";
 import { CONTROL_GROUP, dialControl } from "../cli/control-client.ts";
 import { CONTROL_MODE } from "../daemon/control-server.ts";
 import { FileStatusSchema } from "../daemon/file-status.ts";
 import type { FileStatus } from "../daemon/file-status.ts";
 import { defineCheck } from "./check.ts";
-import { readUnit } from "./check-service.ts";
 import { fromError, fromLook, isDenial, ok, problem, unknown, warning } from "./finding.ts";
 import type { Found } from "./finding.ts";
 import { askTool } from "./tool.ts";
+import type { Unit } from "./unit.ts";
 
 /**
  * `dead`: the socket's file is there, and no process listens. `refused`: this user may not ask. `unit`: what
  * systemd knows of the service; undefined without systemd. `canReload`: the files can be used.
  */
 type Daemon = { path: string; canReload: boolean } & (
-  | { kind: "missing" | "dead"; unit: Readonly<Record<string, string>> | undefined }
+  | { kind: "missing" | "dead"; unit: Unit | undefined }
   | { kind: "refused" | "silent"; error: NegotiatorError }
-  | { kind: "answers"; program: string | undefined; files: FileStatus; access: SocketAccess | undefined }
+  | {
+      kind: "answers";
+      program: VersionWarning | undefined;
+      files: FileStatus;
+      access: SocketAccess | undefined;
+    }
 );
 
 /** `mode` and `gid` of the control socket; `group`: the id of the group whose members may use the daemon. */
@@ -34,7 +39,7 @@ const ANSWER_MS = 5000;
 /** The daemon of this machine. */
 export const CHECK_DAEMON = defineCheck<Daemon>({
   name: "daemon",
-  async look({ role, invocation, configProblem, signal }) {
+  async look({ role, invocation, configProblem, signal, unit: readUnit }) {
     const path = invocation.config.settings[role].control;
     const canReload = configProblem === undefined;
     try {
@@ -44,8 +49,7 @@ export const CHECK_DAEMON = defineCheck<Daemon>({
         if (configProblem !== undefined && isDenial(configProblem))
           return { path, canReload, kind: "refused", error: configProblem };
         const status = await lstat(path).catch(() => undefined);
-        const unit = existsSync("/run/systemd/system") ? await readUnit(role, signal) : undefined;
-        return { path, canReload, kind: status === undefined ? "missing" : "dead", unit };
+        return { path, canReload, kind: status === undefined ? "missing" : "dead", unit: await readUnit() };
       }
       const files = await askDaemon(control, "status", FileStatusSchema, { timeoutMs: ANSWER_MS });
       const program = explainVersion(control, files);
@@ -77,7 +81,7 @@ export const CHECK_DAEMON = defineCheck<Daemon>({
 type AnsweringDaemon = {
   path: string;
   canReload: boolean;
-  program: string | undefined;
+  program: VersionWarning | undefined;
   files: FileStatus;
   access: SocketAccess | undefined;
 };
@@ -88,10 +92,7 @@ export function judgeAnswer(
   role: "host" | "guest",
 ): Found[] {
   const found: Found[] = judgeAccess(path, access);
-  if (program !== undefined) {
-    const [first = "", remedy = ""] = program.split("\n");
-    found.push(warning(`t${first.slice(1)}`, remedy));
-  }
+  if (program !== undefined) found.push(warning(program.problem, program.remedy));
   const { policyProblem, unreadFile } = files;
   const reload = ["negotiator", role, "reload"] as const;
   if (policyProblem !== null) {
@@ -131,7 +132,7 @@ function judgeAccess(path: string, access: SocketAccess | undefined): Found[] {
   ];
 }
 
-type Absence = { canReload: boolean; unit: Readonly<Record<string, string>> | undefined };
+type Absence = { canReload: boolean; unit: Unit | undefined };
 
 /** Judges a control socket at which nothing answers: the service that is there decides what helps. */
 export function judgeAbsence(why: string, { canReload, unit }: Absence, role: "host" | "guest"): Found {

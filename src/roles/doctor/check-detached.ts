@@ -1,10 +1,9 @@
 /** Looks whether the output of detached calls can be kept. */
-import { dirname } from "node:path";
-import { walkLocally } from "../../process/mount-table.ts";
 import { printable } from "../../printable.ts";
 import { ourUid } from "../../trust/ownership.ts";
 import { findPathFault } from "../../trust/path-trust.ts";
 import { defineCheck } from "./check.ts";
+import { findExisting } from "./existing-directory.ts";
 import { ok, warning } from "./finding.ts";
 
 /** `fault`: why others could change what is kept there. */
@@ -28,11 +27,3 @@ export const CHECK_DETACHED = defineCheck<DetachedPlace>({
     return [warning(`detached calls cannot be kept in ${shown}: ${fault.problem}`, fault.remedy)];
   },
 });
-
-function findExisting(directory: string): string | undefined {
-  for (let path = directory; ; path = dirname(path)) {
-    const place = walkLocally(path);
-    if (place?.status !== undefined) return path;
-    if (place === undefined || path === "/") return undefined;
-  }
-}

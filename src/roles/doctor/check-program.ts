@@ -8,7 +8,6 @@ import { findPackage, PACKAGED_PROGRAM } from "../install/package-owner.ts";
 import { findProgramFault } from "../install/program-fault.ts";
 import { findDaemons } from "../install/running-daemon.ts";
 import { defineCheck } from "./check.ts";
-import { readUnit } from "./check-service.ts";
 import { ok, problem, warning } from "./finding.ts";
 import type { Found } from "./finding.ts";
 
@@ -31,11 +30,11 @@ type ServiceFault = { text: string; remedy: string; isDoubt?: boolean };
 /** More than one binary: the service may run another one than the command line. */
 export const CHECK_PROGRAM = defineCheck<Programs>({
   name: "program",
-  async look({ role, signal }) {
+  async look({ role, unit: readUnit }) {
     const own = await realpath(process.execPath).catch(() => process.execPath);
     const paths = DIRECTORIES.map((directory) => realpath(join(directory, "negotiator")).catch(() => ""));
     const found = new Set((await Promise.all(paths)).filter((path) => path !== ""));
-    const unit = await readUnit(role, signal).catch(() => undefined);
+    const unit = await readUnit().catch(() => undefined);
     const [, start = ""] = /path=(\S+) ;/.exec(unit?.["ExecStart"] ?? "") ?? [];
     const running = findDaemons(role).map(({ pid }) => readlink(`/proc/${pid}/exe`).catch(() => ""));
     const parts = [start, unit?.["FragmentPath"] ?? ""].filter((path) => path !== "");
@@ -43,15 +42,16 @@ export const CHECK_PROGRAM = defineCheck<Programs>({
     const used = [started, ...(await Promise.all(running))];
     const packaged = (await findPackage("/").catch(() => undefined)) !== undefined;
     const others = [...new Set([...found, started])].filter((path) => path !== own && path !== "");
-    const broken = new Map(others.map((path) => [path, findBrokenProgram(path, { role, own, packaged })]));
+    const faults = others.map(async (path) => {
+      const fault = await findBrokenProgram(path, { role, own, packaged });
+      return fault === undefined ? [] : [[path, fault] as const];
+    });
+    const broken = new Map((await Promise.all(faults)).flat());
     return {
       own,
-      found: [...found].filter((path) => broken.get(path) === undefined),
+      found: [...found].filter((path) => !broken.has(path)),
       used: used.filter((path) => path !== ""),
-      faults: [
-        ...parts.flatMap((path) => findServiceFault(path, role) ?? []),
-        ...[...broken.values()].flatMap((fault) => fault ?? []),
-      ],
+      faults: [...parts.flatMap((path) => findServiceFault(path, role) ?? []), ...broken.values()],
       packaged,
     };
   },
@@ -83,13 +83,13 @@ export function findServiceFault(path: string, role: "host" | "guest"): ServiceF
 
 type Installation = { role: "host" | "guest"; own: string; packaged: boolean };
 
-/** Returns why the program at this path cannot run on this machine. */
-export function findBrokenProgram(
+/** Resolves with the reason why the program at this path cannot run on this machine. */
+export async function findBrokenProgram(
   path: string,
   { role, own, packaged }: Installation,
-): ServiceFault | undefined {
+): Promise<ServiceFault | undefined> {
   try {
-    const fault = findProgramFault(path, { root: "/", architecture: process.arch });
+    const fault = await findProgramFault(path, { root: "/", architecture: process.arch });
     if (fault === undefined) return undefined;
     const { problem: why, remedy, isScript } = fault;
     const again =

@@ -9,13 +9,14 @@ import { defineCheck } from "./check.ts";
 import { ok, problem, warning } from "./finding.ts";
 import type { Fix, Found } from "./finding.ts";
 import { askTool } from "./tool.ts";
+import type { Unit } from "./unit.ts";
 
 /** `unit`: the properties of systemd; undefined elsewhere. `isInstalled`: the manager has the service. */
 type Service = {
   manager: ServiceManager | undefined;
   isInstalled: boolean;
   isActive: boolean;
-  unit: Readonly<Record<string, string>> | undefined;
+  unit: Unit | undefined;
   /** Whether the daemon runs, with or without a service. */
   runs: boolean;
 };
@@ -23,13 +24,13 @@ type Service = {
 /** The service: there, running, enabled. */
 export const CHECK_SERVICE = defineCheck<Service>({
   name: "service",
-  async look({ role, invocation, signal }) {
+  async look({ role, invocation, signal, unit: readUnit }) {
     const runs = await isListening(role, invocation.config.settings[role].control);
     const processes = processNames();
     const manager = SERVICE_MANAGERS.find((each) => isManagerRunning(each, existsSync, processes));
     if (manager === undefined) return { manager, isInstalled: false, isActive: false, unit: undefined, runs };
     if (manager.name === "systemd") {
-      const unit = await readUnit(role, signal);
+      const unit = (await readUnit()) ?? {};
       const isInstalled = unit["LoadState"] !== "not-found" && unit["LoadState"] !== undefined;
       return { manager, isInstalled, isActive: unit["ActiveState"] === "active", unit, runs };
     }
@@ -64,25 +65,10 @@ async function isListening(role: Role, path: string): Promise<boolean> {
   }
 }
 
-const PROPERTIES =
-  "LoadState,ActiveState,SubState,Result,UnitFileState,NRestarts,NeedDaemonReload,ExecStart,FragmentPath";
-
-/** Resolves with what systemd knows of the service; empty if it does not answer. */
-export async function readUnit(role: Role, signal: AbortSignal): Promise<Record<string, string>> {
-  const argv = ["systemctl", "show", `negotiator-${role}.service`, `--property=${PROPERTIES}`];
-  const lines = (await askTool(argv, signal))?.stdout.split("\n") ?? [];
-  return Object.fromEntries(
-    lines.flatMap((line) => {
-      const [, key = "", value = ""] = /^(\w+)=(.*)$/.exec(line) ?? [];
-      return key === "" ? [] : [[key, value]];
-    }),
-  );
-}
-
-type Unit = { role: Role; name: string; runs: boolean };
+type UnitPlace = { role: Role; name: string; runs: boolean };
 
 /** Judges the properties that systemd shows of a unit. */
-export function judgeUnit(unit: Readonly<Record<string, string>>, { role, name, runs }: Unit): Found[] {
+export function judgeUnit(unit: Unit, { role, name, runs }: UnitPlace): Found[] {
   const read = `journalctl -u ${name} -n 20`;
   const { LoadState, ActiveState, Result, UnitFileState, NRestarts = "0", NeedDaemonReload } = unit;
   if (LoadState === "masked")

@@ -4,6 +4,7 @@ import type { Role } from "../../peers/dialect.ts";
 import type { Invocation } from "../cli/subcommand.ts";
 import { unknown } from "./finding.ts";
 import type { Finding, Found } from "./finding.ts";
+import type { Unit } from "./unit.ts";
 
 /** All checks get this. `configProblem`: why the config cannot be used; then the settings are defaults. */
 export type Examination = {
@@ -11,6 +12,8 @@ export type Examination = {
   invocation: Invocation;
   configProblem: NegotiatorError | undefined;
   isRoot: boolean;
+  /** Resolves with the unit of the service; undefined without systemd. All checks share one question. */
+  unit: () => Promise<Unit | undefined>;
   /** Aborts when the check has no time left. */
   signal: AbortSignal;
 };

@@ -16,6 +16,7 @@ import { runCheck } from "./check.ts";
 import type { Check } from "./check.ts";
 import type { Finding, Fix } from "./finding.ts";
 import { describeFinding, formatFinding, summarize, worstExitCode } from "./report.ts";
+import { readUnit } from "./unit.ts";
 
 /** `inTurn`: the checks use the same socket, so that they would disturb each other. */
 export type ExamineOptions = { inTurn?: boolean };
@@ -33,13 +34,15 @@ export async function examine(
 ): Promise<Outcome> {
   const { words, configProblem } = invocation;
   const isJson = words.options.has("json");
-  const examination = { role, invocation, configProblem, isRoot: ourUid() === 0 };
+  const facts = { role, invocation, configProblem, isRoot: ourUid() === 0 };
   const columns = isJson ? undefined : (await terminalSize("stdout"))?.columns;
   const show = (finding: Finding): Promise<Outcome> =>
     print(isJson ? formatFinding(finding) : describeFinding(finding, columns));
   let isStuck = false;
-  const start = (check: Check): ReturnType<typeof runCheck> => runCheck(check, examination);
   const runAll = async (isShown: (finding: Finding) => boolean): Promise<Finding[]> => {
+    let unit: ReturnType<typeof readUnit> | undefined;
+    const examination = { ...facts, unit: () => (unit ??= readUnit(role)) };
+    const start = (check: Check): ReturnType<typeof runCheck> => runCheck(check, examination);
     const running = inTurn ? [] : checks.map(start);
     const all: Finding[] = [];
     for (const [index, check] of checks.entries()) {

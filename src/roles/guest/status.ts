@@ -4,7 +4,7 @@ import { defineMethod } from "../../methods/method.ts";
 import type { Method } from "../../methods/method.ts";
 import { printableJson } from "../../printable.ts";
 import { dialControl, noDaemon } from "../cli/control-client.ts";
-import { askDaemon, explainVersion } from "../cli/ask-daemon.ts";
+import { askDaemon, explainVersion, formatVersionWarning } from "../cli/ask-daemon.ts";
 import type { CheckedStatus } from "../cli/status-check.ts";
 import { watchInterval } from "../cli/status-options.ts";
 import type { StatusRow } from "../cli/status-table.ts";
@@ -79,9 +79,8 @@ async function takeStatus(control: string): Promise<TakenStatus> {
   const { host, qga, ...files } = await askDaemon(session, "status", StatusSchema, {
     params: { measures: true },
   });
-  const problems = [explainVersion(session, files), explainPolicy(files)].filter(
-    (problem) => problem !== undefined,
-  );
+  const version = formatVersionWarning(explainVersion(session, files));
+  const problems = [version, explainPolicy(files)].filter((problem) => problem !== undefined);
   return { rows: [{ name: "host", ...host, remarks: [] }], problems, unreadFile: files.unreadFile, qga };
 }
 

@@ -17,6 +17,12 @@ export function noCallingPort(
   others?: readonly string[],
   connect?: string,
 ): NegotiatorError {
+  if (others?.includes(port) === true)
+    return new NegotiatorError(
+      "NO_CHANNEL",
+      `Guest "${guest}" runs, but its port ${port} is not a socket on which QEMU listens`,
+      { remedy: `See how to correct it: negotiator host doctor ${shellWord(guest)}` },
+    );
   const has = others === undefined ? "" : ` (it has: ${others.length === 0 ? "none" : others.join(", ")})`;
   const add = `Add it: ${attachLine(shellWord(guest), port, connect)}`;
   const keep = others?.includes(AGENT_PORT) === true ? `\n${KEEP_COMMANDS}` : "";

@@ -1,7 +1,7 @@
 /** The subcommand `status` of a host. */
 import { NegotiatorError } from "../../errors.ts";
 import { printable, printableJson } from "../../printable.ts";
-import { askDaemon, explainVersion } from "../cli/ask-daemon.ts";
+import { askDaemon, explainVersion, formatVersionWarning } from "../cli/ask-daemon.ts";
 import { dialControl, noDaemon } from "../cli/control-client.ts";
 import { formatAge } from "../cli/quantity.ts";
 import { watchInterval } from "../cli/status-options.ts";
@@ -60,7 +60,7 @@ async function takeStatus(control: string, wanted: string | undefined): Promise<
       status.guests.map(({ name }) => name),
     );
   const problems = [
-    explainVersion(session, status),
+    formatVersionWarning(explainVersion(session, status)),
     explainPolicy(status),
     ...status.problems.map(formatProblem),
   ];

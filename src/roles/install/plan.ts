@@ -53,7 +53,7 @@ export type Plan = {
 export async function makePlan(options: PlanOptions): Promise<Plan> {
   const { role, root } = options;
   const packaged = await findPackage(root);
-  if (packaged !== undefined) checkPackaged(root, packaged);
+  if (packaged !== undefined) await checkPackaged(root, packaged);
   const program = packaged === undefined ? LOCAL_PROGRAM : PACKAGED_PROGRAM;
   const { manager, isRunning } = findManager(options);
   const hasProgram = await findPrograms();
@@ -92,9 +92,9 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
 }
 
 /** The program of a package stays, so it must run there. */
-function checkPackaged(root: string, kind: string): void {
+async function checkPackaged(root: string, kind: string): Promise<void> {
   const architecture = root === "/" ? process.arch : inspectMachine(root, ownProgram()).architecture;
-  const fault = findProgramFault(PACKAGED_PROGRAM, { root, architecture });
+  const fault = await findProgramFault(PACKAGED_PROGRAM, { root, architecture });
   if (fault === undefined || fault.isScript) return;
   const where = root === "/" ? "here" : "there";
   throw new NegotiatorError(

@@ -1,6 +1,6 @@
 /** Finds why an installed program cannot start: it is broken, or of another machine. */
-import { closeSync, openSync, readSync, statSync } from "node:fs";
-import { NegotiatorError } from "../../errors.ts";
+import { stat } from "node:fs/promises";
+import { errnoOf, NegotiatorError } from "../../errors.ts";
 import { shellWord } from "../../shell-word.ts";
 import { readElfHead } from "./elf.ts";
 import { existsInRoot, placeInRoot } from "./place-in-root.ts";
@@ -15,17 +15,21 @@ type Place = { root: string; architecture: string };
 const HEAD_BYTES = 64 * 1024;
 const EXECUTABLE = 0o111;
 
-/** Returns the fault of the program at `path` of a machine; undefined if it can start or is missing. */
-export function findProgramFault(path: string, { root, architecture }: Place): ProgramFault | undefined {
+/** Resolves with the fault of the program at `path` of a machine; undefined if it can start or is missing. */
+export async function findProgramFault(
+  path: string,
+  { root, architecture }: Place,
+): Promise<ProgramFault | undefined> {
   const place = placeInRoot(root, path, { last: true });
-  const status = statSync(place, { throwIfNoEntry: false });
+  const status = await stat(place).catch(ifMissing);
   if (status === undefined) return undefined;
   if (!status.isFile()) return broken("it is not a regular file");
   if ((status.mode & EXECUTABLE) === 0)
     return { ...broken("it is not executable"), remedy: `Make it executable: chmod 755 ${shellWord(place)}` };
   if (status.size === 0) return broken("it is empty");
-  const head = readStart(place);
-  if (head.toString("latin1", 0, 2) === "#!") return { ...broken("it is a script"), isScript: true };
+  const head = await Bun.file(place).slice(0, HEAD_BYTES).bytes();
+  if (Buffer.from(head).toString("latin1", 0, 2) === "#!")
+    return { ...broken("it is a script"), isScript: true };
   try {
     const elf = readElfHead(head, place);
     if (elf.architecture !== architecture)
@@ -45,12 +49,6 @@ function broken(problem: string): ProgramFault {
   return { problem, remedy: undefined, isScript: false };
 }
 
-function readStart(place: string): Buffer {
-  const file = openSync(place, "r");
-  try {
-    const bytes = Buffer.alloc(HEAD_BYTES);
-    return bytes.subarray(0, readSync(file, bytes));
-  } finally {
-    closeSync(file);
-  }
+function ifMissing(thrown: unknown): undefined {
+  if (!["ENOENT", "ENOTDIR"].includes(errnoOf(thrown) ?? "")) throw thrown;
 }

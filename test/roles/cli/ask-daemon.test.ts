@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import * as v from "valibot";
 import { DEFAULT_LIMITS } from "../../../src/limits.ts";
-import { askDaemon, explainVersion } from "../../../src/roles/cli/ask-daemon.ts";
+import { askDaemon, explainVersion, formatVersionWarning } from "../../../src/roles/cli/ask-daemon.ts";
 import { dialControl } from "../../../src/roles/cli/control-client.ts";
 import { listenControl } from "../../../src/roles/daemon/control-server.ts";
 import { VERSION } from "../../../src/version.ts";
@@ -49,7 +49,7 @@ test.each<[string, boolean | undefined, string | undefined]>([
       role: "host" as const,
       session: { peer: { name: "negotiator", role: "host", version } },
     };
-    const said = explainVersion(session, { isProgramReplaced });
+    const said = formatVersionWarning(explainVersion(session, { isProgramReplaced }));
     if (text === undefined) expect(said).toBeUndefined();
     else expect(said).toContain(text.replace("VERSION", VERSION));
   },

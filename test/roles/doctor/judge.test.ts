@@ -248,11 +248,11 @@ test("an installed program that cannot run here is named, and a script is only a
   const find = (): ReturnType<typeof findBrokenProgram> =>
     findBrokenProgram(path, { role: "host", own: "/own", packaged: false });
   await Bun.write(path, "");
-  expect(find()).toMatchObject({ remedy: `Make it executable: chmod 755 ${path}`, isDoubt: false });
+  expect(await find()).toMatchObject({ remedy: `Make it executable: chmod 755 ${path}`, isDoubt: false });
   await chmod(path, 0o755);
-  expect(find()).toMatchObject({ text: `${path} cannot run here: it is empty` });
+  expect(await find()).toMatchObject({ text: `${path} cannot run here: it is empty` });
   await Bun.write(path, "#!/bin/sh\n");
-  const fault = find();
+  const fault = await find();
   expect(fault).toMatchObject({ isDoubt: true });
   const facts = {
     own: "/own",
@@ -290,7 +290,8 @@ test("the holder of a socket is the process at the other end of its connection",
 });
 
 describe("a check", () => {
-  const examination = { role: "host", isRoot: true, configProblem: undefined } as const;
+  const facts = { role: "host", isRoot: true, configProblem: undefined } as const;
+  const examination = { ...facts, unit: () => Promise.resolve(undefined) };
   const run = (check: Check["run"]): ReturnType<typeof runCheck> =>
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- these checks use no invocation
     runCheck({ name: "x", timeoutMs: 50, run: check }, { ...examination, invocation: {} as never });
@@ -367,6 +368,15 @@ test("guests with the same error share one line, and every error has a remedy", 
     ["7 guests (web0, web1, web2, web3, web4 and 2 more): No agent answers", `Look at each: ${DOCTOR} web0`],
     ['"db": The agent stops', `Look at it: ${DOCTOR} db`],
     ['"x": Broken', "Mend it"],
+  ]);
+});
+
+test("a paused guest is a warning, and one that is shut off is fine", () => {
+  const fine = { calls: { outgoing: 0, incoming: 0 }, ...NO_FIGURES, lastError: null };
+  const states = (["paused", "shut off"] as const).map((state) => ({ ...guest(state, ""), ...fine, state }));
+  expect(judgeStates(states).map(({ level, text }) => [level, text])).toEqual([
+    ["warning", "paused: paused"],
+    ["ok", "not running: shut off (shut off)"],
   ]);
 });
 

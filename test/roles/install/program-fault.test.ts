@@ -19,7 +19,8 @@ afterAll(() => place[Symbol.asyncDispose]());
 async function faultOf(bytes: Uint8Array | string, mode = 0o755): Promise<string | undefined> {
   await Bun.write(place.at("usr/bin/negotiator"), bytes);
   await chmod(place.at("usr/bin/negotiator"), mode);
-  return findProgramFault("/usr/bin/negotiator", { root: place.path, architecture: process.arch })?.problem;
+  return (await findProgramFault("/usr/bin/negotiator", { root: place.path, architecture: process.arch }))
+    ?.problem;
 }
 
 /** The other architecture's number stands in the header. */
@@ -34,8 +35,8 @@ const EM_X86_64 = 62;
 const EM_AARCH64 = 183;
 
 test("each fault of a program is named, and a sound one has none", async () => {
-  expect(findProgramFault("/bin/sh", { root: "/", architecture: process.arch })).toBeUndefined();
-  expect(findProgramFault("/nowhere", { root: "/", architecture: process.arch })).toBeUndefined();
+  expect(await findProgramFault("/bin/sh", { root: "/", architecture: process.arch })).toBeUndefined();
+  expect(await findProgramFault("/nowhere", { root: "/", architecture: process.arch })).toBeUndefined();
   expect(await faultOf(ofOtherMachine())).toMatch(/^it is for (?:arm64|x64), and the machine is /);
   expect(await faultOf(real.subarray(0, real.length - 100))).toStartWith("it is cut off: it has ");
   expect(await faultOf(real.subarray(0, 40))).toStartWith("it is not a program: its ");

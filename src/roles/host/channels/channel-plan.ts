@@ -18,9 +18,9 @@ export type Reason = { why: string; remedy?: string };
 
 /**
  * Parts of remedies. `restart`: the whole remedy that gives the guest its new devices. `startAgain` and
- * `show`: command lines that boot a saved guest, and print its XML.
+ * `edit`: command lines that boot a saved guest, and change its XML.
  */
-export type RemedyLines = { restart: string; startAgain: string; show: string };
+export type RemedyLines = { restart: string; startAgain: string; edit: string };
 
 /**
  * Returns the steps that give a domain these ports. A port that is there already is left alone: libvirt
@@ -34,7 +34,8 @@ export function planAdding(facts: DomainFacts, ports: readonly string[], lines: 
     const places: Place[] = [];
     for (const [place, devices] of placesOf(facts)) {
       const device = findDevice(devices, port);
-      if (device !== undefined && !device.isBound) return { steps: [], refusal: otherKind(device, lines) };
+      if (device !== undefined && !device.isBound)
+        return { steps: [], refusal: otherKind(device, facts, lines) };
       if (device !== undefined) continue;
       if (place === "config" || devices.hasController) places.push(place);
       else if (config === undefined) return { steps: [], refusal: transientWithoutController() };
@@ -53,7 +54,7 @@ export function planRemoving(facts: DomainFacts, ports: readonly string[], lines
     for (const [place, devices] of placesOf(facts)) {
       const device = findDevice(devices, port);
       if (device === undefined) continue;
-      if (!device.isBound) return { steps: [], refusal: otherKind(device, lines) };
+      if (!device.isBound) return { steps: [], refusal: otherKind(device, facts, lines) };
       steps.push({ action: "detach", port, places: [place], xml: formatChannel(port, device.source) });
     }
   }
@@ -94,13 +95,17 @@ function saved({ startAgain }: RemedyLines): Reason {
   };
 }
 
-function otherKind({ port, type }: ChannelDevice, { show }: RemedyLines): Reason {
+function otherKind({ port, type }: ChannelDevice, { live, config }: DomainFacts, lines: RemedyLines): Reason {
   const kind =
     type === "unix"
       ? "QEMU connects to its socket and does not listen there"
       : `of the type "${printable(type)}"`;
   return {
     why: `the port ${port} is there, but ${kind}, so it is not of negotiator`,
-    remedy: `Look at it, and change it by hand: ${show}`,
+    remedy:
+      config === undefined
+        ? "Correct the file that it is created from, as in: negotiator host add-channel --print-xml"
+        : `Replace it by the XML of "negotiator host add-channel --print-xml": ${lines.edit}` +
+          (live === undefined ? "" : `\n${lines.restart}`),
   };
 }

@@ -1,5 +1,5 @@
 /** Makes the changes of a plan, and writes them as lines that a person can type. */
-import { virshAt } from "../../../discovery/attach-line.ts";
+import { attachAgainRemedy, virshAt } from "../../../discovery/attach-line.ts";
 import { readLiveDevices } from "../../../discovery/libvirt/domain-facts.ts";
 import type { DomainFacts } from "../../../discovery/libvirt/domain-facts.ts";
 import { changeByVirsh, isGeneralFailure } from "../../../discovery/libvirt/virsh.ts";
@@ -26,7 +26,7 @@ export function remedyLines(domain: DomainName, connect: string | undefined): Re
       `Shut it down (a reboot inside is not enough): ${virsh} shutdown ${word}\n` +
       `When it is off, start it: ${virsh} start ${word}`,
     startAgain: `${virsh} managedsave-remove ${word}; ${virsh} start ${word}`,
-    show: `${virsh} dumpxml ${word}`,
+    edit: `${virsh} edit ${word}`,
   };
 }
 
@@ -45,7 +45,7 @@ export async function makeSteps(
     const step = await lookAgain(planned, domain, options, signal);
     const refusal = step.places.length === 0 ? undefined : await makeStep(step, domain, options, signal);
     if (refusal === undefined) continue;
-    if (/already exists/.test(refusal.message)) throw attachedTwice(domain);
+    if (/already exists/.test(refusal.message)) throw attachedTwice(domain, options.connect);
     if (step.places.length < 2) throw refusal;
     // The guest gets the port at its next start at least.
     const rest = await makeStep({ ...step, places: ["config"] }, domain, options, signal);
@@ -73,13 +73,10 @@ async function lookAgain(
 }
 
 /** libvirt makes a new socket for a port before it sees that the guest has the port. */
-function attachedTwice(domain: DomainName): NegotiatorError {
-  const word = wordOf(domain);
+function attachedTwice(domain: DomainName, connect: string | undefined): NegotiatorError {
   const problem =
     "another program added the port at this moment, so libvirt replaced its socket by a dead one";
-  return new NegotiatorError("INTERNAL", problem, {
-    remedy: `Add it again: negotiator host remove-channel ${word} && negotiator host add-channel ${word}`,
-  });
+  return new NegotiatorError("INTERNAL", problem, { remedy: attachAgainRemedy(wordOf(domain), connect) });
 }
 
 /** Resolves with the refusal of libvirt, or undefined. */

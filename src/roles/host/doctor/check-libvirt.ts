@@ -1,22 +1,33 @@
 /** Looks whether libvirt answers, and which one. */
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { createLibvirtFinder } from "../../../discovery/libvirt/libvirt.ts";
 import { surveyLibvirt } from "../../../discovery/libvirt/survey.ts";
 import type { Survey } from "../../../discovery/libvirt/survey.ts";
 import { NegotiatorError } from "../../../errors.ts";
+import { nativePorts } from "../../../peers/dialect-table.ts";
+import { DIALECTS } from "../../../peers/dialects.ts";
+import { printable } from "../../../printable.ts";
 import { runText } from "../../../process/run-text.ts";
 import { findLocalProgram } from "../../../process/program-path.ts";
+import type { Invocation } from "../../cli/subcommand.ts";
 import { defineCheck } from "../../doctor/check.ts";
 import { fromError, fromLook, ok, problem, warning } from "../../doctor/finding.ts";
+import { createFinders } from "../finders.ts";
+import { adviseLibvirt, readLibvirtUnits } from "./libvirt-units.ts";
+import type { UnitAdvice } from "./libvirt-units.ts";
+import { nameSome } from "./names.ts";
 
 /**
- * `unused`: why libvirt is not asked; `lacksVirsh`: although it runs. `file`: the config, if that names the
- * libvirt to ask. `startedBy`: its unit.
+ * `unused`: why libvirt is not asked; `lacksVirsh`: although it runs; `lost`: guests of libvirt with our port
+ * that are not found in another way; `setBy`: who said so. `file`: the config, if that names the libvirt to
+ * ask. `advice`: what its units need.
  */
 type LibvirtFacts =
-  | { kind: "unused"; reason: string; looksAtQemu: boolean; named: number; lacksVirsh: boolean }
-  | { kind: "failed"; error: NegotiatorError; startedBy: string | undefined; file: string | undefined }
+  | ({ kind: "unused"; reason: string; looksAtQemu: boolean; named: number } & Missed)
+  | { kind: "failed"; error: NegotiatorError; advice: UnitAdvice | undefined; file: string | undefined }
   | { kind: "answers"; survey: Survey; isChosen: boolean };
+
+type Missed = { lacksVirsh: boolean; lost: readonly string[]; setBy: string };
 
 /** libvirt, or why it is not asked. */
 export const CHECK_LIBVIRT = defineCheck<LibvirtFacts>({
@@ -27,7 +38,10 @@ export const CHECK_LIBVIRT = defineCheck<LibvirtFacts>({
     if (host.libvirt === "no" || (host.libvirt === "auto" && !hasVirsh)) {
       const reason = host.libvirt === "no" ? 'host.libvirt = "no"' : "there is no program virsh";
       const lacksVirsh = host.libvirt === "auto" && LIBVIRT_SOCKETS.some((path) => existsSync(path));
-      return { kind: "unused", reason, looksAtQemu: host.qemu !== "no", named: guests.length, lacksVirsh };
+      const looksAtQemu = host.qemu !== "no";
+      const lost = host.libvirt === "no" && hasVirsh ? await findLost(invocation, signal) : [];
+      const setBy = invocation.config.origins.get("host.libvirt") ?? "an option";
+      return { kind: "unused", reason, looksAtQemu, named: guests.length, lacksVirsh, lost, setBy };
     }
     const connect = host.connect === "" ? undefined : host.connect;
     try {
@@ -36,12 +50,15 @@ export const CHECK_LIBVIRT = defineCheck<LibvirtFacts>({
     } catch (thrown) {
       const origin = invocation.config.origins.get("host.connect") ?? "";
       const file = origin.startsWith("/") ? origin : undefined;
-      return { kind: "failed", error: NegotiatorError.from(thrown), startedBy: findUnit(), file };
+      const error = NegotiatorError.from(thrown);
+      const isLocal = connect === undefined || connect === "qemu:///system";
+      const units = isLocal && isDown(error) ? await readLibvirtUnits(signal) : undefined;
+      return { kind: "failed", error, advice: units && adviseLibvirt(units), file };
     }
   },
   judge(facts, { isRoot }) {
     if (facts.kind === "failed") {
-      const { error, startedBy, file } = facts;
+      const { error, advice, file } = facts;
       if (error.code === "BAD_CONFIG" && file !== undefined)
         return [
           problem(
@@ -49,16 +66,20 @@ export const CHECK_LIBVIRT = defineCheck<LibvirtFacts>({
             `Correct host.connect in ${file}, for example: "qemu:///system". Then: negotiator host reload`,
           ),
         ];
-      const isDown = error.code === "NO_CHANNEL" && startedBy !== undefined;
-      return [
-        {
-          ...fromLook(error, isRoot),
-          ...(isDown ? { fix: ["systemctl", "start", startedBy] as const } : {}),
-        },
-      ];
+      const found = fromLook(error, isRoot);
+      if (advice === undefined) return [found];
+      return [problem(`${found.text}; ${advice.state}`, `${advice.remedy}\n${DO_WITHOUT}`, advice.fix)];
     }
     if (facts.kind === "unused") {
-      const { reason, looksAtQemu, named, lacksVirsh } = facts;
+      const { reason, looksAtQemu, named, lacksVirsh, lost, setBy } = facts;
+      if (lost.length > 0)
+        return [
+          warning(
+            `libvirt runs guests with our port that are not found, because it is not asked (${reason}): ` +
+              nameSome(lost),
+            `Set host.libvirt = "auto" in ${printable(setBy)}. Then: negotiator host reload`,
+          ),
+        ];
       if (lacksVirsh)
         return [
           warning(
@@ -88,14 +109,28 @@ export const CHECK_LIBVIRT = defineCheck<LibvirtFacts>({
   },
 });
 
-/** The unit of this machine that starts libvirt on demand; undefined without systemd. */
-function findUnit(): string | undefined {
-  if (!existsSync("/run/systemd/system")) return undefined;
-  return UNITS.find((unit) => UNIT_DIRECTORIES.some((directory) => existsSync(join(directory, unit))));
+const DO_WITHOUT = 'If this host does not use libvirt, set host.libvirt = "no"';
+
+/** libvirt is there, and does not answer. */
+function isDown({ code }: NegotiatorError): boolean {
+  return code === "NO_CHANNEL" || code === "TIMEOUT";
+}
+
+/** The names of the running guests of libvirt with our port that no other finder has. */
+async function findLost({ config }: Invocation, signal: AbortSignal): Promise<string[]> {
+  const { connect } = config.settings.host;
+  const ports = new Set(nativePorts());
+  const ask = createLibvirtFinder({ ports, connect: connect === "" ? undefined : connect, runText });
+  const { find } = createFinders(config.settings, [], DIALECTS);
+  try {
+    const [all, found] = await Promise.all([ask(signal), find(signal)]);
+    const known = new Set(found.endpoints.map(({ path }) => path));
+    return [...new Set(all.endpoints.filter(({ path }) => !known.has(path)).map(({ guest }) => guest))];
+  } catch {
+    // Without an answer, this host may do without libvirt.
+    return [];
+  }
 }
 
 /** Where the daemons of libvirt listen (libvirtd(8), virtqemud(8)). */
 const LIBVIRT_SOCKETS = ["/run/libvirt/libvirt-sock", "/run/libvirt/virtqemud-sock"];
-
-const UNITS = ["virtqemud.socket", "libvirtd.service"];
-const UNIT_DIRECTORIES = ["/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];

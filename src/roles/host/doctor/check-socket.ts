@@ -1,6 +1,7 @@
 /** Looks at the socket of one guest: whether it is there, who listens, and who holds it. */
 import { lstat } from "node:fs/promises";
 import { dialSocket } from "../../../channels/socket/socket.ts";
+import { attachAgainRemedy } from "../../../discovery/attach-line.ts";
 import type { Endpoint } from "../../../discovery/endpoint.ts";
 import { listenerOf } from "../../../discovery/listener.ts";
 import { NegotiatorError } from "../../../errors.ts";
@@ -11,7 +12,7 @@ import { defineCheck } from "../../doctor/check.ts";
 import type { Check } from "../../doctor/check.ts";
 import { AS_ROOT, fromError, ok, problem, unknown } from "../../doctor/finding.ts";
 import type { Found } from "../../doctor/finding.ts";
-import { shellLine } from "../../../shell-word.ts";
+import { shellWord } from "../../../shell-word.ts";
 import { askTool } from "../../doctor/tool.ts";
 import { askHostStatus } from "../ask-status.ts";
 import { findEndpoints } from "../direct.ts";
@@ -89,11 +90,7 @@ function describeRefusal(refusal: NegotiatorError, endpoint: Endpoint): Found {
 }
 
 function attachAgain({ guest, connect }: Endpoint): string {
-  const at = connect === undefined ? [] : ["--connect", connect];
-  const [remove, add] = ["remove-channel", "add-channel"].map((each) =>
-    shellLine(["negotiator", "host", each, ...at, guest]),
-  );
-  return `Attach it again: ${remove}; ${add}`;
+  return attachAgainRemedy(shellWord(guest), connect);
 }
 
 /** A running QEMU does not make a socket again that was removed. */

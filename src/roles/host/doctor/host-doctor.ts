@@ -18,6 +18,7 @@ import { createAgentCheck } from "./check-agent.ts";
 import { createDomainCheck } from "./check-domain.ts";
 import { CHECK_GUESTS } from "./check-guests.ts";
 import { CHECK_LIBVIRT } from "./check-libvirt.ts";
+import { CHECK_QEMU, createQemuCheck } from "./check-qemu.ts";
 import { createSocketCheck } from "./check-socket.ts";
 
 const HOST_CHECKS: readonly Check[] = [
@@ -30,6 +31,7 @@ const HOST_CHECKS: readonly Check[] = [
   CHECK_GROUP,
   CHECK_LIBVIRT,
   CHECK_GUESTS,
+  CHECK_QEMU,
   CHECK_OWN_COMMANDS,
   CHECK_AUDIT,
   CHECK_DETACHED,
@@ -41,6 +43,12 @@ const HOST_CHECKS: readonly Check[] = [
 export function doctorOfHost(invocation: Invocation): Promise<Outcome> {
   const [guest] = invocation.words.positionals;
   if (guest === undefined) return examine("host", HOST_CHECKS, invocation);
-  const checks = [CHECK_DAEMON, createDomainCheck(guest), createSocketCheck(guest), createAgentCheck(guest)];
+  const checks = [
+    CHECK_DAEMON,
+    createQemuCheck(guest),
+    createDomainCheck(guest),
+    createSocketCheck(guest),
+    createAgentCheck(guest),
+  ];
   return examine("host", checks, invocation, { inTurn: true });
 }

@@ -62,15 +62,17 @@ describe("docs/TROUBLESHOOTING.md has the message", () => {
   });
 
   test("of a side that does not answer", async () => {
-    const silent = { peer: undefined, state: "idle" } as const;
+    const silent = { peer: undefined, farewell: undefined, state: "idle" } as const;
+    const known = { peer: { name: "n", version: "1", role: "guest" }, farewell: undefined };
     const endpoint = { path: "/run/vm/web1.sock", state: "running" } as const;
     expectMessage(explainGuestNoAnswer("web1", silent, endpoint));
     expectMessage(explainGuestNoAnswer("web1", silent, { ...endpoint, connected: false }));
     expectMessage(explainGuestNoAnswer("web1", silent, { ...endpoint, state: "paused" }));
     expectMessage(explainGuestNoAnswer("web1", silent, { ...endpoint, state: "saved" }));
-    expectMessage(
-      explainGuestNoAnswer("web1", { peer: { name: "n", version: "1", role: "guest" } }, endpoint),
-    );
+    expectMessage(explainGuestNoAnswer("web1", known, endpoint));
+    const farewell = "the guest's daemon stops";
+    expectMessage(explainGuestNoAnswer("web1", { ...known, farewell }, endpoint));
+    expectMessage(explainGuestNoAnswer("web1", known, { ...endpoint, connected: false }));
     const path = "/run/vm/web1.sock";
     expectMessage(explainGuestNoAnswer("web1", silent, endpoint, await rejectionOf(dialSocket(path))));
     expectMessage(noCallingPort("web1", HOST_TO_GUEST));

@@ -27,7 +27,7 @@ import { createHeldChannels } from "./held-channels.ts";
 import type { HeldChannels } from "./held-channels.ts";
 import { createLinkLog } from "./link-log.ts";
 import type { LinkLog } from "./link-log.ts";
-import { explainNoAnswer, noAgent, noCallingPort } from "./no-answer.ts";
+import { explainNoAnswer, explainStoppedAgent, noAgent, noCallingPort, START_AGENT } from "./no-answer.ts";
 import { watchPeerTimeout } from "./peer-timeout.ts";
 import { createReach } from "./reach.ts";
 import { redial } from "./redial.ts";
@@ -175,7 +175,7 @@ export function createGuest(options: GuestOptions): Guest {
       const figures = { calls: running, ...counter.figures(session.session, running) };
       const own = { name, uuid: uuid ?? null, ...tracker.status(session), ...figures, ...links.overQuota() };
       const known = { ...own, dialect: own.dialect ?? onlyDialect(endpoints) };
-      return withState(known, endpoints, hindrance.pausedSince, findOther(session, endpoints));
+      return withState(known, endpoints, hindrance.pausedSince, session);
     },
     async close(reason) {
       peerTimeout[Symbol.dispose]();
@@ -220,18 +220,28 @@ function isSuspended({ session }: PeerLink, { saved, calling }: GuestEndpoints):
 /** A saved guest's socket is gone, and a paused guest is silent, so that is not an error to show. */
 function withState(
   status: GuestStatus,
-  { saved }: GuestEndpoints,
+  endpoints: GuestEndpoints,
   pausedSince: Date | undefined,
-  other: ForeignDialect | undefined,
+  link: PeerLink,
 ): GuestStatus {
+  const { saved, calling } = endpoints;
   const since = saved?.since ?? pausedSince;
   if (since !== undefined) {
     const state = saved === undefined ? "paused" : "saved";
     return { ...status, state, since: since.toISOString(), lastError: null };
   }
+  const other = findOther(link, endpoints);
   return other === undefined
-    ? status
+    ? withEnd(status, link.session, calling)
     : { ...status, state: other.name, dialect: other.name, lastError: null };
+}
+
+/** An agent that has ended is silent for a reason, which says more than the last error. */
+function withEnd(status: GuestStatus, session: Session, calling: Endpoint | undefined): GuestStatus {
+  const stopped = status.state === "unresponsive" ? explainStoppedAgent(session, calling) : undefined;
+  return stopped === undefined
+    ? status
+    : { ...status, lastError: `The agent is not running: ${stopped}\n${START_AGENT}` };
 }
 
 /** Callers must not cause many scans for a guest whose agent is off. */

@@ -43,7 +43,7 @@ export function noAgent(guest: string, port: string): NegotiatorError {
 /** The error for a guest that does not answer. `unreachable` is the error of a channel that did not open. */
 export function explainNoAnswer(
   guest: string,
-  session: Pick<Session, "peer"> | undefined,
+  session: Pick<Session, "peer" | "farewell"> | undefined,
   endpoint: Pick<Endpoint, "path" | "state" | "connected" | "connect" | "isManaged"> | undefined,
   unreachable?: NegotiatorError,
 ): NegotiatorError {
@@ -57,6 +57,8 @@ export function explainNoAnswer(
     return unanswered(guest, "it is paused", `Resume it: ${virsh} resume ${shellWord(guest)}`);
   if (unreachable !== undefined)
     return new NegotiatorError("NO_CHANNEL", `Guest "${guest}" does not answer: ${unreachable.message}`);
+  const stopped = explainStoppedAgent(session, endpoint);
+  if (stopped !== undefined) return unanswered(guest, `its agent is not running: ${stopped}`, START_AGENT);
   if (session?.peer !== undefined)
     return unanswered(guest, "its agent answered before, and is silent now", START_AGENT);
   if (endpoint?.connected === false)
@@ -66,7 +68,22 @@ export function explainNoAnswer(
   return unanswered(guest, "its channel is there, but no agent answers on it", remedy);
 }
 
-const START_AGENT =
+/**
+ * Returns how it is known that an agent which answered before does not run now: it said goodbye, or the
+ * hypervisor says that its port is closed. Returns undefined if that is not known.
+ */
+export function explainStoppedAgent(
+  session: Pick<Session, "peer" | "farewell"> | undefined,
+  endpoint: Pick<Endpoint, "connected"> | undefined,
+): string | undefined {
+  if (session?.peer === undefined) return undefined;
+  const { farewell } = session;
+  if (farewell !== undefined) return farewell === "" ? "it was stopped" : `it was stopped (${farewell})`;
+  return endpoint?.connected === false ? "no program in the guest has the channel open" : undefined;
+}
+
+/** The remedy for an agent that does not run. */
+export const START_AGENT =
   "Start the agent in the guest: negotiator guest daemon\n" +
   "If it is a service there: systemctl restart negotiator-guest; journalctl -u negotiator-guest";
 

@@ -14,6 +14,9 @@ import type { FrozenSequence, Sequence } from "./sequence.ts";
 /** `first`: there was no session before. `resumed`: it goes on. `lost`: it has ended with its calls. */
 export type Continuation = "first" | "resumed" | "lost";
 
+/** The peer of an epoch. `farewell`: the words with which it has ended its session. */
+export type EpochPeer = { agent: Agent; limits: PeerLimits; farewell?: string };
+
 /** The names and the order of the present session. */
 export type Epochs = {
   readonly sequence: Sequence;
@@ -21,7 +24,7 @@ export type Epochs = {
   /** Whether both sides offer raw chunks. */
   readonly isRaw: boolean;
   /** Known since the first epoch began. */
-  readonly peer: { agent: Agent; limits: PeerLimits } | undefined;
+  readonly peer: EpochPeer | undefined;
   /** Dialler: returns a new hello. Only an answer with its nonce counts from now on. */
   hello(): { nonce: string; bytes: Uint8Array };
   /** Dialler: takes the answer. Throws `BAD_REQUEST`, `UNSUPPORTED` or `BAD_FRAME` when it is invalid. */
@@ -41,7 +44,7 @@ export type FrozenEpochs = {
   noticeCredit: FrozenNoticeCredit;
   isRaw: boolean;
   hasBegun: boolean;
-  peer?: { agent: Agent; limits: PeerLimits } | undefined;
+  peer?: EpochPeer | undefined;
   id?: string | undefined;
   instance?: string | undefined;
   firstInstance?: string | undefined;

@@ -6,6 +6,7 @@ import type { Limits } from "../../limits.ts";
 import { createAllowance } from "./allowance.ts";
 import type { ControlQueue } from "./control-queue.ts";
 import { clipText } from "../message.ts";
+import type { Epochs } from "./epochs.ts";
 import type { Attach, Message, MessageBody, Request } from "../message.ts";
 import type { NoticeCredit } from "./notice-credit.ts";
 import type { Outbox } from "./outbox.ts";
@@ -30,6 +31,7 @@ type InboxOptions = {
   outbox: Outbox;
   controlQueue: ControlQueue;
   status: Status;
+  epochs: Pick<Epochs, "peer">;
   traffic: Traffic;
   onNotice: (method: string, params: unknown) => void;
   onGoodbye: (reason: NegotiatorError) => void;
@@ -87,6 +89,7 @@ export function createInbox(options: InboxOptions): Inbox {
         else isAllowed(bytes);
         return;
       case "goodbye":
+        if (options.epochs.peer !== undefined) options.epochs.peer.farewell = clipText(message.reason);
         options.onGoodbye(farewell(message.reason));
         return;
       case "notice":

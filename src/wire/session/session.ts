@@ -21,6 +21,8 @@ export type Session = {
   readonly state: SessionState;
   /** Describes the peer. Known once the session was open. */
   readonly peer: Agent | undefined;
+  /** The words with which the peer has said goodbye; undefined since a session was open. */
+  readonly farewell: string | undefined;
   /** Why the last hello was refused; undefined since a session was open. */
   readonly refusal: NegotiatorError | undefined;
   /** False when the peer has sent nothing for `unresponsiveAfterMs`, although it was pinged. */
@@ -103,10 +105,7 @@ export function createSession(options: SessionOptions): Session {
   const { served, controlQueue, status, epochs, receiver, traffic, ...parts } = all;
   const { invalidInput, conversation, timeout, silence, refusal, dialling, intake } = parts;
 
-  const hear = (nowMs: number): void => {
-    timeout.receive(nowMs);
-    if (silence?.receive(nowMs) === true) onOutput();
-  };
+  const hear = createHearing(parts, onOutput);
 
   return {
     get state() {
@@ -114,6 +113,9 @@ export function createSession(options: SessionOptions): Session {
     },
     get peer() {
       return epochs.peer?.agent;
+    },
+    get farewell() {
+      return epochs.peer?.farewell;
     },
     get refusal() {
       return refusal.reason;
@@ -199,6 +201,17 @@ export function createSession(options: SessionOptions): Session {
 }
 
 type Parts = ReturnType<typeof createSessionParts>;
+
+/** Returns the function that is called at the times at which the peer sends something. */
+function createHearing(
+  { timeout, silence }: Pick<Parts, "timeout" | "silence">,
+  onOutput: () => void,
+): (nowMs: number) => void {
+  return (nowMs) => {
+    timeout.receive(nowMs);
+    if (silence?.receive(nowMs) === true) onOutput();
+  };
+}
 
 function freezeSession({ status, epochs, conversation, receiver, controlQueue }: Parts): FrozenSession {
   const isDialling = status.state === "dialling";

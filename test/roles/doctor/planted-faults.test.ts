@@ -257,6 +257,17 @@ describe("with daemons that end", () => {
     "an agent that was killed: seen on the host, and its host seen from a guest",
     () =>
       onStage(async (stage) => {
+        stage.guest().daemon.kill("SIGTERM");
+        await stage.guest().daemon.exited;
+        const stopped = await examine(stage.host, "agent", "web1");
+        expectFault(
+          stopped,
+          "problem",
+          "its agent is not running: it was stopped",
+          "negotiator guest daemon",
+        );
+        await stage.guest().start();
+        await stage.open();
         stage.guest().daemon.kill("SIGKILL");
         await stage.guest().daemon.exited;
         await until("the host notices", async () => {

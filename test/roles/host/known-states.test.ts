@@ -154,10 +154,37 @@ test(
     scene.guest.daemon.kill("SIGTERM");
     await scene.guest.daemon.exited;
     await until("the end is noticed", () => scene.guests.status()[0]?.state !== "open");
+    expect(scene.guests.status()[0]).toMatchObject({
+      state: "unresponsive",
+      lastError: expect.stringMatching(
+        /^The agent is not running: it was stopped \(the guest's daemon stops\)\nStart the agent /,
+      ),
+    });
     await until("the host looks again", () => scene.looks() > 0);
     await lasts();
     scene.change({ ...scene.running, connected: false });
     expect(await refusal(scene.guests.peer("web1", 0))).toMatchObject({ isAtOnce: true });
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "the status of an agent that was killed says so when a scan finds the port closed, and not after its start",
+  async () => {
+    await using scene = await createScene({ hasAgent: true });
+    scene.appear(scene.running);
+    await untilOpen(scene.guests);
+    scene.guest.daemon.kill("SIGKILL");
+    await scene.guest.daemon.exited;
+    await until("the end is noticed", () => scene.guests.status()[0]?.state !== "open");
+    expect(scene.guests.status()[0]?.lastError ?? "").not.toContain("is not running");
+    scene.change({ ...scene.running, connected: false });
+    expect(scene.guests.status()[0]?.lastError).toStartWith(
+      "The agent is not running: no program in the guest has the channel open\nStart the agent ",
+    );
+    await scene.guest.start();
+    await untilOpen(scene.guests);
+    expect(scene.guests.status()[0]?.lastError).toBeNull();
   },
   TIMEOUT_MS,
 );

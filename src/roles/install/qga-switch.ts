@@ -53,7 +53,8 @@ const OPENRC: Services = {
   isActive: (name) => ["rc-service", "--quiet", name, "status"],
   stop: (name) => [
     { kind: "command", argv: ["rc-service", "--ifstarted", name, "stop"], why: STOPS },
-    { kind: "command", argv: ["rc-update", "--all", "del", name], why: STOPS },
+    // `--all` fails for a service that is not in every runlevel.
+    { kind: "command", argv: ["rc-update", "del", name, ...runLevelsOf(name)], why: STOPS },
   ],
   start: (name) => [
     { kind: "command", argv: ["rc-update", "add", name, "default"], why: STARTS },

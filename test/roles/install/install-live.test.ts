@@ -207,6 +207,22 @@ function liveTests(): void {
   );
 
   test(
+    "with OpenRC, --qga takes the other agent out of the runlevels that have it",
+    async () => {
+      const { stdout, stderr } = await runInSandbox(`
+        rm -r /run/systemd; mkdir -p /run/openrc /etc/runlevels/boot /etc/runlevels/default /etc/runlevels/off
+        : >/run/openrc/softlevel; rm -f /etc/init.d/qemu-ga; : >/etc/init.d/qemu-guest-agent
+        for level in boot default; do
+          ln -sf /etc/init.d/qemu-guest-agent /etc/runlevels/$level/qemu-guest-agent
+        done
+        $BINARY guest install --qga --dry-run`);
+      expect(stderr).toBe("");
+      expect(stdout).toMatch(/^rc-update del qemu-guest-agent (?:boot default|default boot)$/m);
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
     "--qga reloads a running daemon, and --uninstall gives the other agent its port again",
     async () => {
       const { stdout, exitCode } = await runInSandbox(`

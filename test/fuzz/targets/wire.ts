@@ -45,6 +45,9 @@ const CORPUS: readonly Uint8Array[] = [
 
 const makeBytes = (random: Random): Uint8Array => makeFrom(CORPUS, random);
 
+/** How bytes are refused that are not a JSON object of ours. */
+const NOT_JSON = ["BAD_FRAME", "TOO_LARGE"] as const;
+
 /** The targets by name. */
 export const WIRE_TARGETS: Readonly<Record<string, FuzzTarget>> = {
   frames: {
@@ -102,8 +105,8 @@ export const WIRE_TARGETS: Readonly<Record<string, FuzzTarget>> = {
     start: (): FuzzRound => (random) => {
       const bytes = makeBytes(random);
       for (const envelope of [native, legacyEnvelope])
-        refusesWith(["BAD_FRAME"], () => envelope.decode(parseJsonObject(bytes)));
-      const object = refusesWith(["BAD_FRAME"], () => parseJsonObject(bytes));
+        refusesWith(NOT_JSON, () => envelope.decode(parseJsonObject(bytes)));
+      const object = refusesWith(NOT_JSON, () => parseJsonObject(bytes));
       if (object === undefined) return;
       const isOldest = isOldestMessage(object);
       const oldest = refusesWith(["BAD_FRAME"], () => readOldestMessage(object));
@@ -129,7 +132,7 @@ export const WIRE_TARGETS: Readonly<Record<string, FuzzTarget>> = {
   hellos: {
     what: "a hello and its answer are read, or refused with BAD_REQUEST or UNSUPPORTED",
     start: (): FuzzRound => (random) => {
-      const message = refusesWith(["BAD_FRAME"], () => native.decode(parseJsonObject(makeBytes(random))));
+      const message = refusesWith(NOT_JSON, () => native.decode(parseJsonObject(makeBytes(random))));
       if (message === undefined) return;
       const refusals = ["BAD_REQUEST", "UNSUPPORTED"] as const;
       if (isHello(message)) refusesWith(refusals, () => readHello(message, AGENT));

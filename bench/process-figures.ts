@@ -23,10 +23,20 @@ export async function readPeak(pid: number): Promise<number> {
 
 /** The processor time of a process so far, in seconds. */
 export async function readProcessorSeconds(pid: number): Promise<number> {
+  return addTicks(pid, 2);
+}
+
+/** The same with that of its children that have ended. */
+export async function readFamilySeconds(pid: number): Promise<number> {
+  return addTicks(pid, 4);
+}
+
+/** User and system time are fields 14 and 15, and those of the children come after them. */
+async function addTicks(pid: number, count: number): Promise<number> {
   const text = await readFile(`/proc/${pid}/stat`, "utf8");
-  // The name of the program may have spaces. User and system time are fields 14 and 15.
+  // The name of the program may have spaces.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  return fields.slice(11, 11 + count).reduce((sum, field) => sum + Number(field), 0) / TICKS_PER_SECOND;
 }
 
 /** USER_HZ, which is 100 on all architectures of ours. */

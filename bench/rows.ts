@@ -59,6 +59,14 @@ export const ROWS: readonly Row[] = [
   },
   {
     ...call,
+    name: "user-call",
+    what: "processor time of a call as another user",
+    yardstick: "bare setpriv",
+    judged: "ratio",
+    goal: 1.2,
+  },
+  {
+    ...call,
     name: "list-commands",
     what: "list-commands over the port, open session",
     yardstick: "info",

@@ -25,11 +25,32 @@ export function setprivWords(path: string, ids: Ids, argv: readonly string[]): [
   return [path, ...optionsFor(ids), "--", ...argv];
 }
 
-/** The plus sign keeps a number from being taken for a user's name. */
 function optionsFor({ uid, gid, groups }: Ids): string[] {
-  const list = groups.map((group) => `+${group}`).join(",");
-  return [`--reuid=+${uid}`, `--regid=+${gid}`, list === "" ? "--clear-groups" : `--groups=${list}`];
+  const write = groups.length > MOST_PADDED ? withPlus : padded;
+  const list = groups.map(write).join(",");
+  return [
+    `--reuid=${write(uid)}`,
+    `--regid=${write(gid)}`,
+    list === "" ? "--clear-groups" : `--groups=${list}`,
+  ];
 }
+
+/**
+ * `setpriv` looks for a user of that name first. No name has so many digits. A system with systemd refuses
+ * names of digits without a search, which takes as many system calls as all the rest for any other name.
+ */
+function padded(id: number): string {
+  return String(id).padStart(DIGITS, "0");
+}
+
+/** A longer list of padded numbers would not fit into one word. */
+function withPlus(id: number): string {
+  return `+${id}`;
+}
+
+/** Names have at most 32 characters (useradd(8)). */
+const DIGITS = 33;
+const MOST_PADDED = 1000;
 
 const ASK = { timeoutMs: 2000, outputBytes: 65_536 };
 /** Ids that no system gives to a user: a trial must not depend on the users of this machine. */

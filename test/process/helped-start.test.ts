@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { chmod, symlink } from "node:fs/promises";
 import { NegotiatorError } from "../../src/errors.ts";
-import { findSetpriv } from "../../src/process/setpriv.ts";
+import { findSetpriv, setprivWords } from "../../src/process/setpriv.ts";
 import type { StartWay } from "../../src/process/start-way.ts";
 import { createCapturingSink, endLater, runScript } from "../support/captured-run.ts";
 import { rejectionOf } from "../support/error-of.ts";
@@ -136,4 +136,22 @@ test.if(IS_ROOT)("words of a helper that the files do not confirm are the comman
   const { result, stderr } = await runScript("exit 0", { user: USER, chooseWay: chooseCat });
   expect(result).toMatchObject({ exitCode: 1, endedBy: "command" });
   expect(stderr).toMatch(/^~negotiator-start-[-0-9a-f]+: unrecognized option/);
+});
+
+test("setpriv gets ids that cannot be names, and shorter ones for a very long list of groups", () => {
+  const padded = `${"0".repeat(32)}7`;
+  expect(setprivWords("/s", { uid: 7, gid: 7, groups: [7] }, ["/c"])).toEqual([
+    "/s",
+    `--reuid=${padded}`,
+    `--regid=${padded}`,
+    `--groups=${padded}`,
+    "--",
+    "/c",
+  ]);
+  const groups = Array.from({ length: 10_000 }, () => 4_000_000_000);
+  const longest = Math.max(
+    ...setprivWords("/s", { uid: 7, gid: 7, groups }, ["/c"]).map((word) => word.length),
+  );
+  // Source: execve(2), MAX_ARG_STRLEN.
+  expect(longest).toBeLessThan(128 * 1024);
 });

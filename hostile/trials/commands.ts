@@ -1,6 +1,6 @@
 /** Trials of commands: their users and files try to stop the daemon, or to run as root. */
 import { closeSync, openSync } from "node:fs";
-import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { runAs, startTrialHost } from "../trial-host.ts";
 import type { Trial, TrialStage } from "../trial.ts";
 
@@ -98,7 +98,32 @@ export const COMMAND_TRIALS = {
       return { hasSucceeded: isAnswered !== true, figures };
     },
   },
+  "hung-policy": {
+    what: "the file system of the policy stops answering, and the daemon is told to read its files again",
+    success: `a call is not answered within ${ANSWER_MS / 1000} seconds, or root gets no status`,
+    async run(stage) {
+      const { host, guests } = await startTrialHost(stage, ["web1"], {
+        commands: { fine: "#!/bin/sh\necho fine\n" },
+      });
+      await guests[0]?.call("execute", "fine");
+      const policy = `${stage.directory}/host.policy.toml`;
+      await rm(policy);
+      await symlink(`${await mountHung(stage)}/policy.toml`, policy);
+      host.daemon.kill("SIGHUP");
+      await Bun.sleep(HANG_MS);
+      const isAnswered = await inTime(guests[0]?.call("execute", "fine"));
+      const hasStatus = await inTime(runAs(undefined, [stage.binary, "host", "status"], host.environment));
+      const seen = [isAnswered ? "the call was answered" : "no answer", hasStatus ? "a status" : "no status"];
+      const figures = seen.join(", ");
+      return { hasSucceeded: !isAnswered || !hasStatus, figures };
+    },
+  },
 } as const satisfies Record<string, Trial>;
+
+/** Whether an answer comes in time. */
+async function inTime(answer: Promise<unknown> | undefined): Promise<boolean> {
+  return Promise.race([Promise.resolve(answer).then(() => true), Bun.sleep(ANSWER_MS).then(() => false)]);
+}
 
 /** Mounts a FUSE file system that no program serves, so that every look at it waits. Returns its path. */
 async function mountHung({ directory, held }: TrialStage): Promise<string> {

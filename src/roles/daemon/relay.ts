@@ -42,6 +42,9 @@ export type PeerOf = (
   isPatient?: boolean,
 ) => Promise<Peer>;
 
+/** A session that was handed over and is cut keeps its calls about so long for its peer to come back. */
+const RESUMED_MS = 120_000;
+
 /** The methods `execute`, `list-commands` and `info`, which call the peer of `peerOf`. */
 export function createRelay(peerOf: PeerOf, shares: Pick<PeerShares, "takeCall">): Method[] {
   // A guest may never answer, so a caller that aborts stops waiting for it.
@@ -63,7 +66,9 @@ export function createRelay(peerOf: PeerOf, shares: Pick<PeerShares, "takeCall">
       const time = startCall(given ?? { timeoutMs: limit.timeoutMs, connectTimeoutMs });
       let remote: RemoteCommand | undefined;
       try {
-        const peer = await find(guest, time.leftToConnect(), call.signal, isPatient);
+        // A call that was handed over has reached its peer, which may be cut or paused just now.
+        const waitMs = given === undefined ? time.leftToConnect() : RESUMED_MS;
+        const peer = await find(guest, waitMs, call.signal, isPatient === true || given !== undefined);
         if (isStrict) await begin();
         const { id, signal, caller } = call;
         const request = {
@@ -72,7 +77,7 @@ export function createRelay(peerOf: PeerOf, shares: Pick<PeerShares, "takeCall">
           command,
           args,
           timeoutMs: time.left(),
-          connectTimeoutMs: time.leftToConnect(),
+          connectTimeoutMs: given === undefined ? time.leftToConnect() : 0,
           signal,
           ...(caller === undefined ? {} : { caller }),
         };

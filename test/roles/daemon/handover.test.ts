@@ -164,6 +164,31 @@ test(
   TIMEOUT_MS,
 );
 
+test(
+  "a running call survives a replacement of the host's daemon while its guest has been silent for a second",
+  async () => {
+    await using stage = await createStage();
+    const guest = stage.guest();
+    await guest.command("wait", "#!/bin/sh\necho begun\ncat\nexit 7\n");
+    const words = ["execute", "--connect-timeout", "1", "web1", "wait"];
+    const running = stage.host.launch(words, { isOpen: true });
+    expect(await running.firstLine()).toBe("begun");
+    const passes = async (ms: number): Promise<void> => {
+      const endMs = performance.now() + ms;
+      await until("the time has passed", () => performance.now() > endMs);
+    };
+    await passes(1000);
+    guest.daemon.kill("SIGSTOP");
+    expect(await stage.host.run(["reexec"])).toMatchObject({ exitCode: 0, stderr: "" });
+    await passes(1000);
+    guest.daemon.kill("SIGCONT");
+    await running.feed("more\n");
+    running.endInput();
+    expect(await running.ended()).toMatchObject({ exitCode: 7, stdout: "more\n", stderr: "" });
+  },
+  TIMEOUT_MS,
+);
+
 test("plain data and bytes survive the state file, also data that look like its own form", () => {
   const state = {
     bytes: Uint8Array.of(0, 1, 255),

@@ -164,6 +164,11 @@ test(
   TIMEOUT_MS,
 );
 
+async function passes(ms: number): Promise<void> {
+  const endMs = performance.now() + ms;
+  await until("the time has passed", () => performance.now() > endMs);
+}
+
 test(
   "a running call survives a replacement of the host's daemon while its guest has been silent for a second",
   async () => {
@@ -173,10 +178,6 @@ test(
     const words = ["execute", "--connect-timeout", "1", "web1", "wait"];
     const running = stage.host.launch(words, { isOpen: true });
     expect(await running.firstLine()).toBe("begun");
-    const passes = async (ms: number): Promise<void> => {
-      const endMs = performance.now() + ms;
-      await until("the time has passed", () => performance.now() > endMs);
-    };
     await passes(1000);
     guest.daemon.kill("SIGSTOP");
     expect(await stage.host.run(["reexec"])).toMatchObject({ exitCode: 0, stderr: "" });

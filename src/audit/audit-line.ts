@@ -41,6 +41,8 @@ export type AuditEntry = AuditResult & {
   command?: string | undefined;
   path?: string | undefined;
   args?: readonly string[] | undefined;
+  /** The names of the variables that the caller gives to a program. */
+  variables?: readonly string[] | undefined;
   decision: "allowed" | "denied";
   rule?: number | string | undefined;
   reason?: string | undefined;
@@ -66,7 +68,8 @@ export type LeftOut = Pick<AuditEntry, "role" | "direction" | "peer" | "user"> &
  * `time` is ISO 8601 in UTC. With `redactArguments` the arguments are replaced by their count and digest.
  */
 export function formatAuditLine(entry: AuditEntry, time: string, redactArguments: boolean): string {
-  const { event, role, direction, peer, callId, method, user, command, path, args, ...verdict } = entry;
+  const { event, role, direction, peer, callId, method, user, command, path, args, variables, ...verdict } =
+    entry;
   const { builtin, decision, rule, reason, ...outcome } = verdict;
   const line = {
     time,
@@ -80,6 +83,7 @@ export function formatAuditLine(entry: AuditEntry, time: string, redactArguments
     command: clip(command),
     path: clip(path),
     ...(args === undefined ? {} : formatArguments(args, redactArguments)),
+    variables: clip(variables?.join(" "), TEXT_BYTES),
     builtin,
     decision,
     rule: typeof rule === "number" ? rule : clip(rule),

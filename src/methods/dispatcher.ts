@@ -309,7 +309,7 @@ function createEntry(
     resource.kind === "command"
       ? { command: resource.name, ...(ran?.builtin === true ? {} : { args: resource.args }) }
       : resource.kind === "path"
-        ? { path: resource.path, args: resource.args }
+        ? { path: resource.path, args: resource.args, variables: resource.variables }
         : {};
   return {
     role,

@@ -3,13 +3,14 @@ import { printable } from "../printable.ts";
 
 /**
  * A command with its arguments, a path with what is to be done there, or nothing besides the method itself.
- * The arguments of a path are those of a program, or the mode in which a file is to be opened. To add a kind,
+ * The arguments of a path are those of a program, or the mode in which a file is to be opened. `variables`
+ * are the names of those that the caller gives to the program. To add a kind,
  * add a member here, a row in `KINDS`, a condition in `rule-match.ts`, and a member of `AuditEntry` with the
  * name of the kind.
  */
 export type Resource =
   | { kind: "command"; name: string; args: readonly string[] }
-  | { kind: "path"; path: string; args: readonly string[] }
+  | { kind: "path"; path: string; args: readonly string[]; variables?: readonly string[] }
   | { kind: "none" };
 
 /** Returns the resource as an object in a sentence, such as `the command "uptime"` or `the method "info"`. */

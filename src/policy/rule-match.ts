@@ -45,7 +45,8 @@ export function createMatcher(request: PolicyRequest): (rule: Rule) => Mismatch 
     findNameMismatch(rule, "methods", method) ??
     findNameMismatch(rule, "commands", resource.kind === "command" ? resource.name : undefined) ??
     findNameMismatch(rule, "paths", resource.kind === "path" ? resource.path : undefined) ??
-    findArgumentMismatch(rule, call);
+    findArgumentMismatch(rule, call) ??
+    findVariableMismatch(rule, resource);
 }
 
 function findSideMismatch(rule: Rule, user: LocalUser | undefined): Mismatch | undefined {
@@ -126,6 +127,17 @@ function findArgumentMismatch(rule: Rule, call: CallArguments): Mismatch | undef
   return missing && (() => `no argument is ${quote(missing.source)}`);
 }
 
+/** Variables such as `LD_PRELOAD` make any program do anything, so an allowing rule about one has none. */
+function findVariableMismatch(
+  { action, names, arguments: patterns }: Rule,
+  resource: Resource,
+): Mismatch | undefined {
+  const variables = resource.kind === "path" ? (resource.variables ?? []) : [];
+  const isAboutSome = names.paths !== undefined || patterns !== undefined;
+  if (action === "deny" || !isAboutSome || variables.length === 0) return undefined;
+  return () => `it allows no variables, and the call has ${list(variables.map((source) => ({ source })))}`;
+}
+
 function findOrderedMismatch(
   { isOpen, globs }: Extract<ArgumentPatterns, { kind: "ordered" }>,
   args: readonly string[],
@@ -174,7 +186,7 @@ function isWordAt(text: string, place: number): boolean {
   return /\w/.test(text.charAt(place));
 }
 
-function list(patterns: readonly NamePattern[]): string {
+function list(patterns: readonly Pick<NamePattern, "source">[]): string {
   return patterns.map(({ source }) => quote(source)).join(", ");
 }
 

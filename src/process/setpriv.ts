@@ -20,6 +20,22 @@ export function forgetSetpriv(): void {
   found = undefined;
 }
 
+/**
+ * Returns whether `setpriv`, which starts as root with the variables of the command, does the same with
+ * these. Others, such as `LD_PRELOAD`, run any code in it.
+ */
+export function isHarmless(env: Readonly<Record<string, string>>): boolean {
+  return Object.entries(env).every(
+    ([name, value]) =>
+      HARMLESS.has(name) || name.startsWith("NEGOTIATOR_") || (LOCALES.has(name) && !value.includes("/")),
+  );
+}
+
+/** It looks for the program nowhere, because that has an absolute path. */
+const HARMLESS = new Set(["HOME", "LOGNAME", "PATH", "SHELL", "USER"]);
+/** A path would be that of a file with texts. */
+const LOCALES = new Set(["LANG", "LC_ALL"]);
+
 /** Returns the words that change the user and start `argv`. */
 export function setprivWords(path: string, ids: Ids, argv: readonly string[]): [string, ...string[]] {
   return [path, ...optionsFor(ids), "--", ...argv];

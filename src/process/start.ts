@@ -20,7 +20,7 @@ import { createPipe } from "./pipe.ts";
 import { spawnWithShare } from "./process-share.ts";
 import { NOWHERE } from "./pump.ts";
 import type { ByteSink } from "./pump.ts";
-import { forgetSetpriv, setprivWords } from "./setpriv.ts";
+import { forgetSetpriv, isHarmless, setprivWords } from "./setpriv.ts";
 import type { StartOrder } from "./start-in-place.ts";
 import { chooseStartWay } from "./start-way.ts";
 import type { StartWay } from "./start-way.ts";
@@ -44,10 +44,11 @@ export type PreparedStart = { way: StartWay; user: Ids | undefined; cgroup: Cgro
 
 /** Decides how the process is started. Throws the system's error, or a `NegotiatorError`. */
 export async function prepareStart(options: StartOptions): Promise<PreparedStart> {
-  const { argv, cwd, limits = {}, chooseWay = chooseStartWay } = options;
+  const { argv, env, cwd, limits = {}, chooseWay = chooseStartWay } = options;
   const user = options.user && { groups: [], ...options.user };
   const cgroup = hasLimits(limits) ? await planCgroup(limits) : undefined;
-  return { way: await chooseWay({ path: argv[0], cwd, user, cgroup }), user, cgroup };
+  const way = await chooseWay({ path: argv[0], cwd, user, cgroup });
+  return { way: way.kind === "setpriv" && !isHarmless(env) ? { kind: "own" } : way, user, cgroup };
 }
 
 /** Starts the process at once. Throws the system's error, or a `NegotiatorError`. */

@@ -219,6 +219,13 @@ test("a rule allows paths, modes and arguments, and nothing else", async () => {
   });
   expect((await agent.ask("guest-exec", { path: "id", arg: ["-g"] })).error?.class).toBe("CommandNotFound");
   expect((await agent.ask("guest-exec", { path: "sh" })).error?.class).toBe("CommandNotFound");
+  const preloaded = { path: "id", arg: ["-u"], env: ["LD_PRELOAD=/tmp/x.so", "PATH=/usr/bin"] };
+  expect((await agent.ask("guest-exec", preloaded)).error?.class).toBe("CommandNotFound");
+  const audit = await until("the audit has it", async () => {
+    const text = await readFile(directory.at("audit-denied.jsonl"), "utf8");
+    return text.includes("LD_PRELOAD") && text;
+  });
+  expect(audit).toContain('"variables":"LD_PRELOAD PATH"');
   expect((await agent.ask("guest-get-time")).error?.class).toBe("CommandNotFound");
   expect(await agent.ask("guest-ping")).toEqual({ return: {} });
 });

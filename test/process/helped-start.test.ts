@@ -1,6 +1,7 @@
 /** Commands that a helper starts: they get what a direct start gives them, and nothing of the helper. */
 import { describe, expect, test } from "bun:test";
-import { chmod, symlink } from "node:fs/promises";
+import { statSync } from "node:fs";
+import { chmod, readdir, symlink } from "node:fs/promises";
 import { NegotiatorError } from "../../src/errors.ts";
 import { findSetpriv, setprivWords } from "../../src/process/setpriv.ts";
 import type { StartWay } from "../../src/process/start-way.ts";
@@ -34,11 +35,21 @@ test.if(IS_ROOT)("setpriv is found where the tests run", () => {
   expect(setpriv).toBe("/usr/bin/setpriv");
 });
 
+test.if(IS_ROOT)("no process of root reads the variables of another user's program", async () => {
+  await using directory = await createTemporaryDirectory();
+  await chmod(directory.path, 0o777);
+  // The loader of each process makes a file, which belongs to the user of that process.
+  const env = { PATH: "/usr/bin:/bin", LD_DEBUG: "files", LD_DEBUG_OUTPUT: directory.at("loader") };
+  await runScript("true", { env, user: NOBODY });
+  const owners = (await readdir(directory.path)).map((name) => statSync(directory.at(name)).uid);
+  expect(new Set(owners)).toEqual(new Set([NOBODY.uid]));
+});
+
 describe.if(IS_ROOT).each(WAYS)("$kind", (way) => {
   const chooseWay = (): StartWay => way;
 
   test("gives a command the same state as a direct start, with the ids of its user", async () => {
-    const options = { env: { PATH: "/usr/bin:/bin", NAME: "a=b c" }, cwd: "/usr" };
+    const options = { env: { PATH: "/usr/bin:/bin", NEGOTIATOR_NAME: "a=b c" }, cwd: "/usr" };
     const helped = await runScript(STATE, { ...options, user: USER, stdin: stdin(), chooseWay });
     const direct = await runScript(STATE, { ...options, stdin: stdin() });
     const ids = /^(?:Uid|Gid|Groups|Cap...):\t.*\n/gm;

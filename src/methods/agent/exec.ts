@@ -47,6 +47,7 @@ export function createExecCommands({ records, users }: ExecOptions): AgentComman
         kind: "path",
         path: findPath(path, env) ?? resolve("/", path),
         args: arg,
+        ...(env !== undefined && { variables: Object.keys(parseEnvironment(env)) }),
       }),
       async run({ path, arg = [], env, "input-data": input, "capture-output": capture }, { grant }) {
         const program = findPath(path, env);

@@ -1,5 +1,4 @@
 /** Opens sessions with daemons from the bench's own process, without a command line. */
-import { dialSocket } from "../src/channels/socket/socket.ts";
 import { listenSocket } from "../src/channels/socket/socket-listener.ts";
 import { NegotiatorError } from "../src/errors.ts";
 import { createNativePeer } from "../src/peers/native.ts";
@@ -7,6 +6,8 @@ import type { Peer } from "../src/peers/peer.ts";
 import { executeOn } from "../src/peers/remote-command.ts";
 import type { RemoteCommand } from "../src/peers/remote-command.ts";
 import { openCliSession } from "../src/roles/cli/cli-session.ts";
+import type { CliSession } from "../src/roles/cli/cli-session.ts";
+import { dialControl } from "../src/roles/cli/control-client.ts";
 import type { Channel } from "../src/wire/channel.ts";
 import type { StreamReader } from "../src/wire/calls/stream-reader.ts";
 
@@ -18,7 +19,9 @@ const CALL_MS = 300_000;
 
 /** Opens a session with the host's daemon, for calls to the guest. */
 export async function openControl(control: string, guest: string): Promise<OpenPeer> {
-  return openPeer(await dialSocket(control), { guest });
+  const opened = await dialControl("host", control);
+  if (opened === undefined) throw new Error(`No daemon listens at ${control}`);
+  return peerOf(opened, { guest });
 }
 
 /** A port whose host end is in this process. `peer` resolves when the guest's daemon has connected. */
@@ -53,7 +56,10 @@ export async function finishCommand({ stdout, stderr, ended }: RemoteCommand, na
 }
 
 function openPeer(channel: Channel, extra: Readonly<Record<string, string>>): OpenPeer {
-  const opened = openCliSession("host", channel);
+  return peerOf(openCliSession("host", channel), extra);
+}
+
+function peerOf(opened: CliSession, extra: Readonly<Record<string, string>>): OpenPeer {
   return {
     peer: createNativePeer(opened.session, { extra, explainNoAnswer }),
     [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),

@@ -188,22 +188,6 @@ export function reapChild(pid: number): void {
 /** Most bytes of a unix socket's path, with its closing NUL: `sun_path` of unix(7). */
 export const SOCKET_PATH_BYTES = 108;
 
-/**
- * Connects to the unix stream socket at `path`, which has fewer bytes than `SOCKET_PATH_BYTES`, without
- * waiting, and disconnects at once. Returns whether a process listens there: `full` if too many clients wait
- * (EAGAIN of connect(2)), `none` after any other failure. Bun gives both the name ECONNREFUSED.
- */
-export function probeListener(path: Uint8Array): "free" | "full" | "none" {
-  const address = encodeAddress(path);
-  const fd = libc().socket(AF_UNIX, SOCK_STREAM | O_NONBLOCK | O_CLOEXEC, 0);
-  if (fd < 0) return "none";
-  const isConnected = libc().connect(fd, ptr(address), address.length) === 0;
-  const errno = isConnected ? 0 : lastErrno();
-  libc().close(fd);
-  if (isConnected) return "free";
-  return errno === EAGAIN ? "full" : "none";
-}
-
 /** Returns the errno of the last call of libc that failed. */
 export function lastErrno(): number {
   // oxlint-disable-next-line no-underscore-dangle -- the name that glibc and musl give it
@@ -232,7 +216,8 @@ export function sendDatagram(
   return errno === EAGAIN ? "full" : "failed";
 }
 
-function encodeAddress(path: Uint8Array): Uint8Array {
+/** Returns the address of a unix socket, for functions of libc. */
+export function encodeAddress(path: Uint8Array): Uint8Array {
   const address = new Uint8Array(2 + path.length);
   new DataView(address.buffer).setUint16(0, AF_UNIX, true);
   address.set(path, 2);
@@ -353,7 +338,7 @@ const ENOPROTOOPT = 92;
 
 let symbols: ReturnType<typeof load>["symbols"] | undefined;
 
-/** Returns the functions of libc; for `libc-process.ts` only. */
+/** Returns the functions of libc; for the other files of libc in this folder only. */
 export function libc(): ReturnType<typeof load>["symbols"] {
   symbols ??= load().symbols;
   return symbols;
@@ -376,6 +361,9 @@ function load() {
     prlimit: { args: ["i32", "i32", "ptr", "ptr"], returns: "i32" },
     waitpid: { args: ["i32", "ptr", "i32"], returns: "i32" },
     connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
+    bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
+    listen: { args: ["i32", "i32"], returns: "i32" },
+    accept4: { args: ["i32", "ptr", "ptr", "i32"], returns: "i32" },
     __errno_location: { args: [], returns: "ptr" },
     // Ours are small enough for the lower half of the result, and 64 bits would make a bigint each time.
     read: { args: ["i32", "ptr", "u64"], returns: "i32" },

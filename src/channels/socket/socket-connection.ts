@@ -28,8 +28,8 @@ export type Connection = {
 };
 
 /**
- * Returns the options for `Bun.connect` and `Bun.listen`. `onOpen` gets the channel and its descriptor before
- * the first byte. A half-open socket stays writable.
+ * Returns the options for `Bun.connect`. `onOpen` gets the channel and its descriptor before the first byte.
+ * A half-open socket stays writable.
  */
 export function connectionOptions(path: string, onOpen?: (channel: Channel, descriptor: number) => void) {
   return {
@@ -53,18 +53,26 @@ export function connectionOptions(path: string, onOpen?: (channel: Channel, desc
 }
 
 /** Bun has the descriptor of a socket, and its types do not name it. Returns -1 without one. */
-export function descriptorOf(socket: object): number {
+function descriptorOf(socket: object): number {
   return "fd" in socket && typeof socket.fd === "number" ? socket.fd : -1;
 }
 
 /** Goes on with a connection that another program had open. Rejects if the descriptor is not that of one. */
 export async function adoptConnection({ fd, label }: FrozenChannel): Promise<Channel> {
   const { promise, resolve } = Promise.withResolvers<Channel>();
-  const { unix: _, ...options } = connectionOptions(label, resolve);
+  await takeConnection(fd, connectionOptions(label, resolve));
+  return promise;
+}
+
+/** Makes a channel of a descriptor. Bun calls `open` before this returns. */
+export async function takeConnection(
+  fd: number,
+  options: ReturnType<typeof connectionOptions>,
+): Promise<void> {
+  const { unix: _, ...rest } = options;
   // Bun takes a descriptor, and its types do not say so.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  await Bun.connect({ ...options, fd } as unknown as Parameters<typeof Bun.connect>[0]);
-  return promise;
+  await Bun.connect({ ...rest, fd } as unknown as Parameters<typeof Bun.connect>[0]);
 }
 
 const NO_BYTES = new Uint8Array(0);

@@ -1,8 +1,9 @@
 /** Owns listening unix sockets: serves one that has the right mode and group from its first moment. */
-import { lstatSync, renameSync } from "node:fs";
+import { closeSync, lstatSync, renameSync } from "node:fs";
 import { chmod, chown, link, lstat, mkdir, mkdtemp, rm, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errnoOf, NegotiatorError } from "../../errors.ts";
+import { logFor } from "../../log.ts";
 import { printable } from "../../printable.ts";
 import { trustAnyListener } from "../../process/listener-trust.ts";
 import type { ListenerTrust } from "../../process/listener-trust.ts";
@@ -12,19 +13,23 @@ import type { FailureCase } from "../failure.ts";
 import { dialSocket } from "./socket.ts";
 import { refuseDescriptors } from "../../process/libc.ts";
 import { noteDescriptor } from "../../process/kept-resources.ts";
-import { connectionOptions, descriptorOf } from "./socket-connection.ts";
-import type { Connection } from "./socket-connection.ts";
+import { acceptConnections } from "../../process/acceptor.ts";
+import type { AcceptOptions } from "../../process/acceptor.ts";
+import { openListener, reopenListener } from "../../process/libc-socket.ts";
+import { connectionOptions, takeConnection } from "./socket-connection.ts";
 import { findGroupId } from "../../process/group-id.ts";
 import { checkDirectory, checkLength, findSocket } from "./socket-path.ts";
 import { shellWord } from "../../shell-word.ts";
 
 /**
- * `mode`: permission bits. `group`: the socket's group, if it exists. `onChannel` gets each connection, and
- * its descriptor, which stays the channel's.
+ * `mode`: permission bits. `group`: the socket's group, if it exists. `admits`: whether a connection is
+ * served; all others are closed at once. `onChannel` gets each connection, and its descriptor, which stays
+ * the channel's.
  */
-export type ListenOptions = {
+export type ListenOptions = AcceptOptions & {
   mode: number;
   group?: string;
+  admits?: (descriptor: number) => boolean;
   onChannel: (channel: Channel, descriptor: number) => void;
 };
 
@@ -70,31 +75,49 @@ export async function listenSocket(path: string, options: ListenOptions): Promis
 
 /** Goes on with a socket at which another program has listened. Throws if it is not one. */
 export function adoptListener(path: string, { fd, inode }: FrozenListener, options: ListenOptions): Listener {
-  const { unix: _, ...handlers } = connectionOptions(path, options.onChannel);
-  // Bun takes a descriptor, and its types do not say so.
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  return listenerOf(path, Bun.listen({ ...handlers, fd } as unknown as ListenerOptions), inode);
+  reopenListener(fd);
+  return listenerOf(path, fd, inode, options);
 }
 
-type ListenerOptions = Parameters<typeof Bun.listen<Connection | undefined>>[0];
-
-function listenerOf(
-  path: string,
-  server: Bun.SocketListener<Connection | undefined>,
-  inode: number,
-): Listener {
+function listenerOf(path: string, fd: number, inode: number, options: ListenOptions): Listener {
+  const { admits = () => true, onChannel } = options;
+  const open = new Set<Channel>();
+  const connections = connectionOptions(path, (channel, descriptor) => {
+    open.add(channel);
+    onChannel(channel, descriptor);
+  });
+  const { socket } = connections;
+  const close: typeof socket.close = (closed) => {
+    socket.close(closed);
+    if (closed.data !== undefined) open.delete(closed.data.channel);
+  };
+  const pass = (descriptor: number): void => {
+    if (!admits(descriptor)) return closeSync(descriptor);
+    const taken = takeConnection(descriptor, { ...connections, socket: { ...socket, close } });
+    taken.catch((thrown: unknown) => log.debug(NegotiatorError.from(thrown).message));
+  };
+  const acceptor = acceptConnections(fd, pass, options);
+  const retire = (): void => {
+    acceptor.flush();
+    acceptor.close();
+  };
   return {
     inode,
-    retire: () => server.stop(false),
-    freeze: () => ({ fd: noteDescriptor(descriptorOf(server)), inode }),
+    retire,
+    freeze() {
+      acceptor.flush();
+      return { fd: noteDescriptor(fd), inode };
+    },
     async [Symbol.asyncDispose]() {
       const present = await lstat(path).catch(unless("ENOENT"));
       if (present?.ino === inode) await unlink(path);
-      server.stop(true);
+      acceptor.close();
+      await Promise.all([...open].map((channel) => channel.close()));
     },
   };
 }
 
+const log = logFor("socket");
 const BOUND_NAME = "s";
 const DEAD_NAME = "d";
 
@@ -147,11 +170,11 @@ async function findListener(path: string): Promise<number | undefined> {
 }
 
 async function publish(path: string, bound: string, options: ListenOptions): Promise<Listener> {
-  const { mode, group, onChannel } = options;
+  const { mode, group } = options;
   // A new socket has the wrong mode and group at first, so no other user may enter its directory.
-  const server = Bun.listen({ ...connectionOptions(path, onChannel), unix: bound });
+  const fd = openListener(new TextEncoder().encode(bound));
   // No other process can connect yet, and the sockets that it accepts are like it.
-  refuseDescriptors(descriptorOf(server));
+  refuseDescriptors(fd);
   try {
     const gid = group === undefined ? undefined : await findGroupId(group);
     if (gid !== undefined) await chown(bound, -1, gid);
@@ -159,9 +182,9 @@ async function publish(path: string, bound: string, options: ListenOptions): Pro
     const { ino } = await lstat(bound);
     // Unlike `rename`, `link` does not replace an existing file.
     await link(bound, path);
-    return listenerOf(path, server, ino);
+    return listenerOf(path, fd, ino, options);
   } catch (thrown) {
-    server.stop(true);
+    closeSync(fd);
     throw thrown;
   }
 }

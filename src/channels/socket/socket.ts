@@ -1,9 +1,9 @@
 /** Owns the client's end of unix sockets. */
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import { errnoOf, NegotiatorError } from "../../errors.ts";
+import { NegotiatorError } from "../../errors.ts";
 import { printable } from "../../printable.ts";
-import { probeListener } from "../../process/libc.ts";
+import { connectNow } from "../../process/libc-socket.ts";
 import { trustRootAndUs } from "../../process/listener-trust.ts";
 import type { ExpectedListener, ListenerTrust, PeerFault } from "../../process/listener-trust.ts";
 import { identifyPeer } from "../../process/peer-process.ts";
@@ -13,16 +13,22 @@ import { findPlaceFault } from "../../trust/socket-place.ts";
 import type { Channel } from "../../wire/channel.ts";
 import { explainFailure } from "../failure.ts";
 import type { FailureCase } from "../failure.ts";
-import { connectionOptions } from "./socket-connection.ts";
+import { connectionOptions, takeConnection } from "./socket-connection.ts";
 import { explainEntry } from "./socket-group.ts";
 import { checkLength } from "./socket-path.ts";
 import { shellWord } from "../../shell-word.ts";
 
 /**
  * `group`: the group that may use the socket. The error for another user explains how to join it. `listener`:
- * who has to listen there; by default root or our own user.
+ * who has to listen there; by default root or our own user. `whileFull`: whether to try again, asked
+ * after each try that found too many clients waiting; by default it is not tried again.
  */
-export type DialOptions = { signal?: AbortSignal; group?: string; listener?: ListenerTrust };
+export type DialOptions = {
+  signal?: AbortSignal;
+  group?: string;
+  listener?: ListenerTrust;
+  whileFull?: () => Promise<boolean>;
+};
 
 /**
  * Connects to the socket at `path`, if only the right process could listen there, and does. Nothing is sent
@@ -59,25 +65,29 @@ export async function dialSocket(path: string, options: DialOptions = {}): Promi
 
 type Connected = { channel: Channel; peer: ReturnType<typeof identifyPeer> };
 
-async function connect(action: string, path: string, { group }: DialOptions): Promise<Connected> {
-  const { promise, resolve: connected } = Promise.withResolvers<Connected>();
-  const onOpen = (channel: Channel, descriptor: number): void =>
-    connected({ channel, peer: identifyPeer(descriptor) });
-  try {
-    await Bun.connect(connectionOptions(path, onOpen));
-  } catch (thrown) {
-    // Bun gives ECONNREFUSED both for a socket without a listener and for one at which too many clients wait.
-    const isRefusal = errnoOf(thrown) === "ECONNREFUSED";
-    if (isRefusal) await refuseNoSocket(action, path);
-    // A place may have become free meanwhile.
-    if (isRefusal && probeListener(new TextEncoder().encode(path)) !== "none") throw tooMany(action, path);
-    const isRefused = ["EACCES", "EPERM"].includes(errnoOf(thrown) ?? "");
+async function connect(action: string, path: string, options: DialOptions): Promise<Connected> {
+  const { group, signal, whileFull } = options;
+  const address = new TextEncoder().encode(path);
+  let connection = connectNow(address);
+  while (connection === "EAGAIN" && (await whileFull?.()) === true) {
+    refuseAborted(action, signal);
+    connection = connectNow(address);
+  }
+  if (connection === "EAGAIN") throw tooMany(action, path);
+  if (typeof connection === "string") {
+    const thrown = Object.assign(new Error(`${connection}: ${path}`), { code: connection });
+    if (connection === "ECONNREFUSED") await refuseNoSocket(action, path);
+    const isRefused = ["EACCES", "EPERM"].includes(connection);
     const remedy =
       isRefused && group !== undefined
         ? await explainEntry(path, group)
         : `Run as root, or check the owner and mode: ls -l ${shellWord(path)}`;
     throw explainFailure(action, thrown, dialCases(remedy));
   }
+  const { promise, resolve: connected } = Promise.withResolvers<Connected>();
+  const onOpen = (channel: Channel, descriptor: number): void =>
+    connected({ channel, peer: identifyPeer(descriptor) });
+  await takeConnection(connection, connectionOptions(path, onOpen));
   return promise;
 }
 

@@ -19,19 +19,24 @@ export async function dialControl(role: "host" | "guest", path: string): Promise
   }
 }
 
-/** Others may fill the queue of the daemon again and again, and the daemon empties it all the time. */
-async function dialAgain(path: string): Promise<Channel> {
-  for (const endMs = performance.now() + FULL_MS; ; await Bun.sleep(FULL_STEP_MS)) {
-    try {
-      return await dialSocket(path, { group: CONTROL_GROUP });
-    } catch (thrown) {
-      if (NegotiatorError.from(thrown).code !== "BUSY" || performance.now() >= endMs) throw thrown;
-    }
-  }
+function dialAgain(path: string): Promise<Channel> {
+  return dialSocket(path, { group: CONTROL_GROUP, whileFull: untilFree() });
+}
+
+/**
+ * Returns what waits for the next try. Others may fill the queue of the daemon again and again, and the
+ * daemon empties it all the time, so that a place is free for moments.
+ */
+function untilFree(): () => Promise<boolean> {
+  const endMs = performance.now() + FULL_MS;
+  return async () => {
+    await Bun.sleep(FULL_STEP_MS);
+    return performance.now() < endMs;
+  };
 }
 
 const FULL_MS = 5000;
-const FULL_STEP_MS = 2;
+const FULL_STEP_MS = 1;
 
 /** Returns the error for a request that only a daemon can answer, when no daemon runs. */
 export function noDaemon(role: "host" | "guest", path: string): NegotiatorError {

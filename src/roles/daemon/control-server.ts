@@ -108,13 +108,17 @@ export async function listenControl(
     frozen: frozen?.listener,
     mode: CONTROL_MODE,
     group: CONTROL_GROUP,
+    // Calls end with their connection.
+    closesLeft: true,
+    admits(descriptor) {
+      const fault = faultOf(descriptor);
+      if (fault === undefined) return true;
+      const caller = nameKnown(callerOf(descriptor), names);
+      warn([caller.uid ?? "unknown", "foreign"], foreignCaller(caller, fault));
+      return false;
+    },
     onChannel(channel, descriptor) {
       const caller = nameKnown(callerOf(descriptor), names);
-      const fault = faultOf(descriptor);
-      if (fault !== undefined) {
-        warn([caller.uid ?? "unknown", "foreign"], foreignCaller(caller, fault));
-        return void channel.close();
-      }
       const place = admit(caller, channel);
       if (place === undefined) return undefined;
       warn([caller.uid ?? "unknown"], place.message);

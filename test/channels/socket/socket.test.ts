@@ -2,6 +2,8 @@
 import { expect, test } from "bun:test";
 import { dialSocket } from "../../../src/channels/socket/socket.ts";
 import { listenSocket } from "../../../src/channels/socket/socket-listener.ts";
+import { trustAnyListener } from "../../../src/process/listener-trust.ts";
+import type { ListenerTrust } from "../../../src/process/listener-trust.ts";
 import type { Channel } from "../../../src/wire/channel.ts";
 import { rejectionOf } from "../../support/error-of.ts";
 import { createRandom } from "../../support/random.ts";
@@ -133,15 +135,13 @@ test("a dial that is aborted under way rejects with CANCELLED and leaves no conn
   const path = directory.at("socket");
   const { promise: accepted, resolve } = Promise.withResolvers<Channel>();
   const stop = new AbortController();
-  await using _ = await listenSocket(path, {
-    mode: 0o600,
-    onChannel(channel) {
-      stop.abort();
-      resolve(channel);
-    },
-  });
-  const dialled = rejectionOf(dialSocket(path, { signal: stop.signal }));
-  expect((await dialled).code).toBe("CANCELLED");
+  await using _ = await listenSocket(path, { mode: 0o600, onChannel: resolve });
+  const findFault = (): Promise<undefined> => {
+    stop.abort();
+    return Promise.resolve(undefined);
+  };
+  const listener: ListenerTrust = async () => ({ ...(await trustAnyListener()), findFault });
+  expect((await rejectionOf(dialSocket(path, { signal: stop.signal, listener }))).code).toBe("CANCELLED");
   expect(await readAll(await accepted)).toHaveLength(0);
 });
 

@@ -1,7 +1,8 @@
 /** The way to the daemon of this machine, while others use it too. */
 import { describe, expect, test } from "bun:test";
 import { listenSocket } from "../../../src/channels/socket/socket-listener.ts";
-import { probeListener } from "../../../src/process/libc.ts";
+import { closeSync } from "node:fs";
+import { connectNow } from "../../../src/process/libc-socket.ts";
 import { dialControl } from "../../../src/roles/cli/control-client.ts";
 import { describeAgent, makeId } from "../../../src/roles/identity.ts";
 import { createLink } from "../../../src/peers/link.ts";
@@ -14,7 +15,7 @@ test("a command line gets in after others have filled the queue again and again"
   const address = new TextEncoder().encode(path);
   let turns = 0;
   const fill = (): void => {
-    while (probeListener(address) === "free");
+    for (let fd = connectNow(address); typeof fd === "number"; fd = connectNow(address)) closeSync(fd);
     if (++turns < 50) setImmediate(fill);
   };
   fill();

@@ -7,7 +7,7 @@ export type UserPace = { atOnce: number; stepMs: number; waiting: number };
 /** The pace of a user, if no other one is given. */
 export const USER_PACE: UserPace = { atOnce: 100, stepMs: 4, waiting: 128 };
 
-/** `pass` owns the descriptor that it gets. `hasLeft`: whether it need not be passed on any more. */
+/** `pass` owns the descriptor that it gets. `hasLeft`: whether it need no longer be passed on. */
 export type PacedOptions = {
   pass: (descriptor: number) => void;
   hasLeft: (descriptor: number) => boolean;

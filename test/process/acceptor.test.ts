@@ -1,4 +1,4 @@
-/** What clients that connect and leave without a pause cost the others. */
+/** Clients that connect and leave without a pause, and their cost for others. */
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { nextTurn } from "../../src/delay.ts";

@@ -69,11 +69,11 @@ async function connect(action: string, path: string, options: DialOptions): Prom
   const { group, signal, whileFull } = options;
   const address = new TextEncoder().encode(path);
   let connection = connectNow(address);
-  while (connection === "EAGAIN" && (await whileFull?.()) === true) {
+  while (connection === "EAGAIN") {
+    if ((await whileFull?.()) !== true) throw tooMany(action, path);
     refuseAborted(action, signal);
     connection = connectNow(address);
   }
-  if (connection === "EAGAIN") throw tooMany(action, path);
   if (typeof connection === "string") {
     const thrown = Object.assign(new Error(`${connection}: ${path}`), { code: connection });
     if (connection === "ECONNREFUSED") await refuseNoSocket(action, path);

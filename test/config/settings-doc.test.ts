@@ -164,6 +164,7 @@ describe("the pages list", () => {
     expect(blocksOf(AUDIT, "json")[0]?.trimEnd().split("\n")).toEqual(lines);
     const more = {
       path: "/usr/bin/id",
+      variables: ["LANG"],
       args: ["x".repeat(5000)],
       builtin: true,
       reason: "none",

@@ -12,6 +12,7 @@ import { splitWords } from "../src/roles/cli/shell-words.ts";
 import { hostBinary } from "./support/binary.ts";
 import { expectGoodUsage, expectMessage, PAGES, ROOT, shellLinesOf } from "./support/documents.ts";
 import { TEST_TIMEOUT_MS } from "./support/timeouts.ts";
+import { until } from "./support/until.ts";
 
 /** Lines that run on the demo's stage, and their exit code and output. */
 const RUN: Readonly<Record<string, { exitCode?: number; shows: RegExp }>> = {
@@ -172,6 +173,10 @@ describe("with the demo's host and guest", () => {
   beforeAll(async () => {
     const { signal } = new AbortController();
     stage = await openStage({ binary: await hostBinary(), held, signal });
+    // The lines run in any order, and one shows the calls before it.
+    await stage.run("host", "negotiator host execute web1 find-distributor-id");
+    const show = async (): Promise<string> => textOf(await stage.run("host", "negotiator host audit"));
+    await until("the audit has it", async () => (await show()).includes("find-distributor-id"));
   }, TEST_TIMEOUT_MS);
   afterAll(() => held.disposeAsync(), TEST_TIMEOUT_MS);
 

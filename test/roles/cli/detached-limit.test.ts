@@ -16,7 +16,8 @@ test(
     await using stage = await createStage({ settings: `detached.directory = "${spool.at("kept")}"\n` });
     const { host } = stage;
     const go = stage.at("go");
-    await stage.guest().command("slow", `#!/bin/sh\nwhile [ ! -e "${go}" ] && [ -e "$0" ]; do sleep 0.5; done; exit 3\n`);
+    const waits = `while [ ! -e "${go}" ] && [ -e "$0" ]; do sleep 0.5; done`;
+    await stage.guest().command("slow", `#!/bin/sh\n${waits}\nexit 3\n`);
     const detach = () => host.run(["execute", "--detach", "web1", "slow"]);
     const list = async (): Promise<Row[]> =>
       (await host.run(["calls", "--json"])).stdout

@@ -28,13 +28,12 @@ export async function openOutputDirectory(path: string): Promise<OutputDirectory
     const reason = problem ?? errnoOf(thrown) ?? NegotiatorError.from(thrown).message;
     throw new NegotiatorError("BAD_USAGE", `Cannot use the directory "${printable(path)}": ${reason}`, {
       cause: thrown,
-      ...(problem === undefined && {
-        remedy: "Name a directory that you may write to: --output-dir DIRECTORY",
-      }),
+      ...(problem === undefined && { remedy: NAME_ANOTHER }),
     });
   }
 }
 
+const NAME_ANOTHER = "Name a directory that you may write to: --output-dir DIRECTORY";
 /** Source: open(2), the same number on x86-64 and ARM64. */
 const O_PATH = 0o10_000_000;
 const { O_DIRECTORY, O_NOFOLLOW } = constants;
@@ -77,7 +76,7 @@ async function step(here: FileHandle, name: string): Promise<FileHandle | string
     if (errnoOf(thrown) !== "ENOENT") throw thrown;
     return undefined;
   });
-  if (status === undefined) await mkdir(next);
+  if (status === undefined) await make(next);
   // A link that has come since is not followed, and the directory counts that is open then.
   if (status?.isSymbolicLink() !== true) return open(next, O_PATH | O_DIRECTORY | O_NOFOLLOW);
   const way = await here.stat();
@@ -88,6 +87,15 @@ async function step(here: FileHandle, name: string): Promise<FileHandle | string
   throw new NegotiatorError("BAD_USAGE", `another user can change the link "${printable(name)}" on its way`, {
     remedy: `Name the directory itself: --output-dir ${shellWord(resolve(await realPlaceOf(here), target))}`,
   });
+}
+
+async function make(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (thrown) {
+    const why = errnoOf(thrown) ?? NegotiatorError.from(thrown).message;
+    throw new NegotiatorError("BAD_USAGE", `it cannot be created (${why})`, { remedy: NAME_ANOTHER });
+  }
 }
 
 function placeOf({ fd }: FileHandle): string {

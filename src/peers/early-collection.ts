@@ -25,12 +25,15 @@ const TOO_MUCH_BYTES = 115_000_000;
 const PAUSE_FACTOR = 19;
 /** The least pause: a collection that does not wait may not have ended before. */
 const LEAST_PAUSE_MS = 300;
+/** After so many bytes there is no pause while the memory is too much. */
+const MOST_BYTES = 64 * 1024 * 1024;
 
 /** Returns a function that gets the number of bytes that a peer has sent. */
 export function createEarlyCollection(options: CollectionOptions = {}): (bytes: number) => void {
   const { readMemory = () => process.memoryUsage.rss() } = options;
   const { collect = (waits) => Bun.gc(waits), now = () => performance.now() } = options;
   let seenBytes = 0;
+  let uncollectedBytes = 0;
   let pauseEndMs = Number.NEGATIVE_INFINITY;
   /** The memory after the last collection, or less. */
   let least = MUCH_BYTES - GROWTH_BYTES;
@@ -38,12 +41,15 @@ export function createEarlyCollection(options: CollectionOptions = {}): (bytes: 
   return (bytes) => {
     seenBytes += bytes;
     if (seenBytes < LOOK_BYTES) return;
+    uncollectedBytes += seenBytes;
     seenBytes = 0;
     const startMs = now();
-    if (startMs < pauseEndMs) return;
+    if (startMs < pauseEndMs && uncollectedBytes < MOST_BYTES) return;
     const before = readMemory();
+    if (startMs < pauseEndMs && before < TOO_MUCH_BYTES) return;
     if (before >= least + GROWTH_BYTES) {
       collect(before >= TOO_MUCH_BYTES);
+      uncollectedBytes = 0;
       const endMs = now();
       pauseEndMs = endMs + Math.max(LEAST_PAUSE_MS, PAUSE_FACTOR * (endMs - startMs));
       least = readMemory();

@@ -79,3 +79,21 @@ test.each([
   receive(LOOK_BYTES);
   expect(collections).toBe(3);
 });
+
+test.each([
+  [116, 3],
+  [90, 1],
+])("with %d MB used, 129 MiB of received bytes in one moment lead to %d collections", (usedMb, count) => {
+  let collections = 0;
+  let nowMs = 0;
+  const collect = createEarlyCollection({
+    readMemory: () => usedMb * MB + collections * 11 * MB,
+    collect: () => {
+      collections++;
+      nowMs += 1;
+    },
+    now: () => nowMs,
+  });
+  for (let piece = 0; piece < 129; piece++) collect(LOOK_BYTES);
+  expect(collections).toBe(count);
+});

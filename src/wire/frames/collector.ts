@@ -2,6 +2,7 @@
  * Gathers bytes that arrive in pieces. Its memory is bounded, and its work is linear for pieces of any size.
  */
 import type { MemoryShare } from "../memory.ts";
+import { releaseBytes } from "../released-bytes.ts";
 
 /** A growing buffer with a limit. */
 export type Collector = {
@@ -35,6 +36,7 @@ export function createCollector(limitBytes: number, memory?: MemoryShare): Colle
   });
 
   const free = (): void => {
+    releaseBytes(buffer);
     buffer = new Uint8Array(0);
     holding?.resize(0);
   };
@@ -45,6 +47,7 @@ export function createCollector(limitBytes: number, memory?: MemoryShare): Colle
     if (holding?.resize(bytes) === false) return;
     const grown = new Uint8Array(bytes);
     grown.set(buffer.subarray(0, length));
+    releaseBytes(buffer);
     buffer = grown;
   };
 

@@ -44,9 +44,10 @@ export function createEarlyCollection(options: CollectionOptions = {}): (bytes: 
     uncollectedBytes += seenBytes;
     seenBytes = 0;
     const startMs = now();
-    if (startMs < pauseEndMs && uncollectedBytes < MOST_BYTES) return;
+    const isPause = startMs < pauseEndMs;
+    if (isPause && uncollectedBytes < MOST_BYTES) return;
     const before = readMemory();
-    if (startMs < pauseEndMs && before < TOO_MUCH_BYTES) return;
+    if (isPause && before < TOO_MUCH_BYTES) return;
     if (before >= least + GROWTH_BYTES) {
       collect(before >= TOO_MUCH_BYTES);
       uncollectedBytes = 0;

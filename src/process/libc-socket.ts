@@ -4,7 +4,7 @@
  */
 import { ptr } from "bun:ffi";
 import { constants } from "node:os";
-import { encodeAddress, lastErrno, libc } from "./libc.ts";
+import { encodeAddress, lastErrno, libc, readSocketOption } from "./libc.ts";
 
 /**
  * Returns a listening, close-on-exec, non-blocking unix stream socket at `path`, for as many clients that
@@ -39,9 +39,7 @@ export function connectNow(path: Uint8Array): number | string {
 /** Takes over a socket that listens already. Throws an error with a `code` if it does not. */
 export function reopenListener(fd: number): void {
   const answer = new Int32Array(1);
-  const length = new Uint32Array([answer.byteLength]);
-  const isAsked = libc().getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, ptr(answer), ptr(length)) === 0;
-  if (!isAsked) throw systemError("getsockopt");
+  if (!readSocketOption(fd, SO_ACCEPTCONN, answer)) throw systemError("getsockopt");
   if (answer[0] !== 1) throw Object.assign(new Error(`${fd} does not listen`), { code: "EINVAL" });
   if (libc().listen(fd, MOST_WAITING) !== 0) throw systemError("listen");
 }
@@ -71,8 +69,7 @@ const SOCK_STREAM = 1;
 /** The same numbers on all architectures we build for (include/uapi/asm-generic/fcntl.h). */
 const SOCK_CLOEXEC = 0o2000000;
 const SOCK_NONBLOCK = 0o4000;
-/** The same numbers on all architectures we build for (include/uapi/asm-generic/socket.h). */
-const SOL_SOCKET = 1;
+/** The same number on all architectures we build for (include/uapi/asm-generic/socket.h). */
 const SO_ACCEPTCONN = 30;
 const EAGAIN = 11;
 /** The kernel lowers it to net.core.somaxconn, which is 4096. */

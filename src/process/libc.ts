@@ -232,14 +232,19 @@ export function tryLockFile(fd: number): boolean {
   return libc().flock(fd, LOCK_EX | LOCK_NB) === 0;
 }
 
+/** Fills `value` with an option of a socket, of the level SOL_SOCKET. Returns false on failure. */
+export function readSocketOption(fd: number, option: number, value: Int32Array): boolean {
+  const length = new Uint32Array([value.byteLength]);
+  return libc().getsockopt(fd, SOL_SOCKET, option, ptr(value), ptr(length)) === 0;
+}
+
 /**
  * Returns the process at the other end of a connected unix socket, as it was when it connected: SO_PEERCRED
  * of unix(7). Undefined when the call fails. `pid` is 0 for a process outside of our pid namespace.
  */
 export function readPeerCredentials(fd: number): { pid: number; uid: number } | undefined {
   const credentials = new Int32Array(3);
-  const length = new Uint32Array([credentials.byteLength]);
-  if (libc().getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ptr(credentials), ptr(length)) !== 0) return undefined;
+  if (!readSocketOption(fd, SO_PEERCRED, credentials)) return undefined;
   const [pid = 0, uid = 0] = credentials;
   return { pid, uid: uid >>> 0 };
 }
@@ -251,9 +256,7 @@ export function readPeerCredentials(fd: number): { pid: number; uid: number } | 
  */
 export function openPeerProcess(fd: number): number | "ended" | undefined {
   const descriptor = new Int32Array([-1]);
-  const length = new Uint32Array([descriptor.byteLength]);
-  const isOpened = libc().getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, ptr(descriptor), ptr(length)) === 0;
-  if (isOpened) return descriptor[0];
+  if (readSocketOption(fd, SO_PEERPIDFD, descriptor)) return descriptor[0];
   return lastErrno() === ENOPROTOOPT ? undefined : "ended";
 }
 

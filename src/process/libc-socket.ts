@@ -3,7 +3,7 @@
  * listener with too many clients and for none.
  */
 import { ptr } from "bun:ffi";
-import { constants } from "node:os";
+import { errnoName } from "./errno-name.ts";
 import { encodeAddress, lastErrno, libc, readSocketOption } from "./libc.ts";
 
 /**
@@ -60,8 +60,7 @@ function systemError(call: string): Error {
 }
 
 function lastErrnoName(): string {
-  const errno = lastErrno();
-  return Object.entries(constants.errno).find(([, number]) => number === errno)?.[0] ?? "EIO";
+  return errnoName(lastErrno()) ?? "EIO";
 }
 
 const AF_UNIX = 1;

@@ -3,10 +3,10 @@
  * bytes where there is no `cat`.
  */
 import { mkdirSync, readSync, writeFileSync, writeSync } from "node:fs";
-import { constants } from "node:os";
 import { join } from "node:path";
 import { errnoOf } from "../errors.ts";
 import type { CgroupPlan } from "./command-cgroup.ts";
+import { errnoName } from "./errno-name.ts";
 import { becomeUser, replaceProgram } from "./libc-process.ts";
 import type { Ids } from "./libc-process.ts";
 import { setOpenFileLimit } from "./libc.ts";
@@ -43,12 +43,12 @@ function tryAll({ user, cwd, env, cgroup, openFiles }: StartOrder, argv: readonl
   if (cgroupErrno !== undefined) return { step: "cgroup", errno: cgroupErrno };
   if (openFiles !== undefined) setOpenFileLimit(0, openFiles);
   const userErrno = user === undefined ? 0 : becomeUser(user);
-  if (userErrno !== 0) return { step: "user", errno: nameOf(userErrno) };
+  if (userErrno !== 0) return { step: "user", errno: errnoName(userErrno) ?? "EIO" };
   // The user may not be able to go where root can.
   const directoryErrno = attempt(() => process.chdir(cwd));
   if (directoryErrno !== undefined) return { step: "directory", errno: directoryErrno };
   writeSync(REPORT_FD, ALL_DONE);
-  return { step: "program", errno: nameOf(replaceProgram(argv[0] ?? "", argv, env)) };
+  return { step: "program", errno: errnoName(replaceProgram(argv[0] ?? "", argv, env)) ?? "EIO" };
 }
 
 function joinCgroup({ directory, files }: CgroupPlan): void {
@@ -75,8 +75,4 @@ function attempt(action: () => void): string | undefined {
   } catch (thrown) {
     return errnoOf(thrown) ?? "EIO";
   }
-}
-
-function nameOf(errno: number): string {
-  return Object.entries(constants.errno).find(([, number]) => number === errno)?.[0] ?? "EIO";
 }

@@ -1,6 +1,6 @@
 /** The words of libc about a failed system call, which clients of the guest agent look for. */
-import { constants } from "node:os";
 import { errnoOf } from "../../errors.ts";
+import { errnoName } from "../../process/errno-name.ts";
 
 /** libc's words where they differ from those of the runtime. */
 const WORDS: Readonly<Record<string, string>> = {
@@ -39,6 +39,5 @@ export function errnoText(thrown: unknown): string {
 
 /** Returns the words for the number of an error. */
 export function errnoNumberText(errno: number): string {
-  const [name = ""] = Object.entries(constants.errno).find(([, number]) => number === errno) ?? [];
-  return WORDS[name] ?? `Unknown error ${errno}`;
+  return WORDS[errnoName(errno) ?? ""] ?? `Unknown error ${errno}`;
 }

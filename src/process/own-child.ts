@@ -1,37 +1,48 @@
 /** Asks a child of this program, which may hang in our place. */
 import { NegotiatorError } from "../errors.ts";
+import { startChildClock } from "../trust/child-clock.ts";
 import { ANSWER_WORD, OWN_ENVIRONMENT, ownCommandLine } from "../trust/own-program.ts";
 import { run } from "./run.ts";
 
-/** More bytes of answer than `answerBytes` are an error. */
-export type AskOptions = { timeoutMs: number; answerBytes: number; signal?: AbortSignal };
+/**
+ * `timeoutMs` counts from the moment at which the child has started. More bytes of answer than `answerBytes` are an
+ * error. Tests pass another child as `argv`.
+ */
+export type AskOptions = {
+  timeoutMs: number;
+  answerBytes: number;
+  signal?: AbortSignal;
+  argv?: readonly [string, ...string[]];
+};
 
 /**
  * Resolves with the answer of a child to `question`; both are JSON. Rejects with `TIMEOUT`, `CANCELLED`,
  * `TOO_LARGE`, the errors of a start, and `INTERNAL` if the child failed.
  */
 export async function askOwnChild(question: object, options: AskOptions): Promise<unknown> {
-  const { timeoutMs, answerBytes, signal } = options;
+  const { timeoutMs, answerBytes, signal, argv = ownCommandLine([ANSWER_WORD]) } = options;
   const parts: Uint8Array[] = [];
   let length = 0;
+  const late = new AbortController();
+  const clock = startChildClock(timeoutMs, () => late.abort());
   const ended = await run({
     calledAs: "a child of negotiator",
-    argv: ownCommandLine([ANSWER_WORD]),
+    argv,
     env: OWN_ENVIRONMENT,
     cwd: "/",
     stdin: inOnePiece(JSON.stringify(question)),
     stdout: {
       write(bytes) {
+        clock.begun();
         length += bytes.length;
         if (length <= answerBytes) parts.push(new Uint8Array(bytes));
         return Promise.resolve();
       },
     },
     stderr: null,
-    timeoutMs,
-    ...(signal === undefined ? {} : { signal }),
-  });
-  if (ended.endedBy === "deadline") throw failure("TIMEOUT", `it took longer than ${timeoutMs} ms`);
+    signal: signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]),
+  }).finally(() => clock.stop());
+  if (late.signal.aborted) throw failure("TIMEOUT", `it took longer than ${timeoutMs} ms`);
   if (ended.endedBy === "cancel") throw failure("CANCELLED", "it was cancelled");
   if (length > answerBytes) throw failure("TOO_LARGE", `its answer has more than ${answerBytes} bytes`);
   if (ended.exitCode !== 0) throw failure("INTERNAL", `it ended with ${ended.exitCode ?? ended.signal}`);

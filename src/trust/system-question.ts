@@ -3,6 +3,7 @@
  * and groups, and wait.
  */
 import { errnoOf } from "../errors.ts";
+import { CHILD_START_MS } from "./child-clock.ts";
 import { childFor, QUESTION_MS } from "./late-answer.ts";
 import type { GroupFacts, User } from "./users.ts";
 
@@ -24,8 +25,13 @@ export type UsersAnswer = readonly ({ user: User } | { problem: string })[];
 export function askGroup(gid: number): GroupFacts {
   const question: SystemQuestion = { kind: "group", gid };
   try {
-    const { stdout, success } = Bun.spawnSync({ ...childFor(JSON.stringify(question)), stderr: "ignore" });
-    if (!success) return { problem: `cannot be looked at: the system gave no answer in ${QUESTION_MS} ms` };
+    const { stdout, success } = Bun.spawnSync({
+      ...childFor(JSON.stringify(question)),
+      stderr: "ignore",
+      timeout: LONGEST_MS,
+      killSignal: "SIGKILL",
+    });
+    if (!success) return { problem: `cannot be looked at: the system gave no answer in ${LONGEST_MS} ms` };
     // Our own program wrote it.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
     return JSON.parse(stdout.toString()) as GroupFacts;
@@ -33,3 +39,6 @@ export function askGroup(gid: number): GroupFacts {
     return { problem: `cannot be looked at: ${errnoOf(thrown) ?? "no child could be started"}` };
   }
 }
+
+/** With the start of the child, which cannot be told from its answer here. */
+const LONGEST_MS = CHILD_START_MS + QUESTION_MS;

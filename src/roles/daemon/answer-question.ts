@@ -1,5 +1,5 @@
 /** Answers a question of our parent process, which must not wait for what this process may wait for. */
-import { readFileSync } from "node:fs";
+import { readFileSync, writeSync } from "node:fs";
 import { NegotiatorError } from "../../errors.ts";
 import { judgeDirectory, judgeSearchPath } from "../../methods/command-files.ts";
 import type { CommandsQuestion } from "../../methods/load-directory.ts";
@@ -13,6 +13,7 @@ import type { PlaceQuestion } from "../../trust/judge-place.ts";
 import { answerFile } from "../../trust/late-files.ts";
 import type { FileQuestion } from "../../trust/late-files.ts";
 import type { Looks } from "../../trust/look.ts";
+import { STARTED_MARK } from "../../trust/child-clock.ts";
 import type { GroupIdAnswer, SystemQuestion, UsersAnswer } from "../../trust/system-question.ts";
 import { print } from "../cli/output.ts";
 import type { Outcome } from "../cli/subcommand.ts";
@@ -22,6 +23,7 @@ type Question =
 
 /** Reads the question from standard input, and prints the answer. Both are JSON. */
 export async function answerQuestion(): Promise<Outcome> {
+  writeSync(1, STARTED_MARK);
   // Our own program wrote it.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   const question = JSON.parse(readFileSync(0, "utf8")) as Question;

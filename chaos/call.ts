@@ -19,11 +19,18 @@ export type CallerEnd = { atMs: number; exitCode: number; stdout: string; stderr
 /** The end of a shell line; undefined if it was killed because it did not end, `gone` with its machine. */
 export type LineEnd = CallerEnd | "gone" | undefined;
 
-/** A call for the rules of a case. `wasAccepted`: its caller got the id of a detached call. */
-export type JudgedCall = Call & { wasAccepted?: boolean };
+/** A call for the rules of a case. `wasAccepted`: its caller got the id of a detached call. `hasBegun`: its command has. */
+export type JudgedCall = Call & { wasAccepted?: boolean; hasBegun?: boolean };
 
-/** A call with its end. `wasInFlight`: it had begun before the disturbance, and ended after its begin. */
-export type CallEnd = JudgedCall & { wasInFlight: boolean; ended: LineEnd };
+/**
+ * A call with its end. `wasInFlight`: it had begun before the disturbance, and ended after its begin. `when`: in
+ * milliseconds since the disturbance began; negative before it.
+ */
+export type CallEnd = JudgedCall & {
+  wasInFlight: boolean;
+  when?: { madeMs: number; endedMs: number };
+  ended: LineEnd;
+};
 
 /** A fault that the commands plant, and that a run must report. */
 export type Plant = "drop" | "double" | "wrong";
@@ -106,7 +113,10 @@ export function formatAttachment(
   const pattern = `.*"id":"\\([^"]*\\)".*"pid":'$pid',.*"direction":"out".*`;
   return [
     `pid=$(cat ${directory}/pid.${number})`,
-    `${program} attach $(${program} calls --json | sed -n 's/${pattern}/\\1/p')`,
+    `id=$(${program} calls --json | sed -n 's/${pattern}/\\1/p')`,
+    // On a busy machine the side that keeps the call may not answer in time.
+    `[ -n "$id" ] || { printf 'no such call\\nTry again.' >&2; exit 125; }`,
+    `exec ${program} attach $id`,
   ].join("\n");
 }
 

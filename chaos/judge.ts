@@ -52,7 +52,8 @@ export function judge({ calls, ledger, streamBytes, mayEnd, mayRepeat }: TryFact
     counts.calls++;
     if (call.wasInFlight) counts.inFlight++;
     const run = runs.get(call.number) ?? { begun: 0, done: 0 };
-    for (const fault of faultsOf(call, run, { streamBytes, mayEnd: mayEnd(call) })) {
+    const judged = { ...call, hasBegun: run.begun > 0 };
+    for (const fault of faultsOf(call, run, { streamBytes, mayEnd: mayEnd(judged) })) {
       if (fault === "doubled" && mayRepeat?.(call) === true) continue;
       counts[fault]++;
       if (fault !== "ended") faults.push(`${fault}: ${describe(call, run)}`);
@@ -118,11 +119,17 @@ function faultsOf(call: CallEnd, run: Run, facts: { streamBytes: number; mayEnd:
   return [...faults, isHonest ? "ended" : "wrong"];
 }
 
-function describe({ number, kind, from, ended }: CallEnd, { begun, done }: Run): string {
+function describe({ number, kind, from, ended, when }: CallEnd, { begun, done }: Run): string {
   const end =
     ended === undefined || ended === "gone"
       ? (ended ?? "did not end")
       : `got ${ended.exitCode} instead of ${exitCodeOf(number)}, ` +
         `${JSON.stringify(ended.stdout.slice(0, 80))} and ${JSON.stringify(ended.stderr.slice(0, 300))}`;
-  return `${kind} call ${number} of the ${from} (begun ${begun} times, done ${done} times) ${end}`;
+  const span =
+    when === undefined ? "" : `, made at ${seconds(when.madeMs)} and ended at ${seconds(when.endedMs)}`;
+  return `${kind} call ${number} of the ${from} (begun ${begun} times, done ${done} times${span}) ${end}`;
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
 }

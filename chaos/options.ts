@@ -5,7 +5,7 @@ import type { Plant } from "./call.ts";
 
 /**
  * The options of a run. `only` has names of cases; empty for all. `lanes`: how many tries run at once.
- * `minutes` is undefined for `tries` alone.
+ * `minutes` is undefined for `tries` alone. `logs`: the directory for the logs of tries with faults.
  */
 export type ChaosOptions = {
   binary?: string;
@@ -15,6 +15,7 @@ export type ChaosOptions = {
   minutes?: number;
   seed: number;
   plant?: Plant;
+  logs?: string;
   hasMachine: boolean;
   isJson: boolean;
   isList: boolean;
@@ -37,6 +38,7 @@ Options:
   --minutes N      Try all chosen cases in turn until so many minutes have passed
   --seed N         Repeat the random choices of a run
   --plant FAULT    Let commands drop, double or wrong their results; the run must report it
+  --logs DIRECTORY Write the daemons' logs of each try with a fault there, with details
   --binary FILE    The binary (default: dist/negotiator, built if it is missing)
   --json           Print JSON
   --list           Print the names of the cases
@@ -65,6 +67,7 @@ export function parseChaosOptions(words: readonly string[]): ChaosOptions {
       "--lanes": (text, name) => (options.lanes = parseCount(name, text, 1)),
       "--minutes": (text, name) => (options.minutes = parseCount(name, text, 1)),
       "--seed": (text, name) => (options.seed = parseCount(name, text, 0)),
+      "--logs": (text) => (options.logs = text),
       "--plant": (text) => (options.plant = parsePlant(text)),
     },
     flags: {

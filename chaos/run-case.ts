@@ -11,13 +11,17 @@ import { openMachineStage } from "./machine-stage.ts";
 import { runTry } from "./run-try.ts";
 import { openEmulatedStage, SHORT_LIMITS } from "./stage.ts";
 
-/** `seed` decides all random choices. `lanes` tries run at once. `report` gets a line for each fault. */
+/**
+ * `seed` decides all random choices. `lanes` tries run at once. `logs`: as in `ChaosOptions`, for cases between
+ * daemons on this machine. `report` gets a line for each fault.
+ */
 export type CaseOptions = {
   binary: string;
   tries: number;
   lanes: number;
   seed: number;
   plant?: Plant | undefined;
+  logs?: string | undefined;
   report: (line: string) => void;
 };
 
@@ -61,19 +65,26 @@ type Outcome = Judgement & { recoveryMs: number };
 /** Each try has new daemons, so that no try suffers from another one. */
 async function tryEmulated(
   { settings = SHORT_LIMITS, places, prepare, strike, mayEnd, early }: EmulatedCase,
-  { binary, seed, plant }: CaseOptions,
+  { binary, seed, plant, logs }: CaseOptions,
 ): Promise<Outcome> {
   const random = createRandom(seed);
   await using held = new AsyncDisposableStack();
   const { path: directory } = held.use(await createTemporaryDirectory());
   const wrap = (await prepare?.({ binary, directory, held })) ?? undefined;
   const stage = held.use(
-    await openEmulatedStage({ binary, directory, random, plant, settings, places, wrap }),
+    await openEmulatedStage({
+      ...{ binary, directory, random, plant, settings, places, wrap },
+      hasDetails: logs !== undefined,
+    }),
   );
   const options = { random, firstNumber: 1, early };
   const { calls, recoveryMs } = await runTry(stage, (during) => strike(stage, { random, during }), options);
   const ledger = `${await stage.sides.host.ledger()}\n${await stage.sides.guest.ledger()}`;
-  return { ...judge({ calls, ledger, streamBytes: stage.streamBytes, mayEnd }), recoveryMs };
+  const judgement = judge({ calls, ledger, streamBytes: stage.streamBytes, mayEnd });
+  if (logs !== undefined && judgement.faults.length > 0)
+    for (const [role, side] of Object.entries(stage.sides))
+      await Bun.write(`${logs}/${seed}.${role}.log`, side.log());
+  return { ...judgement, recoveryMs };
 }
 
 /** All tries have one guest, because a boot takes long. */

@@ -54,7 +54,8 @@ export async function runTry(
   const calls = await Promise.all(
     running.map(async (each, index): Promise<CallEnd> => {
       const ended = await each.ended;
-      return { ...each.call, ended, wasInFlight: index < earlyCount && endMsOf(ended) > struckMs };
+      const when = { madeMs: each.madeMs - struckMs, endedMs: endMsOf(ended) - struckMs };
+      return { ...each.call, ended, wasInFlight: index < earlyCount && when.endedMs > 0, when };
     }),
   );
   const recoveryMs = Math.max(
@@ -67,13 +68,14 @@ export async function runTry(
 /** `firstNumber`: of the calls. `early`: those that each side makes before the disturbance. */
 export type TryOptions = { random: Random; firstNumber: number; early?: readonly CallKind[] | undefined };
 
-type RunningCall = { call: Call; ended: Promise<LineEnd> };
+type RunningCall = { call: Call; madeMs: number; ended: Promise<LineEnd> };
 
 function startCall(stage: ChaosStage, call: Call, seconds: number): RunningCall {
   const side = stage.sides[call.from];
   // A call that outlives its caller runs into the disturbance too.
   const length = call.kind === "detached" || call.kind === "hangup" ? LONGEST_NOTE_SECONDS : seconds;
-  return { call, ended: endOf(side.run(formatLine(call, { ...side.words, seconds: length })), stage) };
+  const line = formatLine(call, { ...side.words, seconds: length });
+  return { call, madeMs: performance.now(), ended: endOf(side.run(line), stage) };
 }
 
 async function endOf(running: RunningLine, { slowness }: ChaosStage): Promise<LineEnd> {

@@ -38,6 +38,8 @@ export type ChaosSide = {
 export type EmulatedSide = ChaosSide & {
   /** Sends a signal to all command lines that run. */
   signalCallers: (name: NodeJS.Signals) => void;
+  /** The logs of its daemons. */
+  log: () => string;
 };
 
 /** Two sides with running daemons and an open session. */
@@ -61,7 +63,7 @@ export type EmulatedStage = ChaosStage & {
 
 /**
  * `settings`: lines for the top of both configs. `places`: where in the directory the audits and kept output
- * go. `wrap` returns the program of a daemon, with the words before those of its role.
+ * go. `hasDetails`: whether logs have the messages of level debug. `wrap` returns the program of a daemon, with the words before those of its role.
  */
 export type StageOptions = {
   binary: string;
@@ -70,6 +72,7 @@ export type StageOptions = {
   plant?: Plant | undefined;
   settings?: string | undefined;
   places?: string | undefined;
+  hasDetails?: boolean;
   wrap?: ((role: Role, binary: string) => readonly string[]) | undefined;
 };
 
@@ -107,8 +110,9 @@ export async function openEmulatedStage(options: StageOptions): Promise<Emulated
 export async function createSide(
   role: Role,
   own: string,
-  { binary, directory, plant, settings = "", places, wrap = () => [binary] }: Omit<StageOptions, "random">,
+  options: Omit<StageOptions, "random">,
 ): Promise<EmulatedSide & AsyncDisposable> {
+  const { binary, directory, plant, settings = "", places, hasDetails, wrap = () => [binary] } = options;
   const at = (name: string): string => `${directory}/${role}.${name}`;
   const append = `append() { echo "$@" >>${at("ledger")}; sync ${at("ledger")}; }`;
   await Bun.write(at("ledger"), "");
@@ -131,10 +135,11 @@ export async function createSide(
   await Bun.write(at("toml"), lines.join("\n"));
   const environment = { NEGOTIATOR_CONFIG: at("toml") };
   const callers = new Set<GroupLine>();
-  let daemon: Daemon | undefined;
+  const daemons: Daemon[] = [];
   const running = (): Daemon => {
-    if (daemon === undefined) throw new Error(`The ${role}'s daemon was not started`);
-    return daemon;
+    const last = daemons.at(-1);
+    if (last === undefined) throw new Error(`The ${role}'s daemon was not started`);
+    return last;
   };
   return {
     words: { program: `${binary} ${role}`, peer: role === "host" ? GUEST : "", directory },
@@ -150,11 +155,14 @@ export async function createSide(
     ended: async () => void (await running().exited),
     async start() {
       const [program = binary, ...words] = wrap(role, binary);
-      daemon = launchDaemon([...words, role, "daemon"], environment, [program]);
+      const more = hasDetails === true ? ["--verbose"] : [];
+      const daemon = launchDaemon([...words, role, "daemon", ...more], environment, [program]);
+      daemons.push(daemon);
       await daemon.says(` at ${at("sock")}`);
     },
     ledger: () => readFile(at("ledger"), "utf8"),
-    [Symbol.asyncDispose]: async () => daemon?.[Symbol.asyncDispose](),
+    log: () => daemons.map((daemon) => daemon.log()).join("--- next daemon\n"),
+    [Symbol.asyncDispose]: async () => daemons.at(-1)?.[Symbol.asyncDispose](),
   };
 }
 

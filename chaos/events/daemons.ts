@@ -4,6 +4,7 @@ import { until } from "../../test/support/until.ts";
 import type { CallKind, JudgedCall, Role } from "../call.ts";
 import { endsNone } from "../case.ts";
 import type { EmulatedCase } from "../case.ts";
+import { SHORT_LIMITS } from "../stage.ts";
 import type { EmulatedStage } from "../stage.ts";
 
 const PAUSE_MS = 5000;
@@ -18,6 +19,8 @@ export const DAEMON_CASES: Readonly<Record<string, EmulatedCase>> = {
   "kill-guest": kill("guest"),
   "restart-host": restart("host"),
   "restart-guest": restart("guest"),
+  "short-drain-host": restartSoon("host"),
+  "short-drain-guest": restartSoon("guest"),
   "pause-host": pause("host"),
   "pause-guest": pause("guest"),
   "pause-callers": {
@@ -75,6 +78,8 @@ function restart(role: Role): EmulatedCase {
   return {
     kind: "emulated",
     what: `the ${role}'s daemon gets SIGTERM, and is started when it has ended`,
+    // On a busy machine, commands that end within the usual ten seconds may take longer.
+    settings: `${SHORT_LIMITS}\ndrainSeconds = 60`,
     mayEnd: isRefusedByDrain,
     async strike({ sides }, { during }) {
       const side = sides[role];
@@ -87,8 +92,18 @@ function restart(role: Role): EmulatedCase {
 }
 
 /** A daemon that drains takes no new calls. All commands of the others end within its drain. */
-function isRefusedByDrain({ kind, wasAccepted }: JudgedCall): boolean {
-  return kind === "waiting" || (kind === "detached" && wasAccepted !== true);
+function isRefusedByDrain({ kind, wasAccepted, hasBegun }: JudgedCall): boolean {
+  return kind === "waiting" || hasBegun !== true || (kind === "detached" && wasAccepted !== true);
+}
+
+function restartSoon(role: Role): EmulatedCase {
+  return {
+    ...restart(role),
+    what: `the ${role}'s daemon gets SIGTERM, and may drain for 1 s`,
+    settings: `${SHORT_LIMITS}\ndrainSeconds = 1`,
+    // A detached call of this side runs on the other one.
+    mayEnd: ({ kind, from, wasAccepted }) => !(kind === "detached" && from === role && wasAccepted === true),
+  };
 }
 
 function pause(role: Role): EmulatedCase {

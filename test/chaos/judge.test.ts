@@ -1,7 +1,7 @@
 /** How chaos judges calls, by what their callers got and what their commands wrote down. */
 import { describe, expect, test } from "bun:test";
 import { exitCodeOf, formatCommands, formatLine } from "../../chaos/call.ts";
-import type { CallEnd } from "../../chaos/call.ts";
+import type { CallEnd, JudgedCall } from "../../chaos/call.ts";
 import { addFigures, findMisses, formatFigures, sumFigures } from "../../chaos/figures.ts";
 import type { ChaosFigures } from "../../chaos/figures.ts";
 import { findRecovery } from "../../chaos/run-try.ts";
@@ -65,10 +65,21 @@ describe("judge", () => {
     const facts = { streamBytes: 9, mayEnd: () => false };
     const same: CallEnd = { ...call, ended: { ...GOOD, stdout: "same 9\n" } };
     expect(judge({ ...facts, calls: [same], ledger: RAN }).counts).toEqual({ ...NO_COUNTS, calls: 1 });
-    const less: CallEnd = { ...call, ended: { ...GOOD, stdout: "same 8\n" } };
+    const when = { madeMs: -300, endedMs: 2040 };
+    const less: CallEnd = { ...call, when, ended: { ...GOOD, stdout: "same 8\n" } };
     const { counts, faults } = judge({ ...facts, calls: [less], ledger: `${RAN}8 begun\n` });
     expect(counts).toEqual({ ...NO_COUNTS, calls: 1, wrong: 2 });
-    expect(faults[0]).toStartWith("wrong: raw call 7 of the guest (begun 1 times, done 1 times) got 8");
+    expect(faults[0]).toStartWith(
+      "wrong: raw call 7 of the guest (begun 1 times, done 1 times, made at -0.3 s and ended at 2.0 s) got 8",
+    );
+  });
+
+  test("tells the case whether the command has begun", () => {
+    const ended = { ...GOOD, exitCode: 125, stdout: "", stderr: "negotiator: the daemon stops\n" };
+    const call: CallEnd = { number: 7, kind: "note", from: "host", wasInFlight: true, ended };
+    const facts = { calls: [call], streamBytes: 9, mayEnd: ({ hasBegun = false }: JudgedCall) => !hasBegun };
+    expect(judge({ ...facts, ledger: "" }).counts).toMatchObject({ ended: 1, lost: 0 });
+    expect(judge({ ...facts, ledger: RAN }).counts).toMatchObject({ ended: 0, lost: 1 });
   });
 });
 

@@ -30,7 +30,7 @@ describe("parseChaosOptions", () => {
       "--seed",
       "0",
     ];
-    const more = ["--plant=drop", "--binary", "/b", "--vm", "--json", "--list", "-h"];
+    const more = ["--plant=drop", "--logs=faults", "--binary", "/b", "--vm", "--json", "--list", "-h"];
     expect(parseChaosOptions([...words, ...more])).toEqual({
       binary: "/b",
       only: ["tear", "flap"],
@@ -38,6 +38,7 @@ describe("parseChaosOptions", () => {
       lanes: 4,
       minutes: 5,
       seed: 0,
+      logs: "faults",
       plant: "drop",
       hasMachine: true,
       isJson: true,

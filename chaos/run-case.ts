@@ -70,12 +70,10 @@ async function tryEmulated(
   const random = createRandom(seed);
   await using held = new AsyncDisposableStack();
   const { path: directory } = held.use(await createTemporaryDirectory());
+  const hasDetails = logs !== undefined;
   const wrap = (await prepare?.({ binary, directory, held })) ?? undefined;
   const stage = held.use(
-    await openEmulatedStage({
-      ...{ binary, directory, random, plant, settings, places, wrap },
-      hasDetails: logs !== undefined,
-    }),
+    await openEmulatedStage({ binary, directory, random, plant, settings, places, hasDetails, wrap }),
   );
   const options = { random, firstNumber: 1, early };
   const { calls, recoveryMs } = await runTry(stage, (during) => strike(stage, { random, during }), options);

@@ -19,12 +19,15 @@ export type CallerEnd = { atMs: number; exitCode: number; stdout: string; stderr
 /** The end of a shell line; undefined if it was killed because it did not end, `gone` with its machine. */
 export type LineEnd = CallerEnd | "gone" | undefined;
 
-/** A call for the rules of a case. `wasAccepted`: its caller got the id of a detached call. `hasBegun`: its command has. */
+/**
+ * A call for the rules of a case. `wasAccepted`: its caller got the id of a detached call. `hasBegun`: its
+ * command has begun.
+ */
 export type JudgedCall = Call & { wasAccepted?: boolean; hasBegun?: boolean };
 
 /**
- * A call with its end. `wasInFlight`: it had begun before the disturbance, and ended after its begin. `when`: in
- * milliseconds since the disturbance began; negative before it.
+ * A call with its end. `wasInFlight`: it had begun before the disturbance, and ended after its begin.
+ * `when`: in milliseconds since the disturbance began; negative before it.
  */
 export type CallEnd = JudgedCall & {
   wasInFlight: boolean;

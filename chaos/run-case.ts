@@ -12,8 +12,8 @@ import { runTry } from "./run-try.ts";
 import { openEmulatedStage, SHORT_LIMITS } from "./stage.ts";
 
 /**
- * `seed` decides all random choices. `lanes` tries run at once. `logs`: as in `ChaosOptions`, for cases between
- * daemons on this machine. `report` gets a line for each fault.
+ * `seed` decides all random choices. `lanes` tries run at once. `logs`: as in `ChaosOptions`, for cases
+ * between daemons on this machine. `report` gets a line for each fault.
  */
 export type CaseOptions = {
   binary: string;

@@ -63,7 +63,8 @@ export type EmulatedStage = ChaosStage & {
 
 /**
  * `settings`: lines for the top of both configs. `places`: where in the directory the audits and kept output
- * go. `hasDetails`: whether logs have the messages of level debug. `wrap` returns the program of a daemon, with the words before those of its role.
+ * go. `hasDetails`: whether logs have the messages of level debug. `wrap` returns the program of a daemon,
+ * with the words before those of its role.
  */
 export type StageOptions = {
   binary: string;

@@ -5,8 +5,8 @@ import { ANSWER_WORD, OWN_ENVIRONMENT, ownCommandLine } from "../trust/own-progr
 import { run } from "./run.ts";
 
 /**
- * `timeoutMs` counts from the moment at which the child has started. More bytes of answer than `answerBytes` are an
- * error. Tests pass another child as `argv`.
+ * `timeoutMs` counts from the moment at which the child has started. More bytes of answer than `answerBytes`
+ * are an error. Tests pass another child as `argv`.
  */
 export type AskOptions = {
   timeoutMs: number;

@@ -2,8 +2,9 @@
 import { clampDelay } from "../delay.ts";
 
 /**
- * How long the start of a child may take, in milliseconds. On a busy machine, as when many guests boot at once, a
- * program that takes 60 ms of processor time has taken six seconds. A start waits for no user and no file system.
+ * How long the start of a child may take, in milliseconds. On a busy machine, as when many guests boot at
+ * once, a program that takes 60 ms of processor time has taken six seconds. A start waits for no user and no
+ * file system.
  */
 export const CHILD_START_MS = 20_000;
 

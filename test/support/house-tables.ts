@@ -157,7 +157,7 @@ export const OWNERS = [
       /(?:AbortSignal\s*\.\s*timeout|Atomics\s*\.\s*wait)\b/,
     ),
     // A child that answers such a judgement has a deadline.
-    owner: /^src\/(?:(?:process|roles|peers)\/|(?:standard-output|trust\/late-answer)\.ts$)/,
+    owner: /^src\/(?:(?:process|roles|peers)\/|(?:standard-output|trust\/(?:late-answer|child-clock))\.ts$)/,
     remedy: "take an AbortSignal or the present time as an argument",
   },
   {

@@ -7,8 +7,9 @@ export const QUESTION_MS = 5000;
 
 /**
  * Resolves with the answer of a child to `question`; both are JSON. Undefined if it gives none in time, at
- * most `limitMs` after the start of the child. While a child works on a question, the next one for the same question waits for its end.
- * While a child is there that even SIGKILL does not end, no other is started: the answer is undefined.
+ * most `limitMs` after the start of the child. While a child works on a question, the next one for the same
+ * question waits for its end. While a child is there that even SIGKILL does not end, no other is started: the
+ * answer is undefined.
  */
 export async function ask(question: object, limitMs = QUESTION_MS): Promise<unknown> {
   const { promise: late, resolve: giveUp } = Promise.withResolvers<undefined>();

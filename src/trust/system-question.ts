@@ -40,5 +40,5 @@ export function askGroup(gid: number): GroupFacts {
   }
 }
 
-/** With the start of the child, which cannot be told from its answer here. */
+/** The start of the child and its answer have one limit here. */
 const LONGEST_MS = CHILD_START_MS + QUESTION_MS;

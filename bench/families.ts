@@ -5,6 +5,7 @@ import { measureCalls } from "./families/calls.ts";
 import { measureGuestAgent } from "./families/guest-agent.ts";
 import { measureIdleGuest } from "./families/idle-guest.ts";
 import { measureManyGuests } from "./families/many-guests.ts";
+import { measureReplacement } from "./families/replacement.ts";
 import { measureSlowReader } from "./families/slow-reader.ts";
 import { measureStarts } from "./families/starts.ts";
 import { measureVirtualMachine } from "./families/virtual-machine.ts";
@@ -19,6 +20,7 @@ const FAMILIES: Readonly<Record<FamilyName, Measure>> = {
   "idle-guest": measureIdleGuest,
   "many-guests": measureManyGuests,
   "slow-reader": measureSlowReader,
+  replacement: measureReplacement,
 };
 
 /** Measures the rows, one family after the other. The failure of a family fails its rows only. */

@@ -9,7 +9,8 @@ export type FamilyName =
   | "guest-agent"
   | "idle-guest"
   | "many-guests"
-  | "slow-reader";
+  | "slow-reader"
+  | "replacement";
 
 /** One line of the table. */
 export type Row = {

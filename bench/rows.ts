@@ -20,6 +20,15 @@ const slow = {
   goal: 24,
   floor: 8,
 } as const;
+const replaced = {
+  family: "replacement",
+  unit: "ms",
+  yardstick: "longest of other calls",
+  judged: "figure",
+  better: "less",
+  goal: 300,
+  floor: 100,
+} as const;
 
 /** All rows, in the order of the table. */
 export const ROWS: readonly Row[] = [
@@ -110,6 +119,8 @@ export const ROWS: readonly Row[] = [
   { ...slow, name: "slow-guest", what: "1 GiB to a slow reader, guest daemon above idle" },
   { ...slow, name: "slow-host", what: "1 GiB to a slow reader, host daemon above idle" },
   { ...slow, name: "slow-client", what: "1 GiB to a slow reader, command line above idle" },
+  { ...replaced, name: "reexec-host", what: "longest call while the host's daemon is replaced" },
+  { ...replaced, name: "reexec-guest", what: "longest call while the guest's daemon is replaced" },
 ];
 
 /** Whether a row needs a virtual machine. */

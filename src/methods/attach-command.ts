@@ -5,7 +5,8 @@ import type { IncomingCall } from "../wire/calls/incoming-call.ts";
 import { defineMethod } from "./method.ts";
 import type { CallContext, Method } from "./method.ts";
 import type { ExecuteResult } from "./execute-schemas.ts";
-import type { KeptCommand, KeptCommands } from "./kept/kept-commands.ts";
+import type { KeptCommand } from "./kept/kept-command.ts";
+import type { KeptCommands } from "./kept/kept-commands.ts";
 import type { KeptOutput } from "./kept/kept-output.ts";
 
 /** The id of a detached call, as `execute` with `isDetached` had it. */

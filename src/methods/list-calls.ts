@@ -1,7 +1,8 @@
 /** `list-calls`: lists the calls of a peer that run, and those whose answers are kept. */
 import * as v from "valibot";
-import { isSamePeer } from "./kept/kept-commands.ts";
-import type { KeptCommand, KeptCommands } from "./kept/kept-commands.ts";
+import { isSamePeer } from "./kept/kept-command.ts";
+import type { KeptCommand } from "./kept/kept-command.ts";
+import type { KeptCommands } from "./kept/kept-commands.ts";
 import type { ServedCall } from "../wire/calls/served-call.ts";
 import { isJsonObject } from "../wire/json.ts";
 import { defineMethod } from "./method.ts";

@@ -5,7 +5,8 @@ import { FORWARDED_SIGNALS } from "../process/run.ts";
 import { KeptCallId } from "./attach-command.ts";
 import { defineMethod } from "./method.ts";
 import type { Method } from "./method.ts";
-import type { KeptCommand, KeptCommands } from "./kept/kept-commands.ts";
+import type { KeptCommand } from "./kept/kept-command.ts";
+import type { KeptCommands } from "./kept/kept-commands.ts";
 
 /** Returns the method that sends a signal to a command and its children. */
 export function createSignalCommand(kept: Pick<KeptCommands, "find">): Method {

@@ -2,7 +2,8 @@
 import { NegotiatorError } from "../../errors.ts";
 import type { IncomingCall } from "../../wire/calls/incoming-call.ts";
 import type { CallContext, MethodAnswer } from "../method.ts";
-import type { KeptCommand, KeptCommands } from "./kept-commands.ts";
+import type { KeptCommand } from "./kept-command.ts";
+import type { KeptCommands } from "./kept-commands.ts";
 
 /** Whether the output of the call is kept: its caller does not take it, and wants the call to go on. */
 export function isKept({ isDetached, streams }: Pick<IncomingCall, "isDetached" | "streams">): boolean {

@@ -70,10 +70,10 @@ async function expectLine({ pieces }: HeldCall): Promise<void> {
 
 /** Runs `work` again and again until `end`, and `LATER_CALLS` times more. Returns the time of each. */
 async function timeUntil(end: Promise<unknown>, work: () => Promise<unknown>): Promise<number[]> {
-  let isOver = false;
-  const over = end.finally(() => (isOver = true));
+  const over = new AbortController();
+  const ended = end.finally(() => over.abort());
   const times: number[] = [];
-  while (!isOver) times.push(...(await timeEach(1, work)));
-  await over;
+  while (!over.signal.aborted) times.push(...(await timeEach(1, work)));
+  await ended;
   return [...times, ...(await timeEach(LATER_CALLS, work))];
 }

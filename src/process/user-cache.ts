@@ -21,7 +21,12 @@ export type UserCache = {
   clear: () => void;
   /** Makes the next calls resolve those users again that could not be resolved. */
   clearFailed: () => void;
+  /** Returns the resolved users as plain data. */
+  freeze: () => FrozenUsers;
 };
+
+/** The resolved users as plain data. */
+export type FrozenUsers = readonly (readonly [UserKey, User])[];
 
 /** Finds a user as `find` does. The error names `place`, the file or rule that has the user's name. */
 export async function findUserOf(key: UserKey, place: string, users: Pick<UserCache, "find">): Promise<User> {
@@ -36,11 +41,12 @@ export async function findUserOf(key: UserKey, place: string, users: Pick<UserCa
 /** Resolves with an answer for each user, in order. */
 export type ResolveUsers = (keys: readonly UserKey[]) => Promise<UsersAnswer>;
 
-/** Returns an empty cache. Tests pass another `resolve`. */
-export function createUserCache(resolve: ResolveUsers = resolveUsers): UserCache {
+/** Returns a cache of the `frozen` users; none by default. Tests pass another `resolve`. */
+export function createUserCache(resolve: ResolveUsers = resolveUsers, frozen: FrozenUsers = []): UserCache {
   const found = new Map<UserKey, Promise<User>>();
   const failed = new Set<UserKey>();
-  const known = new Map<UserKey, User>();
+  const known = new Map<UserKey, User>(frozen);
+  for (const [key, user] of frozen) found.set(key, Promise.resolve(user));
   const resolveAll = (keys: readonly UserKey[]): void => {
     const answers = resolve(keys);
     for (const [index, key] of keys.entries()) {
@@ -79,6 +85,7 @@ export function createUserCache(resolve: ResolveUsers = resolveUsers): UserCache
       for (const key of failed) found.delete(key);
       failed.clear();
     },
+    freeze: () => [...known],
   };
 }
 

@@ -12,6 +12,7 @@ import { runningChildren } from "../../process/child.ts";
 import { signalGroup } from "../../process/process-group.ts";
 import { replaceOurselves } from "../../process/restart.ts";
 import { shorten } from "../../shorten.ts";
+import { decodeState, encodeState } from "./state-text.ts";
 import { STATE_VERSIONS } from "./state-version.ts";
 
 /**
@@ -141,35 +142,6 @@ function parseEnvelope(text: string, role: "host" | "guest"): Envelope | undefin
     log.error(`The state of the program before cannot be read: ${NegotiatorError.from(thrown).message}`);
     return undefined;
   }
-}
-
-const BYTES = "$bytes";
-const ENTRIES = "$entries";
-
-/** Returns plain data as JSON, in which bytes are objects with one member. */
-export function encodeState(state: unknown): string {
-  return JSON.stringify(state, function replace(this: Record<string, unknown>, name, value: unknown) {
-    // The value itself: `toJSON` of a buffer has run before this.
-    const original = this[name];
-    if (original instanceof Uint8Array) return { [BYTES]: Buffer.from(original).toString("base64") };
-    // A peer can choose such names too.
-    return isObject(value) && (BYTES in value || ENTRIES in value)
-      ? { [ENTRIES]: Object.entries(value) }
-      : value;
-  });
-}
-
-/** Returns the data of `encodeState`. Throws a `SyntaxError`. */
-export function decodeState(text: string): unknown {
-  return JSON.parse(text, (_name, value: unknown) => {
-    if (!isObject(value)) return value;
-    const bytes = value[BYTES];
-    if (typeof bytes === "string") return Buffer.from(bytes, "base64");
-    const entries = value[ENTRIES];
-    // `encodeState` wrote it.
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-    return Array.isArray(entries) ? Object.fromEntries(entries as [string, unknown][]) : value;
-  });
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -33,7 +33,7 @@ import type { PolicyRequest } from "../../policy/rule-match.ts";
 import type { METHODS_OF_PEERS } from "../../policy/rule-table.ts";
 import { holdWatching } from "../../process/descriptor-watch.ts";
 import { createUserCache } from "../../process/user-cache.ts";
-import type { UserCache } from "../../process/user-cache.ts";
+import type { FrozenUsers, UserCache } from "../../process/user-cache.ts";
 import { ourUid } from "../../trust/ownership.ts";
 import { makeId } from "../identity.ts";
 import { reportCommands } from "./command-report.ts";
@@ -99,8 +99,13 @@ export type Services = AsyncDisposable & {
   freeze: () => FrozenServices;
 };
 
-/** The quotas and the detached commands of a daemon as plain data. */
-export type FrozenServices = { quota: FrozenAccount[]; kept: FrozenKeptCommands; audit?: string[] };
+/** The quotas, detached commands, unwritten audit lines and resolved users of a daemon as plain data. */
+export type FrozenServices = {
+  quota: FrozenAccount[];
+  kept: FrozenKeptCommands;
+  audit?: string[];
+  users?: FrozenUsers;
+};
 
 const log = logFor("services");
 /** A command has five seconds from SIGTERM to SIGKILL, and its output has five more. */
@@ -136,7 +141,7 @@ export function createServices(
   const policy = createPolicyInForce(role, first, files?.policy);
   let audit = startDaemonAudit(settings.audit, onAuditProblem, frozen?.audit);
   const uid = ourUid();
-  const users = createUserCache();
+  const users = createUserCache(undefined, frozen?.users);
   const loadUsers = (): Promise<void> => users.load([uid, ...usersOf(policy.policy)]);
   void loadUsers();
   const sources = (): CommandSources => ({
@@ -213,7 +218,12 @@ export function createServices(
     },
     freeze() {
       audit.settle();
-      return { quota: quota.freeze(performance.now()), kept: kept.freeze(), audit: audit.freeze() };
+      return {
+        quota: quota.freeze(performance.now()),
+        kept: kept.freeze(),
+        audit: audit.freeze(),
+        users: users.freeze(),
+      };
     },
     async [Symbol.asyncDispose]() {
       clearInterval(settling);

@@ -1,7 +1,6 @@
 /** A daemon that replaces itself hands its calls over: the other side notices only a pause. */
 import { describe, expect, test } from "bun:test";
 import { chmod } from "node:fs/promises";
-import { decodeState, encodeState } from "../../../src/roles/daemon/handover.ts";
 import { createRandom } from "../../support/random.ts";
 import { createStage } from "../../support/stage.ts";
 import type { Side, Stage } from "../../support/stage.ts";
@@ -189,17 +188,3 @@ test(
   },
   TIMEOUT_MS,
 );
-
-test("plain data and bytes survive the state file, also data that look like its own form", () => {
-  const state = {
-    bytes: Uint8Array.of(0, 1, 255),
-    none: null,
-    list: [
-      Buffer.from("text"),
-      { $bytes: "AAEC" },
-      { $entries: [["$bytes", "x"]] },
-      { $bytes: "x", more: 1 },
-    ],
-  };
-  expect(decodeState(encodeState(state))).toEqual({ ...state, bytes: Buffer.from(state.bytes) });
-});

@@ -1,6 +1,6 @@
 /** A session that is frozen in the middle of its calls goes on in another object as if nothing happened. */
 import { expect, test } from "bun:test";
-import { decodeState, encodeState } from "../../../src/roles/daemon/handover.ts";
+import { decodeState, encodeState } from "../../../src/roles/daemon/state-text.ts";
 import type { IncomingCall } from "../../../src/wire/calls/incoming-call.ts";
 import type { OutgoingCall } from "../../../src/wire/calls/outgoing-call.ts";
 import { createSession } from "../../../src/wire/session/session.ts";

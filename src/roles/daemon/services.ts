@@ -144,13 +144,7 @@ export function createServices(
   const users = createUserCache(undefined, frozen?.users);
   const loadUsers = (): Promise<void> => users.load([uid, ...usersOf(policy.policy)]);
   void loadUsers();
-  const sources = (): CommandSources => ({
-    directories: settings.commandsDirectory,
-    builtins,
-    uid,
-    moreNames: settings.commandNames,
-    ...checkLocally(role),
-  });
+  const sources = (): CommandSources => ({ ...sourcesOf(settings), builtins, uid, ...checkLocally(role) });
   const kept = openKept(role, settings, frozen?.kept, files?.isStateReachable);
   const lowerUsers = createLowerUserFile(settings.detached.directory, role, () => settings.commandsDirectory);
   const commands = createCommandCatalogue({ role, sources, users, lowerUsers });
@@ -271,6 +265,10 @@ function createRelayDispatcher(
       await dispatcher.call(call, { via: "local", ...(user instanceof Promise ? await user : user) });
     },
   };
+}
+
+function sourcesOf(settings: Settings): Pick<CommandSources, "directories" | "moreNames"> {
+  return { directories: settings.commandsDirectory, moreNames: settings.commandNames };
 }
 
 function usersOf(policy: Policy): string[] {

@@ -1,6 +1,7 @@
 /** The methods of a daemon, under its policy and with its audit. A reload renews both. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Config } from "../../config/config.ts";
+import type { Settings } from "../../config/settings.ts";
 import { DEFAULT_LIMITS } from "../../limits.ts";
 import type { Limits } from "../../limits.ts";
 import type { NegotiatorError } from "../../errors.ts";

@@ -12,7 +12,7 @@ function createSystem() {
   const system = {
     asked,
     knows: true,
-    resolve(keys: readonly UserKey[]): Promise<UsersAnswer> {
+    resolve: (keys: readonly UserKey[]): Promise<UsersAnswer> => {
       asked.push(keys);
       const problem = { problem: 'Cannot find the user "alice"\nCreate it' };
       return Promise.resolve(keys.map(() => (system.knows ? { user: ALICE } : problem)));

@@ -16,9 +16,7 @@ test("plain data and bytes survive the state file, also data that look like its 
 });
 
 test("a member that a peer calls __proto__ stays a member, also with bytes in it", () => {
-  const state: unknown = JSON.parse('{"__proto__":{"plain":1},"deep":{"__proto__":{"$bytes":"x"}}}');
-  Object.assign(state as object, { bytes: Buffer.from("y") });
-  const decoded = decodeState(encodeState(state)) as { deep: object };
-  expect(Object.hasOwn(decoded, "__proto__")).toBe(true);
-  expect(Object.entries(decoded.deep)).toEqual([["__proto__", { $bytes: "x" }]]);
+  const deep: unknown = JSON.parse('{"__proto__":{"$bytes":"x"}}');
+  const state = { list: [JSON.parse('{"__proto__":1}'), deep], bytes: Buffer.from("y") };
+  expect(JSON.stringify(decodeState(encodeState(state)))).toBe(JSON.stringify(state));
 });

@@ -74,6 +74,12 @@ export const MESSAGE_DEPTH = 32;
 export const MESSAGE_MARKS = 131_072;
 
 /**
+ * The same for a message that is not the answer to a call that waits. A request has at most 4096 arguments, and
+ * each value more would cost a peer nothing, and this side time and memory. Part of the protocol, not a setting.
+ */
+export const UNASKED_MARKS = 8192;
+
+/**
  * Most members of one object in a message of more than `LARGE_MESSAGE_BYTES`. The runtime needs a tenth of a
  * second for an object with tens of thousands of different names. Part of the protocol, not a setting.
  */

@@ -14,6 +14,9 @@ const GLOB_POLICY = Array.from(
 ).join("");
 const ALLOW_REST = '[[rules]]\naction = "allow"\ncommands = ["find-*"]\narguments = []\n';
 
+/** Near the most that a call may have. */
+const ARGUMENTS = Array.from({ length: 4000 }, () => "y");
+
 let calls = 0;
 
 function execute(command: string, args: readonly string[]): Record<string, unknown> {
@@ -80,6 +83,11 @@ export const CALL_ATTACKS = {
           Array.from({ length: 62_000 }, () => "y"),
         ),
       ),
+  },
+  "calls-of-arguments": {
+    ...OPEN,
+    what: "calls with 4000 arguments of a command that does not exist",
+    next: ({ numbered }) => numbered(execute("find-disc-usage", ARGUMENTS)),
   },
   "legacy-lists": { ...BACK, what: "lists for python-negotiator", next: () => LISTS },
   "oldest-requests": { ...BACK, what: "requests of python-negotiator 0.1", next: () => OLDEST },

@@ -15,13 +15,12 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
  * Returns the JSON object in the bytes; a `__proto__` key becomes an ordinary own member. Throws
- * `TOO_LARGE`, before it parses anything, when the text has more than `MESSAGE_MARKS`, or an object with more
- * than `OBJECT_MEMBERS`. Throws `BAD_FRAME` for
- * bytes that are not UTF-8, a value that is not an object, strings with half of a surrogate pair, integers
+ * `TOO_LARGE`, before it parses anything, when the text has more than `mostMarks`, or an object with more than
+ * `OBJECT_MEMBERS`. Throws `BAD_FRAME` for bytes that are not UTF-8, a value that is not an object, strings with half of a surrogate pair, integers
  * that a double cannot hold, and nesting deeper than `MESSAGE_DEPTH`.
  */
-export function parseJsonObject(bytes: Uint8Array): JsonObject {
-  const excess = findExcess(bytes);
+export function parseJsonObject(bytes: Uint8Array, mostMarks: number = MESSAGE_MARKS): JsonObject {
+  const excess = findExcess(bytes, mostMarks);
   if (excess !== undefined) throw new NegotiatorError("TOO_LARGE", `Message refused: ${excess}`);
   const value = parse(decodeUtf8(bytes));
   if (!isJsonObject(value)) throw badFrame("not a JSON object");
@@ -48,33 +47,54 @@ const CLOSE = 0x7d;
  * Returns why the text has too many values for the parser; undefined if it has not. The counts may be wrong
  * after the first syntax error, but the parser stops at that error.
  */
-function findExcess(bytes: Uint8Array): string | undefined {
-  // A short message cannot hold too many values. Most messages are stream chunks, and skipping the scan keeps
-  // them fast.
-  if (bytes.length <= LARGE_MESSAGE_BYTES) return undefined;
+function findExcess(bytes: Uint8Array, mostMarks: number): string | undefined {
+  // A short message cannot hold too many values.
+  if (bytes.length <= Math.min(LARGE_MESSAGE_BYTES, mostMarks)) return undefined;
+  const mostMembers = bytes.length <= LARGE_MESSAGE_BYTES ? Number.POSITIVE_INFINITY : OBJECT_MEMBERS;
   let marks = 0;
-  let isInString = false;
   /** The colons of each open object or list, outermost first. */
   const members: number[] = [0];
   for (let index = 0; index < bytes.length; index++) {
     const byte = bytes[index];
-    if (isInString) {
-      if (byte === BACKSLASH) index++;
-      else if (byte === QUOTE) isInString = false;
-      continue;
-    }
-    if (byte === QUOTE) isInString = true;
+    if (byte === QUOTE) index = findStringEnd(bytes, index + 1);
     else if (byte === OPEN || byte === OPEN_LIST) members.push(0);
     else if (byte === CLOSE || byte === CLOSE_LIST) members.pop();
     else if (byte === COLON) {
       const count = (members.pop() ?? 0) + 1;
-      if (count > OBJECT_MEMBERS) return `more than ${OBJECT_MEMBERS} members in one object`;
+      if (count > mostMembers) return `more than ${OBJECT_MEMBERS} members in one object`;
       members.push(count);
     } else if (byte !== COMMA) continue;
-    if (byte !== QUOTE && byte !== CLOSE && byte !== CLOSE_LIST && ++marks > MESSAGE_MARKS)
-      return `more than ${MESSAGE_MARKS} values`;
+    if (byte !== QUOTE && byte !== CLOSE && byte !== CLOSE_LIST && ++marks > mostMarks)
+      return `more than ${mostMarks} values`;
   }
   return undefined;
+}
+
+/** A search for the end of a string costs more than a look at so many bytes. */
+const SHORT_STRING_BYTES = 16;
+
+/** Returns the place of the quote that ends a string; the end of the bytes if there is none. */
+function findStringEnd(bytes: Uint8Array, start: number): number {
+  let index = start;
+  for (const end = Math.min(bytes.length, start + SHORT_STRING_BYTES); index < end; index++) {
+    const byte = bytes[index];
+    if (byte === QUOTE) return index;
+    if (byte === BACKSLASH) index++;
+  }
+  // Most messages are chunks of streams, and the text of a chunk is searched at memory speed.
+  for (let from = index; ;) {
+    const quote = bytes.indexOf(QUOTE, from);
+    if (quote === -1) return bytes.length;
+    if (!isEscaped(bytes, quote, from)) return quote;
+    from = quote + 1;
+  }
+}
+
+/** Whether an odd number of backslashes stands before the place. The string cannot be escaped at `from`. */
+function isEscaped(bytes: Uint8Array, place: number, from: number): boolean {
+  let index = place;
+  while (index > from && bytes[index - 1] === BACKSLASH) index--;
+  return (place - index) % 2 === 1;
 }
 
 function decodeUtf8(bytes: Uint8Array): string {

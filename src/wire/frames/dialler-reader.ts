@@ -1,4 +1,5 @@
 /** Reads the bytes of a dialler's channel: first the answer to its hello, then native messages. */
+import { UNASKED_MARKS } from "../../limits.ts";
 import type { Limits } from "../../limits.ts";
 import { native } from "../dialects/native.ts";
 import { parseJsonObject } from "../json.ts";
@@ -100,7 +101,7 @@ export function createDiallerReader(
 
 function readAnswer(bytes: Uint8Array, nonce: string): Reading | undefined {
   try {
-    const message = native.decode(parseJsonObject(bytes));
+    const message = native.decode(parseJsonObject(bytes, UNASKED_MARKS));
     const isAnswer = (message.kind === "result" || message.kind === "failure") && message.id === nonce;
     return isAnswer ? { kind: "native", message, bytes: bytes.length } : ignored(bytes.length);
   } catch {
@@ -110,7 +111,7 @@ function readAnswer(bytes: Uint8Array, nonce: string): Reading | undefined {
 
 function readForeign(bytes: Uint8Array): Reading | undefined {
   try {
-    const object = parseJsonObject(bytes);
+    const object = parseJsonObject(bytes, UNASKED_MARKS);
     return native.recognises(object)
       ? ignored(bytes.length)
       : { kind: "foreign", object, bytes: bytes.length };

@@ -1,4 +1,5 @@
 /** Finds hellos wherever they stand in the bytes of a listener's channel, and reads them. */
+import { UNASKED_MARKS } from "../../limits.ts";
 import { native } from "../dialects/native.ts";
 import type { MemoryShare } from "../memory.ts";
 import { parseJsonObject } from "../json.ts";
@@ -65,7 +66,7 @@ export function createHelloReader(lineBytes: number, memory?: MemoryShare): Hell
 
 function decodeHello(line: Uint8Array): Message | undefined {
   try {
-    const message = native.decode(parseJsonObject(line));
+    const message = native.decode(parseJsonObject(line, UNASKED_MARKS));
     return message.kind === "request" ? message : undefined;
   } catch {
     return undefined;

@@ -2,12 +2,11 @@
 import { NegotiatorError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
 import { readBase64Line, readChunkHeader } from "../dialects/chunk-header.ts";
-import { native } from "../dialects/native.ts";
-import { parseJsonObject } from "../json.ts";
 import type { ChunkHeader, Message } from "../message.ts";
 import type { ReadStep, Reading } from "../reading.ts";
 import { createBlockCutter } from "./block.ts";
 import { createLineCutter } from "./line.ts";
+import { readObject } from "./message-object.ts";
 import type { MemoryShare } from "../memory.ts";
 import { GAVE_WAY } from "./refusals.ts";
 import { createOpeningFinder, isBlank, NATIVE_OPENING } from "./openings.ts";
@@ -39,6 +38,8 @@ export type MessageReaderOptions = {
   needsChecksum: boolean;
   /** Whether both sides have agreed on raw chunks. */
   acceptsRaw: () => boolean;
+  /** Whether a call of this side waits for its answer, which may have very many values; by default it does. */
+  awaitsAnswer?: (() => boolean) | undefined;
   /** The peer's share of the memory of all; without it, unfinished messages count only for themselves. */
   memory?: MemoryShare | undefined;
 };
@@ -49,8 +50,9 @@ export type MessageReaderOptions = {
  */
 export function createMessageReader(
   limits: Pick<Limits, "lineBytes">,
-  { isOnPort, needsChecksum, acceptsRaw, memory }: MessageReaderOptions,
+  options: MessageReaderOptions,
 ): MessageReader {
+  const { isOnPort, needsChecksum, acceptsRaw, awaitsAnswer = () => true, memory } = options;
   const lines = createLineCutter(limits.lineBytes, memory);
   const payload = createBlockCutter(memory);
   let header: Header | undefined;
@@ -61,7 +63,7 @@ export function createMessageReader(
   const readLine = (line: Uint8Array): Reading | undefined => {
     if (line.every(isBlank)) return undefined;
     try {
-      const message = readChunkHeader(line) ?? readBase64Line(line) ?? native.decode(parseJsonObject(line));
+      const message = readChunkHeader(line) ?? readBase64Line(line) ?? readObject(line, awaitsAnswer());
       if (message.kind !== "header") return { kind: "native", message, bytes: line.length };
       if (!acceptsRaw()) return { kind: "broken", error: NOT_AGREED };
       if (needsChecksum && message.crc32 === undefined) return { kind: "broken", error: NO_CHECKSUM };

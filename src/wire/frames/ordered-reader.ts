@@ -41,7 +41,7 @@ export type OrderedReader = {
 /** Creates a reader without an order. */
 export function createOrderedReader(
   limits: ListenerLimits,
-  { isOnPort, acceptsRaw, memory }: ListenerOptions,
+  { isOnPort, acceptsRaw, awaitsAnswer, memory }: ListenerOptions,
 ): OrderedReader {
   let isOrdered = false;
   const messages = createMessageReader(limits, {
@@ -49,6 +49,7 @@ export function createOrderedReader(
     needsChecksum: isOnPort,
     // Without an order a chunk is not read, whatever was agreed on: its writer only has to learn of it.
     acceptsRaw: () => !isOrdered || acceptsRaw(),
+    awaitsAnswer,
     memory,
   });
   const lines = createLineCutter(limits.lineBytes, memory);

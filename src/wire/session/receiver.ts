@@ -30,6 +30,8 @@ export type ReceiverOptions = {
   isOnPort: boolean;
   /** Whether both hellos offer raw chunks. */
   acceptsRaw: () => boolean;
+  /** Whether a call of this side waits for its answer. */
+  awaitsAnswer: () => boolean;
   /** The peer's share of the memory of all. */
   memory: MemoryShare;
 };

@@ -1,5 +1,6 @@
 /** Checks that the peer can take a message, before the message gets a number. */
 import { NegotiatorError } from "../../errors.ts";
+import { MESSAGE_MARKS, UNASKED_MARKS } from "../../limits.ts";
 import { native } from "../dialects/native.ts";
 import { isHello } from "./handshake.ts";
 import { parseJsonObject } from "../json.ts";
@@ -13,7 +14,7 @@ import type { MessageBody } from "../message.ts";
 export function checkSendable(message: MessageBody, mostBytes: number): number {
   const bytes = encode(message);
   if (bytes.length > mostBytes) throw tooLong(bytes.length, mostBytes);
-  const read = decode(bytes);
+  const read = decode(bytes, isAnswer(message) ? MESSAGE_MARKS : UNASKED_MARKS);
   if (read.kind === "invalid") throw unencodable(read.error);
   if (read.kind !== message.kind || isHello(read)) throw unencodable("the protocol reserves its method");
   return bytes.length;
@@ -34,9 +35,13 @@ function encode(message: MessageBody): Uint8Array {
   }
 }
 
-function decode(bytes: Uint8Array): MessageBody {
+function isAnswer({ kind }: MessageBody): boolean {
+  return kind === "result" || kind === "failure";
+}
+
+function decode(bytes: Uint8Array, mostMarks: number): MessageBody {
   try {
-    return native.decode(parseJsonObject(bytes));
+    return native.decode(parseJsonObject(bytes, mostMarks));
   } catch (cause) {
     throw unencodable(cause);
   }

@@ -108,7 +108,9 @@ export function createSessionParts(options: SessionOptions) {
     memory,
     frozen: frozen?.epochs,
   });
-  const receiver = createReceiver({ side, limits, isOnPort, acceptsRaw: () => epochs.isRaw, memory });
+  const acceptsRaw = (): boolean => epochs.isRaw;
+  const awaitsAnswer = (): boolean => conversation.outgoingCount > 0;
+  const receiver = createReceiver({ side, limits, isOnPort, acceptsRaw, awaitsAnswer, memory });
   const traffic = createTraffic();
   const common = { side, agent, limits, controlQueue, status, epochs, receiver, traffic };
 

@@ -1,6 +1,6 @@
 /** A message that the peer could not read gets no number, so the session goes on. */
 import { describe, expect, test } from "bun:test";
-import { DEFAULT_LIMITS } from "../../../src/limits.ts";
+import { DEFAULT_LIMITS, UNASKED_MARKS } from "../../../src/limits.ts";
 import { createServedCalls } from "../../../src/wire/calls/served-calls.ts";
 import { native } from "../../../src/wire/dialects/native.ts";
 import type { MessageBody } from "../../../src/wire/message.ts";
@@ -56,6 +56,17 @@ describe("checkSendable", () => {
     expect(error).toMatchObject({
       code: "BAD_REQUEST",
       message: expect.stringContaining("more than 131072 values"),
+    });
+  });
+
+  test("a request with more values than a peer takes unasked throws BAD_REQUEST", () => {
+    const params = Array.from({ length: UNASKED_MARKS + 1 }, () => 0);
+    const error = errorOf(() =>
+      checkSendable({ kind: "request", id: "1", method: "m", params }, 1024 * 1024),
+    );
+    expect(error).toMatchObject({
+      code: "BAD_REQUEST",
+      message: expect.stringContaining(`more than ${UNASKED_MARKS} values`),
     });
   });
 

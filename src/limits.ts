@@ -74,8 +74,8 @@ export const MESSAGE_DEPTH = 32;
 export const MESSAGE_MARKS = 131_072;
 
 /**
- * The same for a message that is not the answer to a call that waits. A request has at most 4096 arguments, and
- * each value more would cost a peer nothing, and this side time and memory. Part of the protocol, not a setting.
+ * The same for a message that is not the answer to a call that waits. A request has at most 4096 arguments.
+ * More values would cost a peer nothing, and this side time and memory. Part of the protocol, not a setting.
  */
 export const UNASKED_MARKS = 8192;
 

@@ -8,7 +8,7 @@ import { bytesOfTurn, recordPace } from "./fair-reader.ts";
 import type { Share } from "./fair-reader.ts";
 
 /** Returns the channel with shorter pieces. Its reader gets each piece in a turn of the peer. */
-export function withTurns(channel: Channel, share: Pick<Share, "turns" | "pace">): Channel {
+export function withTurns(channel: Channel, share: Pick<Share, "turns" | "pace" | "quota">): Channel {
   return {
     label: channel.label,
     async *[Symbol.asyncIterator]() {
@@ -22,11 +22,12 @@ export function withTurns(channel: Channel, share: Pick<Share, "turns" | "pace">
 
 async function* inTurns(
   bytes: Uint8Array,
-  { turns, pace }: Pick<Share, "turns" | "pace">,
+  share: Pick<Share, "turns" | "pace" | "quota">,
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  const { turns, pace } = share;
   let rest = bytes;
   do {
-    const piece = rest.subarray(0, bytesOfTurn({ turns, pace }));
+    const piece = rest.subarray(0, bytesOfTurn(share));
     rest = rest.subarray(piece.length);
     // Its reader works after the turn, so the turn takes as long as that work will.
     await turns.run(() => undefined, piece.length * pace.msPerByte);

@@ -15,6 +15,8 @@ export type Share = {
   turns: PeerTurns;
   quota: UnneededQuota;
   pace: { msPerByte: number };
+  /** Its calls: how many were read, and the milliseconds that it took to read the last ones, each. */
+  calls: { read: number; readMs: number };
   /** Its part of the memory of all peers. */
   memory: MemoryShare;
 };
@@ -36,6 +38,7 @@ export function createShare(onExceeded: (what: string) => void = () => undefined
     turns: TURNS.open(),
     quota: createUnneededQuota(onExceeded),
     pace: { msPerByte: CONTENDED.turnMs / FIRST_BYTES },
+    calls: { read: 0, readMs: 0 },
     memory: MEMORY.open(),
   };
 }
@@ -47,19 +50,22 @@ export function createShare(onExceeded: (what: string) => void = () => undefined
 export async function receiveFairly(
   session: Pick<Session, "receive" | "traffic">,
   bytes: Uint8Array,
-  { turns, quota, pace }: Share,
+  share: Share,
   signal: AbortSignal,
   onRest: (bytes: Uint8Array) => void = () => undefined,
 ): Promise<void> {
+  const { turns, quota, pace, calls } = share;
   let rest = bytes;
   onRest(rest);
   do {
-    const piece = rest.subarray(0, bytesOfTurn({ turns, pace }));
+    const pauseMs = quota.pauseMs(performance.now());
+    if (pauseMs > 0) await pause(pauseMs, signal);
+    const piece = rest.subarray(0, bytesOfTurn(share));
     rest = rest.subarray(piece.length);
-    let pauseMs = 0;
     await turns.run(() => {
       if (signal.aborted) return;
       const { messages, unneeded, unneededBytes } = session.traffic;
+      const { read } = calls;
       const startMs = performance.now();
       session.receive(piece, startMs);
       onRest(rest);
@@ -70,21 +76,22 @@ export async function receiveFairly(
       const idle = traffic.unneeded - unneeded;
       const ms = endMs - startMs;
       recordPace(pace, piece.length, ms);
+      if (calls.read > read) calls.readMs = Math.max(ms / all, SLOW_MEMORY * calls.readMs);
       if (idle === 0) return;
       const idleBytes = traffic.unneededBytes - unneededBytes;
       // On a busy machine other processes make the time longer, and that is not the peer's fault.
       const mostMs = idle * MOST_MESSAGE_MS + (idleBytes + piece.length) * MOST_BYTE_MS;
-      pauseMs = quota.take(
-        { messages: idle, bytes: idleBytes, ms: Math.min(mostMs, (ms * idle) / all) },
-        endMs,
-      );
+      const idleMs = Math.min(mostMs, (ms * idle) / all);
+      turns.countVain(idleMs);
+      quota.take({ messages: idle, bytes: idleBytes, ms: idleMs }, endMs);
     });
-    if (pauseMs > 0) await pause(pauseMs, signal);
   } while (rest.length > 0 && !signal.aborted);
 }
 
 /** Returns how many bytes a peer may give in its next turn. */
-export function bytesOfTurn({ turns, pace }: Pick<Share, "turns" | "pace">): number {
+export function bytesOfTurn({ turns, pace, quota }: Pick<Share, "turns" | "pace" | "quota">): number {
+  // One piece of short calls can take far more time than the pause before it.
+  if (quota.isSlow(performance.now())) return CONTENDED.leastBytes;
   const { turnMs, leastBytes } = turns.isContended ? CONTENDED : ALONE;
   return Math.max(leastBytes, turnMs / pace.msPerByte);
 }
@@ -96,8 +103,27 @@ export function recordPace(pace: Share["pace"], bytes: number, ms: number): void
 
 /** About the cost of a call after its start: looks at files, the answer, the audit entry. */
 const CALL_MS = 2;
+/** About the garbage of a call, which can have far fewer bytes. */
+const CALL_BYTES = 16 * 1024;
 
 /** Starts each call in a turn of its peer. Notices were read in one, and start at once. */
-export function serveInTurns({ call, ...rest }: Serve, { turns }: Share): Serve {
-  return { ...rest, call: (incoming) => void turns.run(() => call(incoming), CALL_MS) };
+export function serveInTurns(
+  { call, refused, ...rest }: Serve,
+  { turns, calls }: Pick<Share, "turns" | "calls">,
+  collect = collectEarly,
+): Serve {
+  return {
+    ...rest,
+    call(incoming) {
+      calls.read++;
+      void turns.run(() => {
+        collect(CALL_BYTES);
+        call(incoming);
+      }, CALL_MS);
+    },
+    refused(given) {
+      calls.read++;
+      refused?.(given);
+    },
+  };
 }

@@ -12,6 +12,11 @@ export type PeerTurns = {
    * costs after its end, in milliseconds. Returns undefined if it ran at once.
    */
   run(work: () => void, laterMs?: number): Promise<void> | undefined;
+  /**
+   * Says that so many milliseconds of the peer's work were in vain. They count several times, so that all
+   * peers with such work together get half as much time as one other peer that has work.
+   */
+  countVain(ms: number): void;
 };
 
 /** The turns of all peers. */
@@ -28,6 +33,11 @@ export type TurnsOptions = {
 
 /** After so much work, events such as the input of other peers get their turn. */
 const ROUND_MS = 4;
+
+/** How many times vain work counts for each peer that has made us do some. */
+const VAIN_WEIGHT = 2;
+/** So long a peer counts as one of those. */
+const VAIN_MS = 1000;
 
 type Work = { run: () => void; laterMs: number; end: PromiseWithResolvers<void> };
 /**
@@ -47,6 +57,8 @@ export function createTurns(options: TurnsOptions = {}): Turns {
   let isDeferred = false;
   /** When the present work began. */
   let beganMs: number | undefined;
+
+  const vain = createRecentCount(VAIN_MS, now);
 
   const use = (account: Account, ms: number): void => {
     account.startMs += ms;
@@ -123,7 +135,29 @@ export function createTurns(options: TurnsOptions = {}): Turns {
           endRound();
           return end.promise;
         },
+        countVain(ms) {
+          account.startMs += VAIN_WEIGHT * vain.add(account) * ms;
+        },
       };
+    },
+  };
+}
+
+/** Counts accounts. `add` returns how many different ones were added in about the last `ms` milliseconds. */
+function createRecentCount(ms: number, now: () => number): { add: (account: Account) => number } {
+  let earlier = new Set<Account>();
+  let recent = new Set<Account>();
+  let sinceMs = now();
+  return {
+    add(account) {
+      const agoMs = now() - sinceMs;
+      if (agoMs >= ms) {
+        earlier = agoMs < 2 * ms ? recent : new Set();
+        recent = new Set();
+        sinceMs += agoMs;
+      }
+      recent.add(account);
+      return recent.union(earlier).size;
     },
   };
 }

@@ -15,9 +15,10 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
  * Returns the JSON object in the bytes; a `__proto__` key becomes an ordinary own member. Throws
- * `TOO_LARGE`, before it parses anything, when the text has more than `mostMarks`, or an object with more than
- * `OBJECT_MEMBERS`. Throws `BAD_FRAME` for bytes that are not UTF-8, a value that is not an object, strings with half of a surrogate pair, integers
- * that a double cannot hold, and nesting deeper than `MESSAGE_DEPTH`.
+ * `TOO_LARGE`, before it parses anything, when the text has more than `mostMarks`, or an object with more
+ * than `OBJECT_MEMBERS`. Throws `BAD_FRAME` for bytes that are not UTF-8, a value that is not an object,
+ * strings with half of a surrogate pair, integers that a double cannot hold, and nesting deeper than
+ * `MESSAGE_DEPTH`.
  */
 export function parseJsonObject(bytes: Uint8Array, mostMarks: number = MESSAGE_MARKS): JsonObject {
   const excess = findExcess(bytes, mostMarks);

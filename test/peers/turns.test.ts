@@ -96,3 +96,46 @@ test("work that throws rejects, and the next work runs", async () => {
   await next;
   expect(log).toEqual(["long", "next"]);
 });
+
+test("work in vain counts three times for one such peer", () => {
+  const { log, open, work, round } = createScene();
+  const [vain, other] = [open(), open()];
+  void vain.run(work("vain 0", 4));
+  vain.countVain(4);
+  void vain.run(work("vain 1", 4));
+  for (let count = 0; count < 4; count++) void other.run(work(`other ${count}`, 4));
+  for (let count = 0; count < 5; count++) round();
+  expect(log).toEqual(["vain 0", "other 0", "other 1", "other 2", "vain 1", "other 3"]);
+});
+
+test("many peers with work in vain get half as much time together as another peer", () => {
+  const { log, open, work, round } = createScene();
+  const [good, ...vain] = Array.from({ length: 9 }, open);
+  for (let turn = 0; turn < 12; turn++) {
+    for (const peer of vain) {
+      const wasted = (): void => {
+        work("vain", 4)();
+        peer.countVain(4);
+      };
+      void peer.run(wasted);
+    }
+  }
+  for (let turn = 0; turn < 200; turn++) void good?.run(work("good", 4));
+  for (let count = 0; count < 160; count++) round();
+  const late = log.slice(-90);
+  expect(late.filter((name) => name === "vain").length).toBeLessThanOrEqual(31);
+  expect(late.filter((name) => name === "vain").length).toBeGreaterThanOrEqual(25);
+});
+
+test("a peer counts as one with work in vain for a second", () => {
+  const { log, open, work, round, pass } = createScene();
+  const [earlier, vain, other] = [open(), open(), open()];
+  earlier.countVain(1);
+  pass(2000);
+  void vain.run(work("vain 0", 4));
+  vain.countVain(4);
+  void vain.run(work("vain 1", 4));
+  for (let count = 0; count < 4; count++) void other.run(work(`other ${count}`, 4));
+  for (let count = 0; count < 5; count++) round();
+  expect(log.indexOf("vain 1")).toBe(4);
+});

@@ -84,6 +84,27 @@ describe("objects with too many values", () => {
     expect(parse(JSON.stringify({ a: text, [text]: 1 }))).toEqual({ a: text, [text]: 1 });
   });
 
+  test.each([
+    ["ends in an escaped backslash", "x".repeat(100) + "\\".repeat(7)],
+    ["has escaped quotes behind backslashes", `${"x".repeat(100)}\\"\\\\"${",".repeat(70_000)}`],
+    ["is short and ends in a backslash", "\\"],
+    ["is as long as what is looked at byte by byte", "x".repeat(16)],
+    ["has a backslash there", `${"x".repeat(15)}\\,${"x".repeat(20)}`],
+    ["has an escaped quote there", `${"x".repeat(15)}"${",".repeat(70_000)}`],
+  ])("the end of a string is found that %s", (_, text) => {
+    const object = { a: text, b: "x".repeat(LARGE_MESSAGE_BYTES) };
+    expect(parse(JSON.stringify(object))).toEqual(object);
+    const values = Array.from({ length: MESSAGE_MARKS }, () => 0);
+    expect(errorOf(() => parse(JSON.stringify({ a: text, values }))).code).toBe("TOO_LARGE");
+  });
+
+  test("an object has at most as many values as the caller says", () => {
+    const text = `{"a":[${"0,".repeat(8189)}0]}`;
+    expect(parseJsonObject(Buffer.from(text), 8192)).toEqual(JSON.parse(text));
+    const { message } = errorOf(() => parseJsonObject(Buffer.from(text.replace("0", "[]")), 8192));
+    expect(message).toBe("Message refused: more than 8192 values");
+  });
+
   test("an object with exactly the most values is parsed, one with more throws TOO_LARGE", () => {
     const items = Array.from({ length: MESSAGE_MARKS - 2 }, () => 0);
     expect(parse(JSON.stringify({ a: items }))).toEqual({ a: items });

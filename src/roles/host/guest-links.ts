@@ -15,6 +15,7 @@ import type { Peer } from "../../peers/peer.ts";
 import { createPeerLink } from "../../peers/peer-link.ts";
 import type { PeerLink, PeerLinkOptions } from "../../peers/peer-link.ts";
 import type { PushedCommands } from "../../peers/pushed-commands.ts";
+import { countRefused } from "../../peers/refused-calls.ts";
 import type { Channel } from "../../wire/channel.ts";
 import type { Services } from "../daemon/services.ts";
 import { createSharedCallCount } from "../daemon/shared-call-count.ts";
@@ -71,7 +72,7 @@ export function createGuestLinks(options: GuestLinksOptions): GuestLinks {
   const { endpoints, services, dialects, explainNoAnswer, onRefused, onState } = options;
   // All links and calls of the guest share it.
   const share = createShare(options.onExceeded);
-  const serve = serveInTurns(options.serve, share);
+  const serve = serveInTurns(countRefused(options.serve, share), share);
   const { limits, offersRaw, answerMemory } = services;
   const agent = describeAgent("host");
   const callCount = createSharedCallCount(limits, share.memory);

@@ -15,7 +15,10 @@ export type Collector = {
   add(bytes: Uint8Array): void;
   /** Returns the bytes so far, which stay; no bytes if they were thrown away. */
   peek(): Uint8Array;
-  /** Empties the collector and returns a copy of its bytes; no bytes when they were over the limit. */
+  /**
+   * Empties the collector and returns its bytes; no bytes when they were over the limit. The collector does
+   * not use their buffer again.
+   */
   take(): Uint8Array;
   /** Empties the collector, and gives all its memory back. */
   drop(): void;
@@ -25,9 +28,11 @@ const FIRST_BYTES = 4096;
 /** One long message must not cost memory for ever, so a larger buffer is released after use. */
 const KEPT_BYTES = 64 * 1024;
 
+const NO_BYTES = new Uint8Array(0);
+
 /** Creates an empty collector that keeps at most `limitBytes` bytes, in the memory of all peers. */
 export function createCollector(limitBytes: number, memory?: MemoryShare): Collector {
-  let buffer = new Uint8Array(0);
+  let buffer: Uint8Array = NO_BYTES;
   let length = 0;
   let gaveWay = false;
   const holding = memory?.hold(() => {
@@ -37,7 +42,7 @@ export function createCollector(limitBytes: number, memory?: MemoryShare): Colle
 
   const free = (): void => {
     releaseBytes(buffer);
-    buffer = new Uint8Array(0);
+    buffer = NO_BYTES;
     holding?.resize(0);
   };
 
@@ -71,8 +76,11 @@ export function createCollector(limitBytes: number, memory?: MemoryShare): Colle
     peek: () => (gaveWay || length > limitBytes ? new Uint8Array(0) : buffer.slice(0, length)),
     take() {
       const isLost = gaveWay || length > limitBytes;
-      const taken = isLost ? new Uint8Array(0) : buffer.slice(0, length);
-      if (buffer.length > KEPT_BYTES) free();
+      const isGiven = !isLost && buffer.length > KEPT_BYTES;
+      // A copy of a long message would double its memory.
+      const taken = isLost ? NO_BYTES : isGiven ? buffer.subarray(0, length) : buffer.slice(0, length);
+      if (isGiven) buffer = NO_BYTES;
+      if (buffer.length > KEPT_BYTES || isGiven) free();
       length = 0;
       gaveWay = false;
       return taken;

@@ -6,9 +6,9 @@ import { createCollector } from "./collector.ts";
 
 /**
  * `taken` is how many bytes were used. `line` is a line that ends here, without its LF; `refused` stands for
- * one that was thrown away.
+ * one that was thrown away. `isAlone`: the buffer of the line has nothing else.
  */
-export type LineStep = { taken: number; line?: Uint8Array; refused?: NegotiatorError };
+export type LineStep = { taken: number; line?: Uint8Array; isAlone?: true; refused?: NegotiatorError };
 
 /** Cuts lines. */
 export type LineCutter = {
@@ -34,7 +34,9 @@ export function createLineCutter(limitBytes: number, memory?: MemoryShare): Line
     begun.add(part);
     const { isOver, gaveWay } = begun;
     const line = begun.take();
-    return isOver ? { taken, refused: gaveWay ? GAVE_WAY : tooLong(limitBytes) } : { taken, line };
+    return isOver
+      ? { taken, refused: gaveWay ? GAVE_WAY : tooLong(limitBytes) }
+      : { taken, line, isAlone: true };
   };
 
   return {

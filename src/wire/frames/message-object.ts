@@ -6,8 +6,8 @@ import { parseJsonObject } from "../json.ts";
 import type { Message } from "../message.ts";
 
 /**
- * Returns the message in a line. Throws if the line is not a message. A message with more than `UNASKED_MARKS`
- * is invalid unless `mayBeAnswer`; it keeps its number and its id if it begins with them.
+ * Returns the message in a line. Throws if the line is not a message. A message with more than
+ * `UNASKED_MARKS` is invalid unless `mayBeAnswer`; it keeps its number and its id if it begins with them.
  */
 export function readObject(line: Uint8Array, mayBeAnswer: boolean): Message {
   try {

@@ -5,6 +5,7 @@ import { readBase64Line, readChunkHeader } from "../dialects/chunk-header.ts";
 import type { ChunkHeader, Message } from "../message.ts";
 import type { ReadStep, Reading } from "../reading.ts";
 import { createBlockCutter } from "./block.ts";
+import { releaseBuffer } from "../released-bytes.ts";
 import { createLineCutter } from "./line.ts";
 import { readObject } from "./message-object.ts";
 import type { MemoryShare } from "../memory.ts";
@@ -38,7 +39,7 @@ export type MessageReaderOptions = {
   needsChecksum: boolean;
   /** Whether both sides have agreed on raw chunks. */
   acceptsRaw: () => boolean;
-  /** Whether a call of this side waits for its answer, which may have very many values; by default it does. */
+  /** Whether a call waits for its answer, which may have very many values; by default one does. */
   awaitsAnswer?: (() => boolean) | undefined;
   /** The peer's share of the memory of all; without it, unfinished messages count only for themselves. */
   memory?: MemoryShare | undefined;
@@ -101,9 +102,10 @@ export function createMessageReader(
     },
     take(bytes) {
       if (header !== undefined) return takePayload(bytes, header);
-      const { taken, line, refused } = lines.take(bytes);
+      const { taken, line, isAlone, refused } = lines.take(bytes);
       if (refused !== undefined) return { taken, reading: { kind: "broken", error: refused } };
       const reading = line === undefined ? undefined : readLine(line);
+      if (isAlone === true && line !== undefined && header === undefined) releaseBuffer(line);
       return reading === undefined ? { taken } : { taken, reading };
     },
     readLine,

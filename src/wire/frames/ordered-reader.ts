@@ -4,6 +4,7 @@ import type { Limits } from "../../limits.ts";
 import { ignored } from "../reading.ts";
 import type { Reading } from "../reading.ts";
 import { readLengthPrefix } from "./length-prefixed.ts";
+import { releaseBuffer } from "../released-bytes.ts";
 import { createLineCutter } from "./line.ts";
 import type { LineStep } from "./line.ts";
 import { createMessageReader } from "./message-reader.ts";
@@ -71,10 +72,11 @@ export function createOrderedReader(
     return reading === undefined || reading.kind === "native" ? reading : ignored(line.length);
   };
 
-  const readCut = ({ line, refused }: LineStep): Reading | undefined => {
+  const readCut = ({ line, isAlone, refused }: LineStep): Reading | undefined => {
     if (refused !== undefined && isOrdered) return { kind: "broken", error: refused };
     const reading = line && readLine(line);
     if (!isOrdered) messages.drop();
+    if (isAlone === true && line !== undefined && !messages.hasBegun) releaseBuffer(line);
     return reading;
   };
 

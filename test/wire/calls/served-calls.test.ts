@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { createIncomingCall } from "../../../src/wire/calls/incoming-call.ts";
 import type { IncomingEnd } from "../../../src/wire/calls/incoming-call.ts";
 import { createCreditPool } from "../../../src/wire/calls/credit-pool.ts";
+import { countBytes } from "../../../src/wire/calls/json-bytes.ts";
 import { createServedCalls } from "../../../src/wire/calls/served-calls.ts";
 import type { ServedCalls } from "../../../src/wire/calls/served-calls.ts";
 import type { Request } from "../../../src/wire/message.ts";
@@ -49,7 +50,7 @@ test("the parameters of running calls count in bytes, and with the kept answers 
   const served = createServedCalls(LIMITS);
   const params = { text: "x".repeat(600) };
   for (const id of ["c1", "c2", "c3"]) served.start(id, call(id, { params }));
-  expect(served.runningBytes).toBe(3 * JSON.stringify(params).length);
+  expect(served.runningBytes).toBe(3 * countBytes(params));
   for (const id of ["c1", "c2", "c3"]) served.finish(id, { kind: "result", id, result: 1 });
   expect(served.runningBytes).toBe(0);
   // Three answers fit by their number and their bytes alone, and only one with its parameters.

@@ -1,6 +1,7 @@
 /** A collector returns all added bytes, or none when there are too many. */
 import { expect, test } from "bun:test";
 import { createCollector } from "../../../src/wire/frames/collector.ts";
+import { createLineCutter } from "../../../src/wire/frames/line.ts";
 
 test("a collector joins pieces of any size", () => {
   const collector = createCollector(100_000);
@@ -42,4 +43,20 @@ test("taken bytes do not change when more are added", () => {
     expect(taken.every((byte) => byte === 1)).toBe(true);
     collector.take();
   }
+});
+
+test("the bytes of a long message are taken without a copy", () => {
+  const collector = createCollector(1_000_000);
+  collector.add(new Uint8Array(100_000));
+  collector.add(new Uint8Array(50_000));
+  const taken = collector.take();
+  expect(taken).toHaveLength(150_000);
+  expect(taken.buffer.byteLength).toBe(200_000);
+});
+
+test("a line in several pieces is alone in its buffer, and a line inside a piece is not", () => {
+  const lines = createLineCutter(1_000_000);
+  lines.take(Buffer.from("two "));
+  expect(lines.take(Buffer.from("pieces\nmore"))).toMatchObject({ taken: 7, isAlone: true });
+  expect(lines.take(Buffer.from("one\n"))).not.toHaveProperty("isAlone");
 });

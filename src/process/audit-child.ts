@@ -129,7 +129,7 @@ function createTrail(
     },
     async sync() {
       await untilDiskThaws();
-      const { done } = queue.push(formatOrder({ do: "sync", path }));
+      const done = queue.push(formatOrder({ do: "sync", path })).done();
       if (!(await settlesWithin(done, SYNC_MS))) throw doesNotAnswer(path);
       if (!(await done)) throw new NegotiatorError("INTERNAL", `Cannot sync the audit file "${path}"`);
     },
@@ -159,7 +159,8 @@ function waitingLine(queue: OrderQueue, order: Order, lateMs: () => number): Lin
       const result = queue.look(order);
       if (result !== undefined) return result;
       const leftMs = lateMs() - queue.stuckMs;
-      return leftMs > 0 && (await settlesWithin(order.done, leftMs)) ? order.done : "late";
+      const done = order.done();
+      return leftMs > 0 && (await settlesWithin(done, leftMs)) ? done : "late";
     },
   };
 }

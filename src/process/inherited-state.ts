@@ -2,7 +2,7 @@
  * Replaces state that children get from us and should not: what our parent process chose and would change
  * commands, and what the system or an administrator gave to the daemon alone.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { openSync, readSync, writeFileSync } from "node:fs";
 import { joinNewKeyring, resetPriorityOfChildren, stopInheritingCapabilities } from "./libc-process.ts";
 import { resetSignals } from "./libc.ts";
 
@@ -48,9 +48,15 @@ export function startCleanly<Child>(spawn: () => Child, scoreFile: string = SCOR
 /** proc(5), `/proc/PID/oom_score_adj`: from -1000 (never) to 1000. */
 const SCORE_FILE = "/proc/self/oom_score_adj";
 
+/** The open files of scores: each start reads ours, and an open takes longer than the read. */
+const scoreFds = new Map<string, number>();
+const scoreRoom = Buffer.alloc(16);
+
 function readScore(file: string): number {
   try {
-    return Number(readFileSync(file, "latin1"));
+    const fd = scoreFds.get(file) ?? openSync(file, "r");
+    scoreFds.set(file, fd);
+    return Number(scoreRoom.toString("latin1", 0, readSync(fd, scoreRoom, 0, scoreRoom.length, 0)));
   } catch {
     return 0;
   }

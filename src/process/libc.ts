@@ -64,6 +64,17 @@ export function readWithoutWait(fd: number, room: Uint8Array): number {
   return libc().syscall(PREADV2, fd, ptr(inputVector), 1, AT_THE_OFFSET, 0, RWF_NOWAIT);
 }
 
+/**
+ * Reads into `room`, from the byte `start` on, what a file has at an offset and the kernel has in memory.
+ * Never waits for a file system. Returns the number of bytes, 0 at the end of the file; -1 if the kernel
+ * would have to wait, or cannot say so of this file system.
+ */
+export function readCached(fd: number, room: Uint8Array, start: number, offset: bigint): number {
+  inputVector[0] = BigInt(ptr(room, start));
+  inputVector[1] = BigInt(room.length - start);
+  return libc().syscall(PREADV2, fd, ptr(inputVector), 1, offset, 0, RWF_NOWAIT);
+}
+
 /** Moves the offset of a file by that many bytes. Returns the new offset, -1 after a failure. */
 export function moveOffset(fd: number, bytes: number): number {
   return Number(libc().lseek(fd, bytes, SEEK_CUR));

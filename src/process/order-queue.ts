@@ -12,12 +12,15 @@ import { pollNow, readInto, resizePipe, setNonBlocking, writeFrom } from "./libc
 import { ANSWERS } from "./order-answers.ts";
 import { createPipe } from "./pipe.ts";
 
-/** An order that was taken. `result` is the helper's answer, once it is there. */
-export type Order = { readonly result: boolean | undefined; readonly done: Promise<boolean> };
+/** An order that was taken. `result` is the helper's answer, once it was read. `done` waits for it. */
+export type Order = { readonly result: boolean | undefined; done: () => Promise<boolean> };
 
 /** All orders together that wait. */
 const MOST_BYTES = 1024 * 1024;
 const LOOK_MS = 1;
+const MOST_LOOKS = 2;
+/** An answer that nothing waits for is read so late: a watch costs more than most orders. */
+const UNREAD_MS = 10;
 const FREEZE_MS = 50;
 /** A helper that ends before its first answer is not started again for so long. */
 const RETRY_MS = 1000;
@@ -43,6 +46,8 @@ type Helper = {
   hasAnswered: boolean;
   isListening: boolean;
   isWaitingForRoom: boolean;
+  /** Runs while there may be answers that were not read. */
+  reading: Timer | undefined;
 };
 
 /** Orders that wait for their answers. A helper that ends is started again. */
@@ -51,6 +56,8 @@ export class OrderQueue {
   readonly #onReport: (text: string) => void;
   readonly #waiting: Waiting[] = [];
   #waitingBytes = 0;
+  /** Those whose answers something waits for. */
+  readonly #awaited = new Set<Order>();
   #helper: Helper | undefined;
   #hasAnswered = false;
   #retryAtMs = 0;
@@ -73,16 +80,22 @@ export class OrderQueue {
     const bytes = new TextEncoder().encode(`${text}\n`);
     if (this.#waitingBytes + bytes.length > MOST_BYTES)
       throw new NegotiatorError("BUSY", "its file system does not answer");
+    if (this.#helper !== undefined && this.#waiting.length > 0) this.#collect(this.#helper);
     this.#needHelper();
-    const { promise: done, resolve } = Promise.withResolvers<boolean>();
+    const { promise, resolve } = Promise.withResolvers<boolean>();
     const order: Waiting & { result: boolean | undefined } = {
       text,
       bytes,
-      done,
+      done: () => {
+        if (order.result === undefined) this.#awaited.add(order);
+        this.#listen();
+        return promise;
+      },
       result: undefined,
       onLost,
-      settle(result) {
+      settle: (result) => {
         order.result = result;
+        this.#awaited.delete(order);
         resolve(result);
       },
     };
@@ -93,12 +106,14 @@ export class OrderQueue {
     return order;
   }
 
-  /** Returns the answer. Waits a millisecond for it if no other order waits. */
+  /** Returns the answer. Waits a millisecond for it, and for one before it. */
   look(order: Order): boolean | undefined {
-    const own = this.#helper;
-    const isAlone = this.#waiting.length === 1 && this.#waiting[0] === order;
-    if (own?.hasAnswered === true && isAlone && pollNow(own.outFd, EVENTS.IN, LOOK_MS) !== 0)
+    for (let left = MOST_LOOKS; left > 0 && order.result === undefined; left--) {
+      const own = this.#helper;
+      if (own?.hasAnswered !== true || this.#waiting.length > left) break;
+      if (pollNow(own.outFd, EVENTS.IN, LOOK_MS) === 0) break;
       this.#collect(own);
+    }
     return order.result;
   }
 
@@ -116,6 +131,7 @@ export class OrderQueue {
   end(): void {
     this.#isEnding = true;
     if (this.#waiting.length === 0) this.#leave();
+    else this.#listen();
   }
 
   /** Resolves when the last order has its answer. */
@@ -163,11 +179,11 @@ export class OrderQueue {
       own.sent++;
       own.sentBytes = 0;
     }
-    void this.#listen(own);
+    this.#listenLater(own);
   }
 
   async #sendLater(own: Helper): Promise<void> {
-    void this.#listen(own);
+    this.#listen();
     if (own.isWaitingForRoom) return;
     own.isWaitingForRoom = true;
     await own.room.changed(EVENTS.OUT);
@@ -184,18 +200,38 @@ export class OrderQueue {
     this.#send();
   }
 
-  async #listen(own: Helper): Promise<void> {
+  /** Reads answers later. A helper that has not answered by then is watched. */
+  #listenLater(own: Helper): void {
+    if (own.isListening) return;
+    own.reading ??= setTimeout(() => {
+      own.reading = undefined;
+      const [first] = this.#waiting;
+      this.#collect(own);
+      if (this.#helper !== own || this.#waiting.length === 0) return;
+      if (this.#waiting[0] === first) this.#listen();
+      else this.#listenLater(own);
+    }, UNREAD_MS);
+  }
+
+  #listen(): void {
+    if (this.#helper !== undefined) void this.#listenTo(this.#helper);
+  }
+
+  async #listenTo(own: Helper): Promise<void> {
     if (own.isListening) return;
     own.isListening = true;
     while (this.#waiting.length > 0 && !own.answers.isClosed) {
       await own.answers.changed(EVENTS.IN);
       if (!own.answers.isClosed) this.#collect(own);
+      if (this.#awaited.size === 0 && !this.#isEnding) break;
     }
     own.isListening = false;
+    if (this.#waiting.length > 0 && !own.answers.isClosed) this.#listenLater(own);
   }
 
   #collect(own: Helper): void {
-    for (let count = readInto(own.outFd, room); count > 0; count = readInto(own.outFd, room)) {
+    for (let count = room.length; count === room.length;) {
+      count = Math.max(readInto(own.outFd, room), 0);
       const lines = (own.partial + Buffer.from(room.subarray(0, count)).toString()).split("\n");
       own.partial = lines.pop() ?? "";
       for (const line of lines) this.#take(own, line);
@@ -278,10 +314,12 @@ function openHelper(cmd: readonly [string, ...string[]], onExit: (pid: number) =
     hasAnswered: false,
     isListening: false,
     isWaitingForRoom: false,
+    reading: undefined,
   };
 }
 
-function release({ answers, room: roomWatch, inFd, outFd }: Helper): void {
+function release({ answers, room: roomWatch, inFd, outFd, reading }: Helper): void {
+  clearTimeout(reading);
   answers.close();
   roomWatch.close();
   closeSync(inFd);

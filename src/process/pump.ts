@@ -89,9 +89,12 @@ export function pumpOutput(
     /** Memory of a bulk stream. Fresh memory for each read would cost more than the read itself. */
     let room: Uint8Array | undefined;
     let turnAt = facts.bytes + BYTES_PER_TURN;
+    /** A command that has just started has written nothing. */
+    let isEmpty = frozen === undefined;
     if (ungiven.length > 0) await give(ungiven);
     while (!watch.isClosed) {
-      const bytes = room === undefined ? readSmall(readFd) : readOnce(readFd, room);
+      const bytes = isEmpty ? undefined : room === undefined ? readSmall(readFd) : readOnce(readFd, room);
+      isEmpty = false;
       if (bytes?.length === 0) return;
       if (bytes !== undefined) await give(bytes);
       if (watch.isClosed) return;

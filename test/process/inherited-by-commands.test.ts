@@ -31,6 +31,15 @@ test("a child of a spared process starts with score 0, and the process is spared
   expect(readFileSync(file, "utf8")).toBe("-500");
 });
 
+test("a score that changes between two starts counts for the second one", async () => {
+  await using directory = await createTemporaryDirectory();
+  const file = await directory.write("oom_score_adj", "300\n");
+  expect(startCleanly(() => readFileSync(file, "utf8"), file)).toBe("300\n");
+  await directory.write("oom_score_adj", "-1000\n");
+  expect(startCleanly(() => readFileSync(file, "utf8"), file)).toBe("0");
+  expect(readFileSync(file, "utf8")).toBe("-1000");
+});
+
 test.each(["0\n", "300\n"])("a score of %j is not changed for a child", async (score) => {
   await using directory = await createTemporaryDirectory();
   const file = await directory.write("oom_score_adj", score);

@@ -178,7 +178,7 @@ export const OPENERS =
   /^(?:\*|default|promises|open|openSync|createReadStream|createWriteStream|ReadStream|WriteStream)$/;
 export const MAY_OPEN = new RegExp(
   "^src/(?:channels/|(?:audit/audit-(?:file|reader)|(?:standard|process/terminal)-output|trust/opened-file|" +
-    "process/(?:mount-table|started-files|background|free[a-z-]+|machine-lock|trim-child)|" +
+    "process/(?:mount-table|started-files|inherited-state|background|free[a-z-]+|machine-lock|trim-child)|" +
     "methods/kept/ring-file|methods/agent/open-file|" +
     "roles/host/fan-out/output-(?:directory|files)|roles/install/staged-files)\\.ts$)",
 );

@@ -5,6 +5,7 @@
 import { close, constants, fstat, open, read, readlink, write } from "node:fs";
 import type { Stats } from "node:fs";
 import { basename, dirname } from "node:path";
+import { readCached } from "../../process/libc.ts";
 
 /** An open file with its place, as fopen(3) has one. All functions reject as the system calls fail. */
 export type OpenFile = {
@@ -52,7 +53,10 @@ export async function openFile(path: string, flags: number): Promise<OpenFile> {
   const isSeekable = facts.isFile() || facts.isBlockDevice();
   let position = 0n;
 
-  const readOnce = (room: Uint8Array, start: number): Promise<number> => {
+  const readOnce = (room: Uint8Array, start: number): number | Promise<number> => {
+    // A thread that waits for the file system takes longer than most reads.
+    const cached = isSeekable ? readCached(descriptor, room, start, position) : -1;
+    if (cached >= 0) return cached;
     const place = isSeekable ? position : null;
     return promised<number>((done) => read(descriptor, room, start, room.length - start, place, done));
   };
@@ -61,10 +65,7 @@ export async function openFile(path: string, flags: number): Promise<OpenFile> {
       const room = new Uint8Array(count);
       let length = 0;
       while (length < count) {
-        const got = await readOnce(room, length).catch((thrown: unknown) => {
-          if (length > 0) return 0;
-          throw thrown;
-        });
+        const got = await orNothing(() => readOnce(room, length), length > 0);
         if (got === 0) return { bytes: room.subarray(0, length), isAtEnd: true };
         length += got;
         position += BigInt(got);
@@ -92,6 +93,16 @@ export async function openFile(path: string, flags: number): Promise<OpenFile> {
     },
     close: () => promised<void>((done) => close(descriptor, (error) => done(error, undefined))),
   };
+}
+
+/** Resolves with the number of bytes; with 0 after a failure, if there are some bytes already. */
+async function orNothing(action: () => number | Promise<number>, hasSome: boolean): Promise<number> {
+  try {
+    return await action();
+  } catch (thrown) {
+    if (hasSome) return 0;
+    throw thrown;
+  }
 }
 
 /** Source: open(2), the same number on x86-64 and ARM64. */

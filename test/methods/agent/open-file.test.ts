@@ -28,3 +28,36 @@ test("a file without links on the way is opened, and made", async () => {
   await file.close();
   expect(await Bun.file(place.at("new")).text()).toBe("text");
 });
+
+test.each([4096, 49_152, 1_000_000])("a file is read to its end in pieces of %d bytes", async (count) => {
+  await using place = await createTemporaryDirectory();
+  const content = crypto.getRandomValues(Buffer.alloc(60_001));
+  await writeFile(place.at("file"), content);
+  const file = await openFile(place.at("file"), FILE_MODES["r"] ?? 0);
+  const pieces: Uint8Array[] = [];
+  for (let isEnd = false; !isEnd;) {
+    const { bytes, isAtEnd } = await file.read(count);
+    pieces.push(bytes);
+    isEnd = isAtEnd;
+  }
+  expect(Buffer.concat(pieces).equals(content)).toBe(true);
+  await writeFile(place.at("file"), "more", { flag: "a" });
+  expect(await file.read(count)).toEqual({ bytes: new Uint8Array(Buffer.from("more")), isAtEnd: true });
+  await file.seek(-2n, "end");
+  expect(await file.read(2)).toEqual({ bytes: new Uint8Array(Buffer.from("re")), isAtEnd: false });
+  expect(await file.read(2)).toEqual({ bytes: new Uint8Array(0), isAtEnd: true });
+  await file.close();
+});
+
+test("a directory cannot be read", async () => {
+  const file = await openFile("/", FILE_MODES["r"] ?? 0);
+  expect(await file.read(10).catch(errnoOf)).toBe("EISDIR");
+  await file.close();
+});
+
+test("a file that is open for writing only cannot be read", async () => {
+  await using place = await createTemporaryDirectory();
+  const file = await openFile(place.at("new"), FILE_MODES["w"] ?? 0);
+  expect(await file.read(10).catch(errnoOf)).toBe("EBADF");
+  await file.close();
+});

@@ -3,16 +3,20 @@ import { hostBinary } from "./binary.ts";
 import { runProcess } from "./program-run.ts";
 import type { ProgramRun } from "./program-run.ts";
 
-/** It writes its words down, masks units, and starts and stops the real daemon. */
+/**
+ * It writes its words down, masks units, and starts and stops the real daemon. It fails where a file such as
+ * /fail-start-qemu-guest-agent wants that.
+ */
 const SYSTEMCTL = `#!/bin/sh
 echo "systemctl $*" >>/calls
 WANTS=/etc/systemd/system/multi-user.target.wants
 role=\${2#negotiator-}
 [ "$1" = is-active ] && role=\${3#negotiator-}
+[ -e "/fail-$1-$role" ] && { echo "planted failure" >&2; exit 1; }
 [ "$role" = qemu-guest-agent ] && [ "$1" = start ] && exec touch "/active-$role"
 case $1 in
 mask) ln -s /dev/null "/etc/systemd/system/$3.service" && rm -f "/active-$3" ;;
-unmask) rm "/etc/systemd/system/$2.service" ;;
+unmask) rm -f "/etc/systemd/system/$2.service" ;;
 is-active) test -e "/active-$role" ;;
 enable) mkdir -p $WANTS
 	ln -sf "../negotiator-$role.service" "$WANTS/negotiator-$role.service" ;;

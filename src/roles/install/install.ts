@@ -1,10 +1,11 @@
 /** `install`: puts the program, its service and its directories in place, and starts the daemon. */
-import { NegotiatorError } from "../../errors.ts";
+import { errnoOf, NegotiatorError } from "../../errors.ts";
 import type { Role } from "../../peers/dialect.ts";
 import { shellLine } from "../../shell-word.ts";
 import { VERSION } from "../../version.ts";
 import type { ManualFile } from "../cli/manual/manual-file.ts";
 import type { Outcome } from "../cli/subcommand.ts";
+import { notReturned, returnToAgents } from "./agent-return.ts";
 import { formatCommand, formatEntry } from "./entry.ts";
 import type { CommandStep, Entry } from "./entry.ts";
 import { judgeEntry } from "./judge-entry.ts";
@@ -87,6 +88,14 @@ export async function install(options: InstallOptions): Promise<Outcome> {
   await apply({ stops, groups: plan.groups, entries: all }, { report, isDryRun });
   for (const note of plan.notes) await report.note(note);
   const daemon = await startDaemon(plan, written, { ...options, report, agents });
+  if (agents.starts.length > 0) {
+    const stopped: AgentChanges = { ...agents, stopped: [] };
+    const last = judgeEntry(nextEntry({ plan, before, judged, written, agents: stopped }), {
+      root,
+      recorded,
+    });
+    if (!isDryRun) await replaceList(last, report);
+  }
   const facts = { role, version: VERSION, root, dryRun: isDryRun, program: plan.program };
   return report.end(lastLine(plan, daemon), {
     ...facts,
@@ -130,7 +139,8 @@ async function findAgentChanges(
   if (qga === undefined) return { stops: [], starts: [], stopped: earlier };
   if (qga === "no") {
     const starts = startAgentSteps(manager?.name ?? "none", earlier);
-    return { stops: [], starts, stopped: [] };
+    // They stay in the list until they run, so that a switch back that failed can be repeated.
+    return { stops: [], starts, stopped: earlier };
   }
   const agentManager = manager && { name: manager.name, isRunning };
   const found = await findAgentServices(agentManager);
@@ -177,6 +187,18 @@ async function apply({ stops, groups, entries }: Work, { report, isDryRun }: Rep
   }
 }
 
+/** Takes the services that run again out of the list. One that stays there is only started again later. */
+async function replaceList(list: JudgedEntry, report: Report): Promise<void> {
+  try {
+    await using staged = await stageFiles([list]);
+    await staged.commit();
+  } catch (thrown) {
+    const { cause, message } = NegotiatorError.from(thrown);
+    const problem = `Cannot take the started services out of the list "${list.place}"`;
+    await report.note(`${problem}: ${errnoOf(cause) ?? message}. The agent runs all the same`);
+  }
+}
+
 type Reporting = { report: Report; isDryRun: boolean };
 
 async function runStep(step: CommandStep, { report, isDryRun }: Reporting): Promise<void> {
@@ -210,7 +232,15 @@ async function startDaemon(
   // A daemon that runs goes on with its old settings, and would not come back.
   const mayStart = configProblem === undefined;
   const steps = await serviceSteps({ role, manager, program, starts, mayStart }, written);
-  for (const step of [...agents.stops, ...steps, ...agents.starts]) await runStep(step, { report, isDryRun });
+  const own = await failureOf(async () => {
+    for (const step of [...agents.stops, ...steps]) await runStep(step, { report, isDryRun });
+  });
+  const failure = await returnToAgents(agents.starts, {
+    run: ({ kind, argv, why }) => runStep({ kind, argv, why }, { report, isDryRun }),
+    note: (text) => report.note(text),
+  });
+  if (failure !== undefined) throw notReturned(failure, own);
+  if (own !== undefined) throw own;
   if (configProblem !== undefined) throw startLater(configProblem, role, manager);
   if (isDryRun) return "not known";
   if (!starts) return "not started";
@@ -219,6 +249,15 @@ async function startDaemon(
   throw new NegotiatorError("NO_CHANNEL", problem, {
     remedy: `Read its log: ${logCommand(manager.name, role)}`,
   });
+}
+
+async function failureOf(action: () => Promise<void>): Promise<NegotiatorError | undefined> {
+  try {
+    await action();
+    return undefined;
+  } catch (thrown) {
+    return NegotiatorError.from(thrown);
+  }
 }
 
 function startLater({ message }: NegotiatorError, role: Role, manager: ServiceManager): NegotiatorError {

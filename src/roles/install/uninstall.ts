@@ -7,6 +7,7 @@ import type { Role } from "../../peers/dialect.ts";
 import { shellLine, shellWord } from "../../shell-word.ts";
 import { VERSION } from "../../version.ts";
 import type { Outcome } from "../cli/subcommand.ts";
+import { notReturnedAfterRemoval, returnToAgents } from "./agent-return.ts";
 import { digestOf } from "./digest.ts";
 import { formatEntry } from "./entry.ts";
 import { CONFIG_PATH, formatFirstConfig } from "./first-config.ts";
@@ -75,18 +76,27 @@ export async function uninstall(options: UninstallOptions): Promise<Outcome> {
     isManagerRunning(manager, (path) => existsInRoot(root, path), processNames());
   const after = isRunning && removals.length > 0 ? manager.reload(role) : [];
   const forgets = after.map((argv) => runStep(argv, "forgets its files"));
-  const agents = root === "/" && manifest !== undefined ? agentSteps(manifest) : [];
-  for (const step of [...before, ...removals, ...forgets, ...agents]) {
+  const carryOut = async (step: Removal): Promise<void> => {
     const { run, place: _, ...reported } = step;
     if (!isDryRun) await run();
     await report.step(reported);
-  }
+  };
+  for (const step of [...before, ...removals, ...forgets]) await carryOut(step);
+  const starts =
+    root === "/" && manifest !== undefined
+      ? startAgentSteps(manifest.manager, manifest.agentServices ?? [])
+      : [];
+  const failure = await returnToAgents(starts, {
+    run: ({ argv, why }) => carryOut(runStep(argv, why)),
+    note: (text) => report.note(text),
+  });
   const left = isDryRun ? [] : await removeEmpty(root, hasOther ? [manifest] : [manifest, other], hasOther);
   for (const path of left) await report.step({ did: "removed", what: path, why: "it is empty", command: "" });
   for (const { path, why } of [...kept, ...findLeft(root, options.purges)])
     await report.step({ did: "kept", what: path, why, command: "" });
   if (packaged !== undefined)
     await report.note(`The ${packaged} package stays: ${PACKAGE_REMOVAL[packaged]}`);
+  if (failure !== undefined) throw notReturnedAfterRemoval(failure, starts);
   const line =
     removals.length + left.length === 0 ? "Nothing to remove: install has put nothing here" : "Uninstalled";
   return report.end(line, { role, version: VERSION, root, dryRun: isDryRun, packaged: packaged ?? null });
@@ -232,13 +242,6 @@ function configSteps(place: string): Removal[] {
       run: () => writeFile(place, entry.content.text),
     },
   ];
-}
-
-function agentSteps({ manager, agentServices = [] }: Manifest): Removal[] {
-  return startAgentSteps(manager, agentServices).map(({ argv, why, mayFail }) => {
-    const step = runStep(argv, why);
-    return mayFail === true ? { ...step, run: async () => void (await tryCommand(argv)) } : step;
-  });
 }
 
 async function stopSteps(role: Role, manager: ServiceManager, hasProgram: HasProgram): Promise<Removal[]> {

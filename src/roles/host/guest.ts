@@ -6,7 +6,6 @@ import type { Endpoint } from "../../discovery/endpoint.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
-import type { ForeignDialect } from "../../peers/dialect.ts";
 import type { Caller } from "../../policy/caller.ts";
 import type { PeerLink } from "../../peers/peer-link.ts";
 import type { Peer } from "../../peers/peer.ts";
@@ -27,7 +26,8 @@ import { createHeldChannels } from "./held-channels.ts";
 import type { HeldChannels } from "./held-channels.ts";
 import { createLinkLog } from "./link-log.ts";
 import type { LinkLog } from "./link-log.ts";
-import { explainNoAnswer, explainStoppedAgent, noAgent, noCallingPort, START_AGENT } from "./no-answer.ts";
+import { withState } from "./guest-state.ts";
+import { explainNoAnswer, noAgent, noCallingPort } from "./no-answer.ts";
 import { watchPeerTimeout } from "./peer-timeout.ts";
 import { createReach } from "./reach.ts";
 import { redial } from "./redial.ts";
@@ -174,8 +174,7 @@ export function createGuest(options: GuestOptions): Guest {
       const running = { outgoing: links.countOutgoing(), incoming: channels.countIncoming() };
       const figures = { calls: running, ...counter.figures(session.session, running) };
       const own = { name, uuid: uuid ?? null, ...tracker.status(session), ...figures, ...links.overQuota() };
-      const known = { ...own, dialect: own.dialect ?? onlyDialect(endpoints) };
-      return withState(known, endpoints, hindrance.pausedSince, session);
+      return withState(own, { endpoints, pausedSince: hindrance.pausedSince, link: session });
     },
     async close(reason) {
       peerTimeout[Symbol.dispose]();
@@ -217,33 +216,6 @@ function isSuspended({ session }: PeerLink, { saved, calling }: GuestEndpoints):
   return session.state === "open" || saved !== undefined || calling?.state === "paused";
 }
 
-/** A saved guest's socket is gone, and a paused guest is silent, so that is not an error to show. */
-function withState(
-  status: GuestStatus,
-  endpoints: GuestEndpoints,
-  pausedSince: Date | undefined,
-  link: PeerLink,
-): GuestStatus {
-  const { saved, calling } = endpoints;
-  const since = saved?.since ?? pausedSince;
-  if (since !== undefined) {
-    const state = saved === undefined ? "paused" : "saved";
-    return { ...status, state, since: since.toISOString(), lastError: null };
-  }
-  const other = findOther(link, endpoints);
-  return other === undefined
-    ? withEnd(status, link.session, calling)
-    : { ...status, state: other.name, dialect: other.name, lastError: null };
-}
-
-/** An agent that has ended is silent for a reason, which says more than the last error. */
-function withEnd(status: GuestStatus, session: Session, calling: Endpoint | undefined): GuestStatus {
-  const stopped = status.state === "unresponsive" ? explainStoppedAgent(session, calling) : undefined;
-  return stopped === undefined
-    ? status
-    : { ...status, lastError: `The agent is not running: ${stopped}\n${START_AGENT}` };
-}
-
 /** Callers must not cause many scans for a guest whose agent is off. */
 const LOOKS_MS = 2000;
 
@@ -269,21 +241,6 @@ function noPort(
   const ports = endpoints.foreignCalling.map(({ endpoint }) => endpoint);
   const others = ports.length === 0 ? undefined : ports.map(({ port }) => port);
   return noCallingPort(name, defaultPort, others, (endpoints.held[0] ?? ports[0])?.connect);
-}
-
-/** Returns the dialect of another agent in a guest whose session was never open. */
-function findOther(
-  { session }: PeerLink,
-  { calling, foreignCalling }: GuestEndpoints,
-): ForeignDialect | undefined {
-  if (calling !== undefined && (session.peer !== undefined || session.state === "foreign")) return undefined;
-  // Without a port for the session, the other dialect is all that the guest has.
-  return foreignCalling.find(({ endpoint: { connected } }) => connected ?? calling === undefined)?.dialect;
-}
-
-/** The dialect of a guest without a port for the session, whether an agent runs there or not. */
-function onlyDialect({ calling, foreignCalling }: GuestEndpoints): string | null {
-  return calling === undefined ? (foreignCalling[0]?.dialect.name ?? null) : null;
 }
 
 function createLog(name: string): LinkLog {

@@ -1,0 +1,52 @@
+/** The state of a guest, as `status` shows it: what its link says, and what the host knows besides. */
+import type { Endpoint } from "../../discovery/endpoint.ts";
+import type { ForeignDialect } from "../../peers/dialect.ts";
+import type { PeerLink } from "../../peers/peer-link.ts";
+import type { Session } from "../../wire/session/session.ts";
+import type { GuestEndpoints } from "./guest-endpoints.ts";
+import { explainStoppedAgent, START_AGENT } from "./no-answer.ts";
+import type { GuestStatus } from "./status.ts";
+
+/** `link`: that of the session. `pausedSince`: when libvirt said that the guest is paused. */
+export type StateFacts = { endpoints: GuestEndpoints; pausedSince: Date | undefined; link: PeerLink };
+
+/**
+ * Returns the status with its state. A saved guest's socket is gone, and a paused guest is silent, so that is
+ * not an error to show.
+ */
+export function withState(known: GuestStatus, { endpoints, pausedSince, link }: StateFacts): GuestStatus {
+  const { saved, calling } = endpoints;
+  const status = { ...known, dialect: known.dialect ?? onlyDialect(endpoints) };
+  const since = saved?.since ?? pausedSince;
+  if (since !== undefined) {
+    const state = saved === undefined ? "paused" : "saved";
+    return { ...status, state, since: since.toISOString(), lastError: null };
+  }
+  const other = findOther(link, endpoints);
+  return other === undefined
+    ? withEnd(status, link.session, calling)
+    : { ...status, state: other.name, dialect: other.name, lastError: null };
+}
+
+/** An agent that has ended is silent for a reason, which says more than the last error. */
+function withEnd(status: GuestStatus, session: Session, calling: Endpoint | undefined): GuestStatus {
+  const stopped = status.state === "unresponsive" ? explainStoppedAgent(session, calling) : undefined;
+  return stopped === undefined
+    ? status
+    : { ...status, lastError: `The agent is not running: ${stopped}\n${START_AGENT}` };
+}
+
+/** Returns the dialect of another agent in a guest whose session was never open. */
+function findOther(
+  { session }: PeerLink,
+  { calling, foreignCalling }: GuestEndpoints,
+): ForeignDialect | undefined {
+  if (calling !== undefined && (session.peer !== undefined || session.state === "foreign")) return undefined;
+  // Without a port for the session, the other dialect is all that the guest has.
+  return foreignCalling.find(({ endpoint: { connected } }) => connected ?? calling === undefined)?.dialect;
+}
+
+/** The dialect of a guest without a port for the session, whether an agent runs there or not. */
+function onlyDialect({ calling, foreignCalling }: GuestEndpoints): string | null {
+  return calling === undefined ? (foreignCalling[0]?.dialect.name ?? null) : null;
+}

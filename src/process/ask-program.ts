@@ -46,8 +46,8 @@ export const CHILD_OPTIONS = {
   onExit: ({ pid }: { pid: number }) => forgetChild(pid),
 } as const;
 
-/** `outputBytes`: the most output. */
-export type AskLimits = { timeoutMs: number; outputBytes: number };
+/** `outputBytes`: the most output. `argv0`: the name by which the program is called. */
+export type AskLimits = { timeoutMs: number; outputBytes: number; argv0?: string };
 
 /**
  * Runs a program with an almost empty environment for its standard output. After `timeoutMs` it is killed,
@@ -56,12 +56,13 @@ export type AskLimits = { timeoutMs: number; outputBytes: number };
  */
 export async function askProgram(
   cmd: readonly [string, ...string[]],
-  { timeoutMs, outputBytes }: AskLimits,
+  { timeoutMs, outputBytes, argv0 }: AskLimits,
 ): Promise<ChildAnswer> {
   const { promise: late, resolve } = Promise.withResolvers<"late">();
   const child = startCleanly(() =>
     Bun.spawn({
       cmd: [...cmd],
+      ...(argv0 !== undefined && { argv0 }),
       ...CHILD_OPTIONS,
       stdio: ["ignore", "pipe", "ignore"],
     }),

@@ -15,7 +15,7 @@ import { signalGroup } from "./process-group.ts";
 import { NOWHERE } from "./pump.ts";
 import type { ByteSink } from "./pump.ts";
 import { settlesWithin } from "./settling.ts";
-import { readSetprivError } from "./setpriv.ts";
+import { readToolError, TOOL_FAILURES } from "./user-tool.ts";
 import { ALL_DONE } from "./start-in-place.ts";
 import { endCarriers } from "./carriers.ts";
 import type { CarriedPipe } from "./carriers.ts";
@@ -197,8 +197,6 @@ function readReport(fd: number, isKilled: boolean): unknown {
   return Object.assign(new Error(`${step}: ${errno}`), { code: step === "user" ? "EPERM" : errno, step });
 }
 
-/** The exit codes of setpriv's own failures. */
-const SETPRIV_CODES: ReadonlySet<number | null> = new Set([1, 126, 127]);
 /** A carrier brings the words of a helper that has ended, and then its end. */
 const WORDS_MS = 300;
 
@@ -207,10 +205,10 @@ type WordsFacts = { ended: ExitFacts; stderrEnded: Promise<void>; path: string; 
 /** A background process of the command may keep its standard error open, so this does not wait for long. */
 async function readWords(held: HeldOutput, facts: WordsFacts): Promise<Error | undefined> {
   const { ended, stderrEnded, path, user } = facts;
-  if (!SETPRIV_CODES.has(ended.exitCode)) return undefined;
+  if (!TOOL_FAILURES.has(ended.exitCode)) return undefined;
   const isWhole = await settlesWithin(stderrEnded, WORDS_MS);
   if (!isWhole || held.said === undefined || couldStart(path, user)) return undefined;
-  return readSetprivError(held.said, path);
+  return readToolError(held.said, path);
 }
 
 /**

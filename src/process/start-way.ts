@@ -5,7 +5,8 @@
  * can stop each process that has its uid, and a file system that another machine serves may not answer. So
  * in both cases a helper starts first, as our own user and from a local file system, and does what is left.
  */
-import { findSetpriv } from "./setpriv.ts";
+import { findUserTool } from "./user-tool.ts";
+import type { UserTool } from "./user-tool.ts";
 import type { CgroupPlan } from "./command-cgroup.ts";
 import { mayExecute } from "./libc-process.ts";
 import type { Ids } from "./libc-process.ts";
@@ -15,10 +16,15 @@ import { judgeStart } from "./started-files.ts";
 
 /**
  * - `direct`: nothing can hold up the start.
- * - `setpriv`: this program changes the user and starts the command.
- * - `own`: this program does it, as a helper. It takes a runtime's start longer, and can do more.
+ * - A tool: this program of the system changes the user and starts the command.
+ * - `own`: our own program does it, as a helper. It takes a runtime's start longer, and can do more.
  */
-export type StartWay = { kind: "direct" } | { kind: "setpriv"; path: string } | { kind: "own" };
+export type StartWay = { kind: "direct" } | UserTool | { kind: "own" };
+
+/** Whether a tool starts the command. */
+export function isTool(way: StartWay): way is UserTool {
+  return way.kind !== "direct" && way.kind !== "own";
+}
 
 /** The facts that decide. */
 export type StartFacts = {
@@ -32,7 +38,7 @@ export type StartFacts = {
 const DIRECT = { kind: "direct" } as const;
 const OWN = { kind: "own" } as const;
 
-/** Returns the way, or resolves with it if `setpriv` has to be found first. */
+/** Returns the way, or resolves with it if a tool has to be found first. */
 export function chooseStartWay({ path, cwd, user, cgroup }: StartFacts): StartWay | Promise<StartWay> {
   if (path === OWN_FILE) return DIRECT;
   const { kind, files } = judgeStart(path);
@@ -45,9 +51,9 @@ export function chooseStartWay({ path, cwd, user, cgroup }: StartFacts): StartWa
  * execute. Our own helper is exact.
  */
 async function chooseHelper(user: Ids, files: readonly string[]): Promise<StartWay> {
-  if (mayExecute(user, files) !== true) return OWN;
-  const path = await findSetpriv();
-  return path === undefined ? OWN : { kind: "setpriv", path };
+  const tool = await findUserTool();
+  if (tool === undefined) return OWN;
+  return tool.kind === "setpriv" && mayExecute(user, files) !== true ? OWN : tool;
 }
 
 /** Whether this process has exactly these ids, so that a start changes nothing. */

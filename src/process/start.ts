@@ -20,9 +20,9 @@ import { createPipe } from "./pipe.ts";
 import { spawnWithShare } from "./process-share.ts";
 import { NOWHERE } from "./pump.ts";
 import type { ByteSink } from "./pump.ts";
-import { forgetSetpriv, isHarmless, setprivWords } from "./setpriv.ts";
+import { createToolName, forgetUserTool, isHarmless, toolWords } from "./user-tool.ts";
 import type { StartOrder } from "./start-in-place.ts";
-import { chooseStartWay } from "./start-way.ts";
+import { chooseStartWay, isTool } from "./start-way.ts";
 import type { StartWay } from "./start-way.ts";
 
 /** The process to start; `RunOptions` explains the members. */
@@ -48,7 +48,7 @@ export async function prepareStart(options: StartOptions): Promise<PreparedStart
   const user = options.user && { groups: [], ...options.user };
   const cgroup = hasLimits(limits) ? await planCgroup(limits) : undefined;
   const way = await chooseWay({ path: argv[0], cwd, user, cgroup });
-  return { way: way.kind === "setpriv" && !isHarmless(env) ? { kind: "own" } : way, user, cgroup };
+  return { way: isTool(way) && !isHarmless(env) ? { kind: "own" } : way, user, cgroup };
 }
 
 /** Starts the process at once. Throws the system's error, or a `NegotiatorError`. */
@@ -56,9 +56,9 @@ export function startChild(options: StartOptions, { way, user, cgroup }: Prepare
   try {
     return spawnBy(way, options, user, cgroup);
   } catch (thrown) {
-    if (way.kind !== "setpriv" || !["ENOENT", "EACCES"].includes(errnoOf(thrown) ?? "")) throw thrown;
+    if (!isTool(way) || !["ENOENT", "EACCES"].includes(errnoOf(thrown) ?? "")) throw thrown;
     // An upgrade may have removed it for a moment.
-    forgetSetpriv();
+    forgetUserTool();
     return spawnBy({ kind: "own" }, options, user, cgroup);
   }
 }
@@ -80,11 +80,10 @@ function callFor(
   cgroup: CgroupPlan | undefined,
 ): Call {
   if (way.kind === "direct") return { cmd: argv, env, cwd };
-  if (way.kind === "setpriv" && user !== undefined) {
-    // Its messages begin with the name by which it was called, and no command knows this one.
-    const argv0 = `~negotiator-start-${crypto.randomUUID()}`;
+  if (isTool(way) && user !== undefined) {
+    const argv0 = createToolName();
     const held = holdOutput(argv0, stderr ?? NOWHERE);
-    return { cmd: setprivWords(way.path, user, argv), argv0, env, cwd, held };
+    return { cmd: toolWords(way, user, argv), argv0, env, cwd, held };
   }
   const order: StartOrder = {
     user,

@@ -55,22 +55,24 @@ test.if(IS_ROOT).each([
   expect(ms).toBeLessThan(LONGEST_MS);
 });
 
-test.if(IS_ROOT).each<StartWay["kind"]>(["setpriv", "own"])(
-  "by %s, a command with a user has pipes that it can open again",
-  async (kind) => {
-    const way: StartWay = kind === "setpriv" ? { kind, path: "/usr/bin/setpriv" } : { kind: "own" };
-    const { result, stdout, stderr } = await runScript(
-      "test -p /dev/stdin && test -p /dev/stdout && cat </dev/stdin >/dev/stdout; echo end >/dev/stderr",
-      { user: USER, stdin: new Blob(["x".repeat(MUCH)]).stream(), chooseWay: () => way },
-    );
-    expect({ bytes: stdout.length, stderr, code: result.exitCode }).toEqual({
-      bytes: MUCH,
-      stderr: "end\n",
-      code: 0,
-    });
-    expect(result.inputBytes).toBe(MUCH);
-  },
-);
+test
+  .if(IS_ROOT)
+  .each<StartWay>([
+    { kind: "chroot", path: "/usr/sbin/chroot" },
+    { kind: "setpriv", path: "/usr/bin/setpriv" },
+    { kind: "own" },
+  ])("by $kind, a command with a user has pipes that it can open again", async (way) => {
+  const { result, stdout, stderr } = await runScript(
+    "test -p /dev/stdin && test -p /dev/stdout && cat </dev/stdin >/dev/stdout; echo end >/dev/stderr",
+    { user: USER, stdin: new Blob(["x".repeat(MUCH)]).stream(), chooseWay: () => way },
+  );
+  expect({ bytes: stdout.length, stderr, code: result.exitCode }).toEqual({
+    bytes: MUCH,
+    stderr: "end\n",
+    code: 0,
+  });
+  expect(result.inputBytes).toBe(MUCH);
+});
 
 test.if(IS_ROOT)("a command with a user whose output is not taken any longer gets SIGPIPE", async () => {
   const stdout = { write: () => Promise.reject(new Error("gone")) };

@@ -3,8 +3,9 @@ import { describe, expect, test } from "bun:test";
 import { statSync } from "node:fs";
 import { chmod, readdir, symlink } from "node:fs/promises";
 import { NegotiatorError } from "../../src/errors.ts";
-import { findSetpriv, setprivWords } from "../../src/process/setpriv.ts";
+
 import type { StartWay } from "../../src/process/start-way.ts";
+import { findUserTool, toolWords } from "../../src/process/user-tool.ts";
 import { createCapturingSink, endLater, runScript } from "../support/captured-run.ts";
 import { rejectionOf } from "../support/error-of.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
@@ -13,9 +14,9 @@ import { until } from "../support/until.ts";
 const IS_ROOT = process.getuid?.() === 0;
 const USER = { uid: 64_123, gid: 64_124, groups: [64_125, 64_126] };
 const NOBODY = { uid: 65_534, gid: 65_534, groups: [] };
-const setpriv = IS_ROOT ? await findSetpriv() : undefined;
 const WAYS: StartWay[] = [
-  ...(setpriv === undefined ? [] : [{ kind: "setpriv", path: setpriv } as const]),
+  { kind: "chroot", path: "/usr/sbin/chroot" },
+  { kind: "setpriv", path: "/usr/bin/setpriv" },
   { kind: "own" },
 ];
 
@@ -31,8 +32,8 @@ const STATE = [
   "cat",
 ].join("; ");
 
-test.if(IS_ROOT)("setpriv is found where the tests run", () => {
-  expect(setpriv).toBe("/usr/bin/setpriv");
+test.if(IS_ROOT)("chroot is found where the tests run", async () => {
+  expect(await findUserTool()).toEqual({ kind: "chroot", path: "/usr/sbin/chroot" });
 });
 
 test.if(IS_ROOT)("no process of root reads the variables of another user's program", async () => {
@@ -79,8 +80,10 @@ describe.if(IS_ROOT).each(WAYS)("$kind", (way) => {
     expect(killed.result).toMatchObject({ exitCode: null, signal: "SIGKILL", endedBy: "command" });
   });
 
-  test("words of setpriv that the command writes are the command's", async () => {
-    const words = "setpriv: failed to execute /bin/sh: No such file or directory";
+  test.each([
+    "setpriv: failed to execute /bin/sh: No such file or directory",
+    "chroot: failed to run command /bin/sh: No such file or directory",
+  ])("words that the command writes are the command's: %s", async (words) => {
     const { result, stderr } = await runScript(`echo '${words}' >&2; exit 127`, { user: USER, chooseWay });
     expect({ stderr, code: result.exitCode }).toEqual({ stderr: `${words}\n`, code: 127 });
   });
@@ -122,7 +125,7 @@ describe.if(IS_ROOT).each(WAYS)("$kind", (way) => {
     for (const name of [...Object.keys(files), "loop", "none", "."]) {
       const argv = [directory.at(name)] as const;
       // `setpriv` starts no file that the user may not execute.
-      const forced = way.kind === "own" ? { chooseWay } : {};
+      const forced = way.kind === "setpriv" ? {} : { chooseWay };
       const error = await rejectionOf(runScript("", { argv, user: USER, calledAs: "it", ...forced }));
       const full = error.cause instanceof NegotiatorError ? error.cause.message : "";
       expect(full.split("\n")[0]).toStartWith(`Cannot run "${directory.at(name)}": `);
@@ -149,9 +152,21 @@ test.if(IS_ROOT)("words of a helper that the files do not confirm are the comman
   expect(stderr).toMatch(/^~negotiator-start-[-0-9a-f]+: unrecognized option/);
 });
 
+test("chroot gets ids that it does not look up, and an empty list of groups", () => {
+  const end = ["--skip-chdir", "/", "/a", "-x"];
+  expect(chrootWords([])).toEqual(["/c", "--userspec=+7:+8", "--groups=", ...end]);
+  expect(chrootWords([9, 10])).toEqual(["/c", "--userspec=+7:+8", "--groups=+9,+10", ...end]);
+});
+
+function chrootWords(groups: number[]): string[] {
+  return toolWords({ kind: "chroot", path: "/c" }, { uid: 7, gid: 8, groups }, ["/a", "-x"]);
+}
+
+const SETPRIV = { kind: "setpriv", path: "/s" } as const;
+
 test("setpriv gets ids that cannot be names, and shorter ones for a very long list of groups", () => {
   const padded = `${"0".repeat(32)}7`;
-  expect(setprivWords("/s", { uid: 7, gid: 7, groups: [7] }, ["/c"])).toEqual([
+  expect(toolWords(SETPRIV, { uid: 7, gid: 7, groups: [7] }, ["/c"])).toEqual([
     "/s",
     `--reuid=${padded}`,
     `--regid=${padded}`,
@@ -161,7 +176,7 @@ test("setpriv gets ids that cannot be names, and shorter ones for a very long li
   ]);
   const groups = Array.from({ length: 10_000 }, () => 4_000_000_000);
   const longest = Math.max(
-    ...setprivWords("/s", { uid: 7, gid: 7, groups }, ["/c"]).map((word) => word.length),
+    ...toolWords(SETPRIV, { uid: 7, gid: 7, groups }, ["/c"]).map((word) => word.length),
   );
   // Source: execve(2), MAX_ARG_STRLEN.
   expect(longest).toBeLessThan(128 * 1024);

@@ -13,9 +13,12 @@ async function limitsOf(options: Parameters<typeof runScript>[1]): Promise<strin
 }
 
 describe.if(IS_ROOT)("a command with another user", () => {
-  test.each(["setpriv", "own"] as const)("by %s has the share as soft and hard limit", async (kind) => {
+  test.each([
+    { kind: "chroot", path: "/usr/sbin/chroot" },
+    { kind: "setpriv", path: "/usr/bin/setpriv" },
+    { kind: "own" },
+  ] as const)("by $kind has the share as soft and hard limit", async (way) => {
     const share = String(findProcessShare());
-    const way = kind === "own" ? { kind } : { kind, path: "/usr/bin/setpriv" };
     expect(await limitsOf({ user: OTHER, chooseWay: () => way })).toEqual([share, share]);
   });
 });

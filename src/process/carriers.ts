@@ -11,6 +11,7 @@ import { helperCommand } from "./ask-program.ts";
 import { closeElsewhere, finishCloses } from "./closers.ts";
 import { EVENTS, watchDescriptor } from "./descriptor-watch.ts";
 import type { DescriptorWatch } from "./descriptor-watch.ts";
+import type { LateDescriptor } from "./late-output.ts";
 import { startBackgroundChild } from "./background-child.ts";
 import { pollNow } from "./libc.ts";
 import { createPipe, createSocketPair } from "./pipe.ts";
@@ -28,7 +29,7 @@ export type PipeUse = "reads" | "writes";
  */
 export type CarriedPipe = {
   theirFd: number;
-  ourFd: number;
+  ourEnd: number | LateDescriptor;
   attend: (hasStarted: boolean) => void;
   leave: () => void;
   /** Returns the carrier, once it has started. */
@@ -95,7 +96,9 @@ export function endCarriers(carriers: readonly ProcessId[]): void {
 
 const IDLE_MS = 10_000;
 let idle: Timer | undefined;
-const spares: Readonly<Record<PipeUse, Set<CarriedPipe>>> = { reads: new Set(), writes: new Set() };
+type Spare = CarriedPipe & { ourEnd: number };
+
+const spares: Readonly<Record<PipeUse, Set<Spare>>> = { reads: new Set(), writes: new Set() };
 /** Streams that had bytes. */
 const used = new Set<string>();
 const MOST_USED = 1000;
@@ -126,46 +129,85 @@ function closeSpares(): void {
   }
 }
 
-function closePipe({ theirFd, ourFd }: CarriedPipe): void {
+function closePipe({ theirFd, ourEnd }: Spare): void {
   closeSync(theirFd);
-  closeSync(ourFd);
+  closeSync(ourEnd);
 }
 
-/** `carriedFd` is the carrier's end of the pipe, `socketFd` that of the socket. */
-type Ends = { theirFd: number; ourFd: number; carriedFd: number; socketFd: number };
+/** `theirFd` is the command's end of a pipe, `carriedFd` that of the carrier. */
+type PipeEnds = { theirFd: number; carriedFd: number };
 
-function createEnds(use: PipeUse): Ends {
+function createEnds(use: PipeUse): PipeEnds {
+  const { readFd, writeFd } = createPipe();
+  return use === "reads" ? { theirFd: readFd, carriedFd: writeFd } : { theirFd: writeFd, carriedFd: readFd };
+}
+
+function createSpare(use: PipeUse, onEnd?: () => void): Spare {
+  using theirs = new DisposableStack();
+  using ours = new DisposableStack();
+  const { theirFd, carriedFd } = createEnds(use);
+  ours.defer(() => closeSync(theirFd));
+  theirs.defer(() => closeSync(carriedFd));
   const { ourFd, theirFd: socketFd } = createSocketPair();
-  try {
-    const { readFd, writeFd } = createPipe();
-    return use === "reads"
-      ? { ourFd, socketFd, theirFd: readFd, carriedFd: writeFd }
-      : { ourFd, socketFd, theirFd: writeFd, carriedFd: readFd };
-  } catch (thrown) {
-    closeSync(ourFd);
-    closeSync(socketFd);
-    throw thrown;
-  }
+  ours.defer(() => closeSync(ourFd));
+  theirs.defer(() => closeSync(socketFd));
+  const carrier = readProcess(startCarrier(use, { carriedFd, socketFd }, onEnd));
+  ours.move();
+  return { theirFd, ourEnd: ourFd, attend: () => undefined, leave: () => undefined, carrier: () => carrier };
 }
 
-function createSpare(use: PipeUse, onEnd?: () => void): CarriedPipe {
-  const { theirFd, ourFd, carriedFd, socketFd } = createEnds(use);
-  try {
-    const carrier = readProcess(startCarrier(use, { carriedFd, socketFd }, onEnd));
-    return { theirFd, ourFd, attend: () => undefined, leave: () => undefined, carrier: () => carrier };
-  } catch (thrown) {
-    closeSync(theirFd);
-    closeSync(ourFd);
-    throw thrown;
-  } finally {
-    closeSync(carriedFd);
-    closeSync(socketFd);
-  }
+/** The socket of a carrier that starts later. `connect` starts it, `close` is called after that or instead. */
+type LateSocket = {
+  ourEnd: CarriedPipe["ourEnd"];
+  connect: (start: (socketFd: number) => void) => void;
+  close: () => void;
+};
+
+/** Input needs a socket ahead, because its bytes start the carrier. */
+function createInputSocket(): LateSocket & { theirFd: number } {
+  const { ourFd, theirFd } = createSocketPair();
+  return { theirFd, ourEnd: ourFd, connect: (start) => start(theirFd), close: () => closeSync(theirFd) };
+}
+
+function createOutputSocket(): LateSocket {
+  let fd: number | undefined;
+  let isOver = false;
+  let tell: ((fd: number | undefined) => void) | undefined;
+  return {
+    ourEnd: {
+      get fd() {
+        return fd;
+      },
+      onOpen(listener) {
+        tell = listener;
+        if (isOver) tell(fd);
+      },
+    },
+    connect(start) {
+      const { ourFd, theirFd } = createSocketPair();
+      try {
+        start(theirFd);
+        fd = ourFd;
+      } finally {
+        closeSync(theirFd);
+        if (fd === undefined) closeSync(ourFd);
+      }
+    },
+    close() {
+      isOver = true;
+      tell?.(fd);
+    },
+  };
 }
 
 function createLatePipe(use: PipeUse, key: string): CarriedPipe {
-  const { theirFd, ourFd, carriedFd, socketFd } = createEnds(use);
-  const watched = use === "reads" ? socketFd : carriedFd;
+  using ends = new DisposableStack();
+  const { theirFd, carriedFd } = createEnds(use);
+  for (const fd of [theirFd, carriedFd]) ends.defer(() => closeSync(fd));
+  const input = use === "reads" ? createInputSocket() : undefined;
+  const socket = input ?? createOutputSocket();
+  ends.move();
+  const watched = input?.theirFd ?? carriedFd;
   let watch: DescriptorWatch | undefined;
   let carrier: ProcessId | undefined;
   const close = (): void => {
@@ -173,11 +215,13 @@ function createLatePipe(use: PipeUse, key: string): CarriedPipe {
     // The kernel's watch has the pipe open too, and must not be the last one.
     watch?.close();
     closeElsewhere(carriedFd);
-    closeSync(socketFd);
+    socket.close();
   };
   const start = (): void => {
     try {
-      carrier = readProcess(startCarrier(use, { carriedFd, socketFd }));
+      socket.connect((socketFd) => {
+        carrier = readProcess(startCarrier(use, { carriedFd, socketFd }));
+      });
       noteUse(key);
       close();
     } catch {
@@ -197,7 +241,7 @@ function createLatePipe(use: PipeUse, key: string): CarriedPipe {
   };
   return {
     theirFd,
-    ourFd,
+    ourEnd: socket.ourEnd,
     attend: (hasStarted) => (hasStarted ? void attend() : close()),
     leave: () => void (late.has(start) && close()),
     carrier: () => carrier,
@@ -211,7 +255,7 @@ function noteUse(key: string): void {
 
 function startCarrier(
   use: PipeUse,
-  { carriedFd, socketFd }: Pick<Ends, "carriedFd" | "socketFd">,
+  { carriedFd, socketFd }: { carriedFd: number; socketFd: number },
   onEnd?: () => void,
 ): number {
   const [stdin, stdout] = use === "reads" ? [socketFd, carriedFd] : [carriedFd, socketFd];

@@ -6,6 +6,7 @@ import { holdOutput } from "./held-output.ts";
 import type { FrozenOutput, HeldOutput } from "./held-output.ts";
 import { collectChild, mayExecute, openProcess } from "./libc-process.ts";
 import type { Ids } from "./libc-process.ts";
+import type { LateDescriptor } from "./late-output.ts";
 import { walkLocally } from "./mount-table.ts";
 import { readInto, setNonBlocking } from "./libc.ts";
 import { EVENTS, watchDescriptor } from "./descriptor-watch.ts";
@@ -26,6 +27,9 @@ import { judgeStart } from "./started-files.ts";
 /** The end of a process: with an exit code, or by a signal such as `SIGTERM` (`SIG34` without a name). */
 export type ExitFacts = { exitCode: number | null; signal: string | null };
 
+/** Where its output can be read. */
+type OutputEnd = number | LateDescriptor | undefined;
+
 /** A started process. */
 export type Child = {
   pid: number;
@@ -34,8 +38,8 @@ export type Child = {
   exit: Promise<ExitFacts>;
   stdin: { fd: number; source: AsyncIterable<Uint8Array> } | undefined;
   /** Undefined for an output that nothing reads. */
-  stdoutFd: number | undefined;
-  stderrFd: number | undefined;
+  stdoutEnd: OutputEnd;
+  stderrEnd: OutputEnd;
   /** Where its standard error goes. */
   stderr: ByteSink;
   /**
@@ -77,6 +81,7 @@ type ChildOptions = {
   held: HeldOutput | undefined;
   /** Its pipes with carriers. */
   carried?: readonly CarriedPipe[];
+  outputs: { stdout: OutputEnd; stderr: OutputEnd };
   stdin: AsyncIterable<Uint8Array> | null;
   stderr: ByteSink | null;
 };
@@ -90,14 +95,14 @@ export function runningChildren(): number[] {
 
 /** Returns the process with these facts. */
 export function createChild(facts: ChildFacts, options: ChildOptions): Child {
-  const { exit, isReaped, held, stdin, stderr, carried = [] } = options;
+  const { exit, isReaped, held, stdin, stderr, carried = [], outputs } = options;
   const carriers = (): readonly ProcessId[] => [
     ...(facts.carriers ?? []),
     ...carried
       .flatMap(({ carrier }) => carrier() ?? [])
       .map(({ pid: id, startTicks }) => ({ pid: id, startTicks })),
   ];
-  const { pid, stdinFd, stdoutFd, stderrFd, cgroup, path, user } = facts;
+  const { pid, stdinFd, cgroup, path, user } = facts;
   let { reportFd } = facts;
   let ended: ExitFacts | undefined;
   running.add(pid);
@@ -114,8 +119,8 @@ export function createChild(facts: ChildFacts, options: ChildOptions): Child {
     },
     exit,
     stdin: stdinFd === undefined || stdin === null ? undefined : { fd: stdinFd, source: stdin },
-    stdoutFd,
-    stderrFd,
+    stdoutEnd: outputs.stdout,
+    stderrEnd: outputs.stderr,
     stderr: held ?? stderr ?? NOWHERE,
     async findFailure(how, stderrEnded) {
       if (reportFd !== undefined) return readReport(reportFd, how.signal !== null);
@@ -139,6 +144,8 @@ export function createChild(facts: ChildFacts, options: ChildOptions): Child {
       noteChild(facts.pid);
       return {
         ...rest,
+        ...numbered("stdoutFd", outputs.stdout),
+        ...numbered("stderrFd", outputs.stderr),
         carriers: carriers(),
         ...(reportFd !== undefined && { reportFd }),
         ...(ended !== undefined && { exit: ended }),
@@ -146,6 +153,11 @@ export function createChild(facts: ChildFacts, options: ChildOptions): Child {
       };
     },
   };
+}
+
+function numbered(name: "stdoutFd" | "stderrFd", end: OutputEnd): Pick<ChildFacts, typeof name> {
+  const fd = typeof end === "object" ? end.fd : end;
+  return fd === undefined ? {} : { [name]: fd };
 }
 
 /** Goes on with a process that another program has started in the same process as ours. */
@@ -159,7 +171,8 @@ export function adoptChild(
   const exit =
     known === undefined ? awaitChild(facts.pid, () => void (isReaped = true)) : Promise.resolve(known);
   const holding = held && holdOutput(held.name, stderr ?? NOWHERE, held.bytes);
-  return createChild(facts, { exit, isReaped: () => isReaped, held: holding, stdin, stderr });
+  const outputs = { stdout: facts.stdoutFd, stderr: facts.stderrFd };
+  return createChild(facts, { exit, isReaped: () => isReaped, held: holding, outputs, stdin, stderr });
 }
 
 /** Resolves with the end of a child that Bun does not know. `onReaped` is called in the same turn. */

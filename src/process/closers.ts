@@ -12,31 +12,55 @@ import { findTrustedTool } from "./trusted-tool.ts";
 
 /**
  * Lets another process have `fds` too, and close them after the disposal. Dispose after they have been closed
- * here.
+ * here. What `closeElsewhere` has got is closed with them.
  */
 export function shareDescriptors(fds: readonly number[]): Disposable {
   clearTimeout(idle);
   idle = setTimeout(endFree, IDLE_MS).unref();
+  const shared = share([...fds, ...closing]);
+  const pending = closing.splice(0);
+  return {
+    [Symbol.dispose]() {
+      for (const fd of pending) closeSync(fd);
+      shared[Symbol.dispose]();
+    },
+  };
+}
+
+/** Lets another process close a descriptor, soon: then it is not open here any longer. */
+export function closeElsewhere(fd: number): void {
+  closing.push(fd);
+  if (closing.length >= MOST_CLOSING) return finishCloses();
+  // A next command shares its descriptors, and these with them: each round takes as much time as the closes.
+  timer ??= setTimeout(finishCloses, SOON_MS);
+}
+
+/** Closes here what `closeElsewhere` has got so far. */
+export function finishCloses(): void {
+  clearTimeout(timer);
+  timer = undefined;
+  if (closing.length === 0) return;
+  try {
+    shareDescriptors([])[Symbol.dispose]();
+  } catch {
+    // No process can be started now.
+    timer = setTimeout(finishCloses, RETRY_MS);
+  }
+}
+
+const closing: number[] = [];
+const SOON_MS = 20;
+const RETRY_MS = 1000;
+/** One message takes at most 253 (unix(7), SCM_RIGHTS). */
+const MOST_CLOSING = 100;
+let timer: ReturnType<typeof setTimeout> | undefined;
+
+function share(fds: readonly number[]): Disposable {
   const closer = [...closers].find(isFree) ?? startCloser();
   if (closer === undefined || !sendDescriptors(closer.queueFd, LINE_END, fds)) return startHolder(fds);
   closer.isOwing = true;
   return { [Symbol.dispose]: () => void writeFrom(closer.gateFd, LINE) };
 }
-
-/** Lets another process close a descriptor, soon: then it is not open here any longer. */
-export function closeElsewhere(fd: number): void {
-  if (closing.push(fd) === 1) setImmediate(finishCloses);
-}
-
-/** Closes here what `closeElsewhere` has got so far. */
-export function finishCloses(): void {
-  if (closing.length === 0) return;
-  const fds = closing.splice(0);
-  using _ = shareDescriptors(fds);
-  for (const fd of fds) closeSync(fd);
-}
-
-const closing: number[] = [];
 
 /**
  * `sh` takes a line from each of two sockets. The line of the second one brings descriptors, which the kernel

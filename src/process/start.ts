@@ -16,6 +16,7 @@ import type { Ids } from "./libc-process.ts";
 import { commandFileLimit, spawnLimited } from "./open-file-limit.ts";
 import { forgetChild, rememberChild } from "./orphans.ts";
 import { helperCommand } from "./ask-program.ts";
+import type { LateDescriptor } from "./late-output.ts";
 import { createPipe } from "./pipe.ts";
 import { spawnWithShare } from "./process-share.ts";
 import { NOWHERE } from "./pump.ts";
@@ -101,11 +102,16 @@ function callFor(
   };
 }
 
-type Ends = { theirFd: number; ourFd: number };
+type Ends = { theirFd: number; ourEnd: number | LateDescriptor };
 
-function createEnds(child: "reads" | "writes"): Ends {
+function createEnds(child: "reads" | "writes"): Ends & { ourEnd: number } {
   const { readFd, writeFd } = createPipe();
-  return child === "reads" ? { theirFd: readFd, ourFd: writeFd } : { theirFd: writeFd, ourFd: readFd };
+  return child === "reads" ? { theirFd: readFd, ourEnd: writeFd } : { theirFd: writeFd, ourEnd: readFd };
+}
+
+/** The descriptor of an end that is open. */
+function numberOf(end: number | LateDescriptor): number | undefined {
+  return typeof end === "number" ? end : end.fd;
 }
 
 function spawnBy(
@@ -120,9 +126,10 @@ function spawnBy(
   using attended = new DisposableStack();
   /** Another user could lock its pipes, and open `/dev/stdout` again only if they belong to it. */
   const lower = way.kind === "direct" ? undefined : user;
-  const take = (ends: Ends): Ends => {
-    theirs.defer(() => closeSync(ends.theirFd));
-    ours.defer(() => closeSync(ends.ourFd));
+  const take = <Taken extends Ends>(ends: Taken): Taken => {
+    const { theirFd, ourEnd } = ends;
+    theirs.defer(() => closeSync(theirFd));
+    if (typeof ourEnd === "number") ours.defer(() => closeSync(ourEnd));
     return ends;
   };
   const streams: CarriedStream[] = [];
@@ -152,8 +159,8 @@ function spawnBy(
   }
   const { promise: exit, resolve } = Promise.withResolvers<ExitFacts>();
   let isReaped = false;
-  const pipes = [input, output, errors, report].flatMap((ends) => (ends ? [ends.theirFd, ends.ourFd] : []));
-  const lastFd = Math.max(2, ...pipes);
+  const pipes = [input, output, errors, report].filter((ends) => ends !== undefined);
+  const lastFd = Math.max(2, ...pipes.flatMap(({ theirFd, ourEnd }) => [theirFd, numberOf(ourEnd) ?? 2]));
   const spawn = () =>
     Bun.spawn({
       cmd: [...call.cmd],
@@ -185,14 +192,20 @@ function spawnBy(
   return createChild(
     {
       pid,
-      ...(input === undefined ? {} : { stdinFd: input.ourFd }),
-      ...(output === undefined ? {} : { stdoutFd: output.ourFd }),
-      ...(errors === undefined ? {} : { stderrFd: errors.ourFd }),
+      ...(typeof input?.ourEnd === "number" && { stdinFd: input.ourEnd }),
       path: options.argv[0],
       ...(user === undefined ? {} : { user }),
-      ...(report === undefined ? {} : { reportFd: report.ourFd }),
+      ...(report === undefined ? {} : { reportFd: report.ourEnd }),
       ...(cgroup === undefined ? {} : { cgroup }),
     },
-    { exit, isReaped: () => isReaped, held: call.held, carried, stdin, stderr },
+    {
+      exit,
+      isReaped: () => isReaped,
+      held: call.held,
+      carried,
+      outputs: { stdout: output?.ourEnd, stderr: errors?.ourEnd },
+      stdin,
+      stderr,
+    },
   );
 }

@@ -28,7 +28,10 @@ function pumpLate(late: LateDescriptor, sink: ByteSink): OutputPump {
   let waitedMs = (): number => performance.now() - startMs;
   let isAborted = false;
   late.onOpen((fd) => {
-    if (isAborted) return void (fd !== undefined && closeSync(fd));
+    if (isAborted) {
+      if (fd !== undefined) closeSync(fd);
+      return;
+    }
     const beforeMs = waitedMs();
     const opened = pumpOutput(fd, sink);
     pump = opened;

@@ -1,14 +1,16 @@
 /** Finds the program that is to replace this daemon, and tries it before anything is given up. */
-import { realpathSync } from "node:fs";
 import { isAbsolute } from "node:path";
-import { NegotiatorError } from "../errors.ts";
+import { errnoOf, NegotiatorError } from "../errors.ts";
 import { printable } from "../printable.ts";
 import { shellLine } from "../shell-word.ts";
 import { ourUid } from "../trust/ownership.ts";
-import { ownCommandLine } from "../trust/own-program.ts";
-import { judgeFile, judgeNow, judgePath } from "../trust/path-trust.ts";
-import { askProgram, helperCommand } from "./ask-program.ts";
+import { judgePlace } from "../trust/judge-place.ts";
+import type { PlaceFacts } from "../trust/judge-place.ts";
+import { OWN_ENVIRONMENT, ownCommandLine } from "../trust/own-program.ts";
+import { helperCommand } from "./ask-program.ts";
 import { ownName } from "./restart.ts";
+import { run } from "./run.ts";
+import type { RunResult } from "./run.ts";
 
 /**
  * The facts that a program prints when it is tried. `states`: the versions of a daemon's state that it reads.
@@ -23,54 +25,63 @@ const TRY_MS = 20_000;
 const FACTS_BYTES = 4096;
 
 /**
- * Resolves with the program that lies at our own path now. Rejects with `DENIED` if another user than root
- * and ours could have put it there, and with `UNSUPPORTED` if it does not start or cannot replace us.
+ * Resolves with the program that lies at our own path now: that by which we were `called`, because a link there
+ * may lead to another version by now, or that of our file. Rejects with `DENIED` if another user than root and
+ * ours could have put it there, and with `UNSUPPORTED` if it does not start, cannot replace us, or if its file
+ * system does not answer. Never waits on this thread.
  */
-export async function findNextProgram(): Promise<NextProgram> {
-  const path = findOwnPath();
-  checkTrust(path);
-  const [, ...words] = helperCommand("describe", []);
-  const { outcome } = await askProgram([path, ...words], { timeoutMs: TRY_MS, outputBytes: FACTS_BYTES });
-  if (outcome === "late") throw refused(path, `it does not answer within ${TRY_MS / 1000} s`);
-  const facts = outcome.exitCode === 0 ? parseFacts(outcome.stdout) : undefined;
-  if (facts === undefined) {
-    const end =
-      outcome.exitCode === null ? "a signal, or with too much output" : `exit code ${outcome.exitCode}`;
-    throw refused(
-      path,
-      outcome.exitCode === 0 ? "its answer is not that of a negotiator" : `it ends with ${end}`,
-    );
+export async function findNextProgram(called = ownName()): Promise<NextProgram> {
+  const named = isAbsolute(called) ? await look(called) : undefined;
+  const path = named?.mode === undefined ? process.execPath : called;
+  const { mode, fault, fileFault } = path === called && named ? named : await look(path);
+  if (mode === undefined) throw refused(path, "there is no such file");
+  const found = fault ?? fileFault;
+  if (found !== undefined) {
+    const message = `Cannot replace the daemon by "${printable(path)}": ${found.problem}`;
+    throw new NegotiatorError("DENIED", message, { remedy: found.remedy });
   }
-  return { path, ...facts };
+  const { text, exitCode, endedBy } = await tryProgram(path);
+  if (endedBy === "deadline") throw refused(path, `it does not answer within ${TRY_MS / 1000} s`);
+  const facts = exitCode === 0 ? parseFacts(text) : undefined;
+  if (facts !== undefined) return { path, ...facts };
+  const end = exitCode === null ? "a signal" : `exit code ${exitCode}`;
+  throw refused(path, exitCode === 0 ? "its answer is not that of a negotiator" : `it ends with ${end}`);
 }
 
-/**
- * The path by which we were called, because a link there may lead to another version by now. The path of our
- * file otherwise.
- */
-function findOwnPath(): string {
-  const called = ownName();
-  if (!isAbsolute(called)) return process.execPath;
+async function look(path: string): Promise<PlaceFacts> {
   try {
-    realpathSync(called);
-    return called;
-  } catch {
-    return process.execPath;
+    return await judgePlace(path, { uid: ourUid(), groups: "own" });
+  } catch (thrown) {
+    const isSilent = errnoOf(thrown) === "ETIMEDOUT";
+    throw refused(path, isSilent ? "its file system does not answer" : NegotiatorError.from(thrown).message);
   }
 }
 
-function checkTrust(path: string): void {
-  const uid = ourUid();
-  const fault = judgeNow((eyes) => {
-    const { fault: wayFault, place, status } = judgePath(path, { uid, groups: "own" }, eyes);
-    if (wayFault !== undefined) return wayFault;
-    if (status === undefined) throw refused(path, "there is no such file");
-    return judgeFile(place, status, uid, eyes);
+/** Starts it through a helper where a start could hang. */
+async function tryProgram(path: string): Promise<RunResult & { text: string }> {
+  const [, ...words] = helperCommand("describe", []);
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  const running = run({
+    argv: [path, ...words],
+    env: OWN_ENVIRONMENT,
+    cwd: "/",
+    stdin: null,
+    stdout: {
+      async write(bytes) {
+        length += bytes.length;
+        if (length <= FACTS_BYTES) parts.push(bytes.slice());
+      },
+    },
+    stderr: null,
+    timeoutMs: TRY_MS,
+    graceMs: 0,
   });
-  if (fault === undefined) return;
-  throw new NegotiatorError("DENIED", `Cannot replace the daemon by "${printable(path)}": ${fault.problem}`, {
-    remedy: fault.remedy,
+  const result = await running.catch((thrown: unknown) => {
+    const [first = ""] = NegotiatorError.from(thrown).message.split("\n");
+    throw refused(path, first.replace(`Cannot run "${path}": `, ""));
   });
+  return { ...result, text: length <= FACTS_BYTES ? Buffer.concat(parts).toString() : "" };
 }
 
 function parseFacts(text: string): BuildFacts | undefined {

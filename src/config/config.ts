@@ -109,6 +109,24 @@ export async function isUnread(
   }
 }
 
+/**
+ * Resolves with what reads the config's file for `loadConfig`: it has been read by then, and a fault is thrown
+ * then. A file that does not answer has the fault `TIMEOUT`. Never waits on this thread.
+ */
+export async function readConfigLate(
+  file: string | undefined,
+  environment: Environment = process.env,
+): Promise<() => string | undefined> {
+  try {
+    const text = await readTrustedFileLate(file ?? environment[CONFIG_VARIABLE] ?? CONFIG_FILE);
+    return () => text;
+  } catch (thrown) {
+    return () => {
+      throw thrown;
+    };
+  }
+}
+
 /** Returns the remedy for a wrong file; `checkedBy` is the command line that checks it. */
 function checkRemedy(checkedBy: string | undefined): string | undefined {
   return checkedBy === undefined ? undefined : `Correct the file, then check it: ${checkedBy}`;

@@ -92,9 +92,10 @@ async function runSubcommand(
   const named = namesIn(words, subcommand);
   try {
     // Help needs neither the settings nor valibot.
-    const { loadConfig, loadConfigLate } = await import("../../config/config.ts");
+    const { loadConfig, loadConfigLate, readConfigLate } = await import("../../config/config.ts");
     const file = words.options.get("config")?.at(-1);
-    const load = (given: ConfigSources = { file }): Config => {
+    const readFile = await readConfigLate(file);
+    const load = (given: ConfigSources = { file, readFile }): Config => {
       const { help } = grammarOf(role, name);
       const config = loadConfig({
         ...given,
@@ -112,7 +113,8 @@ async function runSubcommand(
     const outcome = await runInvocation(subcommand, {
       words,
       ...loaded,
-      reload: () => loadConfigLate(loaded.config.file.path, (readFile) => load({ file, readFile })),
+      reload: () =>
+        loadConfigLate(loaded.config.file.path, (readAgain) => load({ file, readFile: readAgain })),
       ...(parts.dialects === undefined ? {} : { dialects: parts.dialects }),
       manual: parts.manual,
     });

@@ -15,11 +15,19 @@ import type { FileQuestion } from "../../trust/late-files.ts";
 import type { Looks } from "../../trust/look.ts";
 import { STARTED_MARK } from "../../trust/child-clock.ts";
 import type { GroupIdAnswer, SystemQuestion, UsersAnswer } from "../../trust/system-question.ts";
+import { answerKept } from "./left-kept.ts";
+import type { KeptQuestion } from "./left-kept.ts";
 import { print } from "../cli/output.ts";
 import type { Outcome } from "../cli/subcommand.ts";
 
 type Question =
-  SystemQuestion | CommandsQuestion | PlaceQuestion | FileQuestion | PolicyQuestion | ProgramQuestion;
+  | SystemQuestion
+  | CommandsQuestion
+  | PlaceQuestion
+  | FileQuestion
+  | PolicyQuestion
+  | ProgramQuestion
+  | KeptQuestion;
 
 /** Reads the question from standard input, and prints the answer. Both are JSON. */
 export async function answerQuestion(): Promise<Outcome> {
@@ -34,6 +42,7 @@ function answer(question: Question): unknown {
   const looks: Looks = { onlyLocal: false, groupOf: (gid) => describeGroup(gid) };
   if (question.kind === "place") return answerPlace(question, looks.groupOf);
   if (question.kind === "file") return answerFile(question, looks);
+  if (question.kind === "kept") return answerKept(question);
   if (question.kind === "program") return answerProgram(question);
   if (question.kind === "policy") return answerPolicy(question, looks);
   if (question.kind === "users") return findUsers(question.users);

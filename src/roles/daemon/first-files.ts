@@ -1,5 +1,6 @@
 /** Reads what a daemon's services need at its start. No file system can hold up this thread meanwhile. */
 import { stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import { findPolicyFile } from "../../config/config.ts";
 import type { Config } from "../../config/config.ts";
 import { NegotiatorError } from "../../errors.ts";
@@ -7,27 +8,35 @@ import { logFor } from "../../log.ts";
 import { readPolicyPartsLate } from "../../policy/policy-parts.ts";
 import type { PolicyReading } from "../../policy/policy-parts.ts";
 import { STATE_FILES } from "../../process/file-turns.ts";
+import { takeLeftKeptLate } from "./left-kept.ts";
+import type { KeptPlace, TakenKept } from "./left-kept.ts";
+import { keptPlace } from "./open-kept.ts";
 
-/** The files of the policy, and whether the file system of the daemon's state has answered. */
-export type FirstFiles = { policy: PolicyReading; isStateReachable: boolean };
+/** The files of the policy, and the detached calls that were left. No calls: their file system does not answer. */
+export type FirstFiles = { policy: PolicyReading; left: TakenKept | undefined };
 
 const log = logFor("daemon");
 
-/** Resolves with them. Logs a state that cannot be reached. Never rejects. */
-export async function readFirstFiles(config: Config): Promise<FirstFiles> {
-  const [policy, isStateReachable] = await Promise.all([
+/** Resolves with them. Logs a state that cannot be reached. Never rejects. `hasOwn`: see `takeLeftKept`. */
+export async function readFirstFiles(
+  role: "host" | "guest",
+  config: Config,
+  hasOwn: boolean,
+): Promise<FirstFiles> {
+  const [policy, left] = await Promise.all([
     readPolicyPartsLate(findPolicyFile(config).path),
-    doesAnswer(config.settings.detached.directory),
+    readLeft(keptPlace(role, config.settings, hasOwn)),
   ]);
-  return { policy, isStateReachable };
+  return { policy, left };
 }
 
-async function doesAnswer(directory: string): Promise<boolean> {
+async function readLeft(place: KeptPlace): Promise<TakenKept | undefined> {
   try {
-    await STATE_FILES.run(() => stat(directory).catch(() => undefined));
-    return true;
+    // Later operations know by this one that the file system hangs.
+    await STATE_FILES.run(() => stat(dirname(place.directory)).catch(() => undefined));
+    return await takeLeftKeptLate(place);
   } catch (thrown) {
     log.error(`The detached calls of before are forgotten: ${NegotiatorError.from(thrown).message}`);
-    return false;
+    return undefined;
   }
 }

@@ -11,6 +11,7 @@ import { STATE_FILES } from "../../process/file-turns.ts";
 import type { FrozenKeptOutput } from "../../methods/kept/kept-output.ts";
 import { writeKeptFile } from "./kept-file.ts";
 import { takeLeftKept } from "./left-kept.ts";
+import type { KeptPlace, TakenKept } from "./left-kept.ts";
 import { prepareStateDirectory } from "./state-directory.ts";
 
 const log = logFor("detached");
@@ -22,21 +23,29 @@ const MOST_KEEP_MS = 30 * 24 * 3_600_000;
 const SHARE_OF_GUEST = 0.5;
 const OWNER_ONLY = 0o700;
 
+/** Returns where this daemon keeps its calls. `hasOwn`: it goes on with those of the program before. */
+export function keptPlace(role: "host" | "guest", { detached }: Settings, hasOwn: boolean): KeptPlace {
+  return { role, directory: join(detached.directory, `${role}.${process.pid}`), hasOwn };
+}
+
 /**
  * Returns the detached commands of a daemon: those of the program that this one has replaced, or those that
  * the daemon before has left in its directory. Makes the directory at the first of them. If that is not
  * possible, logs it, and output that does not fit into memory is cut. Disposing leaves them to the next one.
- * `isReachable`: the file system has just answered (`readFirstFiles`). If it has not, no file is used.
+ * `files` has what was left (`readFirstFiles`); a test looks now. Without it there, no file is used.
  */
 export function openKept(
   role: "host" | "guest",
-  { detached }: Settings,
+  settings: Settings,
   frozen?: FrozenKeptCommands,
-  isReachable = true,
+  files?: { left: TakenKept | undefined },
 ): KeptCommands {
-  const directory = join(detached.directory, `${role}.${process.pid}`);
-  const left = isReachable ? takeLeftKept(role, directory, frozen !== undefined) : undefined;
-  const first = isReachable || frozen === undefined ? (frozen ?? left) : withoutFiles(frozen);
+  const { detached } = settings;
+  const place = keptPlace(role, settings, frozen !== undefined);
+  const { directory } = place;
+  const { left } = files ?? { left: takeLeftKept(place) };
+  for (const problem of left?.problems ?? []) log.error(problem);
+  const first = left !== undefined || frozen === undefined ? (frozen ?? left?.kept) : withoutFiles(frozen);
   const list = createList(directory, () => kept.freeze());
   const kept = createKeptCommands(
     {

@@ -128,7 +128,10 @@ export async function startServices(
   config: Config,
   frozen?: FrozenServices,
 ): Promise<Services> {
-  return createServices(role, config, { frozen, files: await readFirstFiles(config) });
+  return createServices(role, config, {
+    frozen,
+    files: await readFirstFiles(role, config, frozen !== undefined),
+  });
 }
 
 /** Returns the services of a daemon. Reads the policy and opens the audit; failures of both are logged. */
@@ -146,7 +149,7 @@ export function createServices(
   const loadUsers = (): Promise<void> => users.load([uid, ...usersOf(policy.policy)]);
   void loadUsers();
   const sources = (): CommandSources => ({ ...sourcesOf(settings), builtins, uid, ...checkLocally(role) });
-  const kept = openKept(role, settings, frozen?.kept, files?.isStateReachable);
+  const kept = openKept(role, settings, frozen?.kept, files);
   const lowerUsers = createLowerUserFile(settings.detached.directory, role, () => settings.commandsDirectory);
   const commands = createCommandCatalogue({ role, sources, users, lowerUsers });
   const methods = listMethods({ role, commands, users, kept, openCalls: settings.limits.openCalls });

@@ -2,12 +2,16 @@
 import { expect, test } from "bun:test";
 import { copyFile, mkdir } from "node:fs/promises";
 import { mountHanging, whyNoHangingMount } from "../../support/hanging-mount.ts";
+import { launch } from "../../support/program.ts";
 import { createStage } from "../../support/stage.ts";
+import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 
 const TIMEOUT_MS = 120_000;
 /** The drain, what the last end takes after it, and what a busy machine adds. */
 const MOST_STOP_MS = 1000 + 7000 + 7000;
 /** More than is kept in memory. */
+/** No process has it: it is above the largest one (proc(5), `pid_max`). */
+const OTHER_PID = 4_194_305;
 const NOISE = "#!/bin/sh\nhead -c 300000 /dev/zero\necho done >&2\n";
 
 test.if(whyNoHangingMount() === undefined)(
@@ -59,6 +63,44 @@ test.if(whyNoHangingMount() === undefined)(
     guest.daemon.kill("SIGTERM");
     expect(await guest.daemon.exited).toBe(0);
     expect(performance.now() - startMs).toBeLessThan(MOST_STOP_MS);
+  },
+  TIMEOUT_MS,
+);
+
+test.if(whyNoHangingMount() === undefined)(
+  "a daemon starts and serves while the calls that one before it has left do not answer",
+  async () => {
+    await using stage = await createStage({ withoutDaemons: true });
+    const guest = stage.guest();
+    await guest.command("quick", "#!/bin/sh\necho quick\n");
+    const left = `guest.${OTHER_PID}`;
+    await mkdir(stage.at(`state/${left}`), { recursive: true });
+    using _ = mountHanging(stage.at(`state/${left}`));
+    await Promise.all([
+      stage.host.start(),
+      guest.start({ NEGOTIATOR_DETACHED_DIRECTORY: stage.at("state") }),
+    ]);
+    await stage.open();
+    const call = await stage.host.run(["execute", "-t", "20", "web1", "quick"]);
+    expect(call).toMatchObject({ exitCode: 0, stdout: "quick\n" });
+    expect(guest.daemon.log()).toContain("The detached calls of before are forgotten: The file system of ");
+  },
+  TIMEOUT_MS,
+);
+
+test.if(whyNoHangingMount() === undefined)(
+  "a daemon whose config does not answer says so and ends",
+  async () => {
+    await using directory = await createTemporaryDirectory();
+    using mount = mountHanging(directory.at("etc"));
+    await using daemon = launch(["guest", "daemon"], {
+      env: { NEGOTIATOR_CONFIG: `${mount.path}/negotiator.toml` },
+    });
+    const { exitCode, stderr } = await daemon.ended();
+    expect(stderr).toStartWith(
+      `negotiator: The file system of "${mount.path}/negotiator.toml" does not answer within 5 s\n`,
+    );
+    expect(exitCode).toBe(1);
   },
   TIMEOUT_MS,
 );

@@ -110,8 +110,8 @@ export async function isUnread(
 }
 
 /**
- * Resolves with what reads the config's file for `loadConfig`: it has been read by then, and a fault is thrown
- * then. A file that does not answer has the fault `TIMEOUT`. Never waits on this thread.
+ * Resolves with what gives the text of the config's file to `loadConfig`, or throws the fault of that file
+ * there: `TIMEOUT` if it does not answer. Never waits on this thread.
  */
 export async function readConfigLate(
   file: string | undefined,

@@ -156,7 +156,7 @@ function createSpare(use: PipeUse, onEnd?: () => void): Spare {
   return { theirFd, ourEnd: ourFd, attend: () => undefined, leave: () => undefined, carrier: () => carrier };
 }
 
-/** The socket of a carrier that starts later. `connect` starts it, `close` is called after that or instead. */
+/** The socket of a later carrier. `connect` starts that, and `close` is called after it or instead. */
 type LateSocket = {
   ourEnd: CarriedPipe["ourEnd"];
   connect: (start: (socketFd: number) => void) => void;

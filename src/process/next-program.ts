@@ -25,10 +25,10 @@ const TRY_MS = 20_000;
 const FACTS_BYTES = 4096;
 
 /**
- * Resolves with the program that lies at our own path now: that by which we were `called`, because a link there
- * may lead to another version by now, or that of our file. Rejects with `DENIED` if another user than root and
- * ours could have put it there, and with `UNSUPPORTED` if it does not start, cannot replace us, or if its file
- * system does not answer. Never waits on this thread.
+ * Resolves with the program that lies at our own path now: that by which we were `called`, because a link
+ * there may lead to another version by now, or that of our file. Rejects with `DENIED` if another user than
+ * root and ours could have put it there, and with `UNSUPPORTED` if it does not start, cannot replace us, or
+ * if its file system does not answer. Never waits on this thread.
  */
 export async function findNextProgram(called = ownName()): Promise<NextProgram> {
   const named = isAbsolute(called) ? await look(called) : undefined;

@@ -12,7 +12,7 @@ import { takeLeftKeptLate } from "./left-kept.ts";
 import type { KeptPlace, TakenKept } from "./left-kept.ts";
 import { keptPlace } from "./open-kept.ts";
 
-/** The files of the policy, and the detached calls that were left. No calls: their file system does not answer. */
+/** The files of the policy, and the calls that were left: undefined if their file system does not answer. */
 export type FirstFiles = { policy: PolicyReading; left: TakenKept | undefined };
 
 const log = logFor("daemon");

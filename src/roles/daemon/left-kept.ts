@@ -19,7 +19,7 @@ export type KeptPlace = { role: "host" | "guest"; directory: string; hasOwn: boo
 /** The question of a child that takes calls over. */
 export type KeptQuestion = KeptPlace & { kind: "kept"; path: string };
 
-/** Resolves with what `takeLeftKept` returns. A child does it where a look could hang: it rejects with `TIMEOUT`. */
+/** Resolves with what `takeLeftKept` returns, or rejects with `TIMEOUT`: a child does it if it could hang. */
 export async function takeLeftKeptLate(place: KeptPlace): Promise<TakenKept> {
   if (areLocal(place)) return takeLeftKept(place);
   const question: KeptQuestion = { kind: "kept", path: dirname(place.directory), ...place };
@@ -62,8 +62,8 @@ function withBytes({ fileCount, commands }: FrozenKeptCommands): FrozenKeptComma
 
 /**
  * Returns the calls that the last daemon of this role has left, and gives its directory the name `directory`.
- * Removes what other daemons have left, and a file that cannot be used, which is a problem. `hasOwn`: the calls
- * in `directory` are known already, and nothing is taken over. May wait.
+ * Removes what other daemons have left, and a file that cannot be used, which is a problem. `hasOwn`: the
+ * calls in `directory` are known already, and nothing is taken over. May wait.
  */
 export function takeLeftKept({ role, directory, hasOwn }: KeptPlace): TakenKept {
   const own = basename(directory);

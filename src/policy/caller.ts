@@ -10,13 +10,16 @@ export type Caller =
   { via: "guest"; name: string; uuid?: string } | { via: "host" } | ({ via: "local" } & LocalUser);
 
 /**
- * A local user. `uid` is the one of the socket; without it nothing is known. `name` and the names of all
- * `groups` are undefined if the system does not say them.
+ * A local user. `uid` is the one of the socket; without it nothing is known. `name`, the ids of all groups,
+ * and the names of those that have one are undefined if the system does not say them. `hasNamelessGroup`:
+ * the system says no name for one of the ids.
  */
 export type LocalUser = {
   uid?: number | undefined;
   name?: string | undefined;
   groups?: readonly string[] | undefined;
+  groupIds?: readonly number[] | undefined;
+  hasNamelessGroup?: boolean | undefined;
 };
 
 /** Returns whether this is root of our own machine. */

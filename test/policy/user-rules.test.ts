@@ -86,6 +86,23 @@ describe("rules about local users", () => {
     expect(fits('users = ["*"]', localCall("x", [], { via: "local" }))).toBe(false);
   });
 
+  test("a group can be given by its number, and a wildcard does not match numbers", () => {
+    const bob = { via: "local", uid: 1001, name: "bob", groups: ["bob"], groupIds: [1001, 4242] } as const;
+    const fitsBob = (rule: string): boolean => fits(rule, localCall("x", [], bob));
+    expect([fitsBob('groups = ["1001"]'), fitsBob('groups = ["4242"]')]).toEqual([true, true]);
+    expect(denies('groups = ["4242"]', localCall("x", [], bob))).toBe(true);
+    expect(["424", "42*", "0", "04242"].map((group) => fitsBob(`groups = ["${group}"]`))).toEqual(
+      Array.from({ length: 4 }, () => false),
+    );
+  });
+
+  test("a group without a name may be any group that a rule denies, and none that it allows", () => {
+    const bob = { ...ALICE, groups: ["bob"], groupIds: [1001, 4242], hasNamelessGroup: true };
+    expect(denies('groups = ["contractors"]', localCall("x", [], bob))).toBe(true);
+    expect(fits('groups = ["contractors"]', localCall("x", [], bob))).toBe(false);
+    expect(denies('users = ["eve"]', localCall("x", [], bob))).toBe(false);
+  });
+
   test("names of users differ by case in rules that allow, and do not in rules that deny", () => {
     expect(fits('users = ["ALICE"]', localCall("x"))).toBe(false);
     expect(denies('users = ["ALICE"]', localCall("x"))).toBe(true);

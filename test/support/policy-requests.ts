@@ -19,8 +19,9 @@ export function fits(body: string, request: PolicyRequest): boolean {
   return decide(parsePolicy(`[[rules]]\naction = "allow"\n${body}`), request).allowed;
 }
 
-/** Whether a policy of one denying rule with this body, and one that allows the rest, denies the call. */
+/** Whether a denying rule with this body denies the call, in a policy that allows the rest. */
 export function denies(body: string, request: PolicyRequest): boolean {
-  return !decide(parsePolicy(`[[rules]]\naction = "deny"\n${body}\n[[rules]]\naction = "allow"\n`), request)
-    .allowed;
+  const policy = parsePolicy(`[[rules]]\naction = "deny"\n${body}\n[[rules]]\naction = "allow"\n`);
+  // No rule that allows peers allows local users, so a denial alone proves nothing.
+  return decide(policy, request).rule === 1;
 }

@@ -10,6 +10,7 @@ import { METHODS_OF_PEERS } from "../../policy/rule-table.ts";
 import { placeRule } from "../../policy/rule.ts";
 import type { Rule } from "../../policy/rule.ts";
 import { printable } from "../../printable.ts";
+import { findGroupId } from "../../process/group-id.ts";
 import { walkLocally } from "../../process/mount-table.ts";
 import { createUserCache } from "../../process/user-cache.ts";
 
@@ -34,11 +35,15 @@ export async function judgePolicy(
     };
   const known = { commands: await listNames(settings), methods: await listMethodNames(role) };
   const wording = { path, seeAll: `negotiator ${role} check-commands` };
-  const [problems, strangers] = await Promise.all([
+  const [problems, ...strangers] = await Promise.all([
     findUnknownUsers(policy, path),
     findUnknownCallers(policy, path),
+    findUnknownGroups(policy, path),
   ]);
-  return { problems, warnings: [...strangers, ...findIdleRules(policy, known, wording)].map(printableLines) };
+  return {
+    problems,
+    warnings: [...strangers.flat(), ...findIdleRules(policy, known, wording)].map(printableLines),
+  };
 }
 
 function printableLines(text: string): string {
@@ -69,6 +74,24 @@ function findUnknownCallers(policy: Policy, path: string): Promise<string[]> {
   return findMissing(policy, path, ({ names: { users = [] } }) =>
     users.flatMap(({ source }) => (PLAIN_NAME.test(source) ? [source] : [])),
   );
+}
+
+/** Resolves with the problems of groups that rules name without wildcards. A number needs no name. */
+async function findUnknownGroups(policy: Policy, path: string): Promise<string[]> {
+  if (policy.kind !== "rules") return [];
+  const named = policy.rules.flatMap((rule, index) =>
+    (rule.names.groups ?? []).map(({ source }) => ({ source, place: placeRule(rule, index + 1, path) })),
+  );
+  const plain = named.filter(({ source }) => PLAIN_NAME.test(source) && !/^\d+$/.test(source));
+  const names = [...new Set(plain.map(({ source }) => source))];
+  const unknown = new Set<string>();
+  for (const name of names) if ((await findGroupId(name)) === undefined) unknown.add(name);
+  return plain
+    .filter(({ source }) => unknown.has(source))
+    .map(
+      ({ source, place }) =>
+        `Cannot use ${printable(place)}: The system knows no group "${source}"\nList the groups: getent group`,
+    );
 }
 
 const PLAIN_NAME = /^[\w.-]+$/;

@@ -65,7 +65,7 @@ async function askSystem(
   let name = known;
   try {
     name ??= (await askRows(run, ["getent", "passwd", String(uid)]))[0]?.[0];
-    return { uid, name, groups: await findGroups(run, name ?? String(uid)) };
+    return { uid, name, ...(await findGroups(run, name ?? String(uid))) };
   } catch (thrown) {
     const { message } = NegotiatorError.from(thrown);
     onProblem(`Rules about groups deny the calls of user ${uid}, whose groups are not known: ${message}`);
@@ -74,13 +74,22 @@ async function askSystem(
 }
 
 /** `id` prints blanks between names, and a name may hold some, so the names are looked up by number. */
-async function findGroups(run: RunText, user: string): Promise<string[]> {
+async function findGroups(
+  run: RunText,
+  user: string,
+): Promise<Pick<LocalUser, "groups" | "groupIds" | "hasNamelessGroup">> {
   const { stdout, exitCode, stderr } = await ask(run, ["id", "-G", "--", user]);
   const numbers = stdout.split(/\s+/).filter((word) => /^\d+$/.test(word));
   if (exitCode !== 0 || numbers.length === 0)
     throw new NegotiatorError("BAD_CONFIG", stderr.trim() || `id knows no groups of "${user}"`);
   const rows = await askRows(run, ["getent", "group", ...numbers]);
-  return rows.map(([name = ""]) => name);
+  const named = new Set(rows.map(([, , gid]) => gid));
+  const isNameless = numbers.some((gid) => !named.has(gid));
+  return {
+    groups: rows.map(([name = ""]) => name),
+    groupIds: numbers.map(Number),
+    ...(isNameless && { hasNamelessGroup: true }),
+  };
 }
 
 /** Entries that the system does not know are left out. */

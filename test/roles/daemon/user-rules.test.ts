@@ -225,12 +225,28 @@ test("a user's name and groups come from the system, once in five seconds", asyn
     asked,
   );
   const find = createLocalIdentity({ run, now: () => nowMs });
-  const alice = { uid: 1000, name: "alice", groups: ["alice", "domain users"] };
+  const groups = { groups: ["alice", "domain users"], groupIds: [1000, 27] };
+  const alice = { uid: 1000, name: "alice", ...groups };
   expect([await find({ uid: 1000 }), await find({ uid: 1000 })]).toEqual([alice, alice]);
   expect(asked).toHaveLength(3);
   nowMs = 5000;
   await find({ uid: 1000, name: "alice" });
   expect(asked).toHaveLength(5);
+});
+
+test("a group without a name is known by its number, also if it is the first one of a user", async () => {
+  const run = systemOf({
+    "getent passwd 1000": "alice:x:1000:4242::/home/alice:/bin/sh\n",
+    "id -G -- alice": "4242 27\n",
+    "getent group 4242 27": "ops:x:27:alice\n",
+  });
+  expect(await createLocalIdentity({ run })({ uid: 1000 })).toEqual({
+    uid: 1000,
+    name: "alice",
+    groups: ["ops"],
+    groupIds: [4242, 27],
+    hasNamelessGroup: true,
+  });
 });
 
 test("a user whom the system does not know, or who hangs, has no groups", async () => {
@@ -242,8 +258,8 @@ test("a user whom the system does not know, or who hangs, has no groups", async 
 });
 
 test("a real user is found by its name with its groups, and an unknown one is refused", async () => {
-  const { groups, ...root } = await findNamedUser("root");
+  const { groups, groupIds, ...root } = await findNamedUser("root");
   expect(root).toEqual({ uid: 0, name: "root" });
-  expect(groups).toContain("root");
+  expect([groups, groupIds]).toEqual([expect.arrayContaining(["root"]), expect.arrayContaining([0])]);
   expect(await rejectionOf(findNamedUser("no-such-user"))).toMatchObject({ code: "BAD_CONFIG" });
 });

@@ -77,11 +77,11 @@ function findUserMismatch({ action, names }: Rule, user: LocalUser | undefined):
   const known = user.groups;
   if (known === undefined)
     return action === "deny" ? undefined : () => `the groups of ${whose} are not known`;
-  const ids = (user.groupIds ?? []).map(String);
+  const ids = new Set(user.groupIds?.map(String));
   const isMember =
     known.some((group) => hasName(groups, group, action)) ||
     // A wildcard is about names.
-    groups.some(({ source }) => ids.includes(source)) ||
+    groups.some(({ source }) => ids.has(source)) ||
     (action === "deny" && user.hasNamelessGroup === true);
   return isMember ? undefined : () => `${whose} is in none of ${list(groups)}`;
 }

@@ -90,7 +90,8 @@ async function findUnknownGroups(policy: Policy, path: string): Promise<string[]
     .filter(({ source }) => unknown.has(source))
     .map(
       ({ source, place }) =>
-        `Cannot use ${printable(place)}: The system knows no group "${source}"\nList the groups: getent group`,
+        `Cannot use ${printable(place)}: The system knows no group "${source}"\n` +
+        "List the groups: getent group",
     );
 }
 

@@ -7,8 +7,8 @@ import { errnoName } from "./errno-name.ts";
 import { encodeAddress, lastErrno, libc, readSocketOption } from "./libc.ts";
 
 /**
- * Returns a listening, close-on-exec, non-blocking unix stream socket at `path`, for as many clients that
- * wait as the system allows. Throws an error with the name of the errno as its `code`.
+ * Returns a listening, close-on-exec, non-blocking unix stream socket at `path`, for 256 clients that wait.
+ * Throws an error with the name of the errno as its `code`.
  */
 export function openListener(path: Uint8Array): number {
   const fd = libc().socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -71,5 +71,8 @@ const SOCK_NONBLOCK = 0o4000;
 /** The same number on all architectures we build for (include/uapi/asm-generic/socket.h). */
 const SO_ACCEPTCONN = 30;
 const EAGAIN = 11;
-/** The kernel lowers it to net.core.somaxconn, which is 4096. */
-const MOST_WAITING = 4096;
+/**
+ * A new client waits behind all of them, and one user can fill the queue. A shorter queue is full so often
+ * that a client may not get in at all.
+ */
+const MOST_WAITING = 256;

@@ -1,7 +1,9 @@
 /** Clients that connect and leave without a pause, and their cost for others. */
 import { expect, test } from "bun:test";
+import { closeSync } from "node:fs";
 import { join } from "node:path";
 import { nextTurn } from "../../src/delay.ts";
+import { connectNow, openListener } from "../../src/process/libc-socket.ts";
 import { dialSocket } from "../../src/channels/socket/socket.ts";
 import { listenSocket } from "../../src/channels/socket/socket-listener.ts";
 import type { Channel } from "../../src/wire/channel.ts";
@@ -72,3 +74,18 @@ function serve(channel: Channel): void {
   };
   void echo();
 }
+
+test("a listening socket lets few clients wait, because a new one waits behind all of them", async () => {
+  await using directory = await createTemporaryDirectory();
+  const address = new TextEncoder().encode(directory.at("socket"));
+  using owned = new DisposableStack();
+  const listener = openListener(address);
+  owned.defer(() => closeSync(listener));
+  let waiting = 0;
+  for (let next = connectNow(address); typeof next === "number"; next = connectNow(address), waiting++) {
+    const client = next;
+    owned.defer(() => closeSync(client));
+  }
+  // Linux takes one more than it was told.
+  expect(waiting).toBe(257);
+});

@@ -86,6 +86,6 @@ test("a listening socket lets few clients wait, because a new one waits behind a
     const client = next;
     owned.defer(() => closeSync(client));
   }
-  // Linux takes one more than it was told.
+  // Linux takes one more than listen(2) has asked for.
   expect(waiting).toBe(257);
 });

@@ -33,12 +33,16 @@ export const CheckParams = v.object({
 /** Parameters of the method. */
 export type CheckParams = v.InferOutput<typeof CheckParams>;
 
+const CHECKS_OF_USER = 4;
+
 /** Returns the method, which gives what `check` resolves with. */
 export function createPolicyCheck(check: (request: PolicyRequest) => Promise<DaemonVerdict>): Method {
   return defineMethod({
     name: "check-policy",
     isOpen: true,
     own: "question",
+    // Each check starts programs that ask the system about the user, and starts are the daemon's own work.
+    limits: { concurrency: CHECKS_OF_USER },
     params: CheckParams,
     run: async (params) => ({ result: await check(await toRequest(params)) }),
   });

@@ -5,6 +5,7 @@ import { DEFAULTS } from "../../../src/config/settings.ts";
 import { defineMethod } from "../../../src/methods/method.ts";
 import { createLocalIdentity, findNamedUser } from "../../../src/roles/daemon/local-identity.ts";
 import { createPeerShares } from "../../../src/roles/daemon/peer-shares.ts";
+import { createPolicyCheck } from "../../../src/roles/daemon/policy-check-method.ts";
 import { createRelay } from "../../../src/roles/daemon/relay.ts";
 import { createServices } from "../../../src/roles/daemon/services.ts";
 import type { RunText } from "../../../src/process/run-text.ts";
@@ -85,9 +86,15 @@ async function createStage(policy: string, groups: readonly string[] | "unknown"
     params: v.unknown(),
     run: async () => ({ result: "well" }),
   });
+  const checking = Promise.withResolvers<void>();
+  const check = createPolicyCheck(async () => {
+    await checking.promise;
+    return { steps: [], isAllowed: true, problems: [], warnings: [], stale: null };
+  });
   const { call } = services.relay([
     ...createRelay(() => Promise.resolve(guest.peer), createPeerShares()),
     status,
+    check,
   ]);
   const kept = owned.move();
   const connect = (caller: object) => {
@@ -100,6 +107,7 @@ async function createStage(policy: string, groups: readonly string[] | "unknown"
     connect,
     asked,
     guest,
+    endChecks: checking.resolve,
     async audit() {
       await until("the audit has a line", async () => (await readAudit(file)).length > 0);
       return readAudit(file);
@@ -262,4 +270,14 @@ test("a real user is found by its name with its groups, and an unknown one is re
   expect(root).toEqual({ uid: 0, name: "root" });
   expect([groups, groupIds]).toEqual([expect.arrayContaining(["root"]), expect.arrayContaining([0])]);
   expect(await rejectionOf(findNamedUser("no-such-user"))).toMatchObject({ code: "BAD_CONFIG" });
+});
+
+test("one user has four checks of the policy at once, because each asks programs of the system", async () => {
+  await using stage = await createStage(OPS);
+  const ask = (caller: object) => stage.connect(caller)("check-policy", { command: "x", args: [] });
+  const running = Array.from({ length: 4 }, () => ask(ALICE));
+  expect(await rejectionOf(ask(ALICE))).toMatchObject({ code: "BUSY" });
+  running.push(ask({ uid: 0, name: "root" }));
+  stage.endChecks();
+  for (const each of await Promise.all(running)) expect(each).toMatchObject({ isAllowed: true });
 });

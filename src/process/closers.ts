@@ -12,26 +12,23 @@ import { findTrustedTool } from "./trusted-tool.ts";
 
 /**
  * Lets another process have `fds` too, and close them after the disposal. Dispose after they have been closed
- * here. What `closeElsewhere` has got is closed with them.
+ * here.
  */
 export function shareDescriptors(fds: readonly number[]): Disposable {
   clearTimeout(idle);
   idle = setTimeout(endFree, IDLE_MS).unref();
-  const shared = share([...fds, ...closing]);
-  const pending = closing.splice(0);
-  return {
-    [Symbol.dispose]() {
-      for (const fd of pending) closeSync(fd);
-      shared[Symbol.dispose]();
-    },
-  };
+  const closer = [...closers].find(isFree) ?? startCloser();
+  if (closer === undefined || !sendDescriptors(closer.queueFd, LINE_END, fds)) return startHolder(fds);
+  closer.isOwing = true;
+  return { [Symbol.dispose]: () => void writeFrom(closer.gateFd, LINE) };
 }
 
 /** Lets another process close a descriptor, soon: then it is not open here any longer. */
 export function closeElsewhere(fd: number): void {
   closing.push(fd);
   if (closing.length >= MOST_CLOSING) return finishCloses();
-  // A next command shares its descriptors, and these with them: each round takes as much time as the closes.
+  // Each turn of that process costs more than the closes. A pipe that hangs there must hold up no new command,
+  // so these do not go with the descriptors that a next command shares.
   timer ??= setTimeout(finishCloses, SOON_MS);
 }
 
@@ -41,7 +38,11 @@ export function finishCloses(): void {
   timer = undefined;
   if (closing.length === 0) return;
   try {
-    shareDescriptors([])[Symbol.dispose]();
+    const fds = closing.slice(0, MOST_CLOSING);
+    const shared = shareDescriptors(fds);
+    for (const fd of closing.splice(0, fds.length)) closeSync(fd);
+    shared[Symbol.dispose]();
+    if (closing.length > 0) timer = setTimeout(finishCloses, SOON_MS);
   } catch {
     // No process can be started now.
     timer = setTimeout(finishCloses, RETRY_MS);
@@ -54,13 +55,6 @@ const RETRY_MS = 1000;
 /** One message takes at most 253 (unix(7), SCM_RIGHTS). */
 const MOST_CLOSING = 100;
 let timer: ReturnType<typeof setTimeout> | undefined;
-
-function share(fds: readonly number[]): Disposable {
-  const closer = [...closers].find(isFree) ?? startCloser();
-  if (closer === undefined || !sendDescriptors(closer.queueFd, LINE_END, fds)) return startHolder(fds);
-  closer.isOwing = true;
-  return { [Symbol.dispose]: () => void writeFrom(closer.gateFd, LINE) };
-}
 
 /**
  * `sh` takes a line from each of two sockets. The line of the second one brings descriptors, which the kernel

@@ -1,5 +1,6 @@
 /** Pipes whose lock the user of a command holds: the daemon's thread does not wait for it. */
 import { expect, test } from "bun:test";
+import { readlinkSync } from "node:fs";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { run } from "../../src/process/run.ts";
 import type { StartWay } from "../../src/process/start-way.ts";
@@ -10,6 +11,7 @@ import { holdPipe } from "../support/pipe-lock.ts";
 const IS_ROOT = process.getuid?.() === 0;
 /** No other process of this machine has this id. */
 const USER = { uid: 64_778, gid: 64_778, groups: [] };
+const OTHER = { uid: 64_776, gid: 64_776, groups: [] };
 const HELD_S = 20;
 /** Far less than the lock is held. */
 const LONGEST_TURN_MS = 2000;
@@ -99,3 +101,25 @@ test.if(IS_ROOT)(
     await until("the carriers have ended", () => carriersOf(process.pid).length <= before.length);
   },
 );
+
+test.if(IS_ROOT)("a held pipe that is being closed does not hold up another user's command", async () => {
+  let pid = 0;
+  const running = run({
+    argv: ["/bin/sleep", "600"],
+    env: {},
+    cwd: "/",
+    user: USER,
+    stdin: null,
+    stdout: createCapturingSink(),
+    stderr: null,
+    timeoutMs: 3000,
+    graceMs: 100,
+    drainMs: 100,
+    onStart: (command) => void (pid = command.pid),
+  });
+  await until("it runs", () => pid !== 0 && readlinkSync(`/proc/${pid}/exe`).endsWith("/sleep"));
+  await using _ = await holdPipe(`/proc/${pid}/fd/1`, "writer", { seconds: HELD_S });
+  await running;
+  const other = await runScript("echo fine", { user: OTHER });
+  expect([other.stdout, other.result.stdout.truncated]).toEqual(["fine\n", false]);
+});

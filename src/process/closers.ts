@@ -27,8 +27,8 @@ export function shareDescriptors(fds: readonly number[]): Disposable {
 export function closeElsewhere(fd: number): void {
   closing.push(fd);
   if (closing.length >= MOST_CLOSING) return finishCloses();
-  // Each turn of that process costs more than the closes. A pipe that hangs there must hold up no new command,
-  // so these do not go with the descriptors that a next command shares.
+  // Each turn of that process costs more than the closes. A pipe that hangs there must hold up no new
+  // command, so these do not go with the descriptors that a next command shares.
   timer ??= setTimeout(finishCloses, SOON_MS);
 }
 

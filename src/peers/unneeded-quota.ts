@@ -12,7 +12,7 @@ export type UnneededQuota = {
   take(use: Partial<Unneeded>, nowMs: number): void;
   /** Returns for how many milliseconds no more of the peer's messages may be read. */
   pauseMs(nowMs: number): number;
-  /** Whether a pause was needed in the last seconds. */
+  /** Whether a pause for refused calls was needed in the last seconds. */
   isSlow(nowMs: number): boolean;
   /** Which of them the peer is over, in words; undefined while it is over none. */
   exceeded(nowMs: number): string | undefined;
@@ -64,7 +64,7 @@ export function createUnneededQuota(onExceeded: (what: string) => void): Unneede
       pauseEndMs = Math.max(pauseEndMs, nowMs + Math.min(pauseMs, LONGEST_PAUSE_MS));
     },
     pauseMs: (nowMs) => Math.max(0, pauseEndMs - nowMs),
-    isSlow: (nowMs) => last !== undefined && nowMs - last.atMs <= SLOW_MS,
+    isSlow: (nowMs) => last?.kind === "refusedMs" && nowMs - last.atMs <= SLOW_MS,
     exceeded,
   };
 }

@@ -56,10 +56,10 @@ test("a peer that keeps its quota for a minute is not over it, and a later exces
   expect(reports).toHaveLength(2);
 });
 
-test("a pause ends, and the peer is read in small pieces for three seconds", () => {
+test("a pause for refused calls ends, and the peer is read in small pieces for three seconds", () => {
   const { quota, take } = createScene();
   expect(quota.isSlow(0)).toBe(false);
-  expect(take({ ms: 14.5 }, 1000)).toBeCloseTo(500, 0);
+  expect(take({ refusedMs: 62.5 }, 1000)).toBeCloseTo(500, 0);
   expect(quota.pauseMs(1200)).toBeCloseTo(300, 0);
   expect(quota.pauseMs(1600)).toBe(0);
   expect(quota.isSlow(4000)).toBe(true);
@@ -70,4 +70,10 @@ test("use of one kind makes no pause for an excess of another kind", () => {
   const { take } = createScene();
   expect(take({ refusedMs: 62.5 }, 0)).toBeCloseTo(500, 0);
   expect(take({ messages: 1 }, 600)).toBe(0);
+});
+
+test("a peer over its quota of messages is not read in small pieces", () => {
+  const { quota, take } = createScene();
+  expect(take({ ms: 14.5 }, 0)).toBeCloseTo(500, 0);
+  expect(quota.isSlow(0)).toBe(false);
 });

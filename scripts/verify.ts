@@ -1,8 +1,9 @@
 /** Runs all checks of a change: `bun run verify`, or `bun run verify tests` for one step. */
+import { countTests, failuresOf } from "./test-output.ts";
+import type { TestCounts, TestEnding } from "./test-output.ts";
 
 /** `programs` run at the same time. */
 type Step = { name: string; programs: readonly (readonly string[])[] };
-type Counts = { passed: number; failed: number };
 
 const bun = process.execPath;
 
@@ -42,7 +43,7 @@ async function verify(names: readonly string[]): Promise<number> {
     console.error(`verify: no step "${unknown}"; the steps are: ${STEPS.map(({ name }) => name).join(", ")}`);
     return 2;
   }
-  const counts: Counts[] = [];
+  const counts: TestCounts[] = [];
   for (const step of STEPS) {
     if (names.length === 0 || names.includes(step.name)) counts.push(...(await runStep(step)));
   }
@@ -52,7 +53,7 @@ async function verify(names: readonly string[]): Promise<number> {
   return failed === 0 ? 0 : 1;
 }
 
-async function runStep({ name, programs }: Step): Promise<Counts[]> {
+async function runStep({ name, programs }: Step): Promise<TestCounts[]> {
   const start = performance.now();
   console.log(`\n== ${name}`);
   const [first = [], ...others] = programs;
@@ -67,13 +68,11 @@ async function runStep({ name, programs }: Step): Promise<Counts[]> {
   return name === "tests" ? endings.map(countTests) : [countStep(failed === undefined)];
 }
 
-type Ending = { output: string; exitCode: number };
-
 /** Runs a program to its end. `onOutput` gets its output as it comes. */
 async function run(
   words: readonly string[],
   onOutput: (bytes: Uint8Array) => void = () => {},
-): Promise<Ending> {
+): Promise<TestEnding> {
   const child = Bun.spawn([...words], { stdout: "pipe", stderr: "pipe", stdin: "ignore" });
   let output = "";
   const collect = async (stream: ReadableStream<Uint8Array>): Promise<void> => {
@@ -87,31 +86,6 @@ async function run(
   return { output, exitCode: await child.exited };
 }
 
-/** The last lines of a failed test say most of it. */
-const SHOWN_LINES = 150;
-
-/** Returns the output of each failed test, which ends with the line of its name. */
-function failuresOf(output: string): string[] {
-  const failures: string[] = [];
-  let lines: string[] = [];
-  for (const line of output.split("\n")) {
-    if (/^Ran \d+ tests? across /.test(line) || /^\d+ tests? failed:$/.test(line)) break;
-    lines.push(line);
-    if (line.startsWith("(fail) ")) failures.push(lines.slice(-SHOWN_LINES).join("\n"));
-    if (/^\((fail|pass|skip|todo)\) |^\S+\.test\.ts:$/.test(line)) lines = [];
-  }
-  return failures;
-}
-
-function countTests({ output, exitCode }: Ending): Counts {
-  const count = (word: string): number =>
-    Number(new RegExp(`^\\s*(\\d+) ${word}$`, "m").exec(output)?.[1] ?? 0);
-  const failed = count("fail");
-  // A run that was ended has no failed test, but it must not count as passed.
-  const isWhole = exitCode === 0 && /^Ran \d+ tests? across /m.test(output);
-  return { passed: count("pass"), failed: isWhole ? failed : Math.max(failed, 1) };
-}
-
-function countStep(isPassed: boolean): Counts {
+function countStep(isPassed: boolean): TestCounts {
   return isPassed ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
 }

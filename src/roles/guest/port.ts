@@ -46,22 +46,41 @@ export function openChannel(found: FoundPort, signal: AbortSignal): Promise<Chan
   return explained(found, openCharacterDevice(found.device, { signal }), signal);
 }
 
-/** Opens the device as `openChannel` does, but waits while another process holds it. */
+/**
+ * Opens the device as `openChannel` does, but waits while another process holds it. The error names the first
+ * holder: a look for it at the end of the wait would come too late on a slow machine.
+ */
 export function awaitChannel(found: FoundPort, limit: RetryLimit): Promise<Channel> {
-  const opening = retryWhileBusy((signal) => openCharacterDevice(found.device, { signal }), limit);
-  return explained(found, opening, limit.signal);
+  let first: Promise<NegotiatorError> | undefined;
+  const open = async (signal: AbortSignal): Promise<Channel> => {
+    try {
+      return await openCharacterDevice(found.device, { signal });
+    } catch (thrown) {
+      if (NegotiatorError.from(thrown).code === "BUSY") first ??= explain(found, thrown);
+      throw thrown;
+    }
+  };
+  return explained(found, retryWhileBusy(open, limit), limit.signal, () => first);
 }
 
+/** `known` returns an explanation that was begun before. */
 async function explained(
-  { port, device }: FoundPort,
+  found: FoundPort,
   opening: Promise<Channel>,
   signal?: AbortSignal,
+  known: () => Promise<NegotiatorError> | undefined = () => undefined,
 ): Promise<Channel> {
   try {
     return await opening;
   } catch (thrown) {
     const error = NegotiatorError.from(thrown);
-    if (port === undefined || signal?.aborted === true) throw error;
-    throw await explainRefusal({ name: port.name, device }, error.cause ?? error);
+    if (signal?.aborted === true) throw error;
+    throw await ((error.code === "BUSY" ? known() : undefined) ?? explain(found, error));
   }
+}
+
+/** A device of the settings has no name. */
+async function explain({ port, device }: FoundPort, thrown: unknown): Promise<NegotiatorError> {
+  const error = NegotiatorError.from(thrown);
+  return port === undefined ? error : explainRefusal({ name: port.name, device }, error.cause ?? error);
 }

@@ -8,7 +8,7 @@ import type { MessageBody } from "../message.ts";
 
 /**
  * Returns the most bytes that the message's line can have. Throws `TOO_LARGE` when it is longer than
- * `mostBytes`, and `BAD_REQUEST` when the peer would not read it as the same message. A numbered message that
+ * `mostBytes` or has too many values, and `BAD_REQUEST` when the peer would not read it as the same message. A numbered message that
  * the peer refuses leaves a gap that no resend can fill, so it must not go out.
  */
 export function checkSendable(message: MessageBody, mostBytes: number): number {
@@ -43,8 +43,13 @@ function decode(bytes: Uint8Array, mostMarks: number): MessageBody {
   try {
     return native.decode(parseJsonObject(bytes, mostMarks));
   } catch (cause) {
-    throw unencodable(cause);
+    throw NegotiatorError.from(cause).code === "TOO_LARGE" ? tooMany(mostMarks) : unencodable(cause);
   }
+}
+
+function tooMany(mostMarks: number): NegotiatorError {
+  const text = `The message has more than ${mostMarks} values, such as arguments`;
+  return new NegotiatorError("TOO_LARGE", text, { remedy: "Give the command a list as its standard input" });
 }
 
 function tooLong(bytes: number, mostBytes: number): NegotiatorError {

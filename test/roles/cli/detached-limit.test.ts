@@ -16,7 +16,7 @@ test(
     await using stage = await createStage({ settings: `detached.directory = "${spool.at("kept")}"\n` });
     const { host } = stage;
     const go = stage.at("go");
-    const waits = `while [ ! -e "${go}" ] && [ -e "$0" ]; do sleep 0.5; done`;
+    const waits = `while [ ! -e "${go}" ] && [ -e "$0" ]; do sleep 2; done`;
     await stage.guest().command("slow", `#!/bin/sh\n${waits}\nexit 3\n`);
     const detach = () => host.run(["execute", "--detach", "web1", "slow"]);
     const list = async (): Promise<Row[]> =>
@@ -28,7 +28,8 @@ test(
     const first = await detach();
     const others = await Promise.all(Array.from({ length: MOST - 1 }, detach));
     expect([first, ...others].map(({ stderr }) => stderr).filter((text) => text !== "")).toEqual([]);
-    expect((await list()).filter(({ state }) => state === "running")).toHaveLength(MOST);
+    const countRunning = async () => (await list()).filter(({ state }) => state === "running").length;
+    await until(`${MOST} calls run`, async () => (await countRunning()) === MOST);
     const refused = await detach();
     expect(refused).toMatchObject({ exitCode: 125, stdout: "" });
     expect(refused.stderr).toContain(`there are ${MOST} detached calls of the host already`);

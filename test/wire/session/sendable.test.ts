@@ -50,23 +50,25 @@ describe("checkSendable", () => {
     expect(errorOf(() => checkSendable(message, LINE_BYTES)).code).toBe("BAD_REQUEST");
   });
 
-  test("a message with more values than a peer reads throws BAD_REQUEST", () => {
+  test("a message with more values than a peer reads throws TOO_LARGE", () => {
     const result = Array.from({ length: 140_000 }, () => 0);
     const error = errorOf(() => checkSendable({ kind: "result", id: "1", result }, 1024 * 1024));
     expect(error).toMatchObject({
-      code: "BAD_REQUEST",
+      code: "TOO_LARGE",
       message: expect.stringContaining("more than 131072 values"),
     });
   });
 
-  test("a request with more values than a peer takes unasked throws BAD_REQUEST", () => {
+  test("a request with more values than a peer takes unasked throws TOO_LARGE, and names a way", () => {
     const params = Array.from({ length: UNASKED_MARKS + 1 }, () => 0);
     const error = errorOf(() =>
       checkSendable({ kind: "request", id: "1", method: "m", params }, 1024 * 1024),
     );
     expect(error).toMatchObject({
-      code: "BAD_REQUEST",
-      message: expect.stringContaining(`more than ${UNASKED_MARKS} values`),
+      code: "TOO_LARGE",
+      message:
+        `The message has more than ${UNASKED_MARKS} values, such as arguments\n` +
+        "Give the command a list as its standard input",
     });
   });
 

@@ -8,8 +8,8 @@ import type { MessageBody } from "../message.ts";
 
 /**
  * Returns the most bytes that the message's line can have. Throws `TOO_LARGE` when it is longer than
- * `mostBytes` or has too many values, and `BAD_REQUEST` when the peer would not read it as the same message. A
- * numbered message that the peer refuses leaves a gap that no resend can fill, so it must not go out.
+ * `mostBytes` or has too many values, and `BAD_REQUEST` when the peer would not read it as the same message.
+ * A numbered message that the peer refuses leaves a gap that no resend can fill, so it must not go out.
  */
 export function checkSendable(message: MessageBody, mostBytes: number): number {
   const bytes = encode(message);

@@ -58,8 +58,9 @@ export async function receiveFairly(
   let rest = bytes;
   onRest(rest);
   do {
-    const pauseMs = quota.pauseMs(performance.now());
-    if (pauseMs > 0) await pause(pauseMs, signal);
+    const refusedMs = quota.pauseMs(performance.now());
+    if (refusedMs > 0) await pause(refusedMs, signal);
+    let pauseMs = 0;
     const piece = rest.subarray(0, bytesOfTurn(share));
     rest = rest.subarray(piece.length);
     await turns.run(() => {
@@ -83,8 +84,9 @@ export async function receiveFairly(
       const mostMs = idle * MOST_MESSAGE_MS + (idleBytes + piece.length) * MOST_BYTE_MS;
       const idleMs = Math.min(mostMs, (ms * idle) / all);
       turns.countVain(idleMs);
-      quota.take({ messages: idle, bytes: idleBytes, ms: idleMs }, endMs);
+      pauseMs = quota.take({ messages: idle, bytes: idleBytes, ms: idleMs }, endMs);
     });
+    if (pauseMs > 0) await pause(pauseMs, signal);
   } while (rest.length > 0 && !signal.aborted);
 }
 

@@ -8,9 +8,12 @@ export type Unneeded = { messages: number; bytes: number; ms: number; refusedMs:
 
 /** A quota. */
 export type UnneededQuota = {
-  /** Counts messages and calls. */
-  take(use: Partial<Unneeded>, nowMs: number): void;
-  /** Returns for how many milliseconds no more of the peer's messages may be read. */
+  /**
+   * Counts messages and calls. Returns for how many milliseconds no more may be read from this channel,
+   * because of messages: those that a cut sends again must not hold up the next channel.
+   */
+  take(use: Partial<Unneeded>, nowMs: number): number;
+  /** Returns for how many milliseconds nothing of the peer may be read, because of refused calls. */
   pauseMs(nowMs: number): number;
   /** Whether a pause for refused calls was needed in the last seconds. */
   isSlow(nowMs: number): boolean;
@@ -59,9 +62,11 @@ export function createUnneededQuota(onExceeded: (what: string) => void): Unneede
         const isNews = exceeded(nowMs) === undefined;
         last = { kind, atMs: nowMs };
         if (isNews) onExceeded(WORDS[kind]);
-        pauseMs = Math.max(pauseMs, (excess / PER_SECOND[kind]) * 1000);
+        const ownMs = Math.min((excess / PER_SECOND[kind]) * 1000, LONGEST_PAUSE_MS);
+        if (kind === "refusedMs") pauseEndMs = Math.max(pauseEndMs, nowMs + ownMs);
+        else pauseMs = Math.max(pauseMs, ownMs);
       }
-      pauseEndMs = Math.max(pauseEndMs, nowMs + Math.min(pauseMs, LONGEST_PAUSE_MS));
+      return pauseMs;
     },
     pauseMs: (nowMs) => Math.max(0, pauseEndMs - nowMs),
     isSlow: (nowMs) => last?.kind === "refusedMs" && nowMs - last.atMs <= SLOW_MS,

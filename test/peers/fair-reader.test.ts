@@ -22,7 +22,10 @@ test("each piece costs the peer the messages and bytes of that piece that need n
   const taken: Pick<Unneeded, "messages" | "bytes">[] = [];
   const quota = {
     ...createShare().quota,
-    take: ({ messages = 0, bytes = 0 }: Partial<Unneeded>) => void taken.push({ messages, bytes }),
+    take({ messages = 0, bytes = 0 }: Partial<Unneeded>): number {
+      taken.push({ messages, bytes });
+      return 0;
+    },
   };
   const share = { ...createShare(), quota };
   const session = createSession();

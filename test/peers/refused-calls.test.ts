@@ -16,7 +16,7 @@ function serveOne(answer: (call: IncomingCall) => void, params: unknown = {}) {
     { call: answer, notice: () => undefined },
     {
       ...share,
-      quota: { ...share.quota, take: ({ refusedMs = 0 }) => void counted.push(refusedMs) },
+      quota: { ...share.quota, take: ({ refusedMs = 0 }) => 0 * counted.push(refusedMs) },
       turns: { ...share.turns, countVain: (ms) => void vain.push(ms) },
       calls: { read: 1, readMs: 3 },
     },

@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { NegotiatorError } from "../../src/errors.ts";
 import type { FaultCode } from "../../src/errors.ts";
 import type { IncomingCall } from "../../src/wire/calls/incoming-call.ts";
+import type { Unneeded } from "../../src/peers/unneeded-quota.ts";
 import { createShare } from "../../src/peers/fair-reader.ts";
 import { countRefused } from "../../src/peers/refused-calls.ts";
 import { createOpenListener } from "../wire/session/scripted-peer.ts";
@@ -12,11 +13,15 @@ function serveOne(answer: (call: IncomingCall) => void, params: unknown = {}) {
   const counted: number[] = [];
   const vain: number[] = [];
   const share = createShare();
+  const take = ({ refusedMs = 0 }: Partial<Unneeded>): number => {
+    counted.push(refusedMs);
+    return 0;
+  };
   const serve = countRefused(
     { call: answer, notice: () => undefined },
     {
       ...share,
-      quota: { ...share.quota, take: ({ refusedMs = 0 }) => 0 * counted.push(refusedMs) },
+      quota: { ...share.quota, take },
       turns: { ...share.turns, countVain: (ms) => void vain.push(ms) },
       calls: { read: 1, readMs: 3 },
     },

@@ -25,7 +25,7 @@ const TOO_MUCH_BYTES = 115_000_000;
 const PAUSE_FACTOR = 19;
 /** The least pause: a collection that does not wait may not have ended before. */
 const LEAST_PAUSE_MS = 300;
-/** After so many bytes there is no pause while the memory is too much. */
+/** So many bytes end a pause early if the memory is above the goal. */
 const MOST_BYTES = 64 * 1024 * 1024;
 
 /** Returns a function that gets the number of bytes that a peer has sent. */

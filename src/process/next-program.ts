@@ -8,6 +8,7 @@ import { judgePlace } from "../trust/judge-place.ts";
 import type { PlaceFacts } from "../trust/judge-place.ts";
 import { OWN_ENVIRONMENT, ownCommandLine } from "../trust/own-program.ts";
 import { helperCommand } from "./ask-program.ts";
+import { createBoundedOutput } from "./bounded-output.ts";
 import { ownName } from "./restart.ts";
 import { run } from "./run.ts";
 import type { RunResult } from "./run.ts";
@@ -60,19 +61,13 @@ async function look(path: string): Promise<PlaceFacts> {
 /** Starts it through a helper where a start could hang. */
 async function tryProgram(path: string): Promise<RunResult & { text: string }> {
   const [, ...words] = helperCommand("describe", []);
-  const parts: Uint8Array[] = [];
-  let length = 0;
+  const output = createBoundedOutput(FACTS_BYTES);
   const running = run({
     argv: [path, ...words],
     env: OWN_ENVIRONMENT,
     cwd: "/",
     stdin: null,
-    stdout: {
-      async write(bytes) {
-        length += bytes.length;
-        if (length <= FACTS_BYTES) parts.push(bytes.slice());
-      },
-    },
+    stdout: output,
     stderr: null,
     timeoutMs: TRY_MS,
     graceMs: 0,
@@ -81,7 +76,7 @@ async function tryProgram(path: string): Promise<RunResult & { text: string }> {
     const [first = ""] = NegotiatorError.from(thrown).message.split("\n");
     throw refused(path, first.replace(`Cannot run "${path}": `, ""));
   });
-  return { ...result, text: length <= FACTS_BYTES ? Buffer.concat(parts).toString() : "" };
+  return { ...result, text: output.isFull ? "" : output.bytes().toString() };
 }
 
 function parseFacts(text: string): BuildFacts | undefined {

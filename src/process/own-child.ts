@@ -2,6 +2,7 @@
 import { NegotiatorError } from "../errors.ts";
 import { startChildClock } from "../trust/child-clock.ts";
 import { ANSWER_WORD, OWN_ENVIRONMENT, ownCommandLine } from "../trust/own-program.ts";
+import { createBoundedOutput } from "./bounded-output.ts";
 import { run } from "./run.ts";
 
 /**
@@ -21,8 +22,7 @@ export type AskOptions = {
  */
 export async function askOwnChild(question: object, options: AskOptions): Promise<unknown> {
   const { timeoutMs, answerBytes, signal, argv = ownCommandLine([ANSWER_WORD]) } = options;
-  const parts: Uint8Array[] = [];
-  let length = 0;
+  const output = createBoundedOutput(answerBytes);
   const late = new AbortController();
   const clock = startChildClock(timeoutMs, () => late.abort());
   const ended = await run({
@@ -34,9 +34,7 @@ export async function askOwnChild(question: object, options: AskOptions): Promis
     stdout: {
       write(bytes) {
         clock.begun();
-        length += bytes.length;
-        if (length <= answerBytes) parts.push(new Uint8Array(bytes));
-        return Promise.resolve();
+        return output.write(bytes);
       },
     },
     stderr: null,
@@ -44,9 +42,9 @@ export async function askOwnChild(question: object, options: AskOptions): Promis
   }).finally(() => clock.stop());
   if (late.signal.aborted) throw failure("TIMEOUT", `it took longer than ${timeoutMs} ms`);
   if (ended.endedBy === "cancel") throw failure("CANCELLED", "it was cancelled");
-  if (length > answerBytes) throw failure("TOO_LARGE", `its answer has more than ${answerBytes} bytes`);
+  if (output.isFull) throw failure("TOO_LARGE", `its answer has more than ${answerBytes} bytes`);
   if (ended.exitCode !== 0) throw failure("INTERNAL", `it ended with ${ended.exitCode ?? ended.signal}`);
-  return JSON.parse(Buffer.concat(parts).toString());
+  return JSON.parse(output.bytes().toString());
 }
 
 /** Yields the text as the standard input of a child. */

@@ -1,6 +1,7 @@
 /** Reads files of the kernel that may never answer, in a child process with a deadline. */
 import { toolEnvironment } from "../config/config.ts";
 import { NegotiatorError } from "../errors.ts";
+import { createBoundedOutput } from "./bounded-output.ts";
 import { run } from "./run.ts";
 import { findLocalProgram } from "./program-path.ts";
 
@@ -17,19 +18,13 @@ const MOST_BYTES = 1 << 20;
 export async function readLate(path: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
   const cat = findLocalProgram("cat");
   if (cat === undefined) throw new NegotiatorError("NO_COMMAND", 'There is no program "cat" on the PATH');
-  const parts: Uint8Array[] = [];
-  let length = 0;
+  const output = createBoundedOutput(MOST_BYTES);
   const { exitCode, endedBy } = await run({
     argv: [cat, "--", path],
     env: toolEnvironment(),
     cwd: "/",
     stdin: null,
-    stdout: {
-      async write(bytes) {
-        length += bytes.length;
-        if (length <= MOST_BYTES) parts.push(bytes.slice());
-      },
-    },
+    stdout: output,
     stderr: null,
     signal,
     timeoutMs: TIMEOUT_MS,
@@ -37,7 +32,6 @@ export async function readLate(path: string, signal: AbortSignal): Promise<Uint8
   signal.throwIfAborted();
   if (endedBy === "deadline")
     throw new NegotiatorError("TIMEOUT", `"${path}" does not answer within ${TIMEOUT_MS} ms`);
-  if (length > MOST_BYTES)
-    throw new NegotiatorError("TOO_LARGE", `"${path}" has more than ${MOST_BYTES} bytes`);
-  return exitCode === 0 ? Buffer.concat(parts) : undefined;
+  if (output.isFull) throw new NegotiatorError("TOO_LARGE", `"${path}" has more than ${MOST_BYTES} bytes`);
+  return exitCode === 0 ? output.bytes() : undefined;
 }

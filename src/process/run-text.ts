@@ -1,6 +1,7 @@
 /** Runs programs for their text output, such as virsh: found on PATH, limited in time and output. */
 import { toolEnvironment } from "../config/config.ts";
 import { NegotiatorError } from "../errors.ts";
+import { createBoundedOutput } from "./bounded-output.ts";
 import { inOnePiece } from "./own-child.ts";
 import { findProgram } from "./program-path.ts";
 import { run } from "./run.ts";
@@ -49,10 +50,14 @@ export async function runText(
   if (ended.endedBy === "deadline")
     throw new NegotiatorError("TIMEOUT", `"${argv.join(" ")}" took longer than ${timeoutMs} ms`);
   if (ended.endedBy === "cancel") throw new NegotiatorError("CANCELLED", `"${argv.join(" ")}" was cancelled`);
-  if (stdout.isFull || stderr.isFull) {
+  if (stdout.output.isFull || stderr.output.isFull) {
     throw new NegotiatorError("TOO_LARGE", `"${argv.join(" ")}" wrote more than ${outputBytes} bytes`);
   }
-  return { exitCode: ended.exitCode, stdout: stdout.text(), stderr: stderr.text() };
+  return {
+    exitCode: ended.exitCode,
+    stdout: decode(stdout.output.bytes()),
+    stderr: decode(stderr.output.bytes()),
+  };
 }
 
 /**
@@ -104,25 +109,18 @@ async function resolveWords([program = "", ...words]: readonly string[]): Promis
   return [path, ...words];
 }
 
-type Buffered = {
-  readonly isFull: boolean;
-  text: () => string;
-  write: (bytes: Uint8Array) => Promise<void>;
-};
-
-function createBuffer(limitBytes: number): Buffered {
-  const parts: Uint8Array[] = [];
-  let length = 0;
+/** A program that prints more than the bound is ended at once. */
+function createBuffer(mostBytes: number) {
+  const output = createBoundedOutput(mostBytes);
   return {
-    get isFull() {
-      return length > limitBytes;
-    },
-    text: () => new TextDecoder().decode(Buffer.concat(parts)),
-    write(bytes) {
-      length += bytes.length;
-      if (length > limitBytes) return Promise.reject(new NegotiatorError("TOO_LARGE", "Too much output"));
-      parts.push(new Uint8Array(bytes));
-      return Promise.resolve();
+    output,
+    async write(bytes: Uint8Array): Promise<void> {
+      await output.write(bytes);
+      if (output.isFull) throw new NegotiatorError("TOO_LARGE", "Too much output");
     },
   };
+}
+
+function decode(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
 }

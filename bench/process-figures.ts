@@ -31,6 +31,16 @@ export async function readFamilySeconds(pid: number): Promise<number> {
   return addTicks(pid, 4);
 }
 
+/** Nanoseconds of a process's first thread: on a processor, and waiting for one while it could run. */
+export type ThreadTimes = { ranNs: number; waitedNs: number };
+
+/** The times of a process's first thread so far; zeros on a kernel without schedstat(5). */
+export async function readThreadTimes(pid: number): Promise<ThreadTimes> {
+  const text = await readFile(`/proc/${pid}/schedstat`, "utf8").catch(() => "0 0");
+  const [ranNs = 0, waitedNs = 0] = text.split(" ").map(Number);
+  return { ranNs, waitedNs };
+}
+
 /** User and system time are fields 14 and 15, and those of the children come after them. */
 async function addTicks(pid: number, count: number): Promise<number> {
   const text = await readFile(`/proc/${pid}/stat`, "utf8");

@@ -6,7 +6,7 @@ import { createTemporaryDirectory } from "../test/support/temporary-directory.ts
 import { findMisses, formatFigures, formatHeading, GOALS } from "./goals.ts";
 import { chooseCases, HOSTILE_HELP, parseHostileOptions } from "./options.ts";
 import type { HostileOptions } from "./options.ts";
-import { CASE_NAMES, QUIET, runCase } from "./run-case.ts";
+import { CASE_NAMES, runCase, yardstickOf } from "./run-case.ts";
 import type { Figures } from "./run-case.ts";
 import { formatTrial, runTrial, TRIAL_NAMES } from "./run-trial.ts";
 import type { TrialFigures } from "./run-trial.ts";
@@ -36,18 +36,19 @@ async function main(words: readonly string[]): Promise<number> {
   cleanUpWhenStopped(directory.path);
   const measured = names.filter((name) => CASE_NAMES.includes(name));
   const tried = names.filter((name) => TRIAL_NAMES.includes(name));
-  const all = measured.length === 0 ? [] : await measureAll([QUIET, ...measured], { ...options, binary });
+  const yardsticks = [...new Set(measured.map(yardstickOf))];
+  const all = await measureAll([...yardsticks, ...measured], { ...options, binary });
   const trials = await tryAll(tried, { ...options, binary });
   if (options.isJson)
     process.stdout.write(`${JSON.stringify({ facts, goals: GOALS, cases: all, trials }, null, 2)}\n`);
   const misses = [
-    ...all.filter(({ name }) => name !== QUIET).flatMap(findMisses),
+    ...all.filter(({ name }) => !yardsticks.includes(name)).flatMap(findMisses),
     ...trials
       .filter(({ hasSucceeded }) => hasSucceeded)
       .map(({ name }) => `${name}: the attack has succeeded`),
   ];
   for (const miss of misses) say(`goal missed: ${miss}`);
-  const isWhole = (measured.length === 0 || all.length > measured.length) && trials.length === tried.length;
+  const isWhole = all.length === yardsticks.length + measured.length && trials.length === tried.length;
   return misses.length > 0 || !isWhole ? 1 : 0;
 }
 
@@ -75,7 +76,7 @@ async function measureAll(
   options: HostileOptions & { binary: string },
 ): Promise<Figures[]> {
   const all: Figures[] = [];
-  if (!options.isJson) process.stdout.write(`${formatHeading()}\n`);
+  if (!options.isJson && names.length > 0) process.stdout.write(`${formatHeading()}\n`);
   for (const name of names) {
     try {
       const figures = await runCase(name, options);

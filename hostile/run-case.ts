@@ -1,7 +1,8 @@
 /** Runs one case: a host's daemon, a guest or a local user whose calls are measured, and the attackers. */
 import { chmod } from "node:fs/promises";
 import { join } from "node:path";
-import { readPeak, resetPeak } from "../bench/process-figures.ts";
+import { readPeak, readThreadTimes, resetPeak } from "../bench/process-figures.ts";
+import type { ThreadTimes } from "../bench/process-figures.ts";
 import { nameGuests, startSide, untilOpen } from "../bench/stage.ts";
 import type { BenchSide } from "../bench/stage.ts";
 import { createJoinedPort } from "../bench/joined-port.ts";
@@ -21,23 +22,37 @@ const ATTACKING_UID = 65_534;
 
 /**
  * The figures of one case. `peakMb`: the most memory of the host's daemon. `sentMb`: what guests that attack
- * have sent, or tried to send.
+ * have sent, or tried to send. `slowness`: how many times longer the daemon took than its processor time,
+ * because other processes had the processors.
  */
-export type Figures = Latency & { name: string; what: string; peakMb: number; sentMb: number };
+export type Figures = Latency & {
+  name: string;
+  what: string;
+  peakMb: number;
+  sentMb: number;
+  slowness: number;
+};
 
 /** The options of a case. `binary` is an absolute path. */
 export type CaseOptions = { binary: string; seconds: number; attackers: number };
 
-/** The case without attackers. */
-export const QUIET = "quiet";
+/** The cases without attackers: a guest calls, or a local user does. */
+const [QUIET, QUIET_LOCAL] = ["quiet", "quiet-local"];
+
+/** The name of the case without attackers whose calls are measured in the same way. */
+export function yardstickOf(name: string): string {
+  return ATTACKS[name]?.kind === "local" ? QUIET_LOCAL : QUIET;
+}
+
+const isQuiet = (name: string): boolean => name === QUIET || name === QUIET_LOCAL;
 
 /** The names of all cases with attackers. */
 export const CASE_NAMES: readonly string[] = [...Object.keys(ATTACKS), MIXED];
 
 /** Measures a case, or the one without attackers. */
 export async function runCase(name: string, options: CaseOptions): Promise<Figures> {
-  const attack = name === QUIET ? undefined : ATTACKS[name];
-  return attack?.kind === "local"
+  const attack = isQuiet(name) ? undefined : ATTACKS[name];
+  return attack?.kind === "local" || name === QUIET_LOCAL
     ? measureLocal(name, attack, options)
     : measureGuests(name, attack, options);
 }
@@ -49,7 +64,7 @@ async function measureGuests(
 ): Promise<Figures> {
   await using held = new AsyncDisposableStack();
   const { path: directory } = held.use(await createTemporaryDirectory());
-  const names = Array.from({ length: name === QUIET ? 0 : count }, (_, index) =>
+  const names = Array.from({ length: isQuiet(name) ? 0 : count }, (_, index) =>
     name === MIXED ? (MIXED_ATTACKS[index % MIXED_ATTACKS.length] ?? "") : name,
   );
   const goodPath = `${directory}/good.calling`;
@@ -67,7 +82,7 @@ async function measureGuests(
 
 async function measureLocal(
   name: string,
-  attack: Attack,
+  attack: Attack | undefined,
   { binary, seconds }: CaseOptions,
 ): Promise<Figures> {
   await using held = new AsyncDisposableStack();
@@ -84,7 +99,8 @@ async function measureLocal(
   const own = nameGuests({ [GOOD]: port.hostPath, [SILENT]: silent.hostPath });
   const host = held.use(await startHost({ binary, directory, own }));
   await untilOpen(host.control, GOOD);
-  const attackers = await startAttackers(held, ["local", host.control, SILENT, name, String(ATTACKING_UID)]);
+  const words = ["local", host.control, SILENT, name, String(ATTACKING_UID)];
+  const attackers = attack === undefined ? { sentBytes: 0 } : await startAttackers(held, words);
   const call = createRootProbe(host.control, GOOD);
   return await measure({ name, attack, host, attackers, call, seconds });
 }
@@ -115,10 +131,17 @@ async function measure(options: {
   const { name, attack, host, attackers, call, seconds } = options;
   const { pid } = host.daemon;
   await resetPeak(pid);
+  const before = await readThreadTimes(pid);
   const latency = await measureCalls(call, seconds);
+  const slowness = slownessOf(before, await readThreadTimes(pid));
   const peakMb = ((await readPeak(pid)) * 1024) / 1e6;
-  const what = attack?.what ?? (name === QUIET ? "no attack" : "another attack by each attacker");
-  return { name, what, ...latency, peakMb, sentMb: attackers.sentBytes / 1e6 };
+  const what = attack?.what ?? (isQuiet(name) ? "no attack" : "another attack by each attacker");
+  return { name, what, ...latency, peakMb, sentMb: attackers.sentBytes / 1e6, slowness };
+}
+
+function slownessOf(before: ThreadTimes, after: ThreadTimes): number {
+  const ranNs = after.ranNs - before.ranNs;
+  return ranNs === 0 ? 1 : 1 + (after.waitedNs - before.waitedNs) / ranNs;
 }
 
 function nameAttacker(directory: string, index: number): string {

@@ -85,6 +85,7 @@ const GOOD: Figures = {
   failed: 0,
   peakMb: 149,
   sentMb: 10,
+  slowness: 1,
 };
 
 test.each([

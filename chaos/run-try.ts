@@ -12,7 +12,7 @@ const START_SPREAD_MS = 400;
 const STRIKE_BELOW_MS = 1500;
 const LONGEST_NOTE_SECONDS = 4;
 const ATTACH_TRIES = 3;
-/** A call that runs so long after the disturbance is endless. */
+/** A call that runs so long after its start and after the disturbance is endless. */
 const ENDLESS_MS = 180_000;
 
 /** The calls of a try with their ends, and the time until a new call of each side was answered. */
@@ -33,9 +33,10 @@ export async function runTry(
   { random, firstNumber, early = EARLY }: TryOptions,
 ): Promise<TryEnd> {
   const running: RunningCall[] = [];
+  const { promise: over, resolve: isOver } = Promise.withResolvers<void>();
   const start = (kind: CallKind, from: Role): RunningCall => {
     const seconds = kind === "note" ? random.below(LONGEST_NOTE_SECONDS * 10) / 10 : 0;
-    const call = startCall(stage, { number: firstNumber + running.length, kind, from }, seconds);
+    const call = startCall(stage, { number: firstNumber + running.length, kind, from }, { seconds, over });
     running.push(call);
     return call;
   };
@@ -50,6 +51,7 @@ export async function runTry(
     for (const kind of kinds) for (const from of sides) start(kind, from);
   });
   const backMs = performance.now();
+  isOver();
   for (const from of SIDES) start("later", from);
   const calls = await Promise.all(
     running.map(async (each, index): Promise<CallEnd> => {
@@ -70,18 +72,27 @@ export type TryOptions = { random: Random; firstNumber: number; early?: readonly
 
 type RunningCall = { call: Call; madeMs: number; ended: Promise<LineEnd> };
 
-function startCall(stage: ChaosStage, call: Call, seconds: number): RunningCall {
+/** `over` resolves after the disturbance. */
+type CallTimes = { seconds: number; over: Promise<void> };
+
+function startCall(stage: ChaosStage, call: Call, { seconds, over }: CallTimes): RunningCall {
   const side = stage.sides[call.from];
   // A call that outlives its caller runs into the disturbance too.
   const length = call.kind === "detached" || call.kind === "hangup" ? LONGEST_NOTE_SECONDS : seconds;
   const line = formatLine(call, { ...side.words, seconds: length });
-  return { call, madeMs: performance.now(), ended: endOf(side.run(line), stage) };
+  return { call, madeMs: performance.now(), ended: endOf(side.run(line), stage, over) };
 }
 
-async function endOf(running: RunningLine, { slowness }: ChaosStage): Promise<LineEnd> {
+async function endOf(
+  running: RunningLine,
+  { slowness }: ChaosStage,
+  over: Promise<void> = Promise.resolve(),
+): Promise<LineEnd> {
   const abort = new AbortController();
   const ended = running.ended.then((end) => (end === "gone" ? end : { ...end, atMs: performance.now() }));
-  const late = delay(ENDLESS_MS * slowness, undefined, { signal: abort.signal }).catch(() => undefined);
+  const late = over
+    .then(() => delay(ENDLESS_MS * slowness, undefined, { signal: abort.signal }))
+    .catch(() => undefined);
   const first = await Promise.race([ended, late]);
   abort.abort();
   if (first === undefined) running.kill();

@@ -7,6 +7,9 @@ import { pause } from "./supervise.ts";
 import type { Session } from "../wire/session/session.ts";
 import { TURNS } from "./turns.ts";
 import type { PeerTurns } from "./turns.ts";
+import type { Traffic } from "../wire/session/traffic.ts";
+import { estimateUnneeded } from "./unneeded-cost.ts";
+import type { PieceCounts } from "./unneeded-cost.ts";
 import { createUnneededQuota } from "./unneeded-quota.ts";
 import type { UnneededQuota } from "./unneeded-quota.ts";
 
@@ -26,9 +29,6 @@ const CONTENDED = { turnMs: 2, leastBytes: 4096 };
 const ALONE = { turnMs: 8, leastBytes: 64 * 1024 };
 /** The bytes of a turn of two milliseconds, for a peer that has sent nothing yet. */
 const FIRST_BYTES = 16 * 1024;
-/** The most that a message and each of its bytes take of a slow processor. */
-const MOST_MESSAGE_MS = 0.03;
-const MOST_BYTE_MS = 0.0001;
 /** How much of an earlier, slower pace stays with each turn. */
 const SLOW_MEMORY = 0.5;
 
@@ -65,29 +65,34 @@ export async function receiveFairly(
     rest = rest.subarray(piece.length);
     await turns.run(() => {
       if (signal.aborted) return;
-      const { messages, unneeded, unneededBytes } = session.traffic;
+      const before = { ...session.traffic };
       const { read } = calls;
       const startMs = performance.now();
       session.receive(piece, startMs);
       onRest(rest);
       collectEarly(piece.length);
       const endMs = performance.now();
-      const { traffic } = session;
-      const all = traffic.messages - messages;
-      const idle = traffic.unneeded - unneeded;
       const ms = endMs - startMs;
       recordPace(pace, piece.length, ms);
-      if (calls.read > read) calls.readMs = Math.max(ms / all, SLOW_MEMORY * calls.readMs);
-      if (idle === 0) return;
-      const idleBytes = traffic.unneededBytes - unneededBytes;
-      // On a busy machine other processes make the time longer, and that is not the peer's fault.
-      const mostMs = idle * MOST_MESSAGE_MS + (idleBytes + piece.length) * MOST_BYTE_MS;
-      const idleMs = Math.min(mostMs, (ms * idle) / all);
+      const counts = countPiece(piece.length, before, session.traffic);
+      if (calls.read > read) calls.readMs = Math.max(ms / counts.messages, SLOW_MEMORY * calls.readMs);
+      if (counts.unneeded === 0) return;
+      const idleMs = estimateUnneeded(ms, counts);
       turns.countVain(idleMs);
-      pauseMs = quota.take({ messages: idle, bytes: idleBytes, ms: idleMs }, endMs);
+      pauseMs = quota.take({ messages: counts.unneeded, bytes: counts.unneededBytes, ms: idleMs }, endMs);
     });
     if (pauseMs > 0) await pause(pauseMs, signal);
   } while (rest.length > 0 && !signal.aborted);
+}
+
+function countPiece(bytes: number, before: Traffic, after: Traffic): PieceCounts {
+  return {
+    bytes,
+    messages: after.messages - before.messages,
+    unneeded: after.unneeded - before.unneeded,
+    unneededBytes: after.unneededBytes - before.unneededBytes,
+    unsized: after.unsized - before.unsized,
+  };
 }
 
 /** Returns how many bytes a peer may give in its next turn. */

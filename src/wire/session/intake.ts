@@ -68,6 +68,7 @@ export function createIntake(options: IntakeOptions): Intake {
     if (reading.kind !== "native") {
       traffic.unneeded++;
       if ("bytes" in reading) traffic.unneededBytes += reading.bytes;
+      else traffic.unsized++;
     }
     switch (reading.kind) {
       case "hello":

@@ -7,9 +7,11 @@ export type Traffic = {
   unneeded: number;
   /** The bytes of those whose length is known. */
   unneededBytes: number;
+  /** Those whose length is not known. */
+  unsized: number;
 };
 
 /** Creates numbers of zero. */
 export function createTraffic(): Traffic {
-  return { messages: 0, unneeded: 0, unneededBytes: 0 };
+  return { messages: 0, unneeded: 0, unneededBytes: 0, unsized: 0 };
 }

@@ -93,18 +93,18 @@ test.each([
 ])("before a hello, %s counts as a message that needs no answer, with its bytes", (_, text, bytes) => {
   const session = createListener();
   session.receive(Buffer.from(text), 0);
-  expect(session.traffic).toEqual({ messages: 1, unneeded: 1, unneededBytes: bytes });
+  expect(session.traffic).toEqual({ messages: 1, unneeded: 1, unneededBytes: bytes, unsized: 0 });
 });
 
 test("an old host's request counts with its bytes", () => {
   const session = createListener();
   session.receive(Buffer.from('15\n{"method": "x"}'), 0);
-  expect(session.traffic).toEqual({ messages: 1, unneeded: 1, unneededBytes: 15 });
+  expect(session.traffic).toEqual({ messages: 1, unneeded: 1, unneededBytes: 15, unsized: 0 });
 });
 
 test("a hello and bytes that are not a message count as messages that need no answer", () => {
   const { session } = createScene();
-  expect(session.traffic).toEqual({ messages: 1, unneeded: 1, unneededBytes: 0 });
+  expect(session.traffic).toEqual({ messages: 1, unneeded: 1, unneededBytes: 0, unsized: 1 });
   session.receive(Buffer.from("garbage\n"), 0);
   expect(session.traffic).toMatchObject({ messages: 2, unneeded: 2 });
 });

@@ -1,0 +1,34 @@
+/** Estimates the time of the messages in a piece that need no answer. Pure. */
+
+/** The most that a message and each of its bytes take of a slow processor. */
+const MOST_MESSAGE_MS = 0.03;
+const MOST_BYTE_MS = 0.0002;
+
+/**
+ * What a piece of a channel's bytes had: its messages and its bytes in all. `unneeded`, `unneededBytes` and
+ * `unsized`: as in `Traffic`.
+ */
+export type PieceCounts = {
+  messages: number;
+  bytes: number;
+  unneeded: number;
+  unneededBytes: number;
+  unsized: number;
+};
+
+/**
+ * Returns how many of the `ms` that the piece took its unneeded messages cost, in milliseconds. On a busy
+ * machine other processes make `ms` longer, so the peer pays for no more than these messages can cost.
+ */
+export function estimateUnneeded(ms: number, piece: PieceCounts): number {
+  const { messages, unneeded, unsized } = piece;
+  if (unneeded === 0) return 0;
+  const bytes = unsized > 0 ? Math.max(piece.bytes, piece.unneededBytes) : piece.unneededBytes;
+  const mostMs = costOf(unneeded, bytes);
+  const neededMs = costOf(messages - unneeded, Math.max(0, piece.bytes - bytes));
+  return Math.min(mostMs, (ms * mostMs) / (mostMs + neededMs));
+}
+
+function costOf(messages: number, bytes: number): number {
+  return messages * MOST_MESSAGE_MS + bytes * MOST_BYTE_MS;
+}

@@ -2,13 +2,13 @@
  * Decides by the connected descriptor who may be at the other end of a unix socket. A path proves nothing:
  * its socket can be another one by the time of the connection.
  */
-import { findForeignNamespace, findForeignRoot, HAS_ENDED } from "../trust/host-process.ts";
+import { findForeignNamespace, findForeignRoot, isEnding } from "../trust/host-process.ts";
 import { ourUid } from "../trust/ownership.ts";
 import type { TrustFault } from "../trust/ownership.ts";
 import type { PeerProcess } from "./peer-process.ts";
 
-/** Why the other end must not be used, and what to do. `isGone`: it has ended since it accepted. */
-export type PeerFault = Pick<TrustFault, "problem" | "remedy"> & { isGone?: true };
+/** Why the other end must not be used, and what to do. */
+export type PeerFault = Pick<TrustFault, "problem" | "remedy">;
 
 /** The process that has to listen at a socket. */
 export type ExpectedListener = {
@@ -49,21 +49,17 @@ export function expectUser(uid: number, more?: string): ExpectedListener {
         return listenerFault(listener, objection, more);
       }
       const objection = findProcessFault(listener);
-      if (objection === undefined) return undefined;
-      const fault = listenerFault(listener, objection);
-      if (objection.startsWith(HAS_ENDED)) await waitForEnd(listener);
-      return listener.isRunning() ? fault : { ...fault, isGone: true };
+      return objection === undefined ? undefined : listenerFault(listener, objection);
     },
   };
 }
 
-/** An ending process has lost its namespaces and its root directory for a moment before its end is known. */
-const ENDING_MS = 1000;
-const ENDING_STEP_MS = 5;
-
-async function waitForEnd(listener: PeerProcess): Promise<void> {
-  const endMs = performance.now() + ENDING_MS;
-  while (listener.isRunning() && performance.now() < endMs) await Bun.sleep(ENDING_STEP_MS);
+/**
+ * Returns whether a process that has a fault has ended, or is ending: then the fault may come from that. An
+ * ending process loses its namespaces and its root directory before its end is known.
+ */
+export function hasEnded(listener: PeerProcess): boolean {
+  return !listener.isRunning() || isEnding(listener.pid);
 }
 
 /**
@@ -74,7 +70,7 @@ export function findProcessFault(peer: PeerProcess): string | undefined {
   if (peer.pid === 0) return "runs outside of our process namespace, as in a container";
   const fault = findForeignNamespace(peer.pid) ?? findForeignRoot(peer.pid);
   // The facts are about this process only if it still runs after them.
-  return peer.isRunning() ? fault : `${HAS_ENDED}, so that it cannot be checked`;
+  return peer.isRunning() ? fault : "has ended, so that it cannot be checked";
 }
 
 /** Returns the fault of a process that listens and must not. `objection` follows "which". */

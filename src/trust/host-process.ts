@@ -22,13 +22,12 @@ export type ProcessFacts = ProcessId & { parentPid: number; uids: readonly numbe
  */
 export function readProcess(pid: number, procDirectory = PROC): ProcessFacts | undefined {
   try {
-    const directory = join(procDirectory, String(pid));
-    const line = readFileSync(join(directory, "stat"), "latin1");
-    // The name before the last `)` can contain anything.
-    const words = line.slice(line.lastIndexOf(")") + 2).split(" ");
+    const words = readStat(pid, procDirectory);
+    if (words === undefined) return undefined;
     const [state = "", parentPid] = words;
     if (/[ZX]/.test(state)) return undefined;
-    const [, uids = ""] = /^Uid:\s+([\d\s]+)$/m.exec(readFileSync(join(directory, "status"), "latin1")) ?? [];
+    const status = readFileSync(join(procDirectory, String(pid), "status"), "latin1");
+    const [, uids = ""] = /^Uid:\s+([\d\s]+)$/m.exec(status) ?? [];
     return {
       pid,
       startTicks: Number(words[START_WORD]),
@@ -45,8 +44,16 @@ export function isSameProcess({ pid, startTicks }: ProcessId, procDirectory = PR
   return readProcess(pid, procDirectory)?.startTicks === startTicks;
 }
 
-/** Such a fault begins so if the facts could not be read. A process that is ending loses them first. */
-export const HAS_ENDED = "has ended";
+/**
+ * Returns whether a process is on its way to its end: it has begun to give up its namespaces and files, and
+ * runs no more code of its program. False if it has gone already, or if this user cannot see it.
+ */
+export function isEnding(pid: number, procDirectory = PROC): boolean {
+  const flags = Number(readStat(pid, procDirectory)?.[FLAGS_WORD]);
+  return (flags & PF_EXITING) !== 0;
+}
+
+const HAS_ENDED = "has ended";
 
 /**
  * Returns why a process is not in our user and process namespaces, as after "it"; undefined if it is. The
@@ -96,8 +103,22 @@ export function findForeignRoot(pid: number, procDirectory = PROC): string | und
 
 const ANOTHER_ROOT = "has another root directory, as in a container";
 const PROC = "/proc";
-/** The place of `starttime` among the words after the name. */
+/** The places of `flags` and `starttime` among the words after the name. */
+const FLAGS_WORD = 6;
 const START_WORD = 19;
+/** The flag of a task that ends. Source: linux/sched.h. */
+const PF_EXITING = 0x4;
+
+/** Returns the words of proc_pid_stat(5) after the name, or undefined if this user cannot see the process. */
+function readStat(pid: number, procDirectory: string): string[] | undefined {
+  try {
+    const line = readFileSync(join(procDirectory, String(pid), "stat"), "latin1");
+    // The name before the last `)` can contain anything.
+    return line.slice(line.lastIndexOf(")") + 2).split(" ");
+  } catch (thrown) {
+    return nothingIfHidden(thrown);
+  }
+}
 
 /** `part` is what all processes of one namespace have in common in `file`, which all users may read. */
 const NAMESPACES = [

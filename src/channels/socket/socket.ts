@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { NegotiatorError } from "../../errors.ts";
 import { printable } from "../../printable.ts";
 import { connectNow } from "../../process/libc-socket.ts";
-import { trustRootAndUs } from "../../process/listener-trust.ts";
+import { hasEnded, trustRootAndUs } from "../../process/listener-trust.ts";
 import type { ExpectedListener, ListenerTrust, PeerFault } from "../../process/listener-trust.ts";
 import { identifyPeer } from "../../process/peer-process.ts";
 import { judgePlace } from "../../trust/judge-place.ts";
@@ -98,10 +98,13 @@ async function refuseListener(
 ): Promise<void> {
   using listener = peer;
   const fault = listener === undefined ? UNKNOWN_LISTENER : await expected.findFault(listener);
-  if (fault?.isGone === true)
-    throw new NegotiatorError("NO_CHANNEL", `${action}: ${fault.problem}`, { remedy: fault.remedy });
-  if (fault !== undefined) throw refused(action, fault);
+  if (fault === undefined) return;
+  if (listener === undefined || !hasEnded(listener)) throw refused(action, fault);
+  const problem = `process ${listener.pid} began to listen there and has ended`;
+  throw new NegotiatorError("NO_CHANNEL", `${action}: ${problem}`, { remedy: GONE_REMEDY });
 }
+
+const GONE_REMEDY = "Start the program that listens there, or find the process that has its socket: ss -xlp";
 
 const UNKNOWN_LISTENER: PeerFault = {
   problem: "the kernel does not say which process listens there",

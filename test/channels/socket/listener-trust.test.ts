@@ -3,7 +3,8 @@ import { expect, test } from "bun:test";
 import { chmod, chown, mkdir } from "node:fs/promises";
 import { dialSocket } from "../../../src/channels/socket/socket.ts";
 import { listenSocket } from "../../../src/channels/socket/socket-listener.ts";
-import { expectUser } from "../../../src/process/listener-trust.ts";
+import { expectUser, hasEnded } from "../../../src/process/listener-trust.ts";
+import type { PeerProcess } from "../../../src/process/peer-process.ts";
 import { rejectionOf } from "../../support/error-of.ts";
 import {
   FOREIGN_NAMESPACES,
@@ -69,13 +70,37 @@ test.if(IS_ROOT)(
   },
 );
 
-test("a process that has lost its facts in /proc and ends a moment later is gone", async () => {
+test("a process that is ending has ended, also if the kernel cannot tell", async () => {
+  // This `sleep` never asks for the end of its child, which so stays in /proc.
+  await using parent = Bun.spawn(["sh", "-c", "true & echo $!; exec sleep 60"], { stdout: "pipe" });
+  const { value } = await parent.stdout.getReader().read();
+  const pid = Number(Buffer.from(value ?? []).toString());
+  await until("its child is ending", () => hasEnded({ pid, uid: 0, isRunning: () => true }));
+});
+
+test("a process that runs, or that this user may not see, has not ended", async () => {
   const child = Bun.spawn(["true"]);
   await child.exited;
-  let looks = 0;
-  const ending = { pid: child.pid, uid: 0, isRunning: () => ++looks < 5 };
-  expect(await expectUser(0).findFault(ending)).toMatchObject({ isGone: true });
-  expect(looks).toBeGreaterThanOrEqual(5);
+  for (const pid of [process.pid, child.pid])
+    expect(hasEnded({ pid, uid: 0, isRunning: () => true })).toBe(false);
+});
+
+test("the fault of a process that has ended is that it has", async () => {
+  await using directory = await createTemporaryDirectory();
+  const path = directory.at("socket");
+  await using listener = await startListener(path);
+  const expected = {
+    placeUid: 0,
+    async findFault(peer: PeerProcess) {
+      process.kill(listener.pid, "SIGKILL");
+      await until("it is ending", () => hasEnded(peer));
+      return { problem: "it is not the guest's QEMU", remedy: "Start the guest" };
+    },
+  };
+  expect(await rejectionOf(dialSocket(path, { listener: async () => expected }))).toMatchObject({
+    code: "NO_CHANNEL",
+    message: expect.stringContaining(`process ${listener.pid} began to listen there and has ended\nStart`),
+  });
 });
 
 test.if(IS_ROOT)(

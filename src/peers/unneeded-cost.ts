@@ -5,7 +5,7 @@ const MOST_MESSAGE_MS = 0.03;
 const MOST_BYTE_MS = 0.0002;
 
 /**
- * What a piece of a channel's bytes had: its messages and its bytes in all. `unneeded`, `unneededBytes` and
+ * Counts of a piece of a channel's bytes: its messages and its bytes in all. `unneeded`, `unneededBytes` and
  * `unsized`: as in `Traffic`.
  */
 export type PieceCounts = {

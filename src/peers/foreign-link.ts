@@ -1,5 +1,6 @@
 /** Serves a foreign dialect on a port that carries no other dialect. */
 import { onAbort } from "../abort.ts";
+import { nextTurn } from "../delay.ts";
 import { NegotiatorError } from "../errors.ts";
 import { releaseBytes } from "../wire/released-bytes.ts";
 import type { Serve } from "../methods/serve.ts";
@@ -145,13 +146,19 @@ async function answerAll(
   channel: Channel,
   { dialect, framer, server, output, faults: most }: Answering,
 ): Promise<void> {
+  /** The number of clients that have left. */
+  let left = 0;
   const leave = (): void => {
+    left++;
     framer.drop?.();
     server.cancelAll();
     output.drop();
   };
+  const turn = createTurn();
   let faults = 0;
   for await (const bytes of withLookahead(channel, leave)) {
+    const leftBefore = left;
+    turn.begin();
     collectEarly(bytes.length);
     for (const object of framer.push(bytes)) {
       if (object instanceof NegotiatorError && server.takeFault !== undefined) server.takeFault(object);
@@ -161,8 +168,38 @@ async function answerAll(
       } else server.take(object);
       faults = 0;
       await server.ready?.();
+      await turn.pass();
+      // The rest of the piece is of a client that is gone.
+      if (left > leftBefore) break;
     }
+    await turn.pass();
   }
+}
+
+/** After so much work, other channels get their turn. */
+const TURN_MS = 4;
+
+/**
+ * Returns the turn of one channel: a client whose requests are all there would keep this thread for itself.
+ * `begin` is called after each wait, `pass` after each piece of work.
+ */
+function createTurn(): { begin: () => void; pass: () => Promise<void> | undefined } {
+  let workMs = 0;
+  let startMs = 0;
+  const begin = (): void => void (startMs = performance.now());
+  const wait = async (): Promise<void> => {
+    workMs = 0;
+    await nextTurn();
+    begin();
+  };
+  return {
+    begin,
+    pass() {
+      workMs += performance.now() - startMs;
+      begin();
+      return workMs < TURN_MS ? undefined : wait();
+    },
+  };
 }
 
 /**

@@ -135,7 +135,29 @@ test("a client that floods with bytes 0xFF and pings and never reads holds up no
   expect(await other.ask("guest-ping")).toEqual({ return: {} });
 });
 
-test("programs that run are bounded: one more is ended at once, with an error", async () => {
+test("half requests of many clients have bounded memory together", async () => {
+  await using directory = await createTemporaryDirectory();
+  const socket = directory.at("agent.sock");
+  const words = ["-m", "unix-listen", "-p", socket, "-t", directory.path];
+  await using _ = launchAgent(words, envOf(directory));
+  const half = `{"execute":"guest-ping","id":"${"x".repeat(15_000_000)}`;
+  await using stack = new AsyncDisposableStack();
+  const refused: string[] = [];
+  for (let count = 0; count < 3; count++) {
+    const client = stack.use(await connectAgent(socket));
+    client.send(half);
+    client.line().then(
+      (line) => refused.push(line),
+      () => undefined,
+    );
+  }
+  await until("one of them is refused", () => refused.length > 0);
+  expect(refused[0]).toContain("JSON token size limit exceeded");
+  using other = await connectAgent(socket);
+  expect(await other.ask("guest-ping")).toEqual({ return: {} });
+});
+
+test("programs that run are bounded: one more does not start, and the client gets an error", async () => {
   await using directory = await createTemporaryDirectory();
   const socket = directory.at("agent.sock");
   const words = ["-m", "unix-listen", "-p", socket, "-t", directory.path];
@@ -150,10 +172,13 @@ test("programs that run are bounded: one more is ended at once, with an error", 
   try {
     for (let count = 0; count < 64; count++) await start();
     expect(pids).toHaveLength(64);
-    expect((await start()).error).toEqual({
+    const more = await client.ask("guest-exec", { path: "touch", arg: [directory.at("made")] });
+    expect(more.error).toEqual({
       class: "GenericError",
       desc: expect.stringContaining("too many programs run"),
     });
+    await client.ask("guest-exec-status", { pid: pids[0] });
+    expect(await Bun.file(directory.at("made")).exists()).toBe(false);
     const [first = 0] = pids.splice(0, 1);
     process.kill(first, "SIGKILL");
     await until("there is room again", async () => (await start()).error === undefined);

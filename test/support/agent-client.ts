@@ -19,6 +19,10 @@ export type AgentClient = Disposable & {
 export async function connectAgent(path: string): Promise<AgentClient> {
   const lines: string[] = [];
   let rest = "";
+  let unsent = Buffer.alloc(0);
+  const flush = (): void => {
+    unsent = unsent.subarray(Math.max(0, socket?.write(unsent) ?? 0));
+  };
   const connect = () =>
     Bun.connect({
       unix: path,
@@ -28,6 +32,7 @@ export async function connectAgent(path: string): Promise<AgentClient> {
           rest = parts.pop() ?? "";
           lines.push(...parts);
         },
+        drain: () => flush(),
       },
     });
   let socket: Awaited<ReturnType<typeof connect>> | undefined;
@@ -39,7 +44,10 @@ export async function connectAgent(path: string): Promise<AgentClient> {
     await until("the agent answers", () => lines.length > 0);
     return lines.shift() ?? "";
   };
-  const send = (bytes: string | Uint8Array): void => void socket?.write(bytes);
+  const send = (bytes: string | Uint8Array): void => {
+    unsent = Buffer.concat([unsent, Buffer.from(bytes)]);
+    flush();
+  };
   return {
     send,
     line,

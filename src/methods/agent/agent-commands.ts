@@ -9,7 +9,7 @@ import { ACCOUNTS } from "./accounts.ts";
 import { GET_TIME, GET_TIMEZONE, SET_TIME } from "./clock.ts";
 import { GET_DISKS, GET_DISKSTATS } from "./disks.ts";
 import { createExecCommands } from "./exec.ts";
-import type { ExecRecords } from "./exec-records.ts";
+import type { ExecRecords, SharedMemory } from "./exec-records.ts";
 import { createFileCommands } from "./files.ts";
 import type { OpenFiles } from "./files.ts";
 import { createKeptItems } from "./kept-items.ts";
@@ -29,6 +29,8 @@ export type AgentOptions = {
   /** Returns whether the policy lets a client call a command, for some resource or for this one. */
   isAllowed: (command: { name: string; access: Access }, resource?: Resource) => boolean;
   users: UserCache;
+  /** The memory that the input and output of all programs share. */
+  memory: SharedMemory;
   freeze: FreezeOptions;
   /** Replaces the usual files of os-release(5). */
   osReleaseFile?: string | undefined;
@@ -61,12 +63,12 @@ function now(): number {
 
 /** Creates the agent. */
 export function createAgent(options: AgentOptions): GuestAgent {
-  const { isAllowed, allowed, blocked, users } = options;
+  const { isAllowed, allowed, blocked, users, memory } = options;
   const records: ExecRecords = createKeptItems({
     ...KEPT,
     now,
     isIdle: ({ end }) => end !== undefined,
-    drop: () => undefined,
+    drop: ({ output }) => output.drop(),
   });
   const files: OpenFiles = createKeptItems({
     ...KEPT,
@@ -98,7 +100,7 @@ export function createAgent(options: AgentOptions): GuestAgent {
         isAllowed({ name: command.name, access: accessOf(command) }),
     ),
     ...createFileCommands({ files, nextHandle: () => ++handle, isPathAllowed }),
-    ...createExecCommands({ records, users }),
+    ...createExecCommands({ records, memory, users }),
     ...freezing.commands,
   ];
   const methods = commands.map((command): CallMethod => {
@@ -133,6 +135,7 @@ export function listAgentCommandNames(): string[] {
   const { methods } = createAgent({
     isAllowed: () => true,
     users: createUserCache(),
+    memory: { open: () => ({ take: () => false, [Symbol.dispose]: () => undefined }) },
     freeze: { lockFile: "", limitMs: 0, hook: "" },
   });
   return methods.map(({ name }) => name).sort();

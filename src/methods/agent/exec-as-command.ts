@@ -9,15 +9,15 @@ import type { StreamReader } from "../../wire/calls/stream-reader.ts";
 import type { StreamWriter } from "../../wire/calls/stream-writer.ts";
 import type { Serve } from "../serve.ts";
 import { invalid, readArguments } from "./agent-arguments.ts";
-import { captureOf, endRecord, EXEC_ARGUMENTS } from "./exec.ts";
-import { captureOutput } from "./exec-records.ts";
-import type { ExecRecord, ExecRecords } from "./exec-records.ts";
+import { captureOf, endRecord, EXEC_ARGUMENTS, prepareRecord } from "./exec.ts";
+import type { ExecRecords, SharedMemory } from "./exec-records.ts";
 
 /** Options of the way to our commands. */
 export type ExecAsCommandOptions = {
   /** Where a call of `execute` goes: through policy and audit as from the host. */
   serve: Serve;
   records: ExecRecords;
+  memory: SharedMemory;
   /** Resolves with the names of our commands. */
   names: () => Promise<ReadonlySet<string>>;
   /** Returns the directories that they are in. */
@@ -44,20 +44,20 @@ export async function findCommandName(
 
 /** Runs the command, and answers the call with a number for `guest-exec-status` once it runs. */
 export function execAsCommand(call: IncomingCall, name: string, options: ExecAsCommandOptions): void {
-  const { serve, records, nextNumber, makeId, readBytes } = options;
+  const { serve, nextNumber, makeId, readBytes } = options;
   try {
     const given = readArguments(EXEC_ARGUMENTS, isJsonObject(call.params) ? call.params : {});
     const { arg = [], env, "input-data": input, "capture-output": capture } = given;
     if (env !== undefined) throw invalid(`Invalid parameter 'env': ${name} has its own environment`);
-    const output = captureOutput(captureOf(capture));
-    const record: ExecRecord = { end: undefined, output };
+    const { place, held, record } = prepareRecord(options, { input, capture: captureOf(capture) });
+    const { output } = record;
     const number = nextNumber();
     let isStarted = false;
     const started = (): void => {
       if (isStarted) return;
       isStarted = true;
-      if (records.add(number, record)) call.respond({ pid: number });
-      else call.fail(invalid("Guest agent command failed, error was 'too many programs run'"));
+      place.keep(number, record);
+      call.respond({ pid: number });
     };
     const sinks: Readonly<Record<string, ByteSink | null>> = { stdout: output.stdout, stderr: output.stderr };
     serve.call({
@@ -78,12 +78,16 @@ export function execAsCommand(call: IncomingCall, name: string, options: ExecAsC
       listen: started,
       listCalls: () => [],
       respond(result) {
+        held[Symbol.dispose]();
         endRecord(record, readEnd(result));
         started();
       },
       fail(error) {
+        held[Symbol.dispose]();
         endRecord(record, { exitCode: null, signal: null });
         if (isStarted) return;
+        place[Symbol.dispose]();
+        output.drop();
         isStarted = true;
         call.fail(error);
       },

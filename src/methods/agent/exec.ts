@@ -2,6 +2,7 @@
 import { access, constants } from "node:fs/promises";
 import { isAbsolute, resolve } from "node:path";
 import { errnoOf, NegotiatorError } from "../../errors.ts";
+import { releaseBytes } from "../../wire/released-bytes.ts";
 import { run } from "../../process/run.ts";
 import { chooseStartWay } from "../../process/start-way.ts";
 import type { StartFacts, StartWay } from "../../process/start-way.ts";
@@ -15,7 +16,8 @@ import { defineAgentCommand, failed } from "./agent-command.ts";
 import type { AgentCommand } from "./agent-command.ts";
 import { errnoText } from "./errno-text.ts";
 import { captureOutput, describeRecord } from "./exec-records.ts";
-import type { Capture, ExecRecord, ExecRecords } from "./exec-records.ts";
+import type { Capture, ExecRecord, ExecRecords, SharedMemory } from "./exec-records.ts";
+import type { Place } from "./kept-items.ts";
 
 /** The arguments of `guest-exec`. */
 export const EXEC_ARGUMENTS = {
@@ -32,11 +34,11 @@ export function captureOf(value: boolean | Capture | undefined): Capture {
   return value === true ? "separated" : "none";
 }
 
-/** Options of the commands. */
-export type ExecOptions = { records: ExecRecords; users: UserCache };
+/** Options of the commands. The input and output of all programs share `memory`. */
+export type ExecOptions = { records: ExecRecords; memory: SharedMemory; users: UserCache };
 
 /** Returns the command that starts programs, and the one that asks for their ends. */
-export function createExecCommands({ records, users }: ExecOptions): AgentCommand[] {
+export function createExecCommands({ records, memory, users }: ExecOptions): AgentCommand[] {
   return [
     defineAgentCommand({
       name: "guest-exec",
@@ -54,14 +56,15 @@ export function createExecCommands({ records, users }: ExecOptions): AgentComman
         if (program === undefined) throw notStarted(path, "No such file or directory");
         if ([...arg, ...(env ?? [])].some((word) => word.includes("\0")))
           throw notStarted(path, "Invalid argument");
-        const pid = await start(records, path, {
+        const bounds = await boundsOf(grant, users);
+        const pid = await start(path, {
+          ...prepareRecord({ records, memory }, { input, capture: captureOf(capture) }),
           argv: [program, ...arg],
           env: parseEnvironment(env),
           input,
-          capture: captureOf(capture),
           // The user of a rule may have other rights.
           ...(grant.user === undefined && { chooseWay: chooseCheckedWay }),
-          ...(await boundsOf(grant, users)),
+          ...bounds,
         });
         return { pid };
       },
@@ -87,11 +90,29 @@ async function chooseCheckedWay(facts: StartFacts): Promise<StartWay> {
   return way;
 }
 
-type Start = {
+/** A record of a program that is about to start, a place for it, and the memory of its input. */
+export type PreparedRecord = { record: ExecRecord; place: Place<ExecRecord>; held: Disposable };
+
+/** Prepares the record of a program. Throws if too many run, or if they have too much input. */
+export function prepareRecord(
+  { records, memory }: Pick<ExecOptions, "records" | "memory">,
+  { input, capture }: { input: Uint8Array | undefined; capture: Capture },
+): PreparedRecord {
+  const place = records.reserve();
+  if (place === undefined) throw failed("Guest agent command failed, error was 'too many programs run'");
+  const held = memory.open();
+  if (input !== undefined && !held.take(input.length)) {
+    place[Symbol.dispose]();
+    held[Symbol.dispose]();
+    throw failed("Guest agent command failed, error was 'the running programs have too much input'");
+  }
+  return { place, held, record: { end: undefined, output: captureOutput(capture, memory) } };
+}
+
+type Start = PreparedRecord & {
   argv: [string, ...string[]];
   env: Record<string, string>;
   input: Uint8Array | undefined;
-  capture: Capture;
 } & Pick<RunOptions, "user" | "limits" | "timeoutMs" | "chooseWay">;
 
 /** The user and the limits that the rule sets. */
@@ -108,14 +129,8 @@ async function boundsOf(
 }
 
 /** Resolves with the process id once the program runs. Rejects if it cannot be started. */
-async function start(
-  records: ExecRecords,
-  path: string,
-  { input, capture, ...options }: Start,
-): Promise<number> {
-  const output = captureOutput(capture);
-  const life = new AbortController();
-  const record: ExecRecord = { end: undefined, output };
+async function start(path: string, { record, place, held, input, ...options }: Start): Promise<number> {
+  const { output } = record;
   const started = Promise.withResolvers<number>();
   const running = run({
     ...options,
@@ -123,20 +138,24 @@ async function start(
     stdin: input === undefined ? null : onePiece(input),
     stdout: output.stdout,
     stderr: output.stderr,
-    signal: life.signal,
     onStart({ pid }) {
-      if (records.add(pid, record)) return started.resolve(pid);
-      life.abort();
-      started.reject(failed("Guest agent command failed, error was 'too many programs run'"));
+      place.keep(pid, record);
+      started.resolve(pid);
     },
   });
-  void running.then(
-    (ended) => endRecord(record, ended),
-    (thrown: unknown) => {
-      started.reject(toStartError(path, thrown));
-      record.end = { exitCode: NOT_STARTED, signal: null };
-    },
-  );
+  void running
+    .then(
+      (ended) => endRecord(record, ended),
+      (thrown: unknown) => {
+        started.reject(toStartError(path, thrown));
+        record.end = { exitCode: NOT_STARTED, signal: null };
+      },
+    )
+    .finally(() => {
+      place[Symbol.dispose]();
+      held[Symbol.dispose]();
+      if (input !== undefined) releaseBytes(input);
+    });
   return started.promise;
 }
 

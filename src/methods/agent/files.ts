@@ -47,6 +47,8 @@ export function createFileCommands({ files, nextHandle, isPathAllowed }: FileOpt
         const flags = FILE_MODES[mode.replace("b", "")];
         if (flags === undefined) throw invalid(`invalid file open mode '${mode}'`);
         const action = `failed to open file '${path}' (mode: '${mode}')`;
+        using place = files.reserve();
+        if (place === undefined) throw failed(`${action}: Too many open files`);
         let file: OpenFile;
         try {
           if (path === "" || path.includes("\0")) throw missing();
@@ -59,9 +61,8 @@ export function createFileCommands({ files, nextHandle, isPathAllowed }: FileOpt
           throw failed(`${action}: ${errnoText(thrown)}`);
         }
         const handle = nextHandle();
-        if (files.add(handle, file)) return handle;
-        await file.close();
-        throw failed(`${action}: Too many open files`);
+        place.keep(handle, file);
+        return handle;
       },
     }),
     defineAgentCommand({

@@ -2,8 +2,8 @@
 
 /** The things of one kind. */
 export type KeptItems<Item> = {
-  /** Keeps a thing under a number. Returns false if there are too many. */
-  add(number: number, item: Item): boolean;
+  /** Takes the place of a thing that is about to come. Returns undefined if there are too many. */
+  reserve(): Place<Item> | undefined;
   /** Returns the thing of that number, which is in use then. */
   find(number: bigint): Item | undefined;
   remove(number: bigint): void;
@@ -12,6 +12,9 @@ export type KeptItems<Item> = {
   /** Removes those that were not in use for a time. */
   expire(nowMs: number): void;
 };
+
+/** A place that nothing has yet. `keep` gives it to a thing, disposing gives it back. */
+export type Place<Item> = Disposable & { keep(number: number, item: Item): void };
 
 /** `most`: how many there may be. `isIdle`: whether one may go now. `drop`: gives back what it holds. */
 export type KeptOptions<Item> = {
@@ -27,6 +30,8 @@ export function createKeptItems<Item>(options: KeptOptions<Item>): KeptItems<Ite
   const { most, idleMs, now, isIdle, drop } = options;
   /** In the order of their last use. */
   const items = new Map<number, { item: Item; usedMs: number }>();
+  /** The number of places that nothing has yet. */
+  let reserved = 0;
   const forget = (number: number, item: Item): void => {
     items.delete(number);
     drop(item);
@@ -35,14 +40,24 @@ export function createKeptItems<Item>(options: KeptOptions<Item>): KeptItems<Ite
     get count() {
       return items.size;
     },
-    add(number, item) {
-      if (items.size >= most) {
-        const oldest = [...items].find(([, kept]) => isIdle(kept.item));
-        if (oldest === undefined) return false;
-        forget(oldest[0], oldest[1].item);
-      }
-      items.set(number, { item, usedMs: now() });
-      return true;
+    reserve() {
+      const busy = items.values().reduce((count, { item }) => count + (isIdle(item) ? 0 : 1), 0);
+      if (busy + reserved >= most) return undefined;
+      reserved++;
+      let isOpen = true;
+      const close = (): void => {
+        if (isOpen) reserved--;
+        isOpen = false;
+      };
+      return {
+        keep(number, item) {
+          const oldest = items.size < most ? undefined : [...items].find(([, kept]) => isIdle(kept.item));
+          if (oldest !== undefined) forget(oldest[0], oldest[1].item);
+          items.set(number, { item, usedMs: now() });
+          close();
+        },
+        [Symbol.dispose]: close,
+      };
     },
     find(number) {
       const key = Number(number);

@@ -7,9 +7,6 @@ import { createCollectedCall } from "../queued/collected-call.ts";
 import { toAgentError } from "./error-class.ts";
 import { writeExactJson } from "./json-writer.ts";
 
-/** More requests wait in the channel. */
-const WAITING_REQUESTS = 16;
-
 /** Before the answer to a delimited synchronisation: no JSON text has this byte. */
 const DELIMITER = new Uint8Array([0xff]);
 
@@ -17,31 +14,35 @@ type Waiting = JsonObject | NegotiatorError;
 
 /** Creates a server. Nothing is sent that was not asked for. */
 export function createAgentServer(line: ServerLine): ForeignServer {
-  const queue: Waiting[] = [];
+  /** The next request; more of them wait in the channel. Each can have megabytes, and so can an answer. */
+  let next: Waiting | undefined;
   let isBusy = false;
   let presence = new AbortController();
   let waiter: PromiseWithResolvers<void> | undefined;
 
-  const isFull = (): boolean => queue.length >= WAITING_REQUESTS || line.unsent() >= WAITING_REQUESTS;
-  const wake = (): void => {
-    if (isFull()) return;
+  const takeNext = (): Waiting | undefined => {
+    const taken = next;
+    next = undefined;
     waiter?.resolve();
     waiter = undefined;
+    return taken;
   };
   const work = async (): Promise<void> => {
     if (isBusy) return;
     isBusy = true;
-    for (let waiting = queue.shift(); waiting !== undefined; waiting = queue.shift()) {
+    // A client that does not read gets no further answer into our memory.
+    while (line.unsent() === 0) {
+      const waiting = takeNext();
+      if (waiting === undefined) break;
       const { signal } = presence;
       const bytes = await answer(waiting, line, signal);
       // The client that asked is gone, and another one would take this for its own answer.
       if (bytes !== undefined && !signal.aborted) line.send(bytes);
-      wake();
     }
     isBusy = false;
   };
   const enqueue = (waiting: Waiting): void => {
-    queue.push(waiting);
+    next = waiting;
     void work();
   };
 
@@ -49,16 +50,15 @@ export function createAgentServer(line: ServerLine): ForeignServer {
     take: enqueue,
     takeFault: enqueue,
     ready() {
-      if (!isFull()) return Promise.resolve();
+      if (next === undefined) return Promise.resolve();
       waiter ??= Promise.withResolvers<void>();
       return waiter.promise;
     },
-    resume: wake,
+    resume: () => void work(),
     cancelAll() {
-      queue.length = 0;
+      takeNext();
       presence.abort(new NegotiatorError("CANCELLED", "The client is gone"));
       presence = new AbortController();
-      wake();
     },
   };
 }

@@ -4,6 +4,7 @@ import type { AgentOptions, GuestAgent } from "../../methods/agent/agent-command
 import { execAsCommand, findCommandName } from "../../methods/agent/exec-as-command.ts";
 import type { ExecAsCommandOptions } from "../../methods/agent/exec-as-command.ts";
 import type { Serve } from "../../methods/serve.ts";
+import { createAnswerMemory } from "../../peers/answer-memory.ts";
 import { readBytes } from "../../peers/queued/late-reader.ts";
 import { everyTick } from "../../peers/ticker.ts";
 import type { IncomingCall } from "../../wire/calls/incoming-call.ts";
@@ -32,12 +33,17 @@ export type AgentServe = AsyncDisposable & Pick<GuestAgent, "heldUpCount"> & { s
 /** The largest process id of Linux (proc_sys_kernel(5)). Commands get larger numbers. */
 const LARGEST_PID = 4_194_304;
 
+/** The most bytes of input and output of all programs of clients together, beside a little for each. */
+const PROGRAM_BYTES = 32 * 1024 * 1024;
+
 /** Returns what serves all clients together. */
 export function createAgentServe(services: AgentServices, settings: AgentSettings): AgentServe {
   const caller = { via: "host" } as const;
+  const memory = createAnswerMemory(PROGRAM_BYTES);
   const agent = createAgent({
     ...settings,
     users: services.users,
+    memory,
     isAllowed: ({ name, access }, resource) =>
       access === "counted" ||
       access === "open" ||
@@ -48,6 +54,7 @@ export function createAgentServe(services: AgentServices, settings: AgentSetting
   const commands: ExecAsCommandOptions = {
     serve: services.serve(caller),
     records: agent.records,
+    memory,
     names: services.commandNames,
     directories: services.commandDirectories,
     nextNumber: () => ++number,

@@ -17,6 +17,7 @@ import { startInBackground } from "../../process/background.ts";
 import { ourUid } from "../../trust/ownership.ts";
 import { findDirectoryFault } from "../../trust/socket-place.ts";
 import { printable } from "../../printable.ts";
+import { createMemory } from "../../wire/memory.ts";
 import { formatVersion } from "../../version.ts";
 import { print } from "../cli/output.ts";
 import type { Outcome } from "../cli/subcommand.ts";
@@ -94,7 +95,8 @@ async function serve(line: AgentLine, osReleaseFile: string | undefined): Promis
     },
   });
   held.use(agent);
-  const link = createForeignLink(QGA, { serve: agent.serve, makeId, limits, answerMemory });
+  const memory = createMemory(2 * BEGUN_REQUESTS_BYTES).open();
+  const link = createForeignLink(QGA, { serve: agent.serve, makeId, limits, answerMemory, memory });
   const ended = Promise.withResolvers<NegotiatorError>();
   const holding = hold(line, link, stop.signal, held).catch((thrown: unknown) =>
     ended.resolve(NegotiatorError.from(thrown)),
@@ -119,6 +121,8 @@ async function serve(line: AgentLine, osReleaseFile: string | undefined): Promis
   return { exitCode, error: failure, isStuck: true };
 }
 
+/** The most of all clients' requests that have begun and not ended; a request has up to half of it. */
+const BEGUN_REQUESTS_BYTES = 32 * 1024 * 1024;
 const FREEZE_LOCK = "qga.state.frozen";
 /** Only root may connect, as to the socket of the other agent. */
 const SOCKET_MODE = 0o600;

@@ -7,6 +7,7 @@ import { QGA } from "../../../src/peers/qga/qga.ts";
 import type { Channel } from "../../../src/wire/channel.ts";
 import type { IncomingCall } from "../../../src/wire/calls/incoming-call.ts";
 import { createMemoryPair } from "../../support/memory-channel.ts";
+import { waitTurns } from "../../support/event-loop.ts";
 import { until } from "../../support/until.ts";
 
 const never = new AbortController().signal;
@@ -188,6 +189,70 @@ test("the answer to a client that has left is dropped, and the rest of its reque
   expect(calls.map(({ method }) => method)).toEqual(["a", "c"]);
   link.close();
   await running;
+});
+
+test("requests of a client that has left do not run, however many it has sent at once", async () => {
+  const calls: IncomingCall[] = [];
+  const link = createForeignLink(QGA, {
+    serve: { call: (call) => void calls.push(call), notice: () => undefined },
+    makeId: () => "id",
+    limits: DEFAULT_LIMITS,
+  });
+  const bench = createPort();
+  const running = link.run(bench.port, never);
+  bench.send('{"execute":"a"}'.repeat(100));
+  await until("the first call is there", () => calls.length === 1);
+  bench.send("");
+  await until("the call is cancelled", () => calls[0]?.signal.aborted === true);
+  calls[0]?.respond("late");
+  bench.send('{"execute":"b"}');
+  await until("the next client's call is there", () => calls.at(-1)?.method === "b");
+  expect(calls).toHaveLength(2);
+  link.close();
+  await running;
+});
+
+test("an answer that no client reads is the only one in memory", async () => {
+  const bench = createBench(1024);
+  const sending = bench.send('{"execute":"a"}'.repeat(20));
+  bench.pair.deliver(1);
+  await bench.answer(0, "x".repeat(1_000_000));
+  await waitTurns(10);
+  expect(bench.calls).toHaveLength(1);
+  bench.pair.flow();
+  for (let index = 1; index < 20; index++) await bench.answer(index, {});
+  await sending;
+  await bench.end();
+});
+
+test("while a client has many requests, timers and other clients get their turns", async () => {
+  const answered = { count: 0 };
+  const link = createForeignLink(QGA, {
+    serve: { call: (call) => call.respond({}), notice: () => undefined },
+    makeId: () => "id",
+    limits: DEFAULT_LIMITS,
+  });
+  const pieces = [Buffer.alloc(50_000, 0xff), Buffer.from('{"execute":"a"}'.repeat(5000))];
+  const flood: Channel = {
+    label: "flood",
+    async *[Symbol.asyncIterator]() {
+      yield* pieces;
+    },
+    write: async () => void answered.count++,
+    close: async () => undefined,
+    [Symbol.asyncDispose]: async () => undefined,
+  };
+  let turns = 0;
+  const count = (): void => {
+    turns++;
+    if (!isOver) setImmediate(count);
+  };
+  let isOver = false;
+  setImmediate(count);
+  await link.run(flood, never);
+  isOver = true;
+  await until("all are answered", () => answered.count === 55_000);
+  expect(turns).toBeGreaterThan(20);
 });
 
 test("a client that never reads gets no further call than those whose answers fit", async () => {

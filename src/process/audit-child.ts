@@ -13,7 +13,7 @@ import { helperCommand } from "./ask-program.ts";
 import { formatOrder, orderLine, parseProblem } from "./audit-order.ts";
 import type { AuditSizes } from "./audit-order.ts";
 import { OrderQueue } from "./order-queue.ts";
-import type { Order } from "./order-queue.ts";
+import type { FrozenOrders, Order } from "./order-queue.ts";
 import { settlesWithin } from "./settling.ts";
 
 /** Made by `createAuditChild`. Its trails share one helper, which ends after all of them are closed. */
@@ -22,9 +22,9 @@ export type AuditChild = {
   /** After all trails are closed: resolves when their lines are in the files, or after a second. */
   ended: () => Promise<void>;
   /** Returns what has not been written, for `thaw` of the program that replaces this one. */
-  freeze: () => string[];
+  freeze: () => FrozenOrders;
   /** Takes what the program before has not written. */
-  thaw: (orders: readonly string[]) => void;
+  thaw: (frozen: FrozenOrders) => void;
 };
 
 /** `isStrict`: calls wait longer for their lines, because they are refused without. */
@@ -66,9 +66,9 @@ export function createAuditChild(options: AuditChildOptions): AuditChild {
       for (const trail of trails) trail.reportLoss();
     },
     freeze: () => queue.freeze(),
-    thaw(orders) {
+    thaw(frozen) {
       try {
-        for (const order of orders) queue.push(order);
+        queue.thaw(frozen);
       } catch (thrown) {
         onProblem(NegotiatorError.from(thrown));
       }

@@ -1,17 +1,16 @@
 /** A started process: its pipes, its end, and how a failed start is found out. */
 import { closeSync } from "node:fs";
+import { awaitAdopted } from "./adopted-child.ts";
 import { removeCgroup } from "./command-cgroup.ts";
 import type { CgroupPlan } from "./command-cgroup.ts";
 import { holdOutput } from "./held-output.ts";
 import type { FrozenOutput, HeldOutput } from "./held-output.ts";
-import { collectChild, mayExecute, openProcess } from "./libc-process.ts";
-import type { Ids } from "./libc-process.ts";
+import { mayExecute } from "./libc-process.ts";
+import type { ExitFacts, Ids } from "./libc-process.ts";
 import type { LateDescriptor } from "./late-output.ts";
 import { walkLocally } from "./mount-table.ts";
 import { readInto, setNonBlocking } from "./libc.ts";
-import { EVENTS, watchDescriptor } from "./descriptor-watch.ts";
 import { noteChild, noteDescriptor } from "./kept-resources.ts";
-import { forgetChild, rememberChild } from "./orphans.ts";
 import { signalGroup } from "./process-group.ts";
 import { NOWHERE } from "./pump.ts";
 import type { ByteSink } from "./pump.ts";
@@ -23,9 +22,6 @@ import type { CarriedPipe } from "./carriers.ts";
 import type { ProcessId } from "../trust/host-process.ts";
 import type { StartReport } from "./start-in-place.ts";
 import { judgeStart } from "./started-files.ts";
-
-/** The end of a process: with an exit code, or by a signal such as `SIGTERM` (`SIG34` without a name). */
-export type ExitFacts = { exitCode: number | null; signal: string | null };
 
 /** Where its output can be read. */
 type OutputEnd = number | LateDescriptor | undefined;
@@ -167,33 +163,12 @@ export function adoptChild(
 ): Child {
   const { exit: known, held, ...facts } = frozen;
   let isReaped = known !== undefined;
-  if (!isReaped) rememberChild(facts.pid);
   const exit =
-    known === undefined ? awaitChild(facts.pid, () => void (isReaped = true)) : Promise.resolve(known);
+    known === undefined ? awaitAdopted(facts.pid, () => void (isReaped = true)) : Promise.resolve(known);
   const holding = held && holdOutput(held.name, stderr ?? NOWHERE, held.bytes);
   const outputs = { stdout: facts.stdoutFd, stderr: facts.stderrFd };
   return createChild(facts, { exit, isReaped: () => isReaped, held: holding, outputs, stdin, stderr });
 }
-
-/** Resolves with the end of a child that Bun does not know. `onReaped` is called in the same turn. */
-async function awaitChild(pid: number, onReaped: () => void): Promise<ExitFacts> {
-  const processFd = openProcess(pid);
-  const watch = processFd === undefined ? undefined : watchDescriptor(processFd);
-  for (;;) {
-    const ended = collectChild(pid);
-    if (ended !== undefined) {
-      onReaped();
-      forgetChild(pid);
-      watch?.close();
-      if (processFd !== undefined) closeSync(processFd);
-      return ended;
-    }
-    await (watch?.changed(EVENTS.IN) ?? Bun.sleep(LOOK_MS));
-  }
-}
-
-/** Before Linux 5.3 no descriptor stands for a process. */
-const LOOK_MS = 20;
 
 const REPORT_BYTES = 4096;
 

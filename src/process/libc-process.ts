@@ -122,8 +122,11 @@ export function isSealed(fd: number): boolean {
   return libc().fcntl(fd, F_GET_SEALS, 0) === ALL_SEALS;
 }
 
+/** The end of a process: with an exit code, or by a signal such as `SIGTERM` (`SIG34` without a name). */
+export type ExitFacts = { exitCode: number | null; signal: string | null };
+
 /** Collects one child that has ended, and returns its end; undefined if it runs. Source: wait(2). */
-export function collectChild(pid: number): { exitCode: number | null; signal: string | null } | undefined {
+export function collectChild(pid: number): ExitFacts | undefined {
   const status = new Int32Array(1);
   if (libc().waitpid(pid, ptr(status), WNOHANG) === 0) return undefined;
   const [word = 0] = status;

@@ -2,15 +2,13 @@
  * Hands orders to a helper of this program, one after the other, and gets its answers in the same order. The
  * helper may hang for ever in a file system; this process goes on meanwhile.
  */
-import { closeSync } from "node:fs";
 import { NegotiatorError } from "../errors.ts";
 import { isDiskFrozen, untilDiskThaws } from "../frozen-disk.ts";
-import { EVENTS, watchDescriptor } from "./descriptor-watch.ts";
-import type { DescriptorWatch } from "./descriptor-watch.ts";
-import { startBackgroundChild } from "./background-child.ts";
-import { pollNow, readInto, resizePipe, setNonBlocking, writeFrom } from "./libc.ts";
+import { EVENTS } from "./descriptor-watch.ts";
+import { pollNow, readInto, writeFrom } from "./libc.ts";
 import { ANSWERS } from "./order-answers.ts";
-import { createPipe } from "./pipe.ts";
+import { adoptHelper, freezeHelper, releaseHelper, startHelper } from "./order-process.ts";
+import type { HelperFacts, OrderHelper } from "./order-process.ts";
 
 /** An order that was taken. `result` is the helper's answer, once it was read. `done` waits for it. */
 export type Order = { readonly result: boolean | undefined; done: () => Promise<boolean> };
@@ -24,6 +22,8 @@ const UNREAD_MS = 10;
 const FREEZE_MS = 50;
 /** A helper that ends before its first answer is not started again for so long. */
 const RETRY_MS = 1000;
+/** So long a helper of the program before is used. */
+const RENEW_MS = 5000;
 const ROOM_BYTES = 65_536;
 
 type Waiting = Order & {
@@ -33,32 +33,21 @@ type Waiting = Order & {
   onLost: (() => void) | undefined;
 };
 
-/** `sent` and `sentBytes`: orders, and bytes of the next one, that the pipe has taken. */
-type Helper = {
-  pid: number;
-  inFd: number;
-  outFd: number;
-  answers: DescriptorWatch;
-  room: DescriptorWatch;
-  sent: number;
-  sentBytes: number;
-  partial: string;
-  hasAnswered: boolean;
-  isListening: boolean;
-  isWaitingForRoom: boolean;
-  /** Runs while there may be answers that were not read. */
-  reading: Timer | undefined;
-};
+/**
+ * The orders without answers, and the helper if all are answered, of the program that this one replaces.
+ * `cmd` has started the helper.
+ */
+export type FrozenOrders = { orders: string[]; helper?: HelperFacts & { cmd: string[] } };
 
 /** Orders that wait for their answers. A helper that ends is started again. */
 export class OrderQueue {
-  readonly #cmd: readonly [string, ...string[]];
+  readonly #cmd: readonly string[];
   readonly #onReport: (text: string) => void;
   readonly #waiting: Waiting[] = [];
   #waitingBytes = 0;
   /** Those whose answers something waits for. */
   readonly #awaited = new Set<Order>();
-  #helper: Helper | undefined;
+  #helper: OrderHelper | undefined;
   #hasAnswered = false;
   #retryAtMs = 0;
   #progressMs = 0;
@@ -67,9 +56,18 @@ export class OrderQueue {
   readonly #ended = Promise.withResolvers<void>();
 
   /** `cmd` starts the helper. `onReport` gets the texts that it reports. */
-  constructor(cmd: readonly [string, ...string[]], onReport: (text: string) => void) {
+  constructor(cmd: readonly string[], onReport: (text: string) => void) {
     this.#cmd = cmd;
     this.#onReport = onReport;
+  }
+
+  /**
+   * Takes what the program before has left. Its helper works for a few seconds more, because a new one takes
+   * longer to start than calls should wait. Throws as `push` does. Tests pass another time for the helper.
+   */
+  thaw({ orders, helper }: FrozenOrders, renewMs = RENEW_MS): void {
+    if (helper !== undefined) this.#adopt(helper, renewMs);
+    for (const order of orders) this.push(order);
   }
 
   /**
@@ -146,25 +144,54 @@ export class OrderQueue {
   }
 
   /**
-   * Returns the orders that have no answer, for the program that replaces this one. The helper is killed if
-   * there are some: it must not carry them out too.
+   * Returns the orders that have no answer, for the program that replaces this one, or else the helper. The
+   * helper is killed if there are some: it must not carry them out too.
    */
-  freeze(): string[] {
+  freeze(): FrozenOrders {
     const endMs = performance.now() + FREEZE_MS;
     for (let own = this.#helper; own !== undefined && performance.now() < endMs; own = this.#helper) {
       if (this.#waiting.length === 0 || isDiskFrozen()) break;
       this.#send();
       if (pollNow(own.outFd, EVENTS.IN, LOOK_MS) !== 0) this.#collect(own);
     }
-    if (this.#helper !== undefined && this.#waiting.length > 0) process.kill(this.#helper.pid, "SIGKILL");
-    return this.#waiting.map(({ text }) => text);
+    const own = this.#helper;
+    const orders = this.#waiting.map(({ text }) => text);
+    if (own !== undefined && orders.length > 0) process.kill(own.pid, "SIGKILL");
+    else if (own?.hasAnswered === true)
+      return { orders, helper: { ...freezeHelper(own), cmd: [...this.#cmd] } };
+    return { orders };
+  }
+
+  #adopt({ cmd, ...facts }: NonNullable<FrozenOrders["helper"]>, renewMs: number): void {
+    const own = adoptHelper(facts, (pid) => this.#replace(pid));
+    if (cmd.join("\n") !== this.#cmd.join("\n")) return releaseHelper(own);
+    this.#helper = own;
+    this.#hasAnswered = true;
+    this.#renewLater(own, renewMs);
+  }
+
+  /** A helper of the program before is replaced by one of this program, at a time without orders. */
+  #renewLater(own: OrderHelper, ms: number): void {
+    const renew = (): void => {
+      if (this.#helper !== own || this.#isEnding) return;
+      if (this.#waiting.length > 0 || isDiskFrozen()) return this.#renewLater(own, ms);
+      releaseHelper(own);
+      this.#helper = undefined;
+      this.#hasAnswered = false;
+      try {
+        this.#needHelper();
+      } catch {
+        // The next order tries it again.
+      }
+    };
+    setTimeout(renew, ms).unref();
   }
 
   #needHelper(): void {
     if (this.#helper !== undefined) return;
     if (performance.now() < this.#retryAtMs) throw new NegotiatorError("BUSY", "the helper does not start");
     this.#retryAtMs = performance.now() + RETRY_MS;
-    this.#helper = openHelper(this.#cmd, (pid) => this.#replace(pid));
+    this.#helper = startHelper(this.#cmd, MOST_BYTES, (pid) => this.#replace(pid));
   }
 
   #send(): void {
@@ -182,7 +209,7 @@ export class OrderQueue {
     this.#listenLater(own);
   }
 
-  async #sendLater(own: Helper): Promise<void> {
+  async #sendLater(own: OrderHelper): Promise<void> {
     this.#listen();
     if (own.isWaitingForRoom) return;
     own.isWaitingForRoom = true;
@@ -201,7 +228,7 @@ export class OrderQueue {
   }
 
   /** Reads answers later. A helper that has not answered by then is watched. */
-  #listenLater(own: Helper): void {
+  #listenLater(own: OrderHelper): void {
     if (own.isListening) return;
     own.reading ??= setTimeout(() => {
       own.reading = undefined;
@@ -217,7 +244,7 @@ export class OrderQueue {
     if (this.#helper !== undefined) void this.#listenTo(this.#helper);
   }
 
-  async #listenTo(own: Helper): Promise<void> {
+  async #listenTo(own: OrderHelper): Promise<void> {
     if (own.isListening) return;
     own.isListening = true;
     while (this.#waiting.length > 0 && !own.answers.isClosed) {
@@ -229,7 +256,7 @@ export class OrderQueue {
     if (this.#waiting.length > 0 && !own.answers.isClosed) this.#listenLater(own);
   }
 
-  #collect(own: Helper): void {
+  #collect(own: OrderHelper): void {
     for (let count = room.length; count === room.length;) {
       count = Math.max(readInto(own.outFd, room), 0);
       const lines = (own.partial + Buffer.from(room.subarray(0, count)).toString()).split("\n");
@@ -239,7 +266,7 @@ export class OrderQueue {
     if (this.#isEnding && this.#waiting.length === 0) this.#leave();
   }
 
-  #take(own: Helper, line: string): void {
+  #take(own: OrderHelper, line: string): void {
     if (line.startsWith(ANSWERS.report)) return this.#onReport(line.slice(1));
     own.hasAnswered = true;
     this.#hasAnswered = true;
@@ -261,7 +288,7 @@ export class OrderQueue {
     const own = this.#helper;
     if (own?.pid !== pid) return;
     this.#collect(own);
-    if (this.#helper === own) release(own);
+    if (this.#helper === own) releaseHelper(own);
     this.#helper = undefined;
     if (this.#waiting.length === 0) return;
     // An order that ends its helper must not start one after the other.
@@ -281,47 +308,10 @@ export class OrderQueue {
 
   /** The helper ends at the end of its input. */
   #leave(): void {
-    if (this.#helper !== undefined) release(this.#helper);
+    if (this.#helper !== undefined) releaseHelper(this.#helper);
     this.#helper = undefined;
     this.#ended.resolve();
   }
 }
 
 const room = new Uint8Array(ROOM_BYTES);
-
-function openHelper(cmd: readonly [string, ...string[]], onExit: (pid: number) => void): Helper {
-  using theirs = new DisposableStack();
-  using ours = new DisposableStack();
-  const orders = createPipe();
-  theirs.defer(() => closeSync(orders.readFd));
-  ours.defer(() => closeSync(orders.writeFd));
-  const answers = createPipe();
-  theirs.defer(() => closeSync(answers.writeFd));
-  ours.defer(() => closeSync(answers.readFd));
-  const pid = startBackgroundChild(cmd, [orders.readFd, answers.writeFd, "ignore"], onExit);
-  for (const fd of [orders.writeFd, answers.readFd]) setNonBlocking(fd);
-  resizePipe(orders.writeFd, MOST_BYTES);
-  ours.move();
-  return {
-    pid,
-    inFd: orders.writeFd,
-    outFd: answers.readFd,
-    answers: watchDescriptor(answers.readFd, { isPipe: true }),
-    room: watchDescriptor(orders.writeFd, { isPipe: true }),
-    sent: 0,
-    sentBytes: 0,
-    partial: "",
-    hasAnswered: false,
-    isListening: false,
-    isWaitingForRoom: false,
-    reading: undefined,
-  };
-}
-
-function release({ answers, room: roomWatch, inFd, outFd, reading }: Helper): void {
-  clearTimeout(reading);
-  answers.close();
-  roomWatch.close();
-  closeSync(inFd);
-  closeSync(outFd);
-}

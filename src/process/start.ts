@@ -2,7 +2,8 @@
 import { closeSync, fchownSync } from "node:fs";
 import { errnoOf } from "../errors.ts";
 import { createChild } from "./child.ts";
-import type { Child, ExitFacts } from "./child.ts";
+import type { Child } from "./child.ts";
+import type { ExitFacts } from "./libc-process.ts";
 import { signalName } from "../signals.ts";
 import { prepareCarriers, takeCarriedPipe } from "./carriers.ts";
 import type { CarriedPipe, CarriedStream } from "./carriers.ts";

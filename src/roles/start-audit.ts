@@ -6,6 +6,7 @@ import type { NegotiatorError } from "../errors.ts";
 import { createAuditChild } from "../process/audit-child.ts";
 import type { AuditChild } from "../process/audit-child.ts";
 import { tryLockFile } from "../process/libc.ts";
+import type { FrozenOrders } from "../process/order-queue.ts";
 import { createSystemLog } from "../process/system-log.ts";
 
 type OnProblem = (problem: NegotiatorError) => void;
@@ -22,11 +23,11 @@ type DaemonAudit = Audit & Pick<AuditChild, "freeze"> & { end: () => Promise<voi
 export function startDaemonAudit(
   settings: Settings["audit"],
   onProblem: OnProblem,
-  frozen: readonly string[] = [],
+  frozen?: FrozenOrders,
 ): DaemonAudit {
   const { maxBytes, keep, onFull } = settings;
   const child = createAuditChild({ maxBytes, keep, isStrict: onFull === "deny", onProblem });
-  child.thaw(frozen);
+  if (frozen !== undefined) child.thaw(frozen);
   const audit = openAudit({ ...optionsFor(settings, onProblem), makeTrail: child.makeTrail });
   return {
     ...audit,

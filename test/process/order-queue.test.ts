@@ -1,6 +1,9 @@
 /** Orders to a helper, which answers soon, late or never. */
 import { expect, test } from "bun:test";
+import { constants, openSync } from "node:fs";
 import { OrderQueue } from "../../src/process/order-queue.ts";
+import type { FrozenOrders } from "../../src/process/order-queue.ts";
+import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 import { until } from "../support/until.ts";
 
 /** Answers each order. */
@@ -46,4 +49,63 @@ test("the look at an order reads the answer to one before it too", async () => {
   const order = queue.push("two");
   await until("the answer is there", () => queue.look(order) === true);
   expect(before.result).toBe(true);
+});
+
+/** Writes a line to `path` at its start, and answers each order. */
+function noting(path: string): readonly [string, ...string[]] {
+  return ["/bin/sh", "-c", 'echo start >>"$0"; while read -r line; do echo +; done', path];
+}
+
+/** Returns what the next program gets. Both live in one process here, so it gets other descriptors. */
+function passOn(queue: OrderQueue): FrozenOrders {
+  const { orders, helper } = queue.freeze();
+  if (helper === undefined) throw new Error("The helper is not handed over");
+  const reopen = (fd: number, access: number): number =>
+    openSync(`/proc/self/fd/${fd}`, access | constants.O_NONBLOCK);
+  const inFd = reopen(helper.inFd, constants.O_WRONLY);
+  const outFd = reopen(helper.outFd, constants.O_RDONLY);
+  queue.giveUp();
+  return { orders, helper: { ...helper, inFd, outFd } };
+}
+
+async function countStarts(path: string): Promise<number> {
+  return (await Bun.file(path).text()).split("\n").length - 1;
+}
+
+test("a helper whose orders are answered goes on for the next program, and is replaced later", async () => {
+  await using directory = await createTemporaryDirectory();
+  const command = noting(directory.at("starts"));
+  const before = createQueue(command);
+  await before.push("one").done();
+  const frozen = passOn(before);
+  using after = createQueue(command);
+  after.thaw(frozen, 1);
+  expect(after.hasAnswered).toBe(true);
+  expect(await after.push("two").done()).toBe(true);
+  await until("the next helper has started", async () => (await countStarts(directory.at("starts"))) === 2);
+  expect(await after.push("three").done()).toBe(true);
+  expect(await countStarts(directory.at("starts"))).toBe(2);
+});
+
+test("a helper of other words is left, and its orders go to one of the next program", async () => {
+  await using directory = await createTemporaryDirectory();
+  const before = createQueue(noting(directory.at("before")));
+  await before.push("one").done();
+  using after = createQueue(noting(directory.at("after")));
+  after.thaw(passOn(before));
+  expect(await after.push("two").done()).toBe(true);
+  expect(await countStarts(directory.at("after"))).toBe(1);
+});
+
+test("a helper that was handed over and is killed is replaced", async () => {
+  await using directory = await createTemporaryDirectory();
+  const command = noting(directory.at("starts"));
+  const before = createQueue(command);
+  await before.push("one").done();
+  const frozen = passOn(before);
+  using after = createQueue(command);
+  after.thaw(frozen);
+  process.kill(frozen.helper?.pid ?? 0, "SIGKILL");
+  expect(await after.push("two").done()).toBe(true);
+  expect(await countStarts(directory.at("starts"))).toBe(2);
 });

@@ -33,6 +33,7 @@ import type { IncomingCall } from "../../wire/calls/incoming-call.ts";
 import type { PolicyRequest } from "../../policy/rule-match.ts";
 import type { METHODS_OF_PEERS } from "../../policy/rule-table.ts";
 import { holdWatching } from "../../process/descriptor-watch.ts";
+import type { FrozenOrders } from "../../process/order-queue.ts";
 import { createUserCache } from "../../process/user-cache.ts";
 import type { FrozenUsers, UserCache } from "../../process/user-cache.ts";
 import { ourUid } from "../../trust/ownership.ts";
@@ -104,7 +105,7 @@ export type Services = AsyncDisposable & {
 export type FrozenServices = {
   quota: FrozenAccount[];
   kept: FrozenKeptCommands;
-  audit?: string[];
+  audit?: FrozenOrders;
   users?: FrozenUsers;
 };
 

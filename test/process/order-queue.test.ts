@@ -60,12 +60,14 @@ function noting(path: string): readonly [string, ...string[]] {
 function passOn(queue: OrderQueue): FrozenOrders {
   const { orders, helper } = queue.freeze();
   if (helper === undefined) throw new Error("The helper is not handed over");
-  const reopen = (fd: number, access: number): number =>
-    openSync(`/proc/self/fd/${fd}`, access | constants.O_NONBLOCK);
   const inFd = reopen(helper.inFd, constants.O_WRONLY);
   const outFd = reopen(helper.outFd, constants.O_RDONLY);
   queue.giveUp();
   return { orders, helper: { ...helper, inFd, outFd } };
+}
+
+function reopen(fd: number, access: number): number {
+  return openSync(`/proc/self/fd/${fd}`, access | constants.O_NONBLOCK);
 }
 
 async function countStarts(path: string): Promise<number> {

@@ -18,8 +18,8 @@ const END: AuditEntry = { ...CALL, exitCode, signal, endedBy, bytes, durationMs 
 const HANGING = ["/bin/sh", "-c", "exec sleep 10"] as const;
 /** It ends at the first order, without an answer. */
 const ENDING = ["/bin/sh", "-c", "read -r line"] as const;
-/** The time of calls while the helper hangs. */
-const LONGEST_MS = 1000;
+/** The most time of a thousand calls while the helper hangs. If each waited for it, it would be 50 s. */
+const LONGEST_MS = 10_000;
 
 type Opened = {
   audit: ReturnType<typeof openAudit>;
@@ -53,15 +53,23 @@ function open(
   };
 }
 
+/** Writes a first line. On a busy machine the helper needs longer for its start than a call waits. */
+async function writeFirst({ audit }: Opened, path: string): Promise<void> {
+  audit.begin(CALL);
+  await until("the helper has written a line", async () => (await readLines(path)).length === 1);
+}
+
 test("a start is in the file when its wait ends, and the end comes after it", async () => {
   await using directory = await createTemporaryDirectory();
   const path = directory.at("audit.jsonl");
-  await using opened = open(path);
-  const begun = opened.audit.begin(CALL);
+  // So the call waits for its line as long as it takes.
+  await using opened = open(path, undefined, { onFull: "deny" });
+  await writeFirst(opened, path);
+  const begun = opened.audit.begin({ ...CALL, callId: "c-2" });
   await begun.synced?.();
-  expect(await readLines(path)).toMatchObject([{ event: "start", callId: "c-1" }]);
+  expect(await readLines(path)).toMatchObject([{ callId: "c-1" }, { event: "start", callId: "c-2" }]);
   opened.audit.record(END, begun);
-  await until("the end is written", async () => (await readLines(path)).length === 2);
+  await until("the end is written", async () => (await readLines(path)).length === 3);
   expect(opened.problems).toEqual([]);
 });
 
@@ -70,9 +78,10 @@ test("all lines are in the files once the audit has ended", async () => {
   const path = directory.at("audit.jsonl");
   {
     await using opened = open(path, undefined, { fsync: true });
+    await writeFirst(opened, path);
     for (let call = 0; call < 100; call++) opened.audit.record(END, opened.audit.begin(CALL));
   }
-  expect(await readLines(path)).toHaveLength(200);
+  expect(await readLines(path)).toHaveLength(201);
 });
 
 test("a helper that hangs holds up no call, and its lines are counted beyond a megabyte", async () => {
@@ -131,10 +140,11 @@ test("a file that cannot be written is reported, and the loss is counted when it
   const path = directory.at("audit.jsonl/file");
   await directory.write("audit.jsonl", "not a directory\n");
   await using opened = open(path);
-  await opened.audit.begin(CALL).synced?.();
+  opened.audit.begin(CALL);
   await until("it is reported", () => opened.problems.length > 0);
   await Bun.file(directory.at("audit.jsonl")).delete();
-  await opened.audit.begin(CALL).synced?.();
+  opened.audit.begin(CALL);
+  await until("the next line is written", async () => (await readLines(path)).length === 2);
   expect(await readLines(path)).toMatchObject([
     { event: "lost", lostLines: 1, commands: { uptime: 1 } },
     { event: "start" },

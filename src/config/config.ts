@@ -202,6 +202,17 @@ export function settingAt(settings: Settings, key: string): unknown {
     .reduce<unknown>((value, part) => (isTable(value) ? value[part] : undefined), settings);
 }
 
+/** Returns the settings that come from variables and options, with their values as JSON. */
+export function settingsElsewhere({
+  settings,
+  origins,
+}: Config): Map<string, { value: string; origin: string }> {
+  const found = [...origins].filter(([, origin]) => origin !== DEFAULT_ORIGIN && !origin.startsWith("/"));
+  return new Map(
+    found.map(([key, origin]) => [key, { value: JSON.stringify(settingAt(settings, key)), origin }]),
+  );
+}
+
 /** Returns the variable for a dotted key: `NEGOTIATOR_LOG_LEVEL` for `log.level`. */
 export function variableOf(key: string): string {
   const words = key.replaceAll(".", "_").replace(/[A-Z]/g, (letter) => `_${letter}`);

@@ -63,6 +63,8 @@ export function judgePath(path: string, trust: PathTrust, eyes: Eyes): Way {
   let place = "/";
   let links = 0;
   let isOpen = false;
+  /** The link that leads here, if one does. */
+  let link: string | undefined;
   let fault: TrustFault | undefined;
   for (let name = names.shift(); name !== undefined; name = names.shift()) {
     const next = join(place, name);
@@ -72,6 +74,7 @@ export function judgePath(path: string, trust: PathTrust, eyes: Eyes): Way {
       if (links > MOST_LINKS) throw tooManyLinks(path);
       if (!isTrusted(status.uid, trust)) fault ??= foreignOwner(next, status.uid);
       const target = eyes.linkTextOf(next);
+      link = next;
       if (target.startsWith("/")) place = "/";
       names.unshift(...target.split("/"));
       continue;
@@ -80,7 +83,7 @@ export function judgePath(path: string, trust: PathTrust, eyes: Eyes): Way {
       const isEnd = !names.some((left) => left !== "" && left !== ".");
       return { fault, place: next, status: isEnd ? status : undefined, isOpen };
     }
-    fault ??= judgeDirectory(next, status, trust, eyes);
+    fault ??= judgeDirectory({ directory: next, link }, status, trust, eyes);
     isOpen = (status.mode & STICKY) !== 0 && (status.mode & (WRITABLE_BY_ALL | WRITABLE_BY_GROUP)) !== 0;
     place = next;
   }
@@ -105,7 +108,7 @@ const WRITABLE_BY_ALL = 0o002;
 const PUBLIC_PROBLEM = "can be replaced by others";
 
 function judgeDirectory(
-  directory: string,
+  { directory, link }: { directory: string; link: string | undefined },
   status: Stats,
   trust: PathTrust,
   eyes: Eyes,
@@ -113,7 +116,7 @@ function judgeDirectory(
   const mount = eyes.mountOf(directory);
   const mountFault = findMountFault(mount, trust.uid);
   if (mountFault !== undefined) return mountFault;
-  if (!isTrusted(status.uid, trust)) return foreignOwner(directory, status.uid);
+  if (!isTrusted(status.uid, trust)) return foreignOwner(directory, status.uid, link);
   if ((status.mode & STICKY) !== 0) return undefined;
   if ((status.mode & WRITABLE_BY_ALL) !== 0) {
     return {
@@ -125,10 +128,17 @@ function judgeDirectory(
   return findListFault({ place: directory, status, mount, trust }, eyes);
 }
 
-function foreignOwner(path: string, owner: number): TrustFault {
-  const shown = printable(path);
+/** `link` leads to the path: then the path may be a user's own place, and the link is what is wrong. */
+function foreignOwner(path: string, owner: number, link?: string): TrustFault {
+  const problem = `"${printable(path)}" belongs to user ${owner}`;
+  if (link !== undefined)
+    return {
+      problem: `${problem}, and the link "${printable(link)}" leads there`,
+      publicProblem: PUBLIC_PROBLEM,
+      remedy: `Use a place of root in its stead. Remove the link: rm ${shellWord(link)}`,
+    };
   return {
-    problem: `"${shown}" belongs to user ${owner}`,
+    problem,
     publicProblem: PUBLIC_PROBLEM,
     remedy: `Use another place, or give it to root: chown -h root: ${shellWord(path)}`,
   };

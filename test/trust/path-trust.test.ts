@@ -86,6 +86,23 @@ test.if(IS_ROOT)(
 );
 
 test.if(IS_ROOT)(
+  "a link of root into a user's directory is named, and the directory stays that user's (needs root)",
+  async () => {
+    await using place = await createPlace();
+    const home = place.directory.at("home");
+    await mkdir(join(home, "log"), { recursive: true });
+    await chown(home, OTHER_USER, OTHER_USER);
+    const link = join(place.way, "link");
+    await symlink(join(home, "log"), link);
+    const fault = place.find(OWN, link);
+    expect(fault?.problem).toBe(
+      `"${home}" belongs to user ${OTHER_USER}, and the link "${link}" leads there`,
+    );
+    expect(fault?.remedy).toEndWith(`: rm ${link}`);
+  },
+);
+
+test.if(IS_ROOT)(
   "a sticky directory of another user is unsafe, because its owner may replace all entries (needs root)",
   async () => {
     await using place = await createPlace();

@@ -30,9 +30,9 @@ function connection(connect: string | undefined): string[] {
 }
 
 /**
- * Returns the stdout of a virsh call, undefined when the domain is gone. Throws `UNSUPPORTED` (no virsh),
- * `DENIED`, `BAD_CONFIG` (the URI), `NO_CHANNEL` (libvirt does not run), `INTERNAL` (libvirt reports another
- * error), or what `runText` throws.
+ * Returns the stdout of a virsh call, undefined when the domain is gone. Throws `UNSUPPORTED` (no virsh, or
+ * no driver for QEMU), `DENIED`, `BAD_CONFIG` (the URI), `NO_CHANNEL` (libvirt does not run), `INTERNAL`
+ * (libvirt reports another error), or what `runText` throws.
  */
 export async function askVirsh(
   words: readonly string[],
@@ -179,6 +179,13 @@ function explainVirsh(stderr: string, connect: string | undefined): NegotiatorEr
 
 const GIVE_URI = "Give a libvirt URI, for example: --connect qemu:///system";
 
+/** The end of a remedy, for command lines other than that of `doctor`. */
+export const ASK_DOCTOR = " If that fails: negotiator host doctor";
+
+const ADD_DRIVER =
+  "Install its driver for QEMU (Debian: apt-get install libvirt-daemon-driver-qemu; Fedora: dnf install " +
+  "libvirt-daemon-driver-qemu), and restart libvirt";
+
 /** The drivers of libvirt for machines that can have our ports, and its driver for tests. */
 const SCHEMES: ReadonlySet<string> = new Set(["qemu", "test"]);
 
@@ -193,6 +200,8 @@ const COMPLAINTS = [
     code: "DENIED",
     remedy: "Run as root, or as a member of the group libvirt",
   },
+  // The scheme is right, so the driver is not installed. `<null>`: libvirt itself should choose one.
+  { words: /no connection driver available for (?:<null>|qemu)/i, code: "UNSUPPORTED", remedy: ADD_DRIVER },
   {
     words: /no connection driver|unexpected .* URI|URI path|unable to parse URI|invalid URI/i,
     code: "BAD_CONFIG",
@@ -202,7 +211,7 @@ const COMPLAINTS = [
     words: /failed to connect socket|unable to connect to server|no such file|connection refused/i,
     code: "NO_CHANNEL",
     remedy:
-      "Start libvirt: systemctl start libvirtd (or virtqemud). If that fails: negotiator host doctor\n" +
+      `Start libvirt: systemctl start libvirtd (or virtqemud).${ASK_DOCTOR}\n` +
       'If this host does not use it, set host.libvirt = "no"',
   },
 ] as const;

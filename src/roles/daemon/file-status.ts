@@ -1,6 +1,7 @@
 /** Says in `status` whether a daemon can use its files, and has read them as they are now. */
 import { readlinkSync } from "node:fs";
 import * as v from "valibot";
+import { settingsElsewhere } from "../../config/config.ts";
 import { printable } from "../../printable.ts";
 import { standardOutput } from "../../standard-output.ts";
 import type { PolicyInForce } from "./policy-in-force.ts";
@@ -9,12 +10,15 @@ import type { PolicyInForce } from "./policy-in-force.ts";
  * Members of the answer to `status`. `policyProblem`: why every call is denied; null while the policy can be
  * used. `unreadFile`: which file the daemon has not read as it is now; null if there is none.
  * `isProgramReplaced`: whether another file has taken the place of its program; undefined for a daemon that
- * has no `reexec`.
+ * has no `reexec`. `configPath`: the config that it uses; undefined for a daemon that does not say.
+ * `setElsewhere`: the settings that it has from variables and options, by their keys, the values as JSON.
  */
 export const FileStatusEntries = {
   policyProblem: v.optional(v.nullable(v.string()), null),
   unreadFile: v.optional(v.nullable(v.string()), null),
   isProgramReplaced: v.optional(v.boolean()),
+  configPath: v.optional(v.string()),
+  setElsewhere: v.optional(v.record(v.string(), v.object({ value: v.string(), origin: v.string() })), {}),
 };
 
 /** Checks these members alone. */
@@ -25,13 +29,16 @@ export type FileStatus = v.InferOutput<typeof FileStatusSchema>;
 
 /** Resolves with them for a daemon with this policy. */
 export async function describeFiles(
-  policy: Pick<PolicyInForce, "problem" | "findUnread">,
+  policy: Pick<PolicyInForce, "problem" | "findUnread" | "config">,
 ): Promise<FileStatus> {
   const unread = await policy.findUnread();
+  const { config } = policy;
   return {
     policyProblem: policy.problem ?? null,
     unreadFile: unread ?? null,
     isProgramReplaced: isProgramReplaced(),
+    configPath: config.file.path,
+    setElsewhere: Object.fromEntries(settingsElsewhere(config)),
   };
 }
 

@@ -15,6 +15,8 @@ import type { DaemonVerdict } from "./policy-check-method.ts";
 
 /** The policy in force. */
 export type PolicyInForce = {
+  /** The settings with which it was read. */
+  readonly config: Config;
   readonly policy: Policy;
   /** The reason why it denies everything; undefined for a policy that can be used. */
   readonly problem: string | undefined;
@@ -68,6 +70,9 @@ export function createPolicyInForce(
     }
   };
   return {
+    get config() {
+      return config;
+    },
     get policy() {
       return policy;
     },

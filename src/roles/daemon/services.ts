@@ -86,7 +86,7 @@ export type Services = AsyncDisposable & {
   /** Whether stream chunks may go over a port as they are. A reload does not change it. */
   readonly offersRaw: boolean;
   /** The state of the policy and of the files that were read. */
-  readonly policy: Pick<PolicyInForce, "problem" | "findUnread">;
+  readonly policy: Pick<PolicyInForce, "problem" | "findUnread" | "config">;
   /** Judges a call by the policy that is in force. Rejects as `checkCall` does. */
   checkPolicy: (request: PolicyRequest) => Promise<DaemonVerdict>;
   /** Takes new settings and reads the policy again. Running calls go on under the old ones. */

@@ -1,4 +1,5 @@
 /** Finds commands that are offered, but that the system would not start, and files that lack a bit for it. */
+import { readdirSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { COMMAND_PATH } from "../../methods/interpreter.ts";
@@ -9,6 +10,7 @@ import { currentMounts, walkLocally } from "../../process/mount-table.ts";
 import { readHead } from "../../process/started-files.ts";
 import { shellWord } from "../../shell-word.ts";
 import type { User } from "../../trust/users.ts";
+import { readElfHead } from "../install/elf.ts";
 
 /** A file, why it does not run, and what helps. */
 export type BrokenCommand = { path: string; problem: string; remedy: string | undefined };
@@ -26,8 +28,12 @@ export function findStartFault(path: string): BrokenCommand | undefined {
       problem: "nothing can be run on its file system, which is mounted with noexec",
       remedy: `Use another place, or mount it otherwise: mount -o remount,exec ${shellWord(mount.place)}`,
     };
-  const head = readHead(path)?.toString("latin1") ?? "";
-  if (head === "" || head.startsWith("\u007fELF")) return undefined;
+  const bytes = readHead(path);
+  if (bytes === undefined) return undefined;
+  const head = bytes.toString("latin1");
+  if (head === "")
+    return { path, problem: "it is empty", remedy: `Write it, or remove it: rm ${shellWord(path)}` };
+  if (head.startsWith("\u007fELF")) return findBinaryFault(path, bytes);
   const wanted = missingByEnv(head);
   if (wanted !== undefined)
     return {
@@ -44,6 +50,36 @@ export function findStartFault(path: string): BrokenCommand | undefined {
     cwd: "/",
   });
   return { path, problem, remedy };
+}
+
+/** An ELF file needs this machine's kind of processor and its loader. */
+function findBinaryFault(path: string, head: Buffer): BrokenCommand | undefined {
+  const elf = (() => {
+    try {
+      return readElfHead(head, path);
+    } catch {
+      // A 32-bit program, or one with its loader's name further on, may run.
+      return undefined;
+    }
+  })();
+  if (elf === undefined) return undefined;
+  const isForeign = elf.architecture !== process.arch;
+  // The kernel may have an emulator for it (binfmt_misc).
+  if (isForeign && readdirSync("/proc/sys/fs/binfmt_misc").length > 0) return undefined;
+  if (isForeign)
+    return {
+      path,
+      problem: `it was built for ${elf.architecture}, and this machine is ${process.arch}`,
+      remedy: `Put a program for this machine there, or remove it: rm ${shellWord(path)}`,
+    };
+  const { interpreter = "/" } = elf;
+  const place = walkLocally(interpreter);
+  if (place === undefined || place.status !== undefined) return undefined;
+  return {
+    path,
+    problem: `its loader ${printable(interpreter)} is missing`,
+    remedy: "Install the C library for which it was built, or build it for the one of this machine",
+  };
 }
 
 /** The program that `env` is to find and that is not there. Other file systems are not looked at. */

@@ -1,54 +1,31 @@
 /** Looks whether calls can be written down: file, directory, and room on the disk. */
-import { constants } from "node:fs";
-import { access, lstat, statfs } from "node:fs/promises";
+import { lstat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { errnoOf } from "../../errors.ts";
 import { shellWord } from "../../shell-word.ts";
-import { findPathFault } from "../../trust/path-trust.ts";
-import { ourUid } from "../../trust/ownership.ts";
 import { defineCheck } from "./check.ts";
 import type { Examination } from "./check.ts";
-import { findExisting } from "./existing-directory.ts";
 import { AS_ROOT, ok, problem, unknown, warning } from "./finding.ts";
 import type { Found } from "./finding.ts";
+import { findLackOfInodes, findObstacle, freeRemedy, lookAtPlace, formatRoom } from "./place.ts";
+import type { Place } from "./place.ts";
 
-/**
- * `existing`: the nearest directory that is there. `fault`: why the place is not safe. `refusal`: the errno
- * of a look whether this user may write.
- */
-type AuditPlace = {
-  path: string;
-  directory: string;
-  existing: string;
-  isRegular: boolean;
-  fault: { problem: string; remedy: string } | undefined;
-  refusal: string | undefined;
-  freeBytes: number;
-  neededBytes: number;
-};
+/** `isThere`: whether there is a file already. `neededBytes`: how much the audit may take. */
+type AuditPlace = Place & { path: string; isThere: boolean; isRegular: boolean; neededBytes: number };
 
 /** The audit's file. */
 export const CHECK_AUDIT = defineCheck<AuditPlace | { hidden: string }>({
   name: "audit",
   async look({ invocation }) {
     const { file: path, maxBytes, keep } = invocation.config.settings.audit;
-    const directory = dirname(path);
-    const existing = findExisting(directory);
-    if (existing === undefined) return { hidden: path };
     const status = await lstat(path).catch(() => undefined);
-    const space = await statfs(existing);
-    const target = status === undefined ? existing : path;
+    const file = status === undefined ? undefined : path;
+    const place = await lookAtPlace(dirname(path), { groups: "meant", file });
+    if (place === undefined) return { hidden: path };
     return {
+      ...place,
       path,
-      directory,
-      existing,
+      isThere: status !== undefined,
       isRegular: status === undefined || status.isFile(),
-      fault: findPathFault(existing, { uid: ourUid(), groups: "meant" }),
-      refusal: await access(target, constants.W_OK).then(
-        () => undefined,
-        (thrown: unknown) => errnoOf(thrown) ?? "unknown",
-      ),
-      freeBytes: space.bavail * space.bsize,
       neededBytes: maxBytes * (keep + 1),
     };
   },
@@ -60,52 +37,34 @@ export const CHECK_AUDIT = defineCheck<AuditPlace | { hidden: string }>({
   },
 });
 
-const MIB = 1024 * 1024;
-const LEAST_BYTES = MIB;
 /** With so much room, even a large audit is not an alarm. */
-const ENOUGH_BYTES = 100 * MIB;
-
-function show(bytes: number): string {
-  return bytes < 10 * MIB ? `${Math.floor(bytes / 1024)} KiB` : `${Math.floor(bytes / MIB)} MiB`;
-}
-
-function freeRemedy(directory: string): string {
-  // The large files may be elsewhere on the disk.
-  const disk = `"$(findmnt -no TARGET -T ${shellWord(directory)})"`;
-  return `Find large files on it: du -xh --max-depth=3 ${disk} | sort -h | tail`;
-}
+const ENOUGH_BYTES = 100 * 1024 * 1024;
 
 /** Judges the place of the audit. */
 export function judgeAuditPlace(
-  { path, existing, isRegular, fault, refusal, freeBytes, neededBytes }: AuditPlace,
+  { path, isThere, isRegular, neededBytes, ...place }: AuditPlace,
   { isRoot }: Pick<Examination, "isRoot">,
 ): readonly Found[] {
+  const { existing, fault, refusal, freeBytes } = place;
   if (!isRegular)
     return [
       problem(`${path} is not a regular file`, `Move it away: mv ${shellWord(path)} ${shellWord(path)}.old`),
     ];
   if (fault !== undefined) return [problem(`${path} cannot be used: ${fault.problem}`, fault.remedy)];
-  if (refusal === "EROFS")
-    return [
-      problem(
-        `${path} is on a file system that is mounted read-only`,
-        `See why: findmnt -T ${shellWord(existing)}`,
-      ),
-    ];
-  if (refusal !== undefined)
-    return [
-      isRoot
-        ? problem(`${path} cannot be written (${refusal})`, `Look at it: ls -ld ${shellWord(existing)}`)
-        : unknown(`this user may not write ${path}, so only root can tell`, AS_ROOT),
-    ];
-  if (freeBytes < LEAST_BYTES)
-    return [problem(`the disk of ${path} is full: ${show(freeBytes)} are free`, freeRemedy(existing))];
+  if (refusal !== undefined && refusal !== "EROFS" && !isRoot)
+    return [unknown(`this user may not write ${path}, so only root can tell`, AS_ROOT)];
+  const obstacle = findObstacle(path, place);
+  if (obstacle !== undefined) return [problem(obstacle.text, obstacle.remedy)];
+  const lack = findLackOfInodes(path, place);
+  // Until it is full, a file that is there needs no other.
+  if (lack !== undefined) return [(isThere ? warning : problem)(lack.text, lack.remedy)];
   if (freeBytes < Math.min(neededBytes, ENOUGH_BYTES))
     return [
       warning(
-        `the disk of ${path} has ${show(freeBytes)} left, and the audit may grow to ${show(neededBytes)}`,
+        `the disk of ${path} has ${formatRoom(freeBytes)} left, and the audit may grow to ` +
+          formatRoom(neededBytes),
         freeRemedy(existing),
       ),
     ];
-  return [ok(`${path} can be written, and its disk has ${show(freeBytes)} left`)];
+  return [ok(`${path} can be written, and its disk has ${formatRoom(freeBytes)} left`)];
 }

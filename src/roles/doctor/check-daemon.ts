@@ -12,21 +12,25 @@ import type { FileStatus } from "../daemon/file-status.ts";
 import { defineCheck } from "./check.ts";
 import { fromError, fromLook, isDenial, ok, problem, unknown, warning } from "./finding.ts";
 import type { Found } from "./finding.ts";
+import { findOtherSettings } from "./other-settings.ts";
 import { askTool } from "./tool.ts";
 import type { Unit } from "./unit.ts";
 
 /**
- * `dead`: the socket's file is there, and no process listens. `refused`: this user may not ask. `unit`: what
- * systemd knows of the service; undefined without systemd. `canReload`: the files can be used.
+ * `dead`: the socket's file is there, and no process listens. `taken`: something else is there. `refused`:
+ * this user may not ask. `unit`: what systemd knows of the service; undefined without systemd. `canReload`:
+ * the files can be used.
  */
 type Daemon = { path: string; canReload: boolean } & (
   | { kind: "missing" | "dead"; unit: Unit | undefined }
+  | { kind: "taken"; isDirectory: boolean; unit: Unit | undefined }
   | { kind: "refused" | "silent"; error: NegotiatorError }
   | {
       kind: "answers";
       program: VersionWarning | undefined;
       files: FileStatus;
       access: SocketAccess | undefined;
+      others: readonly Found[];
     }
 );
 
@@ -49,11 +53,17 @@ export const CHECK_DAEMON = defineCheck<Daemon>({
         if (configProblem !== undefined && isDenial(configProblem))
           return { path, canReload, kind: "refused", error: configProblem };
         const status = await lstat(path).catch(() => undefined);
-        return { path, canReload, kind: status === undefined ? "missing" : "dead", unit: await readUnit() };
+        const unit = await readUnit();
+        if (status !== undefined && !status.isSocket())
+          return { path, canReload, kind: "taken", isDirectory: status.isDirectory(), unit };
+        return { path, canReload, kind: status === undefined ? "missing" : "dead", unit };
       }
       const files = await askDaemon(control, "status", FileStatusSchema, { timeoutMs: ANSWER_MS });
       const program = explainVersion(control, files);
-      return { path, canReload, kind: "answers", program, files, access: await readAccess(path, signal) };
+      // Without a config that can be used, the settings here are the defaults.
+      const others = canReload ? findOtherSettings(files, invocation.config, role) : [];
+      const access = await readAccess(path, signal);
+      return { path, canReload, kind: "answers", program, files, access, others };
     } catch (thrown) {
       const error = NegotiatorError.from(thrown);
       return { path, canReload, kind: error.code === "DENIED" ? "refused" : "silent", error };
@@ -66,6 +76,8 @@ export const CHECK_DAEMON = defineCheck<Daemon>({
         return [judgeAbsence(`there is no socket at ${path}`, daemon, role)];
       case "dead":
         return [judgeAbsence(`no process listens at ${path}, which an ended one has left`, daemon, role)];
+      case "taken":
+        return [judgeTaken(daemon, role)];
       case "refused":
         return [fromLook(daemon.error, isRoot)];
       case "silent":
@@ -84,14 +96,15 @@ type AnsweringDaemon = {
   program: VersionWarning | undefined;
   files: FileStatus;
   access: SocketAccess | undefined;
+  others: readonly Found[];
 };
 
 /** Judges what a daemon says of itself. */
 export function judgeAnswer(
-  { path, canReload, program, files, access }: AnsweringDaemon,
+  { path, canReload, program, files, access, others }: AnsweringDaemon,
   role: "host" | "guest",
 ): Found[] {
-  const found: Found[] = judgeAccess(path, access);
+  const found: Found[] = [...others, ...judgeAccess(path, access)];
   if (program !== undefined) found.push(warning(program.problem, program.remedy));
   const { policyProblem, unreadFile } = files;
   const reload = ["negotiator", role, "reload"] as const;
@@ -130,6 +143,21 @@ function judgeAccess(path: string, access: SocketAccess | undefined): Found[] {
       `Let them use it: chgrp ${CONTROL_GROUP} ${word} && chmod ${CONTROL_MODE.toString(8)} ${word}`,
     ),
   ];
+}
+
+/** A running daemon makes its socket again as soon as the name is free. */
+function judgeTaken(
+  { path, isDirectory, unit }: { path: string; isDirectory: boolean; unit: Unit | undefined },
+  role: "host" | "guest",
+): Found {
+  const word = shellWord(path);
+  const what = isDirectory ? "is a directory" : "is not a socket";
+  const start = unit?.["LoadState"] === "loaded" ? `systemctl start negotiator-${role}` : undefined;
+  return problem(
+    `no daemon can listen at ${path}: it ${what}`,
+    `Move it away: mv ${word} ${word}.old\n` +
+      `Then start the daemon, if it does not run: ${start ?? `negotiator ${role} daemon`}`,
+  );
 }
 
 type Absence = { canReload: boolean; unit: Unit | undefined };

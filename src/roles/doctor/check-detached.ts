@@ -1,29 +1,30 @@
 /** Looks whether the output of detached calls can be kept. */
 import { printable } from "../../printable.ts";
-import { ourUid } from "../../trust/ownership.ts";
-import { findPathFault } from "../../trust/path-trust.ts";
 import { defineCheck } from "./check.ts";
-import { findExisting } from "./existing-directory.ts";
-import { ok, warning } from "./finding.ts";
+import { AS_ROOT, ok, unknown, warning } from "./finding.ts";
+import { findLackOfInodes, findObstacle, lookAtPlace } from "./place.ts";
+import type { Place } from "./place.ts";
 
-/** `fault`: why others could change what is kept there. */
-type DetachedPlace = { directory: string; fault: { problem: string; remedy: string } | undefined };
+/** `place` is undefined where a look could hang. */
+type DetachedPlace = { directory: string; place: Place | undefined };
 
 /** The directory of detached calls. The daemon keeps little of them without it, and forgets them. */
 export const CHECK_DETACHED = defineCheck<DetachedPlace>({
   name: "detached",
-  look({ invocation }) {
+  async look({ invocation }) {
     const { directory } = invocation.config.settings.detached;
-    const existing = findExisting(directory);
-    const trust = { uid: ourUid(), groups: "own" } as const;
-    return Promise.resolve({
-      directory,
-      fault: existing === undefined ? undefined : findPathFault(existing, trust),
-    });
+    return { directory, place: await lookAtPlace(directory, { groups: "own" }) };
   },
-  judge({ directory, fault }) {
+  judge({ directory, place }, { isRoot }) {
     const shown = printable(directory);
-    if (fault === undefined) return [ok(`detached calls can be kept in ${shown}`)];
-    return [warning(`detached calls cannot be kept in ${shown}: ${fault.problem}`, fault.remedy)];
+    if (place === undefined) return [ok(`detached calls can be kept in ${shown}`)];
+    const { fault, refusal } = place;
+    if (fault !== undefined)
+      return [warning(`detached calls cannot be kept in ${shown}: ${fault.problem}`, fault.remedy)];
+    if (refusal !== undefined && refusal !== "EROFS" && !isRoot)
+      return [unknown(`this user may not write to ${shown}, so only root can tell`, AS_ROOT)];
+    const obstacle = findObstacle(shown, place) ?? findLackOfInodes(shown, place);
+    if (obstacle === undefined) return [ok(`detached calls can be kept in ${shown}`)];
+    return [warning(`detached calls cannot be kept: ${obstacle.text}`, obstacle.remedy)];
   },
 });

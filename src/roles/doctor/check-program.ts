@@ -7,9 +7,11 @@ import { TARGET, VERSION } from "../../version.ts";
 import { findPackage, PACKAGED_PROGRAM } from "../install/package-owner.ts";
 import { findProgramFault } from "../install/program-fault.ts";
 import { findDaemons } from "../install/running-daemon.ts";
+import { LOCAL_PROGRAM } from "../install/service-files.ts";
 import { defineCheck } from "./check.ts";
 import { ok, problem, warning } from "./finding.ts";
 import type { Found } from "./finding.ts";
+import { changesOf } from "./unit.ts";
 
 /**
  * `found`: the files called negotiator where programs are, without links to each other. `used`: those that
@@ -37,7 +39,10 @@ export const CHECK_PROGRAM = defineCheck<Programs>({
     const unit = await readUnit().catch(() => undefined);
     const [, start = ""] = /path=(\S+) ;/.exec(unit?.["ExecStart"] ?? "") ?? [];
     const running = findDaemons(role).map(({ pid }) => readlink(`/proc/${pid}/exe`).catch(() => ""));
-    const parts = [start, unit?.["FragmentPath"] ?? ""].filter((path) => path !== "");
+    const file = unit?.["FragmentPath"] ?? "";
+    const parts = [start, file].filter((path) => path !== "");
+    const isOurs = [PACKAGED_PROGRAM, LOCAL_PROGRAM].includes(start);
+    const namedIn = isOurs ? [] : [...changesOf(unit ?? {}), file];
     const started = await realpath(start).catch(() => start);
     const used = [started, ...(await Promise.all(running))];
     const packaged = (await findPackage("/").catch(() => undefined)) !== undefined;
@@ -51,7 +56,12 @@ export const CHECK_PROGRAM = defineCheck<Programs>({
       own,
       found: [...found].filter((path) => !broken.has(path)),
       used: used.filter((path) => path !== ""),
-      faults: [...parts.flatMap((path) => findServiceFault(path, role) ?? []), ...broken.values()],
+      faults: [
+        ...parts.flatMap(
+          (path) => findServiceFault(path, role, { namedIn: path === start ? namedIn : [] }) ?? [],
+        ),
+        ...broken.values(),
+      ],
       packaged,
     };
   },
@@ -60,9 +70,13 @@ export const CHECK_PROGRAM = defineCheck<Programs>({
 
 /**
  * A user who can replace a program of root is root. Daemons refuse their config and commands for the same
- * reasons.
+ * reasons. `namedIn`: the files of the unit that may name this program, if no installation makes it.
  */
-export function findServiceFault(path: string, role: "host" | "guest"): ServiceFault | undefined {
+export function findServiceFault(
+  path: string,
+  role: "host" | "guest",
+  { namedIn }: { namedIn: readonly string[] } = { namedIn: [] },
+): ServiceFault | undefined {
   const trust = { uid: 0, groups: "own" } as const;
   try {
     return judgeNow((eyes) => {
@@ -70,7 +84,11 @@ export function findServiceFault(path: string, role: "host" | "guest"): ServiceF
       if (status === undefined)
         return {
           text: `the service runs ${path}, which is missing`,
-          remedy: `Install it again: negotiator ${role} install`,
+          remedy:
+            namedIn.length === 0
+              ? `Install it again: negotiator ${role} install`
+              : `Correct ExecStart= in ${namedIn.map(shellWord).join(" or ")}\n` +
+                `Then: systemctl daemon-reload; systemctl restart negotiator-${role}`,
         };
       const wrong = fault ?? judgeFile(place, status, 0, eyes);
       return wrong && { text: `others may replace ${path}: ${wrong.problem}`, remedy: wrong.remedy };

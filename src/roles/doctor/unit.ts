@@ -7,7 +7,8 @@ import { askTool } from "./tool.ts";
 export type Unit = Readonly<Record<string, string>>;
 
 const PROPERTIES =
-  "Id,LoadState,ActiveState,SubState,Result,UnitFileState,NRestarts,NeedDaemonReload,ExecStart,FragmentPath";
+  "Id,LoadState,ActiveState,SubState,Result,UnitFileState,NRestarts,NeedDaemonReload,ExecStart," +
+  "FragmentPath,DropInPaths";
 
 /** Resolves with what systemd knows of each unit, in order; with fewer or none if it does not answer. */
 export async function askUnits(names: readonly string[], signal: AbortSignal): Promise<Unit[]> {
@@ -32,4 +33,9 @@ export async function readUnit(role: Role): Promise<Unit | undefined> {
   const { signal } = new AbortController();
   const [unit] = await askUnits([`negotiator-${role}.service`], signal);
   return unit;
+}
+
+/** Returns the drop-ins of a unit that its administrator has made; those of packages are in `/usr`. */
+export function changesOf({ DropInPaths = "" }: Unit): string[] {
+  return DropInPaths.split(" ").filter((path) => path !== "" && !/^\/(?:usr\/)?lib\//.test(path));
 }

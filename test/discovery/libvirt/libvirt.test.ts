@@ -127,6 +127,12 @@ test.each([
   ],
   ["DENIED", "Run as root", [CONNECT, "authentication unavailable: no polkit agent available"]],
   ["BAD_CONFIG", "--connect qemu:///system", [CONNECT, "no connection driver available for foo:///x"]],
+  ["UNSUPPORTED", "libvirt-daemon-driver-qemu", [CONNECT, "no connection driver available for <null>"]],
+  [
+    "UNSUPPORTED",
+    "libvirt-daemon-driver-qemu",
+    [CONNECT, "no connection driver available for qemu:///system"],
+  ],
   [
     "BAD_CONFIG",
     "--connect qemu:///system",

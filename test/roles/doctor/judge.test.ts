@@ -123,9 +123,10 @@ test("the place of the audit is judged by its disk, its owner and its kind", () 
   const MIB = 1024 * 1024;
   const fine = {
     path: "/a/b",
-    directory: "/a",
     existing: "/a",
+    isThere: true,
     isRegular: true,
+    hasInodes: true,
     fault: undefined,
     refusal: undefined,
     freeBytes: 1000 * MIB,
@@ -141,6 +142,7 @@ test("the place of the audit is judged by its disk, its owner and its kind", () 
   expect(levelOf({ isRegular: false })).toBe("problem");
   expect(levelOf({ fault: { problem: "others may write", remedy: "chmod" } })).toBe("problem");
   expect(levelOf({ freeBytes: 200 * MIB, neededBytes: 5000 * MIB })).toBe("ok");
+  expect(levelOf({ hasInodes: false })).toBe("warning");
 });
 
 test("a daemon with few files, and one that has nearly all of them open, is a warning", () => {
@@ -217,9 +219,9 @@ function judgeSocket(given: {
   gid?: number;
 }): Found | undefined {
   const { unreadFile = null, canReload = true, mode = 0o660, gid = 990 } = given;
-  const files = { policyProblem: null, unreadFile };
+  const files = { policyProblem: null, unreadFile, setElsewhere: {} };
   const access = { mode, gid, group: 990 };
-  return judgeAnswer({ path: "/s", canReload, program: undefined, files, access }, "host")[0];
+  return judgeAnswer({ path: "/s", canReload, program: undefined, files, access, others: [] }, "host")[0];
 }
 
 test("a control socket that its group may not use, or everybody may, is a warning", () => {

@@ -13,6 +13,7 @@ import { CHECK_PROGRAM } from "../../doctor/check-program.ts";
 import { CHECK_SERVICE } from "../../doctor/check-service.ts";
 import type { Check } from "../../doctor/check.ts";
 import { examine } from "../../doctor/doctor.ts";
+import { CHECK_FREEZE_HOOK } from "./check-freeze-hook.ts";
 import { CHECK_HOST_LINK } from "./check-host-link.ts";
 import { CHECK_PORT } from "./check-port.ts";
 
@@ -26,6 +27,7 @@ const GUEST_CHECKS: readonly Check[] = [
   CHECK_DAEMON,
   CHECK_GROUP,
   CHECK_HOST_LINK,
+  CHECK_FREEZE_HOOK,
   CHECK_OWN_COMMANDS,
   CHECK_AUDIT,
   CHECK_DETACHED,

@@ -1,6 +1,7 @@
 /** Looks whether libvirt answers, and which one. */
 import { existsSync } from "node:fs";
 import { createLibvirtFinder } from "../../../discovery/libvirt/libvirt.ts";
+import { ASK_DOCTOR } from "../../../discovery/libvirt/virsh.ts";
 import { surveyLibvirt } from "../../../discovery/libvirt/survey.ts";
 import type { Survey } from "../../../discovery/libvirt/survey.ts";
 import { NegotiatorError } from "../../../errors.ts";
@@ -12,6 +13,7 @@ import { findLocalProgram } from "../../../process/program-path.ts";
 import type { Invocation } from "../../cli/subcommand.ts";
 import { defineCheck } from "../../doctor/check.ts";
 import { fromError, fromLook, ok, problem, warning } from "../../doctor/finding.ts";
+import type { Found } from "../../doctor/finding.ts";
 import { createFinders } from "../finders.ts";
 import { adviseLibvirt, readLibvirtUnits } from "./libvirt-units.ts";
 import type { UnitAdvice } from "./libvirt-units.ts";
@@ -66,7 +68,7 @@ export const CHECK_LIBVIRT = defineCheck<LibvirtFacts>({
             `Correct host.connect in ${file}, for example: "qemu:///system". Then: negotiator host reload`,
           ),
         ];
-      const found = fromLook(error, isRoot);
+      const found = withoutDoctor(fromLook(error, isRoot));
       if (advice === undefined) return [found];
       return [problem(`${found.text}; ${advice.state}`, `${advice.remedy}\n${DO_WITHOUT}`, advice.fix)];
     }
@@ -108,6 +110,11 @@ export const CHECK_LIBVIRT = defineCheck<LibvirtFacts>({
     return [ok(`${survey.uri} answers`)];
   },
 });
+
+/** The error's remedy for other command lines names this one. */
+function withoutDoctor({ remedy, ...found }: Found): Found {
+  return remedy === undefined ? found : { ...found, remedy: remedy.replace(ASK_DOCTOR, "") };
+}
 
 const DO_WITHOUT = 'If this host does not use libvirt, set host.libvirt = "no"';
 

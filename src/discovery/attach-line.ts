@@ -1,6 +1,7 @@
 /** Command lines about the channel of a guest of libvirt, for messages. */
 
 import { shellWord } from "../shell-word.ts";
+import { defaultUri } from "./libvirt/default-uri.ts";
 
 /** The port that `add-channel` adds without `--port`. */
 const USUAL_PORT = "negotiator-host-to-guest.0";
@@ -27,7 +28,8 @@ export function attachAgainRemedy(guest: string, connect = ""): string {
   return `Attach it again: ${remove}; ${add}`;
 }
 
-/** Returns the first words of a line for virsh. An empty URI is none. */
+/** Returns the first words of a line for virsh. An empty URI is none, unless virsh needs one here. */
 export function virshAt(connect = ""): string {
-  return connect === "" ? "virsh" : `virsh --connect ${shellWord(connect)}`;
+  const uri = connect === "" ? defaultUri() : connect;
+  return uri === undefined ? "virsh" : `virsh --connect ${shellWord(uri)}`;
 }

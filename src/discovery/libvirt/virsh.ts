@@ -1,6 +1,7 @@
 /** Calls libvirt's client `virsh` and turns its failures into errors of ours. */
 import { errnoOf, NegotiatorError } from "../../errors.ts";
 import { virshAt } from "../attach-line.ts";
+import { defaultUri } from "./default-uri.ts";
 import type { FaultCode } from "../../errors.ts";
 import { printable } from "../../printable.ts";
 import type { RunText } from "../../process/run-text.ts";
@@ -26,7 +27,8 @@ export function virshWords(connect: string | undefined, words: readonly string[]
 }
 
 function connection(connect: string | undefined): string[] {
-  return connect === undefined ? [] : [`--connect=${connect}`];
+  const uri = connect ?? defaultUri();
+  return uri === undefined ? [] : [`--connect=${uri}`];
 }
 
 /**

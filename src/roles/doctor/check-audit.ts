@@ -6,11 +6,11 @@ import { defineCheck } from "./check.ts";
 import type { Examination } from "./check.ts";
 import { AS_ROOT, ok, problem, unknown, warning } from "./finding.ts";
 import type { Found } from "./finding.ts";
-import { findLackOfInodes, findObstacle, freeRemedy, lookAtPlace, formatRoom } from "./place.ts";
-import type { Place } from "./place.ts";
+import { findLackOfInodes, findObstacle, freeRemedy, lookAtPlace, formatRoom } from "./file-place.ts";
+import type { FilePlace } from "./file-place.ts";
 
 /** `isThere`: whether there is a file already. `neededBytes`: how much the audit may take. */
-type AuditPlace = Place & { path: string; isThere: boolean; isRegular: boolean; neededBytes: number };
+type AuditPlace = FilePlace & { path: string; isThere: boolean; isRegular: boolean; neededBytes: number };
 
 /** The audit's file. */
 export const CHECK_AUDIT = defineCheck<AuditPlace | { hidden: string }>({

@@ -2,11 +2,11 @@
 import { printable } from "../../printable.ts";
 import { defineCheck } from "./check.ts";
 import { AS_ROOT, ok, unknown, warning } from "./finding.ts";
-import { findLackOfInodes, findObstacle, lookAtPlace } from "./place.ts";
-import type { Place } from "./place.ts";
+import { findLackOfInodes, findObstacle, lookAtPlace } from "./file-place.ts";
+import type { FilePlace } from "./file-place.ts";
 
 /** `place` is undefined where a look could hang. */
-type DetachedPlace = { directory: string; place: Place | undefined };
+type DetachedPlace = { directory: string; place: FilePlace | undefined };
 
 /** The directory of detached calls. The daemon keeps little of them without it, and forgets them. */
 export const CHECK_DETACHED = defineCheck<DetachedPlace>({

@@ -1,4 +1,5 @@
 /** Looks at all guests: which have a port, and whose agents answer. */
+import { virshAt } from "../../../discovery/attach-line.ts";
 import type { Endpoint } from "../../../discovery/endpoint.ts";
 import { parseDomainDevices } from "../../../discovery/libvirt/domain-xml.ts";
 import { mapBounded, PARALLEL_CALLS } from "../../../discovery/libvirt/parallel-calls.ts";
@@ -83,7 +84,7 @@ export const CHECK_GUESTS = defineCheck<GuestsFacts>({
         ),
       );
     }
-    if (known !== undefined) return [...found, ...judgeStates(known)];
+    if (known !== undefined) return [...found, ...judgeStates(known, connect)];
     const names = [...new Set(endpoints.map(({ guest }) => guest))];
     if (isRefused && names.length === 0)
       return [...found, unknown("this user sees no guest, and may not ask the daemon about them", AS_ROOT)];
@@ -132,7 +133,7 @@ async function findBare(
 }
 
 /** Returns what the daemon's states of its guests mean. Guests with the same error share one finding. */
-export function judgeStates(guests: readonly GuestStatus[]): Found[] {
+export function judgeStates(guests: readonly GuestStatus[], connect = ""): Found[] {
   const found: Found[] = [];
   const fine = guests.filter(
     ({ state, lastError }) => !ABSENT.has(state) && state !== "paused" && !isBad(state) && lastError === null,
@@ -168,7 +169,10 @@ export function judgeStates(guests: readonly GuestStatus[]): Found[] {
   const paused = namesOf(guests.filter(({ state }) => state === "paused"));
   if (paused.length > 0)
     found.push(
-      warning(`paused: ${nameSome(paused)}`, `Resume each: virsh resume ${shellWord(paused[0] ?? "GUEST")}`),
+      warning(
+        `paused: ${nameSome(paused)}`,
+        `Resume each: ${virshAt(connect)} resume ${shellWord(paused[0] ?? "GUEST")}`,
+      ),
     );
   const absent = guests.filter(({ state }) => ABSENT.has(state));
   if (absent.length > 0)

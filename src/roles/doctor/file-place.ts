@@ -13,7 +13,7 @@ import { findExisting } from "./existing-directory.ts";
  * is there. `refusal`: the errno of a look whether this user may write. `hasInodes`: whether the disk has
  * room for one more file.
  */
-export type Place = {
+export type FilePlace = {
   existing: string;
   fault: { problem: string; remedy: string } | undefined;
   refusal: string | undefined;
@@ -31,7 +31,7 @@ export type Obstacle = { text: string; remedy: string };
 export async function lookAtPlace(
   directory: string,
   { groups, file }: Pick<PathTrust, "groups"> & { file?: string | undefined },
-): Promise<Place | undefined> {
+): Promise<FilePlace | undefined> {
   const existing = findExisting(directory);
   if (existing === undefined) return undefined;
   const space = await statfs(existing);
@@ -52,7 +52,7 @@ const MIB = 1024 * 1024;
 const LEAST_BYTES = MIB;
 
 /** Returns what prevents the daemon from writing to `shown`, which is in this place. */
-export function findObstacle(shown: string, place: Omit<Place, "fault">): Obstacle | undefined {
+export function findObstacle(shown: string, place: Omit<FilePlace, "fault">): Obstacle | undefined {
   const { existing, refusal, freeBytes } = place;
   if (refusal === "EROFS")
     return {
@@ -73,7 +73,7 @@ export function findObstacle(shown: string, place: Omit<Place, "fault">): Obstac
 }
 
 /** Returns why no file can be added to the place. */
-export function findLackOfInodes(shown: string, { existing, hasInodes }: Place): Obstacle | undefined {
+export function findLackOfInodes(shown: string, { existing, hasInodes }: FilePlace): Obstacle | undefined {
   if (hasInodes) return undefined;
   return {
     text: `the disk of ${shown} has no inode left, so no file can be added to it`,

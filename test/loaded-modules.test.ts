@@ -32,7 +32,7 @@ const EXECUTE = "src/roles/cli/execute-through.ts";
 
 /** These load node's streams, which takes longer than all our code. */
 const STREAMS = /^node:(?:crypto|net|stream|tty|util)$/;
-const FINDERS = /^src\/discovery\/(?!attach-line\.ts$)|^fast-xml-parser$/;
+const FINDERS = /^src\/discovery\/(?!(?:attach-line|default-uri)\.ts$)|^fast-xml-parser$/;
 const DAEMON = /^src\/(?:audit\/|roles\/daemon\/(?!(?:link|file)-status|link-figures)|policy\/policy)/;
 const DEVICES = /^src\/channels\/port\/|^node:worker_threads$/;
 const FOREIGN = /^src\/peers\/(?:legacy\/|queued\/|dialects\.ts$)/;

@@ -1,7 +1,7 @@
 /** Command lines about the channel of a guest of libvirt, for messages. */
 
 import { shellWord } from "../shell-word.ts";
-import { defaultUri } from "./libvirt/default-uri.ts";
+import { defaultUri } from "./default-uri.ts";
 
 /** The port that `add-channel` adds without `--port`. */
 const USUAL_PORT = "negotiator-host-to-guest.0";

@@ -1,7 +1,7 @@
 /** Calls libvirt's client `virsh` and turns its failures into errors of ours. */
 import { errnoOf, NegotiatorError } from "../../errors.ts";
 import { virshAt } from "../attach-line.ts";
-import { defaultUri } from "./default-uri.ts";
+import { defaultUri } from "../default-uri.ts";
 import type { FaultCode } from "../../errors.ts";
 import { printable } from "../../printable.ts";
 import type { RunText } from "../../process/run-text.ts";

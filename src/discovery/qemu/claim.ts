@@ -5,6 +5,7 @@ import { decodeUtf8 } from "../../strict/utf8.ts";
 import type { ProcessFacts } from "../../trust/host-process.ts";
 import type { CommandLines } from "./command-line.ts";
 import { parseQemuCommandLine } from "./qemu-options.ts";
+import type { UnfitPort } from "./qemu-options.ts";
 
 /** A socket of a claim. `path` is absolute, or undefined if it is not UTF-8. */
 export type ClaimedSocket = { port: string; path: string | undefined };
@@ -19,6 +20,8 @@ export type GuestClaim = {
   uuid?: string;
   /** Those of known ports. */
   sockets: ClaimedSocket[];
+  /** Known ports that cannot be used. */
+  unfit: UnfitPort[];
   /** The whole command line. */
   line: string;
 };
@@ -41,8 +44,8 @@ export async function readClaim(facts: ProcessFacts, reading: ClaimReading): Pro
   if (bytes === undefined) return undefined;
   const isExact = decodeUtf8(bytes) !== undefined;
   const line = Buffer.from(bytes).toString();
-  const { uuid, sockets, ...guest } = parseQemuCommandLine(line.split("\0").slice(1, -1), ports);
-  if (sockets.length === 0) return undefined;
+  const { uuid, sockets, unfit, ...guest } = parseQemuCommandLine(line.split("\0").slice(1, -1), ports);
+  if (sockets.length === 0 && unfit.length === 0) return undefined;
   const { name = uuid ?? `qemu-${facts.pid}` } = guest;
   const isReplaced = (text: string): boolean => !isExact && text.includes("\ufffd");
   const directory = decodeUtf8(await readlink(join(procDirectory, String(facts.pid), "cwd"), "buffer"));
@@ -55,6 +58,7 @@ export async function readClaim(facts: ProcessFacts, reading: ClaimReading): Pro
       const isUnknown = isReplaced(path) || (directory === undefined && !isAbsolute(path));
       return { port, path: isUnknown ? undefined : resolve(directory ?? "/", path) };
     }),
+    unfit,
     line,
   };
 }

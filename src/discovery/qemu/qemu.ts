@@ -9,6 +9,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf, NegotiatorError } from "../../errors.ts";
 import { printable } from "../../printable.ts";
+import { shellWord } from "../../shell-word.ts";
 import { shorten } from "../../shorten.ts";
 import { ourUid } from "../../trust/ownership.ts";
 import type { Endpoint, Finder, Scan } from "../endpoint.ts";
@@ -18,6 +19,7 @@ import type { GuestClaim, ClaimReading } from "./claim.ts";
 import { createCommandLines } from "./command-line.ts";
 import { HOST_RULES, judgeHypervisor } from "./hypervisor.ts";
 import type { HypervisorRules } from "./hypervisor.ts";
+import type { UnfitPort } from "./qemu-options.ts";
 import { checkSocket } from "./socket-trust.ts";
 
 /** Options of the QEMU finder. */
@@ -121,7 +123,7 @@ async function checkClaim({ claim, uid }: Claimant, procDirectory: string): Prom
   const who = `guest "${printable(shorten(name, SHOWN_NAME_LENGTH))}" of QEMU process ${pid}`;
   if (!claim.isNameExact) return { problems: [denied(who, "its name is not UTF-8")] };
   const endpoints: Endpoint[] = [];
-  const problems: NegotiatorError[] = [];
+  const problems = claim.unfit.map((port) => unfit(who, name, port));
   for (const { port, path } of claim.sockets) {
     const objection =
       path === undefined
@@ -145,6 +147,15 @@ function limitUntrusted(problems: readonly NegotiatorError[]): readonly Negotiat
   // The watch logs each text once, so the text must not contain their number.
   const message = `Cannot use more QEMU processes: over ${REPORTED_UNTRUSTED} are not trusted`;
   return [...problems.slice(0, REPORTED_UNTRUSTED), new NegotiatorError("DENIED", message, { remedy })];
+}
+
+function unfit(who: string, name: string, { port, kind }: UnfitPort): NegotiatorError {
+  return new NegotiatorError(
+    "UNSUPPORTED",
+    `Cannot use the ${who}: its port ${port} is on ${printable(kind)}, and not on a unix socket at which ` +
+      "QEMU listens",
+    { remedy: `Start it with these: negotiator host add-channel --print-qemu-args ${shellWord(name)}` },
+  );
 }
 
 function denied(who: string, objection: string): NegotiatorError {

@@ -37,6 +37,22 @@ test.each([
 });
 
 test.each([
+  ["socket,id=c0,path=/run/s", "a socket to which QEMU connects"],
+  ["socket,id=c0,path=s,server=on,abstract=on", "an abstract socket, which has no file"],
+  ["socket,id=c0,host=h,port=1,server=on", "a TCP socket"],
+  ["socket,id=c0,path=/run/s,server=on,telnet=on", "a socket with telnet=on"],
+  ["socket,id=c0,path=/run/s,server=on,websocket=on", "a socket with websocket=on"],
+  ["pty,id=c0,path=/run/s", 'a chardev of the kind "pty"'],
+  ["file,id=c0,path=/run/f", 'a chardev of the kind "file"'],
+])("a port on the chardev %s is unfit: it is on %s", (chardev, kind) => {
+  expect(parse(`-chardev ${chardev} ${DEVICE}`)).toEqual({ sockets: [], unfit: [{ port: PORT, kind }] });
+});
+
+test("a port of libvirt, on a descriptor, is not unfit", () => {
+  expect(parse(`-chardev socket,id=c0,fd=28,server=on,wait=off ${DEVICE}`).unfit).toEqual([]);
+});
+
+test.each([
   ["a device without its chardev", DEVICE],
   ["a chardev without a device", CHARDEV],
   [
@@ -71,11 +87,13 @@ test("the port of another program gives its socket when it is known", () => {
 
 test("-name and -uuid give the guest's name and its UUID in lower case; empty ones give none", () => {
   expect(parse("-name guest=web1,debug-threads=on -uuid C7A5FDBD-cdaf-9455-926a-d65c16db1809")).toEqual({
+    unfit: [],
     name: "web1",
     uuid: "c7a5fdbd-cdaf-9455-926a-d65c16db1809",
     sockets: [],
   });
   expect(parseQemuCommandLine(["-name", "a b,,c='d'"], OWN_PORTS).name).toBe("a b,c='d'");
-  expect(parse("-name process=x")).toEqual({ sockets: [] });
-  expect(parseQemuCommandLine(["-name", ""], OWN_PORTS)).toEqual({ sockets: [] });
+  const nothing = { sockets: [], unfit: [] };
+  expect(parse("-name process=x")).toEqual(nothing);
+  expect(parseQemuCommandLine(["-name", ""], OWN_PORTS)).toEqual(nothing);
 });

@@ -111,6 +111,19 @@ test("processes that end during the scan and other files in /proc do not hide a 
   expect((await host.find()).endpoints).toHaveLength(1);
 });
 
+test("a port that is not on a socket of QEMU is a problem, with the options that help", async () => {
+  await using host = await createHost();
+  const device = ["-device", `virtserialport,chardev=c,name=${PORT}`];
+  await addProcess(host.directory, 11, ["-name", "web 1", "-chardev", "pty,id=c", ...device]);
+  const { endpoints, problems } = await host.find();
+  expect(endpoints).toEqual([]);
+  expect(problems.map(({ message }) => message)).toEqual([
+    `Cannot use the guest "web 1" of QEMU process 11: its port ${PORT} is on a chardev of the kind "pty", ` +
+      "and not on a unix socket at which QEMU listens\n" +
+      "Start it with these: negotiator host add-channel --print-qemu-args 'web 1'",
+  ]);
+});
+
 test.each([
   ["real", [4711, SELF, SELF, SELF]],
   ["effective", [SELF, 4711, SELF, SELF]],

@@ -1,18 +1,13 @@
 /**
- * Chooses the URI for a virsh that gets none. libvirt itself asks only the socket of libvirtd, which
- * virtproxyd serves for the modular daemons. A host with virtqemud alone does not have it (virtproxyd(8), virtqemud(8)).
+ * Chooses the URI for a virsh that gets none. libvirt itself asks only the socket of libvirtd. For modular
+ * daemons, virtproxyd serves it. A host with virtqemud alone does not have it (virtproxyd(8), virtqemud(8)).
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ourUid } from "../../trust/ownership.ts";
+import { ourUid } from "../trust/ownership.ts";
 
 /** `run`: the directory of libvirt's sockets; `config`: the config of its clients. */
-export type LibvirtPlace = {
-  run: string;
-  config: string;
-  environment: Readonly<Record<string, string | undefined>>;
-  isRoot: boolean;
-};
+export type LibvirtPlace = { run: string; config: string; isRoot: boolean };
 
 const SYSTEM_URI = "qemu:///system";
 
@@ -21,15 +16,13 @@ export function defaultUri(): string | undefined {
   return chooseUri({
     run: "/run/libvirt",
     config: "/etc/libvirt/libvirt.conf",
-    environment: process.env,
     isRoot: ourUid() === 0,
   });
 }
 
 /** Returns that URI for the sockets and settings of a place. Other users than root have their own libvirt. */
-export function chooseUri({ run, config, environment, isRoot }: LibvirtPlace): string | undefined {
+export function chooseUri({ run, config, isRoot }: LibvirtPlace): string | undefined {
   if (!isRoot || !existsSync(join(run, "virtqemud-sock-ro"))) return undefined;
-  if ((environment["LIBVIRT_DEFAULT_URI"] ?? "") !== "") return undefined;
   if (existsSync(config) && /^[ \t]*uri_default[ \t]*=/m.test(readFileSync(config, "utf8"))) return undefined;
   return isListening(join(run, "libvirt-sock-ro")) ? undefined : SYSTEM_URI;
 }

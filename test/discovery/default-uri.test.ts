@@ -1,9 +1,9 @@
 /** The URI for a virsh without one, where only the modular daemon of libvirt runs. */
 import { expect, test } from "bun:test";
 import { createServer } from "node:net";
-import { chooseUri } from "../../../src/discovery/libvirt/default-uri.ts";
-import { virshWords } from "../../../src/discovery/libvirt/virsh.ts";
-import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
+import { chooseUri } from "../../src/discovery/default-uri.ts";
+import { virshWords } from "../../src/discovery/libvirt/virsh.ts";
+import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 
 const SYSTEM = "qemu:///system";
 
@@ -18,7 +18,7 @@ function listen(path: string): Promise<AsyncDisposable> {
 
 test("without libvirtd, virtqemud is asked by its URI; with the usual socket libvirt chooses", async () => {
   await using directory = await createTemporaryDirectory();
-  const place = { run: directory.path, config: directory.at("libvirt.conf"), environment: {}, isRoot: true };
+  const place = { run: directory.path, config: directory.at("libvirt.conf"), isRoot: true };
   expect(chooseUri(place)).toBeUndefined();
   await using _ = await listen(directory.at("virtqemud-sock-ro"));
   expect(chooseUri(place)).toBe(SYSTEM);
@@ -33,13 +33,12 @@ test("without libvirtd, virtqemud is asked by its URI; with the usual socket lib
   expect(chooseUri(place)).toBe(SYSTEM);
 });
 
-test("a URI of the environment or of libvirt's config stays its choice, as for other users", async () => {
+test("a URI of libvirt's config stays its choice, and other users have their own libvirt", async () => {
   await using directory = await createTemporaryDirectory();
   const config = directory.at("libvirt.conf");
-  const place = { run: directory.path, config, environment: {}, isRoot: true };
+  const place = { run: directory.path, config, isRoot: true };
   await using _ = await listen(directory.at("virtqemud-sock-ro"));
   expect(chooseUri({ ...place, isRoot: false })).toBeUndefined();
-  expect(chooseUri({ ...place, environment: { LIBVIRT_DEFAULT_URI: "test:///default" } })).toBeUndefined();
   await Bun.write(config, '#uri_default = "qemu:///system"\n');
   expect(chooseUri(place)).toBe(SYSTEM);
   await Bun.write(config, 'uri_default = "test:///default"\n');

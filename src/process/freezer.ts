@@ -55,6 +55,15 @@ const ANSWER_BYTES = 1024;
 /** Creates a freezer. Nothing is frozen by it. */
 export function createFreezer({ lockFile, limitMs, hook }: FreezerOptions): Freezer {
   let child: FreezeChild | undefined;
+  /** Until then the last look counts, which has found no holder. */
+  let lookedUntilMs = Number.NEGATIVE_INFINITY;
+  const isHeldElsewhere = (): boolean => {
+    const nowMs = performance.now();
+    if (nowMs < lookedUntilMs) return false;
+    if (findHolder(lockFile) !== undefined) return true;
+    lookedUntilMs = nowMs + LOOK_MS;
+    return false;
+  };
 
   const follow = async (started: FreezeChild): Promise<void> => {
     const last = await started.next();
@@ -66,7 +75,7 @@ export function createFreezer({ lockFile, limitMs, hook }: FreezerOptions): Free
   };
 
   return {
-    isFrozen: () => child !== undefined || findHolder(lockFile) !== undefined,
+    isFrozen: () => child !== undefined || isHeldElsewhere(),
     async freeze(mounts) {
       if (child !== undefined || findHolder(lockFile) !== undefined)
         throw new NegotiatorError("BUSY", "File systems are frozen already");
@@ -102,6 +111,8 @@ export function createFreezer({ lockFile, limitMs, hook }: FreezerOptions): Free
   };
 }
 
+/** Every command of a client asks, and a look at the file takes as long as a small read. */
+const LOOK_MS = 100;
 const STEP_MS = 20;
 
 type FreezeChild = {
@@ -163,7 +174,7 @@ function explain(report: FreezeReport | undefined): NegotiatorError {
 function findHolder(lockFile: string): { pid: number; count: number } | undefined {
   let descriptor: number;
   try {
-    // Every command of a client asks, and the error of a failed open would cost more than most commands.
+    // The error of a failed open would cost more than most commands.
     if (lstatSync(lockFile, { throwIfNoEntry: false }) === undefined) return undefined;
     descriptor = openSync(lockFile, O_RDWR | O_NOFOLLOW);
   } catch {

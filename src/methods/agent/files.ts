@@ -84,11 +84,8 @@ export function createFileCommands({ files, nextHandle, isPathAllowed }: FileOpt
         const file = find(handle);
         if (count < 0n || count > MOST_COUNT) throw wrongCount(count);
         const most = Math.min(Number(count), ANSWER_BYTES);
-        const { bytes, isAtEnd } = await tried("failed to read file", () => file.read(most));
-        const { buffer, byteOffset, length } = bytes;
-        const encoded = Buffer.from(buffer, byteOffset, length).toString("base64");
-        releaseBytes(new Uint8Array(buffer));
-        return { count: length, "buf-b64": encoded, eof: isAtEnd };
+        const piece = await tried("failed to read file", () => file.read(most));
+        return { count: piece.count, "buf-b64": piece.base64, eof: piece.isAtEnd };
       },
     }),
     defineAgentCommand({

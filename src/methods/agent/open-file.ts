@@ -6,11 +6,18 @@ import { close, constants, fstat, open, read, readlink, write } from "node:fs";
 import type { Stats } from "node:fs";
 import { basename, dirname } from "node:path";
 import { readCached } from "../../process/libc.ts";
+import { releaseBytes } from "../../wire/released-bytes.ts";
 
-/** An open file with its place, as fopen(3) has one. All functions reject as the system calls fail. */
+/** The bytes that a read has got, as base64, and their number. */
+export type ReadPiece = { base64: string; count: number; isAtEnd: boolean };
+
+/**
+ * An open file with its place, as fopen(3) has one. All functions reject as the system calls fail. One ends
+ * before the next begins, so that two clients can use the same file.
+ */
 export type OpenFile = {
   /** Reads up to `count` bytes; fewer only at the end, or if a pipe has no more now. */
-  read(count: number): Promise<{ bytes: Uint8Array; isAtEnd: boolean }>;
+  read(count: number): Promise<ReadPiece>;
   /** Writes all bytes. */
   write(bytes: Uint8Array): Promise<void>;
   /** Moves to a place, and returns it. */
@@ -52,7 +59,16 @@ export async function openFile(path: string, flags: number): Promise<OpenFile> {
   const facts = await promised<Stats>((done) => fstat(descriptor, done));
   const isSeekable = facts.isFile() || facts.isBlockDevice();
   let position = 0n;
+  const inOrder = createOrder();
 
+  /** Reads a small piece that the kernel has in memory; undefined if it has not all of it. */
+  const readAtOnce = (count: number): ReadPiece | undefined => {
+    if (!isSeekable || count > pieceRoom.length) return undefined;
+    const start = pieceRoom.length - count;
+    if (count > 0 && readCached(descriptor, pieceRoom, start, position) < count) return undefined;
+    position += BigInt(count);
+    return { base64: pieceRoom.toString("base64", start), count, isAtEnd: false };
+  };
   const readOnce = (room: Uint8Array, start: number): number | Promise<number> => {
     // A thread that waits for the file system takes longer than most reads.
     const cached = isSeekable ? readCached(descriptor, room, start, position) : -1;
@@ -60,38 +76,63 @@ export async function openFile(path: string, flags: number): Promise<OpenFile> {
     const place = isSeekable ? position : null;
     return promised<number>((done) => read(descriptor, room, start, room.length - start, place, done));
   };
+  const readLater = async (count: number): Promise<ReadPiece> => {
+    const room = Buffer.alloc(count);
+    let length = 0;
+    let isAtEnd = false;
+    while (length < count && !isAtEnd) {
+      const got = await orNothing(() => readOnce(room, length), length > 0);
+      isAtEnd = got === 0;
+      length += got;
+      position += BigInt(got);
+    }
+    const base64 = room.toString("base64", 0, length);
+    releaseBytes(room);
+    return { base64, count: length, isAtEnd };
+  };
   return {
-    async read(count) {
-      const room = new Uint8Array(count);
-      let length = 0;
-      while (length < count) {
-        const got = await orNothing(() => readOnce(room, length), length > 0);
-        if (got === 0) return { bytes: room.subarray(0, length), isAtEnd: true };
-        length += got;
-        position += BigInt(got);
-      }
-      return { bytes: room, isAtEnd: false };
-    },
-    async write(bytes) {
-      for (let start = 0; start < bytes.length;) {
-        const from = start;
-        const place = isSeekable && (flags & O_APPEND) === 0 ? Number(position) : null;
-        const count = await promised<number>((done) =>
-          write(descriptor, bytes, from, bytes.length - from, place, done),
-        );
-        start += count;
-        position += BigInt(count);
-      }
-      if (isSeekable && (flags & O_APPEND) !== 0) position = BigInt((await sizeOf(descriptor)).size);
-    },
-    async seek(offset, from) {
-      if (!isSeekable) throw Object.assign(new Error("Illegal seek"), { code: "ESPIPE" });
-      const base = from === "set" ? 0n : from === "cur" ? position : BigInt((await sizeOf(descriptor)).size);
-      if (base + offset < 0n) throw Object.assign(new Error("Invalid argument"), { code: "EINVAL" });
-      position = base + offset;
-      return position;
-    },
-    close: () => promised<void>((done) => close(descriptor, (error) => done(error, undefined))),
+    read: (count) => inOrder(async () => readAtOnce(count) ?? readLater(count)),
+    write: (bytes) =>
+      inOrder(async () => {
+        for (let start = 0; start < bytes.length;) {
+          const from = start;
+          const place = isSeekable && (flags & O_APPEND) === 0 ? Number(position) : null;
+          const count = await promised<number>((done) =>
+            write(descriptor, bytes, from, bytes.length - from, place, done),
+          );
+          start += count;
+          position += BigInt(count);
+        }
+        if (isSeekable && (flags & O_APPEND) !== 0) position = BigInt((await sizeOf(descriptor)).size);
+      }),
+    seek: (offset, from) =>
+      inOrder(async () => {
+        if (!isSeekable) throw Object.assign(new Error("Illegal seek"), { code: "ESPIPE" });
+        const base =
+          from === "set" ? 0n : from === "cur" ? position : BigInt((await sizeOf(descriptor)).size);
+        if (base + offset < 0n) throw Object.assign(new Error("Invalid argument"), { code: "EINVAL" });
+        position = base + offset;
+        return position;
+      }),
+    close: () =>
+      inOrder(() => promised<void>((done) => close(descriptor, (error) => done(error, undefined)))),
+  };
+}
+
+/** The room of small pieces: fresh memory for each would cost more than the read itself. */
+const pieceRoom = Buffer.alloc(16 * 1024);
+
+/** Returns the function that begins an action when the one before has ended. */
+function createOrder(): <Value>(action: () => Promise<Value>) => Promise<Value> {
+  let last: Promise<unknown> | undefined;
+  return (action) => {
+    const next = last === undefined ? action() : last.then(action, action);
+    last = next;
+    const end = (): void => {
+      if (last === next) last = undefined;
+    };
+    next.then(end, end);
+    return next;
   };
 }
 

@@ -36,16 +36,33 @@ test.each([4096, 49_152, 1_000_000])("a file is read to its end in pieces of %d 
   const file = await openFile(place.at("file"), FILE_MODES["r"] ?? 0);
   const pieces: Uint8Array[] = [];
   for (let isEnd = false; !isEnd;) {
-    const { bytes, isAtEnd } = await file.read(count);
-    pieces.push(bytes);
+    const { base64, isAtEnd } = await file.read(count);
+    pieces.push(Buffer.from(base64, "base64"));
     isEnd = isAtEnd;
   }
   expect(Buffer.concat(pieces).equals(content)).toBe(true);
   await writeFile(place.at("file"), "more", { flag: "a" });
-  expect(await file.read(count)).toEqual({ bytes: new Uint8Array(Buffer.from("more")), isAtEnd: true });
+  expect(await file.read(count)).toEqual({ base64: btoa("more"), count: 4, isAtEnd: true });
   await file.seek(-2n, "end");
-  expect(await file.read(2)).toEqual({ bytes: new Uint8Array(Buffer.from("re")), isAtEnd: false });
-  expect(await file.read(2)).toEqual({ bytes: new Uint8Array(0), isAtEnd: true });
+  expect(await file.read(2)).toEqual({ base64: btoa("re"), count: 2, isAtEnd: false });
+  expect(await file.read(0)).toEqual({ base64: "", count: 0, isAtEnd: false });
+  expect(await file.read(2)).toEqual({ base64: "", count: 0, isAtEnd: true });
+  await file.close();
+});
+
+test.each([1000, 50_000])("two clients that use one file get pieces of %d bytes in order", async (count) => {
+  await using place = await createTemporaryDirectory();
+  const content = crypto.getRandomValues(Buffer.alloc(4 * count));
+  const written = await openFile(place.at("file"), FILE_MODES["w"] ?? 0);
+  await Promise.all(
+    [0, 1, 2, 3].map((index) => written.write(content.subarray(index * count, (index + 1) * count))),
+  );
+  await written.close();
+  const file = await openFile(place.at("file"), FILE_MODES["r"] ?? 0);
+  const pieces = await Promise.all([file.read(count), file.read(count), file.read(2 * count), file.read(1)]);
+  expect(pieces.map((piece) => piece.count)).toEqual([count, count, 2 * count, 0]);
+  const read = pieces.map(({ base64 }) => Buffer.from(base64, "base64"));
+  expect(Buffer.concat(read).equals(content)).toBe(true);
   await file.close();
 });
 

@@ -36,7 +36,7 @@ export const REQUESTS: readonly ComparedRequest[] = [
   { execute: "guest-get-memory-block-info" },
   {
     execute: "guest-get-fsinfo",
-    without: { "total-bytes-privileged": NEWER, "used-bytes": COUNTERS_RUN, "total-bytes": COUNTERS_RUN },
+    without: { "total-bytes-privileged": NEWER, "used-bytes": COUNTERS_RUN },
   },
   { execute: "guest-get-disks", sortBy: "name" },
   { execute: "guest-get-diskstats", sortBy: "name", without: { stats: COUNTERS_RUN } },
@@ -68,7 +68,47 @@ export const REQUESTS: readonly ComparedRequest[] = [
   { execute: "guest-ssh-add-authorized-keys", args: { username: "nobody", keys: ["a\nb"] } },
   { execute: "guest-ssh-remove-authorized-keys", args: { username: "nobody", keys: ["x y"] } },
   { execute: "guest-set-time", args: { time: "now" } },
+  { execute: "guest-shutdown", args: { mode: "sideways" } },
+  { execute: "guest-shutdown", args: { mode: 5 } },
+  { execute: "guest-suspend-disk", args: { mode: "x" } },
+  { execute: "guest-suspend-ram", args: { mode: "x" } },
+  { execute: "guest-suspend-hybrid", args: { mode: "x" } },
+  { execute: "guest-fsfreeze-freeze", args: { mountpoints: [] } },
+  { execute: "guest-fsfreeze-freeze-list", args: { mountpoints: "/" } },
+  {
+    execute: "guest-ssh-get-authorized-keys",
+    args: { username: "no-user" },
+    without: { desc: "the other one adds an error number that its system call has not set" },
+  },
+  {
+    execute: "guest-ssh-get-authorized-keys",
+    args: { username: "nobody" },
+    without: { desc: "the other one adds the words of its library and names the file twice" },
+  },
+  { execute: "guest-ssh-get-authorized-keys" },
+  { execute: "guest-exec-status", args: { pid: "1" } },
+  { execute: "guest-file-close", args: { handle: -1 } },
+  { execute: "guest-file-flush", args: { handle: 5 } },
 ];
+
+/** The commands of which only errors are compared, or nothing, with the reason. */
+export const UNCOMPARED: Readonly<Record<string, string>> = {
+  "guest-get-load": "agents since 10.0 have it",
+  "guest-network-get-route": "agents since 9.1 have it",
+  "guest-shutdown": "it ends this machine",
+  "guest-suspend-disk": "it stops this machine",
+  "guest-suspend-ram": "it stops this machine",
+  "guest-suspend-hybrid": "it stops this machine",
+  "guest-fsfreeze-freeze":
+    "it freezes this machine; guest-fsfreeze-freeze-list is compared on another file system",
+  "guest-fstrim": "it discards blocks of the disks of this machine",
+  "guest-set-time": "it sets the clock of this machine",
+  "guest-set-user-password": "it changes a user of this machine",
+  "guest-ssh-add-authorized-keys": "it changes a user of this machine",
+  "guest-ssh-remove-authorized-keys": "it changes a user of this machine",
+  "guest-set-vcpus": "it switches off a processor of this machine",
+  "guest-set-memory-blocks": "it switches off memory of this machine",
+};
 
 /** Bytes that are not requests, with the number of answers that both agents give. The answers are equal. */
 export const INVALID: readonly (readonly [bytes: string, answers: number])[] = [

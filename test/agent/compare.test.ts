@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { leaveOut } from "../support/leave-out.ts";
 import { hasTool } from "../support/requirements.ts";
-import { comparable, INVALID, REQUESTS } from "./answers.ts";
+import { comparable, INVALID, REQUESTS, UNCOMPARED } from "./answers.ts";
 import { openBoth } from "./both-agents.ts";
 
 const NAME = "answers of both guest agents";
@@ -52,18 +52,49 @@ function body(): void {
     }
   });
 
+  test("the time of both is the same, in nanoseconds", async () => {
+    const { theirs, ours } = await opened;
+    const times = [await theirs.ask("guest-get-time"), await ours.ask("guest-get-time")];
+    const [expected = 0, answer = 0] = times.map((reply) => Number(reply.return));
+    expect(Math.abs(answer - expected)).toBeLessThan(60e9);
+    expect(await ours.ask("guest-get-time", { x: 1 })).toEqual(await theirs.ask("guest-get-time", { x: 1 }));
+  });
+
+  test("each command refuses an unexpected argument in the same words", async () => {
+    const { theirs, ours } = await opened;
+    const { return: info } = await theirs.ask("guest-info");
+    const commands: { name: string; enabled: boolean }[] = Object(info).supported_commands;
+    const names = commands.filter(({ enabled }) => enabled).map(({ name }) => name);
+    expect(names.length).toBeGreaterThan(40);
+    for (const name of names) {
+      const expected = await theirs.ask(name, { unexpected: 1 });
+      expect({ name, answer: await ours.ask(name, { unexpected: 1 }) }).toEqual({ name, answer: expected });
+    }
+  });
+
+  test("each command is compared, or left out with a reason", async () => {
+    const { ours } = await opened;
+    const { return: info } = await ours.ask("guest-info");
+    const commands: { name: string }[] = Object(info).supported_commands;
+    const others = ["guest-sync-delimited", "guest-info", "guest-get-time", "guest-exec"];
+    const compared = new Set([...others, ...REQUESTS.map(({ execute }) => execute)]);
+    const isCompared = (name: string): boolean =>
+      compared.has(name) || name.startsWith("guest-file-") || name in UNCOMPARED;
+    expect(commands.filter(({ name }) => !isCompared(name))).toEqual([]);
+  });
+
   test("every Linux command of the other agent is there", async () => {
     const { theirs, ours } = await opened;
     const lists = await Promise.all(
       [theirs, ours].map(async (agent) => {
         const { return: info } = await agent.ask("guest-info");
-        const commands: { name: string; "success-response": boolean }[] = Object(info).supported_commands;
-        return new Map(commands.map((command) => [command.name, command["success-response"]]));
+        const commands: { name: string }[] = Object(info).supported_commands;
+        return new Map(commands.map((command) => [command.name, command]));
       }),
     );
     const [wanted = new Map(), offered = new Map()] = lists;
     for (const name of MISSING) wanted.delete(name);
-    expect([...wanted].filter(([name, answers]) => offered.get(name) !== answers)).toEqual([]);
+    for (const [name, command] of wanted) expect(offered.get(name)).toEqual(command);
   });
 }
 

@@ -4,6 +4,7 @@ import { chmod, open, readFile, writeFile } from "node:fs/promises";
 import { connectAgent, launchAgent } from "../support/agent-client.ts";
 import type { AgentClient } from "../support/agent-client.ts";
 import { leaveOut } from "../support/leave-out.ts";
+import { launchDaemon } from "../support/program.ts";
 import type { Daemon } from "../support/program.ts";
 import { runProcess } from "../support/program-run.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
@@ -42,6 +43,7 @@ async function mountImage(): Promise<
   return { stack, directory };
 }
 
+const qemuGa = Bun.which("qemu-ga", PATHS);
 const mounted = await mountImage();
 if (mounted === undefined)
   leaveOut(NAME, `Left out: "${NAME}": this machine cannot mount an ext4 image (run as root)`, () =>
@@ -50,6 +52,20 @@ if (mounted === undefined)
 else describe(NAME, () => body(mounted));
 
 type Bench = AsyncDisposable & { agent: Daemon; client: AgentClient; socket: string };
+
+/** Requests before, in and after a freeze. Refusals of a frozen agent have newer words here. */
+const FREEZE_STEPS = (list: object): readonly (readonly [command: string, args?: object])[] => [
+  ["guest-fsfreeze-status"],
+  ["guest-fsfreeze-freeze-list", list],
+  ["guest-fsfreeze-status"],
+  ["guest-ping"],
+  ["guest-sync", { id: 5 }],
+  ["guest-fsfreeze-thaw"],
+  ["guest-fsfreeze-status"],
+  ["guest-fsfreeze-thaw"],
+  ["guest-fsfreeze-freeze-list", { mountpoints: [] }],
+  ["guest-fsfreeze-status"],
+];
 
 async function statusOf({ client }: Bench): Promise<unknown> {
   return (await client.ask("guest-fsfreeze-status")).return;
@@ -129,6 +145,21 @@ function body(given: typeof mounted): void {
     );
   });
 
+  test.skipIf(qemuGa === null)("the QEMU guest agent has the same answers around a freeze", async () => {
+    const socket = at("their.sock");
+    const words = ["-m", "unix-listen", "-p", socket, "-t", at(""), "-f", at("pid")];
+    await using bench = await start(600);
+    await using _ = launchDaemon(words, PATHS, [qemuGa ?? ""]);
+    using theirs = await connectAgent(socket);
+    const answers = [];
+    for (const client of [theirs, bench.client]) {
+      const replies: unknown[] = [];
+      for (const [command, args] of FREEZE_STEPS(list)) replies.push(await client.ask(command, args));
+      answers.push(replies);
+    }
+    expect(answers[1]).toEqual(answers[0]);
+  });
+
   test("an agent that is killed leaves a freeze that the next one knows, and thaws", async () => {
     const first = await start(600);
     expect(await first.client.ask("guest-fsfreeze-freeze-list", list)).toEqual({ return: 1 });
@@ -155,6 +186,22 @@ function body(given: typeof mounted): void {
     expect(writer.isDone()).toBe(false);
     expect(await writer.done).toBe(0);
     await until("the hook was called", async () => (await readFile(calls, "utf8")) === "freeze\nthaw\n");
+  });
+
+  test("a freeze of a stopped agent ends by itself, and the agent can freeze again", async () => {
+    await using bench = await start(2);
+    expect(await bench.client.ask("guest-fsfreeze-freeze-list", list)).toEqual({ return: 1 });
+    bench.agent.kill("SIGSTOP");
+    try {
+      const writer = startWriter();
+      expect(writer.isDone()).toBe(false);
+      expect(await writer.done).toBe(0);
+    } finally {
+      bench.agent.kill("SIGCONT");
+    }
+    await until("it is thawed", async () => (await statusOf(bench)) === "thawed");
+    expect(await bench.client.ask("guest-fsfreeze-freeze-list", list)).toEqual({ return: 1 });
+    expect(await bench.client.ask("guest-fsfreeze-thaw")).toEqual({ return: 1 });
   });
 
   test("a file system that hangs in its freeze does not keep the others frozen", async () => {

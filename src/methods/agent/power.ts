@@ -17,7 +17,8 @@ export const SHUTDOWN = defineAgentCommand({
   args: { mode: optional(text) },
   async run({ mode = "powerdown" }, { begin }) {
     const way = Object.hasOwn(SHUTDOWN_MODES, mode) ? SHUTDOWN_MODES[mode] : undefined;
-    if (way === undefined) throw invalid("mode is invalid (valid values are: halt|powerdown|reboot)");
+    // The QEMU guest agent has no parenthesis at the end.
+    if (way === undefined) throw invalid("mode is invalid (valid values are: halt|powerdown|reboot");
     await begin();
     const shutdown = await findProgram("shutdown");
     const other = mode === "powerdown" ? "poweroff" : mode;

@@ -105,7 +105,8 @@ export function startAgentExecute(line: AgentLine, params: unknown, options: Pee
 /** Ends the call at the command's own deadline. */
 function limitTime(deadline: CallDeadline, { name, timeoutSeconds = 0 }: PushedCommand): Disposable {
   const message = `The deadline of the command "${name}" has passed: the guest ends it now`;
-  const expire = (): void => deadline.abort(new NegotiatorError("TIMEOUT", message));
+  const remedy = `Give it more time on the host: timeoutSeconds in ${name}.toml, beside the command`;
+  const expire = (): void => deadline.abort(new NegotiatorError("TIMEOUT", message, { remedy }));
   const timer = timeoutSeconds > 0 ? setTimeout(expire, clampDelay(timeoutSeconds * 1000)) : undefined;
   return { [Symbol.dispose]: () => clearTimeout(timer) };
 }
@@ -113,7 +114,9 @@ function limitTime(deadline: CallDeadline, { name, timeoutSeconds = 0 }: PushedC
 function explainEnd(error: NegotiatorError, isStarted: boolean): NegotiatorError {
   const isOurs = error.message.startsWith("The deadline has passed");
   if (error.code !== "TIMEOUT" || !isStarted || !isOurs) return error;
-  return new NegotiatorError("TIMEOUT", "The deadline has passed: the guest ends the command now");
+  const message = "The deadline has passed: the guest ends the command now";
+  // The QEMU guest agent has no audit, where the end of the command could be looked up.
+  return new NegotiatorError("TIMEOUT", message, { remedy: "Give it more time: --timeout SECONDS" });
 }
 
 /** The id of a call names a directory in the guest. */

@@ -129,7 +129,8 @@ type ProgramEnd = ProgramState & { isRunning: false };
 type Following = { pid: number; directory: string; output: OutputSink; signal: AbortSignal };
 
 /** Passes the output on until the program has ended, and its output too. */
-async function follow(calls: AgentCalls, { pid, directory, output, signal }: Following): Promise<ProgramEnd> {
+async function follow(all: AgentCalls, { pid, directory, output, signal }: Following): Promise<ProgramEnd> {
+  const calls = askAbout(all, pid);
   const files = [
     createGrowingFile(calls, `${directory}/out`, output.stdout.write),
     createGrowingFile(calls, `${directory}/err`, output.stderr.write),
@@ -138,7 +139,7 @@ async function follow(calls: AgentCalls, { pid, directory, output, signal }: Fol
   let activeMs = performance.now();
   for (;;) {
     signal.throwIfAborted();
-    if (state.isRunning) state = await askState(calls, pid);
+    if (state.isRunning) state = await calls.state(pid);
     // The script itself has said something, so it has become no command and has no output.
     if (!state.isRunning && state.output + state.errors !== "") return state;
     let bytes = 0;
@@ -157,14 +158,27 @@ function pauseAfter(quietMs: number): number {
   return Math.min(Math.max(quietMs / 8, LOOK_MS.least), LOOK_MS.most);
 }
 
-async function askState(calls: AgentCalls, pid: number): Promise<ProgramState> {
-  try {
-    return await calls.state(pid);
-  } catch (thrown) {
-    const error = NegotiatorError.from(thrown);
-    const message = `Cannot tell how the command ended, process ${pid} in the guest: ${error.message}`;
-    throw new NegotiatorError("UNKNOWN_OUTCOME", message, { cause: error });
-  }
+/** Returns the requests about a started program: after one that fails, its end is not known. */
+function askAbout(calls: AgentCalls, pid: number): AgentCalls {
+  const known = async <Value>(answer: Promise<Value>): Promise<Value> => {
+    try {
+      return await answer;
+    } catch (thrown) {
+      const error = NegotiatorError.from(thrown);
+      const problem = error.message.replace(/\n[^]*/, "");
+      const message = `Cannot tell how the command ended, process ${pid} in the guest: ${problem}`;
+      // The QEMU guest agent has no audit, where it could be looked up.
+      const remedy = `Look in the guest whether it runs: ps -p ${pid}`;
+      throw new NegotiatorError("UNKNOWN_OUTCOME", message, { cause: error, remedy });
+    }
+  };
+  return {
+    ...calls,
+    state: (asked) => known(calls.state(asked)),
+    openFile: (path, mode) => known(calls.openFile(path, mode)),
+    readFile: (handle) => known(calls.readFile(handle)),
+    closeFile: (handle) => known(calls.closeFile(handle)),
+  };
 }
 
 function readEnd({ exitCode, signal }: ProgramEnd): CommandEnd {

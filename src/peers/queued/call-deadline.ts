@@ -38,15 +38,16 @@ export function createCallDeadline({
   const endMs = performance.now() + timeoutMs;
   let isStarted = false;
   let connecting: Timer | undefined;
-  const expire = (): void =>
-    controller.abort(
-      new NegotiatorError(
-        "TIMEOUT",
-        isStarted
-          ? `The deadline has passed: the peer (${label}) may go on with the call`
-          : "The deadline has passed. The call was not sent: it waited for its input or for earlier calls",
-      ),
-    );
+  const expire = (): void => {
+    // Agents of such dialects have no audit, where the end of the call could be looked up.
+    const [message, remedy] = isStarted
+      ? [
+          `The deadline has passed: the peer (${label}) may go on with the call`,
+          "Look there what runs: ps -ef",
+        ]
+      : [UNSENT, "Call again, with more time: --timeout SECONDS"];
+    controller.abort(new NegotiatorError("TIMEOUT", message, { remedy }));
+  };
   const timer = timeoutMs > 0 ? setTimeout(expire, clampDelay(timeoutMs)) : undefined;
   return {
     signal: AbortSignal.any([controller.signal, life]),
@@ -71,6 +72,8 @@ export function createCallDeadline({
     },
   };
 }
+
+const UNSENT = "The deadline has passed. The call was not sent: it waited for its input or for earlier calls";
 
 function notReached(label: string, ms: number): NegotiatorError {
   const seconds = Math.round(ms / 100) / 10;

@@ -45,7 +45,13 @@ export function createInputCollector(options: { limitBytes: number; label: strin
 
 function tooMuchInput(limitBytes: number, label: string): NegotiatorError {
   if (limitBytes > 0)
-    return new NegotiatorError("TOO_LARGE", `The peer (${label}) takes at most ${limitBytes} bytes of input`);
+    return new NegotiatorError(
+      "TOO_LARGE",
+      `The peer (${label}) takes at most ${limitBytes} bytes of input`,
+      {
+        remedy: "Send less, in several calls",
+      },
+    );
   return new NegotiatorError("UNSUPPORTED", `The peer (${label}) takes no input for a command`, {
     remedy: "Call again without input: add -n to execute, or </dev/null",
   });

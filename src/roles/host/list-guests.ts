@@ -1,4 +1,5 @@
 /** The subcommand `list-guests` of a host. */
+import { NegotiatorError } from "../../errors.ts";
 import { printable, printableJson } from "../../printable.ts";
 import { print } from "../cli/output.ts";
 import type { Invocation, Outcome } from "../cli/subcommand.ts";
@@ -21,6 +22,7 @@ export async function listGuests(invocation: Invocation): Promise<Outcome> {
   const found = (await askRows(invocation)) ?? (await findRows(invocation));
   const hasAll = invocation.words.options.has("all");
   const rows = found.filter(({ dialect }) => hasAll || dialect !== QGA_DIALECT);
+  if (rows.length === 0 && found.length > 0) return reportHidden(found.length);
   if (rows.length === 0) return reportNone(invocation);
   const isJson = invocation.words.options.has("json");
   return print(
@@ -36,6 +38,14 @@ async function reportNone({ config, words, dialects }: Invocation): Promise<Outc
   const { defaultPort } = dialects ?? DIALECTS;
   const error = await explainEmpty(config.settings, defaultPort);
   return { exitCode: error.code === "DENIED" ? 1 : 0, error };
+}
+
+function reportHidden(count: number): Outcome {
+  const [guests, them] = count === 1 ? ["guest has", "it"] : ["guests have", "them"];
+  const error = new NegotiatorError("NO_GUEST", `${count} ${guests} only the QEMU guest agent`, {
+    remedy: `See ${them}: negotiator host list-guests --all`,
+  });
+  return { exitCode: 0, error };
 }
 
 async function askRows({ words, config }: Invocation): Promise<Row[] | undefined> {

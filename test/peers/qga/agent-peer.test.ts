@@ -137,7 +137,8 @@ test(
     const { call, group } = await startNap({ timeoutMs: 1500 });
     expect(await rejectionOf(call.ended)).toMatchObject({
       code: "TIMEOUT",
-      message: "The deadline has passed: the guest ends the command now",
+      message:
+        "The deadline has passed: the guest ends the command now\nGive it more time: --timeout SECONDS",
     });
     await until("its processes are gone", () => isGone(group), STEP_TIMEOUT_MS);
   },

@@ -1,6 +1,7 @@
 /** Answers of an agent that is not what it seems, to the requests of one command. */
 import { expect, test } from "bun:test";
 import { createAgentProcess } from "../../../src/peers/qga/agent-process.ts";
+import { NegotiatorError } from "../../../src/errors.ts";
 import { rejectionOf } from "../../support/error-of.ts";
 
 const LINES = "x\nroot@host# a line that looks like one of ours\n";
@@ -40,3 +41,38 @@ test.each(["push", "fails"] as const)("an agent whose script %s adds no line to 
   expect(remedy).toContain("/var/lib/negotiator/pushed");
   expect(more).toEqual([]);
 });
+
+test.each(["guest-exec-status", "guest-file-read"])(
+  "an agent that ends before its answer to %s leaves the outcome unknown, and the process is named",
+  async (last) => {
+    const running = { exited: false };
+    const answers: Readonly<Record<string, unknown>> = {
+      "guest-exec": { pid: 7 },
+      "guest-exec-status": running,
+      "guest-file-open": 1,
+    };
+    const agent = {
+      hold: () => ({ [Symbol.dispose]: () => undefined }),
+      ask: (command: string) =>
+        command === last
+          ? Promise.reject(new NegotiatorError("CLOSED", "The channel is closed", { remedy: "Another one" }))
+          : Promise.resolve(answers[command]),
+    };
+    const command = createAgentProcess(agent, {
+      command: { name: "show", program: Buffer.from("#!/bin/sh") },
+      args: [],
+      call: "call",
+      input: new Uint8Array(0),
+      env: [],
+      onStart: () => undefined,
+    });
+    const nowhere = { write: () => Promise.resolve() };
+    const ended = command.run({ stdout: nowhere, stderr: nowhere }, new AbortController().signal);
+    expect(await rejectionOf(ended)).toMatchObject({
+      code: "UNKNOWN_OUTCOME",
+      message:
+        "Cannot tell how the command ended, process 7 in the guest: The channel is closed\n" +
+        "Look in the guest whether it runs: ps -p 7",
+    });
+  },
+);

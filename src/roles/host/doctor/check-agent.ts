@@ -1,5 +1,10 @@
 /** Looks whether the agent of one guest answers, how fast, and which release it is. */
 import { startCall } from "../../../peers/call-time.ts";
+import { NegotiatorError } from "../../../errors.ts";
+import { GuestFactsSchema } from "../../../peers/guest-words.ts";
+import { askDaemon } from "../../cli/ask-daemon.ts";
+import { dialControl } from "../../cli/control-client.ts";
+import type { Invocation } from "../../cli/subcommand.ts";
 import { AGENT_PORT } from "../../../peers/qga/port.ts";
 import { defineCheck } from "../../doctor/check.ts";
 import type { Check } from "../../doctor/check.ts";
@@ -20,6 +25,25 @@ type AgentFacts = { peer: PeerFacts; isKnown: boolean; dialect: string | null };
 /** An agent that does not answer within so many milliseconds is not there now. */
 const CONNECT_MS = 6000;
 
+/** The daemon passes the question on, and needs a moment for that. */
+const RELAY_MS = 2000;
+
+/**
+ * Resolves with the reason why a QEMU guest agent does not answer. The daemon refuses the question that
+ * other agents get without asking it.
+ */
+async function findSilence(guest: string, { config }: Invocation): Promise<NegotiatorError | undefined> {
+  try {
+    await using control = await dialControl("host", config.settings.host.control);
+    if (control === undefined) return undefined;
+    const params = { guest, connectTimeoutMs: CONNECT_MS };
+    await askDaemon(control, "guest-info", GuestFactsSchema, { timeoutMs: CONNECT_MS + RELAY_MS, params });
+    return undefined;
+  } catch (thrown) {
+    return NegotiatorError.from(thrown);
+  }
+}
+
 /** Returns the check of the agent in the guest with this name. */
 export function createAgentCheck(name: string): Check {
   return defineCheck<AgentFacts>({
@@ -36,7 +60,9 @@ export function createAgentCheck(name: string): Check {
       const isNamed = own.length === 0 && (known !== undefined || found === undefined);
       const isOther = !["NO_GUEST", "NO_CHANNEL"].includes(peer.error.code);
       const dialect = known?.dialect ?? null;
-      return { peer, isKnown: hasPort || isNamed || isOther || dialect === QGA_DIALECT, dialect };
+      const silence = dialect === QGA_DIALECT ? await findSilence(name, invocation) : undefined;
+      const asked = silence === undefined ? peer : ({ kind: "error", error: silence } as const);
+      return { peer: asked, isKnown: hasPort || isNamed || isOther || dialect === QGA_DIALECT, dialect };
     },
     judge({ peer: facts, isKnown, dialect }) {
       if (!isKnown) return [];

@@ -8,8 +8,8 @@ import type { Session } from "../wire/session/session.ts";
 import { TURNS } from "./turns.ts";
 import type { PeerTurns } from "./turns.ts";
 import type { Traffic } from "../wire/session/traffic.ts";
-import { estimateUnneeded } from "./unneeded-cost.ts";
-import type { PieceCounts } from "./unneeded-cost.ts";
+import { estimateUnneeded, joinPieces } from "./unneeded-cost.ts";
+import type { BegunMessage, PieceCounts } from "./unneeded-cost.ts";
 import { createUnneededQuota } from "./unneeded-quota.ts";
 import type { UnneededQuota } from "./unneeded-quota.ts";
 
@@ -20,6 +20,8 @@ export type Share = {
   pace: { msPerByte: number };
   /** Its calls: how many were read, and the milliseconds that it took to read the last ones, each. */
   calls: { read: number; readMs: number };
+  /** The pieces of a message that has begun and not ended. */
+  begun: BegunMessage;
   /** Its part of the memory of all peers. */
   memory: MemoryShare;
 };
@@ -39,6 +41,7 @@ export function createShare(onExceeded: (what: string) => void = () => undefined
     quota: createUnneededQuota(onExceeded),
     pace: { msPerByte: CONTENDED.turnMs / FIRST_BYTES },
     calls: { read: 0, readMs: 0 },
+    begun: { bytes: 0, ms: 0 },
     memory: MEMORY.open(),
   };
 }
@@ -54,7 +57,7 @@ export async function receiveFairly(
   signal: AbortSignal,
   onRest: (bytes: Uint8Array) => void = () => undefined,
 ): Promise<void> {
-  const { turns, quota, pace, calls } = share;
+  const { turns, quota, pace, calls, begun } = share;
   let rest = bytes;
   onRest(rest);
   do {
@@ -76,8 +79,9 @@ export async function receiveFairly(
       recordPace(pace, piece.length, ms);
       const counts = countPiece(piece.length, before, session.traffic);
       if (calls.read > read) calls.readMs = Math.max(ms / counts.messages, SLOW_MEMORY * calls.readMs);
+      const whole = joinPieces(begun, counts, ms);
       if (counts.unneeded === 0) return;
-      const idleMs = estimateUnneeded(ms, counts);
+      const idleMs = estimateUnneeded(whole.ms, { ...counts, bytes: whole.bytes });
       turns.countVain(idleMs);
       pauseMs = quota.take({ messages: counts.unneeded, bytes: counts.unneededBytes, ms: idleMs }, endMs);
     });

@@ -1,8 +1,31 @@
-/** Estimates the time of the messages in a piece that need no answer. Pure. */
+/** Estimates the time of the messages in a piece that need no answer. */
 
 /** The most that a message and each of its bytes take of a slow processor. */
 const MOST_MESSAGE_MS = 0.03;
 const MOST_BYTE_MS = 0.0002;
+/**
+ * A message with more bytes before its last piece costs the time of all its pieces. Shorter ones, such as
+ * stream chunks, do not: a cut sends them again, and that must not hold up the next channel.
+ */
+const LONG_BYTES = 128 * 1024;
+
+/** The pieces of a message that has begun and not ended: their bytes, and the milliseconds that they took. */
+export type BegunMessage = { bytes: number; ms: number };
+
+/**
+ * Returns the bytes and the milliseconds of a piece, with the pieces before it of a long message that ends in
+ * it. Counts a piece without an end in `begun`, and empties that after an end.
+ */
+export function joinPieces(
+  begun: BegunMessage,
+  { messages, bytes }: Pick<PieceCounts, "messages" | "bytes">,
+  ms: number,
+): BegunMessage {
+  const joined = { bytes: begun.bytes + bytes, ms: begun.ms + ms };
+  const isLong = begun.bytes >= LONG_BYTES;
+  Object.assign(begun, messages > 0 ? { bytes: 0, ms: 0 } : joined);
+  return isLong ? joined : { bytes, ms };
+}
 
 /**
  * Counts of a piece of a channel's bytes: its messages and its bytes in all. `unneeded`, `unneededBytes` and

@@ -37,6 +37,8 @@ const MINUTE_MS = 60_000;
 const SURE_MS = 3_600_000;
 /** Commands of one caller that are sure to be written. */
 const MOST_SURE = 64;
+/** Commands that are known because they have run. */
+const MOST_HAVE_RUN = 256;
 
 const SHARE_AT_ONCE = 1 / 16;
 const SHARE_A_MINUTE = 1 / 360;
@@ -61,13 +63,19 @@ const LEAST_A_MINUTE = { bytes: 32 * 1024, share: 1 / 64 };
  * A caller is a guest, the host, or a local user by its uid, whatever it calls. The kinds have separate
  * shares, so that none hides another. A command that had no line in the last hour has room in a full share,
  * so that the calls of one command do not hide those of another. All callers together have limits too, one
- * for calls that ran something and one for the others.
+ * for calls that ran something and one for the others. Left-out calls of commands that `isKnown`, or that
+ * have run, are counted by name, behind any number of other names.
  */
-export function createAuditLimit(trailBytes: number, ownUid = 0): AuditLimit {
+export function createAuditLimit(
+  trailBytes: number,
+  ownUid = 0,
+  isKnown: (command: string) => boolean = () => false,
+): AuditLimit {
   const leastOf = ({ bytes, share }: typeof LEAST_AT_ONCE): number => Math.min(bytes, trailBytes * share);
   const mostBytes = Math.max(leastOf(LEAST_AT_ONCE), trailBytes * SHARE_AT_ONCE);
   const bytesPerMs = Math.max(leastOf(LEAST_A_MINUTE), trailBytes * SHARE_A_MINUTE) / MINUTE_MS;
   const shares = new Map<string, Share>();
+  const haveRun = new Set<string>();
   const fills = { ran: createFill(trailBytes), nothing: createFill(trailBytes) };
   const fillOf = (kind: ShareKind): Fill => (hasRun(kind) ? fills.ran : fills.nothing);
 
@@ -104,7 +112,9 @@ export function createAuditLimit(trailBytes: number, ownUid = 0): AuditLimit {
       if (isRefused) return false;
       if (share.leftOut === 0) share.sinceMs = nowMs;
       share.leftOut++;
-      share.counts.add(entry.command ?? entry.method);
+      const { command } = entry;
+      const isSure = command !== undefined && (haveRun.has(command) || isKnown(command));
+      share.counts.add(command ?? entry.method, 1, isSure);
       return false;
     },
     charge(entry, bytes, kind = kindOf(entry)) {
@@ -112,6 +122,9 @@ export function createAuditLimit(trailBytes: number, ownUid = 0): AuditLimit {
       if (share === undefined) return;
       share.bytes += bytes;
       fillOf(kind).add(bytes);
+      const { command, exitCode } = entry;
+      if (command !== undefined && exitCode !== undefined && haveRun.size < MOST_HAVE_RUN)
+        haveRun.add(command);
     },
     chargeCount: (ran, bytes) => (ran ? fills.ran : fills.nothing).add(bytes),
     settle(nowMs) {

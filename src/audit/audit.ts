@@ -25,6 +25,8 @@ export type AuditOptions = AuditFileOptions & {
   forward?: ((line: string) => void) | undefined;
   /** Gets each kind of failure once, until writing works again. */
   onProblem: (problem: NegotiatorError) => void;
+  /** Returns whether there is such a command, so that its left-out calls are counted by its name. */
+  isKnown?: ((command: string) => boolean) | undefined;
   /** Makes the files. By default this process writes them. */
   makeTrail?: (options: TrailOptions) => Trail;
   /** Returns milliseconds since 1970. */
@@ -78,7 +80,7 @@ export function deniedPathOf(path: string): string {
 export function openAudit(options: AuditOptions): Audit {
   const { path, maxBytes, keep, redactArguments, onProblem, makeTrail = openTrail, now = Date.now } = options;
   const isStrict = options.onFull === "deny";
-  const limit = createAuditLimit(maxBytes * (keep + 1), ourUid());
+  const limit = createAuditLimit(maxBytes * (keep + 1), ourUid(), options.isKnown);
   const ran = makeTrail(options);
   const denied = makeTrail({ ...options, path: deniedPathOf(path) });
   const copy = createCopy(options.forward, onProblem);

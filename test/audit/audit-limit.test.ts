@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { readFile } from "node:fs/promises";
 import { openAudit } from "../../src/audit/audit.ts";
 import { createAuditLimit } from "../../src/audit/audit-limit.ts";
+import { formatLeftOut } from "../../src/audit/audit-line.ts";
 import type { AuditEntry } from "../../src/audit/audit-line.ts";
 import { auditOptions } from "../support/audit-sample.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
@@ -361,4 +362,39 @@ test("a trail of any size is not filled by one caller", () => {
     const lines = written(limit, RAN, 20_000, 1);
     expect(lines * LINE_BYTES).toBeLessThan(trailBytes / 3);
   }
+});
+
+const NAMES_OF_CALLS = Array.from({ length: 400 }, (_, index) => `name-${index}`);
+
+test("left-out calls of a known command are counted by its name behind any number of other names", () => {
+  const limit = createAuditLimit(TRAIL_BYTES, 0, (name) => name === "wipe-disk");
+  for (const command of NAMES_OF_CALLS) limit.admit({ ...DENIED, command }, START);
+  for (const command of ["wipe-disk", "wipe-disk", "other"]) limit.admit({ ...DENIED, command }, START);
+  const [leftOut] = limit.settle(Infinity);
+  const { commands = {}, otherCommands } = leftOut?.counts.members() ?? {};
+  expect(commands["wipe-disk"]).toBe(2);
+  expect(Object.keys(commands)).toHaveLength(65);
+  expect(otherCommands).toBe(400 - 60 - 64 + 1);
+});
+
+test("a command that has run for one caller is known when another one's calls of it are left out", () => {
+  const limit = createAuditLimit(TRAIL_BYTES);
+  const ran = { ...RAN, command: "take-backup" };
+  limit.admit(ran, START);
+  limit.charge(ran, LINE_BYTES);
+  for (const command of NAMES_OF_CALLS) limit.admit({ ...OTHER, command }, START);
+  limit.admit({ ...OTHER, command: "take-backup" }, START);
+  const [leftOut] = limit.settle(Infinity);
+  expect(leftOut?.counts.members().commands?.["take-backup"]).toBe(1);
+});
+
+test("a count of as many names as it takes fits into a line of 16 KiB", () => {
+  const limit = createAuditLimit(TRAIL_BYTES, 0, (name) => name.startsWith("known"));
+  const long = "\u001b".repeat(20);
+  for (const kind of ["name", "known"])
+    for (let index = 0; index < 400; index++)
+      limit.admit({ ...DENIED, command: `${kind}-${index}${long}` }, START);
+  const [leftOut] = limit.settle(Infinity);
+  if (leftOut === undefined) throw new Error("nothing was left out");
+  expect(formatLeftOut(leftOut, "2026-01-02T03:04:05.000Z").length).toBeLessThan(16 * 1024);
 });

@@ -1,7 +1,7 @@
 /** Writes an entry of the audit as a line for people. */
 import type { ReadEntry } from "../../audit/read-entries.ts";
 import { printable } from "../../printable.ts";
-import { shellLine } from "../../shell-word.ts";
+import { shellLine, shellWord } from "../../shell-word.ts";
 
 /** Returns the line of a call that has ended or ran nothing, of a start without an end, or of a count. */
 export function formatAuditEntry({ timeMs, members }: ReadEntry): string {
@@ -35,14 +35,15 @@ function two(value: number): string {
   return String(value).padStart(2, "0");
 }
 
+/** A name with blanks is quoted, because it could pass for the columns that follow. */
 function peerOf({ peer }: Members): string {
   if (!isObject(peer)) return "-";
-  return printable(text(peer["guest"], "host"));
+  return shellWord(text(peer["guest"], "host"));
 }
 
 function userOf({ user }: Members): string {
   if (!isObject(user)) return "-";
-  return printable(text(user["name"], text(user["uid"], "-")));
+  return shellWord(text(user["name"], text(user["uid"], "-")));
 }
 
 /** The command with its arguments, or the method. */
@@ -80,10 +81,11 @@ function outcomeOf(members: Members): string {
 }
 
 function formatCounts(members: Members, key: "leftOut" | "lostLines", what: string): string {
-  const { commands, since } = members;
+  const { commands, otherCommands, since } = members;
   const names = isObject(commands)
-    ? Object.entries(commands).map(([name, calls]) => `${printable(name)} ${text(calls)}`)
+    ? Object.entries(commands).map(([name, calls]) => `${shellWord(name)} ${text(calls)}`)
     : [];
+  if (typeof otherCommands === "number") names.push(`other commands ${otherCommands}`);
   const list = names.length === 0 ? "" : ` (${names.join(", ")})`;
   return `${text(members[key])} ${what}, since ${printable(text(since, "an unknown time"))}${list}`;
 }

@@ -3,8 +3,13 @@ import { NegotiatorError } from "../../errors.ts";
 import { virshAt } from "../../discovery/attach-line.ts";
 import type { StoppedDomains } from "../../discovery/libvirt/stopped.ts";
 import { nearest } from "../../nearest.ts";
+import { printable } from "../../printable.ts";
 import { shellWord } from "../../shell-word.ts";
+import { shorten } from "../../shorten.ts";
 import { noCallingPort } from "./no-answer.ts";
+
+/** A local user can call a guest of any name. */
+const SHOWN_NAME_LENGTH = 100;
 
 /**
  * The error for a name that no running guest has. `known` are the names of the guests; `isNamed` is true if
@@ -19,7 +24,8 @@ export function noGuest(name: string, known: readonly string[], isNamed = false)
       : isNamed
         ? `Use a guest of --socket, as it leaves out all others: ${known.map(shellWord).join(", ")}`
         : "List the guests with: negotiator host list-guests";
-  return new NegotiatorError("NO_GUEST", `No running guest with a negotiator channel is called "${name}"`, {
+  const shown = printable(shorten(name, SHOWN_NAME_LENGTH));
+  return new NegotiatorError("NO_GUEST", `No running guest with a negotiator channel is called "${shown}"`, {
     remedy,
   });
 }

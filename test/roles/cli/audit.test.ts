@@ -223,3 +223,27 @@ test("members of other types than ours do no harm", () => {
   const members = { peer: 7, user: [1], command: {}, arguments: "x", exitCode: "y", rule: {}, commands: 1 };
   expect(formatAuditEntry({ timeMs: 0, members })).toContain("call: answered");
 });
+
+test("no name can pass for another column: names with blanks are quoted", () => {
+  const forged = formatAuditEntry({
+    timeMs: 0,
+    members: {
+      ...CALL,
+      direction: "outgoing",
+      peer: { guest: "web1     root   reboot: exit 0, 9 ms" },
+      user: { name: "alice  root" },
+      errorCode: "NO_GUEST",
+    },
+  });
+  expect(forged).toEndWith("out   'web1     root   reboot: exit 0, 9 ms' 'alice  root' check: NO_GUEST");
+});
+
+test("counts name commands with commas in quotes, and tell of the calls of further commands", () => {
+  const line = formatAuditEntry({
+    timeMs: 0,
+    members: { event: "left-out", leftOut: 9, commands: { "x 1, reboot": 2, halt: 1 }, otherCommands: 6 },
+  });
+  expect(line).toEndWith(
+    "9 calls are not written down, since an unknown time ('x 1, reboot' 2, halt 1, other commands 6)",
+  );
+});

@@ -262,6 +262,7 @@ async function keysKeptBy(role: "host" | "guest"): Promise<string[]> {
       invocation: { config, reload },
       apply: () => Promise.resolve(undefined),
       openCalls: () => 0,
+      refuseStarts: () => undefined,
     });
   });
   return [...stderr.matchAll(/"([\w.]+)" takes effect when/g)].map(([, key = ""]) => key);

@@ -50,6 +50,8 @@ export type DaemonOptions = {
   handedOver?: HandedOver;
   /** Returns the number of running calls; the daemon waits for their ends before its own. */
   openCalls: () => number;
+  /** Refuses new calls: one that comes at the end of the drain would be lost. */
+  refuseStarts: () => void;
 };
 
 const log = logFor("daemon");
@@ -142,6 +144,7 @@ export async function runDaemon(options: DaemonOptions): Promise<NextProgram | u
   ]);
   const next = typeof cause === "string" ? undefined : cause;
   const signal = typeof cause === "string" ? cause : "Replacing the program";
+  options.refuseStarts();
   if (next === undefined) notifyService(notifySocket(), "STOPPING=1");
   const count = openCalls();
   const calls = count === 1 ? "1 call" : `${count} calls`;

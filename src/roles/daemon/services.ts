@@ -63,6 +63,8 @@ import { startDaemonAudit } from "../start-audit.ts";
 export type Services = AsyncDisposable & {
   /** The number of calls and notices that run here or are passed on now. */
   readonly runningCount: number;
+  /** Refuses all further calls that would start a command, because the daemon stops. */
+  refuseStarts: () => void;
   /** Returns what serves one caller. */
   serve: (caller: Caller) => Serve;
   /** Returns what serves one caller with other methods, such as those of the guest agent. */
@@ -161,7 +163,7 @@ export function createServices(
   MEMORY.limit(limits.sharedBytes);
 
   let watching: Disposable | undefined;
-  const running = createRunningCalls(() => {
+  const running = createRunningCalls(role, () => {
     compileHotCodeSoon();
     watching = holdWatching();
   });
@@ -189,6 +191,7 @@ export function createServices(
     get runningCount() {
       return running.count;
     },
+    refuseStarts: running.refuseStarts,
     users,
     kept,
     answerMemory: createAnswerMemory(first.settings.limits.foreignAnswerBytes),

@@ -122,6 +122,7 @@ async function serve(invocation: Invocation, { frozen, taken }: GivenState<Froze
       heldUp: () => services.heldUpCount + agent.heldUpCount,
     },
     openCalls: () => services.runningCount,
+    refuseStarts: services.refuseStarts,
   });
   host.session.close("the guest's daemon stops");
   stop.abort();

@@ -111,6 +111,7 @@ async function serve(line: AgentLine, osReleaseFile: string | undefined): Promis
     },
     loadCommands: () => services.loadCommands(),
     openCalls: () => services.runningCount,
+    refuseStarts: services.refuseStarts,
   });
   const failure = await Promise.race([running.then(() => undefined), ended.promise]);
   stop.abort();

@@ -148,6 +148,7 @@ async function serve(invocation: Invocation, { frozen, taken }: GivenState<Froze
         heldUp: () => services.heldUpCount,
       },
       openCalls: () => services.runningCount,
+      refuseStarts: services.refuseStarts,
     });
   };
   const known = adopted.flatMap(({ frozen: { endpoints } }) => [

@@ -7,10 +7,17 @@ import { unsetConfig } from "../../support/unset-config.ts";
 
 const FOREVER_SECONDS = 100_000;
 
-type Stop = { drainSeconds: number; abort?: AbortSignal; openCalls: () => number };
+type Stop = {
+  drainSeconds: number;
+  abort?: AbortSignal;
+  openCalls: () => number;
+  refuseStarts?: () => void;
+};
 
 /** A daemon that has got SIGTERM. Returns its log, and whether it has given the signals back. */
-async function stop({ drainSeconds, abort = new AbortController().signal, openCalls }: Stop) {
+async function stop(wanted: Stop) {
+  const { drainSeconds, abort = new AbortController().signal, openCalls } = wanted;
+  const { refuseStarts = () => undefined } = wanted;
   const config = unsetConfig({ ...DEFAULTS, drainSeconds });
   let isDisposed = false;
   const signals = {
@@ -27,6 +34,7 @@ async function stop({ drainSeconds, abort = new AbortController().signal, openCa
     invocation,
     apply: () => Promise.resolve(undefined),
     openCalls,
+    refuseStarts,
   } as const;
   const { stderr } = await spyOnOutput(() => runDaemon(options));
   return { stderr, isDisposed };
@@ -72,4 +80,17 @@ test("a drain of 0.1 seconds waits for that long with an open call", async () =>
   const startMs = performance.now();
   await stop({ drainSeconds: 0.1, openCalls: createOpenCall() });
   expect(performance.now() - startMs).toBeGreaterThan(99);
+});
+
+test("new calls are refused before the first look at the open ones", async () => {
+  const order: string[] = [];
+  await stop({
+    drainSeconds: FOREVER_SECONDS,
+    refuseStarts: () => void order.push("refuse"),
+    openCalls() {
+      order.push("look");
+      return 0;
+    },
+  });
+  expect(order[0]).toBe("refuse");
 });

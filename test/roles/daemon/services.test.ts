@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { chmod } from "node:fs/promises";
 import { DEFAULTS } from "../../../src/config/settings.ts";
 import { createServices } from "../../../src/roles/daemon/services.ts";
+import { rejectionOf } from "../../support/error-of.ts";
 import { readAudit } from "../../support/audit-lines.ts";
 import { createServedLink } from "../../support/served-link.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
@@ -46,6 +47,26 @@ test("calls and notices of a guest count as running, and the audit file has them
   expect(await readAudit(file, 2)).toMatchObject([
     { peer: { guest: "web1" }, method: "execute", errorCode: "BAD_REQUEST" },
     { peer: { guest: "web1" }, method: "execute", command: "find-distributor-id", builtin: true },
+  ]);
+});
+
+test("services that stop start no command, answer other calls, and write both down", async () => {
+  await using directory = await createTemporaryDirectory();
+  const file = directory.at("audit.jsonl");
+  const places = { policyFile: directory.at("none"), audit: { ...DEFAULTS.audit, file } };
+  await using services = createServices("host", unsetConfig({ ...DEFAULTS, ...places }));
+  await using link = createServedLink(services.serve({ via: "guest", name: "web1" }).call);
+  services.refuseStarts();
+  const params = { command: "find-distributor-id" };
+  expect(await rejectionOf(link.caller.call({ method: "execute", params }).answer)).toMatchObject({
+    code: "BUSY",
+    message: expect.stringContaining("The host's daemon stops, and takes no new calls\nTry again"),
+  });
+  expect(services.runningCount).toBe(0);
+  expect((await link.caller.call({ method: "list-commands", params: {} }).answer).result).toBeDefined();
+  expect(await readAudit(file, 2)).toMatchObject([
+    { method: "execute", command: "find-distributor-id", errorCode: "BUSY" },
+    { method: "list-commands" },
   ]);
 });
 

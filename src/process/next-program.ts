@@ -33,7 +33,7 @@ const FACTS_BYTES = 4096;
  */
 export async function findNextProgram(called = ownName()): Promise<NextProgram> {
   const named = isAbsolute(called) ? await look(called) : undefined;
-  const path = named?.mode === undefined ? process.execPath : called;
+  const path = named?.mode === undefined ? ownFile(process.execPath) : called;
   const { mode, fault, fileFault } = path === called && named ? named : await look(path);
   if (mode === undefined) throw refused(path, "there is no such file");
   const found = fault ?? fileFault;
@@ -47,6 +47,14 @@ export async function findNextProgram(called = ownName()): Promise<NextProgram> 
   if (facts !== undefined) return { path, ...facts };
   const end = exitCode === null ? "a signal" : `exit code ${exitCode}`;
   throw refused(path, exitCode === 0 ? "its answer is not that of a negotiator" : `it ends with ${end}`);
+}
+
+/**
+ * Returns the path of our file. The runtime asks the kernel for it late, and the kernel marks the name of a
+ * file that was replaced by then.
+ */
+export function ownFile(execPath: string): string {
+  return execPath.replace(/ \(deleted\)$/, "");
 }
 
 async function look(path: string): Promise<PlaceFacts> {

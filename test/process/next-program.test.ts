@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { chmod } from "node:fs/promises";
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { findNextProgram } from "../../src/process/next-program.ts";
+import { findNextProgram, ownFile } from "../../src/process/next-program.ts";
 import { rejectionOf } from "../support/error-of.ts";
 import { mountHanging, whyNoHangingMount } from "../support/hanging-mount.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
@@ -58,3 +58,8 @@ test.if(whyNoHangingMount() === undefined)(
   },
   60_000,
 );
+
+test("our file has its own name also after another one took its place", () => {
+  expect(ownFile("/usr/bin/negotiator (deleted)")).toBe("/usr/bin/negotiator");
+  expect(ownFile("/usr/bin/negotiator")).toBe("/usr/bin/negotiator");
+});

@@ -19,16 +19,20 @@ export function startAudit(settings: Settings["audit"], onProblem: OnProblem): A
 /** The audit of a daemon, which another process writes. `end` disposes it, and waits for its lines. */
 type DaemonAudit = Audit & Pick<AuditChild, "freeze"> & { end: () => Promise<void> };
 
-/** Returns it. `frozen` is what the program that this one has replaced has not written. */
+/** `frozen` is what the program that this one has replaced has not written. */
+type DaemonAuditOptions = Pick<AuditOptions, "onProblem" | "isKnown"> & {
+  frozen?: FrozenOrders | undefined;
+};
+
+/** Returns it. */
 export function startDaemonAudit(
   settings: Settings["audit"],
-  onProblem: OnProblem,
-  frozen?: FrozenOrders,
+  { onProblem, isKnown, frozen }: DaemonAuditOptions,
 ): DaemonAudit {
   const { maxBytes, keep, onFull } = settings;
   const child = createAuditChild({ maxBytes, keep, isStrict: onFull === "deny", onProblem });
   if (frozen !== undefined) child.thaw(frozen);
-  const audit = openAudit({ ...optionsFor(settings, onProblem), makeTrail: child.makeTrail });
+  const audit = openAudit({ ...optionsFor(settings, onProblem), isKnown, makeTrail: child.makeTrail });
   return {
     ...audit,
     freeze: child.freeze,

@@ -35,6 +35,8 @@ export type CatalogueOptions = {
 /** A catalogue that is loaded again at a reload, and by itself. */
 export type LoadedCatalogue = CommandCatalogue &
   Disposable & {
+    /** Returns whether there was such a command when they were loaded last. */
+    has: (name: string) => boolean;
     /** Loads the commands at the request of an administrator. */
     reload: () => Promise<CommandNews>;
   };
@@ -54,6 +56,8 @@ const NEW_MS = 1000;
 
 /** A user that could not be found, as while its directory service starts, is looked up again after that. */
 const TICKS_TO_FAILED = 10;
+
+const OLD_STAY = "The old commands stay: their files are being changed";
 
 const NO_MEMORY: LowerUserMemory = {
   load: () => Promise.resolve(undefined),
@@ -133,6 +137,7 @@ export function createCommandCatalogue(options: CatalogueOptions): LoadedCatalog
   });
   return {
     find,
+    has: (name) => current !== undefined && hasCommand(name, current),
     check(command) {
       const file = pinned.get(command);
       const isLocal = present()?.localFiles.has(command.name) === true;
@@ -153,8 +158,7 @@ export function createCommandCatalogue(options: CatalogueOptions): LoadedCatalog
     async reload() {
       // A load that runs already may have begun before the files were as they are now.
       for (let before = refreshing; before !== undefined; before = refreshing) await before;
-      const isAtRest = await refresh(true);
-      const problem = isAtRest ? undefined : "The old commands stay: their files are being changed";
+      const problem = (await refresh(true)) ? undefined : OLD_STAY;
       return { problem, warnings: current === undefined ? [] : warnOf(listGeneration(current), role) };
     },
     [Symbol.dispose]() {
@@ -162,6 +166,10 @@ export function createCommandCatalogue(options: CatalogueOptions): LoadedCatalog
       timer[Symbol.dispose]();
     },
   };
+}
+
+function hasCommand(name: string, { files, sources }: LoadedCommands): boolean {
+  return files.has(name) || sources.builtins.some((builtin) => builtin.name === name);
 }
 
 /** Whether the commands hold for a call of `name` that came at `calledMs`. */

@@ -24,6 +24,7 @@ import type { Serve } from "../../methods/serve.ts";
 import { createAnswerMemory } from "../../peers/answer-memory.ts";
 import type { AnswerMemory } from "../../peers/answer-memory.ts";
 import { MEMORY } from "../../peers/shared-memory.ts";
+import { namesCommand } from "../../policy/named-commands.ts";
 import { mayCall } from "../../policy/policy.ts";
 import type { Policy } from "../../policy/policy.ts";
 import { createQuota } from "../../policy/quota.ts";
@@ -146,7 +147,6 @@ export function createServices(
   let { settings } = first;
   let builtins = selectBuiltins(settings.builtIns);
   const policy = createPolicyInForce(role, first, files?.policy);
-  let audit = startDaemonAudit(settings.audit, onAuditProblem, frozen?.audit);
   const uid = ourUid();
   const users = createUserCache(undefined, frozen?.users);
   const loadUsers = (): Promise<void> => users.load([uid, ...usersOf(policy.policy)]);
@@ -155,6 +155,8 @@ export function createServices(
   const kept = openKept(role, settings, frozen?.kept, files);
   const lowerUsers = createLowerUserFile(settings.detached.directory, role, () => settings.commandsDirectory);
   const commands = createCommandCatalogue({ role, sources, users, lowerUsers });
+  const isKnown = (name: string): boolean => commands.has(name) || namesCommand(policy.policy, name);
+  let audit = startDaemonAudit(settings.audit, { onProblem: onAuditProblem, isKnown, frozen: frozen?.audit });
   const methods = listMethods({ role, commands, users, kept, openCalls: settings.limits.openCalls });
   const quota = createQuota();
   quota.thaw(frozen?.quota ?? [], performance.now());
@@ -208,7 +210,7 @@ export function createServices(
       builtins = selectBuiltins(settings.builtIns);
       users.clear();
       audit[Symbol.dispose]();
-      audit = startDaemonAudit(settings.audit, onAuditProblem);
+      audit = startDaemonAudit(settings.audit, { onProblem: onAuditProblem, isKnown });
     },
     async loadCommands() {
       const [news] = await Promise.all([commands.reload(), loadUsers()]);

@@ -53,6 +53,7 @@ test("a new file is found at the next call, and is in the next list", async () =
   await stage.add("first/new");
   expect(await stage.find("new")).toMatchObject({ path: stage.at("second/new") });
   expect(await stage.names()).toEqual(["backup", "new"]);
+  expect(["backup", "new", "none"].map((name) => stage.catalogue.has(name))).toEqual([true, true, false]);
   expect(await stage.find("new")).toMatchObject({ path: stage.at("first/new") });
 });
 

@@ -28,7 +28,8 @@ export async function stageFiles(entries: readonly JudgedEntry[]): Promise<Stage
     },
     async [Symbol.asyncDispose]() {
       if (isCommitted) return;
-      for (const { draft } of drafts) await rm(draft, { force: true });
+      // What cannot be removed could not be made either, and the first error says why.
+      for (const { draft } of drafts) await rm(draft, { force: true }).catch(() => undefined);
       for (const directory of made.toReversed()) await rmdir(directory).catch(() => undefined);
     },
   };

@@ -145,6 +145,20 @@ function liveTests(): void {
   );
 
   test(
+    "a read-only file system is named, with the command that makes it writable",
+    async () => {
+      const { stderr, exitCode } = await runInSandbox(`
+        mount -t tmpfs -o ro none /usr/local/bin; exec $BINARY host install`);
+      expect(stderr).toStartWith(
+        'negotiator: Cannot write "/usr/local/bin/negotiator": its file system is read-only. ' +
+          "Nothing was changed\nMount it for writing: mount -o remount,rw",
+      );
+      expect(exitCode).toBe(1);
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
     "a daemon that was started by hand is named",
     async () => {
       const { stderr } = await runInSandbox(`

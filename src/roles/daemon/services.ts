@@ -169,13 +169,12 @@ export function createServices(
     compileHotCodeSoon();
     watching = holdWatching();
   });
-  // A reload replaces the audit.
-  const current = followAudit(() => audit);
   const settling = setInterval(() => {
     audit.settle();
     kept.expire();
   }, SETTLE_MS).unref();
-  const common = { role, quota, heldUp, audit: current, now: () => performance.now() };
+  // A reload replaces the audit.
+  const common = { role, quota, heldUp, audit: followAudit(() => audit), now: () => performance.now() };
   const incoming = { ...common, direction: "incoming", policy: () => policy.policy } as const;
   const serveMethods: Services["serveMethods"] = (caller, methods) =>
     running.track(createDispatcher({ ...incoming, caller, methods }));

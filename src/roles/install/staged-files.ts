@@ -28,7 +28,7 @@ export async function stageFiles(entries: readonly JudgedEntry[]): Promise<Stage
     },
     async [Symbol.asyncDispose]() {
       if (isCommitted) return;
-      // What cannot be removed could not be made either, and the first error says why.
+      // A file system that refuses the removal has refused the draft too, and that error is thrown.
       for (const { draft } of drafts) await rm(draft, { force: true }).catch(() => undefined);
       for (const directory of made.toReversed()) await rmdir(directory).catch(() => undefined);
     },

@@ -13,4 +13,10 @@ export const CommandSummarySchema = v.object({
 export type CommandSummary = v.InferOutput<typeof CommandSummarySchema>;
 
 /** The answer of `list-commands`. */
-export const CommandListSchema = v.object({ commands: v.array(CommandSummarySchema) });
+export const CommandListSchema = v.object({
+  commands: v.array(CommandSummarySchema),
+  /** A sentence about an agent that is not ours, such as what it cannot do. */
+  remark: v.exactOptional(v.string()),
+});
+/** The answer, parsed. */
+export type CommandListAnswer = v.InferOutput<typeof CommandListSchema>;

@@ -98,8 +98,30 @@ export type PeerLine = {
   life: AbortSignal;
 };
 
+/** `version`: null if the agent does not tell. `cannot`: each a phrase such as "cannot run commands: …". */
+export type ForeignFacts = { version: string | null; cannot: readonly string[] };
+
+/** This side's contact with a foreign agent that is dialled for each call. */
+export type ForeignContact = {
+  /** The facts about the agent; undefined until it was asked. */
+  readonly facts: ForeignFacts | undefined;
+  /** Why the last contact failed, and since when contacts have failed; undefined after one that succeeded. */
+  readonly failure: { error: NegotiatorError; since: Date } | undefined;
+  /** Whether the agent was dialled since the contact began. */
+  readonly wasTried: boolean;
+  /**
+   * Asks the agent for its facts if they are unknown, unless a call runs or a contact has just failed. Never
+   * rejects.
+   */
+  learn(): Promise<void>;
+  /** Begins a new contact: there may be another agent now. */
+  renew(): void;
+};
+
 /** A peer that speaks a foreign dialect. */
 export type ForeignPeer = Peer & {
+  /** Its contact, if its agent tells facts about itself. */
+  readonly contact?: ForeignContact;
   /** The number of waiting and running calls. */
   readonly callCount: number;
   /** Sends all calls that were not made yet to the agent that replaced this peer. */

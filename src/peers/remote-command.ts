@@ -6,7 +6,7 @@ import type { ExecuteResult } from "../methods/execute-schemas.ts";
 import { InfoSchema } from "../methods/info.ts";
 import type { Info } from "../methods/info.ts";
 import { CommandListSchema } from "../methods/command-list.ts";
-import type { CommandSummary } from "../methods/command-list.ts";
+import type { CommandListAnswer, CommandSummary } from "../methods/command-list.ts";
 import { printable } from "../printable.ts";
 import { signalNumber } from "../signals.ts";
 import type { FrozenOutgoing } from "../wire/calls/outgoing-call.ts";
@@ -131,7 +131,15 @@ export async function listCommandsOf(
   peer: Peer,
   options: Pick<PeerCallOptions, "timeoutMs" | "connectTimeoutMs" | "signal">,
 ): Promise<CommandSummary[]> {
-  return (await checkResult(peer.call("list-commands", {}, options).result, CommandListSchema)).commands;
+  return (await commandListOf(peer, options)).commands;
+}
+
+/** As `listCommandsOf`, with what there is to say about the peer's agent. */
+export async function commandListOf(
+  peer: Peer,
+  options: Parameters<typeof listCommandsOf>[1],
+): Promise<CommandListAnswer> {
+  return checkResult(peer.call("list-commands", {}, options).result, CommandListSchema);
 }
 
 /** The peer's description of itself, within `timeoutMs`. Rejects as `PeerCall.result` does. */

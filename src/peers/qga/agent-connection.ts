@@ -36,8 +36,15 @@ const LARGEST_ID = 2 ** 47;
 
 type Line = { channel: Channel; lines: LineReader };
 
-/** Creates a connection that is not open. `life` ends it. */
-export function createAgentConnection(dial: Dial, life: AbortSignal): AgentConnection {
+/**
+ * Creates a connection that is not open. `life` ends it. `follow` is called after each request: with the
+ * error if the agent has not answered it.
+ */
+export function createAgentConnection(
+  dial: Dial,
+  life: AbortSignal,
+  follow: (error?: NegotiatorError) => void = () => undefined,
+): AgentConnection {
   let holders = 0;
   let open: Line | undefined;
   let last: Promise<unknown> = Promise.resolve();
@@ -50,8 +57,11 @@ export function createAgentConnection(dial: Dial, life: AbortSignal): AgentConne
     try {
       open ??= await withLimit(SYNC_MS, life, (signal) => connect(dial, signal));
       const line = open;
-      return await withLimit(ANSWER_MS, life, (signal) => exchange(line, { command, args }, signal));
+      const answer = await withLimit(ANSWER_MS, life, (signal) => exchange(line, { command, args }, signal));
+      follow();
+      return answer;
     } catch (thrown) {
+      if (!life.aborted) follow(thrown instanceof AgentRefusal ? undefined : NegotiatorError.from(thrown));
       // A late answer would be taken for the answer to the next request.
       if (!(thrown instanceof AgentRefusal)) drop();
       throw thrown instanceof AgentRefusal ? thrown.error : thrown;

@@ -1,5 +1,6 @@
 /** A guest that has only the QEMU guest agent, as a peer: it runs the commands that the host keeps for it. */
-import type { ForeignPeer, PeerLine } from "../dialect.ts";
+import type { CommandListAnswer } from "../../methods/command-list.ts";
+import type { ForeignContact, ForeignPeer, PeerLine } from "../dialect.ts";
 import { GUEST_WORDS } from "../guest-words.ts";
 import { checkMethod, checkNotices } from "../peer.ts";
 import type { Abilities, PeerCall } from "../peer.ts";
@@ -7,6 +8,7 @@ import { isJsonObject } from "../../wire/json.ts";
 import { pause } from "../supervise.ts";
 import type { PushedCommands } from "../pushed-commands.ts";
 import { createAgentConnection } from "./agent-connection.ts";
+import { createAgentContact } from "./agent-contact.ts";
 import { AGENT_LABEL, startAgentExecute } from "./agent-execute.ts";
 import { noStream } from "../../wire/calls/call-streams.ts";
 
@@ -18,11 +20,14 @@ export const AGENT_CAN: Abilities = {
 };
 /** An agent that shuts its guest down does not answer, and one that refuses does it at once. */
 const SHUTDOWN_MS = 3000;
+/** An idle agent answers within milliseconds, through libvirt in some hundred. */
+const LEARN_MS = 250;
 
 /** Creates the peer of a guest for which the host keeps these commands. */
 export function createAgentPeer(line: PeerLine, commands: PushedCommands): ForeignPeer {
-  const connection = createAgentConnection(line.dial, line.life);
   let callCount = 0;
+  const contact = createAgentContact({ ask: () => ask("guest-info", {}), isBusy: () => callCount > 0 });
+  const connection = createAgentConnection(line.dial, line.life, (error) => contact.follow(error));
   const count = (call: PeerCall): PeerCall => {
     callCount++;
     void call.result.catch(() => undefined).then(() => callCount--);
@@ -40,13 +45,14 @@ export function createAgentPeer(line: PeerLine, commands: PushedCommands): Forei
 
   return {
     can: AGENT_CAN,
+    contact,
     get callCount() {
       return callCount;
     },
     handOver: () => undefined,
     call(method, params, options) {
       checkMethod(AGENT_CAN, AGENT_LABEL, method);
-      if (method === "list-commands") return count(answerLocally(listCommands(commands)));
+      if (method === "list-commands") return count(answerLocally(listCommands(commands, contact)));
       if (method !== "execute") return count(answerLocally(ask(method, params)));
       const { makeId, life } = line;
       return count(startAgentExecute({ connection, commands, makeId, life }, params, options));
@@ -55,8 +61,19 @@ export function createAgentPeer(line: PeerLine, commands: PushedCommands): Forei
   };
 }
 
-async function listCommands(commands: PushedCommands): Promise<unknown> {
-  return { commands: await commands.list() };
+/** Resolves with the commands, and a remark about the agent. A slow agent does not hold the list up. */
+async function listCommands(commands: PushedCommands, contact: ForeignContact): Promise<CommandListAnswer> {
+  const given = new AbortController();
+  await Promise.race([contact.learn(), pause(LEARN_MS, given.signal)]).finally(() => given.abort());
+  return { commands: [...(await commands.list())], remark: remarkOn(contact) };
+}
+
+function remarkOn({ facts, failure }: ForeignContact): string {
+  const version = facts?.version ?? null;
+  const agent = `The guest has only the ${AGENT_LABEL}${version === null ? "" : ` ${version}`}`;
+  const [problem] = failure?.error.message.split("\n") ?? [];
+  if (problem !== undefined) return `${agent}, which does not answer: ${problem}`;
+  return [agent, ...(facts?.cannot ?? []).map((phrase) => `which ${phrase}`)].join(", ");
 }
 
 /** A call without streams, which the host answers itself. */

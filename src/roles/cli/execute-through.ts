@@ -3,10 +3,12 @@ import { startCall } from "../../peers/call-time.ts";
 import type { CallLimits } from "../../peers/call-time.ts";
 import { FAULTS, NegotiatorError } from "../../errors.ts";
 import { detachOn } from "../../peers/detached-command.ts";
-import { executeOn, listCommandsOf } from "../../peers/remote-command.ts";
+import { commandListOf, executeOn } from "../../peers/remote-command.ts";
+import { standardOutput } from "../../standard-output.ts";
 import { settlesWithin } from "../../process/settling.ts";
 import type { CommandSummary } from "../../methods/command-list.ts";
 import { printable, printableJson } from "../../printable.ts";
+import { clipText } from "../../wire/message.ts";
 import { shorten } from "../../shorten.ts";
 import { connectInTime } from "./connect-in-time.ts";
 import { print } from "./output.ts";
@@ -109,7 +111,7 @@ function noCommands(from: Role): NegotiatorError {
 
 /**
  * Prints the commands sorted by name: one name per line, with `hasDescriptions` and on a terminal with its
- * description, or with `isJson` one object per line.
+ * description, or with `isJson` one object per line. A remark about the other side goes to stderr.
  */
 export async function listThrough(
   connect: Connect,
@@ -118,7 +120,7 @@ export async function listThrough(
   const time = startCall({ timeoutMs, connectTimeoutMs });
   await using _ = await sayWaiting(askWaiting);
   await using connection = await connectInTime(connect, time);
-  const commands = await listCommandsOf(connection.peer, {
+  const { commands, remark } = await commandListOf(connection.peer, {
     timeoutMs: time.left(),
     connectTimeoutMs: time.leftToConnect(),
   });
@@ -127,6 +129,8 @@ export async function listThrough(
   const columns = (await terminalSize("stdout"))?.columns;
   const isDescribed = hasDescriptions || columns !== undefined;
   const lines = isDescribed ? describeAll(commands, columns) : commands.map(({ name }) => printable(name));
+  if (remark !== undefined)
+    await standardOutput.write("stderr", `negotiator: ${printable(clipText(remark))}\n`);
   return print(lines.join("\n"));
 }
 

@@ -65,8 +65,8 @@ export const STATUS_NOTES =
   "On a terminal it is a table: PING is the round trip, RUN and DONE count calls of both directions, IN " +
   "and OUT are bytes of the channels. Elsewhere it is one line for each. With --json each line is " +
   "{ name, uuid, state, dialect, version, since, calls, callsDone, bytes, roundTripMs, lastError, " +
-  "overQuota }; calls and callsDone have { outgoing, incoming }, bytes has { in, out }; overQuota is there " +
-  "only while it sends too much.";
+  "overQuota, cannot }; calls and callsDone have { outgoing, incoming }, bytes has { in, out }; overQuota " +
+  "is there only while it sends too much, and cannot only if its QEMU guest agent blocks commands.";
 
 /** Under the usage of `status`, about `--check`. */
 export const CHECK_NOTES =

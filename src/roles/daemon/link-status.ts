@@ -108,14 +108,16 @@ function beginningOf(
 /** The status for people: one line, and one more for the remedy of the last error. */
 export function formatLinkStatus({
   state,
+  dialect,
   version,
   since,
   calls,
   lastError,
 }: Omit<LinkStatus, "since"> & { since: string | null }): string {
+  const isForeign = dialect !== null && dialect !== NATIVE.name;
   const parts = [
     printable(state),
-    version === null ? [] : [`negotiator ${printable(version)}`],
+    version === null ? [] : [`${isForeign ? "version" : "negotiator"} ${printable(version)}`],
     since === null ? [] : [`since ${since}`],
     `${calls.outgoing} calls out, ${calls.incoming} in`,
     lastError === null ? [] : [`last error: ${lastError.split("\n").map(printable).join("\n  ")}`],

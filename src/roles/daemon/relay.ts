@@ -12,7 +12,7 @@ import { limitRun } from "../../methods/run-limit.ts";
 import type { Peer, Resumed } from "../../peers/peer.ts";
 import { detachOn } from "../../peers/detached-command.ts";
 import type { DetachRequest } from "../../peers/detached-command.ts";
-import { executeOn, infoOf, listCommandsOf } from "../../peers/remote-command.ts";
+import { executeOn, infoOf, commandListOf } from "../../peers/remote-command.ts";
 import type { RemoteCommand } from "../../peers/remote-command.ts";
 import { noteStart } from "../start-note.ts";
 import type { IncomingCall } from "../../wire/calls/incoming-call.ts";
@@ -112,8 +112,8 @@ export function createRelay(peerOf: PeerOf, shares: Pick<PeerShares, "takeCall">
       const time = startCall({ timeoutMs: limitRun(leftMs(), grant.timeoutMs).timeoutMs, connectTimeoutMs });
       const peer = await find(guest, time.leftToConnect(), signal, isPatient);
       const limits = { timeoutMs: time.left(), connectTimeoutMs: time.leftToConnect() };
-      const commands = await listCommandsOf(peer, { ...limits, signal });
-      return { result: { commands: commands.filter(({ name }) => isOffered(name)) } };
+      const { commands, ...remarks } = await commandListOf(peer, { ...limits, signal });
+      return { result: { commands: commands.filter(({ name }) => isOffered(name)), ...remarks } };
     },
   });
   const info = defineMethod({

@@ -96,6 +96,7 @@ async function serve(invocation: Invocation, { frozen, taken }: GivenState<Froze
         describeFiles(services.policy),
         watch.stopped?.list(signal),
         measures === true ? measureRoundTrips(guests.sessions()) : undefined,
+        measures === true ? guests.learn() : undefined,
       ]);
       return {
         guests: addStopped(guests.status(), stopped),

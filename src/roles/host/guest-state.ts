@@ -1,20 +1,27 @@
 /** The state of a guest, as `status` shows it: what its link says, and what the host knows besides. */
 import type { Endpoint } from "../../discovery/endpoint.ts";
-import type { ForeignDialect } from "../../peers/dialect.ts";
+import type { ForeignContact, ForeignDialect } from "../../peers/dialect.ts";
 import type { PeerLink } from "../../peers/peer-link.ts";
 import type { Session } from "../../wire/session/session.ts";
 import type { GuestEndpoints } from "./guest-endpoints.ts";
+import type { GuestLinks } from "./guest-links.ts";
 import { explainStoppedAgent, START_AGENT } from "./no-answer.ts";
 import type { GuestStatus } from "./status.ts";
 
-/** `link`: that of the session. `pausedSince`: when libvirt said that the guest is paused. */
-export type StateFacts = { endpoints: GuestEndpoints; pausedSince: Date | undefined; link: PeerLink };
+/** `pausedSince`: when libvirt said that the guest is paused. */
+export type StateFacts = {
+  endpoints: GuestEndpoints;
+  pausedSince: Date | undefined;
+  links: Pick<GuestLinks, "session" | "foreignPeer">;
+};
 
 /**
  * Returns the status with its state. A saved guest's socket is gone, and a paused guest is silent, so that is
  * not an error to show.
  */
-export function withState(known: GuestStatus, { endpoints, pausedSince, link }: StateFacts): GuestStatus {
+export function withState(known: GuestStatus, facts: StateFacts): GuestStatus {
+  const { endpoints, pausedSince, links } = facts;
+  const link = links.session;
   const { saved, calling } = endpoints;
   const status = { ...known, dialect: known.dialect ?? onlyDialect(endpoints) };
   const since = saved?.since ?? pausedSince;
@@ -25,7 +32,20 @@ export function withState(known: GuestStatus, { endpoints, pausedSince, link }: 
   const other = findOther(link, endpoints);
   return other === undefined
     ? withEnd(status, link.session, calling)
-    : { ...status, state: other.name, dialect: other.name, lastError: null };
+    : { ...status, ...withContact(other.name, links.foreignPeer(other).contact) };
+}
+
+/** An agent that did not answer the last time is as silent as that of a session. */
+function withContact(dialect: string, contact: ForeignContact | undefined): Partial<GuestStatus> {
+  const { facts, failure } = contact ?? {};
+  const known = {
+    dialect,
+    version: facts?.version ?? null,
+    ...(facts !== undefined && facts.cannot.length > 0 && { cannot: [...facts.cannot] }),
+  };
+  if (failure === undefined) return { ...known, state: dialect, lastError: null };
+  const state = facts === undefined ? "waiting" : "unresponsive";
+  return { ...known, state, since: failure.since.toISOString(), lastError: failure.error.message };
 }
 
 /** An agent that has ended is silent for a reason, which says more than the last error. */
@@ -37,7 +57,7 @@ function withEnd(status: GuestStatus, session: Session, calling: Endpoint | unde
 }
 
 /** Returns the dialect of another agent in a guest whose session was never open. */
-function findOther(
+export function findOther(
   { session }: PeerLink,
   { calling, foreignCalling }: GuestEndpoints,
 ): ForeignDialect | undefined {

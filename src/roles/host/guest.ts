@@ -15,6 +15,7 @@ import { createFigureCounter } from "../daemon/link-figures.ts";
 import { createLinkStatus } from "../daemon/link-status.ts";
 import type { LinkStatusTracker } from "../daemon/link-status.ts";
 import type { Services } from "../daemon/services.ts";
+import { learnFacts, renewContact } from "./agent-contact.ts";
 import { choosePeer } from "./choose-peer.ts";
 import type { PeerWish } from "./choose-peer.ts";
 import { createGuestEndpoints } from "./guest-endpoints.ts";
@@ -55,6 +56,8 @@ export type Guest = {
   save(endpoint: Endpoint): void;
   /** Gives back a channel that is gone. Returns `empty` if it was the last one. */
   remove(endpoint: Endpoint): "left" | "empty";
+  /** Asks its foreign agent for facts that are missing in its status. Never rejects. */
+  learn(): Promise<void>;
   /** The status of the guest, with the calls of all its links. */
   status(): GuestStatus;
   /** Gives all channels back, and ends all calls with this reason. */
@@ -157,6 +160,7 @@ export function createGuest(options: GuestOptions): Guest {
     peer: async (...wanted) => counter.calls.countOutgoing(await choosePeer(choice, ...wanted)),
     add(endpoint) {
       if (endpoints.add(endpoint)) log.info(`guest "${name}" was restored: its calls go on`);
+      renewContact(choice, endpoint);
       holdChannels();
     },
     save(endpoint) {
@@ -170,15 +174,15 @@ export function createGuest(options: GuestOptions): Guest {
       holdChannels();
       return endpoints.isEmpty ? "empty" : "left";
     },
+    learn: () => learnFacts(choice),
     status() {
       const running = { outgoing: links.countOutgoing(), incoming: channels.countIncoming() };
       const figures = { calls: running, ...counter.figures(session.session, running) };
       const own = { name, uuid: uuid ?? null, ...tracker.status(session), ...figures, ...links.overQuota() };
-      return withState(own, { endpoints, pausedSince: hindrance.pausedSince, link: session });
+      return withState(own, { endpoints, pausedSince: hindrance.pausedSince, links });
     },
     async close(reason) {
-      peerTimeout[Symbol.dispose]();
-      reach[Symbol.dispose]();
+      for (const watcher of [peerTimeout, reach]) watcher[Symbol.dispose]();
       hindrance.update(undefined);
       links.close(reason);
       await channels.close();

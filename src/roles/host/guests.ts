@@ -1,11 +1,13 @@
 /** All guests of this host, by name. */
 import type { Clash, Endpoint } from "../../discovery/endpoint.ts";
+import { mapBounded, PARALLEL_CALLS } from "../../discovery/libvirt/parallel-calls.ts";
 import type { News } from "../../discovery/news.ts";
 import type { NegotiatorError } from "../../errors.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
 import type { Peer } from "../../peers/peer.ts";
 import type { Session } from "../../wire/session/session.ts";
 import type { PushedCommands } from "../../peers/pushed-commands.ts";
+import { settlesWithin } from "../../process/settling.ts";
 import type { Services } from "../daemon/services.ts";
 import type { PeerWish } from "./choose-peer.ts";
 import { createGuest } from "./guest.ts";
@@ -33,6 +35,8 @@ export type Guests = AsyncDisposable & {
   sessions(): Session[];
   /** The status of each guest, sorted by name. */
   status(): GuestStatus[];
+  /** Asks foreign agents for facts that `status` lacks. Resolves when they have answered, or soon. */
+  learn(): Promise<void>;
   /** Returns the guests as plain data. */
   freeze(): FrozenGuest[];
 };
@@ -94,6 +98,8 @@ export function createGuests(
     void guest?.close(reason);
   };
 
+  const learnAll = createLearning(() => [...guests.values()]);
+
   for (const { frozen, channels } of options.adopted ?? []) {
     const { endpoints, links } = frozen;
     const adopted = { endpoints, links, channels };
@@ -129,9 +135,24 @@ export function createGuests(
     heldPaths: () => [...guests.values()].flatMap((guest) => guest.heldPaths()),
     sessions: () => [...guests.values()].map(({ session }) => session),
     status: () => [...guests.keys()].sort().flatMap((name) => guests.get(name)?.status() ?? []),
+    learn: learnAll,
     freeze: () => [...guests.values()].map((guest) => guest.freeze()),
     async [Symbol.asyncDispose]() {
       await Promise.all([...guests.values()].map((guest) => guest.close("the host's daemon stops")));
     },
+  };
+}
+
+/** An idle agent answers within milliseconds, through libvirt in some hundred. */
+const LEARN_MS = 250;
+
+/** Asks a few guests at once. Those that answer too late are known to the next question. */
+function createLearning(guests: () => readonly Guest[]): () => Promise<void> {
+  let running: Promise<unknown> | undefined;
+  return async () => {
+    running ??= mapBounded(guests(), PARALLEL_CALLS, (guest) => guest.learn()).finally(
+      () => (running = undefined),
+    );
+    await settlesWithin(running, LEARN_MS);
   };
 }

@@ -30,7 +30,8 @@ export async function showStatus({ words, config }: Invocation): Promise<Outcome
     const form = { fine: `${fine}: nothing is wrong`, isJson, isNamed: wanted !== undefined };
     return checkPeer(async () => {
       const { guests, ...status } = await takeStatus(control, wanted);
-      return { ...status, rows: guests.map(rowOf) };
+      // Many distributions block commands of the agent, so that is not a warning.
+      return { ...status, rows: guests.map((guest) => rowOf({ ...guest, cannot: [] })) };
     }, form);
   }
   return showStatusView({
@@ -89,9 +90,9 @@ function pictureOf(
   };
 }
 
-function rowOf({ overQuota, ...guest }: GuestStatus): StatusRow {
-  const remarks = overQuota === undefined ? [] : [`slowed down: it sends ${overQuota}`];
-  return { ...guest, remarks };
+function rowOf({ overQuota, cannot = [], ...guest }: GuestStatus): StatusRow {
+  const slow = overQuota === undefined ? [] : [`slowed down: it sends ${overQuota}`];
+  return { ...guest, remarks: [...slow, ...cannot] };
 }
 
 /** An empty list is a result, but a newcomer would not see why it is empty. */
@@ -104,5 +105,6 @@ function noGuests(): NegotiatorError {
 /** Scripts read these lines. */
 function formatGuest(guest: GuestStatus): string {
   const slow = guest.overQuota === undefined ? "" : `, slowed down: it sends ${printable(guest.overQuota)}`;
-  return `${printable(guest.name)}: ${formatLinkStatus(guest)}${slow}`;
+  const cannot = (guest.cannot ?? []).map((phrase) => `, ${printable(phrase)}`).join("");
+  return `${printable(guest.name)}: ${formatLinkStatus(guest)}${slow}${cannot}`;
 }

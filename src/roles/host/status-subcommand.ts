@@ -11,7 +11,8 @@ export const STATUS = defineSubcommand({
   },
   notes:
     "state is open, waiting (no agent has answered yet), unresponsive (it answered before, and is silent " +
-    "now), legacy (a python-negotiator), legacy-0.1 (its release 0.1 or 0.2), paused (by virsh suspend), " +
+    "now), legacy (a python-negotiator), legacy-0.1 (its release 0.1 or 0.2), qga (only the QEMU " +
+    "guest agent), paused (by virsh suspend), " +
     `saved (in a file, until it is restored), or shut off. ${STATUS_NOTES} ${CHECK_NOTES}`,
   errorExit: checkExitCode,
   examples: [

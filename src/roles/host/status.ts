@@ -15,6 +15,8 @@ const GuestStatusSchema = v.object({
   since: v.nullable(v.string()),
   /** The quota that the guest exceeds: what it sends too much of, in words. The host reads it slowly. */
   overQuota: v.exactOptional(v.string()),
+  /** Phrases such as "cannot run commands: …", of a QEMU guest agent that was asked. */
+  cannot: v.exactOptional(v.array(v.string())),
 });
 
 /**

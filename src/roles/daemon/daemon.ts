@@ -50,7 +50,7 @@ export type DaemonOptions = {
   handedOver?: HandedOver;
   /** Returns the number of running calls; the daemon waits for their ends before its own. */
   openCalls: () => number;
-  /** Refuses new calls: one that comes at the end of the drain would be lost. */
+  /** Refuses new calls from the last part of the drain on. It may be called again. */
   refuseStarts: () => void;
 };
 
@@ -144,14 +144,13 @@ export async function runDaemon(options: DaemonOptions): Promise<NextProgram | u
   ]);
   const next = typeof cause === "string" ? undefined : cause;
   const signal = typeof cause === "string" ? cause : "Replacing the program";
-  options.refuseStarts();
   if (next === undefined) notifyService(notifySocket(), "STOPPING=1");
   const count = openCalls();
   const calls = count === 1 ? "1 call" : `${count} calls`;
   log.info(
     `${signal}: ${count === 0 ? "stopping" : `waiting up to ${settings.drainSeconds} s for ${calls}`}`,
   );
-  await drain(openCalls, drainMs(), signals.abort);
+  await drain(options, drainMs(), signals.abort);
   signals.endInTime?.(next === undefined ? 0 : 1);
   // From here on, another signal ends the process at once.
   signals[Symbol.dispose]();
@@ -170,7 +169,21 @@ function findUnapplied(role: DaemonOptions["role"], first: Settings, next: Setti
   return fixed.filter((key) => settingAt(first, key) !== settingAt(next, key));
 }
 
-async function drain(openCalls: () => number, limitMs: number, abort: AbortSignal): Promise<void> {
+/** In the last part of a drain no new calls are taken, so that those that run can end. */
+const LAST_MS = 1000;
+
+/** Takes new calls until there are none, or until it is soon over: one that comes later would be lost. */
+async function drain(
+  { openCalls, refuseStarts }: Pick<DaemonOptions, "openCalls" | "refuseStarts">,
+  limitMs: number,
+  abort: AbortSignal,
+): Promise<void> {
   const endMs = performance.now() + limitMs;
-  while (openCalls() > 0 && performance.now() < endMs && !abort.aborted) await pause(DRAIN_STEP_MS, abort);
+  for (;;) {
+    const leftMs = abort.aborted ? 0 : endMs - performance.now();
+    const count = openCalls();
+    if (count === 0 || leftMs < LAST_MS) refuseStarts();
+    if (count === 0 || leftMs <= 0) return;
+    await pause(DRAIN_STEP_MS, abort);
+  }
 }

@@ -82,15 +82,23 @@ test("a drain of 0.1 seconds waits for that long with an open call", async () =>
   expect(performance.now() - startMs).toBeGreaterThan(99);
 });
 
-test("new calls are refused before the first look at the open ones", async () => {
+test("new calls are taken while others run, and refused after the last look", async () => {
   const order: string[] = [];
+  let open = 3;
   await stop({
     drainSeconds: FOREVER_SECONDS,
     refuseStarts: () => void order.push("refuse"),
     openCalls() {
       order.push("look");
-      return 0;
+      return --open;
     },
   });
-  expect(order[0]).toBe("refuse");
+  expect(order).toEqual(["look", "look", "look", "refuse"]);
+});
+
+test("new calls are refused in the last second of a drain", async () => {
+  let refusals = 0;
+  const openCalls = createOpenCall();
+  await stop({ drainSeconds: 0.1, refuseStarts: () => void refusals++, openCalls });
+  expect(refusals).toBeGreaterThan(1);
 });

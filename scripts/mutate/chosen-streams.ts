@@ -101,14 +101,14 @@ export const CHOSEN_STREAMS: readonly Fault[] = [
   },
   {
     file: "src/roles/daemon/daemon.ts",
-    from: " && !abort.aborted",
-    to: "",
+    from: "abort.aborted ? 0 : endMs",
+    to: "endMs",
     why: "a second signal does not hurry the drain",
   },
   {
     file: "src/roles/daemon/daemon.ts",
-    from: "openCalls() > 0 &&",
-    to: "openCalls() > 1 &&",
+    from: "if (count === 0 || leftMs <= 0) return;",
+    to: "if (count <= 1 || leftMs <= 0) return;",
     why: "a daemon stops with one call running",
   },
   {

@@ -10,7 +10,7 @@ const DIRECTIONS: [Side["role"], Side["role"], string][] = [
   ["guest", "host", "execute"],
 ];
 /** The pipe and the window of the caller take the small ones. Its daemon keeps a part of the large ones. */
-const SIZES = [60_000, 260_000, 400_000, 430_000];
+const SIZES = [60_000, 260_000, 340_000, 370_000];
 
 describe.each(DIRECTIONS)("the %s calls the %s", (caller, runner, words) => {
   test.each(["caller", "runner", "both"])(

@@ -83,7 +83,11 @@ test.each(["host", "guest"] as const)(
     await scene.start();
     const unknown = 'negotiator: The outcome of "slow" is unknown: the daemon that ran it was killed';
     for (const subcommand of ["attach", "wait"]) {
-      const { stderr, exitCode } = await scene.run([subcommand, lost]);
+      // The guest may not have connected again yet.
+      const { stderr, exitCode } = await until("the guest says what it knows", async () => {
+        const run = await scene.run([subcommand, lost]);
+        return run.stderr.includes("\nTry again") ? undefined : run;
+      });
       expect(stderr).toStartWith(unknown);
       expect(exitCode).toBe(125);
     }

@@ -176,6 +176,10 @@ describe("a mistake beside running daemons", () => {
   test(
     "the log that a message names has the path and what to do",
     async () => {
+      // A daemon writes ten failures of one caller down in a minute, and other tests may have made some.
+      stage.guest().daemon.kill("SIGTERM");
+      await stage.guest().daemon.exited;
+      await stage.guest().start();
       for (const [name, remedy] of [
         ["plain", "Set it with: chmod 755 "],
         ["windows", "Give it Unix line ends: sed -i "],

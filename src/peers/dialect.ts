@@ -101,6 +101,12 @@ export type PeerLine = {
 /** `version`: null if the agent does not tell. `cannot`: each a phrase such as "cannot run commands: …". */
 export type ForeignFacts = { version: string | null; cannot: readonly string[] };
 
+/**
+ * The most milliseconds for which a question of a user waits for missing facts. An idle agent answers within
+ * milliseconds, through libvirt in some hundred.
+ */
+export const LEARN_MS = 250;
+
 /** This side's contact with a foreign agent that is dialled for each call. */
 export type ForeignContact = {
   /** The facts about the agent; undefined until it was asked. */

@@ -4,6 +4,7 @@
  * id, because a wait for any child would take the exit codes of our commands.
  */
 import { readdirSync, readFileSync } from "node:fs";
+import { splitStat } from "../trust/host-process.ts";
 import { reapChild } from "./libc.ts";
 
 const started = new Set<number>();
@@ -53,11 +54,9 @@ function isZombie(pid: number): boolean {
   return readStat(pid)?.state === "Z";
 }
 
-/** The name before the last `)` can contain anything. */
 function readStat(pid: number): { state: string; parent: number } | undefined {
   try {
-    const line = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const [state = "", parent] = line.slice(line.lastIndexOf(")") + 2).split(" ");
+    const [state = "", parent] = splitStat(readFileSync(`/proc/${pid}/stat`, "utf8"));
     return { state, parent: Number(parent) };
   } catch {
     return undefined;

@@ -8,6 +8,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { errnoOf } from "../errors.ts";
 import { settlesWithin } from "./settling.ts";
 import { nextTurn } from "../delay.ts";
+import { splitStat } from "../trust/host-process.ts";
 
 /** The process that leads a group of the same number; `exit` resolves when it has ended. */
 export type GroupLeader = { pid: number; exit: Promise<unknown> };
@@ -66,9 +67,8 @@ async function isGroupRunning(groupId: number): Promise<boolean> {
 /** About half a millisecond. Others must run meanwhile. */
 const READS_PER_TURN = 64;
 
-/** Source: proc(5). The name before the last `)` can contain anything. */
 function parseStat(line: string): { state: string; groupId: number } | undefined {
-  const [state, , groupId] = line.slice(line.lastIndexOf(")") + 2).split(" ");
+  const [state, , groupId] = splitStat(line);
   return state === undefined || groupId === undefined ? undefined : { state, groupId: Number(groupId) };
 }
 

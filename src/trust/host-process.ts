@@ -39,6 +39,11 @@ export function readProcess(pid: number, procDirectory = PROC): ProcessFacts | u
   }
 }
 
+/** Returns the words of proc_pid_stat(5) after the name, which can contain anything; first the state. */
+export function splitStat(line: string): string[] {
+  return line.slice(line.lastIndexOf(")") + 2).split(" ");
+}
+
 /** Returns whether this very process still runs. */
 export function isSameProcess({ pid, startTicks }: ProcessId, procDirectory = PROC): boolean {
   return readProcess(pid, procDirectory)?.startTicks === startTicks;
@@ -112,9 +117,7 @@ const PF_EXITING = 0x4;
 /** Returns the words of proc_pid_stat(5) after the name, or undefined if this user cannot see the process. */
 function readStat(pid: number, procDirectory: string): string[] | undefined {
   try {
-    const line = readFileSync(join(procDirectory, String(pid), "stat"), "latin1");
-    // The name before the last `)` can contain anything.
-    return line.slice(line.lastIndexOf(")") + 2).split(" ");
+    return splitStat(readFileSync(join(procDirectory, String(pid), "stat"), "latin1"));
   } catch (thrown) {
     return nothingIfHidden(thrown);
   }

@@ -66,6 +66,13 @@ function passOn(queue: OrderQueue): FrozenOrders {
   return { orders, helper: { ...helper, inFd, outFd } };
 }
 
+/** Returns what a program leaves whose helper has answered an order. */
+async function leaveHelper(command: readonly [string, ...string[]]): Promise<FrozenOrders> {
+  const before = createQueue(command);
+  await before.push("one").done();
+  return passOn(before);
+}
+
 function reopen(fd: number, access: number): number {
   return openSync(`/proc/self/fd/${fd}`, access | constants.O_NONBLOCK);
 }
@@ -77,9 +84,7 @@ async function countStarts(path: string): Promise<number> {
 test("a helper whose orders are answered goes on for the next program, and is replaced later", async () => {
   await using directory = await createTemporaryDirectory();
   const command = noting(directory.at("starts"));
-  const before = createQueue(command);
-  await before.push("one").done();
-  const frozen = passOn(before);
+  const frozen = await leaveHelper(command);
   using after = createQueue(command);
   after.thaw(frozen, 1);
   expect(after.hasAnswered).toBe(true);
@@ -91,10 +96,9 @@ test("a helper whose orders are answered goes on for the next program, and is re
 
 test("a helper of other words is left, and its orders go to one of the next program", async () => {
   await using directory = await createTemporaryDirectory();
-  const before = createQueue(noting(directory.at("before")));
-  await before.push("one").done();
+  const frozen = await leaveHelper(noting(directory.at("before")));
   using after = createQueue(noting(directory.at("after")));
-  after.thaw(passOn(before));
+  after.thaw(frozen);
   expect(await after.push("two").done()).toBe(true);
   expect(await countStarts(directory.at("after"))).toBe(1);
 });
@@ -102,9 +106,7 @@ test("a helper of other words is left, and its orders go to one of the next prog
 test("a helper that was handed over and is killed is replaced", async () => {
   await using directory = await createTemporaryDirectory();
   const command = noting(directory.at("starts"));
-  const before = createQueue(command);
-  await before.push("one").done();
-  const frozen = passOn(before);
+  const frozen = await leaveHelper(command);
   using after = createQueue(command);
   after.thaw(frozen);
   process.kill(frozen.helper?.pid ?? 0, "SIGKILL");

@@ -1,5 +1,6 @@
 /** A guest that has only the QEMU guest agent, as a peer: it runs the commands that the host keeps for it. */
 import type { CommandListAnswer } from "../../methods/command-list.ts";
+import { LEARN_MS } from "../dialect.ts";
 import type { ForeignContact, ForeignPeer, PeerLine } from "../dialect.ts";
 import { GUEST_WORDS } from "../guest-words.ts";
 import { checkMethod, checkNotices } from "../peer.ts";
@@ -20,8 +21,6 @@ export const AGENT_CAN: Abilities = {
 };
 /** An agent that shuts its guest down does not answer, and one that refuses does it at once. */
 const SHUTDOWN_MS = 3000;
-/** An idle agent answers within milliseconds, through libvirt in some hundred. */
-const LEARN_MS = 250;
 
 /** Creates the peer of a guest for which the host keeps these commands. */
 export function createAgentPeer(line: PeerLine, commands: PushedCommands): ForeignPeer {

@@ -6,6 +6,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runText as runProgram } from "../../process/run-text.ts";
 import type { RunText } from "../../process/run-text.ts";
+import { splitStat } from "../../trust/host-process.ts";
 
 /** Tests replace both. */
 export type StartedLimitOptions = { procDirectory?: string; runText?: RunText };
@@ -22,8 +23,7 @@ export async function findStartedLimit({
   const read = (...names: string[]): Promise<string> =>
     readFile(join(procDirectory, ...names), "utf8").catch(() => "");
   const own = parseLimits(await read("self", "limits"));
-  const stat = await read("self", "stat");
-  const [, parent = ""] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const [, parent = ""] = splitStat(await read("self", "stat"));
   const isService = (await read(parent, "comm")) === "systemd\n";
   const theirs = parseLimits(await read(parent, "limits"));
   const started = isService

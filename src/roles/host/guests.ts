@@ -3,6 +3,7 @@ import type { Clash, Endpoint } from "../../discovery/endpoint.ts";
 import { mapBounded, PARALLEL_CALLS } from "../../discovery/libvirt/parallel-calls.ts";
 import type { News } from "../../discovery/news.ts";
 import type { NegotiatorError } from "../../errors.ts";
+import { LEARN_MS } from "../../peers/dialect.ts";
 import type { DialectTable } from "../../peers/dialect-table.ts";
 import type { Peer } from "../../peers/peer.ts";
 import type { Session } from "../../wire/session/session.ts";
@@ -142,9 +143,6 @@ export function createGuests(
     },
   };
 }
-
-/** An idle agent answers within milliseconds, through libvirt in some hundred. */
-const LEARN_MS = 250;
 
 /** Asks a few guests at once. Those that answer too late are known to the next question. */
 function createLearning(guests: () => readonly Guest[]): () => Promise<void> {

@@ -24,8 +24,9 @@ function createLiar(first: "push" | "fails") {
   };
 }
 
-test.each(["push", "fails"] as const)("an agent whose script %s adds no line to the error", async (first) => {
-  const command = createAgentProcess(createLiar(first), {
+/** Runs a command without words, input and readers on an agent. */
+async function runOn(agent: Parameters<typeof createAgentProcess>[0]): Promise<unknown> {
+  const command = createAgentProcess(agent, {
     command: { name: "show", program: Buffer.from("#!/bin/sh") },
     args: [],
     call: "call",
@@ -34,8 +35,11 @@ test.each(["push", "fails"] as const)("an agent whose script %s adds no line to 
     onStart: () => undefined,
   });
   const nowhere = { write: () => Promise.resolve() };
-  const running = command.run({ stdout: nowhere, stderr: nowhere }, new AbortController().signal);
-  const { message } = await rejectionOf(running);
+  return command.run({ stdout: nowhere, stderr: nowhere }, new AbortController().signal);
+}
+
+test.each(["push", "fails"] as const)("an agent whose script %s adds no line to the error", async (first) => {
+  const { message } = await rejectionOf(runOn(createLiar(first)));
   const [problem, remedy, ...more] = message.split("\n");
   expect(problem).toContain("x; root@host#");
   expect(remedy).toContain("/var/lib/negotiator/pushed");
@@ -58,17 +62,7 @@ test.each(["guest-exec-status", "guest-file-read"])(
           ? Promise.reject(new NegotiatorError("CLOSED", "The channel is closed", { remedy: "Another one" }))
           : Promise.resolve(answers[command]),
     };
-    const command = createAgentProcess(agent, {
-      command: { name: "show", program: Buffer.from("#!/bin/sh") },
-      args: [],
-      call: "call",
-      input: new Uint8Array(0),
-      env: [],
-      onStart: () => undefined,
-    });
-    const nowhere = { write: () => Promise.resolve() };
-    const ended = command.run({ stdout: nowhere, stderr: nowhere }, new AbortController().signal);
-    expect(await rejectionOf(ended)).toMatchObject({
+    expect(await rejectionOf(runOn(agent))).toMatchObject({
       code: "UNKNOWN_OUTCOME",
       message:
         "Cannot tell how the command ended, process 7 in the guest: The channel is closed\n" +

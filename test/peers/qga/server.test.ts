@@ -12,14 +12,23 @@ import { until } from "../../support/until.ts";
 
 const never = new AbortController().signal;
 
-/** A link whose calls the test answers, and the client's end of its channel. */
-function createBench(capacityBytes = 64 * 1024) {
-  const calls: IncomingCall[] = [];
-  const link = createForeignLink(QGA, {
-    serve: { call: (call) => void calls.push(call), notice: () => undefined },
+function serveBy(call: (call: IncomingCall) => void) {
+  return createForeignLink(QGA, {
+    serve: { call, notice: () => undefined },
     makeId: () => "id",
     limits: DEFAULT_LIMITS,
   });
+}
+
+/** A link whose calls wait in a list. */
+function collectCalls() {
+  const calls: IncomingCall[] = [];
+  return { calls, link: serveBy((call) => void calls.push(call)) };
+}
+
+/** A link whose calls the test answers, and the client's end of its channel. */
+function createBench(capacityBytes = 64 * 1024) {
+  const { calls, link } = collectCalls();
   const pair = createMemoryPair({ capacityBytes });
   const [near, far] = pair.ends;
   const running = link.run(near, never);
@@ -167,12 +176,7 @@ function createPort() {
 }
 
 test("the answer to a client that has left is dropped, and the rest of its request too", async () => {
-  const calls: IncomingCall[] = [];
-  const link = createForeignLink(QGA, {
-    serve: { call: (call) => void calls.push(call), notice: () => undefined },
-    makeId: () => "id",
-    limits: DEFAULT_LIMITS,
-  });
+  const { calls, link } = collectCalls();
   const bench = createPort();
   const { port, written } = bench;
   const running = link.run(port, never);
@@ -192,12 +196,7 @@ test("the answer to a client that has left is dropped, and the rest of its reque
 });
 
 test("requests of a client that has left do not run, however many it has sent at once", async () => {
-  const calls: IncomingCall[] = [];
-  const link = createForeignLink(QGA, {
-    serve: { call: (call) => void calls.push(call), notice: () => undefined },
-    makeId: () => "id",
-    limits: DEFAULT_LIMITS,
-  });
+  const { calls, link } = collectCalls();
   const bench = createPort();
   const running = link.run(bench.port, never);
   bench.send('{"execute":"a"}'.repeat(100));
@@ -227,11 +226,7 @@ test("an answer that no client reads is the only one in memory", async () => {
 
 test("while a client has many requests, timers and other clients get their turns", async () => {
   const answered = { count: 0 };
-  const link = createForeignLink(QGA, {
-    serve: { call: (call) => call.respond({}), notice: () => undefined },
-    makeId: () => "id",
-    limits: DEFAULT_LIMITS,
-  });
+  const link = serveBy((call) => call.respond({}));
   const pieces = [Buffer.alloc(50_000, 0xff), Buffer.from('{"execute":"a"}'.repeat(5000))];
   const flood: Channel = {
     label: "flood",

@@ -34,7 +34,7 @@ export const CHOSEN_STREAMS: readonly Fault[] = [
     why: "truncated errors look whole",
   },
   {
-    file: "src/process/process-group.ts",
+    file: "src/trust/host-process.ts",
     from: 'lastIndexOf(")")',
     to: 'indexOf(")")',
     why: "a process with a bracket in its name is not waited for",

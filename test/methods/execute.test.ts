@@ -219,16 +219,31 @@ test("the time before the start counts towards the caller's deadline", async () 
   expect(Object(result).durationMs).toBeLessThan(900);
 });
 
+const STUBBORN = "trap '' TERM; echo ready; while :; do sleep 0.05; done";
+
+/** Lets a stubborn command pass its deadline, which comes after the command has begun to ignore SIGTERM. */
+async function passDeadline(execute: ReturnType<typeof serve>["execute"]): Promise<unknown> {
+  const { result } = await withMoreTime(
+    async (timeoutMs) => {
+      const call = execute("stubborn", [], { timeoutMs });
+      const [text, { result }] = await Promise.all([readAll(call.reader("stdout")), call.answer]);
+      return { text, result };
+    },
+    ({ text }) => text === "ready\n",
+  );
+  return result;
+}
+
 test("a command that ignores its deadline counts as a call until it has ended", async () => {
   await using directory = await createTemporaryDirectory();
-  await plant(directory, "stubborn", "trap '' TERM; while :; do sleep 0.05; done");
+  await plant(directory, "stubborn", STUBBORN);
   await plant(directory, "quick", "exit 0");
   const rules = '[[rules]]\naction = "allow"\nconcurrency = 1\n';
   const { link, lines, execute } = serve(directory, parsePolicy(rules));
   await using _ = link;
-  const { result } = await execute("stubborn", [], { timeoutMs: 500 }).answer;
+  const result = await passDeadline(execute);
   expect(result).toMatchObject({ exitCode: null, signal: null, endedBy: "deadline" });
-  expect(lines).toMatchObject([{ exitCode: null, signal: null, endedBy: "deadline" }]);
+  expect(lines.at(-1)).toMatchObject({ exitCode: null, signal: null, endedBy: "deadline" });
   expect(await rejectionOf(execute("quick").answer)).toMatchObject({ code: "BUSY" });
   await until("the command has ended", async () => {
     const answer = execute("quick").answer.catch(() => undefined);
@@ -238,11 +253,11 @@ test("a command that ignores its deadline counts as a call until it has ended", 
 
 test("without a policy, commands past their deadlines are at most twice the open calls", async () => {
   await using directory = await createTemporaryDirectory();
-  await plant(directory, "stubborn", "trap '' TERM; while :; do sleep 0.05; done");
+  await plant(directory, "stubborn", STUBBORN);
   const { link, execute } = serve(directory);
   await using _ = link;
-  const calls = Array.from({ length: 4 }, () => execute("stubborn", [], { timeoutMs: 300 }).answer);
-  for (const { result } of await Promise.all(calls)) expect(result).toMatchObject({ endedBy: "deadline" });
+  const results = await Promise.all(Array.from({ length: 4 }, () => passDeadline(execute)));
+  for (const result of results) expect(result).toMatchObject({ signal: null, endedBy: "deadline" });
   const message = expect.stringContaining(`The host's limit of the method "execute" is reached`);
   expect(await rejectionOf(execute("stubborn").answer)).toMatchObject({ code: "BUSY", message });
 });

@@ -7,6 +7,7 @@ import {
   hasOurMounts,
   isSameProcess,
   readProcess,
+  splitStat,
 } from "../../src/trust/host-process.ts";
 import { FOREIGN_NAMESPACES, IS_ROOT, startProgram } from "../support/other-process.ts";
 import type { OtherProcess } from "../support/other-process.ts";
@@ -28,6 +29,10 @@ test("this process has its ids, its parent and its start, and is in our namespac
     true,
     undefined,
   ]);
+});
+
+test("the name of a process, which can hold brackets and spaces, moves no word behind it", () => {
+  expect(splitStat("12 (x) Z 1 1) S 4 5")).toEqual(["S", "4", "5"]);
 });
 
 test("a process that has ended has no facts, and is in no namespace of ours", async () => {

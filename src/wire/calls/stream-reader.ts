@@ -48,10 +48,10 @@ export type ReaderEnd = {
   freeze(): FrozenReader;
 };
 
-/** A reader as plain data. `queued` are the bytes that wait. */
+/** A reader as plain data. `queued` are the bytes that wait, if any do. */
 export type FrozenReader = {
   window: FrozenWindow;
-  queued: Uint8Array;
+  queued?: Uint8Array;
   isStarted: boolean;
   isCancelled: boolean;
   failure?: WireError;
@@ -87,7 +87,7 @@ export function createReader(options: ReaderOptions): ReaderEnd {
     settle();
   });
 
-  if (frozen !== undefined) queue.push(frozen.queued);
+  if (frozen?.queued !== undefined) queue.push(frozen.queued);
   const settle = (): void => {
     waiting.wake();
     if (isDone || !(isCancelled || failure !== undefined || window.isComplete)) return;
@@ -167,10 +167,16 @@ export function createReader(options: ReaderOptions): ReaderEnd {
     },
     release: () => queue.release(),
     freeze() {
-      const facts = { window: window.freeze(), queued: queue.peek(), isStarted, isCancelled };
+      const facts = { window: window.freeze(), ...frozenBytes(queue), isStarted, isCancelled };
       return failure === undefined ? facts : { ...facts, failure: toWireError(failure) };
     },
   };
+}
+
+/** Most readers have no bytes that wait, and bytes are the slow part of a state. */
+function frozenBytes(queue: ByteQueue): Pick<FrozenReader, "queued"> {
+  const queued = queue.peek();
+  return queued.length > 0 ? { queued } : {};
 }
 
 /** A queue whose bytes count as memory of the peer, until `release`. When they give way, it is empty. */

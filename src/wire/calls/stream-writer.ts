@@ -53,7 +53,10 @@ export type WriterEnd = {
   freeze(): FrozenWriter;
 };
 
-/** A writer as plain data. `queued` are the bytes that wait; `skipped`: how many later ones are left out. */
+/**
+ * A writer as plain data. `queued` are the bytes that wait, if any do; `skipped` is the number of later
+ * ones that are left out.
+ */
 export type FrozenWriter = {
   limit: number;
   offset: number;
@@ -62,7 +65,7 @@ export type FrozenWriter = {
   isTruncated: boolean;
   isStopped: boolean;
   closed?: WireError;
-  queued: Uint8Array;
+  queued?: Uint8Array | undefined;
   skipped: number;
 };
 
@@ -188,7 +191,7 @@ function createWaitingWrites(frozen?: Pick<FrozenWriter, "queued" | "skipped">):
   let queuedBytes = 0;
   /** Bytes that are still to be left out, because the stream begins after them. */
   let skippedBytes = frozen?.skipped ?? 0;
-  if (frozen !== undefined && frozen.queued.length > 0) {
+  if (frozen?.queued !== undefined) {
     queue.push({ bytes: frozen.queued, resolve: () => undefined, reject: () => undefined });
     queuedBytes = frozen.queued.length;
   }
@@ -235,7 +238,10 @@ function createWaitingWrites(frozen?: Pick<FrozenWriter, "queued" | "skipped">):
       queue.length = 0;
       queuedBytes = 0;
     },
-    freeze: () => ({ queued: Buffer.concat(queue.map(({ bytes }) => bytes)), skipped: skippedBytes }),
+    freeze() {
+      const queued = queue.length > 0 ? Buffer.concat(queue.map(({ bytes }) => bytes)) : undefined;
+      return { queued, skipped: skippedBytes };
+    },
   };
 }
 

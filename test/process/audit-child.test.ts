@@ -10,16 +10,17 @@ import { readLines } from "../support/audit-lines.ts";
 import { auditOptions, FINISHED } from "../support/audit-sample.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 import { rejectionOf } from "../support/error-of.ts";
+import { withMoreTime } from "../support/more-time.ts";
 import { until } from "../support/until.ts";
 
 const { exitCode, signal, endedBy, bytes, durationMs, ...CALL } = FINISHED;
 const END: AuditEntry = { ...CALL, exitCode, signal, endedBy, bytes, durationMs };
 /** It takes no order and answers none. */
-const HANGING = ["/bin/sh", "-c", "exec sleep 10"] as const;
+const HANGING = ["/bin/sh", "-c", "exec sleep 60"] as const;
 /** It ends at the first order, without an answer. */
 const ENDING = ["/bin/sh", "-c", "read -r line"] as const;
 /** The most time of a thousand calls while the helper hangs. If each waited for it, it would be 50 s. */
-const LONGEST_MS = 10_000;
+const LONGEST_MS = 25_000;
 
 type Opened = {
   audit: ReturnType<typeof openAudit>;
@@ -116,7 +117,9 @@ test("a helper that was killed is replaced, and its lines are written by the nex
   const main = new URL("../../src/main.ts", import.meta.url).pathname;
   const words = `exec ${process.execPath} ${main} --as-helper audit '{"maxBytes":1000000,"keep":2}'`;
   await using opened = open(path, ["/bin/sh", "-c", `echo $$ >${pidFile}; ${words}`]);
-  await opened.audit.begin(CALL).synced?.();
+  const begun = opened.audit.begin(CALL);
+  await until("the helper has written a line", async () => (await readLines(path)).length === 1);
+  await begun.synced?.();
   process.kill(Number(await Bun.file(pidFile).text()), "SIGKILL");
   for (let call = 0; call < 5; call++) opened.audit.record(END);
   await until("the next one has written them", async () => (await readLines(path)).length === 6);
@@ -136,17 +139,22 @@ test("lines that were not written are handed over, and are written once", async 
 });
 
 test("a file that cannot be written is reported, and the loss is counted when it can", async () => {
-  await using directory = await createTemporaryDirectory();
-  const path = directory.at("audit.jsonl/file");
-  await directory.write("audit.jsonl", "not a directory\n");
-  await using opened = open(path);
-  opened.audit.begin(CALL);
-  await until("it is reported", () => opened.problems.length > 0);
-  await Bun.file(directory.at("audit.jsonl")).delete();
-  opened.audit.begin(CALL);
-  await until("the next line is written", async () => (await readLines(path)).length === 2);
-  expect(await readLines(path)).toMatchObject([
-    { event: "lost", lostLines: 1, commands: { uptime: 1 } },
-    { event: "start" },
-  ]);
+  const lines = await withMoreTime(
+    async (ms) => {
+      await using directory = await createTemporaryDirectory();
+      const path = directory.at("audit.jsonl/file");
+      await directory.write("audit.jsonl", "not a directory\n");
+      await using opened = open(path);
+      opened.audit.begin(CALL);
+      await until("it is reported", () => opened.problems.length > 0);
+      // The report may be of the order to open the file, which comes before the line.
+      await Bun.sleep(ms);
+      await Bun.file(directory.at("audit.jsonl")).delete();
+      opened.audit.begin(CALL);
+      await until("the next line is written", async () => (await readLines(path)).length === 2);
+      return await readLines(path);
+    },
+    ([first]) => first?.["event"] === "lost",
+  );
+  expect(lines).toMatchObject([{ event: "lost", lostLines: 1, commands: { uptime: 1 } }, { event: "start" }]);
 });

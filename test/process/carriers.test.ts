@@ -47,6 +47,7 @@ async function startScript(lines: string, stdin: AsyncIterable<Uint8Array> | nul
   } as const;
   const start = () => run({ ...options, stdin, stdout, stderr });
   return {
+    directory,
     start,
     stdout,
     stderr,
@@ -65,18 +66,19 @@ function pipeCount(): number {
   return links.filter((link) => link.startsWith("pipe:")).length;
 }
 
-async function* wordsLater(): AsyncGenerator<Uint8Array> {
-  await Bun.sleep(20);
+async function* wordsLater(when: Promise<unknown> = Bun.sleep(20)): AsyncGenerator<Uint8Array> {
+  await when;
   yield Buffer.from("some words");
 }
 
 describe.if(IS_ROOT)("a command with another user", () => {
   test("that writes nothing starts no carrier, and its end is noticed", async () => {
-    await using script = await startScript("sleep 0.3; exit 3");
-    const before = named("cat").length;
+    await using script = await startScript('while [ ! -e "$0-end" ]; do sleep 0.02; done; exit 3');
+    const before = new Set(named("cat").map(({ pid }) => pid));
     const running = script.start();
     await until("it runs", () => named("script").length + named("sh").length > 0);
-    expect(named("cat").length).toBe(before);
+    expect(named("cat").filter(({ pid }) => !before.has(pid))).toEqual([]);
+    await script.directory.write("script-end", "");
     expect(await running).toMatchObject({ exitCode: 3, endedBy: "command" });
   });
 
@@ -96,10 +98,12 @@ describe.if(IS_ROOT)("a command with another user", () => {
   });
 
   test("that writes after all carriers had to start loses nothing", async () => {
-    await using script = await startScript("read -r line; echo $line; echo wrong >&2", wordsLater());
+    const { promise: started, resolve: start } = Promise.withResolvers<void>();
+    await using script = await startScript("read -r line; echo $line; echo wrong >&2", wordsLater(started));
     const running = script.start();
     await until("it runs", () => named("script").length + named("sh").length > 0);
     startAllCarriers();
+    start();
     expect(await running).toMatchObject({ exitCode: 0 });
     expect([script.stdout.text(), script.stderr.text()]).toEqual(["some words\n", "wrong\n"]);
   });

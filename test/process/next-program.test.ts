@@ -8,8 +8,8 @@ import { mountHanging, whyNoHangingMount } from "../support/hanging-mount.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 
 const ANSWER = '{"version":"9.9.9","states":{"min":1,"max":2}}';
-/** Far less than the file system hangs. */
-const LONGEST_TURN_MS = 2000;
+/** More than a busy machine takes for a turn. The file system hangs for ever. */
+const LONGEST_TURN_MS = 20_000;
 
 test("a program that describes itself is found by the path by which it was called", async () => {
   await using directory = await createTemporaryDirectory();
@@ -56,7 +56,6 @@ test.if(whyNoHangingMount() === undefined)(
     );
     expect(delays.max / 1e6).toBeLessThan(LONGEST_TURN_MS);
   },
-  60_000,
 );
 
 test("our file has its own name also after another one took its place", () => {

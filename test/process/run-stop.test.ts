@@ -134,11 +134,15 @@ test("a command that ends in time gives its exit code, even with the longest dea
 });
 
 test("a child in the background goes on after the exit, and its pipe is closed after the drain", async () => {
-  const { result, stdout } = await runScript("sleep 600 2>/dev/null & echo $!", { drainMs: 50 });
+  const { result, stdout, drainMs } = await withMoreTime(
+    async (ms) => ({ ...(await runScript("sleep 600 2>/dev/null & echo $!", { drainMs: ms })), drainMs: ms }),
+    // On a busy machine the child may not have closed its standard error before the drain ends.
+    ({ result: { stderr } }) => !stderr.truncated,
+  );
   using cleanup = new DisposableStack();
   cleanup.use(endLater(Number(stdout)));
   expect(result).toMatchObject({ exitCode: 0, stdout: { truncated: true }, stderr: { truncated: false } });
-  expect(result.durationMs).toBeGreaterThan(45);
+  expect(result.durationMs).toBeGreaterThan(0.9 * drainMs);
   expect(() => process.kill(Number(stdout), 0)).not.toThrow();
 });
 
@@ -205,24 +209,29 @@ test("a command that ignores SIGTERM is answered at its deadline, and gets SIGKI
   const { result, stdout } = await runPastDeadline(script, /^\d+\n/, graceMs);
   expect(result).toMatchObject({ exitCode: null, signal: null, endedBy: "deadline" });
   const group = Number(stdout);
-  expect(await listGroup(group)).not.toEqual([]);
+  // A list of processes could come after the grace time.
+  expect(() => process.kill(-group, 0)).not.toThrow();
   await result.over;
   expect(performance.now() - startMs).toBeGreaterThan(graceMs);
   await expectGroupEnds(group);
 });
 
 test.each([
-  ["the command goes on", "exec sleep 600"],
-  ["the command ignores SIGTERM", "trap '' TERM; while :; do sleep 0.05; done"],
-])("a child in another session that holds the pipes does not delay the deadline if %s", async (_, rest) => {
-  const script = `setsid sleep 600 & echo $!; ${rest}`;
-  const { result, stdout } = await withMoreTime(
-    (timeoutMs) => runScript(script, { timeoutMs, graceMs: SLOW_MS, drainMs: SLOW_MS }),
+  ["the command goes on", ""],
+  ["the command ignores SIGTERM", "trap '' TERM; "],
+])("a child in another session that holds the pipes does not delay the deadline if %s", async (_, first) => {
+  // The child says when it is in the other session.
+  const script = `${first}setsid sh -c 'echo $$; exec sleep 600' & while :; do sleep 0.05; done`;
+  const { result, stdout, timeoutMs } = await withMoreTime(
+    async (ms) => {
+      const ended = await runScript(script, { timeoutMs: ms, graceMs: SLOW_MS, drainMs: SLOW_MS });
+      return { ...ended, timeoutMs: ms };
+    },
     ({ stdout: text }) => /^\d+\n/.test(text),
   );
   using cleanup = new DisposableStack();
   cleanup.use(endLater(Number(stdout)));
-  expect(result.durationMs).toBeLessThan(SLOW_MS / 2);
+  expect(result.durationMs).toBeLessThan(timeoutMs + SLOW_MS / 2);
   expect(result.stdout.truncated).toBe(true);
 });
 

@@ -1,6 +1,7 @@
 /** A helper that stays: one process for many questions, a new one after it was late or has ended. */
 import { expect, test } from "bun:test";
 import { createWarmChild } from "../../src/process/warm-child.ts";
+import { withMoreTime } from "../support/more-time.ts";
 import { until } from "../support/until.ts";
 
 const LIMITS = { timeoutMs: 30_000, outputBytes: 1000, idleMs: 30_000 };
@@ -22,10 +23,15 @@ const isThere = (pid: string): boolean => {
 };
 
 test("one process answers one question after the other, and ends after the idle time", async () => {
-  const child = createWarmChild(ECHO, { ...LIMITS, idleMs: 500 });
-  const [first = "", word] = (await textOf(child, "one")).split(" ");
-  expect(word).toBe("one");
-  expect(await textOf(child, "two")).toBe(`${first} two`);
+  const { child, first, word, second } = await withMoreTime(
+    async (idleMs) => {
+      const child = createWarmChild(ECHO, { ...LIMITS, idleMs });
+      const [first = "", word] = (await textOf(child, "one")).split(" ");
+      return { child, first, word, second: await textOf(child, "two") };
+    },
+    ({ first, second }) => second === `${first} two`,
+  );
+  expect([word, second]).toEqual(["one", `${first} two`]);
   await until("the process has ended", () => !isThere(first));
   const [next] = (await textOf(child, "three")).split(" ");
   expect(next).not.toBe(first);
@@ -33,11 +39,17 @@ test("one process answers one question after the other, and ends after the idle 
 
 test("a process that is late is killed, and the next question starts another one", async () => {
   const script = 'read -r line; [ "$line" = hang ] && exec sleep 600; echo "\\"$$\\""';
-  const child = createWarmChild(["/bin/sh", "-c", script], { ...LIMITS, timeoutMs: 300 });
-  const { outcome, ended } = await child.ask("hang");
-  expect(outcome).toBe("late");
-  await ended;
-  expect(Number(await textOf(child, "go"))).toBeGreaterThan(0);
+  const next = await withMoreTime(
+    async (timeoutMs) => {
+      const child = createWarmChild(["/bin/sh", "-c", script], { ...LIMITS, timeoutMs });
+      const { outcome, ended } = await child.ask("hang");
+      expect(outcome).toBe("late");
+      await ended;
+      return await textOf(child, "go");
+    },
+    (text) => text !== "late",
+  );
+  expect(Number(next.replaceAll('"', ""))).toBeGreaterThan(0);
 });
 
 test.each([

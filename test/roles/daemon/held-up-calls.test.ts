@@ -9,11 +9,11 @@ import type { Stage } from "../../support/stage.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 
 const canMount = whyNoHangingMount() === undefined && Bun.which("unshare") !== null;
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 const WRAPPER = join(import.meta.dir, "../../fixtures/with-hanging-mount.ts");
 
 /** The drain, the time from SIGTERM to SIGKILL for a command, and what a busy machine adds. */
-const MOST_STOP_MS = 1000 + 5000 + 4000;
+const MOST_STOP_MS = 1000 + 5000 + 20_000;
 
 /** A stage whose guest has a disk at `mountPoint` that does not answer; only its daemon sees it. */
 async function createHangingStage(mountPoint: string): Promise<Stage> {
@@ -31,10 +31,10 @@ test.if(canMount)(
     await mkdir(directory.at("disk"));
     await using stage = await createHangingStage(directory.at("disk"));
     await stage.guest().command("quick", "#!/bin/sh\necho quick\n");
-    const disks = await stage.host.run(["execute", "-t", "10", "web1", "find-disk-usage"]);
+    const disks = await stage.host.run(["execute", "-t", "20", "web1", "find-disk-usage"]);
     expect(disks).toMatchObject({ exitCode: 0, stderr: "" });
     expect(disks.stdout).not.toContain("/dev/hanging");
-    const quick = await stage.host.run(["execute", "-t", "3", "web1", "quick"]);
+    const quick = await stage.host.run(["execute", "-t", "20", "web1", "quick"]);
     expect(quick).toMatchObject({ exitCode: 0, stdout: "quick\n" });
     const other = await stage.host.run(["execute", "web1", "find-ip-addresses"]);
     expect(other.stdout).toContain("127.0.0.1/8\n");
@@ -57,10 +57,11 @@ test.if(canMount)(
     await symlink(directory.at("disk/interpreter"), directory.at("interpreter"));
     const hanging = stage.host.launch(["execute", "web1", "hanging"]);
     for (let round = 0; round < 3; round++) {
-      const quick = await stage.host.run(["execute", "-t", "5", "web1", "quick"]);
+      const quick = await stage.host.run(["execute", "-t", "20", "web1", "quick"]);
       expect(quick).toMatchObject({ exitCode: 0, stdout: "quick\n" });
     }
-    expect((await hanging.ended()).exitCode).toBe(126);
+    const { exitCode, stderr } = await hanging.ended();
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 126 });
     const startMs = performance.now();
     stage.guest().daemon.kill("SIGTERM");
     expect(await stage.guest().daemon.exited).toBe(0);

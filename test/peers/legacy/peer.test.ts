@@ -5,6 +5,7 @@ import { createMemoryPair } from "../../support/memory-channel.ts";
 import { NegotiatorError } from "../../../src/errors.ts";
 import { withUnbrokenWrites } from "../../../src/peers/queued/unbroken-writes.ts";
 import { rejectionOf } from "../../support/error-of.ts";
+import { withMoreTime } from "../../support/more-time.ts";
 import { createOldPort } from "../../support/old-port.ts";
 import { chooseSeed, createRandom } from "../../support/random.ts";
 import { waitTurns } from "../../support/event-loop.ts";
@@ -133,10 +134,16 @@ describe("a call", () => {
   });
 
   test("a call whose deadline passes after the request is TIMEOUT, and may go on", async () => {
-    const { port, peer } = createGated();
-    const running = runOn(peer, { command: "echo", args: ["wait"], timeoutMs: 100 });
-    await until("the agent works", () => port.agent.calls.length === 2);
-    expect(await running).toMatchObject({ code: "TIMEOUT", message: expect.stringContaining("may go on") });
+    const { ended, calls } = await withMoreTime(
+      async (timeoutMs) => {
+        const { port, peer } = createGated();
+        const ended = await runOn(peer, { command: "echo", args: ["wait"], timeoutMs });
+        return { ended, calls: port.agent.calls.length };
+      },
+      (outcome) => outcome.calls === 2,
+    );
+    expect(calls).toBe(2);
+    expect(ended).toMatchObject({ code: "TIMEOUT", message: expect.stringContaining("may go on") });
   });
 
   test("a cancelled call rejects with its reason", async () => {
@@ -198,7 +205,7 @@ describe("a call", () => {
     expect((await rejectionOf(remote.ended)).code).toBe("CANCELLED");
     await waitTurns(10);
     gate.resolve();
-    expect(await runOn(peer, { command: "echo", args: ["next"], timeoutMs: 4000 })).toMatchObject(
+    expect(await runOn(peer, { command: "echo", args: ["next"], timeoutMs: 60_000 })).toMatchObject(
       ran("next\n"),
     );
     expect(port.agent.calls[1]?.args).toEqual(["echo", "torn"]);

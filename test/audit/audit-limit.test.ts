@@ -257,44 +257,6 @@ test("a minute without left-out entries writes no line about them", async () => 
   );
 });
 
-const RAN_PARTS = { decision: "allowed", errorCode: undefined, exitCode: 0 } as const;
-
-/** A refused call of a local user. */
-function local(uid: number, guest: string): AuditEntry {
-  return { ...DENIED, direction: "outgoing", peer: { guest }, user: { uid } };
-}
-
-test("refused calls of a local user are limited by uid, whatever guest they name", () => {
-  const limit = createAuditLimit(TRAIL_BYTES);
-  for (let guest = 0; guest < 60; guest++) expect(limit.admit(local(1000, `g${guest}`), START)).toBe(true);
-  expect(limit.admit(local(1000, "another"), START)).toBe(false);
-  expect(limit.admit(local(1001, "another"), START)).toBe(true);
-});
-
-test.each<NonNullable<AuditEntry["user"]>>([{ uid: 1000, name: "ann" }, { uid: 1001 }, { name: "bob" }])(
-  "the line about left-out calls has of the local user %p what the lines of the calls have",
-  (user) => {
-    const limit = createAuditLimit(TRAIL_BYTES);
-    const entry: AuditEntry = { ...DENIED, direction: "outgoing", peer: {}, user };
-    for (let count = 0; count < 61; count++) limit.admit(entry, START);
-    expect(limit.settle(Infinity).map((line) => line.user)).toStrictEqual([user]);
-  },
-);
-
-test("commands that another local user than root makes run elsewhere share one budget by uid", () => {
-  const limit = createAuditLimit(TRAIL_BYTES);
-  let bytes = 0;
-  for (let guest = 0; guest < 50_000; guest++) {
-    const entry: AuditEntry = { ...local(1000, `g${guest}`), ...RAN_PARTS };
-    if (!limit.admit(entry, START)) continue;
-    limit.charge(entry, LINE_BYTES);
-    bytes += LINE_BYTES;
-  }
-  expect(bytes).toBeWithin(TRAIL_BYTES / 16, TRAIL_BYTES / 16 + LINE_BYTES + 1);
-  expect(limit.admit({ ...local(1001, "g1"), ...RAN_PARTS }, START)).toBe(true);
-  expect(limit.settle(Infinity)).toMatchObject([{ direction: "outgoing", user: { uid: 1000 }, ran: true }]);
-});
-
 test("a caller whose share is full gets a line for another command, once an hour", () => {
   const limit = createAuditLimit(TRAIL_BYTES);
   limit.admit(RAN, START);

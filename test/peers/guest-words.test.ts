@@ -85,6 +85,17 @@ test("all facts that the agent tells have the form of guest-info", async () => {
   });
 });
 
+test.each([
+  [0, "UTC+00:00"],
+  [59, "UTC+00:00"],
+  [-1800, "UTC-00:30"],
+  [20_700, "UTC+05:45"],
+  [50_400, "UTC+14:00"],
+])("an offset of %i seconds is the time zone %s", async (offset, timeZone) => {
+  const answers = { ...ANSWERS, "guest-get-timezone": { offset } };
+  expect(await askFacts(peerWith(answers), { timeoutMs: 0 })).toMatchObject({ timeZone });
+});
+
 const ALL = Object.keys(ANSWERS);
 
 test.each(["UNSUPPORTED", "UNKNOWN_METHOD", "DENIED", "BUSY", "INTERNAL", "NOT_EXECUTABLE"] as const)(

@@ -1,6 +1,7 @@
 /** Mistakes beside running daemons: calls that cannot be made, and commands that do not run. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { dirname } from "node:path";
+import { withMoreTime } from "../support/more-time.ts";
 import { createStage } from "../support/stage.ts";
 import type { Stage } from "../support/stage.ts";
 import { describeMistakes, expectMessage } from "../support/mistakes.ts";
@@ -127,9 +128,9 @@ const CALLS: readonly [mistake: string, words: string[], exitCode: number, ...me
   ],
   [
     "a deadline that is too short",
-    ["execute", "-t", "0.5", "web1", "slow"],
+    ["execute", "-t", "SECONDS", "web1", "slow"],
     124,
-    "The command was ended: its deadline of 0.5 s has passed",
+    "The command was ended: its deadline of SECONDS s has passed",
     "Give it more time with --timeout SECONDS; the other side may allow less",
   ],
   [
@@ -161,8 +162,17 @@ describe("a mistake beside running daemons", () => {
     test(
       mistake,
       async () => {
-        const run = await stage.host.run(words);
+        // On a busy machine a deadline may pass before the command starts, or the guest's answer come late.
+        const { run, seconds } = await withMoreTime(
+          async (timeMs) => {
+            const seconds = `${timeMs / 200}`;
+            const run = await stage.host.run(words.map((word) => (word === "SECONDS" ? seconds : word)));
+            return { run, seconds };
+          },
+          (outcome) => !words.includes("SECONDS") || outcome.run.stderr.includes("was ended"),
+        );
         const last = run.stderr
+          .replace(` ${seconds} s `, " SECONDS s ")
           .replace(/^[^]*(?=^negotiator: )/m, "")
           .replaceAll(String(stage.host.daemon.pid), "PID");
         const [first = "", ...rest] = message;
@@ -222,7 +232,7 @@ describe("a mistake beside running daemons", () => {
       const guest = stage.guest();
       stage.host.daemon.kill("SIGTERM");
       await stage.host.daemon.exited;
-      const run = await guest.run(["execute", "--connect-timeout", "1", "find-distributor-id"]);
+      const run = await guest.run(["execute", "--connect-timeout", "4", "find-distributor-id"]);
       await stage.host.start();
       await stage.open();
       expectMessage(run, stage.at(""), {

@@ -121,7 +121,7 @@ test.concurrent(
     await using stage = await createStage();
     await stage.guest().command("sleeper", "#!/bin/sh\necho $$\nexec sleep 600\n");
     // A call to a guest that is silent already is not sent, and ends with 125.
-    await using running = stage.host.launch(["execute", "-t", "4", "web1", "sleeper"]);
+    await using running = stage.host.launch(["execute", "-t", "8", "web1", "sleeper"]);
     await running.firstLine();
     stage.guest().daemon.kill("SIGSTOP");
     const { exitCode, stderr } = await running.ended();

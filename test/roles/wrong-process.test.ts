@@ -8,6 +8,7 @@ import {
   startListener,
   startOther,
 } from "../support/other-process.ts";
+import { withMoreTime } from "../support/more-time.ts";
 import { createStage } from "../support/stage.ts";
 import type { Stage } from "../support/stage.ts";
 import { until } from "../support/until.ts";
@@ -49,9 +50,10 @@ test.if(IS_ROOT)(
     );
     expect(error).toContain('table [[guests]]: user = "USER"');
     await daemon.says(`guest "web1": Cannot connect to "${socket}"`);
-    const called = await stage.host.run(["execute", "web1", "uptime"], {
-      env: { NEGOTIATOR_CONNECT_TIMEOUT_SECONDS: "1" },
-    });
+    const called = await withMoreTime(
+      (timeMs) => stage.host.run(["execute", "--connect-timeout", `${timeMs / 100}`, "web1", "uptime"]),
+      ({ stderr }) => stderr.includes("belongs to user"),
+    );
     expect(called.exitCode).toBe(125);
     expect(called.stderr).toContain(`belongs to user ${OTHER_UID}\n`);
     expect(listener.printed()).not.toContain("got");

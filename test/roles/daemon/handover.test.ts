@@ -126,7 +126,7 @@ test.skipIf(process.getuid?.() !== 0)(
 
     const waiting = host.launch(["execute", "web1", "wait"], { isOpen: true });
     const trapped = host.launch(["execute", "web1", "trapped"]);
-    const late = host.launch(["execute", "-t", "3", "web1", "endless"]);
+    const late = host.launch(["execute", "-t", "10", "web1", "endless"]);
     for (const call of [waiting, trapped, late]) expect(await call.firstLine()).toBe("begun");
     const go = stage.at("go");
     const { stdout: id } = await host.run(["execute", "--detach", "web1", "pause", go]);
@@ -163,24 +163,27 @@ test(
   TIMEOUT_MS,
 );
 
+/** The time for a call to connect, in which a busy machine must start a command line. */
+const SILENT_MS = 4000;
+
 async function passes(ms: number): Promise<void> {
   const endMs = performance.now() + ms;
   await until("the time has passed", () => performance.now() > endMs);
 }
 
 test(
-  "a running call survives a replacement of the host's daemon while its guest has been silent for a second",
+  "a running call survives a replacement of the host's daemon while its guest has been silent for longer than its call takes to connect",
   async () => {
     await using stage = await createStage();
     const guest = stage.guest();
     await guest.command("wait", "#!/bin/sh\necho begun\ncat\nexit 7\n");
-    const words = ["execute", "--connect-timeout", "1", "web1", "wait"];
+    const words = ["execute", "--connect-timeout", `${SILENT_MS / 1000}`, "web1", "wait"];
     const running = stage.host.launch(words, { isOpen: true });
     expect(await running.firstLine()).toBe("begun");
-    await passes(1000);
+    await passes(SILENT_MS);
     guest.daemon.kill("SIGSTOP");
     expect(await stage.host.run(["reexec"])).toMatchObject({ exitCode: 0, stderr: "" });
-    await passes(1000);
+    await passes(SILENT_MS);
     guest.daemon.kill("SIGCONT");
     await running.feed("more\n");
     running.endInput();

@@ -1,6 +1,7 @@
 /** `execute` in several guests at once: who is called, output, exit codes, and interruption. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdir, readdir, symlink } from "node:fs/promises";
+import { withMoreTime } from "../../support/more-time.ts";
 import { launchOnScreen } from "../../support/screen.ts";
 import type { Screen } from "../../support/screen.ts";
 import { shortestOf } from "../../support/shortest.ts";
@@ -197,10 +198,16 @@ describe("standard input", () => {
 
 describe("limits", () => {
   test("-t is for each guest", async () => {
-    const { stdout, stderr } = await run("--guests", "db*", "-t", "0.5", "hold");
+    const { stdout, stderr, seconds } = await withMoreTime(
+      async (timeMs) => {
+        const seconds = `${timeMs / 200}`;
+        return { ...(await run("--guests", "db*", "-t", seconds, "hold")), seconds };
+      },
+      (ended) => lines(ended.stdout).length === 2 && ended.stderr.includes("its deadline of "),
+    );
     expect(lines(stdout)).toEqual(["db1: holding", "db2: holding"]);
     expect(stderr).toContain("2 guests: 0 succeeded, 2 failed");
-    expect(stderr).toContain("its deadline of 0.5 s has passed");
+    expect(stderr).toContain(`its deadline of ${seconds} s has passed`);
   });
 
   test("--parallel 1 with --fail-fast begins with no guest after the first failure", async () => {

@@ -166,11 +166,15 @@ test(
     await using running = stage.host.launch(["execute", "evil", "x"]);
     const { id } = await evil.heard("execute");
     const text = "x".repeat(32 * 1024);
+    // More of it would be unneeded, and the host would read it ever slower.
+    let isStopped = false;
+    const stopped = evil.heard("call.message").then(() => (isStopped = true));
     // The test reads the caller's output only afterwards, so the credit runs out.
-    for (let offset = 0; offset < 10 * MIB && !evil.socket.destroyed; offset += text.length) {
+    for (let offset = 0; !isStopped && !evil.socket.destroyed; offset += text.length) {
       const params = { call: id, stream: "stdout", offset, text };
       await evil.raw(evil.counted({ method: "stream.data", params }));
     }
+    await stopped;
     const { exitCode, stderr } = await running.ended();
     expect(exitCode).toBe(125);
     expect(stderr).toMatch(/it exceeds the credit of \d+ bytes\nCompare the releases of both sides: /);

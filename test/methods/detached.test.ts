@@ -23,7 +23,7 @@ import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 import type { TemporaryDirectory } from "../support/temporary-directory.ts";
 import { until } from "../support/until.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 const WEB1: Caller = { via: "guest", name: "web1", uuid: "00000000-0000-4000-8000-000000000001" };
 const WEB2: Caller = { via: "guest", name: "web2", uuid: "00000000-0000-4000-8000-000000000002" };

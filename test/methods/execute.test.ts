@@ -10,7 +10,7 @@ import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 import type { TemporaryDirectory } from "../support/temporary-directory.ts";
 import { until } from "../support/until.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 /** The second line of a public error. */
 const MORE = "Read the log on the host, at the daemon's terminal or with: journalctl -u negotiator-host";
 

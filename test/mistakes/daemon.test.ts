@@ -6,7 +6,7 @@ import { createStage } from "../support/stage.ts";
 import type { Stage } from "../support/stage.ts";
 import { describeMistakes, expectMessage } from "../support/mistakes.ts";
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 const LOG = "Read the log in the guest, at the daemon's terminal or with: journalctl -u negotiator-guest";
 const ASK = "Ask in the guest which rule decides: negotiator guest check-policy wipe-disk";
 const POLICY = '[[rules]]\naction = "deny"\ncommands = ["wipe-disk"]\n[[rules]]\naction = "allow"\n';

@@ -9,7 +9,7 @@ import { createStage } from "../support/stage.ts";
 import type { Stage } from "../support/stage.ts";
 import { until } from "../support/until.ts";
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 const EXIT = "#!/bin/sh\nexit 0\n";
 
 /** The lines of one file of a side, oldest first. */

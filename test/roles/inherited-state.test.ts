@@ -5,7 +5,7 @@ import type { Side, Stage } from "../support/stage.ts";
 import { PROGRAM } from "../support/program.ts";
 import type { Ended } from "../support/program.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(180_000);
 
 const SCRIPTS = {
   end: 'exit "$1"',

@@ -12,7 +12,7 @@ import { createStage } from "../support/stage.ts";
 import type { Side } from "../support/stage.ts";
 import { until } from "../support/until.ts";
 
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 180_000;
 /** The time that a slow machine needs for 200 MB. */
 const FLOOD_TIMEOUT_MS = 400_000;
 const MIB = 1024 * 1024;

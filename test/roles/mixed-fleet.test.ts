@@ -16,7 +16,7 @@ import type { Stage } from "../support/stage.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 import { until } from "../support/until.ts";
 
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 180_000;
 /** A deadline that passes in the test. On a busy machine too, the daemon must get the call before. */
 const SECONDS = "4";
 

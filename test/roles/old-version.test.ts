@@ -6,7 +6,7 @@ import { createStage } from "../support/stage.ts";
 import { until } from "../support/until.ts";
 import { VERSION } from "../../src/version.ts";
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 
 test(
   "a host whose guest has release 0.1 names both releases in execute, status and log",

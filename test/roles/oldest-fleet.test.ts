@@ -12,7 +12,7 @@ import type { Stage } from "../support/stage.ts";
 import { until } from "../support/until.ts";
 import { COMMANDS } from "../peers/legacy/legacy-calls.ts";
 
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 180_000;
 
 /** Starts an agent of python-negotiator 0.1 in the guest `web1`. `stop` ends it. */
 async function startAgent(stage: Stage): Promise<{ agent: OldestServer; stop: () => Promise<void> }> {

@@ -6,7 +6,7 @@ import { chooseSeed, createRandom } from "../support/random.ts";
 import { createStage } from "../support/stage.ts";
 import { until } from "../support/until.ts";
 
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 180_000;
 /** The remedy of a call whose end is not known. */
 const AUDIT = "Look how the call ended, in the audit of the other side: tail /var/log/negotiator/audit.jsonl";
 /** Reconnects take longer after each cut, so there are only a few. */

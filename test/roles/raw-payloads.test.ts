@@ -21,5 +21,5 @@ test.each(["host", "guest"] as const)(
       isEqual: true,
     });
   },
-  60_000,
+  180_000,
 );

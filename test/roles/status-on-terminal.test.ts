@@ -8,7 +8,7 @@ import type { Side, Stage } from "../support/stage.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 import { until } from "../support/until.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(180_000);
 
 let stage: Stage;
 beforeAll(async () => {

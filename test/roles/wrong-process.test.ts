@@ -13,7 +13,7 @@ import { createStage } from "../support/stage.ts";
 import type { Stage } from "../support/stage.ts";
 import { until } from "../support/until.ts";
 
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 180_000;
 
 /** The last error of the first guest, as `status` shows it. */
 async function readLastError(stage: Stage): Promise<string | null> {

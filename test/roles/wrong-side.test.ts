@@ -6,7 +6,7 @@ import { createEmulatedPort } from "../../scripts/emulated-port.ts";
 import { runProgram } from "../support/program-run.ts";
 import { createTemporaryDirectory } from "../support/temporary-directory.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 test("a call to a guest's port with a host's agent exits with 1 and names the wrong role", async () => {
   await using directory = await createTemporaryDirectory();

@@ -16,7 +16,7 @@ import type { OldServer, OldServerOptions } from "../../support/old-peer.ts";
 import { until } from "../../support/until.ts";
 import { COMMANDS, runOn } from "./legacy-calls.ts";
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 /** The pause of a supervisor that starts a dead agent again. */
 const RESTART_MS = 100;
 

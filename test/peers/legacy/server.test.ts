@@ -9,7 +9,7 @@ import { until } from "../../support/until.ts";
 import { createServedStage } from "./served-stage.ts";
 import type { ServedStage, ServedStageOptions } from "./served-stage.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 type Stage = ServedStage & { client: OldClient };
 

@@ -10,7 +10,7 @@ import type { Limits } from "../../../src/limits.ts";
 import type { Channel } from "../../../src/wire/channel.ts";
 import { createPeerOver, runOn } from "./legacy-calls.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 const MIB = 1024 * 1024;
 const ECHO = { command: "echo", args: ["x"] };

@@ -92,7 +92,7 @@ async function whoami(peer: Peer): Promise<string> {
 test("a host runs a guest's command in a made-up dialect", async () => {
   await using scene = await createScene();
   expect(await whoami(await scene.guests.peer("web1", 20_000))).toBe("guest  got hello, exit 7");
-}, 60_000);
+}, 180_000);
 
 test("a guest's status counts the calls that come in a made-up dialect", async () => {
   await using scene = await createScene();
@@ -102,7 +102,7 @@ test("a guest's status counts the calls that come in a made-up dialect", async (
   await scene.endWait();
   expect(await remote.ended).toMatchObject({ exitCode: 0 });
   expect(scene.host.status().calls).toEqual({ outgoing: 0, incoming: 0 });
-}, 60_000);
+}, 180_000);
 
 test("a guest runs a command of its host, which knows the guest's name, in a made-up dialect", async () => {
   await using scene = await createScene();
@@ -117,7 +117,7 @@ test("a guest runs a command of its host, which knows the guest's name, in a mad
     explainNoAnswer: () => new NegotiatorError("NO_CHANNEL", "no answer"),
   });
   expect(await whoami(connection.peer)).toBe("host web1 got hello, exit 7");
-}, 60_000);
+}, 180_000);
 
 test("a method or notice that a dialect lacks throws UNSUPPORTED with the dialect and a remedy", async () => {
   await using scene = await createScene();
@@ -129,7 +129,7 @@ test("a method or notice that a dialect lacks throws UNSUPPORTED with the dialec
       "Install negotiator at the other end, as MIGRATING.md describes",
   });
   expect(() => peer.notify("event", {})).toThrow("The peer (made-up agent) accepts no notices");
-}, 60_000);
+}, 180_000);
 
 test("the table lists the ports of every row, and the ports on which a role may call", () => {
   expect([...DIALECTS.portNames]).toEqual([

@@ -10,7 +10,7 @@ import { until } from "../../support/until.ts";
 import { createServedStage } from "../legacy/served-stage.ts";
 import type { ServedStage } from "../legacy/served-stage.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 type Stage = ServedStage & { host: OldestClient };
 

@@ -11,7 +11,7 @@ import { listenWithoutAccepting } from "../../support/full-socket.ts";
 import { launch } from "../../support/program.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 const SILENT = "The daemon has its control socket open, but does not answer\n";
 
 const run = async ([role = "", subcommand = "", ...words]: readonly string[], control: string) => {

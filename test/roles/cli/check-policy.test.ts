@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { createStage } from "../../support/stage.ts";
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 const COMMAND = "find-distributor-id";
 const STALE = (path: string): string =>
   `negotiator: The host's daemon has not read the policy "${path}" as it is now\n` +

@@ -9,7 +9,7 @@ import { until } from "../../support/until.ts";
 
 const GUESTS = "\nList the guests: negotiator host list-guests";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(180_000);
 
 const BUILTIN_NAMES = BUILTINS.map(({ name }) => name);
 

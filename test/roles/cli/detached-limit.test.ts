@@ -5,7 +5,7 @@ import { createStage } from "../../support/stage.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 import { until } from "../../support/until.ts";
 
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 180_000;
 const MOST = 100;
 /** Command lines at the same time: a busy machine takes long to start a hundred. */
 const AT_ONCE = 10;

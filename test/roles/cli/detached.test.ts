@@ -6,7 +6,7 @@ import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 import type { TemporaryDirectory } from "../../support/temporary-directory.ts";
 import { until } from "../../support/until.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(180_000);
 
 let spool: TemporaryDirectory;
 let stage: Stage;

@@ -5,7 +5,7 @@ import { createStage } from "../../support/stage.ts";
 import type { Side, Stage } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(180_000);
 /** On a busy machine a call starts late, so the deadline that passes is not short. */
 const SECONDS = "6";
 

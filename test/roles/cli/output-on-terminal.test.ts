@@ -6,7 +6,7 @@ import { PROGRAM } from "../../support/program.ts";
 import { createStage } from "../../support/stage.ts";
 import type { Stage } from "../../support/stage.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(180_000);
 
 /** A title, a request for the cursor, a private mode, and a colour. */
 const HOSTILE = "\\033]0;evil\\007\\033[6n\\033[?1049h\\033[31mred\\033[0m";

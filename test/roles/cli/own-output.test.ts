@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { createStage } from "../../support/stage.ts";
 import type { Stage } from "../../support/stage.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(180_000);
 
 let stage: Stage;
 beforeAll(async () => {

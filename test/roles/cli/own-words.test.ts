@@ -4,7 +4,7 @@ import { createStage } from "../../support/stage.ts";
 import type { Stage } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(180_000);
 
 let stage: Stage;
 beforeAll(async () => {

@@ -4,7 +4,7 @@ import { loadConfig } from "../../../src/config/config.ts";
 import { runProgram } from "../../support/program-run.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 describe.each(["host", "guest"])("of the %s", (role) => {
   test("print-config prints one line for each setting, with its origin", async () => {

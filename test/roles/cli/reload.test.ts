@@ -5,7 +5,7 @@ import { listenForNotifications } from "../../support/notify-socket.ts";
 import { createStage } from "../../support/stage.ts";
 import type { Side, Stage } from "../../support/stage.ts";
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 const SIDES: [string, (stage: Stage) => Side, caller: string[]][] = [
   ["host", (stage) => stage.host, ["web1"]],
   ["guest", (stage) => stage.guest(), []],

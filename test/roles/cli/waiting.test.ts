@@ -3,7 +3,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { launchOnScreen } from "../../support/screen.ts";
 import { createStage } from "../../support/stage.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(180_000);
 
 const PATIENT = { NEGOTIATOR_CONNECT_TIMEOUT_SECONDS: "90" };
 

@@ -5,7 +5,7 @@ import { PROGRAM } from "../../support/program.ts";
 import { createStage } from "../../support/stage.ts";
 
 const FIXTURE = join(import.meta.dir, "../../fixtures/with-state.ts");
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 const SAID = "Cannot go on with the state of the program before, so its calls end:";
 
 /** As a program with a fault could write them. */

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { createStage } from "../../support/stage.ts";
 import type { Side, Stage } from "../../support/stage.ts";
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 const OWN_COMMAND = "#!/bin/sh\necho own\n";
 
 /** The names of the built-in commands that the guest offers to the host. */

@@ -11,7 +11,7 @@ import { createStage } from "../../support/stage.ts";
 import type { Side, Stage } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
 
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 180_000;
 const DENY_ALL = "rules = []\n";
 const RELOADED = "The configuration and the policy were read again";
 

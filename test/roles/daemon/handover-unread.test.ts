@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { createStage } from "../../support/stage.ts";
 import type { Side } from "../../support/stage.ts";
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 
 const DIRECTIONS: [Side["role"], Side["role"], string][] = [
   ["host", "guest", "execute web1"],

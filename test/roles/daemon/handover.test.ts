@@ -6,7 +6,7 @@ import { createStage } from "../../support/stage.ts";
 import type { Side, Stage } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
 
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 180_000;
 const BIG = 2 * 1024 * 1024;
 const SHORT_CALLS = 20;
 

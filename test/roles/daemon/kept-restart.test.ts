@@ -5,7 +5,7 @@ import { createStage } from "../../support/stage.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 import { until } from "../../support/until.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(180_000);
 
 /** More than stays in memory. */
 const LOUD_BYTES = 300_000;

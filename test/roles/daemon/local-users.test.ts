@@ -7,7 +7,7 @@ import { until } from "../../support/until.ts";
 
 const IS_ROOT = process.getuid?.() === 0;
 const ROOT_FOLDER = join(import.meta.dir, "../../..");
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 180_000;
 /** `nobody`. It keeps the group of root, so it may use the control socket. */
 const UID = 65_534;
 

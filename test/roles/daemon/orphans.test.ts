@@ -6,7 +6,7 @@ import { PROGRAM } from "../../support/program.ts";
 import { createStage } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
 
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 180_000;
 const NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"] as const;
 const isRoot = process.getuid?.() === 0;
 

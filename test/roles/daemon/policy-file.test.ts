@@ -4,7 +4,7 @@ import { rm } from "node:fs/promises";
 import { createStage } from "../../support/stage.ts";
 import type { Side, Stage } from "../../support/stage.ts";
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 const ALLOW_ALL = '[[rules]]\naction = "allow"\n';
 const RELOADED = "The configuration and the policy were read again";
 const COMMAND = "find-distributor-id";

@@ -4,7 +4,7 @@ import { createStage } from "../../support/stage.ts";
 import type { Side, Stage } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
 
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 180_000;
 const SIDES: [string, (stage: Stage) => Side][] = [
   ["host", (stage) => stage.host],
   ["guest", (stage) => stage.guest()],

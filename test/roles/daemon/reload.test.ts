@@ -13,7 +13,7 @@ import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 import { unsetConfig } from "../../support/unset-config.ts";
 import { until } from "../../support/until.ts";
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 const RELOADED = "The configuration and the policy were read again";
 /** Longer than a test, so no poll comes. */
 const NEVER = "rescanSeconds = 3600\n";
@@ -203,7 +203,7 @@ test.concurrent(
     await stage.open();
   },
   // Much less than the pauses between so many attempts.
-  60_000,
+  180_000,
 );
 
 test.concurrent(

@@ -5,7 +5,7 @@ import { listenForNotifications } from "../../support/notify-socket.ts";
 import { createStage } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 
 /** Returns the inodes of the sockets that a process listens at, for TCP. */
 async function listeners(pid: number): Promise<string[]> {

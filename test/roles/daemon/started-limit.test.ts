@@ -5,7 +5,7 @@ import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 import { PROGRAM } from "../../support/program.ts";
 import { createStage } from "../../support/stage.ts";
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 
 test(
   "a command starts with the limits with which the daemon was started by a shell",

@@ -9,7 +9,7 @@ import { createStage } from "../../support/stage.ts";
 import type { Side, Stage } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
 
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 180_000;
 /** A silent peer is noticed sooner. */
 const QUICK = "limits.pingAfterMs = 200\nlimits.unresponsiveAfterMs = 1000\n";
 const STRANGER = '[[rules]]\naction = "allow"\nusers = ["nosuchuser"]\n';

@@ -7,7 +7,7 @@ import { PROGRAM } from "../../support/program.ts";
 import { createStage } from "../../support/stage.ts";
 import type { Side, Stage } from "../../support/stage.ts";
 
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 180_000;
 /** Only root can mount. */
 const isRoot = process.getuid?.() === 0;
 

@@ -41,7 +41,7 @@ test.skipIf(!isInstalled)(
       lastError: expect.stringContaining(agent.socket),
     });
   },
-  60_000,
+  180_000,
 );
 
 test.skipIf(!isInstalled)(
@@ -54,5 +54,5 @@ test.skipIf(!isInstalled)(
     expect((await run("guest-info", "db1")).exitCode).toBe(0);
     await until("the daemon has asked", async () => (await json()).version !== null);
   },
-  60_000,
+  180_000,
 );

@@ -9,7 +9,7 @@ import { createStage } from "../../support/stage.ts";
 import type { Stage } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(180_000);
 
 const COMMANDS = {
   greet: 'echo "hello $1"; echo careful >&2',

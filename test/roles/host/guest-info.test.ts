@@ -4,7 +4,7 @@ import { hostname } from "node:os";
 import { createStage } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
 
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 180_000;
 
 test(
   "guest-info shows what the guest's own agent tells",

@@ -56,7 +56,7 @@ test("a session moves to the shared port when its better port is gone, and back 
 
   guests.update({ ...NO_CHANGES, gone: [pair] });
   expect(guests.status()).toEqual([]);
-}, 120_000);
+}, 180_000);
 
 test("a guest's calls over two ports share one limit of open calls", async () => {
   await using stage = await createStage({ settings: "limits.openCalls = 1" });
@@ -72,7 +72,7 @@ test("a guest's calls over two ports share one limit of open calls", async () =>
   expect(await first.ended()).toMatchObject({ exitCode: 0 });
   await until("the call has ended", async () => (await stage.open()).calls.incoming === 0);
   expect(await guest.run(over, { stdin: "in" })).toMatchObject({ exitCode: 0, stdout: "in" });
-}, 120_000);
+}, 180_000);
 
 test("the status counts a guest's calls over two ports", async () => {
   await using stage = await createStage();
@@ -86,7 +86,7 @@ test("the status counts a guest's calls over two ports", async () => {
   first.endInput();
   second.endInput();
   await until("both have ended", async () => (await stage.open()).calls.incoming === 0);
-}, 120_000);
+}, 180_000);
 
 const toGuestAt = (path: string): Endpoint => ({
   guest: "web1",

@@ -5,7 +5,7 @@ import { withMoreTime } from "../../support/more-time.ts";
 import { launch } from "../../support/program.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 
 test.each([
   ["without a URI", "", "virsh"],

@@ -10,7 +10,7 @@ import type { Stage } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
 
 const MIB = 1024 * 1024;
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 180_000;
 /**
  * Most growth of the daemon's memory by one attack. Garbage takes half of that, and kept messages take more.
  */

@@ -72,7 +72,7 @@ test("the daemon logs the connection of a guest", async () => {
   await stage.host.start();
   await stage.guest().start();
   await stage.host.daemon.says('INFO guests: guest "web1": connected (negotiator ');
-}, 60_000);
+}, 180_000);
 
 test("a quota that a guest exceeds is logged once in ten minutes", async () => {
   let nowMs = 0;

@@ -6,7 +6,7 @@ import { launch, launchDaemon } from "../../support/program.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
 import { until } from "../../support/until.ts";
 
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 180_000;
 const UUIDS = ["a", "b", "c", "d", "e", "f"].map(
   (letter) => `${letter.repeat(8)}-0000-4000-8000-000000000000`,
 );

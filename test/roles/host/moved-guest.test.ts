@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { createSocketRelay } from "../../support/socket-relay.ts";
 import { createStage } from "../../support/stage.ts";
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 const WAITING = "#!/bin/sh\necho ready\ncat\necho done\n";
 
 test.each([

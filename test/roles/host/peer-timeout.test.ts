@@ -51,7 +51,7 @@ test("a guest's command on the host ends when its agent does not come back", asy
     (await stage.host.audit()).find((line) => line["command"] === "patient" && "durationMs" in line),
   );
   expect(ended).toMatchObject({ direction: "incoming", endedBy: "cancel" });
-}, 60_000);
+}, 180_000);
 
 test("a paused guest keeps its command on the host, and a guest that hangs loses it", async () => {
   await using stage = await createStage({ guests: ["paused", "hangs"], withoutDaemons: true });
@@ -96,4 +96,4 @@ test("a paused guest keeps its command on the host, and a guest that hangs loses
   if (endpoint !== undefined) guests.update({ ...NO_CHANGES, changed: [endpoint] });
   await paused.feed("second\n");
   expect(await paused.firstLine()).toBe("second");
-}, 60_000);
+}, 180_000);

@@ -12,7 +12,7 @@ import { createSocketRelay } from "../../support/socket-relay.ts";
 import { createStage } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
 
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 180_000;
 /** Input of each of several calls. Together it is more than the sockets on the way hold. */
 const INPUT_BYTES = 500_000;
 const ECHO = "#!/bin/sh\nexec cat\n";

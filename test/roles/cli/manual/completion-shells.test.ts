@@ -8,7 +8,7 @@ import { leaveOut } from "../../../support/leave-out.ts";
 import { hasTool } from "../../../support/requirements.ts";
 import { until } from "../../../support/until.ts";
 
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 180_000;
 const LOOKS_TO_TAB = 100;
 
 let stage: Stage;

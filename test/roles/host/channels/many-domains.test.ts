@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import { launch } from "../../../support/program.ts";
 import { createTemporaryDirectory } from "../../../support/temporary-directory.ts";
 
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 180_000;
 const DOMAINS = 30;
 const FAILING = 13;
 

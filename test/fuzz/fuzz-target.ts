@@ -32,13 +32,13 @@ export function runTarget(
   let slowestMs = 0;
   for (; !isOver(); rounds++) {
     const own = seed + rounds;
-    const spent = process.cpuUsage();
+    const spent = process.threadCpuUsage();
     try {
       round(createRandom(own));
     } catch (cause) {
       throw new Error(`Repeat it with the seed ${own}, or ${seed} from the beginning`, { cause });
     }
-    const { user, system } = process.cpuUsage(spent);
+    const { user, system } = process.threadCpuUsage(spent);
     const ms = (user + system) / 1000;
     slowestMs = Math.max(slowestMs, ms);
     if (ms > roundMs) throw new Error(`The round with the seed ${own} took ${ms.toFixed(0)} ms`);

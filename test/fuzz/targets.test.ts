@@ -13,8 +13,10 @@ console.log(`Fuzzing with NEGOTIATOR_TEST_SEED=${SEED}`);
 test.each(Object.entries(TARGETS).map(([name, target]) => [name, target.what, target] as const))(
   "%s: %s",
   (_name, _what, target) => {
-    const endMs = performance.now() + BUDGET_MS / Object.keys(TARGETS).length;
-    const isOver = (): boolean => performance.now() > endMs;
+    const budgetMs = BUDGET_MS / Object.keys(TARGETS).length;
+    let endMs: number | undefined;
+    // The start of a target, with a collection of garbage, can take longer than its rounds may.
+    const isOver = (): boolean => performance.now() > (endMs ??= performance.now() + budgetMs);
     expect(runTarget(target, { seed: SEED, isOver }).rounds).toBeGreaterThan(0);
   },
 );
@@ -27,8 +29,8 @@ test("a target that throws, and one that takes too long, fail with the seed of t
   };
   expect(() => runTarget({ what: "", start: () => fails }, { seed: 7, isOver })).toThrow("the seed 8, or 7");
   const works = (): void => {
-    const spent = process.cpuUsage();
-    while (process.cpuUsage(spent).user < 20_000);
+    const spent = process.threadCpuUsage();
+    while (process.threadCpuUsage(spent).user < 20_000);
     rounds++;
   };
   rounds = 0;

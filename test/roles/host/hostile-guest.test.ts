@@ -167,10 +167,10 @@ test(
     const { id } = await evil.heard("execute");
     const text = "x".repeat(32 * 1024);
     // More of it would be unneeded, and the host would read it ever slower.
-    let isStopped = false;
-    const stopped = evil.heard("call.message").then(() => (isStopped = true));
+    const state = { isStopped: false };
+    const stopped = evil.heard("call.message").then(() => (state.isStopped = true));
     // The test reads the caller's output only afterwards, so the credit runs out.
-    for (let offset = 0; !isStopped && !evil.socket.destroyed; offset += text.length) {
+    for (let offset = 0; !state.isStopped && !evil.socket.destroyed; offset += text.length) {
       const params = { call: id, stream: "stdout", offset, text };
       await evil.raw(evil.counted({ method: "stream.data", params }));
     }

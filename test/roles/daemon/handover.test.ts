@@ -172,7 +172,7 @@ async function passes(ms: number): Promise<void> {
 }
 
 test(
-  "a running call survives a replacement of the host's daemon while its guest has been silent for longer than its call takes to connect",
+  "a running call survives a replacement of the host's daemon while its guest is silent beyond its time",
   async () => {
     await using stage = await createStage();
     const guest = stage.guest();

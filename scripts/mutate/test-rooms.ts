@@ -16,7 +16,7 @@ const SLOW = [
   /^test\/roles\/daemon\/(?:reload|daemon)\./,
 ];
 
-/** Rooms whose files are tested in other folders too. `roles` needs daemons, so it comes last. */
+/** Rooms whose files are tested in other folders too. Those of `roles` need daemons, so they come last. */
 const MORE_ROOMS: Readonly<Record<string, readonly string[]>> = {
   process: ["methods"],
   policy: ["methods"],
@@ -26,6 +26,9 @@ const MORE_ROOMS: Readonly<Record<string, readonly string[]>> = {
   strict: ["config", "policy"],
   methods: ["roles/daemon"],
   peers: ["roles/daemon"],
+  "roles/daemon": ["roles/host", "roles/guest"],
+  "roles/guest": ["roles/daemon"],
+  "roles/host": ["roles/daemon"],
 };
 
 /**
@@ -36,7 +39,7 @@ export function findStages(file: string, tests: readonly SourceFile[]): Stage[] 
   const run = tests.filter(({ path }) => path.endsWith(".test.ts") && !NOT_RUN.test(path));
   const folder = dirname(file).replace(/^src/, "test");
   const name = basename(file, ".ts");
-  const [room = ""] = file.replace(/^src\//, "").split("/");
+  const room = roomOf(file);
   const rooms = [room, ...(MORE_ROOMS[room] ?? [])].map((each) => `test/${each}/`);
   const isInRoom = ({ path }: SourceFile): boolean =>
     room.endsWith(".ts") ? dirname(path) === "test" : rooms.some((each) => path.startsWith(each));
@@ -52,6 +55,12 @@ export function findStages(file: string, tests: readonly SourceFile[]): Stage[] 
   return groups
     .map((group) => group.map(({ path }) => path).filter((path) => !seen.has(path) && seen.add(path)))
     .filter((stage) => stage.length > 0);
+}
+
+/** The first folder of the file; in `roles`, whose tests together take many minutes, the second one too. */
+function roomOf(file: string): string {
+  const [first = "", second = ""] = file.replace(/^src\//, "").split("/");
+  return first === "roles" && !second.endsWith(".ts") ? `roles/${second}` : first;
 }
 
 function isQuick({ path }: SourceFile): boolean {

@@ -38,6 +38,17 @@ test("slow tests come last, but a slow test of the same name comes first", () =>
   ]);
 });
 
+test("in roles a room is a folder of it, and the daemons of both roles are tested together", () => {
+  const names = ["doctor/fix", "daemon/reload", "host/guests", "guest/ports", "audit-trail"];
+  const tests = names.map((name) => ({ path: `test/roles/${name}.test.ts`, text: "" }));
+  expect(findStages("src/roles/doctor/doctor.ts", tests)).toEqual([["test/roles/doctor/fix.test.ts"]]);
+  expect(findStages("src/roles/host/host.ts", tests)).toEqual([
+    ["test/roles/host/guests.test.ts"],
+    ["test/roles/daemon/reload.test.ts"],
+  ]);
+  expect(findStages("src/roles/role-name.ts", tests).flat()).toHaveLength(names.length);
+});
+
 test("a file of the root has the tests of the root, without those of pages and rules", () => {
   expect(findStages("src/main.ts", TESTS)).toEqual([["test/main.test.ts"], ["test/log.test.ts"]]);
 });

@@ -3,6 +3,7 @@
  * those that a program needs which goes on with the children of another one.
  */
 import { ptr } from "bun:ffi";
+import type { Pointer } from "bun:ffi";
 import { closeSync, readdirSync, readFileSync, writeSync } from "node:fs";
 import { signalName } from "../signals.ts";
 import { lastErrno, libc } from "./libc.ts";
@@ -29,16 +30,16 @@ export function mayExecute({ uid, gid, groups }: Ids, files: readonly string[]):
   const ours = new Uint32Array(process.getgroups?.() ?? []);
   const theirs = new Uint32Array(groups);
   const changeGroups = (list: Uint32Array): boolean =>
-    libc().syscall(FS.setgroups, list.length, list.length === 0 ? 0 : ptr(list), 0, 0, 0, 0) === 0;
+    systemCall(FS.setgroups, list.length, list.length === 0 ? 0 : ptr(list)) === 0;
   if (!changeGroups(theirs)) return undefined;
-  const ourGid = libc().syscall(FS.setfsgid, gid, 0, 0, 0, 0, 0);
-  const ourUid = libc().syscall(FS.setfsuid, uid, 0, 0, 0, 0, 0);
+  const ourGid = systemCall(FS.setfsgid, gid);
+  const ourUid = systemCall(FS.setfsuid, uid);
   const outcomes = files.map((file) => {
-    const isAllowed = libc().syscall(FACCESSAT2, 0, ptr(toText(file)), X_OK, AT_EACCESS, 0, 0) === 0;
+    const isAllowed = systemCall(FACCESSAT2, 0, ptr(toText(file)), X_OK, AT_EACCESS) === 0;
     return isAllowed ? 0 : lastErrno();
   });
-  libc().syscall(FS.setfsuid, ourUid >>> 0, 0, 0, 0, 0, 0);
-  libc().syscall(FS.setfsgid, ourGid >>> 0, 0, 0, 0, 0, 0);
+  systemCall(FS.setfsuid, ourUid >>> 0);
+  systemCall(FS.setfsgid, ourGid >>> 0);
   if (!changeGroups(ours)) throw new Error("Cannot take our own groups again");
   if (outcomes.includes(ENOSYS)) return undefined;
   return outcomes.every((errno) => errno === 0);
@@ -105,7 +106,7 @@ function blockSignals(signals: readonly number[]): void {
  * close-on-exec descriptor. Throws the system's error if there is no room (memfd_create(2), Linux 3.17).
  */
 export function createSealedFile(name: string, content: Uint8Array): number {
-  const fd = libc().syscall(MEMFD_CREATE, ptr(toText(name)), MFD_CLOEXEC | MFD_ALLOW_SEALING, 0, 0, 0, 0);
+  const fd = systemCall(MEMFD_CREATE, ptr(toText(name)), MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (fd < 0) throw new Error(`memfd_create has errno ${lastErrno()}`);
   try {
     for (let start = 0; start < content.length;) start += writeSync(fd, content, start);
@@ -140,7 +141,7 @@ export function collectChild(pid: number): ExitFacts | undefined {
  * Returns a close-on-exec descriptor of a process, which can be read at its end; undefined after a failure.
  */
 export function openProcess(pid: number): number | undefined {
-  const fd = libc().syscall(PIDFD_OPEN, pid, 0, 0, 0, 0, 0);
+  const fd = systemCall(PIDFD_OPEN, pid);
   return fd < 0 ? undefined : fd;
 }
 
@@ -149,7 +150,7 @@ export function openProcess(pid: number): number | undefined {
  * the kernel does not permit it.
  */
 export function joinNewKeyring(): void {
-  libc().syscall(KEYCTL, KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0, 0);
+  systemCall(KEYCTL, KEYCTL_JOIN_SESSION_KEYRING);
 }
 
 /**
@@ -157,11 +158,11 @@ export function joinNewKeyring(): void {
  * thread may have more: `SCHED_RESET_ON_FORK` of sched(7). Children keep a lower priority.
  */
 export function resetPriorityOfChildren(): void {
-  const policy = libc().syscall(SCHED.get, 0, 0, 0, 0, 0, 0);
+  const policy = systemCall(SCHED.get);
   if (policy < 0 || (policy & SCHED_RESET_ON_FORK) !== 0) return;
   const parameters = new Int32Array(1);
-  if (libc().syscall(SCHED.getParameters, 0, ptr(parameters), 0, 0, 0, 0) !== 0) return;
-  libc().syscall(SCHED.set, 0, policy | SCHED_RESET_ON_FORK, ptr(parameters), 0, 0, 0);
+  if (systemCall(SCHED.getParameters, 0, ptr(parameters)) !== 0) return;
+  systemCall(SCHED.set, 0, policy | SCHED_RESET_ON_FORK, ptr(parameters));
 }
 
 /**
@@ -173,15 +174,15 @@ export function stopInheritingCapabilities(): void {
   const header = new Uint32Array([CAPABILITY_VERSION_3, 0]);
   // Effective, permitted and inheritable; twice, for 64 capabilities.
   const sets = new Uint32Array(6);
-  if (libc().syscall(CAP.get, ptr(header), ptr(sets), 0, 0, 0, 0) === 0 && (sets[2] || sets[5])) {
+  if (systemCall(CAP.get, ptr(header), ptr(sets)) === 0 && (sets[2] || sets[5])) {
     sets[2] = 0;
     sets[5] = 0;
-    libc().syscall(CAP.set, ptr(header), ptr(sets), 0, 0, 0, 0);
+    systemCall(CAP.set, ptr(header), ptr(sets));
   }
-  libc().syscall(PRCTL, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0, 0);
-  const bits = libc().syscall(PRCTL, PR_GET_SECUREBITS, 0, 0, 0, 0, 0);
+  systemCall(PRCTL, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL);
+  const bits = systemCall(PRCTL, PR_GET_SECUREBITS);
   if (bits < 0 || (bits & GRANTING_BITS) === 0) return;
-  libc().syscall(PRCTL, PR_SET_SECUREBITS, bits & ~GRANTING_BITS, 0, 0, 0, 0);
+  systemCall(PRCTL, PR_SET_SECUREBITS, bits & ~GRANTING_BITS);
 }
 
 /**
@@ -216,7 +217,7 @@ export function sendDescriptors(socketFd: number, byte: number, fds: readonly nu
   message[3] = 1n;
   message[4] = BigInt(ptr(control));
   message[5] = BigInt(control.byteLength);
-  return libc().syscall(SENDMSG, socketFd, ptr(message), MSG_DONTWAIT | MSG_NOSIGNAL, 0, 0, 0) === 1;
+  return systemCall(SENDMSG, socketFd, ptr(message), MSG_DONTWAIT | MSG_NOSIGNAL) === 1;
 }
 
 type List = { list: BigUint64Array; texts: Uint8Array[] };
@@ -290,3 +291,9 @@ const SIG_DFL = 0;
 const SIG_IGN = 1;
 const SIG_SETMASK = 2;
 const SIGSET_BYTES = 128;
+
+/** Calls syscall(2). The words that a call does not have are 0. */
+function systemCall(number: number, ...words: (number | Pointer)[]): number {
+  const [first = 0, second = 0, third = 0, fourth = 0, fifth = 0] = words;
+  return libc().syscall(number, first, second, third, fourth, fifth, 0);
+}

@@ -1,10 +1,13 @@
 /** Finding QEMU processes, and which of them are trusted. A made-up /proc leads to real sockets. */
 import { expect, test } from "bun:test";
+import { closeSync, constants, openSync } from "node:fs";
 import { chmod, chown, mkdir, readlink, rm, symlink } from "node:fs/promises";
 import { combineFinders } from "../../../src/discovery/merge.ts";
 import { createQemuFinder } from "../../../src/discovery/qemu/qemu.ts";
+import { errnoOf, NegotiatorError } from "../../../src/errors.ts";
 import { rejectionOf } from "../../support/error-of.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
+import { until } from "../../support/until.ts";
 import { AGENT_PORT, OWN_PORTS, PORTS_WITH_AGENT } from "../endpoint-sample.ts";
 import { addProcess, createHost, PORT, SELF, START, words } from "./made-up-host.ts";
 import type { MadeUpProcess } from "./made-up-host.ts";
@@ -177,6 +180,31 @@ test("a trusted process whose command line does not answer is a problem, and hin
     `Cannot use the QEMU process 11: "${host.directory.path}/proc/11/cmdline" does not answer within 2000 ms`,
   );
 });
+
+test("a look that is given up while it reads a command line rejects with the reason", async () => {
+  await using host = await createHost();
+  const line = host.directory.at("proc/11/cmdline");
+  await addProcess(host.directory, 11, []);
+  await rm(line);
+  await Bun.$`mkfifo ${line}`.quiet();
+  const control = new AbortController();
+  const find = createQemuFinder({ ports: OWN_PORTS, procDirectory: host.directory.at("proc") });
+  const error = rejectionOf(find(control.signal));
+  using cleanup = new DisposableStack();
+  cleanup.adopt(await until("the command line is read", () => openIfRead(line)), closeSync);
+  control.abort(new NegotiatorError("CANCELLED", "given up"));
+  expect((await error).message).toBe("given up");
+});
+
+/** Opens the writing end of a pipe, if a process has the reading end. */
+function openIfRead(path: string): number | undefined {
+  try {
+    return openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch (thrown) {
+    if (errnoOf(thrown) === "ENXIO") return undefined;
+    throw thrown;
+  }
+}
 
 test("12 untrusted processes give nine short problems", async () => {
   await using host = await createHost();

@@ -40,3 +40,12 @@ test("keys beyond a thousand are not written, so that they cannot fill the log",
   for (let key = 0; key < 5000; key++) log([key], "line");
   expect(lines).toHaveLength(1000);
 });
+
+test("keys whose time is over make room for others", () => {
+  const clock = { nowMs: 0 };
+  const { log } = createLog(clock);
+  for (let key = 0; key < 1000; key++) log([key], "line");
+  expect(log(["another"], "line")).toBe(false);
+  clock.nowMs += RATE.perMs;
+  expect(log(["another"], "line")).toBe(true);
+});

@@ -134,7 +134,9 @@ function explainCancel({ endedBy }: ExecuteResult): NegotiatorError | undefined 
   );
 }
 
-function formatEnd({ exitCode, signal, endedBy }: ExecuteResult): string {
+type CommandEnd = Pick<ExecuteResult, "exitCode" | "signal" | "endedBy">;
+
+function formatEnd({ exitCode, signal, endedBy }: CommandEnd): string {
   if (endedBy === "deadline" || endedBy === "limit") return "ended by its deadline";
   return signal === null
     ? `exit code ${exitCode ?? FAULTS.INTERNAL.exitCode}`
@@ -157,7 +159,7 @@ function formatCall(role: Role, call: CallRow): string[] {
   const end =
     state === "running" || call.endedBy === undefined
       ? state
-      : formatEnd({ exitCode, signal, endedBy: call.endedBy, durationMs: 0 });
+      : formatEnd({ exitCode, signal, endedBy: call.endedBy });
   const who = caller?.name ?? (caller?.uid === undefined ? "" : String(caller.uid));
   return [id, direction, other, who, command, `${formatAge(startedMs)} ago`, end].map(printable);
 }

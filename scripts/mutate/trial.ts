@@ -8,8 +8,18 @@ import type { TreeCopy } from "./tree-copy.ts";
 /** `refused`: the type checker does not accept the fault. */
 export type Outcome = "noticed" | "survived" | "refused";
 
-/** The result for one fault. `by` is the test that noticed it, with its file. */
-export type Trial = { fault: Fault; place: FaultPlace; outcome: Outcome; by?: string; durationMs: number };
+/**
+ * The result for one fault. `by` is the test that noticed it, with its file. `without` are the test files
+ * that could not notice it: they fail without a fault, or are too slow for this machine.
+ */
+export type Trial = {
+  fault: Fault;
+  place: FaultPlace;
+  outcome: Outcome;
+  by?: string;
+  without?: string[];
+  durationMs: number;
+};
 
 /** The parts of a run that all trials share. */
 export type TrialOptions = {
@@ -44,6 +54,8 @@ export function createTrials({ copy, runner, stagesOf, now }: TrialOptions): Tri
     return isPassing;
   };
 
+  const failing = (): string[] => [...passing].flatMap(([files, isPassing]) => (isPassing ? [] : [files]));
+
   /** Runs a stage with the fault. Returns the test that noticed it. */
   const runStage = async (fault: Fault, files: Stage, isNear: boolean): Promise<string | undefined> => {
     const left = files.filter((file) => passing.get(file) !== false);
@@ -71,22 +83,22 @@ export function createTrials({ copy, runner, stagesOf, now }: TrialOptions): Tri
       const by = await runStage(fault, stage, index < NEAR_STAGES);
       if (by !== undefined) return end("noticed", by);
     }
-    return end("survived");
+    const files = new Set(stagesOf(fault.file).flat());
+    const without = failing().filter((names) => names.split(" ").every((name) => files.has(name)));
+    return without.length === 0 ? end("survived") : { ...end("survived"), without };
   };
 
-  return {
-    run: runTrial,
-    failing: () => [...passing].flatMap(([file, isPassing]) => (isPassing ? [] : [file])),
-  };
+  return { run: runTrial, failing };
 }
 
 const PASSED: TestRun = { outcome: "passed" };
 
-/** Returns a trial for people: outcome, time and fault, and on a second line the test that noticed it. */
-export function formatTrial({ fault, place, outcome, by, durationMs }: Trial): string {
+/** Returns a trial for people: outcome, time and fault, and on further lines `by` and `without`. */
+export function formatTrial({ fault, place, outcome, by, without = [], durationMs }: Trial): string {
   const seconds = `${(durationMs / 1000).toFixed(1)} s`.padStart(8);
-  const noticedBy = by === undefined ? "" : `\n${" ".repeat(20)}by ${by}`;
-  return `${outcome.padEnd(10)} ${seconds}  ${formatFault(fault, place)}${noticedBy}`;
+  const more = [...(by === undefined ? [] : [`by ${by}`]), ...without.map((files) => `without ${files}`)];
+  const lines = more.map((line) => `\n${" ".repeat(20)}${line}`);
+  return `${outcome.padEnd(10)} ${seconds}  ${formatFault(fault, place)}${lines.join("")}`;
 }
 
 /** Counts trials by outcome. `share` is the noticed part of those that the type checker accepts. */

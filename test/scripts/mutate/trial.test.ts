@@ -59,7 +59,7 @@ test("a fault that the first stage notices runs no other, and its test passes wi
 
 test("a test that fails without the fault too notices nothing, and is reported", async () => {
   const { run, runs, failing } = createBench((files) => (files.includes("far") ? FAILS("far") : PASSES));
-  expect((await run(FAULT, PLACE)).outcome).toBe("survived");
+  expect(await run(FAULT, PLACE)).toMatchObject({ outcome: "survived", without: ["far"] });
   expect(runs).toEqual(["near!", "beside!", "far farther!", "far", "farther!"]);
   expect(failing()).toEqual(["far"]);
 });
@@ -90,7 +90,9 @@ test("tests that do not end in time without the fault either notice nothing, and
   const { run, runs, failing } = createBench((files) =>
     files.includes("far") ? { outcome: "time limit" } : PASSES,
   );
-  expect((await run(FAULT, PLACE)).outcome).toBe("survived");
+  const trial = await run(FAULT, PLACE);
+  expect(trial).toMatchObject({ outcome: "survived", without: ["far farther"] });
+  expect(formatTrial(trial)).toEndWith("\n                    without far farther");
   expect(runs).toEqual(["near!", "beside!", "far farther!", "far farther"]);
   expect(failing()).toEqual(["far farther"]);
 });

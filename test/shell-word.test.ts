@@ -24,7 +24,7 @@ test("a shell reads a written line as the same words", async () => {
 });
 
 test.each<[string, string[], string]>([
-  ["no argument is no text", [], ""],
+  ["no arguments give an empty text", [], ""],
   ["arguments have a blank before each", ["my guest", "-n"], " 'my guest' -n"],
   ["200 characters of arguments are shown", ["x".repeat(200)], ` ${"x".repeat(200)}`],
   ["more are ARG...", ["x".repeat(100), "y".repeat(100)], " ARG..."],

@@ -65,7 +65,7 @@ export type FrozenWriter = {
   isTruncated: boolean;
   isStopped: boolean;
   closed?: WireError;
-  queued?: Uint8Array | undefined;
+  queued?: Uint8Array;
   skipped: number;
 };
 
@@ -239,8 +239,8 @@ function createWaitingWrites(frozen?: Pick<FrozenWriter, "queued" | "skipped">):
       queuedBytes = 0;
     },
     freeze() {
-      const queued = queue.length > 0 ? Buffer.concat(queue.map(({ bytes }) => bytes)) : undefined;
-      return { queued, skipped: skippedBytes };
+      const queued = Buffer.concat(queue.map(({ bytes }) => bytes));
+      return { ...(queued.length > 0 && { queued }), skipped: skippedBytes };
     },
   };
 }

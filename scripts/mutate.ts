@@ -54,12 +54,12 @@ async function main(words: readonly string[]): Promise<number> {
 /** `drawn` goes on after `drawnCount`, because the type checker refuses some of them. */
 type Plan = { chosen: Fault[]; drawn: Iterable<Fault>; drawnCount: number };
 
-function makePlan({ count, only }: MutateOptions, seed: number, files: readonly SourceFile[]): Plan {
+function makePlan({ count, only, isDrawn }: MutateOptions, seed: number, files: readonly SourceFile[]): Plan {
   const inPlace = CHOSEN.filter(({ file }) => isIn(file, only));
   const stale = findStale(inPlace, files);
   for (const { problem } of stale) say(`${problem}\nCorrect it in scripts/mutate/chosen-*.ts`);
   const all = inPlace.filter((fault) => !stale.some((other) => other.fault === fault));
-  const chosen = pickFaults(all, Math.ceil(count / 2), seed);
+  const chosen = pickFaults(all, isDrawn ? 0 : Math.ceil(count / 2), seed);
   return { chosen, drawn: drawFaults(files, seed), drawnCount: count - chosen.length };
 }
 

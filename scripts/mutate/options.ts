@@ -7,6 +7,8 @@ export type MutateOptions = {
   count: number;
   /** A file of `src/`, or a folder of it. */
   only: string | undefined;
+  /** No chosen faults. */
+  isDrawn: boolean;
   isList: boolean;
   isJson: boolean;
   isHelp: boolean;
@@ -28,13 +30,14 @@ Options:
   --seed N       Draws the same faults again (default: a new seed, which is printed)
   --count N      So many faults, half of them drawn (default: ${DEFAULT_COUNT})
   --only PLACE   Only faults in this file or folder, such as src/policy or src/wire/json.ts
+  --drawn        Only drawn faults, to find what the tests of a place miss
   --list         Print the faults, and run nothing
   --json         Print JSON
   -h, --help     Show this help
 
 Examples:
   nice bun run mutate --seed 7
-  nice bun run mutate --only src/policy --count 10
+  nice bun run mutate --only src/policy --count 10 --drawn
   bun run mutate --seed 7 --list
 
 Exit code: 0 at least 95 % noticed, 1 fewer, 2 wrong usage
@@ -46,6 +49,7 @@ export function parseMutateOptions(words: readonly string[]): MutateOptions {
     seed: undefined,
     count: DEFAULT_COUNT,
     only: undefined,
+    isDrawn: false,
     isList: false,
     isJson: false,
     isHelp: false,
@@ -58,6 +62,7 @@ export function parseMutateOptions(words: readonly string[]): MutateOptions {
     else if (name === "--count") options.count = parseNumber(name, queue.shift(), 1);
     else if (name === "--only") options.only = parsePlace(queue.shift());
     else if (attached !== undefined) throw new Error(`unknown option "${name}" with a value (see --help)`);
+    else if (name === "--drawn") options.isDrawn = true;
     else if (name === "--list") options.isList = true;
     else if (name === "--json") options.isJson = true;
     else if (name === "--help" || name === "-h") options.isHelp = true;

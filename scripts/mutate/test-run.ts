@@ -20,7 +20,7 @@ export type Runner = {
 export type RunLimits = { testMs: number; runMs: number; fileMs: number };
 
 /** A test that waits for something that a fault takes away fails after `testMs`. */
-const LIMITS: RunLimits = { testMs: 30_000, runMs: 60_000, fileMs: 10_000 };
+const LIMITS: RunLimits = { testMs: 30_000, runMs: 90_000, fileMs: 15_000 };
 
 /** Returns a runner for a copy of the tree. Tests get its place for temporary files. */
 export function createRunner(

@@ -6,6 +6,7 @@ const DEFAULTS = {
   seed: undefined,
   count: 100,
   only: undefined,
+  isDrawn: false,
   isList: false,
   isJson: false,
   isHelp: false,
@@ -17,6 +18,7 @@ test.each<[string[], object]>([
   [["--only", "policy"], { only: "src/policy" }],
   [["--only", "./src/policy/"], { only: "src/policy" }],
   [["--only=src/wire/json.ts"], { only: "src/wire/json.ts" }],
+  [["--drawn"], { isDrawn: true }],
   [["--list", "--json"], { isList: true, isJson: true }],
   [["-h"], { isHelp: true }],
 ])("the words %j give the options %j", (words, changes) => {
@@ -46,6 +48,6 @@ test.each([
 });
 
 test("the help names each option", () => {
-  for (const name of ["--seed", "--count", "--only", "--list", "--json", "--help"])
+  for (const name of ["--seed", "--count", "--only", "--drawn", "--list", "--json", "--help"])
     expect(MUTATE_HELP).toContain(name);
 });

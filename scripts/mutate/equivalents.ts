@@ -15,7 +15,7 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     because: "a character has a number for each word, and the other one is for the compiler",
   },
   {
-    file: "src/process/libc.ts",
+    file: "src/process/libc-polls.ts",
     from: "1",
     to: "2",
     line: "const context = new BigUint64Array(1)",

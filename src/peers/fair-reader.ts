@@ -1,5 +1,4 @@
 /** Gives a channel's bytes to a session in the turns of its peer, and reads a peer over its quota slowly. */
-import type { Serve } from "../methods/serve.ts";
 import type { MemoryShare } from "../wire/memory.ts";
 import { collectEarly } from "./early-collection.ts";
 import { MEMORY } from "./shared-memory.ts";
@@ -110,31 +109,4 @@ export function bytesOfTurn({ turns, pace, quota }: Pick<Share, "turns" | "pace"
 /** Takes down how long some bytes of a peer have taken. */
 export function recordPace(pace: Share["pace"], bytes: number, ms: number): void {
   if (bytes > 0) pace.msPerByte = Math.max(ms / bytes, SLOW_MEMORY * pace.msPerByte);
-}
-
-/** About the cost of a call after its start: looks at files, the answer, the audit entry. */
-const CALL_MS = 2;
-/** About the garbage of a call, which can have far fewer bytes. */
-const CALL_BYTES = 16 * 1024;
-
-/** Starts each call in a turn of its peer. Notices were read in one, and start at once. */
-export function serveInTurns(
-  { call, refused, ...rest }: Serve,
-  { turns, calls }: Pick<Share, "turns" | "calls">,
-  collect = collectEarly,
-): Serve {
-  return {
-    ...rest,
-    call(incoming) {
-      calls.read++;
-      void turns.run(() => {
-        collect(CALL_BYTES);
-        call(incoming);
-      }, CALL_MS);
-    },
-    refused(given) {
-      calls.read++;
-      refused?.(given);
-    },
-  };
 }

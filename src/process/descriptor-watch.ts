@@ -6,16 +6,15 @@
  */
 import { closeSync } from "node:fs";
 import { NegotiatorError } from "../errors.ts";
+import { openEpoll, openEventFd, pollNow, setEpollEvents } from "./libc.ts";
 import {
+  allowPolls,
   cancelPoll,
   collectPolls,
   createPollRequest,
-  openEpoll,
-  openEventFd,
-  pollNow,
-  setEpollEvents,
+  endPolls,
   submitPoll,
-} from "./libc.ts";
+} from "./libc-polls.ts";
 
 /** The events of poll(2) and epoll(7), on all architectures that we build for (asm-generic/poll.h). */
 export const EVENTS = { IN: 0x01, OUT: 0x04, HUP: 0x10 } as const;
@@ -31,15 +30,19 @@ export type DescriptorWatch = {
   close(): void;
 };
 
-/** Takes one way instead of the usual one: `byTimer` looks as on an old kernel. */
-type WatchOptions = { isPipe?: boolean; byTimer?: boolean };
+/**
+ * `byTimer` looks by timer only, as on an old kernel; `byTimerMs` does so for the first milliseconds. A
+ * process that has never asked the kernel ends about 40 ms sooner.
+ */
+type WatchOptions = { isPipe?: boolean; byTimer?: boolean; byTimerMs?: number };
 
 /**
  * Watches `fd` and keeps the process alive until it is closed. Throws `BUSY` when no descriptors are left. A
  * pipe needs none, and only waits for the same events each time.
  */
 export function watchDescriptor(fd: number, options: WatchOptions = {}): DescriptorWatch {
-  const { isPipe = false, byTimer = false } = options;
+  const { isPipe = false, byTimer = false, byTimerMs = 0 } = options;
+  const kernelFromMs = performance.now() + byTimerMs;
   const waits = new Set<() => void>();
   const end = (): void => {
     const ended = [...waits];
@@ -66,8 +69,8 @@ export function watchDescriptor(fd: number, options: WatchOptions = {}): Descrip
       return isClosed;
     },
     async changed(events) {
-      if (kernel?.arm(events) === true) return wait();
       for (let ms = FIRST_TIMER_MS; ; ms = Math.min(ms * TIMER_GROWTH, LONGEST_TIMER_MS)) {
+        if (performance.now() >= kernelFromMs && kernel?.arm(events) === true) return wait();
         await wait(ms);
         if (isClosed || pollNow(fd, events) !== 0) return;
       }
@@ -129,6 +132,20 @@ function openKernelWatch(fd: number, isPipe: boolean, call: () => void): KernelW
       leaveBell();
     },
   };
+}
+
+/**
+ * Watches by timer from now on. The kernel needs tens of milliseconds to give up its requests, and a program
+ * that replaces this one would wait for them. So call this some time before.
+ */
+export function watchByTimer(): void {
+  endPolls();
+  callbacks.forEach((call) => call());
+}
+
+/** Takes `watchByTimer` back. */
+export function watchByKernel(): void {
+  allowPolls();
 }
 
 const callbacks = new Map<number, () => void>();

@@ -91,7 +91,7 @@ function createStreamSource(fd: number, isPipe: boolean): InputSource {
           return room.subarray(0, count);
         }
         if (isClosed) return undefined;
-        watch ??= watchDescriptor(fd, { isPipe });
+        watch ??= watchDescriptor(fd, { isPipe, byTimerMs: SHORT_WAIT_MS });
         await watch.changed(EVENTS.IN);
       }
     },
@@ -102,6 +102,9 @@ function createStreamSource(fd: number, isPipe: boolean): InputSource {
     giveBack: () => undefined,
   };
 }
+
+/** Most programs before us in a pipe have written within this time. */
+const SHORT_WAIT_MS = 100;
 
 /** The memory of reads: a bulk stream gets more of it, so that it needs fewer of them. */
 type Rooms = { next(): Uint8Array; filled(bytes: number): void };

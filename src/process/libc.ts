@@ -110,54 +110,6 @@ export function setEpollEvents(epollFd: number, fd: number, events: number): voi
   epollEvent[0] = 0;
 }
 
-/** A request to the kernel: add to an eventfd once a descriptor has an event. */
-export type PollRequest = DataView;
-
-/**
- * Makes a request for `submitPoll`; it is a `struct iocb` (include/uapi/linux/aio_abi.h). `token` is a number
- * for `collectPolls`.
- */
-export function createPollRequest(fd: number, eventFd: number, token: number): PollRequest {
-  const request = new DataView(new ArrayBuffer(IOCB_BYTES));
-  request.setUint32(IOCB.data, token, true);
-  request.setUint16(IOCB.opcode, IOCB_CMD_POLL, true);
-  request.setUint32(IOCB.fd, fd, true);
-  request.setUint32(IOCB.flags, IOCB_FLAG_RESFD, true);
-  request.setUint32(IOCB.resultFd, eventFd, true);
-  return request;
-}
-
-/**
- * Hands a request for `events` of poll(2) to the kernel, which works on it without a thread (Linux 4.19 and
- * newer). Returns false when the kernel does not take it.
- */
-export function submitPoll(request: PollRequest, events: number): boolean {
-  const { syscall } = libc();
-  if (aioContext === undefined) {
-    const context = new BigUint64Array(1);
-    aioContext = syscall(IO.setup, AIO_REQUESTS, ptr(context), 0, 0, 0, 0) === 0 ? (context[0] ?? 0n) : 0n;
-  }
-  if (aioContext === 0n) return false;
-  request.setUint32(IOCB.events, events, true);
-  aioList[0] = BigInt(ptr(request));
-  return syscall(IO.submit, aioContext, 1, ptr(aioList), 0, 0, 0) === 1;
-}
-
-/** Returns the tokens of finished requests. Each is returned once, and takes room until then. */
-export function collectPolls(): number[] {
-  const tokens: number[] = [];
-  for (let count = AIO_COLLECTED; count === AIO_COLLECTED;) {
-    count = libc().syscall(IO.getevents, aioContext ?? 0n, 0, AIO_COLLECTED, ptr(aioEvents), 0, 0);
-    for (let index = 0; index < count; index++) tokens.push(aioEvents[index * AIO_EVENT_WORDS] ?? 0);
-  }
-  return tokens;
-}
-
-/** Takes a request back. Does nothing when it has been answered. */
-export function cancelPoll(request: PollRequest): void {
-  libc().syscall(IO.cancel, aioContext ?? 0n, ptr(request), ptr(aioEvents), 0, 0, 0);
-}
-
 /** Unblocks all signals of this thread, and sets SIGCHLD to its default unless it has a handler. */
 export function resetSignals(): void {
   libc().sigprocmask(SIG_SETMASK, ptr(new Uint8Array(SIGSET_BYTES)), null);
@@ -307,23 +259,6 @@ const POLLFD_ANSWERED = 3;
 const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_MOD = 3;
 const epollEvent = new Uint32Array(4);
-/** io_submit(2). The calls' numbers are from syscalls(2), the rest from include/uapi/linux/aio_abi.h. */
-const IO =
-  process.arch === "arm64"
-    ? { setup: 0, submit: 2, cancel: 3, getevents: 4 }
-    : { setup: 206, submit: 209, cancel: 210, getevents: 208 };
-const IOCB_BYTES = 64;
-const IOCB = { data: 0, opcode: 16, fd: 20, events: 24, flags: 56, resultFd: 60 } as const;
-const IOCB_CMD_POLL = 5;
-const IOCB_FLAG_RESFD = 1;
-/** Enough for the pipes of hundreds of commands. */
-const AIO_REQUESTS = 1024;
-const AIO_COLLECTED = 64;
-const AIO_EVENT_WORDS = 8;
-const aioEvents = new Uint32Array(AIO_COLLECTED * AIO_EVENT_WORDS);
-const aioList = new BigUint64Array(1);
-/** Undefined before the first request, 0 if the system gives no context. It lives as long as the process. */
-let aioContext: bigint | undefined;
 /** sigprocmask(2) and signal(2), include/uapi/asm-generic/signal.h. glibc's set has 1024 bits. */
 const SIG_SETMASK = 2;
 const SIGSET_BYTES = 128;

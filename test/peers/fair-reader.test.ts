@@ -1,8 +1,7 @@
 /** The cost of received bytes in the quota of their peer. */
 import { expect, spyOn, test } from "bun:test";
-import { createShare, receiveFairly, serveInTurns } from "../../src/peers/fair-reader.ts";
+import { createShare, receiveFairly } from "../../src/peers/fair-reader.ts";
 import type { Unneeded } from "../../src/peers/unneeded-quota.ts";
-import { createOpenListener } from "../wire/session/scripted-peer.ts";
 import { createTurns } from "../../src/peers/turns.ts";
 import { createTraffic } from "../../src/wire/session/traffic.ts";
 
@@ -111,19 +110,4 @@ test("a peer that has been over its quota is read in pieces of 4 KiB", async () 
   const share = { ...createShare(), quota: { ...createShare().quota, isSlow: () => true } };
   await receiveFairly(session, new Uint8Array(10_000), share, new AbortController().signal);
   expect(pieces).toEqual([4096, 4096, 1808]);
-});
-
-test("each call that starts counts as 16 KiB of garbage", () => {
-  const collected: number[] = [];
-  const served: string[] = [];
-  const serve = serveInTurns(
-    { call: ({ method }) => void served.push(method), notice: () => undefined },
-    createShare(),
-    (bytes) => void collected.push(bytes),
-  );
-  const peer = createOpenListener();
-  peer.count({ id: "1", method: "x", params: {} });
-  peer.calls.forEach(serve.call);
-  expect(served).toEqual(["x"]);
-  expect(collected).toEqual([16 * 1024]);
 });

@@ -1,10 +1,11 @@
 /** Waiting for events of descriptors, by the kernel and by a timer. */
 import { describe, expect, test } from "bun:test";
 import { closeSync, readSync, writeSync } from "node:fs";
-import { EVENTS, watchDescriptor } from "../../src/process/descriptor-watch.ts";
+import { EVENTS, watchByKernel, watchByTimer, watchDescriptor } from "../../src/process/descriptor-watch.ts";
 import type { DescriptorWatch } from "../../src/process/descriptor-watch.ts";
 import { pollNow } from "../../src/process/libc.ts";
 import { createPipe } from "../../src/process/pipe.ts";
+import { ringBytes } from "../support/result-ring.ts";
 import { waitTurns } from "../support/event-loop.ts";
 import { watchOpenFiles } from "../support/open-files.ts";
 import { until } from "../support/until.ts";
@@ -103,3 +104,41 @@ test("a watch that is closed does not keep the process alive", async () => {
   const { stdout, stderr } = await runProcess([process.execPath, "-e", script]);
   expect({ stdout, stderr }).toEqual({ stdout: "closed\n", stderr: "" });
 });
+
+test("a wait by the kernel goes on by timer after `watchByTimer`, and ends at the next event", async () => {
+  using pipe = createWatch({});
+  const waiting = waitFor(pipe.watch, pipe.readFd, EVENTS.IN);
+  await waitTurns(2);
+  expect(isKernelAsked()).toBe(true);
+  watchByTimer();
+  expect(isKernelAsked()).toBe(false);
+  writeSync(pipe.writeFd, "x");
+  await waiting;
+  expect(readSync(pipe.readFd, new Uint8Array(9))).toBe(1);
+  watchByKernel();
+  const next = waitFor(pipe.watch, pipe.readFd, EVENTS.IN);
+  await waitTurns(2);
+  expect(isKernelAsked()).toBe(true);
+  writeSync(pipe.writeFd, "y");
+  await next;
+  closeSync(pipe.writeFd);
+});
+
+test.each([
+  ["within the first milliseconds", 3_600_000, false],
+  ["after the first milliseconds", 1, true],
+])("a watch that looks by timer first asks the kernel %s: %#", async (_, byTimerMs, isAsked) => {
+  watchByTimer();
+  watchByKernel();
+  using pipe = createWatch({ isPipe: true, byTimerMs });
+  const waiting = waitFor(pipe.watch, pipe.readFd, EVENTS.IN);
+  if (isAsked) await until("the kernel is asked", isKernelAsked);
+  writeSync(pipe.writeFd, "x");
+  await waiting;
+  expect(isKernelAsked()).toBe(isAsked);
+  closeSync(pipe.writeFd);
+});
+
+function isKernelAsked(): boolean {
+  return ringBytes(process.pid) > 0;
+}

@@ -80,7 +80,7 @@ export const MODULES: Record<string, RegExp> = {
   "node:child_process": /^src\/process\//,
   "node:net": /^src\/channels\//,
   "node:worker_threads": /^src\/channels\//,
-  "bun:ffi": /^src\/(?:process\/libc(?:-process|-machine|-socket)?|trust\/system-calls)\.ts$/,
+  "bun:ffi": /^src\/(?:process\/libc(?:-process|-machine|-polls|-socket)?|trust\/system-calls)\.ts$/,
   "node:tty": /^src\/roles\/cli\/streams\.ts$/,
   "node:timers": /^src\/(?:process|roles|peers)\//,
   "node:timers/promises": /^src\/(?:process|roles|peers)\//,

@@ -8,6 +8,7 @@ import { pause } from "../../peers/supervise.ts";
 import { startAllCarriers } from "../../process/carriers.ts";
 import { resetInheritedState } from "../../process/inherited-state.ts";
 import { everyTick } from "../../peers/ticker.ts";
+import { expectManyPolls } from "../../process/libc-polls.ts";
 import { limitCommands } from "../../process/open-file-limit.ts";
 import { reapOrphans } from "../../process/orphans.ts";
 import { restartWithoutRuntimeVariables } from "../../process/restart.ts";
@@ -72,6 +73,7 @@ export function beginDaemon(): DaemonSignals {
   const signals = catchSignals();
   // This unblocks the signals that came while this program replaced another one.
   resetInheritedState();
+  expectManyPolls();
   return Object.assign(signals, { endInTime: endAtLatest });
 }
 

@@ -3,6 +3,7 @@ import { notifySocket, watchdogRequest } from "../../config/config.ts";
 import { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
 import { pause } from "../../peers/supervise.ts";
+import { watchByKernel, watchByTimer } from "../../process/descriptor-watch.ts";
 import { findNextProgram } from "../../process/next-program.ts";
 import type { NextProgram } from "../../process/next-program.ts";
 import { replaceOurselves } from "../../process/restart.ts";
@@ -31,12 +32,16 @@ export type ReexecOptions = {
   handedOver: HandedOver | undefined;
   /** The time that a drain takes at most. */
   drainMs: () => number;
+  /** Finds the program. Tests pass their own. */
+  findProgram?: () => Promise<NextProgram>;
 };
 
 /** New signals wait until the next program has set their actions. */
 const BLOCKED = ["SIGHUP", "SIGINT", "SIGTERM", "SIGUSR2"].flatMap((name) => signalNumber(name) ?? []);
 /** The answer to the call of `reexec` goes out meanwhile. */
 const ANSWER_MS = 5;
+/** Calls that stood still while the kernel gave up its watches go on, so that no call stands still twice. */
+const CATCH_UP_MS = 50;
 const STEP_MS = 20;
 
 const log = logFor("daemon");
@@ -47,7 +52,7 @@ const log = logFor("daemon");
  * everything back, and to call `becomeProgram`.
  */
 export function awaitReexec(options: ReexecOptions): Promise<NextProgram> {
-  const { signals, methods, handedOver, drainMs } = options;
+  const { signals, methods, handedOver, drainMs, findProgram = findNextProgram } = options;
   const { promise, resolve } = Promise.withResolvers<NextProgram>();
   let isBusy = false;
 
@@ -61,12 +66,17 @@ export function awaitReexec(options: ReexecOptions): Promise<NextProgram> {
     try {
       await pause(ANSWER_MS, signals.abort);
       await waitForHeldUp(handedOver, drainMs(), signals.abort);
+      watchByTimer();
+      await pause(CATCH_UP_MS, signals.abort);
+      // Others can have begun meanwhile.
+      await waitForHeldUp(handedOver, drainMs(), signals.abort);
       handOver(options, program, version, handedOver);
     } catch (thrown) {
       const { message } = NegotiatorError.from(thrown);
       log.error(message);
       methods?.fail(message);
       notifyService(notifySocket(), "READY=1");
+      watchByKernel();
     }
     isBusy = false;
   };
@@ -75,7 +85,7 @@ export function awaitReexec(options: ReexecOptions): Promise<NextProgram> {
     if (isBusy) throw new NegotiatorError("BUSY", "The daemon is being replaced already");
     isBusy = true;
     try {
-      const program = await findNextProgram();
+      const program = await findProgram();
       log.info(`Replacing this program by ${program.version}`);
       void replace(program);
       return { version: program.version, waitMs: drainMs() };

@@ -162,8 +162,9 @@ function handOverOf(
   { caller, admission: { grant }, start, request }: Handed,
   { heldUp, now }: DispatcherOptions,
 ): Disposable & Pick<CallContext, "onFreeze"> {
-  // A foreign dialect has no session that could go on.
-  if (call.handOver === undefined) heldUp?.add(call);
+  // A foreign dialect has no session that could go on. A call that was handed over has nothing to hand on
+  // until its method has gone on, and would run again from its beginning.
+  if (call.handOver === undefined || givenCall(call) !== undefined) heldUp?.add(call);
   const describe = (method: unknown): GivenCall | undefined =>
     grant && {
       id: call.id,
@@ -176,8 +177,11 @@ function handOverOf(
     };
   return {
     onFreeze(freeze) {
-      if (freeze === "never") heldUp?.add(call);
-      else call.handOver?.onFreeze(() => describe(freeze()));
+      if (freeze === "never" || call.handOver === undefined) heldUp?.add(call);
+      else {
+        call.handOver.onFreeze(() => describe(freeze()));
+        heldUp?.delete(call);
+      }
     },
     [Symbol.dispose]: () => void heldUp?.delete(call),
   };

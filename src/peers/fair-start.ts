@@ -1,5 +1,6 @@
 /** Starts calls in the turns of their peer, and goes on with those of the program before this one. */
 import type { Serve } from "../methods/serve.ts";
+import type { IncomingCall } from "../wire/calls/incoming-call.ts";
 import { collectEarly } from "./early-collection.ts";
 import type { Share } from "./fair-reader.ts";
 import { TURNS } from "./turns.ts";
@@ -21,6 +22,26 @@ function goOn(start: () => void): void {
   void turns.run(() => starts.pop()?.(), GOING_ON_MS);
 }
 
+/** Returns how many calls of the program before have not gone on yet. */
+export function countWaitingStarts(): number {
+  return HANDED_OVER.starts.length;
+}
+
+/** Goes on with calls of the program before in turns. New calls start at once. */
+export function goOnInTurns({ call, ...rest }: Serve): Serve {
+  return {
+    ...rest,
+    call(incoming) {
+      if (wasHandedOver(incoming)) goOn(() => call(incoming));
+      else call(incoming);
+    },
+  };
+}
+
+function wasHandedOver({ handOver }: IncomingCall): boolean {
+  return handOver?.given !== undefined;
+}
+
 /** Starts each call in a turn of its peer. Notices were read in one, and start at once. */
 export function serveInTurns(
   { call, refused, ...rest }: Serve,
@@ -34,7 +55,7 @@ export function serveInTurns(
         collect(CALL_BYTES);
         call(incoming);
       };
-      if (incoming.handOver?.given !== undefined) return goOn(start);
+      if (wasHandedOver(incoming)) return goOn(start);
       calls.read++;
       void turns.run(start, CALL_MS);
     },

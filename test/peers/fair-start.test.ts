@@ -1,7 +1,7 @@
 /** The starts of calls in the turns of their peer. */
 import { expect, test } from "bun:test";
 import { createShare } from "../../src/peers/fair-reader.ts";
-import { serveInTurns } from "../../src/peers/fair-start.ts";
+import { countWaitingStarts, goOnInTurns, serveInTurns } from "../../src/peers/fair-start.ts";
 import type { IncomingCall } from "../../src/wire/calls/incoming-call.ts";
 import { until } from "../support/until.ts";
 import { createOpenListener } from "../wire/session/scripted-peer.ts";
@@ -59,4 +59,28 @@ test("calls of the program before are not counted as read from the peer, new cal
   createCalls(2).forEach(call);
   expect(share.calls.read).toBe(2);
   await until("all start", () => served.length === 5);
+});
+
+test("calls of the program before count as waiting until they have gone on", async () => {
+  const { served, call } = createServed();
+  createCalls(100, {}).forEach(call);
+  expect(countWaitingStarts()).toBe(100 - served.length);
+  expect(served.length).toBeLessThan(100);
+  await until("all go on", () => served.length === 100);
+  expect(countWaitingStarts()).toBe(0);
+});
+
+test("a side without turns starts new calls at once, and goes on with others in turns", async () => {
+  const served: string[] = [];
+  const { call } = goOnInTurns({
+    call: ({ method }) => void served.push(method),
+    notice: () => undefined,
+  });
+  const old = createCalls(100, {});
+  old.forEach(call);
+  const before = served.length;
+  expect(before).toBeLessThan(100);
+  createCalls(1).forEach(call);
+  expect(served.length).toBe(before + 1);
+  await until("all go on", () => served.length === 101);
 });

@@ -65,6 +65,13 @@ export function createRelay(peerOf: PeerOf, shares: Pick<PeerShares, "takeCall">
       const given = givenRelay(context.given);
       const time = startCall(given ?? { timeoutMs: limit.timeoutMs, connectTimeoutMs });
       let remote: RemoteCommand | undefined;
+      const freeze = (): GivenRelay => ({
+        timeoutMs: time.left(),
+        connectTimeoutMs: time.leftToConnect(),
+        over: remote === undefined ? given?.over : remote.freezeOver?.(),
+      });
+      // Its peer may be away for longer than until the next replacement.
+      if (given !== undefined) onFreeze(freeze);
       try {
         // A call that was handed over has reached its peer, which may be cut or paused just now.
         const waitMs = given === undefined ? time.leftToConnect() : RESUMED_MS;
@@ -81,11 +88,6 @@ export function createRelay(peerOf: PeerOf, shares: Pick<PeerShares, "takeCall">
           signal,
           ...(caller === undefined ? {} : { caller }),
         };
-        const freeze = (): GivenRelay => ({
-          timeoutMs: time.left(),
-          connectTimeoutMs: time.leftToConnect(),
-          over: remote?.freezeOver?.(),
-        });
         onFreeze(peer.can.messages ? freeze : "never");
         if (isKept(call)) return await detach(peer, request, { call, begin, place });
         const running = executeOn(peer, { ...request, hasInput });

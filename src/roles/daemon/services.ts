@@ -33,6 +33,7 @@ import type { FrozenAccount } from "../../policy/quota.ts";
 import type { IncomingCall } from "../../wire/calls/incoming-call.ts";
 import type { PolicyRequest } from "../../policy/rule-match.ts";
 import type { METHODS_OF_PEERS } from "../../policy/rule-table.ts";
+import { countWaitingStarts } from "../../peers/fair-start.ts";
 import { holdWatching } from "../../process/descriptor-watch.ts";
 import type { FrozenOrders } from "../../process/order-queue.ts";
 import { createUserCache } from "../../process/user-cache.ts";
@@ -217,7 +218,7 @@ export function createServices(
     },
     reportCommands: async () => reportCommands(await commands.list(), users, uid),
     get heldUpCount() {
-      return heldUp.size;
+      return heldUp.size + countWaitingStarts();
     },
     freeze() {
       audit.settle();

@@ -20,6 +20,7 @@ import { createLinkStatus } from "../daemon/link-status.ts";
 import type { PeerStatus } from "../daemon/link-status.ts";
 import type { Services } from "../daemon/services.ts";
 import type { Serve } from "../../methods/serve.ts";
+import { goOnInTurns } from "../../peers/fair-start.ts";
 import { describeAgent, makeId } from "../identity.ts";
 import { createForeignPort } from "./foreign-port.ts";
 import { explainNoAnswer } from "./no-answer.ts";
@@ -75,7 +76,7 @@ export function createHostLink(
   const explain = (): NegotiatorError =>
     explainNoAnswer(missing, session.session.peer !== undefined || session.dialect !== undefined);
   const { bytes, ...counter } = createFigureCounter();
-  const serve = counter.calls.countIncoming(extend(services.serve({ via: "host" })));
+  const serve = goOnInTurns(counter.calls.countIncoming(extend(services.serve({ via: "host" }))));
   const ports = dialects.callingPorts("host");
   const foreignPorts = findServed(ports, places).map((found) =>
     createForeignPort({ ...found, serve, services, bytes }),

@@ -122,7 +122,7 @@ export function createDetachedRelay(options: DetachedRelayOptions): Method[] {
         return { result: await attachTo(found, call, { from, given, onFreeze }) };
       }
       using _ = shares.takeCall(found.guest, caller);
-      const resumed = givenAttach(given);
+      const resumed = givenResumed(given);
       const options = { id: call.id, resumed, timeoutMs: 0, signal, ...(caller && { caller }) };
       if (streams.written.length === 0) {
         onFreeze(() => ({}));
@@ -137,14 +137,17 @@ export function createDetachedRelay(options: DetachedRelayOptions): Method[] {
     name: "signal-call",
     isOpen: true,
     params: v.object({ call: KeptCallId, signal: v.picklist(FORWARDED_SIGNALS) }),
-    async run({ call: id, signal: name }, { call }) {
+    async run({ call: id, signal: name }, { call, given, onFreeze }) {
       const found = await find(id, call);
       if ("stdout" in found) {
         sendSignal(found, name);
         return { result: {} };
       }
       using _ = shares.takeWord(found.guest, call.caller);
-      await signalOn(found.peer, { call: id, signal: name }, optionsOf(call));
+      // A second one could do more than the first one, so the next program does not send it again.
+      onFreeze(() => ({}));
+      const options = { ...optionsOf(call), id: call.id, resumed: givenResumed(given) };
+      await signalOn(found.peer, { call: id, signal: name }, options);
       return { result: {} };
     },
   });
@@ -164,7 +167,7 @@ export function createDetachedRelay(options: DetachedRelayOptions): Method[] {
 }
 
 /** The call of the program before. Of a command that runs here, `attachTo` knows it. */
-function givenAttach(given: unknown): Resumed | undefined {
+function givenResumed(given: unknown): Resumed | undefined {
   // Our own program wrote it.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   return given as Resumed | undefined;

@@ -36,12 +36,16 @@ const rowOf = ({ caller }: { caller?: CallerInfo | undefined }) => ({ ...ROW, ..
 function createStage({ findMs, closed = () => [], holdList = (answer) => answer() }: StageOptions = {}) {
   const control = new AsyncDisposableStack();
   const signals: unknown[] = [];
+  const signalIds: string[] = [];
   let attached = 0;
   const open = (guest: string, answers: boolean): OpenPeer => {
     const link = control.use(
       createServedLink((call) => {
         if (!answers) return;
-        if (call.method === "signal-command") signals.push(call.params);
+        if (call.method === "signal-command") {
+          signals.push(call.params);
+          signalIds.push(call.id);
+        }
         if (call.method === "attach-command") attached++;
         else if (call.method === "list-calls") holdList(() => call.respond({ calls: [rowOf(call)] }));
         else call.respond({});
@@ -69,11 +73,13 @@ function createStage({ findMs, closed = () => [], holdList = (answer) => answer(
   const link = control.use(createServedLink(dispatch));
   return {
     signals,
+    /** The ids under which the signals came. */
+    signalIds,
     /** The calls that wait for the end of the command of `web1`. */
     attached: () => attached,
-    ask: async (method: string, params: object, uid = 0) => {
+    ask: async (method: string, params: object, uid = 0, id = crypto.randomUUID().slice(0, 22)) => {
       const startMs = performance.now();
-      const { result } = await link.caller.call({ method, params, caller: { uid } }).answer;
+      const { result } = await link.caller.call({ id, method, params, caller: { uid } }).answer;
       return { result, ms: performance.now() - startMs };
     },
     [Symbol.asyncDispose]: () => control.disposeAsync(),
@@ -104,6 +110,12 @@ test("a silent guest does not hold up a signal to the call of another", async ()
     return ms;
   });
   expect(ms).toBeLessThan(SOON_MS);
+});
+
+test("a signal goes to the guest under the id of its call, so that it can be handed over", async () => {
+  await using stage = createStage();
+  await stage.ask("signal-call", { call: ROW.id, signal: "SIGUSR1" }, 0, "call-of-the-signal");
+  expect(stage.signalIds).toEqual(["call-of-the-signal"]);
 });
 
 test("a call that no guest has is not known to be gone while a guest does not answer", async () => {

@@ -1,6 +1,6 @@
 /** When a port counts as dead. */
 import { expect, test } from "bun:test";
-import { createPortProgress } from "../../../src/channels/port/dead-port.ts";
+import { createPortProgress, deadPortError } from "../../../src/channels/port/dead-port.ts";
 
 test("a port is dead when a write waits for 20 s and the host has sent three times meanwhile", () => {
   const progress = createPortProgress();
@@ -30,4 +30,23 @@ test("a port that has taken a byte, or on which nothing waits, is not dead", () 
   expect(progress.hear(130_000)).toBe(false);
   progress.wait(131_000);
   expect([132_000, 140_000, 150_000].map((nowMs) => progress.hear(nowMs))).toEqual([false, false, false]);
+});
+
+test("waits and bytes at the exact bounds of 20 s and one second count", () => {
+  const progress = createPortProgress();
+  progress.wait(5);
+  // A second wait does not start the time again.
+  progress.wait(10_000);
+  expect([18_005, 19_005].map((nowMs) => progress.hear(nowMs))).toEqual([false, false]);
+  expect(progress.hear(20_004)).toBe(false);
+  expect(progress.hear(20_005)).toBe(true);
+});
+
+test("the error for a dead port that is not a virtio-serial port says only to restart the guest", () => {
+  expect(deadPortError("/dev/null")).toMatchObject({
+    code: "NO_CHANNEL",
+    message:
+      'Port "/dev/null" is dead: the host sends, and the port takes no bytes. QEMU has lost its buffers\n' +
+      "Restart the guest",
+  });
 });

@@ -2,7 +2,7 @@
  * Writes the files of an installation: all of them, or none. Every file is complete on the disk, beside its
  * place, before the first one gets its name.
  */
-import { copyFile, link, mkdir, open, rename, rm, rmdir, symlink, writeFile } from "node:fs/promises";
+import { access, copyFile, link, mkdir, open, rename, rm, rmdir, symlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { errnoOf, NegotiatorError } from "../../errors.ts";
 import { shellWord } from "../../shell-word.ts";
@@ -69,7 +69,8 @@ async function makeDirectory(path: string, mode: number, made: string[]): Promis
     await mkdir(path, { mode });
     made.push(path);
   } catch (thrown) {
-    if (errnoOf(thrown) === "EEXIST") return;
+    // It fails with ENOTDIR if that is a file.
+    if (errnoOf(thrown) === "EEXIST") return access(`${path}/.`);
     if (errnoOf(thrown) !== "ENOENT" || path === "/") throw thrown;
     await makeDirectory(dirname(path), 0o755, made);
     await makeDirectory(path, mode, made);

@@ -1,6 +1,7 @@
 /** A collector returns all added bytes, or none when there are too many. */
 import { expect, test } from "bun:test";
 import { createCollector } from "../../../src/wire/frames/collector.ts";
+import { createMemory } from "../../../src/wire/memory.ts";
 import { createLineCutter } from "../../../src/wire/frames/line.ts";
 
 test("a collector joins pieces of any size", () => {
@@ -59,4 +60,63 @@ test("a line in several pieces is alone in its buffer, and a line inside a piece
   lines.take(Buffer.from("two "));
   expect(lines.take(Buffer.from("pieces\nmore"))).toMatchObject({ taken: 7, isAlone: true });
   expect(lines.take(Buffer.from("one\n"))).not.toHaveProperty("isAlone");
+});
+
+test("a collector holds memory in steps, and gives it back when it is dropped", () => {
+  const memory = createMemory(1_000_000);
+  const collector = createCollector(20_000, memory.open());
+  const held = [1, 4095, 1, 4096, 8000].map((size) => {
+    collector.add(new Uint8Array(size));
+    return memory.bytes;
+  });
+  expect(held).toEqual([4096, 4096, 8192, 16_384, 16_384]);
+  collector.add(new Uint8Array(1000));
+  expect(memory.bytes).toBe(20_000);
+  collector.drop();
+  expect([memory.bytes, collector.length, collector.isOver]).toEqual([0, 0, false]);
+});
+
+test("a collector keeps memory of 64 KiB for the next bytes, and no more", () => {
+  const memory = createMemory(1_000_000);
+  const collector = createCollector(500_000, memory.open());
+  collector.add(new Uint8Array(64 * 1024));
+  collector.take();
+  expect(memory.bytes).toBe(64 * 1024);
+  collector.add(new Uint8Array(64 * 1024 + 1));
+  expect(collector.take()).toHaveLength(64 * 1024 + 1);
+  expect(memory.bytes).toBe(0);
+});
+
+test("bytes over the limit hold no memory", () => {
+  const memory = createMemory(1_000_000);
+  const collector = createCollector(100, memory.open());
+  collector.add(new Uint8Array(100));
+  expect(memory.bytes).toBe(100);
+  collector.add(new Uint8Array(1));
+  expect([memory.bytes, collector.peek().length, collector.gaveWay]).toEqual([0, 0, false]);
+});
+
+test("a collector whose bytes gave way takes no more until they are taken, and then goes on", () => {
+  const memory = createMemory(10_000);
+  const [collector, other] = [createCollector(9000, memory.open()), createCollector(9000, memory.open())];
+  collector.add(new Uint8Array(8000).fill(1));
+  other.add(new Uint8Array(5000));
+  expect([collector.gaveWay, collector.isOver, other.gaveWay, memory.bytes]).toEqual([
+    true,
+    true,
+    false,
+    5000,
+  ]);
+  collector.add(new Uint8Array(10));
+  expect([collector.length, collector.peek().length, collector.take().length]).toEqual([8010, 0, 0]);
+  collector.add(Uint8Array.of(7));
+  expect([collector.gaveWay, collector.isOver, collector.take()]).toEqual([false, false, Uint8Array.of(7)]);
+});
+
+test("bytes that are peeked at stay, and do not change when more are added", () => {
+  const collector = createCollector(3);
+  collector.add(Uint8Array.of(1, 2));
+  const seen = collector.peek();
+  collector.add(Uint8Array.of(3));
+  expect([seen, collector.take()]).toEqual([Uint8Array.of(1, 2), Uint8Array.of(1, 2, 3)]);
 });

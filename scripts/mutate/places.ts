@@ -24,7 +24,7 @@ export function findPlaces(file: string, text: string): (Fault & { at: number; w
         ...negate(node),
         ...dropAwait(node, parent),
         ...dropStatement(node, text),
-        ...countWrong(node, parent, key, text),
+        ...countWrong(node, parents, key, text),
         ...swapOperator(node, text),
       ];
     })
@@ -92,19 +92,32 @@ function dropStatement(node: SyntaxNode, text: string): Change[] {
 const COUNTED = new Set([0, 1, 2]);
 const OFF_BY_ONE: Readonly<Record<string, string>> = { "<": "<=", "<=": "<", ">": ">=", ">=": ">" };
 
-function countWrong(node: SyntaxNode, parent: SyntaxNode | undefined, key: string, text: string): Change[] {
+function countWrong(node: SyntaxNode, parents: Visited["parents"], key: string, text: string): Change[] {
   const why = "off by one";
   const value = node["value"];
+  const [parent] = parents;
   if (node.type === "Literal" && typeof value === "number" && COUNTED.has(value) && key !== "key") {
     // `x > 0` is a comparison, which is changed itself; the same is true of a time.
     if (parent?.type === "BinaryExpression" && OFF_BY_ONE[String(parent["operator"])] !== undefined)
       return [];
+    if (isSign(parents) || isChosenSize(parent, text)) return [];
     return [{ start: node.start, end: node.end, to: `${value + 1}`, why }];
   }
   const changed = node.type === "BinaryExpression" ? OFF_BY_ONE[String(node["operator"])] : undefined;
   // Two times are never equal to the fraction of a millisecond.
   if (changed === undefined || isAboutTime(text.slice(node.start, node.end))) return [];
   return operatorOf(node, text, changed, why);
+}
+
+/** Of the -1 in `a ? -1 : b`, which a comparison for sorting returns, only the sign counts. */
+function isSign([parent, around]: Visited["parents"]): boolean {
+  return parent?.type === "UnaryExpression" && around?.type === "ConditionalExpression";
+}
+
+/** A time or a size with a name was chosen, as a larger number is. */
+function isChosenSize(parent: SyntaxNode | undefined, text: string): boolean {
+  const name = parent?.type === "VariableDeclarator" ? childOf(parent, "id") : undefined;
+  return name !== undefined && /(?:_MS|Ms|_BYTES|Bytes|_SECONDS)$/.test(text.slice(name.start, name.end));
 }
 
 const SWAPPED: Readonly<Record<string, string>> = {

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { closeSync, readSync, writeSync } from "node:fs";
 import { nextTurn } from "../../src/delay.ts";
 import { collectKept } from "../../src/process/kept-resources.ts";
-import { pollNow } from "../../src/process/libc.ts";
+import { pollNow, resizePipe, setNonBlocking, writeFrom } from "../../src/process/libc.ts";
 import { createPipe } from "../../src/process/pipe.ts";
 import { drain, NOWHERE, pumpInput, pumpOutput } from "../../src/process/pump.ts";
 import type { ByteSink, OutputPump } from "../../src/process/pump.ts";
@@ -162,6 +162,55 @@ test("an aborted pump gives no further piece of what it has read", async () => {
   await nextTurn();
   expect(slow.chunks).toEqual([PIECE_BYTES]);
   closeSync(writeFd);
+});
+
+/** Goes on with a pump that has carried so many bytes. The end of the pipe for its writer does not block. */
+function pumpAfter(bytes: number, sink: ByteSink): { pump: OutputPump; writeFd: number } {
+  const { readFd, writeFd } = createPipe();
+  setNonBlocking(writeFd);
+  const facts = { bytes, truncated: false };
+  const frozen = { facts, isClosed: false, ungiven: new Uint8Array(0) };
+  return { pump: pumpOutput(readFd, sink, frozen), writeFd };
+}
+
+const BULK_BYTES = 256 * 1024;
+const MIB = 1024 * 1024;
+
+test.each([
+  [BULK_BYTES - 3, PIECE_BYTES],
+  [BULK_BYTES - 2, MIB],
+])("after %i bytes and two more, a pipe holds %i bytes", async (bytes, capacity) => {
+  const slow = createSlowSink();
+  const next = pumpAfter(bytes, slow);
+  write(next.writeFd, "ab");
+  await slow.reached;
+  slow.release();
+  await nextTurn();
+  expect(writeFrom(next.writeFd, new Uint8Array(2 * MIB))).toBe(capacity);
+  next.pump.abort();
+  closeSync(next.writeFd);
+});
+
+test("much output that is there at once leaves turns to others, and arrives whole", async () => {
+  let bytes = 0;
+  let bytesAtTurn = 0;
+  const sink: ByteSink = {
+    async write(chunk) {
+      if (bytes === 0) setImmediate(() => (bytesAtTurn = bytes));
+      expect(chunk.length).toBeLessThanOrEqual(PIECE_BYTES);
+      bytes += chunk.length;
+    },
+  };
+  const { readFd, writeFd } = createPipe();
+  resizePipe(writeFd, MIB);
+  setNonBlocking(writeFd);
+  const written = writeFrom(writeFd, new Uint8Array(MIB));
+  const pump = pumpOutput(readFd, sink);
+  closeSync(writeFd);
+  await pump.ended;
+  expect([bytes, pump.facts().bytes]).toEqual([written, written]);
+  // Without a larger pipe, there is too little for a second turn.
+  if (written === MIB) expect(bytesAtTurn).toBe(BULK_BYTES);
 });
 
 /** A pump of which the test says when it ends, and how long it has waited. */

@@ -33,8 +33,9 @@ export const flag: Read<boolean> = (value, name) => {
 export const base64: Read<Uint8Array> = (value, name) => {
   const encoded = text(value, name);
   const bytes = Buffer.from(encoded, "base64");
-  // The decoder skips what is not base64.
-  if (encoded.length % 4 === 0 && bytes.length === decodedLength(encoded)) return bytes;
+  // The decoder skips what is not base64, and takes the signs of base64url.
+  const isWhole = encoded.length % 4 === 0 && bytes.length === decodedLength(encoded);
+  if (isWhole && !/[-_]/.test(encoded)) return bytes;
   throw invalid("Base64 data contains invalid characters");
 };
 

@@ -116,3 +116,57 @@ test("findHolders finds a process that opened the same device by another name", 
       "Stop it with: systemctl stop negotiator-guest.service",
   );
 });
+
+test("a holder without a service is stopped by its process id, and all holders are named", async () => {
+  await using directory = await createTemporaryDirectory();
+  for (const pid of [77, 78]) {
+    await mkdir(directory.at(`proc/${pid}/fd`), { recursive: true });
+    await symlink("/dev/null", directory.at(`proc/${pid}/fd/5`));
+  }
+  await directory.write("proc/77/comm", "python\n");
+  await directory.write("proc/77/cgroup", "0::/user.slice/session.scope\n");
+  const places = { procDirectory: directory.at("proc") };
+  const error = await explainRefusal({ name: PORT, device: "/dev/null" }, failure("EBUSY"), places);
+  expect(error.message).toBe(
+    `Cannot open port "${PORT}": process 77 (python), process 78 (?) has "/dev/null" open\n` +
+      "Stop it with: kill 77",
+  );
+});
+
+test("a process is a holder only of the file that it has open, not of the file beside it", async () => {
+  await using directory = await createTemporaryDirectory();
+  const file = await directory.write("files/port", "");
+  await directory.write("files/other", "");
+  await mkdir(directory.at("proc/77/fd"), { recursive: true });
+  await symlink(directory.at("files/other"), directory.at("proc/77/fd/5"));
+  expect(await findHolders(file, directory.at("proc"))).toEqual([]);
+  await symlink(file, directory.at("proc/77/fd/6"));
+  expect(await findHolders(file, directory.at("proc"))).toEqual([{ pid: 77, command: "?" }]);
+});
+
+test("a missing device node without a number in the kernel is left to udev", async () => {
+  await using guest = await createGuest({ vport0p1: PORT });
+  const device = guest.directory.at("dev/vport0p9");
+  const error = await explainRefusal({ name: PORT, device }, failure("ENOENT"), guest.places);
+  expect(error.message).toEndWith("\nLet udev make it: udevadm trigger --settle");
+});
+
+const IS_ROOT = process.geteuid?.() === 0;
+
+test.if(IS_ROOT)("a node with the same device number in the same directory is the same port", async () => {
+  await using directory = await createTemporaryDirectory();
+  const make = async (name: string, minor: number): Promise<string> => {
+    const made = Bun.spawn(["mknod", directory.at(name), "c", "1", String(minor)], { stderr: "ignore" });
+    expect(await made.exited).toBe(0);
+    return directory.at(name);
+  };
+  const port = await make("port", 3);
+  const nodes = [await make("same", 3), await make("other", 5), "/dev/null"];
+  for (const [index, node] of nodes.entries()) {
+    await mkdir(directory.at(`proc/${70 + index}/fd`), { recursive: true });
+    await symlink(node, directory.at(`proc/${70 + index}/fd/5`));
+  }
+  // A file before it does not end the search in its process.
+  await symlink("/dev/zero", directory.at("proc/70/fd/4"));
+  expect((await findHolders(port, directory.at("proc"))).map(({ pid }) => pid)).toEqual([70]);
+});

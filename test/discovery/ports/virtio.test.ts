@@ -42,3 +42,11 @@ test("a port whose name is missing and a file in the class do not hide a port", 
   await guest.directory.write("sys/odd", "a file where a port should be");
   expect(await findPorts(guest.places)).toHaveLength(1);
 });
+
+test("a name that cannot be read for another reason rejects, and no line end but the last is removed", async () => {
+  await using guest = await createGuest({ vport0p1: "two\n" });
+  expect((await findPorts(guest.places)).map(({ name }) => name)).toEqual(["two\n"]);
+  await mkdir(guest.directory.at("sys/vport0p2/name"), { recursive: true });
+  const thrown = await findPorts(guest.places).catch((error: unknown) => error);
+  expect(thrown).toMatchObject({ code: "EISDIR" });
+});

@@ -41,8 +41,9 @@ test("only problems whose message was not reported are news", () => {
   expect(news.problems).toEqual([fresh]);
 });
 
+const clash = (text: string) => ({ guests: ["a"], error: new NegotiatorError("BAD_CONFIG", text) });
+
 test("clashes are news if their messages differ, also when all of them are over", () => {
-  const clash = (text: string) => ({ guests: ["a"], error: new NegotiatorError("BAD_CONFIG", text) });
   expect(compareClashes([], [])).toEqual({});
   expect(compareClashes([clash("x")], [clash("x")])).toEqual({});
   const other = [clash("y")];

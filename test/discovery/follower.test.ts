@@ -79,7 +79,7 @@ test("names of saved guests are taken once, and an event without a name adds non
   await follower.ended();
 });
 
-test("a source that ends is lost with one problem that says to wait, and listen starts it again", async () => {
+test("a source that ends is lost, with one problem, and listen starts it again", async () => {
   const { follower, sources, source, controller } = createSample();
   follower.listen();
   await settle();

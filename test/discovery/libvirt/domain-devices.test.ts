@@ -5,7 +5,8 @@ import { parseDomainDevices, parseDomainPorts } from "../../../src/discovery/lib
 const UUID = "64800e11-3e0a-4844-b181-5e5b9a9fed46";
 
 function domain(devices: string, id = " id='3'"): string {
-  return `<domain type='kvm'${id}><name>a&lt;b</name><uuid>${UUID}</uuid><devices>${devices}</devices></domain>`;
+  const names = `<name>a&lt;b</name><uuid>${UUID}</uuid>`;
+  return `<domain type='kvm'${id}>${names}<devices>${devices}</devices></domain>`;
 }
 
 const target = (name: string, rest = ""): string => `<target type='virtio' name='${name}'${rest}/>`;
@@ -17,7 +18,7 @@ const OTHERS =
   `<channel type='unix'><target type='guestfwd' name='d.0'/></channel>` +
   `<channel type='unix'><target type='virtio'/></channel><channel>${target("e.0")}</channel>`;
 
-test("the devices are the named virtio channels of any kind, and a bound one is a socket to listen at", () => {
+test("the devices are the named virtio channels of any kind, and whether QEMU listens there", () => {
   const { devices, ...rest } = parseDomainDevices(domain(BOUND + DIALLED + SPICE + OTHERS));
   expect(rest).toEqual({ name: "a<b", uuid: UUID, isActive: true, hasController: false });
   expect(devices).toEqual([

@@ -6,7 +6,7 @@ import { answer, complaint, domainXml } from "./fake-libvirt.ts";
 
 const uuidOf = (number: number): string => `64800e11-3e0a-4844-b181-5e5b9a9fed4${number}`;
 
-/** Fakes a libvirt with `count` domains, `guest0` and so on. `ended`: the domain that ends before its dump. */
+/** Fakes a libvirt with `count` domains, `guest0` and so on. `ended`: one that ends before its dump. */
 function fakeLibvirt(count: number, { uri = "qemu:///system\n\n", ended = -1 } = {}) {
   const dumped: string[] = [];
   const uuids = Array.from({ length: count }, (_, number) => uuidOf(number));

@@ -43,7 +43,7 @@ test("a port whose name is missing and a file in the class do not hide a port", 
   expect(await findPorts(guest.places)).toHaveLength(1);
 });
 
-test("a name that cannot be read for another reason rejects, and no line end but the last is removed", async () => {
+test("only the last line end of a name is removed, and one that is a directory rejects", async () => {
   await using guest = await createGuest({ vport0p1: "two\n" });
   expect((await findPorts(guest.places)).map(({ name }) => name)).toEqual(["two\n"]);
   await mkdir(guest.directory.at("sys/vport0p2/name"), { recursive: true });

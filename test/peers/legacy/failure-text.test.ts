@@ -15,11 +15,14 @@ async function read(text: string, pieceBytes = text.length) {
   return { text: failure.text, hasOutput: failure.hasOutput, output: passed.join(""), pieces: passed.length };
 }
 
-test.each([1, 2, 7, 1000])("in pieces of %d bytes, words and output are told apart", async (pieceBytes) => {
-  const output = `out${MARKER}more\n`;
-  const found = await read(WORDS + MARKER + output, pieceBytes);
-  expect(found).toMatchObject({ text: WORDS, hasOutput: true, output });
-});
+test.each([1, 2, 7, 1000])(
+  "in pieces of %d bytes, the words and the output are split",
+  async (pieceBytes) => {
+    const output = `out${MARKER}more\n`;
+    const found = await read(WORDS + MARKER + output, pieceBytes);
+    expect(found).toMatchObject({ text: WORDS, hasOutput: true, output });
+  },
+);
 
 test("a text whose output is empty has no output, and none is passed on", async () => {
   expect(await read(WORDS + MARKER)).toEqual({ text: WORDS, hasOutput: false, output: "", pieces: 0 });

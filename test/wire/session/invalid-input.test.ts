@@ -41,7 +41,7 @@ test("clearCount begins at zero, and a peer with too much invalid input stays ig
   expect(input.isTooMuch).toBe(true);
 });
 
-test("after reset, the peer is heard again, with the whole limit", () => {
+test("after reset, input of the peer is answered again, up to the whole limit", () => {
   const { input, calls, add } = createSample();
   add(3);
   input.reset();

@@ -8,7 +8,7 @@ import type { Reach } from "./reach.ts";
 
 /** A guest's session, and the host's knowledge of the guest. */
 export type SessionPeerOptions = {
-  session: PeerLink;
+  session: Pick<PeerLink, "hurry" | "peer"> & { session: Pick<PeerLink["session"], "state"> };
   reach: Pick<Reach, "dialNow">;
   hindrance: Pick<Hindrance, "admit">;
   /** The error for a guest that does not answer. */

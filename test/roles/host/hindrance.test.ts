@@ -131,3 +131,12 @@ test("a closed port counts since the first cut before the scan; an open session 
   const [, freshMs] = await timed(hindrance.admit(1000));
   expect(freshMs).toBeWithin(1000, 1041);
 });
+
+test("a port that each scan finds closed counts since the first scan, for a call of 1 ms too", async () => {
+  const { hindrance } = createTrial();
+  hindrance.update(CLOSED);
+  jest.advanceTimersByTime(2000);
+  hindrance.update(CLOSED);
+  expect((await timed(hindrance.admit(3000)))[1]).toBeWithin(500, 541);
+  expect((await timed(hindrance.admit(1)))[1]).toBeWithin(1, 41);
+});

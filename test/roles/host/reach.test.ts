@@ -164,3 +164,20 @@ test.each([
   else reach.failed(LATER);
   expect(await dialling).toBe(isReached);
 });
+
+test("a second row of failures has its own 3.5 s, and waits for its own look", async () => {
+  const looks = [Promise.resolve(), Promise.resolve(), Promise.withResolvers<void>().promise];
+  const gone: string[] = [];
+  const reach = createReach({
+    onFailure: async () => looks.shift(),
+    isReported: () => false,
+    onGone: ({ message }) => gone.push(message),
+  });
+  for (const passMs of [3000, 3000, 10_000]) {
+    reach.clear();
+    reach.failed(REFUSED);
+    await settle();
+    jest.advanceTimersByTime(passMs);
+    expect(gone).toEqual([]);
+  }
+});

@@ -7,6 +7,9 @@ const ENDING = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const;
 const ENDED_MS = 5000;
 const CANCELLED_MS = 1000;
 
+/** A command that signals and cancels can reach. */
+type Interruptible = Pick<RemoteCommand, "takesMessages" | "isSent" | "send" | "cancel">;
+
 /** The commands that run, and their common end. Disposing gives the signals their usual effect back. */
 export type Interruption = Disposable & {
   /** The first signal; undefined before it. */
@@ -16,7 +19,7 @@ export type Interruption = Disposable & {
   /** Rejects with `CANCELLED` when it is time to leave commands that do not end. */
   readonly left: Promise<never>;
   /** Adds a command that runs, until it is disposed. */
-  follow(remote: RemoteCommand): Disposable;
+  follow(remote: Interruptible): Disposable;
   /** Cancels all commands, and starts no more. */
   stop(reason: string): void;
 };
@@ -26,7 +29,7 @@ export type Interruption = Disposable & {
  * leaves them at once.
  */
 export function watchInterruption(): Interruption {
-  const running = new Set<RemoteCommand>();
+  const running = new Set<Interruptible>();
   const timers: Timer[] = [];
   const { promise: left, reject } = Promise.withResolvers<never>();
   left.catch(() => undefined);

@@ -1,0 +1,49 @@
+/** Files of guest names: which lines are names, and which files are refused. */
+import { expect, test } from "bun:test";
+import { readGuestsFile } from "../../../../src/roles/host/fan-out/guests-file.ts";
+import { rejectionOf } from "../../../support/error-of.ts";
+import { createTemporaryDirectory } from "../../../support/temporary-directory.ts";
+
+const MEBIBYTE = 1024 * 1024;
+
+async function read(content: string | Uint8Array): Promise<string[]> {
+  await using directory = await createTemporaryDirectory();
+  await Bun.write(directory.at("guests"), content);
+  return await readGuestsFile(directory.at("guests"));
+}
+
+test("blanks around names, empty lines and comments are left out", async () => {
+  expect(await read("# all\nweb1\n\n  db1 \r\n  # old\nweb#2\nlast")).toEqual([
+    "web1",
+    "db1",
+    "web#2",
+    "last",
+  ]);
+});
+
+test("a file may have a mebibyte, and a byte more is refused", async () => {
+  const names = `${"x".repeat(MEBIBYTE - 1)}\n`;
+  expect(await read(names)).toHaveLength(1);
+  expect((await rejectionOf(read(`${names}\n`))).message).toContain(`it has more than ${MEBIBYTE} bytes`);
+});
+
+test.each<[string, string | Uint8Array, string]>([
+  ["an empty file", "", "it names no guest"],
+  ["a file of comments", "# a\n\n", "it names no guest"],
+  ["a file that is not UTF-8", Uint8Array.of(0x61, 0xff), "it is not UTF-8"],
+])("%s is refused with its reason", async (_, content, reason) => {
+  const { code, message } = await rejectionOf(read(content));
+  expect([code, message.split("\n")[0]?.endsWith(`guests": ${reason}`)]).toEqual(["BAD_USAGE", true]);
+});
+
+test.each([
+  ["/nonexistent/guests", "it does not exist"],
+  ["/tmp", "it is a directory"],
+  ["/dev/null", "it is not a file"],
+  ["/etc/hostname/guests", "ENOTDIR"],
+])("%s is refused: %s", async (path, reason) => {
+  const { code, message } = await rejectionOf(readGuestsFile(path));
+  expect(code).toBe("BAD_USAGE");
+  expect(message).toStartWith(`Cannot read guests from "${path}": `);
+  expect(message.split("\n")[0]).toContain(reason);
+});

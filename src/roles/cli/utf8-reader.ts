@@ -33,9 +33,9 @@ export function createUtf8Reader({ ascii, c1, character, invalid }: Utf8Listener
     missing = byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
     [least, most] = SECOND_BYTES[byte] ?? CONTINUATION;
   };
-  const complete = (): void => {
-    const [first, second = 0] = held;
-    if (first === 0xc2 && second < 0xa0) c1(second);
+  const complete = (last: number): void => {
+    // A character that begins with 0xc2 has two bytes.
+    if (held[0] === 0xc2 && last < 0xa0) c1(last);
     else character(held);
     held.length = 0;
   };
@@ -48,7 +48,7 @@ export function createUtf8Reader({ ascii, c1, character, invalid }: Utf8Listener
     held.push(byte);
     missing--;
     [least, most] = CONTINUATION;
-    if (missing === 0) complete();
+    if (missing === 0) complete(byte);
   };
   const reset = (): void => {
     held.length = missing = 0;

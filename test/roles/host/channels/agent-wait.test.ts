@@ -50,8 +50,13 @@ test("an aborted wait looks once", async () => {
 });
 
 test("no guests are not waited for", async () => {
-  const runText: RunText = () => Promise.reject(new Error("asked"));
+  const asked = new Error("asked");
   const { signal } = new AbortController();
-  const options = { waitMs: 60_000, control: "/nonexistent/control", virsh: { runText }, signal };
+  const options = {
+    waitMs: 60_000,
+    control: "/nonexistent/control",
+    virsh: { runText: () => Promise.reject(asked) },
+    signal,
+  };
   expect(await waitForAgents([], options)).toEqual({ agents: new Map(), hasDaemon: false });
 });

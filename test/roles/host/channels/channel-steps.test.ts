@@ -20,7 +20,7 @@ function step(more: Partial<Step> = {}): Step {
   return { action: "attach", port: PORT, places: ["live", "config"], xml: "<channel/>", ...more };
 }
 
-/** Makes the steps. The changes end as given in `ends`, one after the other; `live` is the domain as it runs. */
+/** Makes the steps. `ends` has the ends of the changes in turn; `live` is the domain as it runs. */
 async function make(plan: Plan, ends: readonly RunTextResult[], live: RunTextResult = WITHOUT_PORT) {
   const changes: string[] = [];
   const inputs: unknown[] = [];
@@ -94,8 +94,8 @@ describe("a refusal", () => {
 
   test("because the port exists says that its socket is dead, and does not try again", async () => {
     const { outcome, changes } = await make({ steps: [step()] }, [complaint("port already exists")]);
-    expect(outcome).toMatchObject({ code: "INTERNAL" });
-    expect(String(outcome)).toContain("another program added the port at this moment");
+    const problem = "another program added the port at this moment";
+    expect(outcome).toMatchObject({ code: "INTERNAL", message: expect.stringContaining(problem) });
     expect(changes).toHaveLength(1);
   });
 
@@ -108,28 +108,43 @@ describe("a refusal", () => {
   });
 
   test("for lack of time ends all steps too", async () => {
-    const runText: RunText = (argv) =>
-      argv.includes("dumpxml")
-        ? Promise.resolve(WITHOUT_PORT)
-        : Promise.reject(new NegotiatorError("TIMEOUT", "late"));
+    const late = new NegotiatorError("TIMEOUT", "late");
+    let changes = 0;
+    const runText: RunText = (argv) => {
+      if (argv.includes("dumpxml")) return Promise.resolve(WITHOUT_PORT);
+      changes++;
+      return Promise.reject(late);
+    };
     const error = await rejectionOf(makeSteps({ steps: [step()] }, DOMAIN, { runText }, signal));
-    expect([error.code, error.message.split("\n")[0]]).toEqual([
-      "TIMEOUT",
-      "libvirt does not answer within 30 s",
-    ]);
+    const message = "libvirt does not answer within 30 s";
+    expect([error.code, error.message.split("\n")[0], changes]).toEqual(["TIMEOUT", message, 1]);
   });
 });
+
+/** The line that attaches the port; `word` names the domain. */
+function line(word: string): string {
+  return `echo '<channel/>' | virsh --connect ${connect} attach-device ${word} /dev/stdin --live --config`;
+}
 
 describe("lines of shell", () => {
   test("name the domain, and its UUID where virsh would take the name for something else", () => {
     const words = (name: string): string => formatStep(step(), { name, uuid }, connect);
-    const line = (word: string): string =>
-      `echo '<channel/>' | virsh --connect ${connect} attach-device ${word} /dev/stdin --live --config`;
     expect(words("web1")).toBe(line("web1"));
     expect(words("a b")).toBe(line("'a b'"));
     expect(words("7")).toBe(line(uuid));
     expect(words("-x")).toBe(line(uuid));
     expect(words("7a")).toBe(line("7a"));
     expect(words("a-7")).toBe(line("a-7"));
+  });
+
+  test("of remedies shut the domain down and start it, drop its saved state, and edit it", () => {
+    const virsh = `virsh --connect ${connect}`;
+    expect(remedyLines({ name: "a b", uuid }, connect)).toEqual({
+      restart:
+        `Shut it down (a reboot inside is not enough): ${virsh} shutdown 'a b'\n` +
+        `When it is off, start it: ${virsh} start 'a b'`,
+      startAgain: `${virsh} managedsave-remove 'a b'; ${virsh} start 'a b'`,
+      edit: `${virsh} edit 'a b'`,
+    });
   });
 });

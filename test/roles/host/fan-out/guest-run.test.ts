@@ -146,8 +146,9 @@ describe("a command that cannot go on", () => {
   });
 
   test("a sink that cannot write fails the command, and cancels it", async () => {
-    const full = (): Promise<boolean> => Promise.reject(new NegotiatorError("CANCELLED", "disk full"));
-    const { result, got, isStopping } = await run({ stdout: chunks(["x"]), result: never() }, {}, full);
+    const failure = new NegotiatorError("CANCELLED", "disk full");
+    const script = { stdout: chunks(["x"]), result: never() };
+    const { result, got, isStopping } = await run(script, {}, () => Promise.reject(failure));
     expect(faultOf(result)).toEqual(["CANCELLED", "disk full"]);
     expect([got.cancels, isStopping]).toEqual([["its caller gives up"], false]);
   });
@@ -163,8 +164,8 @@ describe("a command that cannot go on", () => {
   });
 
   test("input that cannot be read fails the command, and cancels it", async () => {
-    const send = (): Promise<void> => Promise.reject(new NegotiatorError("CANCELLED", "cannot read"));
-    const input = { send, [Symbol.dispose]: () => undefined };
+    const failure = new NegotiatorError("CANCELLED", "cannot read");
+    const input = { send: () => Promise.reject(failure), [Symbol.dispose]: () => undefined };
     const { result, got } = await run({ result: never() }, { input });
     expect(got.call?.[2].write).toEqual(["stdin"]);
     expect([faultOf(result), got.cancels]).toEqual([["CANCELLED", "cannot read"], ["its caller gives up"]]);

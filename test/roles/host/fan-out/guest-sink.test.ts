@@ -5,13 +5,14 @@ import type { OutputName } from "../../../../src/standard-output.ts";
 
 const MOST_KEPT = 256 * 1024;
 
+/** A filter that leaves bytes as they are, and ends with a text. */
+function filterOf(end: string) {
+  return { push: (bytes: Uint8Array) => bytes, end: () => Buffer.from(end) };
+}
+
 /** A sink of lines whose filters note their stream, and what it has written. */
 function lineSink(takes = true) {
   const written: [OutputName, string][] = [];
-  const filterOf = (name: string) => ({
-    push: (bytes: Uint8Array) => bytes,
-    end: () => Buffer.from(name),
-  });
   const sink = createLineSink({
     prefix: "g: ",
     filters: { stdout: filterOf("<out>"), stderr: filterOf("") },

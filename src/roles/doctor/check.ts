@@ -25,18 +25,20 @@ export type Check = {
   run: (examination: Examination) => Promise<readonly Found[]>;
 };
 
+/** A check with its judgement of facts, for tests. */
+export type JudgedCheck<Facts> = Check & {
+  judge: (facts: Facts, examination: Pick<Examination, "role" | "isRoot">) => readonly Found[];
+};
+
 /**
  * Defines a check: `look` finds out how things are, and `judge` decides what that means. `judge` looks at
  * nothing else, so that each fault can be tested.
  */
-export function defineCheck<Facts>(definition: {
-  name: string;
-  timeoutMs?: number;
-  look: (examination: Examination) => Promise<Facts>;
-  judge: (facts: Facts, examination: Pick<Examination, "role" | "isRoot">) => readonly Found[];
-}): Check {
-  const { look, judge, ...check } = definition;
-  return { ...check, run: async (examination) => judge(await look(examination), examination) };
+export function defineCheck<Facts>(
+  definition: Omit<JudgedCheck<Facts>, "run"> & { look: (examination: Examination) => Promise<Facts> },
+): JudgedCheck<Facts> {
+  const { look, ...check } = definition;
+  return { ...check, run: async (examination) => check.judge(await look(examination), examination) };
 }
 
 /** The time of one check. Programs that it asks have less. */

@@ -35,9 +35,8 @@ export function answerKept(question: KeptQuestion): FilesAnswer<TakenKept> {
 /** Whether neither the place nor a list in it can hang. */
 function areLocal({ role, directory }: KeptPlace): boolean {
   const place = dirname(directory);
-  const { path, status } = walkLocally(place) ?? {};
+  const { path } = walkLocally(place) ?? {};
   if (path === undefined) return false;
-  if (status === undefined) return true;
   try {
     const names = readdirSync(path).filter((name) => isOf(role, name));
     return names.every((name) => walkLocally(join(path, name, KEPT_FILE)) !== undefined);

@@ -24,6 +24,10 @@ function sources(command: Readonly<Record<string, unknown>> = {}) {
   return { find: () => Promise.resolve(found), users };
 }
 
+function findNothing(): Promise<Command> {
+  return Promise.reject(new NegotiatorError("NO_COMMAND", "No x"));
+}
+
 test("a call that is allowed and can run has no problem", async () => {
   expect(await checkCall(parsePolicy(ALLOW), REQUEST, sources())).toEqual({
     steps: expect.any(Array),
@@ -34,10 +38,9 @@ test("a call that is allowed and can run has no problem", async () => {
 });
 
 test("a denied call is not looked for", async () => {
-  const find = () => Promise.reject(new Error("it was looked for"));
   const verdict = await checkCall(parsePolicy('[[rules]]\naction = "deny"\n'), REQUEST, {
     ...sources(),
-    find,
+    find: findNothing,
   });
   expect(verdict).toMatchObject({ isAllowed: false, problems: [], warnings: [] });
   expect(verdict.steps.length).toBeGreaterThan(0);
@@ -61,24 +64,21 @@ test("the users of the rule and of the command are both looked for, each with it
 test("a built-in command has no user, and a command that is missing is a problem", async () => {
   const builtin = await checkCall(parsePolicy(ALLOW), REQUEST, sources({ kind: "builtin", user: "two" }));
   expect(builtin.problems).toEqual([]);
-  const find = () => Promise.reject(new NegotiatorError("NO_COMMAND", "No x"));
-  const missing = await checkCall(parsePolicy(ALLOW), REQUEST, { ...sources(), find });
+  const missing = await checkCall(parsePolicy(ALLOW), REQUEST, { ...sources(), find: findNothing });
   expect(missing).toMatchObject({ isAllowed: true, problems: ["No x"] });
 });
 
 test("a method without a command is not looked for", async () => {
-  const find = () => Promise.reject(new Error("it was looked for"));
   const request: PolicyRequest = { ...REQUEST, method: "info", resource: { kind: "none" } };
-  const verdict = await checkCall(parsePolicy(ALLOW), request, { ...sources(), find });
+  const verdict = await checkCall(parsePolicy(ALLOW), request, { ...sources(), find: findNothing });
   expect(verdict).toMatchObject({ isAllowed: true, problems: [] });
 });
 
 test("what a local user calls is not looked for here", async () => {
-  const find = () => Promise.reject(new Error("it was looked for"));
   const request: PolicyRequest = { ...REQUEST, caller: { via: "local", uid: 7 } };
   const policy = parsePolicy(`${ALLOW}users = ["*"]\n`);
   const root = { ...request, caller: { via: "local", uid: 0, name: "root" } } as const;
-  expect(await checkCall(policy, root, { ...sources(), find })).toMatchObject({
+  expect(await checkCall(policy, root, { ...sources(), find: findNothing })).toMatchObject({
     isAllowed: true,
     problems: [],
   });
@@ -91,10 +91,12 @@ test("an allowed call is warned of a denying rule that other words lead around",
   expect((await checkCall({ kind: "default" }, REQUEST, sources())).warnings).toEqual([]);
 });
 
+function line(...of: Parameters<typeof checkLocally>): string | undefined {
+  return checkLocally(...of).checker?.("x y");
+}
+
 test("the words about commands have the directory, the role, and the guest of a host", () => {
   expect(listLocally({ commandsDirectory: ["/a b", "/c"] })).toEqual({ lister: "ls -l '/a b' /c" });
-  const line = (...of: Parameters<typeof checkLocally>): string | undefined =>
-    checkLocally(...of).checker?.("x y");
   expect(line("guest")).toBe("negotiator guest check-policy 'x y'");
   expect(line("guest", "web1")).toBe("negotiator guest check-policy 'x y'");
   expect(line("host")).toBe("negotiator host check-policy GUEST 'x y'");

@@ -125,12 +125,15 @@ test("output of calls that are not in the list is removed, and that of the list 
   ]);
 });
 
+function takeFrom(directory: string): TakenKept {
+  return takeLeftKept({ role: "host", directory, hasOwn: false });
+}
+
 test("a place that is not there has no calls and no problem, and a file in its place is a problem", async () => {
   await using place = await createTemporaryDirectory();
-  const take = (directory: string): TakenKept => takeLeftKept({ role: "host", directory, hasOwn: false });
-  expect(take(place.at("missing", "host.1"))).toEqual({ problems: [] });
+  expect(takeFrom(place.at("missing", "host.1"))).toEqual({ problems: [] });
   const file = await place.write("file", "");
-  expect(take(place.at("file", "host.1"))).toEqual({
+  expect(takeFrom(place.at("file", "host.1"))).toEqual({
     problems: [expect.stringContaining(`Cannot take over old detached calls: "${file}" cannot be used`)],
   });
 });

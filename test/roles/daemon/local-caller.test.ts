@@ -1,10 +1,15 @@
 /** Who a local user is, for the peer and the policy, and what only the owner may do. */
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { parsePolicy } from "../../../src/policy/policy.ts";
 import type { Policy } from "../../../src/policy/policy.ts";
 import { createUserCache } from "../../../src/process/user-cache.ts";
-import { describeProcess, nameKnown, nameUser } from "../../../src/roles/daemon/local-caller.ts";
+import {
+  describeLocalCaller,
+  describeProcess,
+  nameKnown,
+  nameUser,
+} from "../../../src/roles/daemon/local-caller.ts";
 import { refuseOtherUsers } from "../../../src/roles/daemon/owner-only.ts";
 import { createUserJudge } from "../../../src/roles/daemon/user-judge.ts";
 import { errorOf } from "../../support/error-of.ts";
@@ -29,6 +34,12 @@ test("a process has its user, its number and the name of its program", () => {
 test("a process of another namespace has no number, and one that has ended no program", () => {
   expect(describeProcess({ uid: 7, pid: 0 })).toEqual({ uid: 7 });
   expect(describeProcess({ uid: 7, pid: 5_000_000 })).toEqual({ uid: 7, pid: 5_000_000 });
+});
+
+test("what is not a connection has no user", () => {
+  const descriptor = openSync("/dev/null", "r");
+  expect(describeLocalCaller(descriptor)).toEqual({});
+  closeSync(descriptor);
 });
 
 test("a user gets the name of the system, and one that the system does not know has none", async () => {

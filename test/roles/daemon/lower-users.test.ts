@@ -115,6 +115,8 @@ test("a reload that an administrator asks for takes the files as they are, and l
   expect(await stage.apply([file("a")], true)).toEqual({ a: "usable" });
   expect(stage.saved()).toEqual({ held: [], accepted: ["name a file /c/a"] });
   expect(await stage.apply([file("a")])).toEqual({ a: "usable" });
+  await stage.apply([file("b")], true);
+  expect(stage.saved()).toEqual({ held: [], accepted: ["name b file /c/b"] });
 });
 
 test("a file that was accepted and gets a lower user is held again", async () => {

@@ -44,6 +44,9 @@ describe("own commands", () => {
 describe("the group", () => {
   const LACK = { isThere: false, make: ["groupadd", "x y"], restart: ["systemctl", "restart", "z"] };
 
+  const remedyOf = (given: Partial<typeof LACK> | { make?: undefined; restart?: undefined }) =>
+    CHECK_GROUP.judge({ ...LACK, ...given }, ROOT)[0]?.remedy?.split("\n");
+
   test("a user who is not root gets no finding", () => {
     expect(CHECK_GROUP.judge(LACK, USER)).toEqual([]);
   });
@@ -53,8 +56,6 @@ describe("the group", () => {
   });
 
   test("the remedy makes the group and restarts the service, with the programs that are here", () => {
-    const remedyOf = (given: Partial<typeof LACK> | { make?: undefined; restart?: undefined }) =>
-      CHECK_GROUP.judge({ ...LACK, ...given }, ROOT)[0]?.remedy?.split("\n");
     expect(remedyOf({})?.[0]).toBe("Make it, and restart the daemon: groupadd 'x y'; systemctl restart z");
     expect(remedyOf({ make: undefined })?.[0]).toContain("negotiator host install; systemctl");
     expect(remedyOf({ restart: undefined })).toEqual([

@@ -8,6 +8,17 @@ import { CHECK_PORT } from "../../../../src/roles/guest/doctor/check-port.ts";
 const ROOT = { role: "guest", isRoot: true } as const;
 const USER = { role: "guest", isRoot: false } as const;
 
+/** Judges a port that is missing. */
+const missing = (message: string, similar: string[] = []) =>
+  CHECK_PORT.judge(
+    {
+      kind: "missing",
+      error: new NegotiatorError("NO_CHANNEL", message, { remedy: "Add it" }),
+      similar,
+    },
+    ROOT,
+  )[0];
+
 describe("the port", () => {
   const HOLDER = { pid: 7, command: "socat" };
   const FOUND = { kind: "found", name: "p", device: "/dev/p", holders: [HOLDER], ours: [] } as const;
@@ -45,16 +56,6 @@ describe("the port", () => {
       },
     ]);
   });
-
-  const missing = (message: string, similar: string[] = []) =>
-    CHECK_PORT.judge(
-      {
-        kind: "missing",
-        error: new NegotiatorError("NO_CHANNEL", message, { remedy: "Add it" }),
-        similar,
-      },
-      ROOT,
-    )[0];
 
   test("a missing port has a guess at a mistyped name, or loads the driver, or neither", () => {
     expect(missing("It is missing", ["org.q"])).toEqual({
@@ -115,13 +116,12 @@ describe("the host", () => {
 
 describe("the freeze hook", () => {
   const PLACE = { mode: 0o100_755, fault: undefined, fileFault: undefined };
-  const judge = (given: object, more: object = {}) =>
+  const judge = (given: object, more: object = {}) => {
     // The judgement uses these members of the place.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-    CHECK_FREEZE_HOOK.judge(
-      { hook: "/h", broken: undefined, ...more, place: { ...PLACE, ...given } as never },
-      ROOT,
-    );
+    const place = { ...PLACE, ...given } as never;
+    return CHECK_FREEZE_HOOK.judge({ hook: "/h", broken: undefined, ...more, place }, ROOT);
+  };
   const fault = { problem: "others may write", remedy: "chmod" };
 
   test("a hook that is not there, or not used, is no finding", () => {

@@ -12,11 +12,15 @@ const ROOT = join(import.meta.dir, "../..");
 /** The other build knows one more version of the state, and names this commit. */
 const NEXT = { states: { min: 1, max: 2 }, commit: "next" };
 const ROUNDS = 3;
+/** Two replacements take a second, on a busy machine several. */
+const CUT_MS = 8000;
 
 /** No call may end. */
 export const UPGRADE_CASES: Readonly<Record<string, EmulatedCase>> = {
   "upgrade-host": replace("host"),
   "upgrade-guest": replace("guest"),
+  "upgrade-cut-host": replaceCut("host"),
+  "upgrade-cut-guest": replaceCut("guest"),
   "upgrade-versions-host": upgrade("host"),
   "upgrade-versions-guest": upgrade("guest"),
 };
@@ -30,6 +34,21 @@ function replace(role: Role): EmulatedCase {
       const replacing = reexec(sides[role]);
       during();
       await replacing;
+    },
+  };
+}
+
+/** The first new program has calls that cannot go on before the second one comes. */
+function replaceCut(role: Role): EmulatedCase {
+  return {
+    kind: "emulated",
+    what: `the ${role}'s daemon replaces itself twice while the host is disconnected`,
+    mayEnd: endsNone,
+    async strike({ port, sides }, { during }) {
+      const over = port.disturb("cut", CUT_MS);
+      during();
+      for (let round = 0; round < 2; round++) await reexec(sides[role]);
+      await over;
     },
   };
 }

@@ -49,7 +49,11 @@ export function createCollector(limitBytes: number, memory?: MemoryShare): Colle
   const reserve = (needed: number): void => {
     if (needed <= buffer.length) return;
     const bytes = Math.min(limitBytes, Math.max(needed, buffer.length * 2, FIRST_BYTES));
-    if (holding?.resize(bytes) === false) return;
+    if (holding?.resize(bytes) === false) {
+      // These can be the first bytes, which were not counted when the memory gave way.
+      gaveWay = true;
+      return;
+    }
     const grown = new Uint8Array(bytes);
     grown.set(buffer.subarray(0, length));
     releaseBytes(buffer);

@@ -120,3 +120,15 @@ test("bytes that are peeked at stay, and do not change when more are added", () 
   collector.add(Uint8Array.of(3));
   expect([seen, collector.take()]).toEqual([Uint8Array.of(1, 2), Uint8Array.of(1, 2, 3)]);
 });
+
+test("first bytes that give way at once are thrown away, and those of the next message are kept", () => {
+  const memory = createMemory(5000);
+  const collector = createCollector(100_000, memory.open());
+  collector.add(new Uint8Array(6000));
+  expect([collector.length, collector.isOver, collector.gaveWay]).toEqual([6000, true, true]);
+  expect([memory.bytes, collector.peek().length]).toEqual([0, 0]);
+  collector.add(Uint8Array.of(7));
+  expect(collector.take()).toHaveLength(0);
+  collector.add(Uint8Array.of(8));
+  expect([collector.gaveWay, [...collector.take()]]).toEqual([false, [8]]);
+});

@@ -37,7 +37,7 @@ test("bytes that do not begin with the name go on at once, with those that were 
   expect(sink.text()).toBe("toothtool: more");
 });
 
-test("what is held is passed on once", async () => {
+test("held output is passed on once", async () => {
   const { sink, held, write } = hold("tool: ");
   await write("said");
   expect(held.freeze()).toEqual({ name: "tool", bytes: Buffer.from("tool: said") });

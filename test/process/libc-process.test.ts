@@ -117,8 +117,8 @@ function four(id: number): string {
 describe.if(IS_ROOT)("as root", () => {
   test("both limits of processes are lowered, and come back where the kernel permits it", async () => {
     const code = `
-      const limits = () =>
-        /^Max processes +(\\S+ +\\S+)/m.exec(fs.readFileSync("/proc/self/limits", "latin1"))[1].replace(/ +/, " ");
+      const read = () => fs.readFileSync("/proc/self/limits", "latin1");
+      const limits = () => /^Max processes +(\\S+ +\\S+)/m.exec(read())[1].replace(/ +/, " ");
       const all = [limits()];
       const one = it.lowerProcessLimit(1000);
       all.push(limits());
@@ -165,7 +165,8 @@ describe.if(IS_ROOT)("as root", () => {
     const code = `
       const errno = it.becomeUser(${JSON.stringify(ids)});
       const again = it.becomeUser({ uid: 0, gid: 0, groups: [] });
-      console.log(errno, again, fs.readFileSync("/proc/thread-self/status", "latin1").match(/^(?:Uid|Gid|Groups):.*$/gm).join());
+      const status = fs.readFileSync("/proc/thread-self/status", "latin1");
+      console.log(errno, again, status.match(/^(?:Uid|Gid|Groups):.*$/gm).join());
     `;
     const { uid, gid, groups } = ids;
     const list = groups.map((group) => `${group} `).join("");

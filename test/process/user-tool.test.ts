@@ -47,7 +47,7 @@ test.each([
   ["failed to execute /other: No such file or directory", "EPERM"],
   ["setresuid failed: Operation not permitted", "EPERM"],
   ["anything", "EPERM"],
-])("what a tool says as %j has the error %p", (said, code) => {
+])("the words %j of a tool have the error %p", (said, code) => {
   const error = readToolError(said, "/c");
   expect([errnoOf(error), error.message]).toEqual([code, said.trimEnd()]);
 });

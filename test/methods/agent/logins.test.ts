@@ -13,7 +13,7 @@ function record(type: number, user: string, seconds: number, microseconds: numbe
   const bytes = Buffer.alloc(RECORD_BYTES);
   bytes.writeInt16LE(type, 0);
   bytes.write(user, 44, "latin1");
-  // What stands behind the name is that of the host.
+  // The bytes behind the name are those of the host.
   bytes.write("host", 76, "latin1");
   if (IS_ARM) {
     bytes.writeBigInt64LE(BigInt(seconds), 344);

@@ -74,7 +74,7 @@ test("a method without a command is not looked for", async () => {
   expect(verdict).toMatchObject({ isAllowed: true, problems: [] });
 });
 
-test("what a local user calls is not looked for here", async () => {
+test("the calls of a local user are not looked for here", async () => {
   const request: PolicyRequest = { ...REQUEST, caller: { via: "local", uid: 7 } };
   const policy = parsePolicy(`${ALLOW}users = ["*"]\n`);
   const root = { ...request, caller: { via: "local", uid: 0, name: "root" } } as const;

@@ -83,7 +83,7 @@ test("a daemon with the number of the last one takes its calls", async () => {
   expect(idsOf(stage.take())).toEqual(["a"]);
 });
 
-test("with calls of its own a daemon takes none, keeps its directory, and removes those of others", async () => {
+test("a daemon with calls takes none, keeps its directory, and removes those of others", async () => {
   await using stage = await createPlace();
   await stage.leave(`host.${process.pid}`, "own");
   await stage.leave(`host.${GONE}`, "left");
@@ -129,7 +129,7 @@ function takeFrom(directory: string): TakenKept {
   return takeLeftKept({ role: "host", directory, hasOwn: false });
 }
 
-test("a place that is not there has no calls and no problem, and a file in its place is a problem", async () => {
+test("a missing place has no calls and no problem, and a file in its place is a problem", async () => {
   await using place = await createTemporaryDirectory();
   expect(takeFrom(place.at("missing", "host.1"))).toEqual({ problems: [] });
   const file = await place.write("file", "");

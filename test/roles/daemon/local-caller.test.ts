@@ -1,4 +1,4 @@
-/** Who a local user is, for the peer and the policy, and what only the owner may do. */
+/** Local users as the peer and the policy know them, and the rights of an owner. */
 import { expect, test } from "bun:test";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { parsePolicy } from "../../../src/policy/policy.ts";
@@ -36,7 +36,7 @@ test("a process of another namespace has no number, and one that has ended no pr
   expect(describeProcess({ uid: 7, pid: 5_000_000 })).toEqual({ uid: 7, pid: 5_000_000 });
 });
 
-test("what is not a connection has no user", () => {
+test("a value that is not a connection has no user", () => {
   const descriptor = openSync("/dev/null", "r");
   expect(describeLocalCaller(descriptor)).toEqual({});
   closeSync(descriptor);

@@ -61,7 +61,7 @@ function create(before?: LowerUserState) {
   };
 }
 
-test("a command that ran as a lower user is refused without its settings, and names the way out", async () => {
+test("a command that ran as a lower user is refused without its settings, with a remedy", async () => {
   const stage = create();
   expect(await stage.apply([file("a", "web")])).toEqual({ a: "usable" });
   expect(await stage.refusalOf(file("a"))).toEqual({
@@ -141,7 +141,7 @@ test("one name of a file can be accepted while the other has a lower user", asyn
   expect(await stage.apply([file("third", undefined, "/c/one")])).toEqual({ third: "unsafe" });
 });
 
-test("what was saved counts for the next daemon, and without a memory the first files are taken", async () => {
+test("saved users count for the next daemon, and without a memory the first files are taken", async () => {
   const before: LowerUserState = { held: [["name a", "web"]], accepted: ["name b file /c/b"] };
   const next = create(before);
   expect(await next.apply([file("a"), file("b")])).toEqual({ a: "unsafe", b: "usable" });

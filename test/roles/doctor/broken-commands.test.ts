@@ -17,7 +17,7 @@ async function problemOf(text: string): Promise<string | undefined> {
   return findStartFault(await place.write("run", text))?.problem;
 }
 
-test("a script whose interpreter is there has no fault, with blanks before it and words after it too", async () => {
+test("a script whose interpreter is there has no fault, also with blanks and words around it", async () => {
   expect(await problemOf("#!/bin/sh\n")).toBeUndefined();
   expect(await problemOf("#! \t/bin/sh -e\n")).toBeUndefined();
   expect(await problemOf("#!/bin/sh")).toBeUndefined();
@@ -38,7 +38,7 @@ test("an empty file has a fault, and its remedy removes it", async () => {
   });
 });
 
-test("what is not there, and what is not a file, has no fault of a start", async () => {
+test("a missing command, and one that is not a file, have no fault of a start", async () => {
   await using place = await createTemporaryDirectory();
   expect(findStartFault(place.at("missing"))).toBeUndefined();
   await mkdir(place.at("directory"));

@@ -116,7 +116,7 @@ describe("the config", () => {
     expect(check.judge({ ...FINE, files: ["/a", "/b"] }, ROOT)[0]?.text).toBe("/a, /b is right");
   });
 
-  test("what the role finds is a problem, and what the config itself says a warning", () => {
+  test("a finding of the role is a problem, and one of the config a warning", () => {
     expect(check.judge({ ...FINE, more: ["A\nB\nC"], warnings: ["D"] }, ROOT)).toEqual([
       { level: "problem", text: "A", remedy: "B\nC" },
       { level: "warning", text: "D" },

@@ -1,4 +1,4 @@
-/** What libvirt says keeps a guest from answering: for how long a new call waits for its end. */
+/** Guests that cannot answer, as libvirt says: for how long a new call waits for the end of that. */
 import { afterEach, beforeEach, expect, jest, test } from "bun:test";
 import type { Endpoint } from "../../../src/discovery/endpoint.ts";
 import { createHindrance } from "../../../src/roles/host/hindrance.ts";

@@ -74,7 +74,7 @@ function messageOf(others?: readonly string[]): string {
   return noCallingPort("web1", "p.0", others).message;
 }
 
-test("a guest without the port is told which ports it has, and keeps its QEMU guest agent", () => {
+test("the error of a guest without the port names its ports, and it keeps its QEMU guest agent", () => {
   const add = "Add it: negotiator host add-channel --port p.0 web1";
   expect(messageOf()).toBe(`Guest "web1" runs, but has no port p.0\n${add}`);
   expect(messageOf([])).toBe(`Guest "web1" runs, but has no port p.0 (it has: none)\n${add}`);

@@ -1,4 +1,4 @@
-/** What is in the way of an installation, and the group that it makes. */
+/** The obstacles of an installation, and the group that it makes. */
 import { expect, test } from "bun:test";
 import { symlink } from "node:fs/promises";
 import type { Entry } from "../../../src/roles/install/entry.ts";
@@ -14,7 +14,7 @@ function judged(entry: Entry, more: Partial<JudgedEntry> = {}): JudgedEntry {
   return { entry, place: `/root${entry.path}`, state: "foreign", ...more };
 }
 
-test("what is missing, or an installation's own, or may be left out, is not in the way", () => {
+test("an entry that is missing, of an installation, or optional, is not in the way", () => {
   const states = (["missing", "same", "outdated", "changed"] as const).map((state) =>
     judged(FILE, { state }),
   );
@@ -33,7 +33,7 @@ test("files of others are all named, and are replaced only if that is forced", (
   expect(findObstacles(both, true)).toBeUndefined();
 });
 
-test("what is in the place of a directory is not replaced, even if that is forced", () => {
+test("another thing in the place of a directory is not replaced, even if that is forced", () => {
   expect(findObstacles([judged(FILE), judged(DIRECTORY)], true)?.message).toContain("in the way: /root/d\n");
 });
 
@@ -46,7 +46,7 @@ test("an unsafe way comes before all else, and each is named once", () => {
   expect(error).toMatchObject({ code: "DENIED", message: 'Cannot write "/a": others may write' });
 });
 
-test("a masked service is named, also if files are to be replaced, and another link is not a mask", async () => {
+test("a masked service is named, also if files are replaced, and another link is not a mask", async () => {
   await using place = await createTemporaryDirectory();
   const entry: Entry = { ...FILE, path: "/etc/web.service" };
   await symlink("/dev/null", place.at("mask"));

@@ -60,7 +60,7 @@ test("a chain of 40 links is followed, and one of 41 is refused with the command
   expect(message).toBe(`Cannot follow "${path}": too many links\nLook at its links: namei -l ${path}`);
 });
 
-test("a file on the way is no obstacle for the name of a place, and nothing is there", async () => {
+test("a file on the way does not hinder the name of a place, and nothing is there", async () => {
   await image.write("file", "");
   expect(placeOf("/file/x")).toBe("/file/x");
   expect(existsInRoot(image.path, "/file/x")).toBe(false);

@@ -23,7 +23,7 @@ describe("the port", () => {
   const HOLDER = { pid: 7, command: "socat" };
   const FOUND = { kind: "found", name: "p", device: "/dev/p", holders: [HOLDER], ours: [] } as const;
 
-  test("a stranger that has it open is a problem, and is stopped as a process or as a unit", () => {
+  test("another process that has it open is a problem, and is stopped as a process or as a unit", () => {
     const unit = "a.service";
     const found = CHECK_PORT.judge({ ...FOUND, holders: [HOLDER, { ...HOLDER, pid: 8, unit }] }, ROOT);
     expect(found).toMatchObject([
@@ -32,7 +32,7 @@ describe("the port", () => {
     ]);
   });
 
-  test("only strangers are named beside our daemon", () => {
+  test("only other processes are named beside our daemon", () => {
     const found = CHECK_PORT.judge({ ...FOUND, holders: [HOLDER, { ...HOLDER, pid: 8 }], ours: [7] }, ROOT);
     expect(found).toMatchObject([{ text: expect.stringContaining("process 8") }]);
   });
@@ -124,7 +124,7 @@ describe("the freeze hook", () => {
   };
   const fault = { problem: "others may write", remedy: "chmod" };
 
-  test("a hook that is not there, or not used, is no finding", () => {
+  test("a hook that is not there, or not used, gives no finding", () => {
     expect(judge({ mode: undefined, fault })).toEqual([]);
     expect(CHECK_FREEZE_HOOK.judge({ hook: "/h", place: undefined, broken: undefined }, ROOT)).toEqual([]);
   });
@@ -145,7 +145,7 @@ describe("the freeze hook", () => {
       ]);
   });
 
-  test("a hook without an executable bit is not called, and one that does not start makes freezes fail", () => {
+  test("a hook without its executable bit is not called; one that does not start makes freezes fail", () => {
     const broken = { path: "/h", problem: "it is empty", remedy: "rm" };
     expect(judge({ mode: 0o100_644 }, { broken })[0]).toMatchObject({ level: "warning" });
     expect(judge({}, { broken })[0]).toEqual({

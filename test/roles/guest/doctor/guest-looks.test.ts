@@ -6,7 +6,7 @@ import { CHECK_FREEZE_HOOK } from "../../../../src/roles/guest/doctor/check-free
 import { CHECK_PORT } from "../../../../src/roles/guest/doctor/check-port.ts";
 import { createTemporaryDirectory } from "../../../support/temporary-directory.ts";
 
-/** What a check needs of the settings of a guest. */
+/** The settings of a guest that a check needs. */
 function examinationOf(guest: Readonly<Record<string, string>>, origin?: string): Examination {
   const origins = new Map(origin === undefined ? [] : [["guest.characterDevice", origin]]);
   const config = { settings: { guest }, origins };

@@ -13,7 +13,7 @@ function run(check: Omit<Check, "name">): ReturnType<typeof runCheck> {
   return runCheck({ name: "c", ...check }, EXAMINATION);
 }
 
-test("a check gets the facts of its look, the role and root's rights; its findings have its name", async () => {
+test("a check gets what its look found, the role and the rights; its findings have its name", async () => {
   const check = defineCheck<number>({
     name: "c",
     look: () => Promise.resolve(7),

@@ -252,7 +252,6 @@ test("the monotonic clock counts microseconds since the boot", () => {
   const [uptime = 0] = readFileSync("/proc/uptime", "latin1").split(" ").map(Number);
   // A machine that was suspended has been up for longer than this clock has run.
   expect(Number(startUs)).toBeLessThanOrEqual((uptime + 1) * 1e6);
-  expect(Number(startUs)).toBeGreaterThan(process.cpuUsage().system + process.cpuUsage().user);
 });
 
 test("the limit of open files is changed for a process, and the one before is returned", () => {

@@ -36,7 +36,7 @@ export function createLineSink({ prefix, filters, write }: LineSinkOptions): Gue
     while (rest.length > 0) {
       const index = rest.indexOf(LINE_END);
       const end = index === -1 || index > MOST_LINE_BYTES ? MOST_LINE_BYTES : index;
-      if (end > rest.length) break;
+      if (end >= rest.length) break;
       pieces.push(start, rest.subarray(0, end), NEW_LINE);
       rest = rest.subarray(index === end ? end + 1 : end);
     }

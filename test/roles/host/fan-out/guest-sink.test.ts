@@ -43,6 +43,15 @@ describe("lines", () => {
     expect(await sink.write("stdout", Buffer.from(" and end\n"))).toBe(false);
   });
 
+  test("a line of 64 KiB whose end comes later is one line", async () => {
+    const { sink, written } = lineSink();
+    const line = "x".repeat(64 * 1024);
+    await sink.write("stdout", Buffer.from(line));
+    expect(written).toEqual([]);
+    await sink.write("stdout", Buffer.from("\nnext\n"));
+    expect(written).toEqual([["stdout", `g: ${line}\ng: next\n`]]);
+  });
+
   test("a line without an end is held up to 64 KiB, and its rest follows as another line", async () => {
     const { sink, written } = lineSink();
     await sink.write("stderr", Buffer.alloc(65_535, "x"));

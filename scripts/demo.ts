@@ -7,6 +7,7 @@ import { openStage } from "./demo-stage.ts";
 import type { Stage } from "./demo-stage.ts";
 import { problemOf, STEPS } from "./demo-steps.ts";
 import type { Step } from "./demo-steps.ts";
+import { hostBinary } from "../test/support/binary.ts";
 
 const ROOT = join(import.meta.dir, "..");
 const BINARY = join(ROOT, "dist/negotiator");
@@ -109,10 +110,8 @@ async function report<T>(what: string, work: () => Promise<T>): Promise<T> {
   return result;
 }
 
+/** Builds only if a source is newer: a daemon that runs the binary would say that its file was replaced. */
 async function build(signal: AbortSignal): Promise<void> {
-  const words = [process.execPath, join(ROOT, "scripts/build-binaries.ts"), "--target", "host"];
-  const child = Bun.spawn(words, { stdin: "ignore", stdout: "pipe", stderr: "pipe", signal });
-  const [exitCode, ...output] = await Promise.all([child.exited, child.stdout.text(), child.stderr.text()]);
+  await hostBinary();
   signal.throwIfAborted();
-  if (exitCode !== 0) throw new Error(`The build failed with exit code ${exitCode}\n${output.join("")}`);
 }

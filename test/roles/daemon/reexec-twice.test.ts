@@ -35,30 +35,6 @@ test.each(DIRECTIONS)(
   TIMEOUT_MS,
 );
 
-test.each(["attach", "wait"])(
-  "%s of a detached call goes on after two replacements of the host's daemon during a cut",
-  async (method) => {
-    await using stage = await createStage();
-    const guest = stage.guest();
-    const go = stage.at("go");
-    await guest.command("long", `#!/bin/sh\nwhile [ ! -e ${go} ]; do sleep 0.05; done; echo over; exit 3\n`);
-    await stage.open();
-    const { stdout: id } = await stage.host.run(["execute", "--detach", "web1", "long"]);
-    await using call = stage.host.launch([method, id.trim()]);
-    await until("the call is attached", async () => {
-      return (await stage.open()).calls.outgoing === 1;
-    });
-    const busy = await takePort(guest);
-    for (let count = 0; count < 2; count++)
-      expect(await stage.host.run(["reexec"])).toMatchObject({ exitCode: 0, stderr: "" });
-    busy.destroy();
-    await stage.open();
-    await Bun.write(go, "");
-    expect(await call.ended()).toMatchObject({ exitCode: 3, stdout: method === "attach" ? "over\n" : "" });
-  },
-  TIMEOUT_MS,
-);
-
 /** Takes the place of the host at the guest's port: the host connects and waits in silence. */
 async function takePort({ port }: StagedGuest) {
   const socket = connect(port.hostPath);

@@ -1,5 +1,4 @@
 /** Builds the program, runs calls between a host and a guest, and checks their results. */
-import { join } from "node:path";
 import { constants } from "node:os";
 import { printable } from "../src/printable.ts";
 import type { OutputLine } from "./demo-processes.ts";
@@ -8,9 +7,6 @@ import type { Stage } from "./demo-stage.ts";
 import { problemOf, STEPS } from "./demo-steps.ts";
 import type { Step } from "./demo-steps.ts";
 import { hostBinary } from "../test/support/binary.ts";
-
-const ROOT = join(import.meta.dir, "..");
-const BINARY = join(ROOT, "dist/negotiator");
 
 const HELP = `Run a host, a guest, and calls between them on this machine.
 
@@ -64,10 +60,10 @@ async function main(words: readonly string[]): Promise<number> {
  * Builds, starts both sides and runs all steps. Goes on after a failed step: later ones may show its cause.
  */
 async function perform(isVm: boolean, held: AsyncDisposableStack, signal: AbortSignal): Promise<number> {
-  await report("Building the binary", () => build(signal));
+  const binary = await report("Building the binary", () => build(signal));
   const open = isVm ? (await import("./demo-vm.ts")).openVmStage : openStage;
   const what = isVm ? "Booting a guest, starting both daemons" : "Starting a host and a guest";
-  const stage = await report(what, () => open({ binary: BINARY, held, signal }));
+  const stage = await report(what, () => open({ binary, held, signal }));
   process.stdout.write("Each line below runs unchanged; NEGOTIATOR_CONFIG names the demo's settings.\n");
   let failures = 0;
   for (const step of STEPS) {
@@ -111,7 +107,8 @@ async function report<T>(what: string, work: () => Promise<T>): Promise<T> {
 }
 
 /** Builds only if a source is newer: a daemon that runs the binary would say that its file was replaced. */
-async function build(signal: AbortSignal): Promise<void> {
-  await hostBinary();
+async function build(signal: AbortSignal): Promise<string> {
+  const binary = await hostBinary();
   signal.throwIfAborted();
+  return binary;
 }

@@ -19,7 +19,12 @@ export function hostBinary(): Promise<string> {
 async function buildWhenOld(): Promise<string> {
   const newest = Math.max(...(await Promise.all(SOURCES.map(newestChange))));
   if ((await changedAt(BINARY)) < newest) {
-    await $`${process.execPath} scripts/build-binaries.ts --target host`.cwd(ROOT).quiet();
+    const build = $`${process.execPath} scripts/build-binaries.ts --target host`.cwd(ROOT);
+    const { exitCode, stdout, stderr } = await build.quiet().nothrow();
+    if (exitCode !== 0)
+      throw new Error(
+        `The build failed with exit code ${exitCode}\n${stdout.toString()}${stderr.toString()}`,
+      );
   }
   return BINARY;
 }

@@ -94,7 +94,7 @@ test("a program for another processor has a fault, unless the kernel has an emul
   expect(findStartFault(path)?.problem).toBe(mayRun ? undefined : problem);
 });
 
-test("a file that is no whole ELF header may run for all that is known", async () => {
+test("a file with a part of an ELF header may run, because its machine is not known", async () => {
   expect(await problemOf("\u007fELF")).toBeUndefined();
 });
 

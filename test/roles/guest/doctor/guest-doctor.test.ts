@@ -89,7 +89,7 @@ describe("the host", () => {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
     CHECK_HOST_LINK.judge({ link: { ...LINK, ...given } as never, peer: undefined }, ROOT);
 
-  test("without a daemon there is no finding", () => {
+  test("without a daemon nothing is found", () => {
     expect(CHECK_HOST_LINK.judge({ link: undefined, peer: undefined }, ROOT)).toEqual([]);
   });
 

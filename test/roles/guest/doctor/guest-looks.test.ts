@@ -57,7 +57,7 @@ test("a hook counts only if this daemon answers as the guest agent", async () =>
   expect(await hookOf(hook, "no", "p")).toMatchObject([{ level: "ok" }]);
 });
 
-test("a hook that is not there is no finding, and one that does not start is a problem", async () => {
+test("a missing hook gives no finding, and one that does not start is a problem", async () => {
   await using place = await createTemporaryDirectory();
   expect(await hookOf(place.at("missing"), "yes")).toEqual([]);
   const hook = await place.write("hook", "");

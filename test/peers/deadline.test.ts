@@ -5,6 +5,7 @@ import { answerInTime } from "../../src/peers/deadline.ts";
 import type { Answer, OutgoingCall } from "../../src/wire/calls/outgoing-call.ts";
 import { rejectionOf } from "../support/error-of.ts";
 import { settle } from "../wire/session/scripted-peer.ts";
+import { useFakeTimers } from "../support/fake-timers.ts";
 
 const ANSWER: Answer = { result: "done", streams: {} };
 const silence = (): NegotiatorError => new NegotiatorError("NO_CHANNEL", "nobody there");
@@ -65,22 +66,19 @@ test("a call that was not sent by its deadline rejects with the explanation", as
 test.each([
   ["a live peer", true, "It is alive, but does not answer"],
   ["a silent peer", false, "nobody there"],
-])("a call that was sent to %s ends in TIMEOUT half a second after its deadline", async (_, isAlive, why) => {
-  jest.useFakeTimers();
-  try {
-    const { call, cancels } = createCall(true);
-    const pulse = createPulse(isAlive);
-    const late = rejectionOf(answerInTime(call, { timeoutMs: 1000, lateMs: 500 }, pulse, silence));
-    jest.advanceTimersByTime(999);
-    expect(pulse.asked).toBe(0);
-    jest.advanceTimersByTime(500);
-    expect({ asked: pulse.asked, cancels }).toEqual({ asked: 1, cancels: [] });
-    jest.advanceTimersByTime(1);
-    expect(await late).toMatchObject({ code: "TIMEOUT", message: expect.stringContaining(why) });
-    expect(cancels).toHaveLength(1);
-  } finally {
-    jest.useRealTimers();
-  }
+])("a call that was sent to %s ends in TIMEOUT half a second after its deadline", async (...row) => {
+  const [, isAlive, why] = row;
+  using _ = useFakeTimers();
+  const { call, cancels } = createCall(true);
+  const pulse = createPulse(isAlive);
+  const late = rejectionOf(answerInTime(call, { timeoutMs: 1000, lateMs: 500 }, pulse, silence));
+  jest.advanceTimersByTime(999);
+  expect(pulse.asked).toBe(0);
+  jest.advanceTimersByTime(500);
+  expect({ asked: pulse.asked, cancels }).toEqual({ asked: 1, cancels: [] });
+  jest.advanceTimersByTime(1);
+  expect(await late).toMatchObject({ code: "TIMEOUT", message: expect.stringContaining(why) });
+  expect(cancels).toHaveLength(1);
 });
 
 const REACH = { timeoutMs: 0, connectTimeoutMs: 2000, lateMs: 500 };
@@ -97,23 +95,19 @@ test.each([
   ["was sent to a peer that was heard", true, Infinity, undefined, undefined],
 ])("within its connect timeout a call without a deadline that %s ends so", async (...row) => {
   const [, isSent, heardMs, endMs, expected] = row;
-  jest.useFakeTimers();
-  try {
-    const { call } = createCall(isSent);
-    let error: NegotiatorError | undefined;
-    answerInTime(call, REACH, { ask: () => undefined, heardMs }, silence).catch((thrown: unknown) => {
-      error = NegotiatorError.from(thrown);
-    });
-    jest.advanceTimersByTime((endMs ?? 100_000) - 1);
-    await settle();
-    expect(error).toBeUndefined();
-    jest.advanceTimersByTime(1);
-    await settle();
-    if (expected === undefined) expect(error).toBeUndefined();
-    else expect(error).toMatchObject(expected);
-  } finally {
-    jest.useRealTimers();
-  }
+  using _ = useFakeTimers();
+  const { call } = createCall(isSent);
+  let error: NegotiatorError | undefined;
+  answerInTime(call, REACH, { ask: () => undefined, heardMs }, silence).catch((thrown: unknown) => {
+    error = NegotiatorError.from(thrown);
+  });
+  jest.advanceTimersByTime((endMs ?? 100_000) - 1);
+  await settle();
+  expect(error).toBeUndefined();
+  jest.advanceTimersByTime(1);
+  await settle();
+  if (expected === undefined) expect(error).toBeUndefined();
+  else expect(error).toMatchObject(expected);
 });
 
 test.each([
@@ -123,67 +117,55 @@ test.each([
   "under a deadline of %d ms and a connect timeout of %d ms, an unsent call ends after %d ms",
   async (...row) => {
     const [timeoutMs, connectTimeoutMs, endMs] = row;
-    jest.useFakeTimers();
-    try {
-      const { call } = createCall(false);
-      const limits = { timeoutMs, connectTimeoutMs };
-      const late = rejectionOf(answerInTime(call, limits, createPulse(false), silence));
-      jest.advanceTimersByTime(endMs);
-      expect(await late).toMatchObject({ code: "NO_CHANNEL" });
-    } finally {
-      jest.useRealTimers();
-    }
+    using _ = useFakeTimers();
+    const { call } = createCall(false);
+    const limits = { timeoutMs, connectTimeoutMs };
+    const late = rejectionOf(answerInTime(call, limits, createPulse(false), silence));
+    jest.advanceTimersByTime(endMs);
+    expect(await late).toMatchObject({ code: "NO_CHANNEL" });
   },
 );
 
 test("a call without a deadline waits a day for its answer", async () => {
-  jest.useFakeTimers();
-  try {
-    const { call, cancels, resolve, end } = createCall(false);
-    const waiting = answerInTime(call, { timeoutMs: 0 }, createPulse(false), silence);
-    jest.advanceTimersByTime(24 * 3_600_000);
-    resolve(ANSWER);
-    end();
-    expect(await waiting).toBe(ANSWER);
-    expect(cancels).toEqual([]);
-  } finally {
-    jest.useRealTimers();
-  }
+  using _ = useFakeTimers();
+  const { call, cancels, resolve, end } = createCall(false);
+  const waiting = answerInTime(call, { timeoutMs: 0 }, createPulse(false), silence);
+  jest.advanceTimersByTime(24 * 3_600_000);
+  resolve(ANSWER);
+  end();
+  expect(await waiting).toBe(ANSWER);
+  expect(cancels).toEqual([]);
 });
 
 type Course = { timeoutMs: number; isAlive: boolean; isAwaited: boolean; bytesPerS: number };
 
 /** The seconds from the answer until the call is aborted for missing output; undefined after `mostS`. */
 async function secondsUntilAbort(course: Course, mostS: number): Promise<number | undefined> {
-  jest.useFakeTimers();
-  try {
-    const { call, resolve } = createCall(true, course.isAwaited);
-    const pulse = createPulse(course.isAlive);
-    let error: NegotiatorError | undefined;
-    answerInTime(call, { timeoutMs: course.timeoutMs, lateMs: 500 }, pulse, silence).catch(
-      (thrown: unknown) => {
-        error = NegotiatorError.from(thrown);
-      },
-    );
-    resolve(ANSWER);
+  using _ = useFakeTimers();
+  const { call, resolve } = createCall(true, course.isAwaited);
+  const pulse = createPulse(course.isAlive);
+  let error: NegotiatorError | undefined;
+  answerInTime(call, { timeoutMs: course.timeoutMs, lateMs: 500 }, pulse, silence).catch(
+    (thrown: unknown) => {
+      error = NegotiatorError.from(thrown);
+    },
+  );
+  resolve(ANSWER);
+  await settle();
+  for (let seconds = 1; seconds <= mostS; seconds++) {
+    call.receivedBytes += course.bytesPerS;
+    jest.advanceTimersByTime(1000);
     await settle();
-    for (let seconds = 1; seconds <= mostS; seconds++) {
-      call.receivedBytes += course.bytesPerS;
-      jest.advanceTimersByTime(1000);
-      await settle();
-      if (error === undefined) continue;
-      expect(error).toMatchObject({
-        code: "TIMEOUT",
-        message: expect.stringContaining(
-          course.timeoutMs > 0 ? "before all output was there" : "sends no more of its output",
-        ),
-      });
-      return seconds;
-    }
-    return undefined;
-  } finally {
-    jest.useRealTimers();
+    if (error === undefined) continue;
+    expect(error).toMatchObject({
+      code: "TIMEOUT",
+      message: expect.stringContaining(
+        course.timeoutMs > 0 ? "before all output was there" : "sends no more of its output",
+      ),
+    });
+    return seconds;
   }
+  return undefined;
 }
 
 const STALLED = { timeoutMs: 0, isAlive: true, isAwaited: true, bytesPerS: 0 };
@@ -210,18 +192,14 @@ test.each<[string, Partial<Course>]>([
 });
 
 test("a failed call whose output does not come is aborted after 5 s", async () => {
-  jest.useFakeTimers();
-  try {
-    const { call } = createCall(true);
-    const failed = { ...call, answer: Promise.reject(silence()) };
-    expect(
-      await rejectionOf(answerInTime(failed, { timeoutMs: 0 }, createPulse(true), silence)),
-    ).toMatchObject({
+  using _ = useFakeTimers();
+  const { call } = createCall(true);
+  const failed = { ...call, answer: Promise.reject(silence()) };
+  expect(await rejectionOf(answerInTime(failed, { timeoutMs: 0 }, createPulse(true), silence))).toMatchObject(
+    {
       code: "NO_CHANNEL",
-    });
-    jest.advanceTimersByTime(5000);
-    expect(await rejectionOf(call.over)).toMatchObject({ code: "TIMEOUT" });
-  } finally {
-    jest.useRealTimers();
-  }
+    },
+  );
+  jest.advanceTimersByTime(5000);
+  expect(await rejectionOf(call.over)).toMatchObject({ code: "TIMEOUT" });
 });

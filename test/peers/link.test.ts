@@ -11,6 +11,7 @@ import { within } from "../support/deadline.ts";
 import { rejectionOf } from "../support/error-of.ts";
 import { waitTurns } from "../support/event-loop.ts";
 import { until } from "../support/until.ts";
+import { useFakeTimers } from "../support/fake-timers.ts";
 
 let ids = 0;
 
@@ -90,29 +91,25 @@ test("closing a session sends a goodbye, whose reason ends the other side's call
 });
 
 test("unanswered hellos wait 1, 2, 4, 8, then 15 s with NO_CHANNEL, and 1 s after an answer", async () => {
-  jest.useFakeTimers();
-  try {
-    const link = createTestLink("dialler", { firstHelloMs: 1000 });
-    const expectWait = async (waitMs: number, code?: FaultCode): Promise<void> => {
-      const running = link.run(flowingPair().ends[0]);
-      jest.advanceTimersByTime(waitMs - 1);
-      expect(await Promise.race([running, waitTurns(5)])).toBeUndefined();
-      jest.advanceTimersByTime(1);
-      const { state, reason } = await running;
-      expect({ state, code: reason?.code }).toEqual({ state: "dialling", code });
-    };
-    for (const waitMs of [1000, 2000, 4000, 8000]) await expectWait(waitMs);
-    for (const waitMs of [15_000, 15_000]) await expectWait(waitMs, "NO_CHANNEL");
-    const pair = flowingPair();
-    const listener = createTestLink("listener");
-    const running = [link.run(pair.ends[0]), listener.run(pair.ends[1])];
-    while (link.session.state !== "open") await waitTurns(1);
-    listener.session.close("done");
-    await Promise.all(running);
-    await expectWait(1000);
-  } finally {
-    jest.useRealTimers();
-  }
+  using _ = useFakeTimers();
+  const link = createTestLink("dialler", { firstHelloMs: 1000 });
+  const expectWait = async (waitMs: number, code?: FaultCode): Promise<void> => {
+    const running = link.run(flowingPair().ends[0]);
+    jest.advanceTimersByTime(waitMs - 1);
+    expect(await Promise.race([running, waitTurns(5)])).toBeUndefined();
+    jest.advanceTimersByTime(1);
+    const { state, reason } = await running;
+    expect({ state, code: reason?.code }).toEqual({ state: "dialling", code });
+  };
+  for (const waitMs of [1000, 2000, 4000, 8000]) await expectWait(waitMs);
+  for (const waitMs of [15_000, 15_000]) await expectWait(waitMs, "NO_CHANNEL");
+  const pair = flowingPair();
+  const listener = createTestLink("listener");
+  const running = [link.run(pair.ends[0]), listener.run(pair.ends[1])];
+  while (link.session.state !== "open") await waitTurns(1);
+  listener.session.close("done");
+  await Promise.all(running);
+  await expectWait(1000);
 });
 
 /** Runs a link whose hello gets no answer, and returns the milliseconds until the run ends. */
@@ -128,40 +125,33 @@ async function timeHello(link: Link, after: { ms: number; hurry: () => void } | 
 test.each([
   ["that has waited for longer than the first one may at once", 1500, 1500],
   ["that has waited for less at the time of the first one", 300, 1000],
-])("hurry ends a hello %s", async (_, hurryMs, endMs) => {
-  jest.useFakeTimers();
-  try {
-    const link = createTestLink("dialler", { firstHelloMs: 1000 });
-    for (const waitMs of [1000, 2000]) expect(await timeHello(link, undefined)).toBe(waitMs);
-    expect(await timeHello(link, { ms: hurryMs, hurry: () => link.hurry() })).toBeWithin(endMs, endMs + 101);
-    expect(await timeHello(link, undefined)).toBe(2000);
-  } finally {
-    jest.useRealTimers();
-  }
+])("hurry ends a hello %s", async (...row) => {
+  const [, hurryMs, endMs] = row;
+  using _ = useFakeTimers();
+  const link = createTestLink("dialler", { firstHelloMs: 1000 });
+  for (const waitMs of [1000, 2000]) expect(await timeHello(link, undefined)).toBe(waitMs);
+  expect(await timeHello(link, { ms: hurryMs, hurry: () => link.hurry() })).toBeWithin(endMs, endMs + 101);
+  expect(await timeHello(link, undefined)).toBe(2000);
 });
 
 test("hellos after an open session wait for a quarter of the outage at most", async () => {
-  jest.useFakeTimers();
-  try {
-    const link = createTestLink("dialler", { firstHelloMs: 1000 });
-    const pair = flowingPair();
-    const listener = createTestLink("listener");
-    const running = [link.run(pair.ends[0]), listener.run(pair.ends[1])];
-    while (link.session.state !== "open") await waitTurns(1);
-    pair.cut();
-    await Promise.all(running);
-    const waitsMs: number[] = [];
-    for (let hello = 0; hello < 12; hello++) waitsMs.push(await timeHello(link, undefined));
-    expect(waitsMs.slice(0, 5)).toEqual([1000, 2000, 2000, 2000, 2000]);
-    let outageMs = 0;
-    for (const waitMs of waitsMs) {
-      expect(waitMs).toBeLessThanOrEqual(Math.max(2000, outageMs / 4) + 100);
-      outageMs += waitMs;
-    }
-    expect(waitsMs.at(-1)).toBeGreaterThan(3000);
-  } finally {
-    jest.useRealTimers();
+  using _ = useFakeTimers();
+  const link = createTestLink("dialler", { firstHelloMs: 1000 });
+  const pair = flowingPair();
+  const listener = createTestLink("listener");
+  const running = [link.run(pair.ends[0]), listener.run(pair.ends[1])];
+  while (link.session.state !== "open") await waitTurns(1);
+  pair.cut();
+  await Promise.all(running);
+  const waitsMs: number[] = [];
+  for (let hello = 0; hello < 12; hello++) waitsMs.push(await timeHello(link, undefined));
+  expect(waitsMs.slice(0, 5)).toEqual([1000, 2000, 2000, 2000, 2000]);
+  let outageMs = 0;
+  for (const waitMs of waitsMs) {
+    expect(waitMs).toBeLessThanOrEqual(Math.max(2000, outageMs / 4) + 100);
+    outageMs += waitMs;
   }
+  expect(waitsMs.at(-1)).toBeGreaterThan(3000);
 });
 
 test.each(["read", "write"] as const)(

@@ -16,6 +16,7 @@ import { rejectionOf } from "../support/error-of.ts";
 import { waitTurns } from "../support/event-loop.ts";
 import { until } from "../support/until.ts";
 import { COMMANDS, runOn } from "./legacy/legacy-calls.ts";
+import { useFakeTimers } from "../support/fake-timers.ts";
 
 const RECHECK_MS = 5 * 60_000;
 const never = new AbortController().signal;
@@ -140,43 +141,35 @@ test("after a redial that met the old agent again, the run of that agent does no
 });
 
 test("the run of a foreign peer ends after five minutes, for a recheck of its dialect", async () => {
-  jest.useFakeTimers();
-  try {
-    const { run, isEnded } = await createForeignScene(createOldPort({ commands: COMMANDS }));
-    await waitTurns(5);
-    jest.advanceTimersByTime(RECHECK_MS - 1);
-    await waitTurns(5);
-    expect(isEnded()).toBe(false);
-    jest.advanceTimersByTime(1);
-    expect((await run).state).toBe("foreign");
-  } finally {
-    jest.useRealTimers();
-  }
+  using _ = useFakeTimers();
+  const { run, isEnded } = await createForeignScene(createOldPort({ commands: COMMANDS }));
+  await waitTurns(5);
+  jest.advanceTimersByTime(RECHECK_MS - 1);
+  await waitTurns(5);
+  expect(isEnded()).toBe(false);
+  jest.advanceTimersByTime(1);
+  expect((await run).state).toBe("foreign");
 });
 
 test("a recheck waits for the end of a running foreign call", async () => {
-  jest.useFakeTimers();
-  try {
-    const gate = Promise.withResolvers<void>();
-    const work = ({ args }: { args: readonly unknown[] }): Promise<void> =>
-      args[0] === "echo" ? gate.promise : Promise.resolve();
-    const port = createOldPort({ commands: COMMANDS, work });
-    const { link, run, peer, isEnded } = await createForeignScene(port);
-    const ended = runOn(peer, { command: "echo", args: ["x"] });
-    await waitTurns(5);
-    expect(link.calls).toEqual({ outgoing: 1, incoming: 0 });
-    jest.advanceTimersByTime(RECHECK_MS);
-    await waitTurns(5);
-    jest.advanceTimersByTime(60_000);
-    await waitTurns(5);
-    expect(isEnded()).toBe(false);
-    gate.resolve();
-    expect(await ended).toMatchObject({ stdout: "x\n" });
-    jest.advanceTimersByTime(500);
-    expect((await run).state).toBe("foreign");
-  } finally {
-    jest.useRealTimers();
-  }
+  using _ = useFakeTimers();
+  const gate = Promise.withResolvers<void>();
+  const work = ({ args }: { args: readonly unknown[] }): Promise<void> =>
+    args[0] === "echo" ? gate.promise : Promise.resolve();
+  const port = createOldPort({ commands: COMMANDS, work });
+  const { link, run, peer, isEnded } = await createForeignScene(port);
+  const ended = runOn(peer, { command: "echo", args: ["x"] });
+  await waitTurns(5);
+  expect(link.calls).toEqual({ outgoing: 1, incoming: 0 });
+  jest.advanceTimersByTime(RECHECK_MS);
+  await waitTurns(5);
+  jest.advanceTimersByTime(60_000);
+  await waitTurns(5);
+  expect(isEnded()).toBe(false);
+  gate.resolve();
+  expect(await ended).toMatchObject({ stdout: "x\n" });
+  jest.advanceTimersByTime(500);
+  expect((await run).state).toBe("foreign");
 });
 
 test("release ends a wait for the peer with the explanation", async () => {

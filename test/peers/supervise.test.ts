@@ -4,6 +4,7 @@ import { NegotiatorError } from "../../src/errors.ts";
 import { pause, supervise } from "../../src/peers/supervise.ts";
 import type { AttemptResult } from "../../src/peers/supervise.ts";
 import { waitTurns } from "../support/event-loop.ts";
+import { useFakeTimers } from "../support/fake-timers.ts";
 
 test("supervise starts another attempt after each end, and reports each failure as an error", async () => {
   const stop = new AbortController();
@@ -141,19 +142,15 @@ test("an abort ends the pause between two attempts at once, and there is no furt
 });
 
 test("a pause of a minute lasts a minute", async () => {
-  jest.useFakeTimers();
-  try {
-    let isOver = false;
-    const pausing = pause(60_000, new AbortController().signal).then(() => (isOver = true));
-    jest.advanceTimersByTime(59_999);
-    await waitTurns(5);
-    expect(isOver).toBe(false);
-    jest.advanceTimersByTime(1);
-    await pausing;
-    expect(isOver).toBe(true);
-  } finally {
-    jest.useRealTimers();
-  }
+  using _ = useFakeTimers();
+  let isOver = false;
+  const pausing = pause(60_000, new AbortController().signal).then(() => (isOver = true));
+  jest.advanceTimersByTime(59_999);
+  await waitTurns(5);
+  expect(isOver).toBe(false);
+  jest.advanceTimersByTime(1);
+  await pausing;
+  expect(isOver).toBe(true);
 });
 
 test("an aborted pause resolves early and never rejects", async () => {

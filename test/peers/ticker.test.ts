@@ -1,9 +1,9 @@
 /** The shared timer of everything that looks once a second. */
-import { afterEach, beforeEach, expect, jest, test } from "bun:test";
+import { expect, jest, test } from "bun:test";
 import { createTicker, TICK_MS } from "../../src/peers/ticker.ts";
+import { fakeTimersInEachTest } from "../support/fake-timers.ts";
 
-beforeEach(() => void jest.useFakeTimers());
-afterEach(() => void jest.useRealTimers());
+fakeTimersInEachTest();
 
 test("a thousand listeners share one timer, which ends with the last of them", () => {
   const everyTick = createTicker();

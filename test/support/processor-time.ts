@@ -11,6 +11,18 @@ export function processorMsOf(work: () => unknown): number {
   return Math.min(...Array.from({ length: MEASUREMENTS }, () => measure(work)));
 }
 
+/**
+ * Returns how many times the cost of `once` the cost of `more` is. Both are measured in turns, and the turn
+ * with the smallest share counts: a busy machine can make a run longer, and no run shorter.
+ */
+export function costInRunsOf(once: () => unknown, more: () => unknown): number {
+  const shares = Array.from({ length: MEASUREMENTS }, () => {
+    const onceMs = measure(once);
+    return measure(more) / Math.max(onceMs, measure(once));
+  });
+  return Math.min(...shares);
+}
+
 function measure(work: () => unknown): number {
   const start = process.threadCpuUsage();
   for (let count = 1; ; count++) {

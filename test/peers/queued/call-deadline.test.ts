@@ -2,21 +2,18 @@
 import { expect, jest, test } from "bun:test";
 import { createCallDeadline } from "../../../src/peers/queued/call-deadline.ts";
 import type { CallDeadline } from "../../../src/peers/queued/call-deadline.ts";
+import { useFakeTimers } from "../../support/fake-timers.ts";
 
 const LIMITS = { timeoutMs: 0, connectTimeoutMs: 2000, life: new AbortController().signal, label: "old one" };
 
 /** The code and first line of the error after so many milliseconds; undefined while the call may go on. */
 function errorAfter(ms: number, act: (deadline: CallDeadline) => void, timeoutMs = 0): unknown[] | undefined {
-  jest.useFakeTimers();
-  try {
-    using deadline = createCallDeadline({ ...LIMITS, timeoutMs });
-    act(deadline);
-    jest.advanceTimersByTime(ms);
-    const { aborted, reason } = deadline.signal;
-    return aborted ? [reason.code, reason.message.split("\n")[0]] : undefined;
-  } finally {
-    jest.useRealTimers();
-  }
+  using _ = useFakeTimers();
+  using deadline = createCallDeadline({ ...LIMITS, timeoutMs });
+  act(deadline);
+  jest.advanceTimersByTime(ms);
+  const { aborted, reason } = deadline.signal;
+  return aborted ? [reason.code, reason.message.split("\n")[0]] : undefined;
 }
 
 test.each<[string, number, (deadline: CallDeadline) => void]>([

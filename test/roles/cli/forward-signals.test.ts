@@ -8,6 +8,7 @@ import type { MessageListener } from "../../../src/wire/calls/mailbox.ts";
 import type { StreamReader } from "../../../src/wire/calls/stream-reader.ts";
 import { rejectionOf } from "../../support/error-of.ts";
 import { waitTurns } from "../../support/event-loop.ts";
+import { useFakeTimers } from "../../support/fake-timers.ts";
 
 const ENDED: ExecuteResult = { exitCode: 0, signal: null, endedBy: "command", durationMs: 1 };
 
@@ -130,21 +131,17 @@ test.each<[string, Partial<RemoteCommand>]>([
 
 /** Waits under fake timers. Returns the milliseconds after which the caller has ended, at most 20 s. */
 async function msUntilEnd(after: (say: (name: string, value: unknown) => void) => void, isHeld = false) {
-  jest.useFakeTimers();
-  try {
-    const { remote, say } = createRemote({}, isHeld);
-    let outcome: unknown;
-    void waitForCommand(remote, 0).then((ended) => (outcome = ended));
-    after(say);
-    for (let ms = 0; ms <= 20_000; ms += 100) {
-      await waitTurns(3);
-      if (outcome !== undefined) return { ms, outcome };
-      jest.advanceTimersByTime(100);
-    }
-    return { ms: undefined, outcome };
-  } finally {
-    jest.useRealTimers();
+  using _ = useFakeTimers();
+  const { remote, say } = createRemote({}, isHeld);
+  let outcome: unknown;
+  void waitForCommand(remote, 0).then((ended) => (outcome = ended));
+  after(say);
+  for (let ms = 0; ms <= 20_000; ms += 100) {
+    await waitTurns(3);
+    if (outcome !== undefined) return { ms, outcome };
+    jest.advanceTimersByTime(100);
   }
+  return { ms: undefined, outcome };
 }
 
 test("a command that does not confirm SIGINT ends its caller after a second", async () => {

@@ -2,28 +2,25 @@
 import { expect, jest, test } from "bun:test";
 import { LATE_MS } from "../../../src/delay.ts";
 import { deadlinePassed, startOwnClock } from "../../../src/roles/cli/own-deadline.ts";
+import { useFakeTimers } from "../../support/fake-timers.ts";
 
 test("the clock passes a moment after the deadline; never without one, and never once disposed", async () => {
-  jest.useFakeTimers();
-  try {
-    const passed: number[] = [];
-    const clocks = [1000, 0, 1000].map((leftMs, index) => {
-      const clock = startOwnClock(leftMs);
-      void clock.passed.then(() => passed.push(index));
-      return clock;
-    });
-    clocks[2]?.[Symbol.dispose]();
-    const countAfter = async (ms: number): Promise<number[]> => {
-      jest.advanceTimersByTime(ms);
-      for (let turn = 0; turn < 5; turn++) await Promise.resolve();
-      return [...passed];
-    };
-    expect(await countAfter(999 + LATE_MS.last)).toEqual([]);
-    expect(await countAfter(1)).toEqual([0]);
-    expect(await countAfter(1_000_000)).toEqual([0]);
-  } finally {
-    jest.useRealTimers();
-  }
+  using _ = useFakeTimers();
+  const passed: number[] = [];
+  const clocks = [1000, 0, 1000].map((leftMs, index) => {
+    const clock = startOwnClock(leftMs);
+    void clock.passed.then(() => passed.push(index));
+    return clock;
+  });
+  clocks[2]?.[Symbol.dispose]();
+  const countAfter = async (ms: number): Promise<number[]> => {
+    jest.advanceTimersByTime(ms);
+    for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+    return [...passed];
+  };
+  expect(await countAfter(999 + LATE_MS.last)).toEqual([]);
+  expect(await countAfter(1)).toEqual([0]);
+  expect(await countAfter(1_000_000)).toEqual([0]);
 });
 
 test.each([

@@ -1,10 +1,10 @@
 /** Guests that cannot answer, as libvirt says: for how long a new call waits for the end of that. */
-import { afterEach, beforeEach, expect, jest, test } from "bun:test";
+import { expect, jest, test } from "bun:test";
 import type { Endpoint } from "../../../src/discovery/endpoint.ts";
 import { createHindrance } from "../../../src/roles/host/hindrance.ts";
+import { fakeTimersInEachTest } from "../../support/fake-timers.ts";
 
-beforeEach(() => void jest.useFakeTimers());
-afterEach(() => void jest.useRealTimers());
+fakeTimersInEachTest();
 
 const ENDPOINT: Endpoint = { guest: "web1", port: "p", path: "/run/p", source: "libvirt" };
 const PAUSED: Endpoint = { ...ENDPOINT, state: "paused" };

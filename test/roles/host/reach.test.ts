@@ -1,10 +1,10 @@
 /** The reach of a guest: when the finders look, when the guest is given up, what a new call waits for. */
-import { afterEach, beforeEach, expect, jest, test } from "bun:test";
+import { expect, jest, test } from "bun:test";
 import { NegotiatorError } from "../../../src/errors.ts";
 import { createReach } from "../../../src/roles/host/reach.ts";
+import { fakeTimersInEachTest } from "../../support/fake-timers.ts";
 
-beforeEach(() => void jest.useFakeTimers());
-afterEach(() => void jest.useRealTimers());
+fakeTimersInEachTest();
 
 const REFUSED = new NegotiatorError("NO_CHANNEL", "refused");
 const LATER = new NegotiatorError("NO_CHANNEL", "refused later");

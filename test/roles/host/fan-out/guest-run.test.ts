@@ -1,5 +1,5 @@
 /** The command of a fan-out in one guest: its result, its output, and what cancels it. */
-import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import { describe, expect, jest, test } from "bun:test";
 import { NegotiatorError } from "../../../../src/errors.ts";
 import type { Peer, PeerCallOptions } from "../../../../src/peers/peer.ts";
 import { failedResult, runOnGuest } from "../../../../src/roles/host/fan-out/guest-run.ts";
@@ -9,9 +9,9 @@ import { watchInterruption } from "../../../../src/roles/host/fan-out/interrupti
 import type { StreamReader } from "../../../../src/wire/calls/stream-reader.ts";
 import type { StreamWriter } from "../../../../src/wire/calls/stream-writer.ts";
 import type { OutputName } from "../../../../src/standard-output.ts";
+import { fakeTimersInEachTest } from "../../../support/fake-timers.ts";
 
-beforeEach(() => void jest.useFakeTimers());
-afterEach(() => void jest.useRealTimers());
+fakeTimersInEachTest();
 
 const ENDED = { exitCode: 0, signal: null, endedBy: "command", durationMs: 1 };
 const never = (): Promise<never> => Promise.withResolvers<never>().promise;

@@ -1,12 +1,12 @@
 /** Signals and lost readers of a fan-out: what each command gets, and what is over. */
-import { afterEach, beforeEach, expect, jest, test } from "bun:test";
+import { expect, jest, test } from "bun:test";
 import { nextTurn } from "../../../../src/delay.ts";
 import { watchInterruption } from "../../../../src/roles/host/fan-out/interruption.ts";
 import type { Interruption } from "../../../../src/roles/host/fan-out/interruption.ts";
 import { rejectionOf } from "../../../support/error-of.ts";
+import { fakeTimersInEachTest } from "../../../support/fake-timers.ts";
 
-beforeEach(() => void jest.useFakeTimers());
-afterEach(() => void jest.useRealTimers());
+fakeTimersInEachTest();
 
 /** A command that only notes what it gets. */
 function command(facts: { takesMessages?: boolean; isSent?: boolean } = {}) {

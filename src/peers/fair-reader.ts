@@ -1,6 +1,8 @@
 /** Gives a channel's bytes to a session in the turns of its peer, and reads a peer over its quota slowly. */
 import type { MemoryShare } from "../wire/memory.ts";
 import { collectEarly } from "./early-collection.ts";
+import { LONG_WORK } from "./long-work.ts";
+import type { LongWork } from "./long-work.ts";
 import { MEMORY } from "./shared-memory.ts";
 import { pause } from "./supervise.ts";
 import type { Session } from "../wire/session/session.ts";
@@ -21,6 +23,8 @@ export type Share = {
   calls: { read: number; readMs: number };
   /** The pieces of a message that has begun and not ended. */
   begun: BegunMessage;
+  /** The gaps between long messages of all peers. */
+  longWork: LongWork;
   /** Its part of the memory of all peers. */
   memory: MemoryShare;
 };
@@ -41,6 +45,7 @@ export function createShare(onExceeded: (what: string) => void = () => undefined
     pace: { msPerByte: CONTENDED.turnMs / FIRST_BYTES },
     calls: { read: 0, readMs: 0 },
     begun: { bytes: 0, ms: 0 },
+    longWork: LONG_WORK,
     memory: MEMORY.open(),
   };
 }
@@ -56,12 +61,13 @@ export async function receiveFairly(
   signal: AbortSignal,
   onRest: (bytes: Uint8Array) => void = () => undefined,
 ): Promise<void> {
-  const { turns, quota, pace, calls, begun } = share;
+  const { turns, quota, pace, calls, begun, longWork } = share;
   let rest = bytes;
   onRest(rest);
   do {
     const refusedMs = quota.pauseMs(performance.now());
     if (refusedMs > 0) await pause(refusedMs, signal);
+    await longWork.waitForGap(begun.bytes, signal);
     let pauseMs = 0;
     const piece = rest.subarray(0, bytesOfTurn(share));
     rest = rest.subarray(piece.length);
@@ -82,6 +88,7 @@ export async function receiveFairly(
       if (counts.unneeded === 0) return;
       const idleMs = estimateUnneeded(whole.ms, { ...counts, bytes: whole.bytes });
       turns.countVain(idleMs);
+      longWork.count(idleMs);
       pauseMs = quota.take({ messages: counts.unneeded, bytes: counts.unneededBytes, ms: idleMs }, endMs);
     });
     if (pauseMs > 0) await pause(pauseMs, signal);

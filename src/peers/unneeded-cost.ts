@@ -3,11 +3,9 @@
 /** The most that a message and each of its bytes take of a slow processor. */
 const MOST_MESSAGE_MS = 0.03;
 const MOST_BYTE_MS = 0.0002;
-/**
- * A message with more bytes before its last piece costs the time of all its pieces. Shorter ones, such as
- * stream chunks, do not: a cut sends them again, and that must not hold up the next channel.
- */
-const LONG_BYTES = 128 * 1024;
+
+/** A message with at least so many bytes before its last piece is long. */
+export const LONG_BYTES = 128 * 1024;
 
 /** The pieces of a message that has begun and not ended: their bytes, and the milliseconds that they took. */
 export type BegunMessage = { bytes: number; ms: number };
@@ -22,6 +20,7 @@ export function joinPieces(
   ms: number,
 ): BegunMessage {
   const joined = { bytes: begun.bytes + bytes, ms: begun.ms + ms };
+  // A cut sends shorter messages again, such as stream chunks, and that must not hold up the next channel.
   const isLong = begun.bytes >= LONG_BYTES;
   Object.assign(begun, messages > 0 ? { bytes: 0, ms: 0 } : joined);
   return isLong ? joined : { bytes, ms };

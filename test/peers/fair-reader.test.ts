@@ -1,6 +1,7 @@
 /** The cost of received bytes in the quota of their peer. */
 import { expect, spyOn, test } from "bun:test";
 import { createShare, receiveFairly } from "../../src/peers/fair-reader.ts";
+import { createLongWork } from "../../src/peers/long-work.ts";
 import type { Unneeded } from "../../src/peers/unneeded-quota.ts";
 import { createTurns } from "../../src/peers/turns.ts";
 import { createTraffic } from "../../src/wire/session/traffic.ts";
@@ -49,7 +50,8 @@ async function receiveUnneeded(messageBytes: number): Promise<{ pieces: number; 
     },
   };
   // By this clock a turn takes very long, which must not use up the round of all other tests.
-  const share = { ...createShare(), quota, turns: createTurns().open() };
+  const own = { turns: createTurns().open(), longWork: createLongWork() };
+  const share = { ...createShare(), quota, ...own };
   const traffic = createTraffic();
   let received = 0;
   const session = {

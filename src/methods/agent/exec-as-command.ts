@@ -105,7 +105,6 @@ function createWriter(sink: ByteSink, started: () => void): StreamWriter {
     },
     end: () => undefined,
     sentBytes: 0,
-    stopped: new AbortController().signal,
   };
 }
 

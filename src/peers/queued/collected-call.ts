@@ -73,5 +73,5 @@ export function createCollectedCall(options: CollectedCallOptions): CollectedCal
 }
 
 function createSink(write: (bytes: Uint8Array) => Promise<void>): StreamWriter {
-  return { write, end: () => undefined, sentBytes: 0, stopped: new AbortController().signal };
+  return { write, end: () => undefined, sentBytes: 0 };
 }

@@ -25,7 +25,6 @@ export function createInputCollector(options: { limitBytes: number; label: strin
       get sentBytes() {
         return length;
       },
-      stopped: new AbortController().signal,
       write(part) {
         length += part.length;
         parts.push(new Uint8Array(part));

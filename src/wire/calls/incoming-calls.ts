@@ -54,6 +54,12 @@ type IncomingCallsOptions = {
   window: WindowOptions;
 };
 
+/**
+ * A call that is answered stays open until the caller has read its output. For each call that may run, so
+ * many may be open.
+ */
+const OPEN_SHARE = 1.5;
+
 type IncomingRequest = Request & { id: CallId };
 
 /** Creates an empty set of calls. */
@@ -180,7 +186,8 @@ function findExcessOf(
   const { openCalls, openCallBytes, streamsPerCall } = limits;
   const { runningCount, runningBytes } = served;
   if (countStreams(request) > streamsPerCall) return tooMany("streams", streamsPerCall);
-  if (runningCount >= openCalls || openCount >= 2 * openCalls) return tooMany("open calls", openCalls);
+  if (runningCount >= openCalls || openCount >= OPEN_SHARE * openCalls)
+    return tooMany("open calls", openCalls);
   if (outlet.controlCount > 2 * openCalls)
     return tooMany("answers that the caller has not read", 2 * openCalls);
   const bytes = countBytes(request.params);

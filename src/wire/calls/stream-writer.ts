@@ -19,8 +19,6 @@ export interface StreamWriter {
   end(options?: { truncated?: boolean }): void;
   /** Bytes that were sent so far, without those that are still queued. */
   readonly sentBytes: number;
-  /** Aborts when the reader wants no more. */
-  readonly stopped: AbortSignal;
 }
 
 /** A chunk of a stream, and the offset of its first byte. */
@@ -46,7 +44,7 @@ export type WriterEnd = {
   begin(offset: number): void;
   /** Gives a new reader's credit: `creditBytes` after the bytes that were sent already. */
   rebase(creditBytes: number): void;
-  /** Rejects queued and later writes with `CLOSED`, and aborts `stopped`: the reader wants no more. */
+  /** Rejects queued and later writes with `CLOSED`: the reader wants no more. */
   stop(): void;
   /** Rejects queued and later writes with `error`. */
   fail(error: NegotiatorError): void;
@@ -63,7 +61,6 @@ export type FrozenWriter = {
   isEnded: boolean;
   isEndSent: boolean;
   isTruncated: boolean;
-  isStopped: boolean;
   closed?: WireError;
   queued?: Uint8Array;
   skipped: number;
@@ -85,8 +82,6 @@ type WriterOptions = {
 export function createWriter(options: WriterOptions): WriterEnd {
   const { frozen } = options;
   const writes = createWaitingWrites(frozen);
-  const stopping = new AbortController();
-  if (frozen?.isStopped === true) stopping.abort();
   let { limit = options.creditBytes, offset = 0 }: Partial<FrozenWriter> = frozen ?? {};
   let { isEnded = false, isEndSent = false, isTruncated = false }: Partial<FrozenWriter> = frozen ?? {};
   let closed = frozen?.closed && fromWireError(frozen.closed, true);
@@ -103,7 +98,6 @@ export function createWriter(options: WriterOptions): WriterEnd {
       get sentBytes() {
         return offset;
       },
-      stopped: stopping.signal,
       write(bytes) {
         if (closed !== undefined) return Promise.reject(closed);
         if (isEnded)
@@ -160,11 +154,10 @@ export function createWriter(options: WriterOptions): WriterEnd {
     },
     stop() {
       close(new NegotiatorError("CLOSED", "The reader has stopped this stream"));
-      stopping.abort();
     },
     fail: close,
     freeze() {
-      const ends = { isEnded, isEndSent, isTruncated, isStopped: stopping.signal.aborted };
+      const ends = { isEnded, isEndSent, isTruncated };
       const failure = closed === undefined ? {} : { closed: toWireError(closed) };
       return { limit, offset, ...ends, ...writes.freeze(), ...failure };
     },

@@ -81,7 +81,6 @@ describe("a served call", () => {
     again.writer("stdin").end();
     await link.flow();
     expect(await text).toBe("x");
-    expect(again.writer("stdin").stopped.aborted).toBe(false);
   });
 
   test("attaching without stdout stops the served call's stdout", async () => {
@@ -124,7 +123,7 @@ describe("a served call", () => {
   });
 });
 
-test("answered calls whose output is not taken count up to twice openCalls, then calls get BUSY", () => {
+test("half of openCalls may be answered calls whose output is not taken, then calls get BUSY", () => {
   const peer = createOpenListener({ limits: { openCalls: 2 } });
   const call = (id: string): JsonObject[] => {
     peer.count({ id, method: "m", streams: { read: { stdout: 0 } } });
@@ -136,9 +135,9 @@ test("answered calls whose output is not taken count up to twice openCalls, then
     served?.respond(0);
     return peer.drain();
   };
-  for (const id of ["a", "b", "c", "d"])
+  for (const id of ["a", "b", "c"])
     expect(call(id)).toMatchObject([{ id, result: 0, streams: { stdout: { bytes: 6 } } }]);
-  expect(peer.session.incomingCount).toBe(4);
+  expect(peer.session.incomingCount).toBe(3);
   expect(call("e")).toMatchObject([{ id: "e", error: { data: { code: "BUSY" } } }]);
   peer.count({ method: "stream.stop", params: { call: "a", stream: "stdout" } });
   peer.drain();

@@ -60,7 +60,6 @@ function peerOf({ result = Promise.resolve(ENDED), stdout = chunks([]), stderr =
 
 const WRITER: StreamWriter = {
   sentBytes: 0,
-  stopped: new AbortController().signal,
   write: never,
   end: () => undefined,
 };

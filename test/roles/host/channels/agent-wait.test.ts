@@ -1,8 +1,11 @@
-/** Waits for agents on new channels, without a daemon of this host. */
+/** Waits for agents on new channels, with and without a daemon of this host. */
 import { expect, test } from "bun:test";
 import type { RunText } from "../../../../src/process/run-text.ts";
 import { waitForAgents } from "../../../../src/roles/host/channels/agent-wait.ts";
+import type { GuestStatus } from "../../../../src/roles/host/status.ts";
 import { answer, complaint, domainXml, UUIDS } from "../../../discovery/libvirt/fake-libvirt.ts";
+import { listenAsDaemon, statusOf } from "../../../support/fake-daemon.ts";
+import { createTemporaryDirectory } from "../../../support/temporary-directory.ts";
 
 const [uuid] = UUIDS;
 const port = "negotiator-host-to-guest.0";
@@ -59,4 +62,59 @@ test("no guests are not waited for", async () => {
     signal,
   };
   expect(await waitForAgents([], options)).toEqual({ agents: new Map(), hasDaemon: false });
+});
+
+/** Waits beside a daemon whose answers to `status` are these, one after the other; the last one stays. */
+async function waitBeside(
+  statuses: readonly Partial<GuestStatus>[],
+  looks: readonly string[],
+  isNew = false,
+) {
+  await using directory = await createTemporaryDirectory();
+  const control = directory.at("control");
+  let asked = 0;
+  await using _ = await listenAsDaemon("host", control, () => {
+    const changes = statuses[Math.min(asked++, statuses.length - 1)];
+    return { guests: [statusOf("other"), ...(changes === undefined ? [] : [statusOf("web1", changes)])] };
+  });
+  let looked = 0;
+  const runText: RunText = () => Promise.resolve(answer(looks[Math.min(looked++, looks.length - 1)] ?? ""));
+  const guests = [{ name: "web1", uuid, port, isNew }];
+  const { signal } = new AbortController();
+  const found = await waitForAgents(guests, { waitMs: 60_000, control, virsh: { runText }, signal });
+  return { agent: found.agents.get(uuid), hasDaemon: found.hasDaemon, asked, looked };
+}
+
+test.each<[string, Partial<GuestStatus>, string]>([
+  ["our own agent", { version: "1.2.3" }, "answers (negotiator 1.2.3)"],
+  ["an agent without a version", { version: null }, "answers (negotiator)"],
+  ["python-negotiator", { dialect: "legacy", version: "0.12" }, "answers (legacy 0.12)"],
+])("%s with a session answers, and its port is not looked at", async (_, changes, label) => {
+  const outcome = await waitBeside([changes], [CLOSED]);
+  expect(outcome).toEqual({ agent: { state: "answers", label }, hasDaemon: true, asked: 1, looked: 0 });
+});
+
+test.each<[string, Partial<GuestStatus>]>([
+  ["an agent that does not answer", { state: "unresponsive" }],
+  ["a guest whose dialect is unknown", { dialect: null }],
+  ["an agent of a dialect with other ports", { dialect: "qga" }],
+  ["a paused guest", { state: "paused" }],
+  ["a saved guest", { state: "saved" }],
+  ["a guest that is shut off", { state: "shut off" }],
+  ["a guest whose agent is waited for", { state: "waiting" }],
+])("the port of %s is looked at", async (_, changes) => {
+  const outcome = await waitBeside([changes], [CLOSED]);
+  expect(outcome).toEqual({ agent: NONE, hasDaemon: true, asked: 1, looked: 1 });
+});
+
+test("an agent that has its port open is waited for until it answers the daemon", async () => {
+  const outcome = await waitBeside([{ state: "waiting" }, { state: "waiting" }, {}], [OPEN]);
+  const agent = { state: "answers" as const, label: "answers (negotiator 0.1.0)" };
+  expect(outcome).toEqual({ agent, hasDaemon: true, asked: 3, looked: 2 });
+});
+
+test("a new port of a guest that the daemon does not know is looked at until an agent answers", async () => {
+  const outcome = await waitBeside([{ state: "waiting" }, { state: "waiting" }, {}], [CLOSED, OPEN], true);
+  const agent = { state: "answers" as const, label: "answers (negotiator 0.1.0)" };
+  expect(outcome).toEqual({ agent, hasDaemon: true, asked: 3, looked: 2 });
 });

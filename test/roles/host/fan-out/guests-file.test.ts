@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { readGuestsFile } from "../../../../src/roles/host/fan-out/guests-file.ts";
 import { rejectionOf } from "../../../support/error-of.ts";
+import { runProcess } from "../../../support/program-run.ts";
 import { createTemporaryDirectory } from "../../../support/temporary-directory.ts";
 
 const MEBIBYTE = 1024 * 1024;
@@ -46,4 +47,43 @@ test.each([
   expect(code).toBe("BAD_USAGE");
   expect(message).toStartWith(`Cannot read guests from "${path}": `);
   expect(message.split("\n")[0]).toContain(reason);
+});
+
+const SOURCE = `${import.meta.dir}/../../../../src/roles/host/fan-out/guests-file.ts`;
+
+test("names of many pieces come from the standard input", async () => {
+  const names = Array.from({ length: 20_000 }, (_, index) => `web${index}`);
+  const script = `
+    const { readGuestsFile } = await import("${SOURCE}");
+    const names = await readGuestsFile("-");
+    console.log(names.length, names[0], names.at(-1), new Set(names).size);
+  `;
+  await using directory = await createTemporaryDirectory();
+  await Bun.write(directory.at("guests"), `${names.join("\n")}\n`);
+  const words = ["sh", "-c", 'cat "$1" | "$0" -e "$2"', process.execPath, directory.at("guests"), script];
+  const { stdout, stderr } = await runProcess(words);
+  expect({ stdout, stderr }).toEqual({ stdout: "20000 web0 web19999 20000\n", stderr: "" });
+});
+
+test("names may come from a named pipe", async () => {
+  await using directory = await createTemporaryDirectory();
+  const path = directory.at("pipe");
+  await runProcess(["mkfifo", path]);
+  const writing = runProcess(["sh", "-c", `printf 'web1\\nweb2\\n' >"$1"`, "sh", path]);
+  expect(await readGuestsFile(path)).toEqual(["web1", "web2"]);
+  await writing;
+});
+
+test("a file that this user may not read is refused: you may not read it", async () => {
+  await using directory = await createTemporaryDirectory();
+  const path = directory.at("guests");
+  await Bun.write(path, "web1\n");
+  const script = `
+    const { readGuestsFile } = await import("${SOURCE}");
+    require("node:fs").chmodSync("${path}", 0);
+    process.setuid(65534);
+    await readGuestsFile("${path}").catch(({ message }) => console.log(message));
+  `;
+  const { stdout } = await runProcess([process.execPath, "-e", script]);
+  expect(stdout).toContain("you may not read it");
 });

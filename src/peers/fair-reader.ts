@@ -9,7 +9,7 @@ import type { Session } from "../wire/session/session.ts";
 import { TURNS } from "./turns.ts";
 import type { PeerTurns } from "./turns.ts";
 import type { Traffic } from "../wire/session/traffic.ts";
-import { estimateUnneeded, joinPieces } from "./unneeded-cost.ts";
+import { estimateUnneeded, joinPieces, NOT_BEGUN } from "./unneeded-cost.ts";
 import type { BegunMessage, PieceCounts } from "./unneeded-cost.ts";
 import { createUnneededQuota } from "./unneeded-quota.ts";
 import type { UnneededQuota } from "./unneeded-quota.ts";
@@ -44,7 +44,7 @@ export function createShare(onExceeded: (what: string) => void = () => undefined
     quota: createUnneededQuota(onExceeded),
     pace: { msPerByte: CONTENDED.turnMs / FIRST_BYTES },
     calls: { read: 0, readMs: 0 },
-    begun: { bytes: 0, ms: 0 },
+    begun: { ...NOT_BEGUN },
     longWork: LONG_WORK,
     memory: MEMORY.open(),
   };
@@ -67,7 +67,7 @@ export async function receiveFairly(
   do {
     const refusedMs = quota.pauseMs(performance.now());
     if (refusedMs > 0) await pause(refusedMs, signal);
-    await longWork.waitForGap(begun.bytes, signal);
+    await longWork.waitForGap(begun, signal);
     let pauseMs = 0;
     const piece = rest.subarray(0, bytesOfTurn(share));
     rest = rest.subarray(piece.length);

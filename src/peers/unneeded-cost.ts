@@ -7,8 +7,14 @@ const MOST_BYTE_MS = 0.0002;
 /** A message with at least so many bytes before its last piece is long. */
 export const LONG_BYTES = 128 * 1024;
 
-/** The pieces of a message that has begun and not ended: their bytes, and the milliseconds that they took. */
-export type BegunMessage = { bytes: number; ms: number };
+/**
+ * The pieces of a message that has begun and not ended: their bytes, and the milliseconds that they took.
+ * `waitedMs`: how long they have waited for gaps between long messages.
+ */
+export type BegunMessage = { bytes: number; ms: number; waitedMs: number };
+
+/** No message has begun. */
+export const NOT_BEGUN: Readonly<BegunMessage> = { bytes: 0, ms: 0, waitedMs: 0 };
 
 /**
  * Returns the bytes and the milliseconds of a piece, with the pieces before it of a long message that ends in
@@ -18,11 +24,11 @@ export function joinPieces(
   begun: BegunMessage,
   { messages, bytes }: Pick<PieceCounts, "messages" | "bytes">,
   ms: number,
-): BegunMessage {
+): Pick<BegunMessage, "bytes" | "ms"> {
   const joined = { bytes: begun.bytes + bytes, ms: begun.ms + ms };
   // A cut sends shorter messages again, such as stream chunks, and that must not hold up the next channel.
   const isLong = begun.bytes >= LONG_BYTES;
-  Object.assign(begun, messages > 0 ? { bytes: 0, ms: 0 } : joined);
+  Object.assign(begun, messages > 0 ? NOT_BEGUN : joined);
   return isLong ? joined : { bytes, ms };
 }
 

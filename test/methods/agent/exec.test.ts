@@ -135,9 +135,8 @@ test.each([
 test("a name is looked for in the PATH that the client gives", async () => {
   const { exec } = createCommands();
   const refused = await rejectionOf(exec({ path: "sh", env: ["PATH=/nonexistent"] }));
-  expect(refused.message).toBe(
-    "Guest agent command failed, error was 'Failed to execute child process “sh” (No such file or directory)'",
-  );
+  const problem = "Failed to execute child process “sh” (No such file or directory)";
+  expect(refused.message).toBe(`Guest agent command failed, error was '${problem}'`);
 });
 
 test("the resource has the path, the arguments, and the names of the variables", () => {

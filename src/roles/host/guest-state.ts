@@ -1,18 +1,22 @@
 /** The state of a guest, as `status` shows it: what its link says, and what the host knows besides. */
 import type { Endpoint } from "../../discovery/endpoint.ts";
-import type { ForeignContact, ForeignDialect } from "../../peers/dialect.ts";
-import type { PeerLink } from "../../peers/peer-link.ts";
+import type { ForeignContact, ForeignDialect, ForeignPeer } from "../../peers/dialect.ts";
 import type { Session } from "../../wire/session/session.ts";
 import type { GuestEndpoints } from "./guest-endpoints.ts";
-import type { GuestLinks } from "./guest-links.ts";
 import { explainStoppedAgent, START_AGENT } from "./no-answer.ts";
 import type { GuestStatus } from "./status.ts";
 
+/** The members of a guest's link that its state depends on. */
+type SessionFacts = { session: Pick<Session, "peer" | "farewell" | "state"> };
+
+/** The channels that its state depends on. */
+type StateEndpoints = Pick<GuestEndpoints, "saved" | "calling" | "foreignCalling">;
+
 /** `pausedSince`: when libvirt said that the guest is paused. */
 export type StateFacts = {
-  endpoints: GuestEndpoints;
+  endpoints: StateEndpoints;
   pausedSince: Date | undefined;
-  links: Pick<GuestLinks, "session" | "foreignPeer">;
+  links: { session: SessionFacts; foreignPeer: (dialect: ForeignDialect) => Pick<ForeignPeer, "contact"> };
 };
 
 /**
@@ -49,7 +53,11 @@ function withContact(dialect: string, contact: ForeignContact | undefined): Part
 }
 
 /** An agent that has ended is silent for a reason, which says more than the last error. */
-function withEnd(status: GuestStatus, session: Session, calling: Endpoint | undefined): GuestStatus {
+function withEnd(
+  status: GuestStatus,
+  session: SessionFacts["session"],
+  calling: Endpoint | undefined,
+): GuestStatus {
   const stopped = status.state === "unresponsive" ? explainStoppedAgent(session, calling) : undefined;
   return stopped === undefined
     ? status
@@ -58,8 +66,8 @@ function withEnd(status: GuestStatus, session: Session, calling: Endpoint | unde
 
 /** Returns the dialect of another agent in a guest whose session was never open. */
 export function findOther(
-  { session }: PeerLink,
-  { calling, foreignCalling }: GuestEndpoints,
+  { session }: SessionFacts,
+  { calling, foreignCalling }: StateEndpoints,
 ): ForeignDialect | undefined {
   if (calling !== undefined && (session.peer !== undefined || session.state === "foreign")) return undefined;
   // Without a port for the session, the other dialect is all that the guest has.
@@ -67,6 +75,6 @@ export function findOther(
 }
 
 /** The dialect of a guest without a port for the session, whether an agent runs there or not. */
-function onlyDialect({ calling, foreignCalling }: GuestEndpoints): string | null {
+function onlyDialect({ calling, foreignCalling }: StateEndpoints): string | null {
   return calling === undefined ? (foreignCalling[0]?.dialect.name ?? null) : null;
 }

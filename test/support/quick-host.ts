@@ -1,0 +1,166 @@
+/**
+ * A host for code of its command line that runs in this process: a config, a `virsh` with given answers, and
+ * a daemon with given answers.
+ */
+import { chmod, mkdir } from "node:fs/promises";
+import { DEFAULTS } from "../../src/config/settings.ts";
+import type { Settings } from "../../src/config/settings.ts";
+import { NegotiatorError } from "../../src/errors.ts";
+import { DEFAULT_LIMITS } from "../../src/limits.ts";
+import type { Invocation } from "../../src/roles/cli/subcommand.ts";
+import { listenControl } from "../../src/roles/daemon/control-server.ts";
+import type { StatusSchema } from "../../src/roles/host/status.ts";
+import type { GuestStatus } from "../../src/roles/host/status.ts";
+import { NO_FIGURES } from "../../src/roles/daemon/link-figures.ts";
+import type { InferInput } from "valibot";
+import { createTemporaryDirectory } from "./temporary-directory.ts";
+import type { TemporaryDirectory } from "./temporary-directory.ts";
+import { unsetConfig } from "./unset-config.ts";
+
+/** The answer of virsh: its output, or the message of its failure. */
+export type VirshAnswer = string | { complaint: string };
+
+/**
+ * The answers of virsh by its words after its own options. Of a list, the next call gets the next one, and
+ * the last one stays.
+ */
+export type VirshAnswers = Readonly<Record<string, VirshAnswer | readonly VirshAnswer[]>>;
+
+/** The answers of a daemon by method: a result, an error, or what makes one of the parameters. */
+export type DaemonAnswers = Readonly<Record<string, unknown>>;
+
+/** Parts of a host that may be missing. Without `virsh` the host has no such program. */
+export type QuickHostOptions = { virsh?: VirshAnswers; daemon?: DaemonAnswers };
+
+/** Its guests and settings; by default only the config names guests. */
+export type LineOptions = {
+  options?: Readonly<Record<string, readonly string[]>>;
+  positionals?: readonly string[];
+  host?: Partial<Settings["host"]>;
+  settings?: Partial<Settings>;
+  origins?: Readonly<Record<string, string>>;
+};
+
+/** A host. Disposal ends its daemon, removes its files, and sets the PATH back. */
+export type QuickHost = AsyncDisposable & {
+  readonly directory: TemporaryDirectory;
+  /** The path of the control socket, whether a daemon listens there or not. */
+  readonly control: string;
+  /** The calls that the daemon got. */
+  readonly asked: { method: string; params: unknown }[];
+  /** The words of each call of virsh, without `--quiet`. */
+  virshCalls(): Promise<string[]>;
+  /** The invocation of a subcommand on this host. */
+  line(options?: LineOptions): Invocation;
+};
+
+/** Creates the host. Only one can exist at a time, because the PATH is that of this process. */
+export async function createQuickHost({ virsh, daemon }: QuickHostOptions = {}): Promise<QuickHost> {
+  await using owned = new AsyncDisposableStack();
+  const directory = owned.use(await createTemporaryDirectory());
+  const control = directory.at("host.sock");
+  const asked: QuickHost["asked"] = [];
+  await mkdir(directory.at("bin"));
+  if (virsh !== undefined)
+    await chmod(await directory.write("bin/virsh", virshScript(directory.path, virsh)), 0o755);
+  const { PATH = "" } = process.env;
+  process.env["PATH"] = directory.at("bin");
+  owned.defer(() => void (process.env["PATH"] = PATH));
+  if (daemon !== undefined) owned.use(await listenWith(control, daemon, asked));
+  const held = owned.move();
+  return {
+    directory,
+    control,
+    asked,
+    async virshCalls() {
+      const file = Bun.file(directory.at("calls"));
+      return (await file.exists()) ? (await file.text()).split("\n").slice(0, -1) : [];
+    },
+    line({ options = {}, positionals = [], host = {}, settings = {}, origins = {} } = {}) {
+      const none = { control, libvirt: "no", qemu: "no" } as const;
+      const audit = { ...DEFAULTS.audit, file: directory.at("audit") };
+      const all = { ...DEFAULTS, audit, ...settings, host: { ...DEFAULTS.host, ...none, ...host } };
+      const config = { ...unsetConfig(all), origins: new Map(Object.entries(origins)) };
+      return {
+        words: { options: new Map(Object.entries(options)), positionals },
+        config,
+        reload: () => Promise.resolve(config),
+      };
+    },
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
+  };
+}
+
+/** The status of a guest whose session is open, with `changes`. */
+export function guestStatus(changes: Partial<GuestStatus> = {}): GuestStatus {
+  return {
+    name: "web1",
+    uuid: null,
+    state: "open",
+    dialect: "native",
+    version: "1.0.0",
+    since: "2026-01-01T00:00:00.000Z",
+    calls: { outgoing: 0, incoming: 0 },
+    ...NO_FIGURES,
+    lastError: null,
+    ...changes,
+  };
+}
+
+/** An answer to `status`. */
+export type StatusAnswer = InferInput<typeof StatusSchema>;
+
+function listenWith(control: string, answers: DaemonAnswers, asked: QuickHost["asked"]) {
+  return listenControl("host", control, {
+    limits: DEFAULT_LIMITS,
+    serve: {
+      call(call) {
+        const { method, params } = call;
+        asked.push({ method, params });
+        const given = answers[method];
+        const answer: unknown = typeof given === "function" ? given(params) : given;
+        if (answer === undefined) call.fail(new NegotiatorError("UNKNOWN_METHOD", `No method ${method}`));
+        else if (answer instanceof NegotiatorError) call.fail(answer);
+        else call.respond(answer);
+      },
+      notice: () => undefined,
+    },
+  });
+}
+
+/** The script needs no other program, because the PATH has none. */
+function virshScript(directory: string, answers: VirshAnswers): string {
+  const rows = Object.entries(answers).map(([words, given], row) => {
+    const steps = isList(given) ? given : [given];
+    const marks = steps.map((_, step) => quoted(`${directory}/step-${row}-${step}`));
+    const branches = steps.slice(0, -1).map((step, index) => {
+      const mark = marks[index] ?? "";
+      return `if [ ! -e ${mark} ]; then : > ${mark}; ${printing(step)}; fi;`;
+    });
+    return `${quoted(words)}) ${branches.join(" ")} ${printing(steps.at(-1) ?? "")} ;;`;
+  });
+  return [
+    "#!/bin/sh",
+    'while :; do case "$1" in --quiet|--readonly|--connect=*) kept="$kept$1 "; shift ;; *) break ;; esac; done',
+    `printf '%s\\n' "\${kept#--quiet }$*" >> ${quoted(`${directory}/calls`)}`,
+    'case "$*" in',
+    ...rows,
+    "esac",
+    `printf 'error: no answer for %s\\n' "$*" >&2; exit 1`,
+    "",
+  ].join("\n");
+}
+
+function printing(answer: VirshAnswer): string {
+  if (typeof answer === "string") return `printf %s ${quoted(answer)}; exit 0`;
+  return `printf %s ${quoted(`error: ${answer.complaint}\n`)} >&2; exit 1`;
+}
+
+function isList(given: VirshAnswer | readonly VirshAnswer[]): given is readonly VirshAnswer[] {
+  return Array.isArray(given);
+}
+
+/** As `shellWord`, but a line end stays one. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}

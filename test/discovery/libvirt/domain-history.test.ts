@@ -1,6 +1,7 @@
 /** The libvirt finder on known guests: saved, restored, or gone. */
 import { expect, test } from "bun:test";
 import type { Endpoint, Scan } from "../../../src/discovery/endpoint.ts";
+import { traceStopped } from "../../../src/discovery/libvirt/domain-history.ts";
 import { createLibvirtFinder } from "../../../src/discovery/libvirt/libvirt.ts";
 import type { RunTextResult } from "../../../src/process/run-text.ts";
 import { endpoint, OWN_PORTS } from "../endpoint-sample.ts";
@@ -204,3 +205,14 @@ test.each([
     expect(later.endpoints[0]).toMatchObject({ path: "/new/host-to-guest", movedFrom: known.path });
   },
 );
+
+test("a saved guest keeps the machine and the URI of its libvirt, if it has them", async () => {
+  const questions = {
+    state: () => Promise.resolve("shut off (saved)"),
+    managedSaves: () => Promise.resolve(new Set<string>()),
+  };
+  const remote = { machine: "kvm2", connect: "qemu+ssh://kvm2/system" };
+  const known = [RUNNING, { ...RUNNING, ...remote }];
+  const { endpoints } = await traceStopped(A, known, questions);
+  expect(endpoints).toStrictEqual([SAVED, { ...SAVED, ...remote }]);
+});

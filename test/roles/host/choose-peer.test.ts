@@ -182,7 +182,7 @@ test("a guest without a port for the session is called in the first dialect with
   expect(steps).toEqual([LEGACY.name]);
 });
 
-test("an agent that runs only kept commands is called if there are some, and about itself always", async () => {
+test("an agent for kept commands is called if there are some, and about itself always", async () => {
   const foreign = [
     [PUSHING, true],
     [MADE_UP, true],

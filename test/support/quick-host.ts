@@ -3,12 +3,14 @@
  * a daemon with given answers.
  */
 import { chmod, mkdir } from "node:fs/promises";
+import { listenSocket } from "../../src/channels/socket/socket-listener.ts";
+import type { Listener } from "../../src/channels/socket/socket-listener.ts";
 import { DEFAULTS } from "../../src/config/settings.ts";
 import type { Settings } from "../../src/config/settings.ts";
 import { NegotiatorError } from "../../src/errors.ts";
-import { DEFAULT_LIMITS } from "../../src/limits.ts";
+import { createLink } from "../../src/peers/link.ts";
 import type { Invocation } from "../../src/roles/cli/subcommand.ts";
-import { listenControl } from "../../src/roles/daemon/control-server.ts";
+import { describeAgent, makeId } from "../../src/roles/identity.ts";
 import type { StatusSchema } from "../../src/roles/host/status.ts";
 import type { GuestStatus } from "../../src/roles/host/status.ts";
 import { NO_FIGURES } from "../../src/roles/daemon/link-figures.ts";
@@ -110,20 +112,31 @@ export function guestStatus(changes: Partial<GuestStatus> = {}): GuestStatus {
 /** An answer to `status`. */
 export type StatusAnswer = InferInput<typeof StatusSchema>;
 
-function listenWith(control: string, answers: DaemonAnswers, asked: QuickHost["asked"]) {
-  return listenControl("host", control, {
-    limits: DEFAULT_LIMITS,
-    serve: {
-      call(call) {
-        const { method, params } = call;
-        asked.push({ method, params });
-        const given = answers[method];
-        const answer: unknown = typeof given === "function" ? given(params) : given;
-        if (answer === undefined) call.fail(new NegotiatorError("UNKNOWN_METHOD", `No method ${method}`));
-        else if (answer instanceof NegotiatorError) call.fail(answer);
-        else call.respond(answer);
-      },
-      notice: () => undefined,
+/** Without the group of the real control socket, which is asked for in another process. */
+function listenWith(path: string, answers: DaemonAnswers, asked: QuickHost["asked"]): Promise<Listener> {
+  return listenSocket(path, {
+    mode: 0o600,
+    onChannel(channel) {
+      const link = createLink({
+        side: "listener",
+        medium: "socket",
+        agent: describeAgent("host"),
+        makeId,
+        onCall(call) {
+          const { method, params } = call;
+          asked.push({ method, params });
+          const given = answers[method];
+          const answer: unknown = typeof given === "function" ? given(params) : given;
+          if (answer === undefined) call.fail(new NegotiatorError("UNKNOWN_METHOD", `No method ${method}`));
+          else if (answer instanceof NegotiatorError) call.fail(answer);
+          else call.respond(answer);
+        },
+        onNotice: () => undefined,
+      });
+      void link
+        .run(channel)
+        .catch(() => undefined)
+        .finally(() => link.session.close("done"));
     },
   });
 }
@@ -141,7 +154,9 @@ function virshScript(directory: string, answers: VirshAnswers): string {
   });
   return [
     "#!/bin/sh",
-    'while :; do case "$1" in --quiet|--readonly|--connect=*) kept="$kept$1 "; shift ;; *) break ;; esac; done',
+    "while :; do",
+    '  case "$1" in --quiet|--readonly|--connect=*) kept="$kept$1 "; shift ;; *) break ;; esac',
+    "done",
     `printf '%s\\n' "\${kept#--quiet }$*" >> ${quoted(`${directory}/calls`)}`,
     'case "$*" in',
     ...rows,

@@ -25,6 +25,14 @@ export function callLimits(
   };
 }
 
+/** The daemon passes a question on, and needs a moment for that. */
+const RELAY_MS = 2000;
+
+/** Returns the milliseconds after which a daemon that passes a call on has not answered; 0 for no limit. */
+export function relayTimeout({ timeoutMs, connectTimeoutMs }: CallLimits): number {
+  return timeoutMs === 0 ? 0 : timeoutMs + connectTimeoutMs + RELAY_MS;
+}
+
 /** Returns how a call is detached, if it is. Throws `BAD_USAGE` for `--keep` without `--detach`. */
 export function detachOption({ options }: Words): { detach?: { keepMs?: number } } {
   const seconds = options.get("keep")?.at(-1);

@@ -5,7 +5,7 @@ import { GuestFactsSchema, SHUTDOWN_MODES } from "../../peers/guest-words.ts";
 import type { GuestFacts } from "../../peers/guest-words.ts";
 import { printable, printableJson } from "../../printable.ts";
 import { askDaemon } from "../cli/ask-daemon.ts";
-import { callLimits, LIST_SECONDS } from "../cli/call-limits.ts";
+import { callLimits, LIST_SECONDS, relayTimeout } from "../cli/call-limits.ts";
 import { dialControl, noDaemon } from "../cli/control-client.ts";
 import { print } from "../cli/output.ts";
 import { formatBytes } from "../cli/quantity.ts";
@@ -36,9 +36,6 @@ export async function shutGuestDown(invocation: Invocation): Promise<Outcome> {
   return { exitCode: 0 };
 }
 
-/** The daemon passes the question on, and needs a moment for that. */
-const RELAY_MS = 2000;
-
 async function ask<Schema extends v.GenericSchema>(
   { words, config: { settings } }: Invocation,
   method: string,
@@ -46,12 +43,11 @@ async function ask<Schema extends v.GenericSchema>(
   more: Readonly<Record<string, string>> = {},
 ): Promise<v.InferOutput<Schema>> {
   const [guest = ""] = words.positionals;
-  const { timeoutMs, connectTimeoutMs } = callLimits(words, settings, LIST_SECONDS);
+  const limits = callLimits(words, settings, LIST_SECONDS);
   await using control = await dialControl("host", settings.host.control);
   if (control === undefined) throw noDaemon("host", settings.host.control);
-  const lateMs = timeoutMs === 0 ? 0 : timeoutMs + connectTimeoutMs + RELAY_MS;
-  const params = { guest, connectTimeoutMs, ...more };
-  return await askDaemon(control, method, schema, { timeoutMs: lateMs, params });
+  const params = { guest, connectTimeoutMs: limits.connectTimeoutMs, ...more };
+  return await askDaemon(control, method, schema, { timeoutMs: relayTimeout(limits), params });
 }
 
 function describe(facts: GuestFacts): string[] {

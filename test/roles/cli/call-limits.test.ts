@@ -1,6 +1,12 @@
 /** The limits of a call from its options. */
 import { expect, test } from "bun:test";
-import { callLimits, checkSeconds, detachOption, readSeconds } from "../../../src/roles/cli/call-limits.ts";
+import {
+  callLimits,
+  checkSeconds,
+  detachOption,
+  readSeconds,
+  relayTimeout,
+} from "../../../src/roles/cli/call-limits.ts";
 import { errorOf } from "../../support/error-of.ts";
 
 function words(options: Readonly<Record<string, readonly string[]>>) {
@@ -14,6 +20,12 @@ test("a call has the last --timeout, else the default, and is patient with --con
   expect(callLimits(words({ timeout: ["1", "2.5"] }), settings, 10).timeoutMs).toBe(2500);
   expect(callLimits(words({ timeout: ["0"] }), settings, 10).timeoutMs).toBe(0);
   expect(callLimits(words({ "connect-timeout": ["5"] }), settings).isPatient).toBeTrue();
+});
+
+test("a daemon that passes a call on has its time, that to reach the peer, and two seconds more", () => {
+  expect(relayTimeout({ timeoutMs: 10_000, connectTimeoutMs: 3000 })).toBe(15_000);
+  expect(relayTimeout({ timeoutMs: 1, connectTimeoutMs: 0 })).toBe(2001);
+  expect(relayTimeout({ timeoutMs: 0, connectTimeoutMs: 3000 })).toBe(0);
 });
 
 test("a call is detached with --detach or --detach-on-hangup, and kept for the last --keep", () => {

@@ -32,6 +32,8 @@ export type Redialling = {
   adopted?: Map<string, Channel> | undefined;
   /** When the link's session was last open, by `performance.now`. */
   openedMs?: () => number;
+  /** Repeats the attempts; tests replace it. */
+  repeat?: typeof supervise;
 };
 
 /** A guest that cuts more sessions in a row, each within this time, is dialled less and less often. */
@@ -51,6 +53,7 @@ export function redial(options: Redialling): Promise<void> {
     onReached,
     reach,
     openedMs = () => 0,
+    repeat = supervise,
   } = options;
   let shortSessions = 0;
 
@@ -63,7 +66,7 @@ export function redial(options: Redialling): Promise<void> {
     return wentWell(startMs) ? "good" : "soon";
   };
 
-  return supervise({
+  return repeat({
     signal,
     onPause: (end) => reach?.paused(end),
     onFailure(error) {

@@ -10,6 +10,7 @@ import type { Settings } from "../../src/config/settings.ts";
 import { NegotiatorError } from "../../src/errors.ts";
 import { createLink } from "../../src/peers/link.ts";
 import type { Invocation } from "../../src/roles/cli/subcommand.ts";
+import type { Examination } from "../../src/roles/doctor/check.ts";
 import { describeAgent, makeId } from "../../src/roles/identity.ts";
 import type { StatusSchema } from "../../src/roles/host/status.ts";
 import type { GuestStatus } from "../../src/roles/host/status.ts";
@@ -43,7 +44,7 @@ export type LineOptions = {
   origins?: Readonly<Record<string, string>>;
 };
 
-/** A host. Disposal ends its daemon, removes its files, and sets the PATH back. */
+/** A host. Disposal ends its daemon, removes its files, and sets the variables of this process back. */
 export type QuickHost = AsyncDisposable & {
   readonly directory: TemporaryDirectory;
   /** The path of the control socket, whether a daemon listens there or not. */
@@ -65,9 +66,7 @@ export async function createQuickHost({ virsh, daemon }: QuickHostOptions = {}):
   await mkdir(directory.at("bin"));
   if (virsh !== undefined)
     await chmod(await directory.write("bin/virsh", virshScript(directory.path, virsh)), 0o755);
-  const { PATH = "" } = process.env;
-  process.env["PATH"] = directory.at("bin");
-  owned.defer(() => void (process.env["PATH"] = PATH));
+  owned.use(setVariables({ PATH: directory.at("bin"), XDG_RUNTIME_DIR: directory.path }));
   if (daemon !== undefined) owned.use(await listenWith(control, daemon, asked));
   const held = owned.move();
   return {
@@ -93,6 +92,18 @@ export async function createQuickHost({ virsh, daemon }: QuickHostOptions = {}):
   };
 }
 
+/** Returns all that a check of `doctor` gets on such a host. */
+export function examinationOf(invocation: Invocation, isRoot = true): Examination {
+  return {
+    role: "host",
+    invocation,
+    configProblem: undefined,
+    isRoot,
+    unit: () => Promise.resolve(undefined),
+    signal: new AbortController().signal,
+  };
+}
+
 /** The status of a guest whose session is open, with `changes`. */
 export function guestStatus(changes: Partial<GuestStatus> = {}): GuestStatus {
   return {
@@ -111,6 +122,20 @@ export function guestStatus(changes: Partial<GuestStatus> = {}): GuestStatus {
 
 /** An answer to `status`. */
 export type StatusAnswer = InferInput<typeof StatusSchema>;
+
+/** Sets variables of this process. Disposal sets them back. */
+function setVariables(variables: Readonly<Record<string, string>>): Disposable {
+  const before = Object.keys(variables).map((name) => [name, process.env[name]] as const);
+  Object.assign(process.env, variables);
+  return {
+    [Symbol.dispose]() {
+      for (const [name, value] of before) {
+        if (value === undefined) delete process.env[name];
+        else process.env[name] = value;
+      }
+    },
+  };
+}
 
 /** Without the group of the real control socket, which is asked for in another process. */
 function listenWith(path: string, answers: DaemonAnswers, asked: QuickHost["asked"]): Promise<Listener> {

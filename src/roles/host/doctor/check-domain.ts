@@ -16,7 +16,7 @@ import { QGA_DIALECT } from "../list-guests.ts";
 import { planAdding } from "../channels/channel-plan.ts";
 import { remedyLines } from "../channels/channel-steps.ts";
 import { defineCheck } from "../../doctor/check.ts";
-import type { Check } from "../../doctor/check.ts";
+import type { JudgedCheck } from "../../doctor/check.ts";
 import {
   AS_ROOT,
   fromError,
@@ -45,7 +45,7 @@ type GuestFacts = {
 };
 
 /** Returns the check of the guest with this name. */
-export function createDomainCheck(name: string): Check {
+export function createDomainCheck(name: string): JudgedCheck<GuestFacts> {
   return defineCheck<GuestFacts>({
     name: "guest",
     async look({ invocation, signal }) {

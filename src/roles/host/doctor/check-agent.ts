@@ -3,11 +3,12 @@ import { startCall } from "../../../peers/call-time.ts";
 import { NegotiatorError } from "../../../errors.ts";
 import { GuestFactsSchema } from "../../../peers/guest-words.ts";
 import { askDaemon } from "../../cli/ask-daemon.ts";
+import { relayTimeout } from "../../cli/call-limits.ts";
 import { dialControl } from "../../cli/control-client.ts";
 import type { Invocation } from "../../cli/subcommand.ts";
 import { AGENT_PORT } from "../../../peers/qga/port.ts";
 import { defineCheck } from "../../doctor/check.ts";
-import type { Check } from "../../doctor/check.ts";
+import type { JudgedCheck } from "../../doctor/check.ts";
 import { askPeer, judgePeer } from "../../doctor/check-peer.ts";
 import type { PeerFacts } from "../../doctor/check-peer.ts";
 import { ok, warning } from "../../doctor/finding.ts";
@@ -25,8 +26,8 @@ type AgentFacts = { peer: PeerFacts; isKnown: boolean; dialect: string | null };
 /** An agent that does not answer within so many milliseconds is not there now. */
 const CONNECT_MS = 6000;
 
-/** The daemon passes the question on, and needs a moment for that. */
-const RELAY_MS = 2000;
+/** The daemon answers when the agent does, or when that time is over. */
+const ANSWER_MS = relayTimeout({ timeoutMs: CONNECT_MS, connectTimeoutMs: 0 });
 
 /**
  * Resolves with the reason why a QEMU guest agent does not answer. The daemon refuses the question that
@@ -37,7 +38,7 @@ async function findSilence(guest: string, { config }: Invocation): Promise<Negot
     await using control = await dialControl("host", config.settings.host.control);
     if (control === undefined) return undefined;
     const params = { guest, connectTimeoutMs: CONNECT_MS };
-    await askDaemon(control, "guest-info", GuestFactsSchema, { timeoutMs: CONNECT_MS + RELAY_MS, params });
+    await askDaemon(control, "guest-info", GuestFactsSchema, { timeoutMs: ANSWER_MS, params });
     return undefined;
   } catch (thrown) {
     return NegotiatorError.from(thrown);
@@ -45,7 +46,7 @@ async function findSilence(guest: string, { config }: Invocation): Promise<Negot
 }
 
 /** Returns the check of the agent in the guest with this name. */
-export function createAgentCheck(name: string): Check {
+export function createAgentCheck(name: string): JudgedCheck<AgentFacts> {
   return defineCheck<AgentFacts>({
     name: "agent",
     async look({ invocation, signal }) {

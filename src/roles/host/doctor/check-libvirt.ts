@@ -53,8 +53,7 @@ export const CHECK_LIBVIRT = defineCheck<LibvirtFacts>({
       const origin = invocation.config.origins.get("host.connect") ?? "";
       const file = origin.startsWith("/") ? origin : undefined;
       const error = NegotiatorError.from(thrown);
-      const isLocal = connect === undefined || connect === "qemu:///system";
-      const units = isLocal && isDown(error) ? await readLibvirtUnits(signal) : undefined;
+      const units = canBeStarted(connect, error) ? await readLibvirtUnits(signal) : undefined;
       return { kind: "failed", error, advice: units && adviseLibvirt(units), file };
     }
   },
@@ -118,9 +117,10 @@ function withoutDoctor({ remedy, ...found }: Found): Found {
 
 const DO_WITHOUT = 'If this host does not use libvirt, set host.libvirt = "no"';
 
-/** libvirt is there, and does not answer. */
-function isDown({ code }: NegotiatorError): boolean {
-  return code === "NO_CHANNEL" || code === "TIMEOUT";
+/** Returns whether libvirt is that of this machine, and does not answer, so that its units tell more. */
+export function canBeStarted(connect: string | undefined, { code }: NegotiatorError): boolean {
+  const isLocal = connect === undefined || connect === "qemu:///system";
+  return isLocal && (code === "NO_CHANNEL" || code === "TIMEOUT");
 }
 
 /** The names of the running guests of libvirt with our port that no other finder has. */

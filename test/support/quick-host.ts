@@ -15,6 +15,7 @@ import { describeAgent, makeId } from "../../src/roles/identity.ts";
 import type { StatusSchema } from "../../src/roles/host/status.ts";
 import type { GuestStatus } from "../../src/roles/host/status.ts";
 import { NO_FIGURES } from "../../src/roles/daemon/link-figures.ts";
+import type { IncomingCall } from "../../src/wire/calls/incoming-call.ts";
 import type { InferInput } from "valibot";
 import { createTemporaryDirectory } from "./temporary-directory.ts";
 import type { TemporaryDirectory } from "./temporary-directory.ts";
@@ -29,7 +30,10 @@ export type VirshAnswer = string | { complaint: string };
  */
 export type VirshAnswers = Readonly<Record<string, VirshAnswer | readonly VirshAnswer[]>>;
 
-/** The answers of a daemon by method: a result, an error, or what makes one of the parameters. */
+/**
+ * The answers of a daemon by method: a result, an error, or a function that returns or resolves with one of
+ * these. It gets the parameters and the call.
+ */
 export type DaemonAnswers = Readonly<Record<string, unknown>>;
 
 /** Parts of a host that may be missing. Without `virsh` the host has no such program. */
@@ -67,7 +71,7 @@ export async function createQuickHost({ virsh, daemon }: QuickHostOptions = {}):
   if (virsh !== undefined)
     await chmod(await directory.write("bin/virsh", virshScript(directory.path, virsh)), 0o755);
   owned.use(setVariables({ PATH: directory.at("bin"), XDG_RUNTIME_DIR: directory.path }));
-  if (daemon !== undefined) owned.use(await listenWith(control, daemon, asked));
+  if (daemon !== undefined) owned.use(await listenAs("host", control, daemon, asked));
   const held = owned.move();
   return {
     directory,
@@ -137,24 +141,27 @@ function setVariables(variables: Readonly<Record<string, string>>): Disposable {
   };
 }
 
-/** Without the group of the real control socket, which is asked for in another process. */
-function listenWith(path: string, answers: DaemonAnswers, asked: QuickHost["asked"]): Promise<Listener> {
+/**
+ * Listens at a socket, and answers the calls there. `asked` gets each call. The socket does not get the group
+ * of a real control socket, because that is asked for in another process.
+ */
+export function listenAs(
+  role: "host" | "guest",
+  path: string,
+  answers: DaemonAnswers,
+  asked: QuickHost["asked"],
+): Promise<Listener> {
   return listenSocket(path, {
     mode: 0o600,
     onChannel(channel) {
       const link = createLink({
         side: "listener",
-        medium: "socket",
-        agent: describeAgent("host"),
+        medium: role === "host" ? "socket" : "port",
+        agent: describeAgent(role),
         makeId,
         onCall(call) {
-          const { method, params } = call;
-          asked.push({ method, params });
-          const given = answers[method];
-          const answer: unknown = typeof given === "function" ? given(params) : given;
-          if (answer === undefined) call.fail(new NegotiatorError("UNKNOWN_METHOD", `No method ${method}`));
-          else if (answer instanceof NegotiatorError) call.fail(answer);
-          else call.respond(answer);
+          asked.push({ method: call.method, params: call.params });
+          void answer(call, answers[call.method]);
         },
         onNotice: () => undefined,
       });
@@ -164,6 +171,13 @@ function listenWith(path: string, answers: DaemonAnswers, asked: QuickHost["aske
         .finally(() => link.session.close("done"));
     },
   });
+}
+
+async function answer(call: IncomingCall, given: unknown): Promise<void> {
+  const found: unknown = typeof given === "function" ? await given(call.params, call) : given;
+  if (found === undefined) call.fail(new NegotiatorError("UNKNOWN_METHOD", `No method ${call.method}`));
+  else if (found instanceof NegotiatorError) call.fail(found);
+  else call.respond(found);
 }
 
 /** The script needs no other program, because the PATH has none. */

@@ -218,7 +218,8 @@ function reasonOf({ message }: NegotiatorError): Reason {
   return { why: `the change failed: ${why}`, ...(remedy.length === 0 ? {} : { remedy: remedy.join("\n") }) };
 }
 
-function waitingLine(guests: number, waitMs: number): string {
+/** Returns the line that a person sees while the agents of so many guests are awaited. */
+export function waitingLine(guests: number, waitMs: number): string {
   const whose = guests === 1 ? "the agent of 1 guest" : `the agents of ${guests} guests`;
   return `Waiting up to ${waitMs / 1000} s for ${whose}; Ctrl-C stops only the wait\n`;
 }

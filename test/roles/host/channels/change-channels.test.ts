@@ -4,7 +4,7 @@ import { PARALLEL_CALLS } from "../../../../src/discovery/libvirt/parallel-calls
 import { virshAt } from "../../../../src/discovery/attach-line.ts";
 import { NegotiatorError } from "../../../../src/errors.ts";
 import { lockMachine } from "../../../../src/process/machine-lock.ts";
-import { changeChannels } from "../../../../src/roles/host/channels/change-channels.ts";
+import { changeChannels, waitingLine } from "../../../../src/roles/host/channels/change-channels.ts";
 import { standardOutput } from "../../../../src/standard-output.ts";
 import { createQuickHost, guestStatus } from "../../../support/quick-host.ts";
 import type { VirshAnswers } from "../../../support/quick-host.ts";
@@ -98,8 +98,10 @@ describe("adding to a running domain", () => {
   });
 
   test("looks again until libvirt shows the port", async () => {
-    const virsh = libvirtWith([BARE, BARE, BARE, OPEN], NEXT, { [ATTACH]: "" });
-    expect((await change("add", virsh, {}, ANSWERING)).rows).toMatchObject([{ result: "added" }]);
+    const options = { wait: ["0"] };
+    const late = libvirtWith([BARE, BARE, BARE, OPEN], NEXT, { [ATTACH]: "" });
+    expect(await change("add", late, { options })).toMatchObject({ rows: [{ result: "added" }], looks: 4 });
+    expect((await change("add", adding(OPEN), { options })).looks).toBe(3);
   });
 
   test("that has ended meanwhile is added for its next start", async () => {
@@ -147,7 +149,8 @@ describe("adding to a running domain", () => {
 
 test("a domain that is shut off gets the port for its next start, without a wait", async () => {
   const virsh = libvirtWith([NEXT], NEXT, { [`attach-device --config -- ${UUID} /dev/stdin`]: "" });
-  const { rows, asked } = await change("add", virsh, {}, ANSWERING);
+  const { rows, asked, looks } = await change("add", virsh, {}, ANSWERING);
+  expect(looks).toBe(1);
   expect(rows).toMatchObject([{ state: "shut off", result: "added", agent: null, message: null }]);
   expect(asked).toBe(0);
 });
@@ -345,6 +348,12 @@ describe("without a change", () => {
 });
 
 describe("for people", () => {
+  test("the wait names the number of its guests", () => {
+    const end = "; Ctrl-C stops only the wait\n";
+    expect(waitingLine(1, 5000)).toBe(`Waiting up to 5 s for the agent of 1 guest${end}`);
+    expect(waitingLine(2, 500)).toBe(`Waiting up to 0.5 s for the agents of 2 guests${end}`);
+  });
+
   test("the rows are a table", async () => {
     const [title, row, ...rest] = await shown(libvirtWith([CLOSED], NEXT_WITH), { wait: ["0"] });
     expect(title).toMatch(/^GUEST +STATE +CHANNEL +AGENT/);

@@ -118,6 +118,7 @@ export async function change(
       .slice(0, -1)
       .map((text): unknown => JSON.parse(text)),
     changes: calls.filter((call) => call.includes("-device")),
+    looks: calls.filter((call) => call.endsWith(`dumpxml -- ${UUID}`)).length,
     asked: host.asked.length,
   };
 }

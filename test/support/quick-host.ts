@@ -15,6 +15,7 @@ import { describeAgent, makeId } from "../../src/roles/identity.ts";
 import type { StatusSchema } from "../../src/roles/host/status.ts";
 import type { GuestStatus } from "../../src/roles/host/status.ts";
 import { NO_FIGURES } from "../../src/roles/daemon/link-figures.ts";
+import { VERSION } from "../../src/version.ts";
 import type { IncomingCall } from "../../src/wire/calls/incoming-call.ts";
 import type { InferInput } from "valibot";
 import { createTemporaryDirectory } from "./temporary-directory.ts";
@@ -36,8 +37,11 @@ export type VirshAnswers = Readonly<Record<string, VirshAnswer | readonly VirshA
  */
 export type DaemonAnswers = Readonly<Record<string, unknown>>;
 
-/** Parts of a host that may be missing. Without `virsh` the host has no such program. */
-export type QuickHostOptions = { virsh?: VirshAnswers; daemon?: DaemonAnswers };
+/**
+ * Parts of a host that may be missing. Without `virsh` the host has no such program. `version`: the release
+ * of the daemon; ours by default.
+ */
+export type QuickHostOptions = { virsh?: VirshAnswers; daemon?: DaemonAnswers; version?: string };
 
 /** Its guests and settings; by default only the config names guests. */
 export type LineOptions = {
@@ -62,7 +66,11 @@ export type QuickHost = AsyncDisposable & {
 };
 
 /** Creates the host. Only one can exist at a time, because the PATH is that of this process. */
-export async function createQuickHost({ virsh, daemon }: QuickHostOptions = {}): Promise<QuickHost> {
+export async function createQuickHost({
+  virsh,
+  daemon,
+  version = VERSION,
+}: QuickHostOptions = {}): Promise<QuickHost> {
   await using owned = new AsyncDisposableStack();
   const directory = owned.use(await createTemporaryDirectory());
   const control = directory.at("host.sock");
@@ -71,7 +79,7 @@ export async function createQuickHost({ virsh, daemon }: QuickHostOptions = {}):
   if (virsh !== undefined)
     await chmod(await directory.write("bin/virsh", virshScript(directory.path, virsh)), 0o755);
   owned.use(setVariables({ PATH: directory.at("bin"), XDG_RUNTIME_DIR: directory.path }));
-  if (daemon !== undefined) owned.use(await listenAs("host", control, daemon, asked));
+  if (daemon !== undefined) owned.use(await listenAs("host", control, daemon, asked, version));
   const held = owned.move();
   return {
     directory,
@@ -150,6 +158,7 @@ export function listenAs(
   path: string,
   answers: DaemonAnswers,
   asked: QuickHost["asked"],
+  version = VERSION,
 ): Promise<Listener> {
   return listenSocket(path, {
     mode: 0o600,
@@ -157,7 +166,7 @@ export function listenAs(
       const link = createLink({
         side: "listener",
         medium: role === "host" ? "socket" : "port",
-        agent: describeAgent(role),
+        agent: { ...describeAgent(role), version },
         makeId,
         onCall(call) {
           asked.push({ method: call.method, params: call.params });

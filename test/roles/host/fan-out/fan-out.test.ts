@@ -78,6 +78,7 @@ async function say(call: IncomingCall, text: string): Promise<void> {
 test("the command runs in each guest, and each line of output begins with the guest's name", async () => {
   const { exitCode, isStuck, error, called, stdout, stderr, ...rest } = await runOn({
     async execute(guest, call) {
+      expect(call.streams.read).toEqual([]);
       await say(call, `up on ${guest}\n`);
       return RESULT;
     },
@@ -95,6 +96,16 @@ test("the command runs in each guest, and each line of output begins with the gu
       isPatient: false,
     })),
   );
+});
+
+test("a daemon of another release is named before the guests are called", async () => {
+  await using host = await createQuickHost({
+    daemon: { status: { guests: guestsOf("a") }, execute: RESULT },
+    version: "0.1.0",
+  });
+  const { stderr } = await spyOnOutput(() => executeOnGuests(lineOf(host.control, {})));
+  expect(stderr).toStartWith("negotiator: The running daemon is negotiator 0.1.0, and this program is ");
+  expect(host.asked.map(({ method }) => method)).toEqual(["status", "status", "execute"]);
 });
 
 test("a patient caller is one for each guest, and also calls those that are silent", async () => {

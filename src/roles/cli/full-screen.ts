@@ -6,8 +6,8 @@ import { standardOutput } from "../../standard-output.ts";
 export type FullScreen = AsyncDisposable & {
   /** Replaces what the screen shows. No line may be wider than the screen. */
   draw(lines: readonly string[]): Promise<void>;
-  /** Calls `redraw` when the size has changed, and after a stop by Ctrl-Z. Returns what ends that. */
-  onChange(redraw: () => void): () => void;
+  /** Calls `redraw` when the size has changed, and after a stop by Ctrl-Z, until the screen is left. */
+  onChange(redraw: () => void): void;
 };
 
 /** Second screen on and off, with the cursor hidden there. */
@@ -40,7 +40,6 @@ export async function createFullScreen(): Promise<FullScreen> {
     },
     onChange(next) {
       redraw = next;
-      return () => (redraw = undefined);
     },
     async [Symbol.asyncDispose]() {
       process.off("SIGTSTP", onStop);

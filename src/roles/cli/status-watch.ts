@@ -16,6 +16,8 @@ export type WatchedView = {
   take: () => Promise<StatusPicture>;
   intervalMs: number;
   isOnTerminal: boolean;
+  /** Returns the size of the screen; tests pass another function. */
+  sizeOf?: typeof terminalSize;
 };
 
 const ENDING = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -39,18 +41,19 @@ export async function watchStatus(view: WatchedView): Promise<Outcome> {
 
 async function watchOnScreen(view: WatchedView, signal: AbortSignal): Promise<void> {
   await using screen = await createFullScreen();
+  const { sizeOf = terminalSize } = view;
   let picture: StatusPicture = { problems: [], rows: [], lines: [] };
   const draw = async (): Promise<void> => {
-    const { columns, rows } = (await terminalSize("stdout")) ?? { columns: 80, rows: 24 };
-    await screen.draw(fitScreen(picture, view, columns, rows));
+    const { columns, rows } = (await sizeOf("stdout")) ?? { columns: 80, rows: 24 };
+    // The end of the watch shows the first screen again, so this may not come after it.
+    if (!signal.aborted) await screen.draw(fitScreen(picture, view, columns, rows));
   };
-  const stopFollowing = screen.onChange(() => void draw());
+  screen.onChange(() => void draw());
   while (!signal.aborted) {
     picture = await view.take().catch(toPicture);
-    if (!signal.aborted) await draw();
+    await draw();
     await waitFor(view.intervalMs, signal);
   }
-  stopFollowing();
 }
 
 /** Puts peers with trouble first if not all of them fit. */

@@ -127,7 +127,8 @@ function readNeeds(head: Buffer): Needs {
 /** elf(5): a 64-bit program in the byte order of all machines that we build for. */
 const ELF_START = Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 1]);
 const ELF = { machine: 18, headersAt: 32, headerBytes: 54, headerCount: 56, bytes: 64 } as const;
-const HEADER = { type: 0, offset: 8, size: 32, bytes: 56 } as const;
+/** A header begins with its type. */
+const HEADER = { offset: 8, size: 32, bytes: 56 } as const;
 const PT_INTERP = 3;
 /** The machines of `e_machine` (include/uapi/linux/elf-em.h). */
 const OUR_MACHINE = process.arch === "arm64" ? 183 : 62;
@@ -141,10 +142,10 @@ function readLoader(head: Buffer): Needs {
   for (let index = 0; index < count; index++) {
     const at = start + index * step;
     if (at + step > head.length) return "unknown";
-    if (head.readUInt32LE(at + HEADER.type) !== PT_INTERP) continue;
+    if (head.readUInt32LE(at) !== PT_INTERP) continue;
     const from = Number(head.readBigUInt64LE(at + HEADER.offset));
     const to = from + Number(head.readBigUInt64LE(at + HEADER.size));
-    if (to > head.length || to <= from) return "unknown";
+    if (to > head.length) return "unknown";
     return { kind: "loader", path: head.subarray(from, to).toString("utf8").replace(/\0.*$/s, "") };
   }
   return "nothing";

@@ -294,11 +294,15 @@ test.each<[report: FreezeReport | undefined, outcome: unknown]>([
   const frozen = freezer.freeze(["/a"]).catch(({ code, message, data }) => [code, message, data]);
   if (report !== undefined) child.says(report);
   child.closes();
-  await turn();
-  expect([freezer.isFrozen(), isDiskFrozen()]).toEqual([true, true]);
-  child.ends();
-  expect<unknown>(await frozen).toEqual(outcome);
-  expect([freezer.isFrozen(), isDiskFrozen()]).toEqual([false, false]);
+  const { stderr } = await spyOnOutput(async () => {
+    await turn();
+    expect([freezer.isFrozen(), isDiskFrozen()]).toEqual([true, true]);
+    child.ends();
+    expect<unknown>(await frozen).toEqual(outcome);
+    expect([freezer.isFrozen(), isDiskFrozen()]).toEqual([false, false]);
+    await turn();
+  });
+  expect(stderr).toBe("");
 });
 
 test("a thaw of another agent's freeze sends SIGTERM to its child, and waits for the lock", async () => {
@@ -313,8 +317,9 @@ test("a thaw of another agent's freeze sends SIGTERM to its child, and waits for
   });
   spyOn(Bun, "sleep").mockImplementation((ms) => {
     steps.push([ms, isDiskFrozen()]);
-    if (steps.length === 3) unlock();
-    return Promise.resolve();
+    return turn().then(() => {
+      if (steps.length === 3) unlock();
+    });
   });
   await spyOnOutput(() => {
     using _ = useFakeTimers();

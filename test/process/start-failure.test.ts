@@ -1,7 +1,9 @@
 /** Each failure to start a command: its code, its reason and its remedy. */
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
 import { chmod, copyFile, mkdir, open, symlink } from "node:fs/promises";
 import { run } from "../../src/process/run.ts";
+import { explainStartFailure } from "../../src/process/start-failure.ts";
+import type { StartAttempt } from "../../src/process/start-failure.ts";
 import { NegotiatorError } from "../../src/errors.ts";
 import { rejectionOf } from "../support/error-of.ts";
 import { watchOpenFiles } from "../support/open-files.ts";
@@ -193,4 +195,144 @@ test("twenty failed starts leave no pipe open", async () => {
   const leftBehind = await watchOpenFiles(/^pipe:/);
   for (let round = 0; round < 20; round += 1) await failureOf(["/no/such/command"]);
   expect(await leftBehind()).toEqual([]);
+});
+
+const USER = { uid: 65_534, gid: 65_533 };
+const systemError = (code: string, more: object = {}): Error =>
+  Object.assign(new Error("said"), { code, ...more });
+
+/** Returns code, short message and full message for one error of the system. */
+async function explained(thrown: unknown, attempt: Partial<StartAttempt> = {}) {
+  const usual: StartAttempt = { calledAs: "it", argv: ["/bin/true"], env: {}, cwd: "/", ...attempt };
+  const { code, message, cause } = await explainStartFailure(thrown, usual);
+  return [code, message, cause instanceof NegotiatorError ? cause.message : cause];
+}
+
+const EXHAUSTED = "the system is out of processes, memory or descriptors";
+const WAIT = "Wait for other commands, or raise the limits (TasksMax=, LimitNPROC=, LimitNOFILE=)";
+const PERMIT = "Run negotiator as root, and check that no security module forbids it";
+const BECOME = "we may not become user 65534, group 65533";
+const UNLIMITED = "its memoryMaxBytes or tasksMax cannot be set";
+
+test.each<[code: string, user: typeof USER | undefined, faultCode: FaultCode, reason: string, full: string]>([
+  ["EAGAIN", undefined, "BUSY", EXHAUSTED, `${EXHAUSTED}\n${WAIT}`],
+  ["ENOMEM", undefined, "BUSY", EXHAUSTED, `${EXHAUSTED}\n${WAIT}`],
+  ["EMFILE", undefined, "BUSY", EXHAUSTED, `${EXHAUSTED}\n${WAIT}`],
+  ["ENFILE", undefined, "BUSY", EXHAUSTED, `${EXHAUSTED}\n${WAIT}`],
+  ["ELOOP", undefined, "NOT_EXECUTABLE", "its symbolic links form a loop", "its symbolic links form a loop"],
+  [
+    "EPERM",
+    undefined,
+    "NOT_EXECUTABLE",
+    "the system does not permit it",
+    `the system does not permit it\n${PERMIT}`,
+  ],
+  ["EPERM", USER, "NOT_EXECUTABLE", "the system does not permit it", `${BECOME}\n${PERMIT}`],
+  ["EIO", undefined, "INTERNAL", "the system does not start it", "said"],
+  ["toString", undefined, "INTERNAL", "the system does not start it", "said"],
+])("%s for the user %j is %s: %s", async (code, user, faultCode, reason, full) => {
+  const thrown = systemError(code);
+  const attempt = user === undefined ? {} : { user };
+  expect(await explained(thrown, attempt)).toEqual([
+    faultCode,
+    `Cannot run "it": ${reason}`,
+    `Cannot run "/bin/true": ${full}`,
+  ]);
+});
+
+test("without a caller's name the error is the full one, caused by the system's error", async () => {
+  const thrown = systemError("EPERM");
+  const usual: StartAttempt = { argv: ["/bin/true"], env: {}, cwd: "/" };
+  const error = await explainStartFailure(thrown, usual);
+  expect(error.message).toBe(`Cannot run "/bin/true": the system does not permit it\n${PERMIT}`);
+  expect(error.cause).toBe(thrown);
+  const tooLong = await explainStartFailure(systemError("E2BIG"), usual);
+  expect(tooLong.message).toStartWith('Cannot run "/bin/true": its arguments');
+});
+
+test("a program that is being written names the way to find the writer", async () => {
+  expect(await explained(systemError("ETXTBSY"), { argv: ["/a b"] })).toEqual([
+    "BUSY",
+    'Cannot run "it": another process has it open for writing',
+    'Cannot run "/a b": another process has it open for writing\n' +
+      "Try again. Replace it by renaming a new file over it. Find the writer: fuser -v '/a b'",
+  ]);
+});
+
+test("the bytes of arguments and variables are counted, not their characters", async () => {
+  const attempt = { argv: ["/é", "x"] as const, env: { A: "é" } };
+  // Four and two bytes of arguments, and five of the variable.
+  expect((await explained(systemError("E2BIG"), attempt))[1]).toContain("are too long (11 bytes)");
+});
+
+test("a cgroup that cannot be made is BAD_CONFIG, with the system's error for the log", async () => {
+  expect(await explained(systemError("ENOENT", { step: "cgroup" }))).toEqual([
+    "BAD_CONFIG",
+    `Cannot run "it": ${UNLIMITED}`,
+    'Cannot run "/bin/true": its cgroup cannot be made (ENOENT)',
+  ]);
+  expect((await explained(systemError("EIO", { step: "directory" })))[0]).toBe("INTERNAL");
+});
+
+test.each(["text", undefined, null])("%p that is thrown is INTERNAL", async (thrown) => {
+  const [code, message] = await explained(thrown);
+  expect([code, message]).toEqual(["INTERNAL", 'Cannot run "it": the system does not start it']);
+});
+
+test("an error of ours stays, and its public message tells a busy machine from a wrong config", async () => {
+  const busy = new NegotiatorError("BUSY", "full text");
+  const wrong = new NegotiatorError("BAD_CONFIG", "full text");
+  expect(await explained(busy)).toEqual(["BUSY", 'Cannot run "it": the machine is too busy', "full text"]);
+  expect(await explained(wrong)).toEqual(["BAD_CONFIG", `Cannot run "it": ${UNLIMITED}`, "full text"]);
+  const usual: StartAttempt = { argv: ["/bin/true"], env: {}, cwd: "/" };
+  expect(await explainStartFailure(busy, usual)).toBe(busy);
+});
+
+/** Replaces each program that starts by a shell script. Returns the command lines. */
+function replacePrograms(script: string): Disposable & { started: string[][] } {
+  const started: string[][] = [];
+  const spawn = Bun.spawn;
+  const spy = spyOn(Bun, "spawn").mockImplementation((options) => {
+    started.push(Object(options).cmd);
+    return spawn({ ...Object(options), cmd: ["/bin/sh", "-c", script] });
+  });
+  return { started, [Symbol.dispose]: () => spy.mockRestore() };
+}
+
+const AWAY = "/proc/self/no such file";
+const SILENT = [
+  "NOT_EXECUTABLE",
+  'Cannot run "it": its file system does not answer',
+  `Cannot run "${AWAY}": the system does not start it (EACCES), and its file system does not answer\n` +
+    `See where it is: findmnt -T '${AWAY}'`,
+];
+
+test.each<[what: string, attempt: Partial<StartAttempt>, user: object]>([
+  ["a program", { argv: [AWAY] }, {}],
+  ["a program of a user", { argv: [AWAY], user: Object({ ...USER, groups: [1] }) }, { user: USER }],
+  ["a directory", { cwd: "/proc/self" }, {}],
+])("a helper looks at %s on a file system that may hang", async (_, attempt, user) => {
+  const fault = JSON.stringify({ code: "NO_COMMAND", problem: "gone", reason: "it is gone" });
+  using programs = replacePrograms(`printf '%s' '${fault}'`);
+  const { argv: [path] = ["/bin/true"], cwd = "/" } = attempt;
+  expect(await explained(systemError("EACCES"), attempt)).toEqual([
+    "NO_COMMAND",
+    'Cannot run "it": it is gone',
+    `Cannot run "${path}": gone`,
+  ]);
+  const [words = []] = programs.started;
+  expect(words.slice(-3, -1)).toEqual(["explain", "EACCES"]);
+  expect(JSON.parse(words.at(-1) ?? "")).toEqual({ path, cwd, ...user });
+});
+
+test("a helper that fails leaves the question where the file is", async () => {
+  using _ = replacePrograms("printf '{}'; exit 1");
+  expect(await explained(systemError("EACCES"), { argv: [AWAY] })).toEqual(SILENT);
+});
+
+test("a look at local files starts no program", async () => {
+  using programs = replacePrograms("exit 1");
+  const [code, message] = await explained(systemError("ENOENT"), { argv: ["/no/such/file"] });
+  expect([code, message]).toEqual(["NO_COMMAND", 'Cannot run "it": its file was removed']);
+  expect(programs.started).toEqual([]);
 });

@@ -27,8 +27,7 @@ function replaceKill(hasMembers: (signal: string | number | undefined) => boolea
   });
   spyOn(Bun, "sleep").mockImplementation((ms) => {
     slept.push(Number(ms));
-    nowMs += Number(ms);
-    return Promise.resolve();
+    return Promise.resolve().then(() => void (nowMs += Number(ms)));
   });
   return { sent, slept };
 }
@@ -133,7 +132,7 @@ test("the leader is waited for within the grace time, and a second after SIGKILL
   }
 });
 
-test("a group without members is told from one of another user", () => {
+test("signalGroup is false for a group without members, and true for one of another user", () => {
   const kill = spyOn(process, "kill").mockImplementation(() => failWith("ESRCH"));
   expect(signalGroup(GROUP, 0)).toBe(false);
   kill.mockImplementation(() => failWith("EPERM"));

@@ -232,11 +232,13 @@ test("--follow begins with ten lines, and shows starts as they come, until its r
   const lines = Array.from({ length: 12 }, (_, index) => callOf(`c${index}`));
   await directory.write("audit.jsonl", lines.join(""));
   await directory.write("audit.jsonl.1", callOf("older"));
+  const startMs = performance.now();
   const texts = await follow({}, (_, writes) => {
     if (writes === 1)
       appendFileSync(directory.at("audit.jsonl"), callOf("new", { ...START, callId: "1" }) + "text\n");
     if (writes === 2) appendFileSync(directory.at("audit.jsonl"), callOf("new", { ...END, callId: "1" }));
-    return writes < 4;
+    if (writes === 4) appendFileSync(directory.at("audit.jsonl"), callOf("more"));
+    return writes < 5;
   });
   const [first = "", ...rest] = texts;
   const shown = first.trimEnd().split("\n");
@@ -247,7 +249,10 @@ test("--follow begins with ten lines, and shows starts as they come, until its r
     expect.stringMatching(/^stdout: .* new: has started\n$/),
     `stderr: negotiator: Lines that are not lines of the audit: 1 (${directory.at("audit.jsonl")}:14)\n`,
     expect.stringMatching(/^stdout: .* new: exit 0\n$/),
+    expect.stringMatching(/^stdout: .* more: exit 0\n$/),
   ]);
+  // It looks five times a second.
+  expect(performance.now() - startMs).toBeGreaterThan(500);
 });
 
 test("--follow with --since begins with all lines since then, also of older files", async () => {
@@ -261,4 +266,25 @@ test("--follow with --since begins with all lines since then, also of older file
   const shown = first.trimEnd().split("\n");
   expect(shown).toHaveLength(13);
   expect(shown[0]).toContain("old: exit 0");
+});
+
+test.each([
+  ["that there are no such calls", ""],
+  ["which lines are not of the audit", `text\n${callOf("check")}`],
+])("it ends when stderr has taken %s", async (_, text) => {
+  await directory.write("audit.jsonl", text);
+  const { promise: taken, resolve } = Promise.withResolvers<boolean>();
+  const asked = Promise.withResolvers<void>();
+  spyOn(standardOutput, "write").mockImplementation((name) => {
+    if (name === "stdout") return Promise.resolve(true);
+    asked.resolve();
+    return taken;
+  });
+  let isOver = false;
+  const ended = showAudit("host", invoke({})).finally(() => (isOver = true));
+  await asked.promise;
+  for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+  expect(isOver).toBe(false);
+  resolve(true);
+  await ended;
 });

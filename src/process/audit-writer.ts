@@ -8,8 +8,18 @@ import type { AuditOrder, AuditSizes } from "./audit-order.ts";
 import { tryLockFile } from "./libc.ts";
 import { ANSWERS } from "./order-answers.ts";
 
-/** Carries out the orders on standard input, one on each line, and answers each. Returns at their end. */
-export async function writeAudit({ maxBytes, keep }: AuditSizes): Promise<void> {
+/** Fills a room with orders and returns the count of bytes, 0 at their end; and says a line of an answer. */
+export type OrderStreams = { read: (room: Buffer) => number; say: (line: string) => void };
+
+/**
+ * Carries out the orders on standard input, one on each line, and answers each. Returns at their end. Tests
+ * pass other streams.
+ */
+export async function writeAudit(
+  { maxBytes, keep }: AuditSizes,
+  { read, say }: OrderStreams = STANDARD_STREAMS,
+): Promise<void> {
+  const onProblem = (problem: NegotiatorError): void => say(`${ANSWERS.report}${formatProblem(problem)}`);
   const trails = new Map<string, FileTrail>();
   const trailOf = (path: string): FileTrail => {
     const known = trails.get(path);
@@ -18,18 +28,18 @@ export async function writeAudit({ maxBytes, keep }: AuditSizes): Promise<void> 
     trails.set(path, trail);
     return trail;
   };
-  for (const orders of readOrders()) {
+  for (const orders of readOrders(read)) {
     // One sync is enough for all lines that are there, so their answers wait for it. Other answers do not.
     const groups = orders.some((order) => order.do === "sync") ? [orders] : orders.map((order) => [order]);
-    for (const group of groups) await answer(group, trailOf);
+    for (const group of groups) await answer(group, trailOf, say);
   }
 }
 
-function onProblem(problem: NegotiatorError): void {
-  say(`${ANSWERS.report}${formatProblem(problem)}`);
-}
-
-async function answer(orders: readonly AuditOrder[], trailOf: (path: string) => FileTrail): Promise<void> {
+async function answer(
+  orders: readonly AuditOrder[],
+  trailOf: (path: string) => FileTrail,
+  say: OrderStreams["say"],
+): Promise<void> {
   const results = orders.map((order) => carryOut(order, trailOf(order.path)));
   const synced = new Map<string, Promise<boolean>>();
   for (const [index, { path }] of orders.entries()) {
@@ -67,11 +77,11 @@ async function succeeds(action: Promise<unknown>): Promise<boolean> {
 const ROOM_BYTES = 65_536;
 
 /** Returns the orders that are there, at least one each time. */
-function* readOrders(): Generator<AuditOrder[]> {
+function* readOrders(read: OrderStreams["read"]): Generator<AuditOrder[]> {
   const room = Buffer.alloc(ROOM_BYTES);
   const decoder = new TextDecoder();
   for (let partial = ""; ;) {
-    const count = readSync(0, room);
+    const count = read(room);
     if (count === 0) return;
     const lines = (partial + decoder.decode(room.subarray(0, count), { stream: true })).split("\n");
     partial = lines.pop() ?? "";
@@ -79,10 +89,13 @@ function* readOrders(): Generator<AuditOrder[]> {
   }
 }
 
-function say(line: string): void {
-  try {
-    writeSync(1, `${line}\n`);
-  } catch {
-    // The daemon has ended. The lines that it has sent are written all the same.
-  }
-}
+const STANDARD_STREAMS: OrderStreams = {
+  read: (room) => readSync(0, room),
+  say(line) {
+    try {
+      writeSync(1, `${line}\n`);
+    } catch {
+      // The daemon has ended. The lines that it has sent are written all the same.
+    }
+  },
+};

@@ -172,7 +172,7 @@ test.if(IS_ROOT)("the words count for a file that the user may not execute, and 
   expect(await failureByWords({ path: elsewhere })).toBeDefined();
 });
 
-test("what was held back goes to the command's own sink", async () => {
+test("held bytes go to the command's own sink", async () => {
   const written: string[] = [];
   const sink = { write: async (bytes: Uint8Array) => void written.push(Buffer.from(bytes).toString()) };
   await childOf({}, { held: holdOutput("tool", sink, Buffer.from("to")) }).passOnHeld();

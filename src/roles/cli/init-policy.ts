@@ -29,8 +29,7 @@ export async function initPolicy(role: "host" | "guest", { words, config }: Invo
   const force = options.has("force");
   const isYes = options.has("yes");
   const mayAsk = (await isTerminal("stdout")) && process.stdin.isTTY;
-  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined && !force && (isYes || mayAsk))
-    throw isThere(role, path);
+  if (!force && (isYes || mayAsk) && isTaken(path)) throw isThere(role, path);
   const since = options.get("since")?.at(-1);
   const text = makePolicy(role, config.settings.audit.file, since);
   if (!isYes) {
@@ -40,6 +39,15 @@ export async function initPolicy(role: "host" | "guest", { words, config }: Invo
   }
   writePolicy(role, path, { text, force });
   return print(`Wrote ${printable(path)}\nLook at it, then put it in force: negotiator ${role} reload`);
+}
+
+function isTaken(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    // A file stands in the place of a directory, for example. The write says so.
+    return false;
+  }
 }
 
 function makePolicy(role: "host" | "guest", audit: string, since: string | undefined): string {
@@ -67,10 +75,19 @@ function writePolicy(
     if (force) renameSync(unfinished, path);
     else linkSync(unfinished, path);
   } catch (thrown) {
-    if (errnoOf(thrown) === "EEXIST") throw isThere(role, path);
+    // The system has the same error for a file in the place of the directory.
+    if (errnoOf(thrown) === "EEXIST" && isTaken(path)) throw isThere(role, path);
     throw cannotWrite(path, thrown);
   } finally {
-    rmSync(unfinished, { force: true });
+    removeUnfinished(unfinished);
+  }
+}
+
+function removeUnfinished(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // Its directory cannot be used, and the user should get the reason of the write.
   }
 }
 

@@ -1,6 +1,6 @@
 /** The helper that writes the audit: the order of its answers, and what it writes for each order. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { renameSync, rmdirSync } from "node:fs";
+import { readFileSync, renameSync, rmdirSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import type { AuditOrder } from "../../src/process/audit-order.ts";
 import { writeAudit } from "../../src/process/audit-writer.ts";
@@ -168,4 +168,22 @@ test("a full file is rotated", async () => {
   const answers = await answersTo([text(...lines.map((line) => write([line])))], { maxBytes: 500, keep: 2 });
   expect(kindsOf(answers)).toBe("+".repeat(10));
   expect(await written(`${path}.1`)).not.toBe("");
+});
+
+test.each<[what: string, last: AuditOrder["do"], first: string]>([
+  ["a sync are all written before the first answer", "sync", "1\n2\n"],
+  ["no sync are answered one by one", "open", "1\n"],
+])("the lines of a piece with %s", async (_, last, first) => {
+  const seen: string[] = [];
+  const piece = text(write(["1"]), write(["2"]), Object({ do: last, path }));
+  let isGiven = false;
+  await writeAudit(SIZES, {
+    read(room) {
+      if (isGiven) return 0;
+      isGiven = true;
+      return Buffer.from(piece).copy(room);
+    },
+    say: () => seen.push(readFileSync(path, "utf8")),
+  });
+  expect(seen).toEqual([first, "1\n2\n", "1\n2\n"]);
 });

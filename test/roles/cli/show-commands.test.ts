@@ -1,10 +1,11 @@
 /** The subcommand `check-commands` with given answers of a daemon, and without a daemon. */
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, expect, spyOn, test } from "bun:test";
 import { chmod, mkdir } from "node:fs/promises";
 import { NegotiatorError } from "../../../src/errors.ts";
 import { DEFAULTS } from "../../../src/config/settings.ts";
 import { showCommands } from "../../../src/roles/cli/show-commands.ts";
 import type { CommandReport } from "../../../src/roles/daemon/command-report.ts";
+import { standardOutput } from "../../../src/standard-output.ts";
 import { rejectionOf } from "../../support/error-of.ts";
 import { listenAsDaemon } from "../../support/false-daemon.ts";
 import type { FalseAnswer } from "../../support/false-daemon.ts";
@@ -106,4 +107,25 @@ test.each<[what: string, answer: FalseAnswer | undefined, options: Record<string
 
 test("another failure of the daemon is that of the subcommand", async () => {
   expect((await rejectionOf(show(fail("BUSY")))).code).toBe("BUSY");
+});
+
+test.each(["stdout", "stderr"] as const)("it ends when %s has taken all", async (held) => {
+  const answer = reporting({ commands: ROWS, problems: ["one"] });
+  await using _ = await listenAsDaemon("host", directory.at("control.sock"), answer);
+  const { promise: taken, resolve } = Promise.withResolvers<boolean>();
+  const asked = Promise.withResolvers<void>();
+  const order: string[] = [];
+  using _spy = spyOn(standardOutput, "write").mockImplementation((name) => {
+    order.push(name);
+    if (name !== held) return Promise.resolve(true);
+    asked.resolve();
+    return taken;
+  });
+  const ended = showCommands("host", invoke({})).then(() => order.push("ended"));
+  await asked.promise;
+  for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+  expect(order.at(-1)).toBe(held);
+  resolve(true);
+  await ended;
+  expect(order).toEqual(["stdout", "stderr", "ended"]);
 });

@@ -68,10 +68,11 @@ test("a signal goes to the group until the process is reaped", () => {
   expect(kill.mock.calls).toEqual([[-PID, "SIGHUP"]]);
 });
 
+async function* source(): AsyncGenerator<Uint8Array> {
+  yield* [];
+}
+
 test("it has standard input only with a pipe and a source", () => {
-  async function* source(): AsyncGenerator<Uint8Array> {
-    yield* [];
-  }
   const stdin = source();
   expect(childOf({ stdinFd: 7 }, { stdin }).stdin).toEqual({ fd: 7, source: stdin });
   expect(childOf({ stdinFd: 7 }).stdin).toBeUndefined();
@@ -207,9 +208,10 @@ function carriedBy(pid: number): CarriedPipe & { left: number } {
   return pipe;
 }
 
+const startSleep = () => Bun.spawn(["sleep", "600"], { stdio: ["ignore", "ignore", "ignore"] });
+
 test("the end of its output leaves the pipes and kills all carriers, those from before too", async () => {
-  const start = () => Bun.spawn(["sleep", "600"], { stdio: ["ignore", "ignore", "ignore"] });
-  const [before, now, other] = [start(), start(), start()];
+  const [before, now, other] = [startSleep(), startSleep(), startSleep()];
   const old = readProcess(before.pid);
   const pipe = carriedBy(now.pid);
   const ended = carriedBy(PID);

@@ -291,14 +291,16 @@ test.each<[report: FreezeReport | undefined, outcome: unknown]>([
   await using directory = await createTemporaryDirectory();
   const child = replaceChild();
   const freezer = createFreezer({ lockFile: directory.at("lock"), ...OPTIONS });
-  const frozen = freezer.freeze(["/a"]).catch(({ code, message, data }) => [code, message, data]);
+  const frozen: Promise<unknown> = freezer
+    .freeze(["/a"])
+    .catch(({ code, message, data }) => [code, message, data]);
   if (report !== undefined) child.says(report);
   child.closes();
   const { stderr } = await spyOnOutput(async () => {
     await turn();
     expect([freezer.isFrozen(), isDiskFrozen()]).toEqual([true, true]);
     child.ends();
-    expect<unknown>(await frozen).toEqual(outcome);
+    expect(await frozen).toEqual(outcome);
     expect([freezer.isFrozen(), isDiskFrozen()]).toEqual([false, false]);
     await turn();
   });
@@ -315,11 +317,10 @@ test("a thaw of another agent's freeze sends SIGTERM to its child, and waits for
     steps.push(words);
     return true;
   });
-  spyOn(Bun, "sleep").mockImplementation((ms) => {
+  spyOn(Bun, "sleep").mockImplementation(async (ms) => {
     steps.push([ms, isDiskFrozen()]);
-    return turn().then(() => {
-      if (steps.length === 3) unlock();
-    });
+    await turn();
+    if (steps.length === 3) unlock();
   });
   await spyOnOutput(() => {
     using _ = useFakeTimers();

@@ -100,6 +100,10 @@ test("a group without a grace time is killed at once", async () => {
   await until("the group is gone", () => !signalGroup(group.pid, 0));
 });
 
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+}
+
 test("the leader is waited for within the grace time, and a second after SIGKILL", async () => {
   jest.useFakeTimers();
   try {
@@ -110,9 +114,6 @@ test("the leader is waited for within the grace time, and a second after SIGKILL
       return true;
     });
     let isOver = false;
-    const settle = async (): Promise<void> => {
-      for (let turn = 0; turn < 20; turn++) await Promise.resolve();
-    };
     void endGroup({ pid: GROUP, exit: NEVER }, 5000).then(() => (isOver = true));
     await settle();
     jest.advanceTimersByTime(4999);

@@ -11,6 +11,8 @@ export type FalseAnswer = (method: string, params: unknown, call: IncomingCall) 
 /** The answer of a call that the test itself answers. */
 export const noAnswer = Symbol("no answer");
 
+const makeId = (): string => crypto.randomUUID();
+
 /** Listens at `path` until disposal, without a look at the users of the connections. */
 export function listenAsDaemon(
   role: "host" | "guest",
@@ -30,7 +32,6 @@ export function listenAsDaemon(
     closesLeft: true,
     onChannel(channel) {
       const agent = { name: "negotiator", version: VERSION, role };
-      const makeId = (): string => crypto.randomUUID();
       const link = createLink({ side: "listener", agent, makeId, onCall, onNotice: () => undefined });
       link.run(channel).catch(() => undefined);
     },

@@ -249,12 +249,13 @@ test.each<[options: Record<string, true>, from: string]>([
   ]);
 });
 
+const serveCancelled: FalseAnswer = (_method, _params, call) => {
+  void serveAttached(call, { ...END, ...SIGNALLED, endedBy: "cancel" });
+  return noAnswer;
+};
+
 test("attach to a call that another one cancels gives the output and says so", async () => {
-  const answer: FalseAnswer = (_method, _params, call) => {
-    void serveAttached(call, { ...END, ...SIGNALLED, endedBy: "cancel" });
-    return noAnswer;
-  };
-  const { result, stderr } = await run(attachCall, answer, { words: ["abc"] });
+  const { result, stderr } = await run(attachCall, serveCancelled, { words: ["abc"] });
   expect({ exitCode: result.exitCode, code: result.error?.code, stderr }).toEqual({
     exitCode: 143,
     code: "CANCELLED",

@@ -134,9 +134,11 @@ test.each<[members: Members, isShown: boolean]>([
 });
 
 test("the start of a call is left out when its end follows, and else comes last", async () => {
-  const start = (id: string): string => callOf(`c${id}`, { ...START, callId: id });
-  const end = (id: string): string => callOf(`c${id}`, { ...END, callId: id });
-  expect(await shownOf([start("1"), start("2"), end("2"), start("3")])).toEqual([
+  const [first = "", second = "", third = ""] = ["1", "2", "3"].map((callId) =>
+    callOf(`c${callId}`, { ...START, callId }),
+  );
+  const end = callOf("c2", { ...END, callId: "2" });
+  expect(await shownOf([first, second, end, third])).toEqual([
     "c2: exit 0",
     "c1: has started",
     "c3: has started",

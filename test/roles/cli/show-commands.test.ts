@@ -111,11 +111,12 @@ test("another failure of the daemon is that of the subcommand", async () => {
 
 test.each(["stdout", "stderr"] as const)("it ends when %s has taken all", async (held) => {
   const answer = reporting({ commands: ROWS, problems: ["one"] });
-  await using _ = await listenAsDaemon("host", directory.at("control.sock"), answer);
+  await using owned = new AsyncDisposableStack();
+  owned.use(await listenAsDaemon("host", directory.at("control.sock"), answer));
   const { promise: taken, resolve } = Promise.withResolvers<boolean>();
   const asked = Promise.withResolvers<void>();
   const order: string[] = [];
-  using _spy = spyOn(standardOutput, "write").mockImplementation((name) => {
+  using _ = spyOn(standardOutput, "write").mockImplementation((name) => {
     order.push(name);
     if (name !== held) return Promise.resolve(true);
     asked.resolve();

@@ -58,7 +58,7 @@ function pictureOf(more: Partial<StatusPicture>): StatusPicture {
 }
 
 /** Collects all that is written. `hold` makes the writes wait. */
-function collectOutput(): { texts: [name: string, text: string][]; hold(): () => void } {
+function collectOutput(): { texts: [name: string, text: string][]; hold: () => () => void } {
   const texts: [string, string][] = [];
   let taken = Promise.resolve(true);
   spyOn(standardOutput, "write").mockImplementation((name, text) => {
@@ -83,7 +83,7 @@ function lastScreen(texts: readonly [string, string][]): string[] {
   return shown.split("\u001b[K\r\n").map((line) => line.trimEnd());
 }
 
-type Watch = { ended: Promise<unknown>; taken(): number };
+type Watch = { ended: Promise<unknown>; taken: () => number };
 
 /** Starts a watch that gets one picture after the other, and then the last one again. */
 async function startWatch(
@@ -277,8 +277,10 @@ test("after a new size and a signal, nothing is drawn once the screen is left", 
 test("a terminal without a known size has 80 columns and 24 rows", async () => {
   const { texts } = collectOutput();
   const rows = Array.from({ length: 30 }, (_, index) => rowOf(`guest-${index}-${"x".repeat(90)}`));
-  const sizeOf: WatchedView["sizeOf"] = () => Promise.resolve(undefined);
-  const { ended } = await startWatch([pictureOf({ rows })], { isOnTerminal: true, sizeOf });
+  const { ended } = await startWatch([pictureOf({ rows })], {
+    isOnTerminal: true,
+    sizeOf: () => Promise.resolve(undefined),
+  });
   const lines = lastScreen(texts);
   expect(lines).toHaveLength(24);
   expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);

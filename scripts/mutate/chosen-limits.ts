@@ -41,7 +41,7 @@ export const CHOSEN_LIMITS: readonly Fault[] = [
   },
   {
     file: "src/wire/calls/incoming-calls.ts",
-    from: " || openCount >= 2 * openCalls",
+    from: " || openCount >= OPEN_SHARE * openCalls",
     to: "",
     why: "calls whose output is not taken fill the memory",
   },

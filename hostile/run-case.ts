@@ -162,6 +162,8 @@ async function startAttackers(held: AsyncDisposableStack, words: readonly string
     stdin: "ignore",
     stdout: "pipe",
     stderr: "inherit",
+    // Linux shares the processors between sessions, and another user has a session too.
+    detached: true,
   });
   held.defer(async () => {
     child.kill("SIGKILL");

@@ -4,7 +4,8 @@ import type { RunText } from "../../../../src/process/run-text.ts";
 import { waitForAgents } from "../../../../src/roles/host/channels/agent-wait.ts";
 import type { GuestStatus } from "../../../../src/roles/host/status.ts";
 import { answer, complaint, domainXml, UUIDS } from "../../../discovery/libvirt/fake-libvirt.ts";
-import { listenAsDaemon, statusOf } from "../../../support/fake-daemon.ts";
+import { listenAsDaemon } from "../../../support/false-daemon.ts";
+import { guestStatus } from "../../../support/quick-host.ts";
 import { createTemporaryDirectory } from "../../../support/temporary-directory.ts";
 
 const [uuid] = UUIDS;
@@ -75,7 +76,9 @@ async function waitBeside(
   let asked = 0;
   await using _ = await listenAsDaemon("host", control, () => {
     const changes = statuses[Math.min(asked++, statuses.length - 1)];
-    return { guests: [statusOf("other"), ...(changes === undefined ? [] : [statusOf("web1", changes)])] };
+    return {
+      guests: [guestStatus({ name: "other" }), ...(changes === undefined ? [] : [guestStatus(changes)])],
+    };
   });
   let looked = 0;
   const runText: RunText = () => Promise.resolve(answer(looks[Math.min(looked++, looks.length - 1)] ?? ""));
@@ -109,12 +112,12 @@ test.each<[string, Partial<GuestStatus>]>([
 
 test("an agent that has its port open is waited for until it answers the daemon", async () => {
   const outcome = await waitBeside([{ state: "waiting" }, { state: "waiting" }, {}], [OPEN]);
-  const agent = { state: "answers" as const, label: "answers (negotiator 0.1.0)" };
+  const agent = { state: "answers" as const, label: "answers (negotiator 1.0.0)" };
   expect(outcome).toEqual({ agent, hasDaemon: true, asked: 3, looked: 2 });
 });
 
 test("a new port of a guest that the daemon does not know is looked at until an agent answers", async () => {
   const outcome = await waitBeside([{ state: "waiting" }, { state: "waiting" }, {}], [CLOSED, OPEN], true);
-  const agent = { state: "answers" as const, label: "answers (negotiator 0.1.0)" };
+  const agent = { state: "answers" as const, label: "answers (negotiator 1.0.0)" };
   expect(outcome).toEqual({ agent, hasDaemon: true, asked: 3, looked: 2 });
 });

@@ -11,18 +11,12 @@ import type { PeerChoice, PeerWish } from "../../../src/roles/host/choose-peer.t
 import { MADE_UP } from "../../peers/made-up/made-up.ts";
 import { rejectionOf } from "../../support/error-of.ts";
 import { fakeTimersInEachTest } from "../../support/fake-timers.ts";
+import { endpointAt } from "../../support/endpoint.ts";
 
 /** The clock stands still, so that a time that is left is a whole one. */
 fakeTimersInEachTest();
 
-const at = (port: string, connected?: boolean): Endpoint => ({
-  guest: "web1",
-  source: "libvirt",
-  port,
-  path: `/run/${port}`,
-  ...(connected !== undefined && { connected }),
-});
-const CALLING = at("negotiator-host-to-guest.0");
+const CALLING = endpointAt("negotiator-host-to-guest.0");
 const PUSHING: ForeignDialect = { ...MADE_UP, name: "pushing", takesPushed: true };
 const BACKUP: CommandSummary = { name: "backup", kind: "user" };
 const SILENT = new NegotiatorError("NO_CHANNEL", "silent");
@@ -62,7 +56,7 @@ function createTrial({ calling, foreign = [], commands, refusal, isSaved, lookAg
   const steps: string[] = [];
   const foreignCalling = foreign.map(([dialect, connected]) => ({
     dialect,
-    endpoint: at(dialect.name, connected),
+    endpoint: endpointAt(dialect.name, connected),
   }));
   const endpoints = {
     calling,

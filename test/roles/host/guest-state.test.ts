@@ -1,6 +1,5 @@
 /** The state of a guest: what is known of its session, of another agent in it, and from libvirt. */
 import { expect, test } from "bun:test";
-import type { Endpoint } from "../../../src/discovery/endpoint.ts";
 import { NegotiatorError } from "../../../src/errors.ts";
 import type { ForeignContact } from "../../../src/peers/dialect.ts";
 import { LEGACY } from "../../../src/peers/legacy/legacy.ts";
@@ -9,6 +8,7 @@ import { findOther, withState } from "../../../src/roles/host/guest-state.ts";
 import type { StateFacts } from "../../../src/roles/host/guest-state.ts";
 import type { GuestStatus } from "../../../src/roles/host/status.ts";
 import { MADE_UP } from "../../peers/made-up/made-up.ts";
+import { endpointAt } from "../../support/endpoint.ts";
 
 const KNOWN: GuestStatus = {
   name: "web1",
@@ -28,16 +28,9 @@ const PEER = { name: "negotiator", version: "1.0.0", role: "guest" };
 type Links = StateFacts["links"];
 type Session = Links["session"]["session"];
 
-const at = (port: string, connected?: boolean): Endpoint => ({
-  guest: "web1",
-  source: "libvirt",
-  port,
-  path: `/run/${port}`,
-  ...(connected !== undefined && { connected }),
-});
-const CALLING = at("negotiator-host-to-guest.0");
-const made = (connected?: boolean) => ({ dialect: MADE_UP, endpoint: at("made-up", connected) });
-const legacy = (connected?: boolean) => ({ dialect: LEGACY, endpoint: at("legacy", connected) });
+const CALLING = endpointAt("negotiator-host-to-guest.0");
+const made = (connected?: boolean) => ({ dialect: MADE_UP, endpoint: endpointAt("made-up", connected) });
+const legacy = (connected?: boolean) => ({ dialect: LEGACY, endpoint: endpointAt("legacy", connected) });
 
 function contactWith(members: Partial<ForeignContact>): ForeignContact {
   return {
@@ -143,7 +136,7 @@ test("an unresponsive agent that has ended is explained, and any other state is 
   expect(more).toEqual({});
   expect(lastError).toStartWith("The agent is not running: it was stopped (upgrade)\nStart the agent in the");
   expect(changesBy(ended, { state: "open" })).toEqual({});
-  const closed = { ...ended, calling: at(CALLING.port, false), session: { peer: PEER } };
+  const closed = { ...ended, calling: endpointAt(CALLING.port, false), session: { peer: PEER } };
   expect(changesBy(closed, { state: "unresponsive" }).lastError).toStartWith(
     "The agent is not running: no program in the guest has the channel open\n",
   );

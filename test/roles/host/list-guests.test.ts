@@ -44,6 +44,13 @@ const daemonOf = (...guests: GuestStatus[]): QuickHostOptions => ({ daemon: { st
 const PORT = "negotiator-host-to-guest.0";
 const AGENT_PORT = "org.qemu.guest_agent.0";
 
+/** The objects that a list with `--json` prints, one on each line. */
+const objectsOf = (stdout: string): unknown[] =>
+  stdout
+    .trimEnd()
+    .split("\n")
+    .map((line): unknown => JSON.parse(line));
+
 test("the guests of the daemon are listed by name, without those of the QEMU guest agent", async () => {
   const guests = daemonOf(
     guestStatus({ name: "db1", uuid: "u", state: "unresponsive" }),
@@ -54,12 +61,7 @@ test("the guests of the daemon are listed by name, without those of the QEMU gue
   expect(await listOn(guests)).toMatchObject({ exitCode: 0, stdout: "db1\nweb\\n1\n", code: undefined });
   expect(await listOn(guests, { options: { all: [""] } })).toMatchObject({ stdout: "db1\nqga1\nweb\\n1\n" });
   const { stdout } = await listOn(guests, { options: { json: [""] } });
-  expect(
-    stdout
-      .trimEnd()
-      .split("\n")
-      .map((line): unknown => JSON.parse(line)),
-  ).toEqual([
+  expect(objectsOf(stdout)).toEqual([
     { name: "db1", uuid: "u", state: "unresponsive", dialect: "native" },
     { name: "web\n1", uuid: null, state: "open", dialect: null },
   ]);
@@ -127,12 +129,7 @@ const NAMED: LineOptions = {
 test("without a daemon, the guests of a search are listed by name, without a state", async () => {
   expect(await listOn({}, NAMED)).toMatchObject({ exitCode: 0, stdout: "db1\nweb1\n", code: undefined });
   const { stdout } = await listOn({}, { ...NAMED, options: { json: [""], all: [""] } });
-  expect(
-    stdout
-      .trimEnd()
-      .split("\n")
-      .map((line): unknown => JSON.parse(line)),
-  ).toEqual([
+  expect(objectsOf(stdout)).toEqual([
     { name: "db1", uuid: null, state: null, dialect: null },
     { name: "qga1", uuid: null, state: null, dialect: "qga" },
     { name: "web1", uuid: null, state: null, dialect: null },

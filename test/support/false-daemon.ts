@@ -1,7 +1,9 @@
 /** A daemon's control socket in this process, whose answers the test gives. */
 import { listenSocket } from "../../src/channels/socket/socket-listener.ts";
+import type { Listener } from "../../src/channels/socket/socket-listener.ts";
 import { NegotiatorError } from "../../src/errors.ts";
 import { createLink } from "../../src/peers/link.ts";
+import { describeAgent, makeId } from "../../src/roles/identity.ts";
 import { VERSION } from "../../src/version.ts";
 import type { IncomingCall } from "../../src/wire/calls/incoming-call.ts";
 
@@ -11,14 +13,21 @@ export type FalseAnswer = (method: string, params: unknown, call: IncomingCall) 
 /** The answer of a call that the test itself answers. */
 export const noAnswer = Symbol("no answer");
 
-const makeId = (): string => crypto.randomUUID();
+const onNotice = (): void => undefined;
 
-/** Listens at `path` until disposal, without a look at the users of the connections. */
+/** The release that it says, and whether its socket is a port of a guest. */
+type FalseAgent = { version?: string; medium?: "socket" | "port" };
+
+/**
+ * Listens at `path` until disposal, without a look at the users of the connections. The socket does not get
+ * the group of a real control socket, because that is asked for in another process.
+ */
 export function listenAsDaemon(
   role: "host" | "guest",
   path: string,
   answer: FalseAnswer,
-): Promise<AsyncDisposable> {
+  { version = VERSION, medium = "socket" }: FalseAgent = {},
+): Promise<Listener> {
   const onCall = (call: IncomingCall): void => {
     try {
       const result = answer(call.method, call.params, call);
@@ -31,9 +40,12 @@ export function listenAsDaemon(
     mode: 0o600,
     closesLeft: true,
     onChannel(channel) {
-      const agent = { name: "negotiator", version: VERSION, role };
-      const link = createLink({ side: "listener", agent, makeId, onCall, onNotice: () => undefined });
-      link.run(channel).catch(() => undefined);
+      const agent = { ...describeAgent(role), version };
+      const link = createLink({ side: "listener", medium, agent, makeId, onCall, onNotice });
+      void link
+        .run(channel)
+        .catch(() => undefined)
+        .finally(() => link.session.close("done"));
     },
   });
 }

@@ -3,21 +3,20 @@
  * a daemon with given answers.
  */
 import { chmod, mkdir } from "node:fs/promises";
-import { listenSocket } from "../../src/channels/socket/socket-listener.ts";
 import type { Listener } from "../../src/channels/socket/socket-listener.ts";
 import { DEFAULTS } from "../../src/config/settings.ts";
 import type { Settings } from "../../src/config/settings.ts";
 import { NegotiatorError } from "../../src/errors.ts";
-import { createLink } from "../../src/peers/link.ts";
 import type { Invocation } from "../../src/roles/cli/subcommand.ts";
 import type { Examination } from "../../src/roles/doctor/check.ts";
-import { describeAgent, makeId } from "../../src/roles/identity.ts";
 import type { StatusSchema } from "../../src/roles/host/status.ts";
 import type { GuestStatus } from "../../src/roles/host/status.ts";
 import { NO_FIGURES } from "../../src/roles/daemon/link-figures.ts";
 import { VERSION } from "../../src/version.ts";
 import type { IncomingCall } from "../../src/wire/calls/incoming-call.ts";
 import type { InferInput } from "valibot";
+import { listenAsDaemon, noAnswer } from "./false-daemon.ts";
+import type { FalseAnswer } from "./false-daemon.ts";
 import { createTemporaryDirectory } from "./temporary-directory.ts";
 import type { TemporaryDirectory } from "./temporary-directory.ts";
 import { unsetConfig } from "./unset-config.ts";
@@ -149,10 +148,7 @@ function setVariables(variables: Readonly<Record<string, string>>): Disposable {
   };
 }
 
-/**
- * Listens at a socket, and answers the calls there. `asked` gets each call. The socket does not get the group
- * of a real control socket, because that is asked for in another process.
- */
+/** Listens at a socket, and answers the calls there. `asked` gets each call. */
 export function listenAs(
   role: "host" | "guest",
   path: string,
@@ -160,26 +156,12 @@ export function listenAs(
   asked: QuickHost["asked"],
   version = VERSION,
 ): Promise<Listener> {
-  return listenSocket(path, {
-    mode: 0o600,
-    onChannel(channel) {
-      const link = createLink({
-        side: "listener",
-        medium: role === "host" ? "socket" : "port",
-        agent: { ...describeAgent(role), version },
-        makeId,
-        onCall(call) {
-          asked.push({ method: call.method, params: call.params });
-          void answer(call, answers[call.method]);
-        },
-        onNotice: () => undefined,
-      });
-      void link
-        .run(channel)
-        .catch(() => undefined)
-        .finally(() => link.session.close("done"));
-    },
-  });
+  const onCall: FalseAnswer = (method, params, call) => {
+    asked.push({ method, params });
+    void answer(call, answers[method]);
+    return noAnswer;
+  };
+  return listenAsDaemon(role, path, onCall, { version, medium: role === "host" ? "socket" : "port" });
 }
 
 async function answer(call: IncomingCall, given: unknown): Promise<void> {

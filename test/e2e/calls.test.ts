@@ -141,8 +141,7 @@ await describeWithVm("a host and a guest", () => {
         ["SIGKILL", 137],
       ] as const) {
         await using caller = host.start(["host", "execute", "-t", "0", "web", "hang"]);
-        const isRunning = (): boolean => caller.stdout().endsWith("\n");
-        await until("the command runs in the guest", isRunning, STEP_TIMEOUT_MS);
+        await caller.prints("the command runs in the guest", (text) => text.endsWith("\n"));
         caller.signal(signal);
         expect(await caller.exited).toMatchObject({ exitCode });
         await until(`${signal} ended it`, async () => !(await isAliveInGuest(caller.stdout().trim())));

@@ -4,6 +4,8 @@ import { hostBinary } from "../support/binary.ts";
 import { describeWithVm } from "../support/describe-with-vm.ts";
 import { COMMAND_FILES } from "../support/guest-commands.ts";
 import { createHostProgram } from "../support/host-program.ts";
+import { startProcessRoom } from "../support/process-room.ts";
+import { runProcess } from "../support/program-run.ts";
 import { STEP_TIMEOUT_MS, TEST_TIMEOUT_MS } from "../support/timeouts.ts";
 import { until } from "../support/until.ts";
 import { bootVm } from "../support/vm.ts";
@@ -20,8 +22,10 @@ await describeWithVm("a real guest whose QEMU is killed", () => {
     "when it is %s, its calls without a deadline end with 125 within five seconds",
     async (_, options, config) => {
       const binary = await hostBinary();
-      await using host = await createHostProgram({ binary, host: config });
-      await using vm = await bootVm({ binary, ports: [PORT], files: COMMAND_FILES });
+      await using room = await startProcessRoom();
+      const { inside } = room;
+      await using host = await createHostProgram({ binary, inside, host: config });
+      await using vm = await bootVm({ binary, inside, ports: [PORT], files: COMMAND_FILES });
       await using daemon = await host.startDaemon(options(vm.sockets[PORT]));
       vm.spawn("exec negotiator guest daemon");
       const name = await until(
@@ -34,10 +38,10 @@ await describeWithVm("a real guest whose QEMU is killed", () => {
         STEP_TIMEOUT_MS,
       );
       await using running = host.start(["host", "execute", "-t", "0", name, "echo"], "pipe");
-      await until("the command runs", () => running.stdout().endsWith("\n"), STEP_TIMEOUT_MS);
+      await running.prints("the command runs", (text) => text.endsWith("\n"));
 
       const killedMs = performance.now();
-      process.kill(vm.pid, "SIGKILL");
+      expect(await runProcess([...inside, "pkill", "-KILL", "qemu-system"])).toMatchObject({ exitCode: 0 });
       const later = host.run(["host", "execute", "-t", "0", name, "show"]);
       for (const call of [running.exited, later]) {
         const { exitCode, stderr } = await call;

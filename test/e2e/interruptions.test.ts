@@ -61,7 +61,7 @@ await describeWithVm("a call to a real guest", () => {
 
   const startCall = async (): Promise<StartedProgram> => {
     const call = host.start(["host", "execute", "-t", "0", "web", "echo"], "pipe");
-    await until("the command runs", () => call.stdout().endsWith("\n"), STEP_TIMEOUT_MS);
+    await call.prints("the command runs", (text) => text.endsWith("\n"));
     return call;
   };
 
@@ -73,8 +73,7 @@ await describeWithVm("a call to a real guest", () => {
       let areCutsDone = false;
       const feeding = feed(call, () => areCutsDone);
       for (let cut = 1; cut <= CUTS; cut++) {
-        const isMore = (): boolean => call.stdout().length > cut * CUT_BYTES;
-        await until("more has come back", isMore, STEP_TIMEOUT_MS);
+        await call.prints("more comes back", (text) => text.length > cut * CUT_BYTES);
         await until("there is a connection to cut", () => relay.cut() > 0, STEP_TIMEOUT_MS);
       }
       const seenAtLastCut = call.stdout().length;
@@ -207,23 +206,20 @@ async function feed(call: StartedProgram, isEnough: () => boolean): Promise<stri
   for (let first = 0; !isEnough(); first += LINES) {
     const lines = Array.from({ length: LINES }, (_, index) => `line ${first + index}\n`).join("");
     text += lines;
-    await call.stdin?.write(lines);
-    await call.stdin?.flush();
+    await call.write(lines);
   }
-  await call.stdin?.end();
+  await call.end();
   return text;
 }
 
 /** Sends a word and waits for its echo. */
 async function exchange(call: StartedProgram, word: string): Promise<void> {
-  await call.stdin?.write(`${word}\n`);
-  await call.stdin?.flush();
-  const isBack = (): boolean => call.stdout().endsWith(`\n${word}\n`);
-  await until(`"${word}" comes back`, isBack, STEP_TIMEOUT_MS);
+  await call.write(`${word}\n`);
+  await call.prints(`"${word}" comes back`, (text) => text.endsWith(`\n${word}\n`));
 }
 
 async function finish(call: StartedProgram): Promise<unknown> {
-  await call.stdin?.end();
+  await call.end();
   const { exitCode, stdout, stderr } = await call.exited;
   return { exitCode, words: stdout.split("\n").slice(1, -1), stderr };
 }

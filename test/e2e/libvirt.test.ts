@@ -54,15 +54,10 @@ await describeWithVm(
     /** Starts a command that repeats its input lines, and waits until it runs. */
     const converse = async (name: string): Promise<Conversation> => {
       const call = host.start(["host", "execute", "-t", "0", name, "echo"], "pipe");
-      await until("the command runs", () => call.stdout().endsWith("\n"), STEP_TIMEOUT_MS);
-      const say = async (line: string): Promise<void> => {
-        await call.stdin?.write(`${line}\n`);
-        await call.stdin?.flush();
-      };
-      const hear = async (line: string): Promise<void> => {
-        const isBack = (): boolean => call.stdout().endsWith(`\n${line}\n`);
-        await until(`"${line}" comes back`, isBack, NOTICE_MS);
-      };
+      await call.prints("the command runs", (text) => text.endsWith("\n"));
+      const say = (line: string): Promise<void> => call.write(`${line}\n`);
+      const hear = (line: string): Promise<void> =>
+        call.prints(`"${line}" comes back`, (text) => text.endsWith(`\n${line}\n`), NOTICE_MS);
       return { say, hear, call, [Symbol.asyncDispose]: () => call[Symbol.asyncDispose]() };
     };
 
@@ -101,7 +96,7 @@ await describeWithVm(
         await conversation.say("are you there");
         await libvirt.virsh("resume", NAME);
         await conversation.hear("are you there");
-        await conversation.call.stdin?.end();
+        await conversation.call.end();
         expect((await conversation.call.exited).exitCode).toBe(0);
       },
       TEST_TIMEOUT_MS,
@@ -164,7 +159,7 @@ await describeWithVm(
         const refused = await host.run(["host", "execute", "-t", "0", NAME, "show", "1"]);
         await libvirt.virsh("restore", libvirt.at("state"));
         await conversation.hear("are you there");
-        await conversation.call.stdin?.end();
+        await conversation.call.end();
         expect((await conversation.call.exited).exitCode).toBe(0);
 
         expect(listed.stdout).not.toContain(NAME);
@@ -235,7 +230,7 @@ await describeWithVm(
         expect(await change("add")).toEqual(["present", "answers"]);
         await conversation.say("still there");
         await conversation.hear("still there");
-        await conversation.call.stdin?.end();
+        await conversation.call.end();
         expect((await conversation.call.exited).exitCode).toBe(0);
         expect(await change("remove")).toEqual(["removed", null]);
         await notices("that the port is gone", async () => (await host.guest("late")) === undefined);
@@ -258,7 +253,7 @@ await describeWithVm(
         await notices("that it runs", async () => (await host.guest("second")) !== undefined);
         await conversation.say("and with it");
         await conversation.hear("and with it");
-        await conversation.call.stdin?.end();
+        await conversation.call.end();
         expect((await conversation.call.exited).exitCode).toBe(0);
         await second[Symbol.asyncDispose]();
       },

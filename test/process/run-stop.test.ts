@@ -220,18 +220,19 @@ test.each([
   ["the command goes on", ""],
   ["the command ignores SIGTERM", "trap '' TERM; "],
 ])("a child in another session that holds the pipes does not delay the deadline if %s", async (_, first) => {
-  // The child says when it is in the other session.
-  const script = `${first}setsid sh -c 'echo $$ $PPID; exec sleep 600' & while :; do sleep 0.05; done`;
+  // The child says when it is in the other session, and its command too: the parent of a child may have ended.
+  const child = `setsid sh -c 'echo $$; exec sleep 600' &`;
+  const script = `${first}echo $$; ${child} while :; do sleep 0.05; done`;
   const { result, stdout, timeoutMs } = await withMoreTime(
     async (ms) => {
       const ended = await runScript(script, { timeoutMs: ms, graceMs: SLOW_MS, drainMs: SLOW_MS });
       return { ...ended, timeoutMs: ms };
     },
-    ({ stdout: text }) => text.endsWith("\n"),
+    ({ stdout: text }) => /^\d+\n\d+\n$/.test(text),
   );
   using cleanup = new DisposableStack();
   // The command as well: it would go on until its grace time is over.
-  for (const pid of stdout.split(" ")) cleanup.use(endLater(Number(pid)));
+  for (const pid of stdout.trim().split("\n")) cleanup.use(endLater(Number(pid)));
   expect(result.durationMs).toBeLessThan(timeoutMs + SLOW_MS / 2);
   expect(result.stdout.truncated).toBe(true);
 });

@@ -13,12 +13,16 @@ export type ProgramRun = { exitCode: number; stdout: string; stderr: string; std
 /** A running command line. Disposal kills it. */
 export type StartedProgram = AsyncDisposable & {
   readonly pid: number;
-  /** Its standard input, if it was started with "pipe". */
-  readonly stdin: Bun.FileSink | undefined;
   readonly exited: Promise<ProgramRun>;
   /** Its output so far. */
   stdout(): string;
   stderr(): string;
+  /** Waits until its standard output `isSeen`. Throws with its stderr if it ends before, or after a timeout. */
+  prints(what: string, isSeen: (stdout: string) => boolean, timeoutMs?: number): Promise<void>;
+  /** Writes to its standard input, which is "pipe". Throws with its stderr if it has ended. */
+  write(text: string): Promise<void>;
+  /** Ends its standard input. */
+  end(): Promise<void>;
   signal(name: NodeJS.Signals): void;
 };
 
@@ -37,10 +41,11 @@ export type HostProgram = AsyncDisposable & {
 };
 
 /**
- * `commands`: shell scripts by name. `config`: more TOML tables. `host`: more lines of the table `[host]`.
+ * `inside`: the words before the program's, as of `ProcessRoom`. `commands`: shell scripts by name. `config`: more TOML tables. `host`: more lines of the table `[host]`.
  */
 export type HostProgramOptions = {
   binary: string;
+  inside?: readonly string[];
   commands?: Readonly<Record<string, string>>;
   host?: string;
   config?: string;
@@ -50,7 +55,7 @@ const DEADLINES = `connectTimeoutSeconds = ${CALL_TIMEOUT_SECONDS}\ndrainSeconds
 
 /** Writes the program's files; a policy allows everything. */
 export async function createHostProgram(options: HostProgramOptions): Promise<HostProgram> {
-  const { binary, commands = {}, host = "", config = "" } = options;
+  const { binary, inside = [], commands = {}, host = "", config = "" } = options;
   const directory = await createTemporaryDirectory();
   const at = (...names: string[]): string => directory.at(...names);
   for (const [name, text] of Object.entries(commands))
@@ -69,12 +74,13 @@ export async function createHostProgram(options: HostProgramOptions): Promise<Ho
   );
 
   const start: HostProgram["start"] = (words, input) => {
-    const child = Bun.spawn([binary, ...words], {
+    const child = Bun.spawn([...inside, binary, ...words], {
       env: { PATH: process.env["PATH"] ?? "", NEGOTIATOR_CONFIG: file },
       stdin: input ?? "ignore",
       stdout: "pipe",
       stderr: "pipe",
     });
+    const stdin = typeof child.stdin === "object" ? child.stdin : undefined;
     const stdout = collect(child.stdout);
     const stderr = collect(child.stderr);
     const exited = (async (): Promise<ProgramRun> => {
@@ -82,13 +88,35 @@ export async function createHostProgram(options: HostProgramOptions): Promise<Ho
       const stdoutBytes = stdout.bytes();
       return { exitCode, stdout: stdoutBytes.toString(), stderr: stderr.bytes().toString(), stdoutBytes };
     })();
+    const hasEnded = (): boolean => child.exitCode !== null || child.signalCode !== null;
+    const failEnded = async (what: string): Promise<never> => {
+      const { exitCode, stderr: printed } = await exited;
+      throw new Error(`"${words.join(" ")}" ended with ${exitCode} before ${what}; its stderr: ${printed}`);
+    };
     return {
       pid: child.pid,
-      stdin: typeof child.stdin === "object" ? child.stdin : undefined,
       exited,
       stdout: () => stdout.bytes().toString(),
       stderr: () => stderr.bytes().toString(),
       signal: (name) => child.kill(name),
+      async prints(what, isSeen, timeoutMs = STEP_TIMEOUT_MS) {
+        const look = (): boolean => isSeen(stdout.bytes().toString());
+        await until(what, () => look() || hasEnded(), timeoutMs);
+        // The last output may come after the exit code.
+        if (hasEnded()) await stdout.ended;
+        if (!look()) await failEnded(what);
+      },
+      async write(text) {
+        try {
+          await stdin?.write(text);
+          await stdin?.flush();
+        } catch {
+          await failEnded("it read its input");
+        }
+      },
+      async end() {
+        await stdin?.end();
+      },
       async [Symbol.asyncDispose]() {
         child.kill("SIGKILL");
         await child.exited;

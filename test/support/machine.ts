@@ -21,6 +21,8 @@ export interface MachineOptions {
   readonly ledger?: string;
   /** The path of the unix socket for each virtio-serial port, by port name. */
   readonly sockets: Readonly<Record<string, string>>;
+  /** The words before QEMU's, as of `ProcessRoom`. */
+  readonly inside?: readonly string[];
   /** Gets each line from the guest's second serial port. */
   readonly receive: (line: string) => void;
 }
@@ -40,11 +42,12 @@ export const KERNEL_ARGUMENTS = "console=ttyS0 quiet panic=-1 mitigations=off no
 
 /** Starts QEMU and waits for its monitor. With `incoming` it waits for a migration instead of booting. */
 export async function startMachine(options: MachineOptions, incoming?: "incoming"): Promise<Machine> {
-  const { folder } = options;
+  const { folder, inside = [] } = options;
   const qmp = await listenForQmp(join(folder, "qmp"));
   const control = await listenForLines(join(folder, "control"), options.receive);
   // A killed test process disposes of nothing, so the kernel ends QEMU with it.
-  const command = ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", ...(await qemuArguments(options))];
+  const watched = ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", ...(await qemuArguments(options))];
+  const command = [...inside, ...watched];
   const qemu = Bun.spawn(incoming !== undefined ? [...command, "-incoming", "defer"] : command, {
     stdin: "ignore",
     stdout: "ignore",

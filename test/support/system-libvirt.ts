@@ -3,6 +3,7 @@
  * namespace, in which its directories are empty, so that nothing of this machine's libvirt changes.
  */
 import { access, readFile } from "node:fs/promises";
+import { basename } from "node:path";
 import { LIBVIRT_TOOLS } from "./libvirt.ts";
 import { formatMissing, vmRequirements } from "./requirements.ts";
 import { runProcess } from "./program-run.ts";
@@ -28,9 +29,26 @@ export type SystemLibvirt = AsyncDisposable & {
 
 /** These directories are libvirt's. */
 const OWN_DIRECTORIES = ["etc", "run", "var/lib", "var/log", "var/cache"];
+/** libvirtd does not start without it, also if its settings name another one. Its Debian package adds none. */
+const DEFAULT_USER = "libvirt-qemu:x:64055:64055::/var/lib/libvirt:/usr/sbin/nologin";
+const DEFAULT_GROUP = "libvirt-qemu:x:64055:";
 const URI = "qemu:///system";
 /** The state of a connection in `/proc/net/unix`. Until it is accepted, its inode is 0. */
 const CONNECTED = "03";
+
+async function succeeds(work: Promise<unknown>): Promise<boolean> {
+  return await work.then(
+    () => true,
+    () => false,
+  );
+}
+
+/** The lines of a shell that add a line to a file of accounts in this mount namespace, if the name is new. */
+function addAccount(file: string, line: string): string {
+  const copy = `/run/libvirt/${basename(file)}`;
+  const add = `cp ${file} ${copy}; echo '${line}' >>${copy}; mount --bind ${copy} ${file}`;
+  return `if ! grep -q '^libvirt-qemu:' ${file}; then ${add}; fi`;
+}
 
 /** Starts libvirtd as root, with QEMU as the user `user`. Throws if a program is missing. */
 export async function startSystemLibvirt(user: string): Promise<SystemLibvirt> {
@@ -46,6 +64,8 @@ export async function startSystemLibvirt(user: string): Promise<SystemLibvirt> {
     ),
     // If it can be opened but does not work, libvirt asks QEMU for its features again at each change.
     "if [ -e /dev/kvm ]; then mknod /run/libvirt/no-kvm c 0 0; mount --bind /run/libvirt/no-kvm /dev/kvm; fi",
+    addAccount("/etc/passwd", DEFAULT_USER),
+    addAccount("/etc/group", DEFAULT_GROUP),
     `cp ${directory.at("qemu.conf")} /etc/libvirt/`,
     `exec libvirtd --pid-file ${directory.at("pid")}`,
   ].join("\n");
@@ -70,25 +90,19 @@ export async function startSystemLibvirt(user: string): Promise<SystemLibvirt> {
     if (exitCode !== 0) throw new Error(`virsh ${words.join(" ")} failed: ${stderr.trim()}`);
     return stdout;
   };
+  const comesTo = (what: string, look: () => Promise<unknown>): Promise<boolean> =>
+    until(
+      what,
+      async () => {
+        if (daemon.exitCode !== null)
+          throw new Error(`libvirtd has ended: ${await readFile(directory.at("log"), "utf8")}`);
+        return await succeeds(look());
+      },
+      STEP_TIMEOUT_MS,
+    );
   // Before that, `virsh` would ask the libvirt of this machine.
-  await until(
-    "libvirtd runs",
-    () =>
-      access(directory.at("pid")).then(
-        () => true,
-        () => false,
-      ),
-    STEP_TIMEOUT_MS,
-  );
-  await until(
-    "libvirtd answers",
-    () =>
-      virsh("uri").then(
-        () => true,
-        () => false,
-      ),
-    STEP_TIMEOUT_MS,
-  );
+  await comesTo("libvirtd runs", () => access(directory.at("pid")));
+  await comesTo("libvirtd answers", () => virsh("uri"));
   const socketOf = async (name: string): Promise<string> => {
     const [, path = ""] = /<source mode='bind' path='([^']+)'/.exec(await virsh("dumpxml", name)) ?? [];
     return path;
@@ -100,12 +114,7 @@ export async function startSystemLibvirt(user: string): Promise<SystemLibvirt> {
     virsh,
     async createDomain(name, port) {
       await virsh("define", await directory.write(`${name}.xml`, domainXml(name, port)));
-      life.defer(() =>
-        virsh("destroy", name).then(
-          () => undefined,
-          () => undefined,
-        ),
-      );
+      life.defer(async () => void (await succeeds(virsh("destroy", name))));
       await virsh("start", name);
     },
     socketOf,

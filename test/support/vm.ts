@@ -24,6 +24,8 @@ export interface VmOptions<Port extends string> {
   readonly init?: readonly string[];
   /** Lets the guest write to a file on this machine, through `/dev/ttyS2`: its absolute path. */
   readonly ledger?: string;
+  /** The words before QEMU's, as of `ProcessRoom`. */
+  readonly inside?: readonly string[];
   /** Gives QEMU a disk for `saveSnapshot` and `loadSnapshot`; needs the tools of `SNAPSHOT_TOOLS`. */
   readonly hasSnapshots?: boolean;
 }
@@ -39,7 +41,7 @@ export async function bootVm<const Port extends string = never>(
   if (!requirements.ready) {
     throw new Error(formatMissing("a virtual machine", requirements));
   }
-  const { binary, ports = [], cpus = 1, memoryMb = 512, files = {}, init = [] } = options;
+  const { binary, ports = [], cpus = 1, memoryMb = 512, files = {}, init = [], inside = [] } = options;
   const folder = await mkdtemp(join(shortTemporaryFolder(), "vm-"));
   const initramfs = join(folder, "initramfs");
   const disk = options.hasSnapshots === true ? { snapshotDisk: await createDisk(folder) } : {};
@@ -49,7 +51,7 @@ export async function bootVm<const Port extends string = never>(
     ports.map((name, index) => [name, join(folder, `port${index}`)]),
   ) as Record<Port, string>;
   const vm = new VirtualMachine(
-    { folder, kernel: requirements.parts.kernel, initramfs, cpus, memoryMb, ...disk, ...written },
+    { folder, kernel: requirements.parts.kernel, initramfs, cpus, memoryMb, inside, ...disk, ...written },
     sockets,
   );
   try {

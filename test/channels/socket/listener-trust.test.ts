@@ -71,10 +71,15 @@ test.if(IS_ROOT)(
 );
 
 test("a process that is ending has ended, also if the kernel cannot tell", async () => {
-  // This `sleep` never asks for the end of its child, which so stays in /proc.
-  await using parent = Bun.spawn(["sh", "-c", "true & echo $!; exec sleep 60"], { stdout: "pipe" });
+  // A program never asks for the end of the child that its shell left, which so stays in /proc.
+  await using parent = Bun.spawn(["sh", "-c", "sleep 60 & echo $!; exec tail -f /dev/null"], {
+    stdout: "pipe",
+  });
   const { value } = await parent.stdout.getReader().read();
   const pid = Number(Buffer.from(value ?? []).toString());
+  const nameOf = async (): Promise<string> => (await Bun.file(`/proc/${parent.pid}/comm`).text()).trim();
+  await until("the shell has become another program", async () => (await nameOf()) === "tail");
+  process.kill(pid, "SIGKILL");
   await until("its child is ending", () => hasEnded({ pid, uid: 0, isRunning: () => true }));
 });
 

@@ -5,6 +5,7 @@ import type { Continuation, Epochs } from "./epochs.ts";
 import { encodeRefusal, isProbe } from "./handshake.ts";
 import { toWireError } from "../message.ts";
 import type { Message, Request } from "../message.ts";
+import type { Sequence } from "./sequence.ts";
 import type { Status } from "./status.ts";
 
 /** Answers peers without a session. */
@@ -19,8 +20,8 @@ export type Listening = {
 };
 
 type ListeningOptions = {
-  epochs: Epochs;
-  status: Status;
+  epochs: Pick<Epochs, "greet"> & { sequence: Pick<Sequence, "received"> };
+  status: Pick<Status, "state">;
   controlQueue: ControlQueue;
   /** The most messages without a session that are answered, and the most answers to probes that may wait. */
   limit: number;

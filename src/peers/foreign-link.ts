@@ -1,6 +1,5 @@
 /** Serves a foreign dialect on a port that carries no other dialect. */
 import { onAbort } from "../abort.ts";
-import { nextTurn } from "../delay.ts";
 import { NegotiatorError } from "../errors.ts";
 import { releaseBytes } from "../wire/released-bytes.ts";
 import type { Serve } from "../methods/serve.ts";
@@ -8,7 +7,9 @@ import type { Channel } from "../wire/channel.ts";
 import type { AnsweredDialect, ForeignServer, ForeignServing, ServerLine } from "./dialect.ts";
 import type { ObjectFramer } from "./object-framer.ts";
 import { createAnswerMemory } from "./answer-memory.ts";
+import { createChannelTurn } from "./channel-turn.ts";
 import { collectEarly } from "./early-collection.ts";
+import { withLookahead } from "./lookahead.ts";
 
 /** A link that answers a peer's calls and makes none. */
 export type ForeignLink = {
@@ -154,7 +155,7 @@ async function answerAll(
     server.cancelAll();
     output.drop();
   };
-  const turn = createTurn();
+  const turn = createChannelTurn();
   let faults = 0;
   for await (const bytes of withLookahead(channel, leave)) {
     const leftBefore = left;
@@ -173,57 +174,6 @@ async function answerAll(
       if (left > leftBefore) break;
     }
     await turn.pass();
-  }
-}
-
-/** After so much work, other channels get their turn. */
-const TURN_MS = 4;
-
-/**
- * Returns the turn of one channel: a client whose requests are all there would keep this thread for itself.
- * `begin` is called after each wait, `pass` after each piece of work.
- */
-function createTurn(): { begin: () => void; pass: () => Promise<void> | undefined } {
-  let workMs = 0;
-  let startMs = 0;
-  const begin = (): void => void (startMs = performance.now());
-  const wait = async (): Promise<void> => {
-    workMs = 0;
-    await nextTurn();
-    begin();
-  };
-  return {
-    begin,
-    pass() {
-      workMs += performance.now() - startMs;
-      begin();
-      return workMs < TURN_MS ? undefined : wait();
-    },
-  };
-}
-
-/**
- * Yields the pieces of a channel. The next one is read before a piece is used up, so that `onLeave` is called
- * though the reader waits.
- */
-async function* withLookahead(
-  channel: Channel,
-  onLeave: () => void,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const pieces = channel[Symbol.asyncIterator]();
-  const read = async (): Promise<IteratorResult<Uint8Array, unknown>> => {
-    const piece = await pieces.next();
-    if (piece.done !== true && piece.value.length === 0) onLeave();
-    return piece;
-  };
-  let next = read();
-  for (;;) {
-    const piece = await next;
-    if (piece.done === true) return;
-    next = read();
-    // Its failure is thrown when it is awaited, and must not count as unhandled before that.
-    next.catch(() => undefined);
-    if (piece.value.length > 0) yield piece.value;
   }
 }
 

@@ -9,9 +9,21 @@ import type { Listening } from "../../../src/wire/session/listening.ts";
 import type { SessionState } from "../../../src/wire/session/status.ts";
 
 const LIMIT = 3;
-const HELLO: Request = { kind: "request", id: "nonce", method: "negotiate:nonce", params: {}, streams: { read: {}, write: [] } };
+const HELLO: Request = {
+  kind: "request",
+  id: "nonce",
+  method: "negotiate:nonce",
+  params: {},
+  streams: { read: {}, write: [] },
+};
 const PROBE: Request = { ...HELLO, params: { isProbe: true } };
-const REQUEST: Message = { kind: "request", id: "a", method: "m", params: {}, streams: { read: {}, write: [] } };
+const REQUEST: Message = {
+  kind: "request",
+  id: "a",
+  method: "m",
+  params: {},
+  streams: { read: {}, write: [] },
+};
 
 type Told = Continuation | NegotiatorError;
 

@@ -9,10 +9,38 @@ type Equivalent = Pick<Fault, "file" | "from" | "to"> & { line?: string; because
 export const EQUIVALENTS: readonly Equivalent[] = [
   {
     file: "src/policy/glob-scan.ts",
+    from: "1",
+    to: "2",
+    line: "export const SEPARATORS",
+    because: "a character has neither number",
+  },
+  {
+    file: "src/policy/glob-scan.ts",
     from: "0",
     to: "1",
-    line: "const moved = before & (out[base + word]",
-    because: "a character has a number for each word, and the other one is for the compiler",
+    line: "const code = token.character.codePointAt(0) ?? 0",
+    because: "a token's character is never empty, and the other number is for the compiler",
+  },
+  {
+    file: "src/policy/glob-scan.ts",
+    from: "0",
+    to: "1",
+    line: "let alive = 0;",
+    because: "a text is read to its end though no place is left, with the same result",
+  },
+  {
+    file: "src/policy/glob-scan.ts",
+    from: "<",
+    to: "<=",
+    line: "for (let word = 0; word < words; word++)",
+    because: "a list of numbers takes nothing at a place that it does not have",
+  },
+  {
+    file: "src/policy/glob-scan.ts",
+    from: ">",
+    to: ">=",
+    line: "if (wide.size > 0)",
+    because: "a look into an empty map finds the same",
   },
   {
     file: "src/process/libc-polls.ts",

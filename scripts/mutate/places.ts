@@ -100,7 +100,7 @@ function countWrong(node: SyntaxNode, parents: Visited["parents"], key: string, 
     // `x > 0` is a comparison, which is changed itself; the same is true of a time.
     if (parent?.type === "BinaryExpression" && OFF_BY_ONE[String(parent["operator"])] !== undefined)
       return [];
-    if (isSign(parents) || isChosenSize(parent, text)) return [];
+    if (isSign(parents) || isChosenSize(parent, text) || isForTypes(parent, key)) return [];
     return [{ start: node.start, end: node.end, to: `${value + 1}`, why }];
   }
   const changed = node.type === "BinaryExpression" ? OFF_BY_ONE[String(node["operator"])] : undefined;
@@ -112,6 +112,12 @@ function countWrong(node: SyntaxNode, parents: Visited["parents"], key: string, 
 /** Of the -1 in `a ? -1 : b`, which a comparison for sorting returns, only the sign counts. */
 function isSign([parent, around]: Visited["parents"]): boolean {
   return parent?.type === "UnaryExpression" && around?.type === "ConditionalExpression";
+}
+
+/** The type checker asks for the number in `list[at] ?? 0` also where the list has that place. */
+function isForTypes(parent: SyntaxNode | undefined, key: string): boolean {
+  if (parent?.type !== "LogicalExpression" || parent["operator"] !== "??" || key !== "right") return false;
+  return childOf(parent, "left")?.["computed"] === true;
 }
 
 /** A time or a size with a name was chosen, as a larger number is. */

@@ -19,21 +19,24 @@ export function forgetChild(pid: number): void {
   started.delete(pid);
 }
 
+/** The threads of this process, each with its children if the kernel lists them (CONFIG_PROC_CHILDREN). */
+const THREADS = "/proc/self/task";
+
 /**
  * Collects all ended children but those that were remembered. Does nothing without a free descriptor: the
- * next look will find them.
+ * next look will find them. `threads` is another directory in tests.
  */
-export function reapOrphans(): void {
-  for (const pid of listChildren() ?? []) {
+export function reapOrphans(threads = THREADS): void {
+  for (const pid of listChildren(threads) ?? []) {
     if (!started.has(pid) && isZombie(pid)) reapChild(pid);
   }
 }
 
 /** Source: proc(5), `/proc/PID/task/TID/children`. Without it, the parents are in `/proc/PID/stat`. */
-function listChildren(): number[] | undefined {
+function listChildren(threads: string): number[] | undefined {
   try {
-    return readdirSync("/proc/self/task").flatMap((thread) => {
-      const text = readFileSync(`/proc/self/task/${thread}/children`, "utf8");
+    return readdirSync(threads).flatMap((thread) => {
+      const text = readFileSync(`${threads}/${thread}/children`, "utf8");
       return text.split(" ").filter(Boolean).map(Number);
     });
   } catch {

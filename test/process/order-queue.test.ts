@@ -94,6 +94,16 @@ test("a helper whose orders are answered goes on for the next program, and is re
   expect(await countStarts(directory.at("starts"))).toBe(2);
 });
 
+test("an order that the helper answers while it is handed over is not given to the next program", async () => {
+  using before = createQueue(PROMPT);
+  await before.push("the start").done();
+  const order = before.push("one");
+  const { orders, helper } = before.freeze();
+  expect(orders).toEqual([]);
+  expect(helper).toBeDefined();
+  expect(order.result).toBe(true);
+});
+
 test("a helper of other words is left, and its orders go to one of the next program", async () => {
   await using directory = await createTemporaryDirectory();
   const frozen = await leaveHelper(noting(directory.at("before")));

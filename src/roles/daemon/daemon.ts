@@ -134,7 +134,7 @@ export async function runDaemon(options: DaemonOptions): Promise<NextProgram | u
   limitCommands(await findStartedLimit());
   using running = new DisposableStack();
   running.defer(startAllCarriers);
-  running.use(everyTick(reapOrphans));
+  running.use(everyTick(() => reapOrphans()));
   running.use(feedWatchdog(watchdogRequest()));
   notifyService(notifySocket(), "READY=1");
   signals.onReload(() => void reload());

@@ -1,5 +1,6 @@
 /** Connected unix sockets: bytes both ways, back pressure, closing, and paths that cannot be dialled. */
 import { expect, test } from "bun:test";
+import { readlink } from "node:fs/promises";
 import { dialSocket } from "../../../src/channels/socket/socket.ts";
 import { listenSocket } from "../../../src/channels/socket/socket-listener.ts";
 import { trustAnyListener } from "../../../src/process/listener-trust.ts";
@@ -8,6 +9,7 @@ import type { Channel } from "../../../src/wire/channel.ts";
 import { rejectionOf } from "../../support/error-of.ts";
 import { createRandom } from "../../support/random.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
+import { until } from "../../support/until.ts";
 import { waitTurns } from "../../support/event-loop.ts";
 import { connect, readAll } from "./socket-pair.ts";
 
@@ -169,3 +171,23 @@ test("the error for a path that is too long or missing gives the reason", async 
   expect((await rejectionOf(dialSocket(directory.at("file")))).code).toBe("NO_CHANNEL");
   expect((await rejectionOf(dialSocket(missing, { signal: AbortSignal.abort() }))).code).toBe("CANCELLED");
 });
+
+test("an open connection is handed over with the bytes that were not read, and a closed one is not", async () => {
+  await using directory = await createTemporaryDirectory();
+  await using pair = await connect(directory.at("socket"));
+  await pair.far.write(Buffer.from("read"));
+  // Nothing is taken from the socket before the first read.
+  await pair.near[Symbol.asyncIterator]().next();
+  await pair.far.write(Buffer.from("not read"));
+  await until("the bytes are there", () => unreadOf(pair.near) === "not read");
+  const frozen = pair.near.freeze?.();
+  if (frozen?.kind !== "socket") throw new Error("The connection cannot be handed over");
+  expect(frozen.label).toBe(pair.near.label);
+  expect(await readlink(`/proc/self/fd/${frozen.fd}`)).toStartWith("socket:");
+  await pair.near.close();
+  expect(pair.near.freeze?.()).toBeUndefined();
+});
+
+function unreadOf(channel: Channel): string {
+  return Buffer.from(channel.freeze?.()?.unread ?? []).toString();
+}

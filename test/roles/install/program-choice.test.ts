@@ -77,6 +77,22 @@ describe("chooseProgram", () => {
 });
 
 describe("inspectMachine", () => {
+  test("of this machine, only a program for x64 asks for the processor's AVX2", async () => {
+    const flags = /^flags.*$/m.exec(await readFile("/proc/cpuinfo", "utf8"))?.[0] ?? "";
+    expect(inspectMachine("/", { path: "/p", target: "linux-arm64-musl" })).toEqual({
+      architecture: "arm64",
+      libc: "musl",
+      hasCpp: true,
+      hasAvx2: true,
+    });
+    expect(inspectMachine("/", { path: "/p", target: "linux-x64-baseline" })).toEqual({
+      architecture: "x64",
+      libc: "glibc",
+      hasCpp: true,
+      hasAvx2: flags.split(" ").includes("avx2"),
+    });
+  });
+
   test("reads processor, C library and its version from the image", async () => {
     await using image = await createTemporaryDirectory();
     await mkdir(image.at("bin"));

@@ -22,6 +22,7 @@ test.each([
   ],
   ["const c = -1;", ["off by one: const c = -2;"]],
   ["const c = a[0];", ["off by one: const c = a[1];"]],
+  ["const c = a.get(b) ?? 0;", ["off by one: const c = a.get(b) ?? 1;"]],
   ["const c = a + b;", ["swapped operator: const c = a - b;"]],
   ["const c = a && b;", ["swapped operator: const c = a || b;"]],
   ["const c = a /* === */ === b;", ["swapped operator: const c = a /* === */ !== b;"]],
@@ -44,6 +45,7 @@ test.each([
   ["a loop over values", "for (const a of b) {}"],
   ["a constant condition", "for (;;) {}"],
   ["a directive", '"use strict";'],
+  ["the number that a list has at no place", "const c = a[b] ?? 0;"],
   ["a promise that is returned", "async function a() { return await b; }"],
   ["a timer that is cleared", "clearTimeout(a);"],
 ])("no fault is drawn in %s", (_, text) => {

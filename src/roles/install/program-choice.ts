@@ -30,11 +30,14 @@ export function ownProgram(): OwnProgram {
   return { path: process.execPath, target: TARGET };
 }
 
-/** Returns what matters of this machine, or of the one under `root`. Throws `UNSUPPORTED`. */
-export function inspectMachine(root: string, own: OwnProgram): Machine {
+/**
+ * Returns what matters of this machine, or of the one under `root`. Throws `UNSUPPORTED`. `processors`: where
+ * the kernel says what the processors can do.
+ */
+export function inspectMachine(root: string, own: OwnProgram, processors = "/proc/cpuinfo"): Machine {
   if (root === "/") {
     const { architecture, libc } = targetOf(own);
-    const hasAvx2 = architecture === "arm64" || /^flags\s*:.*\bavx2\b/m.test(readText("/proc/cpuinfo") ?? "");
+    const hasAvx2 = architecture === "arm64" || /^flags\s*:.*\bavx2\b/m.test(readText(processors) ?? "");
     return { architecture, libc, hasCpp: true, hasAvx2 };
   }
   const shell = readFirst(root, SHELLS);

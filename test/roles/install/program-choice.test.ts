@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { chooseProgram, inspectMachine } from "../../../src/roles/install/program-choice.ts";
 import type { Machine, OwnProgram } from "../../../src/roles/install/program-choice.ts";
-import { LOADERS } from "../../../src/roles/install/targets.ts";
+import { LOADERS, OLDEST_GLIBC } from "../../../src/roles/install/targets.ts";
 import { formatStamp, VERSION } from "../../../src/version.ts";
 import { errorOf } from "../../support/error-of.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
@@ -48,6 +48,15 @@ describe("chooseProgram", () => {
     });
   });
 
+  test("only a machine with musl has to have the C++ library, and is told how to get it", () => {
+    const machine = { ...X64, hasCpp: false };
+    expect(chooseProgram(machine, ALONE).warnings).toEqual([]);
+    const musl = { path: "/nowhere/negotiator", target: "linux-x64-musl" };
+    expect(chooseProgram({ ...machine, libc: "musl" }, musl).warnings).toEqual([
+      "the machine has no libstdc++, which the program needs: apk add libstdc++",
+    ]);
+  });
+
   test("refuses a machine without AVX2 if only the build with AVX2 is there", () => {
     expect(errorOf(() => chooseProgram({ ...X64, hasAvx2: false }, ALONE))).toMatchObject({
       code: "UNSUPPORTED",
@@ -72,24 +81,28 @@ describe("chooseProgram", () => {
     expect(errorOf(() => chooseProgram({ ...X64, glibcVersion: "2.12" }, ALONE))).toMatchObject({
       message: "Cannot install: the C library is glibc 2.12, older than 2.17\nUpgrade the system there",
     });
-    expect(chooseProgram({ ...X64, glibcVersion: "2.36" }, ALONE).target).toBe("linux-x64");
+    for (const glibcVersion of [OLDEST_GLIBC, "2.36"])
+      expect(chooseProgram({ ...X64, glibcVersion }, ALONE).target).toBe("linux-x64");
   });
 });
 
 describe("inspectMachine", () => {
-  test("of this machine, only a program for x64 asks for the processor's AVX2", async () => {
-    const flags = /^flags.*$/m.exec(await readFile("/proc/cpuinfo", "utf8"))?.[0] ?? "";
-    expect(inspectMachine("/", { path: "/p", target: "linux-arm64-musl" })).toEqual({
-      architecture: "arm64",
-      libc: "musl",
-      hasCpp: true,
-      hasAvx2: true,
-    });
-    expect(inspectMachine("/", { path: "/p", target: "linux-x64-baseline" })).toEqual({
+  test.each([
+    ["without AVX2", "flags\t\t: fpu avx avx512f\n", false],
+    ["with AVX2", "processor\t: 0\nflags\t\t: fpu avx2 bmi\n", true],
+  ])("of this machine, a processor %s counts for a program for x64 only", async (_, text, hasAvx2) => {
+    await using directory = await createTemporaryDirectory();
+    const processors = await directory.write("cpuinfo", text);
+    const common = { libc: "glibc" as const, hasCpp: true };
+    expect(inspectMachine("/", { path: "/p", target: "linux-x64-baseline" }, processors)).toEqual({
+      ...common,
       architecture: "x64",
-      libc: "glibc",
-      hasCpp: true,
-      hasAvx2: flags.split(" ").includes("avx2"),
+      hasAvx2,
+    });
+    expect(inspectMachine("/", { path: "/p", target: "linux-arm64" }, processors)).toEqual({
+      ...common,
+      architecture: "arm64",
+      hasAvx2: true,
     });
   });
 

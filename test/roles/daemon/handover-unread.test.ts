@@ -1,5 +1,6 @@
 /** A command that has ended, and whose output its caller has not read yet, keeps both over a replacement. */
 import { describe, expect, test } from "bun:test";
+import { dirname } from "node:path";
 import { createStage } from "../../support/stage.ts";
 import type { Side } from "../../support/stage.ts";
 
@@ -20,7 +21,7 @@ describe.each(DIRECTIONS)("the %s calls the %s", (caller, runner, words) => {
       const sides = { host: stage.host, guest: stage.guest() };
       await sides[runner].command("many", `#!/bin/sh\nhead -c "$1" /dev/zero\nexit 3\n`);
       const go = stage.at("go");
-      const reader = `while [ ! -e ${go} ]; do sleep 0.05; done; wc -c`;
+      const reader = `while [ -d ${dirname(go)} ] && [ ! -e ${go} ]; do sleep 0.05; done; wc -c`;
       const calls = SIZES.map((size) =>
         sides[caller].shell(`"$@" ${words} many ${size} | { ${reader}; }; echo \${PIPESTATUS[0]}`),
       );

@@ -86,7 +86,7 @@ test(
     const guest = stage.guest();
     await guest.command(
       "long",
-      `#!/bin/sh\nseq 30000\nwhile [ ! -e ${stage.at("go")} ]; do sleep 0.1; done\nseq 3\nexit 5\n`,
+      `#!/bin/sh\nseq 30000\nwhile [ -e "$0" ] && [ ! -e ${stage.at("go")} ]; do sleep 0.1; done\nseq 3\nexit 5\n`,
     );
     const { stdout: id } = await stage.host.run(["execute", "--detach", "web1", "long"]);
     const attached = stage.host.launch(["attach", id.trim()]);
@@ -120,7 +120,7 @@ test.skipIf(process.getuid?.() !== 0)(
     );
     await guest.command(
       "pause",
-      `#!/bin/sh\necho begun\nwhile [ ! -e "$1" ]; do sleep 0.1; done\nid -un\nexit 5\n`,
+      `#!/bin/sh\necho begun\nwhile [ -e "$0" ] && [ ! -e "$1" ]; do sleep 0.1; done\nid -un\nexit 5\n`,
     );
     expect(await guest.run(["reload"])).toMatchObject({ exitCode: 0 });
 

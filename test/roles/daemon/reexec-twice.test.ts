@@ -18,7 +18,8 @@ test.each(DIRECTIONS)(
     await using stage = await createStage();
     const sides = { host: stage.host, guest: stage.guest() };
     const go = stage.at("go");
-    const script = `echo ran >>${stage.at("runs")}; echo begun; while [ ! -e ${go} ]; do sleep 0.05; done`;
+    const wait = `while [ -e "$0" ] && [ ! -e ${go} ]; do sleep 0.05; done`;
+    const script = `echo ran >>${stage.at("runs")}; echo begun; ${wait}`;
     await sides[runner].command("long", `#!/bin/sh\n${script}; exit 3\n`);
     await stage.open();
     await using call = sides[caller].launch([...words, "long"]);

@@ -24,7 +24,7 @@ const MORE_ROOMS: Readonly<Record<string, readonly string[]>> = {
   wire: ["vectors", "peers", "fuzz", "independent"],
   channels: ["peers"],
   strict: ["config", "policy"],
-  methods: ["roles/daemon"],
+  methods: ["agent", "roles/daemon"],
   peers: ["roles/daemon"],
   "roles/daemon": ["roles/host", "roles/guest"],
   "roles/guest": ["roles/daemon"],

@@ -18,8 +18,20 @@ async function findUser(name: string): Promise<User> {
   }
 }
 
-/** The commands. */
-export const ACCOUNTS: readonly AgentCommand[] = [
+/** How the commands find a user, and the program that changes passwords (chpasswd(8)). */
+export type AccountTools = {
+  findUser: (name: string) => Promise<User>;
+  findChanger: () => Promise<string | undefined>;
+};
+
+const SYSTEM: AccountTools = { findUser, findChanger: () => findProgram("chpasswd") };
+
+/** Returns the commands. */
+export function createAccountCommands(tools = SYSTEM): AgentCommand[] {
+  return [createSetPassword(tools), ...createKeyCommands(tools)];
+}
+
+const createSetPassword = ({ findChanger }: AccountTools): AgentCommand =>
   defineAgentCommand({
     name: "guest-set-user-password",
     access: "ruled",
@@ -29,16 +41,22 @@ export const ACCOUNTS: readonly AgentCommand[] = [
       const secret = Buffer.from(password);
       if (secret.includes(0x0a))
         throw invalid(`forbidden characters in ${crypted ? "crypted" : "raw"} password`);
-      await changePassword(Buffer.concat([Buffer.from(`${username}:`), secret, Buffer.from("\n")]), crypted);
+      await changePassword(
+        Buffer.concat([Buffer.from(`${username}:`), secret, Buffer.from("\n")]),
+        crypted,
+        await findChanger(),
+      );
       return {};
     },
-  }),
+  });
+
+const createKeyCommands = ({ findUser: find }: AccountTools): AgentCommand[] => [
   defineAgentCommand({
     name: "guest-ssh-get-authorized-keys",
     access: "ruled",
     args: { username: text },
     async run({ username }) {
-      const keys = await readKeys(await findUser(username));
+      const keys = await readKeys(await find(username));
       return { keys: keys.filter((line) => line.trim() !== "" && !line.startsWith("#")) };
     },
   }),
@@ -48,7 +66,7 @@ export const ACCOUNTS: readonly AgentCommand[] = [
     args: { username: text, keys: listOf(text), reset: optional(flag) },
     async run({ username, keys, reset = false }) {
       const wanted = checkKeys(keys);
-      const user = await findUser(username);
+      const user = await find(username);
       const before = reset ? [] : await readKeys(user, "may be missing");
       await writeKeys(user, [...before, ...wanted.filter((key) => !before.includes(key))]);
       return {};
@@ -60,7 +78,7 @@ export const ACCOUNTS: readonly AgentCommand[] = [
     args: { username: text, keys: listOf(text) },
     async run({ username, keys }) {
       const unwanted = checkKeys(keys);
-      const user = await findUser(username);
+      const user = await find(username);
       const before = await readKeys(user, "may be missing");
       const after = before.filter((line) => !unwanted.includes(line));
       if (after.length < before.length) await writeKeys(user, after);
@@ -78,8 +96,11 @@ function checkKeys(keys: readonly string[]): string[] {
 
 const PASSWORD_MS = 30_000;
 
-async function changePassword(line: Uint8Array, isCrypted: boolean): Promise<void> {
-  const program = await findProgram("chpasswd");
+async function changePassword(
+  line: Uint8Array,
+  isCrypted: boolean,
+  program: string | undefined,
+): Promise<void> {
   if (program === undefined) throw failed("failed to locate 'chpasswd' binary");
   const nowhere = { write: () => Promise.resolve() };
   const { exitCode } = await run({

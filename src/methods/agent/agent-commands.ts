@@ -5,9 +5,9 @@ import { createUserCache } from "../../process/user-cache.ts";
 import type { UserCache } from "../../process/user-cache.ts";
 import type { CallMethod, Method } from "../method.ts";
 import type { Access, AgentCommand } from "./agent-command.ts";
-import { ACCOUNTS } from "./accounts.ts";
-import { GET_TIME, GET_TIMEZONE, SET_TIME } from "./clock.ts";
-import { GET_DISKS, GET_DISKSTATS } from "./disks.ts";
+import { createAccountCommands } from "./accounts.ts";
+import { createClockCommands } from "./clock.ts";
+import { createDiskCommands } from "./disks.ts";
 import { createExecCommands } from "./exec.ts";
 import type { ExecRecords, SharedMemory } from "./exec-records.ts";
 import { createFileCommands } from "./files.ts";
@@ -16,13 +16,13 @@ import { createKeptItems } from "./kept-items.ts";
 import { createFreezeCommands } from "./freeze.ts";
 import type { FreezeOptions } from "./freeze.ts";
 import { GET_FSINFO } from "./file-systems.ts";
-import { GET_MEMORY_BLOCK_INFO, GET_MEMORY_BLOCKS, SET_MEMORY_BLOCKS } from "./memory-blocks.ts";
-import { GET_INTERFACES, GET_ROUTE } from "./network.ts";
-import { SHUTDOWN, SUSPEND } from "./power.ts";
+import { createMemoryBlockCommands } from "./memory-blocks.ts";
+import { createNetworkCommands } from "./network.ts";
+import { createPowerCommands } from "./power.ts";
 import { createInfoCommand, PING, SYNC } from "./presence.ts";
-import { GET_CPUSTATS, GET_VCPUS, SET_VCPUS } from "./processors.ts";
-import { createOsInfo, GET_HOST_NAME, GET_LOAD, GET_USERS } from "./system.ts";
-import { FSTRIM } from "./trim.ts";
+import { createProcessorCommands } from "./processors.ts";
+import { createGetLoad, createGetUsers, createOsInfo, GET_HOST_NAME } from "./system.ts";
+import { createTrim } from "./trim.ts";
 
 /** Options of the agent. */
 export type AgentOptions = {
@@ -146,27 +146,18 @@ function listCommands(osReleaseFile: string | undefined): AgentCommand[] {
   return [
     ...SYNC,
     PING,
-    GET_TIME,
-    SET_TIME,
-    GET_TIMEZONE,
+    ...createClockCommands(),
     GET_HOST_NAME,
     createOsInfo(osReleaseFile),
-    GET_USERS,
-    GET_LOAD,
-    GET_INTERFACES,
-    GET_ROUTE,
-    GET_VCPUS,
-    SET_VCPUS,
-    GET_CPUSTATS,
-    GET_MEMORY_BLOCKS,
-    SET_MEMORY_BLOCKS,
-    GET_MEMORY_BLOCK_INFO,
+    createGetUsers(),
+    createGetLoad(),
+    ...createNetworkCommands(),
+    ...createProcessorCommands(),
+    ...createMemoryBlockCommands(),
     GET_FSINFO,
-    GET_DISKS,
-    GET_DISKSTATS,
-    FSTRIM,
-    ...ACCOUNTS,
-    SHUTDOWN,
-    ...SUSPEND,
+    ...createDiskCommands(),
+    createTrim(),
+    ...createAccountCommands(),
+    ...createPowerCommands(),
   ];
 }

@@ -1,22 +1,28 @@
 /** `guest-get-disks` and `guest-get-diskstats`. */
 import { readdir, readFile, realpath } from "node:fs/promises";
 import { defineAgentCommand } from "./agent-command.ts";
+import type { AgentCommand } from "./agent-command.ts";
 import { findDiskAddress, readText } from "./block-address.ts";
+import { MACHINE } from "./machine-places.ts";
 
-const DIRECTORY = "/sys/block";
+/** Returns the commands. */
+export function createDiskCommands({ proc, sys } = MACHINE): AgentCommand[] {
+  return [createGetDisks(`${sys}/block`), createGetDiskStats(`${proc}/diskstats`)];
+}
 
 /** Returns all disks that have a size, and their partitions. */
-export const GET_DISKS = defineAgentCommand({
-  name: "guest-get-disks",
-  access: "usual",
-  async run() {
-    const names = await readdir(DIRECTORY).catch(() => []);
-    return (await Promise.all(names.map(describeDisk))).flat();
-  },
-});
+const createGetDisks = (directory: string): AgentCommand =>
+  defineAgentCommand({
+    name: "guest-get-disks",
+    access: "usual",
+    async run() {
+      const names = await readdir(directory).catch(() => []);
+      return (await Promise.all(names.map((name) => describeDisk(directory, name)))).flat();
+    },
+  });
 
-async function describeDisk(name: string) {
-  const sysPath = await realpath(`${DIRECTORY}/${name}`);
+async function describeDisk(directory: string, name: string) {
+  const sysPath = await realpath(`${directory}/${name}`);
   const size = (await readText(`${sysPath}/size`)) ?? "0";
   if (size === "0") return [];
   const [inside, below, address, alias] = await Promise.all([
@@ -47,18 +53,19 @@ const COUNTERS = [
 ].flatMap((names) => names.split(" "));
 
 /** Returns the counters of all block devices. */
-export const GET_DISKSTATS = defineAgentCommand({
-  name: "guest-get-diskstats",
-  access: "usual",
-  async run() {
-    const lines = (await readFile("/proc/diskstats", "latin1")).split("\n").filter((line) => line !== "");
-    return lines.map((line) => {
-      const [major, minor, name, ...counts] = line.trim().split(/\s+/);
-      const known = COUNTERS.flatMap((counter, index) => {
-        const count = counts[index];
-        return count === undefined ? [] : [[counter, BigInt(count)]];
+const createGetDiskStats = (counters: string): AgentCommand =>
+  defineAgentCommand({
+    name: "guest-get-diskstats",
+    access: "usual",
+    async run() {
+      const lines = (await readFile(counters, "latin1")).split("\n").filter((line) => line !== "");
+      return lines.map((line) => {
+        const [major, minor, name, ...counts] = line.trim().split(/\s+/);
+        const known = COUNTERS.flatMap((counter, index) => {
+          const count = counts[index];
+          return count === undefined ? [] : [[counter, BigInt(count)]];
+        });
+        return { name, major: Number(major), minor: Number(minor), stats: Object.fromEntries(known) };
       });
-      return { name, major: Number(major), minor: Number(minor), stats: Object.fromEntries(known) };
-    });
-  },
-});
+    },
+  });

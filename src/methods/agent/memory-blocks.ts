@@ -4,63 +4,73 @@ import { constants } from "node:os";
 import { errnoOf } from "../../errors.ts";
 import { flag, integer, listOf, members, optional } from "./agent-arguments.ts";
 import { defineAgentCommand, failed, unsupported } from "./agent-command.ts";
+import type { AgentCommand } from "./agent-command.ts";
 import { errnoText } from "./errno-text.ts";
+import { MACHINE } from "./machine-places.ts";
 
-const DIRECTORY = "/sys/devices/system/memory";
+/** Returns the commands. */
+export function createMemoryBlockCommands({ sys } = MACHINE): AgentCommand[] {
+  const directory = `${sys}/devices/system/memory`;
+  return [createGetBlocks(directory), createSetBlocks(directory), createGetBlockInfo(directory)];
+}
 
 /** Returns all blocks of memory that can be switched. */
-export const GET_MEMORY_BLOCKS = defineAgentCommand({
-  name: "guest-get-memory-blocks",
-  access: "usual",
-  async run() {
-    const nodes = (await listDirectory()).filter((name) => /^memory\d+$/.test(name));
-    return Promise.all(
-      nodes.map(async (node) => {
-        const read = (name: string): Promise<string> =>
-          readFile(`${DIRECTORY}/${node}/${name}`, "latin1").catch(() => "");
-        const [state, removable] = await Promise.all([read("state"), read("removable")]);
-        return {
-          "phys-index": Number(node.slice("memory".length)),
-          online: state.startsWith("online"),
-          "can-offline": !removable.startsWith("0"),
-        };
-      }),
-    );
-  },
-});
+const createGetBlocks = (directory: string): AgentCommand =>
+  defineAgentCommand({
+    name: "guest-get-memory-blocks",
+    access: "usual",
+    async run() {
+      const nodes = (await listDirectory(directory)).filter((name) => /^memory\d+$/.test(name));
+      return Promise.all(
+        nodes.map(async (node) => {
+          const read = (name: string): Promise<string> =>
+            readFile(`${directory}/${node}/${name}`, "latin1").catch(() => "");
+          const [state, removable] = await Promise.all([read("state"), read("removable")]);
+          return {
+            "phys-index": Number(node.slice("memory".length)),
+            online: state.startsWith("online"),
+            "can-offline": !removable.startsWith("0"),
+          };
+        }),
+      );
+    },
+  });
 
-async function listDirectory(): Promise<string[]> {
+async function listDirectory(directory: string): Promise<string[]> {
   try {
-    return await readdir(DIRECTORY);
+    return await readdir(directory);
   } catch (thrown) {
     // A kernel without hot-pluggable memory has no such directory.
     if (errnoOf(thrown) === "ENOENT") throw unsupported();
-    throw failed(`Can't open directory: "${DIRECTORY}/": ${errnoText(thrown)}`);
+    throw failed(`Can't open directory: "${directory}/": ${errnoText(thrown)}`);
   }
 }
 
 /** Switches blocks of memory. Returns the outcome for each. */
-export const SET_MEMORY_BLOCKS = defineAgentCommand({
-  name: "guest-set-memory-blocks",
-  access: "ruled",
-  args: {
-    "mem-blks": listOf(members({ "phys-index": integer, online: flag, "can-offline": optional(flag) })),
-  },
-  async run({ "mem-blks": blocks }) {
-    await listDirectory();
-    const outcomes = [];
-    for (const { "phys-index": index, online } of blocks)
-      outcomes.push({ "phys-index": index, ...(await switchBlock(index, online)) });
-    return outcomes;
-  },
-});
+const createSetBlocks = (directory: string): AgentCommand =>
+  defineAgentCommand({
+    name: "guest-set-memory-blocks",
+    access: "ruled",
+    args: {
+      "mem-blks": listOf(members({ "phys-index": integer, online: flag, "can-offline": optional(flag) })),
+    },
+    async run({ "mem-blks": blocks }) {
+      await listDirectory(directory);
+      const outcomes = [];
+      for (const { "phys-index": index, online } of blocks)
+        outcomes.push({
+          "phys-index": index,
+          ...(await switchBlock(`${directory}/memory${index}/state`, online)),
+        });
+      return outcomes;
+    },
+  });
 
 type Outcome = { response: "success" | "not-found" | "operation-not-supported" | "operation-failed" } & {
   "error-code"?: number;
 };
 
-async function switchBlock(index: bigint, online: boolean): Promise<Outcome> {
-  const path = `${DIRECTORY}/memory${index}/state`;
+async function switchBlock(path: string, online: boolean): Promise<Outcome> {
   try {
     const isOnline = (await readFile(path, "latin1")).startsWith("online");
     if (isOnline !== online) await writeFile(path, online ? "online" : "offline");
@@ -74,12 +84,13 @@ async function switchBlock(index: bigint, online: boolean): Promise<Outcome> {
 }
 
 /** Returns the size of a block in bytes. */
-export const GET_MEMORY_BLOCK_INFO = defineAgentCommand({
-  name: "guest-get-memory-block-info",
-  access: "usual",
-  async run() {
-    await listDirectory();
-    const text = await readFile(`${DIRECTORY}/block_size_bytes`, "latin1");
-    return { size: BigInt(`0x${text.trim()}`) };
-  },
-});
+const createGetBlockInfo = (directory: string): AgentCommand =>
+  defineAgentCommand({
+    name: "guest-get-memory-block-info",
+    access: "usual",
+    async run() {
+      await listDirectory(directory);
+      const text = await readFile(`${directory}/block_size_bytes`, "latin1");
+      return { size: BigInt(`0x${text.trim()}`) };
+    },
+  });

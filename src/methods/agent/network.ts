@@ -2,34 +2,43 @@
 import { readdir, readFile } from "node:fs/promises";
 import { listAddresses } from "../../process/libc-machine.ts";
 import { defineAgentCommand } from "./agent-command.ts";
+import type { AgentCommand } from "./agent-command.ts";
+import { MACHINE } from "./machine-places.ts";
+import type { MachinePlaces } from "./machine-places.ts";
+
+/** Returns the commands. `list` returns the addresses of the interfaces. */
+export function createNetworkCommands(places = MACHINE, list = listAddresses): AgentCommand[] {
+  return [createGetInterfaces(places, list), createGetRoute(places)];
+}
 
 /** Returns all interfaces. Those with an address have statistics. */
-export const GET_INTERFACES = defineAgentCommand({
-  name: "guest-network-get-interfaces",
-  access: "usual",
-  async run() {
-    const addresses = Map.groupBy(listAddresses(), ({ name }) => name);
-    const counts = parseCounts(await readFile("/proc/net/dev", "utf8").catch(() => ""));
-    const present = await readdir("/sys/class/net").catch(() => []);
-    // An alias such as eth0:1 is not in the directory.
-    const names = [
-      ...new Set([...addresses.keys(), ...present.filter((name) => name !== "bonding_masters")]),
-    ];
-    return Promise.all(
-      names.map(async (name) => {
-        const own = addresses.get(name)?.flatMap(({ address }) => (address === undefined ? [] : [address]));
-        const hardware = await readHardwareAddress(name.replace(/:.*/, ""));
-        return {
-          name,
-          ...(hardware === undefined ? {} : { "hardware-address": hardware }),
-          ...(own === undefined || own.length === 0
-            ? {}
-            : { "ip-addresses": own.map(describe), statistics: counts.get(name) }),
-        };
-      }),
-    );
-  },
-});
+const createGetInterfaces = ({ proc, sys }: MachinePlaces, list: typeof listAddresses): AgentCommand =>
+  defineAgentCommand({
+    name: "guest-network-get-interfaces",
+    access: "usual",
+    async run() {
+      const addresses = Map.groupBy(list(), ({ name }) => name);
+      const counts = parseCounts(await readFile(`${proc}/net/dev`, "utf8").catch(() => ""));
+      const present = await readdir(`${sys}/class/net`).catch(() => []);
+      // An alias such as eth0:1 is not in the directory.
+      const names = [
+        ...new Set([...addresses.keys(), ...present.filter((name) => name !== "bonding_masters")]),
+      ];
+      return Promise.all(
+        names.map(async (name) => {
+          const own = addresses.get(name)?.flatMap(({ address }) => (address === undefined ? [] : [address]));
+          const hardware = await readHardwareAddress(`${sys}/class/net/${name.replace(/:.*/, "")}`);
+          return {
+            name,
+            ...(hardware === undefined ? {} : { "hardware-address": hardware }),
+            ...(own === undefined || own.length === 0
+              ? {}
+              : { "ip-addresses": own.map(describe), statistics: counts.get(name) }),
+          };
+        }),
+      );
+    },
+  });
 
 type Address = NonNullable<ReturnType<typeof listAddresses>[number]["address"]>;
 
@@ -37,8 +46,8 @@ function describe({ family, text, prefix }: Address) {
   return { "ip-address-type": family, "ip-address": text, prefix };
 }
 
-async function readHardwareAddress(name: string): Promise<string | undefined> {
-  const text = await readFile(`/sys/class/net/${name}/address`, "latin1").catch(() => "");
+async function readHardwareAddress(directory: string): Promise<string | undefined> {
+  const text = await readFile(`${directory}/address`, "latin1").catch(() => "");
   return /^[\da-f]{2}(?::[\da-f]{2}){5}$/.test(text.trim()) ? text.trim() : undefined;
 }
 
@@ -67,21 +76,22 @@ function parseCounts(text: string): Map<string, Record<string, bigint>> {
 }
 
 /** Returns the routes of both versions of IP. */
-export const GET_ROUTE = defineAgentCommand({
-  name: "guest-network-get-route",
-  access: "usual",
-  async run() {
-    const [four, six] = await Promise.all(
-      ["route", "ipv6_route"].map((name) => readFile(`/proc/net/${name}`, "latin1").catch(() => "")),
-    );
-    return [
-      ...rows(four ?? "")
-        .slice(1)
-        .map(parseRoute4),
-      ...rows(six ?? "").map(parseRoute6),
-    ];
-  },
-});
+const createGetRoute = ({ proc }: MachinePlaces): AgentCommand =>
+  defineAgentCommand({
+    name: "guest-network-get-route",
+    access: "usual",
+    async run() {
+      const [four, six] = await Promise.all(
+        ["route", "ipv6_route"].map((name) => readFile(`${proc}/net/${name}`, "latin1").catch(() => "")),
+      );
+      return [
+        ...rows(four ?? "")
+          .slice(1)
+          .map(parseRoute4),
+        ...rows(six ?? "").map(parseRoute6),
+      ];
+    },
+  });
 
 function rows(text: string): string[][] {
   return text

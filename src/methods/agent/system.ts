@@ -4,6 +4,7 @@ import { hostname, machine, release, version } from "node:os";
 import { defineAgentCommand } from "./agent-command.ts";
 import type { AgentCommand } from "./agent-command.ts";
 import { readLogins } from "./logins.ts";
+import { MACHINE } from "./machine-places.ts";
 
 /** Returns the name of the machine. */
 export const GET_HOST_NAME = defineAgentCommand({
@@ -59,24 +60,29 @@ function parseRelease(text: string): Map<string, string> {
   );
 }
 
-/** Returns one entry for each user who is logged in, with the earliest login in seconds since 1970. */
-export const GET_USERS = defineAgentCommand({
-  name: "guest-get-users",
-  access: "usual",
-  async run() {
-    const users = new Map<string, number>();
-    for (const { user, seconds } of await readLogins())
-      users.set(user, Math.min(users.get(user) ?? Infinity, seconds));
-    return [...users].map(([user, seconds]) => ({ user, "login-time": seconds }));
-  },
-});
+/**
+ * Returns the command whose answer has one entry for each user who is logged in, with the earliest login in
+ * seconds since 1970. `file` is one of utmp(5).
+ */
+export const createGetUsers = (file?: string): AgentCommand =>
+  defineAgentCommand({
+    name: "guest-get-users",
+    access: "usual",
+    async run() {
+      const users = new Map<string, number>();
+      for (const { user, seconds } of await readLogins(file))
+        users.set(user, Math.min(users.get(user) ?? Infinity, seconds));
+      return [...users].map(([user, seconds]) => ({ user, "login-time": seconds }));
+    },
+  });
 
-/** Returns the load of the last 1, 5 and 15 minutes. */
-export const GET_LOAD = defineAgentCommand({
-  name: "guest-get-load",
-  access: "usual",
-  async run() {
-    const [one, five, fifteen] = (await readFile("/proc/loadavg", "utf8")).split(" ").map(Number);
-    return { load1m: one, load5m: five, load15m: fifteen };
-  },
-});
+/** Returns the command that answers with the load of the last 1, 5 and 15 minutes. */
+export const createGetLoad = ({ proc } = MACHINE): AgentCommand =>
+  defineAgentCommand({
+    name: "guest-get-load",
+    access: "usual",
+    async run() {
+      const [one, five, fifteen] = (await readFile(`${proc}/loadavg`, "utf8")).split(" ").map(Number);
+      return { load1m: one, load5m: five, load15m: fifteen };
+    },
+  });

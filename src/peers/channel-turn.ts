@@ -8,7 +8,7 @@ const TURN_MS = 4;
 export type ChannelTurn = {
   /** Begins to count. Called after each wait. */
   begin: () => void;
-  /** Called after each piece of work. Returns undefined as long as there is time; else resolves afterwards. */
+  /** Called after each piece of work. Returns undefined while there is time; else resolves afterwards. */
   pass: () => Promise<void> | undefined;
 };
 

@@ -96,7 +96,7 @@ await describeWithVm("doctor and a real guest", () => {
   );
 });
 
-/** Asks again while a check says nothing or did not end: it has no time for an emulated guest that is held up. */
+/** Asks again while a check says nothing or did not end: an emulated guest may be held up for longer. */
 function findingsOf(check: string, ask: () => Promise<{ stdout: string }>): Promise<PrintedFinding[]> {
   const look = async (): Promise<PrintedFinding[] | undefined> => {
     const findings = readFindings((await ask()).stdout, check);

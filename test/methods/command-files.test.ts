@@ -42,7 +42,7 @@ function refusalsOf({ files }: CommandDirectory) {
 }
 
 describe("a directory of commands", () => {
-  test("has its commands in the order of their names, each with what tells it from another file", async () => {
+  test("has its commands in the order of their names, each with the identity of its file", async () => {
     await using room = await createRoom();
     for (const name of ["zip", "a b", "list.sh"]) await room.add(name);
     const judged = room.judge();
@@ -121,7 +121,7 @@ describe("a directory of commands", () => {
   });
 });
 
-test("of a local directory, a file elsewhere is named and not judged, unless it is asked for by its name", async () => {
+test("a link out of a local directory is not judged, unless it is asked for by its name", async () => {
   await using room = await createRoom();
   await room.add("here");
   // The file system of processes does not answer for every file at once.
@@ -133,7 +133,7 @@ test("of a local directory, a file elsewhere is named and not judged, unless it 
 });
 
 describe("the names of files", () => {
-  test("that a command cannot have are told for executable files and links, in their order", async () => {
+  test("that a command cannot have are listed for executable files and links, in their order", async () => {
     await using room = await createRoom();
     await room.add("z~");
     await room.add("b.tar.gz");
@@ -224,7 +224,7 @@ describe("a file", () => {
     ]);
   });
 
-  test("whose settings have a mistake is refused, and only the full error says which", async () => {
+  test("with a mistake in its settings is refused, and only the full error says which", async () => {
     await using room = await createRoom();
     await room.add("tool");
     await room.add("tool.toml", "user = 7\n", 0o644);

@@ -38,7 +38,7 @@ test("pieces of work pass at once until together they take four milliseconds", a
   await passed;
 });
 
-test("the time of a wait for others is no work, and the work before it does not count again", async () => {
+test("a wait for others does not count as work, and the work before it does not count again", async () => {
   const { clock, waits, turn, work } = openTurn();
   turn.begin();
   const passed = work(CHANNEL_TURN_MS);
@@ -49,7 +49,7 @@ test("the time of a wait for others is no work, and the work before it does not 
   expect(work(1)).toBeDefined();
 });
 
-test("the time until input comes is no work", () => {
+test("the time until input comes does not count as work", () => {
   const { clock, turn, work } = openTurn();
   turn.begin();
   expect(work(CHANNEL_TURN_MS - 1)).toBeUndefined();

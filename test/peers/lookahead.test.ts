@@ -33,7 +33,7 @@ test("all pieces with bytes come in their order", async () => {
   expect(seen).toEqual(["a", "b", "c"]);
 });
 
-test("an empty piece is told once, while the piece before it is used", async () => {
+test("an empty piece says once that the client has left, while the piece before it is used", async () => {
   let left = 0;
   const seen: [string, number][] = [];
   for await (const piece of withLookahead(channelOf(["a", "", "b"]), () => left++)) {

@@ -1,4 +1,4 @@
-/** Random tokens of patterns, texts that often match them, and a matcher that follows each start by itself. */
+/** Random tokens of patterns, texts that often match them, and a matcher that follows each start. */
 import type { GlobToken } from "../../src/policy/glob-scan.ts";
 import type { Random } from "../support/random.ts";
 

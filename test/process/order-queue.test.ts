@@ -94,7 +94,7 @@ test("a helper whose orders are answered goes on for the next program, and is re
   expect(await countStarts(directory.at("starts"))).toBe(2);
 });
 
-test("an order that the helper answers while it is handed over is not given to the next program", async () => {
+test("an order that is answered during the handover is not given to the next program", async () => {
   using before = createQueue(PROMPT);
   await before.push("the start").done();
   const order = before.push("one");

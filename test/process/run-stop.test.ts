@@ -220,7 +220,7 @@ test.each([
   ["the command goes on", ""],
   ["the command ignores SIGTERM", "trap '' TERM; "],
 ])("a child in another session that holds the pipes does not delay the deadline if %s", async (_, first) => {
-  // The child says when it is in the other session, and its command too: the parent of a child may have ended.
+  // Both say their process id: the parent of a child may have ended.
   const child = `setsid sh -c 'echo $$; exec sleep 600' &`;
   const script = `${first}echo $$; ${child} while :; do sleep 0.05; done`;
   const { result, stdout, timeoutMs } = await withMoreTime(

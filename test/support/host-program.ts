@@ -17,7 +17,7 @@ export type StartedProgram = AsyncDisposable & {
   /** Its output so far. */
   stdout(): string;
   stderr(): string;
-  /** Waits until its standard output `isSeen`. Throws with its stderr if it ends before, or after a timeout. */
+  /** Waits until `isSeen` is true of its standard output. Throws with its stderr if it ends before. */
   prints(what: string, isSeen: (stdout: string) => boolean, timeoutMs?: number): Promise<void>;
   /** Writes to its standard input, which is "pipe". Throws with its stderr if it has ended. */
   write(text: string): Promise<void>;
@@ -41,7 +41,8 @@ export type HostProgram = AsyncDisposable & {
 };
 
 /**
- * `inside`: the words before the program's, as of `ProcessRoom`. `commands`: shell scripts by name. `config`: more TOML tables. `host`: more lines of the table `[host]`.
+ * `inside`: the words before the program's, as of `ProcessRoom`. `commands`: shell scripts by name.
+ * `config`: more TOML tables. `host`: more lines of the table `[host]`.
  */
 export type HostProgramOptions = {
   binary: string;

@@ -29,7 +29,7 @@ export type SystemLibvirt = AsyncDisposable & {
 
 /** These directories are libvirt's. */
 const OWN_DIRECTORIES = ["etc", "run", "var/lib", "var/log", "var/cache"];
-/** libvirtd does not start without it, also if its settings name another one. Its Debian package adds none. */
+/** libvirtd does not start without it, though its settings name another one. */
 const DEFAULT_USER = "libvirt-qemu:x:64055:64055::/var/lib/libvirt:/usr/sbin/nologin";
 const DEFAULT_GROUP = "libvirt-qemu:x:64055:";
 const URI = "qemu:///system";

@@ -10,8 +10,8 @@ import { runTool } from "./tool.ts";
 const NANOSECONDS = 1_000_000n;
 
 /**
- * What the commands need of the machine: its clock in microseconds since 1970, a program that they run, and
- * the link to its time zone. `setClock` returns 0 or an error's number.
+ * The parts of the machine that the commands need: its clock in microseconds since 1970, a program that they
+ * run, and the link to its time zone. `setClock` returns 0 or an error's number.
  */
 export type ClockTools = {
   readClock: () => bigint;

@@ -172,7 +172,7 @@ test("the error for a path that is too long or missing gives the reason", async 
   expect((await rejectionOf(dialSocket(missing, { signal: AbortSignal.abort() }))).code).toBe("CANCELLED");
 });
 
-test("an open connection is handed over with the bytes that were not read, and a closed one is not", async () => {
+test("an open connection is handed over with its unread bytes, and a closed one is not", async () => {
   await using directory = await createTemporaryDirectory();
   await using pair = await connect(directory.at("socket"));
   await pair.far.write(Buffer.from("read"));

@@ -9,7 +9,8 @@ import { createAgentCalls } from "./agent-call.ts";
 /** Returns a machine with the user `ann`, whose passwords a program writes down. It ends with `exitCode`. */
 async function createMachine(exitCode = 0) {
   const home = await createTemporaryDirectory();
-  const script = `#!/bin/sh\necho "$*" >>${home.at("passwords")}\ncat >>${home.at("passwords")}\nexit ${exitCode}\n`;
+  const note = `>>${home.at("passwords")}`;
+  const script = `#!/bin/sh\necho "$*" ${note}\ncat ${note}\nexit ${exitCode}\n`;
   const changer = await home.write("chpasswd", script);
   await chmod(changer, 0o755);
   const user = { name: "ann", home: home.path, uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
@@ -92,7 +93,7 @@ test("keys are added once, in their order, behind those that are there", async (
   expect(await machine.file()).toBe("k4\n");
 });
 
-test("comments and blank lines are no keys", async () => {
+test("comments and blank lines do not count as keys", async () => {
   await using machine = await createMachine();
   await machine.home.write(".ssh/authorized_keys", "# note\nk1\n\n  \n k2\n");
   expect(await machine.keys("get")).toEqual({ keys: ["k1", " k2"] });

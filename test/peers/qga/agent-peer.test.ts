@@ -17,7 +17,9 @@ import { until } from "../../support/until.ts";
 const SCRIPTS: Readonly<Record<string, string>> = {
   show: 'echo "$1"; echo err >&2; exit 7',
   cat: "exec cat",
-  slow: 'echo first; read -r _ </dev/null; while [ -d "${1%/*}" ] && [ ! -e "$1" ]; do sleep 0.01; done; echo last',
+  slow:
+    "echo first; read -r _ </dev/null; " +
+    'while [ -d "${1%/*}" ] && [ ! -e "$1" ]; do sleep 0.01; done; echo last',
   trap: "trap 'echo caught; exit 9' INT; echo ready; while :; do sleep 0.01; done",
   nap: "echo $$; sleep 1000 & exec sleep 1000",
   where: 'pwd; umask; echo "$NEGOTIATOR_ROLE $NEGOTIATOR_COMMAND"; env | wc -l',

@@ -84,10 +84,8 @@ test(
   async () => {
     await using stage = await createStage();
     const guest = stage.guest();
-    await guest.command(
-      "long",
-      `#!/bin/sh\nseq 30000\nwhile [ -e "$0" ] && [ ! -e ${stage.at("go")} ]; do sleep 0.1; done\nseq 3\nexit 5\n`,
-    );
+    const wait = `while [ -e "$0" ] && [ ! -e ${stage.at("go")} ]; do sleep 0.1; done`;
+    await guest.command("long", `#!/bin/sh\nseq 30000\n${wait}\nseq 3\nexit 5\n`);
     const { stdout: id } = await stage.host.run(["execute", "--detach", "web1", "long"]);
     const attached = stage.host.launch(["attach", id.trim()]);
     const first = Buffer.from((await attached.read()) ?? []).toString();

@@ -48,7 +48,7 @@ describe("chooseProgram", () => {
     });
   });
 
-  test("only a machine with musl has to have the C++ library, and is told how to get it", () => {
+  test("only a machine with musl has to have the C++ library, and the warning says how to get it", () => {
     const machine = { ...X64, hasCpp: false };
     expect(chooseProgram(machine, ALONE).warnings).toEqual([]);
     const musl = { path: "/nowhere/negotiator", target: "linux-x64-musl" };

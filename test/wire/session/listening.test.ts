@@ -61,7 +61,7 @@ test("an accepted hello gets its answer alone, and opens a session", () => {
   expect(told).toEqual(["resumed"]);
 });
 
-test("a refused hello gets the reason, after it was told", () => {
+test("a refused hello gets the reason after the owner of the session", () => {
   const reason = new NegotiatorError("UNSUPPORTED", "no common version");
   const { listening, told, words, controlQueue } = listen("idle", () => {
     throw reason;

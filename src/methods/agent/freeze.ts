@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { NegotiatorError } from "../../errors.ts";
 import { logFor } from "../../log.ts";
 import { createFreezer } from "../../process/freezer.ts";
+import type { Freezer } from "../../process/freezer.ts";
 import { judgePlace } from "../../trust/judge-place.ts";
 import { ourUid } from "../../trust/ownership.ts";
 import { listOf, optional, text } from "./agent-arguments.ts";
@@ -48,23 +49,36 @@ async function listPaths(): Promise<string[]> {
   return (await listBlockMounts()).map(({ path }) => path);
 }
 
+/** How the commands freeze, list the file systems on block devices, and run the hook. */
+export type FreezeTools = {
+  createFreezer: (options: FreezeOptions) => Freezer;
+  listPaths: () => Promise<string[]>;
+  runTool: (
+    words: readonly string[],
+    timeoutMs: number,
+  ) => Promise<{ exitCode: number | null; stderr: string }>;
+};
+
+const SYSTEM: FreezeTools = { createFreezer, listPaths, runTool };
+
 /** Creates the commands. */
-export function createFreezeCommands({ lockFile, limitMs, hook }: FreezeOptions): FreezeCommands {
+export function createFreezeCommands(options: FreezeOptions, tools = SYSTEM): FreezeCommands {
+  const { hook } = options;
   const callHook = async (word: "freeze" | "thaw"): Promise<void> => {
     if (hook === "" || !(await isUsableHook(hook))) return;
-    const { exitCode, stderr } = await runTool([hook, word], HOOK_MS);
+    const { exitCode, stderr } = await tools.runTool([hook, word], HOOK_MS);
     if (exitCode !== 0) throw failed(`fsfreeze hook has failed with status ${exitCode}: ${stderr.trim()}`);
   };
   /** The file systems are thawed, whatever the hook does. */
   const callThawHook = async (): Promise<void> => {
     await callHook("thaw").catch((thrown: unknown) => log.error(NegotiatorError.from(thrown).message));
   };
-  const freezer = createFreezer({ lockFile, limitMs, hook });
+  const freezer = tools.createFreezer(options);
 
   const freeze = async (wanted: readonly string[] | undefined): Promise<number> => {
     try {
       await callHook("freeze");
-      const paths = await listPaths();
+      const paths = await tools.listPaths();
       const count = await freezer.freeze(paths.filter((path) => wanted?.includes(path) !== false));
       if (count === 0) await callThawHook();
       return count;
@@ -74,7 +88,7 @@ export function createFreezeCommands({ lockFile, limitMs, hook }: FreezeOptions)
     }
   };
   const thaw = async (): Promise<number> => {
-    const count = await freezer.thaw(listPaths);
+    const count = await freezer.thaw(tools.listPaths);
     await callThawHook();
     return count;
   };

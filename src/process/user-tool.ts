@@ -157,24 +157,24 @@ export function readToolError(said: string, path: string): Error {
     message.startsWith(it),
   );
   // A change of the user that the system refuses has EPERM; the file that may not be started has EACCES.
-  const code = isStart ? ERRORS[text] : "EPERM";
+  const code = isStart ? ERRORS.get(text) : "EPERM";
   return Object.assign(new Error(message), code === undefined ? {} : { code });
 }
 
 /** The words of glibc and musl (strerror(3)) for the errors of execve(2). */
-const ERRORS: Readonly<Record<string, keyof typeof constants.errno>> = {
-  "No such file or directory": "ENOENT",
-  "Not a directory": "ENOTDIR",
-  "Permission denied": "EACCES",
-  "Operation not permitted": "EPERM",
-  "Exec format error": "ENOEXEC",
-  "Argument list too long": "E2BIG",
-  "Text file busy": "ETXTBSY",
-  "Too many levels of symbolic links": "ELOOP",
-  "Symbolic link loop": "ELOOP",
-  "Resource temporarily unavailable": "EAGAIN",
-  "Cannot allocate memory": "ENOMEM",
-  "Out of memory": "ENOMEM",
-  "Too many open files": "EMFILE",
-  "Too many open files in system": "ENFILE",
-};
+const ERRORS: ReadonlyMap<string, keyof typeof constants.errno> = new Map([
+  ["No such file or directory", "ENOENT"],
+  ["Not a directory", "ENOTDIR"],
+  ["Permission denied", "EACCES"],
+  ["Operation not permitted", "EPERM"],
+  ["Exec format error", "ENOEXEC"],
+  ["Argument list too long", "E2BIG"],
+  ["Text file busy", "ETXTBSY"],
+  ["Too many levels of symbolic links", "ELOOP"],
+  ["Symbolic link loop", "ELOOP"],
+  ["Resource temporarily unavailable", "EAGAIN"],
+  ["Cannot allocate memory", "ENOMEM"],
+  ["Out of memory", "ENOMEM"],
+  ["Too many open files", "EMFILE"],
+  ["Too many open files in system", "ENFILE"],
+]);

@@ -44,6 +44,7 @@ test.each([
   ["failed to run command '/c': Permission denied", "EACCES"],
   ["failed to execute /c: Text file busy", "ETXTBSY"],
   ["failed to execute /c: Some other words", undefined],
+  ["failed to execute /c: constructor", undefined],
   ["failed to execute /other: No such file or directory", "EPERM"],
   ["setresuid failed: Operation not permitted", "EPERM"],
   ["anything", "EPERM"],

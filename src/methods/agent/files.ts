@@ -44,7 +44,8 @@ export function createFileCommands({ files, nextHandle, isPathAllowed }: FileOpt
       // Only a path without links and ".." is what a rule may have meant, so `run` looks at links again.
       resource: ({ path, mode = "r" }) => ({ kind: "path", path: resolve("/", path), args: [mode] }),
       async run({ path, mode = "r" }) {
-        const flags = FILE_MODES[mode.replace("b", "")];
+        const letters = mode.replace("b", "");
+        const flags = Object.hasOwn(FILE_MODES, letters) ? FILE_MODES[letters] : undefined;
         if (flags === undefined) throw invalid(`invalid file open mode '${mode}'`);
         const action = `failed to open file '${path}' (mode: '${mode}')`;
         using place = files.reserve();

@@ -8,7 +8,7 @@ export function formatAuditEntry({ timeMs, members }: ReadEntry): string {
   const { event, direction } = members;
   const start = [
     formatTime(timeMs),
-    (DIRECTIONS[text(direction)] ?? "").padEnd(5),
+    (DIRECTIONS.get(text(direction)) ?? "").padEnd(5),
     peerOf(members).padEnd(PEER_WIDTH),
     userOf(members).padEnd(USER_WIDTH),
   ].join(" ");
@@ -20,7 +20,11 @@ export function formatAuditEntry({ timeMs, members }: ReadEntry): string {
 
 type Members = ReadEntry["members"];
 
-const DIRECTIONS: Readonly<Record<string, string>> = { incoming: "in", outgoing: "out", local: "local" };
+const DIRECTIONS: ReadonlyMap<string, string> = new Map([
+  ["incoming", "in"],
+  ["outgoing", "out"],
+  ["local", "local"],
+]);
 const PEER_WIDTH = 8;
 const USER_WIDTH = 6;
 
@@ -56,13 +60,13 @@ function callOf({ method, command, arguments: args, argumentCount, argumentsClip
 }
 
 /** How long ended calls took, and why they ended. 0.1.0 had other words. */
-const ENDS: Readonly<Record<string, string>> = {
-  deadline: "its deadline passed",
-  timedOut: "its deadline passed",
-  limit: "a limit of this side ended it",
-  cancel: "cancelled",
-  cancelled: "cancelled",
-};
+const ENDS: ReadonlyMap<string, string> = new Map([
+  ["deadline", "its deadline passed"],
+  ["timedOut", "its deadline passed"],
+  ["limit", "a limit of this side ended it"],
+  ["cancel", "cancelled"],
+  ["cancelled", "cancelled"],
+]);
 
 function outcomeOf(members: Members): string {
   const { event, decision, rule, reason, exitCode, signal, endedBy, errorCode, problem, durationMs } =
@@ -72,7 +76,7 @@ function outcomeOf(members: Members): string {
   const why = first === "" ? "" : `: ${first}`;
   if (decision === "denied") return `denied${typeof rule === "number" ? ` by rule ${rule}` : ""}${why}`;
   const took = typeof durationMs === "number" ? `, ${formatDuration(durationMs)}` : "";
-  const end = ENDS[text(endedBy)];
+  const end = ENDS.get(text(endedBy));
   const ended = end === undefined ? "" : `, ${end}`;
   if (typeof signal === "string") return `ended by ${printable(signal)}${ended}${took}`;
   if (typeof exitCode === "number") return `exit ${exitCode}${ended}${took}`;

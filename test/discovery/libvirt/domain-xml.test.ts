@@ -78,6 +78,7 @@ test.each([
   ["true", "true"],
   ["&#xE4;&#228;&#x1F600;", "ää😀"],
   ["&nosuch;&#x110000;&#99999999;", "&nosuch;&#x110000;&#99999999;"],
+  ["&constructor;&toString;", "&constructor;&toString;"],
   ["<![CDATA[a<b]]>", "a<b"],
 ])("the name %j in XML is read as %j", (written, meant) => {
   expect(parse(domain("", written)).name).toBe(meant);

@@ -166,3 +166,46 @@ describe("a last word that may be repeated", () => {
     expect(refuse([], WAIT)).toContain("Write: negotiator host wait [OPTION...] CALL...");
   });
 });
+
+describe("an option in the place of the first word", () => {
+  const FAN_OUT: Grammar = {
+    help: "negotiator host execute --help",
+    args: {
+      guest: { type: "positional", required: true },
+      command: { type: "positional", required: true },
+      all: { type: "boolean", alias: "a" },
+      guests: { type: "string" },
+    },
+    omitsFirst: ["all", "guests"],
+    restAfter: 2,
+  };
+
+  test.each([
+    [["--all", "show", "--all", "x"], { all: [""] }, ["show", "--all", "x"]],
+    [["--guests", "web*", "show", "-a"], { guests: ["web*"] }, ["show", "-a"]],
+    [["--guests=a", "--all", "show"], { guests: ["a"], all: [""] }, ["show"]],
+    [["web1", "show", "--all"], {}, ["web1", "show", "--all"]],
+  ])("%j has the options %j and the words %j", (words, options, positionals) => {
+    expect(read(words, FAN_OUT)).toEqual({ options, positionals });
+    expect(() => checkPositionals(readWords(words, FAN_OUT), FAN_OUT)).not.toThrow();
+  });
+
+  test("takes the place of no further word", () => {
+    expect(refuse(["--all"], FAN_OUT)).toStartWith("missing COMMAND\n");
+    expect(refuse(["--all", "--guests=a"], FAN_OUT)).toStartWith("missing COMMAND\n");
+    expect(refuse(["web1"], FAN_OUT)).toStartWith('missing COMMAND after GUEST "web1"\n');
+  });
+
+  test("has to stand before all words", () => {
+    expect(refuse(["web1", "--all", "show"], FAN_OUT)).toBe(
+      "option --all stands behind the first word\nWrite it before all words, and leave GUEST out",
+    );
+  });
+
+  test("lets no surplus word pass where the words are counted", () => {
+    const { help, args, omitsFirst } = FAN_OUT;
+    const counted = { help, args, ...(omitsFirst && { omitsFirst }) };
+    expect(refuse(["--all", "show", "more"], counted)).toStartWith('surplus word "more"\n');
+    expect(() => checkPositionals(readWords(["--all", "show"], counted), counted)).not.toThrow();
+  });
+});

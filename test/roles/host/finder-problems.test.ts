@@ -25,6 +25,13 @@ test("a problem keeps the time at which it began, and is gone when a scan does n
   }
 });
 
+test("problems that began with one scan stay in the order of the scans", () => {
+  const problems = createFinderProblems();
+  const messages = ["c", "a", "d", "b", "e"];
+  problems.follow(messages.map(problem));
+  expect(problems.list().map(({ message }) => message)).toEqual(messages);
+});
+
 test("hundreds of problems at once take little memory", () => {
   const problems = createFinderProblems();
   problems.follow(Array.from({ length: 500 }, (_, index) => problem(`guest ${index}`)));

@@ -1,4 +1,4 @@
-/** A pattern of a rule that denies finds the same in a list of texts as in each text, without regard to case. */
+/** A denying pattern finds the same in a list of texts as in each text, without regard to case. */
 import { expect, test } from "bun:test";
 import { parseLooseGlob } from "../../src/policy/loose-glob.ts";
 import { listArguments } from "../../src/policy/text-list.ts";

@@ -133,10 +133,11 @@ describe("an open", () => {
     [".", "w", "Is a directory"],
   ])("of %j with the mode %s says why not, and takes no room", async (name, mode, problem) => {
     await using machine = await createMachine();
+    const path = `${await realpath(machine.path)}/${name}`;
     for (let count = 0; count < 3; count++)
       expect(await rejectionOf(machine.open(name, mode))).toMatchObject({
         code: "NOT_EXECUTABLE",
-        message: `failed to open file '${await realpath(machine.path)}/${name}' (mode: '${mode}'): ${problem}`,
+        message: `failed to open file '${path}' (mode: '${mode}'): ${problem}`,
       });
     expect(machine.files.count).toBe(0);
   });

@@ -112,7 +112,7 @@ test("a hook that fails keeps the file systems as they are", async () => {
   expect(machine.done).toEqual(["hook freeze", "hook thaw"]);
 });
 
-test("a freeze that fails calls the hook for the thaw, and a hook that fails then hides no error", async () => {
+test("a freeze that fails calls the hook for the thaw, which hides no error if it fails too", async () => {
   const problem = new Error("ext4 says no");
   await using machine = await createMachine({
     hookEnds: { thaw: 1 },

@@ -18,13 +18,6 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     file: "src/policy/glob-scan.ts",
     from: "0",
     to: "1",
-    line: "const code = token.character.codePointAt(0) ?? 0",
-    because: "a token's character is never empty, and the other number is for the compiler",
-  },
-  {
-    file: "src/policy/glob-scan.ts",
-    from: "0",
-    to: "1",
     line: "let alive = 0;",
     because: "a text is read to its end though no place is left, with the same result",
   },

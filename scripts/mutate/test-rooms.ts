@@ -10,6 +10,7 @@ const NOT_RUN = /^test\/(?:e2e|bench|scripts)\/|^test\/(?:architecture|form|map|
 
 /** These take ten seconds and more, so they come last, unless they are the file's own test. */
 const SLOW = [
+  /^test\/agent\//,
   /^test\/.+\/(?:bad-input|schedules|framing-cost|torn-frames|flood|independent)\./,
   /^test\/roles\/(?:host\/)?(?:hostile-guest|outage|load|mixed-fleet)\./,
   /^test\/roles\/cli\/(?:execute-through|command-lines|interrupt[\w-]*)\./,

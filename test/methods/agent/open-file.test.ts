@@ -1,6 +1,6 @@
 /** Opening a file whose place another user can change. */
 import { expect, test } from "bun:test";
-import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readFile, realpath, symlink, writeFile } from "node:fs/promises";
 import { errnoOf } from "../../../src/errors.ts";
 import { FILE_MODES, openFile } from "../../../src/methods/agent/open-file.ts";
 import { createTemporaryDirectory } from "../../support/temporary-directory.ts";
@@ -76,5 +76,44 @@ test("a file that is open for writing only cannot be read", async () => {
   await using place = await createTemporaryDirectory();
   const file = await openFile(place.at("new"), FILE_MODES["w"] ?? 0);
   expect(await file.read(10).catch(errnoOf)).toBe("EBADF");
+  await file.close();
+});
+
+test.each([
+  ["r+", "ab23456789", 2n],
+  ["a", "0123456789ab", 12n],
+  ["a+", "0123456789ab", 12n],
+])("after a write in the mode %s the file is %j, and its place %p", async (mode, text, place) => {
+  await using directory = await createTemporaryDirectory();
+  const path = await realpath(await directory.write("file", "0123456789"));
+  const file = await openFile(path, FILE_MODES[mode] ?? 0);
+  await file.write(Buffer.from("ab"));
+  expect(await file.seek(0n, "cur")).toBe(place);
+  await file.close();
+  expect(await readFile(path, "utf8")).toBe(text);
+});
+
+test("two actions on a file follow each other, and a failure does not stop the next", async () => {
+  await using directory = await createTemporaryDirectory();
+  const path = await realpath(await directory.write("file", "0123456789"));
+  const file = await openFile(path, FILE_MODES["r+"] ?? 0);
+  const actions = [file.read(3), file.seek(-9n, "cur"), file.write(Buffer.from("XY")), file.read(2)];
+  const [first, second, third, fourth] = await Promise.allSettled(actions);
+  expect(first).toMatchObject({ value: { base64: Buffer.from("012").toString("base64"), count: 3 } });
+  expect(second).toMatchObject({ reason: { code: "EINVAL" } });
+  expect(third).toMatchObject({ status: "fulfilled" });
+  expect(fourth).toMatchObject({ value: { base64: Buffer.from("56").toString("base64"), count: 2 } });
+  await file.close();
+  expect(await readFile(path, "utf8")).toBe("012XY56789");
+});
+
+test("a long file is read to its end, and a short read says that it is there", async () => {
+  await using directory = await createTemporaryDirectory();
+  const path = await realpath(await directory.write("file", "x".repeat(100_000)));
+  const file = await openFile(path, FILE_MODES["r"] ?? 0);
+  expect(await file.read(16 * 1024)).toMatchObject({ count: 16_384, isAtEnd: false });
+  expect(await file.read(16 * 1024 + 1)).toMatchObject({ count: 16_385, isAtEnd: false });
+  expect(await file.read(100_000)).toMatchObject({ count: 67_231, isAtEnd: true });
+  expect(await file.read(1)).toEqual({ base64: "", count: 0, isAtEnd: true });
   await file.close();
 });

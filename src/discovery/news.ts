@@ -45,6 +45,11 @@ export function compareScans({ before, after, problems, reported }: ScanPair): N
   };
 }
 
+/** Returns whether there is something new. That all clashes are over is news too. */
+export function hasNews({ appeared, changed, gone, problems, clashes }: News): boolean {
+  return clashes !== undefined || [appeared, changed, gone, problems].some((list) => list.length > 0);
+}
+
 /** Returns the later clashes as news, or nothing if they are the same. */
 export function compareClashes(before: readonly Clash[], after: readonly Clash[]): Pick<News, "clashes"> {
   return Bun.deepEquals(messagesOf(before), messagesOf(after)) ? {} : { clashes: after };

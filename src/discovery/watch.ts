@@ -8,7 +8,7 @@ import { createFollower } from "./follower.ts";
 import type { Follow, Follower } from "./follower.ts";
 import { mergeEndpoints } from "./merge.ts";
 import type { Merged } from "./merge.ts";
-import { compareClashes, compareScans } from "./news.ts";
+import { compareClashes, compareScans, hasNews } from "./news.ts";
 import type { News } from "./news.ts";
 
 /** Options of a watch. */
@@ -60,18 +60,15 @@ export async function* watchEndpoints(
       onScan(problems);
       const late = findSavedMeanwhile(scan.endpoints, expected, follower.takeSaved(), options.now());
       const endpoints = [...scan.endpoints, ...late];
-      const news = compareScans({
-        before: known,
-        after: endpoints,
-        problems,
-        reported: reported ?? new Set(),
-      });
-      Object.assign(news, compareClashes(clashes, scan.clashes));
+      const news = {
+        ...compareScans({ before: known, after: endpoints, problems, reported: reported ?? new Set() }),
+        ...compareClashes(clashes, scan.clashes),
+      };
       const isFirst = reported === undefined;
       known = endpoints;
       ({ clashes } = scan);
       reported = new Set(problems.map((problem) => problem.message));
-      if (isFirst || Object.values(news).some((list) => list.length > 0)) yield news;
+      if (isFirst || hasNews(news)) yield news;
       const guestMs = pauseAfter(options.now() - startMs);
       const hasChanged = await waitForChange(follower, { ...options, retryMs, guestMs }, ending);
       retryMs = follower.isFine ? FIRST_RETRY_MS : 2 * retryMs;

@@ -1,6 +1,6 @@
 /** The difference between two scans. */
 import { expect, test } from "bun:test";
-import { compareClashes, compareScans } from "../../src/discovery/news.ts";
+import { compareClashes, compareScans, hasNews } from "../../src/discovery/news.ts";
 import { NegotiatorError } from "../../src/errors.ts";
 import type { Endpoint } from "../../src/discovery/endpoint.ts";
 import { endpoint } from "./endpoint-sample.ts";
@@ -49,4 +49,11 @@ test("clashes are news if their messages differ, also when all of them are over"
   const other = [clash("y")];
   expect(compareClashes([clash("x")], other)).toEqual({ clashes: other });
   expect(compareClashes([clash("x")], [])).toEqual({ clashes: [] });
+});
+
+test("each kind of news counts, and so does the end of all clashes", () => {
+  expect(hasNews(NOTHING)).toBe(false);
+  expect(hasNews({ ...NOTHING, clashes: [] })).toBe(true);
+  expect(hasNews({ ...NOTHING, problems: [new NegotiatorError("BAD_CONFIG", "x")] })).toBe(true);
+  for (const kind of ["appeared", "changed", "gone"]) expect(hasNews({ ...NOTHING, [kind]: [A] })).toBe(true);
 });

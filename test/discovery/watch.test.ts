@@ -266,3 +266,16 @@ test("a wait that rejects before an abort makes the watch reject", async () => {
   await watch.next();
   expect(watch.next()).rejects.toThrow("no clock");
 });
+
+test("guests of one name are news once, and so is their end", async () => {
+  const clash = { guests: ["a"], error: new NegotiatorError("BAD_CONFIG", "two guests have the name a") };
+  const clashing: Scan = { ...found(A), clashes: [clash] };
+  const stage = createStage([clashing, clashing, found(A)]);
+  expect((await stage.next()).clashes).toEqual([clash]);
+  const news = stage.next();
+  await stage.endWait(POLL);
+  await until(() => stage.scanCount() === 2);
+  await stage.endWait(POLL);
+  expect(await news).toEqual({ appeared: [], changed: [], gone: [], problems: [], clashes: [] });
+  await stage.watch.return();
+});

@@ -59,7 +59,7 @@ describe("the lines", () => {
     expect(room.countOpen()).toBe(0);
   });
 
-  test("begin on their own line behind half a line, whoever has left it", async () => {
+  test("begin on their own line behind half a line of any writer", async () => {
     await using room = await createRoom();
     await mkdir(room.at("log"), { mode: 0o755 });
     await writeFile(room.path, "half", { mode: 0o640 });
@@ -217,7 +217,7 @@ describe("a rotation", () => {
     file.close();
   });
 
-  test("that fails lets the file grow to a megabyte more, or twice its size, and then loses lines", async () => {
+  test("that fails lets the file grow by a megabyte, or to twice its size, and then loses lines", async () => {
     await using room = await createRoom({ tryLock: () => false });
     const MIB = 1024 * 1024;
     for (const [maxBytes, most] of [

@@ -13,11 +13,13 @@ const MOST_BYTES = 65_536;
 async function createCommand(settings: string | undefined) {
   const directory = await createTemporaryDirectory();
   if (settings !== undefined) await directory.write("tool.toml", settings);
-  const eyes = () => createEyes({ groupOf: () => ({ uids: [UID] }), onlyLocal: false });
   return {
     ...directory,
     file: directory.at("tool.toml"),
-    read: () => readDescription(directory.at("tool"), UID, eyes()),
+    read: () => {
+      const eyes = createEyes({ groupOf: () => ({ uids: [UID] }), onlyLocal: false });
+      return readDescription(directory.at("tool"), UID, eyes);
+    },
   };
 }
 

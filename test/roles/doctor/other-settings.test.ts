@@ -13,6 +13,7 @@ const CONFIG: Config = {
   warnings: [],
 };
 const SAME: DaemonSettings = { configPath: PATH, setElsewhere: {} };
+const OUR_LEVEL = JSON.stringify(DEFAULTS.log.level);
 const LOOK = "Look at its service: systemctl cat negotiator-guest";
 
 const found = (settings: Partial<DaemonSettings>) =>
@@ -44,7 +45,7 @@ test.each([
   expect(found({ setElsewhere: { "log.level": { value: '"debug"', origin } } })).toEqual([
     {
       level: "warning",
-      text: `the daemon has log.level = "debug" from ${from}, and doctor sees ${JSON.stringify(DEFAULTS.log.level)}`,
+      text: `the daemon has log.level = "debug" from ${from}, and doctor sees ${OUR_LEVEL}`,
       remedy: `Set log.level in ${PATH} instead. ${LOOK}`,
     },
   ]);

@@ -217,7 +217,7 @@ describe("a rotation", () => {
     file.close();
   });
 
-  test("that fails lets the file grow by a megabyte, or to twice its size, and then loses lines", async () => {
+  test("that fails lets the file grow by a megabyte, or to twice its size, but no further", async () => {
     await using room = await createRoom({ tryLock: () => false });
     const MIB = 1024 * 1024;
     for (const [maxBytes, most] of [

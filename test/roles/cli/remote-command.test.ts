@@ -1,5 +1,6 @@
 /** The exit code and the error of a command line, for the result of a remote command. */
 import { expect, test } from "bun:test";
+import { join } from "node:path";
 import type { ExecuteResult } from "../../../src/methods/execute-schemas.ts";
 import { exitCodeOf, explainDeadline } from "../../../src/roles/cli/remote-command.ts";
 
@@ -47,3 +48,42 @@ test.each<[Partial<ExecuteResult>, number, string | undefined]>([
     expect(explainDeadline({ ...ENDED, ...changes }, timeoutMs)?.message.split("\n")[0]).toBe(message);
   },
 );
+
+const MODULE = join(import.meta.dir, "../../../src/roles/cli/remote-command.ts");
+
+/** A command whose result comes before the last of its output. */
+const SCRIPT = `
+const { waitForCommand } = await import(${JSON.stringify(MODULE)});
+async function* late(text) {
+  await Bun.sleep(100);
+  yield Buffer.from(text);
+}
+const outcome = await waitForCommand(
+  {
+    stdin: undefined,
+    stdout: Object.assign(late("out"), { isTruncated: false }),
+    stderr: Object.assign(late("err"), { isTruncated: false }),
+    ended: Promise.resolve({ exitCode: 3, signal: null, endedBy: "command", durationMs: 1 }),
+    takesMessages: true,
+    isSent: true,
+    send() {},
+    listen() {},
+    cancel() {},
+  },
+  0,
+);
+process.exit(outcome.exitCode);`;
+
+test("a command line ends when its output is written, and not before", async () => {
+  const child = Bun.spawn([process.execPath, "-e", SCRIPT], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  expect({ stdout, stderr, exitCode: await child.exited }).toEqual({
+    stdout: "out",
+    stderr: "err",
+    exitCode: 3,
+  });
+});
